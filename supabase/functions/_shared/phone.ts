@@ -1,0 +1,34 @@
+/** A phone number in the international form of ITU-T E.164: `+`, then 2 to 15 digits, no leading 0. */
+export type E164 = string & { readonly __brand: "E164" };
+
+const E164_PATTERN = /^\+[1-9]\d{1,14}$/;
+
+/**
+ * What Twilio puts into `From` when a caller withholds the number: the word, spelled on a keypad.
+ * They look like numbers and are shared by every such caller. Source: Twilio, "How to determine
+ * that an incoming call is from a blocked number".
+ */
+const WITHHELD_SPELLINGS = new Set([
+  "+266696687", // ANONYMOUS
+  "+86282452253", // UNAVAILABLE
+  "+8656696", // UNKNOWN
+  "+2562533", // BLOCKED
+  "+7378742833", // RESTRICTED
+]);
+
+export function isE164(value: string): value is E164 {
+  return E164_PATTERN.test(value);
+}
+
+/**
+ * The number that identifies a caller, or `null` when nothing does: a withheld number, a SIP address,
+ * a client name. Two callers for whom this is `null` have nothing in common.
+ */
+export function callerNumber(from: string | undefined): E164 | null {
+  return from !== undefined && isE164(from) && !WITHHELD_SPELLINGS.has(from) ? from : null;
+}
+
+/** A number as it may appear in a log line: `+15877428885` becomes `+1587***85`. */
+export function maskPhone(value: string): string {
+  return value.replace(/\+\d{6,15}/g, (number) => `${number.slice(0, 5)}***${number.slice(-2)}`);
+}

@@ -1,0 +1,141 @@
+import { SettingError } from "./errors.ts";
+import { type E164, isE164 } from "./phone.ts";
+
+/** What a deployment can set; README.md and .env.example describe each name. */
+export interface Settings {
+  /** Verifies `X-Twilio-Signature`; never logged. */
+  readonly twilioAuthToken: string;
+  readonly twilioAccountSid: string | undefined;
+  readonly businessTarget: E164;
+  readonly salesTarget: E164;
+  readonly supportTarget: E164;
+  /** Addresses and CIDR ranges; empty: any address. */
+  readonly twilioIpAllowlist: readonly string[];
+  /** Skips the signature check. Only ever true outside production. */
+  readonly allowInsecureWebhooks: boolean;
+  readonly recordingConsent: "opt_out" | "opt_in";
+  /** The public base that Twilio calls, without a trailing slash; signatures cover it. */
+  readonly publicFunctionsUrl: string;
+  /** The Supabase project's own address, without a trailing slash. */
+  readonly supabaseUrl: string;
+  /** The project's secret key, for the Data API and for operators. */
+  readonly secretKey: string;
+}
+
+/** Looks up one variable, as `Deno.env.get` does. */
+export type Environment = (name: string) => string | undefined;
+
+/**
+ * Reads every setting once; the only reader of the environment.
+ *
+ * @throws {SettingError} for the first setting that is missing or malformed, by its name.
+ */
+export function readSettings(env: Environment): Settings {
+  // A variable that is set to nothing (`NAME=` in .env) counts as not set.
+  const optional = (name: string) => env(name)?.trim() || undefined;
+  const required = (name: string, hint: string) => {
+    const value = optional(name);
+    if (value === undefined) throw new SettingError(name, `must be set: ${hint}`);
+    return value;
+  };
+  const oneOf = <T extends string>(name: string, fallback: T, allowed: readonly T[]): T => {
+    const value = optional(name) ?? fallback;
+    if (!allowed.includes(value as T)) {
+      throw new SettingError(name, `must be ${allowed.join(" or ")}: current value is "${value}"`);
+    }
+    return value as T;
+  };
+  const e164 = (name: string, value: string): E164 => {
+    if (!isE164(value)) {
+      throw new SettingError(
+        name,
+        `must be a phone number in E.164 form such as +15877428885: current value has ${value.length} characters`,
+      );
+    }
+    return value;
+  };
+
+  const production = optional("NODE_ENV") === "production";
+  const allowInsecureWebhooks =
+    oneOf("ALLOW_INSECURE_TWILIO_WEBHOOKS", "false", ["true", "false"]) === "true";
+  if (production && allowInsecureWebhooks) {
+    throw new SettingError(
+      "ALLOW_INSECURE_TWILIO_WEBHOOKS",
+      'must be "false" when NODE_ENV is "production": unsigned requests would reach the phone line',
+    );
+  }
+
+  const businessTarget = e164(
+    "BUSINESS_TARGET_E164",
+    required("BUSINESS_TARGET_E164", "the phone number that calls go to, such as +15877428885"),
+  );
+  const target = (name: string) => {
+    const value = optional(name);
+    return value === undefined ? businessTarget : e164(name, value);
+  };
+  const supabaseUrl = url(
+    "SUPABASE_URL",
+    required("SUPABASE_URL", "the project's address (Supabase sets it for edge functions)"),
+  );
+
+  return {
+    twilioAuthToken: required(
+      "TWILIO_AUTH_TOKEN",
+      "the account's primary auth token, from Twilio's console",
+    ),
+    twilioAccountSid: optional("TWILIO_ACCOUNT_SID"),
+    businessTarget,
+    salesTarget: target("SALES_TARGET_E164"),
+    supportTarget: target("SUPPORT_TARGET_E164"),
+    twilioIpAllowlist: (optional("TWILIO_IP_ALLOWLIST") ?? "")
+      .split(",").map((entry) => entry.trim()).filter((entry) => entry !== ""),
+    allowInsecureWebhooks,
+    recordingConsent: oneOf("RECORDING_CONSENT", "opt_out", ["opt_out", "opt_in"]),
+    publicFunctionsUrl: url(
+      "PUBLIC_FUNCTIONS_URL",
+      optional("PUBLIC_FUNCTIONS_URL") ?? `${supabaseUrl}/functions/v1`,
+    ),
+    supabaseUrl,
+    secretKey: secretKey(optional),
+  };
+}
+
+/** Supabase's newer keys come as a JSON object; the legacy service role key is the fallback. */
+function secretKey(optional: Environment): string {
+  const keys = optional("SUPABASE_SECRET_KEYS");
+  if (keys !== undefined) {
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(keys);
+    } catch {
+      throw new SettingError(
+        "SUPABASE_SECRET_KEYS",
+        'must be JSON such as {"default": "sb_secret_..."}',
+      );
+    }
+    const key = (parsed as Record<string, unknown> | null)?.["default"];
+    if (typeof key === "string" && key !== "") return key;
+  }
+  const legacy = optional("SUPABASE_SERVICE_ROLE_KEY");
+  if (legacy === undefined) {
+    throw new SettingError(
+      "SUPABASE_SECRET_KEYS",
+      'must be JSON with a "default" key, or SUPABASE_SERVICE_ROLE_KEY must be set (Supabase sets them for edge functions)',
+    );
+  }
+  return legacy;
+}
+
+function url(name: string, value: string): string {
+  const parsed = URL.canParse(value) ? new URL(value) : undefined;
+  if (
+    parsed === undefined || !["http:", "https:"].includes(parsed.protocol) || parsed.search ||
+    parsed.hash
+  ) {
+    throw new SettingError(
+      name,
+      `must be an http(s) address without query or fragment: current value is "${value}"`,
+    );
+  }
+  return value.replace(/\/+$/, "");
+}
