@@ -1,0 +1,209 @@
+-- The one way in: a verified webhook becomes one event, and one transaction does all that it means.
+
+-- What a webhook says, already typed. calls/events.ts builds it; anything that does not fit is refused
+-- by the types here and by the constraints of the tables.
+create type public.voice_event as (
+  operation text,           -- the edge function
+  identity text,            -- what makes this event itself and no other, within its operation
+  call_sid text,            -- the call: for a child leg, its parent
+  leg_sid text,
+  parent_call_sid text,
+  event text,
+  leg_status text,          -- what the leg, the recording or the transcription reports of itself
+  sequence_number integer,
+  occurred_at timestamptz,
+  call_status public.call_status,  -- the call's own; null when the event is about a child leg
+  from_e164 text,
+  to_e164 text,
+  duration_sec integer,
+  mode text,
+  mode_turn smallint,
+  consent_given boolean,
+  consent_order smallint,
+  connected boolean,        -- a person has answered
+  recording_sid text,
+  recording_url text,
+  recording_source text,
+  recording_duration_sec integer,
+  transcript text,
+  handoff_reason text,
+  limit_identifier text,    -- null: not limited
+  limit_max integer,
+  limit_window_sec integer,
+  rate_limited boolean,     -- decided by accept_voice_event
+  meta jsonb
+);
+
+-- One event folded into what is known of its call. Each column is a least upper bound (min, max, "the
+-- one of the highest order"), so the function is commutative, associative and idempotent: the row
+-- depends on the set of events and on nothing else. tests/db/fold_test.ts holds it to that.
+-- Pure: reads and writes nothing.
+create function public.fold_voice_event(c public.call_logs, e public.voice_event) returns public.call_logs
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  final constant boolean := coalesce(e.call_status >= 'canceled', false);
+begin
+  c.call_sid := e.call_sid;
+  -- min() rather than "the first that came": order must not matter even where values should agree.
+  c.from_e164 := least(c.from_e164, e.from_e164);
+  c.to_e164 := least(c.to_e164, e.to_e164);
+  c.status := greatest(c.status, e.call_status, 'queued');
+
+  c.mode := coalesce(c.mode, 'menu');
+  c.mode_turn := coalesce(c.mode_turn, 0);
+  if (e.mode_turn, e.mode) > (c.mode_turn, c.mode) then
+    c.mode := e.mode;
+    c.mode_turn := e.mode_turn;
+  end if;
+
+  c.consent_order := coalesce(c.consent_order, 0);
+  if e.consent_order > c.consent_order then
+    c.consent_given := e.consent_given;
+    c.consent_order := e.consent_order;
+  end if;
+
+  -- A call that reports its length began, and was picked up, that long before its end.
+  c.started_at := least(c.started_at, e.occurred_at - make_interval(secs => coalesce(e.duration_sec, 0)));
+  if e.call_status in ('in-progress', 'completed') then
+    c.answered_at := least(
+      c.answered_at, e.occurred_at - make_interval(secs => coalesce(e.duration_sec, 0))
+    );
+  end if;
+  if e.connected then
+    c.connected_at := least(c.connected_at, e.occurred_at);
+  end if;
+  if final then
+    c.ended_at := least(c.ended_at, e.occurred_at);
+    c.duration_sec := greatest(c.duration_sec, e.duration_sec);
+  end if;
+
+  if e.recording_sid is not null then
+    if c.recording_sid is null
+      or (e.recording_source = 'voicemail', e.recording_sid) > (c.recording_source = 'voicemail', c.recording_sid)
+    then
+      c.recording_sid := e.recording_sid;
+      c.recording_source := e.recording_source;
+      c.recording_url := null;
+      c.recording_duration_sec := null;
+      c.recorded_at := null;
+      c.transcript := null;
+    end if;
+    if e.recording_sid = c.recording_sid then
+      c.recording_url := least(c.recording_url, e.recording_url);
+      c.recording_duration_sec := greatest(c.recording_duration_sec, e.recording_duration_sec);
+      c.recorded_at := least(c.recorded_at, e.occurred_at);
+      c.transcript := greatest(c.transcript, e.transcript);
+    end if;
+  end if;
+
+  c.handoff := coalesce(c.handoff, false) or e.handoff_reason is not null;
+  c.handoff_reason := least(c.handoff_reason, e.handoff_reason);
+  c.rate_limited := coalesce(c.rate_limited, false) or coalesce(e.rate_limited, false);
+  return c;
+end
+$$;
+
+-- Accepts one event, once: de-duplicates it, applies the rate limit, appends it to call_lifecycle, folds
+-- it into call_logs, and returns {duplicate, admitted, call: {status, mode, consent_given}} as it
+-- stood when the event was first accepted, so that every copy of a webhook gets one answer.
+--
+-- Raises PT409 (HTTP 409) when the identity was used before by a different request; 22P02, 22007 or
+-- 23514 (HTTP 400) when the event does not fit its types.
+create function public.accept_voice_event(p_event jsonb) returns jsonb
+-- A caller waits: rather than queue behind a stuck transaction, fail and be served without the database.
+language plpgsql volatile set search_path = '' set lock_timeout = '3s'
+as $$
+declare
+  e public.voice_event := jsonb_populate_record(null::public.voice_event, p_event);
+  v_key constant text := e.operation || ':' || e.call_sid || ':' || e.identity;
+  -- jsonb's text is canonical. When and under which delivery token it came is not what was asked.
+  v_hash constant bytea := sha256(convert_to((p_event - 'occurred_at' #- '{meta,token}')::text, 'UTF8'));
+  v_known public.idempotency_keys;
+  v_before public.call_logs;
+  v_call public.call_logs;
+  v_admitted boolean := true;
+  v_answer jsonb;
+begin
+  -- One call's events take turns, copies of one event included; different calls never meet here.
+  -- (A lock in memory: nothing is written for it. Two calls of one hash only wait for each other.)
+  perform pg_advisory_xact_lock(hashtextextended(e.call_sid, 0));
+
+  select * into v_known from public.idempotency_keys as k where k.key = v_key;
+  if found then
+    if v_known.request_hash <> v_hash then
+      raise sqlstate 'PT409' using
+        message = 'a different request was accepted under this identity',
+        hint = 'Send a changed request under an identity of its own.';
+    end if;
+    return v_known.result || '{"duplicate": true}';
+  end if;
+
+  if e.limit_identifier is not null then
+    v_admitted := public.take_rate_limit(
+      e.operation, 'caller', e.limit_identifier, e.limit_max, make_interval(secs => e.limit_window_sec)
+    );
+    e.rate_limited := not v_admitted;
+  end if;
+
+  select * into v_before from public.call_logs as c where c.call_sid = e.call_sid;
+  v_call := public.fold_voice_event(v_before, e);
+  -- Only an event of the call itself knows the number that was called, and so whose call it is.
+  if v_call.org_id is null and v_call.to_e164 is not null then
+    v_call.org_id := (select n.org_id from public.telephony_numbers as n where n.e164_number = v_call.to_e164);
+  end if;
+
+  if v_before.call_sid is null then
+    insert into public.call_logs (
+      call_sid, org_id, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order,
+      started_at, answered_at, connected_at, ended_at, duration_sec,
+      recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript,
+      handoff, handoff_reason, rate_limited
+    ) values (
+      v_call.call_sid, v_call.org_id, v_call.from_e164, v_call.to_e164, v_call.mode, v_call.mode_turn,
+      v_call.status, v_call.consent_given, v_call.consent_order,
+      v_call.started_at, v_call.answered_at, v_call.connected_at, v_call.ended_at, v_call.duration_sec,
+      v_call.recording_sid, v_call.recording_url, v_call.recording_source, v_call.recording_duration_sec,
+      v_call.recorded_at, v_call.transcript, v_call.handoff, v_call.handoff_reason, v_call.rate_limited
+    );
+  elsif v_call is distinct from v_before then
+    update public.call_logs as c set
+      org_id = v_call.org_id, from_e164 = v_call.from_e164, to_e164 = v_call.to_e164,
+      mode = v_call.mode, mode_turn = v_call.mode_turn, status = v_call.status,
+      consent_given = v_call.consent_given, consent_order = v_call.consent_order,
+      started_at = v_call.started_at, answered_at = v_call.answered_at, connected_at = v_call.connected_at,
+      ended_at = v_call.ended_at, duration_sec = v_call.duration_sec,
+      recording_sid = v_call.recording_sid, recording_url = v_call.recording_url,
+      recording_source = v_call.recording_source, recording_duration_sec = v_call.recording_duration_sec,
+      recorded_at = v_call.recorded_at, transcript = v_call.transcript,
+      handoff = v_call.handoff, handoff_reason = v_call.handoff_reason, rate_limited = v_call.rate_limited,
+      updated_at = now()
+    where c.call_sid = v_call.call_sid;
+  end if;
+
+  insert into public.call_lifecycle (
+    call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta
+  ) values (
+    e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.leg_status, e.sequence_number, e.occurred_at,
+    coalesce(e.meta, '{}')
+  );
+
+  v_answer := jsonb_build_object(
+    'duplicate', false,
+    'admitted', v_admitted,
+    'call', jsonb_build_object(
+      'status', v_call.status, 'mode', v_call.mode, 'consent_given', v_call.consent_given
+    )
+  );
+  -- Twilio retries within minutes; a day leaves room for a replay by hand.
+  insert into public.idempotency_keys (key, operation, request_hash, status, result, expires_at)
+  values (v_key, e.operation, v_hash, 'completed', v_answer, now() + interval '1 day');
+  return v_answer;
+end
+$$;
+
+revoke all on function public.fold_voice_event(public.call_logs, public.voice_event)
+  from public, anon, authenticated, service_role;
+revoke all on function public.accept_voice_event(jsonb) from public, anon, authenticated, service_role;
+grant execute on function public.fold_voice_event(public.call_logs, public.voice_event) to service_role;
+grant execute on function public.accept_voice_event(jsonb) to service_role;
