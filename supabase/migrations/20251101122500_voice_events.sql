@@ -20,7 +20,7 @@ create type public.voice_event as (
   mode_turn smallint,
   consent_given boolean,
   consent_order smallint,
-  connected boolean,        -- a person has answered
+  talk_sec integer,         -- a person has answered, this long before occurred_at; null: nobody has
   recording_sid text,
   recording_url text,
   recording_source text,
@@ -70,8 +70,8 @@ begin
       c.answered_at, e.occurred_at - make_interval(secs => coalesce(e.duration_sec, 0))
     );
   end if;
-  if e.connected then
-    c.connected_at := least(c.connected_at, e.occurred_at);
+  if e.talk_sec is not null then
+    c.connected_at := least(c.connected_at, e.occurred_at - make_interval(secs => e.talk_sec));
   end if;
   if final then
     c.ended_at := least(c.ended_at, e.occurred_at);

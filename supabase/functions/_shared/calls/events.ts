@@ -1,0 +1,164 @@
+import type { FunctionName } from "../functions.ts";
+import type { CallerLimit } from "../limits/caller_limit.ts";
+import { callerNumber, isE164 } from "../phone.ts";
+import { consentOrder, isGranted } from "./consent.ts";
+import type { CallState } from "./state.ts";
+import type { CallStatus, Webhook } from "./webhook_form.ts";
+
+/** The SQL type `voice_event`, name by name; the database refuses what does not fit. */
+export interface VoiceEvent {
+  readonly operation: FunctionName;
+  readonly identity: string;
+  readonly call_sid: string;
+  readonly leg_sid: string;
+  readonly parent_call_sid?: string | undefined;
+  readonly event: string;
+  readonly leg_status?: string | undefined;
+  readonly sequence_number?: number | undefined;
+  /** ISO 8601. */
+  readonly occurred_at: string;
+  readonly call_status?: CallStatus | undefined;
+  readonly from_e164?: string | undefined;
+  readonly to_e164?: string | undefined;
+  readonly duration_sec?: number | undefined;
+  readonly mode?: string | undefined;
+  readonly mode_turn?: number | undefined;
+  readonly consent_given?: boolean | undefined;
+  readonly consent_order?: number | undefined;
+  /** Seconds that a person had been on the line at `occurred_at`; absent: nobody answered. */
+  readonly talk_sec?: number | undefined;
+  readonly recording_sid?: string | undefined;
+  readonly recording_url?: string | undefined;
+  readonly recording_source?: "dial" | "voicemail" | undefined;
+  readonly recording_duration_sec?: number | undefined;
+  readonly transcript?: string | undefined;
+  readonly handoff_reason?: string | undefined;
+  readonly limit_identifier?: string | undefined;
+  readonly limit_max?: number | undefined;
+  readonly limit_window_sec?: number | undefined;
+  readonly meta: Readonly<Record<string, unknown>>;
+}
+
+/** The call as it stood when its event was first accepted. */
+export interface AcceptedCall {
+  readonly status: CallStatus;
+  readonly mode: string;
+  readonly consent_given: boolean | null;
+}
+
+/** What became of an event. A failure is a value, so that every step has to say what it does then. */
+export type AcceptOutcome =
+  | {
+    readonly kind: "accepted";
+    /** This event was accepted before; the answer is the one of then. */
+    readonly duplicate: boolean;
+    /** False: over the rate limit. */
+    readonly admitted: boolean;
+    readonly call: AcceptedCall;
+  }
+  /** Another request was accepted under the same identity. */
+  | { readonly kind: "conflict" }
+  /** The database found the event not to be one. `code` is its SQLSTATE. */
+  | { readonly kind: "refused"; readonly code: string }
+  /** Nothing is known to have been written. */
+  | { readonly kind: "unavailable"; readonly reason: string };
+
+/** What one step adds to what every webhook says. */
+export type StepFacts =
+  & Pick<VoiceEvent, "event">
+  & Partial<
+    Pick<
+      VoiceEvent,
+      | "leg_status"
+      | "talk_sec"
+      | "recording_sid"
+      | "recording_url"
+      | "recording_source"
+      | "recording_duration_sec"
+      | "transcript"
+      | "handoff_reason"
+    >
+  >
+  & {
+    /** What the event is, where the turn of the call does not say it. */
+    readonly identity?: string | undefined;
+    readonly limit?: CallerLimit | undefined;
+    readonly meta?: Readonly<Record<string, unknown>> | undefined;
+  };
+
+/**
+ * The event of a webhook about the call itself.
+ *
+ * @param state Where the call stands after it: what it decided, and what earlier steps did.
+ * @param disclosure The words that a consent decision rests on, kept with it as evidence.
+ */
+export function callEvent(
+  operation: FunctionName,
+  webhook: Webhook,
+  state: CallState,
+  disclosure: string,
+  facts: StepFacts,
+): VoiceEvent {
+  const { fields } = webhook;
+  return {
+    ...common(operation, webhook, state, disclosure, facts),
+    call_sid: fields.CallSid,
+    leg_sid: fields.DialCallSid ?? fields.CallSid,
+    parent_call_sid: fields.DialCallSid && fields.CallSid,
+    call_status: fields.CallStatus,
+    from_e164: callerNumber(fields.From) ?? undefined,
+    to_e164: fields.To !== undefined && isE164(fields.To) ? fields.To : undefined,
+    duration_sec: fields.CallDuration,
+  };
+}
+
+/** The event of a leg that the call dialled: it tells of the call, and never of the call's own status. */
+export function childLegEvent(
+  operation: FunctionName,
+  webhook: Webhook,
+  parentCallSid: string,
+  state: CallState,
+  disclosure: string,
+  facts: StepFacts,
+): VoiceEvent {
+  return {
+    ...common(operation, webhook, state, disclosure, facts),
+    call_sid: parentCallSid,
+    leg_sid: webhook.fields.CallSid,
+    parent_call_sid: parentCallSid,
+  };
+}
+
+function common(
+  operation: FunctionName,
+  webhook: Webhook,
+  state: CallState,
+  disclosure: string,
+  facts: StepFacts,
+) {
+  const { fields, receivedAt, token } = webhook;
+  const { identity, limit, meta, leg_status, ...rest } = facts;
+  const { consent, choice } = state;
+  return {
+    ...rest,
+    operation,
+    identity: identity ?? (webhook.state ? `turn-${webhook.state.turn}` : token ?? "only"),
+    leg_status: leg_status ?? fields.CallStatus,
+    sequence_number: fields.SequenceNumber,
+    occurred_at: (fields.Timestamp ?? receivedAt).toISOString(),
+    mode: choice?.mode,
+    mode_turn: choice?.turn,
+    consent_given: consent && isGranted(consent),
+    consent_order: consent && consentOrder(consent),
+    limit_identifier: limit?.identifier,
+    limit_max: limit?.max,
+    limit_window_sec: limit?.windowSec,
+    meta: {
+      ...meta,
+      ...(fields.Digits !== undefined && { digits: fields.Digits }),
+      ...(fields.SpeechResult !== undefined && { speech: fields.SpeechResult }),
+      ...(consent && { consent: { ...consent, disclosure } }),
+      ...(token !== undefined && { token }),
+    },
+  };
+}

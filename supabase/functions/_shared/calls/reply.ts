@@ -1,0 +1,99 @@
+import type { FunctionName } from "../functions.ts";
+import type { E164 } from "../phone.ts";
+import { type LineProfile, type MenuOption, menuPrompt } from "./profile.ts";
+import type { CallState } from "./state.ts";
+
+/** One of our own URLs for Twilio to call, before it is written out (see `twilio/callback_url.ts`). */
+export interface Callback {
+  readonly to: FunctionName;
+  readonly state: CallState;
+  /** Which of the function's events it is, where it has several. */
+  readonly event?: string;
+}
+
+/** What the caller gets, as data; `twilio/twiml.ts` writes it as TwiML. */
+export type Instruction =
+  | { readonly verb: "say"; readonly text: string }
+  | { readonly verb: "gather"; readonly prompt: string; readonly action: Callback }
+  | { readonly verb: "redirect"; readonly to: Callback }
+  | {
+    readonly verb: "dial";
+    readonly number: E164;
+    readonly record: boolean;
+    readonly action: Callback;
+    readonly statusCallback: Callback;
+    readonly recordingCallback: Callback;
+  }
+  | {
+    readonly verb: "record";
+    readonly action: Callback;
+    readonly recordingCallback: Callback;
+    readonly transcriptionCallback: Callback;
+  }
+  | { readonly verb: "hangup" };
+
+export type Reply = readonly Instruction[];
+
+/** Texts that are empty are not said. */
+export function say(...texts: string[]): Reply {
+  return texts.filter((text) => text !== "").map((text) => ({ verb: "say", text }));
+}
+
+/**
+ * The menu, answered by `to`. Silence falls through to the same address, so that whatever the caller
+ * does, or does not do, one step decides what comes next.
+ */
+export function menu(profile: LineProfile, state: CallState, to: FunctionName): Reply {
+  const action: Callback = { to, state };
+  return [
+    { verb: "gather", prompt: menuPrompt(profile), action },
+    { verb: "redirect", to: action },
+  ];
+}
+
+/** Leads to where an option goes: `<Dial>` or voicemail, without another webhook in between. */
+export function connect(
+  profile: LineProfile,
+  option: MenuOption,
+  state: CallState,
+  record: boolean,
+): Reply {
+  return option.destination.kind === "dial"
+    ? dial(option.destination.number, option.announcement, state, record)
+    : voicemail(profile, state);
+}
+
+/** Dials a person; `record` only with consent that is known to be given. */
+export function dial(number: E164, announcement: string, state: CallState, record: boolean): Reply {
+  return [
+    ...say(announcement),
+    {
+      verb: "dial",
+      number,
+      record,
+      action: { to: "voice-route-action", state },
+      statusCallback: { to: "voice-status", state },
+      recordingCallback: { to: "voice-status", state },
+    },
+  ];
+}
+
+/** Asks for a message and takes it. Leaving one is the caller's own act, whatever was decided about the call. */
+export function voicemail(profile: LineProfile, state: CallState): Reply {
+  return [
+    ...say(profile.voicemail.prompt),
+    {
+      verb: "record",
+      action: { to: "voice-voicemail", state, event: "recorded" },
+      recordingCallback: { to: "voice-voicemail", state, event: "recording" },
+      transcriptionCallback: { to: "voice-voicemail", state, event: "transcription" },
+    },
+    ...say(profile.voicemail.nothingHeard),
+    { verb: "hangup" },
+  ];
+}
+
+/** What a caller gets when a step of ours fails: an apology, and voicemail. Records no conversation. */
+export function apology(profile: LineProfile, state: CallState): Reply {
+  return [...say(profile.apology), ...voicemail(profile, state)];
+}

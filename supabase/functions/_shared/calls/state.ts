@@ -1,0 +1,52 @@
+import type { ConsentDecision } from "./consent.ts";
+
+/**
+ * Where a call stands, carried in the query of each callback URL that we hand to Twilio, and covered by
+ * its signature when it comes back. So a step needs no database to go on, and what was decided
+ * while the database was away is written by the next callback that reaches it.
+ */
+export interface CallState {
+  /** Counts the webhooks that the caller waited for; `voice-frontdoor` is turn 0. */
+  readonly turn: number;
+  /** Which hearing of the menu this answers, from 1. */
+  readonly attempt: number;
+  readonly consent?: ConsentDecision | undefined;
+  /** What the caller chose, and at which turn. */
+  readonly choice?: { readonly mode: string; readonly turn: number } | undefined;
+}
+
+export const ARRIVAL: CallState = { turn: 0, attempt: 1 };
+
+/** No call has that many turns; a number beyond it was not written by us. */
+const MAX_TURN = 9999;
+
+/** The query parameters of `state`; each value is of `[A-Za-z0-9_-]`, so no encoding can differ. */
+export function encodeState(state: CallState): Record<string, string> {
+  return {
+    turn: String(state.turn),
+    attempt: String(state.attempt),
+    ...(state.consent && { consent: `${state.consent.basis}-${state.consent.turn}` }),
+    ...(state.choice && { mode: `${state.choice.mode}-${state.choice.turn}` }),
+  };
+}
+
+/** Reads the state back; `undefined` where the URL carries none, as when an operator entered it by hand. */
+export function decodeState(query: URLSearchParams): CallState | undefined {
+  const turn = integer(query.get("turn"));
+  if (turn === undefined) return undefined;
+  const consent = /^(stayed|yes|no)-(\d{1,4})$/.exec(query.get("consent") ?? "");
+  const choice = /^([a-z][a-z0-9_]{0,31})-(\d{1,4})$/.exec(query.get("mode") ?? "");
+  return {
+    turn,
+    attempt: integer(query.get("attempt")) ?? 1,
+    ...(consent &&
+      { consent: { basis: consent[1] as ConsentDecision["basis"], turn: Number(consent[2]) } }),
+    ...(choice && { choice: { mode: choice[1]!, turn: Number(choice[2]) } }),
+  };
+}
+
+function integer(text: string | null): number | undefined {
+  if (text === null || !/^\d{1,4}$/.test(text)) return undefined;
+  const value = Number(text);
+  return value <= MAX_TURN ? value : undefined;
+}

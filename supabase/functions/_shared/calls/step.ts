@@ -1,0 +1,55 @@
+import type { FunctionName } from "../functions.ts";
+import type { AcceptOutcome, StepFacts, VoiceEvent } from "./events.ts";
+import type { LineProfile } from "./profile.ts";
+import type { Reply } from "./reply.ts";
+import { ARRIVAL, type CallState } from "./state.ts";
+import type { Issue, Webhook } from "./webhook_form.ts";
+
+/** What a step reads out of its webhook, before anything is known of the call. */
+export interface Interpretation<Heard> {
+  /** Where the call stands after this step. */
+  readonly state: CallState;
+  readonly facts: StepFacts;
+  /** What `answer` needs to know of it. */
+  readonly heard: Heard;
+}
+
+/** What a step answers from. */
+export interface Answering<Heard> {
+  readonly line: LineProfile;
+  readonly state: CallState;
+  readonly heard: Heard;
+  readonly outcome: AcceptOutcome;
+  /** Consent is known, from the database, to be given: the one ground on which a conversation is recorded. */
+  readonly mayRecord: boolean;
+}
+
+/** A step that the caller waits for. All of its functions are pure. */
+export interface TwimlStep<Heard> {
+  readonly name: FunctionName;
+  interpret(webhook: Webhook, line: LineProfile): Interpretation<Heard>;
+  answer(call: Answering<Heard>): Reply;
+  /** What the caller gets when the step fails; by default an apology and voicemail. */
+  whenFailed?(line: LineProfile, state: CallState): Reply;
+}
+
+/** A callback that nobody waits for: it has an effect, and no answer. Pure. */
+export interface CallbackStep {
+  readonly name: FunctionName;
+  /** @returns the event, or the parameters that are missing. */
+  interpret(
+    webhook: Webhook,
+    line: LineProfile,
+  ): VoiceEvent | { readonly issues: readonly Issue[] };
+}
+
+/** Where a call stands before a step, as far as its URL tells. */
+export function stateBefore(webhook: Webhook): CallState {
+  return webhook.state ?? ARRIVAL;
+}
+
+/** Where it stands after one that decides nothing. */
+export function nextTurn(webhook: Webhook): CallState {
+  const before = stateBefore(webhook);
+  return { ...before, turn: before.turn + 1 };
+}

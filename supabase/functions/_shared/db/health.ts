@@ -1,0 +1,31 @@
+import type { DataApi } from "./client.ts";
+
+/** Counts and times, nothing personal. */
+export interface RecentActivity {
+  readonly calls_last_hour: number;
+  readonly active_calls: number;
+  readonly last_event_at: string | null;
+}
+
+/** The questions that `voice-health` asks. Each rejects when it has no answer within its own deadline. */
+export interface HealthProbes {
+  recentActivity(): Promise<RecentActivity>;
+  /** Whether the limiter can lock and write. */
+  rateLimiter(): Promise<boolean>;
+  /** The newest migration that the database has; `null` where none is recorded. */
+  migration(): Promise<string | null>;
+}
+
+/** @param deadlineMs For each question by itself, in milliseconds. */
+export function healthProbes(api: DataApi, deadlineMs = 2000): HealthProbes {
+  const ask = async (name: string) => {
+    const { data, error } = await api.rpc(name).abortSignal(AbortSignal.timeout(deadlineMs));
+    if (error !== null) throw new Error(`${name} had no answer`);
+    return data;
+  };
+  return {
+    recentActivity: () => ask("health_recent_activity"),
+    rateLimiter: () => ask("health_rate_limiter"),
+    migration: () => ask("health_migration"),
+  };
+}

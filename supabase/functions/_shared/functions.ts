@@ -1,0 +1,10 @@
+/** The functions that Twilio calls; supabase/config.toml names each of them. */
+export type FunctionName =
+  | "voice-frontdoor"
+  | "voice-consent-speech"
+  | "voice-menu-handler"
+  | "voice-route"
+  | "voice-route-action"
+  | "voice-action"
+  | "voice-voicemail"
+  | "voice-status";

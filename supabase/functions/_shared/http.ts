@@ -1,0 +1,72 @@
+import { HttpError } from "./errors.ts";
+
+/** The largest body that we read, in bytes. Twilio's are below 20 KiB. */
+export const MAX_BODY_BYTES = 64 * 1024;
+
+export function json(
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Response {
+  return Response.json(body, { status, headers: { "cache-control": "no-store", ...headers } });
+}
+
+/** The one place where an error of the request becomes an answer. */
+export function errorResponse(error: HttpError): Response {
+  return json(error.status, { error: error.code, ...error.detail }, error.headers);
+}
+
+/** @throws {HttpError} 405 with `Allow`. */
+export function requireMethod(request: Request, ...allowed: string[]): void {
+  if (!allowed.includes(request.method)) {
+    throw new HttpError(405, "method_not_allowed", { allow: allowed.join(", ") });
+  }
+}
+
+/**
+ * Reads a form as Twilio posts it: each parameter a string, or an array where it came more than once.
+ *
+ * @throws {HttpError} 415 for another content type, 413 for more than `MAX_BODY_BYTES`.
+ */
+export async function readForm(request: Request): Promise<Record<string, string | string[]>> {
+  const type = request.headers.get("content-type");
+  // A request without a body may come without a type.
+  if (
+    type !== null &&
+    type.split(";")[0]!.trim().toLowerCase() !== "application/x-www-form-urlencoded"
+  ) {
+    throw new HttpError(415, "unsupported_media_type", {
+      accept: "application/x-www-form-urlencoded",
+    });
+  }
+  const params = new URLSearchParams(await readText(request));
+  const keys = [...new Set(params.keys())];
+  return Object.fromEntries(keys.map((key) => {
+    const values = params.getAll(key);
+    return [key, values.length === 1 ? values[0]! : values];
+  }));
+}
+
+async function readText(request: Request): Promise<string> {
+  const tooLarge = () => new HttpError(413, "payload_too_large");
+  if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+  if (request.body === null) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  // A body may be longer than it said, or not say: stop where the limit is.
+  for await (const chunk of request.body) {
+    bytes += chunk.byteLength;
+    if (bytes > MAX_BODY_BYTES) throw tooLarge();
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+/**
+ * The address of whoever called. Only the header that the platform's own edge sets anew on every request
+ * counts; `x-forwarded-for` begins with whatever the sender wrote there.
+ */
+export function clientAddress(headers: Headers): string | undefined {
+  return headers.get("cf-connecting-ip") ?? undefined;
+}

@@ -1,0 +1,18 @@
+import { validateRequest } from "twilio/lib/webhooks/webhooks.js";
+
+/**
+ * Whether Twilio sent these parameters to this URL. Compares in constant time (`twilio`'s own check does).
+ * Source: https://www.twilio.com/docs/usage/security#validating-requests
+ *
+ * @param url The public URL that Twilio called, with its query and without a fragment, rebuilt from the
+ *   configuration: nothing that a request says of its own address is part of it.
+ * @param params Every parameter that was received; one that came more than once as an array.
+ */
+export function isSignedByTwilio(
+  authToken: string,
+  signature: string,
+  url: string,
+  params: Record<string, string | string[]>,
+): boolean {
+  return validateRequest(authToken, signature, url, params);
+}

@@ -1,0 +1,166 @@
+import { type AcceptOutcome, callEvent, type VoiceEvent } from "./calls/events.ts";
+import { apology, type Reply } from "./calls/reply.ts";
+import { ARRIVAL, decodeState } from "./calls/state.ts";
+import type { CallbackStep, TwimlStep } from "./calls/step.ts";
+import { type Issue, parseWebhook, type Webhook } from "./calls/webhook_form.ts";
+import type { Deps } from "./deps.ts";
+import { HttpError } from "./errors.ts";
+import type { FunctionName } from "./functions.ts";
+import { clientAddress, errorResponse, json, readForm, requireMethod } from "./http.ts";
+import { isSignedByTwilio } from "./twilio/signature.ts";
+import { renderTwiml } from "./twilio/twiml.ts";
+
+// The way of a webhook, written once:
+//
+//   request -> verify -> parse -> interpret -> accept -> answer -> render -> response
+//                                  pure        one rpc   pure
+
+export type Handler = (request: Request) => Promise<Response>;
+
+/** Serves a step that the caller waits for: once a request is Twilio's, the answer is TwiML and 200. */
+export function twimlHandler<Heard>(deps: Deps, step: TwimlStep<Heard>): Handler {
+  const { line, settings } = deps;
+  const twiml = (reply: Reply) =>
+    new Response(renderTwiml(reply, line, settings.publicFunctionsUrl), {
+      headers: { "content-type": "text/xml; charset=utf-8", "cache-control": "no-store" },
+    });
+  const whenFailed = (query: URLSearchParams) => {
+    const before = decodeState(query) ?? ARRIVAL;
+    const state = { ...before, turn: before.turn + 1 };
+    return twiml(step.whenFailed?.(line, state) ?? apology(line, state));
+  };
+
+  return webhookHandler(deps, step.name, {
+    async serve(webhook, _query, note) {
+      const { state, facts, heard } = step.interpret(webhook, line);
+      const event = callEvent(step.name, webhook, state, line.consent.disclosure, facts);
+      const outcome = await accept(deps, event, note);
+      const mayRecord = outcome.kind === "accepted" && outcome.call.consent_given === true;
+      return twiml(step.answer({ line, state, heard, outcome, mayRecord }));
+    },
+    malformed: (_issues, query) => whenFailed(query),
+    failed: (_requestId, query) => whenFailed(query),
+  });
+}
+
+/** Serves a callback: 204 once it is kept; 503 where it could not be, so that Twilio delivers it again. */
+export function callbackHandler(deps: Deps, step: CallbackStep): Handler {
+  const invalid = (issues: readonly Issue[]) => json(400, { error: "invalid", issues });
+
+  return webhookHandler(deps, step.name, {
+    async serve(webhook, _query, note) {
+      const event = step.interpret(webhook, deps.line);
+      if ("issues" in event) {
+        note.outcome = "malformed";
+        return invalid(event.issues);
+      }
+      const outcome = await accept(deps, event, note);
+      switch (outcome.kind) {
+        case "accepted":
+          return new Response(null, { status: 204 });
+        case "conflict":
+          return json(409, { error: "conflict" });
+        case "refused":
+          return invalid([]);
+        case "unavailable":
+          return json(503, { error: "unavailable" }, { "retry-after": "5" });
+      }
+    },
+    malformed: invalid,
+    failed: (requestId) => json(500, { error: "internal", request_id: requestId }),
+  });
+}
+
+/** What a request's log line tells beside its status. */
+interface Note {
+  outcome: string;
+  call_sid?: string;
+  db_ms?: number;
+  reason?: string;
+}
+
+interface Serving {
+  serve(webhook: Webhook, query: URLSearchParams, note: Note): Promise<Response>;
+  malformed(issues: readonly Issue[], query: URLSearchParams): Response;
+  failed(requestId: string, query: URLSearchParams): Response;
+}
+
+function webhookHandler(deps: Deps, name: FunctionName, serving: Serving): Handler {
+  return async (request) => {
+    const started = performance.now();
+    const requestId = crypto.randomUUID();
+    const note: Note = { outcome: "served" };
+    const url = new URL(request.url);
+    let response: Response;
+    try {
+      const params = await verified(deps, name, request, url.search);
+      const parsed = parseWebhook(params, url.searchParams, request.headers, deps.now());
+      if (parsed.ok) {
+        note.call_sid = parsed.webhook.fields.CallSid;
+        response = await serving.serve(parsed.webhook, url.searchParams, note);
+      } else {
+        note.outcome = "malformed";
+        note.reason = parsed.issues.map((issue) => issue.field).join(",");
+        response = serving.malformed(parsed.issues, url.searchParams);
+      }
+    } catch (error) {
+      if (error instanceof HttpError) {
+        note.outcome = error.code;
+        response = errorResponse(error);
+      } else {
+        note.outcome = "failed";
+        note.reason = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
+        response = serving.failed(requestId, url.searchParams);
+      }
+    }
+    deps.log(note.outcome === "failed" ? "error" : note.outcome === "served" ? "info" : "warn", {
+      function: name,
+      request_id: requestId,
+      status: response.status,
+      ms: Math.round(performance.now() - started),
+      ...note,
+    });
+    return response;
+  };
+}
+
+/**
+ * The parameters of a request that Twilio made.
+ *
+ * @throws {HttpError} 405, 415, 413, or 401 for anything that is not certainly Twilio's.
+ */
+async function verified(
+  { settings, mayCall }: Deps,
+  name: FunctionName,
+  request: Request,
+  search: string,
+): Promise<Record<string, string | string[]>> {
+  requireMethod(request, "POST");
+  const params = await readForm(request);
+  // One answer for every reason: whoever is not Twilio learns nothing.
+  const unauthorized = new HttpError(401, "unauthorized");
+  if (!mayCall(clientAddress(request.headers))) throw unauthorized;
+  if (settings.allowInsecureWebhooks) return params;
+  const signature = request.headers.get("x-twilio-signature") ?? "";
+  const url = `${settings.publicFunctionsUrl}/${name}${search}`;
+  if (!isSignedByTwilio(settings.twilioAuthToken, signature, url, params)) throw unauthorized;
+  return params;
+}
+
+async function accept(deps: Deps, event: VoiceEvent, note: Note): Promise<AcceptOutcome> {
+  const started = performance.now();
+  const outcome = await deps.accept(event);
+  note.db_ms = Math.round(performance.now() - started);
+  if (outcome.kind === "accepted") {
+    if (!outcome.admitted) note.outcome = "rate_limited";
+    else if (outcome.duplicate) note.outcome = "duplicate";
+  } else {
+    note.outcome = outcome.kind;
+    note.reason = outcome.kind === "unavailable"
+      ? outcome.reason
+      : outcome.kind === "refused"
+      ? outcome.code
+      : undefined;
+  }
+  return outcome;
+}

@@ -1,0 +1,29 @@
+import { dial, menu } from "../_shared/calls/reply.ts";
+import { nextTurn } from "../_shared/calls/step.ts";
+import type { Deps } from "../_shared/deps.ts";
+import { type Handler, twimlHandler } from "../_shared/webhook.ts";
+
+/** A key during a call or an AI leg: one brings a person, any other the menu. */
+export function createHandler(deps: Deps): Handler {
+  return twimlHandler(deps, {
+    name: "voice-action",
+
+    interpret(webhook, line) {
+      const wantsHuman = webhook.fields.Digits === line.operator.key;
+      return {
+        state: nextTurn(webhook),
+        facts: {
+          event: "key_pressed",
+          handoff_reason: wantsHuman ? "caller_asked_for_a_human" : undefined,
+        },
+        heard: { wantsHuman },
+      };
+    },
+
+    answer({ line, state, heard, mayRecord }) {
+      return heard.wantsHuman
+        ? dial(line.operator.number, line.operator.announcement, state, mayRecord)
+        : menu(line, state, "voice-menu-handler");
+    },
+  });
+}

@@ -1,0 +1,34 @@
+import { menu, say } from "../_shared/calls/reply.ts";
+import { nextTurn } from "../_shared/calls/step.ts";
+import type { Deps } from "../_shared/deps.ts";
+import { callerLimit } from "../_shared/limits/caller_limit.ts";
+import { type Handler, twimlHandler } from "../_shared/webhook.ts";
+
+/**
+ * A call comes in: greeted, told about recording, asked. Over the limit: told so, and ended.
+ * Without the database everybody is let in.
+ */
+export function createHandler(deps: Deps): Handler {
+  return twimlHandler(deps, {
+    name: "voice-frontdoor",
+
+    interpret(webhook) {
+      return {
+        state: nextTurn(webhook),
+        facts: { event: "arrived", identity: "arrived", limit: callerLimit(webhook.fields.From) },
+        heard: undefined,
+      };
+    },
+
+    answer({ line, state, outcome }) {
+      if (outcome.kind === "accepted" && !outcome.admitted) {
+        return [...say(line.rateLimited), { verb: "hangup" }];
+      }
+      // The disclosure is a text of its own, before the menu listens: it cannot be cut short by a key.
+      return [
+        ...say(line.greeting, line.consent.disclosure),
+        ...menu(line, state, "voice-consent-speech"),
+      ];
+    },
+  });
+}

@@ -1,0 +1,93 @@
+import type { DataApi } from "../_shared/db/client.ts";
+import { type HealthProbes, healthProbes } from "../_shared/db/health.ts";
+import { SCHEMA_VERSION } from "../_shared/db/schema_version.ts";
+import { HttpError, SettingError } from "../_shared/errors.ts";
+import { errorResponse, json, requireMethod } from "../_shared/http.ts";
+import { type Environment, readSettings, type Settings } from "../_shared/settings.ts";
+import type { Handler } from "../_shared/webhook.ts";
+
+export interface HealthDeps {
+  readonly env: Environment;
+  readonly connect: (supabaseUrl: string, secretKey: string) => DataApi;
+}
+
+interface Check {
+  readonly status: "healthy" | "unhealthy";
+  readonly [detail: string]: unknown;
+}
+
+/** Tells a monitor whether calls can be served: 200 when every check is healthy, 503 otherwise. */
+export function createHandler(deps: HealthDeps): Handler {
+  let running: Promise<Record<string, Check>> | undefined;
+  return async (request) => {
+    try {
+      requireMethod(request, "GET", "HEAD");
+    } catch (error) {
+      if (error instanceof HttpError) return errorResponse(error);
+      throw error;
+    }
+    // However many ask at once, the database is asked once: the check is open to everybody.
+    running ??= runChecks(deps).finally(() => running = undefined);
+    const checks = await running;
+    const healthy = Object.values(checks).every((check) => check.status === "healthy");
+    return json(healthy ? 200 : 503, {
+      status: healthy ? "healthy" : "unhealthy",
+      timestamp: new Date().toISOString(),
+      checks,
+    });
+  };
+}
+
+async function runChecks({ env, connect }: HealthDeps): Promise<Record<string, Check>> {
+  let settings: Settings;
+  try {
+    settings = readSettings(env);
+  } catch (error) {
+    // The name of a setting is no secret; what it is set to may be.
+    const setting = error instanceof SettingError ? error.setting : "unknown";
+    return {
+      env: { status: "unhealthy", setting },
+      database: { status: "unhealthy", skipped: true },
+    };
+  }
+  const probes = healthProbes(connect(settings.supabaseUrl, settings.secretKey));
+  const [activity, rate_limiter, migrations] = await Promise.all([
+    measured(async () => ({ ...await probes.recentActivity() })),
+    measured(async () => requireTrue(await probes.rateLimiter())),
+    measured(() => migrationCheck(probes)),
+  ]);
+  // The database is what every check asks; reading the calls is the plainest question.
+  const { status, latency_ms } = activity;
+  return {
+    env: { status: "healthy" },
+    database: { status, latency_ms },
+    recent_activity: activity,
+    rate_limiter,
+    migrations,
+  };
+}
+
+async function measured(
+  probe: () => Promise<Readonly<Record<string, unknown>>>,
+): Promise<Check> {
+  const started = performance.now();
+  const elapsed = () => Math.round(performance.now() - started);
+  try {
+    const detail = await probe();
+    return { status: "healthy", latency_ms: elapsed(), ...detail };
+  } catch {
+    return { status: "unhealthy", latency_ms: elapsed() };
+  }
+}
+
+function requireTrue(ok: boolean): Record<string, unknown> {
+  if (!ok) throw new Error("the limiter refused its own probe");
+  return {};
+}
+
+/** A database without a record of migrations was set up by hand: nothing can be said of it. */
+async function migrationCheck(probes: HealthProbes): Promise<Record<string, unknown>> {
+  const version = await probes.migration();
+  const behind = version !== null && version < SCHEMA_VERSION;
+  return { version, needed: SCHEMA_VERSION, ...(behind && { status: "unhealthy" }) };
+}

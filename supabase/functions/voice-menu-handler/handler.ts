@@ -1,0 +1,12 @@
+import { answerChoice, interpretChoice } from "../_shared/calls/choice.ts";
+import type { Deps } from "../_shared/deps.ts";
+import { type Handler, twimlHandler } from "../_shared/webhook.ts";
+
+/** The answer to the menu: a choice, a repeat, or nothing, once more and then voicemail. */
+export function createHandler(deps: Deps): Handler {
+  return twimlHandler(deps, {
+    name: "voice-menu-handler",
+    interpret: (webhook, line) => interpretChoice("menu", webhook, line, false),
+    answer: answerChoice,
+  });
+}

@@ -1,0 +1,37 @@
+import { say, voicemail } from "../_shared/calls/reply.ts";
+import { nextTurn } from "../_shared/calls/step.ts";
+import type { Deps } from "../_shared/deps.ts";
+import { type Handler, twimlHandler } from "../_shared/webhook.ts";
+
+/**
+ * A `<Dial>` is over. Somebody answered: so is the call. Nobody did: the caller can leave a message.
+ * Source: https://www.twilio.com/docs/voice/twiml/dial#dialcallstatus-values
+ */
+export function createHandler(deps: Deps): Handler {
+  return twimlHandler(deps, {
+    name: "voice-route-action",
+
+    interpret(webhook) {
+      const { fields } = webhook;
+      const answered =
+        (fields.DialCallStatus === "completed" || fields.DialCallStatus === "answered") &&
+        // The other side picked up, but the caller had already gone.
+        fields.DialBridged !== "false";
+      return {
+        state: nextTurn(webhook),
+        facts: {
+          event: "dial_ended",
+          leg_status: fields.DialCallStatus,
+          talk_sec: answered ? fields.DialCallDuration ?? 0 : undefined,
+        },
+        heard: { answered },
+      };
+    },
+
+    answer({ line, state, heard }) {
+      return heard.answered
+        ? [{ verb: "hangup" }]
+        : [...say(line.voicemail.unanswered), ...voicemail(line, state)];
+    },
+  });
+}

@@ -1,0 +1,40 @@
+import { callEvent, childLegEvent } from "../_shared/calls/events.ts";
+import { recordingFacts } from "../_shared/calls/recording.ts";
+import { stateBefore } from "../_shared/calls/step.ts";
+import type { Deps } from "../_shared/deps.ts";
+import { callbackHandler, type Handler } from "../_shared/webhook.ts";
+
+/** Status callbacks: of the call, of the legs that it dialled, of a conversation's recording. */
+export function createHandler(deps: Deps): Handler {
+  return callbackHandler(deps, {
+    name: "voice-status",
+
+    interpret(webhook, line) {
+      const { fields } = webhook;
+      const state = stateBefore(webhook);
+      const { disclosure } = line.consent;
+
+      if (fields.RecordingSid !== undefined) {
+        return callEvent("voice-status", webhook, state, disclosure, {
+          event: "recording",
+          identity: `recording-${fields.RecordingSid}-${fields.RecordingStatus ?? "unknown"}`,
+          leg_status: fields.RecordingStatus,
+          ...recordingFacts(fields, "dial"),
+        });
+      }
+      if (fields.CallStatus === undefined) {
+        return { issues: [{ field: "CallStatus", message: "must be given" }] };
+      }
+      const identity = `${fields.CallSid}-${fields.CallStatus}`;
+      if (fields.ParentCallSid === undefined) {
+        return callEvent("voice-status", webhook, state, disclosure, { event: "status", identity });
+      }
+      const answered = fields.CallStatus === "in-progress" || fields.CallStatus === "completed";
+      return childLegEvent("voice-status", webhook, fields.ParentCallSid, state, disclosure, {
+        event: "leg_status",
+        identity,
+        talk_sec: answered ? fields.CallDuration ?? 0 : undefined,
+      });
+    },
+  });
+}

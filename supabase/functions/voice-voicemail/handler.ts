@@ -1,0 +1,73 @@
+import { callEvent } from "../_shared/calls/events.ts";
+import { recordingFacts } from "../_shared/calls/recording.ts";
+import { say, voicemail } from "../_shared/calls/reply.ts";
+import { type CallbackStep, nextTurn, stateBefore, type TwimlStep } from "../_shared/calls/step.ts";
+import type { Deps } from "../_shared/deps.ts";
+import { callbackHandler, type Handler, twimlHandler } from "../_shared/webhook.ts";
+
+const prompt: TwimlStep<undefined> = {
+  name: "voice-voicemail",
+  interpret: (webhook) => ({
+    state: nextTurn(webhook),
+    facts: { event: "voicemail_offered" },
+    heard: undefined,
+  }),
+  answer: ({ line, state }) => voicemail(line, state),
+};
+
+/** `<Record action>`: the message has been spoken. */
+const recorded: TwimlStep<{ readonly message: boolean }> = {
+  name: "voice-voicemail",
+  interpret(webhook) {
+    const recording = recordingFacts(webhook.fields, "voicemail");
+    return {
+      state: nextTurn(webhook),
+      facts: {
+        event: "voicemail_recorded",
+        identity: `recorded-${recording.recording_sid ?? "nothing"}`,
+        ...recording,
+      },
+      heard: { message: recording.recording_sid !== undefined },
+    };
+  },
+  answer: ({ line, heard }) => [
+    ...say(heard.message ? line.voicemail.thanks : line.voicemail.nothingHeard),
+    { verb: "hangup" },
+  ],
+  // Twilio has the recording, and its callback brings it later: asking for it again would be wrong.
+  whenFailed: (line) => [...say(line.voicemail.thanks), { verb: "hangup" }],
+};
+
+/** `recordingStatusCallback` and `transcribeCallback`, in either order. */
+function callback(event: "recording" | "transcription"): CallbackStep {
+  return {
+    name: "voice-voicemail",
+    interpret(webhook, line) {
+      const { fields } = webhook;
+      const status = event === "recording" ? fields.RecordingStatus : fields.TranscriptionStatus;
+      if (fields.RecordingSid === undefined) {
+        return { issues: [{ field: "RecordingSid", message: "must be given" }] };
+      }
+      return callEvent("voice-voicemail", webhook, stateBefore(webhook), line.consent.disclosure, {
+        event,
+        identity: `${event}-${fields.RecordingSid}-${status ?? "unknown"}`,
+        leg_status: status,
+        ...recordingFacts(fields, "voicemail"),
+      });
+    },
+  };
+}
+
+/** A caller leaves a message; `event` in the URL says which part of that a request is about. */
+export function createHandler(deps: Deps): Handler {
+  const parts: Record<string, Handler> = {
+    recorded: twimlHandler(deps, recorded),
+    recording: callbackHandler(deps, callback("recording")),
+    transcription: callbackHandler(deps, callback("transcription")),
+  };
+  const offer = twimlHandler(deps, prompt);
+  return (request) => {
+    const event = new URL(request.url).searchParams.get("event") ?? "";
+    return (Object.hasOwn(parts, event) ? parts[event]! : offer)(request);
+  };
+}
