@@ -185,7 +185,10 @@ begin
     call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta
   ) values (
     e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.leg_status, e.sequence_number, e.occurred_at,
-    coalesce(e.meta, '{}')
+    -- The words of the disclosure are evidence of the decision: kept with the event that brings it, not
+    -- with each later one that carries it along.
+    case when v_call.consent_order = coalesce(v_before.consent_order, 0)
+      then coalesce(e.meta, '{}') #- '{consent,disclosure}' else e.meta end
   );
 
   v_answer := jsonb_build_object(

@@ -64,6 +64,8 @@ export interface LineProfile {
     readonly timeoutSec: number;
     readonly noInput: string;
     readonly notUnderstood: string;
+    /** What Twilio's speech recognition should expect: at most 500 entries of 100 characters. */
+    readonly hints: readonly string[];
   };
   /** Who is dialled when a caller asks for a human (`voice-action`). */
   readonly operator: { readonly key: string; readonly number: E164; readonly announcement: string };
@@ -219,6 +221,16 @@ export function defaultProfile(settings: Settings): LineProfile {
       timeoutSec: 5,
       noInput: "We did not hear a choice.",
       notUnderstood: "That is not one of the choices.",
+      hints: [
+        "sales",
+        "support",
+        "leave a message",
+        "voicemail",
+        "no recording",
+        "don't record",
+        "yes record",
+        "I agree",
+      ],
     },
     operator: {
       key: "0",

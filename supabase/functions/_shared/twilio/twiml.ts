@@ -30,7 +30,7 @@ export function renderTwiml(reply: Reply, profile: LineProfile, functionsUrl: st
           numDigits: 1,
           timeout: profile.menu.timeoutSec,
           speechTimeout: "auto",
-          hints: hints(profile),
+          hints: profile.menu.hints.join(","),
           language: profile.language,
           action: step(instruction.action),
           method: "POST",
@@ -80,15 +80,4 @@ export function renderTwiml(reply: Reply, profile: LineProfile, functionsUrl: st
     }
   }
   return response.toString();
-}
-
-/** What the recogniser should expect; each entry at most 100 characters, at most 500 of them. */
-function hints(profile: LineProfile): string {
-  const { phrases } = profile.consent;
-  return [
-    ...profile.menu.options.flatMap((option) => option.spoken),
-    ...phrases.decline,
-    ...phrases.grant,
-  ]
-    .slice(0, 500).join(",");
 }
