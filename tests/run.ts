@@ -1,0 +1,68 @@
+/**
+ * Runs every test on one PostgreSQL of its own and closes with `N passed, N failed`.
+ * Arguments go to `deno test`: a file, or `--filter "part of a name"`.
+ */
+import { fromFileUrl } from "@std/path/from_file_url.js";
+import { startTestCluster } from "./support/cluster.ts";
+
+const root = fromFileUrl(new URL("..", import.meta.url));
+
+/** Counts the tests of a JUnit report; steps, which it lists as tests of their own, are left out. */
+export function countTests(junit: string): { passed: number; failed: number; skipped: number } {
+  const count = { passed: 0, failed: 0, skipped: 0 };
+  for (const [, suite = ""] of junit.matchAll(/<testsuite [^>]*>(.*?)<\/testsuite>/gs)) {
+    const tests = [...suite.matchAll(/<testcase name="([^"]*)"[^>]*?(?:\/>|>(.*?)<\/testcase>)/gs)]
+      .map(([, name = "", body = ""]) => ({ name, body }));
+    const names = new Set(tests.map((test) => test.name));
+    for (const { name, body } of tests) {
+      if (isStep(name, names)) continue;
+      if (body.includes("<skipped")) count.skipped++;
+      else if (/<failure|<error/.test(body)) count.failed++;
+      else count.passed++;
+    }
+  }
+  return count;
+}
+
+/** A step is named `test > step`, and its test is in the same report. */
+function isStep(name: string, names: Set<string>): boolean {
+  const separator = " &gt; ";
+  for (let at = name.indexOf(separator); at !== -1; at = name.indexOf(separator, at + 1)) {
+    if (names.has(name.slice(0, at))) return true;
+  }
+  return false;
+}
+
+async function main(): Promise<number> {
+  const cluster = await startTestCluster();
+  const report = await Deno.makeTempFile({ suffix: ".xml" });
+  // Ctrl-C reaches `deno test` too; we wait for it and then clean up.
+  Deno.addSignalListener("SIGINT", () => {});
+  try {
+    const paths = Deno.args.some((arg) => /\.ts$|^tests\b/.test(arg)) ? [] : ["tests/"];
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["test", "-A", "--parallel", `--junit-path=${report}`, ...Deno.args, ...paths],
+      cwd: root,
+      env: {
+        DENO_JOBS: String(Math.max(2, Math.min(navigator.hardwareConcurrency, 4))),
+        ...Deno.env.toObject(),
+        ...cluster.env,
+      },
+    }).spawn();
+    Deno.addSignalListener("SIGTERM", () => child.kill("SIGTERM"));
+    const { code } = await child.status;
+
+    const { passed, failed, skipped } = countTests(await Deno.readTextFile(report));
+    // A file that does not load, or a leak between tests, fails the run without failing a test.
+    const failures = failed === 0 && (code !== 0 || passed === 0) ? 1 : failed;
+    console.log(
+      `${passed} passed, ${failures} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`,
+    );
+    return failures === 0 ? 0 : 1;
+  } finally {
+    await Deno.remove(report);
+    await cluster.stop();
+  }
+}
+
+if (import.meta.main) Deno.exit(await main());
