@@ -27,10 +27,8 @@ create type public.voice_event as (
   recording_duration_sec integer,
   transcript text,
   handoff_reason text,
-  limit_identifier text,    -- null: not limited
-  limit_max integer,
-  limit_window_sec integer,
-  rate_limited boolean,     -- decided by accept_voice_event
+  limits jsonb,             -- [{identifier_type, identifier, max, window_sec}, ...]: all must admit
+  rate_limited boolean,     -- decided by accept_voice_event where there are limits
   meta jsonb
 );
 
@@ -122,7 +120,7 @@ declare
   v_known public.idempotency_keys;
   v_before public.call_logs;
   v_call public.call_logs;
-  v_admitted boolean := true;
+  v_limit record;
   v_answer jsonb;
 begin
   -- One call's events take turns, copies of one event included; different calls never meet here.
@@ -139,12 +137,15 @@ begin
     return v_known.result || '{"duplicate": true}';
   end if;
 
-  if e.limit_identifier is not null then
-    v_admitted := public.take_rate_limit(
-      e.operation, 'caller', e.limit_identifier, e.limit_max, make_interval(secs => e.limit_window_sec)
+  for v_limit in
+    select * from jsonb_to_recordset(e.limits) as l(identifier_type text, identifier text, max integer, window_sec integer)
+  loop
+    e.rate_limited := not public.take_rate_limit(
+      e.operation, v_limit.identifier_type, v_limit.identifier, v_limit.max,
+      make_interval(secs => v_limit.window_sec)
     );
-    e.rate_limited := not v_admitted;
-  end if;
+    exit when e.rate_limited;
+  end loop;
 
   select * into v_before from public.call_logs as c where c.call_sid = e.call_sid;
   v_call := public.fold_voice_event(v_before, e);
@@ -193,7 +194,7 @@ begin
 
   v_answer := jsonb_build_object(
     'duplicate', false,
-    'admitted', v_admitted,
+    'admitted', not v_call.rate_limited,
     'call', jsonb_build_object(
       'status', v_call.status, 'mode', v_call.mode, 'consent_given', v_call.consent_given
     )

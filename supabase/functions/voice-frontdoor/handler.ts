@@ -1,7 +1,7 @@
 import { menu, say } from "../_shared/calls/reply.ts";
 import { nextTurn } from "../_shared/calls/step.ts";
 import type { Deps } from "../_shared/deps.ts";
-import { callerLimit } from "../_shared/limits/caller_limit.ts";
+import { callLimits } from "../_shared/limits/call_limits.ts";
 import { type Handler, twimlHandler } from "../_shared/webhook.ts";
 
 /**
@@ -15,7 +15,7 @@ export function createHandler(deps: Deps): Handler {
     interpret(webhook) {
       return {
         state: nextTurn(webhook),
-        facts: { event: "arrived", identity: "arrived", limit: callerLimit(webhook.fields.From) },
+        facts: { event: "arrived", identity: "arrived", limits: callLimits(webhook.fields.From) },
         heard: undefined,
       };
     },

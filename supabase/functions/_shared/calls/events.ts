@@ -1,5 +1,5 @@
 import type { FunctionName } from "../functions.ts";
-import type { CallerLimit } from "../limits/caller_limit.ts";
+import type { CallLimit } from "../limits/call_limits.ts";
 import { callerNumber, isE164 } from "../phone.ts";
 import { consentOrder, isGranted } from "./consent.ts";
 import type { CallState } from "./state.ts";
@@ -33,9 +33,8 @@ export interface VoiceEvent {
   readonly recording_duration_sec?: number | undefined;
   readonly transcript?: string | undefined;
   readonly handoff_reason?: string | undefined;
-  readonly limit_identifier?: string | undefined;
-  readonly limit_max?: number | undefined;
-  readonly limit_window_sec?: number | undefined;
+  /** All must admit the call; checked and counted by the database. */
+  readonly limits?: readonly CallLimit[] | undefined;
   readonly meta: Readonly<Record<string, unknown>>;
 }
 
@@ -77,12 +76,12 @@ export type StepFacts =
       | "recording_duration_sec"
       | "transcript"
       | "handoff_reason"
+      | "limits"
     >
   >
   & {
     /** What the event is, where the turn of the call does not say it. */
     readonly identity?: string | undefined;
-    readonly limit?: CallerLimit | undefined;
     readonly meta?: Readonly<Record<string, unknown>> | undefined;
   };
 
@@ -137,7 +136,7 @@ function common(
   facts: StepFacts,
 ) {
   const { fields, receivedAt, token } = webhook;
-  const { identity, limit, meta, leg_status, ...rest } = facts;
+  const { identity, meta, leg_status, ...rest } = facts;
   const { consent, choice } = state;
   return {
     ...rest,
@@ -150,9 +149,6 @@ function common(
     mode_turn: choice?.turn,
     consent_given: consent && isGranted(consent),
     consent_order: consent && consentOrder(consent),
-    limit_identifier: limit?.identifier,
-    limit_max: limit?.max,
-    limit_window_sec: limit?.windowSec,
     meta: {
       ...meta,
       ...(fields.Digits !== undefined && { digits: fields.Digits }),
