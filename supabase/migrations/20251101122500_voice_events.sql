@@ -87,7 +87,7 @@ begin
       c.recorded_at := null;
       c.transcript := null;
     end if;
-    if e.recording_sid = c.recording_sid then
+    if (e.recording_source, e.recording_sid) = (c.recording_source, c.recording_sid) then
       c.recording_url := least(c.recording_url, e.recording_url);
       c.recording_duration_sec := greatest(c.recording_duration_sec, e.recording_duration_sec);
       c.recorded_at := least(c.recorded_at, e.occurred_at);

@@ -35,7 +35,8 @@ export function interpretChoice(
   });
   const decision: ConsentDecision | undefined = meaning.consent !== undefined
     ? { basis: meaning.consent, turn }
-    : goingOnConsents
+    // "No, sales please" goes on, and agrees to nothing.
+    : goingOnConsents && !meaning.doubtful
     ? { basis: "stayed", turn }
     : undefined;
   const choice = choose(line, meaning, before.attempt, decision);

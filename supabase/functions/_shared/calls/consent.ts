@@ -6,12 +6,15 @@ import type { ConsentPhrases } from "./profile.ts";
  */
 export type ConsentStatement = "granted" | "declined" | "unclear" | undefined;
 
+const CONTRACTION_WITHOUT_APOSTROPHE =
+  /\b(do|does|did|ca|could|wo|would|should|must|need|is|are|was|were|has|have|had|ai)nt\b/g;
+
 /** Speech as it is compared: lower case, one kind of apostrophe, single spaces, no punctuation. */
 export function normaliseSpeech(speech: string): string {
   return speech
     .toLowerCase()
-    .replace(/[\u2018\u2019\u02bc`]/g, "'")
-    .replace(/\b(do|ca|wo)nt\b/g, "$1n't")
+    .replace(/[\u2018\u2019\u02bc\u00b4\u2032\uff07`]/g, "'")
+    .replace(CONTRACTION_WITHOUT_APOSTROPHE, "$1n't")
     .replace(/[^\p{L}\p{N}']+/gu, " ")
     .trim();
 }
@@ -23,7 +26,7 @@ export function saysPhrase(speech: string, phrase: string): boolean {
 
 /**
  * Reads a consent decision out of what was heard. A refusal always wins; a grant counts only where
- * nothing near it negates it; whatever else is said about recording is `unclear`.
+ * nothing said with it casts a doubt on it; whatever else is said about recording is `unclear`.
  *
  * @param heard Twilio's `SpeechResult`.
  */
@@ -32,8 +35,13 @@ export function consentStatement(heard: string, phrases: ConsentPhrases): Consen
   const says = (phrase: string) => saysPhrase(speech, phrase);
   if (phrases.decline.some(says) || phrases.declineAlone.includes(speech)) return "declined";
   if (phrases.grantAlone.includes(speech)) return "granted";
-  if (phrases.grant.some(says)) return phrases.negations.some(says) ? "unclear" : "granted";
+  if (phrases.grant.some(says)) return isDoubtful(speech, phrases) ? "unclear" : "granted";
   return phrases.topic.some(says) ? "unclear" : undefined;
+}
+
+/** Whether `speech` (normalised) denies, asks or sets a condition: going on with such words is no agreement. */
+export function isDoubtful(speech: string, phrases: ConsentPhrases): boolean {
+  return phrases.doubts.some((phrase) => saysPhrase(speech, phrase));
 }
 
 /** Why a call may, or may not, be recorded. */

@@ -1,4 +1,4 @@
-import { consentStatement, normaliseSpeech, saysPhrase } from "./consent.ts";
+import { consentStatement, isDoubtful, normaliseSpeech, saysPhrase } from "./consent.ts";
 import type { LineProfile, MenuOption } from "./profile.ts";
 
 /** What a `<Gather>` brought: a key, words, or neither. */
@@ -10,6 +10,8 @@ export interface Input {
 /** What the caller meant by it. More than one part may be there: "no recording, sales please". */
 export interface Meaning {
   readonly consent?: "yes" | "no" | undefined;
+  /** Something was denied, asked or made conditional: whatever it was about, it was no agreement. */
+  readonly doubtful: boolean;
   readonly option?: MenuOption | undefined;
   readonly repeat: boolean;
   /** Something was pressed or said, understood or not. */
@@ -23,12 +25,13 @@ export function understand(profile: LineProfile, input: Input): Meaning {
       consent: input.digits === profile.consent.key
         ? (profile.consent.policy === "opt_out" ? "no" : "yes")
         : undefined,
+      doubtful: false,
       option: profile.menu.options.find((option) => option.key === input.digits),
       repeat: input.digits === profile.menu.repeatKey,
       heard: true,
     };
   }
-  if (input.speech === undefined) return { repeat: false, heard: false };
+  if (input.speech === undefined) return { doubtful: false, repeat: false, heard: false };
 
   const statement = consentStatement(input.speech, profile.consent.phrases);
   const speech = normaliseSpeech(input.speech);
@@ -37,6 +40,7 @@ export function understand(profile: LineProfile, input: Input): Meaning {
   return {
     // Unsure means not given.
     consent: statement === undefined ? undefined : statement === "granted" ? "yes" : "no",
+    doubtful: isDoubtful(speech, profile.consent.phrases),
     option: options.length === 1 ? options[0] : undefined,
     repeat: options.length === 0 && profile.menu.repeatSpoken.some(says),
     heard: true,

@@ -1,0 +1,304 @@
+import { assertEquals } from "@std/assert/equals.js";
+import { assertRejects } from "@std/assert/rejects.js";
+import * as fc from "fast-check";
+import postgres, { type Sql } from "postgres";
+import type { VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
+import { createTestDatabase } from "../support/database.ts";
+import { anyEvent, newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
+
+const db = await createTestDatabase();
+
+interface Answer {
+  duplicate: boolean;
+  admitted: boolean;
+  call: { status: string; mode: string; consent_given: boolean | null };
+}
+
+async function accept(event: VoiceEvent, sql: Sql = db.sql): Promise<Answer> {
+  const [row] = await sql<{ answer: Answer }[]>`
+    select public.accept_voice_event(${sql.json(event as never)}) as answer`;
+  return row!.answer;
+}
+
+// deno-lint-ignore no-explicit-any
+async function call(sid: string): Promise<any> {
+  const [row] = await db.sql`select * from public.call_logs where call_sid = ${sid}`;
+  return row;
+}
+
+async function lifecycleOf(sid: string) {
+  return await db.sql`
+    select event, status, leg_sid, meta from public.call_lifecycle where call_sid = ${sid} order by id`;
+}
+
+Deno.test("ten copies at once, over ten connections: one event, one count, one answer", async () => {
+  const sid = newCallSid();
+  const event = voiceEvent(sid, {
+    from_e164: "+15550000010",
+    limits: [{ identifier_type: "caller", identifier: "+15550000010", max: 10, window_sec: 60 }],
+  });
+  const connections = Array.from({ length: 10 }, () => postgres(db.url, { max: 1 }));
+  const answers = await Promise.all(connections.map((sql) => accept(event, sql)));
+  await Promise.all(connections.map((sql) => sql.end()));
+
+  assertEquals(answers.filter((answer) => !answer.duplicate).length, 1);
+  assertEquals(
+    new Set(answers.map(({ admitted, call }) => JSON.stringify([admitted, call]))).size,
+    1,
+  );
+  assertEquals((await lifecycleOf(sid)).length, 1);
+  const [window] = await db.sql`
+    select cardinality(admitted_at) as count from public.rate_limit_windows where identifier = '+15550000010'`;
+  assertEquals(window!.count, 1);
+});
+
+Deno.test("a copy that comes late gets the answer of then, not of now", async () => {
+  const sid = newCallSid();
+  const first = voiceEvent(sid, { operation: "voice-consent-speech", identity: "turn-1" });
+  await accept(first);
+  await accept(voiceEvent(sid, {
+    operation: "voice-menu-handler",
+    identity: "turn-2",
+    mode: "sales",
+    mode_turn: 2,
+    consent_given: false,
+    consent_order: 7,
+  }));
+  const again = await accept({
+    ...first,
+    occurred_at: new Date(0).toISOString(),
+    meta: { token: "retry" },
+  });
+  assertEquals(again, {
+    duplicate: true,
+    admitted: true,
+    call: { status: "ringing", mode: "menu", consent_given: null },
+  });
+});
+
+Deno.test("an identity that is used again for a different request is refused", async () => {
+  const sid = newCallSid();
+  const event = voiceEvent(sid, {
+    operation: "voice-menu-handler",
+    identity: "turn-2",
+    meta: { digits: "1" },
+  });
+  await accept(event);
+  const error = await assertRejects(
+    () => accept({ ...event, meta: { digits: "2" } }),
+    postgres.PostgresError,
+  );
+  assertEquals(error.code, "PT409");
+  assertEquals((await lifecycleOf(sid)).length, 1);
+});
+
+Deno.test("a late `ringing` does not reopen a completed call", async () => {
+  const sid = newCallSid();
+  await accept(voiceEvent(sid, {
+    operation: "voice-status",
+    identity: "done",
+    event: "status",
+    call_status: "completed",
+    duration_sec: 42,
+    occurred_at: "2026-11-01T12:01:00Z",
+  }));
+  await accept(voiceEvent(sid, {
+    operation: "voice-status",
+    identity: "ringing",
+    event: "status",
+    call_status: "ringing",
+    occurred_at: "2026-11-01T12:00:10Z",
+  }));
+  const row = await call(sid);
+  assertEquals(row.status, "completed");
+  assertEquals(row.started_at.toISOString(), "2026-11-01T12:00:10.000Z");
+  assertEquals(row.answered_at.toISOString(), "2026-11-01T12:00:18.000Z");
+  assertEquals(row.ended_at.toISOString(), "2026-11-01T12:01:00.000Z");
+  assertEquals(row.duration_sec, 42);
+  assertEquals(row.disposition, "abandoned");
+});
+
+Deno.test("a child leg never changes its parent's status, and may arrive before the parent", async () => {
+  const sid = newCallSid();
+  const child: Partial<VoiceEvent> = {
+    operation: "voice-status",
+    event: "leg_status",
+    leg_sid: newCallSid(),
+    parent_call_sid: sid,
+    call_status: undefined,
+    from_e164: undefined,
+    to_e164: undefined,
+  };
+  await accept(voiceEvent(sid, { ...child, identity: "child-busy", leg_status: "busy" }));
+  assertEquals((await call(sid)).status, "queued");
+  assertEquals((await call(sid)).disposition, null);
+
+  await accept(voiceEvent(sid, { call_status: "in-progress" }));
+  await accept(
+    voiceEvent(sid, {
+      ...child,
+      identity: "child-completed",
+      leg_status: "completed",
+      talk_sec: 5,
+    }),
+  );
+  const row = await call(sid);
+  assertEquals(row.status, "in-progress");
+  assertEquals(row.to_e164, "+15877428885");
+  assertEquals(row.connected_at !== null, true);
+});
+
+Deno.test("a transcript may come before its recording, and a voicemail outranks a conversation", async () => {
+  const sid = newCallSid();
+  const recording = (n: number, source: "dial" | "voicemail", changes: Partial<VoiceEvent> = {}) =>
+    voiceEvent(sid, {
+      operation: "voice-voicemail",
+      identity: `recording-${n}-${JSON.stringify(changes)}`,
+      event: "recording",
+      call_status: undefined,
+      recording_sid: recordingSid(n),
+      recording_source: source,
+      ...changes,
+    });
+  await accept(recording(2, "voicemail", { transcript: "call me back" }));
+  await accept(
+    recording(2, "voicemail", {
+      recording_duration_sec: 7,
+      recording_url: "https://api.twilio.com/2",
+    }),
+  );
+  await accept(recording(9, "dial", { recording_url: "https://api.twilio.com/9" }));
+  const row = await call(sid);
+  assertEquals(
+    [
+      row.recording_sid,
+      row.recording_url,
+      row.transcript,
+      row.recording_duration_sec,
+      row.recording_source,
+    ],
+    [recordingSid(2), "https://api.twilio.com/2", "call me back", 7, "voicemail"],
+  );
+  const [backlog] = await db.sql`select * from public.voicemail_backlog where call_sid = ${sid}`;
+  assertEquals(backlog!.transcript, "call me back");
+});
+
+Deno.test("the words of the disclosure are kept once, with the decision that rests on them", async () => {
+  const sid = newCallSid();
+  const consent = { basis: "stayed", turn: 1, disclosure: "This call may be recorded." };
+  const decided = { consent_given: true, consent_order: 1, meta: { consent } };
+  await accept(
+    voiceEvent(sid, { operation: "voice-consent-speech", identity: "turn-1", ...decided }),
+  );
+  await accept(
+    voiceEvent(sid, { operation: "voice-route-action", identity: "turn-2", ...decided }),
+  );
+  const [first, second] = await lifecycleOf(sid);
+  assertEquals(first!.meta.consent, consent);
+  assertEquals(second!.meta.consent, { basis: "stayed", turn: 1 });
+});
+
+Deno.test("a decision that an earlier webhook could not deliver is kept, with its evidence, by the next one", async () => {
+  const sid = newCallSid();
+  const consent = { basis: "no", turn: 1, disclosure: "This call may be recorded." };
+  await accept(voiceEvent(sid, {
+    operation: "voice-route-action",
+    identity: "turn-2",
+    event: "dial_ended",
+    call_status: "in-progress",
+    mode: "sales",
+    mode_turn: 1,
+    consent_given: false,
+    consent_order: 5,
+    meta: { consent },
+  }));
+  const row = await call(sid);
+  assertEquals([row.mode, row.consent_given], ["sales", false]);
+  assertEquals((await lifecycleOf(sid))[0]!.meta.consent, consent);
+});
+
+Deno.test("an event that is none is refused by the schema, and leaves nothing", async () => {
+  const faults: [string, Record<string, unknown>][] = [
+    ["a CallSid of another shape", { call_sid: "CAnot-a-sid" }],
+    ["an unknown status", { call_status: "exploded" }],
+    ["a negative duration", { call_status: "completed", duration_sec: -1 }],
+    ["a number that is not E.164", { from_e164: "5551234567" }],
+    ["a recording of unknown source", {
+      recording_sid: recordingSid(1),
+      recording_source: "wiretap",
+    }],
+    ["a recording address that is none", {
+      recording_sid: recordingSid(1),
+      recording_source: "dial",
+      recording_url: "javascript:alert(1)",
+    }],
+    ["a time that is none", { occurred_at: "yesterday-ish" }],
+  ];
+  for (const [fault, changes] of faults) {
+    const sid = newCallSid();
+    const event = { ...voiceEvent(sid), ...changes } as VoiceEvent;
+    const error = await assertRejects(
+      () => accept(event),
+      postgres.PostgresError,
+      undefined,
+      fault,
+    );
+    // PostgREST answers 400 to these.
+    assertEquals(/^(22|23)/.test(error.code), true, `${fault}: ${error.code}`);
+    assertEquals(await call(sid), undefined, fault);
+    assertEquals((await lifecycleOf(sid)).length, 0, fault);
+  }
+});
+
+Deno.test("the row and the answers to it are the same whatever connection each event comes over", async () => {
+  const sql = postgres(db.url, { max: 6, onnotice: () => {} });
+  try {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(anyEvent("CA" + "0".repeat(32)), { minLength: 2, maxLength: 8 }),
+        fc.infiniteStream(fc.nat(7)),
+        async (events, picks) => {
+          const of = (sid: string) =>
+            events.map((event) => ({ ...event, call_sid: sid, leg_sid: sid }));
+          const [inOrder, mixed] = [newCallSid(), newCallSid()];
+          for (const event of of(inOrder)) await accept(event, sql);
+          // Everything at once, in another order, half of it twice.
+          const other = of(mixed);
+          const extra = [...picks.take(4)].map((n) => other[n % other.length]!);
+          await Promise.all([...extra, ...other.toReversed()].map((event) => accept(event, sql)));
+
+          const [a, b] = await Promise.all([call(inOrder), call(mixed)]);
+          for (const row of [a, b]) {
+            for (const own of ["call_sid", "created_at", "updated_at"]) delete row[own];
+          }
+          assertEquals(b, a);
+          assertEquals((await lifecycleOf(mixed)).length, events.length);
+        },
+      ),
+      { numRuns: 150 },
+    );
+  } finally {
+    await sql.end();
+  }
+});
+
+Deno.test("expired keys are purged in batches, by two at once without a quarrel", async () => {
+  await db.sql`
+    insert into public.idempotency_keys (key, operation, request_hash, status, result, expires_at)
+    select 'purge-' || i, 'voice-status', sha256(i::text::bytea), 'completed', '{}',
+      now() + case when i <= 250 then interval '-1 hour' else interval '1 hour' end
+    from generate_series(1, 300) as i`;
+  const purge = async () => {
+    const [row] = await db.sql<{ n: number }[]>`select public.purge_idempotency_keys(100) as n`;
+    return row!.n;
+  };
+  const [first, second] = await Promise.all([purge(), purge()]);
+  assertEquals(first + second, 200);
+  assertEquals(await purge(), 50);
+  assertEquals(await purge(), 0);
+  const [left] = await db
+    .sql`select count(*)::int as n from public.idempotency_keys where key like 'purge-%'`;
+  assertEquals(left!.n, 50);
+});
+
+Deno.test.afterAll(() => db.drop());
