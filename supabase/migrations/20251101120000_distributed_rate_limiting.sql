@@ -28,6 +28,17 @@ create index rate_limit_refusals_minute_idx on public.rate_limit_refusals (minut
 comment on table public.rate_limit_windows is 'The limiter''s state: admissions inside the window, per endpoint and identifier.';
 comment on table public.rate_limit_refusals is 'Refusals by minute; the view rate_limit_violations reads them.';
 
+-- Notes a refusal, whichever limiter decided it.
+create function public.record_rate_limit_refusal(p_endpoint text, p_identifier_type text, p_identifier text)
+returns void
+language sql volatile set search_path = ''
+begin atomic
+  insert into public.rate_limit_refusals as r (endpoint, identifier_type, identifier, minute, last_violation)
+  values (p_endpoint, p_identifier_type, p_identifier, date_trunc('minute', clock_timestamp()), clock_timestamp())
+  on conflict (endpoint, identifier_type, identifier, minute) do update
+    set refusals = r.refusals + 1, last_violation = excluded.last_violation;
+end;
+
 -- Admits at most p_max in ANY window of p_window, whatever the parallelism: ON CONFLICT locks the key's
 -- row before it evaluates WHERE and SET, so between the count and the admission nobody else can count.
 -- clock_timestamp(), not now(): the time at which the lock was had, not the one at which waiting began.
@@ -54,10 +65,7 @@ begin
     return true;
   end if;
 
-  insert into public.rate_limit_refusals as r (endpoint, identifier_type, identifier, minute, last_violation)
-  values (p_endpoint, p_identifier_type, p_identifier, date_trunc('minute', clock_timestamp()), clock_timestamp())
-  on conflict (endpoint, identifier_type, identifier, minute) do update
-    set refusals = r.refusals + 1, last_violation = excluded.last_violation;
+  perform public.record_rate_limit_refusal(p_endpoint, p_identifier_type, p_identifier);
   return false;
 end
 $$;
@@ -73,7 +81,10 @@ create policy rate_limit_refusals_of_the_service on public.rate_limit_refusals
   for select to service_role using (true);
 
 revoke all on public.rate_limit_windows, public.rate_limit_refusals from anon, authenticated, service_role;
-revoke all on function public.take_rate_limit(text, text, text, integer, interval)
+revoke all on function
+  public.record_rate_limit_refusal(text, text, text), public.take_rate_limit(text, text, text, integer, interval)
   from public, anon, authenticated, service_role;
 grant select, insert, update, delete on public.rate_limit_windows, public.rate_limit_refusals to service_role;
-grant execute on function public.take_rate_limit(text, text, text, integer, interval) to service_role;
+grant execute on function
+  public.record_rate_limit_refusal(text, text, text), public.take_rate_limit(text, text, text, integer, interval)
+  to service_role;

@@ -28,7 +28,7 @@ create type public.voice_event as (
   transcript text,
   handoff_reason text,
   limits jsonb,             -- [{identifier_type, identifier, max, window_sec}, ...]: all must admit
-  rate_limited boolean,     -- decided by accept_voice_event where there are limits
+  rate_limited boolean,     -- decided by accept_voice_event, or before it by a limiter elsewhere
   meta jsonb
 );
 
@@ -140,11 +140,15 @@ begin
   for v_limit in
     select * from jsonb_to_recordset(e.limits) as l(identifier_type text, identifier text, max integer, window_sec integer)
   loop
-    e.rate_limited := not public.take_rate_limit(
-      e.operation, v_limit.identifier_type, v_limit.identifier, v_limit.max,
-      make_interval(secs => v_limit.window_sec)
-    );
-    exit when e.rate_limited;
+    if e.rate_limited then
+      perform public.record_rate_limit_refusal(e.operation, v_limit.identifier_type, v_limit.identifier);
+    else
+      e.rate_limited := not public.take_rate_limit(
+        e.operation, v_limit.identifier_type, v_limit.identifier, v_limit.max,
+        make_interval(secs => v_limit.window_sec)
+      );
+      exit when e.rate_limited;
+    end if;
   end loop;
 
   select * into v_before from public.call_logs as c where c.call_sid = e.call_sid;

@@ -347,11 +347,15 @@ begin
   for v_limit in
     select * from jsonb_to_recordset(e.limits) as l(identifier_type text, identifier text, max integer, window_sec integer)
   loop
-    e.rate_limited := not public.take_rate_limit(
-      e.operation, v_limit.identifier_type, v_limit.identifier, v_limit.max,
-      make_interval(secs => v_limit.window_sec)
-    );
-    exit when e.rate_limited;
+    if e.rate_limited then
+      perform public.record_rate_limit_refusal(e.operation, v_limit.identifier_type, v_limit.identifier);
+    else
+      e.rate_limited := not public.take_rate_limit(
+        e.operation, v_limit.identifier_type, v_limit.identifier, v_limit.max,
+        make_interval(secs => v_limit.window_sec)
+      );
+      exit when e.rate_limited;
+    end if;
   end loop;
 
   select * into v_before from public.call_logs as c where c.call_sid = e.call_sid;
@@ -578,6 +582,15 @@ BEGIN ATOMIC
    VALUES (record_analytics_event.p_event_type, record_analytics_event.p_severity, record_analytics_event.p_event_data);
 END
 
+CREATE OR REPLACE FUNCTION public.record_rate_limit_refusal(p_endpoint text, p_identifier_type text, p_identifier text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ INSERT INTO rate_limit_refusals AS r (endpoint, identifier_type, identifier, minute, last_violation)
+   VALUES (record_rate_limit_refusal.p_endpoint, record_rate_limit_refusal.p_identifier_type, record_rate_limit_refusal.p_identifier, date_trunc('minute'::text, clock_timestamp()), clock_timestamp()) ON CONFLICT(endpoint, identifier_type, identifier, minute) DO UPDATE SET refusals = (r.refusals + 1), last_violation = excluded.last_violation;
+END
+
 CREATE OR REPLACE FUNCTION public.take_rate_limit(p_endpoint text, p_identifier_type text, p_identifier text, p_max integer, p_window interval)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -597,10 +610,7 @@ begin
     return true;
   end if;
 
-  insert into public.rate_limit_refusals as r (endpoint, identifier_type, identifier, minute, last_violation)
-  values (p_endpoint, p_identifier_type, p_identifier, date_trunc('minute', clock_timestamp()), clock_timestamp())
-  on conflict (endpoint, identifier_type, identifier, minute) do update
-    set refusals = r.refusals + 1, last_violation = excluded.last_violation;
+  perform public.record_rate_limit_refusal(p_endpoint, p_identifier_type, p_identifier);
   return false;
 end
 $function$
@@ -817,6 +827,8 @@ grant execute on function health_recent_activity() to service_role;
 grant execute on function purge_idempotency_keys(integer) to service_role;
 
 grant execute on function record_analytics_event(text,text,jsonb) to service_role;
+
+grant execute on function record_rate_limit_refusal(text,text,text) to service_role;
 
 grant execute on function take_rate_limit(text,text,text,integer,interval) to service_role;
 

@@ -57,6 +57,8 @@ export function callbackHandler(deps: Deps, step: CallbackStep): Handler {
       const outcome = await accept(deps, event, note);
       switch (outcome.kind) {
         case "accepted":
+        // A callback is under no limit; were it, being heard is what it came for.
+        case "rate_limited":
           return new Response(null, { status: 204 });
         case "conflict":
           return json(409, { error: "conflict" });
@@ -151,16 +153,9 @@ async function accept(deps: Deps, event: VoiceEvent, note: Note): Promise<Accept
   const started = performance.now();
   const outcome = await deps.accept(event);
   note.db_ms = Math.round(performance.now() - started);
-  if (outcome.kind === "accepted") {
-    if (!outcome.admitted) note.outcome = "rate_limited";
-    else if (outcome.duplicate) note.outcome = "duplicate";
-  } else {
-    note.outcome = outcome.kind;
-    note.reason = outcome.kind === "unavailable"
-      ? outcome.reason
-      : outcome.kind === "refused"
-      ? outcome.code
-      : undefined;
-  }
+  if (outcome.kind !== "accepted") note.outcome = outcome.kind;
+  else if (outcome.duplicate) note.outcome = "duplicate";
+  if (outcome.kind === "unavailable") note.reason = outcome.reason;
+  if (outcome.kind === "refused") note.reason = outcome.code;
   return outcome;
 }

@@ -21,7 +21,7 @@ export function createHandler(deps: Deps): Handler {
     },
 
     answer({ line, state, outcome }) {
-      if (outcome.kind === "accepted" && !outcome.admitted) {
+      if (outcome.kind === "rate_limited") {
         return [...say(line.rateLimited), { verb: "hangup" }];
       }
       // The disclosure is a text of its own, before the menu listens: it cannot be cut short by a key.

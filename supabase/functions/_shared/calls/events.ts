@@ -33,8 +33,10 @@ export interface VoiceEvent {
   readonly recording_duration_sec?: number | undefined;
   readonly transcript?: string | undefined;
   readonly handoff_reason?: string | undefined;
-  /** All must admit the call; checked and counted by the database. */
+  /** All must admit the call; checked and counted by the database, unless `rate_limited` says that it is done. */
   readonly limits?: readonly CallLimit[] | undefined;
+  /** Refused by a limiter elsewhere, under `limits`. */
+  readonly rate_limited?: boolean | undefined;
   readonly meta: Readonly<Record<string, unknown>>;
 }
 
@@ -51,10 +53,10 @@ export type AcceptOutcome =
     readonly kind: "accepted";
     /** This event was accepted before; the answer is the one of then. */
     readonly duplicate: boolean;
-    /** False: over the rate limit. */
-    readonly admitted: boolean;
     readonly call: AcceptedCall;
   }
+  /** The call is over one of its limits. */
+  | { readonly kind: "rate_limited" }
   /** Another request was accepted under the same identity. */
   | { readonly kind: "conflict" }
   /** The database found the event not to be one. `code` is its SQLSTATE. */

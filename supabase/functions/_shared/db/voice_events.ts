@@ -15,9 +15,11 @@ export function voiceEvents(api: DataApi, deadlineMs = DEADLINE_MS): AcceptVoice
         .rpc("accept_voice_event", { p_event: event })
         .abortSignal(AbortSignal.timeout(deadlineMs));
       if (error === null) {
-        return isAccepted(data)
-          ? { kind: "accepted", ...data }
-          : { kind: "unavailable", reason: "the Data API answered something else" };
+        if (!isAnswer(data)) {
+          return { kind: "unavailable", reason: "the Data API answered something else" };
+        }
+        const { admitted, duplicate, call } = data;
+        return admitted ? { kind: "accepted", duplicate, call } : { kind: "rate_limited" };
       }
       if (status === 409) return { kind: "conflict" };
       if (status === 400) return { kind: "refused", code: error.code };
@@ -28,7 +30,7 @@ export function voiceEvents(api: DataApi, deadlineMs = DEADLINE_MS): AcceptVoice
   };
 }
 
-function isAccepted(
+function isAnswer(
   data: unknown,
 ): data is { duplicate: boolean; admitted: boolean; call: AcceptedCall } {
   const answer = data as
