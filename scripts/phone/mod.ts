@@ -1,0 +1,19 @@
+/**
+ * A Twilio voice simulator: for scenario tests, the terminal phone, the web phone and load tests.
+ *
+ * @module
+ */
+export * from "./caller.ts";
+export { type Clock, realClock, VirtualClock } from "./clock.ts";
+export type { Delivery } from "./outbox.ts";
+export { type CallEvent, CallRecord, type CallStatus, type EndedBy } from "./record.ts";
+export { type Params, sign } from "./signer.ts";
+export {
+  type CallOptions,
+  type PlacedCall,
+  Simulator,
+  type SimulatorOptions,
+} from "./simulator.ts";
+export { parseTwiml, TwimlError } from "./twiml.ts";
+export { connectionOverrides, type Fetch, type Webhook, type WebhookKind } from "./webhook.ts";
+export { APPLICATION_ERROR } from "./call.ts";

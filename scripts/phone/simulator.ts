@@ -1,0 +1,157 @@
+import { Call, type CallSetup } from "./call.ts";
+import { type Callee, type Caller, type DialOffer, type Script, scripted } from "./caller.ts";
+import { type Clock, VirtualClock } from "./clock.ts";
+import type { Delivery } from "./outbox.ts";
+import { seededRandom } from "./random.ts";
+import type { CallEvent, CallRecord } from "./record.ts";
+import { newSid, type Params } from "./signer.ts";
+import type { ProgressEvent } from "./twiml.ts";
+import { type Fetch, Sender, type Webhook } from "./webhook.ts";
+
+export interface SimulatorOptions {
+  /** What is configured at the number; each may carry connection overrides in its fragment. */
+  readonly voiceUrl: string;
+  readonly statusCallback?: string;
+  /** Default `["completed"]`, all that a number reports of an inbound call. */
+  readonly statusCallbackEvents?: readonly ProgressEvent[];
+  readonly fallbackUrl?: string;
+  readonly authToken: string;
+  /** Default: one made up for this simulator. */
+  readonly accountSid?: string;
+  /** Default: virtual, each call on a timeline of its own that begins at the wall time. */
+  readonly clock?: Clock;
+  /** Default: the global one. Tests may count, delay, fail or reroute requests with it. */
+  readonly fetch?: Fetch;
+  /** Sent along with every request, such as the `x-forwarded-for` of a gateway. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly delivery?: Delivery;
+  /** Decides about delivery alone; default: another one each time. */
+  readonly seed?: number;
+  /** How the people behind the dialled numbers behave when the caller's script leaves it open. */
+  readonly callees?: Readonly<Record<string, Callee>> | ((offer: DialOffer) => Callee | undefined);
+  /** So many more copies, at once, of each webhook that asks for TwiML; answers must be equal. */
+  readonly duplicateSteps?: number;
+  /** Whether a Dial's action is requested although the caller hung up. Default true. */
+  readonly actionAfterHangUp?: boolean;
+  /** How fast words are spoken; default 60 ms a character, about 170 words a minute. */
+  readonly msPerCharacter?: number;
+  /** A call that asks for more documents than this goes round in circles. Default 100. */
+  readonly maxSteps?: number;
+}
+
+export interface CallOptions {
+  /** Default +14035550123; may be anything Twilio sends, such as `anonymous`. */
+  readonly from?: string;
+  /** Default +15874059000. */
+  readonly to?: string;
+  /** Who calls: data, or someone to ask. Without either: listens, stays silent. */
+  readonly script?: Script;
+  readonly caller?: Caller;
+  /** Further parameters of every webhook of the call, such as `StirVerstat` or `FromCity`. */
+  readonly params?: Params;
+  /** Default: a timeline forked off the simulator's clock. */
+  readonly clock?: Clock;
+  readonly onEvent?: (event: CallEvent, record: CallRecord) => void;
+  readonly onWebhook?: (webhook: Webhook, record: CallRecord) => void;
+}
+
+/** A call that goes on. */
+export interface PlacedCall {
+  /** Grows while the call goes on. */
+  readonly record: CallRecord;
+  /** The call is over. Rejects when the app contradicts itself (see `duplicateSteps`, `maxSteps`). */
+  readonly done: Promise<CallRecord>;
+  /** The caller hangs up now. */
+  hangUp(): void;
+}
+
+/**
+ * Twilio as a hotline sees it: places calls at a number, carries out the TwiML that it is answered,
+ * and reports what happens, with signed requests over HTTP.
+ *
+ * @example
+ * ```ts
+ * const simulator = new Simulator({ voiceUrl, statusCallback, authToken });
+ * const call = await simulator.call({ script: { keys: ["1"], dial: "no-answer" } });
+ * await simulator.settle();
+ * assertEquals(call.dialled, ["+15877428885"]);
+ * ```
+ */
+export class Simulator {
+  readonly accountSid: string;
+  readonly clock: Clock;
+  readonly #options: SimulatorOptions;
+  readonly #sender: Sender;
+  readonly #seed: number;
+  readonly #unsettled = new Set<Promise<void>>();
+  #calls = 0;
+
+  constructor(options: SimulatorOptions) {
+    this.#options = options;
+    this.accountSid = options.accountSid ?? newSid("AC");
+    this.clock = options.clock ?? new VirtualClock();
+    this.#sender = new Sender(options.authToken, options.fetch, options.headers);
+    this.#seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
+  }
+
+  /** One inbound call, until it is over. Its callbacks may be under way: see `settle`. */
+  async call(options: CallOptions = {}): Promise<CallRecord> {
+    return await this.place(options).done;
+  }
+
+  /** Begins a call that can be watched and hung up from outside. */
+  place(options: CallOptions = {}): PlacedCall {
+    const call = new Call(this.#setup(options));
+    const done = call.run();
+    const settled = done.then(() => {}, () => {}).then(() => call.outbox.settled());
+    this.#unsettled.add(settled);
+    const forget = () => void this.#unsettled.delete(settled);
+    settled.then(forget, forget);
+    return { record: call.record, done, hangUp: () => call.hangUp() };
+  }
+
+  /** Waits until every call is over and each of its callbacks was delivered or given up. */
+  async settle(): Promise<void> {
+    // deno-lint-ignore no-await-in-loop -- calls may be placed meanwhile
+    while (this.#unsettled.size > 0) await Promise.all(this.#unsettled);
+  }
+
+  /** Sends one signed request, once, whatever the URL's overrides say. */
+  async deliver(
+    url: string,
+    params: Params,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Webhook> {
+    return await this.#sender.attempt({ kind: "raw", url, params, headers }, 0, this.clock);
+  }
+
+  #setup(options: CallOptions): CallSetup {
+    const { callees = {}, ...own } = this.#options;
+    const { script = {} } = options;
+    const hangUpAfterMs = typeof script.hangupAt === "number" ? script.hangupAt : undefined;
+    return {
+      from: options.from ?? "+14035550123",
+      to: options.to ?? "+15874059000",
+      caller: options.caller ?? scripted(script),
+      hangUpAfterMs: options.caller ? undefined : hangUpAfterMs,
+      params: options.params ?? {},
+      voiceUrl: own.voiceUrl,
+      fallbackUrl: own.fallbackUrl,
+      statusCallback: own.statusCallback,
+      statusCallbackEvents: own.statusCallbackEvents ?? ["completed"],
+      accountSid: this.accountSid,
+      sender: this.#sender,
+      clock: options.clock ?? this.clock.fork(),
+      // Each call its own stream, so that concurrent calls do not disturb each other's.
+      random: seededRandom(this.#seed + 0x9e3779b9 * ++this.#calls),
+      delivery: own.delivery ?? {},
+      callees: typeof callees === "function" ? callees : ({ number }) => callees[number],
+      duplicateSteps: own.duplicateSteps ?? 0,
+      actionAfterHangUp: own.actionAfterHangUp ?? true,
+      msPerCharacter: own.msPerCharacter ?? 60,
+      maxSteps: own.maxSteps ?? 100,
+      onEvent: options.onEvent,
+      onWebhook: options.onWebhook,
+    };
+  }
+}

@@ -1,0 +1,426 @@
+import { SaxesParser } from "saxes";
+
+/** Words to be spoken. Source: Twilio, "TwiML Voice: Say". */
+export interface Say {
+  readonly verb: "Say";
+  /** Without its SSML, white space collapsed. */
+  readonly text: string;
+  readonly voice: string | undefined;
+  readonly language: string | undefined;
+  readonly loop: number;
+}
+
+/** Audio at a URL, or keypad tones. Source: Twilio, "TwiML Voice: Play". */
+export interface Play {
+  readonly verb: "Play";
+  readonly url: string;
+  readonly digits: string | undefined;
+  readonly loop: number;
+}
+
+export interface Pause {
+  readonly verb: "Pause";
+  /** Seconds. */
+  readonly length: number;
+}
+
+export type Prompt = Say | Play | Pause;
+
+/** Keys or speech from the caller. Source: Twilio, "TwiML Voice: Gather". */
+export interface Gather {
+  readonly verb: "Gather";
+  readonly dtmf: boolean;
+  readonly speech: boolean;
+  readonly action: string | undefined;
+  readonly method: Method;
+  /** Seconds of silence after which no more input is expected. */
+  readonly timeout: number;
+  /** Seconds of silence that end speech; `auto` is taken as 1. Default: `timeout`. */
+  readonly speechTimeout: number;
+  readonly numDigits: number | undefined;
+  readonly finishOnKey: string;
+  readonly actionOnEmptyResult: boolean;
+  readonly language: string | undefined;
+  readonly hints: string | undefined;
+  readonly prompts: readonly Prompt[];
+}
+
+export interface DialNumber {
+  readonly number: string;
+  readonly statusCallback: string | undefined;
+  readonly statusCallbackMethod: Method;
+  readonly statusCallbackEvents: readonly ProgressEvent[];
+}
+
+/** Connects the caller to a person. Source: Twilio, "TwiML Voice: Dial" and "Number". */
+export interface Dial {
+  readonly verb: "Dial";
+  readonly numbers: readonly DialNumber[];
+  readonly action: string | undefined;
+  readonly method: Method;
+  /** Seconds that the phone rings at most. */
+  readonly timeout: number;
+  /** Seconds that the two may talk at most. */
+  readonly timeLimit: number;
+  readonly callerId: string | undefined;
+  readonly record: RecordMode;
+  readonly recordingStatusCallback: string | undefined;
+  readonly recordingStatusCallbackMethod: Method;
+  readonly recordingStatusCallbackEvents: readonly RecordingEvent[];
+  readonly hangupOnStar: boolean;
+  readonly answerOnBridge: boolean;
+}
+
+/** The caller's voice, kept. Source: Twilio, "TwiML Voice: Record". */
+export interface RecordVerb {
+  readonly verb: "Record";
+  readonly action: string | undefined;
+  readonly method: Method;
+  /** Seconds; at most 120 when it is to be transcribed. */
+  readonly maxLength: number;
+  /** Seconds of silence that end it. */
+  readonly timeout: number;
+  readonly finishOnKey: string;
+  readonly playBeep: boolean;
+  readonly transcribe: boolean;
+  readonly transcribeCallback: string | undefined;
+  readonly recordingStatusCallback: string | undefined;
+  readonly recordingStatusCallbackMethod: Method;
+  readonly recordingStatusCallbackEvents: readonly RecordingEvent[];
+}
+
+export interface Redirect {
+  readonly verb: "Redirect";
+  readonly url: string;
+  readonly method: Method;
+}
+
+export interface Reject {
+  readonly verb: "Reject";
+  readonly reason: "rejected" | "busy";
+}
+
+export interface Hangup {
+  readonly verb: "Hangup";
+}
+
+export type Verb = Prompt | Gather | Dial | RecordVerb | Redirect | Reject | Hangup;
+export type Method = "GET" | "POST";
+export type ProgressEvent = (typeof PROGRESS_EVENTS)[number];
+export type RecordingEvent = (typeof RECORDING_EVENTS)[number];
+export type RecordMode = (typeof RECORD_MODES)[number];
+
+export const PROGRESS_EVENTS = ["initiated", "ringing", "answered", "completed"] as const;
+const RECORDING_EVENTS = ["in-progress", "completed", "absent"] as const;
+const RECORD_MODES = [
+  "do-not-record",
+  "record-from-answer",
+  "record-from-ringing",
+  "record-from-answer-dual",
+  "record-from-ringing-dual",
+] as const;
+
+/** An answer that Twilio cannot carry out: the caller hears the application error. */
+export class TwimlError extends Error {
+  override name = "TwimlError";
+
+  /** @param code from Twilio's error dictionary, such as 12100. */
+  constructor(readonly code: number, message: string) {
+    super(message);
+  }
+}
+
+export interface Twiml {
+  readonly verbs: readonly Verb[];
+  /** What Twilio reports as a schema warning (12200) and then ignores. */
+  readonly warnings: readonly string[];
+}
+
+/** Longest document that Twilio takes, in bytes (error 11750). */
+const MAX_BYTES = 64 * 1024;
+const MAX_TRANSCRIBED_SECONDS = 120;
+
+/**
+ * Reads an answer as strictly as Twilio does.
+ *
+ * @throws {TwimlError} 12300 wrong content type, 11750 too large, 12100 not well-formed or not a
+ * `<Response>`, 12200 a verb or nesting that Twilio does not know. Twilio only warns about the
+ * last and skips the verb; here it ends the call, because a hotline that sends it is broken.
+ */
+export function parseTwiml(body: string, contentType: string | null): Twiml {
+  const mediaType = (contentType ?? "").split(";")[0]?.trim().toLowerCase();
+  if (mediaType !== "text/xml" && mediaType !== "application/xml") {
+    throw new TwimlError(12300, `Cannot play an answer of content type "${contentType ?? ""}"`);
+  }
+  const bytes = new TextEncoder().encode(body).length;
+  if (bytes > MAX_BYTES) {
+    throw new TwimlError(11750, `Cannot play TwiML of ${bytes} bytes: the limit is ${MAX_BYTES}`);
+  }
+  const root = parseXml(body);
+  if (root.name !== "Response") {
+    throw new TwimlError(12100, `Cannot play <${root.name}>: the root must be <Response>`);
+  }
+  const warnings: string[] = [];
+  if (root.text.trim() !== "") warnings.push("text directly inside <Response>");
+  const verbs = root.children.map((element) => readVerb(element, warnings));
+  return { verbs, warnings };
+}
+
+interface Element {
+  readonly name: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly children: Element[];
+  /** Its own text and that of its children, in document order. */
+  text: string;
+}
+
+function parseXml(body: string): Element {
+  const parser = new SaxesParser();
+  const open: Element[] = [];
+  let root: Element | undefined;
+  parser.on("error", (error) => {
+    throw new TwimlError(12100, `Cannot parse TwiML: ${error.message}`);
+  });
+  parser.on("opentag", ({ name, attributes }) => {
+    const element: Element = { name, attributes, children: [], text: "" };
+    open.at(-1)?.children.push(element);
+    root ??= element;
+    open.push(element);
+  });
+  parser.on("text", (text) => addText(text));
+  parser.on("cdata", (text) => addText(text));
+  parser.on("closetag", () => {
+    const closed = open.pop();
+    const parent = open.at(-1);
+    // Only what is spoken passes its text up: the text of a verb is not the text of its response.
+    if (closed && parent && SPOKEN.has(parent.name)) parent.text += closed.text;
+  });
+  parser.write(body).close();
+  if (root === undefined) throw new TwimlError(12100, "Cannot parse TwiML: the document is empty");
+  return root;
+
+  function addText(text: string) {
+    const element = open.at(-1);
+    if (element) element.text += text;
+  }
+}
+
+/** The SSML that `<Say>` may hold. Source: Twilio, "Text-to-Speech: SSML". */
+const SSML = [
+  ..."break emphasis lang mark p phoneme prosody s say-as sub w".split(" "),
+  ..."amazon:effect amazon:auto-breaths amazon:domain amazon:emotion".split(" "),
+];
+const SPOKEN = new Set(["Say", ...SSML]);
+
+function readVerb(element: Element, warnings: string[]): Verb {
+  const read = reader(element, warnings);
+  switch (element.name) {
+    case "Say":
+    case "Play":
+    case "Pause":
+      return readPrompt(element, warnings);
+    case "Gather": {
+      const input = read.text("input", "dtmf").split(/\s+/);
+      const timeout = read.number("timeout", 5);
+      read.ignore(
+        ..."partialResultCallback partialResultCallbackMethod profanityFilter".split(" "),
+        ..."speechModel enhanced debug".split(" "),
+      );
+      return read.done({
+        verb: "Gather",
+        dtmf: input.includes("dtmf"),
+        speech: input.includes("speech"),
+        action: read.optional("action"),
+        method: read.method("method"),
+        timeout,
+        speechTimeout: read.number("speechTimeout", timeout, { auto: 1 }),
+        numDigits: read.number("numDigits", undefined),
+        finishOnKey: read.text("finishOnKey", "#"),
+        actionOnEmptyResult: read.flag("actionOnEmptyResult", false),
+        language: read.optional("language"),
+        hints: read.optional("hints"),
+        prompts: element.children.map((child) => readPrompt(child, warnings)),
+      });
+    }
+    case "Dial": {
+      const numbers = element.children.map((child) => readNumber(child, warnings));
+      if (element.text.trim() !== "") numbers.unshift(plainNumber(element.text.trim()));
+      read.ignore("trim", "ringTone", "recordingTrack", "sequential", "referUrl", "referMethod");
+      return read.done({
+        verb: "Dial",
+        numbers,
+        action: read.optional("action"),
+        method: read.method("method"),
+        timeout: read.number("timeout", 30),
+        timeLimit: read.number("timeLimit", 14_400),
+        callerId: read.optional("callerId"),
+        record: read.oneOf("record", "do-not-record", RECORD_MODES, {
+          true: "record-from-answer",
+          false: "do-not-record",
+        }),
+        recordingStatusCallback: read.optional("recordingStatusCallback"),
+        recordingStatusCallbackMethod: read.method("recordingStatusCallbackMethod"),
+        recordingStatusCallbackEvents: read.events(
+          "recordingStatusCallbackEvent",
+          RECORDING_EVENTS,
+        ),
+        hangupOnStar: read.flag("hangupOnStar", false),
+        answerOnBridge: read.flag("answerOnBridge", false),
+      });
+    }
+    case "Record": {
+      const transcribeCallback = read.optional("transcribeCallback");
+      const transcribe = read.flag("transcribe", false);
+      const maxLength = read.number("maxLength", 3600);
+      read.ignore("trim", "recordingTrack");
+      return read.done({
+        verb: "Record",
+        action: read.optional("action"),
+        method: read.method("method"),
+        maxLength: transcribe ? Math.min(maxLength, MAX_TRANSCRIBED_SECONDS) : maxLength,
+        timeout: read.number("timeout", 5),
+        finishOnKey: read.text("finishOnKey", "1234567890*#"),
+        playBeep: read.flag("playBeep", true),
+        transcribe,
+        transcribeCallback,
+        recordingStatusCallback: read.optional("recordingStatusCallback"),
+        recordingStatusCallbackMethod: read.method("recordingStatusCallbackMethod"),
+        recordingStatusCallbackEvents: read.events(
+          "recordingStatusCallbackEvent",
+          RECORDING_EVENTS,
+        ),
+      });
+    }
+    case "Redirect":
+      return read.done({
+        verb: "Redirect",
+        url: element.text.trim(),
+        method: read.method("method"),
+      });
+    case "Reject":
+      return read.done({
+        verb: "Reject",
+        reason: read.oneOf("reason", "rejected", ["rejected", "busy"] as const),
+      });
+    case "Hangup":
+      return read.done({ verb: "Hangup" });
+    default:
+      throw new TwimlError(12200, `Cannot carry out <${element.name}>: not a supported voice verb`);
+  }
+}
+
+function readPrompt(element: Element, warnings: string[]): Prompt {
+  const read = reader(element, warnings);
+  switch (element.name) {
+    case "Say":
+      for (const child of element.children) checkSsml(child, warnings);
+      return read.done({
+        verb: "Say",
+        text: element.text.replace(/\s+/g, " ").trim(),
+        voice: read.optional("voice"),
+        language: read.optional("language"),
+        loop: read.number("loop", 1),
+      });
+    case "Play":
+      return read.done({
+        verb: "Play",
+        url: element.text.trim(),
+        digits: read.optional("digits"),
+        loop: read.number("loop", 1),
+      });
+    case "Pause":
+      return read.done({ verb: "Pause", length: read.number("length", 1) });
+    default:
+      throw new TwimlError(12200, `Cannot nest <${element.name}> in <Gather>`);
+  }
+}
+
+function checkSsml(element: Element, warnings: string[]): void {
+  if (!SPOKEN.has(element.name)) warnings.push(`<${element.name}> inside <Say>`);
+  for (const child of element.children) checkSsml(child, warnings);
+}
+
+function readNumber(element: Element, warnings: string[]): DialNumber {
+  if (element.name !== "Number") {
+    throw new TwimlError(12200, `Cannot dial <${element.name}>: only <Number> is supported`);
+  }
+  const read = reader(element, warnings);
+  read.ignore("byoc");
+  return read.done({
+    number: element.text.trim(),
+    statusCallback: read.optional("statusCallback"),
+    statusCallbackMethod: read.method("statusCallbackMethod"),
+    statusCallbackEvents: read.events("statusCallbackEvent", PROGRESS_EVENTS),
+  });
+}
+
+function plainNumber(number: string): DialNumber {
+  return {
+    number,
+    statusCallback: undefined,
+    statusCallbackMethod: "POST",
+    statusCallbackEvents: ["completed"],
+  };
+}
+
+/** Takes attributes off one element; `done` reports what nobody asked for. */
+function reader(element: Element, warnings: string[]) {
+  const left = new Set(Object.keys(element.attributes));
+  const optional = (name: string): string | undefined => {
+    left.delete(name);
+    return element.attributes[name];
+  };
+  const warn = (name: string, value: string) => {
+    warnings.push(`value "${value}" of ${name} on <${element.name}>`);
+  };
+  const oneOf = <T extends string>(
+    name: string,
+    fallback: T,
+    allowed: readonly T[],
+    aliases: Readonly<Record<string, T>> = {},
+  ): T => {
+    const value = optional(name);
+    if (value === undefined) return fallback;
+    const known = aliases[value] ?? allowed.find((each) => each === value);
+    if (known === undefined) warn(name, value);
+    return known ?? fallback;
+  };
+  const number = <F extends number | undefined>(
+    name: string,
+    fallback: F,
+    aliases: Readonly<Record<string, number>> = {},
+  ): number | F => {
+    const value = optional(name);
+    if (value === undefined) return fallback;
+    const known = aliases[value] ?? (/^\d+$/.test(value) ? Number(value) : undefined);
+    if (known === undefined) warn(name, value);
+    return known ?? fallback;
+  };
+  return {
+    optional,
+    oneOf,
+    number,
+    text: (name: string, fallback: string): string => optional(name) ?? fallback,
+    flag: (name: string, fallback: boolean): boolean =>
+      oneOf(name, fallback ? "true" : "false", ["true", "false"] as const) === "true",
+    method: (name: string): Method => oneOf(name, "POST", ["GET", "POST"] as const),
+    /** Defaults to `completed`, for numbers (with a statusCallback) as for recordings. */
+    events: <E extends string>(
+      name: string,
+      allowed: readonly E[],
+    ): readonly (E | "completed")[] => {
+      const value = optional(name);
+      if (value === undefined) return ["completed"];
+      return value.split(/[\s,]+/).filter((word) => word !== "").flatMap((word) => {
+        const known = allowed.filter((each) => each === word);
+        if (known.length === 0) warn(name, word);
+        return known;
+      });
+    },
+    ignore: (...names: string[]): void => names.forEach((name) => left.delete(name)),
+    done: <V>(value: V): V => {
+      for (const name of left) warnings.push(`attribute ${name} on <${element.name}>`);
+      return value;
+    },
+  };
+}
