@@ -16,6 +16,8 @@ export interface ClusterOptions {
   readonly durable?: boolean;
   /** Told what takes a while. */
   readonly log?: (line: string) => void;
+  /** Called when the directory is ours and before PostgreSQL starts; may throw to call it off. */
+  readonly onLocked?: () => void;
 }
 
 /** A running PostgreSQL that this process owns. */
@@ -50,6 +52,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const dataDir = await makeDataDir(resolve(options.dataDir));
   const lock = await lockDataDir(dataDir);
   try {
+    options.onLocked?.();
     const db = join(dataDir, "db");
     const account = Deno.uid() === 0 ? await accountFor(db) : undefined;
     const bin = await binaries(account);

@@ -1,0 +1,244 @@
+import { fromFileUrl } from "@std/path/from_file_url.js";
+import { join } from "@std/path/join.js";
+import { resolve } from "@std/path/resolve.js";
+import postgres from "postgres";
+import { SettingError } from "../../supabase/functions/_shared/errors.ts";
+import { readSettings } from "../../supabase/functions/_shared/settings.ts";
+import { createDataApi } from "./data_api.ts";
+import { createGateway } from "./gateway.ts";
+import { createRoles, migrate } from "./migrate.ts";
+import { assertPortFree, startCluster } from "./postgres.ts";
+
+export const ROOT = fromFileUrl(new URL("../..", import.meta.url));
+
+/** Signs users' tokens; the one that every local Supabase has. */
+export const LOCAL_JWT_SECRET = "super-secret-jwt-token-with-at-least-32-characters-long";
+export const LOCAL_AUTH_TOKEN = "local-auth-token";
+export const LOCAL_SECRET_KEY = "sb_secret_local";
+export const LOCAL_PUBLISHABLE_KEY = "sb_publishable_local";
+
+export interface StackOptions {
+  /**
+   * The settings. A name that is missing or blank has its local default, the ports and the data
+   * directory included. Default: this process's environment.
+   */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Told what is being done, line by line, and what fails while it runs. */
+  readonly log?: (line: string) => void;
+  /** False: faster and lost with a crash, for tests. Default true. */
+  readonly durable?: boolean;
+  /** Answers at the port of the local pages; without it that port is left alone. */
+  readonly ui?: (request: Request) => Response | Promise<Response>;
+}
+
+/** The whole system, running. */
+export interface Stack {
+  /** Without a trailing slash: `/functions/v1/...` and `/rest/v1/...` are under it. */
+  readonly apiUrl: string;
+  /** For the superuser `postgres`. */
+  readonly databaseUrl: string;
+  /** Undefined when no pages are served. */
+  readonly uiUrl: string | undefined;
+  readonly dataDir: string;
+  /** The edge functions that are served, by name. */
+  readonly functions: readonly string[];
+  /** The environment that the functions see, local defaults included. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Ends the servers, waits for background work, and stops PostgreSQL. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts PostgreSQL, brings it up to the migrations, and serves the edge functions, the Data API
+ * and the pages on 127.0.0.1. One at a time in a process; after `stop` another may follow.
+ *
+ * @throws {SettingError | StartError | MigrationError} with nothing left running.
+ */
+export async function startStack(options: StackOptions = {}): Promise<Stack> {
+  const log = options.log ?? (() => {});
+  const given = withoutBlanks(options.env ?? Deno.env.toObject());
+  const apiPort = portOf(given, "TRADELINE_API_PORT", 54321);
+  const dbPort = portOf(given, "TRADELINE_DB_PORT", 54322);
+  const uiPort = portOf(given, "TRADELINE_UI_PORT", 54323);
+  const dataDir = resolve(ROOT, given["TRADELINE_DATA_DIR"] ?? ".tradeline");
+  // Before anything is started; the address is only known for certain once the port is bound.
+  checkSettings(withLocalDefaults(given, `http://127.0.0.1:${apiPort}`, ""));
+
+  const closers: (() => Promise<unknown>)[] = [];
+  const stop = async () => {
+    for (let close = closers.pop(); close !== undefined; close = closers.pop()) {
+      // deno-lint-ignore no-await-in-loop -- In the opposite order of their start.
+      await close();
+    }
+  };
+  try {
+    const cluster = await startCluster({
+      dataDir,
+      port: dbPort,
+      durable: options.durable ?? true,
+      log,
+      onLocked() {
+        assertPortFree(apiPort, "TRADELINE_API_PORT");
+        if (options.ui) assertPortFree(uiPort, "TRADELINE_UI_PORT");
+      },
+    });
+    closers.push(() => cluster.stop());
+    await prepareDatabase(cluster.url(), log);
+
+    const dataApi = createDataApi({
+      databaseUrl: cluster.url(),
+      keys: apiKeys(withLocalDefaults(given, "", "")),
+      jwtSecret: LOCAL_JWT_SECRET,
+    });
+    closers.push(() => dataApi.close());
+
+    let handle: Deno.ServeHandler<Deno.NetAddr> = () =>
+      Response.json({ error: "starting" }, { status: 503, headers: { "retry-after": "1" } });
+    const api = serve(apiPort, log, (request, info) => handle(request, info));
+    closers.push(() => api.drain());
+
+    const env = withLocalDefaults(given, api.url, cluster.url());
+    const gateway = await createGateway({
+      supabaseDir: join(ROOT, "supabase"),
+      env,
+      jwtSecret: LOCAL_JWT_SECRET,
+      dataApi: dataApi.handle,
+      log,
+    });
+    handle = gateway.handle;
+    closers.push(() => gateway.close());
+
+    let uiUrl: string | undefined;
+    if (options.ui) {
+      const ui = serve(uiPort, log, options.ui);
+      closers.push(() => ui.drain());
+      uiUrl = ui.url;
+    }
+    return {
+      apiUrl: api.url,
+      databaseUrl: cluster.url(),
+      uiUrl,
+      dataDir,
+      functions: gateway.functions,
+      env,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The settings as the functions see them: what is given, and the local default for the others. */
+export function withLocalDefaults(
+  given: Readonly<Record<string, string>>,
+  apiUrl: string,
+  databaseUrl: string,
+): Record<string, string> {
+  const env: Record<string, string> = {
+    TWILIO_AUTH_TOKEN: LOCAL_AUTH_TOKEN,
+    BUSINESS_TARGET_E164: "+15877428885",
+    SUPABASE_URL: apiUrl,
+    SUPABASE_DB_URL: databaseUrl,
+    SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: LOCAL_PUBLISHABLE_KEY }),
+    ...given,
+  };
+  if (!given["SUPABASE_SECRET_KEYS"] && !given["SUPABASE_SERVICE_ROLE_KEY"]) {
+    env["SUPABASE_SECRET_KEYS"] = JSON.stringify({ default: LOCAL_SECRET_KEY });
+  }
+  return env;
+}
+
+/** The keys that the Data API takes, out of the settings that hold them. */
+export function apiKeys(
+  env: Readonly<Record<string, string>>,
+): Record<string, "anon" | "service_role"> {
+  const keys: Record<string, "anon" | "service_role"> = {};
+  const add = (role: "anon" | "service_role", json: string, legacy: string) => {
+    const all = [...Object.values(JSON.parse(env[json] || "{}")), env[legacy]];
+    for (const key of all) if (typeof key === "string" && key !== "") keys[key] = role;
+  };
+  add("anon", "SUPABASE_PUBLISHABLE_KEYS", "SUPABASE_ANON_KEY");
+  add("service_role", "SUPABASE_SECRET_KEYS", "SUPABASE_SERVICE_ROLE_KEY");
+  return keys;
+}
+
+/** @throws {SettingError} for the first that is missing or malformed. */
+function checkSettings(env: Readonly<Record<string, string>>): void {
+  readSettings((name) => env[name]);
+  for (const name of ["SUPABASE_SECRET_KEYS", "SUPABASE_PUBLISHABLE_KEYS"]) {
+    try {
+      JSON.parse(env[name] || "{}");
+    } catch {
+      throw new SettingError(name, 'must be JSON such as {"default": "sb_..."}');
+    }
+  }
+}
+
+function portOf(env: Readonly<Record<string, string>>, name: string, fallback: number): number {
+  const value = env[name];
+  if (value === undefined) return fallback;
+  const port = Number(value);
+  if (/^\d+$/.test(value) && port <= 65_535) return port;
+  throw new SettingError(
+    name,
+    `must be a port number up to 65535 (0: any free one): current value is "${value}"`,
+  );
+}
+
+/** `NAME=` in `.env` is a setting that was left out. */
+function withoutBlanks(env: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value.trim() !== ""));
+}
+
+async function prepareDatabase(url: string, log: (line: string) => void): Promise<void> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    await createRoles(sql);
+    const applied = await migrate(sql, join(ROOT, "supabase", "migrations"));
+    if (applied.length > 0) log(`Applied ${applied.length} migrations, up to ${applied.at(-1)}`);
+  } finally {
+    await sql.end();
+  }
+}
+
+interface Server {
+  /** Without a trailing slash. */
+  readonly url: string;
+  /** Takes no more connections; resolves when the last request is answered or has had its time. */
+  drain(): Promise<void>;
+}
+
+/** How long the last requests may take when stopping, in milliseconds. */
+const DRAIN = 3_000;
+
+/**
+ * Serves on 127.0.0.1.
+ *
+ * @param port 0: any free one.
+ */
+export function serve(
+  port: number,
+  log: (line: string) => void,
+  handler: Deno.ServeHandler<Deno.NetAddr>,
+): Server {
+  const abort = new AbortController();
+  const server = Deno.serve({
+    hostname: "127.0.0.1",
+    port,
+    signal: abort.signal,
+    onListen: () => {},
+    onError(error) {
+      log(`A request failed: ${error instanceof Error ? error.message : error}`);
+      return Response.json({ error: "internal" }, { status: 500 });
+    },
+  }, handler);
+  return {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    async drain() {
+      const timer = setTimeout(() => abort.abort(), DRAIN);
+      await Promise.all([server.shutdown(), server.finished]);
+      clearTimeout(timer);
+    },
+  };
+}
