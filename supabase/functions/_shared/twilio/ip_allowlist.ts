@@ -15,7 +15,7 @@ export function addressCheck(entries: readonly string[]): AddressCheck {
   const allowed = new BlockList();
   for (const entry of entries) {
     const [address = "", prefix, ...rest] = entry.split("/");
-    const version = isIP(address);
+    const version = ipVersion(address);
     const bits = version === 4 ? 32 : 128;
     const length = prefix === undefined ? bits : Number(prefix);
     const wellFormed = version !== 0 && rest.length === 0 &&
@@ -32,7 +32,12 @@ export function addressCheck(entries: readonly string[]): AddressCheck {
     if (address === undefined) return false;
     // A dual-stack listener reports an IPv4 peer as ::ffff:a.b.c.d.
     const plain = address.replace(/^::ffff:(?=\d+\.)/i, "");
-    const version = isIP(plain);
+    const version = ipVersion(plain);
     return version !== 0 && allowed.check(plain, version === 4 ? "ipv4" : "ipv6");
   };
+}
+
+/** 4, 6, or 0 for anything else: an address with a zone (`fe80::1%eth0`) is known to one machine only. */
+function ipVersion(address: string): number {
+  return address.includes("%") ? 0 : isIP(address);
 }
