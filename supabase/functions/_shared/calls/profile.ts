@@ -108,6 +108,7 @@ const ENGLISH: ConsentPhrases = {
     "not be recorded",
     "not to be recorded",
     "not being recorded",
+    "not want to be recorded",
     "not want recording",
     "not recorded",
     "don't record",
