@@ -1,0 +1,155 @@
+import { assertEquals } from "@std/assert/equals.js";
+import { assertStringIncludes } from "@std/assert/string_includes.js";
+import { assertThrows } from "@std/assert/throws.js";
+import fc from "fast-check";
+import { SettingError } from "../../supabase/functions/_shared/errors.ts";
+import { readSettings } from "../../supabase/functions/_shared/settings.ts";
+import { ENVIRONMENT, testSettings } from "../support/webhook.ts";
+
+const REQUIRED = ["TWILIO_AUTH_TOKEN", "BUSINESS_TARGET_E164", "SUPABASE_URL"] as const;
+
+/** The setting that a change of the environment is refused for, and the words. */
+function fault(changes: Record<string, string | undefined>): { setting: string; message: string } {
+  const error = assertThrows(() => testSettings(changes), SettingError) as SettingError;
+  return { setting: error.setting, message: error.message };
+}
+
+for (const name of REQUIRED) {
+  Deno.test(`a missing ${name} is named`, () => {
+    const { setting, message } = fault({ [name]: undefined });
+    assertEquals(setting, name);
+    assertStringIncludes(message, `${name} must be set`);
+  });
+
+  Deno.test(`${name} set to nothing counts as missing`, () => {
+    assertEquals(fault({ [name]: "  " }).setting, name);
+  });
+}
+
+for (
+  const [name, value] of [
+    ["BUSINESS_TARGET_E164", "5877428885"],
+    ["BUSINESS_TARGET_E164", "+0587742888"],
+    ["SALES_TARGET_E164", "+1 587 742 8885"],
+    ["SUPPORT_TARGET_E164", "sip:desk@example.com"],
+    ["ALLOW_INSECURE_TWILIO_WEBHOOKS", "yes"],
+    ["RECORDING_CONSENT", "always"],
+    ["SUPABASE_URL", "abcdefgh.supabase.co"],
+    ["SUPABASE_URL", "ftp://abcdefgh.supabase.co"],
+    ["PUBLIC_FUNCTIONS_URL", "https://abcdefgh.supabase.co/functions/v1?key=1"],
+    ["PUBLIC_FUNCTIONS_URL", "https://abcdefgh.supabase.co/functions/v1#rc=2"],
+    ["SUPABASE_SECRET_KEYS", "sb_secret_not_json"],
+  ] as const
+) {
+  Deno.test(`${name} of "${value}" is refused by its name`, () => {
+    const { setting, message } = fault({ [name]: value });
+    assertEquals(setting, name);
+    assertStringIncludes(message, `Cannot start: ${name} must be`);
+  });
+}
+
+Deno.test("without any secret key, the setting that is missing is named", () => {
+  const { setting } = fault({ SUPABASE_SECRET_KEYS: undefined });
+  assertEquals(setting, "SUPABASE_SECRET_KEYS");
+});
+
+Deno.test("secret keys without a default one, and no legacy key, are refused by name", () => {
+  for (const keys of ['{"other":"sb_secret_a"}', "[]", "null", '"text"', '{"default":""}']) {
+    assertEquals(fault({ SUPABASE_SECRET_KEYS: keys }).setting, "SUPABASE_SECRET_KEYS");
+  }
+});
+
+Deno.test("the default one of the newer secret keys is used before the legacy key", () => {
+  const settings = testSettings({
+    SUPABASE_SECRET_KEYS: '{"other":"sb_secret_b","default":"sb_secret_a"}',
+    SUPABASE_SERVICE_ROLE_KEY: "eyLegacy",
+  });
+  assertEquals(settings.secretKey, "sb_secret_a");
+});
+
+Deno.test("the legacy service role key serves where there are no newer keys", () => {
+  const settings = testSettings({
+    SUPABASE_SECRET_KEYS: undefined,
+    SUPABASE_SERVICE_ROLE_KEY: "eyLegacy",
+  });
+  assertEquals(settings.secretKey, "eyLegacy");
+});
+
+Deno.test("production refuses webhooks without a signature", () => {
+  const { setting } = fault({ NODE_ENV: "production", ALLOW_INSECURE_TWILIO_WEBHOOKS: "true" });
+  assertEquals(setting, "ALLOW_INSECURE_TWILIO_WEBHOOKS");
+});
+
+Deno.test("outside production webhooks without a signature can be allowed", () => {
+  assertEquals(
+    testSettings({ ALLOW_INSECURE_TWILIO_WEBHOOKS: "true" }).allowInsecureWebhooks,
+    true,
+  );
+});
+
+Deno.test("what is not set has its default", () => {
+  const settings = testSettings({ SALES_TARGET_E164: undefined, SUPPORT_TARGET_E164: "" });
+  assertEquals({ ...settings }, {
+    twilioAuthToken: ENVIRONMENT["TWILIO_AUTH_TOKEN"],
+    twilioAccountSid: undefined,
+    businessTarget: ENVIRONMENT["BUSINESS_TARGET_E164"],
+    salesTarget: ENVIRONMENT["BUSINESS_TARGET_E164"],
+    supportTarget: ENVIRONMENT["BUSINESS_TARGET_E164"],
+    twilioIpAllowlist: [],
+    allowInsecureWebhooks: false,
+    recordingConsent: "opt_out",
+    publicFunctionsUrl: "https://abcdefgh.supabase.co/functions/v1",
+    supabaseUrl: "https://abcdefgh.supabase.co",
+    secretKey: "sb_secret_of_the_tests",
+  });
+});
+
+Deno.test("a public address of its own is used as it is, without trailing slashes", () => {
+  const settings = testSettings({ PUBLIC_FUNCTIONS_URL: "https://voice.example.com/hooks//" });
+  assertEquals(settings.publicFunctionsUrl, "https://voice.example.com/hooks");
+});
+
+Deno.test("the address list is split at commas, spaces and empty entries dropped", () => {
+  const settings = testSettings({ TWILIO_IP_ALLOWLIST: " 54.172.60.0/23, ,2001:db8::1 ," });
+  assertEquals(settings.twilioIpAllowlist, ["54.172.60.0/23", "2001:db8::1"]);
+});
+
+Deno.test("no fault's message holds a secret, whatever else is wrong", () => {
+  const secrets = {
+    TWILIO_AUTH_TOKEN: "0123456789abcdefsecrettoken",
+    SUPABASE_SECRET_KEYS: '{"default":"sb_secret_do_not_tell"}',
+    SUPABASE_SERVICE_ROLE_KEY: "eyDoNotTellEither",
+    BUSINESS_TARGET_E164: "+15871112222",
+    SALES_TARGET_E164: "+15873334444",
+  };
+  const names = [...Object.keys(secrets), ...REQUIRED, "RECORDING_CONSENT", "NODE_ENV"];
+  const tells = [
+    "0123456789abcdefsecrettoken",
+    "sb_secret_do_not_tell",
+    "eyDoNotTell",
+    "5871112222",
+    "5873334444",
+  ];
+  fc.assert(fc.property(
+    fc.dictionary(fc.constantFrom(...names), fc.constantFrom(undefined, "", "nonsense")),
+    (faults) => {
+      const env: Record<string, string | undefined> = { ...ENVIRONMENT, ...secrets, ...faults };
+      try {
+        readSettings((name) => env[name]);
+      } catch (error) {
+        if (!(error instanceof SettingError)) throw error;
+        for (const tell of tells) assertEquals(error.message.includes(tell), false);
+      }
+    },
+  ));
+});
+
+Deno.test("a malformed secret is not repeated", () => {
+  const { message } = fault({ SUPABASE_SECRET_KEYS: "sb_secret_forgot_the_json" });
+  assertEquals(message.includes("forgot_the_json"), false);
+});
+
+Deno.test("a malformed phone number is not repeated", () => {
+  const { message } = fault({ BUSINESS_TARGET_E164: "403-555-9876" });
+  assertEquals(message.includes("9876"), false);
+});
