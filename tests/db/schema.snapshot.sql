@@ -121,6 +121,12 @@ create table rate_limit_windows (
   admitted_at timestamp with time zone[] not null
 ) with (fillfactor=70);
 
+create table reconcile_attempts (
+  call_sid text not null,
+  attempts integer not null default 1,
+  next_at timestamp with time zone not null
+);
+
 create table telephony_numbers (
   e164_number e164 not null,
   org_id uuid not null,
@@ -225,6 +231,12 @@ alter table rate_limit_windows add constraint rate_limit_windows_bounded CHECK (
 
 alter table rate_limit_windows add constraint rate_limit_windows_pkey PRIMARY KEY (endpoint, identifier_type, identifier);
 
+alter table reconcile_attempts add constraint reconcile_attempts_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table reconcile_attempts add constraint reconcile_attempts_pkey PRIMARY KEY (call_sid);
+
+alter table reconcile_attempts add constraint reconcile_attempts_positive CHECK ((attempts > 0));
+
 alter table telephony_numbers add constraint telephony_numbers_country_known CHECK ((country = ANY (ARRAY['CA'::text, 'US'::text])));
 
 alter table telephony_numbers add constraint telephony_numbers_number_sid_key UNIQUE (number_sid);
@@ -271,6 +283,8 @@ CREATE UNIQUE INDEX call_lifecycle_pkey ON public.call_lifecycle USING btree (id
 
 CREATE INDEX call_lifecycle_received_idx ON public.call_lifecycle USING btree (received_at);
 
+CREATE INDEX call_logs_abandoned_idx ON public.call_logs USING btree (ended_at) WHERE (disposition = 'abandoned'::text);
+
 CREATE INDEX call_logs_from_idx ON public.call_logs USING btree (from_e164, started_at DESC);
 
 CREATE INDEX call_logs_open_idx ON public.call_logs USING btree (started_at) WHERE (status < 'canceled'::call_status);
@@ -294,6 +308,10 @@ CREATE INDEX rate_limit_refusals_minute_idx ON public.rate_limit_refusals USING 
 CREATE UNIQUE INDEX rate_limit_refusals_pkey ON public.rate_limit_refusals USING btree (endpoint, identifier_type, identifier, minute);
 
 CREATE UNIQUE INDEX rate_limit_windows_pkey ON public.rate_limit_windows USING btree (endpoint, identifier_type, identifier);
+
+CREATE INDEX reconcile_attempts_next_idx ON public.reconcile_attempts USING btree (next_at);
+
+CREATE UNIQUE INDEX reconcile_attempts_pkey ON public.reconcile_attempts USING btree (call_sid);
 
 CREATE UNIQUE INDEX telephony_numbers_number_sid_key ON public.telephony_numbers USING btree (number_sid);
 
@@ -435,6 +453,44 @@ BEGIN ATOMIC
    WHERE (c.started_at > call_success.p_since);
 END
 
+CREATE OR REPLACE FUNCTION public.claim_calls_to_reconcile(p_limit integer, p_quiet interval DEFAULT '00:05:00'::interval)
+ RETURNS TABLE(call_sid text, open boolean, started_at timestamp with time zone, last_event_at timestamp with time zone)
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  with due as (
+    (
+      select c.call_sid from public.call_logs as c
+      left join public.reconcile_attempts as a on a.call_sid = c.call_sid
+      where c.status < 'canceled' and c.updated_at < now() - p_quiet and coalesce(a.next_at <= now(), true)
+      order by a.next_at nulls first, c.started_at
+      limit p_limit
+    )
+    union all
+    (
+      select c.call_sid from public.call_logs as c
+      where c.disposition = 'abandoned'
+        and c.ended_at between now() - interval '1 day' and now() - p_quiet
+        and not exists (select from public.reconcile_attempts as a where a.call_sid = c.call_sid)
+      order by c.ended_at
+      limit p_limit
+    )
+    limit p_limit
+  ), claimed as (
+    insert into public.reconcile_attempts as a (call_sid, next_at)
+    select due.call_sid, now() + interval '5 minutes' from due
+    on conflict (call_sid) do update
+      set attempts = a.attempts + 1,
+        next_at = now() + least(interval '5 minutes' * 2 ^ least(a.attempts, 10), interval '6 hours')
+      where a.next_at <= now()
+    returning a.call_sid
+  )
+  select
+    c.call_sid, c.status < 'canceled', c.started_at,
+    coalesce((select max(l.occurred_at) from public.call_lifecycle as l where l.call_sid = c.call_sid), c.started_at)
+  from claimed join public.call_logs as c on c.call_sid = claimed.call_sid
+$function$
+
 CREATE OR REPLACE FUNCTION public.current_org_id()
  RETURNS uuid
  LANGUAGE sql
@@ -556,6 +612,51 @@ BEGIN ATOMIC
             FROM call_lifecycle)) AS jsonb_build_object;
 END
 
+CREATE OR REPLACE FUNCTION public.purge_expired(p_batch integer DEFAULT 1000)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_keys integer := public.purge_idempotency_keys(p_batch);
+  v_windows integer;
+  v_refusals integer;
+  v_attempts integer;
+begin
+  -- An hour: longer than any window that is in use.
+  delete from public.rate_limit_windows as w using (
+    select endpoint, identifier_type, identifier from public.rate_limit_windows
+    where admitted_at[cardinality(admitted_at)] < now() - interval '1 hour'
+    limit p_batch for update skip locked
+  ) as old
+  where (w.endpoint, w.identifier_type, w.identifier) = (old.endpoint, old.identifier_type, old.identifier);
+  get diagnostics v_windows = row_count;
+
+  delete from public.rate_limit_refusals as r using (
+    select endpoint, identifier_type, identifier, minute from public.rate_limit_refusals
+    where minute < now() - interval '7 days'
+    order by minute limit p_batch for update skip locked
+  ) as old
+  where (r.endpoint, r.identifier_type, r.identifier, r.minute)
+    = (old.endpoint, old.identifier_type, old.identifier, old.minute);
+  get diagnostics v_refusals = row_count;
+
+  -- A call that still needs asking has been asked again by then.
+  delete from public.reconcile_attempts as a using (
+    select call_sid from public.reconcile_attempts
+    where next_at < now() - interval '2 days'
+    order by next_at limit p_batch for update skip locked
+  ) as old
+  where a.call_sid = old.call_sid;
+  get diagnostics v_attempts = row_count;
+
+  return jsonb_build_object(
+    'idempotency_keys', v_keys, 'rate_limit_windows', v_windows,
+    'rate_limit_refusals', v_refusals, 'reconcile_attempts', v_attempts
+  );
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.purge_idempotency_keys(p_batch integer DEFAULT 1000)
  RETURNS integer
  LANGUAGE sql
@@ -614,6 +715,23 @@ begin
   return false;
 end
 $function$
+
+CREATE OR REPLACE FUNCTION public.unknown_calls(p_calls jsonb)
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT t.call_sid
+    FROM jsonb_to_recordset(unknown_calls.p_calls) t(call_sid text, to_e164 text)
+   WHERE ((NOT (EXISTS ( SELECT
+            FROM call_logs c
+           WHERE (c.call_sid = t.call_sid)))) AND ((EXISTS ( SELECT
+            FROM call_logs c
+           WHERE ((c.to_e164)::text = t.to_e164))) OR (EXISTS ( SELECT
+            FROM telephony_numbers n
+           WHERE ((n.e164_number)::text = t.to_e164)))));
+END
 
 -- Views
 
@@ -744,6 +862,8 @@ alter table rate_limit_refusals enable row level security;
 
 alter table rate_limit_windows enable row level security;
 
+alter table reconcile_attempts enable row level security;
+
 alter table telephony_numbers enable row level security;
 
 alter table telephony_subaccounts enable row level security;
@@ -763,6 +883,8 @@ create policy idempotency_keys_of_the_service on idempotency_keys for select to 
 create policy rate_limit_refusals_of_the_service on rate_limit_refusals for select to service_role using (true);
 
 create policy rate_limit_windows_of_the_service on rate_limit_windows for select to service_role using (true);
+
+create policy reconcile_attempts_of_the_service on reconcile_attempts for select to service_role using (true);
 
 create policy telephony_numbers_of_own_org on telephony_numbers for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
@@ -812,6 +934,8 @@ grant execute on function call_success(timestamp with time zone) to authenticate
 
 grant execute on function call_success(timestamp with time zone) to service_role;
 
+grant execute on function claim_calls_to_reconcile(integer,interval) to service_role;
+
 grant execute on function current_org_id() to authenticated;
 
 grant execute on function current_org_id() to service_role;
@@ -824,6 +948,8 @@ grant execute on function health_rate_limiter() to service_role;
 
 grant execute on function health_recent_activity() to service_role;
 
+grant execute on function purge_expired(integer) to service_role;
+
 grant execute on function purge_idempotency_keys(integer) to service_role;
 
 grant execute on function record_analytics_event(text,text,jsonb) to service_role;
@@ -831,6 +957,8 @@ grant execute on function record_analytics_event(text,text,jsonb) to service_rol
 grant execute on function record_rate_limit_refusal(text,text,text) to service_role;
 
 grant execute on function take_rate_limit(text,text,text,integer,interval) to service_role;
+
+grant execute on function unknown_calls(jsonb) to service_role;
 
 grant delete, insert, select, update on idempotency_keys to service_role;
 
@@ -845,6 +973,8 @@ grant select on rate_limit_violations to service_role;
 grant delete, insert, select, update on rate_limit_windows to service_role;
 
 grant select on recent_errors to service_role;
+
+grant delete, insert, select, update on reconcile_attempts to service_role;
 
 grant select on telephony_numbers to authenticated;
 

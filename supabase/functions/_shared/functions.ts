@@ -8,3 +8,6 @@ export type FunctionName =
   | "voice-action"
   | "voice-voicemail"
   | "voice-status";
+
+/** Whatever reports an event: a webhook's function, or the one that asks Twilio for what never came. */
+export type EventSource = FunctionName | "voice-reconcile";

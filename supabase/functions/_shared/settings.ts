@@ -6,6 +6,8 @@ export interface Settings {
   /** Verifies `X-Twilio-Signature`; never logged. */
   readonly twilioAuthToken: string;
   readonly twilioAccountSid: string | undefined;
+  /** Where Twilio's REST API is, without a trailing slash. */
+  readonly twilioApiUrl: string;
   readonly businessTarget: E164;
   readonly salesTarget: E164;
   readonly supportTarget: E164;
@@ -83,7 +85,8 @@ export function readSettings(env: Environment): Settings {
       "TWILIO_AUTH_TOKEN",
       "the account's primary auth token, from Twilio's console",
     ),
-    twilioAccountSid: optional("TWILIO_ACCOUNT_SID"),
+    twilioAccountSid: accountSid(optional("TWILIO_ACCOUNT_SID")),
+    twilioApiUrl: url("TWILIO_API_URL", optional("TWILIO_API_URL") ?? "https://api.twilio.com"),
     businessTarget,
     salesTarget: target("SALES_TARGET_E164"),
     supportTarget: target("SUPPORT_TARGET_E164"),
@@ -98,6 +101,16 @@ export function readSettings(env: Environment): Settings {
     supabaseUrl,
     secretKey: secretKey(optional),
   };
+}
+
+function accountSid(value: string | undefined): string | undefined {
+  if (value !== undefined && !/^AC[0-9a-fA-F]{32}$/.test(value)) {
+    throw new SettingError(
+      "TWILIO_ACCOUNT_SID",
+      "must be AC and 32 hexadecimal digits, from Twilio's console",
+    );
+  }
+  return value;
 }
 
 /** Supabase's newer keys come as a JSON object; the legacy service role key is the fallback. */

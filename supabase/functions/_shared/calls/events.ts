@@ -1,4 +1,4 @@
-import type { FunctionName } from "../functions.ts";
+import type { EventSource, FunctionName } from "../functions.ts";
 import type { CallLimit } from "../limits/call_limits.ts";
 import { callerNumber, isE164 } from "../phone.ts";
 import { consentOrder, isGranted } from "./consent.ts";
@@ -7,7 +7,7 @@ import type { CallStatus, Webhook } from "./webhook_form.ts";
 
 /** The SQL type `voice_event`, name by name; the database refuses what does not fit. */
 export interface VoiceEvent {
-  readonly operation: FunctionName;
+  readonly operation: EventSource;
   readonly identity: string;
   readonly call_sid: string;
   readonly leg_sid: string;

@@ -1,0 +1,82 @@
+import { callerNumber, isE164 } from "../phone.ts";
+import type { TwilioCall, TwilioRecording } from "../twilio/rest.ts";
+import type { VoiceEvent } from "./events.ts";
+import { CALL_STATUSES } from "./webhook_form.ts";
+
+// What Twilio's REST API tells of a call, as events: folded like any webhook, and, being told twice, once.
+
+/** No call lasts longer (Twilio ends it): one that is older has ended, whoever failed to say so. Milliseconds. */
+export const LONGEST_CALL_MS = 24 * 60 * 60 * 1000;
+
+export function isFinal(status: TwilioCall["status"]): boolean {
+  return CALL_STATUSES.indexOf(status) >= CALL_STATUSES.indexOf("canceled");
+}
+
+/** The end of a call; only of one that has ended. */
+export function endedEvent(call: TwilioCall): VoiceEvent {
+  return {
+    ...base(call.sid, `call-${call.status}`, "reconciled", call.end_time ?? call.start_time),
+    leg_status: call.status,
+    call_status: call.status,
+    from_e164: callerNumber(call.from ?? undefined) ?? undefined,
+    to_e164: call.to && isE164(call.to) ? call.to : undefined,
+    duration_sec: call.duration ?? undefined,
+  };
+}
+
+/** A leg that the call dialled: whether somebody answered it. */
+export function childEvent(parentSid: string, leg: TwilioCall): VoiceEvent {
+  return {
+    ...base(
+      parentSid,
+      `leg-${leg.sid}-${leg.status}`,
+      "leg_reconciled",
+      leg.end_time ?? leg.start_time,
+    ),
+    leg_sid: leg.sid,
+    parent_call_sid: parentSid,
+    leg_status: leg.status,
+    talk_sec: leg.status === "completed" ? leg.duration ?? 0 : undefined,
+  };
+}
+
+/** A recording that exists, with its transcript where there is one; `undefined` for one that holds nothing. */
+export function recordingEvent(
+  callSid: string,
+  recording: TwilioRecording,
+  url: string,
+  transcript: string | undefined,
+): VoiceEvent | undefined {
+  if (recording.status !== "completed" || recording.duration === 0) return undefined;
+  const told = transcript === undefined ? "recording" : "transcript";
+  return {
+    ...base(callSid, `${told}-${recording.sid}`, "recording_reconciled", recording.date_created),
+    leg_status: recording.status,
+    recording_sid: recording.sid,
+    recording_url: url,
+    recording_source: recording.source === "DialVerb" ? "dial" : "voicemail",
+    recording_duration_sec: recording.duration ?? undefined,
+    transcript,
+  };
+}
+
+/** The end of a call of which nobody knows the end: as late as the last thing heard of it. */
+export function lostEvent(callSid: string, lastEventAt: string): VoiceEvent {
+  return {
+    ...base(callSid, "lost", "closed_unheard", lastEventAt),
+    leg_status: "completed",
+    call_status: "completed",
+  };
+}
+
+function base(callSid: string, identity: string, event: string, time: string | null | undefined) {
+  return {
+    operation: "voice-reconcile" as const,
+    identity,
+    call_sid: callSid,
+    leg_sid: callSid,
+    event,
+    occurred_at: new Date(time ?? Date.now()).toISOString(),
+    meta: {},
+  };
+}

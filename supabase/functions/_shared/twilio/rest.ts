@@ -1,0 +1,139 @@
+import * as z from "zod/mini";
+
+/** Twilio asked us to slow down (429, error 20429): nothing was done, and nothing more should be asked for now. */
+export class TwilioBusyError extends Error {
+  override name = "TwilioBusyError";
+}
+
+/** Twilio did not answer a question; the message holds no address, number or key. */
+export class TwilioError extends Error {
+  override name = "TwilioError";
+}
+
+const number = z.nullish(
+  z.pipe(z.union([z.string(), z.number()]), z.transform((value) => Number(value))),
+);
+
+const call = z.object({
+  sid: z.string(),
+  parent_call_sid: z.nullish(z.string()),
+  status: z.enum([
+    "queued",
+    "initiated",
+    "ringing",
+    "in-progress",
+    "canceled",
+    "failed",
+    "busy",
+    "no-answer",
+    "completed",
+  ]),
+  direction: z.nullish(z.string()),
+  from: z.nullish(z.string()),
+  to: z.nullish(z.string()),
+  /** RFC 2822. */
+  start_time: z.nullish(z.string()),
+  end_time: z.nullish(z.string()),
+  /** Seconds. */
+  duration: number,
+});
+export type TwilioCall = z.infer<typeof call>;
+
+const recording = z.object({
+  sid: z.string(),
+  status: z.string(),
+  source: z.string(),
+  duration: number,
+  date_created: z.nullish(z.string()),
+});
+export type TwilioRecording = z.infer<typeof recording>;
+
+const transcription = z.object({
+  sid: z.string(),
+  status: z.string(),
+  transcription_text: z.nullish(z.string()),
+});
+export type TwilioTranscription = z.infer<typeof transcription>;
+
+/** What we ask Twilio's REST API; each question rejects with `TwilioBusyError` or `TwilioError`. */
+export interface TwilioRest {
+  /** `null`: Twilio knows no such call. */
+  call(sid: string): Promise<TwilioCall | null>;
+  /** Legs that the call dialled. */
+  childCalls(parentSid: string): Promise<TwilioCall[]>;
+  /** The account's newest calls, at most `limit` (1 to 1000), newest first. */
+  recentCalls(limit: number): Promise<TwilioCall[]>;
+  recordings(callSid: string): Promise<TwilioRecording[]>;
+  transcriptions(recordingSid: string): Promise<TwilioTranscription[]>;
+  /** Where a recording's media is; fetching it may need the account's credentials. */
+  recordingUrl(recordingSid: string): string;
+}
+
+/**
+ * Speaks Twilio's REST API (version 2010-04-01) by `fetch`: the `twilio` package whole is larger than a
+ * function may be. Source: https://www.twilio.com/docs/voice/api/call-resource
+ *
+ * @param baseUrl Without a trailing slash; `https://api.twilio.com`.
+ * @param deadlineMs For each question by itself.
+ */
+export function twilioRest(
+  baseUrl: string,
+  accountSid: string,
+  authToken: string,
+  deadlineMs = 5000,
+): TwilioRest {
+  const account = `${baseUrl}/2010-04-01/Accounts/${accountSid}`;
+  const authorization = `Basic ${btoa(`${accountSid}:${authToken}`)}`;
+
+  const get = async (path: string, query: Record<string, string> = {}): Promise<unknown> => {
+    const search = new URLSearchParams(query);
+    let response: Response;
+    try {
+      response = await fetch(`${account}${path}.json?${search}`, {
+        headers: { authorization, accept: "application/json" },
+        signal: AbortSignal.timeout(deadlineMs),
+      });
+    } catch (error) {
+      throw new TwilioError(
+        `Twilio did not answer: ${error instanceof Error ? error.name : "unknown"}`,
+      );
+    }
+    if (response.ok) return await response.json();
+    await response.body?.cancel();
+    if (response.status === 404) return null;
+    if (response.status === 429) throw new TwilioBusyError("Twilio answered 429");
+    throw new TwilioError(`Twilio answered ${response.status}`);
+  };
+  const list = async <T>(
+    path: string,
+    member: string,
+    schema: { parse(value: unknown): T },
+    query?: Record<string, string>,
+  ) => {
+    const page = await get(path, query) as Record<string, unknown> | null;
+    const items = page?.[member];
+    if (!Array.isArray(items)) return [];
+    return items.map((item) => understood(schema, item));
+  };
+
+  return {
+    async call(sid) {
+      const found = await get(`/Calls/${sid}`);
+      return found === null ? null : understood(call, found);
+    },
+    childCalls: (parentSid) => list("/Calls", "calls", call, { ParentCallSid: parentSid }),
+    recentCalls: (limit) => list("/Calls", "calls", call, { PageSize: String(limit) }),
+    recordings: (callSid) => list(`/Calls/${callSid}/Recordings`, "recordings", recording),
+    transcriptions: (recordingSid) =>
+      list(`/Recordings/${recordingSid}/Transcriptions`, "transcriptions", transcription),
+    recordingUrl: (recordingSid) => `${account}/Recordings/${recordingSid}`,
+  };
+}
+
+function understood<T>(schema: { parse(value: unknown): T }, value: unknown): T {
+  try {
+    return schema.parse(value);
+  } catch {
+    throw new TwilioError("Twilio answered something else than documented");
+  }
+}

@@ -1,0 +1,186 @@
+import {
+  childEvent,
+  endedEvent,
+  isFinal,
+  LONGEST_CALL_MS,
+  lostEvent,
+  recordingEvent,
+} from "../_shared/calls/reconcile.ts";
+import type { VoiceEvent } from "../_shared/calls/events.ts";
+import { dataApi } from "../_shared/db/client.ts";
+import {
+  type ClaimedCall,
+  type Purged,
+  type Reconciliation,
+  reconciliation,
+} from "../_shared/db/reconciliation.ts";
+import type { Deps } from "../_shared/deps.ts";
+import { HttpError } from "../_shared/errors.ts";
+import { errorResponse, json, requireMethod } from "../_shared/http.ts";
+import { requireOperator } from "../_shared/operator.ts";
+import {
+  TwilioBusyError,
+  type TwilioCall,
+  type TwilioRest,
+  twilioRest,
+} from "../_shared/twilio/rest.ts";
+import type { Handler } from "../_shared/webhook.ts";
+
+export interface ReconcileDeps extends Pick<Deps, "settings" | "accept" | "log" | "now"> {
+  readonly database: Reconciliation;
+  /** Absent without `TWILIO_ACCOUNT_SID`: then calls can only be closed by their age. */
+  readonly twilio: TwilioRest | undefined;
+}
+
+export function reconcileDeps(deps: Deps): ReconcileDeps {
+  const { supabaseUrl, secretKey, twilioAccountSid, twilioAuthToken, twilioApiUrl } = deps.settings;
+  return {
+    ...deps,
+    database: reconciliation(dataApi(supabaseUrl, secretKey)),
+    twilio: twilioAccountSid === undefined
+      ? undefined
+      : twilioRest(twilioApiUrl, twilioAccountSid, twilioAuthToken),
+  };
+}
+
+/** What one run did. */
+interface Report {
+  /** Calls asked about. */
+  asked: number;
+  /** Events that were news. */
+  recovered: number;
+  /** Calls that Twilio had and we had not. */
+  found: number;
+  /** Questions that had no answer, to be asked again later. */
+  failed: number;
+  /** Twilio asked us to slow down; the rest waits for the next run. */
+  backed_off: boolean;
+  purged: Purged;
+}
+
+/** Bounds of one run: it ends well before the next one begins. */
+const CALLS_PER_RUN = 20;
+const RECENT_CALLS = 100;
+/** No further call is asked about after this long. Milliseconds. */
+const RUN_MS = 40_000;
+/** A call that ended this recently may still have its callbacks on the way. Milliseconds. */
+const SETTLED_AFTER_MS = 5 * 60 * 1000;
+
+/**
+ * Fetches what Twilio never delivered: the end of calls that stay open, recordings of calls that ended with
+ * nothing to show, calls that arrived while nothing could be written. Run each minute, or by hand. Each
+ * answer is folded in as an event, so that two runs at once have the effect of one.
+ */
+export function createHandler(deps: ReconcileDeps): Handler {
+  return async (request) => {
+    try {
+      requireMethod(request, "POST");
+      requireOperator(request, deps.settings.secretKey);
+      const report = await reconcile(deps);
+      deps.log("info", {
+        function: "voice-reconcile",
+        ...report,
+        purged: JSON.stringify(report.purged),
+      });
+      return json(200, report);
+    } catch (error) {
+      if (error instanceof HttpError) return errorResponse(error);
+      const reason = error instanceof Error ? error.message : "unknown";
+      deps.log("error", { function: "voice-reconcile", reason });
+      return json(503, { error: "unavailable" }, { "retry-after": "60" });
+    }
+  };
+}
+
+async function reconcile(deps: ReconcileDeps): Promise<Report> {
+  const { database, twilio, now } = deps;
+  const report: Report = {
+    asked: 0,
+    recovered: 0,
+    found: 0,
+    failed: 0,
+    backed_off: false,
+    purged: {},
+  };
+  const claimed = await database.claim(CALLS_PER_RUN);
+  const unknown = twilio === undefined
+    ? []
+    : await attempt(report, () => missedCalls(deps, twilio), []);
+  report.found = unknown.length;
+
+  const work: (() => Promise<VoiceEvent[]>)[] = [
+    ...unknown.map((call) => () => eventsOf(call, twilio!)),
+    ...claimed.map((call) => () => eventsOfClaimed(deps, call)),
+  ];
+  const until = now().getTime() + RUN_MS;
+  for (const ask of work) {
+    if (report.backed_off || now().getTime() > until) break;
+    report.asked++;
+    for (const event of await attempt(report, ask, [])) {
+      const outcome = await deps.accept(event);
+      if (outcome.kind === "accepted" && !outcome.duplicate) report.recovered++;
+      if (outcome.kind === "unavailable") report.failed++;
+    }
+  }
+  report.purged = await database.purge();
+  return report;
+}
+
+/** Asks; what has no answer is left to a later run. */
+async function attempt<T>(report: Report, ask: () => Promise<T>, otherwise: T): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof TwilioBusyError) report.backed_off = true;
+    else report.failed++;
+    return otherwise;
+  }
+}
+
+/** Calls to our numbers that have ended without a trace here. */
+async function missedCalls(
+  { database, now }: ReconcileDeps,
+  twilio: TwilioRest,
+): Promise<TwilioCall[]> {
+  const settled = now().getTime() - SETTLED_AFTER_MS;
+  const candidates = (await twilio.recentCalls(RECENT_CALLS)).filter((call) =>
+    call.direction === "inbound" && isFinal(call.status) && call.to &&
+    new Date(call.end_time ?? 0).getTime() < settled
+  );
+  const unknown = new Set(
+    await database.unknown(candidates.map((call) => ({ call_sid: call.sid, to_e164: call.to! }))),
+  );
+  return candidates.filter((call) => unknown.has(call.sid)).slice(0, CALLS_PER_RUN);
+}
+
+async function eventsOfClaimed(
+  { twilio, now }: ReconcileDeps,
+  claimed: ClaimedCall,
+): Promise<VoiceEvent[]> {
+  const call = await twilio?.call(claimed.call_sid) ?? null;
+  if (call !== null) return isFinal(call.status) ? await eventsOf(call, twilio!) : [];
+  const age = now().getTime() - new Date(claimed.started_at).getTime();
+  return claimed.open && age > LONGEST_CALL_MS
+    ? [lostEvent(claimed.call_sid, claimed.last_event_at)]
+    : [];
+}
+
+/** Everything that Twilio has of an ended call. */
+async function eventsOf(call: TwilioCall, twilio: TwilioRest): Promise<VoiceEvent[]> {
+  const [legs, recordings] = await Promise.all([
+    twilio.childCalls(call.sid),
+    twilio.recordings(call.sid),
+  ]);
+  const recorded = await Promise.all(recordings.map(async (recording) => {
+    const transcript = (await twilio.transcriptions(recording.sid))
+      .find((transcription) => transcription.status === "completed")?.transcription_text ??
+      undefined;
+    return recordingEvent(call.sid, recording, twilio.recordingUrl(recording.sid), transcript);
+  }));
+  return [
+    ...legs.filter((leg) => isFinal(leg.status)).map((leg) => childEvent(call.sid, leg)),
+    ...recorded.filter((event) => event !== undefined),
+    // Last: a run that dies in between leaves the call to be claimed again.
+    endedEvent(call),
+  ];
+}
