@@ -29,6 +29,9 @@ import type { Sender, Webhook } from "./webhook.ts";
 /** What Twilio says when an app fails. */
 export const APPLICATION_ERROR = "We are sorry, an application error has occurred. Goodbye.";
 
+/** From the first webhook until Twilio picks up; a caller may give up before. */
+const SETUP_MS = 100;
+
 export interface CallSetup {
   readonly from: string;
   readonly to: string;
@@ -144,6 +147,7 @@ export class Call {
     }
     try {
       let next: Next = await this.#fetch(voiceUrl, "POST", { CallToken: crypto.randomUUID() });
+      await this.#pass(SETUP_MS);
       // deno-lint-ignore no-await-in-loop -- one document leads to the next
       while (typeof next === "object") next = await this.#perform(next);
     } catch (error) {

@@ -1,0 +1,235 @@
+/**
+ * `deno task phone`: rings the hotline from this terminal, by hand or by script.
+ *
+ * @module
+ */
+import { parseArgs, parseEnv } from "node:util";
+import type { Answer, Caller, DialScript, Script } from "./caller.ts";
+import { realClock, VirtualClock } from "./clock.ts";
+import { Simulator } from "./simulator.ts";
+import {
+  eventLine,
+  interactive,
+  Lines,
+  message,
+  paint,
+  summary,
+  webhookLines,
+} from "./terminal.ts";
+
+const HELP = `Ring the hotline from this terminal, as Twilio would.
+
+  npx -y deno@2.9.6 task phone                         type keys or words as you listen
+  npx -y deno@2.9.6 task phone --keys 1                press 1 at the first menu
+  npx -y deno@2.9.6 task phone --say "no recording" --keys 2
+  npx -y deno@2.9.6 task phone --keys 1 --dial no-answer --message "Please call me back"
+
+The caller (any of these makes it a scripted call; without: you are asked)
+  --keys <keys>           keys, one gather after the other: 1 or "*,1" (nothing between commas: silence)
+  --say <words>           words for the next gather; --keys and --say are used in the order given
+  --dial <outcome>        answered, busy, no-answer, failed or canceled (default answered)
+  --talk <seconds>        length of the conversation (default 20)
+  --message <text>        what is said on the voicemail (default: 8 s, then hangs up)
+  --hangup-after <s>      hang up so many seconds after the call began
+  --from <number>         default +14035550123; "anonymous" withholds it
+  --to <number>           default +15874059000
+
+The line
+  --url <url>             default http://127.0.0.1:$TRADELINE_API_PORT/functions/v1/voice-frontdoor
+  --token <token>         default TWILIO_AUTH_TOKEN (environment, then .env), else local-auth-token
+
+Time and output
+  --real-time             pauses and ringing take as long as on a real call
+  --fast                  they take no time (the default)
+  --webhooks              show each request with its status, time and TwiML
+  --json                  print the whole call as JSON and nothing else
+  --help
+
+Interactive: keys 0-9 * #, or words, then Enter. Enter alone stays silent, h or Ctrl-C hangs up.
+Exit code 0: the caller was served. 1: nothing answered, or the caller heard an application error.
+2: an option is wrong.
+`;
+
+const OUTCOMES = ["answered", "busy", "no-answer", "failed", "canceled"] as const;
+
+/** An option that cannot be used; the message says which and why. */
+class OptionError extends Error {
+  override name = "OptionError";
+}
+
+async function main(args: string[]): Promise<number> {
+  const options = readOptions(args);
+  if (options.help) {
+    console.log(HELP.trimEnd());
+    return 0;
+  }
+  const env = await environment();
+  const port = env("TRADELINE_API_PORT") ?? "54321";
+  const voiceUrl = options.url ?? `http://127.0.0.1:${port}/functions/v1/voice-frontdoor`;
+  if (!URL.canParse(voiceUrl)) throw new OptionError(`--url must be a URL: "${voiceUrl}"`);
+  if (!await somethingListens(voiceUrl)) {
+    console.error(
+      `Nothing answers at ${voiceUrl}: run \`npx -y deno@2.9.6 task start\` first`,
+    );
+    return 1;
+  }
+
+  const simulator = new Simulator({
+    voiceUrl,
+    statusCallback: new URL("voice-status#rc=4&rp=5xx,ct,rt", voiceUrl).href,
+    authToken: options.token ?? env("TWILIO_AUTH_TOKEN") ?? "local-auth-token",
+    clock: options.realTime ? realClock() : new VirtualClock(),
+  });
+  const colours = paint(Deno.stdout.isTerminal() && !Deno.noColor);
+  const show = (line: string | undefined) => {
+    if (line !== undefined && !options.json) console.log(line);
+  };
+  const call = simulator.place({
+    ...(options.from !== undefined && { from: options.from }),
+    ...(options.to !== undefined && { to: options.to }),
+    ...caller(options.script, (question) => show(colours.dim(`        ?  ${question}`))),
+    onEvent: (event) => show(eventLine(event, colours)),
+    onWebhook: (webhook) => options.webhooks && show(webhookLines(webhook, colours)),
+  });
+  const hangUp = () => call.hangUp();
+  Deno.addSignalListener("SIGINT", hangUp);
+  show(`Calling ${call.record.to} from ${call.record.from}`);
+  const record = await call.done;
+  await simulator.settle();
+  Deno.removeSignalListener("SIGINT", hangUp);
+
+  if (options.json) console.log(JSON.stringify(record, null, 2));
+  show(summary(record));
+  const unauthorized = record.webhooks.find(({ status }) => status === 401 || status === 403);
+  if (unauthorized) {
+    console.error(
+      `${unauthorized.url} refused the signature: pass the line's TWILIO_AUTH_TOKEN with --token`,
+    );
+  }
+  show(colours.dim(`Its row: ${rowCommand(voiceUrl, record.callSid)}`));
+  return record.applicationError ? 1 : 0;
+}
+
+function caller(
+  script: Script | undefined,
+  prompt: (question: string) => void,
+): { script: Script } | { caller: Caller } {
+  return script ? { script } : { caller: interactive(new Lines(), prompt) };
+}
+
+function rowCommand(voiceUrl: string, callSid: string): string {
+  const { origin } = new URL(voiceUrl);
+  return `curl "${origin}/rest/v1/call_logs?call_sid=eq.${callSid}" -H "apikey: sb_secret_local"`;
+}
+
+function readOptions(args: string[]) {
+  const { values, tokens } = parse(args);
+  const answers = tokens.flatMap((token): Answer[] => {
+    if (token.kind !== "option" || token.value === undefined) return [];
+    if (token.name === "keys") return token.value.split(",").map((keys) => keys.trim());
+    return token.name === "say" ? [{ speech: token.value }] : [];
+  });
+  for (const answer of answers) {
+    if (typeof answer === "string" && !/^[0-9*#]*$/.test(answer)) {
+      throw new OptionError(`--keys must be keys 0-9, * and #: "${answer}"`);
+    }
+  }
+  const outcome = values.dial === undefined
+    ? undefined
+    : OUTCOMES.find((each) => each === values.dial);
+  if (values.dial !== undefined && outcome === undefined) {
+    throw new OptionError(`--dial must be one of ${OUTCOMES.join(", ")}: "${values.dial}"`);
+  }
+  const talkSeconds = seconds("talk", values.talk);
+  const hangUpAfter = seconds("hangup-after", values["hangup-after"]);
+  const isScripted = answers.length > 0 ||
+    [outcome, talkSeconds, hangUpAfter, values.message].some((value) => value !== undefined);
+  const script: Script = {
+    answers,
+    ...(outcome !== undefined && { dial: outcome satisfies DialScript }),
+    ...(talkSeconds !== undefined && { talkSeconds }),
+    ...(hangUpAfter !== undefined && { hangupAt: hangUpAfter * 1000 }),
+    ...(values.message !== undefined && { voicemail: message(values.message) }),
+  };
+  return {
+    help: values.help,
+    url: values.url,
+    token: values.token,
+    from: values.from,
+    to: values.to,
+    realTime: values["real-time"] && !values.fast,
+    webhooks: values.webhooks,
+    json: values.json,
+    script: isScripted ? script : undefined,
+  };
+}
+
+function parse(args: string[]) {
+  const text = { type: "string" } as const;
+  const flag = { type: "boolean", default: false } as const;
+  try {
+    return parseArgs({
+      args,
+      tokens: true,
+      options: {
+        keys: { type: "string", multiple: true },
+        say: { type: "string", multiple: true },
+        dial: text,
+        talk: text,
+        message: text,
+        "hangup-after": text,
+        from: text,
+        to: text,
+        url: text,
+        token: text,
+        "real-time": flag,
+        fast: flag,
+        webhooks: flag,
+        json: flag,
+        help: { ...flag, short: "h" },
+      },
+    });
+  } catch (error) {
+    throw new OptionError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function seconds(name: string, value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (value.trim() === "" || !Number.isFinite(number) || number < 0) {
+    throw new OptionError(`--${name} must be a number of seconds: "${value}"`);
+  }
+  return number;
+}
+
+/** The real environment, then `.env`; a blank counts as not set in either. */
+async function environment(): Promise<(name: string) => string | undefined> {
+  const file = parseEnv(await Deno.readTextFile(".env").catch(() => ""));
+  return (name) => Deno.env.get(name)?.trim() || file[name]?.trim() || undefined;
+}
+
+async function somethingListens(url: string): Promise<boolean> {
+  const { hostname, port, protocol } = new URL(url);
+  try {
+    const connection = await Deno.connect({
+      hostname: hostname.replace(/^\[|\]$/g, ""),
+      port: Number(port) || (protocol === "https:" ? 443 : 80),
+    });
+    connection.close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+if (import.meta.main) {
+  try {
+    // A question that is still open would keep the process alive.
+    Deno.exit(await main(Deno.args));
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error;
+    console.error(`${error.message}\nSee: npx -y deno@2.9.6 task phone --help`);
+    Deno.exit(2);
+  }
+}
