@@ -26,7 +26,7 @@ export function requireMethod(request: Request, ...allowed: string[]): void {
 /**
  * Reads a form as Twilio posts it: each parameter a string, or an array where it came more than once.
  *
- * @throws {HttpError} 415 for another content type, 413 for more than `MAX_BODY_BYTES`.
+ * @throws {HttpError} 415 for another content type, 413 for more than `MAX_BODY_BYTES`, 400 where it breaks off.
  */
 export async function readForm(request: Request): Promise<Record<string, string | string[]>> {
   const type = request.headers.get("content-type");
@@ -54,11 +54,16 @@ async function readText(request: Request): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
   let bytes = 0;
-  // A body may be longer than it said, or not say: stop where the limit is.
-  for await (const chunk of request.body) {
-    bytes += chunk.byteLength;
-    if (bytes > MAX_BODY_BYTES) throw tooLarge();
-    text += decoder.decode(chunk, { stream: true });
+  try {
+    // A body may be longer than it said, or not say: stop where the limit is.
+    for await (const chunk of request.body) {
+      bytes += chunk.byteLength;
+      if (bytes > MAX_BODY_BYTES) throw tooLarge();
+      text += decoder.decode(chunk, { stream: true });
+    }
+  } catch (error) {
+    // A body that breaks off is the sender's failure, who has not shown yet to be Twilio.
+    throw error instanceof HttpError ? error : new HttpError(400, "incomplete_body");
   }
   return text + decoder.decode();
 }
