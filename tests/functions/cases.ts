@@ -1,0 +1,137 @@
+// Every webhook that Twilio calls, with what a real one holds: the table behind the tests that each must pass.
+
+import type { Deps } from "../../supabase/functions/_shared/deps.ts";
+import type { FunctionName } from "../../supabase/functions/_shared/functions.ts";
+import type { Handler } from "../../supabase/functions/_shared/webhook.ts";
+import { createHandler as voiceAction } from "../../supabase/functions/voice-action/handler.ts";
+import { createHandler as voiceConsentSpeech } from "../../supabase/functions/voice-consent-speech/handler.ts";
+import { createHandler as voiceFrontdoor } from "../../supabase/functions/voice-frontdoor/handler.ts";
+import { createHandler as voiceMenuHandler } from "../../supabase/functions/voice-menu-handler/handler.ts";
+import { createHandler as voiceRoute } from "../../supabase/functions/voice-route/handler.ts";
+import { createHandler as voiceRouteAction } from "../../supabase/functions/voice-route-action/handler.ts";
+import { createHandler as voiceStatus } from "../../supabase/functions/voice-status/handler.ts";
+import { createHandler as voiceVoicemail } from "../../supabase/functions/voice-voicemail/handler.ts";
+import {
+  callReported,
+  dialEnded,
+  incomingCall,
+  legReported,
+  onTheLine,
+  pressed,
+  recordEnded,
+  recordingReported,
+  said,
+  transcriptionReported,
+} from "../support/webhook.ts";
+
+export interface WebhookCase {
+  readonly title: string;
+  readonly name: FunctionName;
+  readonly createHandler: (deps: Deps) => Handler;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: string;
+}
+
+/** A choice was made, and consent given, as the URL of a later step tells it. */
+const AGREED = "turn=2&attempt=1&consent=stayed-1&mode=sales-1";
+
+/** What a caller waits for. */
+export const STEPS: readonly WebhookCase[] = [
+  {
+    title: "voice-frontdoor",
+    name: "voice-frontdoor",
+    createHandler: voiceFrontdoor,
+    params: incomingCall,
+    query: "",
+  },
+  {
+    title: "voice-consent-speech",
+    name: "voice-consent-speech",
+    createHandler: voiceConsentSpeech,
+    params: said("sales please"),
+    query: "?turn=1&attempt=1",
+  },
+  {
+    title: "voice-menu-handler",
+    name: "voice-menu-handler",
+    createHandler: voiceMenuHandler,
+    params: pressed("2"),
+    query: "?turn=2&attempt=1&consent=stayed-1",
+  },
+  {
+    title: "voice-route",
+    name: "voice-route",
+    createHandler: voiceRoute,
+    params: onTheLine,
+    query: `?${AGREED}`,
+  },
+  {
+    title: "voice-route-action",
+    name: "voice-route-action",
+    createHandler: voiceRouteAction,
+    params: dialEnded("no-answer"),
+    query: `?${AGREED}`,
+  },
+  {
+    title: "voice-action",
+    name: "voice-action",
+    createHandler: voiceAction,
+    params: pressed("0"),
+    query: `?${AGREED}`,
+  },
+  {
+    title: "voice-voicemail",
+    name: "voice-voicemail",
+    createHandler: voiceVoicemail,
+    params: onTheLine,
+    query: `?${AGREED}`,
+  },
+  {
+    title: "voice-voicemail, message spoken",
+    name: "voice-voicemail",
+    createHandler: voiceVoicemail,
+    params: recordEnded,
+    query: `?event=recorded&${AGREED}`,
+  },
+];
+
+/** What nobody waits for. */
+export const CALLBACKS: readonly WebhookCase[] = [
+  {
+    title: "voice-voicemail, recording ready",
+    name: "voice-voicemail",
+    createHandler: voiceVoicemail,
+    params: recordingReported,
+    query: `?event=recording&${AGREED}`,
+  },
+  {
+    title: "voice-voicemail, transcription ready",
+    name: "voice-voicemail",
+    createHandler: voiceVoicemail,
+    params: transcriptionReported,
+    query: `?event=transcription&${AGREED}`,
+  },
+  {
+    title: "voice-status of the call",
+    name: "voice-status",
+    createHandler: voiceStatus,
+    params: callReported("completed", { CallDuration: "42", Duration: "1" }),
+    query: "",
+  },
+  {
+    title: "voice-status of a dialled leg",
+    name: "voice-status",
+    createHandler: voiceStatus,
+    params: legReported("completed", { CallDuration: "30", Duration: "1" }),
+    query: `?${AGREED}`,
+  },
+  {
+    title: "voice-status of a conversation's recording",
+    name: "voice-status",
+    createHandler: voiceStatus,
+    params: { ...recordingReported, RecordingSource: "DialVerb", RecordingChannels: "2" },
+    query: `?${AGREED}`,
+  },
+];
+
+export const WEBHOOKS: readonly WebhookCase[] = [...STEPS, ...CALLBACKS];

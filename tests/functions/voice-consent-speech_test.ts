@@ -1,0 +1,229 @@
+import { assertEquals } from "@std/assert/equals.js";
+import { createHandler } from "../../supabase/functions/voice-consent-speech/handler.ts";
+import {
+  accepted,
+  CALL_SID,
+  CALLER,
+  LINE_NUMBER,
+  only,
+  onTheLine,
+  type Params,
+  pathOf,
+  pressed,
+  PUBLIC_URL,
+  said,
+  SALES,
+  signedRequest,
+  SUPPORT,
+  testDeps,
+  type TestDepsOptions,
+  twiml,
+  UNAVAILABLE,
+} from "../support/webhook.ts";
+
+const FIRST = "?turn=1&attempt=1";
+
+async function hear(params: Params, options: TestDepsOptions = {}, query = FIRST) {
+  const deps = testDeps(options);
+  const request = signedRequest("voice-consent-speech", params, { query });
+  const answer = await twiml(createHandler(deps), request);
+  return { ...answer, event: deps.events[0]! };
+}
+
+const OPT_IN = { env: { RECORDING_CONSENT: "opt_in" } };
+const MENU_AGAIN = (query: string) => ["Gather", `Redirect: voice-menu-handler?${query}`];
+
+Deno.test("key 1 dials sales at once, recorded, as staying on the line agreed", async () => {
+  const { xml } = await hear(pressed("1"));
+  const query = "turn=2&amp;attempt=1&amp;consent=stayed-1&amp;mode=sales-1";
+  const callback = `${PUBLIC_URL}/voice-status?${query}#rc=4&amp;rp=5xx,ct,rt`;
+  assertEquals(
+    xml,
+    '<?xml version="1.0" encoding="UTF-8"?><Response>' +
+      '<Say voice="Polly.Joanna" language="en-US">Connecting you to sales.</Say>' +
+      `<Dial action="${PUBLIC_URL}/voice-route-action?${query}#rc=2&amp;rp=5xx,ct,rt&amp;ct=2000&amp;rt=6500" ` +
+      'method="POST" timeout="20" record="record-from-answer-dual" ' +
+      `recordingStatusCallback="${callback}" recordingStatusCallbackMethod="POST" ` +
+      'recordingStatusCallbackEvent="completed absent">' +
+      `<Number statusCallback="${callback}" statusCallbackMethod="POST" ` +
+      `statusCallbackEvent="initiated ringing answered completed">${SALES}</Number></Dial></Response>`,
+  );
+});
+
+Deno.test("a choice is recorded with the consent that going on gave, and its evidence", async () => {
+  const { event } = await hear(pressed("1"));
+  assertEquals(event, {
+    operation: "voice-consent-speech",
+    identity: "turn-1",
+    event: "consent",
+    call_sid: CALL_SID,
+    leg_sid: CALL_SID,
+    leg_status: "in-progress",
+    call_status: "in-progress",
+    from_e164: CALLER,
+    to_e164: LINE_NUMBER,
+    occurred_at: "2026-03-04T05:06:07.000Z",
+    mode: "sales",
+    mode_turn: 1,
+    consent_given: true,
+    consent_order: 1,
+    meta: {
+      digits: "1",
+      consent: {
+        basis: "stayed",
+        turn: 1,
+        disclosure:
+          "This call may be recorded, for quality and training. By staying on the line you agree to it. To go on without recording, say no recording, or press 3.",
+      },
+    },
+  });
+});
+
+Deno.test("a spoken choice dials as a key does", async () => {
+  const { outline, event } = await hear(said("I need some help please"));
+  assertEquals(outline, ["Say: Connecting you to support.", `Dial: ${SUPPORT}`]);
+  assertEquals(event["meta"], {
+    speech: "I need some help please",
+    consent: (event["meta"] as { consent: unknown }).consent,
+  });
+});
+
+Deno.test("a spoken wish to leave a message goes to voicemail at once", async () => {
+  const { outline, event } = await hear(said("leave a message"));
+  assertEquals(outline, [
+    "Say: Please leave a message after the tone. Press pound when you are done.",
+    "Record",
+    "Say: We did not hear a message. Goodbye.",
+    "Hangup",
+  ]);
+  assertEquals(event["mode"], "voicemail");
+});
+
+// --- no recording -------------------------------------------------------------------------------------------
+
+for (const refusal of [said("no recording"), said("don’t record me"), pressed("3")]) {
+  const how = "Digits" in refusal ? `key ${refusal.Digits}` : `"${refusal.SpeechResult}"`;
+  Deno.test(`${how} declines, is confirmed, and leads back to the menu`, async () => {
+    const { outline, event } = await hear(refusal);
+    assertEquals(outline, [
+      "Say: Understood. This call will not be recorded.",
+      ...MENU_AGAIN("turn=2&attempt=1&consent=no-1"),
+    ]);
+    assertEquals([event["consent_given"], event["consent_order"]], [false, 5]);
+  });
+}
+
+Deno.test("a refusal and a choice in one breath dial without recording", async () => {
+  const { verbs, event } = await hear(said("without recording, sales please"));
+  const dial = verbs.find(({ name }) => name === "Dial");
+  assertEquals(dial?.attributes["record"], undefined);
+  assertEquals([event["consent_given"], event["mode"]], [false, "sales"]);
+});
+
+Deno.test("words about recording that are not certainly a yes count as no", async () => {
+  const { verbs, event } = await hear(said("recording studio support"));
+  assertEquals(verbs.find(({ name }) => name === "Dial")?.attributes["record"], undefined);
+  assertEquals([event["consent_given"], event["mode"]], [false, "support"]);
+});
+
+for (const words of ["No, sales please.", "I don’t want that. Sales.", "What? Sales!"]) {
+  Deno.test(`"${words}" dials without recording, and leaves consent undecided`, async () => {
+    const answer = await hear(said(words));
+    assertEquals(only(answer, "Dial").attributes["record"], undefined);
+    assertEquals(answer.event["consent_given"], undefined);
+    assertEquals(answer.event["mode"], "sales");
+  });
+}
+
+Deno.test("after a refusal, staying on the line does not bring the recording back", async () => {
+  const answer = await hear(pressed("1"), {}, `${FIRST}&consent=no-0`);
+  assertEquals(only(answer, "Dial").attributes["record"], undefined);
+  assertEquals(answer.event["consent_given"], false);
+});
+
+// --- only what the database says is recorded ----------------------------------------------------------------
+
+for (const consent_given of [null, false]) {
+  Deno.test(`a call whose consent the database has as ${consent_given} is not recorded`, async () => {
+    const answer = await hear(pressed("1"), { outcome: accepted({ consent_given }) });
+    assertEquals(only(answer, "Dial").attributes["record"], undefined);
+    assertEquals(only(answer, "Dial").attributes["recordingStatusCallback"], undefined);
+  });
+}
+
+Deno.test("without the database sales is dialled, unrecorded, and the decisions travel on", async () => {
+  const answer = await hear(pressed("1"), { outcome: UNAVAILABLE });
+  const dial = only(answer, "Dial");
+  assertEquals(dial.attributes["record"], undefined);
+  assertEquals(
+    pathOf(dial.attributes["action"]),
+    "voice-route-action?turn=2&attempt=1&consent=stayed-1&mode=sales-1",
+  );
+  assertEquals(
+    pathOf(dial.children[0]?.attributes["statusCallback"]),
+    "voice-status?turn=2&attempt=1&consent=stayed-1&mode=sales-1",
+  );
+});
+
+// --- only an explicit yes -----------------------------------------------------------------------------------
+
+Deno.test("under opt_in going on agrees to nothing", async () => {
+  const answer = await hear(pressed("1"), OPT_IN);
+  assertEquals(only(answer, "Dial").attributes["record"], undefined);
+  assertEquals(answer.event["consent_given"], undefined);
+});
+
+for (const yes of [said("Yes, record."), said("I agree"), pressed("3")]) {
+  const how = "Digits" in yes ? `key ${yes.Digits}` : `"${yes.SpeechResult}"`;
+  Deno.test(`under opt_in ${how} agrees, is confirmed, and leads back to the menu`, async () => {
+    const { outline, event } = await hear(yes, OPT_IN);
+    assertEquals(outline, [
+      "Say: Thank you. This call may be recorded.",
+      ...MENU_AGAIN("turn=2&attempt=1&consent=yes-1"),
+    ]);
+    assertEquals([event["consent_given"], event["consent_order"]], [true, 4]);
+  });
+}
+
+Deno.test("under opt_in a yes and a choice in one breath dial, recorded", async () => {
+  const answer = await hear(said("yes I agree, sales"), OPT_IN);
+  assertEquals(only(answer, "Dial").attributes["record"], "record-from-answer-dual");
+});
+
+for (
+  const words of ["I don't mind if you record, sales", "Do you record this call? Sales please"]
+) {
+  Deno.test(`under opt_in "${words}" is no agreement`, async () => {
+    const answer = await hear(said(words), OPT_IN);
+    assertEquals(only(answer, "Dial").attributes["record"], undefined);
+    assertEquals(answer.event["consent_given"], false);
+  });
+}
+
+// --- no choice ----------------------------------------------------------------------------------------------
+
+Deno.test("silence is heard, agrees, and leads back to the menu", async () => {
+  const { outline, event } = await hear(onTheLine);
+  assertEquals(outline, [
+    "Say: We did not hear a choice.",
+    ...MENU_AGAIN("turn=2&attempt=2&consent=stayed-1"),
+  ]);
+  assertEquals([event["consent_given"], event["mode"]], [true, undefined]);
+});
+
+for (const wrong of [pressed("7"), said("pizza"), said("sales or support")]) {
+  const how = "Digits" in wrong ? `key ${wrong.Digits}` : `"${wrong.SpeechResult}"`;
+  Deno.test(`${how} is none of the choices, and leads back to the menu`, async () => {
+    const { outline } = await hear(wrong);
+    assertEquals(outline, [
+      "Say: That is not one of the choices.",
+      ...MENU_AGAIN("turn=2&attempt=2&consent=stayed-1"),
+    ]);
+  });
+}
+
+Deno.test("star repeats the menu without the disclosure, and costs no attempt", async () => {
+  const { outline, spoken } = await hear(pressed("*"));
+  assertEquals(outline, MENU_AGAIN("turn=2&attempt=1&consent=stayed-1"));
+  assertEquals(spoken.length, 1);
+});

@@ -1,0 +1,126 @@
+import { assertEquals } from "@std/assert/equals.js";
+import { createHandler } from "../../supabase/functions/voice-frontdoor/handler.ts";
+import {
+  accepted,
+  CALL_SID,
+  CALLER,
+  incomingCall,
+  LINE_NUMBER,
+  PUBLIC_URL,
+  RATE_LIMITED,
+  signedRequest,
+  testDeps,
+  twiml,
+  UNAVAILABLE,
+} from "../support/webhook.ts";
+
+const arrival = (changes: Record<string, string> = {}) =>
+  signedRequest("voice-frontdoor", { ...incomingCall, ...changes });
+
+const GREETING = "Thank you for calling TradeLine 24 7.";
+const OPT_OUT =
+  "This call may be recorded, for quality and training. By staying on the line you agree to it. To go on without recording, say no recording, or press 3.";
+const MENU =
+  "For sales, press 1. For support, press 2. To leave a message, press 9. To hear this again, press star.";
+
+const SAY = '<Say voice="Polly.Joanna" language="en-US">';
+const NEXT =
+  `${PUBLIC_URL}/voice-consent-speech?turn=1&amp;attempt=1#rc=2&amp;rp=5xx,ct,rt&amp;ct=2000&amp;rt=6500`;
+const WELCOME = '<?xml version="1.0" encoding="UTF-8"?><Response>' +
+  `${SAY}${GREETING}</Say>${SAY}${OPT_OUT}</Say>` +
+  '<Gather input="dtmf speech" numDigits="1" timeout="5" speechTimeout="auto" ' +
+  `hints="sales,support,leave a message,voicemail,no recording,don't record,yes record,I agree" ` +
+  `language="en-US" action="${NEXT}" method="POST">${SAY}${MENU}</Say></Gather>` +
+  `<Redirect method="POST">${NEXT}</Redirect></Response>`;
+
+Deno.test("a caller is greeted, told about recording, and asked", async () => {
+  const { xml } = await twiml(createHandler(testDeps()), arrival());
+  assertEquals(xml, WELCOME);
+});
+
+Deno.test("an arrival is recorded under the caller's limit, and decides nothing", async () => {
+  const deps = testDeps();
+  await twiml(createHandler(deps), arrival());
+  assertEquals(deps.events, [{
+    operation: "voice-frontdoor",
+    identity: "arrived",
+    event: "arrived",
+    call_sid: CALL_SID,
+    leg_sid: CALL_SID,
+    leg_status: "ringing",
+    call_status: "ringing",
+    from_e164: CALLER,
+    to_e164: LINE_NUMBER,
+    occurred_at: "2026-03-04T05:06:07.000Z",
+    limits: [{ identifier_type: "caller", identifier: CALLER, max: 10, window_sec: 60 }],
+    meta: {},
+  }]);
+});
+
+Deno.test("the disclosure is spoken before anything listens", async () => {
+  const { verbs } = await twiml(createHandler(testDeps()), arrival());
+  assertEquals(verbs.map(({ name }) => name), ["Say", "Say", "Gather", "Redirect"]);
+  assertEquals(verbs[1]?.text, OPT_OUT);
+});
+
+Deno.test("where only a yes agrees, the disclosure says so", async () => {
+  const deps = testDeps({ env: { RECORDING_CONSENT: "opt_in" } });
+  const { spoken } = await twiml(createHandler(deps), arrival());
+  assertEquals(
+    spoken[1],
+    "With your agreement, this call is recorded, for quality and training. To agree, say yes, record, or press 3. Without it, nothing is recorded.",
+  );
+});
+
+Deno.test("a caller over the limit is told so, and the call ends", async () => {
+  const { xml } = await twiml(createHandler(testDeps({ outcome: RATE_LIMITED })), arrival());
+  assertEquals(
+    xml,
+    `<?xml version="1.0" encoding="UTF-8"?><Response>${SAY}` +
+      "We have received too many calls from your number. Please try again in a minute. Goodbye." +
+      "</Say><Hangup/></Response>",
+  );
+});
+
+Deno.test("without the database everybody is let in", async () => {
+  const { xml } = await twiml(createHandler(testDeps({ outcome: UNAVAILABLE })), arrival());
+  assertEquals(xml, WELCOME);
+});
+
+Deno.test("a copy of an arrival is answered as the first was", async () => {
+  const { xml } = await twiml(
+    createHandler(testDeps({ outcome: accepted({}, true) })),
+    arrival(),
+  );
+  assertEquals(xml, WELCOME);
+});
+
+for (
+  const From of ["anonymous", "Restricted", "+266696687", "", "client:desk", "sip:a@b.example"]
+) {
+  Deno.test(`a caller from "${From}" is served under no limit and no number`, async () => {
+    const deps = testDeps();
+    const { xml } = await twiml(createHandler(deps), arrival({ From, Caller: From }));
+    assertEquals(xml, WELCOME);
+    assertEquals([deps.events[0]?.["limits"], deps.events[0]?.["from_e164"]], [[], undefined]);
+  });
+}
+
+Deno.test("the limit never counts by an address of Twilio's", async () => {
+  const deps = testDeps();
+  const headers = { "cf-connecting-ip": "54.172.60.1", "x-forwarded-for": "54.172.60.1" };
+  await twiml(
+    createHandler(deps),
+    signedRequest("voice-frontdoor", { ...incomingCall, From: "" }, { headers }),
+  );
+  assertEquals(JSON.stringify(deps.events).includes("54.172"), false);
+});
+
+Deno.test("the token of a delivery is kept with its event", async () => {
+  const deps = testDeps();
+  const headers = { "i-twilio-idempotency-token": "6a2f-11" };
+  await twiml(createHandler(deps), signedRequest("voice-frontdoor", incomingCall, { headers }));
+  assertEquals(deps.events[0]?.["meta"], { token: "6a2f-11" });
+  // It is not signed: what the event is must not depend on it.
+  assertEquals(deps.events[0]?.["identity"], "arrived");
+});
