@@ -47,6 +47,26 @@ export async function readForm(request: Request): Promise<Record<string, string 
   }));
 }
 
+/**
+ * Reads a JSON body, whatever JSON it is.
+ *
+ * @throws {HttpError} 415 for another content type, 413 for more than `MAX_BODY_BYTES`, 400 where it is no JSON.
+ */
+export async function readJson(request: Request): Promise<unknown> {
+  const type = request.headers.get("content-type")?.split(";")[0]!.trim().toLowerCase();
+  if (type !== "application/json") {
+    throw new HttpError(415, "unsupported_media_type", { accept: "application/json" });
+  }
+  const text = await readText(request);
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new HttpError(400, "invalid", {}, {
+      issues: [{ field: "body", message: "must be JSON" }],
+    });
+  }
+}
+
 async function readText(request: Request): Promise<string> {
   const tooLarge = () => new HttpError(413, "payload_too_large");
   if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) throw tooLarge();
