@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { createHmac, timingSafeEqual } from "node:crypto";
-import postgres, { type ReservedSql } from "postgres";
+import postgres from "postgres";
 import { refused, RestError, unreachable } from "./rest_error.ts";
 import {
   callClause,
@@ -9,6 +9,7 @@ import {
   rowsStatement,
   scalarStatement,
 } from "./rest_query.ts";
+import { type Connection, ConnectionLost, Pool } from "./rest_pool.ts";
 import { readSchema, type Routine, type Schema } from "./rest_schema.ts";
 
 export interface DataApiOptions {
@@ -29,9 +30,6 @@ export interface DataApi {
   /** Closes the connections. */
   close(): Promise<void>;
 }
-
-/** How long a request waits for a connection or for PostgreSQL, in milliseconds. */
-const PATIENCE = 10_000;
 
 interface Caller {
   readonly role: string;
@@ -60,19 +58,7 @@ export function createDataApi(options: DataApiOptions): DataApi {
   const url = new URL(options.databaseUrl);
   url.username = "authenticator";
   url.password = "postgres";
-  const poolSize = options.poolSize ?? 20;
-  const sql = postgres(url.href, {
-    // One more, so that the schema can be read while all others are taken.
-    max: poolSize + 1,
-    connect_timeout: 2,
-    // An unreachable PostgreSQL is tried anew by each request rather than after ever longer waits.
-    backoff: () => 0,
-    fetch_types: false,
-    max_lifetime: null,
-    onnotice: () => {},
-    connection: { application_name: "data-api" },
-  });
-  const slots = new Slots(poolSize);
+  const pool = new Pool(url, options.poolSize ?? 20);
   const anonymous = callerOf({ role: "anon" });
   const keys = new Map(
     Object.entries(options.keys).map(([key, role]) => [key, callerOf({ role })]),
@@ -81,9 +67,9 @@ export function createDataApi(options: DataApiOptions): DataApi {
   let schema: Promise<Schema> | undefined;
   const currentSchema = () => schema ??= loadSchema();
   const loadSchema = (): Promise<Schema> => {
-    const loading: Promise<Schema> = readSchema(sql).catch((error) => {
+    const loading: Promise<Schema> = pool.use(({ sql }) => orLost(readSchema(sql)));
+    loading.catch(() => {
       if (schema === loading) schema = undefined;
-      throw error instanceof postgres.PostgresError ? refused(error, "anon") : unreachable();
     });
     return schema = loading;
   };
@@ -164,30 +150,6 @@ export function createDataApi(options: DataApiOptions): DataApi {
     };
   }
 
-  async function execute(
-    request: Request,
-    url: URL,
-    caller: Caller,
-    plan: Plan,
-  ): Promise<ResultRow> {
-    await slots.take();
-    let connection: ReservedSql;
-    try {
-      connection = await sql.reserve();
-    } catch {
-      slots.give();
-      throw unreachable();
-    }
-    // Given back when PostgreSQL is through, even if nobody waits for the answer any more.
-    const work = transact(connection, request, url, caller, plan);
-    work.then(() => true, (error) => !(error instanceof ConnectionLost)).then((alive) => {
-      // postgres.js itself puts a lost connection back among those to open anew.
-      if (alive) connection.release();
-      slots.give();
-    });
-    return await within(PATIENCE, work);
-  }
-
   async function handle(request: Request): Promise<Response> {
     let role = "anon";
     try {
@@ -202,7 +164,8 @@ export function createDataApi(options: DataApiOptions): DataApi {
       const plan = kind === undefined
         ? await planRead(request, url, target)
         : await planCall(request, url, target);
-      return respond(request, plan, await execute(request, url, caller, plan));
+      const row = await pool.use((connection) => transact(connection, request, url, caller, plan));
+      return respond(request, plan, row);
     } catch (error) {
       if (error instanceof RestError) return error.toResponse();
       if (error instanceof postgres.PostgresError) {
@@ -214,12 +177,7 @@ export function createDataApi(options: DataApiOptions): DataApi {
     }
   }
 
-  return { handle, close: () => sql.end({ timeout: 1 }) };
-}
-
-/** The connection broke before the transaction was through. */
-class ConnectionLost extends Error {
-  override name = "ConnectionLost";
+  return { handle, close: () => pool.close() };
 }
 
 /**
@@ -227,42 +185,54 @@ class ConnectionLost extends Error {
  * PostgreSQL skips the rest and the COMMIT becomes a ROLLBACK.
  */
 async function transact(
-  connection: ReservedSql,
+  { sql, prepared }: Connection,
   request: Request,
   url: URL,
   caller: Caller,
   plan: Plan,
 ): Promise<ResultRow> {
-  const headers = JSON.stringify(Object.fromEntries(request.headers));
-  const main = connection.unsafe<ResultRow[]>(plan.statement, plan.parameters, { prepare: true });
-  const steps: Promise<unknown>[] = [
-    connection.unsafe(plan.readOnly ? "begin read only" : "begin"),
-    connection`select
-      set_config('search_path', 'public, extensions', true),
-      set_config('role', ${caller.role}, true),
-      set_config('request.jwt.claims', ${caller.claims}, true),
-      set_config('request.method', ${request.method}, true),
-      set_config('request.path', ${url.pathname.slice("/rest/v1".length)}, true),
-      set_config('request.headers', ${headers}, true)`,
-    main,
-  ];
-  // Only this one cannot be known to succeed before its result is seen.
+  const begin = sql.unsafe(plan.readOnly ? "begin read only" : "begin");
+  const settings = sql`select
+    set_config('search_path', 'public, extensions', true),
+    set_config('role', ${caller.role}, true),
+    set_config('request.jwt.claims', ${caller.claims}, true),
+    set_config('request.method', ${request.method}, true),
+    set_config('request.path', ${url.pathname.slice("/rest/v1".length)}, true),
+    set_config('request.headers', ${JSON.stringify(Object.fromEntries(request.headers))}, true)`;
+  const main = sql.unsafe<ResultRow[]>(plan.statement, plan.parameters, { prepare: true });
+  const end = (command: "commit" | "rollback") => sql.unsafe(command);
+
+  // Whether to commit is mostly decided by PostgreSQL alone, but not how many rows are too many.
   const conditional = plan.form === "row" && !plan.readOnly;
-  if (!conditional) steps.push(connection.unsafe("commit"));
-  const results = await Promise.allSettled(steps);
-  if (conditional) {
-    const rows = results[2]?.status === "fulfilled" ? (await main)[0]?.rows : undefined;
-    results.push(
-      ...await Promise.allSettled([connection.unsafe(rows === 1 ? "commit" : "rollback")]),
-    );
+  if (prepared.has(plan.statement) && !conditional) {
+    const results = await Promise.allSettled([begin, settings, main, end("commit")].map(orLost));
+    const errors = results.flatMap((it) => it.status === "rejected" ? [it.reason] : []);
+    if (errors.length > 0) throw errors.find((it) => it instanceof ConnectionLost) ?? errors[0];
+    return (await main)[0] as ResultRow;
   }
 
-  const errors = results.flatMap((result) => result.status === "rejected" ? [result.reason] : []);
-  if (errors.some((error) => !(error instanceof postgres.PostgresError))) {
-    throw new ConnectionLost("Cannot finish the transaction", { cause: errors[0] });
+  // A statement has to be described before its first use, and nothing may wait behind that.
+  await orLost(begin);
+  try {
+    await orLost(settings);
+    const [row] = await orLost(main);
+    prepared.add(plan.statement);
+    await orLost(end(conditional && row?.rows !== 1 ? "rollback" : "commit"));
+    return row as ResultRow;
+  } catch (error) {
+    if (error instanceof postgres.PostgresError) await orLost(end("rollback"));
+    throw error;
   }
-  if (errors.length > 0) throw errors[0];
-  return (await main)[0] as ResultRow;
+}
+
+/** Any failure means that the connection broke, unless PostgreSQL refused and stayed. */
+async function orLost<T>(work: PromiseLike<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof postgres.PostgresError && error.severity !== "FATAL") throw error;
+    throw new ConnectionLost("Cannot finish the transaction", { cause: error });
+  }
 }
 
 function respond(request: Request, plan: Plan, row: ResultRow): Response {
@@ -419,53 +389,4 @@ export function verifyJwt(token: string, secret: string): Record<string, unknown
   if (typeof exp === "number" && exp < now - 30) throw refuse("PGRST303", "JWT expired");
   if (typeof nbf === "number" && nbf > now + 30) throw refuse("PGRST303", "JWT not yet valid");
   return claims;
-}
-
-/** Places in PostgreSQL; who finds none waits in line, but not for ever. */
-class Slots {
-  #free: number;
-  readonly #waiting = new Set<() => void>();
-
-  constructor(size: number) {
-    this.#free = size;
-  }
-
-  async take(): Promise<void> {
-    if (this.#free > 0) {
-      this.#free--;
-      return;
-    }
-    await new Promise<void>((resolve, reject) => {
-      const enter = () => {
-        clearTimeout(timer);
-        this.#waiting.delete(enter);
-        resolve();
-      };
-      const timer = setTimeout(() => {
-        this.#waiting.delete(enter);
-        const message = "Timed out acquiring connection from connection pool.";
-        reject(new RestError(504, "PGRST003", message));
-      }, PATIENCE);
-      this.#waiting.add(enter);
-    });
-  }
-
-  give(): void {
-    const [next] = this.#waiting;
-    if (next === undefined) this.#free++;
-    else next();
-  }
-}
-
-/** Waits for PostgreSQL, which may have stopped without closing its connections. */
-async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(unreachable()), milliseconds);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

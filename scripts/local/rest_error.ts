@@ -58,8 +58,12 @@ function statusOf(sqlState: string, role: string): number {
     case "42883":
     case "42P01":
       return 404;
+    case "42P17":
+      return 500;
     case "57P01":
       return 503;
+    case "P0001":
+      return 400;
   }
   switch (sqlState.slice(0, 2)) {
     case "08":
@@ -69,8 +73,20 @@ function statusOf(sqlState: string, role: string): number {
     case "0L":
     case "0P":
       return 403;
+    case "09":
+    case "25":
+    case "2D":
+    case "38":
+    case "39":
+    case "3B":
     case "40":
+    case "54":
+    case "55":
     case "57":
+    case "58":
+    case "F0":
+    case "HV":
+    case "P0":
     case "XX":
       return 500;
   }

@@ -27,23 +27,34 @@ export interface StackOptions {
   readonly log?: (line: string) => void;
   /** False: faster and lost with a crash, for tests. Default true. */
   readonly durable?: boolean;
-  /** Answers at the port of the local pages; without it that port is left alone. */
-  readonly ui?: (request: Request) => Response | Promise<Response>;
+  /** Makes what answers at the port of the local pages; without it that port is left alone. */
+  readonly ui?: (running: Running) => Pages;
 }
 
-/** The whole system, running. */
-export interface Stack {
+/** The local pages. */
+export interface Pages {
+  handle(request: Request): Response | Promise<Response>;
+  /** Ends what its requests keep open. */
+  close(): Promise<void>;
+}
+
+/** What the pages can build on. */
+export interface Running {
   /** Without a trailing slash: `/functions/v1/...` and `/rest/v1/...` are under it. */
   readonly apiUrl: string;
   /** For the superuser `postgres`. */
   readonly databaseUrl: string;
-  /** Undefined when no pages are served. */
-  readonly uiUrl: string | undefined;
   readonly dataDir: string;
-  /** The edge functions that are served, by name. */
-  readonly functions: readonly string[];
   /** The environment that the functions see, local defaults included. */
   readonly env: Readonly<Record<string, string>>;
+}
+
+/** The whole system, running. */
+export interface Stack extends Running {
+  /** Undefined when no pages are served. */
+  readonly uiUrl: string | undefined;
+  /** The edge functions that are served, by name. */
+  readonly functions: readonly string[];
   /** Ends the servers, waits for background work, and stops PostgreSQL. */
   stop(): Promise<void>;
 }
@@ -108,21 +119,17 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     handle = gateway.handle;
     closers.push(() => gateway.close());
 
+    const running = { apiUrl: api.url, databaseUrl: cluster.url(), dataDir, env };
     let uiUrl: string | undefined;
     if (options.ui) {
-      const ui = serve(uiPort, log, options.ui);
-      closers.push(() => ui.drain());
+      const pages = options.ui(running);
+      closers.push(() => pages.close());
+      const ui = serve(uiPort, log, (request) => pages.handle(request));
+      // Its last requests end only when the pages let them go.
+      closers.push(async () => void await Promise.all([ui.drain(), pages.close()]));
       uiUrl = ui.url;
     }
-    return {
-      apiUrl: api.url,
-      databaseUrl: cluster.url(),
-      uiUrl,
-      dataDir,
-      functions: gateway.functions,
-      env,
-      stop,
-    };
+    return { ...running, uiUrl, functions: gateway.functions, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -2,6 +2,7 @@
 import { join } from "@std/path/join.js";
 import { parseEnv } from "node:util";
 import { SettingError } from "../../supabase/functions/_shared/errors.ts";
+import { createStudio } from "../studio/server.ts";
 import { MigrationError } from "./migrate.ts";
 import { LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY, ROOT, type Stack, startStack } from "./stack.ts";
 import { StartError } from "./postgres.ts";
@@ -17,7 +18,11 @@ globalThis.addEventListener("unhandledrejection", (event) => {
 });
 
 try {
-  const stack = await startStack({ env: await environment(), log: (line) => console.log(line) });
+  const stack = await startStack({
+    env: await environment(),
+    log: (line) => console.log(line),
+    ui: createStudio,
+  });
   console.log(summary(stack));
   await asked.promise;
   console.log("Stopping");
@@ -65,7 +70,8 @@ function summary({ apiUrl, databaseUrl, uiUrl, dataDir, env }: Stack): string {
     "",
     ...rows.map(([name = "", value]) => `  ${name.padEnd(width)}  ${value}`),
     "",
-    "Ring it from another terminal: npx -y deno@2.9.6 task phone",
+    `Ring it in the browser${uiUrl === undefined ? "" : ` at ${uiUrl}/`}, or from another terminal:`,
+    "npx -y deno@2.9.6 task phone",
     "Ctrl-C stops it; the data stays.",
   ].join("\n");
 }

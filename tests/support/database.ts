@@ -1,4 +1,14 @@
 import postgres, { type Sql } from "postgres";
+import { join } from "@std/path/join.js";
+import { createDataApi, type DataApi, type DataApiOptions } from "../../scripts/local/data_api.ts";
+import { createGateway } from "../../scripts/local/gateway.ts";
+import {
+  apiKeys,
+  LOCAL_JWT_SECRET,
+  ROOT,
+  serve,
+  withLocalDefaults,
+} from "../../scripts/local/stack.ts";
 import { connect, startTestCluster, TEMPLATE_VARIABLE, URL_VARIABLE } from "./cluster.ts";
 
 /** A database of its own with every migration applied, cloned from the template. */
@@ -7,6 +17,8 @@ export interface TestDatabase {
   readonly url: string;
   /** Connected as `postgres`, whom row-level security does not hold. */
   readonly sql: Sql;
+  /** A Data API over this database, with the local keys; `drop` closes it. */
+  api(options?: Partial<DataApiOptions>): DataApi;
   /** Closes `sql` and deletes the database, whoever is still connected. */
   drop(): Promise<void>;
 }
@@ -28,15 +40,81 @@ export async function createTestDatabase(
 
   const url = new URL(adminUrl);
   url.pathname = `/${name}`;
+  const apis: DataApi[] = [];
   const sql = postgres(url.href, { max: 4, onnotice: () => {} });
   return {
     url: url.href,
     sql,
+    api(options = {}) {
+      const api = createDataApi({
+        databaseUrl: url.href,
+        keys: apiKeys(withLocalDefaults({}, "", "")),
+        jwtSecret: LOCAL_JWT_SECRET,
+        ...options,
+      });
+      apis.push(api);
+      return api;
+    },
     async drop() {
-      await sql.end({ timeout: 1 });
+      await Promise.all([sql.end({ timeout: 1 }), ...apis.map((api) => api.close())]);
       const admin = connect(adminUrl);
       await admin`drop database if exists ${admin(name)} with (force)`;
       await admin.end();
+    },
+  };
+}
+
+/** The edge functions and the Data API over HTTP, on a database of their own. */
+export interface TestStack {
+  /** Without a trailing slash: `/functions/v1/...` and `/rest/v1/...` are under it. */
+  readonly url: string;
+  readonly db: TestDatabase;
+  /** The requests to the Data API so far, such as `POST /rest/v1/rpc/accept_voice_event`. */
+  readonly dataApiRequests: string[];
+  /** What the functions and the gateway complained about. */
+  readonly log: string[];
+  /** Ends the server and deletes the database. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Serves the edge functions as `deno task start` does, on any free port and a cloned database. One
+ * at a time in a test file, as the functions share its globals.
+ *
+ * @param options `functions: false`: only the Data API, any number at a time; `env`: settings for
+ * the functions beside the local defaults.
+ */
+export async function startTestStack(
+  options: { functions?: boolean; env?: Record<string, string> } = {},
+): Promise<TestStack> {
+  const db = await createTestDatabase();
+  const log: string[] = [];
+  const dataApiRequests: string[] = [];
+  const api = db.api();
+  const dataApi = (request: Request) => {
+    dataApiRequests.push(`${request.method} ${new URL(request.url).pathname}`);
+    return api.handle(request);
+  };
+
+  let handle: Deno.ServeHandler<Deno.NetAddr> = dataApi;
+  const server = serve(0, (line) => log.push(line), (request, info) => handle(request, info));
+  const gateway = options.functions === false ? undefined : await createGateway({
+    supabaseDir: join(ROOT, "supabase"),
+    env: withLocalDefaults(options.env ?? {}, server.url, db.url),
+    jwtSecret: LOCAL_JWT_SECRET,
+    dataApi,
+    log: (line) => log.push(line),
+  });
+  if (gateway !== undefined) handle = gateway.handle;
+  return {
+    url: server.url,
+    db,
+    dataApiRequests,
+    log,
+    async stop() {
+      await gateway?.close();
+      await server.drain();
+      await db.drop();
     },
   };
 }
