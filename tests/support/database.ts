@@ -35,7 +35,7 @@ export async function createTestDatabase(
   const admin = connect(adminUrl);
   await admin`create database ${admin(name)} template ${
     admin(options.empty ? "template0" : template)
-  }`;
+  } strategy file_copy`;
   await admin.end();
 
   const url = new URL(adminUrl);
