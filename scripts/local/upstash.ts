@@ -1,0 +1,320 @@
+// Upstash without Upstash: its REST protocol, https://upstash.com/docs/redis/features/restapi, over a
+// real Redis on this machine.
+
+import { Buffer } from "node:buffer";
+import { createHash, timingSafeEqual } from "node:crypto";
+import { createClient, ErrorReply, RESP_TYPES } from "@redis/client";
+
+/** A redis-server of our own, empty and in memory only. */
+export interface Redis {
+  /** On 127.0.0.1. */
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts redis-server on a free port. It ends with this process, however that ends.
+ *
+ * @returns `undefined` when there is none on the PATH.
+ */
+export async function startRedis(): Promise<Redis | undefined> {
+  if (!await isInstalled("redis-server")) return undefined;
+  // A port that is free now may be taken a moment later.
+  for (let attempt = 1;; attempt++) {
+    const port = freePort();
+    // deno-lint-ignore no-await-in-loop -- Each attempt follows a failed one.
+    const stop = await runRedis(port);
+    if (stop !== undefined) return { port, stop };
+    if (attempt === 5) throw new Error("Cannot start redis-server: it ends before it is ready");
+  }
+}
+
+async function isInstalled(program: string): Promise<boolean> {
+  const paths = (Deno.env.get("PATH") ?? "").split(":").filter((path) => path !== "");
+  const found = await Promise.all(
+    paths.map((path) => Deno.stat(`${path}/${program}`).then((file) => file.isFile, () => false)),
+  );
+  return found.includes(true);
+}
+
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}
+
+/** @returns what stops it; `undefined` when it did not come up. */
+async function runRedis(port: number): Promise<(() => Promise<void>) | undefined> {
+  const options = { port, bind: "127.0.0.1", save: "", appendonly: "no", daemonize: "no" };
+  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const child = new Deno.Command("sh", {
+    // The shell's input ends when we close it, or with us: then it ends Redis.
+    args: [
+      "-c",
+      'redis-server "$@" & exec > /dev/null; read -r _; kill $!; wait $!',
+      "sh",
+      ...args,
+    ],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const stop = async () => {
+    await child.stdin.close();
+    await child.stdout.cancel();
+    await child.status;
+  };
+
+  const decoder = new TextDecoder();
+  const reader = child.stdout.getReader();
+  let output = "";
+  while (!output.includes("Ready to accept connections")) {
+    // deno-lint-ignore no-await-in-loop -- It reads on.
+    const { value, done } = await reader.read();
+    if (done) break;
+    output += decoder.decode(value, { stream: true });
+  }
+  reader.releaseLock();
+  if (output.includes("Ready to accept connections")) return stop;
+  await stop();
+  return undefined;
+}
+
+export interface UpstashOptions {
+  readonly redisPort: number;
+  /** The one token that is let in. */
+  readonly token: string;
+  /** Default: any free one. */
+  readonly port?: number;
+}
+
+export interface Upstash {
+  /** Without a trailing slash. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/**
+ * Serves the part of Upstash's REST API that its clients use: commands as JSON arrays, posted to `/`,
+ * `/pipeline` and `/multi-exec`. Whatever Redis knows is passed on to it.
+ */
+export async function startUpstash(options: UpstashOptions): Promise<Upstash> {
+  const redis = await connect(options.redisPort);
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: options.port ?? 0, onListen: () => {} },
+    (request) => answer(request, redis, options.token),
+  );
+  return {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    async stop() {
+      await server.shutdown();
+      redis.close();
+    },
+  };
+}
+
+/** What the functions need in their environment to use the local Upstash. */
+export interface LocalUpstash {
+  readonly env: {
+    readonly UPSTASH_REDIS_REST_URL: string;
+    readonly UPSTASH_REDIS_REST_TOKEN: string;
+  };
+  stop(): Promise<void>;
+}
+
+/** @returns `undefined` when there is no redis-server on the PATH. */
+export async function startLocalUpstash(): Promise<LocalUpstash | undefined> {
+  const redis = await startRedis();
+  if (redis === undefined) return undefined;
+  const token = crypto.randomUUID();
+  try {
+    const upstash = await startUpstash({ redisPort: redis.port, token });
+    return {
+      env: { UPSTASH_REDIS_REST_URL: upstash.url, UPSTASH_REDIS_REST_TOKEN: token },
+      async stop() {
+        await upstash.stop();
+        await redis.stop();
+      },
+    };
+  } catch (error) {
+    await redis.stop();
+    throw error;
+  }
+}
+
+type Command = readonly string[];
+
+/** What Redis replied: strings as bytes, unless they are a status such as `OK`. */
+type Reply = null | number | string | Uint8Array | ErrorReply | readonly Reply[];
+
+interface Connection {
+  /** Rejects with an `ErrorReply` where Redis refuses. Commands sent without waiting stay together. */
+  send(command: Command): Promise<Reply>;
+  close(): void;
+}
+
+async function connect(port: number): Promise<Connection> {
+  const client = createClient({
+    RESP: 2,
+    socket: { host: "127.0.0.1", port, reconnectStrategy: false },
+  });
+  // Without a listener it would end the process; each command's own failure tells as much.
+  client.on("error", () => {});
+  await client.connect();
+  const scripts = new Scripts();
+  const options = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
+  return {
+    send: (command) => client.sendCommand<Reply>([...scripts.forRedis(command)], options),
+    close: () => client.destroy(),
+  };
+}
+
+/**
+ * Upstash's scripts may begin with a flag that only Upstash knows, and Redis refuses. Redis gets them
+ * without that line, and so under another hash, which their author need not know.
+ */
+class Scripts {
+  /** By the hash of the script as it was given, the one that Redis has. */
+  readonly #known = new Map<string, string>();
+
+  forRedis(command: Command): Command {
+    const [name = "", first = "", ...rest] = command;
+    switch (name.toUpperCase()) {
+      case "EVAL":
+        return [name, this.#accept(first), ...rest];
+      case "EVALSHA":
+        return [name, this.#known.get(first.toLowerCase()) ?? first, ...rest];
+      default:
+        return command;
+    }
+  }
+
+  #accept(script: string): string {
+    const accepted = script.replace(/^#!lua flags=allow-key-locking[^\S\n]*(?=\n|$)/, "--");
+    if (accepted !== script) this.#known.set(sha1(script), sha1(accepted));
+    return accepted;
+  }
+}
+
+function sha1(text: string): string {
+  return createHash("sha1").update(text).digest("hex");
+}
+
+/** Answers one request; never rejects. */
+async function answer(request: Request, redis: Connection, token: string): Promise<Response> {
+  if (request.method !== "POST") {
+    return failure(405, "ERR unsupported HTTP method", { allow: "POST" });
+  }
+  if (!isAuthorized(request.headers, token)) {
+    return failure(401, "WRONGPASS invalid or missing auth token");
+  }
+  const body: unknown = await request.json().catch(() => undefined);
+  const encode = request.headers.get("upstash-encoding") === "base64" ? inBase64 : inText;
+  switch (new URL(request.url).pathname) {
+    case "/": {
+      if (!isCommand(body)) return failure(400, "ERR failed to parse command");
+      return await single(redis, words(body), encode);
+    }
+    case "/pipeline":
+      if (!isCommands(body)) return failure(400, "ERR failed to parse pipeline request");
+      return await pipeline(redis, body.map(words), encode);
+    case "/multi-exec":
+      if (!isCommands(body)) return failure(400, "ERR failed to parse multi-exec request");
+      return await transaction(redis, body.map(words), encode);
+    default:
+      return failure(404, "ERR unknown path: commands are taken in the body only");
+  }
+}
+
+type Encode = (reply: Reply) => unknown;
+
+async function single(redis: Connection, command: Command, encode: Encode): Promise<Response> {
+  const [result] = await Promise.allSettled([redis.send(command)]);
+  return result.status === "fulfilled"
+    ? Response.json({ result: encode(result.value) })
+    : rejected(result.reason);
+}
+
+async function pipeline(
+  redis: Connection,
+  commands: readonly Command[],
+  encode: Encode,
+): Promise<Response> {
+  const results = await Promise.allSettled(commands.map(redis.send));
+  const broken = results.find((result) =>
+    result.status === "rejected" && !(result.reason instanceof ErrorReply)
+  );
+  if (broken?.status === "rejected") return rejected(broken.reason);
+  return Response.json(
+    results.map((result) =>
+      item(result.status === "fulfilled" ? result.value : result.reason, encode)
+    ),
+  );
+}
+
+async function transaction(
+  redis: Connection,
+  commands: readonly Command[],
+  encode: Encode,
+): Promise<Response> {
+  const all = [["MULTI"], ...commands, ["EXEC"]];
+  const executed = (await Promise.allSettled(all.map(redis.send))).at(-1)!;
+  if (executed.status === "rejected") return rejected(executed.reason);
+  return Response.json((executed.value as Reply[]).map((reply) => item(reply, encode)));
+}
+
+/** One of several results. */
+function item(reply: Reply, encode: Encode): unknown {
+  return reply instanceof ErrorReply ? { error: reply.message } : { result: encode(reply) };
+}
+
+function inText(reply: Reply): unknown {
+  if (reply instanceof Uint8Array) return new TextDecoder().decode(reply);
+  if (reply instanceof ErrorReply) return reply.message;
+  return Array.isArray(reply) ? reply.map(inText) : reply;
+}
+
+/** All strings but a bare `OK`. */
+function inBase64(reply: Reply): unknown {
+  if (reply === "OK") return reply;
+  const within = (reply: Reply): unknown => {
+    if (reply instanceof ErrorReply) return within(reply.message);
+    if (typeof reply === "string" || reply instanceof Uint8Array) {
+      return Buffer.from(reply as string).toString("base64");
+    }
+    return Array.isArray(reply) ? reply.map(within) : reply;
+  };
+  return within(reply);
+}
+
+function rejected(error: unknown): Response {
+  return error instanceof ErrorReply
+    ? failure(400, error.message)
+    : failure(503, "ERR Redis is not reachable");
+}
+
+function failure(status: number, error: string, headers: Record<string, string> = {}): Response {
+  return Response.json({ error }, { status, headers });
+}
+
+function isAuthorized(headers: Headers, token: string): boolean {
+  const given = Buffer.from(headers.get("authorization") ?? "");
+  const wanted = Buffer.from(`Bearer ${token}`);
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
+}
+
+type Word = string | number | boolean;
+
+function isCommand(body: unknown): body is Word[] {
+  return Array.isArray(body) && typeof body[0] === "string" &&
+    body.every((word) => ["string", "number", "boolean"].includes(typeof word));
+}
+
+function isCommands(body: unknown): body is Word[][] {
+  return Array.isArray(body) && body.length > 0 && body.every(isCommand);
+}
+
+function words(command: readonly Word[]): Command {
+  return command.map(String);
+}
