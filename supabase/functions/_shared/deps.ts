@@ -1,6 +1,8 @@
 import { defaultProfile, type LineProfile } from "./calls/profile.ts";
+import { analyticsEvents } from "./db/analytics_events.ts";
 import { dataApi } from "./db/client.ts";
 import { type AcceptVoiceEvent, voiceEvents } from "./db/voice_events.ts";
+import { type AskLimiter, limitedBy } from "./limits/limited_accept.ts";
 import { consoleLog, type Log } from "./log.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { type AddressCheck, addressCheck } from "./twilio/ip_allowlist.ts";
@@ -20,11 +22,30 @@ export function depsFrom(settings: Settings): Deps {
   return {
     settings,
     line: defaultProfile(settings),
-    accept: voiceEvents(dataApi(settings.supabaseUrl, settings.secretKey)),
+    accept: acceptBy(settings),
     mayCall: addressCheck(settings.twilioIpAllowlist),
     log: consoleLog,
     now: () => new Date(),
   };
+}
+
+/** PostgreSQL counts the calls as it accepts them, unless Upstash is there to count them. */
+function acceptBy(settings: Settings): AcceptVoiceEvent {
+  const api = dataApi(settings.supabaseUrl, settings.secretKey);
+  const accept = voiceEvents(api);
+  if (settings.upstash === undefined) return accept;
+  const { url, token } = settings.upstash;
+  let limiter: Promise<AskLimiter> | undefined;
+  const ask: AskLimiter = async (event, signal) => {
+    // Loaded by the first call that needs it, so that nobody else pays for it at start-up.
+    limiter ??= import("./limits/upstash.ts").then((module) => module.upstashLimiter(url, token));
+    return await (await limiter)(event, signal);
+  };
+  return limitedBy(ask, accept, {
+    backend: "upstash",
+    log: consoleLog,
+    report: analyticsEvents(api),
+  });
 }
 
 /** @throws {SettingError} at start-up, by the setting's name. */

@@ -16,6 +16,10 @@ export interface Settings {
   /** Skips the signature check. Only ever true outside production. */
   readonly allowInsecureWebhooks: boolean;
   readonly recordingConsent: "opt_out" | "opt_in";
+  /** Calls in any 60 s that one number called may get, from all callers together. */
+  readonly maxCallsPerMinute: number | undefined;
+  /** Where calls are counted; without it, in PostgreSQL. The token is never logged. */
+  readonly upstash: { readonly url: string; readonly token: string } | undefined;
   /** The public base that Twilio calls, without a trailing slash; signatures cover it. */
   readonly publicFunctionsUrl: string;
   /** The Supabase project's own address, without a trailing slash. */
@@ -94,6 +98,8 @@ export function readSettings(env: Environment): Settings {
       .split(",").map((entry) => entry.trim()).filter((entry) => entry !== ""),
     allowInsecureWebhooks,
     recordingConsent: oneOf("RECORDING_CONSENT", "opt_out", ["opt_out", "opt_in"]),
+    maxCallsPerMinute: callCeiling(optional("MAX_CALLS_PER_MINUTE")),
+    upstash: upstash(optional),
     publicFunctionsUrl: url(
       "PUBLIC_FUNCTIONS_URL",
       optional("PUBLIC_FUNCTIONS_URL") ?? `${supabaseUrl}/functions/v1`,
@@ -137,6 +143,51 @@ function secretKey(optional: Environment): string {
     );
   }
   return legacy;
+}
+
+/** At most as many as the database keeps the times of. */
+function callCeiling(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const ceiling = Number(value);
+  if (!/^\d+$/.test(value) || ceiling < 1 || ceiling > 1000) {
+    throw new SettingError(
+      "MAX_CALLS_PER_MINUTE",
+      `must be a whole number from 1 to 1000: current value is "${value}"`,
+    );
+  }
+  return ceiling;
+}
+
+/** Both settings, or neither. The values are not repeated: one is easily entered as the other. */
+function upstash(optional: Environment): Settings["upstash"] {
+  const address = optional("UPSTASH_REDIS_REST_URL");
+  const token = optional("UPSTASH_REDIS_REST_TOKEN");
+  if (address === undefined && token === undefined) return undefined;
+  if (address === undefined) {
+    throw new SettingError(
+      "UPSTASH_REDIS_REST_URL",
+      "must be set where UPSTASH_REDIS_REST_TOKEN is: the database's address, from Upstash's console",
+    );
+  }
+  if (token === undefined) {
+    throw new SettingError(
+      "UPSTASH_REDIS_REST_TOKEN",
+      "must be set where UPSTASH_REDIS_REST_URL is: the database's token, from Upstash's console",
+    );
+  }
+  if (!/^https?:\/\//.test(address)) {
+    throw new SettingError(
+      "UPSTASH_REDIS_REST_URL",
+      `must be an http(s) address such as https://example-12345.upstash.io: current value has ${address.length} characters`,
+    );
+  }
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new SettingError(
+      "UPSTASH_REDIS_REST_TOKEN",
+      `must be one word of printable ASCII: current value has ${token.length} characters`,
+    );
+  }
+  return { url: url("UPSTASH_REDIS_REST_URL", address), token };
 }
 
 function url(name: string, value: string): string {

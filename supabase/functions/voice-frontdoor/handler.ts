@@ -13,9 +13,11 @@ export function createHandler(deps: Deps): Handler {
     name: "voice-frontdoor",
 
     interpret(webhook) {
+      const { From, To } = webhook.fields;
+      const limits = callLimits(From, To, deps.settings);
       return {
         state: nextTurn(webhook),
-        facts: { event: "arrived", identity: "arrived", limits: callLimits(webhook.fields.From) },
+        facts: { event: "arrived", identity: "arrived", limits },
         heard: undefined,
       };
     },
