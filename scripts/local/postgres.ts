@@ -61,12 +61,12 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     await touch(logFile, account);
 
     await clearOrphan(bin, join(home, "db"), account);
+    const port = options.port === 0 ? freePort() : options.port;
+    assertPortFree(port, "TRADELINE_DB_PORT");
     if (!await exists(join(home, "db", "PG_VERSION"))) {
       log("Making the database cluster (first start only)");
       await initialise(bin, home, account);
     }
-    const port = options.port === 0 ? freePort() : options.port;
-    assertPortFree(port, "TRADELINE_DB_PORT");
     log(`Starting PostgreSQL on port ${port}`);
     await startPostgres(bin, home, port, options.durable ?? true, account);
 
