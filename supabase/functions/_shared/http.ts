@@ -53,8 +53,8 @@ export async function readForm(request: Request): Promise<Record<string, string 
  * @throws {HttpError} 415 for another content type, 413 for more than `MAX_BODY_BYTES`, 400 where it is no JSON.
  */
 export async function readJson(request: Request): Promise<unknown> {
-  const type = request.headers.get("content-type")?.split(";")[0]!.trim().toLowerCase();
-  if (type !== "application/json") {
+  const [type = ""] = (request.headers.get("content-type") ?? "").split(";");
+  if (type.trim().toLowerCase() !== "application/json") {
     throw new HttpError(415, "unsupported_media_type", { accept: "application/json" });
   }
   const text = await readText(request);

@@ -1,4 +1,5 @@
 import { SettingError } from "./errors.ts";
+import type { MailSettings } from "./mail/mail.ts";
 import { type E164, isE164 } from "./phone.ts";
 
 /** What a deployment can set; README.md and .env.example describe each name. */
@@ -20,6 +21,10 @@ export interface Settings {
   readonly maxCallsPerMinute: number | undefined;
   /** Where calls are counted; without it, in PostgreSQL. The token is never logged. */
   readonly upstash: { readonly url: string; readonly token: string } | undefined;
+  /** By what e-mails are sent; the API key is never logged. */
+  readonly mail: MailSettings;
+  /** Websites whose pages may send messages, as origins; empty: none. */
+  readonly contactAllowedOrigins: readonly string[];
   /** The public base that Twilio calls, without a trailing slash; signatures cover it. */
   readonly publicFunctionsUrl: string;
   /** The Supabase project's own address, without a trailing slash. */
@@ -100,6 +105,8 @@ export function readSettings(env: Environment): Settings {
     recordingConsent: oneOf("RECORDING_CONSENT", "opt_out", ["opt_out", "opt_in"]),
     maxCallsPerMinute: callCeiling(optional("MAX_CALLS_PER_MINUTE")),
     upstash: upstash(optional),
+    mail: mailSettings(optional),
+    contactAllowedOrigins: origins(optional("CONTACT_ALLOWED_ORIGINS") ?? ""),
     publicFunctionsUrl: url(
       "PUBLIC_FUNCTIONS_URL",
       optional("PUBLIC_FUNCTIONS_URL") ?? `${supabaseUrl}/functions/v1`,
@@ -188,6 +195,47 @@ function upstash(optional: Environment): Settings["upstash"] {
     );
   }
   return { url: url("UPSTASH_REDIS_REST_URL", address), token };
+}
+
+/** An address that is malformed is named, and not repeated. */
+function mailSettings(optional: Environment): MailSettings {
+  const address = (name: string, pattern: RegExp, example: string) => {
+    const value = optional(name);
+    if (value !== undefined && !pattern.test(value)) {
+      throw new SettingError(
+        name,
+        `must be one e-mail address such as ${example}: current value has ${value.length} characters`,
+      );
+    }
+    return value;
+  };
+  const resendApiKey = optional("RESEND_API_KEY");
+  if (resendApiKey !== undefined && !/^[\x21-\x7e]+$/.test(resendApiKey)) {
+    throw new SettingError("RESEND_API_KEY", "must be one word, from Resend's dashboard");
+  }
+  return {
+    resendApiKey,
+    resendUrl: url("RESEND_BASE_URL", optional("RESEND_BASE_URL") ?? "https://api.resend.com"),
+    from: address(
+      "FROM_EMAIL",
+      /^([^\s@<>,;]+@[^\s@<>,;]+|[^\p{Cc}<>]+ <[^\s@<>,;]+@[^\s@<>,;]+>)$/u,
+      "TradeLine <hotline@example.com>",
+    ),
+    notifyTo: address("NOTIFY_TO", /^[^\s@<>,;]+@[^\s@<>,;]+$/, "office@example.com"),
+  };
+}
+
+function origins(list: string): string[] {
+  const entries = list.split(",").map((entry) => entry.trim()).filter((entry) => entry !== "");
+  for (const entry of entries) {
+    if (!URL.canParse(entry) || new URL(entry).origin !== entry) {
+      throw new SettingError(
+        "CONTACT_ALLOWED_ORIGINS",
+        `must list origins such as https://www.example.com, separated by commas: "${entry}" is none`,
+      );
+    }
+  }
+  return entries;
 }
 
 function url(name: string, value: string): string {

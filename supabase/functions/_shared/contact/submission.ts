@@ -1,0 +1,125 @@
+import * as z from "zod/mini";
+import type { Issue } from "../calls/webhook_form.ts";
+
+/** What a visitor of the website wrote, checked. */
+export interface ContactMessage {
+  readonly name: string;
+  readonly email: string;
+  readonly phone: string | null;
+  readonly subject: string | null;
+  readonly message: string;
+}
+
+export type ParsedSubmission =
+  | { readonly kind: "message"; readonly message: ContactMessage }
+  /** The field that no person sees was filled in: a program wrote this. */
+  | { readonly kind: "trap" }
+  | { readonly kind: "invalid"; readonly issues: readonly Issue[] };
+
+/**
+ * Control characters, line separators and marks that turn the direction of writing: in a line that ends up in
+ * a mail's header they begin another header, or show something other than what is there.
+ */
+const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
+/** The same, but for line breaks and tabs, of text that has lines. */
+const UNPRINTABLE_IN_TEXT = /[^\P{Cc}\n\t]|[\u202a-\u202e\u2066-\u2069]/gu;
+
+/** One line of at most `max` characters, trimmed. A lone surrogate, which no database takes, becomes U+FFFD. */
+const line = (max: number) =>
+  z.pipe(
+    z.pipe(
+      z.string("must be text"),
+      z.transform((value: string) => value.trim().toWellFormed()),
+    ),
+    z.string().check(
+      z.refine((value) => length(value) <= max, `must have at most ${max} characters`),
+      z.refine(
+        (value) => !UNPRINTABLE.test(value),
+        "must be one line without control characters",
+      ),
+    ),
+  );
+
+/** A form sends what was left out as nothing. */
+const orNothing = (schema: z.ZodMiniType<string, string>) =>
+  z.pipe(
+    z.nullish(schema),
+    z.transform((value: string | null | undefined) => value || null),
+  );
+
+const given = (value: string) => value !== "";
+
+const submission = z.object({
+  name: line(100).check(z.refine(given, "must be given")),
+  email: line(254).check(
+    z.refine(given, "must be given"),
+    z.refine(
+      (value) => value === "" || isEmailAddress(value),
+      "must be an e-mail address such as jane@example.com",
+    ),
+  ),
+  phone: orNothing(
+    z.pipe(
+      z.pipe(line(40), z.transform((value: string) => value.replaceAll(/[ ().-]/g, ""))),
+      z.string().check(
+        z.refine(
+          (value) => value === "" || /^\+?\d{7,15}$/.test(value),
+          "must be a phone number such as +1 587 742 8885, or left out",
+        ),
+      ),
+    ),
+  ),
+  subject: orNothing(line(150)),
+  message: z.pipe(
+    z.pipe(z.string("must be text"), z.transform(text)),
+    z.string().check(
+      z.refine(given, "must be given"),
+      z.refine((value) => length(value) <= 5000, "must have at most 5000 characters"),
+    ),
+  ),
+});
+
+/** Checks a body that was JSON; each field at fault is named once. Other fields are nobody's business. */
+export function parseSubmission(body: unknown): ParsedSubmission {
+  if (typeof body !== "object" || body === null || Array.isArray(body)) {
+    return { kind: "invalid", issues: [{ field: "body", message: "must be a JSON object" }] };
+  }
+  const { website } = body as { website?: unknown };
+  if (website !== undefined && website !== null && website !== "") return { kind: "trap" };
+
+  const { success, data, error } = submission.safeParse(body);
+  if (success) return { kind: "message", message: data };
+  const issues = new Map<string, string>();
+  for (const issue of error.issues) {
+    const field = String(issue.path[0] ?? "body");
+    const missing = (body as Record<string, unknown>)[field] === undefined;
+    if (!issues.has(field)) issues.set(field, missing ? "must be given" : issue.message);
+  }
+  return {
+    kind: "invalid",
+    issues: [...issues].map(([field, message]) => ({ field, message })),
+  };
+}
+
+/**
+ * Whether this is one address that a mail can be sent to: local part and domain of RFC 5321 as people have
+ * them, no quotes, comments, lists or angle brackets.
+ */
+export function isEmailAddress(value: string): boolean {
+  const [, local = "", domain = ""] = /^([^@]+)@([^@]+)$/.exec(value) ?? [];
+  return value.length <= 254 && local.length <= 64 &&
+    /^[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+(\.[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+)*$/u.test(local) &&
+    /^([\p{L}\p{N}]([\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.)+[\p{L}][\p{L}\p{N}-]*[\p{L}\p{N}]$/u
+      .test(domain);
+}
+
+/** Lines as Unix has them; what cannot be printed becomes a space. */
+function text(value: string): string {
+  return value.toWellFormed().replaceAll(/\r\n?|\u2028|\u2029/g, "\n")
+    .replaceAll(UNPRINTABLE_IN_TEXT, " ").trim();
+}
+
+/** In characters as PostgreSQL counts them. */
+function length(value: string): number {
+  return [...value].length;
+}

@@ -1,0 +1,58 @@
+import type { ContactMessage } from "../contact/submission.ts";
+import type { DataApi } from "./client.ts";
+
+export interface ContactSubmission {
+  readonly message: ContactMessage;
+  /** Pseudonyms of who sends, by client address, and of the e-mail address; see `contact/visitor.ts`. */
+  readonly client: string;
+  readonly sender: string;
+  /** Messages an hour that `client` may send. */
+  readonly clientMax: number;
+  /** A hash of the `Idempotency-Key`. */
+  readonly key: string | undefined;
+}
+
+export type SubmitOutcome =
+  | { readonly kind: "accepted"; readonly id: string; readonly duplicate: boolean }
+  | { readonly kind: "rate_limited"; readonly retryAfterSec: number }
+  /** Another message came before under this key. */
+  | { readonly kind: "conflict" }
+  /** Nothing is known to have been written. */
+  | { readonly kind: "unavailable"; readonly reason: string };
+
+/** Keeps a message, and owes its mails, in one round trip; never rejects. */
+export type SubmitContactMessage = (submission: ContactSubmission) => Promise<SubmitOutcome>;
+
+const WINDOW_SEC = 3600;
+/** Auto-replies an hour to one e-mail address. */
+const SENDER_MAX = 3;
+
+/** @param deadlineMs After this long without an answer the message counts as not accepted. */
+export function contactMessages(api: DataApi, deadlineMs = 5000): SubmitContactMessage {
+  return async ({ message, client, clientMax, sender, key }) => {
+    try {
+      const { data, error, status } = await api.rpc("submit_contact_message", {
+        p_message: message,
+        p_client: client,
+        p_client_max: clientMax,
+        p_sender: sender,
+        p_sender_max: SENDER_MAX,
+        p_window_sec: WINDOW_SEC,
+        ...(key !== undefined && { p_key: key }),
+      }).abortSignal(AbortSignal.timeout(deadlineMs));
+      if (status === 409) return { kind: "conflict" };
+      if (error !== null) {
+        return { kind: "unavailable", reason: `Data API ${status} ${error.code}`.trim() };
+      }
+      if (data?.admitted === false) {
+        return { kind: "rate_limited", retryAfterSec: data.retry_after_sec };
+      }
+      if (typeof data?.id === "string") {
+        return { kind: "accepted", id: data.id, duplicate: data.duplicate };
+      }
+      return { kind: "unavailable", reason: "the Data API answered something else" };
+    } catch (error) {
+      return { kind: "unavailable", reason: error instanceof Error ? error.name : "unknown" };
+    }
+  };
+}

@@ -1,0 +1,69 @@
+import type { DataApi } from "./client.ts";
+
+/** A mail that is this worker's to send while its lease lasts. */
+export interface ClaimedMail {
+  readonly id: number;
+  readonly kind: string;
+  /** The same at each try: what Resend knows the mail by. */
+  readonly idempotency_key: string;
+  readonly recipient: string;
+  /** What it says, the same at each try; `null`: what it was about is gone. */
+  readonly content: unknown;
+  readonly lease: string;
+  readonly attempts: number;
+}
+
+export interface FailedTry {
+  /** For operators; nothing personal. */
+  readonly error: string;
+  /** No other try can end otherwise. */
+  readonly permanent: boolean;
+  /** Nobody knows whether the mail was taken. */
+  readonly uncertain: boolean;
+}
+
+/** The database's part of sending mails; each call rejects when the database does not answer. */
+export interface Outbox {
+  /** @param notifyTo The operator's address; without it, mails to the operator wait. */
+  claim(limit: number, notifyTo: string | undefined): Promise<ClaimedMail[]>;
+  /** False: the lease was lost. */
+  sent(mail: ClaimedMail, providerId: string | undefined): Promise<boolean>;
+  /** What became of the mail; `null`: the lease was lost. */
+  failed(mail: ClaimedMail, failure: FailedTry): Promise<"pending" | "dead" | null>;
+  /** Gives mails back untried, and holds all that are due, for so long. */
+  hold(mails: readonly ClaimedMail[], error: string, waitSec: number): Promise<void>;
+  /** Deletes what was sent long ago. */
+  purge(): Promise<number>;
+}
+
+/** @param deadlineMs For each call by itself. */
+export function outbox(api: DataApi, deadlineMs = 10_000): Outbox {
+  const run = async (name: string, args: Record<string, unknown>) => {
+    const { data, error } = await api.rpc(name, args).abortSignal(AbortSignal.timeout(deadlineMs));
+    if (error !== null) {
+      throw new Error(`Cannot run ${name}: the database answered ${error.code || "nothing"}`);
+    }
+    return data;
+  };
+  return {
+    claim: (limit, notifyTo) =>
+      run("claim_mails", { p_limit: limit, p_notify_to: notifyTo ?? null }),
+    sent: ({ id, lease }, providerId) =>
+      run("mail_sent", { p_id: id, p_lease: lease, p_provider_id: providerId ?? null }),
+    failed: ({ id, lease }, { error, permanent, uncertain }) =>
+      run("mail_failed", {
+        p_id: id,
+        p_lease: lease,
+        p_error: error,
+        p_permanent: permanent,
+        p_uncertain: uncertain,
+      }),
+    hold: (mails, error, waitSec) =>
+      run("hold_mails", {
+        p_leases: mails.map((mail) => mail.lease),
+        p_error: error,
+        p_wait_sec: waitSec,
+      }),
+    purge: () => run("purge_outbox", {}),
+  };
+}

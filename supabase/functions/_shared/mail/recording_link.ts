@@ -1,0 +1,41 @@
+import { Buffer } from "node:buffer";
+import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
+
+// A voicemail's recording is heard by whoever holds a link that we made: the call, until when, and a signature over
+// both. The signature's key is derived from the project's secret key, so there is nothing to set, and a new
+// secret key ends every link.
+
+/** Where a recording can be heard until `expires` (seconds since 1970). */
+export function recordingLink(
+  functionsUrl: string,
+  secretKey: string,
+  callSid: string,
+  expires: number,
+): string {
+  const query = new URLSearchParams({
+    call: callSid,
+    expires: String(expires),
+    sig: signature(secretKey, callSid, String(expires)).toString("base64url"),
+  });
+  return `${functionsUrl}/voicemail-audio?${query}`;
+}
+
+export type LinkCheck = "valid" | "expired" | "forged";
+
+/** Reads a link's query. Only of a link that we made is it told that it has expired. */
+export function checkRecordingLink(
+  secretKey: string,
+  query: URLSearchParams,
+  now: Date,
+): LinkCheck {
+  const expires = query.get("expires") ?? "";
+  const expected = signature(secretKey, query.get("call") ?? "", expires);
+  const given = Buffer.from(query.get("sig") ?? "", "base64url");
+  if (given.length !== expected.length || !timingSafeEqual(given, expected)) return "forged";
+  return Number(expires) * 1000 > now.getTime() ? "valid" : "expired";
+}
+
+function signature(secretKey: string, callSid: string, expires: string) {
+  const key = hkdfSync("sha256", secretKey, "", "tradeline voicemail-audio v1", 32);
+  return createHmac("sha256", new Uint8Array(key)).update(`${callSid}\n${expires}`).digest();
+}

@@ -1,0 +1,193 @@
+import * as z from "zod/mini";
+import type { Mail } from "./mail.ts";
+import { recordingLink } from "./recording_link.ts";
+
+export interface MailContext {
+  readonly from: string;
+  readonly functionsUrl: string;
+  readonly secretKey: string;
+}
+
+const contact = z.object({
+  id: z.string(),
+  name: z.string(),
+  email: z.string(),
+  phone: z.nullable(z.string()),
+  subject: z.nullable(z.string()),
+  message: z.string(),
+  created_at: z.string(),
+});
+
+const voicemail = z.object({
+  call_sid: z.string(),
+  from_e164: z.nullable(z.string()),
+  to_e164: z.nullable(z.string()),
+  recorded_at: z.nullable(z.string()),
+  duration_sec: z.nullable(z.number()),
+  transcript: z.nullable(z.string()),
+  link_expires: z.number(),
+});
+
+/** Everything about a mail but its two ends. */
+type Letter = Pick<Mail, "subject" | "replyTo" | "headers"> & { readonly parts: readonly Part[] };
+
+/** A paragraph; a list of what is called what; or somebody's own words, kept as they stand. */
+type Part =
+  | { readonly paragraph: string }
+  | { readonly facts: readonly (readonly [name: string, value: string])[] }
+  | { readonly quote: string };
+
+/**
+ * Writes a claimed mail: a pure function, so that every try says the same.
+ *
+ * @returns `undefined` for a kind or content that nothing is known of.
+ */
+export function renderMail(
+  kind: string,
+  recipient: string,
+  content: unknown,
+  context: MailContext,
+): Mail | undefined {
+  const letter = letterOf(kind, content, context);
+  if (letter === undefined) return undefined;
+  const { parts, ...rest } = letter;
+  return { ...rest, from: context.from, to: recipient, text: asText(parts), html: asHtml(parts) };
+}
+
+function letterOf(kind: string, content: unknown, context: MailContext): Letter | undefined {
+  switch (kind) {
+    case "contact_notification": {
+      const { success, data } = contact.safeParse(content);
+      return success ? contactNotification(data) : undefined;
+    }
+    case "contact_auto_reply": {
+      const { success, data } = contact.safeParse(content);
+      return success ? contactAutoReply(data) : undefined;
+    }
+    case "voicemail": {
+      const { success, data } = voicemail.safeParse(content);
+      return success ? voicemailNotification(data, context) : undefined;
+    }
+  }
+}
+
+function contactNotification(message: z.infer<typeof contact>): Letter {
+  return {
+    subject: `Website message from ${message.name}` +
+      (message.subject === null ? "" : `: ${message.subject}`),
+    replyTo: message.email,
+    parts: [
+      {
+        facts: [
+          ["From", `${message.name} <${message.email}>`],
+          ...(message.phone === null ? [] : [["Phone", message.phone] as const]),
+          ...(message.subject === null ? [] : [["Subject", message.subject] as const]),
+          ["Time", time(message.created_at)],
+          ["Reference", message.id],
+        ],
+      },
+      { quote: message.message },
+      { paragraph: "Your answer to this mail goes to the sender." },
+    ],
+  };
+}
+
+/**
+ * Repeats nothing that the sender wrote: the address may be somebody else's, and then this would carry a
+ * stranger's words there in our name.
+ */
+function contactAutoReply(message: z.infer<typeof contact>): Letter {
+  return {
+    subject: "We have received your message",
+    // RFC 3834: no other machine should answer this.
+    headers: { "Auto-Submitted": "auto-replied", "X-Auto-Response-Suppress": "All" },
+    parts: [
+      { paragraph: "Thank you for your message. It has reached us, and we will answer you soon." },
+      { paragraph: `Its reference is ${message.id}.` },
+      {
+        paragraph:
+          "If you did not write to us, somebody entered your address by mistake, and you can ignore this mail.",
+      },
+    ],
+  };
+}
+
+function voicemailNotification(
+  message: z.infer<typeof voicemail>,
+  { functionsUrl, secretKey }: MailContext,
+): Letter {
+  const caller = message.from_e164 ?? "a withheld number";
+  const link = recordingLink(functionsUrl, secretKey, message.call_sid, message.link_expires);
+  return {
+    subject: `Voicemail from ${caller}`,
+    parts: [
+      {
+        facts: [
+          ["Caller", caller],
+          ...(message.to_e164 === null ? [] : [["Called", message.to_e164] as const]),
+          ...(message.recorded_at === null ? [] : [["Time", time(message.recorded_at)] as const]),
+          ...(message.duration_sec === null
+            ? []
+            : [["Length", minutes(message.duration_sec)] as const]),
+          ["Listen", link],
+        ],
+      },
+      message.transcript
+        ? { quote: message.transcript }
+        : { paragraph: "There is no transcript of this message." },
+      {
+        paragraph: `The link works until ${
+          time(new Date(message.link_expires * 1000).toISOString())
+        }, for whoever has it.`,
+      },
+    ],
+  };
+}
+
+function asText(parts: readonly Part[]): string {
+  return parts.map((part) => {
+    if ("paragraph" in part) return part.paragraph;
+    if ("quote" in part) return part.quote.replaceAll(/^/gm, "> ");
+    return part.facts.map(([name, value]) => `${name}: ${value}`).join("\n");
+  }).join("\n\n") + "\n";
+}
+
+function asHtml(parts: readonly Part[]): string {
+  const body = parts.map((part) => {
+    if ("paragraph" in part) return `<p>${escape(part.paragraph)}</p>`;
+    if ("quote" in part) {
+      return `<blockquote style="white-space:pre-wrap">${escape(part.quote)}</blockquote>`;
+    }
+    return `<p>${
+      part.facts.map(([name, value]) => `<b>${escape(name)}:</b> ${linked(value)}`).join("<br>")
+    }</p>`;
+  }).join("\n");
+  return `<!doctype html>\n<meta charset="utf-8">\n${body}\n`;
+}
+
+/** Only our own links become links: what a stranger wrote is shown, and leads nowhere. */
+function linked(value: string): string {
+  const text = escape(value);
+  return /^https?:\/\/[^\s<>"]+\/voicemail-audio\?[\w=&.-]+$/.test(value)
+    ? `<a href="${text}">${text}</a>`
+    : text;
+}
+
+function escape(text: string): string {
+  const entities: Record<string, string> = {
+    "&": "&amp;",
+    "<": "&lt;",
+    ">": "&gt;",
+    '"': "&quot;",
+    "'": "&#39;",
+  };
+  return text.replaceAll(/[&<>"']/g, (character) => entities[character]!);
+}
+
+function time(iso: string): string {
+  return `${new Date(iso).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
+
+function minutes(seconds: number): string {
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}

@@ -1,0 +1,81 @@
+import type { Resend } from "resend";
+import type { SendMail, SendOutcome } from "./mail.ts";
+
+/** For one mail, in milliseconds; what takes longer may have been sent. */
+const DEADLINE_MS = 10_000;
+/** When Resend says that it is too much, and not until when. Seconds. */
+const RATE_WAIT_SEC = 1;
+const QUOTA_WAIT_SEC = 60 * 60;
+const LONGEST_WAIT_SEC = 24 * 60 * 60;
+
+/** @param baseUrl Without a trailing slash; `https://api.resend.com`. */
+export function resendMailer(apiKey: string, baseUrl: string, deadlineMs = DEADLINE_MS): SendMail {
+  let client: Promise<Resend> | undefined;
+  return async (mail, key) => {
+    // Loaded with the first mail, so that a run with nothing to send does not pay for it.
+    client ??= import("resend").then(({ Resend }) => new Resend(apiKey, { baseUrl }));
+    const { from, to, replyTo, subject, text, html, headers } = mail;
+    try {
+      const { data, error, headers: answered } = await (await client).emails.send(
+        {
+          from,
+          to,
+          subject,
+          text,
+          html,
+          ...(replyTo !== undefined && { replyTo }),
+          ...(headers !== undefined && { headers: { ...headers } }),
+        },
+        { idempotencyKey: key, signal: AbortSignal.timeout(deadlineMs) } as {
+          idempotencyKey: string;
+        },
+      );
+      return error === null ? { kind: "sent", id: data.id } : outcomeOf(error, answered ?? {});
+    } catch (error) {
+      return { kind: "failed", error: error instanceof Error ? error.name : "unknown" };
+    }
+  };
+}
+
+/**
+ * What Resend's refusal means. Of its words only the name is kept: the message may repeat an address.
+ * Source: https://resend.com/docs/api-reference/errors
+ */
+export function outcomeOf(
+  error: { readonly name?: string; readonly statusCode?: number | null; readonly message?: string },
+  headers: Readonly<Record<string, string>>,
+): SendOutcome {
+  const status = error.statusCode ?? 0;
+  const name = /^[a-z_]{1,60}$/.test(error.name ?? "") ? error.name! : "unknown";
+  const told = status === 0 ? "no_answer" : `${status} ${name}`;
+
+  // The key was used, with other words: by an earlier try, before a setting or this text was changed.
+  if (name === "invalid_idempotent_request") return { kind: "sent", id: undefined };
+  if (status === 429) {
+    const fallback = name.endsWith("quota_exceeded") ? QUOTA_WAIT_SEC : RATE_WAIT_SEC;
+    return {
+      kind: "busy",
+      error: told,
+      retryAfterSec: retryAfter(headers["retry-after"]) ?? fallback,
+    };
+  }
+  const ours = status === 401 || status === 404 || status === 405 || name.endsWith("_api_key") ||
+    name === "invalid_from_address" ||
+    (status === 403 && /domain is not verified/i.test(error.message ?? ""));
+  if (ours) return { kind: "misconfigured", error: told };
+  // 409: another try under the same key is still running.
+  if (status < 400 || status >= 500 || status === 408 || status === 409) {
+    return { kind: "failed", error: told };
+  }
+  return { kind: "refused", error: told };
+}
+
+/** RFC 9110: seconds, or a date. */
+function retryAfter(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const seconds = /^\d+$/.test(value)
+    ? Number(value)
+    : Math.ceil((new Date(value).getTime() - Date.now()) / 1000);
+  if (Number.isNaN(seconds)) return undefined;
+  return Math.min(Math.max(seconds, 1), LONGEST_WAIT_SEC);
+}

@@ -1,0 +1,129 @@
+import { createHash } from "node:crypto";
+import { corsHeaders, preflight } from "../_shared/contact/cors.ts";
+import { parseSubmission } from "../_shared/contact/submission.ts";
+import { clientOf, pseudonym } from "../_shared/contact/visitor.ts";
+import { dataApi } from "../_shared/db/client.ts";
+import { contactMessages, type SubmitContactMessage } from "../_shared/db/contact.ts";
+import { HttpError } from "../_shared/errors.ts";
+import { clientAddress, errorResponse, json, readJson, requireMethod } from "../_shared/http.ts";
+import { consoleLog, type Log } from "../_shared/log.ts";
+import { wakeWorker } from "../_shared/mail/wake.ts";
+import type { Settings } from "../_shared/settings.ts";
+import type { Handler } from "../_shared/webhook.ts";
+
+export interface ContactDeps {
+  readonly settings: Settings;
+  readonly submit: SubmitContactMessage;
+  /** Has the mails sent at once, after the answer; without it they go with the next scheduled run. */
+  readonly wake: () => void;
+  readonly log: Log;
+}
+
+export function contactDeps(settings: Settings): ContactDeps {
+  return {
+    settings,
+    submit: contactMessages(dataApi(settings.supabaseUrl, settings.secretKey)),
+    wake: () => wakeWorker(settings),
+    log: consoleLog,
+  };
+}
+
+/** Messages an hour that one client may send. */
+const CLIENT_MAX = 3;
+/**
+ * Supabase's front names every client. Where nothing stands in front, nobody can be told apart, and all share
+ * this many an hour: enough for a website, too few for a flood.
+ */
+const UNKNOWN_CLIENTS_MAX = 60;
+
+/** Keeps a message from the website and owes its mails; the answer waits for neither of them. */
+export function createHandler(deps: ContactDeps): Handler {
+  const { contactAllowedOrigins } = deps.settings;
+  return async (request) => {
+    if (request.method === "OPTIONS") return preflight(request, contactAllowedOrigins);
+    const started = performance.now();
+    const requestId = crypto.randomUUID();
+    const note: Record<string, string> = {};
+    let response: Response;
+    try {
+      response = await serve(deps, request, note);
+    } catch (error) {
+      if (error instanceof HttpError) {
+        note.outcome = error.code;
+        response = errorResponse(error);
+      } else {
+        note.outcome = "failed";
+        note.reason = error instanceof Error ? error.name : "unknown";
+        response = json(500, { error: "internal", request_id: requestId });
+      }
+    }
+    for (const [name, value] of Object.entries(corsHeaders(request, contactAllowedOrigins))) {
+      response.headers.set(name, value);
+    }
+    const level = response.status >= 500 ? "error" : response.status >= 400 ? "warn" : "info";
+    deps.log(level, {
+      function: "contact-submit",
+      request_id: requestId,
+      status: response.status,
+      ms: Math.round(performance.now() - started),
+      ...note,
+    });
+    return response;
+  };
+}
+
+async function serve(
+  { settings: { secretKey }, submit, wake }: ContactDeps,
+  request: Request,
+  note: Record<string, string>,
+): Promise<Response> {
+  requireMethod(request, "POST", "OPTIONS");
+  const parsed = parseSubmission(await readJson(request));
+  const key = idempotencyKey(request);
+  note.outcome = parsed.kind;
+  if (parsed.kind === "trap") return json(202, { id: crypto.randomUUID() });
+  if (parsed.kind === "invalid") {
+    note.fields = parsed.issues.map((issue) => issue.field).join(",");
+    return json(400, { error: "invalid", issues: parsed.issues });
+  }
+
+  const client = clientOf(clientAddress(request.headers));
+  const outcome = await submit({
+    message: parsed.message,
+    client: client === undefined ? "unknown" : pseudonym(secretKey, "address", client),
+    clientMax: client === undefined ? UNKNOWN_CLIENTS_MAX : CLIENT_MAX,
+    sender: pseudonym(secretKey, "email", parsed.message.email.toLowerCase()),
+    key,
+  });
+  note.outcome = outcome.kind;
+  switch (outcome.kind) {
+    case "accepted":
+      if (outcome.duplicate) note.outcome = "duplicate";
+      else wake();
+      return json(202, { id: outcome.id });
+    case "rate_limited":
+      return json(429, { error: "rate_limited" }, {
+        "retry-after": String(outcome.retryAfterSec),
+      });
+    case "conflict":
+      return json(409, { error: "conflict" });
+    case "unavailable":
+      note.reason = outcome.reason;
+      return json(503, { error: "unavailable" }, { "retry-after": "5" });
+  }
+}
+
+/** A hash of the key, if there is one: long enough that two visitors do not choose the same. */
+function idempotencyKey(request: Request): string | undefined {
+  const key = request.headers.get("idempotency-key");
+  if (key === null) return undefined;
+  if (!/^[\x21-\x7e]{16,255}$/.test(key)) {
+    throw new HttpError(400, "invalid", {}, {
+      issues: [{
+        field: "Idempotency-Key",
+        message: "must be 16 to 255 printable characters, such as a UUID",
+      }],
+    });
+  }
+  return createHash("sha256").update(key).digest("hex");
+}

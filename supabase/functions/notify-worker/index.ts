@@ -1,0 +1,4 @@
+import { readSettings } from "../_shared/settings.ts";
+import { createHandler, workerDeps } from "./handler.ts";
+
+Deno.serve(createHandler(workerDeps(readSettings((name) => Deno.env.get(name)))));

@@ -1,0 +1,133 @@
+import { dataApi } from "../_shared/db/client.ts";
+import { HttpError } from "../_shared/errors.ts";
+import { errorResponse, json, requireMethod } from "../_shared/http.ts";
+import { consoleLog, type Log } from "../_shared/log.ts";
+import { checkRecordingLink } from "../_shared/mail/recording_link.ts";
+import { requireOperator } from "../_shared/operator.ts";
+import type { Settings } from "../_shared/settings.ts";
+import type { Handler } from "../_shared/webhook.ts";
+
+export interface AudioDeps {
+  readonly settings: Settings;
+  /** Where a voicemail's recording is at Twilio; `null`: there is none. Rejects without an answer. */
+  readonly recordingUrl: (callSid: string) => Promise<string | null>;
+  readonly fetch: typeof fetch;
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+export function audioDeps(settings: Settings): AudioDeps {
+  const api = dataApi(settings.supabaseUrl, settings.secretKey);
+  return {
+    settings,
+    async recordingUrl(callSid) {
+      const { data, error } = await api.rpc("voicemail_recording_url", { p_call_sid: callSid })
+        .abortSignal(AbortSignal.timeout(5000));
+      if (error !== null) throw new Error(`the database answered ${error.code || "nothing"}`);
+      return data;
+    },
+    fetch,
+    log: consoleLog,
+    now: () => new Date(),
+  };
+}
+
+/** Until Twilio's answer begins, in milliseconds. */
+const DEADLINE_MS = 10_000;
+/** What is passed on of Twilio's answer; its other headers are none of the listener's business. */
+const PASSED_ON = ["content-length", "content-range", "accept-ranges", "etag", "last-modified"];
+
+/**
+ * Plays a voicemail to whoever holds a link that we made (see `mail/recording_link.ts`), or the secret key: fetches
+ * it from Twilio with the account's credentials, which stay here.
+ */
+export function createHandler(deps: AudioDeps): Handler {
+  return async (request) => {
+    try {
+      requireMethod(request, "GET", "HEAD");
+      const query = new URL(request.url).searchParams;
+      authorize(request, query, deps);
+      const url = await deps.recordingUrl(query.get("call") ?? "");
+      if (url === null) throw new HttpError(404, "not_found");
+      return await play(request, url, deps);
+    } catch (error) {
+      if (error instanceof HttpError) return errorResponse(error);
+      const reason = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
+      deps.log("error", { function: "voicemail-audio", reason });
+      return json(503, { error: "unavailable" }, { "retry-after": "10" });
+    }
+  };
+}
+
+/** @throws {HttpError} 401, or 410 for a link of ours that has expired. */
+function authorize(request: Request, query: URLSearchParams, { settings, now }: AudioDeps): void {
+  const link = checkRecordingLink(settings.secretKey, query, now());
+  if (link === "valid") return;
+  if (link === "expired") throw new HttpError(410, "expired");
+  requireOperator(request, settings.secretKey);
+}
+
+async function play(
+  request: Request,
+  recordingUrl: string,
+  { settings, fetch, log }: AudioDeps,
+): Promise<Response> {
+  const url = mediaUrl(recordingUrl, settings.twilioApiUrl);
+  // The row came from a signed webhook; still, our credentials go to Twilio and nowhere else.
+  if (url === undefined) {
+    log("error", { function: "voicemail-audio", reason: "the recording is not at Twilio" });
+    throw new HttpError(404, "not_found");
+  }
+  const account = settings.twilioAccountSid ?? /\/Accounts\/(AC\w+)\//.exec(url.pathname)?.[1];
+  const range = request.headers.get("range");
+  // Ends the wait for an answer, not the answer: a listener may pause for as long as the platform lets him.
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new DOMException("", "TimeoutError")), DEADLINE_MS);
+  const media = await fetch(url, {
+    method: request.method,
+    headers: {
+      authorization: `Basic ${btoa(`${account}:${settings.twilioAuthToken}`)}`,
+      ...(range !== null && /^bytes=\d*-\d*$/.test(range) && { range }),
+    },
+    redirect: "manual",
+    signal: late.signal,
+  }).finally(() => clearTimeout(timer));
+  const type = media.headers.get("content-type") ?? "";
+  const playable = (media.status === 200 || media.status === 206) && type.startsWith("audio/");
+  if (!playable && media.status !== 416) {
+    await media.body?.cancel();
+    if (media.status === 404 || media.status === 410) throw new HttpError(404, "not_found");
+    log("error", { function: "voicemail-audio", reason: `Twilio answered ${media.status}` });
+    throw new HttpError(502, "recording_unavailable");
+  }
+  const headers = new Headers({
+    "cache-control": "private, no-store",
+    "content-disposition": 'inline; filename="voicemail.mp3"',
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+  });
+  for (const name of PASSED_ON) {
+    const value = media.headers.get(name);
+    if (value !== null) headers.set(name, value);
+  }
+  if (!playable) {
+    await media.body?.cancel();
+    headers.delete("content-length");
+    return new Response(null, { status: 416, headers });
+  }
+  headers.set("content-type", type);
+  return new Response(media.body, { status: media.status, headers });
+}
+
+/** The recording as MP3, which every browser plays; `undefined` where it is not at Twilio. */
+function mediaUrl(recordingUrl: string, apiUrl: string): URL | undefined {
+  const url = URL.canParse(recordingUrl) ? new URL(recordingUrl) : undefined;
+  const at = [new URL(apiUrl).origin, "https://api.twilio.com"];
+  if (url === undefined || !at.includes(url.origin) || url.username || url.password) {
+    return undefined;
+  }
+  const path =
+    /^(\/2010-04-01\/Accounts\/AC[0-9a-fA-F]{32}\/Recordings\/RE[0-9a-fA-F]{32})(\.\w+)?$/
+      .exec(url.pathname)?.[1];
+  return path === undefined ? undefined : new URL(`${path}.mp3`, url.origin);
+}
