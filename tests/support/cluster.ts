@@ -9,12 +9,10 @@ export const TEMPLATE_VARIABLE = "TRADELINE_TEST_TEMPLATE";
 
 const MIGRATIONS = fromFileUrl(new URL("../../supabase/migrations", import.meta.url));
 
-/** A throw-away PostgreSQL with the template database made. */
+/** A throw-away PostgreSQL with the template database made. It ends with this process. */
 export interface TestCluster {
   /** What the tests of another process need in their environment to share it. */
   readonly env: Record<string, string>;
-  /** Where its files are, for whoever has to end it without waiting. */
-  readonly dir: string;
   stop(): Promise<void>;
 }
 
@@ -23,10 +21,12 @@ export async function startTestCluster(): Promise<TestCluster> {
   const dir = await Deno.makeTempDir({ prefix: "tradeline-test-" });
   // As root, PostgreSQL runs as another user, who has to get in.
   await Deno.chmod(dir, 0o755);
+  const watch = watchdog(dir);
   const cluster = await startCluster({ dataDir: dir, port: 0, durable: false });
   const stop = async () => {
     await cluster.stop();
-    await Deno.remove(dir, { recursive: true });
+    await watch.stdin.close();
+    await watch.status;
   };
   try {
     await makeTemplate(cluster, "template_migrated");
@@ -36,9 +36,27 @@ export async function startTestCluster(): Promise<TestCluster> {
   }
   return {
     env: { [URL_VARIABLE]: cluster.url(), [TEMPLATE_VARIABLE]: "template_migrated" },
-    dir,
     stop,
   };
+}
+
+/**
+ * A shell whose input ends when we close it, or with this process, however that ends: then it ends
+ * PostgreSQL, if it still runs, and deletes the directory.
+ */
+function watchdog(dir: string): Deno.ChildProcess {
+  const script = `read -r _
+    if pid=$(head -n 1 "$1/db/postmaster.pid" 2> /dev/null); then kill -QUIT "$pid"; fi
+    for _ in 1 2 3 4 5; do rm -rf "$1" && break; sleep 0.2; done`;
+  const child = new Deno.Command("sh", {
+    args: ["-c", script, "sh", dir],
+    stdin: "piped",
+    stdout: "null",
+    stderr: "null",
+    detached: true,
+  }).spawn();
+  child.unref();
+  return child;
 }
 
 async function makeTemplate(cluster: Cluster, name: string): Promise<void> {

@@ -124,16 +124,7 @@ export async function startTestStack(
  * started while the module loads so that no test is blamed for what it keeps open.
  */
 const server = await (async () => {
-  let env = Deno.env.toObject();
-  if (env[URL_VARIABLE] === undefined) {
-    const cluster = await startTestCluster();
-    env = cluster.env;
-    globalThis.addEventListener("unload", () => {
-      // No time to wait here: SIGQUIT ends PostgreSQL at once.
-      const pid = Deno.readTextFileSync(`${cluster.dir}/db/postmaster.pid`).split("\n")[0];
-      Deno.kill(Number(pid), "SIGQUIT");
-      Deno.removeSync(cluster.dir, { recursive: true });
-    });
-  }
+  const inherited = Deno.env.toObject();
+  const env = inherited[URL_VARIABLE] === undefined ? (await startTestCluster()).env : inherited;
   return { admin: env[URL_VARIABLE] as string, template: env[TEMPLATE_VARIABLE] as string };
 })();
