@@ -1,0 +1,97 @@
+import { assertEquals } from "@std/assert/equals.js";
+import { createHandler } from "../../supabase/functions/voice-action/handler.ts";
+import {
+  accepted,
+  BUSINESS,
+  CALL_SID,
+  CALLER,
+  LINE_NUMBER,
+  only,
+  onTheLine,
+  type Params,
+  pressed,
+  PUBLIC_URL,
+  signedRequest,
+  testDeps,
+  type TestDepsOptions,
+  twiml,
+  UNAVAILABLE,
+} from "../support/webhook.ts";
+
+async function press(params: Params, query = "?turn=4&attempt=1", options: TestDepsOptions = {}) {
+  const deps = testDeps(options);
+  const answer = await twiml(
+    createHandler(deps),
+    signedRequest("voice-action", params, { query }),
+  );
+  return { ...answer, event: deps.events[0]! };
+}
+
+Deno.test("0 brings a person", async () => {
+  const { xml } = await press(pressed("0"));
+  const query = "turn=5&amp;attempt=1";
+  assertEquals(
+    xml,
+    '<?xml version="1.0" encoding="UTF-8"?><Response>' +
+      '<Say voice="Polly.Joanna" language="en-US">Connecting you to a person.</Say>' +
+      `<Dial action="${PUBLIC_URL}/voice-route-action?${query}#rc=2&amp;rp=5xx,ct,rt&amp;ct=2000&amp;rt=6500" ` +
+      'method="POST" timeout="20">' +
+      `<Number statusCallback="${PUBLIC_URL}/voice-status?${query}#rc=4&amp;rp=5xx,ct,rt" ` +
+      'statusCallbackMethod="POST" statusCallbackEvent="initiated ringing answered completed">' +
+      `${BUSINESS}</Number></Dial></Response>`,
+  );
+});
+
+Deno.test("asking for a person is recorded as a handoff", async () => {
+  const { event } = await press(pressed("0"));
+  assertEquals(event, {
+    operation: "voice-action",
+    identity: "turn-4",
+    event: "key_pressed",
+    call_sid: CALL_SID,
+    leg_sid: CALL_SID,
+    leg_status: "in-progress",
+    call_status: "in-progress",
+    from_e164: CALLER,
+    to_e164: LINE_NUMBER,
+    occurred_at: "2026-03-04T05:06:07.000Z",
+    handoff_reason: "caller_asked_for_a_human",
+    meta: { digits: "0" },
+  });
+});
+
+for (const params of [pressed("1"), pressed("00"), onTheLine]) {
+  const what = "Digits" in params ? `key ${params.Digits}` : "no key";
+  Deno.test(`${what} brings the menu, and is no handoff`, async () => {
+    const { outline, event } = await press(params);
+    assertEquals(outline, ["Gather", "Redirect: voice-menu-handler?turn=5&attempt=1"]);
+    assertEquals(event["handoff_reason"], undefined);
+  });
+}
+
+Deno.test("a person is dialled with recording only where the database knows of consent", async () => {
+  const agreed = await press(pressed("0"), undefined, {
+    outcome: accepted({ consent_given: true }),
+  });
+  assertEquals(only(agreed, "Dial").attributes["record"], "record-from-answer-dual");
+  const unknown = await press(pressed("0"), "?turn=4&attempt=1&consent=yes-1", {
+    outcome: accepted({ consent_given: null }),
+  });
+  assertEquals(only(unknown, "Dial").attributes["record"], undefined);
+});
+
+Deno.test("without the database a person is still brought", async () => {
+  const { outline } = await press(pressed("0"), undefined, { outcome: UNAVAILABLE });
+  assertEquals(outline, ["Say: Connecting you to a person.", `Dial: ${BUSINESS}`]);
+});
+
+Deno.test("two keys of one call that no URL tells apart are two events by their delivery", async () => {
+  const deps = testDeps();
+  const handler = createHandler(deps);
+  for (const token of ["first-1", "second-2"]) {
+    const headers = { "i-twilio-idempotency-token": token };
+    // deno-lint-ignore no-await-in-loop -- one key is pressed after the other
+    await twiml(handler, signedRequest("voice-action", pressed("0"), { headers }));
+  }
+  assertEquals(deps.events.map((event) => event["identity"]), ["first-1", "second-2"]);
+});

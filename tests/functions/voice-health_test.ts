@@ -1,0 +1,184 @@
+import { assertEquals } from "@std/assert/equals.js";
+import { assertMatch } from "@std/assert/match.js";
+import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
+import { healthProbes } from "../../supabase/functions/_shared/db/health.ts";
+import { SCHEMA_VERSION } from "../../supabase/functions/_shared/db/schema_version.ts";
+import { createHandler } from "../../supabase/functions/voice-health/handler.ts";
+import { closedPort, fakeDataApi, type RpcCall } from "../support/fake_data_api.ts";
+import { ENVIRONMENT } from "../support/webhook.ts";
+
+type Env = Record<string, string | undefined>;
+
+const ACTIVITY = {
+  calls_last_hour: 7,
+  active_calls: 2,
+  last_event_at: "2026-03-04T05:06:07+00:00",
+};
+const HEALTHY: Record<string, unknown> = {
+  health_recent_activity: ACTIVITY,
+  health_rate_limiter: true,
+  health_migration: SCHEMA_VERSION,
+};
+
+/** A database that answers each probe with what is said of it here. */
+const answering = (answers: Record<string, unknown>) => ({ name }: RpcCall) => {
+  const answer = { ...HEALTHY, ...answers }[name];
+  return answer instanceof Response ? answer : Response.json(answer);
+};
+
+const handlerFor = (env: Env) =>
+  createHandler({ env: (name) => ({ ...ENVIRONMENT, ...env })[name], connect: dataApi });
+
+async function ask(handler: ReturnType<typeof createHandler>, method = "GET") {
+  const response = await handler(
+    new Request("http://edge-runtime.supabase.com/voice-health", { method }),
+  );
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, text };
+}
+
+/** The answer's body with its measured values checked for form, then left out. */
+function checks(text: string) {
+  const body = JSON.parse(text, (name, value) => {
+    if (name !== "latency_ms") return value;
+    assertEquals(Number.isInteger(value) && value >= 0, true);
+    return undefined;
+  });
+  assertMatch(body.timestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  return { status: body.status, checks: body.checks };
+}
+
+Deno.test("healthy: every check is told, with 200", async () => {
+  await using api = fakeDataApi(answering({}));
+  const { status, headers, text } = await ask(handlerFor({ SUPABASE_URL: api.url }));
+  assertEquals(status, 200);
+  assertEquals(headers.get("cache-control"), "no-store");
+  assertEquals(checks(text), {
+    status: "healthy",
+    checks: {
+      env: { status: "healthy" },
+      database: { status: "healthy" },
+      recent_activity: { status: "healthy", ...ACTIVITY },
+      rate_limiter: { status: "healthy" },
+      migrations: { status: "healthy", version: SCHEMA_VERSION, needed: SCHEMA_VERSION },
+    },
+  });
+});
+
+Deno.test("a database that is down is unhealthy, with 503 and no raw error", async () => {
+  const url = closedPort();
+  const { status, text } = await ask(handlerFor({ SUPABASE_URL: url }));
+  assertEquals(status, 503);
+  const unhealthy = { status: "unhealthy" };
+  assertEquals(checks(text), {
+    status: "unhealthy",
+    checks: {
+      env: { status: "healthy" },
+      database: unhealthy,
+      recent_activity: unhealthy,
+      rate_limiter: unhealthy,
+      migrations: unhealthy,
+    },
+  });
+  assertEquals(/refused|connect|127\.0\.0\.1|sb_secret/i.test(text), false);
+});
+
+for (
+  const [name, value] of [
+    ["TWILIO_AUTH_TOKEN", undefined],
+    ["BUSINESS_TARGET_E164", undefined],
+    ["SUPABASE_URL", undefined],
+    ["SUPABASE_SECRET_KEYS", undefined],
+    ["BUSINESS_TARGET_E164", "4035559876"],
+    ["SUPABASE_SECRET_KEYS", "sb_secret_without_json"],
+    ["TWILIO_IP_ALLOWLIST", "not-an-address"],
+  ] as const
+) {
+  Deno.test(`${name} ${value === undefined ? "missing" : `of "${value}"`} is unhealthy, by its name and not its value`, async () => {
+    const { status, text } = await ask(handlerFor({ [name]: value }));
+    assertEquals(status, 503);
+    assertEquals(checks(text), {
+      status: "unhealthy",
+      checks: {
+        env: { status: "unhealthy", setting: name },
+        database: { status: "unhealthy", skipped: true },
+      },
+    });
+    if (value !== undefined) assertEquals(text.includes(value), false);
+  });
+}
+
+for (
+  const [what, answers, check] of [
+    ["a probe that fails", {
+      health_recent_activity: Response.json(
+        { code: "42883", message: "raw error of the database" },
+        { status: 404 },
+      ),
+    }, "recent_activity"],
+    ["a limiter that refuses its own probe", { health_rate_limiter: false }, "rate_limiter"],
+    ["a schema of before", { health_migration: "20200101000000" }, "migrations"],
+  ] as const
+) {
+  Deno.test(`${what} makes ${check} unhealthy, with 503`, async () => {
+    await using api = fakeDataApi(answering(answers));
+    const { status, text } = await ask(handlerFor({ SUPABASE_URL: api.url }));
+    assertEquals([status, checks(text).checks[check].status], [503, "unhealthy"]);
+    assertEquals(text.includes("raw error"), false);
+  });
+}
+
+Deno.test("a schema of later is healthy: migrations come before the functions that need them", async () => {
+  await using api = fakeDataApi(answering({ health_migration: "29990101000000" }));
+  assertEquals((await ask(handlerFor({ SUPABASE_URL: api.url }))).status, 200);
+});
+
+Deno.test("many who ask at once ask the database once", async () => {
+  await using api = fakeDataApi(answering({}));
+  const handler = handlerFor({ SUPABASE_URL: api.url });
+  const answers = await Promise.all(Array.from({ length: 50 }, () => ask(handler)));
+  assertEquals(answers.map(({ status }) => status), Array(50).fill(200));
+  assertEquals(api.calls.map(({ name }) => name).sort(), Object.keys(HEALTHY).sort());
+});
+
+Deno.test("who asks later gets an answer of then", async () => {
+  let down = true;
+  await using api = fakeDataApi((call) =>
+    down ? new Response(null, { status: 503 }) : answering({})(call)
+  );
+  const handler = handlerFor({ SUPABASE_URL: api.url });
+  assertEquals((await ask(handler)).status, 503);
+  down = false;
+  assertEquals((await ask(handler)).status, 200);
+});
+
+for (const method of ["POST", "PUT", "DELETE"]) {
+  Deno.test(`${method} is not allowed, asks nothing, and is told what is`, async () => {
+    await using api = fakeDataApi(answering({}));
+    const { status, headers } = await ask(handlerFor({ SUPABASE_URL: api.url }), method);
+    assertEquals([status, headers.get("allow"), api.calls.length], [405, "GET, HEAD", 0]);
+  });
+}
+
+Deno.test("the answer holds no secret and no phone number", async () => {
+  await using api = fakeDataApi(answering({}));
+  const { text } = await ask(handlerFor({ SUPABASE_URL: api.url }));
+  for (const name of ["TWILIO_AUTH_TOKEN", "BUSINESS_TARGET_E164", "SALES_TARGET_E164"]) {
+    assertEquals(text.includes(ENVIRONMENT[name]!), false);
+  }
+  assertEquals(text.includes("sb_secret"), false);
+});
+
+Deno.test("each probe has a deadline of its own", async () => {
+  const { promise, resolve } = Promise.withResolvers<Response>();
+  await using api = fakeDataApi((call) =>
+    call.name === "health_rate_limiter" ? promise : answering({})(call)
+  );
+  const probes = healthProbes(dataApi(api.url, "sb_secret_x"), 200);
+  const [activity, limiter] = await Promise.allSettled([
+    probes.recentActivity(),
+    probes.rateLimiter(),
+  ]);
+  assertEquals([activity.status, limiter.status], ["fulfilled", "rejected"]);
+  resolve(Response.json(true));
+});

@@ -1,0 +1,178 @@
+import { assertEquals } from "@std/assert/equals.js";
+import fc from "fast-check";
+import { CALL_STATUSES } from "../../supabase/functions/_shared/calls/webhook_form.ts";
+import { createHandler } from "../../supabase/functions/voice-status/handler.ts";
+import {
+  CALL_SID,
+  CALLER,
+  callReported,
+  CHILD_SID,
+  legReported,
+  LINE_NUMBER,
+  type Params,
+  RECORDING_SID,
+  RECORDING_URL,
+  recordingReported,
+  signedRequest,
+  testDeps,
+} from "../support/webhook.ts";
+
+const AGREED = "?turn=2&attempt=1&consent=yes-1&mode=sales-1";
+
+async function report(params: Params, query = "") {
+  const deps = testDeps();
+  const response = await createHandler(deps)(signedRequest("voice-status", params, { query }));
+  return { status: response.status, text: await response.text(), event: deps.events[0] };
+}
+
+for (const status of CALL_STATUSES) {
+  Deno.test(`a call that is ${status} is kept as such`, async () => {
+    const { status: http, event } = await report(callReported(status));
+    assertEquals(http, 204);
+    assertEquals(event, {
+      operation: "voice-status",
+      identity: `${CALL_SID}-${status}`,
+      event: "status",
+      call_sid: CALL_SID,
+      leg_sid: CALL_SID,
+      leg_status: status,
+      call_status: status,
+      sequence_number: 0,
+      from_e164: CALLER,
+      to_e164: LINE_NUMBER,
+      occurred_at: "2026-03-04T05:05:00.000Z",
+      meta: {},
+    });
+  });
+}
+
+Deno.test("the length of a call is its seconds, not the minutes that are billed", async () => {
+  const { event } = await report(callReported("completed", { CallDuration: "61", Duration: "2" }));
+  assertEquals(event?.["duration_sec"], 61);
+});
+
+Deno.test("a callback without a time happened when it came", async () => {
+  const { event } = await report(callReported("completed", { Timestamp: "" }));
+  assertEquals(event?.["occurred_at"], "2026-03-04T05:06:07.000Z");
+});
+
+Deno.test("a dialled leg's callback is kept under its parent, with what its URL carries", async () => {
+  const { status, event } = await report(
+    legReported("completed", { CallDuration: "30", SequenceNumber: "3" }),
+    AGREED,
+  );
+  assertEquals(status, 204);
+  assertEquals(event, {
+    operation: "voice-status",
+    identity: `${CHILD_SID}-completed`,
+    event: "leg_status",
+    call_sid: CALL_SID,
+    leg_sid: CHILD_SID,
+    parent_call_sid: CALL_SID,
+    leg_status: "completed",
+    sequence_number: 3,
+    talk_sec: 30,
+    occurred_at: "2026-03-04T05:05:00.000Z",
+    mode: "sales",
+    mode_turn: 1,
+    consent_given: true,
+    consent_order: 4,
+    meta: {
+      consent: {
+        basis: "yes",
+        turn: 1,
+        disclosure:
+          "This call may be recorded, for quality and training. By staying on the line you agree to it. To go on without recording, say no recording, or press 3.",
+      },
+    },
+  });
+});
+
+Deno.test("whatever a dialled leg reports, it says nothing of the call's own status, length or numbers", async () => {
+  await fc.assert(fc.asyncProperty(
+    fc.constantFrom(...CALL_STATUSES),
+    fc.option(fc.nat(9999).map(String), { nil: "" }),
+    async (status, CallDuration) => {
+      const { event } = await report(legReported(status, { CallDuration }), AGREED);
+      assertEquals(
+        ["call_status", "duration_sec", "from_e164", "to_e164"].filter((name) => name in event!),
+        [],
+      );
+      assertEquals([event?.["call_sid"], event?.["leg_sid"]], [CALL_SID, CHILD_SID]);
+    },
+  ));
+});
+
+for (const status of ["in-progress", "completed"]) {
+  Deno.test(`a dialled leg that is ${status} has been answered`, async () => {
+    assertEquals((await report(legReported(status), AGREED)).event?.["talk_sec"], 0);
+  });
+}
+
+for (const status of ["initiated", "ringing", "busy", "no-answer", "failed", "canceled"]) {
+  Deno.test(`a dialled leg that is ${status} has not been answered`, async () => {
+    const { event } = await report(legReported(status, { CallDuration: "0" }), AGREED);
+    assertEquals(event?.["talk_sec"], undefined);
+  });
+}
+
+Deno.test("a conversation's recording is kept with the call, and says nothing of its status", async () => {
+  const { status, event } = await report(
+    { ...recordingReported, RecordingSource: "DialVerb", RecordingChannels: "2" },
+    "?turn=2&attempt=1",
+  );
+  assertEquals(status, 204);
+  assertEquals(event, {
+    operation: "voice-status",
+    identity: `recording-${RECORDING_SID}-completed`,
+    event: "recording",
+    call_sid: CALL_SID,
+    leg_sid: CALL_SID,
+    leg_status: "completed",
+    recording_sid: RECORDING_SID,
+    recording_url: RECORDING_URL,
+    recording_source: "dial",
+    recording_duration_sec: 14,
+    occurred_at: "2026-03-04T05:06:07.000Z",
+    meta: {},
+  });
+});
+
+Deno.test("a conversation's recording that is absent is noted, and is none", async () => {
+  const { event } = await report({ ...recordingReported, RecordingStatus: "absent" });
+  assertEquals([event?.["leg_status"], event?.["recording_sid"]], ["absent", undefined]);
+});
+
+Deno.test("each status of each leg is an event of its own", async () => {
+  const events = await Promise.all([
+    report(callReported("ringing")),
+    report(callReported("completed")),
+    report(legReported("ringing")),
+    report(legReported("completed")),
+  ]);
+  assertEquals(new Set(events.map(({ event }) => event?.["identity"])).size, 4);
+});
+
+Deno.test("a callback that reports nothing is told what it lacks", async () => {
+  const { status, text, event } = await report(callReported(""));
+  assertEquals([status, event], [400, undefined]);
+  assertEquals(JSON.parse(text), {
+    error: "invalid",
+    issues: [{ field: "CallStatus", message: "must be given" }],
+  });
+});
+
+Deno.test("every parameter at fault is named, and no value is repeated", async () => {
+  const { status, text } = await report({
+    ...callReported("on-fire"),
+    CallSid: "CAnot-a-sid",
+    SequenceNumber: "1e3",
+  });
+  const { issues } = JSON.parse(text);
+  assertEquals(status, 400);
+  assertEquals(
+    issues.map((issue: { field: string }) => issue.field).sort(),
+    ["CallSid", "CallStatus", "SequenceNumber"],
+  );
+  assertEquals(/on-fire|not-a-sid|1e3/.test(text), false);
+});
