@@ -1,0 +1,316 @@
+// What the repository promises of itself: nothing here runs a call, each test holds two places together.
+
+import { assertEquals } from "@std/assert/equals.js";
+import { assertMatch } from "@std/assert/match.js";
+import { assertStringIncludes } from "@std/assert/string_includes.js";
+import { parse as parseToml } from "@std/toml/parse.js";
+import { SCHEMA_VERSION } from "../supabase/functions/_shared/db/schema_version.ts";
+import { readSettings } from "../supabase/functions/_shared/settings.ts";
+import { closedPort } from "./support/fake_data_api.ts";
+import { ENVIRONMENT } from "./support/webhook.ts";
+
+const ROOT = new URL("../", import.meta.url);
+const FUNCTIONS = new URL("supabase/functions/", ROOT);
+
+const read = (path: string) => Deno.readTextFileSync(new URL(path, ROOT));
+const names = (path: string) => [...Deno.readDirSync(new URL(path, ROOT))];
+
+/** Every file below a folder, as paths from the root. */
+function filesBelow(folder: string): string[] {
+  return names(folder).flatMap(({ name, isDirectory }) =>
+    isDirectory ? filesBelow(`${folder}${name}/`) : [`${folder}${name}`]
+  );
+}
+
+/** Whether a Markdown table has a row of this first cell, with something said in a later one. */
+function isRowOf(markdown: string, cell: RegExp): boolean {
+  return markdown.split("\n").some((line) => {
+    const [before, first = "", ...rest] = line.split("|");
+    return before === "" && cell.test(first) && rest.some((text) => text.trim().length > 10);
+  });
+}
+
+const functions = names("supabase/functions/")
+  .filter(({ name, isDirectory }) => isDirectory && name !== "_shared")
+  .map(({ name }) => name)
+  .sort();
+const README = read("README.md");
+const config = parseToml(read("supabase/config.toml")) as {
+  functions: Record<string, Record<string, unknown>>;
+};
+
+// --- each function ------------------------------------------------------------------------------------------
+
+Deno.test("supabase/config.toml names each function, and no other", () => {
+  assertEquals(Object.keys(config.functions).sort(), functions);
+});
+
+for (const name of functions) {
+  Deno.test(`${name} is an index.ts that wires and a handler.ts that does`, () => {
+    const files = filesBelow(`supabase/functions/${name}/`);
+    for (const file of ["index.ts", "handler.ts"]) {
+      assertEquals(files.includes(`supabase/functions/${name}/${file}`), true, file);
+    }
+  });
+
+  Deno.test(`${name} has a test of its own`, () => {
+    const test = new RegExp(`/${name.replaceAll("-", "[-_]")}(_[a-z_]+)?_test\\.ts$`);
+    assertEquals(filesBelow("tests/").some((file) => test.test(file)), true);
+  });
+
+  Deno.test(`${name} is deployed by name, with the import map, and checks its callers itself`, () => {
+    assertEquals(config.functions[name], {
+      enabled: true,
+      verify_jwt: false,
+      import_map: "../import_map.json",
+      entrypoint: `./functions/${name}/index.ts`,
+    });
+  });
+
+  Deno.test(`${name} has a row in README's table of functions`, () => {
+    assertEquals(isRowOf(README, new RegExp(`^\\s*\`${name}\`\\s*$`)), true);
+  });
+}
+
+// --- each setting -------------------------------------------------------------------------------------------
+
+/** The variables that are asked for, whichever of the two forms of the secret key is set. */
+function settingsRead(): string[] {
+  const asked = new Set<string>();
+  const legacy = { SUPABASE_SECRET_KEYS: undefined, SUPABASE_SERVICE_ROLE_KEY: "ey" };
+  for (const changes of [{}, legacy]) {
+    const env: Record<string, string | undefined> = { ...ENVIRONMENT, ...changes };
+    readSettings((name) => {
+      asked.add(name);
+      return env[name];
+    });
+  }
+  return [...asked].sort();
+}
+
+/** The settings of `.env.example`, each with the line of comment above it, or above its group. */
+function settingsDescribed(): Map<string, string> {
+  const lines = read(".env.example").split("\n");
+  const nameOf = (line: string) => /^(?:# ?)?([A-Z][A-Z0-9_]+)=/.exec(line)?.[1];
+  const described = new Map<string, string>();
+  for (const [index, line] of lines.entries()) {
+    const name = nameOf(line);
+    if (name === undefined) continue;
+    const above = lines.slice(0, index).findLast((other) => nameOf(other) === undefined);
+    described.set(name, above ?? "");
+  }
+  return described;
+}
+
+Deno.test("the settings that are read are found by asking for them", () => {
+  for (const name of Object.keys(ENVIRONMENT)) assertEquals(settingsRead().includes(name), true);
+});
+
+for (const name of settingsRead()) {
+  Deno.test(`the setting ${name} is described in .env.example`, () => {
+    assertMatch(settingsDescribed().get(name) ?? "(absent)", /^# (?!---)\S.{10,}/);
+  });
+
+  Deno.test(`the setting ${name} is described in README's table of settings`, () => {
+    assertEquals(isRowOf(README, new RegExp(`\`${name}\``)), true);
+  });
+}
+
+// --- migrations and packages --------------------------------------------------------------------------------
+
+const migrations = names("supabase/migrations/").map(({ name }) => name).sort();
+
+Deno.test("every migration has a name that the Supabase CLI takes, and a time of its own", () => {
+  for (const name of migrations) assertMatch(name, /^\d{14}_[a-z_]+\.sql$/);
+  const versions = migrations.map((name) => name.slice(0, 14));
+  assertEquals(versions, [...new Set(versions)]);
+});
+
+Deno.test("the functions ask for the newest migration", () => {
+  assertEquals(SCHEMA_VERSION, migrations.at(-1)?.slice(0, 14));
+});
+
+const importMap: Record<string, string> = JSON.parse(read("import_map.json")).imports;
+
+for (const [name, target] of Object.entries(importMap)) {
+  Deno.test(`the package ${name} is pinned to one version`, () => {
+    assertMatch(
+      target,
+      /^npm:\/?(@[\w.-]+\/)?[\w.-]+@\d+\.\d+\.\d+(-[a-z]+(\.\d+)*)?(\/[\w/.-]*)?$/,
+    );
+  });
+}
+
+Deno.test("packages are named in the import map and nowhere else", () => {
+  const deno = JSON.parse(read("deno.json"));
+  assertEquals(["imports", "scopes"].filter((key) => key in deno), []);
+});
+
+// --- who imports whom ---------------------------------------------------------------------------------------
+
+interface Import {
+  /** A path from the root, or the specifier of a package. */
+  readonly target: string;
+  /** Gone before the program runs. */
+  readonly typeOnly: boolean;
+}
+
+/** What a module imports or exports from elsewhere, at its top and while it runs. */
+function importsOf(file: string): Import[] {
+  const source = read(file);
+  const found = [
+    ...source.matchAll(/^\s*(?:import|export)\s+(type\s)?(?:[\w*{}\s,$]+?\sfrom\s)?"([^"]+)"/gm),
+    ...source.matchAll(/\bimport(\()\s*"([^"]+)"/g),
+  ];
+  return found.map(([, marker, specifier]) => ({
+    target: /^\.\.?\//.test(specifier!)
+      ? new URL(specifier!, new URL(file, ROOT)).href.slice(ROOT.href.length)
+      : specifier!,
+    typeOnly: marker?.startsWith("type") ?? false,
+  }));
+}
+
+const modules = filesBelow("supabase/functions/").filter((file) => file.endsWith(".ts"));
+
+Deno.test("the imports of a module are found", () => {
+  assertEquals(
+    importsOf("supabase/functions/voice-route/index.ts").map(({ target }) => target),
+    ["supabase/functions/_shared/deps.ts", "supabase/functions/voice-route/handler.ts"],
+  );
+});
+
+Deno.test("no function imports another", () => {
+  for (const file of modules) {
+    const own = file.split("/")[2]!;
+    for (const { target } of importsOf(file)) {
+      const other = /^supabase\/functions\/([^/]+)\//.exec(target)?.[1];
+      const allowed = other === undefined || other === "_shared" || other === own;
+      assertEquals(allowed, true, `${file} imports ${target}`);
+    }
+  }
+});
+
+Deno.test("what is deployed imports nothing but itself and the packages of the import map", () => {
+  const isKnown = (target: string) =>
+    target.startsWith("supabase/functions/") || target.startsWith("node:") ||
+    Object.keys(importMap).some((name) =>
+      target === name || (name.endsWith("/") && target.startsWith(name))
+    );
+  for (const file of modules) {
+    for (const { target } of importsOf(file)) {
+      assertEquals(isKnown(target), true, `${file} imports ${target}`);
+    }
+  }
+});
+
+Deno.test("what a call means is decided without I/O: calls/ reaches no network, no environment, no log", () => {
+  const SHARED = "supabase/functions/_shared/";
+  const doors = ["db/", "twilio/", "deps.ts", "webhook.ts", "http.ts", "log.ts"];
+  const reached = new Set(modules.filter((file) => file.startsWith(`${SHARED}calls/`)));
+  assertEquals(reached.size > 5, true);
+  for (const file of reached) {
+    for (const { target, typeOnly } of importsOf(file)) {
+      if (typeOnly) continue;
+      const isPure = target.startsWith(SHARED)
+        ? !doors.some((door) => target.startsWith(SHARED + door))
+        : target === "zod/mini";
+      assertEquals(isPure, true, `${file} imports ${target}`);
+      // A set that grows is walked to its end.
+      if (target.startsWith(SHARED)) reached.add(target);
+    }
+  }
+});
+
+// --- each function by itself --------------------------------------------------------------------------------
+
+/** A function as a process of its own, with nothing in its environment but its settings. */
+function run(name: string, env: Record<string, string>): Deno.ChildProcess {
+  const own = [
+    "PATH",
+    "HOME",
+    "USERPROFILE",
+    "LOCALAPPDATA",
+    "XDG_CACHE_HOME",
+    "DENO_DIR",
+    "TMPDIR",
+  ];
+  const inherited = own.flatMap((key) => {
+    const value = Deno.env.get(key);
+    return value === undefined ? [] : [[key, value]];
+  });
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", new URL(`${name}/index.ts`, FUNCTIONS).href],
+    cwd: ROOT,
+    clearEnv: true,
+    env: {
+      ...Object.fromEntries(inherited),
+      ...env,
+      NO_COLOR: "1",
+      DENO_NO_UPDATE_CHECK: "1",
+      DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0",
+    },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+/** Where a process says that it listens. @throws with its output when it ends, or is still silent after a minute. */
+async function addressOf(child: Deno.ChildProcess): Promise<string> {
+  let output = "";
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const watch = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+      output += text;
+      const address = /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0];
+      if (address !== undefined) resolve(address);
+    }
+  };
+  const fail = (why: string) => reject(new Error(`Cannot ask a process that ${why}: ${output}`));
+  Promise.all([watch(child.stdout), watch(child.stderr)]).then(() => fail("ended"));
+  const deadline = setTimeout(() => fail("does not say where it listens"), 60_000);
+  return await promise.finally(() => clearTimeout(deadline));
+}
+
+for (const name of functions) {
+  Deno.test({
+    name: `${name} starts alone and answers`,
+    // The pipes of a process that was stopped close when it is gone, which is awaited.
+    sanitizeResources: false,
+    sanitizeOps: false,
+    async fn() {
+      const child = run(name, { ...ENVIRONMENT, SUPABASE_URL: closedPort() });
+      try {
+        const url = await addressOf(child);
+        const ask = async (method: string) => {
+          const response = await fetch(`${url}/${name}`, { method });
+          await response.body?.cancel();
+          return response.status;
+        };
+        const answers = [await ask("GET"), await ask("POST")];
+        if (name === "voice-health") {
+          // Open to everybody, and finds no database.
+          assertEquals(answers, [503, 405]);
+        } else if (name.startsWith("voice-")) {
+          assertEquals(answers, [405, 401]);
+        } else {
+          // Nobody is served who does not show who they are, or does not ask in the right form.
+          assertEquals(answers.filter((status) => ![400, 401, 405, 415].includes(status)), []);
+        }
+      } finally {
+        child.kill("SIGKILL");
+        await child.status;
+      }
+    },
+  });
+}
+
+Deno.test("a function without a setting that it needs does not start, and names it", async () => {
+  const { TWILIO_AUTH_TOKEN: _, ...env } = ENVIRONMENT;
+  const { success, stderr } = await run("voice-frontdoor", env).output();
+  assertEquals(success, false);
+  assertStringIncludes(
+    new TextDecoder().decode(stderr),
+    "Cannot start: TWILIO_AUTH_TOKEN must be set",
+  );
+});
