@@ -21,8 +21,10 @@ export function voiceEvents(api: DataApi, deadlineMs = DEADLINE_MS): AcceptVoice
         const { admitted, duplicate, call } = data;
         return admitted ? { kind: "accepted", duplicate, call } : { kind: "rate_limited" };
       }
-      if (status === 409) return { kind: "conflict" };
-      if (status === 400) return { kind: "refused", code: error.code };
+      if (error.code === "PT409") return { kind: "conflict" };
+      // "Data exception" and "integrity constraint violation": the event's own fault. Anything else with 400
+      // is the database's, and the same event may be accepted later.
+      if (status === 400 && /^2[23]/.test(error.code)) return { kind: "refused", code: error.code };
       return { kind: "unavailable", reason: `Data API ${status} ${error.code}`.trim() };
     } catch (error) {
       return { kind: "unavailable", reason: error instanceof Error ? error.name : "unknown" };
