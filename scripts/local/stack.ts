@@ -8,6 +8,7 @@ import { createDataApi } from "./data_api.ts";
 import { createGateway } from "./gateway.ts";
 import { createRoles, migrate } from "./migrate.ts";
 import { assertPortFree, startCluster } from "./postgres.ts";
+import { JOBS, startSchedule } from "./schedule.ts";
 
 export const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 
@@ -27,6 +28,8 @@ export interface StackOptions {
   readonly log?: (line: string) => void;
   /** False: faster and lost with a crash, for tests. Default true. */
   readonly durable?: boolean;
+  /** Also runs what the hosted platform schedules, and a stand-in for Resend where none is set. Default false. */
+  readonly services?: boolean;
   /** Makes what answers at the port of the local pages; without it that port is left alone. */
   readonly ui?: (running: Running) => Pages;
 }
@@ -53,6 +56,8 @@ export interface Running {
 export interface Stack extends Running {
   /** Undefined when no pages are served. */
   readonly uiUrl: string | undefined;
+  /** Where sent mails can be read; undefined when they go elsewhere. */
+  readonly mailUrl: string | undefined;
   /** The edge functions that are served, by name. */
   readonly functions: readonly string[];
   /** Ends the servers, waits for background work, and stops PostgreSQL. */
@@ -71,6 +76,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const apiPort = portOf(given, "TRADELINE_API_PORT", 54321);
   const dbPort = portOf(given, "TRADELINE_DB_PORT", 54322);
   const uiPort = portOf(given, "TRADELINE_UI_PORT", 54323);
+  const mailPort = portOf(given, "TRADELINE_MAIL_PORT", 54324);
+  const keepsMails = options.services && !given["RESEND_API_KEY"] && !given["RESEND_BASE_URL"];
   const dataDir = resolve(ROOT, given["TRADELINE_DATA_DIR"] ?? ".tradeline");
   // Before anything is started; the address is only known for certain once the port is bound.
   checkSettings(withLocalDefaults(given, `http://127.0.0.1:${apiPort}`, ""));
@@ -91,6 +98,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       onLocked() {
         assertPortFree(apiPort, "TRADELINE_API_PORT");
         if (options.ui) assertPortFree(uiPort, "TRADELINE_UI_PORT");
+        if (keepsMails) assertPortFree(mailPort, "TRADELINE_MAIL_PORT");
       },
     });
     closers.push(() => cluster.stop());
@@ -108,7 +116,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const api = serve(apiPort, log, (request, info) => handle(request, info));
     closers.push(() => api.drain());
 
-    const env = withLocalDefaults(given, api.url, cluster.url());
+    const mailbox = keepsMails
+      ? await (await import("./resend_api.ts")).startMailbox(mailPort)
+      : undefined;
+    if (mailbox !== undefined) closers.push(() => mailbox.close());
+
+    const env = withLocalDefaults({ ...mailbox?.env, ...given }, api.url, cluster.url());
     const gateway = await createGateway({
       supabaseDir: join(ROOT, "supabase"),
       env,
@@ -118,18 +131,22 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     });
     handle = gateway.handle;
     closers.push(() => gateway.close());
+    if (options.services) {
+      const { secretKey } = readSettings((name) => env[name]);
+      closers.push(startSchedule(JOBS, `${api.url}/functions/v1`, secretKey, log));
+    }
 
     const running = { apiUrl: api.url, databaseUrl: cluster.url(), dataDir, env };
     let uiUrl: string | undefined;
     if (options.ui) {
       const pages = options.ui(running);
-      closers.push(() => pages.close());
       const ui = serve(uiPort, log, (request) => pages.handle(request));
       // Its last requests end only when the pages let them go.
-      closers.push(async () => void await Promise.all([ui.drain(), pages.close()]));
+      closers.push(() => Promise.all([pages.close(), ui.drain()]));
       uiUrl = ui.url;
     }
-    return { ...running, uiUrl, functions: gateway.functions, stop };
+    const mailUrl = mailbox?.url;
+    return { ...running, uiUrl, mailUrl, functions: gateway.functions, stop };
   } catch (error) {
     await stop();
     throw error;

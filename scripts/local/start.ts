@@ -22,6 +22,7 @@ try {
     env: await environment(),
     log: (line) => console.log(line),
     ui: createStudio,
+    services: true,
   });
   console.log(summary(stack));
   await asked.promise;
@@ -48,7 +49,7 @@ async function environment(): Promise<Record<string, string>> {
   return env;
 }
 
-function summary({ apiUrl, databaseUrl, uiUrl, dataDir, env }: Stack): string {
+function summary({ apiUrl, databaseUrl, uiUrl, mailUrl, dataDir, env }: Stack): string {
   const local = (name: string, value: string) =>
     env[name]?.includes(value) ? value : `from the setting ${name}`;
   const secretKeys = env["SUPABASE_SECRET_KEYS"]
@@ -60,6 +61,7 @@ function summary({ apiUrl, databaseUrl, uiUrl, dataDir, env }: Stack): string {
     ["Secret key", local(secretKeys, LOCAL_SECRET_KEY)],
     ["PostgreSQL", databaseUrl],
     ...(uiUrl === undefined ? [] : [["Web phone, dashboard", `${uiUrl}/`]]),
+    ...(mailUrl === undefined ? [] : [["Sent e-mails", `${mailUrl}/inbox`]]),
     ["Twilio auth token", local("TWILIO_AUTH_TOKEN", LOCAL_AUTH_TOKEN)],
     ["Data directory", dataDir],
   ];
@@ -70,7 +72,9 @@ function summary({ apiUrl, databaseUrl, uiUrl, dataDir, env }: Stack): string {
     "",
     ...rows.map(([name = "", value]) => `  ${name.padEnd(width)}  ${value}`),
     "",
-    `Ring it in the browser${uiUrl === undefined ? "" : ` at ${uiUrl}/`}, or from another terminal:`,
+    `Ring it in the browser${
+      uiUrl === undefined ? "" : ` at ${uiUrl}/`
+    }, or from another terminal:`,
     "npx -y deno@2.9.6 task phone",
     "Ctrl-C stops it; the data stays.",
   ].join("\n");

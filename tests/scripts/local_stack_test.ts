@@ -26,6 +26,7 @@ function command(dataDir: string, env: Record<string, string> = {}): Deno.Comman
       TRADELINE_API_PORT: "0",
       TRADELINE_DB_PORT: "0",
       TRADELINE_UI_PORT: "0",
+      TRADELINE_MAIL_PORT: "0",
       ...env,
     },
     stdin: "null",

@@ -3,6 +3,7 @@ import { type HealthProbes, healthProbes } from "../_shared/db/health.ts";
 import { SCHEMA_VERSION } from "../_shared/db/schema_version.ts";
 import { HttpError, SettingError } from "../_shared/errors.ts";
 import { errorResponse, json, requireMethod } from "../_shared/http.ts";
+import { isSending, missingMailSettings } from "../_shared/mail/mail.ts";
 import { type Environment, readSettings, type Settings } from "../_shared/settings.ts";
 import { addressCheck } from "../_shared/twilio/ip_allowlist.ts";
 import type { Handler } from "../_shared/webhook.ts";
@@ -67,6 +68,12 @@ async function runChecks({ env, connect }: HealthDeps): Promise<Record<string, C
     recent_activity: activity,
     rate_limiter,
     migrations,
+    // Without a key mails are kept and sent later: a call is served all the same.
+    mail: {
+      status: "healthy",
+      sending: isSending(settings.mail),
+      missing: missingMailSettings(settings.mail),
+    },
   };
 }
 
