@@ -1,0 +1,198 @@
+import postgres, { type Sql } from "postgres";
+import type { Recordings } from "./recordings.ts";
+
+/** Everything that the operator's page shows without being asked, at one moment. */
+export type Snapshot = Readonly<Record<string, unknown>>;
+
+export interface OperatorOptions {
+  /** The database; asked as `service_role`, whoever the address names. */
+  readonly databaseUrl: string;
+  /** Where `voice-health` answers. */
+  readonly healthUrl: string;
+  readonly recordings: Recordings;
+}
+
+/** How often the page's people look for news, in milliseconds. */
+const LOOK = 250;
+/** How long what changes by time alone (rates, health) may be old, in milliseconds. */
+const STALE = 4_000;
+
+/** What operators ask and do, and the news that they are told as it happens. */
+export class Operator {
+  readonly #sql: Sql;
+  readonly #options: OperatorOptions;
+  readonly #watchers = new Set<(news: string) => void>();
+  #looking = false;
+  #closed = false;
+  #news: string | undefined;
+  #mark = "";
+  #takenAt = -Infinity;
+
+  constructor(options: OperatorOptions) {
+    this.#options = options;
+    this.#sql = postgres(options.databaseUrl, {
+      max: 2,
+      connect_timeout: 2,
+      backoff: () => 0.25,
+      onnotice: () => {},
+      // Times as JSON has them, numbers as numbers: they go to the page as they are.
+      types: {
+        numeric: { to: 1700, from: [20, 1700], serialize: String, parse: Number },
+        date: { to: 1184, from: [1184], serialize: String, parse: isoTime },
+      },
+      connection: { application_name: "studio", role: "service_role" } as Record<string, string>,
+    });
+  }
+
+  /** Tells `watcher` the present snapshot as JSON, then each that differs. Returns how to stop. */
+  watch(watcher: (news: string) => void): () => void {
+    this.#watchers.add(watcher);
+    if (this.#news !== undefined) watcher(this.#news);
+    if (!this.#looking) this.#look();
+    return () => void this.#watchers.delete(watcher);
+  }
+
+  /** Calls whose numbers contain `digits`, or whose sid begins so; the latest without a search. */
+  async calls(search: string): Promise<readonly unknown[]> {
+    const sql = this.#sql;
+    const digits = search.replace(/\D/g, "");
+    const like = `%${digits}%`;
+    const matches = /^CA[0-9a-f]+$/i.test(search)
+      ? sql`call_sid ilike ${`${search}%`}`
+      : digits === ""
+      ? sql`${search.trim() === ""}`
+      : sql`from_e164 like ${like} or to_e164 like ${like}`;
+    return await sql`
+      select ${this.#callColumns()} from call_logs where ${matches}
+      order by started_at desc limit 50`;
+  }
+
+  /** One call and its events in the order in which they were accepted. */
+  async call(callSid: string): Promise<{ call: unknown; events: unknown } | undefined> {
+    const sql = this.#sql;
+    const [call] = await sql`
+      select ${this.#callColumns()} from call_logs where call_sid = ${callSid}`;
+    if (call === undefined) return undefined;
+    const events = await sql`
+      select id, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, received_at,
+        meta
+      from call_lifecycle where call_sid = ${callSid} order by occurred_at, id`;
+    return { call: (await this.#playable([call]))[0], events };
+  }
+
+  /** Marks a voicemail as handled, or takes the mark back. False: there is no such voicemail. */
+  async handle(callSid: string, handled: boolean): Promise<boolean> {
+    const { count } = await this.#sql`
+      update call_logs set voicemail_handled_at = ${handled ? this.#sql`now()` : null}
+      where call_sid = ${callSid} and recording_source = 'voicemail'`;
+    this.#takenAt = -Infinity;
+    return count === 1;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#watchers.clear();
+    await this.#sql.end({ timeout: 1 });
+  }
+
+  #callColumns() {
+    return this.#sql`
+      call_sid, from_e164, to_e164, mode, status, consent_given, started_at, answered_at,
+      connected_at, ended_at, duration_sec, disposition, recording_sid, recording_source,
+      transcript, voicemail_handled_at`;
+  }
+
+  async #look(): Promise<void> {
+    this.#looking = true;
+    while (this.#watchers.size > 0 && !this.#closed) {
+      // deno-lint-ignore no-await-in-loop -- one look after the other
+      const news = await this.#latest().catch(() =>
+        this.#closed ? undefined : JSON.stringify({ unavailable: true })
+      );
+      if (news !== undefined && news !== this.#news) {
+        this.#news = news;
+        for (const watcher of this.#watchers) watcher(news);
+      }
+      // deno-lint-ignore no-await-in-loop
+      await new Promise((resolve) => setTimeout(resolve, LOOK));
+    }
+    this.#looking = false;
+    this.#news = undefined;
+  }
+
+  /** The snapshot, taken anew only after something happened or when it is stale. */
+  async #latest(): Promise<string | undefined> {
+    const [row] = await this.#sql`
+      select concat_ws(' ', (select max(id) from call_lifecycle),
+        (select max(id) from analytics_events),
+        (select sum(refusals) from rate_limit_refusals where minute > now() - interval '2 minutes'))
+        as mark`;
+    const isStale = performance.now() - this.#takenAt > STALE;
+    if (row?.["mark"] === this.#mark && !isStale) return undefined;
+    this.#mark = row?.["mark"];
+    this.#takenAt = performance.now();
+    return JSON.stringify(await this.#snapshot());
+  }
+
+  /** Nothing in it changes by the second, so that an idle line makes no news. */
+  async #snapshot(): Promise<Snapshot> {
+    const sql = this.#sql;
+    const [active, [hour], [day], [consent], hours, voicemails, calls, errors, limits, health] =
+      await Promise.all([
+        sql`select call_sid, from_e164, to_e164, mode, status, consent_given, started_at
+          from active_calls order by started_at desc limit 50`,
+        sql`select * from call_success_metrics`,
+        sql`select * from call_success_metrics_24h`,
+        sql`select * from consent_metrics`,
+        sql`select hour, total_calls, completed_calls, failed_calls from call_volume_hourly
+          where hour > now() - interval '24 hours' order by hour`,
+        sql`select call_sid, from_e164, recording_url, transcript, created_at
+          from voicemail_backlog order by created_at desc limit 50`,
+        this.calls(""),
+        sql`select event_type, event_data, severity, created_at from recent_errors limit 20`,
+        sql`select identifier, identifier_type, endpoint, violation_count, last_violation
+          from rate_limit_violations limit 20`,
+        this.#health(),
+      ]);
+    return {
+      active,
+      hour,
+      day,
+      consent,
+      hours,
+      voicemails: await this.#playable(voicemails),
+      calls,
+      errors,
+      limits,
+      health,
+    };
+  }
+
+  /** Adds where the page can play each recording; null when its audio is not on this machine. */
+  async #playable(rows: readonly Record<string, unknown>[]) {
+    const here = await this.#options.recordings.sids();
+    return rows.map((row) => {
+      const named = row["recording_sid"] ?? row["recording_url"] ?? "";
+      const sid = /RE[0-9a-fA-F]{32}/.exec(String(named))?.[0];
+      return { ...row, audio: sid !== undefined && here.has(sid) ? `/recordings/${sid}` : null };
+    });
+  }
+
+  /** The health checks by name, without their latencies: those would be news each time. */
+  async #health(): Promise<Record<string, string>> {
+    try {
+      const response = await fetch(this.#options.healthUrl, { signal: AbortSignal.timeout(3000) });
+      const { checks } = await response.json();
+      return Object.fromEntries(
+        Object.entries<{ status: string }>(checks).map(([name, { status }]) => [name, status]),
+      );
+    } catch {
+      return { "voice-health": "unreachable" };
+    }
+  }
+}
+
+/** PostgreSQL's `2026-01-02 03:04:05.678+00` as JavaScript reads it everywhere. */
+function isoTime(text: string): string {
+  return new Date(text.replace(" ", "T").replace(/([+-]\d\d)$/, "$1:00")).toISOString();
+}

@@ -1,0 +1,344 @@
+import { hoursChart } from "./chart.js";
+import { byId, clockTime, h, minutes, moment, phoneNumber, showList } from "./dom.js";
+
+const OUTCOMES = {
+  connected: "Connected",
+  voicemail: "Voicemail",
+  abandoned: "Abandoned",
+  rate_limited: "Refused",
+  failed: "Failed",
+};
+
+let search = "";
+/** The list of calls that was asked for last; an earlier answer that comes late is dropped. */
+let asked = 0;
+
+/** Shows everything that the operator's view has. */
+export function showSnapshot(snapshot) {
+  showTiles(snapshot);
+  showActive(snapshot.active);
+  showHours(snapshot.hours);
+  showVoicemails(snapshot.voicemails);
+  if (search === "") showCalls(snapshot.calls);
+  else findCalls();
+  for (const details of byId("calls").querySelectorAll("details[open]")) {
+    fillTimeline(details);
+  }
+  showHealth(snapshot.health);
+  showErrors(snapshot.errors);
+  showLimits(snapshot.limits);
+}
+
+// ---- numbers ----------------------------------------------------------------------------------
+
+function showTiles({ hour, day, consent, active, voicemails }) {
+  const decided = consent.consented_calls + consent.opted_out_calls;
+  const agreed = decided === 0 ? null : 100 * consent.consented_calls / decided;
+  const tiles = [
+    { name: "Calls now", value: String(active.length), note: `${day.total_calls} in 24 hours` },
+    {
+      name: "Callers served",
+      value: percent(day.success_rate_pct),
+      note: `${day.completed_calls} served, ${day.failed_calls} not, 24 hours`,
+      level: level(day.success_rate_pct),
+    },
+    {
+      name: "Served, last hour",
+      value: percent(hour.success_rate_pct),
+      note: `${hour.completed_calls} served, ${hour.failed_calls} not`,
+      level: level(hour.success_rate_pct),
+    },
+    {
+      name: "Agreed to recording",
+      value: percent(agreed),
+      note: `${consent.consented_calls} agreed, ${consent.opted_out_calls} did not`,
+    },
+    {
+      name: "Average call",
+      value: day.avg_call_duration_sec === null ? "–" : minutes(day.avg_call_duration_sec),
+      note: "over 24 hours",
+    },
+    { name: "Voicemail waiting", value: String(voicemails.length), note: "not handled yet" },
+  ];
+  showList(byId("tiles"), tiles, ({ name }) => name, ({ name, value, note, level }) =>
+    h(
+      "article",
+      { class: "tile", "data-level": level },
+      h("h2", {}, name),
+      h("p", { class: "value" }, value),
+      h("p", { class: "under" }, note),
+    ));
+}
+
+const percent = (value) => value === null ? "–" : `${Math.round(value)} %`;
+
+/** As the alert rules have it: fewer than nine in ten callers served is a fault. */
+const level = (rate) => rate === null ? undefined : rate < 90 ? "bad" : "good";
+
+let drawn = "";
+
+function showHours(hours) {
+  const json = JSON.stringify([hours, new Date().getHours()]);
+  if (json === drawn) return;
+  drawn = json;
+  byId("hours").replaceChildren(hoursChart(hours));
+}
+
+// ---- calls now --------------------------------------------------------------------------------
+
+function showActive(calls) {
+  byId("active-count").textContent = calls.length || "";
+  byId("active-empty").hidden = calls.length > 0;
+  showList(byId("active"), calls, (call) => call.call_sid, (call) =>
+    h(
+      "li",
+      { class: "row" },
+      h("span", { class: "dot", "aria-hidden": "true" }),
+      h("strong", { class: "number" }, phoneNumber(call.from_e164)),
+      h("span", { class: "tag" }, mode(call.mode)),
+      h("span", { class: "tag" }, consentWords(call.consent_given)),
+      h("span", { class: "grow" }),
+      h(
+        "span",
+        { class: "time", "data-since": call.started_at },
+        minutes((Date.now() - Date.parse(call.started_at)) / 1000),
+      ),
+    ));
+}
+
+setInterval(() => {
+  for (const time of document.querySelectorAll("[data-since]")) {
+    time.textContent = minutes((Date.now() - Date.parse(time.dataset.since)) / 1000);
+  }
+}, 1000);
+
+const mode = (name) => name === "menu" ? "in the menu" : name;
+const consentWords = (given) =>
+  given === null ? "consent open" : given ? "recording agreed" : "no recording";
+
+// ---- voicemail --------------------------------------------------------------------------------
+
+function showVoicemails(voicemails) {
+  byId("voicemail-count").textContent = voicemails.length || "";
+  byId("voicemails-empty").hidden = voicemails.length > 0;
+  showList(byId("voicemails"), voicemails, ({ call_sid }) => call_sid, (voicemail, before) => {
+    const { call_sid, from_e164, created_at, transcript, audio } = voicemail;
+    const who = phoneNumber(from_e164);
+    // A transcript comes later than its recording: it must not stop who is listening.
+    const playing = before?.querySelector("audio");
+    return h(
+      "li",
+      { class: "message", "data-call": call_sid },
+      h(
+        "div",
+        { class: "row" },
+        h("strong", { class: "number" }, who),
+        h("time", { class: "time", datetime: created_at }, moment(created_at)),
+        h("span", { class: "grow" }),
+        h("button", {
+          type: "button",
+          class: "quiet",
+          name: "handled",
+          "aria-label": `Mark the voicemail of ${who} as handled`,
+          onclick: () => handle(voicemail, true),
+        }, "Mark as handled"),
+      ),
+      transcript
+        ? h("blockquote", {}, transcript)
+        : h("p", { class: "empty" }, "No transcript yet."),
+      audio === null
+        ? h("p", { class: "empty" }, "The recording is not on this machine.")
+        : playing ?? h("audio", {
+          controls: true,
+          preload: "metadata",
+          src: audio,
+          "aria-label": `Voicemail of ${who}`,
+        }),
+    );
+  });
+}
+
+async function handle(voicemail, handled) {
+  const who = phoneNumber(voicemail.from_e164);
+  const undo = byId("undo");
+  const response = await fetch(`/api/calls/${voicemail.call_sid}/handled`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ handled }),
+  }).catch(() => undefined);
+  if (!response?.ok) {
+    undo.replaceChildren(`The voicemail of ${who} could not be changed. `);
+    return;
+  }
+  undo.replaceChildren(
+    handled ? `The voicemail of ${who} is handled. ` : `The voicemail of ${who} waits again.`,
+    ...(handled
+      ? [
+        h("button", {
+          type: "button",
+          class: "link",
+          onclick: () => handle(voicemail, false),
+        }, "Undo"),
+      ]
+      : []),
+  );
+}
+
+// ---- recent calls -----------------------------------------------------------------------------
+
+function showCalls(calls) {
+  const empty = byId("calls-empty");
+  empty.hidden = calls.length > 0;
+  empty.textContent = search === ""
+    ? "No calls yet. Make one in the phone view."
+    : `No call of a number with “${search}”.`;
+  showList(byId("calls"), calls, (call) => call.call_sid, (call, before) => {
+    const timeline = before?.querySelector(".timeline") ??
+      h("div", { class: "timeline", "data-call": call.call_sid });
+    return h(
+      "li",
+      { "data-call": call.call_sid },
+      h(
+        "details",
+        {
+          open: before?.querySelector("details").open,
+          ontoggle: ({ currentTarget }) => currentTarget.open && fillTimeline(currentTarget),
+        },
+        h(
+          "summary",
+          { class: "row" },
+          h("strong", { class: "number" }, phoneNumber(call.from_e164)),
+          h("span", { class: "tag" }, mode(call.mode)),
+          h(
+            "span",
+            { class: `tag ${call.disposition ?? "running"}` },
+            OUTCOMES[call.disposition] ?? "On the line",
+          ),
+          h("span", { class: "grow" }),
+          h(
+            "span",
+            { class: "time" },
+            call.duration_sec === null ? "" : minutes(call.duration_sec),
+          ),
+          h("time", { class: "time", datetime: call.started_at }, moment(call.started_at)),
+        ),
+        timeline,
+      ),
+    );
+  });
+}
+
+async function findCalls() {
+  const mine = ++asked;
+  const query = search;
+  const response = await fetch(`/api/calls?search=${encodeURIComponent(query)}`).catch(() => {});
+  if (!response?.ok || mine !== asked) return;
+  const calls = await response.json();
+  if (mine !== asked) return;
+  showCalls(calls);
+  const words = `${calls.length} ${calls.length === 1 ? "call" : "calls"} found`;
+  if (byId("search-result").textContent !== words) byId("search-result").textContent = words;
+}
+
+byId("search").addEventListener("input", ({ target }) => {
+  search = target.value.trim();
+  findCalls();
+});
+byId("search-form").addEventListener("submit", (event) => event.preventDefault());
+
+async function fillTimeline(details) {
+  const timeline = details.querySelector(".timeline");
+  const response = await fetch(`/api/calls/${timeline.dataset.call}`).catch(() => undefined);
+  if (!response?.ok) return;
+  const text = await response.text();
+  if (timeline.dataset.known === String(text.length)) return;
+  timeline.dataset.known = String(text.length);
+  const { call, events } = JSON.parse(text);
+  const facts = [
+    ["Called", phoneNumber(call.to_e164)],
+    ["Recording", consentWords(call.consent_given)],
+    ["Picked up", call.answered_at && clockTime(call.answered_at)],
+    ["Person answered", call.connected_at && clockTime(call.connected_at)],
+    ["Ended", call.ended_at && clockTime(call.ended_at)],
+    ["Transcript", call.transcript],
+    ["Voicemail handled", call.voicemail_handled_at && moment(call.voicemail_handled_at)],
+    ["Call SID", call.call_sid],
+  ].filter(([, value]) => value);
+  const playing = timeline.querySelector("audio");
+  timeline.replaceChildren(
+    h("dl", {}, facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
+    ...(call.audio
+      ? [
+        playing ?? h("audio", {
+          controls: true,
+          preload: "metadata",
+          src: call.audio,
+          "aria-label": "Recording of this call",
+        }),
+      ]
+      : []),
+    h("ol", { class: "events" }, events.map((event) => eventItem(event, call.call_sid))),
+  );
+}
+
+function eventItem({ event, leg_sid, status, occurred_at, meta }, callSid) {
+  const details = Object.entries(meta);
+  return h(
+    "li",
+    {},
+    h("time", { class: "time", datetime: occurred_at }, clockTime(occurred_at)),
+    h("strong", {}, event.replaceAll("_", " ")),
+    status && h("span", { class: "tag" }, status),
+    leg_sid !== callSid && h("span", { class: "tag" }, "dialled leg"),
+    details.length > 0 && h(
+      "details",
+      { class: "meta" },
+      h("summary", {}, "details"),
+      h("pre", { tabindex: "0" }, JSON.stringify(meta, null, 2)),
+    ),
+  );
+}
+
+// ---- the line itself --------------------------------------------------------------------------
+
+function showHealth(health) {
+  showList(byId("health"), Object.entries(health), ([name]) => name, ([name, status]) =>
+    h(
+      "li",
+      { class: "chip", "data-level": status === "healthy" ? "good" : "bad" },
+      name.replaceAll("_", " "),
+      h("span", { class: "under" }, status),
+    ));
+}
+
+function showErrors(errors) {
+  byId("errors-empty").hidden = errors.length > 0;
+  showList(
+    byId("errors"),
+    errors,
+    (error) => `${error.created_at} ${error.event_type}`,
+    (error) =>
+      h(
+        "li",
+        { class: "row" },
+        h("strong", {}, error.event_type),
+        h("span", { class: "tag failed" }, error.severity),
+        h("span", { class: "under grow" }, JSON.stringify(error.event_data)),
+        h("time", { class: "time", datetime: error.created_at }, moment(error.created_at)),
+      ),
+  );
+}
+
+function showLimits(limits) {
+  byId("limits-empty").hidden = limits.length > 0;
+  const key = (limit) => `${limit.endpoint} ${limit.identifier_type} ${limit.identifier}`;
+  showList(byId("limits"), limits, key, (limit) =>
+    h(
+      "li",
+      { class: "row" },
+      h("strong", { class: "number" }, phoneNumber(limit.identifier)),
+      h("span", { class: "under grow" }, limit.endpoint),
+      h("span", { class: "tag failed" }, `${limit.violation_count} refused`),
+      h("time", { class: "time", datetime: limit.last_violation }, moment(limit.last_violation)),
+    ));
+}

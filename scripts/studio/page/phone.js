@@ -1,0 +1,495 @@
+import { byId, h, minutes, phoneNumber } from "./dom.js";
+import {
+  beep,
+  canRecognise,
+  canRecord,
+  keyTone,
+  onVoice,
+  recognise,
+  record,
+  speak,
+} from "./sound.js";
+
+const LETTERS = {
+  2: "ABC",
+  3: "DEF",
+  4: "GHI",
+  5: "JKL",
+  6: "MNO",
+  7: "PQRS",
+  8: "TUV",
+  9: "WXYZ",
+  0: "+",
+};
+
+/** @type {WebSocket | undefined} */
+let socket;
+/** What the line wants of us now. */
+let question = null;
+let onCall = false;
+let talking = false;
+let startedAt = 0;
+/** Ends the prompt that is spoken. */
+let hush = () => {};
+/** The message that is being recorded from the microphone. */
+let recording;
+let stopRecognising = () => {};
+
+const send = (message) =>
+  socket?.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message));
+
+/** Makes the phone's view work. */
+export function startPhone() {
+  byId("keypad").append(
+    ...[..."123456789*0#"].map((key) =>
+      h(
+        "button",
+        {
+          type: "button",
+          class: "key",
+          "data-key": key,
+          "aria-label": spokenKey(key),
+          onclick: () => press(key),
+        },
+        h("span", {}, key),
+        h("small", { "aria-hidden": "true" }, LETTERS[key] ?? ""),
+      )
+    ),
+  );
+  byId("call").addEventListener("click", call);
+  byId("hangup").addEventListener("click", hangUp);
+  byId("say").addEventListener("submit", (event) => {
+    event.preventDefault();
+    sayWords(byId("words").value);
+  });
+  byId("words").addEventListener("input", () => send({ type: "speaking" }));
+  byId("speak").hidden = !canRecognise;
+  byId("speak").addEventListener("click", listen);
+  onVoice(() => byId("voice-field").hidden = false);
+  byId("voice").addEventListener("change", () => {
+    if (question?.ask === "hear") ask(question);
+  });
+  addEventListener("keydown", ({ key, target, ctrlKey, altKey, metaKey, repeat }) => {
+    if (!onCall || byId("phone").hidden || ctrlKey || altKey || metaKey || repeat) return;
+    if (target.closest("input, textarea")) return;
+    if (/^[0-9*#]$/.test(key)) press(key);
+  });
+  setInterval(() => {
+    if (onCall) byId("display-time").textContent = minutes((Date.now() - startedAt) / 1000);
+  }, 500);
+}
+
+const spokenKey = (key) => key === "*" ? "Star" : key === "#" ? "Pound" : key;
+
+// ---- what we do ---------------------------------------------------------------------------------
+
+function call() {
+  const from = byId("from");
+  from.value = from.value.replace(/[\s()-]/g, "");
+  if (!from.reportValidity() || onCall) return;
+  byId("lines").replaceChildren();
+  byId("webhooks").replaceChildren();
+  byId("no-webhooks").hidden = false;
+  byId("display-time").textContent = "";
+  setOnCall(true);
+  display("Calling…", "The line is ringing.");
+  socket = new WebSocket(`${location.origin.replace("http", "ws")}/api/phone`);
+  socket.onopen = () => send({ type: "call", from: from.value });
+  socket.onmessage = ({ data }) => hear(JSON.parse(data));
+  socket.onclose = () => {
+    if (onCall) over("Cut off", "The local server ended the connection.");
+  };
+  byId("hangup").focus();
+}
+
+async function hangUp() {
+  hush();
+  // Whoever hangs up while speaking has left a message.
+  if (recording) return await leaveRecording("hangup");
+  send({ type: "hangup" });
+}
+
+function press(key) {
+  const button = document.querySelector(`.key[data-key="${key}"]`);
+  button.classList.add("down");
+  setTimeout(() => button.classList.remove("down"), 130);
+  keyTone(key);
+  if (!onCall) return;
+  if (recording && question?.finishOnKey.includes(key)) return void leaveRecording("#");
+  interrupt();
+  send({ type: "key", key });
+}
+
+function sayWords(text) {
+  if (text.trim() === "") return;
+  stopRecognising();
+  interrupt();
+  send({ type: "speech", text });
+  byId("words").value = "";
+}
+
+function listen() {
+  if (byId("speak").ariaPressed === "true") return stopRecognising();
+  interrupt();
+  byId("speak").ariaPressed = "true";
+  send({ type: "speaking" });
+  stopRecognising = recognise({
+    onWords(words, isFinal) {
+      byId("words").value = words;
+      send({ type: "speaking" });
+      if (isFinal) sayWords(words);
+    },
+    onEnd() {
+      byId("speak").ariaPressed = "false";
+      // Nothing was said: the prompt that made room for it counts as heard.
+      if (question?.ask === "hear") send({ type: "heard", nth: question.nth });
+    },
+  });
+}
+
+/** A prompt that listens falls silent when somebody answers. */
+function interrupt() {
+  if (question?.ask === "hear" && question.gathering) hush();
+}
+
+// ---- what we are told ---------------------------------------------------------------------------
+
+function hear(message) {
+  switch (message.type) {
+    case "call":
+      startedAt = Date.now();
+      display(`Calling ${phoneNumber(message.to)}`, "The line is ringing.");
+      return;
+    case "event":
+      return happens(message.event);
+    case "webhook":
+      return showWebhook(message.webhook);
+    case "ask":
+      return ask(message.question);
+    case "pressed":
+      return display("Listening", `Keys so far: ${message.digits}`);
+    case "lost":
+      return line("note", `“${message.what}” was lost: nobody listens for it now.`);
+    case "problem":
+      return line("error", message.text);
+    case "over": {
+      const { reached, seconds } = message.outcome;
+      return over("Call ended", `You ${reached}. It took ${minutes(seconds)}.`);
+    }
+  }
+}
+
+function happens(event) {
+  switch (event.kind) {
+    case "say":
+      return line("them", event.text);
+    case "play":
+      return line("them", `♪ ${event.url}`);
+    case "keys":
+      return line("me", event.digits, event.lost ? "nobody listens for keys" : "pressed");
+    case "speech":
+      return line("me", event.text, event.lost ? "nobody listens" : "said");
+    case "silence":
+      return line("note", "You stay silent.");
+    case "dial": {
+      const recorded = event.record === "do-not-record" ? "not recorded" : "recorded if answered";
+      return line("note", `Rings ${event.numbers.map(phoneNumber).join(", ")} – ${recorded}.`);
+    }
+    case "dialled":
+      talking = false;
+      showPrompt();
+      return line(
+        "note",
+        event.status === "completed"
+          ? `You talked for ${minutes(event.talkSeconds)} minutes.`
+          : `Not reached: ${event.status}.`,
+      );
+    case "record":
+      return line("note", `Recording, ${event.maxLength} seconds at most.`);
+    case "recorded":
+      return line("note", `A recording of ${event.seconds} seconds was kept.`);
+    case "reject":
+      return line("note", `The line rejects the call: ${event.reason}.`);
+    case "error":
+    case "warning":
+      return line("error", `${event.kind} ${event.code}: ${event.message}`);
+    case "fallback":
+      return line("note", "Twilio turns to the fallback address.");
+    case "hangup":
+      return line("note", event.by === "caller" ? "You hung up." : "The line hung up.");
+  }
+}
+
+function ask(next) {
+  hush();
+  hush = () => {};
+  question = next;
+  if (next === null) {
+    showPrompt();
+    if (!talking) display("One moment", "The line decides what comes next.");
+    return;
+  }
+  switch (next.ask) {
+    case "hear": {
+      byId("display-words").textContent = next.text;
+      display("Speaking", next.gathering ? "A key or words interrupt." : "Keys are not heard now.");
+      const { nth } = next;
+      const heard = () => send({ type: "heard", nth });
+      hush = speak(next, byId("voice").checked, heard);
+      const skip = () => {
+        hush();
+        heard();
+      };
+      return showPrompt(
+        h("button", { type: "button", class: "quiet", onclick: skip }, "Skip this prompt"),
+      );
+    }
+    case "gather":
+      display("Listening", gatherHint(next));
+      return showPrompt(
+        h(
+          "button",
+          { type: "button", class: "quiet", onclick: () => send({ type: "silence" }) },
+          "Stay silent",
+        ),
+      );
+    case "dial":
+      display("Ringing", `${phoneNumber(next.number)}, ${next.timeout} seconds at most.`);
+      return showPrompt(
+        h(
+          "p",
+          {},
+          h("strong", {}, `${phoneNumber(next.number)} rings.`),
+          " You are that person too:",
+        ),
+        h(
+          "div",
+          { class: "choices" },
+          choice("Answer", "go", () => answerDial("answer")),
+          choice("Busy", "", () => answerDial("decline")),
+          choice("Nobody answers", "", () => answerDial("ignore")),
+        ),
+      );
+    case "record":
+      return askMessage(next);
+  }
+}
+
+function gatherHint({ dtmf, speech, timeout }) {
+  const ways = [dtmf && "press a key", speech && "say it"].filter(Boolean).join(" or ");
+  return `${ways.charAt(0).toUpperCase()}${ways.slice(1)}, within ${timeout} seconds.`;
+}
+
+const choice = (words, kind, onclick) =>
+  h("button", { type: "button", class: `quiet ${kind}`, onclick }, words);
+
+function answerDial(does) {
+  const number = phoneNumber(question?.number);
+  send({ type: "callee", does });
+  if (does !== "answer") return;
+  talking = true;
+  question = null;
+  display("Connected", `You talk to ${number}.`);
+  showPrompt();
+}
+
+// ---- voicemail ----------------------------------------------------------------------------------
+
+function askMessage({ playBeep, maxLength }) {
+  if (playBeep) beep();
+  display("After the beep", `Leave a message, ${maxLength} seconds at most.`);
+  const words = h("textarea", {
+    id: "message",
+    rows: 3,
+    maxlength: 2000,
+    placeholder: "Hello, please call me back about…",
+  });
+  const problem = h("p", { class: "problem", role: "alert" });
+  const microphone = choice("Record with the microphone", "go", async () => {
+    microphone.disabled = true;
+    try {
+      recording = await record();
+    } catch (error) {
+      microphone.hidden = true;
+      problem.textContent = `No microphone (${
+        error.message || error.name
+      }): leave the sample instead.`;
+      return;
+    }
+    if (question?.ask !== "record") return dropRecording();
+    display("Recording", "Press # or “Done” to end, or hang up.");
+    if (canRecognise) {
+      stopRecognising = recognise({
+        lasting: true,
+        onWords: (heard) => words.value = heard,
+        onEnd() {},
+      });
+    }
+    const limit = setTimeout(() => leaveRecording("#"), maxLength * 1000);
+    recording.forget = () => clearTimeout(limit);
+    const done = choice("Done (#)", "go", () => leaveRecording("#"));
+    choices.replaceChildren(h("span", { class: "recording" }, "Recording"), done);
+    done.focus();
+  });
+  const sample = choice("Leave a sample recording", canRecord ? "" : "go", () => {
+    const transcript = words.value.trim();
+    // As long as it would take to say it, and long enough to be transcribed.
+    const seconds = Math.min(Math.max(3, Math.ceil(transcript.split(/\s+/).length / 2.5)), 15);
+    send({ type: "message", seconds, end: "#", transcript });
+    display("Leaving the message", `A sample of ${seconds} seconds.`);
+    showPrompt();
+  });
+  const choices = h(
+    "div",
+    { class: "choices" },
+    canRecord && microphone,
+    sample,
+    choice("Stay silent", "", () => send({ type: "silence" })),
+  );
+  showPrompt(
+    h("label", { for: "message" }, "What you say ", h("small", {}, "becomes the transcript")),
+    words,
+    problem,
+    choices,
+  );
+}
+
+async function leaveRecording(end) {
+  const { stop, forget } = recording;
+  recording = undefined;
+  stopRecognising();
+  forget();
+  const transcript = byId("message")?.value.trim() ?? "";
+  showPrompt();
+  const { blob, seconds, type } = await stop();
+  if (socket?.readyState === WebSocket.OPEN) socket.send(await blob.arrayBuffer());
+  send({ type: "message", seconds, end, transcript, audio: type });
+}
+
+function dropRecording() {
+  stopRecognising();
+  recording?.forget?.();
+  recording?.drop();
+  recording = undefined;
+}
+
+// ---- what is shown ------------------------------------------------------------------------------
+
+function setOnCall(value) {
+  onCall = value;
+  byId("phone").classList.toggle("on-call", value);
+  byId("call").disabled = value;
+  byId("from").disabled = value;
+  byId("hangup").disabled = !value;
+  for (const id of ["words", "speak", "send"]) byId(id).disabled = !value;
+}
+
+function over(title, hint) {
+  hush();
+  hush = () => {};
+  dropRecording();
+  question = null;
+  talking = false;
+  const hadFocus = byId("phone").contains(document.activeElement);
+  setOnCall(false);
+  showPrompt();
+  display(title, hint);
+  socket.onclose = null;
+  // Callbacks go on for a while: their webhooks are still to be seen.
+  if (hadFocus && !byId("phone").hidden) byId("call").focus();
+}
+
+function display(title, hint) {
+  if (question?.ask !== "hear") byId("display-words").textContent = "";
+  byId("display-line").textContent = title;
+  byId("display-hint").textContent = hint;
+}
+
+/** What can be done besides keys and words; while talking, that the other person hangs up. */
+function showPrompt(...children) {
+  const prompt = byId("prompt");
+  const hadFocus = prompt.contains(document.activeElement);
+  if (children.length === 0 && talking) {
+    children = [
+      h("p", {}, h("strong", {}, "You are talking.")),
+      h(
+        "div",
+        { class: "choices" },
+        choice("The other person hangs up", "", () => send({ type: "callee-hangup" })),
+      ),
+    ];
+  }
+  prompt.hidden = children.length === 0;
+  prompt.replaceChildren(...children);
+  byId("lines").scrollTop = byId("lines").scrollHeight;
+  const next = prompt.querySelector("textarea, button");
+  if (next && (hadFocus || next.matches("textarea"))) next.focus();
+  else if (hadFocus) byId("hangup").focus();
+}
+
+function line(kind, text, note) {
+  const item = h("li", { class: kind }, h("p", {}, text), note && h("small", {}, note));
+  append(byId("lines"), item);
+}
+
+function append(list, item) {
+  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
+  list.append(item);
+  if (atEnd) list.scrollTop = list.scrollHeight;
+}
+
+function showWebhook({ kind, method, path, attempt, status, ms, failure, params, twiml }) {
+  byId("no-webhooks").hidden = true;
+  const served = status >= 200 && status < 300;
+  const [name, query] = path.replace("/functions/v1", "").split("?");
+  const what = params.RecordingStatus ?? params.TranscriptionStatus ?? params.DialCallStatus ??
+    params.CallStatus;
+  const sent = h(
+    "details",
+    { class: "meta" },
+    h("summary", {}, `${Object.keys(params).length} parameters`),
+    h(
+      "dl",
+      {},
+      Object.entries(params).map(([name, value]) =>
+        h("div", {}, h("dt", {}, name), h("dd", {}, value))
+      ),
+    ),
+  );
+  append(
+    byId("webhooks"),
+    h(
+      "li",
+      { class: "webhook" },
+      h(
+        "p",
+        { class: "request" },
+        h("span", { class: "method" }, method),
+        h("code", { class: "path" }, name, query && h("span", { class: "query" }, `?${query}`)),
+        h("span", { class: `tag ${served ? "connected" : "failed"}` }, String(status || failure)),
+        h("span", { class: "time" }, `${ms.toFixed(0)} ms`),
+      ),
+      h(
+        "p",
+        { class: "under" },
+        [kind === "twiml" ? "step" : `${kind} callback`, what, attempt > 0 && `retry ${attempt}`]
+          .filter(Boolean).join(" · "),
+      ),
+      twiml && h("pre", { class: "twiml", tabindex: "0", "aria-label": "TwiML" }, coloured(twiml)),
+      sent,
+    ),
+  );
+}
+
+/** Markup as coloured text: names, attributes and values each their own span. */
+function coloured(xml) {
+  return xml.split(/(<\/?[\w:.-]+|\/?>|[\w:.-]+="[^"]*")/).flatMap((piece) => {
+    if (/^<\/?\w/.test(piece) || /^\/?>$/.test(piece)) return h("span", { class: "x-tag" }, piece);
+    const attribute = /^([\w:.-]+=)("[^"]*")$/.exec(piece);
+    if (attribute === null) return piece;
+    return [
+      h("span", { class: "x-name" }, attribute[1]),
+      h("span", { class: "x-value" }, attribute[2]),
+    ];
+  });
+}

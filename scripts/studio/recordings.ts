@@ -1,0 +1,97 @@
+import { join } from "@std/path/join.js";
+
+/** What browsers record, and what we make ourselves: the extension of each type's file. */
+const TYPES: Readonly<Record<string, string>> = {
+  "audio/webm": "webm",
+  "audio/ogg": "ogg",
+  "audio/mp4": "m4a",
+  "audio/wav": "wav",
+};
+
+/** A recording as its file has it. */
+export interface Audio {
+  readonly type: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** The recordings of simulated calls: one file each in a folder, named by its RecordingSid. */
+export class Recordings {
+  readonly #dir: string;
+
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  /** @throws {TypeError} when browsers record no such type. */
+  async keep(sid: string, { type, bytes }: Audio): Promise<void> {
+    const extension = TYPES[mediaType(type)];
+    if (extension === undefined) throw new TypeError(`Cannot keep a recording of type "${type}"`);
+    await Deno.mkdir(this.#dir, { recursive: true });
+    // Whole or not at all: the page may ask for it at any time.
+    const part = join(this.#dir, `.${sid}.part`);
+    await Deno.writeFile(part, bytes);
+    await Deno.rename(part, join(this.#dir, `${sid}.${extension}`));
+  }
+
+  /** The recording, unless it is not on this machine. */
+  async find(sid: string): Promise<Audio | undefined> {
+    for (const [type, extension] of Object.entries(TYPES)) {
+      try {
+        // deno-lint-ignore no-await-in-loop -- the first of four that is there
+        return { type, bytes: await Deno.readFile(join(this.#dir, `${sid}.${extension}`)) };
+      } catch (error) {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    }
+    return undefined;
+  }
+
+  /** The RecordingSids that are here. */
+  async sids(): Promise<Set<string>> {
+    try {
+      const files = await Array.fromAsync(Deno.readDir(this.#dir), ({ name }) => name);
+      return new Set(files.map((name) => name.replace(/\.\w+$/, "")));
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return new Set();
+      throw error;
+    }
+  }
+}
+
+/** `audio/webm;codecs=opus` is `audio/webm`. */
+function mediaType(type: string): string {
+  return type.split(";")[0]!.trim().toLowerCase();
+}
+
+const RATE = 8000;
+
+/** Stands in for a voice where no microphone is: soft notes in the rhythm of speech, as a WAV. */
+export function sampleMessage(seconds: number): Audio {
+  const frames = Math.round(Math.min(Math.max(seconds, 1), 120) * RATE);
+  const bytes = new Uint8Array(44 + frames * 2);
+  const view = new DataView(bytes.buffer);
+  const text = (at: number, chars: string) => bytes.set(new TextEncoder().encode(chars), at);
+  text(0, "RIFF");
+  view.setUint32(4, bytes.length - 8, true);
+  text(8, "WAVEfmt ");
+  view.setUint32(16, 16, true);
+  view.setUint16(20, 1, true);
+  view.setUint16(22, 1, true);
+  view.setUint32(24, RATE, true);
+  view.setUint32(28, RATE * 2, true);
+  view.setUint16(32, 2, true);
+  view.setUint16(34, 16, true);
+  text(36, "data");
+  view.setUint32(40, frames * 2, true);
+  const notes = [220, 247, 294, 262, 220, 196, 247, 220];
+  for (let frame = 0; frame < frames; frame++) {
+    const time = frame / RATE;
+    const syllable = time * 4;
+    const note = notes[Math.floor(syllable) % notes.length]!;
+    // Each syllable swells and fades; every eighth is a breath.
+    const loudness = Math.floor(syllable) % 8 === 7 ? 0 : Math.sin(Math.PI * (syllable % 1)) ** 2;
+    const wave = Math.sin(2 * Math.PI * note * time) + 0.3 * Math.sin(4 * Math.PI * note * time);
+    view.setInt16(44 + frame * 2, wave * loudness * 7000, true);
+  }
+  return { type: "audio/wav", bytes };
+}

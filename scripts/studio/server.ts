@@ -1,0 +1,209 @@
+/**
+ * The web phone and the operator's dashboard: static files, a WebSocket for the phone, and a little
+ * JSON. The page never holds a key; only this server asks the database.
+ *
+ * @module
+ */
+import { fromFileUrl } from "@std/path/from_file_url.js";
+import { join } from "@std/path/join.js";
+import { Simulator } from "../phone/mod.ts";
+import { Operator } from "./operator.ts";
+import { servePhone } from "./phone_line.ts";
+import { Recordings } from "./recordings.ts";
+
+export interface StudioOptions {
+  /** Where `/functions/v1/...` is served; without a trailing slash. */
+  readonly apiUrl: string;
+  readonly databaseUrl: string;
+  /** Recordings are kept in its folder `recordings`. */
+  readonly dataDir: string;
+  /** The settings of the functions: their Twilio auth token, and their public address. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** The pages, answering requests. */
+export interface Studio {
+  handle(request: Request): Promise<Response>;
+  /** Hangs up, ends the live updates, and closes the connections. */
+  close(): Promise<void>;
+}
+
+const PAGE = fromFileUrl(new URL("page", import.meta.url));
+
+const MEDIA_TYPES: Readonly<Record<string, string>> = {
+  html: "text/html; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  svg: "image/svg+xml",
+};
+
+/** Sent with every answer. Trusted Types: a script that writes HTML from a string is stopped. */
+const SECURITY = {
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; " +
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
+    "require-trusted-types-for 'script'; trusted-types 'none'",
+  "permissions-policy": "microphone=(self), camera=(), geolocation=()",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "cross-origin-resource-policy": "same-origin",
+  "cross-origin-opener-policy": "same-origin",
+  "cache-control": "no-store",
+};
+
+export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOptions): Studio {
+  const functionsUrl = `${apiUrl}/functions/v1`;
+  const publicUrl = (env["PUBLIC_FUNCTIONS_URL"] || functionsUrl).replace(/\/+$/, "");
+  const recordings = new Recordings(join(dataDir, "recordings"));
+  const operator = new Operator({
+    databaseUrl,
+    healthUrl: `${functionsUrl}/voice-health`,
+    recordings,
+  });
+  /** Ends what a request may keep open. */
+  const open = new Set<() => void>();
+
+  const simulator = () =>
+    new Simulator({
+      voiceUrl: `${publicUrl}/voice-frontdoor`,
+      statusCallback: `${publicUrl}/voice-status#rc=4&rp=5xx,ct,rt`,
+      fallbackUrl: `${publicUrl}/voice-voicemail`,
+      authToken: env["TWILIO_AUTH_TOKEN"] ?? "",
+      // A prompt takes as long as the page needs to speak it.
+      msPerCharacter: 0,
+      // Signatures cover the public address, which need not lead here.
+      fetch: (url, init) =>
+        fetch(url.startsWith(publicUrl) ? functionsUrl + url.slice(publicUrl.length) : url, init),
+    });
+
+  function phone(request: Request): Response {
+    if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+      return text(426, "This is the phone's WebSocket", { upgrade: "websocket" });
+    }
+    const { socket, response } = Deno.upgradeWebSocket(request);
+    const end = () => socket.close();
+    socket.addEventListener("open", () => open.add(end));
+    servePhone(socket, simulator, recordings);
+    socket.addEventListener("close", () => open.delete(end));
+    return response;
+  }
+
+  function live(): Response {
+    let end = () => {};
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        const encoder = new TextEncoder();
+        const send = (line: string) => controller.enqueue(encoder.encode(`${line}\n\n`));
+        send("retry: 1000");
+        const stop = operator.watch((news) => send(`data: ${news}`));
+        // Finds out about pages that left without a word.
+        const beat = setInterval(() => send(":"), 15_000);
+        end = () => {
+          stop();
+          clearInterval(beat);
+          open.delete(end);
+        };
+        open.add(() => {
+          end();
+          controller.close();
+        });
+      },
+      cancel: () => end(),
+    });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  }
+
+  async function recording(sid: string): Promise<Response> {
+    const audio = await recordings.find(sid);
+    if (audio === undefined) return text(404, "This recording is not on this machine");
+    return new Response(audio.bytes, { headers: { "content-type": audio.type } });
+  }
+
+  async function handled(request: Request, callSid: string): Promise<Response> {
+    const body = await request.json().catch(() => undefined);
+    if (typeof body?.handled !== "boolean") {
+      return json(400, { error: "invalid", issues: ["handled must be true or false"] });
+    }
+    const found = await operator.handle(callSid, body.handled);
+    return found ? json(200, { handled: body.handled }) : json(404, { error: "not_found" });
+  }
+
+  async function route(request: Request): Promise<Response> {
+    const { pathname, searchParams } = new URL(request.url);
+    const method = pathname.endsWith("/handled") ? "POST" : "GET";
+    if (request.method !== method) return text(405, `Use ${method}`, { allow: method });
+    const [, folder = "", name = "", part = "", last = ""] = pathname.split("/");
+    if (folder === "recordings" && /^RE[0-9a-fA-F]{32}$/.test(name)) return await recording(name);
+    if (folder !== "api") return await page(pathname);
+    if (name === "phone") return phone(request);
+    if (name === "live") return live();
+    if (name !== "calls") return text(404, "Not found");
+    if (part === "") {
+      return json(200, await operator.calls((searchParams.get("search") ?? "").slice(0, 64)));
+    }
+    if (!/^CA[0-9a-fA-F]{32}$/.test(part)) return json(404, { error: "not_found" });
+    if (last === "handled") return await handled(request, part);
+    const call = await operator.call(part);
+    return call === undefined ? json(404, { error: "not_found" }) : json(200, call);
+  }
+
+  return {
+    async handle(request) {
+      const refusal = strange(request);
+      const response = refusal === undefined ? await route(request) : text(403, refusal);
+      // The answer to an upgrade cannot be changed, and needs none of these.
+      if (response.status === 101) return response;
+      for (const [name, value] of Object.entries(SECURITY)) response.headers.set(name, value);
+      return response;
+    },
+    async close() {
+      for (const end of open) end();
+      open.clear();
+      await operator.close();
+    },
+  };
+}
+
+/**
+ * Why a request is not the page's own, if so. A name that somebody points at 127.0.0.1 comes with
+ * that name as its Host; another site's page comes with that site as its Origin.
+ */
+function strange(request: Request): string | undefined {
+  const host = request.headers.get("host") ?? "";
+  if (!/^(127\.0\.0\.1|localhost)(:\d+)?$/i.test(host)) {
+    return "Open this page as http://127.0.0.1 or http://localhost";
+  }
+  const origin = request.headers.get("origin");
+  const changes = request.method !== "GET" && request.method !== "HEAD";
+  const upgrades = request.headers.has("upgrade");
+  if (origin === null ? changes || upgrades : origin !== `http://${host}`) {
+    return "Requests of other sites are refused";
+  }
+  return undefined;
+}
+
+/** A file of the page. Only plain names: there is no way out of the folder. */
+async function page(pathname: string): Promise<Response> {
+  const name = pathname === "/" ? "index.html" : pathname.slice(1);
+  const type = MEDIA_TYPES[/^[a-z_]+\.([a-z]+)$/.exec(name)?.[1] ?? ""];
+  if (type === undefined) return text(404, "Not found");
+  try {
+    return new Response(await Deno.readFile(join(PAGE, name)), {
+      headers: { "content-type": type },
+    });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return text(404, "Not found");
+    throw error;
+  }
+}
+
+function json(status: number, body: unknown): Response {
+  return Response.json(body, { status });
+}
+
+function text(status: number, body: string, headers: Record<string, string> = {}): Response {
+  return new Response(`${body}\n`, {
+    status,
+    headers: { "content-type": "text/plain; charset=utf-8", ...headers },
+  });
+}
