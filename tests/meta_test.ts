@@ -8,9 +8,9 @@ import { SCHEMA_VERSION } from "../supabase/functions/_shared/db/schema_version.
 import { readSettings } from "../supabase/functions/_shared/settings.ts";
 import { closedPort } from "./support/fake_data_api.ts";
 import { ENVIRONMENT } from "./support/webhook.ts";
+import { addressOf, runFunction } from "./support/function_process.ts";
 
 const ROOT = new URL("../", import.meta.url);
-const FUNCTIONS = new URL("supabase/functions/", ROOT);
 
 const read = (path: string) => Deno.readTextFileSync(new URL(path, ROOT));
 const names = (path: string) => [...Deno.readDirSync(new URL(path, ROOT))];
@@ -223,55 +223,6 @@ Deno.test("what a call means is decided without I/O: calls/ reaches no network, 
 
 // --- each function by itself --------------------------------------------------------------------------------
 
-/** A function as a process of its own, with nothing in its environment but its settings. */
-function run(name: string, env: Record<string, string>): Deno.ChildProcess {
-  const own = [
-    "PATH",
-    "HOME",
-    "USERPROFILE",
-    "LOCALAPPDATA",
-    "XDG_CACHE_HOME",
-    "DENO_DIR",
-    "TMPDIR",
-  ];
-  const inherited = own.flatMap((key) => {
-    const value = Deno.env.get(key);
-    return value === undefined ? [] : [[key, value]];
-  });
-  return new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", new URL(`${name}/index.ts`, FUNCTIONS).href],
-    cwd: ROOT,
-    clearEnv: true,
-    env: {
-      ...Object.fromEntries(inherited),
-      ...env,
-      NO_COLOR: "1",
-      DENO_NO_UPDATE_CHECK: "1",
-      DENO_SERVE_ADDRESS: "tcp:127.0.0.1:0",
-    },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-}
-
-/** Where a process says that it listens. @throws with its output when it ends, or is still silent after a minute. */
-async function addressOf(child: Deno.ChildProcess): Promise<string> {
-  let output = "";
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const watch = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
-      output += text;
-      const address = /http:\/\/127\.0\.0\.1:\d+/.exec(output)?.[0];
-      if (address !== undefined) resolve(address);
-    }
-  };
-  const fail = (why: string) => reject(new Error(`Cannot ask a process that ${why}: ${output}`));
-  Promise.all([watch(child.stdout), watch(child.stderr)]).then(() => fail("ended"));
-  const deadline = setTimeout(() => fail("does not say where it listens"), 60_000);
-  return await promise.finally(() => clearTimeout(deadline));
-}
-
 for (const name of functions) {
   Deno.test({
     name: `${name} starts alone and answers`,
@@ -279,7 +230,7 @@ for (const name of functions) {
     sanitizeResources: false,
     sanitizeOps: false,
     async fn() {
-      const child = run(name, { ...ENVIRONMENT, SUPABASE_URL: closedPort() });
+      const child = runFunction(name, { ...ENVIRONMENT, SUPABASE_URL: closedPort() });
       try {
         const url = await addressOf(child);
         const ask = async (method: string) => {
@@ -307,7 +258,7 @@ for (const name of functions) {
 
 Deno.test("a function without a setting that it needs does not start, and names it", async () => {
   const { TWILIO_AUTH_TOKEN: _, ...env } = ENVIRONMENT;
-  const { success, stderr } = await run("voice-frontdoor", env).output();
+  const { success, stderr } = await runFunction("voice-frontdoor", env).output();
   assertEquals(success, false);
   assertStringIncludes(
     new TextDecoder().decode(stderr),

@@ -157,6 +157,13 @@ Deno.test("* repeats the menu without the disclosure, as often as wanted", async
   assertEquals(call.record.dialled, [SALES]);
 });
 
+Deno.test("a menu that is only ever repeated, or talked about, ends in voicemail too", async () => {
+  for (const script of [{ keys: Array(99).fill("*") }, { say: Array(99).fill("record?") }]) {
+    const call = await hotline.ring(script);
+    assertEquals([call.row.disposition, call.record.all("gather").length], ["voicemail", 20]);
+  }
+});
+
 Deno.test("a wrong key is told so once, then leads to voicemail", async () => {
   const once = await hotline.ring({ keys: ["7", "2"], dial: "answered" });
   assertMatch(said(once), /not one of the choices/);

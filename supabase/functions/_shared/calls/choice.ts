@@ -3,6 +3,7 @@ import { type Meaning, understand } from "./menu.ts";
 import type { LineProfile, MenuOption } from "./profile.ts";
 import { connect, menu, type Reply, say, voicemail } from "./reply.ts";
 import { type Answering, type Interpretation, stateBefore } from "./step.ts";
+import type { CallState } from "./state.ts";
 import type { Webhook } from "./webhook_form.ts";
 
 // What the caller does with the menu. Its first hearing is answered by voice-consent-speech, later
@@ -39,7 +40,7 @@ export function interpretChoice(
     : goingOnConsents && !meaning.doubtful
     ? { basis: "stayed", turn }
     : undefined;
-  const choice = choose(line, meaning, before.attempt, decision);
+  const choice = choose(line, meaning, before, decision);
   const mode = choice.next === "connect"
     ? choice.option.mode
     : choice.next === "voicemail"
@@ -71,13 +72,17 @@ export function answerChoice({ line, state, heard, mayRecord }: Answering<Choice
   }
 }
 
+/** So many hearings of the menu are enough for anybody; whoever goes round longer is a machine, or lost. */
+const MOST_TURNS = 20;
+
 function choose(
   line: LineProfile,
   meaning: Meaning,
-  attempt: number,
+  { turn, attempt }: CallState,
   decision: ConsentDecision | undefined,
 ): Choice {
   if (meaning.option !== undefined) return { next: "connect", option: meaning.option };
+  if (turn >= MOST_TURNS) return { next: "voicemail" };
   if (meaning.repeat) return { next: "menu", words: "" };
   if (meaning.consent !== undefined) {
     const granted = decision !== undefined && isGranted(decision);
