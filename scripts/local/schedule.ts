@@ -8,6 +8,7 @@ export interface Job {
 export const JOBS: readonly Job[] = [
   { name: "notify-worker", everyMs: 5_000 },
   { name: "voice-reconcile", everyMs: 60_000 },
+  { name: "alert-dispatch", everyMs: 60_000 },
 ];
 
 /**

@@ -1,9 +1,11 @@
+import { functionMetrics, type Observe } from "./alerts/function_metrics.ts";
 import { defaultProfile, type LineProfile } from "./calls/profile.ts";
 import { analyticsEvents } from "./db/analytics_events.ts";
 import { dataApi } from "./db/client.ts";
+import { sendFunctionMetrics } from "./db/metrics.ts";
 import { type AcceptVoiceEvent, voiceEvents } from "./db/voice_events.ts";
 import { type AskLimiter, limitedBy } from "./limits/limited_accept.ts";
-import { consoleLog, type Log } from "./log.ts";
+import { type Log, logOf } from "./log.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { type AddressCheck, addressCheck } from "./twilio/ip_allowlist.ts";
 
@@ -14,23 +16,27 @@ export interface Deps {
   readonly accept: AcceptVoiceEvent;
   readonly mayCall: AddressCheck;
   readonly log: Log;
+  /** Counts requests for operators; absent: nobody does. */
+  readonly observe?: Observe | undefined;
   readonly now: () => Date;
 }
 
 /** The parts as a deployment has them, built once an isolate. */
 export function depsFrom(settings: Settings): Deps {
+  const log = logOf(settings);
   return {
     settings,
     line: defaultProfile(settings),
-    accept: acceptBy(settings),
+    accept: acceptBy(settings, log),
     mayCall: addressCheck(settings.twilioIpAllowlist),
-    log: consoleLog,
+    log,
+    observe: observeBy(settings),
     now: () => new Date(),
   };
 }
 
 /** PostgreSQL counts the calls as it accepts them, unless Upstash is there to count them. */
-function acceptBy(settings: Settings): AcceptVoiceEvent {
+function acceptBy(settings: Settings, log: Log): AcceptVoiceEvent {
   const api = dataApi(settings.supabaseUrl, settings.secretKey);
   const accept = voiceEvents(api);
   if (settings.upstash === undefined) return accept;
@@ -43,9 +49,16 @@ function acceptBy(settings: Settings): AcceptVoiceEvent {
   };
   return limitedBy(ask, accept, {
     backend: "upstash",
-    log: consoleLog,
+    log,
     report: analyticsEvents(api),
   });
+}
+
+function observeBy(settings: Settings): Observe | undefined {
+  const { supabaseUrl, secretKey, metricsFlushSeconds } = settings;
+  if (metricsFlushSeconds === 0) return undefined;
+  const send = sendFunctionMetrics(dataApi(supabaseUrl, secretKey));
+  return functionMetrics({ send, everyMs: metricsFlushSeconds * 1000 });
 }
 
 /** @throws {SettingError} at start-up, by the setting's name. */

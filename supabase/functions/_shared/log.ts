@@ -1,6 +1,10 @@
+import { sentryReporter } from "./alerts/sentry.ts";
 import { maskPhone } from "./phone.ts";
+import type { Settings } from "./settings.ts";
 
-export type LogLevel = "info" | "warn" | "error";
+/** From the least to the most that somebody has to know. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = typeof LOG_LEVELS[number];
 
 /** Fields of one log line; strings are masked on their way out. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
@@ -11,11 +15,16 @@ const EMAIL = /[^\s@"<>]+@[^\s@"<>]+\.[^\s@"<>]+/g;
 
 /** One JSON line. Phone numbers and e-mail addresses are masked wherever they stand. */
 export function formatLogLine(time: Date, level: LogLevel, fields: LogFields): string {
-  const masked = Object.entries(fields).map(([name, value]) => [
-    name,
-    typeof value === "string" ? maskPhone(value).replace(EMAIL, "***@***") : value,
-  ]);
-  return JSON.stringify({ time: time.toISOString(), level, ...Object.fromEntries(masked) });
+  return JSON.stringify({ time: time.toISOString(), level, ...masked(fields) });
+}
+
+function masked(fields: LogFields): LogFields {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [
+      name,
+      typeof value === "string" ? maskPhone(value).replace(EMAIL, "***@***") : value,
+    ]),
+  );
 }
 
 /** Writes to the console, which the platform collects: errors to stderr, the rest to stdout. */
@@ -24,3 +33,14 @@ export const consoleLog: Log = (level, fields) => {
   if (level === "error") console.error(line);
   else console.log(line);
 };
+
+/** The log as a deployment has set it: from `LOG_LEVEL` on, and errors to Sentry too where `SENTRY_DSN` says so. */
+export function logOf(
+  { logLevel, sentry, environment }: Pick<Settings, "logLevel" | "sentry" | "environment">,
+): Log {
+  const report = sentry && sentryReporter(sentry, environment);
+  return (level, fields) => {
+    if (LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(logLevel)) consoleLog(level, fields);
+    if (level === "error") report?.(masked(fields));
+  };
+}

@@ -1,5 +1,7 @@
 import { SettingError } from "./errors.ts";
 import type { MailSettings } from "./mail/mail.ts";
+import { parseSentryDsn, type SentryDsn } from "./alerts/sentry.ts";
+import { LOG_LEVELS, type LogLevel } from "./log.ts";
 import { type E164, isE164 } from "./phone.ts";
 
 /** What a deployment can set; README.md and .env.example describe each name. */
@@ -25,12 +27,30 @@ export interface Settings {
   readonly mail: MailSettings;
   /** Websites whose pages may send messages, as origins; empty: none. */
   readonly contactAllowedOrigins: readonly string[];
+  /** `production`, or whatever else the deployment calls itself. */
+  readonly environment: string;
+  /** Log lines below it are not written. */
+  readonly logLevel: LogLevel;
+  /** Where errors are reported beside the log. */
+  readonly sentry: SentryDsn | undefined;
+  /** Lets a scraper read `metrics`, and do nothing else; never logged. */
+  readonly metricsToken: string | undefined;
+  /** How often at most an isolate tells what it has counted; 0: never. */
+  readonly metricsFlushSeconds: number;
+  /** Who is told of alerts beside by e-mail; never logged. */
+  readonly alerts: AlertSettings;
   /** The public base that Twilio calls, without a trailing slash; signatures cover it. */
   readonly publicFunctionsUrl: string;
   /** The Supabase project's own address, without a trailing slash. */
   readonly supabaseUrl: string;
   /** The project's secret key, for the Data API and for operators. */
   readonly secretKey: string;
+}
+
+/** Addresses and keys that are secrets themselves. */
+export interface AlertSettings {
+  readonly slackWebhookUrl: string | undefined;
+  readonly pagerDutyRoutingKey: string | undefined;
 }
 
 /** Looks up one variable, as `Deno.env.get` does. */
@@ -107,6 +127,23 @@ export function readSettings(env: Environment): Settings {
     upstash: upstash(optional),
     mail: mailSettings(optional),
     contactAllowedOrigins: origins(optional("CONTACT_ALLOWED_ORIGINS") ?? ""),
+    environment: optional("NODE_ENV") ?? "development",
+    logLevel: oneOf("LOG_LEVEL", "info", LOG_LEVELS),
+    sentry: sentryDsn(optional("SENTRY_DSN")),
+    metricsToken: secretWord("METRICS_TOKEN", optional("METRICS_TOKEN"), /^[\x21-\x7e]{16,}$/),
+    metricsFlushSeconds: flushSeconds(optional("METRICS_FLUSH_SECONDS"), production ? 10 : 0),
+    alerts: {
+      slackWebhookUrl: secretWord(
+        "ALERT_SLACK_WEBHOOK_URL",
+        optional("ALERT_SLACK_WEBHOOK_URL"),
+        /^https?:\/\/[^\s/]+\/\S+$/,
+      ),
+      pagerDutyRoutingKey: secretWord(
+        "ALERT_PAGERDUTY_ROUTING_KEY",
+        optional("ALERT_PAGERDUTY_ROUTING_KEY"),
+        /^[0-9A-Za-z]{32}$/,
+      ),
+    },
     publicFunctionsUrl: url(
       "PUBLIC_FUNCTIONS_URL",
       optional("PUBLIC_FUNCTIONS_URL") ?? `${supabaseUrl}/functions/v1`,
@@ -124,6 +161,52 @@ function accountSid(value: string | undefined): string | undefined {
     );
   }
   return value;
+}
+
+/** What each of these must be; none is repeated when it is not, being a secret. */
+const FORMS = {
+  METRICS_TOKEN: "one word of at least 16 printable characters",
+  ALERT_SLACK_WEBHOOK_URL: "the address of an incoming webhook, from Slack",
+  ALERT_PAGERDUTY_ROUTING_KEY:
+    "the integration key of 32 characters of an Events API v2 integration, from PagerDuty",
+} as const;
+
+function secretWord(
+  name: keyof typeof FORMS,
+  value: string | undefined,
+  form: RegExp,
+): string | undefined {
+  if (value !== undefined && !form.test(value)) {
+    throw new SettingError(
+      name,
+      `must be ${FORMS[name]}: current value has ${value.length} characters`,
+    );
+  }
+  return value;
+}
+
+function sentryDsn(value: string | undefined): SentryDsn | undefined {
+  if (value === undefined) return undefined;
+  const dsn = parseSentryDsn(value);
+  if (dsn === undefined) {
+    throw new SettingError(
+      "SENTRY_DSN",
+      `must be of the form https://KEY@HOST/PROJECT, from Sentry's project settings: current value has ${value.length} characters`,
+    );
+  }
+  return dsn;
+}
+
+function flushSeconds(value: string | undefined, fallback: number): number {
+  if (value === undefined) return fallback;
+  const seconds = Number(value);
+  if (!/^\d+$/.test(value) || seconds > 60) {
+    throw new SettingError(
+      "METRICS_FLUSH_SECONDS",
+      `must be a whole number from 0 (never) to 60: current value is "${value}"`,
+    );
+  }
+  return seconds;
 }
 
 /** Supabase's newer keys come as a JSON object; the legacy service role key is the fallback. */

@@ -94,6 +94,7 @@ function webhookHandler(deps: Deps, name: FunctionName, serving: Serving): Handl
     const note: Note = { outcome: "served" };
     const url = new URL(request.url);
     let response: Response;
+    let refused = false;
     try {
       const params = await verified(deps, name, request, url.search);
       const parsed = parseWebhook(params, url.searchParams, request.headers, deps.now());
@@ -107,6 +108,7 @@ function webhookHandler(deps: Deps, name: FunctionName, serving: Serving): Handl
       }
     } catch (error) {
       if (error instanceof HttpError) {
+        refused = error.status < 500;
         note.outcome = error.code;
         response = errorResponse(error);
       } else {
@@ -115,12 +117,21 @@ function webhookHandler(deps: Deps, name: FunctionName, serving: Serving): Handl
         response = serving.failed(requestId, url.searchParams);
       }
     }
+    const ms = performance.now() - started;
     deps.log(note.outcome === "failed" ? "error" : note.outcome === "served" ? "info" : "warn", {
       function: name,
       request_id: requestId,
       status: response.status,
-      ms: Math.round(performance.now() - started),
+      ms: Math.round(ms),
       ...note,
+    });
+    const failed = note.outcome === "failed" || note.outcome === "unavailable";
+    deps.observe?.({
+      function: name,
+      outcome: refused ? "refused" : failed || response.status >= 500 ? "failed" : "served",
+      databaseFailed: note.outcome === "unavailable",
+      ms,
+      databaseMs: note.db_ms ?? 0,
     });
     return response;
   };

@@ -5,6 +5,17 @@ export interface RecentActivity {
   readonly calls_last_hour: number;
   readonly active_calls: number;
   readonly last_event_at: string | null;
+  readonly connections?: { readonly used: number; readonly allowed: number };
+  /** When each worker last ran, and last came to its end. */
+  readonly workers?: Readonly<
+    Record<string, { readonly last_run_at: string; readonly last_ok_at: string | null }>
+  >;
+  /** As they were when last evaluated. */
+  readonly alerts?: {
+    readonly critical: number;
+    readonly warning: number;
+    readonly firing: readonly string[];
+  };
 }
 
 /** The questions that `voice-health` asks. Each rejects when it has no answer within its own deadline. */

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { type AlertWords, headline, measured } from "../alerts/words.ts";
 import type { Mail } from "./mail.ts";
 import { recordingLink } from "./recording_link.ts";
 
@@ -26,6 +27,19 @@ const voicemail = z.object({
   duration_sec: z.nullable(z.number()),
   transcript: z.nullable(z.string()),
   link_expires: z.number(),
+});
+
+const alert = z.object({
+  transition: z.enum(["fired", "recovered"]),
+  alert: z.string(),
+  severity: z.enum(["critical", "warning"]),
+  summary: z.string(),
+  action: z.string(),
+  unit: z.string(),
+  value: z.nullable(z.number()),
+  threshold: z.number(),
+  opened_at: z.string(),
+  closed_at: z.nullable(z.string()),
 });
 
 /** Everything about a mail but its two ends. */
@@ -67,6 +81,10 @@ function letterOf(kind: string, content: unknown, context: MailContext): Letter 
     case "voicemail": {
       const { success, data } = voicemail.safeParse(content);
       return success ? voicemailNotification(data, context) : undefined;
+    }
+    case "alert": {
+      const { success, data } = alert.safeParse(content);
+      return success ? alertNotification(data) : undefined;
     }
   }
 }
@@ -140,6 +158,23 @@ function voicemailNotification(
           time(new Date(message.link_expires * 1000).toISOString())
         }, for whoever has it.`,
       },
+    ],
+  };
+}
+
+function alertNotification(notice: AlertWords): Letter {
+  return {
+    subject: headline(notice),
+    parts: [
+      {
+        facts: [
+          ["Alert", `${notice.alert} (${notice.severity})`],
+          ["Measured", measured(notice)],
+          ["Since", time(notice.opened_at)],
+          ...(notice.closed_at === null ? [] : [["Until", time(notice.closed_at)] as const]),
+        ],
+      },
+      ...(notice.transition === "fired" ? [{ paragraph: notice.action }] : []),
     ],
   };
 }

@@ -1,0 +1,79 @@
+import type { AlertNotice } from "../db/alerts.ts";
+import type { AlertSettings } from "../settings.ts";
+import { headline } from "./words.ts";
+
+/** A way to tell people. */
+export interface Channel {
+  readonly name: "slack" | "pagerduty";
+  /** Rejects when it was not taken. */
+  send(notice: AlertNotice): Promise<void>;
+}
+
+const PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue";
+
+/** The channels that are set up. @param deadlineMs For one message. */
+export function channelsOf(
+  settings: AlertSettings,
+  { pagerDutyUrl = PAGERDUTY_URL, deadlineMs = 5000 } = {},
+): Channel[] {
+  const { slackWebhookUrl, pagerDutyRoutingKey } = settings;
+  const channels: Channel[] = [];
+  if (slackWebhookUrl !== undefined) {
+    channels.push({
+      name: "slack",
+      send: (notice) => post(slackWebhookUrl, slackMessage(notice), deadlineMs),
+    });
+  }
+  if (pagerDutyRoutingKey !== undefined) {
+    channels.push({
+      name: "pagerduty",
+      send: (notice) => post(pagerDutyUrl, pagerDutyEvent(notice, pagerDutyRoutingKey), deadlineMs),
+    });
+  }
+  return channels;
+}
+
+/** https://api.slack.com/messaging/webhooks */
+function slackMessage(notice: AlertNotice) {
+  // The three characters that mean something to Slack.
+  const escape = (text: string) =>
+    text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  const icon = notice.transition === "recovered"
+    ? ":white_check_mark:"
+    : notice.severity === "critical"
+    ? ":rotating_light:"
+    : ":warning:";
+  const advice = notice.transition === "fired" ? `\n${escape(notice.action)}` : "";
+  return { text: `${icon} ${escape(headline(notice))}${advice}` };
+}
+
+/** https://developer.pagerduty.com/docs/events-api-v2/trigger-events/: the key makes a repeated event the same one. */
+function pagerDutyEvent(notice: AlertNotice, routingKey: string) {
+  const { alert, episode_id, severity, action, value, threshold, unit, opened_at } = notice;
+  const event = { routing_key: routingKey, dedup_key: `tradeline/${alert}/${episode_id}` };
+  if (notice.transition === "recovered") return { ...event, event_action: "resolve" };
+  return {
+    ...event,
+    event_action: "trigger",
+    payload: {
+      summary: headline(notice).slice(0, 1024),
+      source: "tradeline",
+      severity,
+      timestamp: opened_at,
+      component: alert,
+      custom_details: { action, value, threshold, unit },
+    },
+  };
+}
+
+async function post(url: string, body: unknown, deadlineMs: number): Promise<void> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+    redirect: "error",
+    signal: AbortSignal.timeout(deadlineMs),
+  });
+  await response.body?.cancel();
+  if (!response.ok) throw new Error(`answered ${response.status}`);
+}

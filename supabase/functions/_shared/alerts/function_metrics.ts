@@ -1,0 +1,117 @@
+import type { FunctionMetricsRow, SendFunctionMetrics } from "../db/metrics.ts";
+import { inBackground } from "../limits/background.ts";
+
+/** One request as its function saw it. */
+export interface RequestSeen {
+  readonly function: string;
+  /** `refused`: turned away before anything was done; `failed`: an answer of 5xx, or one without the database. */
+  readonly outcome: "served" | "failed" | "refused";
+  /** The database did not answer. */
+  readonly databaseFailed: boolean;
+  readonly ms: number;
+  readonly databaseMs: number;
+}
+
+/** Counts a request; takes no time and never throws. */
+export type Observe = (seen: RequestSeen) => void;
+
+/** The upper bounds of the latency buckets, in milliseconds; the last bucket is every request. */
+const BOUNDS = [50, 100, 250, 500, 1000, 2000, 5000] as const;
+
+/** Rows that wait for a database that is away; more than that, and the oldest are forgotten. */
+const MOST_ROWS = 500;
+
+export interface FunctionMetricsOptions {
+  readonly send: SendFunctionMetrics;
+  /** How long requests are added up before they are told. */
+  readonly everyMs: number;
+  readonly now?: () => Date;
+  /** Resolves after so many milliseconds. */
+  readonly wait?: (ms: number) => Promise<void>;
+}
+
+/**
+ * Adds requests up by function and minute, and tells the sums in one request every `everyMs` at most, in the
+ * background: no webhook waits for it, and an idle isolate tells nothing. What could not be told is told
+ * with the next.
+ */
+export function functionMetrics(options: FunctionMetricsOptions): Observe {
+  const { send, everyMs, now = () => new Date(), wait = sleep } = options;
+  const rows = new Map<string, FunctionMetricsRow>();
+  let scheduled = false;
+
+  const flush = async () => {
+    await wait(everyMs);
+    scheduled = false;
+    const batch = [...rows.values()];
+    rows.clear();
+    try {
+      await send(batch);
+    } catch {
+      for (const row of batch) add(rows, row);
+    }
+  };
+
+  return (seen) => {
+    add(rows, rowOf(seen, now()));
+    if (scheduled) return;
+    scheduled = true;
+    inBackground(flush());
+  };
+}
+
+function rowOf(seen: RequestSeen, time: Date): FunctionMetricsRow {
+  const minute = new Date(Math.floor(time.getTime() / 60_000) * 60_000).toISOString();
+  const refused = seen.outcome === "refused";
+  const letIn = Number(!refused);
+  const ms = Math.max(0, Math.round(seen.ms));
+  const within = (bound: number) => letIn * Number(ms <= bound);
+  const [le_50, le_100, le_250, le_500, le_1000, le_2000, le_5000] = BOUNDS.map(within) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  return {
+    minute,
+    function: seen.function,
+    requests: letIn,
+    errors: letIn * Number(seen.outcome === "failed"),
+    database_failures: letIn * Number(seen.databaseFailed),
+    refused: Number(refused),
+    total_ms: letIn * ms,
+    database_ms: letIn * Math.max(0, Math.round(seen.databaseMs)),
+    max_ms: letIn * ms,
+    le_50,
+    le_100,
+    le_250,
+    le_500,
+    le_1000,
+    le_2000,
+    le_5000,
+  };
+}
+
+function add(rows: Map<string, FunctionMetricsRow>, row: FunctionMetricsRow): void {
+  const key = `${row.function} ${row.minute}`;
+  const known = rows.get(key);
+  if (known === undefined) {
+    const oldest = rows.keys().next().value;
+    if (rows.size >= MOST_ROWS && oldest !== undefined) rows.delete(oldest);
+    rows.set(key, row);
+    return;
+  }
+  const { minute, function: name, ...counts } = row;
+  const sums = Object.entries(counts).map(([column, count]) => {
+    const before = known[column as keyof typeof counts];
+    return [column, column === "max_ms" ? Math.max(before, count) : before + count];
+  });
+  rows.set(key, { minute, function: name, ...Object.fromEntries(sums) });
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
+}

@@ -1,0 +1,116 @@
+import { type Channel, channelsOf } from "../_shared/alerts/channels.ts";
+import { type AlertNotice, type Alerts, alerts, type HealthVerdict } from "../_shared/db/alerts.ts";
+import { dataApi } from "../_shared/db/client.ts";
+import { HttpError } from "../_shared/errors.ts";
+import { errorResponse, json, requireMethod } from "../_shared/http.ts";
+import { type Log, logOf } from "../_shared/log.ts";
+import { isSending } from "../_shared/mail/mail.ts";
+import { requireOperator } from "../_shared/operator.ts";
+import type { Settings } from "../_shared/settings.ts";
+import type { Handler } from "../_shared/webhook.ts";
+
+export interface DispatchDeps {
+  readonly settings: Settings;
+  readonly alerts: Alerts;
+  readonly channels: readonly Channel[];
+  /** Asks voice-health as a monitor would; never rejects. */
+  readonly askHealth: () => Promise<HealthVerdict>;
+  readonly log: Log;
+}
+
+export function dispatchDeps(settings: Settings): DispatchDeps {
+  return {
+    settings,
+    alerts: alerts(dataApi(settings.supabaseUrl, settings.secretKey)),
+    channels: channelsOf(settings.alerts),
+    askHealth: () => askHealth(`${settings.supabaseUrl}/functions/v1/voice-health`),
+    log: logOf(settings),
+  };
+}
+
+/**
+ * Evaluates every alert and tells what changed, once for each episode and once for its end. Run each minute, or by
+ * hand; two runs at once tell nothing twice. What a channel does not take is told by a later run.
+ */
+export function createHandler(deps: DispatchDeps): Handler {
+  return async (request) => {
+    try {
+      requireMethod(request, "POST");
+      requireOperator(request, deps.settings.secretKey);
+      return json(200, await dispatch(deps));
+    } catch (error) {
+      if (error instanceof HttpError) return errorResponse(error);
+      const reason = error instanceof Error ? error.message : "unknown";
+      deps.log("error", { function: "alert-dispatch", reason });
+      return json(503, { error: "unavailable" }, { "retry-after": "60" });
+    }
+  };
+}
+
+async function dispatch({ settings, alerts, channels, askHealth, log }: DispatchDeps) {
+  const health = await askHealth();
+  const mail = isSending(settings.mail) && settings.mail.notifyTo !== undefined ? ["email"] : [];
+  const names = [...channels.map(({ name }) => name), ...mail];
+  const { changed, firing, due } = await alerts.run(health, names);
+
+  const told = await Promise.all(
+    channels.map((channel) =>
+      tell(channel, due.filter((notice) => notice.channel === channel.name), log)
+    ),
+  );
+  const delivered = told.flatMap((each) => each.delivered);
+  const failed = told.flatMap((each) => each.failed);
+  if (due.length > 0) await alerts.finish(delivered, failed);
+  await alerts.ended(failed.length === 0);
+
+  for (const { alert, transition } of changed) {
+    log("warn", { function: "alert-dispatch", alert, transition });
+  }
+  return {
+    healthy: health.healthy,
+    firing,
+    changed: changed.map(({ alert, transition }) => ({ alert, transition })),
+    delivered: delivered.length,
+    failed: failed.length,
+  };
+}
+
+/** One after the other, so that nobody hears of an end before its beginning; the first failure ends it for this run. */
+async function tell(channel: Channel, notices: readonly AlertNotice[], log: Log) {
+  const delivered: number[] = [];
+  for (const notice of notices) {
+    try {
+      // deno-lint-ignore no-await-in-loop -- In order.
+      await channel.send(notice);
+      delivered.push(notice.id);
+    } catch (error) {
+      // Not the message: it may name the webhook's address, which is a secret.
+      const reason = error instanceof Error
+        ? /^answered \d+$/.exec(error.message)?.[0] ?? error.name
+        : "unknown";
+      log("error", {
+        function: "alert-dispatch",
+        channel: channel.name,
+        alert: notice.alert,
+        reason,
+      });
+      break;
+    }
+  }
+  return { delivered, failed: notices.slice(delivered.length).map(({ id }) => id) };
+}
+
+/** @param url voice-health's address. */
+async function askHealth(url: string): Promise<HealthVerdict> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
+    const body: unknown = await response.json();
+    const checks = (body as { checks?: Record<string, { status?: unknown }> } | null)?.checks ?? {};
+    const failing = Object.entries(checks)
+      .filter(([, check]) => check?.status !== "healthy")
+      .map(([name]) => name.slice(0, 64)).slice(0, 50);
+    return { healthy: response.status === 200, failing };
+  } catch {
+    return { healthy: false, failing: ["voice-health"] };
+  }
+}
