@@ -119,7 +119,10 @@ async function play(
   return new Response(media.body, { status: media.status, headers });
 }
 
-/** The recording as MP3, which every browser plays; `undefined` where it is not at Twilio. */
+/**
+ * The recording as MP3, which every browser plays, at Twilio's API as it is set; `undefined` where the recording is
+ * anywhere else.
+ */
 function mediaUrl(recordingUrl: string, apiUrl: string): URL | undefined {
   const url = URL.canParse(recordingUrl) ? new URL(recordingUrl) : undefined;
   const at = [new URL(apiUrl).origin, "https://api.twilio.com"];
@@ -127,7 +130,7 @@ function mediaUrl(recordingUrl: string, apiUrl: string): URL | undefined {
     return undefined;
   }
   const path =
-    /^(\/2010-04-01\/Accounts\/AC[0-9a-fA-F]{32}\/Recordings\/RE[0-9a-fA-F]{32})(\.\w+)?$/
-      .exec(url.pathname)?.[1];
-  return path === undefined ? undefined : new URL(`${path}.mp3`, url.origin);
+    /^\/2010-04-01\/Accounts\/AC[0-9a-fA-F]{32}\/Recordings\/RE[0-9a-fA-F]{32}(?=$|\.\w+$)/
+      .exec(url.pathname)?.[0];
+  return path === undefined ? undefined : new URL(`${apiUrl}${path}.mp3`);
 }

@@ -1,0 +1,378 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { assertMatch } from "@std/assert/match.js";
+import { withLocalDefaults } from "../../scripts/local/stack.ts";
+import { formatLogLine } from "../../supabase/functions/_shared/log.ts";
+import { outcomeOf, resendMailer } from "../../supabase/functions/_shared/mail/resend.ts";
+import { readSettings } from "../../supabase/functions/_shared/settings.ts";
+import { createHandler, workerDeps } from "../../supabase/functions/notify-worker/handler.ts";
+import { contactMessage, type MailSystem, startMailSystem } from "../support/mail.ts";
+
+const system = await startMailSystem();
+const { resend, work, later, stack: { db: { sql } }, logged } = system;
+Deno.test.afterAll(() => system.stop());
+Deno.test.beforeEach(async () => {
+  resend.fault = () => undefined;
+  await sql`delete from outbox`;
+});
+
+/** A message from the website; the outbox then owes two mails. */
+async function owe(from: MailSystem = system, changes: Record<string, unknown> = {}) {
+  const response = await from.submit(contactMessage(changes));
+  assertEquals(response.status, 202);
+  return (await response.json()).id as string;
+}
+
+/** One mail only: the auto-reply to somebody new. */
+async function oweOne(changes: Record<string, unknown> = {}): Promise<string> {
+  const id = await owe(system, changes);
+  await sql`delete from outbox where kind = 'contact_notification'`;
+  return `contact_auto_reply/${id}`;
+}
+
+async function states(): Promise<Record<string, unknown>[]> {
+  return [...await sql`select kind, status, attempts, last_error from outbox order by id`];
+}
+
+async function taken(key: string) {
+  const id = key.split("/")[1]!;
+  return (await resend.mails()).filter(({ text, to }) =>
+    text.includes(id) && (to[0] === "operator@example.com") === key.startsWith("contact_not")
+  );
+}
+
+const refusal = (status: number, name: string, headers: Record<string, string> = {}) => () => ({
+  kind: "answer" as const,
+  status,
+  body: { statusCode: status, name, message: "Invalid `to` field: visitor@example.com" },
+  headers,
+});
+
+Deno.test("only an operator may run it", async () => {
+  const handler = createHandler(workerDeps(system.settings));
+  const ask = async (method: string, headers: Record<string, string>) => {
+    const response = await handler(
+      new Request("http://localhost/notify-worker", { method, headers }),
+    );
+    return [response.status, (await response.json()).error];
+  };
+  assertEquals(await ask("POST", {}), [401, "unauthorized"]);
+  assertEquals(await ask("POST", { apikey: "sb_publishable_local" }), [401, "unauthorized"]);
+  assertEquals(await ask("GET", { apikey: "sb_secret_local" }), [405, "method_not_allowed"]);
+});
+
+Deno.test("a message is told to the operator, who can answer it, and the sender gets a receipt", async () => {
+  const id = await owe(system, {
+    name: "Jane <b>Doe</b>",
+    email: "jane@example.com",
+    subject: '5 > 3 & "so"',
+    message: "<script>alert('x')</script>\nsecond line",
+    phone: "+15877428885",
+  });
+  const report = await work();
+  assertEquals([report.status, report.sent, report.missing], [200, 2, []]);
+
+  const [told] = await taken(`contact_notification/${id}`);
+  assertEquals(told!.from, "TradeLine <hotline@example.com>");
+  assertEquals(told!.reply_to, ["jane@example.com"]);
+  assertEquals(told!.subject, 'Website message from Jane <b>Doe</b>: 5 > 3 & "so"');
+  assertMatch(told!.text, /^From: Jane <b>Doe<\/b> <jane@example.com>\nPhone: \+15877428885\n/);
+  assertMatch(told!.text, /> <script>alert\('x'\)<\/script>\n> second line/);
+  assert(told!.html.includes("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;\nsecond line"));
+  assert(!/<script|<b>Doe|<a /.test(told!.html));
+
+  const [receipt] = await taken(`contact_auto_reply/${id}`);
+  assertEquals(receipt!.to, ["jane@example.com"]);
+  assertEquals(receipt!.headers["Auto-Submitted"], "auto-replied");
+  for (const own of ["Doe", "script", "5 > 3", "5877428885"]) {
+    assert(!`${receipt!.subject}${receipt!.text}${receipt!.html}`.includes(own), own);
+  }
+  const rows = await sql`select status, content, provider_id from outbox order by id`;
+  assertEquals(rows.map(({ status, content }) => [status, content]), Array(2).fill(["sent", null]));
+  assertEquals(rows.map((row) => row.provider_id).sort(), [told!.id, receipt!.id].sort());
+});
+
+for (
+  const [env, missing, kept] of [
+    [{ RESEND_API_KEY: "" }, ["RESEND_API_KEY"], 2],
+    [{ RESEND_API_KEY: "", FROM_EMAIL: "", NOTIFY_TO: "" }, [
+      "RESEND_API_KEY",
+      "FROM_EMAIL",
+      "NOTIFY_TO",
+    ], 2],
+    [{ FROM_EMAIL: "" }, ["FROM_EMAIL"], 2],
+    [{ NOTIFY_TO: "" }, ["NOTIFY_TO"], 1],
+  ] as const
+) {
+  Deno.test(`without ${missing.join(", ")}: ${kept} of 2 mails are kept, said so, and sent once it is set`, async () => {
+    const variables = withLocalDefaults(
+      {
+        RESEND_API_KEY: "re_test",
+        RESEND_BASE_URL: resend.url,
+        FROM_EMAIL: "hotline@example.com",
+        NOTIFY_TO: "operator@example.com",
+        ...env,
+      },
+      system.stack.url,
+      "",
+    );
+    const settings = readSettings((name) => variables[name]);
+    const { send } = workerDeps(settings);
+    await owe();
+    const report = await work({ settings, send });
+    assertEquals([report.status, report.missing, report.sent], [200, [...missing], 2 - kept]);
+    const waiting = (await states()).filter(({ status, attempts }) =>
+      status === "pending" && attempts === 0
+    );
+    assertEquals(waiting.length, kept);
+    assertEquals((await work()).sent, kept);
+  });
+}
+
+Deno.test("a failure is tried again after each of Svix's delays at the latest, never all at once, and the eighth is the last", async () => {
+  const delays = [5, 300, 1800, 7200, 18_000, 36_000, 36_000];
+  for (let i = 0; i < 12; i++) await oweOne();
+  resend.fault = () => ({ kind: "error", taken: false });
+  for (const [attempt, delay] of delays.entries()) {
+    assertEquals((await work()).retried, 12);
+    const rows = await sql`
+      select attempts, last_error, extract(epoch from next_attempt_at - attempted_at)::float8 as wait from outbox`;
+    const waits = rows.map(({ wait }) => wait as number);
+    assert(Math.max(...waits) <= delay + 1 && Math.min(...waits) >= 0, `${attempt}: ${waits}`);
+    // Drawn from all of the delay: that 12 draws fall into one quarter happens once in 350,000 runs.
+    assert(Math.max(...waits) - Math.min(...waits) > delay / 4, `${attempt}: ${waits}`);
+    assertEquals(
+      new Set(rows.map((row) => `${row.attempts} ${row.last_error}`)),
+      new Set([
+        `${attempt + 1} 500 application_error`,
+      ]),
+    );
+    await sql`update outbox set next_attempt_at = now()`;
+  }
+  const events =
+    await sql`select count(*)::int as n from recent_errors where event_type = 'mail_dead'`;
+  const report = await work();
+  assertEquals([report.dead, report.retried], [12, 0]);
+  assertEquals((await sql`select from outbox_dead where attempts = 8`).length, 12);
+  const after = await sql`
+    select event_data, severity from recent_errors where event_type = 'mail_dead' order by created_at desc`;
+  assertEquals(after.length, events[0]!.n + 12);
+  assertEquals(
+    [after[0]!.severity, after[0]!.event_data.kind, after[0]!.event_data.reason],
+    ["error", "contact_auto_reply", "500 application_error"],
+  );
+  assertEquals((await work()).dead, 0);
+
+  resend.fault = () => undefined;
+  assertEquals((await sql`select retry_dead_mails() as n`)[0]!.n, 12);
+  assertEquals((await work()).sent, 12);
+});
+
+for (
+  const [status, name] of [[422, "validation_error"], [403, "validation_error"], [
+    400,
+    "validation_error",
+  ]] as const
+) {
+  Deno.test(`what Resend will never take (${status}) is given up at once, and seen`, async () => {
+    const key = await oweOne();
+    resend.fault = refusal(status, name);
+    assertEquals((await work()).dead, 1);
+    const [dead] = await sql`select * from outbox_dead where idempotency_key = ${key}`;
+    assertEquals([dead!.attempts, dead!.last_error], [1, `${status} ${name}`]);
+    assertEquals((await work()).dead, 0);
+    const [backlog] =
+      await sql`select mails::int, status from outbox_backlog where status = 'dead'`;
+    assertEquals({ ...backlog }, { mails: 1, status: "dead" });
+  });
+}
+
+Deno.test("too much for Resend: the run stops, nothing counts as a try, and all waits as long as it said", async () => {
+  for (let i = 0; i < 15; i++) await owe();
+  const before = resend.requests.length;
+  resend.fault = refusal(429, "rate_limit_exceeded", { "retry-after": "90" });
+  const report = await work();
+  assertEquals([report.stopped, report.held, report.sent], ["busy", 10, 0]);
+  // As many as were under way at once.
+  assert(resend.requests.length - before <= 4);
+  const [row] = await sql`
+    select count(*)::int as mails, max(attempts) as attempts, min(extract(epoch from next_attempt_at - now()))::int as wait
+    from outbox where status = 'pending'`;
+  assertEquals([row!.mails, row!.attempts], [30, 0]);
+  assert(row!.wait >= 85 && row!.wait <= 90, row!.wait);
+  resend.fault = () => undefined;
+  assertEquals((await work()).sent, 0);
+  await later("90 seconds");
+  assertEquals((await work()).sent, 30);
+});
+
+for (
+  const [status, name] of [[401, "missing_api_key"], [403, "invalid_api_key"], [
+    404,
+    "not_found",
+  ]] as const
+) {
+  Deno.test(`a wrong setting (${name}) costs no mail: all wait, and it is an error in the log`, async () => {
+    await owe();
+    resend.fault = refusal(status, name);
+    const from = logged.length;
+    const report = await work();
+    assertEquals([report.stopped, report.held, report.dead], ["misconfigured", 2, 0]);
+    assertMatch(logged.slice(from).join(), /"level":"error".*"stopped":"misconfigured"/);
+    assertEquals(
+      (await states()).map((row) => [row.status, row.attempts]),
+      Array(2).fill(["pending", 0]),
+    );
+    resend.fault = () => undefined;
+    await later("5 minutes");
+    assertEquals((await work()).sent, 2);
+  });
+}
+
+Deno.test("five workers at once send each of 40 mails once", async () => {
+  const before = (await resend.mails()).length;
+  const requests = resend.requests.length;
+  for (let i = 0; i < 20; i++) await owe();
+  const reports = await Promise.all(Array.from({ length: 5 }, () => work()));
+  assertEquals(reports.reduce((sum, { sent }) => sum + Number(sent), 0), 40);
+  assertEquals((await resend.mails()).length, before + 40);
+  // Not by Resend's mercy: no key was sent twice.
+  assertEquals(new Set(resend.requests.slice(requests)).size, resend.requests.length - requests);
+});
+
+Deno.test("a worker that is killed between sending and marking: the lease ends, and nothing is sent again", async () => {
+  const key = await oweOne();
+  const own = workerDeps(system.settings).outbox;
+  const report = await work({
+    outbox: { ...own, sent: () => Promise.reject(new Error("killed")) },
+  });
+  assertEquals([report.sent, report.unmarked], [0, 1]);
+  assertEquals((await states())[0]!.status, "sending");
+  // Nobody else touches it while the lease lasts.
+  await later("119 seconds");
+  assertEquals([(await work()).sent, resend.requests.filter((k) => k === key).length], [0, 1]);
+  await later("1 second");
+  assertEquals([(await work()).sent, resend.requests.filter((k) => k === key).length], [1, 2]);
+  assertEquals((await taken(key)).length, 1);
+});
+
+Deno.test("a worker whose lease was taken over marks nothing", async () => {
+  await oweOne();
+  const { outbox } = workerDeps(system.settings);
+  const [slow] = await outbox.claim(1, undefined);
+  await later("2 minutes");
+  const [quick] = await outbox.claim(1, undefined);
+  assertEquals(quick!.id, slow!.id);
+  const failure = { error: "x", permanent: true, uncertain: false };
+  assertEquals([await outbox.sent(slow!, "x"), await outbox.failed(slow!, failure)], [false, null]);
+  assertEquals(await outbox.sent(quick!, "y"), true);
+});
+
+Deno.test("what may have been sent is not sent again once Resend has forgotten its key", async () => {
+  const key = await oweOne();
+  resend.fault = () => ({ kind: "hang", taken: true });
+  await work();
+  // Every later try is within the life of the key.
+  for (let i = 0; i < 6; i++) {
+    await sql`update outbox set attempts = 6, next_attempt_at = now()`;
+    await work();
+    const [row] =
+      await sql`select next_attempt_at <= uncertain_since + interval '23 hours' as soon from outbox`;
+    assertEquals(row!.soon, true);
+  }
+  await later("23 hours 31 minutes");
+  const requests = resend.requests.length;
+  await work();
+  assertEquals(resend.requests.length, requests);
+  const [dead] = await sql`select last_error from outbox_dead where idempotency_key = ${key}`;
+  assertEquals(dead!.last_error, "outcome_unknown");
+  assertEquals((await taken(key)).length, 1);
+});
+
+Deno.test("what certainly was not sent may be tried for longer than a day", async () => {
+  await oweOne();
+  resend.fault = refusal(429, "daily_quota_exceeded");
+  assertEquals((await work()).stopped, "busy");
+  await later("48 hours");
+  resend.fault = () => undefined;
+  assertEquals((await work()).sent, 1);
+});
+
+Deno.test("other words under a key that was taken: the mail has been sent, and counts as such", async () => {
+  const key = await oweOne();
+  resend.fault = () => ({ kind: "reset", taken: true });
+  assertEquals((await work()).retried, 1);
+  resend.fault = () => undefined;
+  await later("5 seconds");
+  const from = { ...system.settings.mail, from: "Other <other@example.com>" };
+  assertEquals((await work({ settings: { ...system.settings, mail: from } })).sent, 1);
+  assertEquals((await taken(key)).length, 1);
+});
+
+Deno.test("one try ends in its time, whatever hangs", async () => {
+  const started = performance.now();
+  await oweOne();
+  resend.fault = () => ({ kind: "hang", taken: false });
+  assertEquals((await work({ send: resendMailer("re_test", resend.url, 50) })).retried, 1);
+  assert(performance.now() - started < 2000);
+});
+
+Deno.test("each refusal of Resend's means what its list says", () => {
+  const kind = (statusCode: number | null, name: string, message = "", headers = {}) =>
+    outcomeOf({ statusCode, name, message }, headers);
+  assertEquals(kind(null, "application_error"), { kind: "failed", error: "no_answer" });
+  assertEquals(kind(500, "application_error").kind, "failed");
+  assertEquals(kind(409, "concurrent_idempotent_requests").kind, "failed");
+  assertEquals(
+    kind(403, "validation_error", "The example.com domain is not verified.").kind,
+    "misconfigured",
+  );
+  assertEquals(kind(422, "not a name: jane@example.com"), {
+    kind: "refused",
+    error: "422 unknown",
+  });
+  const wait = (name: string, headers = {}) => {
+    const outcome = kind(429, name, "", headers);
+    return outcome.kind === "busy" ? outcome.retryAfterSec : undefined;
+  };
+  assertEquals(wait("rate_limit_exceeded"), 1);
+  assertEquals(wait("daily_quota_exceeded"), 3600);
+  assertEquals(wait("rate_limit_exceeded", { "retry-after": "0" }), 1);
+  assertEquals(wait("rate_limit_exceeded", { "retry-after": "999999999" }), 86_400);
+  assertEquals(wait("rate_limit_exceeded", { "retry-after": "soon" }), 1);
+  const inAMinute = wait("rate_limit_exceeded", {
+    "retry-after": new Date(Date.now() + 60_000).toUTCString(),
+  });
+  assert(inAMinute! >= 58 && inAMinute! <= 60);
+});
+
+Deno.test("a database that is away: 503, and nothing is sent", async () => {
+  const requests = resend.requests.length;
+  const settings = { ...system.settings, supabaseUrl: "http://127.0.0.1:9" };
+  const report = await work(workerDeps(settings));
+  assertEquals([report.status, report.error], [503, "unavailable"]);
+  assertEquals(resend.requests.length, requests);
+});
+
+Deno.test("sent mails are kept for 30 days, and go in batches", async () => {
+  await owe();
+  await owe();
+  await work();
+  await sql`update outbox set sent_at = sent_at - interval '31 days' where kind = 'contact_auto_reply'`;
+  assertEquals((await sql`select purge_outbox(1) as n`)[0]!.n, 1);
+  assertEquals((await work()).purged, 1);
+  assertEquals((await states()).map(({ kind }) => kind), Array(2).fill("contact_notification"));
+});
+
+Deno.test("no line of the log, no error and no event holds an address or a name", async () => {
+  const events = await sql`select event_data::text as text from analytics_events`;
+  const text = [...logged, ...events.map((row) => row.text)].join("\n");
+  assert(text.includes('"function":"notify-worker"'));
+  for (const secret of ["example.com", "Visitor", "Doe", "re_test", "sb_secret"]) {
+    assert(!text.includes(secret), secret);
+  }
+  assertEquals(
+    formatLogLine(new Date(), "info", { reason: "to jane@example.com" }).includes("jane"),
+    false,
+  );
+});

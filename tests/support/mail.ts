@@ -1,0 +1,223 @@
+// What the tests of e-mail share: a Resend that fails as told, a front that names each visitor's address, and
+// workers with little patience.
+
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { startMailbox } from "../../scripts/local/resend_api.ts";
+import { LOCAL_SECRET_KEY, serve, withLocalDefaults } from "../../scripts/local/stack.ts";
+import { formatLogLine, type Log } from "../../supabase/functions/_shared/log.ts";
+import { resendMailer } from "../../supabase/functions/_shared/mail/resend.ts";
+import { readSettings, type Settings } from "../../supabase/functions/_shared/settings.ts";
+import {
+  contactDeps,
+  createHandler as contactSubmit,
+} from "../../supabase/functions/contact-submit/handler.ts";
+import {
+  createHandler as notifyWorker,
+  type WorkerDeps,
+  workerDeps,
+} from "../../supabase/functions/notify-worker/handler.ts";
+import { startTestStack, type TestStack } from "./database.ts";
+
+/** How a request fails: before Resend takes the mail, or after it did. */
+export type Fault =
+  | { readonly kind: "error" | "hang" | "reset"; readonly taken: boolean }
+  | {
+    readonly kind: "answer";
+    readonly status: number;
+    readonly body: unknown;
+    readonly headers?: Record<string, string>;
+  };
+
+/** A mail that Resend took. */
+export interface SentMail {
+  readonly id: string;
+  readonly from: string;
+  readonly to: string[];
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
+  readonly reply_to: string[];
+  readonly headers: Record<string, string>;
+}
+
+export interface FaultyResend {
+  readonly url: string;
+  /** Decides on each request by its idempotency key and how often that key came; `undefined`: all is well. */
+  fault: (key: string, time: number) => Fault | undefined;
+  /** The keys of the requests so far. */
+  readonly requests: string[];
+  /** What was taken, once each. */
+  mails(): Promise<SentMail[]>;
+  stop(): Promise<void>;
+}
+
+/** The `emulate` package's Resend, behind a front that fails as told. */
+export async function startResend(): Promise<FaultyResend> {
+  const mailbox = await startMailbox(0);
+  const times = new Map<string, number>();
+  const pass = async (request: IncomingMessage) => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const response = await fetch(`${mailbox.url}${request.url}`, {
+      method: request.method,
+      headers: {
+        authorization: request.headers.authorization ?? "",
+        "content-type": "application/json",
+        "idempotency-key": String(request.headers["idempotency-key"]),
+      },
+      body: await new Blob(chunks as BlobPart[]).text(),
+    });
+    return { status: response.status, body: await response.text() };
+  };
+  const answer = (
+    response: ServerResponse,
+    status: number,
+    body: string,
+    headers: Record<string, string> = {},
+  ) => response.writeHead(status, { "content-type": "application/json", ...headers }).end(body);
+
+  const server = createServer(async (request, response) => {
+    const key = String(request.headers["idempotency-key"]);
+    const time = (times.get(key) ?? 0) + 1;
+    times.set(key, time);
+    resend.requests.push(key);
+    const fault = resend.fault(key, time);
+    if (fault?.kind === "answer") {
+      return answer(response, fault.status, JSON.stringify(fault.body), fault.headers);
+    }
+    const taken = fault === undefined || fault.taken ? await pass(request) : undefined;
+    if (fault === undefined) return answer(response, taken!.status, taken!.body);
+    if (fault.kind === "reset") return request.socket.destroy();
+    // A hung request ends when whoever asked has lost patience.
+    if (fault.kind === "error") answer(response, 500, "Internal Server Error");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+
+  const resend: FaultyResend = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    fault: () => undefined,
+    requests: [],
+    async mails() {
+      const response = await fetch(`${mailbox.url}/emails`, {
+        headers: { authorization: "Bearer re_test" },
+      });
+      return (await response.json()).data;
+    },
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await mailbox.close();
+    },
+  };
+  return resend;
+}
+
+/** The website's and the worker's side of the system, on a database of its own. */
+export interface MailSystem {
+  readonly stack: TestStack;
+  readonly resend: FaultyResend;
+  readonly settings: Settings;
+  /** Every line that was logged. */
+  readonly logged: string[];
+  /** Sends to contact-submit as a visitor with this address; `null`: nothing stands in front. */
+  submit(body: unknown, options?: SubmitOptions): Promise<Response>;
+  /** One run of notify-worker; its report. */
+  work(changes?: Partial<WorkerDeps>): Promise<Record<string, unknown>>;
+  /** Lets so much time pass for every mail, leases included. */
+  later(interval: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface SubmitOptions {
+  readonly address?: string | null;
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  /** Sent as it is. */
+  readonly raw?: string;
+}
+
+/** @param env Settings over those that send mails to the faulty Resend; `""`: not set. */
+export async function startMailSystem(env: Record<string, string> = {}): Promise<MailSystem> {
+  const resend = await startResend();
+  const stack = await startTestStack({ functions: false });
+  const variables = withLocalDefaults(
+    {
+      RESEND_API_KEY: "re_test",
+      RESEND_BASE_URL: resend.url,
+      FROM_EMAIL: "TradeLine <hotline@example.com>",
+      NOTIFY_TO: "operator@example.com",
+      ...env,
+    },
+    stack.url,
+    "",
+  );
+  const settings = readSettings((name) => variables[name]);
+  const logged: string[] = [];
+  const log: Log = (level, fields) => void logged.push(formatLogLine(new Date(), level, fields));
+  const contact = contactSubmit({ ...contactDeps(settings), wake: () => {}, log });
+  const front = serve(0, (line) => logged.push(line), contact);
+  let visitors = 0;
+
+  return {
+    stack,
+    resend,
+    settings,
+    logged,
+    submit(body, { address, method = "POST", headers, raw } = {}) {
+      const from = address === undefined
+        ? `10.${visitors >> 16}.${(visitors >> 8) & 255}.${visitors++ & 255}`
+        : address;
+      return fetch(front.url, {
+        method,
+        headers: {
+          "content-type": "application/json",
+          ...(from !== null && { "cf-connecting-ip": from }),
+          ...headers,
+        },
+        body: method === "POST" ? raw ?? JSON.stringify(body) : null,
+      });
+    },
+    async work(changes = {}) {
+      const handler = notifyWorker({
+        ...workerDeps(settings),
+        send: resendMailer("re_test", resend.url, 200),
+        log,
+        ...changes,
+      });
+      const response = await handler(
+        new Request("http://localhost/notify-worker", {
+          method: "POST",
+          headers: { apikey: LOCAL_SECRET_KEY },
+        }),
+      );
+      return { status: response.status, ...await response.json() };
+    },
+    async later(interval) {
+      await stack.db.sql`
+        update outbox set
+          next_attempt_at = next_attempt_at - ${interval}::interval,
+          attempted_at = attempted_at - ${interval}::interval,
+          uncertain_since = uncertain_since - ${interval}::interval
+        where status in ('pending', 'sending')`;
+    },
+    async stop() {
+      await front.drain();
+      await stack.stop();
+      await resend.stop();
+    },
+  };
+}
+
+let people = 0;
+
+/** A message that is fine, from somebody new. */
+export function contactMessage(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  const n = people++;
+  return {
+    name: `Visitor ${n}`,
+    email: `visitor.${n}@example.com`,
+    message: "Do you come to Red Deer?",
+    ...changes,
+  };
+}
