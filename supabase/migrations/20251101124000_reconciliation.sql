@@ -10,13 +10,20 @@ create table public.reconcile_attempts (
 
 create index reconcile_attempts_next_idx on public.reconcile_attempts (next_at);
 
--- Calls that ended with nothing to show: a voicemail of theirs may have gone astray.
-create index call_logs_abandoned_idx on public.call_logs (ended_at) where disposition = 'abandoned';
+-- Calls that ended without something that such a call usually has: a callback of theirs may have gone astray.
+create index call_logs_doubtful_idx on public.call_logs (ended_at)
+  where disposition = 'abandoned' or duration_sec is null
+    or (recording_source = 'voicemail' and (recording_duration_sec is null or transcript is null))
+    or (connected_at is not null and consent_given and recording_sid is null);
+
+-- Calls of which something had to be fetched: what was decided on them may have gone astray too.
+create index call_lifecycle_reconciled_idx on public.call_lifecycle (received_at, call_sid) where event = 'reconciled';
 
 -- Claims calls to ask Twilio about, and sets when each may be claimed again (5 minutes, doubling to
 -- 6 hours). Two runs at once share the calls and never get the same one: the claim is the write.
--- Due are calls that are open and of which nothing was heard for p_quiet, and, once each, calls of the last
--- day that ended with nothing to show for it.
+-- Due are calls that are open and of which nothing was heard for p_quiet; and, until an event says that they are
+-- settled, calls of the last day that ended and lack something, or whose end had to be fetched. Those wait for
+-- 20 minutes: by then callbacks and transcripts are through, and Twilio has its log of the call.
 create function public.claim_calls_to_reconcile(p_limit integer, p_quiet interval default '5 minutes')
 returns table (call_sid text, open boolean, started_at timestamptz, last_event_at timestamptz)
 language sql volatile set search_path = ''
@@ -31,11 +38,25 @@ as $$
     )
     union all
     (
-      select c.call_sid from public.call_logs as c
-      where c.disposition = 'abandoned'
-        and c.ended_at between now() - interval '1 day' and now() - p_quiet
-        and not exists (select from public.reconcile_attempts as a where a.call_sid = c.call_sid)
-      order by c.ended_at
+      select c.call_sid from (
+        select c.call_sid from public.call_logs as c
+        where c.ended_at > now() - interval '1 day'
+          and (
+            c.disposition = 'abandoned' or c.duration_sec is null
+            or (c.recording_source = 'voicemail' and (c.recording_duration_sec is null or c.transcript is null))
+            or (c.connected_at is not null and c.consent_given and c.recording_sid is null)
+          )
+        union
+        select l.call_sid from public.call_lifecycle as l
+        where l.event = 'reconciled' and l.received_at > now() - interval '1 day'
+      ) as doubtful
+      join public.call_logs as c on c.call_sid = doubtful.call_sid
+      left join public.reconcile_attempts as a on a.call_sid = c.call_sid
+      where c.ended_at < now() - interval '20 minutes' and coalesce(a.next_at <= now(), true)
+        and not exists (
+          select from public.call_lifecycle as l where l.call_sid = c.call_sid and l.event = 'settled'
+        )
+      order by a.next_at nulls first, c.ended_at
       limit p_limit
     )
     limit p_limit

@@ -283,7 +283,9 @@ CREATE UNIQUE INDEX call_lifecycle_pkey ON public.call_lifecycle USING btree (id
 
 CREATE INDEX call_lifecycle_received_idx ON public.call_lifecycle USING btree (received_at);
 
-CREATE INDEX call_logs_abandoned_idx ON public.call_logs USING btree (ended_at) WHERE (disposition = 'abandoned'::text);
+CREATE INDEX call_lifecycle_reconciled_idx ON public.call_lifecycle USING btree (received_at, call_sid) WHERE (event = 'reconciled'::text);
+
+CREATE INDEX call_logs_doubtful_idx ON public.call_logs USING btree (ended_at) WHERE ((disposition = 'abandoned'::text) OR (duration_sec IS NULL) OR ((recording_source = 'voicemail'::text) AND ((recording_duration_sec IS NULL) OR (transcript IS NULL))) OR ((connected_at IS NOT NULL) AND consent_given AND (recording_sid IS NULL)));
 
 CREATE INDEX call_logs_from_idx ON public.call_logs USING btree (from_e164, started_at DESC);
 
@@ -468,11 +470,25 @@ AS $function$
     )
     union all
     (
-      select c.call_sid from public.call_logs as c
-      where c.disposition = 'abandoned'
-        and c.ended_at between now() - interval '1 day' and now() - p_quiet
-        and not exists (select from public.reconcile_attempts as a where a.call_sid = c.call_sid)
-      order by c.ended_at
+      select c.call_sid from (
+        select c.call_sid from public.call_logs as c
+        where c.ended_at > now() - interval '1 day'
+          and (
+            c.disposition = 'abandoned' or c.duration_sec is null
+            or (c.recording_source = 'voicemail' and (c.recording_duration_sec is null or c.transcript is null))
+            or (c.connected_at is not null and c.consent_given and c.recording_sid is null)
+          )
+        union
+        select l.call_sid from public.call_lifecycle as l
+        where l.event = 'reconciled' and l.received_at > now() - interval '1 day'
+      ) as doubtful
+      join public.call_logs as c on c.call_sid = doubtful.call_sid
+      left join public.reconcile_attempts as a on a.call_sid = c.call_sid
+      where c.ended_at < now() - interval '20 minutes' and coalesce(a.next_at <= now(), true)
+        and not exists (
+          select from public.call_lifecycle as l where l.call_sid = c.call_sid and l.event = 'settled'
+        )
+      order by a.next_at nulls first, c.ended_at
       limit p_limit
     )
     limit p_limit

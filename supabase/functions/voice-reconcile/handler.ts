@@ -2,9 +2,11 @@ import {
   childEvent,
   endedEvent,
   isFinal,
+  lastState,
   LONGEST_CALL_MS,
   lostEvent,
   recordingEvent,
+  settledEvent,
 } from "../_shared/calls/reconcile.ts";
 import type { VoiceEvent } from "../_shared/calls/events.ts";
 import { dataApi } from "../_shared/db/client.ts";
@@ -17,6 +19,8 @@ import {
 import type { Deps } from "../_shared/deps.ts";
 import { HttpError } from "../_shared/errors.ts";
 import { errorResponse, json, requireMethod } from "../_shared/http.ts";
+import { sagaDeps } from "../_shared/onboarding/live.ts";
+import { type Recovered, recoverOnboardings } from "../_shared/onboarding/recover.ts";
 import { requireOperator } from "../_shared/operator.ts";
 import {
   TwilioBusyError,
@@ -26,16 +30,20 @@ import {
 } from "../_shared/twilio/rest.ts";
 import type { Handler } from "../_shared/webhook.ts";
 
-export interface ReconcileDeps extends Pick<Deps, "settings" | "accept" | "log" | "now"> {
+export interface ReconcileDeps extends Pick<Deps, "settings" | "line" | "accept" | "log" | "now"> {
   readonly database: Reconciliation;
   /** Absent without `TWILIO_ACCOUNT_SID`: then calls can only be closed by their age. */
   readonly twilio: TwilioRest | undefined;
+  /** Finishes or undoes the onboardings that were left behind. Absent without `TWILIO_ACCOUNT_SID`. */
+  readonly onboardings?: (() => Promise<Recovered>) | undefined;
 }
 
 export function reconcileDeps(deps: Deps): ReconcileDeps {
   const { supabaseUrl, secretKey, twilioAccountSid, twilioAuthToken, twilioApiUrl } = deps.settings;
+  const saga = sagaDeps(deps.settings, deps.log);
   return {
     ...deps,
+    onboardings: saga && (() => recoverOnboardings(saga)),
     database: reconciliation(dataApi(supabaseUrl, secretKey)),
     twilio: twilioAccountSid === undefined
       ? undefined
@@ -55,21 +63,29 @@ interface Report {
   failed: number;
   /** Twilio asked us to slow down; the rest waits for the next run. */
   backed_off: boolean;
+  /** Onboardings left behind that are complete now, or undone. */
+  onboarded: number;
+  undone: number;
   purged: Purged;
 }
 
 /** Bounds of one run: it ends well before the next one begins. */
 const CALLS_PER_RUN = 20;
 const RECENT_CALLS = 100;
+/** Where even the oldest of those was unknown; the most that Twilio lists at once. */
+const RECENT_CALLS_AFTER_OUTAGE = 1000;
 /** No further call is asked about after this long. Milliseconds. */
 const RUN_MS = 40_000;
 /** A call that ended this recently may still have its callbacks on the way. Milliseconds. */
 const SETTLED_AFTER_MS = 5 * 60 * 1000;
+/** Twilio's log of a call is there 15 minutes after its end. Milliseconds. */
+const LOGGED_AFTER_MS = 20 * 60 * 1000;
 
 /**
  * Fetches what Twilio never delivered: the end of calls that stay open, recordings of calls that ended with
  * nothing to show, calls that arrived while nothing could be written. Run each minute, or by hand. Each
- * answer is folded in as an event, so that two runs at once have the effect of one.
+ * answer is folded in as an event, so that two runs at once have the effect of one. Onboardings that their
+ * process left behind are finished or undone.
  */
 export function createHandler(deps: ReconcileDeps): Handler {
   return async (request) => {
@@ -100,6 +116,8 @@ async function reconcile(deps: ReconcileDeps): Promise<Report> {
     found: 0,
     failed: 0,
     backed_off: false,
+    onboarded: 0,
+    undone: 0,
     purged: {},
   };
   const claimed = await database.claim(CALLS_PER_RUN);
@@ -109,7 +127,7 @@ async function reconcile(deps: ReconcileDeps): Promise<Report> {
   report.found = unknown.length;
 
   const work: (() => Promise<VoiceEvent[]>)[] = [
-    ...unknown.map((call) => () => eventsOf(call, twilio!)),
+    ...unknown.map((call) => () => eventsOf(deps, call, twilio!)),
     ...claimed.map((call) => () => eventsOfClaimed(deps, call)),
   ];
   const until = now().getTime() + RUN_MS;
@@ -119,8 +137,18 @@ async function reconcile(deps: ReconcileDeps): Promise<Report> {
     for (const event of await attempt(report, ask, [])) {
       const outcome = await deps.accept(event);
       if (outcome.kind === "accepted" && !outcome.duplicate) report.recovered++;
-      if (outcome.kind === "unavailable") report.failed++;
+      if (outcome.kind === "unavailable") {
+        report.failed++;
+        // Its end must not be known before the rest: an ended call is not asked about for it again.
+        break;
+      }
     }
+  }
+  const recovered = await attempt(report, async () => await deps.onboardings?.(), undefined);
+  if (recovered !== undefined) {
+    report.onboarded = recovered.onboarded;
+    report.undone = recovered.undone;
+    report.failed += recovered.failed;
   }
   report.purged = await database.purge();
   return report;
@@ -137,39 +165,53 @@ async function attempt<T>(report: Report, ask: () => Promise<T>, otherwise: T): 
   }
 }
 
-/** Calls to our numbers that have ended without a trace here. */
-async function missedCalls(
-  { database, now }: ReconcileDeps,
-  twilio: TwilioRest,
-): Promise<TwilioCall[]> {
-  const settled = now().getTime() - SETTLED_AFTER_MS;
-  const candidates = (await twilio.recentCalls(RECENT_CALLS)).filter((call) =>
-    call.direction === "inbound" && isFinal(call.status) && call.to &&
-    new Date(call.end_time ?? 0).getTime() < settled
-  );
-  const unknown = new Set(
-    await database.unknown(candidates.map((call) => ({ call_sid: call.sid, to_e164: call.to! }))),
-  );
-  return candidates.filter((call) => unknown.has(call.sid)).slice(0, CALLS_PER_RUN);
+/** Calls to our numbers that have ended without a trace here; the oldest first, as they are the next to be out of reach. */
+async function missedCalls(deps: ReconcileDeps, twilio: TwilioRest): Promise<TwilioCall[]> {
+  const settled = deps.now().getTime() - SETTLED_AFTER_MS;
+  const among = async (recent: number) => {
+    const calls = await twilio.recentCalls(recent);
+    const ended = calls.filter((call) =>
+      call.direction === "inbound" && isFinal(call.status) && call.to &&
+      endOf(call) < settled
+    );
+    const unknown = new Set(
+      await deps.database.unknown(ended.map((call) => ({ call_sid: call.sid, to_e164: call.to! }))),
+    );
+    const more = calls.length === recent && unknown.has(ended.at(-1)?.sid ?? "");
+    return { missed: ended.filter((call) => unknown.has(call.sid)), more };
+  };
+  const { missed, more } = await among(RECENT_CALLS);
+  return (more ? (await among(RECENT_CALLS_AFTER_OUTAGE)).missed : missed)
+    .slice(-CALLS_PER_RUN).reverse();
+}
+
+function endOf(call: TwilioCall): number {
+  return new Date(call.end_time ?? 0).getTime();
 }
 
 async function eventsOfClaimed(
-  { twilio, now }: ReconcileDeps,
+  deps: ReconcileDeps,
   claimed: ClaimedCall,
 ): Promise<VoiceEvent[]> {
-  const call = await twilio?.call(claimed.call_sid) ?? null;
-  if (call !== null) return isFinal(call.status) ? await eventsOf(call, twilio!) : [];
-  const age = now().getTime() - new Date(claimed.started_at).getTime();
+  const call = await deps.twilio?.call(claimed.call_sid) ?? null;
+  if (call !== null) return isFinal(call.status) ? await eventsOf(deps, call, deps.twilio!) : [];
+  const age = deps.now().getTime() - new Date(claimed.started_at).getTime();
   return claimed.open && age > LONGEST_CALL_MS
     ? [lostEvent(claimed.call_sid, claimed.last_event_at)]
     : [];
 }
 
 /** Everything that Twilio has of an ended call. */
-async function eventsOf(call: TwilioCall, twilio: TwilioRest): Promise<VoiceEvent[]> {
-  const [legs, recordings] = await Promise.all([
+async function eventsOf(
+  { settings, line, now }: ReconcileDeps,
+  call: TwilioCall,
+  twilio: TwilioRest,
+): Promise<VoiceEvent[]> {
+  const logged = endOf(call) < now().getTime() - LOGGED_AFTER_MS;
+  const [legs, recordings, log] = await Promise.all([
     twilio.childCalls(call.sid),
     twilio.recordings(call.sid),
+    logged ? twilio.exchanges(call.sid) : [],
   ]);
   const recorded = await Promise.all(recordings.map(async (recording) => {
     const transcript = (await twilio.transcriptions(recording.sid))
@@ -182,5 +224,8 @@ async function eventsOf(call: TwilioCall, twilio: TwilioRest): Promise<VoiceEven
     ...recorded.filter((event) => event !== undefined),
     // Last: a run that dies in between leaves the call to be claimed again.
     endedEvent(call),
+    ...(logged
+      ? [settledEvent(call, lastState(log, settings.publicFunctionsUrl), line.consent.disclosure)]
+      : []),
   ];
 }

@@ -1,6 +1,8 @@
 import { callerNumber, isE164 } from "../phone.ts";
-import type { TwilioCall, TwilioRecording } from "../twilio/rest.ts";
+import type { TwilioCall, TwilioExchange, TwilioRecording } from "../twilio/rest.ts";
+import { consentOrder, isGranted } from "./consent.ts";
 import type { VoiceEvent } from "./events.ts";
+import { type CallState, decodeState } from "./state.ts";
 import { CALL_STATUSES } from "./webhook_form.ts";
 
 // What Twilio's REST API tells of a call, as events: folded like any webhook, and, being told twice, once.
@@ -57,6 +59,43 @@ export function recordingEvent(
     recording_source: recording.source === "DialVerb" ? "dial" : "voicemail",
     recording_duration_sec: recording.duration ?? undefined,
     transcript,
+  };
+}
+
+/**
+ * What was decided on a call, by Twilio's log of it: the last of the URLs that we handed out, or that
+ * Twilio called. `undefined` where the log has none of ours.
+ */
+export function lastState(
+  log: readonly TwilioExchange[],
+  functionsUrl: string,
+): CallState | undefined {
+  let last: CallState | undefined;
+  for (const { request, response } of log) {
+    const text = `${request?.url ?? ""} ${response?.response_body ?? ""}`.replaceAll("&amp;", "&");
+    for (const ours of text.split(`${functionsUrl}/voice-`).slice(1)) {
+      const query = /^[a-z-]+\?([^\s"<#]*)/.exec(ours)?.[1] ?? "";
+      const state = decodeState(new URLSearchParams(query));
+      if (state !== undefined && state.turn >= (last?.turn ?? 0)) last = state;
+    }
+  }
+  return last;
+}
+
+/** All that Twilio has of a call is here: it is not asked about again. */
+export function settledEvent(
+  call: TwilioCall,
+  state: CallState | undefined,
+  disclosure: string,
+): VoiceEvent {
+  const { consent, choice } = state ?? {};
+  return {
+    ...base(call.sid, "settled", "settled", call.end_time ?? call.start_time),
+    mode: choice?.mode,
+    mode_turn: choice?.turn,
+    consent_given: consent && isGranted(consent),
+    consent_order: consent && consentOrder(consent),
+    meta: { ...(consent && { consent: { ...consent, disclosure } }) },
   };
 }
 

@@ -55,6 +55,13 @@ const transcription = z.object({
 });
 export type TwilioTranscription = z.infer<typeof transcription>;
 
+/** One request that Twilio made of us for a call, and what we answered. */
+const exchange = z.object({
+  request: z.nullish(z.object({ url: z.nullish(z.string()) })),
+  response: z.nullish(z.object({ response_body: z.nullish(z.string()) })),
+});
+export type TwilioExchange = z.infer<typeof exchange>;
+
 /** What we ask Twilio's REST API; each question rejects with `TwilioBusyError` or `TwilioError`. */
 export interface TwilioRest {
   /** `null`: Twilio knows no such call. */
@@ -65,6 +72,8 @@ export interface TwilioRest {
   recentCalls(limit: number): Promise<TwilioCall[]>;
   recordings(callSid: string): Promise<TwilioRecording[]>;
   transcriptions(recordingSid: string): Promise<TwilioTranscription[]>;
+  /** The requests that Twilio made of us for a call; there from 15 minutes after its end on, for 30 days. */
+  exchanges(callSid: string): Promise<TwilioExchange[]>;
   /** Where a recording's media is; fetching it may need the account's credentials. */
   recordingUrl(recordingSid: string): string;
 }
@@ -111,8 +120,9 @@ export function twilioRest(
     query?: Record<string, string>,
   ) => {
     const page = await get(path, query) as Record<string, unknown> | null;
-    const items = page?.[member];
-    if (!Array.isArray(items)) return [];
+    if (page === null) return [];
+    const items = page[member];
+    if (!Array.isArray(items)) throw new TwilioError("Twilio answered something else than a list");
     return items.map((item) => understood(schema, item));
   };
 
@@ -126,6 +136,8 @@ export function twilioRest(
     recordings: (callSid) => list(`/Calls/${callSid}/Recordings`, "recordings", recording),
     transcriptions: (recordingSid) =>
       list(`/Recordings/${recordingSid}/Transcriptions`, "transcriptions", transcription),
+    exchanges: (callSid) =>
+      list(`/Calls/${callSid}/Events`, "events", exchange, { PageSize: "1000" }),
     recordingUrl: (recordingSid) => `${account}/Recordings/${recordingSid}`,
   };
 }

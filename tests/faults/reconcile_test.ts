@@ -1,0 +1,457 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { assertMatch } from "@std/assert/match.js";
+import { type CallRecord, type Fetch, type Script, VirtualClock } from "../../scripts/phone/mod.ts";
+import { LOCAL_SECRET_KEY, serve } from "../../scripts/local/stack.ts";
+import { type Deps, depsFrom } from "../../supabase/functions/_shared/deps.ts";
+import {
+  createHandler as voiceReconcile,
+  reconcileDeps,
+} from "../../supabase/functions/voice-reconcile/handler.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { newCallSid, voiceEvent } from "../support/events.ts";
+import { switchboard, twilioFor } from "../support/faults.ts";
+import { failure, type FakeTwilio, fakeTwilio } from "../support/twilio_rest.ts";
+import { ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, testSettings } from "../support/webhook.ts";
+
+// voice-reconcile: what Twilio never delivered is fetched, as often and as gently as it takes.
+
+const LINE = "+15875550100";
+const HOUR_MS = 3600 * 1000;
+
+/** A database, a Twilio and a line, all new. */
+class World implements AsyncDisposable {
+  readonly twilio: FakeTwilio = fakeTwilio(ACCOUNT_SID, AUTH_TOKEN);
+  readonly #api: ReturnType<typeof serve>;
+  #callers = 0;
+
+  private constructor(readonly db: TestDatabase) {
+    const api = db.api();
+    this.#api = serve(0, () => {}, api.handle);
+  }
+
+  static async make(): Promise<World> {
+    return new World(await createTestDatabase());
+  }
+
+  deps(changes: Partial<Deps> = {}, env: Record<string, string | undefined> = {}): Deps {
+    const settings = testSettings({
+      SUPABASE_URL: this.#api.url,
+      SUPABASE_SECRET_KEYS: JSON.stringify({ default: LOCAL_SECRET_KEY }),
+      PUBLIC_FUNCTIONS_URL: PUBLIC_URL,
+      TWILIO_ACCOUNT_SID: ACCOUNT_SID,
+      TWILIO_API_URL: this.twilio.url,
+      ...env,
+    });
+    return { ...depsFrom(settings), log: () => {}, ...changes };
+  }
+
+  /**
+   * A call of two hours ago, at its end by now; webhooks for which `loses` is true never arrive, and the
+   * caller hears what a hotline without a database says.
+   */
+  async ring(
+    script: Script,
+    loses: (path: string, params: URLSearchParams) => boolean = () => false,
+  ): Promise<CallRecord> {
+    const clock = new VirtualClock(new Date(Date.now() - 2 * HOUR_MS));
+    const now = () => clock.now();
+    const up = switchboard(this.deps({ now }));
+    const down = switchboard(this.deps({
+      now,
+      accept: () => Promise.resolve({ kind: "unavailable", reason: "away" }),
+    }));
+    const route: Fetch = async (url, init) =>
+      await (loses(url.slice(PUBLIC_URL.length + 1), new URLSearchParams(String(init.body)))
+        ? down
+        : up)(url, init);
+    const simulator = twilioFor(route, { clock });
+    const from = `+1604555${1000 + this.#callers++}`;
+    const record = await simulator.call({ script, clock, from, to: LINE });
+    await simulator.settle();
+    this.twilio.calls.push(record);
+    return record;
+  }
+
+  /** Nothing was heard of any call for so long, nor was any asked about. */
+  async pass(interval: string): Promise<void> {
+    await this.db.sql`update call_logs set updated_at = updated_at - ${interval}::interval`;
+    await this.db.sql`update reconcile_attempts set next_at = next_at - ${interval}::interval`;
+  }
+
+  async run(deps = this.deps(), headers: HeadersInit = { apikey: LOCAL_SECRET_KEY }) {
+    const request = new Request("http://edge-runtime.supabase.com/voice-reconcile", {
+      method: "POST",
+      headers,
+    });
+    const response = await voiceReconcile(reconcileDeps(deps))(request);
+    return { status: response.status, body: await response.json() };
+  }
+
+  async row(callSid: string) {
+    const [row] = await this.db.sql`select * from call_logs where call_sid = ${callSid}`;
+    return row;
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.twilio.stop();
+    await this.#api.drain();
+    await this.db.drop();
+  }
+}
+
+/** Every callback; not what the caller waits for. */
+const callbacks = (path: string) =>
+  path.startsWith("voice-status") || /event=(recording|transcription)/.test(path);
+
+Deno.test("a call whose final callback never came is closed, as Twilio says that it ended", async () => {
+  await using world = await World.make();
+  const call = await world.ring(
+    { keys: ["1"], dial: "answered", talkSeconds: 40 },
+    (path, params) => path.startsWith("voice-status") && params.get("ParentCallSid") === null,
+  );
+  assertEquals((await world.row(call.callSid))!.ended_at, null);
+  assertEquals((await world.run()).body.asked, 0, "what is heard of now is not asked about");
+
+  await world.pass("6 minutes");
+  const { status, body } = await world.run();
+  assertEquals([status, body.asked, body.failed, body.backed_off], [200, 1, 0, false]);
+  const row = (await world.row(call.callSid))!;
+  assertEquals([row.status, row.disposition], ["completed", "connected"]);
+  assertEquals(row.duration_sec, call.durationSeconds);
+  assert(Math.abs(row.ended_at - row.started_at - call.durationSeconds * 1000) < 1500);
+});
+
+Deno.test("a call that goes on stays open, and is asked about again", async () => {
+  await using world = await World.make();
+  const call = await world.ring({ keys: ["1"] }, callbacks);
+  Object.assign(call, { status: "in-progress", endedBy: undefined });
+  await world.db.sql`update call_logs set status = 'in-progress'`;
+  await world.pass("6 minutes");
+  assertEquals((await world.run()).body.asked, 1);
+  assertEquals((await world.row(call.callSid))!.status, "in-progress");
+  assertEquals((await world.run()).body.asked, 0);
+  await world.pass("6 minutes");
+  assertEquals((await world.run()).body.asked, 1);
+});
+
+Deno.test("a lost voicemail is recovered, with its length and its transcript", async () => {
+  await using world = await World.make();
+  const call = await world.ring(
+    { keys: ["9"], voicemail: { seconds: 11, transcript: "Call me back." } },
+    (path) => path.includes("event="),
+  );
+  const before = (await world.row(call.callSid))!;
+  assertEquals([before.disposition, before.recording_sid], ["abandoned", null]);
+
+  assertEquals((await world.run()).body.asked, 1);
+  const row = (await world.row(call.callSid))!;
+  const { sid } = call.all("recorded")[0]!;
+  assertEquals(
+    [row.disposition, row.recording_sid, row.recording_duration_sec, row.transcript],
+    ["voicemail", sid, 11, "Call me back."],
+  );
+  assertEquals(
+    row.recording_url,
+    `${world.twilio.url}/2010-04-01/Accounts/${ACCOUNT_SID}/Recordings/${sid}`,
+  );
+  await world.pass("2 hours");
+  assertEquals((await world.run()).body.asked, 0, "settled");
+});
+
+Deno.test("a lost transcript is recovered, though the message itself came through", async () => {
+  await using world = await World.make();
+  const call = await world.ring(
+    { keys: ["9"], voicemail: { seconds: 11, transcript: "Call me back." } },
+    (path) => path.includes("event=transcription"),
+  );
+  assertEquals((await world.row(call.callSid))!.transcript, null);
+  await world.run();
+  assertEquals((await world.row(call.callSid))!.transcript, "Call me back.");
+});
+
+Deno.test("what was chosen and decided while nothing could be written is read from Twilio's log", async () => {
+  await using world = await World.make();
+  const refused = await world.ring(
+    { say: ["no recording"], keys: ["2"] },
+    (path) => !path.startsWith("voice-frontdoor"),
+  );
+  const left = await world.ring(
+    { say: ["no recording"], hangupAt: "gather:2" },
+    (path) => path.startsWith("voice-consent-speech"),
+  );
+  await world.pass("6 minutes");
+  await world.run();
+  const rows = [await world.row(refused.callSid), await world.row(left.callSid)];
+  assertEquals(
+    rows.map((row) => [row!.mode, row!.consent_given, row!.disposition]),
+    [["support", false, "connected"], ["menu", false, "abandoned"]],
+  );
+  const [evidence] = await world.db.sql`
+    select meta from call_lifecycle where call_sid = ${left.callSid} and event = 'settled'`;
+  assertEquals([evidence!.meta.consent.basis, evidence!.meta.consent.turn], ["no", 1]);
+  assertMatch(evidence!.meta.consent.disclosure, /may be recorded/);
+});
+
+Deno.test("before Twilio has its log the call is closed, and what was decided follows later", async () => {
+  await using world = await World.make();
+  const call = await world.ring({ keys: ["2"] }, (path) => !path.startsWith("voice-frontdoor"));
+  const end = call.startedAt.getTime() + call.all("hangup")[0]!.atMs;
+  await world.pass("6 minutes");
+  await world.run(world.deps({ now: () => new Date(end + 6 * 60 * 1000) }));
+  const closed = (await world.row(call.callSid))!;
+  assertEquals([closed.disposition, closed.mode], ["connected", "menu"]);
+  assert(!world.twilio.asked.some((path) => path.includes("/Events.json")));
+
+  await world.pass("20 minutes");
+  await world.run();
+  assertEquals((await world.row(call.callSid))!.mode, "support");
+});
+
+Deno.test("a call that came while everything was down is found", async () => {
+  await using world = await World.make();
+  await world.ring({ hangupAt: "gather" });
+  const missed = await world.ring({ keys: ["1"], dial: "answered" }, () => true);
+  assertEquals(await world.row(missed.callSid), undefined);
+  const { body } = await world.run();
+  assertEquals([body.found, body.failed], [1, 0]);
+  const row = (await world.row(missed.callSid))!;
+  assertEquals(
+    [row.from_e164, row.to_e164, row.mode, row.consent_given, row.disposition],
+    [missed.from, LINE, "sales", true, "connected"],
+  );
+  assertEquals((await world.run()).body.found, 0);
+});
+
+Deno.test("an account's calls to other numbers are none of ours", async () => {
+  await using world = await World.make();
+  const foreign = await world.ring({ keys: ["1"] }, () => true);
+  assertEquals((await world.run()).body.found, 0);
+  assertEquals(await world.row(foreign.callSid), undefined);
+});
+
+Deno.test("after a long outage runs go further back than the newest hundred calls, the oldest first", async () => {
+  await using world = await World.make();
+  await world.ring({ hangupAt: "gather" });
+  const [known] = world.twilio.calls;
+  const missed = Array.from(
+    { length: 130 },
+    (_, n) =>
+      Object.assign(Object.create(known!), { callSid: newCallSid(), from: `+1647555${1000 + n}` }),
+  );
+  world.twilio.calls.push(...missed);
+  assertEquals((await world.run()).body.found, 20);
+  assert(await world.row(missed[0].callSid));
+  assertEquals(await world.row(missed[129].callSid), undefined);
+  for (let run = 0; run < 6; run++) await world.run();
+  const [count] = await world.db.sql`select count(*)::int as n from call_logs`;
+  assertEquals(count!.n, 131);
+});
+
+Deno.test("two runs at once have the effect of one", async () => {
+  await using world = await World.make();
+  await world.ring({ hangupAt: "gather" });
+  await world.run();
+  for (let n = 0; n < 8; n++) {
+    await world.ring(
+      { keys: ["9"], voicemail: { seconds: 5 + n, transcript: "Hello." } },
+      (path) => n % 2 === 0 || callbacks(path),
+    );
+  }
+  await world.pass("6 minutes");
+  const runs = await Promise.all([world.run(), world.run(), world.run()]);
+  assertEquals(runs.map(({ status, body }) => [status, body.failed]), Array(3).fill([200, 0]));
+  const events = await world.db.sql`
+    select call_sid, event, leg_sid, status, count(*)::int as n from call_lifecycle
+    where event in ('reconciled', 'settled', 'recording_reconciled')
+    group by call_sid, event, leg_sid, status`;
+  assertEquals(events.length, 8 * 3 + 2, "each call its end, its message, and that it is settled");
+  assertEquals(events.filter(({ n }) => n > 1), []);
+  const claims = await world.db.sql`select call_sid, attempts from reconcile_attempts`;
+  assertEquals(claims.filter(({ attempts }) => attempts > 1), []);
+  const rows = await world.db
+    .sql`select disposition from call_logs where disposition = 'voicemail'`;
+  assertEquals(rows.length, 8);
+});
+
+Deno.test("a run asks about 20 calls at most; the next one goes on", async () => {
+  await using world = await World.make();
+  for (let n = 0; n < 30; n++) {
+    await world.db.sql`select accept_voice_event(${
+      world.db.sql.json(JSON.parse(JSON.stringify(voiceEvent(newCallSid()))))
+    })`;
+  }
+  await world.pass("6 minutes");
+  const asked = [await world.run(), await world.run(), await world.run()];
+  assertEquals(asked.map(({ body }) => body.asked), [20, 10, 0]);
+});
+
+Deno.test("told to slow down, a run stops asking, and what was left is asked later", async () => {
+  await using world = await World.make();
+  const calls = [];
+  for (let n = 0; n < 3; n++) {
+    calls.push(
+      await world.ring(
+        { keys: ["9"], voicemail: { seconds: 9 } },
+        (path) => path.includes("event="),
+      ),
+    );
+  }
+  let answered = 0;
+  world.twilio.fault = (path) =>
+    path.startsWith("/Calls/") && ++answered > 1
+      ? failure(429, 20429, "Too Many Requests")
+      : undefined;
+  const busy = await world.run();
+  assertEquals([busy.status, busy.body.backed_off, busy.body.recovered], [200, true, 0]);
+  const asked = world.twilio.asked.filter((path) => path.startsWith("/Calls/"));
+  assert(asked.length <= 4, `one call's questions, and no other's: ${asked}`);
+
+  world.twilio.fault = undefined;
+  assertEquals((await world.run()).body.asked, 0, "not before its time");
+  await world.pass("6 minutes");
+  await world.run();
+  for (const call of calls) {
+    assertEquals((await world.row(call.callSid))!.disposition, "voicemail");
+  }
+});
+
+for (
+  const [what, fault] of [
+    ["answers 500", () => failure(500, 20500, "Internal Server Error")],
+    ["answers nonsense", () => new Response("<html>", { status: 200 })],
+    ["answers JSON of another kind", () => Response.json({ sid: 7, status: "well" })],
+    [
+      "answers no list of recordings",
+      (path: string) => path.endsWith("/Recordings.json") ? Response.json({ ok: true }) : undefined,
+    ],
+    ["refuses the credentials", () => failure(401, 20003, "Authenticate")],
+  ] as const
+) {
+  Deno.test(`Twilio ${what}: that is reported, nothing is lost, and it is asked again later`, async () => {
+    await using world = await World.make();
+    const open = await world.ring({ keys: ["1"], dial: "answered" }, callbacks);
+    const lost = await world.ring(
+      { keys: ["9"], voicemail: { seconds: 9, transcript: "Hello." } },
+      (path) => path.includes("event="),
+    );
+    await world.pass("6 minutes");
+    const before = [await world.row(open.callSid), await world.row(lost.callSid)];
+    world.twilio.fault = fault;
+    const { status, body } = await world.run();
+    assertEquals([status, body.recovered, body.found], [200, 0, 0]);
+    assert(body.failed >= 2, JSON.stringify(body));
+    assertEquals([await world.row(open.callSid), await world.row(lost.callSid)], before);
+
+    world.twilio.fault = undefined;
+    await world.pass("6 minutes");
+    assertEquals((await world.run()).body.failed, 0);
+    const rows = [await world.row(open.callSid), await world.row(lost.callSid)];
+    assertEquals(rows.map((row) => row!.disposition), ["connected", "voicemail"]);
+  });
+}
+
+Deno.test("a database that goes away in the middle leaves the call to a later run", async () => {
+  await using world = await World.make();
+  const call = await world.ring(
+    { keys: ["9"], voicemail: { seconds: 9, transcript: "Hello." } },
+    (path) => path.includes("event="),
+  );
+  const deps = world.deps();
+  let accepted = 0;
+  const { status, body } = await world.run({
+    ...deps,
+    accept: async (event) =>
+      ++accepted === 1 ? { kind: "unavailable", reason: "away" } : await deps.accept(event),
+  });
+  assertEquals([status, body.failed, accepted], [200, 1, 1]);
+  await world.pass("6 minutes");
+  await world.run();
+  assertEquals((await world.row(call.callSid))!.disposition, "voicemail");
+});
+
+Deno.test("without the database a run is refused with 503 and when to come again", async () => {
+  await using world = await World.make();
+  await world.db.sql`alter function claim_calls_to_reconcile rename to elsewhere`;
+  const { status, body } = await world.run();
+  assertEquals([status, body], [503, { error: "unavailable" }]);
+});
+
+/** A call that began so long ago, and of which nothing more was ever heard. */
+async function forgotten(world: World, hours: number): Promise<string> {
+  const callSid = newCallSid();
+  const event = voiceEvent(callSid, {
+    occurred_at: new Date(Date.now() - hours * HOUR_MS).toISOString(),
+  });
+  await world.db.sql`select accept_voice_event(${
+    world.db.sql.json(JSON.parse(JSON.stringify(event)))
+  })`;
+  await world.pass("6 minutes");
+  return callSid;
+}
+
+for (
+  const [who, env] of [
+    ["that Twilio does not know", {}],
+    ["that nobody can ask about, without TWILIO_ACCOUNT_SID,", { TWILIO_ACCOUNT_SID: undefined }],
+  ] as const
+) {
+  Deno.test(`a call ${who} is closed after 24 hours, and not before`, async () => {
+    await using world = await World.make();
+    const young = await forgotten(world, 23);
+    const old = await forgotten(world, 25);
+    const { status, body } = await world.run(world.deps({}, env));
+    assertEquals([status, body.asked, body.failed], [200, 2, 0]);
+    assertEquals((await world.row(young))!.ended_at, null);
+    const row = (await world.row(old))!;
+    assertEquals([row.status, row.disposition], ["completed", "abandoned"]);
+    assertEquals(row.ended_at, row.started_at, "as late as the last that was heard of it");
+    assertEquals(world.twilio.asked.length > 0, !("TWILIO_ACCOUNT_SID" in env));
+  });
+}
+
+Deno.test("what has expired is purged, and reported; what has not stays", async () => {
+  await using world = await World.make();
+  await world.ring({ hangupAt: "gather" });
+  const [before] = await world.db.sql`select count(*)::int as n from idempotency_keys`;
+  await world.db.sql`update idempotency_keys set expires_at = now() - interval '1 minute'
+    where key = (select min(key) from idempotency_keys)`;
+  await world.db.sql`update rate_limit_windows set admitted_at = array[now() - interval '2 hours']`;
+  const { body } = await world.run();
+  assertEquals([body.purged.idempotency_keys, body.purged.rate_limit_windows], [1, 1]);
+  const [after] = await world.db.sql`
+    select count(*)::int as n from idempotency_keys where operation <> 'voice-reconcile'`;
+  assertEquals(after!.n, before!.n - 1);
+});
+
+Deno.test("whoever has not the secret key gets 401, and nothing is asked or done", async () => {
+  await using world = await World.make();
+  await world.ring({ keys: ["9"] }, (path) => path.includes("event="));
+  const anonymous: Record<string, string>[] = [
+    {},
+    { apikey: "" },
+    { apikey: `${LOCAL_SECRET_KEY}0` },
+    { authorization: "Bearer sb_publishable_local" },
+    { authorization: LOCAL_SECRET_KEY },
+  ];
+  for (const headers of anonymous) {
+    const { status, body } = await world.run(world.deps(), headers);
+    assertEquals([status, body], [401, { error: "unauthorized" }], JSON.stringify(headers));
+  }
+  assertEquals(world.twilio.asked, []);
+  assertEquals((await world.db.sql`select from reconcile_attempts`).length, 0);
+  const bearer = { authorization: `Bearer ${LOCAL_SECRET_KEY}` };
+  assertEquals((await world.run(world.deps(), bearer)).status, 200);
+});
+
+Deno.test("GET is answered 405 with what is allowed", async () => {
+  await using world = await World.make();
+  const handler = voiceReconcile(reconcileDeps(world.deps()));
+  const response = await handler(
+    new Request("http://edge-runtime.supabase.com/voice-reconcile", {
+      headers: { apikey: LOCAL_SECRET_KEY },
+    }),
+  );
+  assertEquals([response.status, response.headers.get("allow")], [405, "POST"]);
+  await response.body?.cancel();
+});
