@@ -115,8 +115,9 @@ as $$
 declare
   e public.voice_event := jsonb_populate_record(null::public.voice_event, p_event);
   v_key constant text := e.operation || ':' || e.call_sid || ':' || e.identity;
-  -- jsonb's text is canonical. When and under which delivery token it came is not what was asked.
-  v_hash constant bytea := sha256(convert_to((p_event - 'occurred_at' #- '{meta,token}')::text, 'UTF8'));
+  -- jsonb's text is canonical. When it came, under which delivery token, and who counts it, is not what was asked.
+  v_hash constant bytea :=
+    sha256(convert_to((p_event - array['occurred_at', 'limits'] #- '{meta,token}')::text, 'UTF8'));
   v_known public.idempotency_keys;
   v_before public.call_logs;
   v_call public.call_logs;

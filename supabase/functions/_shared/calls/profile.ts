@@ -302,8 +302,7 @@ export function defaultProfile(settings: Settings): LineProfile {
       maxSec: 120,
       silenceSec: 5,
     },
-    rateLimited:
-      "We have received too many calls from your number. Please try again in a minute. Goodbye.",
+    rateLimited: "There are too many calls right now. Please try again in a minute. Goodbye.",
     apology: "We are sorry, something went wrong on our side.",
   };
 }
