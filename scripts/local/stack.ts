@@ -15,6 +15,8 @@ export const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 /** Signs users' tokens; the one that every local Supabase has. */
 export const LOCAL_JWT_SECRET = "super-secret-jwt-token-with-at-least-32-characters-long";
 export const LOCAL_AUTH_TOKEN = "local-auth-token";
+/** The main account of the local stand-in for Twilio's REST API. */
+export const LOCAL_ACCOUNT_SID = "AC00000000000000000000000010ca1000";
 export const LOCAL_SECRET_KEY = "sb_secret_local";
 export const LOCAL_PUBLISHABLE_KEY = "sb_publishable_local";
 
@@ -28,7 +30,10 @@ export interface StackOptions {
   readonly log?: (line: string) => void;
   /** False: faster and lost with a crash, for tests. Default true. */
   readonly durable?: boolean;
-  /** Also runs what the hosted platform schedules, and a stand-in for Resend where none is set. Default false. */
+  /**
+   * Also runs what the hosted platform schedules, and stand-ins for Resend, Twilio's REST API and
+   * Upstash where none is set. Default false.
+   */
   readonly services?: boolean;
   /** Makes what answers at the port of the local pages; without it that port is left alone. */
   readonly ui?: (running: Running) => Pages;
@@ -121,7 +126,29 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       : undefined;
     if (mailbox !== undefined) closers.push(() => mailbox.close());
 
-    const env = withLocalDefaults({ ...mailbox?.env, ...given }, api.url, cluster.url());
+    const twilio = options.services && !given["TWILIO_ACCOUNT_SID"] && !given["TWILIO_API_URL"]
+      ? (await import("./twilio_api.ts")).startLocalTwilio(
+        LOCAL_ACCOUNT_SID,
+        given["TWILIO_AUTH_TOKEN"] ?? LOCAL_AUTH_TOKEN,
+        dataDir,
+      )
+      : undefined;
+    if (twilio !== undefined) closers.push(() => twilio.stop());
+
+    // Without a redis-server on this machine, PostgreSQL counts the calls.
+    const upstash = options.services && !given["UPSTASH_REDIS_REST_URL"]
+      ? await (await import("./upstash.ts")).startLocalUpstash()
+      : undefined;
+    if (upstash !== undefined) {
+      closers.push(() => upstash.stop());
+      log("Counting calls in Redis, through a stand-in for Upstash");
+    }
+
+    const env = withLocalDefaults(
+      { ...mailbox?.env, ...twilio?.env, ...upstash?.env, ...given },
+      api.url,
+      cluster.url(),
+    );
     const gateway = await createGateway({
       supabaseDir: join(ROOT, "supabase"),
       env,
@@ -165,6 +192,7 @@ export function withLocalDefaults(
     SUPABASE_URL: apiUrl,
     SUPABASE_DB_URL: databaseUrl,
     SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: LOCAL_PUBLISHABLE_KEY }),
+    SUPABASE_JWT_SECRET: LOCAL_JWT_SECRET,
     ...given,
   };
   if (!given["SUPABASE_SECRET_KEYS"] && !given["SUPABASE_SERVICE_ROLE_KEY"]) {

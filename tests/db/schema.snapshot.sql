@@ -36,6 +36,40 @@ create type voice_event (
   meta jsonb
 );
 
+create table alert_deliveries (
+  id bigint not null generated always as identity,
+  episode_id bigint not null,
+  transition text not null,
+  channel text not null,
+  created_at timestamp with time zone not null default now(),
+  claimed_until timestamp with time zone,
+  attempts integer not null default 0,
+  delivered_at timestamp with time zone
+);
+
+create table alert_episodes (
+  id bigint not null generated always as identity,
+  alert text not null,
+  severity text not null,
+  threshold numeric not null,
+  opened_at timestamp with time zone not null default now(),
+  opened_value numeric not null,
+  closed_at timestamp with time zone,
+  closed_value numeric
+);
+
+create table alert_rules (
+  alert text not null,
+  severity text not null,
+  comparison text not null,
+  threshold numeric not null,
+  window_minutes integer not null,
+  minimum integer not null default 0,
+  unit text not null,
+  summary text not null,
+  action text not null
+);
+
 create table analytics_events (
   id bigint not null generated always as identity,
   event_type text not null,
@@ -95,6 +129,58 @@ END) stored,
   updated_at timestamp with time zone not null default now()
 ) with (fillfactor=80);
 
+create table contact_messages (
+  id uuid not null default gen_random_uuid(),
+  name text not null,
+  email text not null,
+  phone text,
+  subject text,
+  message text not null,
+  created_at timestamp with time zone not null default now(),
+  handled_at timestamp with time zone
+);
+
+create table function_metrics (
+  minute timestamp with time zone not null,
+  function text not null,
+  requests integer not null,
+  errors integer not null,
+  database_failures integer not null,
+  refused integer not null,
+  total_ms bigint not null,
+  database_ms bigint not null,
+  max_ms integer not null,
+  le_50 integer not null,
+  le_100 integer not null,
+  le_250 integer not null,
+  le_500 integer not null,
+  le_1000 integer not null,
+  le_2000 integer not null,
+  le_5000 integer not null
+);
+
+create table function_totals (
+  function text not null,
+  requests bigint not null,
+  errors bigint not null,
+  database_failures bigint not null,
+  refused bigint not null,
+  total_ms bigint not null,
+  le_50 bigint not null,
+  le_100 bigint not null,
+  le_250 bigint not null,
+  le_500 bigint not null,
+  le_1000 bigint not null,
+  le_2000 bigint not null,
+  le_5000 bigint not null
+);
+
+create table health_checks (
+  checked_at timestamp with time zone not null default clock_timestamp(),
+  healthy boolean not null,
+  failing text[] not null default '{}'::text[]
+);
+
 create table idempotency_keys (
   key text not null,
   operation text not null,
@@ -104,6 +190,25 @@ create table idempotency_keys (
   created_at timestamp with time zone not null default now(),
   expires_at timestamp with time zone not null
 );
+
+create table outbox (
+  id bigint not null generated always as identity,
+  kind text not null,
+  idempotency_key text not null,
+  recipient text,
+  payload jsonb not null,
+  content jsonb,
+  status text not null default 'pending'::text,
+  attempts integer not null default 0,
+  next_attempt_at timestamp with time zone not null default now(),
+  lease uuid,
+  attempted_at timestamp with time zone,
+  uncertain_since timestamp with time zone,
+  last_error text,
+  provider_id text,
+  created_at timestamp with time zone not null default now(),
+  sent_at timestamp with time zone
+) with (fillfactor=80);
 
 create table rate_limit_refusals (
   endpoint text not null,
@@ -132,7 +237,15 @@ create table telephony_numbers (
   org_id uuid not null,
   number_sid text not null,
   country text not null,
-  provisioned_at timestamp with time zone not null default now()
+  provisioned_at timestamp with time zone not null default now(),
+  profile jsonb not null default '{}'::jsonb
+);
+
+create table telephony_secrets (
+  subaccount_sid text not null,
+  vault_secret_id uuid,
+  sealed_token text,
+  updated_at timestamp with time zone not null default now()
 );
 
 create table telephony_subaccounts (
@@ -150,10 +263,53 @@ create table telephony_transactions (
   steps_completed jsonb not null default '[]'::jsonb,
   error_message text,
   started_at timestamp with time zone not null default now(),
-  completed_at timestamp with time zone
+  completed_at timestamp with time zone,
+  request jsonb,
+  idempotency_key text,
+  result jsonb,
+  undoing boolean not null default false,
+  attempts integer not null default 0,
+  lease uuid,
+  held_until timestamp with time zone
+);
+
+create table worker_runs (
+  worker text not null,
+  last_run_at timestamp with time zone not null,
+  last_ok_at timestamp with time zone,
+  runs bigint not null default 1,
+  failures bigint not null default 0
 );
 
 -- Constraints
+
+alter table alert_deliveries add constraint alert_deliveries_channel_form CHECK ((channel ~ '^[a-z]{1,32}$'::text));
+
+alter table alert_deliveries add constraint alert_deliveries_episode_id_fkey FOREIGN KEY (episode_id) REFERENCES alert_episodes(id) ON DELETE CASCADE;
+
+alter table alert_deliveries add constraint alert_deliveries_once UNIQUE (episode_id, transition, channel);
+
+alter table alert_deliveries add constraint alert_deliveries_pkey PRIMARY KEY (id);
+
+alter table alert_deliveries add constraint alert_deliveries_transition_known CHECK ((transition = ANY (ARRAY['fired'::text, 'recovered'::text])));
+
+alter table alert_episodes add constraint alert_episodes_alert_fkey FOREIGN KEY (alert) REFERENCES alert_rules(alert);
+
+alter table alert_episodes add constraint alert_episodes_pkey PRIMARY KEY (id);
+
+alter table alert_episodes add constraint alert_episodes_times_in_order CHECK ((closed_at >= opened_at));
+
+alter table alert_rules add constraint alert_rules_alert_form CHECK ((alert ~ '^[a-z][a-z_]{0,63}$'::text));
+
+alter table alert_rules add constraint alert_rules_comparison_known CHECK ((comparison = ANY (ARRAY['above'::text, 'below'::text, 'at_least'::text])));
+
+alter table alert_rules add constraint alert_rules_minimum_range CHECK ((minimum >= 0));
+
+alter table alert_rules add constraint alert_rules_pkey PRIMARY KEY (alert);
+
+alter table alert_rules add constraint alert_rules_severity_known CHECK ((severity = ANY (ARRAY['critical'::text, 'warning'::text])));
+
+alter table alert_rules add constraint alert_rules_window_range CHECK (((window_minutes >= 0) AND (window_minutes <= 60)));
 
 alter table analytics_events add constraint analytics_events_data_object CHECK ((jsonb_typeof(event_data) = 'object'::text));
 
@@ -211,6 +367,48 @@ alter table call_logs add constraint call_logs_times_in_order CHECK ((ended_at >
 
 alter table call_logs add constraint call_logs_transcript_length CHECK ((length(transcript) <= 65536));
 
+alter table contact_messages add constraint contact_messages_email_form CHECK (((email ~ '^[^\s@]+@[^\s@]+$'::text) AND (length(email) <= 254)));
+
+alter table contact_messages add constraint contact_messages_message_length CHECK (((length(message) >= 1) AND (length(message) <= 5000)));
+
+alter table contact_messages add constraint contact_messages_name_length CHECK (((length(name) >= 1) AND (length(name) <= 100)));
+
+alter table contact_messages add constraint contact_messages_phone_form CHECK ((phone ~ '^\+?[0-9]{7,15}$'::text));
+
+alter table contact_messages add constraint contact_messages_pkey PRIMARY KEY (id);
+
+alter table contact_messages add constraint contact_messages_subject_length CHECK (((length(subject) >= 1) AND (length(subject) <= 150)));
+
+alter table function_metrics add constraint function_metrics_cumulative CHECK (((0 <= le_50) AND (le_50 <= le_100) AND (le_100 <= le_250) AND (le_250 <= le_500) AND (le_500 <= le_1000) AND (le_1000 <= le_2000) AND (le_2000 <= le_5000) AND (le_5000 <= requests)));
+
+alter table function_metrics add constraint function_metrics_database_failures_range CHECK (((database_failures >= 0) AND (database_failures <= requests)));
+
+alter table function_metrics add constraint function_metrics_database_ms_range CHECK ((database_ms >= 0));
+
+alter table function_metrics add constraint function_metrics_errors_range CHECK (((errors >= 0) AND (errors <= requests)));
+
+alter table function_metrics add constraint function_metrics_function_form CHECK ((function ~ '^[a-z][a-z0-9-]{0,63}$'::text));
+
+alter table function_metrics add constraint function_metrics_max_ms_range CHECK ((max_ms >= 0));
+
+alter table function_metrics add constraint function_metrics_minute_whole CHECK ((minute = date_trunc('minute'::text, minute, 'UTC'::text)));
+
+alter table function_metrics add constraint function_metrics_pkey PRIMARY KEY (minute, function);
+
+alter table function_metrics add constraint function_metrics_refused_range CHECK ((refused >= 0));
+
+alter table function_metrics add constraint function_metrics_requests_range CHECK ((requests >= 0));
+
+alter table function_metrics add constraint function_metrics_total_ms_range CHECK ((total_ms >= 0));
+
+alter table function_totals add constraint function_totals_function_form CHECK ((function ~ '^[a-z][a-z0-9-]{0,63}$'::text));
+
+alter table function_totals add constraint function_totals_pkey PRIMARY KEY (function);
+
+alter table health_checks add constraint health_checks_failing_bounded CHECK ((cardinality(failing) <= 50));
+
+alter table health_checks add constraint health_checks_pkey PRIMARY KEY (checked_at);
+
 alter table idempotency_keys add constraint idempotency_keys_completed_has_result CHECK (((status <> 'completed'::text) OR (result IS NOT NULL)));
 
 alter table idempotency_keys add constraint idempotency_keys_key_length CHECK (((length(key) >= 1) AND (length(key) <= 255)));
@@ -222,6 +420,28 @@ alter table idempotency_keys add constraint idempotency_keys_pkey PRIMARY KEY (k
 alter table idempotency_keys add constraint idempotency_keys_request_hash_length CHECK ((length(request_hash) = 32));
 
 alter table idempotency_keys add constraint idempotency_keys_status_known CHECK ((status = ANY (ARRAY['in_progress'::text, 'completed'::text, 'failed'::text])));
+
+alter table outbox add constraint outbox_attempts_range CHECK ((attempts >= 0));
+
+alter table outbox add constraint outbox_idempotency_key_key UNIQUE (idempotency_key);
+
+alter table outbox add constraint outbox_idempotency_key_length CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 256)));
+
+alter table outbox add constraint outbox_kind_known CHECK ((kind = ANY (ARRAY['contact_notification'::text, 'contact_auto_reply'::text, 'voicemail'::text, 'alert'::text])));
+
+alter table outbox add constraint outbox_last_error_length CHECK ((length(last_error) <= 200));
+
+alter table outbox add constraint outbox_leased_while_sending CHECK (((status = 'sending'::text) = (lease IS NOT NULL)));
+
+alter table outbox add constraint outbox_payload_object CHECK ((jsonb_typeof(payload) = 'object'::text));
+
+alter table outbox add constraint outbox_pkey PRIMARY KEY (id);
+
+alter table outbox add constraint outbox_recipient_length CHECK (((length(recipient) >= 3) AND (length(recipient) <= 254)));
+
+alter table outbox add constraint outbox_sent_when_sent CHECK (((status = 'sent'::text) = (sent_at IS NOT NULL)));
+
+alter table outbox add constraint outbox_status_known CHECK ((status = ANY (ARRAY['pending'::text, 'sending'::text, 'sent'::text, 'dead'::text])));
 
 alter table rate_limit_refusals add constraint rate_limit_refusals_pkey PRIMARY KEY (endpoint, identifier_type, identifier, minute);
 
@@ -245,7 +465,17 @@ alter table telephony_numbers add constraint telephony_numbers_org_id_fkey FOREI
 
 alter table telephony_numbers add constraint telephony_numbers_pkey PRIMARY KEY (e164_number);
 
+alter table telephony_numbers add constraint telephony_numbers_profile_object CHECK ((jsonb_typeof(profile) = 'object'::text));
+
 alter table telephony_numbers add constraint telephony_numbers_sid_form CHECK ((number_sid ~ '^PN[0-9a-fA-F]{32}$'::text));
+
+alter table telephony_secrets add constraint telephony_secrets_kept_once CHECK (((vault_secret_id IS NULL) <> (sealed_token IS NULL)));
+
+alter table telephony_secrets add constraint telephony_secrets_pkey PRIMARY KEY (subaccount_sid);
+
+alter table telephony_secrets add constraint telephony_secrets_sealed_length CHECK (((length(sealed_token) >= 1) AND (length(sealed_token) <= 1000)));
+
+alter table telephony_secrets add constraint telephony_secrets_subaccount_sid_fkey FOREIGN KEY (subaccount_sid) REFERENCES telephony_subaccounts(subaccount_sid) ON DELETE CASCADE;
 
 alter table telephony_subaccounts add constraint telephony_subaccounts_name_length CHECK (((length(business_name) >= 1) AND (length(business_name) <= 200)));
 
@@ -255,11 +485,21 @@ alter table telephony_subaccounts add constraint telephony_subaccounts_sid_form 
 
 alter table telephony_subaccounts add constraint telephony_subaccounts_subaccount_sid_key UNIQUE (subaccount_sid);
 
+alter table telephony_transactions add constraint telephony_transactions_attempts_range CHECK ((attempts >= 0));
+
 alter table telephony_transactions add constraint telephony_transactions_done_when_completed CHECK (((status = 'in_progress'::text) = (completed_at IS NULL)));
 
 alter table telephony_transactions add constraint telephony_transactions_error_length CHECK ((length(error_message) <= 2000));
 
+alter table telephony_transactions add constraint telephony_transactions_key_length CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 255)));
+
+alter table telephony_transactions add constraint telephony_transactions_onboarding_whole CHECK (((transaction_type <> 'onboarding'::text) OR ((request IS NOT NULL) AND ((status <> 'completed'::text) OR (result IS NOT NULL)))));
+
 alter table telephony_transactions add constraint telephony_transactions_pkey PRIMARY KEY (id);
+
+alter table telephony_transactions add constraint telephony_transactions_request_object CHECK ((jsonb_typeof(request) = 'object'::text));
+
+alter table telephony_transactions add constraint telephony_transactions_result_object CHECK ((jsonb_typeof(result) = 'object'::text));
 
 alter table telephony_transactions add constraint telephony_transactions_status_known CHECK ((status = ANY (ARRAY['in_progress'::text, 'completed'::text, 'failed'::text, 'rolled_back'::text])));
 
@@ -269,7 +509,27 @@ alter table telephony_transactions add constraint telephony_transactions_times_i
 
 alter table telephony_transactions add constraint telephony_transactions_type_form CHECK ((transaction_type ~ '^[a-z][a-z0-9_]{0,63}$'::text));
 
+alter table telephony_transactions add constraint telephony_transactions_unfinished_is_held CHECK (((transaction_type <> 'onboarding'::text) OR (status <> ALL (ARRAY['in_progress'::text, 'failed'::text])) OR (held_until IS NOT NULL)));
+
+alter table worker_runs add constraint worker_runs_pkey PRIMARY KEY (worker);
+
+alter table worker_runs add constraint worker_runs_worker_form CHECK ((worker ~ '^[a-z][a-z0-9-]{0,63}$'::text));
+
 -- Indexes
+
+CREATE INDEX alert_deliveries_due_idx ON public.alert_deliveries USING btree (id) WHERE (delivered_at IS NULL);
+
+CREATE UNIQUE INDEX alert_deliveries_once ON public.alert_deliveries USING btree (episode_id, transition, channel);
+
+CREATE UNIQUE INDEX alert_deliveries_pkey ON public.alert_deliveries USING btree (id);
+
+CREATE INDEX alert_episodes_alert_idx ON public.alert_episodes USING btree (alert, opened_at DESC);
+
+CREATE UNIQUE INDEX alert_episodes_open_idx ON public.alert_episodes USING btree (alert) WHERE (closed_at IS NULL);
+
+CREATE UNIQUE INDEX alert_episodes_pkey ON public.alert_episodes USING btree (id);
+
+CREATE UNIQUE INDEX alert_rules_pkey ON public.alert_rules USING btree (alert);
 
 CREATE INDEX analytics_events_created_idx ON public.analytics_events USING btree (created_at);
 
@@ -301,9 +561,29 @@ CREATE INDEX call_logs_to_idx ON public.call_logs USING btree (to_e164, started_
 
 CREATE INDEX call_logs_voicemail_backlog_idx ON public.call_logs USING btree (recorded_at) WHERE ((recording_source = 'voicemail'::text) AND (voicemail_handled_at IS NULL));
 
+CREATE INDEX contact_messages_created_idx ON public.contact_messages USING btree (created_at DESC);
+
+CREATE UNIQUE INDEX contact_messages_pkey ON public.contact_messages USING btree (id);
+
+CREATE UNIQUE INDEX function_metrics_pkey ON public.function_metrics USING btree (minute, function);
+
+CREATE UNIQUE INDEX function_totals_pkey ON public.function_totals USING btree (function);
+
+CREATE UNIQUE INDEX health_checks_pkey ON public.health_checks USING btree (checked_at);
+
 CREATE INDEX idempotency_keys_expires_idx ON public.idempotency_keys USING btree (expires_at);
 
 CREATE UNIQUE INDEX idempotency_keys_pkey ON public.idempotency_keys USING btree (key);
+
+CREATE INDEX outbox_dead_idx ON public.outbox USING btree (created_at) WHERE (status = 'dead'::text);
+
+CREATE INDEX outbox_due_idx ON public.outbox USING btree (next_attempt_at) WHERE (status = ANY (ARRAY['pending'::text, 'sending'::text]));
+
+CREATE UNIQUE INDEX outbox_idempotency_key_key ON public.outbox USING btree (idempotency_key);
+
+CREATE UNIQUE INDEX outbox_pkey ON public.outbox USING btree (id);
+
+CREATE INDEX outbox_sent_idx ON public.outbox USING btree (sent_at) WHERE (status = 'sent'::text);
 
 CREATE INDEX rate_limit_refusals_minute_idx ON public.rate_limit_refusals USING btree (minute);
 
@@ -321,15 +601,25 @@ CREATE INDEX telephony_numbers_org_idx ON public.telephony_numbers USING btree (
 
 CREATE UNIQUE INDEX telephony_numbers_pkey ON public.telephony_numbers USING btree (e164_number);
 
+CREATE UNIQUE INDEX telephony_secrets_pkey ON public.telephony_secrets USING btree (subaccount_sid);
+
 CREATE UNIQUE INDEX telephony_subaccounts_pkey ON public.telephony_subaccounts USING btree (org_id);
 
 CREATE UNIQUE INDEX telephony_subaccounts_subaccount_sid_key ON public.telephony_subaccounts USING btree (subaccount_sid);
 
+CREATE INDEX telephony_transactions_ended_idx ON public.telephony_transactions USING btree (completed_at) WHERE (status = ANY (ARRAY['failed'::text, 'rolled_back'::text]));
+
 CREATE INDEX telephony_transactions_failed_idx ON public.telephony_transactions USING btree (started_at DESC) WHERE (status = ANY (ARRAY['failed'::text, 'rolled_back'::text]));
+
+CREATE UNIQUE INDEX telephony_transactions_one_active_onboarding ON public.telephony_transactions USING btree (org_id) WHERE ((transaction_type = 'onboarding'::text) AND (status = ANY (ARRAY['in_progress'::text, 'failed'::text])));
+
+CREATE UNIQUE INDEX telephony_transactions_one_answer ON public.telephony_transactions USING btree (org_id, COALESCE(idempotency_key, ''::text)) WHERE ((transaction_type = 'onboarding'::text) AND (status <> 'rolled_back'::text));
 
 CREATE INDEX telephony_transactions_org_idx ON public.telephony_transactions USING btree (org_id, started_at DESC);
 
 CREATE UNIQUE INDEX telephony_transactions_pkey ON public.telephony_transactions USING btree (id);
+
+CREATE UNIQUE INDEX worker_runs_pkey ON public.worker_runs USING btree (worker);
 
 -- Functions
 
@@ -342,8 +632,9 @@ AS $function$
 declare
   e public.voice_event := jsonb_populate_record(null::public.voice_event, p_event);
   v_key constant text := e.operation || ':' || e.call_sid || ':' || e.identity;
-  -- jsonb's text is canonical. When and under which delivery token it came is not what was asked.
-  v_hash constant bytea := sha256(convert_to((p_event - 'occurred_at' #- '{meta,token}')::text, 'UTF8'));
+  -- jsonb's text is canonical. When it came, under which delivery token, and who counts it, is not what was asked.
+  v_hash constant bytea :=
+    sha256(convert_to((p_event - array['occurred_at', 'limits'] #- '{meta,token}')::text, 'UTF8'));
   v_known public.idempotency_keys;
   v_before public.call_logs;
   v_call public.call_logs;
@@ -437,22 +728,143 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.begin_onboarding(p_org_id uuid, p_request jsonb, p_key text DEFAULT NULL::text, p_lease interval DEFAULT '00:03:00'::interval)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  t public.telephony_transactions;
+  taken_over public.telephony_transactions;
+begin
+  for v_look in 1..2 loop
+    select * into t from public.telephony_transactions as known
+    where known.transaction_type = 'onboarding' and known.org_id = p_org_id and known.status <> 'rolled_back'
+      and (p_key is null or known.idempotency_key = p_key)
+    order by known.started_at, known.id limit 1;
+    exit when found;
+
+    -- Waits for a rival's insert, and then does nothing: the indexes decide.
+    insert into public.telephony_transactions
+      (transaction_type, org_id, request, idempotency_key, attempts, lease, held_until)
+    values ('onboarding', p_org_id, p_request, p_key, 1, gen_random_uuid(), now() + p_lease)
+    on conflict do nothing
+    returning * into t;
+    if found then
+      return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(t));
+    end if;
+  end loop;
+
+  -- Another onboarding of this organisation, under a key of its own.
+  if t.id is null then
+    return jsonb_build_object('outcome', 'in_progress', 'retry_after', 5);
+  end if;
+  if t.request <> p_request then
+    return jsonb_build_object('outcome', 'conflict');
+  end if;
+  if t.status = 'completed' then
+    return jsonb_build_object('outcome', 'completed', 'result', t.result);
+  end if;
+
+  -- The same request once more, after whoever worked on it has gone: it is finished now.
+  update public.telephony_transactions as mine
+  set lease = gen_random_uuid(), held_until = now() + p_lease, attempts = mine.attempts + 1
+  where mine.id = t.id and mine.status = 'in_progress' and not mine.undoing and mine.held_until < now()
+  returning * into taken_over;
+  if found then
+    return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(taken_over));
+  end if;
+  return jsonb_build_object(
+    'outcome', 'in_progress',
+    -- Done by hand it takes seconds; being undone again, as long as it waits.
+    'retry_after', case when t.status = 'in_progress' and not t.undoing then 5
+      else greatest(5, ceil(extract(epoch from t.held_until - now())))::integer end
+  );
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.bury_mail(p_id bigint, p_error text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  with dead as (
+    update public.outbox as o set status = 'dead', lease = null, last_error = p_error
+    where o.id = p_id
+    returning o.id, o.kind, o.attempts
+  )
+  select public.record_analytics_event(
+    'mail_dead', 'error',
+    jsonb_build_object('mail_id', dead.id, 'kind', dead.kind, 'attempts', dead.attempts, 'reason', p_error)
+  )
+  from dead
+$function$
+
 CREATE OR REPLACE FUNCTION public.call_success(p_since timestamp with time zone)
  RETURNS TABLE(total_calls bigint, active_calls bigint, completed_calls bigint, failed_calls bigint, abandoned_calls bigint, rate_limited_calls bigint, success_rate_pct numeric, avg_call_duration_sec numeric)
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+begin
+  return query
+  select
+    count(*),
+    count(*) filter (where c.disposition is null),
+    count(*) filter (where c.disposition in ('connected', 'voicemail')),
+    count(*) filter (where c.disposition in ('failed', 'abandoned')),
+    count(*) filter (where c.disposition = 'abandoned'),
+    count(*) filter (where c.disposition = 'rate_limited'),
+    round(
+      100.0 * count(*) filter (where c.disposition in ('connected', 'voicemail'))
+        / nullif(count(*) filter (where c.disposition in ('connected', 'voicemail', 'failed', 'abandoned')), 0),
+      2
+    ),
+    round(avg(c.duration_sec) filter (where c.disposition <> 'rate_limited'), 1)
+  from public.call_logs as c
+  where c.started_at > p_since;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.claim_alert_deliveries(p_channels text[])
+ RETURNS TABLE(id bigint, channel text, transition text, episode_id bigint, alert text, severity text, summary text, action text, unit text, value numeric, threshold numeric, opened_at timestamp with time zone, closed_at timestamp with time zone)
+ LANGUAGE sql
+ SET search_path TO ''
 BEGIN ATOMIC
- SELECT count(*) AS count,
-     count(*) FILTER (WHERE (c.disposition IS NULL)) AS count,
-     count(*) FILTER (WHERE (c.disposition = ANY (ARRAY['connected'::text, 'voicemail'::text]))) AS count,
-     count(*) FILTER (WHERE (c.disposition = ANY (ARRAY['failed'::text, 'abandoned'::text]))) AS count,
-     count(*) FILTER (WHERE (c.disposition = 'abandoned'::text)) AS count,
-     count(*) FILTER (WHERE (c.disposition = 'rate_limited'::text)) AS count,
-     round(((100.0 * (count(*) FILTER (WHERE (c.disposition = ANY (ARRAY['connected'::text, 'voicemail'::text]))))::numeric) / (NULLIF(count(*) FILTER (WHERE (c.disposition = ANY (ARRAY['connected'::text, 'voicemail'::text, 'failed'::text, 'abandoned'::text]))), 0))::numeric), 2) AS round,
-     round(avg(c.duration_sec) FILTER (WHERE (c.disposition <> 'rate_limited'::text)), 1) AS round
-    FROM call_logs c
-   WHERE (c.started_at > call_success.p_since);
+ WITH claimed AS (
+          UPDATE alert_deliveries d SET claimed_until = (clock_timestamp() + '00:00:50'::interval), attempts = (d.attempts + 1)
+           WHERE (d.id IN ( SELECT due.id
+                    FROM alert_deliveries due
+                   WHERE ((due.delivered_at IS NULL) AND (due.channel = ANY (claim_alert_deliveries.p_channels)) AND (due.created_at > (now() - '1 day'::interval)) AND ((due.claimed_until IS NULL) OR (due.claimed_until < clock_timestamp())))
+                   ORDER BY due.id
+                  LIMIT 50
+                  FOR UPDATE OF due SKIP LOCKED))
+           RETURNING d.id,
+             d.channel,
+             d.transition,
+             d.episode_id
+         )
+  SELECT c.id,
+     c.channel,
+     c.transition,
+     e.id,
+     e.alert,
+     e.severity,
+     r.summary,
+     r.action,
+     r.unit,
+         CASE c.transition
+             WHEN 'fired'::text THEN e.opened_value
+             ELSE e.closed_value
+         END AS closed_value,
+     e.threshold,
+     e.opened_at,
+     e.closed_at
+    FROM ((claimed c
+      JOIN alert_episodes e ON ((e.id = c.episode_id)))
+      JOIN alert_rules r ON ((r.alert = e.alert)))
+   ORDER BY c.id;
 END
 
 CREATE OR REPLACE FUNCTION public.claim_calls_to_reconcile(p_limit integer, p_quiet interval DEFAULT '00:05:00'::interval)
@@ -507,12 +919,198 @@ AS $function$
   from claimed join public.call_logs as c on c.call_sid = claimed.call_sid
 $function$
 
+CREATE OR REPLACE FUNCTION public.claim_mails(p_limit integer, p_notify_to text DEFAULT NULL::text, p_lease interval DEFAULT '00:02:00'::interval, p_max_attempts integer DEFAULT 8)
+ RETURNS TABLE(id bigint, kind text, idempotency_key text, recipient text, content jsonb, lease uuid, attempts integer)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+declare
+  v_lost bigint;
+begin
+  for v_lost in
+    select o.id from public.outbox as o
+    where o.status in ('pending', 'sending') and o.next_attempt_at <= now() and (
+      coalesce(o.uncertain_since, case when o.status = 'sending' then o.attempted_at end)
+        < now() - interval '23 hours 30 minutes'
+      or (o.status = 'sending' and o.attempts >= p_max_attempts)
+    )
+    order by o.next_attempt_at limit p_limit for update skip locked
+  loop
+    perform public.bury_mail(v_lost, 'outcome_unknown');
+  end loop;
+
+  return query
+  with due as (
+    select o.id from public.outbox as o
+    where o.status in ('pending', 'sending') and o.next_attempt_at <= now()
+      and coalesce(o.recipient, p_notify_to) is not null
+    order by o.next_attempt_at, o.id
+    limit p_limit for update skip locked
+  )
+  update public.outbox as o set
+    status = 'sending',
+    attempts = o.attempts + 1,
+    lease = gen_random_uuid(),
+    next_attempt_at = now() + p_lease,
+    uncertain_since = coalesce(o.uncertain_since, case when o.status = 'sending' then o.attempted_at end),
+    attempted_at = now(),
+    recipient = coalesce(o.recipient, p_notify_to),
+    content = coalesce(o.content, public.mail_content(o.kind, o.payload))
+  from due where o.id = due.id
+  returning o.id, o.kind, o.idempotency_key, o.recipient, o.content, o.lease, o.attempts;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.claim_onboardings(p_limit integer, p_lease interval DEFAULT '00:03:00'::interval)
+ RETURNS SETOF jsonb
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  with due as (
+    select t.id from public.telephony_transactions as t
+    where t.transaction_type = 'onboarding' and t.status in ('in_progress', 'failed') and t.held_until < now()
+    order by t.held_until
+    limit p_limit
+    for update skip locked
+  ), claimed as (
+    update public.telephony_transactions as t
+    set lease = gen_random_uuid(), held_until = now() + p_lease, attempts = t.attempts + 1
+    from due where t.id = due.id
+    returning t.*
+  )
+  select public.onboarding_work(row(claimed.*)::public.telephony_transactions) from claimed
+$function$
+
+CREATE OR REPLACE FUNCTION public.complete_onboarding(p_id uuid, p_lease_token uuid, p_steps jsonb, p_made jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_org_id uuid;
+begin
+  update public.telephony_transactions as t set
+    status = 'completed', steps_completed = p_steps, result = p_made -> 'result',
+    completed_at = clock_timestamp(), lease = null, held_until = null
+  where t.id = p_id and t.lease = p_lease_token and t.status = 'in_progress' and not t.undoing
+  returning t.org_id into v_org_id;
+  if not found then
+    raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
+  end if;
+
+  insert into public.telephony_subaccounts as s (org_id, subaccount_sid, business_name)
+  values (v_org_id, p_made ->> 'subaccount_sid', p_made ->> 'business_name')
+  on conflict (org_id) do update set business_name = excluded.business_name;
+  perform public.keep_telephony_token(
+    p_made ->> 'subaccount_sid', p_made ->> 'token', p_made ->> 'sealed_token'
+  );
+  insert into public.telephony_numbers as n (e164_number, org_id, number_sid, country, profile)
+  select m.e164_number, v_org_id, m.number_sid, m.country, m.profile
+  from jsonb_to_record(p_made -> 'number') as m(e164_number text, number_sid text, country text, profile jsonb)
+  -- Somebody had this number before and gave it up: Twilio would not have sold it otherwise.
+  on conflict (e164_number) do update
+    set org_id = excluded.org_id, number_sid = excluded.number_sid, country = excluded.country,
+      profile = excluded.profile, provisioned_at = now();
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.current_org_id()
  RETURNS uuid
  LANGUAGE sql
  STABLE
  SET search_path TO ''
 RETURN (NULLIF((((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb -> 'app_metadata'::text) ->> 'org_id'::text), ''::text))::uuid
+
+CREATE OR REPLACE FUNCTION public.database_connections()
+ RETURNS TABLE(used bigint, allowed integer)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT sum(d.numbackends) AS sum,
+     (current_setting('max_connections'::text))::integer AS current_setting
+    FROM pg_stat_database d;
+END
+
+CREATE OR REPLACE FUNCTION public.end_onboarding(p_id uuid, p_lease_token uuid, p_status text, p_steps jsonb, p_error text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update public.telephony_transactions as t set
+    status = p_status, steps_completed = p_steps, error_message = p_error, undoing = true,
+    completed_at = clock_timestamp(), lease = null,
+    held_until = case p_status
+      when 'failed' then now() + least(interval '1 minute' * 2 ^ least(t.attempts - 1, 10), interval '6 hours')
+    end
+  where t.id = p_id and t.lease = p_lease_token and t.status in ('in_progress', 'failed')
+    and p_status in ('rolled_back', 'failed');
+  if not found then
+    raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
+  end if;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.evaluate_alerts(p_channels text[] DEFAULT '{}'::text[])
+ RETURNS TABLE(episode_id bigint, alert text, transition text)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('evaluate_alerts', 0));
+  return query
+  with status as materialized (
+    select s.alert, s.severity, s.value, s.threshold, s.firing from public.alert_status as s
+  ), opened as (
+    insert into public.alert_episodes as e (alert, severity, threshold, opened_value)
+    select s.alert, s.severity, s.threshold, s.value from status as s where s.firing
+    on conflict do nothing
+    returning e.id, e.alert, e.opened_value as value, e.opened_at, e.closed_at
+  ), closed as (
+    update public.alert_episodes as e set closed_at = greatest(now(), e.opened_at), closed_value = s.value
+    from status as s
+    where e.closed_at is null and s.alert = e.alert and not s.firing
+    returning e.id, e.alert, e.closed_value, e.opened_at, e.closed_at
+  ), changed as (
+    select o.*, 'fired' as transition from opened as o
+    union all
+    select c.*, 'recovered' from closed as c
+  ), told as (
+    insert into public.alert_deliveries (episode_id, transition, channel)
+    select c.id, c.transition, channel
+    from changed as c join public.alert_rules as r on r.alert = c.alert, unnest(p_channels) as channel
+    -- A pager wakes people: for what is critical only.
+    where channel <> 'email' and (channel <> 'pagerduty' or r.severity = 'critical')
+    order by c.id, channel
+  ), mailed as (
+    insert into public.outbox (kind, idempotency_key, payload, content)
+    select
+      'alert', format('alert/%s/%s', c.id, c.transition), jsonb_build_object('episode_id', c.id),
+      -- What it says is what was so at this moment, whenever it is sent.
+      jsonb_build_object(
+        'transition', c.transition, 'alert', c.alert, 'severity', r.severity, 'summary', r.summary,
+        'action', r.action, 'unit', r.unit, 'value', c.value, 'threshold', r.threshold,
+        'opened_at', c.opened_at, 'closed_at', c.closed_at
+      )
+    from changed as c join public.alert_rules as r on r.alert = c.alert
+    where 'email' = any (p_channels)
+  )
+  select c.id, c.alert, c.transition from changed as c order by c.id;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.finish_alert_deliveries(p_delivered bigint[], p_failed bigint[])
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ UPDATE alert_deliveries SET delivered_at = clock_timestamp(), claimed_until = NULL::timestamp with time zone
+   WHERE ((alert_deliveries.id = ANY (finish_alert_deliveries.p_delivered)) AND (alert_deliveries.delivered_at IS NULL));
+ UPDATE alert_deliveries SET claimed_until = NULL::timestamp with time zone
+   WHERE ((alert_deliveries.id = ANY (finish_alert_deliveries.p_failed)) AND (alert_deliveries.delivered_at IS NULL));
+END
 
 CREATE OR REPLACE FUNCTION public.fold_voice_event(c call_logs, e voice_event)
  RETURNS call_logs
@@ -583,6 +1181,18 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.has_vault()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select exists (
+    select from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+    where n.nspname = 'vault' and c.relname = 'decrypted_secrets'
+  )
+$function$
+
 CREATE OR REPLACE FUNCTION public.health_migration()
  RETURNS text
  LANGUAGE plpgsql
@@ -625,10 +1235,219 @@ BEGIN ATOMIC
            WHERE (call_logs.started_at > (now() - '01:00:00'::interval))), 'active_calls', ( SELECT count(*) AS count
             FROM call_logs
            WHERE (call_logs.status < 'canceled'::call_status)), 'last_event_at', ( SELECT max(call_lifecycle.received_at) AS max
-            FROM call_lifecycle)) AS jsonb_build_object;
+            FROM call_lifecycle), 'connections', ( SELECT jsonb_build_object('used', database_connections.used, 'allowed', database_connections.allowed) AS jsonb_build_object
+            FROM database_connections() database_connections(used, allowed)), 'workers', ( SELECT COALESCE(jsonb_object_agg(worker_runs.worker, jsonb_build_object('last_run_at', worker_runs.last_run_at, 'last_ok_at', worker_runs.last_ok_at)), '{}'::jsonb) AS "coalesce"
+            FROM worker_runs), 'alerts', ( SELECT jsonb_build_object('critical', count(*) FILTER (WHERE (alert_episodes.severity = 'critical'::text)), 'warning', count(*) FILTER (WHERE (alert_episodes.severity = 'warning'::text)), 'firing', COALESCE(jsonb_agg(alert_episodes.alert ORDER BY alert_episodes.severity, alert_episodes.alert), '[]'::jsonb)) AS jsonb_build_object
+            FROM alert_episodes
+           WHERE (alert_episodes.closed_at IS NULL))) AS jsonb_build_object;
 END
 
+CREATE OR REPLACE FUNCTION public.hold_mails(p_leases uuid[], p_error text, p_wait_sec integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_until constant timestamptz := now() + make_interval(secs => p_wait_sec);
+begin
+  update public.outbox as o set
+    status = 'pending', lease = null, attempts = o.attempts - 1, last_error = p_error, next_attempt_at = v_until
+  where o.status = 'sending' and o.lease = any (p_leases);
+
+  update public.outbox as o set next_attempt_at = v_until
+  from (
+    select w.id from public.outbox as w
+    where w.status = 'pending' and w.next_attempt_at < v_until
+    for update skip locked
+  ) as waiting
+  where o.id = waiting.id;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.keep_telephony_token(p_subaccount_sid text, p_token text, p_sealed text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_name constant text := 'twilio_auth_token_' || p_subaccount_sid;
+  v_id uuid;
+begin
+  if p_token is not null then
+    execute 'select id from vault.secrets where name = $1' into v_id using v_name;
+    if v_id is null then
+      execute 'select vault.create_secret($1, $2, $3)' into v_id
+        using p_token, v_name, 'Auth token of a Twilio sub-account; see telephony_secrets.';
+    else
+      execute 'select vault.update_secret($1, $2)' using v_id, p_token;
+    end if;
+  end if;
+  insert into public.telephony_secrets as s (subaccount_sid, vault_secret_id, sealed_token)
+  values (p_subaccount_sid, v_id, p_sealed)
+  on conflict (subaccount_sid) do update
+    set vault_secret_id = excluded.vault_secret_id, sealed_token = excluded.sealed_token, updated_at = now();
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.latency_quantile(p_quantile double precision, p_cumulative bigint[])
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT round((((b.low)::double precision + ((((b.high - b.low))::double precision * (r.rank - (b.before)::double precision)) / (NULLIF((b.upto - b.before), 0))::double precision)))::numeric, 1) AS round
+    FROM ( SELECT (latency_quantile.p_quantile * ((latency_quantile.p_cumulative)[8])::double precision) AS rank) r,
+     LATERAL ( SELECT u.low,
+             u.high,
+             u.upto,
+             lag(u.upto, 1, (0)::bigint) OVER (ORDER BY u.high, u.low) AS before
+            FROM UNNEST(ARRAY[0, 50, 100, 250, 500, 1000, 2000, 5000], ARRAY[50, 100, 250, 500, 1000, 2000, 5000, 5000], latency_quantile.p_cumulative) u(low, high, upto)) b
+   WHERE (((latency_quantile.p_cumulative)[8] > 0) AND ((b.upto)::double precision >= r.rank) AND (b.upto > b.before))
+   ORDER BY b.high, b.low
+  LIMIT 1;
+END
+
+CREATE OR REPLACE FUNCTION public.mail_content(p_kind text, p_payload jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select case p_kind
+    when 'voicemail' then (
+      select jsonb_build_object(
+        'call_sid', c.call_sid, 'from_e164', c.from_e164, 'to_e164', c.to_e164,
+        'recorded_at', c.recorded_at, 'duration_sec', c.recording_duration_sec, 'transcript', c.transcript,
+        'link_expires', extract(epoch from now() + interval '7 days')::bigint
+      )
+      from public.call_logs as c where c.call_sid = p_payload ->> 'call_sid'
+    )
+    else (
+      select jsonb_build_object(
+        'id', m.id, 'name', m.name, 'email', m.email, 'phone', m.phone, 'subject', m.subject,
+        'message', m.message, 'created_at', m.created_at
+      )
+      from public.contact_messages as m where m.id = (p_payload ->> 'contact_message_id')::uuid
+    )
+  end
+$function$
+
+CREATE OR REPLACE FUNCTION public.mail_failed(p_id bigint, p_lease uuid, p_error text, p_permanent boolean, p_uncertain boolean)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  delays constant interval[] := array['5 seconds', '5 minutes', '30 minutes', '2 hours', '5 hours', '10 hours', '10 hours'];
+  v_mail public.outbox;
+begin
+  update public.outbox as o set
+    uncertain_since = case when p_uncertain then coalesce(o.uncertain_since, o.attempted_at) else o.uncertain_since end
+  where o.id = p_id and o.lease = p_lease
+  returning * into v_mail;
+  if not found then
+    return null;
+  end if;
+  if p_permanent or v_mail.attempts > cardinality(delays) then
+    perform public.bury_mail(p_id, p_error);
+    return 'dead';
+  end if;
+  update public.outbox as o set
+    status = 'pending', lease = null, last_error = p_error,
+    -- While Resend still knows the key of what it may have sent.
+    next_attempt_at = least(now() + random() * delays[greatest(v_mail.attempts, 1)], v_mail.uncertain_since + interval '23 hours')
+  where o.id = p_id;
+  return 'pending';
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.mail_sent(p_id bigint, p_lease uuid, p_provider_id text DEFAULT NULL::text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update public.outbox as o set
+    status = 'sent', sent_at = now(), lease = null, content = null, last_error = null, provider_id = p_provider_id
+  where o.id = p_id and o.lease = p_lease;
+  return found;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.metrics_snapshot()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT jsonb_build_object('now', ( SELECT to_jsonb(o.*) AS to_jsonb
+            FROM operations_now o), 'calls', ( SELECT COALESCE(jsonb_agg(to_jsonb(c.*)), '[]'::jsonb) AS "coalesce"
+            FROM ( SELECT w.name AS "window",
+                     c_1.mode,
+                     COALESCE(c_1.disposition, 'active'::text) AS disposition,
+                     count(*) AS calls,
+                     COALESCE(sum(c_1.duration_sec), (0)::bigint) AS seconds
+                    FROM (( VALUES ('30m'::text,'00:30:00'::interval), ('1h'::text,'01:00:00'::interval), ('24h'::text,'24:00:00'::interval)) w(name, span)
+                      JOIN call_logs c_1 ON (((c_1.started_at > (now() - w.span)) AND (c_1.started_at > (now() - '24:00:00'::interval)))))
+                   GROUP BY w.name, c_1.mode, COALESCE(c_1.disposition, 'active'::text)
+                   ORDER BY w.name, c_1.mode, COALESCE(c_1.disposition, 'active'::text)) c), 'functions', ( SELECT COALESCE(jsonb_agg(to_jsonb(t.*) ORDER BY t.function), '[]'::jsonb) AS "coalesce"
+            FROM function_totals t), 'alerts', ( SELECT jsonb_agg(jsonb_build_object('alert', a.alert, 'severity', a.severity, 'value', a.value, 'threshold', a.threshold, 'firing', a.firing)) AS jsonb_agg
+            FROM alert_status a), 'healthy', ( SELECT health_checks.healthy
+            FROM health_checks
+           ORDER BY health_checks.checked_at DESC
+          LIMIT 1), 'health_checked_at', ( SELECT EXTRACT(epoch FROM max(health_checks.checked_at)) AS "extract"
+            FROM health_checks), 'workers', ( SELECT COALESCE(jsonb_agg(jsonb_build_object('worker', worker_runs.worker, 'last_ok_at', EXTRACT(epoch FROM worker_runs.last_ok_at), 'runs', worker_runs.runs, 'failures', worker_runs.failures) ORDER BY worker_runs.worker), '[]'::jsonb) AS "coalesce"
+            FROM worker_runs), 'alert_deliveries_pending', ( SELECT count(*) AS count
+            FROM alert_deliveries
+           WHERE (alert_deliveries.delivered_at IS NULL))) AS jsonb_build_object;
+END
+
+CREATE OR REPLACE FUNCTION public.onboarding_work(t telephony_transactions)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object(
+    'id', t.id, 'lease', t.lease, 'org_id', t.org_id, 'request', t.request, 'steps', t.steps_completed,
+    'undoing', t.undoing, 'error', t.error_message, 'attempts', t.attempts, 'vault', public.has_vault(),
+    'subaccount_sid', (select s.subaccount_sid from public.telephony_subaccounts as s where s.org_id = t.org_id)
+  )
+$function$
+
+CREATE OR REPLACE FUNCTION public.owe_voicemail_mail()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  insert into public.outbox as o (kind, idempotency_key, payload, next_attempt_at)
+  values (
+    'voicemail', 'voicemail/' || new.call_sid, jsonb_build_object('call_sid', new.call_sid),
+    case when new.transcript is not null then now()
+      else least(new.recorded_at, now()) + interval '2 minutes' end
+  )
+  on conflict (idempotency_key) do update set next_attempt_at = excluded.next_attempt_at
+    where o.status = 'pending' and o.attempts = 0 and excluded.next_attempt_at < o.next_attempt_at;
+  return null;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.purge_expired(p_batch integer DEFAULT 1000)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_purged constant jsonb := public.purge_expired_rows(p_batch);
+begin
+  perform public.record_worker_run('voice-reconcile');
+  return v_purged;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.purge_expired_rows(p_batch integer DEFAULT 1000)
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -690,6 +1509,68 @@ AS $function$
   select count(*)::integer from gone
 $function$
 
+CREATE OR REPLACE FUNCTION public.purge_monitoring(p_batch integer DEFAULT 1000)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ DELETE FROM function_metrics m
+    USING ( SELECT function_metrics.minute,
+             function_metrics.function
+            FROM function_metrics
+           WHERE (function_metrics.minute < (now() - '30 days'::interval))
+           ORDER BY function_metrics.minute
+          LIMIT purge_monitoring.p_batch
+          FOR UPDATE OF function_metrics SKIP LOCKED) old
+   WHERE ((m.minute = old.minute) AND (m.function = old.function));
+ DELETE FROM health_checks h
+    USING ( SELECT health_checks.checked_at
+            FROM health_checks
+           WHERE (health_checks.checked_at < (now() - '7 days'::interval))
+           ORDER BY health_checks.checked_at
+          LIMIT purge_monitoring.p_batch
+          FOR UPDATE OF health_checks SKIP LOCKED) old
+   WHERE (h.checked_at = old.checked_at);
+ DELETE FROM alert_episodes e
+    USING ( SELECT alert_episodes.id
+            FROM alert_episodes
+           WHERE (alert_episodes.closed_at < (now() - '365 days'::interval))
+           ORDER BY alert_episodes.id
+          LIMIT purge_monitoring.p_batch
+          FOR UPDATE OF alert_episodes SKIP LOCKED) old
+   WHERE (e.id = old.id);
+END
+
+CREATE OR REPLACE FUNCTION public.purge_outbox(p_batch integer DEFAULT 1000)
+ RETURNS integer
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  with doomed as (
+    select o.id from public.outbox as o
+    where o.status = 'sent' and o.sent_at < now() - interval '30 days'
+    order by o.sent_at limit p_batch for update skip locked
+  ), gone as (
+    delete from public.outbox as o using doomed where o.id = doomed.id returning 1
+  )
+  select count(*)::integer from gone
+$function$
+
+CREATE OR REPLACE FUNCTION public.rate_limit_retry_after(p_endpoint text, p_identifier_type text, p_identifier text, p_max integer, p_window interval)
+ RETURNS integer
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select coalesce((
+    select greatest(1, ceil(extract(epoch from t + p_window - clock_timestamp())))::integer
+    from public.rate_limit_windows as w, unnest(w.admitted_at) as t
+    where w.endpoint = p_endpoint and w.identifier_type = p_identifier_type and w.identifier = p_identifier
+      and t > clock_timestamp() - p_window
+    order by t desc
+    offset p_max - 1 limit 1
+  ), 0)
+$function$
+
 CREATE OR REPLACE FUNCTION public.record_analytics_event(p_event_type text, p_severity text, p_event_data jsonb DEFAULT '{}'::jsonb)
  RETURNS void
  LANGUAGE sql
@@ -699,6 +1580,49 @@ BEGIN ATOMIC
    VALUES (record_analytics_event.p_event_type, record_analytics_event.p_severity, record_analytics_event.p_event_data);
 END
 
+CREATE OR REPLACE FUNCTION public.record_function_metrics(p_batch jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+begin
+  -- In one order, so that two isolates never wait for each other in a circle.
+  insert into public.function_metrics as m
+  select * from jsonb_populate_recordset(null::public.function_metrics, p_batch) as b
+  order by b.minute, b.function
+  on conflict (minute, function) do update set
+    requests = m.requests + excluded.requests,
+    errors = m.errors + excluded.errors,
+    database_failures = m.database_failures + excluded.database_failures,
+    refused = m.refused + excluded.refused,
+    total_ms = m.total_ms + excluded.total_ms,
+    database_ms = m.database_ms + excluded.database_ms,
+    max_ms = greatest(m.max_ms, excluded.max_ms),
+    le_50 = m.le_50 + excluded.le_50, le_100 = m.le_100 + excluded.le_100,
+    le_250 = m.le_250 + excluded.le_250, le_500 = m.le_500 + excluded.le_500,
+    le_1000 = m.le_1000 + excluded.le_1000, le_2000 = m.le_2000 + excluded.le_2000,
+    le_5000 = m.le_5000 + excluded.le_5000;
+
+  insert into public.function_totals as t
+  select
+    b.function, sum(b.requests), sum(b.errors), sum(b.database_failures), sum(b.refused), sum(b.total_ms),
+    sum(b.le_50), sum(b.le_100), sum(b.le_250), sum(b.le_500), sum(b.le_1000), sum(b.le_2000), sum(b.le_5000)
+  from jsonb_populate_recordset(null::public.function_metrics, p_batch) as b
+  group by b.function order by b.function
+  on conflict (function) do update set
+    requests = t.requests + excluded.requests,
+    errors = t.errors + excluded.errors,
+    database_failures = t.database_failures + excluded.database_failures,
+    refused = t.refused + excluded.refused,
+    total_ms = t.total_ms + excluded.total_ms,
+    le_50 = t.le_50 + excluded.le_50, le_100 = t.le_100 + excluded.le_100,
+    le_250 = t.le_250 + excluded.le_250, le_500 = t.le_500 + excluded.le_500,
+    le_1000 = t.le_1000 + excluded.le_1000, le_2000 = t.le_2000 + excluded.le_2000,
+    le_5000 = t.le_5000 + excluded.le_5000;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.record_rate_limit_refusal(p_endpoint text, p_identifier_type text, p_identifier text)
  RETURNS void
  LANGUAGE sql
@@ -707,6 +1631,139 @@ BEGIN ATOMIC
  INSERT INTO rate_limit_refusals AS r (endpoint, identifier_type, identifier, minute, last_violation)
    VALUES (record_rate_limit_refusal.p_endpoint, record_rate_limit_refusal.p_identifier_type, record_rate_limit_refusal.p_identifier, date_trunc('minute'::text, clock_timestamp()), clock_timestamp()) ON CONFLICT(endpoint, identifier_type, identifier, minute) DO UPDATE SET refusals = (r.refusals + 1), last_violation = excluded.last_violation;
 END
+
+CREATE OR REPLACE FUNCTION public.record_worker_run(p_worker text, p_ok boolean DEFAULT true)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ INSERT INTO worker_runs AS w (worker, last_run_at, last_ok_at, failures)
+   VALUES (record_worker_run.p_worker, clock_timestamp(),
+         CASE
+             WHEN record_worker_run.p_ok THEN clock_timestamp()
+             ELSE NULL::timestamp with time zone
+         END, ((NOT record_worker_run.p_ok))::integer) ON CONFLICT(worker) DO UPDATE SET last_run_at = excluded.last_run_at, last_ok_at = COALESCE(excluded.last_ok_at, w.last_ok_at), runs = (w.runs + 1), failures = (w.failures + excluded.failures);
+END
+
+CREATE OR REPLACE FUNCTION public.retry_dead_mails(p_id bigint DEFAULT NULL::bigint)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_count integer;
+begin
+  update public.outbox as o set
+    status = 'pending', attempts = 0, next_attempt_at = now(), uncertain_since = null, content = null,
+    -- The operator's address is a setting, and may have been the fault.
+    recipient = case when o.kind = 'contact_auto_reply' then o.recipient end
+  where o.status = 'dead' and o.id = coalesce(p_id, o.id);
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.run_alerts(p_healthy boolean, p_failing text[], p_channels text[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_changed jsonb;
+begin
+  if p_healthy is not null then
+    insert into public.health_checks (healthy, failing) values (p_healthy, coalesce(p_failing, '{}'))
+    on conflict do nothing;
+  end if;
+  select coalesce(jsonb_agg(to_jsonb(c)), '[]') into v_changed from public.evaluate_alerts(p_channels) as c;
+  perform public.purge_monitoring(1000);
+  return jsonb_build_object(
+    'changed', v_changed,
+    'firing', (select count(*) from public.alert_episodes where closed_at is null),
+    'due', (select coalesce(jsonb_agg(to_jsonb(d)), '[]') from public.claim_alert_deliveries(p_channels) as d)
+  );
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.save_onboarding(p_id uuid, p_lease_token uuid, p_steps jsonb, p_error text DEFAULT NULL::text, p_lease interval DEFAULT '00:03:00'::interval)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update public.telephony_transactions as t set
+    steps_completed = p_steps,
+    undoing = t.undoing or p_error is not null,
+    error_message = coalesce(p_error, t.error_message),
+    held_until = now() + p_lease
+  where t.id = p_id and t.lease = p_lease_token and t.status in ('in_progress', 'failed');
+  if not found then
+    raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
+  end if;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.submit_contact_message(p_message jsonb, p_client text, p_client_max integer, p_sender text, p_sender_max integer, p_window_sec integer, p_key text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  v_key constant text := 'contact-submit:' || p_key;
+  v_hash constant bytea := sha256(convert_to(p_message::text, 'UTF8'));
+  v_window constant interval := make_interval(secs => p_window_sec);
+  v_known public.idempotency_keys;
+  v_id uuid;
+begin
+  if v_key is not null then
+    perform pg_advisory_xact_lock(hashtextextended(v_key, 0));
+    select * into v_known from public.idempotency_keys as k where k.key = v_key;
+    if found then
+      if v_known.request_hash <> v_hash then
+        raise sqlstate 'PT409' using
+          message = 'another message was sent under this Idempotency-Key',
+          hint = 'Send each message under a key of its own.';
+      end if;
+      return v_known.result || '{"duplicate": true}';
+    end if;
+  end if;
+
+  if not public.take_rate_limit('contact-submit', 'address', p_client, p_client_max, v_window) then
+    return jsonb_build_object(
+      'admitted', false,
+      'retry_after_sec',
+      greatest(1, public.rate_limit_retry_after('contact-submit', 'address', p_client, p_client_max, v_window))
+    );
+  end if;
+
+  insert into public.contact_messages (name, email, phone, subject, message)
+  values (
+    p_message ->> 'name', p_message ->> 'email', p_message ->> 'phone', p_message ->> 'subject', p_message ->> 'message'
+  )
+  returning id into v_id;
+
+  insert into public.outbox (kind, idempotency_key, payload)
+  values ('contact_notification', 'contact_notification/' || v_id, jsonb_build_object('contact_message_id', v_id));
+  -- Anybody can enter anybody's address: many messages in one name are kept, and answered no more.
+  if public.take_rate_limit('contact-auto-reply', 'recipient', p_sender, p_sender_max, v_window) then
+    insert into public.outbox (kind, idempotency_key, recipient, payload)
+    values (
+      'contact_auto_reply', 'contact_auto_reply/' || v_id, p_message ->> 'email',
+      jsonb_build_object('contact_message_id', v_id)
+    );
+  end if;
+
+  if v_key is not null then
+    insert into public.idempotency_keys (key, operation, request_hash, status, result, expires_at)
+    values (
+      v_key, 'contact-submit', v_hash, 'completed',
+      jsonb_build_object('admitted', true, 'duplicate', false, 'id', v_id), now() + interval '1 day'
+    );
+  end if;
+  return jsonb_build_object('admitted', true, 'duplicate', false, 'id', v_id);
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.take_rate_limit(p_endpoint text, p_identifier_type text, p_identifier text, p_max integer, p_window interval)
  RETURNS boolean
@@ -732,6 +1789,36 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.telephony_tenant(p_account_sid text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_tenant jsonb;
+  v_secret_id uuid;
+  v_token text;
+begin
+  select s.vault_secret_id, jsonb_build_object(
+    'org_id', a.org_id,
+    'sealed_token', s.sealed_token,
+    'lines', coalesce(
+      (select jsonb_object_agg(n.e164_number, n.profile) from public.telephony_numbers as n where n.org_id = a.org_id),
+      '{}'
+    )
+  ) into v_secret_id, v_tenant
+  from public.telephony_subaccounts as a
+  left join public.telephony_secrets as s on s.subaccount_sid = a.subaccount_sid
+  where a.subaccount_sid = p_account_sid;
+  if v_secret_id is not null then
+    execute 'select decrypted_secret from vault.decrypted_secrets where id = $1' into v_token using v_secret_id;
+    v_tenant := v_tenant || jsonb_build_object('token', v_token);
+  end if;
+  return v_tenant;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.unknown_calls(p_calls jsonb)
  RETURNS SETOF text
  LANGUAGE sql
@@ -749,6 +1836,16 @@ BEGIN ATOMIC
            WHERE ((n.e164_number)::text = t.to_e164)))));
 END
 
+CREATE OR REPLACE FUNCTION public.voicemail_recording_url(p_call_sid text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select c.recording_url from public.call_logs as c
+  where c.call_sid = p_call_sid and c.recording_source = 'voicemail'
+$function$
+
 -- Views
 
 create view active_calls with (security_invoker=true) as
@@ -762,6 +1859,147 @@ create view active_calls with (security_invoker=true) as
     (GREATEST((0)::numeric, EXTRACT(epoch FROM (now() - started_at))))::integer AS duration_seconds
    FROM call_logs
   WHERE (status < 'canceled'::call_status);
+
+create view alert_history with (security_invoker=true) as
+ SELECT id,
+    alert,
+    severity,
+    threshold,
+    opened_at,
+    opened_value,
+    closed_at,
+    closed_value,
+    ( SELECT count(*) AS count
+           FROM alert_deliveries d
+          WHERE ((d.episode_id = e.id) AND (d.delivered_at IS NULL))) AS undelivered
+   FROM alert_episodes e
+  WHERE ((closed_at IS NULL) OR (closed_at > (now() - '30 days'::interval)))
+  ORDER BY opened_at DESC;
+
+create view alert_status with (security_invoker=true) as
+ SELECT r.alert,
+    r.severity,
+    v.value,
+    r.threshold,
+    r.window_minutes,
+    COALESCE(
+        CASE r.comparison
+            WHEN 'above'::text THEN (v.value > r.threshold)
+            WHEN 'below'::text THEN (v.value < r.threshold)
+            ELSE (v.value >= r.threshold)
+        END, false) AS firing,
+    r.unit,
+    r.summary,
+    r.action
+   FROM ((alert_rules r
+     CROSS JOIN LATERAL ( SELECT make_interval(mins => r.window_minutes) AS span,
+            make_interval(mins => (r.window_minutes + 1)) AS minutes) w)
+     CROSS JOIN LATERAL ( SELECT
+                CASE r.alert
+                    WHEN 'system_unhealthy'::text THEN ( SELECT
+                            CASE
+                                WHEN (max(h.checked_at) > (now() - w.span)) THEN COALESCE(round((EXTRACT(epoch FROM (now() - min(h.checked_at) FILTER (WHERE (h.checked_at > COALESCE(( SELECT max(ok.checked_at) AS max
+                                   FROM health_checks ok
+                                  WHERE ok.healthy), '-infinity'::timestamp with time zone))))) / (60)::numeric), 2), (0)::numeric)
+                                ELSE NULL::numeric
+                            END AS "case"
+                       FROM health_checks h
+                      WHERE (h.checked_at > (now() - '1 day'::interval)))
+                    WHEN 'call_success_rate'::text THEN ( SELECT s.success_rate_pct
+                       FROM call_success((now() - w.span)) s(total_calls, active_calls, completed_calls, failed_calls, abandoned_calls, rate_limited_calls, success_rate_pct, avg_call_duration_sec)
+                      WHERE ((s.completed_calls + s.failed_calls) >= r.minimum))
+                    WHEN 'average_call_duration'::text THEN ( SELECT round((s.avg_call_duration_sec / (60)::numeric), 2) AS round
+                       FROM call_success((now() - w.span)) s(total_calls, active_calls, completed_calls, failed_calls, abandoned_calls, rate_limited_calls, success_rate_pct, avg_call_duration_sec)
+                      WHERE ((s.completed_calls + s.failed_calls) >= r.minimum))
+                    WHEN 'function_errors'::text THEN (( SELECT max(m.errors) AS max
+                       FROM ( SELECT sum(function_metrics.errors) AS errors
+                               FROM function_metrics
+                              WHERE ((function_metrics.minute > (now() - w.minutes)) AND (function_metrics.minute > (now() - '02:00:00'::interval)))
+                              GROUP BY function_metrics.minute) m))::numeric
+                    WHEN 'database_failures'::text THEN (( SELECT sum(function_metrics.database_failures) AS sum
+                       FROM function_metrics
+                      WHERE ((function_metrics.minute > (now() - w.minutes)) AND (function_metrics.minute > (now() - '02:00:00'::interval)))))::numeric
+                    WHEN 'error_rate'::text THEN ( SELECT round(((100.0 * (sum(function_metrics.errors))::numeric) / (NULLIF(sum(function_metrics.requests), 0))::numeric), 2) AS round
+                       FROM function_metrics
+                      WHERE ((function_metrics.minute > (now() - w.minutes)) AND (function_metrics.minute > (now() - '02:00:00'::interval)))
+                     HAVING (sum(function_metrics.requests) >= r.minimum))
+                    WHEN 'response_time'::text THEN ( SELECT round((latency_quantile((0.95)::double precision, ARRAY[sum(function_metrics.le_50), sum(function_metrics.le_100), sum(function_metrics.le_250), sum(function_metrics.le_500), sum(function_metrics.le_1000), sum(function_metrics.le_2000), sum(function_metrics.le_5000), sum(function_metrics.requests)]) / (1000)::numeric), 3) AS round
+                       FROM function_metrics
+                      WHERE ((function_metrics.minute > (now() - w.minutes)) AND (function_metrics.minute > (now() - '02:00:00'::interval)))
+                     HAVING (sum(function_metrics.requests) >= r.minimum))
+                    WHEN 'database_connections'::text THEN ( SELECT round(((100.0 * (c.used)::numeric) / (c.allowed)::numeric), 2) AS round
+                       FROM database_connections() c(used, allowed))
+                    WHEN 'voicemail_backlog'::text THEN (( SELECT count(*) AS count
+                       FROM call_logs
+                      WHERE ((call_logs.recording_source = 'voicemail'::text) AND (call_logs.voicemail_handled_at IS NULL))))::numeric
+                    WHEN 'rate_limit_violations'::text THEN (( SELECT COALESCE(sum(rate_limit_refusals.refusals), (0)::bigint) AS "coalesce"
+                       FROM rate_limit_refusals
+                      WHERE ((rate_limit_refusals.minute > (now() - w.span)) AND (rate_limit_refusals.minute > (now() - '02:00:00'::interval)))))::numeric
+                    WHEN 'failed_transactions'::text THEN (( SELECT count(*) AS count
+                       FROM telephony_transactions
+                      WHERE ((telephony_transactions.status = ANY (ARRAY['failed'::text, 'rolled_back'::text])) AND (telephony_transactions.completed_at > (now() - w.span)) AND (telephony_transactions.completed_at > (now() - '02:00:00'::interval)))))::numeric
+                    ELSE NULL::numeric
+                END AS value) v)
+  ORDER BY r.severity, r.alert;
+
+create view call_funnel with (security_invoker=true) as
+ WITH calls AS (
+         SELECT c_1.mode,
+            c_1.consent_given,
+            c_1.connected_at,
+            c_1.disposition,
+            (EXISTS ( SELECT
+                   FROM call_lifecycle l
+                  WHERE ((l.call_sid = c_1.call_sid) AND (l.parent_call_sid IS NOT NULL)))) AS dialled
+           FROM call_logs c_1
+          WHERE (c_1.started_at > (now() - '24:00:00'::interval))
+        ), counted AS (
+         SELECT count(*) AS arrived,
+            count(calls.consent_given) AS consent_decided,
+            count(*) FILTER (WHERE (calls.mode <> 'menu'::text)) AS chose,
+            count(*) FILTER (WHERE calls.dialled) AS dialled,
+            count(calls.connected_at) AS answered,
+            count(*) FILTER (WHERE (calls.disposition = 'voicemail'::text)) AS voicemail,
+            count(*) FILTER (WHERE (calls.disposition = 'abandoned'::text)) AS abandoned,
+            count(*) FILTER (WHERE (calls.disposition = 'failed'::text)) AS failed,
+            count(*) FILTER (WHERE (calls.disposition = 'rate_limited'::text)) AS rate_limited
+           FROM calls
+        )
+ SELECT s."position",
+    s.stage,
+    s.calls,
+    round(((100.0 * (s.calls)::numeric) / (NULLIF(c.arrived, 0))::numeric), 2) AS pct_of_arrived
+   FROM counted c,
+    LATERAL ( VALUES (1,'arrived'::text,c.arrived), (2,'consent_decided'::text,c.consent_decided), (3,'chose'::text,c.chose), (4,'dialled'::text,c.dialled), (5,'answered'::text,c.answered), (6,'voicemail'::text,c.voicemail), (7,'abandoned'::text,c.abandoned), (8,'failed'::text,c.failed), (9,'rate_limited'::text,c.rate_limited)) s("position", stage, calls)
+  ORDER BY s."position";
+
+create view call_hangups with (security_invoker=true) as
+ SELECT stage,
+    count(*) AS calls
+   FROM ( SELECT
+                CASE
+                    WHEN (step.event IS NULL) THEN 'unknown'::text
+                    WHEN (step.event = 'arrived'::text) THEN 'greeting'::text
+                    WHEN (step.event = ANY (ARRAY['voicemail_offered'::text, 'voicemail_recorded'::text])) THEN 'voicemail'::text
+                    WHEN (step.event = 'dial_ended'::text) THEN
+                    CASE
+                        WHEN (step.status = 'canceled'::text) THEN 'ringing'::text
+                        ELSE 'voicemail'::text
+                    END
+                    WHEN ((c.mode = 'menu'::text) AND (NOT c.handoff)) THEN 'menu'::text
+                    WHEN (c.mode = 'voicemail'::text) THEN 'voicemail'::text
+                    ELSE 'ringing'::text
+                END AS stage
+           FROM (call_logs c
+             LEFT JOIN LATERAL ( SELECT l.event,
+                    l.status
+                   FROM call_lifecycle l
+                  WHERE ((l.call_sid = c.call_sid) AND (l.event = ANY (ARRAY['arrived'::text, 'consent'::text, 'menu'::text, 'route'::text, 'key_pressed'::text, 'dial_ended'::text, 'voicemail_offered'::text, 'voicemail_recorded'::text])))
+                  ORDER BY l.id DESC
+                 LIMIT 1) step ON (true))
+          WHERE ((c.disposition = 'abandoned'::text) AND (c.started_at > (now() - '24:00:00'::interval)))) hangups
+  GROUP BY stage
+  ORDER BY (count(*)) DESC, stage;
 
 create view call_success_metrics with (security_invoker=true) as
  SELECT total_calls,
@@ -799,6 +2037,31 @@ create view call_volume_hourly with (security_invoker=true) as
   GROUP BY (date_trunc('hour'::text, started_at))
   ORDER BY (date_trunc('hour'::text, started_at)) DESC;
 
+create view calls_by_day with (security_invoker=true) as
+ SELECT ((started_at AT TIME ZONE 'UTC'::text))::date AS day,
+    count(*) AS total_calls,
+    count(*) FILTER (WHERE (disposition = 'connected'::text)) AS connected_calls,
+    count(*) FILTER (WHERE (disposition = 'voicemail'::text)) AS voicemail_calls,
+    count(*) FILTER (WHERE (disposition = ANY (ARRAY['abandoned'::text, 'failed'::text]))) AS failed_calls,
+    count(*) FILTER (WHERE (disposition = 'rate_limited'::text)) AS rate_limited_calls,
+    round(avg(duration_sec) FILTER (WHERE (disposition <> 'rate_limited'::text)), 1) AS avg_duration_sec
+   FROM call_logs
+  WHERE (started_at > (now() - '30 days'::interval))
+  GROUP BY (((started_at AT TIME ZONE 'UTC'::text))::date)
+  ORDER BY (((started_at AT TIME ZONE 'UTC'::text))::date) DESC;
+
+create view calls_by_hour_of_day with (security_invoker=true) as
+ SELECT (EXTRACT(hour FROM (started_at AT TIME ZONE 'UTC'::text)))::integer AS hour_of_day,
+    count(*) AS total_calls,
+    round(((count(*))::numeric / 28.0), 2) AS calls_per_day,
+    count(*) FILTER (WHERE (disposition = 'connected'::text)) AS connected_calls,
+    count(*) FILTER (WHERE (disposition = 'voicemail'::text)) AS voicemail_calls,
+    count(*) FILTER (WHERE (disposition = ANY (ARRAY['abandoned'::text, 'failed'::text]))) AS failed_calls
+   FROM call_logs
+  WHERE (started_at > (now() - '28 days'::interval))
+  GROUP BY ((EXTRACT(hour FROM (started_at AT TIME ZONE 'UTC'::text)))::integer)
+  ORDER BY ((EXTRACT(hour FROM (started_at AT TIME ZONE 'UTC'::text)))::integer);
+
 create view consent_metrics with (security_invoker=true) as
  SELECT count(*) AS total_calls,
     count(*) FILTER (WHERE consent_given) AS consented_calls,
@@ -806,6 +2069,22 @@ create view consent_metrics with (security_invoker=true) as
     round(((100.0 * (count(*) FILTER (WHERE (NOT consent_given)))::numeric) / (NULLIF(count(consent_given), 0))::numeric), 2) AS opt_out_rate_pct
    FROM call_logs
   WHERE (started_at > (now() - '24:00:00'::interval));
+
+create view destination_performance with (security_invoker=true) as
+ SELECT c.mode,
+    count(*) AS dialled_calls,
+    count(c.connected_at) AS answered_calls,
+    round(((100.0 * (count(c.connected_at))::numeric) / (count(*))::numeric), 2) AS answer_rate_pct,
+    round(avg(GREATEST((0)::numeric, EXTRACT(epoch FROM (c.connected_at - leg.rang_at)))), 1) AS avg_seconds_to_answer,
+    round(max(GREATEST((0)::numeric, EXTRACT(epoch FROM (c.connected_at - leg.rang_at)))), 1) AS max_seconds_to_answer
+   FROM (call_logs c
+     CROSS JOIN LATERAL ( SELECT count(*) AS events,
+            min(l.occurred_at) FILTER (WHERE (l.status = ANY (ARRAY['queued'::text, 'initiated'::text, 'ringing'::text]))) AS rang_at
+           FROM call_lifecycle l
+          WHERE ((l.call_sid = c.call_sid) AND (l.parent_call_sid IS NOT NULL))) leg)
+  WHERE ((c.started_at > (now() - '7 days'::interval)) AND (leg.events > 0))
+  GROUP BY c.mode
+  ORDER BY c.mode;
 
 create view failed_transactions with (security_invoker=true) as
  SELECT id,
@@ -832,6 +2111,63 @@ create view number_provisioning_status with (security_invoker=true) as
           WHERE (((c.to_e164)::text = (n.e164_number)::text) AND (c.started_at > (now() - '24:00:00'::interval)))) AS calls_last_24h
    FROM (telephony_numbers n
      JOIN telephony_subaccounts s USING (org_id));
+
+create view operations_now with (security_invoker=true) as
+ SELECT ( SELECT count(*) AS count
+           FROM call_logs
+          WHERE (call_logs.status < 'canceled'::call_status)) AS active_calls,
+    ( SELECT round(EXTRACT(epoch FROM (now() - min(call_logs.started_at)))) AS round
+           FROM call_logs
+          WHERE (call_logs.status < 'canceled'::call_status)) AS oldest_active_seconds,
+    backlog.messages AS voicemail_backlog,
+    backlog.oldest_hours AS oldest_voicemail_hours,
+    ( SELECT COALESCE(sum(rate_limit_refusals.refusals), (0)::bigint) AS "coalesce"
+           FROM rate_limit_refusals
+          WHERE (rate_limit_refusals.minute > (now() - '01:00:00'::interval))) AS rate_limit_refusals_last_hour,
+    ( SELECT count(*) AS count
+           FROM telephony_transactions
+          WHERE ((telephony_transactions.status = ANY (ARRAY['failed'::text, 'rolled_back'::text])) AND (telephony_transactions.completed_at > (now() - '01:00:00'::interval)))) AS failed_transactions_last_hour,
+    mails.waiting AS mails_waiting,
+    mails.oldest_seconds AS oldest_waiting_mail_seconds,
+    ( SELECT count(*) AS count
+           FROM outbox
+          WHERE (outbox.status = 'dead'::text)) AS mails_dead,
+    connections.used AS connections_used,
+    connections.allowed AS connections_allowed
+   FROM database_connections() connections(used, allowed),
+    ( SELECT count(*) AS messages,
+            round((EXTRACT(epoch FROM (now() - min(call_logs.recorded_at))) / (3600)::numeric), 2) AS oldest_hours
+           FROM call_logs
+          WHERE ((call_logs.recording_source = 'voicemail'::text) AND (call_logs.voicemail_handled_at IS NULL))) backlog,
+    ( SELECT count(*) AS waiting,
+            round(EXTRACT(epoch FROM (now() - min(outbox.created_at)))) AS oldest_seconds
+           FROM outbox
+          WHERE (outbox.status = ANY (ARRAY['pending'::text, 'sending'::text]))) mails;
+
+create view outbox_backlog with (security_invoker=true) as
+ SELECT kind,
+    status,
+    count(*) AS mails,
+    count(*) FILTER (WHERE ((status = ANY (ARRAY['pending'::text, 'sending'::text])) AND (next_attempt_at <= now()))) AS due,
+    max(attempts) AS most_attempts,
+    min(created_at) AS oldest_at,
+    (EXTRACT(epoch FROM (now() - min(created_at))))::integer AS oldest_seconds
+   FROM outbox
+  GROUP BY kind, status
+  ORDER BY kind, status;
+
+create view outbox_dead with (security_invoker=true) as
+ SELECT id,
+    kind,
+    idempotency_key,
+    payload,
+    attempts,
+    last_error,
+    created_at,
+    attempted_at
+   FROM outbox
+  WHERE (status = 'dead'::text)
+  ORDER BY created_at;
 
 create view rate_limit_violations with (security_invoker=true) as
  SELECT identifier,
@@ -864,7 +2200,30 @@ create view voicemail_backlog with (security_invoker=true) as
   WHERE ((recording_source = 'voicemail'::text) AND (voicemail_handled_at IS NULL))
   ORDER BY recorded_at;
 
+create view webhook_performance with (security_invoker=true) as
+ SELECT function,
+    sum(requests) AS requests,
+    sum(errors) AS errors,
+    round(((100.0 * (sum(errors))::numeric) / (NULLIF(sum(requests), 0))::numeric), 2) AS error_rate_pct,
+    sum(database_failures) AS database_failures,
+    sum(refused) AS refused,
+    round((sum(total_ms) / (NULLIF(sum(requests), 0))::numeric), 1) AS avg_ms,
+    latency_quantile((0.5)::double precision, ARRAY[sum(le_50), sum(le_100), sum(le_250), sum(le_500), sum(le_1000), sum(le_2000), sum(le_5000), sum(requests)]) AS p50_ms,
+    latency_quantile((0.95)::double precision, ARRAY[sum(le_50), sum(le_100), sum(le_250), sum(le_500), sum(le_1000), sum(le_2000), sum(le_5000), sum(requests)]) AS p95_ms,
+    max(max_ms) AS max_ms,
+    round((sum(database_ms) / (NULLIF(sum(requests), 0))::numeric), 1) AS avg_database_ms
+   FROM function_metrics
+  WHERE (minute > (now() - '01:00:00'::interval))
+  GROUP BY function
+  ORDER BY function;
+
 -- Row-level security
+
+alter table alert_deliveries enable row level security;
+
+alter table alert_episodes enable row level security;
+
+alter table alert_rules enable row level security;
 
 alter table analytics_events enable row level security;
 
@@ -872,7 +2231,17 @@ alter table call_lifecycle enable row level security;
 
 alter table call_logs enable row level security;
 
+alter table contact_messages enable row level security;
+
+alter table function_metrics enable row level security;
+
+alter table function_totals enable row level security;
+
+alter table health_checks enable row level security;
+
 alter table idempotency_keys enable row level security;
+
+alter table outbox enable row level security;
 
 alter table rate_limit_refusals enable row level security;
 
@@ -882,19 +2251,49 @@ alter table reconcile_attempts enable row level security;
 
 alter table telephony_numbers enable row level security;
 
+alter table telephony_secrets enable row level security;
+
 alter table telephony_subaccounts enable row level security;
 
 alter table telephony_transactions enable row level security;
 
+alter table worker_runs enable row level security;
+
+create policy alert_deliveries_for_operators on alert_deliveries for select to monitoring, service_role using (true);
+
+create policy alert_episodes_for_operators on alert_episodes for select to monitoring, service_role using (true);
+
+create policy alert_rules_for_operators on alert_rules for select to monitoring, service_role using (true);
+
+create policy analytics_events_for_monitoring on analytics_events for select to monitoring using (true);
+
 create policy analytics_events_of_the_service on analytics_events for select to service_role using (true);
+
+create policy call_lifecycle_for_monitoring on call_lifecycle for select to monitoring using (true);
 
 create policy call_lifecycle_of_own_org on call_lifecycle for select to authenticated using ((EXISTS ( SELECT
    FROM call_logs c
   WHERE (c.call_sid = call_lifecycle.call_sid))));
 
+create policy call_logs_for_monitoring on call_logs for select to monitoring using (true);
+
 create policy call_logs_of_own_org on call_logs for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
+create policy contact_messages_of_the_service on contact_messages for select to service_role using (true);
+
+create policy function_metrics_for_operators on function_metrics for select to monitoring, service_role using (true);
+
+create policy function_totals_for_operators on function_totals for select to monitoring, service_role using (true);
+
+create policy health_checks_for_operators on health_checks for select to monitoring, service_role using (true);
+
 create policy idempotency_keys_of_the_service on idempotency_keys for select to service_role using (true);
+
+create policy outbox_for_monitoring on outbox for select to monitoring using (true);
+
+create policy outbox_of_the_service on outbox for select to service_role using (true);
+
+create policy rate_limit_refusals_for_monitoring on rate_limit_refusals for select to monitoring using (true);
 
 create policy rate_limit_refusals_of_the_service on rate_limit_refusals for select to service_role using (true);
 
@@ -904,9 +2303,15 @@ create policy reconcile_attempts_of_the_service on reconcile_attempts for select
 
 create policy telephony_numbers_of_own_org on telephony_numbers for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
+create policy telephony_secrets_of_the_service on telephony_secrets for select to service_role using (true);
+
 create policy telephony_subaccounts_of_own_org on telephony_subaccounts for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
+create policy telephony_transactions_for_monitoring on telephony_transactions for select to monitoring using (true);
+
 create policy telephony_transactions_of_own_org on telephony_transactions for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy worker_runs_for_operators on worker_runs for select to monitoring, service_role using (true);
 
 -- Grants
 
@@ -914,7 +2319,39 @@ grant select on active_calls to authenticated;
 
 grant select on active_calls to service_role;
 
+grant select on alert_deliveries to monitoring;
+
+grant delete, insert, select, update on alert_deliveries to service_role;
+
+grant select on alert_episodes to monitoring;
+
+grant delete, insert, select, update on alert_episodes to service_role;
+
+grant select on alert_history to monitoring;
+
+grant select on alert_history to service_role;
+
+grant select on alert_rules to monitoring;
+
+grant select on alert_rules to service_role;
+
+grant select on alert_status to monitoring;
+
+grant select on alert_status to service_role;
+
 grant insert, select on analytics_events to service_role;
+
+grant select on call_funnel to authenticated;
+
+grant select on call_funnel to monitoring;
+
+grant select on call_funnel to service_role;
+
+grant select on call_hangups to authenticated;
+
+grant select on call_hangups to monitoring;
+
+grant select on call_hangups to service_role;
 
 grant select on call_lifecycle to authenticated;
 
@@ -926,19 +2363,47 @@ grant insert, select, update on call_logs to service_role;
 
 grant select on call_success_metrics to authenticated;
 
+grant select on call_success_metrics to monitoring;
+
 grant select on call_success_metrics to service_role;
 
 grant select on call_success_metrics_24h to authenticated;
+
+grant select on call_success_metrics_24h to monitoring;
 
 grant select on call_success_metrics_24h to service_role;
 
 grant select on call_volume_hourly to authenticated;
 
+grant select on call_volume_hourly to monitoring;
+
 grant select on call_volume_hourly to service_role;
+
+grant select on calls_by_day to authenticated;
+
+grant select on calls_by_day to monitoring;
+
+grant select on calls_by_day to service_role;
+
+grant select on calls_by_hour_of_day to authenticated;
+
+grant select on calls_by_hour_of_day to monitoring;
+
+grant select on calls_by_hour_of_day to service_role;
 
 grant select on consent_metrics to authenticated;
 
+grant select on consent_metrics to monitoring;
+
 grant select on consent_metrics to service_role;
+
+grant insert, select on contact_messages to service_role;
+
+grant select on destination_performance to authenticated;
+
+grant select on destination_performance to monitoring;
+
+grant select on destination_performance to service_role;
 
 grant select on failed_transactions to authenticated;
 
@@ -946,17 +2411,43 @@ grant select on failed_transactions to service_role;
 
 grant execute on function accept_voice_event(jsonb) to service_role;
 
+grant execute on function begin_onboarding(uuid,jsonb,text,interval) to service_role;
+
+grant execute on function bury_mail(bigint,text) to service_role;
+
 grant execute on function call_success(timestamp with time zone) to authenticated;
+
+grant execute on function call_success(timestamp with time zone) to monitoring;
 
 grant execute on function call_success(timestamp with time zone) to service_role;
 
+grant execute on function claim_alert_deliveries(text[]) to service_role;
+
 grant execute on function claim_calls_to_reconcile(integer,interval) to service_role;
+
+grant execute on function claim_mails(integer,text,interval,integer) to service_role;
+
+grant execute on function claim_onboardings(integer,interval) to service_role;
+
+grant execute on function complete_onboarding(uuid,uuid,jsonb,jsonb) to service_role;
 
 grant execute on function current_org_id() to authenticated;
 
 grant execute on function current_org_id() to service_role;
 
+grant execute on function database_connections() to monitoring;
+
+grant execute on function database_connections() to service_role;
+
+grant execute on function end_onboarding(uuid,uuid,text,jsonb,text) to service_role;
+
+grant execute on function evaluate_alerts(text[]) to service_role;
+
+grant execute on function finish_alert_deliveries(bigint[],bigint[]) to service_role;
+
 grant execute on function fold_voice_event(call_logs,voice_event) to service_role;
+
+grant execute on function has_vault() to service_role;
 
 grant execute on function health_migration() to service_role;
 
@@ -964,23 +2455,89 @@ grant execute on function health_rate_limiter() to service_role;
 
 grant execute on function health_recent_activity() to service_role;
 
+grant execute on function hold_mails(uuid[],text,integer) to service_role;
+
+grant execute on function keep_telephony_token(text,text,text) to service_role;
+
+grant execute on function latency_quantile(double precision,bigint[]) to monitoring;
+
+grant execute on function latency_quantile(double precision,bigint[]) to service_role;
+
+grant execute on function mail_content(text,jsonb) to service_role;
+
+grant execute on function mail_failed(bigint,uuid,text,boolean,boolean) to service_role;
+
+grant execute on function mail_sent(bigint,uuid,text) to service_role;
+
+grant execute on function metrics_snapshot() to service_role;
+
+grant execute on function onboarding_work(telephony_transactions) to service_role;
+
 grant execute on function purge_expired(integer) to service_role;
+
+grant execute on function purge_expired_rows(integer) to service_role;
 
 grant execute on function purge_idempotency_keys(integer) to service_role;
 
+grant execute on function purge_monitoring(integer) to service_role;
+
+grant execute on function purge_outbox(integer) to service_role;
+
+grant execute on function rate_limit_retry_after(text,text,text,integer,interval) to service_role;
+
 grant execute on function record_analytics_event(text,text,jsonb) to service_role;
+
+grant execute on function record_function_metrics(jsonb) to service_role;
 
 grant execute on function record_rate_limit_refusal(text,text,text) to service_role;
 
+grant execute on function record_worker_run(text,boolean) to service_role;
+
+grant execute on function retry_dead_mails(bigint) to service_role;
+
+grant execute on function run_alerts(boolean,text[],text[]) to service_role;
+
+grant execute on function save_onboarding(uuid,uuid,jsonb,text,interval) to service_role;
+
+grant execute on function submit_contact_message(jsonb,text,integer,text,integer,integer,text) to service_role;
+
 grant execute on function take_rate_limit(text,text,text,integer,interval) to service_role;
 
+grant execute on function telephony_tenant(text) to service_role;
+
 grant execute on function unknown_calls(jsonb) to service_role;
+
+grant execute on function voicemail_recording_url(text) to service_role;
+
+grant select on function_metrics to monitoring;
+
+grant delete, insert, select, update on function_metrics to service_role;
+
+grant select on function_totals to monitoring;
+
+grant insert, select, update on function_totals to service_role;
+
+grant select on health_checks to monitoring;
+
+grant delete, insert, select, update on health_checks to service_role;
 
 grant delete, insert, select, update on idempotency_keys to service_role;
 
 grant select on number_provisioning_status to authenticated;
 
 grant select on number_provisioning_status to service_role;
+
+grant select on operations_now to monitoring;
+
+grant select on operations_now to service_role;
+
+grant delete, insert, select, update on outbox to service_role;
+
+grant select on outbox_backlog to monitoring;
+
+grant select on outbox_backlog to service_role;
+
+grant select on outbox_dead to service_role;
 
 grant delete, insert, select, update on rate_limit_refusals to service_role;
 
@@ -1007,3 +2564,11 @@ grant insert, select, update on telephony_transactions to service_role;
 grant select on voicemail_backlog to authenticated;
 
 grant select on voicemail_backlog to service_role;
+
+grant select on webhook_performance to monitoring;
+
+grant select on webhook_performance to service_role;
+
+grant select on worker_runs to monitoring;
+
+grant insert, select, update on worker_runs to service_role;

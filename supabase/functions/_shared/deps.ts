@@ -7,12 +7,15 @@ import { type AcceptVoiceEvent, voiceEvents } from "./db/voice_events.ts";
 import { type AskLimiter, limitedBy } from "./limits/limited_accept.ts";
 import { type Log, logOf } from "./log.ts";
 import { readSettings, type Settings } from "./settings.ts";
+import { liveTenants, type Tenants } from "./tenants.ts";
 import { type AddressCheck, addressCheck } from "./twilio/ip_allowlist.ts";
 
 /** What a webhook's handler needs from outside itself. */
 export interface Deps {
   readonly settings: Settings;
+  /** The main account's line. */
   readonly line: LineProfile;
+  readonly tenants: Tenants;
   readonly accept: AcceptVoiceEvent;
   readonly mayCall: AddressCheck;
   readonly log: Log;
@@ -27,6 +30,7 @@ export function depsFrom(settings: Settings): Deps {
   return {
     settings,
     line: defaultProfile(settings),
+    tenants: liveTenants(settings),
     accept: acceptBy(settings, log),
     mayCall: addressCheck(settings.twilioIpAllowlist),
     log,

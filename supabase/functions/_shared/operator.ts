@@ -2,19 +2,24 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { HttpError } from "./errors.ts";
 
 /**
- * Lets an operator in: the project's secret key, as `apikey` or as `Authorization: Bearer`. Compares
- * digests in constant time, so that neither the length nor a prefix of the key can be found out.
+ * Lets an operator in, see `isOperator`.
  *
  * @throws {HttpError} 401.
  */
 export function requireOperator(request: Request, secretKey: string): void {
+  if (!isOperator(request, secretKey)) throw new HttpError(401, "unauthorized");
+}
+
+/**
+ * Whether a request has the project's secret key, as `apikey` or as `Authorization: Bearer`. Compares
+ * digests in constant time, so that neither the length nor a prefix of the key can be found out.
+ */
+export function isOperator(request: Request, secretKey: string): boolean {
   const bearer = /^Bearer (.+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
   const given = [request.headers.get("apikey"), bearer].filter((key) =>
     key !== null && key !== undefined
   );
   const digest = (text: string) => createHash("sha256").update(text).digest();
   const expected = digest(secretKey);
-  if (!given.some((key) => timingSafeEqual(digest(key), expected))) {
-    throw new HttpError(401, "unauthorized");
-  }
+  return given.some((key) => timingSafeEqual(digest(key), expected));
 }

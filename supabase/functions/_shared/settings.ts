@@ -45,6 +45,12 @@ export interface Settings {
   readonly supabaseUrl: string;
   /** The project's secret key, for the Data API and for operators. */
   readonly secretKey: string;
+  /** What signs the tokens of signed-in users; neither: no user is let in. The secret is never logged. */
+  readonly userTokens: {
+    readonly secret: string | undefined;
+    /** JSON, as the platform sets it. */
+    readonly jwks: string | undefined;
+  };
 }
 
 /** Addresses and keys that are secrets themselves. */
@@ -150,6 +156,10 @@ export function readSettings(env: Environment): Settings {
     ),
     supabaseUrl,
     secretKey: secretKey(optional),
+    userTokens: {
+      secret: optional("SUPABASE_JWT_SECRET") ?? optional("JWT_SECRET"),
+      jwks: optional("SUPABASE_JWKS"),
+    },
   };
 }
 

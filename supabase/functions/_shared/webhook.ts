@@ -2,6 +2,7 @@ import { type AcceptOutcome, callEvent, type VoiceEvent } from "./calls/events.t
 import { apology, type Reply } from "./calls/reply.ts";
 import { ARRIVAL, decodeState } from "./calls/state.ts";
 import type { CallbackStep, TwimlStep } from "./calls/step.ts";
+import type { LineProfile } from "./calls/profile.ts";
 import { type Issue, parseWebhook, type Webhook } from "./calls/webhook_form.ts";
 import type { Deps } from "./deps.ts";
 import { HttpError } from "./errors.ts";
@@ -19,27 +20,26 @@ export type Handler = (request: Request) => Promise<Response>;
 
 /** Serves a step that the caller waits for: once a request is Twilio's, the answer is TwiML and 200. */
 export function twimlHandler<Heard>(deps: Deps, step: TwimlStep<Heard>): Handler {
-  const { line, settings } = deps;
-  const twiml = (reply: Reply) =>
-    new Response(renderTwiml(reply, line, settings.publicFunctionsUrl), {
+  const twiml = (reply: Reply, line: LineProfile) =>
+    new Response(renderTwiml(reply, line, deps.settings.publicFunctionsUrl), {
       headers: { "content-type": "text/xml; charset=utf-8", "cache-control": "no-store" },
     });
-  const whenFailed = (query: URLSearchParams) => {
+  const whenFailed = (line: LineProfile, query: URLSearchParams) => {
     const before = decodeState(query) ?? ARRIVAL;
     const state = { ...before, turn: before.turn + 1 };
-    return twiml(step.whenFailed?.(line, state) ?? apology(line, state));
+    return twiml(step.whenFailed?.(line, state) ?? apology(line, state), line);
   };
 
   return webhookHandler(deps, step.name, {
-    async serve(webhook, _query, note) {
+    async serve(webhook, line, note) {
       const { state, facts, heard } = step.interpret(webhook, line);
       const event = callEvent(step.name, webhook, state, line.consent.disclosure, facts);
       const outcome = await accept(deps, event, note);
       const mayRecord = outcome.kind === "accepted" && outcome.call.consent_given === true;
-      return twiml(step.answer({ line, state, heard, outcome, mayRecord }));
+      return twiml(step.answer({ line, state, heard, outcome, mayRecord }), line);
     },
-    malformed: (_issues, query) => whenFailed(query),
-    failed: (_requestId, query) => whenFailed(query),
+    malformed: (_issues, line, query) => whenFailed(line, query),
+    failed: (_requestId, line, query) => whenFailed(line, query),
   });
 }
 
@@ -48,8 +48,8 @@ export function callbackHandler(deps: Deps, step: CallbackStep): Handler {
   const invalid = (issues: readonly Issue[]) => json(400, { error: "invalid", issues });
 
   return webhookHandler(deps, step.name, {
-    async serve(webhook, _query, note) {
-      const event = step.interpret(webhook, deps.line);
+    async serve(webhook, line, note) {
+      const event = step.interpret(webhook, line);
       if ("issues" in event) {
         note.outcome = "malformed";
         return invalid(event.issues);
@@ -82,9 +82,10 @@ interface Note {
 }
 
 interface Serving {
-  serve(webhook: Webhook, query: URLSearchParams, note: Note): Promise<Response>;
-  malformed(issues: readonly Issue[], query: URLSearchParams): Response;
-  failed(requestId: string, query: URLSearchParams): Response;
+  /** @param line The line that was called, for all of this request. */
+  serve(webhook: Webhook, line: LineProfile, note: Note): Promise<Response>;
+  malformed(issues: readonly Issue[], line: LineProfile, query: URLSearchParams): Response;
+  failed(requestId: string, line: LineProfile, query: URLSearchParams): Response;
 }
 
 function webhookHandler(deps: Deps, name: FunctionName, serving: Serving): Handler {
@@ -93,18 +94,21 @@ function webhookHandler(deps: Deps, name: FunctionName, serving: Serving): Handl
     const requestId = crypto.randomUUID();
     const note: Note = { outcome: "served" };
     const url = new URL(request.url);
+    let line = deps.line;
     let response: Response;
     let refused = false;
     try {
-      const params = await verified(deps, name, request, url.search);
+      const verification = await verified(deps, name, request, url.search);
+      const { params } = verification;
+      line = verification.line;
       const parsed = parseWebhook(params, url.searchParams, request.headers, deps.now());
       if (parsed.ok) {
         note.call_sid = parsed.webhook.fields.CallSid;
-        response = await serving.serve(parsed.webhook, url.searchParams, note);
+        response = await serving.serve(parsed.webhook, line, note);
       } else {
         note.outcome = "malformed";
         note.reason = parsed.issues.map((issue) => issue.field).join(",");
-        response = serving.malformed(parsed.issues, url.searchParams);
+        response = serving.malformed(parsed.issues, line, url.searchParams);
       }
     } catch (error) {
       if (error instanceof HttpError) {
@@ -114,7 +118,7 @@ function webhookHandler(deps: Deps, name: FunctionName, serving: Serving): Handl
       } else {
         note.outcome = "failed";
         note.reason = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
-        response = serving.failed(requestId, url.searchParams);
+        response = serving.failed(requestId, line, url.searchParams);
       }
     }
     const ms = performance.now() - started;
@@ -138,26 +142,53 @@ function webhookHandler(deps: Deps, name: FunctionName, serving: Serving): Handl
 }
 
 /**
- * The parameters of a request that Twilio made.
+ * The parameters of a request that Twilio made, and the line that they are about.
  *
- * @throws {HttpError} 405, 415, 413, or 401 for anything that is not certainly Twilio's.
+ * @throws {HttpError} 405, 415, 413; 401 for anything that is not certainly Twilio's; 503 where it may be,
+ * but nobody who knows answers.
  */
 async function verified(
-  { settings, mayCall }: Deps,
+  { settings, mayCall, tenants, line }: Deps,
   name: FunctionName,
   request: Request,
   search: string,
-): Promise<Record<string, string | string[]>> {
+): Promise<{ params: Record<string, string | string[]>; line: LineProfile }> {
   requireMethod(request, "POST");
   const params = await readForm(request);
   // One answer for every reason: whoever is not Twilio learns nothing.
   const unauthorized = new HttpError(401, "unauthorized");
   if (!mayCall(clientAddress(request.headers))) throw unauthorized;
-  if (settings.allowInsecureWebhooks) return params;
   const signature = request.headers.get("x-twilio-signature") ?? "";
   const url = `${settings.publicFunctionsUrl}/${name}${search}`;
-  if (!isSignedByTwilio(settings.twilioAuthToken, signature, url, params)) throw unauthorized;
-  return params;
+  const isSignedBy = (token: string) =>
+    settings.allowInsecureWebhooks || isSignedByTwilio(token, signature, url, params);
+
+  // Twilio signs by the token of the account that the number belongs to.
+  const account = accountOf(params);
+  if (!tenants.isMain(account)) {
+    // Whoever shows no signature is not worth a look-up.
+    if (signature === "" && !settings.allowInsecureWebhooks) throw unauthorized;
+    const found = await tenants.find(account!);
+    if (found.kind === "tenant") {
+      if (!isSignedBy(found.tenant.authToken)) throw unauthorized;
+      return { params, line: found.tenant.line(textOf(params["To"])) };
+    }
+    if (found.kind === "unavailable" && !isSignedBy(settings.twilioAuthToken)) {
+      throw new HttpError(503, "unavailable", { "retry-after": "5" });
+    }
+  }
+  if (!isSignedBy(settings.twilioAuthToken)) throw unauthorized;
+  return { params, line };
+}
+
+/** The account that a request says to be about; nothing follows from it until the signature is checked. */
+function accountOf(params: Record<string, string | string[]>): string | undefined {
+  const sid = textOf(params["AccountSid"]);
+  return sid !== undefined && /^AC[0-9a-fA-F]{32}$/.test(sid) ? sid : undefined;
+}
+
+function textOf(value: string | string[] | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
 }
 
 async function accept(deps: Deps, event: VoiceEvent, note: Note): Promise<AcceptOutcome> {

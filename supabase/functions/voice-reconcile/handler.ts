@@ -19,6 +19,8 @@ import {
 import type { Deps } from "../_shared/deps.ts";
 import { HttpError } from "../_shared/errors.ts";
 import { errorResponse, json, requireMethod } from "../_shared/http.ts";
+import { sagaDeps } from "../_shared/onboarding/live.ts";
+import { type Recovered, recoverOnboardings } from "../_shared/onboarding/recover.ts";
 import { requireOperator } from "../_shared/operator.ts";
 import {
   TwilioBusyError,
@@ -32,12 +34,16 @@ export interface ReconcileDeps extends Pick<Deps, "settings" | "line" | "accept"
   readonly database: Reconciliation;
   /** Absent without `TWILIO_ACCOUNT_SID`: then calls can only be closed by their age. */
   readonly twilio: TwilioRest | undefined;
+  /** Finishes or undoes the onboardings that were left behind. Absent without `TWILIO_ACCOUNT_SID`. */
+  readonly onboardings?: (() => Promise<Recovered>) | undefined;
 }
 
 export function reconcileDeps(deps: Deps): ReconcileDeps {
   const { supabaseUrl, secretKey, twilioAccountSid, twilioAuthToken, twilioApiUrl } = deps.settings;
+  const saga = sagaDeps(deps.settings, deps.log);
   return {
     ...deps,
+    onboardings: saga && (() => recoverOnboardings(saga)),
     database: reconciliation(dataApi(supabaseUrl, secretKey)),
     twilio: twilioAccountSid === undefined
       ? undefined
@@ -57,6 +63,9 @@ interface Report {
   failed: number;
   /** Twilio asked us to slow down; the rest waits for the next run. */
   backed_off: boolean;
+  /** Onboardings left behind that are complete now, or undone. */
+  onboarded: number;
+  undone: number;
   purged: Purged;
 }
 
@@ -75,7 +84,8 @@ const LOGGED_AFTER_MS = 20 * 60 * 1000;
 /**
  * Fetches what Twilio never delivered: the end of calls that stay open, recordings of calls that ended with
  * nothing to show, calls that arrived while nothing could be written. Run each minute, or by hand. Each
- * answer is folded in as an event, so that two runs at once have the effect of one.
+ * answer is folded in as an event, so that two runs at once have the effect of one. Onboardings that their
+ * process left behind are finished or undone.
  */
 export function createHandler(deps: ReconcileDeps): Handler {
   return async (request) => {
@@ -106,6 +116,8 @@ async function reconcile(deps: ReconcileDeps): Promise<Report> {
     found: 0,
     failed: 0,
     backed_off: false,
+    onboarded: 0,
+    undone: 0,
     purged: {},
   };
   const claimed = await database.claim(CALLS_PER_RUN);
@@ -131,6 +143,12 @@ async function reconcile(deps: ReconcileDeps): Promise<Report> {
         break;
       }
     }
+  }
+  const recovered = await attempt(report, async () => await deps.onboardings?.(), undefined);
+  if (recovered !== undefined) {
+    report.onboarded = recovered.onboarded;
+    report.undone = recovered.undone;
+    report.failed += recovered.failed;
   }
   report.purged = await database.purge();
   return report;

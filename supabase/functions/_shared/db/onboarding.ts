@@ -1,0 +1,129 @@
+import type { LineChanges } from "../onboarding/line.ts";
+import type { OnboardingRequest } from "../onboarding/request.ts";
+import type { DataApi } from "./client.ts";
+
+/** One step of an onboarding, written down before it is done. */
+export type OnboardingStep =
+  | {
+    readonly step: "subaccount";
+    readonly state: StepState;
+    /** Null: the sub-account was there before, and stays. */
+    readonly undo: "close_subaccount" | null;
+    readonly subaccount_sid?: string | undefined;
+  }
+  | {
+    readonly step: "number";
+    readonly state: StepState;
+    readonly undo: "release_number";
+    readonly number: string;
+    readonly number_sid?: string | undefined;
+  }
+  /** Undone with the number. */
+  | { readonly step: "bind"; readonly state: StepState; readonly undo: null }
+  /** Part of the transaction that completes it. */
+  | { readonly step: "store"; readonly state: StepState; readonly undo: null };
+
+/** `intended`: it may have been done, or not. */
+export type StepState = "intended" | "done" | "undone";
+
+/** An onboarding in our hands. */
+export interface OnboardingWork {
+  readonly id: string;
+  readonly lease: string;
+  readonly org_id: string;
+  readonly request: OnboardingRequest;
+  readonly steps: readonly OnboardingStep[];
+  /** It failed before, and is only to be undone. */
+  readonly undoing: boolean;
+  readonly error: string | null;
+  /** How often it was begun or taken over. */
+  readonly attempts: number;
+  /** Vault is there to keep the token. */
+  readonly vault: boolean;
+  /** The organisation's sub-account, where it has one already. */
+  readonly subaccount_sid: string | null;
+}
+
+/** What a completed onboarding is answered with. */
+export interface OnboardingResult {
+  readonly subaccount_sid: string;
+  readonly phone_number: string;
+  readonly voice_url: string;
+  readonly status_callback: string;
+}
+
+/** All that a completed onboarding made. */
+export interface Onboarded {
+  readonly subaccount_sid: string;
+  readonly business_name: string;
+  readonly number: {
+    readonly e164_number: string;
+    readonly number_sid: string;
+    readonly country: string;
+    readonly profile: LineChanges;
+  };
+  readonly token?: string;
+  readonly sealed_token?: string;
+  readonly result: OnboardingResult;
+}
+
+export type Beginning =
+  | { readonly outcome: "started"; readonly work: OnboardingWork }
+  | { readonly outcome: "completed"; readonly result: OnboardingResult }
+  | { readonly outcome: "in_progress"; readonly retry_after: number }
+  | { readonly outcome: "conflict" };
+
+/** Somebody else has taken over an onboarding that was ours. */
+export class LeaseLost extends Error {
+  override name = "LeaseLost";
+}
+
+/** The database did not do it, or did not say so. */
+export class DatabaseUnavailable extends Error {
+  override name = "DatabaseUnavailable";
+}
+
+/** The database's part of onboarding; each rejects with `LeaseLost` or `DatabaseUnavailable`. */
+export interface Onboardings {
+  /** @param key The idempotency key; without one, the organisation is the key. */
+  begin(request: OnboardingRequest, key: string | undefined): Promise<Beginning>;
+  claim(limit: number): Promise<OnboardingWork[]>;
+  /** @param error What went wrong: from then on it is being undone. */
+  save(work: OnboardingWork, steps: readonly OnboardingStep[], error?: string): Promise<void>;
+  complete(
+    work: OnboardingWork,
+    steps: readonly OnboardingStep[],
+    made: Onboarded,
+  ): Promise<void>;
+  end(
+    work: OnboardingWork,
+    status: "rolled_back" | "failed",
+    steps: readonly OnboardingStep[],
+    error: string,
+  ): Promise<void>;
+}
+
+/** @param deadlineMs For each call by itself. */
+export function onboardings(api: DataApi, deadlineMs = 10_000): Onboardings {
+  const run = async (name: string, args: Record<string, unknown>) => {
+    const { data, error, status } = await api.rpc(name, args)
+      .abortSignal(AbortSignal.timeout(deadlineMs));
+    if (error === null) return data;
+    if (status === 409 && error.code === "PT409") throw new LeaseLost(`Cannot run ${name}`);
+    throw new DatabaseUnavailable(
+      `Cannot run ${name}: the database answered ${error.code || status || "nothing"}`,
+    );
+  };
+  const held = (work: OnboardingWork) => ({ p_id: work.id, p_lease_token: work.lease });
+  return {
+    begin: ({ org_id, ...rest }, key) =>
+      run("begin_onboarding", { p_org_id: org_id, p_request: { org_id, ...rest }, p_key: key }),
+    claim: (limit) => run("claim_onboardings", { p_limit: limit }),
+    save: (work, steps, error) =>
+      run("save_onboarding", { ...held(work), p_steps: steps, p_error: error }),
+    complete: (work, steps, made) =>
+      run("complete_onboarding", { ...held(work), p_steps: steps, p_made: made }),
+    end: (work, status, steps, error) =>
+      run("end_onboarding", { ...held(work), p_status: status, p_steps: steps, p_error: error }),
+  };
+}

@@ -1,0 +1,88 @@
+import { defaultProfile, type LineProfile, type MenuOption } from "../calls/profile.ts";
+import type { E164 } from "../phone.ts";
+import type { Settings } from "../settings.ts";
+
+/** One entry of an organisation's own menu, as `telephony-onboard` takes it. */
+export interface MenuEntry {
+  readonly key: string;
+  /** What `call_logs.mode` becomes. */
+  readonly mode: string;
+  /** Heard as "For <label>, press <key>." */
+  readonly label: string;
+  readonly destination: string;
+  readonly announcement?: string | undefined;
+  readonly spoken?: readonly string[] | undefined;
+}
+
+/**
+ * What an organisation's line has of its own; everything else is as on the default line. Validated when it
+ * is onboarded (see `request.ts`), and kept with the number.
+ */
+export interface LineChanges {
+  readonly language?: string | undefined;
+  readonly voice?: string | undefined;
+  readonly greeting?: string | undefined;
+  readonly recording_consent?: "opt_out" | "opt_in" | undefined;
+  readonly disclosure?: string | undefined;
+  readonly menu?: readonly MenuEntry[] | undefined;
+  readonly ring_seconds?: number | undefined;
+  /** Who is dialled when a caller asks for a human. */
+  readonly operator?: string | undefined;
+  readonly voicemail?: {
+    readonly prompt?: string | undefined;
+    readonly thanks?: string | undefined;
+    readonly max_seconds?: number | undefined;
+  } | undefined;
+}
+
+/** The default line with an organisation's changes. Pure; without changes it is the default line. */
+export function lineWith(settings: Settings, changes: LineChanges): LineProfile {
+  const base = defaultProfile({
+    ...settings,
+    recordingConsent: changes.recording_consent ?? settings.recordingConsent,
+  });
+  const options = changes.menu?.map(optionOf);
+  const firstPerson = options?.map(({ destination }) => destination)
+    .find((destination) => destination.kind === "dial");
+  return {
+    ...base,
+    language: changes.language ?? base.language,
+    voice: changes.voice ?? base.voice,
+    greeting: changes.greeting ?? base.greeting,
+    consent: { ...base.consent, disclosure: changes.disclosure ?? base.consent.disclosure },
+    menu: options === undefined ? base.menu : {
+      ...base.menu,
+      options,
+      hints: [
+        ...options.flatMap(({ spoken }) => spoken).slice(0, 100),
+        ...base.menu.hints.filter((hint) => /record|agree/i.test(hint)),
+      ],
+    },
+    operator: {
+      ...base.operator,
+      // Rather somebody of theirs than of ours.
+      number: changes.operator as E164 | undefined ?? firstPerson?.number ?? base.operator.number,
+    },
+    ringSec: changes.ring_seconds ?? base.ringSec,
+    voicemail: {
+      ...base.voicemail,
+      prompt: changes.voicemail?.prompt ?? base.voicemail.prompt,
+      thanks: changes.voicemail?.thanks ?? base.voicemail.thanks,
+      maxSec: changes.voicemail?.max_seconds ?? base.voicemail.maxSec,
+    },
+  };
+}
+
+function optionOf(entry: MenuEntry): MenuOption {
+  const voicemail = entry.destination === "voicemail";
+  return {
+    key: entry.key,
+    mode: entry.mode,
+    destination: voicemail
+      ? { kind: "voicemail" }
+      : { kind: "dial", number: entry.destination as E164 },
+    prompt: `For ${entry.label}, press ${entry.key}.`,
+    announcement: entry.announcement ?? (voicemail ? "" : `Connecting you to ${entry.label}.`),
+    spoken: entry.spoken ?? [entry.label.toLowerCase()],
+  };
+}

@@ -1,0 +1,139 @@
+import * as z from "zod/mini";
+import type { Issue } from "../calls/webhook_form.ts";
+import { isE164 } from "../phone.ts";
+import type { LineChanges } from "./line.ts";
+
+/** A validated request to onboard an organisation. */
+export interface OnboardingRequest {
+  readonly org_id: string;
+  readonly business_name: string;
+  readonly country: "CA" | "US";
+  readonly area_code?: string | undefined;
+  readonly profile?: LineChanges | undefined;
+}
+
+const CONTROL = /\p{Cc}/u;
+
+const text = (most: number) =>
+  z.pipe(
+    z.string(`must be text of 1 to ${most} characters`),
+    z.transform((value: string) => value.trim()),
+  ).check(
+    z.refine(
+      (value) => value.length >= 1 && value.length <= most && !CONTROL.test(value),
+      `must be text of 1 to ${most} characters, without control characters`,
+    ),
+  );
+const matching = (pattern: RegExp, message: string) =>
+  z.string(message).check(z.regex(pattern, message));
+const whole = (least: number, most: number) => {
+  const message = `must be a whole number from ${least} to ${most}`;
+  return z.number(message).check(
+    z.refine((value) => Number.isInteger(value) && value >= least && value <= most, message),
+  );
+};
+const e164 = z.string("must be a phone number in E.164 form").check(
+  z.refine(isE164, "must be a phone number in E.164 form such as +15877428885"),
+);
+
+const menuEntry = z.strictObject({
+  key: matching(/^[0-9]$/, "must be one of 0 to 9").check(
+    z.refine((key) => key !== "3", "must not be 3: that key is about recording"),
+  ),
+  mode: matching(
+    /^[a-z][a-z0-9_]{0,31}$/,
+    "must be a word of lower-case letters, digits and underscores",
+  ),
+  label: text(60),
+  destination: z.string('must be a phone number in E.164 form, or "voicemail"').check(
+    z.refine(
+      (value) => value === "voicemail" || isE164(value),
+      'must be a phone number in E.164 form, or "voicemail"',
+    ),
+  ),
+  announcement: z.optional(text(300)),
+  spoken: z.optional(
+    z.array(matching(/^[a-z][a-z' ]{0,59}$/, "must be words in lower case")).check(
+      z.minLength(1, "must hold 1 to 10 phrases"),
+      z.maxLength(10, "must hold 1 to 10 phrases"),
+    ),
+  ),
+});
+
+const distinct = (of: "key" | "mode") =>
+  z.refine<{ key: string; mode: string }[]>(
+    (entries) => new Set(entries.map((entry) => entry[of])).size === entries.length,
+    `must not hold one ${of} twice`,
+  );
+
+const profile = z.strictObject({
+  // Only of English is it known what a refusal to be recorded sounds like.
+  language: z.optional(z.enum(
+    ["en-US", "en-GB", "en-AU", "en-IE", "en-IN", "en-NZ", "en-ZA"],
+    "must be one of en-US, en-GB, en-AU, en-IE, en-IN, en-NZ, en-ZA",
+  )),
+  voice: z.optional(
+    matching(/^[A-Za-z][A-Za-z0-9.-]{0,63}$/, "must be a voice of Twilio's, such as Polly.Joanna"),
+  ),
+  greeting: z.optional(text(500)),
+  recording_consent: z.optional(z.enum(["opt_out", "opt_in"], "must be opt_out or opt_in")),
+  disclosure: z.optional(text(1000)),
+  menu: z.optional(
+    z.array(menuEntry).check(
+      z.minLength(1, "must hold 1 to 8 entries"),
+      z.maxLength(8, "must hold 1 to 8 entries"),
+      distinct("key"),
+      distinct("mode"),
+    ),
+  ),
+  ring_seconds: z.optional(whole(5, 60)),
+  operator: z.optional(e164),
+  voicemail: z.optional(z.strictObject({
+    prompt: z.optional(text(500)),
+    thanks: z.optional(text(500)),
+    max_seconds: z.optional(whole(10, 120)),
+  })),
+});
+
+const request = z.strictObject({
+  org_id: z.pipe(
+    matching(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i,
+      "must be a UUID",
+    ),
+    z.transform((value: string) => value.toLowerCase()),
+  ),
+  business_name: text(200),
+  country: z.enum(["CA", "US"], 'must be "CA" or "US"'),
+  area_code: z.optional(
+    matching(/^[2-9][0-9]{2}$/, "must be three digits, the first from 2 to 9"),
+  ),
+  profile: z.optional(profile),
+});
+
+/** Reads a request; each field at fault is named, with what it must be. Never repeats a value. */
+export function parseOnboardingRequest(
+  body: unknown,
+): { readonly request: OnboardingRequest } | { readonly issues: readonly Issue[] } {
+  const parsed = request.safeParse(body);
+  if (parsed.success) return { request: parsed.data };
+  return {
+    issues: parsed.error.issues.flatMap((issue): Issue[] => {
+      const path = issue.path.map(String);
+      if (issue.code === "unrecognized_keys") {
+        return issue.keys.map((key) => ({
+          field: [...path, key.slice(0, 64)].join("."),
+          message: "is not known",
+        }));
+      }
+      return [{
+        field: path.join(".") || "body",
+        message: issue.code === "invalid_type" && issue.expected === "object"
+          ? "must be a JSON object"
+          : issue.code === "invalid_type" && issue.expected === "array"
+          ? "must be a list"
+          : issue.message,
+      }];
+    }),
+  };
+}

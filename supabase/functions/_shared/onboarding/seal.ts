@@ -1,0 +1,57 @@
+/** Encrypts small secrets for the database, bound to what they belong to. */
+export interface Seal {
+  close(secret: string, owner: string): Promise<string>;
+  /** Rejects when it was sealed by another key or for another owner. */
+  open(sealed: string, owner: string): Promise<string>;
+}
+
+const encoder = new TextEncoder();
+
+/** AES-256-GCM under a key that is derived (HKDF) from the project's secret key. */
+export function sealBy(secretKey: string): Seal {
+  let derived: Promise<CryptoKey> | undefined;
+  const key = () => derived ??= deriveKey(secretKey);
+  return {
+    async close(secret, owner) {
+      const iv = crypto.getRandomValues(new Uint8Array(12));
+      const encrypted = await crypto.subtle.encrypt(
+        { name: "AES-GCM", iv, additionalData: encoder.encode(owner) },
+        await key(),
+        encoder.encode(secret),
+      );
+      return `v1.${toBase64(iv)}.${toBase64(new Uint8Array(encrypted))}`;
+    },
+    async open(sealed, owner) {
+      const [version, iv = "", encrypted = ""] = sealed.split(".");
+      if (version !== "v1") throw new TypeError("Cannot open a seal of an unknown form");
+      const secret = await crypto.subtle.decrypt(
+        { name: "AES-GCM", iv: fromBase64(iv), additionalData: encoder.encode(owner) },
+        await key(),
+        fromBase64(encrypted),
+      );
+      return new TextDecoder().decode(secret);
+    },
+  };
+}
+
+async function deriveKey(secretKey: string): Promise<CryptoKey> {
+  const material = await crypto.subtle.importKey("raw", encoder.encode(secretKey), "HKDF", false, [
+    "deriveKey",
+  ]);
+  const info = encoder.encode("tradeline telephony secrets v1");
+  return await crypto.subtle.deriveKey(
+    { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info },
+    material,
+    { name: "AES-GCM", length: 256 },
+    false,
+    ["encrypt", "decrypt"],
+  );
+}
+
+function toBase64(bytes: Uint8Array): string {
+  return btoa(String.fromCharCode(...bytes));
+}
+
+function fromBase64(text: string) {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}

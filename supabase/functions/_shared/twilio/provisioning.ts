@@ -1,0 +1,275 @@
+import * as z from "zod/mini";
+import { TwilioError } from "./rest.ts";
+
+/** Twilio understood a request and did not do it. */
+export class TwilioRefusal extends TwilioError {
+  override name = "TwilioRefusal";
+
+  constructor(
+    readonly status: number,
+    /** Twilio's own number for the reason, such as 21422; 0 where it gave none. */
+    readonly code: number,
+  ) {
+    super(`Twilio answered ${status}${code === 0 ? "" : ` with error ${code}`}`);
+  }
+}
+
+/** Twilio gave no answer, or one that it failed: whether it did what was asked for is not known. */
+export class TwilioSilence extends TwilioError {
+  override name = "TwilioSilence";
+}
+
+const account = z.object({
+  sid: z.string().check(z.regex(/^AC[0-9a-fA-F]{32}$/)),
+  status: z.string(),
+});
+const accountWithToken = z.object({ auth_token: z.string().check(z.minLength(1)) });
+const availableNumber = z.object({
+  phone_number: z.string().check(z.regex(/^\+1\d{10}$/)),
+  locality: z.nullish(z.string()),
+  region: z.nullish(z.string()),
+});
+/** A number that is for sale. */
+export type AvailableNumber = z.infer<typeof availableNumber>;
+const ownedNumber = z.object({
+  sid: z.string().check(z.regex(/^PN[0-9a-fA-F]{32}$/)),
+  phone_number: z.string(),
+});
+/** A number that an account has. */
+export type OwnedNumber = z.infer<typeof ownedNumber>;
+
+/** Where a number's webhooks go. */
+export interface NumberBinding {
+  readonly voiceUrl: string;
+  readonly voiceFallbackUrl: string;
+  readonly statusCallback: string;
+}
+
+/**
+ * Sub-accounts and numbers, by the main account's credentials. Each rejects with `TwilioRefusal` or
+ * `TwilioSilence`. All but `createSubaccount` and `buyNumber` may be repeated, and are.
+ * Source: https://www.twilio.com/docs/iam/api/subaccounts,
+ * https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource
+ */
+export interface Provisioning {
+  /** The active sub-accounts of exactly that name. */
+  subaccounts(friendlyName: string): Promise<string[]>;
+  createSubaccount(friendlyName: string): Promise<string>;
+  /** For good: a closed account cannot be opened again. */
+  closeSubaccount(sid: string): Promise<void>;
+  /** `undefined`: no account of ours. */
+  authToken(accountSid: string): Promise<string | undefined>;
+  /** Local numbers for voice that may be bought without an address. */
+  numbersForSale(
+    country: string,
+    where: { readonly areaCode?: string; readonly near?: string; readonly limit: number },
+  ): Promise<AvailableNumber[]>;
+  buyNumber(accountSid: string, number: string): Promise<OwnedNumber>;
+  /** The account's numbers that are exactly that one: one or none. */
+  owned(accountSid: string, number: string): Promise<OwnedNumber[]>;
+  bindNumber(accountSid: string, numberSid: string, binding: NumberBinding): Promise<void>;
+  releaseNumber(accountSid: string, numberSid: string): Promise<void>;
+}
+
+export interface ProvisioningOptions {
+  /** Without a trailing slash. */
+  readonly baseUrl: string;
+  readonly accountSid: string;
+  readonly authToken: string;
+  /** For each attempt by itself. Default 8000. */
+  readonly deadlineMs?: number;
+  /** Of a request that may be repeated. Default 4. */
+  readonly attempts?: number;
+  /** Default: real time. */
+  readonly wait?: (milliseconds: number) => Promise<void>;
+}
+
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 5000;
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  /** Milliseconds, where Twilio says so. */
+  readonly retryAfter: number | undefined;
+}
+
+/** Speaks Twilio's REST API by `fetch`, as `rest.ts` does. */
+export function provisioning(options: ProvisioningOptions): Provisioning {
+  const { baseUrl, accountSid, authToken, deadlineMs = 8000, attempts = 4 } = options;
+  const wait = options.wait ?? ((ms) => new Promise((done) => setTimeout(done, ms)));
+  const authorization = `Basic ${btoa(`${accountSid}:${authToken}`)}`;
+
+  const once = async (method: string, path: string, params?: Params): Promise<Answer> => {
+    const query = method === "GET" && params ? `?${new URLSearchParams(params)}` : "";
+    try {
+      const response = await fetch(`${baseUrl}/2010-04-01${path}.json${query}`, {
+        method,
+        headers: { authorization, accept: "application/json" },
+        ...(method === "POST" && { body: new URLSearchParams(params) }),
+        signal: AbortSignal.timeout(deadlineMs),
+      });
+      const text = await response.text();
+      const seconds = Number(response.headers.get("retry-after") ?? NaN);
+      return {
+        status: response.status,
+        body: jsonOf(text),
+        retryAfter: Number.isFinite(seconds) ? seconds * 1000 : undefined,
+      };
+    } catch (error) {
+      throw new TwilioSilence(
+        `Twilio did not answer: ${error instanceof Error ? error.name : "unknown"}`,
+      );
+    }
+  };
+
+  /** @param repeatable Whether doing it twice has the effect of once. 429 says that nothing was done. */
+  const send = async (
+    method: string,
+    path: string,
+    params: Params | undefined,
+    repeatable: boolean,
+  ): Promise<unknown> => {
+    for (let attempt = 1;; attempt++) {
+      let failure: TwilioRefusal | TwilioSilence;
+      let retryAfter: number | undefined;
+      try {
+        // deno-lint-ignore no-await-in-loop -- Each attempt follows a failed one.
+        const answer = await once(method, path, params);
+        if (answer.status < 300) return answer.body;
+        retryAfter = answer.retryAfter;
+        failure = answer.status >= 500
+          ? new TwilioSilence(`Twilio answered ${answer.status}`)
+          : new TwilioRefusal(answer.status, codeOf(answer.body));
+      } catch (error) {
+        if (!(error instanceof TwilioSilence)) throw error;
+        failure = error;
+      }
+      const mayRepeat = failure instanceof TwilioSilence ? repeatable : failure.status === 429;
+      if (!mayRepeat || attempt === attempts) throw failure;
+      // Full jitter: whoever failed together does not come back together.
+      const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1));
+      // deno-lint-ignore no-await-in-loop
+      await wait(Math.min(LONGEST_WAIT_MS, retryAfter ?? 0) + Math.random() * longest);
+    }
+  };
+  const get = (path: string, params?: Params) => send("GET", path, params, true);
+  const list = async <T>(
+    path: string,
+    member: string,
+    schema: { parse(value: unknown): T },
+    params: Params,
+  ): Promise<T[]> => {
+    const page = await get(path, params) as Record<string, unknown> | null | undefined;
+    const items = page?.[member];
+    if (!Array.isArray(items)) throw new TwilioSilence(NOT_DOCUMENTED);
+    return items.map((item) => understood(schema, item));
+  };
+  /** What is gone already is done. */
+  const ignoring404 = async (work: Promise<unknown>) => {
+    try {
+      await work;
+    } catch (error) {
+      if (!(error instanceof TwilioRefusal) || error.status !== 404) throw error;
+    }
+  };
+
+  return {
+    async subaccounts(friendlyName) {
+      const found = await list("/Accounts", "accounts", account, {
+        FriendlyName: friendlyName,
+        Status: "active",
+      });
+      return found.filter(({ sid }) => sid !== accountSid).map(({ sid }) => sid);
+    },
+    async createSubaccount(friendlyName) {
+      const created = await send("POST", "/Accounts", { FriendlyName: friendlyName }, false);
+      return understood(account, created).sid;
+    },
+    async closeSubaccount(sid) {
+      try {
+        await ignoring404(send("POST", `/Accounts/${sid}`, { Status: "closed" }, true));
+      } catch (error) {
+        if (!(error instanceof TwilioRefusal) || error.code !== ALREADY_CLOSED) throw error;
+      }
+    },
+    async authToken(sid) {
+      try {
+        return understood(accountWithToken, await get(`/Accounts/${sid}`)).auth_token;
+      } catch (error) {
+        if (error instanceof TwilioRefusal && error.status === 404) return undefined;
+        throw error;
+      }
+    },
+    numbersForSale: (country, { areaCode, near, limit }) =>
+      list(
+        `/Accounts/${accountSid}/AvailablePhoneNumbers/${country}/Local`,
+        "available_phone_numbers",
+        availableNumber,
+        {
+          ...(areaCode !== undefined && { AreaCode: areaCode }),
+          ...(near !== undefined && { NearNumber: near, Distance: "300" }),
+          VoiceEnabled: "true",
+          ExcludeAllAddressRequired: "true",
+          PageSize: String(limit),
+        },
+      ),
+    async buyNumber(account, number) {
+      const path = `/Accounts/${account}/IncomingPhoneNumbers`;
+      return understood(ownedNumber, await send("POST", path, { PhoneNumber: number }, false));
+    },
+    async owned(account, number) {
+      const numbers = await list(
+        `/Accounts/${account}/IncomingPhoneNumbers`,
+        "incoming_phone_numbers",
+        ownedNumber,
+        { PhoneNumber: number },
+      );
+      // Twilio's filter also finds parts of numbers.
+      return numbers.filter(({ phone_number }) => phone_number === number);
+    },
+    async bindNumber(account, numberSid, binding) {
+      await send("POST", `/Accounts/${account}/IncomingPhoneNumbers/${numberSid}`, {
+        VoiceUrl: binding.voiceUrl,
+        VoiceMethod: "POST",
+        VoiceFallbackUrl: binding.voiceFallbackUrl,
+        VoiceFallbackMethod: "POST",
+        StatusCallback: binding.statusCallback,
+        StatusCallbackMethod: "POST",
+      }, true);
+    },
+    releaseNumber: (account, numberSid) =>
+      ignoring404(
+        send("DELETE", `/Accounts/${account}/IncomingPhoneNumbers/${numberSid}`, undefined, true),
+      ),
+  };
+}
+
+type Params = Readonly<Record<string, string>>;
+
+/** "Unable to update Status for subaccount, subaccount has been closed." */
+const ALREADY_CLOSED = 21479;
+
+const NOT_DOCUMENTED = "Twilio answered something else than documented";
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function codeOf(body: unknown): number {
+  const code = (body as { code?: unknown } | null | undefined)?.code;
+  return typeof code === "number" ? code : 0;
+}
+
+/** An answer that cannot be read is as good as none. */
+function understood<T>(schema: { parse(value: unknown): T }, value: unknown): T {
+  try {
+    return schema.parse(value);
+  } catch {
+    throw new TwilioSilence(NOT_DOCUMENTED);
+  }
+}

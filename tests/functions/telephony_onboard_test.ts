@@ -1,0 +1,828 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { assertMatch } from "@std/assert/match.js";
+import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
+import { onboardings } from "../../supabase/functions/_shared/db/onboarding.ts";
+import { runOnboarding } from "../../supabase/functions/_shared/onboarding/saga.ts";
+import { startTestStack } from "../support/database.ts";
+import {
+  dyingAfter,
+  isPurchase,
+  memberToken,
+  type Office,
+  openOffice,
+  organisation,
+  PUBLIC_BASE,
+  userToken,
+} from "../support/onboarding.ts";
+
+const stack = await startTestStack({ functions: false });
+Deno.test.afterAll(() => stack.stop());
+
+/** A test with an office of its own. */
+function officeTest(name: string, run: (office: Office) => Promise<void>) {
+  Deno.test(name, async () => {
+    const office = openOffice(stack);
+    try {
+      await run(office);
+    } finally {
+      await office.stop();
+    }
+  });
+}
+
+const active = (office: Office) =>
+  office.twilio.subaccounts.filter(({ status }) => status === "active");
+
+// --- the way it goes ----------------------------------------------------------------------------------------
+
+officeTest(
+  "an organisation gets a sub-account and a number that is bound to the hotline",
+  async (office) => {
+    const { org_id, body } = organisation();
+    const { status, body: answer } = await office.ask(body);
+    const [subaccount] = office.twilio.subaccounts;
+    const [number] = office.twilio.numbers;
+    assertEquals([status, answer], [200, {
+      subaccount_sid: subaccount!.sid,
+      phone_number: number!.phone_number,
+      voice_url: `${PUBLIC_BASE}/voice-frontdoor#rc=2&rp=5xx,ct,rt&ct=2000&rt=6500`,
+      status_callback: `${PUBLIC_BASE}/voice-status#rc=4&rp=5xx,ct,rt`,
+    }]);
+    assertMatch(answer.phone_number, /^\+1587/);
+    assertEquals(subaccount!.friendly_name, `tradeline ${org_id}`);
+    assertEquals(number!.account_sid, subaccount!.sid);
+    assertEquals(number!.voice_url, answer.voice_url);
+    assertEquals(number!.voice_fallback_url, `${PUBLIC_BASE}/voice-voicemail`);
+    assertEquals(number!.status_callback, answer.status_callback);
+
+    const [shown] = await stack.db.sql`
+    select e164_number, country, business_name, subaccount_sid from number_provisioning_status
+    where org_id = ${org_id}`;
+    assertEquals({ ...shown }, {
+      e164_number: answer.phone_number,
+      country: "CA",
+      business_name: body.business_name,
+      subaccount_sid: subaccount!.sid,
+    });
+  },
+);
+
+officeTest("each step is written down with what undoes it", async (office) => {
+  const { org_id, body } = organisation();
+  const { body: answer } = await office.ask(body);
+  const [transaction] = await office.transactions(org_id);
+  assertEquals([transaction.status, transaction.lease, transaction.result], [
+    "completed",
+    null,
+    answer,
+  ]);
+  assertEquals(transaction.steps_completed, [
+    {
+      step: "subaccount",
+      state: "done",
+      undo: "close_subaccount",
+      subaccount_sid: answer.subaccount_sid,
+    },
+    {
+      step: "number",
+      state: "done",
+      undo: "release_number",
+      number: answer.phone_number,
+      number_sid: office.twilio.numbers[0]!.sid,
+    },
+    { step: "bind", state: "done", undo: null },
+    { step: "store", state: "done", undo: null },
+  ]);
+});
+
+officeTest("the sub-account's token is kept sealed, and told nowhere", async (office) => {
+  const { org_id, body } = organisation();
+  const { body: answer } = await office.ask(body);
+  const { sid, auth_token } = office.twilio.subaccounts[0]!;
+  const [secret] = await stack.db
+    .sql`select sealed_token, vault_secret_id from telephony_secrets where subaccount_sid = ${sid}`;
+  assertEquals(await office.saga.seal.open(secret!.sealed_token, sid), auth_token);
+  assertEquals(secret!.vault_secret_id, null);
+  const told = JSON.stringify([
+    answer,
+    office.lines,
+    await office.transactions(org_id),
+    [...await stack.db.sql`select * from telephony_secrets`],
+  ]);
+  assertEquals(told.includes(auth_token), false);
+  assertEquals(told.includes("local-auth-token"), false);
+});
+
+officeTest("without an area code any local number of the country will do", async (office) => {
+  const { body: { area_code: _, ...body } } = organisation({ country: "US" });
+  assertMatch((await office.ask(body)).body.phone_number, /^\+1(206|212|312|415|503)/);
+});
+
+// --- the same again -----------------------------------------------------------------------------------------
+
+officeTest("the same request again is answered as before, and buys nothing", async (office) => {
+  const { body } = organisation();
+  const first = await office.ask(body);
+  const asked = office.twilio.requests.length;
+  const second = await office.ask({ ...body, org_id: body.org_id.toUpperCase() });
+  assertEquals([second.status, second.body], [200, first.body]);
+  assertEquals(office.twilio.requests.length, asked);
+});
+
+officeTest("twenty at once buy one number", async (office) => {
+  const { org_id, body } = organisation();
+  const answers = await Promise.all(Array.from({ length: 20 }, () => office.ask(body)));
+  const served = answers.filter(({ status }) => status === 200);
+  const refused = answers.filter(({ status }) => status === 409);
+  assertEquals(served.length + refused.length, 20);
+  assert(served.length >= 1);
+  assertEquals(new Set(served.map(({ body }) => body.phone_number)).size, 1);
+  for (const { body, headers } of refused) {
+    assertEquals(body.error, "in_progress");
+    assertMatch(headers.get("retry-after") ?? "", /^[1-9]\d*$/);
+  }
+  assertEquals(office.twilio.purchases.length, 1);
+  assertEquals(office.twilio.subaccounts.length, 1);
+  assertEquals((await office.transactions(org_id)).length, 1);
+  assertEquals((await office.ask(body)).status, 200);
+});
+
+officeTest("twenty at once under keys of their own still go one at a time", async (office) => {
+  const { body } = organisation();
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, i) => office.ask(body, { key: `key-${i}` })),
+  );
+  assertEquals(active(office).length, 1);
+  const numbers = answers.filter(({ status }) => status === 200).map(({ body }) =>
+    body.phone_number
+  );
+  assertEquals(numbers.length, office.twilio.purchases.length);
+});
+
+officeTest(
+  "another request for an organisation that has a number is a conflict",
+  async (office) => {
+    const { body } = organisation();
+    await office.ask(body);
+    const { status, body: answer } = await office.ask({ ...body, area_code: "403" });
+    assertEquals([status, answer.error], [409, "conflict"]);
+    assertMatch(answer.message, /Idempotency-Key/);
+    assertEquals(office.twilio.purchases.length, 1);
+  },
+);
+
+officeTest(
+  "a key with another body is a conflict; another key gets a further number",
+  async (office) => {
+    const { body } = organisation();
+    const first = await office.ask(body, { key: "one" });
+    assertEquals((await office.ask({ ...body, country: "US" }, { key: "one" })).status, 409);
+    assertEquals((await office.ask(body, { key: "one" })).body, first.body);
+    const second = await office.ask({ ...body, area_code: "403" }, { key: "two" });
+    assertEquals(second.status, 200);
+    assertEquals(second.body.subaccount_sid, first.body.subaccount_sid);
+    assertMatch(second.body.phone_number, /^\+1403/);
+    assertEquals(active(office).length, 1);
+  },
+);
+
+officeTest("a further number that fails leaves the organisation what it had", async (office) => {
+  const { body } = organisation();
+  const first = await office.ask(body, { key: "one" });
+  office.twilio.inject({
+    method: "POST",
+    path: /IncomingPhoneNumbers\/PN/,
+    times: 9,
+    answer: { status: 400, code: 21402 },
+  });
+  const second = await office.ask({ ...body, area_code: "403" }, { key: "two" });
+  assertEquals([second.status, second.body.undone], [502, true]);
+  assertEquals(office.twilio.numbers.map((number) => number.phone_number), [
+    first.body.phone_number,
+  ]);
+  assertEquals(active(office).length, 1);
+});
+
+officeTest("after a failure that was undone the same request is tried anew", async (office) => {
+  const { org_id, body } = organisation();
+  office.twilio.inject({
+    method: "POST",
+    path: /^\/Accounts$/,
+    answer: { status: 400, code: 21480 },
+  });
+  assertEquals((await office.ask(body)).status, 502);
+  assertEquals((await office.ask(body)).status, 200);
+  assertEquals((await office.transactions(org_id)).map(({ status }) => status), [
+    "rolled_back",
+    "completed",
+  ]);
+});
+
+// --- who may ------------------------------------------------------------------------------------------------
+
+const bearer = (token: string) => ({
+  apikey: undefined,
+  authorization: `Bearer ${token}`,
+});
+
+officeTest("a signed-in admin may onboard the own organisation", async (office) => {
+  const { org_id, body } = organisation();
+  const { status } = await office.ask(body, { headers: bearer(memberToken(org_id)) });
+  assertEquals(status, 200);
+});
+
+officeTest("nobody else may, and nothing is begun", async (office) => {
+  const { org_id, body } = organisation();
+  const past = Math.floor(Date.now() / 1000) - 1;
+  const app_metadata = { org_id, role: "admin" };
+  const cases: [string, Record<string, string | undefined>, number][] = [
+    ["no key and no token", { apikey: undefined }, 401],
+    ["a wrong key", { apikey: "sb_secret_wrong" }, 401],
+    ["a token of another organisation", bearer(memberToken(crypto.randomUUID())), 403],
+    ["a member who is no admin", bearer(memberToken(org_id, "member")), 403],
+    ["an expired token", bearer(memberToken(org_id, "admin", { exp: past })), 401],
+    ["a token without an end", bearer(memberToken(org_id, "admin", { exp: undefined })), 401],
+    ["one for later", bearer(memberToken(org_id, "admin", { nbf: past + 3600 })), 401],
+    ["one of another secret", bearer(userToken({ app_metadata }, "another secret")), 401],
+    ["one of another role", bearer(userToken({ app_metadata, role: "anon" })), 401],
+    ["an unsigned one", bearer(unsigned({ app_metadata, role: "authenticated" })), 401],
+    [
+      "what a user can write about oneself",
+      bearer(userToken({ user_metadata: app_metadata })),
+      403,
+    ],
+    ["no token at all", bearer("nonsense"), 401],
+  ];
+  for (const [name, headers, status] of cases) {
+    const answer = await office.ask(body, { headers });
+    const error = status === 401 ? "unauthorized" : "forbidden";
+    assertEquals([answer.status, answer.body], [status, { error }], name);
+  }
+  assertEquals(await office.transactions(org_id), []);
+  assertEquals(office.twilio.requests.length, 0);
+});
+
+function unsigned(claims: Record<string, unknown>): string {
+  const part = (value: unknown) => btoa(JSON.stringify(value)).replace(/=+$/, "");
+  return `${part({ alg: "none" })}.${part({ exp: 9e9, ...claims })}.`;
+}
+
+Deno.test("a token that is signed by the project's public keys is taken", async () => {
+  const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, [
+    "sign",
+  ]) as CryptoKeyPair;
+  const jwk = { ...await crypto.subtle.exportKey("jwk", pair.publicKey), kid: "k1", alg: "ES256" };
+  const office = openOffice(stack, {
+    env: { SUPABASE_JWKS: JSON.stringify({ keys: [jwk] }), SUPABASE_JWT_SECRET: undefined },
+  });
+  try {
+    const { org_id, body } = organisation();
+    const base64url = (bytes: Uint8Array) =>
+      btoa(String.fromCharCode(...bytes))
+        .replace(/=+$/, "").replaceAll("+", "-").replaceAll("/", "_");
+    const encode = (value: unknown) => base64url(new TextEncoder().encode(JSON.stringify(value)));
+    const text = `${encode({ alg: "ES256", kid: "k1" })}.${
+      encode({
+        role: "authenticated",
+        exp: 9_999_999_999,
+        app_metadata: { org_id, role: "admin" },
+      })
+    }`;
+    const signature = await crypto.subtle.sign(
+      { name: "ECDSA", hash: "SHA-256" },
+      pair.privateKey,
+      new TextEncoder().encode(text),
+    );
+    const token = `${text}.${base64url(new Uint8Array(signature))}`;
+    assertEquals((await office.ask(body, { headers: bearer(token) })).status, 200);
+    // The secret is not set: a token that names HS256 has no key at all.
+    assertEquals((await office.ask(body, { headers: bearer(memberToken(org_id)) })).status, 401);
+    const tampered = `${token.slice(0, -4)}AAAA`;
+    assertEquals((await office.ask(body, { headers: bearer(tampered) })).status, 401);
+  } finally {
+    await office.stop();
+  }
+});
+
+// --- what is asked ------------------------------------------------------------------------------------------
+
+officeTest("each field at fault is named, with what it must be", async (office) => {
+  const { status, body } = await office.ask({
+    org_id: "five",
+    business_name: " ",
+    country: "MX",
+    area_code: "187",
+    colour: "blue",
+    profile: {
+      language: "fr-CA",
+      ring_seconds: 500,
+      operator: "5551234",
+      greeting: "one\ntwo",
+      recording_consent: "never",
+      menu: [
+        { key: "3", mode: "Sales", label: "sales", destination: "nowhere" },
+        { key: "#", mode: "b", label: "", destination: "voicemail" },
+      ],
+    },
+  });
+  assertEquals([status, body.error], [400, "invalid"]);
+  const issues = Object.fromEntries(
+    // deno-lint-ignore no-explicit-any
+    body.issues.map((issue: any) => [issue.field, issue.message]),
+  );
+  assertEquals(Object.keys(issues).sort(), [
+    "area_code",
+    "business_name",
+    "colour",
+    "country",
+    "org_id",
+    "profile.greeting",
+    "profile.language",
+    "profile.menu.0.destination",
+    "profile.menu.0.key",
+    "profile.menu.0.mode",
+    "profile.menu.1.key",
+    "profile.menu.1.label",
+    "profile.operator",
+    "profile.recording_consent",
+    "profile.ring_seconds",
+  ]);
+  assertEquals(issues["org_id"], "must be a UUID");
+  assertEquals(issues["country"], 'must be "CA" or "US"');
+  assertEquals(issues["colour"], "is not known");
+  assertEquals(issues["profile.menu.0.key"], "must not be 3: that key is about recording");
+  assertEquals(office.twilio.requests.length, 0);
+});
+
+officeTest("a field that is missing is named too", async (office) => {
+  const { body } = await office.ask({});
+  // deno-lint-ignore no-explicit-any
+  assertEquals(body.issues.map((issue: any) => issue.field), [
+    "org_id",
+    "business_name",
+    "country",
+  ]);
+});
+
+officeTest("two menu entries may not share a key or a mode", async (office) => {
+  const entry = { key: "1", mode: "sales", label: "sales", destination: "voicemail" };
+  const { body } = organisation({ profile: { menu: [entry, entry] } });
+  const answer = await office.ask(body);
+  // deno-lint-ignore no-explicit-any
+  assertEquals(answer.body.issues.map((issue: any) => issue.message), [
+    "must not hold one key twice",
+    "must not hold one mode twice",
+  ]);
+});
+
+officeTest("a body that is no request is answered by what is wrong with it", async (office) => {
+  const { body } = organisation();
+  const get = await office.ask(undefined, { method: "GET" });
+  assertEquals([get.status, get.headers.get("allow")], [405, "POST"]);
+  const form = await office.ask("a=b", {
+    headers: { "content-type": "application/x-www-form-urlencoded" },
+  });
+  assertEquals(form.status, 415);
+  assertEquals((await office.ask(" ".repeat(70_000))).status, 413);
+  for (const text of ["{", "[]", "null", '"text"', "7"]) {
+    const { status, body } = await office.ask(text);
+    assertEquals([status, body.error, body.issues[0].field], [400, "invalid", "body"], text);
+  }
+  const key = await office.ask(body, { key: "two words" });
+  assertEquals([key.status, key.body.issues[0].field], [400, "Idempotency-Key"]);
+});
+
+officeTest("without TWILIO_ACCOUNT_SID the answer names it", async (office) => {
+  const { org_id, body } = organisation();
+  const { status, body: answer } = await office.askWith(undefined, body);
+  assertEquals([status, answer.error], [503, "not_configured"]);
+  assertMatch(answer.message, /TWILIO_ACCOUNT_SID/);
+  assertEquals(await office.transactions(org_id), []);
+});
+
+// --- failures, and their words ------------------------------------------------------------------------------
+
+officeTest("an area code without numbers is answered with others nearby", async (office) => {
+  const { org_id, body } = organisation({ area_code: "368" });
+  const { status, body: answer } = await office.ask(body);
+  assertEquals([status, answer.error], [422, "no_numbers"]);
+  assertEquals(answer.alternatives, [
+    { area_code: "403", locality: "Calgary", region: "AB" },
+    { area_code: "587", locality: "Calgary", region: "AB" },
+    { area_code: "825", locality: "Edmonton", region: "AB" },
+  ]);
+  const [transaction] = await office.transactions(org_id);
+  assertEquals([transaction.status, transaction.error_message], [
+    "rolled_back",
+    "Twilio has no local number for voice in area code 368 of CA. Area codes that have some: 403, 587, 825.",
+  ]);
+  // It was looked for before anything was made.
+  assertEquals(office.twilio.subaccounts.length, 0);
+});
+
+officeTest("where none is near, others of the country are offered", async (office) => {
+  const { body } = organisation({ area_code: "902" });
+  const { status, body: answer } = await office.ask(body);
+  assertEquals([status, answer.alternatives.length], [422, 5]);
+});
+
+officeTest("Twilio's own word for an empty area code means the same", async (office) => {
+  office.twilio.inject({
+    path: /AvailablePhoneNumbers/,
+    answer: { status: 404, code: 21452, message: "No phone numbers found in area code 587" },
+  });
+  const { status, body } = await office.ask(organisation().body);
+  assertEquals([status, body.error], [422, "no_numbers"]);
+  assertEquals(body.alternatives[0].area_code, "403");
+});
+
+for (
+  const [name, answer, status, error, words] of [
+    ["wrong credentials", { status: 401, code: 20003 }, 502, "twilio_credentials", /AUTH_TOKEN/],
+    ["an inactive account", { status: 403, code: 20005 }, 502, "twilio_account_inactive", /bal/],
+    ["a trial account", { status: 400, code: 21404 }, 502, "twilio_trial", /upgrade/],
+    ["an address that is missing", { status: 400, code: 21631 }, 422, "address_required", /addr/],
+    ["an error that is not known", { status: 400, code: 21499 }, 502, "twilio_refused", /21499/],
+    ["a refusal without a number", { status: 400 }, 502, "twilio_refused", /status 400/],
+    ["too many requests", { status: 429, code: 20429 }, 503, "twilio_busy", /a minute/],
+    ["a failure of its own", { status: 500 }, 503, "twilio_unavailable", /not answer/],
+  ] as const
+) {
+  officeTest(`buying: ${name} of Twilio's is undone, and told in words`, async (office) => {
+    const { org_id, body } = organisation();
+    office.twilio.inject({
+      method: "POST",
+      path: /IncomingPhoneNumbers$/,
+      times: 99,
+      answer,
+    });
+    const asked = await office.ask(body);
+    assertEquals([asked.status, asked.body.error, asked.body.undone], [status, error, true]);
+    assertMatch(asked.body.message, words);
+    assertEquals(status === 503, asked.headers.has("retry-after"));
+    assertEquals([office.twilio.numbers.length, active(office).length], [0, 0]);
+    const [shown] = await stack.db
+      .sql`select * from failed_transactions where org_id = ${org_id}`;
+    assertMatch(shown!.error_message, words);
+    // deno-lint-ignore no-explicit-any
+    assertEquals(shown!.steps_completed.map((step: any) => [step.step, step.state]), [
+      ["subaccount", "undone"],
+      ["number", "undone"],
+    ]);
+  });
+}
+
+officeTest("opening the sub-account refused: nothing is bought", async (office) => {
+  office.twilio.inject({
+    method: "POST",
+    path: /^\/Accounts$/,
+    answer: { status: 400, code: 21480 },
+  });
+  const { status, body } = await office.ask(organisation().body);
+  assertEquals([status, body.error], [502, "subaccount_limit"]);
+  assertEquals(office.twilio.purchases.length, 0);
+});
+
+officeTest(
+  "binding refused: the number is released, then the sub-account closed",
+  async (office) => {
+    office.twilio.inject({
+      method: "POST",
+      path: /IncomingPhoneNumbers\/PN/,
+      answer: { status: 400, code: 21402 },
+    });
+    const { status, body } = await office.ask(organisation().body);
+    assertEquals([status, body.error], [502, "twilio_refused"]);
+    assertEquals([office.twilio.numbers.length, active(office).length], [0, 0]);
+    const undoing = office.twilio.requests.slice(-2)
+      .map(({ method, path }) => `${method} ${path.replace(/(AC|PN)\w{32}/g, "$1")}`);
+    assertEquals(undoing, [
+      "DELETE /Accounts/AC/IncomingPhoneNumbers/PN",
+      "POST /Accounts/AC",
+    ]);
+  },
+);
+
+officeTest(
+  "a number that somebody else was faster to buy gives way to the next",
+  async (office) => {
+    office.twilio.inject({
+      method: "POST",
+      path: /IncomingPhoneNumbers$/,
+      times: 2,
+      answer: { status: 400, code: 21422 },
+    });
+    const { status, body } = await office.ask(organisation().body);
+    assertEquals([status, body.phone_number], [200, "+15875550102"]);
+  },
+);
+
+officeTest(
+  "an undo that fails is told, kept, and tried again by voice-reconcile",
+  async (office) => {
+    const { org_id, body } = organisation();
+    office.twilio.inject({
+      method: "POST",
+      path: /IncomingPhoneNumbers\/PN/,
+      answer: { status: 400, code: 21402 },
+    });
+    office.twilio.inject({ method: "DELETE", times: 8, answer: { status: 503 } });
+    const { status, body: answer } = await office.ask(body);
+    assertEquals([status, answer.undone], [502, false]);
+    assertEquals((await office.transactions(org_id))[0].status, "failed");
+    assertEquals(office.twilio.numbers.length, 1);
+    // Nothing new is bought while that is so.
+    const again = await office.ask(body);
+    assertEquals([again.status, again.body.error], [409, "in_progress"]);
+
+    await office.expireLeases();
+    assertEquals((await office.reconcile()).body.failed, 1);
+    assertEquals((await office.transactions(org_id))[0].status, "failed");
+    await office.expireLeases();
+    assertEquals((await office.reconcile()).body.undone, 1);
+    const [transaction] = await office.transactions(org_id);
+    assertEquals(transaction.status, "rolled_back");
+    assertEquals(transaction.error_message.includes("not undone yet"), false);
+    assertEquals([office.twilio.numbers.length, active(office).length], [0, 0]);
+  },
+);
+
+// --- attempts -----------------------------------------------------------------------------------------------
+
+officeTest("429 and 5xx are tried again, after waits that differ", async (office) => {
+  office.twilio.inject({
+    method: "GET",
+    path: /AvailablePhoneNumbers/,
+    answer: { status: 429, code: 20429, headers: { "retry-after": "2" } },
+  });
+  office.twilio.inject({ method: "GET", path: /^\/Accounts$/, times: 3, answer: { status: 502 } });
+  const { status } = await office.ask(organisation().body);
+  assertEquals(status, 200);
+  const [told, ...others] = office.waits;
+  assert(told! >= 2000 && told! <= 2500);
+  assertEquals(others.length, 3);
+  others.forEach((wait, attempt) => assert(wait >= 0 && wait <= 500 * 2 ** attempt));
+});
+
+officeTest(
+  "a purchase that was not answered is asked about before it is tried again",
+  async (office) => {
+    office.twilio.inject({
+      method: "POST",
+      path: /IncomingPhoneNumbers$/,
+      effect: true,
+      answer: { status: 500 },
+    });
+    const { status } = await office.ask(organisation().body);
+    assertEquals(status, 200);
+    assertEquals(office.twilio.purchases.length, 1);
+    const purchases = office.twilio.requests.map((request, at) => isPurchase(request) ? at : -1)
+      .filter((at) => at >= 0);
+    assertEquals(purchases.length, 1);
+    const next = office.twilio.requests[purchases[0]! + 1]!;
+    assertEquals([next.method, next.path.split("/").at(-1)], ["GET", "IncomingPhoneNumbers"]);
+  },
+);
+
+officeTest(
+  "a purchase that did not happen is made once more, of the same number",
+  async (office) => {
+    office.twilio.inject({
+      method: "POST",
+      path: /IncomingPhoneNumbers$/,
+      answer: { status: 500 },
+    });
+    assertEquals((await office.ask(organisation().body)).status, 200);
+    assertEquals(office.twilio.purchases.length, 1);
+    const wanted = office.twilio.requests.filter(isPurchase).map(({ params }) =>
+      params["PhoneNumber"]
+    );
+    assertEquals(wanted, ["+15875550100", "+15875550100"]);
+  },
+);
+
+officeTest("a purchase that hangs is asked about after its deadline", async (office) => {
+  office.twilio.inject({
+    method: "POST",
+    path: /IncomingPhoneNumbers$/,
+    effect: true,
+    answer: "hang",
+  });
+  assertEquals((await office.ask(organisation().body)).status, 200);
+  assertEquals(office.twilio.purchases.length, 1);
+});
+
+officeTest("a sub-account whose opening was not answered is found by its name", async (office) => {
+  office.twilio.inject({
+    method: "POST",
+    path: /^\/Accounts$/,
+    effect: true,
+    answer: { status: 500 },
+  });
+  assertEquals((await office.ask(organisation().body)).status, 200);
+  assertEquals(office.twilio.subaccounts.length, 1);
+});
+
+officeTest(
+  "a sub-account that was there before is used, and survives a failure",
+  async (office) => {
+    const { org_id, body } = organisation();
+    const existing = await office.saga.twilio.createSubaccount(`tradeline ${org_id}`);
+    office.twilio.inject({
+      method: "POST",
+      path: /IncomingPhoneNumbers$/,
+      times: 9,
+      answer: { status: 400, code: 21631 },
+    });
+    assertEquals((await office.ask(body)).status, 422);
+    assertEquals(active(office).map(({ sid }) => sid), [existing]);
+  },
+);
+
+// --- a process that dies ------------------------------------------------------------------------------------
+
+/** The calls of an onboarding to the database and to Twilio, in their order. */
+const CALLS = [
+  "begin",
+  "numbersForSale",
+  "subaccounts",
+  "save",
+  "createSubaccount",
+  "save",
+  "save",
+  "buyNumber",
+  "save",
+  "save",
+  "bindNumber",
+  "save",
+  "authToken",
+  "complete",
+];
+
+officeTest(
+  "the calls of an onboarding are those after which it is killed below",
+  async (office) => {
+    const dying = dyingAfter(office.saga, 99);
+    assertEquals((await office.askWith(dying.saga, organisation().body)).status, 200);
+    assertEquals(dying.calls, CALLS);
+  },
+);
+
+CALLS.forEach((call, at) => {
+  officeTest(
+    `killed after call ${at + 1}, ${call}: finished by voice-reconcile, one number bought`,
+    async (office) => {
+      const { org_id, body } = organisation();
+      const dying = dyingAfter(office.saga, at);
+      void office.askWith(dying.saga, body);
+      assertEquals(await dying.died, call);
+
+      if (call !== "complete") {
+        // Nobody takes over what may still be in hands.
+        assertEquals((await office.ask(body)).status, 409);
+        assertEquals((await office.reconcile()).body.onboarded, 0);
+      }
+      await office.expireLeases();
+      const runs = await Promise.all([office.reconcile(), office.reconcile()]);
+      const onboarded = runs.map(({ body }) => body.onboarded as number);
+      assertEquals(onboarded[0]! + onboarded[1]!, call === "complete" ? 0 : 1);
+
+      assertEquals(office.twilio.purchases.length, 1);
+      assertEquals([office.twilio.subaccounts.length, office.twilio.numbers.length], [1, 1]);
+      const [number] = office.twilio.numbers;
+      assertMatch(number!.voice_url, /voice-frontdoor/);
+      assertEquals((await office.ask(body)).body.phone_number, number!.phone_number);
+      assertEquals((await office.transactions(org_id)).map(({ status }) => status), ["completed"]);
+    },
+  );
+
+  officeTest(
+    `killed after call ${at + 1}, ${call}, and Twilio refuses from then on: nothing is left`,
+    async (office) => {
+      if (call === "complete") return;
+      const { org_id, body } = organisation();
+      const dying = dyingAfter(office.saga, at);
+      void office.askWith(dying.saga, body);
+      await dying.died;
+
+      await office.expireLeases();
+      office.twilio.inject({
+        path: /PN\w{32}$/,
+        method: "POST",
+        times: 9,
+        answer: { status: 400 },
+      });
+      assertEquals((await office.reconcile()).body.undone, 1);
+      assertEquals([office.twilio.numbers.length, active(office).length], [0, 0]);
+      assertEquals((await office.transactions(org_id)).map(({ status }) => status), [
+        "rolled_back",
+      ]);
+    },
+  );
+});
+
+officeTest("killed while it is being undone: the undoing is finished", async (office) => {
+  for (let at = 11; at < 18; at++) {
+    const { org_id, body } = organisation();
+    office.twilio.inject({
+      method: "POST",
+      path: /PN\w{32}$/,
+      answer: { status: 400, code: 21402 },
+    });
+    const dying = dyingAfter(office.saga, at);
+    const asked = office.askWith(dying.saga, body);
+    await Promise.race([dying.died, asked]);
+    await office.expireLeases();
+    await office.reconcile();
+    assertEquals((await office.transactions(org_id)).map(({ status }) => status), ["rolled_back"]);
+    assertEquals([office.twilio.numbers.length, active(office).length], [0, 0]);
+  }
+});
+
+officeTest("killed again and again, it is given up and undone", async (office) => {
+  const { org_id, body } = organisation();
+  for (let run = 0; run < 3; run++) {
+    const dying = dyingAfter(office.saga, run === 0 ? 8 : 1);
+    void office.askWith(dying.saga, body);
+    await dying.died;
+    await office.expireLeases();
+  }
+  assertEquals((await office.reconcile()).body.undone, 1);
+  assertEquals([office.twilio.numbers.length, active(office).length], [0, 0]);
+  assertMatch((await office.transactions(org_id))[0].error_message, /interrupted several times/);
+});
+
+officeTest("the same request takes over what its process left behind", async (office) => {
+  const { body } = organisation();
+  const dying = dyingAfter(office.saga, CALLS.indexOf("buyNumber"));
+  void office.askWith(dying.saga, body);
+  await dying.died;
+  await office.expireLeases();
+  assertEquals((await office.ask(body)).status, 200);
+  assertEquals(office.twilio.purchases.length, 1);
+});
+
+officeTest("whoever has lost the lease does nothing more", async (office) => {
+  const { body } = organisation();
+  const begun = await office.saga.database.begin(body as never, undefined);
+  if (begun.outcome !== "started") throw new Error(begun.outcome);
+  await office.expireLeases();
+  await office.reconcile();
+  const asked = office.twilio.requests.length;
+  const lost = await runOnboarding(begun.work, office.saga).catch((error) => error.name);
+  assertEquals(lost, "LeaseLost");
+  assertEquals(office.twilio.requests.slice(asked).filter(({ method }) => method !== "GET"), []);
+  assertEquals(office.twilio.numbers.length, 1);
+});
+
+officeTest("while the database is away nothing is asked of Twilio", async (office) => {
+  const refusing = {
+    ...office.saga,
+    database: onboardings(dataApi("http://127.0.0.1:1", "sb_secret_local")),
+  };
+  const { status, body, headers } = await office.askWith(refusing, organisation().body);
+  assertEquals([status, body.error, headers.get("retry-after")], [503, "unavailable", "60"]);
+  assertEquals(office.twilio.requests.length, 0);
+});
+
+// --- the token's place --------------------------------------------------------------------------------------
+
+Deno.test("where there is a Vault the token is kept there", async () => {
+  const stack = await startTestStack({ functions: false });
+  const office = openOffice(stack);
+  try {
+    // As much of it as is used; the platform's own is an extension that is not here.
+    await stack.db.sql.unsafe(`
+      create schema vault;
+      create table vault.secrets (id uuid primary key default gen_random_uuid(), name text unique, secret text);
+      create view vault.decrypted_secrets as select id, name, secret as decrypted_secret from vault.secrets;
+      create function vault.create_secret(new_secret text, new_name text, new_description text) returns uuid
+        language sql as $$ insert into vault.secrets (name, secret) values (new_name, new_secret) returning id $$;
+      create function vault.update_secret(secret_id uuid, new_secret text) returns void
+        language sql as $$ update vault.secrets set secret = new_secret where id = secret_id $$;`);
+    const { org_id, body } = organisation();
+    assertEquals((await office.ask(body)).status, 200);
+    assertEquals((await office.ask(body, { key: "another" })).status, 200);
+    const { sid, auth_token } = office.twilio.subaccounts[0]!;
+    const [kept] = await stack.db.sql`select sealed_token, vault_secret_id from telephony_secrets`;
+    assertEquals(kept!.sealed_token, null);
+    const secrets = await stack.db.sql`select id, secret from vault.secrets`;
+    assertEquals(secrets.map((row) => ({ ...row })), [
+      { id: kept!.vault_secret_id, secret: auth_token },
+    ]);
+    const [row] = await stack.db.sql`select telephony_tenant(${sid}) as tenant`;
+    assertEquals([row!.tenant.org_id, row!.tenant.token], [org_id, auth_token]);
+  } finally {
+    await office.stop();
+    await stack.stop();
+  }
+});
+
+Deno.test("the table of tokens is readable by nobody, the service included", async () => {
+  const answer = await fetch(`${stack.url}/rest/v1/telephony_secrets`, {
+    headers: { apikey: "sb_secret_local" },
+  });
+  assertEquals(answer.status, 403);
+  await answer.body?.cancel();
+});
