@@ -1,0 +1,254 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { assertMatch } from "@std/assert/match.js";
+import * as fc from "fast-check";
+import { seededRandom } from "../../scripts/phone/random.ts";
+import { LOCAL_SECRET_KEY, serve } from "../../scripts/local/stack.ts";
+import type { VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
+import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
+import { startHotline } from "../support/hotline.ts";
+import { contactMessage, type Fault, startMailSystem } from "../support/mail.ts";
+
+// What is owed arrives, once: whole ways from a website or a telephone to a mailbox.
+
+const system = await startMailSystem();
+const { sql } = system.stack.db;
+Deno.test.afterAll(() => system.stop());
+
+Deno.test("500 messages while Resend fails half of the time: each of 1,000 mails is delivered once, after its retries", async () => {
+  const { resend, submit, work } = system;
+  const random = seededRandom(20251102);
+  const faults: Fault[] = [
+    ...Array<Fault>(4).fill({ kind: "error", taken: false }),
+    ...Array<Fault>(4).fill({ kind: "error", taken: true }),
+    ...Array<Fault>(4).fill({ kind: "reset", taken: false }),
+    ...Array<Fault>(4).fill({ kind: "reset", taken: true }),
+    { kind: "hang", taken: false },
+    { kind: "hang", taken: true },
+  ];
+  let failed = 0;
+  resend.fault = (_key, time) => {
+    // Below the number of tries: eight failures in a row are a dead letter, which another test is about.
+    if (time > 6 || random() < 0.5) return undefined;
+    failed++;
+    return faults[Math.floor(random() * faults.length)];
+  };
+
+  const ids = new Set<string>();
+  for (let i = 0; i < 20; i++) {
+    const answers = await Promise.all(Array.from({ length: 25 }, async () => {
+      const response = await submit(contactMessage());
+      assertEquals(response.status, 202);
+      return (await response.json()).id as string;
+    }));
+    for (const id of answers) ids.add(id);
+  }
+  assertEquals(ids.size, 500);
+
+  let retried = 0;
+  for (let left = 1000; left > 0;) {
+    const reports = await Promise.all([work(), work()]);
+    for (const report of reports) {
+      assertEquals([report.status, report.dead, report.stopped], [200, 0, null]);
+      retried += Number(report.retried);
+    }
+    await sql`update outbox set next_attempt_at = now() where status = 'pending'`;
+    const [row] = await sql`select count(*)::int as n from outbox where status <> 'sent'`;
+    left = row!.n;
+  }
+
+  const share = failed / resend.requests.length;
+  assert(share > 0.45 && share < 0.55, `${share} of the requests failed`);
+  // Fewer than failed: of some resets fetch itself sends the request again, under the same key.
+  assert(retried > 500, `${retried} retries`);
+  const mails = await resend.mails();
+  assertEquals(mails.length, 1000);
+  const operator = mails.filter(({ to }) => to[0] === "operator@example.com");
+  const references = (list: typeof mails) =>
+    list.map(({ text }) => /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(text)![0]).sort();
+  assertEquals(references(operator), [...ids].sort());
+  assertEquals(references(mails.filter((mail) => !operator.includes(mail))), [...ids].sort());
+  assertEquals(new Set(mails.map(({ to }) => to[0])).size, 501);
+});
+
+// --- voicemails: their events in any order, of which the mail depends on none ---------------------------------
+
+const RECORDED = {
+  recording_source: "voicemail" as const,
+  recording_url: "https://api.twilio.com/x",
+};
+
+/** A call that leaves a message, event by event. */
+function voicemailEvents(sid: string, transcript: boolean): VoiceEvent[] {
+  const at = new Date().toISOString();
+  const event = (identity: string, changes: Partial<VoiceEvent>) =>
+    voiceEvent(sid, { identity, call_status: undefined, occurred_at: at, ...changes });
+  const recording = { ...RECORDED, recording_sid: recordingSid(1), recording_duration_sec: 12 };
+  return [
+    event("arrived", { call_status: "ringing" }),
+    event("recorded", recording),
+    event("recording", recording),
+    event("completed", { call_status: "completed", duration_sec: 40 }),
+    ...(transcript
+      ? [event("transcript", { ...recording, transcript: "Please call me back." })]
+      : []),
+  ];
+}
+
+const accept = async (event: VoiceEvent) =>
+  void await sql`select accept_voice_event(${sql.json(event as never)})`;
+
+async function owed(sid: string) {
+  return [
+    ...await sql`
+      select status, extract(epoch from next_attempt_at - now())::float8 as due_in from outbox
+      where idempotency_key = ${`voicemail/${sid}`}`,
+  ];
+}
+
+Deno.test("however a voicemail's events come, twice and shuffled, one mail is owed, and when it is due depends on the transcript only", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.boolean(),
+      fc.infiniteStream(fc.nat()),
+      async (transcript, draws) => {
+        const sid = newCallSid();
+        const events = [...voicemailEvents(sid, transcript), ...voicemailEvents(sid, transcript)]
+          .map((event) => ({ event, rank: draws.next().value as number }))
+          .sort((a, b) => a.rank - b.rank);
+        for (const { event } of events) await accept(event);
+        const mails = await owed(sid);
+        assertEquals(mails.length, 1);
+        const due = mails[0]!.due_in as number;
+        assert(transcript ? due <= 0 : due > 110 && due <= 120, `due in ${due} s`);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+Deno.test("no mail before the call is over, nor for a call without a message", async () => {
+  const sid = newCallSid();
+  const [arrived, recorded, , completed] = voicemailEvents(sid, false);
+  await accept(arrived!);
+  await accept(recorded!);
+  assertEquals(await owed(sid), []);
+  await accept(completed!);
+  assertEquals((await owed(sid)).length, 1);
+
+  const talked = newCallSid();
+  await accept(
+    voiceEvent(talked, { recording_sid: recordingSid(2), ...RECORDED, recording_source: "dial" }),
+  );
+  await accept(voiceEvent(talked, { identity: "end", call_status: "completed" }));
+  assertEquals(await owed(talked), []);
+});
+
+Deno.test("a mail whose transaction is undone is not owed", async () => {
+  const sid = newCallSid();
+  await sql.begin(async (transaction) => {
+    for (const event of voicemailEvents(sid, true)) {
+      await transaction`select accept_voice_event(${transaction.json(event as never)})`;
+    }
+    throw new Error("undone");
+  }).catch(() => {});
+  assertEquals(await owed(sid), []);
+});
+
+Deno.test("a transcript that comes after two minutes, or never, holds no mail up; one that comes later sends no second", async () => {
+  const { resend, work, later } = system;
+  resend.fault = () => undefined;
+  const sid = newCallSid();
+  const events = voicemailEvents(sid, true);
+  for (const event of events.slice(0, 4)) await accept(event);
+  const about = async () =>
+    (await resend.mails()).filter(({ text }) => text.includes(`call=${sid}`));
+  await work();
+  assertEquals((await about()).length, 0);
+  await later("2 minutes");
+  await work();
+  await accept(events[4]!);
+  await later("1 day");
+  await work();
+  const [mail, ...others] = await about();
+  assertEquals(others, []);
+  assertMatch(mail!.text, /There is no transcript/);
+  const [row] = await sql`select transcript from call_logs where call_sid = ${sid}`;
+  assertEquals(row!.transcript, "Please call me back.");
+});
+
+Deno.test("a transcript between two tries changes nothing of a mail that may have been sent", async () => {
+  const { resend, work, later } = system;
+  const sid = newCallSid();
+  const events = voicemailEvents(sid, true);
+  for (const event of events.slice(0, 4)) await accept(event);
+  await later("2 minutes");
+  resend.fault = () => ({ kind: "reset", taken: true });
+  await work();
+  await accept(events[4]!);
+  resend.fault = () => undefined;
+  await later("5 seconds");
+  await work();
+  assertEquals((await owed(sid))[0]!.status, "sent");
+  const mails = (await resend.mails()).filter(({ text }) => text.includes(`call=${sid}`));
+  assertEquals(mails.length, 1);
+});
+
+Deno.test("rung, recorded, mailed and heard: the operator's mail has all of it, and its link plays the message", async () => {
+  const { resend } = system;
+  const twilio = serve(
+    0,
+    () => {},
+    () => new Response("the caller's voice", { headers: { "content-type": "audio/mpeg" } }),
+  );
+  const hotline = await startHotline({
+    env: {
+      RESEND_API_KEY: "re_test",
+      RESEND_BASE_URL: resend.url,
+      FROM_EMAIL: "hotline@example.com",
+      NOTIFY_TO: "operator@example.com",
+      TWILIO_API_URL: twilio.url,
+    },
+  });
+  try {
+    const { record } = await hotline.ring({
+      keys: ["9"],
+      voicemail: { seconds: 75, transcript: "It's <urgent>. Call me & hurry." },
+    }, { from: "+16045550177" });
+    const run = async () => {
+      const response = await fetch(`${hotline.url}/functions/v1/notify-worker`, {
+        method: "POST",
+        headers: { apikey: LOCAL_SECRET_KEY },
+      });
+      return (await response.json()).sent;
+    };
+    assertEquals([await run(), await run()], [1, 0]);
+    const [mail] = (await resend.mails()).filter(({ text }) => text.includes(record.callSid));
+    assertEquals([mail!.to, mail!.subject], [
+      ["operator@example.com"],
+      "Voicemail from +16045550177",
+    ]);
+    assertMatch(
+      mail!.text,
+      /^Caller: \+16045550177\nCalled: \+15877428885\nTime: .* UTC\nLength: 1:15\nListen: http/,
+    );
+    assertMatch(mail!.text, /\n> It's <urgent>\. Call me & hurry\.\n/);
+    assert(mail!.html.includes("It&#39;s &lt;urgent&gt;. Call me &amp; hurry."));
+
+    const link = /href="([^"]+)"/.exec(mail!.html)![1]!.replaceAll("&amp;", "&");
+    assertEquals(link, /Listen: (\S+)/.exec(mail!.text)![1]);
+    const heard = await fetch(link);
+    assertEquals([heard.status, await heard.text()], [200, "the caller's voice"]);
+    const forged = await fetch(link.replace(/expires=1/, "expires=2"));
+    assertEquals([forged.status, await forged.text()], [401, '{"error":"unauthorized"}']);
+    const [status] = await hotline.db.sql`select status, mails::int from outbox_backlog`;
+    assertEquals({ ...status }, { status: "sent", mails: 1 });
+    const log = [...hotline.console, ...hotline.log].join("\n");
+    for (const secret of ["urgent", "sig=", "+16045550177", "operator@"]) {
+      assert(!log.includes(secret), secret);
+    }
+  } finally {
+    await hotline.stop();
+    await twilio.drain();
+  }
+});
