@@ -16,7 +16,7 @@ const { sql } = system.stack.db;
 Deno.test.afterAll(() => system.stop());
 
 Deno.test("500 messages while Resend fails half of the time: each of 1,000 mails is delivered once, after its retries", async () => {
-  const { resend, submit, work } = system;
+  const { resend, submit, work, impatient } = system;
   const random = seededRandom(20251102);
   const faults: Fault[] = [
     ...Array<Fault>(4).fill({ kind: "error", taken: false }),
@@ -47,7 +47,7 @@ Deno.test("500 messages while Resend fails half of the time: each of 1,000 mails
 
   let retried = 0;
   for (let left = 1000; left > 0;) {
-    const reports = await Promise.all([work(), work()]);
+    const reports = await Promise.all([work({ send: impatient }), work({ send: impatient })]);
     for (const report of reports) {
       assertEquals([report.status, report.dead, report.stopped], [200, 0, null]);
       retried += Number(report.retried);

@@ -1,11 +1,11 @@
-// What the tests of e-mail share: a Resend that fails as told, a front that names each visitor's address, and
-// workers with little patience.
+// What the tests of e-mail share: a Resend that fails as told, and a front that names each visitor's address.
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { startMailbox } from "../../scripts/local/resend_api.ts";
 import { LOCAL_SECRET_KEY, serve, withLocalDefaults } from "../../scripts/local/stack.ts";
 import { formatLogLine, type Log } from "../../supabase/functions/_shared/log.ts";
+import type { SendMail } from "../../supabase/functions/_shared/mail/mail.ts";
 import { resendMailer } from "../../supabase/functions/_shared/mail/resend.ts";
 import { readSettings, type Settings } from "../../supabase/functions/_shared/settings.ts";
 import {
@@ -122,6 +122,8 @@ export interface MailSystem {
   readonly logged: string[];
   /** Sends to contact-submit as a visitor with this address; `null`: nothing stands in front. */
   submit(body: unknown, options?: SubmitOptions): Promise<Response>;
+  /** Gives a mail up that hangs after a moment; every other test has all the time that a busy machine needs. */
+  readonly impatient: SendMail;
   /** One run of notify-worker; its report. */
   work(changes?: Partial<WorkerDeps>): Promise<Record<string, unknown>>;
   /** Lets so much time pass for every mail, leases included. */
@@ -164,6 +166,7 @@ export async function startMailSystem(env: Record<string, string> = {}): Promise
     resend,
     settings,
     logged,
+    impatient: resendMailer("re_test", resend.url, 250),
     submit(body, { address, method = "POST", headers, raw } = {}) {
       const from = address === undefined
         ? `10.${visitors >> 16}.${(visitors >> 8) & 255}.${visitors++ & 255}`
@@ -181,7 +184,7 @@ export async function startMailSystem(env: Record<string, string> = {}): Promise
     async work(changes = {}) {
       const handler = notifyWorker({
         ...workerDeps(settings),
-        send: resendMailer("re_test", resend.url, 200),
+        send: resendMailer("re_test", resend.url),
         log,
         ...changes,
       });
