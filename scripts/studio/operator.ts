@@ -106,9 +106,10 @@ export class Operator {
     this.#looking = true;
     while (this.#watchers.size > 0 && !this.#closed) {
       // deno-lint-ignore no-await-in-loop -- one look after the other
-      const news = await this.#latest().catch(() =>
-        this.#closed ? undefined : JSON.stringify({ unavailable: true })
-      );
+      const news = await this.#latest().catch(() => {
+        this.#takenAt = -Infinity;
+        return this.#closed ? undefined : JSON.stringify({ unavailable: true });
+      });
       if (news !== undefined && news !== this.#news) {
         this.#news = news;
         for (const watcher of this.#watchers) watcher(news);
@@ -137,6 +138,7 @@ export class Operator {
   /** Nothing in it changes by the second, so that an idle line makes no news. */
   async #snapshot(): Promise<Snapshot> {
     const sql = this.#sql;
+    const present = await this.#present("alert_status", "call_funnel", "outbox_backlog");
     const [active, [hour], [day], [consent], hours, voicemails, calls, errors, limits, health] =
       await Promise.all([
         sql`select call_sid, from_e164, to_e164, mode, status, consent_given, started_at
@@ -165,7 +167,28 @@ export class Operator {
       errors,
       limits,
       health,
+      numbers: await sql`select e164_number, business_name, calls_last_24h
+        from number_provisioning_status order by provisioned_at desc limit 20`,
+      // Null: this database does not have it.
+      alerts: present.has("alert_status")
+        ? await sql`select alert, severity, value, threshold, unit, summary, action
+          from alert_status where firing order by severity, alert`
+        : null,
+      funnel: present.has("call_funnel")
+        ? await sql`select stage, calls, pct_of_arrived from call_funnel order by position`
+        : null,
+      mails: present.has("outbox_backlog")
+        ? await sql`select kind, status, mails from outbox_backlog`
+        : null,
     };
+  }
+
+  /** Which of the views this database has: a stopped upgrade must not take the page down. */
+  async #present(...views: string[]): Promise<Set<string>> {
+    const rows = await this.#sql<{ relname: string }[]>`
+      select relname from pg_class
+      where relnamespace = 'public'::regnamespace and relname = any(${views})`;
+    return new Set(rows.map(({ relname }) => relname));
   }
 
   /** Adds where the page can play each recording; null when its audio is not on this machine. */

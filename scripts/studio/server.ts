@@ -89,7 +89,7 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
   }
 
   function live(): Response {
-    let end = () => {};
+    let leave = () => {};
     const body = new ReadableStream<Uint8Array>({
       start(controller) {
         const encoder = new TextEncoder();
@@ -98,17 +98,18 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
         const stop = operator.watch((news) => send(`data: ${news}`));
         // Finds out about pages that left without a word.
         const beat = setInterval(() => send(":"), 15_000);
-        end = () => {
+        leave = () => {
           stop();
           clearInterval(beat);
           open.delete(end);
         };
-        open.add(() => {
-          end();
+        const end = () => {
+          leave();
           controller.close();
-        });
+        };
+        open.add(end);
       },
-      cancel: () => end(),
+      cancel: () => leave(),
     });
     return new Response(body, { headers: { "content-type": "text/event-stream" } });
   }

@@ -27,6 +27,10 @@ export function showSnapshot(snapshot) {
   showHealth(snapshot.health);
   showErrors(snapshot.errors);
   showLimits(snapshot.limits);
+  showAlerts(snapshot.alerts);
+  showFunnel(snapshot.funnel);
+  showMails(snapshot.mails);
+  showNumbers(snapshot.numbers);
 }
 
 // ---- numbers ----------------------------------------------------------------------------------
@@ -132,16 +136,8 @@ function showVoicemails(voicemails) {
       h(
         "div",
         { class: "row" },
-        h("strong", { class: "number" }, who),
+        h("strong", { class: "number grow" }, who),
         h("time", { class: "time", datetime: created_at }, moment(created_at)),
-        h("span", { class: "grow" }),
-        h("button", {
-          type: "button",
-          class: "quiet",
-          name: "handled",
-          "aria-label": `Mark the voicemail of ${who} as handled`,
-          onclick: () => handle(voicemail, true),
-        }, "Mark as handled"),
       ),
       transcript
         ? h("blockquote", {}, transcript)
@@ -154,6 +150,17 @@ function showVoicemails(voicemails) {
           src: audio,
           "aria-label": `Voicemail of ${who}`,
         }),
+      h(
+        "div",
+        { class: "choices" },
+        h("button", {
+          type: "button",
+          class: "quiet",
+          name: "handled",
+          "aria-label": `Mark as handled: the voicemail of ${who}`,
+          onclick: () => handle(voicemail, true),
+        }, "Mark as handled"),
+      ),
     );
   });
 }
@@ -340,5 +347,75 @@ function showLimits(limits) {
       h("span", { class: "under grow" }, limit.endpoint),
       h("span", { class: "tag failed" }, `${limit.violation_count} refused`),
       h("time", { class: "time", datetime: limit.last_violation }, moment(limit.last_violation)),
+    ));
+}
+
+function showAlerts(alerts) {
+  byId("alerts-card").hidden = alerts === null;
+  byId("alerts-count").textContent = alerts?.length || "";
+  byId("alerts-empty").hidden = alerts?.length > 0;
+  showList(byId("alerts"), alerts ?? [], ({ alert }) => alert, (alert) =>
+    h(
+      "li",
+      { class: "message" },
+      h(
+        "div",
+        { class: "row" },
+        h("strong", { class: "grow" }, alert.summary),
+        h(
+          "span",
+          { class: `tag ${alert.severity === "critical" ? "failed" : "abandoned"}` },
+          alert.severity,
+        ),
+      ),
+      h("p", { class: "under" }, `${alert.value} ${alert.unit}; the limit is ${alert.threshold}.`),
+      h("p", { class: "under" }, alert.action),
+    ));
+}
+
+function showFunnel(funnel) {
+  byId("funnel-card").hidden = funnel === null;
+  showList(
+    byId("funnel"),
+    funnel ?? [],
+    ({ stage }) => stage,
+    ({ stage, calls, pct_of_arrived }) =>
+      h(
+        "li",
+        { class: "stage", "data-stage": stage },
+        h("span", {}, stage.replaceAll("_", " ")),
+        h(
+          "svg",
+          { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
+          h("rect", { class: "track", width: 100, height: 8 }),
+          h("rect", { class: "reach", width: pct_of_arrived ?? 0, height: 8 }),
+        ),
+        h("strong", {}, String(calls)),
+      ),
+  );
+}
+
+function showMails(mails) {
+  byId("mails-card").hidden = mails === null;
+  byId("mails-empty").hidden = mails?.length > 0;
+  const key = ({ kind, status }) => `${kind} ${status}`;
+  showList(byId("mails"), mails ?? [], key, ({ kind, status, mails: count }) =>
+    h(
+      "li",
+      { class: "row" },
+      h("strong", { class: "grow" }, kind.replaceAll("_", " ")),
+      h("span", { class: `tag ${status === "dead" ? "failed" : ""}` }, `${count} ${status}`),
+    ));
+}
+
+function showNumbers(numbers) {
+  byId("numbers-empty").hidden = numbers.length > 0;
+  showList(byId("numbers"), numbers, ({ e164_number }) => e164_number, (number) =>
+    h(
+      "li",
+      { class: "row" },
+      h("strong", { class: "number" }, phoneNumber(number.e164_number)),
+      h("span", { class: "under grow" }, number.business_name),
+      h("span", { class: "tag" }, `${number.calls_last_24h} calls`),
     ));
 }

@@ -48,11 +48,11 @@ export function startPhone() {
           type: "button",
           class: "key",
           "data-key": key,
+          "data-letters": LETTERS[key] ?? "",
           "aria-label": spokenKey(key),
           onclick: () => press(key),
         },
-        h("span", {}, key),
-        h("small", { "aria-hidden": "true" }, LETTERS[key] ?? ""),
+        key,
       )
     ),
   );
@@ -428,7 +428,8 @@ function showPrompt(...children) {
 }
 
 function line(kind, text, note) {
-  const item = h("li", { class: kind }, h("p", {}, text), note && h("small", {}, note));
+  const speaker = kind === "them" && h("span", { class: "hidden" }, "The line: ");
+  const item = h("div", { class: kind }, h("p", {}, speaker, text), note && h("small", {}, note));
   append(byId("lines"), item);
 }
 

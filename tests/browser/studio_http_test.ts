@@ -1,0 +1,175 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { assertMatch } from "@std/assert/match.js";
+import { Recordings, sampleMessage } from "../../scripts/studio/recordings.ts";
+import { createStudio } from "../../scripts/studio/server.ts";
+import { prettyTwiml } from "../../scripts/studio/twiml.ts";
+import { withLocalDefaults } from "../../scripts/local/stack.ts";
+import { startTestStack } from "../support/database.ts";
+
+// The server of the pages, asked without a browser.
+
+const stack = await startTestStack({ functions: false });
+const dataDir = await Deno.makeTempDir({ prefix: "tradeline-studio-" });
+const studio = createStudio({
+  apiUrl: stack.url,
+  databaseUrl: stack.db.url,
+  dataDir,
+  env: withLocalDefaults({}, stack.url, stack.db.url),
+});
+Deno.test.afterAll(async () => {
+  await studio.close();
+  await stack.stop();
+  await Deno.remove(dataDir, { recursive: true });
+});
+
+const HOST = "127.0.0.1:54323";
+const OWN = `http://${HOST}`;
+const CALL_SID = "CA0123456789abcdef0123456789abcdef";
+const RECORDING_SID = "RE0123456789abcdef0123456789abcdef";
+
+function ask(
+  path: string,
+  { headers = {}, ...init }: RequestInit & { headers?: Record<string, string> } = {},
+): Promise<Response> {
+  return studio.handle(new Request(OWN + path, { ...init, headers: { host: HOST, ...headers } }));
+}
+
+const status = async (response: Promise<Response>) => {
+  const { status, body } = await response;
+  await body?.cancel();
+  return status;
+};
+
+Deno.test("a name that is made to lead here is refused, whatever it asks for", async () => {
+  for (const host of ["evil.example", "evil.example:54323", "127.0.0.1.evil.example", ""]) {
+    for (const path of ["/", "/api/live", "/api/calls"]) {
+      // deno-lint-ignore no-await-in-loop -- few
+      assertEquals(await status(ask(path, { headers: { host } })), 403, `${host}${path}`);
+    }
+  }
+  assertEquals(await status(ask("/", { headers: { host: "localhost:8080" } })), 200);
+});
+
+Deno.test("another site's page can neither change anything nor ring, nor can one without a name", async () => {
+  const handled = (headers: Record<string, string>) =>
+    status(ask(`/api/calls/${CALL_SID}/handled`, {
+      method: "POST",
+      body: '{"handled":true}',
+      headers,
+    }));
+  assertEquals(await handled({ origin: "https://evil.example" }), 403);
+  assertEquals(await handled({ origin: "null" }), 403);
+  assertEquals(await handled({ origin: "http://127.0.0.1:9999" }), 403);
+  assertEquals(await handled({}), 403);
+  assertEquals(await handled({ origin: OWN }), 404);
+
+  const rings = (headers: Record<string, string>) =>
+    status(ask("/api/phone", { headers: { upgrade: "websocket", ...headers } }));
+  assertEquals(await rings({ origin: "https://evil.example" }), 403);
+  assertEquals(await rings({}), 403);
+});
+
+Deno.test("every answer forbids scripts that are not the page's files", async () => {
+  for (const path of ["/", "/app.js", "/style.css", "/nothing", "/api/calls", "/api/phone"]) {
+    // deno-lint-ignore no-await-in-loop -- few
+    const response = await ask(path);
+    // deno-lint-ignore no-await-in-loop
+    await response.body?.cancel();
+    const policy = response.headers.get("content-security-policy") ?? "";
+    assertMatch(policy, /default-src 'none'; script-src 'self'; style-src 'self'/);
+    assertMatch(policy, /require-trusted-types-for 'script'/);
+    assert(!policy.includes("unsafe"), path);
+    assertEquals(response.headers.get("x-content-type-options"), "nosniff");
+  }
+});
+
+Deno.test("only the page's own files are served", async () => {
+  for (
+    const path of [
+      "/../server.ts",
+      "/%2e%2e/server.ts",
+      "/..%2fserver.ts",
+      "/.env",
+      "/server.ts",
+      "/page/app.js",
+      "/recordings/../../db/postmaster.pid",
+      `/recordings/${RECORDING_SID}`,
+      "/api/calls/1",
+      "/api/other",
+    ]
+  ) {
+    // deno-lint-ignore no-await-in-loop -- few
+    assertEquals(await status(ask(path)), 404, path);
+  }
+  assertEquals(await status(ask("/app.js", { method: "POST", headers: { origin: OWN } })), 405);
+});
+
+Deno.test("no answer holds a key", async () => {
+  for (const file of ["/", "/app.js", "/operator.js", "/phone.js", "/api/calls"]) {
+    // deno-lint-ignore no-await-in-loop -- few
+    const body = await (await ask(file)).text();
+    assert(!/sb_secret|local-auth-token|apikey/i.test(body), file);
+  }
+});
+
+Deno.test("handled must be said as true or false", async () => {
+  for (const body of ["", "[]", "null", '{"handled":"yes"}']) {
+    const init = { method: "POST", body, headers: { origin: OWN } };
+    // deno-lint-ignore no-await-in-loop -- few
+    assertEquals(await status(ask(`/api/calls/${CALL_SID}/handled`, init)), 400, body);
+  }
+});
+
+Deno.test("a search is digits, however they are written, and nothing else", async () => {
+  const { sql } = stack.db;
+  await sql`insert into call_logs (call_sid, from_e164, to_e164, started_at)
+    values (${CALL_SID}, '+14165550123', '+15875550100', now())`;
+  const found = async (search: string) => {
+    const response = await ask(`/api/calls?search=${encodeURIComponent(search)}`);
+    return (await response.json()).length;
+  };
+  assertEquals(await found(""), 1);
+  assertEquals(await found("416-555 01"), 1);
+  assertEquals(await found("5875550"), 1);
+  assertEquals(await found("CA0123"), 1);
+  assertEquals(await found("999"), 0);
+  assertEquals(await found("%"), 0);
+  assertEquals(await found("' or true --"), 0);
+});
+
+Deno.test("a recording is kept whole, found again, and of no type that could be a page", async () => {
+  const recordings = new Recordings(`${dataDir}/recordings`);
+  assertEquals(await recordings.sids(), new Set());
+  const sample = sampleMessage(2);
+  await recordings.keep(RECORDING_SID, sample);
+  assertEquals(await recordings.find(RECORDING_SID), sample);
+  assertEquals(await recordings.sids(), new Set([RECORDING_SID]));
+  const response = await ask(`/recordings/${RECORDING_SID}`);
+  assertEquals(response.headers.get("content-type"), "audio/wav");
+  assertEquals(new Uint8Array(await response.arrayBuffer()), sample.bytes);
+  await recordings.keep(RECORDING_SID, { ...sample, type: "text/html" }).then(
+    () => assert(false, "kept as text/html"),
+    (error) => assert(error instanceof TypeError),
+  );
+});
+
+Deno.test("TwiML is shown with an element a line, and what is no XML as it came", () => {
+  const xml =
+    `<?xml version="1.0" encoding="UTF-8"?><Response><Say voice="a&quot;b">1 &lt; 2 &amp; 3` +
+    `</Say><Gather action="/x?a=1&amp;b=2"><Pause/></Gather><Dial>+1<Number>+2</Number></Dial></Response>`;
+  assertEquals(
+    prettyTwiml(xml),
+    `<Response>
+  <Say voice="a&quot;b">1 &lt; 2 &amp; 3</Say>
+  <Gather action="/x?a=1&amp;b=2">
+    <Pause/>
+  </Gather>
+  <Dial>
+    +1
+    <Number>+2</Number>
+  </Dial>
+</Response>`,
+  );
+  assertEquals(prettyTwiml("<Response><Say>"), "<Response><Say>");
+});

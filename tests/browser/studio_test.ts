@@ -1,0 +1,313 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { assertMatch } from "@std/assert/match.js";
+import type { Page } from "playwright-core";
+import {
+  accessibilityFaults,
+  type BrowserLab,
+  chromiumPath,
+  type LabPage,
+  startBrowserLab,
+} from "../support/browser.ts";
+
+// The pages as a person has them, in a real Chromium; without one these tests are ignored.
+
+let lab: BrowserLab;
+Deno.test.beforeAll(async () => {
+  if (chromiumPath) lab = await startBrowserLab();
+});
+Deno.test.afterAll(() => lab?.stop());
+
+/** A test whose page must have nothing to complain about when it is over. */
+function test(name: string, run: (open: BrowserLab["open"]) => Promise<void>): void {
+  Deno.test({
+    name,
+    ignore: chromiumPath === undefined,
+    // The browser and its connection are the whole file's.
+    sanitizeOps: false,
+    sanitizeResources: false,
+    async fn() {
+      const opened: LabPage[] = [];
+      const open: BrowserLab["open"] = async (view, options) => {
+        const page = await lab.open(view, options);
+        opened.push(page);
+        return page;
+      };
+      try {
+        await run(open);
+        assertEquals(opened.flatMap(({ complaints }) => complaints), []);
+      } finally {
+        await Promise.all(opened.map((each) => each.close()));
+      }
+    },
+  });
+}
+
+let callers = 0;
+/** A number that no other test calls from, as the page shows it and as the database has it. */
+function caller() {
+  const line = String(1000 + callers++);
+  return { e164: `+1604555${line}`, shown: `+1 604 555 ${line}` };
+}
+
+const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
+
+async function call(page: Page, from: string): Promise<void> {
+  await page.getByLabel("Your number").fill(from);
+  await button(page, "Call").click();
+  // The first prompt that listens.
+  await page.getByText("A key or words interrupt.").waitFor();
+}
+
+/** The row of a number among the recent calls. */
+const recentCall = (page: Page, shown: string) =>
+  page.locator("#calls > li").filter({ hasText: shown });
+
+test("a call made with the mouse is connected, and the operator sees it within a second", async (open) => {
+  const { page: phone } = await open("phone");
+  const { page: operator } = await open("operator");
+  const { e164, shown } = caller();
+  await operator.getByText("Nobody is on the line.").waitFor();
+
+  await phone.getByLabel("Your number").fill(e164);
+  const row = operator.locator("#active li").filter({ hasText: shown });
+  const appeared = row.waitFor().then(() => performance.now());
+  await button(phone, "Call").click();
+  // When the line has answered its first webhook, the call is in the database.
+  await phone.locator("#webhooks li").first().waitFor();
+  const answered = performance.now();
+  assert(await appeared - answered < 1000, "the row took longer than a second");
+
+  await phone.getByText("A key or words interrupt.").waitFor();
+  await button(phone, "1").click();
+  await button(phone, "Answer").click();
+  await phone.getByText("You are talking.").waitFor();
+  await operator.locator("#active li").filter({ hasText: "sales" }).waitFor();
+  await button(phone, "The other person hangs up").click();
+  await phone.getByText("Call ended").waitFor();
+  await recentCall(operator, shown).getByText("Connected").waitFor();
+  await row.waitFor({ state: "detached" });
+});
+
+test("each webhook is shown with its status, its time and its TwiML", async (open) => {
+  const { page } = await open("phone");
+  await call(page, caller().e164);
+  const first = page.locator("#webhooks li").first();
+  assertMatch(await first.innerText(), /POST[^]*\/voice-frontdoor[^]*200[^]*\d+ ms/);
+  assertMatch(await first.locator(".twiml").innerText(), /^<Response>\n {2}<Say [^]*<Gather /);
+  await first.getByText("parameters").click();
+  assertMatch(await first.innerText(), /CallStatus\s+ringing/);
+  await button(page, "Hang up").click();
+  await page.getByText("You reached nobody.").waitFor();
+});
+
+test("a voicemail is recorded from the microphone, played, and marked as handled", async (open) => {
+  const { page: phone } = await open("phone");
+  const { page: operator } = await open("operator");
+  const { e164, shown } = caller();
+  await call(phone, e164);
+  await button(phone, "9").click();
+  await button(phone, "Record with the microphone").click();
+  await phone.getByLabel("What you say").fill("Please call me back.");
+  // Long enough to be transcribed.
+  await phone.waitForTimeout(2600);
+  await button(phone, "Done (#)").click();
+
+  const message = operator.locator("#voicemails > li").filter({ hasText: shown });
+  const player = message.locator("audio");
+  await player.waitFor();
+  const heard = await player.evaluate(async (element) => {
+    const audio = element as unknown as {
+      play(): Promise<void>;
+      currentTime: number;
+      addEventListener(name: string, listener: () => void): void;
+    };
+    await audio.play();
+    // Still the same player when the transcript has come: nothing stops who is listening.
+    await new Promise<void>((resolve) => audio.addEventListener("ended", resolve));
+    return audio.currentTime;
+  });
+  assert(heard > 2, `played ${heard} s`);
+  await message.getByText("Please call me back.").waitFor();
+
+  await operator.getByRole("button", { name: `Mark as handled: the voicemail of ${shown}` })
+    .click();
+  await message.waitFor({ state: "detached" });
+  await operator.getByRole("button", { name: "Undo" }).click();
+  await message.waitFor();
+  await message.getByRole("button").click();
+  await message.waitFor({ state: "detached" });
+  const [row] = await lab.hotline.db.sql`
+    select voicemail_handled_at from call_logs where from_e164 = ${e164}`;
+  assert(row?.["voicemail_handled_at"] instanceof Date);
+});
+
+test("without a microphone a sample message is left, and can be heard", async (open) => {
+  const { page: phone } = await open("phone", { permissions: [] });
+  const { page: operator } = await open("operator");
+  const { e164, shown } = caller();
+  await call(phone, e164);
+  await button(phone, "9").click();
+  await phone.getByLabel("What you say").fill("A short word");
+  await button(phone, "Leave a sample recording").click();
+  await phone.getByText("You left a voicemail.").waitFor();
+  const player = operator.locator("#voicemails > li").filter({ hasText: shown }).locator("audio");
+  const source = await player.getAttribute("src");
+  const response = await operator.request.get(lab.url + source);
+  assertEquals([response.status(), response.headers()["content-type"]], [200, "audio/wav"]);
+  // Three seconds at 8,000 frames of 16 bit.
+  assertEquals((await response.body()).length, 44 + 3 * 16_000);
+});
+
+test("a busy person, words instead of keys, and hanging up while it rings", async (open) => {
+  const { page } = await open("phone");
+  await call(page, caller().e164);
+  await page.getByLabel("Words to say").fill("support please");
+  await page.keyboard.press("Enter");
+  await button(page, "Busy").click();
+  await page.getByText("Not reached: busy.").waitFor();
+  await button(page, "Hang up").click();
+  await page.getByText("Call ended").waitFor();
+
+  await call(page, caller().e164);
+  await button(page, "2").click();
+  await button(page, "Answer").waitFor();
+  await button(page, "Hang up").click();
+  await page.getByText("You reached nobody.").waitFor();
+  assertEquals(await button(page, "Answer").count(), 0);
+});
+
+test("closing the page hangs up", async (open) => {
+  const { page, close } = await open("phone");
+  const { page: operator } = await open("operator");
+  const { e164, shown } = caller();
+  await call(page, e164);
+  await close();
+  await recentCall(operator, shown).getByText("Abandoned").waitFor();
+});
+
+test("everything can be done with the keyboard alone", async (open) => {
+  const { page } = await open("phone");
+  const { e164, shown } = caller();
+  const tabTo = async (name: string) => {
+    for (let presses = 0; presses < 60; presses++) {
+      await page.keyboard.press("Tab");
+      const focused = await page.evaluate(() => {
+        // deno-lint-ignore no-explicit-any -- the page's
+        const element = (globalThis as any).document.activeElement;
+        return {
+          name: element.getAttribute("aria-label") ?? element.labels?.[0]?.innerText ??
+            element.innerText,
+          // deno-lint-ignore no-explicit-any -- the page's
+          outline: (globalThis as any).getComputedStyle(element).outlineStyle,
+        };
+      });
+      if (!focused.name?.startsWith(name)) continue;
+      assertEquals(focused.outline, "solid", `${name} does not show that it has the focus`);
+      return;
+    }
+    throw new Error(`Cannot reach "${name}" by Tab`);
+  };
+  await tabTo("Your number");
+  await page.keyboard.press("Control+A");
+  await page.keyboard.type(e164);
+  await tabTo("Call");
+  await page.keyboard.press("Enter");
+  await page.getByText("A key or words interrupt.").waitFor();
+  await page.keyboard.press("1");
+  await button(page, "Answer").waitFor();
+  await tabTo("Answer");
+  await page.keyboard.press("Enter");
+  await tabTo("The other person hangs up");
+  await page.keyboard.press("Enter");
+  await page.getByText("Call ended").waitFor();
+  await tabTo("Operator");
+  await page.keyboard.press("Enter");
+  await recentCall(page, shown).waitFor();
+  await tabTo("Search calls");
+  await page.keyboard.type(e164.slice(-4));
+  await page.getByText("1 call found").waitFor();
+  await tabTo(shown);
+  await page.keyboard.press("Enter");
+  await recentCall(page, shown).getByText("arrived", { exact: true }).waitFor();
+});
+
+test("calls are searched by number, and opened to their events", async (open) => {
+  const [one, other] = [caller(), caller()];
+  await lab.hotline.ring({ keys: ["1"] }, { from: one.e164 });
+  await lab.hotline.ring({ keys: ["2"] }, { from: other.e164 });
+  const { page } = await open("operator");
+  await recentCall(page, other.shown).waitFor();
+  await page.getByLabel("Search calls").fill(one.shown.slice(-8));
+  await recentCall(page, other.shown).waitFor({ state: "detached" });
+  await recentCall(page, one.shown).locator("summary").first().click();
+  const timeline = recentCall(page, one.shown).locator(".timeline");
+  await timeline.getByText("dialled leg").first().waitFor();
+  assertMatch(await timeline.innerText(), /arrived[^]*consent[^]*dial ended/);
+  // What comes while it is open does not close it, nor the search.
+  await lab.hotline.ring({ keys: ["1"] }, { from: caller().e164 });
+  await page.waitForTimeout(600);
+  assert(await timeline.isVisible());
+  assertEquals(await page.locator("#calls > li").count(), 1);
+  await page.getByLabel("Search calls").fill("99999999");
+  await page.getByText("No call of a number with “99999999”.").waitFor();
+});
+
+test("what a caller says stays text", async (open) => {
+  const { e164, shown } = caller();
+  const hostile = `<img src=x onerror="alert(1)"><script>alert(2)</script>&lt;b>'"`;
+  await lab.hotline.ring(
+    { keys: ["9"], voicemail: { seconds: 9, transcript: hostile } },
+    { from: e164 },
+  );
+  const { page } = await open("operator");
+  const message = page.locator("#voicemails > li").filter({ hasText: shown });
+  assertEquals(await message.locator("blockquote").innerText(), hostile);
+  assertEquals(await message.locator("img, script, b").count(), 0);
+  await recentCall(page, shown).locator("summary").first().click();
+  await recentCall(page, shown).getByText(hostile).first().waitFor();
+  assertEquals(await page.locator("#calls img, #calls script").count(), 0);
+});
+
+for (const colorScheme of ["light", "dark"] as const) {
+  for (const width of [1280, 360]) {
+    test(`${colorScheme} at ${width} px: accessible, and nothing runs over the edge`, async (open) => {
+      const { e164 } = caller();
+      await lab.hotline.ring(
+        { keys: ["9"], voicemail: { seconds: 9, transcript: "One two three" } },
+        { from: e164 },
+      );
+      const options = { colorScheme, viewport: { width, height: 800 } };
+      const { page: phone } = await open("phone", options);
+      const { page: operator } = await open("operator", options);
+      const widthOf = (page: Page) =>
+        // deno-lint-ignore no-explicit-any -- the page's
+        page.evaluate(() => (globalThis as any).document.documentElement.scrollWidth);
+
+      assertEquals(await accessibilityFaults(phone), []);
+      await call(phone, caller().e164);
+      await button(phone, "9").click();
+      await button(phone, "Record with the microphone").waitFor();
+      assertEquals(await accessibilityFaults(phone), []);
+      assertEquals(await widthOf(phone), width);
+
+      await operator.locator("#active li").first().waitFor();
+      await operator.locator("#calls summary").first().click();
+      await operator.locator(".timeline li").first().waitFor();
+      assertEquals(await accessibilityFaults(operator), []);
+      assertEquals(await widthOf(operator), width);
+      await button(phone, "Hang up").click();
+      await phone.getByText("Call ended").waitFor();
+    });
+  }
+}
+
+test("a database that is away is told, and forgotten when it is back", async (open) => {
+  const { page } = await open("operator");
+  await page.getByText("Live", { exact: true }).waitFor();
+  const { sql } = lab.hotline.db;
+  await sql`alter table call_lifecycle rename to call_lifecycle_away`;
+  await page.getByText("The database does not answer.").waitFor();
+  await sql`alter table call_lifecycle_away rename to call_lifecycle`;
+  await page.getByText("Live", { exact: true }).waitFor();
+});
