@@ -327,8 +327,11 @@ select
   count(*) as dialled_calls,
   count(c.connected_at) as answered_calls,
   round(100.0 * count(c.connected_at) / count(*), 2) as answer_rate_pct,
-  round(avg(greatest(0, extract(epoch from c.connected_at - leg.rang_at))), 1) as avg_seconds_to_answer,
-  round(max(greatest(0, extract(epoch from c.connected_at - leg.rang_at))), 1) as max_seconds_to_answer
+  -- Without those whose ringing was never reported, or later than it was.
+  round(avg(extract(epoch from c.connected_at - leg.rang_at)) filter (where c.connected_at >= leg.rang_at), 1)
+    as avg_seconds_to_answer,
+  round(max(extract(epoch from c.connected_at - leg.rang_at)) filter (where c.connected_at >= leg.rang_at), 1)
+    as max_seconds_to_answer
 from public.call_logs as c
 cross join lateral (
   select

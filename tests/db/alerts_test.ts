@@ -1,0 +1,274 @@
+import { assertEquals } from "@std/assert/equals.js";
+import postgres, { type TransactionSql } from "postgres";
+import { createTestDatabase } from "../support/database.ts";
+import { newCallSid, recordingSid } from "../support/events.ts";
+
+// Each alert at its threshold, one past it, and back. Time is moved in the rows.
+
+const db = await createTestDatabase();
+Deno.test.afterAll(() => db.drop());
+
+type Sql = TransactionSql;
+class Undo extends Error {}
+
+/** Runs in a transaction that leaves nothing. */
+async function undone(run: (sql: Sql) => Promise<void>): Promise<void> {
+  try {
+    await db.sql.begin(async (sql) => {
+      await run(sql);
+      throw new Undo();
+    });
+  } catch (error) {
+    if (!(error instanceof Undo)) throw error;
+  }
+}
+
+async function status(sql: Sql, alert: string): Promise<{ value: number | null; firing: boolean }> {
+  const [row] = await sql`select value, firing from alert_status where alert = ${alert}`;
+  return { value: row!.value === null ? null : Number(row!.value), firing: row!.firing };
+}
+
+let recordings = 0;
+async function calls(
+  sql: Sql,
+  count: number,
+  kind: { connected?: boolean; voicemail?: boolean; seconds?: number } = {},
+): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    await sql`
+      insert into call_logs (call_sid, status, started_at, connected_at, ended_at, duration_sec, recording_sid,
+        recording_source, recorded_at)
+      values (${newCallSid()}, 'completed', now() - interval '20 minutes',
+        ${kind.connected ? sql`now() - interval '20 minutes'` : null}, now(), ${kind.seconds ?? 60},
+        ${kind.voicemail ? recordingSid(++recordings) : null}, ${
+      kind.voicemail ? "voicemail" : null
+    },
+        ${kind.voicemail ? sql`now()` : null})`;
+  }
+}
+
+interface Counts {
+  requests: number;
+  errors?: number;
+  database_failures?: number;
+  /** Requests of more than 2 s. */
+  slow?: number;
+}
+
+/** What was measured in the minute before this one, and nothing else. */
+async function measured(
+  sql: Sql,
+  { requests, errors = 0, database_failures = 0, slow = 0 }: Counts,
+) {
+  await sql`delete from function_metrics`;
+  const quick = requests - slow;
+  await sql`
+    insert into function_metrics (minute, function, requests, errors, database_failures, refused, total_ms, database_ms,
+      max_ms, le_50, le_100, le_250, le_500, le_1000, le_2000, le_5000)
+    values (date_trunc('minute', now()) - interval '1 minute', 'voice-status', ${requests}, ${errors},
+      ${database_failures}, 0, 0, 0, 0, 0, 0, 0, 0, ${0}, ${quick}, ${requests})`;
+}
+
+const later = (minutes: number) => (sql: Sql) =>
+  sql`update function_metrics set minute = minute - make_interval(mins => ${minutes})`;
+
+interface Case {
+  /** Up to the threshold, and not past it. */
+  at(sql: Sql): Promise<unknown>;
+  value: number;
+  /** One more. */
+  past(sql: Sql): Promise<unknown>;
+  over: number;
+  /** And over. */
+  back(sql: Sql): Promise<unknown>;
+}
+
+const CASES: Record<string, Case> = {
+  system_unhealthy: {
+    at: (sql) =>
+      sql`insert into health_checks (checked_at, healthy, failing)
+        values (now() - interval '7 minutes', true, '{}'), (now() - interval '285 seconds', false, '{database}'),
+          (now(), false, '{database}')`,
+    value: 4.75,
+    past: (sql) =>
+      sql`update health_checks set checked_at = now() - interval '5 minutes' where checked_at = now() - interval '285 seconds'`,
+    over: 5,
+    back: (sql) => sql`insert into health_checks (healthy) values (true)`,
+  },
+  call_success_rate: {
+    at: async (sql) => {
+      await calls(sql, 18, { connected: true });
+      await calls(sql, 2);
+    },
+    value: 90,
+    past: (sql) => calls(sql, 1),
+    over: 85.71,
+    back: (sql) => sql`update call_logs set started_at = now() - interval '31 minutes'`,
+  },
+  function_errors: {
+    at: (sql) => measured(sql, { requests: 1000, errors: 5 }),
+    value: 5,
+    past: (sql) => measured(sql, { requests: 1000, errors: 6 }),
+    over: 6,
+    back: later(3),
+  },
+  database_failures: {
+    at: (sql) => measured(sql, { requests: 10 }),
+    value: 0,
+    past: (sql) => measured(sql, { requests: 10, errors: 1, database_failures: 1 }),
+    over: 1,
+    back: later(6),
+  },
+  error_rate: {
+    at: (sql) => measured(sql, { requests: 20, errors: 1 }),
+    value: 5,
+    past: (sql) => measured(sql, { requests: 20, errors: 2 }),
+    over: 10,
+    back: later(6),
+  },
+  response_time: {
+    at: (sql) => measured(sql, { requests: 100, slow: 5 }),
+    value: 2,
+    past: (sql) => measured(sql, { requests: 100, slow: 10 }),
+    over: 3.5,
+    back: later(3),
+  },
+  voicemail_backlog: {
+    at: (sql) => calls(sql, 10, { voicemail: true }),
+    value: 10,
+    past: (sql) => calls(sql, 1, { voicemail: true }),
+    over: 11,
+    back: (sql) => sql`update call_logs set voicemail_handled_at = now()`,
+  },
+  rate_limit_violations: {
+    at: (sql) =>
+      sql`insert into rate_limit_refusals values ('voice-frontdoor', 'caller', '+15550000001', date_trunc('minute', now()), 50, now())`,
+    value: 50,
+    past: (sql) => sql`update rate_limit_refusals set refusals = 51`,
+    over: 51,
+    back: (sql) => sql`update rate_limit_refusals set minute = minute - interval '1 hour'`,
+  },
+  failed_transactions: {
+    at: (sql) =>
+      sql`insert into telephony_transactions (transaction_type, org_id, status, started_at, completed_at)
+        select 'onboard', gen_random_uuid(), 'rolled_back', now() - interval '1 minute', now() from generate_series(1, 5)`,
+    value: 5,
+    past: (sql) =>
+      sql`insert into telephony_transactions (transaction_type, org_id, status, started_at, completed_at)
+        values ('onboard', gen_random_uuid(), 'failed', now() - interval '1 minute', now())`,
+    over: 6,
+    back: (sql) =>
+      sql`update telephony_transactions set started_at = now() - interval '2 hours', completed_at = now() - interval '61 minutes'`,
+  },
+  average_call_duration: {
+    at: (sql) => calls(sql, 5, { connected: true, seconds: 900 }),
+    value: 15,
+    past: (sql) => calls(sql, 5, { connected: true, seconds: 960 }),
+    over: 15.5,
+    back: (sql) => sql`update call_logs set started_at = now() - interval '61 minutes'`,
+  },
+};
+
+for (const [alert, { at, value, past, over, back }] of Object.entries(CASES)) {
+  Deno.test(`${alert} is silent at its threshold, fires past it, and recovers`, () =>
+    undone(async (sql) => {
+      const changes = async () =>
+        (await sql`select alert, transition from evaluate_alerts()`)
+          .filter((change) => change.alert === alert).map(({ transition }) => transition);
+      await at(sql);
+      assertEquals(await status(sql, alert), { value, firing: false });
+      assertEquals(await changes(), []);
+      await past(sql);
+      assertEquals(await status(sql, alert), { value: over, firing: true });
+      assertEquals(await changes(), ["fired"]);
+      assertEquals(await changes(), []);
+      await back(sql);
+      assertEquals((await status(sql, alert)).firing, false);
+      assertEquals(await changes(), ["recovered"]);
+      assertEquals(await changes(), []);
+      const [episode] =
+        await sql`select opened_value::float, closed_at from alert_episodes where alert = ${alert}`;
+      assertEquals([episode!.opened_value, episode!.closed_at !== null], [over, true]);
+    }));
+}
+
+Deno.test("database_connections fires above the share of connections that it is set to", () =>
+  undone(async (sql) => {
+    const set = (threshold: number) =>
+      sql`update alert_rules set threshold = ${threshold} where alert = 'database_connections'`;
+    await set(100);
+    assertEquals((await status(sql, "database_connections")).firing, false);
+    await set(0);
+    const { value, firing } = await status(sql, "database_connections");
+    assertEquals([value! > 0, firing], [true, true]);
+  }));
+
+Deno.test("every alert of the list has a test", async () => {
+  const rules = await db.sql`select alert from alert_rules`;
+  const tested = new Set([...Object.keys(CASES), "database_connections"]);
+  assertEquals(rules.map(({ alert }) => alert).filter((alert) => !tested.has(alert)), []);
+  assertEquals(rules.length, tested.size);
+});
+
+Deno.test("with too little to judge by, a rate is null and does not fire", () =>
+  undone(async (sql) => {
+    await calls(sql, 9);
+    await measured(sql, { requests: 9, errors: 9, slow: 9 });
+    for (const alert of ["call_success_rate", "error_rate", "response_time"]) {
+      assertEquals(await status(sql, alert), { value: null, firing: false }, alert);
+    }
+  }));
+
+Deno.test("an empty database fires nothing", () =>
+  undone(async (sql) => {
+    assertEquals([...await sql`select alert from alert_status where firing`], []);
+  }));
+
+Deno.test("a health check that nobody has asked for lately is no news of health", () =>
+  undone(async (sql) => {
+    await sql`insert into health_checks (checked_at, healthy) values (now() - interval '9 minutes', false)`;
+    assertEquals(await status(sql, "system_unhealthy"), { value: null, firing: false });
+  }));
+
+Deno.test("an alert that fires again is another episode", () =>
+  undone(async (sql) => {
+    const transitions: string[] = [];
+    for (const errors of [9, 0, 9, 0]) {
+      await measured(sql, { requests: 1000, errors });
+      const changed = await sql`select transition from evaluate_alerts('{slack}')`;
+      transitions.push(...changed.map(({ transition }) => transition));
+    }
+    assertEquals(transitions, ["fired", "recovered", "fired", "recovered"]);
+    const told = await sql`select transition from alert_deliveries order by id`;
+    assertEquals(told.map(({ transition }) => transition), transitions);
+    assertEquals((await sql`select from alert_history`).length, 2);
+  }));
+
+Deno.test("ten evaluations at once open one episode, and nothing is claimed twice", async () => {
+  await db.sql`
+    insert into rate_limit_refusals values ('voice-frontdoor', 'caller', '+15550000002', date_trunc('minute', now()), 60, now())`;
+  const connections = Array.from({ length: 10 }, () => postgres(db.url, { max: 1 }));
+  const runs = await Promise.all(connections.map(async (sql) => {
+    const [row] = await sql`select run_alerts(true, '{}', '{slack,pagerduty}') as run`;
+    return row!.run as { changed: unknown[]; due: { channel: string; alert: string }[] };
+  }));
+  await Promise.all(connections.map((sql) => sql.end()));
+  assertEquals(runs.flatMap(({ changed }) => changed).length, 1);
+  // A warning: no pager.
+  assertEquals(runs.flatMap(({ due }) => due).map(({ channel, alert }) => [channel, alert]), [
+    ["slack", "rate_limit_violations"],
+  ]);
+});
+
+Deno.test("what was claimed and not reported is claimed again when the claim has run out", async () => {
+  const claim = async () => [...await db.sql`select id from claim_alert_deliveries('{slack}')`];
+  assertEquals(await claim(), []);
+  await db.sql`update alert_deliveries set claimed_until = now() - interval '1 second'`;
+  const [again] = await claim();
+  await db.sql`select finish_alert_deliveries('{}', ${[again!.id]}::bigint[])`;
+  const [third] = await claim();
+  assertEquals(third, again);
+  await db.sql`select finish_alert_deliveries(${[third!.id]}::bigint[], '{}')`;
+  await db.sql`update alert_deliveries set claimed_until = null`;
+  assertEquals(await claim(), []);
+});

@@ -1,0 +1,229 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { assertMatch } from "@std/assert/match.js";
+import { assertStringIncludes } from "@std/assert/string_includes.js";
+import {
+  createHandler,
+  type DispatchDeps,
+  dispatchDeps,
+} from "../../supabase/functions/alert-dispatch/handler.ts";
+import { channelsOf } from "../../supabase/functions/_shared/alerts/channels.ts";
+import { renderMail } from "../../supabase/functions/_shared/mail/render.ts";
+import { LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
+import { startTestStack, type TestStack } from "../support/database.ts";
+import { closedPort } from "../support/fake_data_api.ts";
+import { testSettings } from "../support/webhook.ts";
+
+// The alerts of a real database, told to a Slack and a PagerDuty that listen here.
+
+const SLACK_PATH = "/services/T000/B000/secret-of-the-webhook";
+const ROUTING_KEY = "0123456789abcdef0123456789abcdef";
+
+// deno-lint-ignore no-explicit-any
+type Json = any;
+
+interface World extends AsyncDisposable {
+  readonly stack: TestStack;
+  readonly slack: Json[];
+  readonly pagerDuty: Json[];
+  readonly lines: string[];
+  /** What Slack answers. */
+  slackStatus: number;
+  healthy: boolean;
+  dispatch(env?: Record<string, string>): Promise<Json>;
+  /** Refusals in the last hour: a warning above 50. */
+  refusals(count: number): Promise<void>;
+}
+
+async function world(): Promise<World> {
+  const stack = await startTestStack({ functions: false });
+  const slack: Json[] = [];
+  const pagerDuty: Json[] = [];
+  const lines: string[] = [];
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    async (request) => {
+      const body = await request.json();
+      if (new URL(request.url).pathname === SLACK_PATH) {
+        if (self.slackStatus === 200) slack.push(body);
+        return new Response(null, { status: self.slackStatus });
+      }
+      pagerDuty.push(body);
+      return new Response("{}", { status: 202 });
+    },
+  );
+  const url = `http://127.0.0.1:${server.addr.port}`;
+  const self: World = {
+    stack,
+    slack,
+    pagerDuty,
+    lines,
+    slackStatus: 200,
+    healthy: true,
+    async dispatch(env = {}) {
+      const settings = testSettings({
+        SUPABASE_URL: stack.url,
+        SUPABASE_SECRET_KEYS: JSON.stringify({ default: LOCAL_SECRET_KEY }),
+        ALERT_SLACK_WEBHOOK_URL: url + SLACK_PATH,
+        ALERT_PAGERDUTY_ROUTING_KEY: ROUTING_KEY,
+        ...env,
+      });
+      const deps: DispatchDeps = {
+        ...dispatchDeps(settings),
+        channels: channelsOf(settings.alerts, { pagerDutyUrl: `${url}/v2/enqueue` }),
+        askHealth: () =>
+          Promise.resolve({ healthy: self.healthy, failing: self.healthy ? [] : ["database"] }),
+        log: (level, fields) => lines.push(`${level} ${JSON.stringify(fields)}`),
+      };
+      const response = await createHandler(deps)(request("POST", LOCAL_SECRET_KEY));
+      assertEquals(response.status, 200);
+      return await response.json();
+    },
+    async refusals(count) {
+      await stack.db.sql`delete from rate_limit_refusals`;
+      await stack.db.sql`
+        insert into rate_limit_refusals
+        values ('voice-frontdoor', 'caller', '+14165550123', date_trunc('minute', now()), ${count}, now())`;
+    },
+    async [Symbol.asyncDispose]() {
+      await server.shutdown();
+      await stack.stop();
+    },
+  };
+  return self;
+}
+
+function request(method: string, key?: string): Request {
+  return new Request("http://edge-runtime.supabase.com/alert-dispatch", {
+    method,
+    headers: key === undefined ? {} : { apikey: key },
+  });
+}
+
+Deno.test("an alert is told once when it fires and once when it has recovered, however often it is looked at", async () => {
+  await using w = await world();
+  assertEquals(await w.dispatch(), {
+    healthy: true,
+    firing: 0,
+    changed: [],
+    delivered: 0,
+    failed: 0,
+  });
+  await w.refusals(51);
+  assertEquals((await w.dispatch()).delivered, 1);
+  for (let i = 0; i < 3; i++) assertEquals((await w.dispatch()).delivered, 0);
+  await w.refusals(1);
+  assertEquals((await w.dispatch()).changed, [
+    { alert: "rate_limit_violations", transition: "recovered" },
+  ]);
+  assertEquals(w.slack.map(({ text }) => text.split("\n")[0]), [
+    ":warning: WARNING: Many calls are refused by the rate limit (now 51 refusals, threshold 50 refusals)",
+    ":white_check_mark: Recovered: Many calls are refused by the rate limit (after 1 min, now 1 refusals, threshold 50 refusals)",
+  ]);
+  // A warning wakes nobody.
+  assertEquals(w.pagerDuty, []);
+});
+
+Deno.test("what is critical pages, and its end resolves the same incident", async () => {
+  await using w = await world();
+  w.healthy = false;
+  await w.dispatch();
+  await w.stack.db.sql`update health_checks set checked_at = checked_at - interval '5 minutes'`;
+  await w.dispatch();
+  w.healthy = true;
+  await w.dispatch();
+  const [trigger, resolve] = w.pagerDuty;
+  assertEquals(w.pagerDuty.length, 2);
+  assertEquals([trigger.event_action, trigger.routing_key], ["trigger", ROUTING_KEY]);
+  assertEquals([trigger.payload.severity, trigger.payload.component], [
+    "critical",
+    "system_unhealthy",
+  ]);
+  assertMatch(trigger.payload.summary, /^CRITICAL: The health check has failed/);
+  assertEquals([resolve.event_action, resolve.dedup_key], ["resolve", trigger.dedup_key]);
+});
+
+Deno.test("a message that was not taken is told by the next run, in order, and only once", async () => {
+  await using w = await world();
+  await w.refusals(51);
+  w.slackStatus = 500;
+  assertEquals((await w.dispatch()).failed, 1);
+  await w.refusals(1);
+  assertEquals((await w.dispatch()).failed, 2);
+  w.slackStatus = 200;
+  assertEquals((await w.dispatch()).delivered, 2);
+  assertEquals((await w.dispatch()).delivered, 0);
+  assertMatch(w.slack[0].text, /^:warning:/);
+  assertMatch(w.slack[1].text, /^:white_check_mark:/);
+  const [run] = await w.stack.db.sql`
+    select runs::int, failures::int from worker_runs where worker = 'alert-dispatch'`;
+  assertEquals({ ...run }, { runs: 4, failures: 2 });
+});
+
+Deno.test("five runs at once tell it once", async () => {
+  await using w = await world();
+  await w.refusals(51);
+  const runs = await Promise.all(Array.from({ length: 5 }, () => w.dispatch()));
+  assertEquals(runs.reduce((sum, { delivered }) => sum + delivered, 0), 1);
+  assertEquals(w.slack.length, 1);
+});
+
+Deno.test("with mail set up, it is owed as a mail too, and the mail says what to do", async () => {
+  await using w = await world();
+  await w.refusals(51);
+  await w.dispatch();
+  assertEquals((await w.stack.db.sql`select from outbox`).length, 0);
+  await w.refusals(1);
+  await w.dispatch();
+  await w.refusals(77);
+  const mail = {
+    RESEND_API_KEY: "re_test",
+    FROM_EMAIL: "hotline@example.com",
+    NOTIFY_TO: "office@example.com",
+  };
+  await w.dispatch(mail);
+  await w.dispatch(mail);
+  const owed = await w.stack.db.sql`select kind, idempotency_key, recipient, content from outbox`;
+  assertEquals(owed.length, 1);
+  assertEquals([owed[0]!.kind, owed[0]!.recipient], ["alert", null]);
+  const letter = renderMail("alert", "office@example.com", owed[0]!.content, {
+    from: "hotline@example.com",
+    functionsUrl: "https://example.com/functions/v1",
+    secretKey: "sb_secret_x",
+  })!;
+  assertMatch(letter.subject, /^WARNING: Many calls are refused .*now 77 refusals/);
+  assertStringIncludes(letter.text, "Look at rate_limit_violations");
+});
+
+Deno.test("no log line holds the webhook's address, the routing key or a number", async () => {
+  await using w = await world();
+  await w.refusals(51);
+  w.slackStatus = 404;
+  await w.dispatch();
+  assert(w.lines.some((line) => line.includes('"reason":"answered 404"')));
+  await w.dispatch({ ALERT_SLACK_WEBHOOK_URL: closedPort() + SLACK_PATH });
+  const log = w.lines.join("\n");
+  for (const secret of [SLACK_PATH, ROUTING_KEY, "+14165550123"]) {
+    assertEquals(log.includes(secret), false);
+  }
+});
+
+Deno.test("only an operator may ask for a run; without a database it says so", async () => {
+  const settings = testSettings({ SUPABASE_URL: closedPort() });
+  const lines: string[] = [];
+  const handler = createHandler({
+    ...dispatchDeps(settings),
+    log: (level) => lines.push(level),
+  });
+  const status = async (method: string, key?: string) => {
+    const response = await handler(request(method, key));
+    await response.body?.cancel();
+    return response.status;
+  };
+  assertEquals(await status("POST"), 401);
+  assertEquals(await status("POST", "sb_secret_of_somebody"), 401);
+  assertEquals(await status("GET", settings.secretKey), 405);
+  // voice-health does not answer either, which is a verdict; the database is what fails.
+  assertEquals(await status("POST", settings.secretKey), 503);
+  assertEquals(lines, ["error"]);
+});
