@@ -151,7 +151,7 @@ export function startTwilioApi(options: TwilioApiOptions): TwilioApi {
       if (injected.effect) answer();
       for (const look of waiting) look();
       if (injected.answer === "hang") {
-        await Promise.race([ended.promise, aborted(request.signal)]);
+        await ended.promise;
         return new Response(null, { status: 499 });
       }
       const { status, code = 0, message = "", headers } = injected.answer;
@@ -217,11 +217,6 @@ function take<T extends Required<Pick<Injection, "after" | "times">> & Injection
     return injection;
   }
   return undefined;
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise<void>((done) => signal.addEventListener("abort", () => done(), { once: true }));
 }
 
 /** The accounts and the numbers. */

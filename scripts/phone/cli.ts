@@ -37,6 +37,7 @@ The caller (any of these makes it a scripted call; without: you are asked)
 The line
   --url <url>             default http://127.0.0.1:$TRADELINE_API_PORT/functions/v1/voice-frontdoor
   --token <token>         default TWILIO_AUTH_TOKEN (environment, then .env), else local-auth-token
+  --account <sid>         the account whose token that is: an onboarded organisation's sub-account
 
 Time and output
   --real-time             pauses and ringing take as long as on a real call
@@ -78,6 +79,7 @@ async function main(args: string[]): Promise<number> {
     voiceUrl,
     statusCallback: new URL("voice-status#rc=4&rp=5xx,ct,rt", voiceUrl).href,
     authToken: options.token ?? env("TWILIO_AUTH_TOKEN") ?? "local-auth-token",
+    ...(options.account !== undefined && { accountSid: options.account }),
     clock: options.realTime ? realClock() : new VirtualClock(),
   });
   const colours = paint(Deno.stdout.isTerminal() && !Deno.noColor);
@@ -155,6 +157,7 @@ function readOptions(args: string[]) {
     help: values.help,
     url: values.url,
     token: values.token,
+    account: values.account,
     from: values.from,
     to: values.to,
     realTime: values["real-time"] && !values.fast,
@@ -182,6 +185,7 @@ function parse(args: string[]) {
         to: text,
         url: text,
         token: text,
+        account: text,
         "real-time": flag,
         fast: flag,
         webhooks: flag,

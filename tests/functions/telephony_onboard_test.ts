@@ -1,6 +1,7 @@
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
+import { fromFileUrl } from "@std/path/from_file_url.js";
 import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
 import { onboardings } from "../../supabase/functions/_shared/db/onboarding.ts";
 import { runOnboarding } from "../../supabase/functions/_shared/onboarding/saga.ts";
@@ -16,6 +17,9 @@ import {
   userToken,
 } from "../support/onboarding.ts";
 
+const ONBOARDING_PROCESS = fromFileUrl(
+  new URL("../support/onboarding_process.ts", import.meta.url),
+);
 const stack = await startTestStack({ functions: false });
 Deno.test.afterAll(() => stack.stop());
 
@@ -721,6 +725,37 @@ CALLS.forEach((call, at) => {
     },
   );
 });
+
+// With a process that is really killed, while Twilio has done what it asked for and has not answered yet.
+for (
+  const [step, method, path] of [
+    ["the sub-account is opened", "POST", /^\/Accounts$/],
+    ["the number is bought", "POST", /IncomingPhoneNumbers$/],
+    ["the number is bound", "POST", /IncomingPhoneNumbers\/PN\w+$/],
+    ["the token is read", "GET", /^\/Accounts\/AC\w+$/],
+  ] as const
+) {
+  officeTest(`a process killed when ${step}: afterwards one number is bound`, async (office) => {
+    const { org_id, body } = organisation();
+    office.twilio.inject({ method, path, effect: true, answer: "hang" });
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", ONBOARDING_PROCESS, JSON.stringify(body)],
+      env: office.env,
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    await office.twilio.seen((request) => request.method === method && path.test(request.path));
+    child.kill("SIGKILL");
+    assertEquals((await child.status).signal, "SIGKILL");
+
+    await office.expireLeases();
+    await office.reconcile();
+    assertEquals((await office.transactions(org_id)).map(({ status }) => status), ["completed"]);
+    assertEquals(office.twilio.purchases.length, 1);
+    assertMatch(office.twilio.numbers[0]!.voice_url, /voice-frontdoor/);
+    assertEquals(active(office).length, 1);
+  });
+}
 
 officeTest("killed while it is being undone: the undoing is finished", async (office) => {
   for (let at = 11; at < 18; at++) {

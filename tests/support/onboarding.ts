@@ -43,6 +43,8 @@ export interface Answer {
 
 /** A deployment's onboarding, over a database of the tests and a Twilio of its own. */
 export interface Office {
+  /** The settings, for a process of its own. */
+  readonly env: Record<string, string>;
   readonly twilio: TwilioApi;
   readonly saga: SagaDeps;
   /** What went to the log. */
@@ -86,7 +88,8 @@ export function openOffice(
   options: { env?: Record<string, string | undefined> } = {},
 ): Office {
   const twilio = startTwilioApi({ accountSid: LOCAL_ACCOUNT_SID, authToken: LOCAL_AUTH_TOKEN });
-  const settings = testSettings({
+  const env = {
+    BUSINESS_TARGET_E164: "+15877428885",
     SUPABASE_URL: stack.url,
     PUBLIC_FUNCTIONS_URL: PUBLIC_BASE,
     SUPABASE_SECRET_KEYS: JSON.stringify({ default: LOCAL_SECRET_KEY }),
@@ -94,8 +97,8 @@ export function openOffice(
     TWILIO_AUTH_TOKEN: LOCAL_AUTH_TOKEN,
     TWILIO_ACCOUNT_SID: LOCAL_ACCOUNT_SID,
     TWILIO_API_URL: twilio.url,
-    ...options.env,
-  });
+  };
+  const settings = testSettings({ ...env, ...options.env });
   const lines: string[] = [];
   const waits: number[] = [];
   const log: Deps["log"] = (level, fields) => lines.push(formatLogLine(new Date(), level, fields));
@@ -132,6 +135,7 @@ export function openOffice(
   });
 
   const office: Office = {
+    env,
     twilio,
     saga,
     lines,

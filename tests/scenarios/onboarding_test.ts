@@ -1,0 +1,223 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { assertMatch } from "@std/assert/match.js";
+import {
+  LOCAL_ACCOUNT_SID,
+  LOCAL_AUTH_TOKEN,
+  LOCAL_PUBLISHABLE_KEY,
+  LOCAL_SECRET_KEY,
+  ROOT,
+} from "../../scripts/local/stack.ts";
+import { startTwilioApi } from "../../scripts/local/twilio_api.ts";
+import { startHotline } from "../support/hotline.ts";
+import { memberToken } from "../support/onboarding.ts";
+
+// An organisation comes, and is called: from the request for a number to the rows of a call, over HTTP.
+
+const twilio = startTwilioApi({ accountSid: LOCAL_ACCOUNT_SID, authToken: LOCAL_AUTH_TOKEN });
+const hotline = await startHotline({
+  env: { TWILIO_ACCOUNT_SID: LOCAL_ACCOUNT_SID, TWILIO_API_URL: twilio.url },
+});
+Deno.test.afterAll(async () => {
+  await hotline.stop();
+  await twilio.stop();
+});
+
+const PRAIRIE = crypto.randomUUID();
+const HARBOUR = crypto.randomUUID();
+const BOOKINGS = "+15875550177";
+
+interface Onboarded {
+  readonly subaccount_sid: string;
+  readonly phone_number: string;
+  readonly voice_url: string;
+  readonly status_callback: string;
+}
+
+async function onboard(orgId: string, token: string | undefined, more = {}): Promise<Onboarded> {
+  const response = await fetch(`${hotline.url}/functions/v1/telephony-onboard`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      ...(token === undefined
+        ? { apikey: LOCAL_SECRET_KEY }
+        : { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify({ org_id: orgId, business_name: "A business", country: "CA", ...more }),
+  });
+  const body = await response.json();
+  assertEquals(response.status, 200, JSON.stringify(body));
+  return body;
+}
+
+/** Twilio as it calls the number that was bought: where it is bound, signed by the account's own token. */
+function telephone(number: Onboarded) {
+  const account = twilio.subaccounts.find(({ sid }) => sid === number.subaccount_sid)!;
+  const bound = twilio.numbers.find(({ phone_number }) => phone_number === number.phone_number)!;
+  return hotline.simulator({
+    voiceUrl: bound.voice_url,
+    fallbackUrl: bound.voice_fallback_url,
+    statusCallback: bound.status_callback,
+    accountSid: account.sid,
+    authToken: account.auth_token,
+  });
+}
+
+async function rows(path: string, orgId: string): Promise<Record<string, unknown>[]> {
+  const response = await fetch(`${hotline.url}/rest/v1/${path}`, {
+    headers: {
+      apikey: LOCAL_PUBLISHABLE_KEY,
+      authorization: `Bearer ${memberToken(orgId, "member")}`,
+    },
+  });
+  const body = await response.json();
+  assertEquals(response.status, 200, JSON.stringify(body));
+  return body;
+}
+
+const prairie = await onboard(PRAIRIE, undefined, {
+  area_code: "587",
+  profile: {
+    greeting: "Thank you for calling Prairie Dental.",
+    menu: [
+      { key: "1", mode: "bookings", label: "bookings", destination: BOOKINGS },
+      { key: "9", mode: "voicemail", label: "a message", destination: "voicemail" },
+    ],
+  },
+});
+const harbour = await onboard(HARBOUR, memberToken(HARBOUR), { area_code: "604" });
+
+Deno.test("a call to the new number is served, and lands in its organisation's rows", async () => {
+  const line = telephone(prairie);
+  const call = await line.call({
+    from: "+14035550001",
+    to: prairie.phone_number,
+    script: { keys: ["1"], dial: "answered", talkSeconds: 30 },
+  });
+  await line.settle();
+  assertEquals(call.applicationError, undefined);
+  assertMatch(call.spoken.join(" "), /Thank you for calling Prairie Dental.*For bookings, press 1/);
+  assertEquals(call.dialled, [BOOKINGS]);
+  const row = await hotline.row(call.callSid);
+  assertEquals([row.org_id, row.mode, row.status, row.disposition], [
+    PRAIRIE,
+    "bookings",
+    "completed",
+    "connected",
+  ]);
+});
+
+Deno.test("its voicemail, its recording and its transcript come by the same token", async () => {
+  const line = telephone(prairie);
+  const call = await line.call({
+    to: prairie.phone_number,
+    script: { keys: ["9"], voicemail: { seconds: 12, transcript: "Please call me back." } },
+  });
+  await line.settle();
+  const row = await hotline.row(call.callSid);
+  assertEquals([row.org_id, row.disposition, row.transcript], [
+    PRAIRIE,
+    "voicemail",
+    "Please call me back.",
+  ]);
+  assertEquals(call.webhooks.filter(({ status }) => status >= 400), []);
+});
+
+Deno.test("each organisation sees its own calls and numbers only", async () => {
+  const line = telephone(harbour);
+  const call = await line.call({ to: harbour.phone_number, script: { keys: ["2"] } });
+  await line.settle();
+  // Without changes of its own, the line is as the main one.
+  assertMatch(call.spoken.join(" "), /TradeLine 24 7.*For support, press 2/);
+
+  const seen = await rows("call_logs", HARBOUR);
+  assertEquals(seen.map((row) => row.call_sid), [call.callSid]);
+  const others = await rows("call_logs", PRAIRIE);
+  assert(others.length >= 1);
+  assertEquals(others.filter((row) => row.org_id !== PRAIRIE), []);
+  for (
+    const [org, number] of [[PRAIRIE, prairie.phone_number], [HARBOUR, harbour.phone_number]]
+  ) {
+    const numbers = await rows("number_provisioning_status", org!);
+    assertEquals(numbers.map((row) => row.e164_number), [number]);
+    const events = await rows("call_lifecycle", org!);
+    const own = new Set((await rows("call_logs", org!)).map((row) => row.call_sid));
+    assertEquals(events.filter((event) => !own.has(event.call_sid)), []);
+  }
+  assertEquals(await rows("call_logs", crypto.randomUUID()), []);
+});
+
+Deno.test("a call that the main token signs for a sub-account is refused, and leaves nothing", async () => {
+  const account = twilio.subaccounts[0]!.sid;
+  for (
+    const authToken of [LOCAL_AUTH_TOKEN, twilio.subaccounts[1]!.auth_token]
+  ) {
+    const line = hotline.simulator({ accountSid: account, authToken });
+    const call = await line.call({ to: prairie.phone_number });
+    await line.settle();
+    assertEquals(new Set(call.webhooks.map(({ status }) => status)), new Set([401]));
+    const found = await hotline.db.sql`
+      select from call_lifecycle where call_sid = ${call.callSid}`;
+    assertEquals(found.length, 0);
+  }
+});
+
+Deno.test("the main line asks the database once a webhook, and about no account", async () => {
+  const before = hotline.dataApiRequests.length;
+  const { record } = await hotline.ring({ keys: ["1"], dial: "answered" }, {
+    simulator: { accountSid: LOCAL_ACCOUNT_SID },
+  });
+  const asked = hotline.dataApiRequests.slice(before);
+  assertEquals(new Set(asked), new Set(["POST /rest/v1/rpc/accept_voice_event"]));
+  assertEquals(asked.length, record.webhooks.length);
+});
+
+Deno.test("a sub-account's token is looked up once, not once a webhook", () => {
+  const lookups = hotline.dataApiRequests.filter((request) => request.endsWith("telephony_tenant"));
+  // Each function has an isolate of its own, and there are two organisations.
+  assert(lookups.length <= 2 * 8, String(lookups.length));
+});
+
+Deno.test("no token and no whole number is in the log", () => {
+  const log = hotline.console.join("\n");
+  for (const secret of [LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY, prairie.phone_number, BOOKINGS]) {
+    assertEquals(log.includes(secret), false);
+  }
+  for (const { auth_token } of twilio.subaccounts) assertEquals(log.includes(auth_token), false);
+});
+
+async function command(...args: string[]) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "scripts/onboard/cli.ts", ...args],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, out: text(stdout), error: text(stderr) };
+}
+
+Deno.test("the command shows the number, or why there is none", async () => {
+  const url = ["--url", `${hotline.url}/functions/v1/telephony-onboard`];
+  const org = crypto.randomUUID();
+  const asked = ["--org", org, "--name", "Gas & Go", "--country", "CA"];
+  const [none, wrong, unknown, usage] = await Promise.all([
+    command(...asked, "--area", "368", ...url),
+    command("--org", "five", "--name", "x", ...url),
+    command(...asked, ...url, "--key", "sb_secret_wrong"),
+    command("--name", "x"),
+  ]);
+  assertEquals(none.code, 1);
+  assertMatch(none.error, /no local number.*\n {2}--area 403 {2}Calgary, AB\n/);
+  assertMatch(none.error, /Nothing is left of it/);
+  assertEquals([wrong.code, wrong.error], [
+    1,
+    "The request is not valid:\n  org_id must be a UUID\n",
+  ]);
+  assertMatch(unknown.error, /--key/);
+  assertEquals([usage.code, usage.out], [2, ""]);
+  assertMatch(usage.error, /--org must be given/);
+
+  const done = await command(...asked, "--area", "403", ...url);
+  assertEquals([done.code, done.error], [0, ""]);
+  assertMatch(done.out, /number bought[^]*bound to the hotline[^]*number +\+1403555/);
+});
