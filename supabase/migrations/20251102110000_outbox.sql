@@ -330,7 +330,9 @@ declare
   v_count integer;
 begin
   update public.outbox as o set
-    status = 'pending', attempts = 0, next_attempt_at = now(), uncertain_since = null, content = null,
+    status = 'pending', attempts = 0, next_attempt_at = now(), uncertain_since = null,
+    -- A link that works again, and by now perhaps a transcript.
+    content = case when o.kind = 'voicemail' then null else o.content end,
     -- The operator's address is a setting, and may have been the fault.
     recipient = case when o.kind = 'contact_auto_reply' then o.recipient end
   where o.status = 'dead' and o.id = coalesce(p_id, o.id);

@@ -1,7 +1,9 @@
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
+import { assertThrows } from "@std/assert/throws.js";
 import { withLocalDefaults } from "../../scripts/local/stack.ts";
+import { SettingError } from "../../supabase/functions/_shared/errors.ts";
 import { formatLogLine } from "../../supabase/functions/_shared/log.ts";
 import { outcomeOf } from "../../supabase/functions/_shared/mail/resend.ts";
 import { readSettings } from "../../supabase/functions/_shared/settings.ts";
@@ -363,6 +365,46 @@ Deno.test("sent mails are kept for 30 days, and go in batches", async () => {
   assertEquals((await work()).purged, 1);
   assertEquals((await states()).map(({ kind }) => kind), Array(2).fill("contact_notification"));
 });
+
+Deno.test("a dead mail is tried again with what it said; a voicemail's with what is known now", async () => {
+  await sql`
+    insert into outbox (kind, idempotency_key, recipient, payload, content, status)
+    values ('contact_notification', 'retry/1', 'old@example.com', '{}', '{"kept": true}', 'dead'),
+      ('voicemail', 'retry/2', 'old@example.com', '{}', '{"old": true}', 'dead')`;
+  await sql`select retry_dead_mails()`;
+  const rows = await sql`select recipient, content, status, attempts from outbox order by id`;
+  const retried = { recipient: null, status: "pending", attempts: 0 };
+  assertEquals([...rows], [{ ...retried, content: { kept: true } }, { ...retried, content: null }]);
+});
+
+Deno.test("each run that comes to its end is noted", async () => {
+  const runs = async () =>
+    (await sql`select runs::int from worker_runs where worker = 'notify-worker'`)[0]!.runs;
+  await work();
+  const before = await runs();
+  await work();
+  assertEquals(await runs(), before + 1);
+});
+
+for (
+  const [name, value] of [
+    ["FROM_EMAIL", "TradeLine"],
+    ["FROM_EMAIL", "a@example.com, b@example.com"],
+    ["FROM_EMAIL", "TradeLine <a@example.com"],
+    ["FROM_EMAIL", "Trade\r\nBcc: x@example.com <a@example.com>"],
+    ["NOTIFY_TO", "Office <office@example.com>"],
+    ["RESEND_API_KEY", "re_ with spaces"],
+    ["RESEND_BASE_URL", "api.resend.com"],
+    ["CONTACT_ALLOWED_ORIGINS", "*"],
+    ["CONTACT_ALLOWED_ORIGINS", "https://www.example.com/"],
+  ] as const
+) {
+  Deno.test(`${name} of ${JSON.stringify(value)} stops the start by its name`, () => {
+    const variables = withLocalDefaults({ [name]: value }, "http://127.0.0.1", "");
+    const error = assertThrows(() => readSettings((key) => variables[key]), SettingError);
+    assertEquals(error.setting, name);
+  });
+}
 
 Deno.test("no line of the log, no error and no event holds an address or a name", async () => {
   const events = await sql`select event_data::text as text from analytics_events`;

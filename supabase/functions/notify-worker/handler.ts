@@ -113,6 +113,7 @@ async function run({ settings, outbox, send, now, log }: WorkerDeps): Promise<Re
     }
   }
   report.purged = await outbox.purge();
+  await outbox.ended();
   return report;
 }
 

@@ -34,6 +34,8 @@ export interface Outbox {
   hold(mails: readonly ClaimedMail[], error: string, waitSec: number): Promise<void>;
   /** Deletes what was sent long ago. */
   purge(): Promise<number>;
+  /** Notes that a run has come to its end. */
+  ended(): Promise<void>;
 }
 
 /** @param deadlineMs For each call by itself. */
@@ -65,5 +67,6 @@ export function outbox(api: DataApi, deadlineMs = 10_000): Outbox {
         p_wait_sec: waitSec,
       }),
     purge: () => run("purge_outbox", {}),
+    ended: () => run("record_worker_run", { p_worker: "notify-worker" }),
   };
 }
