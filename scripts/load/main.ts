@@ -1,0 +1,199 @@
+/**
+ * `deno task load`: many callers at once, each on a branch of the menu of their own.
+ *
+ * @module
+ */
+import { parseArgs, parseEnv } from "node:util";
+import {
+  holds,
+  LEAST_SUCCESS,
+  type LoadReport,
+  type Progress,
+  runLoad,
+  UnansweredError,
+} from "./load.ts";
+
+const HELP = `Put the hotline under load, as Twilio would on a busy day.
+
+  npx -y deno@2.9.6 task load                 1000 calls that begin within 15 s
+  npx -y deno@2.9.6 task load --calls 100 --ramp 5
+
+  --calls <n>      how many (default 1000)
+  --ramp <s>       seconds over which they begin (default 15)
+  --speed <n>      how many times faster than life pauses and conversations pass (default 2)
+  --seed <n>       repeats a run: who does what (default: another one each time)
+  --url <url>      the functions; default http://127.0.0.1:$TRADELINE_API_PORT/functions/v1
+  --token <token>  default TWILIO_AUTH_TOKEN (environment, then .env), else local-auth-token
+  --key <key>      the project's secret key; default sb_secret_local
+  --json           print the report as JSON and nothing else
+  --help
+
+Exit code 0: ${
+  LEAST_SUCCESS * 100
+} % of the callers got what they came for, and no call is left open. 1: not so, or
+nothing answered. 2: an option is wrong.
+`;
+
+/** An option that cannot be used; the message says which and why. */
+class OptionError extends Error {
+  override name = "OptionError";
+}
+
+async function main(args: string[]): Promise<number> {
+  const options = readOptions(args);
+  if (options.help) {
+    console.log(HELP.trimEnd());
+    return 0;
+  }
+  const env = await environment();
+  const url = options.url ??
+    `http://127.0.0.1:${env("TRADELINE_API_PORT") ?? "54321"}/functions/v1`;
+  if (!URL.canParse(url)) throw new OptionError(`--url must be a URL: "${url}"`);
+  const functionsUrl = url.replace(/\/+$/, "");
+  if (!await answers(functionsUrl)) {
+    console.error(
+      `Nothing answers at ${functionsUrl}: run \`npx -y deno@2.9.6 task start\` first`,
+    );
+    return 1;
+  }
+
+  const { calls, rampSec, speed, seed } = options;
+  const display = new Display(options.json);
+  display.line(
+    `${calls} calls to ${functionsUrl} within ${rampSec} s, time ${speed} times as fast, seed ${seed}`,
+  );
+  const report = await runLoad({
+    functionsUrl,
+    authToken: options.token ?? env("TWILIO_AUTH_TOKEN") ?? "local-auth-token",
+    secretKey: options.key ?? "sb_secret_local",
+    calls,
+    rampSec,
+    speed,
+    seed,
+    onProgress: (progress) => display.show(progress),
+  });
+  display.clear();
+  console.log(options.json ? JSON.stringify(report, null, 2) : summary(report));
+  return holds(report) ? 0 : 1;
+}
+
+/** What is going on: one line that changes on a terminal, now and then a new one elsewhere. */
+class Display {
+  readonly #silent: boolean;
+  readonly #terminal = Deno.stderr.isTerminal();
+  #shownAt = -Infinity;
+
+  constructor(silent: boolean) {
+    this.#silent = silent;
+  }
+
+  line(text: string): void {
+    if (!this.#silent) console.error(text);
+  }
+
+  show({ calls, begun, over, webhooks }: Progress): void {
+    const now = performance.now();
+    if (this.#silent || now - this.#shownAt < (this.#terminal ? 200 : 5000)) return;
+    this.#shownAt = now;
+    const text = `${begun} of ${calls} begun, ${begun - over} going on, ${over} over, ` +
+      `${webhooks} webhooks`;
+    this.#write(this.#terminal ? `\r\x1b[K${text}` : `${text}\n`);
+  }
+
+  clear(): void {
+    if (!this.#silent && this.#terminal) this.#write("\r\x1b[K");
+  }
+
+  #write(text: string): void {
+    Deno.stderr.writeSync(new TextEncoder().encode(text));
+  }
+}
+
+function summary(report: LoadReport): string {
+  const { calls, successes, peak, seconds, webhooks, webhooksPerSec, webhookMs, open } = report;
+  const ms = Object.entries(webhookMs).map(([name, value]) => `${name} ${Math.round(value)} ms`);
+  const rows = [
+    ["calls", `${calls} in ${seconds.toFixed(1)} s, at most ${peak} at once`],
+    ["success", `${(100 * successes / calls).toFixed(2)} %`],
+    ["webhooks", `${webhooks}, ${webhooksPerSec.toFixed(0)} a second`],
+    ["webhook", ms.join(", ")],
+    ["errors", `${calls - successes}`],
+    ...report.errors.slice(0, 10).map(([reason, count]) => ["", `${count} x ${reason}`]),
+    ["left open", `${open}`],
+  ];
+  return rows.map(([name = "", value]) => `${name.padEnd(10)} ${value}`).join("\n");
+}
+
+function readOptions(args: string[]) {
+  const values = parse(args);
+  const number = (name: "calls" | "ramp" | "speed" | "seed", fallback: number, least: number) => {
+    const value = values[name];
+    const parsed = Number(value ?? fallback);
+    const whole = name === "calls" || name === "seed";
+    if (value?.trim() === "" || !(parsed >= least) || (whole && !Number.isInteger(parsed))) {
+      const kind = whole ? "a whole number" : "a number";
+      throw new OptionError(`--${name} must be ${kind} of at least ${least}: "${value}"`);
+    }
+    return parsed;
+  };
+  return {
+    help: values.help,
+    json: values.json,
+    url: values.url,
+    token: values.token,
+    key: values.key,
+    calls: number("calls", 1000, 1),
+    rampSec: number("ramp", 15, 0),
+    speed: number("speed", 2, 0.1),
+    seed: number("seed", Math.floor(Math.random() * 2 ** 31), 0),
+  };
+}
+
+function parse(args: string[]) {
+  const text = { type: "string" } as const;
+  const flag = { type: "boolean", default: false } as const;
+  try {
+    return parseArgs({
+      args,
+      options: {
+        calls: text,
+        ramp: text,
+        speed: text,
+        seed: text,
+        url: text,
+        token: text,
+        key: text,
+        json: flag,
+        help: { ...flag, short: "h" },
+      },
+    }).values;
+  } catch (error) {
+    throw new OptionError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** The real environment, then `.env`; a blank counts as not set in either. */
+async function environment(): Promise<(name: string) => string | undefined> {
+  const file = parseEnv(await Deno.readTextFile(".env").catch(() => ""));
+  return (name) => Deno.env.get(name)?.trim() || file[name]?.trim() || undefined;
+}
+
+async function answers(url: string): Promise<boolean> {
+  const response = await fetch(url, { redirect: "manual" }).catch(() => undefined);
+  await response?.body?.cancel();
+  return response !== undefined;
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await main(Deno.args));
+  } catch (error) {
+    if (error instanceof OptionError) {
+      console.error(`${error.message}\nSee: npx -y deno@2.9.6 task load --help`);
+      Deno.exit(2);
+    }
+    if (!(error instanceof UnansweredError)) throw error;
+    console.error(error.message);
+    Deno.exit(1);
+  }
+}

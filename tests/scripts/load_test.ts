@@ -1,0 +1,141 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { assertMatch } from "@std/assert/match.js";
+import { fromFileUrl } from "@std/path/from_file_url.js";
+import type { LoadReport } from "../../scripts/load/load.ts";
+import { startTestStack } from "../support/database.ts";
+
+const MAIN = fromFileUrl(new URL("../../scripts/load/main.ts", import.meta.url));
+const stack = await startTestStack();
+const own = { log: console.log, error: console.error };
+console.log = console.error = () => {};
+Deno.test.afterAll(async () => {
+  Object.assign(console, own);
+  await stack.stop();
+});
+
+async function load(...args: string[]) {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", MAIN, ...args],
+    env: { TWILIO_AUTH_TOKEN: "local-auth-token", TRADELINE_API_PORT: "" },
+    stdout: "piped",
+    stderr: "piped",
+  });
+  const { code, stdout, stderr } = await child.output();
+  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
+}
+
+/** Few calls, and over soon. */
+const QUICK = ["--url", `${stack.url}/functions/v1`, "--ramp", "0.5", "--speed", "60"];
+
+async function report(...args: string[]): Promise<LoadReport & { code: number }> {
+  const { code, out, err } = await load(...QUICK, "--json", ...args);
+  assertEquals(err, "", "nothing but the report");
+  return { ...JSON.parse(out), code };
+}
+
+Deno.test("fifty callers at once are all served, and each call has the row of its branch", async () => {
+  const { code, ...found } = await report("--calls", "50", "--seed", "1");
+  assertEquals([found.calls, found.successes, found.errors, found.open], [50, 50, [], 0]);
+  assertEquals(code, 0);
+  assert(found.peak > 10, `${found.peak} at once`);
+  const { p50, p95, p99 } = found.webhookMs;
+  assert(0 < p50 && p50 <= p95 && p95 <= p99);
+
+  const rows = await stack.db.sql`
+    select count(*)::int as calls, count(distinct from_e164)::int as callers,
+      count(distinct disposition)::int as ends from call_logs`;
+  assertEquals({ ...rows[0] }, { calls: 50, callers: 50, ends: 3 });
+  const [events] = await stack.db.sql`select count(*)::int as n from call_lifecycle`;
+  assert(found.webhooks >= events!.n, "copies are no events");
+});
+
+Deno.test("the summary has calls, success, webhooks a second, percentiles, errors and what is left open", async () => {
+  const { code, out, err } = await load(...QUICK, "--calls", "5");
+  assertEquals(code, 0, out);
+  assertMatch(out, /^calls +5 in [\d.]+ s, at most [1-5] at once$/m);
+  assertMatch(out, /^success +100\.00 %$/m);
+  assertMatch(out, /^webhooks +\d+, \d+ a second$/m);
+  assertMatch(out, /^webhook +p50 \d+ ms, p95 \d+ ms, p99 \d+ ms$/m);
+  assertMatch(out, /^errors +0$/m);
+  assertMatch(out, /^left open +0$/m);
+  assertMatch(err, /^1 of 5 begun, 1 going on, 0 over, 0 webhooks$/m);
+});
+
+Deno.test("callers who are refused are no success: exit 1, with what was answered", async () => {
+  const { code, ...found } = await report("--calls", "4", "--token", "another");
+  assertEquals([code, found.successes, found.open], [1, 0, 4]);
+  assertEquals(found.errors, [
+    ["the caller heard Twilio's error 11200: voice-voicemail answered 401", 4],
+  ]);
+});
+
+Deno.test("a call that is left open fails the run, however well its caller was served", async () => {
+  await stack.db.sql.unsafe(`
+    create function nobody_hangs_up() returns trigger language plpgsql as
+      $$ begin new.status := 'in-progress'; new.ended_at := null; return new; end $$;
+    create trigger nobody_hangs_up before insert or update on call_logs
+      for each row execute function nobody_hangs_up()`);
+  try {
+    const { code, ...found } = await report("--calls", "3");
+    assertEquals([code, found.open, found.errors], [1, 3, [["the call is still open", 3]]]);
+  } finally {
+    await stack.db.sql.unsafe(
+      "drop trigger nobody_hangs_up on call_logs; drop function nobody_hangs_up()",
+    );
+  }
+});
+
+Deno.test("callers who are served without the database are no success while their calls have no row", async () => {
+  await stack.db.sql`alter function accept_voice_event(jsonb) rename to elsewhere`;
+  try {
+    const { code, ...found } = await report("--calls", "3");
+    assertEquals([code, found.successes, found.open], [1, 0, 3]);
+    for (const [reason] of found.errors) {
+      assertMatch(reason, /^never delivered: voice-\w+ answered 503$/);
+    }
+  } finally {
+    await stack.db.sql`alter function elsewhere(jsonb) rename to accept_voice_event`;
+  }
+});
+
+Deno.test("without a stack one line says what to do, and the exit code is 1", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const url = `http://127.0.0.1:${port}/functions/v1`;
+  const { code, out, err } = await load("--url", url, "--calls", "3");
+  assertEquals([code, out], [1, ""]);
+  assertEquals(err, `Nothing answers at ${url}: run \`npx -y deno@2.9.6 task start\` first\n`);
+});
+
+Deno.test("a wrong secret key is told, rather than taken for calls that are left open", async () => {
+  const { code, out, err } = await load(
+    ...QUICK,
+    "--calls",
+    "1",
+    "--json",
+    "--key",
+    "sb_secret_no",
+  );
+  assertEquals([code, out], [1, ""]);
+  assertMatch(
+    err,
+    /^Cannot look the calls up at .*: it answered 401; is --key the project's secret key\?\n$/,
+  );
+});
+
+for (
+  const [args, message] of [
+    [["--calls", "many"], '--calls must be a whole number of at least 1: "many"'],
+    [["--calls", "0"], '--calls must be a whole number of at least 1: "0"'],
+    [["--ramp=-1"], '--ramp must be a number of at least 0: "-1"'],
+    [["--speed", "0"], '--speed must be a number of at least 0.1: "0"'],
+    [["--url", "nowhere"], '--url must be a URL: "nowhere"'],
+  ] as const
+) {
+  Deno.test(`${args.join(" ")} is refused with what it must be`, async () => {
+    const { code, err } = await load(...args);
+    assertEquals([code, err.split("\n")[0]], [2, message]);
+  });
+}
