@@ -91,9 +91,11 @@ $$;
 
 -- Begins an onboarding, or tells what became of it: {outcome: started, work} to whoever is to do it;
 -- {outcome: completed, result}; {outcome: in_progress, retry_after} while another works on it or it is being undone;
--- {outcome: conflict} where the key, or without a key the organisation, belongs to another request.
+-- {outcome: conflict} where the key, or without a key the organisation, belongs to another request; {outcome: enough}
+-- where the organisation has a number and p_further is false: whoever asked may not have it buy another.
 create function public.begin_onboarding(
-  p_org_id uuid, p_request jsonb, p_key text default null, p_lease interval default '3 minutes'
+  p_org_id uuid, p_request jsonb, p_key text default null, p_further boolean default true,
+  p_lease interval default '3 minutes'
 ) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
@@ -115,6 +117,11 @@ begin
     on conflict do nothing
     returning * into t;
     if found then
+      -- Asked only now: an onboarding that was active until a moment ago is visible by now.
+      if not p_further and exists (select from public.telephony_numbers as n where n.org_id = p_org_id) then
+        delete from public.telephony_transactions as mine where mine.id = t.id;
+        return jsonb_build_object('outcome', 'enough');
+      end if;
       return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(t));
     end if;
   end loop;
@@ -302,16 +309,18 @@ create policy telephony_secrets_of_the_service on public.telephony_secrets
   for select to service_role using (true);
 
 revoke all on public.telephony_secrets from anon, authenticated, service_role;
+-- For begin_onboarding, which may take back what it has just inserted.
+grant delete on public.telephony_transactions to service_role;
 revoke all on function
   public.has_vault(), public.onboarding_work(public.telephony_transactions),
-  public.begin_onboarding(uuid, jsonb, text, interval), public.claim_onboardings(integer, interval),
+  public.begin_onboarding(uuid, jsonb, text, boolean, interval), public.claim_onboardings(integer, interval),
   public.save_onboarding(uuid, uuid, jsonb, text, interval), public.end_onboarding(uuid, uuid, text, jsonb, text),
   public.keep_telephony_token(text, text, text), public.complete_onboarding(uuid, uuid, jsonb, jsonb),
   public.telephony_tenant(text)
   from public, anon, authenticated, service_role;
 grant execute on function
   public.has_vault(), public.onboarding_work(public.telephony_transactions),
-  public.begin_onboarding(uuid, jsonb, text, interval), public.claim_onboardings(integer, interval),
+  public.begin_onboarding(uuid, jsonb, text, boolean, interval), public.claim_onboardings(integer, interval),
   public.save_onboarding(uuid, uuid, jsonb, text, interval), public.end_onboarding(uuid, uuid, text, jsonb, text),
   public.keep_telephony_token(text, text, text), public.complete_onboarding(uuid, uuid, jsonb, jsonb),
   public.telephony_tenant(text)

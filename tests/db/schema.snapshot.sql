@@ -728,7 +728,7 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.begin_onboarding(p_org_id uuid, p_request jsonb, p_key text DEFAULT NULL::text, p_lease interval DEFAULT '00:03:00'::interval)
+CREATE OR REPLACE FUNCTION public.begin_onboarding(p_org_id uuid, p_request jsonb, p_key text DEFAULT NULL::text, p_further boolean DEFAULT true, p_lease interval DEFAULT '00:03:00'::interval)
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -751,6 +751,11 @@ begin
     on conflict do nothing
     returning * into t;
     if found then
+      -- Asked only now: an onboarding that was active until a moment ago is visible by now.
+      if not p_further and exists (select from public.telephony_numbers as n where n.org_id = p_org_id) then
+        delete from public.telephony_transactions as mine where mine.id = t.id;
+        return jsonb_build_object('outcome', 'enough');
+      end if;
       return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(t));
     end if;
   end loop;
@@ -1654,7 +1659,9 @@ declare
   v_count integer;
 begin
   update public.outbox as o set
-    status = 'pending', attempts = 0, next_attempt_at = now(), uncertain_since = null, content = null,
+    status = 'pending', attempts = 0, next_attempt_at = now(), uncertain_since = null,
+    -- A link that works again, and by now perhaps a transcript.
+    content = case when o.kind = 'voicemail' then null else o.content end,
     -- The operator's address is a setting, and may have been the fault.
     recipient = case when o.kind = 'contact_auto_reply' then o.recipient end
   where o.status = 'dead' and o.id = coalesce(p_id, o.id);
@@ -2075,8 +2082,8 @@ create view destination_performance with (security_invoker=true) as
     count(*) AS dialled_calls,
     count(c.connected_at) AS answered_calls,
     round(((100.0 * (count(c.connected_at))::numeric) / (count(*))::numeric), 2) AS answer_rate_pct,
-    round(avg(GREATEST((0)::numeric, EXTRACT(epoch FROM (c.connected_at - leg.rang_at)))), 1) AS avg_seconds_to_answer,
-    round(max(GREATEST((0)::numeric, EXTRACT(epoch FROM (c.connected_at - leg.rang_at)))), 1) AS max_seconds_to_answer
+    round(avg(EXTRACT(epoch FROM (c.connected_at - leg.rang_at))) FILTER (WHERE (c.connected_at >= leg.rang_at)), 1) AS avg_seconds_to_answer,
+    round(max(EXTRACT(epoch FROM (c.connected_at - leg.rang_at))) FILTER (WHERE (c.connected_at >= leg.rang_at)), 1) AS max_seconds_to_answer
    FROM (call_logs c
      CROSS JOIN LATERAL ( SELECT count(*) AS events,
             min(l.occurred_at) FILTER (WHERE (l.status = ANY (ARRAY['queued'::text, 'initiated'::text, 'ringing'::text]))) AS rang_at
@@ -2411,7 +2418,7 @@ grant select on failed_transactions to service_role;
 
 grant execute on function accept_voice_event(jsonb) to service_role;
 
-grant execute on function begin_onboarding(uuid,jsonb,text,interval) to service_role;
+grant execute on function begin_onboarding(uuid,jsonb,text,boolean,interval) to service_role;
 
 grant execute on function bury_mail(bigint,text) to service_role;
 
@@ -2559,7 +2566,7 @@ grant delete, insert, select, update on telephony_subaccounts to service_role;
 
 grant select on telephony_transactions to authenticated;
 
-grant insert, select, update on telephony_transactions to service_role;
+grant delete, insert, select, update on telephony_transactions to service_role;
 
 grant select on voicemail_backlog to authenticated;
 

@@ -236,6 +236,28 @@ officeTest("a signed-in admin may onboard the own organisation", async (office) 
   assertEquals(status, 200);
 });
 
+officeTest("an admin cannot have further numbers bought; an operator can", async (office) => {
+  const { org_id, body } = organisation();
+  const headers = bearer(memberToken(org_id));
+  const first = await office.ask(body, { headers, key: "one" });
+  assertEquals(first.status, 200);
+  assertEquals((await office.ask(body, { headers, key: "one" })).body, first.body);
+  const second = await office.ask(body, { headers, key: "two" });
+  assertEquals([second.status, second.body.error], [403, "forbidden"]);
+  assertMatch(second.body.message, /An operator can/);
+  assertEquals((await office.transactions(org_id)).length, 1);
+  assertEquals((await office.ask(body, { key: "two" })).status, 200);
+});
+
+officeTest("an admin who asks twenty times under as many keys gets one number", async (office) => {
+  const { org_id, body } = organisation();
+  const headers = bearer(memberToken(org_id));
+  await Promise.all(
+    Array.from({ length: 20 }, (_, i) => office.ask(body, { headers, key: `key-${i}` })),
+  );
+  assertEquals(office.twilio.purchases.length, 1);
+});
+
 officeTest("nobody else may, and nothing is begun", async (office) => {
   const { org_id, body } = organisation();
   const past = Math.floor(Date.now() / 1000) - 1;
@@ -606,6 +628,33 @@ officeTest(
   },
 );
 
+officeTest(
+  "a purchase that was never answered is looked for again where the sub-account stays",
+  async (office) => {
+    const { org_id, body } = organisation();
+    const first = await office.ask(body, { key: "one" });
+    office.twilio.inject({
+      method: "POST",
+      path: /IncomingPhoneNumbers$/,
+      times: 2,
+      answer: { status: 500 },
+    });
+    const second = await office.ask({ ...body, area_code: "403" }, { key: "two" });
+    assertEquals([second.status, second.body.undone], [503, false]);
+    // Twilio carries it out after all.
+    await office.saga.twilio.buyNumber(first.body.subaccount_sid, "+14035550100");
+    await office.expireLeases();
+    assertEquals((await office.reconcile()).body.undone, 1);
+    assertEquals(office.twilio.numbers.map((number) => number.phone_number), [
+      first.body.phone_number,
+    ]);
+    assertEquals((await office.transactions(org_id)).map(({ status }) => status), [
+      "completed",
+      "rolled_back",
+    ]);
+  },
+);
+
 officeTest("a purchase that hangs is asked about after its deadline", async (office) => {
   office.twilio.inject({
     method: "POST",
@@ -800,7 +849,7 @@ officeTest("the same request takes over what its process left behind", async (of
 
 officeTest("whoever has lost the lease does nothing more", async (office) => {
   const { body } = organisation();
-  const begun = await office.saga.database.begin(body as never, undefined);
+  const begun = await office.saga.database.begin(body as never, undefined, true);
   if (begun.outcome !== "started") throw new Error(begun.outcome);
   await office.expireLeases();
   await office.reconcile();

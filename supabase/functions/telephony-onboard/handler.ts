@@ -68,11 +68,11 @@ export function createHandler(deps: OnboardDeps): Handler {
 
 async function serve(deps: OnboardDeps, request: Request): Promise<Response> {
   requireMethod(request, "POST");
-  const admits = await callerOf(deps, request);
+  const caller = await callerOf(deps, request);
   const key = idempotencyKey(request.headers);
   const parsed = parseOnboardingRequest(await readJson(request));
   if ("issues" in parsed) throw invalid(parsed.issues);
-  if (!admits(parsed.request.org_id)) throw new HttpError(403, "forbidden");
+  if (!caller.mayOnboard(parsed.request.org_id)) throw new HttpError(403, "forbidden");
   if (deps.saga === undefined) {
     throw new HttpError(503, "not_configured", {}, {
       message:
@@ -80,7 +80,11 @@ async function serve(deps: OnboardDeps, request: Request): Promise<Response> {
     });
   }
 
-  const beginning: Beginning = await deps.saga.database.begin(parsed.request, key);
+  const beginning: Beginning = await deps.saga.database.begin(
+    parsed.request,
+    key,
+    caller.mayBuyFurther,
+  );
   switch (beginning.outcome) {
     case "completed":
       return json(200, beginning.result);
@@ -92,6 +96,10 @@ async function serve(deps: OnboardDeps, request: Request): Promise<Response> {
           ? "This organisation was onboarded by another request. For a further number send an Idempotency-Key of its own."
           : "This Idempotency-Key belongs to another request.",
       });
+    case "enough":
+      throw new HttpError(403, "forbidden", {}, {
+        message: "This organisation has a number. An operator can give it a further one.",
+      });
     case "started": {
       const outcome = await runOnboarding(beginning.work, deps.saga);
       return outcome.kind === "completed"
@@ -99,6 +107,12 @@ async function serve(deps: OnboardDeps, request: Request): Promise<Response> {
         : failed(outcome.failure, outcome.kind === "rolled_back");
     }
   }
+}
+
+interface Caller {
+  mayOnboard(orgId: string): boolean;
+  /** Numbers cost the operator money: an organisation's admins get one. */
+  readonly mayBuyFurther: boolean;
 }
 
 /**
@@ -109,13 +123,15 @@ async function serve(deps: OnboardDeps, request: Request): Promise<Response> {
 async function callerOf(
   { settings, readUserToken, now }: OnboardDeps,
   request: Request,
-): Promise<(orgId: string) => boolean> {
-  if (isOperator(request, settings.secretKey)) return () => true;
+): Promise<Caller> {
+  if (isOperator(request, settings.secretKey)) {
+    return { mayOnboard: () => true, mayBuyFurther: true };
+  }
   const token = /^Bearer +(.+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
   const user = token === undefined ? undefined : await readUserToken(token, now());
   if (user === undefined) throw new HttpError(401, "unauthorized");
   if (user.orgRole !== "admin") throw new HttpError(403, "forbidden");
-  return (orgId) => user.orgId === orgId;
+  return { mayOnboard: (orgId) => user.orgId === orgId, mayBuyFurther: false };
 }
 
 function idempotencyKey(headers: Headers): string | undefined {

@@ -71,7 +71,9 @@ export type Beginning =
   | { readonly outcome: "started"; readonly work: OnboardingWork }
   | { readonly outcome: "completed"; readonly result: OnboardingResult }
   | { readonly outcome: "in_progress"; readonly retry_after: number }
-  | { readonly outcome: "conflict" };
+  | { readonly outcome: "conflict" }
+  /** The organisation has a number, and may not have another by this request. */
+  | { readonly outcome: "enough" };
 
 /** Somebody else has taken over an onboarding that was ours. */
 export class LeaseLost extends Error {
@@ -85,8 +87,11 @@ export class DatabaseUnavailable extends Error {
 
 /** The database's part of onboarding; each rejects with `LeaseLost` or `DatabaseUnavailable`. */
 export interface Onboardings {
-  /** @param key The idempotency key; without one, the organisation is the key. */
-  begin(request: OnboardingRequest, key: string | undefined): Promise<Beginning>;
+  /**
+   * @param key The idempotency key; without one, the organisation is the key.
+   * @param further Whether it may be a further number of an organisation that has one.
+   */
+  begin(request: OnboardingRequest, key: string | undefined, further: boolean): Promise<Beginning>;
   claim(limit: number): Promise<OnboardingWork[]>;
   /** @param error What went wrong: from then on it is being undone. */
   save(work: OnboardingWork, steps: readonly OnboardingStep[], error?: string): Promise<void>;
@@ -116,8 +121,13 @@ export function onboardings(api: DataApi, deadlineMs = 10_000): Onboardings {
   };
   const held = (work: OnboardingWork) => ({ p_id: work.id, p_lease_token: work.lease });
   return {
-    begin: ({ org_id, ...rest }, key) =>
-      run("begin_onboarding", { p_org_id: org_id, p_request: { org_id, ...rest }, p_key: key }),
+    begin: (request, key, further) =>
+      run("begin_onboarding", {
+        p_org_id: request.org_id,
+        p_request: request,
+        p_key: key,
+        p_further: further,
+      }),
     claim: (limit) => run("claim_onboardings", { p_limit: limit }),
     save: (work, steps, error) =>
       run("save_onboarding", { ...held(work), p_steps: steps, p_error: error }),

@@ -94,6 +94,8 @@ class Saga {
   readonly #work: OnboardingWork;
   readonly #deps: SagaDeps;
   #steps: readonly OnboardingStep[];
+  /** A purchase of ours had no answer: it may still come about. */
+  #unsettled = false;
 
   constructor(work: OnboardingWork, deps: SagaDeps) {
     this.#work = work;
@@ -190,6 +192,10 @@ class Saga {
       for (const sid of sids) {
         // deno-lint-ignore no-await-in-loop
         await twilio.releaseNumber(account, sid);
+      }
+      // An account that is closed next gives all of its numbers back. One that stays is looked at again later.
+      if (sids.length === 0 && this.#unsettled && this.#find("subaccount")?.undo === null) {
+        throw new TwilioSilence("Twilio may still carry out a purchase that it did not answer");
       }
     }
   }
@@ -300,6 +306,7 @@ class Saga {
         existing,
         number === before?.number,
       ).catch(async (error) => {
+        this.#unsettled = error instanceof TwilioSilence;
         if (!(error instanceof TwilioRefusal) || error.code !== NOT_AVAILABLE) throw error;
         // Sold: to somebody else, or to us by the attempt that had no answer.
         return await existing();
