@@ -1,6 +1,8 @@
 // Twilio without Twilio: accounts, sub-accounts and numbers of its REST API (2010-04-01), with the answers and
 // the errors that its documentation shows. Nothing is bought here, and no telephone rings.
 
+import { recordedMedia } from "./recording.ts";
+
 /** One request that came in. */
 export interface TwilioApiRequest {
   readonly method: string;
@@ -142,7 +144,7 @@ export function startTwilioApi(options: TwilioApiOptions): TwilioApi {
       const answer = () =>
         url.pathname.startsWith("/2010-04-01/") && url.pathname.endsWith(".json")
           ? state.answer(asked, request.headers.get("authorization"))
-          : notFound(url.pathname);
+          : recordedMedia(url.pathname) ?? notFound(url.pathname);
       if (injected === undefined) {
         const response = answer();
         for (const look of waiting) look();
