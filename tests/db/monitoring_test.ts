@@ -1,0 +1,256 @@
+import { assertEquals } from "@std/assert/equals.js";
+import { assertRejects } from "@std/assert/rejects.js";
+import { fromFileUrl } from "@std/path/from_file_url.js";
+import postgres from "postgres";
+import { createTestDatabase } from "../support/database.ts";
+import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
+import { parseExposition } from "../support/exposition.ts";
+import { renderMetrics } from "../../supabase/functions/_shared/alerts/prometheus.ts";
+
+// Dashboards and rules, held to the database that they read; and the role that they read it with.
+
+const MONITORING = new URL("../../monitoring/", import.meta.url);
+const db = await createTestDatabase();
+Deno.test.afterAll(() => db.drop());
+
+const CALLER = "+14165550123";
+await db.sql`select accept_voice_event(e) from jsonb_array_elements(${
+  db.sql.json([
+    voiceEvent(newCallSid(), {
+      from_e164: CALLER,
+      call_status: "completed",
+      duration_sec: 30,
+      recording_sid: recordingSid(1),
+      recording_source: "voicemail",
+      recording_url: "https://api.twilio.com/secret-recording",
+      transcript: "my secret is swordfish",
+      meta: { speech: "swordfish" },
+    }),
+    voiceEvent(newCallSid(), { from_e164: CALLER }),
+  ] as never)
+}) as e`;
+await db.sql`
+  insert into rate_limit_refusals values ('voice-frontdoor', 'caller', ${CALLER}, date_trunc('minute', now()), 3, now())`;
+const row = (name: string) => ({
+  minute: new Date(Math.floor(Date.now() / 60_000) * 60_000).toISOString(),
+  function: name,
+  requests: 2,
+  errors: 1,
+  database_failures: 1,
+  refused: 1,
+  total_ms: 100,
+  database_ms: 50,
+  max_ms: 60,
+  ...Object.fromEntries([50, 100, 250, 500, 1000, 2000, 5000].map((le) => [`le_${le}`, 2])),
+});
+await db.sql`select record_function_metrics(${db.sql.json([row("voice-status")] as never)})`;
+await db.sql`select run_alerts(true, '{}', '{}')`;
+await db.sql`select record_worker_run('alert-dispatch')`;
+
+/** Runs as role monitoring, and leaves nothing. */
+async function asMonitoring(query: string): Promise<Record<string, unknown>[]> {
+  const connection = await db.sql.reserve();
+  try {
+    await connection`begin`;
+    await connection`set local role monitoring`;
+    return [...await connection.unsafe(query)];
+  } finally {
+    await connection`rollback`;
+    connection.release();
+  }
+}
+
+interface Panel {
+  readonly title: string;
+  readonly datasource: { readonly uid: string };
+  readonly gridPos: { x: number; y: number; w: number; h: number };
+  readonly targets: { rawSql?: string; expr?: string; format?: string }[];
+}
+
+interface Dashboard {
+  readonly uid: string;
+  readonly panels: Panel[];
+}
+
+const dashboards = ["operations", "functions"].map((name) =>
+  JSON.parse(
+    Deno.readTextFileSync(new URL(`grafana/dashboards/${name}.json`, MONITORING)),
+  ) as Dashboard
+);
+const panels = dashboards.flatMap((dashboard) => dashboard.panels);
+
+for (const panel of panels.filter(({ targets }) => targets[0]!.rawSql !== undefined)) {
+  Deno.test(`the panel "${panel.title}" can be drawn by role monitoring`, async () => {
+    for (const { rawSql, format } of panel.targets) {
+      const rows = await asMonitoring(rawSql!);
+      // Grafana draws a series over a column of this name.
+      if (format === "time_series") assertEquals(rows[0]!["time"] instanceof Date, true);
+    }
+  });
+}
+
+Deno.test("each panel has a data source that is provisioned, and a place of its own", async () => {
+  const sources = await Deno.readTextFile(
+    new URL("grafana/provisioning/datasources/tradeline.yml", MONITORING),
+  );
+  const provisioned = [...sources.matchAll(/^ +uid: (\S+)$/gm)].map(([, uid]) => uid);
+  for (const { uid, panels } of dashboards) {
+    const taken = new Set<string>();
+    for (const { title, datasource, gridPos: { x, y, w, h } } of panels) {
+      assertEquals(provisioned.includes(datasource.uid), true, title);
+      assertEquals(x + w <= 24, true, title);
+      for (let column = x; column < x + w; column++) {
+        for (let line = y; line < y + h; line++) {
+          assertEquals(taken.has(`${column} ${line}`), false, `${uid}: ${title}`);
+          taken.add(`${column} ${line}`);
+        }
+      }
+    }
+  }
+});
+
+const rulesFile = Deno.readTextFileSync(new URL("prometheus/rules.yml", MONITORING));
+
+Deno.test("every series that a rule or a panel names is one that metrics tells, with the labels that it has", async () => {
+  const [snapshot] = await db.sql`select metrics_snapshot() as it`;
+  const families = parseExposition(renderMetrics(snapshot!.it));
+  const told = new Map<string, string>();
+  for (const { samples } of families.values()) {
+    for (const { name, labels } of samples) told.set(name, labels);
+  }
+  const expressions = [
+    ...rulesFile.matchAll(/expr: ([^]+?)(?=\n +(?:for|labels):)/g),
+  ].map(([, expression]) => expression!)
+    .concat(panels.flatMap(({ targets }) => targets.flatMap(({ expr }) => expr ?? [])));
+  assertEquals(expressions.length > 20, true);
+  for (const expression of expressions) {
+    for (const [, name, selector = ""] of expression.matchAll(/(tradeline_\w+)(?:\{([^}]*)\})?/g)) {
+      assertEquals(told.has(name!), true, `${name} in ${expression}`);
+      for (const [, label] of selector.matchAll(/(\w+)=/g)) {
+        assertEquals(told.get(name!)!.includes(`${label}="`), true, `${label} of ${name}`);
+      }
+    }
+  }
+});
+
+Deno.test("Prometheus has a rule for each alert of the database, of its severity and threshold", async () => {
+  for (const { alert, severity, threshold } of await db.sql`select * from alert_rules`) {
+    const rule = rulesFile.split("- alert: ").find((part) => part.includes(`alert: ${alert}`));
+    assertEquals(rule?.includes(`severity: ${severity}`), true, alert);
+    const held = alert === "system_unhealthy" ? `for: ${threshold}m` : `[<>] ${threshold}\\b`;
+    assertEquals(new RegExp(held).test(rule!), true, `${alert}: ${threshold}`);
+  }
+});
+
+const promtool = await (async () => {
+  try {
+    return (await new Deno.Command("promtool", { args: ["--version"] }).output()).success;
+  } catch {
+    return false;
+  }
+})();
+
+for (
+  const [what, ...args] of [
+    ["the rules are rules", "check", "rules", "rules.yml"],
+    ["each rule fires past its threshold and not at it", "test", "rules", "rules_test.yml"],
+    ["prometheus.yml is a configuration", "check", "config", "--syntax-only", "prometheus.yml"],
+  ] as const
+) {
+  Deno.test({
+    name: `promtool: ${what}`,
+    ignore: !promtool,
+    async fn() {
+      const cwd = fromFileUrl(new URL("prometheus/", MONITORING));
+      const { success, stdout, stderr } = await new Deno.Command("promtool", { args, cwd })
+        .output();
+      const text = new TextDecoder();
+      assertEquals(success, true, text.decode(stdout) + text.decode(stderr));
+    },
+  });
+}
+
+Deno.test("role monitoring sees every call counted, whosever it is", async () => {
+  assertEquals((await asMonitoring("select calls from call_funnel where stage = 'arrived'"))[0], {
+    calls: "2",
+  });
+  assertEquals((await asMonitoring("select voicemail_backlog as n from operations_now"))[0], {
+    n: "1",
+  });
+});
+
+Deno.test("role monitoring reads no number, no recording, no words and no address, whatever it asks", async () => {
+  const personal = [
+    "select from_e164 from call_logs",
+    "select to_e164 from call_logs",
+    "select transcript from call_logs",
+    "select recording_url from call_logs",
+    "select * from call_logs",
+    "select meta from call_lifecycle",
+    "select leg_sid from call_lifecycle",
+    "select identifier from rate_limit_refusals",
+    "select event_data from analytics_events",
+    "select error_message from telephony_transactions",
+    "select recipient from outbox",
+    "select content from outbox",
+    "table active_calls",
+    "table voicemail_backlog",
+    "table rate_limit_violations",
+    "table recent_errors",
+    "table number_provisioning_status",
+    "table contact_messages",
+    "table idempotency_keys",
+    "table telephony_numbers",
+    "table rate_limit_windows",
+  ];
+  for (const query of personal) {
+    const error = await assertRejects(
+      () => asMonitoring(query),
+      postgres.PostgresError,
+      undefined,
+      query,
+    );
+    assertEquals(error.code, "42501", query);
+  }
+  const readable = await db.sql<{ name: string }[]>`
+    select c.relname as name from pg_class as c
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v')
+      and has_table_privilege('monitoring', c.oid, 'select')`;
+  const seen = JSON.stringify(
+    await Promise.all(readable.map(({ name }) => asMonitoring(`table ${name}`))),
+  );
+  for (const secret of [CALLER, "+15877428885", "swordfish", "secret-recording"]) {
+    assertEquals(seen.includes(secret), false, secret);
+  }
+});
+
+Deno.test("role monitoring writes nothing, runs nothing that writes, and cannot log in before it is let", async () => {
+  const writable = await db.sql`
+    select c.relname from pg_class as c
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v', 'S')
+      and (has_table_privilege('monitoring', c.oid, 'insert, update, delete, truncate, references, trigger')
+        or (c.relkind in ('r', 'v') and has_any_column_privilege('monitoring', c.oid, 'insert, update')))`;
+  assertEquals([...writable], []);
+  const callable = await db.sql`
+    select p.proname from pg_proc as p
+    where p.pronamespace = 'public'::regnamespace and has_function_privilege('monitoring', p.oid, 'execute')
+    order by 1`;
+  assertEquals(callable.map(({ proname }) => proname), [
+    "call_success",
+    "database_connections",
+    "latency_quantile",
+  ]);
+  const [role] = await db
+    .sql`select rolcanlogin, rolsuper, rolbypassrls, rolcreaterole from pg_roles where rolname = 'monitoring'`;
+  assertEquals({ ...role }, {
+    rolcanlogin: false,
+    rolsuper: false,
+    rolbypassrls: false,
+    rolcreaterole: false,
+  });
+  assertEquals(
+    (await db.sql`
+    select from pg_auth_members where member = 'monitoring'::regrole`).length,
+    0,
+  );
+});
