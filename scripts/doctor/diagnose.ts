@@ -1,0 +1,263 @@
+// From what a line says of itself to what a person should do about it. Pure: asks nobody.
+
+export interface Finding {
+  readonly level: "ok" | "warning" | "fault";
+  readonly what: string;
+  /** What to do; absent where all is well. */
+  readonly advice?: string;
+}
+
+/** What voice-health answered; `undefined`: nothing that could be read. */
+export interface HealthAnswer {
+  readonly status: number;
+  readonly body: {
+    readonly status?: string;
+    readonly checks?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  } | undefined;
+}
+
+export interface AlertRow {
+  readonly alert: string;
+  readonly severity: string;
+  readonly value: number | null;
+  readonly threshold: number;
+  readonly unit: string;
+  readonly summary: string;
+  readonly action: string;
+}
+
+/** Everything that was found out. */
+export interface Examination {
+  /** Without a trailing slash: `/functions/v1/...` is under it. */
+  readonly url: string;
+  readonly local: boolean;
+  readonly now: Date;
+  /** Undefined: nobody answered. */
+  readonly health: HealthAnswer | undefined;
+  /** What a webhook without a signature got; undefined: no answer. */
+  readonly unsigned: number | undefined;
+  /** The alerts that fire; undefined: without the secret key, or refused. */
+  readonly alerts: readonly AlertRow[] | undefined;
+}
+
+/** Most minutes that a worker which runs each minute may be silent. */
+const SILENT_MINUTES = 5;
+const WORKERS = ["voice-reconcile", "alert-dispatch"] as const;
+
+/** What is well, and what is not and what to do about it, the worst first. */
+export function diagnose(examination: Examination): Finding[] {
+  const { health, url, local } = examination;
+  if (health === undefined) {
+    return [{
+      level: "fault",
+      what: `Nobody answers at ${url}`,
+      advice: local
+        ? "Start the line: npx -y deno@2.9.6 task start. Does it run at other ports? Then name them: --url http://127.0.0.1:PORT"
+        : "Is the address right, and the project not paused? Look at the project's dashboard.",
+    }];
+  }
+  const checks = health.body?.checks;
+  if (checks === undefined) {
+    return [{
+      level: "fault",
+      what: `voice-health at ${url} answered ${health.status} and nothing that can be read`,
+      advice: health.status === 404
+        ? "The function is not there: supabase functions deploy"
+        : health.status === 401
+        ? "The gateway asks for a JWT: deploy with this repository's supabase/config.toml, which turns that off."
+        : "Look at the function's logs in the project's dashboard: it may not have started.",
+    }];
+  }
+  const findings = [
+    ...Object.entries(checks).flatMap(([name, check]) => findingsOf(name, check, examination)),
+    ...missingWorkers(checks, examination),
+    signatureFinding(examination.unsigned),
+    ...(examination.alerts ?? []).map(alertFinding),
+  ];
+  const rank = { fault: 0, warning: 1, ok: 2 };
+  return findings.toSorted((a, b) => rank[a.level] - rank[b.level]);
+}
+
+/** Whether calls can be served: no fault was found. */
+export function isHealthy(findings: readonly Finding[]): boolean {
+  return findings.every(({ level }) => level !== "fault");
+}
+
+function findingsOf(
+  name: string,
+  check: Readonly<Record<string, unknown>>,
+  { now, local, alerts }: Examination,
+): Finding[] {
+  const healthy = check["status"] === "healthy";
+  const latency = typeof check["latency_ms"] === "number" ? ` (${check["latency_ms"]} ms)` : "";
+  const ok = (what: string): Finding => ({ level: "ok", what });
+  const fault = (what: string, advice: string): Finding => ({ level: "fault", what, advice });
+  switch (name) {
+    case "env":
+      return [
+        healthy ? ok("The settings are complete") : fault(
+          `The setting ${check["setting"]} is missing or malformed`,
+          local
+            ? `Correct ${check["setting"]} in .env (see .env.example) and start again.`
+            : `Set it: supabase secrets set ${
+              check["setting"]
+            }=... (.env.example says what it must be).`,
+        ),
+      ];
+    case "database": {
+      if (check["skipped"] === true) return [];
+      if (!healthy) {
+        return [fault(
+          "The database does not answer",
+          "Callers are served, nothing is recorded or kept. Look at the database's state, load and connections; is SUPABASE_SECRET_KEYS of this project?",
+        )];
+      }
+      const connections = check["connections"] as { used: number; allowed: number } | undefined;
+      if (connections !== undefined && connections.used > 0.8 * connections.allowed) {
+        return [{
+          level: "warning",
+          what: `The database uses ${connections.used} of ${connections.allowed} connections`,
+          advice: "End idle sessions, or raise the connection limit, before calls are refused one.",
+        }];
+      }
+      const slow = typeof check["latency_ms"] === "number" && check["latency_ms"] > 1000;
+      return [
+        slow
+          ? {
+            level: "warning",
+            what: `The database answers slowly${latency}`,
+            advice:
+              "Callers wait for it at each step. Look at its load, and at webhook_performance.",
+          }
+          : ok(`The database answers${latency}`),
+      ];
+    }
+    case "recent_activity":
+      // The database's own check says what is wrong with it.
+      return healthy
+        ? [ok(
+          `${check["calls_last_hour"]} calls in the last hour, ${
+            check["active_calls"]
+          } now; last event ${ago(check["last_event_at"], now)}`,
+        )]
+        : [];
+    case "rate_limiter":
+      return [
+        healthy ? ok(`The rate limiter counts${latency}`) : fault(
+          "The rate limiter cannot count",
+          "The database is read-only, full or locked: look at its disk and at pg_locks.",
+        ),
+      ];
+    case "migrations":
+      if (healthy) {
+        return [ok(`The database has the migrations (${check["version"] ?? "unknown"})`)];
+      }
+      return [
+        check["version"] === undefined
+          ? fault("The database's migrations cannot be read", "See the database's own fault.")
+          : fault(
+            `The database is at migration ${check["version"]}, the functions need ${
+              check["needed"]
+            }`,
+            local
+              ? "Start again: task start applies the migrations."
+              : "Apply them: supabase db push. Migrations come before the functions that need them.",
+          ),
+      ];
+    case "mail": {
+      const missing = check["missing"];
+      return [
+        Array.isArray(missing) && missing.length > 0
+          ? {
+            level: "warning",
+            what: `E-mails are kept and not sent: ${missing.join(", ")} not set`,
+            advice: "Set what is missing, as .env.example describes; what is kept is sent then.",
+          }
+          : ok("E-mails are sent"),
+      ];
+    }
+    case "workers": {
+      const runs = (check["runs"] ?? {}) as Record<string, { last_ok_at: string | null }>;
+      return Object.entries(runs).map(([worker, { last_ok_at }]) => {
+        const silent = last_ok_at === null ||
+          now.getTime() - new Date(last_ok_at).getTime() > SILENT_MINUTES * 60_000;
+        return silent && (WORKERS as readonly string[]).includes(worker)
+          ? workerWarning(worker, `last came to its end ${ago(last_ok_at, now)}`, local)
+          : ok(`${worker} last came to its end ${ago(last_ok_at, now)}`);
+      });
+    }
+    case "alerts": {
+      // With the secret key each alert is told for itself.
+      const firing = check["firing"];
+      if (alerts !== undefined || !Array.isArray(firing)) return [];
+      if (firing.length === 0) return [ok("No alert fires")];
+      return [{
+        level: "warning",
+        what: `Alerts fire: ${firing.join(", ")}`,
+        advice: "docs/monitoring.md says what each means; with --key they are told in full.",
+      }];
+    }
+    default:
+      return [
+        healthy
+          ? ok(`${name}${latency}`)
+          : fault(`${name} is not healthy`, "Look at the functions' logs for its reason."),
+      ];
+  }
+}
+
+/** Workers of which nothing was ever heard. */
+function missingWorkers(
+  checks: NonNullable<NonNullable<HealthAnswer["body"]>["checks"]>,
+  { local }: Examination,
+): Finding[] {
+  const runs = checks["workers"]?.["runs"];
+  if (runs === undefined) return [];
+  return WORKERS.filter((worker) => !Object.hasOwn(runs as object, worker))
+    .map((worker) => workerWarning(worker, "has not run yet", local));
+}
+
+function workerWarning(worker: string, what: string, local: boolean): Finding {
+  return {
+    level: "warning",
+    what: `${worker} ${what}`,
+    advice: local
+      ? "task start runs it each minute: wait for one, then look at what it prints."
+      : "It is run by pg_cron, with functions_url and functions_secret_key from Vault (README, Deploy). select * from cron.job_run_details order by start_time desc limit 5 says how that went.",
+  };
+}
+
+function signatureFinding(unsigned: number | undefined): Finding {
+  if (unsigned === 401) return { level: "ok", what: "A request that Twilio did not sign gets 401" };
+  if (unsigned === undefined || unsigned >= 500) {
+    return {
+      level: "fault",
+      what: `voice-action ${unsigned === undefined ? "does not answer" : `answers ${unsigned}`}`,
+      advice:
+        "Webhooks are not served. Look at the function's logs: a setting that it needs may be missing.",
+    };
+  }
+  return {
+    level: "fault",
+    what: `A request that Twilio did not sign gets ${unsigned}, not 401`,
+    advice: unsigned === 404
+      ? "The webhooks are not there: supabase functions deploy"
+      : "Anybody can play Twilio: set ALLOW_INSECURE_TWILIO_WEBHOOKS=false and NODE_ENV=production.",
+  };
+}
+
+function alertFinding({ severity, summary, value, threshold, unit, action }: AlertRow): Finding {
+  return {
+    level: severity === "critical" ? "fault" : "warning",
+    what: `${summary}: ${value} ${unit}, threshold ${threshold}`,
+    advice: action,
+  };
+}
+
+function ago(time: unknown, now: Date): string {
+  if (typeof time !== "string") return "never";
+  const seconds = Math.max(0, Math.round((now.getTime() - new Date(time).getTime()) / 1000));
+  if (seconds < 120) return `${seconds} s ago`;
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min ago`;
+  return `${Math.round(seconds / 3600)} h ago`;
+}

@@ -1,0 +1,54 @@
+import type { AlertRow, Examination, HealthAnswer } from "./diagnose.ts";
+
+const DEADLINE_MS = 15_000;
+
+/**
+ * Finds out what `diagnose` needs to know, as a visitor would; with the secret key, also which alerts fire. Changes
+ * nothing: the one webhook that it sends is unsigned, and refused. Never rejects.
+ *
+ * @param url Without a trailing slash.
+ */
+export async function examine(url: string, secretKey: string | undefined): Promise<Examination> {
+  const [health, unsigned, alerts] = await Promise.all([
+    askHealth(`${url}/functions/v1/voice-health`),
+    askUnsigned(`${url}/functions/v1/voice-action`),
+    secretKey === undefined ? undefined : askAlerts(url, secretKey),
+  ]);
+  const local = ["127.0.0.1", "localhost", "[::1]"].includes(new URL(url).hostname);
+  return { url, local, now: new Date(), health, unsigned, alerts };
+}
+
+async function askHealth(url: string): Promise<HealthAnswer | undefined> {
+  const response = await ask(url);
+  if (response === undefined) return undefined;
+  const body = await response.json().catch(() => undefined);
+  return { status: response.status, body };
+}
+
+async function askUnsigned(url: string): Promise<number | undefined> {
+  const response = await ask(url, {
+    method: "POST",
+    body: new URLSearchParams({ CallSid: "CAtest", Digits: "0" }),
+  });
+  await response?.body?.cancel();
+  return response?.status;
+}
+
+async function askAlerts(url: string, key: string): Promise<AlertRow[] | undefined> {
+  const query =
+    "select=alert,severity,value,threshold,unit,summary,action&firing=is.true&order=severity,alert";
+  const response = await ask(`${url}/rest/v1/alert_status?${query}`, {
+    headers: { apikey: key, ...(key.startsWith("ey") && { authorization: `Bearer ${key}` }) },
+  });
+  if (response?.ok) return await response.json();
+  await response?.body?.cancel();
+  return undefined;
+}
+
+async function ask(url: string, init: RequestInit = {}): Promise<Response | undefined> {
+  try {
+    return await fetch(url, { ...init, signal: AbortSignal.timeout(DEADLINE_MS) });
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,226 @@
+import { assertEquals } from "@std/assert/equals.js";
+import { assertMatch } from "@std/assert/match.js";
+import { assertStringIncludes } from "@std/assert/string_includes.js";
+import { diagnose, type Examination, isHealthy } from "../../scripts/doctor/diagnose.ts";
+import { main } from "../../scripts/doctor/main.ts";
+import { startTestStack } from "../support/database.ts";
+import { closedPort } from "../support/fake_data_api.ts";
+
+async function doctor(args: string[], env: Record<string, string> = {}) {
+  const lines: string[] = [];
+  const code = await main(args, (name) => env[name], (line) => lines.push(line));
+  return { code, text: lines.join("\n") };
+}
+
+Deno.test("of a line that is well it says so, and ends with 0", async () => {
+  const stack = await startTestStack();
+  try {
+    for (const worker of ["voice-reconcile", "alert-dispatch"]) {
+      await stack.db.sql`select record_worker_run(${worker})`;
+    }
+    const { code, text } = await doctor(["--url", stack.url, "--key", "sb_secret_local"]);
+    assertEquals(code, 0, text);
+    for (
+      const line of [
+        "ok      The settings are complete",
+        "ok      A request that Twilio did not sign gets 401",
+        "warning E-mails are kept and not sent: RESEND_API_KEY, FROM_EMAIL, NOTIFY_TO not set",
+        "Calls are served: 0 faults, 1 warnings",
+      ]
+    ) assertStringIncludes(text, line);
+    assertMatch(text, /ok {6}The database answers \(\d+ ms\)/);
+    assertMatch(text, /ok {6}voice-reconcile last came to its end \d s ago/);
+
+    // A warning does not end a line that serves; a critical alert does.
+    await stack.db.sql`
+      insert into rate_limit_refusals values ('voice-frontdoor', 'caller', '+14165550123', date_trunc('minute', now()), 60, now())`;
+    const warned = await doctor(["--url", stack.url, "--key", "sb_secret_local"]);
+    assertEquals(warned.code, 0);
+    assertStringIncludes(
+      warned.text,
+      "warning Many calls are refused by the rate limit: 60 refusals, threshold 50\n        -> Look at rate_limit_violations",
+    );
+    await stack.db
+      .sql`insert into health_checks (checked_at, healthy) values (now() - interval '6 minutes', false), (now(), false)`;
+    const paged = await doctor(["--url", stack.url, "--key", "sb_secret_local"]);
+    assertEquals(paged.code, 1);
+    assertStringIncludes(paged.text, "FAULT   The health check has failed for minutes: 6 minutes");
+    assertEquals(paged.text.includes("+14165550123"), false);
+  } finally {
+    await stack.stop();
+  }
+});
+
+Deno.test("where nobody answers it says how to start, and ends with 1", async () => {
+  const { code, text } = await doctor([], { TRADELINE_API_PORT: closedPort().split(":").at(-1)! });
+  assertEquals(code, 1);
+  assertMatch(text, /FAULT {3}Nobody answers at http:\/\/127\.0\.0\.1:\d+\n {8}-> Start the line/);
+});
+
+Deno.test("wrong usage is told, with the usage, and ends with 2", async () => {
+  for (const args of [["--colour"], ["--url", "tradeline"]]) {
+    assertEquals((await doctor(args)).code, 2);
+  }
+  assertStringIncludes((await doctor(["--help"])).text, "--url");
+});
+
+const HEALTHY: Examination = {
+  url: "https://abcdefgh.supabase.co",
+  local: false,
+  now: new Date("2026-03-04T05:06:07Z"),
+  health: {
+    status: 200,
+    body: {
+      status: "healthy",
+      checks: {
+        env: { status: "healthy" },
+        database: { status: "healthy", latency_ms: 12, connections: { used: 10, allowed: 60 } },
+        migrations: { status: "healthy", version: "2", needed: "2" },
+        workers: {
+          status: "healthy",
+          runs: {
+            "voice-reconcile": { last_ok_at: "2026-03-04T05:06:00Z" },
+            "alert-dispatch": { last_ok_at: "2026-03-04T05:06:00Z" },
+          },
+        },
+      },
+    },
+  },
+  unsigned: 401,
+  alerts: [],
+};
+
+/** The examination with some checks replaced. */
+function examined(
+  checks: Record<string, Record<string, unknown>>,
+  changes: Partial<Examination> = {},
+): Examination {
+  const { health } = HEALTHY;
+  return {
+    ...HEALTHY,
+    health: { status: 503, body: { checks: { ...health!.body!.checks, ...checks } } },
+    ...changes,
+  };
+}
+
+for (
+  const [what, examination, level, words, advice] of [
+    [
+      "a setting that is missing",
+      examined({
+        env: { status: "unhealthy", setting: "TWILIO_AUTH_TOKEN" },
+        database: { status: "unhealthy", skipped: true },
+      }),
+      "fault",
+      /The setting TWILIO_AUTH_TOKEN is missing/,
+      /supabase secrets set TWILIO_AUTH_TOKEN/,
+    ],
+    [
+      "a database that is away",
+      examined({ database: { status: "unhealthy", latency_ms: 2000 } }),
+      "fault",
+      /database does not answer/,
+      /SUPABASE_SECRET_KEYS/,
+    ],
+    [
+      "a database short of connections",
+      examined({
+        database: { status: "healthy", latency_ms: 2, connections: { used: 55, allowed: 60 } },
+      }),
+      "warning",
+      /55 of 60 connections/,
+      /idle sessions/,
+    ],
+    [
+      "a slow database",
+      examined({ database: { status: "healthy", latency_ms: 1500 } }),
+      "warning",
+      /slowly \(1500 ms\)/,
+      /webhook_performance/,
+    ],
+    [
+      "migrations that were not applied",
+      examined({ migrations: { status: "unhealthy", version: "1", needed: "2" } }),
+      "fault",
+      /at migration 1, the functions need 2/,
+      /supabase db push/,
+    ],
+    [
+      "a limiter that cannot count",
+      examined({ rate_limiter: { status: "unhealthy" } }),
+      "fault",
+      /cannot count/,
+      /pg_locks/,
+    ],
+    [
+      "a worker that has stopped",
+      examined({
+        workers: {
+          status: "healthy",
+          runs: {
+            "voice-reconcile": { last_ok_at: "2026-03-04T04:50:00Z" },
+            "alert-dispatch": { last_ok_at: "2026-03-04T05:06:00Z" },
+          },
+        },
+      }),
+      "warning",
+      /voice-reconcile last came to its end 16 min ago/,
+      /cron\.job_run_details/,
+    ],
+    [
+      "workers that were never scheduled",
+      examined({ workers: { status: "healthy", runs: {} } }),
+      "warning",
+      /voice-reconcile has not run yet/,
+      /Vault/,
+    ],
+    [
+      "signatures that are not checked",
+      examined({}, { unsigned: 200 }),
+      "fault",
+      /did not sign gets 200/,
+      /ALLOW_INSECURE_TWILIO_WEBHOOKS=false/,
+    ],
+    [
+      "functions that do not start",
+      examined({}, { unsigned: 503 }),
+      "fault",
+      /voice-action answers 503/,
+      /logs/,
+    ],
+    [
+      "alerts, without a key",
+      examined({ alerts: { status: "healthy", firing: ["error_rate"] } }, { alerts: undefined }),
+      "warning",
+      /Alerts fire: error_rate/,
+      /docs\/monitoring\.md/,
+    ],
+    [
+      "functions that were not deployed",
+      { ...HEALTHY, health: { status: 404, body: undefined } },
+      "fault",
+      /answered 404/,
+      /supabase functions deploy/,
+    ],
+    [
+      "a gateway that asks for a JWT",
+      { ...HEALTHY, health: { status: 401, body: {} } },
+      "fault",
+      /answered 401/,
+      /config\.toml/,
+    ],
+  ] as const
+) {
+  Deno.test(`${what}: told first, with what to do`, () => {
+    const [worst] = diagnose(examination);
+    assertEquals(worst!.level, level);
+    assertMatch(worst!.what, words);
+    assertMatch(worst!.advice!, advice);
+    assertEquals(isHealthy(diagnose(examination)), level !== "fault");
+  });
+}
+
+Deno.test("where all is well there is no advice", () => {
+  const findings = diagnose(HEALTHY);
+  assertEquals(findings.filter(({ level, advice }) => level !== "ok" || advice !== undefined), []);
+});
