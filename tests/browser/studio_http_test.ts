@@ -1,6 +1,8 @@
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
+import { assertRejects } from "@std/assert/rejects.js";
 import { assertMatch } from "@std/assert/match.js";
+import { LiveClock } from "../../scripts/studio/clock.ts";
 import { Recordings, sampleMessage } from "../../scripts/studio/recordings.ts";
 import { createStudio } from "../../scripts/studio/server.ts";
 import { prettyTwiml } from "../../scripts/studio/twiml.ts";
@@ -148,10 +150,34 @@ Deno.test("a recording is kept whole, found again, and of no type that could be 
   const response = await ask(`/recordings/${RECORDING_SID}`);
   assertEquals(response.headers.get("content-type"), "audio/wav");
   assertEquals(new Uint8Array(await response.arrayBuffer()), sample.bytes);
-  await recordings.keep(RECORDING_SID, { ...sample, type: "text/html" }).then(
-    () => assert(false, "kept as text/html"),
-    (error) => assert(error instanceof TypeError),
+  await assertRejects(
+    () => recordings.keep(RECORDING_SID, { ...sample, type: "text/html" }),
+    TypeError,
   );
+});
+
+Deno.test("what was waited for has passed: a ring of a minute takes no second one", async () => {
+  const clock = new LiveClock();
+  const line = new AbortController().signal;
+  const before = Date.now();
+  clock.waited(60_000);
+  // When the ring began.
+  assert(clock.now().getTime() <= before - 59_000);
+  await clock.sleep(20_000, line);
+  await clock.sleep(40_000, line);
+  assert(Math.abs(clock.now().getTime() - Date.now()) < 1000);
+  assert(Date.now() - before < 5_000);
+});
+
+Deno.test("a conversation ends when somebody hangs up, and only then", async () => {
+  const clock = new LiveClock();
+  const hungUp = new AbortController();
+  const talk = clock.sleep(3_600_000, hungUp.signal);
+  clock.skip();
+  await talk;
+  const another = clock.sleep(3_600_000, hungUp.signal);
+  hungUp.abort(new Error("hung up"));
+  await assertRejects(() => another, Error, "hung up");
 });
 
 Deno.test("TwiML is shown with an element a line, and what is no XML as it came", () => {

@@ -62,7 +62,11 @@ function showTiles({ hour, day, consent, active, voicemails }) {
       value: day.avg_call_duration_sec === null ? "–" : minutes(day.avg_call_duration_sec),
       note: "over 24 hours",
     },
-    { name: "Voicemail waiting", value: String(voicemails.length), note: "not handled yet" },
+    {
+      name: "Voicemail waiting",
+      value: voicemails.length < 50 ? String(voicemails.length) : "50+",
+      note: "not handled yet",
+    },
   ];
   showList(byId("tiles"), tiles, ({ name }) => name, ({ name, value, note, level }) =>
     h(
@@ -101,10 +105,9 @@ function showActive(calls) {
       h("strong", { class: "number" }, phoneNumber(call.from_e164)),
       h("span", { class: "tag" }, mode(call.mode)),
       h("span", { class: "tag" }, consentWords(call.consent_given)),
-      h("span", { class: "grow" }),
       h(
         "span",
-        { class: "time", "data-since": call.started_at },
+        { class: "when", "data-since": call.started_at },
         minutes((Date.now() - Date.parse(call.started_at)) / 1000),
       ),
     ));
@@ -221,13 +224,12 @@ function showCalls(calls) {
             { class: `tag ${call.disposition ?? "running"}` },
             OUTCOMES[call.disposition] ?? "On the line",
           ),
-          h("span", { class: "grow" }),
           h(
             "span",
-            { class: "time" },
-            call.duration_sec === null ? "" : minutes(call.duration_sec),
+            { class: "when" },
+            call.duration_sec === null ? null : h("span", {}, minutes(call.duration_sec)),
+            h("time", { datetime: call.started_at }, moment(call.started_at)),
           ),
-          h("time", { class: "time", datetime: call.started_at }, moment(call.started_at)),
         ),
         timeline,
       ),
@@ -330,8 +332,8 @@ function showErrors(errors) {
         { class: "row" },
         h("strong", {}, error.event_type),
         h("span", { class: "tag failed" }, error.severity),
-        h("span", { class: "under grow" }, JSON.stringify(error.event_data)),
-        h("time", { class: "time", datetime: error.created_at }, moment(error.created_at)),
+        h("time", { class: "when", datetime: error.created_at }, moment(error.created_at)),
+        h("code", { class: "under line" }, JSON.stringify(error.event_data)),
       ),
   );
 }
@@ -344,9 +346,9 @@ function showLimits(limits) {
       "li",
       { class: "row" },
       h("strong", { class: "number" }, phoneNumber(limit.identifier)),
-      h("span", { class: "under grow" }, limit.endpoint),
       h("span", { class: "tag failed" }, `${limit.violation_count} refused`),
-      h("time", { class: "time", datetime: limit.last_violation }, moment(limit.last_violation)),
+      h("time", { class: "when", datetime: limit.last_violation }, moment(limit.last_violation)),
+      h("span", { class: "under line" }, `at ${limit.endpoint}, by ${limit.identifier_type}`),
     ));
 }
 
