@@ -77,7 +77,7 @@ Deno.test("a caller over the limit is told so, and the call ends", async () => {
   assertEquals(
     xml,
     `<?xml version="1.0" encoding="UTF-8"?><Response>${SAY}` +
-      "We have received too many calls from your number. Please try again in a minute. Goodbye." +
+      "There are too many calls right now. Please try again in a minute. Goodbye." +
       "</Say><Hangup/></Response>",
   );
 });
