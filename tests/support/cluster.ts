@@ -42,11 +42,11 @@ export async function startTestCluster(): Promise<TestCluster> {
 
 /**
  * A shell whose input ends when we close it, or with this process, however that ends: then it ends
- * PostgreSQL, if it still runs, and deletes the directory.
+ * PostgreSQL, if it still runs or is frozen, and deletes the directory.
  */
-function watchdog(dir: string): Deno.ChildProcess {
+export function watchdog(dir: string): Deno.ChildProcess {
   const script = `read -r _
-    if pid=$(head -n 1 "$1/db/postmaster.pid" 2> /dev/null); then kill -QUIT "$pid"; fi
+    if pid=$(head -n 1 "$1/db/postmaster.pid" 2> /dev/null); then kill -QUIT "$pid"; kill -CONT "$pid"; fi
     for _ in 1 2 3 4 5; do rm -rf "$1" && break; sleep 0.2; done`;
   const child = new Deno.Command("sh", {
     args: ["-c", script, "sh", dir],

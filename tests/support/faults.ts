@@ -31,7 +31,7 @@ import { createHandler as voiceRoute } from "../../supabase/functions/voice-rout
 import { createHandler as voiceRouteAction } from "../../supabase/functions/voice-route-action/handler.ts";
 import { createHandler as voiceStatus } from "../../supabase/functions/voice-status/handler.ts";
 import { createHandler as voiceVoicemail } from "../../supabase/functions/voice-voicemail/handler.ts";
-import { connect } from "./cluster.ts";
+import { connect, watchdog } from "./cluster.ts";
 import { ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, testSettings } from "./webhook.ts";
 
 /** Every function that Twilio calls, by name. */
@@ -124,6 +124,7 @@ const DATABASE = "hotline";
 export async function startRig(): Promise<Rig> {
   const dir = await Deno.makeTempDir({ prefix: "tradeline-faults-" });
   await Deno.chmod(dir, 0o755);
+  const watch = watchdog(dir);
   let cluster: Cluster = await startCluster({ dataDir: dir, port: 0, durable: false });
   const { port } = cluster;
   const url = cluster.url(DATABASE);
@@ -214,7 +215,9 @@ export async function startRig(): Promise<Rig> {
       await Promise.all([sql.end({ timeout: 1 }), admin.end({ timeout: 1 }), api.close()]);
       await server.drain();
       await cluster.stop();
-      await Deno.remove(dir, { recursive: true });
+      watch.ref();
+      await watch.stdin.close();
+      await watch.status;
     },
   };
   return rig;
