@@ -24,8 +24,9 @@ create index call_lifecycle_reconciled_idx on public.call_lifecycle (received_at
 -- Due are calls that are open and of which nothing was heard for p_quiet; and, until an event says that they are
 -- settled, calls of the last day that ended and lack something, or whose end had to be fetched. Those wait for
 -- 20 minutes: by then callbacks and transcripts are through, and Twilio has its log of the call.
+-- account_sid is the sub-account that the call belongs to; null: the main account.
 create function public.claim_calls_to_reconcile(p_limit integer, p_quiet interval default '5 minutes')
-returns table (call_sid text, open boolean, started_at timestamptz, last_event_at timestamptz)
+returns table (call_sid text, account_sid text, open boolean, started_at timestamptz, last_event_at timestamptz)
 language sql volatile set search_path = ''
 as $$
   with due as (
@@ -70,10 +71,22 @@ as $$
     returning a.call_sid
   )
   select
-    c.call_sid, c.status < 'canceled', c.started_at,
+    c.call_sid, s.subaccount_sid, c.status < 'canceled', c.started_at,
     coalesce((select max(l.occurred_at) from public.call_lifecycle as l where l.call_sid = c.call_sid), c.started_at)
-  from claimed join public.call_logs as c on c.call_sid = claimed.call_sid
+  from claimed
+  join public.call_logs as c on c.call_sid = claimed.call_sid
+  left join public.telephony_subaccounts as s on s.org_id = c.org_id
 $$;
+
+-- Sub-accounts to look for missed calls in: at most p_limit a minute, in turns, so that a run stays bounded
+-- however many there are.
+create function public.accounts_to_check(p_limit integer) returns setof text
+language sql stable set search_path = ''
+begin atomic
+  select s.subaccount_sid from public.telephony_subaccounts as s
+  order by md5(s.subaccount_sid || date_trunc('minute', now())::text)
+  limit p_limit;
+end;
 
 -- Which of these calls are ours and unknown here: the number has been called before, the call has no row.
 create function public.unknown_calls(p_calls jsonb) returns setof text
@@ -140,11 +153,13 @@ create policy reconcile_attempts_of_the_service on public.reconcile_attempts
 
 revoke all on public.reconcile_attempts from anon, authenticated, service_role;
 revoke all on function
-  public.claim_calls_to_reconcile(integer, interval), public.unknown_calls(jsonb), public.purge_expired(integer)
+  public.claim_calls_to_reconcile(integer, interval), public.accounts_to_check(integer),
+  public.unknown_calls(jsonb), public.purge_expired(integer)
   from public, anon, authenticated, service_role;
 grant select, insert, update, delete on public.reconcile_attempts to service_role;
 grant execute on function
-  public.claim_calls_to_reconcile(integer, interval), public.unknown_calls(jsonb), public.purge_expired(integer)
+  public.claim_calls_to_reconcile(integer, interval), public.accounts_to_check(integer),
+  public.unknown_calls(jsonb), public.purge_expired(integer)
   to service_role;
 
 -- Every minute, where the platform has pg_cron and pg_net (Supabase does; the local stack has a timer of its own).

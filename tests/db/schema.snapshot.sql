@@ -728,6 +728,18 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.accounts_to_check(p_limit integer)
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT s.subaccount_sid
+    FROM telephony_subaccounts s
+   ORDER BY (md5((s.subaccount_sid || (date_trunc('minute'::text, now()))::text)))
+  LIMIT accounts_to_check.p_limit;
+END
+
 CREATE OR REPLACE FUNCTION public.begin_onboarding(p_org_id uuid, p_request jsonb, p_key text DEFAULT NULL::text, p_further boolean DEFAULT true, p_lease interval DEFAULT '00:03:00'::interval)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -873,7 +885,7 @@ BEGIN ATOMIC
 END
 
 CREATE OR REPLACE FUNCTION public.claim_calls_to_reconcile(p_limit integer, p_quiet interval DEFAULT '00:05:00'::interval)
- RETURNS TABLE(call_sid text, open boolean, started_at timestamp with time zone, last_event_at timestamp with time zone)
+ RETURNS TABLE(call_sid text, account_sid text, open boolean, started_at timestamp with time zone, last_event_at timestamp with time zone)
  LANGUAGE sql
  SET search_path TO ''
 AS $function$
@@ -919,9 +931,11 @@ AS $function$
     returning a.call_sid
   )
   select
-    c.call_sid, c.status < 'canceled', c.started_at,
+    c.call_sid, s.subaccount_sid, c.status < 'canceled', c.started_at,
     coalesce((select max(l.occurred_at) from public.call_lifecycle as l where l.call_sid = c.call_sid), c.started_at)
-  from claimed join public.call_logs as c on c.call_sid = claimed.call_sid
+  from claimed
+  join public.call_logs as c on c.call_sid = claimed.call_sid
+  left join public.telephony_subaccounts as s on s.org_id = c.org_id
 $function$
 
 CREATE OR REPLACE FUNCTION public.claim_mails(p_limit integer, p_notify_to text DEFAULT NULL::text, p_lease interval DEFAULT '00:02:00'::interval, p_max_attempts integer DEFAULT 8)
@@ -2417,6 +2431,8 @@ grant select on failed_transactions to authenticated;
 grant select on failed_transactions to service_role;
 
 grant execute on function accept_voice_event(jsonb) to service_role;
+
+grant execute on function accounts_to_check(integer) to service_role;
 
 grant execute on function begin_onboarding(uuid,jsonb,text,boolean,interval) to service_role;
 

@@ -455,3 +455,25 @@ Deno.test("GET is answered 405 with what is allowed", async () => {
   assertEquals([response.status, response.headers.get("allow")], [405, "POST"]);
   await response.body?.cancel();
 });
+
+Deno.test("a sub-account's calls are asked about, and missed ones looked for, in that sub-account", async () => {
+  await using world = await World.make();
+  const subaccount = `AC${"5".repeat(32)}`;
+  const org = crypto.randomUUID();
+  await world.db.sql`
+    insert into telephony_subaccounts (org_id, subaccount_sid, business_name) values (${org}, ${subaccount}, 'A shop')`;
+  await world.db.sql`
+    insert into telephony_numbers (e164_number, org_id, number_sid, country)
+    values (${LINE}, ${org}, ${"PN" + "5".repeat(32)}, 'CA')`;
+  const open = await world.ring({ keys: ["1"], dial: "answered", talkSeconds: 40 }, callbacks);
+  const missed = await world.ring({ keys: ["9"], voicemail: { seconds: 9 } }, () => true);
+  world.twilio.subaccounts[subaccount] = world.twilio.calls.splice(0);
+  await world.pass("1 hour");
+
+  assertEquals((await world.run()).status, 200);
+
+  const closed = await world.row(open.callSid);
+  assertEquals([closed!.status, closed!.org_id], ["completed", org]);
+  const found = await world.row(missed.callSid);
+  assertEquals([found!.disposition, found!.org_id], ["voicemail", org]);
+});

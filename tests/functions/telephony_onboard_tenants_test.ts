@@ -228,6 +228,9 @@ Deno.test("with the database down a sub-account's caller is still served", async
     const answer = await twiml(call, signedRequest("voice-frontdoor", params, { token }));
     assertEquals(answer.outline.at(1), "Say: " + answer.spoken[1]);
     assertEquals(answer.verbs.some(({ name }) => name === "Gather"), true);
+    // Whose line it is cannot be known now: another business's phone must not ring for it.
+    assertEquals(/sales|support|TradeLine/.test(answer.spoken.join(" ")), false);
+    assertEquals(answer.spoken.join(" ").includes("To leave a message, press 9."), true);
     const forged = signedRequest("voice-frontdoor", params, { token: "another" });
     assertEquals((await call(forged)).status, 401);
     assertEquals(lines.join("").includes(token), false);

@@ -8,6 +8,8 @@ export interface FakeTwilio {
   readonly url: string;
   /** The account's calls; the newest last. */
   readonly calls: CallRecord[];
+  /** The calls of its sub-accounts, which the same credentials open. */
+  readonly subaccounts: Record<string, CallRecord[]>;
   /** What was asked, path and query behind the account. */
   readonly asked: string[];
   /** Answers instead, where it answers. */
@@ -22,20 +24,22 @@ const LOGGED_AFTER_MS = 15 * 60 * 1000;
 export function fakeTwilio(accountSid: string, authToken: string): FakeTwilio {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
     const url = new URL(request.url);
-    const prefix = `/2010-04-01/Accounts/${accountSid}`;
+    const [prefix = "", asked = ""] = /^\/2010-04-01\/Accounts\/(AC\w+)/.exec(url.pathname) ?? [];
+    const calls = asked === accountSid ? twilio.calls : twilio.subaccounts[asked];
     if (request.headers.get("authorization") !== `Basic ${btoa(`${accountSid}:${authToken}`)}`) {
       return failure(401, 20003, "Authenticate");
     }
     const path = url.pathname.slice(prefix.length);
     twilio.asked.push(`${path}${url.search}`);
-    if (!url.pathname.startsWith(prefix)) return failure(404, 20404, "was not found");
+    if (calls === undefined) return failure(404, 20404, "was not found");
     return twilio.fault?.(path) ??
-      answer(twilio.calls, path.replace(/\.json$/, ""), url.searchParams) ??
+      answer(calls, path.replace(/\.json$/, ""), url.searchParams) ??
       failure(404, 20404, `The requested resource ${url.pathname} was not found`);
   });
   const twilio: FakeTwilio = {
     url: `http://127.0.0.1:${server.addr.port}`,
     calls: [],
+    subaccounts: {},
     asked: [],
     fault: undefined,
     stop: () => server.shutdown(),

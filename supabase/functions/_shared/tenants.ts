@@ -57,11 +57,12 @@ interface Kept {
 /**
  * Looks accounts up and keeps what it found: for a minute, and beyond that while the database is away.
  * While it is away and nothing is kept, Twilio itself is asked for the token, so that callers are served;
- * by the default line then, as nothing more specific can be known. Requests for one account share one look-up.
+ * by a line of nobody's then, which takes a message: the default one would ring another business. Requests for one account share one look-up.
  */
 export function createTenants(
   { settings, read, seal, askTwilio, now }: TenantsOptions,
 ): Tenants {
+  const unknownLine = lineOfNobody(settings);
   const kept = new Map<string, Kept>();
   const asking = new Map<string, Promise<TenantLookup>>();
 
@@ -89,7 +90,10 @@ export function createTenants(
       const token = await askTwilio(accountSid);
       return token === undefined
         ? keep(accountSid, { kind: "unknown" }, UNKNOWN_MS)
-        : keep(accountSid, tenantOf(settings, token, {}), RETRY_MS);
+        : keep(accountSid, {
+          kind: "tenant",
+          tenant: { authToken: token, line: () => unknownLine },
+        }, RETRY_MS);
     } catch {
       return { kind: "unavailable" };
     }
@@ -150,6 +154,19 @@ function tenantOf(
   return {
     kind: "tenant",
     tenant: { authToken, line: (to) => lines.get(to ?? "") ?? otherwise },
+  };
+}
+
+/** A line of which only the account is known: names no business, rings no phone, takes a message. */
+function lineOfNobody(settings: Settings): LineProfile {
+  const line = defaultProfile(settings);
+  return {
+    ...line,
+    greeting: "Thank you for calling.",
+    menu: {
+      ...line.menu,
+      options: line.menu.options.filter(({ destination }) => destination.kind === "voicemail"),
+    },
   };
 }
 

@@ -30,7 +30,8 @@ import {
 } from "../_shared/twilio/rest.ts";
 import type { Handler } from "../_shared/webhook.ts";
 
-export interface ReconcileDeps extends Pick<Deps, "settings" | "line" | "accept" | "log" | "now"> {
+export interface ReconcileDeps
+  extends Pick<Deps, "settings" | "line" | "tenants" | "accept" | "log" | "now"> {
   readonly database: Reconciliation;
   /** Absent without `TWILIO_ACCOUNT_SID`: then calls can only be closed by their age. */
   readonly twilio: TwilioRest | undefined;
@@ -71,6 +72,7 @@ interface Report {
 
 /** Bounds of one run: it ends well before the next one begins. */
 const CALLS_PER_RUN = 20;
+const ACCOUNTS_PER_RUN = 5;
 const RECENT_CALLS = 100;
 /** Where even the oldest of those was unknown; the most that Twilio lists at once. */
 const RECENT_CALLS_AFTER_OUTAGE = 1000;
@@ -121,13 +123,11 @@ async function reconcile(deps: ReconcileDeps): Promise<Report> {
     purged: {},
   };
   const claimed = await database.claim(CALLS_PER_RUN);
-  const unknown = twilio === undefined
-    ? []
-    : await attempt(report, () => missedCalls(deps, twilio), []);
-  report.found = unknown.length;
+  const missed = twilio === undefined ? [] : await missedEverywhere(deps, twilio, report);
+  report.found = missed.length;
 
   const work: (() => Promise<VoiceEvent[]>)[] = [
-    ...unknown.map((call) => () => eventsOf(deps, call, twilio!)),
+    ...missed.map(({ call, account }) => () => eventsOf(deps, call, account)),
     ...claimed.map((call) => () => eventsOfClaimed(deps, call)),
   ];
   const until = now().getTime() + RUN_MS;
@@ -165,6 +165,39 @@ async function attempt<T>(report: Report, ask: () => Promise<T>, otherwise: T): 
   }
 }
 
+/** A call that we have no row of, and where it was found. */
+interface MissedCall {
+  readonly call: TwilioCall;
+  readonly account: Account;
+}
+
+/** Whose calls are asked about: the main account, or a sub-account, and how to ask. */
+interface Account {
+  /** `undefined`: the main account. */
+  readonly sid: string | undefined;
+  readonly twilio: TwilioRest;
+}
+
+/** Missed calls of the main account, and of the sub-accounts whose turn it is. */
+async function missedEverywhere(
+  deps: ReconcileDeps,
+  twilio: TwilioRest,
+  report: Report,
+): Promise<MissedCall[]> {
+  const accounts: Account[] = [
+    { sid: undefined, twilio },
+    ...(await deps.database.accounts(ACCOUNTS_PER_RUN))
+      .map((sid) => ({ sid, twilio: twilio.ofAccount(sid) })),
+  ];
+  const missed: MissedCall[] = [];
+  for (const account of accounts) {
+    if (report.backed_off) break;
+    const calls = await attempt(report, () => missedCalls(deps, account.twilio), []);
+    missed.push(...calls.map((call) => ({ call, account })));
+  }
+  return missed.slice(0, CALLS_PER_RUN);
+}
+
 /** Calls to our numbers that have ended without a trace here; the oldest first, as they are the next to be out of reach. */
 async function missedCalls(deps: ReconcileDeps, twilio: TwilioRest): Promise<TwilioCall[]> {
   const settled = deps.now().getTime() - SETTLED_AFTER_MS;
@@ -193,8 +226,12 @@ async function eventsOfClaimed(
   deps: ReconcileDeps,
   claimed: ClaimedCall,
 ): Promise<VoiceEvent[]> {
-  const call = await deps.twilio?.call(claimed.call_sid) ?? null;
-  if (call !== null) return isFinal(call.status) ? await eventsOf(deps, call, deps.twilio!) : [];
+  const sid = claimed.account_sid ?? undefined;
+  const twilio = sid === undefined ? deps.twilio : deps.twilio?.ofAccount(sid);
+  const call = await twilio?.call(claimed.call_sid) ?? null;
+  if (call !== null) {
+    return isFinal(call.status) ? await eventsOf(deps, call, { sid, twilio: twilio! }) : [];
+  }
   const age = deps.now().getTime() - new Date(claimed.started_at).getTime();
   return claimed.open && age > LONGEST_CALL_MS
     ? [lostEvent(claimed.call_sid, claimed.last_event_at)]
@@ -203,10 +240,12 @@ async function eventsOfClaimed(
 
 /** Everything that Twilio has of an ended call. */
 async function eventsOf(
-  { settings, line, now }: ReconcileDeps,
+  deps: ReconcileDeps,
   call: TwilioCall,
-  twilio: TwilioRest,
+  account: Account,
 ): Promise<VoiceEvent[]> {
+  const { settings, now } = deps;
+  const { twilio } = account;
   const logged = endOf(call) < now().getTime() - LOGGED_AFTER_MS;
   const [legs, recordings, log] = await Promise.all([
     twilio.childCalls(call.sid),
@@ -225,7 +264,23 @@ async function eventsOf(
     // Last: a run that dies in between leaves the call to be claimed again.
     endedEvent(call),
     ...(logged
-      ? [settledEvent(call, lastState(log, settings.publicFunctionsUrl), line.consent.disclosure)]
+      ? [settledEvent(
+        call,
+        lastState(log, settings.publicFunctionsUrl),
+        await disclosureOf(deps, call, account),
+      )]
       : []),
   ];
+}
+
+/** The words that the call's decision about recording rests on: those of the line that was called. */
+async function disclosureOf(
+  { line, tenants }: ReconcileDeps,
+  call: TwilioCall,
+  { sid }: Account,
+): Promise<string> {
+  if (sid === undefined) return line.consent.disclosure;
+  const found = await tenants.find(sid);
+  const called = found.kind === "tenant" ? found.tenant.line(call.to ?? undefined) : line;
+  return called.consent.disclosure;
 }

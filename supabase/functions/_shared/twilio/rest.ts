@@ -64,6 +64,8 @@ export type TwilioExchange = z.infer<typeof exchange>;
 
 /** What we ask Twilio's REST API; each question rejects with `TwilioBusyError` or `TwilioError`. */
 export interface TwilioRest {
+  /** The same questions about a sub-account, by its parent's credentials. */
+  ofAccount(accountSid: string): TwilioRest;
   /** `null`: Twilio knows no such call. */
   call(sid: string): Promise<TwilioCall | null>;
   /** Legs that the call dialled. */
@@ -91,9 +93,17 @@ export function twilioRest(
   authToken: string,
   deadlineMs = 5000,
 ): TwilioRest {
-  const account = `${baseUrl}/2010-04-01/Accounts/${accountSid}`;
   const authorization = `Basic ${btoa(`${accountSid}:${authToken}`)}`;
+  return restOf(`${baseUrl}/2010-04-01/Accounts`, accountSid, authorization, deadlineMs);
+}
 
+function restOf(
+  accounts: string,
+  accountSid: string,
+  authorization: string,
+  deadlineMs: number,
+): TwilioRest {
+  const account = `${accounts}/${accountSid}`;
   const get = async (path: string, query: Record<string, string> = {}): Promise<unknown> => {
     const search = new URLSearchParams(query);
     let response: Response;
@@ -127,6 +137,7 @@ export function twilioRest(
   };
 
   return {
+    ofAccount: (sid) => restOf(accounts, sid, authorization, deadlineMs),
     async call(sid) {
       const found = await get(`/Calls/${sid}`);
       return found === null ? null : understood(call, found);
