@@ -1,3 +1,4 @@
+import { LOCAL_ACCOUNT_SID } from "../local/defaults.ts";
 import { type CallRecord, realClock, Simulator, type Webhook } from "../phone/mod.ts";
 import { seededRandom } from "../phone/random.ts";
 import { anyBranch, type Branch } from "./branches.ts";
@@ -63,6 +64,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
     statusCallback: `${functionsUrl}/voice-status#rc=4&rp=5xx,ct,rt`,
     fallbackUrl: `${functionsUrl}/voice-voicemail`,
     authToken: options.authToken,
+    accountSid: LOCAL_ACCOUNT_SID,
     seed: options.seed,
     // As from Twilio: callbacks wait for nobody, come a little late, and now and then twice.
     delivery: { concurrent: true, late: { fromMs: 0, toMs: 1500 }, duplicate: 0.02 },

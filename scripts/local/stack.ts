@@ -5,6 +5,13 @@ import postgres from "postgres";
 import { SettingError } from "../../supabase/functions/_shared/errors.ts";
 import { readSettings } from "../../supabase/functions/_shared/settings.ts";
 import { createDataApi } from "./data_api.ts";
+import {
+  LOCAL_ACCOUNT_SID,
+  LOCAL_AUTH_TOKEN,
+  LOCAL_JWT_SECRET,
+  LOCAL_PUBLISHABLE_KEY,
+  LOCAL_SECRET_KEY,
+} from "./defaults.ts";
 import { createGateway } from "./gateway.ts";
 import { createRoles, migrate } from "./migrate.ts";
 import { assertPortFree, startCluster } from "./postgres.ts";
@@ -12,13 +19,7 @@ import { JOBS, startSchedule } from "./schedule.ts";
 
 export const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 
-/** Signs users' tokens; the one that every local Supabase has. */
-export const LOCAL_JWT_SECRET = "super-secret-jwt-token-with-at-least-32-characters-long";
-export const LOCAL_AUTH_TOKEN = "local-auth-token";
-/** The main account of the local stand-in for Twilio's REST API. */
-export const LOCAL_ACCOUNT_SID = "AC00000000000000000000000010ca1000";
-export const LOCAL_SECRET_KEY = "sb_secret_local";
-export const LOCAL_PUBLISHABLE_KEY = "sb_publishable_local";
+export * from "./defaults.ts";
 
 export interface StackOptions {
   /**
@@ -145,7 +146,14 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     }
 
     const env = withLocalDefaults(
-      { ...mailbox?.env, ...twilio?.env, ...upstash?.env, ...given },
+      {
+        ...mailbox?.env,
+        ...twilio?.env,
+        ...upstash?.env,
+        // The operator's page shows them while one watches.
+        ...(options.services && { METRICS_FLUSH_SECONDS: "2" }),
+        ...given,
+      },
       api.url,
       cluster.url(),
     );

@@ -4,6 +4,7 @@
  * @module
  */
 import { parseArgs, parseEnv } from "node:util";
+import { LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN } from "../local/defaults.ts";
 import type { Answer, Caller, DialScript, Script } from "./caller.ts";
 import { realClock, VirtualClock } from "./clock.ts";
 import { Simulator } from "./simulator.ts";
@@ -78,8 +79,8 @@ async function main(args: string[]): Promise<number> {
   const simulator = new Simulator({
     voiceUrl,
     statusCallback: new URL("voice-status#rc=4&rp=5xx,ct,rt", voiceUrl).href,
-    authToken: options.token ?? env("TWILIO_AUTH_TOKEN") ?? "local-auth-token",
-    ...(options.account !== undefined && { accountSid: options.account }),
+    authToken: options.token ?? env("TWILIO_AUTH_TOKEN") ?? LOCAL_AUTH_TOKEN,
+    accountSid: options.account ?? env("TWILIO_ACCOUNT_SID") ?? LOCAL_ACCOUNT_SID,
     clock: options.realTime ? realClock() : new VirtualClock(),
   });
   const colours = paint(Deno.stdout.isTerminal() && !Deno.noColor);

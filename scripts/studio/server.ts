@@ -69,6 +69,7 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
       statusCallback: `${publicUrl}/voice-status#rc=4&rp=5xx,ct,rt`,
       fallbackUrl: `${publicUrl}/voice-voicemail`,
       authToken: env["TWILIO_AUTH_TOKEN"] ?? "",
+      ...(env["TWILIO_ACCOUNT_SID"] && { accountSid: env["TWILIO_ACCOUNT_SID"] }),
       // A prompt takes as long as the page needs to speak it.
       msPerCharacter: 0,
       // Signatures cover the public address, which need not lead here.

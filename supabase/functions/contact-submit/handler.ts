@@ -6,7 +6,7 @@ import { dataApi } from "../_shared/db/client.ts";
 import { contactMessages, type SubmitContactMessage } from "../_shared/db/contact.ts";
 import { HttpError } from "../_shared/errors.ts";
 import { clientAddress, errorResponse, json, readJson, requireMethod } from "../_shared/http.ts";
-import { consoleLog, type Log } from "../_shared/log.ts";
+import { type Log, logOf } from "../_shared/log.ts";
 import { wakeWorker } from "../_shared/mail/wake.ts";
 import type { Settings } from "../_shared/settings.ts";
 import type { Handler } from "../_shared/webhook.ts";
@@ -24,7 +24,7 @@ export function contactDeps(settings: Settings): ContactDeps {
     settings,
     submit: contactMessages(dataApi(settings.supabaseUrl, settings.secretKey)),
     wake: () => wakeWorker(settings),
-    log: consoleLog,
+    log: logOf(settings),
   };
 }
 

@@ -2,7 +2,7 @@ import { dataApi } from "../_shared/db/client.ts";
 import { type ClaimedMail, type Outbox, outbox } from "../_shared/db/outbox.ts";
 import { HttpError } from "../_shared/errors.ts";
 import { errorResponse, json, requireMethod } from "../_shared/http.ts";
-import { consoleLog, type Log } from "../_shared/log.ts";
+import { type Log, logOf } from "../_shared/log.ts";
 import { missingMailSettings, type SendMail, type SendOutcome } from "../_shared/mail/mail.ts";
 import { type MailContext, renderMail } from "../_shared/mail/render.ts";
 import { resendMailer } from "../_shared/mail/resend.ts";
@@ -25,7 +25,7 @@ export function workerDeps(settings: Settings): WorkerDeps {
     settings,
     outbox: outbox(dataApi(settings.supabaseUrl, settings.secretKey)),
     send: resendApiKey === undefined ? undefined : resendMailer(resendApiKey, resendUrl),
-    log: consoleLog,
+    log: logOf(settings),
     now: () => new Date(),
   };
 }

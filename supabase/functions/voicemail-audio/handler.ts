@@ -1,7 +1,7 @@
 import { dataApi } from "../_shared/db/client.ts";
 import { HttpError } from "../_shared/errors.ts";
 import { errorResponse, json, requireMethod } from "../_shared/http.ts";
-import { consoleLog, type Log } from "../_shared/log.ts";
+import { type Log, logOf } from "../_shared/log.ts";
 import { checkRecordingLink } from "../_shared/mail/recording_link.ts";
 import { requireOperator } from "../_shared/operator.ts";
 import type { Settings } from "../_shared/settings.ts";
@@ -27,7 +27,7 @@ export function audioDeps(settings: Settings): AudioDeps {
       return data;
     },
     fetch,
-    log: consoleLog,
+    log: logOf(settings),
     now: () => new Date(),
   };
 }
