@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { CALL_STATUSES } from "../calls/webhook_form.ts";
 
 /** Twilio asked us to slow down (429, error 20429): nothing was done, and nothing more should be asked for now. */
 export class TwilioBusyError extends Error {
@@ -17,17 +18,7 @@ const number = z.nullish(
 const call = z.object({
   sid: z.string(),
   parent_call_sid: z.nullish(z.string()),
-  status: z.enum([
-    "queued",
-    "initiated",
-    "ringing",
-    "in-progress",
-    "canceled",
-    "failed",
-    "busy",
-    "no-answer",
-    "completed",
-  ]),
+  status: z.enum(CALL_STATUSES),
   direction: z.nullish(z.string()),
   from: z.nullish(z.string()),
   to: z.nullish(z.string()),
