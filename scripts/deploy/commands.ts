@@ -1,0 +1,54 @@
+/** A command that ended with an error; the message is what it said last. */
+export class CommandError extends Error {
+  override name = "CommandError";
+}
+
+export interface RunOptions {
+  readonly cwd: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Default 10 minutes. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Runs a command and returns what it said on both of its outputs.
+ *
+ * @throws {CommandError} when it cannot be started, fails, or takes too long.
+ */
+export async function run(command: string, args: string[], options: RunOptions): Promise<string> {
+  const shown = [command, ...args].join(" ");
+  let output: Deno.CommandOutput;
+  try {
+    output = await new Deno.Command(command, {
+      args,
+      cwd: options.cwd,
+      env: { ...options.env, NO_COLOR: "1" },
+      stdin: "null",
+      signal: AbortSignal.timeout(options.timeoutMs ?? 600_000),
+    }).output();
+  } catch (error) {
+    throw new CommandError(`Cannot run ${shown}: ${(error as Error).message}`);
+  }
+  const decoder = new TextDecoder();
+  const text = withoutNoise(decoder.decode(output.stdout) + decoder.decode(output.stderr));
+  if (output.success) return text;
+  throw new CommandError(
+    `${shown} ended with code ${output.code}:\n${text.trim().split("\n").slice(-8).join("\n")}`,
+  );
+}
+
+/** The version that everything here was tried with. */
+export const SUPABASE_CLI = "supabase@3.1.0";
+
+/** Runs Supabase's own CLI in a folder that has `supabase/`. */
+export async function supabase(args: string[], options: RunOptions): Promise<string> {
+  return await run("npx", ["-y", SUPABASE_CLI, ...args], options);
+}
+
+export async function git(args: string[], cwd: string): Promise<string> {
+  return (await run("git", args, { cwd })).trim();
+}
+
+function withoutNoise(text: string): string {
+  return text.split("\n").filter((line) => !line.startsWith("npm warn")).join("\n");
+}

@@ -1,0 +1,445 @@
+import { join } from "@std/path/join.js";
+import { SettingError } from "../../supabase/functions/_shared/errors.ts";
+import { bindingOf } from "../../supabase/functions/_shared/onboarding/saga.ts";
+import { provisioning } from "../../supabase/functions/_shared/twilio/provisioning.ts";
+import { parse as parseToml } from "@std/toml/parse.js";
+import { git, supabase } from "./commands.ts";
+import { smokeTest } from "./smoke.ts";
+import type { Target } from "./target.ts";
+import {
+  beforeThat,
+  byCommit,
+  type DeployLog,
+  deployLog,
+  servingNow,
+  type Versions,
+  withCommit,
+} from "./versions.ts";
+
+export interface DeployOptions {
+  readonly target: Target;
+  /** The git checkout whose HEAD is deployed. */
+  readonly root: string;
+  /** The functions that are deployed; default: all that config.toml names. */
+  readonly only?: readonly string[];
+  /** Tells what would be done, asks what can be asked, changes nothing. */
+  readonly dryRun?: boolean;
+  readonly print: (line: string) => void;
+  /** How long a new version may take to serve; see `smokeTest`. */
+  readonly patienceMs?: number;
+  /** Makes a backup of the target before its schema changes; absent: none is made. */
+  readonly backup?: (databaseUrl: string) => Promise<string>;
+}
+
+/** How it ended; each is an exit code of the task. */
+export type DeployOutcome =
+  | "deployed"
+  /** Nothing was changed. */
+  | "refused"
+  /** The previous version serves again. */
+  | "rolled_back"
+  /** The new version does not work, and there is none to go back to, or going back failed. */
+  | "broken";
+
+/** One thing that was looked at before anything is changed. */
+interface Check {
+  readonly name: string;
+  /** What was found; or an Error: what is wrong, and what to do about it. */
+  look(): Promise<string>;
+}
+
+/**
+ * Brings a commit to a project: preflight, backup, migrations, secrets, functions, smoke test, Twilio's webhooks, deploy
+ * log. Migrations only expand what the running functions know, so they come first; the functions change all at
+ * once; a number is pointed at them when they have proven themselves. Whatever fails from the functions on, the
+ * version that served before is deployed again.
+ */
+export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
+  const { target, root, print, dryRun = false } = options;
+  const commit = await git(["rev-parse", "HEAD"], root);
+  const all = await functionsOf(root);
+  const functions = options.only ?? all;
+  print(`Commit ${commit.slice(0, 12)} to project ${target.ref} (${target.projectUrl})\n`);
+
+  let faults = 0;
+  // They ask different places, and only ask: all at once.
+  const checks = preflight(options, commit, all).map(async ({ name, look }) => {
+    try {
+      return { name, found: await look(), fault: undefined };
+    } catch (error) {
+      return { name, found: undefined, fault: messageOf(error) };
+    }
+  });
+  for (const { name, found, fault } of await Promise.all(checks)) {
+    if (fault === undefined) print(`ok      ${name}: ${found}`);
+    else print(`${dryRun ? "MISSING" : "FAULT  "} ${name}: ${fault}`);
+    if (fault !== undefined) faults++;
+  }
+
+  if (dryRun) {
+    print("\nA deploy would do this, in this order:");
+    for (const [index, line] of planOf(options, functions, commit).entries()) {
+      print(`  ${index + 1}. ${line}`);
+    }
+    print(
+      faults === 0
+        ? "\nNothing was changed. All is there: the same command without --dry-run does it."
+        : `\nNothing was changed. ${faults} things above are missing before it can be done.`,
+    );
+    return "refused";
+  }
+  if (faults > 0) {
+    print(`\nNothing was changed: correct what is marked FAULT, and start again.`);
+    return "refused";
+  }
+
+  const settings = target.settings;
+  if (settings instanceof SettingError) throw settings;
+  const cli = { cwd: root, env: target.cliEnv };
+  print("");
+  try {
+    if (target.databaseUrl !== undefined && options.backup !== undefined) {
+      print(`        backup: ${await options.backup(target.databaseUrl)}`);
+    }
+    await withCommit(root, commit, async (dir) => {
+      await supabase(["db", "push", remoteDatabase(target), "--yes"], { ...cli, cwd: dir });
+      print("done    migrations");
+      await setSecrets(target, dir);
+      print(`done    secrets: ${Object.keys(target.secrets).join(", ")}`);
+    });
+  } catch (error) {
+    print(`FAULT   ${messageOf(error)}\n`);
+    print(
+      "The functions were not touched: the version that served before still serves. Migrations that were applied stay, as they only add.",
+    );
+    return "refused";
+  }
+
+  const log = deployLog(target);
+  const previous = servingNow(await log.read());
+  const versions: Versions = {
+    ...previous,
+    ...Object.fromEntries(functions.map((name) => [name, commit])),
+  };
+  try {
+    await deployFunctions(target, root, new Map([[commit, [...functions]]]));
+    print(`done    ${functions.length} functions`);
+    const found = await smokeTest({
+      functionsUrl: settings.publicFunctionsUrl,
+      settings,
+      functions: all,
+      ...(options.patienceMs !== undefined && { patienceMs: options.patienceMs }),
+    });
+    print(`done    smoke test: ${found.join("; ")}`);
+    print(`done    ${await bindNumber(target, settings.publicFunctionsUrl)}`);
+    await log.write({ event: "deploy_succeeded", versions, previous });
+  } catch (error) {
+    print(`FAULT   ${messageOf(error)}\n`);
+    return await goBack(options, log, versions, previous, messageOf(error));
+  }
+  print(`\nCommit ${commit.slice(0, 12)} serves.`);
+  return "deployed";
+}
+
+/** Deploys what served before the newest deploy again. */
+export async function rollback(
+  options: Omit<DeployOptions, "only" | "backup"> & { readonly to?: string },
+): Promise<DeployOutcome> {
+  const { target, root, print, dryRun = false } = options;
+  const log = deployLog(target);
+  const entries = await log.read();
+  const now = servingNow(entries);
+  const to = options.to === undefined
+    ? beforeThat(entries)
+    : await versionsOf(root, await git(["rev-parse", options.to], root));
+  if (Object.keys(to).length === 0) {
+    print("The deploy log knows no earlier version. Name one: deno task rollback --to COMMIT");
+    return "refused";
+  }
+  for (const [commit, names] of byCommit(to)) print(`${commit.slice(0, 12)}: ${names.join(", ")}`);
+  if (dryRun) {
+    print("\nA rollback would deploy these again. Nothing was changed.");
+    return "refused";
+  }
+  try {
+    await deployFunctions(target, root, byCommit(to));
+    if (target.settings instanceof SettingError) throw target.settings;
+    const found = await smokeTest({
+      functionsUrl: target.settings.publicFunctionsUrl,
+      settings: target.settings,
+      functions: Object.keys(to),
+      ...(options.patienceMs !== undefined && { patienceMs: options.patienceMs }),
+    });
+    print(`done    smoke test: ${found.join("; ")}`);
+  } catch (error) {
+    print(`FAULT   ${messageOf(error)}`);
+    await log.write({
+      event: "rollback_failed",
+      versions: to,
+      previous: now,
+      reason: messageOf(error),
+    });
+    return "broken";
+  }
+  await log.write({ event: "rollback_succeeded", versions: to, previous: now });
+  print(
+    "\nThe previous version serves. The database keeps its newer schema, which it can work with.",
+  );
+  return "rolled_back";
+}
+
+async function goBack(
+  { target, root, print }: DeployOptions,
+  log: DeployLog,
+  versions: Versions,
+  previous: Versions,
+  reason: string,
+): Promise<DeployOutcome> {
+  const note = async (served: Versions, why: string) => {
+    try {
+      await log.write({
+        event: "deploy_failed",
+        versions: served,
+        previous,
+        reason: why.slice(0, 500),
+      });
+    } catch (error) {
+      print(`        The deploy log could not be written: ${messageOf(error)}`);
+    }
+  };
+  if (Object.keys(previous).length === 0) {
+    await note(versions, reason);
+    print(
+      "There is no earlier version to go back to: this was the first deploy. It needs a person now.",
+    );
+    return "broken";
+  }
+  try {
+    await deployFunctions(target, root, byCommit(previous));
+  } catch (error) {
+    await note(versions, `${reason}; going back failed: ${messageOf(error)}`);
+    print(
+      `FAULT   Going back failed: ${messageOf(error)}\nIt needs a person now: deno task rollback`,
+    );
+    return "broken";
+  }
+  await note(previous, reason);
+  const commits = [...byCommit(previous).keys()].map((each) => each.slice(0, 12)).join(", ");
+  print(
+    `Rolled back: the previous version (${commits}) serves again. Secrets keep their new values.`,
+  );
+  return "rolled_back";
+}
+
+function preflight({ target, root, only }: DeployOptions, commit: string, all: string[]): Check[] {
+  const cli = { cwd: root, env: target.cliEnv };
+  return [
+    {
+      name: "settings",
+      look: () => {
+        if (target.settings instanceof SettingError) return Promise.reject(target.settings);
+        const { environment } = target.settings;
+        if (environment !== "production") {
+          return Promise.reject(
+            new SettingError("NODE_ENV", `must be "production": current value is "${environment}"`),
+          );
+        }
+        if (target.secretKey === undefined) {
+          return Promise.reject(
+            new SettingError(
+              "SUPABASE_SECRET_KEYS",
+              'must be set: {"default": "sb_secret_..."}, from the project\'s API settings; the deploy log is written with it',
+            ),
+          );
+        }
+        return Promise.resolve(`${Object.keys(target.secrets).length} present and well-formed`);
+      },
+    },
+    {
+      name: "functions",
+      look: () => {
+        const unknown = (only ?? []).filter((name) => !all.includes(name));
+        if (unknown.length === 0) {
+          return Promise.resolve(`${(only ?? all).length} of ${all.length}`);
+        }
+        return Promise.reject(
+          new Error(`supabase/config.toml names no function ${unknown.join(", ")}`),
+        );
+      },
+    },
+    {
+      name: "commit",
+      async look() {
+        const changed = await git(
+          ["status", "--porcelain", "--", "supabase", "import_map.json"],
+          root,
+        );
+        if (changed !== "") {
+          throw new Error(`commit these first, as only what is committed is deployed:\n${changed}`);
+        }
+        return commit.slice(0, 12);
+      },
+    },
+    {
+      name: "tests",
+      look: () =>
+        target.testedCommit === undefined
+          ? Promise.resolve("TESTED_COMMIT is not set: nobody says whether they passed (CI does)")
+          : target.testedCommit === commit
+          ? Promise.resolve("passed for this commit")
+          : Promise.reject(
+            new Error(`they passed for ${target.testedCommit}: run them for ${commit}`),
+          ),
+    },
+    { name: "migrations", look: () => migrationNames(root) },
+    { name: "CLI", look: async () => (await supabase(["--version"], cli)).trim() },
+    {
+      name: "login",
+      async look() {
+        if (target.cliEnv["SUPABASE_ACCESS_TOKEN"] === undefined) {
+          throw new Error(
+            "set SUPABASE_ACCESS_TOKEN: an access token, from the account page of Supabase's dashboard",
+          );
+        }
+        await supabase(["functions", "list", ...remoteProject(target)], cli);
+        return `the project ${target.ref} answers`;
+      },
+    },
+    {
+      name: "database",
+      async look() {
+        if (target.databaseUrl === undefined && !target.cliEnv["SUPABASE_DB_PASSWORD"]) {
+          throw new Error(
+            "set SUPABASE_DB_PASSWORD (the project's database password), or SUPABASE_DB_URL",
+          );
+        }
+        const said = await supabase(
+          ["db", "push", remoteDatabase(target), "--dry-run", "--yes"],
+          cli,
+        );
+        const pending = said.match(/\d{14}_\w+\.sql/g) ?? [];
+        return pending.length === 0
+          ? "has every migration"
+          : `${pending.length} migrations to apply, up to ${pending.at(-1)}`;
+      },
+    },
+  ];
+}
+
+async function migrationNames(root: string): Promise<string> {
+  const names: string[] = [];
+  for await (const { name } of Deno.readDir(join(root, "supabase", "migrations"))) names.push(name);
+  const wrong = names.filter((name) => !/^\d{14}_[a-z0-9_]+\.sql$/.test(name));
+  if (wrong.length > 0) {
+    throw new Error(`the CLI would skip ${wrong.join(", ")}: name them <14 digits>_<topic>.sql`);
+  }
+  return `${names.length}, well-named`;
+}
+
+function planOf({ target }: DeployOptions, functions: readonly string[], commit: string): string[] {
+  const remote = target.databaseUrl === undefined
+    ? `--remote=${target.ref}`
+    : "--remote=$SUPABASE_DB_URL";
+  const number = target.number;
+  return [
+    target.databaseUrl === undefined
+      ? "backup: none of its own, as SUPABASE_DB_URL is not set; the project's daily backups remain"
+      : "backup: a copy of the database into backups/ (deno task backup)",
+    `migrations: supabase db push ${remote} --yes`,
+    `secrets: supabase secrets set --env-file ... (${
+      Object.keys(target.secrets).join(", ") || "none"
+    })`,
+    `functions: supabase functions deploy --use-api, from commit ${commit.slice(0, 12)}: ${
+      functions.join(", ")
+    }; all of them change at once`,
+    "smoke test: voice-health answers 200; an unsigned request gets 401; a signed synthetic call is greeted, presses 1, is connected",
+    number === undefined
+      ? "Twilio: nothing, as neither --number nor TRADELINE_NUMBER names one"
+      : `Twilio: ${number} gets the addresses of voice-frontdoor, voice-voicemail (when that fails) and voice-status`,
+    "deploy log: deploy_succeeded in analytics_events. A failure from the functions on: the version that served before is deployed again, and deploy_failed says why",
+  ];
+}
+
+function remoteProject({ ref, cliEnv }: Target): string[] {
+  const profile = cliEnv["SUPABASE_PROFILE"];
+  return [`--remote=${ref}`, ...(profile === undefined ? [] : ["--profile", profile])];
+}
+
+function remoteDatabase({ ref, databaseUrl }: Target): string {
+  return `--remote=${databaseUrl ?? ref}`;
+}
+
+async function setSecrets(target: Target, dir: string): Promise<void> {
+  if (Object.keys(target.secrets).length === 0) return;
+  const file = await Deno.makeTempFile({ prefix: "tradeline-secrets-" });
+  try {
+    await Deno.chmod(file, 0o600);
+    const lines = Object.entries(target.secrets).map(([name, value]) => `${name}=${quoted(value)}`);
+    await Deno.writeTextFile(file, `${lines.join("\n")}\n`);
+    await supabase(
+      ["secrets", "set", "--env-file", file, ...remoteProject(target), "--yes"],
+      { cwd: dir, env: target.cliEnv },
+    );
+  } finally {
+    await Deno.remove(file);
+  }
+}
+
+/** As the CLI's reader of such files takes a value literally. */
+function quoted(value: string): string {
+  return value.includes("'") ? JSON.stringify(value) : `'${value}'`;
+}
+
+async function deployFunctions(
+  target: Target,
+  root: string,
+  commits: ReadonlyMap<string, readonly string[]>,
+): Promise<void> {
+  for (const [commit, names] of commits) {
+    // deno-lint-ignore no-await-in-loop -- Few: one, unless single functions were deployed.
+    await withCommit(root, commit, (dir) =>
+      supabase(
+        ["functions", "deploy", ...names, "--use-api", ...remoteProject(target), "--yes"],
+        { cwd: dir, env: target.cliEnv },
+      ));
+  }
+}
+
+/** Twilio's webhooks at the number; the same as an onboarded number's. */
+async function bindNumber(target: Target, functionsUrl: string): Promise<string> {
+  const { number, settings } = target;
+  if (number === undefined) return "Twilio's webhooks were left as they are";
+  if (settings instanceof SettingError) throw settings;
+  if (settings.twilioAccountSid === undefined) {
+    throw new SettingError("TWILIO_ACCOUNT_SID", `must be set, for ${number} to be bound`);
+  }
+  const twilio = provisioning({
+    baseUrl: settings.twilioApiUrl,
+    accountSid: settings.twilioAccountSid,
+    authToken: settings.twilioAuthToken,
+  });
+  const [owned] = await twilio.owned(settings.twilioAccountSid, number);
+  if (owned === undefined) throw new Error(`Twilio's main account has no number ${number}`);
+  await twilio.bindNumber(settings.twilioAccountSid, owned.sid, bindingOf(functionsUrl));
+  return `Twilio: ${number} rings here`;
+}
+
+/** The functions that config.toml names. */
+export async function functionsOf(root: string): Promise<string[]> {
+  const text = await Deno.readTextFile(join(root, "supabase", "config.toml"));
+  const config = parseToml(text) as { functions?: Record<string, unknown> };
+  return Object.keys(config.functions ?? {}).sort();
+}
+
+async function versionsOf(root: string, commit: string): Promise<Versions> {
+  return await withCommit(
+    root,
+    commit,
+    async (dir) => Object.fromEntries((await functionsOf(dir)).map((name) => [name, commit])),
+  );
+}
+
+function messageOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/^Cannot start: /, "");
+}

@@ -1,0 +1,119 @@
+/** `deno task deploy` and `deno task rollback`. */
+import { join } from "@std/path/join.js";
+import { parseArgs } from "node:util";
+import { ROOT } from "../local/stack.ts";
+import { deploy, type DeployOutcome, rollback } from "./deploy.ts";
+import { PROJECT_REF, readTarget } from "./target.ts";
+
+const HELP = `Bring this commit to a Supabase project, or go back to the version before.
+
+  deno task deploy --project abcdefghijklmnopqrst --dry-run    what it would do, and what is missing
+  deno task deploy --project abcdefghijklmnopqrst
+  deno task rollback --project abcdefghijklmnopqrst
+
+  --project    the project's reference, 20 letters, from its address; default SUPABASE_PROJECT_REF
+  --only       deploy: functions, separated by commas; default all
+  --to         rollback: a commit; default what served before the newest deploy
+  --number     deploy: the Twilio number whose webhooks are bound; default TRADELINE_NUMBER, else none
+  --env-file   the settings; default .env. The environment comes before it
+  --dry-run    change nothing
+  --help
+
+Needs, from the environment or the file: SUPABASE_ACCESS_TOKEN, SUPABASE_DB_PASSWORD or SUPABASE_DB_URL,
+SUPABASE_SECRET_KEYS, and the settings that .env.example describes.
+
+Exit code 0: done, or --dry-run. 1: nothing was changed. 2: wrong usage. 3: the new version failed, the one before
+serves again. 4: a person is needed now.`;
+
+const EXIT_CODES: Readonly<Record<DeployOutcome, number>> = {
+  deployed: 0,
+  refused: 1,
+  rolled_back: 3,
+  broken: 4,
+};
+
+export interface MainOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly print: (line: string) => void;
+  /** The checkout. Default: this one. */
+  readonly root?: string;
+  readonly patienceMs?: number;
+}
+
+/** @returns the exit code. */
+export async function main(
+  [task, ...args]: string[],
+  { env, print, root = ROOT, patienceMs }: MainOptions,
+): Promise<number> {
+  let values;
+  try {
+    values = parseArgs({
+      args,
+      options: {
+        project: { type: "string" },
+        only: { type: "string" },
+        to: { type: "string" },
+        number: { type: "string" },
+        "env-file": { type: "string" },
+        "dry-run": { type: "boolean", default: false },
+        help: { type: "boolean", short: "h" },
+      },
+    }).values;
+  } catch (error) {
+    print(`${(error as Error).message}\n\n${HELP}`);
+    return 2;
+  }
+  if (values.help) {
+    print(HELP);
+    return 0;
+  }
+  const dryRun = values["dry-run"];
+  const project = values.project ?? env["SUPABASE_PROJECT_REF"];
+  if (project === undefined ? !dryRun : !PROJECT_REF.test(project)) {
+    print(
+      `--project must be a project's reference, 20 lower-case letters${
+        project === undefined ? "" : `: "${project}"`
+      }\n\n${HELP}`,
+    );
+    return 2;
+  }
+  if (values.number !== undefined && !/^\+[1-9]\d{6,14}$/.test(values.number)) {
+    print(`--number must be in E.164 form such as +15877428885: "${values.number}"`);
+    return 2;
+  }
+  const path = values["env-file"] ?? join(root, ".env");
+  const file = await readFile(path, values["env-file"] !== undefined);
+  if (file === undefined) {
+    print(`--env-file: there is no ${path}`);
+    return 2;
+  }
+  const common = {
+    // Without a project a dry run still explains itself.
+    target: readTarget(project ?? "your-project-s-ref-x", env, file, values.number),
+    root,
+    dryRun,
+    print,
+    ...(patienceMs !== undefined && { patienceMs }),
+  };
+  const only = values.only?.split(",").map((name) => name.trim()).filter((name) => name !== "");
+  const outcome = task === "rollback"
+    ? await rollback({ ...common, ...(values.to !== undefined && { to: values.to }) })
+    : await deploy({ ...common, ...(only !== undefined && { only }) });
+  if (dryRun) return 0;
+  return task === "rollback" && outcome === "rolled_back" ? 0 : EXIT_CODES[outcome];
+}
+
+async function readFile(path: string, needed: boolean): Promise<string | undefined> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return needed ? undefined : "";
+  }
+}
+
+if (import.meta.main) {
+  Deno.exit(
+    await main(Deno.args, { env: Deno.env.toObject(), print: (line) => console.log(line) }),
+  );
+}

@@ -1,0 +1,100 @@
+import { parseEnv } from "node:util";
+import { SettingError } from "../../supabase/functions/_shared/errors.ts";
+import { readSettings, type Settings } from "../../supabase/functions/_shared/settings.ts";
+
+/** A project that is deployed to, and what is known of it. */
+export interface Target {
+  /** The project's reference: 20 letters. */
+  readonly ref: string;
+  /** Without a trailing slash; `https://<ref>.supabase.co` unless `SUPABASE_URL` says otherwise. */
+  readonly projectUrl: string;
+  /** For the migrations: an address, or nothing, and the CLI finds it by the reference. */
+  readonly databaseUrl: string | undefined;
+  /** The deploy log is written with it. */
+  readonly secretKey: string | undefined;
+  /** The number whose webhooks are bound; absent: none is. */
+  readonly number: string | undefined;
+  /** The settings that become secrets, by name. */
+  readonly secrets: Readonly<Record<string, string>>;
+  /** What the functions will read; or why they could not. */
+  readonly settings: Settings | SettingError;
+  /** What the CLI needs in its environment. */
+  readonly cliEnv: Readonly<Record<string, string>>;
+  /** A commit of which all tests passed, as CI hands it over. */
+  readonly testedCommit: string | undefined;
+}
+
+export const PROJECT_REF = /^[a-z]{20}$/;
+
+/** Names that are read by the tools here, and that no function needs. */
+const CLI_NAMES = [
+  "SUPABASE_ACCESS_TOKEN",
+  "SUPABASE_DB_PASSWORD",
+  "SUPABASE_PROFILE",
+] as const;
+
+/**
+ * What the environment, and below it a file of settings, say of a project.
+ *
+ * @param file The text of the file, as `.env` has it; empty when there is none.
+ */
+export function readTarget(
+  ref: string,
+  env: Readonly<Record<string, string | undefined>>,
+  file: string,
+  number?: string,
+): Target {
+  const own = parseEnv(file) as Record<string, string>;
+  const get = (name: string) => env[name]?.trim() || own[name]?.trim() || undefined;
+  const projectUrl = (get("SUPABASE_URL") ?? `https://${ref}.supabase.co`).replace(/\/+$/, "");
+  const key = secretKey(get);
+
+  // The platform sets these by itself; here they only complete the picture.
+  const platform: Record<string, string> = {
+    SUPABASE_URL: projectUrl,
+    SUPABASE_SECRET_KEYS: JSON.stringify({ default: key ?? "sb_secret_set_by_the_platform" }),
+  };
+  const asked = new Set<string>();
+  let settings: Settings | SettingError;
+  try {
+    settings = readSettings((name) => {
+      asked.add(name);
+      return name.startsWith("SUPABASE_") ? platform[name] : get(name);
+    });
+  } catch (error) {
+    if (!(error instanceof SettingError)) throw error;
+    settings = error;
+  }
+  const secrets: Record<string, string> = {};
+  for (const name of [...asked].sort()) {
+    const value = get(name);
+    // The platform refuses names of its own.
+    if (value !== undefined && !name.startsWith("SUPABASE_")) secrets[name] = value;
+  }
+  const cliEnv: Record<string, string> = {};
+  for (const name of CLI_NAMES) {
+    const value = get(name);
+    if (value !== undefined) cliEnv[name] = value;
+  }
+  return {
+    ref,
+    projectUrl,
+    databaseUrl: get("SUPABASE_DB_URL"),
+    secretKey: key,
+    number: number ?? get("TRADELINE_NUMBER"),
+    secrets,
+    settings,
+    cliEnv,
+    testedCommit: get("TESTED_COMMIT"),
+  };
+}
+
+function secretKey(get: (name: string) => string | undefined): string | undefined {
+  try {
+    const key = JSON.parse(get("SUPABASE_SECRET_KEYS") ?? "{}").default;
+    if (typeof key === "string" && key !== "") return key;
+  } catch {
+    // Not JSON: as good as not set, and preflight says that there is none.
+  }
+  return get("SUPABASE_SERVICE_ROLE_KEY");
+}

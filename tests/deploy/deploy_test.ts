@@ -1,0 +1,274 @@
+// A deploy from end to end: the real CLI, a project that runs what was uploaded, a real database.
+
+import { assertEquals } from "@std/assert/equals.js";
+import { assertStringIncludes } from "@std/assert/string_includes.js";
+import { join } from "@std/path/join.js";
+import { git, supabase } from "../../scripts/deploy/commands.ts";
+import { main } from "../../scripts/deploy/main.ts";
+import { ROOT } from "../../scripts/local/stack.ts";
+import { type ManagedProject, startManagedProject } from "../support/management_api.ts";
+
+const hasTools = await supabase(["--version"], { cwd: ROOT, timeoutMs: 60_000 })
+  .then(() => git(["--version"], ROOT)).then(() => true, () => false);
+const unless = hasTools
+  ? ""
+  : " (ignored: npx cannot run the Supabase CLI here, or there is no git)";
+
+/** A repository of its own with this one's functions, as they are now, committed. */
+async function repository(): Promise<string> {
+  const dir = await Deno.makeTempDir({ prefix: "tradeline-repository-" });
+  await copy("supabase/config.toml", dir);
+  await copy("supabase/migrations", dir);
+  await copy("supabase/functions", dir);
+  await copy("import_map.json", dir);
+  await copy("deno.json", dir);
+  await copy(".gitignore", dir);
+  await git(["init", "--quiet", "--initial-branch=main"], dir);
+  await commit(dir, "The first release");
+  return dir;
+}
+
+async function copy(path: string, dir: string): Promise<void> {
+  const from = join(ROOT, path);
+  const to = join(dir, path);
+  if ((await Deno.stat(from)).isFile) {
+    await Deno.mkdir(join(to, ".."), { recursive: true });
+    return await Deno.copyFile(from, to);
+  }
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { name } of Deno.readDir(from)) await copy(`${path}/${name}`, dir);
+}
+
+async function commit(dir: string, message: string): Promise<string> {
+  await git(["add", "--all"], dir);
+  const author = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.com"];
+  await git([...author, "commit", "--quiet", "--no-gpg-sign", "-m", message], dir);
+  return await git(["rev-parse", "HEAD"], dir);
+}
+
+/** A project, a repository, and what the task said. */
+interface Site {
+  readonly project: ManagedProject;
+  readonly root: string;
+  run(task: "deploy" | "rollback", ...args: string[]): Promise<{ code: number; text: string }>;
+  /** What the deployed line says first to a caller. */
+  log(): Promise<string[]>;
+}
+
+/** One project and its history: each test goes on where the one before it ended. */
+let site: Site | undefined;
+let close: () => Promise<void> = () => Promise.resolve();
+Deno.test.afterAll(() => close());
+
+async function openSite(): Promise<Site> {
+  const own = { log: console.log, error: console.error };
+  const project = await startManagedProject();
+  const root = await repository();
+  console.log = console.error = () => {};
+  close = async () => {
+    Object.assign(console, own);
+    await Promise.all([project.stop(), Deno.remove(root, { recursive: true })]);
+  };
+  return {
+    project,
+    root,
+    async run(task, ...args) {
+      const lines: string[] = [];
+      const code = await main([task, "--project", project.ref, ...args], {
+        env: project.env,
+        print: (line) => lines.push(line),
+        root,
+        patienceMs: 0,
+      });
+      return { code, text: lines.join("\n") };
+    },
+    async log() {
+      const rows = await project.db.sql`
+        select event_type from analytics_events
+        where event_type ~ '^(deploy|rollback)_' order by id`;
+      return rows.map(({ event_type }) => event_type);
+    },
+  };
+}
+
+function test(name: string, body: (site: Site) => Promise<void>) {
+  Deno.test({
+    name: `deploy: ${name}${unless}`,
+    ignore: !hasTools,
+    // The project and its connections are the file's, and closed after its last test.
+    sanitizeResources: false,
+    sanitizeOps: false,
+    fn: async () => await body(site ??= await openSite()),
+  });
+}
+
+/** A function's file changed, and committed. */
+async function change(root: string, path: string, edit: (text: string) => string): Promise<string> {
+  const file = join(root, path);
+  const before = await Deno.readTextFile(file);
+  const after = edit(before);
+  assertEquals(after === before, false, `${path} is not changed`);
+  await Deno.writeTextFile(file, after);
+  return await commit(root, `Change ${path}`);
+}
+
+/** The local files that a function needs, by Deno's own account. */
+async function filesOf(name: string): Promise<string[]> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", `supabase/functions/${name}/index.ts`],
+    cwd: ROOT,
+  }).output();
+  const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as {
+    modules: { local?: string; specifier: string }[];
+  };
+  const root = new URL(`file://${ROOT}`).href;
+  return modules.filter(({ specifier }) =>
+    specifier.startsWith(root) && !specifier.includes("/node_modules/")
+  ).map(({ specifier }) => specifier.slice(root.length)).concat("import_map.json").sort();
+}
+
+test("is refused while something is missing, and changes nothing", async ({ project, root, run, log }) => {
+  await Deno.writeTextFile(
+    join(root, "supabase/functions/voice-action/handler.ts"),
+    "// Not committed.\n",
+  );
+  const { code, text } = await run("deploy", "--only", "voice-nowhere");
+  assertEquals(code, 1, text);
+  assertStringIncludes(
+    text,
+    "FAULT   functions: supabase/config.toml names no function voice-nowhere",
+  );
+  assertStringIncludes(text, "FAULT   commit: commit these first");
+  assertEquals(project.functions.size, 0);
+  assertEquals(project.secrets, {});
+  assertEquals(await log(), []);
+  await git(["checkout", "--quiet", "--", "."], root);
+});
+
+test("uploads what each function needs, and nothing else; the line then serves", async ({ project, run, log }) => {
+  const { code, text } = await run("deploy");
+  assertEquals(code, 0, text);
+  assertStringIncludes(text, "was greeted, refused recording, chose 1, was connected");
+  assertEquals(await log(), ["deploy_succeeded"]);
+
+  const config = await Deno.readTextFile(join(ROOT, "supabase", "config.toml"));
+  const named = [...config.matchAll(/^\[functions\.([\w-]+)\]/gm)].map(([, name]) => name!);
+  assertEquals([...project.functions.keys()].sort(), named.sort());
+  for (const [name, uploaded] of project.functions) {
+    assertEquals(uploaded.metadata, {
+      name,
+      entrypoint_path: `supabase/functions/${name}/index.ts`,
+      import_map_path: "import_map.json",
+      static_patterns: [],
+      verify_jwt: false,
+    });
+    // What --use-api takes at most is 5 MB.
+    assertEquals(uploaded.bytes < 1_000_000, true, `${name} weighs ${uploaded.bytes} bytes`);
+    for (const [path, sent] of uploaded.files) {
+      assertEquals(sent, await Deno.readTextFile(join(ROOT, path)), path);
+    }
+  }
+  for (const name of ["voice-frontdoor", "telephony-onboard"]) {
+    // Types are needed by whoever bundles, too; what is not there cannot be imported.
+    const sent = new Set(project.functions.get(name)!.files.keys());
+    assertEquals((await filesOf(name)).filter((path) => !sent.has(path)), [], name);
+  }
+  assertEquals(
+    project.requests.filter((request) => request.startsWith("PUT")).length,
+    1,
+    "all change at once",
+  );
+  assertEquals(project.secrets["TWILIO_AUTH_TOKEN"], "the-token-of-this-deployment");
+  assertEquals(Object.keys(project.secrets).filter((name) => name.startsWith("SUPABASE_")), []);
+  const [row] = await project.db.sql`select mode, disposition, consent_given from call_logs`;
+  assertEquals(row, { mode: "sales", disposition: "connected", consent_given: false });
+});
+
+test("of a function that is broken ends with the previous version serving, without an operator", async ({ project, root, run, log }) => {
+  const good = project.functions.get("voice-menu-handler")!.files;
+
+  // It starts, it refuses strangers, and it serves nobody: only a call shows that.
+  await change(
+    root,
+    "supabase/functions/voice-menu-handler/index.ts",
+    (text) =>
+      text.replace(
+        /Deno\.serve\(.*\);/s,
+        `Deno.serve((request) =>
+      request.headers.has("x-twilio-signature")
+        ? new Response("<Response><Hangup/></Response>", { headers: { "content-type": "text/xml" } })
+        : new Response(null, { status: 401 }));`,
+      ),
+  );
+  const broken = await run("deploy");
+  assertEquals(broken.code, 3, broken.text);
+  assertStringIncludes(broken.text, "was not connected to sales");
+  assertStringIncludes(broken.text, "serves again");
+  assertEquals([...project.functions.get("voice-menu-handler")!.files], [...good]);
+  assertEquals(await log(), ["deploy_succeeded", "deploy_failed"]);
+  await git(["reset", "--quiet", "--hard", "HEAD^"], root);
+});
+
+test("of a function that does not start is noticed and undone, and --only touches no other", async ({ project, root, run, log }) => {
+  await change(
+    root,
+    "supabase/functions/voice-action/index.ts",
+    (text) => `throw new Error("broken on purpose");\n${text}`,
+  );
+  const broken = await run("deploy", "--only", "voice-action");
+  assertEquals(broken.code, 3, broken.text);
+  assertStringIncludes(broken.text, "voice-action answered 503");
+  assertEquals((await log()).slice(1), ["deploy_failed", "deploy_failed"]);
+  await git(["reset", "--quiet", "--hard", "HEAD^"], root);
+  const response = await fetch(`${project.url}/functions/v1/voice-action`, {
+    method: "POST",
+    body: new URLSearchParams({ a: "b" }),
+  });
+  await response.body?.cancel();
+  assertEquals(response.status, 401);
+});
+
+test("is taken back by rollback, which a second rollback does not undo", async ({ project, root, run, log }) => {
+  const before = await log();
+  const first = [...project.functions.get("voice-route")!.files];
+  await change(
+    root,
+    "supabase/functions/voice-route/handler.ts",
+    (text) => `${text}\n// Changed.\n`,
+  );
+  const second = await run("deploy", "--only", "voice-route");
+  assertEquals(second.code, 0, second.text);
+  assertEquals(
+    project.functions.get("voice-route")!.files.get("supabase/functions/voice-route/handler.ts")!
+      .endsWith("// Changed.\n"),
+    true,
+  );
+
+  const back = await run("rollback");
+  assertEquals(back.code, 0, back.text);
+  assertEquals([...project.functions.get("voice-route")!.files], first);
+  assertEquals(await log(), [...before, "deploy_succeeded", "rollback_succeeded"]);
+  const further = await run("rollback");
+  assertEquals(further.code, 1, further.text);
+  assertStringIncludes(further.text, "knows no earlier version");
+});
+
+Deno.test("deploy --dry-run explains itself without credentials, and fails nobody", async () => {
+  const lines: string[] = [];
+  const code = await main(["deploy", "--dry-run", "--env-file", "/dev/null"], {
+    env: { PATH: Deno.env.get("PATH") },
+    print: (line) => lines.push(line),
+  });
+  const text = lines.join("\n");
+  assertEquals(code, 0, text);
+  for (
+    const line of [
+      "MISSING settings: ",
+      "MISSING login: set SUPABASE_ACCESS_TOKEN",
+      "MISSING database: set SUPABASE_DB_PASSWORD",
+      "1. backup",
+      "7. deploy log",
+      "Nothing was changed.",
+    ]
+  ) assertStringIncludes(text, line);
+});
