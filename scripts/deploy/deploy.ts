@@ -99,7 +99,7 @@ export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
   print("");
   try {
     if (target.databaseUrl !== undefined && options.backup !== undefined) {
-      print(`        backup: ${await options.backup(target.databaseUrl)}`);
+      print(`done    backup: ${await options.backup(target.databaseUrl)}`);
     }
     await withCommit(root, commit, async (dir) => {
       await supabase(["db", "push", remoteDatabase(target), "--yes"], { ...cli, cwd: dir });
@@ -344,7 +344,7 @@ function planOf({ target }: DeployOptions, functions: readonly string[], commit:
   return [
     target.databaseUrl === undefined
       ? "backup: none of its own, as SUPABASE_DB_URL is not set; the project's daily backups remain"
-      : "backup: a copy of the database into backups/ (deno task backup)",
+      : "backup: a copy of the database into BACKUP_DIR, else .tradeline/backups (deno task backup)",
     `migrations: supabase db push ${remote} --yes`,
     `secrets: supabase secrets set --env-file ... (${
       Object.keys(target.secrets).join(", ") || "none"

@@ -1,6 +1,7 @@
 /** `deno task deploy` and `deno task rollback`. */
 import { join } from "@std/path/join.js";
 import { parseArgs } from "node:util";
+import { backUp } from "../backup/files.ts";
 import { ROOT } from "../local/stack.ts";
 import { deploy, type DeployOutcome, rollback } from "./deploy.ts";
 import { PROJECT_REF, readTarget } from "./target.ts";
@@ -98,7 +99,17 @@ export async function main(
   const only = values.only?.split(",").map((name) => name.trim()).filter((name) => name !== "");
   const outcome = task === "rollback"
     ? await rollback({ ...common, ...(values.to !== undefined && { to: values.to }) })
-    : await deploy({ ...common, ...(only !== undefined && { only }) });
+    : await deploy({
+      ...common,
+      ...(only !== undefined && { only }),
+      async backup(databaseUrl) {
+        const dir = env["BACKUP_DIR"] ?? join(root, ".tradeline", "backups");
+        const key = env["BACKUP_KEY"];
+        const { path, trailer } = await backUp(databaseUrl, dir, { key });
+        const rows = Object.values(trailer.tables).reduce((sum, { rows }) => sum + rows, 0);
+        return `${path} (${rows} rows${key === undefined ? ", not encrypted" : ""})`;
+      },
+    });
   if (dryRun) return 0;
   return task === "rollback" && outcome === "rolled_back" ? 0 : EXIT_CODES[outcome];
 }

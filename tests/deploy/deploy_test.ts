@@ -149,6 +149,7 @@ test("uploads what each function needs, and nothing else; the line then serves",
   const { code, text } = await run("deploy");
   assertEquals(code, 0, text);
   assertStringIncludes(text, "was greeted, refused recording, chose 1, was connected");
+  assertStringIncludes(text, "done    backup: ");
   assertEquals(await log(), ["deploy_succeeded"]);
 
   const config = await Deno.readTextFile(join(ROOT, "supabase", "config.toml"));

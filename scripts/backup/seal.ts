@@ -1,0 +1,118 @@
+// AES-256-GCM over a stream of any length: chunks of a bounded size, each sealed under a nonce of its own, the last
+// one marked as the last. A chunk that is changed, moved, repeated or cut off does not open.
+
+/** Begins every sealed file. */
+export const MAGIC = new TextEncoder().encode("TLSEAL1\n");
+const CHUNK = 64 * 1024;
+const TAG = 16;
+const PREFIX = 8;
+
+/** A file does not open with this key, or is not whole. */
+export class SealError extends Error {
+  override name = "SealError";
+}
+
+/** @param key 32 bytes in base64, as `openssl rand -base64 32` makes them. */
+export async function importKey(key: string): Promise<CryptoKey> {
+  let bytes: Uint8Array<ArrayBuffer>;
+  try {
+    bytes = Uint8Array.from(atob(key.trim()), (character) => character.charCodeAt(0));
+  } catch {
+    bytes = new Uint8Array();
+  }
+  if (bytes.length !== 32) {
+    throw new SealError("BACKUP_KEY must be 32 bytes in base64: openssl rand -base64 32 makes one");
+  }
+  return await crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
+}
+
+/** Seals what goes through. */
+export function seal(key: CryptoKey): TransformStream<Uint8Array, Uint8Array<ArrayBuffer>> {
+  const prefix = crypto.getRandomValues(new Uint8Array(PREFIX));
+  let counter = 0;
+  const close = async (chunk: Uint8Array<ArrayBuffer>, last: boolean) =>
+    new Uint8Array(await crypto.subtle.encrypt(parameters(prefix, counter++, last), key, chunk));
+  return rechunked(CHUNK, {
+    start: (out) => {
+      out.enqueue(MAGIC.slice());
+      out.enqueue(prefix);
+    },
+    chunk: close,
+  });
+}
+
+/** Opens what was sealed, `MAGIC` included. Errors with `SealError`. */
+export function unseal(key: CryptoKey): TransformStream<Uint8Array, Uint8Array<ArrayBuffer>> {
+  const head = MAGIC.length + PREFIX;
+  let prefix: Uint8Array<ArrayBuffer> | undefined;
+  let counter = 0;
+  let pending: Uint8Array<ArrayBuffer> = new Uint8Array();
+  const inner = rechunked(CHUNK + TAG, {
+    async chunk(chunk, last) {
+      try {
+        return new Uint8Array(
+          await crypto.subtle.decrypt(parameters(prefix!, counter++, last), key, chunk),
+        );
+      } catch {
+        throw new SealError(
+          "The backup does not open: another BACKUP_KEY made it, or it was changed or cut off",
+        );
+      }
+    },
+  });
+  const strip = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, out) {
+      if (prefix !== undefined) return out.enqueue(chunk);
+      pending = concat(pending, chunk);
+      if (pending.length < head) return;
+      prefix = pending.slice(MAGIC.length, head);
+      if (pending.length > head) out.enqueue(pending.slice(head));
+    },
+    flush() {
+      if (prefix === undefined) throw new SealError("The backup is cut off");
+    },
+  });
+  return { writable: strip.writable, readable: strip.readable.pipeThrough(inner) };
+}
+
+function parameters(prefix: Uint8Array<ArrayBuffer>, counter: number, last: boolean) {
+  const iv = new Uint8Array(PREFIX + 4);
+  iv.set(prefix);
+  new DataView(iv.buffer).setUint32(PREFIX, counter);
+  return { name: "AES-GCM", iv, additionalData: new Uint8Array([last ? 1 : 0]) };
+}
+
+interface Rechunk {
+  start?(out: TransformStreamDefaultController<Uint8Array<ArrayBuffer>>): void;
+  chunk(chunk: Uint8Array<ArrayBuffer>, last: boolean): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** Cuts a stream into chunks of one size; the last, which is known as such, has what is left. */
+function rechunked(
+  size: number,
+  { start, chunk }: Rechunk,
+): TransformStream<Uint8Array, Uint8Array<ArrayBuffer>> {
+  let rest: Uint8Array<ArrayBuffer> = new Uint8Array();
+  return new TransformStream({
+    start,
+    async transform(more, out) {
+      rest = concat(rest, more);
+      // One byte more than a chunk: only then is it certain not to be the last.
+      while (rest.length > size) {
+        // deno-lint-ignore no-await-in-loop -- In order.
+        out.enqueue(await chunk(rest.slice(0, size), false));
+        rest = rest.slice(size);
+      }
+    },
+    async flush(out) {
+      out.enqueue(await chunk(rest, true));
+    },
+  });
+}
+
+function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}

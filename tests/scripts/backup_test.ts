@@ -1,0 +1,212 @@
+import { assertEquals } from "@std/assert/equals.js";
+import { assertStringIncludes } from "@std/assert/string_includes.js";
+import { assertRejects } from "@std/assert/rejects.js";
+import { join } from "@std/path/join.js";
+import { connectTo, sumOf, tablesOf } from "../../scripts/backup/dump.ts";
+import { backUp, BackupError, expired, readBackup, rotate } from "../../scripts/backup/files.ts";
+import { main } from "../../scripts/backup/main.ts";
+import { restore } from "../../scripts/backup/restore.ts";
+import { importKey, seal, SealError, unseal } from "../../scripts/backup/seal.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { newCallSid, voiceEvent } from "../support/events.ts";
+
+const KEY = btoa("0123456789abcdef0123456789abcdef");
+const OTHER_KEY = btoa("another key, as long as it must ");
+
+/** A database with a bit of everything that is hard to copy. */
+async function lived(): Promise<TestDatabase> {
+  const db = await createTestDatabase();
+  for (
+    const transcript of ["Line one\nline two\ttabbed", "back\\slash \\N and \\.", "é ünï 電話"]
+  ) {
+    const event = voiceEvent(newCallSid(), {
+      recording_sid: `RE${crypto.randomUUID().replaceAll("-", "")}`,
+      recording_source: "voicemail",
+      transcript,
+    });
+    await db.sql`select public.accept_voice_event(${db.sql.json(event as never)})`;
+  }
+  await db.sql`select submit_contact_message(${
+    db.sql.json({ name: "Jane", email: "jane@example.com", message: "Hello" })
+  }, 'a', 5, 'b', 5, 60)`;
+  await db.sql`update alert_rules set threshold = 99 where alert = 'voicemail_backlog'`;
+  return db;
+}
+
+async function withDir(body: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await body(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+async function task(args: string[], env: Record<string, string> = {}) {
+  const lines: string[] = [];
+  const code = await main(args, { env: (name) => env[name], print: (line) => lines.push(line) });
+  return { code, text: lines.join("\n") };
+}
+
+async function sums(url: string) {
+  const sql = connectTo(url);
+  try {
+    const all: Record<string, unknown> = {};
+    for (const { name } of await tablesOf(sql)) all[name] = await sumOf(sql, name);
+    return all;
+  } finally {
+    await sql.end();
+  }
+}
+
+Deno.test("a backup is restored into a new database, every row of it, encrypted on the way", async () => {
+  const [db, empty] = await Promise.all([lived(), createTestDatabase({ empty: true })]);
+  try {
+    await withDir(async (dir) => {
+      const made = await task(["backup", "--database", db.url, "--dir", dir], { BACKUP_KEY: KEY });
+      assertEquals(made.code, 0, made.text);
+      const [file] = [...Deno.readDirSync(dir)].map(({ name }) => join(dir, name))
+        .filter((name) => name.endsWith(".backup"));
+      const bytes = new TextDecoder("latin1").decode(await Deno.readFile(file!));
+      assertStringIncludes(bytes, "TLSEAL1");
+      assertEquals((await Deno.stat(file!)).mode! & 0o077, 0, "nobody else may read it");
+
+      const restored = await task(["restore", file!, "--to", empty.url], { BACKUP_KEY: KEY });
+      assertEquals(restored.code, 0, restored.text);
+      assertStringIncludes(restored.text, "ok      call_logs: 3 rows");
+      assertEquals(await sums(empty.url), await sums(db.url));
+      // It goes on where the first one stopped: no identity comes twice.
+      const event = voiceEvent(newCallSid());
+      await empty.sql`select public.accept_voice_event(${empty.sql.json(event as never)})`;
+      assertEquals((await empty.sql`select from call_lifecycle`).length, 4);
+
+      const again = await task(["restore", file!, "--to", empty.url], { BACKUP_KEY: KEY });
+      assertEquals(again.code, 1);
+      assertStringIncludes(again.text, "has calls already");
+    });
+  } finally {
+    await Promise.all([db.drop(), empty.drop()]);
+  }
+});
+
+Deno.test("restore --verify proves a backup in a scratch database, and leaves none behind", async () => {
+  const db = await lived();
+  try {
+    await withDir(async (dir) => {
+      const { path } = await backUp(db.url, dir);
+      const { code, text } = await task(["restore", path, "--verify", "--server", db.url]);
+      assertEquals(code, 0, text);
+      assertStringIncludes(text, "can be restored: proven in");
+      const left = await db.sql`select from pg_database where datname like 'scratch_%'`;
+      assertEquals(left.length, 0);
+    });
+  } finally {
+    await db.drop();
+  }
+});
+
+Deno.test("a backup is of one moment, whatever is written meanwhile", async () => {
+  const [db, empty] = await Promise.all([lived(), createTestDatabase({ empty: true })]);
+  try {
+    await withDir(async (dir) => {
+      const making = backUp(db.url, dir);
+      const writing = Promise.all(Array.from({ length: 10 }, () => {
+        const event = voiceEvent(newCallSid());
+        return db.sql`select public.accept_voice_event(${db.sql.json(event as never)})`;
+      }));
+      const [{ path }] = await Promise.all([making, writing]);
+      // The counts were taken in the same snapshot as the rows: they agree, or this rejects.
+      await restore(await readBackup(path, undefined), empty.url);
+      const [row] = await empty.sql`
+        select (select count(*) from call_logs) = (select count(distinct call_sid) from call_lifecycle) as whole`;
+      assertEquals(row!.whole, true);
+    });
+  } finally {
+    await Promise.all([db.drop(), empty.drop()]);
+  }
+});
+
+Deno.test("a backup that was changed, cut off or locked with another key is refused, and nothing is restored", async () => {
+  const [db, empty] = await Promise.all([lived(), createTestDatabase({ empty: true })]);
+  try {
+    await withDir(async (dir) => {
+      const { path } = await backUp(db.url, dir, { key: KEY });
+      await assertRejects(() => readBackup(path, undefined), SealError, "is encrypted");
+      const locked = await readBackup(path, OTHER_KEY);
+      await assertRejects(() => restore(locked, empty.url), SealError, "does not open");
+
+      const bytes = await Deno.readFile(path);
+      const sum = await Deno.readTextFile(`${path}.sha256`);
+      bytes[100]! ^= 1;
+      await Deno.writeFile(path, bytes);
+      await assertRejects(() => readBackup(path, KEY), BackupError, "is damaged");
+      await Deno.writeFile(path, bytes.slice(0, -50));
+      await assertRejects(() => readBackup(path, KEY), BackupError, "is damaged");
+      await Deno.writeTextFile(`${path}.sha256`, sum);
+      await Deno.remove(`${path}.sha256`);
+      await assertRejects(() => readBackup(path, KEY), BackupError, "There is no");
+      const [row] = await empty.sql`select to_regclass('public.call_logs') as calls`;
+      assertEquals(row!.calls, null);
+    });
+  } finally {
+    await Promise.all([db.drop(), empty.drop()]);
+  }
+});
+
+Deno.test("a backup that fails leaves no file that looks like one", async () => {
+  const empty = await createTestDatabase({ empty: true });
+  try {
+    await withDir(async (dir) => {
+      const { code, text } = await task(["backup", "--database", empty.url, "--dir", dir]);
+      assertEquals(code, 1, text);
+      assertEquals([...Deno.readDirSync(dir)], []);
+    });
+  } finally {
+    await empty.drop();
+  }
+});
+
+Deno.test("a seal opens whatever its length, and not in another order", async () => {
+  const key = await importKey(KEY);
+  const through = async (
+    bytes: Uint8Array<ArrayBuffer>,
+    by: TransformStream<Uint8Array, Uint8Array<ArrayBuffer>>,
+  ) => new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(by)).arrayBuffer());
+  for (const length of [0, 1, 65_535, 65_536, 65_537, 200_000]) {
+    const plain = new Uint8Array(length).map((_, index) => index % 251);
+    const sealed = await through(plain, seal(key));
+    assertEquals(await through(sealed, unseal(key)), plain, `${length} bytes`);
+    if (length < 131_072) continue;
+    const chunk = 65_536 + 16;
+    const head = 16;
+    const swapped = sealed.slice();
+    swapped.set(sealed.slice(head + chunk, head + 2 * chunk), head);
+    swapped.set(sealed.slice(head, head + chunk), head + chunk);
+    await assertRejects(() => through(swapped, unseal(key)), SealError);
+    // Whole chunks missing at the end: the last one was not the last.
+    await assertRejects(() => through(sealed.slice(0, head + 2 * chunk), unseal(key)), SealError);
+  }
+  await assertRejects(() => importKey("short"), SealError, "openssl rand -base64 32");
+});
+
+Deno.test("of the backups 7 daily and 5 weekly ones are kept, and no other file is touched", async () => {
+  const names = Array.from({ length: 60 }, (_, age) => {
+    const day = new Date(Date.UTC(2025, 10, 30 - age)).toISOString().slice(0, 10).replaceAll(
+      "-",
+      "",
+    );
+    return `tradeline-${day}T020000Z.backup`;
+  });
+  const kept = names.filter((name) => !expired(names).includes(name));
+  assertEquals(kept.slice(0, 7), names.slice(0, 7));
+  // 30 November 2025 was a Sunday: the newest of each week before is the Sunday before.
+  assertEquals(kept.slice(7), [7, 14, 21, 28].map((age) => names[age]));
+  assertEquals(expired([...names, "notes.txt", "tradeline-old.backup"]), expired(names));
+
+  await withDir(async (dir) => {
+    for (const name of names) await Deno.writeTextFile(join(dir, name), "");
+    await Deno.writeTextFile(join(dir, "notes.txt"), "");
+    await rotate(dir);
+    assertEquals([...Deno.readDirSync(dir)].length, kept.length + 1);
+  });
+});
