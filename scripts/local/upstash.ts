@@ -49,10 +49,10 @@ async function runRedis(port: number): Promise<(() => Promise<void>) | undefined
   const options = { port, bind: "127.0.0.1", save: "", appendonly: "no", daemonize: "no" };
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const child = new Deno.Command("sh", {
-    // The shell's input ends when we close it, or with us: then it ends Redis.
+    // The shell's input ends when we close it, or with us; whatever ends the shell ends Redis.
     args: [
       "-c",
-      'redis-server "$@" & exec > /dev/null; read -r _; kill $!; wait $!',
+      'redis-server "$@" & trap "kill $!; wait $!" EXIT; trap exit HUP INT TERM; exec > /dev/null; read -r _',
       "sh",
       ...args,
     ],
