@@ -129,6 +129,15 @@ END) stored,
   updated_at timestamp with time zone not null default now()
 ) with (fillfactor=80);
 
+create table consent_evidence (
+  call_hash bytea not null,
+  org_id uuid,
+  consent_given boolean not null,
+  decided_at timestamp with time zone not null,
+  basis jsonb not null,
+  disclosure text
+);
+
 create table contact_messages (
   id uuid not null default gen_random_uuid(),
   name text not null,
@@ -138,6 +147,17 @@ create table contact_messages (
   message text not null,
   created_at timestamp with time zone not null default now(),
   handled_at timestamp with time zone
+);
+
+create table erased_calls (
+  call_hash bytea not null,
+  erased_at timestamp with time zone not null default now()
+);
+
+create table erasure_receipts (
+  id uuid not null default gen_random_uuid(),
+  erased_at timestamp with time zone not null default now(),
+  counts jsonb not null
 );
 
 create table function_metrics (
@@ -230,6 +250,18 @@ create table reconcile_attempts (
   call_sid text not null,
   attempts integer not null default 1,
   next_at timestamp with time zone not null
+);
+
+create table recordings_to_delete (
+  recording_sid text not null,
+  subaccount_sid text,
+  queued_at timestamp with time zone not null default now()
+);
+
+create table retention_rules (
+  subject text not null,
+  days integer not null,
+  why text not null
 );
 
 create table telephony_numbers (
@@ -367,6 +399,12 @@ alter table call_logs add constraint call_logs_times_in_order CHECK ((ended_at >
 
 alter table call_logs add constraint call_logs_transcript_length CHECK ((length(transcript) <= 65536));
 
+alter table consent_evidence add constraint consent_evidence_basis_object CHECK ((jsonb_typeof(basis) = 'object'::text));
+
+alter table consent_evidence add constraint consent_evidence_hash_length CHECK ((length(call_hash) = 32));
+
+alter table consent_evidence add constraint consent_evidence_pkey PRIMARY KEY (call_hash);
+
 alter table contact_messages add constraint contact_messages_email_form CHECK (((email ~ '^[^\s@]+@[^\s@]+$'::text) AND (length(email) <= 254)));
 
 alter table contact_messages add constraint contact_messages_message_length CHECK (((length(message) >= 1) AND (length(message) <= 5000)));
@@ -378,6 +416,14 @@ alter table contact_messages add constraint contact_messages_phone_form CHECK ((
 alter table contact_messages add constraint contact_messages_pkey PRIMARY KEY (id);
 
 alter table contact_messages add constraint contact_messages_subject_length CHECK (((length(subject) >= 1) AND (length(subject) <= 150)));
+
+alter table erased_calls add constraint erased_calls_hash_length CHECK ((length(call_hash) = 32));
+
+alter table erased_calls add constraint erased_calls_pkey PRIMARY KEY (call_hash);
+
+alter table erasure_receipts add constraint erasure_receipts_counts_object CHECK ((jsonb_typeof(counts) = 'object'::text));
+
+alter table erasure_receipts add constraint erasure_receipts_pkey PRIMARY KEY (id);
 
 alter table function_metrics add constraint function_metrics_cumulative CHECK (((0 <= le_50) AND (le_50 <= le_100) AND (le_100 <= le_250) AND (le_250 <= le_500) AND (le_500 <= le_1000) AND (le_1000 <= le_2000) AND (le_2000 <= le_5000) AND (le_5000 <= requests)));
 
@@ -456,6 +502,20 @@ alter table reconcile_attempts add constraint reconcile_attempts_call_sid_form C
 alter table reconcile_attempts add constraint reconcile_attempts_pkey PRIMARY KEY (call_sid);
 
 alter table reconcile_attempts add constraint reconcile_attempts_positive CHECK ((attempts > 0));
+
+alter table recordings_to_delete add constraint recordings_to_delete_account_form CHECK ((subaccount_sid ~ '^AC[0-9a-fA-F]{32}$'::text));
+
+alter table recordings_to_delete add constraint recordings_to_delete_pkey PRIMARY KEY (recording_sid);
+
+alter table recordings_to_delete add constraint recordings_to_delete_sid_form CHECK ((recording_sid ~ '^RE[0-9a-fA-F]{32}$'::text));
+
+alter table retention_rules add constraint retention_rules_days_range CHECK (((days >= 1) AND (days <= 3650)));
+
+alter table retention_rules add constraint retention_rules_known CHECK ((subject = ANY (ARRAY['calls'::text, 'voicemails'::text, 'contact_messages'::text, 'mails'::text, 'analytics_events'::text, 'consent_evidence'::text, 'erasures'::text])));
+
+alter table retention_rules add constraint retention_rules_pkey PRIMARY KEY (subject);
+
+alter table retention_rules add constraint retention_rules_why_length CHECK (((length(why) >= 1) AND (length(why) <= 300)));
 
 alter table telephony_numbers add constraint telephony_numbers_country_known CHECK ((country = ANY (ARRAY['CA'::text, 'US'::text])));
 
@@ -561,9 +621,23 @@ CREATE INDEX call_logs_to_idx ON public.call_logs USING btree (to_e164, started_
 
 CREATE INDEX call_logs_voicemail_backlog_idx ON public.call_logs USING btree (recorded_at) WHERE ((recording_source = 'voicemail'::text) AND (voicemail_handled_at IS NULL));
 
+CREATE INDEX consent_evidence_decided_idx ON public.consent_evidence USING btree (decided_at);
+
+CREATE UNIQUE INDEX consent_evidence_pkey ON public.consent_evidence USING btree (call_hash);
+
 CREATE INDEX contact_messages_created_idx ON public.contact_messages USING btree (created_at DESC);
 
+CREATE INDEX contact_messages_email_idx ON public.contact_messages USING btree (lower(email));
+
 CREATE UNIQUE INDEX contact_messages_pkey ON public.contact_messages USING btree (id);
+
+CREATE INDEX erased_calls_erased_idx ON public.erased_calls USING btree (erased_at);
+
+CREATE UNIQUE INDEX erased_calls_pkey ON public.erased_calls USING btree (call_hash);
+
+CREATE INDEX erasure_receipts_erased_idx ON public.erasure_receipts USING btree (erased_at);
+
+CREATE UNIQUE INDEX erasure_receipts_pkey ON public.erasure_receipts USING btree (id);
 
 CREATE UNIQUE INDEX function_metrics_pkey ON public.function_metrics USING btree (minute, function);
 
@@ -574,6 +648,10 @@ CREATE UNIQUE INDEX health_checks_pkey ON public.health_checks USING btree (chec
 CREATE INDEX idempotency_keys_expires_idx ON public.idempotency_keys USING btree (expires_at);
 
 CREATE UNIQUE INDEX idempotency_keys_pkey ON public.idempotency_keys USING btree (key);
+
+CREATE INDEX outbox_call_idx ON public.outbox USING btree (((payload ->> 'call_sid'::text))) WHERE (kind = 'voicemail'::text);
+
+CREATE INDEX outbox_contact_idx ON public.outbox USING btree (((payload ->> 'contact_message_id'::text))) WHERE (kind <> 'voicemail'::text);
 
 CREATE INDEX outbox_dead_idx ON public.outbox USING btree (created_at) WHERE (status = 'dead'::text);
 
@@ -594,6 +672,10 @@ CREATE UNIQUE INDEX rate_limit_windows_pkey ON public.rate_limit_windows USING b
 CREATE INDEX reconcile_attempts_next_idx ON public.reconcile_attempts USING btree (next_at);
 
 CREATE UNIQUE INDEX reconcile_attempts_pkey ON public.reconcile_attempts USING btree (call_sid);
+
+CREATE UNIQUE INDEX recordings_to_delete_pkey ON public.recordings_to_delete USING btree (recording_sid);
+
+CREATE UNIQUE INDEX retention_rules_pkey ON public.retention_rules USING btree (subject);
 
 CREATE UNIQUE INDEX telephony_numbers_number_sid_key ON public.telephony_numbers USING btree (number_sid);
 
@@ -817,6 +899,13 @@ AS $function$
   from dead
 $function$
 
+CREATE OR REPLACE FUNCTION public.call_hash(p_call_sid text)
+ RETURNS bytea
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN sha256(convert_to(p_call_sid, 'UTF8'::name))
+
 CREATE OR REPLACE FUNCTION public.call_success(p_since timestamp with time zone)
  RETURNS TABLE(total_calls bigint, active_calls bigint, completed_calls bigint, failed_calls bigint, abandoned_calls bigint, rate_limited_calls bigint, success_rate_pct numeric, avg_call_duration_sec numeric)
  LANGUAGE plpgsql
@@ -843,6 +932,17 @@ begin
   where c.started_at > p_since;
 end
 $function$
+
+CREATE OR REPLACE FUNCTION public.calls_of_person(p_number text)
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT c.call_sid
+    FROM call_logs c
+   WHERE ((c.from_e164)::text = calls_of_person.p_number);
+END
 
 CREATE OR REPLACE FUNCTION public.claim_alert_deliveries(p_channels text[])
  RETURNS TABLE(id bigint, channel text, transition text, episode_id bigint, alert text, severity text, summary text, action text, unit text, value numeric, threshold numeric, opened_at timestamp with time zone, closed_at timestamp with time zone)
@@ -1072,6 +1172,68 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.erase_calls(p_calls text[])
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_recordings integer;
+  v_mails integer;
+  v_events integer;
+  v_calls integer;
+begin
+  insert into public.consent_evidence as k (call_hash, org_id, consent_given, decided_at, basis, disclosure)
+  select
+    public.call_hash(c.call_sid), c.org_id, c.consent_given, coalesce(e.occurred_at, c.started_at),
+    coalesce(e.consent, '{}') - 'disclosure', e.consent ->> 'disclosure'
+  from public.call_logs as c
+  left join lateral (
+    select l.occurred_at, l.meta -> 'consent' as consent
+    from public.call_lifecycle as l
+    where l.call_sid = c.call_sid and jsonb_typeof(l.meta -> 'consent') = 'object'
+    -- The event that brought the decision is the one that has its words.
+    order by (l.meta -> 'consent' ? 'disclosure') desc, l.occurred_at desc
+    limit 1
+  ) as e on true
+  where c.call_sid = any (p_calls) and c.consent_given is not null
+  on conflict (call_hash) do nothing;
+
+  insert into public.erased_calls (call_hash)
+  select public.call_hash(sid) from unnest(p_calls) as sid
+  on conflict (call_hash) do nothing;
+
+  -- Every recording that an event told of, not only the one that the call's row shows.
+  insert into public.recordings_to_delete (recording_sid, subaccount_sid)
+  select distinct on (sid) sid, subaccount_sid
+  from (
+    select c.recording_sid as sid, a.subaccount_sid
+    from public.call_logs as c left join public.telephony_subaccounts as a on a.org_id = c.org_id
+    where c.call_sid = any (p_calls)
+    union all
+    select l.meta ->> 'recording_sid', a.subaccount_sid
+    from public.call_lifecycle as l
+    left join public.call_logs as c on c.call_sid = l.call_sid
+    left join public.telephony_subaccounts as a on a.org_id = c.org_id
+    where l.call_sid = any (p_calls)
+  ) as found
+  where sid ~ '^RE[0-9a-fA-F]{32}$'
+  on conflict (recording_sid) do nothing;
+  get diagnostics v_recordings = row_count;
+
+  delete from public.outbox where kind = 'voicemail' and payload ->> 'call_sid' = any (p_calls);
+  get diagnostics v_mails = row_count;
+  delete from public.reconcile_attempts where call_sid = any (p_calls);
+  delete from public.call_lifecycle where call_sid = any (p_calls);
+  get diagnostics v_events = row_count;
+  delete from public.call_logs where call_sid = any (p_calls);
+  get diagnostics v_calls = row_count;
+  return jsonb_build_object(
+    'call_logs', v_calls, 'call_lifecycle', v_events, 'outbox', v_mails, 'recordings', v_recordings
+  );
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.evaluate_alerts(p_channels text[] DEFAULT '{}'::text[])
  RETURNS TABLE(episode_id bigint, alert text, transition text)
  LANGUAGE plpgsql
@@ -1117,6 +1279,71 @@ begin
     where 'email' = any (p_channels)
   )
   select c.id, c.alert, c.transition from changed as c order by c.id;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.expired_calls(p_limit integer)
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT c.call_sid
+    FROM call_logs c
+   WHERE ((c.status >= 'canceled'::call_status) AND (c.started_at < (now() - make_interval(days => ( SELECT LEAST(min(r.days), 3650) AS "least"
+            FROM retention_rules r
+           WHERE (r.subject = ANY (ARRAY['calls'::text, 'voicemails'::text])))))) AND (COALESCE(c.ended_at, c.updated_at) < (now() - make_interval(days => ( SELECT r.days
+            FROM retention_rules r
+           WHERE (r.subject =
+                 CASE
+                     WHEN (c.recording_source = 'voicemail'::text) THEN 'voicemails'::text
+                     ELSE 'calls'::text
+                 END))))))
+   ORDER BY c.started_at
+  LIMIT expired_calls.p_limit;
+END
+
+CREATE OR REPLACE FUNCTION public.export_person(p_number text, p_email text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if p_number is null and p_email is null then
+    raise sqlstate '22023' using message = 'a person is known by a number or an e-mail address';
+  end if;
+  return jsonb_build_object(
+    'calls', (
+      select coalesce(jsonb_agg(to_jsonb(c) order by c.started_at), '[]')
+      from public.call_logs as c where c.call_sid in (select public.calls_of_person(p_number))
+    ),
+    'call_events', (
+      select coalesce(jsonb_agg(to_jsonb(l) order by l.id), '[]')
+      from public.call_lifecycle as l where l.call_sid in (select public.calls_of_person(p_number))
+    ),
+    'consent_evidence', (
+      select coalesce(jsonb_agg(to_jsonb(k)), '[]') from public.consent_evidence as k
+      where k.call_hash in (select public.call_hash(sid) from public.calls_of_person(p_number) as sid)
+    ),
+    'website_messages', (
+      select coalesce(jsonb_agg(to_jsonb(m) order by m.created_at), '[]')
+      from public.contact_messages as m where m.id in (select public.messages_of_person(p_number, p_email))
+    ),
+    'mails', (
+      select coalesce(jsonb_agg(to_jsonb(o) - 'lease' order by o.id), '[]')
+      from public.outbox as o
+      where (o.kind = 'voicemail' and o.payload ->> 'call_sid' in (select public.calls_of_person(p_number)))
+        or (o.kind <> 'voicemail' and o.payload ->> 'contact_message_id' in (
+          select id::text from public.messages_of_person(p_number, p_email) as id
+        ))
+        or lower(o.recipient) = lower(p_email)
+    ),
+    'rate_limits', (
+      select coalesce(jsonb_agg(to_jsonb(r)), '[]') from public.rate_limit_refusals as r
+      where r.identifier_type = 'caller' and r.identifier = p_number
+    )
+  );
 end
 $function$
 
@@ -1197,6 +1424,64 @@ begin
   c.handoff_reason := least(c.handoff_reason, e.handoff_reason);
   c.rate_limited := coalesce(c.rate_limited, false) or coalesce(e.rate_limited, false);
   return c;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.forget_person(p_number text, p_email text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_calls text[];
+  v_messages constant uuid[] := array(select public.messages_of_person(p_number, p_email));
+  v_counts jsonb;
+  v_open integer;
+  v_count integer;
+  v_receipt public.erasure_receipts;
+begin
+  if p_number is null and p_email is null then
+    raise sqlstate '22023' using message = 'a person is known by a number or an e-mail address';
+  end if;
+  -- One call's events take turns (accept_voice_event), and this one too; in one order, so that two never wait in a ring.
+  perform pg_advisory_xact_lock(hash) from (
+    select distinct hashtextextended(sid, 0) as hash from public.calls_of_person(p_number) as sid order by 1
+  ) as locks;
+  v_calls := array(
+    select c.call_sid from public.call_logs as c
+    where c.call_sid in (select public.calls_of_person(p_number)) and c.status >= 'canceled'
+  );
+  select count(*) into v_open from public.call_logs as c
+  where c.call_sid in (select public.calls_of_person(p_number)) and c.status < 'canceled';
+  v_counts := public.erase_calls(v_calls);
+
+  delete from public.idempotency_keys as k
+  where split_part(k.key, ':', 2) = any (v_calls) or (k.result ->> 'id')::text = any (v_messages::text[]);
+  get diagnostics v_count = row_count;
+  v_counts := v_counts || jsonb_build_object('idempotency_keys', v_count);
+
+  delete from public.outbox as o
+  where (o.kind <> 'voicemail' and o.payload ->> 'contact_message_id' = any (v_messages::text[]))
+    or lower(o.recipient) = lower(p_email);
+  get diagnostics v_count = row_count;
+  v_counts := v_counts || jsonb_build_object('outbox', (v_counts ->> 'outbox')::integer + v_count);
+
+  delete from public.contact_messages where id = any (v_messages);
+  get diagnostics v_count = row_count;
+  v_counts := v_counts || jsonb_build_object('contact_messages', v_count);
+
+  delete from public.rate_limit_refusals where identifier_type = 'caller' and identifier = p_number;
+  get diagnostics v_count = row_count;
+  v_counts := v_counts || jsonb_build_object('rate_limit_refusals', v_count);
+  delete from public.rate_limit_windows where identifier_type = 'caller' and identifier = p_number;
+  get diagnostics v_count = row_count;
+  v_counts := v_counts || jsonb_build_object('rate_limit_windows', v_count);
+
+  insert into public.erasure_receipts (counts) values (v_counts) returning * into v_receipt;
+  return jsonb_build_object(
+    'receipt', v_receipt.id, 'erased_at', v_receipt.erased_at, 'counts', v_counts, 'open_calls', v_open
+  );
 end
 $function$
 
@@ -1394,6 +1679,17 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.messages_of_person(p_number text, p_email text)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT m.id
+    FROM contact_messages m
+   WHERE ((ltrim(m.phone, '+'::text) = ltrim(messages_of_person.p_number, '+'::text)) OR ((messages_of_person.p_number ~~ '+1%'::text) AND (m.phone = substr(messages_of_person.p_number, 3))) OR (lower(m.email) = lower(messages_of_person.p_email)));
+END
+
 CREATE OR REPLACE FUNCTION public.metrics_snapshot()
  RETURNS jsonb
  LANGUAGE sql
@@ -1459,7 +1755,7 @@ CREATE OR REPLACE FUNCTION public.purge_expired(p_batch integer DEFAULT 1000)
  SET search_path TO ''
 AS $function$
 declare
-  v_purged constant jsonb := public.purge_expired_rows(p_batch);
+  v_purged constant jsonb := public.purge_expired_rows(p_batch) || public.purge_personal_data(least(p_batch, 500));
 begin
   perform public.record_worker_run('voice-reconcile');
   return v_purged;
@@ -1575,6 +1871,86 @@ AS $function$
   select count(*)::integer from gone
 $function$
 
+CREATE OR REPLACE FUNCTION public.purge_personal_data(p_batch integer DEFAULT 500)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_erased jsonb := public.erase_calls(array(select public.expired_calls(p_batch)));
+  v_messages integer;
+  v_mails integer;
+  v_analytics integer;
+  v_evidence integer;
+begin
+  -- Events of calls that have no row, as when a callback came after its call was erased.
+  delete from public.call_lifecycle as l using (
+    select e.id from public.call_lifecycle as e
+    where e.received_at < now() - make_interval(days => (select days from public.retention_rules where subject = 'calls'))
+      and not exists (select from public.call_logs as c where c.call_sid = e.call_sid)
+    order by e.received_at limit p_batch
+  ) as old where l.id = old.id;
+
+  with doomed as (
+    select m.id from public.contact_messages as m
+    where m.created_at < now() - make_interval(days => (
+      select days from public.retention_rules where subject = 'contact_messages'
+    ))
+    order by m.created_at limit p_batch for update skip locked
+  ), mails as (
+    delete from public.outbox as o using doomed
+    where o.kind <> 'voicemail' and o.payload ->> 'contact_message_id' = doomed.id::text
+  )
+  delete from public.contact_messages as m using doomed where m.id = doomed.id;
+  get diagnostics v_messages = row_count;
+
+  delete from public.outbox as o using (
+    select id from public.outbox
+    where status = 'dead'
+      and created_at < now() - make_interval(days => (select days from public.retention_rules where subject = 'mails'))
+    order by created_at limit p_batch for update skip locked
+  ) as old where o.id = old.id;
+  get diagnostics v_mails = row_count;
+
+  delete from public.analytics_events as a using (
+    select id from public.analytics_events
+    where created_at < now() - make_interval(days => (
+        select days from public.retention_rules where subject = 'analytics_events'
+      ))
+      -- A rollback reads the deploy log, however long ago the last deploy was.
+      and event_type !~ '^(deploy|rollback)_'
+    order by created_at limit p_batch for update skip locked
+  ) as old where a.id = old.id;
+  get diagnostics v_analytics = row_count;
+
+  delete from public.consent_evidence as k using (
+    select call_hash from public.consent_evidence
+    where decided_at < now() - make_interval(days => (
+      select days from public.retention_rules where subject = 'consent_evidence'
+    ))
+    order by decided_at limit p_batch for update skip locked
+  ) as old where k.call_hash = old.call_hash;
+  get diagnostics v_evidence = row_count;
+
+  delete from public.erased_calls where call_hash in (
+    select call_hash from public.erased_calls
+    where erased_at < now() - make_interval(days => (select days from public.retention_rules where subject = 'erasures'))
+    order by erased_at limit p_batch for update skip locked
+  );
+  delete from public.erasure_receipts where id in (
+    select id from public.erasure_receipts
+    where erased_at < now() - make_interval(days => (select days from public.retention_rules where subject = 'erasures'))
+    order by erased_at limit p_batch for update skip locked
+  );
+  return jsonb_build_object(
+    'call_logs', v_erased -> 'call_logs', 'call_lifecycle', v_erased -> 'call_lifecycle',
+    'contact_messages', v_messages, 'dead_mails', v_mails, 'analytics_events', v_analytics,
+    'consent_evidence', v_evidence
+  );
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.rate_limit_retry_after(p_endpoint text, p_identifier_type text, p_identifier text, p_max integer, p_window interval)
  RETURNS integer
  LANGUAGE sql
@@ -1662,6 +2038,15 @@ BEGIN ATOMIC
              WHEN record_worker_run.p_ok THEN clock_timestamp()
              ELSE NULL::timestamp with time zone
          END, ((NOT record_worker_run.p_ok))::integer) ON CONFLICT(worker) DO UPDATE SET last_run_at = excluded.last_run_at, last_ok_at = COALESCE(excluded.last_ok_at, w.last_ok_at), runs = (w.runs + 1), failures = (w.failures + excluded.failures);
+END
+
+CREATE OR REPLACE FUNCTION public.recording_deleted(p_recording_sid text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ DELETE FROM recordings_to_delete
+   WHERE (recordings_to_delete.recording_sid = recording_deleted.p_recording_sid);
 END
 
 CREATE OR REPLACE FUNCTION public.retry_dead_mails(p_id bigint DEFAULT NULL::bigint)
@@ -1850,7 +2235,9 @@ BEGIN ATOMIC
     FROM jsonb_to_recordset(unknown_calls.p_calls) t(call_sid text, to_e164 text)
    WHERE ((NOT (EXISTS ( SELECT
             FROM call_logs c
-           WHERE (c.call_sid = t.call_sid)))) AND ((EXISTS ( SELECT
+           WHERE (c.call_sid = t.call_sid)))) AND (NOT (EXISTS ( SELECT
+            FROM erased_calls e
+           WHERE (e.call_hash = call_hash(t.call_sid))))) AND ((EXISTS ( SELECT
             FROM call_logs c
            WHERE ((c.to_e164)::text = t.to_e164))) OR (EXISTS ( SELECT
             FROM telephony_numbers n
@@ -2252,7 +2639,13 @@ alter table call_lifecycle enable row level security;
 
 alter table call_logs enable row level security;
 
+alter table consent_evidence enable row level security;
+
 alter table contact_messages enable row level security;
+
+alter table erased_calls enable row level security;
+
+alter table erasure_receipts enable row level security;
 
 alter table function_metrics enable row level security;
 
@@ -2269,6 +2662,10 @@ alter table rate_limit_refusals enable row level security;
 alter table rate_limit_windows enable row level security;
 
 alter table reconcile_attempts enable row level security;
+
+alter table recordings_to_delete enable row level security;
+
+alter table retention_rules enable row level security;
 
 alter table telephony_numbers enable row level security;
 
@@ -2300,7 +2697,13 @@ create policy call_logs_for_monitoring on call_logs for select to monitoring usi
 
 create policy call_logs_of_own_org on call_logs for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
+create policy consent_evidence_of_the_service on consent_evidence for select to service_role using (true);
+
 create policy contact_messages_of_the_service on contact_messages for select to service_role using (true);
+
+create policy erased_calls_of_the_service on erased_calls for select to service_role using (true);
+
+create policy erasure_receipts_of_the_service on erasure_receipts for select to service_role using (true);
 
 create policy function_metrics_for_operators on function_metrics for select to monitoring, service_role using (true);
 
@@ -2321,6 +2724,10 @@ create policy rate_limit_refusals_of_the_service on rate_limit_refusals for sele
 create policy rate_limit_windows_of_the_service on rate_limit_windows for select to service_role using (true);
 
 create policy reconcile_attempts_of_the_service on reconcile_attempts for select to service_role using (true);
+
+create policy recordings_to_delete_of_the_service on recordings_to_delete for select to service_role using (true);
+
+create policy retention_rules_of_the_service on retention_rules for select to service_role using (true);
 
 create policy telephony_numbers_of_own_org on telephony_numbers for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
@@ -2412,6 +2819,8 @@ grant select on calls_by_hour_of_day to monitoring;
 
 grant select on calls_by_hour_of_day to service_role;
 
+grant select on consent_evidence to service_role;
+
 grant select on consent_metrics to authenticated;
 
 grant select on consent_metrics to monitoring;
@@ -2426,6 +2835,10 @@ grant select on destination_performance to monitoring;
 
 grant select on destination_performance to service_role;
 
+grant select on erased_calls to service_role;
+
+grant select on erasure_receipts to service_role;
+
 grant select on failed_transactions to authenticated;
 
 grant select on failed_transactions to service_role;
@@ -2437,6 +2850,8 @@ grant execute on function accounts_to_check(integer) to service_role;
 grant execute on function begin_onboarding(uuid,jsonb,text,boolean,interval) to service_role;
 
 grant execute on function bury_mail(bigint,text) to service_role;
+
+grant execute on function call_hash(text) to service_role;
 
 grant execute on function call_success(timestamp with time zone) to authenticated;
 
@@ -2466,9 +2881,13 @@ grant execute on function end_onboarding(uuid,uuid,text,jsonb,text) to service_r
 
 grant execute on function evaluate_alerts(text[]) to service_role;
 
+grant execute on function export_person(text,text) to service_role;
+
 grant execute on function finish_alert_deliveries(bigint[],bigint[]) to service_role;
 
 grant execute on function fold_voice_event(call_logs,voice_event) to service_role;
+
+grant execute on function forget_person(text,text) to service_role;
 
 grant execute on function has_vault() to service_role;
 
@@ -2506,6 +2925,8 @@ grant execute on function purge_monitoring(integer) to service_role;
 
 grant execute on function purge_outbox(integer) to service_role;
 
+grant execute on function purge_personal_data(integer) to service_role;
+
 grant execute on function rate_limit_retry_after(text,text,text,integer,interval) to service_role;
 
 grant execute on function record_analytics_event(text,text,jsonb) to service_role;
@@ -2515,6 +2936,8 @@ grant execute on function record_function_metrics(jsonb) to service_role;
 grant execute on function record_rate_limit_refusal(text,text,text) to service_role;
 
 grant execute on function record_worker_run(text,boolean) to service_role;
+
+grant execute on function recording_deleted(text) to service_role;
 
 grant execute on function retry_dead_mails(bigint) to service_role;
 
@@ -2571,6 +2994,10 @@ grant delete, insert, select, update on rate_limit_windows to service_role;
 grant select on recent_errors to service_role;
 
 grant delete, insert, select, update on reconcile_attempts to service_role;
+
+grant delete, select on recordings_to_delete to service_role;
+
+grant select on retention_rules to service_role;
 
 grant select on telephony_numbers to authenticated;
 

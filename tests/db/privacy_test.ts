@@ -1,0 +1,247 @@
+import { assertEquals } from "@std/assert/equals.js";
+import { assertRejects } from "@std/assert/rejects.js";
+import postgres, { type Sql } from "postgres";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { newCallSid, voiceEvent } from "../support/events.ts";
+
+const DISCLOSURE = "This call may be recorded.";
+
+function test(name: string, body: (db: TestDatabase) => Promise<void>) {
+  Deno.test(`privacy: ${name}`, async () => {
+    const db = await createTestDatabase();
+    try {
+      await body(db);
+    } finally {
+      await db.drop();
+    }
+  });
+}
+
+/** A call that is over, so many days ago. */
+async function callOf(
+  db: TestDatabase,
+  from: string,
+  { days = 0, voicemail = false, open = false }: {
+    days?: number;
+    voicemail?: boolean;
+    open?: boolean;
+  } = {},
+): Promise<string> {
+  const sid = newCallSid();
+  const at = new Date(Date.now() - days * 86_400_000).toISOString();
+  const event = voiceEvent(sid, {
+    from_e164: from as never,
+    occurred_at: at,
+    call_status: open ? "in-progress" : "completed",
+    consent_given: true,
+    consent_order: 2,
+    meta: {
+      consent: { kind: "stayed", turn: 1, disclosure: DISCLOSURE },
+      speech: "my name is Jane",
+    },
+    ...(voicemail && {
+      recording_sid: `RE${crypto.randomUUID().replaceAll("-", "")}`,
+      recording_source: "voicemail" as const,
+      transcript: "Call me back",
+    }),
+  });
+  await db.sql`select public.accept_voice_event(${db.sql.json(event as never)})`;
+  await db.sql`update call_lifecycle set received_at = ${at} where call_sid = ${sid}`;
+  return sid;
+}
+
+async function asService<T>(db: TestDatabase, run: (sql: Sql) => Promise<T>): Promise<T> {
+  return await db.sql.begin(async (sql) => {
+    await sql`set local role service_role`;
+    return await run(sql as unknown as Sql);
+  }) as T;
+}
+
+const calls = async (db: TestDatabase) =>
+  (await db.sql`select call_sid from call_logs order by 1`).map(({ call_sid }) => call_sid);
+
+test("a call is erased when its days are over, with its events, and not a day before", async (db) => {
+  const young = await callOf(db, "+14165550101", { days: 89 });
+  const old = await callOf(db, "+14165550102", { days: 91 });
+  const purged = await asService(db, async (sql) => (await sql`select purge_expired() as p`)[0]!.p);
+  assertEquals(purged.call_logs, 1);
+  assertEquals(await calls(db), [young]);
+  assertEquals((await db.sql`select from call_lifecycle where call_sid = ${old}`).length, 0);
+});
+
+test("each kind of record has days of its own, which an operator sets", async (db) => {
+  await callOf(db, "+14165550101", { days: 20 });
+  const message = await callOf(db, "+14165550102", { days: 20, voicemail: true });
+  await asService(db, async (sql) => {
+    await sql`update retention_rules set days = 10 where subject = 'calls'`;
+    await sql`select purge_expired()`;
+  });
+  assertEquals(await calls(db), [message]);
+  const [queued] = await db.sql`select count(*)::int as n from recordings_to_delete`;
+  assertEquals(queued!.n, 0);
+  await asService(db, async (sql) => {
+    await sql`update retention_rules set days = 10 where subject = 'voicemails'`;
+    await sql`select purge_expired()`;
+  });
+  assertEquals(await calls(db), []);
+  assertEquals((await db.sql`select from outbox`).length, 0);
+  assertEquals((await db.sql`select from recordings_to_delete`).length, 1);
+  for (const days of [0, 4000]) {
+    const error = await assertRejects(
+      () => asService(db, (sql) => sql`update retention_rules set days = ${days}`),
+      postgres.PostgresError,
+    );
+    assertEquals(error.code, "23514");
+  }
+});
+
+test("a purge is bounded, and a call that is going on is never purged", async (db) => {
+  for (let n = 0; n < 5; n++) await callOf(db, `+1416555020${n}`, { days: 100 });
+  const open = await callOf(db, "+14165550109", { days: 100, open: true });
+  const purge = () =>
+    asService(db, async (sql) => (await sql`select purge_personal_data(2) as p`)[0]!.p.call_logs);
+  assertEquals([await purge(), await purge(), await purge(), await purge()], [2, 2, 1, 0]);
+  assertEquals(await calls(db), [open]);
+});
+
+test("the evidence of consent outlives the call, and names nobody", async (db) => {
+  const sid = await callOf(db, "+14165550101", { days: 91 });
+  await asService(db, (sql) => sql`select purge_expired()`);
+  const rows = await db.sql`select * from consent_evidence`;
+  assertEquals(rows.length, 1);
+  const [row] = rows;
+  assertEquals(row!.consent_given, true);
+  assertEquals(row!.disclosure, DISCLOSURE);
+  assertEquals(row!.basis, { kind: "stayed", turn: 1 });
+  for (const word of ["+14165550101", "4165550101", "Jane", sid]) {
+    assertEquals(JSON.stringify(rows).includes(word), false, word);
+  }
+  // Whoever has the call's identifier, as from a bill, can find it.
+  const found = await db.sql`select from consent_evidence where call_hash = call_hash(${sid})`;
+  assertEquals(found.length, 1);
+  await asService(db, async (sql) => {
+    await sql`update retention_rules set days = 30 where subject = 'consent_evidence'`;
+    await sql`select purge_expired()`;
+  });
+  assertEquals((await db.sql`select from consent_evidence`).length, 0);
+});
+
+test("what was erased does not come back from Twilio's list of calls", async (db) => {
+  const erased = await callOf(db, "+14165550101", { days: 91 });
+  await callOf(db, "+14165550102");
+  await asService(db, (sql) => sql`select purge_expired()`);
+  const [{ to_e164: to } = {}] = await db.sql`select to_e164 from call_logs`;
+  const stranger = newCallSid();
+  const listed = [erased, stranger].map((call_sid) => ({ call_sid, to_e164: to }));
+  const unknown = await asService(
+    db,
+    (sql) => sql`select * from unknown_calls(${sql.json(listed as never)}) as sid`,
+  );
+  assertEquals(unknown.map(({ sid }) => sid), [stranger]);
+});
+
+test("the deploy log is kept, however old; other events are not", async (db) => {
+  for (const type of ["deploy_succeeded", "rate_limiter_unavailable"]) {
+    await db
+      .sql`insert into analytics_events (event_type, created_at) values (${type}, now() - interval '400 days')`;
+  }
+  await asService(db, (sql) => sql`select purge_expired()`);
+  assertEquals([...await db.sql`select event_type from analytics_events`], [{
+    event_type: "deploy_succeeded",
+  }]);
+});
+
+test("a person is forgotten in every table, and nobody else is", async (db) => {
+  await callOf(db, "+14165550101", { voicemail: true });
+  await callOf(db, "+14165550101");
+  const other = await callOf(db, "+14165550999", { voicemail: true });
+  const write = (name: string, email: string, phone: string) =>
+    db.sql`select submit_contact_message(${
+      db.sql.json({ name, email, phone, message: `I am ${name}` })
+    }, ${"hash of " + name.length}, 5, 'hash', 5, 60, ${`key-${name.length}-${phone.length}`})`;
+  await write("Jane", "jane@example.com", "4165550101");
+  await write("Joan", "joan@example.com", "+14165550999");
+  await db.sql`select take_rate_limit('voice-frontdoor', 'caller', '+14165550101', 1, '1 minute')
+    from generate_series(1, 3)`;
+
+  const known = await asService(
+    db,
+    async (sql) => (await sql`select export_person('+14165550101') as p`)[0]!.p,
+  );
+  assertEquals(
+    Object.fromEntries(Object.entries(known).map(([kind, rows]) => [kind, (rows as []).length])),
+    {
+      calls: 2,
+      call_events: 2,
+      consent_evidence: 0,
+      website_messages: 1,
+      mails: 3,
+      rate_limits: 1,
+    },
+  );
+  const receipt = await asService(
+    db,
+    async (sql) => (await sql`select forget_person('+14165550101', 'JANE@example.com') as r`)[0]!.r,
+  );
+  assertEquals(receipt.open_calls, 0);
+  assertEquals(receipt.counts.call_logs, 2);
+  assertEquals(receipt.counts.contact_messages, 1);
+  assertEquals(receipt.counts.outbox, 3);
+
+  // Not by the tables that somebody thought of, but by all that there are.
+  const tables = await db.sql`
+    select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r'`;
+  for (const { name } of tables) {
+    const [row] = await db.sql`
+      select coalesce(string_agg(t::text, ' '), '') as text from ${db.sql(name)} as t`;
+    for (const word of ["4165550101", "jane@example.com", "Jane"]) {
+      if (name === "call_lifecycle" && word === "Jane") continue; // The other caller says it too.
+      assertEquals(row!.text.includes(word), false, `${name} still has ${word}`);
+    }
+  }
+  assertEquals(await calls(db), [other]);
+  const [{ n } = {}] = await db.sql`select count(*)::int as n from contact_messages`;
+  assertEquals(n, 1);
+  const receipts = await db.sql`select id, counts from erasure_receipts`;
+  assertEquals([...receipts], [{ id: receipt.receipt, counts: receipt.counts }]);
+});
+
+test("a call that is going on is left alone, and the receipt says so", async (db) => {
+  const open = await callOf(db, "+14165550101", { open: true });
+  await callOf(db, "+14165550101");
+  const receipt = await asService(
+    db,
+    async (sql) => (await sql`select forget_person('+14165550101') as r`)[0]!.r,
+  );
+  assertEquals([receipt.open_calls, receipt.counts.call_logs], [1, 1]);
+  assertEquals(await calls(db), [open]);
+});
+
+test("nobody but the service may export, erase or purge; nobody may erase by hand", async (db) => {
+  for (const role of ["anon", "authenticated", "monitoring"]) {
+    for (
+      const attempt of [
+        "select forget_person('+14165550101')",
+        "select export_person('+14165550101')",
+        "select purge_personal_data()",
+        "select * from consent_evidence",
+        "select * from erasure_receipts",
+      ]
+    ) {
+      const error = await assertRejects(
+        () =>
+          db.sql.begin(async (sql) => {
+            await sql.unsafe(`set local role ${role}`);
+            await sql.unsafe(attempt);
+          }),
+        postgres.PostgresError,
+      );
+      assertEquals(error.code, "42501", `${role}: ${attempt}`);
+    }
+  }
+  const error = await assertRejects(
+    () => asService(db, (sql) => sql`select erase_calls(array['x'])`),
+    postgres.PostgresError,
+  );
+  assertEquals(error.code, "42501");
+});

@@ -1,0 +1,143 @@
+import { assertEquals } from "@std/assert/equals.js";
+import { assertStringIncludes } from "@std/assert/string_includes.js";
+import { main } from "../../scripts/privacy/main.ts";
+import { startTestStack } from "../support/database.ts";
+import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
+
+const ACCOUNT = `AC${"0".repeat(32)}`;
+
+/** Twilio's recordings and calls, and what was deleted of them. */
+function fakeTwilio(recordings: Record<string, string[]>, failing = false) {
+  const deleted: string[] = [];
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    (request) => {
+      const path = new URL(request.url).pathname.replace(`/2010-04-01/Accounts/${ACCOUNT}/`, "");
+      if (failing) return Response.json({ code: 20500 }, { status: 500 });
+      if (request.method === "DELETE") {
+        deleted.push(path.replace(".json", ""));
+        return new Response(null, { status: 204 });
+      }
+      const call = /^Calls\/(CA\w+)\/Recordings\.json$/.exec(path)?.[1];
+      return Response.json({ recordings: (recordings[call ?? ""] ?? []).map((sid) => ({ sid })) });
+    },
+  );
+  return {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    deleted,
+    [Symbol.asyncDispose]: () => server.shutdown(),
+  };
+}
+
+async function forget(args: string[], env: Record<string, string>) {
+  const lines: string[] = [];
+  const code = await main(args, { env: (name) => env[name], print: (line) => lines.push(line) });
+  return { code, text: lines.join("\n") };
+}
+
+Deno.test("forget erases a person here and at Twilio, and prints the receipt", async () => {
+  const stack = await startTestStack({ functions: false });
+  const sid = newCallSid();
+  const [kept, second] = [recordingSid(1), recordingSid(2)];
+  await using twilio = fakeTwilio({ [sid]: [kept, second] });
+  const env = {
+    SUPABASE_URL: stack.url,
+    TWILIO_API_URL: twilio.url,
+    TWILIO_ACCOUNT_SID: ACCOUNT,
+    TWILIO_AUTH_TOKEN: "token",
+  };
+  try {
+    const event = voiceEvent(sid, {
+      from_e164: "+14165550123" as never,
+      call_status: "completed",
+      recording_sid: kept,
+      recording_source: "voicemail",
+      transcript: "It is Jane",
+    });
+    await stack.db.sql`select accept_voice_event(${stack.db.sql.json(event as never)})`;
+
+    const exported = await forget(["+14165550123", "--export", "-"], env);
+    assertEquals(exported.code, 0, exported.text);
+    assertStringIncludes(exported.text, "It is Jane");
+    assertEquals(twilio.deleted, []);
+
+    const { code, text } = await forget(["+14165550123", "--yes"], env);
+    assertEquals(code, 0, text);
+    assertStringIncludes(text, "Receipt ");
+    assertStringIncludes(text, "call_logs: 1");
+    // The second one no row of ours knew.
+    assertEquals(
+      new Set(twilio.deleted),
+      new Set([`Recordings/${kept}`, `Recordings/${second}`, `Calls/${sid}`]),
+    );
+    assertEquals((await stack.db.sql`select from call_logs`).length, 0);
+    assertEquals((await stack.db.sql`select from recordings_to_delete`).length, 0);
+  } finally {
+    await stack.stop();
+  }
+});
+
+Deno.test("forget erases nothing while Twilio cannot be asked, and says to run it again", async () => {
+  const stack = await startTestStack({ functions: false });
+  await using twilio = fakeTwilio({}, true);
+  try {
+    const event = voiceEvent(newCallSid(), {
+      from_e164: "+14165550123" as never,
+      call_status: "completed",
+    });
+    await stack.db.sql`select accept_voice_event(${stack.db.sql.json(event as never)})`;
+    const { code, text } = await forget(["+14165550123", "--yes"], {
+      SUPABASE_URL: stack.url,
+      TWILIO_API_URL: twilio.url,
+      TWILIO_ACCOUNT_SID: ACCOUNT,
+      TWILIO_AUTH_TOKEN: "token",
+    });
+    assertEquals(code, 1);
+    assertStringIncludes(text, "Run it again");
+    assertEquals((await stack.db.sql`select from call_logs`).length, 1);
+  } finally {
+    await stack.stop();
+  }
+});
+
+Deno.test("forget without an account names the recordings that are still at Twilio", async () => {
+  const stack = await startTestStack({ functions: false });
+  try {
+    const event = voiceEvent(newCallSid(), {
+      from_e164: "+14165550123" as never,
+      call_status: "completed",
+      recording_sid: recordingSid(7),
+      recording_source: "voicemail",
+    });
+    await stack.db.sql`select accept_voice_event(${stack.db.sql.json(event as never)})`;
+    const { code, text } = await forget(["+14165550123", "--yes"], { SUPABASE_URL: stack.url });
+    assertEquals(code, 1);
+    assertStringIncludes(text, "STILL AT TWILIO");
+    assertStringIncludes(text, recordingSid(7));
+
+    await using twilio = fakeTwilio({});
+    const later = await forget(["--pending"], {
+      SUPABASE_URL: stack.url,
+      TWILIO_API_URL: twilio.url,
+      TWILIO_ACCOUNT_SID: ACCOUNT,
+      TWILIO_AUTH_TOKEN: "token",
+    });
+    assertEquals([later.code, twilio.deleted], [0, [`Recordings/${recordingSid(7)}`]]);
+    assertEquals((await stack.db.sql`select from recordings_to_delete`).length, 0);
+  } finally {
+    await stack.stop();
+  }
+});
+
+Deno.test("forget asks for a person and for what to do, before it does anything", async () => {
+  for (
+    const args of [[], ["4165550123", "--yes"], ["+14165550123"], [
+      "+14165550123",
+      "--yes",
+      "--export",
+      "-",
+    ]]
+  ) {
+    assertEquals((await forget(args, {})).code, 2, args.join(" "));
+  }
+});
