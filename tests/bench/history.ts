@@ -1,0 +1,196 @@
+import postgres, { type Sql } from "postgres";
+import { difference, ratio, type Row } from "./report.ts";
+import type { RecordedCall } from "./recorded_call.ts";
+import { acceptCall, compareSql, runSql } from "./sql_load.ts";
+import { median } from "./stats.ts";
+import type { ThroughputOptions } from "./throughput.ts";
+import type { World } from "./world.ts";
+
+export interface HistoryOptions extends ThroughputOptions {
+  /** Calls in the long history and in the short one. */
+  readonly long: number;
+  readonly short: number;
+  readonly log: (line: string) => void;
+}
+
+/** A webhook's latency and each view's, with many calls behind them; against few. */
+export async function history(
+  world: World,
+  call: RecordedCall,
+  options: HistoryOptions,
+): Promise<Row[]> {
+  const { long, short, pgbench, seconds, rounds } = options;
+  const sizes = { ours: long, rival: short };
+  const urls = { ours: "", rival: "" };
+  for (const which of ["rival", "ours"] as const) {
+    // deno-lint-ignore no-await-in-loop -- They would only slow each other down.
+    urls[which] = await world.createDatabase(`bench_history_${which}`);
+    const started = performance.now();
+    // deno-lint-ignore no-await-in-loop
+    await generate(urls[which], sizes[which], call.steps.length);
+    options.log(
+      `${sizes[which]} calls made up in ${((performance.now() - started) / 1000).toFixed(0)} s`,
+    );
+  }
+  const rows: Row[] = [];
+  for (const clients of [1, options.connections]) {
+    // deno-lint-ignore no-await-in-loop -- They must not run at once.
+    const { ours, rival } = await compareSql(
+      (which) => runSql(pgbench, urls[which], acceptCall(call), clients, seconds),
+      rounds,
+    );
+    rows.push({
+      measure: `accept_voice_event with ${long} calls in history, ${clients} at once`,
+      unit: "ms",
+      ...ratio(ours.meanMs, `with ${short}`, rival.meanMs),
+      aim: { most: 1.2 },
+    });
+  }
+  // The open calls that the load left would be a line that nobody could run.
+  const [slow, quick] = await Promise.all([viewTimes(urls.ours, 3), viewTimes(urls.rival, 3)]);
+  for (const [view, ms] of slow) {
+    rows.push({
+      measure: `view ${view} with ${long} calls`,
+      unit: "ms",
+      ...difference(ms, `with ${short}`, quick.get(view)!),
+      compared: undefined,
+      aim: { most: 100 },
+    });
+  }
+  return rows;
+}
+
+/** Each view that operators have: planning and all of its rows, in the middle of some tries. */
+async function viewTimes(url: string, tries: number): Promise<Map<string, number>> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    const views = await sql<{ name: string }[]>`
+      select viewname as name from pg_views where schemaname = 'public' order by 1`;
+    await sql`set role service_role`;
+    const times = new Map<string, number>();
+    for (const { name } of views) {
+      const taken: number[] = [];
+      for (let i = 0; i < tries; i++) {
+        // deno-lint-ignore no-await-in-loop -- One at a time.
+        const [row] = await sql.unsafe<{ "QUERY PLAN": Plan[] }[]>(
+          `explain (analyze, timing off, format json) select * from public.${name}`,
+        );
+        const plan = row!["QUERY PLAN"][0]!;
+        taken.push(plan["Planning Time"] + plan["Execution Time"]);
+      }
+      times.set(name, median(taken));
+    }
+    return times;
+  } finally {
+    await sql.end();
+  }
+}
+
+interface Plan {
+  "Planning Time": number;
+  "Execution Time": number;
+}
+
+/**
+ * Fills a database with calls of the last 90 days, evenly spread, as their events would have left them: of ten, seven
+ * reached somebody, one left a voicemail, one gave up and one is mixed; 300,000 callers; the last thousandth
+ * is going on. All of it by statements over sets, past triggers and without indexes, which are made after.
+ */
+async function generate(url: string, calls: number, eventsPerCall: number): Promise<void> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    await sql`set session_replication_role = replica`;
+    await sql`set synchronous_commit = off`;
+    await sql`set maintenance_work_mem = '256MB'`;
+    const rebuild = await dropIndexes(sql, ["call_logs", "call_lifecycle", "idempotency_keys"]);
+    const batch = 250_000;
+    for (let from = 1; from <= calls; from += batch) {
+      const to = Math.min(calls, from + batch - 1);
+      // deno-lint-ignore no-await-in-loop -- In order of time, as calls come.
+      await generateCalls(sql, from, to, calls, eventsPerCall);
+    }
+    for (const statement of rebuild) {
+      // deno-lint-ignore no-await-in-loop -- One at a time.
+      await sql.unsafe(statement);
+    }
+    await sql`
+      insert into analytics_events (event_type, severity, event_data, created_at)
+      select 'bench', case when i % 10 = 0 then 'error' else 'info' end, '{"reason": "made up"}',
+        now() - (i * 90.0 / ${calls / 100}) * interval '1 day'
+      from generate_series(1, ${Math.ceil(calls / 100)}::int) as i`;
+    await sql`vacuum analyze`;
+    await sql`checkpoint`;
+  } finally {
+    await sql.end();
+  }
+}
+
+async function generateCalls(
+  sql: Sql,
+  from: number,
+  to: number,
+  calls: number,
+  eventsPerCall: number,
+): Promise<void> {
+  await sql`
+    insert into call_logs (
+      call_sid, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order,
+      started_at, answered_at, connected_at, ended_at, duration_sec,
+      recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript,
+      voicemail_handled_at, created_at, updated_at
+    )
+    select
+      'CA' || md5(i::text), '+1' || lpad((2000000000 + i % 300000)::text, 10, '0'), '+15877428885',
+      case when voicemail then 'voicemail' when i % 3 = 0 then 'support' else 'sales' end, 1,
+      case when open then 'in-progress'::call_status else 'completed' end, true, 3,
+      t, t, case when connected then t + interval '20 s' end, case when not open then t + interval '90 s' end,
+      case when not open then 90 end,
+      case when voicemail then 'RE' || md5(i::text) end,
+      case when voicemail then 'https://api.twilio.com/2010-04-01/Recordings/RE' || md5(i::text) end,
+      case when voicemail then 'voicemail' end, case when voicemail then 30 end,
+      case when voicemail then t + interval '80 s' end,
+      case when voicemail then repeat('please call me back ', 5) end,
+      case when voicemail and t < now() - interval '12 hours' then t + interval '1 hour' end,
+      t, t + interval '90 s'
+    from (
+      select i, now() - (${calls} - i) * interval '90 days' / ${calls}::float8 as t,
+        i > ${calls} - ${Math.ceil(calls / 1000)}::int as open,
+        i % 10 < 7 as connected, i % 10 = 7 and i <= ${calls} - ${
+    Math.ceil(calls / 1000)
+  }::int as voicemail
+      from generate_series(${from}::int, ${to}::int) as i
+    ) as made`;
+  await sql`
+    insert into call_lifecycle (call_sid, leg_sid, event, status, sequence_number, occurred_at, received_at, meta)
+    select sid, sid, case e when 1 then 'arrived' when 2 then 'consent' else 'status' end, 'in-progress', e,
+      t + e * interval '10 s', t + e * interval '10 s',
+      jsonb_build_object('token', md5(sid), 'consent', jsonb_build_object('basis', 'stayed', 'turn', 1))
+    from (
+      select 'CA' || md5(i::text) as sid, now() - (${calls} - i) * interval '90 days' / ${calls}::float8 as t
+      from generate_series(${from}::int, ${to}::int) as i
+    ) as made, generate_series(1, ${eventsPerCall}::int) as e`;
+  await sql`
+    insert into idempotency_keys (key, operation, request_hash, status, result, created_at, expires_at)
+    select 'voice-status:' || sid || ':' || sid || '-' || e, 'voice-status', sha256(sid::bytea), 'completed',
+      '{"call": {"mode": "sales", "status": "completed", "consent_given": true}, "admitted": true, "duplicate": false}',
+      t, t + interval '1 day'
+    from (
+      select 'CA' || md5(i::text) as sid, now() - (${calls} - i) * interval '90 days' / ${calls}::float8 as t
+      from generate_series(${from}::int, ${to}::int) as i
+    ) as made, generate_series(1, ${eventsPerCall}::int) as e
+    where t > now() - interval '1 day'`;
+}
+
+/** @returns the statements that make them again. */
+async function dropIndexes(sql: Sql, tables: string[]): Promise<string[]> {
+  const indexes = await sql<{ name: string; definition: string }[]>`
+    select i.indexrelid::regclass::text as name, pg_get_indexdef(i.indexrelid) as definition
+    from pg_index as i join pg_class as c on c.oid = i.indrelid
+    where c.relnamespace = 'public'::regnamespace and c.relname = any(${tables}) and c.relkind = 'r'
+      and not i.indisprimary and not i.indisunique`;
+  for (const { name } of indexes) {
+    // deno-lint-ignore no-await-in-loop -- One at a time.
+    await sql.unsafe(`drop index public.${name}`);
+  }
+  return indexes.map(({ definition }) => definition);
+}

@@ -1,0 +1,193 @@
+/** How fast: every measure of issue 6, and what it is held against, in one run. See README.md beside this file. */
+import { parseArgs } from "node:util";
+import { acceptInSql } from "./accept_sql.ts";
+import { bundles, functionNames } from "./bundles.ts";
+import { coldStart, HOT } from "./cold_start.ts";
+import { degraded } from "./degraded.ts";
+import { history } from "./history.ts";
+import { ownTime } from "./own_time.ts";
+import { recordCall } from "./recorded_call.ts";
+import { isMet, type Machine, type Row, table } from "./report.ts";
+import { storage } from "./storage.ts";
+import { throughput } from "./throughput.ts";
+import { findPgbench, startWorld, type World } from "./world.ts";
+
+const HELP = `Measures this checkout, each figure beside what it is held against.
+
+  npx -y deno@2.9.6 task bench                   everything; about 8 minutes
+  npx -y deno@2.9.6 task bench --quick           everything, roughly; under a minute
+  npx -y deno@2.9.6 task bench --only cold,code  some measures: ${"call, own, throughput, accept, cold, code, history, storage"}
+
+  --calls <n>        calls in the long history (default 1000000; 50000 when quick)
+  --connections <n>  webhooks at once, and connections of pgbench (default 16)
+  --no-sync          a database that does not wait for the disk: what is left is processor time
+  --driver           as if there were no pgbench
+  --json             print the rows as JSON and nothing else
+  --help
+
+Always exit code 0 when it could measure: a slow machine is no fault.
+`;
+
+interface Options {
+  quick: boolean;
+  only: string[] | undefined;
+  calls: number;
+  connections: number;
+  sync: boolean;
+  pgbench: string | undefined;
+  log: (line: string) => void;
+}
+
+async function measure(world: World, options: Options): Promise<Row[]> {
+  const { quick, pgbench, connections, log } = options;
+  const names = await functionNames();
+  log("Ringing the hotline once, and keeping what goes over the wire");
+  const call = await recordCall();
+  const load = { pgbench, connections, seconds: quick ? 1 : 5, rounds: quick ? 1 : 5 };
+  const sections: Record<string, [title: string, run: () => Promise<Row[]>]> = {
+    call: ["The call itself", async () => [
+      {
+        measure: `round trips to the database per webhook (${call.steps.length} webhooks)`,
+        unit: "",
+        ours: call.roundTrips / call.steps.length,
+        aim: { most: 1 },
+      },
+      ...await degraded(),
+      {
+        measure: "webhooks heard by a caller who presses 1, until somebody's telephone rings",
+        unit: "",
+        ours: call.heard,
+        aim: { most: 2 },
+      },
+    ]],
+    own: [
+      "Our own time per webhook",
+      () => ownTime(call, quick ? { rounds: 3, requests: 500 } : { rounds: 10, requests: 2000 }),
+    ],
+    throughput: ["Webhooks per second", () => throughput(call, load)],
+    accept: ["The accept function", () => acceptInSql(world, call, load)],
+    cold: ["Cold starts", () => coldStart(call, quick ? HOT : names, quick ? 3 : 11)],
+    code: ["Code", () => bundles(quick ? HOT : names)],
+    history: [
+      "History",
+      () =>
+        history(world, call, { ...load, long: options.calls, short: quick ? 5000 : 10_000, log }),
+    ],
+    storage: ["Storage", () => storage(world, call, { pgbench, seconds: load.seconds })],
+  };
+  const rows: Row[] = [];
+  for (const [key, [title, run]] of Object.entries(sections)) {
+    if (options.only !== undefined && !options.only.includes(key)) continue;
+    log(title);
+    // deno-lint-ignore no-await-in-loop -- One at a time: each wants the machine for itself.
+    rows.push(...await run());
+  }
+  return rows;
+}
+
+async function machineOf(pgbench: string | undefined, loadBefore: number): Promise<Machine> {
+  const cpuinfo = await Deno.readTextFile("/proc/cpuinfo").catch(() => "");
+  const version = async (path: string) => {
+    const { stdout } = await new Deno.Command(path, { args: ["--version"] }).output();
+    return new TextDecoder().decode(stdout).trim();
+  };
+  return {
+    cpu: /^model name\s*: *(.*)$/m.exec(cpuinfo)?.[1] ?? Deno.build.arch,
+    cores: navigator.hardwareConcurrency,
+    memoryGb: Math.round(Deno.systemMemoryInfo().total / 1e9),
+    os: `${Deno.build.os} ${Deno.osRelease()}`,
+    deno: Deno.version.deno,
+    postgres: "17 (embedded)",
+    pgbench: pgbench === undefined
+      ? "none: a loop over the driver instead"
+      : await version(pgbench),
+    loadBefore,
+  };
+}
+
+function readOptions(args: string[]) {
+  const flag = { type: "boolean", default: false } as const;
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({
+    args,
+    options: {
+      quick: flag,
+      json: flag,
+      "no-sync": flag,
+      driver: flag,
+      help: { ...flag, short: "h" },
+      only: text,
+      calls: text,
+      connections: text,
+    },
+  });
+  const number = (name: "calls" | "connections", fallback: number) => {
+    const value = Number(values[name] ?? fallback);
+    if (!Number.isInteger(value) || value < 1) {
+      throw new TypeError(`--${name} must be a whole number of at least 1: "${values[name]}"`);
+    }
+    return value;
+  };
+  return {
+    ...values,
+    calls: number("calls", values.quick ? 50_000 : 1_000_000),
+    connections: number("connections", 16),
+  };
+}
+
+async function main(args: string[]): Promise<number> {
+  let options: ReturnType<typeof readOptions>;
+  try {
+    options = readOptions(args);
+  } catch (error) {
+    console.error(`${(error as Error).message}\nSee: npx -y deno@2.9.6 task bench --help`);
+    return 2;
+  }
+  if (options.help) {
+    console.log(HELP.trimEnd());
+    return 0;
+  }
+  const started = performance.now();
+  const log = (line: string) => {
+    if (!options.json) console.error(line);
+  };
+  const loadBefore = Deno.loadavg()[0]!;
+  const pgbench = options.driver ? undefined : await findPgbench();
+  if (pgbench === undefined) {
+    log("There is no pgbench here: a loop over the driver takes its place");
+  }
+  const machine = await machineOf(pgbench, loadBefore);
+  const world = await startWorld(!options["no-sync"]);
+  let rows: Row[];
+  try {
+    rows = await measure(world, {
+      quick: options.quick,
+      only: options.only?.split(","),
+      calls: options.calls,
+      connections: options.connections,
+      sync: !options["no-sync"],
+      pgbench,
+      log,
+    });
+  } finally {
+    await world.stop();
+  }
+  const seconds = Math.round((performance.now() - started) / 1000);
+  if (options.json) {
+    const result = rows.map((row) => ({ ...row, met: isMet(row) ?? null }));
+    console.log(JSON.stringify({ machine, quick: options.quick, seconds, rows: result }, null, 2));
+    return 0;
+  }
+  const { cpu, cores, memoryGb, os, deno, postgres } = machine;
+  console.log(
+    `\n${cores} cores (${cpu}), ${memoryGb} GB, ${os}, Deno ${deno}, PostgreSQL ${postgres}, ` +
+      `${
+        options["no-sync"] ? "commits not waited for" : "durable"
+      }; pgbench: ${machine.pgbench}; ` +
+      `load before ${loadBefore.toFixed(1)}; ${seconds} s\n`,
+  );
+  console.log(table(rows));
+  return 0;
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

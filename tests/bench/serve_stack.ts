@@ -1,0 +1,8 @@
+/** The whole stack on the database that `TRADELINE_TEST_DATABASE_URL` has cloned for it, until it is killed. */
+import { startTestStack } from "../support/database.ts";
+
+const stack = await startTestStack();
+// As the platform does: it takes the log, and shows nothing.
+const show = console.log;
+console.log = () => {};
+show(`${stack.url} ${stack.db.url}`);

@@ -1,0 +1,59 @@
+import postgres from "postgres";
+import type { RecordedCall } from "./recorded_call.ts";
+import type { Row } from "./report.ts";
+import { acceptCall, runSql } from "./sql_load.ts";
+import type { World } from "./world.ts";
+
+/** What a call leaves behind, indexes included, after some thousand calls that the database itself accepted. */
+export async function storage(
+  world: World,
+  call: RecordedCall,
+  { pgbench, seconds }: { pgbench: string | undefined; seconds: number },
+): Promise<Row[]> {
+  const url = await world.createDatabase("bench_storage");
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    const before = await walPosition(sql);
+    await runSql(pgbench, url, acceptCall(call), 4, seconds);
+    const after = await walPosition(sql);
+    const [counted] = await sql<{ calls: number }[]>`select count(*)::int as calls from call_logs`;
+    const calls = counted!.calls;
+    const tables = await sql<{ name: string; bytes: number }[]>`
+      select relname as name,
+        (select sum(pg_total_relation_size(coalesce(i.inhrelid, c.oid)))::float8
+          from (select 1) as one left join pg_inherits as i on i.inhparent = c.oid) as bytes
+      from pg_class as c
+      where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
+        and relname in ('call_logs', 'call_lifecycle', 'idempotency_keys', 'rate_limit_windows')
+      order by 2 desc`;
+    const [updates] = await sql<{ hot: number }[]>`
+      select n_tup_hot_upd::float8 / nullif(n_tup_upd, 0) as hot from pg_stat_user_tables where relname = 'call_logs'`;
+    const kept = { call_logs: "kept", call_lifecycle: "kept" } as Record<string, string>;
+    return [
+      ...tables.map(({ name, bytes }) => ({
+        measure: `storage per call, ${name}`,
+        unit: "bytes",
+        ours: Math.round(bytes / calls),
+        note: kept[name] ?? (name === "idempotency_keys" ? "for a day" : "for an hour, per caller"),
+      })),
+      {
+        measure: "WAL per webhook",
+        unit: "bytes",
+        ours: Math.round((after - before) / (calls * call.steps.length)),
+      },
+      {
+        measure: "updates of call_logs that touch no index (HOT)",
+        unit: "",
+        ours: updates?.hot ?? NaN,
+      },
+    ];
+  } finally {
+    await sql.end();
+  }
+}
+
+async function walPosition(sql: postgres.Sql): Promise<number> {
+  const [row] = await sql<{ at: number }[]>`
+    select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8 as at`;
+  return row!.at;
+}

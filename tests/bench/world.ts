@@ -1,0 +1,109 @@
+import { dirname } from "@std/path/dirname.js";
+import { fromFileUrl } from "@std/path/from_file_url.js";
+import { join } from "@std/path/join.js";
+import { createRoles, migrate } from "../../scripts/local/migrate.ts";
+import { startCluster } from "../../scripts/local/postgres.ts";
+import { connect, TEMPLATE_VARIABLE, URL_VARIABLE, watchdog } from "../support/cluster.ts";
+
+export const ROOT = fromFileUrl(new URL("../..", import.meta.url));
+
+/** A PostgreSQL for measuring: durable, as the one that `task start` runs and as a hosted one is. */
+export interface World {
+  /** For the superuser `postgres`. */
+  url(database: string): string;
+  /** A database with every migration, or a copy of another one. */
+  createDatabase(name: string, template?: string): Promise<string>;
+  stop(): Promise<void>;
+}
+
+const TEMPLATE = "template_migrated";
+
+/** @param durable False: commits are not waited for, so that what is left is processor time. */
+export async function startWorld(durable: boolean): Promise<World> {
+  const dir = await Deno.makeTempDir({ prefix: "tradeline-bench-" });
+  // As root, PostgreSQL runs as another user, who has to get in.
+  await Deno.chmod(dir, 0o755);
+  const watch = watchdog(dir);
+  const cluster = await startCluster({ dataDir: dir, port: 0, durable });
+  const execute = async (statement: string, database = "postgres") => {
+    const sql = connect(cluster.url(database));
+    await sql.unsafe(statement).finally(() => sql.end());
+  };
+  await execute(`create database ${TEMPLATE}`);
+  const sql = connect(cluster.url(TEMPLATE));
+  await createRoles(sql);
+  await migrate(sql, join(ROOT, "supabase", "migrations"));
+  await sql.end();
+  // The tests' own helpers then use this server.
+  Deno.env.set(URL_VARIABLE, cluster.url());
+  Deno.env.set(TEMPLATE_VARIABLE, TEMPLATE);
+  return {
+    url: (database) => cluster.url(database),
+    async createDatabase(name, template = TEMPLATE) {
+      await execute(`create database ${name} template ${template} strategy file_copy`);
+      return cluster.url(name);
+    },
+    async stop() {
+      await cluster.stop();
+      await watch.stdin.close();
+      await watch.status;
+    },
+  };
+}
+
+/** `pgbench`, from the path or from where Debian keeps it; undefined: there is none. */
+export async function findPgbench(): Promise<string | undefined> {
+  const candidates = ["pgbench"];
+  try {
+    for await (const { name } of Deno.readDir("/usr/lib/postgresql")) {
+      candidates.push(`/usr/lib/postgresql/${name}/bin/pgbench`);
+    }
+  } catch {
+    // Another system.
+  }
+  for (const path of candidates) {
+    const command = new Deno.Command(path, { args: ["--version"], stderr: "null" });
+    // deno-lint-ignore no-await-in-loop -- The next is only asked when this one is missing.
+    if ((await command.output().catch(() => undefined))?.success) return path;
+  }
+  return undefined;
+}
+
+/** The Deno program of `tests/bench/<file>` as a process of its own, whose output names where it serves. */
+export function spawn(file: string, args: readonly string[], env: Record<string, string> = {}) {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", join(dirname(fromFileUrl(import.meta.url)), file), ...args],
+    cwd: ROOT,
+    env: { ...env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+}
+
+/** The first line that a child writes; what follows is discarded. */
+export async function firstLine(child: Deno.ChildProcess): Promise<string> {
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let output = "";
+  while (!output.includes("\n")) {
+    // deno-lint-ignore no-await-in-loop -- It reads on.
+    const { value, done } = await reader.read();
+    if (done) throw new Error(`Cannot measure a process that ended: ${output}`);
+    output += value;
+  }
+  const discard = async (): Promise<void> => {
+    if (!(await reader.read()).done) await discard();
+  };
+  discard().catch(() => {});
+  return output.slice(0, output.indexOf("\n"));
+}
+
+export function kill(child: Deno.ChildProcess): Promise<unknown> {
+  try {
+    child.kill("SIGKILL");
+  } catch {
+    // It is over already.
+  }
+  child.stdin.close().catch(() => {});
+  return child.status;
+}
