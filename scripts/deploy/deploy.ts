@@ -244,6 +244,18 @@ function preflight({ target, root, only }: DeployOptions, commit: string, all: s
             new SettingError("NODE_ENV", `must be "production": current value is "${environment}"`),
           );
         }
+        for (
+          const [name, address] of [
+            ["SUPABASE_URL", target.projectUrl],
+            ["PUBLIC_FUNCTIONS_URL", target.settings.publicFunctionsUrl],
+          ] as const
+        ) {
+          if (!/^https:|^http:\/\/127\.0\.0\.1[:/]/.test(address)) {
+            return Promise.reject(
+              new SettingError(name, `must begin with https://: current value is "${address}"`),
+            );
+          }
+        }
         if (target.secretKey === undefined) {
           return Promise.reject(
             new SettingError(

@@ -8,6 +8,8 @@ import { type E164, isE164 } from "./phone.ts";
 export interface Settings {
   /** Verifies `X-Twilio-Signature`; never logged. */
   readonly twilioAuthToken: string;
+  /** The token before it, while both sign: set when a token is replaced, unset when Twilio uses the new one. */
+  readonly previousTwilioAuthToken: string | undefined;
   readonly twilioAccountSid: string | undefined;
   /** Where Twilio's REST API is, without a trailing slash. */
   readonly twilioApiUrl: string;
@@ -120,6 +122,7 @@ export function readSettings(env: Environment): Settings {
       "TWILIO_AUTH_TOKEN",
       "the account's primary auth token, from Twilio's console",
     ),
+    previousTwilioAuthToken: optional("TWILIO_AUTH_TOKEN_PREVIOUS"),
     twilioAccountSid: accountSid(optional("TWILIO_ACCOUNT_SID")),
     twilioApiUrl: url("TWILIO_API_URL", optional("TWILIO_API_URL") ?? "https://api.twilio.com"),
     businessTarget,

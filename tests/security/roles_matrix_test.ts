@@ -1,0 +1,152 @@
+// What each role can do to each object of the schema, one test an object and role, made from the catalogue: an object
+// that is added is tested the moment that it is there.
+
+import { assertEquals } from "@std/assert/equals.js";
+import type { Sql } from "postgres";
+import { createTestDatabase } from "../support/database.ts";
+import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
+
+const db = await createTestDatabase();
+Deno.test.afterAll(() => db.drop());
+
+const ORG = "11111111-1111-4111-8111-111111111111";
+const STRANGER = "99999999-9999-4999-8999-999999999999";
+const LINE = "+15550001111";
+
+/** What nobody outside of the organisation may read, whatever the table. */
+const PERSONAL = ["4165550777", "PRIVATEWORDS", "jane@example.com"];
+
+await db.sql`
+  insert into public.telephony_subaccounts (org_id, subaccount_sid, business_name)
+  values (${ORG}, ${"AC" + "1".repeat(32)}, 'A business')`;
+await db.sql`
+  insert into public.telephony_numbers (e164_number, org_id, number_sid, country)
+  values (${LINE}, ${ORG}, ${"PN" + "1".repeat(32)}, 'CA')`;
+for (const call_status of ["in-progress", "completed"] as const) {
+  const event = voiceEvent(newCallSid(), {
+    to_e164: LINE as never,
+    from_e164: "+14165550777" as never,
+    call_status,
+    recording_sid: recordingSid(1),
+    recording_source: "voicemail",
+    transcript: "PRIVATEWORDS",
+    meta: { speech: "PRIVATEWORDS" },
+  });
+  await db.sql`select public.accept_voice_event(${db.sql.json(event as never)})`;
+}
+await db.sql`select submit_contact_message(${
+  db.sql.json({ name: "Jane", email: "jane@example.com", message: "PRIVATEWORDS" })
+}, 'client', 5, 'sender', 5, 60)`;
+await db.sql`select record_rate_limit_refusal('voice-frontdoor', 'caller', '+14165550777')`;
+
+const relations = await db.sql<{ name: string; kind: "r" | "v"; columns: string[] }[]>`
+  select c.relname as name, c.relkind as kind, array_agg(a.attname::text order by a.attnum) as columns
+  from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v') group by 1, 2 order by 1`;
+const functions = await db.sql<{ name: string; definer: boolean }[]>`
+  select p.oid::regprocedure::text as name, p.prosecdef as definer from pg_proc as p
+  where p.pronamespace = 'public'::regnamespace order by 1`;
+
+const PRIVILEGES = ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"];
+
+/** The privileges that a role has on an object, or on any of its columns. */
+async function privileges(role: string, name: string): Promise<string[]> {
+  const rows = await db.sql<{ privilege: string }[]>`
+    select p as privilege from unnest(${PRIVILEGES}::text[]) as p
+    where has_table_privilege(${role}, ${`public.${name}`}, p)
+      or (p in ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES')
+        and has_any_column_privilege(${role}, ${`public.${name}`}, p))`;
+  return rows.map(({ privilege }) => privilege);
+}
+
+async function readable(role: string, name: string, columns: string[]): Promise<string[]> {
+  const rows = await db.sql<{ column: string }[]>`
+    select c as column from unnest(${columns}::text[]) as c
+    where has_column_privilege(${role}, ${`public.${name}`}, c, 'SELECT')`;
+  return rows.map(({ column }) => column);
+}
+
+/** All that a role reads of some columns, as text; as the Data API asks. */
+async function text(
+  role: string,
+  claims: unknown,
+  name: string,
+  columns: string[],
+): Promise<string> {
+  return await db.sql.begin(async (sql) => {
+    await sql`select set_config('request.jwt.claims', ${JSON.stringify(claims)}, true)`;
+    await sql.unsafe(`set local role ${role}`);
+    const rows = await (sql as unknown as Sql)`select ${sql(columns)} from ${sql(name)}`;
+    return JSON.stringify(rows);
+  }) as string;
+}
+
+// Tables whose rows are history: they come, and the functions' own role cannot take them away.
+const HISTORY = [
+  "call_logs",
+  "call_lifecycle",
+  "analytics_events",
+  "consent_evidence",
+  "erased_calls",
+  "erasure_receipts",
+  "contact_messages",
+];
+
+for (const { name, kind, columns } of relations) {
+  Deno.test(`anon can do nothing with ${name}`, async () => {
+    assertEquals(await privileges("anon", name), []);
+  });
+
+  Deno.test(`a signed-in member of another organisation learns nothing from ${name}`, async () => {
+    const held = await privileges("authenticated", name);
+    assertEquals(held.filter((privilege) => privilege !== "SELECT"), []);
+    if (held.length === 0) return;
+    const member = { role: "authenticated", app_metadata: { org_id: STRANGER } };
+    const seen = await text("authenticated", member, name, columns);
+    for (const word of [...PERSONAL, ORG, LINE.slice(1)]) {
+      assertEquals(seen.includes(word), false, `${word} in ${seen}`);
+    }
+    if (kind === "r") assertEquals(seen, "[]");
+  });
+
+  Deno.test(`monitoring changes nothing in ${name}, and reads of nobody there`, async () => {
+    const held = await privileges("monitoring", name);
+    assertEquals(held.filter((privilege) => privilege !== "SELECT"), []);
+    const open = await readable("monitoring", name, columns);
+    if (open.length === 0) return;
+    const seen = await text("monitoring", {}, name, open);
+    for (const word of PERSONAL) assertEquals(seen.includes(word), false, `${word} in ${seen}`);
+  });
+
+  Deno.test(`the functions' own role has no more of ${name} than its work needs`, async () => {
+    const held = await privileges("service_role", name);
+    const never = [
+      "TRUNCATE",
+      "REFERENCES",
+      "TRIGGER",
+      ...(HISTORY.includes(name) ? ["DELETE"] : []),
+      ...(kind === "v" ? ["INSERT", "UPDATE", "DELETE"] : []),
+    ];
+    assertEquals(held.filter((privilege) => never.includes(privilege)), []);
+  });
+}
+
+for (const { name, definer } of functions) {
+  Deno.test(`${name} runs for nobody who is not meant to run it`, async () => {
+    const [may] = await db.sql`
+      select has_function_privilege('anon', ${name}::regprocedure, 'execute') as anon,
+        has_function_privilege('authenticated', ${name}::regprocedure, 'execute') as authenticated,
+        has_function_privilege('monitoring', ${name}::regprocedure, 'execute') as monitoring`;
+    assertEquals(may!.anon, false);
+    // With its owner's rights it would lend them to whoever may call it.
+    if (definer) assertEquals(may, { anon: false, authenticated: false, monitoring: false });
+  });
+}
+
+Deno.test("the sequences are nobody's but the functions' own role's and the owner's", async () => {
+  const open = await db.sql`
+    select c.relname, r as role from pg_class as c, unnest(array['anon', 'authenticated', 'monitoring']) as r
+    where c.relnamespace = 'public'::regnamespace and c.relkind = 'S'
+      and has_sequence_privilege(r, c.oid, 'usage, select, update')`;
+  assertEquals([...open], []);
+});
