@@ -47,7 +47,7 @@ const decision: fc.Arbitrary<ConsentDecision> = fc.record({
  * told twice, choices at one turn, final states that disagree. `identity` is unique to each.
  */
 export function anyEvent(callSid: string): fc.Arbitrary<VoiceEvent> {
-  const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined, freq: 1 });
+  const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined, freq: 3 });
   return fc.record({
     operation: fc.constantFrom("voice-status", "voice-menu-handler", "voice-voicemail"),
     identity: fc.uuid(),
