@@ -1,13 +1,13 @@
 import { functionMetrics, type Observe } from "./alerts/function_metrics.ts";
 import { defaultProfile, type LineProfile } from "./calls/profile.ts";
-import { analyticsEvents } from "./db/analytics_events.ts";
 import { dataApi } from "./db/client.ts";
 import { sendFunctionMetrics } from "./db/metrics.ts";
 import { type AcceptVoiceEvent, voiceEvents } from "./db/voice_events.ts";
-import { type AskLimiter, limitedBy } from "./limits/limited_accept.ts";
+import type { AskLimiter } from "./limits/limited_accept.ts";
 import { type Log, logOf } from "./log.ts";
 import { readSettings, type Settings } from "./settings.ts";
-import { liveTenants, type Tenants } from "./tenants.ts";
+import type { Tenants } from "./tenants.ts";
+import { isMainAccount } from "./twilio/account.ts";
 import { type AddressCheck, addressCheck } from "./twilio/ip_allowlist.ts";
 
 /** What a webhook's handler needs from outside itself. */
@@ -30,12 +30,27 @@ export function depsFrom(settings: Settings): Deps {
   return {
     settings,
     line: defaultProfile(settings),
-    tenants: liveTenants(settings),
+    tenants: tenantsOf(settings),
     accept: acceptBy(settings, log),
     mayCall: addressCheck(settings.twilioIpAllowlist),
     log,
     observe: observeBy(settings),
     now: () => new Date(),
+  };
+}
+
+/** Whatever a request needs that others do not is loaded by the first that does, so that nobody else pays for it at start-up. */
+function once<T>(load: () => Promise<T>): () => Promise<T> {
+  let loaded: Promise<T> | undefined;
+  return () => loaded ??= load();
+}
+
+/** The main line needs no look-up. */
+function tenantsOf(settings: Settings): Tenants {
+  const live = once(async () => (await import("./tenants.ts")).liveTenants(settings));
+  return {
+    isMain: (accountSid) => isMainAccount(settings, accountSid),
+    find: async (accountSid) => await (await live()).find(accountSid),
   };
 }
 
@@ -45,17 +60,17 @@ function acceptBy(settings: Settings, log: Log): AcceptVoiceEvent {
   const accept = voiceEvents(api);
   if (settings.upstash === undefined) return accept;
   const { url, token } = settings.upstash;
-  let limiter: Promise<AskLimiter> | undefined;
-  const ask: AskLimiter = async (event, signal) => {
-    // Loaded by the first call that needs it, so that nobody else pays for it at start-up.
-    limiter ??= import("./limits/upstash.ts").then((module) => module.upstashLimiter(url, token));
-    return await (await limiter)(event, signal);
-  };
-  return limitedBy(ask, accept, {
-    backend: "upstash",
-    log,
-    report: analyticsEvents(api),
+  const limiter = once(async () =>
+    (await import("./limits/upstash.ts")).upstashLimiter(url, token)
+  );
+  const limited = once(async () => {
+    const { limitedBy } = await import("./limits/limited_accept.ts");
+    const { analyticsEvents } = await import("./db/analytics_events.ts");
+    // The limiter is loaded while the database accepts: a caller never waits for it alone.
+    const ask: AskLimiter = async (event, signal) => await (await limiter())(event, signal);
+    return limitedBy(ask, accept, { backend: "upstash", log, report: analyticsEvents(api) });
   });
+  return async (event) => await (event.limits === undefined ? accept : await limited())(event);
 }
 
 function observeBy(settings: Settings): Observe | undefined {

@@ -4,6 +4,7 @@ import { type ReadTenant, tenantRows } from "./db/tenants.ts";
 import { type LineChanges, lineWith } from "./onboarding/line.ts";
 import { type Seal, sealBy } from "./onboarding/seal.ts";
 import type { Settings } from "./settings.ts";
+import { isMainAccount } from "./twilio/account.ts";
 import { provisioning } from "./twilio/provisioning.ts";
 
 /** An account whose webhooks are signed by a token of its own. */
@@ -25,7 +26,7 @@ export type TenantLookup =
   | { readonly kind: "unavailable" };
 
 export interface Tenants {
-  /** Whether an account is the main one, as far as its name tells: then there is nothing to look up. */
+  /** As `isMainAccount`. */
   isMain(accountSid: string | undefined): boolean;
   /** Never rejects. */
   find(accountSid: string): Promise<TenantLookup>;
@@ -106,9 +107,7 @@ export function createTenants(
   };
 
   return {
-    isMain: (accountSid) =>
-      accountSid === undefined || settings.twilioAccountSid === undefined ||
-      accountSid === settings.twilioAccountSid,
+    isMain: (accountSid) => isMainAccount(settings, accountSid),
     async find(accountSid) {
       const known = kept.get(accountSid);
       if (known !== undefined && known.freshUntil > now()) return known.lookup;

@@ -1,7 +1,5 @@
-import { type AcceptOutcome, callEvent, type VoiceEvent } from "./calls/events.ts";
-import { apology, type Reply } from "./calls/reply.ts";
-import { ARRIVAL, decodeState } from "./calls/state.ts";
-import type { CallbackStep, TwimlStep } from "./calls/step.ts";
+import type { AcceptOutcome, VoiceEvent } from "./calls/events.ts";
+import type { CallbackStep } from "./calls/step.ts";
 import type { LineProfile } from "./calls/profile.ts";
 import { type Issue, parseWebhook, type Webhook } from "./calls/webhook_form.ts";
 import type { Deps } from "./deps.ts";
@@ -9,39 +7,16 @@ import { HttpError } from "./errors.ts";
 import type { FunctionName } from "./functions.ts";
 import { clientAddress, errorResponse, json, readForm, requireMethod } from "./http.ts";
 import { isSignedByTwilio } from "./twilio/signature.ts";
-import { renderTwiml } from "./twilio/twiml.ts";
 
 // The way of a webhook, written once:
 //
 //   request -> verify -> parse -> interpret -> accept -> answer -> render -> response
 //                                  pure        one rpc   pure
+//
+// Here is what every webhook has in common, and callbacks; twiml_webhook.ts has the steps that a caller waits for, apart,
+// so that a callback does not load what writes TwiML.
 
 export type Handler = (request: Request) => Promise<Response>;
-
-/** Serves a step that the caller waits for: once a request is Twilio's, the answer is TwiML and 200. */
-export function twimlHandler<Heard>(deps: Deps, step: TwimlStep<Heard>): Handler {
-  const twiml = (reply: Reply, line: LineProfile) =>
-    new Response(renderTwiml(reply, line, deps.settings.publicFunctionsUrl), {
-      headers: { "content-type": "text/xml; charset=utf-8", "cache-control": "no-store" },
-    });
-  const whenFailed = (line: LineProfile, query: URLSearchParams) => {
-    const before = decodeState(query) ?? ARRIVAL;
-    const state = { ...before, turn: before.turn + 1 };
-    return twiml(step.whenFailed?.(line, state) ?? apology(line, state), line);
-  };
-
-  return webhookHandler(deps, step.name, {
-    async serve(webhook, line, note) {
-      const { state, facts, heard } = step.interpret(webhook, line);
-      const event = callEvent(step.name, webhook, state, line.consent.disclosure, facts);
-      const outcome = await accept(deps, event, note);
-      const mayRecord = outcome.kind === "accepted" && outcome.call.consent_given === true;
-      return twiml(step.answer({ line, state, heard, outcome, mayRecord }), line);
-    },
-    malformed: (_issues, line, query) => whenFailed(line, query),
-    failed: (_requestId, line, query) => whenFailed(line, query),
-  });
-}
 
 /** Serves a callback: 204 once it is kept; 503 where it could not be, so that Twilio delivers it again. */
 export function callbackHandler(deps: Deps, step: CallbackStep): Handler {
@@ -74,21 +49,22 @@ export function callbackHandler(deps: Deps, step: CallbackStep): Handler {
 }
 
 /** What a request's log line tells beside its status. */
-interface Note {
+export interface Note {
   outcome: string;
   call_sid?: string;
   db_ms?: number;
   reason?: string;
 }
 
-interface Serving {
+export interface Serving {
   /** @param line The line that was called, for all of this request. */
   serve(webhook: Webhook, line: LineProfile, note: Note): Promise<Response>;
   malformed(issues: readonly Issue[], line: LineProfile, query: URLSearchParams): Response;
   failed(requestId: string, line: LineProfile, query: URLSearchParams): Response;
 }
 
-function webhookHandler(deps: Deps, name: FunctionName, serving: Serving): Handler {
+/** Verifies and parses a request, has it served, and writes its line of the log. */
+export function webhookHandler(deps: Deps, name: FunctionName, serving: Serving): Handler {
   return async (request) => {
     const started = performance.now();
     const requestId = crypto.randomUUID();
@@ -195,7 +171,8 @@ function textOf(value: string | string[] | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-async function accept(deps: Deps, event: VoiceEvent, note: Note): Promise<AcceptOutcome> {
+/** Has the database accept an event, and notes what became of it. */
+export async function accept(deps: Deps, event: VoiceEvent, note: Note): Promise<AcceptOutcome> {
   const started = performance.now();
   const outcome = await deps.accept(event);
   note.db_ms = Math.round(performance.now() - started);

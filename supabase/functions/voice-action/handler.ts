@@ -1,7 +1,8 @@
 import { dial, menu } from "../_shared/calls/reply.ts";
 import { nextTurn } from "../_shared/calls/step.ts";
 import type { Deps } from "../_shared/deps.ts";
-import { type Handler, twimlHandler } from "../_shared/webhook.ts";
+import { twimlHandler } from "../_shared/twiml_webhook.ts";
+import type { Handler } from "../_shared/webhook.ts";
 
 /** A key during a call or an AI leg: one brings a person, any other the menu. */
 export function createHandler(deps: Deps): Handler {

@@ -1,6 +1,7 @@
 import { answerChoice, interpretChoice } from "../_shared/calls/choice.ts";
 import type { Deps } from "../_shared/deps.ts";
-import { type Handler, twimlHandler } from "../_shared/webhook.ts";
+import { twimlHandler } from "../_shared/twiml_webhook.ts";
+import type { Handler } from "../_shared/webhook.ts";
 
 /**
  * The first answer after the disclosure, spoken or pressed: about recording, a choice from the menu, or

@@ -2,7 +2,8 @@ import { menu, say } from "../_shared/calls/reply.ts";
 import { nextTurn } from "../_shared/calls/step.ts";
 import type { Deps } from "../_shared/deps.ts";
 import { callLimits } from "../_shared/limits/call_limits.ts";
-import { type Handler, twimlHandler } from "../_shared/webhook.ts";
+import { twimlHandler } from "../_shared/twiml_webhook.ts";
+import type { Handler } from "../_shared/webhook.ts";
 
 /**
  * A call comes in: greeted, told about recording, asked. Over the limit: told so, and ended.

@@ -1,6 +1,7 @@
 import { answerChoice, interpretChoice } from "../_shared/calls/choice.ts";
 import type { Deps } from "../_shared/deps.ts";
-import { type Handler, twimlHandler } from "../_shared/webhook.ts";
+import { twimlHandler } from "../_shared/twiml_webhook.ts";
+import type { Handler } from "../_shared/webhook.ts";
 
 /** The answer to the menu: a choice, a repeat, or nothing, once more and then voicemail. */
 export function createHandler(deps: Deps): Handler {

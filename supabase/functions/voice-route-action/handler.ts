@@ -1,7 +1,8 @@
 import { say, voicemail } from "../_shared/calls/reply.ts";
 import { nextTurn } from "../_shared/calls/step.ts";
 import type { Deps } from "../_shared/deps.ts";
-import { type Handler, twimlHandler } from "../_shared/webhook.ts";
+import { twimlHandler } from "../_shared/twiml_webhook.ts";
+import type { Handler } from "../_shared/webhook.ts";
 
 /**
  * A `<Dial>` is over. Somebody answered: so is the call. Nobody did: the caller can leave a message.

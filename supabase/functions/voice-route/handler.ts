@@ -2,7 +2,8 @@ import { optionOfMode } from "../_shared/calls/profile.ts";
 import { connect, menu } from "../_shared/calls/reply.ts";
 import { nextTurn } from "../_shared/calls/step.ts";
 import type { Deps } from "../_shared/deps.ts";
-import { type Handler, twimlHandler } from "../_shared/webhook.ts";
+import { twimlHandler } from "../_shared/twiml_webhook.ts";
+import type { Handler } from "../_shared/webhook.ts";
 
 /** Dials the destination that the call already has; a call without one hears the menu. */
 export function createHandler(deps: Deps): Handler {

@@ -3,7 +3,8 @@ import { recordingFacts } from "../_shared/calls/recording.ts";
 import { say, voicemail } from "../_shared/calls/reply.ts";
 import { type CallbackStep, nextTurn, stateBefore, type TwimlStep } from "../_shared/calls/step.ts";
 import type { Deps } from "../_shared/deps.ts";
-import { callbackHandler, type Handler, twimlHandler } from "../_shared/webhook.ts";
+import { twimlHandler } from "../_shared/twiml_webhook.ts";
+import { callbackHandler, type Handler } from "../_shared/webhook.ts";
 
 const prompt: TwimlStep<undefined> = {
   name: "voice-voicemail",

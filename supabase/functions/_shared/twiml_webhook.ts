@@ -1,0 +1,33 @@
+import { callEvent } from "./calls/events.ts";
+import type { LineProfile } from "./calls/profile.ts";
+import { apology, type Reply } from "./calls/reply.ts";
+import { ARRIVAL, decodeState } from "./calls/state.ts";
+import type { TwimlStep } from "./calls/step.ts";
+import type { Deps } from "./deps.ts";
+import { renderTwiml } from "./twilio/twiml.ts";
+import { accept, type Handler, webhookHandler } from "./webhook.ts";
+
+/** Serves a step that the caller waits for: once a request is Twilio's, the answer is TwiML and 200. */
+export function twimlHandler<Heard>(deps: Deps, step: TwimlStep<Heard>): Handler {
+  const twiml = (reply: Reply, line: LineProfile) =>
+    new Response(renderTwiml(reply, line, deps.settings.publicFunctionsUrl), {
+      headers: { "content-type": "text/xml; charset=utf-8", "cache-control": "no-store" },
+    });
+  const whenFailed = (line: LineProfile, query: URLSearchParams) => {
+    const before = decodeState(query) ?? ARRIVAL;
+    const state = { ...before, turn: before.turn + 1 };
+    return twiml(step.whenFailed?.(line, state) ?? apology(line, state), line);
+  };
+
+  return webhookHandler(deps, step.name, {
+    async serve(webhook, line, note) {
+      const { state, facts, heard } = step.interpret(webhook, line);
+      const event = callEvent(step.name, webhook, state, line.consent.disclosure, facts);
+      const outcome = await accept(deps, event, note);
+      const mayRecord = outcome.kind === "accepted" && outcome.call.consent_given === true;
+      return twiml(step.answer({ line, state, heard, outcome, mayRecord }), line);
+    },
+    malformed: (_issues, line, query) => whenFailed(line, query),
+    failed: (_requestId, line, query) => whenFailed(line, query),
+  });
+}
