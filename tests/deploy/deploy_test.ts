@@ -6,6 +6,8 @@ import { join } from "@std/path/join.js";
 import { git, supabase } from "../../scripts/deploy/commands.ts";
 import { main } from "../../scripts/deploy/main.ts";
 import { ROOT } from "../../scripts/local/stack.ts";
+import { startTwilioApi, type TwilioApi } from "../../scripts/local/twilio_api.ts";
+import { provisioning } from "../../supabase/functions/_shared/twilio/provisioning.ts";
 import { type ManagedProject, startManagedProject } from "../support/management_api.ts";
 
 const hasTools = await supabase(["--version"], { cwd: ROOT, timeoutMs: 60_000 })
@@ -50,6 +52,9 @@ async function commit(dir: string, message: string): Promise<string> {
 interface Site {
   readonly project: ManagedProject;
   readonly root: string;
+  /** Twilio, where the main account has `number`. */
+  readonly twilio: TwilioApi;
+  readonly number: string;
   run(task: "deploy" | "rollback", ...args: string[]): Promise<{ code: number; text: string }>;
   /** What the deployed line says first to a caller. */
   log(): Promise<string[]>;
@@ -62,16 +67,26 @@ Deno.test.afterAll(() => close());
 
 async function openSite(): Promise<Site> {
   const own = { log: console.log, error: console.error };
-  const project = await startManagedProject();
+  const account = { accountSid: `AC${"0".repeat(32)}`, authToken: "the-token-of-this-deployment" };
+  const twilio = startTwilioApi(account);
+  const buyer = provisioning({ baseUrl: twilio.url, ...account });
+  const [sold] = await buyer.numbersForSale("CA", { areaCode: "587", limit: 1 });
+  const number = sold!.phone_number;
+  await buyer.buyNumber(account.accountSid, number);
+  const project = await startManagedProject({
+    env: { TWILIO_ACCOUNT_SID: account.accountSid, TWILIO_API_URL: twilio.url },
+  });
   const root = await repository();
   console.log = console.error = () => {};
   close = async () => {
     Object.assign(console, own);
-    await Promise.all([project.stop(), Deno.remove(root, { recursive: true })]);
+    await Promise.all([project.stop(), twilio.stop(), Deno.remove(root, { recursive: true })]);
   };
   return {
     project,
     root,
+    twilio,
+    number,
     async run(task, ...args) {
       const lines: string[] = [];
       const code = await main([task, "--project", project.ref, ...args], {
@@ -145,8 +160,8 @@ test("is refused while something is missing, and changes nothing", async ({ proj
   await git(["checkout", "--quiet", "--", "."], root);
 });
 
-test("uploads what each function needs, and nothing else; the line then serves", async ({ project, run, log }) => {
-  const { code, text } = await run("deploy");
+test("uploads what each function needs, and nothing else; the line then serves", async ({ project, twilio, number, run, log }) => {
+  const { code, text } = await run("deploy", "--number", number);
   assertEquals(code, 0, text);
   assertStringIncludes(text, "was greeted, refused recording, chose 1, was connected");
   assertStringIncludes(text, "done    backup: ");
@@ -181,6 +196,12 @@ test("uploads what each function needs, and nothing else; the line then serves",
   );
   assertEquals(project.secrets["TWILIO_AUTH_TOKEN"], "the-token-of-this-deployment");
   assertEquals(Object.keys(project.secrets).filter((name) => name.startsWith("SUPABASE_")), []);
+  // And the number rings there, by the addresses that Twilio is to sign.
+  const base = `${project.url}/functions/v1`;
+  const [bound] = twilio.numbers;
+  assertEquals(bound!.voice_url.replace(/#.*/, ""), `${base}/voice-frontdoor`);
+  assertEquals(bound!.voice_fallback_url, `${base}/voice-voicemail`);
+  assertEquals(bound!.status_callback, `${base}/voice-status#rc=4&rp=5xx,ct,rt`);
   const [row] = await project.db.sql`select mode, disposition, consent_given from call_logs`;
   assertEquals(row, { mode: "sales", disposition: "connected", consent_given: false });
 });
