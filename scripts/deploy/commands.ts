@@ -42,7 +42,20 @@ export const SUPABASE_CLI = "supabase@3.1.0";
 
 /** Runs Supabase's own CLI in a folder that has `supabase/`. */
 export async function supabase(args: string[], options: RunOptions): Promise<string> {
-  return await run("npx", ["-y", SUPABASE_CLI, ...args], options);
+  located ??= locate(options.cwd);
+  const [command, ...before] = await located;
+  return await run(command, [...before, ...args], options);
+}
+
+type Located = readonly [command: string, ...before: string[]];
+let located: Promise<Located> | undefined;
+
+/** npx fetches the CLI and takes a second to start it: where it put it is asked once. */
+async function locate(cwd: string): Promise<Located> {
+  const ask = ["-y", "-p", SUPABASE_CLI, "-c", "command -v supabase"];
+  const said = await run("npx", ask, { cwd, timeoutMs: 120_000 }).catch(() => "");
+  const path = said.trim().split("\n").find((line) => line.startsWith("/"));
+  return path === undefined ? ["npx", "-y", SUPABASE_CLI] : [path];
 }
 
 export async function git(args: string[], cwd: string): Promise<string> {
