@@ -1,6 +1,13 @@
 import type { RecordedCall } from "./recorded_call.ts";
 import { ratio, type Row } from "./report.ts";
-import { acceptCall, compareSql, createInsertTable, insertCall, runSql } from "./sql_load.ts";
+import {
+  acceptCall,
+  bareRows,
+  compareSql,
+  createInsertTable,
+  insertCall,
+  runSql,
+} from "./sql_load.ts";
 import type { ThroughputOptions } from "./throughput.ts";
 import type { World } from "./world.ts";
 
@@ -35,5 +42,22 @@ export async function acceptInSql(
       aim: { least: 0.5 },
     });
   }
+  // Where the time goes: what the function takes beyond writing its three rows.
+  const { ours, rival } = await compareSql(
+    (which) =>
+      runSql(
+        pgbench,
+        url,
+        which === "ours" ? acceptCall(call) : bareRows(call),
+        connections,
+        seconds,
+      ),
+    rounds,
+  );
+  rows.push({
+    measure: `accept_voice_event in SQL, beyond its own rows, ${connections} connections`,
+    unit: "/s",
+    ...ratio(ours.perSec, "its three rows, bare", rival.perSec),
+  });
   return rows;
 }

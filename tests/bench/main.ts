@@ -14,11 +14,11 @@ import { findPgbench, startWorld, type World } from "./world.ts";
 
 const HELP = `Measures this checkout, each figure beside what it is held against.
 
-  npx -y deno@2.9.6 task bench                   everything; about 8 minutes
+  npx -y deno@2.9.6 task bench                   everything; about 12 minutes
   npx -y deno@2.9.6 task bench --quick           everything, roughly; under a minute
   npx -y deno@2.9.6 task bench --only cold,code  some measures: ${"call, own, throughput, accept, cold, code, history, storage"}
 
-  --calls <n>        calls in the long history (default 1000000; 50000 when quick)
+  --calls <n>        calls in the long history (default 1000000; 25000 when quick)
   --connections <n>  webhooks at once, and connections of pgbench (default 16)
   --no-sync          a database that does not wait for the disk: what is left is processor time
   --driver           as if there were no pgbench
@@ -43,7 +43,7 @@ async function measure(world: World, options: Options): Promise<Row[]> {
   const names = await functionNames();
   log("Ringing the hotline once, and keeping what goes over the wire");
   const call = await recordCall();
-  const load = { pgbench, connections, seconds: quick ? 1 : 5, rounds: quick ? 1 : 5 };
+  const load = { pgbench, connections, seconds: quick ? 1 : 4, rounds: quick ? 1 : 5 };
   const sections: Record<string, [title: string, run: () => Promise<Row[]>]> = {
     call: ["The call itself", async () => [
       {
@@ -62,11 +62,11 @@ async function measure(world: World, options: Options): Promise<Row[]> {
     ]],
     own: [
       "Our own time per webhook",
-      () => ownTime(call, quick ? { rounds: 3, requests: 500 } : { rounds: 10, requests: 2000 }),
+      () => ownTime(call, quick ? { rounds: 3, requests: 300 } : { rounds: 10, requests: 2000 }),
     ],
     throughput: ["Webhooks per second", () => throughput(call, load)],
     accept: ["The accept function", () => acceptInSql(world, call, load)],
-    cold: ["Cold starts", () => coldStart(call, quick ? HOT : names, quick ? 3 : 11)],
+    cold: ["Cold starts", () => coldStart(call, quick ? HOT : names, quick ? 3 : 9)],
     code: ["Code", () => bundles(quick ? HOT : names)],
     history: [
       "History",
@@ -130,7 +130,7 @@ function readOptions(args: string[]) {
   };
   return {
     ...values,
-    calls: number("calls", values.quick ? 50_000 : 1_000_000),
+    calls: number("calls", values.quick ? 25_000 : 1_000_000),
     connections: number("connections", 16),
   };
 }

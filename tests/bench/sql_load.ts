@@ -119,6 +119,28 @@ export function insertCall(call: RecordedCall): SqlLoad {
   };
 }
 
+/**
+ * The rows that a call leaves, written without asking anything of them: the floor of any function that keeps
+ * them, with their constraints and indexes.
+ */
+export function bareRows(call: RecordedCall): SqlLoad {
+  const statement = (event: string, i: number) => `
+    with e as (select ${copied(call, event)} as event), kept as (
+      insert into public.call_lifecycle (call_sid, leg_sid, event, status, occurred_at, meta)
+      select event ->> 'call_sid', event ->> 'leg_sid', event ->> 'event', event ->> 'leg_status',
+        (event ->> 'occurred_at')::timestamptz, event -> 'meta' from e
+    ), known as (
+      insert into public.idempotency_keys (key, operation, request_hash, status, result, expires_at)
+      select concat('bare', ${i}, event ->> 'call_sid', event ->> 'identity'), event ->> 'operation',
+        sha256((event ->> 'call_sid')::bytea), 'completed', '{"duplicate": false}', now() + interval '1 day' from e
+    )
+    insert into public.call_logs as c (call_sid, from_e164, to_e164, status, started_at)
+    select event ->> 'call_sid', event ->> 'from_e164', event ->> 'to_e164',
+      'in-progress', (event ->> 'occurred_at')::timestamptz from e
+    on conflict (call_sid) do update set status = 'in-progress', mode_turn = ${i}`;
+  return { name: "bare rows", statements: call.steps.map(({ event }, i) => statement(event, i)) };
+}
+
 /** The table of `insertCall`. */
 export async function createInsertTable(url: string): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => {} });
