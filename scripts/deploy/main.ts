@@ -1,6 +1,6 @@
 /** `deno task deploy` and `deno task rollback`. */
 import { join } from "@std/path/join.js";
-import { parseArgs } from "node:util";
+import { parseArgs, parseEnv } from "node:util";
 import { backUp } from "../backup/files.ts";
 import { ROOT } from "../local/stack.ts";
 import { deploy, type DeployOutcome, rollback } from "./deploy.ts";
@@ -90,26 +90,34 @@ export async function main(
   }
   const common = {
     // Without a project a dry run still explains itself.
-    target: readTarget(project ?? "your-project-s-ref-x", env, file, values.number),
+    target: readTarget(project ?? "yourprojectreference", env, file, values.number),
     root,
     dryRun,
     print,
     ...(patienceMs !== undefined && { patienceMs }),
   };
   const only = values.only?.split(",").map((name) => name.trim()).filter((name) => name !== "");
-  const outcome = task === "rollback"
-    ? await rollback({ ...common, ...(values.to !== undefined && { to: values.to }) })
-    : await deploy({
-      ...common,
-      ...(only !== undefined && { only }),
-      async backup(databaseUrl) {
-        const dir = env["BACKUP_DIR"] ?? join(root, ".tradeline", "backups");
-        const key = env["BACKUP_KEY"];
-        const { path, trailer } = await backUp(databaseUrl, dir, { key });
-        const rows = Object.values(trailer.tables).reduce((sum, { rows }) => sum + rows, 0);
-        return `${path} (${rows} rows${key === undefined ? ", not encrypted" : ""})`;
-      },
-    });
+  if (project === undefined) {
+    print("MISSING project: --project, or SUPABASE_PROJECT_REF: 20 letters, from its address");
+  }
+  const outcome =
+    await (task === "rollback"
+      ? rollback({ ...common, ...(values.to !== undefined && { to: values.to }) })
+      : deploy({
+        ...common,
+        ...(only !== undefined && { only }),
+        async backup(databaseUrl) {
+          const setting = (name: string) => env[name] || parseEnv(file)[name] || undefined;
+          const dir = setting("BACKUP_DIR") ?? join(root, ".tradeline", "backups");
+          const key = setting("BACKUP_KEY");
+          const { path, trailer } = await backUp(databaseUrl, dir, { key });
+          const rows = Object.values(trailer.tables).reduce((sum, { rows }) => sum + rows, 0);
+          return `${path} (${rows} rows${key === undefined ? ", not encrypted" : ""})`;
+        },
+      })).catch((error: Error): DeployOutcome => {
+        print(`Cannot ${task}: ${error.message.replace(/^Cannot start: /, "")}`);
+        return "refused";
+      });
   if (dryRun) return 0;
   return task === "rollback" && outcome === "rolled_back" ? 0 : EXIT_CODES[outcome];
 }

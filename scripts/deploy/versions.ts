@@ -1,4 +1,5 @@
 import { join } from "@std/path/join.js";
+import { SettingError } from "../../supabase/functions/_shared/errors.ts";
 import { CommandError, git } from "./commands.ts";
 import type { Target } from "./target.ts";
 
@@ -25,10 +26,13 @@ export interface DeployLog {
 
 const DEADLINE_MS = 15_000;
 
-/** @throws when there is no secret key to write it with; `write` and `read` reject when nobody answers. */
+/** @throws {SettingError} when there is no secret key to write it with; `write` and `read` reject when nobody answers. */
 export function deployLog({ projectUrl, secretKey }: Target): DeployLog {
   if (secretKey === undefined) {
-    throw new Error("The deploy log needs the project's secret key: set SUPABASE_SECRET_KEYS");
+    throw new SettingError(
+      "SUPABASE_SECRET_KEYS",
+      'must be set: {"default": "sb_secret_..."}, from the project\'s API settings; the deploy log is kept with it',
+    );
   }
   const headers = {
     apikey: secretKey,
