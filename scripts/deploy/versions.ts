@@ -110,18 +110,19 @@ export async function withCommit<T>(
   commit: string,
   use: (dir: string) => Promise<T>,
 ): Promise<T> {
-  const dir = join(await Deno.makeTempDir({ prefix: "tradeline-deploy-" }), "tree");
+  const parent = await Deno.makeTempDir({ prefix: "tradeline-deploy-" });
+  const dir = join(parent, "tree");
   try {
-    await git(["worktree", "add", "--detach", "--quiet", dir, commit], root);
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    throw new CommandError(
-      `Commit ${commit} is not in this clone (git fetch --unshallow brings all of them): ${error.message}`,
-    );
-  }
-  try {
+    await git(["worktree", "add", "--detach", "--quiet", dir, commit], root).catch((error) => {
+      if (!(error instanceof CommandError)) throw error;
+      throw new CommandError(
+        `Commit ${commit} is not in this clone (git fetch --unshallow brings all of them): ${error.message}`,
+      );
+    });
     return await use(dir);
   } finally {
-    await git(["worktree", "remove", "--force", dir], root);
+    await Deno.remove(parent, { recursive: true });
+    // Forgets the worktrees whose folder is gone.
+    await git(["worktree", "prune"], root);
   }
 }
