@@ -71,7 +71,7 @@ export async function history(
 async function eraseTime(url: string, tries: number): Promise<number> {
   const sql = postgres(url, { max: 1, onnotice: () => {} });
   try {
-    await sql`update retention_rules set days = 60`;
+    await sql`update retention_rules set days = 89`;
     const taken: number[] = [];
     for (let i = 0; i < tries; i++) {
       const started = performance.now();

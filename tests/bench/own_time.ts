@@ -2,7 +2,7 @@ import { Client, requestBytes } from "./http_client.ts";
 import { copyOfCall, type RecordedCall } from "./recorded_call.ts";
 import { difference, type Row } from "./report.ts";
 import { median, percentile } from "./stats.ts";
-import { firstLine, kill, spawn } from "./world.ts";
+import { addressLine, kill, spawn } from "./world.ts";
 
 /** Our own time per webhook: everything but the round trip to the database. */
 export async function ownTime(
@@ -14,7 +14,7 @@ export async function ownTime(
   const children = servers.map((name) => spawn("serve_function.ts", [name]));
   try {
     const ports = await Promise.all(
-      children.map(async (child) => Number(new URL(await firstLine(child)).port)),
+      children.map(async (child) => Number(new URL(await addressLine(child)).port)),
     );
     const clients = await Promise.all(ports.map((port) => Client.open(port)));
     // Every request is signed, and of a call of its own.

@@ -25,12 +25,11 @@ globalThis.fetch = () =>
     new Response(answer, { headers: { "content-type": "application/json; charset=utf-8" } }),
   );
 
-// Where it listens is said by the first line; the lines of the log are written, and go nowhere.
 const serve = Deno.serve;
 const listening = {
   hostname: "127.0.0.1",
   port: 0,
-  onListen: ({ port }: Deno.NetAddr) => console.log(`http://127.0.0.1:${port}`),
+  onListen: ({ port }: Deno.NetAddr) => console.error(`http://127.0.0.1:${port}`),
 };
 Deno.serve = ((handler: Deno.ServeHandler) => serve(listening, handler)) as typeof Deno.serve;
 

@@ -2,7 +2,4 @@
 import { startTestStack } from "../support/database.ts";
 
 const stack = await startTestStack();
-// As the platform does: it takes the log, and shows nothing.
-const show = console.log;
-console.log = () => {};
-show(`${stack.url} ${stack.db.url}`);
+console.error(`${stack.url} ${stack.db.url}`);

@@ -3,7 +3,7 @@ import { copyOfCall, type RecordedCall } from "./recorded_call.ts";
 import { ratio, type Row } from "./report.ts";
 import { acceptCall, compareSql, runSql } from "./sql_load.ts";
 import { median, percentile } from "./stats.ts";
-import { firstLine, kill, spawn } from "./world.ts";
+import { addressLine, kill, spawn } from "./world.ts";
 
 export interface ThroughputOptions {
   readonly pgbench: string | undefined;
@@ -19,7 +19,7 @@ export async function throughput(
 ): Promise<Row[]> {
   const child = spawn("serve_stack.ts", []);
   try {
-    const [address = "", url = ""] = (await firstLine(child)).split(" ");
+    const [address = "", url = ""] = (await addressLine(child)).split(" ");
     const { port } = new URL(address);
     const base = `http://127.0.0.1:${port}/functions/v1`;
     const clients = await Promise.all(

@@ -69,33 +69,36 @@ export async function findPgbench(): Promise<string | undefined> {
   return undefined;
 }
 
-/** The Deno program of `tests/bench/<file>` as a process of its own, whose output names where it serves. */
+/** The Deno program of `tests/bench/<file>` as a process of its own, which says on stderr where it serves. */
 export function spawn(file: string, args: readonly string[], env: Record<string, string> = {}) {
   return new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", join(dirname(fromFileUrl(import.meta.url)), file), ...args],
     cwd: ROOT,
     env: { ...env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
     stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
+    // The log is written, and read by nobody: reading it would take the processors from what is measured.
+    stdout: "null",
+    stderr: "piped",
   }).spawn();
 }
 
-/** The first line that a child writes; what follows is discarded. */
-export async function firstLine(child: Deno.ChildProcess): Promise<string> {
-  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+/** The line of a child's stderr that has its address; what follows is discarded. */
+export async function addressLine(child: Deno.ChildProcess): Promise<string> {
+  const reader = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
   let output = "";
-  while (!output.includes("\n")) {
+  let line: string | undefined;
+  while (line === undefined) {
     // deno-lint-ignore no-await-in-loop -- It reads on.
     const { value, done } = await reader.read();
     if (done) throw new Error(`Cannot measure a process that ended: ${output}`);
     output += value;
+    line = /^http:\/\/127\.0\.0\.1:.*(?=\n)/m.exec(output)?.[0];
   }
   const discard = async (): Promise<void> => {
     if (!(await reader.read()).done) await discard();
   };
   discard().catch(() => {});
-  return output.slice(0, output.indexOf("\n"));
+  return line;
 }
 
 export function kill(child: Deno.ChildProcess): Promise<unknown> {
