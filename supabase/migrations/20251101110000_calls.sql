@@ -75,7 +75,8 @@ create table public.call_logs (
   constraint call_logs_consent_whole check ((consent_given is null) = (consent_order = 0)),
   constraint call_logs_final_when_ended check (ended_at is null or status >= 'canceled')
 )
--- Each call's row is updated a handful of times: room on its page keeps those updates off the indexes.
+-- Each call's row is updated a handful of times: with room on its page a version stays beside the one before. (The
+-- updates are not HOT: they change columns that the partial indexes' predicates name; see docs/performance.md.)
 with (fillfactor = 80);
 
 comment on table public.call_logs is 'One row a call: the fold of its call_lifecycle events, whatever order they came in.';
