@@ -1,10 +1,13 @@
+import { defaultDashboard } from "@grafana/schema";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import { fromFileUrl } from "@std/path/from_file_url.js";
+import { parse as parseYaml } from "@std/yaml/parse.js";
 import postgres from "postgres";
 import { createTestDatabase } from "../support/database.ts";
 import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 import { parseExposition } from "../support/exposition.ts";
+import type { GrafanaDashboard } from "../support/grafana.ts";
 import { renderMetrics } from "../../supabase/functions/_shared/alerts/prometheus.ts";
 
 // Dashboards and rules, held to the database that they read; and the role that they read it with.
@@ -60,44 +63,101 @@ async function asMonitoring(query: string): Promise<Record<string, unknown>[]> {
   }
 }
 
-interface Panel {
-  readonly title: string;
-  readonly datasource: { readonly uid: string };
-  readonly gridPos: { x: number; y: number; w: number; h: number };
-  readonly targets: { rawSql?: string; expr?: string; format?: string }[];
-}
-
-interface Dashboard {
-  readonly uid: string;
-  readonly panels: Panel[];
-}
-
-const dashboards = ["operations", "functions"].map((name) =>
-  JSON.parse(
-    Deno.readTextFileSync(new URL(`grafana/dashboards/${name}.json`, MONITORING)),
-  ) as Dashboard
+/** The files of Grafana's provisioning: every dashboard of the folder, none by name. */
+const dashboardFiles = [...Deno.readDirSync(new URL("grafana/dashboards", MONITORING))]
+  .map(({ name }) => new URL(`grafana/dashboards/${name}`, MONITORING));
+const dashboards = dashboardFiles.map((file) =>
+  JSON.parse(Deno.readTextFileSync(file)) as GrafanaDashboard
 );
 const panels = dashboards.flatMap((dashboard) => dashboard.panels);
+const sqlOf = ({ targets }: GrafanaDashboard["panels"][number]) =>
+  targets.flatMap((target) => "rawSql" in target ? target : []);
+const promqlOf = ({ targets }: GrafanaDashboard["panels"][number]) =>
+  targets.flatMap((target) => "expr" in target ? target.expr : []);
 
-for (const panel of panels.filter(({ targets }) => targets[0]!.rawSql !== undefined)) {
+for (const panel of panels.filter((panel) => sqlOf(panel).length > 0)) {
   Deno.test(`the panel "${panel.title}" can be drawn by role monitoring`, async () => {
-    for (const { rawSql, format } of panel.targets) {
-      const rows = await asMonitoring(rawSql!);
+    for (const { rawSql, format } of sqlOf(panel)) {
+      const rows = await asMonitoring(rawSql);
       // Grafana draws a series over a column of this name.
       if (format === "time_series") assertEquals(rows[0]!["time"] instanceof Date, true);
     }
   });
 }
 
-Deno.test("each panel has a data source that is provisioned, and a place of its own", async () => {
-  const sources = await Deno.readTextFile(
-    new URL("grafana/provisioning/datasources/tradeline.yml", MONITORING),
+/** What the compiler says of dashboards as values of Grafana's own types; each is one line of code. */
+async function typeFaults(lines: readonly string[]): Promise<string> {
+  const dir = await Deno.makeTempDir({ prefix: "tradeline-grafana-" });
+  try {
+    const types = new URL("../support/grafana.ts", import.meta.url);
+    await Deno.writeTextFile(
+      `${dir}/dashboards.ts`,
+      `import type { GrafanaDashboard } from ${JSON.stringify(types)};\n${lines.join("\n")}\n`,
+    );
+    const config = fromFileUrl(new URL("../../deno.json", import.meta.url));
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["check", "--quiet", "--frozen", `--config=${config}`, `${dir}/dashboards.ts`],
+      env: { NO_COLOR: "1" },
+    }).output();
+    return success ? "" : new TextDecoder().decode(stderr);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+Deno.test("each dashboard is one by the types that Grafana publishes, of its present schema", async () => {
+  const values = dashboards.map((dashboard) =>
+    `(${JSON.stringify(dashboard)}) satisfies GrafanaDashboard;`
   );
-  const provisioned = [...sources.matchAll(/^ +uid: (\S+)$/gm)].map(([, uid]) => uid);
+  assertEquals(await typeFaults(values), "");
+  for (const { title, schemaVersion } of dashboards) {
+    assertEquals(schemaVersion, defaultDashboard.schemaVersion, title);
+  }
+});
+
+Deno.test("a field, an option or a value that Grafana does not have is a fault", async () => {
+  const operations = JSON.stringify(dashboards.find(({ uid }) => uid === "tradeline-operations"));
+  const faults: [string, string][] = [
+    ['"editable"', '"editible"'],
+    ['"graphTooltip":1', '"graphTooltip":7'],
+    ['"type":"bargauge"', '"type":"graph"'],
+    ['"colorMode"', '"colourMode"'],
+    ['"colorMode":"value"', '"colorMode":"values"'],
+    ['"colorMode"', '"xField"'],
+    ['"unit":"percent"', '"units":"percent"'],
+    ['"drawStyle":"bars"', '"drawStyle":"bar"'],
+    ['"stacking"', '"stacked"'],
+    ['"mode":"absolute"', '"mode":"relative"'],
+    ['"rawSql"', '"sql"'],
+    ['"gridPos"', '"grid"'],
+  ];
+  const lines = faults.flatMap(([right, wrong]) => {
+    assertEquals(operations.includes(right), true, right);
+    return [
+      // The compiler complains of a directive that nothing is wrong below.
+      `// @ts-expect-error ${wrong}`,
+      `(${operations.replace(right, wrong)}) satisfies GrafanaDashboard;`,
+    ];
+  });
+  assertEquals(await typeFaults(lines), "");
+});
+
+Deno.test("each panel has a data source that is provisioned, and a number and a place of its own", () => {
+  const provisioning = parseYaml(
+    Deno.readTextFileSync(new URL("grafana/provisioning/datasources/tradeline.yml", MONITORING)),
+  ) as { datasources: { uid: string; type: string }[] };
+  const provisioned = provisioning.datasources.map(({ uid, type }) => ({ type, uid }));
   for (const { uid, panels } of dashboards) {
     const taken = new Set<string>();
-    for (const { title, datasource, gridPos: { x, y, w, h } } of panels) {
-      assertEquals(provisioned.includes(datasource.uid), true, title);
+    assertEquals(new Set(panels.map(({ id }) => id)).size, panels.length, uid);
+    for (const { title, datasource, gridPos, targets } of panels) {
+      const source = provisioned.find((each) => each.uid === datasource?.uid);
+      assertEquals(datasource, source, title);
+      for (const target of targets) {
+        assertEquals(target.datasource, source, title);
+        assertEquals("expr" in target, source?.type === "prometheus", title);
+      }
+      const { x, y, w, h } = gridPos!;
       assertEquals(x + w <= 24, true, title);
       for (let column = x; column < x + w; column++) {
         for (let line = y; line < y + h; line++) {
@@ -121,10 +181,14 @@ Deno.test("every series that a rule or a panel names is one that metrics tells, 
   const expressions = [
     ...rulesFile.matchAll(/expr: ([^]+?)(?=\n +(?:for|labels):)/g),
   ].map(([, expression]) => expression!)
-    .concat(panels.flatMap(({ targets }) => targets.flatMap(({ expr }) => expr ?? [])));
+    .concat(panels.flatMap(promqlOf));
   assertEquals(expressions.length > 20, true);
   for (const expression of expressions) {
-    for (const [, name, selector = ""] of expression.matchAll(/(tradeline_\w+)(?:\{([^}]*)\})?/g)) {
+    const series = [...expression.matchAll(/(tradeline_\w+|\bup\b)(?:\{([^}]*)\})?/g)];
+    assertEquals(series.length > 0, true, `${expression} names no series`);
+    for (const [, name, selector = ""] of series) {
+      // Prometheus's own, of every target.
+      if (name === "up") continue;
       assertEquals(told.has(name!), true, `${name} in ${expression}`);
       for (const [, label] of selector.matchAll(/(\w+)=/g)) {
         assertEquals(told.get(name!)!.includes(`${label}="`), true, `${label} of ${name}`);
@@ -169,6 +233,27 @@ for (
     },
   });
 }
+
+Deno.test({
+  name: "promtool: each panel's expression is PromQL",
+  ignore: !promtool,
+  async fn() {
+    const rules = panels.flatMap(promqlOf)
+      .map((expr, index) => ({ record: `panel:${index}`, expr }));
+    const file = await Deno.makeTempFile({ suffix: ".yml" });
+    try {
+      // JSON is YAML.
+      await Deno.writeTextFile(file, JSON.stringify({ groups: [{ name: "panels", rules }] }));
+      const { success, stdout, stderr } = await new Deno.Command("promtool", {
+        args: ["check", "rules", file],
+      }).output();
+      const text = new TextDecoder();
+      assertEquals(success, true, text.decode(stdout) + text.decode(stderr));
+    } finally {
+      await Deno.remove(file);
+    }
+  },
+});
 
 Deno.test("role monitoring sees every call counted, whosever it is", async () => {
   assertEquals((await asMonitoring("select calls from call_funnel where stage = 'arrived'"))[0], {
