@@ -1,6 +1,14 @@
 /** `deno task backup` and `deno task restore`. */
 import { join } from "@std/path/join.js";
-import { parseArgs, parseEnv } from "node:util";
+import {
+  command,
+  type CommandContext,
+  environment,
+  FLAG,
+  type Parsed,
+  TEXT,
+  UsageError,
+} from "../command.ts";
 import { MigrationError } from "../local/migrate.ts";
 import { startCluster } from "../local/postgres.ts";
 import { ROOT } from "../local/stack.ts";
@@ -24,39 +32,27 @@ const HELP = `Back a database up into one file, and put it back.
 BACKUP_KEY (openssl rand -base64 32) encrypts: keep it apart from the files. Without it whoever has a file reads it.
 Exit code 0: done and proven. 1: it is not, and why. 2: wrong usage.`;
 
-export interface MainOptions {
-  readonly env: (name: string) => string | undefined;
-  readonly print: (line: string) => void;
-}
+const CONFIG = {
+  allowPositionals: true,
+  options: { database: TEXT, dir: TEXT, server: TEXT, to: TEXT, verify: FLAG },
+} as const;
+
+type CommandLine = Parsed<typeof CONFIG>;
 
 /** @returns the exit code. */
-export async function main(
-  [task, ...args]: string[],
-  { env, print }: MainOptions,
+export function main([task = "", ...args]: string[], context: CommandContext): Promise<number> {
+  return command(
+    { task, help: HELP, print: context.print },
+    { args, ...CONFIG },
+    (commandLine) => run(task, commandLine, context),
+  );
+}
+
+async function run(
+  task: string,
+  { values, positionals }: CommandLine,
+  { env, print }: CommandContext,
 ): Promise<number> {
-  let parsed;
-  try {
-    parsed = parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        database: { type: "string" },
-        dir: { type: "string" },
-        server: { type: "string" },
-        to: { type: "string" },
-        verify: { type: "boolean", default: false },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-  } catch (error) {
-    print(`${(error as Error).message}\n\n${HELP}`);
-    return 2;
-  }
-  const { values, positionals } = parsed;
-  if (values.help) {
-    print(HELP);
-    return 0;
-  }
   const port = env("TRADELINE_DB_PORT") ?? "54322";
   const key = env("BACKUP_KEY");
   try {
@@ -74,8 +70,7 @@ export async function main(
     }
     const [file] = positionals;
     if (file === undefined || values.verify === (values.to !== undefined)) {
-      print(`restore needs a file, and either --verify or --to\n\n${HELP}`);
-      return 2;
+      throw new UsageError("restore needs a file, and either --verify or --to");
     }
     const backup = () => readBackup(file, key);
     const started = performance.now();
@@ -134,17 +129,6 @@ async function inScratch<T>(
   } finally {
     await admin.end();
   }
-}
-
-/** A variable of this process; else of `.env`. */
-export function environment(): (name: string) => string | undefined {
-  let file: Record<string, string | undefined> = {};
-  try {
-    file = parseEnv(Deno.readTextFileSync(join(ROOT, ".env")));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  return (name) => Deno.env.get(name)?.trim() || file[name]?.trim() || undefined;
 }
 
 if (import.meta.main) {

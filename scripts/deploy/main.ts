@@ -1,7 +1,8 @@
 /** `deno task deploy` and `deno task rollback`. */
 import { join } from "@std/path/join.js";
-import { parseArgs, parseEnv } from "node:util";
+import { parseEnv } from "node:util";
 import { backUp } from "../backup/files.ts";
+import { command, FLAG, type Parsed, TEXT, UsageError } from "../command.ts";
 import { ROOT } from "../local/stack.ts";
 import { deploy, type DeployOutcome, rollback } from "./deploy.ts";
 import { PROJECT_REF, readTarget } from "./target.ts";
@@ -41,53 +42,46 @@ export interface MainOptions {
   readonly patienceMs?: number;
 }
 
+const OPTIONS = {
+  project: TEXT,
+  only: TEXT,
+  to: TEXT,
+  number: TEXT,
+  "env-file": TEXT,
+  "dry-run": FLAG,
+};
+
 /** @returns the exit code. */
-export async function main(
-  [task, ...args]: string[],
+export function main([task = "", ...args]: string[], options: MainOptions): Promise<number> {
+  return command(
+    { task, help: HELP, print: options.print },
+    { args, options: OPTIONS },
+    ({ values }) => run(task, values, options),
+  );
+}
+
+async function run(
+  task: string,
+  values: Parsed<{ options: typeof OPTIONS }>["values"],
   { env, print, root = ROOT, patienceMs }: MainOptions,
 ): Promise<number> {
-  let values;
-  try {
-    values = parseArgs({
-      args,
-      options: {
-        project: { type: "string" },
-        only: { type: "string" },
-        to: { type: "string" },
-        number: { type: "string" },
-        "env-file": { type: "string" },
-        "dry-run": { type: "boolean", default: false },
-        help: { type: "boolean", short: "h" },
-      },
-    }).values;
-  } catch (error) {
-    print(`${(error as Error).message}\n\n${HELP}`);
-    return 2;
-  }
-  if (values.help) {
-    print(HELP);
-    return 0;
-  }
   const dryRun = values["dry-run"];
   const project = values.project ?? env["SUPABASE_PROJECT_REF"];
   if (project === undefined ? !dryRun : !PROJECT_REF.test(project)) {
-    print(
+    throw new UsageError(
       `--project must be a project's reference, 20 lower-case letters${
         project === undefined ? "" : `: "${project}"`
-      }\n\n${HELP}`,
+      }`,
     );
-    return 2;
   }
   if (values.number !== undefined && !/^\+[1-9]\d{6,14}$/.test(values.number)) {
-    print(`--number must be in E.164 form such as +15877428885: "${values.number}"`);
-    return 2;
+    throw new UsageError(
+      `--number must be in E.164 form such as +15877428885: "${values.number}"`,
+    );
   }
   const path = values["env-file"] ?? join(root, ".env");
   const file = await readFile(path, values["env-file"] !== undefined);
-  if (file === undefined) {
-    print(`--env-file: there is no ${path}`);
-    return 2;
-  }
+  if (file === undefined) throw new UsageError(`--env-file: there is no ${path}`);
   const common = {
     // Without a project a dry run still explains itself.
     target: readTarget(project ?? "yourprojectreference", env, file, values.number),

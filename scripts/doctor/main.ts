@@ -1,6 +1,15 @@
 /** `deno task doctor`: what is wrong with a line, and what to do about it. Exit code 1 when calls are not served. */
-import { parseArgs } from "node:util";
-import { LOCAL_SECRET_KEY } from "../local/stack.ts";
+import {
+  command,
+  type CommandContext,
+  environment,
+  localUrl,
+  type Parsed,
+  secretKey,
+  TEXT,
+  UsageError,
+} from "../command.ts";
+import { LOCAL_SECRET_KEY } from "../local/defaults.ts";
 import { diagnose, type Finding, isHealthy } from "./diagnose.ts";
 import { examine } from "./examine.ts";
 
@@ -21,38 +30,30 @@ export function formatFinding({ level, what, advice }: Finding): string {
   return advice === undefined ? `${mark}${what}` : `${mark}${what}\n        -> ${advice}`;
 }
 
+const OPTIONS = { url: TEXT, key: TEXT };
+
 /** @returns the exit code. */
-export async function main(
-  args: string[],
-  env: (name: string) => string | undefined,
-  print: (line: string) => void,
+export function main(args: string[], { env, print }: CommandContext): Promise<number> {
+  return command(
+    { task: "doctor", help: HELP, print },
+    { args, options: OPTIONS },
+    ({ values }) => run(values, { env, print }),
+  );
+}
+
+async function run(
+  options: Parsed<{ options: typeof OPTIONS }>["values"],
+  { env, print }: CommandContext,
 ): Promise<number> {
-  let values: { url?: string; key?: string; help?: boolean };
-  try {
-    values = parseArgs({
-      args,
-      options: {
-        url: { type: "string" },
-        key: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    }).values;
-  } catch (error) {
-    print(`${(error as Error).message}\n\n${HELP}`);
-    return 2;
-  }
-  if (values.help) {
-    print(HELP);
-    return 0;
-  }
-  const url = (values.url ?? `http://127.0.0.1:${env("TRADELINE_API_PORT") || "54321"}`)
-    .replace(/\/+$/, "").replace(/\/functions\/v1$/, "");
+  const local = options.url === undefined;
+  const url = (options.url ?? localUrl(env)).replace(/\/+$/, "").replace(/\/functions\/v1$/, "");
   if (!/^https?:\/\/[^/]/.test(url) || !URL.canParse(url)) {
-    print(`--url must be an http(s) address such as https://YOUR_PROJECT.supabase.co: "${url}"`);
-    return 2;
+    throw new UsageError(
+      `--url must be an http(s) address such as https://YOUR_PROJECT.supabase.co: "${url}"`,
+    );
   }
-  const local = values.url === undefined;
-  const findings = diagnose(await examine(url, values.key ?? keyFrom(env, local)));
+  const key = options.key ?? secretKey(env) ?? (local ? LOCAL_SECRET_KEY : undefined);
+  const findings = diagnose(await examine(url, key));
 
   print(`The line at ${url}\n`);
   for (const finding of findings) print(formatFinding(finding));
@@ -64,16 +65,6 @@ export async function main(
   return isHealthy(findings) ? 0 : 1;
 }
 
-function keyFrom(env: (name: string) => string | undefined, local: boolean): string | undefined {
-  try {
-    const key = JSON.parse(env("SUPABASE_SECRET_KEYS") || "{}")["default"];
-    if (typeof key === "string" && key !== "") return key;
-  } catch {
-    // Not JSON: voice-health says so, by the setting's name.
-  }
-  return env("SUPABASE_SERVICE_ROLE_KEY") || (local ? LOCAL_SECRET_KEY : undefined);
-}
-
 if (import.meta.main) {
-  Deno.exit(await main(Deno.args, (name) => Deno.env.get(name), (line) => console.log(line)));
+  Deno.exit(await main(Deno.args, { env: environment(), print: (line) => console.log(line) }));
 }

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { parseArgs, parseEnv } from "node:util";
+import { command, environment, FLAG, localUrl, type Parsed, TEXT, UsageError } from "../command.ts";
+import { LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY } from "../local/defaults.ts";
 import {
   holds,
   LEAST_SUCCESS,
@@ -34,21 +35,24 @@ Exit code 0: ${
 nothing answered. 2: an option is wrong.
 `;
 
-/** An option that cannot be used; the message says which and why. */
-class OptionError extends Error {
-  override name = "OptionError";
-}
+const OPTIONS = {
+  calls: TEXT,
+  ramp: TEXT,
+  speed: TEXT,
+  seed: TEXT,
+  url: TEXT,
+  token: TEXT,
+  key: TEXT,
+  json: FLAG,
+};
 
-async function main(args: string[]): Promise<number> {
-  const options = readOptions(args);
-  if (options.help) {
-    console.log(HELP.trimEnd());
-    return 0;
-  }
-  const env = await environment();
-  const url = options.url ??
-    `http://127.0.0.1:${env("TRADELINE_API_PORT") ?? "54321"}/functions/v1`;
-  if (!URL.canParse(url)) throw new OptionError(`--url must be a URL: "${url}"`);
+type Options = Parsed<{ options: typeof OPTIONS }>["values"];
+
+async function load(options: Options): Promise<number> {
+  const { calls, rampSec, speed, seed } = numbers(options);
+  const env = environment();
+  const url = options.url ?? `${localUrl(env)}/functions/v1`;
+  if (!URL.canParse(url)) throw new UsageError(`--url must be a URL: "${url}"`);
   const functionsUrl = url.replace(/\/+$/, "");
   if (!await answers(functionsUrl)) {
     console.error(
@@ -57,15 +61,14 @@ async function main(args: string[]): Promise<number> {
     return 1;
   }
 
-  const { calls, rampSec, speed, seed } = options;
   const display = new Display(options.json);
   display.line(
     `${calls} calls to ${functionsUrl} within ${rampSec} s, time ${speed} times as fast, seed ${seed}`,
   );
   const report = await runLoad({
     functionsUrl,
-    authToken: options.token ?? env("TWILIO_AUTH_TOKEN") ?? "local-auth-token",
-    secretKey: options.key ?? "sb_secret_local",
+    authToken: options.token ?? env("TWILIO_AUTH_TOKEN") ?? LOCAL_AUTH_TOKEN,
+    secretKey: options.key ?? LOCAL_SECRET_KEY,
     calls,
     rampSec,
     speed,
@@ -124,58 +127,23 @@ function summary(report: LoadReport): string {
   return rows.map(([name = "", value]) => `${name.padEnd(10)} ${value}`).join("\n");
 }
 
-function readOptions(args: string[]) {
-  const values = parse(args);
+function numbers(options: Options) {
   const number = (name: "calls" | "ramp" | "speed" | "seed", fallback: number, least: number) => {
-    const value = values[name];
+    const value = options[name];
     const parsed = Number(value ?? fallback);
     const whole = name === "calls" || name === "seed";
     if (value?.trim() === "" || !(parsed >= least) || (whole && !Number.isInteger(parsed))) {
       const kind = whole ? "a whole number" : "a number";
-      throw new OptionError(`--${name} must be ${kind} of at least ${least}: "${value}"`);
+      throw new UsageError(`--${name} must be ${kind} of at least ${least}: "${value}"`);
     }
     return parsed;
   };
   return {
-    help: values.help,
-    json: values.json,
-    url: values.url,
-    token: values.token,
-    key: values.key,
     calls: number("calls", 1000, 1),
     rampSec: number("ramp", 15, 0),
     speed: number("speed", 2, 0.1),
     seed: number("seed", Math.floor(Math.random() * 2 ** 31), 0),
   };
-}
-
-function parse(args: string[]) {
-  const text = { type: "string" } as const;
-  const flag = { type: "boolean", default: false } as const;
-  try {
-    return parseArgs({
-      args,
-      options: {
-        calls: text,
-        ramp: text,
-        speed: text,
-        seed: text,
-        url: text,
-        token: text,
-        key: text,
-        json: flag,
-        help: { ...flag, short: "h" },
-      },
-    }).values;
-  } catch (error) {
-    throw new OptionError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-/** The real environment, then `.env`; a blank counts as not set in either. */
-async function environment(): Promise<(name: string) => string | undefined> {
-  const file = parseEnv(await Deno.readTextFile(".env").catch(() => ""));
-  return (name) => Deno.env.get(name)?.trim() || file[name]?.trim() || undefined;
 }
 
 async function answers(url: string): Promise<boolean> {
@@ -185,15 +153,15 @@ async function answers(url: string): Promise<boolean> {
 }
 
 if (import.meta.main) {
-  try {
-    Deno.exit(await main(Deno.args));
-  } catch (error) {
-    if (error instanceof OptionError) {
-      console.error(`${error.message}\nSee: npx -y deno@2.9.6 task load --help`);
-      Deno.exit(2);
-    }
-    if (!(error instanceof UnansweredError)) throw error;
-    console.error(error.message);
-    Deno.exit(1);
-  }
+  Deno.exit(
+    await command(
+      { task: "load", help: HELP },
+      { args: Deno.args, options: OPTIONS },
+      ({ values }) => load(values),
+    ).catch((error) => {
+      if (!(error instanceof UnansweredError)) throw error;
+      console.error(error.message);
+      return 1;
+    }),
+  );
 }

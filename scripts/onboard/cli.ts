@@ -3,7 +3,17 @@
  *
  * @module
  */
-import { parseArgs, parseEnv } from "node:util";
+import {
+  command,
+  environment,
+  FLAG,
+  localUrl,
+  type Parsed,
+  secretKey,
+  TEXT,
+  UsageError,
+} from "../command.ts";
+import { LOCAL_SECRET_KEY } from "../local/defaults.ts";
 
 const HELP = `Give an organisation a number of its own, bound to the hotline.
 
@@ -26,24 +36,25 @@ The same command again tells what came of it and buys nothing.
 Exit code 0: it has its number. 1: it has not, and why. 2: an option is wrong.
 `;
 
-/** An option that cannot be used; the message says which and why. */
-class OptionError extends Error {
-  override name = "OptionError";
-}
+const OPTIONS = {
+  org: TEXT,
+  name: TEXT,
+  country: TEXT,
+  area: TEXT,
+  profile: TEXT,
+  again: TEXT,
+  url: TEXT,
+  key: TEXT,
+  json: FLAG,
+};
 
-type Environment = (name: string) => string | undefined;
+type Options = Parsed<{ options: typeof OPTIONS }>["values"];
 
-async function main(args: string[]): Promise<number> {
-  const options = readOptions(args);
-  if (options.help) {
-    console.log(HELP.trimEnd());
-    return 0;
-  }
-  const env = await environment();
-  const port = env("TRADELINE_API_PORT") ?? "54321";
-  const url = options.url ?? `http://127.0.0.1:${port}/functions/v1/telephony-onboard`;
-  if (!URL.canParse(url)) throw new OptionError(`--url must be a URL: "${url}"`);
-  const key = options.key ?? secretKey(env);
+async function onboard(options: Options): Promise<number> {
+  const env = environment();
+  const url = options.url ?? `${localUrl(env)}/functions/v1/telephony-onboard`;
+  if (!URL.canParse(url)) throw new UsageError(`--url must be a URL: "${url}"`);
+  const key = options.key ?? secretKey(env) ?? LOCAL_SECRET_KEY;
   const body = await requestBody(options);
 
   const say = (line: string) => options.json || console.log(line);
@@ -188,10 +199,10 @@ interface Body {
   readonly profile?: unknown;
 }
 
-async function requestBody(options: ReturnType<typeof readOptions>): Promise<Body> {
+async function requestBody(options: Options): Promise<Body> {
   const { org, name, country, area, profile } = options;
-  if (org === undefined) throw new OptionError("--org must be given: the organisation's UUID");
-  if (name === undefined) throw new OptionError("--name must be given: the business's name");
+  if (org === undefined) throw new UsageError("--org must be given: the organisation's UUID");
+  if (name === undefined) throw new UsageError("--name must be given: the business's name");
   return {
     org_id: org,
     business_name: name,
@@ -203,64 +214,21 @@ async function requestBody(options: ReturnType<typeof readOptions>): Promise<Bod
 
 async function readProfile(path: string): Promise<unknown> {
   const text = await Deno.readTextFile(path).catch(() => {
-    throw new OptionError(`--profile must be a file that can be read: "${path}"`);
+    throw new UsageError(`--profile must be a file that can be read: "${path}"`);
   });
   try {
     return JSON.parse(text);
   } catch {
-    throw new OptionError(`--profile must be a file of JSON: "${path}"`);
+    throw new UsageError(`--profile must be a file of JSON: "${path}"`);
   }
-}
-
-function readOptions(args: string[]) {
-  const text = { type: "string" } as const;
-  try {
-    return parseArgs({
-      args,
-      options: {
-        org: text,
-        name: text,
-        country: text,
-        area: text,
-        profile: text,
-        again: text,
-        url: text,
-        key: text,
-        json: { type: "boolean", default: false },
-        help: { type: "boolean", default: false, short: "h" },
-      },
-    }).values;
-  } catch (error) {
-    throw new OptionError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function secretKey(env: Environment): string {
-  const keys = env("SUPABASE_SECRET_KEYS");
-  if (keys !== undefined) {
-    try {
-      const { default: key } = JSON.parse(keys);
-      if (typeof key === "string") return key;
-    } catch {
-      // Said below.
-    }
-    throw new OptionError('SUPABASE_SECRET_KEYS must be JSON such as {"default": "sb_secret_..."}');
-  }
-  return env("SUPABASE_SERVICE_ROLE_KEY") ?? "sb_secret_local";
-}
-
-/** The real environment, then `.env`; a blank counts as not set in either. */
-async function environment(): Promise<Environment> {
-  const file = parseEnv(await Deno.readTextFile(".env").catch(() => ""));
-  return (name) => Deno.env.get(name)?.trim() || file[name]?.trim() || undefined;
 }
 
 if (import.meta.main) {
-  try {
-    Deno.exit(await main(Deno.args));
-  } catch (error) {
-    if (!(error instanceof OptionError)) throw error;
-    console.error(`${error.message}\nSee: npx -y deno@2.9.6 task onboard --help`);
-    Deno.exit(2);
-  }
+  Deno.exit(
+    await command(
+      { task: "onboard", help: HELP },
+      { args: Deno.args, options: OPTIONS },
+      ({ values }) => onboard(values),
+    ),
+  );
 }

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { parseArgs, parseEnv } from "node:util";
-import { LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN } from "../local/defaults.ts";
+import { command, environment, FLAG, localUrl, type Parsed, TEXT, UsageError } from "../command.ts";
+import { LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY } from "../local/defaults.ts";
 import type { Answer, Caller, DialScript, Script } from "./caller.ts";
 import { realClock, VirtualClock } from "./clock.ts";
 import { Simulator } from "./simulator.ts";
@@ -54,21 +54,32 @@ Exit code 0: the caller was served. 1: nothing answered, or the caller heard an 
 
 const OUTCOMES = ["answered", "busy", "no-answer", "failed", "canceled"] as const;
 
-/** An option that cannot be used; the message says which and why. */
-class OptionError extends Error {
-  override name = "OptionError";
-}
+const OPTIONS = {
+  keys: { ...TEXT, multiple: true },
+  say: { ...TEXT, multiple: true },
+  dial: TEXT,
+  talk: TEXT,
+  message: TEXT,
+  "hangup-after": TEXT,
+  from: TEXT,
+  to: TEXT,
+  url: TEXT,
+  token: TEXT,
+  account: TEXT,
+  "real-time": FLAG,
+  fast: FLAG,
+  webhooks: FLAG,
+  json: FLAG,
+} as const;
 
-async function main(args: string[]): Promise<number> {
-  const options = readOptions(args);
-  if (options.help) {
-    console.log(HELP.trimEnd());
-    return 0;
-  }
-  const env = await environment();
-  const port = env("TRADELINE_API_PORT") ?? "54321";
-  const voiceUrl = options.url ?? `http://127.0.0.1:${port}/functions/v1/voice-frontdoor`;
-  if (!URL.canParse(voiceUrl)) throw new OptionError(`--url must be a URL: "${voiceUrl}"`);
+type CommandLine = Parsed<{ tokens: true; options: typeof OPTIONS }>;
+
+async function ring(commandLine: CommandLine): Promise<number> {
+  const options = commandLine.values;
+  const script = readScript(commandLine);
+  const env = environment();
+  const voiceUrl = options.url ?? `${localUrl(env)}/functions/v1/voice-frontdoor`;
+  if (!URL.canParse(voiceUrl)) throw new UsageError(`--url must be a URL: "${voiceUrl}"`);
   if (!await somethingListens(voiceUrl)) {
     console.error(
       `Nothing answers at ${voiceUrl}: run \`npx -y deno@2.9.6 task start\` first`,
@@ -81,7 +92,7 @@ async function main(args: string[]): Promise<number> {
     statusCallback: new URL("voice-status#rc=4&rp=5xx,ct,rt", voiceUrl).href,
     authToken: options.token ?? env("TWILIO_AUTH_TOKEN") ?? LOCAL_AUTH_TOKEN,
     accountSid: options.account ?? env("TWILIO_ACCOUNT_SID") ?? LOCAL_ACCOUNT_SID,
-    clock: options.realTime ? realClock() : new VirtualClock(),
+    clock: options["real-time"] && !options.fast ? realClock() : new VirtualClock(),
   });
   const colours = paint(Deno.stdout.isTerminal() && !Deno.noColor);
   const show = (line: string | undefined) => {
@@ -90,7 +101,7 @@ async function main(args: string[]): Promise<number> {
   const call = simulator.place({
     ...(options.from !== undefined && { from: options.from }),
     ...(options.to !== undefined && { to: options.to }),
-    ...caller(options.script, (question) => show(colours.dim(`        ?  ${question}`))),
+    ...caller(script, (question) => show(colours.dim(`        ?  ${question}`))),
     onEvent: (event) => show(eventLine(event, colours)),
     onWebhook: (webhook) => options.webhooks && show(webhookLines(webhook, colours)),
   });
@@ -122,11 +133,11 @@ function caller(
 
 function rowCommand(voiceUrl: string, callSid: string): string {
   const { origin } = new URL(voiceUrl);
-  return `curl "${origin}/rest/v1/call_logs?call_sid=eq.${callSid}" -H "apikey: sb_secret_local"`;
+  return `curl "${origin}/rest/v1/call_logs?call_sid=eq.${callSid}" -H "apikey: ${LOCAL_SECRET_KEY}"`;
 }
 
-function readOptions(args: string[]) {
-  const { values, tokens } = parse(args);
+/** What the caller does; undefined where nothing says so, and a person is asked. */
+function readScript({ values, tokens }: CommandLine): Script | undefined {
   const answers = tokens.flatMap((token): Answer[] => {
     if (token.kind !== "option" || token.value === undefined) return [];
     if (token.name === "keys") return token.value.split(",").map((keys) => keys.trim());
@@ -134,84 +145,36 @@ function readOptions(args: string[]) {
   });
   for (const answer of answers) {
     if (typeof answer === "string" && !/^[0-9*#]*$/.test(answer)) {
-      throw new OptionError(`--keys must be keys 0-9, * and #: "${answer}"`);
+      throw new UsageError(`--keys must be keys 0-9, * and #: "${answer}"`);
     }
   }
   const outcome = values.dial === undefined
     ? undefined
     : OUTCOMES.find((each) => each === values.dial);
   if (values.dial !== undefined && outcome === undefined) {
-    throw new OptionError(`--dial must be one of ${OUTCOMES.join(", ")}: "${values.dial}"`);
+    throw new UsageError(`--dial must be one of ${OUTCOMES.join(", ")}: "${values.dial}"`);
   }
   const talkSeconds = seconds("talk", values.talk);
   const hangUpAfter = seconds("hangup-after", values["hangup-after"]);
   const isScripted = answers.length > 0 ||
     [outcome, talkSeconds, hangUpAfter, values.message].some((value) => value !== undefined);
-  const script: Script = {
+  if (!isScripted) return undefined;
+  return {
     answers,
     ...(outcome !== undefined && { dial: outcome satisfies DialScript }),
     ...(talkSeconds !== undefined && { talkSeconds }),
     ...(hangUpAfter !== undefined && { hangupAt: hangUpAfter * 1000 }),
     ...(values.message !== undefined && { voicemail: message(values.message) }),
   };
-  return {
-    help: values.help,
-    url: values.url,
-    token: values.token,
-    account: values.account,
-    from: values.from,
-    to: values.to,
-    realTime: values["real-time"] && !values.fast,
-    webhooks: values.webhooks,
-    json: values.json,
-    script: isScripted ? script : undefined,
-  };
-}
-
-function parse(args: string[]) {
-  const text = { type: "string" } as const;
-  const flag = { type: "boolean", default: false } as const;
-  try {
-    return parseArgs({
-      args,
-      tokens: true,
-      options: {
-        keys: { type: "string", multiple: true },
-        say: { type: "string", multiple: true },
-        dial: text,
-        talk: text,
-        message: text,
-        "hangup-after": text,
-        from: text,
-        to: text,
-        url: text,
-        token: text,
-        account: text,
-        "real-time": flag,
-        fast: flag,
-        webhooks: flag,
-        json: flag,
-        help: { ...flag, short: "h" },
-      },
-    });
-  } catch (error) {
-    throw new OptionError(error instanceof Error ? error.message : String(error));
-  }
 }
 
 function seconds(name: string, value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   const number = Number(value);
   if (value.trim() === "" || !Number.isFinite(number) || number < 0) {
-    throw new OptionError(`--${name} must be a number of seconds: "${value}"`);
+    throw new UsageError(`--${name} must be a number of seconds: "${value}"`);
   }
   return number;
-}
-
-/** The real environment, then `.env`; a blank counts as not set in either. */
-async function environment(): Promise<(name: string) => string | undefined> {
-  const file = parseEnv(await Deno.readTextFile(".env").catch(() => ""));
-  return (name) => Deno.env.get(name)?.trim() || file[name]?.trim() || undefined;
 }
 
 async function somethingListens(url: string): Promise<boolean> {
@@ -229,12 +192,12 @@ async function somethingListens(url: string): Promise<boolean> {
 }
 
 if (import.meta.main) {
-  try {
-    // A question that is still open would keep the process alive.
-    Deno.exit(await main(Deno.args));
-  } catch (error) {
-    if (!(error instanceof OptionError)) throw error;
-    console.error(`${error.message}\nSee: npx -y deno@2.9.6 task phone --help`);
-    Deno.exit(2);
-  }
+  // A question that is still open would keep the process alive.
+  Deno.exit(
+    await command(
+      { task: "phone", help: HELP },
+      { args: Deno.args, tokens: true, options: OPTIONS },
+      ring,
+    ),
+  );
 }

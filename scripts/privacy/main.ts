@@ -1,8 +1,17 @@
 /** `deno task forget`: one person's data, exported or erased everywhere. */
-import { parseArgs } from "node:util";
 import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
-import { environment } from "../backup/main.ts";
-import { LOCAL_SECRET_KEY } from "../local/stack.ts";
+import {
+  command,
+  type CommandContext,
+  environment,
+  FLAG,
+  localUrl,
+  type Parsed,
+  secretKey,
+  TEXT,
+  UsageError,
+} from "../command.ts";
+import { LOCAL_SECRET_KEY } from "../local/defaults.ts";
 import { type TwilioDeletion, twilioDeletion, TwilioDeletionError } from "./twilio.ts";
 
 const HELP = `Erase, or export, everything that is known of one person.
@@ -22,11 +31,6 @@ const HELP = `Erase, or export, everything that is known of one person.
 At Twilio it needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN; without them recordings stay there, and are listed.
 Exit code 0: done. 1: not, or not all of it, and why. 2: wrong usage.`;
 
-export interface MainOptions {
-  readonly env: (name: string) => string | undefined;
-  readonly print: (line: string) => void;
-}
-
 interface Receipt {
   readonly receipt: string;
   readonly erased_at: string;
@@ -39,45 +43,36 @@ interface QueuedRecording {
   readonly subaccount_sid: string | null;
 }
 
+const CONFIG = {
+  allowPositionals: true,
+  options: { email: TEXT, export: TEXT, yes: FLAG, pending: FLAG, url: TEXT, key: TEXT },
+} as const;
+
 /** @returns the exit code. */
-export async function main(args: string[], { env, print }: MainOptions): Promise<number> {
-  let parsed;
-  try {
-    parsed = parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        email: { type: "string" },
-        export: { type: "string" },
-        yes: { type: "boolean", default: false },
-        pending: { type: "boolean", default: false },
-        url: { type: "string" },
-        key: { type: "string" },
-        help: { type: "boolean", short: "h" },
-      },
-    });
-  } catch (error) {
-    print(`${(error as Error).message}\n\n${HELP}`);
-    return 2;
-  }
-  const { values, positionals: [number, ...more] } = parsed;
-  if (values.help) {
-    print(HELP);
-    return 0;
-  }
+export function main(args: string[], context: CommandContext): Promise<number> {
+  return command(
+    { task: "forget", help: HELP, print: context.print },
+    { args, ...CONFIG },
+    (commandLine) => forget(commandLine, context),
+  );
+}
+
+async function forget(
+  { values, positionals: [number, ...more] }: Parsed<typeof CONFIG>,
+  { env, print }: CommandContext,
+): Promise<number> {
   if (number !== undefined && !/^\+[1-9]\d{1,14}$/.test(number) || more.length > 0) {
-    print("The number must be one, in E.164 form such as +14165550123");
-    return 2;
+    throw new UsageError("The number must be one, in E.164 form such as +14165550123");
   }
   const names = number !== undefined || values.email !== undefined;
   if (names === values.pending || (names && values.yes === (values.export !== undefined))) {
-    print(`forget needs a person and either --export or --yes; or --pending alone\n\n${HELP}`);
-    return 2;
+    throw new UsageError(
+      "forget needs a person and either --export or --yes; or --pending alone",
+    );
   }
 
-  const url = (values.url ?? env("SUPABASE_URL") ??
-    `http://127.0.0.1:${env("TRADELINE_API_PORT") ?? "54321"}`).replace(/\/+$/, "");
-  const api = dataApi(url, values.key ?? secretKey(env));
+  const url = (values.url ?? env("SUPABASE_URL") ?? localUrl(env)).replace(/\/+$/, "");
+  const api = dataApi(url, values.key ?? secretKey(env) ?? LOCAL_SECRET_KEY);
   const call = async <T>(name: string, args: Record<string, unknown>): Promise<T> => {
     const { data, error } = await api.rpc(name, args);
     if (error !== null) throw new Error(`${name} at ${url}: ${error.message || "no answer"}`);
@@ -187,16 +182,6 @@ async function subaccounts(api: ReturnType<typeof dataApi>): Promise<Map<string,
   if (error !== null) throw new Error(`telephony_subaccounts: ${error.message}`);
   const rows = data as { org_id: string; subaccount_sid: string }[];
   return new Map(rows.map(({ org_id, subaccount_sid }) => [org_id, subaccount_sid]));
-}
-
-function secretKey(env: (name: string) => string | undefined): string {
-  try {
-    const key = JSON.parse(env("SUPABASE_SECRET_KEYS") ?? "{}").default;
-    if (typeof key === "string" && key !== "") return key;
-  } catch {
-    // Not JSON: the other form, or the local key.
-  }
-  return env("SUPABASE_SERVICE_ROLE_KEY") ?? LOCAL_SECRET_KEY;
 }
 
 if (import.meta.main) {

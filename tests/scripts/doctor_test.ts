@@ -8,7 +8,7 @@ import { closedPort } from "../support/fake_data_api.ts";
 
 async function doctor(args: string[], env: Record<string, string> = {}) {
   const lines: string[] = [];
-  const code = await main(args, (name) => env[name], (line) => lines.push(line));
+  const code = await main(args, { env: (name) => env[name], print: (line) => lines.push(line) });
   return { code, text: lines.join("\n") };
 }
 
@@ -57,9 +57,11 @@ Deno.test("where nobody answers it says how to start, and ends with 1", async ()
   assertMatch(text, /FAULT {3}Nobody answers at http:\/\/127\.0\.0\.1:\d+\n {8}-> Start the line/);
 });
 
-Deno.test("wrong usage is told, with the usage, and ends with 2", async () => {
+Deno.test("wrong usage is told, with where the usage is, and ends with 2", async () => {
   for (const args of [["--colour"], ["--url", "tradeline"]]) {
-    assertEquals((await doctor(args)).code, 2);
+    const { code, text } = await doctor(args);
+    assertEquals(code, 2);
+    assertStringIncludes(text, "task doctor --help");
   }
   assertStringIncludes((await doctor(["--help"])).text, "--url");
 });
