@@ -4,6 +4,7 @@ import { apology, type Reply } from "./calls/reply.ts";
 import { ARRIVAL, decodeState } from "./calls/state.ts";
 import type { TwimlStep } from "./calls/step.ts";
 import type { Deps } from "./deps.ts";
+import { SECURITY_HEADERS } from "./http.ts";
 import { renderTwiml } from "./twilio/twiml.ts";
 import { accept, type Handler, webhookHandler } from "./webhook.ts";
 
@@ -11,7 +12,11 @@ import { accept, type Handler, webhookHandler } from "./webhook.ts";
 export function twimlHandler<Heard>(deps: Deps, step: TwimlStep<Heard>): Handler {
   const twiml = (reply: Reply, line: LineProfile) =>
     new Response(renderTwiml(reply, line, deps.settings.publicFunctionsUrl), {
-      headers: { "content-type": "text/xml; charset=utf-8", "cache-control": "no-store" },
+      headers: {
+        ...SECURITY_HEADERS,
+        "content-type": "text/xml; charset=utf-8",
+        "cache-control": "no-store",
+      },
     });
   const whenFailed = (line: LineProfile, query: URLSearchParams) => {
     const before = decodeState(query) ?? ARRIVAL;

@@ -5,7 +5,14 @@ import { type Issue, parseWebhook, type Webhook } from "./calls/webhook_form.ts"
 import type { Deps } from "./deps.ts";
 import { HttpError } from "./errors.ts";
 import type { FunctionName } from "./functions.ts";
-import { clientAddress, errorResponse, json, readForm, requireMethod } from "./http.ts";
+import {
+  clientAddress,
+  errorResponse,
+  json,
+  readForm,
+  requireMethod,
+  SECURITY_HEADERS,
+} from "./http.ts";
 import { isSignedByTwilio } from "./twilio/signature.ts";
 
 // The way of a webhook, written once:
@@ -34,7 +41,7 @@ export function callbackHandler(deps: Deps, step: CallbackStep): Handler {
         case "accepted":
         // A callback is under no limit; were it, being heard is what it came for.
         case "rate_limited":
-          return new Response(null, { status: 204 });
+          return new Response(null, { status: 204, headers: SECURITY_HEADERS });
         case "conflict":
           return json(409, { error: "conflict" });
         case "refused":

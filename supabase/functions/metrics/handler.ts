@@ -2,7 +2,7 @@ import { renderMetrics } from "../_shared/alerts/prometheus.ts";
 import { dataApi } from "../_shared/db/client.ts";
 import { type MetricsSnapshot, readMetrics } from "../_shared/db/metrics.ts";
 import { HttpError } from "../_shared/errors.ts";
-import { errorResponse, json, requireMethod } from "../_shared/http.ts";
+import { errorResponse, json, requireMethod, SECURITY_HEADERS } from "../_shared/http.ts";
 import { type Log, logOf } from "../_shared/log.ts";
 import { requireOperator } from "../_shared/operator.ts";
 import type { Settings } from "../_shared/settings.ts";
@@ -30,6 +30,7 @@ export function createHandler({ settings, read, log }: MetricsDeps): Handler {
       running ??= read().finally(() => running = undefined);
       return new Response(renderMetrics(await running), {
         headers: {
+          ...SECURITY_HEADERS,
           "content-type": "text/plain; version=0.0.4; charset=utf-8",
           "cache-control": "no-store",
         },

@@ -1,6 +1,6 @@
 import { dataApi } from "../_shared/db/client.ts";
 import { HttpError } from "../_shared/errors.ts";
-import { errorResponse, json, requireMethod } from "../_shared/http.ts";
+import { errorResponse, json, requireMethod, SECURITY_HEADERS } from "../_shared/http.ts";
 import { type Log, logOf } from "../_shared/log.ts";
 import { checkRecordingLink } from "../_shared/mail/recording_link.ts";
 import { requireOperator } from "../_shared/operator.ts";
@@ -101,10 +101,11 @@ async function play(
     throw new HttpError(502, "recording_unavailable");
   }
   const headers = new Headers({
+    ...SECURITY_HEADERS,
+    // A browser shows it in a page of its own, which then plays this address.
+    "content-security-policy": "default-src 'none'; media-src 'self'; frame-ancestors 'none'",
     "cache-control": "private, no-store",
     "content-disposition": 'inline; filename="voicemail.mp3"',
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
   });
   for (const name of PASSED_ON) {
     const value = media.headers.get(name);

@@ -1,3 +1,5 @@
+import { SECURITY_HEADERS } from "../http.ts";
+
 /**
  * The headers of every answer to a browser. An origin is echoed only when it is on the list; `Vary` keeps
  * caches from giving one site's answer to another.
@@ -23,5 +25,5 @@ export function preflight(request: Request, allowed: readonly string[]): Respons
     headers["access-control-allow-headers"] = "content-type, idempotency-key";
     headers["access-control-max-age"] = "600";
   }
-  return new Response(null, { status: 204, headers });
+  return new Response(null, { status: 204, headers: { ...SECURITY_HEADERS, ...headers } });
 }
