@@ -1,44 +1,29 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-action/handler.ts";
+import { CALLER_ON_THE_LINE, dial, response, say } from "../support/expected.ts";
 import {
   accepted,
   BUSINESS,
-  CALL_SID,
-  CALLER,
-  LINE_NUMBER,
   only,
   onTheLine,
   type Params,
   pressed,
-  PUBLIC_URL,
   signedRequest,
+  takeStep,
   testDeps,
   type TestDepsOptions,
   twiml,
   UNAVAILABLE,
 } from "../support/webhook.ts";
 
-async function press(params: Params, query = "?turn=4&attempt=1", options: TestDepsOptions = {}) {
-  const deps = testDeps(options);
-  const answer = await twiml(
-    createHandler(deps),
-    signedRequest("voice-action", params, { query }),
-  );
-  return { ...answer, event: deps.events[0]! };
-}
+const press = (params: Params, query = "?turn=4&attempt=1", options: TestDepsOptions = {}) =>
+  takeStep("voice-action", createHandler, params, query, options);
 
 Deno.test("0 brings a person", async () => {
   const { xml } = await press(pressed("0"));
-  const query = "turn=5&amp;attempt=1";
   assertEquals(
     xml,
-    '<?xml version="1.0" encoding="UTF-8"?><Response>' +
-      '<Say voice="Polly.Joanna" language="en-US">Connecting you to a person.</Say>' +
-      `<Dial action="${PUBLIC_URL}/voice-route-action?${query}#rc=2&amp;rp=5xx,ct,rt&amp;ct=2000&amp;rt=6500" ` +
-      'method="POST" timeout="20">' +
-      `<Number statusCallback="${PUBLIC_URL}/voice-status?${query}#rc=4&amp;rp=5xx,ct,rt" ` +
-      'statusCallbackMethod="POST" statusCallbackEvent="initiated ringing answered completed">' +
-      `${BUSINESS}</Number></Dial></Response>`,
+    response(say("Connecting you to a person."), dial(BUSINESS, "turn=5&amp;attempt=1")),
   );
 });
 
@@ -48,13 +33,7 @@ Deno.test("asking for a person is recorded as a handoff", async () => {
     operation: "voice-action",
     identity: "turn-4",
     event: "key_pressed",
-    call_sid: CALL_SID,
-    leg_sid: CALL_SID,
-    leg_status: "in-progress",
-    call_status: "in-progress",
-    from_e164: CALLER,
-    to_e164: LINE_NUMBER,
-    occurred_at: "2026-03-04T05:06:07.000Z",
+    ...CALLER_ON_THE_LINE,
     handoff_reason: "caller_asked_for_a_human",
     meta: { digits: "0" },
   });

@@ -1,34 +1,32 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-consent-speech/handler.ts";
 import {
+  CALLER_ON_THE_LINE,
+  dial,
+  DISCLOSURE,
+  response,
+  say,
+  VOICEMAIL,
+} from "../support/expected.ts";
+import {
   accepted,
-  CALL_SID,
-  CALLER,
-  LINE_NUMBER,
   only,
   onTheLine,
   type Params,
   pathOf,
   pressed,
-  PUBLIC_URL,
   said,
   SALES,
-  signedRequest,
   SUPPORT,
-  testDeps,
+  takeStep,
   type TestDepsOptions,
-  twiml,
   UNAVAILABLE,
 } from "../support/webhook.ts";
 
 const FIRST = "?turn=1&attempt=1";
 
-async function hear(params: Params, options: TestDepsOptions = {}, query = FIRST) {
-  const deps = testDeps(options);
-  const request = signedRequest("voice-consent-speech", params, { query });
-  const answer = await twiml(createHandler(deps), request);
-  return { ...answer, event: deps.events[0]! };
-}
+const hear = (params: Params, options: TestDepsOptions = {}, query = FIRST) =>
+  takeStep("voice-consent-speech", createHandler, params, query, options);
 
 const OPT_IN = { env: { RECORDING_CONSENT: "opt_in" } };
 const MENU_AGAIN = (query: string) => ["Gather", `Redirect: voice-menu-handler?${query}`];
@@ -36,17 +34,9 @@ const MENU_AGAIN = (query: string) => ["Gather", `Redirect: voice-menu-handler?$
 Deno.test("key 1 dials sales at once, recorded, as staying on the line agreed", async () => {
   const { xml } = await hear(pressed("1"));
   const query = "turn=2&amp;attempt=1&amp;consent=stayed-1&amp;mode=sales-1";
-  const callback = `${PUBLIC_URL}/voice-status?${query}#rc=4&amp;rp=5xx,ct,rt`;
   assertEquals(
     xml,
-    '<?xml version="1.0" encoding="UTF-8"?><Response>' +
-      '<Say voice="Polly.Joanna" language="en-US">Connecting you to sales.</Say>' +
-      `<Dial action="${PUBLIC_URL}/voice-route-action?${query}#rc=2&amp;rp=5xx,ct,rt&amp;ct=2000&amp;rt=6500" ` +
-      'method="POST" timeout="20" record="record-from-answer-dual" ' +
-      `recordingStatusCallback="${callback}" recordingStatusCallbackMethod="POST" ` +
-      'recordingStatusCallbackEvent="completed absent">' +
-      `<Number statusCallback="${callback}" statusCallbackMethod="POST" ` +
-      `statusCallbackEvent="initiated ringing answered completed">${SALES}</Number></Dial></Response>`,
+    response(say("Connecting you to sales."), dial(SALES, query, { recorded: true })),
   );
 });
 
@@ -56,13 +46,7 @@ Deno.test("a choice is recorded with the consent that going on gave, and its evi
     operation: "voice-consent-speech",
     identity: "turn-1",
     event: "consent",
-    call_sid: CALL_SID,
-    leg_sid: CALL_SID,
-    leg_status: "in-progress",
-    call_status: "in-progress",
-    from_e164: CALLER,
-    to_e164: LINE_NUMBER,
-    occurred_at: "2026-03-04T05:06:07.000Z",
+    ...CALLER_ON_THE_LINE,
     mode: "sales",
     mode_turn: 1,
     consent_given: true,
@@ -72,8 +56,7 @@ Deno.test("a choice is recorded with the consent that going on gave, and its evi
       consent: {
         basis: "stayed",
         turn: 1,
-        disclosure:
-          "This call may be recorded, for quality and training. By staying on the line you agree to it. To go on without recording, say no recording, or press 3.",
+        disclosure: DISCLOSURE,
       },
     },
   });
@@ -90,12 +73,7 @@ Deno.test("a spoken choice dials as a key does", async () => {
 
 Deno.test("a spoken wish to leave a message goes to voicemail at once", async () => {
   const { outline, event } = await hear(said("leave a message"));
-  assertEquals(outline, [
-    "Say: Please leave a message after the tone. Press pound when you are done.",
-    "Record",
-    "Say: We did not hear a message. Goodbye.",
-    "Hangup",
-  ]);
+  assertEquals(outline, VOICEMAIL);
   assertEquals(event["mode"], "voicemail");
 });
 

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-frontdoor/handler.ts";
+import { DISCLOSURE, response, say } from "../support/expected.ts";
 import {
   accepted,
   CALL_SID,
@@ -18,20 +19,19 @@ const arrival = (changes: Record<string, string> = {}) =>
   signedRequest("voice-frontdoor", { ...incomingCall, ...changes });
 
 const GREETING = "Thank you for calling TradeLine 24 7.";
-const OPT_OUT =
-  "This call may be recorded, for quality and training. By staying on the line you agree to it. To go on without recording, say no recording, or press 3.";
 const MENU =
   "For sales, press 1. For support, press 2. To leave a message, press 9. To hear this again, press star.";
 
-const SAY = '<Say voice="Polly.Joanna" language="en-US">';
 const NEXT =
   `${PUBLIC_URL}/voice-consent-speech?turn=1&amp;attempt=1#rc=2&amp;rp=5xx,ct,rt&amp;ct=2000&amp;rt=6500`;
-const WELCOME = '<?xml version="1.0" encoding="UTF-8"?><Response>' +
-  `${SAY}${GREETING}</Say>${SAY}${OPT_OUT}</Say>` +
+const WELCOME = response(
+  say(GREETING),
+  say(DISCLOSURE),
   '<Gather input="dtmf speech" numDigits="1" timeout="5" speechTimeout="auto" ' +
-  `hints="sales,support,leave a message,voicemail,no recording,don't record,yes record,I agree" ` +
-  `language="en-US" action="${NEXT}" method="POST">${SAY}${MENU}</Say></Gather>` +
-  `<Redirect method="POST">${NEXT}</Redirect></Response>`;
+    `hints="sales,support,leave a message,voicemail,no recording,don't record,yes record,I agree" ` +
+    `language="en-US" action="${NEXT}" method="POST">${say(MENU)}</Gather>`,
+  `<Redirect method="POST">${NEXT}</Redirect>`,
+);
 
 Deno.test("a caller is greeted, told about recording, and asked", async () => {
   const { xml } = await twiml(createHandler(testDeps()), arrival());
@@ -60,7 +60,7 @@ Deno.test("an arrival is recorded under the caller's limit, and decides nothing"
 Deno.test("the disclosure is spoken before anything listens", async () => {
   const { verbs } = await twiml(createHandler(testDeps()), arrival());
   assertEquals(verbs.map(({ name }) => name), ["Say", "Say", "Gather", "Redirect"]);
-  assertEquals(verbs[1]?.text, OPT_OUT);
+  assertEquals(verbs[1]?.text, DISCLOSURE);
 });
 
 Deno.test("where only a yes agrees, the disclosure says so", async () => {
@@ -76,9 +76,10 @@ Deno.test("a caller over the limit is told so, and the call ends", async () => {
   const { xml } = await twiml(createHandler(testDeps({ outcome: RATE_LIMITED })), arrival());
   assertEquals(
     xml,
-    `<?xml version="1.0" encoding="UTF-8"?><Response>${SAY}` +
-      "There are too many calls right now. Please try again in a minute. Goodbye." +
-      "</Say><Hangup/></Response>",
+    response(
+      say("There are too many calls right now. Please try again in a minute. Goodbye."),
+      "<Hangup/>",
+    ),
   );
 });
 

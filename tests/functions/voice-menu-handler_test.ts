@@ -1,63 +1,36 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-menu-handler/handler.ts";
 import {
+  CALLER_ON_THE_LINE,
+  DISCLOSURE,
+  response,
+  takeMessage,
+  VOICEMAIL,
+} from "../support/expected.ts";
+import {
   accepted,
   BUSINESS,
-  CALL_SID,
-  CALLER,
-  LINE_NUMBER,
   only,
   onTheLine,
   type Params,
   pathOf,
   pressed,
-  PUBLIC_URL,
   said,
   SALES,
-  signedRequest,
   SUPPORT,
-  testDeps,
+  takeStep,
   type TestDepsOptions,
-  twiml,
   UNAVAILABLE,
 } from "../support/webhook.ts";
 
 const AGREED = "?turn=2&attempt=1&consent=stayed-1";
 
-async function hear(params: Params, query = AGREED, options: TestDepsOptions = {}) {
-  const deps = testDeps(options);
-  const request = signedRequest("voice-menu-handler", params, { query });
-  const answer = await twiml(createHandler(deps), request);
-  return { ...answer, event: deps.events[0]! };
-}
-
-const VOICEMAIL = [
-  "Say: Please leave a message after the tone. Press pound when you are done.",
-  "Record",
-  "Say: We did not hear a message. Goodbye.",
-  "Hangup",
-];
+const hear = (params: Params, query = AGREED, options: TestDepsOptions = {}) =>
+  takeStep("voice-menu-handler", createHandler, params, query, options);
 
 Deno.test("key 9 asks for a message and takes it", async () => {
   const { xml } = await hear(pressed("9"), "?turn=2&attempt=1");
-  const query = "turn=3&amp;attempt=1&amp;mode=voicemail-2";
-  const url = (event: string) => `${PUBLIC_URL}/voice-voicemail?event=${event}&amp;${query}`;
-  const callback = "#rc=4&amp;rp=5xx,ct,rt";
-  assertEquals(
-    xml,
-    '<?xml version="1.0" encoding="UTF-8"?><Response>' +
-      '<Say voice="Polly.Joanna" language="en-US">Please leave a message after the tone. Press pound when you are done.</Say>' +
-      `<Record action="${
-        url("recorded")
-      }#rc=2&amp;rp=5xx,ct,rt&amp;ct=2000&amp;rt=6500" method="POST" ` +
-      'maxLength="120" timeout="5" finishOnKey="#" playBeep="true" ' +
-      `recordingStatusCallback="${
-        url("recording")
-      }${callback}" recordingStatusCallbackMethod="POST" ` +
-      'recordingStatusCallbackEvent="completed absent" transcribe="true" ' +
-      `transcribeCallback="${url("transcription")}${callback}"/>` +
-      '<Say voice="Polly.Joanna" language="en-US">We did not hear a message. Goodbye.</Say><Hangup/></Response>',
-  );
+  assertEquals(xml, response(takeMessage("turn=3&amp;attempt=1&amp;mode=voicemail-2")));
 });
 
 Deno.test("a choice is recorded with its turn, and with what was decided before", async () => {
@@ -66,13 +39,7 @@ Deno.test("a choice is recorded with its turn, and with what was decided before"
     operation: "voice-menu-handler",
     identity: "turn-2",
     event: "menu",
-    call_sid: CALL_SID,
-    leg_sid: CALL_SID,
-    leg_status: "in-progress",
-    call_status: "in-progress",
-    from_e164: CALLER,
-    to_e164: LINE_NUMBER,
-    occurred_at: "2026-03-04T05:06:07.000Z",
+    ...CALLER_ON_THE_LINE,
     mode: "support",
     mode_turn: 2,
     consent_given: true,
@@ -82,8 +49,7 @@ Deno.test("a choice is recorded with its turn, and with what was decided before"
       consent: {
         basis: "stayed",
         turn: 1,
-        disclosure:
-          "This call may be recorded, for quality and training. By staying on the line you agree to it. To go on without recording, say no recording, or press 3.",
+        disclosure: DISCLOSURE,
       },
     },
   });

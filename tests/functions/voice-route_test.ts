@@ -1,45 +1,27 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-route/handler.ts";
+import { CALLER_ON_THE_LINE, dial, response, say } from "../support/expected.ts";
 import {
   accepted,
-  CALL_SID,
-  CALLER,
-  LINE_NUMBER,
   only,
   onTheLine,
-  PUBLIC_URL,
   SALES,
-  signedRequest,
   SUPPORT,
-  testDeps,
+  takeStep,
   type TestDepsOptions,
-  twiml,
   UNAVAILABLE,
 } from "../support/webhook.ts";
 
-async function route(query: string, options: TestDepsOptions = {}) {
-  const deps = testDeps(options);
-  const answer = await twiml(
-    createHandler(deps),
-    signedRequest("voice-route", onTheLine, { query }),
-  );
-  return { ...answer, event: deps.events[0]! };
-}
+const route = (query: string, options: TestDepsOptions = {}) =>
+  takeStep("voice-route", createHandler, onTheLine, query, options);
 
 const MENU = ["Gather", "Redirect: voice-menu-handler?turn=2&attempt=1"];
 
 Deno.test("a call goes where the database says that it goes", async () => {
   const { xml } = await route("?turn=1&attempt=1", { outcome: accepted({ mode: "support" }) });
-  const query = "turn=2&amp;attempt=1";
   assertEquals(
     xml,
-    '<?xml version="1.0" encoding="UTF-8"?><Response>' +
-      '<Say voice="Polly.Joanna" language="en-US">Connecting you to support.</Say>' +
-      `<Dial action="${PUBLIC_URL}/voice-route-action?${query}#rc=2&amp;rp=5xx,ct,rt&amp;ct=2000&amp;rt=6500" ` +
-      'method="POST" timeout="20">' +
-      `<Number statusCallback="${PUBLIC_URL}/voice-status?${query}#rc=4&amp;rp=5xx,ct,rt" ` +
-      'statusCallbackMethod="POST" statusCallbackEvent="initiated ringing answered completed">' +
-      `${SUPPORT}</Number></Dial></Response>`,
+    response(say("Connecting you to support."), dial(SUPPORT, "turn=2&amp;attempt=1")),
   );
 });
 
@@ -49,13 +31,7 @@ Deno.test("being routed is recorded, and decides nothing", async () => {
     operation: "voice-route",
     identity: "turn-1",
     event: "route",
-    call_sid: CALL_SID,
-    leg_sid: CALL_SID,
-    leg_status: "in-progress",
-    call_status: "in-progress",
-    from_e164: CALLER,
-    to_e164: LINE_NUMBER,
-    occurred_at: "2026-03-04T05:06:07.000Z",
+    ...CALLER_ON_THE_LINE,
     meta: {},
   });
 });

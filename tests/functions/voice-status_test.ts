@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import fc from "fast-check";
 import { CALL_STATUSES } from "../../supabase/functions/_shared/calls/webhook_form.ts";
 import { createHandler } from "../../supabase/functions/voice-status/handler.ts";
+import { DISCLOSURE } from "../support/expected.ts";
 import {
   CALL_SID,
   CALLER,
@@ -81,8 +82,7 @@ Deno.test("a dialled leg's callback is kept under its parent, with what its URL 
       consent: {
         basis: "yes",
         turn: 1,
-        disclosure:
-          "This call may be recorded, for quality and training. By staying on the line you agree to it. To go on without recording, say no recording, or press 3.",
+        disclosure: DISCLOSURE,
       },
     },
   });

@@ -1,31 +1,26 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-voicemail/handler.ts";
+import { CALLER_ON_THE_LINE, response, say, takeMessage } from "../support/expected.ts";
 import {
   CALL_SID,
-  CALLER,
-  LINE_NUMBER,
   onTheLine,
   type Params,
-  PUBLIC_URL,
   recordEnded,
   RECORDING_SID,
   RECORDING_URL,
   recordingReported,
   signedRequest,
+  takeStep,
   testDeps,
   type TestDepsOptions,
   transcriptionReported,
-  twiml,
   UNAVAILABLE,
 } from "../support/webhook.ts";
 
 const STATE = "turn=3&attempt=1&mode=voicemail-2";
 
-async function step(params: Params, query: string, options: TestDepsOptions = {}) {
-  const deps = testDeps(options);
-  const request = signedRequest("voice-voicemail", params, { query });
-  return { ...await twiml(createHandler(deps), request), event: deps.events[0]! };
-}
+const step = (params: Params, query: string, options: TestDepsOptions = {}) =>
+  takeStep("voice-voicemail", createHandler, params, query, options);
 
 async function callback(params: Params, query: string, options: TestDepsOptions = {}) {
   const deps = testDeps(options);
@@ -33,11 +28,8 @@ async function callback(params: Params, query: string, options: TestDepsOptions 
   return { status: response.status, text: await response.text(), events: deps.events };
 }
 
-const say = (text: string) => `<Say voice="Polly.Joanna" language="en-US">${text}</Say>`;
-const document = (verbs: string) =>
-  `<?xml version="1.0" encoding="UTF-8"?><Response>${verbs}</Response>`;
-const THANKS = document(`${say("Thank you for your message. Goodbye.")}<Hangup/>`);
-const NOTHING = document(`${say("We did not hear a message. Goodbye.")}<Hangup/>`);
+const THANKS = response(say("Thank you for your message. Goodbye."), "<Hangup/>");
+const NOTHING = response(say("We did not hear a message. Goodbye."), "<Hangup/>");
 const WITH_RECORDING = {
   recording_sid: RECORDING_SID,
   recording_url: RECORDING_URL,
@@ -48,22 +40,7 @@ const WITH_RECORDING = {
 
 Deno.test("a caller is asked for a message of at most 120 s, and nothing heard is said", async () => {
   const { xml } = await step(onTheLine, "");
-  const query = "turn=1&amp;attempt=1";
-  const url = (event: string) => `${PUBLIC_URL}/voice-voicemail?event=${event}&amp;${query}`;
-  assertEquals(
-    xml,
-    document(
-      say("Please leave a message after the tone. Press pound when you are done.") +
-        `<Record action="${
-          url("recorded")
-        }#rc=2&amp;rp=5xx,ct,rt&amp;ct=2000&amp;rt=6500" method="POST" ` +
-        'maxLength="120" timeout="5" finishOnKey="#" playBeep="true" ' +
-        `recordingStatusCallback="${url("recording")}#rc=4&amp;rp=5xx,ct,rt" ` +
-        'recordingStatusCallbackMethod="POST" recordingStatusCallbackEvent="completed absent" ' +
-        `transcribe="true" transcribeCallback="${url("transcription")}#rc=4&amp;rp=5xx,ct,rt"/>` +
-        `${say("We did not hear a message. Goodbye.")}<Hangup/>`,
-    ),
-  );
+  assertEquals(xml, response(takeMessage("turn=1&amp;attempt=1")));
 });
 
 Deno.test("being asked for a message is recorded", async () => {
@@ -72,13 +49,7 @@ Deno.test("being asked for a message is recorded", async () => {
     operation: "voice-voicemail",
     identity: "turn-3",
     event: "voicemail_offered",
-    call_sid: CALL_SID,
-    leg_sid: CALL_SID,
-    leg_status: "in-progress",
-    call_status: "in-progress",
-    from_e164: CALLER,
-    to_e164: LINE_NUMBER,
-    occurred_at: "2026-03-04T05:06:07.000Z",
+    ...CALLER_ON_THE_LINE,
     mode: "voicemail",
     mode_turn: 2,
     meta: {},
@@ -110,13 +81,7 @@ Deno.test("a message is recorded with where it is kept", async () => {
     operation: "voice-voicemail",
     identity: `recorded-${RECORDING_SID}`,
     event: "voicemail_recorded",
-    call_sid: CALL_SID,
-    leg_sid: CALL_SID,
-    leg_status: "in-progress",
-    call_status: "in-progress",
-    from_e164: CALLER,
-    to_e164: LINE_NUMBER,
-    occurred_at: "2026-03-04T05:06:07.000Z",
+    ...CALLER_ON_THE_LINE,
     mode: "voicemail",
     mode_turn: 2,
     ...WITH_RECORDING,
@@ -182,13 +147,9 @@ Deno.test("a transcript is kept with its message", async () => {
     operation: "voice-voicemail",
     identity: `transcription-${RECORDING_SID}-completed`,
     event: "transcription",
-    call_sid: CALL_SID,
-    leg_sid: CALL_SID,
+    ...CALLER_ON_THE_LINE,
     leg_status: "completed",
     call_status: "completed",
-    from_e164: CALLER,
-    to_e164: LINE_NUMBER,
-    occurred_at: "2026-03-04T05:06:07.000Z",
     mode: "voicemail",
     mode_turn: 2,
     ...WITH_RECORDING,

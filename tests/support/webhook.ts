@@ -348,6 +348,24 @@ export async function twiml(handler: Handler, request: Request): Promise<TwimlAn
   return { xml, verbs, outline: verbs.map(outline), spoken: verbs.flatMap(spoken) };
 }
 
+/** What came of one request: the TwiML, and the event that the step had accepted. */
+export interface StepTaken extends TwimlAnswer {
+  readonly event: Record<string, unknown>;
+}
+
+/** Has a step answer one signed request. */
+export async function takeStep(
+  name: FunctionName,
+  createHandler: (deps: Deps) => Handler,
+  params: Params,
+  query: string,
+  options: TestDepsOptions = {},
+): Promise<StepTaken> {
+  const deps = testDeps(options);
+  const answer = await twiml(createHandler(deps), signedRequest(name, params, { query }));
+  return { ...answer, event: deps.events[0]! };
+}
+
 function outline(element: Element): string {
   const content = element.name === "Dial"
     ? element.children.map((child) => child.text).join(",")
