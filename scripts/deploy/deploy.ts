@@ -122,14 +122,9 @@ export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
     ...Object.fromEntries(functions.map((name) => [name, commit])),
   };
   try {
-    await deployFunctions(target, root, new Map([[commit, [...functions]]]));
+    const releases = await deployFunctions(target, root, new Map([[commit, [...functions]]]));
     print(`done    ${functions.length} functions`);
-    const found = await smokeTest({
-      functionsUrl: settings.publicFunctionsUrl,
-      settings,
-      functions: all,
-      ...(options.patienceMs !== undefined && { patienceMs: options.patienceMs }),
-    });
+    const found = await smokeTest({ ...smokeOptions(options), functions: all, releases });
     print(`done    smoke test: ${found.join("; ")}`);
     print(`done    ${await bindNumber(target, settings.publicFunctionsUrl)}`);
     await log.write({ event: "deploy_succeeded", versions, previous });
@@ -162,13 +157,11 @@ export async function rollback(
     return "refused";
   }
   try {
-    await deployFunctions(target, root, byCommit(to));
-    if (target.settings instanceof SettingError) throw target.settings;
+    const releases = await deployFunctions(target, root, byCommit(to));
     const found = await smokeTest({
-      functionsUrl: target.settings.publicFunctionsUrl,
-      settings: target.settings,
+      ...smokeOptions(options),
       functions: Object.keys(to),
-      ...(options.patienceMs !== undefined && { patienceMs: options.patienceMs }),
+      releases,
     });
     print(`done    smoke test: ${found.join("; ")}`);
   } catch (error) {
@@ -189,12 +182,13 @@ export async function rollback(
 }
 
 async function goBack(
-  { target, root, print }: DeployOptions,
+  options: DeployOptions,
   log: DeployLog,
   versions: Versions,
   previous: Versions,
   reason: string,
 ): Promise<DeployOutcome> {
+  const { target, root, print } = options;
   const note = async (served: Versions, why: string) => {
     try {
       await log.write({
@@ -215,7 +209,8 @@ async function goBack(
     return "broken";
   }
   try {
-    await deployFunctions(target, root, byCommit(previous));
+    const releases = await deployFunctions(target, root, byCommit(previous));
+    await smokeTest({ ...smokeOptions(options), functions: Object.keys(previous), releases });
   } catch (error) {
     await note(versions, `${reason}; going back failed: ${messageOf(error)}`);
     print(
@@ -364,7 +359,7 @@ function planOf({ target }: DeployOptions, functions: readonly string[], commit:
     `functions: supabase functions deploy --use-api, from commit ${commit.slice(0, 12)}: ${
       functions.join(", ")
     }; all of them change at once`,
-    "smoke test: voice-health answers 200; an unsigned request gets 401; a signed synthetic call is greeted, presses 1, is connected",
+    "smoke test: every function answers, by the version that was just deployed; voice-health answers 200; an unsigned request gets 401; a signed synthetic call is greeted, presses 1, is connected",
     number === undefined
       ? "Twilio: nothing, as neither --number nor TRADELINE_NUMBER names one"
       : `Twilio: ${number} gets the addresses of voice-frontdoor, voice-voicemail (when that fails) and voice-status`,
@@ -402,19 +397,46 @@ function quoted(value: string): string {
   return value.includes("'") ? JSON.stringify(value) : `'${value}'`;
 }
 
+/** @returns the release of which each function now has to be, see release.ts. */
 async function deployFunctions(
   target: Target,
   root: string,
   commits: ReadonlyMap<string, readonly string[]>,
-): Promise<void> {
+): Promise<Map<string, string>> {
+  const releases = new Map<string, string>();
   for (const [commit, names] of commits) {
     // deno-lint-ignore no-await-in-loop -- Few: one, unless single functions were deployed.
-    await withCommit(root, commit, (dir) =>
-      supabase(
+    await withCommit(root, commit, async (dir) => {
+      const release = await stamp(dir);
+      await supabase(
         ["functions", "deploy", ...names, "--use-api", ...remoteProject(target), "--yes"],
         { cwd: dir, env: target.cliEnv },
-      ));
+      );
+      if (release !== undefined) { for (const name of names) releases.set(name, release); }
+    });
   }
+  return releases;
+}
+
+/** Writes a new release into a commit's files; undefined: that commit is from before there were releases. */
+async function stamp(dir: string): Promise<string | undefined> {
+  const file = join(dir, "supabase", "functions", "_shared", "release.ts");
+  const release = crypto.randomUUID();
+  const text = await Deno.readTextFile(file).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+  if (text === undefined) return undefined;
+  await Deno.writeTextFile(file, text.replace('"none"', `"${release}"`));
+  return release;
+}
+
+function smokeOptions({ target: { settings }, patienceMs }: DeployOptions) {
+  if (settings instanceof SettingError) throw settings;
+  return {
+    functionsUrl: settings.publicFunctionsUrl,
+    settings,
+    ...(patienceMs !== undefined && { patienceMs }),
+  };
 }
 
 /** Twilio's webhooks at the number; the same as an onboarded number's. */

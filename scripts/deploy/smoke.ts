@@ -6,11 +6,16 @@ export class SmokeError extends Error {
   override name = "SmokeError";
 }
 
+/** What may still become as it must be, once the new version serves everywhere. */
+class NotYetError extends SmokeError {}
+
 export interface SmokeOptions {
   /** Without a trailing slash. */
   readonly functionsUrl: string;
   readonly settings: Settings;
   readonly functions: readonly string[];
+  /** The release of which each function must be, by name; of what is not named any is right. */
+  readonly releases?: ReadonlyMap<string, string>;
   /** How long a new version may take to serve. Default 60 s. */
   readonly patienceMs?: number;
   readonly wait?: (ms: number) => Promise<void>;
@@ -23,17 +28,29 @@ const DEADLINE_MS = 15_000;
 const LOOK_AGAIN_MS = 2000;
 
 /**
- * Asks a line whether it serves: its health, that nobody gets in unsigned, and that a call comes through. The call
- * is synthetic: signed as by Twilio, so every step of it is real, but no telephone rings.
+ * Asks a line whether it serves: that each function is of the release that was deployed, its health, that nobody gets
+ * in unsigned, and that a call comes through. The call is synthetic: signed as by Twilio, so every step of it is real,
+ * but no telephone rings.
  *
  * @returns what was found, line by line.
  * @throws {SmokeError} for the first thing that is not as it must be.
  */
 export async function smokeTest(options: SmokeOptions): Promise<string[]> {
-  const { settings, functions } = options;
-  await healthy(options);
-  const unsigned = await Promise.all(functions.map((name) => refusesUnsigned(options, name)));
-  const found = ["voice-health answers 200", `${unsigned.length} functions refuse strangers`];
+  const { settings, functions, releases = new Map() } = options;
+  const until = Date.now() + (options.patienceMs ?? 60_000);
+  const serves = [
+    eventually(() => healthy(options), until, options),
+    ...functions.map((name) => eventually(() => refusesUnsigned(options, name), until, options)),
+  ];
+  // Each to its end, so that nothing is still being asked when the first fault is told.
+  for (const result of await Promise.allSettled(serves)) {
+    if (result.status === "rejected") throw result.reason;
+  }
+  const found = [
+    ...(releases.size > 0 ? [`${releases.size} functions are of this deploy`] : []),
+    "voice-health answers 200",
+    `${functions.length} functions refuse strangers`,
+  ];
   if (settings.twilioIpAllowlist.length > 0) {
     return [...found, "no synthetic call: TWILIO_IP_ALLOWLIST lets only Twilio's addresses in"];
   }
@@ -44,50 +61,70 @@ export async function smokeTest(options: SmokeOptions): Promise<string[]> {
   ];
 }
 
-async function healthy({ functionsUrl, patienceMs = 60_000, wait }: SmokeOptions): Promise<void> {
-  const until = Date.now() + patienceMs;
-  const pause = wait ?? ((ms) => new Promise((done) => setTimeout(done, ms)));
+/** Looks until all is well, something is wrong for good, or time is up. */
+async function eventually(
+  look: () => Promise<void>,
+  until: number,
+  { wait = (ms) => new Promise((done) => setTimeout(done, ms)) }: SmokeOptions,
+): Promise<void> {
   for (;;) {
-    let said: string;
     try {
-      // deno-lint-ignore no-await-in-loop -- Until it is well, or time is up.
-      const response = await fetch(`${functionsUrl}/voice-health`, {
-        signal: AbortSignal.timeout(DEADLINE_MS),
-      });
-      // deno-lint-ignore no-await-in-loop
-      const text = await response.text();
-      if (response.status === 200) return;
-      said = `answered ${response.status}: ${text.slice(0, 500)}`;
+      // deno-lint-ignore no-await-in-loop -- One look after the other.
+      return await look();
     } catch (error) {
-      said = `did not answer: ${(error as Error).message}`;
+      if (!(error instanceof NotYetError) || Date.now() >= until) throw error;
     }
-    if (Date.now() >= until) throw new SmokeError(`voice-health ${said}`);
     // deno-lint-ignore no-await-in-loop
-    await pause(LOOK_AGAIN_MS);
+    await wait(LOOK_AGAIN_MS);
   }
 }
 
-/** A webhook gets 401; what others call may ask for another method or form, but has to be there and start. */
-async function refusesUnsigned({ functionsUrl }: SmokeOptions, name: string): Promise<void> {
-  if (name === "voice-health") return;
-  const response = await fetch(`${functionsUrl}/${name}`, {
+async function healthy(options: SmokeOptions): Promise<void> {
+  const response = await ask(options, "voice-health", { method: "GET" });
+  const text = await response.text();
+  if (response.status !== 200) {
+    throw new NotYetError(`voice-health answered ${response.status}: ${text.slice(0, 500)}`);
+  }
+}
+
+/**
+ * A webhook gets 401; what others call may ask for another method or form, but has to be there, start, and be of the
+ * release that was deployed.
+ */
+async function refusesUnsigned(options: SmokeOptions, name: string): Promise<void> {
+  const response = await ask(options, name, {
     method: "POST",
     body: new URLSearchParams({ CallSid: "CAtest", Digits: "0" }),
-    signal: AbortSignal.timeout(DEADLINE_MS),
-  }).catch((error) => {
-    throw new SmokeError(`${name} did not answer: ${error.message}`);
   });
   await response.body?.cancel();
-  const webhook = name.startsWith("voice-");
+  const webhook = name.startsWith("voice-") && name !== "voice-health";
   const expected = webhook
     ? response.status === 401
     : [400, 401, 403, 405, 415].includes(response.status);
+  const release = options.releases?.get(name);
+  const old = release !== undefined && response.headers.get("x-release") !== release;
   if (!expected) {
-    throw new SmokeError(
+    throw new (old ? NotYetError : SmokeError)(
       `${name} answered ${response.status} to a request that nobody signed${
         webhook ? ", and must answer 401" : ""
       }`,
     );
+  }
+  if (old) throw new NotYetError(`${name} answers, but by another version than the one deployed`);
+}
+
+async function ask(
+  { functionsUrl }: SmokeOptions,
+  name: string,
+  init: RequestInit,
+): Promise<Response> {
+  try {
+    return await fetch(`${functionsUrl}/${name}`, {
+      ...init,
+      signal: AbortSignal.timeout(DEADLINE_MS),
+    });
+  } catch (error) {
+    throw new NotYetError(`${name} did not answer: ${(error as Error).message}`);
   }
 }
 

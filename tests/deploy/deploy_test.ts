@@ -127,6 +127,10 @@ async function change(root: string, path: string, edit: (text: string) => string
   return await commit(root, `Change ${path}`);
 }
 
+/** Where a deploy writes which it is. */
+const RELEASE = "supabase/functions/_shared/release.ts";
+const UUID = /[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/;
+
 /** The local files that a function needs, by Deno's own account. */
 async function filesOf(name: string): Promise<string[]> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
@@ -140,6 +144,11 @@ async function filesOf(name: string): Promise<string[]> {
   return modules.filter(({ specifier }) =>
     specifier.startsWith(root) && !specifier.includes("/node_modules/")
   ).map(({ specifier }) => specifier.slice(root.length)).concat("import_map.json").sort();
+}
+
+/** What serves of a function, but for which deploy it came with. */
+function filesBut(project: ManagedProject, name: string): [string, string][] {
+  return [...project.functions.get(name)!.files].filter(([path]) => path !== RELEASE);
 }
 
 test("is refused while something is missing, and changes nothing", async ({ project, root, run, log }) => {
@@ -181,7 +190,8 @@ test("uploads what each function needs, and nothing else; the line then serves",
     // What --use-api takes at most is 5 MB.
     assertEquals(uploaded.bytes < 1_000_000, true, `${name} weighs ${uploaded.bytes} bytes`);
     for (const [path, sent] of uploaded.files) {
-      assertEquals(sent, await Deno.readTextFile(join(ROOT, path)), path);
+      const own = await Deno.readTextFile(join(ROOT, path));
+      assertEquals(path === RELEASE ? sent.replace(UUID, "none") : sent, own, path);
     }
   }
   for (const name of ["voice-frontdoor", "telephony-onboard"]) {
@@ -207,7 +217,7 @@ test("uploads what each function needs, and nothing else; the line then serves",
 });
 
 test("of a function that is broken ends with the previous version serving, without an operator", async ({ project, root, run, log }) => {
-  const good = project.functions.get("voice-menu-handler")!.files;
+  const good = filesBut(project, "voice-menu-handler");
 
   // It starts, it refuses strangers, and it serves nobody: only a call shows that.
   await change(
@@ -216,17 +226,18 @@ test("of a function that is broken ends with the previous version serving, witho
     (text) =>
       text.replace(
         /Deno\.serve\(.*\);/s,
-        `Deno.serve((request) =>
+        `import { json } from "../_shared/http.ts";
+    Deno.serve((request) =>
       request.headers.has("x-twilio-signature")
         ? new Response("<Response><Hangup/></Response>", { headers: { "content-type": "text/xml" } })
-        : new Response(null, { status: 401 }));`,
+        : json(401, {}));`,
       ),
   );
   const broken = await run("deploy");
   assertEquals(broken.code, 3, broken.text);
   assertStringIncludes(broken.text, "was not connected to sales");
   assertStringIncludes(broken.text, "serves again");
-  assertEquals([...project.functions.get("voice-menu-handler")!.files], [...good]);
+  assertEquals(filesBut(project, "voice-menu-handler"), good);
   assertEquals(await log(), ["deploy_succeeded", "deploy_failed"]);
   await git(["reset", "--quiet", "--hard", "HEAD^"], root);
 });
@@ -250,9 +261,45 @@ test("of a function that does not start is noticed and undone, and --only touche
   assertEquals(response.status, 401);
 });
 
+test("of which one function goes on with its old version is noticed and undone", async ({ project, root, run, log }) => {
+  const before = await log();
+  const comment = (name: string) =>
+    change(root, `supabase/functions/${name}/handler.ts`, (text) => `${text}\n// Newer.\n`);
+  await comment("voice-route");
+  await comment("metrics");
+  const route = "supabase/functions/voice-route/handler.ts";
+  const newer = () =>
+    project.functions.get("voice-route")!.files.get(route)!.endsWith("// Newer.\n");
+
+  // It answers everything as it must, calls included: only that it is not what was deployed tells.
+  project.stuck.set("voice-route", 1);
+  const stuck = await run("deploy", "--only", "metrics,voice-route");
+  assertEquals(stuck.code, 3, stuck.text);
+  assertStringIncludes(
+    stuck.text,
+    "FAULT   voice-route answers, but by another version than the one deployed",
+  );
+  assertStringIncludes(stuck.text, "serves again");
+  assertEquals(newer(), false);
+
+  // What is said of the way back is proven, too: where a function is stuck on it, a person is needed.
+  const failing = (text: string) =>
+    text.replace(/Deno\.serve\(.*\);/s, 'Deno.serve(() => new Response("", { status: 500 }));');
+  await change(root, "supabase/functions/voice-route/index.ts", failing);
+  project.stuck.set("metrics", 2);
+  const lost = await run("deploy", "--only", "metrics,voice-route");
+  assertEquals(lost.code, 4, lost.text);
+  assertStringIncludes(
+    lost.text,
+    "Going back failed: metrics answers, but by another version than the one deployed",
+  );
+  assertEquals(await log(), [...before, "deploy_failed", "deploy_failed"]);
+  await git(["reset", "--quiet", "--hard", "HEAD^^^"], root);
+});
+
 test("is taken back by rollback, which a second rollback does not undo", async ({ project, root, run, log }) => {
   const before = await log();
-  const first = [...project.functions.get("voice-route")!.files];
+  const first = filesBut(project, "voice-route");
   await change(
     root,
     "supabase/functions/voice-route/handler.ts",
@@ -268,7 +315,7 @@ test("is taken back by rollback, which a second rollback does not undo", async (
 
   const back = await run("rollback");
   assertEquals(back.code, 0, back.text);
-  assertEquals([...project.functions.get("voice-route")!.files], first);
+  assertEquals(filesBut(project, "voice-route"), first);
   assertEquals(await log(), [...before, "deploy_succeeded", "rollback_succeeded"]);
   const further = await run("rollback");
   assertEquals(further.code, 1, further.text);

@@ -1,5 +1,6 @@
 import { dirname } from "@std/path/dirname.js";
 import { join } from "@std/path/join.js";
+import { toFileUrl } from "@std/path/to_file_url.js";
 import { createGateway, type Gateway } from "../../scripts/local/gateway.ts";
 import { LOCAL_JWT_SECRET, serve, withLocalDefaults } from "../../scripts/local/stack.ts";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
@@ -27,6 +28,8 @@ export interface ManagedProject {
   readonly profile: string;
   /** What serves now, by name. */
   readonly functions: ReadonlyMap<string, UploadedFunction>;
+  /** How many of the next deploys a function does not take, and goes on with the version that it has. */
+  readonly stuck: Map<string, number>;
   /** The secrets that were set. */
   readonly secrets: Readonly<Record<string, string>>;
   /** Each request to the management API, such as `PUT /v1/projects/.../functions`. */
@@ -48,28 +51,34 @@ export async function startManagedProject(
   const api = db.api();
   const bundled = new Map<string, UploadedFunction>();
   const functions = new Map<string, UploadedFunction>();
+  const folders = new Map<UploadedFunction, string>();
+  const stuck = new Map<string, number>();
   const secrets: Record<string, string> = {};
   const requests: string[] = [];
   let releases = 0;
   let gateway: Gateway | undefined;
 
-  /** From now on what is active serves, from a folder with nothing in it but what was uploaded. */
+  /** From now on what is active serves, each function from a folder with nothing in it but what was uploaded of it. */
   const activate = async (names: readonly string[]) => {
     for (const name of names) {
+      const misses = stuck.get(name) ?? 0;
+      stuck.set(name, misses - 1);
       const uploaded = bundled.get(name);
-      if (uploaded !== undefined) functions.set(name, uploaded);
+      if (uploaded !== undefined && misses <= 0) functions.set(name, uploaded);
     }
     const release = join(dir, String(releases++));
     const config: string[] = [];
-    for (const [name, { metadata, files }] of functions) {
-      config.push(`[functions.${name}]`, `verify_jwt = ${metadata["verify_jwt"]}`);
-      for (const [path, text] of files) {
-        const target = join(release, path);
-        // deno-lint-ignore no-await-in-loop
-        await Deno.mkdir(dirname(target), { recursive: true });
-        // deno-lint-ignore no-await-in-loop
-        await Deno.writeTextFile(target, text);
-      }
+    for (const [name, uploaded] of functions) {
+      config.push(`[functions.${name}]`, `verify_jwt = ${uploaded.metadata["verify_jwt"]}`);
+      // deno-lint-ignore no-await-in-loop -- They share the disk.
+      const folder = folders.get(uploaded) ?? await unpack(uploaded, dir);
+      folders.set(uploaded, folder);
+      const index = toFileUrl(join(folder, `supabase/functions/${name}/index.ts`));
+      // deno-lint-ignore no-await-in-loop
+      await write(
+        join(release, "supabase", "functions", name, "index.ts"),
+        `import "${index}?release=${releases}";\n`,
+      );
     }
     await Deno.writeTextFile(join(release, "supabase", "config.toml"), config.join("\n"));
     await gateway?.close();
@@ -133,6 +142,7 @@ export async function startManagedProject(
     db,
     profile,
     functions,
+    stuck,
     secrets,
     requests,
     env: {
@@ -155,6 +165,21 @@ export async function startManagedProject(
       await Deno.remove(dir, { recursive: true });
     },
   };
+}
+
+/** @returns a new folder below `dir` with the files. */
+async function unpack({ files }: UploadedFunction, dir: string): Promise<string> {
+  const folder = await Deno.makeTempDir({ dir, prefix: "upload-" });
+  for (const [path, text] of files) {
+    // deno-lint-ignore no-await-in-loop -- They share the disk.
+    await write(join(folder, path), text);
+  }
+  return folder;
+}
+
+async function write(path: string, text: string): Promise<void> {
+  await Deno.mkdir(dirname(path), { recursive: true });
+  await Deno.writeTextFile(path, text);
 }
 
 async function readUpload(form: FormData): Promise<UploadedFunction> {
