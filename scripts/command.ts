@@ -90,16 +90,18 @@ export function localUrl(env: Environment): string {
 /**
  * The project's secret key, in either form that Supabase gives it; undefined where none is set.
  *
- * @throws UsageError where `SUPABASE_SECRET_KEYS` holds none.
+ * @throws {UsageError} where `SUPABASE_SECRET_KEYS` holds none, and there is no legacy one.
  */
 export function secretKey(env: Environment): string | undefined {
   const keys = env("SUPABASE_SECRET_KEYS");
-  if (keys === undefined) return env("SUPABASE_SERVICE_ROLE_KEY");
+  const legacy = env("SUPABASE_SERVICE_ROLE_KEY");
+  if (keys === undefined) return legacy;
   try {
     const { default: key } = JSON.parse(keys);
     if (typeof key === "string" && key !== "") return key;
   } catch {
     // Said below.
   }
+  if (legacy !== undefined) return legacy;
   throw new UsageError('SUPABASE_SECRET_KEYS must be JSON such as {"default": "sb_secret_..."}');
 }
