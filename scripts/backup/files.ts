@@ -116,8 +116,8 @@ export async function readBackup(
   return zipped.pipeThrough(new DecompressionStream("gzip"));
 }
 
-export const DAILY = 7;
-export const WEEKLY = 5;
+const DAILY = 7;
+const WEEKLY = 5;
 
 /**
  * Which backups have served their time: all but the newest of each of the last 7 days that have one, and of each of

@@ -138,7 +138,7 @@ async function check(tx: Sql, { tables, sequences }: Trailer, loaded: string[]):
 }
 
 /** Rows whose foreign key leads nowhere, by constraint. */
-export async function orphans(sql: Sql): Promise<string[]> {
+async function orphans(sql: Sql): Promise<string[]> {
   const keys = await sql<
     { name: string; child: string; parent: string; pairs: string; set: string }[]
   >`

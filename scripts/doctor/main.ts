@@ -25,7 +25,7 @@ const HELP = `What is wrong with the line, and what to do about it.
 Exit code 0: calls are served; 1: they are not, or a critical alert fires; 2: wrong usage.`;
 
 /** One finding, and beneath it what to do. */
-export function formatFinding({ level, what, advice }: Finding): string {
+function formatFinding({ level, what, advice }: Finding): string {
   const mark = { ok: "ok      ", warning: "warning ", fault: "FAULT   " }[level];
   return advice === undefined ? `${mark}${what}` : `${mark}${what}\n        -> ${advice}`;
 }

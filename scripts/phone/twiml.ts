@@ -110,7 +110,7 @@ export type ProgressEvent = (typeof PROGRESS_EVENTS)[number];
 export type RecordingEvent = (typeof RECORDING_EVENTS)[number];
 export type RecordMode = (typeof RECORD_MODES)[number];
 
-export const PROGRESS_EVENTS = ["initiated", "ringing", "answered", "completed"] as const;
+const PROGRESS_EVENTS = ["initiated", "ringing", "answered", "completed"] as const;
 const RECORDING_EVENTS = ["in-progress", "completed", "absent"] as const;
 const RECORD_MODES = [
   "do-not-record",

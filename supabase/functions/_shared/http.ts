@@ -10,7 +10,7 @@ export const SECURITY_HEADERS = {
 } as const;
 
 /** The largest body that we read, in bytes. Twilio's are below 20 KiB. */
-export const MAX_BODY_BYTES = 64 * 1024;
+const MAX_BODY_BYTES = 64 * 1024;
 
 export function json(
   status: number,

@@ -28,7 +28,7 @@ function masked(fields: LogFields): LogFields {
 }
 
 /** Writes to the console, which the platform collects: errors to stderr, the rest to stdout. */
-export const consoleLog: Log = (level, fields) => {
+const consoleLog: Log = (level, fields) => {
   const line = formatLogLine(new Date(), level, fields);
   if (level === "error") console.error(line);
   else console.log(line);

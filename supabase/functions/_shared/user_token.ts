@@ -3,7 +3,6 @@ import type { Settings } from "./settings.ts";
 
 /** What a signed-in user's token says that matters here. */
 export interface UserClaims {
-  readonly role: string;
   readonly orgId: string | undefined;
   /** Of the organisation: `app_metadata.role`, which only the service can write. */
   readonly orgRole: string | undefined;
@@ -103,7 +102,6 @@ function claimsOf(claims: Record<string, unknown>, now: Date): UserClaims | unde
   const metadata = (claims["app_metadata"] ?? {}) as Record<string, unknown>;
   const text = (value: unknown) => typeof value === "string" ? value : undefined;
   return {
-    role,
     orgId: text(metadata["org_id"])?.toLowerCase(),
     orgRole: text(metadata["role"]),
   };

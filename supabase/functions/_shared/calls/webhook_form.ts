@@ -72,8 +72,6 @@ export interface Webhook {
   readonly fields: WebhookFields;
   /** From the URL; `undefined` where the URL was not one of ours, as a number's own voice URL. */
   readonly state: CallState | undefined;
-  /** Which of a function's events the URL names. */
-  readonly event: string | undefined;
   /** `I-Twilio-Idempotency-Token`: the same on each retry. Not covered by the signature. */
   readonly token: string | undefined;
   /** When the request reached us. */
@@ -126,7 +124,6 @@ export function parseWebhook(
     webhook: {
       fields: parsed.data,
       state: decodeState(query),
-      event: query.get("event") ?? undefined,
       token: /^[\w-]{1,100}$/.test(token) ? token : undefined,
       receivedAt,
     },
