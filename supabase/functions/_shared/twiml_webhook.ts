@@ -1,8 +1,8 @@
 import { callEvent } from "./calls/events.ts";
 import type { LineProfile } from "./calls/profile.ts";
 import { apology, type Reply } from "./calls/reply.ts";
-import { ARRIVAL, decodeState } from "./calls/state.ts";
-import type { TwimlStep } from "./calls/step.ts";
+import { decodeState } from "./calls/state.ts";
+import { nextTurn, type TwimlStep } from "./calls/step.ts";
 import type { Deps } from "./deps.ts";
 import { SECURITY_HEADERS } from "./http.ts";
 import { renderTwiml } from "./twilio/twiml.ts";
@@ -19,8 +19,7 @@ export function twimlHandler<Heard>(deps: Deps, step: TwimlStep<Heard>): Handler
       },
     });
   const whenFailed = (line: LineProfile, query: URLSearchParams) => {
-    const before = decodeState(query) ?? ARRIVAL;
-    const state = { ...before, turn: before.turn + 1 };
+    const state = nextTurn({ state: decodeState(query) });
     return twiml(step.whenFailed?.(line, state) ?? apology(line, state), line);
   };
 

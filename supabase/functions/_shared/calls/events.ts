@@ -84,7 +84,6 @@ export type StepFacts =
   & {
     /** What the event is, where the turn of the call does not say it. */
     readonly identity?: string | undefined;
-    readonly meta?: Readonly<Record<string, unknown>> | undefined;
   };
 
 /**
@@ -130,6 +129,16 @@ export function childLegEvent(
   };
 }
 
+/** What was decided on a call, as an event tells it. */
+export function decided({ consent, choice }: Pick<CallState, "consent" | "choice">) {
+  return {
+    mode: choice?.mode,
+    mode_turn: choice?.turn,
+    consent_given: consent && isGranted(consent),
+    consent_order: consent && consentOrder(consent),
+  };
+}
+
 function common(
   operation: FunctionName,
   webhook: Webhook,
@@ -138,8 +147,8 @@ function common(
   facts: StepFacts,
 ) {
   const { fields, receivedAt, token } = webhook;
-  const { identity, meta, leg_status, ...rest } = facts;
-  const { consent, choice } = state;
+  const { identity, leg_status, ...rest } = facts;
+  const { consent } = state;
   return {
     ...rest,
     operation,
@@ -147,12 +156,8 @@ function common(
     leg_status: leg_status ?? fields.CallStatus,
     sequence_number: fields.SequenceNumber,
     occurred_at: (fields.Timestamp ?? receivedAt).toISOString(),
-    mode: choice?.mode,
-    mode_turn: choice?.turn,
-    consent_given: consent && isGranted(consent),
-    consent_order: consent && consentOrder(consent),
+    ...decided(state),
     meta: {
-      ...meta,
       ...(fields.Digits !== undefined && { digits: fields.Digits }),
       ...(fields.SpeechResult !== undefined && { speech: fields.SpeechResult }),
       ...(consent && { consent: { ...consent, disclosure } }),

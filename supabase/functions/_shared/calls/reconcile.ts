@@ -1,7 +1,6 @@
 import { callerNumber, isE164 } from "../phone.ts";
 import type { TwilioCall, TwilioExchange, TwilioRecording } from "../twilio/rest.ts";
-import { consentOrder, isGranted } from "./consent.ts";
-import type { VoiceEvent } from "./events.ts";
+import { decided, type VoiceEvent } from "./events.ts";
 import { type CallState, decodeState } from "./state.ts";
 import { CALL_STATUSES } from "./webhook_form.ts";
 
@@ -88,13 +87,10 @@ export function settledEvent(
   state: CallState | undefined,
   disclosure: string,
 ): VoiceEvent {
-  const { consent, choice } = state ?? {};
+  const consent = state?.consent;
   return {
     ...base(call.sid, "settled", "settled", call.end_time ?? call.start_time),
-    mode: choice?.mode,
-    mode_turn: choice?.turn,
-    consent_given: consent && isGranted(consent),
-    consent_order: consent && consentOrder(consent),
+    ...decided(state ?? {}),
     meta: { ...(consent && { consent: { ...consent, disclosure } }) },
   };
 }

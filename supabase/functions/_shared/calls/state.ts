@@ -17,9 +17,6 @@ export interface CallState {
 
 export const ARRIVAL: CallState = { turn: 0, attempt: 1 };
 
-/** No call has that many turns; a number beyond it was not written by us. */
-const MAX_TURN = 9999;
-
 /** The query parameters of `state`; each value is of `[A-Za-z0-9_-]`, so no encoding can differ. */
 export function encodeState(state: CallState): Record<string, string> {
   return {
@@ -45,8 +42,7 @@ export function decodeState(query: URLSearchParams): CallState | undefined {
   };
 }
 
+/** No call has more turns than four digits can tell; a longer number was not written by us. */
 function integer(text: string | null): number | undefined {
-  if (text === null || !/^\d{1,4}$/.test(text)) return undefined;
-  const value = Number(text);
-  return value <= MAX_TURN ? value : undefined;
+  return text !== null && /^\d{1,4}$/.test(text) ? Number(text) : undefined;
 }

@@ -44,12 +44,12 @@ export interface CallbackStep {
 }
 
 /** Where a call stands before a step, as far as its URL tells. */
-export function stateBefore(webhook: Webhook): CallState {
+export function stateBefore(webhook: Pick<Webhook, "state">): CallState {
   return webhook.state ?? ARRIVAL;
 }
 
 /** Where it stands after one that decides nothing. */
-export function nextTurn(webhook: Webhook): CallState {
+export function nextTurn(webhook: Pick<Webhook, "state">): CallState {
   const before = stateBefore(webhook);
   return { ...before, turn: before.turn + 1 };
 }

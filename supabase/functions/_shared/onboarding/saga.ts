@@ -5,6 +5,7 @@ import type {
   OnboardingWork,
 } from "../db/onboarding.ts";
 import type { Log } from "../log.ts";
+import { OVERRIDES } from "../twilio/callback_url.ts";
 import {
   type NumberBinding,
   type Provisioning,
@@ -75,16 +76,16 @@ export async function runOnboarding(work: OnboardingWork, deps: SagaDeps): Promi
 }
 
 /** The name that a sub-account is found again by. */
-export function subaccountName(orgId: string): string {
+function subaccountName(orgId: string): string {
   return `tradeline ${orgId}`;
 }
 
-/** Where the webhooks of an onboarded number go, with what Twilio is to do when we fail (see `callback_url.ts`). */
+/** Where the webhooks of an onboarded number go. */
 export function bindingOf(functionsUrl: string): NumberBinding {
   return {
-    voiceUrl: `${functionsUrl}/voice-frontdoor#rc=2&rp=5xx,ct,rt&ct=2000&rt=6500`,
+    voiceUrl: `${functionsUrl}/voice-frontdoor#${OVERRIDES.step}`,
     voiceFallbackUrl: `${functionsUrl}/voice-voicemail`,
-    statusCallback: `${functionsUrl}/voice-status#rc=4&rp=5xx,ct,rt`,
+    statusCallback: `${functionsUrl}/voice-status#${OVERRIDES.callback}`,
   };
 }
 
@@ -147,6 +148,8 @@ class Saga {
   async undo(failure: OnboardingFailure): Promise<SagaOutcome> {
     const { database, log } = this.#deps;
     await database.save(this.#work, this.#steps, failure.message);
+    // Undone in vain before, a failure's words still end in what was in the way then.
+    const words = failure.message.split(STILL_THERE)[0]!;
     try {
       for (const step of this.#steps.toReversed()) {
         if (step.undo === null || step.state === "undone") continue;
@@ -157,7 +160,6 @@ class Saga {
       }
     } catch (error) {
       const reason = failureOf(error).message;
-      const words = failure.message.split(STILL_THERE)[0]!;
       await database.end(this.#work, "failed", this.#steps, `${words}${STILL_THERE}${reason}`);
       log("error", {
         function: "telephony-onboard",
@@ -167,7 +169,6 @@ class Saga {
       });
       return { kind: "failed", failure };
     }
-    const words = failure.message.split(STILL_THERE)[0]!;
     await database.end(this.#work, "rolled_back", this.#steps, words);
     return { kind: "rolled_back", failure };
   }

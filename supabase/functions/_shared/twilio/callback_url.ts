@@ -6,7 +6,7 @@ import { encodeState } from "../calls/state.ts";
  * By default it would retry a failed connection once and nothing else.
  * Source: https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
  */
-const OVERRIDES = {
+export const OVERRIDES = {
   /** A caller waits: give up on a hung attempt early enough for a second one within Twilio's 15 s. */
   step: "rc=2&rp=5xx,ct,rt&ct=2000&rt=6500",
   /** Nobody waits, and what is told must not be lost. */
