@@ -1,4 +1,4 @@
-import type { DataApi } from "./client.ts";
+import { type DataApi, run } from "./client.ts";
 
 /** Something to tell, once, over one channel. */
 export interface AlertNotice {
@@ -46,13 +46,7 @@ export interface Alerts {
 
 /** @param deadlineMs For each call by itself. */
 export function alerts(api: DataApi, deadlineMs = 10_000): Alerts {
-  const call = async (name: string, args: Record<string, unknown>) => {
-    const { data, error } = await api.rpc(name, args).abortSignal(AbortSignal.timeout(deadlineMs));
-    if (error !== null) {
-      throw new Error(`Cannot run ${name}: the database answered ${error.code || "nothing"}`);
-    }
-    return data;
-  };
+  const call = (name: string, args: Record<string, unknown>) => run(api, name, args, deadlineMs);
   return {
     run: ({ healthy, failing }, channels) =>
       call("run_alerts", { p_healthy: healthy, p_failing: failing, p_channels: channels }),

@@ -1,4 +1,4 @@
-import type { DataApi } from "./client.ts";
+import { type DataApi, run } from "./client.ts";
 
 /** Records an event for operators, of counts and names, nothing personal; rejects when it could not. */
 export type ReportAnalyticsEvent = (
@@ -10,13 +10,7 @@ export type ReportAnalyticsEvent = (
 /** @param deadlineMs After this long without an answer the event counts as not recorded. */
 export function analyticsEvents(api: DataApi, deadlineMs = 4000): ReportAnalyticsEvent {
   return async (type, severity, data) => {
-    const { error } = await api
-      .rpc("record_analytics_event", {
-        p_event_type: type,
-        p_severity: severity,
-        p_event_data: data,
-      })
-      .abortSignal(AbortSignal.timeout(deadlineMs));
-    if (error !== null) throw new Error(`Cannot record ${type}: ${error.code}`);
+    const event = { p_event_type: type, p_severity: severity, p_event_data: data };
+    await run(api, "record_analytics_event", event, deadlineMs);
   };
 }

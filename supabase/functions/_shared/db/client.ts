@@ -15,3 +15,22 @@ export function dataApi(supabaseUrl: string, secretKey: string): DataApi {
     retry: false,
   });
 }
+
+/**
+ * Runs a SQL function, and gives what it returns. Rejects when the database did not do it, or did not say so; the
+ * message names the function and repeats nothing that it was given.
+ *
+ * @param deadlineMs After this long without an answer.
+ */
+export async function run(
+  api: DataApi,
+  name: string,
+  args: Readonly<Record<string, unknown>>,
+  deadlineMs: number,
+) {
+  const { data, error } = await api.rpc(name, args).abortSignal(AbortSignal.timeout(deadlineMs));
+  if (error !== null) {
+    throw new Error(`Cannot run ${name}: the database answered ${error.code || "nothing"}`);
+  }
+  return data;
+}

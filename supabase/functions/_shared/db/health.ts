@@ -1,4 +1,4 @@
-import type { DataApi } from "./client.ts";
+import { type DataApi, run } from "./client.ts";
 
 /** Counts and times, nothing personal. */
 export interface RecentActivity {
@@ -29,11 +29,7 @@ export interface HealthProbes {
 
 /** @param deadlineMs For each question by itself, in milliseconds. */
 export function healthProbes(api: DataApi, deadlineMs = 2000): HealthProbes {
-  const ask = async (name: string) => {
-    const { data, error } = await api.rpc(name).abortSignal(AbortSignal.timeout(deadlineMs));
-    if (error !== null) throw new Error(`${name} had no answer`);
-    return data;
-  };
+  const ask = (name: string) => run(api, name, {}, deadlineMs);
   return {
     recentActivity: () => ask("health_recent_activity"),
     rateLimiter: () => ask("health_rate_limiter"),

@@ -1,4 +1,4 @@
-import type { DataApi } from "./client.ts";
+import { type DataApi, run } from "./client.ts";
 
 /** What one function did in one minute, as far as one isolate saw it; the columns of `function_metrics`. */
 export interface FunctionMetricsRow {
@@ -28,10 +28,7 @@ export type SendFunctionMetrics = (rows: readonly FunctionMetricsRow[]) => Promi
 /** @param deadlineMs After this long without an answer the rows count as not added. */
 export function sendFunctionMetrics(api: DataApi, deadlineMs = 10_000): SendFunctionMetrics {
   return async (rows) => {
-    const { error } = await api
-      .rpc("record_function_metrics", { p_batch: rows })
-      .abortSignal(AbortSignal.timeout(deadlineMs));
-    if (error !== null) throw new Error(`Cannot record metrics: ${error.code || "no answer"}`);
+    await run(api, "record_function_metrics", { p_batch: rows }, deadlineMs);
   };
 }
 
@@ -79,10 +76,6 @@ export interface MetricsSnapshot {
 }
 
 /** Reads everything that `metrics` tells; rejects when the database does not answer in time. */
-export async function readMetrics(api: DataApi, deadlineMs = 8000): Promise<MetricsSnapshot> {
-  const { data, error } = await api
-    .rpc("metrics_snapshot")
-    .abortSignal(AbortSignal.timeout(deadlineMs));
-  if (error !== null) throw new Error(`Cannot read metrics: ${error.code || "no answer"}`);
-  return data;
+export function readMetrics(api: DataApi, deadlineMs = 8000): Promise<MetricsSnapshot> {
+  return run(api, "metrics_snapshot", {}, deadlineMs);
 }

@@ -1,4 +1,4 @@
-import type { DataApi } from "./client.ts";
+import { type DataApi, run } from "./client.ts";
 
 /** A mail that is this worker's to send while its lease lasts. */
 export interface ClaimedMail {
@@ -40,20 +40,14 @@ export interface Outbox {
 
 /** @param deadlineMs For each call by itself. */
 export function outbox(api: DataApi, deadlineMs = 10_000): Outbox {
-  const run = async (name: string, args: Record<string, unknown>) => {
-    const { data, error } = await api.rpc(name, args).abortSignal(AbortSignal.timeout(deadlineMs));
-    if (error !== null) {
-      throw new Error(`Cannot run ${name}: the database answered ${error.code || "nothing"}`);
-    }
-    return data;
-  };
+  const call = (name: string, args: Record<string, unknown>) => run(api, name, args, deadlineMs);
   return {
     claim: (limit, notifyTo) =>
-      run("claim_mails", { p_limit: limit, p_notify_to: notifyTo ?? null }),
+      call("claim_mails", { p_limit: limit, p_notify_to: notifyTo ?? null }),
     sent: ({ id, lease }, providerId) =>
-      run("mail_sent", { p_id: id, p_lease: lease, p_provider_id: providerId ?? null }),
+      call("mail_sent", { p_id: id, p_lease: lease, p_provider_id: providerId ?? null }),
     failed: ({ id, lease }, { error, permanent, uncertain }) =>
-      run("mail_failed", {
+      call("mail_failed", {
         p_id: id,
         p_lease: lease,
         p_error: error,
@@ -61,12 +55,12 @@ export function outbox(api: DataApi, deadlineMs = 10_000): Outbox {
         p_uncertain: uncertain,
       }),
     hold: (mails, error, waitSec) =>
-      run("hold_mails", {
+      call("hold_mails", {
         p_leases: mails.map((mail) => mail.lease),
         p_error: error,
         p_wait_sec: waitSec,
       }),
-    purge: () => run("purge_outbox", {}),
-    ended: () => run("record_worker_run", { p_worker: "notify-worker" }),
+    purge: () => call("purge_outbox", {}),
+    ended: () => call("record_worker_run", { p_worker: "notify-worker" }),
   };
 }

@@ -1,4 +1,4 @@
-import type { DataApi } from "./client.ts";
+import { type DataApi, run } from "./client.ts";
 
 /** A call that Twilio has to be asked about. */
 export interface ClaimedCall {
@@ -27,18 +27,12 @@ export interface Reconciliation {
 
 /** @param deadlineMs For each call by itself, in milliseconds. */
 export function reconciliation(api: DataApi, deadlineMs = 10_000): Reconciliation {
-  const run = async (name: string, args: Record<string, unknown>) => {
-    const { data, error } = await api.rpc(name, args).abortSignal(AbortSignal.timeout(deadlineMs));
-    if (error !== null) {
-      throw new Error(`Cannot run ${name}: the database answered ${error.code || "nothing"}`);
-    }
-    return data;
-  };
+  const call = (name: string, args: Record<string, unknown>) => run(api, name, args, deadlineMs);
   return {
-    claim: (limit) => run("claim_calls_to_reconcile", { p_limit: limit }),
-    accounts: (limit) => run("accounts_to_check", { p_limit: limit }),
+    claim: (limit) => call("claim_calls_to_reconcile", { p_limit: limit }),
+    accounts: (limit) => call("accounts_to_check", { p_limit: limit }),
     unknown: (calls) =>
-      calls.length === 0 ? Promise.resolve([]) : run("unknown_calls", { p_calls: calls }),
-    purge: () => run("purge_expired", {}),
+      calls.length === 0 ? Promise.resolve([]) : call("unknown_calls", { p_calls: calls }),
+    purge: () => call("purge_expired", {}),
   };
 }

@@ -1,5 +1,5 @@
 import type { LineChanges } from "../onboarding/line.ts";
-import type { DataApi } from "./client.ts";
+import { type DataApi, run } from "./client.ts";
 
 /** An onboarded account as the database has it. */
 export interface TenantRow {
@@ -17,13 +17,5 @@ export type ReadTenant = (accountSid: string) => Promise<TenantRow | null>;
 
 /** @param deadlineMs A caller waits for it, and for what comes after it. */
 export function tenantRows(api: DataApi, deadlineMs = 1000): ReadTenant {
-  return async (accountSid) => {
-    const { data, error } = await api
-      .rpc("telephony_tenant", { p_account_sid: accountSid })
-      .abortSignal(AbortSignal.timeout(deadlineMs));
-    if (error !== null) {
-      throw new Error(`Cannot read a tenant: the database answered ${error.code || "nothing"}`);
-    }
-    return data as TenantRow | null;
-  };
+  return (accountSid) => run(api, "telephony_tenant", { p_account_sid: accountSid }, deadlineMs);
 }
