@@ -4,10 +4,11 @@ import { HttpError } from "./errors.ts";
 /**
  * Lets an operator in, see `isOperator`.
  *
+ * @param secretKeys Any of them will do.
  * @throws {HttpError} 401.
  */
-export function requireOperator(request: Request, secretKey: string): void {
-  if (!isOperator(request, secretKey)) throw new HttpError(401, "unauthorized");
+export function requireOperator(request: Request, ...secretKeys: string[]): void {
+  if (!secretKeys.some((key) => isOperator(request, key))) throw new HttpError(401, "unauthorized");
 }
 
 /**

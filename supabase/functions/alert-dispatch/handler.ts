@@ -1,8 +1,8 @@
 import { type Channel, channelsOf } from "../_shared/alerts/channels.ts";
 import { type AlertNotice, type Alerts, alerts, type HealthVerdict } from "../_shared/db/alerts.ts";
 import { dataApi } from "../_shared/db/client.ts";
-import { HttpError } from "../_shared/errors.ts";
-import { errorResponse, json, requireMethod } from "../_shared/http.ts";
+import { endpoint } from "../_shared/endpoint.ts";
+import { json, requireMethod } from "../_shared/http.ts";
 import { type Log, logOf } from "../_shared/log.ts";
 import { isSending } from "../_shared/mail/mail.ts";
 import { requireOperator } from "../_shared/operator.ts";
@@ -33,18 +33,11 @@ export function dispatchDeps(settings: Settings): DispatchDeps {
  * hand; two runs at once tell nothing twice. What a channel does not take is told by a later run.
  */
 export function createHandler(deps: DispatchDeps): Handler {
-  return async (request) => {
-    try {
-      requireMethod(request, "POST");
-      requireOperator(request, deps.settings.secretKey);
-      return json(200, await dispatch(deps));
-    } catch (error) {
-      if (error instanceof HttpError) return errorResponse(error);
-      const reason = error instanceof Error ? error.message : "unknown";
-      deps.log("error", { function: "alert-dispatch", reason });
-      return json(503, { error: "unavailable" }, { "retry-after": "60" });
-    }
-  };
+  return endpoint("alert-dispatch", { log: deps.log, retryAfterSec: 60 }, async (request) => {
+    requireMethod(request, "POST");
+    requireOperator(request, deps.settings.secretKey);
+    return json(200, await dispatch(deps));
+  });
 }
 
 async function dispatch({ settings, alerts, channels, askHealth, log }: DispatchDeps) {

@@ -1,7 +1,7 @@
 import { dataApi } from "../_shared/db/client.ts";
 import { type ClaimedMail, type Outbox, outbox } from "../_shared/db/outbox.ts";
-import { HttpError } from "../_shared/errors.ts";
-import { errorResponse, json, requireMethod } from "../_shared/http.ts";
+import { endpoint } from "../_shared/endpoint.ts";
+import { json, requireMethod } from "../_shared/http.ts";
 import { type Log, logOf } from "../_shared/log.ts";
 import { missingMailSettings, type SendMail, type SendOutcome } from "../_shared/mail/mail.ts";
 import { type MailContext, renderMail } from "../_shared/mail/render.ts";
@@ -63,29 +63,22 @@ const MISCONFIGURED_WAIT_SEC = 5 * 60;
  * sending it again.
  */
 export function createHandler(deps: WorkerDeps): Handler {
-  return async (request) => {
-    try {
-      requireMethod(request, "POST");
-      requireOperator(request, deps.settings.secretKey);
-      const report = await run(deps);
-      const { missing, ...counts } = report;
-      const idle = counts.sent + counts.retried + counts.dead + counts.held + counts.unmarked === 0;
-      // Every few seconds nothing happens: that is no line.
-      if (!idle) {
-        deps.log(counts.dead > 0 || counts.stopped === "misconfigured" ? "error" : "info", {
-          function: "notify-worker",
-          ...counts,
-          missing: missing.join(","),
-        });
-      }
-      return json(200, report);
-    } catch (error) {
-      if (error instanceof HttpError) return errorResponse(error);
-      const reason = error instanceof Error ? error.message : "unknown";
-      deps.log("error", { function: "notify-worker", reason });
-      return json(503, { error: "unavailable" }, { "retry-after": "10" });
+  return endpoint("notify-worker", { log: deps.log, retryAfterSec: 10 }, async (request) => {
+    requireMethod(request, "POST");
+    requireOperator(request, deps.settings.secretKey);
+    const report = await run(deps);
+    const { missing, ...counts } = report;
+    const idle = counts.sent + counts.retried + counts.dead + counts.held + counts.unmarked === 0;
+    // Every few seconds nothing happens: that is no line.
+    if (!idle) {
+      deps.log(counts.dead > 0 || counts.stopped === "misconfigured" ? "error" : "info", {
+        function: "notify-worker",
+        ...counts,
+        missing: missing.join(","),
+      });
     }
-  };
+    return json(200, report);
+  });
 }
 
 async function run({ settings, outbox, send, now, log }: WorkerDeps): Promise<Report> {

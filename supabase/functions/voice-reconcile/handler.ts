@@ -17,8 +17,8 @@ import {
   reconciliation,
 } from "../_shared/db/reconciliation.ts";
 import type { Deps } from "../_shared/deps.ts";
-import { HttpError } from "../_shared/errors.ts";
-import { errorResponse, json, requireMethod } from "../_shared/http.ts";
+import { endpoint } from "../_shared/endpoint.ts";
+import { json, requireMethod } from "../_shared/http.ts";
 import { sagaDeps } from "../_shared/onboarding/live.ts";
 import { type Recovered, recoverOnboardings } from "../_shared/onboarding/recover.ts";
 import { requireOperator } from "../_shared/operator.ts";
@@ -90,24 +90,17 @@ const LOGGED_AFTER_MS = 20 * 60 * 1000;
  * process left behind are finished or undone.
  */
 export function createHandler(deps: ReconcileDeps): Handler {
-  return async (request) => {
-    try {
-      requireMethod(request, "POST");
-      requireOperator(request, deps.settings.secretKey);
-      const report = await reconcile(deps);
-      deps.log("info", {
-        function: "voice-reconcile",
-        ...report,
-        purged: JSON.stringify(report.purged),
-      });
-      return json(200, report);
-    } catch (error) {
-      if (error instanceof HttpError) return errorResponse(error);
-      const reason = error instanceof Error ? error.message : "unknown";
-      deps.log("error", { function: "voice-reconcile", reason });
-      return json(503, { error: "unavailable" }, { "retry-after": "60" });
-    }
-  };
+  return endpoint("voice-reconcile", { log: deps.log, retryAfterSec: 60 }, async (request) => {
+    requireMethod(request, "POST");
+    requireOperator(request, deps.settings.secretKey);
+    const report = await reconcile(deps);
+    deps.log("info", {
+      function: "voice-reconcile",
+      ...report,
+      purged: JSON.stringify(report.purged),
+    });
+    return json(200, report);
+  });
 }
 
 async function reconcile(deps: ReconcileDeps): Promise<Report> {

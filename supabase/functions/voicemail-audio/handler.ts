@@ -1,6 +1,8 @@
 import { dataApi } from "../_shared/db/client.ts";
+import { type VoicemailRecordingUrl, voicemailRecordingUrl } from "../_shared/db/voicemail.ts";
+import { endpoint } from "../_shared/endpoint.ts";
 import { HttpError } from "../_shared/errors.ts";
-import { errorResponse, json, requireMethod, SECURITY_HEADERS } from "../_shared/http.ts";
+import { requireMethod, SECURITY_HEADERS } from "../_shared/http.ts";
 import { type Log, logOf } from "../_shared/log.ts";
 import { checkRecordingLink } from "../_shared/mail/recording_link.ts";
 import { requireOperator } from "../_shared/operator.ts";
@@ -9,23 +11,16 @@ import type { Handler } from "../_shared/webhook.ts";
 
 export interface AudioDeps {
   readonly settings: Settings;
-  /** Where a voicemail's recording is at Twilio; `null`: there is none. Rejects without an answer. */
-  readonly recordingUrl: (callSid: string) => Promise<string | null>;
+  readonly recordingUrl: VoicemailRecordingUrl;
   readonly fetch: typeof fetch;
   readonly log: Log;
   readonly now: () => Date;
 }
 
 export function audioDeps(settings: Settings): AudioDeps {
-  const api = dataApi(settings.supabaseUrl, settings.secretKey);
   return {
     settings,
-    async recordingUrl(callSid) {
-      const { data, error } = await api.rpc("voicemail_recording_url", { p_call_sid: callSid })
-        .abortSignal(AbortSignal.timeout(5000));
-      if (error !== null) throw new Error(`the database answered ${error.code || "nothing"}`);
-      return data;
-    },
+    recordingUrl: voicemailRecordingUrl(dataApi(settings.supabaseUrl, settings.secretKey)),
     fetch,
     log: logOf(settings),
     now: () => new Date(),
@@ -42,21 +37,14 @@ const PASSED_ON = ["content-length", "content-range", "accept-ranges", "etag", "
  * it from Twilio with the account's credentials, which stay here.
  */
 export function createHandler(deps: AudioDeps): Handler {
-  return async (request) => {
-    try {
-      requireMethod(request, "GET", "HEAD");
-      const query = new URL(request.url).searchParams;
-      authorize(request, query, deps);
-      const url = await deps.recordingUrl(query.get("call") ?? "");
-      if (url === null) throw new HttpError(404, "not_found");
-      return await play(request, url, deps);
-    } catch (error) {
-      if (error instanceof HttpError) return errorResponse(error);
-      const reason = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
-      deps.log("error", { function: "voicemail-audio", reason });
-      return json(503, { error: "unavailable" }, { "retry-after": "10" });
-    }
-  };
+  return endpoint("voicemail-audio", { log: deps.log, retryAfterSec: 10 }, async (request) => {
+    requireMethod(request, "GET", "HEAD");
+    const query = new URL(request.url).searchParams;
+    authorize(request, query, deps);
+    const url = await deps.recordingUrl(query.get("call") ?? "");
+    if (url === null) throw new HttpError(404, "not_found");
+    return await play(request, url, deps);
+  });
 }
 
 /** @throws {HttpError} 401, or 410 for a link of ours that has expired. */
