@@ -16,7 +16,7 @@ export interface RunOptions {
  * @throws {CommandError} when it cannot be started, fails, or takes too long.
  */
 export async function run(command: string, args: string[], options: RunOptions): Promise<string> {
-  const shown = [command, ...args].join(" ");
+  const shown = withoutPasswords([command, ...args].join(" "));
   let output: Deno.CommandOutput;
   try {
     output = await new Deno.Command(command, {
@@ -32,9 +32,8 @@ export async function run(command: string, args: string[], options: RunOptions):
   const decoder = new TextDecoder();
   const text = withoutNoise(decoder.decode(output.stdout) + decoder.decode(output.stderr));
   if (output.success) return text;
-  throw new CommandError(
-    `${shown} ended with code ${output.code}:\n${text.trim().split("\n").slice(-8).join("\n")}`,
-  );
+  const last = withoutPasswords(text.trim().split("\n").slice(-8).join("\n"));
+  throw new CommandError(`${shown} ended with code ${output.code}:\n${last}`);
 }
 
 /** The version that everything here was tried with. */
@@ -60,6 +59,11 @@ async function locate(cwd: string): Promise<Located> {
 
 export async function git(args: string[], cwd: string): Promise<string> {
   return (await run("git", args, { cwd })).trim();
+}
+
+/** A database's address is told without its password. */
+function withoutPasswords(text: string): string {
+  return text.replace(/(:\/\/[^\s:/@]*):[^\s/@]*@/g, "$1:***@");
 }
 
 function withoutNoise(text: string): string {

@@ -5,7 +5,8 @@ import { provisioning } from "../../supabase/functions/_shared/twilio/provisioni
 import { parse as parseToml } from "@std/toml/parse.js";
 import { git, supabase } from "./commands.ts";
 import { smokeTest } from "./smoke.ts";
-import type { Target } from "./target.ts";
+import { remoteDatabase, remoteProject, type Target } from "./target.ts";
+import { fillVault, VAULT_NAMES } from "./vault.ts";
 import {
   beforeThat,
   byCommit,
@@ -49,7 +50,7 @@ interface Check {
 }
 
 /**
- * Brings a commit to a project: preflight, backup, migrations, secrets, functions, smoke test, Twilio's webhooks, deploy
+ * Brings a commit to a project: preflight, backup, migrations, secrets, Vault, functions, smoke test, Twilio's webhooks, deploy
  * log. Migrations only expand what the running functions know, so they come first; the functions change all at
  * once; a number is pointed at them when they have proven themselves. Whatever fails from the functions on, the
  * version that served before is deployed again.
@@ -102,10 +103,18 @@ export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
       print(`done    backup: ${await options.backup(target.databaseUrl)}`);
     }
     await withCommit(root, commit, async (dir) => {
-      await supabase(["db", "push", remoteDatabase(target), "--yes"], { ...cli, cwd: dir });
+      await supabase(["db", "push", ...remoteDatabase(target), "--yes"], { ...cli, cwd: dir });
       print("done    migrations");
       await setSecrets(target, dir);
       print(`done    secrets: ${Object.keys(target.secrets).join(", ")}`);
+      const vault = await fillVault(target, dir);
+      print(
+        vault === undefined
+          ? "done    schedule: none, as this database has no Vault to read the functions' address from"
+          : `done    schedule: ${
+            [...vault].map(([name, done]) => `${name} ${done}`).join(", ")
+          } in Vault`,
+      );
     });
   } catch (error) {
     print(`FAULT   ${messageOf(error)}\n`);
@@ -321,7 +330,7 @@ function preflight({ target, root, only }: DeployOptions, commit: string, all: s
           );
         }
         const said = await supabase(
-          ["db", "push", remoteDatabase(target), "--dry-run", "--yes"],
+          ["db", "push", ...remoteDatabase(target), "--dry-run", "--yes"],
           cli,
         );
         const pending = said.match(/\d{14}_\w+\.sql/g) ?? [];
@@ -356,6 +365,7 @@ function planOf({ target }: DeployOptions, functions: readonly string[], commit:
     `secrets: supabase secrets set --env-file ... (${
       Object.keys(target.secrets).join(", ") || "none"
     })`,
+    `schedule: ${VAULT_NAMES.join(" and ")} into Vault, for the jobs that call the workers on time`,
     `functions: supabase functions deploy --use-api, from commit ${commit.slice(0, 12)}: ${
       functions.join(", ")
     }; all of them change at once`,
@@ -365,15 +375,6 @@ function planOf({ target }: DeployOptions, functions: readonly string[], commit:
       : `Twilio: ${number} gets the addresses of voice-frontdoor, voice-voicemail (when that fails) and voice-status`,
     "deploy log: deploy_succeeded in analytics_events. A failure from the functions on: the version that served before is deployed again, and deploy_failed says why",
   ];
-}
-
-function remoteProject({ ref, cliEnv }: Target): string[] {
-  const profile = cliEnv["SUPABASE_PROFILE"];
-  return [`--remote=${ref}`, ...(profile === undefined ? [] : ["--profile", profile])];
-}
-
-function remoteDatabase({ ref, databaseUrl }: Target): string {
-  return `--remote=${databaseUrl ?? ref}`;
 }
 
 async function setSecrets(target: Target, dir: string): Promise<void> {

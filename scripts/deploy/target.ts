@@ -89,6 +89,19 @@ export function readTarget(
   };
 }
 
+/** By which options the CLI finds the project. */
+export function remoteProject({ ref, cliEnv }: Target): string[] {
+  const profile = cliEnv["SUPABASE_PROFILE"];
+  return [`--remote=${ref}`, ...(profile === undefined ? [] : ["--profile", profile])];
+}
+
+/** By which options the CLI finds the project's database. */
+export function remoteDatabase(target: Target): string[] {
+  return target.databaseUrl === undefined
+    ? remoteProject(target)
+    : [`--remote=${target.databaseUrl}`];
+}
+
 function secretKey(get: (name: string) => string | undefined): string | undefined {
   try {
     const key = JSON.parse(get("SUPABASE_SECRET_KEYS") ?? "{}").default;

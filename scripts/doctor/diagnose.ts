@@ -38,6 +38,8 @@ export interface Examination {
   readonly unsigned: number | undefined;
   /** The alerts that fire; undefined: without the secret key, or refused. */
   readonly alerts: readonly AlertRow[] | undefined;
+  /** What the scheduled jobs look up in Vault and do not find; undefined: it cannot be known from here. */
+  readonly vaultLacks: readonly string[] | undefined;
 }
 
 /** Most minutes that a worker which runs each minute may be silent. */
@@ -71,6 +73,7 @@ export function diagnose(examination: Examination): Finding[] {
   const findings = [
     ...Object.entries(checks).flatMap(([name, check]) => findingsOf(name, check, examination)),
     ...missingWorkers(checks, examination),
+    ...vaultFindings(examination.vaultLacks),
     signatureFinding(examination.unsigned),
     ...(examination.alerts ?? []).map(alertFinding),
   ];
@@ -223,8 +226,18 @@ function workerWarning(worker: string, what: string, local: boolean): Finding {
     what: `${worker} ${what}`,
     advice: local
       ? "task start runs it each minute: wait for one, then look at what it prints."
-      : "It is run by pg_cron, with functions_url and functions_secret_key from Vault (README, Deploy). select * from cron.job_run_details order by start_time desc limit 5 says how that went.",
+      : "It is run by pg_cron, with functions_url and functions_secret_key from Vault, where deno task deploy puts them. select * from cron.job_run_details order by start_time desc limit 5 says how that went.",
   };
+}
+
+function vaultFindings(lacks: readonly string[] | undefined): Finding[] {
+  if (lacks === undefined) return [];
+  if (lacks.length === 0) return [{ level: "ok", what: "The schedule finds the functions" }];
+  return [{
+    level: "warning",
+    what: `Vault lacks ${lacks.join(" and ")}: nothing runs on time`,
+    advice: "deno task deploy sets what is missing.",
+  }];
 }
 
 function signatureFinding(unsigned: number | undefined): Finding {

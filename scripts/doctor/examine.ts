@@ -1,3 +1,5 @@
+import postgres from "postgres";
+import { VAULT_NAMES } from "../deploy/vault.ts";
 import type { AlertRow, Examination, HealthAnswer } from "./diagnose.ts";
 
 const DEADLINE_MS = 15_000;
@@ -7,15 +9,21 @@ const DEADLINE_MS = 15_000;
  * nothing: the one webhook that it sends is unsigned, and refused. Never rejects.
  *
  * @param url Without a trailing slash.
+ * @param databaseUrl A deployed project's database: tells what its Vault lacks.
  */
-export async function examine(url: string, secretKey: string | undefined): Promise<Examination> {
-  const [health, unsigned, alerts] = await Promise.all([
+export async function examine(
+  url: string,
+  secretKey: string | undefined,
+  databaseUrl?: string,
+): Promise<Examination> {
+  const [health, unsigned, alerts, vaultLacks] = await Promise.all([
     askHealth(`${url}/functions/v1/voice-health`),
     askUnsigned(`${url}/functions/v1/voice-action`),
     secretKey === undefined ? undefined : askAlerts(url, secretKey),
+    databaseUrl === undefined ? undefined : askVault(databaseUrl),
   ]);
   const local = ["127.0.0.1", "localhost", "[::1]"].includes(new URL(url).hostname);
-  return { url, local, now: new Date(), health, unsigned, alerts };
+  return { url, local, now: new Date(), health, unsigned, alerts, vaultLacks };
 }
 
 async function askHealth(url: string): Promise<HealthAnswer | undefined> {
@@ -43,6 +51,24 @@ async function askAlerts(url: string, key: string): Promise<AlertRow[] | undefin
   if (response?.ok) return await response.json();
   await response?.body?.cancel();
   return undefined;
+}
+
+/** The names that the scheduled jobs look up, and that Vault does not have; undefined: no Vault, or no answer. */
+async function askVault(databaseUrl: string): Promise<string[] | undefined> {
+  const sql = postgres(databaseUrl, {
+    max: 1,
+    connect_timeout: DEADLINE_MS / 1000,
+    onnotice: () => {},
+  });
+  try {
+    const rows = await sql`select name from vault.secrets where name = any(${[...VAULT_NAMES]})`;
+    const known = new Set(rows.map(({ name }) => name));
+    return VAULT_NAMES.filter((name) => !known.has(name));
+  } catch {
+    return undefined;
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
 }
 
 async function ask(url: string, init: RequestInit = {}): Promise<Response | undefined> {

@@ -22,6 +22,8 @@ const HELP = `What is wrong with the line, and what to do about it.
   --key   its secret key: tells the alerts in full. Default: from SUPABASE_SECRET_KEYS or SUPABASE_SERVICE_ROLE_KEY;
           for this machine the local key
 
+With SUPABASE_DB_URL set it also tells whether that database's schedule finds the deployed functions.
+
 Exit code 0: calls are served; 1: they are not, or a critical alert fires; 2: wrong usage.`;
 
 /** One finding, and beneath it what to do. */
@@ -53,7 +55,9 @@ async function run(
     );
   }
   const key = options.key ?? secretKey(env) ?? (local ? LOCAL_SECRET_KEY : undefined);
-  const findings = diagnose(await examine(url, key));
+  const findings = diagnose(
+    await examine(url, key, local ? undefined : env("SUPABASE_DB_URL")),
+  );
 
   print(`The line at ${url}\n`);
   for (const finding of findings) print(formatFinding(finding));

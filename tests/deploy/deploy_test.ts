@@ -9,6 +9,7 @@ import { ROOT } from "../../scripts/local/stack.ts";
 import { startTwilioApi, type TwilioApi } from "../../scripts/local/twilio_api.ts";
 import { provisioning } from "../../supabase/functions/_shared/twilio/provisioning.ts";
 import { type ManagedProject, startManagedProject } from "../support/management_api.ts";
+import { VAULT } from "../support/vault.ts";
 
 const hasTools = await supabase(["--version"], { cwd: ROOT, timeoutMs: 60_000 })
   .then(() => git(["--version"], ROOT)).then(() => true, () => false);
@@ -170,8 +171,16 @@ test("is refused while something is missing, and changes nothing", async ({ proj
 });
 
 test("uploads what each function needs, and nothing else; the line then serves", async ({ project, twilio, number, run, log }) => {
+  await project.db.sql.unsafe(VAULT);
   const { code, text } = await run("deploy", "--number", number);
   assertEquals(code, 0, text);
+  assertStringIncludes(
+    text,
+    "done    schedule: functions_url created, functions_secret_key created in Vault",
+  );
+  for (const secret of ["sb_secret_local", "the-token-of-this-deployment", ":postgres@"]) {
+    assertEquals(text.includes(secret), false, text);
+  }
   assertStringIncludes(text, "was greeted, refused recording, chose 1, was connected");
   assertStringIncludes(text, "done    backup: ");
   assertEquals(await log(), ["deploy_succeeded"]);
@@ -336,7 +345,7 @@ Deno.test("deploy --dry-run explains itself without credentials, and fails nobod
       "MISSING login: set SUPABASE_ACCESS_TOKEN",
       "MISSING database: set SUPABASE_DB_PASSWORD",
       "1. backup",
-      "7. deploy log",
+      "8. deploy log",
       "Nothing was changed.",
     ]
   ) assertStringIncludes(text, line);

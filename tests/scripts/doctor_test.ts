@@ -5,6 +5,7 @@ import { diagnose, type Examination, isHealthy } from "../../scripts/doctor/diag
 import { main } from "../../scripts/doctor/main.ts";
 import { startTestStack } from "../support/database.ts";
 import { closedPort } from "../support/fake_data_api.ts";
+import { VAULT } from "../support/vault.ts";
 
 async function doctor(args: string[], env: Record<string, string> = {}) {
   const lines: string[] = [];
@@ -51,6 +52,31 @@ Deno.test("of a line that is well it says so, and ends with 0", async () => {
   }
 });
 
+Deno.test("of a deployed line it says what the schedule does not find in Vault", async () => {
+  const stack = await startTestStack();
+  const look = async (databaseUrl: string) =>
+    (await doctor(["--url", stack.url], { SUPABASE_DB_URL: databaseUrl })).text;
+  try {
+    // Neither a database without Vault nor one that does not answer is held against it.
+    assertEquals(/Vault lacks|The schedule/.test(await look(stack.db.url)), false);
+    const nowhere = closedPort().replace("http:", "postgresql:");
+    assertEquals(/Vault lacks|The schedule/.test(await look(nowhere)), false);
+
+    await stack.db.sql.unsafe(VAULT);
+    await stack.db.sql`select vault.create_secret('https://abcdefgh.supabase.co', 'functions_url')`;
+    assertStringIncludes(
+      await look(stack.db.url),
+      "warning Vault lacks functions_secret_key: nothing runs on time\n        -> deno task deploy",
+    );
+    await stack.db.sql`select vault.create_secret('sb_secret_x', 'functions_secret_key')`;
+    const text = await look(stack.db.url);
+    assertStringIncludes(text, "ok      The schedule finds the functions");
+    assertEquals(text.includes("sb_secret_x"), false);
+  } finally {
+    await stack.stop();
+  }
+});
+
 Deno.test("where nobody answers it says how to start, and ends with 1", async () => {
   const { code, text } = await doctor([], { TRADELINE_API_PORT: closedPort().split(":").at(-1)! });
   assertEquals(code, 1);
@@ -90,6 +116,7 @@ const HEALTHY: Examination = {
   },
   unsigned: 401,
   alerts: [],
+  vaultLacks: undefined,
 };
 
 /** The examination with some checks replaced. */

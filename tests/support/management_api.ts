@@ -119,6 +119,10 @@ export async function startManagedProject(
         for (const { name, value } of set) secrets[name] = value;
         return new Response(null, { status: 201 });
       }
+      case `POST ${project}/database/query`: {
+        const { query }: { query: string } = await request.json();
+        return Response.json(await db.sql.unsafe(query), { status: 201 });
+      }
       default:
         return Response.json({ message: `Cannot ${route}` }, { status: 404 });
     }

@@ -1,0 +1,85 @@
+import { SettingError } from "../../supabase/functions/_shared/errors.ts";
+import { CommandError, supabase } from "./commands.ts";
+import { remoteDatabase, type Target } from "./target.ts";
+
+/** What the scheduled jobs of the migrations look up in Vault: where the functions are, and the key that lets them in. */
+export const VAULT_NAMES = ["functions_url", "functions_secret_key"] as const;
+
+/**
+ * Has Vault hold what the scheduled jobs need, as it is now: creates what is missing, updates what has changed. No
+ * value is in a command line, in what is said, or in a statement that the database keeps the text of.
+ *
+ * @returns what was done, by name; undefined: the database has no Vault.
+ */
+export async function fillVault(
+  target: Target,
+  dir: string,
+): Promise<Map<string, "created" | "changed" | "kept"> | undefined> {
+  const { settings, secretKey } = target;
+  if (settings instanceof SettingError) throw settings;
+  const values = { functions_url: settings.publicFunctionsUrl, functions_secret_key: secretKey };
+  const [found] = await query(
+    target,
+    dir,
+    "select to_regprocedure('vault.create_secret(text, text, text, uuid)') is not null as has_vault",
+  );
+  if (!found?.["has_vault"]) return undefined;
+  // One statement, and of a kind whose constants pg_stat_statements leaves out.
+  const wanted = VAULT_NAMES.map((name) => `(${literal(name)}, ${literal(values[name] ?? "")})`);
+  const rows = await query(
+    target,
+    dir,
+    `with secret as (
+       select name, value, id, decrypted_secret is distinct from value as changed
+       from (values ${wanted.join(", ")}) as wanted (name, value)
+       left join vault.decrypted_secrets as known using (name)
+     )
+     select
+       name,
+       case when id is null then 'created' when changed then 'changed' else 'kept' end as done,
+       case
+         when id is null then vault.create_secret(value, name, 'deno task deploy')::text
+         when changed then vault.update_secret(id, value)::text
+       end as id
+     from secret`,
+  );
+  return new Map(rows.map(({ name, done }) => [String(name), done as "created"]));
+}
+
+/** Runs one statement by the CLI, which finds the database by its address as by the project's reference. */
+async function query(
+  target: Target,
+  dir: string,
+  statement: string,
+): Promise<Record<string, unknown>[]> {
+  const file = await Deno.makeTempFile({ prefix: "tradeline-query-", suffix: ".sql" });
+  try {
+    await Deno.chmod(file, 0o600);
+    await Deno.writeTextFile(file, statement);
+    const said = await supabase(
+      [
+        "db",
+        "query",
+        ...remoteDatabase(target),
+        "--file",
+        file,
+        "--output",
+        "json",
+        "--agent",
+        "no",
+        "--yes",
+      ],
+      { cwd: dir, env: target.cliEnv },
+    );
+    // Around the rows it tells where it asks.
+    const rows = /^\[(\]$|\n.*?^\])/ms.exec(said)?.[0];
+    if (rows === undefined) throw new CommandError("supabase db query answered without rows");
+    return JSON.parse(rows);
+  } finally {
+    await Deno.remove(file);
+  }
+}
+
+function literal(value: string): string {
+  return `'${value.replaceAll("'", "''")}'`;
+}
