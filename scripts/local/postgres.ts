@@ -1,6 +1,7 @@
 import { dirname } from "@std/path/dirname.js";
 import { join } from "@std/path/join.js";
 import { resolve } from "@std/path/resolve.js";
+import { freePort } from "./ports.ts";
 
 /** The stack cannot start. The message is one line that says why and what to do. */
 export class StartError extends Error {
@@ -107,13 +108,6 @@ export function assertPortFree(port: number, setting: string): void {
     }
     throw error;
   }
-}
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
 }
 
 async function makeDataDir(path: string): Promise<string> {

@@ -4,6 +4,7 @@
 import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createClient, ErrorReply, RESP_TYPES } from "@redis/client";
+import { freePort } from "./ports.ts";
 
 /** A redis-server of our own, empty and in memory only. */
 export interface Redis {
@@ -35,13 +36,6 @@ async function isInstalled(program: string): Promise<boolean> {
     paths.map((path) => Deno.stat(`${path}/${program}`).then((file) => file.isFile, () => false)),
   );
   return found.includes(true);
-}
-
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
 }
 
 /** @returns what stops it; `undefined` when it did not come up. */

@@ -6,9 +6,9 @@ import {
   LOCAL_AUTH_TOKEN,
   LOCAL_PUBLISHABLE_KEY,
   LOCAL_SECRET_KEY,
-  ROOT,
 } from "../../scripts/local/stack.ts";
 import { startTwilioApi } from "../../scripts/local/twilio_api.ts";
+import { runCommand } from "../support/command.ts";
 import { startHotline } from "../support/hotline.ts";
 import { memberToken } from "../support/onboarding.ts";
 
@@ -186,15 +186,7 @@ Deno.test("no token and no whole number is in the log", () => {
   for (const { auth_token } of twilio.subaccounts) assertEquals(log.includes(auth_token), false);
 });
 
-async function command(...args: string[]) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "scripts/onboard/cli.ts", ...args],
-    cwd: ROOT,
-    env: { NO_COLOR: "1" },
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, out: text(stdout), error: text(stderr) };
-}
+const command = (...args: string[]) => runCommand("scripts/onboard/cli.ts", args);
 
 Deno.test("the command shows the number, or why there is none", async () => {
   const url = ["--url", `${hotline.url}/functions/v1/telephony-onboard`];
@@ -207,17 +199,17 @@ Deno.test("the command shows the number, or why there is none", async () => {
     command("--name", "x"),
   ]);
   assertEquals(none.code, 1);
-  assertMatch(none.error, /no local number.*\n {2}--area 403 {2}Calgary, AB\n/);
-  assertMatch(none.error, /Nothing is left of it/);
-  assertEquals([wrong.code, wrong.error], [
+  assertMatch(none.err, /no local number.*\n {2}--area 403 {2}Calgary, AB\n/);
+  assertMatch(none.err, /Nothing is left of it/);
+  assertEquals([wrong.code, wrong.err], [
     1,
     "The request is not valid:\n  org_id must be a UUID\n",
   ]);
-  assertMatch(unknown.error, /--key/);
+  assertMatch(unknown.err, /--key/);
   assertEquals([usage.code, usage.out], [2, ""]);
-  assertMatch(usage.error, /--org must be given/);
+  assertMatch(usage.err, /--org must be given/);
 
   const done = await command(...asked, "--area", "403", ...url);
-  assertEquals([done.code, done.error], [0, ""]);
+  assertEquals([done.code, done.err], [0, ""]);
   assertMatch(done.out, /number bought[^]*bound to the hotline[^]*number +\+1403555/);
 });

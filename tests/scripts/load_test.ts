@@ -1,11 +1,11 @@
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
-import { fromFileUrl } from "@std/path/from_file_url.js";
 import type { LoadReport } from "../../scripts/load/load.ts";
+import { runCommand } from "../support/command.ts";
 import { startTestStack } from "../support/database.ts";
+import { closedPort } from "../support/fake_data_api.ts";
 
-const MAIN = fromFileUrl(new URL("../../scripts/load/main.ts", import.meta.url));
 const stack = await startTestStack();
 const own = { log: console.log, error: console.error };
 console.log = console.error = () => {};
@@ -14,16 +14,10 @@ Deno.test.afterAll(async () => {
   await stack.stop();
 });
 
-async function load(...args: string[]) {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", MAIN, ...args],
+const load = (...args: string[]) =>
+  runCommand("scripts/load/main.ts", args, {
     env: { TWILIO_AUTH_TOKEN: "local-auth-token", TRADELINE_API_PORT: "" },
-    stdout: "piped",
-    stderr: "piped",
   });
-  const { code, stdout, stderr } = await child.output();
-  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
-}
 
 /** Few calls, and over soon. */
 const QUICK = ["--url", `${stack.url}/functions/v1`, "--ramp", "0.5", "--speed", "60"];
@@ -100,10 +94,7 @@ Deno.test("callers who are served without the database are no success while thei
 });
 
 Deno.test("without a stack one line says what to do, and the exit code is 1", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  const url = `http://127.0.0.1:${port}/functions/v1`;
+  const url = `${closedPort()}/functions/v1`;
   const { code, out, err } = await load("--url", url, "--calls", "3");
   assertEquals([code, out], [1, ""]);
   assertEquals(err, `Nothing answers at ${url}: run \`npx -y deno@2.9.6 task start\` first\n`);

@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
-import { fromFileUrl } from "@std/path/from_file_url.js";
+import { runCommand } from "../support/command.ts";
+import { closedPort } from "../support/fake_data_api.ts";
 import { App, TOKEN } from "./phone_app.ts";
 
-const CLI = fromFileUrl(new URL("../../scripts/phone/cli.ts", import.meta.url));
 const FRONT_DOOR = "/functions/v1/voice-frontdoor";
 
 const HOTLINE = {
@@ -16,24 +16,10 @@ const HOTLINE = {
   "/functions/v1/done": "<Say>Thank you</Say>",
 };
 
-async function phone(
+const phone = (
   args: string[],
-  options: { typed?: string; env?: Record<string, string> } = {},
-) {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", CLI, ...args],
-    env: { TWILIO_AUTH_TOKEN: TOKEN, ...options.env },
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new TextEncoder().encode(options.typed ?? ""));
-  await writer.close();
-  const { code, stdout, stderr } = await child.output();
-  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  return { code, out: out ?? "", err: err ?? "" };
-}
+  { env, typed = "" }: { typed?: string; env?: Record<string, string> } = {},
+) => runCommand("scripts/phone/cli.ts", args, { env: { TWILIO_AUTH_TOKEN: TOKEN, ...env }, typed });
 
 Deno.test("the phone tells a scripted call line by line and ends with what was reached", async () => {
   await using app = new App(HOTLINE);
@@ -113,10 +99,7 @@ Deno.test("--webhooks shows each request with its TwiML, --json the whole call",
 });
 
 Deno.test("where nothing answers, one line says what to do", async () => {
-  const { base } = await (async () => {
-    await using app = new App({});
-    return app;
-  })();
+  const base = closedPort();
   const { code, out, err } = await phone(["--keys", "1"], {
     env: { TRADELINE_API_PORT: new URL(base).port },
   });

@@ -1,5 +1,7 @@
 // A Data API on a port of its own, for what a recording fake of `accept` cannot show: the wire.
 
+import { freePort } from "../../scripts/local/ports.ts";
+
 /** One call of a SQL function, as it came over HTTP. */
 export interface RpcCall {
   readonly name: string;
@@ -37,8 +39,5 @@ export function fakeDataApi(answer: (call: RpcCall) => Response | Promise<Respon
 
 /** An address at which nobody listens. */
 export function closedPort(): string {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return `http://127.0.0.1:${port}`;
+  return `http://127.0.0.1:${freePort()}`;
 }
