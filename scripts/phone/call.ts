@@ -596,34 +596,22 @@ export class Call {
       callbackEvents: verb.recordingStatusCallbackEvents,
     });
     const action = verb.action ?? document.url;
+    const keep = (seconds: number) =>
+      this.#keepMessage(verb, message, recording, seconds, document);
     let digits: Params;
     try {
       digits = await this.#leaveMessage(verb, message);
     } catch (error) {
       if (!(error instanceof CallerHungUp)) throw error;
       const spokenSeconds = secondsBetween(recording.startedAt, this.#clock.now());
-      const kept = this.#keepMessage(
-        verb,
-        message,
-        recording,
-        Math.min(spokenSeconds, message.seconds),
-        document,
-      );
+      const params = { ...keep(Math.min(spokenSeconds, message.seconds)), Digits: "hangup" };
       this.#end("caller");
-      const params = { ...kept, Digits: "hangup" };
       await this.#requestIgnoringAnswer(action, document, verb.method, params);
       throw error;
     }
     const seconds = message.end === "maxlength" ? verb.maxLength : message.seconds;
-    const kept = this.#keepMessage(
-      verb,
-      message,
-      recording,
-      Math.min(seconds, verb.maxLength),
-      document,
-    );
     // Not confirmed: whether Digits is absent or empty when silence or the length ended it.
-    const params = { ...kept, ...digits };
+    const params = { ...keep(Math.min(seconds, verb.maxLength)), ...digits };
     return await this.#fetch(resolve(action, document.url), verb.method, params);
   }
 
