@@ -32,3 +32,10 @@ export class HttpError extends Error {
     super(code);
   }
 }
+
+/** A request that was understood and cannot be used: each field at fault, and what it must be. */
+export function invalid(
+  issues: readonly { readonly field: string; readonly message: string }[],
+): HttpError {
+  return new HttpError(400, "invalid", {}, { issues });
+}

@@ -1,4 +1,4 @@
-import { HttpError } from "./errors.ts";
+import { HttpError, invalid } from "./errors.ts";
 import { RELEASE } from "./release.ts";
 
 /** What every answer bears: nobody guesses its type, shows it in a frame, passes its address on, or asks by plain HTTP. */
@@ -79,9 +79,7 @@ export async function readJson(request: Request): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch {
-    throw new HttpError(400, "invalid", {}, {
-      issues: [{ field: "body", message: "must be JSON" }],
-    });
+    throw invalid([{ field: "body", message: "must be JSON" }]);
   }
 }
 

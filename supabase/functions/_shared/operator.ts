@@ -16,11 +16,14 @@ export function requireOperator(request: Request, ...secretKeys: string[]): void
  * digests in constant time, so that neither the length nor a prefix of the key can be found out.
  */
 export function isOperator(request: Request, secretKey: string): boolean {
-  const bearer = /^Bearer (.+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
-  const given = [request.headers.get("apikey"), bearer].filter((key) =>
-    key !== null && key !== undefined
-  );
+  const given = [request.headers.get("apikey") ?? undefined, bearerToken(request)]
+    .filter((key) => key !== undefined);
   const digest = (text: string) => createHash("sha256").update(text).digest();
   const expected = digest(secretKey);
   return given.some((key) => timingSafeEqual(digest(key), expected));
+}
+
+/** What `Authorization: Bearer` holds. */
+export function bearerToken({ headers }: Request): string | undefined {
+  return /^Bearer +(.+)$/i.exec(headers.get("authorization") ?? "")?.[1];
 }

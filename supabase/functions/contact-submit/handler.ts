@@ -4,7 +4,7 @@ import { parseSubmission } from "../_shared/contact/submission.ts";
 import { clientOf, pseudonym } from "../_shared/contact/visitor.ts";
 import { dataApi } from "../_shared/db/client.ts";
 import { contactMessages, type SubmitContactMessage } from "../_shared/db/contact.ts";
-import { HttpError } from "../_shared/errors.ts";
+import { HttpError, invalid } from "../_shared/errors.ts";
 import { clientAddress, errorResponse, json, readJson, requireMethod } from "../_shared/http.ts";
 import { type Log, logOf } from "../_shared/log.ts";
 import { wakeWorker } from "../_shared/mail/wake.ts";
@@ -118,12 +118,10 @@ function idempotencyKey(request: Request): string | undefined {
   const key = request.headers.get("idempotency-key");
   if (key === null) return undefined;
   if (!/^[\x21-\x7e]{16,255}$/.test(key)) {
-    throw new HttpError(400, "invalid", {}, {
-      issues: [{
-        field: "Idempotency-Key",
-        message: "must be 16 to 255 printable characters, such as a UUID",
-      }],
-    });
+    throw invalid([{
+      field: "Idempotency-Key",
+      message: "must be 16 to 255 printable characters, such as a UUID",
+    }]);
   }
   return createHash("sha256").update(key).digest("hex");
 }

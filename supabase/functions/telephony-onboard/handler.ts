@@ -1,13 +1,13 @@
 import type { Beginning } from "../_shared/db/onboarding.ts";
 import { DatabaseUnavailable, LeaseLost } from "../_shared/db/onboarding.ts";
 import type { Deps } from "../_shared/deps.ts";
-import { HttpError } from "../_shared/errors.ts";
+import { HttpError, invalid } from "../_shared/errors.ts";
 import { errorResponse, json, readJson, requireMethod } from "../_shared/http.ts";
 import type { OnboardingFailure } from "../_shared/onboarding/failure.ts";
 import { sagaDeps } from "../_shared/onboarding/live.ts";
 import { parseOnboardingRequest } from "../_shared/onboarding/request.ts";
 import { runOnboarding, type SagaDeps } from "../_shared/onboarding/saga.ts";
-import { isOperator } from "../_shared/operator.ts";
+import { bearerToken, isOperator } from "../_shared/operator.ts";
 import { type ReadUserToken, userTokens } from "../_shared/user_token.ts";
 import type { Handler } from "../_shared/webhook.ts";
 
@@ -127,7 +127,7 @@ async function callerOf(
   if (isOperator(request, settings.secretKey)) {
     return { mayOnboard: () => true, mayBuyFurther: true };
   }
-  const token = /^Bearer +(.+)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+  const token = bearerToken(request);
   const user = token === undefined ? undefined : await readUserToken(token, now());
   if (user === undefined) throw new HttpError(401, "unauthorized");
   if (user.orgRole !== "admin") throw new HttpError(403, "forbidden");
@@ -143,10 +143,6 @@ function idempotencyKey(headers: Headers): string | undefined {
     ]);
   }
   return key;
-}
-
-function invalid(issues: readonly { field: string; message: string }[]): HttpError {
-  return new HttpError(400, "invalid", {}, { issues });
 }
 
 function inProgress(retryAfter: number): Response {
