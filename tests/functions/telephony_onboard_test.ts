@@ -13,9 +13,9 @@ import {
   type Office,
   openOffice,
   organisation,
-  PUBLIC_BASE,
   userToken,
 } from "../support/onboarding.ts";
+import { PUBLIC_URL } from "../support/webhook.ts";
 
 const ONBOARDING_PROCESS = fromFileUrl(
   new URL("../support/onboarding_process.ts", import.meta.url),
@@ -50,14 +50,14 @@ officeTest(
     assertEquals([status, answer], [200, {
       subaccount_sid: subaccount!.sid,
       phone_number: number!.phone_number,
-      voice_url: `${PUBLIC_BASE}/voice-frontdoor#rc=2&rp=5xx,ct,rt&ct=2000&rt=6500`,
-      status_callback: `${PUBLIC_BASE}/voice-status#rc=4&rp=5xx,ct,rt`,
+      voice_url: `${PUBLIC_URL}/voice-frontdoor#rc=2&rp=5xx,ct,rt&ct=2000&rt=6500`,
+      status_callback: `${PUBLIC_URL}/voice-status#rc=4&rp=5xx,ct,rt`,
     }]);
     assertMatch(answer.phone_number, /^\+1587/);
     assertEquals(subaccount!.friendly_name, `tradeline ${org_id}`);
     assertEquals(number!.account_sid, subaccount!.sid);
     assertEquals(number!.voice_url, answer.voice_url);
-    assertEquals(number!.voice_fallback_url, `${PUBLIC_BASE}/voice-voicemail`);
+    assertEquals(number!.voice_fallback_url, `${PUBLIC_URL}/voice-voicemail`);
     assertEquals(number!.status_callback, answer.status_callback);
 
     const [shown] = await stack.db.sql`

@@ -1,9 +1,8 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { assertLess } from "@std/assert/less.js";
-import { Buffer } from "node:buffer";
-import { createHmac } from "node:crypto";
 import { LOCAL_JWT_SECRET } from "../../scripts/local/stack.ts";
 import { createTestDatabase, startTestStack, type TestDatabase } from "../support/database.ts";
+import { signJwt } from "../support/jwt.ts";
 
 const SECRET = { apikey: "sb_secret_local" };
 
@@ -92,12 +91,6 @@ function call(
 
 function get(api: Api, path: string, headers: Record<string, string> = SECRET) {
   return ask(api, path, { headers });
-}
-
-function sign(claims: Record<string, unknown>, secret = LOCAL_JWT_SECRET, alg = "HS256"): string {
-  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const content = `${part({ alg, typ: "JWT" })}.${part(claims)}`;
-  return `${content}.${createHmac("sha256", secret).update(content).digest("base64url")}`;
 }
 
 test("a scalar comes back bare, and defaults may be left out", async (api) => {
@@ -248,7 +241,7 @@ test("each key has its role, and no key is anon", async (api) => {
     [
       {
         apikey: "sb_publishable_local",
-        authorization: `Bearer ${sign({ role: "authenticated" })}`,
+        authorization: `Bearer ${signJwt({ role: "authenticated" })}`,
       },
       "authenticated",
     ],
@@ -267,14 +260,17 @@ test("an unknown key or a token that is not ours is 401", async (api) => {
   const now = Math.floor(Date.now() / 1000);
   await refused({ apikey: "sb_secret_other" }, "401");
   await refused({ authorization: "Bearer abc" }, "PGRST301");
-  await refused({ authorization: `Bearer ${sign(claims, "another secret")}` }, "PGRST301");
-  await refused({ authorization: `Bearer ${sign(claims, LOCAL_JWT_SECRET, "none")}` }, "PGRST301");
-  await refused({ authorization: `Bearer ${sign({ ...claims, exp: now - 60 })}` }, "PGRST303");
+  await refused({ authorization: `Bearer ${signJwt(claims, "another secret")}` }, "PGRST301");
+  await refused(
+    { authorization: `Bearer ${signJwt(claims, LOCAL_JWT_SECRET, "none")}` },
+    "PGRST301",
+  );
+  await refused({ authorization: `Bearer ${signJwt({ ...claims, exp: now - 60 })}` }, "PGRST303");
 });
 
 test("a token's claims reach the function", async (api) => {
   const sub = "00000000-0000-4000-8000-000000000009";
-  const token = sign({ role: "authenticated", sub });
+  const token = signJwt({ role: "authenticated", sub });
   const { body } = await call(api, "who", {}, {
     authorization: `Bearer ${token}`,
     "X-Agent": "me",
@@ -284,7 +280,7 @@ test("a token's claims reach the function", async (api) => {
 });
 
 test("row-level security holds a signed-in user, and grants hold anon", async (api) => {
-  const token = sign({ role: "authenticated", sub: "00000000-0000-4000-8000-000000000001" });
+  const token = signJwt({ role: "authenticated", sub: "00000000-0000-4000-8000-000000000001" });
   const own = await get(api, "fruit?select=name", { authorization: `Bearer ${token}` });
   assertEquals(own.body, [{ name: "apple" }]);
   const others = await get(api, "secret", { authorization: `Bearer ${token}` });

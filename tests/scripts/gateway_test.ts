@@ -1,8 +1,7 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { join } from "@std/path/join.js";
-import { createHmac } from "node:crypto";
-import { Buffer } from "node:buffer";
 import { createGateway, type Gateway } from "../../scripts/local/gateway.ts";
+import { signJwt } from "../support/jwt.ts";
 
 const CONFIG = `
 [functions.echo]
@@ -128,9 +127,7 @@ test("background work is waited for when it closes", async (gateway, _log, dir) 
 });
 
 test("a function that config.toml does not name wants a valid JWT", async (gateway) => {
-  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const content = `${part({ alg: "HS256" })}.${part({ role: "anon" })}`;
-  const signed = `${content}.${createHmac("sha256", SECRET).update(content).digest("base64url")}`;
+  const signed = signJwt({ role: "anon" }, SECRET);
   const status = async (token?: string) => {
     const headers: HeadersInit = token === undefined ? {} : { authorization: `Bearer ${token}` };
     return (await ask(gateway, "/functions/v1/guarded", { headers })).status;

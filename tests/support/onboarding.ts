@@ -1,7 +1,6 @@
 // What the onboarding tests share: a Twilio that sells numbers, a function that buys them, and ways to
 // break either.
 
-import { createHmac } from "node:crypto";
 import {
   startTwilioApi,
   type TwilioApi,
@@ -29,9 +28,8 @@ import {
 } from "../../supabase/functions/telephony-onboard/handler.ts";
 import { createHandler as createReconcile } from "../../supabase/functions/voice-reconcile/handler.ts";
 import type { TestStack } from "./database.ts";
-import { testSettings } from "./webhook.ts";
-
-export const PUBLIC_BASE = "https://abcdefgh.supabase.co/functions/v1";
+import { signJwt } from "./jwt.ts";
+import { PUBLIC_URL, testSettings } from "./webhook.ts";
 
 /** The whole answer of a request. */
 export interface Answer {
@@ -91,7 +89,7 @@ export function openOffice(
   const env = {
     BUSINESS_TARGET_E164: "+15877428885",
     SUPABASE_URL: stack.url,
-    PUBLIC_FUNCTIONS_URL: PUBLIC_BASE,
+    PUBLIC_FUNCTIONS_URL: PUBLIC_URL,
     SUPABASE_SECRET_KEYS: JSON.stringify({ default: LOCAL_SECRET_KEY }),
     SUPABASE_JWT_SECRET: LOCAL_JWT_SECRET,
     TWILIO_AUTH_TOKEN: LOCAL_AUTH_TOKEN,
@@ -225,20 +223,10 @@ export function dyingAfter(saga: SagaDeps, at: number): DyingSaga {
   };
 }
 
-/** A user's token as Supabase Auth signs it, HS256. */
+/** A user's token as Supabase Auth makes it. */
 export function userToken(claims: Record<string, unknown>, secret = LOCAL_JWT_SECRET): string {
-  const part = (value: unknown) =>
-    btoa(JSON.stringify(value)).replace(/=+$/, "")
-      .replaceAll("+", "-").replaceAll("/", "_");
-  const text = `${part({ alg: "HS256", typ: "JWT" })}.${
-    part({
-      role: "authenticated",
-      aud: "authenticated",
-      exp: Math.floor(Date.now() / 1000) + 3600,
-      ...claims,
-    })
-  }`;
-  return `${text}.${createHmac("sha256", secret).update(text).digest("base64url")}`;
+  const exp = Math.floor(Date.now() / 1000) + 3600;
+  return signJwt({ role: "authenticated", aud: "authenticated", exp, ...claims }, secret);
 }
 
 /** The token of somebody who belongs to an organisation. */
