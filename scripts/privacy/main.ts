@@ -12,7 +12,12 @@ import {
   UsageError,
 } from "../command.ts";
 import { LOCAL_SECRET_KEY } from "../local/defaults.ts";
-import { type TwilioDeletion, twilioDeletion, TwilioDeletionError } from "./twilio.ts";
+import {
+  type Account,
+  type TwilioDeletion,
+  twilioDeletion,
+  TwilioDeletionError,
+} from "./twilio.ts";
 
 const HELP = `Erase, or export, everything that is known of one person.
 
@@ -72,79 +77,17 @@ async function forget(
   }
 
   const url = (values.url ?? env("SUPABASE_URL") ?? localUrl(env)).replace(/\/+$/, "");
-  const api = dataApi(url, values.key ?? secretKey(env) ?? LOCAL_SECRET_KEY);
-  const call = async <T>(name: string, args: Record<string, unknown>): Promise<T> => {
-    const { data, error } = await api.rpc(name, args);
-    if (error !== null) throw new Error(`${name} at ${url}: ${error.message || "no answer"}`);
-    return data as T;
-  };
+  const records = recordsAt(url, values.key ?? secretKey(env) ?? LOCAL_SECRET_KEY);
   const person = { p_number: number ?? null, p_email: values.email ?? null };
-  const main = env("TWILIO_ACCOUNT_SID");
-  const token = env("TWILIO_AUTH_TOKEN");
-  const twilio = main === undefined || token === undefined
-    ? undefined
-    : twilioDeletion(env("TWILIO_API_URL") ?? "https://api.twilio.com", main, token);
-
-  const deletePending = async (): Promise<boolean> => {
-    const { data, error } = await api.from("recordings_to_delete")
-      .select("recording_sid,subaccount_sid").order("queued_at");
-    if (error !== null) throw new Error(`recordings_to_delete at ${url}: ${error.message}`);
-    const queued = data as QueuedRecording[];
-    if (twilio === undefined) {
-      if (queued.length > 0) {
-        print(
-          `STILL AT TWILIO, as TWILIO_ACCOUNT_SID or TWILIO_AUTH_TOKEN is not set: ${queued.length} recordings`,
-        );
-        for (const { recording_sid } of queued) print(`  ${recording_sid}`);
-      }
-      return queued.length === 0;
-    }
-    for (const { recording_sid, subaccount_sid } of queued) {
-      // deno-lint-ignore no-await-in-loop -- One after the other, as Twilio limits how much at once.
-      await twilio.deleteRecording(subaccount_sid ?? main!, recording_sid);
-      // deno-lint-ignore no-await-in-loop
-      await call("recording_deleted", { p_recording_sid: recording_sid });
-    }
-    print(`Recordings deleted at Twilio: ${queued.length}`);
-    return true;
-  };
-
+  const twilio = twilioOf(env);
   try {
-    if (values.pending) return await deletePending() ? 0 : 1;
-    const known = await call<Record<string, Record<string, unknown>[]>>("export_person", person);
+    if (values.pending) return await deletePending(records, twilio, print) ? 0 : 1;
+    const known: Known = await records.call("export_person", person);
     if (values.export !== undefined) {
-      const text = JSON.stringify({ exported_at: new Date().toISOString(), ...known }, null, 2);
-      if (values.export === "-") print(text);
-      else await Deno.writeTextFile(values.export, `${text}\n`, { mode: 0o600 });
-      for (const [kind, rows] of Object.entries(known)) print(`${kind}: ${rows.length}`);
+      await writeExport(known, values.export, print);
       return 0;
     }
-
-    // Twilio first: once the calls are erased here, nobody knows what to ask for there.
-    const there = twilio === undefined
-      ? []
-      : await callsAtTwilio(twilio, main!, known["calls"] ?? [], await subaccounts(api));
-    for (const { account, callSid, recordings } of there) {
-      for (const sid of recordings) {
-        // deno-lint-ignore no-await-in-loop
-        await twilio!.deleteRecording(account, sid);
-      }
-      // deno-lint-ignore no-await-in-loop
-      await twilio!.deleteCall(account, callSid);
-    }
-    const receipt = await call<Receipt>("forget_person", person);
-    const complete = await deletePending();
-    print(`\nReceipt ${receipt.receipt}, ${receipt.erased_at}`);
-    for (const [table, count] of Object.entries(receipt.counts)) print(`  ${table}: ${count}`);
-    const recordings = there.reduce((sum, each) => sum + each.recordings.length, 0);
-    print(`  at Twilio: ${there.length} calls, ${recordings} recordings`);
-    print("Evidence of consent is kept without the person. Backups forget as they expire.");
-    if (receipt.open_calls > 0) {
-      print(
-        `NOT ERASED: ${receipt.open_calls} calls are going on. Run this again when they are over.`,
-      );
-    }
-    return complete && receipt.open_calls === 0 ? 0 : 1;
+    return await erase(person, known["calls"] ?? [], records, twilio, print) ? 0 : 1;
   } catch (error) {
     const where = error instanceof TwilioDeletionError
       ? ". Run it again: what is done stays done, and nothing was erased that Twilio still needs to be asked about"
@@ -154,34 +97,132 @@ async function forget(
   }
 }
 
-interface CallAtTwilio {
-  readonly account: string;
-  readonly callSid: string;
-  readonly recordings: readonly string[];
+/** The database, as far as this needs it; each rejects with what was asked, and where. */
+interface Records {
+  // deno-lint-ignore no-explicit-any
+  call(name: string, args: Record<string, unknown>): Promise<any>;
+  rows<Row>(table: string, columns: string, order: string): Promise<Row[]>;
 }
 
-async function callsAtTwilio(
+function recordsAt(url: string, key: string): Records {
+  const api = dataApi(url, key);
+  return {
+    async call(name, args) {
+      const { data, error } = await api.rpc(name, args);
+      if (error !== null) throw new Error(`${name} at ${url}: ${error.message || "no answer"}`);
+      return data;
+    },
+    async rows(table, columns, order) {
+      const { data, error } = await api.from(table).select(columns).order(order);
+      if (error !== null) throw new Error(`${table} at ${url}: ${error.message || "no answer"}`);
+      return data as never;
+    },
+  };
+}
+
+type Print = CommandContext["print"];
+
+/** All that is known of a person, by kind. */
+type Known = Readonly<Record<string, readonly Record<string, unknown>[]>>;
+
+function twilioOf(env: CommandContext["env"]): TwilioDeletion | undefined {
+  const account = env("TWILIO_ACCOUNT_SID");
+  const token = env("TWILIO_AUTH_TOKEN");
+  if (account === undefined || token === undefined) return undefined;
+  return twilioDeletion(env("TWILIO_API_URL") ?? "https://api.twilio.com", account, token);
+}
+
+async function writeExport(known: Known, path: string, print: Print): Promise<void> {
+  const text = JSON.stringify({ exported_at: new Date().toISOString(), ...known }, null, 2);
+  if (path === "-") print(text);
+  else await Deno.writeTextFile(path, `${text}\n`, { mode: 0o600 });
+  for (const [kind, rows] of Object.entries(known)) print(`${kind}: ${rows.length}`);
+}
+
+/** @returns whether nothing is left of the person. */
+async function erase(
+  person: Readonly<Record<string, string | null>>,
+  calls: Known[string],
+  records: Records,
+  twilio: TwilioDeletion | undefined,
+  print: Print,
+): Promise<boolean> {
+  // Twilio first: once the calls are erased here, nobody knows what to ask for there.
+  const there = twilio === undefined ? [] : await eraseAtTwilio(twilio, calls, records);
+  const receipt: Receipt = await records.call("forget_person", person);
+  const complete = await deletePending(records, twilio, print);
+  print(`\nReceipt ${receipt.receipt}, ${receipt.erased_at}`);
+  for (const [table, count] of Object.entries(receipt.counts)) print(`  ${table}: ${count}`);
+  const recordings = there.reduce((sum, each) => sum + each.recordings.length, 0);
+  print(`  at Twilio: ${there.length} calls, ${recordings} recordings`);
+  print("Evidence of consent is kept without the person. Backups forget as they expire.");
+  if (receipt.open_calls > 0) {
+    print(
+      `NOT ERASED: ${receipt.open_calls} calls are going on. Run this again when they are over.`,
+    );
+  }
+  return complete && receipt.open_calls === 0;
+}
+
+/** Deletes at Twilio what is erased here. @returns whether nothing is left to delete. */
+async function deletePending(
+  records: Records,
+  twilio: TwilioDeletion | undefined,
+  print: Print,
+): Promise<boolean> {
+  const queued = await records.rows<QueuedRecording>(
+    "recordings_to_delete",
+    "recording_sid,subaccount_sid",
+    "queued_at",
+  );
+  if (twilio === undefined) {
+    if (queued.length > 0) {
+      print(
+        `STILL AT TWILIO, as TWILIO_ACCOUNT_SID or TWILIO_AUTH_TOKEN is not set: ${queued.length} recordings`,
+      );
+      for (const { recording_sid } of queued) print(`  ${recording_sid}`);
+    }
+    return queued.length === 0;
+  }
+  for (const { recording_sid, subaccount_sid } of queued) {
+    // deno-lint-ignore no-await-in-loop -- One after the other, as Twilio limits how much at once.
+    await twilio.deleteRecording(subaccount_sid ?? undefined, recording_sid);
+    // deno-lint-ignore no-await-in-loop
+    await records.call("recording_deleted", { p_recording_sid: recording_sid });
+  }
+  print(`Recordings deleted at Twilio: ${queued.length}`);
+  return true;
+}
+
+/** Deletes the calls that are over, and their recordings, the ones that no row of ours knows included. */
+async function eraseAtTwilio(
   twilio: TwilioDeletion,
-  main: string,
-  calls: readonly Record<string, unknown>[],
-  accounts: ReadonlyMap<string, string>,
-): Promise<CallAtTwilio[]> {
-  const found: CallAtTwilio[] = [];
+  calls: Known[string],
+  records: Records,
+): Promise<{ readonly recordings: readonly string[] }[]> {
+  const subaccounts = await records.rows<{ org_id: string; subaccount_sid: string }>(
+    "telephony_subaccounts",
+    "org_id,subaccount_sid",
+    "org_id",
+  );
+  const accounts = new Map(subaccounts.map((each) => [each.org_id, each.subaccount_sid]));
+  const there: { account: Account; callSid: string; recordings: string[] }[] = [];
   for (const { call_sid, org_id, ended_at } of calls) {
     if (ended_at === null) continue;
-    const account = accounts.get(String(org_id)) ?? main;
+    const account = accounts.get(String(org_id));
     const callSid = String(call_sid);
-    // deno-lint-ignore no-await-in-loop
-    found.push({ account, callSid, recordings: await twilio.recordings(account, callSid) });
+    // deno-lint-ignore no-await-in-loop -- One after the other, as Twilio limits how much at once.
+    there.push({ account, callSid, recordings: await twilio.recordings(account, callSid) });
   }
-  return found;
-}
-
-async function subaccounts(api: ReturnType<typeof dataApi>): Promise<Map<string, string>> {
-  const { data, error } = await api.from("telephony_subaccounts").select("org_id,subaccount_sid");
-  if (error !== null) throw new Error(`telephony_subaccounts: ${error.message}`);
-  const rows = data as { org_id: string; subaccount_sid: string }[];
-  return new Map(rows.map(({ org_id, subaccount_sid }) => [org_id, subaccount_sid]));
+  for (const { account, callSid, recordings } of there) {
+    for (const sid of recordings) {
+      // deno-lint-ignore no-await-in-loop
+      await twilio.deleteRecording(account, sid);
+    }
+    // deno-lint-ignore no-await-in-loop
+    await twilio.deleteCall(account, callSid);
+  }
+  return there;
 }
 
 if (import.meta.main) {

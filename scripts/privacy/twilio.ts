@@ -5,13 +5,16 @@ export class TwilioDeletionError extends Error {
   override name = "TwilioDeletionError";
 }
 
+/** A sub-account's SID; `undefined`: the main account. */
+export type Account = string | undefined;
+
 export interface TwilioDeletion {
   /** The recordings of a call. */
-  recordings(account: string, callSid: string): Promise<string[]>;
+  recordings(account: Account, callSid: string): Promise<string[]>;
   /** A recording with its transcriptions; one that is gone already is deleted. */
-  deleteRecording(account: string, recordingSid: string): Promise<void>;
+  deleteRecording(account: Account, recordingSid: string): Promise<void>;
   /** The record of a call that is over: its numbers, times and price. */
-  deleteCall(account: string, callSid: string): Promise<void>;
+  deleteCall(account: Account, callSid: string): Promise<void>;
 }
 
 /** Speaks Twilio's REST API by the main account's credentials, which reach its sub-accounts too. */
@@ -22,10 +25,14 @@ export function twilioDeletion(
   deadlineMs = 15_000,
 ): TwilioDeletion {
   const authorization = `Basic ${btoa(`${mainAccount}:${authToken}`)}`;
-  const ask = async (method: string, path: string): Promise<unknown> => {
+  const ask = async (
+    method: string,
+    account: Account = mainAccount,
+    path: string,
+  ): Promise<unknown> => {
     let response: Response;
     try {
-      response = await fetch(`${baseUrl}/2010-04-01/Accounts/${path}.json`, {
+      response = await fetch(`${baseUrl}/2010-04-01/Accounts/${account}/${path}.json`, {
         method,
         headers: { authorization, accept: "application/json" },
         signal: AbortSignal.timeout(deadlineMs),
@@ -41,16 +48,16 @@ export function twilioDeletion(
   };
   return {
     async recordings(account, callSid) {
-      const page = await ask("GET", `${account}/Calls/${callSid}/Recordings`) as
+      const page = await ask("GET", account, `Calls/${callSid}/Recordings`) as
         | { recordings?: { sid: string }[] }
         | undefined;
       return (page?.recordings ?? []).map(({ sid }) => sid);
     },
     async deleteRecording(account, recordingSid) {
-      await ask("DELETE", `${account}/Recordings/${recordingSid}`);
+      await ask("DELETE", account, `Recordings/${recordingSid}`);
     },
     async deleteCall(account, callSid) {
-      await ask("DELETE", `${account}/Calls/${callSid}`);
+      await ask("DELETE", account, `Calls/${callSid}`);
     },
   };
 }
