@@ -16,7 +16,7 @@ export class SettingError extends Error {
 
 /**
  * A request that ends before any step runs. It carries all of its answer, so that one place turns
- * it into a response (see `webhook.ts`) and nothing in between can mistake it for a failure of ours.
+ * it into a response (`errorResponse`) and nothing in between can mistake it for a failure of ours.
  */
 export class HttpError extends Error {
   override name = "HttpError";
