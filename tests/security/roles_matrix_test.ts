@@ -40,9 +40,9 @@ await db.sql`select submit_contact_message(${
 await db.sql`select record_rate_limit_refusal('voice-frontdoor', 'caller', '+14165550777')`;
 
 const relations = await db.sql<{ name: string; kind: "r" | "v"; columns: string[] }[]>`
-  select c.relname as name, c.relkind as kind, array_agg(a.attname::text order by a.attnum) as columns
+  select c.relname as name, case c.relkind when 'v' then 'v' else 'r' end as kind, array_agg(a.attname::text order by a.attnum) as columns
   from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v') group by 1, 2 order by 1`;
+  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v') group by 1, 2 order by 1`;
 const functions = await db.sql<{ name: string; definer: boolean }[]>`
   select p.oid::regprocedure::text as name, p.prosecdef as definer from pg_proc as p
   where p.pronamespace = 'public'::regnamespace order by 1`;

@@ -1,0 +1,215 @@
+// Supabase's advisors at their strictest, on a database that has served: the whole line ran on it, with everything that
+// operators do, so that an index which no query of ours uses is a finding too.
+
+import { assertEquals } from "@std/assert/equals.js";
+import { assertStringIncludes } from "@std/assert/string_includes.js";
+import { supabase } from "../../scripts/deploy/commands.ts";
+import {
+  LOCAL_ACCOUNT_SID,
+  LOCAL_AUTH_TOKEN,
+  LOCAL_PUBLISHABLE_KEY,
+  LOCAL_SECRET_KEY,
+  ROOT,
+} from "../../scripts/local/stack.ts";
+import { startTwilioApi } from "../../scripts/local/twilio_api.ts";
+import { main as forget } from "../../scripts/privacy/main.ts";
+import { Operator } from "../../scripts/studio/operator.ts";
+import type { Recordings } from "../../scripts/studio/recordings.ts";
+import { connect } from "../support/cluster.ts";
+import type { TestDatabase } from "../support/database.ts";
+import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
+import { type Hotline, startHotline } from "../support/hotline.ts";
+import { memberToken } from "../support/onboarding.ts";
+
+const options = { cwd: ROOT, timeoutMs: 120_000 };
+const hasCli = await supabase(["--version"], options).then(() => true, () => false);
+
+interface Finding {
+  readonly name: string;
+  readonly level: string;
+  readonly detail: string;
+}
+
+/** All that the advisors have to say, one line a finding. */
+async function findings({ url, sql }: TestDatabase): Promise<string[]> {
+  const said = await supabase(
+    ["db", "advisors", `--remote=${url}?sslmode=disable`, "--type", "all", "--level", "info"]
+      .concat("--fail-on", "none", "--output", "json", "--agent", "no"),
+    options,
+  );
+  if (/No issues found/.test(said)) return [];
+  const all: Finding[] = JSON.parse(/^\[(\]$|\n.*?^\])/ms.exec(said)![0]);
+  // One index over a table in parts is used when it is used in any of them.
+  const used = await sql<{ index: string }[]>`
+    select part.inhrelid::regclass::text as index from pg_inherits as part
+    join pg_inherits as other using (inhparent)
+    join pg_stat_user_indexes as known on known.indexrelid = other.inhrelid and known.idx_scan > 0`;
+  const quiet = new Set([...used.map(({ index }) => index), ...UNUSED]);
+  return all.filter(({ name, detail }) =>
+    name !== "unused_index" || !quiet.has(/`([^`]+)`/.exec(detail)![1]!)
+  ).map(({ level, name, detail }) => `${level} ${name}: ${detail}`);
+}
+
+/** Indexes that no query uses, until a migration drops them or has one use them. */
+const UNUSED = [
+  // messages_of_person asks for an address OR a number, for which there is no index: it reads the table.
+  "contact_messages_email_idx",
+];
+
+const CALLER = "+14165550123";
+const ORG = "5f0c7a52-7f0e-4c39-9e0c-0d6a3f6f2d11";
+const EMAIL = "jane@example.com";
+
+Deno.test({
+  name: `Supabase's advisors find nothing to say of a database that has served${
+    hasCli ? "" : " (ignored: npx cannot run the Supabase CLI here)"
+  }`,
+  ignore: !hasCli,
+  async fn() {
+    const twilio = startTwilioApi({ accountSid: LOCAL_ACCOUNT_SID, authToken: LOCAL_AUTH_TOKEN });
+    const hotline = await startHotline({
+      env: { TWILIO_ACCOUNT_SID: LOCAL_ACCOUNT_SID, TWILIO_API_URL: twilio.url },
+    });
+    try {
+      await serveAll(hotline, twilio.url);
+      assertEquals(await findings(hotline.db), []);
+
+      // They would have spoken up.
+      await hotline.db.sql`create index nobody_asks_idx on call_logs (handoff_reason)`;
+      await hotline.db.sql`alter table contact_messages disable row level security`;
+      const said = (await findings(hotline.db)).join("\n");
+      assertStringIncludes(said, "INFO unused_index: Index `nobody_asks_idx`");
+      assertStringIncludes(
+        said,
+        "ERROR policy_exists_rls_disabled: Table `public.contact_messages`",
+      );
+    } finally {
+      await hotline.stop();
+      await twilio.stop();
+    }
+  },
+});
+
+/** Everything that the line does, and everything that its people ask of it. */
+async function serveAll(hotline: Hotline, twilioUrl: string): Promise<void> {
+  const { db, url } = hotline;
+  // The tables are small: whoever may use an index does, as at any other size.
+  const name = new URL(db.url).pathname.slice(1);
+  await db.sql`alter database ${db.sql(name)} set enable_seqscan = off`;
+  const ask = async (path: string, init: RequestInit = {}) => {
+    const response = await fetch(`${url}${path}`, {
+      ...init,
+      headers: { apikey: LOCAL_SECRET_KEY, "content-type": "application/json", ...init.headers },
+    });
+    const text = await response.text();
+    assertEquals(response.ok, true, `${path}: ${response.status} ${text}`);
+  };
+  const post = (name: string, body: unknown) =>
+    ask(`/functions/v1/${name}`, { method: "POST", body: JSON.stringify(body) });
+
+  await post("telephony-onboard", { org_id: ORG, business_name: "A business", country: "CA" });
+  await hotline.ring({ keys: ["1"], dial: { outcome: "answered", talkSeconds: 5 } }, {
+    from: CALLER,
+  });
+  await hotline.ring({ keys: ["9"], voicemail: { seconds: 5, transcript: "Hello" } }, {
+    from: CALLER,
+  });
+  for (let i = 0; i < 12; i++) await hotline.ring({ hangupAt: "gather" }, { from: "+14165550199" });
+  await post("contact-submit", { name: "Jane", email: EMAIL, message: "Please call me back" });
+  await pastYear(hotline);
+  await db.sql`analyze`;
+
+  for (const name of ["voice-reconcile", "alert-dispatch", "notify-worker"]) await post(name, {});
+  await ask("/functions/v1/metrics");
+  await ask("/functions/v1/voice-health");
+  const views = await db.sql<{ name: string }[]>`
+    select relname as name from pg_class
+    where relnamespace = 'public'::regnamespace and relkind = 'v' order by 1`;
+  for (const { name } of views) await ask(`/rest/v1/${name}`);
+  for (const table of ["call_logs", "call_lifecycle", "telephony_transactions"]) {
+    await ask(`/rest/v1/${table}?limit=20`, {
+      headers: { apikey: LOCAL_PUBLISHABLE_KEY, authorization: `Bearer ${memberToken(ORG)}` },
+    });
+  }
+
+  const operator = new Operator({
+    databaseUrl: db.url,
+    healthUrl: `${url}/functions/v1/voice-health`,
+    recordings: { sids: () => Promise.resolve(new Set()) } as unknown as Recordings,
+  });
+  const { promise: seen, resolve } = Promise.withResolvers<string>();
+  operator.watch(resolve);
+  await seen;
+  for (const search of ["", "416"]) await operator.calls(search);
+  await operator.close();
+
+  const env: Record<string, string> = {
+    SUPABASE_URL: url,
+    TWILIO_API_URL: twilioUrl,
+    TWILIO_ACCOUNT_SID: LOCAL_ACCOUNT_SID,
+    TWILIO_AUTH_TOKEN: LOCAL_AUTH_TOKEN,
+  };
+  for (
+    const args of [[CALLER, "--export", "-"], ["--email", EMAIL, "--export", "-"], [
+      CALLER,
+      "--yes",
+    ]]
+  ) {
+    const lines: string[] = [];
+    const code = await forget(args, {
+      env: (name) => env[name],
+      print: (line) => lines.push(line),
+    });
+    assertEquals(code, 0, lines.join("\n"));
+  }
+  await post("voice-reconcile", {});
+
+  // What a session counted is known when it ends.
+  const sql = connect(db.url);
+  await sql`
+    select pg_terminate_backend(pid, 5000) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid()`;
+  await sql.end();
+}
+
+/**
+ * A year of what each table holds, so that there is what retention erases and views look past, and to choose from: of a
+ * few rows any index is as good as another.
+ */
+async function pastYear({ db: { sql } }: Hotline): Promise<void> {
+  const rows = 400;
+  for (let i = 0; i < rows; i++) {
+    const at = new Date(Date.now() - (i * 365 * 86_400_000) / rows).toISOString();
+    const sid = newCallSid();
+    const arrived = voiceEvent(sid, {
+      occurred_at: at,
+      from_e164: `+1604555${1000 + i}` as never,
+      to_e164: `+1587555${1000 + i % 20}` as never,
+    });
+    const ended = voiceEvent(sid, {
+      identity: "completed",
+      event: "status",
+      occurred_at: at,
+      call_status: i % 10 === 0 ? "in-progress" : "completed",
+      ...(i % 5 === 0 &&
+        { recording_sid: recordingSid(i), recording_source: "voicemail" as const }),
+    });
+    for (const event of [arrived, ended]) {
+      // deno-lint-ignore no-await-in-loop -- In the order in which they happened.
+      await sql`select accept_voice_event(${sql.json(event as never)})`;
+    }
+  }
+  await sql`update call_logs set updated_at = coalesce(ended_at, started_at)`;
+  await sql`
+    insert into analytics_events (event_type, severity, created_at)
+    select 'note', case when i % 10 = 0 then 'error' else 'info' end, now() - i * interval '1 day'
+    from generate_series(1, ${rows}::int) as i`;
+  await sql`
+    insert into contact_messages (name, email, message, created_at)
+    select 'Jane', 'jane' || i || '@example.com', 'Please call me back', now() - i * interval '1 day'
+    from generate_series(1, ${rows}::int) as i`;
+  await sql`
+    insert into telephony_transactions (org_id, transaction_type, status, error_message, started_at, completed_at)
+    select gen_random_uuid(), 'release', 'failed', 'of another time', at, at + interval '1 minute'
+    from (select now() - i * interval '1 day' as at from generate_series(1, ${rows}::int) as i) as past`;
+}
