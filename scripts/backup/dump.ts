@@ -45,7 +45,7 @@ export async function tablesOf(sql: Sql): Promise<Table[]> {
     ...await sql<Table[]>`
       select c.relname as name, array_agg(a.attname::text order by a.attnum) as columns
       from pg_class as c join pg_attribute as a on a.attrelid = c.oid
-      where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
+      where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
         and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
       group by 1 order by 1`,
   ];
@@ -81,7 +81,8 @@ export async function dump(
       await out(`${JSON.stringify(table)}\n`);
       // deno-lint-ignore no-await-in-loop
       const rows = await tx`
-        copy ${tx(`public.${table.name}`)} (${tx(table.columns as string[])}) to stdout`.readable();
+        copy (select ${tx(table.columns as string[])} from ${tx(`public.${table.name}`)}) to stdout`
+        .readable();
       // deno-lint-ignore no-await-in-loop
       for await (const chunk of rows) await out(chunk);
       // deno-lint-ignore no-await-in-loop

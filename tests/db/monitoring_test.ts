@@ -299,7 +299,7 @@ Deno.test("role monitoring reads no number, no recording, no words and no addres
   }
   const readable = await db.sql<{ name: string }[]>`
     select c.relname as name from pg_class as c
-    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v')
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v')
       and has_table_privilege('monitoring', c.oid, 'select')`;
   const seen = JSON.stringify(
     await Promise.all(readable.map(({ name }) => asMonitoring(`table ${name}`))),
@@ -312,16 +312,19 @@ Deno.test("role monitoring reads no number, no recording, no words and no addres
 Deno.test("role monitoring writes nothing, runs nothing that writes, and cannot log in before it is let", async () => {
   const writable = await db.sql`
     select c.relname from pg_class as c
-    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v', 'S')
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'S')
       and (has_table_privilege('monitoring', c.oid, 'insert, update, delete, truncate, references, trigger')
-        or (c.relkind in ('r', 'v') and has_any_column_privilege('monitoring', c.oid, 'insert, update')))`;
+        or (c.relkind in ('r', 'p', 'v') and has_any_column_privilege('monitoring', c.oid, 'insert, update')))`;
   assertEquals([...writable], []);
   const callable = await db.sql`
     select p.proname from pg_proc as p
     where p.pronamespace = 'public'::regnamespace and has_function_privilege('monitoring', p.oid, 'execute')
     order by 1`;
   assertEquals(callable.map(({ proname }) => proname), [
+    "call_counts",
     "call_success",
+    "count_calls",
+    "current_org_id",
     "database_connections",
     "latency_quantile",
   ]);

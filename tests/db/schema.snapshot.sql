@@ -36,6 +36,19 @@ create type voice_event (
   meta jsonb
 );
 
+create table call_lifecycle (
+  id bigint not null generated always as identity,
+  call_sid text not null,
+  leg_sid text not null,
+  parent_call_sid text,
+  event text not null,
+  status text,
+  sequence_number integer,
+  occurred_at timestamp with time zone not null,
+  received_at timestamp with time zone not null default clock_timestamp(),
+  meta jsonb not null default '{}'::jsonb
+);
+
 create table alert_deliveries (
   id bigint not null generated always as identity,
   episode_id bigint not null,
@@ -78,17 +91,24 @@ create table analytics_events (
   created_at timestamp with time zone not null default clock_timestamp()
 );
 
-create table call_lifecycle (
+create table call_hours (
   id bigint not null generated always as identity,
-  call_sid text not null,
-  leg_sid text not null,
-  parent_call_sid text,
-  event text not null,
-  status text,
-  sequence_number integer,
-  occurred_at timestamp with time zone not null,
-  received_at timestamp with time zone not null default clock_timestamp(),
-  meta jsonb not null default '{}'::jsonb
+  hour timestamp with time zone not null,
+  scope text not null,
+  org_id uuid,
+  mode text not null,
+  disposition text,
+  hung_up_at text,
+  calls integer not null,
+  consented integer not null,
+  opted_out integer not null,
+  dialled integer not null,
+  answered integer not null,
+  timed integer not null,
+  seconds bigint not null,
+  rang integer not null,
+  ring_seconds numeric not null,
+  longest_ring_seconds numeric
 );
 
 create table call_logs (
@@ -126,7 +146,12 @@ CASE
 END) stored,
   voicemail_handled_at timestamp with time zone,
   created_at timestamp with time zone not null default now(),
-  updated_at timestamp with time zone not null default now()
+  updated_at timestamp with time zone not null default now(),
+  dialled boolean not null default false,
+  rang_at timestamp with time zone,
+  last_step text,
+  last_step_at timestamp with time zone,
+  incomplete boolean not null generated always as (((status >= 'canceled'::call_status) AND ((duration_sec IS NULL) OR ((NOT rate_limited) AND (connected_at IS NULL) AND (recording_source IS DISTINCT FROM 'voicemail'::text) AND (status <> 'failed'::call_status)) OR ((NOT (recording_source IS DISTINCT FROM 'voicemail'::text)) AND ((recording_duration_sec IS NULL) OR (transcript IS NULL))) OR ((connected_at IS NOT NULL) AND (consent_given IS TRUE) AND (recording_sid IS NULL))))) stored
 ) with (fillfactor=80);
 
 create table consent_evidence (
@@ -255,13 +280,20 @@ create table reconcile_attempts (
 create table recordings_to_delete (
   recording_sid text not null,
   subaccount_sid text,
-  queued_at timestamp with time zone not null default now()
+  queued_at timestamp with time zone not null default now(),
+  attempts integer not null default 0,
+  next_at timestamp with time zone not null default now()
 );
 
 create table retention_rules (
   subject text not null,
   days integer not null,
   why text not null
+);
+
+create table rolled_hours (
+  hour timestamp with time zone not null,
+  rolled_at timestamp with time zone not null default now()
 );
 
 create table telephony_numbers (
@@ -351,6 +383,16 @@ alter table analytics_events add constraint analytics_events_severity_known CHEC
 
 alter table analytics_events add constraint analytics_events_type_form CHECK ((event_type ~ '^[a-z][a-z0-9_.]{0,63}$'::text));
 
+alter table call_hours add constraint call_hours_hour_fkey FOREIGN KEY (hour) REFERENCES rolled_hours(hour) ON DELETE CASCADE;
+
+alter table call_hours add constraint call_hours_key UNIQUE NULLS NOT DISTINCT (hour, scope, org_id, mode, disposition, hung_up_at);
+
+alter table call_hours add constraint call_hours_org_only CHECK (((scope = 'org'::text) OR (org_id IS NULL)));
+
+alter table call_hours add constraint call_hours_pkey PRIMARY KEY (id);
+
+alter table call_hours add constraint call_hours_scope_known CHECK ((scope = ANY (ARRAY['all'::text, 'org'::text])));
+
 alter table call_lifecycle add constraint call_lifecycle_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
 
 alter table call_lifecycle add constraint call_lifecycle_event_form CHECK ((event ~ '^[a-z][a-z_]{0,31}$'::text));
@@ -361,7 +403,7 @@ alter table call_lifecycle add constraint call_lifecycle_meta_object CHECK ((jso
 
 alter table call_lifecycle add constraint call_lifecycle_parent_form CHECK ((parent_call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
 
-alter table call_lifecycle add constraint call_lifecycle_pkey PRIMARY KEY (id);
+alter table call_lifecycle add constraint call_lifecycle_pkey PRIMARY KEY (received_at, id);
 
 alter table call_lifecycle add constraint call_lifecycle_sequence_range CHECK ((sequence_number >= 0));
 
@@ -378,6 +420,10 @@ alter table call_logs add constraint call_logs_duration_sec_range CHECK ((durati
 alter table call_logs add constraint call_logs_final_when_ended CHECK (((ended_at IS NULL) OR (status >= 'canceled'::call_status)));
 
 alter table call_logs add constraint call_logs_handoff_reason_length CHECK ((length(handoff_reason) <= 200));
+
+alter table call_logs add constraint call_logs_last_step_known CHECK ((last_step = ANY (ARRAY['arrived'::text, 'consent'::text, 'menu'::text, 'route'::text, 'key_pressed'::text, 'dial_ended'::text, 'dial_canceled'::text, 'voicemail_offered'::text, 'voicemail_recorded'::text])));
+
+alter table call_logs add constraint call_logs_last_step_whole CHECK (((last_step IS NULL) = (last_step_at IS NULL)));
 
 alter table call_logs add constraint call_logs_mode_form CHECK ((mode ~ '^[a-z][a-z0-9_]{0,31}$'::text));
 
@@ -505,6 +551,8 @@ alter table reconcile_attempts add constraint reconcile_attempts_positive CHECK 
 
 alter table recordings_to_delete add constraint recordings_to_delete_account_form CHECK ((subaccount_sid ~ '^AC[0-9a-fA-F]{32}$'::text));
 
+alter table recordings_to_delete add constraint recordings_to_delete_attempts_range CHECK ((attempts >= 0));
+
 alter table recordings_to_delete add constraint recordings_to_delete_pkey PRIMARY KEY (recording_sid);
 
 alter table recordings_to_delete add constraint recordings_to_delete_sid_form CHECK ((recording_sid ~ '^RE[0-9a-fA-F]{32}$'::text));
@@ -516,6 +564,10 @@ alter table retention_rules add constraint retention_rules_known CHECK ((subject
 alter table retention_rules add constraint retention_rules_pkey PRIMARY KEY (subject);
 
 alter table retention_rules add constraint retention_rules_why_length CHECK (((length(why) >= 1) AND (length(why) <= 300)));
+
+alter table rolled_hours add constraint rolled_hours_pkey PRIMARY KEY (hour);
+
+alter table rolled_hours add constraint rolled_hours_whole CHECK ((hour = date_trunc('hour'::text, hour, 'UTC'::text)));
 
 alter table telephony_numbers add constraint telephony_numbers_country_known CHECK ((country = ANY (ARRAY['CA'::text, 'US'::text])));
 
@@ -597,19 +649,25 @@ CREATE INDEX analytics_events_errors_idx ON public.analytics_events USING btree 
 
 CREATE UNIQUE INDEX analytics_events_pkey ON public.analytics_events USING btree (id);
 
-CREATE INDEX call_lifecycle_call_idx ON public.call_lifecycle USING btree (call_sid, id);
+CREATE INDEX call_hours_all_idx ON public.call_hours USING btree (hour) WHERE (scope = 'all'::text);
 
-CREATE UNIQUE INDEX call_lifecycle_pkey ON public.call_lifecycle USING btree (id);
+CREATE UNIQUE INDEX call_hours_key ON public.call_hours USING btree (hour, scope, org_id, mode, disposition, hung_up_at) NULLS NOT DISTINCT;
 
-CREATE INDEX call_lifecycle_received_idx ON public.call_lifecycle USING btree (received_at);
+CREATE INDEX call_hours_org_idx ON public.call_hours USING btree (org_id, hour) WHERE (scope = 'org'::text);
 
-CREATE INDEX call_lifecycle_reconciled_idx ON public.call_lifecycle USING btree (received_at, call_sid) WHERE (event = 'reconciled'::text);
+CREATE UNIQUE INDEX call_hours_pkey ON public.call_hours USING btree (id);
 
-CREATE INDEX call_logs_doubtful_idx ON public.call_logs USING btree (ended_at) WHERE ((disposition = 'abandoned'::text) OR (duration_sec IS NULL) OR ((recording_source = 'voicemail'::text) AND ((recording_duration_sec IS NULL) OR (transcript IS NULL))) OR ((connected_at IS NOT NULL) AND consent_given AND (recording_sid IS NULL)));
+CREATE INDEX call_lifecycle_call_idx ON ONLY public.call_lifecycle USING btree (call_sid, received_at);
+
+CREATE UNIQUE INDEX call_lifecycle_pkey ON ONLY public.call_lifecycle USING btree (received_at, id);
+
+CREATE INDEX call_lifecycle_reconciled_idx ON ONLY public.call_lifecycle USING btree (received_at, call_sid) WHERE (event = 'reconciled'::text);
 
 CREATE INDEX call_logs_from_idx ON public.call_logs USING btree (from_e164, started_at DESC);
 
-CREATE INDEX call_logs_open_idx ON public.call_logs USING btree (started_at) WHERE (status < 'canceled'::call_status);
+CREATE INDEX call_logs_incomplete_idx ON public.call_logs USING btree (ended_at) WHERE incomplete;
+
+CREATE INDEX call_logs_open_idx ON public.call_logs USING btree (started_at) WHERE (disposition IS NULL);
 
 CREATE INDEX call_logs_org_idx ON public.call_logs USING btree (org_id, started_at DESC);
 
@@ -673,9 +731,13 @@ CREATE INDEX reconcile_attempts_next_idx ON public.reconcile_attempts USING btre
 
 CREATE UNIQUE INDEX reconcile_attempts_pkey ON public.reconcile_attempts USING btree (call_sid);
 
+CREATE INDEX recordings_to_delete_next_idx ON public.recordings_to_delete USING btree (next_at);
+
 CREATE UNIQUE INDEX recordings_to_delete_pkey ON public.recordings_to_delete USING btree (recording_sid);
 
 CREATE UNIQUE INDEX retention_rules_pkey ON public.retention_rules USING btree (subject);
+
+CREATE UNIQUE INDEX rolled_hours_pkey ON public.rolled_hours USING btree (hour);
 
 CREATE UNIQUE INDEX telephony_numbers_number_sid_key ON public.telephony_numbers USING btree (number_sid);
 
@@ -761,13 +823,14 @@ begin
   if v_before.call_sid is null then
     insert into public.call_logs (
       call_sid, org_id, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order,
-      started_at, answered_at, connected_at, ended_at, duration_sec,
+      started_at, answered_at, connected_at, ended_at, duration_sec, dialled, rang_at, last_step, last_step_at,
       recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript,
       handoff, handoff_reason, rate_limited
     ) values (
       v_call.call_sid, v_call.org_id, v_call.from_e164, v_call.to_e164, v_call.mode, v_call.mode_turn,
       v_call.status, v_call.consent_given, v_call.consent_order,
       v_call.started_at, v_call.answered_at, v_call.connected_at, v_call.ended_at, v_call.duration_sec,
+      v_call.dialled, v_call.rang_at, v_call.last_step, v_call.last_step_at,
       v_call.recording_sid, v_call.recording_url, v_call.recording_source, v_call.recording_duration_sec,
       v_call.recorded_at, v_call.transcript, v_call.handoff, v_call.handoff_reason, v_call.rate_limited
     );
@@ -778,6 +841,8 @@ begin
       consent_given = v_call.consent_given, consent_order = v_call.consent_order,
       started_at = v_call.started_at, answered_at = v_call.answered_at, connected_at = v_call.connected_at,
       ended_at = v_call.ended_at, duration_sec = v_call.duration_sec,
+      dialled = v_call.dialled, rang_at = v_call.rang_at,
+      last_step = v_call.last_step, last_step_at = v_call.last_step_at,
       recording_sid = v_call.recording_sid, recording_url = v_call.recording_url,
       recording_source = v_call.recording_source, recording_duration_sec = v_call.recording_duration_sec,
       recorded_at = v_call.recorded_at, transcript = v_call.transcript,
@@ -899,6 +964,40 @@ AS $function$
   from dead
 $function$
 
+CREATE OR REPLACE FUNCTION public.call_counts(p_since timestamp with time zone)
+ RETURNS TABLE(hour timestamp with time zone, mode text, disposition text, hung_up_at text, calls bigint, consented bigint, opted_out bigint, dialled bigint, answered bigint, timed bigint, seconds bigint, rang bigint, ring_seconds numeric, longest_ring_seconds numeric)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_scope constant text := case when public.current_org_id() is null then 'all' else 'org' end;
+begin
+  return query
+  select
+    h.hour, h.mode, h.disposition, h.hung_up_at, h.calls::bigint, h.consented::bigint, h.opted_out::bigint,
+    h.dialled::bigint, h.answered::bigint, h.timed::bigint, h.seconds, h.rang::bigint, h.ring_seconds,
+    h.longest_ring_seconds
+  from public.call_hours as h
+  where h.hour >= p_since and h.scope = v_scope
+  union all
+  select
+    n.hour, n.mode, n.disposition, n.hung_up_at, n.calls, n.consented, n.opted_out, n.dialled, n.answered, n.timed,
+    n.seconds, n.rang, n.ring_seconds, n.longest_ring_seconds
+  -- From the end of each hour that is added up to the beginning of the next one.
+  from (
+    select lag(r.hour + interval '1 hour', 1, p_since) over (order by r.hour) as begins, r.hour as ends
+    from public.rolled_hours as r where r.hour >= p_since
+    union all
+    select coalesce(max(r.hour) + interval '1 hour', p_since), 'infinity'
+    from public.rolled_hours as r where r.hour >= p_since
+  ) as gap
+  cross join lateral public.count_calls(gap.begins, gap.ends) as n
+  where gap.begins < gap.ends;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.call_hash(p_call_sid text)
  RETURNS bytea
  LANGUAGE sql
@@ -906,32 +1005,37 @@ CREATE OR REPLACE FUNCTION public.call_hash(p_call_sid text)
  SET search_path TO ''
 RETURN sha256(convert_to(p_call_sid, 'UTF8'::name))
 
+CREATE OR REPLACE FUNCTION public.call_hour_lock(p_hour timestamp with time zone)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN hashtextextended('call_hours'::text, (EXTRACT(epoch FROM p_hour))::bigint)
+
 CREATE OR REPLACE FUNCTION public.call_success(p_since timestamp with time zone)
  RETURNS TABLE(total_calls bigint, active_calls bigint, completed_calls bigint, failed_calls bigint, abandoned_calls bigint, rate_limited_calls bigint, success_rate_pct numeric, avg_call_duration_sec numeric)
- LANGUAGE plpgsql
+ LANGUAGE sql
  STABLE
  SET search_path TO ''
- SET plan_cache_mode TO 'force_custom_plan'
-AS $function$
-begin
-  return query
-  select
-    count(*),
-    count(*) filter (where c.disposition is null),
-    count(*) filter (where c.disposition in ('connected', 'voicemail')),
-    count(*) filter (where c.disposition in ('failed', 'abandoned')),
-    count(*) filter (where c.disposition = 'abandoned'),
-    count(*) filter (where c.disposition = 'rate_limited'),
-    round(
-      100.0 * count(*) filter (where c.disposition in ('connected', 'voicemail'))
-        / nullif(count(*) filter (where c.disposition in ('connected', 'voicemail', 'failed', 'abandoned')), 0),
-      2
-    ),
-    round(avg(c.duration_sec) filter (where c.disposition <> 'rate_limited'), 1)
-  from public.call_logs as c
-  where c.started_at > p_since;
-end
-$function$
+BEGIN ATOMIC
+ SELECT (n.total)::bigint AS total,
+     (n.active)::bigint AS active,
+     (n.served)::bigint AS served,
+     (n.failed)::bigint AS failed,
+     (n.abandoned)::bigint AS abandoned,
+     (n.refused)::bigint AS refused,
+     round(((100.0 * n.served) / NULLIF((n.served + n.failed), (0)::numeric)), 2) AS round,
+     round((n.seconds / NULLIF(n.timed, (0)::numeric)), 1) AS round
+    FROM ( SELECT COALESCE(sum(c.calls), (0)::numeric) AS total,
+             COALESCE(sum(c.calls) FILTER (WHERE (c.disposition IS NULL)), (0)::numeric) AS active,
+             COALESCE(sum(c.calls) FILTER (WHERE (c.disposition = ANY (ARRAY['connected'::text, 'voicemail'::text]))), (0)::numeric) AS served,
+             COALESCE(sum(c.calls) FILTER (WHERE (c.disposition = ANY (ARRAY['failed'::text, 'abandoned'::text]))), (0)::numeric) AS failed,
+             COALESCE(sum(c.calls) FILTER (WHERE (c.disposition = 'abandoned'::text)), (0)::numeric) AS abandoned,
+             COALESCE(sum(c.calls) FILTER (WHERE (c.disposition = 'rate_limited'::text)), (0)::numeric) AS refused,
+             sum(c.seconds) FILTER (WHERE (c.disposition <> 'rate_limited'::text)) AS seconds,
+             sum(c.timed) FILTER (WHERE (c.disposition <> 'rate_limited'::text)) AS timed
+            FROM call_counts(call_success.p_since) c(hour, mode, disposition, hung_up_at, calls, consented, opted_out, dialled, answered, timed, seconds, rang, ring_seconds, longest_ring_seconds)) n;
+END
 
 CREATE OR REPLACE FUNCTION public.calls_of_person(p_number text)
  RETURNS SETOF text
@@ -993,7 +1097,7 @@ AS $function$
     (
       select c.call_sid from public.call_logs as c
       left join public.reconcile_attempts as a on a.call_sid = c.call_sid
-      where c.status < 'canceled' and c.updated_at < now() - p_quiet and coalesce(a.next_at <= now(), true)
+      where c.disposition is null and c.updated_at < now() - p_quiet and coalesce(a.next_at <= now(), true)
       order by a.next_at nulls first, c.started_at
       limit p_limit
     )
@@ -1001,12 +1105,7 @@ AS $function$
     (
       select c.call_sid from (
         select c.call_sid from public.call_logs as c
-        where c.ended_at > now() - interval '1 day'
-          and (
-            c.disposition = 'abandoned' or c.duration_sec is null
-            or (c.recording_source = 'voicemail' and (c.recording_duration_sec is null or c.transcript is null))
-            or (c.connected_at is not null and c.consent_given and c.recording_sid is null)
-          )
+        where c.ended_at > now() - interval '1 day' and c.incomplete
         union
         select l.call_sid from public.call_lifecycle as l
         where l.event = 'reconciled' and l.received_at > now() - interval '1 day'
@@ -1031,7 +1130,7 @@ AS $function$
     returning a.call_sid
   )
   select
-    c.call_sid, s.subaccount_sid, c.status < 'canceled', c.started_at,
+    c.call_sid, s.subaccount_sid, c.disposition is null, c.started_at,
     coalesce((select max(l.occurred_at) from public.call_lifecycle as l where l.call_sid = c.call_sid), c.started_at)
   from claimed
   join public.call_logs as c on c.call_sid = claimed.call_sid
@@ -1101,6 +1200,22 @@ AS $function$
   select public.onboarding_work(row(claimed.*)::public.telephony_transactions) from claimed
 $function$
 
+CREATE OR REPLACE FUNCTION public.claim_recordings_to_delete(p_limit integer)
+ RETURNS TABLE(recording_sid text, subaccount_sid text)
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ UPDATE recordings_to_delete r SET attempts = (r.attempts + 1), next_at = (now() + LEAST(('00:01:00'::interval * ((2)::double precision ^ (LEAST(r.attempts, 10))::double precision)), '06:00:00'::interval))
+   WHERE (r.recording_sid IN ( SELECT due.recording_sid
+            FROM recordings_to_delete due
+           WHERE (due.next_at <= now())
+           ORDER BY due.next_at
+          LIMIT claim_recordings_to_delete.p_limit
+          FOR UPDATE OF due SKIP LOCKED))
+   RETURNING r.recording_sid,
+     r.subaccount_sid;
+END
+
 CREATE OR REPLACE FUNCTION public.complete_onboarding(p_id uuid, p_lease_token uuid, p_steps jsonb, p_made jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -1131,6 +1246,45 @@ begin
   on conflict (e164_number) do update
     set org_id = excluded.org_id, number_sid = excluded.number_sid, country = excluded.country,
       profile = excluded.profile, provisioned_at = now();
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.count_calls(p_from timestamp with time zone, p_to timestamp with time zone)
+ RETURNS TABLE(hour timestamp with time zone, org_id uuid, mode text, disposition text, hung_up_at text, calls bigint, consented bigint, opted_out bigint, dialled bigint, answered bigint, timed bigint, seconds bigint, rang bigint, ring_seconds numeric, longest_ring_seconds numeric)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+begin
+  return query
+  select
+    date_trunc('hour', c.started_at, 'UTC'), c.org_id, c.mode, c.disposition,
+    case when c.disposition = 'abandoned' then
+      case
+        when c.last_step is null then 'unknown'
+        when c.last_step = 'arrived' then 'greeting'
+        when c.last_step in ('voicemail_offered', 'voicemail_recorded', 'dial_ended') then 'voicemail'
+        when c.last_step = 'dial_canceled' then 'ringing'
+        when c.mode = 'menu' and not c.handoff then 'menu'
+        when c.mode = 'voicemail' then 'voicemail'
+        else 'ringing'
+      end
+    end as hung_up_at,
+    count(*),
+    count(*) filter (where c.consent_given),
+    count(*) filter (where not c.consent_given),
+    count(*) filter (where c.dialled),
+    count(c.connected_at),
+    count(c.duration_sec),
+    coalesce(sum(c.duration_sec), 0),
+    -- Without those whose ringing was never reported, or later than the answer was.
+    count(*) filter (where c.connected_at >= c.rang_at),
+    coalesce(sum(extract(epoch from c.connected_at - c.rang_at)) filter (where c.connected_at >= c.rang_at), 0),
+    max(extract(epoch from c.connected_at - c.rang_at)) filter (where c.connected_at >= c.rang_at)
+  from public.call_logs as c
+  where c.started_at >= p_from and c.started_at < p_to
+  group by 1, 2, 3, 4, 5;
 end
 $function$
 
@@ -1224,7 +1378,7 @@ begin
   delete from public.outbox where kind = 'voicemail' and payload ->> 'call_sid' = any (p_calls);
   get diagnostics v_mails = row_count;
   delete from public.reconcile_attempts where call_sid = any (p_calls);
-  delete from public.call_lifecycle where call_sid = any (p_calls);
+  delete from public.call_lifecycle where call_sid = any (p_calls) and meta ?| array['speech', 'digits'];
   get diagnostics v_events = row_count;
   delete from public.call_logs where call_sid = any (p_calls);
   get diagnostics v_calls = row_count;
@@ -1366,6 +1520,13 @@ CREATE OR REPLACE FUNCTION public.fold_voice_event(c call_logs, e voice_event)
 AS $function$
 declare
   final constant boolean := coalesce(e.call_status >= 'canceled', false);
+  step constant text := case
+    -- Hung up while it rang.
+    when e.event = 'dial_ended' and e.leg_status = 'canceled' then 'dial_canceled'
+    when e.event in (
+      'arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'voicemail_offered', 'voicemail_recorded'
+    ) then e.event
+  end;
 begin
   c.call_sid := e.call_sid;
   -- min() rather than "the first that came": order must not matter even where values should agree.
@@ -1392,6 +1553,14 @@ begin
     c.answered_at := least(
       c.answered_at, e.occurred_at - make_interval(secs => coalesce(e.duration_sec, 0))
     );
+  end if;
+  if step is not null and (c.last_step is null or (e.occurred_at, step) > (c.last_step_at, c.last_step)) then
+    c.last_step := step;
+    c.last_step_at := e.occurred_at;
+  end if;
+  c.dialled := coalesce(c.dialled, false) or e.parent_call_sid is not null or e.talk_sec is not null;
+  if e.parent_call_sid is not null and e.leg_status in ('queued', 'initiated', 'ringing') then
+    c.rang_at := least(c.rang_at, e.occurred_at);
   end if;
   if e.talk_sec is not null then
     c.connected_at := least(c.connected_at, e.occurred_at - make_interval(secs => e.talk_sec));
@@ -1455,6 +1624,10 @@ begin
   select count(*) into v_open from public.call_logs as c
   where c.call_sid in (select public.calls_of_person(p_number)) and c.status < 'canceled';
   v_counts := public.erase_calls(v_calls);
+  -- All of their events, and not with their month.
+  delete from public.call_lifecycle where call_sid = any (v_calls);
+  get diagnostics v_count = row_count;
+  v_counts := v_counts || jsonb_build_object('call_lifecycle', (v_counts ->> 'call_lifecycle')::integer + v_count);
 
   delete from public.idempotency_keys as k
   where split_part(k.key, ':', 2) = any (v_calls) or (k.result ->> 'id')::text = any (v_messages::text[]);
@@ -1538,7 +1711,7 @@ BEGIN ATOMIC
             FROM call_logs
            WHERE (call_logs.started_at > (now() - '01:00:00'::interval))), 'active_calls', ( SELECT count(*) AS count
             FROM call_logs
-           WHERE (call_logs.status < 'canceled'::call_status)), 'last_event_at', ( SELECT max(call_lifecycle.received_at) AS max
+           WHERE (call_logs.disposition IS NULL)), 'last_event_at', ( SELECT max(call_lifecycle.received_at) AS max
             FROM call_lifecycle), 'connections', ( SELECT jsonb_build_object('used', database_connections.used, 'allowed', database_connections.allowed) AS jsonb_build_object
             FROM database_connections() database_connections(used, allowed)), 'workers', ( SELECT COALESCE(jsonb_object_agg(worker_runs.worker, jsonb_build_object('last_run_at', worker_runs.last_run_at, 'last_ok_at', worker_runs.last_ok_at)), '{}'::jsonb) AS "coalesce"
             FROM worker_runs), 'alerts', ( SELECT jsonb_build_object('critical', count(*) FILTER (WHERE (alert_episodes.severity = 'critical'::text)), 'warning', count(*) FILTER (WHERE (alert_episodes.severity = 'warning'::text)), 'firing', COALESCE(jsonb_agg(alert_episodes.alert ORDER BY alert_episodes.severity, alert_episodes.alert), '[]'::jsonb)) AS jsonb_build_object
@@ -1565,6 +1738,78 @@ begin
     for update skip locked
   ) as waiting
   where o.id = waiting.id;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.keep_call_months()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+ SET lock_timeout TO '500ms'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  v_this constant timestamptz := date_trunc('month', now());
+  v_kept constant interval := make_interval(
+    days => (select max(days) from public.retention_rules where subject in ('calls', 'voicemails'))
+  );
+  v_month timestamptz;
+  v_name text;
+  v_made integer := 0;
+  v_dropped integer := 0;
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('keep_call_months', 0)) then
+    return jsonb_build_object('made', 0, 'dropped', 0);
+  end if;
+
+  for v_month in
+    select m from (
+      select generate_series(v_this, v_this + interval '2 months', interval '1 month')
+      union
+      -- Months that nobody had made when their first event came.
+      select date_trunc('month', o.received_at) from months.call_lifecycle_other as o
+    ) as wanted(m)
+    where to_regclass(to_char(m, '"months.call_lifecycle_"YYYY_MM')) is null
+    order by m
+  loop
+    v_name := to_char(v_month, '"call_lifecycle_"YYYY_MM');
+    lock table months.call_lifecycle_other in access exclusive mode;
+    -- Attached rather than made as a partition: that would lock out whoever reads or writes any month.
+    execute format('create table months.%I (like public.call_lifecycle including defaults including constraints)', v_name);
+    execute format('alter table months.%I enable row level security', v_name);
+    execute format('revoke all on months.%I from anon, authenticated, service_role', v_name);
+    execute format(
+      'with moved as (delete from months.call_lifecycle_other where received_at >= %L and received_at < %L returning *)
+       insert into months.%I select * from moved',
+      v_month, v_month + interval '1 month', v_name
+    );
+    execute format(
+      'alter table public.call_lifecycle attach partition months.%I for values from (%L) to (%L)',
+      v_name, v_month, v_month + interval '1 month'
+    );
+    v_made := v_made + 1;
+  end loop;
+
+  for v_month, v_name in
+    select m, to_char(m, '"call_lifecycle_"YYYY_MM')
+    from (
+      select to_date(right(t.tablename, 7), 'YYYY_MM')::timestamptz as m
+      from pg_catalog.pg_tables as t
+      where t.schemaname = 'months' and t.tablename ~ '^call_lifecycle_[0-9]{4}_[0-9]{2}$'
+    ) as made
+    where m + interval '1 month' < now() - v_kept
+      and not exists (select from public.call_logs as c where c.started_at < m + interval '1 month')
+    order by m
+  loop
+    execute format('drop table months.%I', v_name);
+    v_dropped := v_dropped + 1;
+  end loop;
+  return jsonb_build_object('made', v_made, 'dropped', v_dropped);
+exception
+  when lock_not_available then
+    -- All of it again in a minute; until then events of a month that is not there go to call_lifecycle_other.
+    return jsonb_build_object('made', 0, 'dropped', 0);
 end
 $function$
 
@@ -1699,14 +1944,14 @@ BEGIN ATOMIC
  SELECT jsonb_build_object('now', ( SELECT to_jsonb(o.*) AS to_jsonb
             FROM operations_now o), 'calls', ( SELECT COALESCE(jsonb_agg(to_jsonb(c.*)), '[]'::jsonb) AS "coalesce"
             FROM ( SELECT w.name AS "window",
-                     c_1.mode,
-                     COALESCE(c_1.disposition, 'active'::text) AS disposition,
-                     count(*) AS calls,
-                     COALESCE(sum(c_1.duration_sec), (0)::bigint) AS seconds
+                     n.mode,
+                     COALESCE(n.disposition, 'active'::text) AS disposition,
+                     sum(n.calls) AS calls,
+                     sum(n.seconds) AS seconds
                     FROM (( VALUES ('30m'::text,'00:30:00'::interval), ('1h'::text,'01:00:00'::interval), ('24h'::text,'24:00:00'::interval)) w(name, span)
-                      JOIN call_logs c_1 ON (((c_1.started_at > (now() - w.span)) AND (c_1.started_at > (now() - '24:00:00'::interval)))))
-                   GROUP BY w.name, c_1.mode, COALESCE(c_1.disposition, 'active'::text)
-                   ORDER BY w.name, c_1.mode, COALESCE(c_1.disposition, 'active'::text)) c), 'functions', ( SELECT COALESCE(jsonb_agg(to_jsonb(t.*) ORDER BY t.function), '[]'::jsonb) AS "coalesce"
+                      CROSS JOIN LATERAL call_counts((now() - w.span)) n(hour, mode, disposition, hung_up_at, calls, consented, opted_out, dialled, answered, timed, seconds, rang, ring_seconds, longest_ring_seconds))
+                   GROUP BY w.name, n.mode, COALESCE(n.disposition, 'active'::text)
+                   ORDER BY w.name, n.mode, COALESCE(n.disposition, 'active'::text)) c), 'functions', ( SELECT COALESCE(jsonb_agg(to_jsonb(t.*) ORDER BY t.function), '[]'::jsonb) AS "coalesce"
             FROM function_totals t), 'alerts', ( SELECT jsonb_agg(jsonb_build_object('alert', a.alert, 'severity', a.severity, 'value', a.value, 'threshold', a.threshold, 'firing', a.firing)) AS jsonb_agg
             FROM alert_status a), 'healthy', ( SELECT health_checks.healthy
             FROM health_checks
@@ -1749,15 +1994,17 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.purge_expired(p_batch integer DEFAULT 1000)
+CREATE OR REPLACE FUNCTION public.purge_expired(p_batch integer DEFAULT 10000)
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  v_purged constant jsonb := public.purge_expired_rows(p_batch) || public.purge_personal_data(least(p_batch, 500));
+  v_purged constant jsonb := public.purge_expired_rows(p_batch) || public.purge_personal_data(least(p_batch, 2000));
 begin
   perform public.record_worker_run('voice-reconcile');
+  perform public.roll_up_calls();
+  perform public.keep_call_months();
   return v_purged;
 end
 $function$
@@ -1884,14 +2131,6 @@ declare
   v_analytics integer;
   v_evidence integer;
 begin
-  -- Events of calls that have no row, as when a callback came after its call was erased.
-  delete from public.call_lifecycle as l using (
-    select e.id from public.call_lifecycle as e
-    where e.received_at < now() - make_interval(days => (select days from public.retention_rules where subject = 'calls'))
-      and not exists (select from public.call_logs as c where c.call_sid = e.call_sid)
-    order by e.received_at limit p_batch
-  ) as old where l.id = old.id;
-
   with doomed as (
     select m.id from public.contact_messages as m
     where m.created_at < now() - make_interval(days => (
@@ -2066,6 +2305,44 @@ begin
   where o.status = 'dead' and o.id = coalesce(p_id, o.id);
   get diagnostics v_count = row_count;
   return v_count;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.roll_up_calls(p_hours integer DEFAULT 24)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_end constant timestamptz := date_trunc('hour', now() - interval '15 minutes', 'UTC');
+  v_hour timestamptz;
+  v_rolled integer := 0;
+begin
+  for v_hour in
+    select h from generate_series(v_end - interval '1 hour', v_end - interval '31 days', interval '-1 hour') as h
+    where not exists (select from public.rolled_hours as r where r.hour = h)
+    limit p_hours
+  loop
+    continue when not pg_try_advisory_xact_lock(public.call_hour_lock(v_hour));
+    -- From here on whoever changes a call of this hour waits, and then takes back what is written here. What was
+    -- committed before the lock was taken is seen by the statements below.
+    insert into public.rolled_hours (hour) values (v_hour) on conflict do nothing;
+    continue when not found;
+    insert into public.call_hours (
+      hour, scope, org_id, mode, disposition, hung_up_at, calls, consented, opted_out, dialled, answered, timed, seconds,
+      rang, ring_seconds, longest_ring_seconds
+    )
+    select
+      v_hour, case grouping(c.org_id) when 0 then 'org' else 'all' end, c.org_id, c.mode, c.disposition, c.hung_up_at,
+      sum(c.calls), sum(c.consented), sum(c.opted_out), sum(c.dialled), sum(c.answered), sum(c.timed), sum(c.seconds),
+      sum(c.rang), sum(c.ring_seconds), max(c.longest_ring_seconds)
+    from public.count_calls(v_hour, v_hour + interval '1 hour') as c
+    group by grouping sets ((c.mode, c.disposition, c.hung_up_at), (c.org_id, c.mode, c.disposition, c.hung_up_at));
+    v_rolled := v_rolled + 1;
+  end loop;
+  -- No view looks further back.
+  delete from public.rolled_hours where hour < now() - interval '32 days';
+  return v_rolled;
 end
 $function$
 
@@ -2244,6 +2521,31 @@ BEGIN ATOMIC
            WHERE ((n.e164_number)::text = t.to_e164)))));
 END
 
+CREATE OR REPLACE FUNCTION public.unroll_call_hours()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_hour timestamptz;
+begin
+  if tg_op = 'TRUNCATE' then
+    delete from public.rolled_hours;
+    return null;
+  end if;
+  for v_hour in
+    select distinct date_trunc('hour', t, 'UTC') as h
+    from (values (case when tg_op <> 'INSERT' then old.started_at end), (case when tg_op <> 'DELETE' then new.started_at end)) as v(t)
+    where t is not null
+    order by h
+  loop
+    perform pg_advisory_xact_lock_shared(public.call_hour_lock(v_hour));
+    delete from public.rolled_hours as r where r.hour = v_hour;
+  end loop;
+  return null;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.voicemail_recording_url(p_call_sid text)
  RETURNS text
  LANGUAGE sql
@@ -2253,6 +2555,18 @@ AS $function$
   select c.recording_url from public.call_logs as c
   where c.call_sid = p_call_sid and c.recording_source = 'voicemail'
 $function$
+
+-- Triggers
+
+CREATE TRIGGER call_logs_owe_voicemail_mail AFTER INSERT OR UPDATE ON public.call_logs FOR EACH ROW WHEN (((new.recording_source = 'voicemail'::text) AND (new.status >= 'canceled'::call_status))) EXECUTE FUNCTION owe_voicemail_mail();
+
+CREATE TRIGGER call_logs_unroll_delete AFTER DELETE ON public.call_logs FOR EACH ROW WHEN (((old.started_at < (now() - '00:10:00'::interval)) AND (old.started_at > (now() - '33 days'::interval)))) EXECUTE FUNCTION unroll_call_hours();
+
+CREATE TRIGGER call_logs_unroll_insert AFTER INSERT ON public.call_logs FOR EACH ROW WHEN (((new.started_at < (now() - '00:10:00'::interval)) AND (new.started_at > (now() - '33 days'::interval)))) EXECUTE FUNCTION unroll_call_hours();
+
+CREATE TRIGGER call_logs_unroll_truncate AFTER TRUNCATE ON public.call_logs FOR EACH STATEMENT EXECUTE FUNCTION unroll_call_hours();
+
+CREATE TRIGGER call_logs_unroll_update AFTER UPDATE ON public.call_logs FOR EACH ROW WHEN (((LEAST(old.started_at, new.started_at) < (now() - '00:10:00'::interval)) AND (GREATEST(old.started_at, new.started_at) > (now() - '33 days'::interval)) AND (((((((((((old.started_at IS DISTINCT FROM new.started_at) OR (old.org_id IS DISTINCT FROM new.org_id)) OR (old.mode IS DISTINCT FROM new.mode)) OR (old.disposition IS DISTINCT FROM new.disposition)) OR (old.handoff IS DISTINCT FROM new.handoff)) OR (old.last_step IS DISTINCT FROM new.last_step)) OR (old.consent_given IS DISTINCT FROM new.consent_given)) OR (old.dialled IS DISTINCT FROM new.dialled)) OR (old.connected_at IS DISTINCT FROM new.connected_at)) OR (old.rang_at IS DISTINCT FROM new.rang_at)) OR (old.duration_sec IS DISTINCT FROM new.duration_sec)))) EXECUTE FUNCTION unroll_call_hours();
 
 -- Views
 
@@ -2266,7 +2580,7 @@ create view active_calls with (security_invoker=true) as
     started_at,
     (GREATEST((0)::numeric, EXTRACT(epoch FROM (now() - started_at))))::integer AS duration_seconds
    FROM call_logs
-  WHERE (status < 'canceled'::call_status);
+  WHERE (disposition IS NULL);
 
 create view alert_history with (security_invoker=true) as
  SELECT id,
@@ -2351,27 +2665,17 @@ create view alert_status with (security_invoker=true) as
   ORDER BY r.severity, r.alert;
 
 create view call_funnel with (security_invoker=true) as
- WITH calls AS (
-         SELECT c_1.mode,
-            c_1.consent_given,
-            c_1.connected_at,
-            c_1.disposition,
-            (EXISTS ( SELECT
-                   FROM call_lifecycle l
-                  WHERE ((l.call_sid = c_1.call_sid) AND (l.parent_call_sid IS NOT NULL)))) AS dialled
-           FROM call_logs c_1
-          WHERE (c_1.started_at > (now() - '24:00:00'::interval))
-        ), counted AS (
-         SELECT count(*) AS arrived,
-            count(calls.consent_given) AS consent_decided,
-            count(*) FILTER (WHERE (calls.mode <> 'menu'::text)) AS chose,
-            count(*) FILTER (WHERE calls.dialled) AS dialled,
-            count(calls.connected_at) AS answered,
-            count(*) FILTER (WHERE (calls.disposition = 'voicemail'::text)) AS voicemail,
-            count(*) FILTER (WHERE (calls.disposition = 'abandoned'::text)) AS abandoned,
-            count(*) FILTER (WHERE (calls.disposition = 'failed'::text)) AS failed,
-            count(*) FILTER (WHERE (calls.disposition = 'rate_limited'::text)) AS rate_limited
-           FROM calls
+ WITH counted AS (
+         SELECT (COALESCE(sum(call_counts.calls), (0)::numeric))::bigint AS arrived,
+            (COALESCE((sum(call_counts.consented) + sum(call_counts.opted_out)), (0)::numeric))::bigint AS consent_decided,
+            (COALESCE(sum(call_counts.calls) FILTER (WHERE (call_counts.mode <> 'menu'::text)), (0)::numeric))::bigint AS chose,
+            (COALESCE(sum(call_counts.dialled), (0)::numeric))::bigint AS dialled,
+            (COALESCE(sum(call_counts.answered), (0)::numeric))::bigint AS answered,
+            (COALESCE(sum(call_counts.calls) FILTER (WHERE (call_counts.disposition = 'voicemail'::text)), (0)::numeric))::bigint AS voicemail,
+            (COALESCE(sum(call_counts.calls) FILTER (WHERE (call_counts.disposition = 'abandoned'::text)), (0)::numeric))::bigint AS abandoned,
+            (COALESCE(sum(call_counts.calls) FILTER (WHERE (call_counts.disposition = 'failed'::text)), (0)::numeric))::bigint AS failed,
+            (COALESCE(sum(call_counts.calls) FILTER (WHERE (call_counts.disposition = 'rate_limited'::text)), (0)::numeric))::bigint AS rate_limited
+           FROM call_counts((now() - '24:00:00'::interval)) call_counts(hour, mode, disposition, hung_up_at, calls, consented, opted_out, dialled, answered, timed, seconds, rang, ring_seconds, longest_ring_seconds)
         )
  SELECT s."position",
     s.stage,
@@ -2382,32 +2686,12 @@ create view call_funnel with (security_invoker=true) as
   ORDER BY s."position";
 
 create view call_hangups with (security_invoker=true) as
- SELECT stage,
-    count(*) AS calls
-   FROM ( SELECT
-                CASE
-                    WHEN (step.event IS NULL) THEN 'unknown'::text
-                    WHEN (step.event = 'arrived'::text) THEN 'greeting'::text
-                    WHEN (step.event = ANY (ARRAY['voicemail_offered'::text, 'voicemail_recorded'::text])) THEN 'voicemail'::text
-                    WHEN (step.event = 'dial_ended'::text) THEN
-                    CASE
-                        WHEN (step.status = 'canceled'::text) THEN 'ringing'::text
-                        ELSE 'voicemail'::text
-                    END
-                    WHEN ((c.mode = 'menu'::text) AND (NOT c.handoff)) THEN 'menu'::text
-                    WHEN (c.mode = 'voicemail'::text) THEN 'voicemail'::text
-                    ELSE 'ringing'::text
-                END AS stage
-           FROM (call_logs c
-             LEFT JOIN LATERAL ( SELECT l.event,
-                    l.status
-                   FROM call_lifecycle l
-                  WHERE ((l.call_sid = c.call_sid) AND (l.event = ANY (ARRAY['arrived'::text, 'consent'::text, 'menu'::text, 'route'::text, 'key_pressed'::text, 'dial_ended'::text, 'voicemail_offered'::text, 'voicemail_recorded'::text])))
-                  ORDER BY l.id DESC
-                 LIMIT 1) step ON (true))
-          WHERE ((c.disposition = 'abandoned'::text) AND (c.started_at > (now() - '24:00:00'::interval)))) hangups
-  GROUP BY stage
-  ORDER BY (count(*)) DESC, stage;
+ SELECT hung_up_at AS stage,
+    (sum(calls))::bigint AS calls
+   FROM call_counts((now() - '24:00:00'::interval)) call_counts(hour, mode, disposition, hung_up_at, calls, consented, opted_out, dialled, answered, timed, seconds, rang, ring_seconds, longest_ring_seconds)
+  WHERE (hung_up_at IS NOT NULL)
+  GROUP BY hung_up_at
+  ORDER BY ((sum(calls))::bigint) DESC, hung_up_at;
 
 create view call_success_metrics with (security_invoker=true) as
  SELECT total_calls,
@@ -2432,67 +2716,59 @@ create view call_success_metrics_24h with (security_invoker=true) as
    FROM call_success((now() - '24:00:00'::interval)) call_success(total_calls, active_calls, completed_calls, failed_calls, abandoned_calls, rate_limited_calls, success_rate_pct, avg_call_duration_sec);
 
 create view call_volume_hourly with (security_invoker=true) as
- SELECT date_trunc('hour'::text, started_at) AS hour,
-    count(*) AS total_calls,
-    count(*) FILTER (WHERE (mode = 'sales'::text)) AS sales_calls,
-    count(*) FILTER (WHERE (mode = 'support'::text)) AS support_calls,
-    count(*) FILTER (WHERE (mode = 'voicemail'::text)) AS voicemail_calls,
-    count(*) FILTER (WHERE (disposition = ANY (ARRAY['connected'::text, 'voicemail'::text]))) AS completed_calls,
-    count(*) FILTER (WHERE (disposition = ANY (ARRAY['failed'::text, 'abandoned'::text]))) AS failed_calls,
-    round(avg(duration_sec), 1) AS avg_duration_sec
-   FROM call_logs
-  WHERE (started_at > (now() - '7 days'::interval))
-  GROUP BY (date_trunc('hour'::text, started_at))
-  ORDER BY (date_trunc('hour'::text, started_at)) DESC;
+ SELECT hour,
+    (sum(calls))::bigint AS total_calls,
+    (COALESCE(sum(calls) FILTER (WHERE (mode = 'sales'::text)), (0)::numeric))::bigint AS sales_calls,
+    (COALESCE(sum(calls) FILTER (WHERE (mode = 'support'::text)), (0)::numeric))::bigint AS support_calls,
+    (COALESCE(sum(calls) FILTER (WHERE (mode = 'voicemail'::text)), (0)::numeric))::bigint AS voicemail_calls,
+    (COALESCE(sum(calls) FILTER (WHERE (disposition = ANY (ARRAY['connected'::text, 'voicemail'::text]))), (0)::numeric))::bigint AS completed_calls,
+    (COALESCE(sum(calls) FILTER (WHERE (disposition = ANY (ARRAY['failed'::text, 'abandoned'::text]))), (0)::numeric))::bigint AS failed_calls,
+    round((sum(seconds) / NULLIF(sum(timed), (0)::numeric)), 1) AS avg_duration_sec
+   FROM call_counts((now() - '7 days'::interval)) call_counts(hour, mode, disposition, hung_up_at, calls, consented, opted_out, dialled, answered, timed, seconds, rang, ring_seconds, longest_ring_seconds)
+  GROUP BY hour
+  ORDER BY hour DESC;
 
 create view calls_by_day with (security_invoker=true) as
- SELECT ((started_at AT TIME ZONE 'UTC'::text))::date AS day,
-    count(*) AS total_calls,
-    count(*) FILTER (WHERE (disposition = 'connected'::text)) AS connected_calls,
-    count(*) FILTER (WHERE (disposition = 'voicemail'::text)) AS voicemail_calls,
-    count(*) FILTER (WHERE (disposition = ANY (ARRAY['abandoned'::text, 'failed'::text]))) AS failed_calls,
-    count(*) FILTER (WHERE (disposition = 'rate_limited'::text)) AS rate_limited_calls,
-    round(avg(duration_sec) FILTER (WHERE (disposition <> 'rate_limited'::text)), 1) AS avg_duration_sec
-   FROM call_logs
-  WHERE (started_at > (now() - '30 days'::interval))
-  GROUP BY (((started_at AT TIME ZONE 'UTC'::text))::date)
-  ORDER BY (((started_at AT TIME ZONE 'UTC'::text))::date) DESC;
+ SELECT ((hour AT TIME ZONE 'UTC'::text))::date AS day,
+    (sum(calls))::bigint AS total_calls,
+    (COALESCE(sum(calls) FILTER (WHERE (disposition = 'connected'::text)), (0)::numeric))::bigint AS connected_calls,
+    (COALESCE(sum(calls) FILTER (WHERE (disposition = 'voicemail'::text)), (0)::numeric))::bigint AS voicemail_calls,
+    (COALESCE(sum(calls) FILTER (WHERE (disposition = ANY (ARRAY['abandoned'::text, 'failed'::text]))), (0)::numeric))::bigint AS failed_calls,
+    (COALESCE(sum(calls) FILTER (WHERE (disposition = 'rate_limited'::text)), (0)::numeric))::bigint AS rate_limited_calls,
+    round((sum(seconds) FILTER (WHERE (disposition <> 'rate_limited'::text)) / NULLIF(sum(timed) FILTER (WHERE (disposition <> 'rate_limited'::text)), (0)::numeric)), 1) AS avg_duration_sec
+   FROM call_counts((now() - '30 days'::interval)) call_counts(hour, mode, disposition, hung_up_at, calls, consented, opted_out, dialled, answered, timed, seconds, rang, ring_seconds, longest_ring_seconds)
+  GROUP BY (((hour AT TIME ZONE 'UTC'::text))::date)
+  ORDER BY (((hour AT TIME ZONE 'UTC'::text))::date) DESC;
 
 create view calls_by_hour_of_day with (security_invoker=true) as
- SELECT (EXTRACT(hour FROM (started_at AT TIME ZONE 'UTC'::text)))::integer AS hour_of_day,
-    count(*) AS total_calls,
-    round(((count(*))::numeric / 28.0), 2) AS calls_per_day,
-    count(*) FILTER (WHERE (disposition = 'connected'::text)) AS connected_calls,
-    count(*) FILTER (WHERE (disposition = 'voicemail'::text)) AS voicemail_calls,
-    count(*) FILTER (WHERE (disposition = ANY (ARRAY['abandoned'::text, 'failed'::text]))) AS failed_calls
-   FROM call_logs
-  WHERE (started_at > (now() - '28 days'::interval))
-  GROUP BY ((EXTRACT(hour FROM (started_at AT TIME ZONE 'UTC'::text)))::integer)
-  ORDER BY ((EXTRACT(hour FROM (started_at AT TIME ZONE 'UTC'::text)))::integer);
+ SELECT (EXTRACT(hour FROM (hour AT TIME ZONE 'UTC'::text)))::integer AS hour_of_day,
+    (sum(calls))::bigint AS total_calls,
+    round((sum(calls) / 28.0), 2) AS calls_per_day,
+    (COALESCE(sum(calls) FILTER (WHERE (disposition = 'connected'::text)), (0)::numeric))::bigint AS connected_calls,
+    (COALESCE(sum(calls) FILTER (WHERE (disposition = 'voicemail'::text)), (0)::numeric))::bigint AS voicemail_calls,
+    (COALESCE(sum(calls) FILTER (WHERE (disposition = ANY (ARRAY['abandoned'::text, 'failed'::text]))), (0)::numeric))::bigint AS failed_calls
+   FROM call_counts((now() - '28 days'::interval)) call_counts(hour, mode, disposition, hung_up_at, calls, consented, opted_out, dialled, answered, timed, seconds, rang, ring_seconds, longest_ring_seconds)
+  GROUP BY ((EXTRACT(hour FROM (hour AT TIME ZONE 'UTC'::text)))::integer)
+  ORDER BY ((EXTRACT(hour FROM (hour AT TIME ZONE 'UTC'::text)))::integer);
 
 create view consent_metrics with (security_invoker=true) as
- SELECT count(*) AS total_calls,
-    count(*) FILTER (WHERE consent_given) AS consented_calls,
-    count(*) FILTER (WHERE (NOT consent_given)) AS opted_out_calls,
-    round(((100.0 * (count(*) FILTER (WHERE (NOT consent_given)))::numeric) / (NULLIF(count(consent_given), 0))::numeric), 2) AS opt_out_rate_pct
-   FROM call_logs
-  WHERE (started_at > (now() - '24:00:00'::interval));
+ SELECT (COALESCE(sum(calls), (0)::numeric))::bigint AS total_calls,
+    (COALESCE(sum(consented), (0)::numeric))::bigint AS consented_calls,
+    (COALESCE(sum(opted_out), (0)::numeric))::bigint AS opted_out_calls,
+    round(((100.0 * sum(opted_out)) / NULLIF((sum(consented) + sum(opted_out)), (0)::numeric)), 2) AS opt_out_rate_pct
+   FROM call_counts((now() - '24:00:00'::interval)) call_counts(hour, mode, disposition, hung_up_at, calls, consented, opted_out, dialled, answered, timed, seconds, rang, ring_seconds, longest_ring_seconds);
 
 create view destination_performance with (security_invoker=true) as
- SELECT c.mode,
-    count(*) AS dialled_calls,
-    count(c.connected_at) AS answered_calls,
-    round(((100.0 * (count(c.connected_at))::numeric) / (count(*))::numeric), 2) AS answer_rate_pct,
-    round(avg(EXTRACT(epoch FROM (c.connected_at - leg.rang_at))) FILTER (WHERE (c.connected_at >= leg.rang_at)), 1) AS avg_seconds_to_answer,
-    round(max(EXTRACT(epoch FROM (c.connected_at - leg.rang_at))) FILTER (WHERE (c.connected_at >= leg.rang_at)), 1) AS max_seconds_to_answer
-   FROM (call_logs c
-     CROSS JOIN LATERAL ( SELECT count(*) AS events,
-            min(l.occurred_at) FILTER (WHERE (l.status = ANY (ARRAY['queued'::text, 'initiated'::text, 'ringing'::text]))) AS rang_at
-           FROM call_lifecycle l
-          WHERE ((l.call_sid = c.call_sid) AND (l.parent_call_sid IS NOT NULL))) leg)
-  WHERE ((c.started_at > (now() - '7 days'::interval)) AND (leg.events > 0))
-  GROUP BY c.mode
-  ORDER BY c.mode;
+ SELECT mode,
+    (sum(dialled))::bigint AS dialled_calls,
+    (sum(answered))::bigint AS answered_calls,
+    round(((100.0 * sum(answered)) / sum(dialled)), 2) AS answer_rate_pct,
+    round((sum(ring_seconds) / NULLIF(sum(rang), (0)::numeric)), 1) AS avg_seconds_to_answer,
+    round(max(longest_ring_seconds), 1) AS max_seconds_to_answer
+   FROM call_counts((now() - '7 days'::interval)) call_counts(hour, mode, disposition, hung_up_at, calls, consented, opted_out, dialled, answered, timed, seconds, rang, ring_seconds, longest_ring_seconds)
+  WHERE (dialled > 0)
+  GROUP BY mode
+  ORDER BY mode;
 
 create view failed_transactions with (security_invoker=true) as
  SELECT id,
@@ -2523,10 +2799,10 @@ create view number_provisioning_status with (security_invoker=true) as
 create view operations_now with (security_invoker=true) as
  SELECT ( SELECT count(*) AS count
            FROM call_logs
-          WHERE (call_logs.status < 'canceled'::call_status)) AS active_calls,
+          WHERE (call_logs.disposition IS NULL)) AS active_calls,
     ( SELECT round(EXTRACT(epoch FROM (now() - min(call_logs.started_at)))) AS round
            FROM call_logs
-          WHERE (call_logs.status < 'canceled'::call_status)) AS oldest_active_seconds,
+          WHERE (call_logs.disposition IS NULL)) AS oldest_active_seconds,
     backlog.messages AS voicemail_backlog,
     backlog.oldest_hours AS oldest_voicemail_hours,
     ( SELECT COALESCE(sum(rate_limit_refusals.refusals), (0)::bigint) AS "coalesce"
@@ -2635,6 +2911,8 @@ alter table alert_rules enable row level security;
 
 alter table analytics_events enable row level security;
 
+alter table call_hours enable row level security;
+
 alter table call_lifecycle enable row level security;
 
 alter table call_logs enable row level security;
@@ -2667,6 +2945,8 @@ alter table recordings_to_delete enable row level security;
 
 alter table retention_rules enable row level security;
 
+alter table rolled_hours enable row level security;
+
 alter table telephony_numbers enable row level security;
 
 alter table telephony_secrets enable row level security;
@@ -2686,6 +2966,10 @@ create policy alert_rules_for_operators on alert_rules for select to monitoring,
 create policy analytics_events_for_monitoring on analytics_events for select to monitoring using (true);
 
 create policy analytics_events_of_the_service on analytics_events for select to service_role using (true);
+
+create policy call_hours_for_operators on call_hours for select to monitoring, service_role using (true);
+
+create policy call_hours_of_own_org on call_hours for select to authenticated using (((scope = 'org'::text) AND (org_id = ( SELECT current_org_id() AS current_org_id))));
 
 create policy call_lifecycle_for_monitoring on call_lifecycle for select to monitoring using (true);
 
@@ -2728,6 +3012,8 @@ create policy reconcile_attempts_of_the_service on reconcile_attempts for select
 create policy recordings_to_delete_of_the_service on recordings_to_delete for select to service_role using (true);
 
 create policy retention_rules_of_the_service on retention_rules for select to service_role using (true);
+
+create policy rolled_hours_for_all_who_look on rolled_hours for select to authenticated, monitoring, service_role using (true);
 
 create policy telephony_numbers_of_own_org on telephony_numbers for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
@@ -2780,6 +3066,12 @@ grant select on call_hangups to authenticated;
 grant select on call_hangups to monitoring;
 
 grant select on call_hangups to service_role;
+
+grant select on call_hours to authenticated;
+
+grant select on call_hours to monitoring;
+
+grant delete, insert, select on call_hours to service_role;
 
 grant select on call_lifecycle to authenticated;
 
@@ -2851,7 +3143,15 @@ grant execute on function begin_onboarding(uuid,jsonb,text,boolean,interval) to 
 
 grant execute on function bury_mail(bigint,text) to service_role;
 
+grant execute on function call_counts(timestamp with time zone) to authenticated;
+
+grant execute on function call_counts(timestamp with time zone) to monitoring;
+
+grant execute on function call_counts(timestamp with time zone) to service_role;
+
 grant execute on function call_hash(text) to service_role;
+
+grant execute on function call_hour_lock(timestamp with time zone) to service_role;
 
 grant execute on function call_success(timestamp with time zone) to authenticated;
 
@@ -2867,9 +3167,19 @@ grant execute on function claim_mails(integer,text,interval,integer) to service_
 
 grant execute on function claim_onboardings(integer,interval) to service_role;
 
+grant execute on function claim_recordings_to_delete(integer) to service_role;
+
 grant execute on function complete_onboarding(uuid,uuid,jsonb,jsonb) to service_role;
 
+grant execute on function count_calls(timestamp with time zone,timestamp with time zone) to authenticated;
+
+grant execute on function count_calls(timestamp with time zone,timestamp with time zone) to monitoring;
+
+grant execute on function count_calls(timestamp with time zone,timestamp with time zone) to service_role;
+
 grant execute on function current_org_id() to authenticated;
+
+grant execute on function current_org_id() to monitoring;
 
 grant execute on function current_org_id() to service_role;
 
@@ -2898,6 +3208,8 @@ grant execute on function health_rate_limiter() to service_role;
 grant execute on function health_recent_activity() to service_role;
 
 grant execute on function hold_mails(uuid[],text,integer) to service_role;
+
+grant execute on function keep_call_months() to service_role;
 
 grant execute on function keep_telephony_token(text,text,text) to service_role;
 
@@ -2940,6 +3252,8 @@ grant execute on function record_worker_run(text,boolean) to service_role;
 grant execute on function recording_deleted(text) to service_role;
 
 grant execute on function retry_dead_mails(bigint) to service_role;
+
+grant execute on function roll_up_calls(integer) to service_role;
 
 grant execute on function run_alerts(boolean,text[],text[]) to service_role;
 
@@ -2998,6 +3312,12 @@ grant delete, insert, select, update on reconcile_attempts to service_role;
 grant delete, select on recordings_to_delete to service_role;
 
 grant select on retention_rules to service_role;
+
+grant select on rolled_hours to authenticated;
+
+grant select on rolled_hours to monitoring;
+
+grant delete, insert, select on rolled_hours to service_role;
 
 grant select on telephony_numbers to authenticated;
 

@@ -52,6 +52,10 @@ async function describe(sql: Sql): Promise<string> {
   const functions = await sql<Line[]>`
     select pg_get_functiondef(oid) as line from pg_proc
     where pronamespace = 'public'::regnamespace and prokind = 'f' order by proname, oid::regprocedure::text`;
+  const triggers = await sql<Line[]>`
+    select pg_get_triggerdef(oid) || ';' as line from pg_trigger
+    where not tgisinternal and tgrelid in (select oid from pg_class where relnamespace = 'public'::regnamespace)
+    order by tgrelid::regclass::text, tgname`;
   const views = await sql<Line[]>`
     select format(e'create view %I with (%s) as\n%s', relname, array_to_string(reloptions, ', '), pg_get_viewdef(oid)) as line
     from pg_class where relnamespace = 'public'::regnamespace and relkind = 'v' order by relname`;
@@ -80,6 +84,7 @@ async function describe(sql: Sql): Promise<string> {
     part("Constraints", constraints),
     part("Indexes", indexes),
     part("Functions", functions),
+    part("Triggers", triggers),
     part("Views", views),
     part("Row-level security", policies),
     part("Grants", grants),
