@@ -68,7 +68,14 @@ export function anyEvent(callSid: string): fc.Arbitrary<VoiceEvent> {
       transcript: maybe(fc.constantFrom("call me back", "it is urgent")),
     })),
     handoff: maybe(fc.constantFrom("caller_asked_for_a_human", "agent_gave_up")),
-    step: fc.constantFrom("status", "arrived", "consent", "menu", "dial_ended", "voicemail_offered"),
+    step: fc.constantFrom(
+      "status",
+      "arrived",
+      "consent",
+      "menu",
+      "dial_ended",
+      "voicemail_offered",
+    ),
     leg: maybe(fc.constantFrom("initiated", "ringing", "canceled", "completed")),
   }).map((e): VoiceEvent => ({
     operation: e.operation as VoiceEvent["operation"],

@@ -1,0 +1,197 @@
+import { assertEquals } from "@std/assert/equals.js";
+import { assertRejects } from "@std/assert/rejects.js";
+import { join } from "@std/path/join.js";
+import * as fc from "fast-check";
+import postgres, { type Sql } from "postgres";
+import { createRoles, migrate } from "../../scripts/local/migrate.ts";
+import { ROOT } from "../../scripts/local/stack.ts";
+import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { anyEvent, newCallSid, voiceEvent } from "../support/events.ts";
+
+// A call's events by the month: there before they are needed, dropped whole when they are not, and none ever lost.
+
+function test(name: string, body: (db: TestDatabase) => Promise<void>) {
+  Deno.test(`months: ${name}`, async () => {
+    const db = await createTestDatabase();
+    try {
+      await body(db);
+    } finally {
+      await db.drop();
+    }
+  });
+}
+
+const months = async (sql: Sql) =>
+  (await sql`select tablename as name from pg_tables where schemaname = 'months' order by 1`)
+    .map(({ name }) => name.replace("call_lifecycle_", ""));
+
+const keep = async (sql: Sql) =>
+  (await sql`select public.keep_call_months() as done`)[0]!.done as {
+    made: number;
+    dropped: number;
+  };
+
+/** `2026-03` for the month that is `n` months from now. */
+function month(n: number): string {
+  const now = new Date();
+  return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + n, 1)).toISOString()
+    .slice(0, 7).replace("-", "_");
+}
+
+const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000);
+
+async function insertEvent(sql: Sql, sid: string, at: Date): Promise<void> {
+  await sql`
+    insert into call_lifecycle (call_sid, leg_sid, event, occurred_at, received_at)
+    values (${sid}, ${sid}, 'arrived', ${at}, ${at})`;
+}
+
+async function placeOf(sql: Sql, sid: string): Promise<string> {
+  const [row] = await sql`
+    select tableoid::regclass::text as place from call_lifecycle where call_sid = ${sid}`;
+  return row!.place;
+}
+
+test("this month and the two to come are there, and an event goes to its own", async (db) => {
+  assertEquals(await months(db.sql), [month(0), month(1), month(2), "other"]);
+  const sid = newCallSid();
+  await db.sql`select accept_voice_event(${db.sql.json(voiceEvent(sid) as never)})`;
+  assertEquals(await placeOf(db.sql, sid), `months.call_lifecycle_${month(0)}`);
+  assertEquals(await keep(db.sql), { made: 0, dropped: 0 });
+});
+
+test("an event of a month that nobody made is kept, and moves when the month is made", async (db) => {
+  const [early, late] = [newCallSid(), newCallSid()];
+  const inTwoYears = daysAgo(-730);
+  await insertEvent(db.sql, early, daysAgo(40));
+  await insertEvent(db.sql, late, inTwoYears);
+  assertEquals(await placeOf(db.sql, late), "months.call_lifecycle_other");
+  assertEquals(await keep(db.sql), { made: 2, dropped: 0 });
+  assertEquals(
+    await placeOf(db.sql, late),
+    `months.call_lifecycle_${inTwoYears.toISOString().slice(0, 7).replace("-", "_")}`,
+  );
+  assertEquals((await db.sql`select from months.call_lifecycle_other`).length, 0);
+  assertEquals((await db.sql`select from call_lifecycle`).length, 2);
+});
+
+test("months are those of UTC, whatever the session's time zone", async (db) => {
+  await db.sql.begin(async (tx) => {
+    await tx`set local timezone = 'Pacific/Auckland'`;
+    const sid = newCallSid();
+    await insertEvent(tx as unknown as Sql, sid, new Date(Date.UTC(2050, 0, 31, 23, 59, 59)));
+    assertEquals(await keep(tx as unknown as Sql), { made: 1, dropped: 0 });
+    assertEquals(await placeOf(tx as unknown as Sql, sid), "months.call_lifecycle_2050_01");
+  });
+});
+
+test("a month is dropped when its days are over, and not while a call of it is left", async (db) => {
+  const sid = newCallSid();
+  await insertEvent(db.sql, sid, daysAgo(200));
+  await db.sql`
+    insert into call_logs (call_sid, status, started_at, ended_at) values (${sid}, 'completed', ${
+    daysAgo(200)
+  }, ${daysAgo(200)})`;
+  await insertEvent(db.sql, newCallSid(), daysAgo(60));
+  assertEquals(await keep(db.sql), { made: 2, dropped: 0 });
+  await db.sql`delete from call_logs`;
+  assertEquals(await keep(db.sql), { made: 0, dropped: 1 });
+  assertEquals((await db.sql`select from call_lifecycle`).length, 1);
+  // A voicemail that is kept for longer keeps its month, too.
+  await db.sql`update retention_rules set days = 10 where subject = 'calls'`;
+  assertEquals(await keep(db.sql), { made: 0, dropped: 0 });
+  await db.sql`update retention_rules set days = 10 where subject = 'voicemails'`;
+  assertEquals(await keep(db.sql), { made: 0, dropped: 1 });
+});
+
+test("nobody waits for a month that cannot be dropped now: it is dropped later", async (db) => {
+  await insertEvent(db.sql, newCallSid(), daysAgo(400));
+  await db.sql`insert into call_logs (call_sid, started_at) values (${newCallSid()}, ${
+    daysAgo(400)
+  })`;
+  await keep(db.sql);
+  await db.sql`delete from call_logs`;
+  const reader = postgres(db.url, { max: 1, onnotice: () => {} });
+  try {
+    await reader`begin`;
+    await reader`select count(*) from call_lifecycle`;
+    assertEquals(await keep(db.sql), { made: 0, dropped: 0 });
+    await reader`commit`;
+    assertEquals(await keep(db.sql), { made: 0, dropped: 1 });
+  } finally {
+    await reader.end();
+  }
+});
+
+test("two at once make a month once", async (db) => {
+  await insertEvent(db.sql, newCallSid(), daysAgo(-400));
+  const done = await Promise.all(Array.from({ length: 4 }, () => keep(db.sql)));
+  assertEquals(done.reduce((sum, { made }) => sum + made, 0), 1);
+});
+
+test("voice-reconcile's run looks after them, and the service may do no more to a month", async (db) => {
+  await insertEvent(db.sql, newCallSid(), daysAgo(-400));
+  await db.sql.begin(async (tx) => {
+    await tx`set local role service_role`;
+    await tx`select purge_expired()`;
+  });
+  assertEquals((await months(db.sql)).length, 5);
+  for (const role of ["service_role", "authenticated", "anon", "monitoring"]) {
+    // deno-lint-ignore no-await-in-loop -- One after the other.
+    const error = await assertRejects(
+      () =>
+        db.sql.begin(async (tx) => {
+          await tx`select set_config('role', ${role}, true)`;
+          await tx`select from ${tx(`months.call_lifecycle_${month(0)}`)}`;
+        }),
+      postgres.PostgresError,
+      undefined,
+      role,
+    );
+    assertEquals(error.code, "42501");
+  }
+});
+
+Deno.test("months: calls of before are what they would have been, and none of their events is lost", async () => {
+  const [before, fresh] = await Promise.all([
+    createTestDatabase({ empty: true }),
+    createTestDatabase(),
+  ]);
+  const dir = await Deno.makeTempDir();
+  try {
+    const migrations = join(ROOT, "supabase", "migrations");
+    for (const { name } of Deno.readDirSync(migrations)) {
+      if (name < "20251103") Deno.copyFileSync(join(migrations, name), join(dir, name));
+    }
+    await createRoles(before.sql);
+    await migrate(before.sql, dir);
+    const events = fc.sample(fc.nat(40), 60).flatMap((n) => {
+      const sid = newCallSid();
+      return fc.sample(anyEvent(sid), 1 + n % 8);
+    });
+    const accept = (sql: Sql) =>
+      sql`select accept_voice_event(e) from jsonb_array_elements(${
+        sql.json(events as never)
+      }) as e`;
+    await accept(before.sql);
+    await migrate(before.sql, migrations);
+    await accept(fresh.sql);
+
+    const calls = (sql: Sql) =>
+      sql`select to_jsonb(c) - array['created_at', 'updated_at'] as call from call_logs as c order by call_sid`;
+    const told = (sql: Sql) =>
+      sql`select to_jsonb(l) - array['received_at', 'id'] as event from call_lifecycle as l order by id`;
+    assertEquals([...await calls(before.sql)], [...await calls(fresh.sql)]);
+    assertEquals([...await told(before.sql)], [...await told(fresh.sql)]);
+    assertEquals((await told(before.sql)).length, events.length);
+    // It goes on where it stopped: no identity comes twice.
+    await before.sql`select accept_voice_event(${
+      before.sql.json(voiceEvent(newCallSid()) as never)
+    })`;
+    const [ids] = await before.sql`
+      select count(distinct id)::int as ids, count(*)::int as rows from call_lifecycle`;
+    assertEquals(ids!.ids, ids!.rows);
+  } finally {
+    await Promise.all([before.drop(), fresh.drop(), Deno.remove(dir, { recursive: true })]);
+  }
+});
