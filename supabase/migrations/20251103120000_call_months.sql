@@ -371,5 +371,9 @@ begin
 end
 $$;
 
+update public.retention_rules
+set why = 'Calls, and what was said or pressed in them: long enough to answer a question about a bill or a complaint. Their other events, which name nobody, go with the month they were received in.'
+where subject = 'calls';
+
 revoke all on function public.keep_call_months() from public, anon, authenticated, service_role;
 grant execute on function public.keep_call_months() to service_role;

@@ -60,13 +60,52 @@ async function asService<T>(db: TestDatabase, run: (sql: Sql) => Promise<T>): Pr
 const calls = async (db: TestDatabase) =>
   (await db.sql`select call_sid from call_logs order by 1`).map(({ call_sid }) => call_sid);
 
-test("a call is erased when its days are over, with its events, and not a day before", async (db) => {
+test("a call is erased when its days are over, with what was said in it, and not a day before", async (db) => {
   const young = await callOf(db, "+14165550101", { days: 89 });
   const old = await callOf(db, "+14165550102", { days: 91 });
   const purged = await asService(db, async (sql) => (await sql`select purge_expired() as p`)[0]!.p);
   assertEquals(purged.call_logs, 1);
   assertEquals(await calls(db), [young]);
   assertEquals((await db.sql`select from call_lifecycle where call_sid = ${old}`).length, 0);
+});
+
+test("of an erased call those events stay until their month goes that hold no number and no word", async (db) => {
+  const old = await callOf(db, "+14165550102", { days: 91 });
+  const event = voiceEvent(old, {
+    operation: "voice-status",
+    event: "status",
+    occurred_at: new Date(Date.now() - 91 * 86_400_000).toISOString(),
+    meta: { token: "t" },
+  });
+  const key = voiceEvent(old, { operation: "voice-action", meta: { digits: "4111" } });
+  for (const each of [event, key]) {
+    await db.sql`select public.accept_voice_event(${db.sql.json(each as never)})`;
+  }
+  await asService(db, (sql) => sql`select purge_expired()`);
+  assertEquals(await calls(db), []);
+  const left = await db.sql`
+    select to_jsonb(l) - array['id', 'received_at', 'occurred_at'] as event from call_lifecycle as l`;
+  assertEquals(left.map(({ event }) => event), [{
+    call_sid: old,
+    leg_sid: old,
+    parent_call_sid: null,
+    event: "status",
+    status: null,
+    sequence_number: null,
+    meta: { token: "t" },
+  }]);
+});
+
+test("a forgotten person's calls leave no event at all", async (db) => {
+  const sid = await callOf(db, "+14165550101");
+  const event = voiceEvent(sid, { operation: "voice-status", event: "status", meta: {} });
+  await db.sql`select public.accept_voice_event(${db.sql.json(event as never)})`;
+  const receipt = await asService(
+    db,
+    async (sql) => (await sql`select forget_person('+14165550101') as r`)[0]!.r,
+  );
+  assertEquals(receipt.counts.call_lifecycle, 2);
+  assertEquals((await db.sql`select from call_lifecycle`).length, 0);
 });
 
 test("each kind of record has days of its own, which an operator sets", async (db) => {

@@ -424,6 +424,79 @@ Deno.test("what has expired is purged, and reported; what has not stays", async 
   assertEquals(after!.n, before!.n - 1);
 });
 
+/** A voicemail whose call is erased here, as its days are over. */
+async function erasedVoicemail(world: World): Promise<string> {
+  const call = await world.ring({ keys: ["9"], voicemail: { seconds: 5, transcript: "call me" } });
+  const sid = (await world.row(call.callSid))!.recording_sid;
+  await world.db.sql`
+    update call_logs set started_at = started_at - interval '91 days', ended_at = ended_at - interval '91 days'
+    where call_sid = ${call.callSid}`;
+  await world.db.sql`select purge_expired()`;
+  assertEquals(await world.row(call.callSid), undefined);
+  return sid;
+}
+
+Deno.test("the recording of an erased call is deleted at Twilio, once", async () => {
+  await using world = await World.make();
+  const sid = await erasedVoicemail(world);
+  assertEquals((await world.run()).body.recordings_deleted, 1);
+  assertEquals(world.twilio.deleted, [{ account: ACCOUNT_SID, sid }]);
+  assertEquals((await world.db.sql`select from recordings_to_delete`).length, 0);
+  assertEquals((await world.run()).body.recordings_deleted, 0);
+});
+
+Deno.test("a recording that Twilio does not delete is tried again later, and does not stop the others", async () => {
+  await using world = await World.make();
+  const sids = [await erasedVoicemail(world), await erasedVoicemail(world)];
+  world.twilio.fault = (path) =>
+    path.includes(sids[0]!) ? failure(500, 20500, "Internal Server Error") : undefined;
+  const { body } = await world.run();
+  assertEquals([body.recordings_deleted, body.failed], [1, 1]);
+  assertEquals((await world.run()).body.failed, 0, "it waits for its turn");
+  world.twilio.fault = undefined;
+  await world.db.sql`update recordings_to_delete set next_at = now()`;
+  assertEquals((await world.run()).body.recordings_deleted, 1);
+  assertEquals(world.twilio.deleted.map(({ sid }) => sid).sort(), sids.sort());
+});
+
+Deno.test("a recording that is gone already counts as deleted; one of a sub-account is deleted there", async () => {
+  await using world = await World.make();
+  const sub = "AC" + "5".repeat(32);
+  const sid = await erasedVoicemail(world);
+  world.twilio.subaccounts[sub] = world.twilio.calls.splice(0);
+  await world.db.sql`update recordings_to_delete set subaccount_sid = ${sub}`;
+  await world.db.sql`insert into recordings_to_delete (recording_sid) values (${
+    "RE" + "1".repeat(32)
+  })`;
+  assertEquals((await world.run()).body.recordings_deleted, 2);
+  assertEquals(world.twilio.deleted, [{ account: sub, sid }]);
+  assertEquals((await world.db.sql`select from recordings_to_delete`).length, 0);
+});
+
+Deno.test("told to slow down, a run deletes nothing further; two runs at once ask for each once", async () => {
+  await using world = await World.make();
+  const sids = [await erasedVoicemail(world), await erasedVoicemail(world)];
+  world.twilio.fault = (path) =>
+    path.startsWith("/Recordings") ? failure(429, 20429, "Too Many Requests") : undefined;
+  const { body } = await world.run();
+  assertEquals([body.backed_off, body.recordings_deleted], [true, 0]);
+  world.twilio.fault = undefined;
+  await world.db.sql`update recordings_to_delete set next_at = now()`;
+  world.twilio.asked.length = 0;
+  await Promise.all([world.run(), world.run()]);
+  assertEquals(world.twilio.deleted.map(({ sid }) => sid).sort(), sids.sort());
+  assertEquals(world.twilio.asked.filter((path) => path.startsWith("/Recordings")).length, 2);
+});
+
+Deno.test("a run purges what a busy minute leaves behind", async () => {
+  await using world = await World.make();
+  await world.db.sql`
+    insert into idempotency_keys (key, operation, request_hash, status, result, expires_at)
+    select 'voice-status:old-' || i, 'voice-status', sha256('x'), 'completed', '{}', now() - interval '1 minute'
+    from generate_series(1, 9000) as i`;
+  assertEquals((await world.run()).body.purged.idempotency_keys, 9000);
+});
+
 Deno.test("whoever has not the secret key gets 401, and nothing is asked or done", async () => {
   await using world = await World.make();
   await world.ring({ keys: ["9"] }, (path) => path.includes("event="));

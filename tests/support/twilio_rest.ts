@@ -12,6 +12,8 @@ export interface FakeTwilio {
   readonly subaccounts: Record<string, CallRecord[]>;
   /** What was asked, path and query behind the account. */
   readonly asked: string[];
+  /** Recordings that were deleted, each with its account. */
+  readonly deleted: { readonly account: string; readonly sid: string }[];
   /** Answers instead, where it answers. */
   fault: ((path: string) => Response | undefined) | undefined;
   stop(): Promise<void>;
@@ -32,8 +34,20 @@ export function fakeTwilio(accountSid: string, authToken: string): FakeTwilio {
     const path = url.pathname.slice(prefix.length);
     twilio.asked.push(`${path}${url.search}`);
     if (calls === undefined) return failure(404, 20404, "was not found");
-    return twilio.fault?.(path) ??
-      answer(calls, path.replace(/\.json$/, ""), url.searchParams) ??
+    const fault = twilio.fault?.(path);
+    if (fault !== undefined) return fault;
+    if (request.method === "DELETE") {
+      const sid = /^\/Recordings\/(RE\w+)\.json$/.exec(path)?.[1];
+      const known = sid !== undefined &&
+        calls.some((call) =>
+          call.all("recorded").map(recordingResource(call)).some((r) => r.sid === sid)
+        ) &&
+        !twilio.deleted.some((each) => each.sid === sid);
+      if (!known) return failure(404, 20404, "was not found");
+      twilio.deleted.push({ account: asked, sid });
+      return new Response(null, { status: 204 });
+    }
+    return answer(calls, path.replace(/\.json$/, ""), url.searchParams) ??
       failure(404, 20404, `The requested resource ${url.pathname} was not found`);
   });
   const twilio: FakeTwilio = {
@@ -41,6 +55,7 @@ export function fakeTwilio(accountSid: string, authToken: string): FakeTwilio {
     calls: [],
     subaccounts: {},
     asked: [],
+    deleted: [],
     fault: undefined,
     stop: () => server.shutdown(),
   };

@@ -68,15 +68,18 @@ interface Report {
   onboarded: number;
   undone: number;
   purged: Purged;
+  /** Recordings of erased calls, deleted at Twilio. */
+  recordings_deleted: number;
 }
 
 /** Bounds of one run: it ends well before the next one begins. */
 const CALLS_PER_RUN = 20;
 const ACCOUNTS_PER_RUN = 5;
+const RECORDINGS_PER_RUN = 50;
 const RECENT_CALLS = 100;
 /** Where even the oldest of those was unknown; the most that Twilio lists at once. */
 const RECENT_CALLS_AFTER_OUTAGE = 1000;
-/** No further call is asked about after this long. Milliseconds. */
+/** Twilio is asked nothing further after this long. Milliseconds. */
 const RUN_MS = 40_000;
 /** A call that ended this recently may still have its callbacks on the way. Milliseconds. */
 const SETTLED_AFTER_MS = 5 * 60 * 1000;
@@ -85,7 +88,8 @@ const LOGGED_AFTER_MS = 20 * 60 * 1000;
 
 /**
  * Fetches what Twilio never delivered: the end of calls that stay open, recordings of calls that ended with
- * nothing to show, calls that arrived while nothing could be written. Run each minute, or by hand. Each
+ * nothing to show, calls that arrived while nothing could be written; and deletes there the recordings of calls
+ * that are erased here. Run each minute, or by hand. Each
  * answer is folded in as an event, so that two runs at once have the effect of one. Onboardings that their
  * process left behind are finished or undone.
  */
@@ -114,6 +118,7 @@ async function reconcile(deps: ReconcileDeps): Promise<Report> {
     onboarded: 0,
     undone: 0,
     purged: {},
+    recordings_deleted: 0,
   };
   const claimed = await database.claim(CALLS_PER_RUN);
   const missed = twilio === undefined ? [] : await missedEverywhere(deps, twilio, report);
@@ -144,7 +149,29 @@ async function reconcile(deps: ReconcileDeps): Promise<Report> {
     report.failed += recovered.failed;
   }
   report.purged = await database.purge();
+  if (twilio !== undefined) await deleteRecordings(deps, twilio, report, until);
   return report;
+}
+
+/** Deletes at Twilio the recordings whose calls are erased here. */
+async function deleteRecordings(
+  { database, now }: ReconcileDeps,
+  twilio: TwilioRest,
+  report: Report,
+  until: number,
+): Promise<void> {
+  if (report.backed_off) return;
+  for (
+    const { recording_sid, subaccount_sid } of await database.claimRecordings(RECORDINGS_PER_RUN)
+  ) {
+    if (report.backed_off || now().getTime() > until) break;
+    await attempt(report, async () => {
+      const account = subaccount_sid === null ? twilio : twilio.ofAccount(subaccount_sid);
+      await account.deleteRecording(recording_sid);
+      await database.recordingDeleted(recording_sid);
+      report.recordings_deleted++;
+    }, undefined);
+  }
 }
 
 /** Asks; what has no answer is left to a later run. */

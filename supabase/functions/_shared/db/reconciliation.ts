@@ -12,6 +12,13 @@ export interface ClaimedCall {
   readonly last_event_at: string;
 }
 
+/** A recording whose call was erased here, and which Twilio still has. */
+export interface DoomedRecording {
+  readonly recording_sid: string;
+  /** The sub-account that it belongs to; `null`: the main account. */
+  readonly subaccount_sid: string | null;
+}
+
 /** Rows deleted, by table. */
 export type Purged = Readonly<Record<string, number>>;
 
@@ -23,6 +30,9 @@ export interface Reconciliation {
   /** Those of `calls` that are to one of our numbers and have no row. */
   unknown(calls: readonly { call_sid: string; to_e164: string }[]): Promise<string[]>;
   purge(): Promise<Purged>;
+  /** Recordings to delete now; each is claimed again later, unless `recordingDeleted` is told of it. */
+  claimRecordings(limit: number): Promise<DoomedRecording[]>;
+  recordingDeleted(recordingSid: string): Promise<void>;
 }
 
 /** @param deadlineMs For each call by itself, in milliseconds. */
@@ -34,5 +44,7 @@ export function reconciliation(api: DataApi, deadlineMs = 10_000): Reconciliatio
     unknown: (calls) =>
       calls.length === 0 ? Promise.resolve([]) : call("unknown_calls", { p_calls: calls }),
     purge: () => call("purge_expired", {}),
+    claimRecordings: (limit) => call("claim_recordings_to_delete", { p_limit: limit }),
+    recordingDeleted: (sid) => call("recording_deleted", { p_recording_sid: sid }),
   };
 }

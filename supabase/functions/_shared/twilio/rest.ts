@@ -53,7 +53,7 @@ const exchange = z.object({
 });
 export type TwilioExchange = z.infer<typeof exchange>;
 
-/** What we ask Twilio's REST API; each question rejects with `TwilioBusyError` or `TwilioError`. */
+/** What we ask Twilio's REST API; each request rejects with `TwilioBusyError` or `TwilioError`. */
 export interface TwilioRest {
   /** The same questions about a sub-account, by its parent's credentials. */
   ofAccount(accountSid: string): TwilioRest;
@@ -67,6 +67,8 @@ export interface TwilioRest {
   transcriptions(recordingSid: string): Promise<TwilioTranscription[]>;
   /** The requests that Twilio made of us for a call; there from 15 minutes after its end on, for 30 days. */
   exchanges(callSid: string): Promise<TwilioExchange[]>;
+  /** With its transcriptions. One that is gone already is deleted. */
+  deleteRecording(recordingSid: string): Promise<void>;
   /** Where a recording's media is; fetching it may need the account's credentials. */
   recordingUrl(recordingSid: string): string;
 }
@@ -95,11 +97,17 @@ function restOf(
   deadlineMs: number,
 ): TwilioRest {
   const account = `${accounts}/${accountSid}`;
-  const get = async (path: string, query: Record<string, string> = {}): Promise<unknown> => {
+  /** @returns `null`: Twilio has no such thing. */
+  const ask = async (
+    method: "GET" | "DELETE",
+    path: string,
+    query: Record<string, string> = {},
+  ): Promise<unknown> => {
     const search = new URLSearchParams(query);
     let response: Response;
     try {
       response = await fetch(`${account}${path}.json?${search}`, {
+        method,
         headers: { authorization, accept: "application/json" },
         signal: AbortSignal.timeout(deadlineMs),
       });
@@ -108,9 +116,9 @@ function restOf(
         `Twilio did not answer: ${error instanceof Error ? error.name : "unknown"}`,
       );
     }
-    if (response.ok) return await response.json();
+    if (response.ok && method === "GET") return await response.json();
     await response.body?.cancel();
-    if (response.status === 404) return null;
+    if (response.ok || response.status === 404) return null;
     if (response.status === 429) throw new TwilioBusyError("Twilio answered 429");
     throw new TwilioError(`Twilio answered ${response.status}`);
   };
@@ -120,7 +128,7 @@ function restOf(
     schema: { parse(value: unknown): T },
     query?: Record<string, string>,
   ) => {
-    const page = await get(path, query) as Record<string, unknown> | null;
+    const page = await ask("GET", path, query) as Record<string, unknown> | null;
     if (page === null) return [];
     const items = page[member];
     if (!Array.isArray(items)) throw new TwilioError("Twilio answered something else than a list");
@@ -130,7 +138,7 @@ function restOf(
   return {
     ofAccount: (sid) => restOf(accounts, sid, authorization, deadlineMs),
     async call(sid) {
-      const found = await get(`/Calls/${sid}`);
+      const found = await ask("GET", `/Calls/${sid}`);
       return found === null ? null : understood(call, found);
     },
     childCalls: (parentSid) => list("/Calls", "calls", call, { ParentCallSid: parentSid }),
@@ -140,6 +148,9 @@ function restOf(
       list(`/Recordings/${recordingSid}/Transcriptions`, "transcriptions", transcription),
     exchanges: (callSid) =>
       list(`/Calls/${callSid}/Events`, "events", exchange, { PageSize: "1000" }),
+    async deleteRecording(recordingSid) {
+      await ask("DELETE", `/Recordings/${recordingSid}`);
+    },
     recordingUrl: (recordingSid) => `${account}/Recordings/${recordingSid}`,
   };
 }
