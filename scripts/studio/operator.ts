@@ -124,7 +124,7 @@ export class Operator {
   /** The snapshot, taken anew only after something happened or when it is stale. */
   async #latest(): Promise<string | undefined> {
     const [row] = await this.#sql`
-      select concat_ws(' ', (select max(id) from call_lifecycle),
+      select concat_ws(' ', (select max(received_at) from call_lifecycle),
         (select max(id) from analytics_events),
         (select sum(refusals) from rate_limit_refusals where minute > now() - interval '2 minutes'))
         as mark`;

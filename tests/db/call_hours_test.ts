@@ -72,7 +72,9 @@ async function makeCalls(sql: Sql, calls: number, days: number): Promise<void> {
       recording_sid, recording_source, recorded_at
     )
     select
-      'CA' || md5(i::text), (${ORGS}::uuid[])[i % 3], (array['menu', 'sales', 'support', 'voicemail'])[1 + i % 4], i % 4,
+      'CA' || md5(i::text), (array[${ORGS[0]!}, ${ORGS[
+    1
+  ]!}]::uuid[])[i % 3], (array['menu', 'sales', 'support', 'voicemail'])[1 + i % 4], i % 4,
       case when i % 31 = 0 then 'in-progress' when i % 29 = 0 then 'failed' else 'completed' end::call_status,
       case i % 5 when 0 then null when 1 then false else true end, case i % 5 when 0 then 0 else 2 end,
       t, case when i % 7 < 5 then t + interval '5 s' end,
