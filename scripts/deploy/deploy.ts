@@ -3,6 +3,7 @@ import { SettingError } from "../../supabase/functions/_shared/errors.ts";
 import { bindingOf } from "../../supabase/functions/_shared/onboarding/saga.ts";
 import { provisioning } from "../../supabase/functions/_shared/twilio/provisioning.ts";
 import { parse as parseToml } from "@std/toml/parse.js";
+import { kB, tooHeavy, weigh } from "./bundles.ts";
 import { git, supabase } from "./commands.ts";
 import { smokeTest } from "./smoke.ts";
 import { remoteDatabase, remoteProject, type Target } from "./target.ts";
@@ -308,6 +309,17 @@ function preflight({ target, root, only }: DeployOptions, commit: string, all: s
           ),
     },
     { name: "migrations", look: () => migrationNames(root) },
+    {
+      name: "bundles",
+      async look() {
+        const weights = await weigh(root, all);
+        const faults = tooHeavy(weights);
+        if (faults.length > 0) throw new Error(faults.join("\n"));
+        return `the largest has ${
+          kB(Math.max(...weights.code.values()))
+        } of code; with whole packages ${kB(weights.bundle)}, compressed`;
+      },
+    },
     { name: "CLI", look: async () => (await supabase(["--version"], cli)).trim() },
     {
       name: "login",

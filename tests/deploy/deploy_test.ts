@@ -155,7 +155,7 @@ function filesBut(project: ManagedProject, name: string): [string, string][] {
 test("is refused while something is missing, and changes nothing", async ({ project, root, run, log }) => {
   await Deno.writeTextFile(
     join(root, "supabase/functions/voice-action/handler.ts"),
-    "// Not committed.\n",
+    `import "./missing.ts";\n`,
   );
   const { code, text } = await run("deploy", "--only", "voice-nowhere");
   assertEquals(code, 1, text);
@@ -164,6 +164,7 @@ test("is refused while something is missing, and changes nothing", async ({ proj
     "FAULT   functions: supabase/config.toml names no function voice-nowhere",
   );
   assertStringIncludes(text, "FAULT   commit: commit these first");
+  assertStringIncludes(text, "FAULT   bundles: ");
   assertEquals(project.functions.size, 0);
   assertEquals(project.secrets, {});
   assertEquals(await log(), []);

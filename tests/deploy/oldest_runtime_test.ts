@@ -96,7 +96,7 @@ Deno.test({
 
 /** What a test file may need for the older runtime to run it: no database, and nothing of a newer `Deno.test`. */
 const PLAIN =
-  /support\/(?!webhook\.ts|events\.ts|fake_data_api\.ts|background\.ts)|afterAll|scripts\//;
+  /support\/(?!webhook\.ts|events\.ts|expected\.ts|fake_data_api\.ts|background\.ts)|afterAll|scripts\//;
 
 function plainTests(): string[] {
   return ["tests/unit", "tests/functions"].flatMap((dir) =>
