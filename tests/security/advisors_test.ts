@@ -42,19 +42,23 @@ async function findings({ url, sql }: TestDatabase): Promise<string[]> {
   const all: Finding[] = JSON.parse(/^\[(\]$|\n.*?^\])/ms.exec(said)![0]);
   // One index over a table in parts is used when it is used in any of them.
   const used = await sql<{ index: string }[]>`
-    select part.inhrelid::regclass::text as index from pg_inherits as part
+    select part.relname as index from pg_class as part
+    join pg_inherits as mine on mine.inhrelid = part.oid
     join pg_inherits as other using (inhparent)
     join pg_stat_user_indexes as known on known.indexrelid = other.inhrelid and known.idx_scan > 0`;
-  const quiet = new Set([...used.map(({ index }) => index), ...UNUSED]);
+  const elsewhere = new Set(used.map(({ index }) => index));
   return all.filter(({ name, detail }) =>
-    name !== "unused_index" || !quiet.has(/`([^`]+)`/.exec(detail)![1]!)
-  ).map(({ level, name, detail }) => `${level} ${name}: ${detail}`);
+    name !== "unused_index" || !elsewhere.has(/`([^`]+)`/.exec(detail)![1]!)
+  ).map(({ level, name, detail }) => `${level} ${name}: ${detail}`)
+    .filter((line) => !KNOWN.some((known) => known.test(line)));
 }
 
-/** Indexes that no query uses, until a migration drops them or has one use them. */
-const UNUSED = [
+/** Findings that are known, until a migration does away with them. */
+const KNOWN = [
   // messages_of_person asks for an address OR a number, for which there is no index: it reads the table.
-  "contact_messages_email_idx",
+  /^INFO unused_index: Index `contact_messages_email_idx`/,
+  // The parts of a table are reached by the whole, whose policies hold: nobody has a privilege on a part.
+  /^INFO rls_enabled_no_policy: Table `months\./,
 ];
 
 const CALLER = "+14165550123";
@@ -127,14 +131,14 @@ async function serveAll(hotline: Hotline, twilioUrl: string): Promise<void> {
   for (const name of ["voice-reconcile", "alert-dispatch", "notify-worker"]) await post(name, {});
   await ask("/functions/v1/metrics");
   await ask("/functions/v1/voice-health");
-  const views = await db.sql<{ name: string }[]>`
-    select relname as name from pg_class
-    where relnamespace = 'public'::regnamespace and relkind = 'v' order by 1`;
-  for (const { name } of views) await ask(`/rest/v1/${name}`);
-  for (const table of ["call_logs", "call_lifecycle", "telephony_transactions"]) {
-    await ask(`/rest/v1/${table}?limit=20`, {
-      headers: { apikey: LOCAL_PUBLISHABLE_KEY, authorization: `Bearer ${memberToken(ORG)}` },
-    });
+  const relations = await db.sql<{ name: string; members: boolean }[]>`
+    select relname as name, has_table_privilege('authenticated', oid, 'select') as members from pg_class
+    where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v')
+      and has_table_privilege('service_role', oid, 'select') order by 1`;
+  const member = { apikey: LOCAL_PUBLISHABLE_KEY, authorization: `Bearer ${memberToken(ORG)}` };
+  for (const { name, members } of relations) {
+    await ask(`/rest/v1/${name}?limit=1000`);
+    if (members) await ask(`/rest/v1/${name}?limit=20`, { headers: member });
   }
 
   const operator = new Operator({
