@@ -22,12 +22,15 @@ type FromPage =
   | { readonly type: "speech"; readonly text: string }
   /** Words are being typed or spoken: not a silence. */
   | { readonly type: "speaking" }
+  /** They are not any more, and none were said. */
+  | { readonly type: "quiet" }
   | { readonly type: "callee"; readonly does: "answer" | "decline" | "ignore" }
   | { readonly type: "callee-hangup" }
   | {
     readonly type: "message";
     readonly seconds: number;
-    readonly end: "#" | "hangup";
+    /** The key that ended it, the hang-up that did, or `maxlength`. */
+    readonly end: string;
     readonly transcript: string;
     readonly audio?: string;
   }
@@ -49,6 +52,7 @@ type Question =
     readonly dtmf: boolean;
     readonly speech: boolean;
     readonly timeout: number;
+    readonly language: string | undefined;
   }
   | { readonly ask: "dial"; readonly number: string; readonly timeout: number }
   | {
@@ -159,6 +163,9 @@ class PhoneLine {
       case "speaking":
         if (asked?.ask === "gather") this.#silentAfter(TYPING);
         return;
+      case "quiet":
+        if (asked?.ask === "gather" && this.#digits === "") this.#silentAfter(asked.timeout);
+        return;
       case "callee":
         if (asked?.ask === "dial") this.#callee = this.#pickUp(message.does);
         return;
@@ -191,8 +198,8 @@ class PhoneLine {
   readonly #caller: Caller = {
     onHear: ({ nth, text, audio, language, gathering }) =>
       this.#ask<Input | undefined>({ ask: "hear", nth, text, audio, language, gathering }),
-    onGather: ({ gather: { dtmf, speech, timeout } }) => {
-      const answer = this.#ask<Input>({ ask: "gather", dtmf, speech, timeout });
+    onGather: ({ gather: { dtmf, speech, timeout, language } }) => {
+      const answer = this.#ask<Input>({ ask: "gather", dtmf, speech, timeout, language });
       this.#silentAfter(timeout);
       return answer;
     },
@@ -340,11 +347,12 @@ function parse(data: unknown): FromPage | undefined {
     ["key", () => strings("key")],
     ["speech", () => strings("text")],
     ["speaking", () => true],
+    ["quiet", () => true],
     ["callee", () => ["answer", "decline", "ignore"].includes(`${message["does"]}`)],
     ["callee-hangup", () => true],
     ["message", () =>
       Number.isFinite(message["seconds"]) && strings("transcript") &&
-      ["#", "hangup"].includes(`${message["end"]}`) &&
+      /^([0-9*#]|hangup|maxlength)$/.test(`${message["end"]}`) &&
       ["string", "undefined"].includes(typeof message["audio"])],
     ["silence", () => true],
     ["hangup", () => true],

@@ -9,7 +9,7 @@ import { join } from "@std/path/join.js";
 import { Simulator } from "../phone/mod.ts";
 import { Operator } from "./operator.ts";
 import { servePhone } from "./phone_line.ts";
-import { Recordings } from "./recordings.ts";
+import { type Audio, Recordings } from "./recordings.ts";
 
 export interface StudioOptions {
   /** Where `/functions/v1/...` is served; without a trailing slash. */
@@ -115,10 +115,10 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
     return new Response(body, { headers: { "content-type": "text/event-stream" } });
   }
 
-  async function recording(sid: string): Promise<Response> {
+  async function recording(sid: string, range: string | null): Promise<Response> {
     const audio = await recordings.find(sid);
     if (audio === undefined) return text(404, "This recording is not on this machine");
-    return new Response(audio.bytes, { headers: { "content-type": audio.type } });
+    return part(audio, range);
   }
 
   async function handled(request: Request, callSid: string): Promise<Response> {
@@ -135,7 +135,9 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
     const method = pathname.endsWith("/handled") ? "POST" : "GET";
     if (request.method !== method) return text(405, `Use ${method}`, { allow: method });
     const [, folder = "", name = "", part = "", last = ""] = pathname.split("/");
-    if (folder === "recordings" && /^RE[0-9a-fA-F]{32}$/.test(name)) return await recording(name);
+    if (folder === "recordings" && /^RE[0-9a-fA-F]{32}$/.test(name)) {
+      return await recording(name, request.headers.get("range"));
+    }
     if (folder !== "api") return await page(pathname);
     if (name === "phone") return phone(request);
     if (name === "live") return live();
@@ -197,6 +199,25 @@ async function page(pathname: string): Promise<Response> {
     if (error instanceof Deno.errors.NotFound) return text(404, "Not found");
     throw error;
   }
+}
+
+/** All of a recording or the one part that is asked for: a player cannot seek without parts. */
+function part({ type, bytes }: Audio, range: string | null): Response {
+  const headers = { "content-type": type, "accept-ranges": "bytes" };
+  const [, from = "", to = ""] = /^bytes=(\d*)-(\d*)$/.exec(range ?? "") ?? [];
+  if (from === "" && to === "") return new Response(bytes, { headers });
+  const size = bytes.length;
+  // `-500` is the last 500.
+  const start = from === "" ? Math.max(0, size - Number(to)) : Number(from);
+  const end = from === "" || to === "" ? size - 1 : Math.min(Number(to), size - 1);
+  if (start > end) {
+    const unsatisfiable = { ...headers, "content-range": `bytes */${size}` };
+    return new Response(null, { status: 416, headers: unsatisfiable });
+  }
+  return new Response(bytes.subarray(start, end + 1), {
+    status: 206,
+    headers: { ...headers, "content-range": `bytes ${start}-${end}/${size}` },
+  });
 }
 
 function json(status: number, body: unknown): Response {

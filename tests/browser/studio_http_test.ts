@@ -150,6 +150,22 @@ Deno.test("a recording is kept whole, found again, and of no type that could be 
   const response = await ask(`/recordings/${RECORDING_SID}`);
   assertEquals(response.headers.get("content-type"), "audio/wav");
   assertEquals(new Uint8Array(await response.arrayBuffer()), sample.bytes);
+  // Without parts a player could not seek.
+  const part = async (range: string) => {
+    const { status, headers, body } = await ask(`/recordings/${RECORDING_SID}`, {
+      headers: { range },
+    });
+    return [status, headers.get("content-range"), (await new Response(body).bytes()).length];
+  };
+  const size = sample.bytes.length;
+  assertEquals(response.headers.get("accept-ranges"), "bytes");
+  assertEquals(await part("bytes=0-"), [206, `bytes 0-${size - 1}/${size}`, size]);
+  assertEquals(await part("bytes=10-19"), [206, `bytes 10-19/${size}`, 10]);
+  assertEquals(await part("bytes=-5"), [206, `bytes ${size - 5}-${size - 1}/${size}`, 5]);
+  assertEquals(await part(`bytes=5-${size * 9}`), [206, `bytes 5-${size - 1}/${size}`, size - 5]);
+  assertEquals(await part(`bytes=${size}-`), [416, `bytes */${size}`, 0]);
+  // Several parts at once, or other units: the whole, as RFC 9110 allows.
+  assertEquals(await part("bytes=0-1,4-5"), [200, null, size]);
   await assertRejects(
     () => recordings.keep(RECORDING_SID, { ...sample, type: "text/html" }),
     TypeError,

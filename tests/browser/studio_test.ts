@@ -2,53 +2,11 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import type { Page } from "playwright-core";
-import {
-  accessibilityFaults,
-  type BrowserLab,
-  chromiumPath,
-  type LabPage,
-  startBrowserLab,
-} from "../support/browser.ts";
+import { accessibilityFaults, browserTests } from "../support/browser.ts";
 
-// The pages as a person has them, in a real Chromium; without one these tests are ignored.
+// The pages as a person has them, in a real Chromium.
 
-let lab: BrowserLab;
-Deno.test.beforeAll(async () => {
-  if (chromiumPath) lab = await startBrowserLab();
-});
-Deno.test.afterAll(() => lab?.stop());
-
-/** A test whose page must have nothing to complain about when it is over. */
-function test(name: string, run: (open: BrowserLab["open"]) => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: chromiumPath === undefined,
-    // The browser and its connection are the whole file's.
-    sanitizeOps: false,
-    sanitizeResources: false,
-    async fn() {
-      const opened: LabPage[] = [];
-      const open: BrowserLab["open"] = async (view, options) => {
-        const page = await lab.open(view, options);
-        opened.push(page);
-        return page;
-      };
-      try {
-        await run(open);
-        assertEquals(opened.flatMap(({ complaints }) => complaints), []);
-      } finally {
-        await Promise.all(opened.map((each) => each.close()));
-      }
-    },
-  });
-}
-
-let callers = 0;
-/** A number that no other test calls from, as the page shows it and as the database has it. */
-function caller() {
-  const line = String(1000 + callers++);
-  return { e164: `+1604555${line}`, shown: `+1 604 555 ${line}` };
-}
+const { lab, test, caller } = browserTests();
 
 const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
 
@@ -83,25 +41,30 @@ test("a call made with the mouse is connected, and the operator sees each step o
   await row.waitFor({ state: "detached" });
 });
 
-test("a new call is seen within a second", async (open) => {
-  const { page } = await open("operator");
-  await page.getByText("Live", { exact: true }).waitFor();
-  const seenAfter = async () => {
+test("a call made with the mouse is seen by the operator within a second", async (open) => {
+  const { page: phone } = await open("phone");
+  const { page: operator } = await open("operator");
+  await operator.getByText("Live", { exact: true }).waitFor();
+  /** Whether it is there within a second of the click. */
+  const isSeenInTime = async () => {
     const { e164, shown } = caller();
-    const start = performance.now();
-    const call = lab.hotline.simulator().call({ from: e164, script: { hangupAt: "say:1" } });
-    await recentCall(page, shown).waitFor();
-    const took = performance.now() - start;
-    await call;
-    return took;
+    await phone.getByLabel("Your number").fill(e164);
+    await button(phone, "Call").click();
+    const isSeen = await Promise.all([
+      operator.locator("#active li").filter({ hasText: shown }).waitFor({ timeout: 1000 }),
+      recentCall(operator, shown).waitFor({ timeout: 1000 }),
+    ]).then(() => true, () => false);
+    await button(phone, "Hang up").click();
+    await phone.getByText("Call ended").waitFor();
+    return isSeen;
   };
-  // A busy machine may hold up one of them; a page that looks too seldom holds up all.
-  let fastest = Infinity;
-  for (let tries = 0; tries < 4 && fastest >= 1000; tries++) {
+  // A busy machine may hold up one of them; a page that looks too seldom holds up several.
+  const seen: boolean[] = [];
+  for (let calls = 0; calls < 5; calls++) {
     // deno-lint-ignore no-await-in-loop -- one call after the other
-    fastest = Math.min(fastest, await seenAfter());
+    seen.push(await isSeenInTime());
   }
-  assert(fastest < 1000, `seen after ${fastest} ms`);
+  assert(seen.filter((isSeen) => !isSeen).length <= 1, `seen within a second: ${seen}`);
 });
 
 test("each webhook is shown with its status, its time and its TwiML", async (open) => {
@@ -138,11 +101,17 @@ test("a voicemail is recorded from the microphone, played, and marked as handled
       addEventListener(name: string, listener: () => void): void;
     };
     await audio.play();
+    audio.currentTime = 1.5;
     // Still the same player when the transcript has come: nothing stops who is listening.
     await new Promise<void>((resolve) => audio.addEventListener("ended", resolve));
-    return audio.currentTime;
+    const length = audio.currentTime;
+    // It can be heard again from anywhere.
+    audio.currentTime = 1;
+    await new Promise<void>((resolve) => audio.addEventListener("seeked", resolve));
+    return { length, again: audio.currentTime };
   });
-  assert(heard > 2, `played ${heard} s`);
+  assert(heard.length > 2, `played ${heard.length} s`);
+  assertEquals(heard.again, 1);
   await message.getByText("Please call me back.").waitFor();
 
   await operator.getByRole("button", { name: `Mark as handled: the voicemail of ${shown}` })
@@ -152,7 +121,7 @@ test("a voicemail is recorded from the microphone, played, and marked as handled
   await message.waitFor();
   await message.getByRole("button").click();
   await message.waitFor({ state: "detached" });
-  const [row] = await lab.hotline.db.sql`
+  const [row] = await lab().hotline.db.sql`
     select voicemail_handled_at from call_logs where from_e164 = ${e164}`;
   assert(row?.["voicemail_handled_at"] instanceof Date);
 });
@@ -168,7 +137,7 @@ test("without a microphone a sample message is left, and can be heard", async (o
   await phone.getByText("You left a voicemail.").waitFor();
   const player = operator.locator("#voicemails > li").filter({ hasText: shown }).locator("audio");
   const source = await player.getAttribute("src");
-  const response = await operator.request.get(lab.url + source);
+  const response = await operator.request.get(lab().url + source);
   assertEquals([response.status(), response.headers()["content-type"]], [200, "audio/wav"]);
   // Three seconds at 8,000 frames of 16 bit.
   assertEquals((await response.body()).length, 44 + 3 * 16_000);
@@ -184,7 +153,9 @@ test("a busy person, words instead of keys, and hanging up while it rings", asyn
   await button(page, "Hang up").click();
   await page.getByText("Call ended").waitFor();
 
-  await call(page, caller().e164);
+  await page.getByLabel("Your number").fill(caller().e164);
+  await page.getByLabel("Your number").press("Enter");
+  await page.getByText("A key or words interrupt.").waitFor();
   await button(page, "2").click();
   await button(page, "Answer").waitFor();
   await button(page, "Hang up").click();
@@ -249,8 +220,8 @@ test("everything can be done with the keyboard alone", async (open) => {
 
 test("calls are searched by number, and opened to their events", async (open) => {
   const [one, other] = [caller(), caller()];
-  await lab.hotline.ring({ keys: ["1"] }, { from: one.e164 });
-  await lab.hotline.ring({ keys: ["2"] }, { from: other.e164 });
+  await lab().hotline.ring({ keys: ["1"] }, { from: one.e164 });
+  await lab().hotline.ring({ keys: ["2"] }, { from: other.e164 });
   const { page } = await open("operator");
   await recentCall(page, other.shown).waitFor();
   await page.getByLabel("Search calls").fill(one.shown.slice(-8));
@@ -260,7 +231,7 @@ test("calls are searched by number, and opened to their events", async (open) =>
   await timeline.getByText("dialled leg").first().waitFor();
   assertMatch(await timeline.innerText(), /arrived[^]*consent[^]*dial ended/);
   // What comes while it is open does not close it, nor the search.
-  await lab.hotline.ring({ keys: ["1"] }, { from: caller().e164 });
+  await lab().hotline.ring({ keys: ["1"] }, { from: caller().e164 });
   await page.waitForTimeout(600);
   assert(await timeline.isVisible());
   assertEquals(await page.locator("#calls > li").count(), 1);
@@ -271,7 +242,7 @@ test("calls are searched by number, and opened to their events", async (open) =>
 test("what a caller says stays text", async (open) => {
   const { e164, shown } = caller();
   const hostile = `<img src=x onerror="alert(1)"><script>alert(2)</script>&lt;b>'"`;
-  await lab.hotline.ring(
+  await lab().hotline.ring(
     { keys: ["9"], voicemail: { seconds: 9, transcript: hostile } },
     { from: e164 },
   );
@@ -284,11 +255,21 @@ test("what a caller says stays text", async (open) => {
   assertEquals(await page.locator("#calls img, #calls script").count(), 0);
 });
 
+/** Whether a click on the middle of an element would be a click on it, as the page is now. */
+const isUncovered = (page: Page, selector: string) =>
+  page.evaluate((selector) => {
+    // deno-lint-ignore no-explicit-any -- the page's
+    const { document } = globalThis as any;
+    const element = document.querySelector(selector);
+    const { x, y, width, height } = element.getBoundingClientRect();
+    return document.elementFromPoint(x + width / 2, y + height / 2) === element;
+  }, selector);
+
 for (const colorScheme of ["light", "dark"] as const) {
   for (const width of [1280, 360]) {
     test(`${colorScheme} at ${width} px: accessible, and nothing runs over the edge`, async (open) => {
       const { e164 } = caller();
-      await lab.hotline.ring(
+      await lab().hotline.ring(
         { keys: ["9"], voicemail: { seconds: 9, transcript: "One two three" } },
         { from: e164 },
       );
@@ -306,6 +287,7 @@ for (const colorScheme of ["light", "dark"] as const) {
         await button(phone, "Record with the microphone").waitFor();
         assertEquals(await accessibilityFaults(phone), []);
         assertEquals(await widthOf(phone), width);
+        assert(await isUncovered(phone, "#hangup"), "the caller cannot hang up without scrolling");
       };
       const lookAtOperator = async () => {
         await operator.locator("#active li").first().waitFor();
@@ -324,7 +306,7 @@ for (const colorScheme of ["light", "dark"] as const) {
 test("a database that is away is told, and forgotten when it is back", async (open) => {
   const { page } = await open("operator");
   await page.getByText("Live", { exact: true }).waitFor();
-  const { sql } = lab.hotline.db;
+  const { sql } = lab().hotline.db;
   await sql`alter table call_lifecycle rename to call_lifecycle_away`;
   await page.getByText("The database does not answer.").waitFor();
   await sql`alter table call_lifecycle_away rename to call_lifecycle`;

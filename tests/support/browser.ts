@@ -1,3 +1,4 @@
+import { assertEquals } from "@std/assert/equals.js";
 import axe from "axe-core";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { createStudio } from "../../scripts/studio/server.ts";
@@ -27,8 +28,16 @@ export interface BrowserLab {
   /** Without a trailing slash. */
   readonly url: string;
   /** A page of a new profile at `/#/<view>`, in which the microphone plays a test tone. */
-  open(view: "phone" | "operator", options?: BrowserContextOptions): Promise<LabPage>;
+  open(view: "phone" | "operator", options?: OpenOptions): Promise<LabPage>;
   stop(): Promise<void>;
+}
+
+export interface OpenOptions extends BrowserContextOptions {
+  /**
+   * Runs before the page loads. Default: a caller without patience, who skips prompts that take
+   * neither keys nor words.
+   */
+  readonly prepare?: (page: Page) => Promise<void>;
 }
 
 export interface LabPage {
@@ -38,21 +47,82 @@ export interface LabPage {
   close(): Promise<void>;
 }
 
-export async function startBrowserLab(): Promise<BrowserLab> {
+/**
+ * Tests of one file on one lab; ignored where there is no Chromium. A test's pages must have nothing
+ * to complain about when it is over.
+ */
+export function browserTests(options: LabOptions = {}) {
+  let lab: BrowserLab | undefined;
+  Deno.test.beforeAll(async () => {
+    if (chromiumPath) lab = await startBrowserLab(options);
+  });
+  Deno.test.afterAll(() => lab?.stop());
+  let callers = 0;
+  return {
+    lab: () => lab!,
+    /** A number that no other test of the file calls from, as the page shows it and as the database has it. */
+    caller() {
+      const line = String(1000 + callers++);
+      return { e164: `+1604555${line}`, shown: `+1 604 555 ${line}` };
+    },
+    test(name: string, run: (open: BrowserLab["open"]) => Promise<void>): void {
+      Deno.test({
+        name,
+        ignore: chromiumPath === undefined,
+        // The browser and its connection are the whole file's.
+        sanitizeOps: false,
+        sanitizeResources: false,
+        async fn() {
+          const opened: LabPage[] = [];
+          try {
+            await run(async (view, options) => {
+              const page = await lab!.open(view, options);
+              opened.push(page);
+              return page;
+            });
+            assertEquals(opened.flatMap(({ complaints }) => complaints), []);
+          } finally {
+            await Promise.all(opened.map((each) => each.close()));
+          }
+        },
+      });
+    },
+  };
+}
+
+export interface LabOptions {
+  /** What the functions answer, on its way to the phone. */
+  readonly answer?: (body: string) => string;
+}
+
+async function startBrowserLab({ answer }: LabOptions): Promise<BrowserLab> {
   const hotline = await startHotline();
   const dataDir = await Deno.makeTempDir({ prefix: "tradeline-browser-" });
+  const log = (line: string) => hotline.log.push(line);
+  const between = answer && serve(0, log, async (request) => {
+    const { pathname, search } = new URL(request.url);
+    const { method, headers } = request;
+    const body = method === "GET" ? null : await request.arrayBuffer();
+    const response = await fetch(hotline.url + pathname + search, { method, headers, body });
+    const answered = new Response(answer(await response.text()), response);
+    answered.headers.delete("content-length");
+    return answered;
+  });
   const studio = createStudio({
-    apiUrl: hotline.url,
+    apiUrl: between?.url ?? hotline.url,
     databaseUrl: hotline.db.url,
     dataDir,
-    env: withLocalDefaults({}, hotline.url, hotline.db.url),
+    env: {
+      ...withLocalDefaults({}, hotline.url, hotline.db.url),
+      PUBLIC_FUNCTIONS_URL: `${hotline.url}/functions/v1`,
+    },
   });
-  const server = serve(0, (line) => hotline.log.push(line), (request) => studio.handle(request));
+  const server = serve(0, log, (request) => studio.handle(request));
   let browser: Promise<Browser> | undefined;
   return {
     hotline,
     url: server.url,
-    async open(view, options = {}) {
+    async open(view, { prepare = impatient, ...options } = {}) {
       browser ??= launch();
       const context = await (await browser).newContext({
         viewport: { width: 1280, height: 860 },
@@ -60,8 +130,8 @@ export async function startBrowserLab(): Promise<BrowserLab> {
         ...options,
       });
       context.setDefaultTimeout(15_000);
-      await context.addInitScript(skipWhatCannotBeInterrupted);
       const page = await context.newPage();
+      await prepare(page);
       const complaints: string[] = [];
       page.on("console", (message) => {
         if (["error", "warning"].includes(message.type())) complaints.push(message.text());
@@ -76,14 +146,16 @@ export async function startBrowserLab(): Promise<BrowserLab> {
     },
     async stop() {
       await (await browser)?.close();
-      await Promise.all([studio.close(), server.drain()]);
+      await Promise.all([studio.close(), server.drain(), between?.drain()]);
       await hotline.stop();
       await Deno.remove(dataDir, { recursive: true });
     },
   };
 }
 
-/** Runs in the page: a caller without patience for prompts that take neither keys nor words. */
+const impatient = (page: Page) => page.addInitScript(skipWhatCannotBeInterrupted);
+
+/** Runs in the page. */
 function skipWhatCannotBeInterrupted(): void {
   // deno-lint-ignore no-explicit-any -- the page's
   const { document } = globalThis as any;
@@ -105,7 +177,6 @@ function launch(): Promise<Browser> {
       "--disable-component-update",
       "--disable-sync",
       "--use-fake-device-for-media-stream",
-      "--use-fake-ui-for-media-stream",
       "--autoplay-policy=no-user-gesture-required",
     ],
   });

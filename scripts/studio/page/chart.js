@@ -79,6 +79,8 @@ export function hoursChart(hours) {
       grid,
       bars,
       labels,
+      total === 0 &&
+        h("text", { class: "axis middle", x: (LEFT + WIDTH) / 2, y: y(top / 2) - 12 }, words),
     ),
     h(
       "figcaption",

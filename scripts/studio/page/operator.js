@@ -41,9 +41,9 @@ function showTiles({ hour, day, consent, active, voicemails }) {
   const tiles = [
     { name: "Calls now", value: String(active.length), note: `${day.total_calls} in 24 hours` },
     {
-      name: "Callers served",
+      name: "Served, 24 hours",
       value: percent(day.success_rate_pct),
-      note: `${day.completed_calls} served, ${day.failed_calls} not, 24 hours`,
+      note: `${day.completed_calls} served, ${day.failed_calls} not`,
       level: level(day.success_rate_pct),
     },
     {
@@ -53,7 +53,7 @@ function showTiles({ hour, day, consent, active, voicemails }) {
       level: level(hour.success_rate_pct),
     },
     {
-      name: "Agreed to recording",
+      name: "Recording consent",
       value: percent(agreed),
       note: `${consent.consented_calls} agreed, ${consent.opted_out_calls} did not`,
     },
@@ -218,7 +218,7 @@ function showCalls(calls) {
           "summary",
           { class: "row" },
           h("strong", { class: "number" }, phoneNumber(call.from_e164)),
-          h("span", { class: "tag" }, mode(call.mode)),
+          call.mode !== call.disposition && h("span", { class: "tag" }, mode(call.mode)),
           h(
             "span",
             { class: `tag ${call.disposition ?? "running"}` },
@@ -315,7 +315,7 @@ function showHealth(health) {
     h(
       "li",
       { class: "chip", "data-level": status === "healthy" ? "good" : "bad" },
-      name.replaceAll("_", " "),
+      name === "env" ? "settings" : name.replaceAll("_", " "),
       h("span", { class: "under" }, status),
     ));
 }
@@ -330,12 +330,19 @@ function showErrors(errors) {
       h(
         "li",
         { class: "row" },
-        h("strong", {}, error.event_type),
+        h("strong", {}, error.event_type.replaceAll("_", " ")),
         h("span", { class: "tag failed" }, error.severity),
         h("time", { class: "when", datetime: error.created_at }, moment(error.created_at)),
-        h("code", { class: "under line" }, JSON.stringify(error.event_data)),
+        h("span", { class: "under line" }, facts(error.event_data)),
       ),
   );
+}
+
+/** `reason: no such domain, attempts: 5` of an object. */
+function facts(data) {
+  return Object.entries(data ?? {}).map(([name, value]) =>
+    `${name.replaceAll("_", " ")}: ${typeof value === "string" ? value : JSON.stringify(value)}`
+  ).join(", ");
 }
 
 function showLimits(limits) {
@@ -348,13 +355,20 @@ function showLimits(limits) {
       h("strong", { class: "number" }, phoneNumber(limit.identifier)),
       h("span", { class: "tag failed" }, `${limit.violation_count} refused`),
       h("time", { class: "when", datetime: limit.last_violation }, moment(limit.last_violation)),
-      h("span", { class: "under line" }, `at ${limit.endpoint}, by ${limit.identifier_type}`),
+      h(
+        "span",
+        { class: "under line" },
+        `at ${limit.endpoint}, counted by ${limit.identifier_type}`,
+      ),
     ));
 }
 
 function showAlerts(alerts) {
   byId("alerts-card").hidden = alerts === null;
   byId("alerts-count").textContent = alerts?.length || "";
+  byId("alerts-count").dataset.level = alerts?.some(({ severity }) => severity === "critical")
+    ? "bad"
+    : "warn";
   byId("alerts-empty").hidden = alerts?.length > 0;
   showList(byId("alerts"), alerts ?? [], ({ alert }) => alert, (alert) =>
     h(

@@ -33,7 +33,10 @@ let startedAt = 0;
 let hush = () => {};
 /** The message that is being recorded from the microphone. */
 let recording;
-let stopRecognising = () => {};
+/** Listens to words, for a step of the call or for a message's transcript. */
+let recogniser;
+/** In which the line spoke last, and expects to be spoken to. */
+let language = "en-US";
 
 const send = (message) =>
   socket?.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message));
@@ -58,11 +61,14 @@ export function startPhone() {
   );
   byId("call").addEventListener("click", call);
   byId("hangup").addEventListener("click", hangUp);
+  byId("from").addEventListener("keydown", ({ key }) => key === "Enter" && call());
   byId("say").addEventListener("submit", (event) => {
     event.preventDefault();
     sayWords(byId("words").value);
   });
-  byId("words").addEventListener("input", () => send({ type: "speaking" }));
+  byId("words").addEventListener("input", ({ target }) => {
+    send({ type: target.value === "" ? "quiet" : "speaking" });
+  });
   byId("speak").hidden = !canRecognise;
   byId("speak").addEventListener("click", listen);
   onVoice(() => byId("voice-field").hidden = false);
@@ -104,6 +110,7 @@ function call() {
 
 async function hangUp() {
   hush();
+  if (!recording) stopListening();
   // Whoever hangs up while speaking has left a message.
   if (recording) return await leaveRecording("hangup");
   send({ type: "hangup" });
@@ -115,36 +122,52 @@ function press(key) {
   setTimeout(() => button.classList.remove("down"), 130);
   keyTone(key);
   if (!onCall) return;
-  if (recording && question?.finishOnKey.includes(key)) return void leaveRecording("#");
+  if (recording) {
+    if (question?.finishOnKey.includes(key)) leaveRecording(key);
+    return;
+  }
   interrupt();
   send({ type: "key", key });
 }
 
 function sayWords(text) {
   if (text.trim() === "") return;
-  stopRecognising();
+  stopListening();
   interrupt();
   send({ type: "speech", text });
   byId("words").value = "";
 }
 
 function listen() {
-  if (byId("speak").ariaPressed === "true") return stopRecognising();
+  if (recording) return;
+  if (recogniser) return recogniser.finish();
   interrupt();
   byId("speak").ariaPressed = "true";
   send({ type: "speaking" });
-  stopRecognising = recognise({
-    onWords(words, isFinal) {
-      byId("words").value = words;
+  let words = "";
+  recogniser = recognise({
+    language,
+    onWords(heard, isFinal) {
+      words = byId("words").value = heard;
       send({ type: "speaking" });
-      if (isFinal) sayWords(words);
+      if (isFinal) sayWords(heard);
     },
-    onEnd() {
-      byId("speak").ariaPressed = "false";
-      // Nothing was said: the prompt that made room for it counts as heard.
+    onEnd(fault) {
+      stopListening();
+      // Some browsers never call their last guess final.
+      if (fault === undefined) return sayWords(words);
+      line("error", `${fault} Type the words instead, or press a key.`);
+      // The prompt that made room for words counts as heard; where the line waits, silence does.
       if (question?.ask === "hear") send({ type: "heard", nth: question.nth });
+      else send({ type: "quiet" });
     },
   });
+}
+
+function stopListening() {
+  recogniser?.drop();
+  recogniser = undefined;
+  byId("speak").ariaPressed = "false";
 }
 
 /** A prompt that listens falls silent when somebody answers. */
@@ -174,7 +197,8 @@ function hear(message) {
       return line("error", message.text);
     case "over": {
       const { reached, seconds } = message.outcome;
-      return over("Call ended", `You ${reached}. It took ${minutes(seconds)}.`);
+      byId("display-time").textContent = minutes(seconds);
+      return over("Call ended", `You ${reached.replace(/\+\d+/, phoneNumber)}.`);
     }
   }
 }
@@ -201,7 +225,7 @@ function happens(event) {
       return line(
         "note",
         event.status === "completed"
-          ? `You talked for ${minutes(event.talkSeconds)} minutes.`
+          ? `You talked for ${minutes(event.talkSeconds)}.`
           : `Not reached: ${event.status}.`,
       );
     case "record":
@@ -223,7 +247,9 @@ function happens(event) {
 function ask(next) {
   hush();
   hush = () => {};
+  stopListening();
   question = next;
+  language = next?.language ?? language;
   if (next === null) {
     showPrompt();
     if (!talking) display("One moment", "The line decides what comes next.");
@@ -300,7 +326,7 @@ function askMessage({ playBeep, maxLength }) {
   display("After the beep", `Leave a message, ${maxLength} seconds at most.`);
   const words = h("textarea", {
     id: "message",
-    rows: 3,
+    rows: 2,
     maxlength: 2000,
     placeholder: "Hello, please call me back about…",
   });
@@ -311,21 +337,24 @@ function askMessage({ playBeep, maxLength }) {
       recording = await record();
     } catch (error) {
       microphone.hidden = true;
-      problem.textContent = `No microphone (${
-        error.message || error.name
-      }): leave the sample instead.`;
+      problem.textContent = `${error.message} Leave the sample instead.`;
       return;
     }
     if (question?.ask !== "record") return dropRecording();
     display("Recording", "Press # or “Done” to end, or hang up.");
     if (canRecognise) {
-      stopRecognising = recognise({
+      recogniser = recognise({
+        language,
         lasting: true,
         onWords: (heard) => words.value = heard,
-        onEnd() {},
+        onEnd(fault) {
+          if (fault === undefined) return;
+          problem.textContent = "This browser does not write down what you say. " +
+            "It is recorded; type it too if you want a transcript.";
+        },
       });
     }
-    const limit = setTimeout(() => leaveRecording("#"), maxLength * 1000);
+    const limit = setTimeout(() => leaveRecording("maxlength"), maxLength * 1000);
     recording.forget = () => clearTimeout(limit);
     const done = choice("Done (#)", "go", () => leaveRecording("#"));
     choices.replaceChildren(h("span", { class: "recording" }, "Recording"), done);
@@ -335,6 +364,7 @@ function askMessage({ playBeep, maxLength }) {
     const transcript = words.value.trim();
     // As long as it would take to say it, and long enough to be transcribed.
     const seconds = Math.min(Math.max(3, Math.ceil(transcript.split(/\s+/).length / 2.5)), 15);
+    line("note", `A sample of ${seconds} seconds is left in place of your voice.`);
     send({ type: "message", seconds, end: "#", transcript });
     display("Leaving the message", `A sample of ${seconds} seconds.`);
     showPrompt();
@@ -357,7 +387,7 @@ function askMessage({ playBeep, maxLength }) {
 async function leaveRecording(end) {
   const { stop, forget } = recording;
   recording = undefined;
-  stopRecognising();
+  stopListening();
   forget();
   const transcript = byId("message")?.value.trim() ?? "";
   showPrompt();
@@ -367,7 +397,7 @@ async function leaveRecording(end) {
 }
 
 function dropRecording() {
-  stopRecognising();
+  stopListening();
   recording?.forget?.();
   recording?.drop();
   recording = undefined;

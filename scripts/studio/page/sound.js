@@ -19,70 +19,123 @@ export function onVoice(callback) {
 }
 
 /**
- * Speaks a prompt, or leaves as long as it takes to read it. `done` is called once, unless the
- * returned function ended it before.
+ * Speaks a prompt; without a voice, or when it fails, leaves as long as it takes to read it. `done`
+ * is called once, unless the returned function ended it before.
  *
  * @param {{text: string, language?: string, audio: boolean}} prompt
  * @param {boolean} aloud
  * @param {() => void} done
  */
 export function speak({ text, language, audio }, aloud, done) {
-  let isOver = false;
-  const end = () => {
-    if (isOver) return false;
-    isOver = true;
+  // Held until the end: browsers forget an utterance, and its events, that nobody holds.
+  let utterance;
+  let timer;
+  const stop = () => {
     clearTimeout(timer);
-    return true;
-  };
-  const finish = () => end() && done();
-  const hasVoice = aloud && !audio && (synthesis?.getVoices().length ?? 0) > 0;
-  // A voice that never ends must not hold up the call.
-  const longest = hasVoice ? 5000 + text.length * 120 : Math.min(600 + text.length * 22, 6000);
-  const timer = setTimeout(finish, longest);
-  if (hasVoice) {
-    const utterance = new SpeechSynthesisUtterance(text);
-    utterance.lang = language ?? "en-US";
-    utterance.onend = finish;
-    utterance.onerror = finish;
+    if (utterance === undefined) return;
+    utterance.onend = utterance.onerror = null;
+    utterance = undefined;
     synthesis.cancel();
-    synthesis.speak(utterance);
-  }
-  return () => {
-    if (end() && hasVoice) synthesis.cancel();
   };
+  const doneAfter = (ms) =>
+    timer = setTimeout(() => {
+      stop();
+      done();
+    }, ms);
+  const read = () => {
+    stop();
+    doneAfter(Math.min(600 + text.length * 22, 6000));
+  };
+  if (!aloud || audio || (synthesis?.getVoices().length ?? 0) === 0) {
+    read();
+    return stop;
+  }
+  // What a page before this one left half spoken.
+  synthesis.cancel();
+  utterance = new SpeechSynthesisUtterance(text);
+  utterance.lang = language ?? "en-US";
+  utterance.onend = () => {
+    stop();
+    done();
+  };
+  utterance.onerror = read;
+  synthesis.speak(utterance);
+  // A voice that never ends must not hold up the call.
+  doneAfter(5000 + text.length * 120);
+  return stop;
 }
 
+/** What a person can do about each error of the recogniser. Source: Web Speech API, section 4.1.5. */
+const DEAF = {
+  "not-allowed": "The microphone is not allowed. Allow it for this page in the browser.",
+  "service-not-allowed": "This browser does not let this page recognise speech.",
+  "audio-capture": "No microphone was found.",
+  "network": "The browser's speech recognition cannot be reached.",
+  "language-not-supported": "The browser does not recognise this language.",
+  "no-speech": "Nothing was heard.",
+  "aborted": "Listening was interrupted.",
+};
+
 /**
- * Listens for words until they are said. Returns how to stop listening.
+ * Listens for words. `onEnd` is called when nothing more will be heard, with the reason why nothing
+ * was recognised, if so; not after `drop`.
  *
- * @param {{onWords: (words: string, isFinal: boolean) => void, onEnd: () => void, lasting?: boolean}} listener
+ * @param {{
+ *   language: string,
+ *   lasting?: boolean,
+ *   onWords: (words: string, isFinal: boolean) => void,
+ *   onEnd: (fault: string | undefined) => void,
+ * }} listener `lasting`: goes on after a pause.
+ * @returns {{finish: () => void, drop: () => void}} `finish`: what was said until now is all.
  */
-export function recognise({ onWords, onEnd, lasting = false }) {
+export function recognise({ language, lasting = false, onWords, onEnd }) {
+  let isDropped = false;
+  let heard = false;
+  let error = "no-speech";
+  const end = () => {
+    if (isDropped) return;
+    onEnd(heard ? undefined : DEAF[error] ?? `Speech recognition failed (${error}).`);
+  };
   const recognition = new Recognition();
-  recognition.lang = "en-US";
+  recognition.lang = language;
   recognition.interimResults = true;
   recognition.continuous = lasting;
   recognition.onresult = ({ results }) => {
+    if (isDropped) return;
+    heard = true;
     const all = [...results];
-    onWords(all.map(([best]) => best.transcript).join(" "), all.every((each) => each.isFinal));
+    onWords(
+      all.map(([best]) => best.transcript.trim()).join(" "),
+      all.every((each) => each.isFinal),
+    );
   };
-  recognition.onend = onEnd;
-  recognition.onerror = () => {};
+  recognition.onerror = (event) => error = event.error;
+  recognition.onend = end;
   try {
     recognition.start();
-  } catch {
-    onEnd();
+  } catch (problem) {
+    error = problem.message;
+    queueMicrotask(end);
   }
-  return () => recognition.abort();
+  return {
+    finish: () => recognition.stop(),
+    drop() {
+      isDropped = true;
+      recognition.abort();
+    },
+  };
 }
 
 /**
  * Records from the microphone.
  *
- * @throws where there is none, or it is not allowed.
+ * @throws {Error} where there is none, or it is not allowed; its message is for a person.
  */
 export async function record() {
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: true }).catch((error) => {
+    const known = { NotAllowedError: "not-allowed", NotFoundError: "audio-capture" }[error.name];
+    throw new Error(DEAF[known] ?? `The microphone does not work (${error.message}).`);
+  });
   const recorder = new MediaRecorder(stream);
   const parts = [];
   recorder.ondataavailable = ({ data }) => parts.push(data);
