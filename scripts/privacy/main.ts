@@ -13,11 +13,11 @@ import {
 } from "../command.ts";
 import { LOCAL_SECRET_KEY } from "../local/defaults.ts";
 import {
-  type Account,
-  type TwilioDeletion,
-  twilioDeletion,
-  TwilioDeletionError,
-} from "./twilio.ts";
+  TwilioBusyError,
+  TwilioError,
+  type TwilioRest,
+  twilioRest,
+} from "../../supabase/functions/_shared/twilio/rest.ts";
 
 const HELP = `Erase, or export, everything that is known of one person.
 
@@ -89,7 +89,7 @@ async function forget(
     }
     return await erase(person, known["calls"] ?? [], records, twilio, print) ? 0 : 1;
   } catch (error) {
-    const where = error instanceof TwilioDeletionError
+    const where = error instanceof TwilioError || error instanceof TwilioBusyError
       ? ". Run it again: what is done stays done, and nothing was erased that Twilio still needs to be asked about"
       : "";
     print(`Cannot finish: ${(error as Error).message}${where}`);
@@ -125,11 +125,14 @@ type Print = CommandContext["print"];
 /** All that is known of a person, by kind. */
 type Known = Readonly<Record<string, readonly Record<string, unknown>[]>>;
 
-function twilioOf(env: CommandContext["env"]): TwilioDeletion | undefined {
+/** Somebody waits for it to be done, and nobody on the line. */
+const DEADLINE_MS = 15_000;
+
+function twilioOf(env: CommandContext["env"]): TwilioRest | undefined {
   const account = env("TWILIO_ACCOUNT_SID");
   const token = env("TWILIO_AUTH_TOKEN");
   if (account === undefined || token === undefined) return undefined;
-  return twilioDeletion(env("TWILIO_API_URL") ?? "https://api.twilio.com", account, token);
+  return twilioRest(env("TWILIO_API_URL") ?? "https://api.twilio.com", account, token, DEADLINE_MS);
 }
 
 async function writeExport(known: Known, path: string, print: Print): Promise<void> {
@@ -144,7 +147,7 @@ async function erase(
   person: Readonly<Record<string, string | null>>,
   calls: Known[string],
   records: Records,
-  twilio: TwilioDeletion | undefined,
+  twilio: TwilioRest | undefined,
   print: Print,
 ): Promise<boolean> {
   // Twilio first: once the calls are erased here, nobody knows what to ask for there.
@@ -164,10 +167,15 @@ async function erase(
   return complete && receipt.open_calls === 0;
 }
 
+/** A sub-account by its SID; `null` or `undefined`: the main account. */
+function accountOf(twilio: TwilioRest, sid: string | null | undefined): TwilioRest {
+  return sid === null || sid === undefined ? twilio : twilio.ofAccount(sid);
+}
+
 /** Deletes at Twilio what is erased here. @returns whether nothing is left to delete. */
 async function deletePending(
   records: Records,
-  twilio: TwilioDeletion | undefined,
+  twilio: TwilioRest | undefined,
   print: Print,
 ): Promise<boolean> {
   const queued = await records.rows<QueuedRecording>(
@@ -186,7 +194,7 @@ async function deletePending(
   }
   for (const { recording_sid, subaccount_sid } of queued) {
     // deno-lint-ignore no-await-in-loop -- One after the other, as Twilio limits how much at once.
-    await twilio.deleteRecording(subaccount_sid ?? undefined, recording_sid);
+    await accountOf(twilio, subaccount_sid).deleteRecording(recording_sid);
     // deno-lint-ignore no-await-in-loop
     await records.call("recording_deleted", { p_recording_sid: recording_sid });
   }
@@ -196,7 +204,7 @@ async function deletePending(
 
 /** Deletes the calls that are over, and their recordings, the ones that no row of ours knows included. */
 async function eraseAtTwilio(
-  twilio: TwilioDeletion,
+  twilio: TwilioRest,
   calls: Known[string],
   records: Records,
 ): Promise<{ readonly recordings: readonly string[] }[]> {
@@ -206,21 +214,22 @@ async function eraseAtTwilio(
     "org_id",
   );
   const accounts = new Map(subaccounts.map((each) => [each.org_id, each.subaccount_sid]));
-  const there: { account: Account; callSid: string; recordings: string[] }[] = [];
+  const there: { account: TwilioRest; callSid: string; recordings: string[] }[] = [];
   for (const { call_sid, org_id, ended_at } of calls) {
     if (ended_at === null) continue;
-    const account = accounts.get(String(org_id));
+    const account = accountOf(twilio, accounts.get(String(org_id)));
     const callSid = String(call_sid);
     // deno-lint-ignore no-await-in-loop -- One after the other, as Twilio limits how much at once.
-    there.push({ account, callSid, recordings: await twilio.recordings(account, callSid) });
+    const recordings = (await account.recordings(callSid)).map(({ sid }) => sid);
+    there.push({ account, callSid, recordings });
   }
   for (const { account, callSid, recordings } of there) {
     for (const sid of recordings) {
       // deno-lint-ignore no-await-in-loop
-      await twilio.deleteRecording(account, sid);
+      await account.deleteRecording(sid);
     }
     // deno-lint-ignore no-await-in-loop
-    await twilio.deleteCall(account, callSid);
+    await account.deleteCall(callSid);
   }
   return there;
 }

@@ -12,14 +12,18 @@ function fakeTwilio(recordings: Record<string, string[]>, failing = false) {
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     (request) => {
-      const path = new URL(request.url).pathname.replace(`/2010-04-01/Accounts/${ACCOUNT}/`, "");
+      const path = new URL(request.url).pathname.replace(`/2010-04-01/Accounts/${ACCOUNT}/`, "")
+        .replace("/2010-04-01/Accounts/", "");
       if (failing) return Response.json({ code: 20500 }, { status: 500 });
       if (request.method === "DELETE") {
         deleted.push(path.replace(".json", ""));
         return new Response(null, { status: 204 });
       }
-      const call = /^Calls\/(CA\w+)\/Recordings\.json$/.exec(path)?.[1];
-      return Response.json({ recordings: (recordings[call ?? ""] ?? []).map((sid) => ({ sid })) });
+      const call = /(?:^|\/)Calls\/(CA\w+)\/Recordings\.json$/.exec(path)?.[1];
+      const sids = recordings[call ?? ""] ?? [];
+      return Response.json({
+        recordings: sids.map((sid) => ({ sid, status: "completed", source: "DialVerb" })),
+      });
     },
   );
   return {
@@ -72,6 +76,29 @@ Deno.test("forget erases a person here and at Twilio, and prints the receipt", a
     );
     assertEquals((await stack.db.sql`select from call_logs`).length, 0);
     assertEquals((await stack.db.sql`select from recordings_to_delete`).length, 0);
+  } finally {
+    await stack.stop();
+  }
+});
+
+Deno.test("forget deletes a sub-account's call and recordings in that sub-account", async () => {
+  const stack = await startTestStack({ functions: false });
+  const [sid, org, sub] = [newCallSid(), crypto.randomUUID(), `AC${"5".repeat(32)}`];
+  await using twilio = fakeTwilio({ [sid]: [recordingSid(3)] });
+  try {
+    await stack.db.sql`
+      insert into telephony_subaccounts (org_id, subaccount_sid, business_name) values (${org}, ${sub}, 'Acme')`;
+    await stack.db.sql`
+      insert into call_logs (call_sid, org_id, from_e164, status, started_at, ended_at)
+      values (${sid}, ${org}, '+14165550123', 'completed', now(), now())`;
+    const { code, text } = await forget(["+14165550123", "--yes"], {
+      SUPABASE_URL: stack.url,
+      TWILIO_API_URL: twilio.url,
+      TWILIO_ACCOUNT_SID: ACCOUNT,
+      TWILIO_AUTH_TOKEN: "token",
+    });
+    assertEquals(code, 0, text);
+    assertEquals(twilio.deleted, [`${sub}/Recordings/${recordingSid(3)}`, `${sub}/Calls/${sid}`]);
   } finally {
     await stack.stop();
   }

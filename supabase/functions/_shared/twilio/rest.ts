@@ -69,6 +69,8 @@ export interface TwilioRest {
   exchanges(callSid: string): Promise<TwilioExchange[]>;
   /** With its transcriptions. One that is gone already is deleted. */
   deleteRecording(recordingSid: string): Promise<void>;
+  /** The record of a call that is over: its numbers, times and price. */
+  deleteCall(callSid: string): Promise<void>;
   /** Where a recording's media is; fetching it may need the account's credentials. */
   recordingUrl(recordingSid: string): string;
 }
@@ -150,6 +152,9 @@ function restOf(
       list(`/Calls/${callSid}/Events`, "events", exchange, { PageSize: "1000" }),
     async deleteRecording(recordingSid) {
       await ask("DELETE", `/Recordings/${recordingSid}`);
+    },
+    async deleteCall(callSid) {
+      await ask("DELETE", `/Calls/${callSid}`);
     },
     recordingUrl: (recordingSid) => `${account}/Recordings/${recordingSid}`,
   };
