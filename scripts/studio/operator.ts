@@ -118,7 +118,9 @@ export class Operator {
       await new Promise((resolve) => setTimeout(resolve, LOOK));
     }
     this.#looking = false;
+    // Who comes next is told at once, although nothing happened meanwhile.
     this.#news = undefined;
+    this.#takenAt = -Infinity;
   }
 
   /** The snapshot, taken anew only after something happened or when it is stale. */

@@ -123,6 +123,25 @@ Deno.test("handled must be said as true or false", async () => {
   }
 });
 
+Deno.test("a page that is loaded again is told how things are at once, although nothing happened", async () => {
+  const firstNews = async () => {
+    const reader = (await ask("/api/live")).body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    const start = performance.now();
+    while (!text.includes("data: ")) {
+      // deno-lint-ignore no-await-in-loop -- piece by piece
+      text += (await reader.read()).value;
+    }
+    await reader.cancel();
+    return performance.now() - start;
+  };
+  await firstNews();
+  // Until nobody is looked for any more.
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  const again = await firstNews();
+  assert(again < 2000, `told after ${again} ms`);
+});
+
 Deno.test("a search is digits, however they are written, and nothing else", async () => {
   const { sql } = stack.db;
   await sql`insert into call_logs (call_sid, from_e164, to_e164, started_at)

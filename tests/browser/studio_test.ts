@@ -303,6 +303,22 @@ for (const colorScheme of ["light", "dark"] as const) {
   }
 }
 
+test("before the first numbers nothing is claimed: not that nobody calls, nor that no message waits", async (open) => {
+  let answer = () => {};
+  const { page } = await open("operator", {
+    prepare: (page) =>
+      page.route("**/api/live", (route) => {
+        answer = () => void route.continue();
+      }),
+  });
+  await page.getByText("Asking the line how it is…").waitFor();
+  assertEquals(await page.getByRole("heading", { level: 2 }).count(), 0);
+  assertEquals(await accessibilityFaults(page), []);
+  answer();
+  await page.getByRole("heading", { name: "Recent calls" }).waitFor();
+  assertEquals(await page.getByText("Asking the line how it is…").isVisible(), false);
+});
+
 test("a database that is away is told, and forgotten when it is back", async (open) => {
   const { page } = await open("operator");
   await page.getByText("Live", { exact: true }).waitFor();

@@ -37,7 +37,7 @@ export interface OpenOptions extends BrowserContextOptions {
    * Runs before the page loads. Default: a caller without patience, who skips prompts that take
    * neither keys nor words.
    */
-  readonly prepare?: (page: Page) => Promise<void>;
+  readonly prepare?: (page: Page) => Promise<unknown>;
 }
 
 export interface LabPage {

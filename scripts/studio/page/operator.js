@@ -15,6 +15,7 @@ let asked = 0;
 
 /** Shows everything that the operator's view has. */
 export function showSnapshot(snapshot) {
+  byId("operator").classList.remove("waiting");
   showTiles(snapshot);
   showActive(snapshot.active);
   showHours(snapshot.hours);
