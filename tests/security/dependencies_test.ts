@@ -23,6 +23,9 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   "axe-core": "MPL-2.0",
 };
 
+/** This processor, as packages name it. */
+const CPU = Deno.build.arch === "x86_64" ? "x64" : "arm64";
+
 /** What is wrong with a package's licence, from its package.json; undefined: nothing. */
 function licenceFault(name: string, manifest: { license?: unknown }): string | undefined {
   const { license } = manifest;
@@ -60,7 +63,9 @@ Deno.test("each package of deno.lock has a licence that lets this be used and so
   const faults: string[] = [];
   for (const { key, name, version, locked } of packages) {
     // Of a binary for another system nothing is installed here; it is of the same source as this system's.
-    if (locked.os !== undefined && !locked.os.includes(Deno.build.os)) continue;
+    if (locked.os?.includes(Deno.build.os) === false || locked.cpu?.includes(CPU) === false) {
+      continue;
+    }
     const folder = `${name.replaceAll("/", "+")}@${version}`;
     const path = join(ROOT, "node_modules", ".deno", folder, "node_modules", name);
     try {
