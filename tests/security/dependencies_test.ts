@@ -74,7 +74,7 @@ Deno.test("each package of deno.lock has a licence that lets this be used and so
       if (fault !== undefined) faults.push(fault);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
-      faults.push(`${key} is not installed, so its licence is unknown: deno install`);
+      faults.push(`${key} is not installed, so its licence is unknown: deno task check`);
     }
   }
   assertEquals(faults, []);
