@@ -46,6 +46,14 @@ export async function supabase(args: string[], options: RunOptions): Promise<str
   return await run(command, [...before, ...args], options);
 }
 
+/** What lints migrations, see .squawk.toml. */
+export const SQUAWK = "squawk-cli@2.66.0";
+
+/** Holds migrations' files to .squawk.toml, in a folder that has it. */
+export async function squawk(files: readonly string[], options: RunOptions): Promise<string> {
+  return await run("npx", ["-y", SQUAWK, "--config", ".squawk.toml", ...files], options);
+}
+
 type Located = readonly [command: string, ...before: string[]];
 let located: Promise<Located> | undefined;
 

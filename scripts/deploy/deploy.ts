@@ -4,7 +4,7 @@ import { bindingOf } from "../../supabase/functions/_shared/onboarding/saga.ts";
 import { provisioning } from "../../supabase/functions/_shared/twilio/provisioning.ts";
 import { parse as parseToml } from "@std/toml/parse.js";
 import { kB, tooHeavy, weigh } from "./bundles.ts";
-import { git, supabase } from "./commands.ts";
+import { git, squawk, supabase } from "./commands.ts";
 import { smokeTest } from "./smoke.ts";
 import { remoteDatabase, remoteProject, type Target } from "./target.ts";
 import { fillVault, VAULT_NAMES } from "./vault.ts";
@@ -308,7 +308,7 @@ function preflight({ target, root, only }: DeployOptions, commit: string, all: s
             new Error(`they passed for ${target.testedCommit}: run them for ${commit}`),
           ),
     },
-    { name: "migrations", look: () => migrationNames(root) },
+    { name: "migrations", look: () => lintMigrations(root) },
     {
       name: "bundles",
       async look() {
@@ -354,14 +354,15 @@ function preflight({ target, root, only }: DeployOptions, commit: string, all: s
   ];
 }
 
-async function migrationNames(root: string): Promise<string> {
+async function lintMigrations(root: string): Promise<string> {
   const names: string[] = [];
   for await (const { name } of Deno.readDir(join(root, "supabase", "migrations"))) names.push(name);
   const wrong = names.filter((name) => !/^\d{14}_[a-z0-9_]+\.sql$/.test(name));
   if (wrong.length > 0) {
     throw new Error(`the CLI would skip ${wrong.join(", ")}: name them <14 digits>_<topic>.sql`);
   }
-  return `${names.length}, well-named`;
+  await squawk(names.sort().map((name) => `supabase/migrations/${name}`), { cwd: root });
+  return `${names.length}, well-named, and squawk finds nothing in them`;
 }
 
 function planOf({ target }: DeployOptions, functions: readonly string[], commit: string): string[] {

@@ -26,6 +26,7 @@ async function repository(): Promise<string> {
   await copy("import_map.json", dir);
   await copy("deno.json", dir);
   await copy(".gitignore", dir);
+  await copy(".squawk.toml", dir);
   await git(["init", "--quiet", "--initial-branch=main"], dir);
   await commit(dir, "The first release");
   return dir;
@@ -157,6 +158,8 @@ test("is refused while something is missing, and changes nothing", async ({ proj
     join(root, "supabase/functions/voice-action/handler.ts"),
     `import "./missing.ts";\n`,
   );
+  const destructive = join(root, "supabase/migrations/20991231000000_tidy.sql");
+  await Deno.writeTextFile(destructive, "alter table public.call_logs drop column mode;\n");
   const { code, text } = await run("deploy", "--only", "voice-nowhere");
   assertEquals(code, 1, text);
   assertStringIncludes(
@@ -165,6 +168,8 @@ test("is refused while something is missing, and changes nothing", async ({ proj
   );
   assertStringIncludes(text, "FAULT   commit: commit these first");
   assertStringIncludes(text, "FAULT   bundles: ");
+  assertStringIncludes(text, "ban-drop-column");
+  await Deno.remove(destructive);
   assertEquals(project.functions.size, 0);
   assertEquals(project.secrets, {});
   assertEquals(await log(), []);
