@@ -39,6 +39,8 @@ create index call_lifecycle_reconciled_idx on public.call_lifecycle (received_at
 -- For events of a month that nobody has made yet: whatever the workers do, an event finds a place.
 create table months.call_lifecycle_other partition of public.call_lifecycle default;
 alter table months.call_lifecycle_other enable row level security;
+-- A month is reached by the whole, whose policies hold, and nobody is granted anything on a month itself.
+create policy months_of_the_service on months.call_lifecycle_other for select to service_role using (true);
 
 alter table public.call_lifecycle enable row level security;
 create policy call_lifecycle_of_own_org on public.call_lifecycle
@@ -122,6 +124,7 @@ begin
     -- Attached rather than made as a partition: that would lock out whoever reads or writes any month.
     execute format('create table months.%I (like public.call_lifecycle including defaults including constraints)', v_name);
     execute format('alter table months.%I enable row level security', v_name);
+    execute format('create policy months_of_the_service on months.%I for select to service_role using (true)', v_name);
     execute format('revoke all on months.%I from anon, authenticated, service_role', v_name);
     execute format(
       'with moved as (delete from months.call_lifecycle_other where received_at >= %L and received_at < %L returning *)

@@ -1,3 +1,5 @@
+-- What is erased, elsewhere and quickly.
+--
 -- Recordings of erased calls are deleted at Twilio by voice-reconcile, a few each minute. One that Twilio does not
 -- delete is tried again later and later, so that it never stands in the way of the others.
 alter table public.recordings_to_delete
@@ -27,3 +29,17 @@ end;
 revoke all on function public.claim_recordings_to_delete(integer) from public, anon, authenticated, service_role;
 grant update (attempts, next_at) on public.recordings_to_delete to service_role;
 grant execute on function public.claim_recordings_to_delete(integer) to service_role;
+
+-- As before (20251102130000), each by its index.
+create index contact_messages_phone_idx on public.contact_messages (ltrim(phone, '+')) where phone is not null;
+
+create or replace function public.messages_of_person(p_number text, p_email text) returns setof uuid
+language sql stable set search_path = ''
+begin atomic
+  select m.id from public.contact_messages as m where lower(m.email) = lower(p_email)
+  union
+  -- Also where it was written without the country's code.
+  select m.id from public.contact_messages as m
+  where m.phone is not null
+    and ltrim(m.phone, '+') in (ltrim(p_number, '+'), case when p_number like '+1%' then substr(p_number, 3) end);
+end;
