@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-action/handler.ts";
+import { createHandler as routeAction } from "../../supabase/functions/voice-route-action/handler.ts";
 import { CALLER_ON_THE_LINE, dial, response, say } from "../support/expected.ts";
 import {
   accepted,
@@ -23,7 +24,10 @@ Deno.test("0 brings a person", async () => {
   const { xml } = await press(pressed("0"));
   assertEquals(
     xml,
-    response(say("Connecting you to a person."), dial(BUSINESS, "turn=5&amp;attempt=1")),
+    response(
+      say("Connecting you to a person."),
+      dial(BUSINESS, "turn=5&amp;attempt=1&amp;handoff=caller_asked_for_a_human"),
+    ),
   );
 });
 
@@ -37,6 +41,19 @@ Deno.test("asking for a person is recorded as a handoff", async () => {
     handoff_reason: "caller_asked_for_a_human",
     meta: { digits: "0" },
   });
+});
+
+Deno.test("that somebody asked for a person while nothing could be written is told by the next callback", async () => {
+  const asked = await press(pressed("0"), undefined, { outcome: UNAVAILABLE });
+  const { search } = new URL(String(only(asked, "Dial").attributes["action"]));
+  const { event } = await takeStep("voice-route-action", routeAction, {
+    ...onTheLine,
+    DialCallStatus: "no-answer",
+  }, search);
+  assertEquals([event["event"], event["handoff_reason"]], [
+    "dial_ended",
+    "caller_asked_for_a_human",
+  ]);
 });
 
 for (const params of [pressed("1"), pressed("00"), onTheLine]) {

@@ -19,6 +19,7 @@ const state: fc.Arbitrary<CallState> = fc.record({
     fc.record({ mode: fc.stringMatching(/^[a-z][a-z0-9_]{0,31}$/), turn }),
     { nil: undefined },
   ),
+  handoff: fc.option(fc.stringMatching(/^[a-z][a-z_]{0,63}$/), { nil: undefined }),
 }, { requiredKeys: ["turn", "attempt"] });
 
 const defined = (value: unknown) => JSON.parse(JSON.stringify(value));

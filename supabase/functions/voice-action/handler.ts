@@ -11,12 +11,10 @@ export function createHandler(deps: Deps): Handler {
 
     interpret(webhook, line) {
       const wantsHuman = webhook.fields.Digits === line.operator.key;
+      const state = nextTurn(webhook);
       return {
-        state: nextTurn(webhook),
-        facts: {
-          event: "key_pressed",
-          handoff_reason: wantsHuman ? "caller_asked_for_a_human" : undefined,
-        },
+        state: wantsHuman ? { ...state, handoff: "caller_asked_for_a_human" } : state,
+        facts: { event: "key_pressed" },
         heard: { wantsHuman },
       };
     },

@@ -77,7 +77,6 @@ export type StepFacts =
       | "recording_source"
       | "recording_duration_sec"
       | "transcript"
-      | "handoff_reason"
       | "limits"
     >
   >
@@ -130,12 +129,15 @@ export function childLegEvent(
 }
 
 /** What was decided on a call, as an event tells it. */
-export function decided({ consent, choice }: Pick<CallState, "consent" | "choice">) {
+export function decided(
+  { consent, choice, handoff }: Pick<CallState, "consent" | "choice" | "handoff">,
+) {
   return {
     mode: choice?.mode,
     mode_turn: choice?.turn,
     consent_given: consent && isGranted(consent),
     consent_order: consent && consentOrder(consent),
+    handoff_reason: handoff,
   };
 }
 

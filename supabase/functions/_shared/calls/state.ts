@@ -13,6 +13,8 @@ export interface CallState {
   readonly consent?: ConsentDecision | undefined;
   /** What the caller chose, and at which turn. */
   readonly choice?: { readonly mode: string; readonly turn: number } | undefined;
+  /** Why the call was handed to a person, once it was. */
+  readonly handoff?: string | undefined;
 }
 
 export const ARRIVAL: CallState = { turn: 0, attempt: 1 };
@@ -24,6 +26,7 @@ export function encodeState(state: CallState): Record<string, string> {
     attempt: String(state.attempt),
     ...(state.consent && { consent: `${state.consent.basis}-${state.consent.turn}` }),
     ...(state.choice && { mode: `${state.choice.mode}-${state.choice.turn}` }),
+    ...(state.handoff !== undefined && { handoff: state.handoff }),
   };
 }
 
@@ -33,12 +36,14 @@ export function decodeState(query: URLSearchParams): CallState | undefined {
   if (turn === undefined) return undefined;
   const consent = /^(stayed|yes|no)-(\d{1,4})$/.exec(query.get("consent") ?? "");
   const choice = /^([a-z][a-z0-9_]{0,31})-(\d{1,4})$/.exec(query.get("mode") ?? "");
+  const [handoff] = /^[a-z][a-z_]{0,63}$/.exec(query.get("handoff") ?? "") ?? [];
   return {
     turn,
     attempt: integer(query.get("attempt")) ?? 1,
     ...(consent &&
       { consent: { basis: consent[1] as ConsentDecision["basis"], turn: Number(consent[2]) } }),
     ...(choice && { choice: { mode: choice[1]!, turn: Number(choice[2]) } }),
+    ...(handoff !== undefined && { handoff }),
   };
 }
 
