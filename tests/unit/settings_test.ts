@@ -60,21 +60,28 @@ Deno.test("secret keys without a default one, and no legacy key, are refused by 
   }
 });
 
-Deno.test("the default one of the newer secret keys is used before the legacy key", () => {
-  const settings = testSettings({
-    SUPABASE_SECRET_KEYS: '{"other":"sb_secret_b","default":"sb_secret_a"}',
-    SUPABASE_SERVICE_ROLE_KEY: "eyLegacy",
+for (
+  const [keys, legacy, expected] of [
+    ['{"b":"sb_b","default":"sb_a","c":"sb_c"}', undefined, ["sb_a", "sb_b", "sb_c"]],
+    // The platform goes on setting a legacy key that has been disabled.
+    ['{"default":"sb_a"}', "eyLegacy", ["sb_a"]],
+    ['{"b":"sb_b"}', "eyLegacy", ["eyLegacy", "sb_b"]],
+    [undefined, "eyLegacy", ["eyLegacy"]],
+    // What is no key is none: nobody gets in by nothing, by a number, or by the letters of a word.
+    ['{"default":"sb_a","b":"","c":7,"d":null,"e":{"f":"g"}}', undefined, ["sb_a"]],
+    ['"text"', "eyLegacy", ["eyLegacy"]],
+    ["null", "eyLegacy", ["eyLegacy"]],
+  ] as const
+) {
+  Deno.test(`of the secret keys ${keys} and the legacy one ${legacy}, ${expected} count`, () => {
+    const settings = testSettings({
+      SUPABASE_SECRET_KEYS: keys,
+      SUPABASE_SERVICE_ROLE_KEY: legacy,
+    });
+    assertEquals([...settings.secretKeys], [...expected]);
+    assertEquals(settings.secretKey, expected[0]);
   });
-  assertEquals(settings.secretKey, "sb_secret_a");
-});
-
-Deno.test("the legacy service role key serves where there are no newer keys", () => {
-  const settings = testSettings({
-    SUPABASE_SECRET_KEYS: undefined,
-    SUPABASE_SERVICE_ROLE_KEY: "eyLegacy",
-  });
-  assertEquals(settings.secretKey, "eyLegacy");
-});
+}
 
 Deno.test("production refuses webhooks without a signature", () => {
   const { setting } = fault({ NODE_ENV: "production", ALLOW_INSECURE_TWILIO_WEBHOOKS: "true" });

@@ -4,23 +4,22 @@ import { HttpError } from "./errors.ts";
 /**
  * Lets an operator in, see `isOperator`.
  *
- * @param secretKeys Any of them will do.
  * @throws {HttpError} 401.
  */
-export function requireOperator(request: Request, ...secretKeys: string[]): void {
-  if (!secretKeys.some((key) => isOperator(request, key))) throw new HttpError(401, "unauthorized");
+export function requireOperator(request: Request, secretKeys: readonly string[]): void {
+  if (!isOperator(request, secretKeys)) throw new HttpError(401, "unauthorized");
 }
 
 /**
- * Whether a request has the project's secret key, as `apikey` or as `Authorization: Bearer`. Compares
- * digests in constant time, so that neither the length nor a prefix of the key can be found out.
+ * Whether a request has one of the project's secret keys, as `apikey` or as `Authorization: Bearer`. Compares
+ * digests in constant time, so that neither the length nor a prefix of a key can be found out.
  */
-export function isOperator(request: Request, secretKey: string): boolean {
+export function isOperator(request: Request, secretKeys: readonly string[]): boolean {
   const given = [request.headers.get("apikey") ?? undefined, bearerToken(request)]
     .filter((key) => key !== undefined);
   const digest = (text: string) => createHash("sha256").update(text).digest();
-  const expected = digest(secretKey);
-  return given.some((key) => timingSafeEqual(digest(key), expected));
+  const expected = secretKeys.map(digest);
+  return given.map(digest).some((key) => expected.some((each) => timingSafeEqual(key, each)));
 }
 
 /** What `Authorization: Bearer` holds. */

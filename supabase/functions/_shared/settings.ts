@@ -45,8 +45,10 @@ export interface Settings {
   readonly publicFunctionsUrl: string;
   /** The Supabase project's own address, without a trailing slash. */
   readonly supabaseUrl: string;
-  /** The project's secret key, for the Data API and for operators. */
+  /** The project's secret key, for the Data API. */
   readonly secretKey: string;
+  /** It, and after it the project's others: any of them lets an operator in, so that each can be replaced. */
+  readonly secretKeys: readonly [string, ...string[]];
   /** What signs the tokens of signed-in users; neither: no user is let in. The secret is never logged. */
   readonly userTokens: {
     readonly secret: string | undefined;
@@ -112,6 +114,7 @@ export function readSettings(env: Environment): Settings {
     const value = optional(name);
     return value === undefined ? businessTarget : e164(name, value);
   };
+  const keys = secretKeys(optional);
   const supabaseUrl = url(
     "SUPABASE_URL",
     required("SUPABASE_URL", "the project's address (Supabase sets it for edge functions)"),
@@ -158,7 +161,8 @@ export function readSettings(env: Environment): Settings {
       optional("PUBLIC_FUNCTIONS_URL") ?? `${supabaseUrl}/functions/v1`,
     ),
     supabaseUrl,
-    secretKey: secretKey(optional),
+    secretKey: keys[0],
+    secretKeys: keys,
     userTokens: {
       secret: optional("SUPABASE_JWT_SECRET") ?? optional("JWT_SECRET"),
       jwks: optional("SUPABASE_JWKS"),
@@ -222,9 +226,13 @@ function flushSeconds(value: string | undefined, fallback: number): number {
   return seconds;
 }
 
-/** Supabase's newer keys come as a JSON object; the legacy service role key is the fallback. */
-function secretKey(optional: Environment): string {
+/**
+ * Supabase's newer keys come as a JSON object, by name; the legacy service role key is the fallback for the default one.
+ * Beside a default one it counts for nothing: the platform goes on setting it when it has been disabled.
+ */
+function secretKeys(optional: Environment): [string, ...string[]] {
   const keys = optional("SUPABASE_SECRET_KEYS");
+  let others: string[] = [];
   if (keys !== undefined) {
     let parsed: unknown;
     try {
@@ -235,8 +243,12 @@ function secretKey(optional: Environment): string {
         'must be JSON such as {"default": "sb_secret_..."}',
       );
     }
-    const key = (parsed as Record<string, unknown> | null)?.["default"];
-    if (typeof key === "string" && key !== "") return key;
+    // Of a text, the values would be its letters.
+    const byName = typeof parsed === "object" && parsed !== null ? parsed : {};
+    const { default: key, ...rest } = byName as Record<string, unknown>;
+    others = Object.values(rest)
+      .filter((other): other is string => typeof other === "string" && other !== "");
+    if (typeof key === "string" && key !== "") return [key, ...others];
   }
   const legacy = optional("SUPABASE_SERVICE_ROLE_KEY");
   if (legacy === undefined) {
@@ -245,7 +257,7 @@ function secretKey(optional: Environment): string {
       'must be JSON with a "default" key, or SUPABASE_SERVICE_ROLE_KEY must be set (Supabase sets them for edge functions)',
     );
   }
-  return legacy;
+  return [legacy, ...others];
 }
 
 /** At most as many as the database keeps the times of. */

@@ -122,7 +122,8 @@ export function createTenants(
 
 /** The tenants of a deployment. */
 export function liveTenants(settings: Settings): Tenants {
-  const { supabaseUrl, secretKey, twilioApiUrl, twilioAccountSid, twilioAuthToken } = settings;
+  const { supabaseUrl, secretKey, secretKeys, twilioApiUrl, twilioAccountSid, twilioAuthToken } =
+    settings;
   const twilio = provisioning({
     baseUrl: twilioApiUrl,
     accountSid: twilioAccountSid ?? "",
@@ -134,7 +135,7 @@ export function liveTenants(settings: Settings): Tenants {
   return createTenants({
     settings,
     read: tenantRows(dataApi(supabaseUrl, secretKey)),
-    seal: sealBy(secretKey),
+    seal: sealBy(...secretKeys),
     askTwilio: twilio.authToken,
     now: Date.now,
   });

@@ -35,7 +35,7 @@ export function dispatchDeps(settings: Settings): DispatchDeps {
 export function createHandler(deps: DispatchDeps): Handler {
   return endpoint("alert-dispatch", { log: deps.log, retryAfterSec: 60 }, async (request) => {
     requireMethod(request, "POST");
-    requireOperator(request, deps.settings.secretKey);
+    requireOperator(request, deps.settings.secretKeys);
     return json(200, await dispatch(deps));
   });
 }

@@ -21,12 +21,13 @@ export function metricsDeps(settings: Settings): MetricsDeps {
 
 /** How the line is, for Prometheus: text format 0.0.4, one round trip to the database a scrape. */
 export function createHandler({ settings, read, log }: MetricsDeps): Handler {
-  const { secretKey, metricsToken } = settings;
+  const { secretKeys, metricsToken } = settings;
+  // A scraper may have a token for this alone.
+  const keys = metricsToken === undefined ? secretKeys : [...secretKeys, metricsToken];
   let running: Promise<MetricsSnapshot> | undefined;
   return endpoint("metrics", { log, retryAfterSec: 15 }, async (request) => {
     requireMethod(request, "GET");
-    // A scraper may have a token for this alone.
-    requireOperator(request, secretKey, ...(metricsToken === undefined ? [] : [metricsToken]));
+    requireOperator(request, keys);
     // However many scrape at once, the database is asked once.
     running ??= read().finally(() => running = undefined);
     return new Response(renderMetrics(await running), {

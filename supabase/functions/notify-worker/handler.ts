@@ -65,7 +65,7 @@ const MISCONFIGURED_WAIT_SEC = 5 * 60;
 export function createHandler(deps: WorkerDeps): Handler {
   return endpoint("notify-worker", { log: deps.log, retryAfterSec: 10 }, async (request) => {
     requireMethod(request, "POST");
-    requireOperator(request, deps.settings.secretKey);
+    requireOperator(request, deps.settings.secretKeys);
     const report = await run(deps);
     const { missing, ...counts } = report;
     const idle = counts.sent + counts.retried + counts.dead + counts.held + counts.unmarked === 0;

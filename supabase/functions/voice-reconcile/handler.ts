@@ -96,7 +96,7 @@ const LOGGED_AFTER_MS = 20 * 60 * 1000;
 export function createHandler(deps: ReconcileDeps): Handler {
   return endpoint("voice-reconcile", { log: deps.log, retryAfterSec: 60 }, async (request) => {
     requireMethod(request, "POST");
-    requireOperator(request, deps.settings.secretKey);
+    requireOperator(request, deps.settings.secretKeys);
     const report = await reconcile(deps);
     deps.log("info", {
       function: "voice-reconcile",

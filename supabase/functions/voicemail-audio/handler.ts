@@ -33,7 +33,7 @@ const DEADLINE_MS = 10_000;
 const PASSED_ON = ["content-length", "content-range", "accept-ranges", "etag", "last-modified"];
 
 /**
- * Plays a voicemail to whoever holds a link that we made (see `mail/recording_link.ts`), or the secret key: fetches
+ * Plays a voicemail to whoever holds a link that we made (see `mail/recording_link.ts`), or a secret key: fetches
  * it from Twilio with the account's credentials, which stay here.
  */
 export function createHandler(deps: AudioDeps): Handler {
@@ -49,10 +49,10 @@ export function createHandler(deps: AudioDeps): Handler {
 
 /** @throws {HttpError} 401, or 410 for a link of ours that has expired. */
 function authorize(request: Request, query: URLSearchParams, { settings, now }: AudioDeps): void {
-  const link = checkRecordingLink(settings.secretKey, query, now());
+  const link = checkRecordingLink(settings.secretKeys, query, now());
   if (link === "valid") return;
   if (link === "expired") throw new HttpError(410, "expired");
-  requireOperator(request, settings.secretKey);
+  requireOperator(request, settings.secretKeys);
 }
 
 async function play(

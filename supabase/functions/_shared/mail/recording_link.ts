@@ -2,8 +2,8 @@ import { Buffer } from "node:buffer";
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 
 // A voicemail's recording is heard by whoever holds a link that we made: the call, until when, and a signature over
-// both. The signature's key is derived from the project's secret key, so there is nothing to set, and a new
-// secret key ends every link.
+// both. The signature's key is derived from the project's secret key, so there is nothing to set, and a link ends
+// with the secret key that it was made with.
 
 /** Where a recording can be heard until `expires` (seconds since 1970). */
 export function recordingLink(
@@ -22,16 +22,23 @@ export function recordingLink(
 
 export type LinkCheck = "valid" | "expired" | "forged";
 
-/** Reads a link's query. Only of a link that we made is it told that it has expired. */
+/**
+ * Reads a link's query. Only of a link that we made is it told that it has expired.
+ *
+ * @param secretKeys It was made with one of them.
+ */
 export function checkRecordingLink(
-  secretKey: string,
+  secretKeys: readonly string[],
   query: URLSearchParams,
   now: Date,
 ): LinkCheck {
   const expires = query.get("expires") ?? "";
-  const expected = signature(secretKey, query.get("call") ?? "", expires);
   const given = Buffer.from(query.get("sig") ?? "", "base64url");
-  if (given.length !== expected.length || !timingSafeEqual(given, expected)) return "forged";
+  const made = secretKeys.some((key) => {
+    const expected = signature(key, query.get("call") ?? "", expires);
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  });
+  if (!made) return "forged";
   return Number(expires) * 1000 > now.getTime() ? "valid" : "expired";
 }
 

@@ -8,7 +8,8 @@ import { sealBy } from "./seal.ts";
 
 /** What onboarding works with, as a deployment has it; `undefined` without `TWILIO_ACCOUNT_SID`. */
 export function sagaDeps(settings: Settings, log: Log): SagaDeps | undefined {
-  const { supabaseUrl, secretKey, twilioApiUrl, twilioAccountSid, twilioAuthToken } = settings;
+  const { supabaseUrl, secretKey, secretKeys, twilioApiUrl, twilioAccountSid, twilioAuthToken } =
+    settings;
   if (twilioAccountSid === undefined) return undefined;
   return {
     database: onboardings(dataApi(supabaseUrl, secretKey)),
@@ -17,7 +18,7 @@ export function sagaDeps(settings: Settings, log: Log): SagaDeps | undefined {
       accountSid: twilioAccountSid,
       authToken: twilioAuthToken,
     }),
-    seal: sealBy(secretKey),
+    seal: sealBy(...secretKeys),
     functionsUrl: settings.publicFunctionsUrl,
     log,
   };

@@ -1,22 +1,26 @@
 /** Encrypts small secrets for the database, bound to what they belong to. */
 export interface Seal {
   close(secret: string, owner: string): Promise<string>;
-  /** Rejects when it was sealed by another key or for another owner. */
+  /** Rejects when it was sealed by none of the keys or for another owner. */
   open(sealed: string, owner: string): Promise<string>;
 }
 
 const encoder = new TextEncoder();
 
-/** AES-256-GCM under a key that is derived (HKDF) from the project's secret key. */
-export function sealBy(secretKey: string): Seal {
-  let derived: Promise<CryptoKey> | undefined;
-  const key = () => derived ??= deriveKey(secretKey);
+/**
+ * AES-256-GCM under a key that is derived (HKDF) from the project's secret key.
+ *
+ * @param secretKeys Seals are closed by the first, and opened by any.
+ */
+export function sealBy(...secretKeys: readonly [string, ...string[]]): Seal {
+  let derived: Promise<CryptoKey>[] | undefined;
+  const keys = () => derived ??= secretKeys.map(deriveKey);
   return {
     async close(secret, owner) {
       const iv = crypto.getRandomValues(new Uint8Array(12));
       const encrypted = await crypto.subtle.encrypt(
         { name: "AES-GCM", iv, additionalData: encoder.encode(owner) },
-        await key(),
+        await keys()[0]!,
         encoder.encode(secret),
       );
       return `v1.${toBase64(iv)}.${toBase64(new Uint8Array(encrypted))}`;
@@ -24,12 +28,15 @@ export function sealBy(secretKey: string): Seal {
     async open(sealed, owner) {
       const [version, iv = "", encrypted = ""] = sealed.split(".");
       if (version !== "v1") throw new TypeError("Cannot open a seal of an unknown form");
-      const secret = await crypto.subtle.decrypt(
-        { name: "AES-GCM", iv: fromBase64(iv), additionalData: encoder.encode(owner) },
-        await key(),
-        fromBase64(encrypted),
+      const form = {
+        name: "AES-GCM",
+        iv: fromBase64(iv),
+        additionalData: encoder.encode(owner),
+      };
+      const tries = keys().map(async (key) =>
+        await crypto.subtle.decrypt(form, await key, fromBase64(encrypted))
       );
-      return new TextDecoder().decode(secret);
+      return new TextDecoder().decode(await Promise.any(tries));
     },
   };
 }
