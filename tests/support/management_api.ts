@@ -30,6 +30,8 @@ export interface ManagedProject {
   readonly functions: ReadonlyMap<string, UploadedFunction>;
   /** How many of the next deploys a function does not take, and goes on with the version that it has. */
   readonly stuck: Map<string, number>;
+  /** Functions that it fails to delete. */
+  readonly undeletable: Set<string>;
   /** The secrets that were set. */
   readonly secrets: Readonly<Record<string, string>>;
   /** Each request to the management API, such as `PUT /v1/projects/.../functions`. */
@@ -53,6 +55,7 @@ export async function startManagedProject(
   const functions = new Map<string, UploadedFunction>();
   const folders = new Map<UploadedFunction, string>();
   const stuck = new Map<string, number>();
+  const undeletable = new Set<string>();
   const secrets: Record<string, string> = {};
   const requests: string[] = [];
   let releases = 0;
@@ -94,6 +97,7 @@ export async function startManagedProject(
   const manage = async (request: Request, url: URL): Promise<Response> => {
     const project = `/v1/projects/${ref}`;
     const route = `${request.method} ${url.pathname}`;
+    const slug = url.pathname.split("/").at(-1)!;
     requests.push(`${route}${url.search}`);
     if (request.headers.get("authorization") !== `Bearer ${TOKEN}`) {
       return Response.json({ message: "Unauthorized" }, { status: 401 });
@@ -123,6 +127,16 @@ export async function startManagedProject(
         const { query }: { query: string } = await request.json();
         return Response.json(await db.sql.unsafe(query), { status: 201 });
       }
+      case `DELETE ${project}/functions/${slug}`: {
+        if (undeletable.has(slug)) {
+          return Response.json({ message: "Forbidden" }, { status: 403 });
+        }
+        if (!functions.delete(slug)) {
+          return Response.json({ message: "Function not found" }, { status: 404 });
+        }
+        await activate([]);
+        return new Response(null);
+      }
       default:
         return Response.json({ message: `Cannot ${route}` }, { status: 404 });
     }
@@ -147,6 +161,7 @@ export async function startManagedProject(
     profile,
     functions,
     stuck,
+    undeletable,
     secrets,
     requests,
     env: {
