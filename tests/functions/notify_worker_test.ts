@@ -133,16 +133,17 @@ for (
 
 Deno.test("a failure is tried again after each of Svix's delays at the latest, never all at once, and the eighth is the last", async () => {
   const delays = [5, 300, 1800, 7200, 18_000, 36_000, 36_000];
-  for (let i = 0; i < 12; i++) await oweOne();
+  // Fewer than a run claims at once: a mail whose draw is almost nothing would be tried twice in a run that claims again.
+  for (let i = 0; i < 9; i++) await oweOne();
   resend.fault = () => ({ kind: "error", taken: false });
   for (const [attempt, delay] of delays.entries()) {
-    assertEquals((await work()).retried, 12);
+    assertEquals((await work()).retried, 9);
     const rows = await sql`
       select attempts, last_error, extract(epoch from next_attempt_at - attempted_at)::float8 as wait from outbox`;
     const waits = rows.map(({ wait }) => wait as number);
     assert(Math.max(...waits) <= delay + 1 && Math.min(...waits) >= 0, `${attempt}: ${waits}`);
-    // Drawn from all of the delay: that 12 draws fall into one quarter happens once in 350,000 runs.
-    assert(Math.max(...waits) - Math.min(...waits) > delay / 4, `${attempt}: ${waits}`);
+    // Drawn from all of the delay: that 9 draws fall into one eighth happens once in two million runs.
+    assert(Math.max(...waits) - Math.min(...waits) > delay / 8, `${attempt}: ${waits}`);
     assertEquals(
       new Set(rows.map((row) => `${row.attempts} ${row.last_error}`)),
       new Set([
@@ -154,11 +155,11 @@ Deno.test("a failure is tried again after each of Svix's delays at the latest, n
   const events =
     await sql`select count(*)::int as n from recent_errors where event_type = 'mail_dead'`;
   const report = await work();
-  assertEquals([report.dead, report.retried], [12, 0]);
-  assertEquals((await sql`select from outbox_dead where attempts = 8`).length, 12);
+  assertEquals([report.dead, report.retried], [9, 0]);
+  assertEquals((await sql`select from outbox_dead where attempts = 8`).length, 9);
   const after = await sql`
     select event_data, severity from recent_errors where event_type = 'mail_dead' order by created_at desc`;
-  assertEquals(after.length, events[0]!.n + 12);
+  assertEquals(after.length, events[0]!.n + 9);
   assertEquals(
     [after[0]!.severity, after[0]!.event_data.kind, after[0]!.event_data.reason],
     ["error", "contact_auto_reply", "500 application_error"],
@@ -166,8 +167,8 @@ Deno.test("a failure is tried again after each of Svix's delays at the latest, n
   assertEquals((await work()).dead, 0);
 
   resend.fault = () => undefined;
-  assertEquals((await sql`select retry_dead_mails() as n`)[0]!.n, 12);
-  assertEquals((await work()).sent, 12);
+  assertEquals((await sql`select retry_dead_mails() as n`)[0]!.n, 9);
+  assertEquals((await work()).sent, 9);
 });
 
 for (
