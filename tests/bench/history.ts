@@ -164,6 +164,14 @@ async function generate(url: string, calls: number, eventsPerCall: number): Prom
     await sql`set session_replication_role = replica`;
     await sql`set synchronous_commit = off`;
     await sql`set maintenance_work_mem = '256MB'`;
+    // The number that all of them ring is an organisation's, so that the view of numbers has calls to count.
+    const org = "11111111-1111-4111-8111-111111111111";
+    await sql`
+      insert into telephony_subaccounts (org_id, subaccount_sid, business_name)
+      values (${org}, ${"AC" + "1".repeat(32)}, 'Bench')`;
+    await sql`
+      insert into telephony_numbers (org_id, e164_number, number_sid, country)
+      values (${org}, '+15877428885', ${"PN" + "1".repeat(32)}, 'CA')`;
     // Their months, by an event of each.
     await sql`
       insert into call_lifecycle (call_sid, leg_sid, event, occurred_at, received_at)
