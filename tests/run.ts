@@ -1,14 +1,22 @@
 /**
  * Runs every test on one PostgreSQL of its own and closes with `N passed, N failed`.
- * Arguments go to `deno test`: a file, or `--filter "part of a name"`.
+ * Arguments go to `deno test`: a file, or `--filter "part of a name"`. Without any, a commit that
+ * passes is noted, as `deno task deploy` asks for it.
  */
 import { fromFileUrl } from "@std/path/from_file_url.js";
+import { noteTested } from "../scripts/deploy/tested.ts";
 import { startTestCluster } from "./support/cluster.ts";
 
 const root = fromFileUrl(new URL("..", import.meta.url));
 
+interface Count {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
 /** Counts the tests of a JUnit report; steps, which it lists as tests of their own, are left out. */
-export function countTests(junit: string): { passed: number; failed: number; skipped: number } {
+function countTests(junit: string): Count {
   const count = { passed: 0, failed: 0, skipped: 0 };
   for (const [, suite = ""] of junit.matchAll(/<testsuite [^>]*>(.*?)<\/testsuite>/gs)) {
     const tests = [...suite.matchAll(/<testcase name="([^"]*)"[^>]*?(?:\/>|>(.*?)<\/testcase>)/gs)]
@@ -33,7 +41,7 @@ function isStep(name: string, names: Set<string>): boolean {
   return false;
 }
 
-async function main(): Promise<number> {
+async function runTests(): Promise<Count> {
   const cluster = await startTestCluster();
   const report = await Deno.makeTempFile({ suffix: ".xml" });
   // Ctrl-C reaches `deno test` too; we wait for it and then clean up.
@@ -52,17 +60,16 @@ async function main(): Promise<number> {
     Deno.addSignalListener("SIGTERM", () => child.kill("SIGTERM"));
     const { code } = await child.status;
 
-    const { passed, failed, skipped } = countTests(await Deno.readTextFile(report));
+    const count = countTests(await Deno.readTextFile(report));
     // A file that does not load, or a leak between tests, fails the run without failing a test.
-    const failures = failed === 0 && (code !== 0 || passed === 0) ? 1 : failed;
-    console.log(
-      `${passed} passed, ${failures} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`,
-    );
-    return failures === 0 ? 0 : 1;
+    const failed = count.failed === 0 && (code !== 0 || count.passed === 0) ? 1 : count.failed;
+    return { ...count, failed };
   } finally {
     await Deno.remove(report);
     await cluster.stop();
   }
 }
 
-if (import.meta.main) Deno.exit(await main());
+const { passed, failed, skipped } = await noteTested(root, Deno.args, runTests);
+console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+Deno.exit(failed === 0 ? 0 : 1);

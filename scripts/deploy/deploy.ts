@@ -7,6 +7,7 @@ import { kB, tooHeavy, weigh } from "./bundles.ts";
 import { git, squawk, supabase } from "./commands.ts";
 import { smokeTest } from "./smoke.ts";
 import { remoteDatabase, remoteProject, type Target } from "./target.ts";
+import { requireTested } from "./tested.ts";
 import { fillVault, VAULT_NAMES } from "./vault.ts";
 import {
   beforeThat,
@@ -233,7 +234,29 @@ async function goBack(
   print(
     `Rolled back: the previous version (${commits}) serves again. Secrets keep their new values.`,
   );
+  await deleteNew(options, Object.keys(versions).filter((name) => !Object.hasOwn(previous, name)));
   return "rolled_back";
+}
+
+/** Deletes the functions that only what failed had. The line serves without: what cannot be deleted is told, no more. */
+async function deleteNew(
+  { target, root, print }: DeployOptions,
+  names: readonly string[],
+): Promise<void> {
+  for (const name of names) {
+    try {
+      // deno-lint-ignore no-await-in-loop -- Few, and the CLI takes one at a time.
+      await supabase(
+        ["functions", "delete", name, ...remoteProject(target), "--yes"],
+        { cwd: root, env: target.cliEnv },
+      );
+      print(`done    ${name} was new, and is deleted`);
+    } catch (error) {
+      // It failed before that one was there.
+      if (/does not exist .*nothing to delete/.test(messageOf(error))) continue;
+      print(`        ${name} was new, and is not deleted: ${messageOf(error)}`);
+    }
+  }
 }
 
 function preflight({ target, root, only }: DeployOptions, commit: string, all: string[]): Check[] {
@@ -297,17 +320,7 @@ function preflight({ target, root, only }: DeployOptions, commit: string, all: s
         return commit.slice(0, 12);
       },
     },
-    {
-      name: "tests",
-      look: () =>
-        target.testedCommit === undefined
-          ? Promise.resolve("TESTED_COMMIT is not set: nobody says whether they passed (CI does)")
-          : target.testedCommit === commit
-          ? Promise.resolve("passed for this commit")
-          : Promise.reject(
-            new Error(`they passed for ${target.testedCommit}: run them for ${commit}`),
-          ),
-    },
+    { name: "tests", look: () => requireTested(root, commit, target.testedCommit) },
     { name: "migrations", look: () => lintMigrations(root) },
     {
       name: "bundles",
@@ -386,7 +399,7 @@ function planOf({ target }: DeployOptions, functions: readonly string[], commit:
     number === undefined
       ? "Twilio: nothing, as neither --number nor TRADELINE_NUMBER names one"
       : `Twilio: ${number} gets the addresses of voice-frontdoor, voice-voicemail (when that fails) and voice-status`,
-    "deploy log: deploy_succeeded in analytics_events. A failure from the functions on: the version that served before is deployed again, and deploy_failed says why",
+    "deploy log: deploy_succeeded in analytics_events. A failure from the functions on: the version that served before is deployed again, functions that are new are deleted, and deploy_failed says why",
   ];
 }
 

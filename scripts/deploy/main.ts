@@ -22,7 +22,8 @@ const HELP = `Bring this commit to a Supabase project, or go back to the version
   --help
 
 Needs, from the environment or the file: SUPABASE_ACCESS_TOKEN, SUPABASE_DB_PASSWORD or SUPABASE_DB_URL,
-SUPABASE_SECRET_KEYS, and the settings that .env.example describes.
+SUPABASE_SECRET_KEYS, and the settings that .env.example describes. And that deno task test has passed here, all of it,
+with this commit and nothing else; or TESTED_COMMIT, by which CI says for which commit it has.
 
 Exit code 0: done, or --dry-run. 1: nothing was changed. 2: wrong usage. 3: the new version failed, the one before
 serves again. 4: a person is needed now.`;

@@ -20,7 +20,7 @@ export interface Target {
   readonly settings: Settings | SettingError;
   /** What the CLI needs in its environment. */
   readonly cliEnv: Readonly<Record<string, string>>;
-  /** A commit of which all tests passed, as CI hands it over. */
+  /** A commit of which all tests passed, by CI's word; see also `requireTested`. */
   readonly testedCommit: string | undefined;
 }
 

@@ -5,6 +5,7 @@ import { assertStringIncludes } from "@std/assert/string_includes.js";
 import { join } from "@std/path/join.js";
 import { git, supabase } from "../../scripts/deploy/commands.ts";
 import { main } from "../../scripts/deploy/main.ts";
+import { noteTested } from "../../scripts/deploy/tested.ts";
 import { ROOT } from "../../scripts/local/stack.ts";
 import { startTwilioApi, type TwilioApi } from "../../scripts/local/twilio_api.ts";
 import { provisioning } from "../../supabase/functions/_shared/twilio/provisioning.ts";
@@ -91,6 +92,7 @@ async function openSite(): Promise<Site> {
     number,
     async run(task, ...args) {
       const lines: string[] = [];
+      await noteTested(root, [], () => Promise.resolve({ failed: 0 }));
       const code = await main([task, "--project", project.ref, ...args], {
         env: project.env,
         print: (line) => lines.push(line),
@@ -167,6 +169,7 @@ test("is refused while something is missing, and changes nothing", async ({ proj
     "FAULT   functions: supabase/config.toml names no function voice-nowhere",
   );
   assertStringIncludes(text, "FAULT   commit: commit these first");
+  assertStringIncludes(text, "FAULT   tests: run npx -y deno@2.9.6 task test first");
   assertStringIncludes(text, "FAULT   bundles: ");
   assertStringIncludes(text, "ban-drop-column");
   await Deno.remove(destructive);
@@ -274,6 +277,48 @@ test("of a function that does not start is noticed and undone, and --only touche
   });
   await response.body?.cancel();
   assertEquals(response.status, 401);
+});
+
+test("that fails deletes the functions that are new in it, and tells which it cannot", async ({ project, root, run, log }) => {
+  const before = await log();
+  const config = join(root, "supabase/config.toml");
+  const text = await Deno.readTextFile(config);
+  const route = /^\[functions\.voice-route\]\n(?:\w.*\n)+/m.exec(text)![0];
+  const added = ["voice-newer", "voice-stuck", "voice-kept"];
+  for (const name of added) {
+    const dir = `supabase/functions/${name}`;
+    await Deno.mkdir(join(root, dir));
+    for (const file of ["index.ts", "handler.ts"]) {
+      await Deno.copyFile(
+        join(ROOT, "supabase/functions/voice-route", file),
+        join(root, dir, file),
+      );
+    }
+  }
+  await Deno.writeTextFile(
+    config,
+    text + added.map((name) => `\n${route.replaceAll("voice-route", name)}`).join(""),
+  );
+  await commit(root, "New functions");
+  // One never comes to be there, which fails the deploy; one cannot be deleted.
+  project.stuck.set("voice-stuck", 1);
+  project.undeletable.add("voice-kept");
+  const failed = await run("deploy");
+  assertEquals(failed.code, 3, failed.text);
+  assertStringIncludes(failed.text, "voice-stuck answered 404");
+  assertStringIncludes(failed.text, "serves again");
+  assertStringIncludes(failed.text, "done    voice-newer was new, and is deleted");
+  assertStringIncludes(failed.text, "        voice-kept was new, and is not deleted: ");
+  assertEquals(failed.text.includes("voice-stuck was new"), false, failed.text);
+  assertEquals(added.filter((name) => project.functions.has(name)), ["voice-kept"]);
+  const ask = async (name: string) => {
+    const response = await fetch(`${project.url}/functions/v1/${name}`, { method: "POST" });
+    await response.body?.cancel();
+    return response.status;
+  };
+  assertEquals([await ask("voice-newer"), await ask("voice-route")], [404, 401]);
+  assertEquals(await log(), [...before, "deploy_failed"]);
+  await git(["reset", "--quiet", "--hard", "HEAD^"], root);
 });
 
 test("of which one function goes on with its old version is noticed and undone", async ({ project, root, run, log }) => {
