@@ -178,7 +178,7 @@ begin
     delete from public.rolled_hours;
     return null;
   end if;
-  -- What count_calls reads. (Asked here and not by the triggers' conditions, which every webhook pays for.)
+  -- What count_calls reads.
   if tg_op = 'UPDATE' and (
     old.started_at, old.org_id, old.mode, old.disposition, old.handoff, old.last_step, old.consent_given, old.dialled,
     old.connected_at, old.rang_at, old.duration_sec
@@ -191,7 +191,8 @@ begin
   for v_hour in
     select distinct date_trunc('hour', t, 'UTC') as h
     from (values (case when tg_op <> 'INSERT' then old.started_at end), (case when tg_op <> 'DELETE' then new.started_at end)) as v(t)
-    where t is not null
+    -- Sums are kept for 32 days: what retention erases has none.
+    where t > now() - interval '33 days'
     order by h
   loop
     perform pg_advisory_xact_lock_shared(public.call_hour_lock(v_hour));
@@ -201,20 +202,14 @@ begin
 end
 $$;
 
--- Only for calls that may be added up: not for those that began in the last minutes, which is what most webhooks are
--- about, nor for those that retention erases.
+-- Not for calls that began in the last minutes, which is what most webhooks are about: their hour is not added up yet.
+-- (Conditions are read anew for each statement, so they are short.)
 create trigger call_logs_unroll_insert after insert on public.call_logs for each row
-when (new.started_at < now() - interval '10 minutes' and new.started_at > now() - interval '33 days')
-execute function public.unroll_call_hours();
+when (new.started_at < now() - interval '10 minutes') execute function public.unroll_call_hours();
 create trigger call_logs_unroll_update after update on public.call_logs for each row
-when (
-  least(old.started_at, new.started_at) < now() - interval '10 minutes'
-  and greatest(old.started_at, new.started_at) > now() - interval '33 days'
-)
-execute function public.unroll_call_hours();
+when (least(old.started_at, new.started_at) < now() - interval '10 minutes') execute function public.unroll_call_hours();
 create trigger call_logs_unroll_delete after delete on public.call_logs for each row
-when (old.started_at < now() - interval '10 minutes' and old.started_at > now() - interval '33 days')
-execute function public.unroll_call_hours();
+when (old.started_at < now() - interval '10 minutes') execute function public.unroll_call_hours();
 create trigger call_logs_unroll_truncate after truncate on public.call_logs for each statement
 execute function public.unroll_call_hours();
 

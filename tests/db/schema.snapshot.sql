@@ -2549,7 +2549,7 @@ begin
     delete from public.rolled_hours;
     return null;
   end if;
-  -- What count_calls reads. (Asked here and not by the triggers' conditions, which every webhook pays for.)
+  -- What count_calls reads.
   if tg_op = 'UPDATE' and (
     old.started_at, old.org_id, old.mode, old.disposition, old.handoff, old.last_step, old.consent_given, old.dialled,
     old.connected_at, old.rang_at, old.duration_sec
@@ -2562,7 +2562,8 @@ begin
   for v_hour in
     select distinct date_trunc('hour', t, 'UTC') as h
     from (values (case when tg_op <> 'INSERT' then old.started_at end), (case when tg_op <> 'DELETE' then new.started_at end)) as v(t)
-    where t is not null
+    -- Sums are kept for 32 days: what retention erases has none.
+    where t > now() - interval '33 days'
     order by h
   loop
     perform pg_advisory_xact_lock_shared(public.call_hour_lock(v_hour));
@@ -2586,13 +2587,13 @@ $function$
 
 CREATE TRIGGER call_logs_owe_voicemail_mail AFTER INSERT OR UPDATE ON public.call_logs FOR EACH ROW WHEN (((new.recording_source = 'voicemail'::text) AND (new.status >= 'canceled'::call_status))) EXECUTE FUNCTION owe_voicemail_mail();
 
-CREATE TRIGGER call_logs_unroll_delete AFTER DELETE ON public.call_logs FOR EACH ROW WHEN (((old.started_at < (now() - '00:10:00'::interval)) AND (old.started_at > (now() - '33 days'::interval)))) EXECUTE FUNCTION unroll_call_hours();
+CREATE TRIGGER call_logs_unroll_delete AFTER DELETE ON public.call_logs FOR EACH ROW WHEN ((old.started_at < (now() - '00:10:00'::interval))) EXECUTE FUNCTION unroll_call_hours();
 
-CREATE TRIGGER call_logs_unroll_insert AFTER INSERT ON public.call_logs FOR EACH ROW WHEN (((new.started_at < (now() - '00:10:00'::interval)) AND (new.started_at > (now() - '33 days'::interval)))) EXECUTE FUNCTION unroll_call_hours();
+CREATE TRIGGER call_logs_unroll_insert AFTER INSERT ON public.call_logs FOR EACH ROW WHEN ((new.started_at < (now() - '00:10:00'::interval))) EXECUTE FUNCTION unroll_call_hours();
 
 CREATE TRIGGER call_logs_unroll_truncate AFTER TRUNCATE ON public.call_logs FOR EACH STATEMENT EXECUTE FUNCTION unroll_call_hours();
 
-CREATE TRIGGER call_logs_unroll_update AFTER UPDATE ON public.call_logs FOR EACH ROW WHEN (((LEAST(old.started_at, new.started_at) < (now() - '00:10:00'::interval)) AND (GREATEST(old.started_at, new.started_at) > (now() - '33 days'::interval)))) EXECUTE FUNCTION unroll_call_hours();
+CREATE TRIGGER call_logs_unroll_update AFTER UPDATE ON public.call_logs FOR EACH ROW WHEN ((LEAST(old.started_at, new.started_at) < (now() - '00:10:00'::interval))) EXECUTE FUNCTION unroll_call_hours();
 
 -- Views
 
