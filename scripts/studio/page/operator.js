@@ -258,6 +258,8 @@ byId("search-form").addEventListener("submit", (event) => event.preventDefault()
 
 async function fillTimeline(details) {
   const timeline = details.querySelector(".timeline");
+  // The row was built anew before its event came: the new one, which has the timeline, asks for itself.
+  if (timeline === null) return;
   const response = await fetch(`/api/calls/${timeline.dataset.call}`).catch(() => undefined);
   if (!response?.ok) return;
   const text = await response.text();
