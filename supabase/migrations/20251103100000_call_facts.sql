@@ -259,7 +259,7 @@ from (
 ) as e
 where e.call_sid = c.call_sid;
 
--- Everything that asks for open calls asks by the index's word.
+-- Everything that asks for open calls asks by the index's word (health_recent_activity: 20251103120000).
 create or replace view public.active_calls with (security_invoker = true) as
 select
   call_sid, from_e164, to_e164, mode, status, consent_given, started_at,
@@ -315,29 +315,6 @@ as $$
   join public.call_logs as c on c.call_sid = claimed.call_sid
   left join public.telephony_subaccounts as s on s.org_id = c.org_id
 $$;
-
-create or replace function public.health_recent_activity() returns jsonb
-language sql stable set search_path = ''
-begin atomic
-  select jsonb_build_object(
-    'calls_last_hour', (select count(*) from public.call_logs where started_at > now() - interval '1 hour'),
-    'active_calls', (select count(*) from public.call_logs where disposition is null),
-    'last_event_at', (select max(received_at) from public.call_lifecycle),
-    'connections', (select jsonb_build_object('used', used, 'allowed', allowed) from public.database_connections()),
-    'workers', (
-      select coalesce(jsonb_object_agg(worker, jsonb_build_object('last_run_at', last_run_at, 'last_ok_at', last_ok_at)), '{}')
-      from public.worker_runs
-    ),
-    'alerts', (
-      select jsonb_build_object(
-        'critical', count(*) filter (where severity = 'critical'),
-        'warning', count(*) filter (where severity = 'warning'),
-        'firing', coalesce(jsonb_agg(alert order by severity, alert), '[]')
-      )
-      from public.alert_episodes where closed_at is null
-    )
-  );
-end;
 
 create or replace view public.operations_now with (security_invoker = true) as
 select

@@ -61,7 +61,7 @@ select id, call_sid, leg_sid, parent_call_sid, event, status, sequence_number, o
 from months.before;
 select setval('public.call_lifecycle_id_seq', max(id)) from months.before;
 
--- It was bound to the table that goes.
+-- It was bound to the table that goes; and asks for open calls by their index (20251103100000).
 create or replace function public.health_recent_activity() returns jsonb
 language sql stable set search_path = ''
 begin atomic
