@@ -5,6 +5,8 @@ import { ROOT } from "../local/stack.ts";
 import { connectTo, type Header, sumOf, type Trailer } from "./dump.ts";
 import { BackupError } from "./files.ts";
 
+const MIGRATIONS = join(ROOT, "supabase", "migrations");
+
 export interface Restored {
   readonly header: Header;
   readonly trailer: Trailer;
@@ -36,7 +38,7 @@ export async function restore(
     const trailer = await sql.begin(async (tx) =>
       await load(tx as unknown as Sql, lines)
     ) as Trailer;
-    const migrated = await migrate(sql, join(ROOT, "supabase", "migrations"));
+    const migrated = await migrate(sql, MIGRATIONS);
     return { header, trailer, migrated };
   } finally {
     await lines.close();
@@ -57,25 +59,13 @@ async function assertEmpty(sql: Sql): Promise<void> {
 
 /** The schema as it was when the backup was made. */
 async function migrateUpTo(sql: Sql, newest: string): Promise<void> {
-  const from = join(ROOT, "supabase", "migrations");
-  const dir = await Deno.makeTempDir({ prefix: "tradeline-restore-" });
-  try {
-    let known = false;
-    for await (const { name } of Deno.readDir(from)) {
-      const version = name.split("_")[0]!;
-      known ||= version === newest;
-      // deno-lint-ignore no-await-in-loop
-      if (version <= newest) await Deno.copyFile(join(from, name), join(dir, name));
-    }
-    if (!known) {
-      throw new BackupError(
-        `The backup was made with migration ${newest}, which is not in this checkout: take the commit that has it`,
-      );
-    }
-    await migrate(sql, dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
+  const known = [...Deno.readDirSync(MIGRATIONS)].some(({ name }) => name.startsWith(`${newest}_`));
+  if (!known) {
+    throw new BackupError(
+      `The backup was made with migration ${newest}, which is not in this checkout: take the commit that has it`,
+    );
   }
+  await migrate(sql, MIGRATIONS, newest);
 }
 
 async function load(tx: Sql, lines: Lines): Promise<Trailer> {

@@ -30,10 +30,11 @@ export async function createRoles(sql: Sql): Promise<void> {
  * transaction of its own, and records them as `supabase db push` does, which then finds nothing
  * left to do. Any number of processes may call it at once.
  *
+ * @param upTo The newest version that is applied; absent: all of them.
  * @returns the file names that this call applied.
  * @throws {MigrationError} for the first that fails; it leaves no trace, those before it stay.
  */
-export async function migrate(sql: Sql, dir: string): Promise<string[]> {
+export async function migrate(sql: Sql, dir: string, upTo?: string): Promise<string[]> {
   const files: string[] = [];
   for await (const entry of Deno.readDir(dir)) {
     if (entry.isFile && MIGRATION_NAME.test(entry.name)) files.push(entry.name);
@@ -57,7 +58,7 @@ export async function migrate(sql: Sql, dir: string): Promise<string[]> {
   const applied: string[] = [];
   for (const file of files) {
     const [, version, name] = MIGRATION_NAME.exec(file) as unknown as [string, string, string];
-    if (known.has(version)) continue;
+    if (known.has(version) || (upTo !== undefined && version > upTo)) continue;
     // deno-lint-ignore no-await-in-loop -- Each builds on the one before.
     if (await applyMigration(sql, join(dir, file), version, name)) applied.push(file);
   }

@@ -2,7 +2,7 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import * as fc from "fast-check";
 import postgres, { type Sql } from "postgres";
-import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { databaseTests } from "../support/database.ts";
 import { newCallSid, voiceEvent } from "../support/events.ts";
 
 // Calls added up by the hour: whoever looks must see the same numbers, whether anybody has added up or not.
@@ -21,16 +21,7 @@ const VIEWS = [
 ];
 const LOOKERS = ["service_role", "monitoring", "member", "stranger"] as const;
 
-function test(name: string, body: (db: TestDatabase) => Promise<void>) {
-  Deno.test(`hours: ${name}`, async () => {
-    const db = await createTestDatabase();
-    try {
-      await body(db);
-    } finally {
-      await db.drop();
-    }
-  });
-}
+const test = databaseTests("hours");
 
 /** What each view shows each of those who may look, at one moment. */
 async function shown(sql: Sql): Promise<Record<string, unknown>> {

@@ -84,6 +84,13 @@ test("do nothing the second time, and then only what is new", TWO, async (db, di
   assertEquals((await db.sql`select from t`).length, 2);
 });
 
+test("go no further than they are told, and on from there", TWO, async (db, dir) => {
+  const [first, second] = Object.keys(TWO);
+  assertEquals(await migrate(db.sql, dir, "20250101000000"), [first]);
+  assertEquals([...await db.sql`select * from t`], [{ id: 1 }]);
+  assertEquals(await migrate(db.sql, dir), [second]);
+});
+
 test("by 20 starters at once are applied once", TWO, async (db, dir) => {
   const starters = Array.from({ length: 20 }, () => connect(db.url));
   try {

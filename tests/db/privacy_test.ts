@@ -1,21 +1,12 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import postgres, { type Sql } from "postgres";
-import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { databaseTests, type TestDatabase } from "../support/database.ts";
 import { newCallSid, voiceEvent } from "../support/events.ts";
 
 const DISCLOSURE = "This call may be recorded.";
 
-function test(name: string, body: (db: TestDatabase) => Promise<void>) {
-  Deno.test(`privacy: ${name}`, async () => {
-    const db = await createTestDatabase();
-    try {
-      await body(db);
-    } finally {
-      await db.drop();
-    }
-  });
-}
+const test = databaseTests("privacy");
 
 /** A call that is over, so many days ago. */
 async function callOf(

@@ -64,6 +64,19 @@ export async function createTestDatabase(
   };
 }
 
+/** Makes tests of one topic, each with a database of its own. */
+export function databaseTests(topic: string) {
+  return (name: string, body: (db: TestDatabase) => Promise<void>) =>
+    Deno.test(`${topic}: ${name}`, async () => {
+      const db = await createTestDatabase();
+      try {
+        await body(db);
+      } finally {
+        await db.drop();
+      }
+    });
+}
+
 /** The edge functions and the Data API over HTTP, on a database of their own. */
 export interface TestStack {
   /** Without a trailing slash: `/functions/v1/...` and `/rest/v1/...` are under it. */
