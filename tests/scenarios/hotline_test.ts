@@ -1,6 +1,7 @@
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
+import { FUNCTION_NAMES } from "../../supabase/functions/_shared/functions.ts";
 import { type Rung, startHotline } from "../support/hotline.ts";
 
 // Whole calls, through HTTP, on a real PostgreSQL: seed 004's manual test cases first.
@@ -76,18 +77,7 @@ Deno.test("test 5: the eleventh call in a minute hears why, and a minute later t
 
 Deno.test("test 6: an unsigned request gets 401 and leaves nothing", async () => {
   const before = await hotline.db.sql`select count(*)::int as n from call_lifecycle`;
-  for (
-    const name of [
-      "voice-frontdoor",
-      "voice-consent-speech",
-      "voice-menu-handler",
-      "voice-route",
-      "voice-route-action",
-      "voice-action",
-      "voice-voicemail",
-      "voice-status",
-    ]
-  ) {
+  for (const name of FUNCTION_NAMES) {
     const response = await fetch(`${hotline.url}/functions/v1/${name}`, {
       method: "POST",
       headers: { "content-type": "application/x-www-form-urlencoded" },

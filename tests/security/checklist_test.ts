@@ -6,6 +6,7 @@ import { assertStringIncludes } from "@std/assert/string_includes.js";
 import { git } from "../../scripts/deploy/commands.ts";
 import { main as deploy } from "../../scripts/deploy/main.ts";
 import { ROOT } from "../../scripts/local/stack.ts";
+import { FUNCTION_NAMES } from "../../supabase/functions/_shared/functions.ts";
 import { createHandler as voiceRoute } from "../../supabase/functions/voice-route/handler.ts";
 import { STEPS } from "../functions/cases.ts";
 import { startHotline } from "../support/hotline.ts";
@@ -22,21 +23,10 @@ import {
 const item = (name: string, body: () => Promise<void>) =>
   Deno.test(`security checklist: ${name}`, body);
 
-const WEBHOOKS = [
-  "voice-frontdoor",
-  "voice-consent-speech",
-  "voice-menu-handler",
-  "voice-route",
-  "voice-route-action",
-  "voice-action",
-  "voice-voicemail",
-  "voice-status",
-];
-
 item("All webhooks validate Twilio signatures", async () => {
   const hotline = await startHotline();
   try {
-    for (const name of WEBHOOKS) {
+    for (const name of FUNCTION_NAMES) {
       for (const signature of [undefined, "", "bm90IGEgc2lnbmF0dXJl"]) {
         const response = await fetch(`${hotline.url}/functions/v1/${name}`, {
           method: "POST",
