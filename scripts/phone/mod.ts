@@ -3,10 +3,11 @@
  *
  * @module
  */
+export { type CallEvent, CallRecord, type CallStatus, type EndedBy } from "./call_record.ts";
 export * from "./caller.ts";
 export { type Clock, realClock, VirtualClock } from "./clock.ts";
+export { APPLICATION_ERROR } from "./interpreter.ts";
 export type { Delivery } from "./outbox.ts";
-export { type CallEvent, CallRecord, type CallStatus, type EndedBy } from "./record.ts";
 export { type Params, sign } from "./signer.ts";
 export {
   type CallOptions,
@@ -16,4 +17,3 @@ export {
 } from "./simulator.ts";
 export { parseTwiml, TwimlError } from "./twiml.ts";
 export { connectionOverrides, type Fetch, type Webhook, type WebhookKind } from "./webhook.ts";
-export { APPLICATION_ERROR } from "./call.ts";

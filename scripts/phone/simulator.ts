@@ -1,9 +1,10 @@
 import { Call, type CallSetup } from "./call.ts";
+import type { CallEvent, CallRecord } from "./call_record.ts";
 import { type Callee, type Caller, type DialOffer, type Script, scripted } from "./caller.ts";
 import { type Clock, VirtualClock } from "./clock.ts";
+import { Interpreter } from "./interpreter.ts";
 import type { Delivery } from "./outbox.ts";
 import { seededRandom } from "./random.ts";
-import type { CallEvent, CallRecord } from "./record.ts";
 import { newSid, type Params } from "./signer.ts";
 import type { ProgressEvent } from "./twiml.ts";
 import { type Fetch, Sender, type Webhook } from "./webhook.ts";
@@ -102,7 +103,7 @@ export class Simulator {
   /** Begins a call that can be watched and hung up from outside. */
   place(options: CallOptions = {}): PlacedCall {
     const call = new Call(this.#setup(options));
-    const done = call.run();
+    const done = call.run(() => new Interpreter(call).run());
     const settled = done.then(() => {}, () => {}).then(() => call.outbox.settled());
     this.#unsettled.add(settled);
     const forget = () => void this.#unsettled.delete(settled);

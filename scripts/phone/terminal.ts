@@ -1,5 +1,5 @@
+import type { CallEvent, CallRecord } from "./call_record.ts";
 import type { Callee, Caller, Input, Message } from "./caller.ts";
-import type { CallEvent, CallRecord } from "./record.ts";
 import type { Webhook } from "./webhook.ts";
 
 /** Colours for people, none for pipes or under NO_COLOR. */

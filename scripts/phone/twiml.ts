@@ -52,8 +52,15 @@ export interface DialNumber {
   readonly statusCallbackEvents: readonly ProgressEvent[];
 }
 
+/** Where a verb has its recordings reported. Source: Twilio, "TwiML Voice: Dial" and "Record". */
+export interface RecordingCallback {
+  readonly recordingStatusCallback: string | undefined;
+  readonly recordingStatusCallbackMethod: Method;
+  readonly recordingStatusCallbackEvents: readonly RecordingEvent[];
+}
+
 /** Connects the caller to a person. Source: Twilio, "TwiML Voice: Dial" and "Number". */
-export interface Dial {
+export interface Dial extends RecordingCallback {
   readonly verb: "Dial";
   readonly numbers: readonly DialNumber[];
   readonly action: string | undefined;
@@ -64,15 +71,12 @@ export interface Dial {
   readonly timeLimit: number;
   readonly callerId: string | undefined;
   readonly record: RecordMode;
-  readonly recordingStatusCallback: string | undefined;
-  readonly recordingStatusCallbackMethod: Method;
-  readonly recordingStatusCallbackEvents: readonly RecordingEvent[];
   readonly hangupOnStar: boolean;
   readonly answerOnBridge: boolean;
 }
 
 /** The caller's voice, kept. Source: Twilio, "TwiML Voice: Record". */
-export interface RecordVerb {
+export interface RecordVerb extends RecordingCallback {
   readonly verb: "Record";
   readonly action: string | undefined;
   readonly method: Method;
@@ -84,9 +88,6 @@ export interface RecordVerb {
   readonly playBeep: boolean;
   readonly transcribe: boolean;
   readonly transcribeCallback: string | undefined;
-  readonly recordingStatusCallback: string | undefined;
-  readonly recordingStatusCallbackMethod: Method;
-  readonly recordingStatusCallbackEvents: readonly RecordingEvent[];
 }
 
 export interface Redirect {
@@ -164,6 +165,11 @@ export function parseTwiml(body: string, contentType: string | null): Twiml {
   if (root.text.trim() !== "") warnings.push("text directly inside <Response>");
   const verbs = root.children.map((element) => readVerb(element, warnings));
   return { verbs, warnings };
+}
+
+/** An attribute's URL against that of its document; what cannot be resolved stays as it is. */
+export function resolveUrl(url: string, documentUrl: string): string {
+  return URL.canParse(url, documentUrl) ? new URL(url, documentUrl).href : url;
 }
 
 interface Element {
@@ -258,12 +264,7 @@ function readVerb(element: Element, warnings: string[]): Verb {
           true: "record-from-answer",
           false: "do-not-record",
         }),
-        recordingStatusCallback: read.optional("recordingStatusCallback"),
-        recordingStatusCallbackMethod: read.method("recordingStatusCallbackMethod"),
-        recordingStatusCallbackEvents: read.events(
-          "recordingStatusCallbackEvent",
-          RECORDING_EVENTS,
-        ),
+        ...readRecordingCallback(read),
         hangupOnStar: read.flag("hangupOnStar", false),
         answerOnBridge: read.flag("answerOnBridge", false),
       });
@@ -283,12 +284,7 @@ function readVerb(element: Element, warnings: string[]): Verb {
         playBeep: read.flag("playBeep", true),
         transcribe,
         transcribeCallback,
-        recordingStatusCallback: read.optional("recordingStatusCallback"),
-        recordingStatusCallbackMethod: read.method("recordingStatusCallbackMethod"),
-        recordingStatusCallbackEvents: read.events(
-          "recordingStatusCallbackEvent",
-          RECORDING_EVENTS,
-        ),
+        ...readRecordingCallback(read),
       });
     }
     case "Redirect":
@@ -352,6 +348,14 @@ function readNumber(element: Element, warnings: string[]): DialNumber {
     statusCallbackMethod: read.method("statusCallbackMethod"),
     statusCallbackEvents: read.events("statusCallbackEvent", PROGRESS_EVENTS),
   });
+}
+
+function readRecordingCallback(read: ReturnType<typeof reader>): RecordingCallback {
+  return {
+    recordingStatusCallback: read.optional("recordingStatusCallback"),
+    recordingStatusCallbackMethod: read.method("recordingStatusCallbackMethod"),
+    recordingStatusCallbackEvents: read.events("recordingStatusCallbackEvent", RECORDING_EVENTS),
+  };
 }
 
 function plainNumber(number: string): DialNumber {

@@ -1,0 +1,172 @@
+import { type Call, CallerHungUp, type DocumentRequest } from "./call.ts";
+import type { CallStatus } from "./call_record.ts";
+import { Leg } from "./leg.ts";
+import { Recording } from "./recording.ts";
+import type { Params } from "./signer.ts";
+import { type Dial, resolveUrl } from "./twiml.ts";
+
+/** Rings somebody and lets the two talk. The action is told what came of it. */
+export async function dial(
+  call: Call,
+  verb: Dial,
+  documentUrl: string,
+): Promise<DocumentRequest | "next"> {
+  const callerId = verb.callerId ?? call.setup.from;
+  call.happens({
+    kind: "dial",
+    number: verb.numbers[0]?.number ?? "",
+    numbers: verb.numbers.map(({ number }) => number),
+    record: verb.record,
+    timeout: verb.timeout,
+    callerId,
+    action: verb.action,
+  });
+  const nth = call.record.all("dial").length;
+  const legs: Leg[] = [];
+  let givesUp = false;
+  for (const number of verb.numbers) {
+    const offer = { dial: verb, number: number.number, nth };
+    // deno-lint-ignore no-await-in-loop -- a person answers one question after the other
+    const reply = await call.ask((caller) => caller.onDial?.(offer));
+    givesUp ||= reply === "hangup";
+    const callee = reply === "hangup" ? { outcome: "no-answer" as const } : reply;
+    legs.push(
+      new Leg(call, {
+        number,
+        callee: callee ?? call.setup.callees(offer) ?? {},
+        callerId,
+        timeout: verb.timeout,
+        documentUrl,
+      }),
+    );
+  }
+  const dialled = new DialledCall(call, verb, documentUrl, legs);
+  try {
+    const winner = await dialled.ring(givesUp);
+    if (winner) await dialled.talk(winner);
+  } catch (error) {
+    if (!(error instanceof CallerHungUp)) throw error;
+    dialled.end();
+    call.end("caller");
+    const { action } = dialled;
+    // Not confirmed: whether Twilio asks for the action then: an app has to bear both.
+    if (action && call.setup.actionAfterHangUp) await call.requestIgnoringAnswer(action);
+    throw error;
+  }
+  dialled.end();
+  return dialled.action ?? "next";
+}
+
+/** What a `<Dial>` in progress has come to. */
+class DialledCall {
+  readonly #call: Call;
+  readonly #verb: Dial;
+  readonly #documentUrl: string;
+  readonly #legs: readonly Leg[];
+  #bridged: Leg | undefined;
+  #lastEnded: Leg | undefined;
+  #recording: Recording | undefined;
+  #talkSeconds = 0;
+
+  constructor(call: Call, verb: Dial, documentUrl: string, legs: readonly Leg[]) {
+    this.#call = call;
+    this.#verb = verb;
+    this.#documentUrl = documentUrl;
+    this.#legs = legs;
+  }
+
+  /** Rings all numbers at once until one answers, all have failed, or the caller gives up. */
+  async ring(givesUp: boolean): Promise<Leg | undefined> {
+    const winner = this.#legs
+      .filter((leg) => leg.outcome === "answered")
+      .sort((one, other) => one.decidedAtMs - other.decidedAtMs)[0];
+    const moments: { atMs: number; happens: () => void }[] = [];
+    for (const leg of this.#legs) {
+      moments.push({ atMs: 0, happens: () => leg.initiate() });
+      if (leg.outcome !== "busy" && leg.outcome !== "failed") {
+        const ring = () => {
+          leg.ring();
+          if (this.#verb.record.startsWith("record-from-ringing")) this.#startRecording();
+        };
+        moments.push({ atMs: Math.min(500, leg.decidedAtMs), happens: ring });
+      }
+      if (leg !== winner) {
+        const end = () => this.#endLeg(leg, leg.outcome as CallStatus);
+        moments.push({ atMs: leg.decidedAtMs, happens: end });
+      }
+    }
+    if (givesUp) {
+      moments.push({ atMs: this.#verb.timeout * 500, happens: () => this.#call.leave() });
+    }
+    let elapsedMs = 0;
+    for (const { atMs, happens } of moments.sort((one, other) => one.atMs - other.atMs)) {
+      if (winner && atMs > winner.decidedAtMs) break;
+      // deno-lint-ignore no-await-in-loop -- moments follow each other
+      await this.#call.pass(atMs - elapsedMs);
+      elapsedMs = atMs;
+      happens();
+    }
+    if (winner) await this.#call.pass(winner.decidedAtMs - elapsedMs);
+    return winner;
+  }
+
+  async talk(leg: Leg): Promise<void> {
+    const { record, timeLimit, hangupOnStar } = this.#verb;
+    for (const other of this.#legs) if (other !== leg) this.#endLeg(other, "canceled");
+    this.#bridged = leg;
+    this.#call.answer();
+    leg.answer();
+    if (record !== "do-not-record") this.#startRecording();
+    const seconds = leg.callee.talkSeconds ?? 20;
+    await this.#call.pass(Math.min(seconds, timeLimit) * 1000);
+    if (seconds > timeLimit) return;
+    const endedBy = leg.callee.endedBy ?? "callee";
+    if (endedBy === "caller") this.#call.leave();
+    if (endedBy === "star") this.#call.happens({ kind: "keys", digits: "*", lost: !hangupOnStar });
+  }
+
+  /** However it ended: each leg gets its final status, a recording its callback. */
+  end(): void {
+    for (const leg of this.#legs) {
+      this.#endLeg(leg, leg === this.#bridged ? "completed" : "canceled");
+    }
+    if (this.#bridged) {
+      this.#talkSeconds = this.#bridged.talkSeconds;
+      // Not confirmed what Twilio keeps of a record-from-ringing that nobody answered: nothing here.
+      this.#recording?.finish(this.#recording.elapsed);
+    }
+    this.#call.happens({ kind: "dialled", status: this.#status, talkSeconds: this.#talkSeconds });
+  }
+
+  /** Source: Twilio, "TwiML Voice: Dial: action". */
+  get action(): DocumentRequest | undefined {
+    const { action, method } = this.#verb;
+    if (action === undefined) return undefined;
+    const leg = this.#bridged ?? this.#lastEnded;
+    const params: Params = {
+      DialCallStatus: this.#status,
+      ...(leg && { DialCallSid: leg.sid }),
+      DialBridged: String(this.#bridged !== undefined),
+      ...(this.#bridged && { DialCallDuration: String(this.#talkSeconds) }),
+      ...(this.#bridged && this.#recording && { RecordingUrl: this.#recording.url }),
+    };
+    return { url: resolveUrl(action, this.#documentUrl), method, params };
+  }
+
+  get #status(): CallStatus {
+    return this.#bridged ? "completed" : this.#lastEnded?.status ?? "failed";
+  }
+
+  #endLeg(leg: Leg, status: CallStatus): void {
+    if (leg.end(status)) this.#lastEnded = leg;
+  }
+
+  #startRecording(): void {
+    this.#recording ??= new Recording(this.#call, {
+      source: "DialVerb",
+      channels: this.#verb.record.endsWith("-dual") ? 2 : 1,
+      verb: this.#verb,
+      documentUrl: this.#documentUrl,
+    });
+  }
+}

@@ -1,0 +1,111 @@
+import { type Call, CallerHungUp, type DocumentRequest } from "./call.ts";
+import type { Message } from "./caller.ts";
+import { Recording } from "./recording.ts";
+import { newSid, type Params } from "./signer.ts";
+import { type RecordVerb, resolveUrl } from "./twiml.ts";
+
+/** Lets the caller leave a message. The action is told of it, even when the caller has hung up. */
+export async function record(
+  call: Call,
+  verb: RecordVerb,
+  documentUrl: string,
+): Promise<DocumentRequest | "next"> {
+  const { maxLength, transcribe, playBeep } = verb;
+  call.happens({ kind: "record", maxLength, transcribe, playBeep });
+  const nth = call.record.all("record").length;
+  const reply = await call.ask((caller) => caller.onRecord?.({ record: verb, nth }));
+  if (playBeep) await call.pass(500);
+  if (reply === "hangup") return call.leave();
+  const message: Message = reply === "silence" ? { seconds: 0 } : reply ?? { seconds: 8 };
+  if (message.seconds === 0) {
+    // Nothing was said: no recording is kept and no action requested, the next verb follows.
+    await call.pass(Math.min(verb.timeout, maxLength) * 1000);
+    call.happens({ kind: "silence", during: "record" });
+    return "next";
+  }
+  const recording = new Recording(call, {
+    source: "RecordVerb",
+    channels: 1,
+    verb,
+    documentUrl,
+  });
+  /** The recording is finished, and reported; what the action is asked then. */
+  const finish = (seconds: number, digits: Params): DocumentRequest => {
+    const whole = Math.max(1, Math.round(seconds));
+    recording.finish(whole);
+    reportTranscription(call, verb, documentUrl, message, recording, whole);
+    return {
+      url: resolveUrl(verb.action ?? documentUrl, documentUrl),
+      method: verb.method,
+      params: {
+        RecordingSid: recording.sid,
+        RecordingUrl: recording.url,
+        RecordingDuration: String(whole),
+        ...digits,
+      },
+    };
+  };
+  let digits: Params;
+  try {
+    digits = await leaveMessage(call, verb, message);
+  } catch (error) {
+    if (!(error instanceof CallerHungUp)) throw error;
+    const action = finish(Math.min(recording.elapsed, message.seconds), { Digits: "hangup" });
+    call.end("caller");
+    await call.requestIgnoringAnswer(action);
+    throw error;
+  }
+  const seconds = message.end === "maxlength" ? maxLength : message.seconds;
+  // Not confirmed: whether Digits is absent or empty when silence or the length ended it.
+  return finish(Math.min(seconds, maxLength), digits);
+}
+
+/** Speaks until something ends it. Returns the key, if one did. */
+async function leaveMessage(call: Call, verb: RecordVerb, message: Message): Promise<Params> {
+  const end = message.end ?? "hangup";
+  if (end === "maxlength" || message.seconds >= verb.maxLength) {
+    await call.pass(verb.maxLength * 1000);
+    return {};
+  }
+  await call.pass(message.seconds * 1000);
+  if (end === "hangup") call.leave();
+  if (end !== "silence") {
+    const lost = !verb.finishOnKey.includes(end);
+    call.happens({ kind: "keys", digits: end, lost });
+    if (!lost) return { Digits: end };
+  }
+  await call.pass(verb.timeout * 1000);
+  return {};
+}
+
+/** If it was asked for, and the message is neither too short nor too long for it. */
+function reportTranscription(
+  call: Call,
+  verb: RecordVerb,
+  documentUrl: string,
+  message: Message,
+  recording: Recording,
+  seconds: number,
+): void {
+  const { transcription = "completed", transcript = "" } = message;
+  if (!verb.transcribe || !verb.transcribeCallback || transcription === "never") return;
+  if (seconds <= 2 || seconds >= 120) return;
+  const sid = newSid("TR");
+  call.outbox.post({
+    kind: "transcription",
+    url: resolveUrl(verb.transcribeCallback, documentUrl),
+    method: "POST",
+    params: {
+      ...call.params(),
+      // Transcribing takes longer than most calls go on after their recording.
+      CallStatus: "completed",
+      RecordingSid: recording.sid,
+      RecordingUrl: recording.url,
+      TranscriptionSid: sid,
+      TranscriptionStatus: transcription,
+      TranscriptionText: transcription === "completed" ? transcript : "",
+      TranscriptionType: "fast",
+      TranscriptionUrl: `${recording.url}/Transcriptions/${sid}`,
+    },
+  }, 5000);
+}
