@@ -1,5 +1,14 @@
 import * as z from "zod/mini";
-import { TwilioError } from "./rest.ts";
+import {
+  type Params,
+  twilioClient,
+  TwilioError,
+  TwilioSilence,
+  understood,
+  understoodList,
+} from "./client.ts";
+
+export { TwilioSilence };
 
 /** Twilio understood a request and did not do it. */
 export class TwilioRefusal extends TwilioError {
@@ -12,11 +21,6 @@ export class TwilioRefusal extends TwilioError {
   ) {
     super(`Twilio answered ${status}${code === 0 ? "" : ` with error ${code}`}`);
   }
-}
-
-/** Twilio gave no answer, or one that it failed: whether it did what was asked for is not known. */
-export class TwilioSilence extends TwilioError {
-  override name = "TwilioSilence";
 }
 
 const account = z.object({
@@ -87,45 +91,15 @@ export interface ProvisioningOptions {
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 5000;
 
-interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-  /** Milliseconds, where Twilio says so. */
-  readonly retryAfter: number | undefined;
-}
-
-/** Speaks Twilio's REST API by `fetch`, as `rest.ts` does. */
+/** Asks Twilio, and asks again where that does no harm. */
 export function provisioning(options: ProvisioningOptions): Provisioning {
-  const { baseUrl, accountSid, authToken, deadlineMs = 8000, attempts = 4 } = options;
+  const { accountSid, deadlineMs = 8000, attempts = 4 } = options;
   const wait = options.wait ?? ((ms) => new Promise((done) => setTimeout(done, ms)));
-  const authorization = `Basic ${btoa(`${accountSid}:${authToken}`)}`;
-
-  const once = async (method: string, path: string, params?: Params): Promise<Answer> => {
-    const query = method === "GET" && params ? `?${new URLSearchParams(params)}` : "";
-    try {
-      const response = await fetch(`${baseUrl}/2010-04-01${path}.json${query}`, {
-        method,
-        headers: { authorization, accept: "application/json" },
-        ...(method === "POST" && { body: new URLSearchParams(params) }),
-        signal: AbortSignal.timeout(deadlineMs),
-      });
-      const text = await response.text();
-      const seconds = Number(response.headers.get("retry-after") ?? NaN);
-      return {
-        status: response.status,
-        body: jsonOf(text),
-        retryAfter: Number.isFinite(seconds) ? seconds * 1000 : undefined,
-      };
-    } catch (error) {
-      throw new TwilioSilence(
-        `Twilio did not answer: ${error instanceof Error ? error.name : "unknown"}`,
-      );
-    }
-  };
+  const client = twilioClient({ ...options, deadlineMs });
 
   /** @param repeatable Whether doing it twice has the effect of once. 429 says that nothing was done. */
   const send = async (
-    method: string,
+    method: "GET" | "POST" | "DELETE",
     path: string,
     params: Params | undefined,
     repeatable: boolean,
@@ -135,7 +109,7 @@ export function provisioning(options: ProvisioningOptions): Provisioning {
       let retryAfter: number | undefined;
       try {
         // deno-lint-ignore no-await-in-loop -- Each attempt follows a failed one.
-        const answer = await once(method, path, params);
+        const answer = await client.send(method, path, params);
         if (answer.status < 300) return answer.body;
         retryAfter = answer.retryAfter;
         failure = answer.status >= 500
@@ -156,15 +130,10 @@ export function provisioning(options: ProvisioningOptions): Provisioning {
   const get = (path: string, params?: Params) => send("GET", path, params, true);
   const list = async <T>(
     path: string,
-    member: string,
+    name: string,
     schema: { parse(value: unknown): T },
     params: Params,
-  ): Promise<T[]> => {
-    const page = await get(path, params) as Record<string, unknown> | null | undefined;
-    const items = page?.[member];
-    if (!Array.isArray(items)) throw new TwilioSilence(NOT_DOCUMENTED);
-    return items.map((item) => understood(schema, item));
-  };
+  ) => understoodList(schema, await get(path, params), name);
   /** What is gone already is done. */
   const ignoring404 = async (work: Promise<unknown>) => {
     try {
@@ -245,31 +214,10 @@ export function provisioning(options: ProvisioningOptions): Provisioning {
   };
 }
 
-type Params = Readonly<Record<string, string>>;
-
 /** "Unable to update Status for subaccount, subaccount has been closed." */
 const ALREADY_CLOSED = 21479;
-
-const NOT_DOCUMENTED = "Twilio answered something else than documented";
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 function codeOf(body: unknown): number {
   const code = (body as { code?: unknown } | null | undefined)?.code;
   return typeof code === "number" ? code : 0;
-}
-
-/** An answer that cannot be read is as good as none. */
-function understood<T>(schema: { parse(value: unknown): T }, value: unknown): T {
-  try {
-    return schema.parse(value);
-  } catch {
-    throw new TwilioSilence(NOT_DOCUMENTED);
-  }
 }

@@ -1,14 +1,19 @@
 import * as z from "zod/mini";
 import { CALL_STATUSES } from "../calls/webhook_form.ts";
+import {
+  type Params,
+  type TwilioClient,
+  twilioClient,
+  TwilioError,
+  understood,
+  understoodList,
+} from "./client.ts";
+
+export { TwilioError };
 
 /** Twilio asked us to slow down (429, error 20429): nothing was done, and nothing more should be asked for now. */
 export class TwilioBusyError extends Error {
   override name = "TwilioBusyError";
-}
-
-/** Twilio did not answer a question; the message holds no address, number or key. */
-export class TwilioError extends Error {
-  override name = "TwilioError";
 }
 
 const number = z.nullish(
@@ -76,8 +81,7 @@ export interface TwilioRest {
 }
 
 /**
- * Speaks Twilio's REST API (version 2010-04-01) by `fetch`: the `twilio` package whole is larger than a
- * function may be. Source: https://www.twilio.com/docs/voice/api/call-resource
+ * Asks by the account's credentials. Source: https://www.twilio.com/docs/voice/api/call-resource
  *
  * @param baseUrl Without a trailing slash; `https://api.twilio.com`.
  * @param deadlineMs For each question by itself.
@@ -88,57 +92,31 @@ export function twilioRest(
   authToken: string,
   deadlineMs = 5000,
 ): TwilioRest {
-  const authorization = `Basic ${btoa(`${accountSid}:${authToken}`)}`;
-  return restOf(`${baseUrl}/2010-04-01/Accounts`, accountSid, authorization, deadlineMs);
+  return restOf(twilioClient({ baseUrl, accountSid, authToken, deadlineMs }), accountSid);
 }
 
-function restOf(
-  accounts: string,
-  accountSid: string,
-  authorization: string,
-  deadlineMs: number,
-): TwilioRest {
-  const account = `${accounts}/${accountSid}`;
+function restOf(client: TwilioClient, accountSid: string): TwilioRest {
+  const account = `/Accounts/${accountSid}`;
   /** @returns `null`: Twilio has no such thing. */
-  const ask = async (
-    method: "GET" | "DELETE",
-    path: string,
-    query: Record<string, string> = {},
-  ): Promise<unknown> => {
-    const search = new URLSearchParams(query);
-    let response: Response;
-    try {
-      response = await fetch(`${account}${path}.json?${search}`, {
-        method,
-        headers: { authorization, accept: "application/json" },
-        signal: AbortSignal.timeout(deadlineMs),
-      });
-    } catch (error) {
-      throw new TwilioError(
-        `Twilio did not answer: ${error instanceof Error ? error.name : "unknown"}`,
-      );
-    }
-    if (response.ok && method === "GET") return await response.json();
-    await response.body?.cancel();
-    if (response.ok || response.status === 404) return null;
-    if (response.status === 429) throw new TwilioBusyError("Twilio answered 429");
-    throw new TwilioError(`Twilio answered ${response.status}`);
+  const ask = async (method: "GET" | "DELETE", path: string, query?: Params): Promise<unknown> => {
+    const { status, body } = await client.send(method, `${account}${path}`, query);
+    if (status < 300) return method === "GET" ? body : null;
+    if (status === 404) return null;
+    if (status === 429) throw new TwilioBusyError("Twilio answered 429");
+    throw new TwilioError(`Twilio answered ${status}`);
   };
   const list = async <T>(
     path: string,
-    member: string,
+    name: string,
     schema: { parse(value: unknown): T },
-    query?: Record<string, string>,
+    query?: Params,
   ) => {
-    const page = await ask("GET", path, query) as Record<string, unknown> | null;
-    if (page === null) return [];
-    const items = page[member];
-    if (!Array.isArray(items)) throw new TwilioError("Twilio answered something else than a list");
-    return items.map((item) => understood(schema, item));
+    const page = await ask("GET", path, query);
+    return page === null ? [] : understoodList(schema, page, name);
   };
 
   return {
-    ofAccount: (sid) => restOf(accounts, sid, authorization, deadlineMs),
+    ofAccount: (sid) => restOf(client, sid),
     async call(sid) {
       const found = await ask("GET", `/Calls/${sid}`);
       return found === null ? null : understood(call, found);
@@ -156,14 +134,6 @@ function restOf(
     async deleteCall(callSid) {
       await ask("DELETE", `/Calls/${callSid}`);
     },
-    recordingUrl: (recordingSid) => `${account}/Recordings/${recordingSid}`,
+    recordingUrl: (recordingSid) => client.url(`${account}/Recordings/${recordingSid}`),
   };
-}
-
-function understood<T>(schema: { parse(value: unknown): T }, value: unknown): T {
-  try {
-    return schema.parse(value);
-  } catch {
-    throw new TwilioError("Twilio answered something else than documented");
-  }
 }
