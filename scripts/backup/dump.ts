@@ -1,105 +1,285 @@
-// A logical backup without pg_dump, which the embedded PostgreSQL does not have: every table of schema `public` by COPY,
-// out of one snapshot. Text: a header line of JSON, then for each table a line of JSON and its rows as COPY
-// writes them up to `\.`, then a line of JSON with what must come out again.
+// What a backup holds: the migrations that the database has, every table of schema `public` out of one snapshot, and what
+// must come out again, as SQL that proves it where it is restored.
 
 import postgres, { type Sql } from "postgres";
+import { type Entry, writeArchive } from "./archive.ts";
+import { copyOut } from "./copy.ts";
 
-/** What a restored database is compared with. */
+/** A backup is not what it must be; the message says what to do. */
+export class BackupError extends Error {
+  override name = "BackupError";
+}
+
+/** A recording that the database names, which is at Twilio. */
+export interface RecordingName {
+  readonly recording_sid: string;
+  /** Null where only the main account can have it. */
+  readonly account_sid: string | null;
+}
+
+/** What a backup is of. */
+export interface Dumped {
+  /** Rows by table. */
+  readonly rows: Readonly<Record<string, number>>;
+  readonly recordings: readonly RecordingName[];
+}
+
+interface Table {
+  readonly schema: string;
+  readonly name: string;
+  /** Those that are stored and not derived. */
+  readonly columns: readonly string[];
+}
+
+/** A migration is an entry of this kind; its tag is its version. */
+export const MIGRATION = "MIGRATION";
+/** What was proven is the tag of an entry of this kind. */
+export const CHECK = "CHECK";
+
+const MIGRATIONS: Table = {
+  schema: "supabase_migrations",
+  name: "schema_migrations",
+  columns: ["version", "statements", "name"],
+};
+
+/** What values look like as text. */
+const TEXT_FORM = {
+  TimeZone: "UTC",
+  DateStyle: "ISO",
+  IntervalStyle: "postgres",
+  bytea_output: "hex",
+  extra_float_digits: 1,
+} as const;
+
+/** One connection as backups need it: text that depends on no setting of the server's. */
+export function connectTo(url: string): Sql {
+  return postgres(url, { max: 1, onnotice: () => {}, connection: TEXT_FORM });
+}
+
+/**
+ * Writes a database as an archive (see `archive.ts`), piece by piece. Reads one snapshot and changes nothing.
+ *
+ * @throws {BackupError} where a migration's SQL is not recorded.
+ */
+export async function dump(
+  sql: Sql,
+  createdAt: Date,
+  out: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>,
+): Promise<Dumped> {
+  return await sql.begin("isolation level repeatable read read only", async (transaction) => {
+    const tx = transaction as unknown as Sql;
+    const [about] = await tx<{ database: string; version: string }[]>`
+      select current_database() as database, current_setting('server_version') as version`;
+    const migrations = await migrationsOf(tx);
+    const tables = await tablesOf(tx);
+    const checks: Entry[] = [];
+    const rows: Record<string, number> = {};
+    for (const table of tables) {
+      // deno-lint-ignore no-await-in-loop -- One connection, one snapshot.
+      const sum = await sumOf(tx, table.name);
+      rows[table.name] = sum.rows;
+      checks.push(checkOf(table.name, sum));
+    }
+    const copied = new Map([MIGRATIONS, ...tables].map((table) => [copyOf(table), table]));
+    const entries: Entry[] = [
+      before("ENCODING", "ENCODING", "SET client_encoding = 'UTF8';\n"),
+      before("STDSTRINGS", "STDSTRINGS", "SET standard_conforming_strings = 'on';\n"),
+      before("TABLE", "schema_migrations", RECORD_OF_MIGRATIONS),
+      ...migrations,
+      before("SESSION", "to be filled", toBeFilled(tables)),
+      ...[...copied].map(([copy, { schema, name }]): Entry => ({
+        desc: "TABLE DATA",
+        tag: name,
+        section: "data",
+        defn: "",
+        copy,
+        schema,
+      })),
+      ...await sequencesOf(tx),
+      ...checks,
+      after(CHECK, "every foreign key leads somewhere", ORPHANS),
+      after("SESSION", "filled", "RESET ALL;\n"),
+    ];
+    await writeArchive(
+      out,
+      { createdAt, database: about!.database, serverVersion: about!.version },
+      entries,
+      ({ copy }) => rowsOf(tx, copied.get(copy!)!),
+    );
+    return { rows, recordings: await recordingsOf(tx) };
+  }) as Dumped;
+}
+
+function rowsOf(sql: Sql, { schema, name, columns }: Table): AsyncGenerator<Uint8Array> {
+  return copyOut(sql`
+    copy (select ${sql(columns as string[])} from ${sql(`${schema}.${name}`)}) to stdout`);
+}
+
+function copyOf({ schema, name, columns }: Table): string {
+  return `COPY ${identifier(schema)}.${identifier(name)} (${
+    columns.map(identifier).join(", ")
+  }) FROM stdin;\n`;
+}
+
+function identifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+function before(desc: string, tag: string, defn: string): Entry {
+  return { desc, tag, section: "pre-data", defn };
+}
+
+function after(desc: string, tag: string, defn: string): Entry {
+  return { desc, tag, section: "post-data", defn };
+}
+
+/** The tables of schema `public`. */
+async function tablesOf(sql: Sql): Promise<Table[]> {
+  return [
+    ...await sql<Table[]>`
+      select 'public' as schema, c.relname as name, array_agg(a.attname::text order by a.attnum) as columns
+      from pg_class as c join pg_attribute as a on a.attrelid = c.oid
+      where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+        and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+      group by c.relname order by c.relname`,
+  ];
+}
+
+const RECORD_OF_MIGRATIONS = `CREATE SCHEMA IF NOT EXISTS supabase_migrations;
+CREATE TABLE IF NOT EXISTS supabase_migrations.schema_migrations (
+  version text NOT NULL PRIMARY KEY,
+  statements text[],
+  name text
+);
+`;
+
+/** The schema as `supabase db push` and \`task start\` made it, step by step. */
+async function migrationsOf(sql: Sql): Promise<Entry[]> {
+  const rows = await sql<{ version: string; name: string | null; statements: string[] | null }[]>`
+    select version, name, statements from supabase_migrations.schema_migrations order by version`;
+  return rows.map(({ version, name, statements }) => {
+    if (statements === null) {
+      throw new BackupError(
+        `Migration ${version} is recorded without its SQL. This records it: supabase migration repair ${version} --status applied`,
+      );
+    }
+    // What one sets for its session, such as search_path, must not reach the next one.
+    const defn = `${[...statements, "RESET ALL"].join(";\n\n")};\n`;
+    return before(MIGRATION, `${version}${name === null ? "" : `_${name}`}`, defn);
+  });
+}
+
+/**
+ * Neither triggers nor foreign keys while the tables fill: both held when the data was made, and foreign keys are
+ * checked afterwards. What migrations put in, such as the alerts' rules, is in the data as it was.
+ */
+function toBeFilled(tables: readonly Table[]): string {
+  return [
+    "SET session_replication_role = replica",
+    // Digests are of text.
+    ...Object.entries(TEXT_FORM).map(([name, value]) => `SET ${name} = ${literal(String(value))}`),
+    ...tables.map(({ schema, name }) => `DELETE FROM ${identifier(schema)}.${identifier(name)}`),
+    "",
+  ].join(";\n");
+}
+
+async function sequencesOf(sql: Sql): Promise<Entry[]> {
+  const rows = await sql<{ name: string; value: string }[]>`
+    select sequencename as name, last_value::text as value
+    from pg_sequences where schemaname = 'public' and last_value is not null order by 1`;
+  return rows.map(({ name, value }) => ({
+    desc: "SEQUENCE SET",
+    tag: name,
+    section: "data",
+    defn: `SELECT pg_catalog.setval(${literal(`public.${identifier(name)}`)}, ${value}, true);\n`,
+  }));
+}
+
+/** What a restored table is compared with. */
 export interface TableSum {
   readonly rows: number;
   /** Of every row's content, whatever their order. */
   readonly digest: string;
 }
 
-export interface Header {
-  readonly format: "tradeline-backup";
-  readonly version: 1;
-  readonly created_at: string;
-  /** The newest migration that the database had. */
-  readonly migration: string;
-}
+const SUM = `count(*)::int AS rows,
+  coalesce(sum(('x' || left(md5(t::text), 15))::bit(60)::bigint::numeric), 0)::text AS digest`;
 
-export interface Trailer {
-  readonly tables: Readonly<Record<string, TableSum>>;
-  /** The last value that each sequence gave. */
-  readonly sequences: Readonly<Record<string, string>>;
-}
-
-interface Table {
-  readonly name: string;
-  readonly columns: readonly string[];
-}
-
-/** One connection as backups need it: text that depends on no setting of the server's. */
-export function connectTo(url: string): Sql {
-  return postgres(url, {
-    max: 1,
-    onnotice: () => {},
-    connection: { TimeZone: "UTC", DateStyle: "ISO", extra_float_digits: 1 },
-  });
-}
-
-/** The tables of schema `public`, and the columns that are stored and not derived. */
-export async function tablesOf(sql: Sql): Promise<Table[]> {
-  return [
-    ...await sql<Table[]>`
-      select c.relname as name, array_agg(a.attname::text order by a.attnum) as columns
-      from pg_class as c join pg_attribute as a on a.attrelid = c.oid
-      where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
-        and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
-      group by 1 order by 1`,
-  ];
-}
-
-/** Counts and digests a table, the same for the same rows in any order. */
+/** Counts and digests a table of schema `public`, the same for the same rows in any order. */
 export async function sumOf(sql: Sql, table: string): Promise<TableSum> {
-  const [row] = await sql<{ rows: number; digest: string }[]>`
-    select count(*)::int as rows,
-      coalesce(sum(('x' || left(md5(t::text), 15))::bit(60)::bigint::numeric), 0)::text as digest
-    from ${sql(`public.${table}`)} as t`;
+  const [row] = await sql<TableSum[]>`
+    select ${sql.unsafe(SUM)} from ${sql(`public.${table}`)} as t`;
   return row!;
 }
 
-/** Writes a backup of a database to `out`, line by line. Reads one snapshot and changes nothing. */
-export async function dump(
-  sql: Sql,
-  out: (text: string | Uint8Array) => Promise<void>,
-): Promise<Trailer> {
-  return await sql.begin("isolation level repeatable read read only", async (tx) => {
-    const [{ migration } = { migration: "" }] = await tx<{ migration: string }[]>`
-      select coalesce(max(version), '') as migration from supabase_migrations.schema_migrations`;
-    const header: Header = {
-      format: "tradeline-backup",
-      version: 1,
-      created_at: new Date().toISOString(),
-      migration,
-    };
-    await out(`${JSON.stringify(header)}\n`);
-    const sums: Record<string, TableSum> = {};
-    for (const table of await tablesOf(tx as unknown as Sql)) {
-      // deno-lint-ignore no-await-in-loop -- One connection, one snapshot.
-      await out(`${JSON.stringify(table)}\n`);
-      // deno-lint-ignore no-await-in-loop
-      const rows = await tx`
-        copy (select ${tx(table.columns as string[])} from ${tx(`public.${table.name}`)}) to stdout`
-        .readable();
-      // deno-lint-ignore no-await-in-loop
-      for await (const chunk of rows) await out(chunk);
-      // deno-lint-ignore no-await-in-loop
-      await out("\\.\n");
-      // deno-lint-ignore no-await-in-loop
-      sums[table.name] = await sumOf(tx as unknown as Sql, table.name);
-    }
-    const sequences = await tx<{ name: string; value: string | null }[]>`
-      select sequencename as name, last_value::text as value
-      from pg_sequences where schemaname = 'public'`;
-    const trailer: Trailer = {
-      tables: sums,
-      sequences: Object.fromEntries(
-        sequences.flatMap(({ name, value }) => value === null ? [] : [[name, value]]),
-      ),
-    };
-    await out(`${JSON.stringify(trailer)}\n`);
-    return trailer;
-  }) as Trailer;
+function checkOf(table: string, { rows, digest }: TableSum): Entry {
+  return after(
+    CHECK,
+    `${table}: ${rows} rows, the same as when they were copied`,
+    `DO $check$
+DECLARE
+  found record;
+BEGIN
+  SELECT ${SUM} INTO found FROM public.${identifier(table)} AS t;
+  IF (found.rows, found.digest) <> (${rows}, ${literal(digest)}) THEN
+    RAISE EXCEPTION 'The restored data is not what it was: %: % rows of ${rows}', ${
+      literal(table)
+    }, found.rows;
+  END IF;
+END
+$check$;
+`,
+  );
+}
+
+/** Fails where the foreign key of a row leads nowhere. */
+const ORPHANS = `DO $check$
+DECLARE
+  key record;
+  found bigint;
+BEGIN
+  FOR key IN
+    SELECT k.conname AS name, k.conrelid::regclass AS child, k.confrelid::regclass AS parent,
+      string_agg(format('c.%I = p.%I', a.attname, b.attname), ' AND ') AS pairs,
+      string_agg(format('c.%I IS NOT NULL', a.attname), ' AND ') AS whole
+    FROM pg_constraint AS k
+      CROSS JOIN unnest(k.conkey, k.confkey) AS u(child, parent)
+      JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.child
+      JOIN pg_attribute AS b ON b.attrelid = k.confrelid AND b.attnum = u.parent
+    WHERE k.contype = 'f' AND k.connamespace = 'public'::regnamespace
+    GROUP BY 1, 2, 3
+  LOOP
+    EXECUTE format(
+      'SELECT count(*) FROM %s AS c WHERE %s AND NOT EXISTS (SELECT FROM %s AS p WHERE %s)',
+      key.child, key.whole, key.parent, key.pairs
+    ) INTO found;
+    IF found > 0 THEN
+      RAISE EXCEPTION 'The restored data is not what it was: %: % rows lead nowhere', key.name, found;
+    END IF;
+  END LOOP;
+END
+$check$;
+`;
+
+/** Every recording that a row or an event tells of. */
+export async function recordingsOf(sql: Sql): Promise<RecordingName[]> {
+  return [
+    ...await sql<RecordingName[]>`
+      select distinct on (found.sid) found.sid as recording_sid,
+        coalesce(substring(found.url from '/Accounts/(AC[0-9a-fA-F]{32})/'), a.subaccount_sid) as account_sid
+      from (
+        select c.recording_sid as sid, c.recording_url as url, c.org_id from public.call_logs as c
+        union all
+        select l.meta ->> 'recording_sid', l.meta ->> 'recording_url', c.org_id
+        from public.call_lifecycle as l join public.call_logs as c on c.call_sid = l.call_sid
+        where l.meta ? 'recording_sid'
+      ) as found(sid, url, org_id)
+      left join public.telephony_subaccounts as a on a.org_id = found.org_id
+      where found.sid ~ '^RE[0-9a-fA-F]{32}$'
+      order by found.sid, 2 nulls last`,
+  ];
 }

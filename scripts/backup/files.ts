@@ -1,24 +1,20 @@
+import { basename } from "@std/path/basename.js";
 import { join } from "@std/path/join.js";
 import { createHash } from "node:crypto";
-import { connectTo, dump, type Trailer } from "./dump.ts";
+import { BackupError, connectTo, dump, type Dumped } from "./dump.ts";
 import { importKey, MAGIC, seal, SealError, unseal } from "./seal.ts";
 
-/** A backup is not what it must be; the message says what to do. */
-export class BackupError extends Error {
-  override name = "BackupError";
-}
-
-export interface Backup {
+export interface Backup extends Dumped {
   readonly path: string;
   readonly bytes: number;
   readonly sha256: string;
-  readonly trailer: Trailer;
 }
 
-const NAME = /^tradeline-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.backup$/;
+/** The name of a backup's file; its list of recordings ends with `.recordings`, and each has a `.sha256` beside it. */
+export const BACKUP_NAME = /^tradeline-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.backup$/;
 
 /**
- * Backs a database up into one file beside its checksum: compressed, and sealed when there is a key.
+ * Backs a database up into one file beside its checksum: an archive for pg_restore, sealed when there is a key.
  *
  * @param key `BACKUP_KEY`; absent: whoever has the file can read it.
  */
@@ -28,7 +24,8 @@ export async function backUp(
   options: { key?: string | undefined; now?: Date } = {},
 ): Promise<Backup> {
   const key = options.key === undefined ? undefined : await importKey(options.key);
-  const stamp = (options.now ?? new Date()).toISOString().replace(/\.\d+/, "").replaceAll(
+  const now = options.now ?? new Date();
+  const stamp = now.toISOString().replace(/\.\d+/, "").replaceAll(
     /[-:]/g,
     "",
   );
@@ -52,17 +49,13 @@ export async function backUp(
     },
   });
   const source = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>();
-  const zipped = source.readable.pipeThrough(new CompressionStream("gzip"));
-  const written = (key === undefined ? zipped : zipped.pipeThrough(seal(key)))
-    .pipeThrough(counted).pipeTo(file.writable);
+  const sealed = key === undefined ? source.readable : source.readable.pipeThrough(seal(key));
+  const written = sealed.pipeThrough(counted).pipeTo(file.writable);
   const writer = source.writable.getWriter();
-  const encoder = new TextEncoder();
   const sql = connectTo(databaseUrl);
-  let trailer: Trailer;
+  let dumped: Dumped;
   try {
-    trailer = await dump(sql, async (text) => {
-      await writer.write(typeof text === "string" ? encoder.encode(text) : new Uint8Array(text));
-    });
+    dumped = await dump(sql, now, (piece) => writer.write(piece));
     await writer.close();
     await written;
   } catch (error) {
@@ -74,14 +67,14 @@ export async function backUp(
     await sql.end();
   }
   const sha256 = hash.digest("hex");
-  await Deno.writeTextFile(`${path}.sha256`, `${sha256}  ${path.split(/[\\/]/).at(-1)}\n`);
+  await writeSum(path, sha256);
   // Last: a file of that name is whole.
   await Deno.rename(unfinished, path);
-  return { path, bytes, sha256, trailer };
+  return { ...dumped, path, bytes, sha256 };
 }
 
 /**
- * The text of a backup, once its checksum is proven.
+ * The archive of a backup, once its checksum is proven.
  *
  * @throws {BackupError | SealError} when it is not whole, or the key does not open it.
  */
@@ -89,11 +82,7 @@ export async function readBackup(
   path: string,
   key: string | undefined,
 ): Promise<ReadableStream<Uint8Array>> {
-  const expected = (await Deno.readTextFile(`${path}.sha256`).catch(() => {
-    throw new BackupError(
-      `There is no ${path}.sha256: a backup without its checksum proves nothing`,
-    );
-  })).split(" ")[0];
+  const expected = await readSum(path);
   const hash = createHash("sha256");
   for await (const chunk of (await Deno.open(path)).readable) hash.update(chunk);
   if (hash.digest("hex") !== expected) {
@@ -110,10 +99,46 @@ export async function readBackup(
   }
   const opener = sealed ? unseal(await importKey(key!)) : undefined;
   const { readable } = await Deno.open(path);
-  const zipped: ReadableStream<Uint8Array<ArrayBuffer>> = opener === undefined
-    ? readable
-    : readable.pipeThrough(opener);
-  return zipped.pipeThrough(new DecompressionStream("gzip"));
+  return opener === undefined ? readable : readable.pipeThrough(opener);
+}
+
+/** As `sha256sum` writes it and checks it. */
+async function writeSum(path: string, sha256: string): Promise<void> {
+  await Deno.writeTextFile(`${path}.sha256`, `${sha256}  ${basename(path)}\n`);
+}
+
+async function readSum(path: string): Promise<string> {
+  const text = await Deno.readTextFile(`${path}.sha256`).catch(() => {
+    throw new BackupError(
+      `There is no ${path}.sha256: a backup without its checksum proves nothing`,
+    );
+  });
+  return text.split(" ")[0]!;
+}
+
+/** Writes a text beside its checksum, for nobody else to read. */
+export async function writeChecked(path: string, text: string): Promise<void> {
+  await Deno.writeTextFile(`${path}.part`, text, { mode: 0o600 });
+  await writeSum(path, createHash("sha256").update(text).digest("hex"));
+  await Deno.rename(`${path}.part`, path);
+}
+
+/**
+ * @returns undefined where there is no such file.
+ * @throws {BackupError} when it does not match its checksum.
+ */
+export async function readChecked(path: string): Promise<string | undefined> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return undefined;
+  }
+  if (createHash("sha256").update(text).digest("hex") !== await readSum(path)) {
+    throw new BackupError(`${path} is damaged: it does not match its checksum`);
+  }
+  return text;
 }
 
 const DAILY = 7;
@@ -124,11 +149,11 @@ const WEEKLY = 5;
  * the last 5 weeks. Files of other names are nobody's business here.
  */
 export function expired(names: readonly string[]): string[] {
-  const backups = names.filter((name) => NAME.test(name)).toSorted().reverse();
+  const backups = names.filter((name) => BACKUP_NAME.test(name)).toSorted().reverse();
   const newestOf = (period: (day: Date) => number, most: number) => {
     const kept = new Map<number, string>();
     for (const name of backups) {
-      const [, year, month, date] = NAME.exec(name)!;
+      const [, year, month, date] = BACKUP_NAME.exec(name)!;
       const which = period(new Date(Date.UTC(Number(year), Number(month) - 1, Number(date))));
       if (!kept.has(which)) kept.set(which, name);
     }
@@ -149,8 +174,11 @@ export async function rotate(dir: string): Promise<string[]> {
   for (const name of gone) {
     // deno-lint-ignore no-await-in-loop
     await Deno.remove(join(dir, name));
-    // deno-lint-ignore no-await-in-loop
-    await Deno.remove(join(dir, `${name}.sha256`)).catch(() => {});
+    const list = name.replace(/backup$/, "recordings");
+    for (const beside of [`${name}.sha256`, list, `${list}.sha256`]) {
+      // deno-lint-ignore no-await-in-loop
+      await Deno.remove(join(dir, beside)).catch(() => {});
+    }
   }
   return gone;
 }

@@ -1,6 +1,8 @@
 // AES-256-GCM over a stream of any length: chunks of a bounded size, each sealed under a nonce of its own, the last
 // one marked as the last. A chunk that is changed, moved, repeated or cut off does not open.
 
+import { concat } from "@std/bytes/concat.js";
+
 /** Begins every sealed file. */
 export const MAGIC = new TextEncoder().encode("TLSEAL1\n");
 const CHUNK = 64 * 1024;
@@ -63,7 +65,7 @@ export function unseal(key: CryptoKey): TransformStream<Uint8Array, Uint8Array<A
   const strip = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, out) {
       if (prefix !== undefined) return out.enqueue(chunk);
-      pending = concat(pending, chunk);
+      pending = concat([pending, chunk]);
       if (pending.length < head) return;
       prefix = pending.slice(MAGIC.length, head);
       if (pending.length > head) out.enqueue(pending.slice(head));
@@ -96,7 +98,7 @@ function rechunked(
   return new TransformStream({
     start,
     async transform(more, out) {
-      rest = concat(rest, more);
+      rest = concat([rest, more]);
       // One byte more than a chunk: only then is it certain not to be the last.
       while (rest.length > size) {
         // deno-lint-ignore no-await-in-loop -- In order.
@@ -108,11 +110,4 @@ function rechunked(
       out.enqueue(await chunk(rest, true));
     },
   });
-}
-
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
 }

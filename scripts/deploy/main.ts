@@ -2,6 +2,7 @@
 import { join } from "@std/path/join.js";
 import { parseEnv } from "node:util";
 import { backUp } from "../backup/files.ts";
+import { listRecordings } from "../backup/recordings.ts";
 import { command, FLAG, type Parsed, TEXT, UsageError } from "../command.ts";
 import { ROOT } from "../local/stack.ts";
 import { deploy, type DeployOutcome, rollback } from "./deploy.ts";
@@ -105,9 +106,11 @@ async function run(
           const setting = (name: string) => env[name] || parseEnv(file)[name] || undefined;
           const dir = setting("BACKUP_DIR") ?? join(root, ".tradeline", "backups");
           const key = setting("BACKUP_KEY");
-          const { path, trailer } = await backUp(databaseUrl, dir, { key });
-          const rows = Object.values(trailer.tables).reduce((sum, { rows }) => sum + rows, 0);
-          return `${path} (${rows} rows${key === undefined ? ", not encrypted" : ""})`;
+          const { path, rows, recordings } = await backUp(databaseUrl, dir, { key });
+          // Nothing is fetched while a deploy waits; checksums that are known go on.
+          await listRecordings(path, recordings);
+          const total = Object.values(rows).reduce((sum, rows) => sum + rows, 0);
+          return `${path} (${total} rows${key === undefined ? ", not encrypted" : ""})`;
         },
       })).catch((error: Error): DeployOutcome => {
         print(`Cannot ${task}: ${error.message.replace(/^Cannot start: /, "")}`);

@@ -2,8 +2,8 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import { join } from "@std/path/join.js";
-import { connectTo, sumOf, tablesOf } from "../../scripts/backup/dump.ts";
-import { backUp, BackupError, expired, readBackup, rotate } from "../../scripts/backup/files.ts";
+import { BackupError, connectTo, sumOf } from "../../scripts/backup/dump.ts";
+import { backUp, expired, readBackup, rotate } from "../../scripts/backup/files.ts";
 import { main } from "../../scripts/backup/main.ts";
 import { restore } from "../../scripts/backup/restore.ts";
 import { importKey, seal, SealError, unseal } from "../../scripts/backup/seal.ts";
@@ -52,7 +52,10 @@ async function sums(url: string) {
   const sql = connectTo(url);
   try {
     const all: Record<string, unknown> = {};
-    for (const { name } of await tablesOf(sql)) all[name] = await sumOf(sql, name);
+    const tables = await sql<{ name: string }[]>`
+      select relname as name from pg_class
+      where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')`;
+    for (const { name } of tables) all[name] = await sumOf(sql, name);
     return all;
   } finally {
     await sql.end();
@@ -82,7 +85,7 @@ Deno.test("a backup is restored into a new database, every row of it, encrypted 
 
       const again = await task(["restore", file!, "--to", empty.url], { BACKUP_KEY: KEY });
       assertEquals(again.code, 1);
-      assertStringIncludes(again.text, "has calls already");
+      assertStringIncludes(again.text, "has tables already");
     });
   } finally {
     await Promise.all([db.drop(), empty.drop()]);

@@ -1,0 +1,158 @@
+// The recordings that a backup names, with their checksums. The audio itself stays at Twilio: this list proves, of any
+// copy, that it is what was recorded. One line each, as `sha256sum --check` reads them.
+
+import { createHash } from "node:crypto";
+import { join } from "@std/path/join.js";
+import { pooledMap } from "@std/async/pool.js";
+import { retry } from "@std/async/retry.js";
+import { BackupError, type RecordingName } from "./dump.ts";
+import { BACKUP_NAME, readChecked, writeChecked } from "./files.ts";
+
+/** A SHA-256 in hexadecimal digits; or why there is none: Twilio has it no more, or it was not fetched. */
+export type Checksum = string;
+const GONE = "# gone from Twilio";
+const UNKNOWN = "# not fetched";
+const LINE = /^([0-9a-f]{64}|# gone from Twilio|# not fetched) {2}(RE[0-9a-fA-F]{32})\.wav$/;
+
+/** By recording SID. */
+export type RecordingList = ReadonlyMap<string, Checksum>;
+
+/** What listing them came to. */
+export interface Listed {
+  readonly list: RecordingList;
+  /** How many were fetched now; the others were known from the list before. */
+  readonly fetched: number;
+  readonly gone: readonly string[];
+  readonly unknown: readonly string[];
+  /** Why the first of the unknown ones could not be fetched; undefined: nothing was asked. */
+  readonly reason?: string;
+}
+
+/** @returns the checksum; undefined where Twilio has no such recording (any more). Rejects where it does not answer. */
+export type FetchChecksum = (recording: RecordingName) => Promise<string | undefined>;
+
+/** For one recording, with its audio. Milliseconds. */
+const DEADLINE_MS = 60_000;
+
+/**
+ * Fetches recordings as they were made (WAV), and keeps of each its checksum only.
+ * Source: https://www.twilio.com/docs/voice/api/recording#fetch-a-recordings-media-file
+ *
+ * @param apiUrl Without a trailing slash.
+ * @param accountSid The main account, whose credentials open its sub-accounts too.
+ */
+export function checksumsAt(apiUrl: string, accountSid: string, authToken: string): FetchChecksum {
+  const authorization = `Basic ${btoa(`${accountSid}:${authToken}`)}`;
+  return async ({ recording_sid, account_sid }) => {
+    const account = `${apiUrl}/2010-04-01/Accounts/${account_sid ?? accountSid}`;
+    const response = await fetch(`${account}/Recordings/${recording_sid}.wav`, {
+      headers: { authorization },
+      signal: AbortSignal.timeout(DEADLINE_MS),
+    });
+    if (!response.ok || response.body === null) {
+      await response.body?.cancel();
+      if (response.status === 404 || response.status === 410) return undefined;
+      throw new Error(`Twilio answered ${response.status}`);
+    }
+    const hash = createHash("sha256");
+    for await (const chunk of response.body) hash.update(chunk);
+    return hash.digest("hex");
+  };
+}
+
+/** How many are fetched at once; Twilio answers 429 to whoever asks for too many. */
+const AT_ONCE = 4;
+
+/**
+ * Lists the recordings of a backup beside it. What the newest list in the folder knows is not fetched again: a recording
+ * never changes.
+ *
+ * @param backup The backup's file.
+ * @param checksum absent: nothing is fetched.
+ * @param patienceMs Before a second attempt; the third waits twice that.
+ */
+export async function listRecordings(
+  backup: string,
+  recordings: readonly RecordingName[],
+  checksum?: FetchChecksum,
+  patienceMs = 1000,
+): Promise<Listed> {
+  const known = await newestList(join(backup, ".."));
+  const list = new Map(recordings.map(({ recording_sid }) => [recording_sid, UNKNOWN]));
+  for (const [sid, sum] of known) if (list.has(sid)) list.set(sid, sum);
+
+  let fetched = 0;
+  let reason: string | undefined;
+  if (checksum !== undefined) {
+    const wanted = recordings.filter(({ recording_sid }) =>
+      list.get(recording_sid)!.startsWith("#")
+    );
+    const asked = pooledMap(AT_ONCE, wanted, async (recording: RecordingName) => {
+      try {
+        const sum = await retry(() => checksum(recording), {
+          maxAttempts: 3,
+          minTimeout: patienceMs,
+        });
+        list.set(recording.recording_sid, sum ?? GONE);
+        if (sum !== undefined) fetched++;
+      } catch (error) {
+        // `retry` gives the last attempt's reason as the cause.
+        reason ??= ((error as Error).cause as Error).message;
+      }
+    });
+    for await (const _ of asked);
+  }
+  const lines = [...list].map(([sid, sum]) => `${sum}  ${sid}.wav\n`);
+  await writeChecked(listOf(backup), lines.join(""));
+  const those = (sum: string) => [...list].filter((each) => each[1] === sum).map(([sid]) => sid);
+  return {
+    list,
+    fetched,
+    gone: those(GONE),
+    unknown: those(UNKNOWN),
+    ...(reason !== undefined && { reason }),
+  };
+}
+
+/** Where the list of a backup's recordings is. */
+export function listOf(backup: string): string {
+  return `${backup.replace(/\.backup$/, "")}.recordings`;
+}
+
+/**
+ * The list beside a backup, once its checksum is proven.
+ *
+ * @returns undefined where there is none.
+ * @throws {BackupError} when it is damaged.
+ */
+export async function readList(backup: string): Promise<RecordingList | undefined> {
+  const path = listOf(backup);
+  const text = await readChecked(path);
+  return text === undefined ? undefined : parse(text, path);
+}
+
+function parse(text: string, path: string): RecordingList {
+  return new Map(
+    text.split("\n").filter((line) => line !== "").map((line) => {
+      const [, sum, sid] = LINE.exec(line) ?? [];
+      if (sum === undefined || sid === undefined) {
+        throw new BackupError(`${path} is damaged: ${line.slice(0, 80)}`);
+      }
+      return [sid, sum];
+    }),
+  );
+}
+
+/** What is known already; nothing, where no list is whole. */
+async function newestList(dir: string): Promise<RecordingList> {
+  const backups: string[] = [];
+  for await (const { name } of Deno.readDir(dir)) {
+    if (BACKUP_NAME.test(name)) backups.push(join(dir, name));
+  }
+  for (const backup of backups.toSorted().reverse()) {
+    // deno-lint-ignore no-await-in-loop -- The newest that is whole.
+    const list = await readList(backup).catch(() => undefined);
+    if (list !== undefined) return list;
+  }
+  return new Map();
+}
