@@ -3,6 +3,7 @@ import type { MailSettings } from "./mail/mail.ts";
 import { parseSentryDsn, type SentryDsn } from "./alerts/sentry.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
 import { type E164, isE164 } from "./phone.ts";
+import { addressCheck } from "./twilio/ip_allowlist.ts";
 
 /** What a deployment can set; README.md and .env.example describe each name. */
 export interface Settings {
@@ -131,8 +132,7 @@ export function readSettings(env: Environment): Settings {
     businessTarget,
     salesTarget: target("SALES_TARGET_E164"),
     supportTarget: target("SUPPORT_TARGET_E164"),
-    twilioIpAllowlist: (optional("TWILIO_IP_ALLOWLIST") ?? "")
-      .split(",").map((entry) => entry.trim()).filter((entry) => entry !== ""),
+    twilioIpAllowlist: addresses(optional("TWILIO_IP_ALLOWLIST") ?? ""),
     allowInsecureWebhooks,
     recordingConsent: oneOf("RECORDING_CONSENT", "opt_out", ["opt_out", "opt_in"]),
     maxCallsPerMinute: callCeiling(optional("MAX_CALLS_PER_MINUTE")),
@@ -333,8 +333,15 @@ function mailSettings(optional: Environment): MailSettings {
   };
 }
 
+function addresses(list: string): string[] {
+  const entries = entriesOf(list);
+  // A list that cannot be read is told here, to a deploy too, and not by functions that do not start.
+  addressCheck(entries);
+  return entries;
+}
+
 function origins(list: string): string[] {
-  const entries = list.split(",").map((entry) => entry.trim()).filter((entry) => entry !== "");
+  const entries = entriesOf(list);
   for (const entry of entries) {
     if (!URL.canParse(entry) || new URL(entry).origin !== entry) {
       throw new SettingError(
@@ -344,6 +351,10 @@ function origins(list: string): string[] {
     }
   }
   return entries;
+}
+
+function entriesOf(list: string): string[] {
+  return list.split(",").map((entry) => entry.trim()).filter((entry) => entry !== "");
 }
 
 function url(name: string, value: string): string {
