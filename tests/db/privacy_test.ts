@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import postgres, { type Sql } from "postgres";
 import { databaseTests, type TestDatabase } from "../support/database.ts";
-import { newCallSid, voiceEvent } from "../support/events.ts";
+import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 
 const DISCLOSURE = "This call may be recorded.";
 
@@ -50,6 +50,24 @@ async function asService<T>(db: TestDatabase, run: (sql: Sql) => Promise<T>): Pr
 
 const calls = async (db: TestDatabase) =>
   (await db.sql`select call_sid from call_logs order by 1`).map(({ call_sid }) => call_sid);
+
+test("every recording of a call that is erased is to be deleted, not only the one that its row shows", async (db) => {
+  const sid = await callOf(db, "+14165550101", { days: 91 });
+  const told = [1, 2].map(recordingSid);
+  for (const [nth, recording_sid] of told.entries()) {
+    const event = voiceEvent(sid, {
+      identity: recording_sid,
+      recording_sid,
+      recording_source: nth === 0 ? "dial" : "voicemail",
+      meta: { recording_sid },
+    });
+    await db.sql`select public.accept_voice_event(${db.sql.json(event as never)})`;
+  }
+  await asService(db, (sql) => sql`select purge_expired()`);
+  assertEquals(await calls(db), []);
+  const queued = await db.sql`select recording_sid from recordings_to_delete order by 1`;
+  assertEquals(queued.map(({ recording_sid }) => recording_sid), told);
+});
 
 test("a call is erased when its days are over, with what was said in it, and not a day before", async (db) => {
   const young = await callOf(db, "+14165550101", { days: 89 });

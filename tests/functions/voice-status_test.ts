@@ -134,7 +134,7 @@ Deno.test("a conversation's recording is kept with the call, and says nothing of
     recording_source: "dial",
     recording_duration_sec: 14,
     occurred_at: "2026-03-04T05:06:07.000Z",
-    meta: {},
+    meta: { recording_sid: RECORDING_SID },
   });
 });
 

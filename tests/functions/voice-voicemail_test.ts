@@ -86,7 +86,7 @@ Deno.test("a message is recorded with where it is kept", async () => {
     mode_turn: 2,
     ...WITH_RECORDING,
     recording_duration_sec: 14,
-    meta: { digits: "#" },
+    meta: { digits: "#", recording_sid: RECORDING_SID },
   });
 });
 
@@ -136,7 +136,7 @@ Deno.test("a recording that is ready is kept with its message", async () => {
     mode_turn: 2,
     ...WITH_RECORDING,
     recording_duration_sec: 14,
-    meta: {},
+    meta: { recording_sid: RECORDING_SID },
   }]);
 });
 
@@ -154,7 +154,7 @@ Deno.test("a transcript is kept with its message", async () => {
     mode_turn: 2,
     ...WITH_RECORDING,
     transcript: "Please call me back about the invoice.",
-    meta: {},
+    meta: { recording_sid: RECORDING_SID },
   }]);
 });
 

@@ -163,6 +163,8 @@ function common(
       ...(fields.Digits !== undefined && { digits: fields.Digits }),
       ...(fields.SpeechResult !== undefined && { speech: fields.SpeechResult }),
       ...(consent && { consent: { ...consent, disclosure } }),
+      // The call's row shows one recording; all of them are deleted with it, and listed with backups.
+      ...(rest.recording_sid !== undefined && { recording_sid: rest.recording_sid }),
       ...(token !== undefined && { token }),
     },
   };

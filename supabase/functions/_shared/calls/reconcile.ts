@@ -58,6 +58,7 @@ export function recordingEvent(
     recording_source: recording.source === "DialVerb" ? "dial" : "voicemail",
     recording_duration_sec: recording.duration ?? undefined,
     transcript,
+    meta: { recording_sid: recording.sid },
   };
 }
 
