@@ -265,21 +265,20 @@ END
 $check$;
 `;
 
-/** Every recording that a row or an event tells of. */
+/** Every recording that a call's row or an event of it tells of. */
 export async function recordingsOf(sql: Sql): Promise<RecordingName[]> {
   return [
     ...await sql<RecordingName[]>`
-      select distinct on (found.sid) found.sid as recording_sid,
-        coalesce(substring(found.url from '/Accounts/(AC[0-9a-fA-F]{32})/'), a.subaccount_sid) as account_sid
+      select distinct on (told.sid) told.sid as recording_sid,
+        coalesce(substring(c.recording_url from '/Accounts/(AC[0-9a-fA-F]{32})/'), a.subaccount_sid) as account_sid
       from (
-        select c.recording_sid as sid, c.recording_url as url, c.org_id from public.call_logs as c
-        union all
-        select l.meta ->> 'recording_sid', l.meta ->> 'recording_url', c.org_id
-        from public.call_lifecycle as l join public.call_logs as c on c.call_sid = l.call_sid
-        where l.meta ? 'recording_sid'
-      ) as found(sid, url, org_id)
-      left join public.telephony_subaccounts as a on a.org_id = found.org_id
-      where found.sid ~ '^RE[0-9a-fA-F]{32}$'
-      order by found.sid, 2 nulls last`,
+        select call_sid, recording_sid as sid from public.call_logs
+        union
+        select call_sid, meta ->> 'recording_sid' from public.call_lifecycle where meta ? 'recording_sid'
+      ) as told
+      join public.call_logs as c on c.call_sid = told.call_sid
+      left join public.telephony_subaccounts as a on a.org_id = c.org_id
+      where told.sid ~ '^RE[0-9a-fA-F]{32}$'
+      order by told.sid`,
   ];
 }

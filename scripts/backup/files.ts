@@ -10,8 +10,8 @@ export interface Backup extends Dumped {
   readonly sha256: string;
 }
 
-/** The name of a backup's file; its list of recordings ends with `.recordings`, and each has a `.sha256` beside it. */
-export const BACKUP_NAME = /^tradeline-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.backup$/;
+/** A backup's file. Its list of recordings ends with `.recordings` instead, and each has a `.sha256` beside it. */
+const BACKUP_NAME = /^tradeline-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.backup$/;
 
 /**
  * Backs a database up into one file beside its checksum: an archive for pg_restore, sealed when there is a key.

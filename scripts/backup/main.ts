@@ -46,12 +46,19 @@ const CONFIG = {
 
 type CommandLine = Parsed<typeof CONFIG>;
 
-/** @returns the exit code. */
-export function main([task = "", ...args]: string[], context: CommandContext): Promise<number> {
+/**
+ * @param now A backup is named by it.
+ * @returns the exit code.
+ */
+export function main(
+  [task = "", ...args]: string[],
+  context: CommandContext,
+  now = new Date(),
+): Promise<number> {
   return command(
     { task, help: HELP, print: context.print },
     { args, ...CONFIG },
-    (commandLine) => run(task, commandLine, context),
+    (commandLine) => run(task, commandLine, context, now),
   );
 }
 
@@ -59,9 +66,12 @@ async function run(
   task: string,
   commandLine: CommandLine,
   context: CommandContext,
+  now: Date,
 ): Promise<number> {
   try {
-    return await (task === "backup" ? makeBackup : useBackup)(commandLine, context);
+    return task === "backup"
+      ? await makeBackup(commandLine, context, now)
+      : await useBackup(commandLine, context);
   } catch (error) {
     const expected = [ArchiveError, BackupError, SealError, MigrationError, Deno.errors.NotFound]
       .some((kind) => error instanceof kind);
@@ -72,13 +82,13 @@ async function run(
   }
 }
 
-async function makeBackup({ values }: CommandLine, { env, print }: CommandContext) {
+async function makeBackup({ values }: CommandLine, { env, print }: CommandContext, now: Date) {
   const key = env("BACKUP_KEY");
   const port = env("TRADELINE_DB_PORT") ?? "54322";
   const url = values.database ?? env("SUPABASE_DB_URL") ??
     `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`;
   const dir = values.dir ?? env("BACKUP_DIR") ?? join(ROOT, ".tradeline", "backups");
-  const { path, bytes, sha256, rows, recordings } = await backUp(url, dir, { key });
+  const { path, bytes, sha256, rows, recordings } = await backUp(url, dir, { key, now });
   const tables = Object.values(rows);
   const total = tables.reduce((sum, rows) => sum + rows, 0);
   print(`${path}: ${tables.length} tables, ${total} rows, ${bytes} bytes`);

@@ -6,13 +6,15 @@ import { join } from "@std/path/join.js";
 import { pooledMap } from "@std/async/pool.js";
 import { retry } from "@std/async/retry.js";
 import { BackupError, type RecordingName } from "./dump.ts";
-import { BACKUP_NAME, readChecked, writeChecked } from "./files.ts";
+import { readChecked, writeChecked } from "./files.ts";
 
 /** A SHA-256 in hexadecimal digits; or why there is none: Twilio has it no more, or it was not fetched. */
 export type Checksum = string;
 const GONE = "# gone from Twilio";
 const UNKNOWN = "# not fetched";
 const LINE = /^([0-9a-f]{64}|# gone from Twilio|# not fetched) {2}(RE[0-9a-fA-F]{32})\.wav$/;
+
+const LIST_NAME = /^tradeline-\d{8}T\d{6}Z\.recordings$/;
 
 /** By recording SID. */
 export type RecordingList = ReadonlyMap<string, Checksum>;
@@ -125,14 +127,13 @@ export function listOf(backup: string): string {
  * @returns undefined where there is none.
  * @throws {BackupError} when it is damaged.
  */
-export async function readList(backup: string): Promise<RecordingList | undefined> {
-  const path = listOf(backup);
-  const text = await readChecked(path);
-  return text === undefined ? undefined : parse(text, path);
+export function readList(backup: string): Promise<RecordingList | undefined> {
+  return read(listOf(backup));
 }
 
-function parse(text: string, path: string): RecordingList {
-  return new Map(
+async function read(path: string): Promise<RecordingList | undefined> {
+  const text = await readChecked(path);
+  return text === undefined ? undefined : new Map(
     text.split("\n").filter((line) => line !== "").map((line) => {
       const [, sum, sid] = LINE.exec(line) ?? [];
       if (sum === undefined || sid === undefined) {
@@ -145,13 +146,13 @@ function parse(text: string, path: string): RecordingList {
 
 /** What is known already; nothing, where no list is whole. */
 async function newestList(dir: string): Promise<RecordingList> {
-  const backups: string[] = [];
+  const lists: string[] = [];
   for await (const { name } of Deno.readDir(dir)) {
-    if (BACKUP_NAME.test(name)) backups.push(join(dir, name));
+    if (LIST_NAME.test(name)) lists.push(join(dir, name));
   }
-  for (const backup of backups.toSorted().reverse()) {
+  for (const path of lists.toSorted().reverse()) {
     // deno-lint-ignore no-await-in-loop -- The newest that is whole.
-    const list = await readList(backup).catch(() => undefined);
+    const list = await read(path).catch(() => undefined);
     if (list !== undefined) return list;
   }
   return new Map();
