@@ -136,20 +136,33 @@ test("a note that cannot be written fails no run", async ({ root, commit, write 
   assertStringIncludes(said.join(), "Cannot note");
 });
 
-Deno.test("a run's last line is what it counted", async () => {
-  const { stdout, code } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "-A",
-      "tests/run.ts",
-      "tests/deploy/tested_test.ts",
-      "--filter",
-      "/^where there is no git/",
+for (
+  const [what, ignored, code, last] of [
+    ["", "", 0, /\n1 passed, 0 failed, 1 skipped\n$/],
+    [
+      ", where CI runs it, by which an ignored test has failed",
+      "fail",
+      1,
+      /\n1 passed, 1 failed\n$/,
     ],
-    cwd: new URL("../..", import.meta.url),
-    env: { NO_COLOR: "1" },
-  }).output();
-  // Those that the filter leaves out are counted after it.
-  assertMatch(new TextDecoder().decode(stdout), /\n1 passed, 0 failed, \d+ skipped\n$/);
-  assertEquals(code, 0);
-});
+  ] as const
+) {
+  Deno.test(`a run's last line is what it counted${what}`, async () => {
+    const file = await Deno.makeTempFile({ suffix: "_test.ts" });
+    try {
+      await Deno.writeTextFile(
+        file,
+        `Deno.test("one", () => {}); Deno.test.ignore("two", () => {});`,
+      );
+      const run = await new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "tests/run.ts", file],
+        cwd: new URL("../..", import.meta.url),
+        env: { NO_COLOR: "1", IGNORED_TESTS: ignored },
+      }).output();
+      assertMatch(new TextDecoder().decode(run.stdout), last);
+      assertEquals(run.code, code);
+    } finally {
+      await Deno.remove(file);
+    }
+  });
+}
