@@ -2687,6 +2687,9 @@ create view alert_status with (security_invoker=true) as
                     WHEN 'failed_transactions'::text THEN (( SELECT count(*) AS count
                        FROM telephony_transactions
                       WHERE ((telephony_transactions.status = ANY (ARRAY['failed'::text, 'rolled_back'::text])) AND (telephony_transactions.completed_at > (now() - w.span)) AND (telephony_transactions.completed_at > (now() - '02:00:00'::interval)))))::numeric
+                    WHEN 'recordings_undeleted'::text THEN (( SELECT count(*) AS count
+                       FROM recordings_to_delete
+                      WHERE (recordings_to_delete.queued_at < (now() - '1 day'::interval))))::numeric
                     ELSE NULL::numeric
                 END AS value) v)
   ORDER BY r.severity, r.alert;
@@ -3035,6 +3038,8 @@ create policy rate_limit_refusals_of_the_service on rate_limit_refusals for sele
 create policy rate_limit_windows_of_the_service on rate_limit_windows for select to service_role using (true);
 
 create policy reconcile_attempts_of_the_service on reconcile_attempts for select to service_role using (true);
+
+create policy recordings_to_delete_for_monitoring on recordings_to_delete for select to monitoring using (true);
 
 create policy recordings_to_delete_of_the_service on recordings_to_delete for select to service_role using (true);
 
