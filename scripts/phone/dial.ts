@@ -90,9 +90,10 @@ class DialledCall {
         };
         moments.push({ atMs: Math.min(500, leg.decidedAtMs), happens: ring });
       }
-      if (leg !== winner) {
-        const end = () => this.#endLeg(leg, leg.outcome as CallStatus);
-        moments.push({ atMs: leg.decidedAtMs, happens: end });
+      const { outcome } = leg;
+      // One that would have answered, had another not been quicker, is canceled when they talk.
+      if (outcome !== "answered") {
+        moments.push({ atMs: leg.decidedAtMs, happens: () => this.#endLeg(leg, outcome) });
       }
     }
     if (givesUp) {

@@ -321,6 +321,19 @@ Deno.test("of several numbers the first to answer is connected, the others are c
   ]);
 });
 
+Deno.test("of two numbers that answer at the same moment one is connected, the other canceled", async () => {
+  await using app = new App({
+    "/voice":
+      '<Dial action="/after"><Number>+15550001111</Number><Number>+15550002222</Number></Dial>',
+    "/after": "<Hangup/>",
+  });
+  const call = await app.simulator({
+    callees: { "+15550001111": { ringSeconds: 3 }, "+15550002222": { ringSeconds: 3 } },
+  }).call();
+  const statuses = call.all("leg").map(({ status }) => status);
+  assertEquals(statuses.toSorted(), ["canceled", "completed"]);
+});
+
 Deno.test("the people behind the numbers behave as configured, unless the script says otherwise", async () => {
   await using app = new App(DIALLING);
   const simulator = app.simulator({ callees: { "+15550001111": { outcome: "busy" } } });
