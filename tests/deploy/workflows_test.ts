@@ -4,6 +4,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
 import { join } from "@std/path/join.js";
+import { parse as parseYaml } from "@std/yaml/parse.js";
 import { run } from "../../scripts/deploy/commands.ts";
 import { ROOT } from "../../scripts/local/stack.ts";
 
@@ -59,7 +60,7 @@ for (const name of names) {
     for (const [, used] of text.matchAll(/\buses: (.+)$/gm)) {
       if (used!.startsWith("./")) Deno.statSync(join(ROOT, used!));
       // A tag can be moved to other code; a commit cannot. The version is for people.
-      else assertMatch(used!, /^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
+      else assertMatch(used!, /^[\w-]+(\/[\w-]+)+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
     }
     assertMatch(text, /^permissions:\n {2}contents: read\n(?! )/m);
     assertEquals(text.includes("pull_request_target"), false);
@@ -71,3 +72,48 @@ for (const name of names) {
     }
   });
 }
+
+interface Step {
+  readonly if?: string;
+  readonly run?: string;
+  readonly uses?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly with?: Readonly<Record<string, string>>;
+}
+
+interface Job {
+  readonly environment: string;
+  readonly steps: readonly Step[];
+}
+
+const jobOf = (name: string) =>
+  (parseYaml(read(`${name}.yml`)) as { jobs: Record<string, Job> }).jobs[name]!;
+
+const BACKUP = [
+  ["deploy", /task "\$TASK"/, ["SUPABASE_DB_URL", "BACKUP_KEY"]],
+  ["backup", /task backup$/, [
+    "SUPABASE_DB_URL",
+    "BACKUP_KEY",
+    "TWILIO_ACCOUNT_SID",
+    "TWILIO_AUTH_TOKEN",
+  ]],
+] as const;
+
+for (const [name, task, secrets] of BACKUP) {
+  Deno.test(`workflows: ${name} makes a backup, and keeps it whatever fails later, but not in the clear`, () => {
+    const { steps } = jobOf(name);
+    const { env } = steps.find(({ run }) => task.test(run ?? ""))!;
+    for (const secret of secrets) assertEquals(env![secret], `\${{ secrets.${secret} }}`);
+    const kept = steps.find(({ uses }) => uses?.startsWith("actions/upload-artifact@"))!;
+    assertMatch(kept.if ?? "", /always\(\)|!cancelled\(\)/);
+    assertEquals(
+      kept.with!["path"],
+      `\${{ secrets.BACKUP_KEY != '' && '${env!["BACKUP_DIR"]}/' ` +
+        "|| 'nothing, as BACKUP_KEY is not set' }}",
+    );
+  });
+}
+
+Deno.test("workflows: a backup at night does not wait for the reviewers of deploys", () => {
+  assertEquals(jobOf("backup").environment, "backup");
+});
