@@ -1,6 +1,8 @@
 // What a backup holds: the migrations that the database has, every table of schema `public` out of one snapshot, and what
 // must come out again, as SQL that proves it where it is restored.
 
+import { once } from "node:events";
+import { connect as connectTcp, type Socket } from "node:net";
 import postgres, { type Sql } from "postgres";
 import { type Entry, writeArchive } from "./archive.ts";
 import { copyOut } from "./copy.ts";
@@ -53,7 +55,23 @@ const TEXT_FORM = {
 
 /** One connection as backups need it: text that depends on no setting of the server's. */
 export function connectTo(url: string): Sql {
-  return postgres(url, { max: 1, onnotice: () => {}, connection: TEXT_FORM });
+  const { hostname, port } = new URL(url);
+  const host = hostname.replace(/^\[|\]$/g, "");
+  const options = {
+    max: 1,
+    onnotice: () => {},
+    connection: TEXT_FORM,
+    // Not in the published types. A COPY ends with a small packet, which must not wait for the packet before it.
+    socket: () => connected({ host, port: Number(port || 5432), noDelay: true }),
+  };
+  return postgres(url, options);
+}
+
+async function connected(to: { host: string; port: number; noDelay: boolean }): Promise<Socket> {
+  const socket = connectTcp(to);
+  await once(socket, "connect");
+  // By this postgres.js knows whose certificate it has to be.
+  return Object.assign(socket, { host: to.host });
 }
 
 /**
