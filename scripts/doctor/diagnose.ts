@@ -38,13 +38,15 @@ export interface Examination {
   readonly unsigned: number | undefined;
   /** The alerts that fire; undefined: without the secret key, or refused. */
   readonly alerts: readonly AlertRow[] | undefined;
+  /** When the first of the mails that wait is or was to be tried; null: none waits; undefined: as with alerts. */
+  readonly mailDueSince: string | null | undefined;
   /** What the scheduled jobs look up in Vault and do not find; undefined: it cannot be known from here. */
   readonly vaultLacks: readonly string[] | undefined;
 }
 
-/** Most minutes that a worker which runs each minute may be silent. */
+/** Most minutes that a worker may be silent when it should run. */
 const SILENT_MINUTES = 5;
-const WORKERS = ["voice-reconcile", "alert-dispatch"] as const;
+const EACH_MINUTE = ["voice-reconcile", "alert-dispatch"] as const;
 
 /** What is well, and what is not and what to do about it, the worst first. */
 export function diagnose(examination: Examination): Finding[] {
@@ -64,15 +66,14 @@ export function diagnose(examination: Examination): Finding[] {
       level: "fault",
       what: `voice-health at ${url} answered ${health.status} and nothing that can be read`,
       advice: health.status === 404
-        ? "The function is not there: supabase functions deploy"
+        ? "The function is not there: deno task deploy"
         : health.status === 401
-        ? "The gateway asks for a JWT: deploy with this repository's supabase/config.toml, which turns that off."
+        ? "The gateway asks for a JWT: deno task deploy goes by supabase/config.toml, which turns that off."
         : "Look at the function's logs in the project's dashboard: it may not have started.",
     }];
   }
   const findings = [
     ...Object.entries(checks).flatMap(([name, check]) => findingsOf(name, check, examination)),
-    ...missingWorkers(checks, examination),
     ...vaultFindings(examination.vaultLacks),
     signatureFinding(examination.unsigned),
     ...(examination.alerts ?? []).map(alertFinding),
@@ -89,8 +90,9 @@ export function isHealthy(findings: readonly Finding[]): boolean {
 function findingsOf(
   name: string,
   check: Readonly<Record<string, unknown>>,
-  { now, local, alerts }: Examination,
+  examination: Examination,
 ): Finding[] {
+  const { now, local, alerts } = examination;
   const healthy = check["status"] === "healthy";
   const latency = typeof check["latency_ms"] === "number" ? ` (${check["latency_ms"]} ms)` : "";
   const ok = (what: string): Finding => ({ level: "ok", what });
@@ -102,9 +104,9 @@ function findingsOf(
           `The setting ${check["setting"]} is missing or malformed`,
           local
             ? `Correct ${check["setting"]} in .env (see .env.example) and start again.`
-            : `Set it: supabase secrets set ${
+            : `Correct ${
               check["setting"]
-            }=... (.env.example says what it must be).`,
+            } in .env, which .env.example describes, and bring it there: deno task deploy`,
         ),
       ];
     case "database": {
@@ -164,7 +166,7 @@ function findingsOf(
             }`,
             local
               ? "Start again: task start applies the migrations."
-              : "Apply them: supabase db push. Migrations come before the functions that need them.",
+              : "Apply them: deno task deploy, which does so before it brings the functions that need them.",
           ),
       ];
     case "mail": {
@@ -179,16 +181,8 @@ function findingsOf(
           : ok("E-mails are sent"),
       ];
     }
-    case "workers": {
-      const runs = (check["runs"] ?? {}) as Record<string, { last_ok_at: string | null }>;
-      return Object.entries(runs).map(([worker, { last_ok_at }]) => {
-        const silent = last_ok_at === null ||
-          now.getTime() - new Date(last_ok_at).getTime() > SILENT_MINUTES * 60_000;
-        return silent && (WORKERS as readonly string[]).includes(worker)
-          ? workerWarning(worker, `last came to its end ${ago(last_ok_at, now)}`, local)
-          : ok(`${worker} last came to its end ${ago(last_ok_at, now)}`);
-      });
-    }
+    case "workers":
+      return workerFindings((check["runs"] ?? {}) as WorkerRuns, examination);
     case "alerts": {
       // With the secret key each alert is told for itself.
       const firing = check["firing"];
@@ -209,15 +203,41 @@ function findingsOf(
   }
 }
 
-/** Workers of which nothing was ever heard. */
-function missingWorkers(
-  checks: NonNullable<NonNullable<HealthAnswer["body"]>["checks"]>,
-  { local }: Examination,
+type WorkerRuns = Readonly<Record<string, { readonly last_ok_at: string | null }>>;
+
+/**
+ * Two workers run each minute. notify-worker is called while a mail is due and never on an idle line: that nothing is heard
+ * of it for hours is a fault where a mail has been due for as long.
+ */
+function workerFindings(
+  runs: WorkerRuns,
+  { now, local, mailDueSince }: Examination,
 ): Finding[] {
-  const runs = checks["workers"]?.["runs"];
-  if (runs === undefined) return [];
-  return WORKERS.filter((worker) => !Object.hasOwn(runs as object, worker))
-    .map((worker) => workerWarning(worker, "has not run yet", local));
+  const isOld = (time: string | null | undefined) =>
+    !time || now.getTime() - new Date(time).getTime() > SILENT_MINUTES * 60_000;
+  const heard = (worker: string) =>
+    Object.hasOwn(runs, worker)
+      ? `last came to its end ${ago(runs[worker]!.last_ok_at, now)}`
+      : "has not run yet";
+  const findings = EACH_MINUTE.map((worker): Finding =>
+    isOld(runs[worker]?.last_ok_at)
+      ? workerWarning(worker, heard(worker), local)
+      : { level: "ok", what: `${worker} ${heard(worker)}` }
+  );
+
+  const notify = heard("notify-worker");
+  const silent = isOld(runs["notify-worker"]?.last_ok_at);
+  if (silent && mailDueSince && isOld(mailDueSince)) {
+    const due = `a mail was due ${ago(mailDueSince, now)}`;
+    return [...findings, workerWarning("notify-worker", `${notify}; ${due}`, local)];
+  }
+  const idle = mailDueSince === undefined
+    ? "it runs while a mail is due, and --key tells whether one is"
+    : "no mail is overdue";
+  return [
+    ...findings,
+    { level: "ok", what: `notify-worker ${notify}${silent ? `; ${idle}` : ""}` },
+  ];
 }
 
 function workerWarning(worker: string, what: string, local: boolean): Finding {
@@ -254,7 +274,7 @@ function signatureFinding(unsigned: number | undefined): Finding {
     level: "fault",
     what: `A request that Twilio did not sign gets ${unsigned}, not 401`,
     advice: unsigned === 404
-      ? "The webhooks are not there: supabase functions deploy"
+      ? "The webhooks are not there: deno task deploy"
       : "Anybody can play Twilio: set ALLOW_INSECURE_TWILIO_WEBHOOKS=false and NODE_ENV=production.",
   };
 }

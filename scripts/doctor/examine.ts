@@ -16,14 +16,15 @@ export async function examine(
   secretKey: string | undefined,
   databaseUrl?: string,
 ): Promise<Examination> {
-  const [health, unsigned, alerts, vaultLacks] = await Promise.all([
+  const [health, unsigned, alerts, mailDueSince, vaultLacks] = await Promise.all([
     askHealth(`${url}/functions/v1/voice-health`),
     askUnsigned(`${url}/functions/v1/voice-action`),
     secretKey === undefined ? undefined : askAlerts(url, secretKey),
+    secretKey === undefined ? undefined : askMailDue(url, secretKey),
     databaseUrl === undefined ? undefined : askVault(databaseUrl),
   ]);
   const local = ["127.0.0.1", "localhost", "[::1]"].includes(new URL(url).hostname);
-  return { url, local, now: new Date(), health, unsigned, alerts, vaultLacks };
+  return { url, local, now: new Date(), health, unsigned, alerts, mailDueSince, vaultLacks };
 }
 
 async function askHealth(url: string): Promise<HealthAnswer | undefined> {
@@ -45,7 +46,17 @@ async function askUnsigned(url: string): Promise<number | undefined> {
 async function askAlerts(url: string, key: string): Promise<AlertRow[] | undefined> {
   const query =
     "select=alert,severity,value,threshold,unit,summary,action&firing=is.true&order=severity,alert";
-  const response = await ask(`${url}/rest/v1/alert_status?${query}`, {
+  return await askData(url, key, `alert_status?${query}`);
+}
+
+async function askMailDue(url: string, key: string): Promise<string | null | undefined> {
+  const query = "select=next_attempt_at&status=in.(pending,sending)&order=next_attempt_at&limit=1";
+  const rows = await askData<{ next_attempt_at: string }>(url, key, `outbox?${query}`);
+  return rows && (rows[0]?.next_attempt_at ?? null);
+}
+
+async function askData<Row>(url: string, key: string, query: string): Promise<Row[] | undefined> {
+  const response = await ask(`${url}/rest/v1/${query}`, {
     headers: { apikey: key, ...(key.startsWith("ey") && { authorization: `Bearer ${key}` }) },
   });
   if (response?.ok) return await response.json();

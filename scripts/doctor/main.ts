@@ -19,8 +19,8 @@ const HELP = `What is wrong with the line, and what to do about it.
   deno task doctor --url https://YOUR_PROJECT.supabase.co   a deployed one
 
   --url   the project's address
-  --key   its secret key: tells the alerts in full. Default: from SUPABASE_SECRET_KEYS or SUPABASE_SERVICE_ROLE_KEY;
-          for this machine the local key
+  --key   its secret key: tells the alerts in full, and whether mails are overdue. Default: from SUPABASE_SECRET_KEYS
+          or SUPABASE_SERVICE_ROLE_KEY; for this machine the local key
 
 With SUPABASE_DB_URL set it also tells whether that database's schedule finds the deployed functions.
 

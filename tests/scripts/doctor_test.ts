@@ -32,6 +32,17 @@ Deno.test("of a line that is well it says so, and ends with 0", async () => {
     assertMatch(text, /ok {6}The database answers \(\d+ ms\)/);
     assertMatch(text, /ok {6}voice-reconcile last came to its end \d s ago/);
 
+    assertStringIncludes(text, "ok      notify-worker has not run yet; no mail is overdue");
+
+    await stack.db.sql`
+      insert into outbox (kind, idempotency_key, payload, next_attempt_at)
+      values ('contact_notification', 'contact_notification/1', '{}', now() - interval '10 minutes')`;
+    assertStringIncludes(
+      (await doctor(["--url", stack.url, "--key", "sb_secret_local"])).text,
+      "warning notify-worker has not run yet; a mail was due 10 min ago",
+    );
+    await stack.db.sql`delete from outbox`;
+
     // A warning does not end a line that serves; a critical alert does.
     await stack.db.sql`
       insert into rate_limit_refusals values ('voice-frontdoor', 'caller', '+14165550123', date_trunc('minute', now()), 60, now())`;
@@ -109,6 +120,8 @@ const HEALTHY: Examination = {
           runs: {
             "voice-reconcile": { last_ok_at: "2026-03-04T05:06:00Z" },
             "alert-dispatch": { last_ok_at: "2026-03-04T05:06:00Z" },
+            // Nothing was to be sent since.
+            "notify-worker": { last_ok_at: "2026-03-03T22:00:00Z" },
           },
         },
       },
@@ -116,6 +129,7 @@ const HEALTHY: Examination = {
   },
   unsigned: 401,
   alerts: [],
+  mailDueSince: null,
   vaultLacks: undefined,
 };
 
@@ -142,7 +156,7 @@ for (
       }),
       "fault",
       /The setting TWILIO_AUTH_TOKEN is missing/,
-      /supabase secrets set TWILIO_AUTH_TOKEN/,
+      /TWILIO_AUTH_TOKEN in \.env.*deno task deploy/,
     ],
     [
       "a database that is away",
@@ -172,7 +186,7 @@ for (
       examined({ migrations: { status: "unhealthy", version: "1", needed: "2" } }),
       "fault",
       /at migration 1, the functions need 2/,
-      /supabase db push/,
+      /deno task deploy/,
     ],
     [
       "a limiter that cannot count",
@@ -194,6 +208,13 @@ for (
       }),
       "warning",
       /voice-reconcile last came to its end 16 min ago/,
+      /cron\.job_run_details/,
+    ],
+    [
+      "a mail that nobody comes for",
+      { ...HEALTHY, mailDueSince: "2026-03-04T02:00:00Z" },
+      "warning",
+      /notify-worker last came to its end 7 h ago; a mail was due 3 h ago/,
       /cron\.job_run_details/,
     ],
     [
@@ -229,7 +250,7 @@ for (
       { ...HEALTHY, health: { status: 404, body: undefined } },
       "fault",
       /answered 404/,
-      /supabase functions deploy/,
+      /deno task deploy/,
     ],
     [
       "a gateway that asks for a JWT",
@@ -246,6 +267,21 @@ for (
     assertMatch(worst!.what, words);
     assertMatch(worst!.advice!, advice);
     assertEquals(isHealthy(diagnose(examination)), level !== "fault");
+  });
+}
+
+for (
+  const [what, mailDueSince, words] of [
+    ["no mail waits", null, "7 h ago; no mail is overdue"],
+    ["a mail has only just become due", "2026-03-04T05:06:00Z", "7 h ago; no mail is overdue"],
+    ["a mail waits for its next attempt", "2026-03-04T06:00:00Z", "7 h ago; no mail is overdue"],
+    ["nobody may look", undefined, "7 h ago; it runs while a mail is due, and --key tells whether"],
+  ] as const
+) {
+  Deno.test(`that notify-worker is silent where ${what} is no fault`, () => {
+    const findings = diagnose({ ...HEALTHY, mailDueSince });
+    assertEquals(findings.every(({ level }) => level === "ok"), true);
+    assertStringIncludes(findings.map((finding) => finding.what).join("\n"), words);
   });
 }
 
