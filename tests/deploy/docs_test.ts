@@ -42,6 +42,27 @@ Deno.test("the views and tables that the operators' pages name are there", async
   }
 });
 
+Deno.test("each query that the operators' pages show is one that the database answers", async () => {
+  const db = await createTestDatabase();
+  try {
+    for (const page of ["docs/runbook.md", "docs/deployment.md", "docs/monitoring.md"]) {
+      const queries = [...read(page).matchAll(/`(select [^`]+)`/g)]
+        .map(([, query]) => query!.replace(/\s+/g, " "))
+        // Of which session, is for the reader to say.
+        .filter((query) => !query.startsWith("select pg_terminate_backend("));
+      assertEquals(queries.length > 0, true, page);
+      for (const query of queries) {
+        // deno-lint-ignore no-await-in-loop -- One after the other, so that a fault has its query.
+        await db.sql.unsafe(query).catch((error) => {
+          throw new Error(`${page}: ${query}: ${error.message}`);
+        });
+      }
+    }
+  } finally {
+    await db.drop();
+  }
+});
+
 for (
   const page of [
     "README.md",
