@@ -11,24 +11,41 @@ export interface RunOptions {
 }
 
 /**
- * Runs a command and returns what it said on both of its outputs.
+ * Runs a command and returns what it said on both of its outputs. Ctrl-C does not reach it: a step of a deploy is done
+ * whole or not at all.
  *
- * @throws {CommandError} when it cannot be started, fails, or takes too long.
+ * @throws {CommandError} when it cannot be started, fails, or takes too long: it then ends, and all that it started.
  */
 export async function run(command: string, args: string[], options: RunOptions): Promise<string> {
   const shown = withoutPasswords([command, ...args].join(" "));
-  let output: Deno.CommandOutput;
+  const { timeoutMs = 600_000 } = options;
+  let child: Deno.ChildProcess;
   try {
-    output = await new Deno.Command(command, {
+    child = new Deno.Command(command, {
       args,
       cwd: options.cwd,
       env: { ...options.env, NO_COLOR: "1" },
       stdin: "null",
-      signal: AbortSignal.timeout(options.timeoutMs ?? 600_000),
-    }).output();
+      stdout: "piped",
+      stderr: "piped",
+      // A process group of its own.
+      detached: true,
+    }).spawn();
   } catch (error) {
     throw new CommandError(`Cannot run ${shown}: ${(error as Error).message}`);
   }
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    try {
+      // The group: npx and the CLI's own launcher leave what they started behind when they are killed.
+      Deno.kill(-child.pid, "SIGKILL");
+    } catch {
+      // It has just ended.
+    }
+  }, timeoutMs);
+  const output = await child.output().finally(() => clearTimeout(timer));
+  if (late) throw new CommandError(`${shown} took longer than ${timeoutMs / 1000} s`);
   const decoder = new TextDecoder();
   const text = withoutNoise(decoder.decode(output.stdout) + decoder.decode(output.stderr));
   if (output.success) return text;
