@@ -12,8 +12,10 @@ import { fillVault, VAULT_NAMES } from "./vault.ts";
 import {
   beforeThat,
   byCommit,
+  deployedNow,
   type DeployLog,
   deployLog,
+  type LogEntry,
   servingNow,
   type Versions,
   withCommit,
@@ -30,6 +32,8 @@ export interface DeployOptions {
   readonly print: (line: string) => void;
   /** How long a new version may take to serve; see `smokeTest`. */
   readonly patienceMs?: number;
+  /** Asks to stop: nothing further is begun, and what a deploy has begun is taken back. A rollback goes to its end. */
+  readonly signal?: AbortSignal;
   /** Makes a backup of the target before its schema changes; absent: none is made. */
   readonly backup?: (databaseUrl: string) => Promise<string>;
 }
@@ -41,8 +45,8 @@ export type DeployOutcome =
   | "refused"
   /** The previous version serves again. */
   | "rolled_back"
-  /** The new version does not work, and there is none to go back to, or going back failed. */
-  | "broken";
+  /** A person is needed: there is no version to go back to, or the way back did not come to its end. */
+  | "unfinished";
 
 /** One thing that was looked at before anything is changed. */
 interface Check {
@@ -55,10 +59,10 @@ interface Check {
  * Brings a commit to a project: preflight, backup, migrations, secrets, Vault, functions, smoke test, Twilio's webhooks, deploy
  * log. Migrations only expand what the running functions know, so they come first; the functions change all at
  * once; a number is pointed at them when they have proven themselves. Whatever fails from the functions on, the
- * version that served before is deployed again.
+ * version that served before is deployed again, and the functions that it does not have are deleted.
  */
 export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
-  const { target, root, print, dryRun = false } = options;
+  const { target, root, print, dryRun = false, signal } = options;
   const commit = await git(["rev-parse", "HEAD"], root);
   const all = await functionsOf(root);
   const functions = options.only ?? all;
@@ -99,25 +103,31 @@ export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
   const settings = target.settings;
   if (settings instanceof SettingError) throw settings;
   const cli = { cwd: root, env: target.cliEnv };
+  const log = deployLog(target);
+  let entries: LogEntry[];
+  const done = (step: string) => {
+    print(`done    ${step}`);
+    signal?.throwIfAborted();
+  };
   print("");
   try {
+    signal?.throwIfAborted();
     if (target.databaseUrl !== undefined && options.backup !== undefined) {
-      print(`done    backup: ${await options.backup(target.databaseUrl)}`);
+      done(`backup: ${await options.backup(target.databaseUrl)}`);
     }
     await withCommit(root, commit, async (dir) => {
       await supabase(["db", "push", ...remoteDatabase(target), "--yes"], { ...cli, cwd: dir });
-      print("done    migrations");
+      done("migrations");
       await setSecrets(target, dir);
-      print(`done    secrets: ${Object.keys(target.secrets).join(", ")}`);
+      done(`secrets: ${Object.keys(target.secrets).join(", ")}`);
       const vault = await fillVault(target, dir);
-      print(
+      done(
         vault === undefined
-          ? "done    schedule: none, as this database has no Vault to read the functions' address from"
-          : `done    schedule: ${
-            [...vault].map(([name, done]) => `${name} ${done}`).join(", ")
-          } in Vault`,
+          ? "schedule: none, as this database has no Vault to read the functions' address from"
+          : `schedule: ${[...vault].map(([name, what]) => `${name} ${what}`).join(", ")} in Vault`,
       );
     });
+    entries = await log.read();
   } catch (error) {
     print(`FAULT   ${messageOf(error)}\n`);
     print(
@@ -126,136 +136,194 @@ export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
     return "refused";
   }
 
-  const log = deployLog(target);
-  const previous = servingNow(await log.read());
+  const previous = servingNow(entries);
   const versions: Versions = {
     ...previous,
     ...Object.fromEntries(functions.map((name) => [name, commit])),
   };
   try {
     const releases = await deployFunctions(target, root, new Map([[commit, [...functions]]]));
-    print(`done    ${functions.length} functions`);
-    const found = await smokeTest({ ...smokeOptions(options), functions: all, releases });
-    print(`done    smoke test: ${found.join("; ")}`);
+    done(`${functions.length} functions`);
+    // With --only some may not be there yet.
+    const expected = all.filter((name) => Object.hasOwn(versions, name));
+    const found = await smokeTest({ ...smokeOptions(options), functions: expected, releases });
+    done(`smoke test: ${found.join("; ")}`);
     print(`done    ${await bindNumber(target, settings.publicFunctionsUrl)}`);
     await log.write({ event: "deploy_succeeded", versions, previous });
   } catch (error) {
     print(`FAULT   ${messageOf(error)}\n`);
-    return await goBack(options, log, versions, previous, messageOf(error));
+    return await goBack(options, log, { versions, previous, reason: messageOf(error) }, [
+      ...new Set([...deployedNow(entries), ...functions]),
+    ]);
   }
   print(`\nCommit ${commit.slice(0, 12)} serves.`);
   return "deployed";
 }
 
-/** Deploys what served before the newest deploy again. */
+/** Deploys what served before the newest deploy again, and deletes our functions that it does not have. */
 export async function rollback(
   options: Omit<DeployOptions, "only" | "backup"> & { readonly to?: string },
 ): Promise<DeployOutcome> {
-  const { target, root, print, dryRun = false } = options;
+  const { target, root, print, dryRun = false, signal } = options;
+  // It could not prove itself without.
+  if (target.settings instanceof SettingError) throw target.settings;
   const log = deployLog(target);
   const entries = await log.read();
-  const now = servingNow(entries);
-  const to = options.to === undefined
+  const previous = servingNow(entries);
+  const versions = options.to === undefined
     ? beforeThat(entries)
     : await versionsOf(root, await git(["rev-parse", options.to], root));
-  if (Object.keys(to).length === 0) {
+  if (Object.keys(versions).length === 0) {
     print("The deploy log knows no earlier version. Name one: deno task rollback --to COMMIT");
     return "refused";
   }
-  for (const [commit, names] of byCommit(to)) print(`${commit.slice(0, 12)}: ${names.join(", ")}`);
+  const there = deployedNow(entries);
+  for (const [commit, names] of byCommit(versions)) {
+    print(`${commit.slice(0, 12)}: ${names.join(", ")}`);
+  }
   if (dryRun) {
-    print("\nA rollback would deploy these again. Nothing was changed.");
+    const surplus = surplusOf(versions, there);
+    print(
+      `\nA rollback would deploy these again${
+        surplus.length === 0
+          ? ""
+          : `, and when they serve delete what they replace: ${surplus.join(", ")}`
+      }. Nothing was changed.`,
+    );
     return "refused";
   }
+  signal?.throwIfAborted();
+  let undeleted: string[];
   try {
-    const releases = await deployFunctions(target, root, byCommit(to));
-    const found = await smokeTest({
-      ...smokeOptions(options),
-      functions: Object.keys(to),
-      releases,
-    });
-    print(`done    smoke test: ${found.join("; ")}`);
+    undeleted = await bringBack(options, versions, there);
   } catch (error) {
-    print(`FAULT   ${messageOf(error)}`);
-    await log.write({
-      event: "rollback_failed",
-      versions: to,
-      previous: now,
-      reason: messageOf(error),
-    });
-    return "broken";
+    const reason = messageOf(error);
+    print(`FAULT   ${reason}`);
+    await note(options, log, { event: "rollback_failed", versions, previous, reason });
+    print(
+      "\nNo function was deleted. It needs a person now: the same again, or --to another COMMIT",
+    );
+    return "unfinished";
   }
-  await log.write({ event: "rollback_succeeded", versions: to, previous: now });
+  const noted = await note(options, log, {
+    event: "rollback_succeeded",
+    versions,
+    previous,
+    undeleted,
+  });
   print(
     "\nThe previous version serves. The database keeps its newer schema, which it can work with.",
   );
-  return "rolled_back";
+  if (!noted) {
+    print(
+      "It needs a person now: the deploy log does not know of it. The same again writes it; a deploy before that might go back to what was rolled back.",
+    );
+  }
+  return left(undeleted, print) || !noted ? "unfinished" : "rolled_back";
 }
 
+/** Takes a deploy back that failed. */
 async function goBack(
   options: DeployOptions,
   log: DeployLog,
-  versions: Versions,
-  previous: Versions,
-  reason: string,
+  failed: Pick<LogEntry, "versions" | "previous" | "reason">,
+  there: readonly string[],
 ): Promise<DeployOutcome> {
-  const { target, root, print } = options;
-  const note = async (served: Versions, why: string) => {
-    try {
-      await log.write({
-        event: "deploy_failed",
-        versions: served,
-        previous,
-        reason: why.slice(0, 500),
-      });
-    } catch (error) {
-      print(`        The deploy log could not be written: ${messageOf(error)}`);
-    }
-  };
+  const { print } = options;
+  const { previous, reason } = failed;
+  const event = "deploy_failed";
   if (Object.keys(previous).length === 0) {
-    await note(versions, reason);
+    await note(options, log, { event, ...failed });
     print(
       "There is no earlier version to go back to: this was the first deploy. It needs a person now.",
     );
-    return "broken";
+    return "unfinished";
   }
+  let undeleted: string[];
   try {
-    const releases = await deployFunctions(target, root, byCommit(previous));
-    await smokeTest({ ...smokeOptions(options), functions: Object.keys(previous), releases });
+    undeleted = await bringBack(options, previous, there);
   } catch (error) {
-    await note(versions, `${reason}; going back failed: ${messageOf(error)}`);
+    await note(options, log, {
+      event,
+      ...failed,
+      reason: `${reason}; going back failed: ${messageOf(error)}`,
+    });
     print(
       `FAULT   Going back failed: ${messageOf(error)}\nIt needs a person now: deno task rollback`,
     );
-    return "broken";
+    return "unfinished";
   }
-  await note(previous, reason);
+  await note(options, log, { event, ...failed, versions: previous, undeleted });
   const commits = [...byCommit(previous).keys()].map((each) => each.slice(0, 12)).join(", ");
   print(
-    `Rolled back: the previous version (${commits}) serves again. Secrets keep their new values.`,
+    `\nRolled back: the previous version (${commits}) serves again. Secrets keep their new values.`,
   );
-  await deleteNew(options, Object.keys(versions).filter((name) => !Object.hasOwn(previous, name)));
-  return "rolled_back";
+  return left(undeleted, print) ? "unfinished" : "rolled_back";
 }
 
-/** Deletes the functions that only what failed had. The line serves without: what cannot be deleted is told, no more. */
-async function deleteNew(
-  { target, root, print }: DeployOptions,
-  names: readonly string[],
-): Promise<void> {
-  for (const name of names) {
+/**
+ * Deploys a version again. When it has proven that it serves, and no sooner, deletes the functions that it does not have.
+ *
+ * @param there The functions that the deploy log knows to be there: nobody else's in the same project.
+ * @returns the functions that could not be deleted.
+ */
+async function bringBack(
+  options: DeployOptions,
+  version: Versions,
+  there: readonly string[],
+): Promise<string[]> {
+  const { target, root, print } = options;
+  const releases = await deployFunctions(target, root, byCommit(version));
+  const functions = Object.keys(version);
+  const found = await smokeTest({ ...smokeOptions(options), functions, releases });
+  print(`done    previous version deployed; smoke test: ${found.join("; ")}`);
+  const undeleted: string[] = [];
+  for (const name of surplusOf(version, there)) {
     try {
       // deno-lint-ignore no-await-in-loop -- Few, and the CLI takes one at a time.
       await supabase(
         ["functions", "delete", name, ...remoteProject(target), "--yes"],
         { cwd: root, env: target.cliEnv },
       );
-      print(`done    ${name} was new, and is deleted`);
+      print(`done    ${name} is deleted: the previous version does not have it`);
     } catch (error) {
-      // It failed before that one was there.
+      // It failed before that one was there, or somebody has deleted it.
       if (/does not exist .*nothing to delete/.test(messageOf(error))) continue;
-      print(`        ${name} was new, and is not deleted: ${messageOf(error)}`);
+      print(`FAULT   ${name} is not deleted: ${messageOf(error)}`);
+      undeleted.push(name);
     }
+  }
+  return undeleted;
+}
+
+/** What is there and a version does not have. */
+function surplusOf(version: Versions, there: readonly string[]): string[] {
+  return there.filter((name) => !Object.hasOwn(version, name));
+}
+
+/** Tells of functions that could not be deleted, if any. */
+function left(undeleted: readonly string[], print: (line: string) => void): boolean {
+  if (undeleted.length === 0) return false;
+  print(
+    `It needs a person now: whoever knows their names still reaches ${
+      undeleted.join(", ")
+    }. deno task rollback tries again to delete them, and goes no further back.`,
+  );
+  return true;
+}
+
+/** Writes to the deploy log; calls are served without. @returns whether it could. */
+async function note(
+  { print }: DeployOptions,
+  log: DeployLog,
+  { reason, ...entry }: LogEntry,
+): Promise<boolean> {
+  try {
+    await log.write({ ...entry, ...(reason !== undefined && { reason: reason.slice(0, 500) }) });
+    return true;
+  } catch (error) {
+    print(`FAULT   The deploy log could not be written: ${messageOf(error)}`);
+    return false;
   }
 }
 

@@ -26,14 +26,16 @@ Needs, from the environment or the file: SUPABASE_ACCESS_TOKEN, SUPABASE_DB_PASS
 SUPABASE_SECRET_KEYS, and the settings that .env.example describes. And that deno task test has passed here, all of it,
 with this commit and nothing else; or TESTED_COMMIT, by which CI says for which commit it has.
 
-Exit code 0: done, or --dry-run. 1: nothing was changed. 2: wrong usage. 3: the new version failed, the one before
-serves again. 4: a person is needed now.`;
+Ctrl-C in a deploy takes back what was begun; a rollback goes to its end.
+
+Exit code 0: done, or --dry-run. 1: no function was changed. 2: wrong usage. 3: the new version failed, the one before
+serves again. 4: a person is needed now: the way back did not come to its end, and what was said last says why.`;
 
 const EXIT_CODES: Readonly<Record<DeployOutcome, number>> = {
   deployed: 0,
   refused: 1,
   rolled_back: 3,
-  broken: 4,
+  unfinished: 4,
 };
 
 export interface MainOptions {
@@ -42,6 +44,8 @@ export interface MainOptions {
   /** The checkout. Default: this one. */
   readonly root?: string;
   readonly patienceMs?: number;
+  /** Asks to stop, see `DeployOptions`. */
+  readonly signal?: AbortSignal;
 }
 
 const OPTIONS = {
@@ -65,7 +69,7 @@ export function main([task = "", ...args]: string[], options: MainOptions): Prom
 async function run(
   task: string,
   values: Parsed<{ options: typeof OPTIONS }>["values"],
-  { env, print, root = ROOT, patienceMs }: MainOptions,
+  { env, print, root = ROOT, patienceMs, signal }: MainOptions,
 ): Promise<number> {
   const dryRun = values["dry-run"];
   const project = values.project ?? env["SUPABASE_PROJECT_REF"];
@@ -91,6 +95,7 @@ async function run(
     dryRun,
     print,
     ...(patienceMs !== undefined && { patienceMs }),
+    ...(signal !== undefined && { signal }),
   };
   const only = values.only?.split(",").map((name) => name.trim()).filter((name) => name !== "");
   if (project === undefined) {
@@ -130,7 +135,23 @@ async function readFile(path: string, needed: boolean): Promise<string | undefin
 }
 
 if (import.meta.main) {
+  const stop = new AbortController();
+  const print = (line: string) => {
+    try {
+      console.log(line);
+    } catch {
+      // The terminal is gone. What was begun is taken back all the same.
+    }
+  };
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(name, () => {
+      // One Ctrl-C comes several times: from the terminal, and from npx and deno task, which pass it on.
+      if (stop.signal.aborted) return;
+      print("        Stopping: what was begun is first taken back, or brought to its end");
+      stop.abort(new Error(`stopped by ${name}`));
+    });
+  }
   Deno.exit(
-    await main(Deno.args, { env: Deno.env.toObject(), print: (line) => console.log(line) }),
+    await main(Deno.args, { env: Deno.env.toObject(), print, signal: stop.signal }),
   );
 }

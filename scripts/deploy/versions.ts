@@ -9,10 +9,12 @@ export type Versions = Readonly<Record<string, string>>;
 /** One row of the deploy log, which is kept in `analytics_events`. */
 export interface LogEntry {
   readonly event: "deploy_succeeded" | "deploy_failed" | "rollback_succeeded" | "rollback_failed";
-  /** What serves after it. */
+  /** What serves after it, or would have to. */
   readonly versions: Versions;
   /** What served before it. */
   readonly previous: Versions;
+  /** Functions that `versions` does not have, and that are still there: they could not be deleted. */
+  readonly undeleted?: readonly string[];
   /** Why it failed. */
   readonly reason?: string;
 }
@@ -20,7 +22,7 @@ export interface LogEntry {
 /** The deploy log of a project, over its Data API. */
 export interface DeployLog {
   write(entry: LogEntry): Promise<void>;
-  /** The newest entries that changed what serves, newest first. */
+  /** The newest entries, newest first. */
   read(): Promise<LogEntry[]>;
 }
 
@@ -61,7 +63,7 @@ export function deployLog({ projectUrl, secretKey }: Target): DeployLog {
     async read() {
       const query = new URLSearchParams({
         select: "event_type,event_data",
-        event_type: "in.(deploy_succeeded,rollback_succeeded)",
+        event_type: "in.(deploy_succeeded,deploy_failed,rollback_succeeded,rollback_failed)",
         order: "id.desc",
         limit: "50",
       });
@@ -73,19 +75,45 @@ export function deployLog({ projectUrl, secretKey }: Target): DeployLog {
   };
 }
 
-/** What serves now, as far as the log knows; `{}`: nothing was ever deployed by it. */
+/** The newest version that has proven that it serves, as far as the log knows; `{}`: none ever was deployed by it. */
 export function servingNow(log: readonly LogEntry[]): Versions {
-  return log[0]?.versions ?? {};
+  const newest = standing(log);
+  return (newest?.event === "deploy_failed" ? newest.previous : newest?.versions) ?? {};
 }
 
-/** What a rollback goes back to: what served before the deploy that brought what serves now. */
+/** The names of our functions that are there, those included that a change which failed may have left. */
+export function deployedNow(log: readonly LogEntry[]): string[] {
+  const since = log.slice(0, log.indexOf(standing(log)!) + 1);
+  return [
+    ...new Set([
+      ...Object.keys(servingNow(log)),
+      ...since.flatMap(({ versions, undeleted = [] }) => [...Object.keys(versions), ...undeleted]),
+    ]),
+  ].sort();
+}
+
+/**
+ * What a rollback goes back to: what served before the deploy that brought what serves now. Where a way back did not
+ * come to its end, its end.
+ */
 export function beforeThat(log: readonly LogEntry[]): Versions {
-  const now = JSON.stringify(sorted(servingNow(log)));
-  const deploy = log.find((entry) =>
-    entry.event === "deploy_succeeded" && JSON.stringify(sorted(entry.versions)) === now &&
-    JSON.stringify(sorted(entry.previous)) !== now
+  const now = servingNow(log);
+  const newest = standing(log);
+  if (newest?.undeleted?.length) return now;
+  if (newest?.event === "deploy_failed" && !same(newest.versions, now)) return now;
+  const deploy = log.find(({ event, versions, previous }) =>
+    event === "deploy_succeeded" && same(versions, now) && !same(previous, now)
   );
   return deploy?.previous ?? {};
+}
+
+/** The entry that says how things stand: a rollback that failed leaves them to be done again. */
+function standing(log: readonly LogEntry[]): LogEntry | undefined {
+  return log.find(({ event }) => event !== "rollback_failed");
+}
+
+function same(one: Versions, other: Versions): boolean {
+  return JSON.stringify(sorted(one)) === JSON.stringify(sorted(other));
 }
 
 function sorted(versions: Versions): [string, string][] {

@@ -1,9 +1,10 @@
 // A deploy from end to end: the real CLI, a project that runs what was uploaded, a real database.
 
 import { assertEquals } from "@std/assert/equals.js";
+import { assertRejects } from "@std/assert/rejects.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
 import { join } from "@std/path/join.js";
-import { git, supabase } from "../../scripts/deploy/commands.ts";
+import { CommandError, git, run, supabase } from "../../scripts/deploy/commands.ts";
 import { main } from "../../scripts/deploy/main.ts";
 import { noteTested } from "../../scripts/deploy/tested.ts";
 import { ROOT } from "../../scripts/local/stack.ts";
@@ -59,7 +60,9 @@ interface Site {
   readonly twilio: TwilioApi;
   readonly number: string;
   run(task: "deploy" | "rollback", ...args: string[]): Promise<{ code: number; text: string }>;
-  /** What the deployed line says first to a caller. */
+  /** As `run`, and somebody presses Ctrl-C when a line begins so. */
+  stopAt(line: string, ...args: Parameters<Site["run"]>): ReturnType<Site["run"]>;
+  /** The events of the deploy log, oldest first. */
   log(): Promise<string[]>;
 }
 
@@ -85,22 +88,29 @@ async function openSite(): Promise<Site> {
     Object.assign(console, own);
     await Promise.all([project.stop(), twilio.stop(), Deno.remove(root, { recursive: true })]);
   };
+  const stopAt: Site["stopAt"] = async (start, task, ...args) => {
+    const lines: string[] = [];
+    const stop = new AbortController();
+    await noteTested(root, [], () => Promise.resolve({ failed: 0 }));
+    const code = await main([task, "--project", project.ref, ...args], {
+      env: project.env,
+      print(line) {
+        lines.push(line);
+        if (line.startsWith(start)) stop.abort(new Error("stopped by SIGINT"));
+      },
+      root,
+      patienceMs: 0,
+      signal: stop.signal,
+    });
+    return { code, text: lines.join("\n") };
+  };
   return {
     project,
     root,
     twilio,
     number,
-    async run(task, ...args) {
-      const lines: string[] = [];
-      await noteTested(root, [], () => Promise.resolve({ failed: 0 }));
-      const code = await main([task, "--project", project.ref, ...args], {
-        env: project.env,
-        print: (line) => lines.push(line),
-        root,
-        patienceMs: 0,
-      });
-      return { code, text: lines.join("\n") };
-    },
+    run: (...args) => stopAt("never", ...args),
+    stopAt,
     async log() {
       const rows = await project.db.sql`
         select event_type from analytics_events
@@ -129,6 +139,35 @@ async function change(root: string, path: string, edit: (text: string) => string
   assertEquals(after === before, false, `${path} is not changed`);
   await Deno.writeTextFile(file, after);
   return await commit(root, `Change ${path}`);
+}
+
+/** New functions, each a copy of voice-route, committed. */
+async function addFunctions(root: string, names: readonly string[]): Promise<void> {
+  const config = join(root, "supabase/config.toml");
+  const text = await Deno.readTextFile(config);
+  const route = /^\[functions\.voice-route\]\n(?:\w.*\n)+/m.exec(text)![0];
+  for (const name of names) {
+    const dir = `supabase/functions/${name}`;
+    await Deno.mkdir(join(root, dir));
+    for (const file of ["index.ts", "handler.ts"]) {
+      await Deno.copyFile(
+        join(ROOT, "supabase/functions/voice-route", file),
+        join(root, dir, file),
+      );
+    }
+  }
+  await Deno.writeTextFile(
+    config,
+    text + names.map((name) => `\n${route.replaceAll("voice-route", name)}`).join(""),
+  );
+  await commit(root, `Add ${names.join(", ")}`);
+}
+
+/** What a function answers to a request that nobody signed: 401, or 404 where it is not there. */
+async function ask(project: ManagedProject, name: string): Promise<number> {
+  const response = await fetch(`${project.url}/functions/v1/${name}`, { method: "POST" });
+  await response.body?.cancel();
+  return response.status;
 }
 
 /** Where a deploy writes which it is. */
@@ -281,43 +320,28 @@ test("of a function that does not start is noticed and undone, and --only touche
 
 test("that fails deletes the functions that are new in it, and tells which it cannot", async ({ project, root, run, log }) => {
   const before = await log();
-  const config = join(root, "supabase/config.toml");
-  const text = await Deno.readTextFile(config);
-  const route = /^\[functions\.voice-route\]\n(?:\w.*\n)+/m.exec(text)![0];
   const added = ["voice-newer", "voice-stuck", "voice-kept"];
-  for (const name of added) {
-    const dir = `supabase/functions/${name}`;
-    await Deno.mkdir(join(root, dir));
-    for (const file of ["index.ts", "handler.ts"]) {
-      await Deno.copyFile(
-        join(ROOT, "supabase/functions/voice-route", file),
-        join(root, dir, file),
-      );
-    }
-  }
-  await Deno.writeTextFile(
-    config,
-    text + added.map((name) => `\n${route.replaceAll("voice-route", name)}`).join(""),
-  );
-  await commit(root, "New functions");
+  await addFunctions(root, added);
   // One never comes to be there, which fails the deploy; one cannot be deleted.
   project.stuck.set("voice-stuck", 1);
   project.undeletable.add("voice-kept");
   const failed = await run("deploy");
-  assertEquals(failed.code, 3, failed.text);
+  assertEquals(failed.code, 4, failed.text);
   assertStringIncludes(failed.text, "voice-stuck answered 404");
   assertStringIncludes(failed.text, "serves again");
-  assertStringIncludes(failed.text, "done    voice-newer was new, and is deleted");
-  assertStringIncludes(failed.text, "        voice-kept was new, and is not deleted: ");
-  assertEquals(failed.text.includes("voice-stuck was new"), false, failed.text);
+  assertStringIncludes(failed.text, "done    voice-newer is deleted");
+  assertStringIncludes(failed.text, "FAULT   voice-kept is not deleted: ");
+  assertStringIncludes(failed.text, "still reaches voice-kept. deno task rollback");
+  assertEquals(failed.text.includes("voice-stuck is"), false, failed.text);
   assertEquals(added.filter((name) => project.functions.has(name)), ["voice-kept"]);
-  const ask = async (name: string) => {
-    const response = await fetch(`${project.url}/functions/v1/${name}`, { method: "POST" });
-    await response.body?.cancel();
-    return response.status;
-  };
-  assertEquals([await ask("voice-newer"), await ask("voice-route")], [404, 401]);
+  assertEquals([await ask(project, "voice-newer"), await ask(project, "voice-route")], [404, 401]);
   assertEquals(await log(), [...before, "deploy_failed"]);
+
+  project.undeletable.clear();
+  const again = await run("rollback");
+  assertEquals(again.code, 0, again.text);
+  assertStringIncludes(again.text, "done    voice-kept is deleted");
+  assertEquals(project.functions.has("voice-kept"), false);
   await git(["reset", "--quiet", "--hard", "HEAD^"], root);
 });
 
@@ -354,6 +378,10 @@ test("of which one function goes on with its old version is noticed and undone",
     "Going back failed: metrics answers, but by another version than the one deployed",
   );
   assertEquals(await log(), [...before, "deploy_failed", "deploy_failed"]);
+  // Going on from there ends at the version that it was to go back to.
+  const found = await run("rollback");
+  assertEquals(found.code, 0, found.text);
+  assertEquals([await ask(project, "voice-route"), newer()], [401, false]);
   await git(["reset", "--quiet", "--hard", "HEAD^^^"], root);
 });
 
@@ -380,6 +408,111 @@ test("is taken back by rollback, which a second rollback does not undo", async (
   const further = await run("rollback");
   assertEquals(further.code, 1, further.text);
   assertStringIncludes(further.text, "knows no earlier version");
+});
+
+test("is taken back by rollback, which deletes what was new when the older version serves, and nobody else's", async ({ project, root, run, log }) => {
+  const first = filesBut(project, "voice-route");
+  const added = ["voice-newer", "voice-kept"];
+  await addFunctions(root, added);
+  // Those that are not there yet are not asked for.
+  const second = await run("deploy", "--only", "voice-route");
+  assertEquals(second.code, 0, second.text);
+  const changed = filesBut(project, "voice-route");
+  const third = await run("deploy", "--only", added.join());
+  assertEquals(third.code, 0, third.text);
+  const elsewhere = await Deno.makeTempDir({ prefix: "tradeline-elsewhere-" });
+  const theirs = join(elsewhere, "supabase", "functions", "theirs");
+  await Deno.mkdir(theirs, { recursive: true });
+  await Deno.writeTextFile(join(theirs, "index.ts"), "Deno.serve(() => new Response());\n");
+  await supabase(
+    ["functions", "deploy", "theirs", "--use-api", `--remote=${project.ref}`, "--yes"]
+      .concat("--profile", project.profile),
+    { cwd: elsewhere, env: project.env },
+  );
+  await Deno.remove(elsewhere, { recursive: true });
+  const all = [...added, "theirs"];
+  const there = () => all.filter((name) => project.functions.has(name));
+  assertEquals(there(), all);
+
+  const planned = await run("rollback", "--dry-run");
+  assertEquals(planned.code, 0, planned.text);
+  assertStringIncludes(planned.text, "delete what they replace: voice-kept, voice-newer.");
+  // The older version does not come to serve: callers keep what they have.
+  project.stuck.set("voice-route", 1);
+  const failed = await run("rollback");
+  assertEquals(failed.code, 4, failed.text);
+  assertStringIncludes(failed.text, "FAULT   voice-route answers, but by another version");
+  assertStringIncludes(failed.text, "No function was deleted.");
+  assertEquals(there(), all);
+
+  project.undeletable.add("voice-kept");
+  const half = await run("rollback");
+  assertEquals(half.code, 4, half.text);
+  assertStringIncludes(half.text, "done    voice-newer is deleted");
+  assertStringIncludes(half.text, "FAULT   voice-kept is not deleted: ");
+  assertStringIncludes(half.text, "The previous version serves.");
+  assertStringIncludes(half.text, "still reaches voice-kept. deno task rollback tries again");
+  assertEquals(there(), ["voice-kept", "theirs"]);
+
+  // Run again it ends what it began, and takes nothing further back.
+  project.undeletable.clear();
+  const whole = await run("rollback");
+  assertEquals(whole.code, 0, whole.text);
+  assertStringIncludes(whole.text, "done    voice-kept is deleted");
+  assertEquals(whole.text.includes("voice-newer"), false, whole.text);
+  assertEquals(there(), ["theirs"]);
+  assertEquals(filesBut(project, "voice-route"), changed);
+  assertEquals(
+    (await log()).slice(-3),
+    ["rollback_failed", "rollback_succeeded", "rollback_succeeded"],
+  );
+
+  // The next goes further back. What the deploy log does not come to know of is the same when run again.
+  const before = await log();
+  const write = "function public.record_analytics_event(text, text, jsonb)";
+  await project.db.sql.unsafe(`revoke execute on ${write} from service_role`);
+  const untold = await run("rollback");
+  await project.db.sql.unsafe(`grant execute on ${write} to service_role`);
+  assertEquals(untold.code, 4, untold.text);
+  assertStringIncludes(untold.text, "FAULT   The deploy log could not be written: ");
+  assertStringIncludes(untold.text, "The previous version serves.");
+  assertEquals([filesBut(project, "voice-route"), await log()], [first, before]);
+  const told = await run("rollback");
+  assertEquals(told.code, 0, told.text);
+  assertEquals(await log(), [...before, "rollback_succeeded"]);
+  assertEquals([filesBut(project, "voice-route"), there()], [first, ["theirs"]]);
+});
+
+test("that is stopped takes back what it began; before that, nothing is touched", async ({ project, stopAt, log }) => {
+  const before = await log();
+  const served = filesBut(project, "voice-route");
+  const requests = project.requests.length;
+  const early = await stopAt("ok ", "deploy", "--only", "voice-route");
+  assertEquals(early.code, 1, early.text);
+  assertStringIncludes(early.text, "FAULT   stopped by SIGINT");
+  assertStringIncludes(early.text, "The functions were not touched");
+  assertEquals(early.text.includes("done "), false, early.text);
+  assertEquals(project.requests.slice(requests).filter((each) => !each.startsWith("GET")), []);
+
+  const late = await stopAt("done    1 functions", "deploy", "--only", "voice-route");
+  assertEquals(late.code, 3, late.text);
+  assertStringIncludes(late.text, "FAULT   stopped by SIGINT");
+  assertStringIncludes(late.text, "serves again");
+  assertEquals(filesBut(project, "voice-route"), served);
+  assertEquals(await log(), [...before, "deploy_failed"]);
+
+  const back = await stopAt("", "rollback", "--to", "HEAD");
+  assertEquals(back.code, 1, back.text);
+  assertStringIncludes(back.text, "Cannot rollback: stopped by SIGINT");
+  assertEquals(await log(), [...before, "deploy_failed"]);
+});
+
+Deno.test("a command that takes too long is ended, and all that it started", async () => {
+  // As the CLI's launcher: it waits for another process, which has its outputs.
+  const late = run("sh", ["-c", "sleep 30 & wait"], { cwd: ROOT, timeoutMs: 100 });
+  const started = Date.now();
+  await assertRejects(() => late, CommandError, "took longer than 0.1 s");
+  assertEquals(Date.now() - started < 20_000, true);
 });
 
 Deno.test("deploy --dry-run explains itself without credentials, and fails nobody", async () => {

@@ -72,7 +72,8 @@ export async function startManagedProject(
     const release = join(dir, String(releases++));
     const config: string[] = [];
     for (const [name, uploaded] of functions) {
-      config.push(`[functions.${name}]`, `verify_jwt = ${uploaded.metadata["verify_jwt"]}`);
+      // Without a word in config.toml the CLI sends none, and the platform asks for a token.
+      config.push(`[functions.${name}]`, `verify_jwt = ${uploaded.metadata["verify_jwt"] ?? true}`);
       // deno-lint-ignore no-await-in-loop -- They share the disk.
       const folder = folders.get(uploaded) ?? await unpack(uploaded, dir);
       folders.set(uploaded, folder);
