@@ -3,6 +3,7 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import { join } from "@std/path/join.js";
+import { SQUAWK, SUPABASE_CLI } from "../../scripts/deploy/commands.ts";
 import { ROOT, serve } from "../../scripts/local/stack.ts";
 
 /** Licences (SPDX) that ask for no more than that they are passed on. */
@@ -57,6 +58,29 @@ Deno.test("each package of deno.lock is held to the bytes that were reviewed", (
   for (const { key, locked } of packages) {
     assertMatch(locked.integrity ?? "(none)", /^sha512-[\w+/]{86}==$/, key);
   }
+});
+
+function* filesIn(path: string): Generator<string> {
+  if (Deno.statSync(path).isFile) return yield path;
+  for (const { name } of Deno.readDirSync(path)) yield* filesIn(join(path, name));
+}
+
+Deno.test("each program that npx fetches is of one exact version, wherever it is named", () => {
+  const places = [".ci", ".github", "README.md", "deno.json", "docs", "scripts", "tests"];
+  const named = new Set<string>();
+  for (const path of places.flatMap((place) => [...filesIn(join(ROOT, place))])) {
+    // A pattern that looks for one has its dots escaped.
+    const text = Deno.readTextFileSync(path).replaceAll("\\.", ".");
+    for (const [one] of text.matchAll(/(?<![\w/-])(deno|supabase|squawk-cli)@[\w.^~*-]+/g)) {
+      named.add(one);
+    }
+  }
+  const [hosted, own, ...others] = [...named].toSorted();
+  // The hosted runtime, and what everything here is run by.
+  assertEquals(hosted, "deno@2.1.4");
+  assertMatch(own!, /^deno@\d+\.\d+\.\d+$/);
+  assertEquals(others, [SQUAWK, SUPABASE_CLI]);
+  for (const one of others) assertMatch(one, /@\d+\.\d+\.\d+$/);
 });
 
 Deno.test("each package of deno.lock has a licence that lets this be used and sold", () => {
