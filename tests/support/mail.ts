@@ -2,6 +2,7 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { freePort } from "../../scripts/local/ports.ts";
 import { startMailbox } from "../../scripts/local/resend_api.ts";
 import { LOCAL_SECRET_KEY, serve, withLocalDefaults } from "../../scripts/local/stack.ts";
 import { formatLogLine, type Log } from "../../supabase/functions/_shared/log.ts";
@@ -54,7 +55,8 @@ export interface FaultyResend {
 
 /** The `emulate` package's Resend, behind a front that fails as told. */
 export async function startResend(): Promise<FaultyResend> {
-  const mailbox = await startMailbox(0);
+  // A port of its own choice is one that the hosted runtime does not tell at once.
+  const mailbox = await startMailbox(freePort());
   const times = new Map<string, number>();
   const pass = async (request: IncomingMessage) => {
     const chunks: Uint8Array[] = [];
