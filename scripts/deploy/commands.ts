@@ -63,6 +63,19 @@ export async function supabase(args: string[], options: RunOptions): Promise<str
   return await run(command, [...before, ...args], options);
 }
 
+/** Runs a command of the CLI that answers with rows, and returns them. Around them it tells where it asks. */
+export async function supabaseRows(
+  args: string[],
+  options: RunOptions,
+): Promise<Record<string, unknown>[]> {
+  const said = await supabase([...args, "--output", "json", "--agent", "no", "--yes"], options);
+  const rows = /^\[(\]$|\n.*?^\])/ms.exec(said)?.[0];
+  if (rows === undefined) {
+    throw new CommandError(`supabase ${args.slice(0, 2).join(" ")} answered without rows`);
+  }
+  return JSON.parse(rows);
+}
+
 /** What lints migrations, see .squawk.toml. */
 export const SQUAWK = "squawk-cli@2.66.0";
 

@@ -1,13 +1,11 @@
 import { join } from "@std/path/join.js";
-import { SettingError } from "../../supabase/functions/_shared/errors.ts";
-import { bindingOf } from "../../supabase/functions/_shared/onboarding/saga.ts";
-import { provisioning } from "../../supabase/functions/_shared/twilio/provisioning.ts";
 import { parse as parseToml } from "@std/toml/parse.js";
-import { kB, tooHeavy, weigh } from "./bundles.ts";
-import { git, squawk, supabase } from "./commands.ts";
-import { smokeTest } from "./smoke.ts";
-import { remoteDatabase, remoteProject, type Target } from "./target.ts";
-import { requireTested } from "./tested.ts";
+import { git, supabase } from "./commands.ts";
+import { deployChecks, messageOf, preflight, rollbackChecks } from "./preflight.ts";
+import { setSecrets } from "./secrets.ts";
+import { forgetSyntheticCalls, smokeTest } from "./smoke.ts";
+import { remoteDatabase, remoteProject, settingsOf, type Target } from "./target.ts";
+import { bindNumber } from "./twilio.ts";
 import { fillVault, VAULT_NAMES } from "./vault.ts";
 import {
   beforeThat,
@@ -41,19 +39,14 @@ export interface DeployOptions {
 /** How it ended; each is an exit code of the task. */
 export type DeployOutcome =
   | "deployed"
+  /** It was told what would be done. */
+  | "planned"
   /** Nothing was changed. */
   | "refused"
   /** The previous version serves again. */
   | "rolled_back"
   /** A person is needed: there is no version to go back to, or the way back did not come to its end. */
   | "unfinished";
-
-/** One thing that was looked at before anything is changed. */
-interface Check {
-  readonly name: string;
-  /** What was found; or an Error: what is wrong, and what to do about it. */
-  look(): Promise<string>;
-}
 
 /**
  * Brings a commit to a project: preflight, backup, migrations, secrets, Vault, functions, smoke test, Twilio's webhooks, deploy
@@ -68,21 +61,7 @@ export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
   const functions = options.only ?? all;
   print(`Commit ${commit.slice(0, 12)} to project ${target.ref} (${target.projectUrl})\n`);
 
-  let faults = 0;
-  // They ask different places, and only ask: all at once.
-  const checks = preflight(options, commit, all).map(async ({ name, look }) => {
-    try {
-      return { name, found: await look(), fault: undefined };
-    } catch (error) {
-      return { name, found: undefined, fault: messageOf(error) };
-    }
-  });
-  for (const { name, found, fault } of await Promise.all(checks)) {
-    if (fault === undefined) print(`ok      ${name}: ${found}`);
-    else print(`${dryRun ? "MISSING" : "FAULT  "} ${name}: ${fault}`);
-    if (fault !== undefined) faults++;
-  }
-
+  const faults = await preflight(deployChecks(options, commit, all), print, dryRun);
   if (dryRun) {
     print("\nA deploy would do this, in this order:");
     for (const [index, line] of planOf(options, functions, commit).entries()) {
@@ -93,33 +72,30 @@ export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
         ? "\nNothing was changed. All is there: the same command without --dry-run does it."
         : `\nNothing was changed. ${faults} things above are missing before it can be done.`,
     );
-    return "refused";
+    return "planned";
   }
   if (faults > 0) {
     print(`\nNothing was changed: correct what is marked FAULT, and start again.`);
     return "refused";
   }
 
-  const settings = target.settings;
-  if (settings instanceof SettingError) throw settings;
-  const cli = { cwd: root, env: target.cliEnv };
   const log = deployLog(target);
-  let entries: LogEntry[];
   const done = (step: string) => {
     print(`done    ${step}`);
     signal?.throwIfAborted();
   };
+  let begun: Begun | undefined;
   print("");
   try {
     signal?.throwIfAborted();
-    if (target.databaseUrl !== undefined && options.backup !== undefined) {
-      done(`backup: ${await options.backup(target.databaseUrl)}`);
-    }
+    if (target.databaseUrl === undefined) print("skipped backup: SUPABASE_DB_URL is not set");
+    else if (options.backup) done(`backup: ${await options.backup(target.databaseUrl)}`);
     await withCommit(root, commit, async (dir) => {
-      await supabase(["db", "push", ...remoteDatabase(target), "--yes"], { ...cli, cwd: dir });
+      const cli = { cwd: dir, env: target.cliEnv };
+      await supabase(["db", "push", ...remoteDatabase(target), "--yes"], cli);
       done("migrations");
-      await setSecrets(target, dir);
-      done(`secrets: ${Object.keys(target.secrets).join(", ")}`);
+      begun = await begin(log, functions, commit);
+      done(`secrets: ${await setSecrets(target, dir)}`);
       const vault = await fillVault(target, dir);
       done(
         vault === undefined
@@ -127,37 +103,60 @@ export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
           : `schedule: ${[...vault].map(([name, what]) => `${name} ${what}`).join(", ")} in Vault`,
       );
     });
-    entries = await log.read();
   } catch (error) {
-    print(`FAULT   ${messageOf(error)}\n`);
+    const reason = messageOf(error);
+    print(`FAULT   ${reason}\n`);
+    if (begun !== undefined) {
+      const { previous } = begun;
+      await note(options, log, { event: "deploy_failed", versions: previous, previous, reason });
+    }
     print(
-      "The functions were not touched: the version that served before still serves. Migrations that were applied stay, as they only add.",
+      "The functions were not touched: the version that served before still serves. Migrations that were applied stay, as they only add; so do secrets that were set.",
     );
     return "refused";
   }
 
-  const previous = servingNow(entries);
-  const versions: Versions = {
-    ...previous,
-    ...Object.fromEntries(functions.map((name) => [name, commit])),
-  };
+  const { versions, previous, there } = begun!;
   try {
     const releases = await deployFunctions(target, root, new Map([[commit, [...functions]]]));
     done(`${functions.length} functions`);
     // With --only some may not be there yet.
     const expected = all.filter((name) => Object.hasOwn(versions, name));
-    const found = await smokeTest({ ...smokeOptions(options), functions: expected, releases });
-    done(`smoke test: ${found.join("; ")}`);
-    print(`done    ${await bindNumber(target, settings.publicFunctionsUrl)}`);
+    done(`smoke test: ${await prove(options, expected, releases)}`);
+    print(`done    ${await bindNumber(target)}`);
     await log.write({ event: "deploy_succeeded", versions, previous });
   } catch (error) {
-    print(`FAULT   ${messageOf(error)}\n`);
-    return await goBack(options, log, { versions, previous, reason: messageOf(error) }, [
-      ...new Set([...deployedNow(entries), ...functions]),
+    const reason = messageOf(error);
+    print(`FAULT   ${reason}\n`);
+    return await goBack(options, log, { versions, previous, reason }, [
+      ...new Set([...there, ...functions]),
     ]);
   }
   print(`\nCommit ${commit.slice(0, 12)} serves.`);
   return "deployed";
+}
+
+/** What the deploy log has of a deploy from its beginning on, so that whoever comes after a power cut knows the way back. */
+interface Begun {
+  /** What is to serve. */
+  readonly versions: Versions;
+  readonly previous: Versions;
+  readonly there: readonly string[];
+}
+
+async function begin(
+  log: DeployLog,
+  functions: readonly string[],
+  commit: string,
+): Promise<Begun> {
+  const entries = await log.read();
+  const previous = servingNow(entries);
+  const versions: Versions = {
+    ...previous,
+    ...Object.fromEntries(functions.map((name) => [name, commit])),
+  };
+  await log.write({ event: "deploy_started", versions, previous });
+  return { versions, previous, there: deployedNow(entries) };
 }
 
 /** Deploys what served before the newest deploy again, and deletes our functions that it does not have. */
@@ -165,8 +164,10 @@ export async function rollback(
   options: Omit<DeployOptions, "only" | "backup"> & { readonly to?: string },
 ): Promise<DeployOutcome> {
   const { target, root, print, dryRun = false, signal } = options;
-  // It could not prove itself without.
-  if (target.settings instanceof SettingError) throw target.settings;
+  if (await preflight(rollbackChecks(target, root), print, dryRun) > 0) {
+    print("\nNothing was changed.");
+    return "refused";
+  }
   const log = deployLog(target);
   const entries = await log.read();
   const previous = servingNow(entries);
@@ -190,7 +191,7 @@ export async function rollback(
           : `, and when they serve delete what they replace: ${surplus.join(", ")}`
       }. Nothing was changed.`,
     );
-    return "refused";
+    return "planned";
   }
   signal?.throwIfAborted();
   let undeleted: string[];
@@ -274,9 +275,8 @@ async function bringBack(
 ): Promise<string[]> {
   const { target, root, print } = options;
   const releases = await deployFunctions(target, root, byCommit(version));
-  const functions = Object.keys(version);
-  const found = await smokeTest({ ...smokeOptions(options), functions, releases });
-  print(`done    previous version deployed; smoke test: ${found.join("; ")}`);
+  const found = await prove(options, Object.keys(version), releases);
+  print(`done    previous version deployed; smoke test: ${found}`);
   const undeleted: string[] = [];
   for (const name of surplusOf(version, there)) {
     try {
@@ -327,125 +327,6 @@ async function note(
   }
 }
 
-function preflight({ target, root, only }: DeployOptions, commit: string, all: string[]): Check[] {
-  const cli = { cwd: root, env: target.cliEnv };
-  return [
-    {
-      name: "settings",
-      look: () => {
-        if (target.settings instanceof SettingError) return Promise.reject(target.settings);
-        const { environment } = target.settings;
-        if (environment !== "production") {
-          return Promise.reject(
-            new SettingError("NODE_ENV", `must be "production": current value is "${environment}"`),
-          );
-        }
-        for (
-          const [name, address] of [
-            ["SUPABASE_URL", target.projectUrl],
-            ["PUBLIC_FUNCTIONS_URL", target.settings.publicFunctionsUrl],
-          ] as const
-        ) {
-          if (!/^https:|^http:\/\/127\.0\.0\.1[:/]/.test(address)) {
-            return Promise.reject(
-              new SettingError(name, `must begin with https://: current value is "${address}"`),
-            );
-          }
-        }
-        if (target.secretKey === undefined) {
-          return Promise.reject(
-            new SettingError(
-              "SUPABASE_SECRET_KEYS",
-              'must be set: {"default": "sb_secret_..."}, from the project\'s API settings; the deploy log is written with it',
-            ),
-          );
-        }
-        return Promise.resolve(`${Object.keys(target.secrets).length} present and well-formed`);
-      },
-    },
-    {
-      name: "functions",
-      look: () => {
-        const unknown = (only ?? []).filter((name) => !all.includes(name));
-        if (unknown.length === 0) {
-          return Promise.resolve(`${(only ?? all).length} of ${all.length}`);
-        }
-        return Promise.reject(
-          new Error(`supabase/config.toml names no function ${unknown.join(", ")}`),
-        );
-      },
-    },
-    {
-      name: "commit",
-      async look() {
-        const changed = await git(
-          ["status", "--porcelain", "--", "supabase", "import_map.json"],
-          root,
-        );
-        if (changed !== "") {
-          throw new Error(`commit these first, as only what is committed is deployed:\n${changed}`);
-        }
-        return commit.slice(0, 12);
-      },
-    },
-    { name: "tests", look: () => requireTested(root, commit, target.testedCommit) },
-    { name: "migrations", look: () => lintMigrations(root) },
-    {
-      name: "bundles",
-      async look() {
-        const weights = await weigh(root, all);
-        const faults = tooHeavy(weights);
-        if (faults.length > 0) throw new Error(faults.join("\n"));
-        return `the largest has ${
-          kB(Math.max(...weights.code.values()))
-        } of code; with whole packages ${kB(weights.bundle)}, compressed`;
-      },
-    },
-    { name: "CLI", look: async () => (await supabase(["--version"], cli)).trim() },
-    {
-      name: "login",
-      async look() {
-        if (target.cliEnv["SUPABASE_ACCESS_TOKEN"] === undefined) {
-          throw new Error(
-            "set SUPABASE_ACCESS_TOKEN: an access token, from the account page of Supabase's dashboard",
-          );
-        }
-        await supabase(["functions", "list", ...remoteProject(target)], cli);
-        return `the project ${target.ref} answers`;
-      },
-    },
-    {
-      name: "database",
-      async look() {
-        if (target.databaseUrl === undefined && !target.cliEnv["SUPABASE_DB_PASSWORD"]) {
-          throw new Error(
-            "set SUPABASE_DB_PASSWORD (the project's database password), or SUPABASE_DB_URL",
-          );
-        }
-        const said = await supabase(
-          ["db", "push", ...remoteDatabase(target), "--dry-run", "--yes"],
-          cli,
-        );
-        const pending = said.match(/\d{14}_\w+\.sql/g) ?? [];
-        return pending.length === 0
-          ? "has every migration"
-          : `${pending.length} migrations to apply, up to ${pending.at(-1)}`;
-      },
-    },
-  ];
-}
-
-async function lintMigrations(root: string): Promise<string> {
-  const names: string[] = [];
-  for await (const { name } of Deno.readDir(join(root, "supabase", "migrations"))) names.push(name);
-  const wrong = names.filter((name) => !/^\d{14}_[a-z0-9_]+\.sql$/.test(name));
-  if (wrong.length > 0) {
-    throw new Error(`the CLI would skip ${wrong.join(", ")}: name them <14 digits>_<topic>.sql`);
-  }
-  await squawk(names.sort().map((name) => `supabase/migrations/${name}`), { cwd: root });
-  return `${names.length}, well-named, and squawk finds nothing in them`;
-}
-
 function planOf({ target }: DeployOptions, functions: readonly string[], commit: string): string[] {
   const remote = target.databaseUrl === undefined
     ? `--remote=${target.ref}`
@@ -469,27 +350,6 @@ function planOf({ target }: DeployOptions, functions: readonly string[], commit:
       : `Twilio: ${number} gets the addresses of voice-frontdoor, voice-voicemail (when that fails) and voice-status`,
     "deploy log: deploy_succeeded in analytics_events. A failure from the functions on: the version that served before is deployed again, functions that are new are deleted, and deploy_failed says why",
   ];
-}
-
-async function setSecrets(target: Target, dir: string): Promise<void> {
-  if (Object.keys(target.secrets).length === 0) return;
-  const file = await Deno.makeTempFile({ prefix: "tradeline-secrets-" });
-  try {
-    await Deno.chmod(file, 0o600);
-    const lines = Object.entries(target.secrets).map(([name, value]) => `${name}=${quoted(value)}`);
-    await Deno.writeTextFile(file, `${lines.join("\n")}\n`);
-    await supabase(
-      ["secrets", "set", "--env-file", file, ...remoteProject(target), "--yes"],
-      { cwd: dir, env: target.cliEnv },
-    );
-  } finally {
-    await Deno.remove(file);
-  }
-}
-
-/** As the CLI's reader of such files takes a value literally. */
-function quoted(value: string): string {
-  return value.includes("'") ? JSON.stringify(value) : `'${value}'`;
 }
 
 /** @returns the release of which each function now has to be, see release.ts. */
@@ -525,32 +385,25 @@ async function stamp(dir: string): Promise<string | undefined> {
   return release;
 }
 
-function smokeOptions({ target: { settings }, patienceMs }: DeployOptions) {
-  if (settings instanceof SettingError) throw settings;
-  return {
-    functionsUrl: settings.publicFunctionsUrl,
-    settings,
-    ...(patienceMs !== undefined && { patienceMs }),
-  };
-}
-
-/** Twilio's webhooks at the number; the same as an onboarded number's. */
-async function bindNumber(target: Target, functionsUrl: string): Promise<string> {
-  const { number, settings } = target;
-  if (number === undefined) return "Twilio's webhooks were left as they are";
-  if (settings instanceof SettingError) throw settings;
-  if (settings.twilioAccountSid === undefined) {
-    throw new SettingError("TWILIO_ACCOUNT_SID", `must be set, for ${number} to be bound`);
+/** Has functions prove that they serve, and forgets the call by which they did. */
+async function prove(
+  { target, patienceMs }: DeployOptions,
+  functions: readonly string[],
+  releases: ReadonlyMap<string, string>,
+): Promise<string> {
+  const settings = settingsOf(target);
+  try {
+    const found = await smokeTest({
+      functionsUrl: settings.publicFunctionsUrl,
+      settings,
+      functions,
+      releases,
+      ...(patienceMs !== undefined && { patienceMs }),
+    });
+    return found.join("; ");
+  } finally {
+    await forgetSyntheticCalls(target);
   }
-  const twilio = provisioning({
-    baseUrl: settings.twilioApiUrl,
-    accountSid: settings.twilioAccountSid,
-    authToken: settings.twilioAuthToken,
-  });
-  const [owned] = await twilio.owned(settings.twilioAccountSid, number);
-  if (owned === undefined) throw new Error(`Twilio's main account has no number ${number}`);
-  await twilio.bindNumber(settings.twilioAccountSid, owned.sid, bindingOf(functionsUrl));
-  return `Twilio: ${number} rings here`;
 }
 
 /** The functions that config.toml names. */
@@ -566,9 +419,4 @@ async function versionsOf(root: string, commit: string): Promise<Versions> {
     commit,
     async (dir) => Object.fromEntries((await functionsOf(dir)).map((name) => [name, commit])),
   );
-}
-
-function messageOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/^Cannot start: /, "");
 }

@@ -7,6 +7,7 @@ import { command, FLAG, type Parsed, TEXT, UsageError } from "../command.ts";
 import { ROOT } from "../local/stack.ts";
 import { deploy, type DeployOutcome, rollback } from "./deploy.ts";
 import { PROJECT_REF, readTarget } from "./target.ts";
+import { NUMBER } from "./twilio.ts";
 
 const HELP = `Bring this commit to a Supabase project, or go back to the version before.
 
@@ -33,6 +34,7 @@ serves again. 4: a person is needed now: the way back did not come to its end, a
 
 const EXIT_CODES: Readonly<Record<DeployOutcome, number>> = {
   deployed: 0,
+  planned: 0,
   refused: 1,
   rolled_back: 3,
   unfinished: 4,
@@ -80,7 +82,7 @@ async function run(
       }`,
     );
   }
-  if (values.number !== undefined && !/^\+[1-9]\d{6,14}$/.test(values.number)) {
+  if (values.number !== undefined && !NUMBER.test(values.number)) {
     throw new UsageError(
       `--number must be in E.164 form such as +15877428885: "${values.number}"`,
     );
@@ -98,6 +100,7 @@ async function run(
     ...(signal !== undefined && { signal }),
   };
   const only = values.only?.split(",").map((name) => name.trim()).filter((name) => name !== "");
+  if (only?.length === 0) throw new UsageError("--only names no function");
   if (project === undefined) {
     print("MISSING project: --project, or SUPABASE_PROJECT_REF: 20 letters, from its address");
   }
@@ -121,7 +124,6 @@ async function run(
         print(`Cannot ${task}: ${error.message.replace(/^Cannot start: /, "")}`);
         return "refused";
       });
-  if (dryRun) return 0;
   return task === "rollback" && outcome === "rolled_back" ? 0 : EXIT_CODES[outcome];
 }
 

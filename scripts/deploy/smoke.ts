@@ -1,5 +1,7 @@
+import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
 import type { Settings } from "../../supabase/functions/_shared/settings.ts";
 import { type CallRecord, Simulator } from "../phone/mod.ts";
+import type { Target } from "./target.ts";
 
 /** A deployed line does not do what it must; the message says what. */
 export class SmokeError extends Error {
@@ -163,4 +165,14 @@ async function syntheticCall({ functionsUrl, settings }: SmokeOptions): Promise<
     );
   }
   return record;
+}
+
+/**
+ * Erases the synthetic calls, which are nobody's: they are not to count as a customer's, nor to be listened to. Where
+ * the database does not do it, they stay, and do no other harm.
+ */
+export async function forgetSyntheticCalls({ projectUrl, secretKey }: Target): Promise<void> {
+  if (secretKey === undefined) return;
+  await dataApi(projectUrl, secretKey)
+    .rpc("forget_person", { p_number: SYNTHETIC_CALLER, p_email: null });
 }

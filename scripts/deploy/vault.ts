@@ -1,5 +1,5 @@
 import { SettingError } from "../../supabase/functions/_shared/errors.ts";
-import { CommandError, supabase } from "./commands.ts";
+import { supabaseRows } from "./commands.ts";
 import { remoteDatabase, type Target } from "./target.ts";
 
 /** What the scheduled jobs of the migrations look up in Vault: where the functions are, and the key that lets them in. */
@@ -52,29 +52,14 @@ async function query(
   dir: string,
   statement: string,
 ): Promise<Record<string, unknown>[]> {
-  const file = await Deno.makeTempFile({ prefix: "tradeline-query-", suffix: ".sql" });
+  const file = await Deno.makeTempFile({ dir, prefix: "query-", suffix: ".sql" });
   try {
     await Deno.chmod(file, 0o600);
     await Deno.writeTextFile(file, statement);
-    const said = await supabase(
-      [
-        "db",
-        "query",
-        ...remoteDatabase(target),
-        "--file",
-        file,
-        "--output",
-        "json",
-        "--agent",
-        "no",
-        "--yes",
-      ],
-      { cwd: dir, env: target.cliEnv },
-    );
-    // Around the rows it tells where it asks.
-    const rows = /^\[(\]$|\n.*?^\])/ms.exec(said)?.[0];
-    if (rows === undefined) throw new CommandError("supabase db query answered without rows");
-    return JSON.parse(rows);
+    return await supabaseRows(["db", "query", ...remoteDatabase(target), "--file", file], {
+      cwd: dir,
+      env: target.cliEnv,
+    });
   } finally {
     await Deno.remove(file);
   }

@@ -6,9 +6,17 @@ import type { Target } from "./target.ts";
 /** Which commit each function was last deployed from. */
 export type Versions = Readonly<Record<string, string>>;
 
+const EVENTS = [
+  "deploy_started",
+  "deploy_succeeded",
+  "deploy_failed",
+  "rollback_succeeded",
+  "rollback_failed",
+] as const;
+
 /** One row of the deploy log, which is kept in `analytics_events`. */
 export interface LogEntry {
-  readonly event: "deploy_succeeded" | "deploy_failed" | "rollback_succeeded" | "rollback_failed";
+  readonly event: (typeof EVENTS)[number];
   /** What serves after it, or would have to. */
   readonly versions: Versions;
   /** What served before it. */
@@ -27,6 +35,21 @@ export interface DeployLog {
 }
 
 const DEADLINE_MS = 15_000;
+
+class DataApiError extends Error {
+  override name = "DataApiError";
+  /** PostgREST's, such as PGRST205: no such table. */
+  readonly code: string | undefined;
+
+  constructor(status: number, text: string) {
+    super(
+      `The Data API answered ${status}: ${text.slice(0, 200)}${
+        status === 401 || status === 403 ? ". Is SUPABASE_SECRET_KEYS this project's?" : ""
+      }`,
+    );
+    this.code = /"code":\s*"(PGRST\d+)"/.exec(text)?.[1];
+  }
+}
 
 /** @throws {SettingError} when there is no secret key to write it with; `write` and `read` reject when nobody answers. */
 export function deployLog({ projectUrl, secretKey }: Target): DeployLog {
@@ -48,8 +71,7 @@ export function deployLog({ projectUrl, secretKey }: Target): DeployLog {
       signal: AbortSignal.timeout(DEADLINE_MS),
     });
     if (response.ok) return response;
-    const text = await response.text();
-    throw new Error(`The Data API answered ${response.status}: ${text.slice(0, 200)}`);
+    throw new DataApiError(response.status, await response.text());
   };
   return {
     async write({ event, ...data }) {
@@ -63,11 +85,16 @@ export function deployLog({ projectUrl, secretKey }: Target): DeployLog {
     async read() {
       const query = new URLSearchParams({
         select: "event_type,event_data",
-        event_type: "in.(deploy_succeeded,deploy_failed,rollback_succeeded,rollback_failed)",
+        event_type: `in.(${EVENTS.join()})`,
         order: "id.desc",
         limit: "50",
       });
-      const response = await ask(`analytics_events?${query}`, { method: "GET" });
+      const response = await ask(`analytics_events?${query}`, { method: "GET" }).catch((error) => {
+        // Before the first migration there is nothing to read.
+        if (error instanceof DataApiError && error.code === "PGRST205") return undefined;
+        throw error;
+      });
+      if (response === undefined) return [];
       const rows: { event_type: LogEntry["event"]; event_data: Omit<LogEntry, "event"> }[] =
         await response.json();
       return rows.map(({ event_type, event_data }) => ({ event: event_type, ...event_data }));
@@ -78,7 +105,7 @@ export function deployLog({ projectUrl, secretKey }: Target): DeployLog {
 /** The newest version that has proven that it serves, as far as the log knows; `{}`: none ever was deployed by it. */
 export function servingNow(log: readonly LogEntry[]): Versions {
   const newest = standing(log);
-  return (newest?.event === "deploy_failed" ? newest.previous : newest?.versions) ?? {};
+  return (newest !== undefined && failed(newest) ? newest.previous : newest?.versions) ?? {};
 }
 
 /** The names of our functions that are there, those included that a change which failed may have left. */
@@ -100,7 +127,7 @@ export function beforeThat(log: readonly LogEntry[]): Versions {
   const now = servingNow(log);
   const newest = standing(log);
   if (newest?.undeleted?.length) return now;
-  if (newest?.event === "deploy_failed" && !same(newest.versions, now)) return now;
+  if (newest !== undefined && failed(newest) && !same(newest.versions, now)) return now;
   const deploy = log.find(({ event, versions, previous }) =>
     event === "deploy_succeeded" && same(versions, now) && !same(previous, now)
   );
@@ -110,6 +137,11 @@ export function beforeThat(log: readonly LogEntry[]): Versions {
 /** The entry that says how things stand: a rollback that failed leaves them to be done again. */
 function standing(log: readonly LogEntry[]): LogEntry | undefined {
   return log.find(({ event }) => event !== "rollback_failed");
+}
+
+/** Whether it was a deploy that failed, or one that nobody knows the end of. */
+function failed({ event }: LogEntry): boolean {
+  return event === "deploy_failed" || event === "deploy_started";
 }
 
 function same(one: Versions, other: Versions): boolean {

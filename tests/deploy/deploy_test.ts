@@ -62,7 +62,7 @@ interface Site {
   run(task: "deploy" | "rollback", ...args: string[]): Promise<{ code: number; text: string }>;
   /** As `run`, and somebody presses Ctrl-C when a line begins so. */
   stopAt(line: string, ...args: Parameters<Site["run"]>): ReturnType<Site["run"]>;
-  /** The events of the deploy log, oldest first. */
+  /** The events of the deploy log, oldest first; how deploys and rollbacks ended. */
   log(): Promise<string[]>;
 }
 
@@ -114,7 +114,7 @@ async function openSite(): Promise<Site> {
     async log() {
       const rows = await project.db.sql`
         select event_type from analytics_events
-        where event_type ~ '^(deploy|rollback)_' order by id`;
+        where event_type ~ '^(deploy|rollback)_(succeeded|failed)' order by id`;
       return rows.map(({ event_type }) => event_type);
     },
   };
@@ -220,8 +220,21 @@ test("is refused while something is missing, and changes nothing", async ({ proj
 
 test("uploads what each function needs, and nothing else; the line then serves", async ({ project, twilio, number, run, log }) => {
   await project.db.sql.unsafe(VAULT);
-  const { code, text } = await run("deploy", "--number", number);
+  // What the settings' file has blank goes, as does a token whose window is over; what it does not name stays.
+  const file = await Deno.makeTempFile();
+  await Deno.writeTextFile(file, "RESEND_API_KEY=\n");
+  for (const name of ["TWILIO_AUTH_TOKEN_PREVIOUS", "RESEND_API_KEY", "FROM_EMAIL"]) {
+    project.secrets[name] = "of before";
+  }
+  const { code, text } = await run("deploy", "--number", number, "--env-file", file);
+  await Deno.remove(file);
   assertEquals(code, 0, text);
+  assertStringIncludes(text, "RESEND_API_KEY removed, TWILIO_AUTH_TOKEN_PREVIOUS removed\n");
+  assertEquals(
+    ["TWILIO_AUTH_TOKEN_PREVIOUS", "RESEND_API_KEY", "FROM_EMAIL"]
+      .filter((name) => Object.hasOwn(project.secrets, name)),
+    ["FROM_EMAIL"],
+  );
   assertStringIncludes(
     text,
     "done    schedule: functions_url created, functions_secret_key created in Vault",
@@ -269,8 +282,10 @@ test("uploads what each function needs, and nothing else; the line then serves",
   assertEquals(bound!.voice_url.replace(/#.*/, ""), `${base}/voice-frontdoor`);
   assertEquals(bound!.voice_fallback_url, `${base}/voice-voicemail`);
   assertEquals(bound!.status_callback, `${base}/voice-status#rc=4&rp=5xx,ct,rt`);
-  const [row] = await project.db.sql`select mode, disposition, consent_given from call_logs`;
-  assertEquals(row, { mode: "sales", disposition: "connected", consent_given: false });
+  // The call by which it proved itself is no customer's.
+  assertEquals((await project.db.sql`select from call_logs`).length, 0);
+  const [evidence] = await project.db.sql`select consent_given from consent_evidence`;
+  assertEquals(evidence, { consent_given: false });
 });
 
 test("of a function that is broken ends with the previous version serving, without an operator", async ({ project, root, run, log }) => {
@@ -513,6 +528,28 @@ Deno.test("a command that takes too long is ended, and all that it started", asy
   const started = Date.now();
   await assertRejects(() => late, CommandError, "took longer than 0.1 s");
   assertEquals(Date.now() - started < 20_000, true);
+});
+
+Deno.test("rollback --dry-run says what is missing, and that it could not look", async () => {
+  const lines: string[] = [];
+  const code = await main(
+    ["rollback", "--project", "abcdefghijklmnopqrst", "--dry-run", "--env-file", "/dev/null"],
+    { env: { PATH: Deno.env.get("PATH") }, print: (line) => lines.push(line) },
+  );
+  const text = lines.join("\n");
+  assertEquals(code, 1, text);
+  assertStringIncludes(text, "MISSING settings: ");
+  assertStringIncludes(text, "MISSING login: set SUPABASE_ACCESS_TOKEN");
+  assertStringIncludes(text, "MISSING deploy log: ");
+});
+
+Deno.test("--only without a name is wrong usage, and not all functions", async () => {
+  const lines: string[] = [];
+  const code = await main(["deploy", "--dry-run", "--only", ","], {
+    env: {},
+    print: (line) => lines.push(line),
+  });
+  assertEquals(code, 2, lines.join("\n"));
 });
 
 Deno.test("deploy --dry-run explains itself without credentials, and fails nobody", async () => {

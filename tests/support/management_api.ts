@@ -33,7 +33,7 @@ export interface ManagedProject {
   /** Functions that it fails to delete. */
   readonly undeletable: Set<string>;
   /** The secrets that were set. */
-  readonly secrets: Readonly<Record<string, string>>;
+  readonly secrets: Record<string, string>;
   /** Each request to the management API, such as `PUT /v1/projects/.../functions`. */
   readonly requests: readonly string[];
   /** The environment that a deploy to here needs. */
@@ -123,6 +123,15 @@ export async function startManagedProject(
         const set: { name: string; value: string }[] = await request.json();
         for (const { name, value } of set) secrets[name] = value;
         return new Response(null, { status: 201 });
+      }
+      case `GET ${project}/secrets`:
+        return Response.json(
+          Object.keys(secrets).map((name) => ({ name, value: "0".repeat(64) })),
+        );
+      case `DELETE ${project}/secrets`: {
+        const names: string[] = await request.json();
+        for (const name of names) delete secrets[name];
+        return new Response(null);
       }
       case `POST ${project}/database/query`: {
         const { query }: { query: string } = await request.json();

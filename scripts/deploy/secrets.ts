@@ -1,0 +1,46 @@
+import { supabase, supabaseRows } from "./commands.ts";
+import { remoteProject, type Target } from "./target.ts";
+
+/**
+ * Sets a project's secrets, and unsets those that it must not have any more.
+ *
+ * @param dir A folder that nobody else reads, and that goes when the deploy does: they are in a file for a moment.
+ * @returns what was done, in words without a value.
+ */
+export async function setSecrets(target: Target, dir: string): Promise<string> {
+  const cli = { cwd: dir, env: target.cliEnv };
+  const set = Object.entries(target.secrets);
+  if (set.length > 0) {
+    const file = await Deno.makeTempFile({ dir, prefix: "secrets-" });
+    try {
+      await Deno.chmod(file, 0o600);
+      const lines = set.map(([name, value]) => `${name}=${quoted(value)}`);
+      await Deno.writeTextFile(file, `${lines.join("\n")}\n`);
+      await supabase(
+        ["secrets", "set", "--env-file", file, ...remoteProject(target), "--yes"],
+        cli,
+      );
+    } finally {
+      await Deno.remove(file);
+    }
+  }
+  const unset = target.unset.length === 0 ? [] : await unsetSecrets(target, cli);
+  return set.map(([name]) => name).concat(unset.map((name) => `${name} removed`)).join(", ");
+}
+
+async function unsetSecrets(
+  target: Target,
+  cli: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
+): Promise<string[]> {
+  const there = await supabaseRows(["secrets", "list", ...remoteProject(target)], cli);
+  const names = target.unset.filter((each) => there.some(({ name }) => name === each));
+  if (names.length > 0) {
+    await supabase(["secrets", "unset", ...names, ...remoteProject(target), "--yes"], cli);
+  }
+  return names;
+}
+
+/** As the CLI's reader of such files takes a value literally. */
+function quoted(value: string): string {
+  return value.includes("'") ? JSON.stringify(value) : `'${value}'`;
+}

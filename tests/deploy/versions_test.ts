@@ -1,0 +1,72 @@
+import { assertEquals } from "@std/assert/equals.js";
+import {
+  beforeThat,
+  deployedNow,
+  type LogEntry,
+  servingNow,
+  type Versions,
+} from "../../scripts/deploy/versions.ts";
+
+const ONE = { route: "one" };
+const TWO = { route: "two", newer: "two" };
+const THREE = { route: "three", newer: "three", newest: "three" };
+
+function entry(event: LogEntry["event"], versions: Versions, previous: Versions): LogEntry {
+  return { event, versions, previous };
+}
+
+/** Two deploys that went well, newest first. */
+const WELL = [
+  entry("deploy_succeeded", TWO, ONE),
+  entry("deploy_started", TWO, ONE),
+  entry("deploy_succeeded", ONE, {}),
+  entry("deploy_started", ONE, {}),
+];
+
+for (
+  const [what, log, serving, before, there] of [
+    ["nothing was deployed", [], {}, {}, []],
+    ["two deploys went well", WELL, TWO, ONE, ["newer", "route"]],
+    [
+      "nobody knows how the newest deploy ended",
+      [entry("deploy_started", THREE, TWO), ...WELL],
+      TWO,
+      TWO,
+      ["newer", "newest", "route"],
+    ],
+    [
+      "the newest deploy failed, and so did its way back",
+      [entry("deploy_failed", THREE, TWO), entry("deploy_started", THREE, TWO), ...WELL],
+      TWO,
+      TWO,
+      ["newer", "newest", "route"],
+    ],
+    [
+      "the newest deploy failed, and was taken back",
+      [entry("deploy_failed", TWO, TWO), entry("deploy_started", THREE, TWO), ...WELL],
+      TWO,
+      ONE,
+      ["newer", "route"],
+    ],
+    [
+      "a rollback went well",
+      [entry("rollback_succeeded", ONE, TWO), ...WELL],
+      ONE,
+      {},
+      ["route"],
+    ],
+    [
+      "a rollback failed",
+      [entry("rollback_failed", ONE, TWO), ...WELL],
+      TWO,
+      ONE,
+      ["newer", "route"],
+    ],
+  ] as [string, LogEntry[], Versions, Versions, string[]][]
+) {
+  Deno.test(`the deploy log where ${what}: what serves, what a rollback brings, what is there`, () => {
+    assertEquals(servingNow(log), serving);
+    assertEquals(beforeThat(log), before);
+    assertEquals(deployedNow(log), there);
+  });
+}
