@@ -58,9 +58,15 @@ export const SUPABASE_CLI = "supabase@3.1.0";
 
 /** Runs Supabase's own CLI in a folder that has `supabase/`. */
 export async function supabase(args: string[], options: RunOptions): Promise<string> {
-  located ??= locate(options.cwd);
-  const [command, ...before] = await located;
-  return await run(command, [...before, ...args], options);
+  return await runTool(SUPABASE_CLI, "supabase", args, options);
+}
+
+/** @throws {CommandError} where npx does not find the CLI, nor the registry that has it. */
+export async function cliVersion(cwd: string): Promise<string> {
+  const [command] = await located(SUPABASE_CLI, "supabase", cwd);
+  // npx could not say where it is: whether it is at all shows when it is run.
+  if (command === "npx") await supabase(["--version"], { cwd });
+  return SUPABASE_CLI;
 }
 
 /** Runs a command of the CLI that answers with rows, and returns them. Around them it tells where it asks. */
@@ -81,18 +87,34 @@ export const SQUAWK = "squawk-cli@2.66.0";
 
 /** Holds migrations' files to .squawk.toml, in a folder that has it. */
 export async function squawk(files: readonly string[], options: RunOptions): Promise<string> {
-  return await run("npx", ["-y", SQUAWK, "--config", ".squawk.toml", ...files], options);
+  return await runTool(SQUAWK, "squawk", ["--config", ".squawk.toml", ...files], options);
+}
+
+async function runTool(
+  tool: string,
+  name: string,
+  args: readonly string[],
+  options: RunOptions,
+): Promise<string> {
+  const [command, ...before] = await located(tool, name, options.cwd);
+  return await run(command, [...before, ...args], options);
 }
 
 type Located = readonly [command: string, ...before: string[]];
-let located: Promise<Located> | undefined;
+const whereabouts = new Map<string, Promise<Located>>();
 
-/** npx fetches the CLI and takes a second to start it: where it put it is asked once. */
-async function locate(cwd: string): Promise<Located> {
-  const ask = ["-y", "-p", SUPABASE_CLI, "-c", "command -v supabase"];
+/** npx fetches a tool and takes a second to start it: where it put it is asked once. */
+function located(tool: string, name: string, cwd: string): Promise<Located> {
+  const known = whereabouts.get(tool) ?? locate(tool, name, cwd);
+  whereabouts.set(tool, known);
+  return known;
+}
+
+async function locate(tool: string, name: string, cwd: string): Promise<Located> {
+  const ask = ["-y", "-p", tool, "-c", `command -v ${name}`];
   const said = await run("npx", ask, { cwd, timeoutMs: 120_000 }).catch(() => "");
   const path = said.trim().split("\n").find((line) => line.startsWith("/"));
-  return path === undefined ? ["npx", "-y", SUPABASE_CLI] : [path];
+  return path === undefined ? ["npx", "-y", tool] : [path];
 }
 
 export async function git(args: string[], cwd: string): Promise<string> {

@@ -2,7 +2,7 @@ import { join } from "@std/path/join.js";
 import { parse as parseToml } from "@std/toml/parse.js";
 import { git, supabase } from "./commands.ts";
 import { deployChecks, messageOf, preflight, rollbackChecks } from "./preflight.ts";
-import { setSecrets } from "./secrets.ts";
+import { listSecrets, setSecrets } from "./secrets.ts";
 import { forgetSyntheticCalls, smokeTest } from "./smoke.ts";
 import { remoteDatabase, remoteProject, settingsOf, type Target } from "./target.ts";
 import { bindNumber } from "./twilio.ts";
@@ -61,7 +61,8 @@ export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
   const functions = options.only ?? all;
   print(`Commit ${commit.slice(0, 12)} to project ${target.ref} (${target.projectUrl})\n`);
 
-  const faults = await preflight(deployChecks(options, commit, all), print, dryRun);
+  const secrets = onceListed(target, root);
+  const faults = await preflight(deployChecks(options, commit, all, secrets), print, dryRun);
   if (dryRun) {
     print("\nA deploy would do this, in this order:");
     for (const [index, line] of planOf(options, functions, commit).entries()) {
@@ -95,7 +96,7 @@ export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
       await supabase(["db", "push", ...remoteDatabase(target), "--yes"], cli);
       done("migrations");
       begun = await begin(log, functions, commit);
-      done(`secrets: ${await setSecrets(target, dir)}`);
+      done(`secrets: ${await setSecrets(target, await secrets(), dir)}`);
       const vault = await fillVault(target, dir);
       done(
         vault === undefined
@@ -136,6 +137,12 @@ export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
   return "deployed";
 }
 
+/** The names of the project's secrets, asked for once. */
+function onceListed(target: Target, root: string): () => Promise<string[]> {
+  let listed: Promise<string[]> | undefined;
+  return () => listed ??= listSecrets(target, root);
+}
+
 /** What the deploy log has of a deploy from its beginning on, so that whoever comes after a power cut knows the way back. */
 interface Begun {
   /** What is to serve. */
@@ -164,7 +171,8 @@ export async function rollback(
   options: Omit<DeployOptions, "only" | "backup"> & { readonly to?: string },
 ): Promise<DeployOutcome> {
   const { target, root, print, dryRun = false, signal } = options;
-  if (await preflight(rollbackChecks(target, root), print, dryRun) > 0) {
+  const checks = rollbackChecks(target, onceListed(target, root));
+  if (await preflight(checks, print, dryRun) > 0) {
     print("\nNothing was changed.");
     return "refused";
   }
@@ -339,7 +347,7 @@ function planOf({ target }: DeployOptions, functions: readonly string[], commit:
     `migrations: supabase db push ${remote} --yes`,
     `secrets: supabase secrets set --env-file ... (${
       Object.keys(target.secrets).join(", ") || "none"
-    })`,
+    }); unset, where they are: ${target.unset.join(", ") || "none"}`,
     `schedule: ${VAULT_NAMES.join(" and ")} into Vault, for the jobs that call the workers on time`,
     `functions: supabase functions deploy --use-api, from commit ${commit.slice(0, 12)}: ${
       functions.join(", ")

@@ -3,8 +3,8 @@
 import { join } from "@std/path/join.js";
 import { SettingError } from "../../supabase/functions/_shared/errors.ts";
 import { kB, tooHeavy, weigh } from "./bundles.ts";
-import { git, squawk, supabase } from "./commands.ts";
-import { remoteDatabase, remoteProject, settingsOf, type Target } from "./target.ts";
+import { cliVersion, git, squawk, supabase } from "./commands.ts";
+import { remoteDatabase, settingsOf, type Target } from "./target.ts";
 import { requireTested } from "./tested.ts";
 import { lookAtTwilio } from "./twilio.ts";
 import { deployLog, servingNow } from "./versions.ts";
@@ -53,6 +53,7 @@ export function deployChecks(
   },
   commit: string,
   all: readonly string[],
+  secrets: () => Promise<readonly string[]>,
 ): Check[] {
   const cli = { cwd: root, env: target.cliEnv };
   return [
@@ -92,8 +93,8 @@ export function deployChecks(
         } of code; with whole packages ${kB(weights.bundle)}, compressed`;
       },
     },
-    { name: "CLI", look: async () => (await supabase(["--version"], cli)).trim() },
-    login(target, root),
+    { name: "CLI", look: () => cliVersion(root) },
+    login(target, secrets),
     {
       name: "database",
       async look() {
@@ -118,10 +119,13 @@ export function deployChecks(
 }
 
 /** Before a way back, which deploys and proves what was deployed before. */
-export function rollbackChecks(target: Target, root: string): Check[] {
+export function rollbackChecks(
+  target: Target,
+  secrets: () => Promise<readonly string[]>,
+): Check[] {
   return [
     { name: "settings", look: async () => await lookAtSettings(target) },
-    login(target, root),
+    login(target, secrets),
     log(target),
   ];
 }
@@ -168,7 +172,7 @@ function projectOf(address: string | undefined): string | undefined {
     /\/\/postgres\.([a-z]{20})[:@]/.exec(address ?? "")?.[1];
 }
 
-function login(target: Target, root: string): Check {
+function login(target: Target, secrets: () => Promise<readonly string[]>): Check {
   return {
     name: "login",
     async look() {
@@ -177,8 +181,7 @@ function login(target: Target, root: string): Check {
           "set SUPABASE_ACCESS_TOKEN: an access token, from the account page of Supabase's dashboard",
         );
       }
-      const cli = { cwd: root, env: target.cliEnv };
-      await supabase(["functions", "list", ...remoteProject(target)], cli);
+      await secrets();
       return `the project ${target.ref} answers`;
     },
   };

@@ -1,13 +1,27 @@
 import { supabase, supabaseRows } from "./commands.ts";
 import { remoteProject, type Target } from "./target.ts";
 
+/** The names of a project's secrets. */
+export async function listSecrets(target: Target, dir: string): Promise<string[]> {
+  const rows = await supabaseRows(["secrets", "list", ...remoteProject(target)], {
+    cwd: dir,
+    env: target.cliEnv,
+  });
+  return rows.map(({ name }) => String(name));
+}
+
 /**
  * Sets a project's secrets, and unsets those that it must not have any more.
  *
+ * @param there The names of those that it has.
  * @param dir A folder that nobody else reads, and that goes when the deploy does: they are in a file for a moment.
  * @returns what was done, in words without a value.
  */
-export async function setSecrets(target: Target, dir: string): Promise<string> {
+export async function setSecrets(
+  target: Target,
+  there: readonly string[],
+  dir: string,
+): Promise<string> {
   const cli = { cwd: dir, env: target.cliEnv };
   const set = Object.entries(target.secrets);
   if (set.length > 0) {
@@ -24,20 +38,11 @@ export async function setSecrets(target: Target, dir: string): Promise<string> {
       await Deno.remove(file);
     }
   }
-  const unset = target.unset.length === 0 ? [] : await unsetSecrets(target, cli);
-  return set.map(([name]) => name).concat(unset.map((name) => `${name} removed`)).join(", ");
-}
-
-async function unsetSecrets(
-  target: Target,
-  cli: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
-): Promise<string[]> {
-  const there = await supabaseRows(["secrets", "list", ...remoteProject(target)], cli);
-  const names = target.unset.filter((each) => there.some(({ name }) => name === each));
-  if (names.length > 0) {
-    await supabase(["secrets", "unset", ...names, ...remoteProject(target), "--yes"], cli);
+  const unset = target.unset.filter((name) => there.includes(name));
+  if (unset.length > 0) {
+    await supabase(["secrets", "unset", ...unset, ...remoteProject(target), "--yes"], cli);
   }
-  return names;
+  return [...set.map(([name]) => name), ...unset.map((name) => `${name} removed`)].join(", ");
 }
 
 /** As the CLI's reader of such files takes a value literally. */

@@ -56,6 +56,13 @@ for (
       ["route"],
     ],
     [
+      "a rollback could not delete a function",
+      [{ ...entry("rollback_succeeded", ONE, TWO), undeleted: ["newer"] }, ...WELL],
+      ONE,
+      ONE,
+      ["newer", "route"],
+    ],
+    [
       "a rollback failed",
       [entry("rollback_failed", ONE, TWO), ...WELL],
       TWO,
