@@ -3067,7 +3067,7 @@ grant select on active_calls to service_role;
 
 grant select on alert_deliveries to monitoring;
 
-grant delete, insert, select, update on alert_deliveries to service_role;
+grant insert, select, update on alert_deliveries to service_role;
 
 grant select on alert_episodes to monitoring;
 
@@ -3103,7 +3103,7 @@ grant select on call_hours to authenticated;
 
 grant select on call_hours to monitoring;
 
-grant delete, insert, select on call_hours to service_role;
+grant insert, select on call_hours to service_role;
 
 grant select on call_lifecycle to authenticated;
 
@@ -3353,11 +3353,11 @@ grant delete, insert, select on rolled_hours to service_role;
 
 grant select on telephony_numbers to authenticated;
 
-grant delete, insert, select, update on telephony_numbers to service_role;
+grant insert, select, update on telephony_numbers to service_role;
 
 grant select on telephony_subaccounts to authenticated;
 
-grant delete, insert, select, update on telephony_subaccounts to service_role;
+grant insert, select, update on telephony_subaccounts to service_role;
 
 grant select on telephony_transactions to authenticated;
 

@@ -107,14 +107,18 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   // An operator's to set.
   alert_rules: ["select", "update(threshold, window_minutes, minimum)"],
   retention_rules: ["select", "update(days)"],
-  // Sums, that are taken back and made anew.
-  call_hours: ["select", "insert", "delete"],
+  // Sums, that are taken back by the hour and made anew.
+  call_hours: ["select", "insert"],
   rolled_hours: ["select", "insert", "delete"],
   // Totals only grow.
   function_totals: ["select", "insert", "update"],
   worker_runs: ["select", "insert", "update"],
+  // What goes, goes with what it belongs to.
+  alert_deliveries: ["select", "insert", "update"],
+  // What was bought stays.
+  telephony_numbers: ["select", "insert", "update"],
+  telephony_subaccounts: ["select", "insert", "update"],
   // What comes and goes.
-  alert_deliveries: CHANGES,
   alert_episodes: CHANGES,
   function_metrics: CHANGES,
   health_checks: CHANGES,
@@ -123,8 +127,6 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   rate_limit_refusals: CHANGES,
   rate_limit_windows: CHANGES,
   reconcile_attempts: CHANGES,
-  telephony_numbers: CHANGES,
-  telephony_subaccounts: CHANGES,
   telephony_transactions: CHANGES,
 };
 
