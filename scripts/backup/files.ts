@@ -10,7 +10,8 @@ export interface Backup extends Dumped {
   readonly sha256: string;
 }
 
-/** A backup's file. Its list of recordings ends with `.recordings` instead, and each has a `.sha256` beside it. */
+/** A backup's list of recordings. Beside it as beside the backup is a `.sha256`. */
+export const LIST_NAME = /^tradeline-\d{8}T\d{6}Z\.recordings$/;
 const BACKUP_NAME = /^tradeline-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.backup$/;
 
 /**
@@ -166,19 +167,26 @@ export function expired(names: readonly string[]): string[] {
   return backups.filter((name) => !keep.has(name)).toSorted();
 }
 
-/** Deletes the backups that have served their time; returns their names. */
+/**
+ * Deletes the backups that have served their time, and lists of recordings without a backup, but for the newest of all
+ * lists: the next one is made from it.
+ *
+ * @returns the names of the backups.
+ */
 export async function rotate(dir: string): Promise<string[]> {
   const names: string[] = [];
   for await (const { name, isFile } of Deno.readDir(dir)) if (isFile) names.push(name);
   const gone = expired(names);
-  for (const name of gone) {
+  const kept = new Set(names.filter((name) => BACKUP_NAME.test(name) && !gone.includes(name)));
+  const lists = names.filter((name) => LIST_NAME.test(name)).toSorted();
+  const orphans = lists.filter((name) =>
+    name !== lists.at(-1) && !kept.has(name.replace(/recordings$/, "backup"))
+  );
+  for (const name of [...gone, ...orphans]) {
     // deno-lint-ignore no-await-in-loop
     await Deno.remove(join(dir, name));
-    const list = name.replace(/backup$/, "recordings");
-    for (const beside of [`${name}.sha256`, list, `${list}.sha256`]) {
-      // deno-lint-ignore no-await-in-loop
-      await Deno.remove(join(dir, beside)).catch(() => {});
-    }
+    // deno-lint-ignore no-await-in-loop
+    await Deno.remove(join(dir, `${name}.sha256`)).catch(() => {});
   }
   return gone;
 }

@@ -6,15 +6,13 @@ import { join } from "@std/path/join.js";
 import { pooledMap } from "@std/async/pool.js";
 import { retry } from "@std/async/retry.js";
 import { BackupError, type RecordingName } from "./dump.ts";
-import { readChecked, writeChecked } from "./files.ts";
+import { LIST_NAME, readChecked, writeChecked } from "./files.ts";
 
 /** A SHA-256 in hexadecimal digits; or why there is none: Twilio has it no more, or it was not fetched. */
 export type Checksum = string;
 const GONE = "# gone from Twilio";
 const UNKNOWN = "# not fetched";
 const LINE = /^([0-9a-f]{64}|# gone from Twilio|# not fetched) {2}(RE[0-9a-fA-F]{32})\.wav$/;
-
-const LIST_NAME = /^tradeline-\d{8}T\d{6}Z\.recordings$/;
 
 /** By recording SID. */
 export type RecordingList = ReadonlyMap<string, Checksum>;

@@ -209,7 +209,20 @@ Deno.test("of the backups 7 daily and 5 weekly ones are kept, and no other file 
   await withDir(async (dir) => {
     for (const name of names) await Deno.writeTextFile(join(dir, name), "");
     await Deno.writeTextFile(join(dir, "notes.txt"), "");
+    // Lists of recordings go with their backups. Those that came from elsewhere go too, but not the newest.
+    const lists = names.map((name) => name.replace("backup", "recordings"));
+    const older = "tradeline-20251201T020000Z.recordings";
+    const newest = "tradeline-20251202T020000Z.recordings";
+    for (const name of [...lists, older, newest]) {
+      await Deno.writeTextFile(join(dir, name), "");
+      await Deno.writeTextFile(join(dir, `${name}.sha256`), "");
+    }
     await rotate(dir);
-    assertEquals([...Deno.readDirSync(dir)].length, kept.length + 1);
+    const left = [...Deno.readDirSync(dir)].map(({ name }) => name);
+    const keptLists = [newest, ...kept.map((name) => name.replace("backup", "recordings"))];
+    assertEquals(
+      left.toSorted(),
+      ["notes.txt", ...kept, ...keptLists.flatMap((name) => [name, `${name}.sha256`])].toSorted(),
+    );
   });
 });
