@@ -347,7 +347,7 @@ function planOf({ target }: DeployOptions, functions: readonly string[], commit:
     `migrations: supabase db push ${remote} --yes`,
     `secrets: supabase secrets set --env-file ... (${
       Object.keys(target.secrets).join(", ") || "none"
-    }); unset, where they are: ${target.unset.join(", ") || "none"}`,
+    })`,
     `schedule: ${VAULT_NAMES.join(" and ")} into Vault, for the jobs that call the workers on time`,
     `functions: supabase functions deploy --use-api, from commit ${commit.slice(0, 12)}: ${
       functions.join(", ")

@@ -10,8 +10,11 @@ export async function listSecrets(target: Target, dir: string): Promise<string[]
   return rows.map(({ name }) => String(name));
 }
 
+/** The token that is accepted while another replaces it: a window that closes once nobody names it. */
+const WINDOW = "TWILIO_AUTH_TOKEN_PREVIOUS";
+
 /**
- * Sets a project's secrets, and unsets those that it must not have any more.
+ * Sets a project's secrets. What is not named may have been set by somebody else, and stays; but for the token of before.
  *
  * @param there The names of those that it has.
  * @param dir A folder that nobody else reads, and that goes when the deploy does: they are in a file for a moment.
@@ -38,11 +41,12 @@ export async function setSecrets(
       await Deno.remove(file);
     }
   }
-  const unset = target.unset.filter((name) => there.includes(name));
-  if (unset.length > 0) {
-    await supabase(["secrets", "unset", ...unset, ...remoteProject(target), "--yes"], cli);
+  const done = set.map(([name]) => name);
+  if (there.includes(WINDOW) && !done.includes(WINDOW)) {
+    await supabase(["secrets", "unset", WINDOW, ...remoteProject(target), "--yes"], cli);
+    done.push(`${WINDOW} removed`);
   }
-  return [...set.map(([name]) => name), ...unset.map((name) => `${name} removed`)].join(", ");
+  return done.join(", ");
 }
 
 /** As the CLI's reader of such files takes a value literally. */

@@ -16,8 +16,6 @@ export interface Target {
   readonly number: string | undefined;
   /** The settings that become secrets, by name. */
   readonly secrets: Readonly<Record<string, string>>;
-  /** Settings that a project must not have any more. */
-  readonly unset: readonly string[];
   /** What the functions will read; or why they could not. */
   readonly settings: Settings | SettingError;
   /** What the CLI needs in its environment. */
@@ -25,9 +23,6 @@ export interface Target {
   /** A commit of which all tests passed, by CI's word; see also `requireTested`. */
   readonly testedCommit: string | undefined;
 }
-
-/** Accepted for a while only: it goes as soon as nobody names it. */
-const WINDOW = "TWILIO_AUTH_TOKEN_PREVIOUS";
 
 export const PROJECT_REF = /^[a-z]{20}$/;
 
@@ -71,14 +66,10 @@ export function readTarget(
     settings = error;
   }
   const secrets: Record<string, string> = {};
-  const unset: string[] = [];
   for (const name of [...asked].sort()) {
-    // The platform refuses names of its own.
-    if (name.startsWith("SUPABASE_")) continue;
     const value = get(name);
-    if (value !== undefined) secrets[name] = value;
-    // What is not named may have been set elsewhere, and stays; what is named and blank goes.
-    else if (own[name] !== undefined || name === WINDOW) unset.push(name);
+    // The platform refuses names of its own.
+    if (value !== undefined && !name.startsWith("SUPABASE_")) secrets[name] = value;
   }
   const cliEnv: Record<string, string> = {};
   for (const name of CLI_NAMES) {
@@ -92,7 +83,6 @@ export function readTarget(
     secretKey: key,
     number: number ?? get("TRADELINE_NUMBER"),
     secrets,
-    unset,
     settings,
     cliEnv,
     testedCommit: get("TESTED_COMMIT"),

@@ -69,14 +69,6 @@ Deno.test("preflight: a list of addresses that the functions could not read is r
   );
 });
 
-Deno.test("preflight: a setting that is blank in the file is to go, one that nobody names stays, a window closes by itself", () => {
-  const file = "RESEND_API_KEY=\nFROM_EMAIL=us@example.com\nSUPABASE_URL=\n";
-  const { unset, secrets } = target({ SALES_TARGET_E164: "" }, file);
-  assertEquals(unset, ["RESEND_API_KEY", "TWILIO_AUTH_TOKEN_PREVIOUS"]);
-  assertEquals(secrets["FROM_EMAIL"], "us@example.com");
-  assertEquals(target({ TWILIO_AUTH_TOKEN_PREVIOUS: "old" }).unset, []);
-});
-
 /** Twilio, whose main account has one number. */
 async function withTwilio(body: (url: string, number: string) => Promise<void>): Promise<void> {
   const twilio = startTwilioApi(ACCOUNT);
