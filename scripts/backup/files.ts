@@ -98,6 +98,12 @@ export async function readBackup(
   if (sealed && key === undefined) {
     throw new SealError(`${path} is encrypted: set BACKUP_KEY to the key that it was made with`);
   }
+  // Whoever can write there could have put it there, and a restore runs what is in it.
+  if (!sealed && key !== undefined) {
+    throw new SealError(
+      `${path} is not encrypted, and BACKUP_KEY is set: only without it is such a file taken, if you know whose it is`,
+    );
+  }
   const opener = sealed ? unseal(await importKey(key!)) : undefined;
   const { readable } = await Deno.open(path);
   return opener === undefined ? readable : readable.pipeThrough(opener);

@@ -156,6 +156,22 @@ Deno.test("a backup that was changed, cut off or locked with another key is refu
   }
 });
 
+Deno.test("where a key is set, a backup that nobody locked is refused: somebody else may have put it there", async () => {
+  const db = await createTestDatabase();
+  try {
+    await withDir(async (dir) => {
+      const { path } = await backUp(db.url, dir);
+      await assertRejects(
+        () => readBackup(path, KEY),
+        SealError,
+        "is not encrypted, and BACKUP_KEY",
+      );
+    });
+  } finally {
+    await db.drop();
+  }
+});
+
 Deno.test("a backup that fails leaves no file that looks like one", async () => {
   const empty = await createTestDatabase({ empty: true });
   try {
