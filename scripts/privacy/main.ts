@@ -15,6 +15,7 @@ import { LOCAL_SECRET_KEY } from "../local/defaults.ts";
 import {
   TwilioBusyError,
   TwilioError,
+  type TwilioRecording,
   type TwilioRest,
   twilioRest,
 } from "../../supabase/functions/_shared/twilio/rest.ts";
@@ -33,7 +34,8 @@ const HELP = `Erase, or export, everything that is known of one person.
   --key      its secret key; default SUPABASE_SECRET_KEYS or SUPABASE_SERVICE_ROLE_KEY
   --help
 
-At Twilio it needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN; without them recordings stay there, and are listed.
+At Twilio it needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN. Without them an export lacks the recordings that only
+Twilio knows of, and says so.
 Exit code 0: done. 1: not, or not all of it, and why. 2: wrong usage.`;
 
 interface Receipt {
@@ -84,8 +86,7 @@ async function forget(
     if (values.pending) return await deletePending(records, twilio, print) ? 0 : 1;
     const known: Known = await records.call("export_person", person);
     if (values.export !== undefined) {
-      await writeExport(known, values.export, print);
-      return 0;
+      return await tell(known, values.export, records, twilio, print) ? 0 : 1;
     }
     return await erase(person, known["calls"] ?? [], records, twilio, print) ? 0 : 1;
   } catch (error) {
@@ -125,6 +126,8 @@ type Print = CommandContext["print"];
 /** All that is known of a person, by kind. */
 type Known = Readonly<Record<string, readonly Record<string, unknown>[]>>;
 
+const NO_ACCOUNT = "TWILIO_ACCOUNT_SID or TWILIO_AUTH_TOKEN is not set";
+
 /** Somebody waits for it to be done, and nobody on the line. */
 const DEADLINE_MS = 15_000;
 
@@ -133,6 +136,34 @@ function twilioOf(env: CommandContext["env"]): TwilioRest | undefined {
   const token = env("TWILIO_AUTH_TOKEN");
   if (account === undefined || token === undefined) return undefined;
   return twilioRest(env("TWILIO_API_URL") ?? "https://api.twilio.com", account, token, DEADLINE_MS);
+}
+
+/** @returns whether all that is known was told. */
+async function tell(
+  known: Known,
+  path: string,
+  records: Records,
+  twilio: TwilioRest | undefined,
+  print: Print,
+): Promise<boolean> {
+  const calls = known["calls"] ?? [];
+  if (twilio === undefined) {
+    await writeExport(known, path, print);
+    if (calls.length === 0) return true;
+    print(`NOT ASKED: Twilio, for recordings of ${calls.length} calls, as ${NO_ACCOUNT}`);
+    return false;
+  }
+  const recordings = [];
+  for (const { account, callSid, recordings: listed } of await atTwilio(twilio, calls, records)) {
+    for (const recording of listed) {
+      // deno-lint-ignore no-await-in-loop -- One after the other, as Twilio limits how much at once.
+      const transcriptions = await account.transcriptions(recording.sid);
+      const url = account.recordingUrl(recording.sid);
+      recordings.push({ call_sid: callSid, ...recording, url, transcriptions });
+    }
+  }
+  await writeExport({ ...known, recordings_at_twilio: recordings }, path, print);
+  return true;
 }
 
 async function writeExport(known: Known, path: string, print: Print): Promise<void> {
@@ -185,9 +216,7 @@ async function deletePending(
   );
   if (twilio === undefined) {
     if (queued.length > 0) {
-      print(
-        `STILL AT TWILIO, as TWILIO_ACCOUNT_SID or TWILIO_AUTH_TOKEN is not set: ${queued.length} recordings`,
-      );
+      print(`STILL AT TWILIO, as ${NO_ACCOUNT}: ${queued.length} recordings`);
       for (const { recording_sid } of queued) print(`  ${recording_sid}`);
     }
     return queued.length === 0;
@@ -202,29 +231,45 @@ async function deletePending(
   return true;
 }
 
-/** Deletes the calls that are over, and their recordings, the ones that no row of ours knows included. */
-async function eraseAtTwilio(
+/** A call as its account at Twilio has it. */
+interface CallThere {
+  readonly account: TwilioRest;
+  readonly callSid: string;
+  /** The ones that no row of ours knows included. */
+  readonly recordings: readonly TwilioRecording[];
+}
+
+async function atTwilio(
   twilio: TwilioRest,
   calls: Known[string],
   records: Records,
-): Promise<{ readonly recordings: readonly string[] }[]> {
+): Promise<CallThere[]> {
   const subaccounts = await records.rows<{ org_id: string; subaccount_sid: string }>(
     "telephony_subaccounts",
     "org_id,subaccount_sid",
     "org_id",
   );
   const accounts = new Map(subaccounts.map((each) => [each.org_id, each.subaccount_sid]));
-  const there: { account: TwilioRest; callSid: string; recordings: string[] }[] = [];
-  for (const { call_sid, org_id, ended_at } of calls) {
-    if (ended_at === null) continue;
+  const there: CallThere[] = [];
+  for (const { call_sid, org_id } of calls) {
     const account = accountOf(twilio, accounts.get(String(org_id)));
     const callSid = String(call_sid);
     // deno-lint-ignore no-await-in-loop -- One after the other, as Twilio limits how much at once.
-    const recordings = (await account.recordings(callSid)).map(({ sid }) => sid);
-    there.push({ account, callSid, recordings });
+    there.push({ account, callSid, recordings: await account.recordings(callSid) });
   }
+  return there;
+}
+
+/** Deletes the calls that are over, and their recordings. */
+async function eraseAtTwilio(
+  twilio: TwilioRest,
+  calls: Known[string],
+  records: Records,
+): Promise<CallThere[]> {
+  const ended = calls.filter((call) => call["ended_at"] !== null);
+  const there = await atTwilio(twilio, ended, records);
   for (const { account, callSid, recordings } of there) {
-    for (const sid of recordings) {
+    for (const { sid } of recordings) {
       // deno-lint-ignore no-await-in-loop
       await account.deleteRecording(sid);
     }

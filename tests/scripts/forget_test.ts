@@ -19,6 +19,11 @@ function fakeTwilio(recordings: Record<string, string[]>, failing = false) {
         deleted.push(path.replace(".json", ""));
         return new Response(null, { status: 204 });
       }
+      const told = /Recordings\/(RE\w+)\/Transcriptions\.json$/.exec(path)?.[1];
+      if (told !== undefined) {
+        const words = { sid: `TR${"1".repeat(32)}`, transcription_text: `words of ${told}` };
+        return Response.json({ transcriptions: [{ ...words, status: "completed" }] });
+      }
       const call = /(?:^|\/)Calls\/(CA\w+)\/Recordings\.json$/.exec(path)?.[1];
       const sids = recordings[call ?? ""] ?? [];
       return Response.json({
@@ -63,13 +68,15 @@ Deno.test("forget erases a person here and at Twilio, and prints the receipt", a
     const exported = await forget(["+14165550123", "--export", "-"], env);
     assertEquals(exported.code, 0, exported.text);
     assertStringIncludes(exported.text, "It is Jane");
+    // Of the second one no row of ours knows.
+    assertStringIncludes(exported.text, `words of ${second}`);
+    assertStringIncludes(exported.text, "recordings_at_twilio: 2");
     assertEquals(twilio.deleted, []);
 
     const { code, text } = await forget(["+14165550123", "--yes"], env);
     assertEquals(code, 0, text);
     assertStringIncludes(text, "Receipt ");
     assertStringIncludes(text, "call_logs: 1");
-    // The second one no row of ours knew.
     assertEquals(
       new Set(twilio.deleted),
       new Set([`Recordings/${kept}`, `Recordings/${second}`, `Calls/${sid}`]),
@@ -151,6 +158,25 @@ Deno.test("forget without an account names the recordings that are still at Twil
     });
     assertEquals([later.code, twilio.deleted], [0, [`Recordings/${recordingSid(7)}`]]);
     assertEquals((await stack.db.sql`select from recordings_to_delete`).length, 0);
+  } finally {
+    await stack.stop();
+  }
+});
+
+Deno.test("an export without an account says that Twilio was not asked, where there are calls", async () => {
+  const stack = await startTestStack({ functions: false });
+  try {
+    const without = { SUPABASE_URL: stack.url };
+    const nobody = await forget(["+14165550123", "--export", "-"], without);
+    assertEquals(nobody.code, 0, nobody.text);
+
+    const event = voiceEvent(newCallSid(), { from_e164: "+14165550123" as never });
+    await stack.db.sql`select accept_voice_event(${stack.db.sql.json(event as never)})`;
+    const { code, text } = await forget(["+14165550123", "--export", "-"], without);
+    assertEquals(code, 1);
+    assertStringIncludes(text, "calls: 1");
+    assertStringIncludes(text, "NOT ASKED: Twilio, for recordings of 1 calls");
+    assertStringIncludes(text, "TWILIO_ACCOUNT_SID");
   } finally {
     await stack.stop();
   }
