@@ -35,7 +35,7 @@ const HELP = `Erase, or export, everything that is known of one person.
   --help
 
 At Twilio it needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN. Without them an export lacks the recordings that only
-Twilio knows of, and says so.
+Twilio knows of, and says so; and nobody who has called is erased, as Twilio's records of the calls have the number.
 Exit code 0: done. 1: not, or not all of it, and why. 2: wrong usage.`;
 
 interface Receipt {
@@ -181,10 +181,16 @@ async function erase(
   twilio: TwilioRest | undefined,
   print: Print,
 ): Promise<boolean> {
+  if (twilio === undefined && calls.length > 0) {
+    print(
+      `Cannot erase: Twilio has records of ${calls.length} calls with this number, which are found only by what is known ` +
+        "of them here. Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN. Nothing was erased.",
+    );
+    return false;
+  }
   // Twilio first: once the calls are erased here, nobody knows what to ask for there.
   const there = twilio === undefined ? [] : await eraseAtTwilio(twilio, calls, records);
   const receipt: Receipt = await records.call("forget_person", person);
-  const complete = await deletePending(records, twilio, print);
   print(`\nReceipt ${receipt.receipt}, ${receipt.erased_at}`);
   for (const [table, count] of Object.entries(receipt.counts)) print(`  ${table}: ${count}`);
   const recordings = there.reduce((sum, each) => sum + each.recordings.length, 0);
@@ -195,7 +201,14 @@ async function erase(
       `NOT ERASED: ${receipt.open_calls} calls are going on. Run this again when they are over.`,
     );
   }
-  return complete && receipt.open_calls === 0;
+  const meanwhile = (receipt.counts["call_logs"] ?? 0) - there.length;
+  if (meanwhile > 0) {
+    print(
+      `STILL AT TWILIO: the records of ${meanwhile} calls that ended meanwhile. Delete them in Twilio's console, by the number.`,
+    );
+  }
+  if (twilio !== undefined) await deletePending(records, twilio, print);
+  return receipt.open_calls === 0 && meanwhile <= 0;
 }
 
 /** A sub-account by its SID; `null` or `undefined`: the main account. */

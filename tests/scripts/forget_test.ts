@@ -6,12 +6,16 @@ import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 
 const ACCOUNT = `AC${"0".repeat(32)}`;
 
-/** Twilio's recordings and calls, and what was deleted of them. */
-function fakeTwilio(recordings: Record<string, string[]>, failing = false) {
+/** Twilio's recordings and calls, and what was deleted of them. `asked`: before each answer. */
+function fakeTwilio(
+  recordings: Record<string, string[]>,
+  { failing = false, asked = async () => {} }: { failing?: boolean; asked?(): Promise<void> } = {},
+) {
   const deleted: string[] = [];
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-    (request) => {
+    async (request) => {
+      await asked();
       const path = new URL(request.url).pathname.replace(`/2010-04-01/Accounts/${ACCOUNT}/`, "")
         .replace("/2010-04-01/Accounts/", "");
       if (failing) return Response.json({ code: 20500 }, { status: 500 });
@@ -113,7 +117,7 @@ Deno.test("forget deletes a sub-account's call and recordings in that sub-accoun
 
 Deno.test("forget erases nothing while Twilio cannot be asked, and says to run it again", async () => {
   const stack = await startTestStack({ functions: false });
-  await using twilio = fakeTwilio({}, true);
+  await using twilio = fakeTwilio({}, { failing: true });
   try {
     const event = voiceEvent(newCallSid(), {
       from_e164: "+14165550123" as never,
@@ -134,22 +138,78 @@ Deno.test("forget erases nothing while Twilio cannot be asked, and says to run i
   }
 });
 
-Deno.test("forget without an account names the recordings that are still at Twilio", async () => {
+Deno.test("forget without an account erases nobody who has called, and somebody who only wrote", async () => {
   const stack = await startTestStack({ functions: false });
+  const sql = stack.db.sql;
   try {
     const event = voiceEvent(newCallSid(), {
       from_e164: "+14165550123" as never,
       call_status: "completed",
-      recording_sid: recordingSid(7),
-      recording_source: "voicemail",
     });
-    await stack.db.sql`select accept_voice_event(${stack.db.sql.json(event as never)})`;
+    await sql`select accept_voice_event(${sql.json(event as never)})`;
+    for (const phone of ["+14165550123", "+14165550199"]) {
+      await sql`
+        insert into contact_messages (name, email, phone, message) values ('Jane', 'jane@example.com', ${phone}, 'Hello')`;
+    }
     const { code, text } = await forget(["+14165550123", "--yes"], { SUPABASE_URL: stack.url });
+    assertEquals(code, 1);
+    assertStringIncludes(text, "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN");
+    assertEquals((await sql`select from call_logs`).length, 1);
+    assertEquals((await sql`select from contact_messages`).length, 2);
+
+    // Of somebody else's erased call, which is not this person's.
+    await sql`insert into recordings_to_delete (recording_sid) values (${recordingSid(9)})`;
+    const wrote = await forget(["+14165550199", "--yes"], { SUPABASE_URL: stack.url });
+    assertEquals(wrote.code, 0, wrote.text);
+    assertStringIncludes(wrote.text, "contact_messages: 1");
+    const left = await sql`select phone from contact_messages`;
+    assertEquals(left.map(({ phone }) => phone), ["+14165550123"]);
+  } finally {
+    await stack.stop();
+  }
+});
+
+Deno.test("a call that ends while Twilio is asked is said to be still at Twilio", async () => {
+  const stack = await startTestStack({ functions: false });
+  const sql = stack.db.sql;
+  const [over, open] = [newCallSid(), newCallSid()];
+  const call = (sid: string, status: string, ended: Date | null) =>
+    sql`
+      insert into call_logs (call_sid, from_e164, status, started_at, ended_at)
+      values (${sid}, '+14165550123', ${status}, now(), ${ended})`;
+  await call(over, "completed", new Date(Date.now() + 60_000));
+  await call(open, "in-progress", null);
+  await using twilio = fakeTwilio({}, {
+    async asked() {
+      await sql`update call_logs set status = 'completed', ended_at = started_at where call_sid = ${open}`;
+    },
+  });
+  try {
+    const { code, text } = await forget(["+14165550123", "--yes"], {
+      SUPABASE_URL: stack.url,
+      TWILIO_API_URL: twilio.url,
+      TWILIO_ACCOUNT_SID: ACCOUNT,
+      TWILIO_AUTH_TOKEN: "token",
+    });
+    assertEquals([code, twilio.deleted], [1, [`Calls/${over}`]], text);
+    assertStringIncludes(text, "call_logs: 2");
+    assertStringIncludes(text, "STILL AT TWILIO: the records of 1 calls");
+  } finally {
+    await stack.stop();
+  }
+});
+
+Deno.test("the recordings that wait are listed without an account, and deleted with one", async () => {
+  const stack = await startTestStack({ functions: false });
+  const sql = stack.db.sql;
+  await using twilio = fakeTwilio({});
+  try {
+    await sql`insert into recordings_to_delete (recording_sid) values (${recordingSid(7)})`;
+    const { code, text } = await forget(["--pending"], { SUPABASE_URL: stack.url });
     assertEquals(code, 1);
     assertStringIncludes(text, "STILL AT TWILIO");
     assertStringIncludes(text, recordingSid(7));
 
-    await using twilio = fakeTwilio({});
     const later = await forget(["--pending"], {
       SUPABASE_URL: stack.url,
       TWILIO_API_URL: twilio.url,
@@ -157,7 +217,7 @@ Deno.test("forget without an account names the recordings that are still at Twil
       TWILIO_AUTH_TOKEN: "token",
     });
     assertEquals([later.code, twilio.deleted], [0, [`Recordings/${recordingSid(7)}`]]);
-    assertEquals((await stack.db.sql`select from recordings_to_delete`).length, 0);
+    assertEquals((await sql`select from recordings_to_delete`).length, 0);
   } finally {
     await stack.stop();
   }
