@@ -273,7 +273,7 @@ async function atTwilio(
   return there;
 }
 
-/** Deletes the calls that are over, and their recordings. */
+/** Deletes the calls that are over, their legs and their recordings. */
 async function eraseAtTwilio(
   twilio: TwilioRest,
   calls: Known[string],
@@ -286,8 +286,12 @@ async function eraseAtTwilio(
       // deno-lint-ignore no-await-in-loop
       await account.deleteRecording(sid);
     }
+    // A leg that was dialled for the caller shows the caller's number.
     // deno-lint-ignore no-await-in-loop
-    await account.deleteCall(callSid);
+    for (const { sid } of [...await account.childCalls(callSid), { sid: callSid }]) {
+      // deno-lint-ignore no-await-in-loop
+      await account.deleteCall(sid);
+    }
   }
   return there;
 }

@@ -9,19 +9,31 @@ const ACCOUNT = `AC${"0".repeat(32)}`;
 /** Twilio's recordings and calls, and what was deleted of them. `asked`: before each answer. */
 function fakeTwilio(
   recordings: Record<string, string[]>,
-  { failing = false, asked = async () => {} }: { failing?: boolean; asked?(): Promise<void> } = {},
+  { failing = false, asked = async () => {}, legs = {} }: {
+    failing?: boolean;
+    asked?(): Promise<void>;
+    /** The legs that a call dialled. */
+    legs?: Record<string, string>;
+  } = {},
 ) {
   const deleted: string[] = [];
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     async (request) => {
       await asked();
-      const path = new URL(request.url).pathname.replace(`/2010-04-01/Accounts/${ACCOUNT}/`, "")
+      const { pathname, searchParams } = new URL(request.url);
+      const path = pathname.replace(`/2010-04-01/Accounts/${ACCOUNT}/`, "")
         .replace("/2010-04-01/Accounts/", "");
       if (failing) return Response.json({ code: 20500 }, { status: 500 });
       if (request.method === "DELETE") {
         deleted.push(path.replace(".json", ""));
         return new Response(null, { status: 204 });
+      }
+      if (path.endsWith("Calls.json")) {
+        const leg = legs[searchParams.get("ParentCallSid")!];
+        return Response.json({
+          calls: leg ? [{ sid: leg, status: "completed", duration: "9" }] : [],
+        });
       }
       const told = /Recordings\/(RE\w+)\/Transcriptions\.json$/.exec(path)?.[1];
       if (told !== undefined) {
@@ -51,8 +63,9 @@ async function forget(args: string[], env: Record<string, string>) {
 Deno.test("forget erases a person here and at Twilio, and prints the receipt", async () => {
   const stack = await startTestStack({ functions: false });
   const sid = newCallSid();
+  const leg = newCallSid();
   const [kept, second] = [recordingSid(1), recordingSid(2)];
-  await using twilio = fakeTwilio({ [sid]: [kept, second] });
+  await using twilio = fakeTwilio({ [sid]: [kept, second] }, { legs: { [sid]: leg } });
   const env = {
     SUPABASE_URL: stack.url,
     TWILIO_API_URL: twilio.url,
@@ -83,7 +96,7 @@ Deno.test("forget erases a person here and at Twilio, and prints the receipt", a
     assertStringIncludes(text, "call_logs: 1");
     assertEquals(
       new Set(twilio.deleted),
-      new Set([`Recordings/${kept}`, `Recordings/${second}`, `Calls/${sid}`]),
+      new Set([`Recordings/${kept}`, `Recordings/${second}`, `Calls/${leg}`, `Calls/${sid}`]),
     );
     assertEquals((await stack.db.sql`select from call_logs`).length, 0);
     assertEquals((await stack.db.sql`select from recordings_to_delete`).length, 0);
