@@ -1,3 +1,4 @@
+import { delay } from "@std/async/delay.js";
 import { dirname } from "@std/path/dirname.js";
 import { join } from "@std/path/join.js";
 import { resolve } from "@std/path/resolve.js";
@@ -136,7 +137,15 @@ async function lockDataDir(dataDir: string): Promise<Deno.FsFile> {
       }`,
     );
   }
-  if (!await file.tryLock(true)) {
+  // Tried for a second: whatever process is just being started here has a copy of the lock until it runs by itself.
+  let locked = await file.tryLock(true);
+  for (let attempt = 0; !locked && attempt < 20; attempt++) {
+    // deno-lint-ignore no-await-in-loop -- One attempt after the other.
+    await delay(50);
+    // deno-lint-ignore no-await-in-loop
+    locked = await file.tryLock(true);
+  }
+  if (!locked) {
     file.close();
     const pid = (await Deno.readTextFile(path)).trim();
     throw new StartError(
