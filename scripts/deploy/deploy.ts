@@ -171,8 +171,7 @@ export async function rollback(
   options: Omit<DeployOptions, "only" | "backup"> & { readonly to?: string },
 ): Promise<DeployOutcome> {
   const { target, root, print, dryRun = false, signal } = options;
-  const checks = rollbackChecks(target, onceListed(target, root));
-  if (await preflight(checks, print, dryRun) > 0) {
+  if (await preflight(rollbackChecks(target), print, dryRun) > 0) {
     print("\nNothing was changed.");
     return "refused";
   }

@@ -118,14 +118,12 @@ export function deployChecks(
   ];
 }
 
-/** Before a way back, which deploys and proves what was deployed before. */
-export function rollbackChecks(
-  target: Target,
-  secrets: () => Promise<readonly string[]>,
-): Check[] {
+/** Before a way back, which deploys and proves what was deployed before. Only what its first step would not find. */
+export function rollbackChecks(target: Target): Check[] {
   return [
     { name: "settings", look: async () => await lookAtSettings(target) },
-    login(target, secrets),
+    // deno-lint-ignore require-await -- It rejects.
+    { name: "login", look: async () => accessToken(target) && "SUPABASE_ACCESS_TOKEN is set" },
     log(target),
   ];
 }
@@ -176,15 +174,19 @@ function login(target: Target, secrets: () => Promise<readonly string[]>): Check
   return {
     name: "login",
     async look() {
-      if (target.cliEnv["SUPABASE_ACCESS_TOKEN"] === undefined) {
-        throw new Error(
-          "set SUPABASE_ACCESS_TOKEN: an access token, from the account page of Supabase's dashboard",
-        );
-      }
+      accessToken(target);
       await secrets();
       return `the project ${target.ref} answers`;
     },
   };
+}
+
+function accessToken({ cliEnv }: Target): string {
+  const token = cliEnv["SUPABASE_ACCESS_TOKEN"];
+  if (token !== undefined) return token;
+  throw new Error(
+    "set SUPABASE_ACCESS_TOKEN: an access token, from the account page of Supabase's dashboard",
+  );
 }
 
 /** Whether the secret key is this project's, and what the log says. */

@@ -116,6 +116,12 @@ test("uploads what each function needs, and nothing else; the line then serves",
   assertEquals(evidence, { consent_given: false });
 });
 
+test("of a first release has nothing to go back to", async ({ run }) => {
+  const { code, text } = await run("rollback");
+  assertEquals(code, 1, text);
+  assertStringIncludes(text, "knows no earlier version");
+});
+
 Deno.test("a command that takes too long is ended, and all that it started", async () => {
   // As the CLI's launcher: it waits for another process, which has its outputs.
   const late = run("sh", ["-c", "sleep 30 & wait"], { cwd: ROOT, timeoutMs: 100 });

@@ -153,10 +153,8 @@ for (
       { hostname: "127.0.0.1", port: 0, onListen() {} },
       () => answer.clone(),
     );
-    const checks = rollbackChecks(
-      target({ SUPABASE_URL: `http://127.0.0.1:${server.addr.port}` }),
-      ROOT,
-    );
+    const url = `http://127.0.0.1:${server.addr.port}`;
+    const checks = rollbackChecks(target({ SUPABASE_URL: url }));
     if (expected === undefined) {
       await assertRejects(() => look(checks, "deploy log"), Error, `answered ${answer.status}`);
     } else assertEquals(await look(checks, "deploy log"), expected);
