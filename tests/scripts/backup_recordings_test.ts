@@ -132,6 +132,16 @@ async function task(args: string[], env: Record<string, string> = {}, now?: Date
   return { code, text: lines.join("\n") };
 }
 
+/** Restores a backup into a database of its own. */
+async function restored(file: string): Promise<{ code: number; text: string }> {
+  const empty = await createTestDatabase({ empty: true });
+  try {
+    return await task(["restore", file, "--to", empty.url]);
+  } finally {
+    await empty.drop();
+  }
+}
+
 function linesOf(file: string): string[] {
   return Deno.readTextFileSync(file.replace(".backup", ".recordings")).trimEnd().split("\n");
 }
@@ -198,7 +208,7 @@ Deno.test("while Twilio does not answer the database is backed up, known checksu
       ...sids.map((each) => `${sum(each)}  ${each}.wav`),
       `# not fetched  ${sid}.wav`,
     ]);
-    const verified = await task(["restore", file, "--verify", "--server", db.url]);
+    const verified = await restored(file);
     assertEquals(verified.code, 0, verified.text);
     assertStringIncludes(verified.text, "4 recordings are listed, 3 with their checksums");
   }));
@@ -229,10 +239,10 @@ Deno.test("without Twilio's credentials the recordings are listed without checks
   }));
 
 Deno.test("a backup whose list of recordings lacks one, or was changed, is not proven", () =>
-  withBoth(async ({ db, backup, sids }) => {
+  withBoth(async ({ backup, sids }) => {
     const { file } = await backup();
     const list = file.replace(".backup", ".recordings");
-    const verify = () => task(["restore", file, "--verify", "--server", db.url]);
+    const verify = () => restored(file);
     assertStringIncludes((await verify()).text, "3 recordings are listed, 3 with their checksums");
 
     const text = await Deno.readTextFile(list);
