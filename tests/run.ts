@@ -53,7 +53,8 @@ async function runTests(): Promise<Count> {
       args: ["test", "-A", "--parallel", `--junit-path=${report}`, ...Deno.args, ...paths],
       cwd: root,
       env: {
-        DENO_JOBS: String(Math.max(2, Math.min(navigator.hardwareConcurrency, 4))),
+        // Three on two cores: a page that speaks, and a program that starts, leave one idle.
+        DENO_JOBS: String(Math.max(3, Math.min(navigator.hardwareConcurrency, 4))),
         ...Deno.env.toObject(),
         ...cluster.env,
       },
