@@ -341,7 +341,7 @@ function planOf({ target }: DeployOptions, functions: readonly string[], commit:
   const number = target.number;
   return [
     target.databaseUrl === undefined
-      ? "backup: none of its own, as SUPABASE_DB_URL is not set; the project's daily backups remain"
+      ? "backup: none, as SUPABASE_DB_URL is not set; what the project's plan backs up remains"
       : "backup: a copy of the database into BACKUP_DIR, else .tradeline/backups (deno task backup)",
     `migrations: supabase db push ${remote} --yes`,
     `secrets: supabase secrets set --env-file ... (${
