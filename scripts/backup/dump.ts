@@ -4,6 +4,7 @@
 import { once } from "node:events";
 import { connect as connectTcp, type Socket } from "node:net";
 import postgres, { type Sql } from "postgres";
+import { quotedName, quotedText } from "../local/sql.ts";
 import { type Entry, writeArchive } from "./archive.ts";
 import { copyOut } from "./copy.ts";
 
@@ -34,7 +35,7 @@ interface Table {
 }
 
 /** A migration is an entry of this kind; its tag is its version. */
-export const MIGRATION = "MIGRATION";
+const MIGRATION = "MIGRATION";
 /** What was proven is the tag of an entry of this kind. */
 export const CHECK = "CHECK";
 
@@ -134,17 +135,9 @@ function rowsOf(sql: Sql, { schema, name, columns }: Table): AsyncGenerator<Uint
 }
 
 function copyOf({ schema, name, columns }: Table): string {
-  return `COPY ${identifier(schema)}.${identifier(name)} (${
-    columns.map(identifier).join(", ")
+  return `COPY ${quotedName(schema)}.${quotedName(name)} (${
+    columns.map(quotedName).join(", ")
   }) FROM stdin;\n`;
-}
-
-function identifier(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }
 
 function before(desc: string, tag: string, defn: string): Entry {
@@ -199,8 +192,10 @@ function toBeFilled(tables: readonly Table[]): string {
   return [
     "SET session_replication_role = replica",
     // Digests are of text.
-    ...Object.entries(TEXT_FORM).map(([name, value]) => `SET ${name} = ${literal(String(value))}`),
-    ...tables.map(({ schema, name }) => `DELETE FROM ${identifier(schema)}.${identifier(name)}`),
+    ...Object.entries(TEXT_FORM).map(([name, value]) =>
+      `SET ${name} = ${quotedText(String(value))}`
+    ),
+    ...tables.map(({ schema, name }) => `DELETE FROM ${quotedName(schema)}.${quotedName(name)}`),
     "",
   ].join(";\n");
 }
@@ -213,7 +208,9 @@ async function sequencesOf(sql: Sql): Promise<Entry[]> {
     desc: "SEQUENCE SET",
     tag: name,
     section: "data",
-    defn: `SELECT pg_catalog.setval(${literal(`public.${identifier(name)}`)}, ${value}, true);\n`,
+    defn: `SELECT pg_catalog.setval(${
+      quotedText(`public.${quotedName(name)}`)
+    }, ${value}, true);\n`,
   }));
 }
 
@@ -242,10 +239,10 @@ function checkOf(table: string, { rows, digest }: TableSum): Entry {
 DECLARE
   found record;
 BEGIN
-  SELECT ${SUM} INTO found FROM public.${identifier(table)} AS t;
-  IF (found.rows, found.digest) <> (${rows}, ${literal(digest)}) THEN
+  SELECT ${SUM} INTO found FROM public.${quotedName(table)} AS t;
+  IF (found.rows, found.digest) <> (${rows}, ${quotedText(digest)}) THEN
     RAISE EXCEPTION 'The restored data is not what it was: %: % rows of ${rows}', ${
-      literal(table)
+      quotedText(table)
     }, found.rows;
   END IF;
 END

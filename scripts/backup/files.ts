@@ -26,10 +26,7 @@ export async function backUp(
 ): Promise<Backup> {
   const key = options.key === undefined ? undefined : await importKey(options.key);
   const now = options.now ?? new Date();
-  const stamp = now.toISOString().replace(/\.\d+/, "").replaceAll(
-    /[-:]/g,
-    "",
-  );
+  const stamp = now.toISOString().replace(/\.\d+/, "").replaceAll(/[-:]/g, "");
   await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
   const path = join(dir, `tradeline-${stamp}.backup`);
   const unfinished = `${path}.part`;

@@ -13,7 +13,7 @@ import { deployLog, servingNow } from "./versions.ts";
 export interface Check {
   readonly name: string;
   /** What was found; or an Error: what is wrong, and what to do about it. */
-  look(): Promise<string>;
+  look(): string | Promise<string>;
 }
 
 /**
@@ -57,11 +57,10 @@ export function deployChecks(
 ): Check[] {
   const cli = { cwd: root, env: target.cliEnv };
   return [
-    { name: "settings", look: async () => await lookAtSettings(target) },
+    { name: "settings", look: () => lookAtSettings(target) },
     {
       name: "functions",
-      // deno-lint-ignore require-await -- It rejects.
-      async look() {
+      look() {
         const unknown = (only ?? []).filter((name) => !all.includes(name));
         if (unknown.length === 0) return `${(only ?? all).length} of ${all.length}`;
         throw new Error(`supabase/config.toml names no function ${unknown.join(", ")}`);
@@ -121,15 +120,13 @@ export function deployChecks(
 /** Before a way back, which deploys and proves what was deployed before. Only what its first step would not find. */
 export function rollbackChecks(target: Target): Check[] {
   return [
-    { name: "settings", look: async () => await lookAtSettings(target) },
-    // deno-lint-ignore require-await -- It rejects.
-    { name: "login", look: async () => accessToken(target) && "SUPABASE_ACCESS_TOKEN is set" },
+    { name: "settings", look: () => lookAtSettings(target) },
+    { name: "login", look: () => accessToken(target) && "SUPABASE_ACCESS_TOKEN is set" },
     log(target),
   ];
 }
 
-// deno-lint-ignore require-await -- It rejects.
-async function lookAtSettings(target: Target): Promise<string> {
+function lookAtSettings(target: Target): string {
   const { environment, publicFunctionsUrl } = settingsOf(target);
   if (environment !== "production") {
     throw new SettingError("NODE_ENV", `must be "production": current value is "${environment}"`);

@@ -1,6 +1,6 @@
-import { SettingError } from "../../supabase/functions/_shared/errors.ts";
+import { quotedText } from "../local/sql.ts";
 import { supabaseRows } from "./commands.ts";
-import { remoteDatabase, type Target } from "./target.ts";
+import { remoteDatabase, settingsOf, type Target } from "./target.ts";
 
 /** What the scheduled jobs of the migrations look up in Vault: where the functions are, and the key that lets them in. */
 export const VAULT_NAMES = ["functions_url", "functions_secret_key"] as const;
@@ -15,9 +15,10 @@ export async function fillVault(
   target: Target,
   dir: string,
 ): Promise<Map<string, "created" | "changed" | "kept"> | undefined> {
-  const { settings, secretKey } = target;
-  if (settings instanceof SettingError) throw settings;
-  const values = { functions_url: settings.publicFunctionsUrl, functions_secret_key: secretKey };
+  const values = {
+    functions_url: settingsOf(target).publicFunctionsUrl,
+    functions_secret_key: target.secretKey,
+  };
   const [found] = await query(
     target,
     dir,
@@ -25,7 +26,9 @@ export async function fillVault(
   );
   if (!found?.["has_vault"]) return undefined;
   // One statement, and of a kind whose constants pg_stat_statements leaves out.
-  const wanted = VAULT_NAMES.map((name) => `(${literal(name)}, ${literal(values[name] ?? "")})`);
+  const wanted = VAULT_NAMES.map((name) =>
+    `(${quotedText(name)}, ${quotedText(values[name] ?? "")})`
+  );
   const rows = await query(
     target,
     dir,
@@ -63,8 +66,4 @@ async function query(
   } finally {
     await Deno.remove(file);
   }
-}
-
-function literal(value: string): string {
-  return `'${value.replaceAll("'", "''")}'`;
 }

@@ -1,5 +1,6 @@
 import type { Routine } from "./rest_schema.ts";
 import { RestError } from "./rest_error.ts";
+import { quotedName, quotedText } from "./sql.ts";
 
 /** What a query string asks of the rows of a table, a view or a function. */
 export interface RowQuery {
@@ -90,13 +91,13 @@ export function callClause(routine: Routine, given: ReadonlySet<string> | "unnam
 
 export function identifier(name: string): string {
   if (name.includes("\0")) throw unparsable("a name cannot hold a zero byte");
-  return `"${name.replaceAll('"', '""')}"`;
+  return quotedName(name);
 }
 
 /** A literal of unknown type, which PostgreSQL reads as what it is compared with. */
 function literal(value: string): string {
   if (value.includes("\0")) throw unparsable("a value cannot hold a zero byte");
-  return `'${value.replaceAll("'", "''")}'`;
+  return quotedText(value);
 }
 
 const OPERATORS: Record<string, string> = {

@@ -61,3 +61,13 @@ function endOfComment(sql: string, from: number): number {
   }
   return sql.length;
 }
+
+/** A name as SQL has it. It must not hold a zero byte. */
+export function quotedName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** A text as SQL has it, with `standard_conforming_strings`. It must not hold a zero byte. */
+export function quotedText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}

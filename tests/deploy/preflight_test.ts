@@ -30,8 +30,8 @@ function target(env: Record<string, string> = {}, file = "", number?: string): T
   );
 }
 
-function look(checks: readonly Check[], name: string): Promise<string> {
-  return checks.find((check) => check.name === name)!.look();
+async function look(checks: readonly Check[], name: string): Promise<string> {
+  return await checks.find((check) => check.name === name)!.look();
 }
 
 const settings = (env: Record<string, string>) =>
