@@ -9,6 +9,7 @@ import { ownTime } from "./own_time.ts";
 import { recordCall } from "./recorded_call.ts";
 import { isMet, type Machine, type Row, table } from "./report.ts";
 import { storage } from "./storage.ts";
+import { strangers } from "./strangers.ts";
 import { throughput } from "./throughput.ts";
 import { findPgbench, startWorld, type World } from "./world.ts";
 
@@ -16,7 +17,7 @@ const HELP = `Measures this checkout, each figure beside what it is held against
 
   npx -y deno@2.9.6 task bench                   everything; about 12 minutes
   npx -y deno@2.9.6 task bench --quick           everything, roughly; under a minute
-  npx -y deno@2.9.6 task bench --only cold,code  some measures: ${"call, own, throughput, accept, cold, code, history, storage"}
+  npx -y deno@2.9.6 task bench --only cold,code  some measures: ${"call, strangers, own, throughput, accept, cold, code, history, storage"}
 
   --calls <n>        calls in the long history (default 1000000; 25000 when quick)
   --connections <n>  webhooks at once, and connections of pgbench (default 16)
@@ -60,6 +61,7 @@ async function measure(world: World, options: Options): Promise<Row[]> {
         aim: { most: 2 },
       },
     ]],
+    strangers: ["What strangers cost", () => strangers(quick ? 20 : 200)],
     own: [
       "Our own time per webhook",
       () => ownTime(call, quick ? { rounds: 3, requests: 300 } : { rounds: 10, requests: 2000 }),

@@ -178,6 +178,62 @@ for (const webhook of WEBHOOKS) {
     assertEquals(events.length, 1);
   });
 
+  for (
+    const [what, body] of [
+      ["of 201 parameters", Array.from({ length: 201 }, (_, n) => `p${n}=`).join("&")],
+      ["of one parameter 201 times", "a=1&".repeat(201).slice(0, -1)],
+      ["of nothing but separators", "&".repeat(60_000)],
+      ["in 257 pieces", new Array<string>(257).fill("a")],
+    ] as const
+  ) {
+    Deno.test(`${title}: a body ${what} is refused, and has no effect`, async () => {
+      const { url, headers } = signedRequest(name, webhook.params, { query });
+      const pieces = [body].flat().map((piece) => new TextEncoder().encode(piece));
+      const deps = testDeps();
+      const response = await webhook.createHandler(deps)(
+        new Request(url, { method: "POST", headers, body: ReadableStream.from(pieces) }),
+      );
+      assertEquals([response.status, deps.events], [413, []]);
+    });
+  }
+
+  Deno.test(`${title}: 200 parameters are taken, of which some come more than once`, async () => {
+    const own = Object.entries(webhook.params);
+    const more = Array.from({ length: 200 - own.length }, (_, n) => [`p${n % 9}`, `${n}`] as const);
+    const params: [string, string][] = [...own, ...more.map(([k, v]): [string, string] => [k, v])];
+    assertEquals((await call(webhook, { params })).events.length, 1);
+  });
+
+  Deno.test(`${title}: a query that no URL of ours has is refused`, async () => {
+    const { status, events } = await call(webhook, {
+      query: `${query || "?"}&x=${"x".repeat(4000)}`,
+    });
+    assertEquals([status, events], [414, []]);
+  });
+
+  for (
+    const [what, env, headers] of [
+      ["without a signature", {}, { "x-twilio-signature": undefined }],
+      ["with what is no signature", {}, { "x-twilio-signature": "a".repeat(28) }],
+      ["from an address that is not on the list", { TWILIO_IP_ALLOWLIST: "203.0.113.0/24" }, {}],
+    ] as const
+  ) {
+    Deno.test(`${title}: of a request ${what} the body is not read`, async () => {
+      const signed = signedRequest(name, webhook.params, { query, headers });
+      let read = false;
+      const body = new ReadableStream({
+        pull(controller) {
+          read = true;
+          controller.close();
+        },
+      }, { highWaterMark: 0 });
+      const response = await webhook.createHandler(testDeps({ env }))(
+        new Request(signed.url, { method: "POST", headers: signed.headers, body }),
+      );
+      assertEquals([response.status, read], [401, false]);
+    });
+  }
+
   // --- nothing personal in the log --------------------------------------------------------------------------
 
   for (
@@ -404,8 +460,7 @@ Deno.test("a body that breaks off says nothing to whoever has not signed", async
   const body = new ReadableStream<Uint8Array>({
     start: (controller) => controller.error(new Error("connection reset")),
   });
-  const { url } = signedRequest(frontdoor!.name, frontdoor!.params);
-  const headers = { "content-type": "application/x-www-form-urlencoded" };
+  const { url, headers } = signedRequest(frontdoor!.name, frontdoor!.params, { token: "another" });
   const response = await frontdoor!.createHandler(deps)(
     new Request(url, { method: "POST", headers, body }),
   );

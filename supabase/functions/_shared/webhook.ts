@@ -13,7 +13,7 @@ import {
   requireMethod,
   SECURITY_HEADERS,
 } from "./http.ts";
-import { isSignedByTwilio } from "./twilio/signature.ts";
+import { isSignature, isSignedByTwilio } from "./twilio/signature.ts";
 
 // The way of a webhook, written once:
 //
@@ -124,10 +124,13 @@ export function webhookHandler(deps: Deps, name: FunctionName, serving: Serving)
   };
 }
 
+/** Our own URLs are far shorter. Verifying encodes the query up to four times. */
+const MAX_QUERY = 4000;
+
 /**
  * The parameters of a request that Twilio made, and the line that they are about.
  *
- * @throws {HttpError} 405, 415, 413; 401 for anything that is not certainly Twilio's; 503 where it may be,
+ * @throws {HttpError} 405, 414, 415, 413; 401 for anything that is not certainly Twilio's; 503 where it may be,
  * but nobody who knows answers.
  */
 async function verified(
@@ -137,11 +140,14 @@ async function verified(
   search: string,
 ): Promise<{ params: Record<string, string | string[]>; line: LineProfile }> {
   requireMethod(request, "POST");
-  const params = await readForm(request);
-  // One answer for every reason: whoever is not Twilio learns nothing.
+  // One answer for every reason: a stranger learns nothing from it.
   const unauthorized = new HttpError(401, "unauthorized");
+  // What needs no body comes before the body is read.
   if (!mayCall(clientAddress(request.headers))) throw unauthorized;
   const signature = request.headers.get("x-twilio-signature") ?? "";
+  if (!settings.allowInsecureWebhooks && !isSignature(signature)) throw unauthorized;
+  if (search.length > MAX_QUERY) throw new HttpError(414, "uri_too_long");
+  const params = await readForm(request);
   const url = `${settings.publicFunctionsUrl}/${name}${search}`;
   const isSignedBy = (token: string) =>
     settings.allowInsecureWebhooks || isSignedByTwilio(token, signature, url, params);
@@ -153,8 +159,6 @@ async function verified(
   // Twilio signs by the token of the account that the number belongs to.
   const account = accountOf(params);
   if (!tenants.isMain(account)) {
-    // Whoever shows no signature is not worth a look-up.
-    if (signature === "" && !settings.allowInsecureWebhooks) throw unauthorized;
     const found = await tenants.find(account!);
     if (found.kind === "tenant") {
       if (!isSignedBy(found.tenant.authToken)) throw unauthorized;

@@ -1,5 +1,10 @@
 import { validateRequest } from "twilio/lib/webhooks/webhooks.js";
 
+/** Whether a header can be a signature at all: base64 of the 20 bytes of an HMAC-SHA1. */
+export function isSignature(header: string): boolean {
+  return /^[A-Za-z0-9+/]{27}=$/.test(header);
+}
+
 /**
  * Whether Twilio sent these parameters to this URL. Compares in constant time (`twilio`'s own check does).
  * Source: https://www.twilio.com/docs/usage/security#validating-requests
