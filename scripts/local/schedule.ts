@@ -12,7 +12,7 @@ export const JOBS: readonly Job[] = [
 ];
 
 /**
- * Calls functions at intervals, one run of each at a time, with the secret key. A run that fails is told, once until
+ * Calls functions at intervals, one run of each at a time, as the platform's scheduler does. A failing run is logged once until
  * another succeeds.
  *
  * @returns Ends it; resolves when the last runs are over.
@@ -20,7 +20,7 @@ export const JOBS: readonly Job[] = [
 export function startSchedule(
   jobs: readonly Job[],
   functionsUrl: string,
-  secretKey: string,
+  token: string,
   log: (line: string) => void,
 ): () => Promise<void> {
   const running = new Map<string, Promise<void>>();
@@ -30,7 +30,7 @@ export function startSchedule(
     try {
       const response = await fetch(`${functionsUrl}/${name}`, {
         method: "POST",
-        headers: { apikey: secretKey },
+        headers: { apikey: token },
       });
       await response.body?.cancel();
       if (!response.ok) fault = `it answered ${response.status}`;

@@ -152,6 +152,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         ...upstash?.env,
         // The operator's page shows them while one watches.
         ...(options.services && { METRICS_FLUSH_SECONDS: "2" }),
+        // As a deploy does: one token for the scheduler alone.
+        ...(options.services && { SCHEDULER_TOKEN: crypto.randomUUID() }),
         ...given,
       },
       api.url,
@@ -167,8 +169,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     handle = gateway.handle;
     closers.push(() => gateway.close());
     if (options.services) {
-      const { secretKey } = readSettings((name) => env[name]);
-      closers.push(startSchedule(JOBS, `${api.url}/functions/v1`, secretKey, log));
+      const { schedulerTokens: [token] } = readSettings((name) => env[name]);
+      closers.push(startSchedule(JOBS, `${api.url}/functions/v1`, token!, log));
     }
 
     const running = { apiUrl: api.url, databaseUrl: cluster.url(), dataDir, env };

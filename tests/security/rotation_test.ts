@@ -1,5 +1,5 @@
 // Keys are replaced while the line serves. Twilio signs by the old token until the moment that it signs by the new;
-// operators and scheduled jobs come with the old secret key until they are told the new one.
+// operators come with the old secret key until they are told the new one, the scheduler with the token of before.
 
 import { assertEquals } from "@std/assert/equals.js";
 import { assertRejects } from "@std/assert/rejects.js";
@@ -21,6 +21,8 @@ const system = await startHotline({
     SUPABASE_SECRET_KEYS: JSON.stringify({ next: OTHER, default: DEFAULT, empty: "", id: 7 }),
     SUPABASE_SERVICE_ROLE_KEY: LEGACY,
     METRICS_TOKEN: "the-token-of-a-scraper",
+    SCHEDULER_TOKEN: "the-token-of-the-scheduler",
+    SCHEDULER_TOKEN_PREVIOUS: "the-scheduler-token-of-before",
   },
 });
 Deno.test.afterAll(() => system.stop());
@@ -90,11 +92,39 @@ for (const [name, [method, letIn]] of Object.entries(OPERATOR_ENDPOINTS)) {
   });
 }
 
+const WORKERS = ["alert-dispatch", "notify-worker", "voice-reconcile"];
+
+Deno.test("the scheduler's token, and the one before it, open the workers and nothing else", async () => {
+  for (const key of ["the-token-of-the-scheduler", "the-scheduler-token-of-before"]) {
+    const opened: string[] = [];
+    for (const [name, [method, letIn]] of Object.entries(OPERATOR_ENDPOINTS)) {
+      // deno-lint-ignore no-await-in-loop -- few
+      const response = await fetch(`${system.url}/functions/v1/${name}`, {
+        method,
+        headers: { apikey: key, "content-type": "application/json" },
+        ...(method === "POST" && { body: "{}" }),
+      });
+      // deno-lint-ignore no-await-in-loop
+      await response.body?.cancel();
+      if (response.status === letIn) opened.push(name);
+      else assertEquals(response.status, 401, name);
+    }
+    assertEquals(opened, WORKERS);
+    // deno-lint-ignore no-await-in-loop
+    const rows = await fetch(`${system.url}/rest/v1/alert_status`, { headers: { apikey: key } });
+    // deno-lint-ignore no-await-in-loop
+    await rows.body?.cancel();
+    assertEquals(rows.status, 401);
+  }
+});
+
 Deno.test("the functions that ask who operates are these", () => {
   const functions = new URL("../../supabase/functions/", import.meta.url);
   const asking = [...Deno.readDirSync(functions)].map(({ name }) => name).filter((name) =>
     name !== "_shared" &&
-    Deno.readTextFileSync(new URL(`${name}/handler.ts`, functions)).includes("/operator.ts")
+    /\/(operator|worker)\.ts"/.test(
+      Deno.readTextFileSync(new URL(`${name}/handler.ts`, functions)),
+    )
   );
   assertEquals(asking.sort(), Object.keys(OPERATOR_ENDPOINTS));
 });

@@ -38,6 +38,8 @@ export interface Settings {
   readonly sentry: SentryDsn | undefined;
   /** Lets a scraper read `metrics`, and do nothing else; never logged. */
   readonly metricsToken: string | undefined;
+  /** Let the scheduler start the workers, and do nothing else: the present token and the one before it; never logged. */
+  readonly schedulerTokens: readonly string[];
   /** How often at most an isolate tells what it has counted; 0: never. */
   readonly metricsFlushSeconds: number;
   /** Who is told of alerts beside by e-mail; never logged. */
@@ -142,7 +144,10 @@ export function readSettings(env: Environment): Settings {
     environment: optional("NODE_ENV") ?? "development",
     logLevel: oneOf("LOG_LEVEL", "info", LOG_LEVELS),
     sentry: sentryDsn(optional("SENTRY_DSN")),
-    metricsToken: secretWord("METRICS_TOKEN", optional("METRICS_TOKEN"), /^[\x21-\x7e]{16,}$/),
+    metricsToken: secretWord("METRICS_TOKEN", optional("METRICS_TOKEN"), TOKEN_FORM),
+    schedulerTokens: (["SCHEDULER_TOKEN", "SCHEDULER_TOKEN_PREVIOUS"] as const)
+      .map((name) => secretWord(name, optional(name), TOKEN_FORM))
+      .filter((token) => token !== undefined),
     metricsFlushSeconds: flushSeconds(optional("METRICS_FLUSH_SECONDS"), production ? 10 : 0),
     alerts: {
       slackWebhookUrl: secretWord(
@@ -180,9 +185,13 @@ function accountSid(value: string | undefined): string | undefined {
   return value;
 }
 
+const TOKEN_FORM = /^[\x21-\x7e]{16,}$/;
+
 /** What each of these must be; none is repeated when it is not, being a secret. */
 const FORMS = {
   METRICS_TOKEN: "one word of at least 16 printable characters",
+  SCHEDULER_TOKEN: "one word of at least 16 printable characters",
+  SCHEDULER_TOKEN_PREVIOUS: "one word of at least 16 printable characters",
   ALERT_SLACK_WEBHOOK_URL: "the address of an incoming webhook, from Slack",
   ALERT_PAGERDUTY_ROUTING_KEY:
     "the integration key of 32 characters of an Events API v2 integration, from PagerDuty",

@@ -1,13 +1,11 @@
 import { type Channel, channelsOf } from "../_shared/alerts/channels.ts";
 import { type AlertNotice, type Alerts, alerts, type HealthVerdict } from "../_shared/db/alerts.ts";
 import { dataApi } from "../_shared/db/client.ts";
-import { endpoint } from "../_shared/endpoint.ts";
-import { json, requireMethod } from "../_shared/http.ts";
 import { type Log, logOf } from "../_shared/log.ts";
 import { isSending } from "../_shared/mail/mail.ts";
-import { requireOperator } from "../_shared/operator.ts";
 import type { Settings } from "../_shared/settings.ts";
 import type { Handler } from "../_shared/webhook.ts";
+import { worker } from "../_shared/worker.ts";
 
 export interface DispatchDeps {
   readonly settings: Settings;
@@ -33,11 +31,7 @@ export function dispatchDeps(settings: Settings): DispatchDeps {
  * hand; two runs at once tell nothing twice. What a channel does not take is told by a later run.
  */
 export function createHandler(deps: DispatchDeps): Handler {
-  return endpoint("alert-dispatch", { log: deps.log, retryAfterSec: 60 }, async (request) => {
-    requireMethod(request, "POST");
-    requireOperator(request, deps.settings.secretKeys);
-    return json(200, await dispatch(deps));
-  });
+  return worker("alert-dispatch", { ...deps, retryAfterSec: 60 }, () => dispatch(deps));
 }
 
 async function dispatch({ settings, alerts, channels, askHealth, log }: DispatchDeps) {

@@ -1,14 +1,12 @@
 import { dataApi } from "../_shared/db/client.ts";
 import { type ClaimedMail, type Outbox, outbox } from "../_shared/db/outbox.ts";
-import { endpoint } from "../_shared/endpoint.ts";
-import { json, requireMethod } from "../_shared/http.ts";
 import { type Log, logOf } from "../_shared/log.ts";
 import { missingMailSettings, type SendMail, type SendOutcome } from "../_shared/mail/mail.ts";
 import { type MailContext, renderMail } from "../_shared/mail/render.ts";
 import { resendMailer } from "../_shared/mail/resend.ts";
-import { requireOperator } from "../_shared/operator.ts";
 import type { Settings } from "../_shared/settings.ts";
 import type { Handler } from "../_shared/webhook.ts";
+import { worker } from "../_shared/worker.ts";
 
 export interface WorkerDeps {
   readonly settings: Settings;
@@ -63,9 +61,7 @@ const MISCONFIGURED_WAIT_SEC = 5 * 60;
  * sending it again.
  */
 export function createHandler(deps: WorkerDeps): Handler {
-  return endpoint("notify-worker", { log: deps.log, retryAfterSec: 10 }, async (request) => {
-    requireMethod(request, "POST");
-    requireOperator(request, deps.settings.secretKeys);
+  return worker("notify-worker", { ...deps, retryAfterSec: 10 }, async () => {
     const report = await run(deps);
     const { missing, ...counts } = report;
     const idle = counts.sent + counts.retried + counts.dead + counts.held + counts.unmarked === 0;
@@ -77,7 +73,7 @@ export function createHandler(deps: WorkerDeps): Handler {
         missing: missing.join(","),
       });
     }
-    return json(200, report);
+    return report;
   });
 }
 

@@ -17,11 +17,8 @@ import {
   reconciliation,
 } from "../_shared/db/reconciliation.ts";
 import type { Deps } from "../_shared/deps.ts";
-import { endpoint } from "../_shared/endpoint.ts";
-import { json, requireMethod } from "../_shared/http.ts";
 import { sagaDeps } from "../_shared/onboarding/live.ts";
 import { type Recovered, recoverOnboardings } from "../_shared/onboarding/recover.ts";
-import { requireOperator } from "../_shared/operator.ts";
 import {
   TwilioBusyError,
   type TwilioCall,
@@ -29,6 +26,7 @@ import {
   twilioRest,
 } from "../_shared/twilio/rest.ts";
 import type { Handler } from "../_shared/webhook.ts";
+import { worker } from "../_shared/worker.ts";
 
 export interface ReconcileDeps
   extends Pick<Deps, "settings" | "line" | "tenants" | "accept" | "log" | "now"> {
@@ -94,16 +92,14 @@ const LOGGED_AFTER_MS = 20 * 60 * 1000;
  * process left behind are finished or undone.
  */
 export function createHandler(deps: ReconcileDeps): Handler {
-  return endpoint("voice-reconcile", { log: deps.log, retryAfterSec: 60 }, async (request) => {
-    requireMethod(request, "POST");
-    requireOperator(request, deps.settings.secretKeys);
+  return worker("voice-reconcile", { ...deps, retryAfterSec: 60 }, async () => {
     const report = await reconcile(deps);
     deps.log("info", {
       function: "voice-reconcile",
       ...report,
       purged: JSON.stringify(report.purged),
     });
-    return json(200, report);
+    return report;
   });
 }
 

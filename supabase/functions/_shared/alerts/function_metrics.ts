@@ -1,5 +1,5 @@
 import type { FunctionMetricsRow, SendFunctionMetrics } from "../db/metrics.ts";
-import { inBackground } from "../limits/background.ts";
+import { inBackground } from "../runtime.ts";
 
 /** One request as its function saw it. */
 export interface RequestSeen {

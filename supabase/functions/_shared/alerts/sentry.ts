@@ -1,4 +1,4 @@
-import { inBackground } from "../limits/background.ts";
+import { inBackground } from "../runtime.ts";
 import type { LogFields } from "../log.ts";
 
 /** Where a Sentry project takes its events. */

@@ -2,7 +2,7 @@ import type { VoiceEvent } from "../calls/events.ts";
 import type { ReportAnalyticsEvent } from "../db/analytics_events.ts";
 import type { AcceptVoiceEvent } from "../db/voice_events.ts";
 import type { Log } from "../log.ts";
-import { inBackground } from "./background.ts";
+import { inBackground } from "../runtime.ts";
 import type { CallLimit } from "./call_limits.ts";
 
 /** An event that is under limits. */

@@ -1,6 +1,6 @@
 import { Ratelimit } from "@upstash/ratelimit";
 import { Redis } from "@upstash/redis";
-import { inBackground } from "./background.ts";
+import { inBackground } from "../runtime.ts";
 import type { CallLimit } from "./call_limits.ts";
 import type { AskLimiter, LimitedEvent } from "./limited_accept.ts";
 

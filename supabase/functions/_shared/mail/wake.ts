@@ -1,4 +1,4 @@
-import { inBackground } from "../limits/background.ts";
+import { inBackground } from "../runtime.ts";
 import type { Settings } from "../settings.ts";
 import { isSending } from "./mail.ts";
 
@@ -11,7 +11,7 @@ export function wakeWorker(settings: Settings): void {
   inBackground(
     fetch(`${settings.supabaseUrl}/functions/v1/notify-worker`, {
       method: "POST",
-      headers: { apikey: settings.secretKey },
+      headers: { apikey: settings.secretKey, prefer: "respond-async" },
       signal: AbortSignal.timeout(10_000),
     }).then((response) => response.body?.cancel()),
   );

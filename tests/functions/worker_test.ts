@@ -1,0 +1,78 @@
+import { assertEquals } from "@std/assert/equals.js";
+import { worker } from "../../supabase/functions/_shared/worker.ts";
+import { withBackground } from "../support/background.ts";
+import { testSettings } from "../support/webhook.ts";
+
+// How a worker is called, whatever it does.
+
+const settings = testSettings();
+
+function call(
+  run: () => Promise<unknown>,
+  headers: Record<string, string> = {},
+  lines: unknown[] = [],
+) {
+  const handler = worker("some-worker", {
+    settings,
+    retryAfterSec: 7,
+    log: (level, fields) => lines.push([level, fields]),
+  }, run);
+  return handler(
+    new Request("http://edge-runtime.supabase.com/some-worker", {
+      method: "POST",
+      headers: { apikey: settings.secretKey, ...headers },
+    }),
+  );
+}
+
+const ASYNC = { prefer: "respond-async" };
+
+Deno.test("an operator gets the report of the run", async () => {
+  const response = await call(() => Promise.resolve({ sent: 3 }));
+  assertEquals([response.status, await response.json()], [200, { sent: 3 }]);
+});
+
+Deno.test("with Prefer: respond-async the answer is 202 while the run goes on, and the platform waits for its end", async () => {
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  let ended = false;
+  await withBackground(async () => {
+    const response = await call(async () => {
+      await released;
+      ended = true;
+    }, ASYNC);
+    assertEquals([response.status, await response.json()], [202, { accepted: true }]);
+    assertEquals(response.headers.get("preference-applied"), "respond-async");
+    assertEquals(ended, false);
+    release();
+  });
+  assertEquals(ended, true);
+});
+
+Deno.test("without the platform's waitUntil, in plain Deno, the run goes on too", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const response = await call(() => Promise.resolve(resolve()), ASYNC);
+  await response.body?.cancel();
+  await promise;
+});
+
+Deno.test("a run that fails is logged: answered 503 where somebody waits, and 202 before it where nobody does", async () => {
+  const lines: unknown[] = [];
+  const fail = () => Promise.reject(new TypeError("the database is away"));
+  const waited = await call(fail, {}, lines);
+  await waited.body?.cancel();
+  assertEquals([waited.status, waited.headers.get("retry-after")], [503, "7"]);
+  await withBackground(async () => {
+    const answered = await call(fail, ASYNC, lines);
+    await answered.body?.cancel();
+    assertEquals(answered.status, 202);
+  });
+  const line = ["error", { function: "some-worker", reason: "TypeError: the database is away" }];
+  assertEquals(lines, [line, line]);
+});
+
+Deno.test("who may not start it starts nothing, however the answer is preferred", async () => {
+  let runs = 0;
+  const response = await call(() => Promise.resolve(runs++), { ...ASYNC, apikey: "sb_secret_x" });
+  await response.body?.cancel();
+  assertEquals([response.status, runs], [401, 0]);
+});
