@@ -82,7 +82,9 @@ async function eventually(
 }
 
 async function healthy(options: SmokeOptions): Promise<void> {
-  const response = await ask(options, "voice-health", { method: "GET" });
+  const response = await ask(options, "voice-health", {
+    headers: { apikey: options.settings.secretKey },
+  });
   const text = await response.text();
   if (response.status !== 200) {
     throw new NotYetError(`voice-health answered ${response.status}: ${text.slice(0, 500)}`);

@@ -60,6 +60,7 @@ export function diagnose(examination: Examination): Finding[] {
         : "Is the address right, and the project not paused? Look at the project's dashboard.",
     }];
   }
+  // Without the secret key it says how each check came out, and none of its figures.
   const checks = health.body?.checks;
   if (checks === undefined) {
     return [{
@@ -110,7 +111,9 @@ function findingsOf(
         ),
       ];
     case "database": {
-      if (check["skipped"] === true) return [];
+      if (!healthy && examination.health?.body?.checks?.["env"]?.["status"] !== "healthy") {
+        return [];
+      }
       if (!healthy) {
         return [fault(
           "The database does not answer",
@@ -139,6 +142,7 @@ function findingsOf(
     }
     case "recent_activity":
       // The database's own check says what is wrong with it.
+      if (healthy && check["calls_last_hour"] === undefined) return [ok("Calls can be read")];
       return healthy
         ? [ok(
           `${check["calls_last_hour"]} calls in the last hour, ${
@@ -155,11 +159,15 @@ function findingsOf(
       ];
     case "migrations":
       if (healthy) {
-        return [ok(`The database has the migrations (${check["version"] ?? "unknown"})`)];
+        const version = check["version"] === undefined ? "" : ` (${check["version"] ?? "unknown"})`;
+        return [ok(`The database has the migrations${version}`)];
       }
       return [
         check["version"] === undefined
-          ? fault("The database's migrations cannot be read", "See the database's own fault.")
+          ? fault(
+            "The database's migrations cannot be read, or are not those that the functions need",
+            "See the database's own fault; with --key it is told which.",
+          )
           : fault(
             `The database is at migration ${check["version"]}, the functions need ${
               check["needed"]
@@ -171,6 +179,7 @@ function findingsOf(
       ];
     case "mail": {
       const missing = check["missing"];
+      if (missing === undefined) return [];
       return [
         Array.isArray(missing) && missing.length > 0
           ? {
@@ -182,7 +191,8 @@ function findingsOf(
       ];
     }
     case "workers":
-      return workerFindings((check["runs"] ?? {}) as WorkerRuns, examination);
+      if (check["runs"] === undefined) return [];
+      return workerFindings(check["runs"] as WorkerRuns, examination);
     case "alerts": {
       // With the secret key each alert is told for itself.
       const firing = check["firing"];

@@ -17,7 +17,7 @@ export async function examine(
   databaseUrl?: string,
 ): Promise<Examination> {
   const [health, unsigned, alerts, mailDueSince, vaultLacks] = await Promise.all([
-    askHealth(`${url}/functions/v1/voice-health`),
+    askHealth(`${url}/functions/v1/voice-health`, secretKey),
     askUnsigned(`${url}/functions/v1/voice-action`),
     secretKey === undefined ? undefined : askAlerts(url, secretKey),
     secretKey === undefined ? undefined : askMailDue(url, secretKey),
@@ -27,8 +27,11 @@ export async function examine(
   return { url, local, now: new Date(), health, unsigned, alerts, mailDueSince, vaultLacks };
 }
 
-async function askHealth(url: string): Promise<HealthAnswer | undefined> {
-  const response = await ask(url);
+async function askHealth(
+  url: string,
+  key: string | undefined,
+): Promise<HealthAnswer | undefined> {
+  const response = await ask(url, key === undefined ? {} : { headers: { apikey: key } });
   if (response === undefined) return undefined;
   const body = await response.json().catch(() => undefined);
   return { status: response.status, body };

@@ -146,13 +146,38 @@ function examined(
   };
 }
 
+Deno.test("doctor without the key goes by each check's status, and claims nothing beyond it", () => {
+  const statuses = Object.fromEntries(
+    [
+      "env",
+      "database",
+      "recent_activity",
+      "rate_limiter",
+      "migrations",
+      "mail",
+      "workers",
+      "alerts",
+    ]
+      .map((name) => [name, { status: "healthy" }]),
+  );
+  const findings = diagnose({
+    ...HEALTHY,
+    health: { status: 200, body: { status: "healthy", checks: statuses } },
+    alerts: undefined,
+    mailDueSince: undefined,
+  });
+  assertEquals(new Set(findings.map(({ level }) => level)), new Set(["ok"]));
+  const words = findings.map(({ what }) => what).join("\n");
+  assertEquals(/undefined|unknown|never|E-mails|has not run/.test(words), false, words);
+});
+
 for (
   const [what, examination, level, words, advice] of [
     [
       "a setting that is missing",
       examined({
         env: { status: "unhealthy", setting: "TWILIO_AUTH_TOKEN" },
-        database: { status: "unhealthy", skipped: true },
+        database: { status: "unhealthy" },
       }),
       "fault",
       /The setting TWILIO_AUTH_TOKEN is missing/,

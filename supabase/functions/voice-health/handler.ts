@@ -4,12 +4,15 @@ import { SCHEMA_VERSION } from "../_shared/db/schema_version.ts";
 import { HttpError, SettingError } from "../_shared/errors.ts";
 import { errorResponse, json, requireMethod } from "../_shared/http.ts";
 import { isSending, missingMailSettings } from "../_shared/mail/mail.ts";
+import { isOperator } from "../_shared/operator.ts";
 import { type Environment, readSettings, type Settings } from "../_shared/settings.ts";
 import type { Handler } from "../_shared/webhook.ts";
 
 export interface HealthDeps {
   readonly env: Environment;
   readonly connect: (supabaseUrl: string, secretKey: string) => DataApi;
+  /** Milliseconds. */
+  readonly now: () => number;
 }
 
 interface Check {
@@ -17,9 +20,23 @@ interface Check {
   readonly [detail: string]: unknown;
 }
 
-/** Tells a monitor whether calls can be served: 200 when every check is healthy, 503 otherwise. */
+interface Examination {
+  readonly checks: Readonly<Record<string, Check>>;
+  /** Who holds one of these is shown each check's figures. */
+  readonly secretKeys: readonly string[];
+  readonly at: number;
+}
+
+/** Anybody may ask, as often as they like: the database is asked once in this many milliseconds. */
+const FRESH_MS = 5000;
+
+/**
+ * Tells a monitor whether calls can be served: 200 when every check is healthy, 503 otherwise. Each check's status is
+ * public; its figures are for operators.
+ */
 export function createHandler(deps: HealthDeps): Handler {
-  let running: Promise<Record<string, Check>> | undefined;
+  let latest: Examination | undefined;
+  let running: Promise<Examination> | undefined;
   return async (request) => {
     try {
       requireMethod(request, "GET", "HEAD");
@@ -27,19 +44,32 @@ export function createHandler(deps: HealthDeps): Handler {
       if (error instanceof HttpError) return errorResponse(error);
       throw error;
     }
-    // However many ask at once, the database is asked once: the check is open to everybody.
-    running ??= runChecks(deps).finally(() => running = undefined);
-    const checks = await running;
+    if (latest === undefined || deps.now() - latest.at >= FRESH_MS) {
+      running ??= examine(deps).finally(() => running = undefined);
+      latest = await running;
+    }
+    const { checks, secretKeys, at } = latest;
     const healthy = Object.values(checks).every((check) => check.status === "healthy");
     return json(healthy ? 200 : 503, {
       status: healthy ? "healthy" : "unhealthy",
-      timestamp: new Date().toISOString(),
-      checks,
+      timestamp: new Date(at).toISOString(),
+      checks: isOperator(request, secretKeys) ? checks : statusesOf(checks),
     });
   };
 }
 
-async function runChecks({ env, connect }: HealthDeps): Promise<Record<string, Check>> {
+function statusesOf(checks: Examination["checks"]): Record<string, Check> {
+  return Object.fromEntries(
+    Object.entries(checks).map(([name, { status, setting }]) => [
+      name,
+      // Where a setting is at fault no key can be checked. Its name is no secret.
+      setting === undefined ? { status } : { status, setting },
+    ]),
+  );
+}
+
+async function examine({ env, connect, now }: HealthDeps): Promise<Examination> {
+  const at = now();
   let settings: Settings;
   try {
     settings = readSettings(env);
@@ -47,11 +77,22 @@ async function runChecks({ env, connect }: HealthDeps): Promise<Record<string, C
     // The name of a setting is no secret; what it is set to may be.
     const setting = error instanceof SettingError ? error.setting : "unknown";
     return {
-      env: { status: "unhealthy", setting },
-      database: { status: "unhealthy", skipped: true },
+      checks: {
+        env: { status: "unhealthy", setting },
+        database: { status: "unhealthy" },
+      },
+      secretKeys: [],
+      at,
     };
   }
   const probes = healthProbes(connect(settings.supabaseUrl, settings.secretKey));
+  return { checks: await runChecks(settings, probes), secretKeys: settings.secretKeys, at };
+}
+
+async function runChecks(
+  settings: Settings,
+  probes: HealthProbes,
+): Promise<Record<string, Check>> {
   const [activity, rate_limiter, migrations] = await Promise.all([
     measured(async () => ({ ...await probes.recentActivity() })),
     measured(async () => requireTrue(await probes.rateLimiter())),
