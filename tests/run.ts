@@ -1,14 +1,35 @@
 /**
- * Runs every test on one PostgreSQL of its own and closes with `N passed, N failed`.
- * Arguments go to `deno test`: a file, or `--filter "part of a name"`. Without any, a commit that
- * passes is noted, as `deno task deploy` asks for it. With `IGNORED_TESTS=fail` a test that is
- * ignored, as for want of a program, has failed: CI vouches for a commit, and leaves nothing out.
+ * Runs the tests on one PostgreSQL of its own and closes with `N passed, N failed`. `task test` runs all
+ * that is quick; `task test:deep` (`--deep`) the slow rest: real browsers, the real Supabase CLI, the hosted
+ * runtime. Other arguments go to `deno test`: a file, or `--filter "part of a name"`. Without any, a commit
+ * that passes is noted, as `deno task deploy` asks for both. With `IGNORED_TESTS=fail` an ignored test, as
+ * where a program is missing, counts as failed: CI vouches for a commit, and leaves nothing out.
  */
 import { fromFileUrl } from "@std/path/from_file_url.js";
-import { noteTested } from "../scripts/deploy/tested.ts";
+import { noteTested, type TestTask } from "../scripts/deploy/tested.ts";
 import { startTestCluster } from "./support/cluster.ts";
+import { fetchTools } from "./support/tools.ts";
 
 const root = fromFileUrl(new URL("..", import.meta.url));
+
+/** The folders of `task test:deep`. */
+const DEEP = ["browser", "deploy"];
+/** Folders without tests of their own. */
+const WITHOUT_TESTS = ["bench", "support"];
+
+const deep = Deno.args.includes("--deep");
+const args = Deno.args.filter((arg) => arg !== "--deep");
+const task: TestTask | undefined = args.length > 0 ? undefined : deep ? "test:deep" : "test";
+
+/** The files and folders of this half of the tests. */
+function pathsOf(half: "quick" | "deep"): string[] {
+  if (half === "deep") return DEEP.map((folder) => `tests/${folder}/`);
+  return [...Deno.readDirSync(`${root}/tests`)]
+    .filter(({ name, isDirectory }) =>
+      isDirectory ? ![...DEEP, ...WITHOUT_TESTS].includes(name) : name.endsWith("_test.ts")
+    )
+    .map(({ name }) => `tests/${name}`).sort();
+}
 
 interface Count {
   readonly passed: number;
@@ -43,14 +64,17 @@ function isStep(name: string, names: Set<string>): boolean {
 }
 
 async function runTests(): Promise<Count> {
+  const paths = args.some((arg) => /\.ts$|^tests\b/.test(arg))
+    ? []
+    : pathsOf(deep ? "deep" : "quick");
+  if (task !== undefined) await fetchTools(root, task);
   const cluster = await startTestCluster();
   const report = await Deno.makeTempFile({ suffix: ".xml" });
   // Ctrl-C reaches `deno test` too; we wait for it and then clean up.
   Deno.addSignalListener("SIGINT", () => {});
   try {
-    const paths = Deno.args.some((arg) => /\.ts$|^tests\b/.test(arg)) ? [] : ["tests/"];
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["test", "-A", "--parallel", `--junit-path=${report}`, ...Deno.args, ...paths],
+      args: ["test", "-A", "--parallel", `--junit-path=${report}`, ...args, ...paths],
       cwd: root,
       env: {
         // Three on two cores: a page that speaks, and a program that starts, leave one idle.
@@ -76,6 +100,6 @@ async function runTests(): Promise<Count> {
   }
 }
 
-const { passed, failed, skipped } = await noteTested(root, Deno.args, runTests);
+const { passed, failed, skipped } = await noteTested(root, task, runTests);
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
 Deno.exit(failed === 0 ? 0 : 1);

@@ -2,30 +2,36 @@ import { dirname } from "@std/path/dirname.js";
 import { join } from "@std/path/join.js";
 import { CommandError, git } from "./commands.ts";
 
-/** Holds the commit of the newest whole test run that passed here. */
-const NOTE = join(".tradeline", "tested");
+/** The two halves of the tests, each with the file that holds the commit of its newest run that passed here. */
+const NOTES = {
+  "test": join(".tradeline", "tested"),
+  "test:deep": join(".tradeline", "tested-deep"),
+} as const;
+
+/** A task that runs one half of the tests. */
+export type TestTask = keyof typeof NOTES;
 
 /**
  * Runs tests, and notes the commit that they passed for, for `requireTested`. Nothing is noted of a run of single
  * tests, of one that fails, where a file differs from the commit before or after it, and where there is no git.
  *
- * @param args Those of the run; any makes it one of single tests.
+ * @param task The half that is run whole; `undefined`: single tests.
  */
 export async function noteTested<T extends { readonly failed: number }>(
   root: string,
-  args: readonly string[],
+  task: TestTask | undefined,
   runTests: () => Promise<T>,
 ): Promise<T> {
-  const commit = args.length === 0 ? await cleanCommit(root) : undefined;
+  const commit = task === undefined ? undefined : await cleanCommit(root);
   const result = await runTests();
   if (result.failed === 0 && commit !== undefined && commit === await cleanCommit(root)) {
-    const path = join(root, NOTE);
+    const path = join(root, NOTES[task!]);
     try {
       await Deno.mkdir(dirname(path), { recursive: true });
       await Deno.writeTextFile(path, `${commit}\n`);
     } catch (error) {
       // They have passed all the same.
-      console.error(`Cannot note in ${NOTE} that they passed: ${(error as Error).message}`);
+      console.error(`Cannot note in ${NOTES[task!]} that they passed: ${(error as Error).message}`);
     }
   }
   return result;
@@ -42,15 +48,25 @@ export async function requireTested(
   commit: string,
   testedCommit: string | undefined,
 ): Promise<string> {
-  const noted = await Deno.readTextFile(join(root, NOTE)).catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  });
   if (testedCommit === commit) return "passed for this commit, as TESTED_COMMIT says";
-  if (noted?.trim() === commit) return "passed for this commit, here";
+  const passed = (task: TestTask) =>
+    Deno.readTextFile(join(root, NOTES[task])).then(
+      (noted) => noted.trim() === commit,
+      (error) => {
+        if (error instanceof Deno.errors.NotFound) return false;
+        throw error;
+      },
+    );
+  const tasks = Object.keys(NOTES) as TestTask[];
+  const owed = (await Promise.all(tasks.map(async (task) => await passed(task) ? [] : [task])))
+    .flat();
+  if (owed.length === 0) return "passed for this commit, here";
   throw new Error(
-    `run npx -y deno@2.9.6 task test first, all of it and with nothing uncommitted: neither TESTED_COMMIT nor ${NOTE} says that ${
+    `run ${
+      owed.map((task) => `npx -y deno@2.9.6 task ${task}`).join(" and ")
+    } first, whole and with nothing uncommitted: ${
       commit.slice(0, 12)
-    } passed`,
+    } is neither TESTED_COMMIT nor in ${owed.map((task) => NOTES[task]).join(" and ")}`,
   );
 }
 

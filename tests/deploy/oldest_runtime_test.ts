@@ -2,9 +2,10 @@
 
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
+import { fromFileUrl } from "@std/path/from_file_url.js";
 import { join } from "@std/path/join.js";
 import { closedPort } from "../support/fake_data_api.ts";
-import { HOSTED, HOSTED_FLAGS } from "../support/hosted_runtime.ts";
+import { HOSTED, HOSTED_ENV, HOSTED_FLAGS, hostedTestFiles } from "../support/hosted_runtime.ts";
 import { ENVIRONMENT } from "../support/webhook.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -16,7 +17,7 @@ async function hostedDeno(): Promise<string | undefined> {
     const { success, stdout } = await new Deno.Command("npx", {
       args: ["-y", HOSTED, "eval", "console.log(Deno.execPath())"],
       cwd: elsewhere,
-      env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+      env: HOSTED_ENV,
       stdin: "null",
       stderr: "null",
       signal: AbortSignal.timeout(120_000),
@@ -36,7 +37,7 @@ async function runHosted(args: string[], env: Record<string, string> = {}) {
   const { success, stdout, stderr } = await new Deno.Command(deno!, {
     args,
     cwd: ROOT,
-    env: { ...env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+    env: { ...env, ...HOSTED_ENV },
     stdin: "null",
     signal: AbortSignal.timeout(240_000),
   }).output();
@@ -88,22 +89,12 @@ Deno.test({
   },
 });
 
-const testFiles = ["tests/functions", "tests/faults"].flatMap((folder) =>
-  [...Deno.readDirSync(new URL(folder, ROOT))].map(({ name }) => `${folder}/${name}`)
-).filter((path) => path.endsWith("_test.ts")).sort();
-
-/** Those of one function; what is of many functions is tested in today's Deno. */
-function testsOf(name: string): string[] {
-  const own = new RegExp(`/${name.replaceAll("-", "[-_]")}(_[a-z_]+)?_test\\.ts$`);
-  return testFiles.filter((path) => own.test(path));
-}
-
 Deno.test({
   name: `every function passes its tests in the hosted runtime, Deno 2.1.4${unless}`,
   ignore: deno === undefined,
   async fn() {
-    for (const name of functions) assertEquals(testsOf(name).length > 0, true, name);
-    const paths = functions.flatMap(testsOf);
+    const paths = hostedTestFiles(fromFileUrl(ROOT));
+    assertEquals(paths.length >= functions.length, true);
     const load = new URL("tests/support/hosted_test_file.ts", ROOT).href;
     const dir = await Deno.makeTempDir();
     try {

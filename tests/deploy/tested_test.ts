@@ -55,17 +55,23 @@ function test(name: string, body: (repository: Repository) => Promise<void>) {
 }
 
 const passes = () => Promise.resolve({ failed: 0 });
-const REFUSED = /^run npx -y deno@2\.9\.6 task test first/;
+const passesAll = async (root: string) => {
+  await noteTested(root, "test", passes);
+  await noteTested(root, "test:deep", passes);
+};
+const REFUSED = /^run npx -y deno@2\.9\.6 task test and npx -y deno@2\.9\.6 task test:deep first/;
 
-test("a whole run that passes vouches for its commit, until there is another", async ({ root, commit, ask }) => {
+test("whole runs of both halves that pass vouch for its commit, until there is another", async ({ root, commit, ask }) => {
   const first = await commit();
   assertMatch(await ask(first), REFUSED);
-  assertEquals(await noteTested(root, [], passes), { failed: 0 });
+  assertEquals(await noteTested(root, "test", passes), { failed: 0 });
+  assertMatch(await ask(first), /^run npx -y deno@2\.9\.6 task test:deep first/);
+  await noteTested(root, "test:deep", passes);
   assertMatch(await ask(first), /^ok /);
 
   const second = await commit();
   assertMatch(await ask(second), REFUSED);
-  await noteTested(root, [], passes);
+  await passesAll(root);
   assertMatch(await ask(second), /^ok /);
 });
 
@@ -79,11 +85,10 @@ test("CI's word is enough, for the commit that it is about", async ({ commit, as
 
 test("a failing run, and one of single tests, vouch for nothing", async ({ root, commit, ask }) => {
   const head = await commit();
-  assertEquals(await noteTested(root, [], () => Promise.resolve({ failed: 1 })), { failed: 1 });
-  await noteTested(root, ["tests/meta_test.ts"], passes);
-  await noteTested(root, ["--filter", "a name"], passes);
+  assertEquals(await noteTested(root, "test", () => Promise.resolve({ failed: 1 })), { failed: 1 });
+  await noteTested(root, undefined, passes);
   assertMatch(await ask(head), REFUSED);
-  await assertRejects(() => noteTested(root, [], () => Promise.reject(new Error("no report"))));
+  await assertRejects(() => noteTested(root, "test", () => Promise.reject(new Error("no report"))));
   assertMatch(await ask(head), REFUSED);
 });
 
@@ -92,18 +97,19 @@ test("a run of what is not committed vouches for nothing", async ({ root, commit
   const head = await commit();
   for (const path of ["a.ts", "new.ts"]) {
     await write(path, "2");
-    await noteTested(root, [], passes);
+    await noteTested(root, "test", passes);
     assertMatch(await ask(head), REFUSED, path);
   }
   const next = await commit();
   // Somebody goes on working while the tests run.
-  await noteTested(root, [], async () => {
+  await noteTested(root, "test", async () => {
     await write("a.ts", "3");
     return { failed: 0 };
   });
+  await noteTested(root, "test:deep", passes);
   assertMatch(await ask(next), REFUSED);
   let last = "";
-  await noteTested(root, [], async () => {
+  await noteTested(root, "test", async () => {
     last = await commit();
     return { failed: 0 };
   });
@@ -114,7 +120,7 @@ test("a run of what is not committed vouches for nothing", async ({ root, commit
 Deno.test("where there is no git, a run passes and notes nothing", async () => {
   const root = await Deno.makeTempDir({ prefix: "tradeline-tested-" });
   try {
-    assertEquals(await noteTested(root, [], passes), { failed: 0 });
+    assertEquals(await noteTested(root, "test", passes), { failed: 0 });
     assertEquals([...Deno.readDirSync(root)], []);
   } finally {
     await Deno.remove(root, { recursive: true });
@@ -129,7 +135,7 @@ test("a note that cannot be written fails no run", async ({ root, commit, write 
   const said: string[] = [];
   console.error = (line: string) => void said.push(line);
   try {
-    assertEquals(await noteTested(root, [], passes), { failed: 0 });
+    assertEquals(await noteTested(root, "test", passes), { failed: 0 });
   } finally {
     console.error = own;
   }

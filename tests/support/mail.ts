@@ -46,6 +46,8 @@ export interface FaultyResend {
   readonly url: string;
   /** Decides on each request by its idempotency key and how often that key came; `undefined`: all is well. */
   fault: (key: string, time: number) => Fault | undefined;
+  /** Called with the key of a request that is never answered. */
+  hung: (key: string) => void;
   /** The keys of the requests so far. */
   readonly requests: string[];
   /** What was taken, once each. */
@@ -79,26 +81,31 @@ export async function startResend(): Promise<FaultyResend> {
     headers: Record<string, string> = {},
   ) => response.writeHead(status, { "content-type": "application/json", ...headers }).end(body);
 
-  const server = createServer(async (request, response) => {
+  const serveMail = async (request: IncomingMessage, response: ServerResponse) => {
     const key = String(request.headers["idempotency-key"]);
     const time = (times.get(key) ?? 0) + 1;
     times.set(key, time);
     resend.requests.push(key);
     const fault = resend.fault(key, time);
     if (fault?.kind === "answer") {
-      return answer(response, fault.status, JSON.stringify(fault.body), fault.headers);
+      return void answer(response, fault.status, JSON.stringify(fault.body), fault.headers);
     }
     const taken = fault === undefined || fault.taken ? await pass(request) : undefined;
-    if (fault === undefined) return answer(response, taken!.status, taken!.body);
-    if (fault.kind === "reset") return request.socket.destroy();
-    // A hung request ends when whoever asked has lost patience.
-    if (fault.kind === "error") answer(response, 500, "Internal Server Error");
+    if (fault === undefined) return void answer(response, taken!.status, taken!.body);
+    if (fault.kind === "reset") return void request.socket.destroy();
+    if (fault.kind === "error") return void answer(response, 500, "Internal Server Error");
+    resend.hung(key);
+  };
+  const server = createServer((request, response) => {
+    // A client that ends its request while it is read ends only that.
+    serveMail(request, response).catch(() => request.socket.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 
   const resend: FaultyResend = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     fault: () => undefined,
+    hung: () => {},
     requests: [],
     async mails() {
       const response = await fetch(`${mailbox.url}/emails`, {
@@ -124,7 +131,7 @@ export interface MailSystem {
   readonly logged: string[];
   /** Sends to contact-submit as a visitor with this address; `null`: nothing stands in front. */
   submit(body: unknown, options?: SubmitOptions): Promise<Response>;
-  /** Gives a mail up that hangs after a moment; every other test has all the time that a busy machine needs. */
+  /** Gives a mail up when its request hangs; any other has all the time that a busy machine needs. */
   readonly impatient: SendMail;
   /** One run of notify-worker; its report. */
   work(changes?: Partial<WorkerDeps>): Promise<Record<string, unknown>>;
@@ -162,13 +169,20 @@ export async function startMailSystem(env: Record<string, string> = {}): Promise
   const contact = contactSubmit({ ...contactDeps(settings), wake: () => {}, log });
   const front = serve(0, (line) => logged.push(line), contact);
   let visitors = 0;
+  const waiting = new Map<string, AbortController>();
+  resend.hung = (key) =>
+    waiting.get(key)?.abort(new DOMException("Signal timed out.", "TimeoutError"));
 
   return {
     stack,
     resend,
     settings,
     logged,
-    impatient: resendMailer("re_test", resend.url, 250),
+    impatient: resendMailer("re_test", resend.url, (key) => {
+      const given = new AbortController();
+      waiting.set(key, given);
+      return given.signal;
+    }),
     submit(body, { address, method = "POST", headers, raw } = {}) {
       const from = address === undefined
         ? `10.${visitors >> 16}.${(visitors >> 8) & 255}.${visitors++ & 255}`

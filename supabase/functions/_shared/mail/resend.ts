@@ -8,8 +8,15 @@ const RATE_WAIT_SEC = 1;
 const QUOTA_WAIT_SEC = 60 * 60;
 const LONGEST_WAIT_SEC = 24 * 60 * 60;
 
-/** @param baseUrl Without a trailing slash; `https://api.resend.com`. */
-export function resendMailer(apiKey: string, baseUrl: string, deadlineMs = DEADLINE_MS): SendMail {
+/**
+ * @param baseUrl Without a trailing slash; `https://api.resend.com`.
+ * @param deadline Ends the request for the mail of an idempotency key; by default after `DEADLINE_MS`.
+ */
+export function resendMailer(
+  apiKey: string,
+  baseUrl: string,
+  deadline: (key: string) => AbortSignal = () => AbortSignal.timeout(DEADLINE_MS),
+): SendMail {
   let client: Promise<Resend> | undefined;
   return async (mail, key) => {
     // Loaded with the first mail, so that a run with nothing to send does not pay for it.
@@ -26,7 +33,7 @@ export function resendMailer(apiKey: string, baseUrl: string, deadlineMs = DEADL
           ...(replyTo !== undefined && { replyTo }),
           ...(headers !== undefined && { headers: { ...headers } }),
         },
-        { idempotencyKey: key, signal: AbortSignal.timeout(deadlineMs) } as {
+        { idempotencyKey: key, signal: deadline(key) } as {
           idempotencyKey: string;
         },
       );
