@@ -43,7 +43,10 @@ test("is refused while something is missing, and changes nothing", async ({ proj
     "FAULT   functions: supabase/config.toml names no function voice-nowhere",
   );
   assertStringIncludes(text, "FAULT   commit: commit these first");
-  assertStringIncludes(text, "FAULT   tests: run npx -y deno@2.9.6 task test first");
+  assertStringIncludes(
+    text,
+    "FAULT   tests: run npx -y deno@2.9.6 task test and npx -y deno@2.9.6 task test:deep first",
+  );
   assertStringIncludes(text, "FAULT   bundles: ");
   assertStringIncludes(text, "ban-drop-column");
   await Deno.remove(destructive);
