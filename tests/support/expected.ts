@@ -49,12 +49,17 @@ export function takeMessage(query: string): string {
 }
 
 /** A person is dialled. @param query Of each URL, as XML has it. */
-export function dial(number: string, query: string, { recorded = false } = {}): string {
+export function dial(
+  number: string,
+  query: string,
+  { recorded = false, callerId = "" } = {},
+): string {
   const callback = `${PUBLIC_URL}/voice-status?${query}${CALLED_BACK}`;
   const record = ` record="record-from-answer-dual" recordingStatusCallback="${callback}" ` +
     'recordingStatusCallbackMethod="POST" recordingStatusCallbackEvent="completed absent"';
   return `<Dial action="${PUBLIC_URL}/voice-route-action?${query}${WAITED_FOR}" ` +
-    `method="POST" timeout="20"${recorded ? record : ""}>` +
+    `method="POST" timeout="20" timeLimit="3600"${callerId && ` callerId="${callerId}"`}` +
+    `${recorded ? record : ""}>` +
     `<Number statusCallback="${callback}" statusCallbackMethod="POST" ` +
     `statusCallbackEvent="initiated ringing answered completed">${number}</Number></Dial>`;
 }

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { defaultProfile } from "../../supabase/functions/_shared/calls/profile.ts";
 import type { Instruction, Reply } from "../../supabase/functions/_shared/calls/reply.ts";
 import { menu, say } from "../../supabase/functions/_shared/calls/reply.ts";
-import type { E164 } from "../../supabase/functions/_shared/phone.ts";
+import type { Dialable } from "../../supabase/functions/_shared/destinations.ts";
 import { renderTwiml } from "../../supabase/functions/_shared/twilio/twiml.ts";
 import { parseTwiml, testSettings } from "../support/webhook.ts";
 
@@ -21,7 +21,9 @@ const QUERY = "turn=1&amp;attempt=1";
 
 const dial = (record: boolean): Instruction => ({
   verb: "dial",
-  number: "+15875550111" as E164,
+  number: "+15875550111" as Dialable,
+  callerId: undefined,
+  timeLimit: 3600,
   record,
   action: { to: "voice-route-action", state: STATE },
   statusCallback: { to: "voice-status", state: STATE },
@@ -73,7 +75,7 @@ Deno.test("a dial that may not record says nothing of recording", () => {
   assertEquals(
     render(dial(false)),
     document(
-      `<Dial action="${BASE}/voice-route-action?${QUERY}${STEP}" method="POST" timeout="20">` +
+      `<Dial action="${BASE}/voice-route-action?${QUERY}${STEP}" method="POST" timeout="20" timeLimit="3600">` +
         `<Number statusCallback="${BASE}/voice-status?${QUERY}${CALLBACK}" statusCallbackMethod="POST" ` +
         'statusCallbackEvent="initiated ringing answered completed">+15875550111</Number></Dial>',
     ),
@@ -84,7 +86,7 @@ Deno.test("a dial that may record does so from the answer, each side on its own 
   assertEquals(
     render(dial(true)),
     document(
-      `<Dial action="${BASE}/voice-route-action?${QUERY}${STEP}" method="POST" timeout="20" ` +
+      `<Dial action="${BASE}/voice-route-action?${QUERY}${STEP}" method="POST" timeout="20" timeLimit="3600" ` +
         'record="record-from-answer-dual" ' +
         `recordingStatusCallback="${BASE}/voice-status?${QUERY}${CALLBACK}" ` +
         'recordingStatusCallbackMethod="POST" recordingStatusCallbackEvent="completed absent">' +

@@ -21,6 +21,15 @@ export function isE164(value: string): value is E164 {
 }
 
 /**
+ * Whether a subscriber can have the number: no emergency or short code, whose digits are too few, and within the
+ * North American plan an area code and seven digits. Emergency and service codes (911, 411) are no area codes.
+ */
+export function isSubscriberNumber(value: string): value is E164 {
+  return isE164(value) &&
+    (value.startsWith("+1") ? /^\+1(?!.11)[2-9]\d{9}$/.test(value) : value.length > 8);
+}
+
+/**
  * The number that identifies a caller, or `null` when nothing does: a withheld number, a SIP address,
  * a client name. Two callers for whom this is `null` have nothing in common.
  */

@@ -2,7 +2,14 @@ import { SettingError } from "./errors.ts";
 import type { MailSettings } from "./mail/mail.ts";
 import { parseSentryDsn, type SentryDsn } from "./alerts/sentry.ts";
 import { LOG_LEVELS, type LogLevel } from "./log.ts";
-import { type E164, isE164 } from "./phone.ts";
+import {
+  DEFAULT_DESTINATIONS,
+  type Destinations,
+  type Dialable,
+  dialable,
+  parseDestinations,
+} from "./destinations.ts";
+import { isE164, maskPhone } from "./phone.ts";
 import { addressCheck } from "./twilio/ip_allowlist.ts";
 
 /** What a deployment can set; README.md and .env.example describe each name. */
@@ -14,9 +21,15 @@ export interface Settings {
   readonly twilioAccountSid: string | undefined;
   /** Where Twilio's REST API is, without a trailing slash. */
   readonly twilioApiUrl: string;
-  readonly businessTarget: E164;
-  readonly salesTarget: E164;
-  readonly supportTarget: E164;
+  readonly businessTarget: Dialable;
+  readonly salesTarget: Dialable;
+  readonly supportTarget: Dialable;
+  /** What may be dialled, by whomever it was chosen. */
+  readonly destinations: Destinations;
+  /** How long a dialled leg lasts at most. */
+  readonly maxCallMinutes: number;
+  /** How many minutes one line dials in a day at most; callers reach voicemail then. */
+  readonly maxDialledMinutesPerDay: number;
   /** Addresses and CIDR ranges; empty: any address. */
   readonly twilioIpAllowlist: readonly string[];
   /** Skips the signature check. Only ever true outside production. */
@@ -89,14 +102,24 @@ export function readSettings(env: Environment): Settings {
     }
     return value as T;
   };
-  const e164 = (name: string, value: string): E164 => {
+  const destinations = destinationList(optional("ALLOWED_DESTINATIONS") ?? DEFAULT_DESTINATIONS);
+  const destination = (name: string, value: string): Dialable => {
     if (!isE164(value)) {
       throw new SettingError(
         name,
         `must be a phone number in E.164 form such as +15877428885: current value has ${value.length} characters`,
       );
     }
-    return value;
+    const number = dialable(value, destinations);
+    if (number === undefined) {
+      throw new SettingError(
+        name,
+        `must be a number that ALLOWED_DESTINATIONS lets the system dial, and no emergency or short code: current value is ${
+          value.length > 7 ? maskPhone(value) : `"${value}"`
+        }`,
+      );
+    }
+    return number;
   };
 
   const production = optional("NODE_ENV") === "production";
@@ -109,13 +132,13 @@ export function readSettings(env: Environment): Settings {
     );
   }
 
-  const businessTarget = e164(
+  const businessTarget = destination(
     "BUSINESS_TARGET_E164",
     required("BUSINESS_TARGET_E164", "the phone number that calls go to, such as +15877428885"),
   );
   const target = (name: string) => {
     const value = optional(name);
-    return value === undefined ? businessTarget : e164(name, value);
+    return value === undefined ? businessTarget : destination(name, value);
   };
   const keys = secretKeys(optional);
   const supabaseUrl = url(
@@ -134,6 +157,14 @@ export function readSettings(env: Environment): Settings {
     businessTarget,
     salesTarget: target("SALES_TARGET_E164"),
     supportTarget: target("SUPPORT_TARGET_E164"),
+    destinations,
+    maxCallMinutes: wholeNumber("MAX_CALL_MINUTES", optional("MAX_CALL_MINUTES"), 60, 1440),
+    maxDialledMinutesPerDay: wholeNumber(
+      "MAX_DIALLED_MINUTES_PER_DAY",
+      optional("MAX_DIALLED_MINUTES_PER_DAY"),
+      10_000,
+      1_000_000,
+    ),
     twilioIpAllowlist: addresses(optional("TWILIO_IP_ALLOWLIST") ?? ""),
     allowInsecureWebhooks,
     recordingConsent: oneOf("RECORDING_CONSENT", "opt_out", ["opt_out", "opt_in"]),
@@ -267,6 +298,32 @@ function secretKeys(optional: Environment): [string, ...string[]] {
     );
   }
   return [legacy, ...others];
+}
+
+function destinationList(list: string): Destinations {
+  try {
+    return parseDestinations(list);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new SettingError("ALLOWED_DESTINATIONS", error.message);
+  }
+}
+
+function wholeNumber(
+  name: string,
+  value: string | undefined,
+  fallback: number,
+  most: number,
+): number {
+  if (value === undefined) return fallback;
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number < 1 || number > most) {
+    throw new SettingError(
+      name,
+      `must be a whole number from 1 to ${most}: current value is "${value}"`,
+    );
+  }
+  return number;
 }
 
 /** At most as many as the database keeps the times of. */

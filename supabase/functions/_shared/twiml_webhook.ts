@@ -1,3 +1,4 @@
+import { diallingOf } from "./calls/dialling.ts";
 import { callEvent } from "./calls/events.ts";
 import type { LineProfile } from "./calls/profile.ts";
 import { apology, type Reply } from "./calls/reply.ts";
@@ -28,8 +29,8 @@ export function twimlHandler<Heard>(deps: Deps, step: TwimlStep<Heard>): Handler
       const { state, facts, heard } = step.interpret(webhook, line);
       const event = callEvent(step.name, webhook, state, line.consent.disclosure, facts);
       const outcome = await accept(deps, event, note);
-      const mayRecord = outcome.kind === "accepted" && outcome.call.consent_given === true;
-      return twiml(step.answer({ line, state, heard, outcome, mayRecord }), line);
+      const dialling = diallingOf(webhook.fields, outcome);
+      return twiml(step.answer({ line, state, heard, outcome, ...dialling }), line);
     },
     malformed: (_issues, line, query) => whenFailed(line, query),
     failed: (_requestId, line, query) => whenFailed(line, query),

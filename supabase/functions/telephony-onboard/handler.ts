@@ -70,7 +70,7 @@ async function serve(deps: OnboardDeps, request: Request): Promise<Response> {
   requireMethod(request, "POST");
   const caller = await callerOf(deps, request);
   const key = idempotencyKey(request.headers);
-  const parsed = parseOnboardingRequest(await readJson(request));
+  const parsed = parseOnboardingRequest(await readJson(request), deps.settings.destinations);
   if ("issues" in parsed) throw invalid(parsed.issues);
   if (!caller.mayOnboard(parsed.request.org_id)) throw new HttpError(403, "forbidden");
   if (deps.saga === undefined) {

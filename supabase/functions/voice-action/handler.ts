@@ -1,4 +1,4 @@
-import { dial, menu } from "../_shared/calls/reply.ts";
+import { connect, menu } from "../_shared/calls/reply.ts";
 import { nextTurn } from "../_shared/calls/step.ts";
 import type { Deps } from "../_shared/deps.ts";
 import { twimlHandler } from "../_shared/twiml_webhook.ts";
@@ -19,9 +19,10 @@ export function createHandler(deps: Deps): Handler {
       };
     },
 
-    answer({ line, state, heard, mayRecord }) {
+    answer(call) {
+      const { line, state, heard } = call;
       return heard.wantsHuman
-        ? dial(line.operator.number, line.operator.announcement, state, mayRecord)
+        ? connect(line, line.operator, state, call)
         : menu(line, state, "voice-menu-handler");
     },
   });

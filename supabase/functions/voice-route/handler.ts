@@ -16,12 +16,13 @@ export function createHandler(deps: Deps): Handler {
       heard: undefined,
     }),
 
-    answer({ line, state, outcome, mayRecord }) {
+    answer(call) {
+      const { line, state, outcome } = call;
       const mode = outcome.kind === "accepted" ? outcome.call.mode : state.choice?.mode;
       const option = optionOfMode(line, mode);
       return option === undefined
         ? menu(line, state, "voice-menu-handler")
-        : connect(line, option, state, mayRecord);
+        : connect(line, option, state, call);
     },
   });
 }

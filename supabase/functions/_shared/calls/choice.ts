@@ -61,10 +61,11 @@ export function interpretChoice(
 }
 
 /** What the caller gets for it. */
-export function answerChoice({ line, state, heard, mayRecord }: Answering<Choice>): Reply {
+export function answerChoice(call: Answering<Choice>): Reply {
+  const { line, state, heard } = call;
   switch (heard.next) {
     case "connect":
-      return connect(line, heard.option, state, mayRecord);
+      return connect(line, heard.option, state, call);
     case "voicemail":
       return voicemail(line, state);
     case "menu":

@@ -1,21 +1,25 @@
-import type { E164 } from "../phone.ts";
+import type { Dialable } from "../destinations.ts";
 import type { Settings } from "../settings.ts";
 
 /** Where a menu choice leads. */
 export type Destination =
-  | { readonly kind: "dial"; readonly number: E164 }
+  | { readonly kind: "dial"; readonly number: Dialable }
   | { readonly kind: "voicemail" };
 
-export interface MenuOption {
+/** Where a caller can be put through to. */
+export interface Target {
+  readonly destination: Destination;
+  /** Heard before the destination is dialled. */
+  readonly announcement: string;
+}
+
+export interface MenuOption extends Target {
   /** The key, one of `0`-`9`. */
   readonly key: string;
   /** What `call_logs.mode` becomes when it is chosen. */
   readonly mode: string;
-  readonly destination: Destination;
   /** Heard in the menu. */
   readonly prompt: string;
-  /** Heard before the destination is dialled. */
-  readonly announcement: string;
   /** Words and phrases that choose it when spoken, in lower case. */
   readonly spoken: readonly string[];
 }
@@ -68,9 +72,11 @@ export interface LineProfile {
     readonly hints: readonly string[];
   };
   /** Who is dialled when a caller asks for a human (`voice-action`). */
-  readonly operator: { readonly key: string; readonly number: E164; readonly announcement: string };
+  readonly operator: Target & { readonly key: string };
   /** How long a destination rings, in seconds. */
   readonly ringSec: number;
+  /** How long a conversation lasts at most, in seconds. */
+  readonly talkSec: number;
   readonly voicemail: {
     readonly unanswered: string;
     readonly prompt: string;
@@ -290,10 +296,11 @@ export function defaultProfile(settings: Settings): LineProfile {
     },
     operator: {
       key: "0",
-      number: settings.businessTarget,
+      destination: { kind: "dial", number: settings.businessTarget },
       announcement: "Connecting you to a person.",
     },
     ringSec: 20,
+    talkSec: settings.maxCallMinutes * 60,
     voicemail: {
       unanswered: "Nobody can take your call right now.",
       prompt: "Please leave a message after the tone. Press pound when you are done.",

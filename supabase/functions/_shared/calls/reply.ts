@@ -1,6 +1,7 @@
 import type { FunctionName } from "../functions.ts";
 import type { E164 } from "../phone.ts";
-import { type LineProfile, type MenuOption, menuPrompt } from "./profile.ts";
+import type { Dialable } from "../destinations.ts";
+import { type LineProfile, menuPrompt, type Target } from "./profile.ts";
 import type { CallState } from "./state.ts";
 
 /** One of our own URLs for Twilio to call, before it is written out (see `twilio/callback_url.ts`). */
@@ -18,7 +19,11 @@ export type Instruction =
   | { readonly verb: "redirect"; readonly to: Callback }
   | {
     readonly verb: "dial";
-    readonly number: E164;
+    readonly number: Dialable;
+    /** Shown to the one who is dialled; `undefined`: the caller's own number. */
+    readonly callerId: E164 | undefined;
+    /** Seconds after which the conversation ends. */
+    readonly timeLimit: number;
     readonly record: boolean;
     readonly action: Callback;
     readonly statusCallback: Callback;
@@ -51,26 +56,35 @@ export function menu(profile: LineProfile, state: CallState, to: FunctionName): 
   ];
 }
 
-/** Leads to where an option goes: `<Dial>` or voicemail, without another webhook in between. */
-export function connect(
-  profile: LineProfile,
-  option: MenuOption,
-  state: CallState,
-  record: boolean,
-): Reply {
-  return option.destination.kind === "dial"
-    ? dial(option.destination.number, option.announcement, state, record)
-    : voicemail(profile, state);
+/** What is known of a call when somebody is to be dialled for it. */
+export interface Dialling {
+  /** Consent is known, from the database, to be given: the one ground on which a conversation is recorded. */
+  readonly mayRecord: boolean;
+  /** Whether the call may go to this number: not where it would come back, nor beyond what a line may dial in a day. */
+  mayDial(number: Dialable): boolean;
+  /** Shown in place of the caller's number, where the caller has none that a network takes. */
+  readonly callerId: E164 | undefined;
 }
 
-/** Dials a person; `record` only with consent that is known to be given. */
-export function dial(number: E164, announcement: string, state: CallState, record: boolean): Reply {
+/** Puts the caller through to a person, or to voicemail, without another webhook in between. */
+export function connect(
+  profile: LineProfile,
+  { destination, announcement }: Target,
+  state: CallState,
+  call: Dialling,
+): Reply {
+  if (destination.kind === "voicemail") return voicemail(profile, state);
+  if (!call.mayDial(destination.number)) {
+    return [...say(profile.voicemail.unanswered), ...voicemail(profile, state)];
+  }
   return [
     ...say(announcement),
     {
       verb: "dial",
-      number,
-      record,
+      number: destination.number,
+      callerId: call.callerId,
+      timeLimit: profile.talkSec,
+      record: call.mayRecord,
       action: { to: "voice-route-action", state },
       statusCallback: { to: "voice-status", state },
       recordingCallback: { to: "voice-status", state },

@@ -1,7 +1,7 @@
 import type { FunctionName } from "../functions.ts";
 import type { AcceptOutcome, StepFacts, VoiceEvent } from "./events.ts";
 import type { LineProfile } from "./profile.ts";
-import type { Reply } from "./reply.ts";
+import type { Dialling, Reply } from "./reply.ts";
 import { ARRIVAL, type CallState } from "./state.ts";
 import type { Issue, Webhook } from "./webhook_form.ts";
 
@@ -15,13 +15,11 @@ export interface Interpretation<Heard> {
 }
 
 /** What a step answers from. */
-export interface Answering<Heard> {
+export interface Answering<Heard> extends Dialling {
   readonly line: LineProfile;
   readonly state: CallState;
   readonly heard: Heard;
   readonly outcome: AcceptOutcome;
-  /** Consent is known, from the database, to be given: the one ground on which a conversation is recorded. */
-  readonly mayRecord: boolean;
 }
 
 /** A step that the caller waits for. All of its functions are pure. */

@@ -45,6 +45,7 @@ const form = z.object({
   CallStatus: z.optional(z.enum(CALL_STATUSES)),
   From: z.optional(text),
   To: z.optional(text),
+  ForwardedFrom: z.optional(text),
   ParentCallSid: z.optional(callSid),
   SequenceNumber: z.optional(count),
   Timestamp: z.optional(timestamp),

@@ -1,5 +1,10 @@
-import { defaultProfile, type LineProfile, type MenuOption } from "../calls/profile.ts";
-import type { E164 } from "../phone.ts";
+import {
+  defaultProfile,
+  type Destination,
+  type LineProfile,
+  type MenuOption,
+} from "../calls/profile.ts";
+import { type Destinations, dialable } from "../destinations.ts";
 import type { Settings } from "../settings.ts";
 
 /** One entry of an organisation's own menu, as `telephony-onboard` takes it. */
@@ -35,15 +40,19 @@ export interface LineChanges {
   } | undefined;
 }
 
-/** The default line with an organisation's changes. Pure; without changes it is the default line. */
+/**
+ * The default line with an organisation's changes. Pure; without changes it is the default line. A stored number that
+ * the settings no longer allow to be dialled leads to voicemail.
+ */
 export function lineWith(settings: Settings, changes: LineChanges): LineProfile {
   const base = defaultProfile({
     ...settings,
     recordingConsent: changes.recording_consent ?? settings.recordingConsent,
   });
-  const options = changes.menu?.map(optionOf);
-  const firstPerson = options?.map(({ destination }) => destination)
-    .find((destination) => destination.kind === "dial");
+  const { destinations } = settings;
+  const options = changes.menu?.map((entry) => optionOf(entry, destinations));
+  const firstPerson = changes.menu?.find(({ destination }) => destination !== "voicemail");
+  const operator = changes.operator ?? firstPerson?.destination;
   return {
     ...base,
     language: changes.language ?? base.language,
@@ -61,7 +70,9 @@ export function lineWith(settings: Settings, changes: LineChanges): LineProfile 
     operator: {
       ...base.operator,
       // Rather somebody of theirs than of ours.
-      number: changes.operator as E164 | undefined ?? firstPerson?.number ?? base.operator.number,
+      destination: operator === undefined
+        ? base.operator.destination
+        : destinationOf(operator, destinations),
     },
     ringSec: changes.ring_seconds ?? base.ringSec,
     voicemail: {
@@ -73,14 +84,17 @@ export function lineWith(settings: Settings, changes: LineChanges): LineProfile 
   };
 }
 
-function optionOf(entry: MenuEntry): MenuOption {
+function destinationOf(destination: string, destinations: Destinations): Destination {
+  const number = dialable(destination, destinations);
+  return number === undefined ? { kind: "voicemail" } : { kind: "dial", number };
+}
+
+function optionOf(entry: MenuEntry, destinations: Destinations): MenuOption {
   const voicemail = entry.destination === "voicemail";
   return {
     key: entry.key,
     mode: entry.mode,
-    destination: voicemail
-      ? { kind: "voicemail" }
-      : { kind: "dial", number: entry.destination as E164 },
+    destination: destinationOf(entry.destination, destinations),
     prompt: `For ${entry.label}, press ${entry.key}.`,
     announcement: entry.announcement ?? (voicemail ? "" : `Connecting you to ${entry.label}.`),
     spoken: entry.spoken ?? [entry.label.toLowerCase()],

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import type { Issue } from "../calls/webhook_form.ts";
+import { type Destinations, dialable } from "../destinations.ts";
 import { isE164 } from "../phone.ts";
 import type { LineChanges } from "./line.ts";
 
@@ -111,29 +112,52 @@ const request = z.strictObject({
   profile: z.optional(profile),
 });
 
-/** Reads a request; each field at fault is named, with what it must be. Never repeats a value. */
+/**
+ * Reads a request; each field at fault is named, with what it must be. Never repeats a value.
+ *
+ * @param destinations What callers may be put through to.
+ */
 export function parseOnboardingRequest(
   body: unknown,
+  destinations: Destinations,
 ): { readonly request: OnboardingRequest } | { readonly issues: readonly Issue[] } {
   const parsed = request.safeParse(body);
-  if (parsed.success) return { request: parsed.data };
-  return {
-    issues: parsed.error.issues.flatMap((issue): Issue[] => {
-      const path = issue.path.map(String);
-      if (issue.code === "unrecognized_keys") {
-        return issue.keys.map((key) => ({
-          field: [...path, key.slice(0, 64)].join("."),
-          message: "is not known",
-        }));
-      }
-      return [{
-        field: path.join(".") || "body",
-        message: issue.code === "invalid_type" && issue.expected === "object"
-          ? "must be a JSON object"
-          : issue.code === "invalid_type" && issue.expected === "array"
-          ? "must be a list"
-          : issue.message,
-      }];
-    }),
-  };
+  const forbidden = numbersOf(body)
+    .filter(([, number]) => isE164(number) && dialable(number, destinations) === undefined)
+    .map(([field]) => ({
+      field,
+      message: "must be a number that ALLOWED_DESTINATIONS lets the system dial",
+    }));
+  if (parsed.success && forbidden.length === 0) return { request: parsed.data };
+  return { issues: [...(parsed.error?.issues ?? []).flatMap(issuesOf), ...forbidden] };
+}
+
+/** The numbers that a request names, by field, whatever else may be wrong with it. */
+function numbersOf(body: unknown): [field: string, number: string][] {
+  const { profile } = (body ?? {}) as { profile?: { operator?: unknown; menu?: unknown } };
+  const menu: readonly unknown[] = Array.isArray(profile?.menu) ? profile.menu : [];
+  const named: [string, unknown][] = menu.map((entry, at) => [
+    `profile.menu.${at}.destination`,
+    (entry as { destination?: unknown } | null)?.destination,
+  ]);
+  named.push(["profile.operator", profile?.operator]);
+  return named.filter((each): each is [string, string] => typeof each[1] === "string");
+}
+
+function issuesOf(issue: z.core.$ZodIssue): Issue[] {
+  const path = issue.path.map(String);
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({
+      field: [...path, key.slice(0, 64)].join("."),
+      message: "is not known",
+    }));
+  }
+  return [{
+    field: path.join(".") || "body",
+    message: issue.code === "invalid_type" && issue.expected === "object"
+      ? "must be a JSON object"
+      : issue.code === "invalid_type" && issue.expected === "array"
+      ? "must be a list"
+      : issue.message,
+  }];
 }

@@ -44,6 +44,8 @@ export function renderTwiml(reply: Reply, profile: LineProfile, functionsUrl: st
           action: step(instruction.action),
           method: "POST",
           timeout: profile.ringSec,
+          timeLimit: instruction.timeLimit,
+          ...(instruction.callerId !== undefined && { callerId: instruction.callerId }),
           ...(instruction.record && {
             record: "record-from-answer-dual",
             recordingStatusCallback: callback(instruction.recordingCallback),

@@ -1,0 +1,75 @@
+import { type E164, isSubscriberNumber, maskPhone } from "./phone.ts";
+
+// Which numbers the system may dial. A call that is forwarded is paid by the operator, so whoever chooses where it
+// goes (a setting, an organisation's admin) chooses what is paid: toll fraud forwards calls to numbers that earn the
+// fraudster a share. SECURITY.md tells what else limits it.
+
+/** A number that the system may dial; only `dialable` makes one, and only one of these reaches a `<Dial>`. */
+export type Dialable = E164 & { readonly __dialable: true };
+
+/** By prefix, whether numbers that begin with it may be dialled. */
+export type Destinations = ReadonlyMap<string, boolean>;
+
+/**
+ * Area codes of the North American plan that cost more than a call within the United States and Canada.
+ * Sources: the area codes in service by place (https://www.nanpa.com/number-resource-info/area-codes and
+ * https://nationalnanpa.com/reports/area_code_search.html), and what Twilio bills apart from "United States and Canada"
+ * (https://www.twilio.com/en-us/voice/pricing/us).
+ */
+const HIGH_COST_AREAS = [
+  // Premium services.
+  "900",
+  // No place: personal numbers, numbers of one carrier, the government's.
+  ...["500", "521", "522", "523", "524", "525", "526", "527", "528", "529", "533", "544", "566"],
+  ...["577", "588", "600", "622", "633", "644", "655", "677", "688", "700", "710"],
+  // Countries of their own in the Caribbean and the Atlantic: Bahamas to Jamaica.
+  ...["242", "246", "264", "268", "284", "345", "441", "473", "649", "658", "664", "721", "758"],
+  ...["767", "784", "809", "829", "849", "868", "869", "876"],
+  // Overseas territories of the United States: Virgin Islands, Northern Marianas, Guam, American Samoa, Puerto Rico.
+  ...["340", "670", "671", "684", "787", "939"],
+  // Canada's northern territories.
+  "867",
+];
+
+/** Exchange 976 is premium within any area code. */
+const PREMIUM_EXCHANGE = /^\+1\d{3}976/;
+
+export const DEFAULT_DESTINATIONS = "+1";
+
+/**
+ * Reads a list such as `+1,+44,!+447,+1876`. Premium and high-cost codes of the North American plan are forbidden
+ * unless the list names them.
+ *
+ * @throws {RangeError} what an entry must be; it never repeats a whole number.
+ */
+export function parseDestinations(list: string): Destinations {
+  const named = new Map<string, boolean>();
+  for (const entry of list.split(",").map((each) => each.trim()).filter((each) => each !== "")) {
+    const [, forbidden, prefix] = /^(!?)\s*(\+[1-9]\d{0,14})$/.exec(entry) ?? [];
+    if (prefix === undefined) {
+      throw new RangeError(
+        `must list prefixes such as +1 or !+1900, separated by commas: one entry is "${
+          maskPhone(entry).slice(0, 32)
+        }"`,
+      );
+    }
+    // Named both ways, it is forbidden.
+    named.set(prefix, forbidden === "" && named.get(prefix) !== false);
+  }
+  if (![...named.values()].includes(true)) {
+    throw new RangeError("must list at least one prefix that may be dialled, such as +1");
+  }
+  return new Map([...HIGH_COST_AREAS.map((area) => [`+1${area}`, false] as const), ...named]);
+}
+
+/** The number, if the system may dial it: the longest prefix that is listed decides. */
+export function dialable(number: string, destinations: Destinations): Dialable | undefined {
+  if (!isSubscriberNumber(number)) return undefined;
+  for (let length = number.length; length > 1; length--) {
+    const prefix = number.slice(0, length);
+    const allowed = destinations.get(prefix);
+    if (allowed !== undefined) return allowed ? number as Dialable : undefined;
+    if (length === "+1NPA976".length && PREMIUM_EXCHANGE.test(prefix)) return undefined;
+  }
+  return undefined;
+}
