@@ -12,6 +12,7 @@ export async function dial(
   documentUrl: string,
 ): Promise<DocumentRequest | "next"> {
   const callerId = verb.callerId ?? call.setup.from;
+  const accepted = isCallerId(callerId, call.setup);
   call.happens({
     kind: "dial",
     number: verb.numbers[0]?.number ?? "",
@@ -33,7 +34,9 @@ export async function dial(
     legs.push(
       new Leg(call, {
         number,
-        callee: callee ?? call.setup.callees(offer) ?? {},
+        callee: accepted
+          ? callee ?? call.setup.callees(offer) ?? {}
+          : { outcome: "failed", ringSeconds: 0 },
         callerId,
         timeout: verb.timeout,
         documentUrl,
@@ -55,6 +58,15 @@ export async function dial(
   }
   dialled.end();
   return dialled.action ?? "next";
+}
+
+/**
+ * Whether a leg under this caller id gets through: one that is no number, withheld ones included, is refused by the
+ * callee's network, and Twilio takes no number in its place but the caller's and the called one. (Numbers that were
+ * verified with Twilio, which it takes too, are unknown here.) Source: https://www.twilio.com/docs/api/errors/13214
+ */
+function isCallerId(callerId: string, { from, to }: { from: string; to: string }): boolean {
+  return /^\+[1-9]\d{9,14}$/.test(callerId) && (callerId === from || callerId === to);
 }
 
 /** What a `<Dial>` in progress has come to. */

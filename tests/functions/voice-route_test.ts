@@ -1,8 +1,9 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-route/handler.ts";
-import { CALLER_ON_THE_LINE, dial, response, say } from "../support/expected.ts";
+import { CALLER_ON_THE_LINE, dial, response, say, VOICEMAIL } from "../support/expected.ts";
 import {
   accepted,
+  LINE_NUMBER,
   only,
   onTheLine,
   SALES,
@@ -74,4 +75,59 @@ for (const mode of ["menu", "a_department_of_last_year", "__proto__"]) {
 
 Deno.test("without the database a call that chose nothing hears the menu", async () => {
   assertEquals((await route("?turn=1&attempt=1", { outcome: UNAVAILABLE })).outline, MENU);
+});
+
+Deno.test("a caller without a number of their own is shown as the line", async () => {
+  for (const From of ["anonymous", "Restricted", "+266696687", "", "client:desk", "+1416555012"]) {
+    const answer = await takeStep(
+      "voice-route",
+      createHandler,
+      { ...onTheLine, From },
+      "?turn=1&attempt=1&mode=sales-1",
+    );
+    assertEquals(only(answer, "Dial").attributes["callerId"], LINE_NUMBER);
+  }
+});
+
+const UNANSWERED = ["Say: Nobody can take your call right now.", ...VOICEMAIL];
+
+for (
+  const [title, params] of [
+    ["a call that its destination forwarded here", { ForwardedFrom: SALES }],
+    ["a call from its destination", { From: SALES }],
+    ["a leg of ours that came back", { From: LINE_NUMBER }],
+    ["a call to its destination's own number", { To: SALES }],
+  ] as const
+) {
+  Deno.test(`${title} is not dialled there again: a message can be left`, async () => {
+    for (const outcome of [undefined, UNAVAILABLE]) {
+      const answer = await takeStep(
+        "voice-route",
+        createHandler,
+        { ...onTheLine, ...params },
+        "?turn=1&attempt=1&mode=sales-1",
+        outcome && { outcome },
+      );
+      assertEquals(answer.outline, UNANSWERED);
+    }
+  });
+}
+
+Deno.test("a call that somebody else forwarded here is put through", async () => {
+  const answer = await takeStep(
+    "voice-route",
+    createHandler,
+    { ...onTheLine, ForwardedFrom: "+14165550177" },
+    "?turn=1&attempt=1&mode=sales-1",
+  );
+  assertEquals(answer.outline[1], `Dial: ${SALES}`);
+});
+
+Deno.test("a conversation ends after MAX_CALL_MINUTES", async () => {
+  for (const [minutes, seconds] of [[undefined, "3600"], ["5", "300"]] as const) {
+    const answer = await route("?turn=1&attempt=1&mode=sales-1", {
+      env: { MAX_CALL_MINUTES: minutes },
+    });
+    assertEquals(only(answer, "Dial").attributes["timeLimit"], seconds);
+  }
 });

@@ -225,6 +225,15 @@ Deno.test("callers who withhold their number are served, and share no limit", as
   }
 });
 
+Deno.test("a caller without a number that a network takes reaches a person, who sees the line's number", async () => {
+  for (const from of ["anonymous", "Restricted", "+266696687", "+1587555", "client:web"]) {
+    const { record, row } = await hotline.ring({ keys: ["1"], dial: "answered" }, { from });
+    assertEquals([row.disposition, record.all("dial")[0]?.callerId], ["connected", record.to]);
+  }
+  const { record } = await hotline.ring({ keys: ["1"], dial: "answered" });
+  assertEquals(record.all("dial")[0]?.callerId, record.from);
+});
+
 Deno.test("no caller of any of these hears Twilio's own error message", async () => {
   const scripts = [{}, { keys: ["1"] }, { keys: ["*", "9"] }, { say: ["what?"] }, {
     say: ["record what?"],
