@@ -361,8 +361,8 @@ Deno.test("among 100 000 calls of two years, no view reads the calls from end to
       await connection.unsafe(query);
       return await counted() - before;
     };
-    // 144 calls a day: of 30 days, and, added up, of the two hours at most that are not.
-    assertEquals(await fetchedBy("table calls_by_day") >= 30 * 144, true);
+    // 144 calls a day: of 30 days (of 29, as an hour may pass meanwhile), and, added up, of the two hours at most that are not.
+    assertEquals(await fetchedBy("table calls_by_day") >= 29 * 144, true);
     await connection`select roll_up_calls(1000)`;
     assertEquals(await fetchedBy("table calls_by_day") <= 3 * 6, true);
     connection.release();
