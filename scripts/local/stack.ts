@@ -13,8 +13,8 @@ import {
   LOCAL_SECRET_KEY,
 } from "./defaults.ts";
 import { createGateway } from "./gateway.ts";
-import { createRoles, migrate } from "./migrate.ts";
-import { assertPortFree, startCluster } from "./postgres.ts";
+import { createRoles, migrate, OtherSchemaError } from "./migrate.ts";
+import { assertPortFree, startCluster, StartError } from "./postgres.ts";
 import { JOBS, startSchedule } from "./schedule.ts";
 
 export const ROOT = fromFileUrl(new URL("../..", import.meta.url));
@@ -108,7 +108,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       },
     });
     closers.push(() => cluster.stop());
-    await prepareDatabase(cluster.url(), log);
+    await prepareDatabase(cluster.url(), dataDir, log);
 
     const dataApi = createDataApi({
       databaseUrl: cluster.url(),
@@ -253,12 +253,21 @@ function withoutBlanks(env: Readonly<Record<string, string>>): Record<string, st
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value.trim() !== ""));
 }
 
-async function prepareDatabase(url: string, log: (line: string) => void): Promise<void> {
+async function prepareDatabase(
+  url: string,
+  dataDir: string,
+  log: (line: string) => void,
+): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => {} });
   try {
     await createRoles(sql);
     const applied = await migrate(sql, join(ROOT, "supabase", "migrations"));
     if (applied.length > 0) log(`Applied ${applied.length} migrations, up to ${applied.at(-1)}`);
+  } catch (error) {
+    if (!(error instanceof OtherSchemaError)) throw error;
+    throw new StartError(
+      `Cannot start: the data directory ${dataDir} (TRADELINE_DATA_DIR) was made by another version's schema: move it away, or set TRADELINE_DATA_DIR to a new one. What it holds is read by the version that made it`,
+    );
   } finally {
     await sql.end();
   }

@@ -1,12 +1,8 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { assertRejects } from "@std/assert/rejects.js";
-import { join } from "@std/path/join.js";
-import * as fc from "fast-check";
 import postgres, { type Sql } from "postgres";
-import { createRoles, migrate } from "../../scripts/local/migrate.ts";
-import { ROOT } from "../../scripts/local/stack.ts";
-import { createTestDatabase, databaseTests } from "../support/database.ts";
-import { anyEvent, newCallSid, voiceEvent } from "../support/events.ts";
+import { databaseTests } from "../support/database.ts";
+import { newCallSid, voiceEvent } from "../support/events.ts";
 
 // A call's events by the month: there before they are needed, dropped whole when they are not, and none ever lost.
 
@@ -140,45 +136,5 @@ test("voice-reconcile's run looks after them, and the service may do no more to 
       role,
     );
     assertEquals(error.code, "42501");
-  }
-});
-
-Deno.test("months: calls of before are what they would have been, and none of their events is lost", async () => {
-  const [before, fresh] = await Promise.all([
-    createTestDatabase({ empty: true }),
-    createTestDatabase(),
-  ]);
-  try {
-    const migrations = join(ROOT, "supabase", "migrations");
-    await createRoles(before.sql);
-    await migrate(before.sql, migrations, "20251102130000");
-    const events = fc.sample(fc.nat(40), 60).flatMap((n) => {
-      const sid = newCallSid();
-      return fc.sample(anyEvent(sid), 1 + n % 8);
-    });
-    const accept = (sql: Sql) =>
-      sql`select accept_voice_event(e) from jsonb_array_elements(${
-        sql.json(events as never)
-      }) as e`;
-    await accept(before.sql);
-    await migrate(before.sql, migrations);
-    await accept(fresh.sql);
-
-    const calls = (sql: Sql) =>
-      sql`select to_jsonb(c) - array['created_at', 'updated_at'] as call from call_logs as c order by call_sid`;
-    const told = (sql: Sql) =>
-      sql`select to_jsonb(l) - array['received_at', 'id'] as event from call_lifecycle as l order by id`;
-    assertEquals([...await calls(before.sql)], [...await calls(fresh.sql)]);
-    assertEquals([...await told(before.sql)], [...await told(fresh.sql)]);
-    assertEquals((await told(before.sql)).length, events.length);
-    // It goes on where it stopped: no identity comes twice.
-    await before.sql`select accept_voice_event(${
-      before.sql.json(voiceEvent(newCallSid()) as never)
-    })`;
-    const [ids] = await before.sql`
-      select count(distinct id)::int as ids, count(*)::int as rows from call_lifecycle`;
-    assertEquals(ids!.ids, ids!.rows);
-  } finally {
-    await Promise.all([before.drop(), fresh.drop()]);
   }
 });

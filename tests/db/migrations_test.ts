@@ -2,7 +2,12 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import { join } from "@std/path/join.js";
-import { createRoles, migrate, MigrationError } from "../../scripts/local/migrate.ts";
+import {
+  createRoles,
+  migrate,
+  MigrationError,
+  OtherSchemaError,
+} from "../../scripts/local/migrate.ts";
 import { splitStatements } from "../../scripts/local/sql.ts";
 import { ROOT } from "../../scripts/local/stack.ts";
 import { connect } from "../support/cluster.ts";
@@ -84,12 +89,21 @@ test("do nothing the second time, and then only what is new", TWO, async (db, di
   assertEquals((await db.sql`select from t`).length, 2);
 });
 
-test("go no further than they are told, and on from there", TWO, async (db, dir) => {
-  const [first, second] = Object.keys(TWO);
-  assertEquals(await migrate(db.sql, dir, "20250101000000"), [first]);
-  assertEquals([...await db.sql`select * from t`], [{ id: 1 }]);
-  assertEquals(await migrate(db.sql, dir), [second]);
-});
+test(
+  "refuse a database that other migrations made, and change nothing in it",
+  TWO,
+  async (db, dir) => {
+    await migrate(db.sql, dir);
+    await Deno.remove(join(dir, Object.keys(TWO)[0]!));
+    await writeFiles(dir, { "20250103000000_third.sql": "insert into t values (3)" });
+    await assertRejects(
+      () => migrate(db.sql, dir),
+      OtherSchemaError,
+      "which has no 20250101000000",
+    );
+    assertEquals((await db.sql`select from t`).length, 1);
+  },
+);
 
 test("by 20 starters at once are applied once", TWO, async (db, dir) => {
   const starters = Array.from({ length: 20 }, () => connect(db.url));

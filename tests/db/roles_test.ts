@@ -1,6 +1,10 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import postgres, { type Sql } from "postgres";
+import { join } from "@std/path/join.js";
+import { createRoles, migrate } from "../../scripts/local/migrate.ts";
+import { ROOT } from "../../scripts/local/stack.ts";
+import { differences, readCatalog } from "../../scripts/schema/catalog.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { newCallSid, voiceEvent } from "../support/events.ts";
 
@@ -167,4 +171,35 @@ Deno.test("each foreign key has an index, and each table a primary key", async (
     where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
       and not exists (select from pg_index as i where i.indrelid = t.oid and i.indisprimary)`;
   assertEquals([...keyless], []);
+});
+
+Deno.test("roles: what is made after the migrations is nobody's until it is granted, on an old project too", async () => {
+  const [old, fresh] = await Promise.all([
+    createTestDatabase({ empty: true }),
+    createTestDatabase(),
+  ]);
+  try {
+    await createRoles(old.sql);
+    // As Supabase set its projects up until November 2026.
+    for (const kind of ["tables", "functions", "sequences"]) {
+      // deno-lint-ignore no-await-in-loop
+      await old.sql.unsafe(
+        `alter default privileges in schema public grant all on ${kind} to anon, authenticated, service_role`,
+      );
+    }
+    await migrate(old.sql, join(ROOT, "supabase", "migrations"));
+    assertEquals(differences(await readCatalog(fresh.sql), await readCatalog(old.sql)), []);
+    await old.sql.unsafe(`
+      create table public.made (id int);
+      create sequence public.counted;
+      create function public.done() returns int language sql return 1`);
+    const [row] = await old.sql`
+      select count(*)::int as reached from unnest(array['anon', 'authenticated', 'service_role', 'monitoring']) as role
+      where has_table_privilege(role, 'public.made', 'select, insert, update, delete, truncate, references, trigger, maintain')
+        or has_sequence_privilege(role, 'public.counted', 'usage, select, update')
+        or has_function_privilege(role, 'public.done()', 'execute')`;
+    assertEquals(row!.reached, 0);
+  } finally {
+    await Promise.all([old.drop(), fresh.drop()]);
+  }
 });

@@ -1,3 +1,9 @@
+-- Schemas
+
+create schema months;
+
+create schema public;
+
 -- Types
 
 create domain e164 as text CHECK ((VALUE ~ '^\+[1-9][0-9]{1,14}$'::text));
@@ -6,7 +12,7 @@ create type call_status as enum ('queued', 'initiated', 'ringing', 'in-progress'
 
 -- Tables and composite types
 
-create type voice_event (
+create type public.voice_event (
   operation text,
   identity text,
   call_sid text,
@@ -36,7 +42,7 @@ create type voice_event (
   meta jsonb
 );
 
-create table call_lifecycle (
+create table public.call_lifecycle (
   id bigint not null generated always as identity,
   call_sid text not null,
   leg_sid text not null,
@@ -47,9 +53,22 @@ create table call_lifecycle (
   occurred_at timestamp with time zone not null,
   received_at timestamp with time zone not null default clock_timestamp(),
   meta jsonb not null default '{}'::jsonb
-);
+) partition by RANGE (received_at);
 
-create table alert_deliveries (
+create table months.call_lifecycle_other (
+  id bigint not null generated always as identity,
+  call_sid text not null,
+  leg_sid text not null,
+  parent_call_sid text,
+  event text not null,
+  status text,
+  sequence_number integer,
+  occurred_at timestamp with time zone not null,
+  received_at timestamp with time zone not null default clock_timestamp(),
+  meta jsonb not null default '{}'::jsonb
+) partition of call_lifecycle DEFAULT;
+
+create table public.alert_deliveries (
   id bigint not null generated always as identity,
   episode_id bigint not null,
   transition text not null,
@@ -60,7 +79,7 @@ create table alert_deliveries (
   delivered_at timestamp with time zone
 );
 
-create table alert_episodes (
+create table public.alert_episodes (
   id bigint not null generated always as identity,
   alert text not null,
   severity text not null,
@@ -71,7 +90,7 @@ create table alert_episodes (
   closed_value numeric
 );
 
-create table alert_rules (
+create table public.alert_rules (
   alert text not null,
   severity text not null,
   comparison text not null,
@@ -83,7 +102,7 @@ create table alert_rules (
   action text not null
 );
 
-create table analytics_events (
+create table public.analytics_events (
   id bigint not null generated always as identity,
   event_type text not null,
   event_data jsonb not null default '{}'::jsonb,
@@ -91,7 +110,7 @@ create table analytics_events (
   created_at timestamp with time zone not null default clock_timestamp()
 );
 
-create table call_hours (
+create table public.call_hours (
   id bigint not null generated always as identity,
   hour timestamp with time zone not null,
   scope text not null,
@@ -111,7 +130,7 @@ create table call_hours (
   longest_ring_seconds numeric
 );
 
-create table call_logs (
+create table public.call_logs (
   call_sid text not null,
   org_id uuid,
   from_e164 e164,
@@ -154,7 +173,7 @@ END) stored,
   incomplete boolean not null generated always as (((status >= 'canceled'::call_status) AND ((duration_sec IS NULL) OR ((NOT rate_limited) AND (connected_at IS NULL) AND (recording_source IS DISTINCT FROM 'voicemail'::text) AND (status <> 'failed'::call_status)) OR ((NOT (recording_source IS DISTINCT FROM 'voicemail'::text)) AND ((recording_duration_sec IS NULL) OR (transcript IS NULL))) OR ((connected_at IS NOT NULL) AND (consent_given IS TRUE) AND (recording_sid IS NULL))))) stored
 ) with (fillfactor=80);
 
-create table consent_evidence (
+create table public.consent_evidence (
   call_hash bytea not null,
   org_id uuid,
   consent_given boolean not null,
@@ -163,7 +182,7 @@ create table consent_evidence (
   disclosure text
 );
 
-create table contact_messages (
+create table public.contact_messages (
   id uuid not null default gen_random_uuid(),
   name text not null,
   email text not null,
@@ -174,18 +193,18 @@ create table contact_messages (
   handled_at timestamp with time zone
 );
 
-create table erased_calls (
+create table public.erased_calls (
   call_hash bytea not null,
   erased_at timestamp with time zone not null default now()
 );
 
-create table erasure_receipts (
+create table public.erasure_receipts (
   id uuid not null default gen_random_uuid(),
   erased_at timestamp with time zone not null default now(),
   counts jsonb not null
 );
 
-create table function_metrics (
+create table public.function_metrics (
   minute timestamp with time zone not null,
   function text not null,
   requests integer not null,
@@ -204,7 +223,7 @@ create table function_metrics (
   le_5000 integer not null
 );
 
-create table function_totals (
+create table public.function_totals (
   function text not null,
   requests bigint not null,
   errors bigint not null,
@@ -220,13 +239,13 @@ create table function_totals (
   le_5000 bigint not null
 );
 
-create table health_checks (
+create table public.health_checks (
   checked_at timestamp with time zone not null default clock_timestamp(),
   healthy boolean not null,
   failing text[] not null default '{}'::text[]
 );
 
-create table idempotency_keys (
+create table public.idempotency_keys (
   key text not null,
   operation text not null,
   request_hash bytea not null,
@@ -236,7 +255,7 @@ create table idempotency_keys (
   expires_at timestamp with time zone not null
 );
 
-create table outbox (
+create table public.outbox (
   id bigint not null generated always as identity,
   kind text not null,
   idempotency_key text not null,
@@ -255,7 +274,7 @@ create table outbox (
   sent_at timestamp with time zone
 ) with (fillfactor=80);
 
-create table rate_limit_refusals (
+create table public.rate_limit_refusals (
   endpoint text not null,
   identifier_type text not null,
   identifier text not null,
@@ -264,20 +283,20 @@ create table rate_limit_refusals (
   last_violation timestamp with time zone not null
 );
 
-create table rate_limit_windows (
+create table public.rate_limit_windows (
   endpoint text not null,
   identifier_type text not null,
   identifier text not null,
   admitted_at timestamp with time zone[] not null
 ) with (fillfactor=70);
 
-create table reconcile_attempts (
+create table public.reconcile_attempts (
   call_sid text not null,
   attempts integer not null default 1,
   next_at timestamp with time zone not null
 );
 
-create table recordings_to_delete (
+create table public.recordings_to_delete (
   recording_sid text not null,
   subaccount_sid text,
   queued_at timestamp with time zone not null default now(),
@@ -285,18 +304,18 @@ create table recordings_to_delete (
   next_at timestamp with time zone not null default now()
 );
 
-create table retention_rules (
+create table public.retention_rules (
   subject text not null,
   days integer not null,
   why text not null
 );
 
-create table rolled_hours (
+create table public.rolled_hours (
   hour timestamp with time zone not null,
   rolled_at timestamp with time zone not null default now()
 );
 
-create table telephony_numbers (
+create table public.telephony_numbers (
   e164_number e164 not null,
   org_id uuid not null,
   number_sid text not null,
@@ -305,21 +324,21 @@ create table telephony_numbers (
   profile jsonb not null default '{}'::jsonb
 );
 
-create table telephony_secrets (
+create table public.telephony_secrets (
   subaccount_sid text not null,
   vault_secret_id uuid,
   sealed_token text,
   updated_at timestamp with time zone not null default now()
 );
 
-create table telephony_subaccounts (
+create table public.telephony_subaccounts (
   org_id uuid not null,
   subaccount_sid text not null,
   business_name text not null,
   created_at timestamp with time zone not null default now()
 );
 
-create table telephony_transactions (
+create table public.telephony_transactions (
   id uuid not null default gen_random_uuid(),
   transaction_type text not null,
   org_id uuid not null,
@@ -337,7 +356,7 @@ create table telephony_transactions (
   held_until timestamp with time zone
 );
 
-create table worker_runs (
+create table public.worker_runs (
   worker text not null,
   last_run_at timestamp with time zone not null,
   last_ok_at timestamp with time zone,
@@ -513,6 +532,22 @@ alter table idempotency_keys add constraint idempotency_keys_request_hash_length
 
 alter table idempotency_keys add constraint idempotency_keys_status_known CHECK ((status = ANY (ARRAY['in_progress'::text, 'completed'::text, 'failed'::text])));
 
+alter table "months.call_lifecycle_other" add constraint call_lifecycle_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table "months.call_lifecycle_other" add constraint call_lifecycle_event_form CHECK ((event ~ '^[a-z][a-z_]{0,31}$'::text));
+
+alter table "months.call_lifecycle_other" add constraint call_lifecycle_leg_sid_form CHECK ((leg_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table "months.call_lifecycle_other" add constraint call_lifecycle_meta_object CHECK ((jsonb_typeof(meta) = 'object'::text));
+
+alter table "months.call_lifecycle_other" add constraint call_lifecycle_other_pkey PRIMARY KEY (received_at, id);
+
+alter table "months.call_lifecycle_other" add constraint call_lifecycle_parent_form CHECK ((parent_call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table "months.call_lifecycle_other" add constraint call_lifecycle_sequence_range CHECK ((sequence_number >= 0));
+
+alter table "months.call_lifecycle_other" add constraint call_lifecycle_status_form CHECK ((status ~ '^[a-z][a-z-]{0,31}$'::text));
+
 alter table outbox add constraint outbox_attempts_range CHECK ((attempts >= 0));
 
 alter table outbox add constraint outbox_idempotency_key_key UNIQUE (idempotency_key);
@@ -658,6 +693,12 @@ CREATE INDEX call_hours_org_idx ON public.call_hours USING btree (org_id, hour) 
 CREATE UNIQUE INDEX call_hours_pkey ON public.call_hours USING btree (id);
 
 CREATE INDEX call_lifecycle_call_idx ON ONLY public.call_lifecycle USING btree (call_sid, received_at);
+
+CREATE INDEX call_lifecycle_other_call_sid_received_at_idx ON months.call_lifecycle_other USING btree (call_sid, received_at);
+
+CREATE UNIQUE INDEX call_lifecycle_other_pkey ON months.call_lifecycle_other USING btree (received_at, id);
+
+CREATE INDEX call_lifecycle_other_received_at_call_sid_idx ON months.call_lifecycle_other USING btree (received_at, call_sid) WHERE (event = 'reconciled'::text);
 
 CREATE UNIQUE INDEX call_lifecycle_pkey ON ONLY public.call_lifecycle USING btree (received_at, id);
 
@@ -1781,7 +1822,6 @@ begin
     execute format('create table months.%I (like public.call_lifecycle including defaults including constraints)', v_name);
     execute format('alter table months.%I enable row level security', v_name);
     execute format('create policy months_of_the_service on months.%I for select to service_role using (true)', v_name);
-    execute format('revoke all on months.%I from anon, authenticated, service_role', v_name);
     execute format(
       'with moved as (delete from months.call_lifecycle_other where received_at >= %L and received_at < %L returning *)
        insert into months.%I select * from moved',
@@ -2933,239 +2973,137 @@ create view webhook_performance with (security_invoker=true) as
 
 -- Row-level security
 
-alter table alert_deliveries enable row level security;
+alter table months.call_lifecycle_other enable row level security;
 
-alter table alert_episodes enable row level security;
+alter table public.alert_deliveries enable row level security;
 
-alter table alert_rules enable row level security;
+alter table public.alert_episodes enable row level security;
 
-alter table analytics_events enable row level security;
+alter table public.alert_rules enable row level security;
 
-alter table call_hours enable row level security;
+alter table public.analytics_events enable row level security;
 
-alter table call_lifecycle enable row level security;
+alter table public.call_hours enable row level security;
 
-alter table call_logs enable row level security;
+alter table public.call_lifecycle enable row level security;
 
-alter table consent_evidence enable row level security;
+alter table public.call_logs enable row level security;
 
-alter table contact_messages enable row level security;
+alter table public.consent_evidence enable row level security;
 
-alter table erased_calls enable row level security;
+alter table public.contact_messages enable row level security;
 
-alter table erasure_receipts enable row level security;
+alter table public.erased_calls enable row level security;
 
-alter table function_metrics enable row level security;
+alter table public.erasure_receipts enable row level security;
 
-alter table function_totals enable row level security;
+alter table public.function_metrics enable row level security;
 
-alter table health_checks enable row level security;
+alter table public.function_totals enable row level security;
 
-alter table idempotency_keys enable row level security;
+alter table public.health_checks enable row level security;
 
-alter table outbox enable row level security;
+alter table public.idempotency_keys enable row level security;
 
-alter table rate_limit_refusals enable row level security;
+alter table public.outbox enable row level security;
 
-alter table rate_limit_windows enable row level security;
+alter table public.rate_limit_refusals enable row level security;
 
-alter table reconcile_attempts enable row level security;
+alter table public.rate_limit_windows enable row level security;
 
-alter table recordings_to_delete enable row level security;
+alter table public.reconcile_attempts enable row level security;
 
-alter table retention_rules enable row level security;
+alter table public.recordings_to_delete enable row level security;
 
-alter table rolled_hours enable row level security;
+alter table public.retention_rules enable row level security;
 
-alter table telephony_numbers enable row level security;
+alter table public.rolled_hours enable row level security;
 
-alter table telephony_secrets enable row level security;
+alter table public.telephony_numbers enable row level security;
 
-alter table telephony_subaccounts enable row level security;
+alter table public.telephony_secrets enable row level security;
 
-alter table telephony_transactions enable row level security;
+alter table public.telephony_subaccounts enable row level security;
 
-alter table worker_runs enable row level security;
+alter table public.telephony_transactions enable row level security;
 
-create policy alert_deliveries_for_operators on alert_deliveries for select to monitoring, service_role using (true);
+alter table public.worker_runs enable row level security;
 
-create policy alert_episodes_for_operators on alert_episodes for select to monitoring, service_role using (true);
+create policy alert_deliveries_for_operators on public.alert_deliveries for select to monitoring, service_role using (true);
 
-create policy alert_rules_for_operators on alert_rules for select to monitoring, service_role using (true);
+create policy alert_episodes_for_operators on public.alert_episodes for select to monitoring, service_role using (true);
 
-create policy analytics_events_for_monitoring on analytics_events for select to monitoring using (true);
+create policy alert_rules_for_operators on public.alert_rules for select to monitoring, service_role using (true);
 
-create policy analytics_events_of_the_service on analytics_events for select to service_role using (true);
+create policy analytics_events_for_monitoring on public.analytics_events for select to monitoring using (true);
 
-create policy call_hours_for_operators on call_hours for select to monitoring, service_role using (true);
+create policy analytics_events_of_the_service on public.analytics_events for select to service_role using (true);
 
-create policy call_hours_of_own_org on call_hours for select to authenticated using (((scope = 'org'::text) AND (org_id = ( SELECT current_org_id() AS current_org_id))));
+create policy call_hours_for_operators on public.call_hours for select to monitoring, service_role using (true);
 
-create policy call_lifecycle_for_monitoring on call_lifecycle for select to monitoring using (true);
+create policy call_hours_of_own_org on public.call_hours for select to authenticated using (((scope = 'org'::text) AND (org_id = ( SELECT current_org_id() AS current_org_id))));
 
-create policy call_lifecycle_of_own_org on call_lifecycle for select to authenticated using ((EXISTS ( SELECT
+create policy call_lifecycle_for_monitoring on public.call_lifecycle for select to monitoring using (true);
+
+create policy call_lifecycle_of_own_org on public.call_lifecycle for select to authenticated using ((EXISTS ( SELECT
    FROM call_logs c
   WHERE (c.call_sid = call_lifecycle.call_sid))));
 
-create policy call_logs_for_monitoring on call_logs for select to monitoring using (true);
+create policy call_logs_for_monitoring on public.call_logs for select to monitoring using (true);
 
-create policy call_logs_of_own_org on call_logs for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy call_logs_of_own_org on public.call_logs for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
-create policy consent_evidence_of_the_service on consent_evidence for select to service_role using (true);
+create policy consent_evidence_of_the_service on public.consent_evidence for select to service_role using (true);
 
-create policy contact_messages_of_the_service on contact_messages for select to service_role using (true);
+create policy contact_messages_of_the_service on public.contact_messages for select to service_role using (true);
 
-create policy erased_calls_of_the_service on erased_calls for select to service_role using (true);
+create policy erased_calls_of_the_service on public.erased_calls for select to service_role using (true);
 
-create policy erasure_receipts_of_the_service on erasure_receipts for select to service_role using (true);
+create policy erasure_receipts_of_the_service on public.erasure_receipts for select to service_role using (true);
 
-create policy function_metrics_for_operators on function_metrics for select to monitoring, service_role using (true);
+create policy function_metrics_for_operators on public.function_metrics for select to monitoring, service_role using (true);
 
-create policy function_totals_for_operators on function_totals for select to monitoring, service_role using (true);
+create policy function_totals_for_operators on public.function_totals for select to monitoring, service_role using (true);
 
-create policy health_checks_for_operators on health_checks for select to monitoring, service_role using (true);
+create policy health_checks_for_operators on public.health_checks for select to monitoring, service_role using (true);
 
-create policy idempotency_keys_of_the_service on idempotency_keys for select to service_role using (true);
+create policy idempotency_keys_of_the_service on public.idempotency_keys for select to service_role using (true);
 
-create policy outbox_for_monitoring on outbox for select to monitoring using (true);
+create policy months_of_the_service on months.call_lifecycle_other for select to service_role using (true);
 
-create policy outbox_of_the_service on outbox for select to service_role using (true);
+create policy outbox_for_monitoring on public.outbox for select to monitoring using (true);
 
-create policy rate_limit_refusals_for_monitoring on rate_limit_refusals for select to monitoring using (true);
+create policy outbox_of_the_service on public.outbox for select to service_role using (true);
 
-create policy rate_limit_refusals_of_the_service on rate_limit_refusals for select to service_role using (true);
+create policy rate_limit_refusals_for_monitoring on public.rate_limit_refusals for select to monitoring using (true);
 
-create policy rate_limit_windows_of_the_service on rate_limit_windows for select to service_role using (true);
+create policy rate_limit_refusals_of_the_service on public.rate_limit_refusals for select to service_role using (true);
 
-create policy reconcile_attempts_of_the_service on reconcile_attempts for select to service_role using (true);
+create policy rate_limit_windows_of_the_service on public.rate_limit_windows for select to service_role using (true);
 
-create policy recordings_to_delete_for_monitoring on recordings_to_delete for select to monitoring using (true);
+create policy reconcile_attempts_of_the_service on public.reconcile_attempts for select to service_role using (true);
 
-create policy recordings_to_delete_of_the_service on recordings_to_delete for select to service_role using (true);
+create policy recordings_to_delete_for_monitoring on public.recordings_to_delete for select to monitoring using (true);
 
-create policy retention_rules_of_the_service on retention_rules for select to service_role using (true);
+create policy recordings_to_delete_of_the_service on public.recordings_to_delete for select to service_role using (true);
 
-create policy rolled_hours_for_all_who_look on rolled_hours for select to authenticated, monitoring, service_role using (true);
+create policy retention_rules_of_the_service on public.retention_rules for select to service_role using (true);
 
-create policy telephony_numbers_of_own_org on telephony_numbers for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy rolled_hours_for_all_who_look on public.rolled_hours for select to authenticated, monitoring, service_role using (true);
 
-create policy telephony_secrets_of_the_service on telephony_secrets for select to service_role using (true);
+create policy telephony_numbers_of_own_org on public.telephony_numbers for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
-create policy telephony_subaccounts_of_own_org on telephony_subaccounts for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy telephony_secrets_of_the_service on public.telephony_secrets for select to service_role using (true);
 
-create policy telephony_transactions_for_monitoring on telephony_transactions for select to monitoring using (true);
+create policy telephony_subaccounts_of_own_org on public.telephony_subaccounts for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
-create policy telephony_transactions_of_own_org on telephony_transactions for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy telephony_transactions_for_monitoring on public.telephony_transactions for select to monitoring using (true);
 
-create policy worker_runs_for_operators on worker_runs for select to monitoring, service_role using (true);
+create policy telephony_transactions_of_own_org on public.telephony_transactions for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy worker_runs_for_operators on public.worker_runs for select to monitoring, service_role using (true);
 
 -- Grants
-
-grant select on active_calls to authenticated;
-
-grant select on active_calls to service_role;
-
-grant select on alert_deliveries to monitoring;
-
-grant insert, select, update on alert_deliveries to service_role;
-
-grant select on alert_episodes to monitoring;
-
-grant delete, insert, select, update on alert_episodes to service_role;
-
-grant select on alert_history to monitoring;
-
-grant select on alert_history to service_role;
-
-grant select on alert_rules to monitoring;
-
-grant select on alert_rules to service_role;
-
-grant select on alert_status to monitoring;
-
-grant select on alert_status to service_role;
-
-grant insert, select on analytics_events to service_role;
-
-grant select on call_funnel to authenticated;
-
-grant select on call_funnel to monitoring;
-
-grant select on call_funnel to service_role;
-
-grant select on call_hangups to authenticated;
-
-grant select on call_hangups to monitoring;
-
-grant select on call_hangups to service_role;
-
-grant select on call_hours to authenticated;
-
-grant select on call_hours to monitoring;
-
-grant insert, select on call_hours to service_role;
-
-grant select on call_lifecycle to authenticated;
-
-grant insert, select on call_lifecycle to service_role;
-
-grant select on call_logs to authenticated;
-
-grant insert, select, update on call_logs to service_role;
-
-grant select on call_success_metrics to authenticated;
-
-grant select on call_success_metrics to monitoring;
-
-grant select on call_success_metrics to service_role;
-
-grant select on call_success_metrics_24h to authenticated;
-
-grant select on call_success_metrics_24h to monitoring;
-
-grant select on call_success_metrics_24h to service_role;
-
-grant select on call_volume_hourly to authenticated;
-
-grant select on call_volume_hourly to monitoring;
-
-grant select on call_volume_hourly to service_role;
-
-grant select on calls_by_day to authenticated;
-
-grant select on calls_by_day to monitoring;
-
-grant select on calls_by_day to service_role;
-
-grant select on calls_by_hour_of_day to authenticated;
-
-grant select on calls_by_hour_of_day to monitoring;
-
-grant select on calls_by_hour_of_day to service_role;
-
-grant select on consent_evidence to service_role;
-
-grant select on consent_metrics to authenticated;
-
-grant select on consent_metrics to monitoring;
-
-grant select on consent_metrics to service_role;
-
-grant insert, select on contact_messages to service_role;
-
-grant select on destination_performance to authenticated;
-
-grant select on destination_performance to monitoring;
-
-grant select on destination_performance to service_role;
-
-grant select on erased_calls to service_role;
-
-grant select on erasure_receipts to service_role;
-
-grant select on failed_transactions to authenticated;
-
-grant select on failed_transactions to service_role;
 
 grant execute on function accept_voice_event(jsonb) to service_role;
 
@@ -3301,76 +3239,428 @@ grant execute on function unknown_calls(jsonb) to service_role;
 
 grant execute on function voicemail_recording_url(text) to service_role;
 
-grant select on function_metrics to monitoring;
+grant select on public.active_calls to authenticated;
 
-grant delete, insert, select, update on function_metrics to service_role;
+grant select on public.active_calls to service_role;
 
-grant select on function_totals to monitoring;
+grant select on public.alert_deliveries to monitoring;
 
-grant insert, select, update on function_totals to service_role;
+grant insert, select, update on public.alert_deliveries to service_role;
 
-grant select on health_checks to monitoring;
+grant select on public.alert_episodes to monitoring;
 
-grant delete, insert, select, update on health_checks to service_role;
+grant delete, insert, select, update on public.alert_episodes to service_role;
 
-grant delete, insert, select, update on idempotency_keys to service_role;
+grant select on public.alert_history to monitoring;
 
-grant select on number_provisioning_status to authenticated;
+grant select on public.alert_history to service_role;
 
-grant select on number_provisioning_status to service_role;
+grant select on public.alert_rules to monitoring;
 
-grant select on operations_now to monitoring;
+grant select on public.alert_rules to service_role;
 
-grant select on operations_now to service_role;
+grant update on public.alert_rules (minimum) to service_role;
 
-grant delete, insert, select, update on outbox to service_role;
+grant update on public.alert_rules (threshold) to service_role;
 
-grant select on outbox_backlog to monitoring;
+grant update on public.alert_rules (window_minutes) to service_role;
 
-grant select on outbox_backlog to service_role;
+grant select on public.alert_status to monitoring;
 
-grant select on outbox_dead to service_role;
+grant select on public.alert_status to service_role;
 
-grant delete, insert, select, update on rate_limit_refusals to service_role;
+grant insert, select on public.analytics_events to service_role;
 
-grant select on rate_limit_violations to service_role;
+grant select on public.analytics_events (created_at) to monitoring;
 
-grant delete, insert, select, update on rate_limit_windows to service_role;
+grant select on public.analytics_events (event_type) to monitoring;
 
-grant select on recent_errors to service_role;
+grant select on public.analytics_events (severity) to monitoring;
 
-grant delete, insert, select, update on reconcile_attempts to service_role;
+grant select on public.call_funnel to authenticated;
 
-grant delete, select on recordings_to_delete to service_role;
+grant select on public.call_funnel to monitoring;
 
-grant select on retention_rules to service_role;
+grant select on public.call_funnel to service_role;
 
-grant select on rolled_hours to authenticated;
+grant select on public.call_hangups to authenticated;
 
-grant select on rolled_hours to monitoring;
+grant select on public.call_hangups to monitoring;
 
-grant delete, insert, select on rolled_hours to service_role;
+grant select on public.call_hangups to service_role;
 
-grant select on telephony_numbers to authenticated;
+grant select on public.call_hours to authenticated;
 
-grant insert, select, update on telephony_numbers to service_role;
+grant select on public.call_hours to monitoring;
 
-grant select on telephony_subaccounts to authenticated;
+grant insert, select on public.call_hours to service_role;
 
-grant insert, select, update on telephony_subaccounts to service_role;
+grant select on public.call_lifecycle to authenticated;
 
-grant select on telephony_transactions to authenticated;
+grant insert, select on public.call_lifecycle to service_role;
 
-grant delete, insert, select, update on telephony_transactions to service_role;
+grant select on public.call_lifecycle (call_sid) to monitoring;
 
-grant select on voicemail_backlog to authenticated;
+grant select on public.call_lifecycle (event) to monitoring;
 
-grant select on voicemail_backlog to service_role;
+grant select on public.call_lifecycle (id) to monitoring;
 
-grant select on webhook_performance to monitoring;
+grant select on public.call_lifecycle (occurred_at) to monitoring;
 
-grant select on webhook_performance to service_role;
+grant select on public.call_lifecycle (parent_call_sid) to monitoring;
 
-grant select on worker_runs to monitoring;
+grant select on public.call_lifecycle (received_at) to monitoring;
 
-grant insert, select, update on worker_runs to service_role;
+grant select on public.call_lifecycle (status) to monitoring;
+
+grant select on public.call_logs to authenticated;
+
+grant insert, select, update on public.call_logs to service_role;
+
+grant select on public.call_logs (answered_at) to monitoring;
+
+grant select on public.call_logs (call_sid) to monitoring;
+
+grant select on public.call_logs (connected_at) to monitoring;
+
+grant select on public.call_logs (consent_given) to monitoring;
+
+grant select on public.call_logs (dialled) to monitoring;
+
+grant select on public.call_logs (disposition) to monitoring;
+
+grant select on public.call_logs (duration_sec) to monitoring;
+
+grant select on public.call_logs (ended_at) to monitoring;
+
+grant select on public.call_logs (handoff) to monitoring;
+
+grant select on public.call_logs (last_step) to monitoring;
+
+grant select on public.call_logs (mode) to monitoring;
+
+grant select on public.call_logs (org_id) to monitoring;
+
+grant select on public.call_logs (rang_at) to monitoring;
+
+grant select on public.call_logs (recorded_at) to monitoring;
+
+grant select on public.call_logs (recording_source) to monitoring;
+
+grant select on public.call_logs (started_at) to monitoring;
+
+grant select on public.call_logs (status) to monitoring;
+
+grant select on public.call_logs (voicemail_handled_at) to monitoring;
+
+grant select on public.call_success_metrics to authenticated;
+
+grant select on public.call_success_metrics to monitoring;
+
+grant select on public.call_success_metrics to service_role;
+
+grant select on public.call_success_metrics_24h to authenticated;
+
+grant select on public.call_success_metrics_24h to monitoring;
+
+grant select on public.call_success_metrics_24h to service_role;
+
+grant select on public.call_volume_hourly to authenticated;
+
+grant select on public.call_volume_hourly to monitoring;
+
+grant select on public.call_volume_hourly to service_role;
+
+grant select on public.calls_by_day to authenticated;
+
+grant select on public.calls_by_day to monitoring;
+
+grant select on public.calls_by_day to service_role;
+
+grant select on public.calls_by_hour_of_day to authenticated;
+
+grant select on public.calls_by_hour_of_day to monitoring;
+
+grant select on public.calls_by_hour_of_day to service_role;
+
+grant select on public.consent_evidence to service_role;
+
+grant select on public.consent_metrics to authenticated;
+
+grant select on public.consent_metrics to monitoring;
+
+grant select on public.consent_metrics to service_role;
+
+grant insert, select on public.contact_messages to service_role;
+
+grant update on public.contact_messages (handled_at) to service_role;
+
+grant select on public.destination_performance to authenticated;
+
+grant select on public.destination_performance to monitoring;
+
+grant select on public.destination_performance to service_role;
+
+grant select on public.erased_calls to service_role;
+
+grant select on public.erasure_receipts to service_role;
+
+grant select on public.failed_transactions to authenticated;
+
+grant select on public.failed_transactions to service_role;
+
+grant select on public.function_metrics to monitoring;
+
+grant delete, insert, select, update on public.function_metrics to service_role;
+
+grant select on public.function_totals to monitoring;
+
+grant insert, select, update on public.function_totals to service_role;
+
+grant select on public.health_checks to monitoring;
+
+grant delete, insert, select, update on public.health_checks to service_role;
+
+grant delete, insert, select, update on public.idempotency_keys to service_role;
+
+grant select on public.number_provisioning_status to authenticated;
+
+grant select on public.number_provisioning_status to service_role;
+
+grant select on public.operations_now to monitoring;
+
+grant select on public.operations_now to service_role;
+
+grant delete, insert, select, update on public.outbox to service_role;
+
+grant select on public.outbox (attempts) to monitoring;
+
+grant select on public.outbox (created_at) to monitoring;
+
+grant select on public.outbox (id) to monitoring;
+
+grant select on public.outbox (kind) to monitoring;
+
+grant select on public.outbox (next_attempt_at) to monitoring;
+
+grant select on public.outbox (status) to monitoring;
+
+grant select on public.outbox_backlog to monitoring;
+
+grant select on public.outbox_backlog to service_role;
+
+grant select on public.outbox_dead to service_role;
+
+grant delete, insert, select, update on public.rate_limit_refusals to service_role;
+
+grant select on public.rate_limit_refusals (endpoint) to monitoring;
+
+grant select on public.rate_limit_refusals (minute) to monitoring;
+
+grant select on public.rate_limit_refusals (refusals) to monitoring;
+
+grant select on public.rate_limit_violations to service_role;
+
+grant delete, insert, select, update on public.rate_limit_windows to service_role;
+
+grant select on public.recent_errors to service_role;
+
+grant delete, insert, select, update on public.reconcile_attempts to service_role;
+
+grant delete, select on public.recordings_to_delete to service_role;
+
+grant update on public.recordings_to_delete (attempts) to service_role;
+
+grant update on public.recordings_to_delete (next_at) to service_role;
+
+grant select on public.recordings_to_delete (queued_at) to monitoring;
+
+grant select on public.retention_rules to service_role;
+
+grant update on public.retention_rules (days) to service_role;
+
+grant select on public.rolled_hours to authenticated;
+
+grant select on public.rolled_hours to monitoring;
+
+grant delete, insert, select on public.rolled_hours to service_role;
+
+grant select on public.telephony_numbers to authenticated;
+
+grant insert, select, update on public.telephony_numbers to service_role;
+
+grant select on public.telephony_subaccounts to authenticated;
+
+grant insert, select, update on public.telephony_subaccounts to service_role;
+
+grant select on public.telephony_transactions to authenticated;
+
+grant delete, insert, select, update on public.telephony_transactions to service_role;
+
+grant select on public.telephony_transactions (completed_at) to monitoring;
+
+grant select on public.telephony_transactions (started_at) to monitoring;
+
+grant select on public.telephony_transactions (status) to monitoring;
+
+grant select on public.telephony_transactions (transaction_type) to monitoring;
+
+grant select on public.voicemail_backlog to authenticated;
+
+grant select on public.voicemail_backlog to service_role;
+
+grant select on public.webhook_performance to monitoring;
+
+grant select on public.webhook_performance to service_role;
+
+grant select on public.worker_runs to monitoring;
+
+grant insert, select, update on public.worker_runs to service_role;
+
+grant usage on schema public to monitoring;
+
+-- Default privileges
+
+alter default privileges for role postgres grant execute on functions to postgres;
+
+-- Comments
+
+comment on function take_rate_limit(text,text,text,integer,interval) is 'True: admitted and counted. False: refused and recorded. Never more than p_max in any window of p_window.';
+
+comment on table public.alert_deliveries is 'What each channel has been told, or is still to be told, of an episode.';
+
+comment on table public.alert_episodes is 'When each alert fired and recovered.';
+
+comment on table public.alert_rules is 'The alerts and their thresholds; an operator may change threshold, window_minutes and minimum.';
+
+comment on table public.call_hours is 'The sums of the last 31 days'' calls, by hour and outcome, each organisation''s and everybody''s. No call is told apart in it.';
+
+comment on table public.call_lifecycle is 'Every accepted event, append-only, by the month it was received in. No foreign key to call_logs: the events outlive what is folded from them.';
+
+comment on table public.call_logs is 'One row a call: the fold of its call_lifecycle events, whatever order they came in.';
+
+comment on table public.call_logs.answered_at is 'When the line picked up.';
+
+comment on table public.call_logs.connected_at is 'When a person answered.';
+
+comment on table public.call_logs.dialled is 'Somebody was rung for this call.';
+
+comment on table public.call_logs.disposition is 'How the call ended for the caller: connected, voicemail, abandoned, rate_limited, failed. Null while it lasts.';
+
+comment on table public.call_logs.incomplete is 'Ended without something that such a call usually has: voice-reconcile asks Twilio for it.';
+
+comment on table public.call_logs.last_step is 'The last step taken with the caller: where those hung up who reached nobody.';
+
+comment on table public.call_logs.rang_at is 'When the first leg that was dialled for it was on its way.';
+
+comment on table public.contact_messages is 'What visitors of the website wrote.';
+
+comment on table public.function_metrics is 'Requests, errors and latencies of each function by minute, kept for 30 days.';
+
+comment on table public.function_totals is 'The sums of function_metrics since the beginning; they never fall.';
+
+comment on table public.health_checks is 'What voice-health answered when alert-dispatch asked, kept for 7 days.';
+
+comment on table public.idempotency_keys is 'One row an accepted request, with its answer, until it expires.';
+
+comment on table public.outbox is 'E-mails that are owed, being sent, sent (30 days) or given up.';
+
+comment on table public.rate_limit_refusals is 'Refusals by minute; the view rate_limit_violations reads them.';
+
+comment on table public.rate_limit_windows is 'The limiter''s state: admissions inside the window, per endpoint and identifier.';
+
+comment on table public.recordings_to_delete is 'Recordings whose call was erased here, and which Twilio still has; voice-reconcile deletes them there.';
+
+comment on table public.retention_rules is 'Days that each kind of record is kept. An operator may change days; voice-reconcile enforces them each minute.';
+
+comment on table public.rolled_hours is 'The hours (UTC) whose calls are added up in call_hours; the calls of any other hour are counted one by one.';
+
+comment on table public.telephony_secrets is 'Auth tokens of the sub-accounts, encrypted; telephony_tenant reads them.';
+
+comment on table public.telephony_transactions.status is 'in_progress; completed; rolled_back: failed, and nothing is left of it; failed: failed, and undoing it has not worked yet.';
+
+comment on table public.telephony_transactions.steps_completed is 'The steps in the order they were begun. Onboarding: {step, state: intended, done or undone, undo, and what it made}.';
+
+comment on table public.worker_runs is 'When each worker last ran and last succeeded.';
+
+comment on view public.active_calls is 'Calls whose end has not been reported yet.';
+
+comment on view public.alert_history is 'Open alerts, and those that ended in the last 30 days; undelivered: messages that no channel has taken yet.';
+
+comment on view public.alert_status is 'Every alert and how it stands. value is null, and the alert does not fire, where there is too little to judge by (alert_rules.minimum). response_time is the 95th percentile in seconds; system_unhealthy is how long voice-health has failed.';
+
+comment on view public.call_funnel is 'How far the calls of the last 24 hours came: one row a stage. The first five stages follow each other; the last four are how calls ended without a person.';
+
+comment on view public.call_hangups is 'Where the callers of the last 24 hours hung up who reached neither a person nor voicemail: the last step that was taken with them.';
+
+comment on view public.call_success_metrics is 'The last hour. completed_calls reached a person or left a voicemail; failed_calls ended without either; the rate is the first out of both. Refused and running calls count in neither. Null: no call has ended.';
+
+comment on view public.call_success_metrics_24h is 'As call_success_metrics, over 24 hours.';
+
+comment on view public.call_volume_hourly is 'The last 7 days, by hour (UTC) of the call''s start and by what the caller chose.';
+
+comment on view public.calls_by_day is 'The last 30 days, by day (UTC) of the call''s start.';
+
+comment on view public.calls_by_hour_of_day is 'The last 28 days by hour of the day (UTC): when people ring, and when nobody answers.';
+
+comment on view public.consent_metrics is 'Recording consent over the last 24 hours; the rate is out of the calls that decided.';
+
+comment on view public.destination_performance is 'The calls of the last 7 days that were put through, by what the caller chose: how many were answered, and how long it rang before that.';
+
+comment on view public.failed_transactions is 'Onboarding that failed, and what had been done by then.';
+
+comment on view public.number_provisioning_status is 'Each onboarded number, its organisation, and its calls of the last 24 hours.';
+
+comment on view public.operations_now is 'The line at this moment, in one row: calls, waiting voicemails, refusals, e-mails that are owed, connections.';
+
+comment on view public.outbox_backlog is 'E-mails by kind and status, and how old the oldest of each is. Sent ones are kept 30 days.';
+
+comment on view public.outbox_dead is 'E-mails that were given up, and why. retry_dead_mails(id) tries one again.';
+
+comment on view public.rate_limit_violations is 'Who was refused in the last 24 hours, where, and how often.';
+
+comment on view public.recent_errors is 'Errors of the last 24 hours, newest first.';
+
+comment on view public.voicemail_backlog is 'Voicemails that nobody has marked as handled (call_logs.voicemail_handled_at), oldest first.';
+
+comment on view public.webhook_performance is 'The last hour by function: requests let in, errors (5xx, or answered without the database), latency as we measured it, and those turned away (refused).';
+
+-- Rows
+
+-- alert_rules: {"unit": "%", "alert": "call_success_rate", "action": "Look at call_hangups and destination_performance, then place a call.", "minimum": 10, "summary": "Too many callers reach neither a person nor voicemail", "severity": "critical", "threshold": 90, "comparison": "below", "window_minutes": 30}
+
+-- alert_rules: {"unit": "%", "alert": "database_connections", "action": "End idle sessions, or raise the connection limit.", "minimum": 0, "summary": "The database is short of connections", "severity": "warning", "threshold": 80, "comparison": "above", "window_minutes": 0}
+
+-- alert_rules: {"unit": "%", "alert": "error_rate", "action": "Look at webhook_performance for the function and at its logs.", "minimum": 20, "summary": "Too many requests fail", "severity": "critical", "threshold": 5, "comparison": "above", "window_minutes": 5}
+
+-- alert_rules: {"unit": "errors a minute", "alert": "function_errors", "action": "Look at webhook_performance and the functions' logs, level error; roll back if a deploy came before it.", "minimum": 0, "summary": "Functions fail", "severity": "critical", "threshold": 5, "comparison": "above", "window_minutes": 1}
+
+-- alert_rules: {"unit": "messages", "alert": "voicemail_backlog", "action": "Listen, call back, and mark each as handled.", "minimum": 0, "summary": "Voicemails wait for somebody", "severity": "warning", "threshold": 10, "comparison": "above", "window_minutes": 0}
+
+-- alert_rules: {"unit": "minutes", "alert": "average_call_duration", "action": "Look at active_calls: lines that are not hung up cost money.", "minimum": 5, "summary": "Calls last unusually long", "severity": "warning", "threshold": 15, "comparison": "above", "window_minutes": 60}
+
+-- alert_rules: {"unit": "minutes", "alert": "system_unhealthy", "action": "Run `deno task doctor`: it names the check and what to do.", "minimum": 0, "summary": "The health check has failed for minutes", "severity": "critical", "threshold": 5, "comparison": "at_least", "window_minutes": 5}
+
+-- alert_rules: {"unit": "recordings", "alert": "recordings_undeleted", "action": "Run `deno task forget --pending`: it says what Twilio answers.", "minimum": 0, "summary": "Recordings of erased calls are still at Twilio", "severity": "warning", "threshold": 0, "comparison": "above", "window_minutes": 0}
+
+-- alert_rules: {"unit": "refusals", "alert": "rate_limit_violations", "action": "Look at rate_limit_violations: one caller, or many.", "minimum": 0, "summary": "Many calls are refused by the rate limit", "severity": "warning", "threshold": 50, "comparison": "above", "window_minutes": 60}
+
+-- alert_rules: {"unit": "seconds", "alert": "response_time", "action": "Compare avg_ms with avg_database_ms in webhook_performance: the database, or the functions.", "minimum": 10, "summary": "One request in twenty is slow", "severity": "warning", "threshold": 2, "comparison": "above", "window_minutes": 1}
+
+-- alert_rules: {"unit": "transactions", "alert": "failed_transactions", "action": "Look at failed_transactions: error_message says why.", "minimum": 0, "summary": "Onboarding fails", "severity": "warning", "threshold": 5, "comparison": "above", "window_minutes": 60}
+
+-- alert_rules: {"unit": "webhooks", "alert": "database_failures", "action": "Callers are served without recording. Look at the database's load and connections.", "minimum": 0, "summary": "Webhooks did not reach the database", "severity": "critical", "threshold": 0, "comparison": "above", "window_minutes": 5}
+
+-- retention_rules: {"why": "Calls that left a message, with its transcript: until it has been handled, and no longer than other calls.", "days": 90, "subject": "voicemails"}
+
+-- retention_rules: {"why": "Calls, and what was said or pressed in them: long enough to answer a question about a bill or a complaint. Their other events, which name nobody, go with the month they were received in.", "days": 90, "subject": "calls"}
+
+-- retention_rules: {"why": "Mails that were given up; those that were sent are gone after 30 days anyway.", "days": 90, "subject": "mails"}
+
+-- retention_rules: {"why": "Operators' events, which hold nothing personal. The deploy log stays.", "days": 365, "subject": "analytics_events"}
+
+-- retention_rules: {"why": "That somebody agreed to be recorded, or did not, and to which words: two years, the time in which a claim can be made.", "days": 730, "subject": "consent_evidence"}
+
+-- retention_rules: {"why": "That something was erased, and when: as long as somebody may ask.", "days": 730, "subject": "erasures"}
+
+-- retention_rules: {"why": "What visitors of the website wrote, and the mails about it.", "days": 365, "subject": "contact_messages"}

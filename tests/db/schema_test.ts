@@ -1,96 +1,161 @@
 import { assertEquals } from "@std/assert/equals.js";
-import type { Sql } from "postgres";
-import { createTestDatabase } from "../support/database.ts";
+import { assertMatch } from "@std/assert/match.js";
+import { assertRejects } from "@std/assert/rejects.js";
+import { basename } from "@std/path/basename.js";
+import { join } from "@std/path/join.js";
+import { createRoles, migrationFiles } from "../../scripts/local/migrate.ts";
+import { ROOT } from "../../scripts/local/stack.ts";
+import { differences, formatCatalog, readCatalog } from "../../scripts/schema/catalog.ts";
+import {
+  applySchemas,
+  lay,
+  readReleased,
+  release,
+  rewritten,
+  SchemaError,
+  schemaFiles,
+} from "../../scripts/schema/schema.ts";
+import { createTestDatabase, databaseTests } from "../support/database.ts";
+
+const test = databaseTests("schema");
 
 // What the migrations make, as text under version control: a change of the schema shows in review, and one
 // that nobody meant fails here. After a change that is meant: UPDATE_SCHEMA=1 deno task test tests/db/schema_test.ts
 
 const SNAPSHOT = new URL("./schema.snapshot.sql", import.meta.url);
 
-Deno.test("the migrations make the schema that is committed", async () => {
-  const db = await createTestDatabase();
+test("the migrations make the schema that is committed", async ({ sql }) => {
+  const actual = formatCatalog(await readCatalog(sql));
+  if (Deno.env.get("UPDATE_SCHEMA") === "1") await Deno.writeTextFile(SNAPSHOT, actual);
+  assertEquals(actual, await Deno.readTextFile(SNAPSHOT));
+});
+
+test("supabase/schemas make what the migrations make", async ({ sql }) => {
+  const empty = await createTestDatabase({ empty: true });
   try {
-    const actual = await describe(db.sql);
-    if (Deno.env.get("UPDATE_SCHEMA") === "1") await Deno.writeTextFile(SNAPSHOT, actual);
-    assertEquals(actual, await Deno.readTextFile(SNAPSHOT));
+    await createRoles(empty.sql);
+    await applySchemas(empty.sql, ROOT);
+    assertEquals(differences(await readCatalog(empty.sql), await readCatalog(sql)), []);
   } finally {
-    await db.drop();
+    await empty.drop();
   }
 });
 
-async function describe(sql: Sql): Promise<string> {
-  const types = await sql<Line[]>`
-    select format('create type %I as enum (%s);', t.typname,
-      (select string_agg(quote_literal(enumlabel), ', ' order by enumsortorder) from pg_enum where enumtypid = t.oid)) as line
-    from pg_type as t where t.typnamespace = 'public'::regnamespace and t.typtype = 'e'
-    union all
-    select format('create domain %I as %s %s;', t.typname, format_type(t.typbasetype, t.typtypmod),
-      (select string_agg(pg_get_constraintdef(oid), ' ' order by conname) from pg_constraint where contypid = t.oid))
-    from pg_type as t where t.typnamespace = 'public'::regnamespace and t.typtype = 'd'
-    order by 1`;
-  const columns = await sql<Line[]>`
-    select format(e'%s %I (\n%s\n)%s;',
-      case c.relkind when 'c' then 'create type' else 'create table' end, c.relname,
-      (
-        select string_agg(format('  %I %s%s%s%s', a.attname, format_type(a.atttypid, a.atttypmod),
-          case when a.attnotnull then ' not null' else '' end,
-          case when a.attidentity <> '' then ' generated always as identity' else '' end,
-          case when d.oid is null then '' when a.attgenerated = 's' then ' generated always as (' || pg_get_expr(d.adbin, d.adrelid) || ') stored'
-            else ' default ' || pg_get_expr(d.adbin, d.adrelid) end), e',\n' order by a.attnum)
-        from pg_attribute as a left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
-        where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-      ),
-      coalesce(' with (' || array_to_string(c.reloptions, ', ') || ')', '')) as line
-    from pg_class as c where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'c')
-    order by c.relkind, c.relname`;
-  const constraints = await sql<Line[]>`
-    select format('alter table %I add constraint %I %s;', c.conrelid::regclass, c.conname, pg_get_constraintdef(c.oid)) as line
-    from pg_constraint as c where c.connamespace = 'public'::regnamespace and c.conrelid <> 0 and c.contype <> 'n'
-    order by c.conrelid::regclass::text, c.conname`;
-  const indexes = await sql<Line[]>`
-    select indexdef || ';' as line from pg_indexes where schemaname = 'public' order by indexname`;
-  const functions = await sql<Line[]>`
-    select pg_get_functiondef(oid) as line from pg_proc
-    where pronamespace = 'public'::regnamespace and prokind = 'f' order by proname, oid::regprocedure::text`;
-  const triggers = await sql<Line[]>`
-    select pg_get_triggerdef(oid) || ';' as line from pg_trigger
-    where not tgisinternal and tgrelid in (select oid from pg_class where relnamespace = 'public'::regnamespace)
-    order by tgrelid::regclass::text, tgname`;
-  const views = await sql<Line[]>`
-    select format(e'create view %I with (%s) as\n%s', relname, array_to_string(reloptions, ', '), pg_get_viewdef(oid)) as line
-    from pg_class where relnamespace = 'public'::regnamespace and relkind = 'v' order by relname`;
-  const policies = await sql<Line[]>`
-    select format('alter table %I enable row level security;', relname) as line from pg_class
-    where relnamespace = 'public'::regnamespace and relrowsecurity
-    union all
-    select format('create policy %I on %I for %s to %s%s%s;', policyname, tablename, lower(cmd), array_to_string(roles, ', '),
-      ' using (' || qual || ')', ' with check (' || with_check || ')')
-    from pg_policies where schemaname = 'public' order by 1`;
-  const grants = await sql<Line[]>`
-    select format('grant %s on %s to %s;', string_agg(lower(acl.privilege_type), ', ' order by acl.privilege_type), object, acl.grantee::regrole) as line
-    from (
-      select relname::text as object, relacl as acls from pg_class where relnamespace = 'public'::regnamespace
-      union all
-      select 'function ' || oid::regprocedure, proacl from pg_proc where pronamespace = 'public'::regnamespace
-    ) as objects, aclexplode(acls) as acl
-    where acl.grantee <> 'postgres'::regrole and acl.grantee <> 0
-    group by object, acl.grantee order by object, acl.grantee::regrole::text`;
+test("whatever differs between two databases is told", async ({ sql }) => {
+  const was = await readCatalog(sql);
+  const changes: Record<string, RegExp> = {
+    "alter table call_logs add column extra int": /create table public\.call_logs/,
+    "alter table call_logs alter mode set default 'x'": /create table public\.call_logs/,
+    "alter table call_logs drop constraint call_logs_mode_form":
+      /- alter table call_logs .*mode_form/,
+    "alter table call_logs set (fillfactor = 90)": /fillfactor=90/,
+    "drop index call_logs_from_idx": /- CREATE INDEX call_logs_from_idx/,
+    "alter function call_hash(text) volatile": /FUNCTION public\.call_hash/,
+    "create or replace function call_hash(p_call_sid text) returns bytea language sql immutable return ''::bytea":
+      /FUNCTION public\.call_hash/,
+    "alter table call_logs disable trigger call_logs_unroll_insert":
+      /call_logs_unroll_insert .* -- D/,
+    "alter view recent_errors set (security_invoker = false)": /create view recent_errors/,
+    "drop policy call_logs_of_own_org on call_logs": /- create policy call_logs_of_own_org/,
+    "alter table call_logs disable row level security": /- alter table public\.call_logs enable/,
+    "grant delete on call_logs to service_role":
+      /\+ grant delete, .* on public\.call_logs to service_role/,
+    "grant select (transcript) on call_logs to monitoring":
+      /\+ grant select on public\.call_logs \(transcript\)/,
+    "grant execute on function call_hash(text) to public":
+      /\+ grant execute on function call_hash\(text\) to public/,
+    "alter default privileges in schema public grant select on tables to anon":
+      /\+ alter default privileges/,
+    "comment on table call_logs is 'x'": /\+ comment on table public\.call_logs is 'x'/,
+    "comment on column call_logs.mode is 'x'": /\+ comment on table public\.call_logs\.mode is 'x'/,
+    "alter table call_lifecycle detach partition months.call_lifecycle_other":
+      /call_lifecycle_other/,
+    "alter type call_status add value 'gone'": /\+ create type call_status/,
+    "update retention_rules set days = 1 where subject = 'calls'":
+      /\+ -- retention_rules: .*"days": 1,/,
+  };
+  for (const [change, expected] of Object.entries(changes)) {
+    // deno-lint-ignore no-await-in-loop -- Each is taken back before the next.
+    await sql.begin(async (tx) => {
+      await tx.unsafe(change);
+      assertMatch(differences(was, await readCatalog(tx)).join("\n"), expected, change);
+      throw new Error("back");
+    }).catch((error) => {
+      if (error.message !== "back") throw error;
+    });
+  }
+});
 
-  const part = (title: string, lines: readonly Line[]) =>
-    [`-- ${title}`, ...lines.map(({ line }) => line.trimEnd())].join("\n\n");
-  return [
-    part("Types", types),
-    part("Tables and composite types", columns),
-    part("Constraints", constraints),
-    part("Indexes", indexes),
-    part("Functions", functions),
-    part("Triggers", triggers),
-    part("Views", views),
-    part("Row-level security", policies),
-    part("Grants", grants),
-  ].join("\n\n") + "\n";
+Deno.test("every file of supabase/schemas is loaded, and each object is made once, as it is", async () => {
+  const files = await schemaFiles(ROOT);
+  const dir = join(ROOT, "supabase", "schemas");
+  assertEquals(
+    files.map((file) => basename(file)).sort(),
+    [...Deno.readDirSync(dir)].map(({ name }) => name).sort(),
+  );
+  const texts = await Promise.all(files.map((file) => Deno.readTextFile(file)));
+  const made = texts.join("\n").matchAll(
+    /^create (?:\w+ )*?(table|function|view|type|index) (\S+?)[ (]/gm,
+  );
+  const names = [...made].map(([, kind, name]) => `${kind} ${name}`).sort();
+  assertEquals(names, [...new Set(names)]);
+  assertEquals(names.length > 100, true);
+  for (const [i, text] of texts.entries()) {
+    // What an object was before has no place here.
+    const history = text.match(
+      /^(?:create or replace|drop|alter table \S+ (?!enable row level)|alter (?!table|default)).*/m,
+    );
+    assertEquals(history?.[0], undefined, files[i]);
+  }
+});
+
+async function copyOfTheTree(): Promise<string> {
+  const root = await Deno.makeTempDir({ prefix: "tradeline-schema-test-" });
+  const copy = async (path: string) => {
+    await Deno.mkdir(join(root, path, ".."), { recursive: true });
+    await Deno.copyFile(join(ROOT, path), join(root, path));
+  };
+  const paths = ["schemas", "migrations"].flatMap((dir) =>
+    [...Deno.readDirSync(join(ROOT, "supabase", dir))].map(({ name }) => `supabase/${dir}/${name}`)
+  );
+  await Promise.all([
+    "supabase/config.toml",
+    "supabase/functions/_shared/db/schema_version.ts",
+    ...paths,
+  ].map(copy));
+  await Deno.writeTextFile(join(root, "supabase/released.json"), "{}");
+  return root;
 }
 
-interface Line {
-  line: string;
-}
+Deno.test("migrations are laid anew until they are released, and never rewritten after that", async () => {
+  assertEquals(await rewritten(ROOT), [], "a released migration was changed");
+
+  const root = await copyOfTheTree();
+  try {
+    const dir = join(root, "supabase", "migrations");
+    await Deno.writeTextFile(join(dir, "20991231000000_stray.sql"), "select 1;");
+    const names = await lay(root);
+    assertEquals(migrationFiles(dir), names);
+    const [first = ""] = names;
+    assertEquals(
+      await Deno.readTextFile(join(dir, first)),
+      await Deno.readTextFile((await schemaFiles(root))[0]!),
+    );
+    const version = await Deno.readTextFile(
+      join(root, "supabase/functions/_shared/db/schema_version.ts"),
+    );
+    assertEquals(version.includes(`"${names.at(-1)!.slice(0, 14)}"`), true);
+
+    assertEquals(await release(root), names);
+    assertEquals(Object.keys(await readReleased(root)), names);
+    await assertRejects(() => lay(root), SchemaError, "write what has changed into a new file");
+
+    await Deno.writeTextFile(join(dir, "20991231000000_more.sql"), "select 1;");
+    assertEquals(await rewritten(root), []);
+    await Deno.writeTextFile(join(dir, first), "select 2;");
+    await Deno.remove(join(dir, names[1]!));
+    assertEquals(await rewritten(root), names.slice(0, 2));
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});

@@ -17,6 +17,7 @@ import { backUp } from "../../scripts/backup/files.ts";
 import { main } from "../../scripts/backup/main.ts";
 import { restore } from "../../scripts/backup/restore.ts";
 import { createRoles } from "../../scripts/local/migrate.ts";
+import { SCHEMA_VERSION } from "../../supabase/functions/_shared/db/schema_version.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 
@@ -267,11 +268,11 @@ Deno.test("a backup with a row whose foreign key leads nowhere is refused, and n
 Deno.test("a database whose migrations are recorded without their SQL is not backed up by half", () =>
   inTwo(async (db, _, dir) => {
     await db.sql`
-      update supabase_migrations.schema_migrations set statements = null where version = '20251101110000'`;
+      update supabase_migrations.schema_migrations set statements = null where version = ${SCHEMA_VERSION}`;
     await assertRejects(
       () => backUp(db.url, dir),
       BackupError,
-      "supabase migration repair 20251101110000 --status applied",
+      `supabase migration repair ${SCHEMA_VERSION} --status applied`,
     );
     assertEquals([...Deno.readDirSync(dir)], []);
   }));

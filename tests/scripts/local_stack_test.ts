@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
+import { assertRejects } from "@std/assert/rejects.js";
 import { dirname } from "@std/path/dirname.js";
 import { join } from "@std/path/join.js";
 import { ROOT, startStack } from "../../scripts/local/stack.ts";
@@ -101,7 +102,7 @@ function test(
   });
 }
 
-test("starts, stops on Ctrl-C, and finds its data the next time", async (dataDir) => {
+test("starts, stops on Ctrl-C, finds its data the next time, and refuses those of another schema", async (dataDir) => {
   const first = await start(dataDir);
   await query(first.databaseUrl, "create table kept (id int)");
   const health = await fetch(`${first.apiUrl}/functions/v1/voice-health`);
@@ -112,7 +113,19 @@ test("starts, stops on Ctrl-C, and finds its data the next time", async (dataDir
 
   const second = await start(dataDir);
   await query(second.databaseUrl, "select * from kept");
+  // As if another version had made it.
+  await query(
+    second.databaseUrl,
+    "insert into supabase_migrations.schema_migrations (version) values ('20200101000000')",
+  );
   assertEquals(await second.end("SIGTERM"), 0);
+
+  const error = await refused(dataDir);
+  assertMatch(
+    error,
+    /^Cannot start: the data directory \S+ \(TRADELINE_DATA_DIR\) was made by another version.*\n$/,
+  );
+  await assertRejects(() => postmaster(dataDir), Deno.errors.NotFound);
 });
 
 test("a second start on one data directory says who has it, and harms nothing", async (dataDir) => {

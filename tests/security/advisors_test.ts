@@ -120,6 +120,7 @@ Deno.test("splinter's rules that the advisors here do not know yet find nothing 
     await db.sql`grant select (id) on outbox to anon`;
     await db.sql`
       create function lent() returns int language sql security definer set search_path = '' as 'select 1'`;
+    await db.sql`grant execute on function lent() to anon, authenticated`;
     assertEquals(await laterFindings(db.sql), [
       "anon_security_definer_function_executable: lent()",
       "anon_table_exposed: outbox",

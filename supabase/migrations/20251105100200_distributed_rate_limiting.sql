@@ -12,6 +12,12 @@ create table public.rate_limit_windows (
 )
 with (fillfactor = 70);
 
+comment on table public.rate_limit_windows is 'The limiter''s state: admissions inside the window, per endpoint and identifier.';
+
+alter table public.rate_limit_windows enable row level security;
+create policy rate_limit_windows_of_the_service on public.rate_limit_windows
+  for select to service_role using (true);
+
 -- Who was refused, where and how often; a row a minute at most, however hard somebody knocks.
 create table public.rate_limit_refusals (
   endpoint text not null,
@@ -23,10 +29,14 @@ create table public.rate_limit_refusals (
   primary key (endpoint, identifier_type, identifier, minute)
 );
 
+comment on table public.rate_limit_refusals is 'Refusals by minute; the view rate_limit_violations reads them.';
+
 create index rate_limit_refusals_minute_idx on public.rate_limit_refusals (minute);
 
-comment on table public.rate_limit_windows is 'The limiter''s state: admissions inside the window, per endpoint and identifier.';
-comment on table public.rate_limit_refusals is 'Refusals by minute; the view rate_limit_violations reads them.';
+alter table public.rate_limit_refusals enable row level security;
+create policy rate_limit_refusals_of_the_service on public.rate_limit_refusals
+  for select to service_role using (true);
+create policy rate_limit_refusals_for_monitoring on public.rate_limit_refusals for select to monitoring using (true);
 
 -- Notes a refusal, whichever limiter decided it.
 create function public.record_rate_limit_refusal(p_endpoint text, p_identifier_type text, p_identifier text)
@@ -72,19 +82,38 @@ $$;
 
 comment on function public.take_rate_limit is 'True: admitted and counted. False: refused and recorded. Never more than p_max in any window of p_window.';
 
-alter table public.rate_limit_windows enable row level security;
-alter table public.rate_limit_refusals enable row level security;
+-- Seconds until take_rate_limit admits this key again, rounded up; 0: it would now. The place that frees first is
+-- that of the p_max-th newest admission.
+create function public.rate_limit_retry_after(
+  p_endpoint text, p_identifier_type text, p_identifier text, p_max integer, p_window interval
+) returns integer
+language sql volatile set search_path = ''
+as $$
+  select coalesce((
+    select greatest(1, ceil(extract(epoch from t + p_window - clock_timestamp())))::integer
+    from public.rate_limit_windows as w, unnest(w.admitted_at) as t
+    where w.endpoint = p_endpoint and w.identifier_type = p_identifier_type and w.identifier = p_identifier
+      and t > clock_timestamp() - p_window
+    order by t desc
+    offset p_max - 1 limit 1
+  ), 0)
+$$;
 
-create policy rate_limit_windows_of_the_service on public.rate_limit_windows
-  for select to service_role using (true);
-create policy rate_limit_refusals_of_the_service on public.rate_limit_refusals
-  for select to service_role using (true);
+create view public.rate_limit_violations with (security_invoker = true) as
+select
+  identifier, identifier_type, endpoint,
+  sum(refusals) as violation_count,
+  max(last_violation) as last_violation
+from public.rate_limit_refusals
+where minute > now() - interval '24 hours'
+group by identifier, identifier_type, endpoint
+order by last_violation desc;
 
-revoke all on public.rate_limit_windows, public.rate_limit_refusals from anon, authenticated, service_role;
-revoke all on function
-  public.record_rate_limit_refusal(text, text, text), public.take_rate_limit(text, text, text, integer, interval)
-  from public, anon, authenticated, service_role;
+comment on view public.rate_limit_violations is 'Who was refused in the last 24 hours, where, and how often.';
+
+grant select on public.rate_limit_violations to service_role;
 grant select, insert, update, delete on public.rate_limit_windows, public.rate_limit_refusals to service_role;
+grant select (endpoint, minute, refusals) on public.rate_limit_refusals to monitoring;
 grant execute on function
-  public.record_rate_limit_refusal(text, text, text), public.take_rate_limit(text, text, text, integer, interval)
+  public.record_rate_limit_refusal, public.take_rate_limit, public.rate_limit_retry_after
   to service_role;

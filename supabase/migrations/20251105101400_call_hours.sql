@@ -4,13 +4,16 @@
 -- counted one by one. Whatever changes a call that was added up takes its hour back in the same transaction. So the
 -- views are exact at every moment, whether or not anybody adds up; adding up only makes them quick.
 
-set local lock_timeout = '10s';
-set local statement_timeout = '5min';
-
 create table public.rolled_hours (
   hour timestamptz primary key constraint rolled_hours_whole check (hour = date_trunc('hour', hour, 'UTC')),
   rolled_at timestamptz not null default now()
 );
+
+comment on table public.rolled_hours is 'The hours (UTC) whose calls are added up in call_hours; the calls of any other hour are counted one by one.';
+
+alter table public.rolled_hours enable row level security;
+create policy rolled_hours_for_all_who_look on public.rolled_hours
+  for select to authenticated, service_role, monitoring using (true);
 
 create table public.call_hours (
   id bigint generated always as identity primary key,
@@ -39,11 +42,15 @@ create table public.call_hours (
   constraint call_hours_key unique nulls not distinct (hour, scope, org_id, mode, disposition, hung_up_at)
 );
 
+comment on table public.call_hours is 'The sums of the last 31 days'' calls, by hour and outcome, each organisation''s and everybody''s. No call is told apart in it.';
+
 create index call_hours_all_idx on public.call_hours (hour) where scope = 'all';
 create index call_hours_org_idx on public.call_hours (org_id, hour) where scope = 'org';
 
-comment on table public.rolled_hours is 'The hours (UTC) whose calls are added up in call_hours; the calls of any other hour are counted one by one.';
-comment on table public.call_hours is 'The sums of the last 31 days'' calls, by hour and outcome, each organisation''s and everybody''s. No call is told apart in it.';
+alter table public.call_hours enable row level security;
+create policy call_hours_of_own_org on public.call_hours
+  for select to authenticated using (scope = 'org' and org_id = (select public.current_org_id()));
+create policy call_hours_for_operators on public.call_hours for select to service_role, monitoring using (true);
 
 -- Counts the calls that began in a span, one by one: the definition of every column of call_hours.
 create function public.count_calls(p_from timestamptz, p_to timestamptz)
@@ -206,200 +213,18 @@ $$;
 -- (Conditions are read anew for each statement, so they are short.)
 create trigger call_logs_unroll_insert after insert on public.call_logs for each row
 when (new.started_at < now() - interval '10 minutes') execute function public.unroll_call_hours();
+
 create trigger call_logs_unroll_update after update on public.call_logs for each row
 when (least(old.started_at, new.started_at) < now() - interval '10 minutes') execute function public.unroll_call_hours();
+
 create trigger call_logs_unroll_delete after delete on public.call_logs for each row
 when (old.started_at < now() - interval '10 minutes') execute function public.unroll_call_hours();
+
 create trigger call_logs_unroll_truncate after truncate on public.call_logs for each statement
 execute function public.unroll_call_hours();
 
--- --- the views, by the sums ----------------------------------------------------------------------------------
-
--- As before (20251102120000), by the sums.
-create or replace function public.call_success(p_since timestamptz)
-returns table (
-  total_calls bigint, active_calls bigint, completed_calls bigint, failed_calls bigint,
-  abandoned_calls bigint, rate_limited_calls bigint, success_rate_pct numeric, avg_call_duration_sec numeric
-)
-language sql stable set search_path = ''
-begin atomic
-  select
-    n.total::bigint, n.active::bigint, n.served::bigint, n.failed::bigint, n.abandoned::bigint, n.refused::bigint,
-    round(100.0 * n.served / nullif(n.served + n.failed, 0), 2),
-    round(n.seconds / nullif(n.timed, 0), 1)
-  from (
-    select
-      coalesce(sum(c.calls), 0) as total,
-      coalesce(sum(c.calls) filter (where c.disposition is null), 0) as active,
-      coalesce(sum(c.calls) filter (where c.disposition in ('connected', 'voicemail')), 0) as served,
-      coalesce(sum(c.calls) filter (where c.disposition in ('failed', 'abandoned')), 0) as failed,
-      coalesce(sum(c.calls) filter (where c.disposition = 'abandoned'), 0) as abandoned,
-      coalesce(sum(c.calls) filter (where c.disposition = 'rate_limited'), 0) as refused,
-      sum(c.seconds) filter (where c.disposition <> 'rate_limited') as seconds,
-      sum(c.timed) filter (where c.disposition <> 'rate_limited') as timed
-    from public.call_counts(p_since) as c
-  ) as n;
-end;
-
-create or replace view public.call_volume_hourly with (security_invoker = true) as
-select
-  hour,
-  sum(calls)::bigint as total_calls,
-  coalesce(sum(calls) filter (where mode = 'sales'), 0)::bigint as sales_calls,
-  coalesce(sum(calls) filter (where mode = 'support'), 0)::bigint as support_calls,
-  coalesce(sum(calls) filter (where mode = 'voicemail'), 0)::bigint as voicemail_calls,
-  coalesce(sum(calls) filter (where disposition in ('connected', 'voicemail')), 0)::bigint as completed_calls,
-  coalesce(sum(calls) filter (where disposition in ('failed', 'abandoned')), 0)::bigint as failed_calls,
-  round(sum(seconds) / nullif(sum(timed), 0), 1) as avg_duration_sec
-from public.call_counts(now() - interval '7 days')
-group by 1
-order by 1 desc;
-
-create or replace view public.consent_metrics with (security_invoker = true) as
-select
-  coalesce(sum(calls), 0)::bigint as total_calls,
-  coalesce(sum(consented), 0)::bigint as consented_calls,
-  coalesce(sum(opted_out), 0)::bigint as opted_out_calls,
-  round(100.0 * sum(opted_out) / nullif(sum(consented) + sum(opted_out), 0), 2) as opt_out_rate_pct
-from public.call_counts(now() - interval '24 hours');
-
-create or replace view public.call_funnel with (security_invoker = true) as
-with counted as (
-  select
-    coalesce(sum(calls), 0)::bigint as arrived,
-    coalesce(sum(consented) + sum(opted_out), 0)::bigint as consent_decided,
-    coalesce(sum(calls) filter (where mode <> 'menu'), 0)::bigint as chose,
-    coalesce(sum(dialled), 0)::bigint as dialled,
-    coalesce(sum(answered), 0)::bigint as answered,
-    coalesce(sum(calls) filter (where disposition = 'voicemail'), 0)::bigint as voicemail,
-    coalesce(sum(calls) filter (where disposition = 'abandoned'), 0)::bigint as abandoned,
-    coalesce(sum(calls) filter (where disposition = 'failed'), 0)::bigint as failed,
-    coalesce(sum(calls) filter (where disposition = 'rate_limited'), 0)::bigint as rate_limited
-  from public.call_counts(now() - interval '24 hours')
-)
-select s.position, s.stage, s.calls, round(100.0 * s.calls / nullif(c.arrived, 0), 2) as pct_of_arrived
-from counted as c, lateral (values
-  (1, 'arrived', c.arrived), (2, 'consent_decided', c.consent_decided), (3, 'chose', c.chose),
-  (4, 'dialled', c.dialled), (5, 'answered', c.answered), (6, 'voicemail', c.voicemail),
-  (7, 'abandoned', c.abandoned), (8, 'failed', c.failed), (9, 'rate_limited', c.rate_limited)
-) as s(position, stage, calls)
-order by s.position;
-
-create or replace view public.call_hangups with (security_invoker = true) as
-select hung_up_at as stage, sum(calls)::bigint as calls
-from public.call_counts(now() - interval '24 hours')
-where hung_up_at is not null
-group by hung_up_at
-order by calls desc, stage;
-
-create or replace view public.destination_performance with (security_invoker = true) as
-select
-  mode,
-  sum(dialled)::bigint as dialled_calls,
-  sum(answered)::bigint as answered_calls,
-  round(100.0 * sum(answered) / sum(dialled), 2) as answer_rate_pct,
-  round(sum(ring_seconds) / nullif(sum(rang), 0), 1) as avg_seconds_to_answer,
-  round(max(longest_ring_seconds), 1) as max_seconds_to_answer
-from public.call_counts(now() - interval '7 days')
-where dialled > 0
-group by mode
-order by mode;
-
-create or replace view public.calls_by_hour_of_day with (security_invoker = true) as
-select
-  extract(hour from hour at time zone 'UTC')::integer as hour_of_day,
-  sum(calls)::bigint as total_calls,
-  round(sum(calls) / 28.0, 2) as calls_per_day,
-  coalesce(sum(calls) filter (where disposition = 'connected'), 0)::bigint as connected_calls,
-  coalesce(sum(calls) filter (where disposition = 'voicemail'), 0)::bigint as voicemail_calls,
-  coalesce(sum(calls) filter (where disposition in ('abandoned', 'failed')), 0)::bigint as failed_calls
-from public.call_counts(now() - interval '28 days')
-group by 1
-order by 1;
-
-create or replace view public.calls_by_day with (security_invoker = true) as
-select
-  (hour at time zone 'UTC')::date as day,
-  sum(calls)::bigint as total_calls,
-  coalesce(sum(calls) filter (where disposition = 'connected'), 0)::bigint as connected_calls,
-  coalesce(sum(calls) filter (where disposition = 'voicemail'), 0)::bigint as voicemail_calls,
-  coalesce(sum(calls) filter (where disposition in ('abandoned', 'failed')), 0)::bigint as failed_calls,
-  coalesce(sum(calls) filter (where disposition = 'rate_limited'), 0)::bigint as rate_limited_calls,
-  round(
-    sum(seconds) filter (where disposition <> 'rate_limited')
-      / nullif(sum(timed) filter (where disposition <> 'rate_limited'), 0),
-    1
-  ) as avg_duration_sec
-from public.call_counts(now() - interval '30 days')
-group by 1
-order by 1 desc;
-
--- As before (20251102120000), the calls by the sums.
-create or replace function public.metrics_snapshot() returns jsonb
-language sql stable set search_path = ''
-begin atomic
-  select jsonb_build_object(
-    'now', (select to_jsonb(o) from public.operations_now as o),
-    'calls', (
-      select coalesce(jsonb_agg(to_jsonb(c)), '[]') from (
-        select w.name as window, n.mode, coalesce(n.disposition, 'active') as disposition, sum(n.calls) as calls,
-          sum(n.seconds) as seconds
-        from (values ('30m', interval '30 minutes'), ('1h', interval '1 hour'), ('24h', interval '24 hours')) as w(name, span)
-        cross join lateral public.call_counts(now() - w.span) as n
-        group by 1, 2, 3 order by 1, 2, 3
-      ) as c
-    ),
-    'functions', (select coalesce(jsonb_agg(to_jsonb(t) order by t.function), '[]') from public.function_totals as t),
-    'alerts', (
-      select jsonb_agg(jsonb_build_object('alert', a.alert, 'severity', a.severity, 'value', a.value,
-        'threshold', a.threshold, 'firing', a.firing))
-      from public.alert_status as a
-    ),
-    'healthy', (select healthy from public.health_checks order by checked_at desc limit 1),
-    'health_checked_at', (select extract(epoch from max(checked_at)) from public.health_checks),
-    'workers', (
-      select coalesce(jsonb_agg(jsonb_build_object('worker', worker, 'last_ok_at', extract(epoch from last_ok_at),
-        'runs', runs, 'failures', failures) order by worker), '[]')
-      from public.worker_runs
-    ),
-    'alert_deliveries_pending', (select count(*) from public.alert_deliveries where delivered_at is null)
-  );
-end;
-
--- As before (20251102130000), and adds up the hours that are over: last, as it locks them until the run is committed.
-create or replace function public.purge_expired(p_batch integer default 1000) returns jsonb
-language plpgsql volatile set search_path = ''
-as $$
-declare
-  v_purged constant jsonb := public.purge_expired_rows(p_batch) || public.purge_personal_data(least(p_batch, 500));
-begin
-  perform public.record_worker_run('voice-reconcile');
-  perform public.roll_up_calls();
-  return v_purged;
-end
-$$;
-
-alter table public.rolled_hours enable row level security;
-alter table public.call_hours enable row level security;
-
--- Hours by the clock, and nothing about anybody.
-create policy rolled_hours_for_all_who_look on public.rolled_hours
-  for select to authenticated, service_role, monitoring using (true);
-create policy call_hours_of_own_org on public.call_hours
-  for select to authenticated using (scope = 'org' and org_id = (select public.current_org_id()));
-create policy call_hours_for_operators on public.call_hours for select to service_role, monitoring using (true);
-
-revoke all on public.rolled_hours, public.call_hours from anon, authenticated, service_role;
-revoke all on function
-  public.count_calls(timestamptz, timestamptz), public.call_counts(timestamptz), public.call_hour_lock(timestamptz),
-  public.roll_up_calls(integer), public.unroll_call_hours()
-  from public, anon, authenticated, service_role;
 grant select on public.rolled_hours, public.call_hours to authenticated, monitoring;
-grant select, insert, delete on public.rolled_hours, public.call_hours to service_role;
--- The views ask them for whoever looks.
-grant execute on function
-  public.count_calls(timestamptz, timestamptz), public.call_counts(timestamptz)
-  to authenticated, service_role, monitoring;
-grant execute on function public.current_org_id() to monitoring;
-grant select (org_id) on public.call_logs to monitoring;
-grant execute on function public.call_hour_lock(timestamptz), public.roll_up_calls(integer) to service_role;
+grant select, insert on public.call_hours to service_role;
+grant select, insert, delete on public.rolled_hours to service_role;
+grant execute on function public.count_calls, public.call_counts to authenticated, service_role, monitoring;
+grant execute on function public.call_hour_lock, public.roll_up_calls to service_role;

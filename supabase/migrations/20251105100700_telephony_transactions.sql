@@ -1,8 +1,7 @@
--- Onboarding as a saga that outlives its process, and what the webhooks of an onboarded number need to know.
---
--- telephony_transactions is the saga's log: a step is written down, with what undoes it, before it is done. Whoever
--- works on a transaction holds its lease; a lease that has run out may be taken over, by the same request made
--- again or by voice-reconcile, which then finishes the work or undoes it.
+-- Onboarding: whose numbers these are, and what was done, step by step, to get them. A saga that outlives its process:
+-- telephony_transactions is its log, and a step is written down, with what undoes it, before it is done. Whoever works on
+-- a transaction holds its lease; a lease that has run out may be taken over, by the same request made again or by
+-- voice-reconcile, which then finishes the work or undoes it.
 
 -- Where the platform has Vault (Supabase does; the local stack does not), it keeps the auth tokens.
 do $block$
@@ -13,36 +12,83 @@ begin
 end
 $block$;
 
-alter table public.telephony_transactions
+create table public.telephony_subaccounts (
+  org_id uuid primary key,
+  subaccount_sid text not null unique
+    constraint telephony_subaccounts_sid_form check (subaccount_sid ~ '^AC[0-9a-fA-F]{32}$'),
+  business_name text not null constraint telephony_subaccounts_name_length check (length(business_name) between 1 and 200),
+  created_at timestamptz not null default now()
+);
+
+alter table public.telephony_subaccounts enable row level security;
+create policy telephony_subaccounts_of_own_org on public.telephony_subaccounts
+  for select to authenticated using (org_id = (select public.current_org_id()));
+
+create table public.telephony_numbers (
+  e164_number public.e164 primary key,
+  org_id uuid not null references public.telephony_subaccounts (org_id),
+  number_sid text not null unique
+    constraint telephony_numbers_sid_form check (number_sid ~ '^PN[0-9a-fA-F]{32}$'),
+  country text not null constraint telephony_numbers_country_known check (country in ('CA', 'US')),
+  provisioned_at timestamptz not null default now(),
+  -- What differs from the default line for calls to this number; see onboarding/line.ts.
+  profile jsonb not null default '{}'
+    constraint telephony_numbers_profile_object check (jsonb_typeof(profile) = 'object')
+);
+
+create index telephony_numbers_org_idx on public.telephony_numbers (org_id);
+
+alter table public.telephony_numbers enable row level security;
+create policy telephony_numbers_of_own_org on public.telephony_numbers
+  for select to authenticated using (org_id = (select public.current_org_id()));
+
+create table public.telephony_transactions (
+  id uuid primary key default gen_random_uuid(),
+  transaction_type text not null constraint telephony_transactions_type_form check (transaction_type ~ '^[a-z][a-z0-9_]{0,63}$'),
+  org_id uuid not null,
+  status text not null default 'in_progress'
+    constraint telephony_transactions_status_known check (status in ('in_progress', 'completed', 'failed', 'rolled_back')),
+  -- In the order they were done.
+  steps_completed jsonb not null default '[]'
+    constraint telephony_transactions_steps_array check (jsonb_typeof(steps_completed) = 'array'),
+  error_message text constraint telephony_transactions_error_length check (length(error_message) <= 2000),
+  started_at timestamptz not null default now(),
+  completed_at timestamptz,
   -- What was asked for; the same again gets the same answer, anything else is a conflict.
-  add column request jsonb
+  request jsonb
     constraint telephony_transactions_request_object check (jsonb_typeof(request) = 'object'),
   -- Null: the organisation itself is the key.
-  add column idempotency_key text
+  idempotency_key text
     constraint telephony_transactions_key_length check (length(idempotency_key) between 1 and 255),
-  add column result jsonb
+  result jsonb
     constraint telephony_transactions_result_object check (jsonb_typeof(result) = 'object'),
   -- It failed, and is taken back: from then on it never goes forward again.
-  add column undoing boolean not null default false,
-  add column attempts integer not null default 0
+  undoing boolean not null default false,
+  attempts integer not null default 0
     constraint telephony_transactions_attempts_range check (attempts >= 0),
   -- Whoever has it may write; null: nobody works on it.
-  add column lease uuid,
+  lease uuid,
   -- Until then nobody else may take it over.
-  add column held_until timestamptz,
-  add constraint telephony_transactions_onboarding_whole check (
+  held_until timestamptz,
+  constraint telephony_transactions_times_in_order check (completed_at >= started_at),
+  constraint telephony_transactions_done_when_completed check ((status = 'in_progress') = (completed_at is null)),
+  constraint telephony_transactions_onboarding_whole check (
     transaction_type <> 'onboarding'
     or (request is not null and (status <> 'completed' or result is not null))
   ),
-  add constraint telephony_transactions_unfinished_is_held check (
+  constraint telephony_transactions_unfinished_is_held check (
     transaction_type <> 'onboarding' or status not in ('in_progress', 'failed') or held_until is not null
-  );
+  )
+);
 
 comment on column public.telephony_transactions.steps_completed is
   'The steps in the order they were begun. Onboarding: {step, state: intended, done or undone, undo, and what it made}.';
 comment on column public.telephony_transactions.status is
   'in_progress; completed; rolled_back: failed, and nothing is left of it; failed: failed, and undoing it has not worked yet.';
 
+create index telephony_transactions_org_idx on public.telephony_transactions (org_id, started_at desc);
+create index telephony_transactions_failed_idx on public.telephony_transactions (started_at desc)
+  where status in ('failed', 'rolled_back');
 -- One onboarding of an organisation at a time, one that is still to be undone included: however many ask at once,
 -- one insert succeeds.
 create unique index telephony_transactions_one_active_onboarding on public.telephony_transactions (org_id)
@@ -50,11 +96,14 @@ create unique index telephony_transactions_one_active_onboarding on public.telep
 -- One answer a key, for good: tomorrow the same request must not buy another number.
 create unique index telephony_transactions_one_answer on public.telephony_transactions (org_id, coalesce(idempotency_key, ''))
   where transaction_type = 'onboarding' and status <> 'rolled_back';
+-- What keeps an alert's window cheap.
+create index telephony_transactions_ended_idx on public.telephony_transactions (completed_at)
+  where status in ('failed', 'rolled_back');
 
--- What differs from the default line for calls to this number; see onboarding/line.ts.
-alter table public.telephony_numbers
-  add column profile jsonb not null default '{}'
-    constraint telephony_numbers_profile_object check (jsonb_typeof(profile) = 'object');
+alter table public.telephony_transactions enable row level security;
+create policy telephony_transactions_of_own_org on public.telephony_transactions
+  for select to authenticated using (org_id = (select public.current_org_id()));
+create policy telephony_transactions_for_monitoring on public.telephony_transactions for select to monitoring using (true);
 
 -- The sub-accounts' auth tokens: in Vault, or sealed by the functions (AES-GCM) where there is no Vault. Nobody is
 -- granted anything here; the two functions below are the only way in and out.
@@ -67,6 +116,10 @@ create table public.telephony_secrets (
 );
 
 comment on table public.telephony_secrets is 'Auth tokens of the sub-accounts, encrypted; telephony_tenant reads them.';
+
+alter table public.telephony_secrets enable row level security;
+create policy telephony_secrets_of_the_service on public.telephony_secrets
+  for select to service_role using (true);
 
 -- Whether Vault is there to keep a token. Asked of the catalog: whoever asks may not look into Vault.
 create function public.has_vault() returns boolean
@@ -303,25 +356,40 @@ begin
 end
 $$;
 
-alter table public.telephony_secrets enable row level security;
+create view public.failed_transactions with (security_invoker = true) as
+select
+  id, transaction_type, org_id, error_message, steps_completed, started_at, completed_at,
+  extract(epoch from completed_at - started_at)::numeric(12, 3) as duration_seconds
+from public.telephony_transactions
+where status in ('failed', 'rolled_back')
+order by started_at desc;
 
-create policy telephony_secrets_of_the_service on public.telephony_secrets
-  for select to service_role using (true);
+comment on view public.failed_transactions is 'Onboarding that failed, and what had been done by then.';
 
-revoke all on public.telephony_secrets from anon, authenticated, service_role;
--- For begin_onboarding, which may take back what it has just inserted.
-grant delete on public.telephony_transactions to service_role;
-revoke all on function
-  public.has_vault(), public.onboarding_work(public.telephony_transactions),
-  public.begin_onboarding(uuid, jsonb, text, boolean, interval), public.claim_onboardings(integer, interval),
-  public.save_onboarding(uuid, uuid, jsonb, text, interval), public.end_onboarding(uuid, uuid, text, jsonb, text),
-  public.keep_telephony_token(text, text, text), public.complete_onboarding(uuid, uuid, jsonb, jsonb),
-  public.telephony_tenant(text)
-  from public, anon, authenticated, service_role;
+create view public.number_provisioning_status with (security_invoker = true) as
+select
+  n.org_id, n.e164_number, n.country, s.business_name, s.subaccount_sid, n.provisioned_at,
+  (
+    select count(*) from public.call_logs as c
+    where c.to_e164 = n.e164_number and c.started_at > now() - interval '24 hours'
+  ) as calls_last_24h
+from public.telephony_numbers as n
+join public.telephony_subaccounts as s using (org_id);
+
+comment on view public.number_provisioning_status is 'Each onboarded number, its organisation, and its calls of the last 24 hours.';
+
+grant select on
+  public.telephony_subaccounts, public.telephony_numbers, public.telephony_transactions
+  to authenticated;
+grant select on public.failed_transactions, public.number_provisioning_status to authenticated, service_role;
+grant select, insert, update on public.telephony_subaccounts, public.telephony_numbers to service_role;
+-- Delete: for begin_onboarding, which may take back what it has just inserted.
+grant select, insert, update, delete on public.telephony_transactions to service_role;
+grant select (
+  transaction_type, status, started_at, completed_at
+) on public.telephony_transactions to monitoring;
 grant execute on function
-  public.has_vault(), public.onboarding_work(public.telephony_transactions),
-  public.begin_onboarding(uuid, jsonb, text, boolean, interval), public.claim_onboardings(integer, interval),
-  public.save_onboarding(uuid, uuid, jsonb, text, interval), public.end_onboarding(uuid, uuid, text, jsonb, text),
-  public.keep_telephony_token(text, text, text), public.complete_onboarding(uuid, uuid, jsonb, jsonb),
-  public.telephony_tenant(text)
+  public.has_vault, public.onboarding_work, public.begin_onboarding, public.claim_onboardings,
+  public.save_onboarding, public.end_onboarding, public.keep_telephony_token, public.complete_onboarding,
+  public.telephony_tenant
   to service_role;

@@ -41,6 +41,13 @@ language plpgsql immutable set search_path = ''
 as $$
 declare
   final constant boolean := coalesce(e.call_status >= 'canceled', false);
+  step constant text := case
+    -- Hung up while it rang.
+    when e.event = 'dial_ended' and e.leg_status = 'canceled' then 'dial_canceled'
+    when e.event in (
+      'arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'voicemail_offered', 'voicemail_recorded'
+    ) then e.event
+  end;
 begin
   c.call_sid := e.call_sid;
   -- min() rather than "the first that came": order must not matter even where values should agree.
@@ -67,6 +74,14 @@ begin
     c.answered_at := least(
       c.answered_at, e.occurred_at - make_interval(secs => coalesce(e.duration_sec, 0))
     );
+  end if;
+  if step is not null and (c.last_step is null or (e.occurred_at, step) > (c.last_step_at, c.last_step)) then
+    c.last_step := step;
+    c.last_step_at := e.occurred_at;
+  end if;
+  c.dialled := coalesce(c.dialled, false) or e.parent_call_sid is not null or e.talk_sec is not null;
+  if e.parent_call_sid is not null and e.leg_status in ('queued', 'initiated', 'ringing') then
+    c.rang_at := least(c.rang_at, e.occurred_at);
   end if;
   if e.talk_sec is not null then
     c.connected_at := least(c.connected_at, e.occurred_at - make_interval(secs => e.talk_sec));
@@ -162,13 +177,14 @@ begin
   if v_before.call_sid is null then
     insert into public.call_logs (
       call_sid, org_id, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order,
-      started_at, answered_at, connected_at, ended_at, duration_sec,
+      started_at, answered_at, connected_at, ended_at, duration_sec, dialled, rang_at, last_step, last_step_at,
       recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript,
       handoff, handoff_reason, rate_limited
     ) values (
       v_call.call_sid, v_call.org_id, v_call.from_e164, v_call.to_e164, v_call.mode, v_call.mode_turn,
       v_call.status, v_call.consent_given, v_call.consent_order,
       v_call.started_at, v_call.answered_at, v_call.connected_at, v_call.ended_at, v_call.duration_sec,
+      v_call.dialled, v_call.rang_at, v_call.last_step, v_call.last_step_at,
       v_call.recording_sid, v_call.recording_url, v_call.recording_source, v_call.recording_duration_sec,
       v_call.recorded_at, v_call.transcript, v_call.handoff, v_call.handoff_reason, v_call.rate_limited
     );
@@ -179,6 +195,8 @@ begin
       consent_given = v_call.consent_given, consent_order = v_call.consent_order,
       started_at = v_call.started_at, answered_at = v_call.answered_at, connected_at = v_call.connected_at,
       ended_at = v_call.ended_at, duration_sec = v_call.duration_sec,
+      dialled = v_call.dialled, rang_at = v_call.rang_at,
+      last_step = v_call.last_step, last_step_at = v_call.last_step_at,
       recording_sid = v_call.recording_sid, recording_url = v_call.recording_url,
       recording_source = v_call.recording_source, recording_duration_sec = v_call.recording_duration_sec,
       recorded_at = v_call.recorded_at, transcript = v_call.transcript,
@@ -211,8 +229,4 @@ begin
 end
 $$;
 
-revoke all on function public.fold_voice_event(public.call_logs, public.voice_event)
-  from public, anon, authenticated, service_role;
-revoke all on function public.accept_voice_event(jsonb) from public, anon, authenticated, service_role;
-grant execute on function public.fold_voice_event(public.call_logs, public.voice_event) to service_role;
-grant execute on function public.accept_voice_event(jsonb) to service_role;
+grant execute on function public.fold_voice_event, public.accept_voice_event to service_role;

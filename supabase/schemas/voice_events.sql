@@ -1,52 +1,42 @@
--- What views and workers ask of a call, told by its own row: whether anybody was dialled, since when it rang, the last
--- step that was taken with the caller, whether something is missing. So no view reads a call's events one by one.
---
--- The generated column rewrites call_logs once. Until that is done callers wait for accept_voice_event's lock_timeout
--- and are then served without the database; Twilio's callbacks are answered 503, and come again.
-set local lock_timeout = '10s';
-set local statement_timeout = '30min';
+-- The one way in: a verified webhook becomes one event, and one transaction does all that it means.
 
-alter table public.call_logs
-  -- A leg was dialled for it: an event told of a child leg, or of a person who answered.
-  add column dialled boolean not null default false,
-  -- When the first such leg was reported to be on its way.
-  add column rang_at timestamptz,
-  -- The last step taken with the caller, and when: of the greatest (time, name), so that order does not matter.
-  add column last_step text constraint call_logs_last_step_known check (last_step in (
-    'arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'dial_canceled',
-    'voicemail_offered', 'voicemail_recorded'
-  )),
-  add column last_step_at timestamptz,
-  -- Ended without something that such a call usually has: a callback of it may have gone astray, so Twilio is asked.
-  -- One column that changes once, rather than a condition on eight: an update is HOT unless a column that an index
-  -- is about has changed, those of its predicate included.
-  -- squawk-ignore adding-field-with-default
-  add column incomplete boolean not null generated always as (
-    status >= 'canceled' and (
-      duration_sec is null
-      -- Abandoned.
-      or (not rate_limited and connected_at is null and recording_source is distinct from 'voicemail' and status <> 'failed')
-      or (recording_source is not distinct from 'voicemail' and (recording_duration_sec is null or transcript is null))
-      or (connected_at is not null and consent_given is true and recording_sid is null)
-    )
-  ) stored,
-  add constraint call_logs_last_step_whole check ((last_step is null) = (last_step_at is null));
+-- What a webhook says, already typed. calls/events.ts builds it; anything that does not fit is refused
+-- by the types here and by the constraints of the tables.
+create type public.voice_event as (
+  operation text,           -- the edge function
+  identity text,            -- what makes this event itself and no other, within its operation
+  call_sid text,            -- the call: for a child leg, its parent
+  leg_sid text,
+  parent_call_sid text,
+  event text,
+  leg_status text,          -- what the leg, the recording or the transcription reports of itself
+  sequence_number integer,
+  occurred_at timestamptz,
+  call_status public.call_status,  -- the call's own; null when the event is about a child leg
+  from_e164 text,
+  to_e164 text,
+  duration_sec integer,
+  mode text,
+  mode_turn smallint,
+  consent_given boolean,
+  consent_order smallint,
+  talk_sec integer,         -- a person has answered, this long before occurred_at; null: nobody has
+  recording_sid text,
+  recording_url text,
+  recording_source text,
+  recording_duration_sec integer,
+  transcript text,
+  handoff_reason text,
+  limits jsonb,             -- [{identifier_type, identifier, max, window_sec}, ...]: all must admit
+  rate_limited boolean,     -- decided by accept_voice_event, or before it by a limiter elsewhere
+  meta jsonb
+);
 
-comment on column public.call_logs.dialled is 'Somebody was rung for this call.';
-comment on column public.call_logs.rang_at is 'When the first leg that was dialled for it was on its way.';
-comment on column public.call_logs.last_step is 'The last step taken with the caller: where those hung up who reached nobody.';
-comment on column public.call_logs.incomplete is 'Ended without something that such a call usually has: voice-reconcile asks Twilio for it.';
-
--- Open calls by a column that changes when a call ends and not with each of its states.
--- squawk-ignore require-concurrent-index-deletion
-drop index public.call_logs_open_idx;
-create index call_logs_open_idx on public.call_logs (started_at) where disposition is null;
--- squawk-ignore require-concurrent-index-deletion
-drop index public.call_logs_doubtful_idx;
-create index call_logs_incomplete_idx on public.call_logs (ended_at) where incomplete;
-
--- As before (20251101122500), and the new columns.
-create or replace function public.fold_voice_event(c public.call_logs, e public.voice_event) returns public.call_logs
+-- One event folded into what is known of its call. Each column is a least upper bound (min, max, "the
+-- one of the highest order"), so the function is commutative, associative and idempotent: the row
+-- depends on the set of events and on nothing else. tests/db/fold_test.ts holds it to that.
+-- Pure: reads and writes nothing.
+create function public.fold_voice_event(c public.call_logs, e public.voice_event) returns public.call_logs
 language plpgsql immutable set search_path = ''
 as $$
 declare
@@ -127,8 +117,13 @@ begin
 end
 $$;
 
--- As before (20251101122500), and the new columns.
-create or replace function public.accept_voice_event(p_event jsonb) returns jsonb
+-- Accepts one event, once: de-duplicates it, applies the rate limit, appends it to call_lifecycle, folds
+-- it into call_logs, and returns {duplicate, admitted, call: {status, mode, consent_given}} as it
+-- stood when the event was first accepted, so that every copy of a webhook gets one answer.
+--
+-- Raises PT409 (HTTP 409) when the identity was used before by a different request; 22P02, 22007 or
+-- 23514 (HTTP 400) when the event does not fit its types.
+create function public.accept_voice_event(p_event jsonb) returns jsonb
 -- A caller waits: rather than queue behind a stuck transaction, fail and be served without the database.
 language plpgsql volatile set search_path = '' set lock_timeout = '3s'
 as $$
@@ -234,115 +229,4 @@ begin
 end
 $$;
 
--- The calls that are there already.
-update public.call_logs as c
-set dialled = c.connected_at is not null or e.dialled, rang_at = e.rang_at, last_step = e.last_step, last_step_at = e.last_step_at
-from (
-  select
-    l.call_sid,
-    bool_or(l.parent_call_sid is not null) as dialled,
-    min(l.occurred_at) filter (
-      where l.parent_call_sid is not null and l.status in ('queued', 'initiated', 'ringing')
-    ) as rang_at,
-    (array_agg(l.step order by l.occurred_at desc, l.step desc) filter (where l.step is not null))[1] as last_step,
-    max(l.occurred_at) filter (where l.step is not null) as last_step_at
-  from (
-    select *, case
-      when event = 'dial_ended' and status = 'canceled' then 'dial_canceled'
-      when event in (
-        'arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'voicemail_offered', 'voicemail_recorded'
-      ) then event
-    end as step
-    from public.call_lifecycle
-  ) as l
-  group by l.call_sid
-) as e
-where e.call_sid = c.call_sid;
-
--- Everything that asks for open calls asks by the index's word (health_recent_activity: 20251103120000).
-create or replace view public.active_calls with (security_invoker = true) as
-select
-  call_sid, from_e164, to_e164, mode, status, consent_given, started_at,
-  greatest(0, extract(epoch from now() - started_at))::integer as duration_seconds
-from public.call_logs
-where disposition is null;
-
--- As before (20251101124000), by the column that says what is missing.
-create or replace function public.claim_calls_to_reconcile(p_limit integer, p_quiet interval default '5 minutes')
-returns table (call_sid text, account_sid text, open boolean, started_at timestamptz, last_event_at timestamptz)
-language sql volatile set search_path = ''
-as $$
-  with due as (
-    (
-      select c.call_sid from public.call_logs as c
-      left join public.reconcile_attempts as a on a.call_sid = c.call_sid
-      where c.disposition is null and c.updated_at < now() - p_quiet and coalesce(a.next_at <= now(), true)
-      order by a.next_at nulls first, c.started_at
-      limit p_limit
-    )
-    union all
-    (
-      select c.call_sid from (
-        select c.call_sid from public.call_logs as c
-        where c.ended_at > now() - interval '1 day' and c.incomplete
-        union
-        select l.call_sid from public.call_lifecycle as l
-        where l.event = 'reconciled' and l.received_at > now() - interval '1 day'
-      ) as doubtful
-      join public.call_logs as c on c.call_sid = doubtful.call_sid
-      left join public.reconcile_attempts as a on a.call_sid = c.call_sid
-      where c.ended_at < now() - interval '20 minutes' and coalesce(a.next_at <= now(), true)
-        and not exists (
-          select from public.call_lifecycle as l where l.call_sid = c.call_sid and l.event = 'settled'
-        )
-      order by a.next_at nulls first, c.ended_at
-      limit p_limit
-    )
-    limit p_limit
-  ), claimed as (
-    insert into public.reconcile_attempts as a (call_sid, next_at)
-    select due.call_sid, now() + interval '5 minutes' from due
-    on conflict (call_sid) do update
-      set attempts = a.attempts + 1,
-        next_at = now() + least(interval '5 minutes' * 2 ^ least(a.attempts, 10), interval '6 hours')
-      where a.next_at <= now()
-    returning a.call_sid
-  )
-  select
-    c.call_sid, s.subaccount_sid, c.disposition is null, c.started_at,
-    coalesce((select max(l.occurred_at) from public.call_lifecycle as l where l.call_sid = c.call_sid), c.started_at)
-  from claimed
-  join public.call_logs as c on c.call_sid = claimed.call_sid
-  left join public.telephony_subaccounts as s on s.org_id = c.org_id
-$$;
-
-create or replace view public.operations_now with (security_invoker = true) as
-select
-  (select count(*) from public.call_logs where disposition is null) as active_calls,
-  (select round(extract(epoch from now() - min(started_at))) from public.call_logs where disposition is null)
-    as oldest_active_seconds,
-  backlog.messages as voicemail_backlog,
-  backlog.oldest_hours as oldest_voicemail_hours,
-  (select coalesce(sum(refusals), 0) from public.rate_limit_refusals where minute > now() - interval '1 hour')
-    as rate_limit_refusals_last_hour,
-  (
-    select count(*) from public.telephony_transactions
-    where status in ('failed', 'rolled_back') and completed_at > now() - interval '1 hour'
-  ) as failed_transactions_last_hour,
-  mails.waiting as mails_waiting,
-  mails.oldest_seconds as oldest_waiting_mail_seconds,
-  (select count(*) from public.outbox where status = 'dead') as mails_dead,
-  connections.used as connections_used,
-  connections.allowed as connections_allowed
-from public.database_connections() as connections,
-  (
-    select count(*) as messages, round(extract(epoch from now() - min(recorded_at)) / 3600, 2) as oldest_hours
-    from public.call_logs where recording_source = 'voicemail' and voicemail_handled_at is null
-  ) as backlog,
-  (
-    select count(*) as waiting, round(extract(epoch from now() - min(created_at))) as oldest_seconds
-    from public.outbox where status in ('pending', 'sending')
-  ) as mails;
-
--- What the views of role monitoring count.
-grant select (dialled, rang_at, last_step) on public.call_logs to monitoring;
+grant execute on function public.fold_voice_event, public.accept_voice_event to service_role;

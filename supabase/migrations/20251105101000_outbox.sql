@@ -1,28 +1,10 @@
--- Messages from the website, and the e-mails that this system owes: each is a row written in the same transaction
--- as what it tells of, and sent afterwards by notify-worker. A mail that was owed when a process died is
--- still owed.
-
-create table public.contact_messages (
-  id uuid primary key default gen_random_uuid(),
-  name text not null constraint contact_messages_name_length check (length(name) between 1 and 100),
-  email text not null constraint contact_messages_email_form check (email ~ '^[^\s@]+@[^\s@]+$' and length(email) <= 254),
-  phone text constraint contact_messages_phone_form check (phone ~ '^\+?[0-9]{7,15}$'),
-  subject text constraint contact_messages_subject_length check (length(subject) between 1 and 150),
-  -- As it was written: text, whatever it looks like. Escaped where it becomes HTML.
-  message text not null constraint contact_messages_message_length check (length(message) between 1 and 5000),
-  created_at timestamptz not null default now(),
-  -- An operator's mark.
-  handled_at timestamptz
-);
-
-comment on table public.contact_messages is 'What visitors of the website wrote.';
-
-create index contact_messages_created_idx on public.contact_messages (created_at desc);
+-- The e-mails that this system owes: each is a row written in the same transaction as what it tells of, and sent
+-- afterwards by notify-worker. A mail that was owed when a process died is still owed.
 
 create table public.outbox (
   id bigint generated always as identity primary key,
   kind text not null
-    constraint outbox_kind_known check (kind in ('contact_notification', 'contact_auto_reply', 'voicemail')),
+    constraint outbox_kind_known check (kind in ('contact_notification', 'contact_auto_reply', 'voicemail', 'alert')),
   -- One mail an event, whoever reports it and however often. Also what Resend knows the mail by.
   idempotency_key text not null unique
     constraint outbox_idempotency_key_length check (length(idempotency_key) between 1 and 256),
@@ -57,93 +39,14 @@ comment on table public.outbox is 'E-mails that are owed, being sent, sent (30 d
 create index outbox_due_idx on public.outbox (next_attempt_at) where status in ('pending', 'sending');
 create index outbox_sent_idx on public.outbox (sent_at) where status = 'sent';
 create index outbox_dead_idx on public.outbox (created_at) where status = 'dead';
+-- A voicemail's mail is found by the call that it is about.
+create index outbox_call_idx on public.outbox ((payload ->> 'call_sid')) where kind = 'voicemail';
+create index outbox_contact_idx on public.outbox ((payload ->> 'contact_message_id')) where kind <> 'voicemail';
 
--- Seconds until take_rate_limit admits this key again, rounded up; 0: it would now. The place that frees first is
--- that of the p_max-th newest admission.
-create function public.rate_limit_retry_after(
-  p_endpoint text, p_identifier_type text, p_identifier text, p_max integer, p_window interval
-) returns integer
-language sql volatile set search_path = ''
-as $$
-  select coalesce((
-    select greatest(1, ceil(extract(epoch from t + p_window - clock_timestamp())))::integer
-    from public.rate_limit_windows as w, unnest(w.admitted_at) as t
-    where w.endpoint = p_endpoint and w.identifier_type = p_identifier_type and w.identifier = p_identifier
-      and t > clock_timestamp() - p_window
-    order by t desc
-    offset p_max - 1 limit 1
-  ), 0)
-$$;
-
--- Accepts a message from the website, once: rate limit, message and mails in one transaction. Returns
--- {admitted, duplicate, id}, or {admitted: false, retry_after_sec}.
---
--- p_message: {name, email, phone, subject, message}. p_client and p_sender stand for the client's address and the
--- e-mail address: keyed hashes, so that the limiter's tables hold neither. p_key: a hash of the
--- Idempotency-Key, if there was one.
---
--- Raises PT409 (HTTP 409) when the key came before with another message; 23514 when the message does not fit.
-create function public.submit_contact_message(
-  p_message jsonb, p_client text, p_client_max integer, p_sender text, p_sender_max integer,
-  p_window_sec integer, p_key text default null
-) returns jsonb
-language plpgsql volatile set search_path = '' set lock_timeout = '3s'
-as $$
-declare
-  v_key constant text := 'contact-submit:' || p_key;
-  v_hash constant bytea := sha256(convert_to(p_message::text, 'UTF8'));
-  v_window constant interval := make_interval(secs => p_window_sec);
-  v_known public.idempotency_keys;
-  v_id uuid;
-begin
-  if v_key is not null then
-    perform pg_advisory_xact_lock(hashtextextended(v_key, 0));
-    select * into v_known from public.idempotency_keys as k where k.key = v_key;
-    if found then
-      if v_known.request_hash <> v_hash then
-        raise sqlstate 'PT409' using
-          message = 'another message was sent under this Idempotency-Key',
-          hint = 'Send each message under a key of its own.';
-      end if;
-      return v_known.result || '{"duplicate": true}';
-    end if;
-  end if;
-
-  if not public.take_rate_limit('contact-submit', 'address', p_client, p_client_max, v_window) then
-    return jsonb_build_object(
-      'admitted', false,
-      'retry_after_sec',
-      greatest(1, public.rate_limit_retry_after('contact-submit', 'address', p_client, p_client_max, v_window))
-    );
-  end if;
-
-  insert into public.contact_messages (name, email, phone, subject, message)
-  values (
-    p_message ->> 'name', p_message ->> 'email', p_message ->> 'phone', p_message ->> 'subject', p_message ->> 'message'
-  )
-  returning id into v_id;
-
-  insert into public.outbox (kind, idempotency_key, payload)
-  values ('contact_notification', 'contact_notification/' || v_id, jsonb_build_object('contact_message_id', v_id));
-  -- Anybody can enter anybody's address: many messages in one name are kept, and answered no more.
-  if public.take_rate_limit('contact-auto-reply', 'recipient', p_sender, p_sender_max, v_window) then
-    insert into public.outbox (kind, idempotency_key, recipient, payload)
-    values (
-      'contact_auto_reply', 'contact_auto_reply/' || v_id, p_message ->> 'email',
-      jsonb_build_object('contact_message_id', v_id)
-    );
-  end if;
-
-  if v_key is not null then
-    insert into public.idempotency_keys (key, operation, request_hash, status, result, expires_at)
-    values (
-      v_key, 'contact-submit', v_hash, 'completed',
-      jsonb_build_object('admitted', true, 'duplicate', false, 'id', v_id), now() + interval '1 day'
-    );
-  end if;
-  return jsonb_build_object('admitted', true, 'duplicate', false, 'id', v_id);
-end
-$$;
+alter table public.outbox enable row level security;
+create policy outbox_of_the_service on public.outbox
+  for select to service_role using (true);
+create policy outbox_for_monitoring on public.outbox for select to monitoring using (true);
 
 -- Owes the operator a mail as soon as a call that left a message is over: in the transaction that makes it so, and
 -- once a call, in whatever order the events come. The mail waits 2 minutes for the transcript, and no
@@ -385,60 +288,11 @@ order by created_at;
 
 comment on view public.outbox_dead is 'E-mails that were given up, and why. retry_dead_mails(id) tries one again.';
 
-alter table public.contact_messages enable row level security;
-alter table public.outbox enable row level security;
-
-create policy contact_messages_of_the_service on public.contact_messages
-  for select to service_role using (true);
-create policy outbox_of_the_service on public.outbox
-  for select to service_role using (true);
-
-revoke all on public.contact_messages, public.outbox, public.outbox_backlog, public.outbox_dead
-  from anon, authenticated, service_role;
-revoke all on function
-  public.rate_limit_retry_after(text, text, text, integer, interval),
-  public.submit_contact_message(jsonb, text, integer, text, integer, integer, text),
-  public.owe_voicemail_mail(), public.mail_content(text, jsonb), public.bury_mail(bigint, text),
-  public.claim_mails(integer, text, interval, integer), public.mail_sent(bigint, uuid, text),
-  public.mail_failed(bigint, uuid, text, boolean, boolean), public.hold_mails(uuid[], text, integer),
-  public.retry_dead_mails(bigint), public.purge_outbox(integer), public.voicemail_recording_url(text)
-  from public, anon, authenticated, service_role;
-
--- What visitors wrote is marked as handled, never rewritten.
-grant select, insert, update (handled_at) on public.contact_messages to service_role;
+grant select on public.outbox_backlog to service_role, monitoring;
+grant select on public.outbox_dead to service_role;
 grant select, insert, update, delete on public.outbox to service_role;
-grant select on public.outbox_backlog, public.outbox_dead to service_role;
+grant select (id, kind, status, attempts, next_attempt_at, created_at) on public.outbox to monitoring;
 grant execute on function
-  public.rate_limit_retry_after(text, text, text, integer, interval),
-  public.submit_contact_message(jsonb, text, integer, text, integer, integer, text),
-  public.mail_content(text, jsonb), public.bury_mail(bigint, text),
-  public.claim_mails(integer, text, interval, integer), public.mail_sent(bigint, uuid, text),
-  public.mail_failed(bigint, uuid, text, boolean, boolean), public.hold_mails(uuid[], text, integer),
-  public.retry_dead_mails(bigint), public.purge_outbox(integer), public.voicemail_recording_url(text)
+  public.mail_content, public.bury_mail, public.claim_mails, public.mail_sent, public.mail_failed,
+  public.hold_mails, public.retry_dead_mails, public.purge_outbox, public.voicemail_recording_url
   to service_role;
-
--- Every 10 seconds, where the platform has pg_cron and pg_net; see 20251101124000_reconciliation.sql for the names in
--- Vault. Asks only while something is due, so that an idle line costs no function call.
-do $block$
-begin
-  if (select count(*) from pg_available_extensions where name in ('pg_cron', 'pg_net', 'supabase_vault')) = 3 then
-    create extension if not exists pg_cron;
-    create extension if not exists pg_net;
-    create extension if not exists supabase_vault;
-    perform cron.schedule('notify-worker', '10 seconds', $job$
-      select net.http_post(
-        url := url.decrypted_secret || '/notify-worker',
-        headers := jsonb_build_object('apikey', key.decrypted_secret, 'content-type', 'application/json'),
-        body := '{}'::jsonb,
-        timeout_milliseconds := 55000
-      )
-      from vault.decrypted_secrets as url, vault.decrypted_secrets as key
-      where url.name = 'functions_url' and key.name = 'functions_secret_key'
-        and exists (
-          select from public.outbox as o where o.status in ('pending', 'sending') and o.next_attempt_at <= now()
-        )
-    $job$);
-    perform cron.schedule('purge-outbox', '17 * * * *', 'select public.purge_outbox(10000)');
-  end if;
-end
-$block$;

@@ -1,28 +1,7 @@
--- How long what is known of people is kept, and what happens when somebody asks for what is known of them, or for it
--- to be erased. docs/privacy.md says why each of these is as it is.
+-- What happens when somebody asks for what is known of them, or for it to be erased, and when its time is over.
 --
 -- Nobody but the owner may delete calls and their events: what erases them are the SECURITY DEFINER functions below,
 -- which do nothing else, and which only the service may run.
-
-create table public.retention_rules (
-  subject text primary key
-    constraint retention_rules_known check (subject in (
-      'calls', 'voicemails', 'contact_messages', 'mails', 'analytics_events', 'consent_evidence', 'erasures'
-    )),
-  days integer not null constraint retention_rules_days_range check (days between 1 and 3650),
-  why text not null constraint retention_rules_why_length check (length(why) between 1 and 300)
-);
-
-comment on table public.retention_rules is 'Days that each kind of record is kept. An operator may change days; voice-reconcile enforces them each minute.';
-
-insert into public.retention_rules (subject, days, why) values
-  ('calls', 90, 'Calls and their events: long enough to answer a question about a bill or a complaint.'),
-  ('voicemails', 90, 'Calls that left a message, with its transcript: until it has been handled, and no longer than other calls.'),
-  ('contact_messages', 365, 'What visitors of the website wrote, and the mails about it.'),
-  ('mails', 90, 'Mails that were given up; those that were sent are gone after 30 days anyway.'),
-  ('analytics_events', 365, 'Operators'' events, which hold nothing personal. The deploy log stays.'),
-  ('consent_evidence', 730, 'That somebody agreed to be recorded, or did not, and to which words: two years, the time in which a claim can be made.'),
-  ('erasures', 730, 'That something was erased, and when: as long as somebody may ask.');
 
 -- What remains of the decision about recording when its call is gone. The call is known by a hash of its identifier,
 -- 128 random bits: whoever has that identifier can find the decision, and nobody can find a person by the decision.
@@ -39,6 +18,9 @@ create table public.consent_evidence (
 
 create index consent_evidence_decided_idx on public.consent_evidence (decided_at);
 
+alter table public.consent_evidence enable row level security;
+create policy consent_evidence_of_the_service on public.consent_evidence for select to service_role using (true);
+
 -- Calls that were erased here: voice-reconcile, which finds them at Twilio, must not bring them back.
 create table public.erased_calls (
   call_hash bytea primary key constraint erased_calls_hash_length check (length(call_hash) = 32),
@@ -47,15 +29,30 @@ create table public.erased_calls (
 
 create index erased_calls_erased_idx on public.erased_calls (erased_at);
 
--- Recordings whose call was erased here, and which Twilio still has: deno task forget deletes them there.
+alter table public.erased_calls enable row level security;
+create policy erased_calls_of_the_service on public.erased_calls for select to service_role using (true);
+
+-- Recordings whose call was erased here, and which Twilio still has. One that Twilio does not delete is tried again
+-- later and later, so that it never stands in the way of the others.
 create table public.recordings_to_delete (
   recording_sid text primary key
     constraint recordings_to_delete_sid_form check (recording_sid ~ '^RE[0-9a-fA-F]{32}$'),
   -- Null: the main account.
   subaccount_sid text
     constraint recordings_to_delete_account_form check (subaccount_sid ~ '^AC[0-9a-fA-F]{32}$'),
-  queued_at timestamptz not null default now()
+  queued_at timestamptz not null default now(),
+  attempts integer not null default 0
+    constraint recordings_to_delete_attempts_range check (attempts >= 0),
+  next_at timestamptz not null default now()
 );
+
+comment on table public.recordings_to_delete is 'Recordings whose call was erased here, and which Twilio still has; voice-reconcile deletes them there.';
+
+create index recordings_to_delete_next_idx on public.recordings_to_delete (next_at);
+
+alter table public.recordings_to_delete enable row level security;
+create policy recordings_to_delete_of_the_service on public.recordings_to_delete for select to service_role using (true);
+create policy recordings_to_delete_for_monitoring on public.recordings_to_delete for select to monitoring using (true);
 
 -- That somebody's data was erased, and how much; not whose.
 create table public.erasure_receipts (
@@ -66,13 +63,17 @@ create table public.erasure_receipts (
 
 create index erasure_receipts_erased_idx on public.erasure_receipts (erased_at);
 
+alter table public.erasure_receipts enable row level security;
+create policy erasure_receipts_of_the_service on public.erasure_receipts for select to service_role using (true);
+
 -- The hash by which an erased call is known.
 create function public.call_hash(p_call_sid text) returns bytea
 language sql immutable set search_path = ''
 return sha256(convert_to(p_call_sid, 'UTF8'));
 
--- Erases calls with everything that hangs on them, keeps the evidence of consent, and queues their recordings.
--- Returns how many rows went, by table. Granted to nobody: the functions below call it as its owner.
+-- Erases calls with what hangs on them, keeps the evidence of consent, and queues their recordings. Of the events only
+-- those go at once that hold what the caller said or pressed. The others hold no number and no word; they go with their
+-- month. Returns how many rows went, by table. Granted to nobody: the functions below call it as its owner.
 create function public.erase_calls(p_calls text[]) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
@@ -123,7 +124,7 @@ begin
   delete from public.outbox where kind = 'voicemail' and payload ->> 'call_sid' = any (p_calls);
   get diagnostics v_mails = row_count;
   delete from public.reconcile_attempts where call_sid = any (p_calls);
-  delete from public.call_lifecycle where call_sid = any (p_calls);
+  delete from public.call_lifecycle where call_sid = any (p_calls) and meta ?| array['speech', 'digits'];
   get diagnostics v_events = row_count;
   delete from public.call_logs where call_sid = any (p_calls);
   get diagnostics v_calls = row_count;
@@ -132,11 +133,6 @@ begin
   );
 end
 $$;
-
--- A voicemail's mail is found by the call that it is about.
-create index outbox_call_idx on public.outbox ((payload ->> 'call_sid')) where kind = 'voicemail';
-create index outbox_contact_idx on public.outbox ((payload ->> 'contact_message_id')) where kind <> 'voicemail';
-create index contact_messages_email_idx on public.contact_messages (lower(email));
 
 -- The calls whose time is over: that ended before the day of their rule.
 create function public.expired_calls(p_limit integer) returns setof text
@@ -168,14 +164,6 @@ declare
   v_analytics integer;
   v_evidence integer;
 begin
-  -- Events of calls that have no row, as when a callback came after its call was erased.
-  delete from public.call_lifecycle as l using (
-    select e.id from public.call_lifecycle as e
-    where e.received_at < now() - make_interval(days => (select days from public.retention_rules where subject = 'calls'))
-      and not exists (select from public.call_logs as c where c.call_sid = e.call_sid)
-    order by e.received_at limit p_batch
-  ) as old where l.id = old.id;
-
   with doomed as (
     select m.id from public.contact_messages as m
     where m.created_at < now() - make_interval(days => (
@@ -245,11 +233,12 @@ end;
 create function public.messages_of_person(p_number text, p_email text) returns setof uuid
 language sql stable set search_path = ''
 begin atomic
+  select m.id from public.contact_messages as m where lower(m.email) = lower(p_email)
+  union
+  -- Also where it was written without the country's code.
   select m.id from public.contact_messages as m
-  where ltrim(m.phone, '+') = ltrim(p_number, '+')
-    -- Written without the country's code.
-    or (p_number like '+1%' and m.phone = substr(p_number, 3))
-    or lower(m.email) = lower(p_email);
+  where m.phone is not null
+    and ltrim(m.phone, '+') in (ltrim(p_number, '+'), case when p_number like '+1%' then substr(p_number, 3) end);
 end;
 
 -- Everything that is known of one person, for that person. SECURITY DEFINER, so that nothing is left out.
@@ -294,8 +283,8 @@ begin
 end
 $$;
 
--- Erases everything that is known of one person and returns the receipt: {receipt, erased_at, counts, open_calls}.
--- A call that is going on is left alone, and counted in open_calls: ask again when it is over. The evidence of
+-- Erases everything that is known of one person, every event of their calls included, and returns the receipt:
+-- {receipt, erased_at, counts, open_calls}. A call that is going on is left alone, and counted in open_calls: ask again when it is over. The evidence of
 -- consent stays, without the person. SECURITY DEFINER: nobody else may delete a call.
 create function public.forget_person(p_number text, p_email text default null) returns jsonb
 language plpgsql volatile security definer set search_path = ''
@@ -322,6 +311,10 @@ begin
   select count(*) into v_open from public.call_logs as c
   where c.call_sid in (select public.calls_of_person(p_number)) and c.status < 'canceled';
   v_counts := public.erase_calls(v_calls);
+  -- All of their events, and not with their month.
+  delete from public.call_lifecycle where call_sid = any (v_calls);
+  get diagnostics v_count = row_count;
+  v_counts := v_counts || jsonb_build_object('call_lifecycle', (v_counts ->> 'call_lifecycle')::integer + v_count);
 
   delete from public.idempotency_keys as k
   where split_part(k.key, ':', 2) = any (v_calls) or (k.result ->> 'id')::text = any (v_messages::text[]);
@@ -352,6 +345,21 @@ begin
 end
 $$;
 
+-- Claims up to p_limit recordings, and sets when each may be claimed again: a minute, doubling to 6 hours. Two runs at
+-- once never get the same one. subaccount_sid null: the main account.
+create function public.claim_recordings_to_delete(p_limit integer)
+returns table (recording_sid text, subaccount_sid text)
+language sql volatile set search_path = ''
+begin atomic
+  update public.recordings_to_delete as r
+  set attempts = r.attempts + 1, next_at = now() + least(interval '1 minute' * 2 ^ least(r.attempts, 10), interval '6 hours')
+  where r.recording_sid in (
+    select due.recording_sid from public.recordings_to_delete as due
+    where due.next_at <= now() order by due.next_at limit p_limit for update skip locked
+  )
+  returning r.recording_sid, r.subaccount_sid;
+end;
+
 -- Twilio has deleted a recording.
 create function public.recording_deleted(p_recording_sid text) returns void
 language sql volatile set search_path = ''
@@ -359,62 +367,11 @@ begin atomic
   delete from public.recordings_to_delete where recording_sid = p_recording_sid;
 end;
 
--- As before (20251101124000), and without the calls that were erased here.
-create or replace function public.unknown_calls(p_calls jsonb) returns setof text
-language sql stable set search_path = ''
-begin atomic
-  select t.call_sid
-  from jsonb_to_recordset(p_calls) as t(call_sid text, to_e164 text)
-  where not exists (select from public.call_logs as c where c.call_sid = t.call_sid)
-    and not exists (select from public.erased_calls as e where e.call_hash = public.call_hash(t.call_sid))
-    and (
-      exists (select from public.call_logs as c where c.to_e164 = t.to_e164)
-      or exists (select from public.telephony_numbers as n where n.e164_number = t.to_e164)
-    );
-end;
-
--- As before (20251102120000), and enforces the retention of what is known of people.
-create or replace function public.purge_expired(p_batch integer default 1000) returns jsonb
-language plpgsql volatile set search_path = ''
-as $$
-declare
-  v_purged constant jsonb := public.purge_expired_rows(p_batch) || public.purge_personal_data(least(p_batch, 500));
-begin
-  perform public.record_worker_run('voice-reconcile');
-  return v_purged;
-end
-$$;
-
-alter table public.retention_rules enable row level security;
-alter table public.consent_evidence enable row level security;
-alter table public.erased_calls enable row level security;
-alter table public.recordings_to_delete enable row level security;
-alter table public.erasure_receipts enable row level security;
-
-create policy retention_rules_of_the_service on public.retention_rules for select to service_role using (true);
-create policy consent_evidence_of_the_service on public.consent_evidence for select to service_role using (true);
-create policy erased_calls_of_the_service on public.erased_calls for select to service_role using (true);
-create policy recordings_to_delete_of_the_service on public.recordings_to_delete for select to service_role using (true);
-create policy erasure_receipts_of_the_service on public.erasure_receipts for select to service_role using (true);
-
-revoke all on
-  public.retention_rules, public.consent_evidence, public.erased_calls, public.recordings_to_delete,
-  public.erasure_receipts
-  from anon, authenticated, service_role;
-revoke all on function
-  public.call_hash(text), public.erase_calls(text[]), public.expired_calls(integer),
-  public.purge_personal_data(integer), public.calls_of_person(text), public.messages_of_person(text, text),
-  public.export_person(text, text), public.forget_person(text, text), public.recording_deleted(text)
-  from public, anon, authenticated, service_role;
-
-grant select on
-  public.retention_rules, public.consent_evidence, public.erased_calls, public.recordings_to_delete,
-  public.erasure_receipts
-  to service_role;
-grant update (days) on public.retention_rules to service_role;
--- Once Twilio has deleted it.
-grant delete on public.recordings_to_delete to service_role;
+grant select on public.consent_evidence, public.erased_calls, public.erasure_receipts to service_role;
+grant select, delete on public.recordings_to_delete to service_role;
+grant update (attempts, next_at) on public.recordings_to_delete to service_role;
+grant select (queued_at) on public.recordings_to_delete to monitoring;
 grant execute on function
-  public.call_hash(text), public.purge_personal_data(integer), public.export_person(text, text),
-  public.forget_person(text, text), public.recording_deleted(text)
+  public.call_hash, public.purge_personal_data, public.export_person, public.forget_person,
+  public.claim_recordings_to_delete, public.recording_deleted
   to service_role;

@@ -1,11 +1,5 @@
--- Calls: what is known of each one, and every event that told it.
---
--- call_lifecycle is the source; call_logs is its fold. Everything that a webhook changes goes through
--- accept_voice_event (20251101122500), so these tables grant no more than that function needs.
-
--- ITU-T E.164: a plus sign and 2 to 15 digits, the first not 0.
-create domain public.e164 as text
-  constraint e164_form check (value ~ '^\+[1-9][0-9]{1,14}$');
+-- What is known of each call. call_lifecycle is the source; call_logs is its fold. Everything that a webhook changes goes
+-- through accept_voice_event, so these tables grant no more than that function needs.
 
 -- Twilio's call states. Their ORDER is the meaning: a call's status is the greatest that any event
 -- ever reported, so a late `ringing` cannot reopen a call, and two reports commute.
@@ -70,10 +64,34 @@ create table public.call_logs (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
 
+  -- A leg was dialled for it: an event told of a child leg, or of a person who answered.
+  dialled boolean not null default false,
+  -- When the first such leg was reported to be on its way.
+  rang_at timestamptz,
+  -- The last step taken with the caller, and when: of the greatest (time, name), so that order does not matter.
+  last_step text constraint call_logs_last_step_known check (last_step in (
+    'arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'dial_canceled',
+    'voicemail_offered', 'voicemail_recorded'
+  )),
+  last_step_at timestamptz,
+  -- Ended without something that such a call usually has: a callback of it may have gone astray, so Twilio is asked.
+  -- One column that changes once, rather than a condition on eight: an update is HOT unless a column that an index
+  -- is about has changed, those of its predicate included.
+  incomplete boolean not null generated always as (
+    status >= 'canceled' and (
+      duration_sec is null
+      -- Abandoned.
+      or (not rate_limited and connected_at is null and recording_source is distinct from 'voicemail' and status <> 'failed')
+      or (recording_source is not distinct from 'voicemail' and (recording_duration_sec is null or transcript is null))
+      or (connected_at is not null and consent_given is true and recording_sid is null)
+    )
+  ) stored,
+
   constraint call_logs_times_in_order check (ended_at >= started_at),
   constraint call_logs_recording_whole check ((recording_sid is null) = (recording_source is null)),
   constraint call_logs_consent_whole check ((consent_given is null) = (consent_order = 0)),
-  constraint call_logs_final_when_ended check (ended_at is null or status >= 'canceled')
+  constraint call_logs_final_when_ended check (ended_at is null or status >= 'canceled'),
+  constraint call_logs_last_step_whole check ((last_step is null) = (last_step_at is null))
 )
 -- Each call's row is updated a handful of times: with room on its page a version stays beside the one before. (The
 -- updates are not HOT: they change columns that the partial indexes' predicates name; see docs/performance.md.)
@@ -83,84 +101,30 @@ comment on table public.call_logs is 'One row a call: the fold of its call_lifec
 comment on column public.call_logs.disposition is 'How the call ended for the caller: connected, voicemail, abandoned, rate_limited, failed. Null while it lasts.';
 comment on column public.call_logs.answered_at is 'When the line picked up.';
 comment on column public.call_logs.connected_at is 'When a person answered.';
+comment on column public.call_logs.dialled is 'Somebody was rung for this call.';
+comment on column public.call_logs.rang_at is 'When the first leg that was dialled for it was on its way.';
+comment on column public.call_logs.last_step is 'The last step taken with the caller: where those hung up who reached nobody.';
+comment on column public.call_logs.incomplete is 'Ended without something that such a call usually has: voice-reconcile asks Twilio for it.';
 
 create index call_logs_started_at_idx on public.call_logs (started_at desc);
 create index call_logs_from_idx on public.call_logs (from_e164, started_at desc);
 create index call_logs_to_idx on public.call_logs (to_e164, started_at desc);
 create index call_logs_org_idx on public.call_logs (org_id, started_at desc);
-create index call_logs_open_idx on public.call_logs (started_at) where status < 'canceled';
+-- Open calls by a column that changes when a call ends and not with each of its states.
+create index call_logs_open_idx on public.call_logs (started_at) where disposition is null;
 create index call_logs_voicemail_backlog_idx on public.call_logs (recorded_at)
   where recording_source = 'voicemail' and voicemail_handled_at is null;
-
-create table public.call_lifecycle (
-  id bigint generated always as identity primary key,
-  call_sid text not null constraint call_lifecycle_call_sid_form check (call_sid ~ '^CA[0-9a-fA-F]{32}$'),
-  -- The leg that the event is about: the call itself, or a child that it dialled.
-  leg_sid text not null constraint call_lifecycle_leg_sid_form check (leg_sid ~ '^CA[0-9a-fA-F]{32}$'),
-  parent_call_sid text constraint call_lifecycle_parent_form check (parent_call_sid ~ '^CA[0-9a-fA-F]{32}$'),
-  event text not null constraint call_lifecycle_event_form check (event ~ '^[a-z][a-z_]{0,31}$'),
-  status text constraint call_lifecycle_status_form check (status ~ '^[a-z][a-z-]{0,31}$'),
-  sequence_number integer constraint call_lifecycle_sequence_range check (sequence_number >= 0),
-  occurred_at timestamptz not null,
-  received_at timestamptz not null default clock_timestamp(),
-  meta jsonb not null default '{}' constraint call_lifecycle_meta_object check (jsonb_typeof(meta) = 'object')
-);
-
-comment on table public.call_lifecycle is 'Every accepted event, append-only. No foreign key to call_logs: the events outlive what is folded from them.';
-
-create index call_lifecycle_call_idx on public.call_lifecycle (call_sid, id);
-create index call_lifecycle_received_idx on public.call_lifecycle (received_at);
-
-create table public.analytics_events (
-  id bigint generated always as identity primary key,
-  event_type text not null constraint analytics_events_type_form check (event_type ~ '^[a-z][a-z0-9_.]{0,63}$'),
-  event_data jsonb not null default '{}' constraint analytics_events_data_object check (jsonb_typeof(event_data) = 'object'),
-  severity text not null default 'info'
-    constraint analytics_events_severity_known check (severity in ('debug', 'info', 'warning', 'error', 'critical')),
-  created_at timestamptz not null default clock_timestamp()
-);
-
-create index analytics_events_created_idx on public.analytics_events (created_at);
-create index analytics_events_errors_idx on public.analytics_events (created_at desc)
-  where severity in ('error', 'critical');
-
--- Notes that something happened which an operator should see. p_event_data holds no personal data.
-create function public.record_analytics_event(p_event_type text, p_severity text, p_event_data jsonb default '{}')
-returns void
-language sql volatile set search_path = ''
-begin atomic
-  insert into public.analytics_events (event_type, severity, event_data)
-  values (p_event_type, p_severity, p_event_data);
-end;
-
--- The organisation that a signed-in user acts for, from the token's app_metadata, which only the
--- service can write. Null for anybody else.
-create function public.current_org_id() returns uuid
-language sql stable set search_path = ''
-return nullif(
-  nullif(current_setting('request.jwt.claims', true), '')::jsonb -> 'app_metadata' ->> 'org_id', ''
-)::uuid;
+create index call_logs_incomplete_idx on public.call_logs (ended_at) where incomplete;
 
 alter table public.call_logs enable row level security;
-alter table public.call_lifecycle enable row level security;
-alter table public.analytics_events enable row level security;
-
 create policy call_logs_of_own_org on public.call_logs
   for select to authenticated using (org_id = (select public.current_org_id()));
-create policy call_lifecycle_of_own_org on public.call_lifecycle
-  for select to authenticated
-  using (exists (select from public.call_logs as c where c.call_sid = call_lifecycle.call_sid));
--- service_role passes row-level security by itself; the policies say so where nobody else may look.
-create policy analytics_events_of_the_service on public.analytics_events
-  for select to service_role using (true);
+create policy call_logs_for_monitoring on public.call_logs for select to monitoring using (true);
 
--- Projects made before November 2026 grant everything on new objects by themselves: take that back first.
-revoke all on public.call_logs, public.call_lifecycle, public.analytics_events from anon, authenticated, service_role;
-revoke all on function public.current_org_id() from public, anon, authenticated, service_role;
-revoke all on function public.record_analytics_event(text, text, jsonb) from public, anon, authenticated, service_role;
-grant select on public.call_logs, public.call_lifecycle to authenticated;
+grant select on public.call_logs to authenticated;
 grant select, insert, update on public.call_logs to service_role;
--- Append-only: nobody is granted UPDATE or DELETE.
-grant select, insert on public.call_lifecycle, public.analytics_events to service_role;
-grant execute on function public.current_org_id() to authenticated, service_role;
-grant execute on function public.record_analytics_event(text, text, jsonb) to service_role;
+grant select (
+  call_sid, org_id, mode, status, consent_given, started_at, answered_at, connected_at, ended_at,
+  duration_sec, recording_source, recorded_at, handoff, disposition, voicemail_handled_at, dialled, rang_at,
+  last_step
+) on public.call_logs to monitoring;

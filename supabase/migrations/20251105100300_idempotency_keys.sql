@@ -13,9 +13,13 @@ create table public.idempotency_keys (
   constraint idempotency_keys_completed_has_result check (status <> 'completed' or result is not null)
 );
 
+comment on table public.idempotency_keys is 'One row an accepted request, with its answer, until it expires.';
+
 create index idempotency_keys_expires_idx on public.idempotency_keys (expires_at);
 
-comment on table public.idempotency_keys is 'One row an accepted request, with its answer, until it expires.';
+alter table public.idempotency_keys enable row level security;
+create policy idempotency_keys_of_the_service on public.idempotency_keys
+  for select to service_role using (true);
 
 -- Deletes at most p_batch expired keys and returns how many; safe to run twice at once. A bounded
 -- batch keeps the purge's locks and its WAL short: call it again while it returns p_batch.
@@ -34,12 +38,5 @@ as $$
   select count(*)::integer from gone
 $$;
 
-alter table public.idempotency_keys enable row level security;
-
-create policy idempotency_keys_of_the_service on public.idempotency_keys
-  for select to service_role using (true);
-
-revoke all on public.idempotency_keys from anon, authenticated, service_role;
-revoke all on function public.purge_idempotency_keys(integer) from public, anon, authenticated, service_role;
 grant select, insert, update, delete on public.idempotency_keys to service_role;
-grant execute on function public.purge_idempotency_keys(integer) to service_role;
+grant execute on function public.purge_idempotency_keys to service_role;

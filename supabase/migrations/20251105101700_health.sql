@@ -1,0 +1,93 @@
+-- For voice-health, each question on its own so that each has its own deadline; and for the metrics.
+
+-- For voice-health: what is going on, when the workers last ran, which alerts were firing when last evaluated.
+-- Counts, names and times; nothing personal, and nothing that decides health: an alert about health must not
+-- keep itself alive.
+create function public.health_recent_activity() returns jsonb
+language sql stable set search_path = ''
+begin atomic
+  select jsonb_build_object(
+    'calls_last_hour', (select count(*) from public.call_logs where started_at > now() - interval '1 hour'),
+    'active_calls', (select count(*) from public.call_logs where disposition is null),
+    'last_event_at', (select max(received_at) from public.call_lifecycle),
+    'connections', (select jsonb_build_object('used', used, 'allowed', allowed) from public.database_connections()),
+    'workers', (
+      select coalesce(jsonb_object_agg(worker, jsonb_build_object('last_run_at', last_run_at, 'last_ok_at', last_ok_at)), '{}')
+      from public.worker_runs
+    ),
+    'alerts', (
+      select jsonb_build_object(
+        'critical', count(*) filter (where severity = 'critical'),
+        'warning', count(*) filter (where severity = 'warning'),
+        'firing', coalesce(jsonb_agg(alert order by severity, alert), '[]')
+      )
+      from public.alert_episodes where closed_at is null
+    )
+  );
+end;
+
+-- Takes and gives back: proves that the limiter can lock and write, and leaves no trace. The key is
+-- the health check's own, so no caller ever waits for it.
+create function public.health_rate_limiter() returns boolean
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_admitted boolean;
+begin
+  v_admitted := public.take_rate_limit('voice-health', 'probe', 'probe', 1000, interval '1 second');
+  delete from public.rate_limit_windows
+  where endpoint = 'voice-health' and identifier_type = 'probe' and identifier = 'probe';
+  return v_admitted;
+end
+$$;
+
+-- The newest migration that this database has, as the CLI recorded it; null where none recorded.
+-- SECURITY DEFINER because the CLI's table is the owner's alone; only the service may ask.
+create function public.health_migration() returns text
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_version text;
+begin
+  if to_regclass('supabase_migrations.schema_migrations') is not null then
+    execute 'select max(version) from supabase_migrations.schema_migrations' into v_version;
+  end if;
+  return v_version;
+end
+$$;
+
+-- Everything that function `metrics` tells, in one round trip.
+create function public.metrics_snapshot() returns jsonb
+language sql stable set search_path = ''
+begin atomic
+  select jsonb_build_object(
+    'now', (select to_jsonb(o) from public.operations_now as o),
+    'calls', (
+      select coalesce(jsonb_agg(to_jsonb(c)), '[]') from (
+        select w.name as window, n.mode, coalesce(n.disposition, 'active') as disposition, sum(n.calls) as calls,
+          sum(n.seconds) as seconds
+        from (values ('30m', interval '30 minutes'), ('1h', interval '1 hour'), ('24h', interval '24 hours')) as w(name, span)
+        cross join lateral public.call_counts(now() - w.span) as n
+        group by 1, 2, 3 order by 1, 2, 3
+      ) as c
+    ),
+    'functions', (select coalesce(jsonb_agg(to_jsonb(t) order by t.function), '[]') from public.function_totals as t),
+    'alerts', (
+      select jsonb_agg(jsonb_build_object('alert', a.alert, 'severity', a.severity, 'value', a.value,
+        'threshold', a.threshold, 'firing', a.firing))
+      from public.alert_status as a
+    ),
+    'healthy', (select healthy from public.health_checks order by checked_at desc limit 1),
+    'health_checked_at', (select extract(epoch from max(checked_at)) from public.health_checks),
+    'workers', (
+      select coalesce(jsonb_agg(jsonb_build_object('worker', worker, 'last_ok_at', extract(epoch from last_ok_at),
+        'runs', runs, 'failures', failures) order by worker), '[]')
+      from public.worker_runs
+    ),
+    'alert_deliveries_pending', (select count(*) from public.alert_deliveries where delivered_at is null)
+  );
+end;
+
+grant execute on function
+  public.health_recent_activity, public.health_rate_limiter, public.health_migration, public.metrics_snapshot
+  to service_role;

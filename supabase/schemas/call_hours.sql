@@ -1,0 +1,230 @@
+-- Calls added up by the hour, so that what a view costs does not grow with the calls of its days.
+--
+-- An hour is either added up (it is in rolled_hours, its sums are in call_hours) or it is not, and then its calls are
+-- counted one by one. Whatever changes a call that was added up takes its hour back in the same transaction. So the
+-- views are exact at every moment, whether or not anybody adds up; adding up only makes them quick.
+
+create table public.rolled_hours (
+  hour timestamptz primary key constraint rolled_hours_whole check (hour = date_trunc('hour', hour, 'UTC')),
+  rolled_at timestamptz not null default now()
+);
+
+comment on table public.rolled_hours is 'The hours (UTC) whose calls are added up in call_hours; the calls of any other hour are counted one by one.';
+
+alter table public.rolled_hours enable row level security;
+create policy rolled_hours_for_all_who_look on public.rolled_hours
+  for select to authenticated, service_role, monitoring using (true);
+
+create table public.call_hours (
+  id bigint generated always as identity primary key,
+  hour timestamptz not null references public.rolled_hours (hour) on delete cascade,
+  -- 'org': the calls of one organisation (org_id null: of the main line). 'all': everybody's, so that who sees every
+  -- call reads as little with ten thousand organisations as with one.
+  scope text not null constraint call_hours_scope_known check (scope in ('all', 'org')),
+  org_id uuid,
+  mode text not null,
+  disposition text,
+  -- The step at which those hung up who reached nobody; null for other calls.
+  hung_up_at text,
+  calls integer not null,
+  consented integer not null,
+  opted_out integer not null,
+  dialled integer not null,
+  answered integer not null,
+  -- Calls whose length is known, and their seconds.
+  timed integer not null,
+  seconds bigint not null,
+  -- Answered calls whose ringing is known, its seconds, and the longest.
+  rang integer not null,
+  ring_seconds numeric not null,
+  longest_ring_seconds numeric,
+  constraint call_hours_org_only check (scope = 'org' or org_id is null),
+  constraint call_hours_key unique nulls not distinct (hour, scope, org_id, mode, disposition, hung_up_at)
+);
+
+comment on table public.call_hours is 'The sums of the last 31 days'' calls, by hour and outcome, each organisation''s and everybody''s. No call is told apart in it.';
+
+create index call_hours_all_idx on public.call_hours (hour) where scope = 'all';
+create index call_hours_org_idx on public.call_hours (org_id, hour) where scope = 'org';
+
+alter table public.call_hours enable row level security;
+create policy call_hours_of_own_org on public.call_hours
+  for select to authenticated using (scope = 'org' and org_id = (select public.current_org_id()));
+create policy call_hours_for_operators on public.call_hours for select to service_role, monitoring using (true);
+
+-- Counts the calls that began in a span, one by one: the definition of every column of call_hours.
+create function public.count_calls(p_from timestamptz, p_to timestamptz)
+returns table (
+  hour timestamptz, org_id uuid, mode text, disposition text, hung_up_at text, calls bigint, consented bigint,
+  opted_out bigint, dialled bigint, answered bigint, timed bigint, seconds bigint, rang bigint, ring_seconds numeric,
+  longest_ring_seconds numeric
+)
+-- Planned for the span that it is about: otherwise the planner reads the whole table.
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
+as $$
+begin
+  return query
+  select
+    date_trunc('hour', c.started_at, 'UTC'), c.org_id, c.mode, c.disposition,
+    case when c.disposition = 'abandoned' then
+      case
+        when c.last_step is null then 'unknown'
+        when c.last_step = 'arrived' then 'greeting'
+        when c.last_step in ('voicemail_offered', 'voicemail_recorded', 'dial_ended') then 'voicemail'
+        when c.last_step = 'dial_canceled' then 'ringing'
+        when c.mode = 'menu' and not c.handoff then 'menu'
+        when c.mode = 'voicemail' then 'voicemail'
+        else 'ringing'
+      end
+    end as hung_up_at,
+    count(*),
+    count(*) filter (where c.consent_given),
+    count(*) filter (where not c.consent_given),
+    count(*) filter (where c.dialled),
+    count(c.connected_at),
+    count(c.duration_sec),
+    coalesce(sum(c.duration_sec), 0),
+    -- Without those whose ringing was never reported, or later than the answer was.
+    count(*) filter (where c.connected_at >= c.rang_at),
+    coalesce(sum(extract(epoch from c.connected_at - c.rang_at)) filter (where c.connected_at >= c.rang_at), 0),
+    max(extract(epoch from c.connected_at - c.rang_at)) filter (where c.connected_at >= c.rang_at)
+  from public.call_logs as c
+  where c.started_at >= p_from and c.started_at < p_to
+  group by 1, 2, 3, 4, 5;
+end
+$$;
+
+-- The calls since p_since: sums where an hour is added up, counted where it is not. Whoever asks gets what row-level
+-- security shows: a member of an organisation its own, others everybody's.
+create function public.call_counts(p_since timestamptz)
+returns table (
+  hour timestamptz, mode text, disposition text, hung_up_at text, calls bigint, consented bigint,
+  opted_out bigint, dialled bigint, answered bigint, timed bigint, seconds bigint, rang bigint, ring_seconds numeric,
+  longest_ring_seconds numeric
+)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_scope constant text := case when public.current_org_id() is null then 'all' else 'org' end;
+begin
+  return query
+  select
+    h.hour, h.mode, h.disposition, h.hung_up_at, h.calls::bigint, h.consented::bigint, h.opted_out::bigint,
+    h.dialled::bigint, h.answered::bigint, h.timed::bigint, h.seconds, h.rang::bigint, h.ring_seconds,
+    h.longest_ring_seconds
+  from public.call_hours as h
+  where h.hour >= p_since and h.scope = v_scope
+  union all
+  select
+    n.hour, n.mode, n.disposition, n.hung_up_at, n.calls, n.consented, n.opted_out, n.dialled, n.answered, n.timed,
+    n.seconds, n.rang, n.ring_seconds, n.longest_ring_seconds
+  -- From the end of each hour that is added up to the beginning of the next one.
+  from (
+    select lag(r.hour + interval '1 hour', 1, p_since) over (order by r.hour) as begins, r.hour as ends
+    from public.rolled_hours as r where r.hour >= p_since
+    union all
+    select coalesce(max(r.hour) + interval '1 hour', p_since), 'infinity'
+    from public.rolled_hours as r where r.hour >= p_since
+  ) as gap
+  cross join lateral public.count_calls(gap.begins, gap.ends) as n
+  where gap.begins < gap.ends;
+end
+$$;
+
+-- The lock of an hour: shared by who changes calls of it, exclusive for who adds it up.
+create function public.call_hour_lock(p_hour timestamptz) returns bigint
+language sql immutable set search_path = ''
+return hashtextextended('call_hours', extract(epoch from p_hour)::bigint);
+
+-- Adds up to p_hours hours that are over for a quarter of an hour, the newest first, and returns how many. Never waits,
+-- so that nobody ever waits for it in a circle: an hour that somebody is changing is left to the next run.
+create function public.roll_up_calls(p_hours integer default 24) returns integer
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_end constant timestamptz := date_trunc('hour', now() - interval '15 minutes', 'UTC');
+  v_hour timestamptz;
+  v_rolled integer := 0;
+begin
+  for v_hour in
+    select h from generate_series(v_end - interval '1 hour', v_end - interval '31 days', interval '-1 hour') as h
+    where not exists (select from public.rolled_hours as r where r.hour = h)
+    limit p_hours
+  loop
+    continue when not pg_try_advisory_xact_lock(public.call_hour_lock(v_hour));
+    -- From here on whoever changes a call of this hour waits, and then takes back what is written here. What was
+    -- committed before the lock was taken is seen by the statements below.
+    insert into public.rolled_hours (hour) values (v_hour) on conflict do nothing;
+    continue when not found;
+    insert into public.call_hours (
+      hour, scope, org_id, mode, disposition, hung_up_at, calls, consented, opted_out, dialled, answered, timed, seconds,
+      rang, ring_seconds, longest_ring_seconds
+    )
+    select
+      v_hour, case grouping(c.org_id) when 0 then 'org' else 'all' end, c.org_id, c.mode, c.disposition, c.hung_up_at,
+      sum(c.calls), sum(c.consented), sum(c.opted_out), sum(c.dialled), sum(c.answered), sum(c.timed), sum(c.seconds),
+      sum(c.rang), sum(c.ring_seconds), max(c.longest_ring_seconds)
+    from public.count_calls(v_hour, v_hour + interval '1 hour') as c
+    group by grouping sets ((c.mode, c.disposition, c.hung_up_at), (c.org_id, c.mode, c.disposition, c.hung_up_at));
+    v_rolled := v_rolled + 1;
+  end loop;
+  -- No view looks further back.
+  delete from public.rolled_hours where hour < now() - interval '32 days';
+  return v_rolled;
+end
+$$;
+
+-- Takes back the hours of a call that changed.
+create function public.unroll_call_hours() returns trigger
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_hour timestamptz;
+begin
+  if tg_op = 'TRUNCATE' then
+    delete from public.rolled_hours;
+    return null;
+  end if;
+  -- What count_calls reads.
+  if tg_op = 'UPDATE' and (
+    old.started_at, old.org_id, old.mode, old.disposition, old.handoff, old.last_step, old.consent_given, old.dialled,
+    old.connected_at, old.rang_at, old.duration_sec
+  ) is not distinct from (
+    new.started_at, new.org_id, new.mode, new.disposition, new.handoff, new.last_step, new.consent_given, new.dialled,
+    new.connected_at, new.rang_at, new.duration_sec
+  ) then
+    return null;
+  end if;
+  for v_hour in
+    select distinct date_trunc('hour', t, 'UTC') as h
+    from (values (case when tg_op <> 'INSERT' then old.started_at end), (case when tg_op <> 'DELETE' then new.started_at end)) as v(t)
+    -- Sums are kept for 32 days: what retention erases has none.
+    where t > now() - interval '33 days'
+    order by h
+  loop
+    perform pg_advisory_xact_lock_shared(public.call_hour_lock(v_hour));
+    delete from public.rolled_hours as r where r.hour = v_hour;
+  end loop;
+  return null;
+end
+$$;
+
+-- Not for calls that began in the last minutes, which is what most webhooks are about: their hour is not added up yet.
+-- (Conditions are read anew for each statement, so they are short.)
+create trigger call_logs_unroll_insert after insert on public.call_logs for each row
+when (new.started_at < now() - interval '10 minutes') execute function public.unroll_call_hours();
+
+create trigger call_logs_unroll_update after update on public.call_logs for each row
+when (least(old.started_at, new.started_at) < now() - interval '10 minutes') execute function public.unroll_call_hours();
+
+create trigger call_logs_unroll_delete after delete on public.call_logs for each row
+when (old.started_at < now() - interval '10 minutes') execute function public.unroll_call_hours();
+
+create trigger call_logs_unroll_truncate after truncate on public.call_logs for each statement
+execute function public.unroll_call_hours();
+
+grant select on public.rolled_hours, public.call_hours to authenticated, monitoring;
+grant select, insert on public.call_hours to service_role;
+grant select, insert, delete on public.rolled_hours to service_role;
+grant execute on function public.count_calls, public.call_counts to authenticated, service_role, monitoring;
+grant execute on function public.call_hour_lock, public.roll_up_calls to service_role;

@@ -1,0 +1,130 @@
+-- What is known of each call. call_lifecycle is the source; call_logs is its fold. Everything that a webhook changes goes
+-- through accept_voice_event, so these tables grant no more than that function needs.
+
+-- Twilio's call states. Their ORDER is the meaning: a call's status is the greatest that any event
+-- ever reported, so a late `ringing` cannot reopen a call, and two reports commute.
+-- Everything from `canceled` on is final. https://www.twilio.com/docs/voice/api/call-resource#call-status-values
+create type public.call_status as enum (
+  'queued', 'initiated', 'ringing', 'in-progress',
+  'canceled', 'failed', 'busy', 'no-answer', 'completed'
+);
+
+create table public.call_logs (
+  call_sid text primary key
+    constraint call_logs_call_sid_form check (call_sid ~ '^CA[0-9a-fA-F]{32}$'),
+  org_id uuid,
+  -- Null: withheld, or not a telephone number (SIP, client).
+  from_e164 public.e164,
+  to_e164 public.e164,
+
+  -- What the caller chose; `menu` until then. The choice made at the latest turn of the call stands.
+  mode text not null default 'menu'
+    constraint call_logs_mode_form check (mode ~ '^[a-z][a-z0-9_]{0,31}$'),
+  mode_turn smallint not null default 0 constraint call_logs_mode_turn_range check (mode_turn >= 0),
+  status public.call_status not null default 'queued',
+
+  -- Null until decided. The decision of the highest order stands (see calls/consent.ts): words and
+  -- keys outrank staying on the line, later ones outrank earlier ones.
+  consent_given boolean,
+  consent_order smallint not null default 0 constraint call_logs_consent_order_range check (consent_order >= 0),
+
+  started_at timestamptz not null,
+  -- When the line picked up; a person's answer is connected_at.
+  answered_at timestamptz,
+  connected_at timestamptz,
+  ended_at timestamptz,
+  duration_sec integer constraint call_logs_duration_sec_range check (duration_sec >= 0),
+
+  -- The recording that matters most: a voicemail before a recorded conversation.
+  recording_sid text constraint call_logs_recording_sid_form check (recording_sid ~ '^RE[0-9a-fA-F]{32}$'),
+  recording_url text constraint call_logs_recording_url_form check (recording_url ~ '^https?://' and length(recording_url) <= 2048),
+  recording_source text constraint call_logs_recording_source_known check (recording_source in ('dial', 'voicemail')),
+  recording_duration_sec integer constraint call_logs_recording_duration_sec_range check (recording_duration_sec >= 0),
+  recorded_at timestamptz,
+  transcript text constraint call_logs_transcript_length check (length(transcript) <= 65536),
+
+  handoff boolean not null default false,
+  handoff_reason text constraint call_logs_handoff_reason_length check (length(handoff_reason) <= 200),
+  rate_limited boolean not null default false,
+
+  -- How it ended for the caller. Derived, so that it cannot disagree with what it derives from.
+  disposition text generated always as (
+    case
+      when status < 'canceled' then null
+      when rate_limited then 'rate_limited'
+      when connected_at is not null then 'connected'
+      when recording_source = 'voicemail' then 'voicemail'
+      when status = 'failed' then 'failed'
+      else 'abandoned'
+    end
+  ) stored,
+
+  -- An operator's mark, not an event's.
+  voicemail_handled_at timestamptz,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+
+  -- A leg was dialled for it: an event told of a child leg, or of a person who answered.
+  dialled boolean not null default false,
+  -- When the first such leg was reported to be on its way.
+  rang_at timestamptz,
+  -- The last step taken with the caller, and when: of the greatest (time, name), so that order does not matter.
+  last_step text constraint call_logs_last_step_known check (last_step in (
+    'arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'dial_canceled',
+    'voicemail_offered', 'voicemail_recorded'
+  )),
+  last_step_at timestamptz,
+  -- Ended without something that such a call usually has: a callback of it may have gone astray, so Twilio is asked.
+  -- One column that changes once, rather than a condition on eight: an update is HOT unless a column that an index
+  -- is about has changed, those of its predicate included.
+  incomplete boolean not null generated always as (
+    status >= 'canceled' and (
+      duration_sec is null
+      -- Abandoned.
+      or (not rate_limited and connected_at is null and recording_source is distinct from 'voicemail' and status <> 'failed')
+      or (recording_source is not distinct from 'voicemail' and (recording_duration_sec is null or transcript is null))
+      or (connected_at is not null and consent_given is true and recording_sid is null)
+    )
+  ) stored,
+
+  constraint call_logs_times_in_order check (ended_at >= started_at),
+  constraint call_logs_recording_whole check ((recording_sid is null) = (recording_source is null)),
+  constraint call_logs_consent_whole check ((consent_given is null) = (consent_order = 0)),
+  constraint call_logs_final_when_ended check (ended_at is null or status >= 'canceled'),
+  constraint call_logs_last_step_whole check ((last_step is null) = (last_step_at is null))
+)
+-- Each call's row is updated a handful of times: with room on its page a version stays beside the one before. (The
+-- updates are not HOT: they change columns that the partial indexes' predicates name; see docs/performance.md.)
+with (fillfactor = 80);
+
+comment on table public.call_logs is 'One row a call: the fold of its call_lifecycle events, whatever order they came in.';
+comment on column public.call_logs.disposition is 'How the call ended for the caller: connected, voicemail, abandoned, rate_limited, failed. Null while it lasts.';
+comment on column public.call_logs.answered_at is 'When the line picked up.';
+comment on column public.call_logs.connected_at is 'When a person answered.';
+comment on column public.call_logs.dialled is 'Somebody was rung for this call.';
+comment on column public.call_logs.rang_at is 'When the first leg that was dialled for it was on its way.';
+comment on column public.call_logs.last_step is 'The last step taken with the caller: where those hung up who reached nobody.';
+comment on column public.call_logs.incomplete is 'Ended without something that such a call usually has: voice-reconcile asks Twilio for it.';
+
+create index call_logs_started_at_idx on public.call_logs (started_at desc);
+create index call_logs_from_idx on public.call_logs (from_e164, started_at desc);
+create index call_logs_to_idx on public.call_logs (to_e164, started_at desc);
+create index call_logs_org_idx on public.call_logs (org_id, started_at desc);
+-- Open calls by a column that changes when a call ends and not with each of its states.
+create index call_logs_open_idx on public.call_logs (started_at) where disposition is null;
+create index call_logs_voicemail_backlog_idx on public.call_logs (recorded_at)
+  where recording_source = 'voicemail' and voicemail_handled_at is null;
+create index call_logs_incomplete_idx on public.call_logs (ended_at) where incomplete;
+
+alter table public.call_logs enable row level security;
+create policy call_logs_of_own_org on public.call_logs
+  for select to authenticated using (org_id = (select public.current_org_id()));
+create policy call_logs_for_monitoring on public.call_logs for select to monitoring using (true);
+
+grant select on public.call_logs to authenticated;
+grant select, insert, update on public.call_logs to service_role;
+grant select (
+  call_sid, org_id, mode, status, consent_given, started_at, answered_at, connected_at, ended_at,
+  duration_sec, recording_source, recorded_at, handoff, disposition, voicemail_handled_at, dialled, rang_at,
+  last_step
+) on public.call_logs to monitoring;

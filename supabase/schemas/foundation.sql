@@ -1,0 +1,37 @@
+-- What everything else stands on: who may do what before anything is granted, and two words of the language.
+
+-- A new table, view or function is reached by nobody until it is granted. Functions are PUBLIC's by PostgreSQL's own
+-- default; the rest is what projects made before November 2026 grant by themselves.
+alter default privileges revoke execute on functions from public;
+alter default privileges in schema public revoke all on functions from anon, authenticated, service_role;
+alter default privileges in schema public revoke all on tables from anon, authenticated, service_role;
+alter default privileges in schema public revoke all on sequences from anon, authenticated, service_role;
+
+-- For dashboards: a role that reads what the views count, and cannot read whom they count. It may not log in until
+-- somebody lets it: alter role monitoring login password '...'. Views run with the rights of whoever asks, so it gets
+-- the columns that they aggregate, and not one with a number that was rung from, a recording, a transcript or what a
+-- caller said; row-level security lets it see every row.
+do $block$
+begin
+  create role monitoring nologin;
+exception
+  -- Roles belong to the cluster: another database of it may have made it, even at this moment.
+  when duplicate_object or unique_violation then null;
+end
+$block$;
+
+grant usage on schema public to monitoring;
+
+-- ITU-T E.164: a plus sign and 2 to 15 digits, the first not 0.
+create domain public.e164 as text
+  constraint e164_form check (value ~ '^\+[1-9][0-9]{1,14}$');
+
+-- The organisation that a signed-in user acts for, from the token's app_metadata, which only the
+-- service can write. Null for anybody else.
+create function public.current_org_id() returns uuid
+language sql stable set search_path = ''
+return nullif(
+  nullif(current_setting('request.jwt.claims', true), '')::jsonb -> 'app_metadata' ->> 'org_id', ''
+)::uuid;
+
+grant execute on function public.current_org_id to authenticated, service_role, monitoring;

@@ -1,0 +1,377 @@
+-- What happens when somebody asks for what is known of them, or for it to be erased, and when its time is over.
+--
+-- Nobody but the owner may delete calls and their events: what erases them are the SECURITY DEFINER functions below,
+-- which do nothing else, and which only the service may run.
+
+-- What remains of the decision about recording when its call is gone. The call is known by a hash of its identifier,
+-- 128 random bits: whoever has that identifier can find the decision, and nobody can find a person by the decision.
+create table public.consent_evidence (
+  call_hash bytea primary key constraint consent_evidence_hash_length check (length(call_hash) = 32),
+  org_id uuid,
+  consent_given boolean not null,
+  decided_at timestamptz not null,
+  -- By which means it was given or refused, as the event said; no words of the caller's.
+  basis jsonb not null constraint consent_evidence_basis_object check (jsonb_typeof(basis) = 'object'),
+  -- The words that the caller had heard.
+  disclosure text
+);
+
+create index consent_evidence_decided_idx on public.consent_evidence (decided_at);
+
+alter table public.consent_evidence enable row level security;
+create policy consent_evidence_of_the_service on public.consent_evidence for select to service_role using (true);
+
+-- Calls that were erased here: voice-reconcile, which finds them at Twilio, must not bring them back.
+create table public.erased_calls (
+  call_hash bytea primary key constraint erased_calls_hash_length check (length(call_hash) = 32),
+  erased_at timestamptz not null default now()
+);
+
+create index erased_calls_erased_idx on public.erased_calls (erased_at);
+
+alter table public.erased_calls enable row level security;
+create policy erased_calls_of_the_service on public.erased_calls for select to service_role using (true);
+
+-- Recordings whose call was erased here, and which Twilio still has. One that Twilio does not delete is tried again
+-- later and later, so that it never stands in the way of the others.
+create table public.recordings_to_delete (
+  recording_sid text primary key
+    constraint recordings_to_delete_sid_form check (recording_sid ~ '^RE[0-9a-fA-F]{32}$'),
+  -- Null: the main account.
+  subaccount_sid text
+    constraint recordings_to_delete_account_form check (subaccount_sid ~ '^AC[0-9a-fA-F]{32}$'),
+  queued_at timestamptz not null default now(),
+  attempts integer not null default 0
+    constraint recordings_to_delete_attempts_range check (attempts >= 0),
+  next_at timestamptz not null default now()
+);
+
+comment on table public.recordings_to_delete is 'Recordings whose call was erased here, and which Twilio still has; voice-reconcile deletes them there.';
+
+create index recordings_to_delete_next_idx on public.recordings_to_delete (next_at);
+
+alter table public.recordings_to_delete enable row level security;
+create policy recordings_to_delete_of_the_service on public.recordings_to_delete for select to service_role using (true);
+create policy recordings_to_delete_for_monitoring on public.recordings_to_delete for select to monitoring using (true);
+
+-- That somebody's data was erased, and how much; not whose.
+create table public.erasure_receipts (
+  id uuid primary key default gen_random_uuid(),
+  erased_at timestamptz not null default now(),
+  counts jsonb not null constraint erasure_receipts_counts_object check (jsonb_typeof(counts) = 'object')
+);
+
+create index erasure_receipts_erased_idx on public.erasure_receipts (erased_at);
+
+alter table public.erasure_receipts enable row level security;
+create policy erasure_receipts_of_the_service on public.erasure_receipts for select to service_role using (true);
+
+-- The hash by which an erased call is known.
+create function public.call_hash(p_call_sid text) returns bytea
+language sql immutable set search_path = ''
+return sha256(convert_to(p_call_sid, 'UTF8'));
+
+-- Erases calls with what hangs on them, keeps the evidence of consent, and queues their recordings. Of the events only
+-- those go at once that hold what the caller said or pressed. The others hold no number and no word; they go with their
+-- month. Returns how many rows went, by table. Granted to nobody: the functions below call it as its owner.
+create function public.erase_calls(p_calls text[]) returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_recordings integer;
+  v_mails integer;
+  v_events integer;
+  v_calls integer;
+begin
+  insert into public.consent_evidence as k (call_hash, org_id, consent_given, decided_at, basis, disclosure)
+  select
+    public.call_hash(c.call_sid), c.org_id, c.consent_given, coalesce(e.occurred_at, c.started_at),
+    coalesce(e.consent, '{}') - 'disclosure', e.consent ->> 'disclosure'
+  from public.call_logs as c
+  left join lateral (
+    select l.occurred_at, l.meta -> 'consent' as consent
+    from public.call_lifecycle as l
+    where l.call_sid = c.call_sid and jsonb_typeof(l.meta -> 'consent') = 'object'
+    -- The event that brought the decision is the one that has its words.
+    order by (l.meta -> 'consent' ? 'disclosure') desc, l.occurred_at desc
+    limit 1
+  ) as e on true
+  where c.call_sid = any (p_calls) and c.consent_given is not null
+  on conflict (call_hash) do nothing;
+
+  insert into public.erased_calls (call_hash)
+  select public.call_hash(sid) from unnest(p_calls) as sid
+  on conflict (call_hash) do nothing;
+
+  -- Every recording that an event told of, not only the one that the call's row shows.
+  insert into public.recordings_to_delete (recording_sid, subaccount_sid)
+  select distinct on (sid) sid, subaccount_sid
+  from (
+    select c.recording_sid as sid, a.subaccount_sid
+    from public.call_logs as c left join public.telephony_subaccounts as a on a.org_id = c.org_id
+    where c.call_sid = any (p_calls)
+    union all
+    select l.meta ->> 'recording_sid', a.subaccount_sid
+    from public.call_lifecycle as l
+    left join public.call_logs as c on c.call_sid = l.call_sid
+    left join public.telephony_subaccounts as a on a.org_id = c.org_id
+    where l.call_sid = any (p_calls)
+  ) as found
+  where sid ~ '^RE[0-9a-fA-F]{32}$'
+  on conflict (recording_sid) do nothing;
+  get diagnostics v_recordings = row_count;
+
+  delete from public.outbox where kind = 'voicemail' and payload ->> 'call_sid' = any (p_calls);
+  get diagnostics v_mails = row_count;
+  delete from public.reconcile_attempts where call_sid = any (p_calls);
+  delete from public.call_lifecycle where call_sid = any (p_calls) and meta ?| array['speech', 'digits'];
+  get diagnostics v_events = row_count;
+  delete from public.call_logs where call_sid = any (p_calls);
+  get diagnostics v_calls = row_count;
+  return jsonb_build_object(
+    'call_logs', v_calls, 'call_lifecycle', v_events, 'outbox', v_mails, 'recordings', v_recordings
+  );
+end
+$$;
+
+-- The calls whose time is over: that ended before the day of their rule.
+create function public.expired_calls(p_limit integer) returns setof text
+language sql stable set search_path = ''
+begin atomic
+  select c.call_sid
+  from public.call_logs as c
+  where c.status >= 'canceled'
+    and c.started_at < now() - make_interval(days => (
+      select least(min(r.days), 3650) from public.retention_rules as r where r.subject in ('calls', 'voicemails')
+    ))
+    and coalesce(c.ended_at, c.updated_at) < now() - make_interval(days => (
+      select r.days from public.retention_rules as r
+      where r.subject = case when c.recording_source = 'voicemail' then 'voicemails' else 'calls' end
+    ))
+  order by c.started_at
+  limit p_limit;
+end;
+
+-- Erases what the rules no longer keep, at most p_batch rows of each kind, and returns how many went.
+-- SECURITY DEFINER: the service itself may not delete a call or an event.
+create function public.purge_personal_data(p_batch integer default 500) returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_erased jsonb := public.erase_calls(array(select public.expired_calls(p_batch)));
+  v_messages integer;
+  v_mails integer;
+  v_analytics integer;
+  v_evidence integer;
+begin
+  with doomed as (
+    select m.id from public.contact_messages as m
+    where m.created_at < now() - make_interval(days => (
+      select days from public.retention_rules where subject = 'contact_messages'
+    ))
+    order by m.created_at limit p_batch for update skip locked
+  ), mails as (
+    delete from public.outbox as o using doomed
+    where o.kind <> 'voicemail' and o.payload ->> 'contact_message_id' = doomed.id::text
+  )
+  delete from public.contact_messages as m using doomed where m.id = doomed.id;
+  get diagnostics v_messages = row_count;
+
+  delete from public.outbox as o using (
+    select id from public.outbox
+    where status = 'dead'
+      and created_at < now() - make_interval(days => (select days from public.retention_rules where subject = 'mails'))
+    order by created_at limit p_batch for update skip locked
+  ) as old where o.id = old.id;
+  get diagnostics v_mails = row_count;
+
+  delete from public.analytics_events as a using (
+    select id from public.analytics_events
+    where created_at < now() - make_interval(days => (
+        select days from public.retention_rules where subject = 'analytics_events'
+      ))
+      -- A rollback reads the deploy log, however long ago the last deploy was.
+      and event_type !~ '^(deploy|rollback)_'
+    order by created_at limit p_batch for update skip locked
+  ) as old where a.id = old.id;
+  get diagnostics v_analytics = row_count;
+
+  delete from public.consent_evidence as k using (
+    select call_hash from public.consent_evidence
+    where decided_at < now() - make_interval(days => (
+      select days from public.retention_rules where subject = 'consent_evidence'
+    ))
+    order by decided_at limit p_batch for update skip locked
+  ) as old where k.call_hash = old.call_hash;
+  get diagnostics v_evidence = row_count;
+
+  delete from public.erased_calls where call_hash in (
+    select call_hash from public.erased_calls
+    where erased_at < now() - make_interval(days => (select days from public.retention_rules where subject = 'erasures'))
+    order by erased_at limit p_batch for update skip locked
+  );
+  delete from public.erasure_receipts where id in (
+    select id from public.erasure_receipts
+    where erased_at < now() - make_interval(days => (select days from public.retention_rules where subject = 'erasures'))
+    order by erased_at limit p_batch for update skip locked
+  );
+  return jsonb_build_object(
+    'call_logs', v_erased -> 'call_logs', 'call_lifecycle', v_erased -> 'call_lifecycle',
+    'contact_messages', v_messages, 'dead_mails', v_mails, 'analytics_events', v_analytics,
+    'consent_evidence', v_evidence
+  );
+end
+$$;
+
+-- The calls of a number and the website messages of a number or an e-mail address: who a person is here.
+create function public.calls_of_person(p_number text) returns setof text
+language sql stable set search_path = ''
+begin atomic
+  select c.call_sid from public.call_logs as c where c.from_e164 = p_number;
+end;
+
+create function public.messages_of_person(p_number text, p_email text) returns setof uuid
+language sql stable set search_path = ''
+begin atomic
+  select m.id from public.contact_messages as m where lower(m.email) = lower(p_email)
+  union
+  -- Also where it was written without the country's code.
+  select m.id from public.contact_messages as m
+  where m.phone is not null
+    and ltrim(m.phone, '+') in (ltrim(p_number, '+'), case when p_number like '+1%' then substr(p_number, 3) end);
+end;
+
+-- Everything that is known of one person, for that person. SECURITY DEFINER, so that nothing is left out.
+create function public.export_person(p_number text, p_email text default null) returns jsonb
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  if p_number is null and p_email is null then
+    raise sqlstate '22023' using message = 'a person is known by a number or an e-mail address';
+  end if;
+  return jsonb_build_object(
+    'calls', (
+      select coalesce(jsonb_agg(to_jsonb(c) order by c.started_at), '[]')
+      from public.call_logs as c where c.call_sid in (select public.calls_of_person(p_number))
+    ),
+    'call_events', (
+      select coalesce(jsonb_agg(to_jsonb(l) order by l.id), '[]')
+      from public.call_lifecycle as l where l.call_sid in (select public.calls_of_person(p_number))
+    ),
+    'consent_evidence', (
+      select coalesce(jsonb_agg(to_jsonb(k)), '[]') from public.consent_evidence as k
+      where k.call_hash in (select public.call_hash(sid) from public.calls_of_person(p_number) as sid)
+    ),
+    'website_messages', (
+      select coalesce(jsonb_agg(to_jsonb(m) order by m.created_at), '[]')
+      from public.contact_messages as m where m.id in (select public.messages_of_person(p_number, p_email))
+    ),
+    'mails', (
+      select coalesce(jsonb_agg(to_jsonb(o) - 'lease' order by o.id), '[]')
+      from public.outbox as o
+      where (o.kind = 'voicemail' and o.payload ->> 'call_sid' in (select public.calls_of_person(p_number)))
+        or (o.kind <> 'voicemail' and o.payload ->> 'contact_message_id' in (
+          select id::text from public.messages_of_person(p_number, p_email) as id
+        ))
+        or lower(o.recipient) = lower(p_email)
+    ),
+    'rate_limits', (
+      select coalesce(jsonb_agg(to_jsonb(r)), '[]') from public.rate_limit_refusals as r
+      where r.identifier_type = 'caller' and r.identifier = p_number
+    )
+  );
+end
+$$;
+
+-- Erases everything that is known of one person, every event of their calls included, and returns the receipt:
+-- {receipt, erased_at, counts, open_calls}. A call that is going on is left alone, and counted in open_calls: ask again when it is over. The evidence of
+-- consent stays, without the person. SECURITY DEFINER: nobody else may delete a call.
+create function public.forget_person(p_number text, p_email text default null) returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_calls text[];
+  v_messages constant uuid[] := array(select public.messages_of_person(p_number, p_email));
+  v_counts jsonb;
+  v_open integer;
+  v_count integer;
+  v_receipt public.erasure_receipts;
+begin
+  if p_number is null and p_email is null then
+    raise sqlstate '22023' using message = 'a person is known by a number or an e-mail address';
+  end if;
+  -- One call's events take turns (accept_voice_event), and this one too; in one order, so that two never wait in a ring.
+  perform pg_advisory_xact_lock(hash) from (
+    select distinct hashtextextended(sid, 0) as hash from public.calls_of_person(p_number) as sid order by 1
+  ) as locks;
+  v_calls := array(
+    select c.call_sid from public.call_logs as c
+    where c.call_sid in (select public.calls_of_person(p_number)) and c.status >= 'canceled'
+  );
+  select count(*) into v_open from public.call_logs as c
+  where c.call_sid in (select public.calls_of_person(p_number)) and c.status < 'canceled';
+  v_counts := public.erase_calls(v_calls);
+  -- All of their events, and not with their month.
+  delete from public.call_lifecycle where call_sid = any (v_calls);
+  get diagnostics v_count = row_count;
+  v_counts := v_counts || jsonb_build_object('call_lifecycle', (v_counts ->> 'call_lifecycle')::integer + v_count);
+
+  delete from public.idempotency_keys as k
+  where split_part(k.key, ':', 2) = any (v_calls) or (k.result ->> 'id')::text = any (v_messages::text[]);
+  get diagnostics v_count = row_count;
+  v_counts := v_counts || jsonb_build_object('idempotency_keys', v_count);
+
+  delete from public.outbox as o
+  where (o.kind <> 'voicemail' and o.payload ->> 'contact_message_id' = any (v_messages::text[]))
+    or lower(o.recipient) = lower(p_email);
+  get diagnostics v_count = row_count;
+  v_counts := v_counts || jsonb_build_object('outbox', (v_counts ->> 'outbox')::integer + v_count);
+
+  delete from public.contact_messages where id = any (v_messages);
+  get diagnostics v_count = row_count;
+  v_counts := v_counts || jsonb_build_object('contact_messages', v_count);
+
+  delete from public.rate_limit_refusals where identifier_type = 'caller' and identifier = p_number;
+  get diagnostics v_count = row_count;
+  v_counts := v_counts || jsonb_build_object('rate_limit_refusals', v_count);
+  delete from public.rate_limit_windows where identifier_type = 'caller' and identifier = p_number;
+  get diagnostics v_count = row_count;
+  v_counts := v_counts || jsonb_build_object('rate_limit_windows', v_count);
+
+  insert into public.erasure_receipts (counts) values (v_counts) returning * into v_receipt;
+  return jsonb_build_object(
+    'receipt', v_receipt.id, 'erased_at', v_receipt.erased_at, 'counts', v_counts, 'open_calls', v_open
+  );
+end
+$$;
+
+-- Claims up to p_limit recordings, and sets when each may be claimed again: a minute, doubling to 6 hours. Two runs at
+-- once never get the same one. subaccount_sid null: the main account.
+create function public.claim_recordings_to_delete(p_limit integer)
+returns table (recording_sid text, subaccount_sid text)
+language sql volatile set search_path = ''
+begin atomic
+  update public.recordings_to_delete as r
+  set attempts = r.attempts + 1, next_at = now() + least(interval '1 minute' * 2 ^ least(r.attempts, 10), interval '6 hours')
+  where r.recording_sid in (
+    select due.recording_sid from public.recordings_to_delete as due
+    where due.next_at <= now() order by due.next_at limit p_limit for update skip locked
+  )
+  returning r.recording_sid, r.subaccount_sid;
+end;
+
+-- Twilio has deleted a recording.
+create function public.recording_deleted(p_recording_sid text) returns void
+language sql volatile set search_path = ''
+begin atomic
+  delete from public.recordings_to_delete where recording_sid = p_recording_sid;
+end;
+
+grant select on public.consent_evidence, public.erased_calls, public.erasure_receipts to service_role;
+grant select, delete on public.recordings_to_delete to service_role;
+grant update (attempts, next_at) on public.recordings_to_delete to service_role;
+grant select (queued_at) on public.recordings_to_delete to monitoring;
+grant execute on function
+  public.call_hash, public.purge_personal_data, public.export_person, public.forget_person,
+  public.claim_recordings_to_delete, public.recording_deleted
+  to service_role;

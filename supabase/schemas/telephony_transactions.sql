@@ -1,0 +1,395 @@
+-- Onboarding: whose numbers these are, and what was done, step by step, to get them. A saga that outlives its process:
+-- telephony_transactions is its log, and a step is written down, with what undoes it, before it is done. Whoever works on
+-- a transaction holds its lease; a lease that has run out may be taken over, by the same request made again or by
+-- voice-reconcile, which then finishes the work or undoes it.
+
+-- Where the platform has Vault (Supabase does; the local stack does not), it keeps the auth tokens.
+do $block$
+begin
+  if exists (select from pg_available_extensions where name = 'supabase_vault') then
+    create extension if not exists supabase_vault;
+  end if;
+end
+$block$;
+
+create table public.telephony_subaccounts (
+  org_id uuid primary key,
+  subaccount_sid text not null unique
+    constraint telephony_subaccounts_sid_form check (subaccount_sid ~ '^AC[0-9a-fA-F]{32}$'),
+  business_name text not null constraint telephony_subaccounts_name_length check (length(business_name) between 1 and 200),
+  created_at timestamptz not null default now()
+);
+
+alter table public.telephony_subaccounts enable row level security;
+create policy telephony_subaccounts_of_own_org on public.telephony_subaccounts
+  for select to authenticated using (org_id = (select public.current_org_id()));
+
+create table public.telephony_numbers (
+  e164_number public.e164 primary key,
+  org_id uuid not null references public.telephony_subaccounts (org_id),
+  number_sid text not null unique
+    constraint telephony_numbers_sid_form check (number_sid ~ '^PN[0-9a-fA-F]{32}$'),
+  country text not null constraint telephony_numbers_country_known check (country in ('CA', 'US')),
+  provisioned_at timestamptz not null default now(),
+  -- What differs from the default line for calls to this number; see onboarding/line.ts.
+  profile jsonb not null default '{}'
+    constraint telephony_numbers_profile_object check (jsonb_typeof(profile) = 'object')
+);
+
+create index telephony_numbers_org_idx on public.telephony_numbers (org_id);
+
+alter table public.telephony_numbers enable row level security;
+create policy telephony_numbers_of_own_org on public.telephony_numbers
+  for select to authenticated using (org_id = (select public.current_org_id()));
+
+create table public.telephony_transactions (
+  id uuid primary key default gen_random_uuid(),
+  transaction_type text not null constraint telephony_transactions_type_form check (transaction_type ~ '^[a-z][a-z0-9_]{0,63}$'),
+  org_id uuid not null,
+  status text not null default 'in_progress'
+    constraint telephony_transactions_status_known check (status in ('in_progress', 'completed', 'failed', 'rolled_back')),
+  -- In the order they were done.
+  steps_completed jsonb not null default '[]'
+    constraint telephony_transactions_steps_array check (jsonb_typeof(steps_completed) = 'array'),
+  error_message text constraint telephony_transactions_error_length check (length(error_message) <= 2000),
+  started_at timestamptz not null default now(),
+  completed_at timestamptz,
+  -- What was asked for; the same again gets the same answer, anything else is a conflict.
+  request jsonb
+    constraint telephony_transactions_request_object check (jsonb_typeof(request) = 'object'),
+  -- Null: the organisation itself is the key.
+  idempotency_key text
+    constraint telephony_transactions_key_length check (length(idempotency_key) between 1 and 255),
+  result jsonb
+    constraint telephony_transactions_result_object check (jsonb_typeof(result) = 'object'),
+  -- It failed, and is taken back: from then on it never goes forward again.
+  undoing boolean not null default false,
+  attempts integer not null default 0
+    constraint telephony_transactions_attempts_range check (attempts >= 0),
+  -- Whoever has it may write; null: nobody works on it.
+  lease uuid,
+  -- Until then nobody else may take it over.
+  held_until timestamptz,
+  constraint telephony_transactions_times_in_order check (completed_at >= started_at),
+  constraint telephony_transactions_done_when_completed check ((status = 'in_progress') = (completed_at is null)),
+  constraint telephony_transactions_onboarding_whole check (
+    transaction_type <> 'onboarding'
+    or (request is not null and (status <> 'completed' or result is not null))
+  ),
+  constraint telephony_transactions_unfinished_is_held check (
+    transaction_type <> 'onboarding' or status not in ('in_progress', 'failed') or held_until is not null
+  )
+);
+
+comment on column public.telephony_transactions.steps_completed is
+  'The steps in the order they were begun. Onboarding: {step, state: intended, done or undone, undo, and what it made}.';
+comment on column public.telephony_transactions.status is
+  'in_progress; completed; rolled_back: failed, and nothing is left of it; failed: failed, and undoing it has not worked yet.';
+
+create index telephony_transactions_org_idx on public.telephony_transactions (org_id, started_at desc);
+create index telephony_transactions_failed_idx on public.telephony_transactions (started_at desc)
+  where status in ('failed', 'rolled_back');
+-- One onboarding of an organisation at a time, one that is still to be undone included: however many ask at once,
+-- one insert succeeds.
+create unique index telephony_transactions_one_active_onboarding on public.telephony_transactions (org_id)
+  where transaction_type = 'onboarding' and status in ('in_progress', 'failed');
+-- One answer a key, for good: tomorrow the same request must not buy another number.
+create unique index telephony_transactions_one_answer on public.telephony_transactions (org_id, coalesce(idempotency_key, ''))
+  where transaction_type = 'onboarding' and status <> 'rolled_back';
+-- What keeps an alert's window cheap.
+create index telephony_transactions_ended_idx on public.telephony_transactions (completed_at)
+  where status in ('failed', 'rolled_back');
+
+alter table public.telephony_transactions enable row level security;
+create policy telephony_transactions_of_own_org on public.telephony_transactions
+  for select to authenticated using (org_id = (select public.current_org_id()));
+create policy telephony_transactions_for_monitoring on public.telephony_transactions for select to monitoring using (true);
+
+-- The sub-accounts' auth tokens: in Vault, or sealed by the functions (AES-GCM) where there is no Vault. Nobody is
+-- granted anything here; the two functions below are the only way in and out.
+create table public.telephony_secrets (
+  subaccount_sid text primary key references public.telephony_subaccounts (subaccount_sid) on delete cascade,
+  vault_secret_id uuid,
+  sealed_token text constraint telephony_secrets_sealed_length check (length(sealed_token) between 1 and 1000),
+  updated_at timestamptz not null default now(),
+  constraint telephony_secrets_kept_once check ((vault_secret_id is null) <> (sealed_token is null))
+);
+
+comment on table public.telephony_secrets is 'Auth tokens of the sub-accounts, encrypted; telephony_tenant reads them.';
+
+alter table public.telephony_secrets enable row level security;
+create policy telephony_secrets_of_the_service on public.telephony_secrets
+  for select to service_role using (true);
+
+-- Whether Vault is there to keep a token. Asked of the catalog: whoever asks may not look into Vault.
+create function public.has_vault() returns boolean
+language sql stable set search_path = ''
+as $$
+  select exists (
+    select from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+    where n.nspname = 'vault' and c.relname = 'decrypted_secrets'
+  )
+$$;
+
+-- What whoever holds the lease has to know.
+create function public.onboarding_work(t public.telephony_transactions) returns jsonb
+language sql stable set search_path = ''
+as $$
+  select jsonb_build_object(
+    'id', t.id, 'lease', t.lease, 'org_id', t.org_id, 'request', t.request, 'steps', t.steps_completed,
+    'undoing', t.undoing, 'error', t.error_message, 'attempts', t.attempts, 'vault', public.has_vault(),
+    'subaccount_sid', (select s.subaccount_sid from public.telephony_subaccounts as s where s.org_id = t.org_id)
+  )
+$$;
+
+-- Begins an onboarding, or tells what became of it: {outcome: started, work} to whoever is to do it;
+-- {outcome: completed, result}; {outcome: in_progress, retry_after} while another works on it or it is being undone;
+-- {outcome: conflict} where the key, or without a key the organisation, belongs to another request; {outcome: enough}
+-- where the organisation has a number and p_further is false: whoever asked may not have it buy another.
+create function public.begin_onboarding(
+  p_org_id uuid, p_request jsonb, p_key text default null, p_further boolean default true,
+  p_lease interval default '3 minutes'
+) returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  t public.telephony_transactions;
+  taken_over public.telephony_transactions;
+begin
+  for v_look in 1..2 loop
+    select * into t from public.telephony_transactions as known
+    where known.transaction_type = 'onboarding' and known.org_id = p_org_id and known.status <> 'rolled_back'
+      and (p_key is null or known.idempotency_key = p_key)
+    order by known.started_at, known.id limit 1;
+    exit when found;
+
+    -- Waits for a rival's insert, and then does nothing: the indexes decide.
+    insert into public.telephony_transactions
+      (transaction_type, org_id, request, idempotency_key, attempts, lease, held_until)
+    values ('onboarding', p_org_id, p_request, p_key, 1, gen_random_uuid(), now() + p_lease)
+    on conflict do nothing
+    returning * into t;
+    if found then
+      -- Asked only now: an onboarding that was active until a moment ago is visible by now.
+      if not p_further and exists (select from public.telephony_numbers as n where n.org_id = p_org_id) then
+        delete from public.telephony_transactions as mine where mine.id = t.id;
+        return jsonb_build_object('outcome', 'enough');
+      end if;
+      return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(t));
+    end if;
+  end loop;
+
+  -- Another onboarding of this organisation, under a key of its own.
+  if t.id is null then
+    return jsonb_build_object('outcome', 'in_progress', 'retry_after', 5);
+  end if;
+  if t.request <> p_request then
+    return jsonb_build_object('outcome', 'conflict');
+  end if;
+  if t.status = 'completed' then
+    return jsonb_build_object('outcome', 'completed', 'result', t.result);
+  end if;
+
+  -- The same request once more, after whoever worked on it has gone: it is finished now.
+  update public.telephony_transactions as mine
+  set lease = gen_random_uuid(), held_until = now() + p_lease, attempts = mine.attempts + 1
+  where mine.id = t.id and mine.status = 'in_progress' and not mine.undoing and mine.held_until < now()
+  returning * into taken_over;
+  if found then
+    return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(taken_over));
+  end if;
+  return jsonb_build_object(
+    'outcome', 'in_progress',
+    -- Done by hand it takes seconds; being undone again, as long as it waits.
+    'retry_after', case when t.status = 'in_progress' and not t.undoing then 5
+      else greatest(5, ceil(extract(epoch from t.held_until - now())))::integer end
+  );
+end
+$$;
+
+-- Claims onboardings that nobody works on any more. Two runs at once never get the same one.
+create function public.claim_onboardings(p_limit integer, p_lease interval default '3 minutes') returns setof jsonb
+language sql volatile set search_path = ''
+as $$
+  with due as (
+    select t.id from public.telephony_transactions as t
+    where t.transaction_type = 'onboarding' and t.status in ('in_progress', 'failed') and t.held_until < now()
+    order by t.held_until
+    limit p_limit
+    for update skip locked
+  ), claimed as (
+    update public.telephony_transactions as t
+    set lease = gen_random_uuid(), held_until = now() + p_lease, attempts = t.attempts + 1
+    from due where t.id = due.id
+    returning t.*
+  )
+  select public.onboarding_work(row(claimed.*)::public.telephony_transactions) from claimed
+$$;
+
+-- Writes the steps down and renews the lease. p_error: what went wrong; from then on it is being undone.
+-- Raises PT409 (HTTP 409) when another has taken over.
+create function public.save_onboarding(
+  p_id uuid, p_lease_token uuid, p_steps jsonb, p_error text default null, p_lease interval default '3 minutes'
+) returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  update public.telephony_transactions as t set
+    steps_completed = p_steps,
+    undoing = t.undoing or p_error is not null,
+    error_message = coalesce(p_error, t.error_message),
+    held_until = now() + p_lease
+  where t.id = p_id and t.lease = p_lease_token and t.status in ('in_progress', 'failed');
+  if not found then
+    raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
+  end if;
+end
+$$;
+
+-- Ends an attempt to undo: rolled_back where nothing is left; failed where something is, which is tried again
+-- after a minute, doubling to 6 hours. Raises PT409 when another has taken over.
+create function public.end_onboarding(
+  p_id uuid, p_lease_token uuid, p_status text, p_steps jsonb, p_error text
+) returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  update public.telephony_transactions as t set
+    status = p_status, steps_completed = p_steps, error_message = p_error, undoing = true,
+    completed_at = clock_timestamp(), lease = null,
+    held_until = case p_status
+      when 'failed' then now() + least(interval '1 minute' * 2 ^ least(t.attempts - 1, 10), interval '6 hours')
+    end
+  where t.id = p_id and t.lease = p_lease_token and t.status in ('in_progress', 'failed')
+    and p_status in ('rolled_back', 'failed');
+  if not found then
+    raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
+  end if;
+end
+$$;
+
+-- Keeps a sub-account's auth token: in Vault as p_token, or as p_sealed where there is none.
+-- SECURITY DEFINER: nobody else may write the table, and Vault is the owner's.
+create function public.keep_telephony_token(p_subaccount_sid text, p_token text, p_sealed text) returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_name constant text := 'twilio_auth_token_' || p_subaccount_sid;
+  v_id uuid;
+begin
+  if p_token is not null then
+    execute 'select id from vault.secrets where name = $1' into v_id using v_name;
+    if v_id is null then
+      execute 'select vault.create_secret($1, $2, $3)' into v_id
+        using p_token, v_name, 'Auth token of a Twilio sub-account; see telephony_secrets.';
+    else
+      execute 'select vault.update_secret($1, $2)' using v_id, p_token;
+    end if;
+  end if;
+  insert into public.telephony_secrets as s (subaccount_sid, vault_secret_id, sealed_token)
+  values (p_subaccount_sid, v_id, p_sealed)
+  on conflict (subaccount_sid) do update
+    set vault_secret_id = excluded.vault_secret_id, sealed_token = excluded.sealed_token, updated_at = now();
+end
+$$;
+
+-- Completes an onboarding: all that it made becomes known in the transaction that says so. p_made: {subaccount_sid,
+-- business_name, number: {e164_number, number_sid, country, profile}, token or sealed_token, result}.
+-- Raises PT409 when another has taken over.
+create function public.complete_onboarding(p_id uuid, p_lease_token uuid, p_steps jsonb, p_made jsonb) returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_org_id uuid;
+begin
+  update public.telephony_transactions as t set
+    status = 'completed', steps_completed = p_steps, result = p_made -> 'result',
+    completed_at = clock_timestamp(), lease = null, held_until = null
+  where t.id = p_id and t.lease = p_lease_token and t.status = 'in_progress' and not t.undoing
+  returning t.org_id into v_org_id;
+  if not found then
+    raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
+  end if;
+
+  insert into public.telephony_subaccounts as s (org_id, subaccount_sid, business_name)
+  values (v_org_id, p_made ->> 'subaccount_sid', p_made ->> 'business_name')
+  on conflict (org_id) do update set business_name = excluded.business_name;
+  perform public.keep_telephony_token(
+    p_made ->> 'subaccount_sid', p_made ->> 'token', p_made ->> 'sealed_token'
+  );
+  insert into public.telephony_numbers as n (e164_number, org_id, number_sid, country, profile)
+  select m.e164_number, v_org_id, m.number_sid, m.country, m.profile
+  from jsonb_to_record(p_made -> 'number') as m(e164_number text, number_sid text, country text, profile jsonb)
+  -- Somebody had this number before and gave it up: Twilio would not have sold it otherwise.
+  on conflict (e164_number) do update
+    set org_id = excluded.org_id, number_sid = excluded.number_sid, country = excluded.country,
+      profile = excluded.profile, provisioned_at = now();
+end
+$$;
+
+-- Whose account it is, the token that signs its webhooks, and what differs on each of its numbers; null for an
+-- account that is no organisation's. SECURITY DEFINER: the tokens are readable this way only.
+create function public.telephony_tenant(p_account_sid text) returns jsonb
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_tenant jsonb;
+  v_secret_id uuid;
+  v_token text;
+begin
+  select s.vault_secret_id, jsonb_build_object(
+    'org_id', a.org_id,
+    'sealed_token', s.sealed_token,
+    'lines', coalesce(
+      (select jsonb_object_agg(n.e164_number, n.profile) from public.telephony_numbers as n where n.org_id = a.org_id),
+      '{}'
+    )
+  ) into v_secret_id, v_tenant
+  from public.telephony_subaccounts as a
+  left join public.telephony_secrets as s on s.subaccount_sid = a.subaccount_sid
+  where a.subaccount_sid = p_account_sid;
+  if v_secret_id is not null then
+    execute 'select decrypted_secret from vault.decrypted_secrets where id = $1' into v_token using v_secret_id;
+    v_tenant := v_tenant || jsonb_build_object('token', v_token);
+  end if;
+  return v_tenant;
+end
+$$;
+
+create view public.failed_transactions with (security_invoker = true) as
+select
+  id, transaction_type, org_id, error_message, steps_completed, started_at, completed_at,
+  extract(epoch from completed_at - started_at)::numeric(12, 3) as duration_seconds
+from public.telephony_transactions
+where status in ('failed', 'rolled_back')
+order by started_at desc;
+
+comment on view public.failed_transactions is 'Onboarding that failed, and what had been done by then.';
+
+create view public.number_provisioning_status with (security_invoker = true) as
+select
+  n.org_id, n.e164_number, n.country, s.business_name, s.subaccount_sid, n.provisioned_at,
+  (
+    select count(*) from public.call_logs as c
+    where c.to_e164 = n.e164_number and c.started_at > now() - interval '24 hours'
+  ) as calls_last_24h
+from public.telephony_numbers as n
+join public.telephony_subaccounts as s using (org_id);
+
+comment on view public.number_provisioning_status is 'Each onboarded number, its organisation, and its calls of the last 24 hours.';
+
+grant select on
+  public.telephony_subaccounts, public.telephony_numbers, public.telephony_transactions
+  to authenticated;
+grant select on public.failed_transactions, public.number_provisioning_status to authenticated, service_role;
+grant select, insert, update on public.telephony_subaccounts, public.telephony_numbers to service_role;
+-- Delete: for begin_onboarding, which may take back what it has just inserted.
+grant select, insert, update, delete on public.telephony_transactions to service_role;
+grant select (
+  transaction_type, status, started_at, completed_at
+) on public.telephony_transactions to monitoring;
+grant execute on function
+  public.has_vault, public.onboarding_work, public.begin_onboarding, public.claim_onboardings,
+  public.save_onboarding, public.end_onboarding, public.keep_telephony_token, public.complete_onboarding,
+  public.telephony_tenant
+  to service_role;
