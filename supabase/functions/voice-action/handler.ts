@@ -1,5 +1,5 @@
 import { connect, menu } from "../_shared/calls/reply.ts";
-import { nextTurn } from "../_shared/calls/step.ts";
+import { nextTurn, stateBefore } from "../_shared/calls/step.ts";
 import type { Deps } from "../_shared/deps.ts";
 import { twimlHandler } from "../_shared/twiml_webhook.ts";
 import type { Handler } from "../_shared/webhook.ts";
@@ -11,9 +11,13 @@ export function createHandler(deps: Deps): Handler {
 
     interpret(webhook, line) {
       const wantsHuman = webhook.fields.Digits === line.operator.key;
+      const { turn } = stateBefore(webhook);
       const state = nextTurn(webhook);
+      const asked = line.operator.destination.kind === "voicemail"
+        ? { choice: { mode: "voicemail", turn } }
+        : { handoff: "caller_asked_for_a_human" };
       return {
-        state: wantsHuman ? { ...state, handoff: "caller_asked_for_a_human" } : state,
+        state: wantsHuman ? { ...state, ...asked } : state,
         facts: { event: "key_pressed" },
         heard: { wantsHuman },
       };

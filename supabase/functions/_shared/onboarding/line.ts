@@ -52,7 +52,9 @@ export function lineWith(settings: Settings, changes: LineChanges): LineProfile 
   const { destinations } = settings;
   const options = changes.menu?.map((entry) => optionOf(entry, destinations));
   const firstPerson = changes.menu?.find(({ destination }) => destination !== "voicemail");
-  const operator = changes.operator ?? firstPerson?.destination;
+  // Of an organisation with a menu of its own, nobody of ours is rung.
+  const operator = changes.operator ?? firstPerson?.destination ??
+    (changes.menu === undefined ? undefined : "voicemail");
   return {
     ...base,
     language: changes.language ?? base.language,
@@ -69,7 +71,6 @@ export function lineWith(settings: Settings, changes: LineChanges): LineProfile 
     },
     operator: {
       ...base.operator,
-      // Rather somebody of theirs than of ours.
       destination: operator === undefined
         ? base.operator.destination
         : destinationOf(operator, destinations),
