@@ -9,8 +9,9 @@ import {
   createTenants,
   type TenantLookup,
   type Tenants,
-} from "../../supabase/functions/_shared/tenants.ts";
+} from "../../supabase/functions/_shared/tenancy/tenants.ts";
 import { provisioning } from "../../supabase/functions/_shared/twilio/provisioning.ts";
+import { createHandler as action } from "../../supabase/functions/voice-action/handler.ts";
 import { createHandler as frontdoor } from "../../supabase/functions/voice-frontdoor/handler.ts";
 import { createHandler as status } from "../../supabase/functions/voice-status/handler.ts";
 import {
@@ -18,6 +19,7 @@ import {
   AUTH_TOKEN,
   callReported,
   incomingCall,
+  legReported,
   LINE_NUMBER,
   PUBLIC_URL,
   signedRequest,
@@ -39,30 +41,68 @@ function directory(row: Partial<TenantRow> | null = {}) {
   const parts = {
     row: row === null ? null : { org_id: "o", sealed_token: null, token: TOKEN, lines: {}, ...row },
     database: true,
+    stores: true,
     twilio: undefined as string | Error | undefined,
+    subaccounts: [TENANT],
     now: 0,
     reads: 0,
+    lists: 0,
     asked: 0,
+    listsAtTwilio: 0,
+    kept: [] as unknown[],
+    lines: [] as string[],
+    reported: [] as string[],
+  };
+  const fails = () => {
+    if (!parts.database) throw new Error("away");
   };
   const tenants = createTenants({
     settings,
     seal,
     now: () => parts.now,
-    async read() {
-      parts.reads++;
-      await Promise.resolve();
-      if (!parts.database) throw new Error("away");
-      return parts.row as TenantRow | null;
+    database: {
+      async read() {
+        parts.reads++;
+        await Promise.resolve();
+        fails();
+        return parts.row as TenantRow | null;
+      },
+      async accounts() {
+        parts.lists++;
+        await Promise.resolve();
+        fails();
+        return parts.row === null ? [] : [TENANT];
+      },
+      async keepToken(account, token) {
+        await Promise.resolve();
+        if (!parts.stores) throw new Error("away");
+        parts.kept.push([account, token]);
+      },
     },
-    async askTwilio() {
-      parts.asked++;
-      await Promise.resolve();
-      if (parts.twilio instanceof Error) throw parts.twilio;
-      return parts.twilio;
+    twilio: {
+      async activeSubaccounts() {
+        parts.listsAtTwilio++;
+        await Promise.resolve();
+        if (parts.twilio instanceof Error) throw parts.twilio;
+        return { sids: parts.subaccounts, more: false };
+      },
+      async authToken() {
+        parts.asked++;
+        await Promise.resolve();
+        if (parts.twilio instanceof Error) throw parts.twilio;
+        return parts.twilio;
+      },
+    },
+    log: (level, fields) => parts.lines.push(formatLogLine(new Date(0), level, fields)),
+    report: (type) => {
+      parts.reported.push(type);
+      return Promise.resolve();
     },
   });
   return { parts, tenants };
 }
+
+const nth = (n: number) => `AC${String(n).padStart(32, "0")}`;
 
 const tokenOf = (found: TenantLookup) =>
   found.kind === "tenant" ? found.tenant.authToken : found.kind;
@@ -108,10 +148,38 @@ Deno.test("with nothing known and the database away, Twilio is asked for the tok
   parts.database = false;
   parts.twilio = TOKEN;
   assertEquals(tokenOf(await tenants.find(TENANT)), TOKEN);
-  parts.twilio = undefined;
   assertEquals(tokenOf(await tenants.find(STRANGER)), "unknown");
+});
+
+Deno.test("with neither the database nor Twilio there, an account is not called unknown", async () => {
+  const { parts, tenants } = directory();
+  parts.database = false;
   parts.twilio = new Error("away");
-  assertEquals(tokenOf(await tenants.find("AC" + "8".repeat(32))), "unavailable");
+  assertEquals(tokenOf(await tenants.find(TENANT)), "unavailable");
+});
+
+Deno.test("strangers have Twilio asked nothing but one list a minute while the database is away", async () => {
+  const { parts, tenants } = directory();
+  parts.database = false;
+  parts.twilio = TOKEN;
+  for (let n = 0; n < 200; n++) assertEquals(tokenOf(await tenants.find(nth(n))), "unknown");
+  assertEquals([parts.listsAtTwilio, parts.asked], [1, 0]);
+  // Who is a tenant is served meanwhile.
+  assertEquals(tokenOf(await tenants.find(TENANT)), TOKEN);
+  parts.now = 60_000;
+  await tenants.find(nth(1000));
+  assertEquals([parts.listsAtTwilio, parts.asked], [2, 1]);
+});
+
+Deno.test("strangers have the database asked 30 times a minute, and then for one list in 5 s", async () => {
+  const { parts, tenants } = directory(null);
+  for (let n = 0; n < 1000; n++) assertEquals(tokenOf(await tenants.find(nth(n))), "unknown");
+  assertEquals([parts.reads, parts.lists, parts.asked, parts.listsAtTwilio], [30, 1, 0, 0]);
+  // A tenant on an isolate that nobody has told of it, in the middle of that.
+  parts.row = { org_id: "o", sealed_token: null, token: TOKEN, lines: {} };
+  parts.now = 5000;
+  assertEquals(tokenOf(await tenants.find(TENANT)), TOKEN);
+  assertEquals([parts.reads, parts.lists], [31, 2]);
 });
 
 Deno.test("a token that was sealed by an older key is fetched from Twilio", async () => {
@@ -119,6 +187,11 @@ Deno.test("a token that was sealed by an older key is fetched from Twilio", asyn
   const { parts, tenants } = directory({ token: undefined, sealed_token });
   parts.twilio = TOKEN;
   assertEquals(tokenOf(await tenants.find(TENANT)), TOKEN);
+  // And sealed by the key of now, so that no other isolate has to ask.
+  await until(() => parts.kept.length > 0);
+  const [[account, { sealed }]] = parts.kept as [[string, { sealed: string }]];
+  assertEquals([account, await seal.open(sealed, TENANT)], [TENANT, TOKEN]);
+  assertEquals(parts.reported, ["token_seal_not_opened"]);
 });
 
 Deno.test("a sealed token opens for its own account only", async () => {
@@ -134,10 +207,109 @@ Deno.test("strangers do not crowd out those who are known", async () => {
   const { parts, tenants } = directory();
   await tenants.find(TENANT);
   parts.row = null;
-  for (let n = 0; n < 1000; n++) await tenants.find(`AC${String(n).padStart(32, "0")}`);
+  for (let n = 0; n < 1000; n++) await tenants.find(nth(n));
   const { reads } = parts;
   assertEquals(tokenOf(await tenants.find(TENANT)), TOKEN);
   assertEquals(parts.reads, reads);
+});
+
+// --- a token that was replaced at Twilio ------------------------------------------------------------------------
+
+/** Waits for what goes on in the background. */
+async function until(holds: () => boolean): Promise<void> {
+  // deno-lint-ignore no-await-in-loop
+  while (!holds()) await new Promise((done) => setTimeout(done));
+}
+
+const renewedOf = async (tenants: Tenants) => {
+  const found = await tenants.find(TENANT);
+  return found.kind === "tenant" ? (await found.tenant.renewed())?.authToken : found.kind;
+};
+
+Deno.test("a token that was replaced is asked of Twilio, used and kept", async () => {
+  const { parts, tenants } = directory();
+  await tenants.find(TENANT);
+  parts.twilio = "the-token-of-now";
+  assertEquals(await renewedOf(tenants), "the-token-of-now");
+  assertEquals(tokenOf(await tenants.find(TENANT)), "the-token-of-now");
+  await until(() => parts.kept.length > 0);
+  assertEquals(parts.kept, [[TENANT, { token: "the-token-of-now" }]]);
+  assertEquals(parts.lines.join("").includes("the-token-of-now"), false);
+});
+
+Deno.test("where there is no Vault, the new token is kept sealed", async () => {
+  const { parts, tenants } = directory({
+    token: undefined,
+    sealed_token: await seal.close(TOKEN, TENANT),
+  });
+  parts.twilio = "the-token-of-now";
+  assertEquals(await renewedOf(tenants), "the-token-of-now");
+  await until(() => parts.kept.length > 0);
+  const [[, { sealed }]] = parts.kept as [[string, { sealed: string }]];
+  assertEquals(await seal.open(sealed, TENANT), "the-token-of-now");
+});
+
+Deno.test("a token that another isolate or an operator has stored is found without Twilio", async () => {
+  const { parts, tenants } = directory();
+  await tenants.find(TENANT);
+  parts.row = { org_id: "o", sealed_token: null, token: "stored-by-hand", lines: {} };
+  assertEquals(await renewedOf(tenants), "stored-by-hand");
+  assertEquals([parts.asked, parts.kept], [0, []]);
+});
+
+Deno.test("wrong signatures have Twilio asked once a minute for an account", async () => {
+  const { parts, tenants } = directory();
+  parts.twilio = TOKEN;
+  for (let n = 0; n < 100; n++) assertEquals(await renewedOf(tenants), undefined);
+  assertEquals([parts.reads, parts.asked], [2, 1]);
+  parts.now = 60_000;
+  parts.twilio = "the-token-of-now";
+  assertEquals(await renewedOf(tenants), "the-token-of-now");
+  assertEquals(parts.asked, 2);
+});
+
+Deno.test("however many accounts get wrong signatures, Twilio is asked ten times a minute", async () => {
+  const { parts, tenants } = directory();
+  parts.twilio = TOKEN;
+  for (let n = 0; n < 25; n++) {
+    const found = await tenants.find(nth(n));
+    if (found.kind === "tenant") await found.tenant.renewed();
+  }
+  assertEquals(parts.asked, 10);
+});
+
+// --- failures -----------------------------------------------------------------------------------------------
+
+Deno.test("look-ups that fail are logged each, and counted once a minute", async () => {
+  const { parts, tenants } = directory();
+  parts.database = false;
+  parts.twilio = new Error("silent");
+  await tenants.find(TENANT);
+  await tenants.find(TENANT);
+  const logged = parts.lines.map((line) => JSON.parse(line));
+  assertEquals(logged.map(({ level, outcome, reason }) => [level, outcome, reason]), [
+    ["error", "tenant_lookup_failed", "Error: away"],
+    ["error", "token_question_failed", "Error: silent"],
+    ["error", "tenant_lookup_failed", "Error: away"],
+    ["error", "token_question_failed", "Error: silent"],
+  ]);
+  assertEquals(parts.reported, ["tenant_lookup_failed", "token_question_failed"]);
+  parts.now = 60_000;
+  await tenants.find(TENANT);
+  assertEquals(parts.reported.length, 4);
+});
+
+Deno.test("a new token that cannot be stored is used all the same, and told", async () => {
+  const { parts, tenants } = directory();
+  const found = await tenants.find(TENANT);
+  parts.twilio = "the-token-of-now";
+  parts.stores = false;
+  if (found.kind === "tenant") await found.tenant.renewed();
+  await until(() => parts.reported.length > 0);
+  assertEquals(parts.reported, ["token_not_stored"]);
+  // Read again, the database still has the old one.
+  parts.now = 60_000;
+  assertEquals(tokenOf(await tenants.find(TENANT)), "the-token-of-now");
 });
 
 // --- webhooks -----------------------------------------------------------------------------------------------
@@ -271,4 +443,83 @@ Deno.test("the line that was called is heard; one without changes is as the main
   const other = await twiml(call, signedRequest("voice-frontdoor", plain, { token: TOKEN }));
   const main = await twiml(call, signedRequest("voice-frontdoor", incomingCall));
   assertEquals(other.spoken, main.spoken);
+});
+
+// --- numbers that are not known yet -------------------------------------------------------------------------
+
+const GREETED = {
+  [LINE_NUMBER]: { greeting: "Welcome to Prairie Dental.", operator: "+15875550123" },
+};
+const NEW_NUMBER = "+15875550177";
+const toNew = { ...ofTenant, To: NEW_NUMBER, Called: NEW_NUMBER };
+const ring = async (tenants: Tenants) =>
+  (await twiml(
+    frontdoor(deps(tenants)),
+    signedRequest("voice-frontdoor", toNew, { token: TOKEN }),
+  )).spoken.join(" ");
+
+Deno.test("a number that was stored a moment ago answers as its own line at once", async () => {
+  const { parts, tenants } = directory({ lines: GREETED });
+  await tenants.find(TENANT);
+  parts.row!.lines = { ...GREETED, [NEW_NUMBER]: { greeting: "Welcome to Prairie Optics." } };
+  assertMatch(await ring(tenants), /^Welcome to Prairie Optics\./);
+  assertEquals(parts.reads, 2);
+});
+
+Deno.test("a number that stays unknown has no other line's words, people or menu", async () => {
+  for (const lines of [GREETED, { ...GREETED, "+15875550188": {} }, {}]) {
+    const { tenants } = directory({ lines });
+    const heard = await ring(tenants);
+    assertMatch(heard, /^Thank you for calling\. .*To leave a message, press 9\./);
+    assertEquals(/Prairie|TradeLine|sales|support/.test(heard), false);
+    const step = signedRequest(
+      "voice-action",
+      { ...toNew, CallStatus: "in-progress", Digits: "0" },
+      {
+        query: "?turn=2&attempt=1",
+        token: TOKEN,
+      },
+    );
+    const all = deps(tenants);
+    const zero = await twiml(action(all), step);
+    assertEquals(zero.outline.filter((verb) => !verb.startsWith("Say")), ["Record", "Hangup"]);
+    assertEquals([all.events[0]!.mode, all.events[0]!.handoff_reason], ["voicemail", undefined]);
+  }
+});
+
+Deno.test("numbers that stay unknown have the database asked 60 times a minute", async () => {
+  const { parts, tenants } = directory({ lines: GREETED });
+  const found = await tenants.find(TENANT);
+  for (let n = 0; n < 200; n++) if (found.kind === "tenant") await found.tenant.line(NEW_NUMBER);
+  assertEquals(parts.reads, 61);
+});
+
+Deno.test("a dialled leg's callback looks no number up: its To is a person", async () => {
+  const { parts, tenants } = directory({ lines: GREETED });
+  const params = { ...legReported("ringing"), AccountSid: TENANT };
+  const answer = await status(deps(tenants))(
+    signedRequest("voice-status", params, { token: TOKEN }),
+  );
+  assertEquals([answer.status, parts.reads], [204, 1]);
+});
+
+Deno.test("an organisation whose menu rings nobody has nobody of the main line rung by key 0", async () => {
+  const menu = [{ key: "9", mode: "voicemail", label: "a message", destination: "voicemail" }];
+  const { tenants } = directory({ lines: { [LINE_NUMBER]: { menu } } });
+  const request = signedRequest("voice-action", { ...ofTenant, Digits: "0" }, {
+    query: "?turn=2&attempt=1",
+    token: TOKEN,
+  });
+  const { outline } = await twiml(action(deps(tenants)), request);
+  assertEquals(outline.includes("Record"), true);
+});
+
+Deno.test("a webhook that the replaced token signed is served at once", async () => {
+  const { parts, tenants } = directory();
+  await tenants.find(TENANT);
+  parts.twilio = "the-token-of-now";
+  const call = frontdoor(deps(tenants));
+  await twiml(call, signedRequest("voice-frontdoor", ofTenant, { token: "the-token-of-now" }));
+  const old = await call(signedRequest("voice-frontdoor", ofTenant, { token: TOKEN }));
+  assertEquals(old.status, 401);
 });

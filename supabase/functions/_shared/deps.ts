@@ -6,7 +6,7 @@ import { type AcceptVoiceEvent, voiceEvents } from "./db/voice_events.ts";
 import type { AskLimiter } from "./limits/limited_accept.ts";
 import { type Log, logOf } from "./log.ts";
 import { readSettings, type Settings } from "./settings.ts";
-import type { Tenants } from "./tenants.ts";
+import type { Tenants } from "./tenancy/tenants.ts";
 import { isMainAccount } from "./twilio/account.ts";
 import { type AddressCheck, addressCheck } from "./twilio/ip_allowlist.ts";
 
@@ -47,7 +47,7 @@ function once<T>(load: () => Promise<T>): () => Promise<T> {
 
 /** The main line needs no look-up. */
 function tenantsOf(settings: Settings): Tenants {
-  const live = once(async () => (await import("./tenants.ts")).liveTenants(settings));
+  const live = once(async () => (await import("./tenancy/tenants.ts")).liveTenants(settings));
   return {
     isMain: (accountSid) => isMainAccount(settings, accountSid),
     find: async (accountSid) => await (await live()).find(accountSid),

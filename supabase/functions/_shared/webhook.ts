@@ -161,8 +161,10 @@ async function verified(
   if (!tenants.isMain(account)) {
     const found = await tenants.find(account!);
     if (found.kind === "tenant") {
-      if (!isSignedBy(found.tenant.authToken)) throw unauthorized;
-      return { params, line: found.tenant.line(textOf(params["To"])) };
+      const isItself = isSignedBy(found.tenant.authToken);
+      const tenant = isItself ? found.tenant : await found.tenant.renewed();
+      if (tenant === undefined || !isItself && !isSignedBy(tenant.authToken)) throw unauthorized;
+      return { params, line: await tenant.line(calledNumber(params)) };
     }
     if (found.kind === "unavailable" && !isSignedByUs()) {
       throw new HttpError(503, "unavailable", { "retry-after": "5" });
@@ -176,6 +178,11 @@ async function verified(
 function accountOf(params: Record<string, string | string[]>): string | undefined {
   const sid = textOf(params["AccountSid"]);
   return sid !== undefined && /^AC[0-9a-fA-F]{32}$/.test(sid) ? sid : undefined;
+}
+
+/** Undefined for a leg that we dialled, whose `To` is a person. */
+function calledNumber(params: Record<string, string | string[]>): string | undefined {
+  return textOf(params["ParentCallSid"]) ? undefined : textOf(params["To"]);
 }
 
 function textOf(value: string | string[] | undefined): string | undefined {

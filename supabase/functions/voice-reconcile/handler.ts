@@ -297,6 +297,6 @@ async function disclosureOf(
 ): Promise<string> {
   if (sid === undefined) return line.consent.disclosure;
   const found = await tenants.find(sid);
-  const called = found.kind === "tenant" ? found.tenant.line(call.to ?? undefined) : line;
+  const called = found.kind === "tenant" ? await found.tenant.line(call.to ?? undefined) : line;
   return called.consent.disclosure;
 }

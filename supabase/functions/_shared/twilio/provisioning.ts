@@ -56,6 +56,8 @@ export interface NumberBinding {
  * https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource
  */
 export interface Provisioning {
+  /** The active accounts, the main one included: the first 1,000, and whether there are more. */
+  activeSubaccounts(): Promise<{ readonly sids: readonly string[]; readonly more: boolean }>;
   /** The active sub-accounts of exactly that name. */
   subaccounts(friendlyName: string): Promise<string[]>;
   createSubaccount(friendlyName: string): Promise<string>;
@@ -144,6 +146,12 @@ export function provisioning(options: ProvisioningOptions): Provisioning {
   };
 
   return {
+    async activeSubaccounts() {
+      const page = await get("/Accounts", { Status: "active", PageSize: "1000" });
+      const accounts = understoodList(account, page, "accounts");
+      const { next_page_uri } = page as { readonly next_page_uri?: unknown };
+      return { sids: accounts.map(({ sid }) => sid), more: typeof next_page_uri === "string" };
+    },
     async subaccounts(friendlyName) {
       const found = await list("/Accounts", "accounts", account, {
         FriendlyName: friendlyName,

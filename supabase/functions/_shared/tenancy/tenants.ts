@@ -1,0 +1,328 @@
+import { defaultProfile, type LineProfile } from "../calls/profile.ts";
+import { analyticsEvents, type ReportAnalyticsEvent } from "../db/analytics_events.ts";
+import { dataApi } from "../db/client.ts";
+import { type TenantDatabase, tenantDatabase, type TenantRow } from "../db/tenants.ts";
+import { type Log, logOf } from "../log.ts";
+import { lineWith } from "../onboarding/line.ts";
+import { type Seal, sealBy } from "../onboarding/seal.ts";
+import { inBackground } from "../runtime.ts";
+import type { Settings } from "../settings.ts";
+import { isMainAccount } from "../twilio/account.ts";
+import { provisioning } from "../twilio/provisioning.ts";
+import { atMostEvery, budget } from "./budget.ts";
+
+/** An account whose webhooks are signed by a token of its own. */
+export interface Tenant {
+  readonly authToken: string;
+  /**
+   * The line that was called. A number that is not known yet is looked up at once; where it stays unknown, and where
+   * the database does not answer, the line names no business and rings no phone.
+   *
+   * @param to Absent in callbacks about a recording or a dialled leg: then the account's line, where it has but one.
+   */
+  line(to: string | undefined): Promise<LineProfile>;
+  /**
+   * For a request that `authToken` did not sign: the tenant with its token as it is now, where that is another one. The
+   * database is asked, then Twilio; once a minute for each account at most.
+   */
+  renewed(): Promise<Tenant | undefined>;
+}
+
+/** What is known of an account. */
+export type TenantLookup =
+  | { readonly kind: "tenant"; readonly tenant: Tenant }
+  /** No account that was onboarded here. */
+  | { readonly kind: "unknown" }
+  /** Neither the database nor Twilio answered. */
+  | { readonly kind: "unavailable" };
+
+export interface Tenants {
+  /** As `isMainAccount`. */
+  isMain(accountSid: string | undefined): boolean;
+  /** Never rejects. */
+  find(accountSid: string): Promise<TenantLookup>;
+}
+
+/** What Twilio is asked about sub-accounts; each rejects where it does not answer. */
+export interface TwilioAccounts {
+  /** The active sub-accounts, and whether there are more than these. */
+  activeSubaccounts(): Promise<{ readonly sids: readonly string[]; readonly more: boolean }>;
+  /** The auth token by which Twilio signs for an account of ours; `undefined`: none of ours. */
+  authToken(accountSid: string): Promise<string | undefined>;
+}
+
+export interface TenantsOptions {
+  readonly settings: Settings;
+  readonly database: TenantDatabase;
+  readonly seal: Seal;
+  readonly twilio: TwilioAccounts;
+  readonly log: Log;
+  /** Counts failures where alerts are made of them. */
+  readonly report: ReportAnalyticsEvent;
+  readonly now: () => number;
+}
+
+const FRESH_MS = 60_000;
+/** A number may be called a moment after it was bought. */
+const UNKNOWN_MS = 5000;
+/** After a failure the next call need not wait as long as the one before. */
+const RETRY_MS = 5000;
+const RENEWAL_MS = 60_000;
+const MOST_KEPT = 500;
+/** Look-ups a minute of accounts that nothing is known of. Beyond them strangers are told by a list of all tenants. */
+const LOOKUPS_PER_MINUTE = 30;
+/** Questions to Twilio a minute about tokens, for all accounts together. */
+const TOKEN_QUESTIONS_PER_MINUTE = 10;
+const UNKNOWN_NUMBERS_PER_MINUTE = 60;
+/** Failures of one kind that are counted a minute; the log has all of them. */
+const REPORTS_PER_MINUTE = 1;
+const MINUTE_MS = 60_000;
+
+interface Account {
+  readonly authToken: string;
+  /** The token that it replaced: one that the database may have until the new one is stored. */
+  readonly replaced?: string | undefined;
+  /** By number; `undefined`: the database has not said. */
+  readonly lines: ReadonlyMap<string, LineProfile> | undefined;
+  readonly freshUntil: number;
+}
+
+/**
+ * Looks accounts up and keeps what it found: for a minute, and beyond that while the database is away. While it is away
+ * and nothing is kept, Twilio is asked for the token, so that callers are served. Requests for one account share one
+ * look-up. What strangers can have looked up is limited: see `LOOKUPS_PER_MINUTE`.
+ */
+export function createTenants(options: TenantsOptions): Tenants {
+  const { settings, database, seal, twilio, now } = options;
+  const unknownLine = lineOfUnknownNumber(settings);
+  const accounts = new Map<string, Account>();
+  /** Until when. */
+  const strangers = new Map<string, number>();
+  const renewals = new Map<string, number>();
+  const asking = new Map<string, Promise<TenantLookup>>();
+
+  const mayLookUp = budget(LOOKUPS_PER_MINUTE, MINUTE_MS, now);
+  const mayAskForToken = budget(TOKEN_QUESTIONS_PER_MINUTE, MINUTE_MS, now);
+  const mayLookNumberUp = budget(UNKNOWN_NUMBERS_PER_MINUTE, MINUTE_MS, now);
+  const onboarded = atMostEvery(UNKNOWN_MS, now, async () => new Set(await database.accounts()));
+  const subaccounts = atMostEvery(MINUTE_MS, now, async () => {
+    const { sids, more } = await twilio.activeSubaccounts();
+    return { sids: new Set(sids), more };
+  });
+  const failed = failureReports(options);
+
+  const keep = (accountSid: string, account: Account): TenantLookup => {
+    strangers.delete(accountSid);
+    put(accounts, accountSid, account);
+    return { kind: "tenant", tenant: tenantOf(accountSid, account) };
+  };
+  const stranger = (accountSid: string): TenantLookup => {
+    put(strangers, accountSid, now() + UNKNOWN_MS);
+    return { kind: "unknown" };
+  };
+
+  const look = async (accountSid: string): Promise<TenantLookup> => {
+    const before = accounts.get(accountSid);
+    try {
+      if (before === undefined && !mayLookUp() && !(await onboarded()).has(accountSid)) {
+        return stranger(accountSid);
+      }
+      const row = await database.read(accountSid);
+      if (row === null) {
+        accounts.delete(accountSid);
+        return stranger(accountSid);
+      }
+      const read = await tokenOf(accountSid, row);
+      if (read === undefined) return stranger(accountSid);
+      const { authToken, replaced } = read === before?.replaced ? before : { authToken: read };
+      return keep(accountSid, {
+        authToken,
+        replaced,
+        lines: linesOf(row),
+        freshUntil: now() + FRESH_MS,
+      });
+    } catch (error) {
+      failed("tenant_lookup_failed", error);
+      if (before !== undefined) {
+        return keep(accountSid, { ...before, freshUntil: now() + RETRY_MS });
+      }
+    }
+    try {
+      // One list a minute tells whose token to ask for: nobody can have Twilio asked about accounts of their invention.
+      const ours = await subaccounts();
+      if (!ours.sids.has(accountSid)) {
+        return ours.more ? { kind: "unavailable" } : stranger(accountSid);
+      }
+      if (!mayAskForToken()) return { kind: "unavailable" };
+      const authToken = await twilio.authToken(accountSid);
+      return authToken === undefined
+        ? stranger(accountSid)
+        : keep(accountSid, { authToken, lines: undefined, freshUntil: now() + RETRY_MS });
+    } catch (error) {
+      failed("token_question_failed", error);
+      return { kind: "unavailable" };
+    }
+  };
+
+  /** Requests that want to know of one account at once share one look-up. */
+  const lookUp = async (accountSid: string): Promise<TenantLookup> => {
+    const asked = asking.get(accountSid);
+    if (asked !== undefined) return await asked;
+    const answer = look(accountSid).finally(() => asking.delete(accountSid));
+    asking.set(accountSid, answer);
+    return await answer;
+  };
+
+  const tokenOf = async (accountSid: string, row: TenantRow): Promise<string | undefined> => {
+    if (row.token !== undefined) return row.token;
+    try {
+      if (row.sealed_token !== null) return await seal.open(row.sealed_token, accountSid);
+    } catch (error) {
+      failed("token_seal_not_opened", error);
+    }
+    // A seal of an older secret key cannot be opened, and a token may be missing. Twilio still knows it.
+    const known = accounts.get(accountSid)?.authToken;
+    if (!mayAskForToken()) {
+      if (known === undefined) throw new Error("Twilio was asked for too many tokens this minute");
+      return known;
+    }
+    const token = await twilio.authToken(accountSid);
+    if (token !== undefined) store(accountSid, row, token);
+    return token;
+  };
+
+  /** After the answer: the next isolate finds it. */
+  const store = (accountSid: string, row: TenantRow, token: string): void => {
+    const write = async () => {
+      try {
+        await database.keepToken(
+          accountSid,
+          row.token === undefined ? { sealed: await seal.close(token, accountSid) } : { token },
+        );
+        options.log("warn", { function: "tenants", outcome: "token_renewed", account: accountSid });
+      } catch (error) {
+        failed("token_not_stored", error);
+      }
+    };
+    inBackground(write());
+  };
+
+  const renew = async (accountSid: string, used: string): Promise<Account | undefined> => {
+    const latest = accounts.get(accountSid);
+    // Another request has just found it.
+    if (latest !== undefined && latest.authToken !== used) return latest;
+    if (now() < (renewals.get(accountSid) ?? -Infinity)) return undefined;
+    put(renewals, accountSid, now() + RENEWAL_MS);
+    try {
+      const row = await database.read(accountSid);
+      if (row === null) return undefined;
+      let authToken = await tokenOf(accountSid, row);
+      if (authToken === used) {
+        if (!mayAskForToken()) return undefined;
+        authToken = await twilio.authToken(accountSid);
+        if (authToken !== undefined && authToken !== used) store(accountSid, row, authToken);
+      }
+      if (authToken === undefined || authToken === used) return undefined;
+      const account = {
+        authToken,
+        replaced: used,
+        lines: linesOf(row),
+        freshUntil: now() + FRESH_MS,
+      };
+      keep(accountSid, account);
+      return account;
+    } catch (error) {
+      failed("token_question_failed", error);
+      return undefined;
+    }
+  };
+
+  const linesOf = ({ lines }: TenantRow) =>
+    new Map(Object.entries(lines).map(([number, own]) => [number, lineWith(settings, own)]));
+
+  const tenantOf = (accountSid: string, { authToken, lines }: Account): Tenant => ({
+    authToken,
+    async line(to) {
+      if (lines === undefined) return unknownLine;
+      if (to === undefined) {
+        return (lines.size === 1 ? [...lines.values()][0] : undefined) ?? unknownLine;
+      }
+      const own = lines.get(to);
+      if (own !== undefined || !mayLookNumberUp()) return own ?? unknownLine;
+      await lookUp(accountSid);
+      return accounts.get(accountSid)?.lines?.get(to) ?? unknownLine;
+    },
+    async renewed() {
+      const account = await renew(accountSid, authToken);
+      return account && tenantOf(accountSid, account);
+    },
+  });
+
+  return {
+    isMain: (accountSid) => isMainAccount(settings, accountSid),
+    async find(accountSid) {
+      const known = accounts.get(accountSid);
+      if (known !== undefined && known.freshUntil > now()) {
+        return { kind: "tenant", tenant: tenantOf(accountSid, known) };
+      }
+      if ((strangers.get(accountSid) ?? -Infinity) > now()) return { kind: "unknown" };
+      return await lookUp(accountSid);
+    },
+  };
+}
+
+/** The tenants of a deployment. */
+export function liveTenants(settings: Settings): Tenants {
+  const { supabaseUrl, secretKey, secretKeys, twilioApiUrl, twilioAccountSid, twilioAuthToken } =
+    settings;
+  const api = dataApi(supabaseUrl, secretKey);
+  return createTenants({
+    settings,
+    database: tenantDatabase(api),
+    seal: sealBy(...secretKeys),
+    twilio: provisioning({
+      baseUrl: twilioApiUrl,
+      accountSid: twilioAccountSid ?? "",
+      authToken: twilioAuthToken,
+      // A caller waits.
+      deadlineMs: 1500,
+      attempts: 1,
+    }),
+    log: logOf(settings),
+    report: analyticsEvents(api),
+    now: Date.now,
+  });
+}
+
+/** Logs each failure, and counts the first of its kind in a minute for the alerts. Never throws. */
+function failureReports({ log, report, now }: Pick<TenantsOptions, "log" | "report" | "now">) {
+  const kinds = new Map<string, () => boolean>();
+  return (kind: string, error: unknown): void => {
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
+    log("error", { function: "tenants", outcome: kind, reason });
+    const mayReport = kinds.get(kind) ?? budget(REPORTS_PER_MINUTE, MINUTE_MS, now);
+    kinds.set(kind, mayReport);
+    if (mayReport()) inBackground(report(kind, "error", { reason: reason.slice(0, 200) }));
+  };
+}
+
+/** The line of a number of which nothing but its account is known: it names no business, rings no phone, takes a message. */
+function lineOfUnknownNumber(settings: Settings): LineProfile {
+  const line = defaultProfile(settings);
+  return {
+    ...line,
+    greeting: "Thank you for calling.",
+    menu: {
+      ...line.menu,
+      options: line.menu.options.filter(({ destination }) => destination.kind === "voicemail"),
+    },
+    operator: { ...line.operator, destination: { kind: "voicemail" } },
+  };
+}
+
+/** Keeps an entry as the newest, and forgets the oldest where there are too many. */
+function put<T>(entries: Map<string, T>, key: string, value: T): void {
+  entries.delete(key);
+  entries.set(key, value);
+  if (entries.size > MOST_KEPT) entries.delete(entries.keys().next().value!);
+}
