@@ -126,7 +126,21 @@ Deno.test("the functions that ask who operates are these", () => {
       Deno.readTextFileSync(new URL(`${name}/handler.ts`, functions)),
     )
   );
-  assertEquals(asking.sort(), Object.keys(OPERATOR_ENDPOINTS));
+  // voice-health answers everybody, and operators more.
+  assertEquals(asking.sort(), [...Object.keys(OPERATOR_ENDPOINTS), "voice-health"].sort());
+});
+
+Deno.test("voice-health shows its figures for each of the project's secret keys, and for nothing else", async () => {
+  const figures = async (key: string) => {
+    const response = await fetch(`${system.url}/functions/v1/voice-health`, {
+      headers: { apikey: key },
+    });
+    return Object.keys((await response.json()).checks.recent_activity).length > 1;
+  };
+  for (const key of [DEFAULT, OTHER]) assertEquals(await figures(key), true, key);
+  for (const key of [LEGACY, "the-token-of-the-scheduler", "x"]) {
+    assertEquals(await figures(key), false, key);
+  }
 });
 
 Deno.test("a link to a voicemail works while the key that it was made with is one of the project's", () => {
