@@ -1,9 +1,7 @@
 // What a backup holds: the migrations that the database has, every table of schema `public` out of one snapshot, and what
 // must come out again, as SQL that proves it where it is restored.
 
-import { once } from "node:events";
-import { connect as connectTcp, type Socket } from "node:net";
-import postgres, { type Sql } from "postgres";
+import type { Sql } from "postgres";
 import { quotedName, quotedText } from "../local/sql.ts";
 import { type Entry, writeArchive } from "./archive.ts";
 import { copyOut } from "./copy.ts";
@@ -45,8 +43,13 @@ const MIGRATIONS: Table = {
   columns: ["version", "statements", "name"],
 };
 
-/** What values look like as text. */
-const TEXT_FORM = {
+/**
+ * What values look like as text, and that they may take their time: hosted, `postgres` has two minutes for a statement.
+ * Set by statements, as Supabase's pooler does not pass on what a connection asks for when it begins.
+ * Source: https://supabase.com/docs/guides/database/postgres/timeouts
+ */
+const SESSION = {
+  statement_timeout: 0,
   TimeZone: "UTC",
   DateStyle: "ISO",
   IntervalStyle: "postgres",
@@ -54,25 +57,15 @@ const TEXT_FORM = {
   extra_float_digits: 1,
 } as const;
 
-/** One connection as backups need it: text that depends on no setting of the server's. */
-export function connectTo(url: string): Sql {
-  const { hostname, port } = new URL(url);
-  const host = hostname.replace(/^\[|\]$/g, "");
-  const options = {
-    max: 1,
-    onnotice: () => {},
-    connection: TEXT_FORM,
-    // Not in the published types. A COPY ends with a small packet, which must not wait for the packet before it.
-    socket: () => connected({ host, port: Number(port || 5432), noDelay: true }),
-  };
-  return postgres(url, options);
+/** Prepares what follows in a transaction: text that depends on no setting of the server's, and time for it. */
+export async function prepare(tx: Sql): Promise<void> {
+  await tx.unsafe(sessionSettings("SET LOCAL").join(";\n"));
 }
 
-async function connected(to: { host: string; port: number; noDelay: boolean }): Promise<Socket> {
-  const socket = connectTcp(to);
-  await once(socket, "connect");
-  // By this postgres.js knows whose certificate it has to be.
-  return Object.assign(socket, { host: to.host });
+function sessionSettings(set: "SET" | "SET LOCAL"): string[] {
+  return Object.entries(SESSION).map(([name, value]) =>
+    `${set} ${name} = ${quotedText(String(value))}`
+  );
 }
 
 /**
@@ -87,6 +80,7 @@ export async function dump(
 ): Promise<Dumped> {
   return await sql.begin("isolation level repeatable read read only", async (transaction) => {
     const tx = transaction as unknown as Sql;
+    await prepare(tx);
     const [about] = await tx<{ database: string; version: string }[]>`
       select current_database() as database, current_setting('server_version') as version`;
     const migrations = await migrationsOf(tx);
@@ -192,9 +186,7 @@ function toBeFilled(tables: readonly Table[]): string {
   return [
     "SET session_replication_role = replica",
     // Digests are of text.
-    ...Object.entries(TEXT_FORM).map(([name, value]) =>
-      `SET ${name} = ${quotedText(String(value))}`
-    ),
+    ...sessionSettings("SET"),
     ...tables.map(({ schema, name }) => `DELETE FROM ${quotedName(schema)}.${quotedName(name)}`),
     "",
   ].join(";\n");

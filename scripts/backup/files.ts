@@ -1,7 +1,11 @@
 import { basename } from "@std/path/basename.js";
 import { join } from "@std/path/join.js";
+import { resolve } from "@std/path/resolve.js";
 import { createHash } from "node:crypto";
-import { BackupError, connectTo, dump, type Dumped } from "./dump.ts";
+import type { Environment } from "../command.ts";
+import { connectTo, type Database } from "../database.ts";
+import { ROOT } from "../local/stack.ts";
+import { BackupError, dump, type Dumped } from "./dump.ts";
 import { importKey, MAGIC, seal, SealError, unseal } from "./seal.ts";
 
 export interface Backup extends Dumped {
@@ -14,21 +18,48 @@ export interface Backup extends Dumped {
 export const LIST_NAME = /^tradeline-\d{8}T\d{6}Z\.recordings$/;
 const BACKUP_NAME = /^tradeline-(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z\.backup$/;
 
+/** Where backups are, unless an option says otherwise. */
+export function backupDir(env: Environment, root = ROOT): string {
+  return env("BACKUP_DIR") ??
+    join(resolve(root, env("TRADELINE_DATA_DIR") ?? ".tradeline"), "backups");
+}
+
 /**
  * Backs a database up into one file beside its checksum: an archive for pg_restore, sealed when there is a key.
  *
  * @param key `BACKUP_KEY`; absent: whoever has the file can read it.
  */
 export async function backUp(
-  databaseUrl: string,
+  database: Database,
   dir: string,
-  options: { key?: string | undefined; now?: Date } = {},
+  { key, now = new Date() }: { key?: string | undefined; now?: Date } = {},
 ): Promise<Backup> {
-  const key = options.key === undefined ? undefined : await importKey(options.key);
-  const now = options.now ?? new Date();
   const stamp = now.toISOString().replace(/\.\d+/, "").replaceAll(/[-:]/g, "");
   await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
   const path = join(dir, `tradeline-${stamp}.backup`);
+  const sql = connectTo(database);
+  try {
+    let dumped: Dumped | undefined;
+    const written = await write(path, key, async (out) => {
+      dumped = await dump(sql, now, out);
+    });
+    return { ...dumped!, ...written, path };
+  } finally {
+    await sql.end();
+  }
+}
+
+/**
+ * Writes a file beside its checksum, sealed when there is a key, for nobody else to read. A file of that name is whole.
+ *
+ * @param content Hands its pieces over.
+ */
+export async function write(
+  path: string,
+  key: string | undefined,
+  content: (out: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>) => Promise<void>,
+): Promise<{ bytes: number; sha256: string }> {
+  const lock = key === undefined ? undefined : seal(await importKey(key), basename(path));
   const unfinished = `${path}.part`;
   const file = await Deno.open(unfinished, {
     write: true,
@@ -36,7 +67,6 @@ export async function backUp(
     truncate: true,
     mode: 0o600,
   });
-
   const hash = createHash("sha256");
   let bytes = 0;
   const counted = new TransformStream<Uint8Array, Uint8Array>({
@@ -47,13 +77,11 @@ export async function backUp(
     },
   });
   const source = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>();
-  const sealed = key === undefined ? source.readable : source.readable.pipeThrough(seal(key));
+  const sealed = lock === undefined ? source.readable : source.readable.pipeThrough(lock);
   const written = sealed.pipeThrough(counted).pipeTo(file.writable);
   const writer = source.writable.getWriter();
-  const sql = connectTo(databaseUrl);
-  let dumped: Dumped;
   try {
-    dumped = await dump(sql, now, (piece) => writer.write(piece));
+    await content((piece) => writer.write(piece));
     await writer.close();
     await written;
   } catch (error) {
@@ -61,26 +89,31 @@ export async function backUp(
     await written.catch(() => {});
     await Deno.remove(unfinished).catch(() => {});
     throw error;
-  } finally {
-    await sql.end();
   }
   const sha256 = hash.digest("hex");
-  await writeSum(path, sha256);
+  // As `sha256sum` writes it and checks it.
+  await Deno.writeTextFile(`${path}.sha256`, `${sha256}  ${basename(path)}\n`);
   // Last: a file of that name is whole.
   await Deno.rename(unfinished, path);
-  return { ...dumped, path, bytes, sha256 };
+  return { bytes, sha256 };
 }
 
 /**
- * The archive of a backup, once its checksum is proven.
+ * The content of a backup or of a list of recordings, once its checksum is proven.
  *
- * @throws {BackupError | SealError} when it is not whole, or the key does not open it.
+ * @throws {BackupError | SealError} when it is not there, not whole, or the key does not open it.
  */
-export async function readBackup(
+export async function open(
   path: string,
   key: string | undefined,
 ): Promise<ReadableStream<Uint8Array>> {
-  const expected = await readSum(path);
+  const there = await Deno.stat(path).catch(() => undefined);
+  if (!there?.isFile) throw new BackupError(`There is no file ${path}`);
+  const expected = (await Deno.readTextFile(`${path}.sha256`).catch(() => {
+    throw new BackupError(
+      `There is no ${path}.sha256: a backup without its checksum proves nothing`,
+    );
+  })).split(" ")[0]!;
   const hash = createHash("sha256");
   for await (const chunk of (await Deno.open(path)).readable) hash.update(chunk);
   if (hash.digest("hex") !== expected) {
@@ -101,48 +134,9 @@ export async function readBackup(
       `${path} is not encrypted, and BACKUP_KEY is set: only without it is such a file taken, if you know whose it is`,
     );
   }
-  const opener = sealed ? unseal(await importKey(key!)) : undefined;
+  const opener = sealed ? unseal(await importKey(key!), basename(path)) : undefined;
   const { readable } = await Deno.open(path);
   return opener === undefined ? readable : readable.pipeThrough(opener);
-}
-
-/** As `sha256sum` writes it and checks it. */
-async function writeSum(path: string, sha256: string): Promise<void> {
-  await Deno.writeTextFile(`${path}.sha256`, `${sha256}  ${basename(path)}\n`);
-}
-
-async function readSum(path: string): Promise<string> {
-  const text = await Deno.readTextFile(`${path}.sha256`).catch(() => {
-    throw new BackupError(
-      `There is no ${path}.sha256: a backup without its checksum proves nothing`,
-    );
-  });
-  return text.split(" ")[0]!;
-}
-
-/** Writes a text beside its checksum, for nobody else to read. */
-export async function writeChecked(path: string, text: string): Promise<void> {
-  await Deno.writeTextFile(`${path}.part`, text, { mode: 0o600 });
-  await writeSum(path, createHash("sha256").update(text).digest("hex"));
-  await Deno.rename(`${path}.part`, path);
-}
-
-/**
- * @returns undefined where there is no such file.
- * @throws {BackupError} when it does not match its checksum.
- */
-export async function readChecked(path: string): Promise<string | undefined> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    return undefined;
-  }
-  if (createHash("sha256").update(text).digest("hex") !== await readSum(path)) {
-    throw new BackupError(`${path} is damaged: it does not match its checksum`);
-  }
-  return text;
 }
 
 const DAILY = 7;

@@ -1,5 +1,4 @@
 /** `deno task backup` and `deno task restore`. */
-import { join } from "@std/path/join.js";
 import {
   command,
   type CommandContext,
@@ -10,11 +9,11 @@ import {
   UsageError,
 } from "../command.ts";
 import { MigrationError } from "../local/migrate.ts";
+import { connectTo, type Database, databaseAt, DatabaseError, databaseNamed } from "../database.ts";
 import { startCluster } from "../local/postgres.ts";
-import { ROOT } from "../local/stack.ts";
 import { ArchiveError } from "./archive.ts";
-import { BackupError, connectTo } from "./dump.ts";
-import { backUp, readBackup, rotate } from "./files.ts";
+import { BackupError } from "./dump.ts";
+import { backUp, backupDir, open, rotate } from "./files.ts";
 import { checksumsAt, type Listed, listRecordings, readList } from "./recordings.ts";
 import { restore, type Restored } from "./restore.ts";
 import { SealError } from "./seal.ts";
@@ -27,14 +26,19 @@ const HELP = `Back a database up into one file, and put it back.
   deno task restore FILE --decrypt PLAIN             writes what pg_restore and pgAdmin read
 
   --database   backup: the database's address, for a role that may read every table
-  --dir        backup: where to; default BACKUP_DIR, else .tradeline/backups. 7 daily and 5 weekly ones are kept there
+  --dir        backup: where to; default BACKUP_DIR, else backups/ in the data directory (TRADELINE_DATA_DIR, .tradeline).
+               7 daily and 5 weekly ones are kept there
   --server     restore --verify: a PostgreSQL 17 that may make a database; default: one of its own
   --to         restore: the database
-  --decrypt    restore: the file to write, in pg_dump's custom format
+  --decrypt    restore: the file to write, in pg_dump's custom format; also of a list of recordings
   --help
 
-A backup is a file in pg_dump's custom format. BACKUP_KEY (openssl rand -base64 32) encrypts it: keep it apart from the
-files. Without it whoever has a file reads it, and may change what a restore runs.
+A database that an option names gets its password from PGPASSWORD: other programs can read a command's options. Anywhere
+but on this machine it is reached by TLS only, and its certificate verified: by Supabase's own authority for a project's
+address, by DATABASE_CA (a file) where that is set, else by the system's.
+
+A backup is a file in pg_dump's custom format. BACKUP_KEY (openssl rand -base64 32) encrypts it, and binds it to its name:
+keep the key apart from the files. Without it anybody who has a file reads it, and may change what a restore runs.
 Beside it is a list of the recordings at Twilio, each with the checksum of its WAV file for sha256sum --check; that needs
 TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, and fetches each recording once.
 Exit code 0: done and proven. 1: it is not, and why. 2: wrong usage.`;
@@ -73,7 +77,7 @@ async function run(
       ? await makeBackup(commandLine, context, now)
       : await useBackup(commandLine, context);
   } catch (error) {
-    const expected = [ArchiveError, BackupError, SealError, MigrationError, Deno.errors.NotFound]
+    const expected = [ArchiveError, BackupError, DatabaseError, SealError, MigrationError]
       .some((kind) => error instanceof kind);
     const code = (error as { code?: unknown }).code;
     if (!expected && typeof code !== "string") throw error;
@@ -84,11 +88,11 @@ async function run(
 
 async function makeBackup({ values }: CommandLine, { env, print }: CommandContext, now: Date) {
   const key = env("BACKUP_KEY");
-  const port = env("TRADELINE_DB_PORT") ?? "54322";
-  const url = values.database ?? env("SUPABASE_DB_URL") ??
-    `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`;
-  const dir = values.dir ?? env("BACKUP_DIR") ?? join(ROOT, ".tradeline", "backups");
-  const { path, bytes, sha256, rows, recordings } = await backUp(url, dir, { key, now });
+  const dir = values.dir ?? backupDir(env);
+  const database = values.database === undefined
+    ? databaseOf(env)
+    : databaseNamed(values.database, env, "--database");
+  const { path, bytes, sha256, rows, recordings } = await backUp(database, dir, { key, now });
   const tables = Object.values(rows);
   const total = tables.reduce((sum, rows) => sum + rows, 0);
   print(`${path}: ${tables.length} tables, ${total} rows, ${bytes} bytes`);
@@ -99,22 +103,35 @@ async function makeBackup({ values }: CommandLine, { env, print }: CommandContex
   const checksum = account === undefined || token === undefined
     ? undefined
     : checksumsAt(env("TWILIO_API_URL") ?? "https://api.twilio.com", account, token);
-  const listed = await listRecordings(path, recordings, checksum);
+  const listed = await listRecordings(path, recordings, { key, checksum });
   for (const line of told(listed)) print(line);
   const gone = await rotate(dir);
   if (gone.length > 0) print(`deleted, having served their time: ${gone.join(", ")}`);
   return listed.reason === undefined ? 0 : 1;
 }
 
+/** The database that the settings name; without any, this machine's. */
+function databaseOf(env: CommandContext["env"]): Database {
+  const port = env("TRADELINE_DB_PORT") ?? "54322";
+  const local = `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`;
+  return databaseAt(env("SUPABASE_DB_URL") ?? local, env, "SUPABASE_DB_URL");
+}
+
 function told({ list, fetched, gone, unknown, reason }: Listed): string[] {
+  if (list.size === 0) return ["no recordings"];
   const summed = list.size - gone.length - unknown.length;
-  const lines = [`${summed} recordings with their checksums, ${fetched} of them new`];
+  const lines = [
+    `${list.size} recordings listed, ${summed} with checksums, ${fetched} of them new`,
+  ];
   if (gone.length > 0) lines.push(`GONE from Twilio: ${some(gone)}`);
-  if (unknown.length > 0) {
-    const why = reason === undefined
-      ? "TWILIO_ACCOUNT_SID or TWILIO_AUTH_TOKEN is not set"
-      : `${reason}. The database is backed up; the next backup asks again`;
-    lines.push(`WITHOUT checksum: ${some(unknown)}: ${why}`);
+  if (reason !== undefined) {
+    lines.push(
+      `NOT FETCHED: ${
+        some(unknown)
+      }: ${reason}. The database is backed up; the next backup asks again`,
+    );
+  } else if (unknown.length > 0) {
+    lines.push("checksums of recordings need TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN");
   }
   return lines;
 }
@@ -126,31 +143,36 @@ function some(sids: readonly string[]): string {
 
 async function useBackup({ values, positionals }: CommandLine, { env, print }: CommandContext) {
   const [file, ...more] = positionals;
-  const { verify, to, decrypt, server } = values;
+  const { verify, to, decrypt } = values;
   const ways = [verify, to !== undefined, decrypt !== undefined].filter(Boolean).length;
-  if (file === undefined || more.length > 0 || ways !== 1) {
+  if (!file?.trim() || more.length > 0 || ways !== 1) {
     throw new UsageError("restore needs one file, and one of --verify, --to and --decrypt");
   }
-  const backup = () => readBackup(file, env("BACKUP_KEY"));
+  const target = to === undefined ? undefined : databaseNamed(to, env, "--to");
+  const server = values.server === undefined
+    ? undefined
+    : databaseNamed(values.server, env, "--server");
+  const key = env("BACKUP_KEY");
+  // First: what is wrong with the file is said before a database is made for it.
+  const archive = await open(file, key);
   if (decrypt !== undefined) {
-    const archive = await backup();
     const plain = await Deno.open(decrypt, { write: true, createNew: true, mode: 0o600 });
     await archive.pipeTo(plain.writable).catch(async (error) => {
       await Deno.remove(decrypt);
       throw error;
     });
-    print(`${decrypt}: an archive for pg_restore, which nothing protects`);
+    print(`${decrypt}: decrypted, and protected by nothing`);
     return 0;
   }
 
   const started = performance.now();
-  const restored = to !== undefined
-    ? await restore(await backup(), to)
-    : await inScratch(server, async (url) => await restore(await backup(), url));
+  const restored = target !== undefined
+    ? await restore(archive, target)
+    : await inScratch(server, async (scratch) => await restore(archive, scratch));
   for (const proven of restored.proven) print(`ok      ${proven}`);
   const { migrated } = restored;
   if (migrated.length > 0) print(`ok      ${migrated.length} migrations applied since`);
-  print(await proveList(file, restored));
+  print(await proveList(file, key, restored));
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const as = restored.createdAt.toISOString();
   print(
@@ -162,8 +184,12 @@ async function useBackup({ values, positionals }: CommandLine, { env, print }: C
 }
 
 /** @throws {BackupError} where the list beside a backup is not the list of its recordings. */
-async function proveList(file: string, { recordings }: Restored): Promise<string> {
-  const list = await readList(file);
+async function proveList(
+  file: string,
+  key: string | undefined,
+  { recordings }: Restored,
+): Promise<string> {
+  const list = await readList(file, key);
   if (list === undefined) return "none    no list of recordings beside it";
   const missing = recordings.map(({ recording_sid }) => recording_sid)
     .filter((sid) => !list.has(sid));
@@ -178,15 +204,15 @@ async function proveList(file: string, { recordings }: Restored): Promise<string
 
 /** A database of its own, on a server that is given, or on one that ends with it. */
 async function inScratch<T>(
-  server: string | undefined,
-  use: (url: string) => Promise<T>,
+  server: Database | undefined,
+  use: (scratch: Database) => Promise<T>,
 ): Promise<T> {
   if (server === undefined) {
     const dir = await Deno.makeTempDir({ prefix: "tradeline-scratch-" });
     await Deno.chmod(dir, 0o755);
     const cluster = await startCluster({ dataDir: dir, port: 0, durable: false });
     try {
-      return await inScratch(cluster.url(), use);
+      return await inScratch(databaseAt(cluster.url(), () => undefined, "scratch"), use);
     } finally {
       await cluster.stop();
       await Deno.remove(dir, { recursive: true });
@@ -196,10 +222,10 @@ async function inScratch<T>(
   const admin = connectTo(server);
   try {
     await admin`create database ${admin(name)} template template0`;
-    const url = new URL(server);
+    const url = new URL(server.url);
     url.pathname = `/${name}`;
     try {
-      return await use(url.href);
+      return await use({ ...server, url });
     } finally {
       await admin`drop database if exists ${admin(name)} with (force)`;
     }

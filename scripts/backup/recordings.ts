@@ -6,7 +6,7 @@ import { join } from "@std/path/join.js";
 import { pooledMap } from "@std/async/pool.js";
 import { retry } from "@std/async/retry.js";
 import { BackupError, type RecordingName } from "./dump.ts";
-import { LIST_NAME, readChecked, writeChecked } from "./files.ts";
+import { LIST_NAME, open, write } from "./files.ts";
 
 /** A SHA-256 in hexadecimal digits; or why there is none: Twilio has it no more, or it was not fetched. */
 export type Checksum = string;
@@ -68,16 +68,19 @@ const AT_ONCE = 4;
  * never changes.
  *
  * @param backup The backup's file.
- * @param checksum absent: nothing is fetched.
- * @param patienceMs Before a second attempt; the third waits twice that.
+ * @param options `key`: `BACKUP_KEY`; `checksum`: absent: nothing is fetched; `patienceMs`: before a second attempt; the
+ * third waits twice that.
  */
 export async function listRecordings(
   backup: string,
   recordings: readonly RecordingName[],
-  checksum?: FetchChecksum,
-  patienceMs = 1000,
+  { key, checksum, patienceMs = 1000 }: {
+    readonly key?: string | undefined;
+    readonly checksum?: FetchChecksum | undefined;
+    readonly patienceMs?: number;
+  },
 ): Promise<Listed> {
-  const known = await newestList(join(backup, ".."));
+  const known = await newestList(join(backup, ".."), key);
   const list = new Map(recordings.map(({ recording_sid }) => [recording_sid, UNKNOWN]));
   for (const [sid, sum] of known) if (list.has(sid)) list.set(sid, sum);
 
@@ -103,7 +106,7 @@ export async function listRecordings(
     for await (const _ of asked);
   }
   const lines = [...list].map(([sid, sum]) => `${sum}  ${sid}.wav\n`);
-  await writeChecked(listOf(backup), lines.join(""));
+  await write(listOf(backup), key, (out) => out(new TextEncoder().encode(lines.join(""))));
   const those = (sum: string) => [...list].filter((each) => each[1] === sum).map(([sid]) => sid);
   return {
     list,
@@ -123,15 +126,20 @@ export function listOf(backup: string): string {
  * The list beside a backup, once its checksum is proven.
  *
  * @returns undefined where there is none.
- * @throws {BackupError} when it is damaged.
+ * @throws {BackupError | SealError} when it is damaged, or the key does not open it.
  */
-export function readList(backup: string): Promise<RecordingList | undefined> {
-  return read(listOf(backup));
+export async function readList(
+  backup: string,
+  key: string | undefined,
+): Promise<RecordingList | undefined> {
+  const path = listOf(backup);
+  const there = await Deno.stat(path).then(() => true, () => false);
+  return there ? await read(path, key) : undefined;
 }
 
-async function read(path: string): Promise<RecordingList | undefined> {
-  const text = await readChecked(path);
-  return text === undefined ? undefined : new Map(
+async function read(path: string, key: string | undefined): Promise<RecordingList> {
+  const text = await new Response(await open(path, key)).text();
+  return new Map(
     text.split("\n").filter((line) => line !== "").map((line) => {
       const [, sum, sid] = LINE.exec(line) ?? [];
       if (sum === undefined || sid === undefined) {
@@ -143,14 +151,14 @@ async function read(path: string): Promise<RecordingList | undefined> {
 }
 
 /** What is known already; nothing, where no list is whole. */
-async function newestList(dir: string): Promise<RecordingList> {
+async function newestList(dir: string, key: string | undefined): Promise<RecordingList> {
   const lists: string[] = [];
   for await (const { name } of Deno.readDir(dir)) {
     if (LIST_NAME.test(name)) lists.push(join(dir, name));
   }
   for (const path of lists.toSorted().reverse()) {
     // deno-lint-ignore no-await-in-loop -- The newest that is whole.
-    const list = await read(path).catch(() => undefined);
+    const list = await read(path, key).catch(() => undefined);
     if (list !== undefined) return list;
   }
   return new Map();

@@ -4,7 +4,8 @@ import { createRoles, migrate } from "../local/migrate.ts";
 import { ROOT } from "../local/stack.ts";
 import { type Archive, type Entry, readArchive } from "./archive.ts";
 import { copyIn } from "./copy.ts";
-import { BackupError, CHECK, connectTo, type RecordingName, recordingsOf } from "./dump.ts";
+import { connectTo, type Database } from "../database.ts";
+import { BackupError, CHECK, prepare, type RecordingName, recordingsOf } from "./dump.ts";
 
 const MIGRATIONS = join(ROOT, "supabase", "migrations");
 
@@ -22,14 +23,14 @@ export interface Restored {
  * that it is what it was; then the migrations since. What the backup holds comes in one transaction: a restore that fails
  * leaves nothing.
  *
- * @param backup As `readBackup` gives it. It holds SQL that is run: only of one's own making.
+ * @param backup As `open` gives it. It holds SQL that is run: only of one's own making.
  * @throws {BackupError | ArchiveError | SealError} when anything is not as it was.
  */
 export async function restore(
   backup: ReadableStream<Uint8Array>,
-  databaseUrl: string,
+  database: Database,
 ): Promise<Restored> {
-  const sql = connectTo(databaseUrl);
+  const sql = connectTo(database);
   let archive: Archive | undefined;
   try {
     await assertEmpty(sql);
@@ -38,7 +39,10 @@ export async function restore(
     await createRoles(sql);
     await sql.begin(async (tx) => {
       for (const entry of entries) {
+        // Each time anew: a migration ends with RESET ALL.
         // deno-lint-ignore no-await-in-loop -- In their order.
+        await prepare(tx as unknown as Sql);
+        // deno-lint-ignore no-await-in-loop
         await restoreEntry(tx as unknown as Sql, archive!, entry);
       }
     });
@@ -47,7 +51,10 @@ export async function restore(
       createdAt: head.createdAt,
       proven: entries.filter(({ desc }) => desc === CHECK).map(({ tag }) => tag),
       migrated,
-      recordings: await recordingsOf(sql),
+      recordings: await sql.begin(async (tx) => {
+        await prepare(tx as unknown as Sql);
+        return await recordingsOf(tx as unknown as Sql);
+      }) as RecordingName[],
     };
   } finally {
     await archive?.close();

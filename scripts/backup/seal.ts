@@ -1,10 +1,13 @@
 // AES-256-GCM over a stream of any length: chunks of a bounded size, each sealed under a nonce of its own, the last
-// one marked as the last. A chunk that is changed, moved, repeated or cut off does not open.
+// one marked as the last, and all of them bound to the file's name, which has its time. A chunk that is changed, moved,
+// repeated or cut off does not open, and an old file under a new name does not either.
+//
+// A magic word, the length of the name (1 byte), the name, the nonces' prefix, the chunks.
 
 import { concat } from "@std/bytes/concat.js";
 
 /** Begins every sealed file. */
-export const MAGIC = new TextEncoder().encode("TLSEAL1\n");
+export const MAGIC = new TextEncoder().encode("TLSEAL2\n");
 const CHUNK = 64 * 1024;
 const TAG = 16;
 const PREFIX = 8;
@@ -28,24 +31,33 @@ export async function importKey(key: string): Promise<CryptoKey> {
   return await crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
 }
 
-/** Seals what goes through. */
-export function seal(key: CryptoKey): TransformStream<Uint8Array, Uint8Array<ArrayBuffer>> {
+/**
+ * Seals what goes through.
+ *
+ * @param name The file's, at most 255 bytes: it opens by this name only.
+ */
+export function seal(
+  key: CryptoKey,
+  name: string,
+): TransformStream<Uint8Array, Uint8Array<ArrayBuffer>> {
   const prefix = crypto.getRandomValues(new Uint8Array(PREFIX));
+  const bound = new TextEncoder().encode(name);
   let counter = 0;
-  const close = async (chunk: Uint8Array<ArrayBuffer>, last: boolean) =>
-    new Uint8Array(await crypto.subtle.encrypt(parameters(prefix, counter++, last), key, chunk));
   return rechunked(CHUNK, {
-    start: (out) => {
-      out.enqueue(MAGIC.slice());
-      out.enqueue(prefix);
+    start: (out) => out.enqueue(concat([MAGIC, Uint8Array.of(bound.length), bound, prefix])),
+    async chunk(chunk, last) {
+      const by = parameters(prefix, counter++, last, bound);
+      return new Uint8Array(await crypto.subtle.encrypt(by, key, chunk));
     },
-    chunk: close,
   });
 }
 
-/** Opens what was sealed, `MAGIC` included. Errors with `SealError`. */
-export function unseal(key: CryptoKey): TransformStream<Uint8Array, Uint8Array<ArrayBuffer>> {
-  const head = MAGIC.length + PREFIX;
+/** Opens what was sealed under this name, `MAGIC` included. Errors with `SealError`. */
+export function unseal(
+  key: CryptoKey,
+  name: string,
+): TransformStream<Uint8Array, Uint8Array<ArrayBuffer>> {
+  const bound = new TextEncoder().encode(name);
   let prefix: Uint8Array<ArrayBuffer> | undefined;
   let counter = 0;
   let pending: Uint8Array<ArrayBuffer> = new Uint8Array();
@@ -53,7 +65,7 @@ export function unseal(key: CryptoKey): TransformStream<Uint8Array, Uint8Array<A
     async chunk(chunk, last) {
       try {
         return new Uint8Array(
-          await crypto.subtle.decrypt(parameters(prefix!, counter++, last), key, chunk),
+          await crypto.subtle.decrypt(parameters(prefix!, counter++, last, bound), key, chunk),
         );
       } catch {
         throw new SealError(
@@ -66,8 +78,16 @@ export function unseal(key: CryptoKey): TransformStream<Uint8Array, Uint8Array<A
     transform(chunk, out) {
       if (prefix !== undefined) return out.enqueue(chunk);
       pending = concat([pending, chunk]);
+      const named = MAGIC.length + 1 + (pending[MAGIC.length] ?? 0);
+      const head = named + PREFIX;
       if (pending.length < head) return;
-      prefix = pending.slice(MAGIC.length, head);
+      const made = new TextDecoder().decode(pending.subarray(MAGIC.length + 1, named));
+      if (made !== name) {
+        throw new SealError(
+          `${name} was made as ${made}: give it that name back, if you want what was backed up then`,
+        );
+      }
+      prefix = pending.slice(named, head);
       if (pending.length > head) out.enqueue(pending.slice(head));
     },
     flush() {
@@ -77,11 +97,16 @@ export function unseal(key: CryptoKey): TransformStream<Uint8Array, Uint8Array<A
   return { writable: strip.writable, readable: strip.readable.pipeThrough(inner) };
 }
 
-function parameters(prefix: Uint8Array<ArrayBuffer>, counter: number, last: boolean) {
+function parameters(
+  prefix: Uint8Array<ArrayBuffer>,
+  counter: number,
+  last: boolean,
+  bound: Uint8Array<ArrayBuffer>,
+) {
   const iv = new Uint8Array(PREFIX + 4);
   iv.set(prefix);
   new DataView(iv.buffer).setUint32(PREFIX, counter);
-  return { name: "AES-GCM", iv, additionalData: new Uint8Array([last ? 1 : 0]) };
+  return { name: "AES-GCM", iv, additionalData: concat([Uint8Array.of(last ? 1 : 0), bound]) };
 }
 
 interface Rechunk {

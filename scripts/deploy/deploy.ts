@@ -4,7 +4,8 @@ import { git, supabase } from "./commands.ts";
 import { deployChecks, messageOf, preflight, rollbackChecks } from "./preflight.ts";
 import { listSecrets, setSecrets } from "./secrets.ts";
 import { forgetSyntheticCalls, smokeTest } from "./smoke.ts";
-import { remoteDatabase, remoteProject, settingsOf, type Target } from "./target.ts";
+import type { Database } from "../database.ts";
+import { databaseOf, remoteDatabase, remoteProject, settingsOf, type Target } from "./target.ts";
 import { bindNumber } from "./twilio.ts";
 import { fillVault, VAULT_NAMES } from "./vault.ts";
 import {
@@ -33,7 +34,7 @@ export interface DeployOptions {
   /** Asks to stop: nothing further is begun, and what a deploy has begun is taken back. A rollback goes to its end. */
   readonly signal?: AbortSignal;
   /** Makes a backup of the target before its schema changes; absent: none is made. */
-  readonly backup?: (databaseUrl: string) => Promise<string>;
+  readonly backup?: (database: Database) => Promise<string>;
 }
 
 /** How it ended; each is an exit code of the task. */
@@ -89,8 +90,9 @@ export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
   print("");
   try {
     signal?.throwIfAborted();
-    if (target.databaseUrl === undefined) print("skipped backup: SUPABASE_DB_URL is not set");
-    else if (options.backup) done(`backup: ${await options.backup(target.databaseUrl)}`);
+    const database = databaseOf(target);
+    if (database === undefined) print("skipped backup: SUPABASE_DB_URL is not set");
+    else if (options.backup) done(`backup: ${await options.backup(database)}`);
     await withCommit(root, commit, async (dir) => {
       const cli = { cwd: dir, env: target.cliEnv };
       await supabase(["db", "push", ...remoteDatabase(target), "--yes"], cli);
@@ -335,14 +337,14 @@ async function note(
 }
 
 function planOf({ target }: DeployOptions, functions: readonly string[], commit: string): string[] {
-  const remote = target.databaseUrl === undefined
+  const remote = target.database === undefined
     ? `--remote=${target.ref}`
     : "--remote=$SUPABASE_DB_URL";
   const number = target.number;
   return [
-    target.databaseUrl === undefined
+    target.database === undefined
       ? "backup: none, as SUPABASE_DB_URL is not set; what the project's plan backs up remains"
-      : "backup: a copy of the database into BACKUP_DIR, else .tradeline/backups (deno task backup)",
+      : "backup: a copy of the database into BACKUP_DIR, else the data directory (deno task backup)",
     `migrations: supabase db push ${remote} --yes`,
     `secrets: supabase secrets set --env-file ... (${
       Object.keys(target.secrets).join(", ") || "none"

@@ -1,7 +1,7 @@
 /** `deno task deploy` and `deno task rollback`. */
 import { join } from "@std/path/join.js";
 import { parseEnv } from "node:util";
-import { backUp } from "../backup/files.ts";
+import { backUp, backupDir } from "../backup/files.ts";
 import { listRecordings } from "../backup/recordings.ts";
 import { command, FLAG, type Parsed, TEXT, UsageError } from "../command.ts";
 import { ROOT } from "../local/stack.ts";
@@ -110,13 +110,13 @@ async function run(
       : deploy({
         ...common,
         ...(only !== undefined && { only }),
-        async backup(databaseUrl) {
+        async backup(database) {
           const setting = (name: string) => env[name] || parseEnv(file)[name] || undefined;
-          const dir = setting("BACKUP_DIR") ?? join(root, ".tradeline", "backups");
           const key = setting("BACKUP_KEY");
-          const { path, rows, recordings } = await backUp(databaseUrl, dir, { key });
+          const dir = backupDir(setting, root);
+          const { path, rows, recordings } = await backUp(database, dir, { key });
           // Nothing is fetched while a deploy waits; checksums that are known go on.
-          await listRecordings(path, recordings);
+          await listRecordings(path, recordings, { key });
           const total = Object.values(rows).reduce((sum, rows) => sum + rows, 0);
           return `${path} (${total} rows${key === undefined ? ", not encrypted" : ""})`;
         },

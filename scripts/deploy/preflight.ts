@@ -4,7 +4,7 @@ import { join } from "@std/path/join.js";
 import { SettingError } from "../../supabase/functions/_shared/errors.ts";
 import { kB, tooHeavy, weigh } from "./bundles.ts";
 import { cliVersion, git, squawk, supabase } from "./commands.ts";
-import { remoteDatabase, settingsOf, type Target } from "./target.ts";
+import { databaseOf, remoteDatabase, settingsOf, type Target } from "./target.ts";
 import { requireTested } from "./tested.ts";
 import { lookAtTwilio } from "./twilio.ts";
 import { deployLog, servingNow } from "./versions.ts";
@@ -97,7 +97,7 @@ export function deployChecks(
     {
       name: "database",
       async look() {
-        if (target.databaseUrl === undefined && !target.cliEnv["SUPABASE_DB_PASSWORD"]) {
+        if (databaseOf(target) === undefined && !target.cliEnv["SUPABASE_DB_PASSWORD"]) {
           throw new Error(
             "set SUPABASE_DB_PASSWORD (the project's database password), or SUPABASE_DB_URL",
           );
@@ -144,7 +144,7 @@ function lookAtSettings(target: Target): string {
   for (
     const [name, address] of [
       ["SUPABASE_URL", target.projectUrl],
-      ["SUPABASE_DB_URL", target.databaseUrl],
+      ["SUPABASE_DB_URL", databaseOf(target)?.url.href],
     ] as const
   ) {
     const other = projectOf(address);

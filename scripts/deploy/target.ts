@@ -1,6 +1,7 @@
 import { parseEnv } from "node:util";
 import { SettingError } from "../../supabase/functions/_shared/errors.ts";
 import { readSettings, type Settings } from "../../supabase/functions/_shared/settings.ts";
+import { type Database, databaseAt, DatabaseError, forCli } from "../database.ts";
 
 /** A project that is deployed to, and what is known of it. */
 export interface Target {
@@ -8,8 +9,8 @@ export interface Target {
   readonly ref: string;
   /** Without a trailing slash; `https://<ref>.supabase.co` unless `SUPABASE_URL` says otherwise. */
   readonly projectUrl: string;
-  /** For the migrations: an address, or nothing, and the CLI finds it by the reference. */
-  readonly databaseUrl: string | undefined;
+  /** For the migrations: where it is, or nothing, and the CLI finds it by the reference; or why it cannot be used. */
+  readonly database: Database | DatabaseError | undefined;
   /** The deploy log is written with it. */
   readonly secretKey: string | undefined;
   /** The number whose webhooks are bound; absent: none is. */
@@ -76,10 +77,19 @@ export function readTarget(
     const value = get(name);
     if (value !== undefined) cliEnv[name] = value;
   }
+  const address = get("SUPABASE_DB_URL");
+  let database: Database | DatabaseError | undefined;
+  try {
+    database = address === undefined ? undefined : databaseAt(address, get, "SUPABASE_DB_URL");
+    if (database !== undefined) Object.assign(cliEnv, forCli(database).env);
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error;
+    database = error;
+  }
   return {
     ref,
     projectUrl,
-    databaseUrl: get("SUPABASE_DB_URL"),
+    database,
     secretKey: key,
     number: number ?? get("TRADELINE_NUMBER"),
     secrets,
@@ -101,11 +111,16 @@ export function remoteProject({ ref, cliEnv }: Target): string[] {
   return [`--remote=${ref}`, ...(profile === undefined ? [] : ["--profile", profile])];
 }
 
-/** By which options the CLI finds the project's database. */
+/** @throws {DatabaseError} where its address cannot be used. */
+export function databaseOf({ database }: Target): Database | undefined {
+  if (database instanceof DatabaseError) throw database;
+  return database;
+}
+
+/** By which options the CLI finds the project's database; its password is in `cliEnv`. */
 export function remoteDatabase(target: Target): string[] {
-  return target.databaseUrl === undefined
-    ? remoteProject(target)
-    : [`--remote=${target.databaseUrl}`];
+  const database = databaseOf(target);
+  return database === undefined ? remoteProject(target) : forCli(database).args;
 }
 
 function secretKey(get: (name: string) => string | undefined): string | undefined {

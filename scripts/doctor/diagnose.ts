@@ -40,9 +40,15 @@ export interface Examination {
   readonly alerts: readonly AlertRow[] | undefined;
   /** When the first of the mails that wait is or was to be tried; null: none waits; undefined: as with alerts. */
   readonly mailDueSince: string | null | undefined;
-  /** What the scheduled jobs look up in Vault and do not find; undefined: it cannot be known from here. */
-  readonly vaultLacks: readonly string[] | undefined;
+  /** What the database says of itself; undefined: it was not asked. */
+  readonly database: DatabaseAnswer | undefined;
 }
+
+/** What was found in the database itself, or why nothing was. */
+export type DatabaseAnswer = { readonly unreachable: string } | {
+  /** What the scheduled jobs look up in Vault and do not find; undefined: there is no Vault. */
+  readonly vaultLacks: readonly string[] | undefined;
+};
 
 /** Most minutes that a worker may be silent when it should run. */
 const SILENT_MINUTES = 5;
@@ -51,6 +57,7 @@ const EACH_MINUTE = ["voice-reconcile", "alert-dispatch"] as const;
 /** What is well, and what is not and what to do about it, the worst first. */
 export function diagnose(examination: Examination): Finding[] {
   const { health, url, local } = examination;
+  const database = databaseFindings(examination.database);
   if (health === undefined) {
     return [{
       level: "fault",
@@ -58,7 +65,7 @@ export function diagnose(examination: Examination): Finding[] {
       advice: local
         ? "Start the line: npx -y deno@2.9.6 task start. Does it run at other ports? Then name them: --url http://127.0.0.1:PORT"
         : "Is the address right, and the project not paused? Look at the project's dashboard.",
-    }];
+    }, ...database];
   }
   // Without the secret key it says how each check came out, and none of its figures.
   const checks = health.body?.checks;
@@ -71,11 +78,11 @@ export function diagnose(examination: Examination): Finding[] {
         : health.status === 401
         ? "The gateway asks for a JWT: deno task deploy goes by supabase/config.toml, which turns that off."
         : "Look at the function's logs in the project's dashboard: it may not have started.",
-    }];
+    }, ...database];
   }
   const findings = [
     ...Object.entries(checks).flatMap(([name, check]) => findingsOf(name, check, examination)),
-    ...vaultFindings(examination.vaultLacks),
+    ...database,
     signatureFinding(examination.unsigned),
     ...(examination.alerts ?? []).map(alertFinding),
   ];
@@ -258,6 +265,19 @@ function workerWarning(worker: string, what: string, local: boolean): Finding {
       ? "task start runs it each minute: wait for one, then look at what it prints."
       : "It is run by pg_cron, with functions_url and functions_secret_key from Vault, where deno task deploy puts them. select * from cron.job_run_details order by start_time desc limit 5 says how that went.",
   };
+}
+
+function databaseFindings(database: DatabaseAnswer | undefined): Finding[] {
+  if (database === undefined) return [];
+  if ("unreachable" in database) {
+    return [{
+      level: "warning",
+      what: `The database at SUPABASE_DB_URL cannot be looked at: ${database.unreachable}`,
+      advice:
+        "Correct SUPABASE_DB_URL, or leave it out: what follows from the database alone is not checked then.",
+    }];
+  }
+  return vaultFindings(database.vaultLacks);
 }
 
 function vaultFindings(lacks: readonly string[] | undefined): Finding[] {

@@ -1,6 +1,7 @@
-import postgres from "postgres";
+import type { Sql } from "postgres";
+import { connectTo, type Database } from "../database.ts";
 import { VAULT_NAMES } from "../deploy/vault.ts";
-import type { AlertRow, Examination, HealthAnswer } from "./diagnose.ts";
+import type { AlertRow, DatabaseAnswer, Examination, HealthAnswer } from "./diagnose.ts";
 
 const DEADLINE_MS = 15_000;
 
@@ -9,22 +10,22 @@ const DEADLINE_MS = 15_000;
  * nothing: the one webhook that it sends is unsigned, and refused. Never rejects.
  *
  * @param url Without a trailing slash.
- * @param databaseUrl A deployed project's database: tells what its Vault lacks.
+ * @param database A deployed project's: tells what its Vault lacks.
  */
 export async function examine(
   url: string,
   secretKey: string | undefined,
-  databaseUrl?: string,
+  database?: Database,
 ): Promise<Examination> {
-  const [health, unsigned, alerts, mailDueSince, vaultLacks] = await Promise.all([
+  const [health, unsigned, alerts, mailDueSince, found] = await Promise.all([
     askHealth(`${url}/functions/v1/voice-health`, secretKey),
     askUnsigned(`${url}/functions/v1/voice-action`),
     secretKey === undefined ? undefined : askAlerts(url, secretKey),
     secretKey === undefined ? undefined : askMailDue(url, secretKey),
-    databaseUrl === undefined ? undefined : askVault(databaseUrl),
+    database === undefined ? undefined : askDatabase(database),
   ]);
   const local = ["127.0.0.1", "localhost", "[::1]"].includes(new URL(url).hostname);
-  return { url, local, now: new Date(), health, unsigned, alerts, mailDueSince, vaultLacks };
+  return { url, local, now: new Date(), health, unsigned, alerts, mailDueSince, database: found };
 }
 
 async function askHealth(
@@ -67,22 +68,23 @@ async function askData<Row>(url: string, key: string, query: string): Promise<Ro
   return undefined;
 }
 
-/** The names that the scheduled jobs look up, and that Vault does not have; undefined: no Vault, or no answer. */
-async function askVault(databaseUrl: string): Promise<string[] | undefined> {
-  const sql = postgres(databaseUrl, {
-    max: 1,
-    connect_timeout: DEADLINE_MS / 1000,
-    onnotice: () => {},
-  });
+async function askDatabase(database: Database): Promise<DatabaseAnswer> {
+  const sql = connectTo(database);
   try {
-    const rows = await sql`select name from vault.secrets where name = any(${[...VAULT_NAMES]})`;
-    const known = new Set(rows.map(({ name }) => name));
-    return VAULT_NAMES.filter((name) => !known.has(name));
-  } catch {
-    return undefined;
+    const [there] = await sql`select to_regclass('vault.secrets') is not null as vault`;
+    return { vaultLacks: there!["vault"] ? await missingInVault(sql) : undefined };
+  } catch (error) {
+    return { unreachable: (error as Error).message || String((error as { code?: string }).code) };
   } finally {
     await sql.end({ timeout: 1 });
   }
+}
+
+/** The names that the scheduled jobs look up, and that Vault does not have. */
+async function missingInVault(sql: Sql): Promise<string[]> {
+  const rows = await sql`select name from vault.secrets where name = any(${[...VAULT_NAMES]})`;
+  const known = new Set(rows.map(({ name }) => name));
+  return VAULT_NAMES.filter((name) => !known.has(name));
 }
 
 async function ask(url: string, init: RequestInit = {}): Promise<Response | undefined> {

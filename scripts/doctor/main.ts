@@ -9,6 +9,7 @@ import {
   TEXT,
   UsageError,
 } from "../command.ts";
+import { type Database, databaseAt, DatabaseError } from "../database.ts";
 import { LOCAL_SECRET_KEY } from "../local/defaults.ts";
 import { diagnose, type Finding, isHealthy } from "./diagnose.ts";
 import { examine } from "./examine.ts";
@@ -56,7 +57,7 @@ async function run(
   }
   const key = options.key ?? secretKey(env) ?? (local ? LOCAL_SECRET_KEY : undefined);
   const findings = diagnose(
-    await examine(url, key, local ? undefined : env("SUPABASE_DB_URL")),
+    await examine(url, key, local ? undefined : databaseIn(env)),
   );
 
   print(`The line at ${url}\n`);
@@ -67,6 +68,16 @@ async function run(
       `${count("fault")} faults, ${count("warning")} warnings`,
   );
   return isHealthy(findings) ? 0 : 1;
+}
+
+/** @throws {UsageError} where its address cannot be used. */
+function databaseIn(env: CommandContext["env"]): Database | undefined {
+  const address = env("SUPABASE_DB_URL");
+  try {
+    return address === undefined ? undefined : databaseAt(address, env, "SUPABASE_DB_URL");
+  } catch (error) {
+    throw error instanceof DatabaseError ? new UsageError(error.message) : error;
+  }
 }
 
 if (import.meta.main) {

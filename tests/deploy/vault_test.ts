@@ -114,6 +114,6 @@ Deno.test("deploy --dry-run says that Vault is filled, and tells no password of 
     true,
     text,
   );
-  assertEquals(/MISSING database: .*:\*\*\*@127\.0\.0\.1:1/.test(text), hasCli, text);
+  assertEquals(/MISSING database: .*@127\.0\.0\.1:1/.test(text), hasCli, text);
   assertEquals(text.includes("hunter2"), false, text);
 });

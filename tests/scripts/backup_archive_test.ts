@@ -12,7 +12,8 @@ import {
   readArchive,
   writeArchive,
 } from "../../scripts/backup/archive.ts";
-import { BackupError, connectTo, dump } from "../../scripts/backup/dump.ts";
+import { BackupError, dump } from "../../scripts/backup/dump.ts";
+import { connectTo, type Database } from "../../scripts/database.ts";
 import { backUp } from "../../scripts/backup/files.ts";
 import { main } from "../../scripts/backup/main.ts";
 import { restore } from "../../scripts/backup/restore.ts";
@@ -177,7 +178,7 @@ Deno.test({
   ignore: !installed,
   fn: () =>
     inTwo(async (db, empty, dir) => {
-      const { path } = await backUp(db.url, dir, { key: KEY });
+      const { path } = await backUp(db.at, dir, { key: KEY });
       const plain = join(dir, "plain.dump");
       const lines: string[] = [];
       const code = await main(["restore", path, "--decrypt", plain], {
@@ -225,14 +226,14 @@ async function assertRefused(
   empty: TestDatabase,
   reason: string,
 ) {
-  await assertRejects(() => restore(backup, empty.url), BackupError, reason);
+  await assertRejects(() => restore(backup, empty.at), BackupError, reason);
   const [row] = await empty.sql`select to_regclass('public.call_logs') as calls`;
   assertEquals(row!.calls, null);
 }
 
 Deno.test("a backup that lacks a row is refused, and nothing is restored", () =>
   inTwo(async (db, empty, dir) => {
-    const { path } = await backUp(db.url, dir);
+    const { path } = await backUp(db.at, dir);
     const lacking = await changed(
       path,
       ({ tag }, rows) => tag === "call_logs" ? rows.slice(rows.indexOf("\n") + 1) : rows,
@@ -242,7 +243,7 @@ Deno.test("a backup that lacks a row is refused, and nothing is restored", () =>
 
 Deno.test("a backup with a row that is another one is refused, and nothing is restored", () =>
   inTwo(async (db, empty, dir) => {
-    const { path } = await backUp(db.url, dir);
+    const { path } = await backUp(db.at, dir);
     const other = await changed(path, (_, rows) => rows.replaceAll("+15551234567", "+15551234568"));
     await assertRefused(other, empty, "call_logs: 3 rows of 3");
   }));
@@ -256,7 +257,7 @@ Deno.test("a backup with a row whose foreign key leads nowhere is refused, and n
     await db.sql`
       insert into telephony_secrets (subaccount_sid, sealed_token)
       values (${`AC${"a".repeat(32)}`}, 'sealed')`;
-    const { path } = await backUp(db.url, dir);
+    const { path } = await backUp(db.at, dir);
     const orphaned = await changed(
       path,
       ({ tag }, rows) => tag === "telephony_subaccounts" ? "" : rows,
@@ -270,7 +271,7 @@ Deno.test("a database whose migrations are recorded without their SQL is not bac
     await db.sql`
       update supabase_migrations.schema_migrations set statements = null where version = ${SCHEMA_VERSION}`;
     await assertRejects(
-      () => backUp(db.url, dir),
+      () => backUp(db.at, dir),
       BackupError,
       `supabase migration repair ${SCHEMA_VERSION} --status applied`,
     );
@@ -279,17 +280,17 @@ Deno.test("a database whose migrations are recorded without their SQL is not bac
 
 Deno.test("a restore whose backup ends in the middle of a table ends with that reason, and leaves nothing", () =>
   inTwo(async (db, empty, dir) => {
-    const { path } = await backUp(db.url, dir);
+    const { path } = await backUp(db.at, dir);
     const bytes = await Deno.readFile(path);
     const cut = inChunks(bytes.slice(0, -300), 4096);
-    await assertRejects(() => restore(cut, empty.url), ArchiveError, "cut off");
+    await assertRejects(() => restore(cut, empty.at), ArchiveError, "cut off");
     const [row] = await empty.sql`select to_regclass('public.call_logs') as calls`;
     assertEquals(row!.calls, null);
   }));
 
 /** A way to a database on which what follows the end of a copy comes a little later. */
-function withLateEnds(url: string): { url: string; close(): void } {
-  const { hostname, port } = new URL(url);
+function withLateEnds(database: Database): { database: Database; close(): void } {
+  const { hostname, port } = database.url;
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const copyDone = Uint8Array.of("c".charCodeAt(0), 0, 0, 0, 4);
   (async () => {
@@ -308,9 +309,9 @@ function withLateEnds(url: string): { url: string; close(): void } {
       })().catch(() => {});
     }
   })();
-  const through = new URL(url);
-  through.port = String(listener.addr.port);
-  return { url: through.href, close: () => listener.close() };
+  const url = new URL(database.url);
+  url.port = String(listener.addr.port);
+  return { database: { ...database, url }, close: () => listener.close() };
 }
 
 Deno.test("a dump comes to its end though its reader is slow and the server's last words are late", () =>
@@ -319,8 +320,8 @@ Deno.test("a dump comes to its end though its reader is slow and the server's la
       insert into analytics_events (event_type, event_data, severity)
       select 'test', jsonb_build_object('words', (select string_agg(md5(random()::text), '') from generate_series(1, 200) where n > 0)), 'info'
       from generate_series(1, 300) as n`;
-    const { url, close } = withLateEnds(db.url);
-    const sql = connectTo(url);
+    const { database, close } = withLateEnds(db.at);
+    const sql = connectTo(database);
     const slow = () => new Promise<void>((done) => setTimeout(done, 1));
     const { rows } = await dump(sql, new Date(), slow);
     assertEquals(rows["analytics_events"], 300);
@@ -333,7 +334,7 @@ Deno.test("a dump that cannot be written ends with the reason, and not by waitin
     await db.sql`
       insert into analytics_events (event_type, event_data, severity)
       select 'test', jsonb_build_object('words', repeat(md5(n::text), 100)), 'info' from generate_series(1, 2000) as n`;
-    const sql = connectTo(db.url);
+    const sql = connectTo(db.at);
     let written = 0;
     const full = (piece: Uint8Array) =>
       (written += piece.length) > 300_000

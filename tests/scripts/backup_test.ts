@@ -1,9 +1,10 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
 import { assertRejects } from "@std/assert/rejects.js";
+import { createHash } from "node:crypto";
 import { join } from "@std/path/join.js";
-import { BackupError, connectTo, sumOf } from "../../scripts/backup/dump.ts";
-import { backUp, expired, readBackup, rotate } from "../../scripts/backup/files.ts";
+import { BackupError, sumOf } from "../../scripts/backup/dump.ts";
+import { backUp, expired, open, rotate } from "../../scripts/backup/files.ts";
 import { main } from "../../scripts/backup/main.ts";
 import { restore } from "../../scripts/backup/restore.ts";
 import { importKey, seal, SealError, unseal } from "../../scripts/backup/seal.ts";
@@ -42,48 +43,48 @@ async function withDir(body: (dir: string) => Promise<void>): Promise<void> {
   }
 }
 
-async function task(args: string[], env: Record<string, string> = {}) {
+async function task(args: string[], given: Record<string, string> = {}) {
   const lines: string[] = [];
+  const env: Record<string, string> = { PGPASSWORD: "postgres", ...given };
   const code = await main(args, { env: (name) => env[name], print: (line) => lines.push(line) });
   return { code, text: lines.join("\n") };
 }
 
-async function sums(url: string) {
-  const sql = connectTo(url);
-  try {
-    const all: Record<string, unknown> = {};
-    const tables = await sql<{ name: string }[]>`
-      select relname as name from pg_class
-      where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')`;
-    for (const { name } of tables) all[name] = await sumOf(sql, name);
-    return all;
-  } finally {
-    await sql.end();
-  }
+async function sums({ sql }: TestDatabase) {
+  const all: Record<string, unknown> = {};
+  const tables = await sql<{ name: string }[]>`
+    select relname as name from pg_class
+    where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')`;
+  for (const { name } of tables) all[name] = await sumOf(sql, name);
+  return all;
 }
 
 Deno.test("a backup is restored into a new database, every row of it, encrypted on the way", async () => {
   const [db, empty] = await Promise.all([lived(), createTestDatabase({ empty: true })]);
   try {
     await withDir(async (dir) => {
-      const made = await task(["backup", "--database", db.url, "--dir", dir], { BACKUP_KEY: KEY });
+      const made = await task(["backup", "--database", db.at.url.href, "--dir", dir], {
+        BACKUP_KEY: KEY,
+      });
       assertEquals(made.code, 0, made.text);
       const [file] = [...Deno.readDirSync(dir)].map(({ name }) => join(dir, name))
         .filter((name) => name.endsWith(".backup"));
       const bytes = new TextDecoder("latin1").decode(await Deno.readFile(file!));
-      assertStringIncludes(bytes, "TLSEAL1");
+      assertStringIncludes(bytes, "TLSEAL2");
       assertEquals((await Deno.stat(file!)).mode! & 0o077, 0, "nobody else may read it");
 
-      const restored = await task(["restore", file!, "--to", empty.url], { BACKUP_KEY: KEY });
+      const restored = await task(["restore", file!, "--to", empty.at.url.href], {
+        BACKUP_KEY: KEY,
+      });
       assertEquals(restored.code, 0, restored.text);
       assertStringIncludes(restored.text, "ok      call_logs: 3 rows");
-      assertEquals(await sums(empty.url), await sums(db.url));
+      assertEquals(await sums(empty), await sums(db));
       // It goes on where the first one stopped: no identity comes twice.
       const event = voiceEvent(newCallSid());
       await empty.sql`select public.accept_voice_event(${empty.sql.json(event as never)})`;
       assertEquals((await empty.sql`select from call_lifecycle`).length, 4);
 
-      const again = await task(["restore", file!, "--to", empty.url], { BACKUP_KEY: KEY });
+      const again = await task(["restore", file!, "--to", empty.at.url.href], { BACKUP_KEY: KEY });
       assertEquals(again.code, 1);
       assertStringIncludes(again.text, "has tables already");
     });
@@ -96,8 +97,8 @@ Deno.test("restore --verify proves a backup in a scratch database, and leaves no
   const db = await lived();
   try {
     await withDir(async (dir) => {
-      const { path } = await backUp(db.url, dir);
-      const { code, text } = await task(["restore", path, "--verify", "--server", db.url]);
+      const { path } = await backUp(db.at, dir);
+      const { code, text } = await task(["restore", path, "--verify", "--server", db.at.url.href]);
       assertEquals(code, 0, text);
       assertStringIncludes(text, "can be restored: proven in");
       const left = await db.sql`select from pg_database where datname like 'scratch_%'`;
@@ -112,14 +113,14 @@ Deno.test("a backup is of one moment, whatever is written meanwhile", async () =
   const [db, empty] = await Promise.all([lived(), createTestDatabase({ empty: true })]);
   try {
     await withDir(async (dir) => {
-      const making = backUp(db.url, dir);
+      const making = backUp(db.at, dir);
       const writing = Promise.all(Array.from({ length: 10 }, () => {
         const event = voiceEvent(newCallSid());
         return db.sql`select public.accept_voice_event(${db.sql.json(event as never)})`;
       }));
       const [{ path }] = await Promise.all([making, writing]);
       // The counts were taken in the same snapshot as the rows: they agree, or this rejects.
-      await restore(await readBackup(path, undefined), empty.url);
+      await restore(await open(path, undefined), empty.at);
       const [row] = await empty.sql`
         select (select count(*) from call_logs) = (select count(distinct call_sid) from call_lifecycle) as whole`;
       assertEquals(row!.whole, true);
@@ -133,21 +134,21 @@ Deno.test("a backup that was changed, cut off or locked with another key is refu
   const [db, empty] = await Promise.all([lived(), createTestDatabase({ empty: true })]);
   try {
     await withDir(async (dir) => {
-      const { path } = await backUp(db.url, dir, { key: KEY });
-      await assertRejects(() => readBackup(path, undefined), SealError, "is encrypted");
-      const locked = await readBackup(path, OTHER_KEY);
-      await assertRejects(() => restore(locked, empty.url), SealError, "does not open");
+      const { path } = await backUp(db.at, dir, { key: KEY });
+      await assertRejects(() => open(path, undefined), SealError, "is encrypted");
+      const locked = await open(path, OTHER_KEY);
+      await assertRejects(() => restore(locked, empty.at), SealError, "does not open");
 
       const bytes = await Deno.readFile(path);
       const sum = await Deno.readTextFile(`${path}.sha256`);
       bytes[100]! ^= 1;
       await Deno.writeFile(path, bytes);
-      await assertRejects(() => readBackup(path, KEY), BackupError, "is damaged");
+      await assertRejects(() => open(path, KEY), BackupError, "is damaged");
       await Deno.writeFile(path, bytes.slice(0, -50));
-      await assertRejects(() => readBackup(path, KEY), BackupError, "is damaged");
+      await assertRejects(() => open(path, KEY), BackupError, "is damaged");
       await Deno.writeTextFile(`${path}.sha256`, sum);
       await Deno.remove(`${path}.sha256`);
-      await assertRejects(() => readBackup(path, KEY), BackupError, "There is no");
+      await assertRejects(() => open(path, KEY), BackupError, "There is no");
       const [row] = await empty.sql`select to_regclass('public.call_logs') as calls`;
       assertEquals(row!.calls, null);
     });
@@ -160,12 +161,86 @@ Deno.test("where a key is set, a backup that nobody locked is refused: somebody 
   const db = await createTestDatabase();
   try {
     await withDir(async (dir) => {
-      const { path } = await backUp(db.url, dir);
+      const { path } = await backUp(db.at, dir);
       await assertRejects(
-        () => readBackup(path, KEY),
+        () => open(path, KEY),
         SealError,
         "is not encrypted, and BACKUP_KEY",
       );
+    });
+  } finally {
+    await db.drop();
+  }
+});
+
+Deno.test("an old encrypted backup under a new name is refused, and so is its list of recordings", async () => {
+  const [db, empty] = await Promise.all([lived(), createTestDatabase({ empty: true })]);
+  try {
+    await withDir(async (dir) => {
+      const env = { BACKUP_KEY: KEY, SUPABASE_DB_URL: db.url };
+      const { code, text } = await task(["backup", "--dir", dir], env);
+      assertEquals(code, 0, text);
+      const made = [...Deno.readDirSync(dir)].map(({ name }) => name).toSorted();
+      const stamp = made[0]!.slice("tradeline-".length, -".backup".length);
+      const files = ["backup", "recordings"].map((kind) => join(dir, `tradeline-${stamp}.${kind}`));
+      assertEquals(made.length, 4);
+      for (const old of files) {
+        const content = await Deno.readFile(old);
+        assertEquals(new TextDecoder("latin1").decode(content.slice(0, 7)), "TLSEAL2");
+        const renamed = old.replace(stamp, "20991231T235959Z");
+        await Deno.writeFile(renamed, content);
+        const sum = await Deno.readTextFile(`${old}.sha256`);
+        await Deno.writeTextFile(`${renamed}.sha256`, sum.replace(stamp, "20991231T235959Z"));
+        const read = async () => await new Response(await open(renamed, KEY)).bytes();
+        await assertRejects(read, SealError, `was made as tradeline-${stamp}`);
+
+        // Nor does it help to write the new name into the file.
+        const at = 9;
+        content.set(new TextEncoder().encode("tradeline-20991231T235959Z"), at);
+        await Deno.writeFile(renamed, content);
+        await Deno.writeTextFile(
+          `${renamed}.sha256`,
+          createHash("sha256").update(content).digest("hex"),
+        );
+        await assertRejects(read, SealError, "does not open");
+      }
+      const restored = await task(
+        ["restore", files[0]!.replace(stamp, "20991231T235959Z"), "--to", empty.at.url.href],
+        { BACKUP_KEY: KEY },
+      );
+      assertEquals(restored.code, 1, restored.text);
+      assertEquals((await empty.sql`select from pg_class where relname = 'call_logs'`).length, 0);
+    });
+  } finally {
+    await Promise.all([db.drop(), empty.drop()]);
+  }
+});
+
+Deno.test("a backup that is not there, or a name that is none, is refused before anything is started", async () => {
+  await withDir(async (dir) => {
+    for (const file of [join(dir, "nothing.backup"), dir]) {
+      // Were a server started or asked, this one would not answer.
+      const server = "postgresql://postgres@127.0.0.1:1/postgres";
+      const { code, text } = await task(["restore", file, "--verify", "--server", server]);
+      assertEquals([code, text], [1, `Cannot restore: There is no file ${file}`]);
+    }
+  });
+  for (const name of ["", " "]) assertEquals((await task(["restore", name, "--verify"])).code, 2);
+});
+
+Deno.test("backups are in the data directory, unless BACKUP_DIR says otherwise", async () => {
+  const db = await createTestDatabase();
+  try {
+    await withDir(async (dir) => {
+      const env = { SUPABASE_DB_URL: db.url, TRADELINE_DATA_DIR: dir };
+      const { code, text } = await task(["backup"], env);
+      assertEquals(code, 0, text);
+      assertEquals([...Deno.readDirSync(join(dir, "backups"))].length, 4);
+      assertStringIncludes(text, "\nno recordings");
+
+      const other = join(dir, "other");
+      await task(["backup"], { ...env, BACKUP_DIR: other });
+      assertEquals([...Deno.readDirSync(other)].length, 4);
     });
   } finally {
     await db.drop();
@@ -176,7 +251,7 @@ Deno.test("a backup that fails leaves no file that looks like one", async () => 
   const empty = await createTestDatabase({ empty: true });
   try {
     await withDir(async (dir) => {
-      const { code, text } = await task(["backup", "--database", empty.url, "--dir", dir]);
+      const { code, text } = await task(["backup", "--database", empty.at.url.href, "--dir", dir]);
       assertEquals(code, 1, text);
       assertEquals([...Deno.readDirSync(dir)], []);
     });
@@ -193,17 +268,20 @@ Deno.test("a seal opens whatever its length, and not in another order", async ()
   ) => new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(by)).arrayBuffer());
   for (const length of [0, 1, 65_535, 65_536, 65_537, 200_000]) {
     const plain = new Uint8Array(length).map((_, index) => index % 251);
-    const sealed = await through(plain, seal(key));
-    assertEquals(await through(sealed, unseal(key)), plain, `${length} bytes`);
+    const sealed = await through(plain, seal(key, "name"));
+    assertEquals(await through(sealed, unseal(key, "name")), plain, `${length} bytes`);
     if (length < 131_072) continue;
     const chunk = 65_536 + 16;
-    const head = 16;
+    const head = 21;
     const swapped = sealed.slice();
     swapped.set(sealed.slice(head + chunk, head + 2 * chunk), head);
     swapped.set(sealed.slice(head, head + chunk), head + chunk);
-    await assertRejects(() => through(swapped, unseal(key)), SealError);
+    await assertRejects(() => through(swapped, unseal(key, "name")), SealError);
     // Whole chunks missing at the end: the last one was not the last.
-    await assertRejects(() => through(sealed.slice(0, head + 2 * chunk), unseal(key)), SealError);
+    await assertRejects(
+      () => through(sealed.slice(0, head + 2 * chunk), unseal(key, "name")),
+      SealError,
+    );
   }
   await assertRejects(() => importKey("short"), SealError, "openssl rand -base64 32");
 });

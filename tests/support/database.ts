@@ -1,5 +1,6 @@
 import postgres, { type Sql } from "postgres";
 import { join } from "@std/path/join.js";
+import { type Database, databaseAt } from "../../scripts/database.ts";
 import { createDataApi, type DataApi, type DataApiOptions } from "../../scripts/local/data_api.ts";
 import { createGateway } from "../../scripts/local/gateway.ts";
 import {
@@ -15,6 +16,8 @@ import { connect, startTestCluster, TEMPLATE_VARIABLE, URL_VARIABLE } from "./cl
 export interface TestDatabase {
   /** For the superuser `postgres`. */
   readonly url: string;
+  /** The same, as commands take it. */
+  readonly at: Database;
   /** Connected as `postgres`, whom row-level security does not hold. */
   readonly sql: Sql;
   /** A Data API over this database, with the local keys; `drop` closes it. */
@@ -44,6 +47,7 @@ export async function createTestDatabase(
   const sql = postgres(url.href, { max: 4, onnotice: () => {} });
   return {
     url: url.href,
+    at: databaseAt(url.href, () => undefined, "the test's database"),
     sql,
     api(options = {}) {
       const api = createDataApi({
