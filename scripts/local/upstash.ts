@@ -2,7 +2,7 @@
 // real Redis on this machine.
 
 import { Buffer } from "node:buffer";
-import { createHash, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import { createClient, ErrorReply, RESP_TYPES } from "@redis/client";
 import { freePort } from "./ports.ts";
 
@@ -90,8 +90,8 @@ export interface Upstash {
 }
 
 /**
- * Serves the part of Upstash's REST API that its clients use: commands as JSON arrays, posted to `/`,
- * `/pipeline` and `/multi-exec`. Whatever Redis knows is passed on to it.
+ * Serves the part of Upstash's REST API that the limiter uses: single commands as JSON arrays, posted to `/`.
+ * Whatever Redis knows is passed on to it.
  */
 export async function startUpstash(options: UpstashOptions): Promise<Upstash> {
   const redis = await connect(options.redisPort);
@@ -143,7 +143,7 @@ type Command = readonly string[];
 type Reply = null | number | string | Uint8Array | ErrorReply | readonly Reply[];
 
 interface Connection {
-  /** Rejects with an `ErrorReply` where Redis refuses. Commands sent without waiting stay together. */
+  /** Rejects with an `ErrorReply` where Redis refuses. */
   send(command: Command): Promise<Reply>;
   close(): void;
 }
@@ -156,43 +156,11 @@ async function connect(port: number): Promise<Connection> {
   // Without a listener it would end the process; each command's own failure tells as much.
   client.on("error", () => {});
   await client.connect();
-  const scripts = new Scripts();
   const options = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
   return {
-    send: (command) => client.sendCommand<Reply>([...scripts.forRedis(command)], options),
+    send: (command) => client.sendCommand<Reply>([...command], options),
     close: () => client.destroy(),
   };
-}
-
-/**
- * Upstash's scripts may begin with a flag that only Upstash knows, and Redis refuses. Redis gets them
- * without that line, and so under another hash, which their author need not know.
- */
-class Scripts {
-  /** By the hash of the script as it was given, the one that Redis has. */
-  readonly #known = new Map<string, string>();
-
-  forRedis(command: Command): Command {
-    const [name = "", first = "", ...rest] = command;
-    switch (name.toUpperCase()) {
-      case "EVAL":
-        return [name, this.#accept(first), ...rest];
-      case "EVALSHA":
-        return [name, this.#known.get(first.toLowerCase()) ?? first, ...rest];
-      default:
-        return command;
-    }
-  }
-
-  #accept(script: string): string {
-    const accepted = script.replace(/^#!lua flags=allow-key-locking[^\S\n]*(?=\n|$)/, "--");
-    if (accepted !== script) this.#known.set(sha1(script), sha1(accepted));
-    return accepted;
-  }
-}
-
-function sha1(text: string): string {
-  return createHash("sha1").update(text).digest("hex");
 }
 
 /** Answers one request; never rejects. */
@@ -205,62 +173,17 @@ async function answer(request: Request, redis: Connection, token: string): Promi
   }
   const body: unknown = await request.json().catch(() => undefined);
   const encode = request.headers.get("upstash-encoding") === "base64" ? inBase64 : inText;
-  switch (new URL(request.url).pathname) {
-    case "/": {
-      if (!isCommand(body)) return failure(400, "ERR failed to parse command");
-      return await single(redis, words(body), encode);
-    }
-    case "/pipeline":
-      if (!isCommands(body)) return failure(400, "ERR failed to parse pipeline request");
-      return await pipeline(redis, body.map(words), encode);
-    case "/multi-exec":
-      if (!isCommands(body)) return failure(400, "ERR failed to parse multi-exec request");
-      return await transaction(redis, body.map(words), encode);
-    default:
-      return failure(404, "ERR unknown path: commands are taken in the body only");
+  if (new URL(request.url).pathname !== "/") {
+    return failure(404, "ERR unknown path: single commands are taken, in the body");
   }
-}
-
-type Encode = (reply: Reply) => unknown;
-
-async function single(redis: Connection, command: Command, encode: Encode): Promise<Response> {
-  const [result] = await Promise.allSettled([redis.send(command)]);
-  return result.status === "fulfilled"
-    ? Response.json({ result: encode(result.value) })
-    : rejected(result.reason);
-}
-
-async function pipeline(
-  redis: Connection,
-  commands: readonly Command[],
-  encode: Encode,
-): Promise<Response> {
-  const results = await Promise.allSettled(commands.map(redis.send));
-  const broken = results.find((result) =>
-    result.status === "rejected" && !(result.reason instanceof ErrorReply)
-  );
-  if (broken?.status === "rejected") return rejected(broken.reason);
-  return Response.json(
-    results.map((result) =>
-      item(result.status === "fulfilled" ? result.value : result.reason, encode)
-    ),
-  );
-}
-
-async function transaction(
-  redis: Connection,
-  commands: readonly Command[],
-  encode: Encode,
-): Promise<Response> {
-  const all = [["MULTI"], ...commands, ["EXEC"]];
-  const executed = (await Promise.allSettled(all.map(redis.send))).at(-1)!;
-  if (executed.status === "rejected") return rejected(executed.reason);
-  return Response.json((executed.value as Reply[]).map((reply) => item(reply, encode)));
-}
-
-/** One of several results. */
-function item(reply: Reply, encode: Encode): unknown {
-  return reply instanceof ErrorReply ? { error: reply.message } : { result: encode(reply) };
+  if (!isCommand(body)) return failure(400, "ERR failed to parse command");
+  try {
+    return Response.json({ result: encode(await redis.send(body.map(String))) });
+  } catch (error) {
+    return error instanceof ErrorReply
+      ? failure(400, error.message)
+      : failure(503, "ERR Redis is not reachable");
+  }
 }
 
 function inText(reply: Reply): unknown {
@@ -282,12 +205,6 @@ function inBase64(reply: Reply): unknown {
   return within(reply);
 }
 
-function rejected(error: unknown): Response {
-  return error instanceof ErrorReply
-    ? failure(400, error.message)
-    : failure(503, "ERR Redis is not reachable");
-}
-
 function failure(status: number, error: string, headers: Record<string, string> = {}): Response {
   return Response.json({ error }, { status, headers });
 }
@@ -303,12 +220,4 @@ type Word = string | number | boolean;
 function isCommand(body: unknown): body is Word[] {
   return Array.isArray(body) && typeof body[0] === "string" &&
     body.every((word) => ["string", "number", "boolean"].includes(typeof word));
-}
-
-function isCommands(body: unknown): body is Word[][] {
-  return Array.isArray(body) && body.length > 0 && body.every(isCommand);
-}
-
-function words(command: readonly Word[]): Command {
-  return command.map(String);
 }

@@ -130,9 +130,10 @@ as $$
 declare
   e public.voice_event := jsonb_populate_record(null::public.voice_event, p_event);
   v_key constant text := e.operation || ':' || e.call_sid || ':' || e.identity;
-  -- jsonb's text is canonical. When it came, under which delivery token, and who counts it, is not what was asked.
+  -- jsonb's text is canonical. When it came, under which delivery token, and who counts it, and what a limiter elsewhere said, is not what
+  -- was asked: each copy asks it anew, and the first that is kept decides.
   v_hash constant bytea :=
-    sha256(convert_to((p_event - array['occurred_at', 'limits'] #- '{meta,token}')::text, 'UTF8'));
+    sha256(convert_to((p_event - array['occurred_at', 'limits', 'rate_limited'] #- '{meta,token}')::text, 'UTF8'));
   v_known public.idempotency_keys;
   v_before public.call_logs;
   v_call public.call_logs;

@@ -1,3 +1,4 @@
+import { Redis } from "@upstash/redis";
 import { type LocalUpstash, startLocalUpstash } from "../../scripts/local/upstash.ts";
 
 /**
@@ -26,16 +27,18 @@ export function redisTest(
   }
 }
 
-/** Has the clock of this process stand at `time` (milliseconds) while `work` runs. Timers go on. */
-export async function at<T>(time: number, work: () => Promise<T>): Promise<T> {
-  const now = Date.now;
-  Date.now = () => time;
-  try {
-    return await work();
-  } finally {
-    Date.now = now;
-  }
+/** Lets so much time pass for every call that Redis has counted. */
+export async function later({ env }: LocalUpstash, seconds: number): Promise<void> {
+  const redis = new Redis({
+    url: env.UPSTASH_REDIS_REST_URL,
+    token: env.UPSTASH_REDIS_REST_TOKEN,
+    enableTelemetry: false,
+    enableAutoPipelining: false,
+  });
+  const script = `for _, key in ipairs(redis.call('KEYS', 'tradeline:calls:*')) do
+    for _, member in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+      redis.call('ZINCRBY', key, -ARGV[1] * 1000000, member)
+    end
+  end`;
+  await redis.eval(script, [], [seconds]);
 }
-
-/** The middle of a fixed minute: what happens at once there happens in one window. */
-export const MID_WINDOW: number = Math.floor(Date.now() / 60_000) * 60_000 + 30_000;

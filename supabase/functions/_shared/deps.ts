@@ -3,7 +3,6 @@ import { defaultProfile, type LineProfile } from "./calls/profile.ts";
 import { dataApi } from "./db/client.ts";
 import { sendFunctionMetrics } from "./db/metrics.ts";
 import { type AcceptVoiceEvent, voiceEvents } from "./db/voice_events.ts";
-import type { AskLimiter } from "./limits/limited_accept.ts";
 import { type Log, logOf } from "./log.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import type { Tenants } from "./tenancy/tenants.ts";
@@ -54,21 +53,20 @@ function tenantsOf(settings: Settings): Tenants {
   };
 }
 
-/** PostgreSQL counts the calls as it accepts them, unless Upstash is there to count them. */
+/** PostgreSQL counts the calls as it accepts them; where Upstash is set, after it. */
 function acceptBy(settings: Settings, log: Log): AcceptVoiceEvent {
   const api = dataApi(settings.supabaseUrl, settings.secretKey);
   const accept = voiceEvents(api);
   if (settings.upstash === undefined) return accept;
   const { url, token } = settings.upstash;
-  const limiter = once(async () =>
-    (await import("./limits/upstash.ts")).upstashLimiter(url, token)
-  );
   const limited = once(async () => {
-    const { limitedBy } = await import("./limits/limited_accept.ts");
-    const { analyticsEvents } = await import("./db/analytics_events.ts");
-    // The limiter is loaded while the database accepts: a caller never waits for it alone.
-    const ask: AskLimiter = async (event, signal) => await (await limiter())(event, signal);
-    return limitedBy(ask, accept, { backend: "upstash", log, report: analyticsEvents(api) });
+    const [{ limitedBy }, { upstashLimiter }, { analyticsEvents }] = await Promise.all([
+      import("./limits/limited_accept.ts"),
+      import("./limits/upstash.ts"),
+      import("./db/analytics_events.ts"),
+    ]);
+    const report = analyticsEvents(api);
+    return limitedBy(upstashLimiter(url, token), accept, { backend: "upstash", log, report });
   });
   return async (event) => await (event.limits === undefined ? accept : await limited())(event);
 }

@@ -37,7 +37,7 @@ export interface Settings {
   readonly recordingConsent: "opt_out" | "opt_in";
   /** Calls in any 60 s that one number called may get, from all callers together. */
   readonly maxCallsPerMinute: number | undefined;
-  /** Where calls are counted; without it, in PostgreSQL. The token is never logged. */
+  /** Where calls are counted before PostgreSQL counts them. The token is never logged. */
   readonly upstash: { readonly url: string; readonly token: string } | undefined;
   /** By what e-mails are sent; the API key is never logged. */
   readonly mail: MailSettings;

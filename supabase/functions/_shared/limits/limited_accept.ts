@@ -9,9 +9,8 @@ import type { CallLimit } from "./call_limits.ts";
 export type LimitedEvent = VoiceEvent & { readonly limits: readonly CallLimit[] };
 
 /**
- * Asks a limiter for the limit that refuses a call, and counts the call where none does. One answer
- * and one count for all copies of an event. Rejects when it cannot tell, at the latest when
- * `signal` aborts.
+ * Asks a limiter for the limit that refuses a call, and counts the call where none does. All copies of
+ * an event count once. Rejects when it cannot tell, at the latest when `signal` aborts.
  */
 export type AskLimiter = (
   event: LimitedEvent,
@@ -23,21 +22,19 @@ export interface LimiterOptions {
   readonly backend: string;
   readonly log: Log;
   readonly report: ReportAnalyticsEvent;
-  /** For the limiter's answer; after that the caller is let in. In milliseconds. */
+  /** For the limiter's answer; without one by then, the database decides alone. In milliseconds. */
   readonly deadlineMs?: number;
-  /** For everything, the record of a refusal included. In milliseconds. */
-  readonly totalMs?: number;
 }
 
 /**
- * Has a limiter elsewhere decide on an event's limits while the database accepts the event, neither
- * waiting for the other. What the limiter refuses is refused, whatever became of the database; while
- * the limiter has no answer, callers are let in.
+ * Has a limiter elsewhere decide on an event's limits first. What it refuses is accepted as refused. What it
+ * admits, and all that it does not answer, is counted by the database too, which refuses what it has
+ * no room for: so a limiter that is away, slow or has lost its counts never lets a flood in.
  */
 export function limitedBy(
   ask: AskLimiter,
   accept: AcceptVoiceEvent,
-  { backend, log, report, deadlineMs = 1000, totalMs = 4500 }: LimiterOptions,
+  { backend, log, report, deadlineMs = 1000 }: LimiterOptions,
 ): AcceptVoiceEvent {
   const refusing = async (event: LimitedEvent) => {
     try {
@@ -59,23 +56,11 @@ export function limitedBy(
 
   return async (event) => {
     if (!isLimited(event)) return await accept(event);
-    const started = performance.now();
-    const [outcome, limit] = await Promise.all([
-      accept({ ...event, limits: undefined }),
-      refusing(event),
-    ]);
-    if (limit === undefined) return outcome;
-
-    const recorded = accept({
-      ...event,
-      event: "rate_limited",
-      identity: "rate_limited",
-      rate_limited: true,
-      limits: [limit],
-    });
-    inBackground(recorded);
-    await within(totalMs - (performance.now() - started), recorded);
-    return { kind: "rate_limited" };
+    const limit = await refusing(event);
+    if (limit === undefined) return await accept(event);
+    const outcome = await accept({ ...event, rate_limited: true, limits: [limit] });
+    // Accepted: a copy of a call that the database has let in already. Otherwise the refusal stands, kept or not.
+    return outcome.kind === "accepted" ? outcome : { kind: "rate_limited" };
   };
 }
 
@@ -88,14 +73,4 @@ function detailOf(error: unknown): string | undefined {
   return error instanceof Error
     ? error.message.split(", command was")[0]!.slice(0, 200)
     : undefined;
-}
-
-/** Waits for `work`, but no longer than `milliseconds`. */
-async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, Math.max(0, milliseconds));
-  });
-  await Promise.race([work, late]);
-  clearTimeout(timer);
 }
