@@ -356,6 +356,13 @@ begin
 end
 $$;
 
+-- The SIDs of all onboarded accounts: tells strangers from tenants without a look-up for each.
+create function public.telephony_accounts() returns jsonb
+language sql stable set search_path = ''
+as $$
+  select coalesce(jsonb_agg(s.subaccount_sid), '[]') from public.telephony_subaccounts as s
+$$;
+
 create view public.failed_transactions with (security_invoker = true) as
 select
   id, transaction_type, org_id, error_message, steps_completed, started_at, completed_at,
@@ -391,5 +398,5 @@ grant select (
 grant execute on function
   public.has_vault, public.onboarding_work, public.begin_onboarding, public.claim_onboardings,
   public.save_onboarding, public.end_onboarding, public.keep_telephony_token, public.complete_onboarding,
-  public.telephony_tenant
+  public.telephony_tenant, public.telephony_accounts
   to service_role;

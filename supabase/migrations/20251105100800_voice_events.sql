@@ -5,6 +5,7 @@
 create type public.voice_event as (
   operation text,           -- the edge function
   identity text,            -- what makes this event itself and no other, within its operation
+  account_sid text,         -- the sub-account that signed for it; null: the main account
   call_sid text,            -- the call: for a child leg, its parent
   leg_sid text,
   parent_call_sid text,
@@ -121,7 +122,7 @@ $$;
 -- it into call_logs, and returns {duplicate, admitted, call: {status, mode, consent_given}} as it
 -- stood when the event was first accepted, so that every copy of a webhook gets one answer.
 --
--- Raises PT409 (HTTP 409) when the identity was used before by a different request; 22P02, 22007 or
+-- Raises PT403 (HTTP 403) when a sub-account speaks of a call or of a line that is not its own; PT409 (HTTP 409) when the identity was used before by a different request; 22P02, 22007 or
 -- 23514 (HTTP 400) when the event does not fit its types.
 create function public.accept_voice_event(p_event jsonb) returns jsonb
 -- A caller waits: rather than queue behind a stuck transaction, fail and be served without the database.
@@ -137,12 +138,27 @@ declare
   v_known public.idempotency_keys;
   v_before public.call_logs;
   v_call public.call_logs;
+  -- The organisation that a sub-account belongs to.
+  v_org_id constant uuid := (
+    select s.org_id from public.telephony_subaccounts as s where s.subaccount_sid = e.account_sid
+  );
   v_limit record;
   v_answer jsonb;
 begin
   -- One call's events take turns, copies of one event included; different calls never meet here.
   -- (A lock in memory: nothing is written for it. Two calls of one hash only wait for each other.)
   perform pg_advisory_xact_lock(hashtextextended(e.call_sid, 0));
+
+  select * into v_before from public.call_logs as c where c.call_sid = e.call_sid;
+  if e.account_sid is not null and (
+    v_org_id is null
+    or (v_before.call_sid is not null and v_before.org_id is distinct from v_org_id)
+    or exists (
+      select from public.telephony_numbers as n where n.e164_number = e.to_e164 and n.org_id <> v_org_id
+    )
+  ) then
+    raise sqlstate 'PT403' using message = 'this account has no such call or line';
+  end if;
 
   select * into v_known from public.idempotency_keys as k where k.key = v_key;
   if found then
@@ -168,11 +184,12 @@ begin
     end if;
   end loop;
 
-  select * into v_before from public.call_logs as c where c.call_sid = e.call_sid;
   v_call := public.fold_voice_event(v_before, e);
-  -- Only an event of the call itself knows the number that was called, and so whose call it is.
-  if v_call.org_id is null and v_call.to_e164 is not null then
-    v_call.org_id := (select n.org_id from public.telephony_numbers as n where n.e164_number = v_call.to_e164);
+  -- Whose call it is: the account's that signed, or of the number that was called, which only an event of the call itself knows.
+  if v_call.org_id is null then
+    v_call.org_id := coalesce(
+      v_org_id, (select n.org_id from public.telephony_numbers as n where n.e164_number = v_call.to_e164)
+    );
   end if;
 
   if v_before.call_sid is null then

@@ -76,6 +76,75 @@ Deno.test("a copy that comes late gets the answer of then, not of now", async ()
   });
 });
 
+// --- whose calls an account may speak of --------------------------------------------------------------------------
+
+/** An onboarded organisation with one number. */
+async function tenant(n: number) {
+  const org_id = crypto.randomUUID();
+  const account_sid = `AC${String(n).padStart(32, "0")}`;
+  const number = `+1587555${String(n).padStart(4, "0")}`;
+  await db.sql`
+    insert into public.telephony_subaccounts (org_id, subaccount_sid, business_name)
+    values (${org_id}, ${account_sid}, 'Business')`;
+  await db.sql`
+    insert into public.telephony_numbers (e164_number, org_id, number_sid, country)
+    values (${number}, ${org_id}, ${`PN${String(n).padStart(32, "0")}`}, 'CA')`;
+  return { org_id, account_sid, number };
+}
+
+Deno.test("a call is of the organisation whose account signed, whatever its number and first event", async () => {
+  const { org_id, account_sid } = await tenant(1);
+  const sid = newCallSid();
+  await accept(voiceEvent(sid, { account_sid, to_e164: undefined }));
+  assertEquals((await call(sid)).org_id, org_id);
+  // A number that is bound and not stored yet.
+  const other = newCallSid();
+  await accept(voiceEvent(other, { account_sid, to_e164: "+15875559999" }));
+  assertEquals((await call(other)).org_id, org_id);
+});
+
+Deno.test("what an account says of another's call, line or copy has no effect and gets 403", async () => {
+  const [a, b] = [await tenant(2), await tenant(3)];
+  const [ofA, ofMain] = [newCallSid(), newCallSid()];
+  const arrived = voiceEvent(ofA, { account_sid: a.account_sid, to_e164: a.number });
+  await accept(arrived);
+  await accept(voiceEvent(ofMain));
+  const ended = (sid: string) =>
+    voiceEvent(sid, {
+      operation: "voice-status",
+      identity: "completed",
+      call_status: "completed",
+      to_e164: undefined,
+      account_sid: b.account_sid,
+    });
+  const unborn = newCallSid();
+  for (
+    const event of [
+      ended(ofA),
+      ended(ofMain),
+      { ...arrived, account_sid: b.account_sid },
+      voiceEvent(unborn, {
+        account_sid: b.account_sid,
+        to_e164: a.number,
+        limits: [{ identifier_type: "called", identifier: a.number, max: 1, window_sec: 60 }],
+      }),
+      voiceEvent(unborn, { account_sid: `AC${"e".repeat(32)}` }),
+    ]
+  ) {
+    // deno-lint-ignore no-await-in-loop -- One after the other.
+    const error = await assertRejects(() => accept(event), postgres.PostgresError);
+    assertEquals((error as postgres.PostgresError).code, "PT403");
+  }
+  assertEquals([(await call(ofA)).status, (await call(ofMain)).status], ["ringing", "ringing"]);
+  assertEquals([await call(unborn), (await lifecycleOf(ofA)).length], [undefined, 1]);
+  const counted = await db
+    .sql`select from public.rate_limit_windows where identifier = ${a.number}`;
+  assertEquals(counted.length, 0);
+  // And of its own it is heard.
+  await accept({ ...ended(ofA), account_sid: a.account_sid });
+  assertEquals((await call(ofA)).status, "completed");
+});
+
 Deno.test("an identity that is used again for a different request is refused", async () => {
   const sid = newCallSid();
   const event = voiceEvent(sid, {

@@ -15,6 +15,7 @@ create type call_status as enum ('queued', 'initiated', 'ringing', 'in-progress'
 create type public.voice_event (
   operation text,
   identity text,
+  account_sid text,
   call_sid text,
   leg_sid text,
   parent_call_sid text,
@@ -826,12 +827,27 @@ declare
   v_known public.idempotency_keys;
   v_before public.call_logs;
   v_call public.call_logs;
+  -- The organisation that a sub-account belongs to.
+  v_org_id constant uuid := (
+    select s.org_id from public.telephony_subaccounts as s where s.subaccount_sid = e.account_sid
+  );
   v_limit record;
   v_answer jsonb;
 begin
   -- One call's events take turns, copies of one event included; different calls never meet here.
   -- (A lock in memory: nothing is written for it. Two calls of one hash only wait for each other.)
   perform pg_advisory_xact_lock(hashtextextended(e.call_sid, 0));
+
+  select * into v_before from public.call_logs as c where c.call_sid = e.call_sid;
+  if e.account_sid is not null and (
+    v_org_id is null
+    or (v_before.call_sid is not null and v_before.org_id is distinct from v_org_id)
+    or exists (
+      select from public.telephony_numbers as n where n.e164_number = e.to_e164 and n.org_id <> v_org_id
+    )
+  ) then
+    raise sqlstate 'PT403' using message = 'this account has no such call or line';
+  end if;
 
   select * into v_known from public.idempotency_keys as k where k.key = v_key;
   if found then
@@ -857,11 +873,12 @@ begin
     end if;
   end loop;
 
-  select * into v_before from public.call_logs as c where c.call_sid = e.call_sid;
   v_call := public.fold_voice_event(v_before, e);
-  -- Only an event of the call itself knows the number that was called, and so whose call it is.
-  if v_call.org_id is null and v_call.to_e164 is not null then
-    v_call.org_id := (select n.org_id from public.telephony_numbers as n where n.e164_number = v_call.to_e164);
+  -- Whose call it is: the account's that signed, or of the number that was called, which only an event of the call itself knows.
+  if v_call.org_id is null then
+    v_call.org_id := coalesce(
+      v_org_id, (select n.org_id from public.telephony_numbers as n where n.e164_number = v_call.to_e164)
+    );
   end if;
 
   if v_before.call_sid is null then
@@ -2529,6 +2546,15 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.telephony_accounts()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce(jsonb_agg(s.subaccount_sid), '[]') from public.telephony_subaccounts as s
+$function$
+
 CREATE OR REPLACE FUNCTION public.telephony_tenant(p_account_sid text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -3233,6 +3259,8 @@ grant execute on function save_onboarding(uuid,uuid,jsonb,text,interval) to serv
 grant execute on function submit_contact_message(jsonb,text,integer,text,integer,integer,text) to service_role;
 
 grant execute on function take_rate_limit(text,text,text,integer,interval) to service_role;
+
+grant execute on function telephony_accounts() to service_role;
 
 grant execute on function telephony_tenant(text) to service_role;
 

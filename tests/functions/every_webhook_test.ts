@@ -8,6 +8,7 @@ import {
   CALL_SID,
   CALLER,
   CONFLICT,
+  FOREIGN,
   LINE_NUMBER,
   type Params,
   parseTwiml,
@@ -121,6 +122,12 @@ for (const webhook of WEBHOOKS) {
     for (const address of ["fe80::1%eth0", "54.172.60.1:80", "unknown"]) {
       await assertUnauthorized(call(webhook, { env, headers: { "cf-connecting-ip": address } }));
     }
+  });
+
+  Deno.test(`${title}: a call that is not the signer's own gets 403`, async () => {
+    const { status, text, lines } = await call(webhook, { outcome: FOREIGN });
+    assertEquals([status, text], [403, '{"error":"forbidden"}']);
+    assertEquals(JSON.parse(lines[0]!).level, "warn");
   });
 
   Deno.test(`${title}: where insecure webhooks are allowed, no signature is needed`, async () => {

@@ -234,6 +234,7 @@ export function accepted(
 
 export const UNAVAILABLE: AcceptOutcome = { kind: "unavailable", reason: "TimeoutError" };
 export const RATE_LIMITED: AcceptOutcome = { kind: "rate_limited" };
+export const FOREIGN: AcceptOutcome = { kind: "foreign" };
 export const CONFLICT: AcceptOutcome = { kind: "conflict" };
 export const REFUSED: AcceptOutcome = { kind: "refused", code: "23514" };
 

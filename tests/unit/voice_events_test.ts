@@ -57,6 +57,11 @@ Deno.test("an event that was not admitted is over its limit", async () => {
   assertEquals(await voiceEvents(dataApi(api.url, KEY))(EVENT), { kind: "rate_limited" });
 });
 
+Deno.test("a call or line of another account is told from a refused event", async () => {
+  await using api = fakeDataApi(() => Response.json({ code: "PT403" }, { status: 403 }));
+  assertEquals(await voiceEvents(dataApi(api.url, KEY))(EVENT), { kind: "foreign" });
+});
+
 for (
   const [status, code, expected] of [
     [409, "PT409", { kind: "conflict" }],

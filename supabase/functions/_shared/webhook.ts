@@ -87,7 +87,8 @@ export function webhookHandler(deps: Deps, name: FunctionName, serving: Serving)
       const parsed = parseWebhook(params, url.searchParams, request.headers, deps.now());
       if (parsed.ok) {
         note.call_sid = parsed.webhook.fields.CallSid;
-        response = await serving.serve(parsed.webhook, line, note);
+        const { account } = verification;
+        response = await serving.serve({ ...parsed.webhook, account }, line, note);
       } else {
         note.outcome = "malformed";
         note.reason = parsed.issues.map((issue) => issue.field).join(",");
@@ -124,6 +125,13 @@ export function webhookHandler(deps: Deps, name: FunctionName, serving: Serving)
   };
 }
 
+interface Verified {
+  readonly params: Record<string, string | string[]>;
+  readonly line: LineProfile;
+  /** The sub-account that signed; absent: the main account. */
+  readonly account?: string;
+}
+
 /** Our own URLs are far shorter. Verifying encodes the query up to four times. */
 const MAX_QUERY = 4000;
 
@@ -138,7 +146,7 @@ async function verified(
   name: FunctionName,
   request: Request,
   search: string,
-): Promise<{ params: Record<string, string | string[]>; line: LineProfile }> {
+): Promise<Verified> {
   requireMethod(request, "POST");
   // One answer for every reason: a stranger learns nothing from it.
   const unauthorized = new HttpError(401, "unauthorized");
@@ -164,7 +172,7 @@ async function verified(
       const isItself = isSignedBy(found.tenant.authToken);
       const tenant = isItself ? found.tenant : await found.tenant.renewed();
       if (tenant === undefined || !isItself && !isSignedBy(tenant.authToken)) throw unauthorized;
-      return { params, line: await tenant.line(calledNumber(params)) };
+      return { params, line: await tenant.line(calledNumber(params)), account: account! };
     }
     if (found.kind === "unavailable" && !isSignedByUs()) {
       throw new HttpError(503, "unavailable", { "retry-after": "5" });
@@ -189,11 +197,20 @@ function textOf(value: string | string[] | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** Has the database accept an event, and notes what became of it. */
-export async function accept(deps: Deps, event: VoiceEvent, note: Note): Promise<AcceptOutcome> {
+/**
+ * Has the database accept an event, and notes what became of it.
+ *
+ * @throws {HttpError} 403 where the account that signed speaks of a call or a line that is not its own.
+ */
+export async function accept(
+  deps: Deps,
+  event: VoiceEvent,
+  note: Note,
+): Promise<Exclude<AcceptOutcome, { kind: "foreign" }>> {
   const started = performance.now();
   const outcome = await deps.accept(event);
   note.db_ms = Math.round(performance.now() - started);
+  if (outcome.kind === "foreign") throw new HttpError(403, "forbidden");
   if (outcome.kind !== "accepted") note.outcome = outcome.kind;
   else if (outcome.duplicate) note.outcome = "duplicate";
   if (outcome.kind === "unavailable") note.reason = outcome.reason;

@@ -274,7 +274,7 @@ async function eventsOf(
       undefined;
     return recordingEvent(call.sid, recording, twilio.recordingUrl(recording.sid), transcript);
   }));
-  return [
+  const events = [
     ...legs.filter((leg) => isFinal(leg.status)).map((leg) => childEvent(call.sid, leg)),
     ...recorded.filter((event) => event !== undefined),
     // Last: a run that dies in between leaves the call to be claimed again.
@@ -287,6 +287,7 @@ async function eventsOf(
       )]
       : []),
   ];
+  return events.map((event) => ({ ...event, account_sid: account.sid }));
 }
 
 /** The words that the call's decision about recording rests on: those of the line that was called. */

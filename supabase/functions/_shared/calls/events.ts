@@ -9,6 +9,8 @@ import type { CallStatus, Webhook } from "./webhook_form.ts";
 export interface VoiceEvent {
   readonly operation: EventSource;
   readonly identity: string;
+  /** The sub-account that signed for it; absent: the main account. It can speak of its own calls and lines only. */
+  readonly account_sid?: string | undefined;
   readonly call_sid: string;
   readonly leg_sid: string;
   readonly parent_call_sid?: string | undefined;
@@ -57,6 +59,8 @@ export type AcceptOutcome =
   }
   /** The call is over one of its limits. */
   | { readonly kind: "rate_limited" }
+  /** The call or the line is not the account's that signed. */
+  | { readonly kind: "foreign" }
   /** Another request was accepted under the same identity. */
   | { readonly kind: "conflict" }
   /** The database found the event not to be one. `code` is its SQLSTATE. */
@@ -154,6 +158,7 @@ function common(
   return {
     ...rest,
     operation,
+    account_sid: webhook.account,
     identity: identity ?? (webhook.state ? `turn-${webhook.state.turn}` : token ?? "only"),
     leg_status: leg_status ?? fields.CallStatus,
     sequence_number: fields.SequenceNumber,

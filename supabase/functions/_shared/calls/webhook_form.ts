@@ -71,6 +71,8 @@ export type WebhookFields = z.infer<typeof form>;
 /** One verified webhook, typed; nothing later reads a raw field. */
 export interface Webhook {
   readonly fields: WebhookFields;
+  /** The sub-account that signed; `undefined`: the main account. */
+  readonly account?: string | undefined;
   /** From the URL; `undefined` where the URL was not one of ours, as a number's own voice URL. */
   readonly state: CallState | undefined;
   /** `I-Twilio-Idempotency-Token`: the same on each retry. Not covered by the signature. */

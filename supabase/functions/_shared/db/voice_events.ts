@@ -21,6 +21,7 @@ export function voiceEvents(api: DataApi, deadlineMs = DEADLINE_MS): AcceptVoice
         const { admitted, duplicate, call } = data;
         return admitted ? { kind: "accepted", duplicate, call } : { kind: "rate_limited" };
       }
+      if (error.code === "PT403") return { kind: "foreign" };
       if (error.code === "PT409") return { kind: "conflict" };
       // "Data exception" and "integrity constraint violation": the event's own fault. Anything else with 400
       // is the database's, and the same event may be accepted later.
