@@ -7,7 +7,7 @@ import { forgetSyntheticCalls, smokeTest } from "./smoke.ts";
 import type { Database } from "../database.ts";
 import { databaseOf, remoteDatabase, remoteProject, settingsOf, type Target } from "./target.ts";
 import { bindNumber } from "./twilio.ts";
-import { fillVault, VAULT_NAMES } from "./vault.ts";
+import { fillVault, schedulerSecrets, VAULT_NAMES } from "./vault.ts";
 import {
   beforeThat,
   byCommit,
@@ -98,13 +98,17 @@ export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
       await supabase(["db", "push", ...remoteDatabase(target), "--yes"], cli);
       done("migrations");
       begun = await begin(log, functions, commit);
-      done(`secrets: ${await setSecrets(target, await secrets(), dir)}`);
-      const vault = await fillVault(target, dir);
-      done(
-        vault === undefined
-          ? "schedule: none, as this database has no Vault to read the functions' address from"
-          : `schedule: ${[...vault].map(([name, what]) => `${name} ${what}`).join(", ")} in Vault`,
-      );
+      const scheduler = await schedulerSecrets(target, dir);
+      const named = { ...target, secrets: { ...target.secrets, ...scheduler } };
+      done(`secrets: ${await setSecrets(named, await secrets(), dir)}`);
+      if (scheduler === undefined) {
+        done("schedule: none, as this database has no Vault to read the functions' address from");
+      } else {
+        const vault = await fillVault(target, dir, scheduler.SCHEDULER_TOKEN);
+        done(
+          `schedule: ${[...vault].map(([name, what]) => `${name} ${what}`).join(", ")} in Vault`,
+        );
+      }
     });
   } catch (error) {
     const reason = messageOf(error);

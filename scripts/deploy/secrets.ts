@@ -10,11 +10,11 @@ export async function listSecrets(target: Target, dir: string): Promise<string[]
   return rows.map(({ name }) => String(name));
 }
 
-/** The token that is accepted while another replaces it: a window that closes once nobody names it. */
-const WINDOW = "TWILIO_AUTH_TOKEN_PREVIOUS";
+/** Tokens that are accepted while others replace them: a deploy that does not name one removes it. */
+const WINDOWS = ["TWILIO_AUTH_TOKEN_PREVIOUS", "SCHEDULER_TOKEN_PREVIOUS"] as const;
 
 /**
- * Sets a project's secrets. What is not named may have been set by somebody else, and stays; but for the token of before.
+ * Sets a project's secrets. What is not named may have been set by somebody else, and stays; but for the tokens of before.
  *
  * @param there The names of those that it has.
  * @param dir A folder that nobody else reads, and that goes when the deploy does: they are in a file for a moment.
@@ -42,9 +42,10 @@ export async function setSecrets(
     }
   }
   const done = set.map(([name]) => name);
-  if (there.includes(WINDOW) && !done.includes(WINDOW)) {
-    await supabase(["secrets", "unset", WINDOW, ...remoteProject(target), "--yes"], cli);
-    done.push(`${WINDOW} removed`);
+  const closed = WINDOWS.filter((name) => there.includes(name) && !done.includes(name));
+  if (closed.length > 0) {
+    await supabase(["secrets", "unset", ...closed, ...remoteProject(target), "--yes"], cli);
+    done.push(...closed.map((name) => `${name} removed`));
   }
   return done.join(", ");
 }

@@ -1,34 +1,66 @@
+import { randomBytes } from "node:crypto";
 import { quotedText } from "../local/sql.ts";
 import { supabaseRows } from "./commands.ts";
 import { remoteDatabase, settingsOf, type Target } from "./target.ts";
 
-/** What the scheduled jobs of the migrations look up in Vault: where the functions are, and the key that lets them in. */
-export const VAULT_NAMES = ["functions_url", "functions_secret_key"] as const;
+/**
+ * What the scheduled jobs look up in Vault: where the functions are, and the token that starts the workers. Never the
+ * secret key: every role of the database can read what pg_net has queued.
+ */
+export const VAULT_NAMES = ["functions_url", "scheduler_token"] as const;
+
+/** By what the functions know the scheduler. */
+export interface SchedulerSecrets {
+  readonly SCHEDULER_TOKEN: string;
+  /** What the scheduler has until Vault has the other. */
+  readonly SCHEDULER_TOKEN_PREVIOUS?: string;
+}
 
 /**
- * Has Vault hold what the scheduled jobs need, as it is now: creates what is missing, updates what has changed. No
- * value is in a command line, in what is said, or in a statement that the database keeps the text of.
+ * A new token for the scheduler, unless `SCHEDULER_TOKEN` is set, and the one that Vault has now.
  *
- * @returns what was done, by name; undefined: the database has no Vault.
+ * @returns undefined: the database has no Vault, and so no schedule.
  */
-export async function fillVault(
+export async function schedulerSecrets(
   target: Target,
   dir: string,
-): Promise<Map<string, "created" | "changed" | "kept"> | undefined> {
-  const values = {
-    functions_url: settingsOf(target).publicFunctionsUrl,
-    functions_secret_key: target.secretKey,
-  };
+): Promise<SchedulerSecrets | undefined> {
   const [found] = await query(
     target,
     dir,
     "select to_regprocedure('vault.create_secret(text, text, text, uuid)') is not null as has_vault",
   );
   if (!found?.["has_vault"]) return undefined;
-  // One statement, and of a kind whose constants pg_stat_statements leaves out.
-  const wanted = VAULT_NAMES.map((name) =>
-    `(${quotedText(name)}, ${quotedText(values[name] ?? "")})`
+  const [known] = await query(
+    target,
+    dir,
+    "select decrypted_secret as token from vault.decrypted_secrets where name = 'scheduler_token'",
   );
+  const before = known?.["token"];
+  const token = target.secrets["SCHEDULER_TOKEN"] ?? randomBytes(32).toString("hex");
+  return {
+    SCHEDULER_TOKEN: token,
+    ...(typeof before === "string" && before !== token && { SCHEDULER_TOKEN_PREVIOUS: before }),
+  };
+}
+
+/**
+ * Has Vault hold what the scheduled jobs need, as it is now: creates what is missing, updates what has changed. No
+ * value is in a command line, in what is said, or in a statement that the database keeps the text of.
+ *
+ * @returns what was done, by name.
+ */
+export async function fillVault(
+  target: Target,
+  dir: string,
+  schedulerToken: string,
+): Promise<Map<string, "created" | "changed" | "kept">> {
+  const values = {
+    functions_url: settingsOf(target).publicFunctionsUrl,
+    scheduler_token: schedulerToken,
+  };
+  // One statement, and of a kind whose constants pg_stat_statements leaves out.
+  const wanted = VAULT_NAMES.map((name) => `(${quotedText(name)}, ${quotedText(values[name])})`);
   const rows = await query(
     target,
     dir,

@@ -68,7 +68,7 @@ test("uploads what each function needs, and nothing else; the line then serves",
   assertEquals(project.secrets["FROM_EMAIL"], "us@example.com");
   assertStringIncludes(
     text,
-    "done    schedule: functions_url created, functions_secret_key created in Vault",
+    "done    schedule: functions_url created, scheduler_token created in Vault",
   );
   for (const secret of ["sb_secret_local", "the-token-of-this-deployment", ":postgres@"]) {
     assertEquals(text.includes(secret), false, text);

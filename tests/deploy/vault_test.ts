@@ -5,7 +5,7 @@ import { assertRejects } from "@std/assert/rejects.js";
 import { supabase } from "../../scripts/deploy/commands.ts";
 import { main } from "../../scripts/deploy/main.ts";
 import { readTarget, type Target } from "../../scripts/deploy/target.ts";
-import { fillVault } from "../../scripts/deploy/vault.ts";
+import { fillVault, schedulerSecrets } from "../../scripts/deploy/vault.ts";
 import { ROOT } from "../../scripts/local/stack.ts";
 import { type ManagedProject, startManagedProject } from "../support/management_api.ts";
 import { VAULT } from "../support/vault.ts";
@@ -14,8 +14,9 @@ const hasCli = await supabase(["--version"], { cwd: ROOT, timeoutMs: 60_000 })
   .then(() => true, () => false);
 const unless = hasCli ? "" : " (ignored: npx cannot run the Supabase CLI here)";
 
-// What a key may have in it, and what breaks out of a statement that is put together carelessly.
-const KEY = `sb_secret_it's\\"$1`;
+// What a token may have in it, and what breaks out of a statement that is put together carelessly.
+const TOKEN = `what-breaks-out'\\"$1`;
+const KEY = "sb_secret_of_the_project";
 
 function targetOf(project: ManagedProject, env: Record<string, string | undefined> = {}): Target {
   const keys = JSON.stringify({ default: KEY });
@@ -46,56 +47,81 @@ const inVault = async ({ db }: ManagedProject) =>
 test("a deploy creates what the jobs need, changes what has changed, and keeps the rest", async (project) => {
   await project.db.sql.unsafe(VAULT);
   await project.db.sql`select vault.create_secret('of somebody else', 'another')`;
-  const done = async (target: Target) => Object.fromEntries((await fillVault(target, ROOT))!);
+  const done = async (target: Target, token = TOKEN) =>
+    Object.fromEntries(await fillVault(target, ROOT, token));
 
   assertEquals(await done(targetOf(project)), {
     functions_url: "created",
-    functions_secret_key: "created",
+    scheduler_token: "created",
   });
   const expected = {
     functions_url: `${project.url}/functions/v1`,
-    functions_secret_key: KEY,
+    scheduler_token: TOKEN,
     another: "of somebody else",
   };
   assertEquals(await inVault(project), expected);
 
   assertEquals(await done(targetOf(project)), {
     functions_url: "kept",
-    functions_secret_key: "kept",
+    scheduler_token: "kept",
   });
   const [before] = await project.db.sql`select id from vault.secrets where name = 'functions_url'`;
   const moved = { PUBLIC_FUNCTIONS_URL: "https://calls.example.com/functions/v1" };
   assertEquals(await done(targetOf(project, moved)), {
     functions_url: "changed",
-    functions_secret_key: "kept",
+    scheduler_token: "kept",
   });
   assertEquals(await inVault(project), { ...expected, functions_url: moved.PUBLIC_FUNCTIONS_URL });
   const [after] = await project.db.sql`select id from vault.secrets where name = 'functions_url'`;
   assertEquals(after, before);
 });
 
+test("each deploy makes a new token of the scheduler, and has the one of before accepted", async (project) => {
+  await project.db.sql.unsafe(VAULT);
+  const target = targetOf(project);
+  const first = (await schedulerSecrets(target, ROOT))!;
+  assertEquals(/^[0-9a-f]{64}$/.test(first.SCHEDULER_TOKEN), true);
+  assertEquals(Object.keys(first), ["SCHEDULER_TOKEN"]);
+  await fillVault(target, ROOT, first.SCHEDULER_TOKEN);
+
+  const second = (await schedulerSecrets(target, ROOT))!;
+  assertEquals(second.SCHEDULER_TOKEN_PREVIOUS, first.SCHEDULER_TOKEN);
+  assertEquals(second.SCHEDULER_TOKEN === first.SCHEDULER_TOKEN, false);
+  // That deploy breaks off before Vault has it: what Vault has is still accepted after the next one.
+  const third = (await schedulerSecrets(target, ROOT))!;
+  assertEquals(third.SCHEDULER_TOKEN_PREVIOUS, first.SCHEDULER_TOKEN);
+
+  const own = targetOf(project, { SCHEDULER_TOKEN: TOKEN });
+  assertEquals((await schedulerSecrets(own, ROOT))!.SCHEDULER_TOKEN, TOKEN);
+  await fillVault(own, ROOT, TOKEN);
+  assertEquals(await schedulerSecrets(own, ROOT), { SCHEDULER_TOKEN: TOKEN });
+  // The project's secret key never gets there.
+  assertEquals(Object.values(await inVault(project)).includes(KEY), false);
+});
+
 test("where the database is found by the project's reference, too", async (project) => {
   await project.db.sql.unsafe(VAULT);
   const target = targetOf(project, { SUPABASE_DB_URL: undefined });
-  assertEquals([...(await fillVault(target, ROOT))!.values()], ["created", "created"]);
-  assertEquals((await inVault(project))["functions_secret_key"], KEY);
+  assertEquals([...(await fillVault(target, ROOT, TOKEN)).values()], ["created", "created"]);
+  assertEquals((await inVault(project))["scheduler_token"], TOKEN);
   assertEquals(
     project.requests.filter((request) => request.endsWith("/database/query")).length,
-    2,
+    1,
   );
 });
 
-test("a database without Vault is left as it is", async (project) => {
-  assertEquals(await fillVault(targetOf(project), ROOT), undefined);
+test("a database without Vault has no schedule, and needs no token", async (project) => {
+  assertEquals(await schedulerSecrets(targetOf(project), ROOT), undefined);
 });
 
 test("what fails tells no secret", async (project) => {
   await project.db.sql.unsafe(VAULT);
   await project.db.sql.unsafe(
-    `alter table vault.secrets add check (name <> 'functions_secret_key')`,
+    `alter table vault.secrets add check (name <> 'scheduler_token')`,
   );
-  const error = await assertRejects(() => fillVault(targetOf(project), ROOT), Error);
+  const error = await assertRejects(() => fillVault(targetOf(project), ROOT, TOKEN), Error);
   assertEquals(error.message.includes("secrets_name_check"), true, error.message);
+  assertEquals(error.message.includes("what-breaks-out"), false, error.message);
   assertEquals(/sb_secret|:postgres@/.test(error.message), false, error.message);
 });
 
@@ -110,7 +136,7 @@ Deno.test("deploy --dry-run says that Vault is filled, and tells no password of 
   });
   const text = lines.join("\n");
   assertEquals(
-    /schedule: functions_url and functions_secret_key into Vault/.test(text),
+    /schedule: functions_url and scheduler_token into Vault/.test(text),
     true,
     text,
   );

@@ -1,0 +1,106 @@
+import { assertEquals } from "@std/assert/equals.js";
+import { JOBS } from "../../scripts/local/schedule.ts";
+import { createTestDatabase } from "../support/database.ts";
+import { VAULT } from "../support/vault.ts";
+
+// The scheduled jobs, run one by one on stand-ins of pg_cron and pg_net, which plain PostgreSQL does not have.
+
+const db = await createTestDatabase();
+Deno.test.afterAll(() => db.drop());
+const { sql } = db;
+
+// github.com/citusdata/pg_cron, github.com/supabase/pg_net: their names and signatures.
+await sql.unsafe(`
+  create schema cron;
+  create table cron.job (jobname text primary key, schedule text, command text);
+  create function cron.schedule(job_name text, schedule text, command text) returns bigint language sql as $$
+    insert into cron.job values (job_name, schedule, command)
+    on conflict (jobname) do update set schedule = excluded.schedule, command = excluded.command
+    returning 1
+  $$;
+  create table cron.job_run_details (
+    runid bigint generated always as identity, status text, start_time timestamptz, end_time timestamptz
+  );
+  create schema net;
+  create table net.http_request_queue (id bigint generated always as identity, url text, headers jsonb, body jsonb);
+  create function net.http_post(
+    url text, body jsonb default '{}', params jsonb default '{}', headers jsonb default '{}',
+    timeout_milliseconds integer default 5000
+  ) returns bigint language sql as $$
+    insert into net.http_request_queue (url, headers, body) values (url, headers, body) returning id
+  $$;
+  ${VAULT}
+`);
+await sql`select schedule_jobs()`;
+
+const commands = Object.fromEntries(
+  (await sql`select jobname, command from cron.job`).map((job) => [job["jobname"], job["command"]]),
+);
+
+/** Runs a job as pg_cron does. @returns what it asked pg_net for. */
+async function run(job: string) {
+  await sql`truncate net.http_request_queue`;
+  await sql.unsafe(commands[job]!);
+  return (await sql`select url, headers, body from net.http_request_queue`).map((row) => ({
+    ...row,
+  }));
+}
+
+Deno.test("scheduling twice is scheduling once, and the local stack calls the same workers", async () => {
+  await sql`select schedule_jobs()`;
+  const jobs = (await sql`select jobname from cron.job order by 1`).map(({ jobname }) => jobname);
+  assertEquals(jobs, [
+    "alert-dispatch",
+    "notify-worker",
+    "purge-job-runs",
+    "purge-outbox",
+    "voice-reconcile",
+  ]);
+  const workers = jobs.filter((job) => !job.startsWith("purge-"));
+  assertEquals(JOBS.map(({ name }) => name).sort(), workers);
+});
+
+Deno.test("without an address and a token in Vault the workers are not called", async () => {
+  assertEquals(await run("voice-reconcile"), []);
+  await sql`select vault.create_secret('https://example.com/functions/v1', 'functions_url')`;
+  // A key that an earlier deploy left there is nothing that may pass through pg_net.
+  await sql`select vault.create_secret('sb_secret_x', 'functions_secret_key')`;
+  assertEquals(await run("voice-reconcile"), []);
+});
+
+Deno.test("each worker is called with the scheduler's token and nothing else, and asked to answer at once", async () => {
+  await sql`select vault.create_secret('the-token-of-the-scheduler', 'scheduler_token')`;
+  await sql`insert into outbox (kind, idempotency_key, payload) values ('alert', 'a', '{}')`;
+  for (const { name } of JOBS) {
+    assertEquals(await run(name), [{
+      url: `https://example.com/functions/v1/${name}`,
+      headers: {
+        "apikey": "the-token-of-the-scheduler",
+        "prefer": "respond-async",
+        "content-type": "application/json",
+      },
+      body: {},
+    }]);
+  }
+});
+
+Deno.test("notify-worker is called only while a mail is due", async () => {
+  await sql`update outbox set next_attempt_at = now() + interval '1 hour'`;
+  assertEquals(await run("notify-worker"), []);
+  await sql`update outbox set next_attempt_at = now() - interval '1 second'`;
+  assertEquals((await run("notify-worker")).length, 1);
+});
+
+Deno.test("pg_cron's notes of runs are kept for two days, those that never ended too", async () => {
+  await sql`
+    insert into cron.job_run_details (status, start_time, end_time) values
+      ('now', now(), now()),
+      ('running', now() - interval '1 hour', null),
+      ('yesterday', now() - interval '47 hours', now() - interval '47 hours'),
+      ('old', now() - interval '49 hours', now() - interval '49 hours'),
+      ('crashed', now() - interval '49 hours', null),
+      ('long', now() - interval '49 hours', now() - interval '47 hours')`;
+  await run("purge-job-runs");
+  const kept = await sql`select status from cron.job_run_details order by runid`;
+  assertEquals(kept.map(({ status }) => status), ["now", "running", "yesterday", "long"]);
+});
