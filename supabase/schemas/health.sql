@@ -12,8 +12,19 @@ begin atomic
     'last_event_at', (select max(received_at) from public.call_lifecycle),
     'connections', (select jsonb_build_object('used', used, 'allowed', allowed) from public.database_connections()),
     'workers', (
-      select coalesce(jsonb_object_agg(worker, jsonb_build_object('last_run_at', last_run_at, 'last_ok_at', last_ok_at)), '{}')
-      from public.worker_runs
+      select coalesce(jsonb_object_agg(w.worker, jsonb_build_object(
+        'last_run_at', w.last_run_at, 'last_ok_at', w.last_ok_at,
+        'age_seconds', round(extract(epoch from now() - w.last_ok_at)),
+        'late', coalesce(w.last_ok_at < now() - interval '5 minutes', true) and (
+          -- It is called only while a mail is due.
+          w.worker <> 'notify-worker'
+          or exists (
+            select from public.outbox as o
+            where o.status in ('pending', 'sending') and o.next_attempt_at < now() - interval '5 minutes'
+          )
+        )
+      )), '{}')
+      from public.worker_runs as w
     ),
     'alerts', (
       select jsonb_build_object(

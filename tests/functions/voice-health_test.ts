@@ -36,13 +36,27 @@ async function ask(
   handler: ReturnType<typeof createHandler>,
   method = "GET",
   headers: Record<string, string> = {},
+  query = "",
 ) {
   const response = await handler(
-    new Request("http://edge-runtime.supabase.com/voice-health", { method, headers }),
+    new Request(`http://edge-runtime.supabase.com/voice-health${query}`, { method, headers }),
   );
   const text = await response.text();
   return { status: response.status, headers: response.headers, text };
 }
+
+const worker = (age: number | null, late: boolean) => ({
+  last_run_at: "2026-03-04T05:06:07+00:00",
+  last_ok_at: age === null ? null : "2026-03-04T05:06:07+00:00",
+  age_seconds: age,
+  late,
+});
+
+const alertsFiring = (critical: number, warning: number) => ({
+  critical,
+  warning,
+  firing: Array.from({ length: critical + warning }, (_, n) => `alert_${n}`),
+});
 
 /** The answer's body with its measured values checked for form, then left out. */
 function checks(text: string) {
@@ -80,14 +94,14 @@ for (
     const figures = {
       ...ACTIVITY,
       connections: { used: 10, allowed: 60 },
-      workers: { "notify-worker": { last_run_at: null, last_ok_at: null } },
+      workers: { "notify-worker": worker(7, false) },
       alerts: { critical: 1, warning: 0, firing: ["error_rate"] },
     };
     await using api = fakeDataApi(answering({ health_recent_activity: figures }));
     const { status, text } = await ask(handlerFor({ SUPABASE_URL: api.url }), "GET", headers);
     const healthy = { status: "healthy" };
     assertEquals([status, checks(text)], [200, {
-      status: "healthy",
+      status: "degraded",
       checks: {
         env: healthy,
         database: healthy,
@@ -96,9 +110,49 @@ for (
         migrations: healthy,
         mail: healthy,
         workers: healthy,
-        alerts: healthy,
+        alerts: { status: "critical" },
       },
     }]);
+  });
+}
+
+for (
+  const [what, activity, overall, words, strict] of [
+    ["no alert", { alerts: alertsFiring(0, 0) }, "healthy", { alerts: "healthy" }, 200],
+    ["a warning", { alerts: alertsFiring(0, 2) }, "healthy", { alerts: "warning" }, 200],
+    ["a critical alert", { alerts: alertsFiring(3, 1) }, "degraded", { alerts: "critical" }, 503],
+    ["workers in time", { workers: { a: worker(60, false) } }, "healthy", {
+      workers: "healthy",
+    }, 200],
+    [
+      "a scheduler that stopped",
+      { workers: { a: worker(60, false), b: worker(9000, true) } },
+      "degraded",
+      {
+        workers: "late",
+      },
+      503,
+    ],
+    ["a worker that never came to its end", { workers: { a: worker(null, true) } }, "degraded", {
+      workers: "late",
+    }, 503],
+  ] as const
+) {
+  Deno.test(`${what}: calls are served, 200; ${overall}; a strict monitor gets ${strict}`, async () => {
+    await using api = fakeDataApi(
+      answering({ health_recent_activity: { ...ACTIVITY, ...activity } }),
+    );
+    const handler = handlerFor({ SUPABASE_URL: api.url });
+    const { status, text } = await ask(handler);
+    const body = checks(text);
+    assertEquals([status, body.status], [200, overall]);
+    for (const [check, word] of Object.entries(words)) {
+      assertEquals(body.checks[check].status, word);
+    }
+    assertEquals((await ask(handler, "GET", {}, "?strict")).status, strict);
+    const known = checks((await ask(handler, "GET", OPERATOR)).text).checks;
+    if ("workers" in activity) assertEquals(known.workers.runs, activity.workers);
+    else assertEquals(known.alerts.firing, activity.alerts.firing);
   });
 }
 

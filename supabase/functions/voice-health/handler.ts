@@ -1,5 +1,5 @@
 import type { DataApi } from "../_shared/db/client.ts";
-import { type HealthProbes, healthProbes } from "../_shared/db/health.ts";
+import { type HealthProbes, healthProbes, type RecentActivity } from "../_shared/db/health.ts";
 import { SCHEMA_VERSION } from "../_shared/db/schema_version.ts";
 import { HttpError, SettingError } from "../_shared/errors.ts";
 import { errorResponse, json, requireMethod } from "../_shared/http.ts";
@@ -16,7 +16,8 @@ export interface HealthDeps {
 }
 
 interface Check {
-  readonly status: "healthy" | "unhealthy";
+  /** Only `unhealthy` means that calls cannot be served. `late`: a worker is; `warning`, `critical`: such an alert fires. */
+  readonly status: "healthy" | "unhealthy" | "late" | "warning" | "critical";
   readonly [detail: string]: unknown;
 }
 
@@ -31,8 +32,10 @@ interface Examination {
 const FRESH_MS = 5000;
 
 /**
- * Tells a monitor whether calls can be served: 200 when every check is healthy, 503 otherwise. Each check's status is
- * public; its figures are for operators.
+ * Tells a monitor whether calls can be served: 503 when a check is unhealthy, else 200. The status is `degraded` where
+ * calls are served and a worker is late or a critical alert fires; with `?strict` that is 503 too, for a second monitor:
+ * alerts run on the scheduler, so that a scheduler that has stopped can only be noticed from outside. Each check's
+ * status is public; its figures are for operators.
  */
 export function createHandler(deps: HealthDeps): Handler {
   let latest: Examination | undefined;
@@ -49,13 +52,21 @@ export function createHandler(deps: HealthDeps): Handler {
       latest = await running;
     }
     const { checks, secretKeys, at } = latest;
-    const healthy = Object.values(checks).every((check) => check.status === "healthy");
-    return json(healthy ? 200 : 503, {
-      status: healthy ? "healthy" : "unhealthy",
+    const status = overall(checks);
+    const strict = new URL(request.url).searchParams.has("strict");
+    const served = status === "healthy" || (status === "degraded" && !strict);
+    return json(served ? 200 : 503, {
+      status,
       timestamp: new Date(at).toISOString(),
       checks: isOperator(request, secretKeys) ? checks : statusesOf(checks),
     });
   };
+}
+
+function overall(checks: Examination["checks"]): "healthy" | "degraded" | "unhealthy" {
+  const statuses = new Set(Object.values(checks).map(({ status }) => status));
+  if (statuses.has("unhealthy")) return "unhealthy";
+  return statuses.has("late") || statuses.has("critical") ? "degraded" : "healthy";
 }
 
 function statusesOf(checks: Examination["checks"]): Record<string, Check> {
@@ -99,7 +110,9 @@ async function runChecks(
     measured(() => migrationCheck(probes)),
   ]);
   // The database is what every check asks; reading the calls is the plainest question.
-  const { status, latency_ms, connections, workers, alerts, ...recent } = activity;
+  const { status, latency_ms, connections, workers, alerts, ...recent } = activity as
+    & Check
+    & Partial<RecentActivity>;
   return {
     env: { status: "healthy" },
     database: { status, latency_ms, connections },
@@ -112,10 +125,19 @@ async function runChecks(
       sending: isSending(settings.mail),
       missing: missingMailSettings(settings.mail),
     },
-    // Told, and no ground to be unhealthy: calls are served without them, and an alert about health would
-    // keep itself alive.
-    ...(workers !== undefined && { workers: { status: "healthy", runs: workers } }),
-    ...(alerts !== undefined && { alerts: { ...alerts, status: "healthy" } }),
+    // Never unhealthy: calls are served without them, and an alert about health would keep itself alive.
+    ...(workers !== undefined && {
+      workers: {
+        status: Object.values(workers).some(({ late }) => late) ? "late" : "healthy",
+        runs: workers,
+      },
+    }),
+    ...(alerts !== undefined && {
+      alerts: {
+        ...alerts,
+        status: alerts.critical > 0 ? "critical" : alerts.warning > 0 ? "warning" : "healthy",
+      },
+    }),
   };
 }
 

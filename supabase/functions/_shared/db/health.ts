@@ -8,7 +8,14 @@ export interface RecentActivity {
   readonly connections?: { readonly used: number; readonly allowed: number };
   /** When each worker last ran, and last came to its end. */
   readonly workers?: Readonly<
-    Record<string, { readonly last_run_at: string; readonly last_ok_at: string | null }>
+    Record<string, {
+      readonly last_run_at: string;
+      readonly last_ok_at: string | null;
+      /** Seconds since `last_ok_at`. */
+      readonly age_seconds: number | null;
+      /** It should have come to its end since. */
+      readonly late: boolean;
+    }>
   >;
   /** As they were when last evaluated. */
   readonly alerts?: {
