@@ -19,9 +19,8 @@ export interface HealthAnswer {
 export interface AlertRow {
   readonly alert: string;
   readonly severity: string;
-  readonly value: number | null;
-  readonly threshold: number;
-  readonly unit: string;
+  /** Value, unit and direction. */
+  readonly measured: string;
   readonly summary: string;
   readonly action: string;
 }
@@ -263,7 +262,7 @@ function workerWarning(worker: string, what: string, local: boolean): Finding {
     what: `${worker} ${what}`,
     advice: local
       ? "task start runs it each minute: wait for one, then look at what it prints."
-      : "It is run by pg_cron, with functions_url and functions_secret_key from Vault, where deno task deploy puts them. select * from cron.job_run_details order by start_time desc limit 5 says how that went.",
+      : "It is run by pg_cron, with functions_url and scheduler_token from Vault, where deno task deploy puts them. select * from cron.job_run_details order by start_time desc limit 5 says how that went.",
   };
 }
 
@@ -309,11 +308,11 @@ function signatureFinding(unsigned: number | undefined): Finding {
   };
 }
 
-function alertFinding({ severity, summary, value, threshold, unit, action }: AlertRow): Finding {
+function alertFinding({ alert, severity, summary, measured, action }: AlertRow): Finding {
   return {
     level: severity === "critical" ? "fault" : "warning",
-    what: `${summary}: ${value} ${unit}, threshold ${threshold}`,
-    advice: action,
+    what: `${summary}: ${measured}`,
+    advice: `${action} See docs/runbook.md#${alert}.`,
   };
 }
 

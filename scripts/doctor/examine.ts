@@ -48,8 +48,7 @@ async function askUnsigned(url: string): Promise<number | undefined> {
 }
 
 async function askAlerts(url: string, key: string): Promise<AlertRow[] | undefined> {
-  const query =
-    "select=alert,severity,value,threshold,unit,summary,action&firing=is.true&order=severity,alert";
+  const query = "select=alert,severity,measured,summary,action&firing=is.true&order=severity,alert";
   return await askData(url, key, `alert_status?${query}`);
 }
 

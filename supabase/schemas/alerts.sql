@@ -1,6 +1,8 @@
 -- What somebody is told without looking: which alerts fire, and who has been told.
 
--- Each alert's threshold. `minimum`: with fewer calls or requests than that, a rate says nothing.
+-- Each alert. A new one is a row here and a branch in alert_status; see "Adding an alert" in docs/monitoring.md.
+-- `comparison` says when it fires; `summary` what is wrong then. With fewer calls or requests than `minimum` a rate
+-- says nothing. It recovers after `close_after_minutes` without firing: a value that goes to and fro is one alert.
 create table public.alert_rules (
   alert text primary key constraint alert_rules_alert_form check (alert ~ '^[a-z][a-z_]{0,63}$'),
   severity text not null constraint alert_rules_severity_known check (severity in ('critical', 'warning')),
@@ -9,12 +11,14 @@ create table public.alert_rules (
   -- 0: what is now, not what happened lately.
   window_minutes integer not null constraint alert_rules_window_range check (window_minutes between 0 and 60),
   minimum integer not null default 0 constraint alert_rules_minimum_range check (minimum >= 0),
+  close_after_minutes integer not null default 10
+    constraint alert_rules_close_after_range check (close_after_minutes between 0 and 1440),
   unit text not null,
   summary text not null,
   action text not null
 );
 
-comment on table public.alert_rules is 'The alerts and their thresholds; an operator may change threshold, window_minutes and minimum.';
+comment on table public.alert_rules is 'The alerts and their thresholds; an operator may change threshold, window_minutes, minimum and close_after_minutes.';
 
 alter table public.alert_rules enable row level security;
 create policy alert_rules_for_operators on public.alert_rules for select to service_role, monitoring using (true);
@@ -23,27 +27,29 @@ insert into public.alert_rules
   (alert, severity, comparison, threshold, window_minutes, minimum, unit, summary, action)
 values
   ('system_unhealthy', 'critical', 'at_least', 5, 5, 0, 'minutes',
-   'The health check has failed for minutes', 'Run `deno task doctor`: it names the check and what to do.'),
-  ('call_success_rate', 'critical', 'below', 90, 30, 10, '%',
-   'Too many callers reach neither a person nor voicemail', 'Look at call_hangups and destination_performance, then place a call.'),
+   'The health check fails', 'Run `deno task doctor`: it names the check and what to do.'),
+  ('call_success_rate', 'critical', 'below', 90, 30, 20, '%',
+   'Too few callers reach a person or voicemail', 'Look at call_hangups and destination_performance, then place a call.'),
+  ('call_concurrency', 'critical', 'above', 0, 60, 0, 'calls',
+   'Twilio refuses calls, as the account has too many at once', 'Get the account''s business profile approved at Twilio, or its limit raised.'),
   ('function_errors', 'critical', 'above', 5, 1, 0, 'errors a minute',
    'Functions fail', 'Look at webhook_performance and the functions'' logs, level error; roll back if a deploy came before it.'),
   ('database_failures', 'critical', 'above', 0, 5, 0, 'webhooks',
-   'Webhooks did not reach the database', 'Callers are served without recording. Look at the database''s load and connections.'),
+   'Webhooks do not reach the database', 'Callers are served without recording. Look at the database''s load and connections.'),
   ('error_rate', 'critical', 'above', 5, 5, 20, '%',
    'Too many requests fail', 'Look at webhook_performance for the function and at its logs.'),
-  ('response_time', 'warning', 'above', 2, 1, 10, 'seconds',
-   'One request in twenty is slow', 'Compare avg_ms with avg_database_ms in webhook_performance: the database, or the functions.'),
+  ('response_time', 'warning', 'above', 2, 1, 20, 'seconds',
+   'One request in twenty takes too long', 'Compare avg_ms with avg_database_ms in webhook_performance: the database, or the functions.'),
   ('database_connections', 'warning', 'above', 80, 0, 0, '%',
-   'The database is short of connections', 'End idle sessions, or raise the connection limit.'),
+   'Too many of the database''s connections are in use', 'End idle sessions, or raise the connection limit.'),
   ('voicemail_backlog', 'warning', 'above', 10, 0, 0, 'messages',
-   'Voicemails wait for somebody', 'Listen, call back, and mark each as handled.'),
+   'Voicemails wait for a person', 'Listen, call back, and mark each as handled.'),
   ('rate_limit_violations', 'warning', 'above', 50, 60, 0, 'refusals',
-   'Many calls are refused by the rate limit', 'Look at rate_limit_violations: one caller, or many.'),
+   'The rate limit refuses many calls', 'Look at rate_limit_violations: one caller, or many.'),
   ('failed_transactions', 'warning', 'above', 5, 60, 0, 'transactions',
    'Onboarding fails', 'Look at failed_transactions: error_message says why.'),
-  ('average_call_duration', 'warning', 'above', 15, 60, 5, 'minutes',
-   'Calls last unusually long', 'Look at active_calls: lines that are not hung up cost money.'),
+  ('average_call_duration', 'warning', 'above', 15, 60, 20, 'minutes',
+   'Calls last long on average', 'Look at active_calls: lines that are not hung up cost money.'),
   -- What was promised to be erased, and is not: recordings of erased calls that Twilio still has a day later.
   ('recordings_undeleted', 'warning', 'above', 0, 0, 0, 'recordings',
    'Recordings of erased calls are still at Twilio', 'Run `deno task forget --pending`: it says what Twilio answers.');
@@ -59,6 +65,10 @@ create table public.alert_episodes (
   closed_at timestamptz,
   -- Null: it ended because there was no longer enough to judge by.
   closed_value numeric,
+  -- Since when it has not fired; null while it fires.
+  quiet_since timestamptz,
+  -- When messages about it were put down; null: too many had been in that hour.
+  told_at timestamptz,
   constraint alert_episodes_times_in_order check (closed_at >= opened_at)
 );
 
@@ -90,6 +100,20 @@ create index alert_deliveries_due_idx on public.alert_deliveries (id) where deli
 alter table public.alert_deliveries enable row level security;
 create policy alert_deliveries_for_operators on public.alert_deliveries for select to service_role, monitoring using (true);
 
+-- What an alert measures, in words: "81 %, should be at least 90 %".
+create function public.alert_measured(p_value numeric, p_unit text, p_comparison text, p_threshold numeric) returns text
+language sql immutable set search_path = ''
+begin atomic
+  select concat(
+    case when p_value is null then 'too little to judge by' else trim_scale(p_value) || ' '
+      || case when p_value = 1 then regexp_replace(p_unit, 's\M', '') else p_unit end end,
+    case p_comparison when 'above' then ', should be at most ' when 'below' then ', should be at least '
+      else ', should be less than ' end,
+    trim_scale(p_threshold), ' ',
+    case when p_threshold = 1 then regexp_replace(p_unit, 's\M', '') else p_unit end
+  );
+end;
+
 -- A window of function_metrics reaches one minute further back than it says: the current minute has only begun.
 create view public.alert_status with (security_invoker = true) as
 select
@@ -102,7 +126,8 @@ select
     end,
     false
   ) as firing,
-  r.unit, r.summary, r.action
+  r.unit, r.summary, r.action,
+  public.alert_measured(v.value, r.unit, r.comparison, r.threshold) as measured
 from public.alert_rules as r
 cross join lateral (
   select make_interval(mins => r.window_minutes) as span, make_interval(mins => r.window_minutes + 1) as minutes
@@ -119,6 +144,12 @@ cross join lateral (
         )) / 60, 2), 0)
       end
       from public.health_checks as h where h.checked_at > now() - interval '1 day'
+    )
+    when 'call_concurrency' then (
+      -- Twilio's count of the last hour, when it was last asked.
+      select h.refused_calls from public.health_checks as h
+      where h.refused_calls is not null and h.checked_at > now() - interval '10 minutes'
+      order by h.checked_at desc limit 1
     )
     when 'call_success_rate' then (
       select s.success_rate_pct from public.call_success(now() - w.span) as s
@@ -187,53 +218,95 @@ order by e.opened_at desc;
 
 comment on view public.alert_history is 'Open alerts, and those that ended in the last 30 days; undelivered: messages that no channel has taken yet.';
 
--- Opens an episode for each alert that began to fire, closes that of each that no longer does, and puts one
--- message down for each channel: e-mail in the outbox, which has its own worker, any other as a delivery. Returns
--- what changed. Safe to run twice at once: the runs take turns, and one of them finds nothing changed.
+-- Opens an episode for each alert that began to fire, closes that of each that has not fired for close_after_minutes,
+-- and puts one message down for each channel: e-mail in the outbox, which has its own worker, any other as a delivery.
+-- Of one alert at most three episodes an hour are told, with their ends: one more waits until the hour allows it, and
+-- is dropped if it is over by then. Returns what changed. Safe to run twice at once: the runs take turns, and one of
+-- them finds nothing changed.
 create function public.evaluate_alerts(p_channels text[] default '{}')
 returns table (episode_id bigint, alert text, transition text)
 language plpgsql volatile set search_path = ''
 as $$
+declare
+  v_opened bigint[];
+  v_closed bigint[];
+  v_told bigint[];
 begin
   perform pg_advisory_xact_lock(hashtextextended('evaluate_alerts', 0));
-  return query
+
   with status as materialized (
-    select s.alert, s.severity, s.value, s.threshold, s.firing from public.alert_status as s
+    select s.alert, s.severity, s.value, s.threshold, s.firing, r.close_after_minutes
+    from public.alert_status as s join public.alert_rules as r on r.alert = s.alert
   ), opened as (
     insert into public.alert_episodes as e (alert, severity, threshold, opened_value)
     select s.alert, s.severity, s.threshold, s.value from status as s where s.firing
     on conflict do nothing
-    returning e.id, e.alert, e.opened_value as value, e.opened_at, e.closed_at
-  ), closed as (
-    update public.alert_episodes as e set closed_at = greatest(now(), e.opened_at), closed_value = s.value
-    from status as s
-    where e.closed_at is null and s.alert = e.alert and not s.firing
-    returning e.id, e.alert, e.closed_value, e.opened_at, e.closed_at
-  ), changed as (
-    select o.*, 'fired' as transition from opened as o
-    union all
-    select c.*, 'recovered' from closed as c
-  ), told as (
+    returning e.id
+  ), seen as (
+    update public.alert_episodes as e set quiet_since = q.since, closed_at = q.closed_at,
+      closed_value = case when q.closed_at is not null then q.value end
+    from (
+      select s.alert, s.value, s.since,
+        case when s.since <= now() - make_interval(mins => s.close_after_minutes) then now() end as closed_at
+      from (
+        select s.*, case when not s.firing then coalesce(o.quiet_since, now()) end as since
+        from status as s join public.alert_episodes as o on o.alert = s.alert and o.closed_at is null
+      ) as s
+    ) as q
+    where e.alert = q.alert and e.closed_at is null
+    returning e.id, e.closed_at
+  )
+  select (select array_agg(o.id) from opened as o), (select array_agg(s.id) from seen as s where s.closed_at is not null)
+  into v_opened, v_closed;
+
+  with told as (
+    update public.alert_episodes as e set told_at = now()
+    where e.closed_at is null and e.quiet_since is null and e.told_at is null
+      and (
+        select count(*) from public.alert_episodes as t
+        where t.alert = e.alert and t.told_at > now() - interval '1 hour'
+      ) < 3
+    returning e.id
+  )
+  select array_agg(t.id) into v_told from told as t;
+
+  return query
+  with message as (
+    select e.*, m.transition
+    from public.alert_episodes as e
+    cross join lateral (
+      select 'fired' as transition where e.id = any (v_told)
+      union all
+      select 'recovered' where e.id = any (v_closed) and e.told_at is not null
+    ) as m
+  ), delivered as (
     insert into public.alert_deliveries (episode_id, transition, channel)
-    select c.id, c.transition, channel
-    from changed as c join public.alert_rules as r on r.alert = c.alert, unnest(p_channels) as channel
+    select m.id, m.transition, channel
+    from message as m, unnest(p_channels) as channel
     -- A pager wakes people: for what is critical only.
-    where channel <> 'email' and (channel <> 'pagerduty' or r.severity = 'critical')
-    order by c.id, channel
+    where channel <> 'email' and (channel <> 'pagerduty' or m.severity = 'critical')
+    order by m.id, channel
   ), mailed as (
     insert into public.outbox (kind, idempotency_key, payload, content)
     select
-      'alert', format('alert/%s/%s', c.id, c.transition), jsonb_build_object('episode_id', c.id),
+      'alert', format('alert/%s/%s', m.id, m.transition), jsonb_build_object('episode_id', m.id),
       -- What it says is what was so at this moment, whenever it is sent.
       jsonb_build_object(
-        'transition', c.transition, 'alert', c.alert, 'severity', r.severity, 'summary', r.summary,
-        'action', r.action, 'unit', r.unit, 'value', c.value, 'threshold', r.threshold,
-        'opened_at', c.opened_at, 'closed_at', c.closed_at
+        'transition', m.transition, 'alert', m.alert, 'severity', m.severity, 'summary', r.summary, 'action', r.action,
+        'measured', public.alert_measured(
+          case m.transition when 'fired' then m.opened_value else m.closed_value end, r.unit, r.comparison, m.threshold
+        ),
+        'opened_at', m.opened_at, 'closed_at', m.closed_at
       )
-    from changed as c join public.alert_rules as r on r.alert = c.alert
+    from message as m join public.alert_rules as r on r.alert = m.alert
     where 'email' = any (p_channels)
   )
-  select c.id, c.alert, c.transition from changed as c order by c.id;
+  select c.id, e.alert, c.transition
+  from (
+    select unnest(v_opened) as id, 'fired' as transition union all select unnest(v_closed), 'recovered'
+  ) as c
+  join public.alert_episodes as e on e.id = c.id
+  order by c.id;
 end
 $$;
 
@@ -242,7 +315,7 @@ $$;
 create function public.claim_alert_deliveries(p_channels text[])
 returns table (
   id bigint, channel text, transition text, episode_id bigint, alert text, severity text, summary text, action text,
-  unit text, value numeric, threshold numeric, opened_at timestamptz, closed_at timestamptz
+  unit text, value numeric, threshold numeric, measured text, opened_at timestamptz, closed_at timestamptz
 )
 language sql volatile set search_path = ''
 begin atomic
@@ -261,12 +334,14 @@ begin atomic
     returning d.id, d.channel, d.transition, d.episode_id
   )
   select
-    c.id, c.channel, c.transition, e.id, e.alert, e.severity, r.summary, r.action, r.unit,
-    case c.transition when 'fired' then e.opened_value else e.closed_value end,
-    e.threshold, e.opened_at, e.closed_at
+    c.id, c.channel, c.transition, e.id, e.alert, e.severity, r.summary, r.action, r.unit, m.value,
+    e.threshold, public.alert_measured(m.value, r.unit, r.comparison, e.threshold), e.opened_at, e.closed_at
   from claimed as c
   join public.alert_episodes as e on e.id = c.episode_id
   join public.alert_rules as r on r.alert = e.alert
+  cross join lateral (
+    select case c.transition when 'fired' then e.opened_value else e.closed_value end as value
+  ) as m
   order by c.id;
 end;
 
@@ -280,16 +355,20 @@ begin atomic
   where id = any (p_failed) and delivered_at is null;
 end;
 
--- One run of alert-dispatch, as far as the database goes: what voice-health said is kept, the alerts are
--- evaluated, and what is to be told comes back. p_healthy null: nobody could ask.
-create function public.run_alerts(p_healthy boolean, p_failing text[], p_channels text[]) returns jsonb
+-- One run of alert-dispatch, as far as the database goes: what voice-health and Twilio said is kept, the alerts are
+-- evaluated, and what is to be told comes back. p_healthy null: nobody could ask. p_refused_calls: calls that Twilio
+-- refused in the last hour as the account had too many at once; null: not known.
+create function public.run_alerts(
+  p_healthy boolean, p_failing text[], p_channels text[], p_refused_calls integer default null
+) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
 declare
   v_changed jsonb;
 begin
   if p_healthy is not null then
-    insert into public.health_checks (healthy, failing) values (p_healthy, coalesce(p_failing, '{}'))
+    insert into public.health_checks (healthy, failing, refused_calls)
+    values (p_healthy, coalesce(p_failing, '{}'), p_refused_calls)
     on conflict do nothing;
   end if;
   select coalesce(jsonb_agg(to_jsonb(c)), '[]') into v_changed from public.evaluate_alerts(p_channels) as c;
@@ -324,8 +403,10 @@ grant select on public.alert_rules, public.alert_status, public.alert_history to
 grant select, insert, update on public.alert_deliveries to service_role;
 grant select, insert, update, delete on public.alert_episodes to service_role;
 grant select on public.alert_episodes, public.alert_deliveries to monitoring;
-grant update (threshold, window_minutes, minimum) on public.alert_rules to service_role;
+grant update (threshold, window_minutes, minimum, close_after_minutes) on public.alert_rules to service_role;
 grant execute on function
-  public.evaluate_alerts, public.claim_alert_deliveries, public.finish_alert_deliveries, public.run_alerts,
+  public.alert_measured, public.evaluate_alerts, public.claim_alert_deliveries, public.finish_alert_deliveries,
+  public.run_alerts,
   public.purge_monitoring
   to service_role;
+grant execute on function public.alert_measured to monitoring;

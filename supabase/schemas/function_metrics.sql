@@ -53,10 +53,12 @@ create table public.health_checks (
   checked_at timestamptz primary key default clock_timestamp(),
   healthy boolean not null,
   -- The checks that were not healthy, by name.
-  failing text[] not null default '{}' constraint health_checks_failing_bounded check (cardinality(failing) <= 50)
+  failing text[] not null default '{}' constraint health_checks_failing_bounded check (cardinality(failing) <= 50),
+  -- Calls that Twilio had refused in the hour before, as the account had too many at once; null: not known.
+  refused_calls integer constraint health_checks_refused_calls_range check (refused_calls >= 0)
 );
 
-comment on table public.health_checks is 'What voice-health answered when alert-dispatch asked, kept for 7 days.';
+comment on table public.health_checks is 'What voice-health and Twilio answered when alert-dispatch asked, kept for 7 days.';
 
 alter table public.health_checks enable row level security;
 create policy health_checks_for_operators on public.health_checks for select to service_role, monitoring using (true);

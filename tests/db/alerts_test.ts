@@ -72,6 +72,10 @@ async function measured(
 const later = (minutes: number) => (sql: Sql) =>
   sql`update function_metrics set minute = minute - make_interval(mins => ${minutes})`;
 
+/** As if it had been quiet so many minutes longer. */
+const quietFor = (sql: Sql, minutes: number) =>
+  sql`update alert_episodes set quiet_since = quiet_since - make_interval(mins => ${minutes})`;
+
 interface Case {
   /** Up to the threshold, and not past it. */
   at(sql: Sql): Promise<unknown>;
@@ -94,6 +98,16 @@ const CASES: Record<string, Case> = {
       sql`update health_checks set checked_at = now() - interval '5 minutes' where checked_at = now() - interval '285 seconds'`,
     over: 5,
     back: (sql) => sql`insert into health_checks (healthy) values (true)`,
+  },
+  call_concurrency: {
+    at: (sql) => sql`insert into health_checks (healthy, refused_calls) values (true, 0)`,
+    value: 0,
+    past: (sql) => sql`update health_checks set refused_calls = 3`,
+    over: 3,
+    // Twilio's next answer; and where it gives none, what was known stays true for a while.
+    back: (sql) =>
+      sql`insert into health_checks (checked_at, healthy, refused_calls)
+        values (now() + interval '1 minute', true, 0), (now() + interval '2 minutes', true, null)`,
   },
   call_success_rate: {
     at: async (sql) => {
@@ -172,9 +186,9 @@ const CASES: Record<string, Case> = {
     back: (sql) => sql`delete from recordings_to_delete where queued_at < now() - interval '1 day'`,
   },
   average_call_duration: {
-    at: (sql) => calls(sql, 5, { connected: true, seconds: 900 }),
+    at: (sql) => calls(sql, 20, { connected: true, seconds: 900 }),
     value: 15,
-    past: (sql) => calls(sql, 5, { connected: true, seconds: 960 }),
+    past: (sql) => calls(sql, 20, { connected: true, seconds: 960 }),
     over: 15.5,
     back: (sql) => sql`update call_logs set started_at = now() - interval '61 minutes'`,
   },
@@ -195,6 +209,8 @@ for (const [alert, { at, value, past, over, back }] of Object.entries(CASES)) {
       assertEquals(await changes(), []);
       await back(sql);
       assertEquals((await status(sql, alert)).firing, false);
+      assertEquals(await changes(), []);
+      await quietFor(sql, 10);
       assertEquals(await changes(), ["recovered"]);
       assertEquals(await changes(), []);
       const [episode] =
@@ -223,11 +239,54 @@ Deno.test("every alert of the list has a test", async () => {
 
 Deno.test("with too little to judge by, a rate is null and does not fire", () =>
   undone(async (sql) => {
-    await calls(sql, 9);
-    await measured(sql, { requests: 9, errors: 9, slow: 9 });
-    for (const alert of ["call_success_rate", "error_rate", "response_time"]) {
+    // A newcomer's trial calls: each hung up, and each long.
+    await calls(sql, 19, { seconds: 3600 });
+    await measured(sql, { requests: 19, errors: 5, slow: 19 });
+    const rates = ["average_call_duration", "call_success_rate", "error_rate", "response_time"];
+    for (const alert of rates) {
       assertEquals(await status(sql, alert), { value: null, firing: false }, alert);
     }
+    assertEquals([...await sql`select alert from alert_status where firing`], []);
+    await calls(sql, 1, { seconds: 3600 });
+    await measured(sql, { requests: 20, errors: 5, slow: 20 });
+    const firing = await sql`select alert from alert_status where firing order by 1`;
+    assertEquals(firing.map(({ alert }) => alert), rates);
+  }));
+
+Deno.test("each alert says its value, its unit and what it should be", () =>
+  undone(async (sql) => {
+    const words = async (...args: [number | null, string, string, number]) => {
+      const [value, unit, comparison, threshold] = args;
+      const [row] = await sql`
+        select alert_measured(${value}::numeric, ${unit}, ${comparison}, ${threshold}) as it`;
+      return row!.it;
+    };
+    assertEquals(await words(81.25, "%", "below", 90), "81.25 %, should be at least 90 %");
+    assertEquals(await words(81, "%", "below", 90), "81 %, should be at least 90 %");
+    assertEquals(
+      await words(11, "messages", "above", 10),
+      "11 messages, should be at most 10 messages",
+    );
+    assertEquals(
+      await words(1, "errors a minute", "above", 0),
+      "1 error a minute, should be at most 0 errors a minute",
+    );
+    assertEquals(
+      await words(6.5, "minutes", "at_least", 5),
+      "6.5 minutes, should be less than 5 minutes",
+    );
+    assertEquals(
+      await words(null, "%", "below", 90),
+      "too little to judge by, should be at least 90 %",
+    );
+    await calls(sql, 17, { connected: true });
+    await calls(sql, 3);
+    const [row] = await sql`
+      select summary, measured from alert_status where alert = 'call_success_rate'`;
+    assertEquals(
+      `${row!.summary}: ${row!.measured}`,
+      "Too few callers reach a person or voicemail: 85 %, should be at least 90 %",
+    );
   }));
 
 Deno.test("an empty database fires nothing", () =>
@@ -241,18 +300,86 @@ Deno.test("a health check that nobody has asked for lately is no news of health"
     assertEquals(await status(sql, "system_unhealthy"), { value: null, firing: false });
   }));
 
-Deno.test("an alert that fires again is another episode", () =>
+/** Evaluates, as alert-dispatch does each minute. @returns the transitions. */
+async function evaluate(sql: Sql, errors: number): Promise<string[]> {
+  await measured(sql, { requests: 1000, errors });
+  return (await sql`select transition from evaluate_alerts('{slack,email}')`)
+    .map(({ transition }) => transition);
+}
+
+const messages = async (sql: Sql) => ({
+  slack: (await sql`select transition from alert_deliveries order by id`)
+    .map(({ transition }) => transition),
+  mails: (await sql`select content->>'transition' as it from outbox order by id`)
+    .map(({ it }) => it),
+});
+
+Deno.test("an alert that fires again after its dwell is another episode", () =>
   undone(async (sql) => {
     const transitions: string[] = [];
     for (const errors of [9, 0, 9, 0]) {
-      await measured(sql, { requests: 1000, errors });
-      const changed = await sql`select transition from evaluate_alerts('{slack}')`;
-      transitions.push(...changed.map(({ transition }) => transition));
+      transitions.push(...await evaluate(sql, errors));
+      if (errors === 0) {
+        await quietFor(sql, 10);
+        transitions.push(...await evaluate(sql, errors));
+      }
     }
-    assertEquals(transitions, ["fired", "recovered", "fired", "recovered"]);
-    const told = await sql`select transition from alert_deliveries order by id`;
-    assertEquals(told.map(({ transition }) => transition), transitions);
+    const expected = ["fired", "recovered", "fired", "recovered"];
+    assertEquals(transitions, expected);
+    assertEquals(await messages(sql), { slack: expected, mails: expected });
     assertEquals((await sql`select from alert_history`).length, 2);
+  }));
+
+Deno.test("a value that goes to and fro around its threshold for 20 runs is one message, and one for its end", () =>
+  undone(async (sql) => {
+    for (let run = 0; run < 20; run++) {
+      await evaluate(sql, run % 2 === 0 ? 9 : 0);
+      await quietFor(sql, 1);
+    }
+    assertEquals(await messages(sql), { slack: ["fired"], mails: ["fired"] });
+    for (let run = 0; run < 10; run++) {
+      await evaluate(sql, 0);
+      await quietFor(sql, 1);
+    }
+    const told = ["fired", "recovered"];
+    assertEquals(await messages(sql), { slack: told, mails: told });
+  }));
+
+Deno.test("of one alert at most three firings an hour are told, with their ends; a fourth when the hour allows it", () =>
+  undone(async (sql) => {
+    const again = async () => {
+      await evaluate(sql, 9);
+      await evaluate(sql, 0);
+      await quietFor(sql, 10);
+      await evaluate(sql, 0);
+    };
+    for (let episode = 0; episode < 5; episode++) await again();
+    const told = Array(3).fill(["fired", "recovered"]).flat();
+    assertEquals(await messages(sql), { slack: told, mails: told });
+    assertEquals((await sql`select from alert_history`).length, 5);
+    // It fires on, untold; an hour after the first, somebody hears of it, and of its end.
+    await evaluate(sql, 9);
+    assertEquals((await messages(sql)).slack, told);
+    await sql`update alert_episodes set told_at = told_at - interval '1 hour'`;
+    await evaluate(sql, 9);
+    assertEquals((await messages(sql)).slack, [...told, "fired"]);
+    await evaluate(sql, 0);
+    await quietFor(sql, 10);
+    await evaluate(sql, 0);
+    assertEquals((await messages(sql)).slack, [...told, "fired", "recovered"]);
+    // Another alert has an hour of its own.
+    await calls(sql, 11, { voicemail: true });
+    assertEquals(await evaluate(sql, 0), ["fired"]);
+    assertEquals((await messages(sql)).slack.length, told.length + 3);
+  }));
+
+Deno.test("an operator may set how long an alert has to be quiet", () =>
+  undone(async (sql) => {
+    await sql`set local role service_role`;
+    await sql`update alert_rules set close_after_minutes = 0 where alert = 'function_errors'`;
+    await sql`reset role`;
+    assertEquals(await evaluate(sql, 9), ["fired"]);
+    assertEquals(await evaluate(sql, 0), ["recovered"]);
   }));
 
 Deno.test("ten evaluations at once open one episode, and nothing is claimed twice", async () => {

@@ -88,7 +88,9 @@ create table public.alert_episodes (
   opened_at timestamp with time zone not null default now(),
   opened_value numeric not null,
   closed_at timestamp with time zone,
-  closed_value numeric
+  closed_value numeric,
+  quiet_since timestamp with time zone,
+  told_at timestamp with time zone
 );
 
 create table public.alert_rules (
@@ -98,6 +100,7 @@ create table public.alert_rules (
   threshold numeric not null,
   window_minutes integer not null,
   minimum integer not null default 0,
+  close_after_minutes integer not null default 10,
   unit text not null,
   summary text not null,
   action text not null
@@ -243,7 +246,8 @@ create table public.function_totals (
 create table public.health_checks (
   checked_at timestamp with time zone not null default clock_timestamp(),
   healthy boolean not null,
-  failing text[] not null default '{}'::text[]
+  failing text[] not null default '{}'::text[],
+  refused_calls integer
 );
 
 create table public.idempotency_keys (
@@ -385,6 +389,8 @@ alter table alert_episodes add constraint alert_episodes_times_in_order CHECK ((
 
 alter table alert_rules add constraint alert_rules_alert_form CHECK ((alert ~ '^[a-z][a-z_]{0,63}$'::text));
 
+alter table alert_rules add constraint alert_rules_close_after_range CHECK (((close_after_minutes >= 0) AND (close_after_minutes <= 1440)));
+
 alter table alert_rules add constraint alert_rules_comparison_known CHECK ((comparison = ANY (ARRAY['above'::text, 'below'::text, 'at_least'::text])));
 
 alter table alert_rules add constraint alert_rules_minimum_range CHECK ((minimum >= 0));
@@ -520,6 +526,8 @@ alter table function_totals add constraint function_totals_pkey PRIMARY KEY (fun
 alter table health_checks add constraint health_checks_failing_bounded CHECK ((cardinality(failing) <= 50));
 
 alter table health_checks add constraint health_checks_pkey PRIMARY KEY (checked_at);
+
+alter table health_checks add constraint health_checks_refused_calls_range CHECK ((refused_calls >= 0));
 
 alter table idempotency_keys add constraint idempotency_keys_completed_has_result CHECK (((status <> 'completed'::text) OR (result IS NOT NULL)));
 
@@ -948,6 +956,32 @@ BEGIN ATOMIC
   LIMIT accounts_to_check.p_limit;
 END
 
+CREATE OR REPLACE FUNCTION public.alert_measured(p_value numeric, p_unit text, p_comparison text, p_threshold numeric)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT concat(
+         CASE
+             WHEN (p_value IS NULL) THEN 'too little to judge by'::text
+             ELSE ((trim_scale(p_value) || ' '::text) ||
+             CASE
+                 WHEN (p_value = (1)::numeric) THEN regexp_replace(p_unit, 's\M'::text, ''::text)
+                 ELSE p_unit
+             END)
+         END,
+         CASE p_comparison
+             WHEN 'above'::text THEN ', should be at most '::text
+             WHEN 'below'::text THEN ', should be at least '::text
+             ELSE ', should be less than '::text
+         END, trim_scale(p_threshold), ' ',
+         CASE
+             WHEN (p_threshold = (1)::numeric) THEN regexp_replace(p_unit, 's\M'::text, ''::text)
+             ELSE p_unit
+         END) AS concat;
+END
+
 CREATE OR REPLACE FUNCTION public.begin_onboarding(p_org_id uuid, p_request jsonb, p_key text DEFAULT NULL::text, p_further boolean DEFAULT true, p_lease interval DEFAULT '00:03:00'::interval)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1110,7 +1144,7 @@ BEGIN ATOMIC
 END
 
 CREATE OR REPLACE FUNCTION public.claim_alert_deliveries(p_channels text[])
- RETURNS TABLE(id bigint, channel text, transition text, episode_id bigint, alert text, severity text, summary text, action text, unit text, value numeric, threshold numeric, opened_at timestamp with time zone, closed_at timestamp with time zone)
+ RETURNS TABLE(id bigint, channel text, transition text, episode_id bigint, alert text, severity text, summary text, action text, unit text, value numeric, threshold numeric, measured text, opened_at timestamp with time zone, closed_at timestamp with time zone)
  LANGUAGE sql
  SET search_path TO ''
 BEGIN ATOMIC
@@ -1136,16 +1170,19 @@ BEGIN ATOMIC
      r.summary,
      r.action,
      r.unit,
-         CASE c.transition
-             WHEN 'fired'::text THEN e.opened_value
-             ELSE e.closed_value
-         END AS closed_value,
+     m.value,
      e.threshold,
+     alert_measured(m.value, r.unit, r.comparison, e.threshold) AS alert_measured,
      e.opened_at,
      e.closed_at
-    FROM ((claimed c
+    FROM (((claimed c
       JOIN alert_episodes e ON ((e.id = c.episode_id)))
       JOIN alert_rules r ON ((r.alert = e.alert)))
+      CROSS JOIN LATERAL ( SELECT
+                 CASE c.transition
+                     WHEN 'fired'::text THEN e.opened_value
+                     ELSE e.closed_value
+                 END AS value) m)
    ORDER BY c.id;
 END
 
@@ -1454,46 +1491,86 @@ CREATE OR REPLACE FUNCTION public.evaluate_alerts(p_channels text[] DEFAULT '{}'
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
+declare
+  v_opened bigint[];
+  v_closed bigint[];
+  v_told bigint[];
 begin
   perform pg_advisory_xact_lock(hashtextextended('evaluate_alerts', 0));
-  return query
+
   with status as materialized (
-    select s.alert, s.severity, s.value, s.threshold, s.firing from public.alert_status as s
+    select s.alert, s.severity, s.value, s.threshold, s.firing, r.close_after_minutes
+    from public.alert_status as s join public.alert_rules as r on r.alert = s.alert
   ), opened as (
     insert into public.alert_episodes as e (alert, severity, threshold, opened_value)
     select s.alert, s.severity, s.threshold, s.value from status as s where s.firing
     on conflict do nothing
-    returning e.id, e.alert, e.opened_value as value, e.opened_at, e.closed_at
-  ), closed as (
-    update public.alert_episodes as e set closed_at = greatest(now(), e.opened_at), closed_value = s.value
-    from status as s
-    where e.closed_at is null and s.alert = e.alert and not s.firing
-    returning e.id, e.alert, e.closed_value, e.opened_at, e.closed_at
-  ), changed as (
-    select o.*, 'fired' as transition from opened as o
-    union all
-    select c.*, 'recovered' from closed as c
-  ), told as (
+    returning e.id
+  ), seen as (
+    update public.alert_episodes as e set quiet_since = q.since, closed_at = q.closed_at,
+      closed_value = case when q.closed_at is not null then q.value end
+    from (
+      select s.alert, s.value, s.since,
+        case when s.since <= now() - make_interval(mins => s.close_after_minutes) then now() end as closed_at
+      from (
+        select s.*, case when not s.firing then coalesce(o.quiet_since, now()) end as since
+        from status as s join public.alert_episodes as o on o.alert = s.alert and o.closed_at is null
+      ) as s
+    ) as q
+    where e.alert = q.alert and e.closed_at is null
+    returning e.id, e.closed_at
+  )
+  select (select array_agg(o.id) from opened as o), (select array_agg(s.id) from seen as s where s.closed_at is not null)
+  into v_opened, v_closed;
+
+  with told as (
+    update public.alert_episodes as e set told_at = now()
+    where e.closed_at is null and e.quiet_since is null and e.told_at is null
+      and (
+        select count(*) from public.alert_episodes as t
+        where t.alert = e.alert and t.told_at > now() - interval '1 hour'
+      ) < 3
+    returning e.id
+  )
+  select array_agg(t.id) into v_told from told as t;
+
+  return query
+  with message as (
+    select e.*, m.transition
+    from public.alert_episodes as e
+    cross join lateral (
+      select 'fired' as transition where e.id = any (v_told)
+      union all
+      select 'recovered' where e.id = any (v_closed) and e.told_at is not null
+    ) as m
+  ), delivered as (
     insert into public.alert_deliveries (episode_id, transition, channel)
-    select c.id, c.transition, channel
-    from changed as c join public.alert_rules as r on r.alert = c.alert, unnest(p_channels) as channel
+    select m.id, m.transition, channel
+    from message as m, unnest(p_channels) as channel
     -- A pager wakes people: for what is critical only.
-    where channel <> 'email' and (channel <> 'pagerduty' or r.severity = 'critical')
-    order by c.id, channel
+    where channel <> 'email' and (channel <> 'pagerduty' or m.severity = 'critical')
+    order by m.id, channel
   ), mailed as (
     insert into public.outbox (kind, idempotency_key, payload, content)
     select
-      'alert', format('alert/%s/%s', c.id, c.transition), jsonb_build_object('episode_id', c.id),
+      'alert', format('alert/%s/%s', m.id, m.transition), jsonb_build_object('episode_id', m.id),
       -- What it says is what was so at this moment, whenever it is sent.
       jsonb_build_object(
-        'transition', c.transition, 'alert', c.alert, 'severity', r.severity, 'summary', r.summary,
-        'action', r.action, 'unit', r.unit, 'value', c.value, 'threshold', r.threshold,
-        'opened_at', c.opened_at, 'closed_at', c.closed_at
+        'transition', m.transition, 'alert', m.alert, 'severity', m.severity, 'summary', r.summary, 'action', r.action,
+        'measured', public.alert_measured(
+          case m.transition when 'fired' then m.opened_value else m.closed_value end, r.unit, r.comparison, m.threshold
+        ),
+        'opened_at', m.opened_at, 'closed_at', m.closed_at
       )
-    from changed as c join public.alert_rules as r on r.alert = c.alert
+    from message as m join public.alert_rules as r on r.alert = m.alert
     where 'email' = any (p_channels)
   )
-  select c.id, c.alert, c.transition from changed as c order by c.id;
+  select c.id, e.alert, c.transition
+  from (
+    select unnest(v_opened) as id, 'fired' as transition union all select unnest(v_closed), 'recovered'
+  ) as c
+  join public.alert_episodes as e on e.id = c.id
+  order by c.id;
 end
 $function$
 
@@ -1774,8 +1851,10 @@ BEGIN ATOMIC
             FROM call_logs
            WHERE (call_logs.disposition IS NULL)), 'last_event_at', ( SELECT max(call_lifecycle.received_at) AS max
             FROM call_lifecycle), 'connections', ( SELECT jsonb_build_object('used', database_connections.used, 'allowed', database_connections.allowed) AS jsonb_build_object
-            FROM database_connections() database_connections(used, allowed)), 'workers', ( SELECT COALESCE(jsonb_object_agg(worker_runs.worker, jsonb_build_object('last_run_at', worker_runs.last_run_at, 'last_ok_at', worker_runs.last_ok_at)), '{}'::jsonb) AS "coalesce"
-            FROM worker_runs), 'alerts', ( SELECT jsonb_build_object('critical', count(*) FILTER (WHERE (alert_episodes.severity = 'critical'::text)), 'warning', count(*) FILTER (WHERE (alert_episodes.severity = 'warning'::text)), 'firing', COALESCE(jsonb_agg(alert_episodes.alert ORDER BY alert_episodes.severity, alert_episodes.alert), '[]'::jsonb)) AS jsonb_build_object
+            FROM database_connections() database_connections(used, allowed)), 'workers', ( SELECT COALESCE(jsonb_object_agg(w.worker, jsonb_build_object('last_run_at', w.last_run_at, 'last_ok_at', w.last_ok_at, 'age_seconds', round(EXTRACT(epoch FROM (now() - w.last_ok_at))), 'late', (COALESCE((w.last_ok_at < (now() - '00:05:00'::interval)), true) AND ((w.worker <> 'notify-worker'::text) OR (EXISTS ( SELECT
+                    FROM outbox o
+                   WHERE ((o.status = ANY (ARRAY['pending'::text, 'sending'::text])) AND (o.next_attempt_at < (now() - '00:05:00'::interval))))))))), '{}'::jsonb) AS "coalesce"
+            FROM worker_runs w), 'alerts', ( SELECT jsonb_build_object('critical', count(*) FILTER (WHERE (alert_episodes.severity = 'critical'::text)), 'warning', count(*) FILTER (WHERE (alert_episodes.severity = 'warning'::text)), 'firing', COALESCE(jsonb_agg(alert_episodes.alert ORDER BY alert_episodes.severity, alert_episodes.alert), '[]'::jsonb)) AS jsonb_build_object
             FROM alert_episodes
            WHERE (alert_episodes.closed_at IS NULL))) AS jsonb_build_object;
 END
@@ -2420,7 +2499,7 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.run_alerts(p_healthy boolean, p_failing text[], p_channels text[])
+CREATE OR REPLACE FUNCTION public.run_alerts(p_healthy boolean, p_failing text[], p_channels text[], p_refused_calls integer DEFAULT NULL::integer)
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2429,7 +2508,8 @@ declare
   v_changed jsonb;
 begin
   if p_healthy is not null then
-    insert into public.health_checks (healthy, failing) values (p_healthy, coalesce(p_failing, '{}'))
+    insert into public.health_checks (healthy, failing, refused_calls)
+    values (p_healthy, coalesce(p_failing, '{}'), p_refused_calls)
     on conflict do nothing;
   end if;
   select coalesce(jsonb_agg(to_jsonb(c)), '[]') into v_changed from public.evaluate_alerts(p_channels) as c;
@@ -2457,6 +2537,46 @@ begin
   if not found then
     raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
   end if;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.schedule_jobs()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_worker record;
+begin
+  for v_worker in
+    select * from (values
+      ('voice-reconcile', '* * * * *', ''),
+      ('alert-dispatch', '* * * * *', ''),
+      -- Asks only while something is due, so that an idle line costs no function call.
+      ('notify-worker', '10 seconds', $sql$
+        and exists (
+          select from public.outbox as o where o.status in ('pending', 'sending') and o.next_attempt_at <= now()
+        )$sql$)
+    ) as workers(name, schedule, condition)
+  loop
+    -- The answer comes at once and the run goes on: pg_net begins its next batch when all of the last are answered.
+    perform cron.schedule(v_worker.name, v_worker.schedule, format($job$
+      select net.http_post(
+        url := url.decrypted_secret || '/%s',
+        headers := jsonb_build_object(
+          'apikey', token.decrypted_secret, 'prefer', 'respond-async', 'content-type', 'application/json'
+        ),
+        body := '{}'::jsonb,
+        timeout_milliseconds := 10000
+      )
+      from vault.decrypted_secrets as url, vault.decrypted_secrets as token
+      where url.name = 'functions_url' and token.name = 'scheduler_token'%s
+    $job$, v_worker.name, v_worker.condition));
+  end loop;
+  perform cron.schedule('purge-outbox', '17 * * * *', 'select public.purge_outbox(10000)');
+  -- pg_cron keeps a row for each run and deletes none: 11,500 a day.
+  perform cron.schedule('purge-job-runs', '41 3 * * *',
+    $job$delete from cron.job_run_details where coalesce(end_time, start_time) < now() - interval '2 days'$job$);
 end
 $function$
 
@@ -2706,7 +2826,8 @@ create view alert_status with (security_invoker=true) as
         END, false) AS firing,
     r.unit,
     r.summary,
-    r.action
+    r.action,
+    alert_measured(v.value, r.unit, r.comparison, r.threshold) AS measured
    FROM ((alert_rules r
      CROSS JOIN LATERAL ( SELECT make_interval(mins => r.window_minutes) AS span,
             make_interval(mins => (r.window_minutes + 1)) AS minutes) w)
@@ -2721,6 +2842,11 @@ create view alert_status with (security_invoker=true) as
                             END AS "case"
                        FROM health_checks h
                       WHERE (h.checked_at > (now() - '1 day'::interval)))
+                    WHEN 'call_concurrency'::text THEN (( SELECT h.refused_calls
+                       FROM health_checks h
+                      WHERE ((h.refused_calls IS NOT NULL) AND (h.checked_at > (now() - '00:10:00'::interval)))
+                      ORDER BY h.checked_at DESC
+                     LIMIT 1))::numeric
                     WHEN 'call_success_rate'::text THEN ( SELECT s.success_rate_pct
                        FROM call_success((now() - w.span)) s(total_calls, active_calls, completed_calls, failed_calls, abandoned_calls, rate_limited_calls, success_rate_pct, avg_call_duration_sec)
                       WHERE ((s.completed_calls + s.failed_calls) >= r.minimum))
@@ -3136,6 +3262,10 @@ grant execute on function accept_voice_event(jsonb) to service_role;
 
 grant execute on function accounts_to_check(integer) to service_role;
 
+grant execute on function alert_measured(numeric,text,text,numeric) to monitoring;
+
+grant execute on function alert_measured(numeric,text,text,numeric) to service_role;
+
 grant execute on function begin_onboarding(uuid,jsonb,text,boolean,interval) to service_role;
 
 grant execute on function bury_mail(bigint,text) to service_role;
@@ -3252,7 +3382,7 @@ grant execute on function retry_dead_mails(bigint) to service_role;
 
 grant execute on function roll_up_calls(integer) to service_role;
 
-grant execute on function run_alerts(boolean,text[],text[]) to service_role;
+grant execute on function run_alerts(boolean,text[],text[],integer) to service_role;
 
 grant execute on function save_onboarding(uuid,uuid,jsonb,text,interval) to service_role;
 
@@ -3287,6 +3417,8 @@ grant select on public.alert_history to service_role;
 grant select on public.alert_rules to monitoring;
 
 grant select on public.alert_rules to service_role;
+
+grant update on public.alert_rules (close_after_minutes) to service_role;
 
 grant update on public.alert_rules (minimum) to service_role;
 
@@ -3560,7 +3692,7 @@ comment on table public.alert_deliveries is 'What each channel has been told, or
 
 comment on table public.alert_episodes is 'When each alert fired and recovered.';
 
-comment on table public.alert_rules is 'The alerts and their thresholds; an operator may change threshold, window_minutes and minimum.';
+comment on table public.alert_rules is 'The alerts and their thresholds; an operator may change threshold, window_minutes, minimum and close_after_minutes.';
 
 comment on table public.call_hours is 'The sums of the last 31 days'' calls, by hour and outcome, each organisation''s and everybody''s. No call is told apart in it.';
 
@@ -3588,7 +3720,7 @@ comment on table public.function_metrics is 'Requests, errors and latencies of e
 
 comment on table public.function_totals is 'The sums of function_metrics since the beginning; they never fall.';
 
-comment on table public.health_checks is 'What voice-health answered when alert-dispatch asked, kept for 7 days.';
+comment on table public.health_checks is 'What voice-health and Twilio answered when alert-dispatch asked, kept for 7 days.';
 
 comment on table public.idempotency_keys is 'One row an accepted request, with its answer, until it expires.';
 
@@ -3656,29 +3788,31 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- Rows
 
--- alert_rules: {"unit": "%", "alert": "call_success_rate", "action": "Look at call_hangups and destination_performance, then place a call.", "minimum": 10, "summary": "Too many callers reach neither a person nor voicemail", "severity": "critical", "threshold": 90, "comparison": "below", "window_minutes": 30}
+-- alert_rules: {"unit": "%", "alert": "call_success_rate", "action": "Look at call_hangups and destination_performance, then place a call.", "minimum": 20, "summary": "Too few callers reach a person or voicemail", "severity": "critical", "threshold": 90, "comparison": "below", "window_minutes": 30, "close_after_minutes": 10}
 
--- alert_rules: {"unit": "%", "alert": "database_connections", "action": "End idle sessions, or raise the connection limit.", "minimum": 0, "summary": "The database is short of connections", "severity": "warning", "threshold": 80, "comparison": "above", "window_minutes": 0}
+-- alert_rules: {"unit": "%", "alert": "database_connections", "action": "End idle sessions, or raise the connection limit.", "minimum": 0, "summary": "Too many of the database's connections are in use", "severity": "warning", "threshold": 80, "comparison": "above", "window_minutes": 0, "close_after_minutes": 10}
 
--- alert_rules: {"unit": "%", "alert": "error_rate", "action": "Look at webhook_performance for the function and at its logs.", "minimum": 20, "summary": "Too many requests fail", "severity": "critical", "threshold": 5, "comparison": "above", "window_minutes": 5}
+-- alert_rules: {"unit": "%", "alert": "error_rate", "action": "Look at webhook_performance for the function and at its logs.", "minimum": 20, "summary": "Too many requests fail", "severity": "critical", "threshold": 5, "comparison": "above", "window_minutes": 5, "close_after_minutes": 10}
 
--- alert_rules: {"unit": "errors a minute", "alert": "function_errors", "action": "Look at webhook_performance and the functions' logs, level error; roll back if a deploy came before it.", "minimum": 0, "summary": "Functions fail", "severity": "critical", "threshold": 5, "comparison": "above", "window_minutes": 1}
+-- alert_rules: {"unit": "calls", "alert": "call_concurrency", "action": "Get the account's business profile approved at Twilio, or its limit raised.", "minimum": 0, "summary": "Twilio refuses calls, as the account has too many at once", "severity": "critical", "threshold": 0, "comparison": "above", "window_minutes": 60, "close_after_minutes": 10}
 
--- alert_rules: {"unit": "messages", "alert": "voicemail_backlog", "action": "Listen, call back, and mark each as handled.", "minimum": 0, "summary": "Voicemails wait for somebody", "severity": "warning", "threshold": 10, "comparison": "above", "window_minutes": 0}
+-- alert_rules: {"unit": "errors a minute", "alert": "function_errors", "action": "Look at webhook_performance and the functions' logs, level error; roll back if a deploy came before it.", "minimum": 0, "summary": "Functions fail", "severity": "critical", "threshold": 5, "comparison": "above", "window_minutes": 1, "close_after_minutes": 10}
 
--- alert_rules: {"unit": "minutes", "alert": "average_call_duration", "action": "Look at active_calls: lines that are not hung up cost money.", "minimum": 5, "summary": "Calls last unusually long", "severity": "warning", "threshold": 15, "comparison": "above", "window_minutes": 60}
+-- alert_rules: {"unit": "messages", "alert": "voicemail_backlog", "action": "Listen, call back, and mark each as handled.", "minimum": 0, "summary": "Voicemails wait for a person", "severity": "warning", "threshold": 10, "comparison": "above", "window_minutes": 0, "close_after_minutes": 10}
 
--- alert_rules: {"unit": "minutes", "alert": "system_unhealthy", "action": "Run `deno task doctor`: it names the check and what to do.", "minimum": 0, "summary": "The health check has failed for minutes", "severity": "critical", "threshold": 5, "comparison": "at_least", "window_minutes": 5}
+-- alert_rules: {"unit": "minutes", "alert": "average_call_duration", "action": "Look at active_calls: lines that are not hung up cost money.", "minimum": 20, "summary": "Calls last long on average", "severity": "warning", "threshold": 15, "comparison": "above", "window_minutes": 60, "close_after_minutes": 10}
 
--- alert_rules: {"unit": "recordings", "alert": "recordings_undeleted", "action": "Run `deno task forget --pending`: it says what Twilio answers.", "minimum": 0, "summary": "Recordings of erased calls are still at Twilio", "severity": "warning", "threshold": 0, "comparison": "above", "window_minutes": 0}
+-- alert_rules: {"unit": "minutes", "alert": "system_unhealthy", "action": "Run `deno task doctor`: it names the check and what to do.", "minimum": 0, "summary": "The health check fails", "severity": "critical", "threshold": 5, "comparison": "at_least", "window_minutes": 5, "close_after_minutes": 10}
 
--- alert_rules: {"unit": "refusals", "alert": "rate_limit_violations", "action": "Look at rate_limit_violations: one caller, or many.", "minimum": 0, "summary": "Many calls are refused by the rate limit", "severity": "warning", "threshold": 50, "comparison": "above", "window_minutes": 60}
+-- alert_rules: {"unit": "recordings", "alert": "recordings_undeleted", "action": "Run `deno task forget --pending`: it says what Twilio answers.", "minimum": 0, "summary": "Recordings of erased calls are still at Twilio", "severity": "warning", "threshold": 0, "comparison": "above", "window_minutes": 0, "close_after_minutes": 10}
 
--- alert_rules: {"unit": "seconds", "alert": "response_time", "action": "Compare avg_ms with avg_database_ms in webhook_performance: the database, or the functions.", "minimum": 10, "summary": "One request in twenty is slow", "severity": "warning", "threshold": 2, "comparison": "above", "window_minutes": 1}
+-- alert_rules: {"unit": "refusals", "alert": "rate_limit_violations", "action": "Look at rate_limit_violations: one caller, or many.", "minimum": 0, "summary": "The rate limit refuses many calls", "severity": "warning", "threshold": 50, "comparison": "above", "window_minutes": 60, "close_after_minutes": 10}
 
--- alert_rules: {"unit": "transactions", "alert": "failed_transactions", "action": "Look at failed_transactions: error_message says why.", "minimum": 0, "summary": "Onboarding fails", "severity": "warning", "threshold": 5, "comparison": "above", "window_minutes": 60}
+-- alert_rules: {"unit": "seconds", "alert": "response_time", "action": "Compare avg_ms with avg_database_ms in webhook_performance: the database, or the functions.", "minimum": 20, "summary": "One request in twenty takes too long", "severity": "warning", "threshold": 2, "comparison": "above", "window_minutes": 1, "close_after_minutes": 10}
 
--- alert_rules: {"unit": "webhooks", "alert": "database_failures", "action": "Callers are served without recording. Look at the database's load and connections.", "minimum": 0, "summary": "Webhooks did not reach the database", "severity": "critical", "threshold": 0, "comparison": "above", "window_minutes": 5}
+-- alert_rules: {"unit": "transactions", "alert": "failed_transactions", "action": "Look at failed_transactions: error_message says why.", "minimum": 0, "summary": "Onboarding fails", "severity": "warning", "threshold": 5, "comparison": "above", "window_minutes": 60, "close_after_minutes": 10}
+
+-- alert_rules: {"unit": "webhooks", "alert": "database_failures", "action": "Callers are served without recording. Look at the database's load and connections.", "minimum": 0, "summary": "Webhooks do not reach the database", "severity": "critical", "threshold": 0, "comparison": "above", "window_minutes": 5, "close_after_minutes": 10}
 
 -- retention_rules: {"why": "Calls that left a message, with its transcript: until it has been handled, and no longer than other calls.", "days": 90, "subject": "voicemails"}
 

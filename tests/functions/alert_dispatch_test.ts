@@ -30,9 +30,13 @@ interface World extends AsyncDisposable {
   /** What Slack answers. */
   slackStatus: number;
   healthy: boolean;
+  /** Calls that Twilio refused in the last hour. */
+  refusedCalls: number | null;
   dispatch(env?: Record<string, string>): Promise<Json>;
   /** Refusals in the last hour: a warning above 50. */
   refusals(count: number): Promise<void>;
+  /** As if ten minutes had passed since what does not fire was found quiet. */
+  dwell(): Promise<void>;
 }
 
 async function world(): Promise<World> {
@@ -60,6 +64,7 @@ async function world(): Promise<World> {
     lines,
     slackStatus: 200,
     healthy: true,
+    refusedCalls: null,
     async dispatch(env = {}) {
       const settings = testSettings({
         SUPABASE_URL: stack.url,
@@ -72,7 +77,11 @@ async function world(): Promise<World> {
         ...dispatchDeps(settings),
         channels: channelsOf(settings.alerts, { pagerDutyUrl: `${url}/v2/enqueue` }),
         askHealth: () =>
-          Promise.resolve({ healthy: self.healthy, failing: self.healthy ? [] : ["database"] }),
+          Promise.resolve({
+            healthy: self.healthy,
+            failing: self.healthy ? [] : ["database"],
+            refusedCalls: self.refusedCalls,
+          }),
         log: (level, fields) => lines.push(`${level} ${JSON.stringify(fields)}`),
       };
       const response = await createHandler(deps)(request("POST", LOCAL_SECRET_KEY));
@@ -84,6 +93,11 @@ async function world(): Promise<World> {
       await stack.db.sql`
         insert into rate_limit_refusals
         values ('voice-frontdoor', 'caller', '+14165550123', date_trunc('minute', now()), ${count}, now())`;
+    },
+    async dwell() {
+      await self.dispatch();
+      await stack.db
+        .sql`update alert_episodes set quiet_since = quiet_since - interval '10 minutes'`;
     },
     async [Symbol.asyncDispose]() {
       await server.shutdown();
@@ -113,13 +127,18 @@ Deno.test("an alert is told once when it fires and once when it has recovered, h
   assertEquals((await w.dispatch()).delivered, 1);
   for (let i = 0; i < 3; i++) assertEquals((await w.dispatch()).delivered, 0);
   await w.refusals(1);
+  await w.dwell();
   assertEquals((await w.dispatch()).changed, [
     { alert: "rate_limit_violations", transition: "recovered" },
   ]);
   assertEquals(w.slack.map(({ text }) => text.split("\n")[0]), [
-    ":warning: WARNING: Many calls are refused by the rate limit (now 51 refusals, threshold 50 refusals)",
-    ":white_check_mark: Recovered: Many calls are refused by the rate limit (after 1 min, now 1 refusals, threshold 50 refusals)",
+    ":warning: WARNING: The rate limit refuses many calls: 51 refusals, should be at most 50 refusals",
+    ":white_check_mark: Recovered after 1 min: The rate limit refuses many calls: 1 refusal, should be at most 50 refusals",
   ]);
+  assertEquals(
+    w.slack[0].text.split("\n")[1],
+    "Look at rate_limit_violations: one caller, or many. Runbook: docs/runbook.md#rate_limit_violations",
+  );
   // A warning wakes nobody.
   assertEquals(w.pagerDuty, []);
 });
@@ -129,8 +148,9 @@ Deno.test("what is critical pages, and its end resolves the same incident", asyn
   w.healthy = false;
   await w.dispatch();
   await w.stack.db.sql`update health_checks set checked_at = checked_at - interval '5 minutes'`;
-  await w.dispatch();
+  await w.dispatch({ RUNBOOK_URL: "https://example.com/runbook" });
   w.healthy = true;
+  await w.dwell();
   await w.dispatch();
   const [trigger, resolve] = w.pagerDuty;
   assertEquals(w.pagerDuty.length, 2);
@@ -139,7 +159,13 @@ Deno.test("what is critical pages, and its end resolves the same incident", asyn
     "critical",
     "system_unhealthy",
   ]);
-  assertMatch(trigger.payload.summary, /^CRITICAL: The health check has failed/);
+  assertMatch(
+    trigger.payload.summary,
+    /^CRITICAL: The health check fails: [\d.]+ minutes, should be less than 5 minutes$/,
+  );
+  assertEquals(trigger.links, [
+    { href: "https://example.com/runbook#system_unhealthy", text: "Runbook" },
+  ]);
   assertEquals([resolve.event_action, resolve.dedup_key], ["resolve", trigger.dedup_key]);
 });
 
@@ -149,6 +175,7 @@ Deno.test("a message that was not taken is told by the next run, in order, and o
   w.slackStatus = 500;
   assertEquals((await w.dispatch()).failed, 1);
   await w.refusals(1);
+  await w.dwell();
   assertEquals((await w.dispatch()).failed, 2);
   w.slackStatus = 200;
   assertEquals((await w.dispatch()).delivered, 2);
@@ -157,7 +184,7 @@ Deno.test("a message that was not taken is told by the next run, in order, and o
   assertMatch(w.slack[1].text, /^:white_check_mark:/);
   const [run] = await w.stack.db.sql`
     select runs::int, failures::int from worker_runs where worker = 'alert-dispatch'`;
-  assertEquals({ ...run }, { runs: 4, failures: 2 });
+  assertEquals({ ...run }, { runs: 5, failures: 3 });
 });
 
 Deno.test("five runs at once tell it once", async () => {
@@ -174,6 +201,7 @@ Deno.test("with mail set up, it is owed as a mail too, and the mail says what to
   await w.dispatch();
   assertEquals((await w.stack.db.sql`select from outbox`).length, 0);
   await w.refusals(1);
+  await w.dwell();
   await w.dispatch();
   await w.refusals(77);
   const mail = {
@@ -190,9 +218,17 @@ Deno.test("with mail set up, it is owed as a mail too, and the mail says what to
     from: "hotline@example.com",
     functionsUrl: "https://example.com/functions/v1",
     secretKey: "sb_secret_x",
+    runbookUrl: "https://example.com/runbook",
   })!;
-  assertMatch(letter.subject, /^WARNING: Many calls are refused .*now 77 refusals/);
+  assertEquals(
+    letter.subject,
+    "WARNING: The rate limit refuses many calls: 77 refusals, should be at most 50 refusals",
+  );
   assertStringIncludes(letter.text, "Look at rate_limit_violations");
+  assertStringIncludes(
+    letter.text,
+    "Runbook: https://example.com/runbook#rate_limit_violations",
+  );
 });
 
 Deno.test("no log line holds the webhook's address, the routing key or a number", async () => {
@@ -226,4 +262,78 @@ Deno.test("only an operator may ask for a run; without a database it says so", a
   // voice-health does not answer either, which is a verdict; the database is what fails.
   assertEquals(await status("POST", settings.secretKey), 503);
   assertEquals(lines, ["error"]);
+});
+
+Deno.test("a call that Twilio refuses for want of capacity pages", async () => {
+  await using w = await world();
+  w.refusedCalls = 0;
+  await w.dispatch();
+  assertEquals(w.pagerDuty, []);
+  w.refusedCalls = 2;
+  await w.dispatch();
+  assertEquals(w.pagerDuty.map(({ payload }) => payload.summary), [
+    "CRITICAL: Twilio refuses calls, as the account has too many at once: 2 calls, should be at most 0 calls",
+  ]);
+});
+
+/** What Twilio's debugger and voice-health answer to dispatchDeps. */
+async function verdict(health: unknown, alerts: () => Response) {
+  const asked: URL[] = [];
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
+    const url = new URL(request.url);
+    asked.push(url);
+    return url.pathname === "/v1/Alerts" ? alerts() : Response.json(health);
+  });
+  const url = `http://127.0.0.1:${server.addr.port}`;
+  const settings = testSettings({
+    SUPABASE_URL: url,
+    TWILIO_API_URL: url,
+    TWILIO_ACCOUNT_SID: `AC${"0".repeat(32)}`,
+  });
+  const answer = await dispatchDeps(settings).askHealth();
+  await server.shutdown();
+  return { ...answer, asked };
+}
+
+Deno.test("calls that Twilio refused for want of capacity are counted from its debugger, of the last hour", async () => {
+  const entries = ["10004", "11200", "10004", null].map((error_code) => ({
+    error_code,
+    sid: "NO1",
+  }));
+  const { refusedCalls, asked } = await verdict(
+    { checks: {} },
+    () => Response.json({ alerts: entries, meta: { next_page_url: null } }),
+  );
+  assertEquals(refusedCalls, 2);
+  const { searchParams } = asked.find(({ pathname }) => pathname === "/v1/Alerts")!;
+  assertEquals(searchParams.get("LogLevel"), "error");
+  const span = Date.now() - new Date(searchParams.get("StartDate")!).getTime();
+  assertEquals(Math.round(span / 60_000), 60);
+});
+
+Deno.test("a Twilio that refuses, fails or says something else is no news of refused calls, and of health neither", async () => {
+  for (
+    const answer of [
+      new Response(null, { status: 401 }),
+      new Response(null, { status: 500 }),
+      new Response("<html>"),
+      Response.json({ alerts: "none" }),
+    ]
+  ) {
+    // deno-lint-ignore no-await-in-loop -- few
+    const { refusedCalls, healthy, failing } = await verdict({ checks: {} }, () => answer);
+    assertEquals([refusedCalls, healthy, failing], [null, true, []]);
+  }
+});
+
+Deno.test("only a check that is unhealthy keeps the alert about health alive: no alert, and no late worker", async () => {
+  const status = (word: string) => ({ status: word });
+  const checks = {
+    database: status("unhealthy"),
+    alerts: status("critical"),
+    workers: status("late"),
+    mail: status("healthy"),
+  };
+  const { failing } = await verdict({ checks }, () => new Response(null, { status: 404 }));
+  assertEquals(failing, ["database"]);
 });

@@ -50,13 +50,16 @@ Deno.test("of a line that is well it says so, and ends with 0", async () => {
     assertEquals(warned.code, 0);
     assertStringIncludes(
       warned.text,
-      "warning Many calls are refused by the rate limit: 60 refusals, threshold 50\n        -> Look at rate_limit_violations",
+      "warning The rate limit refuses many calls: 60 refusals, should be at most 50 refusals\n        -> Look at rate_limit_violations",
     );
     await stack.db
       .sql`insert into health_checks (checked_at, healthy) values (now() - interval '6 minutes', false), (now(), false)`;
     const paged = await doctor(["--url", stack.url, "--key", "sb_secret_local"]);
     assertEquals(paged.code, 1);
-    assertStringIncludes(paged.text, "FAULT   The health check has failed for minutes: 6 minutes");
+    assertStringIncludes(
+      paged.text,
+      "FAULT   The health check fails: 6 minutes, should be less than 5 minutes",
+    );
     assertEquals(paged.text.includes("+14165550123"), false);
   } finally {
     await stack.stop();
@@ -80,9 +83,9 @@ Deno.test("of a deployed line it says what the schedule does not find in Vault",
     await stack.db.sql`select vault.create_secret('https://abcdefgh.supabase.co', 'functions_url')`;
     assertStringIncludes(
       await look(stack.db.url),
-      "warning Vault lacks functions_secret_key: nothing runs on time\n        -> deno task deploy",
+      "warning Vault lacks scheduler_token: nothing runs on time\n        -> deno task deploy",
     );
-    await stack.db.sql`select vault.create_secret('sb_secret_x', 'functions_secret_key')`;
+    await stack.db.sql`select vault.create_secret('a-token-of-the-scheduler', 'scheduler_token')`;
     const text = await look(stack.db.url);
     assertStringIncludes(text, "ok      The schedule finds the functions");
     assertEquals(text.includes("sb_secret_x"), false);

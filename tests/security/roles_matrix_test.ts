@@ -105,7 +105,7 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   // Read by definers alone, and by nobody directly.
   telephony_secrets: [],
   // An operator's to set.
-  alert_rules: ["select", "update(threshold, window_minutes, minimum)"],
+  alert_rules: ["select", "update(threshold, window_minutes, minimum, close_after_minutes)"],
   retention_rules: ["select", "update(days)"],
   // Sums, that are taken back by the hour and made anew.
   call_hours: ["select", "insert"],

@@ -77,6 +77,8 @@ export interface Settings {
 export interface AlertSettings {
   readonly slackWebhookUrl: string | undefined;
   readonly pagerDutyRoutingKey: string | undefined;
+  /** Where docs/runbook.md can be read: no secret, part of each message. */
+  readonly runbookUrl: string | undefined;
 }
 
 /** Looks up one variable, as `Deno.env.get` does. */
@@ -191,6 +193,7 @@ export function readSettings(env: Environment): Settings {
         optional("ALERT_PAGERDUTY_ROUTING_KEY"),
         /^[0-9A-Za-z]{32}$/,
       ),
+      runbookUrl: optionalUrl("RUNBOOK_URL", optional("RUNBOOK_URL")),
     },
     publicFunctionsUrl: url(
       "PUBLIC_FUNCTIONS_URL",
@@ -421,6 +424,10 @@ function origins(list: string): string[] {
 
 function entriesOf(list: string): string[] {
   return list.split(",").map((entry) => entry.trim()).filter((entry) => entry !== "");
+}
+
+function optionalUrl(name: string, value: string | undefined): string | undefined {
+  return value === undefined ? undefined : url(name, value);
 }
 
 function url(name: string, value: string): string {

@@ -4,6 +4,7 @@ import { dataApi } from "../_shared/db/client.ts";
 import { type Log, logOf } from "../_shared/log.ts";
 import { isSending } from "../_shared/mail/mail.ts";
 import type { Settings } from "../_shared/settings.ts";
+import { refusedCalls } from "../_shared/twilio/debugger.ts";
 import type { Handler } from "../_shared/webhook.ts";
 import { worker } from "../_shared/worker.ts";
 
@@ -11,7 +12,7 @@ export interface DispatchDeps {
   readonly settings: Settings;
   readonly alerts: Alerts;
   readonly channels: readonly Channel[];
-  /** Asks voice-health as a monitor would; never rejects. */
+  /** Asks voice-health as a monitor would, and Twilio for calls that it refused; never rejects. */
   readonly askHealth: () => Promise<HealthVerdict>;
   readonly log: Log;
 }
@@ -21,7 +22,13 @@ export function dispatchDeps(settings: Settings): DispatchDeps {
     settings,
     alerts: alerts(dataApi(settings.supabaseUrl, settings.secretKey)),
     channels: channelsOf(settings.alerts),
-    askHealth: () => askHealth(`${settings.supabaseUrl}/functions/v1/voice-health`),
+    askHealth: async () => {
+      const [verdict, refused] = await Promise.all([
+        askHealth(`${settings.supabaseUrl}/functions/v1/voice-health`),
+        askTwilio(settings),
+      ]);
+      return { ...verdict, refusedCalls: refused };
+    },
     log: logOf(settings),
   };
 }
@@ -87,14 +94,23 @@ async function tell(channel: Channel, notices: readonly AlertNotice[], log: Log)
   return { delivered, failed: notices.slice(delivered.length).map(({ id }) => id) };
 }
 
+async function askTwilio(
+  { twilioApiUrl, twilioAccountSid, twilioAuthToken }: Settings,
+): Promise<number | null> {
+  if (twilioAccountSid === undefined) return null;
+  const account = { accountSid: twilioAccountSid, authToken: twilioAuthToken };
+  return await refusedCalls({ baseUrl: twilioApiUrl, ...account }, new Date());
+}
+
 /** @param url voice-health's address. */
-async function askHealth(url: string): Promise<HealthVerdict> {
+async function askHealth(url: string): Promise<Omit<HealthVerdict, "refusedCalls">> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
     const body: unknown = await response.json();
     const checks = (body as { checks?: Record<string, { status?: unknown }> } | null)?.checks ?? {};
     const failing = Object.entries(checks)
-      .filter(([, check]) => check?.status !== "healthy")
+      // Any other word ("late", "critical") tells of something that calls do not wait for.
+      .filter(([, check]) => check?.status === "unhealthy")
       .map(([name]) => name.slice(0, 64)).slice(0, 50);
     return { healthy: response.status === 200, failing };
   } catch {

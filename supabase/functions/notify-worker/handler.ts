@@ -90,7 +90,8 @@ async function run({ settings, outbox, send, now, log }: WorkerDeps): Promise<Re
     purged: 0,
   };
   if (send !== undefined && mail.from !== undefined) {
-    const context = { from: mail.from, functionsUrl: publicFunctionsUrl, secretKey };
+    const { runbookUrl } = settings.alerts;
+    const context = { from: mail.from, functionsUrl: publicFunctionsUrl, secretKey, runbookUrl };
     const until = now().getTime() + RUN_MS;
     for (let claimed = 0; claimed < RUN_MAILS && now().getTime() < until;) {
       // deno-lint-ignore no-await-in-loop -- A batch at a time: a lease is for what is being sent.

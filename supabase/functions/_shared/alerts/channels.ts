@@ -1,6 +1,6 @@
 import type { AlertNotice } from "../db/alerts.ts";
 import type { AlertSettings } from "../settings.ts";
-import { headline } from "./words.ts";
+import { headline, runbookSection } from "./words.ts";
 
 /** A way to tell people. */
 export interface Channel {
@@ -16,25 +16,26 @@ export function channelsOf(
   settings: AlertSettings,
   { pagerDutyUrl = PAGERDUTY_URL, deadlineMs = 5000 } = {},
 ): Channel[] {
-  const { slackWebhookUrl, pagerDutyRoutingKey } = settings;
+  const { slackWebhookUrl, pagerDutyRoutingKey, runbookUrl } = settings;
   const channels: Channel[] = [];
   if (slackWebhookUrl !== undefined) {
     channels.push({
       name: "slack",
-      send: (notice) => post(slackWebhookUrl, slackMessage(notice), deadlineMs),
+      send: (notice) => post(slackWebhookUrl, slackMessage(notice, runbookUrl), deadlineMs),
     });
   }
   if (pagerDutyRoutingKey !== undefined) {
     channels.push({
       name: "pagerduty",
-      send: (notice) => post(pagerDutyUrl, pagerDutyEvent(notice, pagerDutyRoutingKey), deadlineMs),
+      send: (notice) =>
+        post(pagerDutyUrl, pagerDutyEvent(notice, pagerDutyRoutingKey, runbookUrl), deadlineMs),
     });
   }
   return channels;
 }
 
 /** https://api.slack.com/messaging/webhooks */
-function slackMessage(notice: AlertNotice) {
+function slackMessage(notice: AlertNotice, runbookUrl: string | undefined) {
   // The three characters that mean something to Slack.
   const escape = (text: string) =>
     text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
@@ -43,13 +44,16 @@ function slackMessage(notice: AlertNotice) {
     : notice.severity === "critical"
     ? ":rotating_light:"
     : ":warning:";
-  const advice = notice.transition === "fired" ? `\n${escape(notice.action)}` : "";
+  const advice = notice.transition === "fired"
+    ? `\n${escape(`${notice.action} Runbook: ${runbookSection(runbookUrl, notice.alert)}`)}`
+    : "";
   return { text: `${icon} ${escape(headline(notice))}${advice}` };
 }
 
 /** https://developer.pagerduty.com/docs/events-api-v2/trigger-events/: the key makes a repeated event the same one. */
-function pagerDutyEvent(notice: AlertNotice, routingKey: string) {
+function pagerDutyEvent(notice: AlertNotice, routingKey: string, runbookUrl: string | undefined) {
   const { alert, episode_id, severity, action, value, threshold, unit, opened_at } = notice;
+  const runbook = runbookSection(runbookUrl, alert);
   const event = { routing_key: routingKey, dedup_key: `tradeline/${alert}/${episode_id}` };
   if (notice.transition === "recovered") return { ...event, event_action: "resolve" };
   return {
@@ -61,8 +65,9 @@ function pagerDutyEvent(notice: AlertNotice, routingKey: string) {
       severity,
       timestamp: opened_at,
       component: alert,
-      custom_details: { action, value, threshold, unit },
+      custom_details: { action, runbook, value, threshold, unit },
     },
+    ...(runbookUrl !== undefined && { links: [{ href: runbook, text: "Runbook" }] }),
   };
 }
 

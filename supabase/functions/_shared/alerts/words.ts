@@ -1,19 +1,28 @@
 import type { AlertNotice } from "../db/alerts.ts";
 
-/** What is told of an alert, whichever way it is told. */
-export type AlertWords = Omit<AlertNotice, "id" | "channel" | "episode_id">;
+/** What a message says of an alert, on every channel. */
+export type AlertWords = Pick<
+  AlertNotice,
+  | "transition"
+  | "alert"
+  | "severity"
+  | "summary"
+  | "action"
+  | "measured"
+  | "opened_at"
+  | "closed_at"
+>;
 
 /** One line: what is wrong, or that it no longer is. */
 export function headline(notice: AlertWords): string {
   return notice.transition === "fired"
-    ? `${notice.severity.toUpperCase()}: ${notice.summary} (${measured(notice)})`
-    : `Recovered: ${notice.summary} (after ${duration(notice)}, ${measured(notice)})`;
+    ? `${notice.severity.toUpperCase()}: ${notice.summary}: ${notice.measured}`
+    : `Recovered after ${duration(notice)}: ${notice.summary}: ${notice.measured}`;
 }
 
-/** The measure and what it is held against. */
-export function measured({ value, threshold, unit }: AlertWords): string {
-  const now = value === null ? "too little to judge by" : `now ${value} ${unit}`;
-  return `${now}, threshold ${threshold} ${unit}`;
+/** Where it is written what the alert means and what to do. @param url `RUNBOOK_URL`. */
+export function runbookSection(url: string | undefined, alert: string): string {
+  return `${url ?? "docs/runbook.md"}#${alert}`;
 }
 
 function duration({ opened_at, closed_at }: AlertWords): string {

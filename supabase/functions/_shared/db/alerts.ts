@@ -15,6 +15,8 @@ export interface AlertNotice {
   /** Null: there is no longer enough to judge by. */
   readonly value: number | null;
   readonly threshold: number;
+  /** Value, unit and direction: "81 %, should be at least 90 %". */
+  readonly measured: string;
   /** ISO 8601. */
   readonly opened_at: string;
   readonly closed_at: string | null;
@@ -28,11 +30,13 @@ export interface AlertRun {
   readonly due: readonly AlertNotice[];
 }
 
-/** What voice-health said. */
+/** What voice-health said, and Twilio. */
 export interface HealthVerdict {
   readonly healthy: boolean;
   /** The checks that were not healthy, by name. */
   readonly failing: readonly string[];
+  /** Calls that Twilio refused in the last hour, as the account had too many at once; null: it was not asked, or did not answer. */
+  readonly refusedCalls: number | null;
 }
 
 /** The database's part of telling alerts; each call rejects when the database does not answer. */
@@ -48,8 +52,13 @@ export interface Alerts {
 export function alerts(api: DataApi, deadlineMs = 10_000): Alerts {
   const call = (name: string, args: Record<string, unknown>) => run(api, name, args, deadlineMs);
   return {
-    run: ({ healthy, failing }, channels) =>
-      call("run_alerts", { p_healthy: healthy, p_failing: failing, p_channels: channels }),
+    run: ({ healthy, failing, refusedCalls }, channels) =>
+      call("run_alerts", {
+        p_healthy: healthy,
+        p_failing: failing,
+        p_channels: channels,
+        p_refused_calls: refusedCalls,
+      }),
     finish: (delivered, failed) =>
       call("finish_alert_deliveries", { p_delivered: delivered, p_failed: failed }),
     ended: (ok) => call("record_worker_run", { p_worker: "alert-dispatch", p_ok: ok }),

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { type AlertWords, headline, measured } from "../alerts/words.ts";
+import { type AlertWords, headline, runbookSection } from "../alerts/words.ts";
 import type { Mail } from "./mail.ts";
 import { recordingLink } from "./recording_link.ts";
 
@@ -7,6 +7,8 @@ export interface MailContext {
   readonly from: string;
   readonly functionsUrl: string;
   readonly secretKey: string;
+  /** Where docs/runbook.md can be read. */
+  readonly runbookUrl?: string | undefined;
 }
 
 const contact = z.object({
@@ -35,9 +37,7 @@ const alert = z.object({
   severity: z.enum(["critical", "warning"]),
   summary: z.string(),
   action: z.string(),
-  unit: z.string(),
-  value: z.nullable(z.number()),
-  threshold: z.number(),
+  measured: z.string(),
   opened_at: z.string(),
   closed_at: z.nullable(z.string()),
 });
@@ -84,7 +84,7 @@ function letterOf(kind: string, content: unknown, context: MailContext): Letter 
     }
     case "alert": {
       const { success, data } = alert.safeParse(content);
-      return success ? alertNotification(data) : undefined;
+      return success ? alertNotification(data, context) : undefined;
     }
   }
 }
@@ -162,19 +162,24 @@ function voicemailNotification(
   };
 }
 
-function alertNotification(notice: AlertWords): Letter {
+function alertNotification(notice: AlertWords, { runbookUrl }: MailContext): Letter {
   return {
     subject: headline(notice),
     parts: [
       {
         facts: [
           ["Alert", `${notice.alert} (${notice.severity})`],
-          ["Measured", measured(notice)],
+          ["Measured", notice.measured],
           ["Since", time(notice.opened_at)],
           ...(notice.closed_at === null ? [] : [["Until", time(notice.closed_at)] as const]),
         ],
       },
-      ...(notice.transition === "fired" ? [{ paragraph: notice.action }] : []),
+      ...(notice.transition === "fired"
+        ? [
+          { paragraph: notice.action },
+          { paragraph: `Runbook: ${runbookSection(runbookUrl, notice.alert)}` },
+        ]
+        : []),
     ],
   };
 }
