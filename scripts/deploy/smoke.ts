@@ -1,4 +1,4 @@
-import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
+import { dataApi, untilKnown } from "../../supabase/functions/_shared/db/client.ts";
 import type { Settings } from "../../supabase/functions/_shared/settings.ts";
 import { type CallRecord, Simulator } from "../phone/mod.ts";
 import type { Target } from "./target.ts";
@@ -175,6 +175,9 @@ async function syntheticCall({ functionsUrl, settings }: SmokeOptions): Promise<
  */
 export async function forgetSyntheticCalls({ projectUrl, secretKey }: Target): Promise<void> {
   if (secretKey === undefined) return;
-  await dataApi(projectUrl, secretKey)
-    .rpc("forget_person", { p_number: SYNTHETIC_CALLER, p_email: null });
+  const api = dataApi(projectUrl, secretKey);
+  await untilKnown(
+    async () => await api.rpc("forget_person", { p_number: SYNTHETIC_CALLER, p_email: null }),
+    ({ error }) => error?.code,
+  );
 }

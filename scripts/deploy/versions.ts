@@ -1,4 +1,9 @@
 import { join } from "@std/path/join.js";
+import {
+  errorCodeOf,
+  type Patience,
+  untilKnown,
+} from "../../supabase/functions/_shared/db/client.ts";
 import { SettingError } from "../../supabase/functions/_shared/errors.ts";
 import { CommandError, git } from "./commands.ts";
 import type { Target } from "./target.ts";
@@ -38,8 +43,6 @@ const DEADLINE_MS = 15_000;
 
 class DataApiError extends Error {
   override name = "DataApiError";
-  /** PostgREST's, such as PGRST205: no such table. */
-  readonly code: string | undefined;
 
   constructor(status: number, text: string) {
     super(
@@ -47,12 +50,14 @@ class DataApiError extends Error {
         status === 401 || status === 403 ? ". Is SUPABASE_SECRET_KEYS this project's?" : ""
       }`,
     );
-    this.code = /"code":\s*"(PGRST\d+)"/.exec(text)?.[1];
   }
 }
 
 /** @throws {SettingError} when there is no secret key to write it with; `write` and `read` reject when nobody answers. */
-export function deployLog({ projectUrl, secretKey }: Target): DeployLog {
+export function deployLog(
+  { projectUrl, secretKey }: Pick<Target, "projectUrl" | "secretKey">,
+  wait?: Patience,
+): DeployLog {
   if (secretKey === undefined) {
     throw new SettingError(
       "SUPABASE_SECRET_KEYS",
@@ -64,22 +69,30 @@ export function deployLog({ projectUrl, secretKey }: Target): DeployLog {
     "content-type": "application/json",
     ...(secretKey.startsWith("ey") && { authorization: `Bearer ${secretKey}` }),
   };
-  const ask = async (path: string, init: RequestInit): Promise<Response> => {
-    const response = await fetch(`${projectUrl}/rest/v1/${path}`, {
+  const send = (path: string, init: RequestInit): Promise<Response> =>
+    fetch(`${projectUrl}/rest/v1/${path}`, {
       ...init,
       headers,
       signal: AbortSignal.timeout(DEADLINE_MS),
     });
-    if (response.ok) return response;
-    throw new DataApiError(response.status, await response.text());
+  const requireOk = async (response: Response): Promise<void> => {
+    if (!response.ok) throw new DataApiError(response.status, await response.text());
   };
   return {
     async write({ event, ...data }) {
       const severity = event.endsWith("_failed") ? "error" : "info";
-      const response = await ask("rpc/record_analytics_event", {
-        method: "POST",
-        body: JSON.stringify({ p_event_type: event, p_severity: severity, p_event_data: data }),
+      const body = JSON.stringify({
+        p_event_type: event,
+        p_severity: severity,
+        p_event_data: data,
       });
+      // The migrations before it may be news to the Data API.
+      const response = await untilKnown(
+        () => send("rpc/record_analytics_event", { method: "POST", body }),
+        errorCodeOf,
+        wait,
+      );
+      await requireOk(response);
       await response.body?.cancel();
     },
     async read() {
@@ -89,12 +102,13 @@ export function deployLog({ projectUrl, secretKey }: Target): DeployLog {
         order: "id.desc",
         limit: "50",
       });
-      const response = await ask(`analytics_events?${query}`, { method: "GET" }).catch((error) => {
-        // Before the first migration there is nothing to read.
-        if (error instanceof DataApiError && error.code === "PGRST205") return undefined;
-        throw error;
-      });
-      if (response === undefined) return [];
+      const response = await send(`analytics_events?${query}`, { method: "GET" });
+      // Before the first migration there is nothing to read.
+      if (await errorCodeOf(response) === "PGRST205") {
+        await response.body?.cancel();
+        return [];
+      }
+      await requireOk(response);
       const rows: { event_type: LogEntry["event"]; event_data: Omit<LogEntry, "event"> }[] =
         await response.json();
       return rows.map(({ event_type, event_data }) => ({ event: event_type, ...event_data }));

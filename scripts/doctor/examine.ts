@@ -1,5 +1,6 @@
 import type { Sql } from "postgres";
 import { connectTo, type Database } from "../database.ts";
+import { errorCodeOf, untilKnown } from "../../supabase/functions/_shared/db/client.ts";
 import { VAULT_NAMES } from "../deploy/vault.ts";
 import type { AlertRow, DatabaseAnswer, Examination, HealthAnswer } from "./diagnose.ts";
 
@@ -59,9 +60,11 @@ async function askMailDue(url: string, key: string): Promise<string | null | und
 }
 
 async function askData<Row>(url: string, key: string, query: string): Promise<Row[] | undefined> {
-  const response = await ask(`${url}/rest/v1/${query}`, {
-    headers: { apikey: key, ...(key.startsWith("ey") && { authorization: `Bearer ${key}` }) },
-  });
+  const headers = { apikey: key, ...(key.startsWith("ey") && { authorization: `Bearer ${key}` }) };
+  const response = await untilKnown(
+    () => ask(`${url}/rest/v1/${query}`, { headers }),
+    errorCodeOf,
+  );
   if (response?.ok) return await response.json();
   await response?.body?.cancel();
   return undefined;

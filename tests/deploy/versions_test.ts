@@ -2,10 +2,28 @@ import { assertEquals } from "@std/assert/equals.js";
 import {
   beforeThat,
   deployedNow,
+  deployLog,
   type LogEntry,
   servingNow,
   type Versions,
 } from "../../scripts/deploy/versions.ts";
+import { fakeDataApi } from "../support/fake_data_api.ts";
+
+Deno.test("the deploy log is written once the Data API knows the migrations that were just applied", async () => {
+  let known = 3;
+  await using api = fakeDataApi(() =>
+    known-- > 0
+      ? Response.json({ code: "PGRST202" }, { status: 404 })
+      : new Response(null, { status: 204 })
+  );
+  const waited: number[] = [];
+  const log = deployLog({ projectUrl: api.url, secretKey: "sb_secret_x" }, (ms) => {
+    waited.push(ms);
+    return Promise.resolve();
+  });
+  await log.write({ event: "deploy_started", versions: {}, previous: {} });
+  assertEquals([waited, api.calls.length], [[1000, 1000, 1000], 4]);
+});
 
 const ONE = { route: "one" };
 const TWO = { route: "two", newer: "two" };

@@ -1,6 +1,6 @@
 import { type Channel, channelsOf } from "../_shared/alerts/channels.ts";
 import { type AlertNotice, type Alerts, alerts, type HealthVerdict } from "../_shared/db/alerts.ts";
-import { dataApi } from "../_shared/db/client.ts";
+import { dataApi, PATIENT } from "../_shared/db/client.ts";
 import { type Log, logOf } from "../_shared/log.ts";
 import { isSending } from "../_shared/mail/mail.ts";
 import type { Settings } from "../_shared/settings.ts";
@@ -20,7 +20,7 @@ export interface DispatchDeps {
 export function dispatchDeps(settings: Settings): DispatchDeps {
   return {
     settings,
-    alerts: alerts(dataApi(settings.supabaseUrl, settings.secretKey)),
+    alerts: alerts(dataApi(settings.supabaseUrl, settings.secretKey, PATIENT)),
     channels: channelsOf(settings.alerts),
     askHealth: async () => {
       const [verdict, refused] = await Promise.all([

@@ -1,4 +1,4 @@
-import { dataApi } from "../_shared/db/client.ts";
+import { dataApi, PATIENT } from "../_shared/db/client.ts";
 import { type ClaimedMail, type Outbox, outbox } from "../_shared/db/outbox.ts";
 import { type Log, logOf } from "../_shared/log.ts";
 import { missingMailSettings, type SendMail, type SendOutcome } from "../_shared/mail/mail.ts";
@@ -21,7 +21,7 @@ export function workerDeps(settings: Settings): WorkerDeps {
   const { resendApiKey, resendUrl } = settings.mail;
   return {
     settings,
-    outbox: outbox(dataApi(settings.supabaseUrl, settings.secretKey)),
+    outbox: outbox(dataApi(settings.supabaseUrl, settings.secretKey, PATIENT)),
     send: resendApiKey === undefined ? undefined : resendMailer(resendApiKey, resendUrl),
     log: logOf(settings),
     now: () => new Date(),

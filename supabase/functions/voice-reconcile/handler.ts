@@ -9,7 +9,7 @@ import {
   settledEvent,
 } from "../_shared/calls/reconcile.ts";
 import type { VoiceEvent } from "../_shared/calls/events.ts";
-import { dataApi } from "../_shared/db/client.ts";
+import { dataApi, PATIENT } from "../_shared/db/client.ts";
 import {
   type ClaimedCall,
   type Purged,
@@ -43,7 +43,7 @@ export function reconcileDeps(deps: Deps): ReconcileDeps {
   return {
     ...deps,
     onboardings: saga && (() => recoverOnboardings(saga)),
-    database: reconciliation(dataApi(supabaseUrl, secretKey)),
+    database: reconciliation(dataApi(supabaseUrl, secretKey, PATIENT)),
     twilio: twilioAccountSid === undefined
       ? undefined
       : twilioRest(twilioApiUrl, twilioAccountSid, twilioAuthToken),

@@ -1,11 +1,14 @@
 import { PostgrestClient } from "@supabase/postgrest-js";
 
 /** The Data API as supabase-js speaks it, through the part of supabase-js that does: a tenth of its start-up. */
-export type DataApi = PostgrestClient;
+export type DataApi = PostgrestClient & {
+  /** Of a worker, which can wait for what `untilKnown` waits for. */
+  readonly patience?: Patience | undefined;
+};
 
 /** @param secretKey The project's secret key; it goes into `apikey`, as the newer keys are no JWTs. */
-export function dataApi(supabaseUrl: string, secretKey: string): DataApi {
-  return new PostgrestClient(`${supabaseUrl}/rest/v1`, {
+export function dataApi(supabaseUrl: string, secretKey: string, patience?: Patience): DataApi {
+  const api = new PostgrestClient(`${supabaseUrl}/rest/v1`, {
     headers: {
       apikey: secretKey,
       // A legacy key is a JWT and names its role there.
@@ -14,6 +17,7 @@ export function dataApi(supabaseUrl: string, secretKey: string): DataApi {
     // A caller waits, and Twilio retries: a second try of ours would only eat its time.
     retry: false,
   });
+  return Object.assign(api, { patience });
 }
 
 /**
@@ -28,9 +32,48 @@ export async function run(
   args: Readonly<Record<string, unknown>>,
   deadlineMs: number,
 ) {
-  const { data, error } = await api.rpc(name, args).abortSignal(AbortSignal.timeout(deadlineMs));
+  const ask = async () => await api.rpc(name, args).abortSignal(AbortSignal.timeout(deadlineMs));
+  const { data, error } = api.patience === undefined
+    ? await ask()
+    : await untilKnown(ask, ({ error }) => error?.code, api.patience);
   if (error !== null) {
     throw new Error(`Cannot run ${name}: the database answered ${error.code || "nothing"}`);
   }
   return data;
+}
+
+/** How to wait. */
+export type Patience = (ms: number) => Promise<void>;
+
+export const PATIENT: Patience = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/**
+ * Asks again each second, for a minute at most, while the Data API does not know a function (PGRST202) or a table
+ * (PGRST205): after migrations it goes on by the schema of before, for seconds. For whoever no caller waits for.
+ * Source: https://docs.postgrest.org/en/stable/references/schema_cache.html
+ *
+ * @param codeOf The error's code that an answer has.
+ */
+export async function untilKnown<T>(
+  ask: () => Promise<T>,
+  codeOf: (answer: T) => string | undefined | Promise<string | undefined>,
+  wait: Patience = PATIENT,
+): Promise<T> {
+  for (let seconds = 0;; seconds++) {
+    // deno-lint-ignore no-await-in-loop -- One attempt after the other.
+    const answer = await ask();
+    // deno-lint-ignore no-await-in-loop
+    const code = await codeOf(answer);
+    if ((code !== "PGRST202" && code !== "PGRST205") || seconds === 60) return answer;
+    // deno-lint-ignore no-await-in-loop
+    await wait(1000);
+  }
+}
+
+/** The code of an error that the Data API answered over plain `fetch`; the answer can still be read. */
+export async function errorCodeOf(response: Response | undefined): Promise<string | undefined> {
+  if (response?.status !== 404) return undefined;
+  const body: unknown = await response.clone().json().catch(() => undefined);
+  const code = (body as { code?: unknown } | null | undefined)?.code;
+  return typeof code === "string" ? code : undefined;
 }
