@@ -94,6 +94,13 @@ export function isHealthy(findings: readonly Finding[]): boolean {
   return findings.every(({ level }) => level !== "fault");
 }
 
+const ALLOWLIST_WARNING: Finding = {
+  level: "warning",
+  what: "TWILIO_IP_ALLOWLIST is set: a webhook from any other address gets 401",
+  advice:
+    "Right only where the account has Twilio's Static Proxy, and the list is that proxy's addresses. Otherwise Twilio's webhooks come from addresses that change: leave it blank, the signature decides.",
+};
+
 function findingsOf(
   name: string,
   check: Readonly<Record<string, unknown>>,
@@ -107,6 +114,7 @@ function findingsOf(
   switch (name) {
     case "env":
       return [
+        ...(check["ip_allowlist"] === true ? [ALLOWLIST_WARNING] : []),
         healthy ? ok("The settings are complete") : fault(
           `The setting ${check["setting"]} is missing or malformed`,
           local

@@ -219,6 +219,16 @@ for (
   });
 }
 
+Deno.test("an operator is told whether an allow-list keeps addresses out", async () => {
+  await using api = fakeDataApi(answering({}));
+  for (const [list, expected] of [[undefined, false], ["203.0.113.0/24", true]] as const) {
+    const handler = handlerFor({ SUPABASE_URL: api.url, TWILIO_IP_ALLOWLIST: list });
+    // deno-lint-ignore no-await-in-loop
+    const { text } = await ask(handler, "GET", OPERATOR);
+    assertEquals(JSON.parse(text).checks.env.ip_allowlist, expected);
+  }
+});
+
 Deno.test("a schema of later is healthy: migrations come before the functions that need them", async () => {
   await using api = fakeDataApi(answering({ health_migration: "29990101000000" }));
   assertEquals((await ask(handlerFor({ SUPABASE_URL: api.url }))).status, 200);

@@ -190,6 +190,13 @@ for (
       /TWILIO_AUTH_TOKEN in \.env.*deno task deploy/,
     ],
     [
+      "an allow-list, which few accounts can have",
+      examined({ env: { status: "healthy", ip_allowlist: true } }),
+      "warning",
+      /TWILIO_IP_ALLOWLIST is set/,
+      /Static Proxy/,
+    ],
+    [
       "a database that is away",
       examined({ database: { status: "unhealthy", latency_ms: 2000 } }),
       "fault",

@@ -114,7 +114,7 @@ async function runChecks(
     & Check
     & Partial<RecentActivity>;
   return {
-    env: { status: "healthy" },
+    env: { status: "healthy", ip_allowlist: settings.twilioIpAllowlist.length > 0 },
     database: { status, latency_ms, connections },
     recent_activity: { status, latency_ms, ...recent },
     rate_limiter,

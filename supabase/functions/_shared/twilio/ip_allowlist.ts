@@ -5,7 +5,9 @@ import { SettingError } from "../errors.ts";
 export type AddressCheck = (address: string | undefined) => boolean;
 
 /**
- * Builds the check of `TWILIO_IP_ALLOWLIST`. No entries: everybody may call, and the signature decides.
+ * Builds the check of `TWILIO_IP_ALLOWLIST`. No entries: everybody may call, and the signature decides. Entries make
+ * sense with Twilio's Static Proxy only: without it webhooks come from addresses that change.
+ * Source: https://www.twilio.com/docs/voice/static-proxy
  *
  * @param entries IPv4 or IPv6 addresses, or ranges in CIDR notation.
  * @throws {SettingError} when an entry is neither.
@@ -23,7 +25,7 @@ export function addressCheck(entries: readonly string[]): AddressCheck {
     if (!wellFormed) {
       throw new SettingError(
         "TWILIO_IP_ALLOWLIST",
-        `must list addresses or CIDR ranges such as 54.172.60.0/23, separated by commas: "${entry}" is neither`,
+        `must list addresses or CIDR ranges such as 203.0.113.0/24, separated by commas: "${entry}" is neither`,
       );
     }
     allowed.addSubnet(address, length, version === 4 ? "ipv4" : "ipv6");
