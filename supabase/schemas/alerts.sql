@@ -36,6 +36,8 @@ values
    'Functions fail', 'Look at webhook_performance and the functions'' logs, level error; roll back if a deploy came before it.'),
   ('database_failures', 'critical', 'above', 0, 5, 0, 'webhooks',
    'Webhooks do not reach the database', 'Callers are served without recording. Look at the database''s load and connections.'),
+  ('tenant_lookups', 'critical', 'above', 0, 10, 0, 'failures',
+   'Organisations'' accounts or tokens cannot be looked up', 'Look at recent_errors, event types tenant_...: the runbook says what each means.'),
   ('error_rate', 'critical', 'above', 5, 5, 20, '%',
    'Too many requests fail', 'Look at webhook_performance for the function and at its logs.'),
   ('response_time', 'warning', 'above', 2, 1, 20, 'seconds',
@@ -169,6 +171,10 @@ cross join lateral (
     when 'database_failures' then (
       select sum(database_failures) from public.function_metrics
       where minute > now() - w.minutes and minute > now() - interval '2 hours'
+    )
+    when 'tenant_lookups' then (
+      select count(*) from public.analytics_events
+      where created_at > now() - w.span and severity = 'error' and event_type like 'tenant\_%'
     )
     when 'error_rate' then (
       select round(100.0 * sum(errors) / nullif(sum(requests), 0), 2) from public.function_metrics

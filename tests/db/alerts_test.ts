@@ -133,6 +133,14 @@ const CASES: Record<string, Case> = {
     over: 1,
     back: later(6),
   },
+  tenant_lookups: {
+    at: (sql) =>
+      sql`select record_analytics_event('tenancy', 'error'), record_analytics_event('tenant_x', 'info')`,
+    value: 0,
+    past: (sql) => sql`select record_analytics_event('tenant_lookup_failed', 'error')`,
+    over: 1,
+    back: (sql) => sql`update analytics_events set created_at = now() - interval '11 minutes'`,
+  },
   error_rate: {
     at: (sql) => measured(sql, { requests: 20, errors: 1 }),
     value: 5,

@@ -2861,6 +2861,9 @@ create view alert_status with (security_invoker=true) as
                     WHEN 'database_failures'::text THEN (( SELECT sum(function_metrics.database_failures) AS sum
                        FROM function_metrics
                       WHERE ((function_metrics.minute > (now() - w.minutes)) AND (function_metrics.minute > (now() - '02:00:00'::interval)))))::numeric
+                    WHEN 'tenant_lookups'::text THEN (( SELECT count(*) AS count
+                       FROM analytics_events
+                      WHERE ((analytics_events.created_at > (now() - w.span)) AND (analytics_events.severity = 'error'::text) AND (analytics_events.event_type ~~ 'tenant\_%'::text))))::numeric
                     WHEN 'error_rate'::text THEN ( SELECT round(((100.0 * (sum(function_metrics.errors))::numeric) / (NULLIF(sum(function_metrics.requests), 0))::numeric), 2) AS round
                        FROM function_metrics
                       WHERE ((function_metrics.minute > (now() - w.minutes)) AND (function_metrics.minute > (now() - '02:00:00'::interval)))
@@ -3797,6 +3800,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- alert_rules: {"unit": "calls", "alert": "call_concurrency", "action": "Get the account's business profile approved at Twilio, or its limit raised.", "minimum": 0, "summary": "Twilio refuses calls, as the account has too many at once", "severity": "critical", "threshold": 0, "comparison": "above", "window_minutes": 60, "close_after_minutes": 10}
 
 -- alert_rules: {"unit": "errors a minute", "alert": "function_errors", "action": "Look at webhook_performance and the functions' logs, level error; roll back if a deploy came before it.", "minimum": 0, "summary": "Functions fail", "severity": "critical", "threshold": 5, "comparison": "above", "window_minutes": 1, "close_after_minutes": 10}
+
+-- alert_rules: {"unit": "failures", "alert": "tenant_lookups", "action": "Look at recent_errors, event types tenant_...: the runbook says what each means.", "minimum": 0, "summary": "Organisations' accounts or tokens cannot be looked up", "severity": "critical", "threshold": 0, "comparison": "above", "window_minutes": 10, "close_after_minutes": 10}
 
 -- alert_rules: {"unit": "messages", "alert": "voicemail_backlog", "action": "Listen, call back, and mark each as handled.", "minimum": 0, "summary": "Voicemails wait for a person", "severity": "warning", "threshold": 10, "comparison": "above", "window_minutes": 0, "close_after_minutes": 10}
 

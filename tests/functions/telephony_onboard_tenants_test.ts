@@ -191,7 +191,7 @@ Deno.test("a token that was sealed by an older key is fetched from Twilio", asyn
   await until(() => parts.kept.length > 0);
   const [[account, { sealed }]] = parts.kept as [[string, { sealed: string }]];
   assertEquals([account, await seal.open(sealed, TENANT)], [TENANT, TOKEN]);
-  assertEquals(parts.reported, ["token_seal_not_opened"]);
+  assertEquals(parts.reported, ["tenant_seal_not_opened"]);
 });
 
 Deno.test("a sealed token opens for its own account only", async () => {
@@ -289,11 +289,11 @@ Deno.test("look-ups that fail are logged each, and counted once a minute", async
   const logged = parts.lines.map((line) => JSON.parse(line));
   assertEquals(logged.map(({ level, outcome, reason }) => [level, outcome, reason]), [
     ["error", "tenant_lookup_failed", "Error: away"],
-    ["error", "token_question_failed", "Error: silent"],
+    ["error", "tenant_token_unanswered", "Error: silent"],
     ["error", "tenant_lookup_failed", "Error: away"],
-    ["error", "token_question_failed", "Error: silent"],
+    ["error", "tenant_token_unanswered", "Error: silent"],
   ]);
-  assertEquals(parts.reported, ["tenant_lookup_failed", "token_question_failed"]);
+  assertEquals(parts.reported, ["tenant_lookup_failed", "tenant_token_unanswered"]);
   parts.now = 60_000;
   await tenants.find(TENANT);
   assertEquals(parts.reported.length, 4);
@@ -306,7 +306,7 @@ Deno.test("a new token that cannot be stored is used all the same, and told", as
   parts.stores = false;
   if (found.kind === "tenant") await found.tenant.renewed();
   await until(() => parts.reported.length > 0);
-  assertEquals(parts.reported, ["token_not_stored"]);
+  assertEquals(parts.reported, ["tenant_token_not_stored"]);
   // Read again, the database still has the old one.
   parts.now = 60_000;
   assertEquals(tokenOf(await tenants.find(TENANT)), "the-token-of-now");

@@ -4,6 +4,7 @@ import { assertObjectMatch } from "@std/assert/object_match.js";
 import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
 import { healthProbes } from "../../supabase/functions/_shared/db/health.ts";
 import { SCHEMA_VERSION } from "../../supabase/functions/_shared/db/schema_version.ts";
+import { formatLogLine } from "../../supabase/functions/_shared/log.ts";
 import { createHandler } from "../../supabase/functions/voice-health/handler.ts";
 import { closedPort, fakeDataApi, type RpcCall } from "../support/fake_data_api.ts";
 import { ENVIRONMENT } from "../support/webhook.ts";
@@ -27,8 +28,13 @@ const answering = (answers: Record<string, unknown>) => ({ name }: RpcCall) => {
   return answer instanceof Response ? answer : Response.json(answer);
 };
 
-const handlerFor = (env: Env, now = Date.now) =>
-  createHandler({ env: (name) => ({ ...ENVIRONMENT, ...env })[name], connect: dataApi, now });
+const handlerFor = (env: Env, now = Date.now, lines: string[] = []) =>
+  createHandler({
+    env: (name) => ({ ...ENVIRONMENT, ...env })[name],
+    connect: dataApi,
+    log: () => (level, fields) => void lines.push(formatLogLine(new Date(0), level, fields)),
+    now,
+  });
 
 const OPERATOR = { apikey: "sb_secret_of_the_tests" };
 
@@ -218,6 +224,20 @@ for (
     assertEquals(text.includes("raw error"), false);
   });
 }
+
+Deno.test("why a check failed is in the log", async () => {
+  const failed = Response.json({ code: "42501", message: "permission denied" }, { status: 403 });
+  await using api = fakeDataApi(answering({ health_rate_limiter: failed }));
+  const lines: string[] = [];
+  await ask(handlerFor({ SUPABASE_URL: api.url }, Date.now, lines));
+  const { level, check, reason } = JSON.parse(lines[0]!);
+  assertEquals([lines.length, level, check, reason], [
+    1,
+    "error",
+    "rate_limiter",
+    "Error: Cannot run health_rate_limiter: the database answered 42501",
+  ]);
+});
 
 Deno.test("an operator is told whether an allow-list keeps addresses out", async () => {
   await using api = fakeDataApi(answering({}));

@@ -33,7 +33,7 @@ export function depsFrom(settings: Settings): Deps {
     accept: acceptBy(settings, log),
     mayCall: addressCheck(settings.twilioIpAllowlist),
     log,
-    observe: observeBy(settings),
+    observe: observeBy(settings, log),
     now: () => new Date(),
   };
 }
@@ -71,11 +71,11 @@ function acceptBy(settings: Settings, log: Log): AcceptVoiceEvent {
   return async (event) => await (event.limits === undefined ? accept : await limited())(event);
 }
 
-function observeBy(settings: Settings): Observe | undefined {
+function observeBy(settings: Settings, log: Log): Observe | undefined {
   const { supabaseUrl, secretKey, metricsFlushSeconds } = settings;
   if (metricsFlushSeconds === 0) return undefined;
   const send = sendFunctionMetrics(dataApi(supabaseUrl, secretKey));
-  return functionMetrics({ send, everyMs: metricsFlushSeconds * 1000 });
+  return functionMetrics({ send, log, everyMs: metricsFlushSeconds * 1000 });
 }
 
 /** @throws {SettingError} at start-up, by the setting's name. */

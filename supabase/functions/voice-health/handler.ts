@@ -3,6 +3,7 @@ import { type HealthProbes, healthProbes, type RecentActivity } from "../_shared
 import { SCHEMA_VERSION } from "../_shared/db/schema_version.ts";
 import { HttpError, SettingError } from "../_shared/errors.ts";
 import { errorResponse, json, requireMethod } from "../_shared/http.ts";
+import type { Log } from "../_shared/log.ts";
 import { isSending, missingMailSettings } from "../_shared/mail/mail.ts";
 import { isOperator } from "../_shared/operator.ts";
 import { type Environment, readSettings, type Settings } from "../_shared/settings.ts";
@@ -11,6 +12,7 @@ import type { Handler } from "../_shared/webhook.ts";
 export interface HealthDeps {
   readonly env: Environment;
   readonly connect: (supabaseUrl: string, secretKey: string) => DataApi;
+  readonly log: (settings: Settings) => Log;
   /** Milliseconds. */
   readonly now: () => number;
 }
@@ -79,7 +81,7 @@ function statusesOf(checks: Examination["checks"]): Record<string, Check> {
   );
 }
 
-async function examine({ env, connect, now }: HealthDeps): Promise<Examination> {
+async function examine({ env, connect, log, now }: HealthDeps): Promise<Examination> {
   const at = now();
   let settings: Settings;
   try {
@@ -97,17 +99,34 @@ async function examine({ env, connect, now }: HealthDeps): Promise<Examination> 
     };
   }
   const probes = healthProbes(connect(settings.supabaseUrl, settings.secretKey));
-  return { checks: await runChecks(settings, probes), secretKeys: settings.secretKeys, at };
+  const checks = await runChecks(settings, probes, log(settings));
+  return { checks, secretKeys: settings.secretKeys, at };
 }
 
 async function runChecks(
   settings: Settings,
   probes: HealthProbes,
+  log: Log,
 ): Promise<Record<string, Check>> {
+  const measured = async (
+    check: string,
+    probe: () => Promise<Readonly<Record<string, unknown>>>,
+  ): Promise<Check> => {
+    const started = performance.now();
+    const elapsed = () => Math.round(performance.now() - started);
+    try {
+      const detail = await probe();
+      return { status: "healthy", latency_ms: elapsed(), ...detail };
+    } catch (error) {
+      const reason = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
+      log("error", { function: "voice-health", check, reason });
+      return { status: "unhealthy", latency_ms: elapsed() };
+    }
+  };
   const [activity, rate_limiter, migrations] = await Promise.all([
-    measured(async () => ({ ...await probes.recentActivity() })),
-    measured(async () => requireTrue(await probes.rateLimiter())),
-    measured(() => migrationCheck(probes)),
+    measured("recent_activity", async () => ({ ...await probes.recentActivity() })),
+    measured("rate_limiter", async () => requireTrue(await probes.rateLimiter())),
+    measured("migrations", () => migrationCheck(probes)),
   ]);
   // The database is what every check asks; reading the calls is the plainest question.
   const { status, latency_ms, connections, workers, alerts, ...recent } = activity as
@@ -139,19 +158,6 @@ async function runChecks(
       },
     }),
   };
-}
-
-async function measured(
-  probe: () => Promise<Readonly<Record<string, unknown>>>,
-): Promise<Check> {
-  const started = performance.now();
-  const elapsed = () => Math.round(performance.now() - started);
-  try {
-    const detail = await probe();
-    return { status: "healthy", latency_ms: elapsed(), ...detail };
-  } catch {
-    return { status: "unhealthy", latency_ms: elapsed() };
-  }
 }
 
 function requireTrue(ok: boolean): Record<string, unknown> {

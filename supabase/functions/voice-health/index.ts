@@ -1,4 +1,6 @@
 import { dataApi } from "../_shared/db/client.ts";
+import { logOf } from "../_shared/log.ts";
 import { createHandler } from "./handler.ts";
 
-Deno.serve(createHandler({ env: (name) => Deno.env.get(name), connect: dataApi, now: Date.now }));
+const env = (name: string) => Deno.env.get(name);
+Deno.serve(createHandler({ env, connect: dataApi, log: logOf, now: Date.now }));

@@ -1,4 +1,5 @@
 import type { FunctionMetricsRow, SendFunctionMetrics } from "../db/metrics.ts";
+import type { Log } from "../log.ts";
 import { inBackground } from "../runtime.ts";
 
 /** One request as its function saw it. */
@@ -20,6 +21,7 @@ const MOST_ROWS = 500;
 
 export interface FunctionMetricsOptions {
   readonly send: SendFunctionMetrics;
+  readonly log?: Log | undefined;
   /** How long requests are added up before they are told. */
   readonly everyMs: number;
   readonly now?: () => Date;
@@ -33,7 +35,7 @@ export interface FunctionMetricsOptions {
  * with the next.
  */
 export function functionMetrics(options: FunctionMetricsOptions): Observe {
-  const { send, everyMs, now = () => new Date(), wait = sleep } = options;
+  const { send, log, everyMs, now = () => new Date(), wait = sleep } = options;
   const rows = new Map<string, FunctionMetricsRow>();
   let scheduled = false;
 
@@ -44,7 +46,9 @@ export function functionMetrics(options: FunctionMetricsOptions): Observe {
     rows.clear();
     try {
       await send(batch);
-    } catch {
+    } catch (error) {
+      const reason = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
+      log?.("warn", { function: "function_metrics", outcome: "not_sent", reason });
       for (const row of batch) add(rows, row);
     }
   };

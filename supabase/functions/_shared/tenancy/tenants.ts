@@ -159,7 +159,7 @@ export function createTenants(options: TenantsOptions): Tenants {
         ? stranger(accountSid)
         : keep(accountSid, { authToken, lines: undefined, freshUntil: now() + RETRY_MS });
     } catch (error) {
-      failed("token_question_failed", error);
+      failed("tenant_token_unanswered", error);
       return { kind: "unavailable" };
     }
   };
@@ -178,7 +178,7 @@ export function createTenants(options: TenantsOptions): Tenants {
     try {
       if (row.sealed_token !== null) return await seal.open(row.sealed_token, accountSid);
     } catch (error) {
-      failed("token_seal_not_opened", error);
+      failed("tenant_seal_not_opened", error);
     }
     // A seal of an older secret key cannot be opened, and a token may be missing. Twilio still knows it.
     const known = accounts.get(accountSid)?.authToken;
@@ -201,7 +201,7 @@ export function createTenants(options: TenantsOptions): Tenants {
         );
         options.log("warn", { function: "tenants", outcome: "token_renewed", account: accountSid });
       } catch (error) {
-        failed("token_not_stored", error);
+        failed("tenant_token_not_stored", error);
       }
     };
     inBackground(write());
@@ -232,7 +232,7 @@ export function createTenants(options: TenantsOptions): Tenants {
       keep(accountSid, account);
       return account;
     } catch (error) {
-      failed("token_question_failed", error);
+      failed("tenant_token_unanswered", error);
       return undefined;
     }
   };
@@ -294,10 +294,17 @@ export function liveTenants(settings: Settings): Tenants {
   });
 }
 
+/** What can fail here; the alert `tenant_lookups` counts the events of these names. */
+type Failure =
+  | "tenant_lookup_failed"
+  | "tenant_token_unanswered"
+  | "tenant_seal_not_opened"
+  | "tenant_token_not_stored";
+
 /** Logs each failure, and counts the first of its kind in a minute for the alerts. Never throws. */
 function failureReports({ log, report, now }: Pick<TenantsOptions, "log" | "report" | "now">) {
-  const kinds = new Map<string, () => boolean>();
-  return (kind: string, error: unknown): void => {
+  const kinds = new Map<Failure, () => boolean>();
+  return (kind: Failure, error: unknown): void => {
     const reason = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
     log("error", { function: "tenants", outcome: kind, reason });
     const mayReport = kinds.get(kind) ?? budget(REPORTS_PER_MINUTE, MINUTE_MS, now);
