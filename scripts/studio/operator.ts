@@ -12,6 +12,9 @@ export interface OperatorOptions {
   readonly recordings: Recordings;
 }
 
+/** How many rows of a list the page gets at most; how many there are is counted apart. */
+const ROWS = 50;
+const FEW_ROWS = 20;
 /** How often the page's people look for news, in milliseconds. */
 const LOOK = 250;
 /** How long what changes by time alone (rates, health) may be old, in milliseconds. */
@@ -52,8 +55,8 @@ export class Operator {
     return () => void this.#watchers.delete(watcher);
   }
 
-  /** Calls whose numbers contain `digits`, or whose sid begins so; the latest without a search. */
-  async calls(search: string): Promise<readonly unknown[]> {
+  /** Calls whose numbers contain the digits of `search`, or whose sid begins with it, and how many there are. */
+  async search(search: string): Promise<{ calls: readonly unknown[]; total: number }> {
     const sql = this.#sql;
     const digits = search.replace(/\D/g, "");
     const like = `%${digits}%`;
@@ -62,9 +65,12 @@ export class Operator {
       : digits === ""
       ? sql`${search.trim() === ""}`
       : sql`from_e164 like ${like} or to_e164 like ${like}`;
-    return await sql`
-      select ${this.#callColumns()} from call_logs where ${matches}
-      order by started_at desc limit 50`;
+    const [calls, [counted]] = await Promise.all([
+      sql`select ${this.#callColumns()} from call_logs where ${matches}
+        order by started_at desc limit ${ROWS}`,
+      sql`select count(*)::integer as total from call_logs where ${matches}`,
+    ]);
+    return { calls, total: counted!["total"] };
   }
 
   /** One call and its events in the order in which they were accepted. */
@@ -141,24 +147,42 @@ export class Operator {
   async #snapshot(): Promise<Snapshot> {
     const sql = this.#sql;
     const present = await this.#present("alert_status", "call_funnel", "outbox_backlog");
-    const [active, [hour], [day], [consent], hours, voicemails, calls, errors, limits, health] =
-      await Promise.all([
-        sql`select call_sid, from_e164, to_e164, mode, status, consent_given, started_at
-          from active_calls order by started_at desc limit 50`,
-        sql`select * from call_success_metrics`,
-        sql`select * from call_success_metrics_24h`,
-        sql`select * from consent_metrics`,
-        sql`select hour, total_calls, completed_calls, failed_calls from call_volume_hourly
+    const [
+      counts,
+      active,
+      [hour],
+      [day],
+      [consent],
+      hours,
+      voicemails,
+      calls,
+      errors,
+      limits,
+      health,
+    ] = await Promise.all([
+      this.#counts(),
+      sql`select call_sid, from_e164, to_e164, mode, status, consent_given, started_at
+          from active_calls order by started_at desc limit ${ROWS}`,
+      sql`select * from call_success_metrics`,
+      sql`select * from call_success_metrics_24h`,
+      sql`select * from consent_metrics`,
+      sql`select hour, total_calls, completed_calls, failed_calls from call_volume_hourly
           where hour > now() - interval '24 hours' order by hour`,
-        sql`select call_sid, from_e164, recording_url, transcript, created_at
-          from voicemail_backlog order by created_at desc limit 50`,
-        this.calls(""),
-        sql`select event_type, event_data, severity, created_at from recent_errors limit 20`,
-        sql`select identifier, identifier_type, endpoint, violation_count, last_violation
-          from rate_limit_violations limit 20`,
-        this.#health(),
-      ]);
+      sql`select call_sid, from_e164, recording_url, transcript, created_at
+          from voicemail_backlog order by created_at desc limit ${ROWS}`,
+      sql`select ${this.#callColumns()} from call_logs order by started_at desc limit ${ROWS}`,
+      sql`select event_type, event_data, severity, created_at from recent_errors limit ${FEW_ROWS}`,
+      sql`select identifier, identifier_type, endpoint, violation_count, last_violation
+          from rate_limit_violations limit ${FEW_ROWS}`,
+      this.#health(),
+    ]);
+    // Null: this database does not have it.
+    const alerts = present.has("alert_status")
+      ? await sql`select alert, severity, summary, measured, action
+          from alert_status where firing order by severity, alert`
+      : null;
     return {
+      counts,
       active,
       hour,
       day,
@@ -168,14 +192,11 @@ export class Operator {
       calls,
       errors,
       limits,
-      health,
+      // voice-health has the alerts as they were when last evaluated: these are newer.
+      health: { ...health, ...(alerts?.[0] && { alerts: alerts[0]["severity"] }) },
       numbers: await sql`select e164_number, business_name, calls_last_24h
-        from number_provisioning_status order by provisioned_at desc limit 20`,
-      // Null: this database does not have it.
-      alerts: present.has("alert_status")
-        ? await sql`select alert, severity, value, threshold, unit, summary, action
-          from alert_status where firing order by severity, alert`
-        : null,
+        from number_provisioning_status order by provisioned_at desc limit ${FEW_ROWS}`,
+      alerts,
       funnel: present.has("call_funnel")
         ? await sql`select stage, calls, pct_of_arrived from call_funnel order by position`
         : null,
@@ -183,6 +204,18 @@ export class Operator {
         ? await sql`select kind, status, mails from outbox_backlog`
         : null,
     };
+  }
+
+  /** How many rows each list has, by its name. */
+  async #counts(): Promise<Record<string, number>> {
+    const [row] = await this.#sql`
+      select
+        (select count(*) from active_calls)::integer as active,
+        (select count(*) from voicemail_backlog)::integer as voicemails,
+        (select count(*) from recent_errors)::integer as errors,
+        (select count(*) from rate_limit_violations)::integer as limits,
+        (select count(*) from number_provisioning_status)::integer as numbers`;
+    return { ...row };
   }
 
   /** Which of the views this database has: a stopped upgrade must not take the page down. */

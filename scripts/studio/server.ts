@@ -30,6 +30,8 @@ export interface Studio {
 
 const PAGE = fromFileUrl(new URL("page", import.meta.url));
 
+const RUNBOOK = fromFileUrl(new URL("../../docs/runbook.md", import.meta.url));
+
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
   html: "text/html; charset=utf-8",
   css: "text/css; charset=utf-8",
@@ -138,12 +140,13 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
     if (folder === "recordings" && /^RE[0-9a-fA-F]{32}$/.test(name)) {
       return await recording(name, request.headers.get("range"));
     }
+    if (folder === "runbook") return await runbook(name);
     if (folder !== "api") return await page(pathname);
     if (name === "phone") return phone(request);
     if (name === "live") return live();
     if (name !== "calls") return text(404, "Not found");
     if (part === "") {
-      return json(200, await operator.calls((searchParams.get("search") ?? "").slice(0, 64)));
+      return json(200, await operator.search((searchParams.get("search") ?? "").slice(0, 64)));
     }
     if (!/^CA[0-9a-fA-F]{32}$/.test(part)) return json(404, { error: "not_found" });
     if (last === "handled") return await handled(request, part);
@@ -199,6 +202,14 @@ async function page(pathname: string): Promise<Response> {
     if (error instanceof Deno.errors.NotFound) return text(404, "Not found");
     throw error;
   }
+}
+
+/** What the runbook says of an alert. */
+async function runbook(alert: string): Promise<Response> {
+  const all = await Deno.readTextFile(RUNBOOK);
+  const section = /^[a-z_]+$/.test(alert) &&
+    new RegExp(`^### ${alert}$[^]*?(?=^##|(?![^]))`, "m").exec(all)?.[0];
+  return section ? text(200, section.trimEnd()) : text(404, `docs/runbook.md has no ${alert}`);
 }
 
 /** All of a recording or the one part that is asked for: a player cannot seek without parts. */

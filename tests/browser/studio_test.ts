@@ -328,3 +328,78 @@ test("a database that is away is told, and forgotten when it is back", async (op
   await sql`alter table call_lifecycle_away rename to call_lifecycle`;
   await page.getByText("Live", { exact: true }).waitFor();
 });
+
+test("on a bad day alerts come first, in header and tab too, and counts are the database's", async (open) => {
+  const { sql } = lab().hotline.db;
+  const started = "now() - make_interval(secs => n)";
+  await sql.unsafe(`
+    insert into call_logs (call_sid, status, from_e164, mode, started_at)
+    select 'CAee' || lpad(n::text, 30, '0'), 'in-progress', '+1825555' || lpad(n::text, 4, '0'), 'sales', ${started}
+    from generate_series(1, 500) as n`);
+  await sql.unsafe(`
+    insert into call_logs (call_sid, status, from_e164, mode, started_at, ended_at, duration_sec, recording_sid,
+      recording_source, recorded_at, transcript)
+    select 'CAff' || lpad(n::text, 30, '0'), 'completed', '+1780555' || lpad(n::text, 4, '0'), 'voicemail', ${started},
+      now(), 30, 'RE' || lpad(n::text, 32, '0'), 'voicemail', now(), 'Please call me back.'
+    from generate_series(1, 200) as n`);
+  await sql`
+    insert into function_metrics values (date_trunc('minute', now()), 'voice-status', 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0,
+      0, 0, 0)`;
+  await sql`
+    insert into health_checks (checked_at, healthy, refused_calls)
+    values (now() - interval '8 minutes', false, 4), (now(), false, 4)`;
+  const [open500] = await sql`
+    select count(*)::text as calls, (select count(*)::text from voicemail_backlog) as messages from active_calls`;
+  const critical = (await sql`
+    select summary, measured from alert_status where firing and severity = 'critical'`).length;
+  assert(critical >= 3);
+  const alarm = `${critical} critical alerts`;
+
+  for (const [width, height] of [[1280, 860], [360, 740]] as const) {
+    for (const colorScheme of ["light", "dark"] as const) {
+      const { page } = await open("operator", { colorScheme, viewport: { width, height } });
+      const tile = (name: string) =>
+        page.locator(".tile").filter({ hasText: name }).locator(".value").innerText();
+      await page.getByRole("link", { name: alarm }).waitFor();
+      assertEquals(await page.title(), `(${alarm}) Operator – TradeLine`);
+      assertEquals(await tile("Calls now"), open500!["calls"]);
+      assertEquals(await tile("Voicemail waiting"), open500!["messages"]);
+      assertEquals(await page.locator("#active-count").innerText(), open500!["calls"]);
+      assertEquals(await page.locator("#voicemail-count").innerText(), open500!["messages"]);
+      await page.getByText(`The 50 newest of ${open500!["calls"]}.`).waitFor();
+      await page.getByText(`The 50 newest of ${open500!["messages"]}.`).waitFor();
+      // The first thing below the header, without scrolling.
+      const card = (await page.locator("#alerts-card").boundingBox())!;
+      assert(card.y < height / 4, `alerts begin at ${card.y} px`);
+      const first = page.locator("#alerts > li").first();
+      assert((await first.boundingBox())!.y < height / 2);
+      await page.locator("#alerts").getByText("4 calls, should be at most 0 calls").waitFor();
+      assertEquals(
+        await page.locator("#health li").filter({ hasText: "alerts" }).innerText(),
+        "alerts\ncritical",
+      );
+      assertEquals(
+        // deno-lint-ignore no-explicit-any -- the page's
+        await page.evaluate(() => (globalThis as any).document.documentElement.scrollWidth),
+        width,
+      );
+      assertEquals(await accessibilityFaults(page), []);
+      await page.getByRole("link", { name: "Phone" }).click();
+      assert(await page.getByRole("link", { name: alarm }).isVisible());
+    }
+  }
+
+  const { page } = await open("operator");
+  await page.getByLabel("Search calls").fill("+1825555");
+  await page.getByText("500 calls found").waitFor({ state: "attached" });
+  await page.locator("#calls-more").getByText("The 50 newest of 500.").waitFor();
+  const section = page.locator("#alerts > li").filter({ hasText: "Twilio refuses calls" })
+    .getByRole("link", { name: "Runbook" });
+  const response = await page.request.get(lab().url + await section.getAttribute("href"));
+  assertMatch(await response.text(), /^### call_concurrency\n\n\*\*Means\*\*[^#]+$/);
+
+  await sql`delete from call_logs where call_sid ~ '^CA(ee|ff)'`;
+  await sql`delete from function_metrics`;
+  await sql`delete from health_checks`;
+  await page.getByText("4 calls, should be at most 0 calls").waitFor({ state: "hidden" });
+});

@@ -185,7 +185,7 @@ async function serveAll(hotline: Hotline, twilioUrl: string): Promise<void> {
   const { promise: seen, resolve } = Promise.withResolvers<string>();
   operator.watch(resolve);
   await seen;
-  for (const search of ["", "416"]) await operator.calls(search);
+  for (const search of ["", "416"]) await operator.search(search);
   await operator.close();
 
   const env: Record<string, string> = {

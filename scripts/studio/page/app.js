@@ -4,6 +4,22 @@ import { startPhone } from "./phone.js";
 
 const VIEWS = ["phone", "operator"];
 
+const alarm = byId("alarm");
+/** What the header and the tab say of alerts, whatever is scrolled or looked at. */
+let firing = [];
+
+function showAlarm() {
+  const critical = firing.filter(({ severity }) => severity === "critical").length;
+  const count = critical || firing.length;
+  const kind = critical > 0 ? "critical alert" : "alert";
+  const words = `${count} ${kind}${count === 1 ? "" : "s"}`;
+  alarm.hidden = count === 0;
+  alarm.dataset.level = critical > 0 ? "bad" : "warn";
+  if (alarm.textContent !== words) alarm.textContent = words;
+  const view = byId("phone").hidden ? "Operator" : "Phone";
+  document.title = `${count === 0 ? "" : `(${words}) `}${view} – TradeLine`;
+}
+
 function showView() {
   const asked = location.hash.slice(2);
   const view = VIEWS.includes(asked) ? asked : "phone";
@@ -12,7 +28,7 @@ function showView() {
     if (link.dataset.view === view) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  document.title = `${view === "phone" ? "Phone" : "Operator"} – TradeLine`;
+  showAlarm();
 }
 
 addEventListener("hashchange", () => {
@@ -44,7 +60,9 @@ news.onmessage = ({ data }) => {
     return complain("The database does not answer. What you see may be old.");
   }
   complain("");
-  const calls = snapshot.active.length;
+  firing = snapshot.alerts ?? [];
+  showAlarm();
+  const calls = snapshot.counts.active;
   tell(calls > 0 ? "busy" : "live", calls === 0 ? "Live" : `${calls} on the line`);
   showSnapshot(snapshot);
 };

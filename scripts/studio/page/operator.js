@@ -16,42 +16,48 @@ let asked = 0;
 /** Shows everything that the operator's view has. */
 export function showSnapshot(snapshot) {
   byId("operator").classList.remove("waiting");
+  const { counts } = snapshot;
   showTiles(snapshot);
-  showActive(snapshot.active);
+  showActive(snapshot.active, counts.active);
   showHours(snapshot.hours);
-  showVoicemails(snapshot.voicemails);
-  if (search === "") showCalls(snapshot.calls);
+  showVoicemails(snapshot.voicemails, counts.voicemails);
+  if (search === "") showCalls(snapshot.calls, snapshot.calls.length);
   else findCalls();
   for (const details of byId("calls").querySelectorAll("details[open]")) {
     fillTimeline(details);
   }
   showHealth(snapshot.health);
-  showErrors(snapshot.errors);
-  showLimits(snapshot.limits);
+  showErrors(snapshot.errors, counts.errors);
+  showLimits(snapshot.limits, counts.limits);
   showAlerts(snapshot.alerts);
   showFunnel(snapshot.funnel);
   showMails(snapshot.mails);
-  showNumbers(snapshot.numbers);
+  showNumbers(snapshot.numbers, counts.numbers);
+}
+
+/** Says below a list that it is not all: the page gets the first rows only, counts are the database's. */
+function showMore(list, shown, total, order) {
+  byId(`${list}-more`).textContent = total > shown ? `The ${shown} ${order} of ${total}.` : "";
 }
 
 // ---- numbers ----------------------------------------------------------------------------------
 
-function showTiles({ hour, day, consent, active, voicemails }) {
+function showTiles({ hour, day, consent, counts }) {
   const decided = consent.consented_calls + consent.opted_out_calls;
   const agreed = decided === 0 ? null : 100 * consent.consented_calls / decided;
   const tiles = [
-    { name: "Calls now", value: String(active.length), note: `${day.total_calls} in 24 hours` },
+    { name: "Calls now", value: String(counts.active), note: `${day.total_calls} in 24 hours` },
     {
       name: "Served, 24 hours",
       value: percent(day.success_rate_pct),
       note: `${day.completed_calls} served, ${day.failed_calls} not`,
-      level: level(day.success_rate_pct),
+      level: level(day),
     },
     {
       name: "Served, last hour",
       value: percent(hour.success_rate_pct),
       note: `${hour.completed_calls} served, ${hour.failed_calls} not`,
-      level: level(hour.success_rate_pct),
+      level: level(hour),
     },
     {
       name: "Recording consent",
@@ -65,7 +71,7 @@ function showTiles({ hour, day, consent, active, voicemails }) {
     },
     {
       name: "Voicemail waiting",
-      value: voicemails.length < 50 ? String(voicemails.length) : "50+",
+      value: String(counts.voicemails),
       note: "not handled yet",
     },
   ];
@@ -81,8 +87,9 @@ function showTiles({ hour, day, consent, active, voicemails }) {
 
 const percent = (value) => value === null ? "–" : `${Math.round(value)} %`;
 
-/** As the alert rules have it: fewer than nine in ten callers served is a fault. */
-const level = (rate) => rate === null ? undefined : rate < 90 ? "bad" : "good";
+/** As alert_rules has it: fewer than nine in ten callers served is a fault, and few calls prove nothing. */
+const level = ({ success_rate_pct: rate, completed_calls, failed_calls }) =>
+  completed_calls + failed_calls < 20 ? undefined : rate < 90 ? "bad" : "good";
 
 let drawn = "";
 
@@ -95,8 +102,9 @@ function showHours(hours) {
 
 // ---- calls now --------------------------------------------------------------------------------
 
-function showActive(calls) {
-  byId("active-count").textContent = calls.length || "";
+function showActive(calls, total) {
+  byId("active-count").textContent = total || "";
+  showMore("active", calls.length, total, "newest");
   byId("active-empty").hidden = calls.length > 0;
   showList(byId("active"), calls, (call) => call.call_sid, (call) =>
     h(
@@ -112,6 +120,10 @@ function showActive(calls) {
         minutes((Date.now() - Date.parse(call.started_at)) / 1000),
       ),
     ));
+  // What scrolls must be reachable by the keyboard; its rows hold nothing to focus.
+  const list = byId("active");
+  if (list.scrollHeight > list.clientHeight) list.tabIndex = 0;
+  else list.removeAttribute("tabindex");
 }
 
 setInterval(() => {
@@ -126,8 +138,9 @@ const consentWords = (given) =>
 
 // ---- voicemail --------------------------------------------------------------------------------
 
-function showVoicemails(voicemails) {
-  byId("voicemail-count").textContent = voicemails.length || "";
+function showVoicemails(voicemails, total) {
+  byId("voicemail-count").textContent = total || "";
+  showMore("voicemails", voicemails.length, total, "newest");
   byId("voicemails-empty").hidden = voicemails.length > 0;
   showList(byId("voicemails"), voicemails, ({ call_sid }) => call_sid, (voicemail, before) => {
     const { call_sid, from_e164, created_at, transcript, audio } = voicemail;
@@ -197,7 +210,8 @@ async function handle(voicemail, handled) {
 
 // ---- recent calls -----------------------------------------------------------------------------
 
-function showCalls(calls) {
+function showCalls(calls, total) {
+  showMore("calls", calls.length, total, "newest");
   const empty = byId("calls-empty");
   empty.hidden = calls.length > 0;
   empty.textContent = search === ""
@@ -243,10 +257,10 @@ async function findCalls() {
   const query = search;
   const response = await fetch(`/api/calls?search=${encodeURIComponent(query)}`).catch(() => {});
   if (!response?.ok || mine !== asked) return;
-  const calls = await response.json();
+  const { calls, total } = await response.json();
   if (mine !== asked) return;
-  showCalls(calls);
-  const words = `${calls.length} ${calls.length === 1 ? "call" : "calls"} found`;
+  showCalls(calls, total);
+  const words = `${total} ${total === 1 ? "call" : "calls"} found`;
   if (byId("search-result").textContent !== words) byId("search-result").textContent = words;
 }
 
@@ -323,7 +337,8 @@ function showHealth(health) {
     ));
 }
 
-function showErrors(errors) {
+function showErrors(errors, total) {
+  showMore("errors", errors.length, total, "newest");
   byId("errors-empty").hidden = errors.length > 0;
   showList(
     byId("errors"),
@@ -348,7 +363,8 @@ function facts(data) {
   ).join(", ");
 }
 
-function showLimits(limits) {
+function showLimits(limits, total) {
+  showMore("limits", limits.length, total, "latest");
   byId("limits-empty").hidden = limits.length > 0;
   const key = (limit) => `${limit.endpoint} ${limit.identifier_type} ${limit.identifier}`;
   showList(byId("limits"), limits, key, (limit) =>
@@ -367,28 +383,33 @@ function showLimits(limits) {
 }
 
 function showAlerts(alerts) {
-  byId("alerts-card").hidden = alerts === null;
-  byId("alerts-count").textContent = alerts?.length || "";
-  byId("alerts-count").dataset.level = alerts?.some(({ severity }) => severity === "critical")
-    ? "bad"
-    : "warn";
-  byId("alerts-empty").hidden = alerts?.length > 0;
-  showList(byId("alerts"), alerts ?? [], ({ alert }) => alert, (alert) =>
+  const firing = alerts ?? [];
+  const isCritical = ({ severity }) => severity === "critical";
+  byId("alerts-card").hidden = firing.length === 0;
+  byId("alerts-card").dataset.level = firing.some(isCritical) ? "bad" : "warn";
+  byId("alerts-count").textContent = firing.length || "";
+  byId("alerts-count").dataset.level = firing.some(isCritical) ? "bad" : "warn";
+  showList(byId("alerts"), firing, ({ alert }) => alert, (alert) =>
     h(
       "li",
-      { class: "message" },
+      { class: "alert" },
       h(
         "div",
         { class: "row" },
-        h("strong", { class: "grow" }, alert.summary),
+        h("strong", {}, alert.summary),
         h(
           "span",
-          { class: `tag ${alert.severity === "critical" ? "failed" : "abandoned"}` },
+          { class: `tag ${isCritical(alert) ? "failed" : "abandoned"}` },
           alert.severity,
         ),
       ),
-      h("p", { class: "under" }, `${alert.value} ${alert.unit}; the limit is ${alert.threshold}.`),
-      h("p", { class: "under" }, alert.action),
+      h("p", {}, alert.measured),
+      h(
+        "p",
+        { class: "under" },
+        `${alert.action} `,
+        h("a", { href: `/runbook/${alert.alert}` }, "Runbook"),
+      ),
     ));
 }
 
@@ -427,7 +448,8 @@ function showMails(mails) {
     ));
 }
 
-function showNumbers(numbers) {
+function showNumbers(numbers, total) {
+  showMore("numbers", numbers.length, total, "newest");
   byId("numbers-empty").hidden = numbers.length > 0;
   showList(byId("numbers"), numbers, ({ e164_number }) => e164_number, (number) =>
     h(
