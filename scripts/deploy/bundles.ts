@@ -1,109 +1,79 @@
 import { join } from "@std/path/join.js";
-import { toFileUrl } from "@std/path/to_file_url.js";
-import { brotliCompressSync, constants } from "node:zlib";
 import { run } from "./commands.ts";
 
-/** Most bytes of code that a function may have: all of it is loaded before a first caller is answered. */
+/**
+ * Most bytes of code that a function may have: all of it is loaded before a first caller is answered. The platform
+ * takes 5 MB from `--use-api`, see Supabase's guide "Edge Function bundle size issues".
+ */
 export const MOST_CODE = 1_000_000;
 
 /**
- * Most bytes of a function that the platform bundles itself (`--use-api`), as Supabase's guide "Edge Function bundle size
- * issues" has it; 20 MB for one that is bundled with Docker.
+ * Bundles functions of a checkout: each becomes one file, `<outDir>/<name>/index.js`, that imports nothing but Deno's own
+ * modules, by the versions of the checkout's lockfile. So what runs is what was tested: the platform would fetch whole
+ * packages anew, in whatever versions their ranges then allow. The source map lies beside it.
+ *
+ * @throws {CommandError} for one that imports what is not there, or what the lockfile does not have.
  */
-export const MOST_BUNDLE = 5_000_000;
-
-/** What functions weigh, in bytes. */
-export interface Weights {
-  /** Of each function's code, by name: what it imports, and nothing that it does not use. */
-  readonly code: ReadonlyMap<string, number>;
-  /**
-   * At most, of any of them as the platform stores it: the edge runtime puts the whole folder of each package that is
-   * imported into a bundle, used or not, with those that it depends on, and compresses it.
-   */
-  readonly bundle: number;
+export async function bundle(
+  root: string,
+  functions: readonly string[],
+  outDir: string,
+): Promise<void> {
+  const entries = functions.map((name) => join(root, "supabase", "functions", name, "index.ts"));
+  await run(Deno.execPath(), [
+    "bundle",
+    "--quiet",
+    "--frozen",
+    "--node-modules-dir=none",
+    `--config=${join(root, "deno.json")}`,
+    "--platform=deno",
+    "--sourcemap=external",
+    // Deno names the files after their folders where there are several.
+    `--outdir=${functions.length === 1 ? join(outDir, functions[0]!) : outDir}`,
+    ...entries,
+  ], { cwd: root, env: { DENO_NO_UPDATE_CHECK: "1" } });
+  await Promise.all(functions.map(async (name) => {
+    const path = join(outDir, name, "index.js");
+    await Deno.writeTextFile(path, withoutPackages(await Deno.readTextFile(path)));
+  }));
 }
 
 /**
- * Bundles functions, and weighs them. Leaves nothing in the checkout.
- *
- * @param functions More than one.
- * @throws {CommandError} for one that does not bundle: it imports what is not there.
+ * A package that another may do without (`resend` renders React by one, if it is there) stays behind as a dynamic import
+ * of a bare name, which the platform's bundler might refuse.
  */
-export async function weigh(root: string, functions: readonly string[]): Promise<Weights> {
+function withoutPackages(code: string): string {
+  return code.replace(
+    /\bimport\("(?!node:)([^"]+)"\)/g,
+    'Promise.reject(new Error("$1 is not deployed"))',
+  );
+}
+
+/** The bytes of each function's code, by name. @throws {CommandError} as `bundle`. */
+export async function weigh(
+  root: string,
+  functions: readonly string[],
+): Promise<Map<string, number>> {
   const dir = await Deno.makeTempDir({ prefix: "tradeline-bundles-" });
-  const entries = functions.map((name) => join(root, "supabase", "functions", name, "index.ts"));
-  const flags = [
-    "--quiet",
-    "--no-lock",
-    "--node-modules-dir=none",
-    `--config=${join(root, "deno.json")}`,
-  ];
-  const deno = (...args: string[]) =>
-    run(Deno.execPath(), args, { cwd: root, env: { DENO_NO_UPDATE_CHECK: "1" } });
   try {
-    const outDir = join(dir, "out");
-    await deno("bundle", ...flags, "--platform=deno", `--outdir=${outDir}`, ...entries);
+    await bundle(root, functions, dir);
     const sizes = functions.map(async (name) => {
-      const { size } = await Deno.stat(join(outDir, name, "index.js"));
+      const { size } = await Deno.stat(join(dir, name, "index.js"));
       return [name, size] as const;
     });
-    const all = join(dir, "all.ts");
-    await Deno.writeTextFile(
-      all,
-      entries.map((path) => `import "${toFileUrl(path)}";\n`).join(""),
-    );
-    const graph: Graph = JSON.parse(await deno("info", ...flags, "--json", all));
-    return { code: new Map(await Promise.all(sizes)), bundle: await compressed(graph) };
+    return new Map(await Promise.all(sizes));
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
 }
 
 /** What is wrong with weights, a line each. */
-export function tooHeavy({ code, bundle }: Weights): string[] {
-  const faults = [...code].filter(([, bytes]) => bytes > MOST_CODE).map(([name, bytes]) =>
+export function tooHeavy(weights: ReadonlyMap<string, number>): string[] {
+  return [...weights].filter(([, bytes]) => bytes > MOST_CODE).map(([name, bytes]) =>
     `${name} has ${kB(bytes)} of code, and may have ${kB(MOST_CODE)}: import less of what it needs`
   );
-  if (bundle > MOST_BUNDLE) {
-    faults.push(
-      `the packages that are imported make bundles of ${kB(bundle)}, and ${
-        kB(MOST_BUNDLE)
-      } are taken: do without one`,
-    );
-  }
-  return faults;
 }
 
 export function kB(bytes: number): string {
   return `${Math.ceil(bytes / 1000)} kB`;
-}
-
-/** What `deno info --json` tells of a module and all that it imports. */
-interface Graph {
-  readonly modules: readonly { readonly local?: string; readonly npmPackage?: string }[];
-  readonly npmPackages: Readonly<
-    Record<string, { readonly localPath: string; readonly dependencies: readonly string[] }>
-  >;
-}
-
-async function compressed({ modules, npmPackages }: Graph): Promise<number> {
-  const files = modules.flatMap(({ local }) => local === undefined ? [] : [local]);
-  const packages = new Set(modules.flatMap(({ npmPackage }) => npmPackage ?? []));
-  for (const id of packages) {
-    const { localPath, dependencies } = npmPackages[id]!;
-    // A set that grows is walked to its end.
-    for (const needed of dependencies) packages.add(needed);
-    files.push(...filesBelow(localPath));
-  }
-  const contents = await Promise.all(files.map((file) => Deno.readFile(file)));
-  const whole = new Uint8Array(await new Blob(contents).arrayBuffer());
-  // Nearly as tight as the platform's own compression, in a tenth of the time.
-  const params = { [constants.BROTLI_PARAM_QUALITY]: 5 };
-  return brotliCompressSync(whole, { params }).length;
-}
-
-function filesBelow(dir: string): string[] {
-  return [...Deno.readDirSync(dir)].flatMap(({ name, isDirectory }) =>
-    isDirectory ? filesBelow(join(dir, name)) : [join(dir, name)]
-  );
 }

@@ -1,5 +1,6 @@
 import { join } from "@std/path/join.js";
 import { parse as parseToml } from "@std/toml/parse.js";
+import { bundle } from "./bundles.ts";
 import { git, supabase } from "./commands.ts";
 import { deployChecks, messageOf, preflight, rollbackChecks } from "./preflight.ts";
 import { listSecrets, setSecrets } from "./secrets.ts";
@@ -354,9 +355,9 @@ function planOf({ target }: DeployOptions, functions: readonly string[], commit:
       Object.keys(target.secrets).join(", ") || "none"
     })`,
     `schedule: ${VAULT_NAMES.join(" and ")} into Vault, for the jobs that call the workers on time`,
-    `functions: supabase functions deploy --use-api, from commit ${commit.slice(0, 12)}: ${
-      functions.join(", ")
-    }; all of them change at once`,
+    `functions: each bundled into one file, then supabase functions deploy --use-api, from commit ${
+      commit.slice(0, 12)
+    }: ${functions.join(", ")}; all of them change at once`,
     "smoke test: every function answers, by the version that was just deployed; voice-health answers 200; an unsigned request gets 401; a signed synthetic call is greeted, presses 1, is connected",
     number === undefined
       ? "Twilio: nothing, as neither --number nor TRADELINE_NUMBER names one"
@@ -364,6 +365,9 @@ function planOf({ target }: DeployOptions, functions: readonly string[], commit:
     "deploy log: deploy_succeeded in analytics_events. A failure from the functions on: the version that served before is deployed again, functions that are new are deleted, and deploy_failed says why",
   ];
 }
+
+/** Where the source maps of what was deployed are kept, below the checkout; a folder a release. */
+const SOURCE_MAPS = join(".tradeline", "source-maps");
 
 /** @returns the release of which each function now has to be, see release.ts. */
 async function deployFunctions(
@@ -376,14 +380,50 @@ async function deployFunctions(
     // deno-lint-ignore no-await-in-loop -- Few: one, unless single functions were deployed.
     await withCommit(root, commit, async (dir) => {
       const release = await stamp(dir);
+      const upload = await stage(dir, names);
       await supabase(
         ["functions", "deploy", ...names, "--use-api", ...remoteProject(target), "--yes"],
-        { cwd: dir, env: target.cliEnv },
+        { cwd: upload, env: target.cliEnv },
       );
+      await keepSourceMaps(upload, names, join(root, SOURCE_MAPS, release ?? commit));
       if (release !== undefined) { for (const name of names) releases.set(name, release); }
     });
   }
   return releases;
+}
+
+/** Lays out what is uploaded of a commit's files: each function as one file, and how it is called. */
+async function stage(dir: string, names: readonly string[]): Promise<string> {
+  const upload = join(dir, ".upload");
+  const supabaseDir = join(upload, "supabase");
+  await bundle(dir, names, join(supabaseDir, "functions"));
+  const config = parseToml(await Deno.readTextFile(join(dir, "supabase", "config.toml"))) as {
+    functions: Record<string, { verify_jwt?: boolean }>;
+  };
+  const sections = names.map((name) =>
+    `[functions.${name}]\nenabled = true\nverify_jwt = ${
+      config.functions[name]?.verify_jwt ?? true
+    }\nentrypoint = "./functions/${name}/index.js"\n`
+  );
+  await Deno.writeTextFile(
+    join(supabaseDir, "config.toml"),
+    `project_id = "tradeline"\n\n${sections.join("\n")}`,
+  );
+  return upload;
+}
+
+async function keepSourceMaps(
+  upload: string,
+  names: readonly string[],
+  folder: string,
+): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  await Promise.all(names.map((name) =>
+    Deno.copyFile(
+      join(upload, "supabase", "functions", name, "index.js.map"),
+      join(folder, `${name}.js.map`),
+    )
+  ));
 }
 
 /** Writes a new release into a commit's files; undefined: that commit is from before there were releases. */

@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
 import { join } from "@std/path/join.js";
 import { git, supabase } from "../../scripts/deploy/commands.ts";
-import { addFunctions, ask, change, filesBut, siteTests } from "../support/deploy_site.ts";
+import { addFunctions, ask, change, codeOf, siteTests } from "../support/deploy_site.ts";
 
 // What a synthetic call goes through, and what the tests below change.
 const test = siteTests([
@@ -26,7 +26,7 @@ test("of a first release serves", async ({ run, log }) => {
 });
 
 test("of a function that is broken ends with the previous version serving, without an operator", async ({ project, root, run, log }) => {
-  const good = filesBut(project, "voice-menu-handler");
+  const good = codeOf(project, "voice-menu-handler");
 
   // It starts, it refuses strangers, and it serves nobody: only a call shows that.
   await change(
@@ -46,7 +46,7 @@ test("of a function that is broken ends with the previous version serving, witho
   assertEquals(broken.code, 3, broken.text);
   assertStringIncludes(broken.text, "was not connected to sales");
   assertStringIncludes(broken.text, "serves again");
-  assertEquals(filesBut(project, "voice-menu-handler"), good);
+  assertEquals(codeOf(project, "voice-menu-handler"), good);
   assertEquals(await log(), ["deploy_succeeded", "deploy_failed"]);
   await git(["reset", "--quiet", "--hard", "HEAD^"], root);
 });
@@ -99,13 +99,11 @@ test("that fails deletes the functions that are new in it, and tells which it ca
 
 test("of which one function goes on with its old version is noticed and undone", async ({ project, root, run, log }) => {
   const before = await log();
-  const comment = (name: string) =>
-    change(root, `supabase/functions/${name}/handler.ts`, (text) => `${text}\n// Newer.\n`);
-  await comment("voice-route");
-  await comment("metrics");
-  const route = "supabase/functions/voice-route/handler.ts";
-  const newer = () =>
-    project.functions.get("voice-route")!.files.get(route)!.endsWith("// Newer.\n");
+  const touch = (name: string) =>
+    change(root, `supabase/functions/${name}/handler.ts`, (text) => `${text}\nvoid "newer";\n`);
+  await touch("voice-route");
+  await touch("metrics");
+  const served = codeOf(project, "voice-route");
 
   // It answers everything as it must, calls included: only that it is not what was deployed tells.
   project.stuck.set("voice-route", 1);
@@ -116,7 +114,7 @@ test("of which one function goes on with its old version is noticed and undone",
     "FAULT   voice-route answers, but by another version than the one deployed",
   );
   assertStringIncludes(stuck.text, "serves again");
-  assertEquals(newer(), false);
+  assertEquals(codeOf(project, "voice-route"), served);
 
   // What is said of the way back is proven, too: where a function is stuck on it, a person is needed.
   const failing = (text: string) =>
@@ -139,7 +137,7 @@ test("is taken back by rollback, which deletes what was new when the older versi
   // Those that are not there yet are not asked for.
   const second = await run("deploy", "--only", "voice-route");
   assertEquals(second.code, 0, second.text);
-  const changed = filesBut(project, "voice-route");
+  const changed = codeOf(project, "voice-route");
   const third = await run("deploy", "--only", added.join());
   assertEquals(third.code, 0, third.text);
   const elsewhere = await Deno.makeTempDir({ prefix: "tradeline-elsewhere-" });
@@ -190,13 +188,13 @@ test("is taken back by rollback, which deletes what was new when the older versi
   assertStringIncludes(whole.text, "done    voice-kept is deleted");
   assertEquals(whole.text.includes("voice-newer"), false, whole.text);
   assertEquals(there(), ["theirs"]);
-  assertEquals(filesBut(project, "voice-route"), changed);
+  assertEquals(codeOf(project, "voice-route"), changed);
   assertEquals(await log(), [...before, "rollback_succeeded"]);
 });
 
 test("that is stopped takes back what it began; before that, nothing is touched", async ({ project, stopAt, log }) => {
   const before = await log();
-  const served = filesBut(project, "voice-route");
+  const served = codeOf(project, "voice-route");
   const requests = project.requests.length;
   const early = await stopAt("ok ", "deploy", "--only", "voice-route");
   assertEquals(early.code, 1, early.text);
@@ -209,7 +207,7 @@ test("that is stopped takes back what it began; before that, nothing is touched"
   assertEquals(late.code, 3, late.text);
   assertStringIncludes(late.text, "FAULT   stopped by SIGINT");
   assertStringIncludes(late.text, "serves again");
-  assertEquals(filesBut(project, "voice-route"), served);
+  assertEquals(codeOf(project, "voice-route"), served);
   assertEquals(await log(), [...before, "deploy_failed"]);
 
   const back = await stopAt("", "rollback", "--to", "HEAD");

@@ -4,6 +4,8 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import { fromFileUrl } from "@std/path/from_file_url.js";
 import { join } from "@std/path/join.js";
+import { toFileUrl } from "@std/path/to_file_url.js";
+import { bundle } from "../../scripts/deploy/bundles.ts";
 import { closedPort } from "../support/fake_data_api.ts";
 import { HOSTED, HOSTED_ENV, HOSTED_FLAGS, hostedTestFiles } from "../support/hosted_runtime.ts";
 import { ENVIRONMENT } from "../support/webhook.ts";
@@ -48,13 +50,13 @@ async function runHosted(args: string[], env: Record<string, string> = {}) {
 const functions = [...Deno.readDirSync(new URL("supabase/functions", ROOT))]
   .map(({ name }) => name).filter((name) => name !== "_shared").sort();
 
-/** Runs there: loads each function as the platform does, and has it answer a stranger. */
+/** Runs there: loads each function as the platform does, from ROOT, and has it answer a stranger. */
 const START = `
   const answers = {};
   for (const name of JSON.parse(Deno.env.get("FUNCTIONS"))) {
     let handler;
     Deno.serve = (given) => { handler = given; return {}; };
-    await import(new URL("supabase/functions/" + name + "/index.ts", Deno.env.get("ROOT")).href);
+    await import(new URL(name + "/" + Deno.env.get("ENTRY"), Deno.env.get("ROOT")).href);
     const ask = async (method) => (await handler(new Request("http://edge/" + name, { method }))).status;
     answers[name] = [await ask("GET"), await ask("POST")];
   }
@@ -62,29 +64,47 @@ const START = `
   Deno.exit(0);
 `;
 
+/** Starts the functions of a folder there. */
+async function start(folder: URL, entry: string): Promise<void> {
+  const file = await Deno.makeTempFile({ suffix: ".mjs" });
+  try {
+    await Deno.writeTextFile(file, START);
+    const { stdout, stderr } = await runHosted(["run", "-A", ...HOSTED_FLAGS, file], {
+      ...ENVIRONMENT,
+      SUPABASE_URL: closedPort(),
+      FUNCTIONS: JSON.stringify(functions),
+      ROOT: folder.href,
+      ENTRY: entry,
+    });
+    const found = /^ANSWERS (.*)$/m.exec(stdout)?.[1];
+    assertEquals(found !== undefined, true, stderr);
+    const answers: Record<string, [number, number]> = JSON.parse(found!);
+    for (const name of functions) {
+      if (name === "voice-health") assertEquals(answers[name], [503, 405], name);
+      else if (name.startsWith("voice-")) assertEquals(answers[name], [405, 401], name);
+      else for (const status of answers[name]!) assertMatch(`${status}`, /^(400|401|405|415)$/);
+    }
+  } finally {
+    await Deno.remove(file);
+  }
+}
+
 Deno.test({
   name: `every function starts in the hosted runtime, Deno 2.1.4, and refuses strangers${unless}`,
   ignore: deno === undefined,
+  fn: () => start(new URL("supabase/functions/", ROOT), "index.ts"),
+});
+
+Deno.test({
+  name: `every function starts there as it is deployed, bundled into one file${unless}`,
+  ignore: deno === undefined,
   async fn() {
-    const file = await Deno.makeTempFile({ suffix: ".mjs" });
+    const dir = await Deno.makeTempDir();
     try {
-      await Deno.writeTextFile(file, START);
-      const { stdout, stderr } = await runHosted(["run", "-A", ...HOSTED_FLAGS, file], {
-        ...ENVIRONMENT,
-        SUPABASE_URL: closedPort(),
-        FUNCTIONS: JSON.stringify(functions),
-        ROOT: ROOT.href,
-      });
-      const found = /^ANSWERS (.*)$/m.exec(stdout)?.[1];
-      assertEquals(found !== undefined, true, stderr);
-      const answers: Record<string, [number, number]> = JSON.parse(found!);
-      for (const name of functions) {
-        if (name === "voice-health") assertEquals(answers[name], [503, 405], name);
-        else if (name.startsWith("voice-")) assertEquals(answers[name], [405, 401], name);
-        else for (const status of answers[name]!) assertMatch(`${status}`, /^(400|401|405|415)$/);
-      }
+      await bundle(fromFileUrl(ROOT), functions, dir);
+      await start(toFileUrl(`${dir}/`), "index.js");
     } finally {
-      await Deno.remove(file);
+      await Deno.remove(dir, { recursive: true });
     }
   },
 });

@@ -1,6 +1,6 @@
 import postgres, { type Sql } from "postgres";
 import { join } from "@std/path/join.js";
-import { type Database, databaseAt } from "../../scripts/database.ts";
+import type { Database } from "../../scripts/database.ts";
 import { createDataApi, type DataApi, type DataApiOptions } from "../../scripts/local/data_api.ts";
 import { createGateway } from "../../scripts/local/gateway.ts";
 import {
@@ -26,6 +26,13 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
+/** As `databaseAt` reads it: these files also run in the hosted runtime, which lacks what that one imports. */
+function onThisMachine(address: URL): Database {
+  const url = new URL(address);
+  url.password = "";
+  return { url, password: address.password, tls: false, caFile: undefined };
+}
+
 /**
  * Clones the template database, or makes an empty one when `empty` is set: without migrations,
  * and without the schemas that Supabase has.
@@ -47,7 +54,7 @@ export async function createTestDatabase(
   const sql = postgres(url.href, { max: 4, onnotice: () => {} });
   return {
     url: url.href,
-    at: databaseAt(url.href, () => undefined, "the test's database"),
+    at: onThisMachine(url),
     sql,
     api(options = {}) {
       const api = createDataApi({

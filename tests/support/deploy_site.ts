@@ -24,6 +24,7 @@ async function repository(only?: readonly string[]): Promise<string> {
   await copy("supabase/functions", dir);
   await copy("import_map.json", dir);
   await copy("deno.json", dir);
+  await copy("deno.lock", dir);
   await copy(".gitignore", dir);
   await copy(".squawk.toml", dir);
   if (only !== undefined) {
@@ -189,10 +190,8 @@ export async function ask(project: ManagedProject, name: string): Promise<number
   return response.status;
 }
 
-/** Where a deploy writes which it is. */
-export const RELEASE = "supabase/functions/_shared/release.ts";
-
-/** What serves of a function, but for which deploy it came with. */
-export function filesBut(project: ManagedProject, name: string): [string, string][] {
-  return [...project.functions.get(name)!.files].filter(([path]) => path !== RELEASE);
+/** The code that serves of a function, but for which deploy it came with. */
+export function codeOf(project: ManagedProject, name: string): string {
+  const [code] = [...project.functions.get(name)!.files.values()];
+  return code!.replaceAll(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}/g, "none");
 }

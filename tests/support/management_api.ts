@@ -77,7 +77,7 @@ export async function startManagedProject(
       // deno-lint-ignore no-await-in-loop -- They share the disk.
       const folder = folders.get(uploaded) ?? await unpack(uploaded, dir);
       folders.set(uploaded, folder);
-      const index = toFileUrl(join(folder, `supabase/functions/${name}/index.ts`));
+      const index = toFileUrl(join(folder, String(uploaded.metadata["entrypoint_path"])));
       // deno-lint-ignore no-await-in-loop
       await write(
         join(release, "supabase", "functions", name, "index.ts"),
