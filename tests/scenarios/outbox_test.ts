@@ -230,7 +230,7 @@ Deno.test("rung, recorded, mailed and heard: the operator's mail has all of it, 
     ]);
     assertMatch(
       mail!.text,
-      /^Caller: \+16045550177\nCalled: \+15877428885\nTime: .* UTC\nLength: 1:15\nListen: http/,
+      /^Caller: \+16045550177\nCalled: \+15874059000\nTime: .* UTC\nLength: 1:15\nListen: http/,
     );
     assertMatch(mail!.text, /\n> It's <urgent>\. Call me & hurry\.\n/);
     assert(mail!.html.includes("It&#39;s &lt;urgent&gt;. Call me &amp; hurry."));

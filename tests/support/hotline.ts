@@ -58,7 +58,7 @@ export async function startHotline(options?: { env?: Record<string, string> }): 
     row,
     async ring(script = {}, { from = `+1604555${1000 + callers++}`, simulator: changes } = {}) {
       const twilio = simulator(changes);
-      const record = await twilio.call({ from, to: "+15877428885", script });
+      const record = await twilio.call({ from, to: "+15874059000", script });
       await twilio.settle();
       return { record, row: await row(record.callSid) };
     },
