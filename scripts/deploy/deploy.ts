@@ -64,7 +64,7 @@ export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
   print(`Commit ${commit.slice(0, 12)} to project ${target.ref} (${target.projectUrl})\n`);
 
   const secrets = onceListed(target, root);
-  const faults = await preflight(deployChecks(options, commit, all, secrets), print, dryRun);
+  const faults = await preflight(deployChecks(options, commit, all, secrets), print);
   if (dryRun) {
     print("\nA deploy would do this, in this order:");
     for (const [index, line] of planOf(options, functions, commit).entries()) {
@@ -73,12 +73,14 @@ export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
     print(
       faults === 0
         ? "\nNothing was changed. All is there: the same command without --dry-run does it."
-        : `\nNothing was changed. ${faults} things above are missing before it can be done.`,
+        : `\nNothing was changed. What is not marked ok above, ${
+          faults === 1 ? "one thing" : `${faults} things`
+        }, comes before it can be done.`,
     );
-    return "planned";
+    return faults === 0 ? "planned" : "refused";
   }
   if (faults > 0) {
-    print(`\nNothing was changed: correct what is marked FAULT, and start again.`);
+    print(`\nNothing was changed: correct what is not marked ok, and start again.`);
     return "refused";
   }
 
@@ -178,7 +180,7 @@ export async function rollback(
   options: Omit<DeployOptions, "only" | "backup"> & { readonly to?: string },
 ): Promise<DeployOutcome> {
   const { target, root, print, dryRun = false, signal } = options;
-  if (await preflight(rollbackChecks(target), print, dryRun) > 0) {
+  if (await preflight(rollbackChecks(target), print) > 0) {
     print("\nNothing was changed.");
     return "refused";
   }

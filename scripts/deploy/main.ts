@@ -15,7 +15,7 @@ const HELP = `Bring this commit to a Supabase project, or go back to the version
   deno task deploy --project abcdefghijklmnopqrst
   deno task rollback --project abcdefghijklmnopqrst
 
-  --project    the project's reference, 20 letters, from its address; default SUPABASE_PROJECT_REF
+  --project    the project's reference, 20 letters, or its address; default SUPABASE_PROJECT_REF
   --only       deploy: functions, separated by commas; default all
   --to         rollback: a commit; default what served before the newest deploy
   --number     deploy: the Twilio number whose webhooks are bound; default TRADELINE_NUMBER, else none
@@ -29,8 +29,8 @@ with this commit and nothing else; or TESTED_COMMIT, by which CI says for which 
 
 Ctrl-C in a deploy takes back what was begun; a rollback goes to its end.
 
-Exit code 0: done, or --dry-run. 1: no function was changed. 2: wrong usage. 3: the new version failed, the one before
-serves again. 4: a person is needed now: the way back did not come to its end, and what was said last says why.`;
+Exit code 0: done, or nothing is missing (--dry-run). 1: no function was changed, or something is missing. 2: wrong
+usage. 3: the new version failed, the one before serves again. 4: a person is needed now: the way back did not come to its end, and what was said last says why.`;
 
 const EXIT_CODES: Readonly<Record<DeployOutcome, number>> = {
   deployed: 0,
@@ -74,11 +74,12 @@ async function run(
   { env, print, root = ROOT, patienceMs, signal }: MainOptions,
 ): Promise<number> {
   const dryRun = values["dry-run"];
-  const project = values.project ?? env["SUPABASE_PROJECT_REF"];
-  if (project === undefined ? !dryRun : !PROJECT_REF.test(project)) {
+  const named = values.project ?? env["SUPABASE_PROJECT_REF"];
+  const project = named === undefined ? undefined : refOf(named);
+  if (project === undefined && (named !== undefined || !dryRun)) {
     throw new UsageError(
-      `--project must be a project's reference, 20 lower-case letters${
-        project === undefined ? "" : `: "${project}"`
+      `--project must be a project's reference, 20 lower-case letters, or its address${
+        named === undefined ? "" : `: "${named}"`
       }`,
     );
   }
@@ -124,7 +125,15 @@ async function run(
         print(`Cannot ${task}: ${error.message.replace(/^Cannot start: /, "")}`);
         return "refused";
       });
+  if (project === undefined) return EXIT_CODES.refused;
   return task === "rollback" && outcome === "rolled_back" ? 0 : EXIT_CODES[outcome];
+}
+
+/** A reference, or the one in an address of the project or of its dashboard, as it is pasted. */
+function refOf(named: string): string | undefined {
+  if (PROJECT_REF.test(named)) return named;
+  return /^https:\/\/([a-z]{20})\.supabase\.co(?:\/|$)/.exec(named)?.[1] ??
+    /^https:\/\/supabase\.com\/dashboard\/project\/([a-z]{20})(?:[/?#]|$)/.exec(named)?.[1];
 }
 
 async function readFile(path: string, needed: boolean): Promise<string | undefined> {

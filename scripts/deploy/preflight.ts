@@ -1,10 +1,12 @@
 // What is looked at before anything is changed.
 
 import { join } from "@std/path/join.js";
+import { parse as parseYaml } from "@std/yaml/parse.js";
 import { SettingError } from "../../supabase/functions/_shared/errors.ts";
+import { DatabaseError } from "../database.ts";
 import { kB, tooHeavy, weigh } from "./bundles.ts";
 import { cliVersion, git, squawk, supabase } from "./commands.ts";
-import { databaseOf, remoteDatabase, settingsOf, type Target } from "./target.ts";
+import { databaseOf, remoteDatabase, type Target } from "./target.ts";
 import { requireTested } from "./tested.ts";
 import { lookAtTwilio } from "./twilio.ts";
 import { deployLog, servingNow } from "./versions.ts";
@@ -17,31 +19,48 @@ export interface Check {
 }
 
 /**
- * Looks at everything, and tells what was found.
+ * Looks at everything, and tells what was found: `MISSING` is to be set, `OFFLINE` did not answer, `FAULT` is wrong.
  *
- * @param missing How a fault is called where nothing is to be done yet.
- * @returns the number of faults.
+ * @returns the number of lines that are none of `ok`.
  */
 export async function preflight(
   checks: readonly Check[],
   print: (line: string) => void,
-  missing: boolean,
 ): Promise<number> {
   let faults = 0;
   // They ask different places, and only ask: all at once.
   const looks = checks.map(async ({ name, look }) => {
     try {
-      return { name, found: await look(), fault: undefined };
+      return { name, found: await look(), errors: [] };
     } catch (error) {
-      return { name, found: undefined, fault: messageOf(error) };
+      return { name, found: "", errors: error instanceof AggregateError ? error.errors : [error] };
     }
   });
-  for (const { name, found, fault } of await Promise.all(looks)) {
-    if (fault === undefined) print(`ok      ${name}: ${found}`);
-    else print(`${missing ? "MISSING" : "FAULT  "} ${name}: ${fault}`);
-    if (fault !== undefined) faults++;
+  for (const { name, found, errors } of await Promise.all(looks)) {
+    if (errors.length === 0) print(`ok      ${name}: ${found}`);
+    for (const error of errors) print(`${labelOf(error)} ${name}: ${messageOf(error)}`);
+    faults += errors.length;
   }
   return faults;
+}
+
+/** Something that is to be set, and is not; the message says what. */
+class Missing extends Error {
+  override name = "Missing";
+}
+
+/** What fetch, Deno's sockets, the CLI (Go) and our own waiting say of an address that does not answer. */
+const UNREACHABLE =
+  /error sending request|dial tcp|no such host|lookup .* on |i\/o timeout|connection (refused|reset)|ECONN(REFUSED|RESET)|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|timed out|did not answer|took longer than/i;
+
+function labelOf(error: unknown): string {
+  const message = messageOf(error);
+  if (
+    error instanceof Missing || (error instanceof SettingError && / must be set\b/.test(message))
+  ) {
+    return "MISSING";
+  }
+  return UNREACHABLE.test(message) ? "OFFLINE" : "FAULT  ";
 }
 
 /** Before a deploy. */
@@ -92,11 +111,12 @@ export function deployChecks(
     },
     { name: "CLI", look: () => cliVersion(root) },
     login(target, secrets),
+    { name: "plan", look: () => lookAtPlan(target) },
     {
       name: "database",
       async look() {
         if (databaseOf(target) === undefined && !target.cliEnv["SUPABASE_DB_PASSWORD"]) {
-          throw new Error(
+          throw new Missing(
             "set SUPABASE_DB_PASSWORD (the project's database password), or SUPABASE_DB_URL",
           );
         }
@@ -125,37 +145,54 @@ export function rollbackChecks(target: Target): Check[] {
 }
 
 function lookAtSettings(target: Target): string {
-  const { environment, publicFunctionsUrl } = settingsOf(target);
-  if (environment !== "production") {
-    throw new SettingError("NODE_ENV", `must be "production": current value is "${environment}"`);
+  const { settings } = target;
+  const faults: SettingError[] = "twilioAuthToken" in settings ? [] : [...settings];
+  const addresses: [name: string, address: string | undefined][] = [
+    ["SUPABASE_URL", target.projectUrl],
+  ];
+  if ("twilioAuthToken" in settings) {
+    addresses.push(["PUBLIC_FUNCTIONS_URL", settings.publicFunctionsUrl]);
   }
-  for (
-    const [name, address] of [
-      ["SUPABASE_URL", target.projectUrl],
-      ["PUBLIC_FUNCTIONS_URL", publicFunctionsUrl],
-    ] as const
-  ) {
-    if (!/^https:|^http:\/\/127\.0\.0\.1[:/]/.test(address)) {
-      throw new SettingError(name, `must begin with https://: current value is "${address}"`);
+  if (target.secrets["NODE_ENV"] !== "production") {
+    faults.push(
+      new SettingError(
+        "NODE_ENV",
+        `must be set to "production": it is "${target.secrets["NODE_ENV"] ?? ""}"`,
+      ),
+    );
+  }
+  for (const [name, address] of addresses) {
+    if (!/^https:|^http:\/\/127\.0\.0\.1[:/]/.test(address!)) {
+      faults.push(
+        new SettingError(name, `must begin with https://: current value is "${address}"`),
+      );
     }
   }
   for (
     const [name, address] of [
       ["SUPABASE_URL", target.projectUrl],
-      ["SUPABASE_DB_URL", databaseOf(target)?.url.href],
+      [
+        "SUPABASE_DB_URL",
+        // Its own check says what is wrong with it.
+        target.database instanceof DatabaseError ? undefined : target.database?.url.href,
+      ],
     ] as const
   ) {
     const other = projectOf(address);
     if (other !== undefined && other !== target.ref) {
-      throw new SettingError(name, `is of project ${other}, and this is for ${target.ref}`);
+      faults.push(new SettingError(name, `is of project ${other}, and this is for ${target.ref}`));
     }
   }
   if (target.secretKey === undefined) {
-    throw new SettingError(
-      "SUPABASE_SECRET_KEYS",
-      'must be set: {"default": "sb_secret_..."}, from the project\'s API settings; the deploy log is written with it',
+    faults.push(
+      new SettingError(
+        "SUPABASE_SECRET_KEYS",
+        'must be set: {"default": "sb_secret_..."}, from the project\'s API settings; the deploy log is written with it',
+      ),
     );
   }
+  if (faults.length === 1) throw faults[0];
+  if (faults.length > 1) throw new AggregateError(faults);
   return `${Object.keys(target.secrets).length} present and well-formed`;
 }
 
@@ -176,10 +213,42 @@ function login(target: Target, secrets: () => Promise<readonly string[]>): Check
   };
 }
 
+/**
+ * The plan of the project's organisation.
+ * Source: https://supabase.com/docs/reference/api/v1-get-an-organization
+ */
+async function lookAtPlan(target: Target): Promise<string> {
+  const authorization = `Bearer ${accessToken(target)}`;
+  const profile = target.cliEnv["SUPABASE_PROFILE"];
+  const api = profile === undefined
+    ? "https://api.supabase.com"
+    : (parseYaml(await Deno.readTextFile(profile)) as { api_url: string }).api_url;
+  const ask = async (path: string) => {
+    const response = await fetch(`${api}/v1/${path}`, {
+      headers: { authorization },
+      signal: AbortSignal.timeout(15_000),
+    });
+    if (!response.ok) {
+      await response.body?.cancel();
+      throw new Error(
+        response.status === 401 || response.status === 403 || response.status === 404
+          ? `SUPABASE_ACCESS_TOKEN does not open project ${target.ref}: Supabase answered ${response.status}`
+          : `Supabase's management API answered ${response.status} to ${path.split("/")[0]}`,
+      );
+    }
+    return await response.json() as Record<string, unknown>;
+  };
+  const { organization_slug } = await ask(`projects/${target.ref}`);
+  const { plan } = await ask(`organizations/${organization_slug}`);
+  return plan === "free"
+    ? "Free. It pauses a project after a week without activity, and ends a function after 150 s: a telephone line needs Pro"
+    : `${plan}`;
+}
+
 function accessToken({ cliEnv }: Target): string {
   const token = cliEnv["SUPABASE_ACCESS_TOKEN"];
   if (token !== undefined) return token;
-  throw new Error(
+  throw new Missing(
     "set SUPABASE_ACCESS_TOKEN: an access token, from the account page of Supabase's dashboard",
   );
 }

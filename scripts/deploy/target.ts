@@ -1,6 +1,10 @@
 import { parseEnv } from "node:util";
 import { SettingError } from "../../supabase/functions/_shared/errors.ts";
-import { readSettings, type Settings } from "../../supabase/functions/_shared/settings.ts";
+import {
+  type Environment,
+  readSettings,
+  type Settings,
+} from "../../supabase/functions/_shared/settings.ts";
 import { type Database, databaseAt, DatabaseError, forCli } from "../database.ts";
 
 /** A project that is deployed to, and what is known of it. */
@@ -17,8 +21,8 @@ export interface Target {
   readonly number: string | undefined;
   /** The settings that become secrets, by name. */
   readonly secrets: Readonly<Record<string, string>>;
-  /** What the functions will read; or why they could not. */
-  readonly settings: Settings | SettingError;
+  /** What the functions will read; or every reason why they could not. */
+  readonly settings: Settings | readonly SettingError[];
   /** What the CLI needs in its environment. */
   readonly cliEnv: Readonly<Record<string, string>>;
   /** A commit of which all tests passed, by CI's word; see also `requireTested`. */
@@ -56,16 +60,10 @@ export function readTarget(
     SUPABASE_SECRET_KEYS: JSON.stringify({ default: key ?? "sb_secret_set_by_the_platform" }),
   };
   const asked = new Set<string>();
-  let settings: Settings | SettingError;
-  try {
-    settings = readSettings((name) => {
-      asked.add(name);
-      return name.startsWith("SUPABASE_") ? platform[name] : get(name);
-    });
-  } catch (error) {
-    if (!(error instanceof SettingError)) throw error;
-    settings = error;
-  }
+  const settings = readAll((name) => {
+    asked.add(name);
+    return name.startsWith("SUPABASE_") ? platform[name] : get(name);
+  });
   const secrets: Record<string, string> = {};
   for (const name of [...asked].sort()) {
     const value = get(name);
@@ -99,9 +97,33 @@ export function readTarget(
   };
 }
 
-/** @throws {SettingError} where the functions could not start with them. */
+/** Stand in for settings that are missing or malformed, so that those after them are looked at too. */
+const STAND_INS: Readonly<Record<string, string>> = {
+  TWILIO_AUTH_TOKEN: "stand-in",
+  BUSINESS_TARGET_E164: "+15877428885",
+};
+
+/** @returns the settings, or every one that is at fault. */
+function readAll(env: Environment): Settings | SettingError[] {
+  const faults: SettingError[] = [];
+  for (;;) {
+    try {
+      const settings = readSettings((name) =>
+        faults.some(({ setting }) => setting === name) ? STAND_INS[name] : env(name)
+      );
+      return faults.length === 0 ? settings : faults;
+    } catch (error) {
+      if (!(error instanceof SettingError)) throw error;
+      // Without it, and without a stand-in for it, there is nothing further to look at.
+      if (faults.some(({ setting }) => setting === error.setting)) return faults;
+      faults.push(error);
+    }
+  }
+}
+
+/** @throws {SettingError} the first, where the functions could not start with them. */
 export function settingsOf({ settings }: Target): Settings {
-  if (settings instanceof SettingError) throw settings;
+  if (!("twilioAuthToken" in settings)) throw settings[0]!;
   return settings;
 }
 

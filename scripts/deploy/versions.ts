@@ -45,11 +45,7 @@ class DataApiError extends Error {
   override name = "DataApiError";
 
   constructor(status: number, text: string) {
-    super(
-      `The Data API answered ${status}: ${text.slice(0, 200)}${
-        status === 401 || status === 403 ? ". Is SUPABASE_SECRET_KEYS this project's?" : ""
-      }`,
-    );
+    super(`The Data API answered ${status}: ${text.slice(0, 200)}`);
   }
 }
 
@@ -76,7 +72,15 @@ export function deployLog(
       signal: AbortSignal.timeout(DEADLINE_MS),
     });
   const requireOk = async (response: Response): Promise<void> => {
-    if (!response.ok) throw new DataApiError(response.status, await response.text());
+    if (response.ok) return;
+    const text = await response.text();
+    if (response.status === 401 || response.status === 403) {
+      throw new SettingError(
+        "SUPABASE_SECRET_KEYS",
+        `is refused by ${projectUrl}: its "default" must be the secret key (sb_secret_...) of this project's API settings. A key that was just made or replaced may take minutes to open`,
+      );
+    }
+    throw new DataApiError(response.status, text);
   };
   return {
     async write({ event, ...data }) {

@@ -7,6 +7,7 @@ import { join } from "@std/path/join.js";
 import { CommandError, git, run } from "../../scripts/deploy/commands.ts";
 import { main } from "../../scripts/deploy/main.ts";
 import { ROOT } from "../../scripts/local/stack.ts";
+import { closedPort } from "../support/fake_data_api.ts";
 import { siteTests } from "../support/deploy_site.ts";
 import { VAULT } from "../support/vault.ts";
 
@@ -48,7 +49,7 @@ test("uploads each function as one file, keeps its source map; the line then ser
   project.secrets["FROM_EMAIL"] = "us@example.com";
   const { code, text } = await run("deploy", "--number", number);
   assertEquals(code, 0, text);
-  assertStringIncludes(text, "TWILIO_AUTH_TOKEN, TWILIO_AUTH_TOKEN_PREVIOUS removed\n");
+  assertStringIncludes(text, "TWILIO_AUTH_TOKEN_PREVIOUS removed\n");
   assertEquals(project.secrets["TWILIO_AUTH_TOKEN_PREVIOUS"], undefined);
   assertEquals(project.secrets["FROM_EMAIL"], "us@example.com");
   assertStringIncludes(
@@ -127,6 +128,39 @@ Deno.test("rollback --dry-run says what is missing, and that it could not look",
   assertStringIncludes(text, "MISSING deploy log: ");
 });
 
+for (
+  const named of [
+    "https://abcdefghijklmnopqrst.supabase.co",
+    "https://abcdefghijklmnopqrst.supabase.co/rest/v1/",
+    "https://supabase.com/dashboard/project/abcdefghijklmnopqrst/settings/api-keys",
+  ]
+) {
+  Deno.test(`a project is found in its pasted address ${named}`, async () => {
+    const lines: string[] = [];
+    await main(["rollback", "--project", named, "--dry-run", "--env-file", "/dev/null"], {
+      env: { SUPABASE_URL: closedPort(), SUPABASE_SECRET_KEYS: '{"default": "x"}' },
+      print: (line) => lines.push(line),
+    });
+    assertEquals(lines.some((line) => line.includes("--project")), false, lines.join("\n"));
+    assertEquals(
+      lines.some((line) => line.startsWith("OFFLINE deploy log: ")),
+      true,
+      lines.join("\n"),
+    );
+  });
+}
+
+for (
+  const named of ["https://example.com", "abc", "https://abcdefghijklmnopqrst.supabase.co.evil.com"]
+) {
+  Deno.test(`${named} is no project, and wrong usage`, async () => {
+    const lines: string[] = [];
+    const options = { env: {}, print: (line: string) => void lines.push(line) };
+    assertEquals(await main(["deploy", "--project", named, "--dry-run"], options), 2);
+    assertStringIncludes(lines.join("\n"), "--project must be a project's reference");
+  });
+}
+
 Deno.test("--only without a name is wrong usage, and not all functions", async () => {
   const lines: string[] = [];
   const code = await main(["deploy", "--dry-run", "--only", ","], {
@@ -136,17 +170,22 @@ Deno.test("--only without a name is wrong usage, and not all functions", async (
   assertEquals(code, 2, lines.join("\n"));
 });
 
-Deno.test("deploy --dry-run explains itself without credentials, and fails nobody", async () => {
+Deno.test("deploy --dry-run lists everything that is missing, explains itself, and exits with 1", async () => {
   const lines: string[] = [];
   const code = await main(["deploy", "--dry-run", "--env-file", "/dev/null"], {
-    env: { PATH: Deno.env.get("PATH") },
+    env: { PATH: Deno.env.get("PATH"), MAX_CALL_MINUTES: "soon" },
     print: (line) => lines.push(line),
   });
   const text = lines.join("\n");
-  assertEquals(code, 0, text);
+  assertEquals(code, 1, text);
   for (
     const line of [
-      "MISSING settings: ",
+      "MISSING project: ",
+      "MISSING settings: TWILIO_AUTH_TOKEN must be set",
+      "MISSING settings: BUSINESS_TARGET_E164 must be set",
+      "FAULT   settings: MAX_CALL_MINUTES must be a whole number",
+      "MISSING settings: NODE_ENV must be set",
+      "MISSING settings: SUPABASE_SECRET_KEYS must be set",
       "MISSING login: set SUPABASE_ACCESS_TOKEN",
       "MISSING database: set SUPABASE_DB_PASSWORD",
       "1. backup",

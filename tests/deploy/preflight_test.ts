@@ -1,6 +1,7 @@
 // What a deploy looks at before it changes anything, each against what it would meet.
 
 import { assertEquals } from "@std/assert/equals.js";
+import { assertMatch } from "@std/assert/match.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
 import { type Check, deployChecks, rollbackChecks } from "../../scripts/deploy/preflight.ts";
@@ -124,9 +125,9 @@ Deno.test("preflight: a number that cannot be bound is told before anything is c
 for (
   const [what, answer, expected] of [
     [
-      "of another project is refused",
+      "of another project is named as what is refused",
       Response.json({ message: "Invalid API key" }, { status: 401 }),
-      undefined,
+      /^Cannot start: SUPABASE_SECRET_KEYS is refused by http/,
     ],
     [
       "finds no log before the first migration",
@@ -144,7 +145,7 @@ for (
     [
       "is not taken for right where anything else answers",
       new Response("<html>", { status: 404 }),
-      undefined,
+      /answered 404/,
     ],
   ] as const
 ) {
@@ -155,8 +156,9 @@ for (
     );
     const url = `http://127.0.0.1:${server.addr.port}`;
     const checks = rollbackChecks(target({ SUPABASE_URL: url }));
-    if (expected === undefined) {
-      await assertRejects(() => look(checks, "deploy log"), Error, `answered ${answer.status}`);
+    if (expected instanceof RegExp) {
+      const error = await assertRejects(() => look(checks, "deploy log"), Error);
+      assertMatch(error.message, expected);
     } else assertEquals(await look(checks, "deploy log"), expected);
     await server.shutdown();
   });
@@ -181,3 +183,26 @@ Deno.test("the smoke test places no call where only Twilio's addresses are let i
   assertEquals(asked.toSorted(), ["/voice-frontdoor", "/voice-health"]);
   await server.shutdown();
 });
+
+for (
+  const [plan, expected] of [["free", /^Free\. .*needs Pro$/], ["pro", /^pro$/]] as const
+) {
+  Deno.test(`preflight: the plan ${plan} is told for what it is`, async () => {
+    const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+      const { pathname } = new URL(request.url);
+      if (pathname === `/v1/projects/${REF}`) return Response.json({ organization_slug: "us" });
+      if (pathname === "/v1/organizations/us") return Response.json({ plan });
+      return new Response(null, { status: 404 });
+    });
+    const profile = await Deno.makeTempFile({ suffix: ".yaml" });
+    try {
+      await Deno.writeTextFile(profile, `api_url: http://127.0.0.1:${server.addr.port}\n`);
+      const env = { SUPABASE_ACCESS_TOKEN: "sbp_1", SUPABASE_PROFILE: profile };
+      const checks = deployChecks({ target: target(env), root: ROOT }, "", [], nobody);
+      assertMatch(await look(checks, "plan"), expected);
+    } finally {
+      await Deno.remove(profile);
+      await server.shutdown();
+    }
+  });
+}

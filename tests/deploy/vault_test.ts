@@ -140,6 +140,6 @@ Deno.test("deploy --dry-run says that Vault is filled, and tells no password of 
     true,
     text,
   );
-  assertEquals(/MISSING database: .*@127\.0\.0\.1:1/.test(text), hasCli, text);
+  assertEquals(/OFFLINE database: .*@127\.0\.0\.1:1/.test(text), hasCli, text);
   assertEquals(text.includes("hunter2"), false, text);
 });

@@ -106,6 +106,8 @@ export async function startManagedProject(
     switch (route) {
       case `GET ${project}`:
         return Response.json(describeProject(ref));
+      case "GET /v1/organizations/tradeline":
+        return Response.json({ id: "tradeline", name: "tradeline", plan: "pro" });
       case `GET ${project}/functions`:
         return Response.json([...functions].map(([name]) => describeFunction(name)));
       case `POST ${project}/functions/deploy`: {
