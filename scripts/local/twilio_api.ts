@@ -35,7 +35,7 @@ export interface Injection {
 
 export interface TwilioAccount {
   readonly sid: string;
-  readonly auth_token: string;
+  auth_token: string;
   friendly_name: string;
   status: "active" | "suspended" | "closed";
   readonly owner_account_sid: string;
@@ -74,6 +74,8 @@ export interface TwilioApi {
   readonly purchases: readonly string[];
   /** The matching requests fail from now on. */
   inject(injection: Injection): void;
+  /** Replaces an account's primary token, as a person does in the console. @returns the new one. */
+  rotateToken(accountSid: string): string;
   /** Takes numbers off the market, as when somebody else buys them. */
   sellOut(matching: (number: string) => boolean): void;
   /** Resolves when so many requests that match have come in since the stand-in started. */
@@ -177,6 +179,11 @@ export function startTwilioApi(options: TwilioApiOptions): TwilioApi {
     },
     inject: (injection) =>
       void injections.push({ after: 0, times: 1, effect: false, ...injection }),
+    rotateToken(accountSid) {
+      const account = state.accounts.find(({ sid }) => sid === accountSid);
+      if (account === undefined) throw new TypeError(`Cannot rotate: no account ${accountSid}`);
+      return account.auth_token = newSid("");
+    },
     sellOut: (matching) => state.sellOut(matching),
     async seen(matching, times = 1) {
       const { promise, resolve } = Promise.withResolvers<void>();

@@ -257,11 +257,14 @@ Deno.test("a token that another isolate or an operator has stored is found witho
   assertEquals([parts.asked, parts.kept], [0, []]);
 });
 
-Deno.test("wrong signatures have Twilio asked once a minute for an account", async () => {
+Deno.test("for an account wrong signatures have the database asked once in 5 s, and Twilio once a minute", async () => {
   const { parts, tenants } = directory();
   parts.twilio = TOKEN;
   for (let n = 0; n < 100; n++) assertEquals(await renewedOf(tenants), undefined);
   assertEquals([parts.reads, parts.asked], [2, 1]);
+  parts.now = 5000;
+  for (let n = 0; n < 100; n++) assertEquals(await renewedOf(tenants), undefined);
+  assertEquals([parts.reads, parts.asked], [3, 1]);
   parts.now = 60_000;
   parts.twilio = "the-token-of-now";
   assertEquals(await renewedOf(tenants), "the-token-of-now");

@@ -8,6 +8,7 @@ import {
   LOCAL_SECRET_KEY,
 } from "../../scripts/local/stack.ts";
 import { startTwilioApi } from "../../scripts/local/twilio_api.ts";
+import { sealBy } from "../../supabase/functions/_shared/onboarding/seal.ts";
 import { runCommand } from "../support/command.ts";
 import { startHotline } from "../support/hotline.ts";
 import { memberToken } from "../support/onboarding.ts";
@@ -184,6 +185,66 @@ Deno.test("no token and no whole number is in the log", () => {
     assertEquals(log.includes(secret), false);
   }
   for (const { auth_token } of twilio.subaccounts) assertEquals(log.includes(auth_token), false);
+});
+
+/** The token of an account as the database has it. */
+async function storedToken(account: string): Promise<string> {
+  const [row] = await hotline.db.sql`
+    select sealed_token from telephony_secrets where subaccount_sid = ${account}`;
+  return await sealBy(LOCAL_SECRET_KEY).open(row!.sealed_token, account);
+}
+
+const ringOnce = async (number: Onboarded, from: string) => {
+  const line = telephone(number);
+  const call = await line.call({ from, to: number.phone_number, script: {} });
+  await line.settle();
+  return call.webhooks.map(({ status }) => status).filter((status) => status >= 300);
+};
+
+Deno.test("after its token was replaced at Twilio a sub-account is served at once, and the new one is stored", async () => {
+  const token = twilio.rotateToken(harbour.subaccount_sid);
+  assertEquals(await ringOnce(harbour, "+16045550003"), []);
+  // It is stored after the answer.
+  // deno-lint-ignore no-await-in-loop -- Waits for it.
+  while (await storedToken(harbour.subaccount_sid) !== token);
+});
+
+Deno.test("a command stores a replaced token by hand, and no other", async () => {
+  const office = await onboard(crypto.randomUUID(), undefined, { area_code: "416" });
+  const account = office.subaccount_sid;
+  const old = await storedToken(account);
+  const env = {
+    TWILIO_ACCOUNT_SID: LOCAL_ACCOUNT_SID,
+    TWILIO_AUTH_TOKEN: LOCAL_AUTH_TOKEN,
+    TWILIO_API_URL: twilio.url,
+  };
+  const store = (args: string[], typed?: string) =>
+    runCommand("scripts/onboard/token.ts", [
+      "--url",
+      hotline.url,
+      "--key",
+      LOCAL_SECRET_KEY,
+      ...args,
+    ], {
+      env,
+      ...(typed !== undefined && { typed }),
+    });
+  const token = twilio.rotateToken(account);
+  const wrong = await store(["--account", account, "--stdin"], old);
+  assertEquals([wrong.code, await storedToken(account)], [1, old]);
+  assertMatch(wrong.err, /^Nothing was stored: Twilio does not take this token/);
+  const stranger = await store(["--account", `AC${"0".repeat(32)}`]);
+  assertEquals(stranger.code, 1);
+  assertMatch(stranger.err, /^Nothing was stored: AC\w+ has no sub-account/);
+  const usage = await store(["--account", "AC1"]);
+  assertEquals(usage.code, 2);
+
+  const done = await store(["--account", account]);
+  assertEquals([done.code, done.out], [0, `The auth token of ${account} is stored, sealed.\n`]);
+  assertEquals(await storedToken(account), token);
+  assertEquals(await ringOnce(office, "+14035550004"), []);
+  const again = await store(["--account", account, "--stdin"], `${twilio.rotateToken(account)}\n`);
+  assertEquals(again.code, 0);
 });
 
 const command = (...args: string[]) => runCommand("scripts/onboard/cli.ts", args);

@@ -22,8 +22,8 @@ export interface Tenant {
    */
   line(to: string | undefined): Promise<LineProfile>;
   /**
-   * For a request that `authToken` did not sign: the tenant with its token as it is now, where that is another one. The
-   * database is asked, then Twilio; once a minute for each account at most.
+   * For a request that `authToken` did not sign: the tenant with its token as it is now, where that is another one. For
+   * each account the database is asked once in 5 s at most, and Twilio once a minute.
    */
   renewed(): Promise<Tenant | undefined>;
 }
@@ -67,12 +67,16 @@ const FRESH_MS = 60_000;
 const UNKNOWN_MS = 5000;
 /** After a failure the next call need not wait as long as the one before. */
 const RETRY_MS = 5000;
+/** How often at most wrong signatures have an account's token read again, and Twilio asked for it. */
+const REREAD_MS = 5000;
 const RENEWAL_MS = 60_000;
 const MOST_KEPT = 500;
 /** Look-ups a minute of accounts that nothing is known of. Beyond them strangers are told by a list of all tenants. */
 const LOOKUPS_PER_MINUTE = 30;
 /** Questions to Twilio a minute about tokens, for all accounts together. */
 const TOKEN_QUESTIONS_PER_MINUTE = 10;
+/** The same for the database, about tokens of accounts that wrong signatures came for. */
+const REREADS_PER_MINUTE = 30;
 const UNKNOWN_NUMBERS_PER_MINUTE = 60;
 /** Failures of one kind that are counted a minute; the log has all of them. */
 const REPORTS_PER_MINUTE = 1;
@@ -98,11 +102,13 @@ export function createTenants(options: TenantsOptions): Tenants {
   const accounts = new Map<string, Account>();
   /** Until when. */
   const strangers = new Map<string, number>();
+  const rereads = new Map<string, number>();
   const renewals = new Map<string, number>();
   const asking = new Map<string, Promise<TenantLookup>>();
 
   const mayLookUp = budget(LOOKUPS_PER_MINUTE, MINUTE_MS, now);
   const mayAskForToken = budget(TOKEN_QUESTIONS_PER_MINUTE, MINUTE_MS, now);
+  const mayReread = budget(REREADS_PER_MINUTE, MINUTE_MS, now);
   const mayLookNumberUp = budget(UNKNOWN_NUMBERS_PER_MINUTE, MINUTE_MS, now);
   const onboarded = atMostEvery(UNKNOWN_MS, now, async () => new Set(await database.accounts()));
   const subaccounts = atMostEvery(MINUTE_MS, now, async () => {
@@ -211,14 +217,15 @@ export function createTenants(options: TenantsOptions): Tenants {
     const latest = accounts.get(accountSid);
     // Another request has just found it.
     if (latest !== undefined && latest.authToken !== used) return latest;
-    if (now() < (renewals.get(accountSid) ?? -Infinity)) return undefined;
-    put(renewals, accountSid, now() + RENEWAL_MS);
+    if (now() < (rereads.get(accountSid) ?? -Infinity) || !mayReread()) return undefined;
+    put(rereads, accountSid, now() + REREAD_MS);
     try {
       const row = await database.read(accountSid);
       if (row === null) return undefined;
       let authToken = await tokenOf(accountSid, row);
       if (authToken === used) {
-        if (!mayAskForToken()) return undefined;
+        if (now() < (renewals.get(accountSid) ?? -Infinity) || !mayAskForToken()) return undefined;
+        put(renewals, accountSid, now() + RENEWAL_MS);
         authToken = await twilio.authToken(accountSid);
         if (authToken !== undefined && authToken !== used) store(accountSid, row, authToken);
       }
