@@ -51,7 +51,7 @@ class Missing extends Error {
 
 /** What fetch, Deno's sockets, the CLI (Go) and our own waiting say of an address that does not answer. */
 const UNREACHABLE =
-  /error sending request|dial tcp|no such host|lookup .* on |i\/o timeout|connection (refused|reset)|ECONN(REFUSED|RESET)|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|timed out|did not answer|took longer than/i;
+  /error sending request|fetch failed|dial tcp|no such host|lookup .* on |i\/o timeout|connection (refused|reset)|ECONN(REFUSED|RESET)|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|timed out|did not answer|took longer than/i;
 
 function labelOf(error: unknown): string {
   const message = messageOf(error);
