@@ -82,21 +82,47 @@ $$;
 
 comment on function public.take_rate_limit is 'True: admitted and counted. False: refused and recorded. Never more than p_max in any window of p_window.';
 
--- Seconds until take_rate_limit admits this key again, rounded up; 0: it would now. The place that frees first is
--- that of the p_max-th newest admission.
-create function public.rate_limit_retry_after(
-  p_endpoint text, p_identifier_type text, p_identifier text, p_max integer, p_window interval
-) returns integer
+-- Admits under all of p_limits, [{identifier_type, identifier, max, window_sec}, ...], and returns null; or takes nothing
+-- from any of them, records the refusal of the first that has no room, and returns that one. Callers name
+-- what is shared by more last: the rows are locked in this order.
+create function public.take_rate_limits(p_endpoint text, p_limits jsonb) returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_limit jsonb;
+begin
+  begin
+    for v_limit in select l from jsonb_array_elements(p_limits) as l loop
+      if not public.take_rate_limit(
+        p_endpoint, v_limit ->> 'identifier_type', v_limit ->> 'identifier', (v_limit ->> 'max')::integer,
+        make_interval(secs => (v_limit ->> 'window_sec')::integer)
+      ) then
+        raise sqlstate 'TL429';
+      end if;
+    end loop;
+    return null;
+  exception when sqlstate 'TL429' then
+    -- What the limits before it gave is given back, and this one's record of the refusal with it.
+  end;
+  perform public.record_rate_limit_refusal(p_endpoint, v_limit ->> 'identifier_type', v_limit ->> 'identifier');
+  return v_limit;
+end
+$$;
+
+-- Seconds until take_rate_limits admits under all of p_limits again, rounded up; 0: it would now. A limit's place that
+-- frees first is that of its max-th newest admission.
+create function public.rate_limits_retry_after(p_endpoint text, p_limits jsonb) returns integer
 language sql volatile set search_path = ''
 as $$
-  select coalesce((
-    select greatest(1, ceil(extract(epoch from t + p_window - clock_timestamp())))::integer
+  select coalesce(max((
+    select greatest(1, ceil(extract(epoch from t + make_interval(secs => l.window_sec) - clock_timestamp())))::integer
     from public.rate_limit_windows as w, unnest(w.admitted_at) as t
-    where w.endpoint = p_endpoint and w.identifier_type = p_identifier_type and w.identifier = p_identifier
-      and t > clock_timestamp() - p_window
+    where w.endpoint = p_endpoint and w.identifier_type = l.identifier_type and w.identifier = l.identifier
+      and t > clock_timestamp() - make_interval(secs => l.window_sec)
     order by t desc
-    offset p_max - 1 limit 1
-  ), 0)
+    offset l.max - 1 limit 1
+  )), 0)
+  from jsonb_to_recordset(p_limits) as l(identifier_type text, identifier text, max integer, window_sec integer)
 $$;
 
 create view public.rate_limit_violations with (security_invoker = true) as
@@ -113,7 +139,7 @@ comment on view public.rate_limit_violations is 'Who was refused in the last 24 
 
 grant select on public.rate_limit_violations to service_role;
 grant select, insert, update, delete on public.rate_limit_windows, public.rate_limit_refusals to service_role;
-grant select (endpoint, minute, refusals) on public.rate_limit_refusals to monitoring;
+grant select (endpoint, identifier_type, minute, refusals) on public.rate_limit_refusals to monitoring;
 grant execute on function
-  public.record_rate_limit_refusal, public.take_rate_limit, public.rate_limit_retry_after
+  public.record_rate_limit_refusal, public.take_rate_limit, public.take_rate_limits, public.rate_limits_retry_after
   to service_role;

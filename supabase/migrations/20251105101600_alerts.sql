@@ -48,6 +48,8 @@ values
    'Voicemails wait for a person', 'Listen, call back, and mark each as handled.'),
   ('rate_limit_violations', 'warning', 'above', 50, 60, 0, 'refusals',
    'The rate limit refuses many calls', 'Look at rate_limit_violations: one caller, or many.'),
+  ('mail_ceiling', 'warning', 'above', 0, 60, 0, 'refusals',
+   'Website messages or mails reach an hourly ceiling', 'Look at rate_limit_violations, type everyone: contact-submit refuses visitors (MAX_CONTACT_MESSAGES_PER_HOUR), notify-worker has mails wait (MAX_MAILS_PER_HOUR). Look at contact_messages: a flood, or a good day.'),
   ('failed_transactions', 'warning', 'above', 5, 60, 0, 'transactions',
    'Onboarding fails', 'Look at failed_transactions: error_message says why.'),
   ('average_call_duration', 'warning', 'above', 15, 60, 20, 'minutes',
@@ -197,7 +199,11 @@ cross join lateral (
     )
     when 'rate_limit_violations' then (
       select coalesce(sum(refusals), 0) from public.rate_limit_refusals
-      where minute > now() - w.span and minute > now() - interval '2 hours'
+      where minute > now() - w.span and minute > now() - interval '2 hours' and identifier_type <> 'everyone'
+    )
+    when 'mail_ceiling' then (
+      select coalesce(sum(refusals), 0) from public.rate_limit_refusals
+      where minute > now() - w.span and minute > now() - interval '2 hours' and identifier_type = 'everyone'
     )
     when 'failed_transactions' then (
       select count(*) from public.telephony_transactions

@@ -23,24 +23,22 @@ alter table public.contact_messages enable row level security;
 create policy contact_messages_of_the_service on public.contact_messages
   for select to service_role using (true);
 
--- Accepts a message from the website, once: rate limit, message and mails in one transaction. Returns
+-- Accepts a message from the website, once: rate limits, message and mails in one transaction. Returns
 -- {admitted, duplicate, id}, or {admitted: false, retry_after_sec}.
 --
--- p_message: {name, email, phone, subject, message}. p_client and p_sender stand for the client's address and the
--- e-mail address: keyed hashes, so that the limiter's tables hold neither. p_key: a hash of the
--- Idempotency-Key, if there was one.
+-- p_message: {name, email, phone, subject, message}. p_limits: those of the message, and p_receipt_limits those of the
+-- receipt that its sender gets; see take_rate_limits. They name people by keyed hashes, so that the
+-- limiter's tables hold no address. p_key: a hash of the Idempotency-Key, if there was one.
 --
 -- Raises PT409 (HTTP 409) when the key came before with another message; 23514 when the message does not fit.
 create function public.submit_contact_message(
-  p_message jsonb, p_client text, p_client_max integer, p_sender text, p_sender_max integer,
-  p_window_sec integer, p_key text default null
+  p_message jsonb, p_limits jsonb, p_receipt_limits jsonb, p_key text default null
 ) returns jsonb
 language plpgsql volatile set search_path = '' set lock_timeout = '3s'
 as $$
 declare
   v_key constant text := 'contact-submit:' || p_key;
   v_hash constant bytea := sha256(convert_to(p_message::text, 'UTF8'));
-  v_window constant interval := make_interval(secs => p_window_sec);
   v_known public.idempotency_keys;
   v_id uuid;
 begin
@@ -57,11 +55,10 @@ begin
     end if;
   end if;
 
-  if not public.take_rate_limit('contact-submit', 'address', p_client, p_client_max, v_window) then
+  if public.take_rate_limits('contact-submit', p_limits) is not null then
     return jsonb_build_object(
       'admitted', false,
-      'retry_after_sec',
-      greatest(1, public.rate_limit_retry_after('contact-submit', 'address', p_client, p_client_max, v_window))
+      'retry_after_sec', greatest(1, public.rate_limits_retry_after('contact-submit', p_limits))
     );
   end if;
 
@@ -73,8 +70,8 @@ begin
 
   insert into public.outbox (kind, idempotency_key, payload)
   values ('contact_notification', 'contact_notification/' || v_id, jsonb_build_object('contact_message_id', v_id));
-  -- Anybody can enter anybody's address: many messages in one name are kept, and answered no more.
-  if public.take_rate_limit('contact-auto-reply', 'recipient', p_sender, p_sender_max, v_window) then
+  -- Anybody can enter anybody's address: a message beyond the receipts' limits is kept, and gets no receipt.
+  if public.take_rate_limits('contact-auto-reply', p_receipt_limits) is null then
     insert into public.outbox (kind, idempotency_key, recipient, payload)
     values (
       'contact_auto_reply', 'contact_auto_reply/' || v_id, p_message ->> 'email',

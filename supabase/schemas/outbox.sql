@@ -5,6 +5,10 @@ create table public.outbox (
   id bigint generated always as identity primary key,
   kind text not null
     constraint outbox_kind_known check (kind in ('contact_notification', 'contact_auto_reply', 'voicemail', 'alert')),
+  -- 1 goes first, and has the whole of what may be sent in an hour; see claim_mails. A receipt is the first to wait.
+  urgency smallint not null generated always as (
+    case kind when 'contact_auto_reply' then 3 when 'contact_notification' then 2 else 1 end
+  ) stored,
   -- One mail an event, whoever reports it and however often. Also what Resend knows the mail by.
   idempotency_key text not null unique
     constraint outbox_idempotency_key_length check (length(idempotency_key) between 1 and 256),
@@ -36,7 +40,7 @@ with (fillfactor = 80);
 
 comment on table public.outbox is 'E-mails that are owed, being sent, sent (30 days) or given up.';
 
-create index outbox_due_idx on public.outbox (next_attempt_at) where status in ('pending', 'sending');
+create index outbox_due_idx on public.outbox (urgency, next_attempt_at) where status in ('pending', 'sending');
 create index outbox_sent_idx on public.outbox (sent_at) where status = 'sent';
 create index outbox_dead_idx on public.outbox (created_at) where status = 'dead';
 -- A voicemail's mail is found by the call that it is about.
@@ -116,15 +120,28 @@ $$;
 --
 -- What may have been sent is tried again only while Resend still knows its key (24 hours). After that nobody
 -- could tell a second mail from the first: it is given up as outcome_unknown, for a person to decide.
+--
+-- p_per_hour: mails that are sent in any hour. Those about voicemails and alerts go first and may use all of it, those
+-- about website messages half, receipts a quarter: a flood of messages leaves room for a voicemail.
 create function public.claim_mails(
-  p_limit integer, p_notify_to text default null, p_lease interval default '2 minutes', p_max_attempts integer default 8
-) returns table (id bigint, kind text, idempotency_key text, recipient text, content jsonb, lease uuid, attempts integer)
+  p_limit integer, p_notify_to text default null, p_per_hour integer default 200,
+  p_lease interval default '2 minutes', p_max_attempts integer default 8
+) returns table (
+  id bigint, kind text, urgency smallint, idempotency_key text, recipient text, content jsonb, lease uuid, attempts integer
+)
 language plpgsql volatile set search_path = ''
 as $$
 #variable_conflict use_column
 declare
+  shares constant integer[] := array[p_per_hour, (p_per_hour + 1) / 2, (p_per_hour + 3) / 4];
   v_lost bigint;
+  v_claimed integer := 0;
+  v_used integer;
+  v_room integer;
+  v_count integer;
 begin
+  -- Claims take turns, so that two do not count the same hour.
+  perform pg_advisory_xact_lock(hashtextextended('claim_mails', 0));
   for v_lost in
     select o.id from public.outbox as o
     where o.status in ('pending', 'sending') and o.next_attempt_at <= now() and (
@@ -137,25 +154,39 @@ begin
     perform public.bury_mail(v_lost, 'outcome_unknown');
   end loop;
 
-  return query
-  with due as (
-    select o.id from public.outbox as o
-    where o.status in ('pending', 'sending') and o.next_attempt_at <= now()
-      and coalesce(o.recipient, p_notify_to) is not null
-    order by o.next_attempt_at, o.id
-    limit p_limit for update skip locked
-  )
-  update public.outbox as o set
-    status = 'sending',
-    attempts = o.attempts + 1,
-    lease = gen_random_uuid(),
-    next_attempt_at = now() + p_lease,
-    uncertain_since = coalesce(o.uncertain_since, case when o.status = 'sending' then o.attempted_at end),
-    attempted_at = now(),
-    recipient = coalesce(o.recipient, p_notify_to),
-    content = coalesce(o.content, public.mail_content(o.kind, o.payload))
-  from due where o.id = due.id
-  returning o.id, o.kind, o.idempotency_key, o.recipient, o.content, o.lease, o.attempts;
+  v_used := (select count(*) from public.outbox as o where o.status = 'sent' and o.sent_at > now() - interval '1 hour')
+    + (select count(*) from public.outbox as o where o.status = 'sending' and o.next_attempt_at > now());
+  for v_urgency in 1 .. 3 loop
+    v_room := least(p_limit, shares[v_urgency] - v_used) - v_claimed;
+    return query
+    with due as (
+      select o.id from public.outbox as o
+      where o.status in ('pending', 'sending') and o.urgency = v_urgency and o.next_attempt_at <= now()
+        and coalesce(o.recipient, p_notify_to) is not null
+      order by o.next_attempt_at, o.id
+      limit greatest(v_room, 0) for update skip locked
+    )
+    update public.outbox as o set
+      status = 'sending',
+      attempts = o.attempts + 1,
+      lease = gen_random_uuid(),
+      next_attempt_at = now() + p_lease,
+      uncertain_since = coalesce(o.uncertain_since, case when o.status = 'sending' then o.attempted_at end),
+      attempted_at = now(),
+      recipient = coalesce(o.recipient, p_notify_to),
+      content = coalesce(o.content, public.mail_content(o.kind, o.payload))
+    from due where o.id = due.id
+    returning o.id, o.kind, o.urgency, o.idempotency_key, o.recipient, o.content, o.lease, o.attempts;
+    get diagnostics v_count = row_count;
+    v_claimed := v_claimed + v_count;
+    if v_claimed < p_limit and v_count >= v_room and exists (
+      select from public.outbox as o
+      where o.status = 'pending' and o.urgency = v_urgency and o.next_attempt_at <= now()
+        and coalesce(o.recipient, p_notify_to) is not null
+    ) then
+      perform public.record_rate_limit_refusal('notify-worker', 'everyone', 'urgency ' || v_urgency);
+    end if;
+  end loop;
 end
 $$;
 
@@ -204,21 +235,29 @@ begin
 end
 $$;
 
--- Gives claimed mails back untried, and holds every other that is due back as long: Resend takes nothing at present.
-create function public.hold_mails(p_leases uuid[], p_error text, p_wait_sec integer) returns void
+-- Gives claimed mails back untried, and holds all that are due and no more urgent than p_urgency, the most urgent that was
+-- refused, as long: Resend takes nothing of theirs at present. What is urgent asks again soon, however long
+-- the rest is told to wait.
+create function public.hold_mails(p_leases uuid[], p_error text, p_wait_sec integer, p_urgency integer default 1)
+returns void
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_until constant timestamptz := now() + make_interval(secs => p_wait_sec);
+  waits constant interval[] := array[
+    make_interval(secs => least(p_wait_sec, 60)),
+    make_interval(secs => least(p_wait_sec, 900)),
+    make_interval(secs => p_wait_sec)
+  ];
 begin
   update public.outbox as o set
-    status = 'pending', lease = null, attempts = o.attempts - 1, last_error = p_error, next_attempt_at = v_until
+    status = 'pending', lease = null, attempts = o.attempts - 1, last_error = p_error,
+    next_attempt_at = now() + waits[o.urgency]
   where o.status = 'sending' and o.lease = any (p_leases);
 
-  update public.outbox as o set next_attempt_at = v_until
+  update public.outbox as o set next_attempt_at = now() + waits[o.urgency]
   from (
     select w.id from public.outbox as w
-    where w.status = 'pending' and w.next_attempt_at < v_until
+    where w.status = 'pending' and w.urgency >= p_urgency and w.next_attempt_at < now() + waits[w.urgency]
     for update skip locked
   ) as waiting
   where o.id = waiting.id;

@@ -170,6 +170,17 @@ const CASES: Record<string, Case> = {
     over: 51,
     back: (sql) => sql`update rate_limit_refusals set minute = minute - interval '1 hour'`,
   },
+  mail_ceiling: {
+    // What one visitor may send is no ceiling.
+    at: (sql) =>
+      sql`insert into rate_limit_refusals values ('contact-submit', 'network', 'hash', date_trunc('minute', now()), 50, now())`,
+    value: 0,
+    past: (sql) =>
+      sql`select record_rate_limit_refusal(endpoint, 'everyone', 'all')
+        from unnest(array['contact-submit', 'contact-auto-reply', 'notify-worker']) as endpoint`,
+    over: 3,
+    back: (sql) => sql`update rate_limit_refusals set minute = minute - interval '1 hour'`,
+  },
   failed_transactions: {
     at: (sql) =>
       sql`insert into telephony_transactions (transaction_type, org_id, status, started_at, completed_at)

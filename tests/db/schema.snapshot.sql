@@ -263,6 +263,12 @@ create table public.idempotency_keys (
 create table public.outbox (
   id bigint not null generated always as identity,
   kind text not null,
+  urgency smallint not null generated always as (
+CASE kind
+    WHEN 'contact_auto_reply'::text THEN 3
+    WHEN 'contact_notification'::text THEN 2
+    ELSE 1
+END) stored,
   idempotency_key text not null,
   recipient text,
   payload jsonb not null,
@@ -765,7 +771,7 @@ CREATE INDEX outbox_contact_idx ON public.outbox USING btree (((payload ->> 'con
 
 CREATE INDEX outbox_dead_idx ON public.outbox USING btree (created_at) WHERE (status = 'dead'::text);
 
-CREATE INDEX outbox_due_idx ON public.outbox USING btree (next_attempt_at) WHERE (status = ANY (ARRAY['pending'::text, 'sending'::text]));
+CREATE INDEX outbox_due_idx ON public.outbox USING btree (urgency, next_attempt_at) WHERE (status = ANY (ARRAY['pending'::text, 'sending'::text]));
 
 CREATE UNIQUE INDEX outbox_idempotency_key_key ON public.outbox USING btree (idempotency_key);
 
@@ -1235,15 +1241,22 @@ AS $function$
   left join public.telephony_subaccounts as s on s.org_id = c.org_id
 $function$
 
-CREATE OR REPLACE FUNCTION public.claim_mails(p_limit integer, p_notify_to text DEFAULT NULL::text, p_lease interval DEFAULT '00:02:00'::interval, p_max_attempts integer DEFAULT 8)
- RETURNS TABLE(id bigint, kind text, idempotency_key text, recipient text, content jsonb, lease uuid, attempts integer)
+CREATE OR REPLACE FUNCTION public.claim_mails(p_limit integer, p_notify_to text DEFAULT NULL::text, p_per_hour integer DEFAULT 200, p_lease interval DEFAULT '00:02:00'::interval, p_max_attempts integer DEFAULT 8)
+ RETURNS TABLE(id bigint, kind text, urgency smallint, idempotency_key text, recipient text, content jsonb, lease uuid, attempts integer)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 declare
+  shares constant integer[] := array[p_per_hour, (p_per_hour + 1) / 2, (p_per_hour + 3) / 4];
   v_lost bigint;
+  v_claimed integer := 0;
+  v_used integer;
+  v_room integer;
+  v_count integer;
 begin
+  -- Claims take turns, so that two do not count the same hour.
+  perform pg_advisory_xact_lock(hashtextextended('claim_mails', 0));
   for v_lost in
     select o.id from public.outbox as o
     where o.status in ('pending', 'sending') and o.next_attempt_at <= now() and (
@@ -1256,25 +1269,39 @@ begin
     perform public.bury_mail(v_lost, 'outcome_unknown');
   end loop;
 
-  return query
-  with due as (
-    select o.id from public.outbox as o
-    where o.status in ('pending', 'sending') and o.next_attempt_at <= now()
-      and coalesce(o.recipient, p_notify_to) is not null
-    order by o.next_attempt_at, o.id
-    limit p_limit for update skip locked
-  )
-  update public.outbox as o set
-    status = 'sending',
-    attempts = o.attempts + 1,
-    lease = gen_random_uuid(),
-    next_attempt_at = now() + p_lease,
-    uncertain_since = coalesce(o.uncertain_since, case when o.status = 'sending' then o.attempted_at end),
-    attempted_at = now(),
-    recipient = coalesce(o.recipient, p_notify_to),
-    content = coalesce(o.content, public.mail_content(o.kind, o.payload))
-  from due where o.id = due.id
-  returning o.id, o.kind, o.idempotency_key, o.recipient, o.content, o.lease, o.attempts;
+  v_used := (select count(*) from public.outbox as o where o.status = 'sent' and o.sent_at > now() - interval '1 hour')
+    + (select count(*) from public.outbox as o where o.status = 'sending' and o.next_attempt_at > now());
+  for v_urgency in 1 .. 3 loop
+    v_room := least(p_limit, shares[v_urgency] - v_used) - v_claimed;
+    return query
+    with due as (
+      select o.id from public.outbox as o
+      where o.status in ('pending', 'sending') and o.urgency = v_urgency and o.next_attempt_at <= now()
+        and coalesce(o.recipient, p_notify_to) is not null
+      order by o.next_attempt_at, o.id
+      limit greatest(v_room, 0) for update skip locked
+    )
+    update public.outbox as o set
+      status = 'sending',
+      attempts = o.attempts + 1,
+      lease = gen_random_uuid(),
+      next_attempt_at = now() + p_lease,
+      uncertain_since = coalesce(o.uncertain_since, case when o.status = 'sending' then o.attempted_at end),
+      attempted_at = now(),
+      recipient = coalesce(o.recipient, p_notify_to),
+      content = coalesce(o.content, public.mail_content(o.kind, o.payload))
+    from due where o.id = due.id
+    returning o.id, o.kind, o.urgency, o.idempotency_key, o.recipient, o.content, o.lease, o.attempts;
+    get diagnostics v_count = row_count;
+    v_claimed := v_claimed + v_count;
+    if v_claimed < p_limit and v_count >= v_room and exists (
+      select from public.outbox as o
+      where o.status = 'pending' and o.urgency = v_urgency and o.next_attempt_at <= now()
+        and coalesce(o.recipient, p_notify_to) is not null
+    ) then
+      perform public.record_rate_limit_refusal('notify-worker', 'everyone', 'urgency ' || v_urgency);
+    end if;
+  end loop;
 end
 $function$
 
@@ -1859,22 +1886,27 @@ BEGIN ATOMIC
            WHERE (alert_episodes.closed_at IS NULL))) AS jsonb_build_object;
 END
 
-CREATE OR REPLACE FUNCTION public.hold_mails(p_leases uuid[], p_error text, p_wait_sec integer)
+CREATE OR REPLACE FUNCTION public.hold_mails(p_leases uuid[], p_error text, p_wait_sec integer, p_urgency integer DEFAULT 1)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  v_until constant timestamptz := now() + make_interval(secs => p_wait_sec);
+  waits constant interval[] := array[
+    make_interval(secs => least(p_wait_sec, 60)),
+    make_interval(secs => least(p_wait_sec, 900)),
+    make_interval(secs => p_wait_sec)
+  ];
 begin
   update public.outbox as o set
-    status = 'pending', lease = null, attempts = o.attempts - 1, last_error = p_error, next_attempt_at = v_until
+    status = 'pending', lease = null, attempts = o.attempts - 1, last_error = p_error,
+    next_attempt_at = now() + waits[o.urgency]
   where o.status = 'sending' and o.lease = any (p_leases);
 
-  update public.outbox as o set next_attempt_at = v_until
+  update public.outbox as o set next_attempt_at = now() + waits[o.urgency]
   from (
     select w.id from public.outbox as w
-    where w.status = 'pending' and w.next_attempt_at < v_until
+    where w.status = 'pending' and w.urgency >= p_urgency and w.next_attempt_at < now() + waits[w.urgency]
     for update skip locked
   ) as waiting
   where o.id = waiting.id;
@@ -2343,19 +2375,20 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.rate_limit_retry_after(p_endpoint text, p_identifier_type text, p_identifier text, p_max integer, p_window interval)
+CREATE OR REPLACE FUNCTION public.rate_limits_retry_after(p_endpoint text, p_limits jsonb)
  RETURNS integer
  LANGUAGE sql
  SET search_path TO ''
 AS $function$
-  select coalesce((
-    select greatest(1, ceil(extract(epoch from t + p_window - clock_timestamp())))::integer
+  select coalesce(max((
+    select greatest(1, ceil(extract(epoch from t + make_interval(secs => l.window_sec) - clock_timestamp())))::integer
     from public.rate_limit_windows as w, unnest(w.admitted_at) as t
-    where w.endpoint = p_endpoint and w.identifier_type = p_identifier_type and w.identifier = p_identifier
-      and t > clock_timestamp() - p_window
+    where w.endpoint = p_endpoint and w.identifier_type = l.identifier_type and w.identifier = l.identifier
+      and t > clock_timestamp() - make_interval(secs => l.window_sec)
     order by t desc
-    offset p_max - 1 limit 1
-  ), 0)
+    offset l.max - 1 limit 1
+  )), 0)
+  from jsonb_to_recordset(p_limits) as l(identifier_type text, identifier text, max integer, window_sec integer)
 $function$
 
 CREATE OR REPLACE FUNCTION public.record_analytics_event(p_event_type text, p_severity text, p_event_data jsonb DEFAULT '{}'::jsonb)
@@ -2580,7 +2613,7 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.submit_contact_message(p_message jsonb, p_client text, p_client_max integer, p_sender text, p_sender_max integer, p_window_sec integer, p_key text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION public.submit_contact_message(p_message jsonb, p_limits jsonb, p_receipt_limits jsonb, p_key text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2589,7 +2622,6 @@ AS $function$
 declare
   v_key constant text := 'contact-submit:' || p_key;
   v_hash constant bytea := sha256(convert_to(p_message::text, 'UTF8'));
-  v_window constant interval := make_interval(secs => p_window_sec);
   v_known public.idempotency_keys;
   v_id uuid;
 begin
@@ -2606,11 +2638,10 @@ begin
     end if;
   end if;
 
-  if not public.take_rate_limit('contact-submit', 'address', p_client, p_client_max, v_window) then
+  if public.take_rate_limits('contact-submit', p_limits) is not null then
     return jsonb_build_object(
       'admitted', false,
-      'retry_after_sec',
-      greatest(1, public.rate_limit_retry_after('contact-submit', 'address', p_client, p_client_max, v_window))
+      'retry_after_sec', greatest(1, public.rate_limits_retry_after('contact-submit', p_limits))
     );
   end if;
 
@@ -2622,8 +2653,8 @@ begin
 
   insert into public.outbox (kind, idempotency_key, payload)
   values ('contact_notification', 'contact_notification/' || v_id, jsonb_build_object('contact_message_id', v_id));
-  -- Anybody can enter anybody's address: many messages in one name are kept, and answered no more.
-  if public.take_rate_limit('contact-auto-reply', 'recipient', p_sender, p_sender_max, v_window) then
+  -- Anybody can enter anybody's address: a message beyond the receipts' limits is kept, and gets no receipt.
+  if public.take_rate_limits('contact-auto-reply', p_receipt_limits) is null then
     insert into public.outbox (kind, idempotency_key, recipient, payload)
     values (
       'contact_auto_reply', 'contact_auto_reply/' || v_id, p_message ->> 'email',
@@ -2663,6 +2694,32 @@ begin
 
   perform public.record_rate_limit_refusal(p_endpoint, p_identifier_type, p_identifier);
   return false;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.take_rate_limits(p_endpoint text, p_limits jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_limit jsonb;
+begin
+  begin
+    for v_limit in select l from jsonb_array_elements(p_limits) as l loop
+      if not public.take_rate_limit(
+        p_endpoint, v_limit ->> 'identifier_type', v_limit ->> 'identifier', (v_limit ->> 'max')::integer,
+        make_interval(secs => (v_limit ->> 'window_sec')::integer)
+      ) then
+        raise sqlstate 'TL429';
+      end if;
+    end loop;
+    return null;
+  exception when sqlstate 'TL429' then
+    -- What the limits before it gave is given back, and this one's record of the refusal with it.
+  end;
+  perform public.record_rate_limit_refusal(p_endpoint, v_limit ->> 'identifier_type', v_limit ->> 'identifier');
+  return v_limit;
 end
 $function$
 
@@ -2879,7 +2936,10 @@ create view alert_status with (security_invoker=true) as
                       WHERE ((call_logs.recording_source = 'voicemail'::text) AND (call_logs.voicemail_handled_at IS NULL))))::numeric
                     WHEN 'rate_limit_violations'::text THEN (( SELECT COALESCE(sum(rate_limit_refusals.refusals), (0)::bigint) AS "coalesce"
                        FROM rate_limit_refusals
-                      WHERE ((rate_limit_refusals.minute > (now() - w.span)) AND (rate_limit_refusals.minute > (now() - '02:00:00'::interval)))))::numeric
+                      WHERE ((rate_limit_refusals.minute > (now() - w.span)) AND (rate_limit_refusals.minute > (now() - '02:00:00'::interval)) AND (rate_limit_refusals.identifier_type <> 'everyone'::text))))::numeric
+                    WHEN 'mail_ceiling'::text THEN (( SELECT COALESCE(sum(rate_limit_refusals.refusals), (0)::bigint) AS "coalesce"
+                       FROM rate_limit_refusals
+                      WHERE ((rate_limit_refusals.minute > (now() - w.span)) AND (rate_limit_refusals.minute > (now() - '02:00:00'::interval)) AND (rate_limit_refusals.identifier_type = 'everyone'::text))))::numeric
                     WHEN 'failed_transactions'::text THEN (( SELECT count(*) AS count
                        FROM telephony_transactions
                       WHERE ((telephony_transactions.status = ANY (ARRAY['failed'::text, 'rolled_back'::text])) AND (telephony_transactions.completed_at > (now() - w.span)) AND (telephony_transactions.completed_at > (now() - '02:00:00'::interval)))))::numeric
@@ -3293,7 +3353,7 @@ grant execute on function claim_alert_deliveries(text[]) to service_role;
 
 grant execute on function claim_calls_to_reconcile(integer,interval) to service_role;
 
-grant execute on function claim_mails(integer,text,interval,integer) to service_role;
+grant execute on function claim_mails(integer,text,integer,interval,integer) to service_role;
 
 grant execute on function claim_onboardings(integer,interval) to service_role;
 
@@ -3337,7 +3397,7 @@ grant execute on function health_rate_limiter() to service_role;
 
 grant execute on function health_recent_activity() to service_role;
 
-grant execute on function hold_mails(uuid[],text,integer) to service_role;
+grant execute on function hold_mails(uuid[],text,integer,integer) to service_role;
 
 grant execute on function keep_call_months() to service_role;
 
@@ -3369,7 +3429,7 @@ grant execute on function purge_outbox(integer) to service_role;
 
 grant execute on function purge_personal_data(integer) to service_role;
 
-grant execute on function rate_limit_retry_after(text,text,text,integer,interval) to service_role;
+grant execute on function rate_limits_retry_after(text,jsonb) to service_role;
 
 grant execute on function record_analytics_event(text,text,jsonb) to service_role;
 
@@ -3389,9 +3449,11 @@ grant execute on function run_alerts(boolean,text[],text[],integer) to service_r
 
 grant execute on function save_onboarding(uuid,uuid,jsonb,text,interval) to service_role;
 
-grant execute on function submit_contact_message(jsonb,text,integer,text,integer,integer,text) to service_role;
+grant execute on function submit_contact_message(jsonb,jsonb,jsonb,text) to service_role;
 
 grant execute on function take_rate_limit(text,text,text,integer,interval) to service_role;
+
+grant execute on function take_rate_limits(text,jsonb) to service_role;
 
 grant execute on function telephony_accounts() to service_role;
 
@@ -3619,6 +3681,8 @@ grant delete, insert, select, update on public.rate_limit_refusals to service_ro
 
 grant select on public.rate_limit_refusals (endpoint) to monitoring;
 
+grant select on public.rate_limit_refusals (identifier_type) to monitoring;
+
 grant select on public.rate_limit_refusals (minute) to monitoring;
 
 grant select on public.rate_limit_refusals (refusals) to monitoring;
@@ -3810,6 +3874,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- alert_rules: {"unit": "minutes", "alert": "system_unhealthy", "action": "Run `deno task doctor`: it names the check and what to do.", "minimum": 0, "summary": "The health check fails", "severity": "critical", "threshold": 5, "comparison": "at_least", "window_minutes": 5, "close_after_minutes": 10}
 
 -- alert_rules: {"unit": "recordings", "alert": "recordings_undeleted", "action": "Run `deno task forget --pending`: it says what Twilio answers.", "minimum": 0, "summary": "Recordings of erased calls are still at Twilio", "severity": "warning", "threshold": 0, "comparison": "above", "window_minutes": 0, "close_after_minutes": 10}
+
+-- alert_rules: {"unit": "refusals", "alert": "mail_ceiling", "action": "Look at rate_limit_violations, type everyone: contact-submit refuses visitors (MAX_CONTACT_MESSAGES_PER_HOUR), notify-worker has mails wait (MAX_MAILS_PER_HOUR). Look at contact_messages: a flood, or a good day.", "minimum": 0, "summary": "Website messages or mails reach an hourly ceiling", "severity": "warning", "threshold": 0, "comparison": "above", "window_minutes": 60, "close_after_minutes": 10}
 
 -- alert_rules: {"unit": "refusals", "alert": "rate_limit_violations", "action": "Look at rate_limit_violations: one caller, or many.", "minimum": 0, "summary": "The rate limit refuses many calls", "severity": "warning", "threshold": 50, "comparison": "above", "window_minutes": 60, "close_after_minutes": 10}
 

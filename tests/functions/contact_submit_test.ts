@@ -2,7 +2,7 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import { isEmailAddress } from "../../supabase/functions/_shared/contact/submission.ts";
-import { clientOf } from "../../supabase/functions/_shared/contact/visitor.ts";
+import { mailboxOf, networksOf } from "../../supabase/functions/_shared/contact/visitor.ts";
 import { startTestStack } from "../support/database.ts";
 import { contactMessage, startMailSystem } from "../support/mail.ts";
 
@@ -221,7 +221,7 @@ Deno.test("the fourth message in an hour is refused, until exactly the time that
     update rate_limit_windows set admitted_at = array(
       select t - case when n = 1 then interval '20 minutes' else interval '10 minutes' end
       from unnest(admitted_at) with ordinality as a(t, n) order by n
-    ) where endpoint = 'contact-submit' and cardinality(admitted_at) = 3`;
+    ) where endpoint = 'contact-submit' and identifier_type = 'address' and cardinality(admitted_at) = 3`;
   const refused = await submitted(address);
   assertEquals(refused.status, 429);
   const wait = Number(refused.headers.get("retry-after"));
@@ -230,7 +230,7 @@ Deno.test("the fourth message in an hour is refused, until exactly the time that
     sql`
       update rate_limit_windows set admitted_at =
         array(select t - make_interval(secs => ${seconds}) from unnest(admitted_at) as t)
-      where endpoint = 'contact-submit' and cardinality(admitted_at) = 3`;
+      where endpoint = 'contact-submit' and identifier_type = 'address' and cardinality(admitted_at) = 3`;
   await past(wait - 5);
   assertEquals((await submitted(address)).status, 429);
   await past(5);
@@ -251,17 +251,44 @@ Deno.test("an address that the visitor claims is no address", async () => {
   assertEquals((await submitted("203.0.113.3", claims(3))).status, 202);
 });
 
-Deno.test("one network of IPv6 is one visitor, however its addresses are written", async () => {
+Deno.test("one /64 network of IPv6 is one visitor, and four of them fill their /48, however they are written", async () => {
   const same = ["2001:db8:1:2::1", "2001:DB8:1:2:ffff:0:0:1", "2001:0db8:0001:0002::9"];
   for (const address of same) assertEquals((await submitted(address)).status, 202);
   assertEquals((await submitted("2001:db8:1:2:3:4:5:6")).status, 429);
-  assertEquals((await submitted("2001:db8:1:3::1")).status, 202);
-  assertEquals(clientOf("::ffff:192.0.2.1"), "192.0.2.1");
-  assertEquals(clientOf("::1"), "0:0:0:0::/64");
-  assertEquals(
-    ["", undefined, "a", "fe80::1%eth0", "1.2.3"].map(clientOf),
-    Array(5).fill(undefined),
-  );
+  for (let n = 3; n < 12; n++) {
+    assertEquals((await submitted(`2001:db8:1:${n}::1`)).status, 202);
+  }
+  assertEquals((await submitted("2001:db8:1:ffff::1")).status, 429);
+  assertEquals((await submitted("2001:db8:2:1::1")).status, 202);
+
+  assertEquals(networksOf("2001:db8:1:2::1"), ["2001:db8:1:2::/64", "2001:db8:1::/48"]);
+  assertEquals(networksOf("::1"), ["0:0:0:0::/64", "0:0:0::/48"]);
+  for (const mapped of ["192.0.2.1", "::ffff:192.0.2.1", "::ffff:c000:201"]) {
+    assertEquals(networksOf(mapped), ["192.0.2.1"]);
+  }
+  for (const none of ["", undefined, "a", "fe80::1%eth0", "1.2.3"]) {
+    assertEquals(networksOf(none), []);
+  }
+});
+
+Deno.test("a mailbox has many addresses, and is one for counting", () => {
+  const same: [string, string[]][] = [
+    ["victim@example.com", [
+      "Victim@Example.COM",
+      "victim+1@example.com",
+      "victim+a+b@example.com",
+    ]],
+    ["janedoe@gmail.com", ["jane.doe@gmail.com", "J.A.N.E.doe+x@googlemail.com"]],
+    ["jane.doe@example.com", ["jane.doe+x@example.com"]],
+    ["j\u00fcrgen@xn--mller-kva.de", [
+      "ju\u0308rgen@m\u00fcller.de",
+      "J\u00dcRGEN@XN--MLLER-KVA.de",
+    ]],
+    ["+@example.com", ["+@example.com"]],
+  ];
+  for (const [mailbox, addresses] of same) {
+    for (const address of addresses) assertEquals(mailboxOf(address), mailbox, address);
+  }
 });
 
 Deno.test("visitors whom nobody can tell apart share a wider limit", async () => {
@@ -280,8 +307,10 @@ Deno.test("twenty at once from one address: three are kept", async () => {
 Deno.test("the limiter knows nobody's address", async () => {
   await submitted("203.0.113.5");
   const rows = await sql`
-    select identifier from rate_limit_windows where endpoint like 'contact-%' and identifier <> 'unknown'
-    union all select identifier from rate_limit_refusals where endpoint like 'contact-%' and identifier <> 'unknown'`;
+    select identifier from rate_limit_windows
+    where endpoint like 'contact-%' and identifier not in ('unknown', 'website')
+    union all select identifier from rate_limit_refusals
+    where endpoint like 'contact-%' and identifier not in ('unknown', 'website')`;
   assert(rows.length > 10);
   for (const { identifier } of rows) assertMatch(identifier, /^[0-9a-f]{32}$/);
 });
@@ -289,7 +318,8 @@ Deno.test("the limiter knows nobody's address", async () => {
 Deno.test("many messages in one name are all kept, and answered three times an hour", async () => {
   const email = "victim@example.com";
   for (let i = 0; i < 5; i++) {
-    const response = await submit(contactMessage({ email: i % 2 ? email : email.toUpperCase() }));
+    const spelling = [email, email.toUpperCase(), `victim+${i}@example.com`][i % 3];
+    const response = await submit(contactMessage({ email: spelling }));
     assertEquals(response.status, 202);
     await response.body?.cancel();
   }
@@ -297,8 +327,46 @@ Deno.test("many messages in one name are all kept, and answered three times an h
     select count(*) filter (where kind = 'contact_notification')::int as told,
       count(*) filter (where kind = 'contact_auto_reply')::int as answered
     from outbox join contact_messages as m on m.id = (payload ->> 'contact_message_id')::uuid
-    where lower(m.email) = ${email}`;
+    where m.email ilike 'victim%@example.com'`;
   assertEquals({ ...row }, { told: 5, answered: 3 });
+});
+
+Deno.test("beyond the hour's ceiling messages are refused, which takes nothing from what a visitor has", async () => {
+  const { submit, stack: { db: { sql } }, stop } = await startMailSystem({
+    MAX_CONTACT_MESSAGES_PER_HOUR: "9",
+  });
+  const from = async (address: string) => {
+    const response = await submit(contactMessage(), { address });
+    await response.body?.cancel();
+    return response;
+  };
+  try {
+    const answers: Response[] = [];
+    for (let n = 0; n < 30; n += 3) {
+      answers.push(...await Promise.all([n, n + 1, n + 2].map((n) => from(`198.51.100.${n}`))));
+    }
+    const refused = answers.filter(({ status }) => status === 429);
+    assertEquals([answers.length - refused.length, refused.length], [9, 21]);
+    const wait = Number(refused[0]!.headers.get("retry-after"));
+    assert(wait > 3500 && wait <= 3600, `${wait}`);
+    const mails = await sql`select kind, count(*)::int from outbox group by kind order by kind`;
+    assertEquals(mails.map(({ kind, count }) => [kind, count]), [
+      ["contact_auto_reply", 3],
+      ["contact_notification", 9],
+    ]);
+    for (let n = 0; n < 5; n++) assertEquals((await from("203.0.113.77")).status, 429);
+    await sql`
+      update rate_limit_windows set admitted_at = '{}' where identifier_type = 'everyone'`;
+    const later = [];
+    for (let n = 0; n < 4; n++) later.push((await from("203.0.113.77")).status);
+    assertEquals(later, [202, 202, 202, 429]);
+    const [told] = await sql`
+      select sum(refusals)::int as refusals from rate_limit_refusals
+      where identifier_type = 'everyone' and endpoint = 'contact-submit'`;
+    assertEquals(told!.refusals, 26);
+  } finally {
+    await stop();
+  }
 });
 
 Deno.test("one message under one Idempotency-Key, however often and at once it comes, and whatever is left of the limit", async () => {

@@ -29,7 +29,7 @@ async function lived(): Promise<TestDatabase> {
   }
   await db.sql`select submit_contact_message(${
     db.sql.json({ name: "Jane", email: "jane@example.com", message: "Hello" })
-  }, 'a', 5, 'b', 5, 60)`;
+  }, '[]', '[]')`;
   await db.sql`update alert_rules set threshold = 99 where alert = 'voicemail_backlog'`;
   return db;
 }

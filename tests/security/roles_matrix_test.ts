@@ -36,7 +36,7 @@ for (const call_status of ["in-progress", "completed"] as const) {
 }
 await db.sql`select submit_contact_message(${
   db.sql.json({ name: "Jane", email: "jane@example.com", message: "PRIVATEWORDS" })
-}, 'client', 5, 'sender', 5, 60)`;
+}, '[]', '[]')`;
 await db.sql`select record_rate_limit_refusal('voice-frontdoor', 'caller', '+14165550777')`;
 
 const relations = await db.sql<{ name: string; kind: "r" | "v"; columns: string[] }[]>`

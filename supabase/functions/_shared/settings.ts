@@ -43,6 +43,8 @@ export interface Settings {
   readonly mail: MailSettings;
   /** Websites whose pages may send messages, as origins; empty: none. */
   readonly contactAllowedOrigins: readonly string[];
+  /** Messages an hour that the website's visitors may send, all together. */
+  readonly contactMaxPerHour: number;
   /** `production`, or whatever else the deployment calls itself. */
   readonly environment: string;
   /** Log lines below it are not written. */
@@ -174,6 +176,12 @@ export function readSettings(env: Environment): Settings {
     upstash: upstash(optional),
     mail: mailSettings(optional),
     contactAllowedOrigins: origins(optional("CONTACT_ALLOWED_ORIGINS") ?? ""),
+    contactMaxPerHour: wholeNumber(
+      "MAX_CONTACT_MESSAGES_PER_HOUR",
+      optional("MAX_CONTACT_MESSAGES_PER_HOUR"),
+      60,
+      1000,
+    ),
     environment: optional("NODE_ENV") ?? "development",
     logLevel: oneOf("LOG_LEVEL", "info", LOG_LEVELS),
     sentry: sentryDsn(optional("SENTRY_DSN")),
@@ -399,6 +407,12 @@ function mailSettings(optional: Environment): MailSettings {
       "TradeLine <hotline@example.com>",
     ),
     notifyTo: address("NOTIFY_TO", /^[^\s@<>,;]+@[^\s@<>,;]+$/, "office@example.com"),
+    maxPerHour: wholeNumber(
+      "MAX_MAILS_PER_HOUR",
+      optional("MAX_MAILS_PER_HOUR"),
+      200,
+      10_000,
+    ),
   };
 }
 

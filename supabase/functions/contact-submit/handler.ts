@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { corsHeaders, preflight } from "../_shared/contact/cors.ts";
+import { contactLimits } from "../_shared/contact/limits.ts";
 import { parseSubmission } from "../_shared/contact/submission.ts";
-import { clientOf, pseudonym } from "../_shared/contact/visitor.ts";
 import { dataApi } from "../_shared/db/client.ts";
 import { contactMessages, type SubmitContactMessage } from "../_shared/db/contact.ts";
 import { HttpError, invalid } from "../_shared/errors.ts";
@@ -27,14 +27,6 @@ export function contactDeps(settings: Settings): ContactDeps {
     log: logOf(settings),
   };
 }
-
-/** Messages an hour that one client may send. */
-const CLIENT_MAX = 3;
-/**
- * Supabase's front names every client. Where nothing stands in front, nobody can be told apart, and all share
- * this many an hour: enough for a website, too few for a flood.
- */
-const UNKNOWN_CLIENTS_MAX = 60;
 
 /** Keeps a message from the website and owes its mails; the answer waits for neither of them. */
 export function createHandler(deps: ContactDeps): Handler {
@@ -73,7 +65,7 @@ export function createHandler(deps: ContactDeps): Handler {
 }
 
 async function serve(
-  { settings: { secretKey }, submit, wake }: ContactDeps,
+  { settings: { secretKey, contactMaxPerHour }, submit, wake }: ContactDeps,
   request: Request,
   note: Record<string, string>,
 ): Promise<Response> {
@@ -87,14 +79,10 @@ async function serve(
     return json(400, { error: "invalid", issues: parsed.issues });
   }
 
-  const client = clientOf(clientAddress(request.headers));
-  const outcome = await submit({
-    message: parsed.message,
-    client: client === undefined ? "unknown" : pseudonym(secretKey, "address", client),
-    clientMax: client === undefined ? UNKNOWN_CLIENTS_MAX : CLIENT_MAX,
-    sender: pseudonym(secretKey, "email", parsed.message.email.toLowerCase()),
-    key,
-  });
+  const { message } = parsed;
+  const address = clientAddress(request.headers);
+  const limits = contactLimits(address, message.email, { secretKey, perHour: contactMaxPerHour });
+  const outcome = await submit({ message, limits, key });
   note.outcome = outcome.kind;
   switch (outcome.kind) {
     case "accepted":

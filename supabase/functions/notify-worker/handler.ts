@@ -95,7 +95,7 @@ async function run({ settings, outbox, send, now, log }: WorkerDeps): Promise<Re
     const until = now().getTime() + RUN_MS;
     for (let claimed = 0; claimed < RUN_MAILS && now().getTime() < until;) {
       // deno-lint-ignore no-await-in-loop -- A batch at a time: a lease is for what is being sent.
-      const batch = await outbox.claim(BATCH, mail.notifyTo);
+      const batch = await outbox.claim(BATCH, mail.notifyTo, mail.maxPerHour);
       claimed += batch.length;
       // deno-lint-ignore no-await-in-loop
       await sendBatch(batch, { outbox, send, context, report, log });
@@ -142,7 +142,9 @@ async function sendBatch(batch: ClaimedMail[], sending: Sending): Promise<void> 
     report.stopped = stop.kind;
     report.held += back.length;
     const waitSec = stop.kind === "busy" ? stop.retryAfterSec : MISCONFIGURED_WAIT_SEC;
-    await outbox.hold(back, stop.error, waitSec);
+    // Nothing is taken with a wrong setting; else what is more urgent than all that was refused may go on.
+    const urgency = stop.kind === "busy" ? Math.min(...refused.map((mail) => mail.urgency)) : 1;
+    await outbox.hold(back, stop.error, waitSec, urgency);
   }
 }
 

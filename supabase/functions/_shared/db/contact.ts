@@ -1,13 +1,11 @@
+import type { ContactLimit } from "../contact/limits.ts";
 import type { ContactMessage } from "../contact/submission.ts";
 import type { DataApi } from "./client.ts";
 
 export interface ContactSubmission {
   readonly message: ContactMessage;
-  /** Pseudonyms of who sends, by client address, and of the e-mail address; see `contact/visitor.ts`. */
-  readonly client: string;
-  readonly sender: string;
-  /** Messages an hour that `client` may send. */
-  readonly clientMax: number;
+  /** Of the message, and of the receipt that its sender gets. */
+  readonly limits: { readonly message: ContactLimit[]; readonly receipt: ContactLimit[] };
   /** A hash of the `Idempotency-Key`. */
   readonly key: string | undefined;
 }
@@ -23,21 +21,14 @@ export type SubmitOutcome =
 /** Keeps a message, and owes its mails, in one round trip; never rejects. */
 export type SubmitContactMessage = (submission: ContactSubmission) => Promise<SubmitOutcome>;
 
-const WINDOW_SEC = 3600;
-/** Auto-replies an hour to one e-mail address. */
-const SENDER_MAX = 3;
-
 /** @param deadlineMs After this long without an answer the message counts as not accepted. */
 export function contactMessages(api: DataApi, deadlineMs = 5000): SubmitContactMessage {
-  return async ({ message, client, clientMax, sender, key }) => {
+  return async ({ message, limits, key }) => {
     try {
       const { data, error, status } = await api.rpc("submit_contact_message", {
         p_message: message,
-        p_client: client,
-        p_client_max: clientMax,
-        p_sender: sender,
-        p_sender_max: SENDER_MAX,
-        p_window_sec: WINDOW_SEC,
+        p_limits: limits.message,
+        p_receipt_limits: limits.receipt,
         ...(key !== undefined && { p_key: key }),
       }).abortSignal(AbortSignal.timeout(deadlineMs));
       if (status === 409) return { kind: "conflict" };

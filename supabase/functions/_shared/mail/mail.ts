@@ -34,6 +34,8 @@ export interface MailSettings {
   readonly from: string | undefined;
   /** The operator's address. */
   readonly notifyTo: string | undefined;
+  /** Mails that are sent in any hour. */
+  readonly maxPerHour: number;
 }
 
 /** Whether anything can be sent; if not, mails are kept until it can. */
