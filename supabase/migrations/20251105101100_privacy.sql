@@ -12,7 +12,7 @@ create table public.consent_evidence (
   decided_at timestamptz not null,
   -- By which means it was given or refused, as the event said; no words of the caller's.
   basis jsonb not null constraint consent_evidence_basis_object check (jsonb_typeof(basis) = 'object'),
-  -- The words that the caller had heard.
+  -- What the caller had heard, by its name: see disclosures.
   disclosure text
 );
 
@@ -91,9 +91,8 @@ begin
   left join lateral (
     select l.occurred_at, l.meta -> 'consent' as consent
     from public.call_lifecycle as l
-    where l.call_sid = c.call_sid and jsonb_typeof(l.meta -> 'consent') = 'object'
-    -- The event that brought the decision is the one that has its words.
-    order by (l.meta -> 'consent' ? 'disclosure') desc, l.occurred_at desc
+    where l.call_sid = c.call_sid and l.meta -> 'consent' ->> 'order' = c.consent_order::text
+    order by l.occurred_at
     limit 1
   ) as e on true
   where c.call_sid = any (p_calls) and c.consent_given is not null
@@ -261,6 +260,13 @@ begin
     'consent_evidence', (
       select coalesce(jsonb_agg(to_jsonb(k)), '[]') from public.consent_evidence as k
       where k.call_hash in (select public.call_hash(sid) from public.calls_of_person(p_number) as sid)
+    ),
+    'disclosures', (
+      select coalesce(jsonb_agg(to_jsonb(d) order by d.name), '[]') from public.disclosures as d
+      where d.name in (
+        select l.meta #>> '{consent,disclosure}'
+        from public.call_lifecycle as l where l.call_sid in (select public.calls_of_person(p_number))
+      )
     ),
     'website_messages', (
       select coalesce(jsonb_agg(to_jsonb(m) order by m.created_at), '[]')

@@ -24,7 +24,8 @@ create table public.call_logs (
   status public.call_status not null default 'queued',
 
   -- Null until decided. The decision of the highest order stands (see calls/consent.ts): words and
-  -- keys outrank staying on the line, later ones outrank earlier ones.
+  -- keys outrank staying on the line, later ones outrank earlier ones; words that were not understood
+  -- take back what staying on the line had agreed to.
   consent_given boolean,
   consent_order smallint not null default 0 constraint call_logs_consent_order_range check (consent_order >= 0),
 
@@ -89,7 +90,7 @@ create table public.call_logs (
 
   constraint call_logs_times_in_order check (ended_at >= started_at),
   constraint call_logs_recording_whole check ((recording_sid is null) = (recording_source is null)),
-  constraint call_logs_consent_whole check ((consent_given is null) = (consent_order = 0)),
+  constraint call_logs_consent_whole check (consent_given is null or consent_order > 0),
   constraint call_logs_final_when_ended check (ended_at is null or status >= 'canceled'),
   constraint call_logs_last_step_whole check ((last_step is null) = (last_step_at is null))
 )

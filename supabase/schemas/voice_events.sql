@@ -1,5 +1,27 @@
 -- The one way in: a verified webhook becomes one event, and one transaction does all that it means.
 
+-- What callers are told about recording, each text once. Events and evidence refer to it by its name, which is made of
+-- the words: what a line says later changes nothing about what a caller heard.
+create table public.disclosures (
+  name text primary key,
+  policy text not null constraint disclosures_policy_known check (policy in ('opt_out', 'opt_in')),
+  -- Pressed to decline under opt_out, to agree under opt_in.
+  key text not null constraint disclosures_key_form check (key ~ '^[0-9]$'),
+  language text not null constraint disclosures_language_length check (length(language) between 2 and 35),
+  words text not null constraint disclosures_words_length check (length(words) between 1 and 4000),
+  first_heard_at timestamptz not null default now(),
+  -- As disclosureName in calls/consent.ts.
+  constraint disclosures_name_of_words check (name = concat_ws(
+    '-', policy, key, language, left(encode(sha256(convert_to(words, 'UTF8')), 'hex'), 32)
+  ))
+);
+
+comment on table public.disclosures is 'What callers were told about recording: the words that consent was given to, or refused. Kept for good; nothing personal.';
+
+alter table public.disclosures enable row level security;
+create policy disclosures_of_the_service on public.disclosures to service_role using (true) with check (true);
+grant select, insert on public.disclosures to service_role;
+
 -- What a webhook says, already typed. calls/events.ts builds it; anything that does not fit is refused
 -- by the types here and by the constraints of the tables.
 create type public.voice_event as (
@@ -19,7 +41,7 @@ create type public.voice_event as (
   duration_sec integer,
   mode text,
   mode_turn smallint,
-  consent_given boolean,
+  consent_given boolean,    -- null with a consent_order: undecided again
   consent_order smallint,
   talk_sec integer,         -- a person has answered, this long before occurred_at; null: nobody has
   recording_sid text,
@@ -30,6 +52,7 @@ create type public.voice_event as (
   handoff_reason text,
   limits jsonb,             -- [{identifier_type, identifier, max, window_sec}, ...]: all must admit
   rate_limited boolean,     -- decided by accept_voice_event, or before it by a limiter elsewhere
+  disclosure jsonb,         -- what the caller is told about recording: a row of disclosures
   meta jsonb
 );
 
@@ -131,10 +154,11 @@ as $$
 declare
   e public.voice_event := jsonb_populate_record(null::public.voice_event, p_event);
   v_key constant text := e.operation || ':' || e.call_sid || ':' || e.identity;
-  -- jsonb's text is canonical. When it came, under which delivery token, and who counts it, and what a limiter elsewhere said, is not what
-  -- was asked: each copy asks it anew, and the first that is kept decides.
-  v_hash constant bytea :=
-    sha256(convert_to((p_event - array['occurred_at', 'limits', 'rate_limited'] #- '{meta,token}')::text, 'UTF8'));
+  -- jsonb's text is canonical. When it came, under which delivery token, who counts it, what a limiter elsewhere said,
+  -- and what the line says by then, is not what was asked: the first copy that is kept decides.
+  v_hash constant bytea := sha256(convert_to(
+    (p_event - array['occurred_at', 'limits', 'rate_limited', 'disclosure'] #- '{meta,token}')::text, 'UTF8'
+  ));
   v_known public.idempotency_keys;
   v_before public.call_logs;
   v_call public.call_logs;
@@ -223,14 +247,17 @@ begin
     where c.call_sid = v_call.call_sid;
   end if;
 
+  if e.disclosure is not null then
+    insert into public.disclosures (name, policy, key, language, words)
+    select d.name, d.policy, d.key, d.language, d.words
+    from jsonb_populate_record(null::public.disclosures, e.disclosure) as d
+    on conflict (name) do nothing;
+  end if;
+
   insert into public.call_lifecycle (
     call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta
   ) values (
-    e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.leg_status, e.sequence_number, e.occurred_at,
-    -- The words of the disclosure are evidence of the decision: kept with the event that brings it, not
-    -- with each later one that carries it along.
-    case when v_call.consent_order = coalesce(v_before.consent_order, 0)
-      then coalesce(e.meta, '{}') #- '{consent,disclosure}' else e.meta end
+    e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.leg_status, e.sequence_number, e.occurred_at, e.meta
   );
 
   v_answer := jsonb_build_object(

@@ -252,19 +252,61 @@ Deno.test("a transcript may come before its recording, and a voicemail outranks 
   assertEquals(backlog!.transcript, "call me back");
 });
 
-Deno.test("the words of the disclosure are kept once, with the decision that rests on them", async () => {
+const HEARD = {
+  name: "opt_out-3-en-US-68b94472a7808a51edc0dc7aedadd0af",
+  policy: "opt_out",
+  key: "3",
+  language: "en-US",
+  words: "This call may be recorded.",
+} as const;
+
+Deno.test("what callers are told is kept once, however many hear it, under the name of its words", async () => {
+  for (let n = 0; n < 3; n++) await accept(voiceEvent(newCallSid(), { disclosure: HEARD }));
+  const rows = await db.sql`
+    select policy, key, language, words from disclosures where name = ${HEARD.name}`;
+  assertEquals(rows.map((row) => ({ name: HEARD.name, ...row })), [HEARD]);
+});
+
+Deno.test("words under another's name, or another policy's, are refused", async () => {
+  for (
+    const other of [{ words: "Thanks." }, { policy: "opt_in" as const }, { key: "4" }, {
+      name: HEARD.name.replace("68b9", "0000"),
+    }]
+  ) {
+    const sid = newCallSid();
+    const error = await assertRejects(
+      () => accept(voiceEvent(sid, { disclosure: { ...HEARD, ...other } })),
+      postgres.PostgresError,
+    );
+    assertEquals([error.code, (await lifecycleOf(sid)).length], ["23514", 0]);
+  }
+});
+
+Deno.test("an arrival that comes again is the same one, though the line says something else by then", async () => {
   const sid = newCallSid();
-  const consent = { basis: "stayed", turn: 1, disclosure: "This call may be recorded." };
+  await accept(voiceEvent(sid, { disclosure: HEARD }));
+  const again = await accept(voiceEvent(sid));
+  assertEquals(again.duplicate, true);
+});
+
+Deno.test("each event that carries a decision refers to what was heard", async () => {
+  const sid = newCallSid();
+  const consent = { basis: "stayed", turn: 1, order: 1, disclosure: HEARD.name };
   const decided = { consent_given: true, consent_order: 1, meta: { consent } };
-  await accept(
-    voiceEvent(sid, { operation: "voice-consent-speech", identity: "turn-1", ...decided }),
+  await accept(voiceEvent(sid, { identity: "turn-1", ...decided }));
+  await accept(voiceEvent(sid, { identity: "turn-2", ...decided }));
+  assertEquals((await lifecycleOf(sid)).map(({ meta }) => meta.consent), [consent, consent]);
+});
+
+Deno.test("words that were not understood take back what staying on the line agreed to", async () => {
+  const sid = newCallSid();
+  await accept(voiceEvent(sid, { identity: "turn-1", consent_given: true, consent_order: 1 }));
+  const { call: taken } = await accept(
+    voiceEvent(sid, { identity: "turn-2", consent_given: null, consent_order: 2 }),
   );
-  await accept(
-    voiceEvent(sid, { operation: "voice-route-action", identity: "turn-2", ...decided }),
-  );
-  const [first, second] = await lifecycleOf(sid);
-  assertEquals(first!.meta.consent, consent);
-  assertEquals(second!.meta.consent, { basis: "stayed", turn: 1 });
+  assertEquals(taken.consent_given, null);
+  await accept(voiceEvent(sid, { identity: "turn-3", consent_given: true, consent_order: 1 }));
+  assertEquals((await call(sid)).consent_given, null);
 });
 
 Deno.test("a decision that an earlier webhook could not deliver is kept, with its evidence, by the next one", async () => {

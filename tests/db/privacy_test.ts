@@ -4,7 +4,8 @@ import postgres, { type Sql } from "postgres";
 import { databaseTests, type TestDatabase } from "../support/database.ts";
 import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 
-const DISCLOSURE = "This call may be recorded.";
+const WORDS = "This call may be recorded.";
+const DISCLOSURE = "opt_out-3-en-US-68b94472a7808a51edc0dc7aedadd0af";
 
 const test = databaseTests("privacy");
 
@@ -25,9 +26,16 @@ async function callOf(
     occurred_at: at,
     call_status: open ? "in-progress" : "completed",
     consent_given: true,
-    consent_order: 2,
+    consent_order: 1,
+    disclosure: {
+      name: DISCLOSURE,
+      policy: "opt_out",
+      key: "3",
+      language: "en-US",
+      words: WORDS,
+    },
     meta: {
-      consent: { kind: "stayed", turn: 1, disclosure: DISCLOSURE },
+      consent: { basis: "stayed", turn: 1, order: 1, disclosure: DISCLOSURE },
       speech: "my name is Jane",
     },
     ...(voicemail && {
@@ -160,7 +168,9 @@ test("the evidence of consent outlives the call, and names nobody", async (db) =
   const [row] = rows;
   assertEquals(row!.consent_given, true);
   assertEquals(row!.disclosure, DISCLOSURE);
-  assertEquals(row!.basis, { kind: "stayed", turn: 1 });
+  assertEquals(row!.basis, { basis: "stayed", turn: 1, order: 1 });
+  const [told] = await db.sql`select words from disclosures where name = ${row!.disclosure}`;
+  assertEquals(told!.words, WORDS);
   for (const word of ["+14165550101", "4165550101", "Jane", sid]) {
     assertEquals(JSON.stringify(rows).includes(word), false, word);
   }
@@ -222,6 +232,7 @@ test("a person is forgotten in every table, and nobody else is", async (db) => {
       calls: 2,
       call_events: 2,
       consent_evidence: 0,
+      disclosures: 1,
       website_messages: 1,
       mails: 3,
       rate_limits: 1,

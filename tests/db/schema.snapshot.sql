@@ -40,6 +40,7 @@ create type public.voice_event (
   handoff_reason text,
   limits jsonb,
   rate_limited boolean,
+  disclosure jsonb,
   meta jsonb
 );
 
@@ -195,6 +196,15 @@ create table public.contact_messages (
   message text not null,
   created_at timestamp with time zone not null default now(),
   handled_at timestamp with time zone
+);
+
+create table public.disclosures (
+  name text not null,
+  policy text not null,
+  key text not null,
+  language text not null,
+  words text not null,
+  first_heard_at timestamp with time zone not null default now()
 );
 
 create table public.erased_calls (
@@ -445,7 +455,7 @@ alter table call_logs add constraint call_logs_call_sid_form CHECK ((call_sid ~ 
 
 alter table call_logs add constraint call_logs_consent_order_range CHECK ((consent_order >= 0));
 
-alter table call_logs add constraint call_logs_consent_whole CHECK (((consent_given IS NULL) = (consent_order = 0)));
+alter table call_logs add constraint call_logs_consent_whole CHECK (((consent_given IS NULL) OR (consent_order > 0)));
 
 alter table call_logs add constraint call_logs_duration_sec_range CHECK ((duration_sec >= 0));
 
@@ -494,6 +504,18 @@ alter table contact_messages add constraint contact_messages_phone_form CHECK ((
 alter table contact_messages add constraint contact_messages_pkey PRIMARY KEY (id);
 
 alter table contact_messages add constraint contact_messages_subject_length CHECK (((length(subject) >= 1) AND (length(subject) <= 150)));
+
+alter table disclosures add constraint disclosures_key_form CHECK ((key ~ '^[0-9]$'::text));
+
+alter table disclosures add constraint disclosures_language_length CHECK (((length(language) >= 2) AND (length(language) <= 35)));
+
+alter table disclosures add constraint disclosures_name_of_words CHECK ((name = concat_ws('-'::text, policy, key, language, "left"(encode(sha256(convert_to(words, 'UTF8'::name)), 'hex'::text), 32))));
+
+alter table disclosures add constraint disclosures_pkey PRIMARY KEY (name);
+
+alter table disclosures add constraint disclosures_policy_known CHECK ((policy = ANY (ARRAY['opt_out'::text, 'opt_in'::text])));
+
+alter table disclosures add constraint disclosures_words_length CHECK (((length(words) >= 1) AND (length(words) <= 4000)));
 
 alter table erased_calls add constraint erased_calls_hash_length CHECK ((length(call_hash) = 32));
 
@@ -747,6 +769,8 @@ CREATE INDEX contact_messages_phone_idx ON public.contact_messages USING btree (
 
 CREATE UNIQUE INDEX contact_messages_pkey ON public.contact_messages USING btree (id);
 
+CREATE UNIQUE INDEX disclosures_pkey ON public.disclosures USING btree (name);
+
 CREATE INDEX erased_calls_erased_idx ON public.erased_calls USING btree (erased_at);
 
 CREATE UNIQUE INDEX erased_calls_pkey ON public.erased_calls USING btree (call_hash);
@@ -834,10 +858,11 @@ AS $function$
 declare
   e public.voice_event := jsonb_populate_record(null::public.voice_event, p_event);
   v_key constant text := e.operation || ':' || e.call_sid || ':' || e.identity;
-  -- jsonb's text is canonical. When it came, under which delivery token, and who counts it, and what a limiter elsewhere said, is not what
-  -- was asked: each copy asks it anew, and the first that is kept decides.
-  v_hash constant bytea :=
-    sha256(convert_to((p_event - array['occurred_at', 'limits', 'rate_limited'] #- '{meta,token}')::text, 'UTF8'));
+  -- jsonb's text is canonical. When it came, under which delivery token, who counts it, what a limiter elsewhere said,
+  -- and what the line says by then, is not what was asked: the first copy that is kept decides.
+  v_hash constant bytea := sha256(convert_to(
+    (p_event - array['occurred_at', 'limits', 'rate_limited', 'disclosure'] #- '{meta,token}')::text, 'UTF8'
+  ));
   v_known public.idempotency_keys;
   v_before public.call_logs;
   v_call public.call_logs;
@@ -926,14 +951,17 @@ begin
     where c.call_sid = v_call.call_sid;
   end if;
 
+  if e.disclosure is not null then
+    insert into public.disclosures (name, policy, key, language, words)
+    select d.name, d.policy, d.key, d.language, d.words
+    from jsonb_populate_record(null::public.disclosures, e.disclosure) as d
+    on conflict (name) do nothing;
+  end if;
+
   insert into public.call_lifecycle (
     call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta
   ) values (
-    e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.leg_status, e.sequence_number, e.occurred_at,
-    -- The words of the disclosure are evidence of the decision: kept with the event that brings it, not
-    -- with each later one that carries it along.
-    case when v_call.consent_order = coalesce(v_before.consent_order, 0)
-      then coalesce(e.meta, '{}') #- '{consent,disclosure}' else e.meta end
+    e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.leg_status, e.sequence_number, e.occurred_at, e.meta
   );
 
   v_answer := jsonb_build_object(
@@ -1470,9 +1498,8 @@ begin
   left join lateral (
     select l.occurred_at, l.meta -> 'consent' as consent
     from public.call_lifecycle as l
-    where l.call_sid = c.call_sid and jsonb_typeof(l.meta -> 'consent') = 'object'
-    -- The event that brought the decision is the one that has its words.
-    order by (l.meta -> 'consent' ? 'disclosure') desc, l.occurred_at desc
+    where l.call_sid = c.call_sid and l.meta -> 'consent' ->> 'order' = c.consent_order::text
+    order by l.occurred_at
     limit 1
   ) as e on true
   where c.call_sid = any (p_calls) and c.consent_given is not null
@@ -1644,6 +1671,13 @@ begin
     'consent_evidence', (
       select coalesce(jsonb_agg(to_jsonb(k)), '[]') from public.consent_evidence as k
       where k.call_hash in (select public.call_hash(sid) from public.calls_of_person(p_number) as sid)
+    ),
+    'disclosures', (
+      select coalesce(jsonb_agg(to_jsonb(d) order by d.name), '[]') from public.disclosures as d
+      where d.name in (
+        select l.meta #>> '{consent,disclosure}'
+        from public.call_lifecycle as l where l.call_sid in (select public.calls_of_person(p_number))
+      )
     ),
     'website_messages', (
       select coalesce(jsonb_agg(to_jsonb(m) order by m.created_at), '[]')
@@ -3209,6 +3243,8 @@ alter table public.consent_evidence enable row level security;
 
 alter table public.contact_messages enable row level security;
 
+alter table public.disclosures enable row level security;
+
 alter table public.erased_calls enable row level security;
 
 alter table public.erasure_receipts enable row level security;
@@ -3272,6 +3308,8 @@ create policy call_logs_of_own_org on public.call_logs for select to authenticat
 create policy consent_evidence_of_the_service on public.consent_evidence for select to service_role using (true);
 
 create policy contact_messages_of_the_service on public.contact_messages for select to service_role using (true);
+
+create policy disclosures_of_the_service on public.disclosures for all to service_role using (true) with check (true);
 
 create policy erased_calls_of_the_service on public.erased_calls for select to service_role using (true);
 
@@ -3627,6 +3665,8 @@ grant select on public.destination_performance to monitoring;
 
 grant select on public.destination_performance to service_role;
 
+grant insert, select on public.disclosures to service_role;
+
 grant select on public.erased_calls to service_role;
 
 grant select on public.erasure_receipts to service_role;
@@ -3782,6 +3822,8 @@ comment on table public.call_logs.last_step is 'The last step taken with the cal
 comment on table public.call_logs.rang_at is 'When the first leg that was dialled for it was on its way.';
 
 comment on table public.contact_messages is 'What visitors of the website wrote.';
+
+comment on table public.disclosures is 'What callers were told about recording: the words that consent was given to, or refused. Kept for good; nothing personal.';
 
 comment on table public.function_metrics is 'Requests, errors and latencies of each function by minute, kept for 30 days.';
 

@@ -1,6 +1,5 @@
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
-import { assertMatch } from "@std/assert/match.js";
 import { type CallRecord, type Fetch, type Script, VirtualClock } from "../../scripts/phone/mod.ts";
 import { LOCAL_SECRET_KEY, serve } from "../../scripts/local/stack.ts";
 import { type Deps, depsFrom } from "../../supabase/functions/_shared/deps.ts";
@@ -9,6 +8,7 @@ import {
   reconcileDeps,
 } from "../../supabase/functions/voice-reconcile/handler.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
+import { DISCLOSED } from "../support/expected.ts";
 import { newCallSid, voiceEvent } from "../support/events.ts";
 import { switchboard, twilioFor } from "../support/faults.ts";
 import { failure, type FakeTwilio, fakeTwilio } from "../support/twilio_rest.ts";
@@ -190,7 +190,7 @@ Deno.test("what was chosen and decided while nothing could be written is read fr
   const [evidence] = await world.db.sql`
     select meta from call_lifecycle where call_sid = ${left.callSid} and event = 'settled'`;
   assertEquals([evidence!.meta.consent.basis, evidence!.meta.consent.turn], ["no", 1]);
-  assertMatch(evidence!.meta.consent.disclosure, /may be recorded/);
+  assertEquals(evidence!.meta.consent.disclosure, DISCLOSED);
 });
 
 Deno.test("before Twilio has its log the call is closed, and what was decided follows later", async () => {

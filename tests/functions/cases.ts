@@ -11,6 +11,7 @@ import { createHandler as voiceRoute } from "../../supabase/functions/voice-rout
 import { createHandler as voiceRouteAction } from "../../supabase/functions/voice-route-action/handler.ts";
 import { createHandler as voiceStatus } from "../../supabase/functions/voice-status/handler.ts";
 import { createHandler as voiceVoicemail } from "../../supabase/functions/voice-voicemail/handler.ts";
+import { DISCLOSED } from "../support/expected.ts";
 import {
   callReported,
   dialEnded,
@@ -33,7 +34,7 @@ export interface WebhookCase {
 }
 
 /** A choice was made, and consent given, as the URL of a later step tells it. */
-const AGREED = "turn=2&attempt=1&consent=stayed-1&mode=sales-1";
+const AGREED = `turn=2&attempt=1&disclosed=${DISCLOSED}&consent=stayed-1&mode=sales-1`;
 
 /** What a caller waits for. */
 export const STEPS: readonly WebhookCase[] = [
@@ -49,14 +50,14 @@ export const STEPS: readonly WebhookCase[] = [
     name: "voice-consent-speech",
     createHandler: voiceConsentSpeech,
     params: said("sales please"),
-    query: "?turn=1&attempt=1",
+    query: `?turn=1&attempt=1&disclosed=${DISCLOSED}`,
   },
   {
     title: "voice-menu-handler",
     name: "voice-menu-handler",
     createHandler: voiceMenuHandler,
     params: pressed("2"),
-    query: "?turn=2&attempt=1&consent=stayed-1",
+    query: `?turn=2&attempt=1&disclosed=${DISCLOSED}&consent=stayed-1`,
   },
   {
     title: "voice-route",

@@ -1,7 +1,14 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-action/handler.ts";
 import { createHandler as routeAction } from "../../supabase/functions/voice-route-action/handler.ts";
-import { CALLER_ON_THE_LINE, dial, response, say } from "../support/expected.ts";
+import {
+  CALLER_ON_THE_LINE,
+  dial,
+  DISCLOSED,
+  DISCLOSED_OPT_IN,
+  response,
+  say,
+} from "../support/expected.ts";
 import {
   accepted,
   BUSINESS,
@@ -16,6 +23,8 @@ import {
   twiml,
   UNAVAILABLE,
 } from "../support/webhook.ts";
+
+const TOLD = `?turn=4&attempt=1&disclosed=${DISCLOSED}`;
 
 const press = (params: Params, query = "?turn=4&attempt=1", options: TestDepsOptions = {}) =>
   takeStep("voice-action", createHandler, params, query, options);
@@ -66,11 +75,11 @@ for (const params of [pressed("1"), pressed("00"), onTheLine]) {
 }
 
 Deno.test("a person is dialled with recording only where the database knows of consent", async () => {
-  const agreed = await press(pressed("0"), undefined, {
+  const agreed = await press(pressed("0"), TOLD, {
     outcome: accepted({ consent_given: true }),
   });
   assertEquals(only(agreed, "Dial").attributes["record"], "record-from-answer-dual");
-  const unknown = await press(pressed("0"), "?turn=4&attempt=1&consent=yes-1", {
+  const unknown = await press(pressed("0"), `${TOLD}&consent=yes-1`, {
     outcome: accepted({ consent_given: null }),
   });
   assertEquals(only(unknown, "Dial").attributes["record"], undefined);
@@ -90,4 +99,26 @@ Deno.test("two keys of one call that no URL tells apart are two events by their 
     await twiml(handler, signedRequest("voice-action", pressed("0"), { headers }));
   }
   assertEquals(deps.events.map((event) => event["identity"]), ["first-1", "second-2"]);
+});
+
+Deno.test("a key that refuses during the call outranks an earlier yes, and what follows is not recorded", async () => {
+  const refused = await press(pressed("3"), `${TOLD}&consent=yes-3`);
+  assertEquals(refused.outline, [
+    "Say: Understood. This call will not be recorded.",
+    "Gather",
+    "Redirect: voice-menu-handler?turn=5&attempt=1&consent=no-4",
+  ]);
+  assertEquals([refused.event["consent_given"], refused.event["consent_order"]], [false, 12]);
+});
+
+Deno.test("a refusal whose turn no URL tells outranks every yes", async () => {
+  const { event } = await press(pressed("3"), "");
+  assertEquals([event["consent_given"], event["consent_order"]], [false, 20002]);
+});
+
+Deno.test("no key during a call agrees to be recorded", async () => {
+  for (const key of ["1", "3", "*", "7"]) {
+    const query = `?turn=4&attempt=1&disclosed=${DISCLOSED_OPT_IN}`;
+    assertEquals((await press(pressed(key), query)).event["consent_given"], undefined, key);
+  }
 });

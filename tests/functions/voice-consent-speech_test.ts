@@ -3,7 +3,9 @@ import { createHandler } from "../../supabase/functions/voice-consent-speech/han
 import {
   CALLER_ON_THE_LINE,
   dial,
-  DISCLOSURE,
+  DISCLOSED,
+  DISCLOSED_OPT_IN,
+  MENU_HEARD,
   response,
   say,
   VOICEMAIL,
@@ -23,17 +25,19 @@ import {
   UNAVAILABLE,
 } from "../support/webhook.ts";
 
-const FIRST = "?turn=1&attempt=1";
+const UNTOLD = "?turn=1&attempt=1";
+const FIRST = `${UNTOLD}&disclosed=${DISCLOSED}`;
+const OPT_IN = `${UNTOLD}&disclosed=${DISCLOSED_OPT_IN}`;
 
 const hear = (params: Params, options: TestDepsOptions = {}, query = FIRST) =>
   takeStep("voice-consent-speech", createHandler, params, query, options);
 
-const OPT_IN = { env: { RECORDING_CONSENT: "opt_in" } };
 const MENU_AGAIN = (query: string) => ["Gather", `Redirect: voice-menu-handler?${query}`];
 
 Deno.test("key 1 dials sales at once, recorded, as staying on the line agreed", async () => {
   const { xml } = await hear(pressed("1"));
-  const query = "turn=2&amp;attempt=1&amp;consent=stayed-1&amp;mode=sales-1";
+  const query =
+    `turn=2&amp;attempt=1&amp;disclosed=${DISCLOSED}&amp;consent=stayed-1&amp;mode=sales-1`;
   assertEquals(
     xml,
     response(say("Connecting you to sales."), dial(SALES, query, { recorded: true })),
@@ -56,7 +60,8 @@ Deno.test("a choice is recorded with the consent that going on gave, and its evi
       consent: {
         basis: "stayed",
         turn: 1,
-        disclosure: DISCLOSURE,
+        order: 1,
+        disclosure: DISCLOSED,
       },
     },
   });
@@ -87,7 +92,7 @@ for (const refusal of [said("no recording"), said("don’t record me"), pressed(
       "Say: Understood. This call will not be recorded.",
       ...MENU_AGAIN("turn=2&attempt=1&consent=no-1"),
     ]);
-    assertEquals([event["consent_given"], event["consent_order"]], [false, 5]);
+    assertEquals([event["consent_given"], event["consent_order"]], [false, 6]);
   });
 }
 
@@ -108,7 +113,7 @@ for (const words of ["No, sales please.", "I don’t want that. Sales.", "What? 
   Deno.test(`"${words}" dials without recording, and leaves consent undecided`, async () => {
     const answer = await hear(said(words));
     assertEquals(only(answer, "Dial").attributes["record"], undefined);
-    assertEquals(answer.event["consent_given"], undefined);
+    assertEquals([answer.event["consent_given"], answer.event["consent_order"]], [null, 2]);
     assertEquals(answer.event["mode"], "sales");
   });
 }
@@ -146,7 +151,7 @@ Deno.test("without the database sales is dialled, unrecorded, and the decisions 
 // --- only an explicit yes -----------------------------------------------------------------------------------
 
 Deno.test("under opt_in going on agrees to nothing", async () => {
-  const answer = await hear(pressed("1"), OPT_IN);
+  const answer = await hear(pressed("1"), {}, OPT_IN);
   assertEquals(only(answer, "Dial").attributes["record"], undefined);
   assertEquals(answer.event["consent_given"], undefined);
 });
@@ -154,17 +159,17 @@ Deno.test("under opt_in going on agrees to nothing", async () => {
 for (const yes of [said("Yes, record."), said("I agree"), pressed("3")]) {
   const how = "Digits" in yes ? `key ${yes.Digits}` : `"${yes.SpeechResult}"`;
   Deno.test(`under opt_in ${how} agrees, is confirmed, and leads back to the menu`, async () => {
-    const { outline, event } = await hear(yes, OPT_IN);
+    const { outline, event } = await hear(yes, {}, OPT_IN);
     assertEquals(outline, [
       "Say: Thank you. This call may be recorded.",
       ...MENU_AGAIN("turn=2&attempt=1&consent=yes-1"),
     ]);
-    assertEquals([event["consent_given"], event["consent_order"]], [true, 4]);
+    assertEquals([event["consent_given"], event["consent_order"]], [true, 5]);
   });
 }
 
 Deno.test("under opt_in a yes and a choice in one breath dial, recorded", async () => {
-  const answer = await hear(said("yes I agree, sales"), OPT_IN);
+  const answer = await hear(said("yes I agree, sales"), {}, OPT_IN);
   assertEquals(only(answer, "Dial").attributes["record"], "record-from-answer-dual");
 });
 
@@ -172,7 +177,7 @@ for (
   const words of ["I don't mind if you record, sales", "Do you record this call? Sales please"]
 ) {
   Deno.test(`under opt_in "${words}" is no agreement`, async () => {
-    const answer = await hear(said(words), OPT_IN);
+    const answer = await hear(said(words), {}, OPT_IN);
     assertEquals(only(answer, "Dial").attributes["record"], undefined);
     assertEquals(answer.event["consent_given"], false);
   });
@@ -189,19 +194,73 @@ Deno.test("silence is heard, agrees, and leads back to the menu", async () => {
   assertEquals([event["consent_given"], event["mode"]], [true, undefined]);
 });
 
-for (const wrong of [pressed("7"), said("pizza"), said("sales or support")]) {
+for (
+  const [wrong, consent] of [
+    [pressed("7"), ""],
+    [said("pizza"), "&consent=unsure-1"],
+    [said("sales or support"), "&consent=unsure-1"],
+  ] as const
+) {
   const how = "Digits" in wrong ? `key ${wrong.Digits}` : `"${wrong.SpeechResult}"`;
-  Deno.test(`${how} is none of the choices, and leads back to the menu`, async () => {
+  Deno.test(`${how} is none of the choices, agrees to nothing, and leads back to the menu`, async () => {
     const { outline } = await hear(wrong);
     assertEquals(outline, [
       "Say: That is not one of the choices.",
-      ...MENU_AGAIN("turn=2&attempt=2&consent=stayed-1"),
+      ...MENU_AGAIN(`turn=2&attempt=2${consent}`),
     ]);
   });
 }
 
-Deno.test("star repeats the menu without the disclosure, and costs no attempt", async () => {
+Deno.test("star repeats the menu without the disclosure, agrees to nothing, and costs no attempt", async () => {
   const { outline, spoken } = await hear(pressed("*"));
-  assertEquals(outline, MENU_AGAIN("turn=2&attempt=1&consent=stayed-1"));
+  assertEquals(outline, MENU_AGAIN("turn=2&attempt=1"));
   assertEquals(spoken.length, 1);
+});
+
+// --- what the caller was told alone decides -----------------------------------------------------------------
+
+for (const now of ["opt_out", "opt_in"]) {
+  const options = { env: { RECORDING_CONSENT: now } };
+  Deno.test(`key 3 means what it was offered for, though the line is ${now} by now`, async () => {
+    const refused = await hear(pressed("3"), options, FIRST);
+    assertEquals([refused.event["consent_given"], refused.spoken[0]], [
+      false,
+      "Understood. This call will not be recorded.",
+    ]);
+    const agreed = await hear(pressed("3"), options, OPT_IN);
+    assertEquals([agreed.event["consent_given"], agreed.spoken[0]], [
+      true,
+      "Thank you. This call may be recorded.",
+    ]);
+  });
+
+  Deno.test(`of a caller who was told nothing, nothing is taken for consent, though the line is ${now}`, async () => {
+    for (const params of [onTheLine, pressed("1"), pressed("3"), said("sales"), said("I agree")]) {
+      const outcome = accepted({ consent_given: true });
+      const answer = await hear(params, { ...options, outcome }, UNTOLD);
+      assertEquals(answer.event["consent_given"] ?? false, false);
+      for (const dial of answer.verbs.filter(({ name }) => name === "Dial")) {
+        assertEquals(dial.attributes["record"], undefined);
+      }
+    }
+  });
+}
+
+Deno.test("a key is never read by another menu than the one that was heard", async () => {
+  const other = await hear(pressed("1"), {}, `${FIRST}&menu=00000000`);
+  assertEquals(other.outline, MENU_AGAIN("turn=2&attempt=1"));
+  assertEquals([other.event["mode"], other.event["consent_given"]], [undefined, undefined]);
+  const own = await hear(pressed("1"), {}, `${FIRST}&menu=${MENU_HEARD}`);
+  assertEquals(own.outline[1], `Dial: ${SALES}`);
+});
+
+Deno.test("a bare yes is no agreement: the caller is told how to agree", async () => {
+  for (const words of ["Yes.", "yeah sure", "okay"]) {
+    const { event, outline } = await hear(said(words), {}, OPT_IN);
+    assertEquals(event["consent_given"], null);
+    assertEquals(outline, [
+      "Say: To agree to the recording, say I agree, or press 3.",
+      ...MENU_AGAIN("turn=2&attempt=2&consent=unsure-1"),
+    ]);
+  }
 });

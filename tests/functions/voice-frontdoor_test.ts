@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-frontdoor/handler.ts";
-import { DISCLOSURE, response, say } from "../support/expected.ts";
+import { DISCLOSED, DISCLOSURE, MENU_HEARD, response, say } from "../support/expected.ts";
 import {
   accepted,
   CALL_SID,
@@ -23,11 +23,11 @@ const MENU =
   "For sales, press 1. For support, press 2. To leave a message, press 9. To hear this again, press star.";
 
 const NEXT =
-  `${PUBLIC_URL}/voice-consent-speech?turn=1&amp;attempt=1#rc=2&amp;rp=5xx,ct,rt&amp;ct=2000&amp;rt=6500`;
+  `${PUBLIC_URL}/voice-consent-speech?turn=1&amp;attempt=1&amp;disclosed=${DISCLOSED}&amp;menu=${MENU_HEARD}#rc=2&amp;rp=5xx,ct,rt&amp;ct=2000&amp;rt=6500`;
 const WELCOME = response(
   say(GREETING),
   say(DISCLOSURE),
-  '<Gather input="dtmf speech" numDigits="1" timeout="5" speechTimeout="auto" ' +
+  '<Gather input="dtmf speech" numDigits="1" timeout="5" speechTimeout="2" ' +
     `hints="sales,support,leave a message,voicemail,no recording,don't record,yes record,I agree" ` +
     `language="en-US" action="${NEXT}" method="POST">${say(MENU)}</Gather>`,
   `<Redirect method="POST">${NEXT}</Redirect>`,
@@ -53,6 +53,13 @@ Deno.test("an arrival is recorded under the caller's limit, and decides nothing"
     to_e164: LINE_NUMBER,
     occurred_at: "2026-03-04T05:06:07.000Z",
     limits: [{ identifier_type: "caller", identifier: CALLER, max: 10, window_sec: 60 }],
+    disclosure: {
+      name: DISCLOSED,
+      policy: "opt_out",
+      key: "3",
+      language: "en-US",
+      words: DISCLOSURE,
+    },
     meta: {},
   }]);
 });

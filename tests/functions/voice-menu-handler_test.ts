@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-menu-handler/handler.ts";
 import {
   CALLER_ON_THE_LINE,
-  DISCLOSURE,
+  DISCLOSED,
   response,
   takeMessage,
   VOICEMAIL,
@@ -23,7 +23,8 @@ import {
   UNAVAILABLE,
 } from "../support/webhook.ts";
 
-const AGREED = "?turn=2&attempt=1&consent=stayed-1";
+const TOLD = `?turn=2&attempt=1&disclosed=${DISCLOSED}`;
+const AGREED = `${TOLD}&consent=stayed-1`;
 
 const hear = (params: Params, query = AGREED, options: TestDepsOptions = {}) =>
   takeStep("voice-menu-handler", createHandler, params, query, options);
@@ -49,7 +50,8 @@ Deno.test("a choice is recorded with its turn, and with what was decided before"
       consent: {
         basis: "stayed",
         turn: 1,
-        disclosure: DISCLOSURE,
+        order: 1,
+        disclosure: DISCLOSED,
       },
     },
   });
@@ -96,10 +98,20 @@ Deno.test("star repeats the menu, however often, and costs no attempt", async ()
   assertEquals(outline, ["Gather", "Redirect: voice-menu-handler?turn=9&attempt=2"]);
 });
 
-Deno.test("going on in a later hearing of the menu agrees to nothing", async () => {
-  const answer = await hear(pressed("1"), "?turn=2&attempt=1");
-  assertEquals(answer.event["consent_given"], undefined);
-  assertEquals(only(answer, "Dial").attributes["record"], undefined);
+Deno.test("going on agrees in a later hearing of the menu too, as long as nothing was said against it", async () => {
+  const after = (query: string) => hear(pressed("1"), query);
+  assertEquals((await after(TOLD)).event["consent_given"], true);
+  for (const before of ["unsure-1", "no-1"]) {
+    const answer = await after(`${TOLD}&consent=${before}`);
+    assertEquals(answer.event["consent_given"], before === "no-1" ? false : null);
+    assertEquals(only(answer, "Dial").attributes["record"], undefined);
+  }
+});
+
+Deno.test("words that are not understood take back what silence agreed to, and no more", async () => {
+  assertEquals((await hear(said("nicht aufnehmen"))).event["consent_given"], null);
+  const said1 = await hear(said("pizza"), `${TOLD}&consent=yes-1`);
+  assertEquals(said1.event["consent_given"], true);
 });
 
 Deno.test("recording can still be declined in a later hearing of the menu", async () => {
@@ -109,7 +121,7 @@ Deno.test("recording can still be declined in a later hearing of the menu", asyn
     "Gather",
     "Redirect: voice-menu-handler?turn=3&attempt=1&consent=no-2",
   ]);
-  assertEquals([event["consent_given"], event["consent_order"]], [false, 7]);
+  assertEquals([event["consent_given"], event["consent_order"]], [false, 8]);
 });
 
 Deno.test("a call is recorded on the database's word, not on its URL's", async () => {
@@ -120,7 +132,7 @@ Deno.test("a call is recorded on the database's word, not on its URL's", async (
 
 Deno.test("a call that the database knows to have agreed is recorded", async () => {
   const options = { outcome: accepted({ consent_given: true }) };
-  const answer = await hear(pressed("1"), "?turn=2&attempt=1", options);
+  const answer = await hear(pressed("1"), TOLD, options);
   assertEquals(only(answer, "Dial").attributes["record"], "record-from-answer-dual");
 });
 

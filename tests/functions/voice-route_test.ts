@@ -1,6 +1,13 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-route/handler.ts";
-import { CALLER_ON_THE_LINE, dial, response, say, VOICEMAIL } from "../support/expected.ts";
+import {
+  CALLER_ON_THE_LINE,
+  dial,
+  DISCLOSED,
+  response,
+  say,
+  VOICEMAIL,
+} from "../support/expected.ts";
 import {
   accepted,
   LINE_NUMBER,
@@ -53,7 +60,7 @@ Deno.test("without the database the URL's destination is dialled, unrecorded", a
 });
 
 Deno.test("a call that agreed is recorded", async () => {
-  const answer = await route("?turn=1&attempt=1", {
+  const answer = await route(`?turn=1&attempt=1&disclosed=${DISCLOSED}`, {
     outcome: accepted({ mode: "sales", consent_given: true }),
   });
   assertEquals(only(answer, "Dial").attributes["record"], "record-from-answer-dual");

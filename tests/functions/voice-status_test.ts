@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import fc from "fast-check";
 import { CALL_STATUSES } from "../../supabase/functions/_shared/calls/webhook_form.ts";
 import { createHandler } from "../../supabase/functions/voice-status/handler.ts";
-import { DISCLOSURE } from "../support/expected.ts";
+import { DISCLOSED } from "../support/expected.ts";
 import {
   CALL_SID,
   CALLER,
@@ -18,7 +18,7 @@ import {
   testDeps,
 } from "../support/webhook.ts";
 
-const AGREED = "?turn=2&attempt=1&consent=yes-1&mode=sales-1";
+const AGREED = `?turn=2&attempt=1&disclosed=${DISCLOSED}&consent=yes-1&mode=sales-1`;
 
 async function report(params: Params, query = "") {
   const deps = testDeps();
@@ -77,12 +77,13 @@ Deno.test("a dialled leg's callback is kept under its parent, with what its URL 
     mode: "sales",
     mode_turn: 1,
     consent_given: true,
-    consent_order: 4,
+    consent_order: 5,
     meta: {
       consent: {
         basis: "yes",
         turn: 1,
-        disclosure: DISCLOSURE,
+        order: 5,
+        disclosure: DISCLOSED,
       },
     },
   });

@@ -8,9 +8,7 @@ import { type Rung, startHotline } from "../support/hotline.ts";
 
 const SALES = "+15550000001";
 const SUPPORT = "+15550000002";
-const hotline = await startHotline({
-  env: { SALES_TARGET_E164: SALES, SUPPORT_TARGET_E164: SUPPORT },
-});
+const hotline = await startHotline();
 Deno.test.afterAll(() => hotline.stop());
 
 const said = (call: Rung) => call.record.spoken.join(" ");
@@ -137,7 +135,9 @@ Deno.test("the decision and the words it rests on are kept as evidence", async (
     select meta from call_lifecycle where call_sid = ${call.record.callSid} and event = 'consent'`;
   assertEquals(evidence!.meta.speech, "no recording");
   assertEquals([evidence!.meta.consent.basis, evidence!.meta.consent.turn], ["no", 1]);
-  assertEquals(evidence!.meta.consent.disclosure, call.record.spoken[1]);
+  const [heard] = await hotline.db.sql`
+    select words from disclosures where name = ${evidence!.meta.consent.disclosure}`;
+  assertEquals(heard!.words, call.record.spoken[1]);
 });
 
 Deno.test("* repeats the menu without the disclosure, as often as wanted", async () => {

@@ -193,8 +193,8 @@ item("Consent handling compliant (PIPEDA/PIPA)", async () => {
     assertStringIncludes(stayed.record.spoken.slice(0, 2).join(" "), "recorded");
     assertEquals(stayed.row["consent_given"], true);
     const [evidence] = await hotline.db.sql`
-      select meta #>> '{consent,disclosure}' as words from call_lifecycle
-      where call_sid = ${stayed.record.callSid} and meta #>> '{consent,disclosure}' is not null`;
+      select words from call_lifecycle join disclosures on name = meta #>> '{consent,disclosure}'
+      where call_sid = ${stayed.record.callSid}`;
     assertStringIncludes(evidence!.words, "recorded");
     // A refusal holds, and costs the caller nothing.
     const refused = await hotline.ring({ say: ["no"], keys: ["1"], dial: "answered" });

@@ -99,6 +99,7 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   contact_messages: ["select", "insert", "update(handled_at)"],
   // Written by what erases, which runs with its owner's rights.
   consent_evidence: ["select"],
+  disclosures: ["select", "insert"],
   erased_calls: ["select"],
   erasure_receipts: ["select"],
   recordings_to_delete: ["select", "update(attempts, next_at)", "delete"],

@@ -38,7 +38,7 @@ export function voiceEvent(callSid: string, changes: Partial<VoiceEvent> = {}): 
 }
 
 const decision: fc.Arbitrary<ConsentDecision> = fc.record({
-  basis: fc.constantFrom("stayed", "yes", "no"),
+  basis: fc.constantFrom("stayed", "unsure", "yes", "no"),
   turn: fc.integer({ min: 1, max: 4 }),
 });
 

@@ -6,6 +6,13 @@ import { CALL_SID, CALLER, LINE_NUMBER, PUBLIC_URL } from "./webhook.ts";
 export const DISCLOSURE =
   "This call may be recorded, for quality and training. By staying on the line you agree to it. To go on without recording, say no recording, or press 3.";
 
+/** It as URLs and events name it, and what is heard where only a yes agrees. */
+export const DISCLOSED = "opt_out-3-en-US-24d8ec8de64459833645ec75a7a2d926";
+export const DISCLOSED_OPT_IN = "opt_in-3-en-US-55e1918e64f9dacda5369052af18d81e";
+
+/** The menu of the settings, as URLs name it. */
+export const MENU_HEARD = "b888954c";
+
 /** What each event has that is about the caller's own leg, once the caller is on the line. */
 export const CALLER_ON_THE_LINE = {
   call_sid: CALL_SID,
@@ -29,23 +36,24 @@ export const VOICEMAIL = [
 export const response = (...verbs: string[]) =>
   `<?xml version="1.0" encoding="UTF-8"?><Response>${verbs.join("")}</Response>`;
 
-export const say = (text: string) => `<Say voice="Polly.Joanna" language="en-US">${text}</Say>`;
+export const say = (text: string, voice = ' voice="Polly.Joanna"') =>
+  `<Say${voice} language="en-US">${text}</Say>`;
 
 /** Fetched while a caller waits: tried again soon, and then given up. */
 const WAITED_FOR = "#rc=2&amp;rp=5xx,ct,rt&amp;ct=2000&amp;rt=6500";
 /** Nobody waits: delivered again until it is kept. */
 const CALLED_BACK = "#rc=4&amp;rp=5xx,ct,rt";
 
-/** A message is asked for and taken. @param query Of each URL, as XML has it. */
-export function takeMessage(query: string): string {
+/** A message is asked for and taken. @param query Of each URL, as XML has it. @param voice As `say` takes it. */
+export function takeMessage(query: string, voice?: string): string {
   const url = (event: string) => `${PUBLIC_URL}/voice-voicemail?event=${event}&amp;${query}`;
-  return say("Please leave a message after the tone. Press pound when you are done.") +
+  return say("Please leave a message after the tone. Press pound when you are done.", voice) +
     `<Record action="${url("recorded")}${WAITED_FOR}" method="POST" ` +
     'maxLength="120" timeout="5" finishOnKey="#" playBeep="true" ' +
     `recordingStatusCallback="${url("recording")}${CALLED_BACK}" ` +
     'recordingStatusCallbackMethod="POST" recordingStatusCallbackEvent="completed absent" ' +
     `transcribe="true" transcribeCallback="${url("transcription")}${CALLED_BACK}"/>` +
-    `${say("We did not hear a message. Goodbye.")}<Hangup/>`;
+    `${say("We did not hear a message. Goodbye.", voice)}<Hangup/>`;
 }
 
 /** A person is dialled. @param query Of each URL, as XML has it. */

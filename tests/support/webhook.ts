@@ -380,11 +380,16 @@ function spoken(element: Element): string[] {
   return element.name === "Say" ? [element.text] : element.children.flatMap(spoken);
 }
 
-/** A callback URL as a test compares it: without our own base and the connection overrides. */
+/**
+ * A callback URL as a test compares it: without our own base, what was heard, and the connection overrides.
+ */
 export function pathOf(url: string | undefined): string {
   if (url === undefined) return "";
   if (!url.startsWith(`${PUBLIC_URL}/`)) throw new Error(`Cannot follow ${url}: not one of ours`);
-  return url.slice(PUBLIC_URL.length + 1).replace(/#.*$/, "");
+  return url.slice(PUBLIC_URL.length + 1).replace(/#.*$/, "").replace(
+    /&(disclosed|menu)=[^&]*/g,
+    "",
+  );
 }
 
 /** The verb of a name. @throws when there is not exactly one. */

@@ -4,16 +4,28 @@ import fc from "fast-check";
 import {
   type ConsentDecision,
   consentOrder,
+  type ConsentPolicy,
   type ConsentStatement,
   consentStatement,
+  type Disclosed,
+  disclosureName,
+  disclosureNamed,
   isGranted,
+  isMadeOf,
   normaliseSpeech,
   standingConsent,
 } from "../../supabase/functions/_shared/calls/consent.ts";
-import { defaultProfile } from "../../supabase/functions/_shared/calls/profile.ts";
-import { testSettings } from "../support/webhook.ts";
+import { vocabularyOf } from "../../supabase/functions/_shared/calls/words.ts";
 
-const { phrases } = defaultProfile(testSettings()).consent;
+const told = (policy: ConsentPolicy): Disclosed => ({
+  policy,
+  key: "3",
+  language: "en-US",
+  words: "0".repeat(32),
+});
+const optOut = told("opt_out");
+const optIn = told("opt_in");
+const english = vocabularyOf("en-US")!;
 
 const UTTERANCES: readonly (readonly [heard: string, meant: ConsentStatement])[] = [
   // Refusals, in the words of the disclosure and in others.
@@ -62,26 +74,34 @@ const UTTERANCES: readonly (readonly [heard: string, meant: ConsentStatement])[]
   ["yes, record... no, actually don't record", "declined"],
   ["I agree to everything except I don't want to be recorded", "declined"],
 
+  ["negative", "declined"],
+  ["Turn it off", "declined"],
+  ["turn off the recording, please", "declined"],
+  ["Keep this private.", "declined"],
+  ["off the record", "declined"],
+  ["no way", "declined"],
+  ["Non.", "declined"],
+  ["Nein!", "declined"],
+
   // Agreements, in words that can be nothing else.
-  ["yes", "granted"],
-  ["Yes!", "granted"],
-  ["yes please", "granted"],
-  ["yeah", "granted"],
-  ["sure", "granted"],
-  ["okay", "granted"],
-  ["That’s fine.", "granted"],
-  ["I do", "granted"],
   ["yes, record", "granted"],
   ["Yes, you can record", "granted"],
   ["you may record this call", "granted"],
   ["please record the call", "granted"],
   ["record this call", "granted"],
+  ["record me", "granted"],
   ["I agree", "granted"],
   ["Yes, I agree, sales please", "granted"],
   ["I consent", "granted"],
   ["opt in", "granted"],
+  ["I'd like to opt in", "granted"],
   ["recording is fine", "granted"],
   ["it's okay to record", "granted"],
+  ["three", "granted"],
+  ["3", "granted"],
+  ["３", "granted"],
+  ["Press 3.", "granted"],
+  ["number three please", "granted"],
 
   // About recording, and not certainly a yes.
   ["record? no", "unclear"],
@@ -106,6 +126,20 @@ const UTTERANCES: readonly (readonly [heard: string, meant: ConsentStatement])[]
   ["is it okay to record", "unclear"],
   ["how do I opt in", "unclear"],
   ["consent", "unclear"],
+  ["Yes, record?", "unclear"],
+  ["can you record this call", "unclear"],
+  ["I agree nicht", "unclear"],
+  ["I agree to disagree about recording", "declined"],
+  ["press 3 to record? never", "unclear"],
+
+  // A yes, but not to what: "but don't record" may follow.
+  ["yes", undefined],
+  ["Yes!", undefined],
+  ["yes please", undefined],
+  ["sure", undefined],
+  ["okay", undefined],
+  ["That’s fine.", undefined],
+  ["I do", undefined],
 
   // About something else.
   ["sales", undefined],
@@ -123,7 +157,7 @@ const UTTERANCES: readonly (readonly [heard: string, meant: ConsentStatement])[]
 
 for (const [heard, meant] of UTTERANCES) {
   Deno.test(`${JSON.stringify(heard)} is ${meant ?? "not about recording"}`, () => {
-    assertEquals(consentStatement(heard, phrases), meant);
+    assertEquals(consentStatement(heard, "en-US", optIn, ["sales"]), meant);
   });
 }
 
@@ -146,9 +180,10 @@ const NEGATIONS = [
 
 Deno.test("nothing that holds a negation is ever an agreement", () => {
   const word = fc.constantFrom(
-    ...phrases.grant,
-    ...phrases.grantAlone,
-    ...phrases.topic,
+    ...english.grant,
+    ...english.affirm,
+    ...english.topic,
+    ...english.filler,
     "sales",
     "please",
     "you",
@@ -166,7 +201,10 @@ Deno.test("nothing that holds a negation is ever an agreement", () => {
       fc.boolean(),
       (before, negation, after, between, loud) => {
         const text = [...before, negation, ...after].join(between);
-        assertNotEquals(consentStatement(loud ? text.toUpperCase() : text, phrases), "granted");
+        assertNotEquals(
+          consentStatement(loud ? text.toUpperCase() : text, "en-US", optIn),
+          "granted",
+        );
       },
     ),
     { numRuns: 2000 },
@@ -175,8 +213,73 @@ Deno.test("nothing that holds a negation is ever an agreement", () => {
 
 Deno.test("nothing that a recogniser could hear is read with an error", () => {
   fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 300 }), (text) => {
-    assertNotEquals(consentStatement(text, phrases), null);
+    assertNotEquals(consentStatement(text, "en-US", optIn), null);
   }));
+});
+
+Deno.test("nothing that holds a word which is not known is ever an agreement", () => {
+  const known = fc.constantFrom(
+    ...english.grant,
+    ...english.affirm,
+    ...english.filler,
+    "three",
+    "3",
+  );
+  const all = new Set(
+    [...english.grant, ...english.affirm, ...english.filler, "three", "3"].flatMap(
+      (phrase) => phrase.split(" "),
+    ),
+  );
+  const unknown = fc.oneof(fc.string({ unit: "grapheme" }), fc.string(), fc.lorem({ maxCount: 1 }))
+    .map(normaliseSpeech)
+    .filter((words) => words !== "" && words.split(" ").some((word) => !all.has(word)));
+  fc.assert(
+    fc.property(fc.array(known), unknown, fc.array(known), (before, word, after) => {
+      const text = [...before, word, ...after].join(" ");
+      assertNotEquals(consentStatement(text, "en-US", optIn), "granted");
+      assertNotEquals(consentStatement(text, "en-US", optOut), "granted");
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+Deno.test("nothing is granted by a caller who was told nothing, or in a language that is not known", () => {
+  for (const heard of ["I agree", "yes, record", "3", "three"]) {
+    assertNotEquals(consentStatement(heard, "en-US", undefined), "granted");
+    const klingon = { ...optIn, language: "tlh" };
+    assertNotEquals(consentStatement(heard, "en-US", klingon), "granted");
+  }
+});
+
+for (const heard of ["three", "3", "press 3", "number three", "Press three, please!", "３"]) {
+  Deno.test(`"${heard}" refuses where key 3 was offered for refusing`, () => {
+    assertEquals(consentStatement(heard, "en-US", optOut), "declined");
+  });
+}
+
+Deno.test("what a text is made of is found in whatever order its phrases overlap", () => {
+  assertEquals(isMadeOf("a b c", ["a b", "b c", "a", "c"]), true);
+  assertEquals(isMadeOf("a b c", ["a b", "b c"]), false);
+  assertEquals(isMadeOf("ab", ["a", "b"]), false);
+  assertEquals(isMadeOf("", ["a"]), false);
+});
+
+Deno.test("what was heard comes back from its name, and from nothing else", () => {
+  for (const disclosed of [optOut, optIn, { ...optIn, language: "fr-CA", key: "8" }]) {
+    assertEquals(disclosureNamed(disclosureName(disclosed)), disclosed);
+  }
+  const name = disclosureName(optIn);
+  for (
+    const other of [
+      "",
+      name.toUpperCase(),
+      `${name}0`,
+      name.slice(1),
+      name.replace("opt_in", "constructor"),
+      name.replace("-3-", "-33-"),
+      `${name}\n`,
+    ]
+  ) assertEquals(disclosureNamed(other), undefined, other);
 });
 
 Deno.test("speech is compared in lower case, without punctuation, with one kind of apostrophe", () => {
@@ -186,7 +289,7 @@ Deno.test("speech is compared in lower case, without punctuation, with one kind 
 // --- which decision stands ----------------------------------------------------------------------------------
 
 const decision: fc.Arbitrary<ConsentDecision> = fc.record({
-  basis: fc.constantFrom("stayed" as const, "yes" as const, "no" as const),
+  basis: fc.constantFrom("stayed" as const, "unsure" as const, "yes" as const, "no" as const),
   turn: fc.integer({ min: 0, max: 9999 }),
 });
 const maybe = fc.option(decision, { nil: undefined });
@@ -243,4 +346,13 @@ Deno.test("a later yes outranks an earlier no", () => {
 Deno.test("staying on the line never outranks what was said", () => {
   const no: ConsentDecision = { basis: "no", turn: 0 };
   assertEquals(standingConsent(no, { basis: "stayed", turn: 9 }), no);
+});
+
+Deno.test("what was not understood takes back staying on the line, and nothing that was said", () => {
+  const unsure: ConsentDecision = { basis: "unsure", turn: 2 };
+  assertEquals(standingConsent({ basis: "stayed", turn: 9 }, unsure), unsure);
+  for (const basis of ["yes", "no"] as const) {
+    const said: ConsentDecision = { basis, turn: 0 };
+    assertEquals(standingConsent(said, unsure), said);
+  }
 });

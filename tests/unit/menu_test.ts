@@ -1,11 +1,24 @@
 import { assertEquals } from "@std/assert/equals.js";
 import fc from "fast-check";
-import { type Meaning, understand } from "../../supabase/functions/_shared/calls/menu.ts";
-import { defaultProfile, menuPrompt } from "../../supabase/functions/_shared/calls/profile.ts";
+import {
+  canNameChoice,
+  type Meaning,
+  understand,
+} from "../../supabase/functions/_shared/calls/menu.ts";
+import {
+  defaultProfile,
+  disclosedBy,
+  menuPrompt,
+} from "../../supabase/functions/_shared/calls/profile.ts";
+import { normaliseSpeech } from "../../supabase/functions/_shared/calls/consent.ts";
+import { vocabularyOf } from "../../supabase/functions/_shared/calls/words.ts";
 import { testSettings } from "../support/webhook.ts";
 
 const optOut = defaultProfile(testSettings({ RECORDING_CONSENT: "opt_out" }));
+const told = disclosedBy(optOut);
 const optIn = defaultProfile(testSettings({ RECORDING_CONSENT: "opt_in" }));
+
+const toldOptIn = disclosedBy(optIn);
 
 /** A meaning in short: the option by its mode, and what is true of it. */
 function brief(meaning: Meaning) {
@@ -13,16 +26,18 @@ function brief(meaning: Meaning) {
     ...(meaning.option && { option: meaning.option.mode }),
     ...(meaning.consent && { consent: meaning.consent }),
     ...(meaning.repeat && { repeat: true }),
-    ...(meaning.doubtful && { doubtful: true }),
+    ...(meaning.goesOn && { goesOn: true }),
+    ...(meaning.unsure && { unsure: true }),
+    ...(meaning.affirmed && { affirmed: true }),
     heard: meaning.heard,
   };
 }
 
 for (
   const [key, expected] of [
-    ["1", { option: "sales", heard: true }],
-    ["2", { option: "support", heard: true }],
-    ["9", { option: "voicemail", heard: true }],
+    ["1", { option: "sales", goesOn: true, heard: true }],
+    ["2", { option: "support", goesOn: true, heard: true }],
+    ["9", { option: "voicemail", goesOn: true, heard: true }],
     ["*", { repeat: true, heard: true }],
     ["3", { consent: "no", heard: true }],
     ["7", { heard: true }],
@@ -32,56 +47,77 @@ for (
   ] as const
 ) {
   Deno.test(`key "${key}" means ${JSON.stringify(expected)}`, () => {
-    assertEquals(brief(understand(optOut, { digits: key })), expected);
+    assertEquals(brief(understand(optOut, told, { digits: key })), expected);
   });
 }
 
 Deno.test("the recording key agrees where only an explicit yes does", () => {
-  assertEquals(brief(understand(optIn, { digits: "3" })), { consent: "yes", heard: true });
+  assertEquals(brief(understand(optIn, toldOptIn, { digits: "3" })), {
+    consent: "yes",
+    heard: true,
+  });
 });
 
 for (
   const [speech, expected] of [
-    ["Sales, please.", { option: "sales", heard: true }],
-    ["I'd like a quote", { option: "sales", heard: true }],
-    ["technical help", { option: "support", heard: true }],
-    ["I need help", { option: "support", heard: true }],
-    ["leave a message", { option: "voicemail", heard: true }],
-    ["voice mail", { option: "voicemail", heard: true }],
-    ["two", { option: "support", heard: true }],
+    ["Sales, please.", { option: "sales", goesOn: true, heard: true }],
+    ["I'd like a quote", { option: "sales", goesOn: true, heard: true }],
+    ["technical help", { option: "support", goesOn: true, heard: true }],
+    ["I need help", { option: "support", goesOn: true, heard: true }],
+    ["leave a message", { option: "voicemail", goesOn: true, heard: true }],
+    ["voice mail", { option: "voicemail", goesOn: true, heard: true }],
+    ["two", { option: "support", goesOn: true, heard: true }],
     ["say that again", { repeat: true, heard: true }],
-    ["sales again", { option: "sales", heard: true }],
-    ["sales or support", { heard: true }],
-    ["salesman", { heard: true }],
-    ["wholesales", { heard: true }],
-    ["someone", { heard: true }],
-    ["pizza", { heard: true }],
-    ["", { heard: true }],
+    ["sales again", { option: "sales", goesOn: true, heard: true }],
+    ["sales or support", { unsure: true, heard: true }],
+    ["salesman", { unsure: true, heard: true }],
+    ["wholesales", { unsure: true, heard: true }],
+    ["someone", { unsure: true, heard: true }],
+    ["pizza", { unsure: true, heard: true }],
+    ["", { unsure: true, heard: true }],
     ["without recording, sales please", {
       option: "sales",
       consent: "no",
-      doubtful: true,
       heard: true,
     }],
     ["recording studio support", { option: "support", consent: "no", heard: true }],
+    ["1", { option: "sales", goesOn: true, heard: true }],
+    ["one", { option: "sales", goesOn: true, heard: true }],
+    ["Press one.", { option: "sales", goesOn: true, heard: true }],
+    ["number 2 please", { option: "support", goesOn: true, heard: true }],
+    ["option nine", { option: "voicemail", goesOn: true, heard: true }],
+    ["*", { repeat: true, heard: true }],
+    ["press star", { repeat: true, heard: true }],
+    ["asterisk", { repeat: true, heard: true }],
+    ["1 2", { unsure: true, heard: true }],
+    ["seven", { unsure: true, heard: true }],
+    ["I have one question", { unsure: true, heard: true }],
+    ["three", { consent: "no", heard: true }],
+    ["press 3", { consent: "no", heard: true }],
+    ["3, 1", { option: "sales", consent: "no", heard: true }],
+    ["nein, sales", { option: "sales", unsure: true, heard: true }],
+    ["sales?", { option: "sales", unsure: true, heard: true }],
+    ["yes sales please", { option: "sales", goesOn: true, heard: true }],
+    ["yes", { unsure: true, affirmed: true, heard: true }],
+    ["hello", { unsure: true, heard: true }],
     ["yes I agree, sales", { option: "sales", consent: "yes", heard: true }],
-    ["no, sales please", { option: "sales", doubtful: true, heard: true }],
-    ["I can't log in, support", { option: "support", doubtful: true, heard: true }],
+    ["no, sales please", { option: "sales", unsure: true, heard: true }],
+    ["I can't log in, support", { option: "support", unsure: true, heard: true }],
   ] as const
 ) {
   Deno.test(`"${speech}" means ${JSON.stringify(expected)}`, () => {
-    assertEquals(brief(understand(optOut, { speech })), expected);
+    assertEquals(brief(understand(optOut, told, { speech })), expected);
   });
 }
 
 Deno.test("silence means nothing, and is told from a word that is not understood", () => {
-  assertEquals(brief(understand(optOut, {})), { heard: false });
+  assertEquals(brief(understand(optOut, told, {})), { goesOn: true, heard: false });
 });
 
 Deno.test("a key counts before words that came with it", () => {
   assertEquals(
-    brief(understand(optOut, { digits: "2", speech: "sales" })),
-    { option: "support", heard: true },
+    brief(understand(optOut, told, { digits: "2", speech: "sales" })),
+    { option: "support", goesOn: true, heard: true },
   );
 });
 
@@ -89,13 +125,13 @@ Deno.test("words that fit two options choose neither, whatever else is said", ()
   const filler = fc.array(fc.constantFrom("please", "the", "hello", "and", "again"));
   fc.assert(fc.property(filler, filler, filler, (a, b, c) => {
     const speech = [...a, "sales", ...b, "support", ...c].join(" ");
-    assertEquals(understand(optOut, { speech }).option, undefined);
+    assertEquals(understand(optOut, told, { speech }).option, undefined);
   }));
 });
 
 Deno.test("unsure words about recording are never an agreement", () => {
   for (const speech of ["record", "what about recording", "I don't mind if you record"]) {
-    assertEquals(understand(optIn, { speech }).consent, "no");
+    assertEquals(understand(optIn, toldOptIn, { speech }).consent, "no");
   }
 });
 
@@ -104,4 +140,73 @@ Deno.test("the menu is heard in the order of its options, the way to hear it aga
     menuPrompt(optOut),
     "For sales, press 1. For support, press 2. To leave a message, press 9. To hear this again, press star.",
   );
+});
+
+// --- nothing but known words goes on ------------------------------------------------------------------------
+
+const DENIALS = [
+  "nein",
+  "non",
+  "nicht",
+  "turn it off",
+  "keep this private",
+  "don't",
+  "stop that",
+  "негативно",
+];
+
+Deno.test("an option beside any word that is not known is chosen at most, and agrees to nothing", () => {
+  const english = vocabularyOf("en-US")!;
+  const names = optOut.menu.options.flatMap((
+    { spoken, key },
+  ) => [...spoken, ...english.keys[key]!]);
+  const known = fc.constantFrom(
+    ...names,
+    ...english.filler,
+    ...english.wish,
+    ...english.affirm,
+    "again",
+  );
+  const words = new Set(
+    [...names, ...english.filler, ...english.wish, ...english.affirm, ...optOut.menu.repeatSpoken]
+      .concat(english.keys["*"]!).flatMap((phrase) => phrase.split(" ")),
+  );
+  const unknown = fc.oneof(
+    fc.constantFrom(...DENIALS),
+    fc.string({ unit: "grapheme" }),
+    fc.string({ unit: "binary" }),
+    fc.lorem({ maxCount: 3 }),
+  ).filter((text) =>
+    normaliseSpeech(text).split(" ").some((word) => word !== "" && !words.has(word))
+  );
+  fc.assert(
+    fc.property(fc.array(known), unknown, fc.array(known), (before, word, after) => {
+      const speech = [...before, word, ...after].join(" ");
+      for (const [line, disclosed] of [[optOut, told], [optIn, toldOptIn]] as const) {
+        const meaning = understand(line, disclosed, { speech });
+        assertEquals([meaning.goesOn, meaning.consent === "yes"], [false, false], speech);
+      }
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+Deno.test('each key that is offered can be said, as a digit or a word, with or without "press"', () => {
+  const { keys } = vocabularyOf("en-US")!;
+  for (const { key, mode } of optOut.menu.options) {
+    for (const name of keys[key]!) {
+      for (const speech of [name, `press ${name}`, `Number ${name}, please.`]) {
+        assertEquals(understand(optOut, told, { speech }).option?.mode, mode, speech);
+      }
+    }
+  }
+});
+
+Deno.test("a tenant's phrases for a choice cannot be what refuses, agrees or fits any answer", () => {
+  for (const phrase of ["no", "don't record", "i agree", "yes", "please", "the", "record", ""]) {
+    assertEquals(canNameChoice(phrase), false, phrase);
+  }
+  for (const phrase of ["bookings", "front desk", "a table for two"]) {
+    assertEquals(canNameChoice(phrase), true, phrase);
+  }
 });

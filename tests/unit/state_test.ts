@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import fc from "fast-check";
+import type { Disclosed } from "../../supabase/functions/_shared/calls/consent.ts";
 import {
   type CallState,
   decodeState,
@@ -8,11 +9,22 @@ import {
 } from "../../supabase/functions/_shared/calls/state.ts";
 
 const turn = fc.integer({ min: 0, max: 9999 });
+const disclosed: fc.Arbitrary<Disclosed> = fc.record({
+  policy: fc.constantFrom("opt_out" as const, "opt_in" as const),
+  key: fc.stringMatching(/^[0-9]$/),
+  language: fc.constantFrom("en-US", "en", "fr-CA", "zh-Hans-CN"),
+  words: fc.stringMatching(/^[0-9a-f]{32}$/),
+});
 const state: fc.Arbitrary<CallState> = fc.record({
   turn,
   attempt: turn,
+  disclosed,
+  menu: fc.option(fc.stringMatching(/^[0-9a-f]{8}$/), { nil: undefined }),
   consent: fc.option(
-    fc.record({ basis: fc.constantFrom("stayed" as const, "yes" as const, "no" as const), turn }),
+    fc.record({
+      basis: fc.constantFrom("stayed" as const, "unsure" as const, "yes" as const, "no" as const),
+      turn,
+    }),
     { nil: undefined },
   ),
   choice: fc.option(
@@ -20,7 +32,7 @@ const state: fc.Arbitrary<CallState> = fc.record({
     { nil: undefined },
   ),
   handoff: fc.option(fc.stringMatching(/^[a-z][a-z_]{0,63}$/), { nil: undefined }),
-}, { requiredKeys: ["turn", "attempt"] });
+}, { requiredKeys: ["turn", "attempt", "disclosed"] });
 
 const defined = (value: unknown) => JSON.parse(JSON.stringify(value));
 
@@ -87,7 +99,16 @@ for (
 
 Deno.test("whatever a query holds, it is a state within bounds or none", () => {
   const value = fc.oneof(fc.string(), fc.stringMatching(/^(yes|no|stayed|sales)?-?\d{0,6}$/));
-  const name = fc.constantFrom("turn", "attempt", "consent", "mode", "__proto__", "event");
+  const name = fc.constantFrom(
+    "turn",
+    "attempt",
+    "disclosed",
+    "menu",
+    "consent",
+    "mode",
+    "__proto__",
+    "event",
+  );
   fc.assert(fc.property(fc.array(fc.tuple(name, value)), (pairs) => {
     const decoded = decodeState(new URLSearchParams(pairs));
     if (decoded === undefined) return;
@@ -102,4 +123,11 @@ Deno.test("whatever a query holds, it is a state within bounds or none", () => {
       assertEquals(Number.isInteger(number) && number >= 0 && number <= 9999, true);
     }
   }));
+});
+
+Deno.test("a consent without what it was given to is none, and a refusal stands", () => {
+  const after = (consent: string) =>
+    decodeState(new URLSearchParams({ turn: "2", consent }))?.consent;
+  for (const consent of ["stayed-1", "yes-1", "unsure-1"]) assertEquals(after(consent), undefined);
+  assertEquals(after("no-1"), { basis: "no", turn: 1 });
 });

@@ -56,7 +56,7 @@ Deno.test("gather listens for one key or for words, and posts them", () => {
       action: { to: "voice-menu-handler", state: STATE },
     }),
     document(
-      '<Gather input="dtmf speech" numDigits="1" timeout="5" speechTimeout="auto" ' +
+      '<Gather input="dtmf speech" numDigits="1" timeout="5" speechTimeout="2" ' +
         `hints="sales,support,leave a message,voicemail,no recording,don't record,yes record,I agree" ` +
         `language="en-US" action="${BASE}/voice-menu-handler?${QUERY}${STEP}" method="POST">` +
         '<Say voice="Polly.Joanna" language="en-US">Choose.</Say></Gather>',

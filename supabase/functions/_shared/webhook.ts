@@ -30,8 +30,8 @@ export function callbackHandler(deps: Deps, step: CallbackStep): Handler {
   const invalid = (issues: readonly Issue[]) => json(400, { error: "invalid", issues });
 
   return webhookHandler(deps, step.name, {
-    async serve(webhook, line, note) {
-      const event = step.interpret(webhook, line);
+    async serve(webhook, _line, note) {
+      const event = step.interpret(webhook);
       if ("issues" in event) {
         note.outcome = "malformed";
         return invalid(event.issues);

@@ -5,13 +5,12 @@ import type { Handler } from "../_shared/webhook.ts";
 
 /**
  * The first answer after the disclosure, spoken or pressed: about recording, a choice from the menu, or
- * both. Under `opt_out`, going on without an objection is what consents; under `opt_in` only a yes is.
+ * both. Under the `opt_out` that was heard, going on consents; under `opt_in` only a yes does.
  */
 export function createHandler(deps: Deps): Handler {
   return twimlHandler(deps, {
     name: "voice-consent-speech",
-    interpret: (webhook, line) =>
-      interpretChoice("consent", webhook, line, line.consent.policy === "opt_out"),
+    interpret: (webhook, line) => interpretChoice("consent", webhook, line),
     answer: answerChoice,
   });
 }

@@ -1,3 +1,5 @@
+import { disclosureName } from "../_shared/calls/consent.ts";
+import { disclosedBy } from "../_shared/calls/profile.ts";
 import { menu, say } from "../_shared/calls/reply.ts";
 import { nextTurn } from "../_shared/calls/step.ts";
 import type { Deps } from "../_shared/deps.ts";
@@ -13,12 +15,22 @@ export function createHandler(deps: Deps): Handler {
   return twimlHandler(deps, {
     name: "voice-frontdoor",
 
-    interpret(webhook) {
+    interpret(webhook, line) {
       const { From, To } = webhook.fields;
       const limits = callLimits(From, To, deps.settings);
+      const disclosed = disclosedBy(line);
       return {
-        state: nextTurn(webhook),
-        facts: { event: "arrived", identity: "arrived", limits },
+        state: { ...nextTurn(webhook), disclosed },
+        facts: {
+          event: "arrived",
+          identity: "arrived",
+          limits,
+          disclosure: disclosed && line.consent && {
+            ...disclosed,
+            name: disclosureName(disclosed),
+            words: line.consent.disclosure,
+          },
+        },
         heard: undefined,
       };
     },
@@ -29,7 +41,7 @@ export function createHandler(deps: Deps): Handler {
       }
       // The disclosure is a text of its own, before the menu listens: it cannot be cut short by a key.
       return [
-        ...say(line.greeting, line.consent.disclosure),
+        ...say(line.greeting, line.consent?.disclosure ?? ""),
         ...menu(line, state, "voice-consent-speech"),
       ];
     },

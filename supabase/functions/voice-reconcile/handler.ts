@@ -279,25 +279,7 @@ async function eventsOf(
     ...recorded.filter((event) => event !== undefined),
     // Last: a run that dies in between leaves the call to be claimed again.
     endedEvent(call),
-    ...(logged
-      ? [settledEvent(
-        call,
-        lastState(log, settings.publicFunctionsUrl),
-        await disclosureOf(deps, call, account),
-      )]
-      : []),
+    ...(logged ? [settledEvent(call, lastState(log, settings.publicFunctionsUrl))] : []),
   ];
   return events.map((event) => ({ ...event, account_sid: account.sid }));
-}
-
-/** The words that the call's decision about recording rests on: those of the line that was called. */
-async function disclosureOf(
-  { line, tenants }: ReconcileDeps,
-  call: TwilioCall,
-  { sid }: Account,
-): Promise<string> {
-  if (sid === undefined) return line.consent.disclosure;
-  const found = await tenants.find(sid);
-  const called = found.kind === "tenant" ? await found.tenant.line(call.to ?? undefined) : line;
-  return called.consent.disclosure;
 }

@@ -9,13 +9,12 @@ export function createHandler(deps: Deps): Handler {
   return callbackHandler(deps, {
     name: "voice-status",
 
-    interpret(webhook, line) {
+    interpret(webhook) {
       const { fields } = webhook;
       const state = stateBefore(webhook);
-      const { disclosure } = line.consent;
 
       if (fields.RecordingSid !== undefined) {
-        return callEvent("voice-status", webhook, state, disclosure, {
+        return callEvent("voice-status", webhook, state, {
           event: "recording",
           identity: `recording-${fields.RecordingSid}-${fields.RecordingStatus ?? "unknown"}`,
           leg_status: fields.RecordingStatus,
@@ -27,10 +26,10 @@ export function createHandler(deps: Deps): Handler {
       }
       const identity = `${fields.CallSid}-${fields.CallStatus}`;
       if (fields.ParentCallSid === undefined) {
-        return callEvent("voice-status", webhook, state, disclosure, { event: "status", identity });
+        return callEvent("voice-status", webhook, state, { event: "status", identity });
       }
       const answered = fields.CallStatus === "in-progress" || fields.CallStatus === "completed";
-      return childLegEvent("voice-status", webhook, fields.ParentCallSid, state, disclosure, {
+      return childLegEvent("voice-status", webhook, fields.ParentCallSid, state, {
         event: "leg_status",
         identity,
         talk_sec: answered ? fields.CallDuration ?? 0 : undefined,

@@ -6,7 +6,9 @@ import type { Deps } from "../_shared/deps.ts";
 import { twimlHandler } from "../_shared/twiml_webhook.ts";
 import { callbackHandler, type Handler } from "../_shared/webhook.ts";
 
+/** Asks for a message: the number's fallback URL, where nothing else could be played. */
 const prompt: TwimlStep<undefined> = {
+  isFallback: true,
   name: "voice-voicemail",
   interpret: (webhook) => ({
     state: nextTurn(webhook),
@@ -43,13 +45,13 @@ const recorded: TwimlStep<{ readonly message: boolean }> = {
 function callback(event: "recording" | "transcription"): CallbackStep {
   return {
     name: "voice-voicemail",
-    interpret(webhook, line) {
+    interpret(webhook) {
       const { fields } = webhook;
       const status = event === "recording" ? fields.RecordingStatus : fields.TranscriptionStatus;
       if (fields.RecordingSid === undefined) {
         return { issues: [{ field: "RecordingSid", message: "must be given" }] };
       }
-      return callEvent("voice-voicemail", webhook, stateBefore(webhook), line.consent.disclosure, {
+      return callEvent("voice-voicemail", webhook, stateBefore(webhook), {
         event,
         identity: `${event}-${fields.RecordingSid}-${status ?? "unknown"}`,
         leg_status: status,

@@ -1,13 +1,13 @@
-import { type ConsentDecision, isGranted, standingConsent } from "./consent.ts";
+import { type ConsentDecision, standingConsent } from "./consent.ts";
 import { type Meaning, understand } from "./menu.ts";
-import type { LineProfile, MenuOption } from "./profile.ts";
+import { type LineProfile, menuName, type MenuOption } from "./profile.ts";
 import { connect, menu, type Reply, say, voicemail } from "./reply.ts";
 import { type Answering, type Interpretation, stateBefore } from "./step.ts";
-import type { CallState } from "./state.ts";
+import { type CallState, LAST_TURN } from "./state.ts";
 import type { Webhook } from "./webhook_form.ts";
 
 // What the caller does with the menu. Its first hearing is answered by voice-consent-speech, later
-// ones by voice-menu-handler: they differ in one thing, whether going on is itself a decision.
+// ones by voice-menu-handler: the call's events tell them apart, what an answer means does not.
 
 /** Where a hearing of the menu leads. */
 export type Choice =
@@ -17,30 +17,22 @@ export type Choice =
   /** The menu again, after these words. */
   | { readonly next: "menu"; readonly words: string };
 
-/**
- * Reads the caller's answer to the menu.
- *
- * @param goingOnConsents Whether the disclosure has just been heard, and going on after it consents.
- */
+/** Reads the caller's answer to the menu. */
 export function interpretChoice(
   event: "consent" | "menu",
   webhook: Webhook,
   line: LineProfile,
-  goingOnConsents: boolean,
 ): Interpretation<Choice> {
   const before = stateBefore(webhook);
   const { turn } = before;
-  const meaning = understand(line, {
-    digits: webhook.fields.Digits,
-    speech: webhook.fields.SpeechResult,
-  });
-  const decision: ConsentDecision | undefined = meaning.consent !== undefined
-    ? { basis: meaning.consent, turn }
-    // "No, sales please" goes on, and agrees to nothing.
-    : goingOnConsents && !meaning.doubtful
-    ? { basis: "stayed", turn }
-    : undefined;
-  const choice = choose(line, meaning, before, decision);
+  const input = { digits: webhook.fields.Digits, speech: webhook.fields.SpeechResult };
+  const read = understand(line, before.disclosed, input);
+  // The line has changed since: its key 1 is not the one that was offered.
+  const meaning = before.menu === undefined || before.menu === menuName(line) || !read.heard
+    ? read
+    : { ...read, option: undefined, goesOn: false, repeat: true };
+  const decision = decide(webhook, meaning);
+  const choice = choose(line, meaning, before);
   const mode = choice.next === "connect"
     ? choice.option.mode
     : choice.next === "voicemail"
@@ -52,12 +44,23 @@ export function interpretChoice(
       ...before,
       turn: turn + 1,
       attempt: before.attempt + (failedAttempt ? 1 : 0),
+      menu: undefined,
       consent: standingConsent(before.consent, decision),
       choice: mode === undefined ? before.choice : { mode, turn },
     },
     facts: { event },
     heard: choice,
   };
+}
+
+/** What an answer says of recording, by what the caller was told of it. */
+export function decide(webhook: Webhook, meaning: Meaning): ConsentDecision | undefined {
+  const turn = webhook.state?.turn ?? LAST_TURN;
+  if (meaning.consent !== undefined) return { basis: meaning.consent, turn };
+  if (meaning.unsure) return { basis: "unsure", turn };
+  return meaning.goesOn && webhook.state?.disclosed?.policy === "opt_out"
+    ? { basis: "stayed", turn }
+    : undefined;
 }
 
 /** What the caller gets for it. */
@@ -79,17 +82,17 @@ const MOST_TURNS = 20;
 function choose(
   line: LineProfile,
   meaning: Meaning,
-  { turn, attempt }: CallState,
-  decision: ConsentDecision | undefined,
+  { turn, attempt, disclosed }: CallState,
 ): Choice {
   if (meaning.option !== undefined) return { next: "connect", option: meaning.option };
   if (turn >= MOST_TURNS) return { next: "voicemail" };
+  if (meaning.consent === "yes") return { next: "menu", words: line.consent?.granted ?? "" };
+  if (meaning.consent === "no") return { next: "menu", words: line.consent?.declined ?? "" };
   if (meaning.repeat) return { next: "menu", words: "" };
-  if (meaning.consent !== undefined) {
-    const granted = decision !== undefined && isGranted(decision);
-    return { next: "menu", words: granted ? line.consent.granted : line.consent.declined };
-  }
   if (attempt >= line.menu.attempts) return { next: "voicemail" };
+  if (meaning.affirmed && disclosed?.policy === "opt_in" && line.consent !== undefined) {
+    return { next: "menu", words: line.consent.unconfirmed };
+  }
   return { next: "menu", words: meaning.heard ? line.menu.notUnderstood : line.menu.noInput };
 }
 

@@ -1,21 +1,54 @@
-import type { ConsentPhrases } from "./profile.ts";
+import { vocabularyOf } from "./words.ts";
+
+/** What a caller's words say about being recorded. `unclear`: about recording, but not certainly a yes. */
+export type ConsentStatement = "granted" | "declined" | "unclear" | undefined;
+
+/** `opt_out`: going on after the disclosure consents; `opt_in`: only a yes does. */
+export type ConsentPolicy = "opt_out" | "opt_in";
 
 /**
- * What a caller's words say about being recorded. `unclear`: they are about recording, but not
- * certainly a yes, which counts as a no. `undefined`: they are about something else.
+ * What a caller was told about recording. It travels with the call, and it alone says what an answer means,
+ * whatever becomes of the line and its settings meanwhile. Without it nothing that a caller does is consent.
  */
-export type ConsentStatement = "granted" | "declined" | "unclear" | undefined;
+export interface Disclosed {
+  readonly policy: ConsentPolicy;
+  /** The key that declines under `opt_out`, and grants under `opt_in`. */
+  readonly key: string;
+  /** BCP 47. */
+  readonly language: string;
+  /** Half the SHA-256 of the words, in hexadecimal: the table `disclosures` has the words themselves. */
+  readonly words: string;
+}
+
+/** `disclosed` as URLs, events and the table `disclosures` name it. */
+export function disclosureName({ policy, key, language, words }: Disclosed): string {
+  return `${policy}-${key}-${language}-${words}`;
+}
+
+/** Reads a `disclosureName` back; `undefined` for anything else. */
+export function disclosureNamed(name: string): Disclosed | undefined {
+  const parts = /^(opt_out|opt_in)-([0-9])-([a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3})-([0-9a-f]{32})$/
+    .exec(name);
+  return parts === null ? undefined : {
+    policy: parts[1] as ConsentPolicy,
+    key: parts[2]!,
+    language: parts[3]!,
+    words: parts[4]!,
+  };
+}
 
 const CONTRACTION_WITHOUT_APOSTROPHE =
   /\b(do|does|did|ca|could|wo|would|should|must|need|is|are|was|were|has|have|had|ai)nt\b/g;
 
-/** Speech as it is compared: lower case, one kind of apostrophe, single spaces, no punctuation. */
+/** Speech as it is compared: lower case, one kind of apostrophe and digit, single spaces, no punctuation but stars. */
 export function normaliseSpeech(speech: string): string {
   return speech
-    .toLowerCase()
     .replace(/[\u2018\u2019\u02bc\u00b4\u2032\uff07`]/g, "'")
+    .normalize("NFKC")
+    .toLowerCase()
     .replace(CONTRACTION_WITHOUT_APOSTROPHE, "$1n't")
-    .replace(/[^\p{L}\p{N}']+/gu, " ")
+    .replace(/\*/g, " * ")
+    .replace(/[^\p{L}\p{N}'*]+/gu, " ")
     .trim();
 }
 
@@ -24,51 +57,86 @@ export function saysPhrase(speech: string, phrase: string): boolean {
   return ` ${speech} `.includes(` ${phrase} `);
 }
 
-/**
- * Reads a consent decision out of what was heard. A refusal always wins; a grant counts only where
- * nothing said with it casts a doubt on it; whatever else is said about recording is `unclear`.
- *
- * @param heard Twilio's `SpeechResult`.
- */
-export function consentStatement(heard: string, phrases: ConsentPhrases): ConsentStatement {
-  const speech = normaliseSpeech(heard);
-  const says = (phrase: string) => saysPhrase(speech, phrase);
-  if (phrases.decline.some(says) || phrases.declineAlone.includes(speech)) return "declined";
-  if (phrases.grantAlone.includes(speech)) return "granted";
-  if (phrases.grant.some(says)) return isDoubtful(speech, phrases) ? "unclear" : "granted";
-  return phrases.topic.some(says) ? "unclear" : undefined;
+/** Whether `speech` (normalised) is a sequence of these phrases, and not a word more. */
+export function isMadeOf(speech: string, phrases: readonly string[]): boolean {
+  const text = `${speech} `;
+  const reached = new Set([0]);
+  for (const at of reached) {
+    for (const phrase of phrases) {
+      if (text.startsWith(`${phrase} `, at)) reached.add(at + phrase.length + 1);
+    }
+  }
+  return speech !== "" && reached.has(text.length);
 }
 
-/** Whether `speech` (normalised) denies, asks or sets a condition: going on with such words is no agreement. */
-export function isDoubtful(speech: string, phrases: ConsentPhrases): boolean {
-  return phrases.doubts.some((phrase) => saysPhrase(speech, phrase));
+/** Punctuation by which speech recognition marks a question. */
+export function isQuestion(heard: string): boolean {
+  return /[?？؟]/.test(heard);
+}
+
+/**
+ * Reads a consent decision out of what was heard. A refusal always wins. A grant counts only where every
+ * word around it is known; whatever else is said about recording is `unclear`.
+ *
+ * @param heard Twilio's `SpeechResult`.
+ * @param disclosed `undefined`: it is not known what the caller was told, so nothing can be granted.
+ * @param choices Phrases that may stand beside a grant, as the names of options.
+ */
+export function consentStatement(
+  heard: string,
+  language: string,
+  disclosed: Disclosed | undefined,
+  choices: readonly string[] = [],
+): ConsentStatement {
+  const vocabulary = vocabularyOf(disclosed?.language ?? language);
+  if (vocabulary === undefined) return undefined;
+  const speech = normaliseSpeech(heard);
+  const says = (phrase: string) => saysPhrase(speech, phrase);
+  const key = disclosed === undefined ? [] : vocabulary.keys[disclosed.key] ?? [];
+
+  if (vocabulary.decline.some(says) || vocabulary.declineAlone.includes(speech)) return "declined";
+  if (disclosed?.policy === "opt_out" && key.some(says)) return "declined";
+
+  const grants = disclosed?.policy === "opt_in" ? [...vocabulary.grant, ...key] : vocabulary.grant;
+  if (
+    disclosed !== undefined && !isQuestion(heard) && grants.some(says) &&
+    isMadeOf(speech, [...grants, ...vocabulary.affirm, ...vocabulary.filler, ...choices])
+  ) return "granted";
+  return vocabulary.topic.some(says) ? "unclear" : undefined;
 }
 
 /** Why a call may, or may not, be recorded. */
 export interface ConsentDecision {
-  /** `stayed`: went on after the disclosure (under `opt_out` only); `yes`, `no`: said or pressed. */
-  readonly basis: "stayed" | "yes" | "no";
+  /**
+   * `stayed`: went on after the disclosure (under `opt_out` only); `yes`, `no`: said or pressed; `unsure`:
+   * said something that was not understood, so that going on agrees to nothing any more.
+   */
+  readonly basis: "stayed" | "unsure" | "yes" | "no";
   /** The turn of the call at which it was made; see `CallState`. */
   readonly turn: number;
 }
 
-export function isGranted(decision: ConsentDecision): boolean {
-  return decision.basis !== "no";
+/** `null`: undecided. */
+export function isGranted(decision: ConsentDecision): boolean | null {
+  return decision.basis === "unsure" ? null : decision.basis !== "no";
 }
 
 /**
  * The rank of a decision: the highest one of a call stands, in whatever order they become known. Said
  * or pressed outranks staying on the line, later outranks earlier, and at the same turn no outranks
- * yes. At least 1; no two decisions that differ in their answer share a rank.
+ * yes. Words that were not understood outrank staying on the line, and nothing else. At least 1; no two
+ * decisions that differ in their answer share a rank.
  */
 export function consentOrder(decision: ConsentDecision): number {
   switch (decision.basis) {
     case "stayed":
       return 1;
+    case "unsure":
+      return 2;
     case "yes":
-      return 2 * decision.turn + 2;
-    case "no":
       return 2 * decision.turn + 3;
+    case "no":
+      return 2 * decision.turn + 4;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { EventSource, FunctionName } from "../functions.ts";
 import type { CallLimit } from "../limits/call_limits.ts";
 import { callerNumber, isE164 } from "../phone.ts";
-import { consentOrder, isGranted } from "./consent.ts";
+import { consentOrder, type Disclosed, disclosureName, isGranted } from "./consent.ts";
 import type { CallState } from "./state.ts";
 import type { CallStatus, Webhook } from "./webhook_form.ts";
 
@@ -25,7 +25,8 @@ export interface VoiceEvent {
   readonly duration_sec?: number | undefined;
   readonly mode?: string | undefined;
   readonly mode_turn?: number | undefined;
-  readonly consent_given?: boolean | undefined;
+  /** `null`: undecided again. */
+  readonly consent_given?: boolean | null | undefined;
   readonly consent_order?: number | undefined;
   /** Seconds that a person had been on the line at `occurred_at`; absent: nobody answered. */
   readonly talk_sec?: number | undefined;
@@ -37,6 +38,8 @@ export interface VoiceEvent {
   readonly handoff_reason?: string | undefined;
   /** All must admit the call; checked and counted by the database, unless `rate_limited` says that it is done. */
   readonly limits?: readonly CallLimit[] | undefined;
+  /** What the caller is told about recording, with its words; later events refer to it by its name. */
+  readonly disclosure?: SpokenDisclosure | undefined;
   /** Refused by a limiter elsewhere, under `limits`. */
   readonly rate_limited?: boolean | undefined;
   readonly meta: Readonly<Record<string, unknown>>;
@@ -68,6 +71,12 @@ export type AcceptOutcome =
   /** Nothing is known to have been written. */
   | { readonly kind: "unavailable"; readonly reason: string };
 
+/** A row of the table `disclosures`, which knows it by its name. */
+export interface SpokenDisclosure extends Omit<Disclosed, "words"> {
+  readonly name: string;
+  readonly words: string;
+}
+
 /** What one step adds to what every webhook says. */
 export type StepFacts =
   & Pick<VoiceEvent, "event">
@@ -82,6 +91,7 @@ export type StepFacts =
       | "recording_duration_sec"
       | "transcript"
       | "limits"
+      | "disclosure"
     >
   >
   & {
@@ -93,18 +103,16 @@ export type StepFacts =
  * The event of a webhook about the call itself.
  *
  * @param state Where the call stands after it: what it decided, and what earlier steps did.
- * @param disclosure The words that a consent decision rests on, kept with it as evidence.
  */
 export function callEvent(
   operation: FunctionName,
   webhook: Webhook,
   state: CallState,
-  disclosure: string,
   facts: StepFacts,
 ): VoiceEvent {
   const { fields } = webhook;
   return {
-    ...common(operation, webhook, state, disclosure, facts),
+    ...common(operation, webhook, state, facts),
     call_sid: fields.CallSid,
     leg_sid: fields.DialCallSid ?? fields.CallSid,
     parent_call_sid: fields.DialCallSid && fields.CallSid,
@@ -121,11 +129,10 @@ export function childLegEvent(
   webhook: Webhook,
   parentCallSid: string,
   state: CallState,
-  disclosure: string,
   facts: StepFacts,
 ): VoiceEvent {
   return {
-    ...common(operation, webhook, state, disclosure, facts),
+    ...common(operation, webhook, state, facts),
     call_sid: parentCallSid,
     leg_sid: webhook.fields.CallSid,
     parent_call_sid: parentCallSid,
@@ -145,16 +152,26 @@ export function decided(
   };
 }
 
+/** Why a call may, or may not, be recorded, and what its caller had been told. */
+export function consentEvidence({ consent, disclosed }: CallState) {
+  return consent &&
+    {
+      consent: {
+        ...consent,
+        order: consentOrder(consent),
+        ...(disclosed && { disclosure: disclosureName(disclosed) }),
+      },
+    };
+}
+
 function common(
   operation: FunctionName,
   webhook: Webhook,
   state: CallState,
-  disclosure: string,
   facts: StepFacts,
 ) {
   const { fields, receivedAt, token } = webhook;
   const { identity, leg_status, ...rest } = facts;
-  const { consent } = state;
   return {
     ...rest,
     operation,
@@ -167,7 +184,7 @@ function common(
     meta: {
       ...(fields.Digits !== undefined && { digits: fields.Digits }),
       ...(fields.SpeechResult !== undefined && { speech: fields.SpeechResult }),
-      ...(consent && { consent: { ...consent, disclosure } }),
+      ...consentEvidence(state),
       // The call's row shows one recording; all of them are deleted with it, and listed with backups.
       ...(rest.recording_sid !== undefined && { recording_sid: rest.recording_sid }),
       ...(token !== undefined && { token }),

@@ -1,5 +1,8 @@
+import { createHash } from "node:crypto";
 import type { Dialable } from "../destinations.ts";
 import type { Settings } from "../settings.ts";
+import type { ConsentPolicy, Disclosed } from "./consent.ts";
+import { vocabularyOf } from "./words.ts";
 
 /** Where a menu choice leads. */
 export type Destination =
@@ -20,21 +23,21 @@ export interface MenuOption extends Target {
   readonly mode: string;
   /** Heard in the menu. */
   readonly prompt: string;
-  /** Words and phrases that choose it when spoken, in lower case. */
+  /** Words and phrases that choose it when spoken, beside its key's name; as `normaliseSpeech` leaves them. */
   readonly spoken: readonly string[];
 }
 
-/** Whole phrases, in lower case, in the line's language. */
-export interface ConsentPhrases {
-  readonly decline: readonly string[];
-  readonly grant: readonly string[];
-  /** These count only when they are all that was said. */
-  readonly declineAlone: readonly string[];
-  readonly grantAlone: readonly string[];
-  /** Denials, questions and conditions: whoever says one of these has not agreed to anything. */
-  readonly doubts: readonly string[];
-  /** Any of these makes what was said a statement about recording, if an unclear one. */
-  readonly topic: readonly string[];
+/** What a line tells its callers about recording. */
+export interface LineConsent {
+  readonly policy: ConsentPolicy;
+  /** The key that decides otherwise than silence does: declines under `opt_out`, grants under `opt_in`. */
+  readonly key: string;
+  /** Spoken whole before anything is recorded; ends with the language's binding sentence. */
+  readonly disclosure: string;
+  readonly granted: string;
+  readonly declined: string;
+  /** Heard after a bare yes, where only a whole one agrees. */
+  readonly unconfirmed: string;
 }
 
 /**
@@ -44,19 +47,11 @@ export interface ConsentPhrases {
 export interface LineProfile {
   /** BCP 47, as Twilio's `<Say language>` takes it. */
   readonly language: string;
-  /** A voice of Twilio's `<Say voice>`. */
-  readonly voice: string;
+  /** A voice of Twilio's `<Say voice>` that speaks the language; absent: the account's own. */
+  readonly voice?: string | undefined;
   readonly greeting: string;
-  readonly consent: {
-    readonly policy: "opt_out" | "opt_in";
-    /** Spoken whole before anything is recorded; kept as evidence with the decision. */
-    readonly disclosure: string;
-    /** The key that decides otherwise than silence does: declines under `opt_out`, grants under `opt_in`. */
-    readonly key: string;
-    readonly phrases: ConsentPhrases;
-    readonly granted: string;
-    readonly declined: string;
-  };
+  /** Absent: callers are told nothing about recording, and nothing is recorded. */
+  readonly consent?: LineConsent | undefined;
   readonly menu: {
     readonly options: readonly MenuOption[];
     readonly repeatKey: string;
@@ -106,149 +101,53 @@ export function menuPrompt(profile: LineProfile): string {
   );
 }
 
-const ENGLISH: ConsentPhrases = {
-  decline: [
-    "no recording",
-    "no recordings",
-    "not record",
-    "not be recorded",
-    "not to be recorded",
-    "not being recorded",
-    "not want to be recorded",
-    "not want recording",
-    "not recorded",
-    "don't record",
-    "don't want to be recorded",
-    "don't want recording",
-    "without recording",
-    "without being recorded",
-    "stop recording",
-    "never record",
-    "can't record",
-    "cannot record",
-    "opt out",
-    "opting out",
-    "do not consent",
-    "don't consent",
-    "no consent",
-    "not consent",
-    "do not agree",
-    "don't agree",
-    "not agree",
-    "disagree",
-    "i decline",
-    "i refuse",
-    "i object",
-    "rather not",
-  ],
-  grant: [
-    "you can record",
-    "you may record",
-    "please record",
-    "yes record",
-    "go ahead and record",
-    "okay to record",
-    "ok to record",
-    "fine to record",
-    "recording is fine",
-    "recording is okay",
-    "recording is ok",
-    "i consent",
-    "i agree",
-    "opt in",
-  ],
-  declineAlone: ["no", "no thanks", "no thank you", "nope", "decline"],
-  grantAlone: [
-    "yes",
-    "yes please",
-    "yeah",
-    "yep",
-    "sure",
-    "okay",
-    "ok",
-    "i do",
-    "that's fine",
-    "record me",
-    "record the call",
-    "record this call",
-  ],
-  doubts: [
-    "no",
-    "not",
-    "never",
-    "none",
-    "nobody",
-    "nothing",
-    "nor",
-    "neither",
-    "without",
-    "stop",
-    "don't",
-    "doesn't",
-    "didn't",
-    "can't",
-    "cannot",
-    "couldn't",
-    "won't",
-    "wouldn't",
-    "shouldn't",
-    "mustn't",
-    "needn't",
-    "isn't",
-    "aren't",
-    "wasn't",
-    "weren't",
-    "hasn't",
-    "haven't",
-    "hadn't",
-    "ain't",
-    "nope",
-    "nah",
-    "refuse",
-    "decline",
-    "object",
-    "rather",
-    "unless",
-    "if",
-    "until",
-    "whether",
-    "why",
-    "what",
-    "how",
-    "who",
-    "when",
-    "do i",
-    "do you",
-    "did i",
-    "did you",
-    "is it",
-    "are you",
-    "am i",
-    "can i",
-    "should i",
-    "will you",
-    "would you",
-  ],
-  topic: ["record", "records", "recorded", "recording", "recordings", "consent", "opt"],
-};
+/** What a caller of this line is told about recording; `undefined`: nothing. */
+export function disclosedBy({ language, consent }: LineProfile): Disclosed | undefined {
+  if (consent === undefined) return undefined;
+  const { policy, key, disclosure } = consent;
+  return { policy, key, language, words: fingerprint(disclosure, 32) };
+}
+
+/** Tells one menu as it is heard from another, so that a key is never read by a menu that nobody heard. */
+export function menuName(line: LineProfile): string {
+  const keys = line.menu.options.map(({ key, mode }) => `${key} ${mode}`);
+  return fingerprint([menuPrompt(line), line.menu.repeatKey, ...keys].join("\n"), 8);
+}
+
+function fingerprint(text: string, digits: number): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, digits);
+}
+
+/**
+ * What a line tells about recording: the language's binding sentence, after whatever its owner says about
+ * it; `undefined` in a language that has none.
+ */
+export function consentOf(
+  policy: ConsentPolicy,
+  language: string,
+  addition?: string,
+): LineConsent | undefined {
+  const binding = vocabularyOf(language)?.binding[policy];
+  return binding && {
+    policy,
+    key: CONSENT_KEY,
+    disclosure: (addition === undefined ? "" : `${addition.replace(/[^.!?]$/, "$&.")} `) +
+      binding(CONSENT_KEY),
+    granted: "Thank you. This call may be recorded.",
+    declined: "Understood. This call will not be recorded.",
+    unconfirmed: `To agree to the recording, say I agree, or press ${CONSENT_KEY}.`,
+  };
+}
+
+const CONSENT_KEY = "3";
 
 /** The line as the settings describe it: English, with sales, support and voicemail. */
 export function defaultProfile(settings: Settings): LineProfile {
-  const optIn = settings.recordingConsent === "opt_in";
   return {
     language: "en-US",
     voice: "Polly.Joanna",
     greeting: "Thank you for calling TradeLine 24 7.",
-    consent: {
-      policy: settings.recordingConsent,
-      disclosure: optIn
-        ? "With your agreement, this call is recorded, for quality and training. To agree, say yes, record, or press 3. Without it, nothing is recorded."
-        : "This call may be recorded, for quality and training. By staying on the line you agree to it. To go on without recording, say no recording, or press 3.",
-      key: "3",
-      phrases: ENGLISH,
-      granted: "Thank you. This call may be recorded.",
-      declined: "Understood. This call will not be recorded.",
-    },
+    consent: consentOf(settings.recordingConsent, "en-US"),
     menu: {
       options: [
         {
@@ -257,7 +156,7 @@ export function defaultProfile(settings: Settings): LineProfile {
           destination: { kind: "dial", number: settings.salesTarget },
           prompt: "For sales, press 1.",
           announcement: "Connecting you to sales.",
-          spoken: ["sales", "buy", "purchase", "quote", "one"],
+          spoken: ["sales", "buy", "purchase", "quote"],
         },
         {
           key: "2",
@@ -265,7 +164,7 @@ export function defaultProfile(settings: Settings): LineProfile {
           destination: { kind: "dial", number: settings.supportTarget },
           prompt: "For support, press 2.",
           announcement: "Connecting you to support.",
-          spoken: ["support", "help", "technical", "service", "two"],
+          spoken: ["support", "help", "technical", "service"],
         },
         {
           key: "9",
@@ -273,7 +172,7 @@ export function defaultProfile(settings: Settings): LineProfile {
           destination: { kind: "voicemail" },
           prompt: "To leave a message, press 9.",
           announcement: "",
-          spoken: ["message", "voicemail", "voice mail", "nine"],
+          spoken: ["message", "voicemail", "voice mail"],
         },
       ],
       repeatKey: "*",

@@ -1,6 +1,6 @@
 import { callerNumber, isE164 } from "../phone.ts";
 import type { TwilioCall, TwilioExchange, TwilioRecording } from "../twilio/rest.ts";
-import { decided, type VoiceEvent } from "./events.ts";
+import { consentEvidence, decided, type VoiceEvent } from "./events.ts";
 import { type CallState, decodeState } from "./state.ts";
 import { CALL_STATUSES } from "./webhook_form.ts";
 
@@ -86,13 +86,11 @@ export function lastState(
 export function settledEvent(
   call: TwilioCall,
   state: CallState | undefined,
-  disclosure: string,
 ): VoiceEvent {
-  const consent = state?.consent;
   return {
     ...base(call.sid, "settled", "settled", call.end_time ?? call.start_time),
     ...decided(state ?? {}),
-    meta: { ...(consent && { consent: { ...consent, disclosure } }) },
+    meta: { ...(state && consentEvidence(state)) },
   };
 }
 

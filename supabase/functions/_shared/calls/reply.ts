@@ -1,7 +1,7 @@
 import type { FunctionName } from "../functions.ts";
 import type { E164 } from "../phone.ts";
 import type { Dialable } from "../destinations.ts";
-import { type LineProfile, menuPrompt, type Target } from "./profile.ts";
+import { type LineProfile, menuName, menuPrompt, type Target } from "./profile.ts";
 import type { CallState } from "./state.ts";
 
 /** One of our own URLs for Twilio to call, before it is written out (see `twilio/callback_url.ts`). */
@@ -49,7 +49,7 @@ export function say(...texts: string[]): Reply {
  * does, or does not do, one step decides what comes next.
  */
 export function menu(profile: LineProfile, state: CallState, to: FunctionName): Reply {
-  const action: Callback = { to, state };
+  const action: Callback = { to, state: { ...state, menu: menuName(profile) } };
   return [
     { verb: "gather", prompt: menuPrompt(profile), action },
     { verb: "redirect", to: action },
@@ -58,7 +58,7 @@ export function menu(profile: LineProfile, state: CallState, to: FunctionName): 
 
 /** What is known of a call when somebody is to be dialled for it. */
 export interface Dialling {
-  /** Consent is known, from the database, to be given: the one ground on which a conversation is recorded. */
+  /** Consent to what the caller was told is known, from the database, to be given: the one ground for a recording. */
   readonly mayRecord: boolean;
   /** Whether the call may go to this number: not where it would come back, nor beyond what a line may dial in a day. */
   mayDial(number: Dialable): boolean;

@@ -1,4 +1,9 @@
-import type { ConsentDecision } from "./consent.ts";
+import {
+  type ConsentDecision,
+  type Disclosed,
+  disclosureName,
+  disclosureNamed,
+} from "./consent.ts";
 
 /**
  * Where a call stands, carried in the query of each callback URL that we hand to Twilio, and covered by
@@ -10,12 +15,19 @@ export interface CallState {
   readonly turn: number;
   /** Which hearing of the menu this answers, from 1. */
   readonly attempt: number;
+  /** What the caller was told about recording; absent: nothing, so that nothing agrees to it. */
+  readonly disclosed?: Disclosed | undefined;
+  /** The menu that is being answered; see `menuName`. */
+  readonly menu?: string | undefined;
   readonly consent?: ConsentDecision | undefined;
   /** What the caller chose, and at which turn. */
   readonly choice?: { readonly mode: string; readonly turn: number } | undefined;
   /** Why the call was handed to a person, once it was. */
   readonly handoff?: string | undefined;
 }
+
+/** The last turn that a URL can tell: a refusal whose turn is not known counts as made then, and so stands. */
+export const LAST_TURN = 9999;
 
 export const ARRIVAL: CallState = { turn: 0, attempt: 1 };
 
@@ -24,22 +36,33 @@ export function encodeState(state: CallState): Record<string, string> {
   return {
     turn: String(state.turn),
     attempt: String(state.attempt),
+    ...(state.disclosed && { disclosed: disclosureName(state.disclosed) }),
+    ...(state.menu !== undefined && { menu: state.menu }),
     ...(state.consent && { consent: `${state.consent.basis}-${state.consent.turn}` }),
     ...(state.choice && { mode: `${state.choice.mode}-${state.choice.turn}` }),
     ...(state.handoff !== undefined && { handoff: state.handoff }),
   };
 }
 
-/** Reads the state back; `undefined` where the URL carries none, as when an operator entered it by hand. */
+/**
+ * Reads the state back; `undefined` where the URL carries none, as when an operator entered it by hand.
+ * A consent without what it was given to, as an older release wrote it, is none; a refusal stands.
+ */
 export function decodeState(query: URLSearchParams): CallState | undefined {
   const turn = integer(query.get("turn"));
   if (turn === undefined) return undefined;
-  const consent = /^(stayed|yes|no)-(\d{1,4})$/.exec(query.get("consent") ?? "");
+  const disclosed = disclosureNamed(query.get("disclosed") ?? "");
+  const [menu] = /^[0-9a-f]{8}$/.exec(query.get("menu") ?? "") ?? [];
+  const consent =
+    (disclosed === undefined ? /^(no)-(\d{1,4})$/ : /^(stayed|unsure|yes|no)-(\d{1,4})$/)
+      .exec(query.get("consent") ?? "");
   const choice = /^([a-z][a-z0-9_]{0,31})-(\d{1,4})$/.exec(query.get("mode") ?? "");
   const [handoff] = /^[a-z][a-z_]{0,63}$/.exec(query.get("handoff") ?? "") ?? [];
   return {
     turn,
     attempt: integer(query.get("attempt")) ?? 1,
+    ...(disclosed && { disclosed }),
+    ...(menu !== undefined && { menu }),
     ...(consent &&
       { consent: { basis: consent[1] as ConsentDecision["basis"], turn: Number(consent[2]) } }),
     ...(choice && { choice: { mode: choice[1]!, turn: Number(choice[2]) } }),

@@ -27,6 +27,8 @@ export interface TwimlStep<Heard> {
   readonly name: FunctionName;
   interpret(webhook: Webhook, line: LineProfile): Interpretation<Heard>;
   answer(call: Answering<Heard>): Reply;
+  /** Twilio asks for it when it could not play what it got before, so it must not fail for the same reason. */
+  readonly isFallback?: true;
   /** What the caller gets when the step fails; by default an apology and voicemail. */
   whenFailed?(line: LineProfile, state: CallState): Reply;
 }
@@ -35,10 +37,7 @@ export interface TwimlStep<Heard> {
 export interface CallbackStep {
   readonly name: FunctionName;
   /** @returns the event, or the parameters that are missing. */
-  interpret(
-    webhook: Webhook,
-    line: LineProfile,
-  ): VoiceEvent | { readonly issues: readonly Issue[] };
+  interpret(webhook: Webhook): VoiceEvent | { readonly issues: readonly Issue[] };
 }
 
 /** Where a call stands before a step, as far as its URL tells. */

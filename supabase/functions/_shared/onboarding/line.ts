@@ -1,4 +1,7 @@
+import { normaliseSpeech } from "../calls/consent.ts";
+import { canNameChoice } from "../calls/menu.ts";
 import {
+  consentOf,
   defaultProfile,
   type Destination,
   type LineProfile,
@@ -28,6 +31,7 @@ export interface LineChanges {
   readonly voice?: string | undefined;
   readonly greeting?: string | undefined;
   readonly recording_consent?: "opt_out" | "opt_in" | undefined;
+  /** Said before the disclosure's binding sentence, which no line is without. */
   readonly disclosure?: string | undefined;
   readonly menu?: readonly MenuEntry[] | undefined;
   readonly ring_seconds?: number | undefined;
@@ -45,10 +49,8 @@ export interface LineChanges {
  * the settings no longer allow to be dialled leads to voicemail.
  */
 export function lineWith(settings: Settings, changes: LineChanges): LineProfile {
-  const base = defaultProfile({
-    ...settings,
-    recordingConsent: changes.recording_consent ?? settings.recordingConsent,
-  });
+  const base = defaultProfile(settings);
+  const language = changes.language ?? base.language;
   const { destinations } = settings;
   const options = changes.menu?.map((entry) => optionOf(entry, destinations));
   const firstPerson = changes.menu?.find(({ destination }) => destination !== "voicemail");
@@ -57,10 +59,14 @@ export function lineWith(settings: Settings, changes: LineChanges): LineProfile 
     (changes.menu === undefined ? undefined : "voicemail");
   return {
     ...base,
-    language: changes.language ?? base.language,
+    language,
     voice: changes.voice ?? base.voice,
     greeting: changes.greeting ?? base.greeting,
-    consent: { ...base.consent, disclosure: changes.disclosure ?? base.consent.disclosure },
+    consent: consentOf(
+      changes.recording_consent ?? settings.recordingConsent,
+      language,
+      changes.disclosure,
+    ),
     menu: options === undefined ? base.menu : {
       ...base.menu,
       options,
@@ -98,6 +104,8 @@ function optionOf(entry: MenuEntry, destinations: Destinations): MenuOption {
     destination: destinationOf(entry.destination, destinations),
     prompt: `For ${entry.label}, press ${entry.key}.`,
     announcement: entry.announcement ?? (voicemail ? "" : `Connecting you to ${entry.label}.`),
-    spoken: entry.spoken ?? [entry.label.toLowerCase()],
+    spoken: (entry.spoken ?? [entry.label]).map(normaliseSpeech).filter((phrase) =>
+      canNameChoice(phrase)
+    ),
   };
 }

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import type { Issue } from "../calls/webhook_form.ts";
 import { type Destinations, dialable } from "../destinations.ts";
 import { isE164 } from "../phone.ts";
+import { canNameChoice } from "../calls/menu.ts";
 import type { LineChanges } from "./line.ts";
 
 /** A validated request to onboard an organisation. */
@@ -54,7 +55,11 @@ const menuEntry = z.strictObject({
   ),
   announcement: z.optional(text(300)),
   spoken: z.optional(
-    z.array(matching(/^[a-z][a-z' ]{0,59}$/, "must be words in lower case")).check(
+    z.array(
+      matching(/^[a-z][a-z' ]{0,59}$/, "must be words in lower case").check(
+        z.refine(canNameChoice, "must not be words about recording, nor a mere yes, no or please"),
+      ),
+    ).check(
       z.minLength(1, "must hold 1 to 10 phrases"),
       z.maxLength(10, "must hold 1 to 10 phrases"),
     ),

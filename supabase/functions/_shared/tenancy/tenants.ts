@@ -320,12 +320,13 @@ function failureReports({ log, report, now }: Pick<TenantsOptions, "log" | "repo
   };
 }
 
-/** The line of a number of which nothing but its account is known: it names no business, rings no phone, takes a message. */
+/** The line of a number of which nothing but its account is known: it names no business, rings no phone, records no call, takes a message. */
 function lineOfUnknownNumber(settings: Settings): LineProfile {
   const line = defaultProfile(settings);
   return {
     ...line,
     greeting: "Thank you for calling.",
+    consent: undefined,
     menu: {
       ...line.menu,
       options: line.menu.options.filter(({ destination }) => destination.kind === "voicemail"),

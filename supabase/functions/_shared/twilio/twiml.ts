@@ -7,6 +7,9 @@ import { callbackUrl } from "./callback_url.ts";
 // deno-lint-ignore no-explicit-any
 type Attributes = any;
 
+/** Seconds of silence that end what a caller says. */
+const SPEECH_PAUSE_SEC = 2;
+
 /**
  * Writes a reply as TwiML. Source of each verb: https://www.twilio.com/docs/voice/twiml
  *
@@ -14,7 +17,10 @@ type Attributes = any;
  */
 export function renderTwiml(reply: Reply, profile: LineProfile, functionsUrl: string): string {
   const response = new VoiceResponse();
-  const speech: Attributes = { voice: profile.voice, language: profile.language };
+  const speech: Attributes = {
+    ...(profile.voice !== undefined && { voice: profile.voice }),
+    language: profile.language,
+  };
   const step = (to: Parameters<typeof callbackUrl>[1]) => callbackUrl(functionsUrl, to, "step");
   const callback = (to: Parameters<typeof callbackUrl>[1]) =>
     callbackUrl(functionsUrl, to, "callback");
@@ -29,7 +35,8 @@ export function renderTwiml(reply: Reply, profile: LineProfile, functionsUrl: st
           input: ["dtmf", "speech"],
           numDigits: 1,
           timeout: profile.menu.timeoutSec,
-          speechTimeout: "auto",
+          // "auto" ends at the first pause: "yes ... but don't record" would be heard as a yes.
+          speechTimeout: SPEECH_PAUSE_SEC,
           hints: profile.menu.hints.join(","),
           language: profile.language,
           action: step(instruction.action),

@@ -1,0 +1,320 @@
+// Between two steps of a call everything can change: settings, the line, whose it is, the release, what is reachable.
+// A call is recorded, or counted as agreed, only where the words that were heard were answered by what agrees to them.
+
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import fc from "fast-check";
+import { createHash } from "node:crypto";
+import type { VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
+import type { TenantRow } from "../../supabase/functions/_shared/db/tenants.ts";
+import type { Deps } from "../../supabase/functions/_shared/deps.ts";
+import type { FunctionName } from "../../supabase/functions/_shared/functions.ts";
+import type { LineChanges } from "../../supabase/functions/_shared/onboarding/line.ts";
+import { sealBy } from "../../supabase/functions/_shared/onboarding/seal.ts";
+import { createTenants, type Tenants } from "../../supabase/functions/_shared/tenancy/tenants.ts";
+import type { Handler } from "../../supabase/functions/_shared/webhook.ts";
+import {
+  accepted,
+  ACCOUNT_SID,
+  AUTH_TOKEN,
+  dialEnded,
+  type Element,
+  incomingCall,
+  LINE_NUMBER,
+  onTheLine,
+  parseTwiml,
+  pathOf,
+  pressed,
+  said,
+  signedRequest,
+  testDeps,
+  testSettings,
+  UNAVAILABLE,
+} from "../support/webhook.ts";
+import { STEPS } from "./cases.ts";
+
+const TENANT = "AC" + "7".repeat(32);
+const TOKEN = "token-of-the-sub-account";
+const HANDLERS = new Map<string, (deps: Deps) => Handler>(
+  STEPS.map(({ name, createHandler }) => [name, createHandler]),
+);
+
+/** How everything is while one step is answered. */
+interface Moment {
+  readonly policy: "opt_out" | "opt_in";
+  /** What the called number's own row says; `undefined`: the number is not among the tenant's. */
+  readonly line: LineChanges | undefined;
+  readonly database: "up" | "away" | "fails";
+  /** An isolate that has served nobody yet. */
+  readonly cold: boolean;
+  /** The URL as a release wrote it that told nothing of what was heard. */
+  readonly oldUrl: boolean;
+  /** A parameter that no webhook has, in place of the caller's number. */
+  readonly malformed: boolean;
+}
+
+const moment: fc.Arbitrary<Moment> = fc.record({
+  policy: fc.constantFrom("opt_out", "opt_in"),
+  line: fc.option(
+    fc.record({
+      recording_consent: fc.constantFrom(undefined, "opt_out" as const, "opt_in" as const),
+      disclosure: fc.constantFrom(undefined, "Welcome to Acme.", "Calls help us learn"),
+      language: fc.constantFrom(undefined, "en-GB"),
+      menu: fc.constantFrom(undefined, [
+        { key: "1", mode: "bookings", label: "bookings", destination: "+15875550133" },
+        { key: "2", mode: "sales", label: "sales", destination: "+15875550134" },
+      ]),
+    }, { noNullPrototype: true }),
+    { nil: undefined, freq: 6 },
+  ),
+  database: fc.constantFrom("up", "up", "up", "away", "fails"),
+  cold: fc.boolean(),
+  oldUrl: fc.constantFrom(false, false, false, false, false, true),
+  malformed: fc.constantFrom(false, false, false, false, false, true),
+});
+
+/** What a caller can answer, and what it says of recording to whoever heard either disclosure. */
+interface Answer {
+  readonly params: Readonly<Record<string, string>>;
+  readonly agrees: readonly ("opt_out" | "opt_in")[];
+  readonly refuses?: readonly ("opt_out" | "opt_in")[];
+  /** Goes on, where that is what the disclosure asks for. */
+  readonly goesOn?: true;
+  /** May have been a refusal. */
+  readonly unclear?: true;
+}
+const BOTH = ["opt_out", "opt_in"] as const;
+const ANSWERS: readonly Answer[] = [
+  { params: onTheLine, agrees: [], goesOn: true },
+  ...["1", "2"].map((key): Answer => ({ params: pressed(key), agrees: [], goesOn: true })),
+  ...["7", "*", "#"].map((key): Answer => ({ params: pressed(key), agrees: [] })),
+  { params: pressed("3"), agrees: ["opt_in"], refuses: ["opt_out"] },
+  { params: said("three"), agrees: ["opt_in"], refuses: ["opt_out"] },
+  { params: said("press 3"), agrees: ["opt_in"], refuses: ["opt_out"] },
+  { params: said("I agree"), agrees: BOTH },
+  { params: said("yes, record"), agrees: BOTH },
+  ...["sales", "one", "press 2 please"].map((words): Answer => ({
+    params: said(words),
+    agrees: [],
+    goesOn: true,
+  })),
+  ...["no recording", "don't record, sales", "no"].map((words): Answer => ({
+    params: said(words),
+    agrees: [],
+    refuses: BOTH,
+  })),
+  ...["nein", "yes", "sales nicht aufnehmen", "yes, but", "hello?"].map((words): Answer => ({
+    params: said(words),
+    agrees: [],
+    unclear: true,
+  })),
+];
+
+const step = fc.record({
+  moment,
+  answer: fc.constantFrom(...ANSWERS),
+  to: fc.constantFrom("next", "next", "next", "next", "voice-action", "voice-route"),
+});
+
+/** The policy of the disclosure that a caller hears, as a person would tell it, and the words. */
+function heardIn(verbs: readonly Element[]) {
+  for (const { name, text } of verbs) {
+    if (name !== "Say") continue;
+    if (text.includes("By staying on the line you agree")) {
+      return { policy: "opt_out", text } as const;
+    }
+    if (text.includes("To agree, say yes")) return { policy: "opt_in", text } as const;
+  }
+  return undefined;
+}
+
+/** One call, over whatever changes; throws where it is recorded without an agreement to what was heard. */
+class CallUnderChange {
+  readonly #isMain: boolean;
+  #row: { given: boolean | null; order: number } = { given: null, order: 0 };
+  #warm = new Map<string, Tenants>();
+  readonly #faults: string[] = [];
+  #moment: Moment | undefined;
+  #now = 0;
+  #heard: ReturnType<typeof heardIn>;
+  #agreed = -1;
+  #refused = -1;
+  #stayed = false;
+  #unclear = false;
+  /** How many people were dialled with recording on. */
+  dialsRecorded = 0;
+
+  constructor(isMain: boolean) {
+    this.#isMain = isMain;
+  }
+
+  async run(first: Moment, steps: readonly { moment: Moment; answer: Answer; to: string }[]) {
+    let verbs = await this.#ask("voice-frontdoor", "", incomingCall, first);
+    this.#heard = heardIn(verbs);
+    for (const [n, { moment, answer, to }] of steps.entries()) {
+      const asked = verbs.find(({ name }) => name === "Gather");
+      const dial = verbs.find(({ name }) => name === "Dial");
+      const url = (asked ?? dial)?.attributes["action"];
+      if (url === undefined) return;
+      const own = new URL(url);
+      const name = to === "next" ? pathOf(url).split("?")[0]! : to;
+      if (moment.oldUrl) {
+        own.searchParams.delete("disclosed");
+        own.searchParams.delete("menu");
+        // From here on nobody knows any more what this caller heard.
+        this.#heard = undefined;
+      }
+      // voice-route is where a call is redirected: nothing was asked.
+      const isAnswer = (asked !== undefined && to === "next") || name === "voice-action";
+      const params = isAnswer ? answer.params : dial ? dialEnded("busy") : onTheLine;
+      if (isAnswer && !moment.malformed) this.#hear(n, answer, name);
+      // deno-lint-ignore no-await-in-loop -- one step after the other
+      verbs = await this.#ask(name, own.search, params, moment);
+    }
+  }
+
+  #hear(n: number, answer: Answer, at: string) {
+    const policy = this.#heard?.policy;
+    if (policy === undefined) return;
+    if (answer.refuses?.includes(policy)) this.#refused = n;
+    if (at === "voice-action") return;
+    if (answer.agrees.includes(policy)) this.#agreed = n;
+    if (answer.unclear) this.#unclear = true;
+    if (answer.goesOn) this.#stayed = true;
+  }
+
+  /** Whether this call may be recorded: what a person who listens to it would say. */
+  #mayBeRecorded(): boolean {
+    if (this.#heard === undefined) return false;
+    if (this.#agreed > this.#refused) return true;
+    return this.#heard.policy === "opt_out" && this.#stayed && !this.#unclear && this.#refused < 0;
+  }
+
+  async #ask(
+    name: string,
+    query: string,
+    params: Readonly<Record<string, string>>,
+    moment: Moment,
+  ): Promise<readonly Element[]> {
+    this.#moment = moment;
+    this.#now += 40_000;
+    const request = signedRequest(
+      name as FunctionName,
+      {
+        ...params,
+        AccountSid: this.#isMain ? ACCOUNT_SID : TENANT,
+        ...(moment.malformed && { CallStatus: "on fire" }),
+      },
+      { query, token: this.#isMain ? AUTH_TOKEN : TOKEN },
+    );
+    const response = await HANDLERS.get(name)!(this.#deps(moment))(request);
+    const xml = await response.text();
+    assertEquals([response.status, this.#faults], [200, []], xml);
+    const verbs = parseTwiml(xml);
+    for (const dial of verbs.filter((verb) => verb.name === "Dial")) {
+      if (dial.attributes["record"] === undefined) continue;
+      assert(this.#mayBeRecorded(), `recorded: ${query}`);
+      this.dialsRecorded++;
+    }
+    return verbs;
+  }
+
+  #deps(moment: Moment): Deps {
+    const env = { RECORDING_CONSENT: moment.policy, TWILIO_ACCOUNT_SID: ACCOUNT_SID };
+    const deps = testDeps({ env });
+    return {
+      ...deps,
+      tenants: this.#tenants(moment),
+      accept: (event) => {
+        const sent = JSON.parse(JSON.stringify(event)) as VoiceEvent;
+        this.#check(sent);
+        if (moment.database === "fails") return Promise.reject(new Error("fails"));
+        if (moment.database === "away") return Promise.resolve(UNAVAILABLE);
+        if ((sent.consent_order ?? 0) > this.#row.order) {
+          this.#row = { given: sent.consent_given ?? null, order: sent.consent_order! };
+        }
+        return Promise.resolve(
+          accepted({ mode: sent.mode ?? "menu", consent_given: this.#row.given }),
+        );
+      },
+    };
+  }
+
+  #check(event: VoiceEvent) {
+    if (event.consent_given !== true) return;
+    const { policy, text = "" } = this.#heard ?? {};
+    const { disclosure } = event.meta["consent"] as { disclosure: string };
+    const words = createHash("sha256").update(text).digest("hex").slice(0, 32);
+    const isOfHeard = disclosure.startsWith(`${policy}-3-`) && disclosure.endsWith(words);
+    // Thrown here, it would be answered like any failure of the database.
+    if (!this.#mayBeRecorded() || !isOfHeard) this.#faults.push(JSON.stringify(event));
+  }
+
+  /** The real look-up, over a database that is as the moment has it; a warm isolate remembers the moments before. */
+  #tenants({ policy, cold }: Moment): Tenants {
+    const read = (): Promise<TenantRow> => {
+      const { line, database } = this.#moment!;
+      if (database !== "up") return Promise.reject(new Error("away"));
+      const lines: Record<string, LineChanges> = line === undefined ? {} : { [LINE_NUMBER]: line };
+      return Promise.resolve({ org_id: "o", token: TOKEN, sealed_token: null, lines });
+    };
+    const make = () =>
+      createTenants({
+        settings: testSettings({ RECORDING_CONSENT: policy, TWILIO_ACCOUNT_SID: ACCOUNT_SID }),
+        database: {
+          read,
+          accounts: () => Promise.reject(new Error("away")),
+          keepToken: () => Promise.resolve(),
+        },
+        seal: sealBy("sb_secret_of_the_tests"),
+        twilio: {
+          activeSubaccounts: () => Promise.resolve({ sids: [TENANT], more: false }),
+          authToken: () => Promise.resolve(TOKEN),
+        },
+        log: () => {},
+        report: () => Promise.resolve(),
+        now: () => this.#now,
+      });
+    const tenants = cold ? make() : this.#warm.get(policy) ?? make();
+    this.#warm.set(policy, tenants);
+    return tenants;
+  }
+}
+
+Deno.test("whatever changes between two steps, only what was heard and answered under its own policy is recorded", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.boolean(), moment, fc.array(step, { minLength: 1, maxLength: 5 }), (
+      isMain,
+      first,
+      steps,
+    ) => new CallUnderChange(isMain).run(first, steps)),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("a call over which nothing changes is recorded, once it was agreed to", async () => {
+  const still: Moment = {
+    policy: "opt_out",
+    line: {},
+    database: "up",
+    cold: false,
+    oldUrl: false,
+    malformed: false,
+  };
+  const recorded: string[] = [];
+  for (const [policy, Digits] of [["opt_out", "1"], ["opt_in", "3"]] as const) {
+    for (const isMain of [true, false]) {
+      const call = new CallUnderChange(isMain);
+      await call.run({ ...still, policy }, [
+        { moment: { ...still, policy }, answer: answerOf(Digits), to: "next" },
+        { moment: { ...still, policy }, answer: answerOf("1"), to: "next" },
+      ]);
+      recorded.push(`${policy} ${call.dialsRecorded}`);
+    }
+  }
+  assertEquals(recorded, ["opt_out 1", "opt_out 1", "opt_in 1", "opt_in 1"]);
+});
+
+function answerOf(key: string): Answer {
+  return ANSWERS.find(({ params }) => params["Digits"] === key)!;
+}
