@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { disclosedBy } from "../../supabase/functions/_shared/calls/profile.ts";
 import { lineWith } from "../../supabase/functions/_shared/onboarding/line.ts";
 import { parseOnboardingRequest } from "../../supabase/functions/_shared/onboarding/request.ts";
+import { LANGUAGES, speaks, voiceOf } from "../../supabase/functions/_shared/twilio/voices.ts";
 import { DISCLOSURE } from "../support/expected.ts";
 import { testSettings } from "../support/webhook.ts";
 
@@ -49,6 +50,51 @@ Deno.test("whatever a line says of recording, what was heard is told apart by po
   assertEquals(new Set(names).size, names.length);
   assertEquals(disclosedBy(lineWith(settings, { language: "tlh" })), undefined);
 });
+
+// --- voices -------------------------------------------------------------------------------------------------
+
+Deno.test("each language has a voice that speaks it, which a line gets that names none", () => {
+  for (const language of LANGUAGES) {
+    const { voice } = lineWith(settings, { language });
+    assert(voice !== undefined && speaks(voice, language), language);
+  }
+  assertEquals(lineWith(settings, {}).voice, "Polly.Joanna");
+});
+
+for (
+  const [voice, language] of [
+    ["Polly.Joanna", "en-GB"],
+    ["Polly.Amy", "en-US"],
+    ["Polly.Amy", undefined],
+    ["Polly.Nobody", "en-US"],
+    ["Polly.Niamh", "en-IE"],
+    ["polly.joanna", "en-US"],
+    ["Google.en-US-Standard-Z", "en-US"],
+    ["Google.en-GB-Standard-A", "en-AU"],
+    ["Polly.Mathieu", "fr-FR"],
+    ["constructor", "en-US"],
+  ] as const
+) {
+  Deno.test(`the voice ${voice} in ${language ?? "no language of its own"} is refused, and one that is stored is not used`, () => {
+    assert(faults({ voice, ...(language && { language }) }).length > 0);
+    const line = lineWith(settings, { voice, language });
+    assertEquals(line.voice, voiceOf(language ?? "en-US"));
+  });
+}
+
+for (
+  const [voice, language] of [
+    ["Polly.Joanna-Neural", "en-US"],
+    ["Polly.Amy", "en-GB"],
+    ["Polly.Niamh-Neural", "en-IE"],
+    ["Google.en-AU-Wavenet-D", "en-AU"],
+  ] as const
+) {
+  Deno.test(`the voice ${voice} speaks ${language}`, () => {
+    assertEquals(faults({ voice, language }), []);
+    assertEquals(lineWith(settings, { voice, language }).voice, voice);
+  });
+}
 
 // --- words for choices --------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ import {
 } from "../calls/profile.ts";
 import { type Destinations, dialable } from "../destinations.ts";
 import type { Settings } from "../settings.ts";
+import { speaks, voiceOf } from "../twilio/voices.ts";
 
 /** One entry of an organisation's own menu, as `telephony-onboard` takes it. */
 export interface MenuEntry {
@@ -60,7 +61,9 @@ export function lineWith(settings: Settings, changes: LineChanges): LineProfile 
   return {
     ...base,
     language,
-    voice: changes.voice ?? base.voice,
+    voice: changes.voice !== undefined && speaks(changes.voice, language)
+      ? changes.voice
+      : voiceOf(language),
     greeting: changes.greeting ?? base.greeting,
     consent: consentOf(
       changes.recording_consent ?? settings.recordingConsent,

@@ -3,6 +3,7 @@ import type { Issue } from "../calls/webhook_form.ts";
 import { type Destinations, dialable } from "../destinations.ts";
 import { isE164 } from "../phone.ts";
 import { canNameChoice } from "../calls/menu.ts";
+import { LANGUAGES, speaks } from "../twilio/voices.ts";
 import type { LineChanges } from "./line.ts";
 
 /** A validated request to onboard an organisation. */
@@ -73,14 +74,8 @@ const distinct = (of: "key" | "mode") =>
   );
 
 const profile = z.strictObject({
-  // Only of English is it known what a refusal to be recorded sounds like.
-  language: z.optional(z.enum(
-    ["en-US", "en-GB", "en-AU", "en-IE", "en-IN", "en-NZ", "en-ZA"],
-    "must be one of en-US, en-GB, en-AU, en-IE, en-IN, en-NZ, en-ZA",
-  )),
-  voice: z.optional(
-    matching(/^[A-Za-z][A-Za-z0-9.-]{0,63}$/, "must be a voice of Twilio's, such as Polly.Joanna"),
-  ),
+  language: z.optional(z.enum(LANGUAGES, `must be one of ${LANGUAGES.join(", ")}`)),
+  voice: z.optional(text(64)),
   greeting: z.optional(text(500)),
   recording_consent: z.optional(z.enum(["opt_out", "opt_in"], "must be opt_out or opt_in")),
   disclosure: z.optional(text(1000)),
@@ -99,7 +94,16 @@ const profile = z.strictObject({
     thanks: z.optional(text(500)),
     max_seconds: z.optional(whole(10, 120)),
   })),
-});
+}).check(
+  z.refine(
+    ({ voice, language }) => voice === undefined || speaks(voice, language ?? "en-US"),
+    {
+      path: ["voice"],
+      error:
+        "must be a voice of Twilio's that speaks the line's language, such as Polly.Joanna for en-US",
+    },
+  ),
+);
 
 const request = z.strictObject({
   org_id: z.pipe(
