@@ -104,3 +104,32 @@ Deno.test("pg_cron's notes of runs are kept for two days, those that never ended
   const kept = await sql`select status from cron.job_run_details order by runid`;
   assertEquals(kept.map(({ status }) => status), ["now", "running", "yesterday", "long"]);
 });
+
+Deno.test("a worker is late when it has not come to its end for five minutes; notify-worker only while a mail is due", async () => {
+  const late = async () => {
+    const [row] = await sql`select health_recent_activity()->'workers' as workers`;
+    const workers = row!["workers"] as Record<string, { late: boolean }>;
+    return Object.keys(workers).filter((worker) => workers[worker]!.late).sort();
+  };
+  const due = (minutes: number) =>
+    sql`update outbox set next_attempt_at = now() - make_interval(mins => ${minutes})`;
+  await due(-60);
+  assertEquals(await late(), []);
+  for (const { name } of JOBS) await sql`select record_worker_run(${name})`;
+  assertEquals(await late(), []);
+  await sql`update worker_runs set last_ok_at = now() - interval '290 seconds'`;
+  assertEquals(await late(), []);
+  await sql`update worker_runs set last_ok_at = now() - interval '301 seconds'`;
+  assertEquals(await late(), ["alert-dispatch", "voice-reconcile"]);
+  await due(4);
+  assertEquals(await late(), ["alert-dispatch", "voice-reconcile"]);
+  await due(6);
+  assertEquals(await late(), ["alert-dispatch", "notify-worker", "voice-reconcile"]);
+  // A run that failed did not come to its end.
+  await sql`select record_worker_run('voice-reconcile', false)`;
+  await sql`select record_worker_run('alert-dispatch')`;
+  assertEquals(await late(), ["notify-worker", "voice-reconcile"]);
+  const [row] = await sql`
+    select (health_recent_activity()->'workers'->'voice-reconcile'->>'age_seconds')::integer as age`;
+  assertEquals(row!["age"] >= 301, true);
+});

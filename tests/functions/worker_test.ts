@@ -7,16 +7,19 @@ import { testSettings } from "../support/webhook.ts";
 
 const settings = testSettings();
 
-function call(
-  run: () => Promise<unknown>,
-  headers: Record<string, string> = {},
-  lines: unknown[] = [],
-) {
-  const handler = worker("some-worker", {
+const handlerOf = (run: () => Promise<unknown>, lines: unknown[] = []) =>
+  worker("some-worker", {
     settings,
     retryAfterSec: 7,
     log: (level, fields) => lines.push([level, fields]),
   }, run);
+
+function call(
+  run: () => Promise<unknown>,
+  headers: Record<string, string> = {},
+  lines: unknown[] = [],
+  handler = handlerOf(run, lines),
+) {
   return handler(
     new Request("http://edge-runtime.supabase.com/some-worker", {
       method: "POST",
@@ -53,6 +56,33 @@ Deno.test("without the platform's waitUntil, in plain Deno, the run goes on too"
   const response = await call(() => Promise.resolve(resolve()), ASYNC);
   await response.body?.cancel();
   await promise;
+});
+
+Deno.test("while a run goes on in the background the scheduler begins no second one; an operator does", async () => {
+  let { promise: released, resolve: release } = Promise.withResolvers<void>();
+  let runs = 0;
+  const run = () => {
+    runs++;
+    return released.then(() => ({}));
+  };
+  const handler = handlerOf(run);
+  const status = async (headers: Record<string, string>) => {
+    const response = await call(run, headers, [], handler);
+    await response.body?.cancel();
+    return response.status;
+  };
+  await withBackground(async () => {
+    assertEquals([await status(ASYNC), await status(ASYNC), runs], [202, 202, 1]);
+    const waited = status({});
+    assertEquals(runs, 2);
+    release();
+    assertEquals(await waited, 200);
+  });
+  ({ promise: released, resolve: release } = Promise.withResolvers<void>());
+  await withBackground(async () => {
+    assertEquals([await status(ASYNC), runs], [202, 3]);
+    release();
+  });
 });
 
 Deno.test("a run that fails is logged: answered 503 where somebody waits, and 202 before it where nobody does", async () => {

@@ -15,7 +15,8 @@ export interface WorkerOptions {
 /**
  * Serves a worker: one POST is one run, for the scheduler's token or the operator key. The answer is the run's report.
  * With `Prefer: respond-async` (RFC 7240) it is 202 at once, and the run goes on in the background: pg_net, which the
- * scheduler calls by, begins its next requests only when all of the last ones are answered.
+ * scheduler calls by, begins its next requests only when all of the last ones are answered. While such a run goes on
+ * in this isolate, no further one is begun: the scheduler calls again.
  *
  * @param name The function's, for the log.
  * @param run Bounds its own time: the platform ends what outlasts the plan's wall-clock limit (150 s or more).
@@ -23,18 +24,22 @@ export interface WorkerOptions {
 export function worker(name: string, options: WorkerOptions, run: () => Promise<unknown>): Handler {
   const { settings, log } = options;
   const keys = [...settings.secretKeys, ...settings.schedulerTokens];
+  let running = false;
   return endpoint(name, options, async (request) => {
     requireMethod(request, "POST");
     requireOperator(request, keys);
     if (!/\brespond-async\b/i.test(request.headers.get("prefer") ?? "")) {
       return json(200, await run());
     }
-    inBackground(
-      run().catch((error) => {
-        const reason = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
-        log("error", { function: name, reason });
-      }),
-    );
+    if (!running) {
+      running = true;
+      inBackground(
+        run().catch((error) => {
+          const reason = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
+          log("error", { function: name, reason });
+        }).finally(() => running = false),
+      );
+    }
     return json(202, { accepted: true }, { "preference-applied": "respond-async" });
   });
 }
