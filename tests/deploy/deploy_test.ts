@@ -56,7 +56,12 @@ test("uploads each function as one file, keeps its source map; the line then ser
     text,
     "done    schedule: functions_url created, scheduler_token created in Vault",
   );
-  for (const secret of ["sb_secret_local", "the-token-of-this-deployment", ":postgres@"]) {
+  // The functions and the scheduler have the same new token, and nobody else has it.
+  const [known] = await project.db.sql`
+    select decrypted_secret as token from vault.decrypted_secrets where name = 'scheduler_token'`;
+  const token = known!["token"];
+  assertEquals([project.secrets["SCHEDULER_TOKEN"], token.length], [token, 64]);
+  for (const secret of ["sb_secret_local", "the-token-of-this-deployment", ":postgres@", token]) {
     assertEquals(text.includes(secret), false, text);
   }
   assertStringIncludes(text, "was greeted, refused recording, chose 1, was connected");
