@@ -7,6 +7,7 @@
  */
 import { fromFileUrl } from "@std/path/from_file_url.js";
 import { noteTested, type TestTask } from "../scripts/deploy/tested.ts";
+import { abandoned, type AtEnd, atEnd } from "../scripts/local/ending.ts";
 import { startTestCluster } from "./support/cluster.ts";
 import { fetchTools } from "./support/tools.ts";
 
@@ -69,24 +70,41 @@ async function runTests(): Promise<Count> {
     : pathsOf(deep ? "deep" : "quick");
   if (task !== undefined) await fetchTools(root, task);
   const cluster = await startTestCluster();
-  const report = await Deno.makeTempFile({ suffix: ".xml" });
-  // Ctrl-C reaches `deno test` too; we wait for it and then clean up.
-  Deno.addSignalListener("SIGINT", () => {});
+  // All that the tests start is in a process group, and all that they make in a directory, that end with this run.
+  const dir = await Deno.makeTempDir({ prefix: "tradeline-tests-" });
+  await Deno.chmod(dir, 0o755);
+  const report = `${dir}/report.xml`;
+  let ending: AtEnd | undefined;
   try {
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["test", "-A", "--parallel", `--junit-path=${report}`, ...args, ...paths],
+      args: [
+        "test",
+        "--node-modules-dir=auto",
+        "-A",
+        "--parallel",
+        `--junit-path=${report}`,
+        ...args,
+        ...paths,
+      ],
       cwd: root,
       env: {
         // Three on two cores: a page that speaks, and a program that starts, leave one idle.
         DENO_JOBS: String(Math.max(3, Math.min(navigator.hardwareConcurrency, 4))),
         ...Deno.env.toObject(),
         ...cluster.env,
+        TMPDIR: dir,
       },
+      detached: true,
     }).spawn();
-    Deno.addSignalListener("SIGTERM", () => child.kill("SIGTERM"));
+    ending = atEnd('kill -s KILL -- "-$2"; rm -rf "$1"', dir, String(child.pid));
+    const stop = () => Deno.kill(-child.pid, "SIGTERM");
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+      Deno.addSignalListener(signal, stop);
+    }
+    abandoned(deep ? "test:deep" : "test").then(stop);
     const { code } = await child.status;
 
-    const count = countTests(await Deno.readTextFile(report));
+    const count = countTests(await Deno.readTextFile(report).catch(() => ""));
     // A file that does not load, or a leak between tests, fails the run without failing a test.
     const failed = count.failed === 0 && (code !== 0 || count.passed === 0) ? 1 : count.failed;
     if (count.skipped === 0 || Deno.env.get("IGNORED_TESTS") !== "fail") {
@@ -95,7 +113,8 @@ async function runTests(): Promise<Count> {
     console.log(`IGNORED_TESTS=fail: ${count.skipped} tests were ignored, and count as failed.`);
     return { ...count, failed: failed + count.skipped, skipped: 0 };
   } finally {
-    await Deno.remove(report);
+    await ending?.run();
+    await Deno.remove(dir, { recursive: true }).catch(() => {});
     await cluster.stop();
   }
 }

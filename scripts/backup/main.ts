@@ -208,14 +208,11 @@ async function inScratch<T>(
   use: (scratch: Database) => Promise<T>,
 ): Promise<T> {
   if (server === undefined) {
-    const dir = await Deno.makeTempDir({ prefix: "tradeline-scratch-" });
-    await Deno.chmod(dir, 0o755);
-    const cluster = await startCluster({ dataDir: dir, port: 0, durable: false });
+    const cluster = await startCluster({ port: 0, durable: false });
     try {
       return await inScratch(databaseAt(cluster.url(), () => undefined, "scratch"), use);
     } finally {
       await cluster.stop();
-      await Deno.remove(dir, { recursive: true });
     }
   }
   const name = `scratch_${crypto.randomUUID().replaceAll("-", "")}`;

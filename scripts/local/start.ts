@@ -1,81 +1,32 @@
-/** `deno task start`: the whole system on this machine, until Ctrl-C. */
-import { join } from "@std/path/join.js";
-import { parseEnv } from "node:util";
-import { SettingError } from "../../supabase/functions/_shared/errors.ts";
-import { createStudio } from "../studio/server.ts";
-import { MigrationError } from "./migrate.ts";
-import { LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY, ROOT, type Stack, startStack } from "./stack.ts";
-import { StartError } from "./postgres.ts";
+/**
+ * `deno task start`: the whole system on this machine, until Ctrl-C, SIGTERM, or the end of what started it.
+ *
+ * Imports nothing that has to be fetched: so there is help at once, and a line of progress on a first start.
+ *
+ * @module
+ */
+import { command } from "../command.ts";
 
-const asked = Promise.withResolvers<void>();
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  Deno.addSignalListener(signal, () => asked.resolve());
-}
-// A function's forgotten promise ends an isolate when hosted, but not the phone line here.
-globalThis.addEventListener("unhandledrejection", (event) => {
-  event.preventDefault();
-  console.error(`A promise was rejected and nobody saw: ${event.reason}`);
-});
+const HELP =
+  `Run the whole hotline on this machine: PostgreSQL, edge functions, Data API, web phone.
 
-try {
-  const stack = await startStack({
-    env: await environment(),
-    log: (line) => console.log(line),
-    ui: createStudio,
-    services: true,
-  });
-  console.log(summary(stack));
-  await asked.promise;
-  console.log("Stopping");
-  await stack.stop();
-  Deno.exit(0);
-} catch (error) {
-  const expected = error instanceof SettingError || error instanceof StartError;
-  if (error instanceof MigrationError) console.error(`Cannot start: ${error.message}`);
-  else console.error(expected ? error.message : error);
-  Deno.exit(1);
+  npx -y deno@2.9.6 task start
+
+It takes no options; its settings, ports and data directory are read from the environment and from .env, see
+.env.example. Ctrl-C stops it, and so does SIGTERM, to npx too. The data stays in .tradeline/.
+
+  --help
+`;
+
+/** How long loading may take before it is told that packages are being fetched, in milliseconds. */
+const QUIET = 1_000;
+
+async function start(): Promise<number> {
+  const timer = setTimeout(() => console.log("Fetching packages (first start only)"), QUIET);
+  // Not written out: a module that is named here would be fetched before any line of this runs.
+  const system: string = "./system.ts";
+  const { runSystem } = await import(system).finally(() => clearTimeout(timer));
+  return await runSystem();
 }
 
-/** `.env`, and before it the real environment; a blank counts as not set in either. */
-async function environment(): Promise<Record<string, string>> {
-  const file = await Deno.readTextFile(join(ROOT, ".env")).catch((error) => {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw new StartError(`Cannot start: .env cannot be read: ${error.message}`);
-  });
-  const env = parseEnv(file) as Record<string, string>;
-  for (const [name, value] of Object.entries(Deno.env.toObject())) {
-    if (value.trim() !== "") env[name] = value;
-  }
-  return env;
-}
-
-function summary({ apiUrl, databaseUrl, uiUrl, mailUrl, dataDir, env }: Stack): string {
-  const local = (name: string, value: string) =>
-    env[name]?.includes(value) ? value : `from the setting ${name}`;
-  const secretKeys = env["SUPABASE_SECRET_KEYS"]
-    ? "SUPABASE_SECRET_KEYS"
-    : "SUPABASE_SERVICE_ROLE_KEY";
-  const rows = [
-    ["Edge functions", `${apiUrl}/functions/v1/<name>`],
-    ["Data API", `${apiUrl}/rest/v1/`],
-    ["Secret key", local(secretKeys, LOCAL_SECRET_KEY)],
-    ["PostgreSQL", databaseUrl],
-    ...(uiUrl === undefined ? [] : [["Web phone, dashboard", `${uiUrl}/`]]),
-    ...(mailUrl === undefined ? [] : [["Sent e-mails", `${mailUrl}/inbox`]]),
-    ["Twilio auth token", local("TWILIO_AUTH_TOKEN", LOCAL_AUTH_TOKEN)],
-    ["Data directory", dataDir],
-  ];
-  const width = Math.max(...rows.map(([name = ""]) => name.length));
-  return [
-    "",
-    "TradeLine is ready to take a call.",
-    "",
-    ...rows.map(([name = "", value]) => `  ${name.padEnd(width)}  ${value}`),
-    "",
-    `Ring it in the browser${
-      uiUrl === undefined ? "" : ` at ${uiUrl}/`
-    }, or from another terminal:`,
-    "npx -y deno@2.9.6 task phone",
-    "Ctrl-C stops it; the data stays.",
-  ].join("\n");
-}
+Deno.exit(await command({ task: "start", help: HELP }, { args: Deno.args }, start));

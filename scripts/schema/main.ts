@@ -20,39 +20,33 @@ Exit code 0: the same, or done; 1: they differ, or it cannot be done; 2: wrong u
 const options = { lay: FLAG, release: FLAG };
 
 async function compare(): Promise<number> {
-  const dir = await Deno.makeTempDir({ prefix: "tradeline-schema-" });
-  await Deno.chmod(dir, 0o755);
+  const cluster = await startCluster({ port: 0, durable: false });
   try {
-    const cluster = await startCluster({ dataDir: dir, port: 0, durable: false });
-    try {
-      const catalogOf = async (name: string, make: (sql: Sql) => Promise<unknown>) => {
-        const admin = postgres(cluster.url(), { max: 1 });
-        await admin`create database ${admin(name)}`;
-        await admin.end();
-        const sql = postgres(cluster.url(name), { max: 1, onnotice: () => {} });
-        try {
-          await createRoles(sql);
-          await make(sql);
-          return await readCatalog(sql);
-        } finally {
-          await sql.end();
-        }
-      };
-      const changed = differences(
-        await catalogOf("by_schemas", (sql) => applySchemas(sql, ROOT)),
-        await catalogOf("by_migrations", (sql) => migrate(sql, join(ROOT, "supabase/migrations"))),
-      );
-      const stale = await rewritten(ROOT);
-      for (const line of changed) console.log(`${line}\n`);
-      for (const name of stale) console.log(`${name} is released, and is not what it was.`);
-      if (changed.length + stale.length > 0) return 1;
-      console.log("The migrations make what the schemas say.");
-      return 0;
-    } finally {
-      await cluster.stop();
-    }
+    const catalogOf = async (name: string, make: (sql: Sql) => Promise<unknown>) => {
+      const admin = postgres(cluster.url(), { max: 1 });
+      await admin`create database ${admin(name)}`;
+      await admin.end();
+      const sql = postgres(cluster.url(name), { max: 1, onnotice: () => {} });
+      try {
+        await createRoles(sql);
+        await make(sql);
+        return await readCatalog(sql);
+      } finally {
+        await sql.end();
+      }
+    };
+    const changed = differences(
+      await catalogOf("by_schemas", (sql) => applySchemas(sql, ROOT)),
+      await catalogOf("by_migrations", (sql) => migrate(sql, join(ROOT, "supabase/migrations"))),
+    );
+    const stale = await rewritten(ROOT);
+    for (const line of changed) console.log(`${line}\n`);
+    for (const name of stale) console.log(`${name} is released, and is not what it was.`);
+    if (changed.length + stale.length > 0) return 1;
+    console.log("The migrations make what the schemas say.");
+    return 0;
   } finally {
-    await Deno.remove(dir, { recursive: true });
+    await cluster.stop();
   }
 }
 

@@ -3,7 +3,7 @@ import { fromFileUrl } from "@std/path/from_file_url.js";
 import { join } from "@std/path/join.js";
 import { createRoles, migrate } from "../../scripts/local/migrate.ts";
 import { startCluster } from "../../scripts/local/postgres.ts";
-import { connect, TEMPLATE_VARIABLE, URL_VARIABLE, watchdog } from "../support/cluster.ts";
+import { connect, TEMPLATE_VARIABLE, URL_VARIABLE } from "../support/cluster.ts";
 
 export const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 
@@ -20,11 +20,7 @@ const TEMPLATE = "template_migrated";
 
 /** @param durable False: commits are not waited for, so that what is left is processor time. */
 export async function startWorld(durable: boolean): Promise<World> {
-  const dir = await Deno.makeTempDir({ prefix: "tradeline-bench-" });
-  // As root, PostgreSQL runs as another user, who has to get in.
-  await Deno.chmod(dir, 0o755);
-  const watch = watchdog(dir);
-  const cluster = await startCluster({ dataDir: dir, port: 0, durable });
+  const cluster = await startCluster({ port: 0, durable });
   const execute = async (statement: string, database = "postgres") => {
     const sql = connect(cluster.url(database));
     await sql.unsafe(statement).finally(() => sql.end());
@@ -43,11 +39,7 @@ export async function startWorld(durable: boolean): Promise<World> {
       await execute(`create database ${name} template ${template} strategy file_copy`);
       return cluster.url(name);
     },
-    async stop() {
-      await cluster.stop();
-      await watch.stdin.close();
-      await watch.status;
-    },
+    stop: () => cluster.stop(),
   };
 }
 

@@ -18,45 +18,17 @@ export interface TestCluster {
 
 /** Boots PostgreSQL in a temporary directory, not durable, and makes the template database. */
 export async function startTestCluster(): Promise<TestCluster> {
-  const dir = await Deno.makeTempDir({ prefix: "tradeline-test-" });
-  // As root, PostgreSQL runs as another user, who has to get in.
-  await Deno.chmod(dir, 0o755);
-  const watch = watchdog(dir);
-  const cluster = await startCluster({ dataDir: dir, port: 0, durable: false });
-  const stop = async () => {
-    await cluster.stop();
-    await watch.stdin.close();
-    await watch.status;
-  };
+  const cluster = await startCluster({ port: 0, durable: false });
   try {
     await makeTemplate(cluster, "template_migrated");
   } catch (error) {
-    await stop();
+    await cluster.stop();
     throw error;
   }
   return {
     env: { [URL_VARIABLE]: cluster.url(), [TEMPLATE_VARIABLE]: "template_migrated" },
-    stop,
+    stop: () => cluster.stop(),
   };
-}
-
-/**
- * A shell whose input ends when we close it, or with this process, however that ends: then it ends
- * PostgreSQL, if it still runs or is frozen, and deletes the directory.
- */
-export function watchdog(dir: string): Deno.ChildProcess {
-  const script = `read -r _
-    if pid=$(head -n 1 "$1/db/postmaster.pid" 2> /dev/null); then kill -QUIT "$pid"; kill -CONT "$pid"; fi
-    for _ in 1 2 3 4 5; do rm -rf "$1" && break; sleep 0.2; done`;
-  const child = new Deno.Command("sh", {
-    args: ["-c", script, "sh", dir],
-    stdin: "piped",
-    stdout: "null",
-    stderr: "null",
-    detached: true,
-  }).spawn();
-  child.unref();
-  return child;
 }
 
 async function makeTemplate(cluster: Cluster, name: string): Promise<void> {

@@ -5,6 +5,7 @@ import { join } from "@std/path/join.js";
 import postgres, { type Sql } from "postgres";
 import { createDataApi } from "../../scripts/local/data_api.ts";
 import { createRoles, migrate } from "../../scripts/local/migrate.ts";
+import { atEnd } from "../../scripts/local/ending.ts";
 import { type Cluster, startCluster } from "../../scripts/local/postgres.ts";
 import {
   apiKeys,
@@ -31,7 +32,7 @@ import { createHandler as voiceRoute } from "../../supabase/functions/voice-rout
 import { createHandler as voiceRouteAction } from "../../supabase/functions/voice-route-action/handler.ts";
 import { createHandler as voiceStatus } from "../../supabase/functions/voice-status/handler.ts";
 import { createHandler as voiceVoicemail } from "../../supabase/functions/voice-voicemail/handler.ts";
-import { connect, watchdog } from "./cluster.ts";
+import { connect } from "./cluster.ts";
 import { ACCOUNT_SID, AUTH_TOKEN, PUBLIC_URL, testSettings } from "./webhook.ts";
 
 /** Every function that Twilio calls, by name. */
@@ -123,8 +124,12 @@ const DATABASE = "hotline";
 /** Starts a PostgreSQL of its own, with the migrations applied, and a Data API over it. */
 export async function startRig(): Promise<Rig> {
   const dir = await Deno.makeTempDir({ prefix: "tradeline-faults-" });
-  await Deno.chmod(dir, 0o755);
-  const watch = watchdog(dir);
+  // Once PostgreSQL is gone, or does not go.
+  const ending = atEnd(
+    `n=0; while [ -e "$1/db/postmaster.pid" ] && [ $n -lt 200 ]; do sleep 0.1; n=$((n + 1)); done
+    rm -rf "$1"`,
+    dir,
+  );
   let cluster: Cluster = await startCluster({ dataDir: dir, port: 0, durable: false });
   const { port } = cluster;
   const url = cluster.url(DATABASE);
@@ -215,9 +220,7 @@ export async function startRig(): Promise<Rig> {
       await Promise.all([sql.end({ timeout: 1 }), admin.end({ timeout: 1 }), api.close()]);
       await server.drain();
       await cluster.stop();
-      watch.ref();
-      await watch.stdin.close();
-      await watch.status;
+      await ending.run();
     },
   };
   return rig;
