@@ -3,7 +3,7 @@ import { join } from "@std/path/join.js";
 import { resolve } from "@std/path/resolve.js";
 import postgres from "postgres";
 import { SettingError } from "../../supabase/functions/_shared/errors.ts";
-import { readSettings } from "../../supabase/functions/_shared/settings.ts";
+import { readSettings, type Settings } from "../../supabase/functions/_shared/settings.ts";
 import { createDataApi } from "./data_api.ts";
 import {
   LOCAL_ACCOUNT_SID,
@@ -16,10 +16,12 @@ import { createGateway } from "./gateway.ts";
 import { createRoles, migrate, OtherSchemaError } from "./migrate.ts";
 import { assertPortFree, startCluster, StartError } from "./postgres.ts";
 import { JOBS, startSchedule } from "./schedule.ts";
+import { type Admission, isLoopback, serve } from "./serve.ts";
 
 export const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 
 export * from "./defaults.ts";
+export { serve } from "./serve.ts";
 
 export interface StackOptions {
   /**
@@ -86,7 +88,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const keepsMails = options.services && !given["RESEND_API_KEY"] && !given["RESEND_BASE_URL"];
   const dataDir = resolve(ROOT, given["TRADELINE_DATA_DIR"] ?? ".tradeline");
   // Before anything is started; the address is only known for certain once the port is bound.
-  checkSettings(withLocalDefaults(given, `http://127.0.0.1:${apiPort}`, ""));
+  const settings = checkSettings(withLocalDefaults(given, `http://127.0.0.1:${apiPort}`, ""));
 
   const closers: (() => Promise<unknown>)[] = [];
   const stop = async () => {
@@ -100,6 +102,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       dataDir,
       port: dbPort,
       durable: options.durable ?? true,
+      revive: options.services ?? false,
       log,
       onLocked() {
         assertPortFree(apiPort, "TRADELINE_API_PORT");
@@ -119,7 +122,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
     let handle: Deno.ServeHandler<Deno.NetAddr> = () =>
       Response.json({ error: "starting" }, { status: 503, headers: { "retry-after": "1" } });
-    const api = serve(apiPort, log, (request, info) => handle(request, info));
+    const api = serve(
+      apiPort,
+      log,
+      (request, info) => fromOutside(request) ?? handle(request, info),
+      admission(settings),
+    );
     closers.push(() => api.drain());
 
     const mailbox = keepsMails
@@ -225,9 +233,28 @@ export function apiKeys(
   return keys;
 }
 
+/** Whom the functions and the Data API answer beside this machine's programs: as in production, and through a tunnel. */
+function admission({ publicFunctionsUrl, contactAllowedOrigins }: Settings): Admission {
+  return {
+    hosts: [new URL(publicFunctionsUrl).host],
+    mayAsk: (request, origin) =>
+      new URL(request.url).pathname === "/functions/v1/contact-submit" &&
+      contactAllowedOrigins.includes(origin),
+  };
+}
+
+/** The refusal of what a stranger may have sent by a tunnel's name: there what everybody knows opens nothing. */
+function fromOutside({ headers, url }: Request): Response | undefined {
+  if (isLoopback(headers.get("host") ?? "")) return undefined;
+  const token = headers.get("authorization")?.replace(/^Bearer +/i, "") ?? headers.get("apikey");
+  const known = token === LOCAL_SECRET_KEY || token?.split(".").length === 3;
+  if (!known && new URL(url).pathname.startsWith("/functions/v1/")) return undefined;
+  return Response.json({ error: "unauthorized" }, { status: 401 });
+}
+
 /** @throws {SettingError} for the first that is missing or malformed. */
-function checkSettings(env: Readonly<Record<string, string>>): void {
-  readSettings((name) => env[name]);
+function checkSettings(env: Readonly<Record<string, string>>): Settings {
+  const settings = readSettings((name) => env[name]);
   for (const name of ["SUPABASE_SECRET_KEYS", "SUPABASE_PUBLISHABLE_KEYS"]) {
     try {
       JSON.parse(env[name] || "{}");
@@ -235,6 +262,7 @@ function checkSettings(env: Readonly<Record<string, string>>): void {
       throw new SettingError(name, 'must be JSON such as {"default": "sb_..."}');
     }
   }
+  return settings;
 }
 
 function portOf(env: Readonly<Record<string, string>>, name: string, fallback: number): number {
@@ -271,45 +299,4 @@ async function prepareDatabase(
   } finally {
     await sql.end();
   }
-}
-
-interface Server {
-  /** Without a trailing slash. */
-  readonly url: string;
-  /** Takes no more connections; resolves when the last request is answered or has had its time. */
-  drain(): Promise<void>;
-}
-
-/** How long the last requests may take when stopping, in milliseconds. */
-const DRAIN = 3_000;
-
-/**
- * Serves on 127.0.0.1.
- *
- * @param port 0: any free one.
- */
-export function serve(
-  port: number,
-  log: (line: string) => void,
-  handler: Deno.ServeHandler<Deno.NetAddr>,
-): Server {
-  const abort = new AbortController();
-  const server = Deno.serve({
-    hostname: "127.0.0.1",
-    port,
-    signal: abort.signal,
-    onListen: () => {},
-    onError(error) {
-      log(`A request failed: ${error instanceof Error ? error.message : error}`);
-      return Response.json({ error: "internal" }, { status: 500 });
-    },
-  }, handler);
-  return {
-    url: `http://127.0.0.1:${server.addr.port}`,
-    async drain() {
-      const timer = setTimeout(() => abort.abort(), DRAIN);
-      await Promise.all([server.shutdown(), server.finished]);
-      clearTimeout(timer);
-    },
-  };
 }

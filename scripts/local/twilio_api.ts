@@ -2,6 +2,7 @@
 // the errors that its documentation shows. Nothing is bought here, and no telephone rings.
 
 import { recordedMedia } from "./recording.ts";
+import { refused } from "./serve.ts";
 
 /** One request that came in. */
 export interface TwilioApiRequest {
@@ -132,6 +133,8 @@ export function startTwilioApi(options: TwilioApiOptions): TwilioApi {
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: options.port ?? 0, onListen() {} },
     async (request) => {
+      const foreign = refused(request);
+      if (foreign !== undefined) return foreign;
       const url = new URL(request.url);
       const form = request.method === "POST"
         ? new URLSearchParams(await request.text())

@@ -5,6 +5,7 @@ import { Buffer } from "node:buffer";
 import { timingSafeEqual } from "node:crypto";
 import { createClient, ErrorReply, RESP_TYPES } from "@redis/client";
 import { freePort } from "./ports.ts";
+import { refused } from "./serve.ts";
 
 /** A redis-server of our own, empty and in memory only. */
 export interface Redis {
@@ -97,7 +98,7 @@ export async function startUpstash(options: UpstashOptions): Promise<Upstash> {
   const redis = await connect(options.redisPort);
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: options.port ?? 0, onListen: () => {} },
-    (request) => answer(request, redis, options.token),
+    (request) => refused(request) ?? answer(request, redis, options.token),
   );
   return {
     url: `http://127.0.0.1:${server.addr.port}`,

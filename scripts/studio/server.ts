@@ -156,8 +156,7 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
 
   return {
     async handle(request) {
-      const refusal = strange(request);
-      const response = refusal === undefined ? await route(request) : text(403, refusal);
+      const response = await route(request);
       // The answer to an upgrade cannot be changed, and needs none of these.
       if (response.status === 101) return response;
       for (const [name, value] of Object.entries(SECURITY)) response.headers.set(name, value);
@@ -169,24 +168,6 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
       await operator.close();
     },
   };
-}
-
-/**
- * Why a request is not the page's own, if so. A name that somebody points at 127.0.0.1 comes with
- * that name as its Host; another site's page comes with that site as its Origin.
- */
-function strange(request: Request): string | undefined {
-  const host = request.headers.get("host") ?? "";
-  if (!/^(127\.0\.0\.1|localhost)(:\d+)?$/i.test(host)) {
-    return "Open this page as http://127.0.0.1 or http://localhost";
-  }
-  const origin = request.headers.get("origin");
-  const changes = request.method !== "GET" && request.method !== "HEAD";
-  const upgrades = request.headers.has("upgrade");
-  if (origin === null ? changes || upgrades : origin !== `http://${host}`) {
-    return "Requests of other sites are refused";
-  }
-  return undefined;
 }
 
 /** A file of the page. Only plain names: there is no way out of the folder. */
