@@ -35,40 +35,98 @@ export type Parsed<Config extends ParseArgsConfig> = ReturnType<typeof parseArgs
 export const TEXT = { type: "string" } as const;
 export const FLAG = { type: "boolean", default: false } as const;
 
+/** A text that has to be of a form; `must` goes on as in "--from must be a number such as +14035550123". */
+export function textThat(must: string, form: RegExp | ((value: string) => boolean)) {
+  const is = typeof form === "function" ? form : (value: string) => form.test(value);
+  return { type: "string", must, is } as const;
+}
+
+export const E164 = textThat("be a number such as +14035550123", /^\+[1-9]\d{7,14}$/);
+export const ACCOUNT = textThat("be an account's SID: AC and 32 hex digits", /^AC[0-9a-fA-F]{32}$/);
+export const ADDRESS = textThat(
+  "be an address such as https://YOUR_PROJECT.supabase.co",
+  (value) => /^https?:\/\/[^/]/.test(value) && URL.canParse(value),
+);
+
+/** @param whole Whether fractions are refused. */
+export function numberFrom(least: number, whole = false, most = Infinity) {
+  const kind = whole ? "a whole number" : "a number";
+  const range = most === Infinity ? `of at least ${least}` : `from ${least} to ${most}`;
+  return textThat(`be ${kind} ${range}`, (value) => {
+    const number = Number(value);
+    return number >= least && number <= most && Number.isFinite(number) &&
+      (!whole || Number.isInteger(number));
+  });
+}
+
+export interface CommandConfig extends ParseArgsConfig {
+  /** Flags and options of which one excludes the others. */
+  readonly either?: readonly (readonly string[])[];
+}
+
 /**
- * Runs a command with its options read, or answers `--help`.
+ * Runs a command with its options read, or answers `--help`, whatever else is asked. Refused are options that it does not
+ * have, one that comes twice and is no list, and values that are empty or not of their form.
  *
  * @param config As of `parseArgs`, without `--help`.
  * @returns the exit code: 2 where an option is wrong or `run` throws a `UsageError`, else what `run` returns.
  */
-export async function command<const Config extends ParseArgsConfig>(
+export async function command<const Config extends CommandConfig>(
   { task, help, print }: About,
   config: Config,
   run: (parsed: Parsed<Config>) => Promise<number>,
 ): Promise<number> {
   try {
-    const parsed = parse(config);
-    if (parsed.values.help) {
+    const { args = [] } = config;
+    const end = args.indexOf("--");
+    if (args.slice(0, end === -1 ? undefined : end).some((arg) => /^(-h|--help)$/.test(arg))) {
       (print ?? console.log)(help.trimEnd());
       return 0;
     }
-    return await run(parsed);
+    return await run(parse(config));
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    (print ?? console.error)(`${error.message}\nSee: npx -y deno@2.9.6 task ${task} --help`);
+    (print ?? console.error)(
+      `${error.message.replace(/\.$/, "")}. See npx -y deno@2.9.6 task ${task} --help`,
+    );
     return 2;
   }
 }
 
-function parse<Config extends ParseArgsConfig>(config: Config) {
-  const options = { ...config.options, help: { ...FLAG, short: "h" } };
+function parse<Config extends CommandConfig>(config: Config): Parsed<Config> {
+  const { either = [], options = {}, ...rest } = config;
+  let parsed: ReturnType<typeof parseArgs>;
   try {
-    return parseArgs({ ...config, options }) as unknown as
-      & Parsed<Config>
-      & { readonly values: { readonly help: boolean } };
+    parsed = parseArgs({ ...rest, options, tokens: true });
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    // What follows tells how to pass a word that looks like an option.
+    throw new UsageError((error as Error).message.replace(/(\. To specify |\n).*/s, ""));
   }
+  const given = new Set<string>();
+  for (const token of parsed.tokens ?? []) {
+    if (token.kind === "option-terminator") continue;
+    const name = token.kind === "option" ? `--${token.name}` : "an argument";
+    if (token.value !== undefined && token.value.trim() === "") {
+      throw new UsageError(`${name} must not be empty`);
+    }
+    if (token.kind !== "option") continue;
+    const option: { multiple?: boolean; must?: string; is?: (value: string) => boolean } =
+      options[token.name] ?? {};
+    if (given.has(token.name) && !option.multiple) {
+      throw new UsageError(`${name} is given twice`);
+    }
+    given.add(token.name);
+    if (token.value !== undefined && option.is?.(token.value) === false) {
+      throw new UsageError(`${name} must ${option.must}: "${token.value}"`);
+    }
+  }
+  for (const names of either) {
+    const together = names.filter((name) => given.has(name));
+    if (together.length > 1) {
+      throw new UsageError(`--${together.join(" and --")} exclude each other`);
+    }
+  }
+  return parsed as unknown as Parsed<Config>;
 }
 
 /** The variables of this process, then those of `.env`. */

@@ -1,15 +1,35 @@
 /**
- * Runs the tests on one PostgreSQL of its own and closes with `N passed, N failed`. `task test` runs all
- * that is quick; `task test:deep` (`--deep`) the slow rest: real browsers, the real Supabase CLI, the hosted
- * runtime. Other arguments go to `deno test`: a file, or `--filter "part of a name"`. Without any, a commit
- * that passes is noted, as `deno task deploy` asks for both. With `IGNORED_TESTS=fail` an ignored test, as
- * where a program is missing, counts as failed: CI vouches for a commit, and leaves nothing out.
+ * Runs the tests on one PostgreSQL of its own and closes with `N passed, N failed`. A commit that passes a whole
+ * half is noted, as `deno task deploy` asks for both.
  */
+import { existsSync } from "node:fs";
 import { fromFileUrl } from "@std/path/from_file_url.js";
+import { join } from "@std/path/join.js";
+import { command, FLAG, type Parsed, TEXT, UsageError } from "../scripts/command.ts";
 import { noteTested, type TestTask } from "../scripts/deploy/tested.ts";
 import { abandoned, type AtEnd, atEnd } from "../scripts/local/ending.ts";
 import { startTestCluster } from "./support/cluster.ts";
 import { fetchTools } from "./support/tools.ts";
+
+const HELP = `Run the tests, on a PostgreSQL of their own.
+
+  npx -y deno@2.9.6 task test                                 all that are quick
+  npx -y deno@2.9.6 task test:deep                            the slow rest: browsers, Supabase's CLI, the hosted runtime
+  npx -y deno@2.9.6 task test tests/unit/menu_test.ts         files, or folders
+  npx -y deno@2.9.6 task test --filter "part of a name"
+
+  --filter <text>  the tests whose name has it, or /matches it/
+  --fail-fast      stop at the first that fails
+  --help
+
+With IGNORED_TESTS=fail a test that is ignored, as where a program is missing, counts as failed.
+Exit code 0: none has failed. 1: some have, or there are none. 2: an option is wrong.
+`;
+
+const CONFIG = {
+  allowPositionals: true,
+  options: { deep: FLAG, filter: TEXT, "fail-fast": FLAG },
+} as const;
 
 const root = fromFileUrl(new URL("..", import.meta.url));
 
@@ -17,10 +37,6 @@ const root = fromFileUrl(new URL("..", import.meta.url));
 const DEEP = ["browser", "deploy"];
 /** Folders without tests of their own. */
 const WITHOUT_TESTS = ["bench", "support"];
-
-const deep = Deno.args.includes("--deep");
-const args = Deno.args.filter((arg) => arg !== "--deep");
-const task: TestTask | undefined = args.length > 0 ? undefined : deep ? "test:deep" : "test";
 
 /** The files and folders of this half of the tests. */
 function pathsOf(half: "quick" | "deep"): string[] {
@@ -64,11 +80,12 @@ function isStep(name: string, names: Set<string>): boolean {
   return false;
 }
 
-async function runTests(): Promise<Count> {
-  const paths = args.some((arg) => /\.ts$|^tests\b/.test(arg))
-    ? []
-    : pathsOf(deep ? "deep" : "quick");
-  if (task !== undefined) await fetchTools(root, task);
+async function runTests(
+  half: TestTask,
+  whole: boolean,
+  args: readonly string[],
+): Promise<Count> {
+  if (whole) await fetchTools(root, half);
   const cluster = await startTestCluster();
   // All that the tests start is in a process group, and all that they make in a directory, that end with this run.
   const dir = await Deno.makeTempDir({ prefix: "tradeline-tests-" });
@@ -84,7 +101,6 @@ async function runTests(): Promise<Count> {
         "--parallel",
         `--junit-path=${report}`,
         ...args,
-        ...paths,
       ],
       cwd: root,
       env: {
@@ -101,7 +117,7 @@ async function runTests(): Promise<Count> {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
       Deno.addSignalListener(signal, stop);
     }
-    abandoned(deep ? "test:deep" : "test").then(stop);
+    abandoned(half).then(stop);
     const { code } = await child.status;
 
     const count = countTests(await Deno.readTextFile(report).catch(() => ""));
@@ -119,6 +135,26 @@ async function runTests(): Promise<Count> {
   }
 }
 
-const { passed, failed, skipped } = await noteTested(root, task, runTests);
-console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
-Deno.exit(failed === 0 ? 0 : 1);
+async function run({ values, positionals }: Parsed<typeof CONFIG>): Promise<number> {
+  const { deep, filter, "fail-fast": failFast } = values;
+  const half: TestTask = deep ? "test:deep" : "test";
+  const whole = positionals.length === 0 && filter === undefined && !failFast;
+  for (const path of positionals) {
+    if (!existsSync(join(root, path))) throw new UsageError(`There is no ${path}`);
+  }
+  const args = [
+    ...(filter === undefined ? [] : [`--filter=${filter}`]),
+    ...(failFast ? ["--fail-fast"] : []),
+    ...(positionals.length > 0 ? positionals : pathsOf(deep ? "deep" : "quick")),
+  ];
+  const { passed, failed, skipped } = await noteTested(
+    root,
+    whole ? half : undefined,
+    () => runTests(half, whole, args),
+  );
+  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+  return failed === 0 ? 0 : 1;
+}
+
+const task = Deno.args.includes("--deep") ? "test:deep" : "test";
+Deno.exit(await command({ task, help: HELP }, { args: Deno.args, ...CONFIG }, run));

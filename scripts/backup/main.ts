@@ -20,10 +20,10 @@ import { SealError } from "./seal.ts";
 
 const HELP = `Back a database up into one file, and put it back.
 
-  deno task backup                                   the database at SUPABASE_DB_URL; else this machine's
-  deno task restore FILE --verify                    into a scratch database, which is compared and thrown away
-  deno task restore FILE --to postgresql://...       into a new, empty database
-  deno task restore FILE --decrypt PLAIN             writes what pg_restore and pgAdmin read
+  npx -y deno@2.9.6 task backup                                   the database at SUPABASE_DB_URL; else this machine's
+  npx -y deno@2.9.6 task restore FILE --verify                    into a scratch database, which is compared and thrown away
+  npx -y deno@2.9.6 task restore FILE --to postgresql://...       into a new, empty database
+  npx -y deno@2.9.6 task restore FILE --decrypt PLAIN             writes what pg_restore and pgAdmin read
 
   --database   backup: the database's address, for a role that may read every table
   --dir        backup: where to; default BACKUP_DIR, else backups/ in the data directory (TRADELINE_DATA_DIR, .tradeline).

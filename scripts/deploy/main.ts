@@ -11,9 +11,9 @@ import { NUMBER } from "./twilio.ts";
 
 const HELP = `Bring this commit to a Supabase project, or go back to the version before.
 
-  deno task deploy --project abcdefghijklmnopqrst --dry-run    what it would do, and what is missing
-  deno task deploy --project abcdefghijklmnopqrst
-  deno task rollback --project abcdefghijklmnopqrst
+  npx -y deno@2.9.6 task deploy --project abcdefghijklmnopqrst --dry-run    what it would do, and what is missing
+  npx -y deno@2.9.6 task deploy --project abcdefghijklmnopqrst
+  npx -y deno@2.9.6 task rollback --project abcdefghijklmnopqrst
 
   --project    the project's reference, 20 letters, or its address; default SUPABASE_PROJECT_REF
   --only       deploy: functions, separated by commas; default all
@@ -24,7 +24,7 @@ const HELP = `Bring this commit to a Supabase project, or go back to the version
   --help
 
 Needs, from the environment or the file: SUPABASE_ACCESS_TOKEN, SUPABASE_DB_PASSWORD or SUPABASE_DB_URL,
-SUPABASE_SECRET_KEYS, and the settings that .env.example describes. And that deno task test has passed here, all of it,
+SUPABASE_SECRET_KEYS, and the settings that .env.example describes. And that the tests have passed here, all of them,
 with this commit and nothing else; or TESTED_COMMIT, by which CI says for which commit it has.
 
 Ctrl-C in a deploy takes back what was begun; a rollback goes to its end.

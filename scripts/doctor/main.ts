@@ -1,5 +1,6 @@
 /** `deno task doctor`: what is wrong with a line, and what to do about it. Exit code 1 when calls are not served. */
 import {
+  ADDRESS,
   command,
   type CommandContext,
   environment,
@@ -16,8 +17,8 @@ import { examine } from "./examine.ts";
 
 const HELP = `What is wrong with the line, and what to do about it.
 
-  deno task doctor                                          this machine's
-  deno task doctor --url https://YOUR_PROJECT.supabase.co   a deployed one
+  npx -y deno@2.9.6 task doctor                                          this machine's
+  npx -y deno@2.9.6 task doctor --url https://YOUR_PROJECT.supabase.co   a deployed one
 
   --url   the project's address
   --key   its secret key: tells the alerts in full, and whether mails are overdue. Default: from SUPABASE_SECRET_KEYS
@@ -33,7 +34,7 @@ function formatFinding({ level, what, advice }: Finding): string {
   return advice === undefined ? `${mark}${what}` : `${mark}${what}\n        -> ${advice}`;
 }
 
-const OPTIONS = { url: TEXT, key: TEXT };
+const OPTIONS = { url: ADDRESS, key: TEXT };
 
 /** @returns the exit code. */
 export function main(args: string[], { env, print }: CommandContext): Promise<number> {
@@ -50,11 +51,6 @@ async function run(
 ): Promise<number> {
   const local = options.url === undefined;
   const url = (options.url ?? localUrl(env)).replace(/\/+$/, "").replace(/\/functions\/v1$/, "");
-  if (!/^https?:\/\/[^/]/.test(url) || !URL.canParse(url)) {
-    throw new UsageError(
-      `--url must be an http(s) address such as https://YOUR_PROJECT.supabase.co: "${url}"`,
-    );
-  }
   const key = options.key ?? secretKey(env) ?? (local ? LOCAL_SECRET_KEY : undefined);
   const findings = diagnose(
     await examine(url, key, local ? undefined : databaseIn(env)),

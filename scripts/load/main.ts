@@ -3,7 +3,16 @@
  *
  * @module
  */
-import { command, environment, FLAG, localUrl, type Parsed, TEXT, UsageError } from "../command.ts";
+import {
+  ADDRESS,
+  command,
+  environment,
+  FLAG,
+  localUrl,
+  numberFrom,
+  type Parsed,
+  TEXT,
+} from "../command.ts";
 import { LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY } from "../local/defaults.ts";
 import {
   holds,
@@ -36,11 +45,11 @@ nothing answered. 2: an option is wrong.
 `;
 
 const OPTIONS = {
-  calls: TEXT,
-  ramp: TEXT,
-  speed: TEXT,
-  seed: TEXT,
-  url: TEXT,
+  calls: numberFrom(1, true),
+  ramp: numberFrom(0),
+  speed: numberFrom(0.1),
+  seed: numberFrom(0, true),
+  url: ADDRESS,
   token: TEXT,
   key: TEXT,
   json: FLAG,
@@ -49,10 +58,12 @@ const OPTIONS = {
 type Options = Parsed<{ options: typeof OPTIONS }>["values"];
 
 async function load(options: Options): Promise<number> {
-  const { calls, rampSec, speed, seed } = numbers(options);
+  const calls = Number(options.calls ?? 1000);
+  const rampSec = Number(options.ramp ?? 15);
+  const speed = Number(options.speed ?? 2);
+  const seed = Number(options.seed ?? Math.floor(Math.random() * 2 ** 31));
   const env = environment();
   const url = options.url ?? `${localUrl(env)}/functions/v1`;
-  if (!URL.canParse(url)) throw new UsageError(`--url must be a URL: "${url}"`);
   const functionsUrl = url.replace(/\/+$/, "");
   if (!await answers(functionsUrl)) {
     console.error(
@@ -125,25 +136,6 @@ function summary(report: LoadReport): string {
     ["left open", `${open}`],
   ];
   return rows.map(([name = "", value]) => `${name.padEnd(10)} ${value}`).join("\n");
-}
-
-function numbers(options: Options) {
-  const number = (name: "calls" | "ramp" | "speed" | "seed", fallback: number, least: number) => {
-    const value = options[name];
-    const parsed = Number(value ?? fallback);
-    const whole = name === "calls" || name === "seed";
-    if (value?.trim() === "" || !(parsed >= least) || (whole && !Number.isInteger(parsed))) {
-      const kind = whole ? "a whole number" : "a number";
-      throw new UsageError(`--${name} must be ${kind} of at least ${least}: "${value}"`);
-    }
-    return parsed;
-  };
-  return {
-    calls: number("calls", 1000, 1),
-    rampSec: number("ramp", 15, 0),
-    speed: number("speed", 2, 0.1),
-    seed: number("seed", Math.floor(Math.random() * 2 ** 31), 0),
-  };
 }
 
 async function answers(url: string): Promise<boolean> {

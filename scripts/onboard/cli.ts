@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  ADDRESS,
   command,
   environment,
   FLAG,
@@ -11,6 +12,7 @@ import {
   type Parsed,
   secretKey,
   TEXT,
+  textThat,
   UsageError,
 } from "../command.ts";
 import { LOCAL_SECRET_KEY } from "../local/defaults.ts";
@@ -37,13 +39,16 @@ Exit code 0: it has its number. 1: it has not, and why. 2: an option is wrong.
 `;
 
 const OPTIONS = {
-  org: TEXT,
+  org: textThat(
+    "be the organisation's UUID",
+    /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i,
+  ),
   name: TEXT,
-  country: TEXT,
-  area: TEXT,
+  country: textThat("be CA or US", /^(CA|US)$/i),
+  area: textThat("be an area code of three digits", /^[2-9]\d\d$/),
   profile: TEXT,
   again: TEXT,
-  url: TEXT,
+  url: ADDRESS,
   key: TEXT,
   json: FLAG,
 };
@@ -53,7 +58,6 @@ type Options = Parsed<{ options: typeof OPTIONS }>["values"];
 async function onboard(options: Options): Promise<number> {
   const env = environment();
   const url = options.url ?? `${localUrl(env)}/functions/v1/telephony-onboard`;
-  if (!URL.canParse(url)) throw new UsageError(`--url must be a URL: "${url}"`);
   const key = options.key ?? secretKey(env) ?? LOCAL_SECRET_KEY;
   const body = await requestBody(options);
 

@@ -3,7 +3,19 @@
  *
  * @module
  */
-import { command, environment, FLAG, localUrl, type Parsed, TEXT, UsageError } from "../command.ts";
+import {
+  ACCOUNT,
+  ADDRESS,
+  command,
+  E164,
+  environment,
+  FLAG,
+  localUrl,
+  numberFrom,
+  type Parsed,
+  TEXT,
+  textThat,
+} from "../command.ts";
 import { LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY } from "../local/defaults.ts";
 import type { Answer, Caller, DialScript, Script } from "./caller.ts";
 import { realClock, VirtualClock } from "./clock.ts";
@@ -54,18 +66,25 @@ Exit code 0: the caller was served. 1: nothing answered, or the caller heard an 
 
 const OUTCOMES = ["answered", "busy", "no-answer", "failed", "canceled"] as const;
 
+function isOutcome(value: string): value is typeof OUTCOMES[number] {
+  return (OUTCOMES as readonly string[]).includes(value);
+}
+
 const OPTIONS = {
-  keys: { ...TEXT, multiple: true },
+  keys: textThat("be keys 0-9, * and #, with commas between gathers", /^[0-9*#, ]+$/),
   say: { ...TEXT, multiple: true },
-  dial: TEXT,
-  talk: TEXT,
+  dial: textThat(`be one of ${OUTCOMES.join(", ")}`, isOutcome),
+  talk: numberFrom(0),
   message: TEXT,
-  "hangup-after": TEXT,
-  from: TEXT,
-  to: TEXT,
-  url: TEXT,
+  "hangup-after": numberFrom(0),
+  from: textThat(
+    "be a number such as +14035550123, or anonymous",
+    (value) => /^(anonymous|unknown|restricted|client:.+|sip:.+)$/i.test(value) || E164.is(value),
+  ),
+  to: E164,
+  url: ADDRESS,
   token: TEXT,
-  account: TEXT,
+  account: ACCOUNT,
   "real-time": FLAG,
   fast: FLAG,
   webhooks: FLAG,
@@ -79,7 +98,6 @@ async function ring(commandLine: CommandLine): Promise<number> {
   const script = readScript(commandLine);
   const env = environment();
   const voiceUrl = options.url ?? `${localUrl(env)}/functions/v1/voice-frontdoor`;
-  if (!URL.canParse(voiceUrl)) throw new UsageError(`--url must be a URL: "${voiceUrl}"`);
   if (!await somethingListens(voiceUrl)) {
     console.error(
       `Nothing answers at ${voiceUrl}: run \`npx -y deno@2.9.6 task start\` first`,
@@ -143,19 +161,10 @@ function readScript({ values, tokens }: CommandLine): Script | undefined {
     if (token.name === "keys") return token.value.split(",").map((keys) => keys.trim());
     return token.name === "say" ? [{ speech: token.value }] : [];
   });
-  for (const answer of answers) {
-    if (typeof answer === "string" && !/^[0-9*#]*$/.test(answer)) {
-      throw new UsageError(`--keys must be keys 0-9, * and #: "${answer}"`);
-    }
-  }
-  const outcome = values.dial === undefined
-    ? undefined
-    : OUTCOMES.find((each) => each === values.dial);
-  if (values.dial !== undefined && outcome === undefined) {
-    throw new UsageError(`--dial must be one of ${OUTCOMES.join(", ")}: "${values.dial}"`);
-  }
-  const talkSeconds = seconds("talk", values.talk);
-  const hangUpAfter = seconds("hangup-after", values["hangup-after"]);
+  const outcome = values.dial !== undefined && isOutcome(values.dial) ? values.dial : undefined;
+  const [talkSeconds, hangUpAfter] = [values.talk, values["hangup-after"]].map((text) =>
+    text === undefined ? undefined : Number(text)
+  );
   const isScripted = answers.length > 0 ||
     [outcome, talkSeconds, hangUpAfter, values.message].some((value) => value !== undefined);
   if (!isScripted) return undefined;
@@ -166,15 +175,6 @@ function readScript({ values, tokens }: CommandLine): Script | undefined {
     ...(hangUpAfter !== undefined && { hangupAt: hangUpAfter * 1000 }),
     ...(values.message !== undefined && { voicemail: message(values.message) }),
   };
-}
-
-function seconds(name: string, value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  const number = Number(value);
-  if (value.trim() === "" || !Number.isFinite(number) || number < 0) {
-    throw new UsageError(`--${name} must be a number of seconds: "${value}"`);
-  }
-  return number;
 }
 
 async function somethingListens(url: string): Promise<boolean> {
@@ -196,7 +196,7 @@ if (import.meta.main) {
   Deno.exit(
     await command(
       { task: "phone", help: HELP },
-      { args: Deno.args, tokens: true, options: OPTIONS },
+      { args: Deno.args, tokens: true, options: OPTIONS, either: [["fast", "real-time"]] },
       ring,
     ),
   );

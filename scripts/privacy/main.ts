@@ -1,6 +1,7 @@
 /** `deno task forget`: one person's data, exported or erased everywhere. */
 import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
 import {
+  ADDRESS,
   command,
   type CommandContext,
   environment,
@@ -9,6 +10,7 @@ import {
   type Parsed,
   secretKey,
   TEXT,
+  textThat,
   UsageError,
 } from "../command.ts";
 import { LOCAL_SECRET_KEY } from "../local/defaults.ts";
@@ -22,10 +24,10 @@ import {
 
 const HELP = `Erase, or export, everything that is known of one person.
 
-  deno task forget +14165550123 --export person.json     what is known, for the person; changes nothing
-  deno task forget +14165550123 --yes                    erases it, here and at Twilio, and prints the receipt
-  deno task forget --email jane@example.com --yes
-  deno task forget --pending                             deletes at Twilio the recordings whose calls are erased here
+  npx -y deno@2.9.6 task forget +14165550123 --export person.json     what is known, for the person; changes nothing
+  npx -y deno@2.9.6 task forget +14165550123 --yes                    erases it, here and at Twilio, and prints the receipt
+  npx -y deno@2.9.6 task forget --email jane@example.com --yes
+  npx -y deno@2.9.6 task forget --pending                             deletes at Twilio the recordings whose calls are erased here
 
   --email    the person's e-mail address, instead of a number or beside it
   --export   a file (-: the output) that gets the data as JSON
@@ -52,7 +54,14 @@ interface QueuedRecording {
 
 const CONFIG = {
   allowPositionals: true,
-  options: { email: TEXT, export: TEXT, yes: FLAG, pending: FLAG, url: TEXT, key: TEXT },
+  options: {
+    email: textThat("be an address such as jane@example.com", /^[^@\s]+@[^@\s]+$/),
+    export: TEXT,
+    yes: FLAG,
+    pending: FLAG,
+    url: ADDRESS,
+    key: TEXT,
+  },
 } as const;
 
 /** @returns the exit code. */

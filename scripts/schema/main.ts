@@ -11,9 +11,9 @@ import { applySchemas, lay, release, rewritten, SchemaError } from "./schema.ts"
 const HELP =
   `Whether supabase/migrations make what supabase/schemas says: each makes a database, and the two are compared.
 
-  deno task schema              what differs: - only in the schemas, + only in the migrations
-  deno task schema --lay        write the migrations anew out of the schemas, a file each; until a release
-  deno task schema --release    the migrations as they are have been released: from now on they stay as they are
+  npx -y deno@2.9.6 task schema              what differs: - only in the schemas, + only in the migrations
+  npx -y deno@2.9.6 task schema --lay        write the migrations anew out of the schemas, a file each; until a release
+  npx -y deno@2.9.6 task schema --release    the migrations as they are have been released: from now on they stay as they are
 
 Exit code 0: the same, or done; 1: they differ, or it cannot be done; 2: wrong usage.`;
 

@@ -1,5 +1,5 @@
 /** How fast: every measure of issue 6, and what it is held against, in one run. See README.md beside this file. */
-import { parseArgs } from "node:util";
+import { command, FLAG, numberFrom, type Parsed, textThat } from "../../scripts/command.ts";
 import { acceptInSql } from "./accept_sql.ts";
 import { bundles, functionNames } from "./bundles.ts";
 import { coldStart, HOT } from "./cold_start.ts";
@@ -13,11 +13,23 @@ import { strangers } from "./strangers.ts";
 import { throughput } from "./throughput.ts";
 import { findPgbench, startWorld, type World } from "./world.ts";
 
+const MEASURES = [
+  "call",
+  "strangers",
+  "own",
+  "throughput",
+  "accept",
+  "cold",
+  "code",
+  "history",
+  "storage",
+];
+
 const HELP = `Measures this checkout, each figure beside what it is held against.
 
   npx -y deno@2.9.6 task bench                   everything; about 12 minutes
   npx -y deno@2.9.6 task bench --quick           everything, roughly; under a minute
-  npx -y deno@2.9.6 task bench --only cold,code  some measures: ${"call, strangers, own, throughput, accept, cold, code, history, storage"}
+  npx -y deno@2.9.6 task bench --only cold,code  some measures: ${MEASURES.join(", ")}
 
   --calls <n>        calls in the long history (default 1000000; 25000 when quick)
   --connections <n>  webhooks at once, and connections of pgbench (default 16)
@@ -107,48 +119,20 @@ async function machineOf(pgbench: string | undefined, loadBefore: number): Promi
   };
 }
 
-function readOptions(args: string[]) {
-  const flag = { type: "boolean", default: false } as const;
-  const text = { type: "string" } as const;
-  const { values } = parseArgs({
-    args,
-    options: {
-      quick: flag,
-      json: flag,
-      "no-sync": flag,
-      driver: flag,
-      help: { ...flag, short: "h" },
-      only: text,
-      calls: text,
-      connections: text,
-    },
-  });
-  const number = (name: "calls" | "connections", fallback: number) => {
-    const value = Number(values[name] ?? fallback);
-    if (!Number.isInteger(value) || value < 1) {
-      throw new TypeError(`--${name} must be a whole number of at least 1: "${values[name]}"`);
-    }
-    return value;
-  };
-  return {
-    ...values,
-    calls: number("calls", values.quick ? 25_000 : 1_000_000),
-    connections: number("connections", 16),
-  };
-}
+const OPTIONS = {
+  quick: FLAG,
+  json: FLAG,
+  "no-sync": FLAG,
+  driver: FLAG,
+  only: textThat(
+    `name some of ${MEASURES.join(", ")}`,
+    (value) => value.split(",").every((name) => MEASURES.includes(name)),
+  ),
+  calls: numberFrom(1, true),
+  connections: numberFrom(1, true),
+};
 
-async function main(args: string[]): Promise<number> {
-  let options: ReturnType<typeof readOptions>;
-  try {
-    options = readOptions(args);
-  } catch (error) {
-    console.error(`${(error as Error).message}\nSee: npx -y deno@2.9.6 task bench --help`);
-    return 2;
-  }
-  if (options.help) {
-    console.log(HELP.trimEnd());
-    return 0;
-  }
+async function bench(options: Parsed<{ options: typeof OPTIONS }>["values"]): Promise<number> {
   const started = performance.now();
   const log = (line: string) => {
     if (!options.json) console.error(line);
@@ -165,8 +149,8 @@ async function main(args: string[]): Promise<number> {
     rows = await measure(world, {
       quick: options.quick,
       only: options.only?.split(","),
-      calls: options.calls,
-      connections: options.connections,
+      calls: Number(options.calls ?? (options.quick ? 25_000 : 1_000_000)),
+      connections: Number(options.connections ?? 16),
       sync: !options["no-sync"],
       pgbench,
       log,
@@ -192,4 +176,12 @@ async function main(args: string[]): Promise<number> {
   return 0;
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) {
+  Deno.exit(
+    await command(
+      { task: "bench", help: HELP },
+      { args: Deno.args, options: OPTIONS },
+      ({ values }) => bench(values),
+    ),
+  );
+}

@@ -255,7 +255,7 @@ Deno.test("the command shows the number, or why there is none", async () => {
   const asked = ["--org", org, "--name", "Gas & Go", "--country", "CA"];
   const [none, wrong, unknown, usage] = await Promise.all([
     command(...asked, "--area", "368", ...url),
-    command("--org", "five", "--name", "x", ...url),
+    command("--org", org, "--name", "x".repeat(999), ...url),
     command(...asked, ...url, "--key", "sb_secret_wrong"),
     command("--name", "x"),
   ]);
@@ -264,7 +264,8 @@ Deno.test("the command shows the number, or why there is none", async () => {
   assertMatch(none.err, /Nothing is left of it/);
   assertEquals([wrong.code, wrong.err], [
     1,
-    "The request is not valid:\n  org_id must be a UUID\n",
+    "The request is not valid:\n" +
+    "  business_name must be text of 1 to 200 characters, without control characters\n",
   ]);
   assertMatch(unknown.err, /--key/);
   assertEquals([usage.code, usage.out], [2, ""]);

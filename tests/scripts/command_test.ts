@@ -2,13 +2,37 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import { assertThrows } from "@std/assert/throws.js";
-import { command, FLAG, localUrl, secretKey, TEXT, UsageError } from "../../scripts/command.ts";
+import {
+  ADDRESS,
+  command,
+  E164,
+  FLAG,
+  localUrl,
+  numberFrom,
+  secretKey,
+  TEXT,
+  UsageError,
+} from "../../scripts/command.ts";
+import { ROOT } from "../../scripts/local/stack.ts";
+import { runCommand } from "../support/command.ts";
 
 async function greet(args: string[], run?: () => Promise<number>) {
   const lines: string[] = [];
   const code = await command(
     { task: "greet", help: "Greets.\n", print: (line) => lines.push(line) },
-    { args, options: { name: TEXT, loud: FLAG } },
+    {
+      args,
+      options: {
+        name: TEXT,
+        loud: FLAG,
+        soft: FLAG,
+        times: numberFrom(1, true, 9),
+        from: E164,
+        url: ADDRESS,
+        also: { ...TEXT, multiple: true },
+      },
+      either: [["loud", "soft"]],
+    },
     run ?? (({ values: { name, loud } }) => {
       lines.push(`${name}${loud ? "!" : ""}`);
       return Promise.resolve(7);
@@ -22,18 +46,39 @@ Deno.test("a command gets its options, and its exit code is what it returns", as
 });
 
 Deno.test("--help and -h tell the help, do nothing, and end with 0", async () => {
-  for (const option of ["--help", "-h"]) {
-    assertEquals(await greet([option]), { code: 0, text: "Greets." });
+  for (const args of [["--help"], ["-h"], ["--nmae", "--help"], ["--name", "", "-h"]]) {
+    assertEquals(await greet(args), { code: 0, text: "Greets." });
   }
 });
 
-Deno.test("an option that is not known, and one that a command refuses, end with 2 and name the help", async () => {
-  const unknown = await greet(["--nmae", "Jane"]);
-  assertEquals(unknown.code, 2);
-  assertStringIncludes(unknown.text, "--nmae");
-  assertStringIncludes(unknown.text, "See: npx -y deno@2.9.6 task greet --help");
+Deno.test("what cannot be meant ends with 2, and one line that names it and the help", async () => {
+  const wrong: [args: string[], line: string][] = [
+    [["--nmae", "Jane"], "Unknown option '--nmae'"],
+    [["Jane"], "Unexpected argument 'Jane'"],
+    [["--name"], "Option '--name <value>' argument missing"],
+    [["--name", ""], "--name must not be empty"],
+    [["--name= "], "--name must not be empty"],
+    [["--name", "Jane", "--name", "Joe"], "--name is given twice"],
+    [["--loud", "--soft"], "--loud and --soft exclude each other"],
+    [["--times", "0"], '--times must be a whole number from 1 to 9: "0"'],
+    [["--times", "1.5"], '--times must be a whole number from 1 to 9: "1.5"'],
+    [["--times", "x"], '--times must be a whole number from 1 to 9: "x"'],
+    [["--from", "5551234"], '--from must be a number such as +14035550123: "5551234"'],
+    [["--url", "localhost"], "--url must be an address such as https://YOUR_PROJECT"],
+  ];
+  for (const [args, line] of wrong) {
+    // deno-lint-ignore no-await-in-loop -- One after the other.
+    const { code, text } = await greet(args);
+    assertEquals([code, text.split("\n").length], [2, 1], text);
+    assertStringIncludes(text, line);
+    assertStringIncludes(text, ". See npx -y deno@2.9.6 task greet --help");
+  }
   const refused = await greet([], () => Promise.reject(new UsageError("--name must be given")));
-  assertEquals([refused.code, refused.text.split("\n")[0]], [2, "--name must be given"]);
+  assertEquals(refused, {
+    code: 2,
+    text: "--name must be given. See npx -y deno@2.9.6 task greet --help",
+  });
+  assertEquals((await greet(["--also", "a", "--also", "b", "--times", "9"])).code, 7);
 });
 
 Deno.test("any other error is not taken for wrong usage", async () => {
@@ -56,4 +101,67 @@ Deno.test("this machine's address follows TRADELINE_API_PORT", () => {
     localUrl((name) => `${name === "TRADELINE_API_PORT" && 9999}`),
     "http://127.0.0.1:9999",
   );
+});
+
+/** What each command refuses beside what all do; its script is the one of deno.json. */
+const REFUSED: Readonly<Record<string, string[][]>> = {
+  start: [["now"]],
+  phone: [
+    ["--from", "5551234"],
+    ["--to", "911"],
+    ["--keys", "1", "--keys", "2"],
+    ["--keys", "a"],
+    ["--fast", "--real-time"],
+    ["--dial", "maybe"],
+    ["--talk", "-1"],
+    ["--account", "AC1"],
+  ],
+  load: [["--calls", "0"], ["--calls", "1.5"], ["--speed", "fast"], ["--url", "here"]],
+  onboard: [
+    [],
+    ["--org", "1", "--name", "A"],
+    ["--org", crypto.randomUUID()],
+    ["--org", crypto.randomUUID(), "--name", "A", "--country", "FR"],
+    ["--org", crypto.randomUUID(), "--name", "A", "--area", "5870"],
+  ],
+  token: [[], ["--account", "AC1"], ["--account", `AC${"1".repeat(32)}`, "--url", "here"]],
+  doctor: [["--url", "here"]],
+  deploy: [["--project", "short"], ["--number", "5551234"], ["--only", ","]],
+  rollback: [["--project", "short"]],
+  backup: [["--database", ""]],
+  restore: [[], ["nofile"], ["nofile", "--verify", "--to", "postgresql://127.0.0.1/x"]],
+  forget: [[], ["5551234", "--yes"], ["--email", "jane", "--yes"]],
+  schema: [["--lay", "now"]],
+  test: [["tests/no_such_test.ts"]],
+  "test:deep": [["tests/no_such_test.ts"]],
+  bench: [["--only", "nothing"], ["--calls", "0"]],
+};
+
+const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`)) as {
+  tasks: Record<string, { command: string }>;
+};
+
+Deno.test("each command tells its help as it can be pasted, refuses what it does not know, and does nothing then", async () => {
+  assertEquals(Object.keys(tasks).filter((task) => task !== "check"), Object.keys(REFUSED));
+  const wrong = async (task: string, [script = "", ...own]: string[], args: string[]) => {
+    const { code, out, err } = await runCommand(script, [...own, ...args], { env: WITHOUT });
+    const said = `${out}${err}`.trim();
+    assertEquals([code, said.split("\n").length], [2, 1], `${task} ${args.join(" ")}: ${said}`);
+    assertStringIncludes(said, `. See npx -y deno@2.9.6 task ${task} --help`);
+  };
+  /** Nothing is there to be asked, and nothing that is set gets in the way. */
+  const WITHOUT = { SUPABASE_PROJECT_REF: "", SUPABASE_DB_URL: "", SUPABASE_URL: "" };
+  for (const [task, refused] of Object.entries(REFUSED)) {
+    const script = tasks[task]!.command.replace(/^.* -A /, "").split(" ");
+    // deno-lint-ignore no-await-in-loop -- A few processes at a time.
+    const [{ code, out, err }] = await Promise.all([
+      runCommand(script[0]!, [...script.slice(1), "--help"], { env: WITHOUT }),
+      wrong(task, script, ["--no-such-option"]),
+    ]);
+    assertEquals([code, err], [0, ""], task);
+    assertStringIncludes(out, `  npx -y deno@2.9.6 task ${task}`);
+    assertEquals(/(^|\s)deno task /.test(out), false, `${task}: not as it can be pasted`);
+    // deno-lint-ignore no-await-in-loop
+    await Promise.all(refused.map((args) => wrong(task, script, args)));
+  }
 });

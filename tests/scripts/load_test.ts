@@ -115,18 +115,3 @@ Deno.test("a wrong secret key is told, rather than taken for calls that are left
     /^Cannot look the calls up at .*: it answered 401; is --key the project's secret key\?\n$/,
   );
 });
-
-for (
-  const [args, message] of [
-    [["--calls", "many"], '--calls must be a whole number of at least 1: "many"'],
-    [["--calls", "0"], '--calls must be a whole number of at least 1: "0"'],
-    [["--ramp=-1"], '--ramp must be a number of at least 0: "-1"'],
-    [["--speed", "0"], '--speed must be a number of at least 0.1: "0"'],
-    [["--url", "nowhere"], '--url must be a URL: "nowhere"'],
-  ] as const
-) {
-  Deno.test(`${args.join(" ")} is refused with what it must be`, async () => {
-    const { code, err } = await load(...args);
-    assertEquals([code, err.split("\n")[0]], [2, message]);
-  });
-}
