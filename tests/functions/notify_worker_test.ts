@@ -78,7 +78,10 @@ Deno.test("a message is told to the operator, who can answer it, and the sender 
   assertEquals(told!.from, "TradeLine <hotline@example.com>");
   assertEquals(told!.reply_to, ["jane@example.com"]);
   assertEquals(told!.subject, 'Website message from Jane <b>Doe</b>: 5 > 3 & "so"');
-  assertMatch(told!.text, /^From: Jane <b>Doe<\/b> <jane@example.com>\nPhone: \+15877428885\n/);
+  assertMatch(
+    told!.text,
+    /^From: Jane <b>Doe<\/b> <jane\[@\]example\[\.\]com>\nPhone: \+15877428885\n/,
+  );
   assertMatch(told!.text, /> <script>alert\('x'\)<\/script>\n> second line/);
   assert(told!.html.includes("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;\nsecond line"));
   assert(!/<script|<b>Doe|<a /.test(told!.html));
@@ -92,6 +95,32 @@ Deno.test("a message is told to the operator, who can answer it, and the sender 
   const rows = await sql`select status, content, provider_id from outbox order by id`;
   assertEquals(rows.map(({ status, content }) => [status, content]), Array(2).fill(["sent", null]));
   assertEquals(rows.map((row) => row.provider_id).sort(), [told!.id, receipt!.id].sort());
+});
+
+Deno.test("nothing that a visitor writes is a link in the operator's mail, not even what looks like one of ours", async () => {
+  const own = `${system.settings.publicFunctionsUrl}/voicemail-audio?call=CA1&expires=9&sig=x`;
+  for (
+    const link of [
+      own,
+      "https://evil.example/voicemail-audio?call=x",
+      "www.evil.example",
+      "a@evil.example",
+    ]
+  ) {
+    const name = link.slice(0, 100);
+    const id = await owe(system, {
+      name,
+      subject: link.slice(0, 150),
+      message: `${link}\n${link}`,
+    });
+    await work();
+    const [told] = await taken(`contact_notification/${id}`);
+    assertEquals(/<a |href/.test(told!.html), false, link);
+    for (const part of [told!.subject, told!.text, told!.html]) {
+      assertEquals(part.includes(link.slice(0, 40)), false, link);
+      assertEquals(/:\/\/|evil\.|www\.|\w@/.test(part), false, part);
+    }
+  }
 });
 
 for (

@@ -15,6 +15,7 @@ import {
   organisation,
   userToken,
 } from "../support/onboarding.ts";
+import { ONE_VISIBLE_LINE } from "../../supabase/functions/_shared/text.ts";
 import { PUBLIC_URL } from "../support/webhook.ts";
 
 const ONBOARDING_PROCESS = fromFileUrl(
@@ -389,6 +390,14 @@ officeTest("a field that is missing is named too", async (office) => {
     "business_name",
     "country",
   ]);
+});
+
+officeTest("a name that does not show as it is written is refused", async (office) => {
+  for (const business_name of ["Acme\u200f", "Ac\u200bme", "Acme\u2028Inc", "\u202eemcA"]) {
+    const answer = await office.ask(organisation({ business_name }).body);
+    assertEquals(answer.status, 400);
+    assertEquals(answer.body.issues, [{ field: "business_name", message: ONE_VISIBLE_LINE }]);
+  }
 });
 
 officeTest("two menu entries may not share a key or a mode", async (office) => {

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import type { Issue } from "../calls/webhook_form.ts";
+import { isOneVisibleLine, ONE_VISIBLE_LINE, plainText } from "../text.ts";
 
 /** What a visitor of the website wrote, checked. */
 export interface ContactMessage {
@@ -16,14 +17,6 @@ export type ParsedSubmission =
   | { readonly kind: "trap" }
   | { readonly kind: "invalid"; readonly issues: readonly Issue[] };
 
-/**
- * Control characters, line separators and marks that turn the direction of writing: in a line that ends up in
- * a mail's header they begin another header, or show something other than what is there.
- */
-const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
-/** The same, but for line breaks and tabs, of text that has lines. */
-const UNPRINTABLE_IN_TEXT = /[^\P{Cc}\n\t]|[\u202a-\u202e\u2066-\u2069]/gu;
-
 /** One line of at most `max` characters, trimmed. A lone surrogate, which no database takes, becomes U+FFFD. */
 const line = (max: number) =>
   z.pipe(
@@ -33,10 +26,7 @@ const line = (max: number) =>
     ),
     z.string().check(
       z.refine((value) => length(value) <= max, `must have at most ${max} characters`),
-      z.refine(
-        (value) => !UNPRINTABLE.test(value),
-        "must be one line without control characters",
-      ),
+      z.refine(isOneVisibleLine, ONE_VISIBLE_LINE),
     ),
   );
 
@@ -71,7 +61,7 @@ const submission = z.object({
   ),
   subject: orNothing(line(150)),
   message: z.pipe(
-    z.pipe(z.string("must be text"), z.transform(text)),
+    z.pipe(z.string("must be text"), z.transform(plainText)),
     z.string().check(
       z.refine(given, "must be given"),
       z.refine((value) => length(value) <= 5000, "must have at most 5000 characters"),
@@ -111,12 +101,6 @@ export function isEmailAddress(value: string): boolean {
     /^[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+(\.[\p{L}\p{N}!#$%&'*+/=?^_`{|}~-]+)*$/u.test(local) &&
     /^([\p{L}\p{N}]([\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.)+[\p{L}][\p{L}\p{N}-]*[\p{L}\p{N}]$/u
       .test(domain);
-}
-
-/** Lines as Unix has them; what cannot be printed becomes a space. */
-function text(value: string): string {
-  return value.toWellFormed().replaceAll(/\r\n?|\u2028|\u2029/g, "\n")
-    .replaceAll(UNPRINTABLE_IN_TEXT, " ").trim();
 }
 
 /** In characters as PostgreSQL counts them. */

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { type AlertWords, headline, runbookSection } from "../alerts/words.ts";
+import { unlinked } from "../text.ts";
 import type { Mail } from "./mail.ts";
 import { recordingLink } from "./recording_link.ts";
 
@@ -45,10 +46,15 @@ const alert = z.object({
 /** Everything about a mail but its two ends. */
 type Letter = Pick<Mail, "subject" | "replyTo" | "headers"> & { readonly parts: readonly Part[] };
 
-/** A paragraph; a list of what is called what; or somebody's own words, kept as they stand. */
+/** A link that we made. Nothing else becomes one: a stranger's words are shown `unlinked`. */
+interface Link {
+  readonly link: string;
+}
+
+/** A paragraph in our words; a list of what is called what; or somebody's own words. */
 type Part =
   | { readonly paragraph: string }
-  | { readonly facts: readonly (readonly [name: string, value: string])[] }
+  | { readonly facts: readonly (readonly [name: string, value: string | Link])[] }
   | { readonly quote: string };
 
 /**
@@ -91,8 +97,10 @@ function letterOf(kind: string, content: unknown, context: MailContext): Letter 
 
 function contactNotification(message: z.infer<typeof contact>): Letter {
   return {
-    subject: `Website message from ${message.name}` +
-      (message.subject === null ? "" : `: ${message.subject}`),
+    subject: unlinked(
+      `Website message from ${message.name}` +
+        (message.subject === null ? "" : `: ${message.subject}`),
+    ),
     replyTo: message.email,
     parts: [
       {
@@ -147,7 +155,7 @@ function voicemailNotification(
           ...(message.duration_sec === null
             ? []
             : [["Length", minutes(message.duration_sec)] as const]),
-          ["Listen", link],
+          ["Listen", { link }],
         ],
       },
       message.transcript
@@ -187,8 +195,8 @@ function alertNotification(notice: AlertWords, { runbookUrl }: MailContext): Let
 function asText(parts: readonly Part[]): string {
   return parts.map((part) => {
     if ("paragraph" in part) return part.paragraph;
-    if ("quote" in part) return part.quote.replaceAll(/^/gm, "> ");
-    return part.facts.map(([name, value]) => `${name}: ${value}`).join("\n");
+    if ("quote" in part) return unlinked(part.quote).replaceAll(/^/gm, "> ");
+    return part.facts.map(([name, value]) => `${name}: ${shown(value)}`).join("\n");
   }).join("\n\n") + "\n";
 }
 
@@ -196,7 +204,9 @@ function asHtml(parts: readonly Part[]): string {
   const body = parts.map((part) => {
     if ("paragraph" in part) return `<p>${escape(part.paragraph)}</p>`;
     if ("quote" in part) {
-      return `<blockquote style="white-space:pre-wrap">${escape(part.quote)}</blockquote>`;
+      return `<blockquote style="white-space:pre-wrap">${
+        escape(unlinked(part.quote))
+      }</blockquote>`;
     }
     return `<p>${
       part.facts.map(([name, value]) => `<b>${escape(name)}:</b> ${linked(value)}`).join("<br>")
@@ -205,12 +215,13 @@ function asHtml(parts: readonly Part[]): string {
   return `<!doctype html>\n<meta charset="utf-8">\n${body}\n`;
 }
 
-/** Only our own links become links: what a stranger wrote is shown, and leads nowhere. */
-function linked(value: string): string {
-  const text = escape(value);
-  return /^https?:\/\/[^\s<>"]+\/voicemail-audio\?[\w=&.-]+$/.test(value)
-    ? `<a href="${text}">${text}</a>`
-    : text;
+function shown(value: string | Link): string {
+  return typeof value === "string" ? unlinked(value) : value.link;
+}
+
+function linked(value: string | Link): string {
+  const text = escape(shown(value));
+  return typeof value === "string" ? text : `<a href="${text}">${text}</a>`;
 }
 
 function escape(text: string): string {

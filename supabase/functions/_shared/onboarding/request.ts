@@ -4,6 +4,7 @@ import { type Destinations, dialable } from "../destinations.ts";
 import { isE164 } from "../phone.ts";
 import { canNameChoice } from "../calls/menu.ts";
 import { LANGUAGES, speaks } from "../twilio/voices.ts";
+import { isOneVisibleLine, ONE_VISIBLE_LINE } from "../text.ts";
 import type { LineChanges } from "./line.ts";
 
 /** A validated request to onboard an organisation. */
@@ -15,17 +16,16 @@ export interface OnboardingRequest {
   readonly profile?: LineChanges | undefined;
 }
 
-const CONTROL = /\p{Cc}/u;
-
 const text = (most: number) =>
   z.pipe(
     z.string(`must be text of 1 to ${most} characters`),
     z.transform((value: string) => value.trim()),
   ).check(
     z.refine(
-      (value) => value.length >= 1 && value.length <= most && !CONTROL.test(value),
-      `must be text of 1 to ${most} characters, without control characters`,
+      (value) => value.length >= 1 && value.length <= most,
+      `must be text of 1 to ${most} characters`,
     ),
+    z.refine(isOneVisibleLine, ONE_VISIBLE_LINE),
   );
 const matching = (pattern: RegExp, message: string) =>
   z.string(message).check(z.regex(pattern, message));
