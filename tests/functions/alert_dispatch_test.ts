@@ -296,7 +296,7 @@ async function verdict(health: unknown, alerts: () => Response) {
 }
 
 Deno.test("calls that Twilio refused for want of capacity are counted from its debugger, of the last hour", async () => {
-  const entries = ["10004", "11200", "10004", null].map((error_code) => ({
+  const entries = ["10004", "11200", "86008", null].map((error_code) => ({
     error_code,
     sid: "NO1",
   }));

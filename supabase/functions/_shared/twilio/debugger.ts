@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
 import { understoodList } from "./client.ts";
 
-/** "Call concurrency limit exceeded": https://www.twilio.com/docs/api/errors/10004 */
-const TOO_MANY_CALLS = "10004";
+/** A call rejected at the account's limit of concurrent calls: https://www.twilio.com/docs/api/errors/10004, .../86008 */
+const TOO_MANY_CALLS: readonly unknown[] = ["10004", "86008"];
 const HOUR_MS = 60 * 60 * 1000;
 
 const entry = z.object({ error_code: z.nullish(z.string()) });
@@ -39,7 +39,7 @@ export async function refusedCalls(
       return null;
     }
     return understoodList(entry, await response.json(), "alerts")
-      .filter(({ error_code }) => error_code === TOO_MANY_CALLS).length;
+      .filter(({ error_code }) => TOO_MANY_CALLS.includes(error_code)).length;
   } catch {
     return null;
   }
