@@ -19,8 +19,8 @@ export const MIGRATION_NAME = /^([0-9]+)_(.*)\.sql$/;
 const MIGRATION_LOCK = 20251101;
 
 /**
- * Brings a database to what a new Supabase project has: roles, schemas `auth` and `extensions`.
- * Needs the superuser; may be run any number of times.
+ * Brings a database to what a new Supabase project has: roles, schemas `auth` and `extensions`. What is there stays as
+ * it is; what is lacking only a superuser, or the database's owner, can make.
  */
 export async function createRoles(sql: Sql): Promise<void> {
   const text = await Deno.readTextFile(new URL("./roles.sql", import.meta.url));

@@ -3,6 +3,8 @@ import { dirname } from "@std/path/dirname.js";
 import { join } from "@std/path/join.js";
 import { resolve } from "@std/path/resolve.js";
 import { atEnd } from "./ending.ts";
+import postgres from "postgres";
+import { createRoles } from "./migrate.ts";
 import { freePort } from "./ports.ts";
 
 /** The stack cannot start. The message is one line that says why and what to do. */
@@ -31,8 +33,10 @@ export interface ClusterOptions {
 /** A running PostgreSQL that this process owns: it ends with this process, however that ends. */
 export interface Cluster {
   readonly port: number;
-  /** A connection string for the superuser `postgres`. */
+  /** A connection string for `postgres`, who may what it may in a hosted project: it is no superuser. */
   url(database?: string): string;
+  /** The same for the superuser, whom a hosted project keeps to itself. */
+  adminUrl(database?: string): string;
   /** Stops PostgreSQL (fast shutdown) and gives the data directory back. */
   stop(): Promise<void>;
 }
@@ -51,7 +55,11 @@ interface Programs {
   readonly db: string;
 }
 
+/** The superuser, by the name that it has in a hosted project. */
+const ADMIN = "supabase_admin";
 const PASSWORD = "postgres";
+/** SQLSTATE invalid_password, also where there is no such role. */
+const WRONG_PASSWORD = "28P01";
 const MAX_CONNECTIONS = 300;
 
 /** How long what goes on in the database may hold up a stop, in milliseconds. */
@@ -104,6 +112,21 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     log(`Starting PostgreSQL on port ${port}`);
     let server = await startPostgres(programs, port, durable);
 
+    const urlFor = (role: string) => (database = "postgres") =>
+      `postgresql://${role}:${PASSWORD}@127.0.0.1:${port}/${database}`;
+    const adminUrl = urlFor(ADMIN);
+    try {
+      // New databases are made from template1.
+      await makePlatform(adminUrl("template1"));
+      await makePlatform(adminUrl());
+    } catch (error) {
+      await stopPostgres(server);
+      if ((error as { code?: string }).code !== WRONG_PASSWORD) throw error;
+      throw new StartError(
+        `Cannot start: the data directory ${dataDir} (TRADELINE_DATA_DIR) was made by another version: move it away, or set TRADELINE_DATA_DIR to a new one. What it holds is read by the version that made it`,
+      );
+    }
+
     let stopping = false;
     const keepUp = async () => {
       for (;;) {
@@ -134,8 +157,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 
     return {
       port,
-      url: (database = "postgres") =>
-        `postgresql://postgres:${PASSWORD}@127.0.0.1:${port}/${database}`,
+      url: urlFor("postgres"),
+      adminUrl,
       async stop() {
         stopping = true;
         await stopPostgres(server);
@@ -327,6 +350,17 @@ async function assertOurs(path: string): Promise<void> {
   }
 }
 
+/** Brings a database to what a new project has, owned by `postgres`. */
+async function makePlatform(adminUrl: string): Promise<void> {
+  const sql = postgres(adminUrl, { max: 1, onnotice: () => {} });
+  try {
+    await createRoles(sql);
+    await sql`alter database ${sql(new URL(adminUrl).pathname.slice(1))} owner to postgres`;
+  } finally {
+    await sql.end();
+  }
+}
+
 /** Makes the cluster beside its place and moves it there, so that a half-made one is never used. */
 async function initialise(programs: Programs): Promise<void> {
   const { account, dataDir, db } = programs;
@@ -341,7 +375,7 @@ async function initialise(programs: Programs): Promise<void> {
   }
   const { success, stderr } = await run(programs, "initdb", [
     `--pgdata=${asSeen(part, account)}`,
-    "--username=postgres",
+    `--username=${ADMIN}`,
     "--pwfile=/dev/stdin",
     "--auth=scram-sha-256",
     "--encoding=UTF8",

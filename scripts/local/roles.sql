@@ -1,4 +1,6 @@
--- What a new Supabase project has before its first migration. Running it again changes nothing.
+-- What a new Supabase project has before its first migration, as far as it is used here. Whatever is there already is
+-- left as it is: a hosted project has all of it, and its `postgres`, who is no superuser, may change none of it.
+-- Source: https://github.com/supabase/postgres/tree/develop/migrations/db
 
 do $$
 declare
@@ -6,11 +8,13 @@ declare
 begin
   for wanted in
     select * from (values
+      ('postgres', 'login createdb createrole replication bypassrls password ''postgres'''),
       ('anon', 'nologin noinherit'),
       ('authenticated', 'nologin noinherit'),
       ('service_role', 'nologin noinherit bypassrls'),
       ('authenticator', 'login noinherit password ''postgres''')
     ) as roles(name, attributes)
+    where not exists (select from pg_roles where rolname = roles.name)
   loop
     begin
       execute format('create role %I %s', wanted.name, wanted.attributes);
@@ -30,39 +34,70 @@ begin
     alter role authenticator set lock_timeout = '8s';
     alter role postgres set search_path = "$user", public, extensions;
   end if;
+  if not pg_has_role('postgres', 'service_role', 'member') then
+    grant anon, authenticated, service_role to postgres with admin option;
+    grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres;
+    -- Hosted, the extension supautils allows it: https://github.com/supabase/supautils (privileged_role_allowed_configs)
+    grant set on parameter session_replication_role to postgres;
+  end if;
 exception
   when unique_violation or sqlstate 'XX000' then null; -- Another database was just quicker.
 end;
 $$;
 
--- Usage only: since 30 October 2026 new tables are granted to nobody, and each migration grants.
-grant usage on schema public to anon, authenticated, service_role;
+do $$
+begin
+  -- Usage only: since 30 October 2026 new tables are granted to nobody, and each migration grants.
+  -- PUBLIC has it too, so it is looked for by name.
+  if not exists (
+    select from pg_namespace, aclexplode(nspacl) as acl
+    where nspname = 'public' and acl.grantee = 'service_role'::regrole and acl.privilege_type = 'USAGE'
+  ) then
+    grant usage on schema public to anon, authenticated, service_role;
+  end if;
 
-create schema if not exists extensions;
-grant usage on schema extensions to anon, authenticated, service_role;
-create extension if not exists pgcrypto with schema extensions;
-create extension if not exists "uuid-ossp" with schema extensions;
+  if to_regnamespace('extensions') is null then
+    create schema extensions;
+    grant usage on schema extensions to anon, authenticated, service_role;
+    grant all on schema extensions to postgres;
+  end if;
+  create extension if not exists pgcrypto with schema extensions;
+  create extension if not exists "uuid-ossp" with schema extensions;
 
-create schema if not exists auth;
-grant usage on schema auth to anon, authenticated, service_role;
+  if to_regnamespace('auth') is null then
+    create schema auth;
+    grant usage on schema auth to postgres, anon, authenticated, service_role;
+  end if;
+end;
+$$;
 
-create or replace function auth.jwt() returns jsonb
-  language sql stable
-  return coalesce(
-    nullif(current_setting('request.jwt.claim', true), ''),
-    nullif(current_setting('request.jwt.claims', true), '')
-  )::jsonb;
+do $$
+begin
+  if to_regprocedure('auth.jwt()') is null then
+    create function auth.jwt() returns jsonb
+      language sql stable
+      return coalesce(
+        nullif(current_setting('request.jwt.claim', true), ''),
+        nullif(current_setting('request.jwt.claims', true), '')
+      )::jsonb;
+  end if;
 
-create or replace function auth.uid() returns uuid
-  language sql stable
-  return coalesce(
-    nullif(current_setting('request.jwt.claim.sub', true), ''),
-    nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub'
-  )::uuid;
+  if to_regprocedure('auth.uid()') is null then
+    create function auth.uid() returns uuid
+      language sql stable
+      return coalesce(
+        nullif(current_setting('request.jwt.claim.sub', true), ''),
+        nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub'
+      )::uuid;
+  end if;
 
-create or replace function auth.role() returns text
-  language sql stable
-  return coalesce(
-    nullif(current_setting('request.jwt.claim.role', true), ''),
-    nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'role'
-  );
+  if to_regprocedure('auth.role()') is null then
+    create function auth.role() returns text
+      language sql stable
+      return coalesce(
+        nullif(current_setting('request.jwt.claim.role', true), ''),
+        nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'role'
+      );
+  end if;
+end;
+$$;

@@ -13,7 +13,7 @@ import {
   LOCAL_SECRET_KEY,
 } from "./defaults.ts";
 import { createGateway } from "./gateway.ts";
-import { createRoles, migrate, OtherSchemaError } from "./migrate.ts";
+import { migrate, OtherSchemaError } from "./migrate.ts";
 import { assertPortFree, startCluster, StartError } from "./postgres.ts";
 import { JOBS, startSchedule } from "./schedule.ts";
 import { type Admission, isLoopback, serve } from "./serve.ts";
@@ -53,7 +53,7 @@ export interface Pages {
 export interface Running {
   /** Without a trailing slash: `/functions/v1/...` and `/rest/v1/...` are under it. */
   readonly apiUrl: string;
-  /** For the superuser `postgres`. */
+  /** For `postgres`, who is no superuser. */
   readonly databaseUrl: string;
   readonly dataDir: string;
   /** The environment that the functions see, local defaults included. */
@@ -288,7 +288,6 @@ async function prepareDatabase(
 ): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => {} });
   try {
-    await createRoles(sql);
     const applied = await migrate(sql, join(ROOT, "supabase", "migrations"));
     if (applied.length > 0) log(`Applied ${applied.length} migrations, up to ${applied.at(-1)}`);
   } catch (error) {

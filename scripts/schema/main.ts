@@ -2,7 +2,7 @@
 import { join } from "@std/path/join.js";
 import postgres, { type Sql } from "postgres";
 import { command, FLAG } from "../command.ts";
-import { createRoles, migrate, MigrationError } from "../local/migrate.ts";
+import { migrate, MigrationError } from "../local/migrate.ts";
 import { startCluster } from "../local/postgres.ts";
 import { ROOT } from "../local/stack.ts";
 import { differences, readCatalog } from "./catalog.ts";
@@ -28,7 +28,6 @@ async function compare(): Promise<number> {
       await admin.end();
       const sql = postgres(cluster.url(name), { max: 1, onnotice: () => {} });
       try {
-        await createRoles(sql);
         await make(sql);
         return await readCatalog(sql);
       } finally {

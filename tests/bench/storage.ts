@@ -12,10 +12,11 @@ export async function storage(
 ): Promise<Row[]> {
   const url = await world.createDatabase("bench_storage");
   const sql = postgres(url, { max: 1, onnotice: () => {} });
+  const admin = postgres(world.adminUrl(), { max: 1, onnotice: () => {} });
   try {
     // The load does in seconds what a line does in hours: autovacuum has to look as often for it.
-    await sql`alter system set autovacuum_naptime = '1s'`;
-    await sql`select pg_reload_conf()`;
+    await admin`alter system set autovacuum_naptime = '1s'`;
+    await admin`select pg_reload_conf()`;
     const before = await walPosition(sql);
     await runSql(pgbench, url, acceptCall(call), 4, seconds);
     const after = await walPosition(sql);
@@ -54,8 +55,8 @@ export async function storage(
       },
     ];
   } finally {
-    await sql`alter system reset autovacuum_naptime`.catch(() => {});
-    await sql.end();
+    await admin`alter system reset autovacuum_naptime`.catch(() => {});
+    await Promise.all([sql.end(), admin.end()]);
   }
 }
 

@@ -1,7 +1,7 @@
 import { dirname } from "@std/path/dirname.js";
 import { fromFileUrl } from "@std/path/from_file_url.js";
 import { join } from "@std/path/join.js";
-import { createRoles, migrate } from "../../scripts/local/migrate.ts";
+import { migrate } from "../../scripts/local/migrate.ts";
 import { startCluster } from "../../scripts/local/postgres.ts";
 import { connect, TEMPLATE_VARIABLE, URL_VARIABLE } from "../support/cluster.ts";
 
@@ -9,8 +9,9 @@ export const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 
 /** A PostgreSQL for measuring: durable, as the one that `task start` runs and as a hosted one is. */
 export interface World {
-  /** For the superuser `postgres`. */
   url(database: string): string;
+  /** For the superuser. */
+  adminUrl(): string;
   /** A database with every migration, or a copy of another one. */
   createDatabase(name: string, template?: string): Promise<string>;
   stop(): Promise<void>;
@@ -25,9 +26,12 @@ export async function startWorld(durable: boolean): Promise<World> {
     const sql = connect(cluster.url(database));
     await sql.unsafe(statement).finally(() => sql.end());
   };
+  const admin = connect(cluster.adminUrl());
+  // A database that was filled is brought to rest before it is measured.
+  await admin`grant pg_checkpoint to postgres`;
+  await admin.end();
   await execute(`create database ${TEMPLATE}`);
   const sql = connect(cluster.url(TEMPLATE));
-  await createRoles(sql);
   await migrate(sql, join(ROOT, "supabase", "migrations"));
   await sql.end();
   // The tests' own helpers then use this server.
@@ -35,6 +39,7 @@ export async function startWorld(durable: boolean): Promise<World> {
   Deno.env.set(TEMPLATE_VARIABLE, TEMPLATE);
   return {
     url: (database) => cluster.url(database),
+    adminUrl: () => cluster.adminUrl(),
     async createDatabase(name, template = TEMPLATE) {
       await execute(`create database ${name} template ${template} strategy file_copy`);
       return cluster.url(name);

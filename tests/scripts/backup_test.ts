@@ -4,6 +4,7 @@ import { assertRejects } from "@std/assert/rejects.js";
 import { createHash } from "node:crypto";
 import { join } from "@std/path/join.js";
 import { BackupError, sumOf } from "../../scripts/backup/dump.ts";
+import { type Entry, type Section, writeArchive } from "../../scripts/backup/archive.ts";
 import { backUp, expired, open, rotate } from "../../scripts/backup/files.ts";
 import { main } from "../../scripts/backup/main.ts";
 import { restore } from "../../scripts/backup/restore.ts";
@@ -50,6 +51,11 @@ async function task(args: string[], given: Record<string, string> = {}) {
   return { code, text: lines.join("\n") };
 }
 
+/** Asks again and again, until it is so. */
+async function untilSo(isSo: () => Promise<boolean>): Promise<void> {
+  while (!await isSo()) await new Promise((done) => setTimeout(done, 10));
+}
+
 async function sums({ sql }: TestDatabase) {
   const all: Record<string, unknown> = {};
   const tables = await sql<{ name: string }[]>`
@@ -90,6 +96,96 @@ Deno.test("a backup is restored into a new database, every row of it, encrypted 
     });
   } finally {
     await Promise.all([db.drop(), empty.drop()]);
+  }
+});
+
+Deno.test("a backup is restored into a new hosted project, by a postgres who is no superuser and does not own auth", async () => {
+  const [db, project] = await Promise.all([lived(), createTestDatabase({ project: true })]);
+  const platform = async () =>
+    (await project.sql`
+      select rolsuper, rolbypassrls, nspowner::regrole::text as auth_owner,
+        (select md5(string_agg(prosrc || coalesce(pg_get_function_sqlbody(oid), '') || proowner, ',' order by proname))
+          from pg_proc where pronamespace = 'auth'::regnamespace) as auth_functions
+      from pg_roles, pg_namespace where rolname = current_user and nspname = 'auth'`)[0]!;
+  try {
+    const before = await platform();
+    assertEquals([before["rolsuper"], before["rolbypassrls"]], [false, true]);
+    assertEquals(before["auth_owner"], "supabase_admin");
+    await withDir(async (dir) => {
+      const { path } = await backUp(db.at, dir);
+      const { code, text } = await task(["restore", path, "--to", project.at.url.href]);
+      assertEquals(code, 0, text);
+      assertEquals(await sums(project), await sums(db));
+      assertEquals(await platform(), before);
+    });
+  } finally {
+    await Promise.all([db.drop(), project.drop()]);
+  }
+});
+
+Deno.test("a backup takes longer than the role's statement_timeout, which the pooler lets nobody raise when connecting", async () => {
+  const db = await lived();
+  try {
+    await db.sql`alter database ${
+      db.sql(new URL(db.url).pathname.slice(1))
+    } set statement_timeout = '300ms'`;
+    await withDir(async (dir) => {
+      let made: Promise<unknown> = Promise.resolve();
+      await db.sql.begin(async (tx) => {
+        await tx`lock table call_logs in access exclusive mode`;
+        made = backUp(db.at, dir);
+        made.catch(() => {});
+        // Until it has waited for the lock for longer than it may without more ado, or is done.
+        let done = false;
+        made.catch(() => {}).finally(() => done = true);
+        await untilSo(async () => {
+          const [row] = await db.sql`
+              select clock_timestamp() - query_start > interval '600 ms' as waited
+              from pg_stat_activity
+              where datname = current_database() and pid <> pg_backend_pid() and wait_event_type = 'Lock'`;
+          return done || row?.["waited"] === true;
+        });
+      });
+      await made;
+    });
+  } finally {
+    await db.drop();
+  }
+});
+
+Deno.test("a restore takes longer than the role's statement_timeout too", async () => {
+  const project = await createTestDatabase({ project: true });
+  try {
+    await project.sql`alter database ${
+      project.sql(new URL(project.url).pathname.slice(1))
+    } set statement_timeout = '300ms'`;
+    const slow = (section: Section, defn: string): Entry => ({
+      desc: "SQL",
+      tag: "",
+      section,
+      defn,
+    });
+    const entries = [
+      slow("pre-data", "RESET ALL;\n"),
+      slow("pre-data", "CREATE TABLE public.call_logs AS SELECT 1 AS slept FROM pg_sleep(0.5);\n"),
+      slow("post-data", "RESET ALL;\n"),
+      slow(
+        "post-data",
+        "DO $$ BEGIN PERFORM pg_sleep(0.5); RAISE EXCEPTION 'It came to its end'; END $$;\n",
+      ),
+    ];
+    const pieces: Uint8Array<ArrayBuffer>[] = [];
+    const head = { createdAt: new Date(), database: "x", serverVersion: "17" };
+    await writeArchive((piece) => Promise.resolve(void pieces.push(piece)), head, entries, () => {
+      throw new Error("There are no rows");
+    });
+    await assertRejects(
+      () => restore(new Blob(pieces).stream(), project.at),
+      BackupError,
+      "It came to its end",
+    );
+  } finally {
+    await project.drop();
   }
 });
 

@@ -7,6 +7,8 @@ import { signJwt } from "../support/jwt.ts";
 const SECRET = { apikey: "sb_secret_local" };
 
 const FIXTURE = `
+  -- The fixture is about the API, not about who may call it.
+  alter default privileges grant execute on functions to public;
   create table public.fruit (id int primary key, name text not null unique, kilos numeric, owner uuid, info jsonb);
   alter table public.fruit enable row level security;
   create policy own on public.fruit for select to authenticated using (owner = (select auth.uid()));

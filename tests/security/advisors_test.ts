@@ -141,7 +141,7 @@ async function serveAll(hotline: Hotline, twilioUrl: string): Promise<void> {
   await past`alter database ${past(new URL(db.url).pathname.slice(1))} set enable_seqscan = off`;
   await past.end();
   // What putting it there has used does not count.
-  await db.sql`select pg_stat_reset()`;
+  await db.asAdmin("select pg_stat_reset()");
 
   const ask = async (path: string, init: RequestInit = {}) => {
     const response = await fetch(`${url}${path}`, {

@@ -1,6 +1,6 @@
 import { fromFileUrl } from "@std/path/from_file_url.js";
 import postgres, { type Sql } from "postgres";
-import { createRoles, migrate } from "../../scripts/local/migrate.ts";
+import { migrate } from "../../scripts/local/migrate.ts";
 import { type Cluster, startCluster } from "../../scripts/local/postgres.ts";
 
 /** The environment variables by which `deno task test` hands its server to the tests. */
@@ -37,8 +37,9 @@ async function makeTemplate(cluster: Cluster, name: string): Promise<void> {
   await admin.end();
   const sql = connect(cluster.url(name));
   try {
-    await createRoles(sql);
     await migrate(sql, MIGRATIONS);
+    // It may be granted by who made it, and is only taken on by who has it.
+    await sql`grant monitoring to postgres`;
   } finally {
     await sql.end();
   }

@@ -14,12 +14,14 @@ import { connect, startTestCluster, TEMPLATE_VARIABLE, URL_VARIABLE } from "./cl
 
 /** A database of its own with every migration applied, cloned from the template. */
 export interface TestDatabase {
-  /** For the superuser `postgres`. */
+  /** For `postgres`, who may what it may in a hosted project: it is no superuser. */
   readonly url: string;
   /** The same, as commands take it. */
   readonly at: Database;
   /** Connected as `postgres`, whom row-level security does not hold. */
   readonly sql: Sql;
+  /** Runs what a hosted project lets nobody do, by the superuser. */
+  asAdmin(statement: string): Promise<void>;
   /** A Data API over this database, with the local keys; `drop` closes it. */
   api(options?: Partial<DataApiOptions>): DataApi;
   /** Closes `sql` and deletes the database, whoever is still connected. */
@@ -34,17 +36,19 @@ function onThisMachine(address: URL): Database {
 }
 
 /**
- * Clones the template database, or makes an empty one when `empty` is set: without migrations,
- * and without the schemas that Supabase has.
+ * Clones the template database.
+ *
+ * @param options `project`: as a new project of Supabase's is, without migrations; `empty`: also without the schemas that
+ * Supabase has.
  */
 export async function createTestDatabase(
-  options: { empty?: boolean } = {},
+  options: { project?: boolean; empty?: boolean } = {},
 ): Promise<TestDatabase> {
   const { admin: adminUrl, template } = server;
   const name = `test_${crypto.randomUUID().replaceAll("-", "")}`;
   const admin = connect(adminUrl);
   await admin`create database ${admin(name)} template ${
-    admin(options.empty ? "template0" : template)
+    admin(options.empty ? "template0" : options.project ? "template1" : template)
   } strategy file_copy`;
   await admin.end();
 
@@ -56,6 +60,12 @@ export async function createTestDatabase(
     url: url.href,
     at: onThisMachine(url),
     sql,
+    async asAdmin(statement) {
+      const by = new URL(url);
+      by.username = "supabase_admin";
+      const admin = connect(by.href);
+      await admin.unsafe(statement).finally(() => admin.end());
+    },
     api(options = {}) {
       const api = createDataApi({
         databaseUrl: url.href,

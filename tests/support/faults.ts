@@ -4,7 +4,7 @@
 import { join } from "@std/path/join.js";
 import postgres, { type Sql } from "postgres";
 import { createDataApi } from "../../scripts/local/data_api.ts";
-import { createRoles, migrate } from "../../scripts/local/migrate.ts";
+import { migrate } from "../../scripts/local/migrate.ts";
 import { atEnd } from "../../scripts/local/ending.ts";
 import { type Cluster, startCluster } from "../../scripts/local/postgres.ts";
 import {
@@ -138,9 +138,8 @@ export async function startRig(): Promise<Rig> {
   await setup.end();
   const options = { max: 4, onnotice: () => {}, backoff: () => 0.02 };
   const sql = postgres(url, options);
-  await createRoles(sql);
   await migrate(sql, join(ROOT, "supabase", "migrations"));
-  const admin = postgres(cluster.url(), { ...options, max: 1 });
+  const admin = postgres(cluster.adminUrl(), { ...options, max: 1 });
 
   const api = createDataApi({
     databaseUrl: url,
@@ -279,7 +278,7 @@ const behind = (door: Door): Fault => (rig) => {
   return Promise.resolve(() => Promise.resolve(rig.setDoor()));
 };
 
-/** Breaks with one SQL statement and mends with another, both by the superuser. */
+/** Breaks with one SQL statement and mends with another, both by the owner of the database. */
 const bySql = (broken: string, mended: string): Fault => async (rig) => {
   await rig.sql.unsafe(broken);
   return async () => void await rig.sql.unsafe(mended);
