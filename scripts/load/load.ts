@@ -66,6 +66,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
     authToken: options.authToken,
     accountSid: LOCAL_ACCOUNT_SID,
     seed: options.seed,
+    timestamps: true,
     // As from Twilio: callbacks wait for nobody, come a little late, and now and then twice.
     delivery: { concurrent: true, late: { fromMs: 0, toMs: 1500 }, duplicate: 0.02 },
   });

@@ -11,7 +11,7 @@ import { type Delivery, Outbox } from "./outbox.ts";
 import type { Random } from "./random.ts";
 import { newSid, type Params } from "./signer.ts";
 import type { Method, ProgressEvent } from "./twiml.ts";
-import type { Sender, Webhook } from "./webhook.ts";
+import type { Outgoing, Sender, Webhook } from "./webhook.ts";
 
 export interface CallSetup {
   readonly from: string;
@@ -35,6 +35,7 @@ export interface CallSetup {
   readonly actionAfterHangUp: boolean;
   readonly msPerCharacter: number;
   readonly maxSteps: number;
+  readonly timestamps: boolean;
   readonly onEvent:
     | ((event: CallRecord["transcript"][number], record: CallRecord) => void)
     | undefined;
@@ -62,7 +63,7 @@ export class Call {
   readonly setup: CallSetup;
   readonly clock: Clock;
   readonly record: CallRecord;
-  /** The callbacks: nobody waits for what they are answered. */
+  /** What was posted, and is under way. */
   readonly outbox: Outbox;
   readonly #hungUp = new AbortController();
   readonly #over = new AbortController();
@@ -210,7 +211,7 @@ export class Call {
       kind: "twiml" as const,
       url,
       method,
-      params: { ...this.params(), ...params },
+      params: this.#stamped({ ...this.params(), ...params }),
       idempotencyToken: crypto.randomUUID(),
     };
     const copies = Array.from(
@@ -229,11 +230,20 @@ export class Call {
     return first;
   }
 
+  /** A callback: nobody waits for what it is answered. */
+  post(callback: Outgoing & { readonly params: Params }, afterMs = 0): void {
+    this.outbox.post({ ...callback, params: this.#stamped(callback.params) }, afterMs);
+  }
+
+  #stamped(params: Params): Params {
+    return this.setup.timestamps ? { Timestamp: rfc2822(this.clock.now()), ...params } : params;
+  }
+
   /** The number's own status callback. */
   #reportStatus(event: ProgressEvent): void {
     const { statusCallback, statusCallbackEvents } = this.setup;
     if (statusCallback === undefined || !statusCallbackEvents.includes(event)) return;
-    this.outbox.post({
+    this.post({
       kind: "status",
       url: statusCallback,
       method: "POST",

@@ -110,7 +110,9 @@ async function ring(commandLine: CommandLine): Promise<number> {
     statusCallback: new URL("voice-status#rc=4&rp=5xx,ct,rt", voiceUrl).href,
     authToken: options.token ?? env("TWILIO_AUTH_TOKEN") ?? LOCAL_AUTH_TOKEN,
     accountSid: options.account ?? env("TWILIO_ACCOUNT_SID") ?? LOCAL_ACCOUNT_SID,
-    clock: options["real-time"] && !options.fast ? realClock() : new VirtualClock(),
+    ...(options["real-time"]
+      ? { clock: realClock() }
+      : { clock: new VirtualClock(), timestamps: true }),
   });
   const colours = paint(Deno.stdout.isTerminal() && !Deno.noColor);
   const show = (line: string | undefined) => {

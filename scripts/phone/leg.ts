@@ -84,7 +84,7 @@ export class Leg {
     const { number, callerId, documentUrl } = this.#setup;
     if (number.statusCallback === undefined) return;
     if (!number.statusCallbackEvents.includes(event)) return;
-    this.#call.outbox.post({
+    this.#call.post({
       kind: "status",
       url: resolveUrl(number.statusCallback, documentUrl),
       method: number.statusCallbackMethod,

@@ -91,7 +91,7 @@ function reportTranscription(
   if (!verb.transcribe || !verb.transcribeCallback || transcription === "never") return;
   if (seconds <= 2 || seconds >= 120) return;
   const sid = newSid("TR");
-  call.outbox.post({
+  call.post({
     kind: "transcription",
     url: resolveUrl(verb.transcribeCallback, documentUrl),
     method: "POST",

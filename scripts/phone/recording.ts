@@ -44,7 +44,7 @@ export class Recording {
     const { source, channels, verb, documentUrl } = this.#setup;
     const callback = verb.recordingStatusCallback;
     if (callback === undefined || !verb.recordingStatusCallbackEvents.includes(event)) return;
-    this.#call.outbox.post({
+    this.#call.post({
       kind: "recording",
       url: resolveUrl(callback, documentUrl),
       method: verb.recordingStatusCallbackMethod,

@@ -36,6 +36,11 @@ export interface SimulatorOptions {
   readonly actionAfterHangUp?: boolean;
   /** How fast words are spoken; default 60 ms a character, about 170 words a minute. */
   readonly msPerCharacter?: number;
+  /**
+   * Each webhook carries `Timestamp`, which Twilio sends with status callbacks alone: for calls whose time is not the
+   * app's, as it would take the moment at which a webhook arrives. Default false.
+   */
+  readonly timestamps?: boolean;
   /** A call that asks for more documents than this goes round in circles. Default 100. */
   readonly maxSteps?: number;
 }
@@ -151,6 +156,7 @@ export class Simulator {
       actionAfterHangUp: own.actionAfterHangUp ?? true,
       msPerCharacter: own.msPerCharacter ?? 60,
       maxSteps: own.maxSteps ?? 100,
+      timestamps: own.timestamps ?? false,
       onEvent: options.onEvent,
       onWebhook: options.onWebhook,
     };

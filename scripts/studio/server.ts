@@ -72,6 +72,8 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
       fallbackUrl: `${publicUrl}/voice-voicemail`,
       authToken: env["TWILIO_AUTH_TOKEN"] ?? "",
       ...(env["TWILIO_ACCOUNT_SID"] && { accountSid: env["TWILIO_ACCOUNT_SID"] }),
+      // Who skips what takes long is ahead of the line's own time.
+      timestamps: true,
       // A prompt takes as long as the page needs to speak it.
       msPerCharacter: 0,
       // Signatures cover the public address, which need not lead here.

@@ -234,6 +234,18 @@ Deno.test("a caller without a number that a network takes reaches a person, who 
   assertEquals(record.all("dial")[0]?.callerId, record.from);
 });
 
+Deno.test("a call in compressed time has its times in order, on the call's own timeline", async () => {
+  const { row, record } = await hotline.ring(
+    { keys: ["1"], dial: "answered", talkSeconds: 90 },
+    { simulator: { timestamps: true } },
+  );
+  assertEquals(record.webhooks.filter(({ params }) => !params["Timestamp"]), []);
+  const { started_at, answered_at, rang_at, connected_at, ended_at } = row;
+  const times: Date[] = [started_at, answered_at, rang_at, connected_at, ended_at];
+  assertEquals(times, times.toSorted((one, other) => one.getTime() - other.getTime()));
+  assertEquals(Math.round((ended_at.getTime() - connected_at.getTime()) / 1000), 90);
+});
+
 Deno.test("no caller of any of these hears Twilio's own error message", async () => {
   const scripts = [{}, { keys: ["1"] }, { keys: ["*", "9"] }, { say: ["what?"] }, {
     say: ["record what?"],

@@ -12,7 +12,8 @@ function isSigned({ headers, url, params, method }: Received, token = TOKEN): bo
 
 const CALL = {
   "/voice": '<Gather input="dtmf speech" action="/menu?step=2#rc=2"/>',
-  "/menu": '<Dial action="/after" method="GET" record="record-from-answer"' +
+  "/menu":
+    '<Dial action="/after" method="GET" callerId="+15550009999" record="record-from-answer"' +
     ' recordingStatusCallback="/recording#rc=1"><Number statusCallback="/leg#rc=4&amp;rp=5xx"' +
     ' statusCallbackEvent="initiated ringing answered completed">+15550001111</Number></Dial>',
   "/after": '<Record action="/done" transcribe="true" transcribeCallback="/transcript"/>',
