@@ -213,11 +213,13 @@ test("a person is forgotten in every table, and nobody else is", async (db) => {
   await callOf(db, "+14165550101", { voicemail: true });
   await callOf(db, "+14165550101");
   const other = await callOf(db, "+14165550999", { voicemail: true });
-  const write = (name: string, email: string, phone: string) =>
-    db.sql`select submit_contact_message(${
+  const write = async (name: string, email: string, phone: string): Promise<string> => {
+    const [row] = await db.sql`select submit_contact_message(${
       db.sql.json({ name, email, phone, message: `I am ${name}` })
-    }, '[]', '[]', ${`key-${name.length}-${phone.length}`})`;
-  await write("Jane", "jane@example.com", "4165550101");
+    }, '[]', '[]', ${`key-${name.length}-${phone.length}`}) ->> 'id' as id`;
+    return row!.id;
+  };
+  const message = await write("Jane", "jane@example.com", "4165550101");
   await write("Joan", "joan@example.com", "+14165550999");
   await db.sql`select take_rate_limit('voice-frontdoor', 'caller', '+14165550101', 1, '1 minute')
     from generate_series(1, 3)`;
@@ -253,7 +255,7 @@ test("a person is forgotten in every table, and nobody else is", async (db) => {
   for (const { name } of tables) {
     const [row] = await db.sql`
       select coalesce(string_agg(t::text, ' '), '') as text from ${db.sql(name)} as t`;
-    for (const word of ["4165550101", "jane@example.com", "Jane"]) {
+    for (const word of ["4165550101", "jane@example.com", "Jane", message]) {
       if (name === "call_lifecycle" && word === "Jane") continue; // The other caller says it too.
       assertEquals(row!.text.includes(word), false, `${name} still has ${word}`);
     }
@@ -263,6 +265,24 @@ test("a person is forgotten in every table, and nobody else is", async (db) => {
   assertEquals(n, 1);
   const receipts = await db.sql`select id, counts from erasure_receipts`;
   assertEquals([...receipts], [{ id: receipt.receipt, counts: receipt.counts }]);
+});
+
+test("mails to an address are forgotten though no message of it is left", async (db) => {
+  const mail = (recipient: string) =>
+    db.sql`
+      insert into outbox (kind, idempotency_key, recipient, payload, status)
+      values ('contact_auto_reply', ${`old/${recipient}`}, ${recipient},
+        jsonb_build_object('contact_message_id', gen_random_uuid()), 'dead')`;
+  await mail("Jane@example.com");
+  await mail("joan@example.com");
+  const [row] = await asService(
+    db,
+    (sql) => sql`select forget_person(null, 'jane@EXAMPLE.com') -> 'counts' ->> 'outbox' as n`,
+  );
+  assertEquals(row!.n, "1");
+  assertEquals([...await db.sql`select recipient from outbox`], [{
+    recipient: "joan@example.com",
+  }]);
 });
 
 test("a call that is going on is left alone, and the receipt says so", async (db) => {

@@ -5,6 +5,7 @@ import * as fc from "fast-check";
 import { seededRandom } from "../../scripts/phone/random.ts";
 import { LOCAL_SECRET_KEY, serve } from "../../scripts/local/stack.ts";
 import type { VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
+import { workerDeps } from "../../supabase/functions/notify-worker/handler.ts";
 import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 import { startHotline } from "../support/hotline.ts";
 import { contactMessage, type Fault, startMailSystem } from "../support/mail.ts";
@@ -175,6 +176,22 @@ Deno.test("a transcript that comes after two minutes, or never, holds no mail up
   assertMatch(mail!.text, /There is no transcript/);
   const [row] = await sql`select transcript from call_logs where call_sid = ${sid}`;
   assertEquals(row!.transcript, "Please call me back.");
+});
+
+Deno.test("a transcript that comes while the mail is being sent leaves the sender its whole lease", async () => {
+  const { outbox } = workerDeps(system.settings);
+  const sid = newCallSid();
+  const events = voicemailEvents(sid, true);
+  for (const event of events.slice(0, 4)) await accept(event);
+  await system.later("2 minutes");
+  const [sending] = await outbox.claim(1, "operator@example.com", 10_000);
+  await accept(events[4]!);
+  const [mail] = await sql`
+    select status, extract(epoch from next_attempt_at - attempted_at)::int as lease from outbox
+    where id = ${sending!.id} and idempotency_key like ${`voicemail/${sid}%`}`;
+  assertEquals({ ...mail }, { status: "sending", lease: 120 });
+  assertEquals((await outbox.claim(1, "operator@example.com", 10_000)).length, 0);
+  assertEquals(await outbox.sent(sending!, "id"), true);
 });
 
 Deno.test("a transcript between two tries changes nothing of a mail that may have been sent", async () => {
