@@ -163,9 +163,7 @@ declare
   v_before public.call_logs;
   v_call public.call_logs;
   -- The organisation that a sub-account belongs to.
-  v_org_id constant uuid := (
-    select s.org_id from public.telephony_subaccounts as s where s.subaccount_sid = e.account_sid
-  );
+  v_org_id constant uuid := case when e.account_sid is not null then public.organisation_of(e.account_sid) end;
   v_limit record;
   v_answer jsonb;
 begin
@@ -177,8 +175,12 @@ begin
   if e.account_sid is not null and (
     v_org_id is null
     or (v_before.call_sid is not null and v_before.org_id is distinct from v_org_id)
-    or exists (
-      select from public.telephony_numbers as n where n.e164_number = e.to_e164 and n.org_id <> v_org_id
+    or (
+      exists (select from public.telephony_numbers as n where n.e164_number = e.to_e164 and n.org_id <> v_org_id)
+      -- Its owner of before may have given it up a moment ago.
+      and not exists (
+        select from public.running_onboardings() as r where r.account = e.account_sid and r.number = e.to_e164
+      )
     )
   ) then
     raise sqlstate 'PT403' using message = 'this account has no such call or line';

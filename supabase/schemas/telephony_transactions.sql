@@ -327,27 +327,69 @@ begin
 end
 $$;
 
+-- What an onboarding has made that is not complete yet, or not taken back: callers of a number reach it from the moment
+-- that it is bound. `account` is the sub-account's SID, `number` null while none is bought.
+create function public.running_onboardings()
+returns table (org_id uuid, account text, sealed_token text, number text, profile jsonb)
+language sql stable set search_path = ''
+as $$
+  select
+    t.org_id, s.account ->> 'subaccount_sid', s.account ->> 'sealed_token', s.number ->> 'number',
+    coalesce(t.request -> 'profile', '{}')
+  from public.telephony_transactions as t
+  cross join lateral (
+    select
+      jsonb_path_query_first(t.steps_completed, '$[*] ? (@.step == "subaccount" && @.state != "undone")') as account,
+      jsonb_path_query_first(
+        t.steps_completed, '$[*] ? (@.step == "number" && @.state != "undone" && exists (@.number_sid))'
+      ) as number
+  ) as s
+  where t.transaction_type = 'onboarding' and t.status in ('in_progress', 'failed')
+    and s.account ->> 'subaccount_sid' is not null
+$$;
+
+-- The organisation that a sub-account belongs to; null: none.
+create function public.organisation_of(p_account_sid text) returns uuid
+language sql stable set search_path = ''
+as $$
+  select coalesce(
+    (select s.org_id from public.telephony_subaccounts as s where s.subaccount_sid = p_account_sid),
+    (select r.org_id from public.running_onboardings() as r where r.account = p_account_sid limit 1)
+  )
+$$;
+
 -- Whose account it is, the token that signs its webhooks, and what differs on each of its numbers; null for an
 -- account that is no organisation's. SECURITY DEFINER: the tokens are readable this way only.
 create function public.telephony_tenant(p_account_sid text) returns jsonb
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
+  v_org_id constant uuid := public.organisation_of(p_account_sid);
   v_tenant jsonb;
   v_secret_id uuid;
   v_token text;
 begin
-  select s.vault_secret_id, jsonb_build_object(
-    'org_id', a.org_id,
-    'sealed_token', s.sealed_token,
-    'lines', coalesce(
-      (select jsonb_object_agg(n.e164_number, n.profile) from public.telephony_numbers as n where n.org_id = a.org_id),
-      '{}'
-    )
-  ) into v_secret_id, v_tenant
-  from public.telephony_subaccounts as a
-  left join public.telephony_secrets as s on s.subaccount_sid = a.subaccount_sid
-  where a.subaccount_sid = p_account_sid;
+  if v_org_id is null then
+    return null;
+  end if;
+  select s.vault_secret_id into v_secret_id
+  from public.telephony_secrets as s where s.subaccount_sid = p_account_sid;
+  v_tenant := jsonb_build_object(
+    'org_id', v_org_id,
+    'running', not exists (select from public.telephony_subaccounts as s where s.subaccount_sid = p_account_sid),
+    'sealed_token', coalesce(
+      (select s.sealed_token from public.telephony_secrets as s where s.subaccount_sid = p_account_sid),
+      (select r.sealed_token from public.running_onboardings() as r where r.account = p_account_sid limit 1)
+    ),
+    'lines', coalesce((
+      select jsonb_object_agg(l.number, l.profile) from (
+        select r.number, r.profile from public.running_onboardings() as r
+        where r.account = p_account_sid and r.number is not null
+        union all
+        select n.e164_number, n.profile from public.telephony_numbers as n where n.org_id = v_org_id
+      ) as l
+    ), '{}')
+  );
   if v_secret_id is not null then
     execute 'select decrypted_secret from vault.decrypted_secrets where id = $1' into v_token using v_secret_id;
     v_tenant := v_tenant || jsonb_build_object('token', v_token);
@@ -356,11 +398,14 @@ begin
 end
 $$;
 
--- The SIDs of all onboarded accounts: tells strangers from tenants without a look-up for each.
+-- The SIDs of all accounts that are onboarded or about to be: tells strangers from tenants without a look-up for each.
 create function public.telephony_accounts() returns jsonb
 language sql stable set search_path = ''
 as $$
-  select coalesce(jsonb_agg(s.subaccount_sid), '[]') from public.telephony_subaccounts as s
+  select coalesce(jsonb_agg(a.sid), '[]') from (
+    select s.subaccount_sid as sid from public.telephony_subaccounts as s
+    union select r.account from public.running_onboardings() as r
+  ) as a
 $$;
 
 create view public.failed_transactions with (security_invoker = true) as
@@ -398,5 +443,6 @@ grant select (
 grant execute on function
   public.has_vault, public.onboarding_work, public.begin_onboarding, public.claim_onboardings,
   public.save_onboarding, public.end_onboarding, public.keep_telephony_token, public.complete_onboarding,
-  public.telephony_tenant, public.telephony_accounts
+  public.telephony_tenant, public.telephony_accounts,
+  public.running_onboardings, public.organisation_of
   to service_role;

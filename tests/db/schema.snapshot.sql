@@ -867,9 +867,7 @@ declare
   v_before public.call_logs;
   v_call public.call_logs;
   -- The organisation that a sub-account belongs to.
-  v_org_id constant uuid := (
-    select s.org_id from public.telephony_subaccounts as s where s.subaccount_sid = e.account_sid
-  );
+  v_org_id constant uuid := case when e.account_sid is not null then public.organisation_of(e.account_sid) end;
   v_limit record;
   v_answer jsonb;
 begin
@@ -881,8 +879,12 @@ begin
   if e.account_sid is not null and (
     v_org_id is null
     or (v_before.call_sid is not null and v_before.org_id is distinct from v_org_id)
-    or exists (
-      select from public.telephony_numbers as n where n.e164_number = e.to_e164 and n.org_id <> v_org_id
+    or (
+      exists (select from public.telephony_numbers as n where n.e164_number = e.to_e164 and n.org_id <> v_org_id)
+      -- Its owner of before may have given it up a moment ago.
+      and not exists (
+        select from public.running_onboardings() as r where r.account = e.account_sid and r.number = e.to_e164
+      )
     )
   ) then
     raise sqlstate 'PT403' using message = 'this account has no such call or line';
@@ -2195,6 +2197,18 @@ AS $function$
   )
 $function$
 
+CREATE OR REPLACE FUNCTION public.organisation_of(p_account_sid text)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce(
+    (select s.org_id from public.telephony_subaccounts as s where s.subaccount_sid = p_account_sid),
+    (select r.org_id from public.running_onboardings() as r where r.account = p_account_sid limit 1)
+  )
+$function$
+
 CREATE OR REPLACE FUNCTION public.owe_voicemail_mail()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2589,6 +2603,27 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.running_onboardings()
+ RETURNS TABLE(org_id uuid, account text, sealed_token text, number text, profile jsonb)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select
+    t.org_id, s.account ->> 'subaccount_sid', s.account ->> 'sealed_token', s.number ->> 'number',
+    coalesce(t.request -> 'profile', '{}')
+  from public.telephony_transactions as t
+  cross join lateral (
+    select
+      jsonb_path_query_first(t.steps_completed, '$[*] ? (@.step == "subaccount" && @.state != "undone")') as account,
+      jsonb_path_query_first(
+        t.steps_completed, '$[*] ? (@.step == "number" && @.state != "undone" && exists (@.number_sid))'
+      ) as number
+  ) as s
+  where t.transaction_type = 'onboarding' and t.status in ('in_progress', 'failed')
+    and s.account ->> 'subaccount_sid' is not null
+$function$
+
 CREATE OR REPLACE FUNCTION public.save_onboarding(p_id uuid, p_lease_token uuid, p_steps jsonb, p_error text DEFAULT NULL::text, p_lease interval DEFAULT '00:03:00'::interval)
  RETURNS void
  LANGUAGE plpgsql
@@ -2763,7 +2798,10 @@ CREATE OR REPLACE FUNCTION public.telephony_accounts()
  STABLE
  SET search_path TO ''
 AS $function$
-  select coalesce(jsonb_agg(s.subaccount_sid), '[]') from public.telephony_subaccounts as s
+  select coalesce(jsonb_agg(a.sid), '[]') from (
+    select s.subaccount_sid as sid from public.telephony_subaccounts as s
+    union select r.account from public.running_onboardings() as r
+  ) as a
 $function$
 
 CREATE OR REPLACE FUNCTION public.telephony_tenant(p_account_sid text)
@@ -2773,21 +2811,32 @@ CREATE OR REPLACE FUNCTION public.telephony_tenant(p_account_sid text)
  SET search_path TO ''
 AS $function$
 declare
+  v_org_id constant uuid := public.organisation_of(p_account_sid);
   v_tenant jsonb;
   v_secret_id uuid;
   v_token text;
 begin
-  select s.vault_secret_id, jsonb_build_object(
-    'org_id', a.org_id,
-    'sealed_token', s.sealed_token,
-    'lines', coalesce(
-      (select jsonb_object_agg(n.e164_number, n.profile) from public.telephony_numbers as n where n.org_id = a.org_id),
-      '{}'
-    )
-  ) into v_secret_id, v_tenant
-  from public.telephony_subaccounts as a
-  left join public.telephony_secrets as s on s.subaccount_sid = a.subaccount_sid
-  where a.subaccount_sid = p_account_sid;
+  if v_org_id is null then
+    return null;
+  end if;
+  select s.vault_secret_id into v_secret_id
+  from public.telephony_secrets as s where s.subaccount_sid = p_account_sid;
+  v_tenant := jsonb_build_object(
+    'org_id', v_org_id,
+    'running', not exists (select from public.telephony_subaccounts as s where s.subaccount_sid = p_account_sid),
+    'sealed_token', coalesce(
+      (select s.sealed_token from public.telephony_secrets as s where s.subaccount_sid = p_account_sid),
+      (select r.sealed_token from public.running_onboardings() as r where r.account = p_account_sid limit 1)
+    ),
+    'lines', coalesce((
+      select jsonb_object_agg(l.number, l.profile) from (
+        select r.number, r.profile from public.running_onboardings() as r
+        where r.account = p_account_sid and r.number is not null
+        union all
+        select n.e164_number, n.profile from public.telephony_numbers as n where n.org_id = v_org_id
+      ) as l
+    ), '{}')
+  );
   if v_secret_id is not null then
     execute 'select decrypted_secret from vault.decrypted_secrets where id = $1' into v_token using v_secret_id;
     v_tenant := v_tenant || jsonb_build_object('token', v_token);
@@ -3455,6 +3504,8 @@ grant execute on function metrics_snapshot() to service_role;
 
 grant execute on function onboarding_work(telephony_transactions) to service_role;
 
+grant execute on function organisation_of(text) to service_role;
+
 grant execute on function purge_expired(integer) to service_role;
 
 grant execute on function purge_expired_rows(integer) to service_role;
@@ -3484,6 +3535,8 @@ grant execute on function retry_dead_mails(bigint) to service_role;
 grant execute on function roll_up_calls(integer) to service_role;
 
 grant execute on function run_alerts(boolean,text[],text[],integer) to service_role;
+
+grant execute on function running_onboardings() to service_role;
 
 grant execute on function save_onboarding(uuid,uuid,jsonb,text,interval) to service_role;
 

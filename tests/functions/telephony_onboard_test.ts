@@ -4,7 +4,9 @@ import { assertMatch } from "@std/assert/match.js";
 import { fromFileUrl } from "@std/path/from_file_url.js";
 import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
 import { onboardings } from "../../supabase/functions/_shared/db/onboarding.ts";
+import { depsFrom } from "../../supabase/functions/_shared/deps.ts";
 import { runOnboarding } from "../../supabase/functions/_shared/onboarding/saga.ts";
+import { createHandler as frontdoor } from "../../supabase/functions/voice-frontdoor/handler.ts";
 import { startTestStack } from "../support/database.ts";
 import {
   dyingAfter,
@@ -16,7 +18,14 @@ import {
   userToken,
 } from "../support/onboarding.ts";
 import { ONE_VISIBLE_LINE } from "../../supabase/functions/_shared/text.ts";
-import { PUBLIC_URL } from "../support/webhook.ts";
+import { newCallSid } from "../support/events.ts";
+import {
+  incomingCall,
+  PUBLIC_URL,
+  signedRequest,
+  testSettings,
+  twiml,
+} from "../support/webhook.ts";
 
 const ONBOARDING_PROCESS = fromFileUrl(
   new URL("../support/onboarding_process.ts", import.meta.url),
@@ -783,6 +792,37 @@ CALLS.forEach((call, at) => {
     },
   );
 });
+
+officeTest(
+  "a call between the binding of a number and its storing is served by its own line",
+  async (office) => {
+    const profile = { greeting: "Welcome to Prairie Dental." };
+    const { org_id, body } = organisation({ profile });
+    const dying = dyingAfter(office.saga, CALLS.indexOf("bindNumber"));
+    void office.askWith(dying.saga, body);
+    assertEquals(await dying.died, "bindNumber");
+
+    const [account] = office.twilio.subaccounts;
+    const [number] = office.twilio.numbers;
+    const deps = depsFrom(testSettings(office.env));
+    const call = {
+      ...incomingCall,
+      CallSid: newCallSid(),
+      AccountSid: account!.sid,
+      To: number!.phone_number,
+    };
+    const { spoken } = await twiml(
+      frontdoor(deps),
+      signedRequest("voice-frontdoor", call, { token: account!.auth_token }),
+    );
+    assertEquals(spoken[0], profile.greeting);
+    const [row] = await stack.db.sql`select org_id from call_logs where call_sid = ${call.CallSid}`;
+    assertEquals(row!.org_id, org_id);
+    const failures = await stack.db.sql`
+      select event_type from analytics_events where event_type like 'tenant%'`;
+    assertEquals(failures.length, 0);
+  },
+);
 
 // With a process that is really killed, while Twilio has done what it asked for and has not answered yet.
 for (

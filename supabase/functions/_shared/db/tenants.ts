@@ -4,6 +4,8 @@ import { type DataApi, run } from "./client.ts";
 /** An onboarded account as the database has it. */
 export interface TenantRow {
   readonly org_id: string;
+  /** Its onboarding is under way, and stores its token at the end. */
+  readonly running?: boolean | undefined;
   /** From Vault. */
   readonly token?: string | undefined;
   /** Where there is no Vault; see `onboarding/seal.ts`. */

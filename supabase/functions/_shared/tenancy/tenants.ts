@@ -199,6 +199,7 @@ export function createTenants(options: TenantsOptions): Tenants {
 
   /** After the answer: the next isolate finds it. */
   const store = (accountSid: string, row: TenantRow, token: string): void => {
+    if (row.running) return;
     const write = async () => {
       try {
         await database.keepToken(
