@@ -333,7 +333,8 @@ Deno.test("a mail that is being sent keeps its lease, whatever becomes of others
       where kind = 'contact_notification'`)[0]!;
   const [sending] = await outbox.claim(1, "operator@example.com", 100);
   assertEquals(sending!.kind, "contact_notification");
-  resend.fault = refusal(429, "rate_limit_exceeded");
+  await oweUrgent("lease/1");
+  resend.fault = refusal(429, "daily_quota_exceeded");
   assertEquals((await work()).stopped, "busy");
   assertEquals({ ...await lease() }, { lease: 120, status: "sending" });
   assertEquals(await outbox.sent(sending!, "id"), true);
