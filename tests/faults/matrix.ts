@@ -2,6 +2,7 @@
 // can be written at that moment. docs/faults.md tells the same in words.
 
 import type { FunctionName } from "../../supabase/functions/_shared/functions.ts";
+import { DISCLOSED } from "../support/expected.ts";
 import {
   BUSINESS,
   callReported,
@@ -40,7 +41,7 @@ export interface FaultyStep {
 }
 
 /** A choice was made and recording agreed to, as the URL of a later step tells it. */
-const AGREED = "turn=2&attempt=1&consent=stayed-1&mode=sales-1";
+const AGREED = `turn=2&attempt=1&disclosed=${DISCLOSED}&consent=stayed-1&mode=sales-1`;
 const agreed = { mode: "sales", consent_given: true };
 const RECORDING = { recording_sid: recordEnded.RecordingSid };
 
@@ -56,7 +57,7 @@ export const STEPS: readonly FaultyStep[] = [
   {
     name: "consent-speech",
     to: "voice-consent-speech",
-    query: "?turn=1&attempt=1",
+    query: `?turn=1&attempt=1&disclosed=${DISCLOSED}`,
     params: pressed("1"),
     outcome: "dial",
     dials: SALES,
@@ -65,7 +66,7 @@ export const STEPS: readonly FaultyStep[] = [
   {
     name: "menu-handler",
     to: "voice-menu-handler",
-    query: "?turn=2&attempt=1&consent=no-1",
+    query: `?turn=2&attempt=1&disclosed=${DISCLOSED}&consent=no-1`,
     params: pressed("2"),
     outcome: "dial",
     dials: SUPPORT,

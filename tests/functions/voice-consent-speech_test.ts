@@ -12,10 +12,10 @@ import {
 } from "../support/expected.ts";
 import {
   accepted,
+  briefPathOf,
   only,
   onTheLine,
   type Params,
-  pathOf,
   pressed,
   said,
   SALES,
@@ -139,11 +139,11 @@ Deno.test("without the database sales is dialled, unrecorded, and the decisions 
   const dial = only(answer, "Dial");
   assertEquals(dial.attributes["record"], undefined);
   assertEquals(
-    pathOf(dial.attributes["action"]),
+    briefPathOf(dial.attributes["action"]),
     "voice-route-action?turn=2&attempt=1&consent=stayed-1&mode=sales-1",
   );
   assertEquals(
-    pathOf(dial.children[0]?.attributes["statusCallback"]),
+    briefPathOf(dial.children[0]?.attributes["statusCallback"]),
     "voice-status?turn=2&attempt=1&consent=stayed-1&mode=sales-1",
   );
 });

@@ -9,11 +9,11 @@ import {
 } from "../support/expected.ts";
 import {
   accepted,
+  briefPathOf,
   BUSINESS,
   only,
   onTheLine,
   type Params,
-  pathOf,
   pressed,
   said,
   SALES,
@@ -141,7 +141,7 @@ Deno.test("without the database the choice is dialled, unrecorded, and travels o
   const dial = only(answer, "Dial");
   assertEquals(dial.attributes["record"], undefined);
   assertEquals(
-    pathOf(dial.attributes["action"]),
+    briefPathOf(dial.attributes["action"]),
     "voice-route-action?turn=3&attempt=1&consent=stayed-1&mode=support-2",
   );
 });

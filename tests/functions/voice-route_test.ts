@@ -52,9 +52,12 @@ Deno.test("the database's destination counts before the one of the URL", async (
 });
 
 Deno.test("without the database the URL's destination is dialled, unrecorded", async () => {
-  const answer = await route("?turn=1&attempt=1&consent=yes-1&mode=sales-1", {
-    outcome: UNAVAILABLE,
-  });
+  const answer = await route(
+    `?turn=1&attempt=1&disclosed=${DISCLOSED}&consent=yes-1&mode=sales-1`,
+    {
+      outcome: UNAVAILABLE,
+    },
+  );
   assertEquals(answer.outline[1], `Dial: ${SALES}`);
   assertEquals(only(answer, "Dial").attributes["record"], undefined);
 });

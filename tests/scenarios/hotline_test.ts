@@ -8,7 +8,9 @@ import { type Rung, startHotline } from "../support/hotline.ts";
 
 const SALES = "+15550000001";
 const SUPPORT = "+15550000002";
-const hotline = await startHotline();
+const hotline = await startHotline({
+  env: { SALES_TARGET_E164: SALES, SUPPORT_TARGET_E164: SUPPORT },
+});
 Deno.test.afterAll(() => hotline.stop());
 
 const said = (call: Rung) => call.record.spoken.join(" ");

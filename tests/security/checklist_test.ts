@@ -9,6 +9,7 @@ import { ROOT } from "../../scripts/local/stack.ts";
 import { FUNCTION_NAMES } from "../../supabase/functions/_shared/functions.ts";
 import { createHandler as voiceRoute } from "../../supabase/functions/voice-route/handler.ts";
 import { STEPS } from "../functions/cases.ts";
+import { DISCLOSED } from "../support/expected.ts";
 import { startHotline } from "../support/hotline.ts";
 import {
   accepted,
@@ -210,7 +211,7 @@ item("Recording defaults to OFF on errors", async () => {
     const { xml } = await twiml(
       voiceRoute(testDeps({ outcome })),
       signedRequest("voice-route", onTheLine, {
-        query: "?turn=2&attempt=1&consent=stayed-1&mode=sales-1",
+        query: `?turn=2&attempt=1&disclosed=${DISCLOSED}&consent=stayed-1&mode=sales-1`,
       }),
     );
     assertEquals(/<Dial[^>]*\brecord=/.test(xml), false, xml);
