@@ -75,12 +75,18 @@ create table public.call_logs (
     'voicemail_offered', 'voicemail_recorded'
   )),
   last_step_at timestamptz,
-  -- Ended without something that such a call usually has: a callback of it may have gone astray, so Twilio is asked.
+  -- Its end was fetched from Twilio, as it was not reported: more of it may be lost.
+  end_fetched boolean not null default false,
+  -- Twilio was asked for all that it has of the call.
+  settled boolean not null default false,
+  -- Ended without something that such a call usually has, and not settled: a callback of it may have gone astray, so
+  -- Twilio is asked.
   -- One column that changes once, rather than a condition on eight: an update is HOT unless a column that an index
   -- is about has changed, those of its predicate included.
   incomplete boolean not null generated always as (
-    status >= 'canceled' and (
-      duration_sec is null
+    status >= 'canceled' and not settled and (
+      end_fetched
+      or duration_sec is null
       -- Abandoned.
       or (not rate_limited and connected_at is null and recording_source is distinct from 'voicemail' and status <> 'failed')
       or (recording_source is not distinct from 'voicemail' and (recording_duration_sec is null or transcript is null))

@@ -14,49 +14,49 @@ alter table public.reconcile_attempts enable row level security;
 create policy reconcile_attempts_of_the_service on public.reconcile_attempts
   for select to service_role using (true);
 
--- Claims calls to ask Twilio about, and sets when each may be claimed again (5 minutes, doubling to
--- 6 hours). Two runs at once share the calls and never get the same one: the claim is the write.
--- Due are calls that are open and of which nothing was heard for p_quiet; and, until an event says that they are
--- settled, calls of the last day that ended and lack something, or whose end had to be fetched. Those wait for
--- 20 minutes: by then callbacks and transcripts are through, and Twilio has its log of the call.
+-- Claims calls to ask Twilio about, and sets when each may be claimed again. Two runs at once share the calls and never
+-- get the same one: the claim is the write.
+-- Due are calls that are open and of which nothing was heard for p_quiet: every 5 minutes, however long the call, so that
+-- a lost end is found soon; and those that ended incomplete, until they are settled, after 5 minutes, doubling to 6 hours.
+-- These wait for 20 minutes: by then callbacks and transcripts are through, and Twilio has its log of the call. The two
+-- kinds take turns, so that neither waits for the other.
 -- account_sid is the sub-account that the call belongs to; null: the main account.
 create function public.claim_calls_to_reconcile(p_limit integer, p_quiet interval default '5 minutes')
 returns table (call_sid text, account_sid text, open boolean, started_at timestamptz, last_event_at timestamptz)
 language sql volatile set search_path = ''
 as $$
-  with due as (
-    (
-      select c.call_sid from public.call_logs as c
-      left join public.reconcile_attempts as a on a.call_sid = c.call_sid
-      where c.disposition is null and c.updated_at < now() - p_quiet and coalesce(a.next_at <= now(), true)
-      order by a.next_at nulls first, c.started_at
-      limit p_limit
-    )
-    union all
-    (
-      select c.call_sid from (
-        select c.call_sid from public.call_logs as c
-        where c.ended_at > now() - interval '1 day' and c.incomplete
-        union
-        select l.call_sid from public.call_lifecycle as l
-        where l.event = 'reconciled' and l.received_at > now() - interval '1 day'
-      ) as doubtful
-      join public.call_logs as c on c.call_sid = doubtful.call_sid
-      left join public.reconcile_attempts as a on a.call_sid = c.call_sid
-      where c.ended_at < now() - interval '20 minutes' and coalesce(a.next_at <= now(), true)
-        and not exists (
-          select from public.call_lifecycle as l where l.call_sid = c.call_sid and l.event = 'settled'
-        )
-      order by a.next_at nulls first, c.ended_at
-      limit p_limit
-    )
+  with open_calls as (
+    select c.call_sid, row_number() over (order by a.next_at nulls first, c.started_at) as turn
+    from public.call_logs as c
+    left join public.reconcile_attempts as a on a.call_sid = c.call_sid
+    where c.disposition is null and c.updated_at < now() - p_quiet and coalesce(a.next_at <= now(), true)
+    order by turn
+    limit p_limit
+  ), doubtful_calls as (
+    select c.call_sid, row_number() over (order by a.next_at nulls first, c.ended_at) as turn
+    from public.call_logs as c
+    left join public.reconcile_attempts as a on a.call_sid = c.call_sid
+    where c.incomplete and c.ended_at < now() - interval '20 minutes' and coalesce(a.next_at <= now(), true)
+    order by turn
+    limit p_limit
+  ), due as (
+    select taken.call_sid, taken.delay
+    from (
+      select o.call_sid, o.turn, interval '5 minutes' as delay from open_calls as o
+      union all
+      select d.call_sid, d.turn, interval '6 hours' from doubtful_calls as d
+    ) as taken
+    order by taken.turn
     limit p_limit
   ), claimed as (
     insert into public.reconcile_attempts as a (call_sid, next_at)
     select due.call_sid, now() + interval '5 minutes' from due
     on conflict (call_sid) do update
       set attempts = a.attempts + 1,
-        next_at = now() + least(interval '5 minutes' * 2 ^ least(a.attempts, 10), interval '6 hours')
+        next_at = now() + least(
+          interval '5 minutes' * 2 ^ least(a.attempts, 10),
+          (select due.delay from due where due.call_sid = excluded.call_sid)
+        )
       where a.next_at <= now()
     returning a.call_sid
   )

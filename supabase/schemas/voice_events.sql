@@ -136,6 +136,8 @@ begin
 
   c.handoff := coalesce(c.handoff, false) or e.handoff_reason is not null;
   c.handoff_reason := least(c.handoff_reason, e.handoff_reason);
+  c.end_fetched := coalesce(c.end_fetched, false) or e.event = 'reconciled';
+  c.settled := coalesce(c.settled, false) or e.event = 'settled';
   c.rate_limited := coalesce(c.rate_limited, false) or coalesce(e.rate_limited, false);
   return c;
 end
@@ -223,14 +225,15 @@ begin
       call_sid, org_id, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order,
       started_at, answered_at, connected_at, ended_at, duration_sec, dialled, rang_at, last_step, last_step_at,
       recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript,
-      handoff, handoff_reason, rate_limited
+      handoff, handoff_reason, end_fetched, settled, rate_limited
     ) values (
       v_call.call_sid, v_call.org_id, v_call.from_e164, v_call.to_e164, v_call.mode, v_call.mode_turn,
       v_call.status, v_call.consent_given, v_call.consent_order,
       v_call.started_at, v_call.answered_at, v_call.connected_at, v_call.ended_at, v_call.duration_sec,
       v_call.dialled, v_call.rang_at, v_call.last_step, v_call.last_step_at,
       v_call.recording_sid, v_call.recording_url, v_call.recording_source, v_call.recording_duration_sec,
-      v_call.recorded_at, v_call.transcript, v_call.handoff, v_call.handoff_reason, v_call.rate_limited
+      v_call.recorded_at, v_call.transcript, v_call.handoff, v_call.handoff_reason, v_call.end_fetched, v_call.settled,
+      v_call.rate_limited
     );
   elsif v_call is distinct from v_before then
     update public.call_logs as c set
@@ -244,7 +247,8 @@ begin
       recording_sid = v_call.recording_sid, recording_url = v_call.recording_url,
       recording_source = v_call.recording_source, recording_duration_sec = v_call.recording_duration_sec,
       recorded_at = v_call.recorded_at, transcript = v_call.transcript,
-      handoff = v_call.handoff, handoff_reason = v_call.handoff_reason, rate_limited = v_call.rate_limited,
+      handoff = v_call.handoff, handoff_reason = v_call.handoff_reason, end_fetched = v_call.end_fetched,
+      settled = v_call.settled, rate_limited = v_call.rate_limited,
       updated_at = now()
     where c.call_sid = v_call.call_sid;
   end if;

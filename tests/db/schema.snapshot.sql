@@ -175,7 +175,9 @@ END) stored,
   rang_at timestamp with time zone,
   last_step text,
   last_step_at timestamp with time zone,
-  incomplete boolean not null generated always as (((status >= 'canceled'::call_status) AND ((duration_sec IS NULL) OR ((NOT rate_limited) AND (connected_at IS NULL) AND (recording_source IS DISTINCT FROM 'voicemail'::text) AND (status <> 'failed'::call_status)) OR ((NOT (recording_source IS DISTINCT FROM 'voicemail'::text)) AND ((recording_duration_sec IS NULL) OR (transcript IS NULL))) OR ((connected_at IS NOT NULL) AND (consent_given IS TRUE) AND (recording_sid IS NULL))))) stored
+  end_fetched boolean not null default false,
+  settled boolean not null default false,
+  incomplete boolean not null generated always as (((status >= 'canceled'::call_status) AND (NOT settled) AND (end_fetched OR (duration_sec IS NULL) OR ((NOT rate_limited) AND (connected_at IS NULL) AND (recording_source IS DISTINCT FROM 'voicemail'::text) AND (status <> 'failed'::call_status)) OR ((NOT (recording_source IS DISTINCT FROM 'voicemail'::text)) AND ((recording_duration_sec IS NULL) OR (transcript IS NULL))) OR ((connected_at IS NOT NULL) AND (consent_given IS TRUE) AND (recording_sid IS NULL))))) stored
 ) with (fillfactor=80);
 
 create table public.consent_evidence (
@@ -927,14 +929,15 @@ begin
       call_sid, org_id, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order,
       started_at, answered_at, connected_at, ended_at, duration_sec, dialled, rang_at, last_step, last_step_at,
       recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript,
-      handoff, handoff_reason, rate_limited
+      handoff, handoff_reason, end_fetched, settled, rate_limited
     ) values (
       v_call.call_sid, v_call.org_id, v_call.from_e164, v_call.to_e164, v_call.mode, v_call.mode_turn,
       v_call.status, v_call.consent_given, v_call.consent_order,
       v_call.started_at, v_call.answered_at, v_call.connected_at, v_call.ended_at, v_call.duration_sec,
       v_call.dialled, v_call.rang_at, v_call.last_step, v_call.last_step_at,
       v_call.recording_sid, v_call.recording_url, v_call.recording_source, v_call.recording_duration_sec,
-      v_call.recorded_at, v_call.transcript, v_call.handoff, v_call.handoff_reason, v_call.rate_limited
+      v_call.recorded_at, v_call.transcript, v_call.handoff, v_call.handoff_reason, v_call.end_fetched, v_call.settled,
+      v_call.rate_limited
     );
   elsif v_call is distinct from v_before then
     update public.call_logs as c set
@@ -948,7 +951,8 @@ begin
       recording_sid = v_call.recording_sid, recording_url = v_call.recording_url,
       recording_source = v_call.recording_source, recording_duration_sec = v_call.recording_duration_sec,
       recorded_at = v_call.recorded_at, transcript = v_call.transcript,
-      handoff = v_call.handoff, handoff_reason = v_call.handoff_reason, rate_limited = v_call.rate_limited,
+      handoff = v_call.handoff, handoff_reason = v_call.handoff_reason, end_fetched = v_call.end_fetched,
+      settled = v_call.settled, rate_limited = v_call.rate_limited,
       updated_at = now()
     where c.call_sid = v_call.call_sid;
   end if;
@@ -1227,39 +1231,38 @@ CREATE OR REPLACE FUNCTION public.claim_calls_to_reconcile(p_limit integer, p_qu
  LANGUAGE sql
  SET search_path TO ''
 AS $function$
-  with due as (
-    (
-      select c.call_sid from public.call_logs as c
-      left join public.reconcile_attempts as a on a.call_sid = c.call_sid
-      where c.disposition is null and c.updated_at < now() - p_quiet and coalesce(a.next_at <= now(), true)
-      order by a.next_at nulls first, c.started_at
-      limit p_limit
-    )
-    union all
-    (
-      select c.call_sid from (
-        select c.call_sid from public.call_logs as c
-        where c.ended_at > now() - interval '1 day' and c.incomplete
-        union
-        select l.call_sid from public.call_lifecycle as l
-        where l.event = 'reconciled' and l.received_at > now() - interval '1 day'
-      ) as doubtful
-      join public.call_logs as c on c.call_sid = doubtful.call_sid
-      left join public.reconcile_attempts as a on a.call_sid = c.call_sid
-      where c.ended_at < now() - interval '20 minutes' and coalesce(a.next_at <= now(), true)
-        and not exists (
-          select from public.call_lifecycle as l where l.call_sid = c.call_sid and l.event = 'settled'
-        )
-      order by a.next_at nulls first, c.ended_at
-      limit p_limit
-    )
+  with open_calls as (
+    select c.call_sid, row_number() over (order by a.next_at nulls first, c.started_at) as turn
+    from public.call_logs as c
+    left join public.reconcile_attempts as a on a.call_sid = c.call_sid
+    where c.disposition is null and c.updated_at < now() - p_quiet and coalesce(a.next_at <= now(), true)
+    order by turn
+    limit p_limit
+  ), doubtful_calls as (
+    select c.call_sid, row_number() over (order by a.next_at nulls first, c.ended_at) as turn
+    from public.call_logs as c
+    left join public.reconcile_attempts as a on a.call_sid = c.call_sid
+    where c.incomplete and c.ended_at < now() - interval '20 minutes' and coalesce(a.next_at <= now(), true)
+    order by turn
+    limit p_limit
+  ), due as (
+    select taken.call_sid, taken.delay
+    from (
+      select o.call_sid, o.turn, interval '5 minutes' as delay from open_calls as o
+      union all
+      select d.call_sid, d.turn, interval '6 hours' from doubtful_calls as d
+    ) as taken
+    order by taken.turn
     limit p_limit
   ), claimed as (
     insert into public.reconcile_attempts as a (call_sid, next_at)
     select due.call_sid, now() + interval '5 minutes' from due
     on conflict (call_sid) do update
       set attempts = a.attempts + 1,
-        next_at = now() + least(interval '5 minutes' * 2 ^ least(a.attempts, 10), interval '6 hours')
+        next_at = now() + least(
+          interval '5 minutes' * 2 ^ least(a.attempts, 10),
+          (select due.delay from due where due.call_sid = excluded.call_sid)
+        )
       where a.next_at <= now()
     returning a.call_sid
   )
@@ -1792,6 +1795,8 @@ begin
 
   c.handoff := coalesce(c.handoff, false) or e.handoff_reason is not null;
   c.handoff_reason := least(c.handoff_reason, e.handoff_reason);
+  c.end_fetched := coalesce(c.end_fetched, false) or e.event = 'reconciled';
+  c.settled := coalesce(c.settled, false) or e.event = 'settled';
   c.rate_limited := coalesce(c.rate_limited, false) or coalesce(e.rate_limited, false);
   return c;
 end

@@ -274,7 +274,7 @@ Deno.test("two runs at once have the effect of one", async () => {
   assertEquals(rows.length, 8);
 });
 
-Deno.test("a run asks about 20 calls at most; the next one goes on", async () => {
+Deno.test("a run asks about every call that is due, and about each once", async () => {
   await using world = await World.make();
   for (let n = 0; n < 30; n++) {
     await world.db.sql`select accept_voice_event(${
@@ -282,8 +282,65 @@ Deno.test("a run asks about 20 calls at most; the next one goes on", async () =>
     })`;
   }
   await world.pass("6 minutes");
-  const asked = [await world.run(), await world.run(), await world.run()];
-  assertEquals(asked.map(({ body }) => body.asked), [20, 10, 0]);
+  const asked = [await world.run(), await world.run()];
+  assertEquals(asked.map(({ body }) => body.asked), [30, 0]);
+});
+
+Deno.test("however many calls are long, a lost voicemail has its turn; a run that is out of time owes nothing less", async () => {
+  await using world = await World.make();
+  for (let n = 0; n < 60; n++) {
+    await world.db.sql`select accept_voice_event(${
+      world.db.sql.json(JSON.parse(JSON.stringify(voiceEvent(newCallSid()))))
+    })`;
+  }
+  const lost = await world.ring(
+    { keys: ["9"], voicemail: { seconds: 9, transcript: "Hello." } },
+    (path) => path.includes("event="),
+  );
+  await world.pass("6 minutes");
+  // Its time is up after the first claim.
+  let looks = 0;
+  const late = () => new Date(Date.now() + (looks++ < 8 ? 0 : 60_000));
+  const { body } = await world.run(world.deps({ now: late }));
+  assert(body.asked < 61, JSON.stringify(body));
+  await world.run();
+  assertEquals((await world.row(lost.callSid))!.disposition, "voicemail");
+  await world.pass("6 minutes");
+  const [row] = await world.db
+    .sql`select count(*)::int as due from claim_calls_to_reconcile(1000)`;
+  assertEquals(row!.due, 60, "the calls that are open, whoever had no turn among them");
+});
+
+Deno.test("the end of a call of many hours that was lost is found within 10 minutes", async () => {
+  await using world = await World.make();
+  const sid = newCallSid();
+  await world.db.sql`select accept_voice_event(${
+    world.db.sql.json(JSON.parse(JSON.stringify(voiceEvent(sid))))
+  })`;
+  await world.pass("6 minutes");
+  for (let minutes = 0; minutes < 120; minutes += 5) {
+    const { body } = await world.run();
+    assertEquals(body.asked, 1, `after ${minutes} minutes`);
+    await world.pass("5 minutes");
+  }
+});
+
+Deno.test("a purge that runs out of the role's time goes on with half as many rows", async () => {
+  await using world = await World.make();
+  await world.db.sql`alter function purge_expired(integer) rename to purge_at_most`;
+  await world.db.sql.unsafe(`
+    create table asked (batch integer);
+    grant insert on asked to service_role;
+    create function purge_expired(p_batch integer default 10000) returns jsonb language plpgsql as $$
+    begin
+      if p_batch > 2500 then raise sqlstate '57014'; end if;
+      insert into asked values (p_batch);
+      return '{"call_logs": 1}';
+    end $$;
+    grant execute on function purge_expired(integer) to service_role`);
+  const { status, body } = await world.run();
+  assertEquals([status, body.purged], [200, { call_logs: 1 }]);
+  assertEquals([...await world.db.sql`select batch from asked`], [{ batch: 2500 }]);
 });
 
 Deno.test("told to slow down, a run stops asking, and what was left is asked later", async () => {
@@ -305,7 +362,7 @@ Deno.test("told to slow down, a run stops asking, and what was left is asked lat
   const busy = await world.run();
   assertEquals([busy.status, busy.body.backed_off, busy.body.recovered], [200, true, 0]);
   const asked = world.twilio.asked.filter((path) => path.startsWith("/Calls/"));
-  assert(asked.length <= 4, `one call's questions, and no other's: ${asked}`);
+  assert(asked.length <= 12, `the questions that were under way, and no other's: ${asked}`);
 
   world.twilio.fault = undefined;
   assertEquals((await world.run()).body.asked, 0, "not before its time");
@@ -407,6 +464,13 @@ for (
     assertEquals([row.status, row.disposition], ["completed", "abandoned"]);
     assertEquals(row.ended_at, row.started_at, "as late as the last that was heard of it");
     assertEquals(world.twilio.asked.length > 0, !("TWILIO_ACCOUNT_SID" in env));
+    // Ended, it is asked about once more, and then no longer.
+    await world.db.sql`
+      update call_logs set started_at = started_at - interval '1 hour', ended_at = ended_at - interval '1 hour'
+      where call_sid = ${old}`;
+    await world.pass("6 minutes");
+    await world.run(world.deps({}, env));
+    assertEquals((await world.row(old))!.incomplete, false);
   });
 }
 

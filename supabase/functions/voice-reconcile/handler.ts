@@ -1,3 +1,4 @@
+import { pooledMap } from "@std/async/pool.js";
 import {
   childEvent,
   endedEvent,
@@ -7,11 +8,13 @@ import {
   lostEvent,
   recordingEvent,
   settledEvent,
+  unknownEvent,
 } from "../_shared/calls/reconcile.ts";
 import type { VoiceEvent } from "../_shared/calls/events.ts";
 import { dataApi, PATIENT } from "../_shared/db/client.ts";
 import {
   type ClaimedCall,
+  type DoomedRecording,
   type Purged,
   type Reconciliation,
   reconciliation,
@@ -70,8 +73,11 @@ interface Report {
   recordings_deleted: number;
 }
 
-/** Bounds of one run: it ends well before the next one begins. */
-const CALLS_PER_RUN = 20;
+/** How many calls are claimed at a time; a run claims again while there are more and there is time. */
+const CALLS_PER_CLAIM = 20;
+/** How many calls, and beside them recordings, are asked about at once: few beside what Twilio lets an account ask. */
+const AT_ONCE = 4;
+const MISSED_PER_RUN = 20;
 const ACCOUNTS_PER_RUN = 5;
 const RECORDINGS_PER_RUN = 50;
 const RECENT_CALLS = 100;
@@ -116,28 +122,12 @@ async function reconcile(deps: ReconcileDeps): Promise<Report> {
     purged: {},
     recordings_deleted: 0,
   };
-  const claimed = await database.claim(CALLS_PER_RUN);
-  const missed = twilio === undefined ? [] : await missedEverywhere(deps, twilio, report);
-  report.found = missed.length;
-
-  const work: (() => Promise<VoiceEvent[]>)[] = [
-    ...missed.map(({ call, account }) => () => eventsOf(deps, call, account)),
-    ...claimed.map((call) => () => eventsOfClaimed(deps, call)),
-  ];
   const until = now().getTime() + RUN_MS;
-  for (const ask of work) {
-    if (report.backed_off || now().getTime() > until) break;
-    report.asked++;
-    for (const event of await attempt(report, ask, [])) {
-      const outcome = await deps.accept(event);
-      if (outcome.kind === "accepted" && !outcome.duplicate) report.recovered++;
-      if (outcome.kind === "unavailable") {
-        report.failed++;
-        // Its end must not be known before the rest: an ended call is not asked about for it again.
-        break;
-      }
-    }
-  }
+  // Side by side: however much there is of one kind of work, the others go on.
+  await Promise.all([
+    askAboutCalls(deps, report, until),
+    twilio && deleteRecordings(deps, twilio, report, until),
+  ]);
   const recovered = await attempt(report, async () => await deps.onboardings?.(), undefined);
   if (recovered !== undefined) {
     report.onboarded = recovered.onboarded;
@@ -145,8 +135,41 @@ async function reconcile(deps: ReconcileDeps): Promise<Report> {
     report.failed += recovered.failed;
   }
   report.purged = await database.purge();
-  if (twilio !== undefined) await deleteRecordings(deps, twilio, report, until);
   return report;
+}
+
+/** Asks about missed calls, and about calls that are due until there are no more or time is up. */
+async function askAboutCalls(deps: ReconcileDeps, report: Report, until: number): Promise<void> {
+  const { database, twilio, now } = deps;
+  let away = false;
+  const stopped = () => away || report.backed_off || now().getTime() > until;
+  const ask = async (eventsOfCall: () => Promise<VoiceEvent[]>) => {
+    if (stopped()) return;
+    report.asked++;
+    for (const event of await attempt(report, eventsOfCall, [])) {
+      const outcome = await deps.accept(event);
+      if (outcome.kind === "accepted" && !outcome.duplicate) report.recovered++;
+      if (outcome.kind === "unavailable") {
+        report.failed++;
+        away = true;
+        // Its end must not be known before the rest: an ended call is not asked about for it again.
+        return;
+      }
+    }
+  };
+
+  let claimed = await database.claim(CALLS_PER_CLAIM);
+  const missed = twilio === undefined ? [] : await missedEverywhere(deps, twilio, report);
+  report.found = missed.length;
+  let due = missed.map(({ call, account }) => () => eventsOf(deps, call, account));
+  while (claimed.length + due.length > 0 && !stopped()) {
+    due.push(...claimed.map((call) => () => eventsOfClaimed(deps, call)));
+    // deno-lint-ignore no-await-in-loop -- What is claimed is asked about before more is claimed.
+    await Array.fromAsync(pooledMap(AT_ONCE, due, ask));
+    due = [];
+    // deno-lint-ignore no-await-in-loop
+    claimed = stopped() ? [] : await database.claim(CALLS_PER_CLAIM);
+  }
 }
 
 /** Deletes at Twilio the recordings whose calls are erased here. */
@@ -156,18 +179,17 @@ async function deleteRecordings(
   report: Report,
   until: number,
 ): Promise<void> {
-  if (report.backed_off) return;
-  for (
-    const { recording_sid, subaccount_sid } of await database.claimRecordings(RECORDINGS_PER_RUN)
-  ) {
-    if (report.backed_off || now().getTime() > until) break;
+  const claimed = await database.claimRecordings(RECORDINGS_PER_RUN);
+  const remove = async ({ recording_sid, subaccount_sid }: DoomedRecording) => {
+    if (report.backed_off || now().getTime() > until) return;
     await attempt(report, async () => {
       const account = subaccount_sid === null ? twilio : twilio.ofAccount(subaccount_sid);
       await account.deleteRecording(recording_sid);
       await database.recordingDeleted(recording_sid);
       report.recordings_deleted++;
     }, undefined);
-  }
+  };
+  await Array.fromAsync(pooledMap(AT_ONCE, claimed, remove));
 }
 
 /** Asks; what has no answer is left to a later run. */
@@ -211,7 +233,7 @@ async function missedEverywhere(
     const calls = await attempt(report, () => missedCalls(deps, account.twilio), []);
     missed.push(...calls.map((call) => ({ call, account })));
   }
-  return missed.slice(0, CALLS_PER_RUN);
+  return missed.slice(0, MISSED_PER_RUN);
 }
 
 /** Calls to our numbers that have ended without a trace here; the oldest first, as they are the next to be out of reach. */
@@ -231,7 +253,7 @@ async function missedCalls(deps: ReconcileDeps, twilio: TwilioRest): Promise<Twi
   };
   const { missed, more } = await among(RECENT_CALLS);
   return (more ? (await among(RECENT_CALLS_AFTER_OUTAGE)).missed : missed)
-    .slice(-CALLS_PER_RUN).reverse();
+    .slice(-MISSED_PER_RUN).reverse();
 }
 
 function endOf(call: TwilioCall): number {
@@ -249,9 +271,11 @@ async function eventsOfClaimed(
     return isFinal(call.status) ? await eventsOf(deps, call, { sid, twilio: twilio! }) : [];
   }
   const age = deps.now().getTime() - new Date(claimed.started_at).getTime();
-  return claimed.open && age > LONGEST_CALL_MS
-    ? [lostEvent(claimed.call_sid, claimed.last_event_at)]
-    : [];
+  if (age <= LONGEST_CALL_MS) return [];
+  const { call_sid, last_event_at } = claimed;
+  return claimed.open
+    ? [lostEvent(call_sid, last_event_at)]
+    : [unknownEvent(call_sid, last_event_at)];
 }
 
 /** Everything that Twilio has of an ended call. */

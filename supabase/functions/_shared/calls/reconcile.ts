@@ -94,6 +94,11 @@ export function settledEvent(
   };
 }
 
+/** Twilio does not know the call, or no longer: there is nothing to ask for. */
+export function unknownEvent(callSid: string, lastEventAt: string): VoiceEvent {
+  return base(callSid, "settled", "settled", lastEventAt);
+}
+
 /** The end of a call of which nobody knows the end: as late as the last thing heard of it. */
 export function lostEvent(callSid: string, lastEventAt: string): VoiceEvent {
   return {

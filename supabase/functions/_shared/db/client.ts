@@ -20,11 +20,21 @@ export function dataApi(supabaseUrl: string, secretKey: string, patience?: Patie
   return Object.assign(api, { patience });
 }
 
+/** The database did not do something, or did not say so. */
+export class DatabaseFailure extends Error {
+  override name = "DatabaseFailure";
+
+  /** @param code The SQLSTATE, or PostgREST's code; empty where nothing answered. */
+  constructor(functionName: string, readonly code: string) {
+    super(`Cannot run ${functionName}: the database answered ${code || "nothing"}`);
+  }
+}
+
 /**
- * Runs a SQL function, and gives what it returns. Rejects when the database did not do it, or did not say so; the
- * message names the function and repeats nothing that it was given.
+ * Runs a SQL function, and gives what it returns.
  *
  * @param deadlineMs After this long without an answer.
+ * @throws {DatabaseFailure} which repeats nothing that the function was given.
  */
 export async function run(
   api: DataApi,
@@ -36,9 +46,7 @@ export async function run(
   const { data, error } = api.patience === undefined
     ? await ask()
     : await untilKnown(ask, ({ error }) => error?.code, api.patience);
-  if (error !== null) {
-    throw new Error(`Cannot run ${name}: the database answered ${error.code || "nothing"}`);
-  }
+  if (error !== null) throw new DatabaseFailure(name, error.code);
   return data;
 }
 

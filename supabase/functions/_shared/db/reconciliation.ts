@@ -1,4 +1,4 @@
-import { type DataApi, run } from "./client.ts";
+import { type DataApi, DatabaseFailure, run } from "./client.ts";
 
 /** A call that Twilio has to be asked about. */
 export interface ClaimedCall {
@@ -35,15 +35,35 @@ export interface Reconciliation {
   recordingDeleted(recordingSid: string): Promise<void>;
 }
 
+/** Rows of a kind that one purge deletes at most: what it can in the 8 s that the platform gives the role. */
+const MOST_PURGED = 10_000;
+const FEWEST_PURGED = 100;
+/** SQLSTATE of a statement that ran out of its time. */
+const OUT_OF_TIME = "57014";
+
 /** @param deadlineMs For each call by itself, in milliseconds. */
 export function reconciliation(api: DataApi, deadlineMs = 10_000): Reconciliation {
   const call = (name: string, args: Record<string, unknown>) => run(api, name, args, deadlineMs);
+  let batch = MOST_PURGED;
   return {
     claim: (limit) => call("claim_calls_to_reconcile", { p_limit: limit }),
     accounts: (limit) => call("accounts_to_check", { p_limit: limit }),
     unknown: (calls) =>
       calls.length === 0 ? Promise.resolve([]) : call("unknown_calls", { p_calls: calls }),
-    purge: () => call("purge_expired", {}),
+    async purge() {
+      for (;;) {
+        try {
+          // deno-lint-ignore no-await-in-loop -- A smaller batch after one that was too large.
+          const purged = await call("purge_expired", { p_batch: batch });
+          batch = Math.min(batch * 2, MOST_PURGED);
+          return purged;
+        } catch (error) {
+          const tooMuch = error instanceof DatabaseFailure && error.code === OUT_OF_TIME;
+          if (!tooMuch || batch <= FEWEST_PURGED) throw error;
+          batch = Math.max(Math.floor(batch / 2), FEWEST_PURGED);
+        }
+      }
+    },
     claimRecordings: (limit) => call("claim_recordings_to_delete", { p_limit: limit }),
     recordingDeleted: (sid) => call("recording_deleted", { p_recording_sid: sid }),
   };
