@@ -73,6 +73,12 @@ export function databaseAt(address: string, env: Environment, setting: string): 
   };
 }
 
+/** Where the database of `task start` is. */
+export function localDatabaseUrl(env: Environment): string {
+  const port = env("TRADELINE_DB_PORT") ?? "54322";
+  return `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`;
+}
+
 /**
  * A database that an option of a command names.
  *

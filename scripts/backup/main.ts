@@ -9,7 +9,14 @@ import {
   UsageError,
 } from "../command.ts";
 import { MigrationError } from "../local/migrate.ts";
-import { connectTo, type Database, databaseAt, DatabaseError, databaseNamed } from "../database.ts";
+import {
+  connectTo,
+  type Database,
+  databaseAt,
+  DatabaseError,
+  databaseNamed,
+  localDatabaseUrl,
+} from "../database.ts";
 import { startCluster } from "../local/postgres.ts";
 import { ArchiveError } from "./archive.ts";
 import { BackupError } from "./dump.ts";
@@ -112,9 +119,7 @@ async function makeBackup({ values }: CommandLine, { env, print }: CommandContex
 
 /** The database that the settings name; without any, this machine's. */
 function databaseOf(env: CommandContext["env"]): Database {
-  const port = env("TRADELINE_DB_PORT") ?? "54322";
-  const local = `postgresql://postgres:postgres@127.0.0.1:${port}/postgres`;
-  return databaseAt(env("SUPABASE_DB_URL") ?? local, env, "SUPABASE_DB_URL");
+  return databaseAt(env("SUPABASE_DB_URL") ?? localDatabaseUrl(env), env, "SUPABASE_DB_URL");
 }
 
 function told({ list, fetched, gone, unknown, reason }: Listed): string[] {

@@ -1,5 +1,7 @@
 // From what a line says of itself to what a person should do about it. Pure: asks nobody.
 
+import type { TwilioAnswer } from "./twilio.ts";
+
 export interface Finding {
   readonly level: "ok" | "warning" | "fault";
   readonly what: string;
@@ -41,12 +43,16 @@ export interface Examination {
   readonly mailDueSince: string | null | undefined;
   /** What the database says of itself; undefined: it was not asked. */
   readonly database: DatabaseAnswer | undefined;
+  /** What Twilio says of the account; undefined: it was not asked. */
+  readonly twilio: TwilioAnswer | undefined;
 }
 
 /** What was found in the database itself, or why nothing was. */
 export type DatabaseAnswer = { readonly unreachable: string } | {
   /** What the scheduled jobs look up in Vault and do not find; undefined: there is no Vault. */
   readonly vaultLacks: readonly string[] | undefined;
+  /** How its schema differs from this release's; undefined: it has other migrations, which is told elsewhere. */
+  readonly drift: readonly string[] | undefined;
 };
 
 /** Most minutes that a worker may be silent when it should run. */
@@ -56,7 +62,10 @@ const EACH_MINUTE = ["voice-reconcile", "alert-dispatch"] as const;
 /** What is well, and what is not and what to do about it, the worst first. */
 export function diagnose(examination: Examination): Finding[] {
   const { health, url, local } = examination;
-  const database = databaseFindings(examination.database);
+  const outside = [
+    ...databaseFindings(examination.database),
+    ...twilioFindings(examination.twilio),
+  ];
   if (health === undefined) {
     return [{
       level: "fault",
@@ -64,7 +73,7 @@ export function diagnose(examination: Examination): Finding[] {
       advice: local
         ? "Start the line: npx -y deno@2.9.6 task start. Does it run at other ports? Then name them: --url http://127.0.0.1:PORT"
         : "Is the address right, and the project not paused? Look at the project's dashboard.",
-    }, ...database];
+    }, ...outside];
   }
   // Without the secret key it says how each check came out, and none of its figures.
   const checks = health.body?.checks;
@@ -77,11 +86,11 @@ export function diagnose(examination: Examination): Finding[] {
         : health.status === 401
         ? "The gateway asks for a JWT: deno task deploy goes by supabase/config.toml, which turns that off."
         : "Look at the function's logs in the project's dashboard: it may not have started.",
-    }, ...database];
+    }, ...outside];
   }
   const findings = [
     ...Object.entries(checks).flatMap(([name, check]) => findingsOf(name, check, examination)),
-    ...database,
+    ...outside,
     signatureFinding(examination.unsigned),
     ...(examination.alerts ?? []).map(alertFinding),
   ];
@@ -279,12 +288,76 @@ function databaseFindings(database: DatabaseAnswer | undefined): Finding[] {
   if ("unreachable" in database) {
     return [{
       level: "warning",
-      what: `The database at SUPABASE_DB_URL cannot be looked at: ${database.unreachable}`,
-      advice:
-        "Correct SUPABASE_DB_URL, or leave it out: what follows from the database alone is not checked then.",
+      what: `The database cannot be looked at: ${database.unreachable}`,
+      advice: "Correct SUPABASE_DB_URL: what follows from the database alone is not checked then.",
     }];
   }
-  return vaultFindings(database.vaultLacks);
+  return [...driftFindings(database.drift), ...vaultFindings(database.vaultLacks)];
+}
+
+/** So many differences are told; the rest is counted. */
+const TOLD = 5;
+
+function driftFindings(drift: readonly string[] | undefined): Finding[] {
+  if (drift === undefined) return [];
+  if (drift.length === 0) {
+    return [{
+      level: "ok",
+      what: "The database has the tables, functions and rights of this release",
+    }];
+  }
+  const more = drift.length > TOLD ? ` and ${drift.length - TOLD} more` : "";
+  return [{
+    level: "fault",
+    what: `The database is not as this release's migrations made it: ${
+      drift.slice(0, TOLD).join("; ")
+    }${more}`,
+    advice:
+      "Somebody changed it by hand. supabase/schemas has each of these as it must be: run that statement in the project's SQL editor.",
+  }];
+}
+
+function twilioFindings(twilio: TwilioAnswer | undefined): Finding[] {
+  if (twilio === undefined) return [];
+  const warning = (what: string, advice: string): Finding => ({ level: "warning", what, advice });
+  if ("unreachable" in twilio) {
+    return [warning(
+      `Twilio's account cannot be looked at: ${twilio.unreachable}`,
+      "Are TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN of the same account?",
+    )];
+  }
+  const findings: Finding[] = [];
+  if (twilio.type === "Trial") {
+    findings.push({
+      level: "fault",
+      what: "Twilio's account is a trial",
+      advice:
+        "It takes calls of verified numbers only, plays its own message first, and ends after 30 days: upgrade it in Twilio's console.",
+    });
+  }
+  if (twilio.approvedProfile === false) {
+    findings.push(warning(
+      "Twilio's account has no approved customer profile",
+      "It may have 2 calls at once, in and out together, and one forwarded caller uses both: create a business profile in Twilio's console (Trust Hub), and wait until it is approved.",
+    ));
+  }
+  const open = twilio.recordings.filter((each) => each.open).map(({ accountSid }) => accountSid);
+  if (open.length > 0) {
+    findings.push({
+      level: "fault",
+      what: `Anybody who has a recording's address can hear it: ${open.join(", ")}`,
+      advice:
+        "In Twilio's console of each account: Voice, Settings, General, Enforce HTTP Auth on Media URLs.",
+    });
+  } else if (twilio.recordings.length > 0) {
+    findings.push({ level: "ok", what: "Recordings are played to nobody without credentials" });
+  } else {
+    findings.push({
+      level: "ok",
+      what: "Twilio has no recording yet by which to see whether they are protected",
+    });
+  }
+  return findings;
 }
 
 function vaultFindings(lacks: readonly string[] | undefined): Finding[] {

@@ -1,5 +1,8 @@
 import type { Sql } from "postgres";
 import { connectTo, type Database } from "../database.ts";
+import { SCHEMA_VERSION } from "../../supabase/functions/_shared/db/schema_version.ts";
+import { drift, parseCatalog, readSchema } from "../schema/catalog.ts";
+import { askTwilio, type TwilioAccess } from "./twilio.ts";
 import { errorCodeOf, untilKnown } from "../../supabase/functions/_shared/db/client.ts";
 import { VAULT_NAMES } from "../deploy/vault.ts";
 import type { AlertRow, DatabaseAnswer, Examination, HealthAnswer } from "./diagnose.ts";
@@ -11,22 +14,35 @@ const DEADLINE_MS = 15_000;
  * nothing: the one webhook that it sends is unsigned, and refused. Never rejects.
  *
  * @param url Without a trailing slash.
- * @param database A deployed project's: tells what its Vault lacks.
+ * @param database Tells what is not as it was made, and what its Vault lacks.
+ * @param twilio Tells what the account cannot do, and whether its recordings are protected.
  */
 export async function examine(
   url: string,
   secretKey: string | undefined,
   database?: Database,
+  twilio?: TwilioAccess,
 ): Promise<Examination> {
-  const [health, unsigned, alerts, mailDueSince, found] = await Promise.all([
+  const [health, unsigned, alerts, mailDueSince, found, account] = await Promise.all([
     askHealth(`${url}/functions/v1/voice-health`, secretKey),
     askUnsigned(`${url}/functions/v1/voice-action`),
     secretKey === undefined ? undefined : askAlerts(url, secretKey),
     secretKey === undefined ? undefined : askMailDue(url, secretKey),
     database === undefined ? undefined : askDatabase(database),
+    twilio === undefined ? undefined : askTwilio(twilio),
   ]);
   const local = ["127.0.0.1", "localhost", "[::1]"].includes(new URL(url).hostname);
-  return { url, local, now: new Date(), health, unsigned, alerts, mailDueSince, database: found };
+  return {
+    url,
+    local,
+    now: new Date(),
+    health,
+    unsigned,
+    alerts,
+    mailDueSince,
+    database: found,
+    twilio: account,
+  };
 }
 
 async function askHealth(
@@ -74,12 +90,30 @@ async function askDatabase(database: Database): Promise<DatabaseAnswer> {
   const sql = connectTo(database);
   try {
     const [there] = await sql`select to_regclass('vault.secrets') is not null as vault`;
-    return { vaultLacks: there!["vault"] ? await missingInVault(sql) : undefined };
+    return {
+      vaultLacks: there!["vault"] ? await missingInVault(sql) : undefined,
+      drift: await driftOf(sql),
+    };
   } catch (error) {
     return { unreachable: (error as Error).message || String((error as { code?: string }).code) };
   } finally {
     await sql.end({ timeout: 1 });
   }
+}
+
+/** The schema that the migrations of this release make, as a test holds it. */
+const RELEASE = new URL("../../tests/db/schema.snapshot.sql", import.meta.url);
+
+async function driftOf(sql: Sql): Promise<string[] | undefined> {
+  const [newest] = await sql`
+    select max(version) as version from supabase_migrations.schema_migrations`;
+  if (newest?.["version"] !== SCHEMA_VERSION) return undefined;
+  const release = parseCatalog(await Deno.readTextFile(RELEASE));
+  return await sql.begin("read only", async (tx) => {
+    // The names of what is in the search path are told without their schema.
+    await tx.unsafe(`set local search_path = "$user", public, extensions`);
+    return drift(release, await readSchema(tx));
+  }) as string[];
 }
 
 /** The names that the scheduled jobs look up, and that Vault does not have. */

@@ -10,10 +10,11 @@ import {
   TEXT,
   UsageError,
 } from "../command.ts";
-import { type Database, databaseAt, DatabaseError } from "../database.ts";
+import { type Database, databaseAt, DatabaseError, localDatabaseUrl } from "../database.ts";
 import { LOCAL_SECRET_KEY } from "../local/defaults.ts";
 import { diagnose, type Finding, isHealthy } from "./diagnose.ts";
 import { examine } from "./examine.ts";
+import type { TwilioAccess } from "./twilio.ts";
 
 const HELP = `What is wrong with the line, and what to do about it.
 
@@ -24,7 +25,9 @@ const HELP = `What is wrong with the line, and what to do about it.
   --key   its secret key: tells the alerts in full, and whether mails are overdue. Default: from SUPABASE_SECRET_KEYS
           or SUPABASE_SERVICE_ROLE_KEY; for this machine the local key
 
-With SUPABASE_DB_URL set it also tells whether that database's schedule finds the deployed functions.
+Of a deployed one, with SUPABASE_DB_URL set, it also tells whether the database is as this release made it, and whether its
+schedule finds the functions; with TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, whether the account is a trial or has no
+approved profile, and whether recordings are played without credentials.
 
 Exit code 0: calls are served; 1: they are not, or a critical alert fires; 2: wrong usage.`;
 
@@ -53,7 +56,7 @@ async function run(
   const url = (options.url ?? localUrl(env)).replace(/\/+$/, "").replace(/\/functions\/v1$/, "");
   const key = options.key ?? secretKey(env) ?? (local ? LOCAL_SECRET_KEY : undefined);
   const findings = diagnose(
-    await examine(url, key, local ? undefined : databaseIn(env)),
+    await examine(url, key, databaseIn(env, local), local ? undefined : twilioIn(env)),
   );
 
   print(`The line at ${url}\n`);
@@ -67,13 +70,20 @@ async function run(
 }
 
 /** @throws {UsageError} where its address cannot be used. */
-function databaseIn(env: CommandContext["env"]): Database | undefined {
-  const address = env("SUPABASE_DB_URL");
+function databaseIn(env: CommandContext["env"], local: boolean): Database | undefined {
+  const address = local ? localDatabaseUrl(env) : env("SUPABASE_DB_URL");
   try {
     return address === undefined ? undefined : databaseAt(address, env, "SUPABASE_DB_URL");
   } catch (error) {
     throw error instanceof DatabaseError ? new UsageError(error.message) : error;
   }
+}
+
+function twilioIn(env: CommandContext["env"]): TwilioAccess | undefined {
+  const accountSid = env("TWILIO_ACCOUNT_SID");
+  const authToken = env("TWILIO_AUTH_TOKEN");
+  if (accountSid === undefined || authToken === undefined) return undefined;
+  return { apiUrl: env("TWILIO_API_URL") ?? "https://api.twilio.com", accountSid, authToken };
 }
 
 if (import.meta.main) {

@@ -112,19 +112,27 @@ const PARTS: Record<string, string> = {
     ) as commented order by 1`,
 };
 
-/** One object a line, under a title a part: two databases with the same list have the same schema. */
+/** The same, and the rows that the schema brings with it, such as the rules of retention. */
 export async function readCatalog(sql: ISql): Promise<string[]> {
+  return [...await readSchema(sql), ...await readRows(sql)];
+}
+
+/** One object a line, under a title a part: two databases with the same list have the same schema. */
+export async function readSchema(sql: ISql): Promise<string[]> {
   const found: string[] = [];
   for (const [title, query] of Object.entries(PARTS)) {
     // deno-lint-ignore no-await-in-loop -- One connection: they would only queue up.
     const lines = await sql.unsafe<Line[]>(query);
     found.push(`-- ${title}`, ...lines.map(({ line }) => line.trimEnd()));
   }
+  return found;
+}
+
+async function readRows(sql: ISql): Promise<string[]> {
   const tables = await sql<{ name: string }[]>`
     select oid::regclass::text as name from pg_class
     where relnamespace = 'public'::regnamespace and relkind = 'r' order by 1`;
-  // The rows that the schema brings with it, such as the rules of retention.
-  found.push("-- Rows");
+  const found = ["-- Rows"];
   for (const { name } of tables) {
     // deno-lint-ignore no-await-in-loop
     const rows = await sql.unsafe<Line[]>(
@@ -138,6 +146,32 @@ export async function readCatalog(sql: ISql): Promise<string[]> {
 /** The same as one text. */
 export function formatCatalog(catalog: readonly string[]): string {
   return catalog.join("\n\n") + "\n";
+}
+
+/** The catalog out of its text. */
+export function parseCatalog(text: string): string[] {
+  return text.trimEnd().split(/\n\n(?=(?:--|create|CREATE|alter|ALTER|grant|comment) )/);
+}
+
+/**
+ * How a database differs from a release where it matters: what it lacks, and what it grants beyond to the world outside.
+ * What operators and platforms add, such as rows, comments, default privileges and tables of others, is theirs.
+ *
+ * @returns each difference in its first words.
+ */
+export function drift(release: readonly string[], database: readonly string[]): string[] {
+  const found: string[] = [];
+  for (const difference of differences(release, database)) {
+    const [sign, line] = [difference[0], difference.slice(2)];
+    const [words = ""] = line.split("\n");
+    const theirs = /^(--|comment on|alter default privileges|create schema) ?/.test(line);
+    if (sign === "-" && !theirs) found.push(`lacks "${words}"`);
+    if (sign === "+" && /^grant .* to (anon|authenticated|public);$/.test(line)) {
+      found.push(`has beyond it "${words}"`);
+    }
+    if (sign === "+" && line.startsWith("create policy")) found.push(`has beyond it "${words}"`);
+  }
+  return found;
 }
 
 /** What each of two catalogs has and the other has not: `-` only in the first, `+` only in the second. */

@@ -5,7 +5,12 @@ import { basename } from "@std/path/basename.js";
 import { join } from "@std/path/join.js";
 import { createRoles, migrationFiles } from "../../scripts/local/migrate.ts";
 import { ROOT } from "../../scripts/local/stack.ts";
-import { differences, formatCatalog, readCatalog } from "../../scripts/schema/catalog.ts";
+import {
+  differences,
+  formatCatalog,
+  parseCatalog,
+  readCatalog,
+} from "../../scripts/schema/catalog.ts";
 import {
   applySchemas,
   lay,
@@ -25,7 +30,10 @@ const test = databaseTests("schema");
 const SNAPSHOT = new URL("./schema.snapshot.sql", import.meta.url);
 
 test("the migrations make the schema that is committed", async ({ sql }) => {
-  const actual = formatCatalog(await readCatalog(sql));
+  const catalog = await readCatalog(sql);
+  const actual = formatCatalog(catalog);
+  // deno task doctor reads it.
+  assertEquals(parseCatalog(actual), catalog);
   if (Deno.env.get("UPDATE_SCHEMA") === "1") await Deno.writeTextFile(SNAPSHOT, actual);
   assertEquals(actual, await Deno.readTextFile(SNAPSHOT));
 });

@@ -76,7 +76,7 @@ Deno.test("of a deployed line it says what the schedule does not find in Vault",
     const nowhere = closedPort().replace("http:", "postgresql:");
     assertStringIncludes(
       await look(nowhere),
-      "warning The database at SUPABASE_DB_URL cannot be looked at: ",
+      "warning The database cannot be looked at: ",
     );
 
     await stack.db.sql.unsafe(VAULT);
@@ -92,6 +92,134 @@ Deno.test("of a deployed line it says what the schedule does not find in Vault",
   } finally {
     await stack.stop();
   }
+});
+
+Deno.test("of a database that is not as it was made it says so, each kind of it", async () => {
+  const stack = await startTestStack({ functions: false });
+  const { sql, url } = stack.db;
+  const look = async () => await doctor(["--url", stack.url], { SUPABASE_DB_URL: url });
+  const broken = "The database is not as this release's migrations made it: ";
+  try {
+    assertStringIncludes(
+      (await look()).text,
+      "ok      The database has the tables, functions and rights of this release",
+    );
+    // What an operator may do.
+    await sql`update retention_rules set days = 30 where subject = 'calls'`;
+    await sql`create table theirs (id int)`;
+    await sql`comment on table call_logs is 'Ours'`;
+    assertEquals((await look()).text.includes(broken), false);
+
+    const breakages: [string, string, RegExp][] = [
+      [
+        "revoke execute on function accept_voice_event(jsonb) from service_role",
+        "grant execute on function accept_voice_event(jsonb) to service_role",
+        /lacks "grant execute on function accept_voice_event\(jsonb\) to service_role;"/,
+      ],
+      [
+        "alter function purge_expired(integer) rename to purge_sometimes",
+        "alter function purge_sometimes(integer) rename to purge_expired",
+        /lacks "CREATE OR REPLACE FUNCTION public.purge_expired\(/,
+      ],
+      [
+        "alter table call_logs disable trigger user",
+        "alter table call_logs enable trigger user",
+        /lacks "CREATE TRIGGER /,
+      ],
+      [
+        "alter table call_logs disable row level security",
+        "alter table call_logs enable row level security",
+        /lacks "alter table public.call_logs enable row level security;"/,
+      ],
+      [
+        "grant select on call_logs to anon",
+        "revoke select on call_logs from anon",
+        /has beyond it "grant select on public.call_logs to anon;"/,
+      ],
+      [
+        "create policy everybody on call_logs for select to anon using (true)",
+        "drop policy everybody on call_logs",
+        /has beyond it "create policy everybody /,
+      ],
+      [
+        "drop index call_logs_from_idx",
+        "create index call_logs_from_idx on call_logs (from_e164)",
+        /lacks "CREATE INDEX call_logs_from_idx/,
+      ],
+    ];
+    for (const [breaks, mends, words] of breakages) {
+      await sql.unsafe(breaks);
+      const { code, text } = await look();
+      assertEquals(code, 1, breaks);
+      assertStringIncludes(text, `FAULT   ${broken}`, breaks);
+      assertMatch(text, words);
+      await sql.unsafe(mends);
+    }
+    // At another migration the difference is that, and told as that.
+    await sql`insert into supabase_migrations.schema_migrations (version) values ('99991231235959')`;
+    await sql`drop function current_org_id cascade`;
+    assertEquals((await look()).text.includes(broken), false);
+  } finally {
+    await stack.stop();
+  }
+});
+
+/** Twilio's main account and a sub-account, each with a recording. */
+function fakeTwilio(account: { type: string; profiles: unknown[]; open: readonly string[] }) {
+  const authorized = `Basic ${btoa(`${MAIN}:token`)}`;
+  return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    const { pathname } = new URL(request.url);
+    const media = /Accounts\/(\w+)\/Recordings\/RE\w+\.wav$/.exec(pathname);
+    if (request.headers.get("authorization") !== authorized) {
+      // Nobody else is played anything, but where the account lets them.
+      return new Response(null, { status: media && account.open.includes(media[1]!) ? 307 : 401 });
+    }
+    if (pathname === "/v1/CustomerProfiles") return Response.json({ results: account.profiles });
+    if (pathname.endsWith("/Recordings.json")) {
+      return Response.json({ recordings: [{ sid: `RE${"1".repeat(32)}` }] });
+    }
+    if (pathname.endsWith("/Accounts.json")) {
+      return Response.json({ accounts: [{ sid: MAIN }, { sid: SUB }] });
+    }
+    return Response.json({ sid: MAIN, type: account.type });
+  });
+}
+
+const MAIN = `AC${"0".repeat(32)}`;
+const SUB = `AC${"5".repeat(32)}`;
+
+Deno.test("of a deployed line it says what Twilio's account cannot do, and whose recordings anybody can hear", async () => {
+  const look = async (account: Parameters<typeof fakeTwilio>[0], token = "token") => {
+    await using server = fakeTwilio(account);
+    const { text } = await doctor(["--url", closedPort()], {
+      TWILIO_ACCOUNT_SID: MAIN,
+      TWILIO_AUTH_TOKEN: token,
+      TWILIO_API_URL: `http://127.0.0.1:${server.addr.port}`,
+    });
+    return text;
+  };
+  const good = { type: "Full", profiles: [{}], open: [] };
+  const text = await look(good);
+  assertStringIncludes(text, "ok      Recordings are played to nobody without credentials");
+  assertEquals(/trial|profile|Anybody/.test(text), false, text);
+
+  assertStringIncludes(
+    await look({ ...good, type: "Trial" }),
+    "FAULT   Twilio's account is a trial\n        -> It takes calls of verified numbers only",
+  );
+  assertStringIncludes(
+    await look({ ...good, profiles: [] }),
+    "warning Twilio's account has no approved customer profile\n        -> It may have 2 calls at once",
+  );
+  // The sub-account's own switch counts too.
+  assertStringIncludes(
+    await look({ ...good, open: [SUB] }),
+    `FAULT   Anybody who has a recording's address can hear it: ${SUB}\n`,
+  );
+  assertStringIncludes(
+    await look(good, "wrong"),
+    "warning Twilio's account cannot be looked at: Twilio answered 401",
+  );
 });
 
 Deno.test("where nobody answers it says how to start, and ends with 1", async () => {
@@ -137,6 +265,7 @@ const HEALTHY: Examination = {
   alerts: [],
   mailDueSince: null,
   database: undefined,
+  twilio: undefined,
 };
 
 /** The examination with some checks replaced. */
