@@ -23,6 +23,8 @@ export interface Injection {
   readonly times?: number;
   /** Does what is asked for first, and then answers as told. Default false. */
   readonly effect?: boolean;
+  /** What it made is left out of so many lists that it belongs into. Default 0. */
+  readonly listedAfter?: number;
   /** `hang`: never answers. */
   readonly answer:
     | {
@@ -47,9 +49,12 @@ export interface TwilioNumber {
   readonly sid: string;
   readonly account_sid: string;
   readonly phone_number: string;
+  /** Ignored while the number belongs to an application or a trunk. */
   voice_url: string;
   voice_fallback_url: string;
   status_callback: string;
+  voice_application_sid: string | null;
+  trunk_sid: string | null;
   readonly date_created: string;
 }
 
@@ -60,6 +65,8 @@ export interface TwilioApiOptions {
   readonly port?: number;
   /** Where accounts and numbers are kept between runs. Default: nowhere. */
   readonly file?: string;
+  /** Tells a sub-account's token when it is opened and never again; whether Twilio does is not documented. */
+  readonly tokenOnce?: boolean;
 }
 
 /** Twilio's REST API on 127.0.0.1. */
@@ -155,7 +162,11 @@ export function startTwilioApi(options: TwilioApiOptions): TwilioApi {
         for (const look of waiting) look();
         return response;
       }
-      if (injected.effect) answer();
+      if (injected.effect) {
+        state.listedAfter = injected.listedAfter;
+        answer();
+        state.listedAfter = 0;
+      }
       for (const look of waiting) look();
       if (injected.answer === "hang") {
         await ended.promise;
@@ -181,7 +192,7 @@ export function startTwilioApi(options: TwilioApiOptions): TwilioApi {
       return state.purchases;
     },
     inject: (injection) =>
-      void injections.push({ after: 0, times: 1, effect: false, ...injection }),
+      void injections.push({ after: 0, times: 1, effect: false, listedAfter: 0, ...injection }),
     rotateToken(accountSid) {
       const account = state.accounts.find(({ sid }) => sid === accountSid);
       if (account === undefined) throw new TypeError(`Cannot rotate: no account ${accountSid}`);
@@ -238,10 +249,15 @@ class State {
   readonly purchases: string[] = [];
   readonly #main: TwilioAccount;
   readonly #file: string | undefined;
+  readonly #tokenOnce: boolean;
   #soldOut: ((number: string) => boolean)[] = [];
+  /** How many lists leave out what is made now. */
+  listedAfter = 0;
+  readonly #unlisted = new Map<string, number>();
 
-  constructor({ accountSid, authToken, file }: TwilioApiOptions) {
+  constructor({ accountSid, authToken, file, tokenOnce = false }: TwilioApiOptions) {
     this.#file = file;
+    this.#tokenOnce = tokenOnce;
     this.#main = {
       sid: accountSid,
       auth_token: authToken,
@@ -253,6 +269,18 @@ class State {
     const kept = this.#load();
     this.accounts = [this.#main, ...kept.accounts];
     this.numbers = kept.numbers;
+  }
+
+  /** Whether a list shows it by now; counts the lists that do not. */
+  #isListed = ({ sid }: { readonly sid: string }): boolean => {
+    const left = this.#unlisted.get(sid) ?? 0;
+    if (left > 0) this.#unlisted.set(sid, left - 1);
+    return left === 0;
+  };
+
+  #accountResource(account: TwilioAccount) {
+    const { auth_token, ...others } = accountResource(account);
+    return this.#tokenOnce && account !== this.#main ? others : { ...others, auth_token };
   }
 
   sellOut(matching: (number: string) => boolean): void {
@@ -274,7 +302,7 @@ class State {
     );
     if (account === undefined) return notFound(path);
     if (collection === undefined) {
-      if (method === "GET") return Response.json(accountResource(account));
+      if (method === "GET") return Response.json(this.#accountResource(account));
       return method === "POST" ? this.#updateAccount(account, params) : notAllowed(path);
     }
     if (account.status !== "active" && method !== "GET") {
@@ -307,8 +335,8 @@ class State {
       (account.sid === user.sid || account.owner_account_sid === user.sid) &&
       (FriendlyName === undefined || account.friendly_name === FriendlyName) &&
       (Status === undefined || account.status === Status)
-    );
-    return page("/Accounts", "accounts", found.map(accountResource));
+    ).filter(this.#isListed);
+    return page("/Accounts", "accounts", found.map((account) => this.#accountResource(account)));
   }
 
   #createAccount(user: TwilioAccount, { FriendlyName }: Record<string, string>): Response {
@@ -321,6 +349,7 @@ class State {
       date_created: new Date().toUTCString(),
     };
     this.accounts.push(created);
+    this.#unlisted.set(created.sid, this.listedAfter);
     this.#save();
     return Response.json(accountResource(created), { status: 201 });
   }
@@ -344,7 +373,7 @@ class State {
     }
     if (FriendlyName !== undefined) account.friendly_name = FriendlyName;
     this.#save();
-    return Response.json(accountResource(account));
+    return Response.json(this.#accountResource(account));
   }
 
   #isForSale(number: string): boolean {
@@ -390,7 +419,7 @@ class State {
       const wanted = params["PhoneNumber"];
       const found = own.filter(({ phone_number }) =>
         wanted === undefined || phone_number.includes(wanted)
-      );
+      ).filter(this.#isListed);
       return page(path, "incoming_phone_numbers", found.map(numberResource));
     }
     const number = own.find((each) => each.sid === sid);
@@ -404,6 +433,13 @@ class State {
       number.voice_url = params["VoiceUrl"] ?? number.voice_url;
       number.voice_fallback_url = params["VoiceFallbackUrl"] ?? number.voice_fallback_url;
       number.status_callback = params["StatusCallback"] ?? number.status_callback;
+      // An empty one takes the number out of it. Source:
+      // https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource#update-an-incomingphonenumber-resource
+      const { VoiceApplicationSid, TrunkSid } = params;
+      if (VoiceApplicationSid !== undefined) {
+        number.voice_application_sid = VoiceApplicationSid || null;
+      }
+      if (TrunkSid !== undefined) number.trunk_sid = TrunkSid || null;
       this.#save();
     }
     return Response.json(numberResource(number));
@@ -423,9 +459,12 @@ class State {
       voice_url: "",
       voice_fallback_url: "",
       status_callback: "",
+      voice_application_sid: null,
+      trunk_sid: null,
       date_created: new Date().toUTCString(),
     };
     this.numbers.push(bought);
+    this.#unlisted.set(bought.sid, this.listedAfter);
     this.purchases.push(PhoneNumber);
     this.#save();
     return Response.json(numberResource(bought), { status: 201 });
@@ -448,6 +487,12 @@ class State {
     Deno.writeTextFileSync(`${this.#file}.new`, text, { mode: 0o600 });
     Deno.renameSync(`${this.#file}.new`, this.#file);
   }
+}
+
+/** Where a call to the number goes; its own address counts for nothing in an application or a trunk. */
+export function answeredAt(number: TwilioNumber): string | undefined {
+  const elsewhere = number.voice_application_sid ?? number.trunk_sid ?? null;
+  return elsewhere === null ? number.voice_url : undefined;
 }
 
 function newSid(prefix: string): string {

@@ -1,7 +1,8 @@
 -- Onboarding: whose numbers these are, and what was done, step by step, to get them. A saga that outlives its process:
 -- telephony_transactions is its log, and a step is written down, with what undoes it, before it is done. Whoever works on
 -- a transaction holds its lease; a lease that has run out may be taken over, by the same request made again or by
--- voice-reconcile, which then finishes the work or undoes it.
+-- voice-reconcile, which then finishes the work or undoes it. Releasing an organisation is a transaction too: its steps
+-- are all that the organisation has, and undoing them is the work.
 
 -- Where the platform has Vault (Supabase does; the local stack does not), it keeps the auth tokens.
 do $block$
@@ -17,7 +18,9 @@ create table public.telephony_subaccounts (
   subaccount_sid text not null unique
     constraint telephony_subaccounts_sid_form check (subaccount_sid ~ '^AC[0-9a-fA-F]{32}$'),
   business_name text not null constraint telephony_subaccounts_name_length check (length(business_name) between 1 and 200),
-  created_at timestamptz not null default now()
+  created_at timestamptz not null default now(),
+  -- Closed at Twilio since then. The row stays, so that late callbacks of its calls are known by their signature.
+  released_at timestamptz
 );
 
 alter table public.telephony_subaccounts enable row level security;
@@ -47,7 +50,7 @@ create table public.telephony_transactions (
   transaction_type text not null constraint telephony_transactions_type_form check (transaction_type ~ '^[a-z][a-z0-9_]{0,63}$'),
   org_id uuid not null,
   status text not null default 'in_progress'
-    constraint telephony_transactions_status_known check (status in ('in_progress', 'completed', 'failed', 'rolled_back')),
+    constraint telephony_transactions_status_known check (status in ('in_progress', 'completed', 'failed', 'rolled_back', 'released')),
   -- In the order they were done.
   steps_completed jsonb not null default '[]'
     constraint telephony_transactions_steps_array check (jsonb_typeof(steps_completed) = 'array'),
@@ -77,25 +80,26 @@ create table public.telephony_transactions (
     or (request is not null and (status <> 'completed' or result is not null))
   ),
   constraint telephony_transactions_unfinished_is_held check (
-    transaction_type <> 'onboarding' or status not in ('in_progress', 'failed') or held_until is not null
+    transaction_type not in ('onboarding', 'release') or status not in ('in_progress', 'failed')
+    or held_until is not null
   )
 );
 
 comment on column public.telephony_transactions.steps_completed is
   'The steps in the order they were begun. Onboarding: {step, state: intended, done or undone, undo, and what it made}.';
 comment on column public.telephony_transactions.status is
-  'in_progress; completed; rolled_back: failed, and nothing is left of it; failed: failed, and undoing it has not worked yet.';
+  'in_progress; completed; rolled_back: failed, and nothing is left of it; failed: failed, and undoing it has not worked yet; released: completed, and given back since.';
 
 create index telephony_transactions_org_idx on public.telephony_transactions (org_id, started_at desc);
 create index telephony_transactions_failed_idx on public.telephony_transactions (started_at desc)
   where status in ('failed', 'rolled_back');
--- One onboarding of an organisation at a time, one that is still to be undone included: however many ask at once,
--- one insert succeeds.
-create unique index telephony_transactions_one_active_onboarding on public.telephony_transactions (org_id)
-  where transaction_type = 'onboarding' and status in ('in_progress', 'failed');
+-- One onboarding or release of an organisation at a time, one that is still to be undone included: however many ask at
+-- once, one insert succeeds.
+create unique index telephony_transactions_one_active on public.telephony_transactions (org_id)
+  where transaction_type in ('onboarding', 'release') and status in ('in_progress', 'failed');
 -- One answer a key, for good: tomorrow the same request must not buy another number.
 create unique index telephony_transactions_one_answer on public.telephony_transactions (org_id, coalesce(idempotency_key, ''))
-  where transaction_type = 'onboarding' and status <> 'rolled_back';
+  where transaction_type = 'onboarding' and status not in ('rolled_back', 'released');
 -- What keeps an alert's window cheap.
 create index telephony_transactions_ended_idx on public.telephony_transactions (completed_at)
   where status in ('failed', 'rolled_back');
@@ -136,16 +140,21 @@ create function public.onboarding_work(t public.telephony_transactions) returns 
 language sql stable set search_path = ''
 as $$
   select jsonb_build_object(
-    'id', t.id, 'lease', t.lease, 'org_id', t.org_id, 'request', t.request, 'steps', t.steps_completed,
+    'id', t.id, 'type', t.transaction_type, 'lease', t.lease, 'org_id', t.org_id, 'request', t.request,
+    'steps', t.steps_completed,
     'undoing', t.undoing, 'error', t.error_message, 'attempts', t.attempts, 'vault', public.has_vault(),
-    'subaccount_sid', (select s.subaccount_sid from public.telephony_subaccounts as s where s.org_id = t.org_id)
+    'subaccount_sid', (
+      select s.subaccount_sid from public.telephony_subaccounts as s
+      where s.org_id = t.org_id and s.released_at is null
+    )
   )
 $$;
 
 -- Begins an onboarding, or tells what became of it: {outcome: started, work} to whoever is to do it;
 -- {outcome: completed, result}; {outcome: in_progress, retry_after} while another works on it or it is being undone;
 -- {outcome: conflict} where the key, or without a key the organisation, belongs to another request; {outcome: enough}
--- where the organisation has a number and p_further is false: whoever asked may not have it buy another.
+-- where the organisation has a number and p_further is false: whoever asked may not have it buy another;
+-- {outcome: own_lines, numbers} where callers would be put through to numbers that are answered here.
 create function public.begin_onboarding(
   p_org_id uuid, p_request jsonb, p_key text default null, p_further boolean default true,
   p_lease interval default '3 minutes'
@@ -155,10 +164,12 @@ as $$
 declare
   t public.telephony_transactions;
   taken_over public.telephony_transactions;
+  v_own_lines jsonb;
 begin
   for v_look in 1..2 loop
     select * into t from public.telephony_transactions as known
-    where known.transaction_type = 'onboarding' and known.org_id = p_org_id and known.status <> 'rolled_back'
+    where known.transaction_type = 'onboarding' and known.org_id = p_org_id
+      and known.status not in ('rolled_back', 'released')
       and (p_key is null or known.idempotency_key = p_key)
     order by known.started_at, known.id limit 1;
     exit when found;
@@ -174,6 +185,15 @@ begin
       if not p_further and exists (select from public.telephony_numbers as n where n.org_id = p_org_id) then
         delete from public.telephony_transactions as mine where mine.id = t.id;
         return jsonb_build_object('outcome', 'enough');
+      end if;
+      select jsonb_agg(n.e164_number) into v_own_lines from public.telephony_numbers as n
+      where n.e164_number in (
+        select jsonb_path_query(p_request, '$.profile.menu[*].destination') #>> '{}'
+        union all select p_request #>> '{profile,operator}'
+      );
+      if v_own_lines is not null then
+        delete from public.telephony_transactions as mine where mine.id = t.id;
+        return jsonb_build_object('outcome', 'own_lines', 'numbers', v_own_lines);
       end if;
       return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(t));
     end if;
@@ -207,13 +227,91 @@ begin
 end
 $$;
 
--- Claims onboardings that nobody works on any more. Two runs at once never get the same one.
+-- Begins to release an organisation, or tells what became of that: {outcome: started, work}; {outcome: in_progress,
+-- retry_after} while another works on it, or an onboarding is under way; {outcome: released, result} where it was released
+-- before and has nothing since; {outcome: nothing} where it never had anything.
+create function public.begin_release(p_org_id uuid, p_lease interval default '3 minutes') returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  t public.telephony_transactions;
+  v_active public.telephony_transactions;
+begin
+  insert into public.telephony_transactions
+    (transaction_type, org_id, undoing, attempts, lease, held_until, steps_completed)
+  select
+    'release', s.org_id, true, 1, gen_random_uuid(), now() + p_lease,
+    jsonb_build_object(
+      'step', 'subaccount', 'state', 'done', 'undo', 'close_subaccount', 'subaccount_sid', s.subaccount_sid
+    ) || coalesce((
+      select jsonb_agg(
+        jsonb_build_object(
+          'step', 'number', 'state', 'done', 'undo', 'release_number', 'number', n.e164_number, 'number_sid', n.number_sid
+        ) order by n.e164_number
+      ) from public.telephony_numbers as n where n.org_id = s.org_id
+    ), '[]')
+  from public.telephony_subaccounts as s where s.org_id = p_org_id and s.released_at is null
+  on conflict do nothing
+  returning * into t;
+  if found then
+    return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(t));
+  end if;
+
+  select * into v_active from public.telephony_transactions as a
+  where a.org_id = p_org_id and a.transaction_type in ('onboarding', 'release') and a.status in ('in_progress', 'failed');
+  if found then
+    -- Whoever worked on it has gone: it is finished now.
+    update public.telephony_transactions as mine
+    set lease = gen_random_uuid(), held_until = now() + p_lease, attempts = mine.attempts + 1
+    where mine.id = v_active.id and mine.transaction_type = 'release' and mine.held_until < now()
+    returning * into t;
+    if found then
+      return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(t));
+    end if;
+    return jsonb_build_object(
+      'outcome', 'in_progress',
+      'retry_after', greatest(5, ceil(extract(epoch from v_active.held_until - now())))::integer
+    );
+  end if;
+
+  select * into t from public.telephony_transactions as r
+  where r.org_id = p_org_id and r.transaction_type = 'release' and r.status = 'completed'
+  order by r.completed_at desc limit 1;
+  return case when found then jsonb_build_object('outcome', 'released', 'result', t.result)
+    else jsonb_build_object('outcome', 'nothing') end;
+end
+$$;
+
+-- Ends a release: nothing of the organisation is at Twilio any more, and it may be onboarded anew. Its calls, its
+-- transactions and the closed sub-account stay. Raises PT409 when another has taken over.
+create function public.complete_release(p_id uuid, p_lease_token uuid, p_steps jsonb, p_result jsonb) returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_org_id uuid;
+begin
+  update public.telephony_transactions as t set
+    status = 'completed', steps_completed = p_steps, result = p_result, error_message = null,
+    completed_at = clock_timestamp(), lease = null, held_until = null
+  where t.id = p_id and t.lease = p_lease_token and t.transaction_type = 'release' and t.status in ('in_progress', 'failed')
+  returning t.org_id into v_org_id;
+  if not found then
+    raise sqlstate 'PT409' using message = 'this release is in other hands, or over';
+  end if;
+  delete from public.telephony_numbers as n where n.org_id = v_org_id;
+  update public.telephony_subaccounts as s set released_at = now() where s.org_id = v_org_id;
+  update public.telephony_transactions as t set status = 'released'
+  where t.org_id = v_org_id and t.transaction_type = 'onboarding' and t.status = 'completed';
+end
+$$;
+
+-- Claims onboardings and releases that nobody works on any more. Two runs at once never get the same one.
 create function public.claim_onboardings(p_limit integer, p_lease interval default '3 minutes') returns setof jsonb
 language sql volatile set search_path = ''
 as $$
   with due as (
     select t.id from public.telephony_transactions as t
-    where t.transaction_type = 'onboarding' and t.status in ('in_progress', 'failed') and t.held_until < now()
+    where t.transaction_type in ('onboarding', 'release') and t.status in ('in_progress', 'failed') and t.held_until < now()
     order by t.held_until
     limit p_limit
     for update skip locked
@@ -293,8 +391,24 @@ begin
 end
 $$;
 
+-- Forgets the token of a sub-account that is closed. SECURITY DEFINER: as keep_telephony_token.
+create function public.forget_telephony_token(p_subaccount_sid text) returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_secret_id uuid;
+begin
+  delete from public.telephony_secrets as s where s.subaccount_sid = p_subaccount_sid
+  returning s.vault_secret_id into v_secret_id;
+  if v_secret_id is not null then
+    execute 'delete from vault.secrets where id = $1' using v_secret_id;
+  end if;
+end
+$$;
+
 -- Completes an onboarding: all that it made becomes known in the transaction that says so. p_made: {subaccount_sid,
--- business_name, number: {e164_number, number_sid, country, profile}, token or sealed_token, result}.
+-- business_name, number: {e164_number, number_sid, country, profile}, token or sealed_token where the sub-account is
+-- new, result}.
 -- Raises PT409 when another has taken over.
 create function public.complete_onboarding(p_id uuid, p_lease_token uuid, p_steps jsonb, p_made jsonb) returns void
 language plpgsql volatile set search_path = ''
@@ -311,12 +425,18 @@ begin
     raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
   end if;
 
+  -- The sub-account of an organisation that was released gives way to the new one.
+  perform public.forget_telephony_token(s.subaccount_sid) from public.telephony_subaccounts as s
+  where s.org_id = v_org_id and s.released_at is not null;
   insert into public.telephony_subaccounts as s (org_id, subaccount_sid, business_name)
   values (v_org_id, p_made ->> 'subaccount_sid', p_made ->> 'business_name')
-  on conflict (org_id) do update set business_name = excluded.business_name;
-  perform public.keep_telephony_token(
-    p_made ->> 'subaccount_sid', p_made ->> 'token', p_made ->> 'sealed_token'
-  );
+  on conflict (org_id) do update
+    set subaccount_sid = excluded.subaccount_sid, business_name = excluded.business_name, released_at = null;
+  if p_made ?| array['token', 'sealed_token'] then
+    perform public.keep_telephony_token(
+      p_made ->> 'subaccount_sid', p_made ->> 'token', p_made ->> 'sealed_token'
+    );
+  end if;
   insert into public.telephony_numbers as n (e164_number, org_id, number_sid, country, profile)
   select m.e164_number, v_org_id, m.number_sid, m.country, m.profile
   from jsonb_to_record(p_made -> 'number') as m(e164_number text, number_sid text, country text, profile jsonb)
@@ -435,13 +555,16 @@ grant select on
   to authenticated;
 grant select on public.failed_transactions, public.number_provisioning_status to authenticated, service_role;
 grant select, insert, update on public.telephony_subaccounts, public.telephony_numbers to service_role;
+-- For complete_release.
+grant delete on public.telephony_numbers to service_role;
 -- Delete: for begin_onboarding, which may take back what it has just inserted.
 grant select, insert, update, delete on public.telephony_transactions to service_role;
 grant select (
   transaction_type, status, started_at, completed_at
 ) on public.telephony_transactions to monitoring;
 grant execute on function
-  public.has_vault, public.onboarding_work, public.begin_onboarding, public.claim_onboardings,
+  public.has_vault, public.onboarding_work, public.begin_onboarding, public.begin_release,
+  public.complete_release, public.forget_telephony_token, public.claim_onboardings,
   public.save_onboarding, public.end_onboarding, public.keep_telephony_token, public.complete_onboarding,
   public.telephony_tenant, public.telephony_accounts,
   public.running_onboardings, public.organisation_of

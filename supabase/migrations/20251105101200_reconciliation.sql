@@ -74,6 +74,7 @@ create function public.accounts_to_check(p_limit integer) returns setof text
 language sql stable set search_path = ''
 begin atomic
   select s.subaccount_sid from public.telephony_subaccounts as s
+  where s.released_at is null
   order by md5(s.subaccount_sid || date_trunc('minute', now())::text)
   limit p_limit;
 end;

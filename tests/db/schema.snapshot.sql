@@ -358,7 +358,8 @@ create table public.telephony_subaccounts (
   org_id uuid not null,
   subaccount_sid text not null,
   business_name text not null,
-  created_at timestamp with time zone not null default now()
+  created_at timestamp with time zone not null default now(),
+  released_at timestamp with time zone
 );
 
 create table public.telephony_transactions (
@@ -687,7 +688,7 @@ alter table telephony_transactions add constraint telephony_transactions_request
 
 alter table telephony_transactions add constraint telephony_transactions_result_object CHECK ((jsonb_typeof(result) = 'object'::text));
 
-alter table telephony_transactions add constraint telephony_transactions_status_known CHECK ((status = ANY (ARRAY['in_progress'::text, 'completed'::text, 'failed'::text, 'rolled_back'::text])));
+alter table telephony_transactions add constraint telephony_transactions_status_known CHECK ((status = ANY (ARRAY['in_progress'::text, 'completed'::text, 'failed'::text, 'rolled_back'::text, 'released'::text])));
 
 alter table telephony_transactions add constraint telephony_transactions_steps_array CHECK ((jsonb_typeof(steps_completed) = 'array'::text));
 
@@ -695,7 +696,7 @@ alter table telephony_transactions add constraint telephony_transactions_times_i
 
 alter table telephony_transactions add constraint telephony_transactions_type_form CHECK ((transaction_type ~ '^[a-z][a-z0-9_]{0,63}$'::text));
 
-alter table telephony_transactions add constraint telephony_transactions_unfinished_is_held CHECK (((transaction_type <> 'onboarding'::text) OR (status <> ALL (ARRAY['in_progress'::text, 'failed'::text])) OR (held_until IS NOT NULL)));
+alter table telephony_transactions add constraint telephony_transactions_unfinished_is_held CHECK (((transaction_type <> ALL (ARRAY['onboarding'::text, 'release'::text])) OR (status <> ALL (ARRAY['in_progress'::text, 'failed'::text])) OR (held_until IS NOT NULL)));
 
 alter table worker_runs add constraint worker_runs_pkey PRIMARY KEY (worker);
 
@@ -839,9 +840,9 @@ CREATE INDEX telephony_transactions_ended_idx ON public.telephony_transactions U
 
 CREATE INDEX telephony_transactions_failed_idx ON public.telephony_transactions USING btree (started_at DESC) WHERE (status = ANY (ARRAY['failed'::text, 'rolled_back'::text]));
 
-CREATE UNIQUE INDEX telephony_transactions_one_active_onboarding ON public.telephony_transactions USING btree (org_id) WHERE ((transaction_type = 'onboarding'::text) AND (status = ANY (ARRAY['in_progress'::text, 'failed'::text])));
+CREATE UNIQUE INDEX telephony_transactions_one_active ON public.telephony_transactions USING btree (org_id) WHERE ((transaction_type = ANY (ARRAY['onboarding'::text, 'release'::text])) AND (status = ANY (ARRAY['in_progress'::text, 'failed'::text])));
 
-CREATE UNIQUE INDEX telephony_transactions_one_answer ON public.telephony_transactions USING btree (org_id, COALESCE(idempotency_key, ''::text)) WHERE ((transaction_type = 'onboarding'::text) AND (status <> 'rolled_back'::text));
+CREATE UNIQUE INDEX telephony_transactions_one_answer ON public.telephony_transactions USING btree (org_id, COALESCE(idempotency_key, ''::text)) WHERE ((transaction_type = 'onboarding'::text) AND (status <> ALL (ARRAY['rolled_back'::text, 'released'::text])));
 
 CREATE INDEX telephony_transactions_org_idx ON public.telephony_transactions USING btree (org_id, started_at DESC);
 
@@ -992,6 +993,7 @@ CREATE OR REPLACE FUNCTION public.accounts_to_check(p_limit integer)
 BEGIN ATOMIC
  SELECT s.subaccount_sid
     FROM telephony_subaccounts s
+   WHERE (s.released_at IS NULL)
    ORDER BY (md5((s.subaccount_sid || (date_trunc('minute'::text, now()))::text)))
   LIMIT accounts_to_check.p_limit;
 END
@@ -1030,10 +1032,12 @@ AS $function$
 declare
   t public.telephony_transactions;
   taken_over public.telephony_transactions;
+  v_own_lines jsonb;
 begin
   for v_look in 1..2 loop
     select * into t from public.telephony_transactions as known
-    where known.transaction_type = 'onboarding' and known.org_id = p_org_id and known.status <> 'rolled_back'
+    where known.transaction_type = 'onboarding' and known.org_id = p_org_id
+      and known.status not in ('rolled_back', 'released')
       and (p_key is null or known.idempotency_key = p_key)
     order by known.started_at, known.id limit 1;
     exit when found;
@@ -1049,6 +1053,15 @@ begin
       if not p_further and exists (select from public.telephony_numbers as n where n.org_id = p_org_id) then
         delete from public.telephony_transactions as mine where mine.id = t.id;
         return jsonb_build_object('outcome', 'enough');
+      end if;
+      select jsonb_agg(n.e164_number) into v_own_lines from public.telephony_numbers as n
+      where n.e164_number in (
+        select jsonb_path_query(p_request, '$.profile.menu[*].destination') #>> '{}'
+        union all select p_request #>> '{profile,operator}'
+      );
+      if v_own_lines is not null then
+        delete from public.telephony_transactions as mine where mine.id = t.id;
+        return jsonb_build_object('outcome', 'own_lines', 'numbers', v_own_lines);
       end if;
       return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(t));
     end if;
@@ -1079,6 +1092,60 @@ begin
     'retry_after', case when t.status = 'in_progress' and not t.undoing then 5
       else greatest(5, ceil(extract(epoch from t.held_until - now())))::integer end
   );
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.begin_release(p_org_id uuid, p_lease interval DEFAULT '00:03:00'::interval)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  t public.telephony_transactions;
+  v_active public.telephony_transactions;
+begin
+  insert into public.telephony_transactions
+    (transaction_type, org_id, undoing, attempts, lease, held_until, steps_completed)
+  select
+    'release', s.org_id, true, 1, gen_random_uuid(), now() + p_lease,
+    jsonb_build_object(
+      'step', 'subaccount', 'state', 'done', 'undo', 'close_subaccount', 'subaccount_sid', s.subaccount_sid
+    ) || coalesce((
+      select jsonb_agg(
+        jsonb_build_object(
+          'step', 'number', 'state', 'done', 'undo', 'release_number', 'number', n.e164_number, 'number_sid', n.number_sid
+        ) order by n.e164_number
+      ) from public.telephony_numbers as n where n.org_id = s.org_id
+    ), '[]')
+  from public.telephony_subaccounts as s where s.org_id = p_org_id and s.released_at is null
+  on conflict do nothing
+  returning * into t;
+  if found then
+    return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(t));
+  end if;
+
+  select * into v_active from public.telephony_transactions as a
+  where a.org_id = p_org_id and a.transaction_type in ('onboarding', 'release') and a.status in ('in_progress', 'failed');
+  if found then
+    -- Whoever worked on it has gone: it is finished now.
+    update public.telephony_transactions as mine
+    set lease = gen_random_uuid(), held_until = now() + p_lease, attempts = mine.attempts + 1
+    where mine.id = v_active.id and mine.transaction_type = 'release' and mine.held_until < now()
+    returning * into t;
+    if found then
+      return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(t));
+    end if;
+    return jsonb_build_object(
+      'outcome', 'in_progress',
+      'retry_after', greatest(5, ceil(extract(epoch from v_active.held_until - now())))::integer
+    );
+  end if;
+
+  select * into t from public.telephony_transactions as r
+  where r.org_id = p_org_id and r.transaction_type = 'release' and r.status = 'completed'
+  order by r.completed_at desc limit 1;
+  return case when found then jsonb_build_object('outcome', 'released', 'result', t.result)
+    else jsonb_build_object('outcome', 'nothing') end;
 end
 $function$
 
@@ -1345,7 +1412,7 @@ CREATE OR REPLACE FUNCTION public.claim_onboardings(p_limit integer, p_lease int
 AS $function$
   with due as (
     select t.id from public.telephony_transactions as t
-    where t.transaction_type = 'onboarding' and t.status in ('in_progress', 'failed') and t.held_until < now()
+    where t.transaction_type in ('onboarding', 'release') and t.status in ('in_progress', 'failed') and t.held_until < now()
     order by t.held_until
     limit p_limit
     for update skip locked
@@ -1391,12 +1458,18 @@ begin
     raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
   end if;
 
+  -- The sub-account of an organisation that was released gives way to the new one.
+  perform public.forget_telephony_token(s.subaccount_sid) from public.telephony_subaccounts as s
+  where s.org_id = v_org_id and s.released_at is not null;
   insert into public.telephony_subaccounts as s (org_id, subaccount_sid, business_name)
   values (v_org_id, p_made ->> 'subaccount_sid', p_made ->> 'business_name')
-  on conflict (org_id) do update set business_name = excluded.business_name;
-  perform public.keep_telephony_token(
-    p_made ->> 'subaccount_sid', p_made ->> 'token', p_made ->> 'sealed_token'
-  );
+  on conflict (org_id) do update
+    set subaccount_sid = excluded.subaccount_sid, business_name = excluded.business_name, released_at = null;
+  if p_made ?| array['token', 'sealed_token'] then
+    perform public.keep_telephony_token(
+      p_made ->> 'subaccount_sid', p_made ->> 'token', p_made ->> 'sealed_token'
+    );
+  end if;
   insert into public.telephony_numbers as n (e164_number, org_id, number_sid, country, profile)
   select m.e164_number, v_org_id, m.number_sid, m.country, m.profile
   from jsonb_to_record(p_made -> 'number') as m(e164_number text, number_sid text, country text, profile jsonb)
@@ -1404,6 +1477,29 @@ begin
   on conflict (e164_number) do update
     set org_id = excluded.org_id, number_sid = excluded.number_sid, country = excluded.country,
       profile = excluded.profile, provisioned_at = now();
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.complete_release(p_id uuid, p_lease_token uuid, p_steps jsonb, p_result jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_org_id uuid;
+begin
+  update public.telephony_transactions as t set
+    status = 'completed', steps_completed = p_steps, result = p_result, error_message = null,
+    completed_at = clock_timestamp(), lease = null, held_until = null
+  where t.id = p_id and t.lease = p_lease_token and t.transaction_type = 'release' and t.status in ('in_progress', 'failed')
+  returning t.org_id into v_org_id;
+  if not found then
+    raise sqlstate 'PT409' using message = 'this release is in other hands, or over';
+  end if;
+  delete from public.telephony_numbers as n where n.org_id = v_org_id;
+  update public.telephony_subaccounts as s set released_at = now() where s.org_id = v_org_id;
+  update public.telephony_transactions as t set status = 'released'
+  where t.org_id = v_org_id and t.transaction_type = 'onboarding' and t.status = 'completed';
 end
 $function$
 
@@ -1864,6 +1960,23 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.forget_telephony_token(p_subaccount_sid text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_secret_id uuid;
+begin
+  delete from public.telephony_secrets as s where s.subaccount_sid = p_subaccount_sid
+  returning s.vault_secret_id into v_secret_id;
+  if v_secret_id is not null then
+    execute 'delete from vault.secrets where id = $1' using v_secret_id;
+  end if;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.has_vault()
  RETURNS boolean
  LANGUAGE sql
@@ -2196,9 +2309,13 @@ CREATE OR REPLACE FUNCTION public.onboarding_work(t telephony_transactions)
  SET search_path TO ''
 AS $function$
   select jsonb_build_object(
-    'id', t.id, 'lease', t.lease, 'org_id', t.org_id, 'request', t.request, 'steps', t.steps_completed,
+    'id', t.id, 'type', t.transaction_type, 'lease', t.lease, 'org_id', t.org_id, 'request', t.request,
+    'steps', t.steps_completed,
     'undoing', t.undoing, 'error', t.error_message, 'attempts', t.attempts, 'vault', public.has_vault(),
-    'subaccount_sid', (select s.subaccount_sid from public.telephony_subaccounts as s where s.org_id = t.org_id)
+    'subaccount_sid', (
+      select s.subaccount_sid from public.telephony_subaccounts as s
+      where s.org_id = t.org_id and s.released_at is null
+    )
   )
 $function$
 
@@ -3423,6 +3540,8 @@ grant execute on function alert_measured(numeric,text,text,numeric) to service_r
 
 grant execute on function begin_onboarding(uuid,jsonb,text,boolean,interval) to service_role;
 
+grant execute on function begin_release(uuid,interval) to service_role;
+
 grant execute on function bury_mail(bigint,text) to service_role;
 
 grant execute on function call_counts(timestamp with time zone) to authenticated;
@@ -3453,6 +3572,8 @@ grant execute on function claim_recordings_to_delete(integer) to service_role;
 
 grant execute on function complete_onboarding(uuid,uuid,jsonb,jsonb) to service_role;
 
+grant execute on function complete_release(uuid,uuid,jsonb,jsonb) to service_role;
+
 grant execute on function count_calls(timestamp with time zone,timestamp with time zone) to authenticated;
 
 grant execute on function count_calls(timestamp with time zone,timestamp with time zone) to monitoring;
@@ -3480,6 +3601,8 @@ grant execute on function finish_alert_deliveries(bigint[],bigint[]) to service_
 grant execute on function fold_voice_event(call_logs,voice_event) to service_role;
 
 grant execute on function forget_person(text,text) to service_role;
+
+grant execute on function forget_telephony_token(text) to service_role;
 
 grant execute on function has_vault() to service_role;
 
@@ -3813,7 +3936,7 @@ grant delete, insert, select on public.rolled_hours to service_role;
 
 grant select on public.telephony_numbers to authenticated;
 
-grant insert, select, update on public.telephony_numbers to service_role;
+grant delete, insert, select, update on public.telephony_numbers to service_role;
 
 grant select on public.telephony_subaccounts to authenticated;
 
@@ -3905,7 +4028,7 @@ comment on table public.rolled_hours is 'The hours (UTC) whose calls are added u
 
 comment on table public.telephony_secrets is 'Auth tokens of the sub-accounts, encrypted; telephony_tenant reads them.';
 
-comment on table public.telephony_transactions.status is 'in_progress; completed; rolled_back: failed, and nothing is left of it; failed: failed, and undoing it has not worked yet.';
+comment on table public.telephony_transactions.status is 'in_progress; completed; rolled_back: failed, and nothing is left of it; failed: failed, and undoing it has not worked yet; released: completed, and given back since.';
 
 comment on table public.telephony_transactions.steps_completed is 'The steps in the order they were begun. Onboarding: {step, state: intended, done or undone, undo, and what it made}.';
 

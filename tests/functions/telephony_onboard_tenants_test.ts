@@ -392,7 +392,7 @@ Deno.test("with the database down a sub-account's caller is still served", async
       accountSid: ACCOUNT_SID,
       authToken: AUTH_TOKEN,
     });
-    const sid = await own.createSubaccount("tradeline somebody");
+    const { sid } = await own.createSubaccount("tradeline somebody");
     const token = twilio.subaccounts[0]!.auth_token;
     const lines: string[] = [];
     const call = frontdoor({

@@ -5,8 +5,10 @@ import { fromFileUrl } from "@std/path/from_file_url.js";
 import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
 import { onboardings } from "../../supabase/functions/_shared/db/onboarding.ts";
 import { depsFrom } from "../../supabase/functions/_shared/deps.ts";
-import { runOnboarding } from "../../supabase/functions/_shared/onboarding/saga.ts";
 import { createHandler as frontdoor } from "../../supabase/functions/voice-frontdoor/handler.ts";
+import { recoverOnboardings } from "../../supabase/functions/_shared/onboarding/recover.ts";
+import { bindingOf, runOnboarding } from "../../supabase/functions/_shared/onboarding/saga.ts";
+import { answeredAt } from "../../scripts/local/twilio_api.ts";
 import { startTestStack } from "../support/database.ts";
 import {
   dyingAfter,
@@ -141,7 +143,162 @@ officeTest("the same request again is answered as before, and buys nothing", asy
   const asked = office.twilio.requests.length;
   const second = await office.ask({ ...body, org_id: body.org_id.toUpperCase() });
   assertEquals([second.status, second.body], [200, first.body]);
-  assertEquals(office.twilio.requests.length, asked);
+  assertEquals([first, second].map(({ headers }) => headers.get("idempotent-replayed")), [
+    null,
+    "true",
+  ]);
+  // Twilio is asked whether the number is the organisation's still, and for nothing else.
+  assertEquals(
+    office.twilio.requests.slice(asked).filter(({ method }) => method !== "GET"),
+    [],
+  );
+});
+
+for (
+  const [what, change, error] of [
+    ["closed", { Status: "closed" }, "subaccount_closed"],
+    ["suspended", { Status: "suspended" }, "subaccount_suspended"],
+    ["left by its number", undefined, "number_released"],
+  ] as const
+) {
+  officeTest(
+    `an organisation whose sub-account was ${what} at Twilio is told so, and can begin anew`,
+    async (office) => {
+      const { org_id, body } = organisation();
+      const first = (await office.ask(body, { key: "one" })).body;
+      const [account] = office.twilio.subaccounts;
+      const [number] = office.twilio.numbers;
+      if (change === undefined) await office.saga.twilio.releaseNumber(account!.sid, number!.sid);
+      else await office.setStatus(account!.sid, change.Status);
+
+      const again = await office.ask(body, { key: "one" });
+      assertEquals([again.status, again.body.error], [409, error]);
+      assertMatch(again.body.message, /task onboard --release/);
+      if (change !== undefined) {
+        // Nothing can be bought for it either.
+        const further = await office.ask({ ...body, area_code: "403" }, { key: "two" });
+        assertEquals([further.status, further.body.error], [409, error]);
+      }
+      assertEquals((await office.release(org_id)).status, 200);
+      const anew = await office.ask(body, { key: "one" });
+      assertEquals(anew.status, 200);
+      assert(anew.body.subaccount_sid !== first.subaccount_sid);
+      assertEquals(active(office).map(({ sid }) => sid), [anew.body.subaccount_sid]);
+      assertEquals(office.twilio.numbers.length, 1);
+    },
+  );
+}
+
+officeTest(
+  "while Twilio does not answer, a repeated request promises no number",
+  async (office) => {
+    const { body } = organisation();
+    await office.ask(body);
+    office.twilio.inject({ method: "GET", times: 4, answer: { status: 503 } });
+    const again = await office.ask(body);
+    assertEquals([again.status, again.body.error], [503, "twilio_unavailable"]);
+    assertEquals((await office.ask(body)).status, 200);
+  },
+);
+
+// --- giving it back -----------------------------------------------------------------------------------------
+
+officeTest(
+  "a release gives back what an organisation has, once, and keeps what was",
+  async (office) => {
+    const { org_id, body } = organisation();
+    const first = (await office.ask(body, { key: "one" })).body;
+    const second = (await office.ask({ ...body, area_code: "403" }, { key: "two" })).body;
+    const released = await office.release(org_id.toUpperCase());
+    assertEquals([released.status, released.body], [200, {
+      subaccount_sid: first.subaccount_sid,
+      phone_numbers: [second.phone_number, first.phone_number],
+    }]);
+    assertEquals([office.twilio.numbers.length, active(office).length], [0, 0]);
+
+    const asked = office.twilio.requests.length;
+    const again = await office.release(org_id);
+    assertEquals([again.status, again.body, again.headers.get("idempotent-replayed")], [
+      200,
+      released.body,
+      "true",
+    ]);
+    assertEquals(office.twilio.requests.length, asked);
+    assertEquals(
+      (await office.transactions(org_id)).map((each) => [each.transaction_type, each.status]),
+      [["onboarding", "released"], ["onboarding", "released"], ["release", "completed"]],
+    );
+    // Late callbacks of its calls are signed by the token of then.
+    const [row] = await stack.db.sql`select telephony_tenant(${first.subaccount_sid}) as tenant`;
+    assertEquals([row!.tenant.org_id, row!.tenant.lines], [org_id, {}]);
+    assert(row!.tenant.sealed_token !== null);
+  },
+);
+
+officeTest("an organisation that never had anything has nothing to release", async (office) => {
+  const { status, body } = await office.release(crypto.randomUUID());
+  assertEquals([status, body.error], [404, "not_found"]);
+  const malformed = await office.release("five");
+  assertEquals([malformed.status, malformed.body.issues], [
+    400,
+    [{ field: "org_id", message: "must be a UUID" }],
+  ]);
+});
+
+officeTest("only an operator releases", async (office) => {
+  const { org_id, body } = organisation();
+  await office.ask(body);
+  const headers = { apikey: undefined, authorization: `Bearer ${memberToken(org_id)}` };
+  assertEquals((await office.release(org_id, { headers })).status, 403);
+  assertEquals((await office.release(org_id, { headers: { apikey: "wrong" } })).status, 401);
+  assertEquals(active(office).length, 1);
+});
+
+officeTest(
+  "a release that Twilio refuses is finished later, and nothing is bought meanwhile",
+  async (office) => {
+    const { org_id, body } = organisation();
+    await office.ask(body);
+    office.twilio.inject({ method: "DELETE", times: 4, answer: { status: 503 } });
+    const first = await office.release(org_id);
+    assertEquals([first.status, first.body.error, first.body.undone], [
+      503,
+      "twilio_unavailable",
+      false,
+    ]);
+    assertEquals((await office.ask(body, { key: "two" })).body.error, "in_progress");
+    assertEquals((await office.release(org_id)).body.error, "in_progress");
+    await office.expireLeases();
+    assertEquals((await office.reconcile()).body.released, 1);
+    assertEquals([office.twilio.numbers.length, active(office).length], [0, 0]);
+    assertEquals((await office.release(org_id)).status, 200);
+  },
+);
+
+officeTest("a release that is killed is finished, wherever it was", async (office) => {
+  for (let at = 0; at < 6; at++) {
+    const { org_id, body } = organisation();
+    assertEquals((await office.ask(body)).status, 200);
+    const dying = dyingAfter(office.saga, at);
+    void office.release(org_id, {}, dying.saga);
+    const call = await dying.died;
+    await office.expireLeases();
+    assertEquals((await office.reconcile()).body.released, call === "completeRelease" ? 0 : 1);
+    assertEquals([office.twilio.numbers.length, active(office).length], [0, 0]);
+    assertEquals((await office.release(org_id)).status, 200);
+  }
+});
+
+officeTest("an onboarding that is being undone is not released in between", async (office) => {
+  const { org_id, body } = organisation();
+  await office.ask(body, { key: "one" });
+  office.twilio.inject({ method: "POST", path: /PN\w{32}$/, answer: { status: 400 } });
+  office.twilio.inject({ method: "DELETE", times: 4, answer: { status: 503 } });
+  await office.ask({ ...body, area_code: "403" }, { key: "two" });
+  const { status, body: answer } = await office.release(org_id);
+  assertEquals([status, answer.error], [409, "in_progress"]);
+  await office.expireLeases();
+  assertEquals((await office.reconcile()).body.undone, 1);
 });
 
 officeTest("twenty at once buy one number", async (office) => {
@@ -423,7 +580,7 @@ officeTest("two menu entries may not share a key or a mode", async (office) => {
 officeTest("a body that is no request is answered by what is wrong with it", async (office) => {
   const { body } = organisation();
   const get = await office.ask(undefined, { method: "GET" });
-  assertEquals([get.status, get.headers.get("allow")], [405, "POST"]);
+  assertEquals([get.status, get.headers.get("allow")], [405, "POST, DELETE"]);
   const form = await office.ask("a=b", {
     headers: { "content-type": "application/x-www-form-urlencoded" },
   });
@@ -699,7 +856,7 @@ officeTest(
   "a sub-account that was there before is used, and survives a failure",
   async (office) => {
     const { org_id, body } = organisation();
-    const existing = await office.saga.twilio.createSubaccount(`tradeline ${org_id}`);
+    const { sid: existing } = await office.saga.twilio.createSubaccount(`tradeline ${org_id}`);
     office.twilio.inject({
       method: "POST",
       path: /IncomingPhoneNumbers$/,
@@ -710,6 +867,280 @@ officeTest(
     assertEquals(active(office).map(({ sid }) => sid), [existing]);
   },
 );
+
+// --- what Twilio did not answer, and lists later ------------------------------------------------------------
+
+officeTest(
+  "a purchase that answers 500 and is listed later: no second number is paid for",
+  async (office) => {
+    const { org_id, body } = organisation();
+    const first = (await office.ask(body, { key: "one" })).body;
+    // Done, and left out of so many lists.
+    office.twilio.inject({
+      method: "POST",
+      path: /IncomingPhoneNumbers$/,
+      effect: true,
+      listedAfter: 5,
+      answer: { status: 500 },
+    });
+    const second = await office.ask({ ...body, area_code: "403" }, { key: "two" });
+    assertEquals([second.status, second.body.error, second.body.undone], [
+      503,
+      "twilio_unavailable",
+      false,
+    ]);
+    // Nothing is bought until it is known what came of it.
+    const third = await office.ask({ ...body, area_code: "604" }, { key: "three" });
+    assertEquals([third.status, third.body.error], [409, "in_progress"]);
+    for (let run = 0; run < 3; run++) {
+      await office.expireLeases(1);
+      assertEquals((await office.reconcile()).body.failed, run < 2 ? 1 : 0);
+    }
+    assertEquals(office.twilio.numbers.map((number) => number.phone_number), [
+      first.phone_number,
+    ]);
+    assertEquals((await office.transactions(org_id)).map(({ status }) => status), [
+      "completed",
+      "rolled_back",
+    ]);
+  },
+);
+
+officeTest(
+  "a purchase that answers 500 in a new sub-account, and is listed later, goes with the account",
+  async (office) => {
+    office.twilio.inject({
+      method: "POST",
+      path: /IncomingPhoneNumbers$/,
+      effect: true,
+      listedAfter: 99,
+      answer: { status: 500 },
+    });
+    const { status, body } = await office.ask(organisation().body);
+    assertEquals([status, body.undone], [503, true]);
+    assertEquals(office.twilio.purchases.length, 1);
+    assertEquals([office.twilio.numbers.length, active(office).length], [0, 0]);
+  },
+);
+
+officeTest(
+  "a sub-account whose opening answers 500, and that is listed later, stays the only one",
+  async (office) => {
+    const { org_id, body } = organisation();
+    office.twilio.inject({
+      method: "POST",
+      path: /^\/Accounts$/,
+      effect: true,
+      listedAfter: 4,
+      answer: { status: 500 },
+    });
+    const { status, body: answer } = await office.ask(body);
+    assertEquals([status, answer.undone], [503, false]);
+    for (let run = 0; run < 3; run++) {
+      assertEquals((await office.ask(body)).status, 409);
+      await office.expireLeases(1);
+      await office.reconcile();
+    }
+    assertEquals([office.twilio.subaccounts.length, active(office).length], [1, 0]);
+    assertEquals((await office.transactions(org_id)).map(({ status }) => status), ["rolled_back"]);
+    assertEquals((await office.ask(body)).status, 200);
+  },
+);
+
+officeTest(
+  "what Twilio did not answer, and lists nowhere for 15 minutes, did not happen",
+  async (office) => {
+    const { body } = organisation();
+    const opening = /^\/Accounts$/;
+    office.twilio.inject({ method: "POST", path: opening, answer: { status: 500 } });
+    assertEquals((await office.ask(body)).status, 503);
+    await office.expireLeases(14);
+    assertEquals((await office.reconcile()).body.undone, 0);
+    await office.expireLeases(1);
+    assertEquals((await office.reconcile()).body.undone, 1);
+    assertEquals((await office.ask(body)).status, 200);
+    assertEquals(office.twilio.subaccounts.length, 1);
+  },
+);
+
+// --- the token, told once -----------------------------------------------------------------------------------
+
+Deno.test("a sub-account's token is kept from the answer that opened it", async () => {
+  const office = openOffice(stack, { tokenOnce: true });
+  try {
+    const { body } = organisation();
+    // Killed between the opening and the end, it is not lost either.
+    const dying = dyingAfter(office.saga, CALLS.indexOf("buyNumber"));
+    void office.askWith(dying.saga, body);
+    await dying.died;
+    await office.expireLeases();
+    assertEquals((await office.reconcile()).body.onboarded, 1);
+    const { sid, auth_token } = office.twilio.subaccounts[0]!;
+    const [secret] = await stack.db
+      .sql`select sealed_token from telephony_secrets where subaccount_sid = ${sid}`;
+    assertEquals(await office.saga.seal.open(secret!.sealed_token, sid), auth_token);
+    const [transaction] = await office.transactions(body.org_id);
+    assertEquals("sealed_token" in transaction.steps_completed[0], false);
+    // A further number needs no token at all.
+    assertEquals((await office.ask({ ...body, area_code: "403" }, { key: "two" })).status, 200);
+  } finally {
+    await office.stop();
+  }
+});
+
+Deno.test("where the answer that told the token was lost, the sub-account is closed again", async () => {
+  const office = openOffice(stack, { tokenOnce: true });
+  try {
+    const { body } = organisation();
+    office.twilio.inject({
+      method: "POST",
+      path: /^\/Accounts$/,
+      effect: true,
+      answer: { status: 500 },
+    });
+    const { status, body: answer } = await office.ask(body);
+    assertEquals([status, answer.error, answer.undone], [502, "token_unknown", true]);
+    assertEquals(active(office).length, 0);
+    assertEquals((await office.ask(body)).status, 200);
+  } finally {
+    await office.stop();
+  }
+});
+
+// --- a number's webhooks ------------------------------------------------------------------------------------
+
+for (const where of ["voice_application_sid", "trunk_sid"] as const) {
+  officeTest(`a number that has a ${where} is taken out of it, and rings here`, async (office) => {
+    const { sid } = await office.saga.twilio.createSubaccount("tradeline somebody");
+    const { sid: number } = await office.saga.twilio.buyNumber(sid, "+15875550100");
+    const bought = office.twilio.numbers[0]!;
+    bought[where] = `${where === "trunk_sid" ? "TK" : "AP"}${"0".repeat(32)}`;
+    assertEquals(answeredAt(bought), undefined);
+    await office.saga.twilio.bindNumber(sid, number, bindingOf(PUBLIC_URL));
+    assertMatch(answeredAt(bought) ?? "", /voice-frontdoor/);
+  });
+}
+
+officeTest("a number that does not take its webhooks is no success", async (office) => {
+  office.twilio.inject({
+    method: "POST",
+    path: /IncomingPhoneNumbers\/PN/,
+    answer: { status: 200 },
+  });
+  const { status, body } = await office.ask(organisation().body);
+  assertEquals([status, body.error, body.undone], [502, "not_bound", true]);
+  assertMatch(body.message, /voice_url, voice_fallback_url, status_callback/);
+  assertEquals([office.twilio.numbers.length, active(office).length], [0, 0]);
+});
+
+officeTest(
+  "undoing releases the number that was meant, and none that begins like it",
+  async (office) => {
+    const { org_id, body } = organisation();
+    const first = (await office.ask(body, { key: "one" })).body;
+    const begun = await office.saga.database.begin(
+      { ...body, area_code: "403" } as never,
+      "two",
+      true,
+    );
+    if (begun.outcome !== "started") throw new Error(begun.outcome);
+    // Twilio's list filters by a part of the number.
+    const part = first.phone_number.slice(0, -2);
+    assertEquals(await office.saga.twilio.owned(first.subaccount_sid, part), []);
+    await office.saga.database.save(begun.work, [
+      { step: "subaccount", state: "done", undo: null, subaccount_sid: first.subaccount_sid },
+      { step: "number", state: "intended", undo: "release_number", number: part },
+    ], "It failed.");
+    await office.expireLeases();
+    assertEquals((await office.reconcile()).body.undone, 1);
+    assertEquals(office.twilio.numbers.map((number) => number.phone_number), [first.phone_number]);
+    assertEquals((await office.transactions(org_id)).length, 2);
+  },
+);
+
+officeTest("an onboarding that is being undone cannot be completed", async (office) => {
+  const { org_id, body } = organisation();
+  const begun = await office.saga.database.begin(body as never, undefined, true);
+  if (begun.outcome !== "started") throw new Error(begun.outcome);
+  await office.saga.database.save(begun.work, [], "It failed.");
+  const result = {
+    subaccount_sid: `AC${"0".repeat(32)}`,
+    phone_number: "+15875550119",
+    voice_url: "",
+    status_callback: "",
+  };
+  const completed = await office.saga.database.complete(begun.work, [], {
+    subaccount_sid: result.subaccount_sid,
+    business_name: "A business",
+    number: {
+      e164_number: result.phone_number,
+      number_sid: `PN${"0".repeat(32)}`,
+      country: "CA",
+      profile: {},
+    },
+    result,
+  }).then(() => "completed", (error) => error.name);
+  assertEquals(completed, "LeaseLost");
+  assertEquals((await office.transactions(org_id))[0].status, "in_progress");
+  const [row] = await stack.db
+    .sql`select count(*)::integer as n from telephony_numbers where org_id = ${org_id}`;
+  assertEquals(row!.n, 0);
+  await office.expireLeases();
+  assertEquals((await office.reconcile()).body.undone, 1);
+});
+
+officeTest("undoing is tried again after a minute, doubling to 6 hours", async (office) => {
+  const { org_id, body } = organisation();
+  const begun = await office.saga.database.begin(body as never, undefined, true);
+  if (begun.outcome !== "started") throw new Error(begun.outcome);
+  let { work } = begun;
+  const waits: number[] = [];
+  for (let attempt = 1; attempt <= 12; attempt++) {
+    await office.saga.database.end(work, "failed", [], "It failed.");
+    const [row] = await stack.db.sql`
+      select round(extract(epoch from held_until - completed_at))::integer as seconds, attempts
+      from telephony_transactions where org_id = ${org_id}`;
+    assertEquals(row!.attempts, attempt);
+    waits.push(row!.seconds);
+    await office.expireLeases();
+    work = (await office.saga.database.claim(1))[0]!;
+  }
+  assertEquals(waits, [60, 120, 240, 480, 960, 1920, 3840, 7680, 15360, 21600, 21600, 21600]);
+  await office.saga.database.end(work, "rolled_back", [], "It failed.");
+});
+
+officeTest("killed twice, it is finished the third time", async (office) => {
+  const { body } = organisation();
+  for (let run = 0; run < 2; run++) {
+    const dying = dyingAfter(office.saga, run === 0 ? 8 : 1);
+    void (run === 0 ? office.askWith(dying.saga, body) : recoverOnboardings(dying.saga));
+    await dying.died;
+    await office.expireLeases();
+  }
+  assertEquals((await office.reconcile()).body.onboarded, 1);
+  assertEquals(office.twilio.purchases.length, 1);
+});
+
+officeTest("callers are not put through to a line that is answered here", async (office) => {
+  const line = (await office.ask(organisation().body)).body.phone_number;
+  const { org_id, body } = organisation({
+    profile: {
+      operator: line,
+      menu: [
+        { key: "1", mode: "a", label: "a", destination: "+15877428885" },
+        { key: "2", mode: "b", label: "b", destination: line },
+      ],
+    },
+  });
+  const { status, body: answer } = await office.ask(body);
+  const message = "must not be a line that is answered here: the call would come back";
+  assertEquals([status, answer.issues], [400, [
+    { field: "profile.menu.1.destination", message },
+    { field: "profile.operator", message },
+  ]]);
+  assertEquals(await office.transactions(org_id), []);
+  assertEquals(office.twilio.purchases.length, 1);
+});
 
 // --- a process that dies ------------------------------------------------------------------------------------
 
@@ -727,7 +1158,6 @@ const CALLS = [
   "save",
   "bindNumber",
   "save",
-  "authToken",
   "complete",
 ];
 
@@ -830,7 +1260,6 @@ for (
     ["the sub-account is opened", "POST", /^\/Accounts$/],
     ["the number is bought", "POST", /IncomingPhoneNumbers$/],
     ["the number is bound", "POST", /IncomingPhoneNumbers\/PN\w+$/],
-    ["the token is read", "GET", /^\/Accounts\/AC\w+$/],
   ] as const
 ) {
   officeTest(`a process killed when ${step}: afterwards one number is bound`, async (office) => {

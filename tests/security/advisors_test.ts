@@ -255,6 +255,6 @@ async function pastYear(sql: Sql): Promise<void> {
     from generate_series(1, ${rows}::int) as i`;
   await sql`
     insert into telephony_transactions (org_id, transaction_type, status, error_message, started_at, completed_at)
-    select gen_random_uuid(), 'release', 'failed', 'of another time', at, at + interval '1 minute'
+    select gen_random_uuid(), 'migration', 'failed', 'of another time', at, at + interval '1 minute'
     from (select now() - i * interval '1 day' as at from generate_series(1, ${rows}::int) as i) as past`;
 }

@@ -116,8 +116,8 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   worker_runs: ["select", "insert", "update"],
   // What goes, goes with what it belongs to.
   alert_deliveries: ["select", "insert", "update"],
-  // What was bought stays.
-  telephony_numbers: ["select", "insert", "update"],
+  // A number goes when its organisation is released; the account stays, as its calls do.
+  telephony_numbers: ["select", "insert", "update", "delete"],
   telephony_subaccounts: ["select", "insert", "update"],
   // What comes and goes.
   alert_episodes: CHANGES,

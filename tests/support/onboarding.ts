@@ -50,12 +50,15 @@ export interface Office {
   /** How long it waited between attempts, in milliseconds. */
   readonly waits: number[];
   ask(body: unknown, options?: AskOptions): Promise<Answer>;
+  release(orgId: string, options?: AskOptions, saga?: SagaDeps): Promise<Answer>;
+  /** Changes an account at Twilio, as its console does. */
+  setStatus(accountSid: string, status: "active" | "suspended" | "closed"): Promise<void>;
   /** Has the function ask with other parts than the office's. */
   askWith(saga: SagaDeps | undefined, body: unknown, options?: AskOptions): Promise<Answer>;
   /** One run of voice-reconcile. */
   reconcile(): Promise<Answer>;
-  /** Whoever held a lease is gone for long enough. */
-  expireLeases(): Promise<void>;
+  /** Whoever held a lease is gone for long enough, and what Twilio did not answer is settled. */
+  expireLeases(minutes?: number): Promise<void>;
   /** The transactions of an organisation, oldest first. */
   // deno-lint-ignore no-explicit-any
   transactions(orgId: string): Promise<any[]>;
@@ -67,6 +70,7 @@ export interface AskOptions {
   /** Default: the operator's. `undefined` values leave a header out. */
   readonly headers?: Readonly<Record<string, string | undefined>>;
   readonly method?: string;
+  readonly query?: string;
 }
 
 let organisations = 0;
@@ -83,9 +87,13 @@ export function organisation(more: Record<string, unknown> = {}) {
 
 export function openOffice(
   stack: TestStack,
-  options: { env?: Record<string, string | undefined> } = {},
+  options: { env?: Record<string, string | undefined>; tokenOnce?: boolean } = {},
 ): Office {
-  const twilio = startTwilioApi({ accountSid: LOCAL_ACCOUNT_SID, authToken: LOCAL_AUTH_TOKEN });
+  const twilio = startTwilioApi({
+    accountSid: LOCAL_ACCOUNT_SID,
+    authToken: LOCAL_AUTH_TOKEN,
+    tokenOnce: options.tokenOnce ?? false,
+  });
   const env = {
     BUSINESS_TARGET_E164: "+15877428885",
     SUPABASE_URL: stack.url,
@@ -99,6 +107,7 @@ export function openOffice(
   const settings = testSettings({ ...env, ...options.env });
   const lines: string[] = [];
   const waits: number[] = [];
+  let now = Date.now();
   const log: Deps["log"] = (level, fields) => lines.push(formatLogLine(new Date(), level, fields));
   const deps: Deps = { ...depsFrom(settings), log };
   const saga: SagaDeps = {
@@ -116,6 +125,7 @@ export function openOffice(
     seal: sealBy(settings.secretKey),
     functionsUrl: settings.publicFunctionsUrl,
     log,
+    now: () => new Date(now),
   };
   const onboard = (parts: SagaDeps | undefined) => {
     const all: OnboardDeps = {
@@ -139,7 +149,18 @@ export function openOffice(
     lines,
     waits,
     ask: (body, options) => office.askWith(saga, body, options),
-    async askWith(parts, body, { key, headers = {}, method = "POST" } = {}) {
+    release: (orgId, options, parts = saga) =>
+      office.askWith(parts, undefined, { ...options, method: "DELETE", query: `?org_id=${orgId}` }),
+    async setStatus(sid, Status) {
+      const response = await fetch(`${twilio.url}/2010-04-01/Accounts/${sid}.json`, {
+        method: "POST",
+        headers: { authorization: `Basic ${btoa(`${LOCAL_ACCOUNT_SID}:${LOCAL_AUTH_TOKEN}`)}` },
+        body: new URLSearchParams({ Status }),
+      });
+      if (!response.ok) throw new Error(await response.text());
+      await response.body?.cancel();
+    },
+    async askWith(parts, body, { key, headers = {}, method = "POST", query = "" } = {}) {
       const all: Record<string, string | undefined> = {
         "content-type": "application/json",
         apikey: LOCAL_SECRET_KEY,
@@ -151,7 +172,7 @@ export function openOffice(
       );
       return await read(
         await onboard(parts)(
-          new Request("http://edge-runtime.supabase.com/telephony-onboard", {
+          new Request(`http://edge-runtime.supabase.com/telephony-onboard${query}`, {
             method,
             headers: given,
             ...(method === "POST" && {
@@ -170,7 +191,8 @@ export function openOffice(
           }),
         ),
       ),
-    async expireLeases() {
+    async expireLeases(minutes = 15) {
+      now += minutes * 60_000;
       await stack.db.sql`
         update telephony_transactions set held_until = now() - interval '1 second' where held_until is not null`;
     },

@@ -3,10 +3,11 @@ import { DatabaseUnavailable, LeaseLost } from "../_shared/db/onboarding.ts";
 import type { Deps } from "../_shared/deps.ts";
 import { HttpError, invalid } from "../_shared/errors.ts";
 import { errorResponse, json, readJson, requireMethod } from "../_shared/http.ts";
-import type { OnboardingFailure } from "../_shared/onboarding/failure.ts";
+import { failureOf, type OnboardingFailure } from "../_shared/onboarding/failure.ts";
 import { sagaDeps } from "../_shared/onboarding/live.ts";
-import { parseOnboardingRequest } from "../_shared/onboarding/request.ts";
+import { ownLineIssues, parseOnboardingRequest, UUID } from "../_shared/onboarding/request.ts";
 import { runOnboarding, type SagaDeps } from "../_shared/onboarding/saga.ts";
+import { assertStanding } from "../_shared/onboarding/standing.ts";
 import { bearerToken, isOperator } from "../_shared/operator.ts";
 import { type ReadUserToken, userTokens } from "../_shared/user_token.ts";
 import type { Handler } from "../_shared/webhook.ts";
@@ -67,17 +68,15 @@ export function createHandler(deps: OnboardDeps): Handler {
 }
 
 async function serve(deps: OnboardDeps, request: Request): Promise<Response> {
-  requireMethod(request, "POST");
+  requireMethod(request, "POST", "DELETE");
   const caller = await callerOf(deps, request);
+  if (request.method === "DELETE") return await release(deps, request, caller);
   const key = idempotencyKey(request.headers);
   const parsed = parseOnboardingRequest(await readJson(request), deps.settings.destinations);
   if ("issues" in parsed) throw invalid(parsed.issues);
   if (!caller.mayOnboard(parsed.request.org_id)) throw new HttpError(403, "forbidden");
   if (deps.saga === undefined) {
-    throw new HttpError(503, "not_configured", {}, {
-      message:
-        "TWILIO_ACCOUNT_SID must be set: the main account, under which sub-accounts are opened.",
-    });
+    throw notConfigured();
   }
 
   const beginning: Beginning = await deps.saga.database.begin(
@@ -87,7 +86,10 @@ async function serve(deps: OnboardDeps, request: Request): Promise<Response> {
   );
   switch (beginning.outcome) {
     case "completed":
-      return json(200, beginning.result);
+      await assertStanding(deps.saga.twilio, beginning.result).catch((error) => {
+        throw refusal(failureOf(error));
+      });
+      return json(200, beginning.result, REPLAYED);
     case "in_progress":
       return inProgress(beginning.retry_after);
     case "conflict":
@@ -100,16 +102,55 @@ async function serve(deps: OnboardDeps, request: Request): Promise<Response> {
       throw new HttpError(403, "forbidden", {}, {
         message: "This organisation has a number. An operator can give it a further one.",
       });
+    case "own_lines":
+      throw invalid(ownLineIssues(parsed.request, beginning.numbers));
     case "started": {
       const outcome = await runOnboarding(beginning.work, deps.saga);
-      return outcome.kind === "completed"
-        ? json(200, outcome.result)
-        : failed(outcome.failure, outcome.kind === "rolled_back");
+      if (outcome.kind === "completed") return json(200, outcome.result);
+      if (outcome.kind === "released") throw new Error("An onboarding cannot end as released");
+      return failed(outcome.failure, outcome.kind === "rolled_back");
     }
   }
 }
 
+/** Gives back what an organisation has. Operators only: callers of its numbers reach nobody from then on. */
+async function release(
+  { saga }: OnboardDeps,
+  request: Request,
+  caller: Caller,
+): Promise<Response> {
+  if (!caller.isOperator) throw new HttpError(403, "forbidden");
+  const org_id = new URL(request.url).searchParams.get("org_id")?.toLowerCase() ?? "";
+  if (!UUID.test(org_id)) throw invalid([{ field: "org_id", message: "must be a UUID" }]);
+  if (saga === undefined) throw notConfigured();
+  const beginning = await saga.database.beginRelease(org_id);
+  switch (beginning.outcome) {
+    case "released":
+      return json(200, beginning.result, REPLAYED);
+    case "in_progress":
+      return inProgress(beginning.retry_after);
+    case "nothing":
+      throw new HttpError(404, "not_found", {}, { message: "This organisation has nothing." });
+    case "started": {
+      const outcome = await runOnboarding(beginning.work, saga);
+      if (outcome.kind === "released") return json(200, outcome.result);
+      if (outcome.kind === "failed") return failed(outcome.failure, false);
+      throw new Error(`A release cannot end as ${outcome.kind}`);
+    }
+  }
+}
+
+const REPLAYED = { "idempotent-replayed": "true" };
+
+function notConfigured(): HttpError {
+  return new HttpError(503, "not_configured", {}, {
+    message:
+      "TWILIO_ACCOUNT_SID must be set: the main account, under which sub-accounts are opened.",
+  });
+}
+
 interface Caller {
+  readonly isOperator: boolean;
   mayOnboard(orgId: string): boolean;
   /** Numbers cost the operator money: an organisation's admins get one. */
   readonly mayBuyFurther: boolean;
@@ -125,13 +166,17 @@ async function callerOf(
   request: Request,
 ): Promise<Caller> {
   if (isOperator(request, settings.secretKeys)) {
-    return { mayOnboard: () => true, mayBuyFurther: true };
+    return { isOperator: true, mayOnboard: () => true, mayBuyFurther: true };
   }
   const token = bearerToken(request);
   const user = token === undefined ? undefined : await readUserToken(token, now());
   if (user === undefined) throw new HttpError(401, "unauthorized");
   if (user.orgRole !== "admin") throw new HttpError(403, "forbidden");
-  return { mayOnboard: (orgId) => user.orgId === orgId, mayBuyFurther: false };
+  return {
+    isOperator: false,
+    mayOnboard: (orgId) => user.orgId === orgId,
+    mayBuyFurther: false,
+  };
 }
 
 function idempotencyKey(headers: Headers): string | undefined {
@@ -143,6 +188,12 @@ function idempotencyKey(headers: Headers): string | undefined {
     ]);
   }
   return key;
+}
+
+/** Of a request for which nothing was begun. */
+function refusal({ status, code, message, options: { retryAfter } }: OnboardingFailure): HttpError {
+  const headers = retryAfter === undefined ? undefined : { "retry-after": String(retryAfter) };
+  return new HttpError(status, code, headers, { message });
 }
 
 function inProgress(retryAfter: number): Response {

@@ -68,6 +68,8 @@ interface Report {
   /** Onboardings left behind that are complete now, or undone. */
   onboarded: number;
   undone: number;
+  /** Organisations whose release was left behind, and that have nothing any more. */
+  released: number;
   purged: Purged;
   /** Recordings of erased calls, deleted at Twilio. */
   recordings_deleted: number;
@@ -119,6 +121,7 @@ async function reconcile(deps: ReconcileDeps): Promise<Report> {
     backed_off: false,
     onboarded: 0,
     undone: 0,
+    released: 0,
     purged: {},
     recordings_deleted: 0,
   };
@@ -132,6 +135,7 @@ async function reconcile(deps: ReconcileDeps): Promise<Report> {
   if (recovered !== undefined) {
     report.onboarded = recovered.onboarded;
     report.undone = recovered.undone;
+    report.released = recovered.released;
     report.failed += recovered.failed;
   }
   report.purged = await database.purge();

@@ -10,6 +10,10 @@ export type OnboardingStep =
     /** Null: the sub-account was there before, and stays. */
     readonly undo: "close_subaccount" | null;
     readonly subaccount_sid?: string | undefined;
+    /** As Twilio told it when the sub-account was opened; see `onboarding/seal.ts`. Only until it is stored. */
+    readonly sealed_token?: string | undefined;
+    /** When it was last asked for; ISO 8601. Only while it is not known what came of that. */
+    readonly asked_at?: string | undefined;
   }
   | {
     readonly step: "number";
@@ -17,6 +21,7 @@ export type OnboardingStep =
     readonly undo: "release_number";
     readonly number: string;
     readonly number_sid?: string | undefined;
+    readonly asked_at?: string | undefined;
   }
   /** Undone with the number. */
   | { readonly step: "bind"; readonly state: StepState; readonly undo: null }
@@ -26,11 +31,13 @@ export type OnboardingStep =
 /** `intended`: it may have been done, or not. */
 export type StepState = "intended" | "done" | "undone";
 
-/** An onboarding in our hands. */
+/** An onboarding in our hands; or a release, whose steps are what the organisation has, and are to be undone. */
 export interface OnboardingWork {
   readonly id: string;
+  readonly type: "onboarding" | "release";
   readonly lease: string;
   readonly org_id: string;
+  /** Of an onboarding. */
   readonly request: OnboardingRequest;
   readonly steps: readonly OnboardingStep[];
   /** It failed before, and is only to be undone. */
@@ -73,7 +80,22 @@ export type Beginning =
   | { readonly outcome: "in_progress"; readonly retry_after: number }
   | { readonly outcome: "conflict" }
   /** The organisation has a number, and may not have another by this request. */
-  | { readonly outcome: "enough" };
+  | { readonly outcome: "enough" }
+  /** Callers would be put through to lines that are answered here. */
+  | { readonly outcome: "own_lines"; readonly numbers: readonly string[] };
+
+/** What a release gave back. */
+export interface ReleaseResult {
+  readonly subaccount_sid: string;
+  readonly phone_numbers: readonly string[];
+}
+
+export type ReleaseBeginning =
+  | { readonly outcome: "started"; readonly work: OnboardingWork }
+  /** Released before, and not onboarded since. */
+  | { readonly outcome: "released"; readonly result: ReleaseResult }
+  | { readonly outcome: "in_progress"; readonly retry_after: number }
+  | { readonly outcome: "nothing" };
 
 /** Somebody else has taken over an onboarding that was ours. */
 export class LeaseLost extends Error {
@@ -92,6 +114,12 @@ export interface Onboardings {
    * @param further Whether it may be a further number of an organisation that has one.
    */
   begin(request: OnboardingRequest, key: string | undefined, further: boolean): Promise<Beginning>;
+  beginRelease(orgId: string): Promise<ReleaseBeginning>;
+  completeRelease(
+    work: OnboardingWork,
+    steps: readonly OnboardingStep[],
+    result: ReleaseResult,
+  ): Promise<void>;
   claim(limit: number): Promise<OnboardingWork[]>;
   /** @param error What went wrong: from then on it is being undone. */
   save(work: OnboardingWork, steps: readonly OnboardingStep[], error?: string): Promise<void>;
@@ -128,6 +156,9 @@ export function onboardings(api: DataApi, deadlineMs = 10_000): Onboardings {
         p_key: key,
         p_further: further,
       }),
+    beginRelease: (orgId) => run("begin_release", { p_org_id: orgId }),
+    completeRelease: (work, steps, result) =>
+      run("complete_release", { ...held(work), p_steps: steps, p_result: result }),
     claim: (limit) => run("claim_onboardings", { p_limit: limit }),
     save: (work, steps, error) =>
       run("save_onboarding", { ...held(work), p_steps: steps, p_error: error }),

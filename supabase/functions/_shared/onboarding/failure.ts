@@ -1,4 +1,4 @@
-import { TwilioRefusal, TwilioSilence } from "../twilio/provisioning.ts";
+import { NotBound, TwilioRefusal, TwilioSilence } from "../twilio/provisioning.ts";
 
 /** An area code that has numbers for sale, and where it is. */
 export interface Alternative {
@@ -97,6 +97,13 @@ export function failureOf(error: unknown): OnboardingFailure {
       "twilio_unavailable",
       "Twilio does not answer, or answers that it failed: try again in a minute.",
       { retryAfter: 60 },
+    );
+  }
+  if (error instanceof NotBound) {
+    return new OnboardingFailure(
+      502,
+      "not_bound",
+      `Twilio did not take the number's webhooks (${error.message}): look at the number in Twilio's console.`,
     );
   }
   throw error;

@@ -21,5 +21,6 @@ export function sagaDeps(settings: Settings, log: Log): SagaDeps | undefined {
     seal: sealBy(...secretKeys),
     functionsUrl: settings.publicFunctionsUrl,
     log,
+    now: () => new Date(),
   };
 }

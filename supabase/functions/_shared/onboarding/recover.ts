@@ -5,6 +5,7 @@ import { runOnboarding, type SagaDeps } from "./saga.ts";
 export interface Recovered {
   readonly onboarded: number;
   readonly undone: number;
+  readonly released: number;
   /** Still to be undone; tried again later. */
   readonly failed: number;
 }
@@ -33,5 +34,10 @@ export async function recoverOnboardings(deps: SagaDeps): Promise<Recovered> {
     }
   }));
   const count = (kind: string) => outcomes.filter((outcome) => outcome === kind).length;
-  return { onboarded: count("completed"), undone: count("rolled_back"), failed: count("failed") };
+  return {
+    onboarded: count("completed"),
+    undone: count("rolled_back"),
+    released: count("released"),
+    failed: count("failed"),
+  };
 }

@@ -16,6 +16,8 @@ export interface OnboardingRequest {
   readonly profile?: LineChanges | undefined;
 }
 
+export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
 const text = (most: number) =>
   z.pipe(
     z.string(`must be text of 1 to ${most} characters`),
@@ -107,10 +109,7 @@ const profile = z.strictObject({
 
 const request = z.strictObject({
   org_id: z.pipe(
-    matching(
-      /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i,
-      "must be a UUID",
-    ),
+    matching(UUID, "must be a UUID"),
     z.transform((value: string) => value.toLowerCase()),
   ),
   business_name: text(200),
@@ -139,6 +138,14 @@ export function parseOnboardingRequest(
     }));
   if (parsed.success && forbidden.length === 0) return { request: parsed.data };
   return { issues: [...(parsed.error?.issues ?? []).flatMap(issuesOf), ...forbidden] };
+}
+
+/** The fields that name a line that is answered here. A call that went there would come back. */
+export function ownLineIssues(request: OnboardingRequest, lines: readonly string[]): Issue[] {
+  return numbersOf(request).filter(([, number]) => lines.includes(number)).map(([field]) => ({
+    field,
+    message: "must not be a line that is answered here: the call would come back",
+  }));
 }
 
 /** The numbers that a request names, by field, whatever else may be wrong with it. */

@@ -3,17 +3,20 @@ import type {
   Onboardings,
   OnboardingStep,
   OnboardingWork,
+  ReleaseResult,
 } from "../db/onboarding.ts";
 import type { Log } from "../log.ts";
 import { OVERRIDES } from "../twilio/callback_url.ts";
 import {
   type NumberBinding,
+  type OwnedNumber,
   type Provisioning,
   TwilioRefusal,
   TwilioSilence,
 } from "../twilio/provisioning.ts";
 import { type Alternative, failureOf, OnboardingFailure } from "./failure.ts";
 import type { Seal } from "./seal.ts";
+import { assertActive } from "./standing.ts";
 
 // An organisation gets a sub-account and a number, or nothing that costs money:
 //
@@ -22,6 +25,10 @@ import type { Seal } from "./seal.ts";
 // Before anything is done at Twilio the database knows that it is about to be done, and how it is undone. So
 // whoever finds an onboarding that its process left behind asks Twilio whether the last step happened, and
 // goes on from there.
+//
+// What Twilio did not answer may have happened and be listed only later. Until that is settled nothing that costs
+// money is asked for in its place: the onboarding is undone, and undoing it ends when the thing was found or time has
+// shown that it is not there.
 
 export interface SagaDeps {
   readonly database: Onboardings;
@@ -30,11 +37,13 @@ export interface SagaDeps {
   /** The public base that Twilio calls, without a trailing slash. */
   readonly functionsUrl: string;
   readonly log: Log;
+  readonly now: () => Date;
 }
 
 export type SagaOutcome =
   | { readonly kind: "completed"; readonly result: OnboardingResult }
   | { readonly kind: "rolled_back"; readonly failure: OnboardingFailure }
+  | { readonly kind: "released"; readonly result: ReleaseResult }
   /** Something is left that could not be undone yet. */
   | { readonly kind: "failed"; readonly failure: OnboardingFailure };
 
@@ -42,16 +51,19 @@ export type SagaOutcome =
 const MOST_ATTEMPTS = 3;
 /** Numbers that are tried when others buy them first. */
 const CANDIDATES = 5;
+/** What Twilio lists nowhere, so long after it was asked for, does not exist. Milliseconds. */
+const SETTLED_MS = 15 * 60_000;
 const NOT_AVAILABLE = 21422;
 const NO_NUMBER_IN_AREA = 21452;
 
 /**
- * Carries an onboarding to its end, from wherever it stands. Rejects with `LeaseLost` or
+ * Carries an onboarding or a release to its end, from wherever it stands. Rejects with `LeaseLost` or
  * `DatabaseUnavailable` when it cannot write down what it does: then it stops where it is, and the next
  * run of voice-reconcile goes on.
  */
 export async function runOnboarding(work: OnboardingWork, deps: SagaDeps): Promise<SagaOutcome> {
   const saga = new Saga(work, deps);
+  if (work.type === "release") return await saga.release();
   if (work.undoing) {
     return await saga.undo(
       new OnboardingFailure(503, "undone", work.error ?? "It failed."),
@@ -95,8 +107,6 @@ class Saga {
   readonly #work: OnboardingWork;
   readonly #deps: SagaDeps;
   #steps: readonly OnboardingStep[];
-  /** A purchase of ours had no answer: it may still come about. */
-  #unsettled = false;
 
   constructor(work: OnboardingWork, deps: SagaDeps) {
     this.#work = work;
@@ -117,8 +127,7 @@ class Saga {
     await twilio.bindNumber(account, number.sid, binding);
     await this.#write({ step: "bind", state: "done", undo: null });
 
-    const token = await twilio.authToken(account);
-    if (token === undefined) throw new TwilioRefusal(404, 20404);
+    const sealed = this.#find("subaccount")?.sealed_token;
     const result: OnboardingResult = {
       subaccount_sid: account,
       phone_number: number.phone_number,
@@ -127,7 +136,7 @@ class Saga {
     };
     await database.complete(
       this.#work,
-      this.#with({ step: "store", state: "done", undo: null }),
+      withoutToken(this.#with({ step: "store", state: "done", undo: null })),
       {
         subaccount_sid: account,
         business_name: request.business_name,
@@ -137,7 +146,8 @@ class Saga {
           country: request.country,
           profile: request.profile ?? {},
         },
-        ...(vault ? { token } : { sealed_token: await seal.close(token, account) }),
+        ...(sealed !== undefined &&
+          (vault ? { token: await seal.open(sealed, account) } : { sealed_token: sealed })),
         result,
       },
     );
@@ -146,34 +156,59 @@ class Saga {
 
   /** Takes back, last step first, whatever was done or may have been. */
   async undo(failure: OnboardingFailure): Promise<SagaOutcome> {
-    const { database, log } = this.#deps;
+    const { database } = this.#deps;
     await database.save(this.#work, this.#steps, failure.message);
     // Undone in vain before, a failure's words still end in what was in the way then.
     const words = failure.message.split(STILL_THERE)[0]!;
     try {
-      for (const step of this.#steps.toReversed()) {
-        if (step.undo === null || step.state === "undone") continue;
-        // deno-lint-ignore no-await-in-loop -- In reverse, one by one.
-        await this.#undoStep(step);
-        // deno-lint-ignore no-await-in-loop
-        await this.#write({ ...step, state: "undone" });
-      }
+      await this.#takeBack();
     } catch (error) {
-      const reason = failureOf(error).message;
-      await database.end(this.#work, "failed", this.#steps, `${words}${STILL_THERE}${reason}`);
-      log("error", {
-        function: "telephony-onboard",
-        outcome: "undo_failed",
-        transaction: this.#work.id,
-        reason,
-      });
+      await this.#keepForLater(`${words}${STILL_THERE}${failureOf(error).message}`);
       return { kind: "failed", failure };
     }
-    await database.end(this.#work, "rolled_back", this.#steps, words);
+    await database.end(this.#work, "rolled_back", withoutToken(this.#steps), words);
     return { kind: "rolled_back", failure };
   }
 
-  async #undoStep(step: OnboardingStep): Promise<void> {
+  /** Gives back all that the organisation has. What Twilio does not take back is tried again later. */
+  async release(): Promise<SagaOutcome> {
+    try {
+      await this.#takeBack();
+    } catch (error) {
+      const failure = failureOf(error);
+      await this.#keepForLater(failure.message);
+      return { kind: "failed", failure };
+    }
+    const result: ReleaseResult = {
+      subaccount_sid: this.#find("subaccount")!.subaccount_sid!,
+      phone_numbers: this.#steps.flatMap((step) => step.step === "number" ? [step.number] : []),
+    };
+    await this.#deps.database.completeRelease(this.#work, this.#steps, result);
+    return { kind: "released", result };
+  }
+
+  async #takeBack(): Promise<void> {
+    for (const [at, step] of [...this.#steps.entries()].toReversed()) {
+      if (step.undo === null || step.state === "undone") continue;
+      // deno-lint-ignore no-await-in-loop -- In reverse, one by one.
+      const steps = this.#steps.with(at, await this.#undoStep(step));
+      // deno-lint-ignore no-await-in-loop
+      await this.#save(steps);
+    }
+  }
+
+  async #keepForLater(reason: string): Promise<void> {
+    await this.#deps.database.end(this.#work, "failed", withoutToken(this.#steps), reason);
+    this.#deps.log("error", {
+      function: "telephony-onboard",
+      outcome: "undo_failed",
+      transaction: this.#work.id,
+      reason,
+    });
+  }
+
+  /** @returns The step as it is now, with what was found of it. */
+  async #undoStep(step: OnboardingStep): Promise<OnboardingStep> {
     const { twilio } = this.#deps;
     if (step.undo === "close_subaccount") {
       const sids = step.subaccount_sid === undefined
@@ -183,22 +218,40 @@ class Saga {
         // deno-lint-ignore no-await-in-loop -- One, in all but the strangest of cases.
         await twilio.closeSubaccount(sid);
       }
+      if (sids.length === 0) this.#assertSettled(step);
+      return { ...step, state: "undone", subaccount_sid: sids[0] };
     }
     if (step.undo === "release_number") {
-      const account = this.#find("subaccount")?.subaccount_sid;
-      if (account === undefined) return;
-      const sids = step.number_sid === undefined
-        ? (await twilio.owned(account, step.number)).map(({ sid }) => sid)
+      const account = this.#find("subaccount");
+      if (account?.subaccount_sid === undefined) return { ...step, state: "undone" };
+      const sid = account.subaccount_sid;
+      const numbers = step.number_sid === undefined
+        ? (await twilio.owned(sid, step.number)).map((number) => number.sid)
         : [step.number_sid];
-      for (const sid of sids) {
+      for (const number of numbers) {
         // deno-lint-ignore no-await-in-loop
-        await twilio.releaseNumber(account, sid);
+        await twilio.releaseNumber(sid, number).catch((error) => {
+          const inactive = failureOf(error).code === "twilio_account_inactive";
+          if (account.undo === null || !inactive) throw error;
+        });
       }
-      // An account that is closed next gives all of its numbers back. One that stays is looked at again later.
-      if (sids.length === 0 && this.#unsettled && this.#find("subaccount")?.undo === null) {
-        throw new TwilioSilence("Twilio may still carry out a purchase that it did not answer");
-      }
+      // An account that is closed next gives all of its numbers back.
+      if (numbers.length === 0 && account.undo === null) this.#assertSettled(step);
+      return { ...step, state: "undone", number_sid: numbers[0] };
     }
+    return { ...step, state: "undone" };
+  }
+
+  /** @throws {TwilioSilence} where Twilio may still carry out what it was asked for. */
+  #assertSettled({ asked_at }: { readonly asked_at?: string | undefined }): void {
+    if (!this.#isSettled(asked_at)) {
+      throw new TwilioSilence("Twilio may still carry out what it did not answer");
+    }
+  }
+
+  #isSettled(askedAt: string | undefined): boolean {
+    return askedAt === undefined ||
+      this.#deps.now().getTime() - new Date(askedAt).getTime() >= SETTLED_MS;
   }
 
   async #search(): Promise<string[]> {
@@ -259,29 +312,61 @@ class Saga {
     const name = subaccountName(this.#work.org_id);
     const before = this.#find("subaccount");
     if (before?.subaccount_sid !== undefined) return before.subaccount_sid;
-    const existing = async () => (await twilio.subaccounts(name))[0];
-
-    if (before === undefined) {
-      // One that was there before is not ours to close.
-      const sid = this.#work.subaccount_sid ?? await existing();
-      if (sid !== undefined) {
-        await this.#write({ step: "subaccount", state: "done", undo: null, subaccount_sid: sid });
-        return sid;
-      }
-      await this.#write({ step: "subaccount", state: "intended", undo: "close_subaccount" });
+    const known = this.#work.subaccount_sid;
+    if (known !== null) {
+      assertActive((await twilio.account(known))?.status);
+      return await this.#adopt({ undo: null, subaccount_sid: known });
     }
-    const sid = await madeOnce(() => twilio.createSubaccount(name), existing, before !== undefined);
-    await this.#write({
-      step: "subaccount",
-      state: "done",
-      undo: "close_subaccount",
-      subaccount_sid: sid,
-    });
-    return sid;
+    const [existing] = await twilio.subaccounts(name);
+    if (existing !== undefined) {
+      // One that was there before is not ours to close.
+      return await this.#adopt({
+        undo: before?.undo ?? null,
+        subaccount_sid: existing,
+        sealed_token: await this.#sealedTokenOf(existing),
+      });
+    }
+    // A second account of this name would be as good as the first.
+    if (before !== undefined) this.#assertSettled(before);
+    const asked_at = this.#deps.now().toISOString();
+    const undo = "close_subaccount";
+    const intended: Step<"subaccount"> = { step: "subaccount", state: "intended", undo };
+    await this.#write({ ...intended, asked_at });
+    try {
+      const { sid, token } = await twilio.createSubaccount(name);
+      const sealed_token = await this.#deps.seal.close(token, sid);
+      return await this.#adopt({ undo, subaccount_sid: sid, sealed_token });
+    } catch (error) {
+      if (!(error instanceof TwilioSilence)) {
+        this.#steps = this.#with(intended);
+        throw error;
+      }
+      const [sid] = await twilio.subaccounts(name);
+      if (sid === undefined) throw error;
+      const sealed_token = await this.#sealedTokenOf(sid);
+      return await this.#adopt({ undo, subaccount_sid: sid, sealed_token });
+    }
+  }
+
+  async #adopt(
+    account: Pick<Step<"subaccount">, "undo" | "sealed_token"> & { subaccount_sid: string },
+  ): Promise<string> {
+    await this.#write({ step: "subaccount", state: "done", ...account });
+    return account.subaccount_sid;
+  }
+
+  /** Of an account whose opening had no answer, or that was there before. */
+  async #sealedTokenOf(sid: string): Promise<string> {
+    const token = (await this.#deps.twilio.account(sid))?.token;
+    if (token !== undefined) return await this.#deps.seal.close(token, sid);
+    throw new OnboardingFailure(
+      502,
+      "token_unknown",
+      "Twilio tells a sub-account's token when it opens one, and that answer was lost: close the sub-account in Twilio's console, unless it was closed by itself, and try again.",
+    );
   }
 
   async #ensureNumber(account: string, candidates: readonly string[]) {
-    const { twilio } = this.#deps;
     const before = this.#find("number");
     if (before?.number_sid !== undefined) {
       return { sid: before.number_sid, phone_number: before.number };
@@ -292,29 +377,21 @@ class Saga {
       // deno-lint-ignore no-await-in-loop -- One number at a time: it is a purchase.
       if (queue.length === 0) queue.push(...await this.#search());
       const number = queue.shift()!;
-      const intended: Step<"number"> = {
-        step: "number",
-        state: "intended",
-        undo: "release_number",
+      // deno-lint-ignore no-await-in-loop
+      const bought = await this.#buy(
+        account,
         number,
-      };
-      // deno-lint-ignore no-await-in-loop
-      if (number !== before?.number) await this.#write(intended);
-      const existing = async () => (await twilio.owned(account, number))[0];
-      // deno-lint-ignore no-await-in-loop
-      const bought = await madeOnce(
-        () => twilio.buyNumber(account, number),
-        existing,
-        number === before?.number,
-      ).catch(async (error) => {
-        this.#unsettled = error instanceof TwilioSilence;
-        if (!(error instanceof TwilioRefusal) || error.code !== NOT_AVAILABLE) throw error;
-        // Sold: to somebody else, or to us by the attempt that had no answer.
-        return await existing();
-      });
+        number === before?.number ? before : undefined,
+      );
       if (bought !== undefined) {
         // deno-lint-ignore no-await-in-loop
-        await this.#write({ ...intended, state: "done", number_sid: bought.sid });
+        await this.#write({
+          step: "number",
+          state: "done",
+          undo: "release_number",
+          number,
+          number_sid: bought.sid,
+        });
         return bought;
       }
     }
@@ -324,6 +401,51 @@ class Saga {
       "Each number that was for sale was sold to somebody else meanwhile: try again.",
       { retryAfter: 10 },
     );
+  }
+
+  /**
+   * Buys one number; `undefined` where it was sold to somebody else. A purchase without an answer is made once more,
+   * as Twilio sells a number once only: what it says of the second attempt tells what came of the first.
+   *
+   * @param before An earlier process may have bought it.
+   */
+  async #buy(
+    account: string,
+    number: string,
+    before: Step<"number"> | undefined,
+  ): Promise<OwnedNumber | undefined> {
+    const { twilio, now } = this.#deps;
+    const owned = async () => (await twilio.owned(account, number))[0];
+    const there = before && await owned();
+    if (there !== undefined) return there;
+    let inDoubt = before !== undefined && !this.#isSettled(before.asked_at);
+    const intended: Step<"number"> = {
+      step: "number",
+      state: "intended",
+      undo: "release_number",
+      number,
+    };
+    if (!inDoubt) await this.#write({ ...intended, asked_at: now().toISOString() });
+    for (let attempt = 1;; attempt++) {
+      try {
+        // deno-lint-ignore no-await-in-loop -- The second only where the first had no answer.
+        return await twilio.buyNumber(account, number);
+      } catch (error) {
+        const sold = error instanceof TwilioRefusal && error.code === NOT_AVAILABLE;
+        if (!sold && !(error instanceof TwilioSilence)) {
+          if (!inDoubt) this.#steps = this.#with(intended);
+          throw error;
+        }
+        if (sold && !inDoubt) return undefined;
+        // deno-lint-ignore no-await-in-loop
+        const bought = await owned();
+        if (bought !== undefined) return bought;
+        // Sold, and to us as likely as not: another number would be a second one.
+        if (sold) throw new TwilioSilence("Twilio does not list yet what it sold");
+        if (attempt === 2) throw error;
+        inDoubt = true;
+      }
+    }
   }
 
   #find<Name extends OnboardingStep["step"]>(name: Name): Step<Name> | undefined {
@@ -338,32 +460,23 @@ class Saga {
 
   /** Writes a step down, in place of what was known of it. */
   async #write(step: OnboardingStep): Promise<void> {
-    const steps = this.#with(step);
+    await this.#save(this.#with(step));
+  }
+
+  async #save(steps: readonly OnboardingStep[]): Promise<void> {
     await this.#deps.database.save(this.#work, steps);
     this.#steps = steps;
   }
 }
 
+/** A token is kept once the onboarding is complete; until then its steps carry it, sealed. */
+function withoutToken(steps: readonly OnboardingStep[]): OnboardingStep[] {
+  return steps.map((step) => {
+    if (step.step !== "subaccount") return step;
+    const { sealed_token: _, ...others } = step;
+    return others;
+  });
+}
+
 const STILL_THERE =
   " What was done of it is not undone yet, and is tried again by itself every few minutes: ";
-
-/**
- * Makes something that must not be made twice: where an attempt has no answer, asks whether it is there
- * before it tries once more.
- *
- * @param askFirst An earlier process may have made it.
- */
-async function madeOnce<T>(
-  make: () => Promise<T>,
-  existing: () => Promise<T | undefined>,
-  askFirst: boolean,
-): Promise<T> {
-  const there = askFirst ? await existing() : undefined;
-  if (there !== undefined) return there;
-  try {
-    return await make();
-  } catch (error) {
-    if (!(error instanceof TwilioSilence)) throw error;
-    return await existing() ?? await make();
-  }
-}

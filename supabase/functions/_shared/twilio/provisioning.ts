@@ -26,8 +26,16 @@ export class TwilioRefusal extends TwilioError {
 const account = z.object({
   sid: z.string().check(z.regex(/^AC[0-9a-fA-F]{32}$/)),
   status: z.string(),
+  // Whether it is told once an account is there is not documented.
+  auth_token: z.nullish(z.string()),
 });
-const accountWithToken = z.object({ auth_token: z.string().check(z.minLength(1)) });
+const openedAccount = z.extend(account, { auth_token: z.string().check(z.minLength(1)) });
+/** An account as it stands. */
+export interface TwilioAccount {
+  /** `active`, `suspended` or `closed`. */
+  readonly status: string;
+  readonly token: string | undefined;
+}
 const availableNumber = z.object({
   phone_number: z.string().check(z.regex(/^\+1\d{10}$/)),
   locality: z.nullish(z.string()),
@@ -41,6 +49,19 @@ const ownedNumber = z.object({
 });
 /** A number that an account has. */
 export type OwnedNumber = z.infer<typeof ownedNumber>;
+
+const boundNumber = z.object({
+  voice_url: z.nullish(z.string()),
+  voice_fallback_url: z.nullish(z.string()),
+  status_callback: z.nullish(z.string()),
+  voice_application_sid: z.nullish(z.string()),
+  trunk_sid: z.nullish(z.string()),
+});
+
+/** Twilio took a number's webhooks, and does not show them at the number. */
+export class NotBound extends TwilioError {
+  override name = "NotBound";
+}
 
 /** Where a number's webhooks go. */
 export interface NumberBinding {
@@ -60,10 +81,13 @@ export interface Provisioning {
   activeSubaccounts(): Promise<{ readonly sids: readonly string[]; readonly more: boolean }>;
   /** The active sub-accounts of exactly that name. */
   subaccounts(friendlyName: string): Promise<string[]>;
-  createSubaccount(friendlyName: string): Promise<string>;
+  /** With its token, which may never be told again. */
+  createSubaccount(friendlyName: string): Promise<{ readonly sid: string; readonly token: string }>;
   /** For good: a closed account cannot be opened again. */
   closeSubaccount(sid: string): Promise<void>;
   /** `undefined`: no account of ours. */
+  account(accountSid: string): Promise<TwilioAccount | undefined>;
+  /** `undefined`: no account of ours. Rejects where Twilio does not tell it. */
   authToken(accountSid: string): Promise<string | undefined>;
   /** Local numbers for voice that may be bought without an address. */
   numbersForSale(
@@ -73,6 +97,10 @@ export interface Provisioning {
   buyNumber(accountSid: string, number: string): Promise<OwnedNumber>;
   /** The account's numbers that are exactly that one: one or none. */
   owned(accountSid: string, number: string): Promise<OwnedNumber[]>;
+  /**
+   * Takes the number out of whatever application or trunk it belongs to, as Twilio ignores its webhooks while it is in
+   * one, and looks at the number again. Rejects with `NotBound` where they are not as asked for.
+   */
   bindNumber(accountSid: string, numberSid: string, binding: NumberBinding): Promise<void>;
   releaseNumber(accountSid: string, numberSid: string): Promise<void>;
 }
@@ -145,6 +173,16 @@ export function provisioning(options: ProvisioningOptions): Provisioning {
     }
   };
 
+  const accountOf = async (sid: string): Promise<TwilioAccount | undefined> => {
+    try {
+      const { status, auth_token } = understood(account, await get(`/Accounts/${sid}`));
+      return { status, token: auth_token || undefined };
+    } catch (error) {
+      if (error instanceof TwilioRefusal && error.status === 404) return undefined;
+      throw error;
+    }
+  };
+
   return {
     async activeSubaccounts() {
       const page = await get("/Accounts", { Status: "active", PageSize: "1000" });
@@ -161,7 +199,8 @@ export function provisioning(options: ProvisioningOptions): Provisioning {
     },
     async createSubaccount(friendlyName) {
       const created = await send("POST", "/Accounts", { FriendlyName: friendlyName }, false);
-      return understood(account, created).sid;
+      const { sid, auth_token } = understood(openedAccount, created);
+      return { sid, token: auth_token };
     },
     async closeSubaccount(sid) {
       try {
@@ -170,13 +209,13 @@ export function provisioning(options: ProvisioningOptions): Provisioning {
         if (!(error instanceof TwilioRefusal) || error.code !== ALREADY_CLOSED) throw error;
       }
     },
+    account: accountOf,
     async authToken(sid) {
-      try {
-        return understood(accountWithToken, await get(`/Accounts/${sid}`)).auth_token;
-      } catch (error) {
-        if (error instanceof TwilioRefusal && error.status === 404) return undefined;
-        throw error;
+      const found = await accountOf(sid);
+      if (found !== undefined && found.token === undefined) {
+        throw new TwilioSilence("Twilio does not tell the account's token");
       }
+      return found?.token;
     },
     numbersForSale: (country, { areaCode, near, limit }) =>
       list(
@@ -206,7 +245,10 @@ export function provisioning(options: ProvisioningOptions): Provisioning {
       return numbers.filter(({ phone_number }) => phone_number === number);
     },
     async bindNumber(account, numberSid, binding) {
-      await send("POST", `/Accounts/${account}/IncomingPhoneNumbers/${numberSid}`, {
+      const path = `/Accounts/${account}/IncomingPhoneNumbers/${numberSid}`;
+      await send("POST", path, {
+        VoiceApplicationSid: "",
+        TrunkSid: "",
         VoiceUrl: binding.voiceUrl,
         VoiceMethod: "POST",
         VoiceFallbackUrl: binding.voiceFallbackUrl,
@@ -214,12 +256,28 @@ export function provisioning(options: ProvisioningOptions): Provisioning {
         StatusCallback: binding.statusCallback,
         StatusCallbackMethod: "POST",
       }, true);
+      const bound = understood(boundNumber, await get(path));
+      const wrong = [
+        !isSameUrl(bound.voice_url, binding.voiceUrl) && "voice_url",
+        !isSameUrl(bound.voice_fallback_url, binding.voiceFallbackUrl) && "voice_fallback_url",
+        !isSameUrl(bound.status_callback, binding.statusCallback) && "status_callback",
+        bound.voice_application_sid && "voice_application_sid",
+        bound.trunk_sid && "trunk_sid",
+      ].filter(Boolean);
+      if (wrong.length > 0) {
+        throw new NotBound(`the number's ${wrong.join(", ")} at Twilio is not as it was set`);
+      }
     },
     releaseNumber: (account, numberSid) =>
       ignoring404(
         send("DELETE", `/Accounts/${account}/IncomingPhoneNumbers/${numberSid}`, undefined, true),
       ),
   };
+}
+
+/** Whether Twilio shows the address that was set; what it does with the fragment is not documented. */
+function isSameUrl(shown: string | null | undefined, set: string): boolean {
+  return shown?.replace(/#.*$/, "") === set.replace(/#.*$/, "");
 }
 
 /** "Unable to update Status for subaccount, subaccount has been closed." */
