@@ -1,5 +1,5 @@
 /**
- * `deno task onboard`: gives an organisation a Twilio sub-account and a number, and shows how it goes.
+ * `deno task onboard`: gives an organisation a Twilio sub-account and a number, or takes them back, and shows how it goes.
  *
  * @module
  */
@@ -20,6 +20,7 @@ import { LOCAL_SECRET_KEY } from "../local/defaults.ts";
 const HELP = `Give an organisation a number of its own, bound to the hotline.
 
   npx -y deno@2.9.6 task onboard --org <uuid> --name "Prairie Dental" --country CA --area 587
+  npx -y deno@2.9.6 task onboard --release <uuid>
 
   --org <uuid>        the organisation
   --name <text>       the business's name
@@ -28,6 +29,9 @@ const HELP = `Give an organisation a number of its own, bound to the hotline.
   --profile <file>    JSON: what callers of this number hear otherwise than on the main line (see README)
   --again <key>       a further number for an organisation that has one; one number a key, however often it is sent
 
+  --release <uuid>    instead: the organisation's numbers are released and its sub-account is closed, for good.
+                      Its calls and their records stay. It can be onboarded anew.
+
   --url <url>         default http://127.0.0.1:$TRADELINE_API_PORT/functions/v1/telephony-onboard
   --key <key>         the project's secret key; default SUPABASE_SECRET_KEYS or SUPABASE_SERVICE_ROLE_KEY
                       (environment, then .env), else sb_secret_local
@@ -35,19 +39,22 @@ const HELP = `Give an organisation a number of its own, bound to the hotline.
   --help
 
 The same command again tells what came of it and buys nothing.
-Exit code 0: it has its number. 1: it has not, and why. 2: an option is wrong.
+Exit code 0: it has its number, or is released. 1: it has not, or is not, and why. 2: an option is wrong.
 `;
 
+const ORGANISATION = textThat(
+  "be the organisation's UUID",
+  /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i,
+);
+
 const OPTIONS = {
-  org: textThat(
-    "be the organisation's UUID",
-    /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i,
-  ),
+  org: ORGANISATION,
   name: TEXT,
   country: textThat("be CA or US", /^(CA|US)$/i),
   area: textThat("be an area code of three digits", /^[2-9]\d\d$/),
   profile: TEXT,
   again: TEXT,
+  release: ORGANISATION,
   url: ADDRESS,
   key: TEXT,
   json: FLAG,
@@ -59,26 +66,33 @@ async function onboard(options: Options): Promise<number> {
   const env = environment();
   const url = options.url ?? `${localUrl(env)}/functions/v1/telephony-onboard`;
   const key = options.key ?? secretKey(env) ?? LOCAL_SECRET_KEY;
-  const body = await requestBody(options);
-
   const say = (line: string) => options.json || console.log(line);
+  const { release } = options;
+  const body = release === undefined ? await requestBody(options) : undefined;
   say(
-    `Onboarding ${body.business_name} (${body.country}${
-      body.area_code === undefined ? "" : `, area code ${body.area_code}`
-    })`,
+    body === undefined
+      ? `Releasing organisation ${release}`
+      : `Onboarding ${body.business_name} (${body.country}${
+        body.area_code === undefined ? "" : `, area code ${body.area_code}`
+      })`,
   );
-  const progress = new Progress(url, key, body.org_id, say);
+  const progress = await watchProgress(url, key, body?.org_id ?? release!, say);
   let response: Response;
   try {
-    response = await fetch(url, {
-      method: "POST",
-      headers: {
-        "content-type": "application/json",
-        apikey: key,
-        ...(options.again !== undefined && { "idempotency-key": options.again }),
-      },
-      body: JSON.stringify(body),
-    });
+    response = body === undefined
+      ? await fetch(`${url}?${new URLSearchParams({ org_id: release! })}`, {
+        method: "DELETE",
+        headers: { apikey: key },
+      })
+      : await fetch(url, {
+        method: "POST",
+        headers: {
+          "content-type": "application/json",
+          apikey: key,
+          ...(options.again !== undefined && { "idempotency-key": options.again }),
+        },
+        body: JSON.stringify(body),
+      });
   } catch {
     console.error(
       `Nothing answers at ${url}: run \`npx -y deno@2.9.6 task start\` first, or pass the project's address with --url`,
@@ -89,7 +103,19 @@ async function onboard(options: Options): Promise<number> {
   }
   const answer = await response.json().catch(() => ({})) as Record<string, unknown>;
   if (options.json) console.log(JSON.stringify(answer, null, 2));
+  const replayed = response.headers.has("idempotent-replayed");
+  if (response.ok && body === undefined) {
+    say(
+      replayed
+        ? "  nothing was released now, as that was done before:"
+        : "  released, and closed for good:",
+    );
+    for (const number of answer.phone_numbers as string[]) say(`  number           ${number}`);
+    say(`  sub-account      ${answer.subaccount_sid}`);
+    return 0;
+  }
   if (response.ok) {
+    if (replayed) say("  nothing was bought now, as the organisation has its number:");
     say(`  number           ${answer.phone_number}`);
     say(`  sub-account      ${answer.subaccount_sid}`);
     say(`  voice URL        ${answer.voice_url}`);
@@ -125,74 +151,104 @@ function explain(response: Response, answer: Record<string, unknown>): string[] 
   return lines;
 }
 
-const STEPS: Readonly<Record<string, string>> = {
-  subaccount: "sub-account opened",
-  number: "number bought",
-  bind: "bound to the hotline",
-  store: "stored",
-};
+/** A step of a transaction, as `telephony_transactions` has it. */
+interface Step {
+  readonly step: string;
+  readonly state: string;
+  readonly undo: string | null;
+  readonly subaccount_sid?: string;
+  readonly number?: string;
+  readonly number_sid?: string;
+}
 
-/** Tells each step once it is done, as `telephony_transactions` has it, while the request is under way. */
-class Progress {
-  readonly #ended = Promise.withResolvers<void>();
-  readonly #told = new Set<string>();
-  readonly #watching: Promise<void>;
+interface Transaction {
+  readonly id: string;
+  readonly transaction_type: string;
+  readonly steps_completed: readonly Step[];
+}
 
-  constructor(
-    private readonly url: string,
-    private readonly key: string,
-    private readonly orgId: string,
-    private readonly say: (line: string) => void,
-  ) {
-    this.#watching = this.#watch(new Date());
+/** What was done at Twilio or here; `undefined` where nothing was. */
+function done(transaction: Transaction, step: Step): string | undefined {
+  if (step.state === "undone") {
+    // A step that was undone before it came about has made nothing.
+    if (step.subaccount_sid !== undefined) return "sub-account closed";
+    return step.number_sid === undefined ? undefined : "number released";
   }
-
-  async stop(): Promise<void> {
-    this.#ended.resolve();
-    await this.#watching;
+  if (step.state !== "done" || transaction.transaction_type === "release") return undefined;
+  switch (step.step) {
+    case "subaccount":
+      return step.undo === null ? "sub-account found" : "sub-account opened";
+    case "number":
+      return "number bought";
+    case "bind":
+      return "bound to the hotline";
+    case "store":
+      return "stored";
   }
+}
 
-  async #watch(since: Date): Promise<void> {
-    let ended = false;
-    void this.#ended.promise.then(() => ended = true);
-    while (!ended) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const pause = new Promise<void>((done) => timer = setTimeout(done, 500));
-      // deno-lint-ignore no-await-in-loop -- It polls.
-      await Promise.race([pause, this.#ended.promise]);
-      clearTimeout(timer);
-      // deno-lint-ignore no-await-in-loop
-      await this.#look(since).catch(() => {});
-    }
-  }
-
-  async #look(since: Date): Promise<void> {
-    const api = new URL("/rest/v1/telephony_transactions", this.url);
+/** Tells each step of an organisation's newest transaction once it is done, until it is stopped. */
+async function watchProgress(
+  url: string,
+  key: string,
+  orgId: string,
+  say: (line: string) => void,
+): Promise<{ stop(): Promise<void> }> {
+  const newest = async (): Promise<Transaction | undefined> => {
+    const api = new URL("/rest/v1/telephony_transactions", url);
     api.search = String(
       new URLSearchParams({
-        org_id: `eq.${this.orgId}`,
-        // Clocks may differ a little.
-        started_at: `gt.${new Date(since.getTime() - 60_000).toISOString()}`,
+        org_id: `eq.${orgId}`,
         order: "started_at.desc",
         limit: "1",
-        select: "steps_completed",
+        select: "id,transaction_type,steps_completed",
       }),
     );
-    const response = await fetch(api, { headers: { apikey: this.key } });
-    const rows = await response.json() as {
-      steps_completed?: { step: string; state: string }[];
-    }[];
-    for (const { step, state } of rows[0]?.steps_completed ?? []) {
-      const line = state === "done"
-        ? STEPS[step]
-        : state === "undone"
-        ? `undone: ${STEPS[step]}`
-        : undefined;
-      if (line === undefined || this.#told.has(line)) continue;
-      this.#told.add(line);
-      this.say(`  ${line}`);
+    const response = await fetch(api, { headers: { apikey: key } });
+    const rows = await response.json();
+    return Array.isArray(rows) ? rows[0] : undefined;
+  };
+  const linesOf = (transaction: Transaction | undefined): string[] => {
+    const steps = transaction?.steps_completed ?? [];
+    const undone = steps.filter(({ state }) => state === "undone").toReversed();
+    return [...steps.filter(({ state }) => state !== "undone"), ...undone]
+      .flatMap((step) => done(transaction!, step) ?? []);
+  };
+  // What had been done before is not told again.
+  const before = await newest().catch(() => undefined);
+  const told = new Map([[before?.id, linesOf(before)]]);
+  const look = async () => {
+    const now = await newest();
+    const lines = linesOf(now);
+    const known = [...told.get(now?.id) ?? []];
+    for (const line of lines) {
+      const at = known.indexOf(line);
+      if (at < 0) say(`  ${line}`);
+      else known.splice(at, 1);
     }
-  }
+    told.set(now?.id, lines);
+  };
+
+  const ended = Promise.withResolvers<void>();
+  let isEnded = false;
+  const watching = (async () => {
+    while (!isEnded) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const pause = new Promise<void>((resolve) => timer = setTimeout(resolve, 500));
+      // deno-lint-ignore no-await-in-loop -- It polls.
+      await Promise.race([pause, ended.promise]);
+      clearTimeout(timer);
+      // deno-lint-ignore no-await-in-loop
+      await look().catch(() => {});
+    }
+  })();
+  return {
+    async stop() {
+      isEnded = true;
+      ended.resolve();
+      await watching;
+    },
+  };
 }
 
 interface Body {

@@ -272,5 +272,61 @@ Deno.test("the command shows the number, or why there is none", async () => {
 
   const done = await command(...asked, "--area", "403", ...url);
   assertEquals([done.code, done.err], [0, ""]);
-  assertMatch(done.out, /number bought[^]*bound to the hotline[^]*number +\+1403555/);
+  assertMatch(
+    done.out,
+    /sub-account opened[^]*number bought[^]*bound to the hotline[^]*number +\+1403555/,
+  );
+
+  // Told once, whatever the command is given again.
+  const again = await command(...asked, "--area", "403", ...url);
+  assertEquals([again.code, again.err], [0, ""]);
+  assertEquals(/number bought|opened|bound|stored/.exec(again.out), null);
+  assertMatch(again.out, /nothing was bought now[^]*number +\+1403555/);
+
+  const released = await command("--release", org, ...url);
+  assertEquals([released.code, released.err], [0, ""]);
+  assertMatch(released.out, /number released\n[^]*sub-account closed\n[^]*number +\+1403555/);
+  const twice = await command("--release", org, ...url);
+  assertEquals([twice.code, twice.err], [0, ""]);
+  assertMatch(twice.out, /^Releasing organisation .*\n {2}nothing was released now/);
+  const [nothing, malformed] = await Promise.all([
+    command("--release", crypto.randomUUID(), ...url),
+    command("--release", "five", ...url),
+  ]);
+  assertEquals([nothing.code, nothing.err], [1, "This organisation has nothing.\n"]);
+  assertEquals([malformed.code, malformed.out], [2, ""]);
+  assertMatch(malformed.err, /--release must be the organisation's UUID/);
+});
+
+Deno.test("the command that fails tells what was done and undone, and nothing that was not", async () => {
+  const url = ["--url", `${hotline.url}/functions/v1/telephony-onboard`];
+  const asked = () => [
+    "--org",
+    crypto.randomUUID(),
+    "--name",
+    "Gas & Go",
+    "--area",
+    "780",
+    ...url,
+  ];
+  twilio.inject({
+    method: "POST",
+    path: /IncomingPhoneNumbers$/,
+    answer: { status: 400, code: 21631 },
+  });
+  const unbought = await command(...asked());
+  assertEquals(unbought.code, 1);
+  assertMatch(unbought.out, /sub-account closed/);
+  assertEquals(/number (bought|released)|bound|stored/.exec(unbought.out), null);
+
+  twilio.inject({
+    method: "POST",
+    path: /IncomingPhoneNumbers\/PN/,
+    answer: { status: 400, code: 21402 },
+  });
+  const unbound = await command(...asked());
+  assertEquals(unbound.code, 1);
+  assertMatch(unbound.out, /number released[^]*sub-account closed/);
+  assertEquals(/bound to|stored/.exec(unbound.out), null);
+  assertMatch(unbound.err, /Nothing is left of it/);
 });
