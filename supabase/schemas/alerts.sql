@@ -54,6 +54,9 @@ values
    'Onboarding fails', 'Look at failed_transactions: error_message says why.'),
   ('average_call_duration', 'warning', 'above', 15, 60, 20, 'minutes',
    'Calls last long on average', 'Look at active_calls: lines that are not hung up cost money.'),
+  -- Each is asked about some 20 minutes after its end; Twilio keeps what it knows for 30 days.
+  ('calls_unsettled', 'warning', 'above', 20, 60, 0, 'calls',
+   'What callbacks did not bring is not fetched from Twilio', 'Look at voice-reconcile''s log: asked, failed, backed_off. Is TWILIO_ACCOUNT_SID set?'),
   -- What was promised to be erased, and is not: recordings of erased calls that Twilio still has a day later.
   ('recordings_undeleted', 'warning', 'above', 0, 0, 0, 'recordings',
    'Recordings of erased calls are still at Twilio', 'Run `deno task forget --pending`: it says what Twilio answers.');
@@ -209,6 +212,9 @@ cross join lateral (
       select count(*) from public.telephony_transactions
       where status in ('failed', 'rolled_back')
         and completed_at > now() - w.span and completed_at > now() - interval '2 hours'
+    )
+    when 'calls_unsettled' then (
+      select count(*) from public.call_logs where incomplete and ended_at < now() - w.span
     )
     when 'recordings_undeleted' then (
       select count(*) from public.recordings_to_delete where queued_at < now() - interval '1 day'

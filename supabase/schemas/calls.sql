@@ -133,5 +133,5 @@ grant select, insert, update on public.call_logs to service_role;
 grant select (
   call_sid, org_id, mode, status, consent_given, started_at, answered_at, connected_at, ended_at,
   duration_sec, recording_source, recorded_at, handoff, disposition, voicemail_handled_at, dialled, rang_at,
-  last_step
+  last_step, incomplete
 ) on public.call_logs to monitoring;

@@ -193,6 +193,18 @@ const CASES: Record<string, Case> = {
     back: (sql) =>
       sql`update telephony_transactions set started_at = now() - interval '2 hours', completed_at = now() - interval '61 minutes'`,
   },
+  calls_unsettled: {
+    at: async (sql) => {
+      await calls(sql, 21);
+      await sql`update call_logs set ended_at = now() - interval '61 minutes', started_at = now() - interval '3 hours'
+        where call_sid in (select call_sid from call_logs where incomplete limit 20)`;
+    },
+    value: 20,
+    past: (sql) =>
+      sql`update call_logs set ended_at = now() - interval '61 minutes', started_at = now() - interval '3 hours'`,
+    over: 21,
+    back: (sql) => sql`update call_logs set settled = true`,
+  },
   recordings_undeleted: {
     at: (sql) =>
       sql`insert into recordings_to_delete (recording_sid, queued_at)

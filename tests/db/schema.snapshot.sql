@@ -3148,6 +3148,9 @@ create view alert_status with (security_invoker=true) as
                     WHEN 'failed_transactions'::text THEN (( SELECT count(*) AS count
                        FROM telephony_transactions
                       WHERE ((telephony_transactions.status = ANY (ARRAY['failed'::text, 'rolled_back'::text])) AND (telephony_transactions.completed_at > (now() - w.span)) AND (telephony_transactions.completed_at > (now() - '02:00:00'::interval)))))::numeric
+                    WHEN 'calls_unsettled'::text THEN (( SELECT count(*) AS count
+                       FROM call_logs
+                      WHERE (call_logs.incomplete AND (call_logs.ended_at < (now() - w.span)))))::numeric
                     WHEN 'recordings_undeleted'::text THEN (( SELECT count(*) AS count
                        FROM recordings_to_delete
                       WHERE (recordings_to_delete.queued_at < (now() - '1 day'::interval))))::numeric
@@ -3780,6 +3783,8 @@ grant select on public.call_logs (ended_at) to monitoring;
 
 grant select on public.call_logs (handoff) to monitoring;
 
+grant select on public.call_logs (incomplete) to monitoring;
+
 grant select on public.call_logs (last_step) to monitoring;
 
 grant select on public.call_logs (mode) to monitoring;
@@ -4085,6 +4090,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- alert_rules: {"unit": "%", "alert": "error_rate", "action": "Look at webhook_performance for the function and at its logs.", "minimum": 20, "summary": "Too many requests fail", "severity": "critical", "threshold": 5, "comparison": "above", "window_minutes": 5, "close_after_minutes": 10}
 
 -- alert_rules: {"unit": "calls", "alert": "call_concurrency", "action": "Get the account's business profile approved at Twilio, or its limit raised.", "minimum": 0, "summary": "Twilio refuses calls, as the account has too many at once", "severity": "critical", "threshold": 0, "comparison": "above", "window_minutes": 60, "close_after_minutes": 10}
+
+-- alert_rules: {"unit": "calls", "alert": "calls_unsettled", "action": "Look at voice-reconcile's log: asked, failed, backed_off. Is TWILIO_ACCOUNT_SID set?", "minimum": 0, "summary": "What callbacks did not bring is not fetched from Twilio", "severity": "warning", "threshold": 20, "comparison": "above", "window_minutes": 60, "close_after_minutes": 10}
 
 -- alert_rules: {"unit": "errors a minute", "alert": "function_errors", "action": "Look at webhook_performance and the functions' logs, level error; roll back if a deploy came before it.", "minimum": 0, "summary": "Functions fail", "severity": "critical", "threshold": 5, "comparison": "above", "window_minutes": 1, "close_after_minutes": 10}
 
