@@ -235,7 +235,7 @@ Deno.test("why a check failed is in the log", async () => {
     1,
     "error",
     "rate_limiter",
-    "Error: Cannot run health_rate_limiter: the database answered 42501",
+    "DatabaseFailure: Cannot run health_rate_limiter: the database answered 42501",
   ]);
 });
 
