@@ -40,12 +40,14 @@ export async function gather(
     const lost = result === undefined;
     call.happens(
       "digits" in input
-        ? { kind: "keys", digits: result?.params["Digits"] ?? input.digits, lost }
+        ? { kind: "keys", digits: result?.params?.["Digits"] ?? input.digits, lost }
         : { kind: "speech", text: input.speech, lost },
     );
   }
   await call.pass((result?.waitSeconds ?? verb.timeout) * 1000);
-  if (result !== undefined) return { url: action, method: verb.method, params: result.params };
+  if (result?.params !== undefined) {
+    return { url: action, method: verb.method, params: result.params };
+  }
   call.happens({ kind: "silence", during: "gather" });
   // Not confirmed: which parameters an empty result has; an empty Digits is what DTMF gathers show.
   return verb.actionOnEmptyResult
@@ -55,13 +57,13 @@ export async function gather(
 
 /**
  * What a gather makes of input: the parameters of its action, and how long it still waits for more.
- * Undefined when it does not listen to this kind, or nothing is left of it: a finishing key counts
- * only behind another one.
+ * Undefined when it does not listen to this kind, or nothing is left of it. A finishing key ends it at once, a lone one
+ * too: then there is no input. Source: https://www.twilio.com/docs/voice/twiml/gather
  */
 function accepted(
   gather: Gather,
   input: Pressed | Spoke,
-): { params: Record<string, string>; waitSeconds: number } | undefined {
+): { params: Record<string, string> | undefined; waitSeconds: number } | undefined {
   if ("speech" in input) {
     if (!gather.speech || input.speech === "") return undefined;
     const confidence = input.confidence === undefined ? 0.9 : input.confidence;
@@ -75,11 +77,13 @@ function accepted(
   let digits = "";
   let finishedOnKey = "";
   for (const key of input.digits.replace(/[^0-9*#]/g, "")) {
-    if (!gather.finishOnKey.includes(key)) digits += key;
-    else if (digits !== "") finishedOnKey = key;
+    if (gather.finishOnKey.includes(key)) finishedOnKey = key;
+    else digits += key;
     if (finishedOnKey !== "" || digits.length === gather.numDigits) break;
   }
-  if (digits === "") return undefined;
+  if (digits === "") {
+    return finishedOnKey === "" ? undefined : { params: undefined, waitSeconds: 0 };
+  }
   const done = finishedOnKey !== "" || digits.length === gather.numDigits;
   const params = { msg: "Gather End", Digits: digits, FinishedOnKey: finishedOnKey };
   return { params, waitSeconds: done ? 0 : gather.timeout };

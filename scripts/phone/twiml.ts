@@ -1,4 +1,5 @@
 import { SaxesParser } from "saxes";
+import { LANGUAGES, speaks } from "../../supabase/functions/_shared/twilio/voices.ts";
 
 /** Words to be spoken. Source: Twilio, "TwiML Voice: Say". */
 export interface Say {
@@ -145,7 +146,7 @@ const MAX_TRANSCRIBED_SECONDS = 120;
  * Reads an answer as strictly as Twilio does.
  *
  * @throws {TwimlError} 12300 wrong content type, 11750 too large, 12100 not well-formed or not a
- * `<Response>`, 12200 a verb or nesting that Twilio does not know. Twilio only warns about the
+ * `<Response>`, 13512 a voice that does not speak the language, 12200 a verb or nesting that Twilio does not know. Twilio only warns about the
  * last and skips the verb; here it ends the call, because a hotline that sends it is broken.
  */
 export function parseTwiml(body: string, contentType: string | null): Twiml {
@@ -310,6 +311,7 @@ function readPrompt(element: Element, warnings: string[]): Prompt {
   switch (element.name) {
     case "Say":
       for (const child of element.children) checkSsml(child, warnings);
+      checkVoice(element.attributes);
       return read.done({
         verb: "Say",
         text: element.text.replace(/\s+/g, " ").trim(),
@@ -328,6 +330,18 @@ function readPrompt(element: Element, warnings: string[]): Prompt {
       return read.done({ verb: "Pause", length: read.number("length", 1) });
     default:
       throw new TwimlError(12200, `Cannot nest <${element.name}> in <Gather>`);
+  }
+}
+
+/**
+ * A voice that does not speak the language fails the whole document, in a `<Gather>` or not. Languages that the table of
+ * voices does not have are not judged. Source: https://www.twilio.com/docs/api/errors/13512
+ */
+function checkVoice({ voice, language }: Element["attributes"]): void {
+  if (voice === undefined || language === undefined || /^(man|woman|alice)$/.test(voice)) return;
+  const isKnown = (LANGUAGES as readonly string[]).includes(language);
+  if (isKnown && !speaks(voice, language)) {
+    throw new TwimlError(13512, `Cannot say anything: voice ${voice} does not speak ${language}`);
   }
 }
 

@@ -181,6 +181,19 @@ Deno.test("numDigits and finishOnKey end the input; a finishing key alone is no 
   }
 });
 
+Deno.test("a finishing key alone ends the gather at once, its prompt too, and the next verb follows", async () => {
+  await using app = new App({
+    "/voice": '<Gather action="/menu" timeout="30"><Say>Press 1</Say></Gather><Say>Nobody</Say>',
+  });
+  for (const script of [{ keys: ["#"] }, { pressesWhileHearing: { 1: "#" } }]) {
+    // deno-lint-ignore no-await-in-loop -- one call after the other
+    const call = await app.simulator({ statusCallback: "" }).call({ script });
+    assertEquals(call.all("say").map(({ text }) => text), ["Press 1", "Nobody"]);
+    assertEquals(call.durationSeconds < 5, true, `${call.durationSeconds} s`);
+  }
+  assertEquals(app.to("/menu"), []);
+});
+
 Deno.test("speech goes to the action with its confidence, if the gather listens to speech", async () => {
   await using app = new App({
     "/voice": '<Gather input="dtmf" action="/menu"/><Gather input="dtmf speech" action="/menu"/>',

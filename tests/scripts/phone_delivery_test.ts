@@ -12,8 +12,7 @@ function isSigned({ headers, url, params, method }: Received, token = TOKEN): bo
 
 const CALL = {
   "/voice": '<Gather input="dtmf speech" action="/menu?step=2#rc=2"/>',
-  "/menu":
-    '<Dial action="/after" method="GET" callerId="+15550009999" record="record-from-answer"' +
+  "/menu": '<Dial action="/after" method="GET" record="record-from-answer"' +
     ' recordingStatusCallback="/recording#rc=1"><Number statusCallback="/leg#rc=4&amp;rp=5xx"' +
     ' statusCallbackEvent="initiated ringing answered completed">+15550001111</Number></Dial>',
   "/after": '<Record action="/done" transcribe="true" transcribeCallback="/transcript"/>',
@@ -21,7 +20,9 @@ const CALL = {
 };
 
 Deno.test("every request is signed as twilio's own validator wants it", async () => {
-  await using app = new App(CALL);
+  // A network takes no caller without a number, so the line shows its own.
+  const menu = CALL["/menu"].replace("<Dial", '<Dial callerId="+15874059000"');
+  await using app = new App({ ...CALL, "/menu": menu });
   const simulator = app.simulator();
   await simulator.call({
     from: "anonymous",

@@ -26,6 +26,22 @@ Deno.test("a document over 64 KiB is refused, one of exactly 64 KiB is not", () 
   assertCode(11750, filled(65_537));
 });
 
+Deno.test("a voice that does not speak the language fails the document, within a gather too", () => {
+  const say = (attributes: string) => `<Say ${attributes}>Hello</Say>`;
+  const fitting = [
+    'voice="Polly.Joanna" language="en-US"',
+    'voice="alice" language="en-US"',
+    'voice="Polly.Joanna"',
+    'language="en-GB"',
+    'voice="Polly.Someone" language="cy-GB"',
+  ];
+  for (const attributes of fitting) assertEquals(parse(say(attributes)).verbs.length, 1);
+  const wrong = say('voice="Polly.Joanna" language="en-GB"');
+  assertCode(13512, `<Response>${wrong}</Response>`);
+  assertCode(13512, `<Response><Gather>${wrong}</Gather></Response>`);
+  assertCode(13512, `<Response>${say('voice="Polly.Nobody" language="en-US"')}</Response>`);
+});
+
 Deno.test("what is not well-formed XML is refused", () => {
   const faults = [
     "",
