@@ -4,6 +4,10 @@
  *
  * @module
  */
+import { fromFileUrl } from "@std/path/from_file_url.js";
+import { join } from "@std/path/join.js";
+import { resolve } from "@std/path/resolve.js";
+import { LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN, TWILIO_URL_FILE } from "./local/defaults.ts";
 import { parseArgs, type ParseArgsConfig, parseEnv } from "node:util";
 
 /** An option or a variable that cannot be used; the message says which and why. */
@@ -44,8 +48,10 @@ export function textThat(must: string, form: RegExp | ((value: string) => boolea
 export const E164 = textThat("be a number such as +14035550123", /^\+[1-9]\d{7,14}$/);
 export const ACCOUNT = textThat("be an account's SID: AC and 32 hex digits", /^AC[0-9a-fA-F]{32}$/);
 export const ADDRESS = textThat(
-  "be an address such as https://YOUR_PROJECT.supabase.co",
-  (value) => /^https?:\/\/[^/]/.test(value) && URL.canParse(value),
+  "be an address such as https://YOUR_PROJECT.supabase.co (http:// on this machine only, as it takes keys)",
+  (value) =>
+    URL.canParse(value) &&
+    /^https:\/\/[^/]|^http:\/\/(127(\.\d+){3}|localhost|\[::1\])([:/]|$)/.test(value),
 );
 
 /** @param whole Whether fractions are refused. */
@@ -162,4 +168,46 @@ export function secretKey(env: Environment): string | undefined {
   }
   if (legacy !== undefined) return legacy;
   throw new UsageError('SUPABASE_SECRET_KEYS must be JSON such as {"default": "sb_secret_..."}');
+}
+
+/** An account at Twilio, and where Twilio is. */
+export interface TwilioAccess {
+  /** Without a trailing slash; `https://api.twilio.com`. */
+  readonly apiUrl: string;
+  readonly accountSid: string;
+  readonly authToken: string;
+}
+
+/**
+ * The account that the settings name; on this machine, where they name none, the one of the stand-in that runs with
+ * `task start`.
+ *
+ * @param local Whether this machine's line is meant.
+ */
+export function twilioAccess(env: Environment, local: boolean): TwilioAccess | undefined {
+  const accountSid = env("TWILIO_ACCOUNT_SID");
+  const authToken = env("TWILIO_AUTH_TOKEN");
+  const apiUrl = env("TWILIO_API_URL");
+  if (accountSid === undefined && apiUrl === undefined && local) {
+    const standIn = standInUrl(env);
+    if (standIn === undefined) return undefined;
+    return {
+      apiUrl: standIn,
+      accountSid: LOCAL_ACCOUNT_SID,
+      authToken: authToken ?? LOCAL_AUTH_TOKEN,
+    };
+  }
+  if (accountSid === undefined || authToken === undefined) return undefined;
+  return { apiUrl: apiUrl ?? "https://api.twilio.com", accountSid, authToken };
+}
+
+/** Where the stand-in says that it is, while it runs. */
+function standInUrl(env: Environment): string | undefined {
+  const root = fromFileUrl(new URL("../", import.meta.url));
+  const file = join(resolve(root, env("TRADELINE_DATA_DIR") ?? ".tradeline"), TWILIO_URL_FILE);
+  try {
+    return Deno.readTextFileSync(file).trim();
+  } catch {
+    return undefined;
+  }
 }

@@ -6,6 +6,7 @@ import {
   FLAG,
   type Parsed,
   TEXT,
+  twilioAccess,
   UsageError,
 } from "../command.ts";
 import { MigrationError } from "../local/migrate.ts";
@@ -105,11 +106,11 @@ async function makeBackup({ values }: CommandLine, { env, print }: CommandContex
   print(`${path}: ${tables.length} tables, ${total} rows, ${bytes} bytes`);
   print(`sha256 ${sha256}${key === undefined ? "; NOT encrypted: BACKUP_KEY is not set" : ""}`);
 
-  const account = env("TWILIO_ACCOUNT_SID");
-  const token = env("TWILIO_AUTH_TOKEN");
-  const checksum = account === undefined || token === undefined
+  const local = values.database === undefined && env("SUPABASE_DB_URL") === undefined;
+  const twilio = twilioAccess(env, local);
+  const checksum = twilio === undefined
     ? undefined
-    : checksumsAt(env("TWILIO_API_URL") ?? "https://api.twilio.com", account, token);
+    : checksumsAt(twilio.apiUrl, twilio.accountSid, twilio.authToken);
   const listed = await listRecordings(path, recordings, { key, checksum });
   for (const line of told(listed)) print(line);
   const gone = await rotate(dir);

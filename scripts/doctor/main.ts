@@ -8,13 +8,13 @@ import {
   type Parsed,
   secretKey,
   TEXT,
+  twilioAccess,
   UsageError,
 } from "../command.ts";
 import { type Database, databaseAt, DatabaseError, localDatabaseUrl } from "../database.ts";
 import { LOCAL_SECRET_KEY } from "../local/defaults.ts";
 import { diagnose, type Finding, isHealthy } from "./diagnose.ts";
 import { examine } from "./examine.ts";
-import type { TwilioAccess } from "./twilio.ts";
 
 const HELP = `What is wrong with the line, and what to do about it.
 
@@ -56,7 +56,7 @@ async function run(
   const url = (options.url ?? localUrl(env)).replace(/\/+$/, "").replace(/\/functions\/v1$/, "");
   const key = options.key ?? secretKey(env) ?? (local ? LOCAL_SECRET_KEY : undefined);
   const findings = diagnose(
-    await examine(url, key, databaseIn(env, local), local ? undefined : twilioIn(env)),
+    await examine(url, key, databaseIn(env, local), local ? undefined : twilioAccess(env, local)),
   );
 
   print(`The line at ${url}\n`);
@@ -77,13 +77,6 @@ function databaseIn(env: CommandContext["env"], local: boolean): Database | unde
   } catch (error) {
     throw error instanceof DatabaseError ? new UsageError(error.message) : error;
   }
-}
-
-function twilioIn(env: CommandContext["env"]): TwilioAccess | undefined {
-  const accountSid = env("TWILIO_ACCOUNT_SID");
-  const authToken = env("TWILIO_AUTH_TOKEN");
-  if (accountSid === undefined || authToken === undefined) return undefined;
-  return { apiUrl: env("TWILIO_API_URL") ?? "https://api.twilio.com", accountSid, authToken };
 }
 
 if (import.meta.main) {

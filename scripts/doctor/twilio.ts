@@ -1,14 +1,7 @@
 // What an account at Twilio lets a line do: looked at by questions that change nothing.
 
 import { pooledMap } from "@std/async/pool.js";
-
-/** A main account, and where Twilio is. */
-export interface TwilioAccess {
-  /** Without a trailing slash; `https://api.twilio.com`. */
-  readonly apiUrl: string;
-  readonly accountSid: string;
-  readonly authToken: string;
-}
+import type { TwilioAccess } from "../command.ts";
 
 /** What was found out of an account, or why nothing was. */
 export type TwilioAnswer = { readonly unreachable: string } | {

@@ -1,6 +1,7 @@
 // Twilio without Twilio: accounts, sub-accounts and numbers of its REST API (2010-04-01), with the answers and
 // the errors that its documentation shows. Nothing is bought here, and no telephone rings.
 
+import { TWILIO_URL_FILE } from "./defaults.ts";
 import { recordedMedia } from "./recording.ts";
 import { refused } from "./serve.ts";
 
@@ -219,7 +220,15 @@ export function startTwilioApi(options: TwilioApiOptions): TwilioApi {
 /** The stand-in of `task start`: it knows its accounts and numbers again the next time. */
 export function startLocalTwilio(accountSid: string, authToken: string, dataDir: string) {
   const { url, stop } = startTwilioApi({ accountSid, authToken, file: `${dataDir}/twilio.json` });
-  return { env: { TWILIO_ACCOUNT_SID: accountSid, TWILIO_API_URL: url }, stop };
+  const address = `${dataDir}/${TWILIO_URL_FILE}`;
+  Deno.writeTextFileSync(address, `${url}\n`);
+  return {
+    env: { TWILIO_ACCOUNT_SID: accountSid, TWILIO_API_URL: url },
+    async stop() {
+      Deno.removeSync(address);
+      await stop();
+    },
+  };
 }
 
 /** The injection that a request falls to, if any; counts it. */

@@ -11,6 +11,7 @@ import {
   secretKey,
   TEXT,
   textThat,
+  twilioAccess,
   UsageError,
 } from "../command.ts";
 import { LOCAL_SECRET_KEY } from "../local/defaults.ts";
@@ -90,7 +91,7 @@ async function forget(
   const url = (values.url ?? env("SUPABASE_URL") ?? localUrl(env)).replace(/\/+$/, "");
   const records = recordsAt(url, values.key ?? secretKey(env) ?? LOCAL_SECRET_KEY);
   const person = { p_number: number ?? null, p_email: values.email ?? null };
-  const twilio = twilioOf(env);
+  const twilio = twilioOf(env, url === localUrl(env));
   try {
     if (values.pending) return await deletePending(records, twilio, print) ? 0 : 1;
     const known: Known = await records.call("export_person", person);
@@ -99,10 +100,10 @@ async function forget(
     }
     return await erase(person, known["calls"] ?? [], records, twilio, print) ? 0 : 1;
   } catch (error) {
-    const where = error instanceof TwilioError || error instanceof TwilioBusyError
-      ? ". Run it again: what is done stays done, and nothing was erased that Twilio still needs to be asked about"
+    const change = isAway(error)
+      ? ". Nothing was changed by it. Run it again when Twilio answers"
       : "";
-    print(`Cannot finish: ${(error as Error).message}${where}`);
+    print(`Cannot finish: ${(error as Error).message}${change}`);
     return 1;
   }
 }
@@ -135,16 +136,20 @@ type Print = CommandContext["print"];
 /** All that is known of a person, by kind. */
 type Known = Readonly<Record<string, readonly Record<string, unknown>[]>>;
 
+/** Twilio does not answer, or not as it should. */
+function isAway(error: unknown): error is Error {
+  return error instanceof TwilioError || error instanceof TwilioBusyError;
+}
+
 const NO_ACCOUNT = "TWILIO_ACCOUNT_SID or TWILIO_AUTH_TOKEN is not set";
 
 /** Somebody waits for it to be done, and nobody on the line. */
 const DEADLINE_MS = 15_000;
 
-function twilioOf(env: CommandContext["env"]): TwilioRest | undefined {
-  const account = env("TWILIO_ACCOUNT_SID");
-  const token = env("TWILIO_AUTH_TOKEN");
-  if (account === undefined || token === undefined) return undefined;
-  return twilioRest(env("TWILIO_API_URL") ?? "https://api.twilio.com", account, token, DEADLINE_MS);
+function twilioOf(env: CommandContext["env"], local: boolean): TwilioRest | undefined {
+  const access = twilioAccess(env, local);
+  if (access === undefined) return undefined;
+  return twilioRest(access.apiUrl, access.accountSid, access.authToken, DEADLINE_MS);
 }
 
 /** @returns whether all that is known was told. */
@@ -198,7 +203,18 @@ async function erase(
     return false;
   }
   // Twilio first: once the calls are erased here, nobody knows what to ask for there.
-  const there = twilio === undefined ? [] : await eraseAtTwilio(twilio, calls, records);
+  const done = { calls: 0, recordings: 0 };
+  let there: CallThere[];
+  try {
+    there = twilio === undefined ? [] : await eraseAtTwilio(twilio, calls, records, done);
+  } catch (error) {
+    if (!isAway(error)) throw error;
+    print(
+      `NOT ERASED: ${error.message}. Deleted there until then: ${done.calls} of ${calls.length} calls, ${done.recordings} recordings.\n` +
+        "Here nothing was erased, as only these rows find the rest at Twilio. Run it again when Twilio answers.",
+    );
+    return false;
+  }
   const receipt: Receipt = await records.call("forget_person", person);
   print(`\nReceipt ${receipt.receipt}, ${receipt.erased_at}`);
   for (const [table, count] of Object.entries(receipt.counts)) print(`  ${table}: ${count}`);
@@ -216,8 +232,8 @@ async function erase(
       `STILL AT TWILIO: the records of ${meanwhile} calls that ended meanwhile. Delete them in Twilio's console, by the number.`,
     );
   }
-  if (twilio !== undefined) await deletePending(records, twilio, print);
-  return receipt.open_calls === 0 && meanwhile <= 0;
+  const clean = twilio === undefined || await deletePending(records, twilio, print);
+  return receipt.open_calls === 0 && meanwhile <= 0 && clean;
 }
 
 /** A sub-account by its SID; `null` or `undefined`: the main account. */
@@ -243,14 +259,25 @@ async function deletePending(
     }
     return queued.length === 0;
   }
-  for (const { recording_sid, subaccount_sid } of queued) {
-    // deno-lint-ignore no-await-in-loop -- One after the other, as Twilio limits how much at once.
-    await accountOf(twilio, subaccount_sid).deleteRecording(recording_sid);
-    // deno-lint-ignore no-await-in-loop
-    await records.call("recording_deleted", { p_recording_sid: recording_sid });
+  let deleted = 0;
+  try {
+    for (const { recording_sid, subaccount_sid } of queued) {
+      // deno-lint-ignore no-await-in-loop -- One after the other, as Twilio limits how much at once.
+      await accountOf(twilio, subaccount_sid).deleteRecording(recording_sid);
+      // deno-lint-ignore no-await-in-loop
+      await records.call("recording_deleted", { p_recording_sid: recording_sid });
+      deleted++;
+    }
+  } catch (error) {
+    if (!isAway(error)) throw error;
+    print(
+      `STILL AT TWILIO: ${
+        queued.length - deleted
+      } recordings: ${error.message}. voice-reconcile tries again by itself; deno task forget --pending does it at once`,
+    );
   }
-  print(`Recordings deleted at Twilio: ${queued.length}`);
-  return true;
+  print(`Recordings deleted at Twilio: ${deleted}`);
+  return deleted === queued.length;
 }
 
 /** A call as its account at Twilio has it. */
@@ -287,6 +314,7 @@ async function eraseAtTwilio(
   twilio: TwilioRest,
   calls: Known[string],
   records: Records,
+  done: { calls: number; recordings: number },
 ): Promise<CallThere[]> {
   const ended = calls.filter((call) => call["ended_at"] !== null);
   const there = await atTwilio(twilio, ended, records);
@@ -294,6 +322,7 @@ async function eraseAtTwilio(
     for (const { sid } of recordings) {
       // deno-lint-ignore no-await-in-loop
       await account.deleteRecording(sid);
+      done.recordings++;
     }
     // A leg that was dialled for the caller shows the caller's number.
     // deno-lint-ignore no-await-in-loop
@@ -301,6 +330,7 @@ async function eraseAtTwilio(
       // deno-lint-ignore no-await-in-loop
       await account.deleteCall(sid);
     }
+    done.calls++;
   }
   return there;
 }

@@ -1,5 +1,8 @@
 import { assertEquals } from "@std/assert/equals.js";
+import { assertMatch } from "@std/assert/match.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
+import { LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN } from "../../scripts/local/defaults.ts";
+import { startLocalTwilio } from "../../scripts/local/twilio_api.ts";
 import { main } from "../../scripts/privacy/main.ts";
 import { startTestStack } from "../support/database.ts";
 import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
@@ -9,13 +12,14 @@ const ACCOUNT = `AC${"0".repeat(32)}`;
 /** Twilio's recordings and calls, and what was deleted of them. `asked`: before each answer. */
 function fakeTwilio(
   recordings: Record<string, string[]>,
-  { failing = false, asked = async () => {}, legs = {} }: {
-    failing?: boolean;
+  fault: {
+    readonly failing?: boolean;
     asked?(): Promise<void>;
     /** The legs that a call dialled. */
     legs?: Record<string, string>;
   } = {},
 ) {
+  const { asked = () => Promise.resolve(), legs = {} } = fault;
   const deleted: string[] = [];
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
@@ -24,7 +28,7 @@ function fakeTwilio(
       const { pathname, searchParams } = new URL(request.url);
       const path = pathname.replace(`/2010-04-01/Accounts/${ACCOUNT}/`, "")
         .replace("/2010-04-01/Accounts/", "");
-      if (failing) return Response.json({ code: 20500 }, { status: 500 });
+      if (fault.failing) return Response.json({ code: 20500 }, { status: 500 });
       if (request.method === "DELETE") {
         deleted.push(path.replace(".json", ""));
         return new Response(null, { status: 204 });
@@ -149,6 +153,93 @@ Deno.test("forget erases nothing while Twilio cannot be asked, and says to run i
   } finally {
     await stack.stop();
   }
+});
+
+Deno.test("forget says what was deleted at Twilio until it went away, and that nothing was erased here", async () => {
+  const stack = await startTestStack({ functions: false });
+  let questions = 0;
+  const fault = { failing: false };
+  const sids = [newCallSid(), newCallSid()];
+  await using twilio = fakeTwilio({}, {
+    get failing() {
+      return fault.failing;
+    },
+    asked() {
+      // Both are asked about, the first is deleted, and then it is away.
+      fault.failing = ++questions > 5;
+      return Promise.resolve();
+    },
+  });
+  const env = {
+    SUPABASE_URL: stack.url,
+    TWILIO_API_URL: twilio.url,
+    TWILIO_ACCOUNT_SID: ACCOUNT,
+    TWILIO_AUTH_TOKEN: "token",
+  };
+  try {
+    for (const sid of sids) {
+      const event = voiceEvent(sid, {
+        from_e164: "+14165550123" as never,
+        call_status: "completed",
+      });
+      await stack.db.sql`select accept_voice_event(${stack.db.sql.json(event as never)})`;
+    }
+    const { code, text } = await forget(["+14165550123", "--yes"], env);
+    assertEquals(code, 1);
+    assertMatch(text, /^NOT ERASED: .*Deleted there until then: 1 of 2 calls, 0 recordings\./);
+    assertStringIncludes(text, "Here nothing was erased");
+    assertEquals((await stack.db.sql`select from call_logs`).length, 2);
+
+    questions = -100;
+    const again = await forget(["+14165550123", "--yes"], env);
+    assertEquals(again.code, 0, again.text);
+    assertEquals((await stack.db.sql`select from call_logs`).length, 0);
+  } finally {
+    await stack.stop();
+  }
+});
+
+Deno.test("forget uses the stand-in for Twilio that runs with the local line, and for no other line", async () => {
+  const stack = await startTestStack({ functions: false });
+  const dir = await Deno.makeTempDir();
+  const twilio = startLocalTwilio(LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN, dir);
+  const env = { TRADELINE_DATA_DIR: dir, TRADELINE_API_PORT: new URL(stack.url).port };
+  try {
+    for (const from of ["+14165550123", "+14165550124"]) {
+      const event = voiceEvent(newCallSid(), {
+        from_e164: from as never,
+        call_status: "completed",
+        recording_sid: recordingSid(1),
+        recording_source: "voicemail",
+      });
+      await stack.db.sql`select accept_voice_event(${stack.db.sql.json(event as never)})`;
+    }
+    const there = await forget(["+14165550123", "--yes"], env);
+    assertEquals(there.code, 0, there.text);
+    assertStringIncludes(there.text, "at Twilio: 1 calls");
+
+    // Another line than this machine's has another Twilio.
+    const elsewhere = await forget(["+14165550124", "--yes"], {
+      ...env,
+      SUPABASE_URL: stack.url.replace("127.0.0.1", "localhost"),
+    });
+    assertStringIncludes(elsewhere.text, "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN");
+
+    await twilio.stop();
+    const gone = await forget(["+14165550124", "--yes"], env);
+    assertEquals(gone.code, 1);
+    assertStringIncludes(gone.text, "Nothing was erased.");
+    assertEquals((await stack.db.sql`select from call_logs`).length, 1);
+  } finally {
+    await stack.stop();
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("no command takes a key to another machine by plain http", async () => {
+  const { code, text } = await forget(["+14165550123", "--yes", "--url", "http://example.com"], {});
+  assertEquals(code, 2);
+  assertStringIncludes(text, "http:// on this machine only");
 });
 
 Deno.test("forget without an account erases nobody who has called, and somebody who only wrote", async () => {
