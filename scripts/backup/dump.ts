@@ -272,20 +272,16 @@ END
 $check$;
 `;
 
-/** Every recording that a call's row or an event of it tells of. */
+/** Every recording that is known, and whose it is. */
 export async function recordingsOf(sql: Sql): Promise<RecordingName[]> {
   return [
     ...await sql<RecordingName[]>`
-      select distinct on (told.sid) told.sid as recording_sid,
-        coalesce(substring(c.recording_url from '/Accounts/(AC[0-9a-fA-F]{32})/'), a.subaccount_sid) as account_sid
-      from (
-        select call_sid, recording_sid as sid from public.call_logs
-        union
-        select call_sid, meta ->> 'recording_sid' from public.call_lifecycle where meta ? 'recording_sid'
-      ) as told
-      join public.call_logs as c on c.call_sid = told.call_sid
+      select r.recording_sid,
+        coalesce(substring(r.url from '/Accounts/(AC[0-9a-fA-F]{32})/'), a.subaccount_sid) as account_sid
+      from public.recordings as r
+      left join public.call_logs as c on c.call_sid = r.call_sid
       left join public.telephony_subaccounts as a on a.org_id = c.org_id
-      where told.sid ~ '^RE[0-9a-fA-F]{32}$'
-      order by told.sid`,
+      where r.deleted_at is null
+      order by r.recording_sid`,
   ];
 }

@@ -141,7 +141,8 @@ class DialledCall {
   /** However it ended: each leg gets its final status, a recording its callback. */
   end(): void {
     for (const leg of this.#legs) {
-      this.#endLeg(leg, leg === this.#bridged ? "completed" : "canceled");
+      if (leg === this.#bridged) this.#endLeg(leg, "completed", this.#recording?.params);
+      else this.#endLeg(leg, "canceled");
     }
     if (this.#bridged) {
       this.#talkSeconds = this.#bridged.talkSeconds;
@@ -170,8 +171,8 @@ class DialledCall {
     return this.#bridged ? "completed" : this.#lastEnded?.status ?? "failed";
   }
 
-  #endLeg(leg: Leg, status: CallStatus): void {
-    if (leg.end(status)) this.#lastEnded = leg;
+  #endLeg(leg: Leg, status: CallStatus, recording?: Params): void {
+    if (leg.end(status, recording)) this.#lastEnded = leg;
   }
 
   #startRecording(): void {

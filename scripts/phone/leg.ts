@@ -1,7 +1,7 @@
 import { type Call, progressParams } from "./call.ts";
 import { type CallHappening, type CallStatus, STATUS_OF_EVENT } from "./call_record.ts";
 import type { Callee } from "./caller.ts";
-import { newSid } from "./signer.ts";
+import { newSid, type Params } from "./signer.ts";
 import { type DialNumber, type ProgressEvent, resolveUrl } from "./twiml.ts";
 
 const OPEN: ReadonlySet<CallStatus> = new Set(["queued", "initiated", "ringing", "in-progress"]);
@@ -67,11 +67,15 @@ export class Leg {
     this.#progress("answered");
   }
 
-  /** Once only: a leg that is over stays as it is. Returns whether it is over by this. */
-  end(status: CallStatus): boolean {
+  /**
+   * Once only: a leg that is over stays as it is. Returns whether it is over by this.
+   *
+   * @param recording What its callback tells of the conversation's recording, where there is one.
+   */
+  end(status: CallStatus, recording: Params = {}): boolean {
     if (!OPEN.has(this.status)) return false;
     this.#happening.status = status;
-    this.#report("completed");
+    this.#report("completed", recording);
     return true;
   }
 
@@ -80,7 +84,7 @@ export class Leg {
     this.#report(event);
   }
 
-  #report(event: ProgressEvent): void {
+  #report(event: ProgressEvent, recording: Params = {}): void {
     const { number, callerId, documentUrl } = this.#setup;
     if (number.statusCallback === undefined) return;
     if (!number.statusCallbackEvents.includes(event)) return;
@@ -100,6 +104,7 @@ export class Leg {
         To: number.number,
         Called: number.number,
         ...progressParams(event, this.#sequence++, this.#call.clock.now(), this.talkSeconds),
+        ...recording,
       },
     });
   }

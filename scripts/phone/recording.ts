@@ -32,6 +32,18 @@ export class Recording {
     return this.#call.secondsSince(this.#startedAt);
   }
 
+  /**
+   * What the `completed` callback of a recorded leg tells of it: without RecordingStatus, as that is a callback of a
+   * recording's own. Source: https://www.twilio.com/docs/voice/twiml/number#attributes-status-callback-event
+   */
+  get params(): Params {
+    return {
+      RecordingSid: this.sid,
+      RecordingUrl: this.url,
+      RecordingDuration: String(this.elapsed),
+    };
+  }
+
   /** @param seconds its length; of 0 nothing is kept */
   finish(seconds: number): void {
     this.#call.happens({ kind: "recorded", source: this.#setup.source, sid: this.sid, seconds });

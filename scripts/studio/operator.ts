@@ -87,10 +87,10 @@ export class Operator {
   }
 
   /** Marks a voicemail as handled, or takes the mark back. False: there is no such voicemail. */
-  async handle(callSid: string, handled: boolean): Promise<boolean> {
+  async handle(recordingSid: string, handled: boolean): Promise<boolean> {
     const { count } = await this.#sql`
-      update call_logs set voicemail_handled_at = ${handled ? this.#sql`now()` : null}
-      where call_sid = ${callSid} and recording_source = 'voicemail'`;
+      update recordings set handled_at = ${handled ? this.#sql`now()` : null}
+      where recording_sid = ${recordingSid} and source = 'voicemail'`;
     this.#takenAt = -Infinity;
     return count === 1;
   }
@@ -105,7 +105,8 @@ export class Operator {
     return this.#sql`
       call_sid, from_e164, to_e164, mode, status, consent_given, started_at, answered_at,
       connected_at, ended_at, duration_sec, disposition, recording_sid, recording_source,
-      transcript, voicemail_handled_at`;
+      transcript, (select handled_at from recordings as r
+        where (r.call_sid, r.recording_sid) = (call_logs.call_sid, call_logs.recording_sid))`;
   }
 
   async #look(): Promise<void> {
@@ -168,7 +169,7 @@ export class Operator {
       sql`select * from consent_metrics`,
       sql`select hour, total_calls, completed_calls, failed_calls from call_volume_hourly
           where hour > now() - interval '24 hours' order by hour`,
-      sql`select call_sid, from_e164, recording_url, transcript, created_at
+      sql`select call_sid, recording_sid, from_e164, transcript, created_at
           from voicemail_backlog order by created_at desc limit ${ROWS}`,
       sql`select ${this.#callColumns()} from call_logs order by started_at desc limit ${ROWS}`,
       sql`select event_type, event_data, severity, created_at from recent_errors limit ${FEW_ROWS}`,
@@ -230,9 +231,11 @@ export class Operator {
   async #playable(rows: readonly Record<string, unknown>[]) {
     const here = await this.#options.recordings.sids();
     return rows.map((row) => {
-      const named = row["recording_sid"] ?? row["recording_url"] ?? "";
-      const sid = /RE[0-9a-fA-F]{32}/.exec(String(named))?.[0];
-      return { ...row, audio: sid !== undefined && here.has(sid) ? `/recordings/${sid}` : null };
+      const sid = row["recording_sid"];
+      return {
+        ...row,
+        audio: typeof sid === "string" && here.has(sid) ? `/recordings/${sid}` : null,
+      };
     });
   }
 

@@ -125,12 +125,12 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
     return part(audio, range);
   }
 
-  async function handled(request: Request, callSid: string): Promise<Response> {
+  async function handled(request: Request, recordingSid: string): Promise<Response> {
     const body = await request.json().catch(() => undefined);
     if (typeof body?.handled !== "boolean") {
       return json(400, { error: "invalid", issues: ["handled must be true or false"] });
     }
-    const found = await operator.handle(callSid, body.handled);
+    const found = await operator.handle(recordingSid, body.handled);
     return found ? json(200, { handled: body.handled }) : json(404, { error: "not_found" });
   }
 
@@ -146,12 +146,14 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
     if (folder !== "api") return await page(pathname);
     if (name === "phone") return phone(request);
     if (name === "live") return live();
+    if (name === "recordings" && last === "handled" && /^RE[0-9a-fA-F]{32}$/.test(part)) {
+      return await handled(request, part);
+    }
     if (name !== "calls") return text(404, "Not found");
     if (part === "") {
       return json(200, await operator.search((searchParams.get("search") ?? "").slice(0, 64)));
     }
     if (!/^CA[0-9a-fA-F]{32}$/.test(part)) return json(404, { error: "not_found" });
-    if (last === "handled") return await handled(request, part);
     const call = await operator.call(part);
     return call === undefined ? json(404, { error: "not_found" }) : json(200, call);
   }

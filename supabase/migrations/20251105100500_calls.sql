@@ -3,9 +3,11 @@
 
 -- Twilio's call states. Their ORDER is the meaning: a call's status is the greatest that any event
 -- ever reported, so a late `ringing` cannot reopen a call, and two reports commute.
--- Everything from `canceled` on is final. https://www.twilio.com/docs/voice/api/call-resource#call-status-values
+-- Everything from `lost` on is final. https://www.twilio.com/docs/voice/api/call-resource#call-status-values
 create type public.call_status as enum (
   'queued', 'initiated', 'ringing', 'in-progress',
+  -- Not Twilio's: nobody said how the call ended, and it is too old to go on. Any end that Twilio reports outranks it.
+  'lost',
   'canceled', 'failed', 'busy', 'no-answer', 'completed'
 );
 
@@ -32,11 +34,15 @@ create table public.call_logs (
   started_at timestamptz not null,
   -- When the line picked up; a person's answer is connected_at.
   answered_at timestamptz,
+  -- When the first leg that was dialled picked up, and whether any was bridged to the caller. False: the caller had
+  -- gone by then, so nobody was connected.
+  picked_up_at timestamptz,
+  bridged boolean,
   connected_at timestamptz,
   ended_at timestamptz,
   duration_sec integer constraint call_logs_duration_sec_range check (duration_sec >= 0),
 
-  -- The recording that matters most: a voicemail before a recorded conversation.
+  -- The recording that matters most, out of `recordings`: the newest voicemail, else the newest conversation.
   recording_sid text constraint call_logs_recording_sid_form check (recording_sid ~ '^RE[0-9a-fA-F]{32}$'),
   recording_url text constraint call_logs_recording_url_form check (recording_url ~ '^https?://' and length(recording_url) <= 2048),
   recording_source text constraint call_logs_recording_source_known check (recording_source in ('dial', 'voicemail')),
@@ -46,22 +52,21 @@ create table public.call_logs (
 
   handoff boolean not null default false,
   handoff_reason text constraint call_logs_handoff_reason_length check (length(handoff_reason) <= 200),
+  -- A limit refused it. What happened to the caller wins: one who was served all the same was not refused.
   rate_limited boolean not null default false,
 
   -- How it ended for the caller. Derived, so that it cannot disagree with what it derives from.
   disposition text generated always as (
     case
-      when status < 'canceled' then null
-      when rate_limited then 'rate_limited'
+      when status < 'lost' then null
       when connected_at is not null then 'connected'
       when recording_source = 'voicemail' then 'voicemail'
+      when rate_limited and coalesce(last_step, 'arrived') = 'arrived' then 'rate_limited'
       when status = 'failed' then 'failed'
       else 'abandoned'
     end
   ) stored,
 
-  -- An operator's mark, not an event's.
-  voicemail_handled_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
 
@@ -69,7 +74,8 @@ create table public.call_logs (
   dialled boolean not null default false,
   -- When the first such leg was reported to be on its way.
   rang_at timestamptz,
-  -- The last step taken with the caller, and when: of the greatest (time, name), so that order does not matter.
+  -- The last step taken with the caller, and when: of the greatest (time, name), so that order does not matter;
+  -- `arrived` only where there is no other.
   last_step text constraint call_logs_last_step_known check (last_step in (
     'arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'dial_canceled',
     'voicemail_offered', 'voicemail_recorded'
@@ -84,11 +90,14 @@ create table public.call_logs (
   -- One column that changes once, rather than a condition on eight: an update is HOT unless a column that an index
   -- is about has changed, those of its predicate included.
   incomplete boolean not null generated always as (
-    status >= 'canceled' and not settled and (
+    status >= 'lost' and not settled and (
       end_fetched
       or duration_sec is null
       -- Abandoned.
-      or (not rate_limited and connected_at is null and recording_source is distinct from 'voicemail' and status <> 'failed')
+      or (
+        not (rate_limited and coalesce(last_step, 'arrived') = 'arrived') and connected_at is null
+        and recording_source is distinct from 'voicemail' and status <> 'failed'
+      )
       or (recording_source is not distinct from 'voicemail' and (recording_duration_sec is null or transcript is null))
       or (connected_at is not null and consent_given is true and recording_sid is null)
     )
@@ -97,7 +106,7 @@ create table public.call_logs (
   constraint call_logs_times_in_order check (ended_at >= started_at),
   constraint call_logs_recording_whole check ((recording_sid is null) = (recording_source is null)),
   constraint call_logs_consent_whole check (consent_given is null or consent_order > 0),
-  constraint call_logs_final_when_ended check (ended_at is null or status >= 'canceled'),
+  constraint call_logs_final_when_ended check (ended_at is null or status >= 'lost'),
   constraint call_logs_last_step_whole check ((last_step is null) = (last_step_at is null))
 )
 -- Each call's row is updated a handful of times: with room on its page a version stays beside the one before. (The
@@ -107,7 +116,7 @@ with (fillfactor = 80);
 comment on table public.call_logs is 'One row a call: the fold of its call_lifecycle events, whatever order they came in.';
 comment on column public.call_logs.disposition is 'How the call ended for the caller: connected, voicemail, abandoned, rate_limited, failed. Null while it lasts.';
 comment on column public.call_logs.answered_at is 'When the line picked up.';
-comment on column public.call_logs.connected_at is 'When a person answered.';
+comment on column public.call_logs.connected_at is 'When a person answered, and the caller was still there.';
 comment on column public.call_logs.dialled is 'Somebody was rung for this call.';
 comment on column public.call_logs.rang_at is 'When the first leg that was dialled for it was on its way.';
 comment on column public.call_logs.last_step is 'The last step taken with the caller: where those hung up who reached nobody.';
@@ -119,8 +128,6 @@ create index call_logs_to_idx on public.call_logs (to_e164, started_at desc);
 create index call_logs_org_idx on public.call_logs (org_id, started_at desc);
 -- Open calls by a column that changes when a call ends and not with each of its states.
 create index call_logs_open_idx on public.call_logs (started_at) where disposition is null;
-create index call_logs_voicemail_backlog_idx on public.call_logs (recorded_at)
-  where recording_source = 'voicemail' and voicemail_handled_at is null;
 create index call_logs_incomplete_idx on public.call_logs (ended_at) where incomplete;
 
 alter table public.call_logs enable row level security;
@@ -132,6 +139,6 @@ grant select on public.call_logs to authenticated;
 grant select, insert, update on public.call_logs to service_role;
 grant select (
   call_sid, org_id, mode, status, consent_given, started_at, answered_at, connected_at, ended_at,
-  duration_sec, recording_source, recorded_at, handoff, disposition, voicemail_handled_at, dialled, rang_at,
+  duration_sec, recording_source, recorded_at, handoff, disposition, dialled, rang_at,
   last_step, incomplete
 ) on public.call_logs to monitoring;

@@ -3,6 +3,14 @@
 -- Apart from what the Data API shows: a month is never asked by its name.
 create schema months;
 
+-- What was answered to an event: the call as it stood then.
+create type public.voice_answer as (
+  admitted boolean,
+  status public.call_status,
+  mode text,
+  consent_given boolean
+);
+
 -- By the month in which an event was received. A month that is no longer kept is dropped whole: that costs the same
 -- whatever it held, and leaves nothing for autovacuum to do. It is nine rows of ten that a call leaves.
 --
@@ -20,6 +28,11 @@ create table public.call_lifecycle (
   occurred_at timestamptz not null,
   received_at timestamptz not null default clock_timestamp(),
   meta jsonb not null default '{}' constraint call_lifecycle_meta_object check (jsonb_typeof(meta) = 'object'),
+  -- What the event is, what it said, and what was answered: the same event again gets the same answer, for as long as
+  -- its call is kept. Hashes of 64 bits, which need to differ among the events of one call only.
+  identity_hash bigint,
+  request_hash bigint,
+  answer public.voice_answer,
   primary key (received_at, id)
 ) partition by range (received_at);
 
@@ -43,6 +56,9 @@ create policy months_of_the_service on months.call_lifecycle_other for select to
 
 -- Makes the months to come, and drops those that are no longer kept: whose days are over, and of which no call is left.
 -- Returns how many it made and dropped. SECURITY DEFINER: only the owner may, and this does nothing else.
+--
+-- A month is made before its first event, or after its last one: events that are being written when their month is
+-- made would be refused. So the month that nobody made in time is call_lifecycle_other until it is over.
 create function public.keep_call_months() returns jsonb
 -- Callers wait behind a DROP that waits: rather try again in a minute. Months are those of UTC.
 language plpgsql volatile security definer set search_path = '' set lock_timeout = '500ms' set timezone = 'UTC'
@@ -65,10 +81,15 @@ begin
     select m from (
       select generate_series(v_this, v_this + interval '2 months', interval '1 month')
       union
-      -- Months that nobody had made when their first event came.
       select date_trunc('month', o.received_at) from months.call_lifecycle_other as o
     ) as wanted(m)
     where to_regclass(to_char(m, '"months.call_lifecycle_"YYYY_MM')) is null
+      and case
+        when m > v_this then true
+        when m = v_this then not exists (select from public.call_lifecycle)
+        -- Moved while nobody writes where they are.
+        else to_regclass(to_char(v_this, '"months.call_lifecycle_"YYYY_MM')) is not null
+      end
     order by m
   loop
     v_name := to_char(v_month, '"call_lifecycle_"YYYY_MM');

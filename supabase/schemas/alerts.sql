@@ -198,7 +198,7 @@ cross join lateral (
       select round(100.0 * c.used / c.allowed, 2) from public.database_connections() as c
     )
     when 'voicemail_backlog' then (
-      select count(*) from public.call_logs where recording_source = 'voicemail' and voicemail_handled_at is null
+      select count(*) from public.recordings where source = 'voicemail' and handled_at is null and deleted_at is null
     )
     when 'rate_limit_violations' then (
       select coalesce(sum(refusals), 0) from public.rate_limit_refusals

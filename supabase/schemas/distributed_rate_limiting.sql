@@ -1,14 +1,14 @@
 -- Rate limits that hold across every isolate, because the database counts.
 
--- One row a key, of constant size: the times of the admissions that are still inside the window,
--- of which there are never more than the limit allows.
+-- One row a key: the times of the admissions that are still inside the window, oldest first, of which there are never
+-- more than the limit allows.
 create table public.rate_limit_windows (
   endpoint text not null,
   identifier_type text not null,
   identifier text not null,
   admitted_at timestamptz[] not null,
   primary key (endpoint, identifier_type, identifier),
-  constraint rate_limit_windows_bounded check (cardinality(admitted_at) <= 1000)
+  constraint rate_limit_windows_bounded check (cardinality(admitted_at) <= 10000)
 )
 with (fillfactor = 70);
 
@@ -65,12 +65,10 @@ begin
   insert into public.rate_limit_windows as w (endpoint, identifier_type, identifier, admitted_at)
   values (p_endpoint, p_identifier_type, p_identifier, array[clock_timestamp()])
   on conflict (endpoint, identifier_type, identifier) do update
-    set admitted_at = array(
-      select t from unnest(w.admitted_at) as t where t > clock_timestamp() - p_window order by t
-    ) || clock_timestamp()
-    where (
-      select count(*) from unnest(w.admitted_at) as t where t > clock_timestamp() - p_window
-    ) < p_max;
+    -- width_bucket finds, in a sorted array, how many are no later.
+    set admitted_at = w.admitted_at[width_bucket(clock_timestamp() - p_window, w.admitted_at) + 1:]
+      || greatest(clock_timestamp(), w.admitted_at[cardinality(w.admitted_at)])
+    where cardinality(w.admitted_at) - width_bucket(clock_timestamp() - p_window, w.admitted_at) < p_max;
   if found then
     return true;
   end if;
@@ -90,22 +88,22 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
   v_limit jsonb;
+  v_nth bigint;
 begin
-  begin
-    for v_limit in select l from jsonb_array_elements(p_limits) as l loop
-      if not public.take_rate_limit(
-        p_endpoint, v_limit ->> 'identifier_type', v_limit ->> 'identifier', (v_limit ->> 'max')::integer,
-        make_interval(secs => (v_limit ->> 'window_sec')::integer)
-      ) then
-        raise sqlstate 'TL429';
-      end if;
-    end loop;
-    return null;
-  exception when sqlstate 'TL429' then
-    -- What the limits before it gave is given back, and this one's record of the refusal with it.
-  end;
-  perform public.record_rate_limit_refusal(p_endpoint, v_limit ->> 'identifier_type', v_limit ->> 'identifier');
-  return v_limit;
+  for v_limit, v_nth in select * from jsonb_array_elements(p_limits) with ordinality loop
+    if not public.take_rate_limit(
+      p_endpoint, v_limit ->> 'identifier_type', v_limit ->> 'identifier', (v_limit ->> 'max')::integer,
+      make_interval(secs => (v_limit ->> 'window_sec')::integer)
+    ) then
+      -- What the limits before it gave is given back: the newest of each, as its row has been locked since.
+      update public.rate_limit_windows as w set admitted_at = trim_array(w.admitted_at, 1)
+      from jsonb_array_elements(p_limits) with ordinality as taken(l, nth)
+      where taken.nth < v_nth and (w.endpoint, w.identifier_type, w.identifier)
+        = (p_endpoint, taken.l ->> 'identifier_type', taken.l ->> 'identifier');
+      return v_limit;
+    end if;
+  end loop;
+  return null;
 end
 $$;
 

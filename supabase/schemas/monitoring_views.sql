@@ -157,13 +157,13 @@ comment on view public.calls_by_day is 'The last 30 days, by day (UTC) of the ca
 
 create view public.voicemail_backlog with (security_invoker = true) as
 select
-  call_sid, from_e164, recording_url, transcript, recorded_at as created_at,
-  round(extract(epoch from now() - recorded_at) / 3600, 2) as hours_old
-from public.call_logs
-where recording_source = 'voicemail' and voicemail_handled_at is null
-order by recorded_at;
+  r.call_sid, c.from_e164, r.url as recording_url, r.transcript, r.recorded_at as created_at,
+  round(extract(epoch from now() - r.recorded_at) / 3600, 2) as hours_old, r.recording_sid
+from public.recordings as r join public.call_logs as c on c.call_sid = r.call_sid
+where r.source = 'voicemail' and r.handled_at is null and r.deleted_at is null
+order by r.recorded_at desc;
 
-comment on view public.voicemail_backlog is 'Voicemails that nobody has marked as handled (call_logs.voicemail_handled_at), oldest first.';
+comment on view public.voicemail_backlog is 'Voicemails that nobody has marked as handled (recordings.handled_at), newest first.';
 
 create view public.recent_errors with (security_invoker = true) as
 select event_type, event_data, severity, created_at
@@ -201,7 +201,7 @@ select
 from public.database_connections() as connections,
   (
     select count(*) as messages, round(extract(epoch from now() - min(recorded_at)) / 3600, 2) as oldest_hours
-    from public.call_logs where recording_source = 'voicemail' and voicemail_handled_at is null
+    from public.recordings where source = 'voicemail' and handled_at is null and deleted_at is null
   ) as backlog,
   (
     select count(*) as waiting, round(extract(epoch from now() - min(created_at))) as oldest_seconds

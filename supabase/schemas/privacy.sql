@@ -21,7 +21,7 @@ create index consent_evidence_decided_idx on public.consent_evidence (decided_at
 alter table public.consent_evidence enable row level security;
 create policy consent_evidence_of_the_service on public.consent_evidence for select to service_role using (true);
 
--- Calls that were erased here: voice-reconcile, which finds them at Twilio, must not bring them back.
+-- Calls that were erased here: no late or repeated event, and no look at Twilio, must bring them back.
 create table public.erased_calls (
   call_hash bytea primary key constraint erased_calls_hash_length check (length(call_hash) = 32),
   erased_at timestamptz not null default now()
@@ -102,27 +102,19 @@ begin
   select public.call_hash(sid) from unnest(p_calls) as sid
   on conflict (call_hash) do nothing;
 
-  -- Every recording that an event told of, not only the one that the call's row shows.
   insert into public.recordings_to_delete (recording_sid, subaccount_sid)
-  select distinct on (sid) sid, subaccount_sid
-  from (
-    select c.recording_sid as sid, a.subaccount_sid
-    from public.call_logs as c left join public.telephony_subaccounts as a on a.org_id = c.org_id
-    where c.call_sid = any (p_calls)
-    union all
-    select l.meta ->> 'recording_sid', a.subaccount_sid
-    from public.call_lifecycle as l
-    left join public.call_logs as c on c.call_sid = l.call_sid
-    left join public.telephony_subaccounts as a on a.org_id = c.org_id
-    where l.call_sid = any (p_calls)
-  ) as found
-  where sid ~ '^RE[0-9a-fA-F]{32}$'
+  select r.recording_sid, a.subaccount_sid
+  from public.recordings as r
+  left join public.call_logs as c on c.call_sid = r.call_sid
+  left join public.telephony_subaccounts as a on a.org_id = c.org_id
+  where r.call_sid = any (p_calls)
   on conflict (recording_sid) do nothing;
   get diagnostics v_recordings = row_count;
 
   delete from public.outbox where kind = 'voicemail' and payload ->> 'call_sid' = any (p_calls);
   get diagnostics v_mails = row_count;
   delete from public.reconcile_attempts where call_sid = any (p_calls);
+  delete from public.recordings where call_sid = any (p_calls);
   delete from public.call_lifecycle where call_sid = any (p_calls) and meta ?| array['speech', 'digits'];
   get diagnostics v_events = row_count;
   delete from public.call_logs where call_sid = any (p_calls);
@@ -139,7 +131,7 @@ language sql stable set search_path = ''
 begin atomic
   select c.call_sid
   from public.call_logs as c
-  where c.status >= 'canceled'
+  where c.status >= 'lost'
     and c.started_at < now() - make_interval(days => (
       select least(min(r.days), 3650) from public.retention_rules as r where r.subject in ('calls', 'voicemails')
     ))
@@ -257,6 +249,10 @@ begin
       select coalesce(jsonb_agg(to_jsonb(l) order by l.id), '[]')
       from public.call_lifecycle as l where l.call_sid in (select public.calls_of_person(p_number))
     ),
+    'recordings', (
+      select coalesce(jsonb_agg(to_jsonb(r) order by r.recorded_at), '[]')
+      from public.recordings as r where r.call_sid in (select public.calls_of_person(p_number))
+    ),
     'consent_evidence', (
       select coalesce(jsonb_agg(to_jsonb(k)), '[]') from public.consent_evidence as k
       where k.call_hash in (select public.call_hash(sid) from public.calls_of_person(p_number) as sid)
@@ -312,18 +308,17 @@ begin
   ) as locks;
   v_calls := array(
     select c.call_sid from public.call_logs as c
-    where c.call_sid in (select public.calls_of_person(p_number)) and c.status >= 'canceled'
+    where c.call_sid in (select public.calls_of_person(p_number)) and c.status >= 'lost'
   );
   select count(*) into v_open from public.call_logs as c
-  where c.call_sid in (select public.calls_of_person(p_number)) and c.status < 'canceled';
+  where c.call_sid in (select public.calls_of_person(p_number)) and c.status < 'lost';
   v_counts := public.erase_calls(v_calls);
   -- All of their events, and not with their month.
   delete from public.call_lifecycle where call_sid = any (v_calls);
   get diagnostics v_count = row_count;
   v_counts := v_counts || jsonb_build_object('call_lifecycle', (v_counts ->> 'call_lifecycle')::integer + v_count);
 
-  delete from public.idempotency_keys as k
-  where split_part(k.key, ':', 2) = any (v_calls) or (k.result ->> 'id')::text = any (v_messages::text[]);
+  delete from public.idempotency_keys as k where (k.result ->> 'id')::text = any (v_messages::text[]);
   get diagnostics v_count = row_count;
   v_counts := v_counts || jsonb_build_object('idempotency_keys', v_count);
 

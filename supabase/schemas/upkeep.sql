@@ -14,7 +14,7 @@ begin
   -- An hour: longer than any window that is in use.
   delete from public.rate_limit_windows as w using (
     select endpoint, identifier_type, identifier from public.rate_limit_windows
-    where admitted_at[cardinality(admitted_at)] < now() - interval '1 hour'
+    where coalesce(admitted_at[cardinality(admitted_at)], '-infinity') < now() - interval '1 hour'
     limit p_batch for update skip locked
   ) as old
   where (w.endpoint, w.identifier_type, w.identifier) = (old.endpoint, old.identifier_type, old.identifier);

@@ -179,7 +179,7 @@ async function generate(url: string, calls: number, eventsPerCall: number): Prom
       from generate_series(now() - interval '95 days', now(), interval '10 days') as t`;
     await sql`select keep_call_months()`;
     await sql`delete from call_lifecycle`;
-    const rebuild = await dropIndexes(sql, ["call_logs", "call_lifecycle", "idempotency_keys"]);
+    const rebuild = await dropIndexes(sql, ["call_logs", "call_lifecycle", "recordings"]);
     const batch = 250_000;
     for (let from = 1; from <= calls; from += batch) {
       const to = Math.min(calls, from + batch - 1);
@@ -214,7 +214,7 @@ async function generateCalls(
       call_sid, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order,
       started_at, answered_at, connected_at, ended_at, duration_sec, dialled, rang_at, last_step, last_step_at,
       recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript,
-      voicemail_handled_at, created_at, updated_at
+      created_at, updated_at
     )
     select
       'CA' || md5(i::text), '+1' || lpad((2000000000 + i % 300000)::text, 10, '0'), '+15877428885',
@@ -228,7 +228,6 @@ async function generateCalls(
       case when voicemail then 'voicemail' end, case when voicemail then 30 end,
       case when voicemail then t + interval '80 s' end,
       case when voicemail then repeat('please call me back ', 5) end,
-      case when voicemail and t < now() - interval '12 hours' then t + interval '1 hour' end,
       t, t + interval '90 s'
     from (
       select i, now() - (${calls} - i) * interval '90 days' / ${calls}::float8 as t,
@@ -239,24 +238,23 @@ async function generateCalls(
       from generate_series(${from}::int, ${to}::int) as i
     ) as made`;
   await sql`
-    insert into call_lifecycle (call_sid, leg_sid, event, status, sequence_number, occurred_at, received_at, meta)
+    insert into recordings (recording_sid, call_sid, leg_sid, source, url, duration_sec, recorded_at, transcript, handled_at)
+    select recording_sid, call_sid, call_sid, recording_source, recording_url, recording_duration_sec, recorded_at,
+      transcript, case when started_at < now() - interval '12 hours' then started_at + interval '1 hour' end
+    from call_logs where recording_sid is not null
+    on conflict do nothing`;
+  await sql`
+    insert into call_lifecycle (
+      call_sid, leg_sid, event, status, sequence_number, occurred_at, received_at, meta, identity_hash, request_hash, answer
+    )
     select sid, sid, case e when 1 then 'arrived' when 2 then 'consent' else 'status' end, 'in-progress', e,
       t + e * interval '10 s', t + e * interval '10 s',
-      jsonb_build_object('token', md5(sid), 'consent', jsonb_build_object('basis', 'stayed', 'turn', 1))
+      jsonb_build_object('consent', jsonb_build_object('basis', 'stayed', 'turn', 1)), e, e,
+      row(true, 'in-progress', 'sales', true)::voice_answer
     from (
       select 'CA' || md5(i::text) as sid, now() - (${calls} - i) * interval '90 days' / ${calls}::float8 as t
       from generate_series(${from}::int, ${to}::int) as i
     ) as made, generate_series(1, ${eventsPerCall}::int) as e`;
-  await sql`
-    insert into idempotency_keys (key, operation, request_hash, status, result, created_at, expires_at)
-    select 'voice-status:' || sid || ':' || sid || '-' || e, 'voice-status', sha256(sid::bytea), 'completed',
-      '{"call": {"mode": "sales", "status": "completed", "consent_given": true}, "admitted": true, "duplicate": false}',
-      t, t + interval '1 day'
-    from (
-      select 'CA' || md5(i::text) as sid, now() - (${calls} - i) * interval '90 days' / ${calls}::float8 as t
-      from generate_series(${from}::int, ${to}::int) as i
-    ) as made, generate_series(1, ${eventsPerCall}::int) as e
-    where t > now() - interval '1 day'`;
 }
 
 /** @returns the statements that make them again. */

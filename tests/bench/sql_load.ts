@@ -126,13 +126,12 @@ export function insertCall(call: RecordedCall): SqlLoad {
 export function bareRows(call: RecordedCall): SqlLoad {
   const statement = (event: string, i: number) => `
     with e as (select ${copied(call, event)} as event), kept as (
-      insert into public.call_lifecycle (call_sid, leg_sid, event, status, occurred_at, meta)
+      insert into public.call_lifecycle (
+        call_sid, leg_sid, event, status, occurred_at, meta, identity_hash, request_hash, answer
+      )
       select event ->> 'call_sid', event ->> 'leg_sid', event ->> 'event', event ->> 'leg_status',
-        (event ->> 'occurred_at')::timestamptz, event -> 'meta' from e
-    ), known as (
-      insert into public.idempotency_keys (key, operation, request_hash, status, result, expires_at)
-      select concat('bare', ${i}, event ->> 'call_sid', event ->> 'identity'), event ->> 'operation',
-        sha256((event ->> 'call_sid')::bytea), 'completed', '{"duplicate": false}', now() + interval '1 day' from e
+        (event ->> 'occurred_at')::timestamptz, event -> 'meta', ${i}, ${i},
+        row(true, 'in-progress', 'sales', true)::public.voice_answer from e
     )
     insert into public.call_logs as c (call_sid, from_e164, to_e164, status, started_at)
     select event ->> 'call_sid', event ->> 'from_e164', event ->> 'to_e164',

@@ -57,7 +57,7 @@ Deno.test("a name that is made to lead here is refused, whatever it asks for", a
 
 Deno.test("another site's page can neither change anything nor ring", async () => {
   const handled = (headers: Record<string, string>) =>
-    status(ask(`/api/calls/${CALL_SID}/handled`, {
+    status(ask(`/api/recordings/${RECORDING_SID}/handled`, {
       method: "POST",
       body: '{"handled":true}',
       headers,
@@ -119,7 +119,7 @@ Deno.test("handled must be said as true or false", async () => {
   for (const body of ["", "[]", "null", '{"handled":"yes"}']) {
     const init = { method: "POST", body, headers: { origin: OWN } };
     // deno-lint-ignore no-await-in-loop -- few
-    assertEquals(await status(ask(`/api/calls/${CALL_SID}/handled`, init)), 400, body);
+    assertEquals(await status(ask(`/api/recordings/${RECORDING_SID}/handled`, init)), 400, body);
   }
 });
 

@@ -122,8 +122,8 @@ test("a voicemail is recorded from the microphone, played, and marked as handled
   await message.getByRole("button").click();
   await message.waitFor({ state: "detached" });
   const [row] = await lab().hotline.db.sql`
-    select voicemail_handled_at from call_logs where from_e164 = ${e164}`;
-  assert(row?.["voicemail_handled_at"] instanceof Date);
+    select handled_at from recordings join call_logs using (call_sid) where from_e164 = ${e164}`;
+  assert(row?.["handled_at"] instanceof Date);
 });
 
 test("without a microphone a sample message is left, and can be heard", async (open) => {

@@ -67,7 +67,6 @@ Deno.test("a copy that comes late gets the answer of then, not of now", async ()
   const again = await accept({
     ...first,
     occurred_at: new Date(0).toISOString(),
-    meta: { token: "retry" },
   });
   assertEquals(again, {
     duplicate: true,
@@ -326,6 +325,232 @@ Deno.test("a decision that an earlier webhook could not deliver is kept, with it
   const row = await call(sid);
   assertEquals([row.mode, row.consent_given], ["sales", false]);
   assertEquals((await lifecycleOf(sid))[0]!.meta.consent, consent);
+});
+
+Deno.test("a replay gets the answer of then for as long as its call is kept, and takes no place in a limit", async () => {
+  const sid = newCallSid();
+  const identifier = "+15550000777";
+  const arrival = voiceEvent(sid, {
+    from_e164: identifier,
+    limits: [{ identifier_type: "caller", identifier, max: 10, window_sec: 60 }],
+  });
+  const answer = await accept(arrival);
+  await accept(
+    voiceEvent(sid, { operation: "voice-status", identity: "end", call_status: "completed" }),
+  );
+  // Two months go by, and all that is kept for a time only goes.
+  await db
+    .sql`update call_logs set created_at = created_at - interval '60 days' where call_sid = ${sid}`;
+  await db.sql`
+    update call_lifecycle set received_at = received_at - interval '60 days' where call_sid = ${sid}`;
+  await db.sql`delete from rate_limit_windows where identifier = ${identifier}`;
+  await db.sql`select purge_expired()`;
+
+  assertEquals(await accept(arrival), { ...answer, duplicate: true });
+  assertEquals((await lifecycleOf(sid)).length, 2);
+  assertEquals(
+    (await db.sql`select from rate_limit_windows where identifier = ${identifier}`).length,
+    0,
+  );
+});
+
+Deno.test("the arrival of a call that is over already is folded, and takes no place in a limit", async () => {
+  const sid = newCallSid();
+  const limits = [{
+    identifier_type: "caller",
+    identifier: "+15550000778",
+    max: 1,
+    window_sec: 60,
+  }];
+  await accept(voiceEvent(sid, {
+    operation: "voice-status",
+    identity: "end",
+    call_status: "completed",
+    from_e164: undefined,
+  }));
+  for (const identity of ["arrived", "arrived once more"]) {
+    const answer = await accept(
+      voiceEvent(sid, { identity, from_e164: "+15550000778", limits: limits as never }),
+    );
+    assertEquals(answer.admitted, true);
+  }
+  assertEquals((await call(sid)).from_e164, "+15550000778");
+  assertEquals(
+    (await db.sql`select from rate_limit_windows where identifier = '+15550000778'`).length,
+    0,
+  );
+});
+
+Deno.test("a call that the line has no room for takes nothing from its caller, nor the other way round", async () => {
+  const ring = async (from: string, line: string) =>
+    (await accept(voiceEvent(newCallSid(), {
+      limits: [
+        { identifier_type: "caller", identifier: from, max: 2, window_sec: 60 },
+        { identifier_type: "called", identifier: line, max: 1, window_sec: 60 },
+      ],
+    }))).admitted;
+  assertEquals(await ring("+15550000801", "+15550000901"), true);
+  assertEquals(await ring("+15550000801", "+15550000901"), false);
+  assertEquals(await ring("+15550000801", "+15550000902"), true);
+  // Two are counted, and the line is full: the caller is refused first.
+  assertEquals(await ring("+15550000801", "+15550000903"), false);
+  assertEquals(await ring("+15550000802", "+15550000903"), true);
+});
+
+Deno.test("what happened to the caller wins over a refusal that is kept too late, in any order", async () => {
+  const steps: [Partial<VoiceEvent>, string][] = [
+    [{ event: "dial_ended", leg_status: "completed", talk_sec: 5, bridged: true }, "connected"],
+    [{
+      event: "voicemail_recorded",
+      recording_sid: recordingSid(51),
+      recording_source: "voicemail",
+    }, "voicemail"],
+    [{ event: "menu" }, "abandoned"],
+    [{}, "rate_limited"],
+  ];
+  for (const [nth, [served, expected]] of steps.entries()) {
+    for (const late of [true, false]) {
+      const sid = newCallSid();
+      const at = (second: number) => new Date(Date.UTC(2026, 10, 1, 12, 0, second)).toISOString();
+      const refusal = voiceEvent(sid, { rate_limited: true, occurred_at: at(1) });
+      const others = [
+        voiceEvent(sid, {
+          operation: "voice-menu-handler",
+          identity: "step",
+          occurred_at: at(0),
+          ...served,
+          ...(served.recording_sid &&
+            { recording_sid: recordingSid(100 + 2 * nth + Number(late)) }),
+        }),
+        voiceEvent(sid, {
+          operation: "voice-status",
+          event: "status",
+          call_status: "completed",
+          occurred_at: at(30),
+        }),
+      ];
+      for (const event of late ? [...others, refusal] : [refusal, ...others]) await accept(event);
+      assertEquals(
+        (await call(sid)).disposition,
+        expected,
+        `${expected}, ${late ? "late" : "early"}`,
+      );
+    }
+  }
+});
+
+Deno.test("a person who answered after the caller had gone was not connected, whichever is told first", async () => {
+  const at = (second: number) => new Date(Date.UTC(2026, 10, 1, 12, 0, second)).toISOString();
+  for (const order of [[0, 1, 2], [2, 1, 0], [1, 2, 0]]) {
+    const sid = newCallSid();
+    const leg = { operation: "voice-status", event: "leg_status", parent_call_sid: sid } as const;
+    const events = [
+      voiceEvent(sid, {
+        ...leg,
+        call_status: undefined,
+        leg_status: "completed",
+        talk_sec: 3,
+        occurred_at: at(20),
+      }),
+      voiceEvent(sid, {
+        operation: "voice-route-action",
+        event: "dial_ended",
+        leg_status: "completed",
+        bridged: false,
+        occurred_at: at(21),
+      }),
+      voiceEvent(sid, {
+        operation: "voice-status",
+        identity: "end",
+        event: "status",
+        call_status: "completed",
+        occurred_at: at(21),
+      }),
+    ];
+    for (const nth of order) await accept(events[nth]!);
+    const { connected_at, picked_up_at, disposition } = await call(sid);
+    assertEquals([connected_at, disposition], [null, "abandoned"]);
+    assertEquals(picked_up_at.toISOString(), at(17));
+  }
+});
+
+Deno.test("an end that was guessed gives way to the one that is reported, whichever comes first", async () => {
+  const at = (minute: number) => new Date(Date.UTC(2026, 10, 1, 12, minute)).toISOString();
+  for (const guessFirst of [true, false]) {
+    const sid = newCallSid();
+    await accept(voiceEvent(sid, { occurred_at: at(0) }));
+    const guess = voiceEvent(sid, {
+      operation: "voice-reconcile",
+      identity: "lost",
+      event: "closed_unheard",
+      call_status: "lost",
+      occurred_at: at(1),
+    });
+    const end = voiceEvent(sid, {
+      operation: "voice-status",
+      identity: "end",
+      event: "status",
+      call_status: "busy",
+      duration_sec: 60,
+      occurred_at: at(9),
+    });
+    if (guessFirst) {
+      await accept(guess);
+      const { status, ended_at, disposition } = await call(sid);
+      assertEquals([status, ended_at.toISOString(), disposition], ["lost", at(1), "abandoned"]);
+    }
+    await accept(end);
+    if (!guessFirst) await accept(guess);
+    const { status, ended_at, duration_sec } = await call(sid);
+    assertEquals([status, ended_at.toISOString(), duration_sec], ["busy", at(9), 60]);
+  }
+});
+
+Deno.test("two voicemails of one call are both kept, shown and mailed, the newer first; one that is none is taken back", async () => {
+  const at = (minute: number) => new Date(Date.UTC(2026, 10, 1, 12, minute)).toISOString();
+  const sid = newCallSid();
+  const message = (n: number, minute: number, changes: Partial<VoiceEvent> = {}) =>
+    voiceEvent(sid, {
+      operation: "voice-voicemail",
+      identity: `${n}-${JSON.stringify(changes)}`,
+      event: "voicemail_recorded",
+      recording_sid: recordingSid(n),
+      recording_source: "voicemail",
+      occurred_at: at(minute),
+      ...changes,
+    });
+  // The newer one has the lesser SID, and comes first.
+  await accept(message(61, 5, { transcript: "the second" }));
+  await accept(message(62, 2, { transcript: "the first" }));
+  await accept(message(63, 7));
+  await accept(
+    voiceEvent(sid, { operation: "voice-status", identity: "end", call_status: "completed" }),
+  );
+  const backlog = async () =>
+    (await db.sql`select transcript from voicemail_backlog where call_sid = ${sid}`)
+      .map(({ transcript }) => transcript);
+  const mails = async () =>
+    (await db.sql`
+      select payload ->> 'recording_sid' as sid from outbox where payload ->> 'call_sid' = ${sid} order by 1`)
+      .map(({ sid }) => sid);
+  assertEquals(await backlog(), [null, "the second", "the first"]);
+  assertEquals(await mails(), [61, 62, 63].map(recordingSid));
+  assertEquals((await call(sid)).recording_sid, recordingSid(63));
+
+  await accept(message(63, 8, { recording_lost: true }));
+  assertEquals(await backlog(), ["the second", "the first"]);
+  assertEquals(await mails(), [61, 62].map(recordingSid));
+  assertEquals((await call(sid)).transcript, "the second");
+
+  await db.sql`update recordings set handled_at = now() where recording_sid = ${recordingSid(61)}`;
+  assertEquals(await backlog(), ["the first"]);
+  const [mail] = await db.sql`
+    select mail_content('voicemail', payload) as content from outbox
+    where payload ->> 'recording_sid' = ${recordingSid(62)}`;
+  assertEquals([mail!.content.recording_sid, mail!.content.transcript], [
+    recordingSid(62),
+    "the first",
+  ]);
 });
 
 Deno.test("an event that is none is refused by the schema, and leaves nothing", async () => {

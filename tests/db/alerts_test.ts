@@ -35,6 +35,12 @@ async function calls(
   kind: { connected?: boolean; voicemail?: boolean; seconds?: number } = {},
 ): Promise<void> {
   for (let i = 0; i < count; i++) {
+    if (kind.voicemail) {
+      await sql`insert into recordings (recording_sid, call_sid, leg_sid, source, recorded_at)
+        values (${
+        recordingSid(recordings + 1)
+      }, ${newCallSid()}, ${newCallSid()}, 'voicemail', now())`;
+    }
     await sql`
       insert into call_logs (call_sid, status, started_at, connected_at, ended_at, duration_sec, recording_sid,
         recording_source, recorded_at)
@@ -160,7 +166,7 @@ const CASES: Record<string, Case> = {
     value: 10,
     past: (sql) => calls(sql, 1, { voicemail: true }),
     over: 11,
-    back: (sql) => sql`update call_logs set voicemail_handled_at = now()`,
+    back: (sql) => sql`update recordings set handled_at = now()`,
   },
   rate_limit_violations: {
     at: (sql) =>

@@ -110,6 +110,53 @@ test("nobody waits for a month that cannot be dropped now: it is dropped later",
   }
 });
 
+test("events are neither refused nor held up while the month that nobody made in time is looked after", async (db) => {
+  const whole = `months.call_lifecycle_${month(0)}`;
+  await db.sql.unsafe(`drop table ${whole}`);
+  await insertEvent(db.sql, newCallSid(), daysAgo(40));
+  await db.sql`select accept_voice_event(${db.sql.json(voiceEvent(newCallSid()) as never)})`;
+
+  const connections = Array.from(
+    { length: 20 },
+    () => postgres(db.url, { max: 1, onnotice: () => {} }),
+  );
+  let busy = true;
+  const upkeep = (async () => {
+    let looks = 0;
+    for (; busy; looks++) {
+      await keep(db.sql);
+      // So that each look has a month to make, beside the one that is due.
+      await db.sql.unsafe(`drop table months.call_lifecycle_${month(2)}`);
+    }
+    return looks;
+  })();
+  const sids = Array.from({ length: 400 }, () => newCallSid());
+  await Promise.all(sids.map((sid, i) => {
+    const sql = connections[i % connections.length]!;
+    return sql`select accept_voice_event(${sql.json(voiceEvent(sid) as never)})`;
+  }));
+  busy = false;
+  assertEquals(await upkeep > 0, true);
+  await Promise.all(connections.map((sql) => sql.end()));
+
+  await keep(db.sql);
+  assertEquals(await placeOf(db.sql, sids[0]!), "months.call_lifecycle_other");
+  assertEquals(
+    (await db.sql`select from call_lifecycle where call_sid = any(${sids})`).length,
+    400,
+  );
+
+  // The month is over: its events move.
+  await db.sql`update call_lifecycle set received_at = received_at - interval '1 month'`;
+  const first = (name: string) => `'${name.replace("_", "-")}-01Z'`;
+  await db.sql.unsafe(`
+    create table ${whole} partition of call_lifecycle
+    for values from (${first(month(0))}) to (${first(month(1))})`);
+  await keep(db.sql);
+  assertEquals(await placeOf(db.sql, sids[0]!), `months.call_lifecycle_${month(-1)}`);
+  assertEquals((await db.sql`select from months.call_lifecycle_other`).length, 0);
+});
+
 test("two at once make a month once", async (db) => {
   await insertEvent(db.sql, newCallSid(), daysAgo(-400));
   const done = await Promise.all(Array.from({ length: 4 }, () => keep(db.sql)));

@@ -69,14 +69,14 @@ Deno.test("no event reopens a finished call or takes back a decision", async () 
         }::jsonb -> (n + 1)))
             from steps where n + 1 < ${events.length}
           )
-          select (c).status >= 'canceled' as final, (c).consent_order, (c).connected_at is not null as connected
+          select (c).status >= 'lost' as final, (c).consent_order, (c).picked_up_at is not null as answered
           from steps order by n`;
         for (const [i, row] of rows.entries()) {
           const before = rows[i - 1];
           if (before === undefined) continue;
           assert(!before.final || row.final);
           assert(row.consent_order >= before.consent_order);
-          assert(!before.connected || row.connected);
+          assert(!before.answered || row.answered);
         }
       }),
       { numRuns: 200 },
@@ -89,5 +89,5 @@ Deno.test("no event reopens a finished call or takes back a decision", async () 
 interface Row {
   final: boolean;
   consent_order: number;
-  connected: boolean;
+  answered: boolean;
 }

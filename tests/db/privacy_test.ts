@@ -67,7 +67,6 @@ test("every recording of a call that is erased is to be deleted, not only the on
       identity: recording_sid,
       recording_sid,
       recording_source: nth === 0 ? "dial" : "voicemail",
-      meta: { recording_sid },
     });
     await db.sql`select public.accept_voice_event(${db.sql.json(event as never)})`;
   }
@@ -92,7 +91,7 @@ test("of an erased call those events stay until their month goes that hold no nu
     operation: "voice-status",
     event: "status",
     occurred_at: new Date(Date.now() - 91 * 86_400_000).toISOString(),
-    meta: { token: "t" },
+    meta: {},
   });
   const key = voiceEvent(old, { operation: "voice-action", meta: { digits: "4111" } });
   for (const each of [event, key]) {
@@ -101,7 +100,7 @@ test("of an erased call those events stay until their month goes that hold no nu
   await asService(db, (sql) => sql`select purge_expired()`);
   assertEquals(await calls(db), []);
   const left = await db.sql`
-    select to_jsonb(l) - array['id', 'received_at', 'occurred_at'] as event from call_lifecycle as l`;
+    select to_jsonb(l) - array['id', 'received_at', 'occurred_at', 'identity_hash', 'request_hash', 'answer'] as event from call_lifecycle as l`;
   assertEquals(left.map(({ event }) => event), [{
     call_sid: old,
     leg_sid: old,
@@ -109,7 +108,7 @@ test("of an erased call those events stay until their month goes that hold no nu
     event: "status",
     status: null,
     sequence_number: null,
-    meta: { token: "t" },
+    meta: {},
   }]);
 });
 
@@ -198,6 +197,52 @@ test("what was erased does not come back from Twilio's list of calls", async (db
   assertEquals(unknown.map(({ sid }) => sid), [stranger]);
 });
 
+test("no late or repeated event brings an erased call back", async (db) => {
+  const accept = (event: unknown) =>
+    asService(
+      db,
+      async (sql) => (await sql`select accept_voice_event(${sql.json(event as never)}) as a`)[0]!.a,
+    );
+  const limits = [{
+    identifier_type: "caller",
+    identifier: "+14165550101",
+    max: 1,
+    window_sec: 60,
+  }];
+  const erased = [
+    await callOf(db, "+14165550101", { days: 91, voicemail: true }),
+    await callOf(db, "+14165550102", { voicemail: true }),
+  ];
+  const kept = await callOf(db, "+14165550103");
+  await asService(db, (sql) => sql`select purge_expired()`);
+  await asService(db, (sql) => sql`select forget_person('+14165550102')`);
+  await db.sql`delete from call_lifecycle`;
+
+  for (const sid of erased) {
+    for (
+      const late of [
+        voiceEvent(sid, { limits: limits as never }),
+        voiceEvent(sid, { operation: "voice-status", event: "status", call_status: "completed" }),
+        voiceEvent(sid, {
+          operation: "voice-voicemail",
+          event: "transcription",
+          recording_sid: recordingSid(7),
+          recording_source: "voicemail",
+          transcript: "It is Jane again",
+        }),
+      ]
+    ) {
+      const { duplicate, admitted } = await accept(late);
+      assertEquals([duplicate, admitted], [true, true], late.event);
+    }
+  }
+  assertEquals(await calls(db), [kept]);
+  for (const table of ["call_lifecycle", "recordings", "outbox", "rate_limit_windows"]) {
+    assertEquals((await db.sql`select from ${db.sql(table)}`).length, 0, table);
+  }
+  assertEquals((await accept(voiceEvent(kept, { identity: "another" }))).duplicate, false);
+});
+
 test("the deploy log is kept, however old; other events are not", async (db) => {
   for (const type of ["deploy_succeeded", "rate_limiter_unavailable"]) {
     await db
@@ -233,6 +278,7 @@ test("a person is forgotten in every table, and nobody else is", async (db) => {
     {
       calls: 2,
       call_events: 2,
+      recordings: 1,
       consent_evidence: 0,
       disclosures: 1,
       website_messages: 1,

@@ -8,9 +8,16 @@ create schema public;
 
 create domain e164 as text CHECK ((VALUE ~ '^\+[1-9][0-9]{1,14}$'::text));
 
-create type call_status as enum ('queued', 'initiated', 'ringing', 'in-progress', 'canceled', 'failed', 'busy', 'no-answer', 'completed');
+create type call_status as enum ('queued', 'initiated', 'ringing', 'in-progress', 'lost', 'canceled', 'failed', 'busy', 'no-answer', 'completed');
 
 -- Tables and composite types
+
+create type public.voice_answer (
+  admitted boolean,
+  status call_status,
+  mode text,
+  consent_given boolean
+);
 
 create type public.voice_event (
   operation text,
@@ -32,10 +39,12 @@ create type public.voice_event (
   consent_given boolean,
   consent_order smallint,
   talk_sec integer,
+  bridged boolean,
   recording_sid text,
   recording_url text,
   recording_source text,
   recording_duration_sec integer,
+  recording_lost boolean,
   transcript text,
   handoff_reason text,
   limits jsonb,
@@ -54,7 +63,10 @@ create table public.call_lifecycle (
   sequence_number integer,
   occurred_at timestamp with time zone not null,
   received_at timestamp with time zone not null default clock_timestamp(),
-  meta jsonb not null default '{}'::jsonb
+  meta jsonb not null default '{}'::jsonb,
+  identity_hash bigint,
+  request_hash bigint,
+  answer voice_answer
 ) partition by RANGE (received_at);
 
 create table months.call_lifecycle_other (
@@ -67,7 +79,10 @@ create table months.call_lifecycle_other (
   sequence_number integer,
   occurred_at timestamp with time zone not null,
   received_at timestamp with time zone not null default clock_timestamp(),
-  meta jsonb not null default '{}'::jsonb
+  meta jsonb not null default '{}'::jsonb,
+  identity_hash bigint,
+  request_hash bigint,
+  answer voice_answer
 ) partition of call_lifecycle DEFAULT;
 
 create table public.alert_deliveries (
@@ -147,6 +162,8 @@ create table public.call_logs (
   consent_order smallint not null default 0,
   started_at timestamp with time zone not null,
   answered_at timestamp with time zone,
+  picked_up_at timestamp with time zone,
+  bridged boolean,
   connected_at timestamp with time zone,
   ended_at timestamp with time zone,
   duration_sec integer,
@@ -161,14 +178,13 @@ create table public.call_logs (
   rate_limited boolean not null default false,
   disposition text generated always as (
 CASE
-    WHEN (status < 'canceled'::call_status) THEN NULL::text
-    WHEN rate_limited THEN 'rate_limited'::text
+    WHEN (status < 'lost'::call_status) THEN NULL::text
     WHEN (connected_at IS NOT NULL) THEN 'connected'::text
     WHEN (recording_source = 'voicemail'::text) THEN 'voicemail'::text
+    WHEN (rate_limited AND (COALESCE(last_step, 'arrived'::text) = 'arrived'::text)) THEN 'rate_limited'::text
     WHEN (status = 'failed'::call_status) THEN 'failed'::text
     ELSE 'abandoned'::text
 END) stored,
-  voicemail_handled_at timestamp with time zone,
   created_at timestamp with time zone not null default now(),
   updated_at timestamp with time zone not null default now(),
   dialled boolean not null default false,
@@ -177,7 +193,7 @@ END) stored,
   last_step_at timestamp with time zone,
   end_fetched boolean not null default false,
   settled boolean not null default false,
-  incomplete boolean not null generated always as (((status >= 'canceled'::call_status) AND (NOT settled) AND (end_fetched OR (duration_sec IS NULL) OR ((NOT rate_limited) AND (connected_at IS NULL) AND (recording_source IS DISTINCT FROM 'voicemail'::text) AND (status <> 'failed'::call_status)) OR ((NOT (recording_source IS DISTINCT FROM 'voicemail'::text)) AND ((recording_duration_sec IS NULL) OR (transcript IS NULL))) OR ((connected_at IS NOT NULL) AND (consent_given IS TRUE) AND (recording_sid IS NULL))))) stored
+  incomplete boolean not null generated always as (((status >= 'lost'::call_status) AND (NOT settled) AND (end_fetched OR (duration_sec IS NULL) OR ((NOT (rate_limited AND (COALESCE(last_step, 'arrived'::text) = 'arrived'::text))) AND (connected_at IS NULL) AND (recording_source IS DISTINCT FROM 'voicemail'::text) AND (status <> 'failed'::call_status)) OR ((NOT (recording_source IS DISTINCT FROM 'voicemail'::text)) AND ((recording_duration_sec IS NULL) OR (transcript IS NULL))) OR ((connected_at IS NOT NULL) AND (consent_given IS TRUE) AND (recording_sid IS NULL))))) stored
 ) with (fillfactor=80);
 
 create table public.consent_evidence (
@@ -317,6 +333,19 @@ create table public.reconcile_attempts (
   call_sid text not null,
   attempts integer not null default 1,
   next_at timestamp with time zone not null
+);
+
+create table public.recordings (
+  call_sid text not null,
+  recording_sid text not null,
+  leg_sid text not null,
+  source text not null,
+  url text,
+  duration_sec integer,
+  transcript text,
+  recorded_at timestamp with time zone not null,
+  deleted_at timestamp with time zone,
+  handled_at timestamp with time zone
 );
 
 create table public.recordings_to_delete (
@@ -462,7 +491,7 @@ alter table call_logs add constraint call_logs_consent_whole CHECK (((consent_gi
 
 alter table call_logs add constraint call_logs_duration_sec_range CHECK ((duration_sec >= 0));
 
-alter table call_logs add constraint call_logs_final_when_ended CHECK (((ended_at IS NULL) OR (status >= 'canceled'::call_status)));
+alter table call_logs add constraint call_logs_final_when_ended CHECK (((ended_at IS NULL) OR (status >= 'lost'::call_status)));
 
 alter table call_logs add constraint call_logs_handoff_reason_length CHECK ((length(handoff_reason) <= 200));
 
@@ -614,7 +643,7 @@ alter table rate_limit_refusals add constraint rate_limit_refusals_pkey PRIMARY 
 
 alter table rate_limit_refusals add constraint rate_limit_refusals_positive CHECK ((refusals > 0));
 
-alter table rate_limit_windows add constraint rate_limit_windows_bounded CHECK ((cardinality(admitted_at) <= 1000));
+alter table rate_limit_windows add constraint rate_limit_windows_bounded CHECK ((cardinality(admitted_at) <= 10000));
 
 alter table rate_limit_windows add constraint rate_limit_windows_pkey PRIMARY KEY (endpoint, identifier_type, identifier);
 
@@ -623,6 +652,22 @@ alter table reconcile_attempts add constraint reconcile_attempts_call_sid_form C
 alter table reconcile_attempts add constraint reconcile_attempts_pkey PRIMARY KEY (call_sid);
 
 alter table reconcile_attempts add constraint reconcile_attempts_positive CHECK ((attempts > 0));
+
+alter table recordings add constraint recordings_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table recordings add constraint recordings_duration_sec_range CHECK ((duration_sec >= 0));
+
+alter table recordings add constraint recordings_leg_sid_form CHECK ((leg_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table recordings add constraint recordings_pkey PRIMARY KEY (call_sid, recording_sid);
+
+alter table recordings add constraint recordings_sid_form CHECK ((recording_sid ~ '^RE[0-9a-fA-F]{32}$'::text));
+
+alter table recordings add constraint recordings_source_known CHECK ((source = ANY (ARRAY['dial'::text, 'voicemail'::text])));
+
+alter table recordings add constraint recordings_transcript_length CHECK ((length(transcript) <= 65536));
+
+alter table recordings add constraint recordings_url_form CHECK (((url ~ '^https?://'::text) AND (length(url) <= 2048)));
 
 alter table recordings_to_delete add constraint recordings_to_delete_account_form CHECK ((subaccount_sid ~ '^AC[0-9a-fA-F]{32}$'::text));
 
@@ -758,8 +803,6 @@ CREATE INDEX call_logs_started_at_idx ON public.call_logs USING btree (started_a
 
 CREATE INDEX call_logs_to_idx ON public.call_logs USING btree (to_e164, started_at DESC);
 
-CREATE INDEX call_logs_voicemail_backlog_idx ON public.call_logs USING btree (recorded_at) WHERE ((recording_source = 'voicemail'::text) AND (voicemail_handled_at IS NULL));
-
 CREATE INDEX consent_evidence_decided_idx ON public.consent_evidence USING btree (decided_at);
 
 CREATE UNIQUE INDEX consent_evidence_pkey ON public.consent_evidence USING btree (call_hash);
@@ -816,6 +859,10 @@ CREATE INDEX reconcile_attempts_next_idx ON public.reconcile_attempts USING btre
 
 CREATE UNIQUE INDEX reconcile_attempts_pkey ON public.reconcile_attempts USING btree (call_sid);
 
+CREATE INDEX recordings_backlog_idx ON public.recordings USING btree (recorded_at) WHERE ((source = 'voicemail'::text) AND (handled_at IS NULL) AND (deleted_at IS NULL));
+
+CREATE UNIQUE INDEX recordings_pkey ON public.recordings USING btree (call_sid, recording_sid);
+
 CREATE INDEX recordings_to_delete_next_idx ON public.recordings_to_delete USING btree (next_at);
 
 CREATE UNIQUE INDEX recordings_to_delete_pkey ON public.recordings_to_delete USING btree (recording_sid);
@@ -860,19 +907,19 @@ CREATE OR REPLACE FUNCTION public.accept_voice_event(p_event jsonb)
 AS $function$
 declare
   e public.voice_event := jsonb_populate_record(null::public.voice_event, p_event);
-  v_key constant text := e.operation || ':' || e.call_sid || ':' || e.identity;
-  -- jsonb's text is canonical. When it came, under which delivery token, who counts it, what a limiter elsewhere said,
-  -- and what the line says by then, is not what was asked: the first copy that is kept decides.
-  v_hash constant bytea := sha256(convert_to(
-    (p_event - array['occurred_at', 'limits', 'rate_limited', 'disclosure'] #- '{meta,token}')::text, 'UTF8'
-  ));
-  v_known public.idempotency_keys;
+  v_identity constant bigint := hashtextextended(e.operation || ':' || e.identity, 0);
+  -- jsonb's text is canonical. When it came, who counts it, what a limiter elsewhere said, and what the line says by
+  -- then, is not what was asked: the first copy that is kept decides.
+  v_request constant bigint := hashtextextended(
+    (p_event - array['occurred_at', 'limits', 'rate_limited', 'disclosure'])::text, 0
+  );
   v_before public.call_logs;
   v_call public.call_logs;
+  v_known record;
+  v_limit record;
   -- The organisation that a sub-account belongs to.
   v_org_id constant uuid := case when e.account_sid is not null then public.organisation_of(e.account_sid) end;
-  v_limit record;
-  v_answer jsonb;
+  v_answer public.voice_answer;
 begin
   -- One call's events take turns, copies of one event included; different calls never meet here.
   -- (A lock in memory: nothing is written for it. Two calls of one hash only wait for each other.)
@@ -893,48 +940,65 @@ begin
     raise sqlstate 'PT403' using message = 'this account has no such call or line';
   end if;
 
-  select * into v_known from public.idempotency_keys as k where k.key = v_key;
-  if found then
-    if v_known.request_hash <> v_hash then
-      raise sqlstate 'PT409' using
-        message = 'a different request was accepted under this identity',
-        hint = 'Send a changed request under an identity of its own.';
+  if v_before.call_sid is not null then
+    select l.request_hash, l.answer into v_known from public.call_lifecycle as l
+    where l.call_sid = e.call_sid and l.received_at >= v_before.created_at and l.identity_hash = v_identity;
+    if found then
+      if v_known.request_hash <> v_request then
+        raise sqlstate 'PT409' using
+          message = 'a different request was accepted under this identity',
+          hint = 'Send a changed request under an identity of its own.';
+      end if;
+      return public.voice_answer_json(v_known.answer, true);
     end if;
-    return v_known.result || '{"duplicate": true}';
+  elsif exists (select from public.erased_calls as x where x.call_hash = public.call_hash(e.call_sid)) then
+    return public.voice_answer_json(row(true, 'completed', 'menu', false)::public.voice_answer, true);
   end if;
 
-  for v_limit in
-    select * from jsonb_to_recordset(e.limits) as l(identifier_type text, identifier text, max integer, window_sec integer)
-  loop
+  -- A call that is over takes nobody's place any more.
+  if e.limits is not null and v_before.disposition is null then
     if e.rate_limited then
-      perform public.record_rate_limit_refusal(e.operation, v_limit.identifier_type, v_limit.identifier);
+      for v_limit in
+        select * from jsonb_to_recordset(e.limits) as l(identifier_type text, identifier text)
+      loop
+        perform public.record_rate_limit_refusal(e.operation, v_limit.identifier_type, v_limit.identifier);
+      end loop;
     else
-      e.rate_limited := not public.take_rate_limit(
-        e.operation, v_limit.identifier_type, v_limit.identifier, v_limit.max,
-        make_interval(secs => v_limit.window_sec)
-      );
-      exit when e.rate_limited;
+      e.rate_limited := public.take_rate_limits(e.operation, e.limits) is not null;
     end if;
-  end loop;
+  end if;
 
   v_call := public.fold_voice_event(v_before, e);
-  -- Whose call it is: the account's that signed, or of the number that was called, which only an event of the call itself knows.
+  -- Whose call it is: the account's that signed, or of the number that was called, which only an event of the call itself
+  -- knows.
   if v_call.org_id is null then
     v_call.org_id := coalesce(
       v_org_id, (select n.org_id from public.telephony_numbers as n where n.e164_number = v_call.to_e164)
     );
   end if;
+  if e.recording_sid is not null then
+    perform public.fold_recording(e);
+    select r.recording_sid, r.url, r.source, r.duration_sec, r.recorded_at, r.transcript
+    into v_call.recording_sid, v_call.recording_url, v_call.recording_source, v_call.recording_duration_sec,
+      v_call.recorded_at, v_call.transcript
+    from public.recordings as r
+    where r.call_sid = e.call_sid and r.deleted_at is null
+    order by r.source desc, r.recorded_at desc, r.recording_sid desc
+    limit 1;
+  end if;
 
   if v_before.call_sid is null then
     insert into public.call_logs (
       call_sid, org_id, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order,
-      started_at, answered_at, connected_at, ended_at, duration_sec, dialled, rang_at, last_step, last_step_at,
+      started_at, answered_at, picked_up_at, bridged, connected_at, ended_at, duration_sec,
+      dialled, rang_at, last_step, last_step_at,
       recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript,
       handoff, handoff_reason, end_fetched, settled, rate_limited
     ) values (
       v_call.call_sid, v_call.org_id, v_call.from_e164, v_call.to_e164, v_call.mode, v_call.mode_turn,
       v_call.status, v_call.consent_given, v_call.consent_order,
-      v_call.started_at, v_call.answered_at, v_call.connected_at, v_call.ended_at, v_call.duration_sec,
+      v_call.started_at, v_call.answered_at, v_call.picked_up_at, v_call.bridged, v_call.connected_at, v_call.ended_at,
+      v_call.duration_sec,
       v_call.dialled, v_call.rang_at, v_call.last_step, v_call.last_step_at,
       v_call.recording_sid, v_call.recording_url, v_call.recording_source, v_call.recording_duration_sec,
       v_call.recorded_at, v_call.transcript, v_call.handoff, v_call.handoff_reason, v_call.end_fetched, v_call.settled,
@@ -945,7 +1009,8 @@ begin
       org_id = v_call.org_id, from_e164 = v_call.from_e164, to_e164 = v_call.to_e164,
       mode = v_call.mode, mode_turn = v_call.mode_turn, status = v_call.status,
       consent_given = v_call.consent_given, consent_order = v_call.consent_order,
-      started_at = v_call.started_at, answered_at = v_call.answered_at, connected_at = v_call.connected_at,
+      started_at = v_call.started_at, answered_at = v_call.answered_at,
+      picked_up_at = v_call.picked_up_at, bridged = v_call.bridged, connected_at = v_call.connected_at,
       ended_at = v_call.ended_at, duration_sec = v_call.duration_sec,
       dialled = v_call.dialled, rang_at = v_call.rang_at,
       last_step = v_call.last_step, last_step_at = v_call.last_step_at,
@@ -957,6 +1022,9 @@ begin
       updated_at = now()
     where c.call_sid = v_call.call_sid;
   end if;
+  if v_call.status >= 'lost' and (v_call.recording_source = 'voicemail' or e.recording_lost) then
+    perform public.owe_voicemail_mails(e.call_sid);
+  end if;
 
   if e.disclosure is not null then
     insert into public.disclosures (name, policy, key, language, words)
@@ -965,23 +1033,15 @@ begin
     on conflict (name) do nothing;
   end if;
 
+  v_answer := row(not coalesce(e.rate_limited, false), v_call.status, v_call.mode, v_call.consent_given);
   insert into public.call_lifecycle (
-    call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta
+    call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta, identity_hash, request_hash,
+    answer
   ) values (
-    e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.leg_status, e.sequence_number, e.occurred_at, e.meta
+    e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.leg_status, e.sequence_number, e.occurred_at, e.meta,
+    v_identity, v_request, v_answer
   );
-
-  v_answer := jsonb_build_object(
-    'duplicate', false,
-    'admitted', not v_call.rate_limited,
-    'call', jsonb_build_object(
-      'status', v_call.status, 'mode', v_call.mode, 'consent_given', v_call.consent_given
-    )
-  );
-  -- Twilio retries within minutes; a day leaves room for a replay by hand.
-  insert into public.idempotency_keys (key, operation, request_hash, status, result, expires_at)
-  values (v_key, e.operation, v_hash, 'completed', v_answer, now() + interval '1 day');
-  return v_answer;
+  return public.voice_answer_json(v_answer, false);
 end
 $function$
 
@@ -1610,27 +1670,19 @@ begin
   select public.call_hash(sid) from unnest(p_calls) as sid
   on conflict (call_hash) do nothing;
 
-  -- Every recording that an event told of, not only the one that the call's row shows.
   insert into public.recordings_to_delete (recording_sid, subaccount_sid)
-  select distinct on (sid) sid, subaccount_sid
-  from (
-    select c.recording_sid as sid, a.subaccount_sid
-    from public.call_logs as c left join public.telephony_subaccounts as a on a.org_id = c.org_id
-    where c.call_sid = any (p_calls)
-    union all
-    select l.meta ->> 'recording_sid', a.subaccount_sid
-    from public.call_lifecycle as l
-    left join public.call_logs as c on c.call_sid = l.call_sid
-    left join public.telephony_subaccounts as a on a.org_id = c.org_id
-    where l.call_sid = any (p_calls)
-  ) as found
-  where sid ~ '^RE[0-9a-fA-F]{32}$'
+  select r.recording_sid, a.subaccount_sid
+  from public.recordings as r
+  left join public.call_logs as c on c.call_sid = r.call_sid
+  left join public.telephony_subaccounts as a on a.org_id = c.org_id
+  where r.call_sid = any (p_calls)
   on conflict (recording_sid) do nothing;
   get diagnostics v_recordings = row_count;
 
   delete from public.outbox where kind = 'voicemail' and payload ->> 'call_sid' = any (p_calls);
   get diagnostics v_mails = row_count;
   delete from public.reconcile_attempts where call_sid = any (p_calls);
+  delete from public.recordings where call_sid = any (p_calls);
   delete from public.call_lifecycle where call_sid = any (p_calls) and meta ?| array['speech', 'digits'];
   get diagnostics v_events = row_count;
   delete from public.call_logs where call_sid = any (p_calls);
@@ -1737,7 +1789,7 @@ CREATE OR REPLACE FUNCTION public.expired_calls(p_limit integer)
 BEGIN ATOMIC
  SELECT c.call_sid
     FROM call_logs c
-   WHERE ((c.status >= 'canceled'::call_status) AND (c.started_at < (now() - make_interval(days => ( SELECT LEAST(min(r.days), 3650) AS "least"
+   WHERE ((c.status >= 'lost'::call_status) AND (c.started_at < (now() - make_interval(days => ( SELECT LEAST(min(r.days), 3650) AS "least"
             FROM retention_rules r
            WHERE (r.subject = ANY (ARRAY['calls'::text, 'voicemails'::text])))))) AND (COALESCE(c.ended_at, c.updated_at) < (now() - make_interval(days => ( SELECT r.days
             FROM retention_rules r
@@ -1768,6 +1820,10 @@ begin
     'call_events', (
       select coalesce(jsonb_agg(to_jsonb(l) order by l.id), '[]')
       from public.call_lifecycle as l where l.call_sid in (select public.calls_of_person(p_number))
+    ),
+    'recordings', (
+      select coalesce(jsonb_agg(to_jsonb(r) order by r.recorded_at), '[]')
+      from public.recordings as r where r.call_sid in (select public.calls_of_person(p_number))
     ),
     'consent_evidence', (
       select coalesce(jsonb_agg(to_jsonb(k)), '[]') from public.consent_evidence as k
@@ -1812,6 +1868,19 @@ BEGIN ATOMIC
    WHERE ((alert_deliveries.id = ANY (finish_alert_deliveries.p_failed)) AND (alert_deliveries.delivered_at IS NULL));
 END
 
+CREATE OR REPLACE FUNCTION public.fold_recording(e voice_event)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ INSERT INTO recordings AS r (recording_sid, call_sid, leg_sid, source, url, duration_sec, transcript, recorded_at, deleted_at)
+   VALUES ((fold_recording.e).recording_sid, (fold_recording.e).call_sid, (fold_recording.e).leg_sid, (fold_recording.e).recording_source, (fold_recording.e).recording_url, (fold_recording.e).recording_duration_sec, (fold_recording.e).transcript, (fold_recording.e).occurred_at,
+         CASE
+             WHEN (fold_recording.e).recording_lost THEN (fold_recording.e).occurred_at
+             ELSE NULL::timestamp with time zone
+         END) ON CONFLICT(call_sid, recording_sid) DO UPDATE SET leg_sid = LEAST(r.leg_sid, excluded.leg_sid), source = GREATEST(r.source, excluded.source), url = LEAST(r.url, excluded.url), duration_sec = GREATEST(r.duration_sec, excluded.duration_sec), transcript = GREATEST(r.transcript, excluded.transcript), recorded_at = LEAST(r.recorded_at, excluded.recorded_at), deleted_at = LEAST(r.deleted_at, excluded.deleted_at);
+END
+
 CREATE OR REPLACE FUNCTION public.fold_voice_event(c call_logs, e voice_event)
  RETURNS call_logs
  LANGUAGE plpgsql
@@ -1819,7 +1888,8 @@ CREATE OR REPLACE FUNCTION public.fold_voice_event(c call_logs, e voice_event)
  SET search_path TO ''
 AS $function$
 declare
-  final constant boolean := coalesce(e.call_status >= 'canceled', false);
+  final constant boolean := coalesce(e.call_status >= 'lost', false);
+  v_before constant public.call_status := c.status;
   step constant text := case
     -- Hung up while it rang.
     when e.event = 'dial_ended' and e.leg_status = 'canceled' then 'dial_canceled'
@@ -1854,7 +1924,10 @@ begin
       c.answered_at, e.occurred_at - make_interval(secs => coalesce(e.duration_sec, 0))
     );
   end if;
-  if step is not null and (c.last_step is null or (e.occurred_at, step) > (c.last_step_at, c.last_step)) then
+  if step is not null and (
+    c.last_step is null
+    or (step <> 'arrived', e.occurred_at, step) > (c.last_step <> 'arrived', c.last_step_at, c.last_step)
+  ) then
     c.last_step := step;
     c.last_step_at := e.occurred_at;
   end if;
@@ -1863,30 +1936,18 @@ begin
     c.rang_at := least(c.rang_at, e.occurred_at);
   end if;
   if e.talk_sec is not null then
-    c.connected_at := least(c.connected_at, e.occurred_at - make_interval(secs => e.talk_sec));
+    c.picked_up_at := least(c.picked_up_at, e.occurred_at - make_interval(secs => e.talk_sec));
   end if;
+  c.bridged := greatest(c.bridged, e.bridged);
+  c.connected_at := case when c.bridged is not false then c.picked_up_at end;
   if final then
-    c.ended_at := least(c.ended_at, e.occurred_at);
+    c.ended_at := case
+      -- An end that was reported replaces the one that was guessed.
+      when v_before = 'lost' and e.call_status > 'lost' then e.occurred_at
+      when v_before > 'lost' and e.call_status = 'lost' then c.ended_at
+      else least(c.ended_at, e.occurred_at)
+    end;
     c.duration_sec := greatest(c.duration_sec, e.duration_sec);
-  end if;
-
-  if e.recording_sid is not null then
-    if c.recording_sid is null
-      or (e.recording_source = 'voicemail', e.recording_sid) > (c.recording_source = 'voicemail', c.recording_sid)
-    then
-      c.recording_sid := e.recording_sid;
-      c.recording_source := e.recording_source;
-      c.recording_url := null;
-      c.recording_duration_sec := null;
-      c.recorded_at := null;
-      c.transcript := null;
-    end if;
-    if (e.recording_source, e.recording_sid) = (c.recording_source, c.recording_sid) then
-      c.recording_url := least(c.recording_url, e.recording_url);
-      c.recording_duration_sec := greatest(c.recording_duration_sec, e.recording_duration_sec);
-      c.recorded_at := least(c.recorded_at, e.occurred_at);
-      c.transcript := greatest(c.transcript, e.transcript);
-    end if;
   end if;
 
   c.handoff := coalesce(c.handoff, false) or e.handoff_reason is not null;
@@ -1921,18 +1982,17 @@ begin
   ) as locks;
   v_calls := array(
     select c.call_sid from public.call_logs as c
-    where c.call_sid in (select public.calls_of_person(p_number)) and c.status >= 'canceled'
+    where c.call_sid in (select public.calls_of_person(p_number)) and c.status >= 'lost'
   );
   select count(*) into v_open from public.call_logs as c
-  where c.call_sid in (select public.calls_of_person(p_number)) and c.status < 'canceled';
+  where c.call_sid in (select public.calls_of_person(p_number)) and c.status < 'lost';
   v_counts := public.erase_calls(v_calls);
   -- All of their events, and not with their month.
   delete from public.call_lifecycle where call_sid = any (v_calls);
   get diagnostics v_count = row_count;
   v_counts := v_counts || jsonb_build_object('call_lifecycle', (v_counts ->> 'call_lifecycle')::integer + v_count);
 
-  delete from public.idempotency_keys as k
-  where split_part(k.key, ':', 2) = any (v_calls) or (k.result ->> 'id')::text = any (v_messages::text[]);
+  delete from public.idempotency_keys as k where (k.result ->> 'id')::text = any (v_messages::text[]);
   get diagnostics v_count = row_count;
   v_counts := v_counts || jsonb_build_object('idempotency_keys', v_count);
 
@@ -2093,10 +2153,15 @@ begin
     select m from (
       select generate_series(v_this, v_this + interval '2 months', interval '1 month')
       union
-      -- Months that nobody had made when their first event came.
       select date_trunc('month', o.received_at) from months.call_lifecycle_other as o
     ) as wanted(m)
     where to_regclass(to_char(m, '"months.call_lifecycle_"YYYY_MM')) is null
+      and case
+        when m > v_this then true
+        when m = v_this then not exists (select from public.call_lifecycle)
+        -- Moved while nobody writes where they are.
+        else to_regclass(to_char(v_this, '"months.call_lifecycle_"YYYY_MM')) is not null
+      end
     order by m
   loop
     v_name := to_char(v_month, '"call_lifecycle_"YYYY_MM');
@@ -2197,11 +2262,12 @@ AS $function$
   select case p_kind
     when 'voicemail' then (
       select jsonb_build_object(
-        'call_sid', c.call_sid, 'from_e164', c.from_e164, 'to_e164', c.to_e164,
-        'recorded_at', c.recorded_at, 'duration_sec', c.recording_duration_sec, 'transcript', c.transcript,
+        'call_sid', c.call_sid, 'from_e164', c.from_e164, 'to_e164', c.to_e164, 'recording_sid', r.recording_sid,
+        'recorded_at', r.recorded_at, 'duration_sec', r.duration_sec, 'transcript', r.transcript,
         'link_expires', extract(epoch from now() + interval '7 days')::bigint
       )
-      from public.call_logs as c where c.call_sid = p_payload ->> 'call_sid'
+      from public.recordings as r join public.call_logs as c on c.call_sid = r.call_sid
+      where r.call_sid = p_payload ->> 'call_sid' and r.recording_sid = p_payload ->> 'recording_sid'
     )
     else (
       select jsonb_build_object(
@@ -2331,23 +2397,25 @@ AS $function$
   )
 $function$
 
-CREATE OR REPLACE FUNCTION public.owe_voicemail_mail()
- RETURNS trigger
- LANGUAGE plpgsql
+CREATE OR REPLACE FUNCTION public.owe_voicemail_mails(p_call_sid text)
+ RETURNS void
+ LANGUAGE sql
  SET search_path TO ''
-AS $function$
-begin
-  insert into public.outbox as o (kind, idempotency_key, payload, next_attempt_at)
-  values (
-    'voicemail', 'voicemail/' || new.call_sid, jsonb_build_object('call_sid', new.call_sid),
-    case when new.transcript is not null then now()
-      else least(new.recorded_at, now()) + interval '2 minutes' end
-  )
-  on conflict (idempotency_key) do update set next_attempt_at = excluded.next_attempt_at
-    where o.status = 'pending' and o.attempts = 0 and excluded.next_attempt_at < o.next_attempt_at;
-  return null;
-end
-$function$
+BEGIN ATOMIC
+ INSERT INTO outbox AS o (kind, idempotency_key, payload, next_attempt_at)  SELECT 'voicemail',
+             format('voicemail/%s/%s'::text, r.call_sid, r.recording_sid) AS format,
+             jsonb_build_object('call_sid', r.call_sid, 'recording_sid', r.recording_sid) AS jsonb_build_object,
+                 CASE
+                     WHEN (r.transcript IS NOT NULL) THEN now()
+                     ELSE (LEAST(r.recorded_at, now()) + '00:02:00'::interval)
+                 END AS "case"
+            FROM recordings r
+           WHERE ((r.call_sid = owe_voicemail_mails.p_call_sid) AND (r.source = 'voicemail'::text) AND (r.deleted_at IS NULL)) ON CONFLICT(idempotency_key) DO UPDATE SET next_attempt_at = excluded.next_attempt_at
+   WHERE ((o.status = 'pending'::text) AND (o.attempts = 0) AND (excluded.next_attempt_at < o.next_attempt_at));
+ DELETE FROM outbox o
+    USING recordings r
+   WHERE ((o.kind = 'voicemail'::text) AND ((o.payload ->> 'call_sid'::text) = owe_voicemail_mails.p_call_sid) AND (o.status = 'pending'::text) AND (r.call_sid = owe_voicemail_mails.p_call_sid) AND (r.recording_sid = (o.payload ->> 'recording_sid'::text)) AND (r.deleted_at IS NOT NULL));
+END
 
 CREATE OR REPLACE FUNCTION public.purge_expired(p_batch integer DEFAULT 10000)
  RETURNS jsonb
@@ -2378,7 +2446,7 @@ begin
   -- An hour: longer than any window that is in use.
   delete from public.rate_limit_windows as w using (
     select endpoint, identifier_type, identifier from public.rate_limit_windows
-    where admitted_at[cardinality(admitted_at)] < now() - interval '1 hour'
+    where coalesce(admitted_at[cardinality(admitted_at)], '-infinity') < now() - interval '1 hour'
     limit p_batch for update skip locked
   ) as old
   where (w.endpoint, w.identifier_type, w.identifier) = (old.endpoint, old.identifier_type, old.identifier);
@@ -2873,12 +2941,10 @@ begin
   insert into public.rate_limit_windows as w (endpoint, identifier_type, identifier, admitted_at)
   values (p_endpoint, p_identifier_type, p_identifier, array[clock_timestamp()])
   on conflict (endpoint, identifier_type, identifier) do update
-    set admitted_at = array(
-      select t from unnest(w.admitted_at) as t where t > clock_timestamp() - p_window order by t
-    ) || clock_timestamp()
-    where (
-      select count(*) from unnest(w.admitted_at) as t where t > clock_timestamp() - p_window
-    ) < p_max;
+    -- width_bucket finds, in a sorted array, how many are no later.
+    set admitted_at = w.admitted_at[width_bucket(clock_timestamp() - p_window, w.admitted_at) + 1:]
+      || greatest(clock_timestamp(), w.admitted_at[cardinality(w.admitted_at)])
+    where cardinality(w.admitted_at) - width_bucket(clock_timestamp() - p_window, w.admitted_at) < p_max;
   if found then
     return true;
   end if;
@@ -2895,22 +2961,22 @@ CREATE OR REPLACE FUNCTION public.take_rate_limits(p_endpoint text, p_limits jso
 AS $function$
 declare
   v_limit jsonb;
+  v_nth bigint;
 begin
-  begin
-    for v_limit in select l from jsonb_array_elements(p_limits) as l loop
-      if not public.take_rate_limit(
-        p_endpoint, v_limit ->> 'identifier_type', v_limit ->> 'identifier', (v_limit ->> 'max')::integer,
-        make_interval(secs => (v_limit ->> 'window_sec')::integer)
-      ) then
-        raise sqlstate 'TL429';
-      end if;
-    end loop;
-    return null;
-  exception when sqlstate 'TL429' then
-    -- What the limits before it gave is given back, and this one's record of the refusal with it.
-  end;
-  perform public.record_rate_limit_refusal(p_endpoint, v_limit ->> 'identifier_type', v_limit ->> 'identifier');
-  return v_limit;
+  for v_limit, v_nth in select * from jsonb_array_elements(p_limits) with ordinality loop
+    if not public.take_rate_limit(
+      p_endpoint, v_limit ->> 'identifier_type', v_limit ->> 'identifier', (v_limit ->> 'max')::integer,
+      make_interval(secs => (v_limit ->> 'window_sec')::integer)
+    ) then
+      -- What the limits before it gave is given back: the newest of each, as its row has been locked since.
+      update public.rate_limit_windows as w set admitted_at = trim_array(w.admitted_at, 1)
+      from jsonb_array_elements(p_limits) with ordinality as taken(l, nth)
+      where taken.nth < v_nth and (w.endpoint, w.identifier_type, w.identifier)
+        = (p_endpoint, taken.l ->> 'identifier_type', taken.l ->> 'identifier');
+      return v_limit;
+    end if;
+  end loop;
+  return null;
 end
 $function$
 
@@ -3022,19 +3088,24 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.voicemail_recording_url(p_call_sid text)
+CREATE OR REPLACE FUNCTION public.voice_answer_json(p_answer voice_answer, p_duplicate boolean)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN jsonb_build_object('duplicate', p_duplicate, 'admitted', (p_answer).admitted, 'call', jsonb_build_object('status', (p_answer).status, 'mode', (p_answer).mode, 'consent_given', (p_answer).consent_given))
+
+CREATE OR REPLACE FUNCTION public.voicemail_recording_url(p_call_sid text, p_recording_sid text)
  RETURNS text
  LANGUAGE sql
  STABLE
  SET search_path TO ''
 AS $function$
-  select c.recording_url from public.call_logs as c
-  where c.call_sid = p_call_sid and c.recording_source = 'voicemail'
+  select r.url from public.recordings as r
+  where r.call_sid = p_call_sid and r.recording_sid = p_recording_sid and r.source = 'voicemail' and r.deleted_at is null
 $function$
 
 -- Triggers
-
-CREATE TRIGGER call_logs_owe_voicemail_mail AFTER INSERT OR UPDATE ON public.call_logs FOR EACH ROW WHEN (((new.recording_source = 'voicemail'::text) AND (new.status >= 'canceled'::call_status))) EXECUTE FUNCTION owe_voicemail_mail();
 
 CREATE TRIGGER call_logs_unroll_delete AFTER DELETE ON public.call_logs FOR EACH ROW WHEN ((old.started_at < (now() - '00:10:00'::interval))) EXECUTE FUNCTION unroll_call_hours();
 
@@ -3137,8 +3208,8 @@ create view alert_status with (security_invoker=true) as
                     WHEN 'database_connections'::text THEN ( SELECT round(((100.0 * (c.used)::numeric) / (c.allowed)::numeric), 2) AS round
                        FROM database_connections() c(used, allowed))
                     WHEN 'voicemail_backlog'::text THEN (( SELECT count(*) AS count
-                       FROM call_logs
-                      WHERE ((call_logs.recording_source = 'voicemail'::text) AND (call_logs.voicemail_handled_at IS NULL))))::numeric
+                       FROM recordings
+                      WHERE ((recordings.source = 'voicemail'::text) AND (recordings.handled_at IS NULL) AND (recordings.deleted_at IS NULL))))::numeric
                     WHEN 'rate_limit_violations'::text THEN (( SELECT COALESCE(sum(rate_limit_refusals.refusals), (0)::bigint) AS "coalesce"
                        FROM rate_limit_refusals
                       WHERE ((rate_limit_refusals.minute > (now() - w.span)) AND (rate_limit_refusals.minute > (now() - '02:00:00'::interval)) AND (rate_limit_refusals.identifier_type <> 'everyone'::text))))::numeric
@@ -3314,9 +3385,9 @@ create view operations_now with (security_invoker=true) as
     connections.allowed AS connections_allowed
    FROM database_connections() connections(used, allowed),
     ( SELECT count(*) AS messages,
-            round((EXTRACT(epoch FROM (now() - min(call_logs.recorded_at))) / (3600)::numeric), 2) AS oldest_hours
-           FROM call_logs
-          WHERE ((call_logs.recording_source = 'voicemail'::text) AND (call_logs.voicemail_handled_at IS NULL))) backlog,
+            round((EXTRACT(epoch FROM (now() - min(recordings.recorded_at))) / (3600)::numeric), 2) AS oldest_hours
+           FROM recordings
+          WHERE ((recordings.source = 'voicemail'::text) AND (recordings.handled_at IS NULL) AND (recordings.deleted_at IS NULL))) backlog,
     ( SELECT count(*) AS waiting,
             round(EXTRACT(epoch FROM (now() - min(outbox.created_at)))) AS oldest_seconds
            FROM outbox
@@ -3368,15 +3439,17 @@ create view recent_errors with (security_invoker=true) as
   ORDER BY created_at DESC;
 
 create view voicemail_backlog with (security_invoker=true) as
- SELECT call_sid,
-    from_e164,
-    recording_url,
-    transcript,
-    recorded_at AS created_at,
-    round((EXTRACT(epoch FROM (now() - recorded_at)) / (3600)::numeric), 2) AS hours_old
-   FROM call_logs
-  WHERE ((recording_source = 'voicemail'::text) AND (voicemail_handled_at IS NULL))
-  ORDER BY recorded_at;
+ SELECT r.call_sid,
+    c.from_e164,
+    r.url AS recording_url,
+    r.transcript,
+    r.recorded_at AS created_at,
+    round((EXTRACT(epoch FROM (now() - r.recorded_at)) / (3600)::numeric), 2) AS hours_old,
+    r.recording_sid
+   FROM (recordings r
+     JOIN call_logs c ON ((c.call_sid = r.call_sid)))
+  WHERE ((r.source = 'voicemail'::text) AND (r.handled_at IS NULL) AND (r.deleted_at IS NULL))
+  ORDER BY r.recorded_at DESC;
 
 create view webhook_performance with (security_invoker=true) as
  SELECT function,
@@ -3438,6 +3511,8 @@ alter table public.rate_limit_refusals enable row level security;
 alter table public.rate_limit_windows enable row level security;
 
 alter table public.reconcile_attempts enable row level security;
+
+alter table public.recordings enable row level security;
 
 alter table public.recordings_to_delete enable row level security;
 
@@ -3510,6 +3585,12 @@ create policy rate_limit_refusals_of_the_service on public.rate_limit_refusals f
 create policy rate_limit_windows_of_the_service on public.rate_limit_windows for select to service_role using (true);
 
 create policy reconcile_attempts_of_the_service on public.reconcile_attempts for select to service_role using (true);
+
+create policy recordings_for_monitoring on public.recordings for select to monitoring using (true);
+
+create policy recordings_of_own_org on public.recordings for select to authenticated using ((EXISTS ( SELECT
+   FROM call_logs c
+  WHERE (c.call_sid = recordings.call_sid))));
 
 create policy recordings_to_delete_for_monitoring on public.recordings_to_delete for select to monitoring using (true);
 
@@ -3601,6 +3682,8 @@ grant execute on function export_person(text,text) to service_role;
 
 grant execute on function finish_alert_deliveries(bigint[],bigint[]) to service_role;
 
+grant execute on function fold_recording(voice_event) to service_role;
+
 grant execute on function fold_voice_event(call_logs,voice_event) to service_role;
 
 grant execute on function forget_person(text,text) to service_role;
@@ -3636,6 +3719,8 @@ grant execute on function metrics_snapshot() to service_role;
 grant execute on function onboarding_work(telephony_transactions) to service_role;
 
 grant execute on function organisation_of(text) to service_role;
+
+grant execute on function owe_voicemail_mails(text) to service_role;
 
 grant execute on function purge_expired(integer) to service_role;
 
@@ -3683,7 +3768,9 @@ grant execute on function telephony_tenant(text) to service_role;
 
 grant execute on function unknown_calls(jsonb) to service_role;
 
-grant execute on function voicemail_recording_url(text) to service_role;
+grant execute on function voice_answer_json(voice_answer,boolean) to service_role;
+
+grant execute on function voicemail_recording_url(text,text) to service_role;
 
 grant select on public.active_calls to authenticated;
 
@@ -3800,8 +3887,6 @@ grant select on public.call_logs (recording_source) to monitoring;
 grant select on public.call_logs (started_at) to monitoring;
 
 grant select on public.call_logs (status) to monitoring;
-
-grant select on public.call_logs (voicemail_handled_at) to monitoring;
 
 grant select on public.call_success_metrics to authenticated;
 
@@ -3921,6 +4006,18 @@ grant select on public.recent_errors to service_role;
 
 grant delete, insert, select, update on public.reconcile_attempts to service_role;
 
+grant select on public.recordings to authenticated;
+
+grant insert, select, update on public.recordings to service_role;
+
+grant select on public.recordings (deleted_at) to monitoring;
+
+grant select on public.recordings (handled_at) to monitoring;
+
+grant select on public.recordings (recorded_at) to monitoring;
+
+grant select on public.recordings (source) to monitoring;
+
 grant delete, select on public.recordings_to_delete to service_role;
 
 grant update on public.recordings_to_delete (attempts) to service_role;
@@ -3995,7 +4092,7 @@ comment on table public.call_logs is 'One row a call: the fold of its call_lifec
 
 comment on table public.call_logs.answered_at is 'When the line picked up.';
 
-comment on table public.call_logs.connected_at is 'When a person answered.';
+comment on table public.call_logs.connected_at is 'When a person answered, and the caller was still there.';
 
 comment on table public.call_logs.dialled is 'Somebody was rung for this call.';
 
@@ -4024,6 +4121,10 @@ comment on table public.outbox is 'E-mails that are owed, being sent, sent (30 d
 comment on table public.rate_limit_refusals is 'Refusals by minute; the view rate_limit_violations reads them.';
 
 comment on table public.rate_limit_windows is 'The limiter''s state: admissions inside the window, per endpoint and identifier.';
+
+comment on table public.recordings is 'One row a recording of a call: the fold of the events that told of it, whatever order they came in.';
+
+comment on table public.recordings.handled_at is 'When somebody marked a voicemail as handled: it leaves voicemail_backlog.';
 
 comment on table public.recordings_to_delete is 'Recordings whose call was erased here, and which Twilio still has; voice-reconcile deletes them there.';
 
@@ -4077,7 +4178,7 @@ comment on view public.rate_limit_violations is 'Who was refused in the last 24 
 
 comment on view public.recent_errors is 'Errors of the last 24 hours, newest first.';
 
-comment on view public.voicemail_backlog is 'Voicemails that nobody has marked as handled (call_logs.voicemail_handled_at), oldest first.';
+comment on view public.voicemail_backlog is 'Voicemails that nobody has marked as handled (recordings.handled_at), newest first.';
 
 comment on view public.webhook_performance is 'The last hour by function: requests let in, errors (5xx, or answered without the database), latency as we measured it, and those turned away (refused).';
 

@@ -48,6 +48,10 @@ for (const outcome of OUTCOMES) {
     })`;
   }
 }
+await db.sql`
+  insert into recordings (recording_sid, call_sid, leg_sid, source, url, recorded_at)
+  select recording_sid, call_sid, call_sid, recording_source, recording_url, recorded_at from call_logs
+  where recording_sid is not null`;
 // An hour and more ago: in the views of 24 h only.
 await db.sql`
   insert into call_logs (call_sid, status, started_at, ended_at, duration_sec, mode)
@@ -117,11 +121,11 @@ Deno.test("the consent rate is out of the calls that decided", async () => {
 });
 
 Deno.test("a voicemail leaves the backlog once it is marked as handled", async () => {
-  const before = await db.sql`select call_sid, hours_old from voicemail_backlog`;
+  const before = await db.sql`select recording_sid, hours_old from voicemail_backlog`;
   assertEquals(before.length, 5);
   assertEquals(before[0]!.hours_old, "1.50");
-  await db.sql`update call_logs set voicemail_handled_at = now() where call_sid = ${
-    before[0]!.call_sid
+  await db.sql`update recordings set handled_at = now() where recording_sid = ${
+    before[0]!.recording_sid
   }`;
   assertEquals((await db.sql`select from voicemail_backlog`).length, 4);
 });

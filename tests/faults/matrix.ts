@@ -43,6 +43,8 @@ export interface FaultyStep {
 /** A choice was made and recording agreed to, as the URL of a later step tells it. */
 const AGREED = `turn=2&attempt=1&disclosed=${DISCLOSED}&consent=stayed-1&mode=sales-1`;
 const agreed = { mode: "sales", consent_given: true };
+/** Told now: a time that no callback could have would be ours instead. */
+const answeredLeg = legReported("in-progress", { Timestamp: new Date().toUTCString() });
 const RECORDING = { recording_sid: recordEnded.RecordingSid };
 
 export const STEPS: readonly FaultyStep[] = [
@@ -145,10 +147,10 @@ export const STEPS: readonly FaultyStep[] = [
     name: "status of a leg",
     to: "voice-status",
     query: `?${AGREED}`,
-    params: legReported("in-progress"),
+    params: answeredLeg,
     outcome: "again",
     event: "leg_status",
-    row: { ...agreed, connected_at: new Date(legReported("in-progress").Timestamp) },
+    row: { ...agreed, connected_at: new Date(answeredLeg.Timestamp) },
   },
   {
     name: "dial recording",

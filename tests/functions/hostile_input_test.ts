@@ -168,10 +168,7 @@ for (const webhook of WEBHOOKS) {
           "user-agent": agent,
           "x-forwarded-for": forwarded,
         }));
-        const { meta, ...event } = deps.events[0]!;
-        const { token: kept, ...rest } = meta as Record<string, unknown>;
-        assertEquals({ ...event, meta: rest }, plain.events[0]);
-        assertEquals(kept === undefined || /^[\w-]{1,100}$/.test(String(kept)), true);
+        assertEquals(deps.events, plain.events);
       }),
       { numRuns: 50 },
     );

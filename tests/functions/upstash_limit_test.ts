@@ -39,7 +39,7 @@ const { sql } = stack.db;
 Deno.test.afterAll(() => stack.stop());
 
 const SECOND = 1000;
-const OFF = { maxCallsPerMinute: undefined };
+const CEILING = { maxCallsPerMinute: 1000 };
 /** No test of how many are let in is about how fast: a busy machine may take its time. */
 const PATIENT = { deadlineMs: 30 * SECOND };
 /** Nothing listens there. */
@@ -85,7 +85,7 @@ function isolate(
 }
 
 /** A call's arrival, as voice-frontdoor has it accepted. */
-function arrival(from: string, to = newNumber(), limits = callLimits(from, to, OFF)) {
+function arrival(from: string, to = newNumber(), limits = callLimits(from, to, CEILING)) {
   const caller = from.startsWith("+") ? from : undefined;
   return voiceEvent(newCallSid(), { from_e164: caller, to_e164: to, limits });
 }
@@ -420,7 +420,7 @@ for (
     ["200 with another result", () => Response.json({ result: "bm9uc2Vuc2U=" }), "TypeError"],
     ["200 with OK to everything", () => Response.json({ result: "OK" }), "TypeError"],
     ["200 with a list", () => Response.json({ result: ["LTE=", "LTE="] }), "TypeError"],
-    ["200 with a limit that is none", () => Response.json({ result: 2 }), "TypeError"],
+    ["200 with a limit that is none", () => Response.json({ result: 3 }), "TypeError"],
     ["200 with a number in quotes", () => Response.json({ result: "MQ==" }), "TypeError"],
   ] as const
 ) {
@@ -521,6 +521,20 @@ for (const [backend, test, acceptBy] of backends) {
     assertEquals(kinds(await from(others)), { accepted: 10, rate_limited: 2 });
     assertEquals(await violations(robot), [["voice-frontdoor", "caller", 40]]);
     assertEquals(await violations(line), [["voice-frontdoor", "called", 2]]);
+  });
+
+  test(`on ${backend}, a call that the line has no room for takes nothing from its caller's ten`, async () => {
+    const accept = acceptBy();
+    const full = newNumber();
+    const caller = newNumber();
+    const rings = (from: string, to: string, times: number) =>
+      withBackground(() =>
+        Promise.all(Array.from({ length: times }, () => ring(accept, from, to)))
+      );
+    await rings("+266696687", full, 20);
+    assertEquals(kinds(await rings(caller, full, 15)), { accepted: 0, rate_limited: 15 });
+    assertEquals(kinds(await rings(caller, newNumber(), 12)), { accepted: 10, rate_limited: 2 });
+    assertEquals(await violations(full), [["voice-frontdoor", "called", 15]]);
   });
 }
 

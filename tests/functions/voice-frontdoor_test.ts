@@ -38,7 +38,14 @@ Deno.test("a caller is greeted, told about recording, and asked", async () => {
   assertEquals(xml, WELCOME);
 });
 
-Deno.test("an arrival is recorded under the caller's limit, and decides nothing", async () => {
+const LINE_LIMIT = {
+  identifier_type: "called",
+  identifier: LINE_NUMBER,
+  max: 1000,
+  window_sec: 60,
+};
+
+Deno.test("an arrival is recorded under the caller's limit and the line's, and decides nothing", async () => {
   const deps = testDeps();
   await twiml(createHandler(deps), arrival());
   assertEquals(deps.events, [{
@@ -52,7 +59,10 @@ Deno.test("an arrival is recorded under the caller's limit, and decides nothing"
     from_e164: CALLER,
     to_e164: LINE_NUMBER,
     occurred_at: "2026-03-04T05:06:07.000Z",
-    limits: [{ identifier_type: "caller", identifier: CALLER, max: 10, window_sec: 60 }],
+    limits: [
+      { identifier_type: "caller", identifier: CALLER, max: 10, window_sec: 60 },
+      LINE_LIMIT,
+    ],
     disclosure: {
       name: DISCLOSED,
       policy: "opt_out",
@@ -106,11 +116,14 @@ Deno.test("a copy of an arrival is answered as the first was", async () => {
 for (
   const From of ["anonymous", "Restricted", "+266696687", "", "client:desk", "sip:a@b.example"]
 ) {
-  Deno.test(`a caller from "${From}" is served under no limit and no number`, async () => {
+  Deno.test(`a caller from "${From}" is served under the line's limit alone, and no number`, async () => {
     const deps = testDeps();
     const { xml } = await twiml(createHandler(deps), arrival({ From, Caller: From }));
     assertEquals(xml, WELCOME);
-    assertEquals([deps.events[0]?.["limits"], deps.events[0]?.["from_e164"]], [[], undefined]);
+    assertEquals([deps.events[0]?.["limits"], deps.events[0]?.["from_e164"]], [
+      [LINE_LIMIT],
+      undefined,
+    ]);
   });
 }
 
@@ -122,13 +135,4 @@ Deno.test("the limit never counts by an address of Twilio's", async () => {
     signedRequest("voice-frontdoor", { ...incomingCall, From: "" }, { headers }),
   );
   assertEquals(JSON.stringify(deps.events).includes("54.172"), false);
-});
-
-Deno.test("the token of a delivery is kept with its event", async () => {
-  const deps = testDeps();
-  const headers = { "i-twilio-idempotency-token": "6a2f-11" };
-  await twiml(createHandler(deps), signedRequest("voice-frontdoor", incomingCall, { headers }));
-  assertEquals(deps.events[0]?.["meta"], { token: "6a2f-11" });
-  // It is not signed: what the event is must not depend on it.
-  assertEquals(deps.events[0]?.["identity"], "arrived");
 });

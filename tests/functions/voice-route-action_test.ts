@@ -36,6 +36,7 @@ for (const status of ["completed", "answered"]) {
       mode: "sales",
       mode_turn: 1,
       talk_sec: 25,
+      bridged: true,
       meta: {},
     });
   });
@@ -62,7 +63,7 @@ Deno.test("a dial that was picked up without reaching the caller is no conversat
     dialEnded("completed", { DialBridged: "false", DialCallDuration: "3" }),
   );
   assertEquals(outline, VOICEMAIL_INSTEAD);
-  assertEquals(event["talk_sec"], undefined);
+  assertEquals([event["talk_sec"], event["bridged"]], [undefined, false]);
 });
 
 Deno.test("a dial that is not told to have been bridged counts by its status", async () => {

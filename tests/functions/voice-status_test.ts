@@ -135,14 +135,61 @@ Deno.test("a conversation's recording is kept with the call, and says nothing of
     recording_source: "dial",
     recording_duration_sec: 14,
     occurred_at: "2026-03-04T05:06:07.000Z",
-    meta: { recording_sid: RECORDING_SID },
+    meta: {},
   });
 });
 
 Deno.test("a conversation's recording that is absent is noted, and is none", async () => {
   const { event } = await report({ ...recordingReported, RecordingStatus: "absent" });
-  assertEquals([event?.["leg_status"], event?.["recording_sid"]], ["absent", undefined]);
+  assertEquals(
+    [event?.["leg_status"], event?.["recording_lost"], event?.["recording_url"]],
+    ["absent", true, undefined],
+  );
 });
+
+Deno.test("a recording of -1 seconds is an absent one", async () => {
+  const { event } = await report({ ...recordingReported, RecordingDuration: "-1" });
+  assertEquals([event?.["recording_lost"], event?.["recording_duration_sec"]], [true, undefined]);
+});
+
+Deno.test("a recorded leg's end is its end, though it names the recording", async () => {
+  const { event } = await report(
+    legReported("completed", {
+      CallDuration: "30",
+      RecordingSid: RECORDING_SID,
+      RecordingUrl: RECORDING_URL,
+      RecordingDuration: "29",
+    }),
+    AGREED,
+  );
+  assertEquals(
+    [event?.["event"], event?.["call_sid"], event?.["leg_sid"], event?.["talk_sec"]],
+    ["leg_status", CALL_SID, CHILD_SID, 30],
+  );
+  assertEquals(event?.["recording_sid"], undefined);
+});
+
+Deno.test("a status that is new is kept by its name, and is no state of the call", async () => {
+  const { status, event } = await report(callReported("on-fire", { SequenceNumber: "1e3" }));
+  assertEquals(
+    [status, event?.["leg_status"], event?.["call_status"], event?.["sequence_number"]],
+    [204, "on-fire", undefined, undefined],
+  );
+});
+
+for (
+  const [told, kept] of [
+    ["Mon, 01 Jan 0001 00:00:00 +0000", "2026-03-04T05:06:07.000Z"],
+    ["Fri, 31 Dec 9999 23:59:59 +0000", "2026-03-04T05:06:07.000Z"],
+    ["Tue, 03 Mar 2026 05:06:06 +0000", "2026-03-04T05:06:07.000Z"],
+    ["Tue, 03 Mar 2026 05:06:07 +0000", "2026-03-03T05:06:07.000Z"],
+  ] as const
+) {
+  Deno.test(`a callback that says ${told} happened at ${kept}`, async () => {
+    const { event } = await report(callReported("completed", { Timestamp: told }));
+    assertEquals(event?.["occurred_at"], kept);
+  });
+}
 
 Deno.test("each status of each leg is an event of its own", async () => {
   const events = await Promise.all([
@@ -165,15 +212,15 @@ Deno.test("a callback that reports nothing is told what it lacks", async () => {
 
 Deno.test("every parameter at fault is named, and no value is repeated", async () => {
   const { status, text } = await report({
-    ...callReported("on-fire"),
+    ...callReported("completed"),
     CallSid: "CAnot-a-sid",
-    SequenceNumber: "1e3",
+    ParentCallSid: "on-fire",
   });
   const { issues } = JSON.parse(text);
   assertEquals(status, 400);
   assertEquals(
     issues.map((issue: { field: string }) => issue.field).sort(),
-    ["CallSid", "CallStatus", "SequenceNumber"],
+    ["CallSid", "ParentCallSid"],
   );
-  assertEquals(/on-fire|not-a-sid|1e3/.test(text), false);
+  assertEquals(/on-fire|not-a-sid/.test(text), false);
 });

@@ -86,7 +86,7 @@ Deno.test("a message is recorded with where it is kept", async () => {
     mode_turn: 2,
     ...WITH_RECORDING,
     recording_duration_sec: 14,
-    meta: { digits: "#", recording_sid: RECORDING_SID },
+    meta: { digits: "#" },
   });
 });
 
@@ -102,12 +102,14 @@ for (
   const [what, params] of [
     ["without a recording", onTheLine],
     ["with a recording of no length", { ...recordEnded, RecordingDuration: "0" }],
+    ["with a recording of -1 seconds", { ...recordEnded, RecordingDuration: "-1" }],
   ] as const
 ) {
   Deno.test(`a message ${what} is none, and not thanked for`, async () => {
     const { xml, event } = await step(params, `?event=recorded&${STATE}`);
     assertEquals(xml, NOTHING);
-    assertEquals([event["identity"], event["recording_sid"]], ["recorded-nothing", undefined]);
+    assertEquals(event["recording_duration_sec"], undefined);
+    assertEquals(event["recording_lost"], "RecordingSid" in params ? true : undefined);
   });
 }
 
@@ -137,7 +139,7 @@ Deno.test("a recording that is ready is kept with its message", async () => {
     mode_turn: 2,
     ...WITH_RECORDING,
     recording_duration_sec: 14,
-    meta: { recording_sid: RECORDING_SID },
+    meta: {},
   }]);
 });
 
@@ -155,7 +157,7 @@ Deno.test("a transcript is kept with its message", async () => {
     mode_turn: 2,
     ...WITH_RECORDING,
     transcript: "Please call me back about the invoice.",
-    meta: { recording_sid: RECORDING_SID },
+    meta: {},
   }]);
 });
 
@@ -186,8 +188,8 @@ for (const RecordingStatus of ["absent", "failed"]) {
     );
     assertEquals(status, 204);
     assertEquals(
-      [events[0]?.["leg_status"], events[0]?.["recording_sid"], events[0]?.["recording_url"]],
-      [RecordingStatus, undefined, undefined],
+      [events[0]?.["leg_status"], events[0]?.["recording_lost"], events[0]?.["recording_url"]],
+      [RecordingStatus, true, undefined],
     );
   });
 }

@@ -95,9 +95,15 @@ async function voicemail(
   return sid;
 }
 
+/** The recording of the call that was made last. */
+const itsRecording = () => recordingSid(recordings - 1);
+
 const inAWeek = () => Math.floor(now.getTime() / 1000) + 7 * 24 * 60 * 60;
 const link = (sid: string, expires = inAWeek()) =>
-  recordingLink("", settings.secretKey, sid, expires).replace("/voicemail-audio", "");
+  recordingLink("", settings.secretKey, sid, itsRecording(), expires).replace(
+    "/voicemail-audio",
+    "",
+  );
 const get = (query: string, init?: RequestInit) => fetch(`${audio.url}/${query}`, init);
 const fault = async (response: Response) => [response.status, await response.text()];
 const told = (code: string) => JSON.stringify({ error: code });
@@ -148,8 +154,11 @@ Deno.test("a link that was changed in any part is no link", async () => {
       query.replace(/sig=.*/, "sig="),
       query.replace(/&sig=.*/, ""),
       query.replace(/sig=.*/, "sig=%00"),
-      recordingLink("", "another key", sid, inAWeek()).replace("/voicemail-audio", ""),
-      `?call=${sid}`,
+      recordingLink("", "another key", sid, itsRecording(), inAWeek()).replace(
+        "/voicemail-audio",
+        "",
+      ),
+      `?call=${sid}&recording=${itsRecording()}`,
       "",
     ]
   ) assertEquals(await fault(await get(forged)), [401, told("unauthorized")], forged);
@@ -166,11 +175,17 @@ Deno.test("a link works for 7 days, and then says that it is over", async () => 
 
 Deno.test("the secret key plays any voicemail, another key none", async () => {
   const sid = await voicemail();
-  const response = await get(`?call=${sid}`, { headers: { apikey: settings.secretKey } });
+  const response = await get(`?call=${sid}&recording=${itsRecording()}`, {
+    headers: { apikey: settings.secretKey },
+  });
   assertEquals(response.status, 200);
   await response.body?.cancel();
   assertEquals(
-    await fault(await get(`?call=${sid}`, { headers: { apikey: "sb_publishable_local" } })),
+    await fault(
+      await get(`?call=${sid}&recording=${itsRecording()}`, {
+        headers: { apikey: "sb_publishable_local" },
+      }),
+    ),
     [
       401,
       told("unauthorized"),

@@ -98,6 +98,25 @@ Deno.test("the disclosure is heard whole before anything listens, then recording
   assertEquals(call.row.recording_source, "dial");
 });
 
+Deno.test("a recorded conversation is one call, with the end of its leg and one recording", async () => {
+  const before = await hotline.db.sql`select count(*)::int as n from call_logs`;
+  const call = await hotline.ring({ keys: ["1"], dial: "answered" });
+  const after = await hotline.db.sql`select count(*)::int as n from call_logs`;
+  assertEquals(after[0]!.n - before[0]!.n, 1);
+  const sid = call.record.callSid;
+  const ended = await hotline.db.sql`
+    select parent_call_sid from call_lifecycle
+    where call_sid = ${sid} and event = 'leg_status' and status = 'completed'`;
+  assertEquals([...ended], [{ parent_call_sid: sid }]);
+  const recordings = await hotline.db.sql`
+    select source, url, deleted_at from recordings where call_sid = ${sid}`;
+  assertEquals([...recordings], [{
+    source: "dial",
+    url: call.row.recording_url,
+    deleted_at: null,
+  }]);
+});
+
 Deno.test("a caller who says no is not recorded, and is served all the same", async () => {
   for (const words of ["no recording", "please don't record this"]) {
     const call = await hotline.ring({ say: [words], keys: ["1"], dial: "answered" });

@@ -103,7 +103,7 @@ async function owed(sid: string) {
   return [
     ...await sql`
       select status, extract(epoch from next_attempt_at - now())::float8 as due_in from outbox
-      where idempotency_key = ${`voicemail/${sid}`}`,
+      where idempotency_key like ${`voicemail/${sid}/%`}`,
   ];
 }
 

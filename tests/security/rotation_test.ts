@@ -144,7 +144,7 @@ Deno.test("voice-health shows its figures for each of the project's secret keys,
 });
 
 Deno.test("a link to a voicemail works while the key that it was made with is one of the project's", () => {
-  const query = new URL(recordingLink("http://127.0.0.1", "old", "CA1", 1000)).searchParams;
+  const query = new URL(recordingLink("http://127.0.0.1", "old", "CA1", "RE1", 1000)).searchParams;
   const now = new Date(999_000);
   assertEquals(checkRecordingLink(["new", "old"], query, now), "valid");
   assertEquals(checkRecordingLink(["new", "old"], query, new Date(1_000_000)), "expired");

@@ -81,6 +81,19 @@ for (
   });
 }
 
+Deno.test("an event whose month is being made at that moment may come again: it is not at fault", async () => {
+  await using api = fakeDataApi(() =>
+    Response.json({
+      code: "23514",
+      message: 'new row for relation "call_lifecycle_other" violates partition constraint',
+    }, { status: 400 })
+  );
+  assertEquals(await voiceEvents(dataApi(api.url, KEY))(EVENT), {
+    kind: "unavailable",
+    reason: "Data API 400 23514",
+  });
+});
+
 for (const body of ["null", "[]", '"ok"', "{}", '{"duplicate":false,"admitted":true}', "<html>"]) {
   Deno.test(`an answer of ${body} is none: nothing is known to be written`, async () => {
     await using api = fakeDataApi(() => new Response(body));

@@ -142,50 +142,55 @@ function showVoicemails(voicemails, total) {
   byId("voicemail-count").textContent = total || "";
   showMore("voicemails", voicemails.length, total, "newest");
   byId("voicemails-empty").hidden = voicemails.length > 0;
-  showList(byId("voicemails"), voicemails, ({ call_sid }) => call_sid, (voicemail, before) => {
-    const { call_sid, from_e164, created_at, transcript, audio } = voicemail;
-    const who = phoneNumber(from_e164);
-    // A transcript comes later than its recording: it must not stop who is listening.
-    const playing = before?.querySelector("audio");
-    return h(
-      "li",
-      { class: "message", "data-call": call_sid },
-      h(
-        "div",
-        { class: "row" },
-        h("strong", { class: "number grow" }, who),
-        h("time", { class: "time", datetime: created_at }, moment(created_at)),
-      ),
-      transcript
-        ? h("blockquote", {}, transcript)
-        : h("p", { class: "empty" }, "No transcript yet."),
-      audio === null
-        ? h("p", { class: "empty" }, "The recording is not on this machine.")
-        : playing ?? h("audio", {
-          controls: true,
-          preload: "metadata",
-          src: audio,
-          "aria-label": `Voicemail of ${who}`,
-        }),
-      h(
-        "div",
-        { class: "choices" },
-        h("button", {
-          type: "button",
-          class: "quiet",
-          name: "handled",
-          "aria-label": `Mark as handled: the voicemail of ${who}`,
-          onclick: () => handle(voicemail, true),
-        }, "Mark as handled"),
-      ),
-    );
-  });
+  showList(
+    byId("voicemails"),
+    voicemails,
+    ({ recording_sid }) => recording_sid,
+    (voicemail, before) => {
+      const { call_sid, from_e164, created_at, transcript, audio } = voicemail;
+      const who = phoneNumber(from_e164);
+      // A transcript comes later than its recording: it must not stop who is listening.
+      const playing = before?.querySelector("audio");
+      return h(
+        "li",
+        { class: "message", "data-call": call_sid },
+        h(
+          "div",
+          { class: "row" },
+          h("strong", { class: "number grow" }, who),
+          h("time", { class: "time", datetime: created_at }, moment(created_at)),
+        ),
+        transcript
+          ? h("blockquote", {}, transcript)
+          : h("p", { class: "empty" }, "No transcript yet."),
+        audio === null
+          ? h("p", { class: "empty" }, "The recording is not on this machine.")
+          : playing ?? h("audio", {
+            controls: true,
+            preload: "metadata",
+            src: audio,
+            "aria-label": `Voicemail of ${who}`,
+          }),
+        h(
+          "div",
+          { class: "choices" },
+          h("button", {
+            type: "button",
+            class: "quiet",
+            name: "handled",
+            "aria-label": `Mark as handled: the voicemail of ${who}`,
+            onclick: () => handle(voicemail, true),
+          }, "Mark as handled"),
+        ),
+      );
+    },
+  );
 }
 
 async function handle(voicemail, handled) {
   const who = phoneNumber(voicemail.from_e164);
   const undo = byId("undo");
-  const response = await fetch(`/api/calls/${voicemail.call_sid}/handled`, {
+  const response = await fetch(`/api/recordings/${voicemail.recording_sid}/handled`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ handled }),
@@ -287,7 +292,7 @@ async function fillTimeline(details) {
     ["Person answered", call.connected_at && clockTime(call.connected_at)],
     ["Ended", call.ended_at && clockTime(call.ended_at)],
     ["Transcript", call.transcript],
-    ["Voicemail handled", call.voicemail_handled_at && moment(call.voicemail_handled_at)],
+    ["Voicemail handled", call.handled_at && moment(call.handled_at)],
     ["Call SID", call.call_sid],
   ].filter(([, value]) => value);
   const playing = timeline.querySelector("audio");

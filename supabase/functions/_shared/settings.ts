@@ -36,7 +36,7 @@ export interface Settings {
   readonly allowInsecureWebhooks: boolean;
   readonly recordingConsent: "opt_out" | "opt_in";
   /** Calls in any 60 s that one number called may get, from all callers together. */
-  readonly maxCallsPerMinute: number | undefined;
+  readonly maxCallsPerMinute: number;
   /** Where calls are counted before PostgreSQL counts them. The token is never logged. */
   readonly upstash: { readonly url: string; readonly token: string } | undefined;
   /** By what e-mails are sent; the API key is never logged. */
@@ -338,13 +338,12 @@ function wholeNumber(
 }
 
 /** At most as many as the database keeps the times of. */
-function callCeiling(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
+function callCeiling(value = "1000"): number {
   const ceiling = Number(value);
-  if (!/^\d+$/.test(value) || ceiling < 1 || ceiling > 1000) {
+  if (!/^\d+$/.test(value) || ceiling < 1 || ceiling > 10_000) {
     throw new SettingError(
       "MAX_CALLS_PER_MINUTE",
-      `must be a whole number from 1 to 1000: current value is "${value}"`,
+      `must be a whole number from 1 to 10000: current value is "${value}"`,
     );
   }
   return ceiling;

@@ -84,7 +84,7 @@ export function webhookHandler(deps: Deps, name: FunctionName, serving: Serving)
       const verification = await verified(deps, name, request, url.search);
       const { params } = verification;
       line = verification.line;
-      const parsed = parseWebhook(params, url.searchParams, request.headers, deps.now());
+      const parsed = parseWebhook(params, url.searchParams, deps.now());
       if (parsed.ok) {
         note.call_sid = parsed.webhook.fields.CallSid;
         const { account } = verification;

@@ -4,7 +4,6 @@ import {
   endedEvent,
   isFinal,
   lastState,
-  LONGEST_CALL_MS,
   lostEvent,
   recordingEvent,
   settledEvent,
@@ -12,6 +11,7 @@ import {
 } from "../_shared/calls/reconcile.ts";
 import type { VoiceEvent } from "../_shared/calls/events.ts";
 import { dataApi, PATIENT } from "../_shared/db/client.ts";
+import { DAY_MS } from "../_shared/calls/webhook_form.ts";
 import {
   type ClaimedCall,
   type DoomedRecording,
@@ -275,7 +275,7 @@ async function eventsOfClaimed(
     return isFinal(call.status) ? await eventsOf(deps, call, { sid, twilio: twilio! }) : [];
   }
   const age = deps.now().getTime() - new Date(claimed.started_at).getTime();
-  if (age <= LONGEST_CALL_MS) return [];
+  if (age <= DAY_MS) return [];
   const { call_sid, last_event_at } = claimed;
   return claimed.open
     ? [lostEvent(call_sid, last_event_at)]

@@ -14,16 +14,17 @@ export function createHandler(deps: Deps): Handler {
 
     interpret(webhook) {
       const { fields } = webhook;
-      const answered =
-        (fields.DialCallStatus === "completed" || fields.DialCallStatus === "answered") &&
-        // The other side picked up, but the caller had already gone.
-        fields.DialBridged !== "false";
+      const { DialCallStatus, DialBridged } = fields;
+      const answered = (DialCallStatus === "completed" || DialCallStatus === "answered") &&
+        DialBridged !== false;
       return {
         state: nextTurn(webhook),
         facts: {
           event: "dial_ended",
-          leg_status: fields.DialCallStatus,
+          leg_status: DialCallStatus,
           talk_sec: answered ? fields.DialCallDuration ?? 0 : undefined,
+          // False: the other side picked up, but the caller had already gone.
+          bridged: answered || DialBridged,
         },
         heard: { answered },
       };

@@ -13,10 +13,12 @@ export function createHandler(deps: Deps): Handler {
       const { fields } = webhook;
       const state = stateBefore(webhook);
 
-      if (fields.RecordingSid !== undefined) {
+      // A leg's own `completed` has a RecordingSid too, where the conversation was recorded.
+      // Source: https://www.twilio.com/docs/voice/twiml/number#attributes-status-callback-event
+      if (fields.RecordingStatus !== undefined && fields.RecordingSid !== undefined) {
         return callEvent("voice-status", webhook, state, {
           event: "recording",
-          identity: `recording-${fields.RecordingSid}-${fields.RecordingStatus ?? "unknown"}`,
+          identity: `recording-${fields.RecordingSid}-${fields.RecordingStatus}`,
           leg_status: fields.RecordingStatus,
           ...recordingFacts(fields, "dial"),
         });

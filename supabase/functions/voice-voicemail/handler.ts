@@ -30,7 +30,7 @@ const recorded: TwimlStep<{ readonly message: boolean }> = {
         identity: `recorded-${recording.recording_sid ?? "nothing"}`,
         ...recording,
       },
-      heard: { message: recording.recording_sid !== undefined },
+      heard: { message: recording.recording_sid !== undefined && !recording.recording_lost },
     };
   },
   answer: ({ line, heard }) => [

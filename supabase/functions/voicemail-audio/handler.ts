@@ -41,7 +41,7 @@ export function createHandler(deps: AudioDeps): Handler {
     requireMethod(request, "GET", "HEAD");
     const query = new URL(request.url).searchParams;
     authorize(request, query, deps);
-    const url = await deps.recordingUrl(query.get("call") ?? "");
+    const url = await deps.recordingUrl(query.get("call") ?? "", query.get("recording") ?? "");
     if (url === null) throw new HttpError(404, "not_found");
     return await play(request, url, deps);
   });

@@ -3,7 +3,7 @@ import type { CallLimit } from "../limits/call_limits.ts";
 import { callerNumber, isE164 } from "../phone.ts";
 import { consentOrder, type Disclosed, disclosureName, isGranted } from "./consent.ts";
 import type { CallState } from "./state.ts";
-import type { CallStatus, Webhook } from "./webhook_form.ts";
+import { type CallStatus, DAY_MS, isCallStatus, type Webhook } from "./webhook_form.ts";
 
 /** The SQL type `voice_event`, name by name; the database refuses what does not fit. */
 export interface VoiceEvent {
@@ -19,7 +19,8 @@ export interface VoiceEvent {
   readonly sequence_number?: number | undefined;
   /** ISO 8601. */
   readonly occurred_at: string;
-  readonly call_status?: CallStatus | undefined;
+  /** `lost`: nobody knows how it ended, but it is too old to go on. */
+  readonly call_status?: CallStatus | "lost" | undefined;
   readonly from_e164?: string | undefined;
   readonly to_e164?: string | undefined;
   readonly duration_sec?: number | undefined;
@@ -30,10 +31,14 @@ export interface VoiceEvent {
   readonly consent_order?: number | undefined;
   /** Seconds that a person had been on the line at `occurred_at`; absent: nobody answered. */
   readonly talk_sec?: number | undefined;
+  /** False: the caller had gone when that person answered. */
+  readonly bridged?: boolean | undefined;
   readonly recording_sid?: string | undefined;
   readonly recording_url?: string | undefined;
   readonly recording_source?: "dial" | "voicemail" | undefined;
   readonly recording_duration_sec?: number | undefined;
+  /** There is no such recording, or no more. */
+  readonly recording_lost?: boolean | undefined;
   readonly transcript?: string | undefined;
   readonly handoff_reason?: string | undefined;
   /** All must admit the call; checked and counted by the database, unless `rate_limited` says that it is done. */
@@ -47,7 +52,7 @@ export interface VoiceEvent {
 
 /** The call as it stood when its event was first accepted. */
 export interface AcceptedCall {
-  readonly status: CallStatus;
+  readonly status: CallStatus | "lost";
   readonly mode: string;
   readonly consent_given: boolean | null;
 }
@@ -85,10 +90,12 @@ export type StepFacts =
       VoiceEvent,
       | "leg_status"
       | "talk_sec"
+      | "bridged"
       | "recording_sid"
       | "recording_url"
       | "recording_source"
       | "recording_duration_sec"
+      | "recording_lost"
       | "transcript"
       | "limits"
       | "disclosure"
@@ -116,7 +123,7 @@ export function callEvent(
     call_sid: fields.CallSid,
     leg_sid: fields.DialCallSid ?? fields.CallSid,
     parent_call_sid: fields.DialCallSid && fields.CallSid,
-    call_status: fields.CallStatus,
+    call_status: isCallStatus(fields.CallStatus) ? fields.CallStatus : undefined,
     from_e164: callerNumber(fields.From) ?? undefined,
     to_e164: fields.To !== undefined && isE164(fields.To) ? fields.To : undefined,
     duration_sec: fields.CallDuration,
@@ -170,24 +177,36 @@ function common(
   state: CallState,
   facts: StepFacts,
 ) {
-  const { fields, receivedAt, token } = webhook;
+  const { fields, receivedAt } = webhook;
   const { identity, leg_status, ...rest } = facts;
   return {
     ...rest,
     operation,
     account_sid: webhook.account,
-    identity: identity ?? (webhook.state ? `turn-${webhook.state.turn}` : token ?? "only"),
+    identity: identity ?? (webhook.state ? `turn-${webhook.state.turn}` : saidIn(fields)),
     leg_status: leg_status ?? fields.CallStatus,
     sequence_number: fields.SequenceNumber,
-    occurred_at: (fields.Timestamp ?? receivedAt).toISOString(),
+    occurred_at: occurredAt(fields.Timestamp, receivedAt).toISOString(),
     ...decided(state),
     meta: {
       ...(fields.Digits !== undefined && { digits: fields.Digits }),
       ...(fields.SpeechResult !== undefined && { speech: fields.SpeechResult }),
       ...consentEvidence(state),
-      // The call's row shows one recording; all of them are deleted with it, and listed with backups.
-      ...(rest.recording_sid !== undefined && { recording_sid: rest.recording_sid }),
-      ...(token !== undefined && { token }),
     },
   };
+}
+
+/**
+ * What tells two webhooks of one call apart whose URLs do not. Never `I-Twilio-Idempotency-Token`: it is not signed,
+ * and Twilio does not say that the first attempt has it.
+ */
+function saidIn({ Digits = "", SpeechResult = "", DialCallStatus = "" }: Webhook["fields"]) {
+  return `said-${Digits}-${DialCallStatus}-${SpeechResult}`;
+}
+
+/** Twilio's time of an event, unless no callback could be so late, or so early: then ours. */
+function occurredAt(told: Date | undefined, receivedAt: Date): Date {
+  const isNear = told !== undefined &&
+    Math.abs(told.getTime() - receivedAt.getTime()) <= DAY_MS;
+  return isNear ? told : receivedAt;
 }

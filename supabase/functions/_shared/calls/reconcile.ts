@@ -6,9 +6,6 @@ import { CALL_STATUSES } from "./webhook_form.ts";
 
 // What Twilio's REST API tells of a call, as events: folded like any webhook, and, being told twice, once.
 
-/** No call lasts longer (Twilio ends it): one that is older has ended, whoever failed to say so. Milliseconds. */
-export const LONGEST_CALL_MS = 24 * 60 * 60 * 1000;
-
 export function isFinal(status: TwilioCall["status"]): boolean {
   return CALL_STATUSES.indexOf(status) >= CALL_STATUSES.indexOf("canceled");
 }
@@ -58,7 +55,6 @@ export function recordingEvent(
     recording_source: recording.source === "DialVerb" ? "dial" : "voicemail",
     recording_duration_sec: recording.duration ?? undefined,
     transcript,
-    meta: { recording_sid: recording.sid },
   };
 }
 
@@ -103,8 +99,7 @@ export function unknownEvent(callSid: string, lastEventAt: string): VoiceEvent {
 export function lostEvent(callSid: string, lastEventAt: string): VoiceEvent {
   return {
     ...base(callSid, "lost", "closed_unheard", lastEventAt),
-    leg_status: "completed",
-    call_status: "completed",
+    call_status: "lost",
   };
 }
 

@@ -2,20 +2,23 @@ import type { StepFacts } from "./events.ts";
 import type { WebhookFields } from "./webhook_form.ts";
 
 /**
- * What a webhook tells of a recording. Nothing where there is none to keep: an empty one, or one that
- * Twilio reports as absent or failed.
+ * What a webhook tells of a recording: also that there is none after all, as Twilio says by `absent` or `failed`, or by
+ * a length of 0 or -1 seconds.
  */
 export function recordingFacts(
   fields: WebhookFields,
   source: "dial" | "voicemail",
 ): Partial<StepFacts> {
-  const lost = fields.RecordingStatus === "absent" || fields.RecordingStatus === "failed";
-  if (fields.RecordingSid === undefined || lost || fields.RecordingDuration === 0) return {};
+  const { RecordingSid, RecordingStatus, RecordingDuration } = fields;
+  if (RecordingSid === undefined) return {};
+  const of = { recording_sid: RecordingSid, recording_source: source };
+  const isLost = RecordingStatus === "absent" || RecordingStatus === "failed" ||
+    (RecordingDuration !== undefined && RecordingDuration <= 0);
+  if (isLost) return { ...of, recording_lost: true };
   return {
-    recording_sid: fields.RecordingSid,
+    ...of,
     recording_url: fields.RecordingUrl,
-    recording_source: source,
-    recording_duration_sec: fields.RecordingDuration,
+    recording_duration_sec: RecordingDuration,
     // A failed transcription, or an empty one, leaves the message as it is.
     transcript: fields.TranscriptionStatus === "completed" ? fields.TranscriptionText : undefined,
   };

@@ -1,6 +1,9 @@
 import * as z from "zod/mini";
 import { type CallState, decodeState } from "./state.ts";
 
+/** No call lasts longer: Twilio ends it. Milliseconds. */
+export const DAY_MS = 24 * 60 * 60 * 1000;
+
 /**
  * Twilio's call states in the order in which a call can take them; from `canceled` on they are final.
  * The type `call_status` in the database has the same order.
@@ -19,51 +22,53 @@ export const CALL_STATUSES = [
 ] as const;
 export type CallStatus = typeof CALL_STATUSES[number];
 
+/** A status as Twilio has it, also one that is new. */
+export function isCallStatus(status: string | undefined): status is CallStatus {
+  return (CALL_STATUSES as readonly (string | undefined)[]).includes(status);
+}
+
 const sid = (prefix: string) => z.string().check(z.regex(new RegExp(`^${prefix}[0-9a-fA-F]{32}$`)));
 const callSid = sid("CA");
-const count = z.pipe(
-  z.string().check(z.regex(/^\d{1,9}$/)),
-  z.transform((text) => Number(text)),
-);
 const text = z.string();
-const timestamp = z.pipe(
-  z.string(),
-  z.transform((value, context) => {
-    const date = new Date(value);
-    if (Number.isNaN(date.getTime())) {
-      context.issues.push({ code: "custom", message: "must be a date of RFC 2822", input: value });
-      return z.NEVER;
-    }
-    return date;
-  }),
-);
+/** A value that nobody understands is unknown, and not a fault: Twilio would not deliver the callback again. */
+const lenient = <T>(read: (text: string) => T | undefined) =>
+  z.optional(z.pipe(text, z.transform(read)));
+const count = lenient((value) => /^\d{1,9}$/.test(value) ? Number(value) : undefined);
+/** Twilio ends a call after a day, so no length is greater; -1 is its length of a recording that is none. */
+const seconds = (least: number) =>
+  lenient((value) => {
+    const given = /^-?\d{1,9}$/.test(value) ? Number(value) : NaN;
+    return given >= least && given <= DAY_MS / 1000 ? given : undefined;
+  });
+/** Twilio's word, or `unknown` for what cannot be one. */
+const status = lenient((value) => /^[a-z][a-z-]{0,31}$/.test(value) ? value : "unknown");
 
 /** The parameters that we read; Twilio sends more, and new ones without notice. */
 const form = z.object({
   CallSid: callSid,
   AccountSid: z.optional(sid("AC")),
-  CallStatus: z.optional(z.enum(CALL_STATUSES)),
+  CallStatus: status,
   From: z.optional(text),
   To: z.optional(text),
   ForwardedFrom: z.optional(text),
   ParentCallSid: z.optional(callSid),
-  SequenceNumber: z.optional(count),
-  Timestamp: z.optional(timestamp),
-  CallDuration: z.optional(count),
+  SequenceNumber: count,
+  Timestamp: lenient((value) => new Date(value)),
+  CallDuration: seconds(0),
   Digits: z.optional(text.check(z.maxLength(64))),
   SpeechResult: z.optional(text.check(z.maxLength(4000))),
-  DialCallStatus: z.optional(
-    z.enum(["completed", "answered", "busy", "no-answer", "failed", "canceled"]),
-  ),
+  DialCallStatus: status,
   DialCallSid: z.optional(callSid),
-  DialCallDuration: z.optional(count),
-  DialBridged: z.optional(z.enum(["true", "false"])),
+  DialCallDuration: seconds(0),
+  DialBridged: lenient((value) => ({ true: true, false: false })[value]),
   RecordingSid: z.optional(sid("RE")),
-  RecordingUrl: z.optional(z.string().check(z.regex(/^https?:\/\/\S+$/), z.maxLength(2048))),
-  RecordingStatus: z.optional(z.enum(["in-progress", "completed", "absent", "failed"])),
-  RecordingDuration: z.optional(count),
-  TranscriptionStatus: z.optional(z.enum(["in-progress", "completed", "failed"])),
-  TranscriptionText: z.optional(text.check(z.maxLength(60_000))),
+  RecordingUrl: lenient((value) =>
+    /^https?:\/\/\S+$/.test(value) && value.length <= 2048 ? value : undefined
+  ),
+  RecordingStatus: status,
+  RecordingDuration: seconds(-1),
+  TranscriptionStatus: status,
+  TranscriptionText: lenient((value) => value.slice(0, 60_000)),
 });
 
 export type WebhookFields = z.infer<typeof form>;
@@ -75,8 +80,6 @@ export interface Webhook {
   readonly account?: string | undefined;
   /** From the URL; `undefined` where the URL was not one of ours, as a number's own voice URL. */
   readonly state: CallState | undefined;
-  /** `I-Twilio-Idempotency-Token`: the same on each retry. Not covered by the signature. */
-  readonly token: string | undefined;
   /** When the request reached us. */
   readonly receivedAt: Date;
 }
@@ -92,13 +95,13 @@ export interface Issue {
 }
 
 /**
- * Types one webhook. Empty parameters count as absent, as Twilio sends many of them; a parameter that
- * comes twice is an issue, as is one of the wrong form.
+ * Types one webhook. Empty parameters count as absent, as Twilio sends many of them, and statuses and values that
+ * nobody understands as unknown. A parameter that comes twice is an issue, as is a wrong identifier, and more than a
+ * caller can have said or pressed.
  */
 export function parseWebhook(
   params: Readonly<Record<string, string | string[]>>,
   query: URLSearchParams,
-  headers: Headers,
   receivedAt: Date,
 ): ParseResult {
   const present = Object.fromEntries(
@@ -121,14 +124,5 @@ export function parseWebhook(
       })),
     };
   }
-  const token = headers.get("i-twilio-idempotency-token") ?? "";
-  return {
-    ok: true,
-    webhook: {
-      fields: parsed.data,
-      state: decodeState(query),
-      token: /^[\w-]{1,100}$/.test(token) ? token : undefined,
-      receivedAt,
-    },
-  };
+  return { ok: true, webhook: { fields: parsed.data, state: decodeState(query), receivedAt } };
 }

@@ -25,7 +25,10 @@ export function voiceEvents(api: DataApi, deadlineMs = DEADLINE_MS): AcceptVoice
       if (error.code === "PT409") return { kind: "conflict" };
       // "Data exception" and "integrity constraint violation": the event's own fault. Anything else with 400
       // is the database's, and the same event may be accepted later.
-      if (status === 400 && /^2[23]/.test(error.code)) return { kind: "refused", code: error.code };
+      const ownFault = /^2[23]/.test(error.code) &&
+        // Its month was being made at that moment.
+        !/partition/.test(error.message);
+      if (status === 400 && ownFault) return { kind: "refused", code: error.code };
       return { kind: "unavailable", reason: `Data API ${status} ${error.code}`.trim() };
     } catch (error) {
       return { kind: "unavailable", reason: error instanceof Error ? error.name : "unknown" };

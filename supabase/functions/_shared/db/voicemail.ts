@@ -1,9 +1,16 @@
 import { type DataApi, run } from "./client.ts";
 
 /** Where a voicemail's recording is at Twilio; `null`: there is none. Rejects when the database does not answer. */
-export type VoicemailRecordingUrl = (callSid: string) => Promise<string | null>;
+export type VoicemailRecordingUrl = (
+  callSid: string,
+  recordingSid: string,
+) => Promise<string | null>;
 
 /** @param deadlineMs Somebody waits to listen. */
 export function voicemailRecordingUrl(api: DataApi, deadlineMs = 5000): VoicemailRecordingUrl {
-  return (callSid) => run(api, "voicemail_recording_url", { p_call_sid: callSid }, deadlineMs);
+  return (callSid, recordingSid) =>
+    run(api, "voicemail_recording_url", {
+      p_call_sid: callSid,
+      p_recording_sid: recordingSid,
+    }, deadlineMs);
 }

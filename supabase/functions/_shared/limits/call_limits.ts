@@ -13,16 +13,15 @@ const CALLS_PER_CALLER = 10;
 const WINDOW_SEC = 60;
 
 /**
- * The limits that a call is under, in the order in which they are asked: calls that the caller's own
- * limit refuses take nothing from what the number called may get. A caller who withholds the number
- * shares a bucket with nobody, and so is under the ceiling of the number called only.
+ * The limits that a call is under. A call that one of them refuses counts under none. A caller who withholds the
+ * number shares a bucket with nobody, and so is under the ceiling of the number called only.
  *
- * @param maxCallsPerMinute The ceiling of each number called; `undefined`: none.
+ * @param maxCallsPerMinute The ceiling of each number called.
  */
 export function callLimits(
   from: string | undefined,
   to: string | undefined,
-  { maxCallsPerMinute }: { readonly maxCallsPerMinute: number | undefined },
+  { maxCallsPerMinute }: { readonly maxCallsPerMinute: number },
 ): CallLimit[] {
   const limits: CallLimit[] = [];
   const caller = callerNumber(from);
@@ -34,7 +33,7 @@ export function callLimits(
       window_sec: WINDOW_SEC,
     });
   }
-  if (maxCallsPerMinute !== undefined && to !== undefined && isE164(to)) {
+  if (to !== undefined && isE164(to)) {
     limits.push({
       identifier_type: "called",
       identifier: to,

@@ -1,8 +1,8 @@
 import { Buffer } from "node:buffer";
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 
-// A voicemail's recording is heard by whoever holds a link that we made: the call, until when, and a signature over
-// both. The signature's key is derived from the project's secret key, so there is nothing to set, and a link ends
+// A voicemail's recording is heard by whoever holds a link that we made: the call, its recording, until when, and a signature
+// over all of it. The signature's key is derived from the project's secret key, so there is nothing to set, and a link ends
 // with the secret key that it was made with.
 
 /** Where a recording can be heard until `expires` (seconds since 1970). */
@@ -10,13 +10,15 @@ export function recordingLink(
   functionsUrl: string,
   secretKey: string,
   callSid: string,
+  recordingSid: string,
   expires: number,
 ): string {
   const query = new URLSearchParams({
     call: callSid,
+    recording: recordingSid,
     expires: String(expires),
-    sig: signature(secretKey, callSid, String(expires)).toString("base64url"),
   });
+  query.set("sig", signature(secretKey, query).toString("base64url"));
   return `${functionsUrl}/voicemail-audio?${query}`;
 }
 
@@ -35,14 +37,15 @@ export function checkRecordingLink(
   const expires = query.get("expires") ?? "";
   const given = Buffer.from(query.get("sig") ?? "", "base64url");
   const made = secretKeys.some((key) => {
-    const expected = signature(key, query.get("call") ?? "", expires);
+    const expected = signature(key, query);
     return given.length === expected.length && timingSafeEqual(given, expected);
   });
   if (!made) return "forged";
   return Number(expires) * 1000 > now.getTime() ? "valid" : "expired";
 }
 
-function signature(secretKey: string, callSid: string, expires: string) {
+function signature(secretKey: string, query: URLSearchParams) {
   const key = hkdfSync("sha256", secretKey, "", "tradeline voicemail-audio v1", 32);
-  return createHmac("sha256", new Uint8Array(key)).update(`${callSid}\n${expires}`).digest();
+  const signed = ["call", "recording", "expires"].map((name) => query.get(name) ?? "").join("\n");
+  return createHmac("sha256", new Uint8Array(key)).update(signed).digest();
 }

@@ -24,6 +24,7 @@ const contact = z.object({
 
 const voicemail = z.object({
   call_sid: z.string(),
+  recording_sid: z.string(),
   from_e164: z.nullable(z.string()),
   to_e164: z.nullable(z.string()),
   recorded_at: z.nullable(z.string()),
@@ -143,7 +144,13 @@ function voicemailNotification(
   { functionsUrl, secretKey }: MailContext,
 ): Letter {
   const caller = message.from_e164 ?? "a withheld number";
-  const link = recordingLink(functionsUrl, secretKey, message.call_sid, message.link_expires);
+  const link = recordingLink(
+    functionsUrl,
+    secretKey,
+    message.call_sid,
+    message.recording_sid,
+    message.link_expires,
+  );
   return {
     subject: `Voicemail from ${caller}`,
     parts: [

@@ -52,29 +52,26 @@ create policy outbox_of_the_service on public.outbox
   for select to service_role using (true);
 create policy outbox_for_monitoring on public.outbox for select to monitoring using (true);
 
--- Owes the operator a mail as soon as a call that left a message is over: in the transaction that makes it so, and
--- once a call, in whatever order the events come. The mail waits 2 minutes for the transcript, and no
--- longer than until it is there.
-create function public.owe_voicemail_mail() returns trigger
-language plpgsql volatile set search_path = ''
-as $$
-begin
+-- Owes the operator a mail for each voicemail of a call that is over: in the transaction that makes it so, and once, in
+-- whatever order the events come. The mail waits 2 minutes for the transcript, and no longer than until it is there. A
+-- voicemail that is none after all is not mailed.
+create function public.owe_voicemail_mails(p_call_sid text) returns void
+language sql volatile set search_path = ''
+begin atomic
   insert into public.outbox as o (kind, idempotency_key, payload, next_attempt_at)
-  values (
-    'voicemail', 'voicemail/' || new.call_sid, jsonb_build_object('call_sid', new.call_sid),
-    case when new.transcript is not null then now()
-      else least(new.recorded_at, now()) + interval '2 minutes' end
-  )
+  select
+    'voicemail', format('voicemail/%s/%s', r.call_sid, r.recording_sid),
+    jsonb_build_object('call_sid', r.call_sid, 'recording_sid', r.recording_sid),
+    case when r.transcript is not null then now() else least(r.recorded_at, now()) + interval '2 minutes' end
+  from public.recordings as r
+  where r.call_sid = p_call_sid and r.source = 'voicemail' and r.deleted_at is null
   on conflict (idempotency_key) do update set next_attempt_at = excluded.next_attempt_at
     where o.status = 'pending' and o.attempts = 0 and excluded.next_attempt_at < o.next_attempt_at;
-  return null;
-end
-$$;
 
-create trigger call_logs_owe_voicemail_mail
-  after insert or update on public.call_logs
-  for each row when (new.recording_source = 'voicemail' and new.status >= 'canceled')
-  execute function public.owe_voicemail_mail();
+  delete from public.outbox as o using public.recordings as r
+  where o.kind = 'voicemail' and o.payload ->> 'call_sid' = p_call_sid and o.status = 'pending'
+    and r.call_sid = p_call_sid and r.recording_sid = o.payload ->> 'recording_sid' and r.deleted_at is not null;
+end;
 
 -- What a mail says, as things stand. A voicemail's link works for 7 days from here.
 create function public.mail_content(p_kind text, p_payload jsonb) returns jsonb
@@ -83,11 +80,12 @@ as $$
   select case p_kind
     when 'voicemail' then (
       select jsonb_build_object(
-        'call_sid', c.call_sid, 'from_e164', c.from_e164, 'to_e164', c.to_e164,
-        'recorded_at', c.recorded_at, 'duration_sec', c.recording_duration_sec, 'transcript', c.transcript,
+        'call_sid', c.call_sid, 'from_e164', c.from_e164, 'to_e164', c.to_e164, 'recording_sid', r.recording_sid,
+        'recorded_at', r.recorded_at, 'duration_sec', r.duration_sec, 'transcript', r.transcript,
         'link_expires', extract(epoch from now() + interval '7 days')::bigint
       )
-      from public.call_logs as c where c.call_sid = p_payload ->> 'call_sid'
+      from public.recordings as r join public.call_logs as c on c.call_sid = r.call_sid
+      where r.call_sid = p_payload ->> 'call_sid' and r.recording_sid = p_payload ->> 'recording_sid'
     )
     else (
       select jsonb_build_object(
@@ -297,14 +295,6 @@ as $$
   select count(*)::integer from gone
 $$;
 
--- Where a voicemail's recording is; null: there is none.
-create function public.voicemail_recording_url(p_call_sid text) returns text
-language sql stable set search_path = ''
-as $$
-  select c.recording_url from public.call_logs as c
-  where c.call_sid = p_call_sid and c.recording_source = 'voicemail'
-$$;
-
 create view public.outbox_backlog with (security_invoker = true) as
 select
   kind, status,
@@ -332,6 +322,6 @@ grant select on public.outbox_dead to service_role;
 grant select, insert, update, delete on public.outbox to service_role;
 grant select (id, kind, status, attempts, next_attempt_at, created_at) on public.outbox to monitoring;
 grant execute on function
-  public.mail_content, public.bury_mail, public.claim_mails, public.mail_sent, public.mail_failed,
-  public.hold_mails, public.retry_dead_mails, public.purge_outbox, public.voicemail_recording_url
+  public.owe_voicemail_mails, public.mail_content, public.bury_mail, public.claim_mails, public.mail_sent, public.mail_failed,
+  public.hold_mails, public.retry_dead_mails, public.purge_outbox
   to service_role;

@@ -44,10 +44,12 @@ create type public.voice_event as (
   consent_given boolean,    -- null with a consent_order: undecided again
   consent_order smallint,
   talk_sec integer,         -- a person has answered, this long before occurred_at; null: nobody has
+  bridged boolean,          -- whether that person and the caller were on the line together; null: not told
   recording_sid text,
   recording_url text,
   recording_source text,
   recording_duration_sec integer,
+  recording_lost boolean,   -- there is no such recording, or no more
   transcript text,
   handoff_reason text,
   limits jsonb,             -- [{identifier_type, identifier, max, window_sec}, ...]: all must admit
@@ -64,7 +66,8 @@ create function public.fold_voice_event(c public.call_logs, e public.voice_event
 language plpgsql immutable set search_path = ''
 as $$
 declare
-  final constant boolean := coalesce(e.call_status >= 'canceled', false);
+  final constant boolean := coalesce(e.call_status >= 'lost', false);
+  v_before constant public.call_status := c.status;
   step constant text := case
     -- Hung up while it rang.
     when e.event = 'dial_ended' and e.leg_status = 'canceled' then 'dial_canceled'
@@ -99,7 +102,10 @@ begin
       c.answered_at, e.occurred_at - make_interval(secs => coalesce(e.duration_sec, 0))
     );
   end if;
-  if step is not null and (c.last_step is null or (e.occurred_at, step) > (c.last_step_at, c.last_step)) then
+  if step is not null and (
+    c.last_step is null
+    or (step <> 'arrived', e.occurred_at, step) > (c.last_step <> 'arrived', c.last_step_at, c.last_step)
+  ) then
     c.last_step := step;
     c.last_step_at := e.occurred_at;
   end if;
@@ -108,30 +114,18 @@ begin
     c.rang_at := least(c.rang_at, e.occurred_at);
   end if;
   if e.talk_sec is not null then
-    c.connected_at := least(c.connected_at, e.occurred_at - make_interval(secs => e.talk_sec));
+    c.picked_up_at := least(c.picked_up_at, e.occurred_at - make_interval(secs => e.talk_sec));
   end if;
+  c.bridged := greatest(c.bridged, e.bridged);
+  c.connected_at := case when c.bridged is not false then c.picked_up_at end;
   if final then
-    c.ended_at := least(c.ended_at, e.occurred_at);
+    c.ended_at := case
+      -- An end that was reported replaces the one that was guessed.
+      when v_before = 'lost' and e.call_status > 'lost' then e.occurred_at
+      when v_before > 'lost' and e.call_status = 'lost' then c.ended_at
+      else least(c.ended_at, e.occurred_at)
+    end;
     c.duration_sec := greatest(c.duration_sec, e.duration_sec);
-  end if;
-
-  if e.recording_sid is not null then
-    if c.recording_sid is null
-      or (e.recording_source = 'voicemail', e.recording_sid) > (c.recording_source = 'voicemail', c.recording_sid)
-    then
-      c.recording_sid := e.recording_sid;
-      c.recording_source := e.recording_source;
-      c.recording_url := null;
-      c.recording_duration_sec := null;
-      c.recorded_at := null;
-      c.transcript := null;
-    end if;
-    if (e.recording_source, e.recording_sid) = (c.recording_source, c.recording_sid) then
-      c.recording_url := least(c.recording_url, e.recording_url);
-      c.recording_duration_sec := greatest(c.recording_duration_sec, e.recording_duration_sec);
-      c.recorded_at := least(c.recorded_at, e.occurred_at);
-      c.transcript := greatest(c.transcript, e.transcript);
-    end if;
   end if;
 
   c.handoff := coalesce(c.handoff, false) or e.handoff_reason is not null;
@@ -143,31 +137,53 @@ begin
 end
 $$;
 
+-- Folds an event into the recording that it tells of, by rules that do not depend on order either.
+create function public.fold_recording(e public.voice_event) returns void
+language sql volatile set search_path = ''
+begin atomic
+  insert into public.recordings as r (
+    recording_sid, call_sid, leg_sid, source, url, duration_sec, transcript, recorded_at, deleted_at
+  ) values (
+    e.recording_sid, e.call_sid, e.leg_sid, e.recording_source, e.recording_url, e.recording_duration_sec, e.transcript,
+    e.occurred_at, case when e.recording_lost then e.occurred_at end
+  )
+  on conflict (call_sid, recording_sid) do update set
+    leg_sid = least(r.leg_sid, excluded.leg_sid),
+    source = greatest(r.source, excluded.source),
+    url = least(r.url, excluded.url),
+    duration_sec = greatest(r.duration_sec, excluded.duration_sec),
+    transcript = greatest(r.transcript, excluded.transcript),
+    recorded_at = least(r.recorded_at, excluded.recorded_at),
+    deleted_at = least(r.deleted_at, excluded.deleted_at);
+end;
+
 -- Accepts one event, once: de-duplicates it, applies the rate limit, appends it to call_lifecycle, folds
--- it into call_logs, and returns {duplicate, admitted, call: {status, mode, consent_given}} as it
--- stood when the event was first accepted, so that every copy of a webhook gets one answer.
+-- it into call_logs and recordings, and returns {duplicate, admitted, call: {status, mode, consent_given}} as it
+-- stood when the event was first accepted, so that every copy of a webhook gets one answer. That holds for as long as
+-- the call is kept; an event of a call that was erased is a duplicate, and brings nothing back.
 --
--- Raises PT403 (HTTP 403) when a sub-account speaks of a call or of a line that is not its own; PT409 (HTTP 409) when the identity was used before by a different request; 22P02, 22007 or
--- 23514 (HTTP 400) when the event does not fit its types.
+-- Raises PT403 (HTTP 403) when a sub-account speaks of a call or of a line that is not its own; PT409 (HTTP 409) when
+-- the identity was used before by a different request; 22P02, 22007 or 23514 (HTTP 400) when the event does not fit its
+-- types.
 create function public.accept_voice_event(p_event jsonb) returns jsonb
 -- A caller waits: rather than queue behind a stuck transaction, fail and be served without the database.
 language plpgsql volatile set search_path = '' set lock_timeout = '3s'
 as $$
 declare
   e public.voice_event := jsonb_populate_record(null::public.voice_event, p_event);
-  v_key constant text := e.operation || ':' || e.call_sid || ':' || e.identity;
-  -- jsonb's text is canonical. When it came, under which delivery token, who counts it, what a limiter elsewhere said,
-  -- and what the line says by then, is not what was asked: the first copy that is kept decides.
-  v_hash constant bytea := sha256(convert_to(
-    (p_event - array['occurred_at', 'limits', 'rate_limited', 'disclosure'] #- '{meta,token}')::text, 'UTF8'
-  ));
-  v_known public.idempotency_keys;
+  v_identity constant bigint := hashtextextended(e.operation || ':' || e.identity, 0);
+  -- jsonb's text is canonical. When it came, who counts it, what a limiter elsewhere said, and what the line says by
+  -- then, is not what was asked: the first copy that is kept decides.
+  v_request constant bigint := hashtextextended(
+    (p_event - array['occurred_at', 'limits', 'rate_limited', 'disclosure'])::text, 0
+  );
   v_before public.call_logs;
   v_call public.call_logs;
+  v_known record;
+  v_limit record;
   -- The organisation that a sub-account belongs to.
   v_org_id constant uuid := case when e.account_sid is not null then public.organisation_of(e.account_sid) end;
-  v_limit record;
-  v_answer jsonb;
+  v_answer public.voice_answer;
 begin
   -- One call's events take turns, copies of one event included; different calls never meet here.
   -- (A lock in memory: nothing is written for it. Two calls of one hash only wait for each other.)
@@ -188,48 +204,65 @@ begin
     raise sqlstate 'PT403' using message = 'this account has no such call or line';
   end if;
 
-  select * into v_known from public.idempotency_keys as k where k.key = v_key;
-  if found then
-    if v_known.request_hash <> v_hash then
-      raise sqlstate 'PT409' using
-        message = 'a different request was accepted under this identity',
-        hint = 'Send a changed request under an identity of its own.';
+  if v_before.call_sid is not null then
+    select l.request_hash, l.answer into v_known from public.call_lifecycle as l
+    where l.call_sid = e.call_sid and l.received_at >= v_before.created_at and l.identity_hash = v_identity;
+    if found then
+      if v_known.request_hash <> v_request then
+        raise sqlstate 'PT409' using
+          message = 'a different request was accepted under this identity',
+          hint = 'Send a changed request under an identity of its own.';
+      end if;
+      return public.voice_answer_json(v_known.answer, true);
     end if;
-    return v_known.result || '{"duplicate": true}';
+  elsif exists (select from public.erased_calls as x where x.call_hash = public.call_hash(e.call_sid)) then
+    return public.voice_answer_json(row(true, 'completed', 'menu', false)::public.voice_answer, true);
   end if;
 
-  for v_limit in
-    select * from jsonb_to_recordset(e.limits) as l(identifier_type text, identifier text, max integer, window_sec integer)
-  loop
+  -- A call that is over takes nobody's place any more.
+  if e.limits is not null and v_before.disposition is null then
     if e.rate_limited then
-      perform public.record_rate_limit_refusal(e.operation, v_limit.identifier_type, v_limit.identifier);
+      for v_limit in
+        select * from jsonb_to_recordset(e.limits) as l(identifier_type text, identifier text)
+      loop
+        perform public.record_rate_limit_refusal(e.operation, v_limit.identifier_type, v_limit.identifier);
+      end loop;
     else
-      e.rate_limited := not public.take_rate_limit(
-        e.operation, v_limit.identifier_type, v_limit.identifier, v_limit.max,
-        make_interval(secs => v_limit.window_sec)
-      );
-      exit when e.rate_limited;
+      e.rate_limited := public.take_rate_limits(e.operation, e.limits) is not null;
     end if;
-  end loop;
+  end if;
 
   v_call := public.fold_voice_event(v_before, e);
-  -- Whose call it is: the account's that signed, or of the number that was called, which only an event of the call itself knows.
+  -- Whose call it is: the account's that signed, or of the number that was called, which only an event of the call itself
+  -- knows.
   if v_call.org_id is null then
     v_call.org_id := coalesce(
       v_org_id, (select n.org_id from public.telephony_numbers as n where n.e164_number = v_call.to_e164)
     );
   end if;
+  if e.recording_sid is not null then
+    perform public.fold_recording(e);
+    select r.recording_sid, r.url, r.source, r.duration_sec, r.recorded_at, r.transcript
+    into v_call.recording_sid, v_call.recording_url, v_call.recording_source, v_call.recording_duration_sec,
+      v_call.recorded_at, v_call.transcript
+    from public.recordings as r
+    where r.call_sid = e.call_sid and r.deleted_at is null
+    order by r.source desc, r.recorded_at desc, r.recording_sid desc
+    limit 1;
+  end if;
 
   if v_before.call_sid is null then
     insert into public.call_logs (
       call_sid, org_id, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order,
-      started_at, answered_at, connected_at, ended_at, duration_sec, dialled, rang_at, last_step, last_step_at,
+      started_at, answered_at, picked_up_at, bridged, connected_at, ended_at, duration_sec,
+      dialled, rang_at, last_step, last_step_at,
       recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript,
       handoff, handoff_reason, end_fetched, settled, rate_limited
     ) values (
       v_call.call_sid, v_call.org_id, v_call.from_e164, v_call.to_e164, v_call.mode, v_call.mode_turn,
       v_call.status, v_call.consent_given, v_call.consent_order,
-      v_call.started_at, v_call.answered_at, v_call.connected_at, v_call.ended_at, v_call.duration_sec,
+      v_call.started_at, v_call.answered_at, v_call.picked_up_at, v_call.bridged, v_call.connected_at, v_call.ended_at,
+      v_call.duration_sec,
       v_call.dialled, v_call.rang_at, v_call.last_step, v_call.last_step_at,
       v_call.recording_sid, v_call.recording_url, v_call.recording_source, v_call.recording_duration_sec,
       v_call.recorded_at, v_call.transcript, v_call.handoff, v_call.handoff_reason, v_call.end_fetched, v_call.settled,
@@ -240,7 +273,8 @@ begin
       org_id = v_call.org_id, from_e164 = v_call.from_e164, to_e164 = v_call.to_e164,
       mode = v_call.mode, mode_turn = v_call.mode_turn, status = v_call.status,
       consent_given = v_call.consent_given, consent_order = v_call.consent_order,
-      started_at = v_call.started_at, answered_at = v_call.answered_at, connected_at = v_call.connected_at,
+      started_at = v_call.started_at, answered_at = v_call.answered_at,
+      picked_up_at = v_call.picked_up_at, bridged = v_call.bridged, connected_at = v_call.connected_at,
       ended_at = v_call.ended_at, duration_sec = v_call.duration_sec,
       dialled = v_call.dialled, rang_at = v_call.rang_at,
       last_step = v_call.last_step, last_step_at = v_call.last_step_at,
@@ -252,6 +286,9 @@ begin
       updated_at = now()
     where c.call_sid = v_call.call_sid;
   end if;
+  if v_call.status >= 'lost' and (v_call.recording_source = 'voicemail' or e.recording_lost) then
+    perform public.owe_voicemail_mails(e.call_sid);
+  end if;
 
   if e.disclosure is not null then
     insert into public.disclosures (name, policy, key, language, words)
@@ -260,24 +297,29 @@ begin
     on conflict (name) do nothing;
   end if;
 
+  v_answer := row(not coalesce(e.rate_limited, false), v_call.status, v_call.mode, v_call.consent_given);
   insert into public.call_lifecycle (
-    call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta
+    call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta, identity_hash, request_hash,
+    answer
   ) values (
-    e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.leg_status, e.sequence_number, e.occurred_at, e.meta
+    e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.leg_status, e.sequence_number, e.occurred_at, e.meta,
+    v_identity, v_request, v_answer
   );
-
-  v_answer := jsonb_build_object(
-    'duplicate', false,
-    'admitted', not v_call.rate_limited,
-    'call', jsonb_build_object(
-      'status', v_call.status, 'mode', v_call.mode, 'consent_given', v_call.consent_given
-    )
-  );
-  -- Twilio retries within minutes; a day leaves room for a replay by hand.
-  insert into public.idempotency_keys (key, operation, request_hash, status, result, expires_at)
-  values (v_key, e.operation, v_hash, 'completed', v_answer, now() + interval '1 day');
-  return v_answer;
+  return public.voice_answer_json(v_answer, false);
 end
 $$;
 
-grant execute on function public.fold_voice_event, public.accept_voice_event to service_role;
+-- What accept_voice_event returns.
+create function public.voice_answer_json(p_answer public.voice_answer, p_duplicate boolean) returns jsonb
+language sql immutable set search_path = ''
+return jsonb_build_object(
+  'duplicate', p_duplicate,
+  'admitted', (p_answer).admitted,
+  'call', jsonb_build_object(
+    'status', (p_answer).status, 'mode', (p_answer).mode, 'consent_given', (p_answer).consent_given
+  )
+);
+
+grant execute on function
+  public.fold_voice_event, public.fold_recording, public.accept_voice_event, public.voice_answer_json
+  to service_role;

@@ -1,0 +1,44 @@
+-- What was recorded: voicemails and conversations, one row a recording.
+
+create table public.recordings (
+  -- No foreign key to call_logs: a recording may be told of before its call.
+  call_sid text not null constraint recordings_call_sid_form check (call_sid ~ '^CA[0-9a-fA-F]{32}$'),
+  recording_sid text not null constraint recordings_sid_form check (recording_sid ~ '^RE[0-9a-fA-F]{32}$'),
+  leg_sid text not null constraint recordings_leg_sid_form check (leg_sid ~ '^CA[0-9a-fA-F]{32}$'),
+  source text not null constraint recordings_source_known check (source in ('dial', 'voicemail')),
+  url text constraint recordings_url_form check (url ~ '^https?://' and length(url) <= 2048),
+  duration_sec integer constraint recordings_duration_sec_range check (duration_sec >= 0),
+  transcript text constraint recordings_transcript_length check (length(transcript) <= 65536),
+  recorded_at timestamptz not null,
+  -- Twilio has it no more, or never kept it.
+  deleted_at timestamptz,
+  -- An operator's mark, not an event's.
+  handled_at timestamptz,
+  -- By its call, so that no event of one call reaches the recording of another.
+  primary key (call_sid, recording_sid)
+);
+
+comment on table public.recordings is 'One row a recording of a call: the fold of the events that told of it, whatever order they came in.';
+comment on column public.recordings.handled_at is 'When somebody marked a voicemail as handled: it leaves voicemail_backlog.';
+
+create index recordings_backlog_idx on public.recordings (recorded_at)
+  where source = 'voicemail' and handled_at is null and deleted_at is null;
+
+alter table public.recordings enable row level security;
+create policy recordings_of_own_org on public.recordings
+  for select to authenticated
+  using (exists (select from public.call_logs as c where c.call_sid = recordings.call_sid));
+create policy recordings_for_monitoring on public.recordings for select to monitoring using (true);
+
+-- Where a voicemail is at Twilio; null: there is none.
+create function public.voicemail_recording_url(p_call_sid text, p_recording_sid text) returns text
+language sql stable set search_path = ''
+as $$
+  select r.url from public.recordings as r
+  where r.call_sid = p_call_sid and r.recording_sid = p_recording_sid and r.source = 'voicemail' and r.deleted_at is null
+$$;
+
+grant select on public.recordings to authenticated;
+grant select, insert, update on public.recordings to service_role;
+grant select (source, recorded_at, handled_at, deleted_at) on public.recordings to monitoring;
+grant execute on function public.voicemail_recording_url to service_role;
