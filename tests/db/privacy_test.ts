@@ -342,6 +342,36 @@ test("a call that is going on is left alone, and the receipt says so", async (db
   assertEquals(await calls(db), [open]);
 });
 
+test("an erasure waits for the event of a call that is just being accepted, and erases that too", async (db) => {
+  const sid = await callOf(db, "+14165550101", { open: true });
+  const last = voiceEvent(sid, {
+    identity: "completed",
+    event: "status",
+    from_e164: "+14165550101" as never,
+    call_status: "completed",
+  });
+  let ended = false;
+  let forgetting: Promise<{ open_calls: number }> = Promise.resolve({ open_calls: -1 });
+  await db.sql.begin(async (accepting) => {
+    await accepting`select accept_voice_event(${db.sql.json(last as never)})`;
+    forgetting = asService(
+      db,
+      async (sql) => (await sql`select forget_person('+14165550101') as r`)[0]!.r,
+    );
+    forgetting.catch(() => {}).finally(() => ended = true);
+    // Until it waits for the event, or did not.
+    for (let waits = 0; waits === 0 && !ended;) {
+      // deno-lint-ignore no-await-in-loop -- It polls.
+      waits = (await db.sql`
+        select from pg_locks where locktype = 'advisory' and not granted
+          and database = (select oid from pg_database where datname = current_database())`).length;
+    }
+  });
+  assertEquals((await forgetting).open_calls, 0);
+  assertEquals(await calls(db), []);
+  assertEquals((await db.sql`select from call_lifecycle where call_sid = ${sid}`).length, 0);
+});
+
 test("nobody but the service may export, erase or purge; nobody may erase by hand", async (db) => {
   for (const role of ["anon", "authenticated", "monitoring"]) {
     for (
