@@ -93,6 +93,7 @@ const ANSWERS: readonly Answer[] = [
   { params: said("press 3"), agrees: ["opt_in"], refuses: ["opt_out"] },
   { params: said("I agree"), agrees: BOTH },
   { params: said("yes, record"), agrees: BOTH },
+  { params: said("yes"), agrees: BOTH },
   ...["sales", "one", "press 2 please"].map((words): Answer => ({
     params: said(words),
     agrees: [],
@@ -103,7 +104,7 @@ const ANSWERS: readonly Answer[] = [
     agrees: [],
     refuses: BOTH,
   })),
-  ...["nein", "yes", "sales nicht aufnehmen", "yes, but", "hello?"].map((words): Answer => ({
+  ...["nein", "sales nicht aufnehmen", "yes, but", "hello?"].map((words): Answer => ({
     params: said(words),
     agrees: [],
     unclear: true,

@@ -254,13 +254,17 @@ Deno.test("a key is never read by another menu than the one that was heard", asy
   assertEquals(own.outline[1], `Dial: ${SALES}`);
 });
 
-Deno.test("a bare yes is no agreement: the caller is told how to agree", async () => {
+Deno.test("a bare yes agrees, and the menu is heard again before anybody is dialled", async () => {
   for (const words of ["Yes.", "yeah sure", "okay"]) {
     const { event, outline } = await hear(said(words), {}, OPT_IN);
-    assertEquals(event["consent_given"], null);
-    assertEquals(outline, [
-      "Say: To agree to the recording, say I agree, or press 3.",
-      ...MENU_AGAIN("turn=2&attempt=2&consent=unsure-1"),
-    ]);
+    assertEquals([event["consent_given"], event["consent_order"]], [true, 5]);
+    assertEquals(outline[0], "Say: Thank you. This call may be recorded.");
+    assertEquals(outline.filter((verb) => verb.startsWith("Dial")), []);
   }
+});
+
+Deno.test("a yes beside a choice, which dials at once, agrees to nothing: its speaker may have paused", async () => {
+  const { event, outline } = await hear(said("yes, sales"), {}, OPT_IN);
+  assertEquals(event["consent_given"] ?? null, null);
+  assertEquals(outline.some((verb) => verb.startsWith("Dial")), true);
 });

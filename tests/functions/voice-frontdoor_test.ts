@@ -85,7 +85,7 @@ Deno.test("where only a yes agrees, the disclosure says so", async () => {
   const { spoken } = await twiml(createHandler(deps), arrival());
   assertEquals(
     spoken[1],
-    "With your agreement, this call is recorded, for quality and training. To agree, say yes, record, or press 3. Without it, nothing is recorded.",
+    "With your agreement, this call is recorded, for quality and training. To agree, say yes, or press 3. Without it, nothing is recorded.",
   );
 });
 

@@ -132,14 +132,17 @@ const UTTERANCES: readonly (readonly [heard: string, meant: ConsentStatement])[]
   ["I agree to disagree about recording", "declined"],
   ["press 3 to record? never", "unclear"],
 
-  // A yes, but not to what: "but don't record" may follow.
-  ["yes", undefined],
-  ["Yes!", undefined],
-  ["yes please", undefined],
-  ["sure", undefined],
-  ["okay", undefined],
-  ["That’s fine.", undefined],
-  ["I do", undefined],
+  // All that was said, and the menu is heard again before anybody is dialled.
+  ["yes", "granted"],
+  ["Yes!", "granted"],
+  ["yes please", "granted"],
+  ["sure", "granted"],
+  ["okay", "granted"],
+  ["That’s fine.", "granted"],
+  ["I do", "granted"],
+  ["yes?", undefined],
+  ["yes but", undefined],
+  ["Yes... but don't record", "declined"],
 
   // About something else.
   ["sales", undefined],

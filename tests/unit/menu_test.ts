@@ -28,7 +28,6 @@ function brief(meaning: Meaning) {
     ...(meaning.repeat && { repeat: true }),
     ...(meaning.goesOn && { goesOn: true }),
     ...(meaning.unsure && { unsure: true }),
-    ...(meaning.affirmed && { affirmed: true }),
     heard: meaning.heard,
   };
 }
@@ -98,7 +97,8 @@ for (
     ["nein, sales", { option: "sales", unsure: true, heard: true }],
     ["sales?", { option: "sales", unsure: true, heard: true }],
     ["yes sales please", { option: "sales", goesOn: true, heard: true }],
-    ["yes", { unsure: true, affirmed: true, heard: true }],
+    ["yes", { consent: "yes", heard: true }],
+    ["yes?", { unsure: true, heard: true }],
     ["hello", { unsure: true, heard: true }],
     ["yes I agree, sales", { option: "sales", consent: "yes", heard: true }],
     ["no, sales please", { option: "sales", unsure: true, heard: true }],

@@ -82,7 +82,7 @@ const MOST_TURNS = 20;
 function choose(
   line: LineProfile,
   meaning: Meaning,
-  { turn, attempt, disclosed }: CallState,
+  { turn, attempt }: CallState,
 ): Choice {
   if (meaning.option !== undefined) return { next: "connect", option: meaning.option };
   if (turn >= MOST_TURNS) return { next: "voicemail" };
@@ -90,9 +90,6 @@ function choose(
   if (meaning.consent === "no") return { next: "menu", words: line.consent?.declined ?? "" };
   if (meaning.repeat) return { next: "menu", words: "" };
   if (attempt >= line.menu.attempts) return { next: "voicemail" };
-  if (meaning.affirmed && disclosed?.policy === "opt_in" && line.consent !== undefined) {
-    return { next: "menu", words: line.consent.unconfirmed };
-  }
   return { next: "menu", words: meaning.heard ? line.menu.notUnderstood : line.menu.noInput };
 }
 

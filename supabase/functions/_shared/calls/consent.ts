@@ -102,6 +102,11 @@ export function consentStatement(
     disclosed !== undefined && !isQuestion(heard) && grants.some(says) &&
     isMadeOf(speech, [...grants, ...vocabulary.affirm, ...vocabulary.filler, ...choices])
   ) return "granted";
+  // A bare yes, with no choice beside it: the menu is heard again before anybody is dialled, so whatever a
+  // caller who paused goes on to say ("but don't record") still counts.
+  const yes = vocabulary.affirm.some(says) &&
+    isMadeOf(speech, [...vocabulary.affirm, ...vocabulary.filler]);
+  if (disclosed !== undefined && yes && !isQuestion(heard)) return "granted";
   return vocabulary.topic.some(says) ? "unclear" : undefined;
 }
 

@@ -29,11 +29,9 @@ export interface Meaning {
   readonly goesOn: boolean;
   /** Something was said that is not wholly understood: it may have been a refusal. */
   readonly unsure: boolean;
-  /** A yes, and no more: to what, and whether a "but" follows, is not known. */
-  readonly affirmed: boolean;
 }
 
-const NOTHING = { repeat: false, heard: false, goesOn: false, unsure: false, affirmed: false };
+const NOTHING = { repeat: false, heard: false, goesOn: false, unsure: false };
 
 /**
  * Reads keys and speech: about recording by what the caller was told, about choices by the line's menu.
@@ -98,6 +96,5 @@ function said(line: LineProfile, disclosed: Disclosed | undefined, heard: string
     heard: true,
     goesOn: isClear && option !== undefined && consent === undefined,
     unsure: consent === undefined && !isClear,
-    affirmed: isMadeOf(speech, [...filler, ...affirm]) && affirm.some(says),
   };
 }

@@ -36,8 +36,6 @@ export interface LineConsent {
   readonly disclosure: string;
   readonly granted: string;
   readonly declined: string;
-  /** Heard after a bare yes, where only a whole one agrees. */
-  readonly unconfirmed: string;
 }
 
 /**
@@ -135,7 +133,6 @@ export function consentOf(
       binding(CONSENT_KEY),
     granted: "Thank you. This call may be recorded.",
     declined: "Understood. This call will not be recorded.",
-    unconfirmed: `To agree to the recording, say I agree, or press ${CONSENT_KEY}.`,
   };
 }
 

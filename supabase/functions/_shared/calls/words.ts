@@ -13,7 +13,7 @@ export interface Vocabulary {
   readonly declineAlone: readonly string[];
   /** Agree, where nothing but known words is said around them. */
   readonly grant: readonly string[];
-  /** Not enough to agree: a caller who pauses may go on with "but don't record". */
+  /** Agree when they are all that was said. */
   readonly affirm: readonly string[];
   /** Any of these makes what was said a statement about recording, if an unclear one. */
   readonly topic: readonly string[];
@@ -30,7 +30,7 @@ const ENGLISH: Vocabulary = {
     opt_out: (key) =>
       `This call may be recorded, for quality and training. By staying on the line you agree to it. To go on without recording, say no recording, or press ${key}.`,
     opt_in: (key) =>
-      `With your agreement, this call is recorded, for quality and training. To agree, say yes, record, or press ${key}. Without it, nothing is recorded.`,
+      `With your agreement, this call is recorded, for quality and training. To agree, say yes, or press ${key}. Without it, nothing is recorded.`,
   },
   decline: [
     "no recording",
