@@ -510,6 +510,21 @@ for (const [backend, test, acceptBy] of backends) {
     assertEquals(kinds(outcomes), { accepted: 40, rate_limited: 0 });
   });
 
+  test(`on ${backend}, a call that the ceiling refuses takes nothing from the caller's own ten`, async () => {
+    const accept = acceptBy();
+    const [line, other] = [newNumber(), newNumber()];
+    const caller = newNumber();
+    const rung = async (callers: string[], to: string) =>
+      kinds(await withBackground(() => Promise.all(callers.map((from) => ring(accept, from, to)))));
+    assertEquals(await rung(Array.from({ length: 20 }, newNumber), line), {
+      accepted: 20,
+      rate_limited: 0,
+    });
+    assertEquals(await rung(Array(10).fill(caller), line), { accepted: 0, rate_limited: 10 });
+    assertEquals(await rung(Array(11).fill(caller), other), { accepted: 10, rate_limited: 1 });
+    assertEquals(await violations(line), [["voice-frontdoor", "called", 10]]);
+  });
+
   test(`on ${backend}, a caller who is refused takes nothing from the ceiling`, async () => {
     const accept = acceptBy();
     const line = newNumber();
