@@ -7,9 +7,13 @@ create table public.recordings (
   leg_sid text not null constraint recordings_leg_sid_form check (leg_sid ~ '^CA[0-9a-fA-F]{32}$'),
   source text not null constraint recordings_source_known check (source in ('dial', 'voicemail')),
   url text constraint recordings_url_form check (url ~ '^https?://' and length(url) <= 2048),
+  -- The least that was told: <Record action> counts the silence too, which Twilio then trims.
   duration_sec integer constraint recordings_duration_sec_range check (duration_sec >= 0),
   transcript text constraint recordings_transcript_length check (length(transcript) <= 65536),
   recorded_at timestamptz not null,
+  -- Twilio keeps it: told by its callback, its transcription or the REST API, and not by <Record action> alone, which is
+  -- also requested for a caller who said nothing.
+  confirmed boolean not null default false,
   -- Twilio has it no more, or never kept it.
   deleted_at timestamptz,
   -- An operator's mark, not an event's.

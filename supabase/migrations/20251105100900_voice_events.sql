@@ -142,18 +142,19 @@ create function public.fold_recording(e public.voice_event) returns void
 language sql volatile set search_path = ''
 begin atomic
   insert into public.recordings as r (
-    recording_sid, call_sid, leg_sid, source, url, duration_sec, transcript, recorded_at, deleted_at
+    recording_sid, call_sid, leg_sid, source, url, duration_sec, transcript, recorded_at, confirmed, deleted_at
   ) values (
     e.recording_sid, e.call_sid, e.leg_sid, e.recording_source, e.recording_url, e.recording_duration_sec, e.transcript,
-    e.occurred_at, case when e.recording_lost then e.occurred_at end
+    e.occurred_at, e.event <> 'voicemail_recorded', case when e.recording_lost then e.occurred_at end
   )
   on conflict (call_sid, recording_sid) do update set
     leg_sid = least(r.leg_sid, excluded.leg_sid),
     source = greatest(r.source, excluded.source),
     url = least(r.url, excluded.url),
-    duration_sec = greatest(r.duration_sec, excluded.duration_sec),
+    duration_sec = least(r.duration_sec, excluded.duration_sec),
     transcript = greatest(r.transcript, excluded.transcript),
     recorded_at = least(r.recorded_at, excluded.recorded_at),
+    confirmed = r.confirmed or excluded.confirmed,
     deleted_at = least(r.deleted_at, excluded.deleted_at);
 end;
 

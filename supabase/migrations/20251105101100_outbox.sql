@@ -53,8 +53,8 @@ create policy outbox_of_the_service on public.outbox
 create policy outbox_for_monitoring on public.outbox for select to monitoring using (true);
 
 -- Owes the operator a mail for each voicemail of a call that is over: in the transaction that makes it so, and once, in
--- whatever order the events come. The mail waits 2 minutes for the transcript, and no longer than until it is there. A
--- voicemail that is none after all is not mailed.
+-- whatever order the events come. The mail waits 2 minutes for the transcript, and no longer than until it is there; 15
+-- minutes where Twilio has not confirmed that there is a message at all. A voicemail that is none after all is not mailed.
 create function public.owe_voicemail_mails(p_call_sid text) returns void
 language sql volatile set search_path = ''
 begin atomic
@@ -62,7 +62,10 @@ begin atomic
   select
     'voicemail', format('voicemail/%s/%s', r.call_sid, r.recording_sid),
     jsonb_build_object('call_sid', r.call_sid, 'recording_sid', r.recording_sid),
-    case when r.transcript is not null then now() else least(r.recorded_at, now()) + interval '2 minutes' end
+    case
+      when r.transcript is not null then now()
+      else least(r.recorded_at, now()) + case when r.confirmed then interval '2 minutes' else interval '15 minutes' end
+    end
   from public.recordings as r
   where r.call_sid = p_call_sid and r.source = 'voicemail' and r.deleted_at is null
   on conflict (idempotency_key) do update set next_attempt_at = excluded.next_attempt_at

@@ -344,6 +344,7 @@ create table public.recordings (
   duration_sec integer,
   transcript text,
   recorded_at timestamp with time zone not null,
+  confirmed boolean not null default false,
   deleted_at timestamp with time zone,
   handled_at timestamp with time zone
 );
@@ -1873,12 +1874,12 @@ CREATE OR REPLACE FUNCTION public.fold_recording(e voice_event)
  LANGUAGE sql
  SET search_path TO ''
 BEGIN ATOMIC
- INSERT INTO recordings AS r (recording_sid, call_sid, leg_sid, source, url, duration_sec, transcript, recorded_at, deleted_at)
-   VALUES ((fold_recording.e).recording_sid, (fold_recording.e).call_sid, (fold_recording.e).leg_sid, (fold_recording.e).recording_source, (fold_recording.e).recording_url, (fold_recording.e).recording_duration_sec, (fold_recording.e).transcript, (fold_recording.e).occurred_at,
+ INSERT INTO recordings AS r (recording_sid, call_sid, leg_sid, source, url, duration_sec, transcript, recorded_at, confirmed, deleted_at)
+   VALUES ((fold_recording.e).recording_sid, (fold_recording.e).call_sid, (fold_recording.e).leg_sid, (fold_recording.e).recording_source, (fold_recording.e).recording_url, (fold_recording.e).recording_duration_sec, (fold_recording.e).transcript, (fold_recording.e).occurred_at, ((fold_recording.e).event <> 'voicemail_recorded'::text),
          CASE
              WHEN (fold_recording.e).recording_lost THEN (fold_recording.e).occurred_at
              ELSE NULL::timestamp with time zone
-         END) ON CONFLICT(call_sid, recording_sid) DO UPDATE SET leg_sid = LEAST(r.leg_sid, excluded.leg_sid), source = GREATEST(r.source, excluded.source), url = LEAST(r.url, excluded.url), duration_sec = GREATEST(r.duration_sec, excluded.duration_sec), transcript = GREATEST(r.transcript, excluded.transcript), recorded_at = LEAST(r.recorded_at, excluded.recorded_at), deleted_at = LEAST(r.deleted_at, excluded.deleted_at);
+         END) ON CONFLICT(call_sid, recording_sid) DO UPDATE SET leg_sid = LEAST(r.leg_sid, excluded.leg_sid), source = GREATEST(r.source, excluded.source), url = LEAST(r.url, excluded.url), duration_sec = LEAST(r.duration_sec, excluded.duration_sec), transcript = GREATEST(r.transcript, excluded.transcript), recorded_at = LEAST(r.recorded_at, excluded.recorded_at), confirmed = (r.confirmed OR excluded.confirmed), deleted_at = LEAST(r.deleted_at, excluded.deleted_at);
 END
 
 CREATE OR REPLACE FUNCTION public.fold_voice_event(c call_logs, e voice_event)
@@ -2407,7 +2408,11 @@ BEGIN ATOMIC
              jsonb_build_object('call_sid', r.call_sid, 'recording_sid', r.recording_sid) AS jsonb_build_object,
                  CASE
                      WHEN (r.transcript IS NOT NULL) THEN now()
-                     ELSE (LEAST(r.recorded_at, now()) + '00:02:00'::interval)
+                     ELSE (LEAST(r.recorded_at, now()) +
+                     CASE
+                         WHEN r.confirmed THEN '00:02:00'::interval
+                         ELSE '00:15:00'::interval
+                     END)
                  END AS "case"
             FROM recordings r
            WHERE ((r.call_sid = owe_voicemail_mails.p_call_sid) AND (r.source = 'voicemail'::text) AND (r.deleted_at IS NULL)) ON CONFLICT(idempotency_key) DO UPDATE SET next_attempt_at = excluded.next_attempt_at

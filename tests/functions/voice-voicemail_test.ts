@@ -71,6 +71,17 @@ for (const event of ["", "toString", "__proto__", "unknown"]) {
 
 // --- the message has been spoken ----------------------------------------------------------------------------
 
+const GOODBYE = response(say("Thank you for calling. Goodbye."), "<Hangup/>");
+
+Deno.test("a length that is hardly more than the silence that ended it proves no message: neither is claimed", async () => {
+  const { Digits: _, ...silent } = recordEnded;
+  const ended = async (RecordingDuration: string) =>
+    (await step({ ...silent, RecordingDuration }, `?event=recorded&${STATE}`)).xml;
+  assertEquals(await ended("5"), GOODBYE);
+  assertEquals(await ended("6"), GOODBYE);
+  assertEquals(await ended("7"), THANKS);
+});
+
 Deno.test("a message is thanked for", async () => {
   assertEquals((await step(recordEnded, `?event=recorded&${STATE}`)).xml, THANKS);
 });
@@ -113,13 +124,12 @@ for (
   });
 }
 
-Deno.test("a message that the database could not note is thanked for, and not asked for again", async () => {
-  for (const outcome of [UNAVAILABLE, new Error("unexpected")]) {
-    // deno-lint-ignore no-await-in-loop -- two calls, one after the other
-    const { xml } = await step(recordEnded, `?event=recorded&${STATE}`, { outcome });
-    const voice = outcome instanceof Error ? "" : undefined;
-    assertEquals(xml, response(say("Thank you for your message. Goodbye.", voice), "<Hangup/>"));
-  }
+Deno.test("a message that the database could not note is at Twilio: it is not asked for again", async () => {
+  const noted = await step(recordEnded, `?event=recorded&${STATE}`, { outcome: UNAVAILABLE });
+  assertEquals(noted.xml, THANKS);
+  const outcome = new Error("unexpected");
+  const failed = await step(recordEnded, `?event=recorded&${STATE}`, { outcome });
+  assertEquals(failed.xml, response(say("Thank you for calling. Goodbye.", ""), "<Hangup/>"));
 });
 
 // --- recording and transcript -------------------------------------------------------------------------------

@@ -87,8 +87,9 @@ function voicemailEvents(sid: string, transcript: boolean): VoiceEvent[] {
   const recording = { ...RECORDED, recording_sid: recordingSid(1), recording_duration_sec: 12 };
   return [
     event("arrived", { call_status: "ringing" }),
-    event("recorded", recording),
-    event("recording", recording),
+    // The silence at its end included, which Twilio trims.
+    event("recorded", { ...recording, event: "voicemail_recorded", recording_duration_sec: 17 }),
+    event("recording", { ...recording, event: "recording" }),
     event("completed", { call_status: "completed", duration_sec: 40 }),
     ...(transcript
       ? [event("transcript", { ...recording, transcript: "Please call me back." })]
@@ -126,6 +127,28 @@ Deno.test("however a voicemail's events come, twice and shuffled, one mail is ow
     ),
     { numRuns: 60 },
   );
+});
+
+Deno.test("of a message that Twilio has not confirmed the mail waits 15 minutes, and none is sent once it is retracted", async () => {
+  const sid = newCallSid();
+  const [arrived, recorded, recording, completed] = voicemailEvents(sid, false);
+  for (const event of [arrived!, recorded!, completed!]) await accept(event);
+  const due = (await owed(sid))[0]!.due_in as number;
+  assert(due > 890 && due <= 900, `due in ${due} s`);
+  await accept({ ...recording!, recording_duration_sec: undefined, recording_lost: true });
+  assertEquals(await owed(sid), []);
+  const [row] = await sql`select disposition from call_logs where call_sid = ${sid}`;
+  assertEquals(row!.disposition, "abandoned");
+});
+
+Deno.test("a voicemail's length is the trimmed one, whichever comes first", async () => {
+  for (const order of [[0, 1, 2, 3], [2, 0, 1, 3], [3, 2, 1, 0]]) {
+    const sid = newCallSid();
+    const events = voicemailEvents(sid, false);
+    for (const n of order) await accept(events[n]!);
+    const [row] = await sql`select recording_duration_sec from call_logs where call_sid = ${sid}`;
+    assertEquals(row!.recording_duration_sec, 12);
+  }
 });
 
 Deno.test("no mail before the call is over, nor for a call without a message", async () => {

@@ -18,11 +18,18 @@ const prompt: TwimlStep<undefined> = {
   answer: ({ line, state }) => voicemail(line, state),
 };
 
-/** `<Record action>`: the message has been spoken. */
-const recorded: TwimlStep<{ readonly message: boolean }> = {
+/**
+ * `<Record action>`: the message has been spoken, or only silence was: Twilio trims and measures it later, so a length that
+ * is hardly more than the silence that ended it says neither. The recording's callback decides.
+ * Source: https://www.twilio.com/docs/voice/twiml/record
+ */
+const recorded: TwimlStep<{ readonly message: "heard" | "none" | "unsure" }> = {
   name: "voice-voicemail",
-  interpret(webhook) {
+  interpret(webhook, line) {
     const recording = recordingFacts(webhook.fields, "voicemail");
+    const exists = recording.recording_sid !== undefined && !recording.recording_lost;
+    const { Digits, RecordingDuration = 0 } = webhook.fields;
+    const spoken = Digits !== undefined || RecordingDuration > line.voicemail.silenceSec + 1;
     return {
       state: nextTurn(webhook),
       facts: {
@@ -30,15 +37,21 @@ const recorded: TwimlStep<{ readonly message: boolean }> = {
         identity: `recorded-${recording.recording_sid ?? "nothing"}`,
         ...recording,
       },
-      heard: { message: recording.recording_sid !== undefined && !recording.recording_lost },
+      heard: { message: !exists ? "none" : spoken ? "heard" : "unsure" },
     };
   },
   answer: ({ line, heard }) => [
-    ...say(heard.message ? line.voicemail.thanks : line.voicemail.nothingHeard),
+    ...say(
+      {
+        heard: line.voicemail.thanks,
+        none: line.voicemail.nothingHeard,
+        unsure: line.voicemail.goodbye,
+      }[heard.message],
+    ),
     { verb: "hangup" },
   ],
   // Twilio has the recording, and its callback brings it later: asking for it again would be wrong.
-  whenFailed: (line) => [...say(line.voicemail.thanks), { verb: "hangup" }],
+  whenFailed: (line) => [...say(line.voicemail.goodbye), { verb: "hangup" }],
 };
 
 /** `recordingStatusCallback` and `transcribeCallback`, in either order. */

@@ -75,6 +75,8 @@ export interface LineProfile {
     readonly prompt: string;
     readonly thanks: string;
     readonly nothingHeard: string;
+    /** True of a caller who left a message and of one who said nothing. */
+    readonly goodbye: string;
     /** Seconds; at most 120, the longest that Twilio transcribes. */
     readonly maxSec: number;
     /** Seconds of silence that end a message. */
@@ -202,6 +204,7 @@ export function defaultProfile(settings: Settings): LineProfile {
       prompt: "Please leave a message after the tone. Press pound when you are done.",
       thanks: "Thank you for your message. Goodbye.",
       nothingHeard: "We did not hear a message. Goodbye.",
+      goodbye: "Thank you for calling. Goodbye.",
       maxSec: 120,
       silenceSec: 5,
     },

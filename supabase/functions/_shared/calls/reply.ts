@@ -102,6 +102,7 @@ export function voicemail(profile: LineProfile, state: CallState): Reply {
       recordingCallback: { to: "voice-voicemail", state, event: "recording" },
       transcriptionCallback: { to: "voice-voicemail", state, event: "transcription" },
     },
+    // Twilio requests the action whatever is recorded; should it not, nobody is left in silence.
     ...say(profile.voicemail.nothingHeard),
     { verb: "hangup" },
   ];
