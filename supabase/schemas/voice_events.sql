@@ -184,6 +184,8 @@ declare
   v_limit record;
   -- The organisation that a sub-account belongs to.
   v_org_id constant uuid := case when e.account_sid is not null then public.organisation_of(e.account_sid) end;
+  -- Calls are counted for each account apart: numbers that an account says call it use up no other's limits.
+  v_endpoint constant text := concat_ws(' ', e.operation, e.account_sid);
   v_answer public.voice_answer;
 begin
   -- One call's events take turns, copies of one event included; different calls never meet here.
@@ -226,10 +228,10 @@ begin
       for v_limit in
         select * from jsonb_to_recordset(e.limits) as l(identifier_type text, identifier text)
       loop
-        perform public.record_rate_limit_refusal(e.operation, v_limit.identifier_type, v_limit.identifier);
+        perform public.record_rate_limit_refusal(v_endpoint, v_limit.identifier_type, v_limit.identifier);
       end loop;
     else
-      e.rate_limited := public.take_rate_limits(e.operation, e.limits) is not null;
+      e.rate_limited := public.take_rate_limits(v_endpoint, e.limits) is not null;
     end if;
   end if;
 

@@ -102,6 +102,27 @@ Deno.test("a call is of the organisation whose account signed, whatever its numb
   assertEquals((await call(other)).org_id, org_id);
 });
 
+Deno.test("numbers that an account says call it use up no other account's limits", async () => {
+  const [a, b] = [await tenant(4), await tenant(5)];
+  const identifier = "+15550000011";
+  const arrives = (account_sid?: string) =>
+    accept(voiceEvent(newCallSid(), {
+      account_sid,
+      limits: [{ identifier_type: "caller", identifier, max: 1, window_sec: 60 }],
+    }));
+  const admitted = [];
+  for (const account of [a.account_sid, a.account_sid, b.account_sid, undefined, undefined]) {
+    admitted.push((await arrives(account)).admitted);
+  }
+  assertEquals(admitted, [true, false, true, true, false]);
+  const refusals = await db.sql`
+    select endpoint from public.rate_limit_violations where identifier = ${identifier} order by endpoint`;
+  assertEquals(refusals.map(({ endpoint }) => endpoint), [
+    "voice-frontdoor",
+    `voice-frontdoor ${a.account_sid}`,
+  ]);
+});
+
 Deno.test("what an account says of another's call, line or copy has no effect and gets 403", async () => {
   const [a, b] = [await tenant(2), await tenant(3)];
   const [ofA, ofMain] = [newCallSid(), newCallSid()];

@@ -169,6 +169,23 @@ redisTest(
   },
 );
 
+redisTest(
+  "numbers that a sub-account says call it use up no caller's calls to others",
+  async () => {
+    const { accept } = isolate();
+    const [caller, line] = [newNumber(), newNumber()];
+    const account_sid = `AC${"7".repeat(32)}`;
+    const outcomes = await withBackground(async () => [
+      ...await Promise.all(
+        Array.from({ length: 12 }, () => accept({ ...arrival(caller, line), account_sid })),
+      ),
+      ...await Promise.all(Array.from({ length: 10 }, () => accept(arrival(caller, line)))),
+    ]);
+    assertEquals(outcomes.filter(({ kind }) => kind === "foreign").length, 10);
+    assertEquals(kinds(outcomes), { accepted: 10, rate_limited: 2 });
+  },
+);
+
 redisTest("a hundred and twenty different callers of one number are all admitted", async () => {
   const { accept } = isolate();
   const line = newNumber();

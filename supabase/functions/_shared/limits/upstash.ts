@@ -27,9 +27,10 @@ return 0`;
 
 /** Limits calls in an Upstash Redis database, in one round trip. */
 export function upstashLimiter(url: string, token: string): AskLimiter {
-  return async ({ operation, call_sid, identity, limits }, signal) => {
+  return async ({ operation, account_sid = "main", call_sid, identity, limits }, signal) => {
+    // For each account apart, as accept_voice_event counts.
     const keys = limits.map(({ identifier_type, identifier }) =>
-      `tradeline:calls:${operation}:${identifier_type}:${identifier}`
+      `tradeline:calls:${operation}:${account_sid}:${identifier_type}:${identifier}`
     );
     const bounds = limits.flatMap(({ max, window_sec }) => [max, window_sec * 1_000_000]);
     const position = await connect(url, token, signal)
