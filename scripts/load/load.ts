@@ -1,5 +1,12 @@
 import { LOCAL_ACCOUNT_SID } from "../local/defaults.ts";
-import { type CallRecord, realClock, Simulator, type Webhook } from "../phone/mod.ts";
+import { delay } from "@std/async/delay.js";
+import {
+  type CallRecord,
+  type PlacedCall,
+  realClock,
+  Simulator,
+  type Webhook,
+} from "../phone/mod.ts";
 import { seededRandom } from "../phone/random.ts";
 import { anyBranch, type Branch } from "./branches.ts";
 
@@ -15,6 +22,8 @@ export interface LoadOptions {
   /** How many times faster than life pauses, ringing and talking pass. */
   readonly speed: number;
   readonly seed: number;
+  /** Seconds that a call may go on, by the wall's clock. Default: ten minutes of the calls' own time, and one more. */
+  readonly patienceSec?: number;
   /** Told after each call that began or ended, and each webhook. */
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -39,8 +48,10 @@ export interface LoadReport {
   readonly seconds: number;
   /** What went wrong, with how many calls it befell; the most frequent first. */
   readonly errors: readonly (readonly [reason: string, calls: number])[];
-  /** Calls whose end is not known, a call without a row included. */
+  /** Calls whose end is not known: not over in time, without a row, or with one that is open. */
   readonly open: number;
+  /** How late this program's own timers were, 99 of 100, in milliseconds. */
+  readonly lagMs: number;
 }
 
 /** The Data API does not tell what became of the calls. */
@@ -50,6 +61,13 @@ export class UnansweredError extends Error {
 
 /** The share of calls below which a line does not hold. */
 export const LEAST_SUCCESS = 0.99;
+
+/** Own timers that are later than this make the callers slow, and the figures those of this machine. */
+const MOST_LAG_MS = 250;
+
+export function isOverloaded(report: LoadReport): boolean {
+  return report.lagMs > MOST_LAG_MS;
+}
 
 export function holds(report: LoadReport): boolean {
   return report.open === 0 && report.successes >= LEAST_SUCCESS * report.calls;
@@ -72,6 +90,8 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
   });
   // Another block of numbers each time, so that two runs in one minute are no callers who ring twice.
   const firstCaller = Math.floor(random() * 9_000_000);
+  const patienceSec = options.patienceSec ?? 600 / options.speed + 60;
+  const lag = measureLag();
   const progress = { calls, begun: 0, over: 0, webhooks: 0 };
   let peak = 0;
   const started = performance.now();
@@ -85,7 +105,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
     let record: CallRecord | undefined;
     let failure: string | undefined;
     try {
-      record = await simulator.call({
+      const placed = simulator.place({
         from: `+1204${String((firstCaller + nth) % 10_000_000).padStart(7, "0")}`,
         script: branch.script,
         // Its own timeline: compressed time runs ahead of the wall's by the length of a call at most.
@@ -95,6 +115,8 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
           onProgress?.(progress);
         },
       });
+      record = await inTime(placed, patienceSec);
+      if (record === undefined) failure = `the call was not over after ${patienceSec} s`;
     } catch (error) {
       failure = error instanceof Error ? error.message : String(error);
     }
@@ -103,7 +125,10 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
     return { branch, record, failure };
   };
   const placed = await Promise.all(Array.from({ length: calls }, (_, nth) => ring(nth)));
-  await simulator.settle();
+  // What was hung up may hold its last callbacks back for as long as it likes.
+  const limit = new AbortController();
+  await Promise.race([simulator.settle(), sleep(patienceSec, limit.signal)]);
+  limit.abort();
   const seconds = (performance.now() - started) / 1000;
 
   const sids = placed.flatMap(({ record }) => record ? [record.callSid] : []);
@@ -125,7 +150,40 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
     webhookMs: percentiles(webhooks.map(({ ms }) => ms)),
     seconds,
     errors: [...errors].sort(([, one], [, other]) => other - one),
-    open: sids.filter((sid) => !dispositions.get(sid)).length,
+    open: placed.filter(({ record }) => !record || !dispositions.get(record.callSid)).length,
+    lagMs: lag(),
+  };
+}
+
+/** The call once it is over; undefined, and hung up, where that takes too long. */
+async function inTime(placed: PlacedCall, seconds: number): Promise<CallRecord | undefined> {
+  const limit = new AbortController();
+  const late = sleep(seconds, limit.signal).then(() => undefined);
+  const record = await Promise.race([placed.done, late]);
+  limit.abort();
+  if (record !== undefined) return record;
+  placed.hangUp();
+  placed.done.catch(() => {});
+  return undefined;
+}
+
+/** Resolves after so many seconds, or once `signal` is aborted. */
+async function sleep(seconds: number, signal: AbortSignal): Promise<void> {
+  await delay(seconds * 1000, { signal }).catch(() => {});
+}
+
+/** @returns ends the measuring and tells how late timers were. */
+function measureLag(): () => number {
+  const every = 50;
+  const late: number[] = [];
+  let due = performance.now() + every;
+  const timer = setInterval(() => {
+    late.push(Math.max(0, performance.now() - due));
+    due = performance.now() + every;
+  }, every);
+  return () => {
+    clearInterval(timer);
+    return Math.round(percentiles(late).p99);
   };
 }
 

@@ -16,6 +16,7 @@ import {
 import { LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY } from "../local/defaults.ts";
 import {
   holds,
+  isOverloaded,
   LEAST_SUCCESS,
   type LoadReport,
   type Progress,
@@ -88,6 +89,12 @@ async function load(options: Options): Promise<number> {
   });
   display.clear();
   console.log(options.json ? JSON.stringify(report, null, 2) : summary(report));
+  if (isOverloaded(report)) {
+    display.line(
+      `This machine is overloaded: its own timers were ${report.lagMs} ms late, so the figures are its own. ` +
+        "Call fewer (--calls), or more slowly (--ramp, --speed)",
+    );
+  }
   return holds(report) ? 0 : 1;
 }
 

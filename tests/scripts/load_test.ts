@@ -1,10 +1,11 @@
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
-import type { LoadReport } from "../../scripts/load/load.ts";
+import { holds, isOverloaded, type LoadReport, runLoad } from "../../scripts/load/load.ts";
 import { runCommand } from "../support/command.ts";
 import { startTestStack } from "../support/database.ts";
 import { closedPort } from "../support/fake_data_api.ts";
+import { App, TOKEN } from "./phone_app.ts";
 
 const stack = await startTestStack();
 const own = { log: console.log, error: console.error };
@@ -114,4 +115,28 @@ Deno.test("a wrong secret key is told, rather than taken for calls that are left
     err,
     /^Cannot look the calls up at .*: it answered 401; is --key the project's secret key\?\n$/,
   );
+});
+
+Deno.test("calls that are never over count, as errors and as left open, and an overloaded machine is named", async () => {
+  await using app = new App({
+    "/functions/v1/voice-frontdoor": '<Pause length="3600"/>',
+    "/rest/v1/call_logs": () => Response.json([]),
+  });
+  const found = await runLoad({
+    functionsUrl: `${app.base}/functions/v1`,
+    authToken: TOKEN,
+    secretKey: "sb_secret_x",
+    calls: 3,
+    rampSec: 0,
+    speed: 1,
+    seed: 1,
+    patienceSec: 0.2,
+  });
+  assertEquals([found.calls, found.successes, found.open], [3, 0, 3]);
+  assertEquals(found.errors, [["the call was not over after 0.2 s", 3]]);
+  assertEquals(holds(found), false);
+  assertEquals([isOverloaded({ ...found, lagMs: 5 }), isOverloaded({ ...found, lagMs: 900 })], [
+    false,
+    true,
+  ]);
 });
