@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { fromFileUrl } from "@std/path/from_file_url.js";
-import { join } from "@std/path/join.js";
-import { resolve } from "@std/path/resolve.js";
-import { LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN, TWILIO_URL_FILE } from "./local/defaults.ts";
+// Nothing that has to be fetched, so that help and the first line of progress come at once.
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs, type ParseArgsConfig, parseEnv } from "node:util";
+import { LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN, TWILIO_URL_FILE } from "./local/defaults.ts";
 
 /** An option or a variable that cannot be used; the message says which and why. */
 export class UsageError extends Error {
@@ -146,6 +146,12 @@ export function environment(): Environment {
   return (name) => Deno.env.get(name)?.trim() || file[name]?.trim() || undefined;
 }
 
+/** The local stack's data directory. */
+export function dataDirOf(env: Environment): string {
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  return resolve(root, env("TRADELINE_DATA_DIR") ?? ".tradeline");
+}
+
 /** Where this machine's functions and Data API are, without a trailing slash. */
 export function localUrl(env: Environment): string {
   return `http://127.0.0.1:${env("TRADELINE_API_PORT") ?? "54321"}`;
@@ -203,10 +209,8 @@ export function twilioAccess(env: Environment, local: boolean): TwilioAccess | u
 
 /** Where the stand-in says that it is, while it runs. */
 function standInUrl(env: Environment): string | undefined {
-  const root = fromFileUrl(new URL("../", import.meta.url));
-  const file = join(resolve(root, env("TRADELINE_DATA_DIR") ?? ".tradeline"), TWILIO_URL_FILE);
   try {
-    return Deno.readTextFileSync(file).trim();
+    return Deno.readTextFileSync(join(dataDirOf(env), TWILIO_URL_FILE)).trim();
   } catch {
     return undefined;
   }

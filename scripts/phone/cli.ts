@@ -7,7 +7,9 @@ import {
   ACCOUNT,
   ADDRESS,
   command,
+  dataDirOf,
   E164,
+  type Environment,
   environment,
   FLAG,
   localUrl,
@@ -16,6 +18,7 @@ import {
   TEXT,
   textThat,
 } from "../command.ts";
+import { type LocalLine, localLines } from "../local/lines.ts";
 import { LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY } from "../local/defaults.ts";
 import type { Answer, Caller, DialScript, Script } from "./caller.ts";
 import { realClock, VirtualClock } from "./clock.ts";
@@ -45,7 +48,7 @@ The caller (any of these makes it a scripted call; without: you are asked)
   --message <text>        what is said on the voicemail (default: 8 s, then hangs up)
   --hangup-after <s>      hang up so many seconds after the call began
   --from <number>         default +14035550123; "anonymous" withholds it
-  --to <number>           default +15874059000
+  --to <number>           default +15874059000; a number that \`task onboard\` gave rings that organisation's line
 
 The line
   --url <url>             default http://127.0.0.1:$TRADELINE_API_PORT/functions/v1/voice-frontdoor
@@ -105,11 +108,13 @@ async function ring(commandLine: CommandLine): Promise<number> {
     return 1;
   }
 
+  const line = await onboarded(options, env);
   const simulator = new Simulator({
     voiceUrl,
     statusCallback: new URL("voice-status#rc=4&rp=5xx,ct,rt", voiceUrl).href,
-    authToken: options.token ?? env("TWILIO_AUTH_TOKEN") ?? LOCAL_AUTH_TOKEN,
-    accountSid: options.account ?? env("TWILIO_ACCOUNT_SID") ?? LOCAL_ACCOUNT_SID,
+    authToken: options.token ?? line?.authToken ?? env("TWILIO_AUTH_TOKEN") ?? LOCAL_AUTH_TOKEN,
+    accountSid: options.account ?? line?.accountSid ?? env("TWILIO_ACCOUNT_SID") ??
+      LOCAL_ACCOUNT_SID,
     ...(options["real-time"]
       ? { clock: realClock() }
       : { clock: new VirtualClock(), timestamps: true }),
@@ -142,6 +147,17 @@ async function ring(commandLine: CommandLine): Promise<number> {
   }
   show(colours.dim(`Its row: ${rowCommand(voiceUrl, record.callSid)}`));
   return record.applicationError ? 1 : 0;
+}
+
+/** The line of this machine's stand-in for Twilio that is rung, where an organisation was given it. */
+async function onboarded(
+  { to, url, token, account }: CommandLine["values"],
+  env: Environment,
+): Promise<LocalLine | undefined> {
+  if (url !== undefined || token !== undefined || account !== undefined) return undefined;
+  if (to === undefined || env("TWILIO_ACCOUNT_SID") !== undefined) return undefined;
+  const lines = await localLines(dataDirOf(env));
+  return lines.find(({ number }) => number === to);
 }
 
 function caller(

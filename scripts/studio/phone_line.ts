@@ -15,7 +15,7 @@ import { prettyTwiml } from "./twiml.ts";
 
 /** What the page says, one JSON text each; a binary frame is the message's audio and comes first. */
 type FromPage =
-  | { readonly type: "call"; readonly from: string }
+  | { readonly type: "call"; readonly from: string; readonly to: string }
   /** The prompt that was asked to be spoken has been. */
   | { readonly type: "heard"; readonly nth: number }
   | { readonly type: "key"; readonly key: string }
@@ -81,10 +81,11 @@ const LONGEST_AUDIO = 8 * 1024 * 1024;
  */
 export function servePhone(
   socket: WebSocket,
-  simulator: () => Simulator,
+  simulator: (to: string) => Promise<Simulator>,
   recordings: Recordings,
 ): void {
   let line: PhoneLine | undefined;
+  let rings = false;
   let audio: Uint8Array<ArrayBuffer> | undefined;
   socket.binaryType = "arraybuffer";
   socket.onmessage = ({ data }) => {
@@ -94,8 +95,12 @@ export function servePhone(
     }
     const message = parse(data);
     if (message?.type === "call") {
-      if (line?.isOver === false) return;
-      line = new PhoneLine(socket, simulator(), recordings, message.from);
+      if (rings || line?.isOver === false) return;
+      rings = true;
+      simulator(message.to).then((twilio) => {
+        line = new PhoneLine(socket, twilio, recordings, message.from, message.to);
+      }).catch((error) => console.error(`The web phone cannot ring: ${error.message}`))
+        .finally(() => rings = false);
     } else if (message?.type === "message") {
       const recorded = audio && message.audio ? { type: message.audio, bytes: audio } : undefined;
       audio = undefined;
@@ -125,17 +130,24 @@ class PhoneLine {
   #callee: { outcome: "answered"; endedBy: "callee" | "star" } & Callee | undefined;
   #audio: Audio | undefined;
 
-  constructor(socket: WebSocket, simulator: Simulator, recordings: Recordings, from: string) {
+  constructor(
+    socket: WebSocket,
+    simulator: Simulator,
+    recordings: Recordings,
+    from: string,
+    to: string,
+  ) {
     this.#socket = socket;
     this.#recordings = recordings;
     this.#call = simulator.place({
       from,
+      to,
       clock: this.#clock,
       caller: this.#caller,
       onEvent: (event) => this.#happens(event),
       onWebhook: (webhook) => this.#tell({ type: "webhook", webhook: shown(webhook) }),
     });
-    const { callSid, to, startedAt } = this.#call.record;
+    const { callSid, startedAt } = this.#call.record;
     this.#tell({ type: "call", callSid, from, to, startedAt });
     this.#call.done.then(
       (record) => this.#end(summary(record)),
@@ -184,8 +196,8 @@ class PhoneLine {
     if (this.#question?.ask !== "record") return;
     const seconds = Math.min(Math.max(Math.round(message.seconds), 1), 600);
     this.#audio = audio;
-    // A message that was really spoken has taken its time; a sample takes it now.
-    if (audio !== undefined) this.#clock.waited(Math.min(seconds * 1000, this.#elapsed()));
+    // What was spoken or typed has taken its time; a sample may take some more now.
+    this.#clock.waited(Math.min(seconds * 1000, this.#elapsed()));
     this.#reply(
       {
         seconds,
@@ -342,7 +354,12 @@ function parse(data: unknown): FromPage | undefined {
   if (typeof message !== "object" || message === null) return undefined;
   const strings = (...names: string[]) => names.every((name) => typeof message[name] === "string");
   const isWhole = new Map<unknown, () => boolean>([
-    ["call", () => strings("from") && /^(\+[1-9]\d{1,14}|anonymous)$/.test(`${message["from"]}`)],
+    [
+      "call",
+      () =>
+        strings("from", "to") && /^(\+[1-9]\d{1,14}|anonymous)$/.test(`${message["from"]}`) &&
+        /^\+[1-9]\d{1,14}$/.test(`${message["to"]}`),
+    ],
     ["heard", () => typeof message["nth"] === "number"],
     ["key", () => strings("key")],
     ["speech", () => strings("text")],

@@ -6,6 +6,7 @@
  */
 import { fromFileUrl } from "@std/path/from_file_url.js";
 import { join } from "@std/path/join.js";
+import { localLines } from "../local/lines.ts";
 import { Simulator } from "../phone/mod.ts";
 import { Operator } from "./operator.ts";
 import { servePhone } from "./phone_line.ts";
@@ -65,13 +66,15 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
   /** Ends what a request may keep open. */
   const open = new Set<() => void>();
 
-  const simulator = () =>
-    new Simulator({
+  const simulator = async (to: string) => {
+    const line = (await localLines(dataDir)).find(({ number }) => number === to);
+    return new Simulator({
       voiceUrl: `${publicUrl}/voice-frontdoor`,
       statusCallback: `${publicUrl}/voice-status#rc=4&rp=5xx,ct,rt`,
       fallbackUrl: `${publicUrl}/voice-voicemail`,
       authToken: env["TWILIO_AUTH_TOKEN"] ?? "",
       ...(env["TWILIO_ACCOUNT_SID"] && { accountSid: env["TWILIO_ACCOUNT_SID"] }),
+      ...line,
       // Who skips what takes long is ahead of the line's own time.
       timestamps: true,
       // A prompt takes as long as the page needs to speak it.
@@ -80,6 +83,7 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
       fetch: (url, init) =>
         fetch(url.startsWith(publicUrl) ? functionsUrl + url.slice(publicUrl.length) : url, init),
     });
+  };
 
   function phone(request: Request): Response {
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
@@ -148,6 +152,9 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
     if (name === "live") return live();
     if (name === "recordings" && last === "handled" && /^RE[0-9a-fA-F]{32}$/.test(part)) {
       return await handled(request, part);
+    }
+    if (name === "lines") {
+      return json(200, (await localLines(dataDir)).map(({ number }) => number));
     }
     if (name !== "calls") return text(404, "Not found");
     if (part === "") {

@@ -1,3 +1,4 @@
+import { delay } from "@std/async/delay.js";
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
@@ -141,6 +142,41 @@ test("without a microphone a sample message is left, and can be heard", async (o
   assertEquals([response.status(), response.headers()["content-type"]], [200, "audio/wav"]);
   // Three seconds at 8,000 frames of 16 bit.
   assertEquals((await response.body()).length, 44 + 3 * 16_000);
+});
+
+test("words that are typed after the beep are the message, which # ends, and a hang-up keeps", async (open) => {
+  const { page } = await open("phone", { permissions: [] });
+  for (const end of ["#", "Hang up"]) {
+    const { e164 } = caller();
+    await call(page, e164);
+    await button(page, "9").click();
+    await page.getByLabel("What you say").waitFor();
+    for (const words of ["Call me", "back, please"]) {
+      await page.getByLabel("Words to say").fill(words);
+      await page.keyboard.press("Enter");
+    }
+    await page.locator("#keypad, .hooks").getByRole("button", { name: end === "#" ? "Pound" : end })
+      .click();
+    await page.getByText("You left a voicemail.").waitFor();
+    const transcript = async () => {
+      const [row] = await lab().hotline.db.sql`
+        select transcript from call_logs where from_e164 = ${e164}`;
+      return row?.["transcript"];
+    };
+    while (await transcript() === null) await delay(50);
+    assertEquals(await transcript(), "Call me back, please");
+  }
+});
+
+test("a caller chooses the number to call", async (open) => {
+  const { page } = await open("phone");
+  const { e164 } = caller();
+  await page.getByLabel("Number to call").fill("+15875550199");
+  await page.getByLabel("Your number").fill(e164);
+  await button(page, "Call").click();
+  await page.getByText("Calling +1 587 555 0199").waitFor();
+  await button(page, "Hang up").click();
+  await page.getByText("Call ended").waitFor();
 });
 
 test("a busy person, words instead of keys, and hanging up while it rings", async (open) => {

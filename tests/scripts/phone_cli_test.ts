@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert/equals.js";
+import { getExpectedTwilioSignature } from "twilio/lib/webhooks/webhooks.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
 import { runCommand } from "../support/command.ts";
 import { closedPort } from "../support/fake_data_api.ts";
@@ -39,6 +40,32 @@ Deno.test("the phone tells a scripted call line by line and ends with what was r
   assertEquals(out.includes("\x1b["), false);
   assertEquals(code, 0);
   assertEquals(app.to("/functions/v1/voice-status").length, 1);
+});
+
+Deno.test("a number that an organisation was given rings as its sub-account, whose token signs", async () => {
+  await using app = new App(HOTLINE);
+  const dataDir = await Deno.makeTempDir();
+  const account = { sid: `AC${"5".repeat(32)}`, auth_token: "its own token" };
+  const number = { phone_number: "+15875550111", account_sid: account.sid };
+  await Deno.writeTextFile(
+    `${dataDir}/twilio.json`,
+    JSON.stringify({ accounts: [account], numbers: [number] }),
+  );
+  const env = {
+    TRADELINE_DATA_DIR: dataDir,
+    TRADELINE_API_PORT: new URL(app.base).port,
+    TWILIO_ACCOUNT_SID: "",
+  };
+  for (const [to, token] of [[number.phone_number, account.auth_token], ["+15875550222", TOKEN]]) {
+    // deno-lint-ignore no-await-in-loop -- one call after the other
+    const { code, err } = await phone(["--keys", "1", "--to", to!], { env });
+    assertEquals([code, err], [0, ""]);
+    const { url, params, headers } = app.to(FRONT_DOOR).at(-1)!;
+    assertEquals(params["AccountSid"] === account.sid, to === number.phone_number);
+    const signature = headers.get("x-twilio-signature");
+    assertEquals(signature, getExpectedTwilioSignature(token!, url, params));
+  }
+  await Deno.remove(dataDir, { recursive: true });
 });
 
 Deno.test("keys and words are used in the order given, and a message can be left", async () => {

@@ -61,7 +61,10 @@ export function startPhone() {
   );
   byId("call").addEventListener("click", call);
   byId("hangup").addEventListener("click", hangUp);
-  byId("from").addEventListener("keydown", ({ key }) => key === "Enter" && call());
+  for (const id of ["from", "to"]) {
+    byId(id).addEventListener("keydown", ({ key }) => key === "Enter" && call());
+  }
+  byId("to").addEventListener("focus", offerLines);
   byId("say").addEventListener("submit", (event) => {
     event.preventDefault();
     sayWords(byId("words").value);
@@ -89,10 +92,18 @@ const spokenKey = (key) => key === "*" ? "Star" : key === "#" ? "Pound" : key;
 
 // ---- what we do ---------------------------------------------------------------------------------
 
+/** The numbers that can be called besides the main line's. */
+async function offerLines() {
+  const response = await fetch("/api/lines").catch(() => undefined);
+  if (!response?.ok) return;
+  const numbers = [byId("to").defaultValue, ...await response.json()];
+  byId("known-lines").replaceChildren(...numbers.map((value) => h("option", { value })));
+}
+
 function call() {
-  const from = byId("from");
-  from.value = from.value.replace(/[\s()-]/g, "");
-  if (!from.reportValidity() || onCall) return;
+  const [from, to] = [byId("from"), byId("to")];
+  for (const input of [from, to]) input.value = input.value.replace(/[\s()-]/g, "");
+  if (!from.reportValidity() || !to.reportValidity() || onCall) return;
   byId("lines").replaceChildren();
   byId("webhooks").replaceChildren();
   byId("no-webhooks").hidden = false;
@@ -100,7 +111,7 @@ function call() {
   setOnCall(true);
   display("Calling…", "The line is ringing.");
   socket = new WebSocket(`${location.origin.replace("http", "ws")}/api/phone`);
-  socket.onopen = () => send({ type: "call", from: from.value });
+  socket.onopen = () => send({ type: "call", from: from.value, to: to.value });
   socket.onmessage = ({ data }) => hear(JSON.parse(data));
   socket.onclose = () => {
     if (onCall) over("Cut off", "The local server ended the connection.");
@@ -113,6 +124,7 @@ async function hangUp() {
   if (!recording) stopListening();
   // Whoever hangs up while speaking has left a message.
   if (recording) return await leaveRecording("hangup");
+  if (question?.ask === "record" && typedMessage() !== "") return leaveTyped("hangup");
   send({ type: "hangup" });
 }
 
@@ -122,9 +134,9 @@ function press(key) {
   setTimeout(() => button.classList.remove("down"), 130);
   keyTone(key);
   if (!onCall) return;
-  if (recording) {
-    if (question?.finishOnKey.includes(key)) leaveRecording(key);
-    return;
+  if (question?.ask === "record") {
+    if (!question.finishOnKey.includes(key)) return;
+    return recording ? leaveRecording(key) : leaveTyped(key);
   }
   interrupt();
   send({ type: "key", key });
@@ -132,10 +144,15 @@ function press(key) {
 
 function sayWords(text) {
   if (text.trim() === "") return;
+  byId("words").value = "";
+  // After the beep, words are the message.
+  if (question?.ask === "record") {
+    byId("message").value = `${typedMessage()} ${text}`.trim();
+    return;
+  }
   stopListening();
   interrupt();
   send({ type: "speech", text });
-  byId("words").value = "";
 }
 
 function listen() {
@@ -360,15 +377,11 @@ function askMessage({ playBeep, maxLength }) {
     choices.replaceChildren(h("span", { class: "recording" }, "Recording"), done);
     done.focus();
   });
-  const sample = choice("Leave a sample recording", canRecord ? "" : "go", () => {
-    const transcript = words.value.trim();
-    // As long as it would take to say it, and long enough to be transcribed.
-    const seconds = Math.min(Math.max(3, Math.ceil(transcript.split(/\s+/).length / 2.5)), 15);
-    line("note", `A sample of ${seconds} seconds is left in place of your voice.`);
-    send({ type: "message", seconds, end: "#", transcript });
-    display("Leaving the message", `A sample of ${seconds} seconds.`);
-    showPrompt();
-  });
+  const sample = choice(
+    "Leave a sample recording",
+    canRecord ? "" : "go",
+    () => leaveTyped("#"),
+  );
   const choices = h(
     "div",
     { class: "choices" },
@@ -384,12 +397,25 @@ function askMessage({ playBeep, maxLength }) {
   );
 }
 
+const typedMessage = () => byId("message")?.value.trim() ?? "";
+
+/** Leaves what was typed, with a sample in place of a voice. */
+function leaveTyped(end) {
+  const transcript = typedMessage();
+  // As long as it would take to say it, and long enough to be transcribed.
+  const seconds = Math.min(Math.max(3, Math.ceil(transcript.split(/\s+/).length / 2.5)), 15);
+  line("note", `A sample of ${seconds} seconds is left in place of your voice.`);
+  send({ type: "message", seconds, end, transcript });
+  display("Leaving the message", `A sample of ${seconds} seconds.`);
+  showPrompt();
+}
+
 async function leaveRecording(end) {
   const { stop, forget } = recording;
   recording = undefined;
   stopListening();
   forget();
-  const transcript = byId("message")?.value.trim() ?? "";
+  const transcript = typedMessage();
   showPrompt();
   const { blob, seconds, type } = await stop();
   if (socket?.readyState === WebSocket.OPEN) socket.send(await blob.arrayBuffer());
@@ -409,7 +435,7 @@ function setOnCall(value) {
   onCall = value;
   byId("phone").classList.toggle("on-call", value);
   byId("call").disabled = value;
-  byId("from").disabled = value;
+  byId("from").disabled = byId("to").disabled = value;
   byId("hangup").disabled = !value;
   for (const id of ["words", "speak", "send"]) byId(id).disabled = !value;
 }
