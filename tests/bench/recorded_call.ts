@@ -21,6 +21,7 @@ export interface RecordedCall {
   readonly heard: number;
   readonly callSid: string;
   readonly from: string;
+  readonly to: string;
 }
 
 /** Rings the real hotline once, and keeps what went over the wire. */
@@ -58,6 +59,7 @@ export async function recordCall(): Promise<RecordedCall> {
         heard,
         callSid,
         from: String(Object.fromEntries(paramPairs(webhooks[0]!.params))["From"]),
+        to: String(Object.fromEntries(paramPairs(webhooks[0]!.params))["To"]),
       };
     } finally {
       await hotline.stop();

@@ -166,6 +166,8 @@ function copied(call: RecordedCall, event: string): string {
     text = text.replaceAll(sid, copyOfSid(sid, at, 0).replace(/0{31}$/, "%1$s"));
   });
   text = text.replaceAll(call.from, copyOfCaller(0).replace(/0{10}$/, "%2$s"));
+  // Each rings a line of its own: one line takes no more than MAX_CALLS_PER_MINUTE.
+  text = text.replaceAll(call.to, "+2%2$s");
   // pgbench takes a colon before a letter for a variable.
   return `format('${text.replaceAll(/:(?=[A-Za-z_])/g, ": ")}', ${n}, ${caller})::jsonb`;
 }

@@ -42,8 +42,8 @@ Deno.test({
         select
           (select count(*)::int from call_logs) as calls,
           (select count(*)::int from call_lifecycle) as events,
-          (select sum(cardinality(admitted_at))::int from rate_limit_windows) as admissions`;
-      assertEquals({ ...kept }, { calls: 1, events: 1, admissions: 1 });
+          (select json_object_agg(identifier_type, cardinality(admitted_at)) from rate_limit_windows) as admissions`;
+      assertEquals({ ...kept }, { calls: 1, events: 1, admissions: { caller: 1, called: 1 } });
     } finally {
       for (const process of processes) process.kill("SIGKILL");
       await Promise.all(processes.map((process) => process.status));
