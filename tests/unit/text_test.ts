@@ -1,3 +1,4 @@
+import process from "node:process";
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import * as fc from "fast-check";
@@ -125,4 +126,13 @@ Deno.test("what is no link is shown as it was written", () => {
       "+15877428885",
     ]
   ) assertEquals(unlinked(text), text);
+});
+
+Deno.test("the longest transcript of the dearest kind is shown without a pause", () => {
+  const longest = "1.".repeat(30_000);
+  const began = process.cpuUsage();
+  assertEquals(unlinked(longest).length, longest.length + 2 * 29_999);
+  const { user, system } = process.cpuUsage(began);
+  // Processor time: a second where each dot has the whole text read again, else a hundredth of one. A worker has two in all.
+  assert(user + system < 500_000);
 });

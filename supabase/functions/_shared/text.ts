@@ -31,14 +31,10 @@ export function plainText(value: string): string {
  */
 export function unlinked(value: string): string {
   return value
-    // A dot within a word, but for that of a number such as 3.50.
+    // A dot within a word, but for that of a number such as 3.50. One pass: a look back goes no further than the digits.
     .replaceAll(
-      /(?<=[^\s.])[.\u3002\uff0e\uff61](?=[^\s.])/gu,
-      (dot, at: number) =>
-        dot === "." && /(?<![\d.])\d+$/.test(value.slice(0, at)) &&
-          /^\d+(?![\d.\p{L}-])/u.test(value.slice(at + 1))
-          ? dot
-          : `[${dot}]`,
+      /(?<=[^\s.])(?!(?<=(?<![\d.])\d+)\.\d+(?![\d.\p{L}-]))[.\u3002\uff0e\uff61](?=[^\s.])/gu,
+      "[$&]",
     )
     .replaceAll(/(?<=\p{L}[\p{L}\d+.-]*):(?=\S)/gu, "[:]")
     .replaceAll(/(?<=\S)[@\uff20](?=\S)/gu, "[$&]")
