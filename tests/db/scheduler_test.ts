@@ -60,6 +60,18 @@ Deno.test("scheduling twice is scheduling once, and the local stack calls the sa
   assertEquals(JOBS.map(({ name }) => name).sort(), workers);
 });
 
+// pg_cron and Vault have a schema of their own, whatever is said; pg_net has one for what it makes, and is in public itself.
+// Source: https://github.com/supabase/supabase/pull/48694
+Deno.test("no extension is put into public, where the platform's advisor finds it", async () => {
+  const made: string[] = [];
+  for await (const { name } of Deno.readDir("supabase/schemas")) {
+    const text = await Deno.readTextFile(`supabase/schemas/${name}`);
+    made.push(...text.matchAll(/create extension if not exists ([^;]+);/g).map((each) => each[1]!));
+  }
+  const placed = made.filter((each) => !["pg_cron", "supabase_vault"].includes(each));
+  assertEquals(placed, ["pg_net with schema extensions"]);
+});
+
 Deno.test("without an address and a token in Vault the workers are not called", async () => {
   assertEquals(await run("voice-reconcile"), []);
   await sql`select vault.create_secret('https://example.com/functions/v1', 'functions_url')`;
