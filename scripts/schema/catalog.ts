@@ -83,8 +83,9 @@ const PARTS: Record<string, string> = {
       select format('%s (%I)', c.name, a.attname), a.attacl
       from (${RELATIONS}) as c join pg_attribute as a on a.attrelid = c.oid where a.attnum > 0 and not a.attisdropped
       union all
+      -- What an event trigger runs can be called by nobody: a project made with "automatic RLS" has rls_auto_enable().
       select 'function ' || oid::regprocedure, coalesce(proacl, acldefault('f', proowner)) from pg_proc
-      where pronamespace = 'public'::regnamespace
+      where pronamespace = 'public'::regnamespace and prorettype <> 'event_trigger'::regtype
       union all
       select 'schema ' || nspname, nspacl from pg_namespace where nspname in ('public', 'months')
     ) as objects, aclexplode(acls) as acl
