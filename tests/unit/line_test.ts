@@ -53,6 +53,17 @@ Deno.test("whatever a line says of recording, what was heard is told apart by po
 
 // --- voices -------------------------------------------------------------------------------------------------
 
+Deno.test("Google's voices are those that Twilio's own package lists, each for its language", async () => {
+  const types = await Deno.readTextFile("node_modules/twilio/lib/twiml/VoiceResponse.d.ts");
+  const listed = new Set(types.match(/Google\.(en-[A-Z]{2})-[A-Za-z0-9-]+(?=")/g));
+  assert(listed.size > 80);
+  for (const voice of listed) {
+    const own = LANGUAGES.filter((language) => speaks(voice, language));
+    assertEquals(own, [/en-[A-Z]{2}/.exec(voice)![0]], voice);
+  }
+  assertEquals(speaks("Google.en-US-Chirp3-HD-Nobody", "en-US"), false);
+});
+
 Deno.test("each language has a voice that speaks it, which a line gets that names none", () => {
   for (const language of LANGUAGES) {
     const { voice } = lineWith(settings, { language });

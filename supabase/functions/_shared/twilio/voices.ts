@@ -65,10 +65,14 @@ const GOOGLE: Readonly<Record<string, RegExp>> = {
   "en-AU": /^Google\.en-AU-(Standard|Wavenet|Neural2)-[A-D]$/,
   "en-IN": /^Google\.en-IN-((Standard|Wavenet)-[A-F]|Neural2-[A-D])$/,
 };
+/** Each of those languages has them. */
+const CHIRP =
+  /^Google\.(en-(?:US|GB|AU|IN))-Chirp3-HD-(Aoede|Charon|Fenrir|Kore|Leda|Orus|Puck|Zephyr)$/;
 
 /** Whether Twilio has the voice, and it speaks the language. */
 export function speaks(voice: string, language: string): boolean {
-  return voicesOf(language).includes(voice) || GOOGLE[language]?.test(voice) === true;
+  return voicesOf(language).includes(voice) || GOOGLE[language]?.test(voice) === true ||
+    CHIRP.exec(voice)?.[1] === language;
 }
 
 /** The voice of a line of that language that names none; `undefined`: the account's own. */
