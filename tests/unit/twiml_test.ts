@@ -48,6 +48,18 @@ Deno.test("say speaks with the profile's voice, in its language", () => {
   );
 });
 
+Deno.test("without a voice Twilio's own is left its own language, while the line still listens in its own", () => {
+  const line = { ...profile, language: "en-ZA", voice: undefined };
+  const reply: Reply = [{
+    verb: "gather",
+    prompt: "Choose.",
+    action: { to: "voice-menu-handler", state: STATE },
+  }];
+  const text = renderTwiml(reply, line, BASE);
+  assertStringIncludes(text, '<Say language="en-US">Choose.</Say>');
+  assertStringIncludes(text, ' language="en-ZA" action=');
+});
+
 Deno.test("gather listens for one key or for words, and posts them", () => {
   assertEquals(
     render({

@@ -17,10 +17,10 @@ const SPEECH_PAUSE_SEC = 2;
  */
 export function renderTwiml(reply: Reply, profile: LineProfile, functionsUrl: string): string {
   const response = new VoiceResponse();
-  const speech: Attributes = {
-    ...(profile.voice !== undefined && { voice: profile.voice }),
-    language: profile.language,
-  };
+  // Without a voice the pair of Twilio's own defaults: whether the account's voice speaks another language, nobody knows.
+  const speech: Attributes = profile.voice === undefined
+    ? { language: "en-US" }
+    : { voice: profile.voice, language: profile.language };
   const step = (to: Parameters<typeof callbackUrl>[1]) => callbackUrl(functionsUrl, to, "step");
   const callback = (to: Parameters<typeof callbackUrl>[1]) =>
     callbackUrl(functionsUrl, to, "callback");
