@@ -146,7 +146,7 @@ const MAX_TRANSCRIBED_SECONDS = 120;
  * Reads an answer as strictly as Twilio does.
  *
  * @throws {TwimlError} 12300 wrong content type, 11750 too large, 12100 not well-formed or not a
- * `<Response>`, 13512 a voice that does not speak the language, 12200 a verb or nesting that Twilio does not know. Twilio only warns about the
+ * `<Response>`, 13511 or, within a `<Gather>`, 13321 a voice that does not speak the language, 12200 a verb or nesting that Twilio does not know. Twilio only warns about the
  * last and skips the verb; here it ends the call, because a hotline that sends it is broken.
  */
 export function parseTwiml(body: string, contentType: string | null): Twiml {
@@ -246,7 +246,7 @@ function readVerb(element: Element, warnings: string[]): Verb {
         actionOnEmptyResult: read.flag("actionOnEmptyResult", false),
         language: read.optional("language"),
         hints: read.optional("hints"),
-        prompts: element.children.map((child) => readPrompt(child, warnings)),
+        prompts: element.children.map((child) => readPrompt(child, warnings, 13321)),
       });
     }
     case "Dial": {
@@ -306,12 +306,13 @@ function readVerb(element: Element, warnings: string[]): Verb {
   }
 }
 
-function readPrompt(element: Element, warnings: string[]): Prompt {
+/** @param voiceCode of the error that a voice is told by */
+function readPrompt(element: Element, warnings: string[], voiceCode = 13511): Prompt {
   const read = reader(element, warnings);
   switch (element.name) {
     case "Say":
       for (const child of element.children) checkSsml(child, warnings);
-      checkVoice(element.attributes);
+      checkVoice(element.attributes, voiceCode);
       return read.done({
         verb: "Say",
         text: element.text.replace(/\s+/g, " ").trim(),
@@ -334,14 +335,15 @@ function readPrompt(element: Element, warnings: string[]): Prompt {
 }
 
 /**
- * A voice that does not speak the language fails the whole document, in a `<Gather>` or not. Languages that the table of
- * voices does not have are not judged. Source: https://www.twilio.com/docs/api/errors/13512
+ * A voice that does not speak the language: Twilio says that it may fail, so here it always does, in a `<Gather>` or not.
+ * Languages that the table of voices does not have are not judged.
+ * Source: https://www.twilio.com/docs/voice/twiml/say#voice, https://www.twilio.com/docs/api/errors/13511, .../13321
  */
-function checkVoice({ voice, language }: Element["attributes"]): void {
+function checkVoice({ voice, language }: Element["attributes"], code: number): void {
   if (voice === undefined || language === undefined || /^(man|woman|alice)$/.test(voice)) return;
   const isKnown = (LANGUAGES as readonly string[]).includes(language);
   if (isKnown && !speaks(voice, language)) {
-    throw new TwimlError(13512, `Cannot say anything: voice ${voice} does not speak ${language}`);
+    throw new TwimlError(code, `Cannot say anything: voice ${voice} does not speak ${language}`);
   }
 }
 

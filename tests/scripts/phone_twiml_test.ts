@@ -37,9 +37,9 @@ Deno.test("a voice that does not speak the language fails the document, within a
   ];
   for (const attributes of fitting) assertEquals(parse(say(attributes)).verbs.length, 1);
   const wrong = say('voice="Polly.Joanna" language="en-GB"');
-  assertCode(13512, `<Response>${wrong}</Response>`);
-  assertCode(13512, `<Response><Gather>${wrong}</Gather></Response>`);
-  assertCode(13512, `<Response>${say('voice="Polly.Nobody" language="en-US"')}</Response>`);
+  assertCode(13511, `<Response>${wrong}</Response>`);
+  assertCode(13321, `<Response><Gather>${wrong}</Gather></Response>`);
+  assertCode(13511, `<Response>${say('voice="Polly.Nobody" language="en-US"')}</Response>`);
 });
 
 Deno.test("what is not well-formed XML is refused", () => {
