@@ -18,6 +18,7 @@ import { LOCAL_SECRET_KEY } from "../local/defaults.ts";
 import {
   TwilioBusyError,
   TwilioError,
+  TwilioNotYetError,
   type TwilioRecording,
   type TwilioRest,
   twilioRest,
@@ -28,7 +29,7 @@ const HELP = `Erase, or export, everything that is known of one person.
   npx -y deno@2.9.6 task forget +14165550123 --export person.json     what is known, for the person; changes nothing
   npx -y deno@2.9.6 task forget +14165550123 --yes                    erases it, here and at Twilio, and prints the receipt
   npx -y deno@2.9.6 task forget --email jane@example.com --yes
-  npx -y deno@2.9.6 task forget --pending                             deletes at Twilio the recordings whose calls are erased here
+  npx -y deno@2.9.6 task forget --pending                             deletes at Twilio what is erased here, and says what is left
 
   --email    the person's e-mail address, instead of a number or beside it
   --export   a file (-: the output) that gets the data as JSON
@@ -48,8 +49,9 @@ interface Receipt {
   readonly open_calls: number;
 }
 
-interface QueuedRecording {
-  readonly recording_sid: string;
+interface QueuedDeletion {
+  /** `RE...`: a recording; `CA...`: the record of a call or a leg. */
+  readonly sid: string;
   readonly subaccount_sid: string | null;
 }
 
@@ -247,42 +249,61 @@ async function deletePending(
   twilio: TwilioRest | undefined,
   print: Print,
 ): Promise<boolean> {
-  const queued = await records.rows<QueuedRecording>(
-    "recordings_to_delete",
-    "recording_sid,subaccount_sid",
+  const queued = await records.rows<QueuedDeletion>(
+    "twilio_deletions",
+    "sid,subaccount_sid",
     "queued_at",
   );
   if (twilio === undefined) {
     if (queued.length > 0) {
-      print(`STILL AT TWILIO, as ${NO_ACCOUNT}: ${queued.length} recordings`);
-      for (const { recording_sid } of queued) print(`  ${recording_sid}`);
+      print(`STILL AT TWILIO, as ${NO_ACCOUNT}: ${queued.length} recordings and records of calls`);
+      for (const { sid } of queued) print(`  ${sid}`);
     }
     return queued.length === 0;
   }
-  let deleted = 0;
+  const deleted = { recordings: 0, calls: 0, refused: 0 };
+  const sum = () => deleted.recordings + deleted.calls + deleted.refused;
+  let clean = true;
   try {
-    for (const { recording_sid, subaccount_sid } of queued) {
-      // deno-lint-ignore no-await-in-loop -- One after the other, as Twilio limits how much at once.
-      await accountOf(twilio, subaccount_sid).deleteRecording(recording_sid);
+    for (const { sid, subaccount_sid } of queued) {
+      const account = accountOf(twilio, subaccount_sid);
+      const isRecording = sid.startsWith("RE");
+      try {
+        // deno-lint-ignore no-await-in-loop -- One after the other, as Twilio limits how much at once.
+        await (isRecording ? account.deleteRecording(sid) : account.deleteCall(sid));
+      } catch (error) {
+        if (!(error instanceof TwilioNotYetError)) throw error;
+        deleted.refused++;
+        continue;
+      }
       // deno-lint-ignore no-await-in-loop
-      await records.call("recording_deleted", { p_recording_sid: recording_sid });
-      deleted++;
+      await records.call("twilio_deleted", { p_sid: sid });
+      deleted[isRecording ? "recordings" : "calls"]++;
     }
   } catch (error) {
     if (!isAway(error)) throw error;
+    clean = false;
     print(
       `STILL AT TWILIO: ${
-        queued.length - deleted
-      } recordings: ${error.message}. voice-reconcile tries again by itself; deno task forget --pending does it at once`,
+        queued.length - sum()
+      } recordings or records of calls: ${error.message}. voice-reconcile tries again by itself; npx -y deno@2.9.6 task forget --pending does it at once`,
     );
   }
-  print(`Recordings deleted at Twilio: ${deleted}`);
-  return deleted === queued.length;
+  if (deleted.refused > 0) {
+    clean = false;
+    print(
+      `STILL AT TWILIO: the records of ${deleted.refused} calls or legs, which Twilio refuses to delete as yet (20009, up to 14 days). voice-reconcile deletes them when it can`,
+    );
+  }
+  print(`Deleted at Twilio: ${deleted.recordings} recordings, ${deleted.calls} records of calls`);
+  return clean;
 }
 
 /** A call as its account at Twilio has it. */
 interface CallThere {
   readonly account: TwilioRest;
+  /** Absent: the main account. */
+  readonly accountSid: string | undefined;
   readonly callSid: string;
   /** The ones that no row of ours knows included. */
   readonly recordings: readonly TwilioRecording[];
@@ -301,10 +322,11 @@ async function atTwilio(
   const accounts = new Map(subaccounts.map((each) => [each.org_id, each.subaccount_sid]));
   const there: CallThere[] = [];
   for (const { call_sid, org_id } of calls) {
-    const account = accountOf(twilio, accounts.get(String(org_id)));
+    const accountSid = accounts.get(String(org_id));
+    const account = accountOf(twilio, accountSid);
     const callSid = String(call_sid);
     // deno-lint-ignore no-await-in-loop -- One after the other, as Twilio limits how much at once.
-    there.push({ account, callSid, recordings: await account.recordings(callSid) });
+    there.push({ account, accountSid, callSid, recordings: await account.recordings(callSid) });
   }
   return there;
 }
@@ -318,7 +340,7 @@ async function eraseAtTwilio(
 ): Promise<CallThere[]> {
   const ended = calls.filter((call) => call["ended_at"] !== null);
   const there = await atTwilio(twilio, ended, records);
-  for (const { account, callSid, recordings } of there) {
+  for (const { account, accountSid, callSid, recordings } of there) {
     for (const { sid } of recordings) {
       // deno-lint-ignore no-await-in-loop
       await account.deleteRecording(sid);
@@ -327,8 +349,18 @@ async function eraseAtTwilio(
     // A leg that was dialled for the caller shows the caller's number.
     // deno-lint-ignore no-await-in-loop
     for (const { sid } of [...await account.childCalls(callSid), { sid: callSid }]) {
-      // deno-lint-ignore no-await-in-loop
-      await account.deleteCall(sid);
+      try {
+        // deno-lint-ignore no-await-in-loop
+        await account.deleteCall(sid);
+      } catch (error) {
+        if (!(error instanceof TwilioNotYetError)) throw error;
+        // Kept until it is gone: once the call is erased here, nothing else knows of it.
+        // deno-lint-ignore no-await-in-loop
+        await records.call("queue_twilio_deletion", {
+          p_sid: sid,
+          p_subaccount_sid: accountSid ?? null,
+        });
+      }
     }
     done.calls++;
   }

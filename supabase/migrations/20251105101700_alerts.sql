@@ -57,9 +57,10 @@ values
   -- Each is asked about some 20 minutes after its end; Twilio keeps what it knows for 30 days.
   ('calls_unsettled', 'warning', 'above', 20, 60, 0, 'calls',
    'What callbacks did not bring is not fetched from Twilio', 'Look at voice-reconcile''s log: asked, failed, backed_off. Is TWILIO_ACCOUNT_SID set?'),
-  -- What was promised to be erased, and is not: recordings of erased calls that Twilio still has a day later.
+  -- What was promised to be erased, and is not: recordings of erased calls that Twilio still has a day later, and
+  -- records of calls, which it may keep for 14 days, after 15.
   ('recordings_undeleted', 'warning', 'above', 0, 0, 0, 'recordings',
-   'Recordings of erased calls are still at Twilio', 'Run `deno task forget --pending`: it says what Twilio answers.');
+   'Recordings or records of erased calls are still at Twilio', 'Run `deno task forget --pending`: it says what Twilio answers.');
 
 -- From an alert's first firing to its end. One is open for each alert at most, whoever tries.
 create table public.alert_episodes (
@@ -217,7 +218,8 @@ cross join lateral (
       select count(*) from public.call_logs where incomplete and ended_at < now() - w.span
     )
     when 'recordings_undeleted' then (
-      select count(*) from public.recordings_to_delete where queued_at < now() - interval '1 day'
+      select count(*) from public.twilio_deletions
+      where queued_at < now() - case when sid like 'RE%' then interval '1 day' else interval '15 days' end
     )
   end as value
 ) as v

@@ -72,8 +72,8 @@ test("every recording of a call that is erased is to be deleted, not only the on
   }
   await asService(db, (sql) => sql`select purge_expired()`);
   assertEquals(await calls(db), []);
-  const queued = await db.sql`select recording_sid from recordings_to_delete order by 1`;
-  assertEquals(queued.map(({ recording_sid }) => recording_sid), told);
+  const queued = await db.sql`select sid from twilio_deletions order by 1`;
+  assertEquals(queued.map(({ sid }) => sid), told);
 });
 
 test("a call is erased when its days are over, with what was said in it, and not a day before", async (db) => {
@@ -132,7 +132,7 @@ test("each kind of record has days of its own, which an operator sets", async (d
     await sql`select purge_expired()`;
   });
   assertEquals(await calls(db), [message]);
-  const [queued] = await db.sql`select count(*)::int as n from recordings_to_delete`;
+  const [queued] = await db.sql`select count(*)::int as n from twilio_deletions`;
   assertEquals(queued!.n, 0);
   await asService(db, async (sql) => {
     await sql`update retention_rules set days = 10 where subject = 'voicemails'`;
@@ -140,7 +140,7 @@ test("each kind of record has days of its own, which an operator sets", async (d
   });
   assertEquals(await calls(db), []);
   assertEquals((await db.sql`select from outbox`).length, 0);
-  assertEquals((await db.sql`select from recordings_to_delete`).length, 1);
+  assertEquals((await db.sql`select from twilio_deletions`).length, 1);
   for (const days of [0, 4000]) {
     const error = await assertRejects(
       () => asService(db, (sql) => sql`update retention_rules set days = ${days}`),

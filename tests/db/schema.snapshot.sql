@@ -349,14 +349,6 @@ create table public.recordings (
   handled_at timestamp with time zone
 );
 
-create table public.recordings_to_delete (
-  recording_sid text not null,
-  subaccount_sid text,
-  queued_at timestamp with time zone not null default now(),
-  attempts integer not null default 0,
-  next_at timestamp with time zone not null default now()
-);
-
 create table public.retention_rules (
   subject text not null,
   days integer not null,
@@ -408,6 +400,14 @@ create table public.telephony_transactions (
   attempts integer not null default 0,
   lease uuid,
   held_until timestamp with time zone
+);
+
+create table public.twilio_deletions (
+  sid text not null,
+  subaccount_sid text,
+  queued_at timestamp with time zone not null default now(),
+  attempts integer not null default 0,
+  next_at timestamp with time zone not null default now()
 );
 
 create table public.worker_runs (
@@ -670,14 +670,6 @@ alter table recordings add constraint recordings_transcript_length CHECK ((lengt
 
 alter table recordings add constraint recordings_url_form CHECK (((url ~ '^https?://'::text) AND (length(url) <= 2048)));
 
-alter table recordings_to_delete add constraint recordings_to_delete_account_form CHECK ((subaccount_sid ~ '^AC[0-9a-fA-F]{32}$'::text));
-
-alter table recordings_to_delete add constraint recordings_to_delete_attempts_range CHECK ((attempts >= 0));
-
-alter table recordings_to_delete add constraint recordings_to_delete_pkey PRIMARY KEY (recording_sid);
-
-alter table recordings_to_delete add constraint recordings_to_delete_sid_form CHECK ((recording_sid ~ '^RE[0-9a-fA-F]{32}$'::text));
-
 alter table retention_rules add constraint retention_rules_days_range CHECK (((days >= 1) AND (days <= 3650)));
 
 alter table retention_rules add constraint retention_rules_known CHECK ((subject = ANY (ARRAY['calls'::text, 'voicemails'::text, 'contact_messages'::text, 'mails'::text, 'analytics_events'::text, 'consent_evidence'::text, 'erasures'::text])));
@@ -743,6 +735,14 @@ alter table telephony_transactions add constraint telephony_transactions_times_i
 alter table telephony_transactions add constraint telephony_transactions_type_form CHECK ((transaction_type ~ '^[a-z][a-z0-9_]{0,63}$'::text));
 
 alter table telephony_transactions add constraint telephony_transactions_unfinished_is_held CHECK (((transaction_type <> ALL (ARRAY['onboarding'::text, 'release'::text])) OR (status <> ALL (ARRAY['in_progress'::text, 'failed'::text])) OR (held_until IS NOT NULL)));
+
+alter table twilio_deletions add constraint twilio_deletions_account_form CHECK ((subaccount_sid ~ '^AC[0-9a-fA-F]{32}$'::text));
+
+alter table twilio_deletions add constraint twilio_deletions_attempts_range CHECK ((attempts >= 0));
+
+alter table twilio_deletions add constraint twilio_deletions_pkey PRIMARY KEY (sid);
+
+alter table twilio_deletions add constraint twilio_deletions_sid_form CHECK ((sid ~ '^(RE|CA)[0-9a-fA-F]{32}$'::text));
 
 alter table worker_runs add constraint worker_runs_pkey PRIMARY KEY (worker);
 
@@ -864,10 +864,6 @@ CREATE INDEX recordings_backlog_idx ON public.recordings USING btree (recorded_a
 
 CREATE UNIQUE INDEX recordings_pkey ON public.recordings USING btree (call_sid, recording_sid);
 
-CREATE INDEX recordings_to_delete_next_idx ON public.recordings_to_delete USING btree (next_at);
-
-CREATE UNIQUE INDEX recordings_to_delete_pkey ON public.recordings_to_delete USING btree (recording_sid);
-
 CREATE UNIQUE INDEX retention_rules_pkey ON public.retention_rules USING btree (subject);
 
 CREATE UNIQUE INDEX rolled_hours_pkey ON public.rolled_hours USING btree (hour);
@@ -895,6 +891,10 @@ CREATE UNIQUE INDEX telephony_transactions_one_answer ON public.telephony_transa
 CREATE INDEX telephony_transactions_org_idx ON public.telephony_transactions USING btree (org_id, started_at DESC);
 
 CREATE UNIQUE INDEX telephony_transactions_pkey ON public.telephony_transactions USING btree (id);
+
+CREATE INDEX twilio_deletions_next_idx ON public.twilio_deletions USING btree (next_at);
+
+CREATE UNIQUE INDEX twilio_deletions_pkey ON public.twilio_deletions USING btree (sid);
 
 CREATE UNIQUE INDEX worker_runs_pkey ON public.worker_runs USING btree (worker);
 
@@ -1488,20 +1488,20 @@ AS $function$
   select public.onboarding_work(row(claimed.*)::public.telephony_transactions) from claimed
 $function$
 
-CREATE OR REPLACE FUNCTION public.claim_recordings_to_delete(p_limit integer)
- RETURNS TABLE(recording_sid text, subaccount_sid text)
+CREATE OR REPLACE FUNCTION public.claim_twilio_deletions(p_limit integer)
+ RETURNS TABLE(sid text, subaccount_sid text)
  LANGUAGE sql
  SET search_path TO ''
 BEGIN ATOMIC
- UPDATE recordings_to_delete r SET attempts = (r.attempts + 1), next_at = (now() + LEAST(('00:01:00'::interval * ((2)::double precision ^ (LEAST(r.attempts, 10))::double precision)), '06:00:00'::interval))
-   WHERE (r.recording_sid IN ( SELECT due.recording_sid
-            FROM recordings_to_delete due
+ UPDATE twilio_deletions d SET attempts = (d.attempts + 1), next_at = (now() + LEAST(('00:01:00'::interval * ((2)::double precision ^ (LEAST(d.attempts, 10))::double precision)), '06:00:00'::interval))
+   WHERE (d.sid IN ( SELECT due.sid
+            FROM twilio_deletions due
            WHERE (due.next_at <= now())
            ORDER BY due.next_at
-          LIMIT claim_recordings_to_delete.p_limit
+          LIMIT claim_twilio_deletions.p_limit
           FOR UPDATE OF due SKIP LOCKED))
-   RETURNING r.recording_sid,
-     r.subaccount_sid;
+   RETURNING d.sid,
+     d.subaccount_sid;
 END
 
 CREATE OR REPLACE FUNCTION public.complete_onboarding(p_id uuid, p_lease_token uuid, p_steps jsonb, p_made jsonb)
@@ -1673,13 +1673,13 @@ begin
   select public.call_hash(sid) from unnest(p_calls) as sid
   on conflict (call_hash) do nothing;
 
-  insert into public.recordings_to_delete (recording_sid, subaccount_sid)
+  insert into public.twilio_deletions (sid, subaccount_sid)
   select r.recording_sid, a.subaccount_sid
   from public.recordings as r
   left join public.call_logs as c on c.call_sid = r.call_sid
   left join public.telephony_subaccounts as a on a.org_id = c.org_id
   where r.call_sid = any (p_calls)
-  on conflict (recording_sid) do nothing;
+  on conflict (sid) do nothing;
   get diagnostics v_recordings = row_count;
 
   delete from public.outbox where kind = 'voicemail' and payload ->> 'call_sid' = any (p_calls);
@@ -2620,6 +2620,15 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.queue_twilio_deletion(p_sid text, p_subaccount_sid text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ INSERT INTO twilio_deletions (sid, subaccount_sid, next_at)
+   VALUES (queue_twilio_deletion.p_sid, queue_twilio_deletion.p_subaccount_sid, (now() + '06:00:00'::interval)) ON CONFLICT(sid) DO NOTHING;
+END
+
 CREATE OR REPLACE FUNCTION public.rate_limits_retry_after(p_endpoint text, p_limits jsonb)
  RETURNS integer
  LANGUAGE sql
@@ -2708,15 +2717,6 @@ BEGIN ATOMIC
              WHEN record_worker_run.p_ok THEN clock_timestamp()
              ELSE NULL::timestamp with time zone
          END, ((NOT record_worker_run.p_ok))::integer) ON CONFLICT(worker) DO UPDATE SET last_run_at = excluded.last_run_at, last_ok_at = COALESCE(excluded.last_ok_at, w.last_ok_at), runs = (w.runs + 1), failures = (w.failures + excluded.failures);
-END
-
-CREATE OR REPLACE FUNCTION public.recording_deleted(p_recording_sid text)
- RETURNS void
- LANGUAGE sql
- SET search_path TO ''
-BEGIN ATOMIC
- DELETE FROM recordings_to_delete
-   WHERE (recordings_to_delete.recording_sid = recording_deleted.p_recording_sid);
 END
 
 CREATE OR REPLACE FUNCTION public.retry_dead_mails(p_id bigint DEFAULT NULL::bigint)
@@ -3040,6 +3040,15 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.twilio_deleted(p_sid text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ DELETE FROM twilio_deletions
+   WHERE (twilio_deletions.sid = twilio_deleted.p_sid);
+END
+
 CREATE OR REPLACE FUNCTION public.unknown_calls(p_calls jsonb)
  RETURNS SETOF text
  LANGUAGE sql
@@ -3230,8 +3239,12 @@ create view alert_status with (security_invoker=true) as
                        FROM call_logs
                       WHERE (call_logs.incomplete AND (call_logs.ended_at < (now() - w.span)))))::numeric
                     WHEN 'recordings_undeleted'::text THEN (( SELECT count(*) AS count
-                       FROM recordings_to_delete
-                      WHERE (recordings_to_delete.queued_at < (now() - '1 day'::interval))))::numeric
+                       FROM twilio_deletions
+                      WHERE (twilio_deletions.queued_at < (now() -
+                            CASE
+                                WHEN (twilio_deletions.sid ~~ 'RE%'::text) THEN '1 day'::interval
+                                ELSE '15 days'::interval
+                            END))))::numeric
                     ELSE NULL::numeric
                 END AS value) v)
   ORDER BY r.severity, r.alert;
@@ -3521,8 +3534,6 @@ alter table public.reconcile_attempts enable row level security;
 
 alter table public.recordings enable row level security;
 
-alter table public.recordings_to_delete enable row level security;
-
 alter table public.retention_rules enable row level security;
 
 alter table public.rolled_hours enable row level security;
@@ -3534,6 +3545,8 @@ alter table public.telephony_secrets enable row level security;
 alter table public.telephony_subaccounts enable row level security;
 
 alter table public.telephony_transactions enable row level security;
+
+alter table public.twilio_deletions enable row level security;
 
 alter table public.worker_runs enable row level security;
 
@@ -3599,10 +3612,6 @@ create policy recordings_of_own_org on public.recordings for select to authentic
    FROM call_logs c
   WHERE (c.call_sid = recordings.call_sid))));
 
-create policy recordings_to_delete_for_monitoring on public.recordings_to_delete for select to monitoring using (true);
-
-create policy recordings_to_delete_of_the_service on public.recordings_to_delete for select to service_role using (true);
-
 create policy retention_rules_of_the_service on public.retention_rules for select to service_role using (true);
 
 create policy rolled_hours_for_all_who_look on public.rolled_hours for select to authenticated, monitoring, service_role using (true);
@@ -3616,6 +3625,10 @@ create policy telephony_subaccounts_of_own_org on public.telephony_subaccounts f
 create policy telephony_transactions_for_monitoring on public.telephony_transactions for select to monitoring using (true);
 
 create policy telephony_transactions_of_own_org on public.telephony_transactions for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy twilio_deletions_for_monitoring on public.twilio_deletions for select to monitoring using (true);
+
+create policy twilio_deletions_of_the_service on public.twilio_deletions for select to service_role using (true);
 
 create policy worker_runs_for_operators on public.worker_runs for select to monitoring, service_role using (true);
 
@@ -3659,7 +3672,7 @@ grant execute on function claim_mails(integer,text,integer,interval,integer) to 
 
 grant execute on function claim_onboardings(integer,interval) to service_role;
 
-grant execute on function claim_recordings_to_delete(integer) to service_role;
+grant execute on function claim_twilio_deletions(integer) to service_role;
 
 grant execute on function complete_onboarding(uuid,uuid,jsonb,jsonb) to service_role;
 
@@ -3741,6 +3754,8 @@ grant execute on function purge_outbox(integer) to service_role;
 
 grant execute on function purge_personal_data(integer) to service_role;
 
+grant execute on function queue_twilio_deletion(text,text) to service_role;
+
 grant execute on function rate_limits_retry_after(text,jsonb) to service_role;
 
 grant execute on function record_analytics_event(text,text,jsonb) to service_role;
@@ -3750,8 +3765,6 @@ grant execute on function record_function_metrics(jsonb) to service_role;
 grant execute on function record_rate_limit_refusal(text,text,text) to service_role;
 
 grant execute on function record_worker_run(text,boolean) to service_role;
-
-grant execute on function recording_deleted(text) to service_role;
 
 grant execute on function retry_dead_mails(bigint) to service_role;
 
@@ -3772,6 +3785,8 @@ grant execute on function take_rate_limits(text,jsonb) to service_role;
 grant execute on function telephony_accounts() to service_role;
 
 grant execute on function telephony_tenant(text) to service_role;
+
+grant execute on function twilio_deleted(text) to service_role;
 
 grant execute on function unknown_calls(jsonb) to service_role;
 
@@ -4025,14 +4040,6 @@ grant select on public.recordings (recorded_at) to monitoring;
 
 grant select on public.recordings (source) to monitoring;
 
-grant delete, select on public.recordings_to_delete to service_role;
-
-grant update on public.recordings_to_delete (attempts) to service_role;
-
-grant update on public.recordings_to_delete (next_at) to service_role;
-
-grant select on public.recordings_to_delete (queued_at) to monitoring;
-
 grant select on public.retention_rules to service_role;
 
 grant update on public.retention_rules (days) to service_role;
@@ -4062,6 +4069,20 @@ grant select on public.telephony_transactions (started_at) to monitoring;
 grant select on public.telephony_transactions (status) to monitoring;
 
 grant select on public.telephony_transactions (transaction_type) to monitoring;
+
+grant delete, select on public.twilio_deletions to service_role;
+
+grant update on public.twilio_deletions (attempts) to service_role;
+
+grant insert, update on public.twilio_deletions (next_at) to service_role;
+
+grant select on public.twilio_deletions (queued_at) to monitoring;
+
+grant select on public.twilio_deletions (sid) to monitoring;
+
+grant insert on public.twilio_deletions (sid) to service_role;
+
+grant insert on public.twilio_deletions (subaccount_sid) to service_role;
 
 grant select on public.voicemail_backlog to authenticated;
 
@@ -4133,8 +4154,6 @@ comment on table public.recordings is 'One row a recording of a call: the fold o
 
 comment on table public.recordings.handled_at is 'When somebody marked a voicemail as handled: it leaves voicemail_backlog.';
 
-comment on table public.recordings_to_delete is 'Recordings whose call was erased here, and which Twilio still has; voice-reconcile deletes them there.';
-
 comment on table public.retention_rules is 'Days that each kind of record is kept. An operator may change days; voice-reconcile enforces them each minute.';
 
 comment on table public.rolled_hours is 'The hours (UTC) whose calls are added up in call_hours; the calls of any other hour are counted one by one.';
@@ -4144,6 +4163,8 @@ comment on table public.telephony_secrets is 'Auth tokens of the sub-accounts, e
 comment on table public.telephony_transactions.status is 'in_progress; completed; rolled_back: failed, and nothing is left of it; failed: failed, and undoing it has not worked yet; released: completed, and given back since.';
 
 comment on table public.telephony_transactions.steps_completed is 'The steps in the order they were begun. Onboarding: {step, state: intended, done or undone, undo, and what it made}.';
+
+comment on table public.twilio_deletions is 'Recordings and records of calls that were erased here, and that Twilio still has; voice-reconcile deletes them there.';
 
 comment on table public.worker_runs is 'When each worker last ran and last succeeded.';
 
@@ -4211,7 +4232,7 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- alert_rules: {"unit": "minutes", "alert": "system_unhealthy", "action": "Run `deno task doctor`: it names the check and what to do.", "minimum": 0, "summary": "The health check fails", "severity": "critical", "threshold": 5, "comparison": "at_least", "window_minutes": 5, "close_after_minutes": 10}
 
--- alert_rules: {"unit": "recordings", "alert": "recordings_undeleted", "action": "Run `deno task forget --pending`: it says what Twilio answers.", "minimum": 0, "summary": "Recordings of erased calls are still at Twilio", "severity": "warning", "threshold": 0, "comparison": "above", "window_minutes": 0, "close_after_minutes": 10}
+-- alert_rules: {"unit": "recordings", "alert": "recordings_undeleted", "action": "Run `deno task forget --pending`: it says what Twilio answers.", "minimum": 0, "summary": "Recordings or records of erased calls are still at Twilio", "severity": "warning", "threshold": 0, "comparison": "above", "window_minutes": 0, "close_after_minutes": 10}
 
 -- alert_rules: {"unit": "refusals", "alert": "mail_ceiling", "action": "Look at rate_limit_violations, type everyone: contact-submit refuses visitors (MAX_CONTACT_MESSAGES_PER_HOUR), notify-worker has mails wait (MAX_MAILS_PER_HOUR). Look at contact_messages: a flood, or a good day.", "minimum": 0, "summary": "Website messages or mails reach an hourly ceiling", "severity": "warning", "threshold": 0, "comparison": "above", "window_minutes": 60, "close_after_minutes": 10}
 

@@ -506,8 +506,23 @@ Deno.test("the recording of an erased call is deleted at Twilio, once", async ()
   const sid = await erasedVoicemail(world);
   assertEquals((await world.run()).body.recordings_deleted, 1);
   assertEquals(world.twilio.deleted, [{ account: ACCOUNT_SID, sid }]);
-  assertEquals((await world.db.sql`select from recordings_to_delete`).length, 0);
+  assertEquals((await world.db.sql`select from twilio_deletions`).length, 0);
   assertEquals((await world.run()).body.recordings_deleted, 0);
+});
+
+Deno.test("the record of a call that Twilio does not delete yet waits, and is no failure", async () => {
+  await using world = await World.make();
+  const sid = newCallSid();
+  await world.db.sql`insert into twilio_deletions (sid) values (${sid})`;
+  world.twilio.fault = (path) =>
+    path === `/Calls/${sid}.json` ? failure(409, 20009, "Cannot delete") : undefined;
+  const { body } = await world.run();
+  assertEquals([body.failed, body.backed_off], [0, false]);
+  assertEquals((await world.db.sql`select sid from twilio_deletions`).length, 1);
+  world.twilio.fault = undefined;
+  await world.db.sql`update twilio_deletions set next_at = now()`;
+  await world.run();
+  assertEquals((await world.db.sql`select from twilio_deletions`).length, 0);
 });
 
 Deno.test("a recording that Twilio does not delete is tried again later, and does not stop the others", async () => {
@@ -519,7 +534,7 @@ Deno.test("a recording that Twilio does not delete is tried again later, and doe
   assertEquals([body.recordings_deleted, body.failed], [1, 1]);
   assertEquals((await world.run()).body.failed, 0, "it waits for its turn");
   world.twilio.fault = undefined;
-  await world.db.sql`update recordings_to_delete set next_at = now()`;
+  await world.db.sql`update twilio_deletions set next_at = now()`;
   assertEquals((await world.run()).body.recordings_deleted, 1);
   assertEquals(world.twilio.deleted.map(({ sid }) => sid).sort(), sids.sort());
 });
@@ -529,13 +544,11 @@ Deno.test("a recording that is gone already counts as deleted; one of a sub-acco
   const sub = "AC" + "5".repeat(32);
   const sid = await erasedVoicemail(world);
   world.twilio.subaccounts[sub] = world.twilio.calls.splice(0);
-  await world.db.sql`update recordings_to_delete set subaccount_sid = ${sub}`;
-  await world.db.sql`insert into recordings_to_delete (recording_sid) values (${
-    "RE" + "1".repeat(32)
-  })`;
+  await world.db.sql`update twilio_deletions set subaccount_sid = ${sub}`;
+  await world.db.sql`insert into twilio_deletions (sid) values (${"RE" + "1".repeat(32)})`;
   assertEquals((await world.run()).body.recordings_deleted, 2);
   assertEquals(world.twilio.deleted, [{ account: sub, sid }]);
-  assertEquals((await world.db.sql`select from recordings_to_delete`).length, 0);
+  assertEquals((await world.db.sql`select from twilio_deletions`).length, 0);
 });
 
 Deno.test("told to slow down, a run deletes nothing further; two runs at once ask for each once", async () => {
@@ -546,11 +559,14 @@ Deno.test("told to slow down, a run deletes nothing further; two runs at once as
   const { body } = await world.run();
   assertEquals([body.backed_off, body.recordings_deleted], [true, 0]);
   world.twilio.fault = undefined;
-  await world.db.sql`update recordings_to_delete set next_at = now()`;
+  await world.db.sql`update twilio_deletions set next_at = now()`;
   world.twilio.asked.length = 0;
   await Promise.all([world.run(), world.run()]);
   assertEquals(world.twilio.deleted.map(({ sid }) => sid).sort(), sids.sort());
-  assertEquals(world.twilio.asked.filter((path) => path.startsWith("/Recordings")).length, 2);
+  assertEquals(
+    world.twilio.asked.filter((path) => /^\/Recordings\/RE\w+\.json/.test(path)).length,
+    2,
+  );
 });
 
 Deno.test("a run purges what a busy minute leaves behind", async () => {

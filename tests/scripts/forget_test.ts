@@ -8,6 +8,8 @@ import { startTestStack } from "../support/database.ts";
 import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 
 const ACCOUNT = `AC${"0".repeat(32)}`;
+/** Each recording has one, and it goes before its recording. */
+const TRANSCRIPTION = `Transcriptions/TR${"1".repeat(32)}`;
 
 /** Twilio's recordings and calls, and what was deleted of them. `asked`: before each answer. */
 function fakeTwilio(
@@ -17,9 +19,11 @@ function fakeTwilio(
     asked?(): Promise<void>;
     /** The legs that a call dialled. */
     legs?: Record<string, string>;
+    /** Calls that Twilio does not delete yet. */
+    refused?: Set<string>;
   } = {},
 ) {
-  const { asked = () => Promise.resolve(), legs = {} } = fault;
+  const { asked = () => Promise.resolve(), legs = {}, refused } = fault;
   const deleted: string[] = [];
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
@@ -30,6 +34,10 @@ function fakeTwilio(
         .replace("/2010-04-01/Accounts/", "");
       if (fault.failing) return Response.json({ code: 20500 }, { status: 500 });
       if (request.method === "DELETE") {
+        // For up to 14 days: "the call has not completed".
+        if (refused?.has(/CA\w+/.exec(path)?.[0] ?? "")) {
+          return Response.json({ code: 20009, status: 409 }, { status: 409 });
+        }
         deleted.push(path.replace(".json", ""));
         return new Response(null, { status: 204 });
       }
@@ -100,10 +108,16 @@ Deno.test("forget erases a person here and at Twilio, and prints the receipt", a
     assertStringIncludes(text, "call_logs: 1");
     assertEquals(
       new Set(twilio.deleted),
-      new Set([`Recordings/${kept}`, `Recordings/${second}`, `Calls/${leg}`, `Calls/${sid}`]),
+      new Set([
+        TRANSCRIPTION,
+        `Recordings/${kept}`,
+        `Recordings/${second}`,
+        `Calls/${leg}`,
+        `Calls/${sid}`,
+      ]),
     );
     assertEquals((await stack.db.sql`select from call_logs`).length, 0);
-    assertEquals((await stack.db.sql`select from recordings_to_delete`).length, 0);
+    assertEquals((await stack.db.sql`select from twilio_deletions`).length, 0);
   } finally {
     await stack.stop();
   }
@@ -126,7 +140,11 @@ Deno.test("forget deletes a sub-account's call and recordings in that sub-accoun
       TWILIO_AUTH_TOKEN: "token",
     });
     assertEquals(code, 0, text);
-    assertEquals(twilio.deleted, [`${sub}/Recordings/${recordingSid(3)}`, `${sub}/Calls/${sid}`]);
+    assertEquals(twilio.deleted, [
+      `${sub}/${TRANSCRIPTION}`,
+      `${sub}/Recordings/${recordingSid(3)}`,
+      `${sub}/Calls/${sid}`,
+    ]);
   } finally {
     await stack.stop();
   }
@@ -262,7 +280,7 @@ Deno.test("forget without an account erases nobody who has called, and somebody 
     assertEquals((await sql`select from contact_messages`).length, 2);
 
     // Of somebody else's erased call, which is not this person's.
-    await sql`insert into recordings_to_delete (recording_sid) values (${recordingSid(9)})`;
+    await sql`insert into twilio_deletions (sid) values (${recordingSid(9)})`;
     const wrote = await forget(["+14165550199", "--yes"], { SUPABASE_URL: stack.url });
     assertEquals(wrote.code, 0, wrote.text);
     assertStringIncludes(wrote.text, "contact_messages: 1");
@@ -303,12 +321,44 @@ Deno.test("a call that ends while Twilio is asked is said to be still at Twilio"
   }
 });
 
+Deno.test("the record of a call that Twilio does not delete yet is kept as work until it is gone", async () => {
+  const stack = await startTestStack({ functions: false });
+  const { sql } = stack.db;
+  const sid = newCallSid();
+  const refused = new Set([sid]);
+  await using twilio = fakeTwilio({ [sid]: [] }, { refused });
+  const env = {
+    SUPABASE_URL: stack.url,
+    TWILIO_API_URL: twilio.url,
+    TWILIO_ACCOUNT_SID: ACCOUNT,
+    TWILIO_AUTH_TOKEN: "token",
+  };
+  try {
+    await sql`
+      insert into call_logs (call_sid, from_e164, status, started_at, ended_at)
+      values (${sid}, '+14165550123', 'completed', now(), now())`;
+    const { code, text } = await forget(["+14165550123", "--yes"], env);
+    assertEquals(code, 1, text);
+    assertStringIncludes(text, "call_logs: 1");
+    assertStringIncludes(text, "STILL AT TWILIO: the records of 1 calls or legs");
+    assertEquals([...await sql`select sid from twilio_deletions`], [{ sid }]);
+
+    refused.clear();
+    const later = await forget(["--pending"], env);
+    assertEquals(later.code, 0, later.text);
+    assertEquals(twilio.deleted, [`Calls/${sid}`]);
+    assertEquals((await sql`select from twilio_deletions`).length, 0);
+  } finally {
+    await stack.stop();
+  }
+});
+
 Deno.test("the recordings that wait are listed without an account, and deleted with one", async () => {
   const stack = await startTestStack({ functions: false });
   const sql = stack.db.sql;
   await using twilio = fakeTwilio({});
   try {
-    await sql`insert into recordings_to_delete (recording_sid) values (${recordingSid(7)})`;
+    await sql`insert into twilio_deletions (sid) values (${recordingSid(7)})`;
     const { code, text } = await forget(["--pending"], { SUPABASE_URL: stack.url });
     assertEquals(code, 1);
     assertStringIncludes(text, "STILL AT TWILIO");
@@ -320,8 +370,11 @@ Deno.test("the recordings that wait are listed without an account, and deleted w
       TWILIO_ACCOUNT_SID: ACCOUNT,
       TWILIO_AUTH_TOKEN: "token",
     });
-    assertEquals([later.code, twilio.deleted], [0, [`Recordings/${recordingSid(7)}`]]);
-    assertEquals((await sql`select from recordings_to_delete`).length, 0);
+    assertEquals([later.code, twilio.deleted], [0, [
+      TRANSCRIPTION,
+      `Recordings/${recordingSid(7)}`,
+    ]]);
+    assertEquals((await sql`select from twilio_deletions`).length, 0);
   } finally {
     await stack.stop();
   }

@@ -103,7 +103,12 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   disclosures: ["select", "insert"],
   erased_calls: ["select"],
   erasure_receipts: ["select"],
-  recordings_to_delete: ["select", "update(attempts, next_at)", "delete"],
+  twilio_deletions: [
+    "select",
+    "insert(sid, subaccount_sid, next_at)",
+    "update(attempts, next_at)",
+    "delete",
+  ],
   // Read by definers alone, and by nobody directly.
   telephony_secrets: [],
   // An operator's to set.

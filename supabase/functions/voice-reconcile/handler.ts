@@ -14,10 +14,10 @@ import { dataApi, PATIENT } from "../_shared/db/client.ts";
 import { DAY_MS } from "../_shared/calls/webhook_form.ts";
 import {
   type ClaimedCall,
-  type DoomedRecording,
   type Purged,
   type Reconciliation,
   reconciliation,
+  type TwilioDeletion,
 } from "../_shared/db/reconciliation.ts";
 import type { Deps } from "../_shared/deps.ts";
 import { sagaDeps } from "../_shared/onboarding/live.ts";
@@ -25,6 +25,7 @@ import { type Recovered, recoverOnboardings } from "../_shared/onboarding/recove
 import {
   TwilioBusyError,
   type TwilioCall,
+  TwilioNotYetError,
   type TwilioRest,
   twilioRest,
 } from "../_shared/twilio/rest.ts";
@@ -81,7 +82,7 @@ const CALLS_PER_CLAIM = 20;
 const AT_ONCE = 4;
 const MISSED_PER_RUN = 20;
 const ACCOUNTS_PER_RUN = 5;
-const RECORDINGS_PER_RUN = 50;
+const DELETIONS_PER_RUN = 50;
 const RECENT_CALLS = 100;
 /** Where even the oldest of those was unknown; the most that Twilio lists at once. */
 const RECENT_CALLS_AFTER_OUTAGE = 1000;
@@ -129,7 +130,7 @@ async function reconcile(deps: ReconcileDeps): Promise<Report> {
   // Side by side: however much there is of one kind of work, the others go on.
   await Promise.all([
     askAboutCalls(deps, report, until),
-    twilio && deleteRecordings(deps, twilio, report, until),
+    twilio && deleteAtTwilio(deps, twilio, report, until),
   ]);
   const recovered = await attempt(report, async () => await deps.onboardings?.(), undefined);
   if (recovered !== undefined) {
@@ -176,21 +177,25 @@ async function askAboutCalls(deps: ReconcileDeps, report: Report, until: number)
   }
 }
 
-/** Deletes at Twilio the recordings whose calls are erased here. */
-async function deleteRecordings(
+/** Deletes at Twilio what is erased here. */
+async function deleteAtTwilio(
   { database, now }: ReconcileDeps,
   twilio: TwilioRest,
   report: Report,
   until: number,
 ): Promise<void> {
-  const claimed = await database.claimRecordings(RECORDINGS_PER_RUN);
-  const remove = async ({ recording_sid, subaccount_sid }: DoomedRecording) => {
+  const claimed = await database.claimDeletions(DELETIONS_PER_RUN);
+  const remove = async ({ sid, subaccount_sid }: TwilioDeletion) => {
     if (report.backed_off || now().getTime() > until) return;
     await attempt(report, async () => {
       const account = subaccount_sid === null ? twilio : twilio.ofAccount(subaccount_sid);
-      await account.deleteRecording(recording_sid);
-      await database.recordingDeleted(recording_sid);
-      report.recordings_deleted++;
+      if (sid.startsWith("RE")) {
+        await account.deleteRecording(sid);
+        report.recordings_deleted++;
+      } else {
+        await account.deleteCall(sid);
+      }
+      await database.deleted(sid);
     }, undefined);
   };
   await Array.fromAsync(pooledMap(AT_ONCE, claimed, remove));
@@ -202,7 +207,8 @@ async function attempt<T>(report: Report, ask: () => Promise<T>, otherwise: T): 
     return await ask();
   } catch (error) {
     if (error instanceof TwilioBusyError) report.backed_off = true;
-    else report.failed++;
+    // It is waited for, and is no failure.
+    else if (!(error instanceof TwilioNotYetError)) report.failed++;
     return otherwise;
   }
 }

@@ -12,9 +12,10 @@ export interface ClaimedCall {
   readonly last_event_at: string;
 }
 
-/** A recording whose call was erased here, and which Twilio still has. */
-export interface DoomedRecording {
-  readonly recording_sid: string;
+/** A recording, or the record of a call, that was erased here, and that Twilio still has. */
+export interface TwilioDeletion {
+  /** `RE...` or `CA...` */
+  readonly sid: string;
   /** The sub-account that it belongs to; `null`: the main account. */
   readonly subaccount_sid: string | null;
 }
@@ -30,9 +31,9 @@ export interface Reconciliation {
   /** Those of `calls` that are to one of our numbers and have no row. */
   unknown(calls: readonly { call_sid: string; to_e164: string }[]): Promise<string[]>;
   purge(): Promise<Purged>;
-  /** Recordings to delete now; each is claimed again later, unless `recordingDeleted` is told of it. */
-  claimRecordings(limit: number): Promise<DoomedRecording[]>;
-  recordingDeleted(recordingSid: string): Promise<void>;
+  /** What to delete at Twilio now; each is claimed again later, unless `deleted` is told of it. */
+  claimDeletions(limit: number): Promise<TwilioDeletion[]>;
+  deleted(sid: string): Promise<void>;
 }
 
 /** Rows of a kind that one purge deletes at most: what it can in the 8 s that the platform gives the role. */
@@ -64,7 +65,7 @@ export function reconciliation(api: DataApi, deadlineMs = 10_000): Reconciliatio
         }
       }
     },
-    claimRecordings: (limit) => call("claim_recordings_to_delete", { p_limit: limit }),
-    recordingDeleted: (sid) => call("recording_deleted", { p_recording_sid: sid }),
+    claimDeletions: (limit) => call("claim_twilio_deletions", { p_limit: limit }),
+    deleted: (sid) => call("twilio_deleted", { p_sid: sid }),
   };
 }

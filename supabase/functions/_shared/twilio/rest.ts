@@ -16,6 +16,13 @@ export class TwilioBusyError extends Error {
   override name = "TwilioBusyError";
 }
 
+/** Twilio does not delete the record of a call yet (error 20009): it may take 14 days until it does. */
+export class TwilioNotYetError extends Error {
+  override name = "TwilioNotYetError";
+}
+
+const NOT_COMPLETE = 20009;
+
 const number = z.nullish(
   z.pipe(z.union([z.string(), z.number()]), z.transform((value) => Number(value))),
 );
@@ -74,7 +81,7 @@ export interface TwilioRest {
   exchanges(callSid: string): Promise<TwilioExchange[]>;
   /** With its transcriptions. One that is gone already is deleted. */
   deleteRecording(recordingSid: string): Promise<void>;
-  /** The record of a call that is over: its numbers, times and price. */
+  /** The record of a call that is over: its numbers, times and price. @throws {TwilioNotYetError} */
   deleteCall(callSid: string): Promise<void>;
   /** Where a recording's media is; fetching it may need the account's credentials. */
   recordingUrl(recordingSid: string): string;
@@ -103,6 +110,9 @@ function restOf(client: TwilioClient, accountSid: string): TwilioRest {
     if (status < 300) return method === "GET" ? body : null;
     if (status === 404) return null;
     if (status === 429) throw new TwilioBusyError("Twilio answered 429");
+    if ((body as { code?: unknown } | undefined)?.code === NOT_COMPLETE) {
+      throw new TwilioNotYetError("Twilio answered 20009");
+    }
     throw new TwilioError(`Twilio answered ${status}`);
   };
   const list = async <T>(
@@ -129,6 +139,16 @@ function restOf(client: TwilioClient, accountSid: string): TwilioRest {
     exchanges: (callSid) =>
       list(`/Calls/${callSid}/Events`, "events", exchange, { PageSize: "1000" }),
     async deleteRecording(recordingSid) {
+      // They outlive their recording, and are found by it.
+      const transcriptions = await list(
+        `/Recordings/${recordingSid}/Transcriptions`,
+        "transcriptions",
+        transcription,
+      );
+      for (const { sid } of transcriptions) {
+        // deno-lint-ignore no-await-in-loop -- One, as a rule.
+        await ask("DELETE", `/Transcriptions/${sid}`);
+      }
       await ask("DELETE", `/Recordings/${recordingSid}`);
     },
     async deleteCall(callSid) {
