@@ -49,7 +49,7 @@ interface Moment {
   readonly cold: boolean;
   /** The URL as a release wrote it that told nothing of what was heard. */
   readonly oldUrl: boolean;
-  /** A parameter that no webhook has, in place of the caller's number. */
+  /** With an identifier that is none, so that nothing of the webhook is understood. */
   readonly malformed: boolean;
 }
 
@@ -99,7 +99,9 @@ const ANSWERS: readonly Answer[] = [
     agrees: [],
     goesOn: true,
   })),
-  ...["no recording", "don't record, sales", "no"].map((words): Answer => ({
+  ...["no recording", "don't record, sales", "no", "No, no.", "please don't"].map((
+    words,
+  ): Answer => ({
     params: said(words),
     agrees: [],
     refuses: BOTH,
@@ -204,7 +206,7 @@ class CallUnderChange {
       {
         ...params,
         AccountSid: this.#isMain ? ACCOUNT_SID : TENANT,
-        ...(moment.malformed && { CallStatus: "on fire" }),
+        ...(moment.malformed && { RecordingSid: "on fire" }),
       },
       { query, token: this.#isMain ? AUTH_TOKEN : TOKEN },
     );

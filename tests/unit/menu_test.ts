@@ -169,7 +169,7 @@ Deno.test("an option beside any word that is not known is chosen at most, and ag
   );
   const words = new Set(
     [...names, ...english.filler, ...english.wish, ...english.affirm, ...optOut.menu.repeatSpoken]
-      .concat(english.keys["*"]!).flatMap((phrase) => phrase.split(" ")),
+      .concat(english.keys["*"]!, english.keys[told!.key]!).flatMap((phrase) => phrase.split(" ")),
   );
   const unknown = fc.oneof(
     fc.constantFrom(...DENIALS),
