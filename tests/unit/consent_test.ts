@@ -83,6 +83,16 @@ const UTTERANCES: readonly (readonly [heard: string, meant: ConsentStatement])[]
   ["Non.", "declined"],
   ["Nein!", "declined"],
 
+  ["No, no, no.", "declined"],
+  ["no please", "declined"],
+  ["Oh no", "declined"],
+  ["no, I don't", "declined"],
+  ["Please don't", "declined"],
+  ["I do not", "declined"],
+  ["that's fine... no, stop", "declined"],
+  ["yes no", "declined"],
+  ["not okay", "declined"],
+
   // Agreements, in words that can be nothing else.
   ["yes, record", "granted"],
   ["Yes, you can record", "granted"],

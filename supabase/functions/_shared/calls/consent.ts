@@ -94,18 +94,22 @@ export function consentStatement(
   const says = (phrase: string) => saysPhrase(speech, phrase);
   const key = disclosed === undefined ? [] : vocabulary.keys[disclosed.key] ?? [];
 
-  if (vocabulary.decline.some(says) || vocabulary.declineAlone.includes(speech)) return "declined";
+  const { declineAlone, affirm, filler } = vocabulary;
+  if (vocabulary.decline.some(says)) return "declined";
+  // Also said twice, politely, or after a yes: "no, no", "please don't", "yes... no".
+  if (declineAlone.some(says) && isMadeOf(speech, [...declineAlone, ...affirm, ...filler])) {
+    return "declined";
+  }
   if (disclosed?.policy === "opt_out" && key.some(says)) return "declined";
 
   const grants = disclosed?.policy === "opt_in" ? [...vocabulary.grant, ...key] : vocabulary.grant;
   if (
     disclosed !== undefined && !isQuestion(heard) && grants.some(says) &&
-    isMadeOf(speech, [...grants, ...vocabulary.affirm, ...vocabulary.filler, ...choices])
+    isMadeOf(speech, [...grants, ...affirm, ...filler, ...choices])
   ) return "granted";
   // A bare yes, with no choice beside it: the menu is heard again before anybody is dialled, so whatever a
   // caller who paused goes on to say ("but don't record") still counts.
-  const yes = vocabulary.affirm.some(says) &&
-    isMadeOf(speech, [...vocabulary.affirm, ...vocabulary.filler]);
+  const yes = affirm.some(says) && isMadeOf(speech, [...affirm, ...filler]);
   if (disclosed !== undefined && yes && !isQuestion(heard)) return "granted";
   return vocabulary.topic.some(says) ? "unclear" : undefined;
 }

@@ -9,7 +9,7 @@ export interface Vocabulary {
   readonly binding: Readonly<Record<ConsentPolicy, (key: string) => string>>;
   /** Refuse, whatever is said around them. */
   readonly decline: readonly string[];
-  /** Refuse when they are all that was said. */
+  /** Refuse when they are all that was said, but for `affirm` and `filler`. */
   readonly declineAlone: readonly string[];
   /** Agree, where nothing but known words is said around them. */
   readonly grant: readonly string[];
@@ -88,6 +88,14 @@ const ENGLISH: Vocabulary = {
     "refuse",
     "absolutely not",
     "not at all",
+    "not",
+    "do not",
+    "don't",
+    "i don't",
+    "i said no",
+    "i mind",
+    "stop",
+    "stop it",
     "non",
     "nein",
     "não",
