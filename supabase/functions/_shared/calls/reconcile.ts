@@ -68,7 +68,9 @@ export function lastState(
 ): CallState | undefined {
   let last: CallState | undefined;
   for (const { request, response } of log) {
-    const text = `${request?.url ?? ""} ${response?.response_body ?? ""}`.replaceAll("&amp;", "&");
+    // What a line says is its owner's text, who could write such a URL there.
+    const twiml = (response?.response_body ?? "").replaceAll(/<Say\b[^>]*>[^<]*<\/Say>/g, "");
+    const text = `${request?.url ?? ""} ${twiml}`.replaceAll("&amp;", "&");
     for (const ours of text.split(`${functionsUrl}/voice-`).slice(1)) {
       const query = /^[a-z-]+\?([^\s"<#]*)/.exec(ours)?.[1] ?? "";
       const state = decodeState(new URLSearchParams(query));
