@@ -8,7 +8,8 @@ create type public.voice_answer as (
   admitted boolean,
   status public.call_status,
   mode text,
-  consent_given boolean
+  consent_given boolean,
+  barred jsonb              -- see dial_bars
 );
 
 -- By the month in which an event was received. A month that is no longer kept is dropped whole: that costs the same

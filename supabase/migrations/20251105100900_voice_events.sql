@@ -55,6 +55,7 @@ create type public.voice_event as (
   limits jsonb,             -- [{identifier_type, identifier, max, window_sec}, ...]: all must admit
   rate_limited boolean,     -- decided by accept_voice_event, or before it by a limiter elsewhere
   disclosure jsonb,         -- what the caller is told about recording: a row of disclosures
+  dials jsonb,              -- {to, leg_sec, day_sec}: what the step may dial, and for how long; see dial_bars
   meta jsonb
 );
 
@@ -158,6 +159,35 @@ begin atomic
     deleted_at = least(r.deleted_at, excluded.deleted_at);
 end;
 
+-- What a call may not be put through to now: {own_lines, spent}. p_dials: {to: numbers, leg_sec, day_sec}. A line has spent
+-- its day when its conversations, those that go on at their longest, reach the ceiling.
+create function public.dial_bars(c public.call_logs, p_dials jsonb) returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_today constant date := (now() at time zone 'UTC')::date;
+  v_leg_sec constant bigint := (p_dials ->> 'leg_sec')::bigint;
+  v_day_sec constant integer := (p_dials ->> 'day_sec')::integer;
+  v_spent boolean;
+begin
+  select d.seconds + d.open * v_leg_sec >= v_day_sec into v_spent
+  from public.dialled_time as d where d.line = c.to_e164 and d.day = v_today;
+  -- For the alert.
+  update public.dialled_time as d set ceiling_sec = v_day_sec
+  where d.line = c.to_e164 and d.day = v_today and d.ceiling_sec is distinct from v_day_sec;
+  return jsonb_build_object(
+    'spent', coalesce(v_spent, false),
+    'own_lines', coalesce(
+      (
+        select jsonb_agg(n.e164_number) from public.telephony_numbers as n
+        where n.e164_number in (select jsonb_array_elements_text(p_dials -> 'to'))
+      ),
+      '[]'
+    )
+  );
+end
+$$;
+
 -- Accepts one event, once: de-duplicates it, applies the rate limit, appends it to call_lifecycle, folds
 -- it into call_logs and recordings, and returns {duplicate, admitted, call: {status, mode, consent_given}} as it
 -- stood when the event was first accepted, so that every copy of a webhook gets one answer. That holds for as long as
@@ -176,7 +206,7 @@ declare
   -- jsonb's text is canonical. When it came, who counts it, what a limiter elsewhere said, and what the line says by
   -- then, is not what was asked: the first copy that is kept decides.
   v_request constant bigint := hashtextextended(
-    (p_event - array['occurred_at', 'limits', 'rate_limited', 'disclosure'])::text, 0
+    (p_event - array['occurred_at', 'limits', 'rate_limited', 'disclosure', 'dials'])::text, 0
   );
   v_before public.call_logs;
   v_call public.call_logs;
@@ -219,7 +249,7 @@ begin
       return public.voice_answer_json(v_known.answer, true);
     end if;
   elsif exists (select from public.erased_calls as x where x.call_hash = public.call_hash(e.call_sid)) then
-    return public.voice_answer_json(row(true, 'completed', 'menu', false)::public.voice_answer, true);
+    return public.voice_answer_json(row(true, 'completed', 'menu', false, null)::public.voice_answer, true);
   end if;
 
   -- A call that is over takes nobody's place any more.
@@ -300,7 +330,16 @@ begin
     on conflict (name) do nothing;
   end if;
 
-  v_answer := row(not coalesce(e.rate_limited, false), v_call.status, v_call.mode, v_call.consent_given);
+  if (v_before.to_e164, v_before.connected_at, v_before.ended_at)
+    is distinct from (v_call.to_e164, v_call.connected_at, v_call.ended_at)
+  then
+    perform public.count_dialled(v_before, v_call);
+  end if;
+
+  v_answer := row(
+    not coalesce(e.rate_limited, false), v_call.status, v_call.mode, v_call.consent_given,
+    case when e.dials is not null then public.dial_bars(v_call, e.dials) end
+  );
   insert into public.call_lifecycle (
     call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta, identity_hash, request_hash,
     answer
@@ -320,9 +359,9 @@ return jsonb_build_object(
   'admitted', (p_answer).admitted,
   'call', jsonb_build_object(
     'status', (p_answer).status, 'mode', (p_answer).mode, 'consent_given', (p_answer).consent_given
-  )
+  ) || case when (p_answer).barred is null then '{}' else jsonb_build_object('barred', (p_answer).barred) end
 );
 
 grant execute on function
-  public.fold_voice_event, public.fold_recording, public.accept_voice_event, public.voice_answer_json
+  public.fold_voice_event, public.fold_recording, public.dial_bars, public.accept_voice_event, public.voice_answer_json
   to service_role;

@@ -50,6 +50,10 @@ values
    'The rate limit refuses many calls', 'Look at rate_limit_violations: one caller, or many.'),
   ('mail_ceiling', 'warning', 'above', 0, 60, 0, 'refusals',
    'Website messages or mails reach an hourly ceiling', 'Look at rate_limit_violations, type everyone: contact-submit refuses visitors (MAX_CONTACT_MESSAGES_PER_HOUR), notify-worker has mails wait (MAX_MAILS_PER_HOUR). Look at contact_messages: a flood, or a good day.'),
+  ('dialled_minutes', 'critical', 'above', 80, 0, 0, '%',
+   'A line forwards calls for almost as long as it may in a day', 'Look at dialled_time and destination_performance: toll fraud, or a busy line. Beyond MAX_DIALLED_MINUTES_PER_DAY its callers reach voicemail.'),
+  ('onboarding_stuck', 'warning', 'above', 0, 0, 0, 'onboardings',
+   'An onboarding or a release is neither finished nor undone for an hour', 'Look at telephony_transactions: steps_completed says what may be paid for at Twilio, error_message what is in the way.'),
   ('failed_transactions', 'warning', 'above', 5, 60, 0, 'transactions',
    'Onboarding fails', 'Look at failed_transactions: error_message says why.'),
   ('average_call_duration', 'warning', 'above', 15, 60, 20, 'minutes',
@@ -208,6 +212,14 @@ cross join lateral (
     when 'mail_ceiling' then (
       select coalesce(sum(refusals), 0) from public.rate_limit_refusals
       where minute > now() - w.span and minute > now() - interval '2 hours' and identifier_type = 'everyone'
+    )
+    when 'dialled_minutes' then (
+      select coalesce(max(round(100.0 * d.seconds / d.ceiling_sec, 2)), 0) from public.dialled_time as d
+      where d.day = (now() at time zone 'UTC')::date
+    )
+    when 'onboarding_stuck' then (
+      select count(*) from public.telephony_transactions
+      where status in ('in_progress', 'failed') and started_at < now() - interval '1 hour'
     )
     when 'failed_transactions' then (
       select count(*) from public.telephony_transactions

@@ -10,6 +10,7 @@ declare
   v_windows integer;
   v_refusals integer;
   v_attempts integer;
+  v_dialled integer;
 begin
   -- An hour: longer than any window that is in use.
   delete from public.rate_limit_windows as w using (
@@ -38,9 +39,19 @@ begin
   where a.call_sid = old.call_sid;
   get diagnostics v_attempts = row_count;
 
+  -- A call that still went on is over, and has been counted.
+  delete from public.dialled_time as d using (
+    select line, day from public.dialled_time
+    where day < (now() at time zone 'UTC')::date - 90
+    limit p_batch for update skip locked
+  ) as old
+  where (d.line, d.day) = (old.line, old.day);
+  get diagnostics v_dialled = row_count;
+
   return jsonb_build_object(
     'idempotency_keys', v_keys, 'rate_limit_windows', v_windows,
-    'rate_limit_refusals', v_refusals, 'reconcile_attempts', v_attempts
+    'rate_limit_refusals', v_refusals, 'reconcile_attempts', v_attempts,
+    'dialled_time', v_dialled
   );
 end
 $$;

@@ -135,6 +135,51 @@ create policy call_logs_of_own_org on public.call_logs
   for select to authenticated using (org_id = (select public.current_org_id()));
 create policy call_logs_for_monitoring on public.call_logs for select to monitoring using (true);
 
+-- How long each line talks to those it dials, by the UTC day on which they answered. What the rows add up to is a sum
+-- over the calls as they stand, whatever order their events came in: see count_dialled.
+create table public.dialled_time (
+  line public.e164 not null,
+  day date not null,
+  -- Of conversations that are over.
+  seconds bigint not null default 0,
+  -- Conversations that go on.
+  open integer not null default 0,
+  -- What the line may talk a day at most, as it was last asked for.
+  ceiling_sec integer constraint dialled_time_ceiling_range check (ceiling_sec > 0),
+  primary key (line, day)
+);
+
+comment on table public.dialled_time is 'How long each line talked to those it dialled, by day; MAX_DIALLED_MINUTES_PER_DAY bounds it.';
+
+alter table public.dialled_time enable row level security;
+create policy dialled_time_for_operators on public.dialled_time for select to service_role, monitoring using (true);
+
+-- Takes back what a call counted for before an event, and adds what it counts for after it. In one order of rows, so that
+-- two calls never wait for each other in a circle.
+create function public.count_dialled(p_before public.call_logs, p_after public.call_logs) returns void
+language sql volatile set search_path = ''
+begin atomic
+  insert into public.dialled_time as d (line, day, seconds, open)
+  select c.line, c.day, sum(c.seconds * c.sign), sum(c.open * c.sign)
+  from (
+    select
+      t.line, (t.connected_at at time zone 'UTC')::date as day, (t.ended_at is null)::integer as open, t.sign,
+      coalesce(greatest(0, extract(epoch from t.ended_at - t.connected_at)::bigint), 0) as seconds
+    from (values
+      ((p_before).to_e164, (p_before).connected_at, (p_before).ended_at, -1),
+      ((p_after).to_e164, (p_after).connected_at, (p_after).ended_at, 1)
+    ) as t(line, connected_at, ended_at, sign)
+    where t.line is not null and t.connected_at is not null
+  ) as c
+  group by c.line, c.day
+  having sum(c.seconds * c.sign) <> 0 or sum(c.open * c.sign) <> 0
+  order by c.line, c.day
+  on conflict (line, day) do update set seconds = d.seconds + excluded.seconds, open = d.open + excluded.open;
+end;
+
+grant select, insert, update, delete on public.dialled_time to service_role;
+grant select (day, seconds, open, ceiling_sec) on public.dialled_time to monitoring;
+grant execute on function public.count_dialled to service_role;
 grant select on public.call_logs to authenticated;
 grant select, insert, update on public.call_logs to service_role;
 grant select (

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import * as fc from "fast-check";
 import postgres, { type Sql } from "postgres";
-import type { VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
+import type { AcceptedCall, VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { anyEvent, newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 
@@ -11,7 +11,7 @@ const db = await createTestDatabase();
 interface Answer {
   duplicate: boolean;
   admitted: boolean;
-  call: { status: string; mode: string; consent_given: boolean | null };
+  call: Pick<AcceptedCall, "mode" | "consent_given" | "barred"> & { status: string };
 }
 
 async function accept(event: VoiceEvent, sql: Sql = db.sql): Promise<Answer> {
@@ -73,6 +73,82 @@ Deno.test("a copy that comes late gets the answer of then, not of now", async ()
     admitted: true,
     call: { status: "ringing", mode: "menu", consent_given: null },
   });
+});
+
+// --- how long a line dials in a day ---------------------------------------------------------------------------------
+
+const shuffled = <T>(items: readonly T[], keys: readonly number[]) =>
+  items.map((item, at) => [keys[at % keys.length]! * (at + 1) % 997, item] as const)
+    .toSorted(([one], [other]) => one - other).map(([, item]) => item);
+
+Deno.test("what a line dialled is the sum over its calls, in whatever order and however often events come", async () => {
+  let lines = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.integer({ min: 0, max: 1000 }), { minLength: 3, maxLength: 9 }),
+      fc.gen(),
+      async (keys, gen) => {
+        const to_e164 = `+1587556${String(++lines).padStart(4, "0")}`;
+        const events = Array.from({ length: 3 }, () => newCallSid()).flatMap((sid) =>
+          Array.from({ length: 6 }, () => ({ ...gen(anyEvent, sid), to_e164 }))
+        );
+        for (const event of shuffled([...events, ...events], keys)) await accept(event);
+        const [expected] = await db.sql`
+          select
+            coalesce(sum(greatest(0, extract(epoch from ended_at - connected_at)::bigint)), 0)::integer as seconds,
+            (count(*) filter (where ended_at is null))::integer as open
+          from public.call_logs where to_e164 = ${to_e164} and connected_at is not null`;
+        const [counted] = await db.sql`
+          select coalesce(sum(seconds), 0)::integer as seconds, coalesce(sum(open), 0)::integer as open
+          from public.dialled_time where line = ${to_e164}`;
+        assertEquals({ ...counted }, { ...expected });
+      },
+    ),
+    { numRuns: 30, endOnFailure: true },
+  );
+});
+
+Deno.test("a line that has talked for as long as it may in a day has spent it", async () => {
+  const to_e164 = "+15875570001";
+  const dials = { to: [], leg_sec: 600, day_sec: 1200 };
+  const asked = async () =>
+    (await accept(voiceEvent(newCallSid(), { to_e164, dials }))).call.barred;
+  const now = new Date().toISOString();
+  const talk = async (changes: Partial<VoiceEvent>, sid = newCallSid()) => {
+    const identity = crypto.randomUUID();
+    await accept(voiceEvent(sid, { identity, to_e164, occurred_at: now, ...changes }));
+    return sid;
+  };
+  assertEquals(await asked(), { spent: false, own_lines: [] });
+  // One that goes on counts for as long as it may go on.
+  const goingOn = await talk({ talk_sec: 0 });
+  assertEquals((await asked())!.spent, false);
+  const second = await talk({ talk_sec: 0 });
+  assertEquals((await asked())!.spent, true);
+  for (const sid of [goingOn, second]) await talk({ call_status: "completed" }, sid);
+  assertEquals((await asked())!.spent, false);
+  await talk({ call_status: "completed", talk_sec: 1199 });
+  assertEquals((await asked())!.spent, false);
+  await talk({ call_status: "completed", talk_sec: 1 });
+  assertEquals((await asked())!.spent, true);
+  // Another line, and the next day, have not.
+  const other = await accept(voiceEvent(newCallSid(), { to_e164: "+15875570002", dials }));
+  assertEquals(other.call.barred!.spent, false);
+  const [row] = await db.sql`select ceiling_sec from dialled_time where line = ${to_e164}`;
+  assertEquals(row!.ceiling_sec, 1200);
+  await db.sql`update dialled_time set day = day - 1 where line = ${to_e164}`;
+  assertEquals((await asked())!.spent, false);
+});
+
+Deno.test("of the numbers that a step may dial, those that are answered here are named", async () => {
+  const { number } = await tenant(9);
+  const dials = { to: [number, "+15877428885"], leg_sec: 600, day_sec: 1200 };
+  const event = voiceEvent(newCallSid(), { dials });
+  const { call } = await accept(event);
+  assertEquals(call.barred, { spent: false, own_lines: [number] });
+  // What the line may dial by then is not what the event is.
+  const again = await accept({ ...event, dials: { ...dials, to: [] } });
+  assertEquals([again.duplicate, again.call], [true, call]);
 });
 
 // --- whose calls an account may speak of --------------------------------------------------------------------------

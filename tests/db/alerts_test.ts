@@ -187,6 +187,26 @@ const CASES: Record<string, Case> = {
     over: 3,
     back: (sql) => sql`update rate_limit_refusals set minute = minute - interval '1 hour'`,
   },
+  dialled_minutes: {
+    at: (sql) =>
+      sql`insert into dialled_time (line, day, seconds, ceiling_sec)
+        select '+1587555010' || n, (now() at time zone 'UTC')::date - (n - 1), 800 * n, 1000 from generate_series(1, 2) as n`,
+    value: 80,
+    past: (sql) => sql`update dialled_time set seconds = seconds + 50`,
+    over: 85,
+    back: (sql) => sql`update dialled_time set day = day - 1`,
+  },
+  onboarding_stuck: {
+    at: (sql) =>
+      sql`insert into telephony_transactions (transaction_type, org_id, status, started_at)
+        values ('onboard', gen_random_uuid(), 'in_progress', now() - interval '1 hour')`,
+    value: 0,
+    past: (sql) =>
+      sql`update telephony_transactions set started_at = started_at - interval '1 second'`,
+    over: 1,
+    back: (sql) =>
+      sql`update telephony_transactions set status = 'completed', completed_at = now()`,
+  },
   failed_transactions: {
     at: (sql) =>
       sql`insert into telephony_transactions (transaction_type, org_id, status, started_at, completed_at)

@@ -16,7 +16,8 @@ create type public.voice_answer (
   admitted boolean,
   status call_status,
   mode text,
-  consent_given boolean
+  consent_given boolean,
+  barred jsonb
 );
 
 create type public.voice_event (
@@ -50,6 +51,7 @@ create type public.voice_event (
   limits jsonb,
   rate_limited boolean,
   disclosure jsonb,
+  dials jsonb,
   meta jsonb
 );
 
@@ -214,6 +216,14 @@ create table public.contact_messages (
   message text not null,
   created_at timestamp with time zone not null default now(),
   handled_at timestamp with time zone
+);
+
+create table public.dialled_time (
+  line e164 not null,
+  day date not null,
+  seconds bigint not null default 0,
+  open integer not null default 0,
+  ceiling_sec integer
 );
 
 create table public.disclosures (
@@ -538,6 +548,10 @@ alter table contact_messages add constraint contact_messages_pkey PRIMARY KEY (i
 
 alter table contact_messages add constraint contact_messages_subject_length CHECK (((length(subject) >= 1) AND (length(subject) <= 150)));
 
+alter table dialled_time add constraint dialled_time_ceiling_range CHECK ((ceiling_sec > 0));
+
+alter table dialled_time add constraint dialled_time_pkey PRIMARY KEY (line, day);
+
 alter table disclosures add constraint disclosures_key_form CHECK ((key ~ '^[0-9]$'::text));
 
 alter table disclosures add constraint disclosures_language_length CHECK (((length(language) >= 2) AND (length(language) <= 35)));
@@ -816,6 +830,8 @@ CREATE INDEX contact_messages_phone_idx ON public.contact_messages USING btree (
 
 CREATE UNIQUE INDEX contact_messages_pkey ON public.contact_messages USING btree (id);
 
+CREATE UNIQUE INDEX dialled_time_pkey ON public.dialled_time USING btree (line, day);
+
 CREATE UNIQUE INDEX disclosures_pkey ON public.disclosures USING btree (name);
 
 CREATE INDEX erased_calls_erased_idx ON public.erased_calls USING btree (erased_at);
@@ -912,7 +928,7 @@ declare
   -- jsonb's text is canonical. When it came, who counts it, what a limiter elsewhere said, and what the line says by
   -- then, is not what was asked: the first copy that is kept decides.
   v_request constant bigint := hashtextextended(
-    (p_event - array['occurred_at', 'limits', 'rate_limited', 'disclosure'])::text, 0
+    (p_event - array['occurred_at', 'limits', 'rate_limited', 'disclosure', 'dials'])::text, 0
   );
   v_before public.call_logs;
   v_call public.call_logs;
@@ -955,7 +971,7 @@ begin
       return public.voice_answer_json(v_known.answer, true);
     end if;
   elsif exists (select from public.erased_calls as x where x.call_hash = public.call_hash(e.call_sid)) then
-    return public.voice_answer_json(row(true, 'completed', 'menu', false)::public.voice_answer, true);
+    return public.voice_answer_json(row(true, 'completed', 'menu', false, null)::public.voice_answer, true);
   end if;
 
   -- A call that is over takes nobody's place any more.
@@ -1036,7 +1052,16 @@ begin
     on conflict (name) do nothing;
   end if;
 
-  v_answer := row(not coalesce(e.rate_limited, false), v_call.status, v_call.mode, v_call.consent_given);
+  if (v_before.to_e164, v_before.connected_at, v_before.ended_at)
+    is distinct from (v_call.to_e164, v_call.connected_at, v_call.ended_at)
+  then
+    perform public.count_dialled(v_before, v_call);
+  end if;
+
+  v_answer := row(
+    not coalesce(e.rate_limited, false), v_call.status, v_call.mode, v_call.consent_given,
+    case when e.dials is not null then public.dial_bars(v_call, e.dials) end
+  );
   insert into public.call_lifecycle (
     call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta, identity_hash, request_hash,
     answer
@@ -1605,6 +1630,27 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.count_dialled(p_before call_logs, p_after call_logs)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ INSERT INTO dialled_time AS d (line, day, seconds, open)  SELECT c.line,
+             c.day,
+             sum((c.seconds * c.sign)) AS sum,
+             sum((c.open * c.sign)) AS sum
+            FROM ( SELECT t.line,
+                     ((t.connected_at AT TIME ZONE 'UTC'::text))::date AS day,
+                     ((t.ended_at IS NULL))::integer AS open,
+                     t.sign,
+                     COALESCE(GREATEST((0)::bigint, (EXTRACT(epoch FROM (t.ended_at - t.connected_at)))::bigint), (0)::bigint) AS seconds
+                    FROM ( VALUES ((count_dialled.p_before).to_e164,(count_dialled.p_before).connected_at,(count_dialled.p_before).ended_at,'-1'::integer), ((count_dialled.p_after).to_e164,(count_dialled.p_after).connected_at,(count_dialled.p_after).ended_at,1)) t(line, connected_at, ended_at, sign)
+                   WHERE ((t.line IS NOT NULL) AND (t.connected_at IS NOT NULL))) c
+           GROUP BY c.line, c.day
+          HAVING ((sum((c.seconds * c.sign)) <> (0)::numeric) OR (sum((c.open * c.sign)) <> 0))
+           ORDER BY c.line, c.day ON CONFLICT(line, day) DO UPDATE SET seconds = (d.seconds + excluded.seconds), open = (d.open + excluded.open);
+END
+
 CREATE OR REPLACE FUNCTION public.current_org_id()
  RETURNS uuid
  LANGUAGE sql
@@ -1622,6 +1668,35 @@ BEGIN ATOMIC
      (current_setting('max_connections'::text))::integer AS current_setting
     FROM pg_stat_database d;
 END
+
+CREATE OR REPLACE FUNCTION public.dial_bars(c call_logs, p_dials jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_today constant date := (now() at time zone 'UTC')::date;
+  v_leg_sec constant bigint := (p_dials ->> 'leg_sec')::bigint;
+  v_day_sec constant integer := (p_dials ->> 'day_sec')::integer;
+  v_spent boolean;
+begin
+  select d.seconds + d.open * v_leg_sec >= v_day_sec into v_spent
+  from public.dialled_time as d where d.line = c.to_e164 and d.day = v_today;
+  -- For the alert.
+  update public.dialled_time as d set ceiling_sec = v_day_sec
+  where d.line = c.to_e164 and d.day = v_today and d.ceiling_sec is distinct from v_day_sec;
+  return jsonb_build_object(
+    'spent', coalesce(v_spent, false),
+    'own_lines', coalesce(
+      (
+        select jsonb_agg(n.e164_number) from public.telephony_numbers as n
+        where n.e164_number in (select jsonb_array_elements_text(p_dials -> 'to'))
+      ),
+      '[]'
+    )
+  );
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.end_onboarding(p_id uuid, p_lease_token uuid, p_status text, p_steps jsonb, p_error text)
  RETURNS void
@@ -2449,6 +2524,7 @@ declare
   v_windows integer;
   v_refusals integer;
   v_attempts integer;
+  v_dialled integer;
 begin
   -- An hour: longer than any window that is in use.
   delete from public.rate_limit_windows as w using (
@@ -2477,9 +2553,19 @@ begin
   where a.call_sid = old.call_sid;
   get diagnostics v_attempts = row_count;
 
+  -- A call that still went on is over, and has been counted.
+  delete from public.dialled_time as d using (
+    select line, day from public.dialled_time
+    where day < (now() at time zone 'UTC')::date - 90
+    limit p_batch for update skip locked
+  ) as old
+  where (d.line, d.day) = (old.line, old.day);
+  get diagnostics v_dialled = row_count;
+
   return jsonb_build_object(
     'idempotency_keys', v_keys, 'rate_limit_windows', v_windows,
-    'rate_limit_refusals', v_refusals, 'reconcile_attempts', v_attempts
+    'rate_limit_refusals', v_refusals, 'reconcile_attempts', v_attempts,
+    'dialled_time', v_dialled
   );
 end
 $function$
@@ -3109,7 +3195,7 @@ CREATE OR REPLACE FUNCTION public.voice_answer_json(p_answer voice_answer, p_dup
  LANGUAGE sql
  IMMUTABLE
  SET search_path TO ''
-RETURN jsonb_build_object('duplicate', p_duplicate, 'admitted', (p_answer).admitted, 'call', jsonb_build_object('status', (p_answer).status, 'mode', (p_answer).mode, 'consent_given', (p_answer).consent_given))
+RETURN jsonb_build_object('duplicate', p_duplicate, 'admitted', (p_answer).admitted, 'call', (jsonb_build_object('status', (p_answer).status, 'mode', (p_answer).mode, 'consent_given', (p_answer).consent_given) || CASE WHEN ((p_answer).barred IS NULL) THEN '{}'::jsonb ELSE jsonb_build_object('barred', (p_answer).barred) END))
 
 CREATE OR REPLACE FUNCTION public.voicemail_recording_url(p_call_sid text, p_recording_sid text)
  RETURNS text
@@ -3232,6 +3318,12 @@ create view alert_status with (security_invoker=true) as
                     WHEN 'mail_ceiling'::text THEN (( SELECT COALESCE(sum(rate_limit_refusals.refusals), (0)::bigint) AS "coalesce"
                        FROM rate_limit_refusals
                       WHERE ((rate_limit_refusals.minute > (now() - w.span)) AND (rate_limit_refusals.minute > (now() - '02:00:00'::interval)) AND (rate_limit_refusals.identifier_type = 'everyone'::text))))::numeric
+                    WHEN 'dialled_minutes'::text THEN ( SELECT COALESCE(max(round(((100.0 * (d.seconds)::numeric) / (d.ceiling_sec)::numeric), 2)), (0)::numeric) AS "coalesce"
+                       FROM dialled_time d
+                      WHERE (d.day = ((now() AT TIME ZONE 'UTC'::text))::date))
+                    WHEN 'onboarding_stuck'::text THEN (( SELECT count(*) AS count
+                       FROM telephony_transactions
+                      WHERE ((telephony_transactions.status = ANY (ARRAY['in_progress'::text, 'failed'::text])) AND (telephony_transactions.started_at < (now() - '01:00:00'::interval)))))::numeric
                     WHEN 'failed_transactions'::text THEN (( SELECT count(*) AS count
                        FROM telephony_transactions
                       WHERE ((telephony_transactions.status = ANY (ARRAY['failed'::text, 'rolled_back'::text])) AND (telephony_transactions.completed_at > (now() - w.span)) AND (telephony_transactions.completed_at > (now() - '02:00:00'::interval)))))::numeric
@@ -3510,6 +3602,8 @@ alter table public.consent_evidence enable row level security;
 
 alter table public.contact_messages enable row level security;
 
+alter table public.dialled_time enable row level security;
+
 alter table public.disclosures enable row level security;
 
 alter table public.erased_calls enable row level security;
@@ -3577,6 +3671,8 @@ create policy call_logs_of_own_org on public.call_logs for select to authenticat
 create policy consent_evidence_of_the_service on public.consent_evidence for select to service_role using (true);
 
 create policy contact_messages_of_the_service on public.contact_messages for select to service_role using (true);
+
+create policy dialled_time_for_operators on public.dialled_time for select to monitoring, service_role using (true);
 
 create policy disclosures_of_the_service on public.disclosures for all to service_role using (true) with check (true);
 
@@ -3684,6 +3780,8 @@ grant execute on function count_calls(timestamp with time zone,timestamp with ti
 
 grant execute on function count_calls(timestamp with time zone,timestamp with time zone) to service_role;
 
+grant execute on function count_dialled(call_logs,call_logs) to service_role;
+
 grant execute on function current_org_id() to authenticated;
 
 grant execute on function current_org_id() to monitoring;
@@ -3693,6 +3791,8 @@ grant execute on function current_org_id() to service_role;
 grant execute on function database_connections() to monitoring;
 
 grant execute on function database_connections() to service_role;
+
+grant execute on function dial_bars(call_logs,jsonb) to service_role;
 
 grant execute on function end_onboarding(uuid,uuid,text,jsonb,text) to service_role;
 
@@ -3958,6 +4058,16 @@ grant select on public.destination_performance to monitoring;
 
 grant select on public.destination_performance to service_role;
 
+grant delete, insert, select, update on public.dialled_time to service_role;
+
+grant select on public.dialled_time (ceiling_sec) to monitoring;
+
+grant select on public.dialled_time (day) to monitoring;
+
+grant select on public.dialled_time (open) to monitoring;
+
+grant select on public.dialled_time (seconds) to monitoring;
+
 grant insert, select on public.disclosures to service_role;
 
 grant select on public.erased_calls to service_role;
@@ -4134,6 +4244,8 @@ comment on table public.call_logs.rang_at is 'When the first leg that was dialle
 
 comment on table public.contact_messages is 'What visitors of the website wrote.';
 
+comment on table public.dialled_time is 'How long each line talked to those it dialled, by day; MAX_DIALLED_MINUTES_PER_DAY bounds it.';
+
 comment on table public.disclosures is 'What callers were told about recording: the words that consent was given to, or refused. Kept for good; nothing personal.';
 
 comment on table public.function_metrics is 'Requests, errors and latencies of each function by minute, kept for 30 days.';
@@ -4216,6 +4328,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- alert_rules: {"unit": "%", "alert": "database_connections", "action": "End idle sessions, or raise the connection limit.", "minimum": 0, "summary": "Too many of the database's connections are in use", "severity": "warning", "threshold": 80, "comparison": "above", "window_minutes": 0, "close_after_minutes": 10}
 
+-- alert_rules: {"unit": "%", "alert": "dialled_minutes", "action": "Look at dialled_time and destination_performance: toll fraud, or a busy line. Beyond MAX_DIALLED_MINUTES_PER_DAY its callers reach voicemail.", "minimum": 0, "summary": "A line forwards calls for almost as long as it may in a day", "severity": "critical", "threshold": 80, "comparison": "above", "window_minutes": 0, "close_after_minutes": 10}
+
 -- alert_rules: {"unit": "%", "alert": "error_rate", "action": "Look at webhook_performance for the function and at its logs.", "minimum": 20, "summary": "Too many requests fail", "severity": "critical", "threshold": 5, "comparison": "above", "window_minutes": 5, "close_after_minutes": 10}
 
 -- alert_rules: {"unit": "calls", "alert": "call_concurrency", "action": "Get the account's business profile approved at Twilio, or its limit raised.", "minimum": 0, "summary": "Twilio refuses calls, as the account has too many at once", "severity": "critical", "threshold": 0, "comparison": "above", "window_minutes": 60, "close_after_minutes": 10}
@@ -4231,6 +4345,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- alert_rules: {"unit": "minutes", "alert": "average_call_duration", "action": "Look at active_calls: lines that are not hung up cost money.", "minimum": 20, "summary": "Calls last long on average", "severity": "warning", "threshold": 15, "comparison": "above", "window_minutes": 60, "close_after_minutes": 10}
 
 -- alert_rules: {"unit": "minutes", "alert": "system_unhealthy", "action": "Run `deno task doctor`: it names the check and what to do.", "minimum": 0, "summary": "The health check fails", "severity": "critical", "threshold": 5, "comparison": "at_least", "window_minutes": 5, "close_after_minutes": 10}
+
+-- alert_rules: {"unit": "onboardings", "alert": "onboarding_stuck", "action": "Look at telephony_transactions: steps_completed says what may be paid for at Twilio, error_message what is in the way.", "minimum": 0, "summary": "An onboarding or a release is neither finished nor undone for an hour", "severity": "warning", "threshold": 0, "comparison": "above", "window_minutes": 0, "close_after_minutes": 10}
 
 -- alert_rules: {"unit": "recordings", "alert": "recordings_undeleted", "action": "Run `deno task forget --pending`: it says what Twilio answers.", "minimum": 0, "summary": "Recordings or records of erased calls are still at Twilio", "severity": "warning", "threshold": 0, "comparison": "above", "window_minutes": 0, "close_after_minutes": 10}
 

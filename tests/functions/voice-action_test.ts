@@ -5,6 +5,7 @@ import { createHandler as routeAction } from "../../supabase/functions/voice-rou
 import {
   CALLER_ON_THE_LINE,
   dial,
+  DIALS,
   DISCLOSED,
   DISCLOSED_OPT_IN,
   response,
@@ -47,6 +48,7 @@ Deno.test("asking for a person is recorded as a handoff", async () => {
     operation: "voice-action",
     identity: "turn-4",
     event: "key_pressed",
+    ...DIALS,
     ...CALLER_ON_THE_LINE,
     handoff_reason: "caller_asked_for_a_human",
     meta: { digits: "0" },

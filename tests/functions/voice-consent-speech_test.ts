@@ -3,6 +3,7 @@ import { createHandler } from "../../supabase/functions/voice-consent-speech/han
 import {
   CALLER_ON_THE_LINE,
   dial,
+  DIALS,
   DISCLOSED,
   DISCLOSED_OPT_IN,
   MENU_HEARD,
@@ -50,6 +51,7 @@ Deno.test("a choice is recorded with the consent that going on gave, and its evi
     operation: "voice-consent-speech",
     identity: "turn-1",
     event: "consent",
+    ...DIALS,
     ...CALLER_ON_THE_LINE,
     mode: "sales",
     mode_turn: 1,

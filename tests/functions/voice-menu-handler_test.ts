@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-menu-handler/handler.ts";
 import {
   CALLER_ON_THE_LINE,
+  DIALS,
   DISCLOSED,
   response,
   takeMessage,
@@ -40,6 +41,7 @@ Deno.test("a choice is recorded with its turn, and with what was decided before"
     operation: "voice-menu-handler",
     identity: "turn-2",
     event: "menu",
+    ...DIALS,
     ...CALLER_ON_THE_LINE,
     mode: "support",
     mode_turn: 2,

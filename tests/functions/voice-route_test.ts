@@ -3,6 +3,7 @@ import { createHandler } from "../../supabase/functions/voice-route/handler.ts";
 import {
   CALLER_ON_THE_LINE,
   dial,
+  DIALS,
   DISCLOSED,
   response,
   say,
@@ -10,6 +11,7 @@ import {
 } from "../support/expected.ts";
 import {
   accepted,
+  CALLER,
   LINE_NUMBER,
   only,
   onTheLine,
@@ -39,6 +41,7 @@ Deno.test("being routed is recorded, and decides nothing", async () => {
     operation: "voice-route",
     identity: "turn-1",
     event: "route",
+    ...DIALS,
     ...CALLER_ON_THE_LINE,
     meta: {},
   });
@@ -141,3 +144,18 @@ Deno.test("a conversation ends after MAX_CALL_MINUTES", async () => {
     assertEquals(only(answer, "Dial").attributes["timeLimit"], seconds);
   }
 });
+
+for (
+  const [title, barred] of [
+    ["a line that has spent its day", { spent: true, own_lines: [] }],
+    ["a destination that is answered here", { spent: false, own_lines: [SALES] }],
+    ["a leg of another line of ours", { spent: false, own_lines: [CALLER] }],
+  ] as const
+) {
+  Deno.test(`${title}: nobody is dialled, and a message can be left`, async () => {
+    const { outline } = await route("?turn=1&attempt=1", {
+      outcome: accepted({ mode: "sales", barred }),
+    });
+    assertEquals(outline, UNANSWERED);
+  });
+}

@@ -1,6 +1,6 @@
 // What several steps answer or record alike, written out once: tests compare with these words, not with the code's.
 
-import { CALL_SID, CALLER, LINE_NUMBER, PUBLIC_URL } from "./webhook.ts";
+import { BUSINESS, CALL_SID, CALLER, LINE_NUMBER, PUBLIC_URL, SALES, SUPPORT } from "./webhook.ts";
 
 /** What a caller hears about recording where staying on the line agrees to it. */
 export const DISCLOSURE =
@@ -22,6 +22,11 @@ export const CALLER_ON_THE_LINE = {
   from_e164: CALLER,
   to_e164: LINE_NUMBER,
   occurred_at: "2026-03-04T05:06:07.000Z",
+} as const;
+
+/** What the database is asked by a step that may dial. */
+export const DIALS = {
+  dials: { to: [SALES, SUPPORT, BUSINESS, CALLER], leg_sec: 3600, day_sec: 600_000 },
 } as const;
 
 /** The outline of a message that is asked for and taken. */

@@ -1,4 +1,4 @@
-import { diallingOf } from "./calls/dialling.ts";
+import { diallingOf, dialsOf } from "./calls/dialling.ts";
 import { callEvent } from "./calls/events.ts";
 import type { LineProfile } from "./calls/profile.ts";
 import { apology, type Reply } from "./calls/reply.ts";
@@ -33,7 +33,10 @@ export function twimlHandler<Heard>(deps: Deps, step: TwimlStep<Heard>): Handler
   return webhookHandler(deps, step.name, {
     async serve(webhook, line, note) {
       const { state, facts, heard } = step.interpret(webhook, line);
-      const event = callEvent(step.name, webhook, state, facts);
+      const event = {
+        ...callEvent(step.name, webhook, state, facts),
+        ...(step.dials && { dials: dialsOf(line, webhook.fields, deps.settings) }),
+      };
       const outcome = await accept(deps, event, note);
       const dialling = diallingOf(webhook.fields, state, outcome);
       return twiml(step.answer({ line, state, heard, outcome, ...dialling }), line);

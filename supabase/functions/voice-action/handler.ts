@@ -14,6 +14,7 @@ import type { Handler } from "../_shared/webhook.ts";
 export function createHandler(deps: Deps): Handler {
   return twimlHandler(deps, {
     name: "voice-action",
+    dials: true,
 
     interpret(webhook, line) {
       const { Digits: digits, SpeechResult: speech } = webhook.fields;

@@ -10,6 +10,7 @@ import type { Handler } from "../_shared/webhook.ts";
 export function createHandler(deps: Deps): Handler {
   return twimlHandler(deps, {
     name: "voice-consent-speech",
+    dials: true,
     interpret: (webhook, line) => interpretChoice("consent", webhook, line),
     answer: answerChoice,
   });

@@ -7,6 +7,7 @@ import type { Handler } from "../_shared/webhook.ts";
 export function createHandler(deps: Deps): Handler {
   return twimlHandler(deps, {
     name: "voice-menu-handler",
+    dials: true,
     interpret: (webhook, line) => interpretChoice("menu", webhook, line),
     answer: answerChoice,
   });

@@ -9,6 +9,7 @@ import type { Handler } from "../_shared/webhook.ts";
 export function createHandler(deps: Deps): Handler {
   return twimlHandler(deps, {
     name: "voice-route",
+    dials: true,
 
     interpret: (webhook) => ({
       state: nextTurn(webhook),

@@ -1,8 +1,25 @@
 import { callerNumber, isE164, isSubscriberNumber } from "../phone.ts";
-import type { AcceptOutcome } from "./events.ts";
+import type { Settings } from "../settings.ts";
+import type { AcceptOutcome, VoiceEvent } from "./events.ts";
+import type { LineProfile } from "./profile.ts";
 import type { Dialling } from "./reply.ts";
 import type { CallState } from "./state.ts";
 import type { WebhookFields } from "./webhook_form.ts";
+
+/** What the database is asked before a step dials. Pure. */
+export function dialsOf(
+  line: LineProfile,
+  { From }: Pick<WebhookFields, "From">,
+  settings: Pick<Settings, "maxDialledMinutesPerDay">,
+): VoiceEvent["dials"] {
+  const destinations = [...line.menu.options, line.operator].map(({ destination }) => destination);
+  const numbers = destinations.flatMap((each) => each.kind === "dial" ? [each.number] : []);
+  return {
+    to: [...new Set<string>([...numbers, callerNumber(From) ?? []].flat())],
+    leg_sec: line.talkSec,
+    day_sec: settings.maxDialledMinutesPerDay * 60,
+  };
+}
 
 /** What holds for the dials of a call, by what Twilio and the database tell of it. Pure. */
 export function diallingOf(
@@ -11,14 +28,15 @@ export function diallingOf(
   outcome: AcceptOutcome,
 ): Dialling {
   const caller = callerNumber(From);
+  const barred = outcome.kind === "accepted" ? outcome.call.barred : undefined;
   // The line itself, and whoever the call comes from: dialled, they would be busy, or forward the call here again.
-  const leadsBack = new Set([From, To, ForwardedFrom]);
-  // Only legs that were dialled here bear the line as their caller.
-  const isOwnLeg = From !== undefined && From === To;
+  const leadsBack = new Set([From, To, ForwardedFrom, ...barred?.own_lines ?? []]);
+  // Only legs that were dialled here bear a line of ours as their caller.
+  const isOwnLeg = From !== undefined && (From === To || barred?.own_lines.includes(From) === true);
   return {
     mayRecord: disclosed !== undefined && outcome.kind === "accepted" &&
       outcome.call.consent_given === true,
-    mayDial: (number) => !isOwnLeg && !leadsBack.has(number),
+    mayDial: (number) => !isOwnLeg && barred?.spent !== true && !leadsBack.has(number),
     // A network refuses a leg whose caller is no number. Twilio takes the called number in its place.
     // Source: https://www.twilio.com/docs/api/errors/13214
     callerId: caller !== null && isSubscriberNumber(caller)

@@ -47,6 +47,12 @@ export interface VoiceEvent {
   readonly disclosure?: SpokenDisclosure | undefined;
   /** Refused by a limiter elsewhere, under `limits`. */
   readonly rate_limited?: boolean | undefined;
+  /** What the step may dial, beside the number that calls, and for how long; asked about, and not kept. */
+  readonly dials?: {
+    readonly to: readonly string[];
+    readonly leg_sec: number;
+    readonly day_sec: number;
+  } | undefined;
   readonly meta: Readonly<Record<string, unknown>>;
 }
 
@@ -55,6 +61,13 @@ export interface AcceptedCall {
   readonly status: CallStatus | "lost";
   readonly mode: string;
   readonly consent_given: boolean | null;
+  /** Of an event with `dials`. */
+  readonly barred?: {
+    /** Those of the numbers that are answered here. */
+    readonly own_lines: readonly string[];
+    /** The line has talked for as long as it may in a day. */
+    readonly spent: boolean;
+  } | undefined;
 }
 
 /** What became of an event. A failure is a value, so that every step has to say what it does then. */

@@ -27,6 +27,8 @@ export interface TwimlStep<Heard> {
   readonly name: FunctionName;
   interpret(webhook: Webhook, line: LineProfile): Interpretation<Heard>;
   answer(call: Answering<Heard>): Reply;
+  /** It may dial: the database is asked where to. */
+  readonly dials?: true;
   /** Twilio asks for it when it could not play what it got before, so it must not fail for the same reason. */
   readonly isFallback?: true;
   /** What the caller gets when the step fails; by default an apology and voicemail. */
