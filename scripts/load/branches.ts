@@ -59,7 +59,8 @@ const BRANCHES: readonly (readonly [
   [3, "busy, leaves nothing", "abandoned", () => ({
     keys: ["2"],
     dial: "busy",
-    voicemail: "silence",
+    // At the beep: silence would be kept as a message.
+    voicemail: { seconds: 0, end: "hangup" },
   })],
   [4, "hangs up at the menu", "abandoned", () => ({ hangupAt: "gather" })],
   [3, "hangs up while it rings", "abandoned", () => ({ keys: ["1"], hangupAt: "dial" })],

@@ -59,7 +59,7 @@ export interface DialOffer {
 
 /** A message left on a `<Record>`. */
 export interface Message {
-  /** Seconds of speech; nothing is recorded from 0. */
+  /** Seconds of speech; 0: nothing but silence, or a hang-up at the beep. */
   readonly seconds: number;
   /** What ends it, default `hangup`: silence, the longest length, or a key such as `#`. */
   readonly end?: "hangup" | "silence" | "maxlength" | (string & Record<never, never>);

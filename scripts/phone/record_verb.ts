@@ -4,34 +4,39 @@ import { Recording } from "./recording.ts";
 import { newSid, type Params } from "./signer.ts";
 import { type RecordVerb, resolveUrl } from "./twiml.ts";
 
-/** Lets the caller leave a message. The action is told of it, even when the caller has hung up. */
+/**
+ * Lets the caller leave a message. The action is asked in any case, so no verb behind this one is reached: of silence,
+ * which is kept, and when the caller has hung up. Source: https://www.twilio.com/docs/voice/twiml/record
+ */
 export async function record(
   call: Call,
   verb: RecordVerb,
   documentUrl: string,
-): Promise<DocumentRequest | "next"> {
+): Promise<DocumentRequest> {
   const { maxLength, transcribe, playBeep } = verb;
   call.happens({ kind: "record", maxLength, transcribe, playBeep });
   const nth = call.record.all("record").length;
   const reply = await call.ask((caller) => caller.onRecord?.({ record: verb, nth }));
   if (playBeep) await call.pass(500);
-  if (reply === "hangup") return call.leave();
-  const message: Message = reply === "silence" ? { seconds: 0 } : reply ?? { seconds: 8 };
-  if (message.seconds === 0) {
-    // Nothing was said: no recording is kept and no action requested, the next verb follows.
-    await call.pass(Math.min(verb.timeout, maxLength) * 1000);
-    call.happens({ kind: "silence", during: "record" });
-    return "next";
-  }
+  const message: Message = reply === "silence"
+    ? { seconds: 0, end: "silence" }
+    : reply === "hangup"
+    ? { seconds: 0, end: "hangup" }
+    : reply ?? { seconds: 8 };
   const recording = new Recording(call, {
     source: "RecordVerb",
     channels: 1,
     verb,
     documentUrl,
   });
-  /** The recording is finished, and reported; what the action is asked then. */
-  const finish = (seconds: number, digits: Params): DocumentRequest => {
-    const whole = Math.max(1, Math.round(seconds));
+  /**
+   * The recording is finished, and reported; what the action is asked then.
+   *
+   * @param kept seconds that are left of it once the silence at its end is trimmed, which the action is not told yet
+   */
+  const finish = (kept: number, digits: Params): DocumentRequest => {
+    const whole = Math.round(kept);
+    const recorded = Math.max(1, whole, Math.min(recording.elapsed, maxLength));
     recording.finish(whole);
     reportTranscription(call, verb, documentUrl, message, recording, whole);
     return {
@@ -40,7 +45,7 @@ export async function record(
       params: {
         RecordingSid: recording.sid,
         RecordingUrl: recording.url,
-        RecordingDuration: String(whole),
+        RecordingDuration: String(recorded),
         ...digits,
       },
     };
@@ -50,14 +55,16 @@ export async function record(
     digits = await leaveMessage(call, verb, message);
   } catch (error) {
     if (!(error instanceof CallerHungUp)) throw error;
+    // Not confirmed: of a hang-up at the beep a second of audio is told, and then that there is none.
     const action = finish(Math.min(recording.elapsed, message.seconds), { Digits: "hangup" });
     call.end("caller");
     await call.requestIgnoringAnswer(action);
     throw error;
   }
   const seconds = message.end === "maxlength" ? maxLength : message.seconds;
-  // Not confirmed: whether Digits is absent or empty when silence or the length ended it.
-  return finish(Math.min(seconds, maxLength), digits);
+  if (seconds === 0) call.happens({ kind: "silence", during: "record" });
+  // Not confirmed: how much is left of nothing but silence, and whether Digits is absent or empty when no key ended it.
+  return finish(Math.max(1, Math.min(seconds, maxLength)), digits);
 }
 
 /** Speaks until something ends it. Returns the key, if one did. */

@@ -32,6 +32,7 @@ const SCRIPTS: Readonly<Record<string, Script>> = {
     dial: "no-answer",
     voicemail: { seconds: 12, end: "#", transcript: "It is urgent." },
   },
+  // Twilio keeps silence too.
   "silent": { voicemail: "silence" },
   "refused recording, then left": { say: ["no recording"], hangupAt: "gather:2" },
 };
@@ -195,7 +196,7 @@ Deno.test("the calls that these are measured by came to what their callers did",
     ["refused recording, connected", "connected"],
     ["left a message", "voicemail"],
     ["unanswered, left a message", "voicemail"],
-    ["silent", "abandoned"],
+    ["silent", "voicemail"],
     ["refused recording, then left", "abandoned"],
   ]);
 });

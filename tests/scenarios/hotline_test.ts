@@ -2,6 +2,7 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import { FUNCTION_NAMES } from "../../supabase/functions/_shared/functions.ts";
+import type { Script } from "../../scripts/phone/mod.ts";
 import { type Rung, startHotline } from "../support/hotline.ts";
 
 // Whole calls, through HTTP, on a real PostgreSQL: seed 004's manual test cases first.
@@ -253,6 +254,21 @@ Deno.test("a caller without a number that a network takes reaches a person, who 
   }
   const { record } = await hotline.ring({ keys: ["1"], dial: "answered" });
   assertEquals(record.all("dial")[0]?.callerId, record.from);
+});
+
+Deno.test("a hang-up at the beep leaves no message and owes no mail; silence is kept as one", async () => {
+  const kept = async (voicemail: Script["voicemail"]) => {
+    const { row, record } = await hotline.ring({ keys: ["9"], ...(voicemail && { voicemail }) });
+    const [mail] = await hotline.db.sql`
+      select from outbox where kind = 'voicemail' and payload::text like ${`%${
+      row["recording_sid"] ?? row["call_sid"]
+    }%`}`;
+    const [message] = await hotline.db.sql`
+      select from voicemail_backlog where call_sid = ${row["call_sid"]}`;
+    return [row["disposition"], row["recording_duration_sec"], message !== undefined, !!mail];
+  };
+  assertEquals(await kept({ seconds: 0, end: "hangup" }), ["abandoned", null, false, false]);
+  assertEquals(await kept("silence"), ["voicemail", 1, true, true]);
 });
 
 Deno.test("a call in compressed time has its times in order, on the call's own timeline", async () => {

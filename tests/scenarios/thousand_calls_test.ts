@@ -21,7 +21,7 @@ const KINDS: [count: number, script: Script][] = [
   // Gone at the menu, while it rings, at the beep.
   [100, { hangupAt: "gather" }],
   [60, { keys: ["1"], hangupAt: "dial" }],
-  [60, { keys: ["2"], dial: "busy", voicemail: "silence" }],
+  [60, { keys: ["2"], dial: "busy", voicemail: { seconds: 0, end: "hangup" } }],
   // Presses nothing, says nothing, leaves a message.
   [66, { voicemail: { seconds: 10 } }],
 ];

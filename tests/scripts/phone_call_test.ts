@@ -389,7 +389,8 @@ Deno.test("with answerOnBridge the call rings until the other side answers", asy
 // ---- Record ------------------------------------------------------------------------------------
 
 const RECORD = '<Record action="/done" maxLength="120" transcribe="true" timeout="5"' +
-  ' transcribeCallback="/transcript" recordingStatusCallback="/recording"/><Say>Nothing</Say>';
+  ' transcribeCallback="/transcript" recordingStatusCallback="/recording"' +
+  ' recordingStatusCallbackEvent="completed absent"/><Say>Nothing</Say>';
 
 async function leave(voicemail: Script["voicemail"]) {
   await using app = new App({ "/voice": RECORD, "/done": "<Hangup/>" });
@@ -419,15 +420,27 @@ Deno.test("a message is recorded, transcribed, and its action gets the key that 
   assertEquals(transcripts[0]?.RecordingSid, done[0]?.RecordingSid);
 });
 
-Deno.test("silence leaves no recording: the next verb follows", async () => {
+Deno.test("silence is recorded too: its action is asked, and no verb behind is reached", async () => {
   const { call, done, recordings } = await leave("silence");
-  assertEquals(story(call), ["silence", "say Nothing", "hangup by app"]);
-  assertEquals([done, recordings], [[], []]);
+  assertEquals(story(call), ["silence", "recorded 1 s", "hangup by app"]);
+  assertEquals([done[0]?.Digits, done[0]?.RecordingDuration], [undefined, "5"]);
+  assertEquals([recordings[0]?.RecordingStatus, recordings[0]?.RecordingDuration], [
+    "completed",
+    "1",
+  ]);
+});
+
+Deno.test("a hang-up at the beep asks the action, and is then told to have left nothing", async () => {
+  const { call, done, recordings } = await leave({ seconds: 0, end: "hangup" });
+  assertEquals(story(call), ["recorded 0 s", "hangup by caller"]);
+  assertEquals([done[0]?.Digits, done[0]?.RecordingDuration], ["hangup", "1"]);
+  assertEquals(recordings.map((params) => params.RecordingStatus), ["absent"]);
 });
 
 Deno.test("silence after words, and the longest length, end a recording without a key", async () => {
   const quiet = await leave({ seconds: 10, end: "silence" });
-  assertEquals([quiet.done[0]?.Digits, quiet.done[0]?.RecordingDuration], [undefined, "10"]);
+  assertEquals([quiet.done[0]?.Digits, quiet.done[0]?.RecordingDuration], [undefined, "15"]);
+  assertEquals(quiet.recordings[0]?.RecordingDuration, "10", "without the silence");
   const long = await leave({ seconds: 400 });
   assertEquals([long.done[0]?.Digits, long.done[0]?.RecordingDuration], [undefined, "120"]);
 });
