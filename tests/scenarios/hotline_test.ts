@@ -261,7 +261,7 @@ Deno.test("a hang-up at the beep leaves no message and owes no mail; silence is 
     const { row, record } = await hotline.ring({ keys: ["9"], ...(voicemail && { voicemail }) });
     const [mail] = await hotline.db.sql`
       select from outbox where kind = 'voicemail' and payload::text like ${`%${
-      row["recording_sid"] ?? row["call_sid"]
+      record.all("recorded")[0]!.sid
     }%`}`;
     const [message] = await hotline.db.sql`
       select from voicemail_backlog where call_sid = ${row["call_sid"]}`;
