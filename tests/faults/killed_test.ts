@@ -21,7 +21,7 @@ Deno.test.afterAll(async () => {
   await rig.stop();
 });
 
-const LINE = "+15877428885";
+const LINE = "+15874059000";
 
 const SCRIPTS: Readonly<Record<string, Script>> = {
   "connected": { keys: ["1"], dial: "answered", talkSeconds: 40 },

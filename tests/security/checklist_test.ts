@@ -127,7 +127,7 @@ item("HTTPS enforced on all endpoints", async () => {
   });
   assertStringIncludes(
     lines.join("\n"),
-    "MISSING settings: PUBLIC_FUNCTIONS_URL must begin with https://",
+    "FAULT   settings: PUBLIC_FUNCTIONS_URL must begin with https://",
   );
   // Every address that Twilio is told is under the public base, whose scheme that is.
   const { xml } = await twiml(
