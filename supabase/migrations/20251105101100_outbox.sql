@@ -5,9 +5,9 @@ create table public.outbox (
   id bigint generated always as identity primary key,
   kind text not null
     constraint outbox_kind_known check (kind in ('contact_notification', 'contact_auto_reply', 'voicemail', 'alert')),
-  -- 1 goes first, and has the whole of what may be sent in an hour; see claim_mails. A receipt is the first to wait.
+  -- 0 goes first, and has the whole of what may be sent in an hour; see claim_mails. A receipt is the first to wait.
   urgency smallint not null generated always as (
-    case kind when 'contact_auto_reply' then 3 when 'contact_notification' then 2 else 1 end
+    case kind when 'alert' then 0 when 'voicemail' then 1 when 'contact_notification' then 2 else 3 end
   ) stored,
   -- One mail an event, whoever reports it and however often. Also what Resend knows the mail by.
   idempotency_key text not null unique
@@ -122,8 +122,9 @@ $$;
 -- What may have been sent is tried again only while Resend still knows its key (24 hours). After that nobody
 -- could tell a second mail from the first: it is given up as outcome_unknown, for a person to decide.
 --
--- p_per_hour: mails that are sent in any hour. Those about voicemails and alerts go first and may use all of it, those
--- about website messages half, receipts a quarter: a flood of messages leaves room for a voicemail.
+-- p_per_hour: mails that are sent in any hour. Alerts go first and may use all of it, voicemails nine tenths, website
+-- messages half, receipts a quarter: a flood of messages leaves room for a voicemail, and one of voicemails for the alert
+-- that tells of it.
 create function public.claim_mails(
   p_limit integer, p_notify_to text default null, p_per_hour integer default 200,
   p_lease interval default '2 minutes', p_max_attempts integer default 8
@@ -134,7 +135,9 @@ language plpgsql volatile set search_path = ''
 as $$
 #variable_conflict use_column
 declare
-  shares constant integer[] := array[p_per_hour, (p_per_hour + 1) / 2, (p_per_hour + 3) / 4];
+  shares constant integer[] := array[
+    p_per_hour, (9 * p_per_hour + 9) / 10, (p_per_hour + 1) / 2, (p_per_hour + 3) / 4
+  ];
   v_lost bigint;
   v_claimed integer := 0;
   v_used integer;
@@ -157,8 +160,8 @@ begin
 
   v_used := (select count(*) from public.outbox as o where o.status = 'sent' and o.sent_at > now() - interval '1 hour')
     + (select count(*) from public.outbox as o where o.status = 'sending' and o.next_attempt_at > now());
-  for v_urgency in 1 .. 3 loop
-    v_room := least(p_limit, shares[v_urgency] - v_used) - v_claimed;
+  for v_urgency in 0 .. 3 loop
+    v_room := least(p_limit, shares[v_urgency + 1] - v_used) - v_claimed;
     return query
     with due as (
       select o.id from public.outbox as o
@@ -239,12 +242,13 @@ $$;
 -- Gives claimed mails back untried, and holds all that are due and no more urgent than p_urgency, the most urgent that was
 -- refused, as long: Resend takes nothing of theirs at present. What is urgent asks again soon, however long
 -- the rest is told to wait.
-create function public.hold_mails(p_leases uuid[], p_error text, p_wait_sec integer, p_urgency integer default 1)
+create function public.hold_mails(p_leases uuid[], p_error text, p_wait_sec integer, p_urgency integer default 0)
 returns void
 language plpgsql volatile set search_path = ''
 as $$
 declare
   waits constant interval[] := array[
+    make_interval(secs => least(p_wait_sec, 60)),
     make_interval(secs => least(p_wait_sec, 60)),
     make_interval(secs => least(p_wait_sec, 900)),
     make_interval(secs => p_wait_sec)
@@ -252,13 +256,13 @@ declare
 begin
   update public.outbox as o set
     status = 'pending', lease = null, attempts = o.attempts - 1, last_error = p_error,
-    next_attempt_at = now() + waits[o.urgency]
+    next_attempt_at = now() + waits[o.urgency + 1]
   where o.status = 'sending' and o.lease = any (p_leases);
 
-  update public.outbox as o set next_attempt_at = now() + waits[o.urgency]
+  update public.outbox as o set next_attempt_at = now() + waits[o.urgency + 1]
   from (
     select w.id from public.outbox as w
-    where w.status = 'pending' and w.urgency >= p_urgency and w.next_attempt_at < now() + waits[w.urgency]
+    where w.status = 'pending' and w.urgency >= p_urgency and w.next_attempt_at < now() + waits[w.urgency + 1]
     for update skip locked
   ) as waiting
   where o.id = waiting.id;

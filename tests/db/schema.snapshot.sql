@@ -303,9 +303,10 @@ create table public.outbox (
   kind text not null,
   urgency smallint not null generated always as (
 CASE kind
-    WHEN 'contact_auto_reply'::text THEN 3
+    WHEN 'alert'::text THEN 0
+    WHEN 'voicemail'::text THEN 1
     WHEN 'contact_notification'::text THEN 2
-    ELSE 1
+    ELSE 3
 END) stored,
   idempotency_key text not null,
   recipient text,
@@ -1436,7 +1437,9 @@ CREATE OR REPLACE FUNCTION public.claim_mails(p_limit integer, p_notify_to text 
 AS $function$
 #variable_conflict use_column
 declare
-  shares constant integer[] := array[p_per_hour, (p_per_hour + 1) / 2, (p_per_hour + 3) / 4];
+  shares constant integer[] := array[
+    p_per_hour, (9 * p_per_hour + 9) / 10, (p_per_hour + 1) / 2, (p_per_hour + 3) / 4
+  ];
   v_lost bigint;
   v_claimed integer := 0;
   v_used integer;
@@ -1459,8 +1462,8 @@ begin
 
   v_used := (select count(*) from public.outbox as o where o.status = 'sent' and o.sent_at > now() - interval '1 hour')
     + (select count(*) from public.outbox as o where o.status = 'sending' and o.next_attempt_at > now());
-  for v_urgency in 1 .. 3 loop
-    v_room := least(p_limit, shares[v_urgency] - v_used) - v_claimed;
+  for v_urgency in 0 .. 3 loop
+    v_room := least(p_limit, shares[v_urgency + 1] - v_used) - v_claimed;
     return query
     with due as (
       select o.id from public.outbox as o
@@ -2178,7 +2181,7 @@ BEGIN ATOMIC
            WHERE (alert_episodes.closed_at IS NULL))) AS jsonb_build_object;
 END
 
-CREATE OR REPLACE FUNCTION public.hold_mails(p_leases uuid[], p_error text, p_wait_sec integer, p_urgency integer DEFAULT 1)
+CREATE OR REPLACE FUNCTION public.hold_mails(p_leases uuid[], p_error text, p_wait_sec integer, p_urgency integer DEFAULT 0)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2186,19 +2189,20 @@ AS $function$
 declare
   waits constant interval[] := array[
     make_interval(secs => least(p_wait_sec, 60)),
+    make_interval(secs => least(p_wait_sec, 60)),
     make_interval(secs => least(p_wait_sec, 900)),
     make_interval(secs => p_wait_sec)
   ];
 begin
   update public.outbox as o set
     status = 'pending', lease = null, attempts = o.attempts - 1, last_error = p_error,
-    next_attempt_at = now() + waits[o.urgency]
+    next_attempt_at = now() + waits[o.urgency + 1]
   where o.status = 'sending' and o.lease = any (p_leases);
 
-  update public.outbox as o set next_attempt_at = now() + waits[o.urgency]
+  update public.outbox as o set next_attempt_at = now() + waits[o.urgency + 1]
   from (
     select w.id from public.outbox as w
-    where w.status = 'pending' and w.urgency >= p_urgency and w.next_attempt_at < now() + waits[w.urgency]
+    where w.status = 'pending' and w.urgency >= p_urgency and w.next_attempt_at < now() + waits[w.urgency + 1]
     for update skip locked
   ) as waiting
   where o.id = waiting.id;

@@ -234,7 +234,7 @@ for (
 
 // --- who goes first --------------------------------------------------------------------------------------------
 
-/** A mail about an alert: as urgent as one about a voicemail. */
+/** A mail about an alert: more urgent than any other. */
 async function oweUrgent(key: string): Promise<void> {
   const content = {
     transition: "fired",
@@ -294,6 +294,20 @@ Deno.test("of what may be sent in an hour website messages get half, receipts a 
   await sql`delete from outbox where kind <> 'contact_auto_reply'`;
   await later("1 hour");
   assertEquals((await work({ settings })).sent, 4);
+});
+
+Deno.test("a flood of voicemails leaves a tenth of the hour's mails to alerts, which go first", async () => {
+  const { claim } = workerDeps(system.settings).outbox;
+  await sql`
+    insert into outbox (kind, idempotency_key, payload)
+    select 'voicemail', 'flood/' || i, '{"call_sid": "none"}' from generate_series(1, 30) as i`;
+  assertEquals((await claim(100, "office@example.com", 20)).length, 18);
+  for (let i = 0; i < 3; i++) await oweUrgent(`of the flood/${i}`);
+  const kinds = (await claim(100, "office@example.com", 20)).map(({ kind }) => kind);
+  assertEquals(kinds, ["alert", "alert"]);
+  // The smallest of ceilings is no one's alone.
+  await sql`delete from outbox where status = 'sending' or kind = 'alert'`;
+  assertEquals((await claim(100, "office@example.com", 1)).length, 1);
 });
 
 Deno.test("a refused receipt holds no other kind up; a refused website message no voicemail", async () => {

@@ -143,7 +143,7 @@ async function sendBatch(batch: ClaimedMail[], sending: Sending): Promise<void> 
     report.held += back.length;
     const waitSec = stop.kind === "busy" ? stop.retryAfterSec : MISCONFIGURED_WAIT_SEC;
     // Nothing is taken with a wrong setting; else what is more urgent than all that was refused may go on.
-    const urgency = stop.kind === "busy" ? Math.min(...refused.map((mail) => mail.urgency)) : 1;
+    const urgency = stop.kind === "busy" ? Math.min(...refused.map((mail) => mail.urgency)) : 0;
     await outbox.hold(back, stop.error, waitSec, urgency);
   }
 }
