@@ -227,7 +227,9 @@ begin
     v_org_id is null
     or (v_before.call_sid is not null and v_before.org_id is distinct from v_org_id)
     or (
-      exists (select from public.telephony_numbers as n where n.e164_number = e.to_e164 and n.org_id <> v_org_id)
+      -- The line that a call came in on stays its own, whoever has it by now.
+      e.to_e164 is distinct from v_before.to_e164
+      and exists (select from public.telephony_numbers as n where n.e164_number = e.to_e164 and n.org_id <> v_org_id)
       -- Its owner of before may have given it up a moment ago.
       and not exists (
         select from public.running_onboardings() as r where r.account = e.account_sid and r.number = e.to_e164

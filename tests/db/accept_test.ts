@@ -241,6 +241,18 @@ Deno.test("what an account says of another's call, line or copy has no effect an
   assertEquals((await call(ofA)).status, "completed");
 });
 
+Deno.test("a call goes on as it began when its line changes hands meanwhile", async () => {
+  const [a, b] = [await tenant(6), await tenant(7)];
+  const sid = newCallSid();
+  const of = { account_sid: a.account_sid, to_e164: a.number };
+  await accept(voiceEvent(sid, of));
+  await db.sql`
+    update public.telephony_numbers set org_id = ${b.org_id} where e164_number = ${a.number}`;
+  await accept(voiceEvent(sid, { ...of, identity: "end", call_status: "completed" }));
+  const { status, org_id } = await call(sid);
+  assertEquals([status, org_id], ["completed", a.org_id]);
+});
+
 Deno.test("an identity that is used again for a different request is refused", async () => {
   const sid = newCallSid();
   const event = voiceEvent(sid, {
