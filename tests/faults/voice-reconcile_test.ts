@@ -159,6 +159,26 @@ Deno.test("a lost voicemail is recovered, with its length and its transcript", a
   assertEquals((await world.run()).body.asked, 0, "settled");
 });
 
+Deno.test("a voicemail that held nothing is taken back, though the callback that said so was lost", async () => {
+  await using world = await World.make();
+  const call = await world.ring(
+    { keys: ["9"], voicemail: { seconds: 1 } },
+    (path) => path.includes("event=recording"),
+  );
+  assertEquals((await world.row(call.callSid))!.disposition, "voicemail");
+  const { sid } = call.all("recorded")[0]!;
+  world.twilio.fault = (path) =>
+    path === `/Calls/${call.callSid}/Recordings.json`
+      ? Response.json({
+        recordings: [{ sid, status: "absent", source: "RecordVerb", duration: "-1" }],
+      })
+      : undefined;
+  await world.run();
+  const { disposition, recording_sid } = (await world.row(call.callSid))!;
+  assertEquals([disposition, recording_sid], ["abandoned", null]);
+  assertEquals((await world.db.sql`select from outbox where kind = 'voicemail'`).length, 0);
+});
+
 Deno.test("a lost transcript is recovered, though the message itself came through", async () => {
   await using world = await World.make();
   const call = await world.ring(

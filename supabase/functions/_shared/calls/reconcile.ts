@@ -38,23 +38,29 @@ export function childEvent(parentSid: string, leg: TwilioCall): VoiceEvent {
   };
 }
 
-/** A recording that exists, with its transcript where there is one; `undefined` for one that holds nothing. */
+/**
+ * A recording, with its transcript where there is one, or that it holds nothing; `undefined` for one that is not
+ * done yet.
+ */
 export function recordingEvent(
   callSid: string,
-  recording: TwilioRecording,
+  { sid, status, source, duration, date_created }: TwilioRecording,
   url: string,
   transcript: string | undefined,
 ): VoiceEvent | undefined {
-  if (recording.status !== "completed" || recording.duration === 0) return undefined;
-  const told = transcript === undefined ? "recording" : "transcript";
+  const isLost = status === "absent" || status === "failed" || (duration ?? 1) <= 0;
+  if (!isLost && status !== "completed") return undefined;
+  const told = isLost ? "lost" : transcript === undefined ? "recording" : "transcript";
   return {
-    ...base(callSid, `${told}-${recording.sid}`, "recording_reconciled", recording.date_created),
-    leg_status: recording.status,
-    recording_sid: recording.sid,
-    recording_url: url,
-    recording_source: recording.source === "DialVerb" ? "dial" : "voicemail",
-    recording_duration_sec: recording.duration ?? undefined,
-    transcript,
+    ...base(callSid, `${told}-${sid}`, "recording_reconciled", date_created),
+    leg_status: status,
+    recording_sid: sid,
+    recording_source: source === "DialVerb" ? "dial" : "voicemail",
+    ...(isLost ? { recording_lost: true } : {
+      recording_url: url,
+      recording_duration_sec: duration ?? undefined,
+      transcript,
+    }),
   };
 }
 
