@@ -136,6 +136,25 @@ Deno.test("a call that somebody else forwarded here is put through", async () =>
   assertEquals(answer.outline[1], `Dial: ${SALES}`);
 });
 
+for (
+  const [where, line, env, dialled] of [
+    ["in production", "+15877428885", { NODE_ENV: "production" }, false],
+    ["on a developer's machine, where the guide's number is both", "+15877428885", {}, true],
+    ["on a developer's machine", "+15875550144", {}, false],
+  ] as const
+) {
+  Deno.test(`a line that is its own destination is ${dialled ? "" : "not "}dialled ${where}`, async () => {
+    const answer = await takeStep(
+      "voice-route",
+      createHandler,
+      { ...onTheLine, To: line },
+      "?turn=1&attempt=1&mode=sales-1",
+      { env: { ...env, SALES_TARGET_E164: line }, outcome: accepted({ mode: "sales" }) },
+    );
+    assertEquals(answer.outline.includes(`Dial: ${line}`), dialled);
+  });
+}
+
 Deno.test("a conversation ends after MAX_CALL_MINUTES", async () => {
   for (const [minutes, seconds] of [[undefined, "3600"], ["5", "300"]] as const) {
     const answer = await route("?turn=1&attempt=1&mode=sales-1", {

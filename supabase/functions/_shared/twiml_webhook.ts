@@ -38,7 +38,7 @@ export function twimlHandler<Heard>(deps: Deps, step: TwimlStep<Heard>): Handler
         ...(step.dials && { dials: dialsOf(line, webhook.fields, deps.settings) }),
       };
       const outcome = await accept(deps, event, note);
-      const dialling = diallingOf(webhook.fields, state, outcome);
+      const dialling = diallingOf(webhook.fields, state, outcome, deps.settings);
       return twiml(step.answer({ line, state, heard, outcome, ...dialling }), line);
     },
     malformed: (_issues, line, query) => whenFailed(line, query),

@@ -21,16 +21,24 @@ export function dialsOf(
   };
 }
 
+/**
+ * The number that seed 004 gives both to the line and to who answers it, and so the default of a developer's machine, where
+ * neither is a telephone. In production a line that is its own destination is a loop, this one too.
+ */
+const GUIDE_NUMBER = "+15877428885";
+
 /** What holds for the dials of a call, by what Twilio and the database tell of it. Pure. */
 export function diallingOf(
   { From, To, ForwardedFrom }: Pick<WebhookFields, "From" | "To" | "ForwardedFrom">,
   { disclosed }: Pick<CallState, "disclosed">,
   outcome: AcceptOutcome,
+  { environment }: Pick<Settings, "environment">,
 ): Dialling {
   const caller = callerNumber(From);
   const barred = outcome.kind === "accepted" ? outcome.call.barred : undefined;
   // The line itself, and whoever the call comes from: dialled, they would be busy, or forward the call here again.
-  const leadsBack = new Set([From, To, ForwardedFrom, ...barred?.own_lines ?? []]);
+  const line = environment !== "production" && To === GUIDE_NUMBER ? undefined : To;
+  const leadsBack = new Set([From, line, ForwardedFrom, ...barred?.own_lines ?? []]);
   // Only legs that were dialled here bear a line of ours as their caller.
   const isOwnLeg = From !== undefined && (From === To || barred?.own_lines.includes(From) === true);
   return {
