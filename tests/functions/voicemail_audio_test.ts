@@ -240,6 +240,39 @@ Deno.test("what Twilio refuses, redirects or spoils is told without its words", 
   }
 });
 
+Deno.test("where Twilio sends for the audio, it is fetched once, by HTTPS and without the credentials", async () => {
+  const query = link(await voicemail());
+  const sent: [url: string, authorized: boolean, range: string | null][] = [];
+  const redirecting = (...locations: string[]) =>
+    createHandler({
+      ...audioDeps(settings),
+      log: () => {},
+      fetch: (input, init) => {
+        const headers = new Headers(init?.headers);
+        sent.push([String(input), headers.has("authorization"), headers.get("range")]);
+        const location = locations.shift();
+        return Promise.resolve(
+          location === undefined
+            ? new Response(AUDIO, { headers: { "content-type": "audio/mpeg" } })
+            : new Response(null, { status: 307, headers: { location } }),
+        );
+      },
+    });
+  const listen = (handler: ReturnType<typeof redirecting>) =>
+    handler(new Request(`http://localhost/${query}`, { headers: { range: "bytes=0-9" } }));
+
+  const media = "https://media.example/recording?signature=1";
+  const played = await listen(redirecting(media));
+  assertEquals(played.status, 200);
+  assertEquals(new Uint8Array(await played.arrayBuffer()), AUDIO);
+  assertEquals(sent.map(([, ...rest]) => rest), [[true, "bytes=0-9"], [false, "bytes=0-9"]]);
+  assertEquals(sent[1]![0], media);
+  // Not by plain HTTP, and not on and on.
+  for (const locations of [["http://media.example/"], [media, media], ["/elsewhere"]]) {
+    assertEquals((await listen(redirecting(...locations))).status, 502);
+  }
+});
+
 Deno.test("another method gets 405, and a database that is away 503", async () => {
   const query = link(await voicemail());
   assertEquals(await fault(await get(query, { method: "POST" })), [

@@ -71,15 +71,28 @@ async function play(
   // Ends the wait for an answer, not the answer: a listener may pause for as long as the platform lets him.
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(new DOMException("", "TimeoutError")), DEADLINE_MS);
-  const media = await fetch(url, {
-    method: request.method,
-    headers: {
-      authorization: `Basic ${btoa(`${account}:${settings.twilioAuthToken}`)}`,
-      ...(range !== null && /^bytes=\d*-\d*$/.test(range) && { range }),
-    },
-    redirect: "manual",
-    signal: late.signal,
-  }).finally(() => clearTimeout(timer));
+  const ask = (address: URL, headers: Record<string, string>) =>
+    fetch(address, {
+      method: request.method,
+      headers: {
+        ...headers,
+        ...(range !== null && /^bytes=\d*-\d*$/.test(range) && { range }),
+      },
+      redirect: "manual",
+      signal: late.signal,
+    });
+  let media: Response;
+  try {
+    const credentials = btoa(`${account}:${settings.twilioAuthToken}`);
+    media = await ask(url, { authorization: `Basic ${credentials}` });
+    const elsewhere = whereItIs(media);
+    if (elsewhere !== undefined) {
+      await media.body?.cancel();
+      media = await ask(elsewhere, {});
+    }
+  } finally {
+    clearTimeout(timer);
+  }
   const type = media.headers.get("content-type") ?? "";
   const playable = (media.status === 200 || media.status === 206) && type.startsWith("audio/");
   if (!playable && media.status !== 416) {
@@ -106,6 +119,17 @@ async function play(
   }
   headers.set("content-type", type);
   return new Response(media.body, { status: media.status, headers });
+}
+
+/**
+ * Where Twilio sends for the audio: whether it does, instead of answering by itself, is not documented. It is asked there
+ * by HTTPS, once, and without the credentials, which are Twilio's only.
+ */
+function whereItIs({ status, headers }: Response): URL | undefined {
+  const location = headers.get("location") ?? "";
+  if (![301, 302, 303, 307, 308].includes(status) || !URL.canParse(location)) return undefined;
+  const url = new URL(location);
+  return url.protocol === "https:" ? url : undefined;
 }
 
 /**
