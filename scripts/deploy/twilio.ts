@@ -1,5 +1,6 @@
 import { SettingError } from "../../supabase/functions/_shared/errors.ts";
 import { bindingOf } from "../../supabase/functions/_shared/onboarding/saga.ts";
+import { hasProfile } from "../doctor/twilio.ts";
 import type { Settings } from "../../supabase/functions/_shared/settings.ts";
 import {
   type OwnedNumber,
@@ -13,8 +14,8 @@ import { settingsOf, type Target } from "./target.ts";
 export const NUMBER = /^\+[1-9]\d{6,14}$/;
 
 /**
- * Whether Twilio's requests will be known as Twilio's, which signs with the account's primary token; and whether the
- * number that is to be bound is there.
+ * Whether the account can serve callers, and Twilio's requests will be known as Twilio's, which signs with the account's
+ * primary token; and whether the number that is to be bound is there.
  *
  * @throws {SettingError} with the setting that is wrong; `TwilioRefusal` or `TwilioSilence`.
  */
@@ -31,36 +32,54 @@ export async function lookAtTwilio(target: Target): Promise<string> {
     if (number !== undefined) throw noAccount(number);
     return "not asked, as TWILIO_ACCOUNT_SID is not set: that TWILIO_AUTH_TOKEN is right shows only when a call comes";
   }
-  const twilio = mainAccount(settings, settings.twilioAccountSid);
-  await assertSigns(twilio, settings, settings.twilioAccountSid);
-  if (number === undefined) return "the account's token is right";
-  await owned(twilio, settings.twilioAccountSid, number);
-  return `the account's token is right, and ${number} is its number`;
-}
-
-async function assertSigns(
-  twilio: Provisioning,
-  { twilioAuthToken, previousTwilioAuthToken }: Settings,
-  account: string,
-): Promise<void> {
-  let primary: string | undefined;
-  try {
-    primary = await twilio.authToken(account);
-  } catch (error) {
-    if (!(error instanceof TwilioRefusal) || error.status !== 401) throw error;
+  const accountSid = settings.twilioAccountSid;
+  const twilio = mainAccount(settings, accountSid);
+  const found = [await lookAtAccount(twilio, settings, accountSid)];
+  if (number !== undefined) {
+    await owned(twilio, accountSid, number);
+    found.push(`${number} is its number`);
   }
-  if (primary === undefined) {
-    throw new SettingError(
-      "TWILIO_AUTH_TOKEN",
-      `is no token of account ${account}, by Twilio's word`,
+  const { twilioApiUrl: apiUrl, twilioAuthToken: authToken } = settings;
+  // Not refused: accounts upgraded before February 2026 do without. Source: https://help.twilio.com/articles/223180028
+  if (await hasProfile({ apiUrl, accountSid, authToken }) === false) {
+    found.push(
+      "it has no approved customer profile: it may have 2 calls at once, in and out together, and one forwarded caller uses both",
     );
   }
-  if (primary !== twilioAuthToken && primary !== previousTwilioAuthToken) {
+  return found.join("; ");
+}
+
+/** @throws {SettingError} where the account cannot serve, or its webhooks would be refused. */
+async function lookAtAccount(
+  twilio: Provisioning,
+  { twilioAuthToken, previousTwilioAuthToken }: Settings,
+  sid: string,
+): Promise<string> {
+  const account = await twilio.account(sid).catch((error) => {
+    if (!(error instanceof TwilioRefusal) || error.status !== 401) throw error;
+  });
+  if (account === undefined) {
+    throw new SettingError(
+      "TWILIO_AUTH_TOKEN",
+      `is no token of account ${sid}, by Twilio's word`,
+    );
+  }
+  if (account.type === "Trial") {
+    throw new SettingError(
+      "TWILIO_ACCOUNT_SID",
+      "is of a trial account, which takes calls of verified numbers only and ends after 30 days: upgrade it in Twilio's console",
+    );
+  }
+  if (account.token === undefined) {
+    return "the token opens the account; that it is the primary one, which signs, Twilio does not tell, and the first call shows";
+  }
+  if (account.token !== twilioAuthToken && account.token !== previousTwilioAuthToken) {
     throw new SettingError(
       "TWILIO_AUTH_TOKEN",
       "is the account's secondary token, and Twilio signs with the primary one: set that as TWILIO_AUTH_TOKEN_PREVIOUS until this one is promoted",
     );
   }
+  return "the account's token is right";
 }
 
 /** Twilio's webhooks at the number; the same as an onboarded number's. */

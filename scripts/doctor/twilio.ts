@@ -53,12 +53,16 @@ async function tryRecording(access: TwilioAccess, root: string, accountSid: stri
   return { accountSid, open: response.status < 400 };
 }
 
-/** Source: https://www.twilio.com/docs/trust-hub/trusthub-rest-api */
-async function hasProfile(access: TwilioAccess): Promise<boolean | undefined> {
+/**
+ * Whether a customer profile is approved; undefined: it cannot be known.
+ * Source: https://www.twilio.com/docs/trust-hub/trusthub-rest-api
+ */
+export async function hasProfile(access: TwilioAccess): Promise<boolean | undefined> {
   const url = access.apiUrl.replace("//api.twilio.com", "//trusthub.twilio.com");
   const page = await get(access, `${url}/v1/CustomerProfiles?Status=twilio-approved&PageSize=1`)
     .catch(() => undefined);
-  return page && (page["results"] ?? []).length > 0;
+  const results: unknown = page?.["results"];
+  return Array.isArray(results) ? results.length > 0 : undefined;
 }
 
 async function get(

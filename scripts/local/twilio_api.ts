@@ -66,8 +66,12 @@ export interface TwilioApiOptions {
   readonly port?: number;
   /** Where accounts and numbers are kept between runs. Default: nowhere. */
   readonly file?: string;
-  /** Tells a sub-account's token when it is opened and never again; whether Twilio does is not documented. */
+  /** Tells a token when its account is opened and never again; whether Twilio does is not documented. */
   readonly tokenOnce?: boolean;
+  /** Default `Full`, which an account is once it was upgraded. */
+  readonly type?: "Trial" | "Full";
+  /** Whether a customer profile of the main account is approved. Default true. */
+  readonly profile?: boolean;
 }
 
 /** Twilio's REST API on 127.0.0.1. */
@@ -157,6 +161,12 @@ export function startTwilioApi(options: TwilioApiOptions): TwilioApi {
       const answer = () =>
         url.pathname.startsWith("/2010-04-01/") && url.pathname.endsWith(".json")
           ? state.answer(asked, request.headers.get("authorization"))
+          // Of trusthub.twilio.com, which tells what is asked for by Status.
+          : url.pathname === "/v1/CustomerProfiles"
+          ? Response.json({
+            meta: { key: "results" },
+            results: options.profile === false ? [] : [{}],
+          })
           : recordedMedia(url.pathname) ?? notFound(url.pathname);
       if (injected === undefined) {
         const response = answer();
@@ -259,14 +269,18 @@ class State {
   readonly #main: TwilioAccount;
   readonly #file: string | undefined;
   readonly #tokenOnce: boolean;
+  readonly #type: "Trial" | "Full";
   #soldOut: ((number: string) => boolean)[] = [];
   /** How many lists leave out what is made now. */
   listedAfter = 0;
   readonly #unlisted = new Map<string, number>();
 
-  constructor({ accountSid, authToken, file, tokenOnce = false }: TwilioApiOptions) {
+  constructor(
+    { accountSid, authToken, file, tokenOnce = false, type = "Full" }: TwilioApiOptions,
+  ) {
     this.#file = file;
     this.#tokenOnce = tokenOnce;
+    this.#type = type;
     this.#main = {
       sid: accountSid,
       auth_token: authToken,
@@ -288,8 +302,8 @@ class State {
   };
 
   #accountResource(account: TwilioAccount) {
-    const { auth_token, ...others } = accountResource(account);
-    return this.#tokenOnce && account !== this.#main ? others : { ...others, auth_token };
+    const { auth_token, ...others } = { ...accountResource(account), type: this.#type };
+    return this.#tokenOnce ? others : { ...others, auth_token };
   }
 
   sellOut(matching: (number: string) => boolean): void {
@@ -360,7 +374,7 @@ class State {
     this.accounts.push(created);
     this.#unlisted.set(created.sid, this.listedAfter);
     this.#save();
-    return Response.json(accountResource(created), { status: 201 });
+    return Response.json({ ...accountResource(created), type: this.#type }, { status: 201 });
   }
 
   #updateAccount(account: TwilioAccount, params: Record<string, string>): Response {
@@ -513,7 +527,6 @@ function accountResource(account: TwilioAccount) {
   return {
     ...account,
     date_updated: account.date_created,
-    type: "Full",
     uri: `${uri}.json`,
     subresource_uris: {
       available_phone_numbers: `${uri}/AvailablePhoneNumbers.json`,

@@ -9,7 +9,7 @@ import { smokeTest } from "../../scripts/deploy/smoke.ts";
 import { readTarget, settingsOf, type Target } from "../../scripts/deploy/target.ts";
 import { lookAtTwilio } from "../../scripts/deploy/twilio.ts";
 import { ROOT } from "../../scripts/local/stack.ts";
-import { startTwilioApi } from "../../scripts/local/twilio_api.ts";
+import { startTwilioApi, type TwilioApiOptions } from "../../scripts/local/twilio_api.ts";
 import { provisioning } from "../../supabase/functions/_shared/twilio/provisioning.ts";
 
 const REF = "abcdefghijklmnopqrst";
@@ -71,8 +71,11 @@ Deno.test("preflight: a list of addresses that the functions could not read is r
 });
 
 /** Twilio, whose main account has one number. */
-async function withTwilio(body: (url: string, number: string) => Promise<void>): Promise<void> {
-  const twilio = startTwilioApi(ACCOUNT);
+async function withTwilio(
+  body: (url: string, number: string) => Promise<void>,
+  standing: Partial<TwilioApiOptions> = {},
+): Promise<void> {
+  const twilio = startTwilioApi({ ...ACCOUNT, ...standing });
   try {
     const buyer = provisioning({ baseUrl: twilio.url, ...ACCOUNT });
     const [sold] = await buyer.numbersForSale("CA", { areaCode: "587", limit: 1 });
@@ -93,6 +96,26 @@ Deno.test("preflight: a token that Twilio does not know is refused, as every web
     const wrong = { ...env, TWILIO_AUTH_TOKEN: "wrong" };
     await assertRejects(() => twilioOf(wrong), Error, "TWILIO_AUTH_TOKEN is no token of account");
   }));
+
+Deno.test("preflight: a trial account is refused, and one without a customer profile is told what it may", async () => {
+  const looked = async (standing: Partial<TwilioApiOptions>) => {
+    let found = "";
+    await withTwilio(async (url) => {
+      found = await twilioOf({ TWILIO_ACCOUNT_SID: ACCOUNT.accountSid, TWILIO_API_URL: url });
+    }, standing);
+    return found;
+  };
+  await assertRejects(() => looked({ type: "Trial" }), Error, "is of a trial account");
+  assertStringIncludes(await looked({ profile: false }), "no approved customer profile");
+});
+
+Deno.test("preflight: a token that Twilio does not tell is not taken for a wrong one", () =>
+  withTwilio(async (url) => {
+    const env = { TWILIO_ACCOUNT_SID: ACCOUNT.accountSid, TWILIO_API_URL: url };
+    assertStringIncludes(await twilioOf(env), "the token opens the account");
+    const wrong = { ...env, TWILIO_AUTH_TOKEN: "wrong" };
+    await assertRejects(() => twilioOf(wrong), Error, "TWILIO_AUTH_TOKEN is no token of account");
+  }, { tokenOnce: true }));
 
 Deno.test("preflight: a secondary token is refused, unless the primary one is accepted beside it", async () => {
   // Twilio takes either for REST, and tells the primary.

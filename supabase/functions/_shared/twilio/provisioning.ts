@@ -26,6 +26,7 @@ export class TwilioRefusal extends TwilioError {
 const account = z.object({
   sid: z.string().check(z.regex(/^AC[0-9a-fA-F]{32}$/)),
   status: z.string(),
+  type: z.nullish(z.string()),
   // Whether it is told once an account is there is not documented.
   auth_token: z.nullish(z.string()),
 });
@@ -34,6 +35,8 @@ const openedAccount = z.extend(account, { auth_token: z.string().check(z.minLeng
 export interface TwilioAccount {
   /** `active`, `suspended` or `closed`. */
   readonly status: string;
+  /** `Trial` or `Full`. */
+  readonly type?: string | undefined;
   readonly token: string | undefined;
 }
 const availableNumber = z.object({
@@ -175,8 +178,8 @@ export function provisioning(options: ProvisioningOptions): Provisioning {
 
   const accountOf = async (sid: string): Promise<TwilioAccount | undefined> => {
     try {
-      const { status, auth_token } = understood(account, await get(`/Accounts/${sid}`));
-      return { status, token: auth_token || undefined };
+      const { status, type, auth_token } = understood(account, await get(`/Accounts/${sid}`));
+      return { status, type: type ?? undefined, token: auth_token || undefined };
     } catch (error) {
       if (error instanceof TwilioRefusal && error.status === 404) return undefined;
       throw error;
