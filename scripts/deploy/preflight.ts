@@ -230,16 +230,22 @@ async function lookAtPlan(target: Target): Promise<string> {
     });
     if (!response.ok) {
       await response.body?.cancel();
+      // A token may be scoped to what a deploy needs, which is less than this; "login" tells whether it opens the project.
+      if (response.status === 403) return undefined;
       throw new Error(
-        response.status === 401 || response.status === 403 || response.status === 404
+        response.status === 401 || response.status === 404
           ? `SUPABASE_ACCESS_TOKEN does not open project ${target.ref}: Supabase answered ${response.status}`
           : `Supabase's management API answered ${response.status} to ${path.split("/")[0]}`,
       );
     }
     return await response.json() as Record<string, unknown>;
   };
-  const { organization_slug } = await ask(`projects/${target.ref}`);
-  const { plan } = await ask(`organizations/${organization_slug}`);
+  const project = await ask(`projects/${target.ref}`);
+  const organization = project && await ask(`organizations/${project["organization_slug"]}`);
+  if (organization === undefined) {
+    return "not told, as SUPABASE_ACCESS_TOKEN may not read the project's organisation: a telephone line needs Pro";
+  }
+  const { plan } = organization;
   return plan === "free"
     ? "Free. It pauses a project after a week without activity, and ends a function after 150 s: a telephone line needs Pro"
     : `${plan}`;

@@ -208,12 +208,18 @@ Deno.test("the smoke test places no call where only Twilio's addresses are let i
 });
 
 for (
-  const [plan, expected] of [["free", /^Free\. .*needs Pro$/], ["pro", /^pro$/]] as const
+  const [plan, expected] of [
+    ["free", /^Free\. .*needs Pro$/],
+    ["pro", /^pro$/],
+    // A token that is scoped to what a deploy needs. Source: `supabase functions deploy --help`, Permissions
+    ["that may not be read", /^not told, .*needs Pro$/],
+  ] as const
 ) {
   Deno.test(`preflight: the plan ${plan} is told for what it is`, async () => {
     const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
       const { pathname } = new URL(request.url);
       if (pathname === `/v1/projects/${REF}`) return Response.json({ organization_slug: "us" });
+      if (plan.includes(" ")) return Response.json({ message: "Forbidden" }, { status: 403 });
       if (pathname === "/v1/organizations/us") return Response.json({ plan });
       return new Response(null, { status: 404 });
     });
