@@ -140,13 +140,16 @@ create policy call_logs_for_monitoring on public.call_logs for select to monitor
 create table public.dialled_time (
   line public.e164 not null,
   day date not null,
+  -- Whose calls they are: what an account says of a line uses up no other's day. The main account is all zeros, as a key
+  -- holds no null.
+  org_id uuid not null default '00000000-0000-0000-0000-000000000000',
   -- Of conversations that are over.
   seconds bigint not null default 0,
   -- Conversations that go on.
   open integer not null default 0,
   -- What the line may talk a day at most, as it was last asked for.
   ceiling_sec integer constraint dialled_time_ceiling_range check (ceiling_sec > 0),
-  primary key (line, day)
+  primary key (line, day, org_id)
 );
 
 comment on table public.dialled_time is 'How long each line talked to those it dialled, by day; MAX_DIALLED_MINUTES_PER_DAY bounds it.';
@@ -159,22 +162,22 @@ create policy dialled_time_for_operators on public.dialled_time for select to se
 create function public.count_dialled(p_before public.call_logs, p_after public.call_logs) returns void
 language sql volatile set search_path = ''
 begin atomic
-  insert into public.dialled_time as d (line, day, seconds, open)
-  select c.line, c.day, sum(c.seconds * c.sign), sum(c.open * c.sign)
+  insert into public.dialled_time as d (line, day, org_id, seconds, open)
+  select c.line, c.day, coalesce(c.org_id, '00000000-0000-0000-0000-000000000000') as org_id, sum(c.seconds * c.sign), sum(c.open * c.sign)
   from (
     select
-      t.line, (t.connected_at at time zone 'UTC')::date as day, (t.ended_at is null)::integer as open, t.sign,
+      t.line, t.org_id, (t.connected_at at time zone 'UTC')::date as day, (t.ended_at is null)::integer as open, t.sign,
       coalesce(greatest(0, extract(epoch from t.ended_at - t.connected_at)::bigint), 0) as seconds
     from (values
-      ((p_before).to_e164, (p_before).connected_at, (p_before).ended_at, -1),
-      ((p_after).to_e164, (p_after).connected_at, (p_after).ended_at, 1)
-    ) as t(line, connected_at, ended_at, sign)
+      ((p_before).to_e164, (p_before).org_id, (p_before).connected_at, (p_before).ended_at, -1),
+      ((p_after).to_e164, (p_after).org_id, (p_after).connected_at, (p_after).ended_at, 1)
+    ) as t(line, org_id, connected_at, ended_at, sign)
     where t.line is not null and t.connected_at is not null
   ) as c
-  group by c.line, c.day
+  group by c.line, c.day, c.org_id
   having sum(c.seconds * c.sign) <> 0 or sum(c.open * c.sign) <> 0
-  order by c.line, c.day
-  on conflict (line, day) do update set seconds = d.seconds + excluded.seconds, open = d.open + excluded.open;
+  order by c.line, c.day, c.org_id
+  on conflict (line, day, org_id) do update set seconds = d.seconds + excluded.seconds, open = d.open + excluded.open;
 end;
 
 grant select, insert, update, delete on public.dialled_time to service_role;

@@ -166,15 +166,16 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
   v_today constant date := (now() at time zone 'UTC')::date;
+  v_org_id constant uuid := coalesce(c.org_id, '00000000-0000-0000-0000-000000000000');
   v_leg_sec constant bigint := (p_dials ->> 'leg_sec')::bigint;
   v_day_sec constant integer := (p_dials ->> 'day_sec')::integer;
   v_spent boolean;
 begin
   select d.seconds + d.open * v_leg_sec >= v_day_sec into v_spent
-  from public.dialled_time as d where d.line = c.to_e164 and d.day = v_today;
+  from public.dialled_time as d where d.line = c.to_e164 and d.day = v_today and d.org_id = v_org_id;
   -- For the alert.
   update public.dialled_time as d set ceiling_sec = v_day_sec
-  where d.line = c.to_e164 and d.day = v_today and d.ceiling_sec is distinct from v_day_sec;
+  where d.line = c.to_e164 and d.day = v_today and d.org_id = v_org_id and d.ceiling_sec is distinct from v_day_sec;
   return jsonb_build_object(
     'spent', coalesce(v_spent, false),
     'own_lines', coalesce(
@@ -332,8 +333,8 @@ begin
     on conflict (name) do nothing;
   end if;
 
-  if (v_before.to_e164, v_before.connected_at, v_before.ended_at)
-    is distinct from (v_call.to_e164, v_call.connected_at, v_call.ended_at)
+  if (v_before.to_e164, v_before.org_id, v_before.connected_at, v_before.ended_at)
+    is distinct from (v_call.to_e164, v_call.org_id, v_call.connected_at, v_call.ended_at)
   then
     perform public.count_dialled(v_before, v_call);
   end if;

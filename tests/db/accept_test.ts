@@ -140,6 +140,17 @@ Deno.test("a line that has talked for as long as it may in a day has spent it", 
   assertEquals((await asked())!.spent, false);
 });
 
+Deno.test("what an account says of a line that is not known here uses up no other's day", async () => {
+  const { account_sid } = await tenant(8);
+  const to_e164 = "+15875570003";
+  const dials = { to: [], leg_sec: 600, day_sec: 1200 };
+  const asked = async (changes: Partial<VoiceEvent>) =>
+    (await accept(voiceEvent(newCallSid(), { to_e164, dials, ...changes }))).call.barred!.spent;
+  const occurred_at = new Date().toISOString();
+  await asked({ account_sid, call_status: "completed", talk_sec: 1200, occurred_at });
+  assertEquals([await asked({ account_sid }), await asked({})], [true, false]);
+});
+
 Deno.test("of the numbers that a step may dial, those that are answered here are named", async () => {
   const { number } = await tenant(9);
   const dials = { to: [number, "+15877428885"], leg_sec: 600, day_sec: 1200 };

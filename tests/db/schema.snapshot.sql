@@ -221,6 +221,7 @@ create table public.contact_messages (
 create table public.dialled_time (
   line e164 not null,
   day date not null,
+  org_id uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
   seconds bigint not null default 0,
   open integer not null default 0,
   ceiling_sec integer
@@ -551,7 +552,7 @@ alter table contact_messages add constraint contact_messages_subject_length CHEC
 
 alter table dialled_time add constraint dialled_time_ceiling_range CHECK ((ceiling_sec > 0));
 
-alter table dialled_time add constraint dialled_time_pkey PRIMARY KEY (line, day);
+alter table dialled_time add constraint dialled_time_pkey PRIMARY KEY (line, day, org_id);
 
 alter table disclosures add constraint disclosures_key_form CHECK ((key ~ '^[0-9]$'::text));
 
@@ -831,7 +832,7 @@ CREATE INDEX contact_messages_phone_idx ON public.contact_messages USING btree (
 
 CREATE UNIQUE INDEX contact_messages_pkey ON public.contact_messages USING btree (id);
 
-CREATE UNIQUE INDEX dialled_time_pkey ON public.dialled_time USING btree (line, day);
+CREATE UNIQUE INDEX dialled_time_pkey ON public.dialled_time USING btree (line, day, org_id);
 
 CREATE UNIQUE INDEX disclosures_pkey ON public.disclosures USING btree (name);
 
@@ -1055,8 +1056,8 @@ begin
     on conflict (name) do nothing;
   end if;
 
-  if (v_before.to_e164, v_before.connected_at, v_before.ended_at)
-    is distinct from (v_call.to_e164, v_call.connected_at, v_call.ended_at)
+  if (v_before.to_e164, v_before.org_id, v_before.connected_at, v_before.ended_at)
+    is distinct from (v_call.to_e164, v_call.org_id, v_call.connected_at, v_call.ended_at)
   then
     perform public.count_dialled(v_before, v_call);
   end if;
@@ -1640,20 +1641,22 @@ CREATE OR REPLACE FUNCTION public.count_dialled(p_before call_logs, p_after call
  LANGUAGE sql
  SET search_path TO ''
 BEGIN ATOMIC
- INSERT INTO dialled_time AS d (line, day, seconds, open)  SELECT c.line,
+ INSERT INTO dialled_time AS d (line, day, org_id, seconds, open)  SELECT c.line,
              c.day,
+             COALESCE(c.org_id, '00000000-0000-0000-0000-000000000000'::uuid) AS org_id,
              sum((c.seconds * c.sign)) AS sum,
              sum((c.open * c.sign)) AS sum
             FROM ( SELECT t.line,
+                     t.org_id,
                      ((t.connected_at AT TIME ZONE 'UTC'::text))::date AS day,
                      ((t.ended_at IS NULL))::integer AS open,
                      t.sign,
                      COALESCE(GREATEST((0)::bigint, (EXTRACT(epoch FROM (t.ended_at - t.connected_at)))::bigint), (0)::bigint) AS seconds
-                    FROM ( VALUES ((count_dialled.p_before).to_e164,(count_dialled.p_before).connected_at,(count_dialled.p_before).ended_at,'-1'::integer), ((count_dialled.p_after).to_e164,(count_dialled.p_after).connected_at,(count_dialled.p_after).ended_at,1)) t(line, connected_at, ended_at, sign)
+                    FROM ( VALUES ((count_dialled.p_before).to_e164,(count_dialled.p_before).org_id,(count_dialled.p_before).connected_at,(count_dialled.p_before).ended_at,'-1'::integer), ((count_dialled.p_after).to_e164,(count_dialled.p_after).org_id,(count_dialled.p_after).connected_at,(count_dialled.p_after).ended_at,1)) t(line, org_id, connected_at, ended_at, sign)
                    WHERE ((t.line IS NOT NULL) AND (t.connected_at IS NOT NULL))) c
-           GROUP BY c.line, c.day
+           GROUP BY c.line, c.day, c.org_id
           HAVING ((sum((c.seconds * c.sign)) <> (0)::numeric) OR (sum((c.open * c.sign)) <> 0))
-           ORDER BY c.line, c.day ON CONFLICT(line, day) DO UPDATE SET seconds = (d.seconds + excluded.seconds), open = (d.open + excluded.open);
+           ORDER BY c.line, c.day, c.org_id ON CONFLICT(line, day, org_id) DO UPDATE SET seconds = (d.seconds + excluded.seconds), open = (d.open + excluded.open);
 END
 
 CREATE OR REPLACE FUNCTION public.current_org_id()
@@ -1681,15 +1684,16 @@ CREATE OR REPLACE FUNCTION public.dial_bars(c call_logs, p_dials jsonb)
 AS $function$
 declare
   v_today constant date := (now() at time zone 'UTC')::date;
+  v_org_id constant uuid := coalesce(c.org_id, '00000000-0000-0000-0000-000000000000');
   v_leg_sec constant bigint := (p_dials ->> 'leg_sec')::bigint;
   v_day_sec constant integer := (p_dials ->> 'day_sec')::integer;
   v_spent boolean;
 begin
   select d.seconds + d.open * v_leg_sec >= v_day_sec into v_spent
-  from public.dialled_time as d where d.line = c.to_e164 and d.day = v_today;
+  from public.dialled_time as d where d.line = c.to_e164 and d.day = v_today and d.org_id = v_org_id;
   -- For the alert.
   update public.dialled_time as d set ceiling_sec = v_day_sec
-  where d.line = c.to_e164 and d.day = v_today and d.ceiling_sec is distinct from v_day_sec;
+  where d.line = c.to_e164 and d.day = v_today and d.org_id = v_org_id and d.ceiling_sec is distinct from v_day_sec;
   return jsonb_build_object(
     'spent', coalesce(v_spent, false),
     'own_lines', coalesce(
