@@ -40,8 +40,6 @@ create table public.call_lifecycle (
 comment on table public.call_lifecycle is 'Every accepted event, append-only, by the month it was received in. No foreign key to call_logs: the events outlive what is folded from them.';
 
 create index call_lifecycle_call_idx on public.call_lifecycle (call_sid, received_at);
--- Calls of which something had to be fetched: what was decided on them may have gone astray too.
-create index call_lifecycle_reconciled_idx on public.call_lifecycle (received_at, call_sid) where event = 'reconciled';
 
 alter table public.call_lifecycle enable row level security;
 create policy call_lifecycle_of_own_org on public.call_lifecycle

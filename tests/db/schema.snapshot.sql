@@ -800,11 +800,7 @@ CREATE INDEX call_lifecycle_other_call_sid_received_at_idx ON months.call_lifecy
 
 CREATE UNIQUE INDEX call_lifecycle_other_pkey ON months.call_lifecycle_other USING btree (received_at, id);
 
-CREATE INDEX call_lifecycle_other_received_at_call_sid_idx ON months.call_lifecycle_other USING btree (received_at, call_sid) WHERE (event = 'reconciled'::text);
-
 CREATE UNIQUE INDEX call_lifecycle_pkey ON ONLY public.call_lifecycle USING btree (received_at, id);
-
-CREATE INDEX call_lifecycle_reconciled_idx ON ONLY public.call_lifecycle USING btree (received_at, call_sid) WHERE (event = 'reconciled'::text);
 
 CREATE INDEX call_logs_from_idx ON public.call_logs USING btree (from_e164, started_at DESC);
 

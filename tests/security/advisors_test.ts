@@ -254,6 +254,10 @@ async function pastYear(sql: Sql): Promise<void> {
     select 'Jane', 'jane' || i || '@example.com', 'Please call me back', now() - i * interval '1 day'
     from generate_series(1, ${rows}::int) as i`;
   await sql`
+    insert into idempotency_keys (key, operation, request_hash, status, result, expires_at)
+    select 'contact-submit:' || i, 'contact-submit', sha256('x'), 'completed', '{}', now() - i * interval '1 day'
+    from generate_series(1, ${rows}::int) as i`;
+  await sql`
     insert into telephony_transactions (org_id, transaction_type, status, error_message, started_at, completed_at)
     select gen_random_uuid(), 'migration', 'failed', 'of another time', at, at + interval '1 minute'
     from (select now() - i * interval '1 day' as at from generate_series(1, ${rows}::int) as i) as past`;
