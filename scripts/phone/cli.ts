@@ -142,7 +142,7 @@ async function ring(commandLine: CommandLine): Promise<number> {
   const unauthorized = record.webhooks.find(({ status }) => status === 401 || status === 403);
   if (unauthorized) {
     console.error(
-      `${unauthorized.url} refused the signature: pass the line's TWILIO_AUTH_TOKEN with --token`,
+      `${unauthorized.url} refused the signature: set TWILIO_AUTH_TOKEN to the line's, in the environment or in .env`,
     );
   }
   show(colours.dim(`Its row: ${rowCommand(voiceUrl, record.callSid)}`));
