@@ -260,12 +260,28 @@ Deno.test("after a long outage runs go further back than the newest hundred call
       Object.assign(Object.create(known!), { callSid: newCallSid(), from: `+1647555${1000 + n}` }),
   );
   world.twilio.calls.push(...missed);
-  assertEquals((await world.run()).body.found, 20);
-  assert(await world.row(missed[0].callSid));
-  assertEquals(await world.row(missed[129].callSid), undefined);
-  for (let run = 0; run < 6; run++) await world.run();
+  assertEquals((await world.run()).body.found, 130);
   const [count] = await world.db.sql`select count(*)::int as n from call_logs`;
   assertEquals(count!.n, 131);
+});
+
+Deno.test("a call that was missed is found, however many calls came since", async () => {
+  await using world = await World.make();
+  await world.ring({ hangupAt: "gather" });
+  const [known] = world.twilio.calls;
+  const minutesAgo = (minutes: number) =>
+    Object.assign(Object.create(known!), {
+      callSid: newCallSid(),
+      startedAt: new Date(Date.now() - minutes * 60_000),
+    });
+  const missed = minutesAgo(8);
+  const since = Array.from({ length: 120 }, (_, n) => minutesAgo(7.5 - n / 100));
+  world.twilio.calls.push(missed, ...since, ...Array.from({ length: 120 }, () => minutesAgo(1)));
+  for (const { callSid } of since) {
+    await world.db.sql`insert into call_logs (call_sid, started_at) values (${callSid}, now())`;
+  }
+  assertEquals((await world.run()).body.found, 1);
+  assertEquals((await world.row(missed.callSid))!.status, "completed");
 });
 
 Deno.test("two runs at once have the effect of one", async () => {

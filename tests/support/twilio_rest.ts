@@ -75,8 +75,9 @@ function answer(
   const [, collection, sid, member] = path.split("/");
   if (collection === "Calls" && sid === undefined) {
     const parent = query.get("ParentCallSid");
+    const until = new Date(query.get("StartTime<") ?? 8.64e15).getTime() + 999;
     const found = parent === null
-      ? calls.toReversed().map(callResource)
+      ? calls.toReversed().filter(({ startedAt }) => startedAt.getTime() <= until).map(callResource)
       : calls.filter(({ callSid }) => callSid === parent).flatMap(legResources);
     return Response.json({ calls: found.slice(0, Number(query.get("PageSize") ?? 50)) });
   }

@@ -80,12 +80,16 @@ interface Report {
 const CALLS_PER_CLAIM = 20;
 /** How many calls, and beside them recordings, are asked about at once: few beside what Twilio lets an account ask. */
 const AT_ONCE = 4;
+/** Missed calls that a run asks about at once. The others get their row, and are asked about when it is their turn. */
 const MISSED_PER_RUN = 20;
 const ACCOUNTS_PER_RUN = 5;
 const DELETIONS_PER_RUN = 50;
 const RECENT_CALLS = 100;
-/** Where even the oldest of those was unknown; the most that Twilio lists at once. */
-const RECENT_CALLS_AFTER_OUTAGE = 1000;
+/** Where those do not reach back far enough; the most that Twilio lists at once. */
+const MORE_CALLS = 1000;
+const PAGES_PER_RUN = 10;
+/** A run looks back as far as this at least: the runs before it cannot have seen calls that ended later. Milliseconds. */
+const LOOK_BACK_MS = 15 * 60 * 1000;
 /** Twilio is asked nothing further after this long. Milliseconds. */
 const RUN_MS = 40_000;
 /** A call that ended this recently may still have its callbacks on the way. Milliseconds. */
@@ -166,7 +170,11 @@ async function askAboutCalls(deps: ReconcileDeps, report: Report, until: number)
   let claimed = await database.claim(CALLS_PER_CLAIM);
   const missed = twilio === undefined ? [] : await missedEverywhere(deps, twilio, report);
   report.found = missed.length;
-  let due = missed.map(({ call, account }) => () => eventsOf(deps, call, account));
+  let due = missed.map(({ call, account }, nth) => async () =>
+    nth < MISSED_PER_RUN
+      ? await eventsOf(deps, call, account)
+      : [{ ...endedEvent(call), account_sid: account.sid }]
+  );
   while (claimed.length + due.length > 0 && !stopped()) {
     due.push(...claimed.map((call) => () => eventsOfClaimed(deps, call)));
     // deno-lint-ignore no-await-in-loop -- What is claimed is asked about before more is claimed.
@@ -243,27 +251,34 @@ async function missedEverywhere(
     const calls = await attempt(report, () => missedCalls(deps, account.twilio), []);
     missed.push(...calls.map((call) => ({ call, account })));
   }
-  return missed.slice(0, MISSED_PER_RUN);
+  return missed;
 }
 
-/** Calls to our numbers that have ended without a trace here; the oldest first, as they are the next to be out of reach. */
+/** Calls to our numbers that have ended without a trace here, the oldest first. */
 async function missedCalls(deps: ReconcileDeps, twilio: TwilioRest): Promise<TwilioCall[]> {
   const settled = deps.now().getTime() - SETTLED_AFTER_MS;
-  const among = async (recent: number) => {
-    const calls = await twilio.recentCalls(recent);
+  const missed = new Map<string, TwilioCall>();
+  let until = settled;
+  for (let page = 0; page < PAGES_PER_RUN; page++) {
+    const limit = page === 0 ? RECENT_CALLS : MORE_CALLS;
+    // deno-lint-ignore no-await-in-loop -- Each page begins where the one before ends.
+    const calls = await twilio.recentCalls(limit, new Date(until));
     const ended = calls.filter((call) =>
       call.direction === "inbound" && isFinal(call.status) && call.to &&
       endOf(call) < settled
     );
     const unknown = new Set(
+      // deno-lint-ignore no-await-in-loop
       await deps.database.unknown(ended.map((call) => ({ call_sid: call.sid, to_e164: call.to! }))),
     );
-    const more = calls.length === recent && unknown.has(ended.at(-1)?.sid ?? "");
-    return { missed: ended.filter((call) => unknown.has(call.sid)), more };
-  };
-  const { missed, more } = await among(RECENT_CALLS);
-  return (more ? (await among(RECENT_CALLS_AFTER_OUTAGE)).missed : missed)
-    .slice(-MISSED_PER_RUN).reverse();
+    for (const call of ended) if (unknown.has(call.sid)) missed.set(call.sid, call);
+    const last = calls.at(-1);
+    if (last === undefined || calls.length < limit) break;
+    const begun = new Date(last.start_time ?? 0).getTime();
+    if (begun < settled - LOOK_BACK_MS && !unknown.has(ended.at(-1)?.sid ?? "")) break;
+    until = begun;
+  }
+  return [...missed.values()].reverse();
 }
 
 function endOf(call: TwilioCall): number {
