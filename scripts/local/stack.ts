@@ -246,8 +246,9 @@ function admission({ publicFunctionsUrl, contactAllowedOrigins }: Settings): Adm
 /** The refusal of what a stranger may have sent by a tunnel's name: there what everybody knows opens nothing. */
 function fromOutside({ headers, url }: Request): Response | undefined {
   if (isLoopback(headers.get("host") ?? "")) return undefined;
-  const token = headers.get("authorization")?.replace(/^Bearer +/i, "") ?? headers.get("apikey");
-  const known = token === LOCAL_SECRET_KEY || token?.split(".").length === 3;
+  // Either header opens a function, whatever is in the other.
+  const given = [headers.get("authorization")?.replace(/^Bearer +/i, ""), headers.get("apikey")];
+  const known = given.some((key) => key === LOCAL_SECRET_KEY || key?.split(".").length === 3);
   if (!known && new URL(url).pathname.startsWith("/functions/v1/")) return undefined;
   return Response.json({ error: "unauthorized" }, { status: 401 });
 }

@@ -418,6 +418,11 @@ test("every server answers this machine's programs and its own pages, and no pag
       await statusOf(worker, { host, authorization: `Bearer ${LOCAL_SECRET_KEY}` }, "POST"),
       401,
     );
+    // Whatever the other header says.
+    assertEquals(
+      await statusOf(worker, { host, ...known, authorization: "Bearer x" }, "POST"),
+      401,
+    );
     assertEquals(await statusOf(`${apiUrl}/rest/v1/call_logs`, known), 200);
   } finally {
     await stack.stop();
