@@ -275,7 +275,7 @@ async function missedCalls(deps: ReconcileDeps, twilio: TwilioRest): Promise<Twi
     const last = calls.at(-1);
     if (last === undefined || calls.length < limit) break;
     const begun = new Date(last.start_time ?? 0).getTime();
-    if (begun < settled - LOOK_BACK_MS && !unknown.has(ended.at(-1)?.sid ?? "")) break;
+    if (begun < settled - LOOK_BACK_MS && unknown.size === 0) break;
     until = begun;
   }
   return [...missed.values()].reverse();
