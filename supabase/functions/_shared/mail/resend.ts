@@ -70,8 +70,9 @@ export function outcomeOf(
     name === "invalid_from_address" ||
     (status === 403 && /domain is not verified/i.test(error.message ?? ""));
   if (ours) return { kind: "misconfigured", error: told };
-  // 409: another try under the same key is still running.
-  if (status < 400 || status >= 500 || status === 408 || status === 409) {
+  // 409: another try under the same key is still running. 403: what the account may, such as to send test mails to its
+  // owner only; nothing is wrong with the mail, and other mails may go.
+  if (status < 400 || status >= 500 || [403, 408, 409].includes(status)) {
     return { kind: "failed", error: told };
   }
   return { kind: "refused", error: told };
