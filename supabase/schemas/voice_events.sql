@@ -160,7 +160,7 @@ begin atomic
 end;
 
 -- What a call may not be put through to now: {own_lines, spent}. p_dials: {to: numbers, leg_sec, day_sec}. A line has spent
--- its day when its conversations, those that go on at their longest, reach the ceiling.
+-- its day when its conversations, those that go on or are about to begin at their longest, reach the ceiling.
 create function public.dial_bars(c public.call_logs, p_dials jsonb) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
@@ -171,13 +171,18 @@ declare
   v_day_sec constant integer := (p_dials ->> 'day_sec')::integer;
   v_spent boolean;
 begin
-  select d.seconds + d.open * v_leg_sec >= v_day_sec into v_spent
+  select coalesce(sum(d.seconds + d.open * v_leg_sec), 0) + v_leg_sec * (
+    -- Telephones that ring now: none of a burst of calls has been answered yet.
+    select count(*) from public.call_logs as o
+    where o.disposition is null and o.rang_at > now() - interval '1 minute' and o.connected_at is null
+      and o.to_e164 = c.to_e164 and o.org_id is not distinct from c.org_id and o.call_sid <> c.call_sid
+  ) >= v_day_sec into v_spent
   from public.dialled_time as d where d.line = c.to_e164 and d.day = v_today and d.org_id = v_org_id;
   -- For the alert.
   update public.dialled_time as d set ceiling_sec = v_day_sec
   where d.line = c.to_e164 and d.day = v_today and d.org_id = v_org_id and d.ceiling_sec is distinct from v_day_sec;
   return jsonb_build_object(
-    'spent', coalesce(v_spent, false),
+    'spent', v_spent,
     'own_lines', coalesce(
       (
         select jsonb_agg(n.e164_number) from public.telephony_numbers as n

@@ -140,6 +140,26 @@ Deno.test("a line that has talked for as long as it may in a day has spent it", 
   assertEquals((await asked())!.spent, false);
 });
 
+Deno.test("telephones that ring count as conversations, so that no burst of calls is through before one is answered", async () => {
+  const to_e164 = "+15875570004";
+  const dials = { to: [], leg_sec: 600, day_sec: 1200 };
+  const spent: boolean[] = [];
+  const ring = async (secondsAgo: number) => {
+    const sid = newCallSid();
+    const { call } = await accept(voiceEvent(sid, { to_e164, dials }));
+    spent.push(call.barred!.spent);
+    await accept(voiceEvent(sid, {
+      identity: "ringing",
+      parent_call_sid: sid,
+      leg_status: "ringing",
+      call_status: undefined,
+      occurred_at: new Date(Date.now() - secondsAgo * 1000).toISOString(),
+    }));
+  };
+  for (const secondsAgo of [90, 0, 0, 0]) await ring(secondsAgo);
+  assertEquals(spent, [false, false, false, true]);
+});
+
 Deno.test("what an account says of a line that is not known here uses up no other's day", async () => {
   const { account_sid } = await tenant(8);
   const to_e164 = "+15875570003";
