@@ -9,6 +9,7 @@ import {
   MENU_HEARD,
   response,
   say,
+  SPOKEN,
   VOICEMAIL,
 } from "../support/expected.ts";
 import {
@@ -57,6 +58,7 @@ Deno.test("a choice is recorded with the consent that going on gave, and its evi
     mode_turn: 1,
     consent_given: true,
     consent_order: 1,
+    disclosure: SPOKEN,
     meta: {
       digits: "1",
       consent: {

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-frontdoor/handler.ts";
-import { DISCLOSED, DISCLOSURE, MENU_HEARD, response, say } from "../support/expected.ts";
+import { DISCLOSED, DISCLOSURE, MENU_HEARD, response, say, SPOKEN } from "../support/expected.ts";
 import {
   accepted,
   CALL_SID,
@@ -63,13 +63,7 @@ Deno.test("an arrival is recorded under the caller's limit and the line's, and d
       { identifier_type: "caller", identifier: CALLER, max: 10, window_sec: 60 },
       LINE_LIMIT,
     ],
-    disclosure: {
-      name: DISCLOSED,
-      policy: "opt_out",
-      key: "3",
-      language: "en-US",
-      words: DISCLOSURE,
-    },
+    disclosure: SPOKEN,
     meta: {},
   }]);
 });

@@ -5,6 +5,7 @@ import {
   DIALS,
   DISCLOSED,
   response,
+  SPOKEN,
   takeMessage,
   VOICEMAIL,
 } from "../support/expected.ts";
@@ -47,6 +48,7 @@ Deno.test("a choice is recorded with its turn, and with what was decided before"
     mode_turn: 2,
     consent_given: true,
     consent_order: 1,
+    disclosure: SPOKEN,
     meta: {
       digits: "2",
       consent: {

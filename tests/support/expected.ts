@@ -10,6 +10,15 @@ export const DISCLOSURE =
 export const DISCLOSED = "opt_out-3-en-US-24d8ec8de64459833645ec75a7a2d926";
 export const DISCLOSED_OPT_IN = "opt_in-3-en-US-55e1918e64f9dacda5369052af18d81e";
 
+/** It as events bring it, for the table that keeps its words. */
+export const SPOKEN = {
+  name: DISCLOSED,
+  policy: "opt_out",
+  key: "3",
+  language: "en-US",
+  words: DISCLOSURE,
+} as const;
+
 /** The menu of the settings, as URLs name it. */
 export const MENU_HEARD = "b888954c";
 

@@ -1,6 +1,6 @@
 import { diallingOf, dialsOf } from "./calls/dialling.ts";
 import { callEvent } from "./calls/events.ts";
-import type { LineProfile } from "./calls/profile.ts";
+import { type LineProfile, spokenBy } from "./calls/profile.ts";
 import { apology, type Reply } from "./calls/reply.ts";
 import { decodeState } from "./calls/state.ts";
 import { nextTurn, type TwimlStep } from "./calls/step.ts";
@@ -34,7 +34,11 @@ export function twimlHandler<Heard>(deps: Deps, step: TwimlStep<Heard>): Handler
     async serve(webhook, line, note) {
       const { state, facts, heard } = step.interpret(webhook, line);
       const event = {
-        ...callEvent(step.name, webhook, state, facts),
+        ...callEvent(step.name, webhook, state, {
+          // Its arrival may not have been kept, and a decision without its words is no evidence.
+          ...(state.consent && { disclosure: spokenBy(line, state.disclosed) }),
+          ...facts,
+        }),
         ...(step.dials && { dials: dialsOf(line, webhook.fields, deps.settings) }),
       };
       const outcome = await accept(deps, event, note);

@@ -1,5 +1,4 @@
-import { disclosureName } from "../_shared/calls/consent.ts";
-import { disclosedBy } from "../_shared/calls/profile.ts";
+import { disclosedBy, spokenBy } from "../_shared/calls/profile.ts";
 import { menu, say } from "../_shared/calls/reply.ts";
 import { nextTurn } from "../_shared/calls/step.ts";
 import type { Deps } from "../_shared/deps.ts";
@@ -25,11 +24,7 @@ export function createHandler(deps: Deps): Handler {
           event: "arrived",
           identity: "arrived",
           limits,
-          disclosure: disclosed && line.consent && {
-            ...disclosed,
-            name: disclosureName(disclosed),
-            words: line.consent.disclosure,
-          },
+          disclosure: spokenBy(line, disclosed),
         },
         heard: undefined,
       };

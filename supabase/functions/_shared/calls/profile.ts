@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import type { Dialable } from "../destinations.ts";
 import type { Settings } from "../settings.ts";
-import type { ConsentPolicy, Disclosed } from "./consent.ts";
+import { type ConsentPolicy, type Disclosed, disclosureName } from "./consent.ts";
+import type { SpokenDisclosure } from "./events.ts";
 import { vocabularyOf } from "./words.ts";
 
 /** Where a menu choice leads. */
@@ -106,6 +107,19 @@ export function disclosedBy({ language, consent }: LineProfile): Disclosed | und
   if (consent === undefined) return undefined;
   const { policy, key, disclosure } = consent;
   return { policy, key, language, words: fingerprint(disclosure, 32) };
+}
+
+/** What a caller was told, with its words, where the line still says them. */
+export function spokenBy(
+  line: LineProfile,
+  disclosed: Disclosed | undefined,
+): SpokenDisclosure | undefined {
+  const now = disclosedBy(line);
+  if (line.consent === undefined || now === undefined || disclosed === undefined) return undefined;
+  const name = disclosureName(now);
+  return name === disclosureName(disclosed)
+    ? { ...now, name, words: line.consent.disclosure }
+    : undefined;
 }
 
 /** Tells one menu as it is heard from another, so that a key is never read by a menu that nobody heard. */
