@@ -52,7 +52,7 @@ select ${body}::text as body, count(*)::int as rows, ${GUCS},
 from (
   select ${selection(query.select)} from pgrst_source${whereClause(where)}${
     orderClause(query.order)
-  }${bound("limit", query.limit)}${bound("offset", query.offset)}
+  }${limited(query.limit)}${bound("offset", query.offset)}
 ) pgrst_row`;
 }
 
@@ -176,6 +176,17 @@ function orderClause(order: string | null): string {
     }`;
   });
   return ` order by ${terms.join(", ")}`;
+}
+
+/**
+ * The most rows that a project answers with, unless its settings say otherwise; nothing tells that there are more.
+ * Source: https://supabase.com/docs/guides/local-development/cli/config#api.max_rows
+ */
+const MAX_ROWS = 1000;
+
+function limited(value: string | null): string {
+  const clause = bound("limit", value);
+  return clause === "" || Number(value) > MAX_ROWS ? ` limit ${MAX_ROWS}` : clause;
 }
 
 function bound(clause: "limit" | "offset", value: string | null): string {

@@ -377,6 +377,15 @@ test("a connection that breaks is 503, and the next request has a new one", asyn
   assertEquals((await call(api, "add", { a: 1 })).body, 11);
 });
 
+test("answers with a thousand rows at most, and does not say so", async (api) => {
+  for (const limit of ["", "&limit=5000"]) {
+    const { status, body } = await ask(api, `rpc/numbers?n=1500${limit}`, { headers: SECRET });
+    assertEquals([status, body.length, body.at(-1)], [200, 1000, 1000]);
+  }
+  const { body } = await ask(api, "rpc/numbers?n=1500&limit=2&offset=1400", { headers: SECRET });
+  assertEquals(body, [1401, 1402]);
+});
+
 Deno.test("Data API: an unreachable PostgreSQL is a prompt 503", async () => {
   const db = await createTestDatabase();
   try {
