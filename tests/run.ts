@@ -34,7 +34,7 @@ const CONFIG = {
 const root = fromFileUrl(new URL("..", import.meta.url));
 
 /** The folders of `task test:deep`. */
-const DEEP = ["browser", "deploy"];
+const DEEP = ["browser", "deploy", "processes"];
 /** Folders without tests of their own. */
 const WITHOUT_TESTS = ["bench", "support"];
 

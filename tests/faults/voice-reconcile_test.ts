@@ -7,6 +7,7 @@ import {
   createHandler as voiceReconcile,
   reconcileDeps,
 } from "../../supabase/functions/voice-reconcile/handler.ts";
+import { closedPort } from "../support/fake_data_api.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { DISCLOSED } from "../support/expected.ts";
 import { newCallSid, voiceEvent } from "../support/events.ts";
@@ -465,8 +466,7 @@ Deno.test("a database that goes away in the middle leaves the call to a later ru
 
 Deno.test("without the database a run is refused with 503 and when to come again", async () => {
   await using world = await World.make();
-  await world.db.sql`alter function claim_calls_to_reconcile rename to elsewhere`;
-  const { status, body } = await world.run();
+  const { status, body } = await world.run(world.deps({}, { SUPABASE_URL: closedPort() }));
   assertEquals([status, body], [503, { error: "unavailable" }]);
 });
 
