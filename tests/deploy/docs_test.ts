@@ -108,8 +108,9 @@ Deno.test("each item of the security checklist is in the guide and has a test na
 });
 
 Deno.test("each test that SECURITY.md names exists", () => {
-  const dirs = ["", "/security", "/db", "/deploy", "/scripts", "/functions", "/scenarios", "/unit"];
-  const sources = dirs.map((dir) => `tests${dir}`).flatMap((dir) =>
+  const dirs = [...Deno.readDirSync(new URL("tests", ROOT))]
+    .filter(({ isDirectory }) => isDirectory).map(({ name }) => `/${name}`);
+  const sources = ["", ...dirs].map((dir) => `tests${dir}`).flatMap((dir) =>
     [...Deno.readDirSync(new URL(dir, ROOT))].filter(({ name }) => name.endsWith("_test.ts"))
       .map(({ name }) => read(`${dir}/${name}`))
   ).join("\n");
