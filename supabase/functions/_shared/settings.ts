@@ -166,7 +166,7 @@ export function readSettings(env: Environment): Settings {
     maxDialledMinutesPerDay: wholeNumber(
       "MAX_DIALLED_MINUTES_PER_DAY",
       optional("MAX_DIALLED_MINUTES_PER_DAY"),
-      10_000,
+      60_000,
       1_000_000,
     ),
     twilioIpAllowlist: addresses(optional("TWILIO_IP_ALLOWLIST") ?? ""),
