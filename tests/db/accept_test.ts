@@ -693,6 +693,25 @@ Deno.test("two voicemails of one call are both kept, shown and mailed, the newer
   ]);
 });
 
+Deno.test("the mail of a call's only voicemail is taken back with it", async () => {
+  const sid = newCallSid();
+  const of = (identity: string, changes: Partial<VoiceEvent>) =>
+    voiceEvent(sid, {
+      operation: "voice-voicemail",
+      identity,
+      call_status: "completed",
+      recording_sid: recordingSid(1),
+      recording_source: "voicemail",
+      ...changes,
+    });
+  const owed = async () =>
+    (await db.sql`select from public.outbox where payload ->> 'call_sid' = ${sid}`).length;
+  await accept(of("recorded", { event: "voicemail_recorded", recording_duration_sec: 5 }));
+  assertEquals(await owed(), 1);
+  await accept(of("absent", { event: "recording", recording_lost: true }));
+  assertEquals(await owed(), 0);
+});
+
 Deno.test("an event that is none is refused by the schema, and leaves nothing", async () => {
   const faults: [string, Record<string, unknown>][] = [
     ["a CallSid of another shape", { call_sid: "CAnot-a-sid" }],

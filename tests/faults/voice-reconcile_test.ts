@@ -180,6 +180,19 @@ Deno.test("a voicemail that held nothing is taken back, though the callback that
   assertEquals((await world.db.sql`select from outbox where kind = 'voicemail'`).length, 0);
 });
 
+Deno.test("a call that ended with nothing to show is asked about 20 minutes later, and not before", async () => {
+  await using world = await World.make();
+  await world.ring({ hangupAt: "gather" });
+  const asked = [];
+  for (const minutes of [19, 21]) {
+    await world.db.sql`
+      update call_logs set started_at = now() - interval '1 hour',
+        ended_at = now() - make_interval(mins => ${minutes})`;
+    asked.push((await world.run()).body.asked);
+  }
+  assertEquals(asked, [0, 1]);
+});
+
 Deno.test("a lost transcript is recovered, though the message itself came through", async () => {
   await using world = await World.make();
   const call = await world.ring(
