@@ -298,6 +298,15 @@ Deno.test("a call that was missed is found, however many calls came since", asyn
   assertEquals((await world.row(missed.callSid))!.status, "completed");
 });
 
+Deno.test("a call that was missed today is found by a Twilio that tells days apart, and no times", async () => {
+  await using world = await World.make();
+  world.twilio.datesOnly = true;
+  await world.ring({ hangupAt: "gather" });
+  const missed = await world.ring({ keys: ["1"], dial: "answered" }, () => true);
+  assertEquals((await world.run()).body.found, 1);
+  assertEquals((await world.row(missed.callSid))!.status, "completed");
+});
+
 Deno.test("two runs at once have the effect of one", async () => {
   await using world = await World.make();
   await world.ring({ hangupAt: "gather" });

@@ -16,6 +16,8 @@ export interface FakeTwilio {
   readonly deleted: { readonly account: string; readonly sid: string }[];
   /** Answers instead, where it answers. */
   fault: ((path: string) => Response | undefined) | undefined;
+  /** Takes `StartTime<` for a date, which is all that Twilio's page on calls speaks of; it may take a time too. */
+  datesOnly: boolean;
   stop(): Promise<void>;
 }
 
@@ -47,7 +49,7 @@ export function fakeTwilio(accountSid: string, authToken: string): FakeTwilio {
       twilio.deleted.push({ account: asked, sid });
       return new Response(null, { status: 204 });
     }
-    return answer(calls, path.replace(/\.json$/, ""), url.searchParams) ??
+    return answer(twilio, calls, path.replace(/\.json$/, ""), url.searchParams) ??
       failure(404, 20404, `The requested resource ${url.pathname} was not found`);
   });
   const twilio: FakeTwilio = {
@@ -57,6 +59,7 @@ export function fakeTwilio(accountSid: string, authToken: string): FakeTwilio {
     asked: [],
     deleted: [],
     fault: undefined,
+    datesOnly: false,
     stop: () => server.shutdown(),
   };
   return twilio;
@@ -68,6 +71,7 @@ export function failure(status: number, code: number, message: string): Response
 }
 
 function answer(
+  { datesOnly }: FakeTwilio,
   calls: readonly CallRecord[],
   path: string,
   query: URLSearchParams,
@@ -75,7 +79,12 @@ function answer(
   const [, collection, sid, member] = path.split("/");
   if (collection === "Calls" && sid === undefined) {
     const parent = query.get("ParentCallSid");
-    const until = new Date(query.get("StartTime<") ?? 8.64e15).getTime() + 999;
+    const before = query.get("StartTime<");
+    const until = before === null
+      ? Infinity
+      : datesOnly
+      ? new Date(before.slice(0, 10)).getTime() - 1
+      : new Date(before).getTime() + 999;
     const found = parent === null
       ? calls.toReversed().filter(({ startedAt }) => startedAt.getTime() <= until).map(callResource)
       : calls.filter(({ callSid }) => callSid === parent).flatMap(legResources);

@@ -258,11 +258,11 @@ async function missedEverywhere(
 async function missedCalls(deps: ReconcileDeps, twilio: TwilioRest): Promise<TwilioCall[]> {
   const settled = deps.now().getTime() - SETTLED_AFTER_MS;
   const missed = new Map<string, TwilioCall>();
-  let until = settled;
+  let until: Date | undefined;
   for (let page = 0; page < PAGES_PER_RUN; page++) {
     const limit = page === 0 ? RECENT_CALLS : MORE_CALLS;
     // deno-lint-ignore no-await-in-loop -- Each page begins where the one before ends.
-    const calls = await twilio.recentCalls(limit, new Date(until));
+    const calls = await twilio.recentCalls(limit, until);
     const ended = calls.filter((call) =>
       call.direction === "inbound" && isFinal(call.status) && call.to &&
       endOf(call) < settled
@@ -276,7 +276,7 @@ async function missedCalls(deps: ReconcileDeps, twilio: TwilioRest): Promise<Twi
     if (last === undefined || calls.length < limit) break;
     const begun = new Date(last.start_time ?? 0).getTime();
     if (begun < settled - LOOK_BACK_MS && unknown.size === 0) break;
-    until = begun;
+    until = new Date(begun);
   }
   return [...missed.values()].reverse();
 }

@@ -73,8 +73,11 @@ export interface TwilioRest {
   call(sid: string): Promise<TwilioCall | null>;
   /** Legs that the call dialled. */
   childCalls(parentSid: string): Promise<TwilioCall[]>;
-  /** The account's newest calls that began by `until`, at most `limit` (1 to 1000), newest first. */
-  recentCalls(limit: number, until: Date): Promise<TwilioCall[]>;
+  /**
+   * The account's newest calls, at most `limit` (1 to 1000), newest first; with `until` those that began by then, as far
+   * as Twilio tells times of a day apart: its page speaks of dates only.
+   */
+  recentCalls(limit: number, until?: Date): Promise<TwilioCall[]>;
   recordings(callSid: string): Promise<TwilioRecording[]>;
   transcriptions(recordingSid: string): Promise<TwilioTranscription[]>;
   /** The requests that Twilio made of us for a call; there from 15 minutes after its end on, for 30 days. */
@@ -135,7 +138,7 @@ function restOf(client: TwilioClient, accountSid: string): TwilioRest {
     recentCalls: (limit, until) =>
       list("/Calls", "calls", call, {
         PageSize: String(limit),
-        "StartTime<": `${until.toISOString().slice(0, 19)}Z`,
+        ...(until && { "StartTime<": `${until.toISOString().slice(0, 19)}Z` }),
       }),
     recordings: (callSid) => list(`/Calls/${callSid}/Recordings`, "recordings", recording),
     transcriptions: (recordingSid) =>
