@@ -144,7 +144,7 @@ Deno.test("an application error exits with 1; a refused signature names the toke
   const { code, out, err } = await phone(["--url", app.base + FRONT_DOOR, "--keys", "1"]);
   assertEquals(code, 1);
   assertStringIncludes(out, "application error");
-  assertStringIncludes(err, "--token");
+  assertStringIncludes(err, "TWILIO_AUTH_TOKEN");
 });
 
 Deno.test("a wrong option is named, with exit code 2; --help explains them all", async () => {
