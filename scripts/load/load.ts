@@ -52,6 +52,8 @@ export interface LoadReport {
   readonly open: number;
   /** How late this program's own timers were, 99 of 100, in milliseconds. */
   readonly lagMs: number;
+  /** How many programs of this machine wanted each of its cores, over the last minute; 0 where it does not tell. */
+  readonly loadPerCore: number;
 }
 
 /** The Data API does not tell what became of the calls. */
@@ -65,8 +67,12 @@ export const LEAST_SUCCESS = 0.99;
 /** Own timers that are later than this make the callers slow, and the figures those of this machine. */
 const MOST_LAG_MS = 250;
 
+/** A line on this machine that cannot hold for want of a core, while the callers, who are idle meanwhile, are in time. */
+const MOST_LOAD_PER_CORE = 2;
+
 export function isOverloaded(report: LoadReport): boolean {
-  return report.lagMs > MOST_LAG_MS;
+  return report.lagMs > MOST_LAG_MS ||
+    (!holds(report) && report.loadPerCore > MOST_LOAD_PER_CORE);
 }
 
 export function holds(report: LoadReport): boolean {
@@ -152,6 +158,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
     errors: [...errors].sort(([, one], [, other]) => other - one),
     open: placed.filter(({ record }) => !record || !dispositions.get(record.callSid)).length,
     lagMs: lag(),
+    loadPerCore: Number((Deno.loadavg()[0]! / navigator.hardwareConcurrency).toFixed(1)),
   };
 }
 

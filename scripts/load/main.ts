@@ -9,6 +9,7 @@ import {
   environment,
   FLAG,
   localUrl,
+  nothingAnswers,
   numberFrom,
   type Parsed,
   TEXT,
@@ -67,9 +68,7 @@ async function load(options: Options): Promise<number> {
   const url = options.url ?? `${localUrl(env)}/functions/v1`;
   const functionsUrl = url.replace(/\/+$/, "");
   if (!await answers(functionsUrl)) {
-    console.error(
-      `Nothing answers at ${functionsUrl}: run \`npx -y deno@2.9.6 task start\` first`,
-    );
+    console.error(nothingAnswers(functionsUrl));
     return 1;
   }
 
@@ -91,7 +90,8 @@ async function load(options: Options): Promise<number> {
   console.log(options.json ? JSON.stringify(report, null, 2) : summary(report));
   if (isOverloaded(report)) {
     display.line(
-      `This machine is overloaded: its own timers were ${report.lagMs} ms late, so the figures are its own. ` +
+      `This machine is overloaded: timers were ${report.lagMs} ms late, and ${report.loadPerCore} programs wanted ` +
+        "each of its cores, so the figures are its own. " +
         "Call fewer (--calls), or more slowly (--ramp, --speed)",
     );
   }

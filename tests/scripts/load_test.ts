@@ -135,8 +135,9 @@ Deno.test("calls that are never over count, as errors and as left open, and an o
   assertEquals([found.calls, found.successes, found.open], [3, 0, 3]);
   assertEquals(found.errors, [["the call was not over after 0.2 s", 3]]);
   assertEquals(holds(found), false);
-  assertEquals([isOverloaded({ ...found, lagMs: 5 }), isOverloaded({ ...found, lagMs: 900 })], [
-    false,
-    true,
-  ]);
+  const idle = { ...found, lagMs: 5, loadPerCore: 0.5 };
+  assertEquals(isOverloaded(idle), false);
+  assertEquals(isOverloaded({ ...idle, lagMs: 900 }), true);
+  assertEquals(isOverloaded({ ...idle, loadPerCore: 4.5 }), true);
+  assertEquals(isOverloaded({ ...idle, loadPerCore: 4.5, successes: 3, open: 0 }), false);
 });
