@@ -81,7 +81,9 @@ async function forget(
   { env, print }: CommandContext,
 ): Promise<number> {
   if (number !== undefined && !/^\+[1-9]\d{1,14}$/.test(number) || more.length > 0) {
-    throw new UsageError("The number must be one, in E.164 form such as +14165550123");
+    throw new UsageError(
+      "The number must be one, in E.164 form such as +14165550123; an e-mail address follows --email",
+    );
   }
   const names = number !== undefined || values.email !== undefined;
   if (names === values.pending || (names && values.yes === (values.export !== undefined))) {
@@ -222,6 +224,9 @@ async function erase(
   for (const [table, count] of Object.entries(receipt.counts)) print(`  ${table}: ${count}`);
   const recordings = there.reduce((sum, each) => sum + each.recordings.length, 0);
   print(`  at Twilio: ${there.length} calls, ${recordings} recordings`);
+  if (receipt.open_calls === 0 && Object.values(receipt.counts).every((count) => count === 0)) {
+    print("Nothing was known of this person: are the number and the address right?");
+  }
   print("Evidence of consent is kept without the person. Backups forget as they expire.");
   if (receipt.open_calls > 0) {
     print(

@@ -118,6 +118,10 @@ Deno.test("forget erases a person here and at Twilio, and prints the receipt", a
     );
     assertEquals((await stack.db.sql`select from call_logs`).length, 0);
     assertEquals((await stack.db.sql`select from twilio_deletions`).length, 0);
+    assertEquals(text.includes("Nothing was known"), false, text);
+    const again = await forget(["+14165550123", "--yes"], env);
+    assertEquals(again.code, 0, again.text);
+    assertStringIncludes(again.text, "Nothing was known of this person");
   } finally {
     await stack.stop();
   }
