@@ -86,6 +86,12 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const uiPort = portOf(given, "TRADELINE_UI_PORT", 54323);
   const mailPort = portOf(given, "TRADELINE_MAIL_PORT", 54324);
   const keepsMails = options.services && !given["RESEND_API_KEY"] && !given["RESEND_BASE_URL"];
+  assertPortsDiffer({
+    TRADELINE_API_PORT: apiPort,
+    TRADELINE_DB_PORT: dbPort,
+    ...(options.ui && { TRADELINE_UI_PORT: uiPort }),
+    ...(keepsMails && { TRADELINE_MAIL_PORT: mailPort }),
+  });
   const dataDir = resolve(ROOT, given["TRADELINE_DATA_DIR"] ?? ".tradeline");
   // Before anything is started; the address is only known for certain once the port is bound.
   const settings = checkSettings(withLocalDefaults(given, `http://127.0.0.1:${apiPort}`, ""));
@@ -275,6 +281,17 @@ function portOf(env: Readonly<Record<string, string>>, name: string, fallback: n
     name,
     `must be a port number up to 65535 (0: any free one): current value is "${value}"`,
   );
+}
+
+function assertPortsDiffer(ports: Readonly<Record<string, number>>): void {
+  const names = new Map<number, string>();
+  for (const [name, port] of Object.entries(ports)) {
+    const other = names.get(port);
+    if (port !== 0 && other !== undefined) {
+      throw new SettingError(name, `must be another port than ${other}: both are ${port}`);
+    }
+    names.set(port, name);
+  }
 }
 
 /** `NAME=` in `.env` is a setting that was left out. */

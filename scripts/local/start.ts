@@ -13,7 +13,7 @@ const HELP =
   npx -y deno@2.9.6 task start
 
 It takes no options; its settings, ports and data directory are read from the environment and from .env, see
-.env.example. Ctrl-C stops it, and so does SIGTERM, to npx too. The data stays in .tradeline/.
+.env.example. Ctrl-C stops it, and so does SIGTERM, to npx too. The data stays in TRADELINE_DATA_DIR (.tradeline).
 
   --help
 `;

@@ -55,10 +55,22 @@ async function environment(): Promise<Record<string, string>> {
     throw new StartError(`Cannot start: .env cannot be read: ${error.message}`);
   });
   const env = parseEnv(file) as Record<string, string>;
+  const unknown = unknownIn(file, await Deno.readTextFile(join(ROOT, ".env.example")));
+  if (unknown.length > 0) {
+    print(`Ignored in .env, as .env.example has no such setting: ${unknown.join(", ")}`);
+  }
   for (const [name, value] of Object.entries(Deno.env.toObject())) {
     if (value.trim() !== "") env[name] = value;
   }
   return env;
+}
+
+/** The names in a file of settings that the example of it does not have: misspelt ones, as a rule. */
+export function unknownIn(file: string, example: string): string[] {
+  const known = new Set(
+    [...example.matchAll(/^(?:# )?([A-Z][A-Z0-9_]*)=/gm)].map(([, name]) => name),
+  );
+  return Object.keys(parseEnv(file)).filter((name) => !known.has(name));
 }
 
 function summary({ apiUrl, databaseUrl, uiUrl, mailUrl, dataDir, env }: Stack): string {

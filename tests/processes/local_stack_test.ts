@@ -5,6 +5,7 @@ import { delay } from "@std/async/delay.js";
 import { join } from "@std/path/join.js";
 import { freePort } from "../../scripts/local/ports.ts";
 import { LOCAL_SECRET_KEY, ROOT, startStack } from "../../scripts/local/stack.ts";
+import { unknownIn } from "../../scripts/local/system.ts";
 import { connect } from "../support/cluster.ts";
 import { startTestStack } from "../support/database.ts";
 import { until } from "../support/faults.ts";
@@ -285,6 +286,14 @@ asRoot(
   { closed: true },
 );
 
+test("says in one line that two settings name the same port", async (dataDir) => {
+  const port = String(freePort());
+  assertEquals(
+    await refused(dataDir, { TRADELINE_API_PORT: port, TRADELINE_DB_PORT: port }),
+    `Cannot start: TRADELINE_DB_PORT must be another port than TRADELINE_API_PORT: both are ${port}\n`,
+  );
+});
+
 for (const name of ["TRADELINE_API_PORT", "TRADELINE_DB_PORT"]) {
   test(`says in one line that the port of ${name} is taken`, async (dataDir) => {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -459,3 +468,12 @@ async function commandOf(pid: number): Promise<string> {
   const line = new TextDecoder().decode((await ps.output()).stdout).trim();
   return line.startsWith("Z") ? "" : line;
 }
+
+Deno.test("a setting of .env that there is not, such as a misspelt one, is named", async () => {
+  const example = await Deno.readTextFile(join(ROOT, ".env.example"));
+  assertEquals(unknownIn(example.replace(/^# (?=[A-Z_0-9]+=)/gm, ""), example), []);
+  assertEquals(
+    unknownIn("BUSINES_TARGET_E164=+1\nNODE_ENV=development\nnode_env=x\n", example),
+    ["BUSINES_TARGET_E164", "node_env"],
+  );
+});
