@@ -54,6 +54,9 @@ export const ADDRESS = textThat(
     /^https:\/\/[^/]|^http:\/\/(127(\.\d+){3}|localhost|\[::1\])([:/]|$)/.test(value),
 );
 
+/** What help and docs write where a person's own value belongs, when it is pasted as it stands. */
+const PLACEHOLDER = /\bYOUR_[A-Z_]+|^(sb_secret_|AC|\+1|(https|postgresql):\/\/)?\.\.\.$/;
+
 /** @param whole Whether fractions are refused. */
 export function numberFrom(least: number, whole = false, most = Infinity) {
   const kind = whole ? "a whole number" : "a number";
@@ -105,8 +108,16 @@ function parse<Config extends CommandConfig>(config: Config): Parsed<Config> {
   try {
     parsed = parseArgs({ ...rest, options, tokens: true });
   } catch (error) {
+    const { message } = error as Error;
+    const [, dashed] = /^Option '(?:-\w, )?(--[\w-]+)\b.*' argument is ambiguous/.exec(message) ??
+      [];
+    if (dashed !== undefined) {
+      throw new UsageError(
+        `${dashed} has no value; one that begins with a dash needs ${dashed}=-...`,
+      );
+    }
     // What follows tells how to pass a word that looks like an option.
-    throw new UsageError((error as Error).message.replace(/(\. To specify |\n).*/s, ""));
+    throw new UsageError(message.replace(/(\. To specify |\n).*/s, ""));
   }
   const given = new Set<string>();
   for (const token of parsed.tokens ?? []) {
@@ -114,6 +125,10 @@ function parse<Config extends CommandConfig>(config: Config): Parsed<Config> {
     const name = token.kind === "option" ? `--${token.name}` : "an argument";
     if (token.value !== undefined && token.value.trim() === "") {
       throw new UsageError(`${name} must not be empty`);
+    }
+    const [placeholder] = PLACEHOLDER.exec(token.value ?? "") ?? [];
+    if (placeholder !== undefined) {
+      throw new UsageError(`${name} must have your own value in place of "${placeholder}"`);
     }
     if (token.kind !== "option") continue;
     const option: { multiple?: boolean; must?: string; is?: (value: string) => boolean } =
@@ -150,6 +165,14 @@ export function environment(): Environment {
 export function dataDirOf(env: Environment): string {
   const root = fileURLToPath(new URL("..", import.meta.url));
   return resolve(root, env("TRADELINE_DATA_DIR") ?? ".tradeline");
+}
+
+/** What to say, and to do, where an address does not answer. */
+export function nothingAnswers(url: string): string {
+  const isHere = /^(localhost|127\.|\[::1\])/.test(new URL(url).hostname);
+  return `Nothing answers at ${url}: ${
+    isHere ? "run `npx -y deno@2.9.6 task start` first" : "is the address in --url right?"
+  }`;
 }
 
 /** Where this machine's functions and Data API are, without a trailing slash. */

@@ -56,6 +56,9 @@ const CONFIG = {
   options: { database: TEXT, dir: TEXT, server: TEXT, to: TEXT, decrypt: TEXT, verify: FLAG },
 } as const;
 
+const BACKUP_ONLY = ["database", "dir"] as const;
+const RESTORE_ONLY = ["server", "to", "decrypt", "verify"] as const;
+
 type CommandLine = Parsed<typeof CONFIG>;
 
 /**
@@ -80,6 +83,12 @@ async function run(
   context: CommandContext,
   now: Date,
 ): Promise<number> {
+  if (task === "backup" && commandLine.positionals.length > 0) {
+    throw new UsageError(`backup takes no argument: "${commandLine.positionals[0]}"`);
+  }
+  const foreign = (task === "backup" ? RESTORE_ONLY : BACKUP_ONLY)
+    .find((name) => commandLine.values[name]);
+  if (foreign !== undefined) throw new UsageError(`${task} has no --${foreign}`);
   try {
     return task === "backup"
       ? await makeBackup(commandLine, context, now)

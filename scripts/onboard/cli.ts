@@ -26,7 +26,7 @@ const HELP = `Give an organisation a number of its own, bound to the hotline.
   --name <text>       the business's name
   --country <CA|US>   default CA
   --area <code>       the area code; default any
-  --profile <file>    JSON: what callers of this number hear otherwise than on the main line (see README)
+  --profile <file>    JSON: what callers of this number hear otherwise than on the main line (see docs/onboarding.md)
   --again <key>       a further number for an organisation that has one; one number a key, however often it is sent
 
   --release <uuid>    instead: the organisation's numbers are released and its sub-account is closed, for good.
@@ -59,6 +59,9 @@ const OPTIONS = {
   key: TEXT,
   json: FLAG,
 };
+
+/** What says nothing of a release, which is for good: there a person has meant something else. */
+const ONBOARDING = ["org", "name", "country", "area", "profile", "again"];
 
 type Options = Parsed<{ options: typeof OPTIONS }>["values"];
 
@@ -146,6 +149,7 @@ function explain(response: Response, answer: Record<string, unknown>): string[] 
   ) {
     lines.push(`  --area ${area_code}  ${[locality, region].filter(Boolean).join(", ")}`);
   }
+  if (message?.includes("Idempotency-Key")) lines.push("Here that is --again with a new key.");
   if (answer.undone === true) lines.push("Nothing is left of it.");
   if (wait !== null) lines.push(`Run the same command again in ${wait} s.`);
   return lines;
@@ -287,7 +291,7 @@ if (import.meta.main) {
   Deno.exit(
     await command(
       { task: "onboard", help: HELP },
-      { args: Deno.args, options: OPTIONS },
+      { args: Deno.args, options: OPTIONS, either: ONBOARDING.map((name) => ["release", name]) },
       ({ values }) => onboard(values),
     ),
   );

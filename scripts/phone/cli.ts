@@ -13,6 +13,7 @@ import {
   environment,
   FLAG,
   localUrl,
+  nothingAnswers,
   numberFrom,
   type Parsed,
   TEXT,
@@ -102,9 +103,7 @@ async function ring(commandLine: CommandLine): Promise<number> {
   const env = environment();
   const voiceUrl = options.url ?? `${localUrl(env)}/functions/v1/voice-frontdoor`;
   if (!await somethingListens(voiceUrl)) {
-    console.error(
-      `Nothing answers at ${voiceUrl}: run \`npx -y deno@2.9.6 task start\` first`,
-    );
+    console.error(nothingAnswers(voiceUrl));
     return 1;
   }
 

@@ -65,6 +65,15 @@ Deno.test("what cannot be meant ends with 2, and one line that names it and the 
     [["--times", "x"], '--times must be a whole number from 1 to 9: "x"'],
     [["--from", "5551234"], '--from must be a number such as +14035550123: "5551234"'],
     [["--url", "localhost"], "--url must be an address such as https://YOUR_PROJECT"],
+    [["--times", "-1"], "--times has no value; one that begins with a dash needs --times=-..."],
+    [
+      ["--url", "https://YOUR_PROJECT.supabase.co"],
+      '--url must have your own value in place of "YOUR_PROJECT"',
+    ],
+    ...["...", "sb_secret_...", "AC...", "postgresql://..."].map((value): [string[], string] => [
+      ["--name", value],
+      `--name must have your own value in place of "${value}"`,
+    ]),
   ];
   for (const [args, line] of wrong) {
     // deno-lint-ignore no-await-in-loop -- One after the other.
@@ -123,13 +132,19 @@ const REFUSED: Readonly<Record<string, string[][]>> = {
     ["--org", crypto.randomUUID()],
     ["--org", crypto.randomUUID(), "--name", "A", "--country", "FR"],
     ["--org", crypto.randomUUID(), "--name", "A", "--area", "5870"],
+    ["--release", crypto.randomUUID(), "--name", "A"],
   ],
   token: [[], ["--account", "AC1"], ["--account", `AC${"1".repeat(32)}`, "--url", "here"]],
   doctor: [["--url", "here"]],
   deploy: [["--project", "short"], ["--number", "5551234"], ["--only", ","]],
   rollback: [["--project", "short"]],
-  backup: [["--database", ""]],
-  restore: [[], ["nofile"], ["nofile", "--verify", "--to", "postgresql://127.0.0.1/x"]],
+  backup: [["--database", ""], ["now"], ["--to", "x"], ["--verify"]],
+  restore: [
+    [],
+    ["nofile"],
+    ["nofile", "--verify", "--to", "postgresql://127.0.0.1/x"],
+    ["nofile", "--verify", "--dir", "x"],
+  ],
   forget: [[], ["5551234", "--yes"], ["--email", "jane", "--yes"]],
   schema: [["--lay", "now"]],
   test: [["tests/no_such_test.ts"]],
