@@ -228,7 +228,8 @@ begin
   -- (A lock in memory: nothing is written for it. Two calls of one hash only wait for each other.)
   perform pg_advisory_xact_lock(hashtextextended(e.call_sid, 0));
 
-  select * into v_before from public.call_logs as c where c.call_sid = e.call_sid;
+  -- Nor does an erasure meet one: it takes the call's row (forget_person).
+  select * into v_before from public.call_logs as c where c.call_sid = e.call_sid for no key update;
   if e.account_sid is not null and (
     v_org_id is null
     or (v_before.call_sid is not null and v_before.org_id is distinct from v_org_id)

@@ -1,3 +1,4 @@
+import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import postgres, { type Sql } from "postgres";
@@ -363,11 +364,39 @@ test("an erasure waits for the event of a call that is just being accepted, and 
     for (let waits = 0; waits === 0 && !ended;) {
       // deno-lint-ignore no-await-in-loop -- It polls.
       waits = (await db.sql`
-        select from pg_locks where locktype = 'advisory' and not granted
-          and database = (select oid from pg_database where datname = current_database())`).length;
+        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)
+        .length;
     }
   });
   assertEquals((await forgetting).open_calls, 0);
+  assertEquals(await calls(db), []);
+  assertEquals((await db.sql`select from call_lifecycle where call_sid = ${sid}`).length, 0);
+});
+
+test("an event waits for the erasure of its call, and is dropped; an erasure takes no lock for each call", async (db) => {
+  const caller = "+14165550101";
+  const sid = await callOf(db, caller);
+  // deno-lint-ignore no-await-in-loop -- One after the other.
+  for (let n = 0; n < 50; n++) await callOf(db, caller);
+  const late = voiceEvent(sid, { identity: "late", event: "status" });
+  let accepting: Promise<{ duplicate: boolean }> = Promise.reject(new Error("not asked"));
+  accepting.catch(() => {});
+  await db.sql.begin(async (forgetting) => {
+    await forgetting`select forget_person(${caller})`;
+    const locks = await db.sql`
+      select from pg_locks where locktype = 'advisory'
+        and database = (select oid from pg_database where datname = current_database())`;
+    assert(locks.length < 10, `${locks.length} locks`);
+    accepting = db.sql`select accept_voice_event(${db.sql.json(late as never)}) as a`
+      .then(([row]) => row!.a);
+    for (let waits = 0; waits === 0;) {
+      // deno-lint-ignore no-await-in-loop -- It polls.
+      waits = (await db.sql`
+        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)
+        .length;
+    }
+  });
+  assertEquals((await accepting).duplicate, true);
   assertEquals(await calls(db), []);
   assertEquals((await db.sql`select from call_lifecycle where call_sid = ${sid}`).length, 0);
 });

@@ -942,7 +942,8 @@ begin
   -- (A lock in memory: nothing is written for it. Two calls of one hash only wait for each other.)
   perform pg_advisory_xact_lock(hashtextextended(e.call_sid, 0));
 
-  select * into v_before from public.call_logs as c where c.call_sid = e.call_sid;
+  -- Nor does an erasure meet one: it takes the call's row (forget_person).
+  select * into v_before from public.call_logs as c where c.call_sid = e.call_sid for no key update;
   if e.account_sid is not null and (
     v_org_id is null
     or (v_before.call_sid is not null and v_before.org_id is distinct from v_org_id)
@@ -2064,10 +2065,9 @@ begin
   if p_number is null and p_email is null then
     raise sqlstate '22023' using message = 'a person is known by a number or an e-mail address';
   end if;
-  -- One call's events take turns (accept_voice_event), and this one too; in one order, so that two never wait in a ring.
-  perform pg_advisory_xact_lock(hash) from (
-    select distinct hashtextextended(sid, 0) as hash from public.calls_of_person(p_number) as sid order by 1
-  ) as locks;
+  -- Whoever is accepting an event of one has its row. Rows, of which a number may have any number; locks in memory are
+  -- few, and everybody's.
+  perform from public.call_logs as c where c.from_e164 = p_number order by c.call_sid for update;
   v_calls := array(
     select c.call_sid from public.call_logs as c
     where c.call_sid in (select public.calls_of_person(p_number)) and c.status >= 'lost'
