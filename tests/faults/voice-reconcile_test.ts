@@ -298,12 +298,33 @@ Deno.test("a call that was missed is found, however many calls came since", asyn
   assertEquals((await world.row(missed.callSid))!.status, "completed");
 });
 
-Deno.test("a call that was missed today is found by a Twilio that tells days apart, and no times", async () => {
+Deno.test("a call that was missed is found behind more calls than Twilio lists at once", async () => {
   await using world = await World.make();
-  world.twilio.datesOnly = true;
-  await world.ring({ hangupAt: "gather" });
   const missed = await world.ring({ keys: ["1"], dial: "answered" }, () => true);
-  assertEquals((await world.run()).body.found, 1);
+  const since = Array.from(
+    { length: 1500 },
+    () => Object.assign(Object.create(missed), { callSid: newCallSid() }),
+  );
+  world.twilio.calls.push(...since);
+  await world.db.sql`
+    insert into call_logs (call_sid, to_e164, started_at, ended_at, status, settled)
+    select sid, ${LINE}, now() - interval '2 hours', now() - interval '2 hours', 'completed', true
+    from unnest(${since.map(({ callSid }) => callSid)}::text[]) as sid`;
+  await world.run();
+  assertEquals((await world.row(missed.callSid))?.status, undefined, "older than a run looks back");
+  const pages = () =>
+    world.twilio.asked.filter((path) => path.startsWith("/Calls.json?PageSize=1")).length;
+  assertEquals(pages(), 1);
+  // The newest of them are news too, as after an outage.
+  await world.db.sql`delete from call_logs where call_sid = any (${
+    since.slice(-1).map(({ callSid }) => callSid)
+  }::text[])`;
+  assertEquals((await world.run()).body.found, 2);
+  assertEquals(
+    pages(),
+    1 + 3,
+    "the newest hundred, a thousand, and the rest by Twilio's own address of it",
+  );
   assertEquals((await world.row(missed.callSid))!.status, "completed");
 });
 

@@ -16,8 +16,6 @@ export interface FakeTwilio {
   readonly deleted: { readonly account: string; readonly sid: string }[];
   /** Answers instead, where it answers. */
   fault: ((path: string) => Response | undefined) | undefined;
-  /** Takes `StartTime<` for a date, which is all that Twilio's page on calls speaks of; it may take a time too. */
-  datesOnly: boolean;
   stop(): Promise<void>;
 }
 
@@ -49,7 +47,7 @@ export function fakeTwilio(accountSid: string, authToken: string): FakeTwilio {
       twilio.deleted.push({ account: asked, sid });
       return new Response(null, { status: 204 });
     }
-    return answer(twilio, calls, path.replace(/\.json$/, ""), url.searchParams) ??
+    return answer(calls, path.replace(/\.json$/, ""), url.searchParams) ??
       failure(404, 20404, `The requested resource ${url.pathname} was not found`);
   });
   const twilio: FakeTwilio = {
@@ -59,7 +57,6 @@ export function fakeTwilio(accountSid: string, authToken: string): FakeTwilio {
     asked: [],
     deleted: [],
     fault: undefined,
-    datesOnly: false,
     stop: () => server.shutdown(),
   };
   return twilio;
@@ -71,7 +68,6 @@ export function failure(status: number, code: number, message: string): Response
 }
 
 function answer(
-  { datesOnly }: FakeTwilio,
   calls: readonly CallRecord[],
   path: string,
   query: URLSearchParams,
@@ -79,16 +75,19 @@ function answer(
   const [, collection, sid, member] = path.split("/");
   if (collection === "Calls" && sid === undefined) {
     const parent = query.get("ParentCallSid");
-    const before = query.get("StartTime<");
-    const until = before === null
-      ? Infinity
-      : datesOnly
-      ? new Date(before.slice(0, 10)).getTime() - 1
-      : new Date(before).getTime() + 999;
     const found = parent === null
-      ? calls.toReversed().filter(({ startedAt }) => startedAt.getTime() <= until).map(callResource)
+      ? calls.toReversed().map(callResource)
       : calls.filter(({ callSid }) => callSid === parent).flatMap(legResources);
-    return Response.json({ calls: found.slice(0, Number(query.get("PageSize") ?? 50)) });
+    const size = Number(query.get("PageSize") ?? 50);
+    // The token names the last call of the page before, so that a newer one moves nothing.
+    const from = found.findIndex((each) => each.sid === query.get("PageToken")) + 1;
+    const page = found.slice(from, from + size);
+    const token = `PageSize=${size}&Page=1&PageToken=${page.at(-1)?.sid}`;
+    const more = from + size < found.length;
+    return Response.json({
+      calls: page,
+      next_page_uri: more ? `/2010-04-01/Accounts/AC/Calls.json?${token}` : null,
+    });
   }
   if (collection === "Calls") {
     const call = calls.find(({ callSid }) => callSid === sid);

@@ -258,11 +258,13 @@ async function missedEverywhere(
 async function missedCalls(deps: ReconcileDeps, twilio: TwilioRest): Promise<TwilioCall[]> {
   const settled = deps.now().getTime() - SETTLED_AFTER_MS;
   const missed = new Map<string, TwilioCall>();
-  let until: Date | undefined;
+  let next: string | undefined;
   for (let page = 0; page < PAGES_PER_RUN; page++) {
-    const limit = page === 0 ? RECENT_CALLS : MORE_CALLS;
-    // deno-lint-ignore no-await-in-loop -- Each page begins where the one before ends.
-    const calls = await twilio.recentCalls(limit, until);
+    // deno-lint-ignore no-await-in-loop -- Each page begins where the one before ends; the second one anew, and larger.
+    const { calls, next: following } = await twilio.recentCalls(
+      page === 0 ? RECENT_CALLS : MORE_CALLS,
+      page < 2 ? undefined : next,
+    );
     const ended = calls.filter((call) =>
       call.direction === "inbound" && isFinal(call.status) && call.to &&
       endOf(call) < settled
@@ -273,10 +275,10 @@ async function missedCalls(deps: ReconcileDeps, twilio: TwilioRest): Promise<Twi
     );
     for (const call of ended) if (unknown.has(call.sid)) missed.set(call.sid, call);
     const last = calls.at(-1);
-    if (last === undefined || calls.length < limit) break;
+    if (last === undefined || following === undefined) break;
+    next = following;
     const begun = new Date(last.start_time ?? 0).getTime();
     if (begun < settled - LOOK_BACK_MS && unknown.size === 0) break;
-    until = new Date(begun);
   }
   return [...missed.values()].reverse();
 }

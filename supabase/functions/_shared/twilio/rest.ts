@@ -65,6 +65,16 @@ const exchange = z.object({
 });
 export type TwilioExchange = z.infer<typeof exchange>;
 
+/** Twilio's paging: https://www.twilio.com/docs/usage/twilios-response#pagination */
+const callList = z.object({ next_page_uri: z.nullish(z.string()) });
+
+/** One page of a list of calls. */
+export interface CallPage {
+  readonly calls: readonly TwilioCall[];
+  /** The query of the page after it; `undefined`: there is none. */
+  readonly next: string | undefined;
+}
+
 /** What we ask Twilio's REST API; each request rejects with `TwilioBusyError` or `TwilioError`. */
 export interface TwilioRest {
   /** The same questions about a sub-account, by its parent's credentials. */
@@ -74,10 +84,11 @@ export interface TwilioRest {
   /** Legs that the call dialled. */
   childCalls(parentSid: string): Promise<TwilioCall[]>;
   /**
-   * The account's newest calls, at most `limit` (1 to 1000), newest first; with `until` those that began by then, as far
-   * as Twilio tells times of a day apart: its page speaks of dates only.
+   * The account's newest calls, `limit` (1 to 1000) a page, newest first.
+   *
+   * @param next The page after one: its `next`.
    */
-  recentCalls(limit: number, until?: Date): Promise<TwilioCall[]>;
+  recentCalls(limit: number, next?: string): Promise<CallPage>;
   recordings(callSid: string): Promise<TwilioRecording[]>;
   transcriptions(recordingSid: string): Promise<TwilioTranscription[]>;
   /** The requests that Twilio made of us for a call; there from 15 minutes after its end on, for 30 days. */
@@ -135,11 +146,17 @@ function restOf(client: TwilioClient, accountSid: string): TwilioRest {
       return found === null ? null : understood(call, found);
     },
     childCalls: (parentSid) => list("/Calls", "calls", call, { ParentCallSid: parentSid }),
-    recentCalls: (limit, until) =>
-      list("/Calls", "calls", call, {
-        PageSize: String(limit),
-        ...(until && { "StartTime<": `${until.toISOString().slice(0, 19)}Z` }),
-      }),
+    async recentCalls(limit, next) {
+      const query = next === undefined
+        ? { PageSize: String(limit) }
+        : Object.fromEntries(new URLSearchParams(next));
+      const page = await ask("GET", "/Calls", query);
+      const { next_page_uri } = understood(callList, page);
+      return {
+        calls: understoodList(call, page, "calls"),
+        next: next_page_uri?.split("?")[1],
+      };
+    },
     recordings: (callSid) => list(`/Calls/${callSid}/Recordings`, "recordings", recording),
     transcriptions: (recordingSid) =>
       list(`/Recordings/${recordingSid}/Transcriptions`, "transcriptions", transcription),
