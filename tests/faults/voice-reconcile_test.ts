@@ -354,6 +354,25 @@ Deno.test("two runs at once have the effect of one", async () => {
   assertEquals(rows.length, 8);
 });
 
+Deno.test("of two claims at once only one gets a call", async () => {
+  await using world = await World.make();
+  await world.ring({ hangupAt: "gather" });
+  const { sql } = world.db;
+  const claim = async (by = sql) => (await by`select * from claim_calls_to_reconcile(20)`).length;
+  let second = Promise.resolve(-1);
+  await sql.begin(async (first) => {
+    assertEquals(await claim(first as never), 1);
+    second = claim();
+    for (let waits = 0; waits === 0;) {
+      // deno-lint-ignore no-await-in-loop -- It polls.
+      waits = (await sql`
+        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)
+        .length;
+    }
+  });
+  assertEquals(await second, 0);
+});
+
 Deno.test("a run asks about every call that is due, and about each once", async () => {
   await using world = await World.make();
   for (let n = 0; n < 30; n++) {
