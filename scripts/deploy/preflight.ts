@@ -49,11 +49,17 @@ class Missing extends Error {
   override name = "Missing";
 }
 
+/** The CLI tells to pass an option, which nobody who deploys can. */
+const NO_IPV6 =
+  "IPv6 is not supported by this network, and the database has no other address: set SUPABASE_DB_URL to the session " +
+  "pooler's (Connect, in the project's dashboard)";
+
 /** What fetch, Deno's sockets, the CLI (Go) and our own waiting say of an address that does not answer. */
 const UNREACHABLE =
-  /error sending request|fetch failed|dial tcp|no such host|lookup .* on |i\/o timeout|connection (refused|reset)|ECONN(REFUSED|RESET)|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|timed out|did not answer|took longer than/i;
+  /error sending request|fetch failed|dial tcp|no such host|lookup .* on |i\/o timeout|connection (refused|reset)|ECONN(REFUSED|RESET)|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|timed out|did not answer|took longer than|TransportError|IPv6 is not supported/i;
 
-function labelOf(error: unknown): string {
+/** @returns of seven characters. */
+export function labelOf(error: unknown): string {
   const message = messageOf(error);
   if (
     error instanceof Missing || (error instanceof SettingError && / must be set\b/.test(message))
@@ -123,7 +129,9 @@ export function deployChecks(
         const said = await supabase(
           ["db", "push", ...remoteDatabase(target), "--dry-run", "--yes"],
           cli,
-        );
+        ).catch((error) => {
+          throw /IPv6 is not supported/.test(messageOf(error)) ? new Error(NO_IPV6) : error;
+        });
         const pending = said.match(/\d{14}_\w+\.sql/g) ?? [];
         return pending.length === 0
           ? "has every migration"

@@ -4,7 +4,12 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
-import { type Check, deployChecks, rollbackChecks } from "../../scripts/deploy/preflight.ts";
+import {
+  type Check,
+  deployChecks,
+  labelOf,
+  rollbackChecks,
+} from "../../scripts/deploy/preflight.ts";
 import { smokeTest } from "../../scripts/deploy/smoke.ts";
 import { readTarget, settingsOf, type Target } from "../../scripts/deploy/target.ts";
 import { lookAtTwilio } from "../../scripts/deploy/twilio.ts";
@@ -235,3 +240,17 @@ for (
     }
   });
 }
+
+Deno.test("what the CLI says of a network that is away is OFFLINE, and no fault of the project", () => {
+  const [offline, fault] = ["OFFLINE", "FAULT  "];
+  for (
+    const [said, label] of [
+      ["failed to list secrets: TransportError", offline],
+      ["IPv6 is not supported on your current network", offline],
+      ["dial tcp: lookup api.supabase.com: no such host", offline],
+      ["failed to list secrets: Unauthorized", fault],
+    ] as const
+  ) {
+    assertEquals(labelOf(new Error(said)), label, said);
+  }
+});
