@@ -4,7 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { fromFileUrl } from "@std/path/from_file_url.js";
-import { join } from "@std/path/join.js";
+import { resolve } from "@std/path/resolve.js";
 import { command, FLAG, type Parsed, TEXT, UsageError } from "../scripts/command.ts";
 import { noteTested, type TestTask } from "../scripts/deploy/tested.ts";
 import { abandoned, type AtEnd, atEnd } from "../scripts/local/ending.ts";
@@ -140,7 +140,7 @@ async function run({ values, positionals }: Parsed<typeof CONFIG>): Promise<numb
   const half: TestTask = deep ? "test:deep" : "test";
   const whole = positionals.length === 0 && filter === undefined && !failFast;
   for (const path of positionals) {
-    if (!existsSync(join(root, path))) throw new UsageError(`There is no ${path}`);
+    if (!existsSync(resolve(root, path))) throw new UsageError(`There is no ${path}`);
   }
   const args = [
     ...(filter === undefined ? [] : [`--filter=${filter}`]),

@@ -42,30 +42,20 @@ test("a call made with the mouse is connected, and the operator sees each step o
   await row.waitFor({ state: "detached" });
 });
 
-test("a call made with the mouse is seen by the operator within a second", async (open) => {
+test("a call is told to the operator's page as it comes: the page asks for nothing", async (open) => {
   const { page: phone } = await open("phone");
   const { page: operator } = await open("operator");
   await operator.getByText("Live", { exact: true }).waitFor();
-  /** Whether it is there within a second of the click. */
-  const isSeenInTime = async () => {
-    const { e164, shown } = caller();
-    await phone.getByLabel("Your number").fill(e164);
-    await button(phone, "Call").click();
-    const isSeen = await Promise.all([
-      operator.locator("#active li").filter({ hasText: shown }).waitFor({ timeout: 1000 }),
-      recentCall(operator, shown).waitFor({ timeout: 1000 }),
-    ]).then(() => true, () => false);
-    await button(phone, "Hang up").click();
-    await phone.getByText("Call ended").waitFor();
-    return isSeen;
-  };
-  // A busy machine may hold up one of them; a page that looks too seldom holds up several.
-  const seen: boolean[] = [];
-  for (let calls = 0; calls < 5; calls++) {
-    // deno-lint-ignore no-await-in-loop -- one call after the other
-    seen.push(await isSeenInTime());
-  }
-  assert(seen.filter((isSeen) => !isSeen).length <= 1, `seen within a second: ${seen}`);
+  const asked: string[] = [];
+  operator.on("request", (request) => asked.push(new URL(request.url()).pathname));
+  const { e164, shown } = caller();
+  await phone.getByLabel("Your number").fill(e164);
+  await button(phone, "Call").click();
+  await operator.locator("#active li").filter({ hasText: shown }).waitFor();
+  await recentCall(operator, shown).waitFor();
+  await button(phone, "Hang up").click();
+  await operator.locator("#active li").filter({ hasText: shown }).waitFor({ state: "detached" });
+  assertEquals(asked, []);
 });
 
 test("each webhook is shown with its status, its time and its TwiML", async (open) => {
@@ -378,6 +368,10 @@ test("on a bad day alerts come first, in header and tab too, and counts are the 
     select 'CAff' || lpad(n::text, 30, '0'), 'completed', '+1780555' || lpad(n::text, 4, '0'), 'voicemail', ${started},
       now(), 30, 'RE' || lpad(n::text, 32, '0'), 'voicemail', now(), 'Please call me back.'
     from generate_series(1, 200) as n`);
+  await sql`
+    insert into recordings (call_sid, recording_sid, leg_sid, source, duration_sec, recorded_at, transcript, confirmed)
+    select call_sid, recording_sid, call_sid, 'voicemail', 30, recorded_at, transcript, true
+    from call_logs where call_sid like 'CAff%'`;
   await sql`
     insert into function_metrics values (date_trunc('minute', now()), 'voice-status', 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0,
       0, 0, 0)`;

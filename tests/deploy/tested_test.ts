@@ -161,7 +161,7 @@ for (
         `Deno.test("one", () => {}); Deno.test.ignore("two", () => {});`,
       );
       const run = await new Deno.Command(Deno.execPath(), {
-        args: ["run", "-A", "tests/run.ts", file],
+        args: ["run", "--node-modules-dir=auto", "-A", "tests/run.ts", file],
         cwd: new URL("../..", import.meta.url),
         env: { NO_COLOR: "1", IGNORED_TESTS: ignored },
       }).output();
