@@ -103,7 +103,7 @@ async function askDatabase(database: Database): Promise<DatabaseAnswer> {
 }
 
 /** The schema that the migrations of this release make, as a test holds it. */
-const RELEASE = new URL("../../tests/db/schema.snapshot.sql", import.meta.url);
+const RELEASE = new URL("../../supabase/schema.snapshot.sql", import.meta.url);
 
 async function driftOf(sql: Sql): Promise<string[] | undefined> {
   const [newest] = await sql`
