@@ -3567,7 +3567,7 @@ create view voicemail_backlog with (security_invoker=true) as
     r.url AS recording_url,
     r.transcript,
     r.recorded_at AS created_at,
-    round((EXTRACT(epoch FROM (now() - r.recorded_at)) / (3600)::numeric), 2) AS hours_old,
+    round((GREATEST((0)::numeric, EXTRACT(epoch FROM (now() - r.recorded_at))) / (3600)::numeric), 2) AS hours_old,
     r.recording_sid
    FROM (recordings r
      JOIN call_logs c ON ((c.call_sid = r.call_sid)))

@@ -158,7 +158,7 @@ comment on view public.calls_by_day is 'The last 30 days, by day (UTC) of the ca
 create view public.voicemail_backlog with (security_invoker = true) as
 select
   r.call_sid, c.from_e164, r.url as recording_url, r.transcript, r.recorded_at as created_at,
-  round(extract(epoch from now() - r.recorded_at) / 3600, 2) as hours_old, r.recording_sid
+  round(greatest(0, extract(epoch from now() - r.recorded_at)) / 3600, 2) as hours_old, r.recording_sid
 from public.recordings as r join public.call_logs as c on c.call_sid = r.call_sid
 where r.source = 'voicemail' and r.handled_at is null and r.deleted_at is null
 order by r.recorded_at desc;
