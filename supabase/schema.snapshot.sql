@@ -2652,7 +2652,12 @@ CREATE OR REPLACE FUNCTION public.purge_personal_data(p_batch integer DEFAULT 50
  SET search_path TO ''
 AS $function$
 declare
-  v_erased jsonb := public.erase_calls(array(select public.expired_calls(p_batch)));
+  -- One whose row is held is being told something of: it is erased by the next run.
+  v_erased jsonb := public.erase_calls(array(
+    select c.call_sid from public.call_logs as c
+    where c.call_sid in (select public.expired_calls(p_batch))
+    for update skip locked
+  ));
   v_messages integer;
   v_mails integer;
   v_analytics integer;

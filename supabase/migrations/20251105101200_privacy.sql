@@ -151,7 +151,12 @@ create function public.purge_personal_data(p_batch integer default 500) returns 
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_erased jsonb := public.erase_calls(array(select public.expired_calls(p_batch)));
+  -- One whose row is held is being told something of: it is erased by the next run.
+  v_erased jsonb := public.erase_calls(array(
+    select c.call_sid from public.call_logs as c
+    where c.call_sid in (select public.expired_calls(p_batch))
+    for update skip locked
+  ));
   v_messages integer;
   v_mails integer;
   v_analytics integer;

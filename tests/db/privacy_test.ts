@@ -373,6 +373,28 @@ test("an erasure waits for the event of a call that is just being accepted, and 
   assertEquals((await db.sql`select from call_lifecycle where call_sid = ${sid}`).length, 0);
 });
 
+test("an expired call of which an event is just being accepted is left to the next run", async (db) => {
+  const sid = await callOf(db, "+14165550101");
+  await db.sql`
+    update call_logs set started_at = now() - interval '200 days', ended_at = now() - interval '200 days'
+    where call_sid = ${sid}`;
+  const late = voiceEvent(sid, {
+    identity: "late-recording",
+    event: "recording",
+    recording_sid: recordingSid(4),
+    recording_source: "voicemail",
+  });
+  await db.sql.begin(async (accepting) => {
+    await accepting`select accept_voice_event(${db.sql.json(late as never)})`;
+    await asService(db, (sql) => sql`select purge_expired()`);
+    assertEquals((await calls(db)).length, 1);
+  });
+  await db.sql`update call_logs set ended_at = now() - interval '200 days'`;
+  await asService(db, (sql) => sql`select purge_expired()`);
+  assertEquals(await calls(db), []);
+  assertEquals((await db.sql`select from recordings`).length, 0);
+});
+
 test("an event waits for the erasure of its call, and is dropped; an erasure takes no lock for each call", async (db) => {
   const caller = "+14165550101";
   const sid = await callOf(db, caller);
