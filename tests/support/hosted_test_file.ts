@@ -44,7 +44,11 @@ function serveAndEnd(...args: unknown[]): Deno.HttpServer {
   const server = (serve as (...args: unknown[]) => Deno.HttpServer)(...args);
   const shutdown = server.shutdown.bind(server);
   const late = () => new Promise<void>((resolve) => setTimeout(resolve, SHUTDOWN_MS));
-  server.shutdown = () => Promise.race([shutdown(), late()]);
+  const over = Promise.withResolvers<void>();
+  server.shutdown = () => Promise.race([shutdown(), late()]).then(over.resolve);
+  Object.defineProperty(server, "finished", {
+    value: Promise.race([server.finished, over.promise]),
+  });
   return server;
 }
 
