@@ -32,6 +32,7 @@ const NAMES = [
   "RecordingUrl",
   "RecordingStatus",
   "RecordingDuration",
+  "RecordingStartTime",
   "TranscriptionStatus",
   "TranscriptionText",
   "__proto__",

@@ -134,7 +134,7 @@ Deno.test("a conversation's recording is kept with the call, and says nothing of
     recording_url: RECORDING_URL,
     recording_source: "dial",
     recording_duration_sec: 14,
-    occurred_at: "2026-03-04T05:06:07.000Z",
+    occurred_at: "2026-03-04T05:05:00.000Z",
     meta: {},
   });
 });

@@ -144,7 +144,8 @@ Deno.test("a recording that is ready is kept with its message", async () => {
     call_sid: CALL_SID,
     leg_sid: CALL_SID,
     leg_status: "completed",
-    occurred_at: "2026-03-04T05:06:07.000Z",
+    // When it began, and not when the callback came: callbacks overtake each other.
+    occurred_at: "2026-03-04T05:05:00.000Z",
     mode: "voicemail",
     mode_turn: 2,
     ...WITH_RECORDING,

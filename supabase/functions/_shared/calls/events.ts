@@ -199,7 +199,9 @@ function common(
     identity: identity ?? (webhook.state ? `turn-${webhook.state.turn}` : saidIn(fields)),
     leg_status: leg_status ?? fields.CallStatus,
     sequence_number: fields.SequenceNumber,
-    occurred_at: occurredAt(fields.Timestamp, receivedAt).toISOString(),
+    // A recording's callback says only when the recording began; of a call's recordings the newest counts.
+    occurred_at: occurredAt(fields.Timestamp ?? fields.RecordingStartTime, receivedAt)
+      .toISOString(),
     ...decided(state),
     meta: {
       ...(fields.Digits !== undefined && { digits: fields.Digits }),

@@ -67,6 +67,7 @@ const form = z.object({
   ),
   RecordingStatus: status,
   RecordingDuration: seconds(-1),
+  RecordingStartTime: lenient((value) => new Date(value)),
   TranscriptionStatus: status,
   TranscriptionText: lenient((value) => value.slice(0, 60_000)),
 });
