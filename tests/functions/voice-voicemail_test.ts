@@ -224,6 +224,21 @@ for (const event of ["recording", "transcription"]) {
   });
 }
 
+for (
+  const [what, params, kept] of [
+    ["a recording", recordingReported, "recording"],
+    ["a transcript", transcriptionReported, "transcription"],
+    ["a message", recordEnded, "voicemail_recorded"],
+    ["a call's recording", { ...recordEnded, DialCallStatus: "completed" }, "voicemail_offered"],
+  ] as const
+) {
+  Deno.test(`${what} that is told to the address without an event is noted as ${kept}`, async () => {
+    const { event, outline } = await step(params, "");
+    assertEquals(event?.["event"], kept);
+    assertEquals(outline.includes("Record"), kept === "voicemail_offered");
+  });
+}
+
 Deno.test("a long transcript is kept whole", async () => {
   const TranscriptionText = "word ".repeat(9_000).trim();
   const { events } = await callback(

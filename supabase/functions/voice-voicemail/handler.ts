@@ -2,9 +2,14 @@ import { callEvent } from "../_shared/calls/events.ts";
 import { recordingFacts } from "../_shared/calls/recording.ts";
 import { say, voicemail } from "../_shared/calls/reply.ts";
 import { type CallbackStep, nextTurn, stateBefore, type TwimlStep } from "../_shared/calls/step.ts";
+import type { WebhookFields } from "../_shared/calls/webhook_form.ts";
 import type { Deps } from "../_shared/deps.ts";
 import { twimlHandler } from "../_shared/twiml_webhook.ts";
 import { callbackHandler, type Handler } from "../_shared/webhook.ts";
+
+interface Heard {
+  readonly message: "heard" | "none" | "unsure";
+}
 
 /** Asks for a message: the number's fallback URL, where nothing else could be played. */
 const prompt: TwimlStep<undefined> = {
@@ -23,7 +28,7 @@ const prompt: TwimlStep<undefined> = {
  * is hardly more than the silence that ended it says neither. The recording's callback decides.
  * Source: https://www.twilio.com/docs/voice/twiml/record
  */
-const recorded: TwimlStep<{ readonly message: "heard" | "none" | "unsure" }> = {
+const recorded: TwimlStep<Heard> = {
   name: "voice-voicemail",
   interpret(webhook, line) {
     const recording = recordingFacts(webhook.fields, "voicemail");
@@ -54,25 +59,55 @@ const recorded: TwimlStep<{ readonly message: "heard" | "none" | "unsure" }> = {
   whenFailed: (line) => [...say(line.voicemail.goodbye), { verb: "hangup" }],
 };
 
+/** What `recordingStatusCallback` or `transcribeCallback` tells. */
+function reported(fields: WebhookFields, event: "recording" | "transcription") {
+  const status = event === "recording" ? fields.RecordingStatus : fields.TranscriptionStatus;
+  return {
+    event,
+    identity: `${event}-${fields.RecordingSid}-${status ?? "unknown"}`,
+    leg_status: status,
+    ...recordingFacts(fields, "voicemail"),
+  };
+}
+
 /** `recordingStatusCallback` and `transcribeCallback`, in either order. */
 function callback(event: "recording" | "transcription"): CallbackStep {
   return {
     name: "voice-voicemail",
     interpret(webhook) {
       const { fields } = webhook;
-      const status = event === "recording" ? fields.RecordingStatus : fields.TranscriptionStatus;
       if (fields.RecordingSid === undefined) {
         return { issues: [{ field: "RecordingSid", message: "must be given" }] };
       }
-      return callEvent("voice-voicemail", webhook, stateBefore(webhook), {
-        event,
-        identity: `${event}-${fields.RecordingSid}-${status ?? "unknown"}`,
-        leg_status: status,
-        ...recordingFacts(fields, "voicemail"),
-      });
+      return callEvent("voice-voicemail", webhook, stateBefore(webhook), reported(fields, event));
     },
   };
 }
+
+/**
+ * The address without `event`, as an operator enters it by hand. What tells of a message is noted, and not answered by
+ * asking for another; that a conversation was recorded, which a fallback may be told too, is no message.
+ */
+const bare: TwimlStep<Heard | undefined> = {
+  ...prompt,
+  interpret(webhook, line) {
+    const { fields } = webhook;
+    if (fields.RecordingSid === undefined || fields.DialCallStatus !== undefined) {
+      return prompt.interpret(webhook, line);
+    }
+    const event = fields.TranscriptionStatus !== undefined
+      ? "transcription"
+      : fields.RecordingStatus !== undefined
+      ? "recording"
+      : undefined;
+    const message = recorded.interpret(webhook, line);
+    return event === undefined ? message : { ...message, facts: reported(fields, event) };
+  },
+  answer: ({ heard, ...context }) =>
+    heard === undefined
+      ? prompt.answer({ ...context, heard })
+      : recorded.answer({ ...context, heard }),
+};
 
 /** A caller leaves a message; `event` in the URL says which part of that a request is about. */
 export function createHandler(deps: Deps): Handler {
@@ -81,7 +116,7 @@ export function createHandler(deps: Deps): Handler {
     recording: callbackHandler(deps, callback("recording")),
     transcription: callbackHandler(deps, callback("transcription")),
   };
-  const offer = twimlHandler(deps, prompt);
+  const offer = twimlHandler(deps, bare);
   return (request) => {
     const event = new URL(request.url).searchParams.get("event") ?? "";
     return (Object.hasOwn(parts, event) ? parts[event]! : offer)(request);
