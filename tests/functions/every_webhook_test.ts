@@ -23,6 +23,9 @@ import {
 } from "../support/webhook.ts";
 import { CALLBACKS, STEPS, type WebhookCase, WEBHOOKS } from "./cases.ts";
 
+/** What is wrong with the form of a request is told to strangers too: it is known before the body is read. */
+const UNSIGNED = { "x-twilio-signature": undefined };
+
 /** Has a webhook answered; parameters and request are the case's own unless changed. */
 async function call(
   webhook: WebhookCase,
@@ -149,16 +152,21 @@ for (const webhook of WEBHOOKS) {
 
   for (const type of ["application/json", "multipart/form-data; boundary=x", "text/plain", ""]) {
     Deno.test(`${title}: content of type "${type}" is not taken`, async () => {
-      const { status, events } = await call(webhook, { headers: { "content-type": type } });
-      assertEquals([status, events], [415, []]);
+      for (const stranger of [{}, UNSIGNED]) {
+        const headers = { "content-type": type, ...stranger };
+        const { status, events } = await call(webhook, { headers });
+        assertEquals([status, events], [415, []]);
+      }
     });
   }
 
   Deno.test(`${title}: a body that says it is over 64 KiB is not read`, async () => {
-    const { status, text, events } = await call(webhook, {
-      headers: { "content-length": String(64 * 1024 + 1) },
-    });
-    assertEquals([status, text, events], [413, '{"error":"payload_too_large"}', []]);
+    for (const stranger of [{}, UNSIGNED]) {
+      const { status, text, events } = await call(webhook, {
+        headers: { "content-length": String(64 * 1024 + 1), ...stranger },
+      });
+      assertEquals([status, text, events], [413, '{"error":"payload_too_large"}', []]);
+    }
   });
 
   Deno.test(`${title}: a body that is over 64 KiB without saying so is read no further`, async () => {

@@ -45,12 +45,11 @@ export function requireMethod(request: Request, ...allowed: string[]): void {
 }
 
 /**
- * Reads a form as Twilio posts it: each parameter a string, or an array where it came more than once.
+ * Holds what a request says of its body to a form that Twilio posts, without reading it.
  *
- * @throws {HttpError} 415 for another content type, 413 for more than `MAX_BODY_BYTES` or `MAX_PARAMETERS`,
- * 400 where it breaks off.
+ * @throws {HttpError} 415 for another content type, 413 for more than `MAX_BODY_BYTES`.
  */
-export async function readForm(request: Request): Promise<Record<string, string | string[]>> {
+export function requireForm(request: Request): void {
   const type = request.headers.get("content-type");
   // A request without a body may come without a type.
   if (
@@ -61,6 +60,21 @@ export async function readForm(request: Request): Promise<Record<string, string 
       accept: "application/x-www-form-urlencoded",
     });
   }
+  requireSize(request);
+}
+
+function requireSize(request: Request): void {
+  if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+}
+
+/**
+ * Reads a form as Twilio posts it: each parameter a string, or an array where it came more than once.
+ *
+ * @throws {HttpError} 415 for another content type, 413 for more than `MAX_BODY_BYTES` or `MAX_PARAMETERS`,
+ * 400 where it breaks off.
+ */
+export async function readForm(request: Request): Promise<Record<string, string | string[]>> {
+  requireForm(request);
   const text = await readText(request);
   // Counted before it is parsed: parsing 30,000 parameters takes longer than answering a call.
   if (text.split("&", MAX_PARAMETERS + 1).length > MAX_PARAMETERS) throw tooLarge();
@@ -93,7 +107,7 @@ export async function readJson(request: Request): Promise<unknown> {
 }
 
 async function readText(request: Request): Promise<string> {
-  if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+  requireSize(request);
   if (request.body === null) return "";
   const decoder = new TextDecoder();
   let text = "";

@@ -10,6 +10,7 @@ import {
   errorResponse,
   json,
   readForm,
+  requireForm,
   requireMethod,
   SECURITY_HEADERS,
 } from "./http.ts";
@@ -148,6 +149,7 @@ async function verified(
   search: string,
 ): Promise<Verified> {
   requireMethod(request, "POST");
+  requireForm(request);
   // One answer for every reason: a stranger learns nothing from it.
   const unauthorized = new HttpError(401, "unauthorized");
   // What needs no body comes before the body is read.
