@@ -34,6 +34,9 @@ export function atEnd(script: string, ...args: string[]): AtEnd {
   };
 }
 
+/** How often `abandoned` looks. A look reads a few files of /proc. Milliseconds. */
+const LOOK_MS = 200;
+
 /**
  * Resolves when one of the processes is gone that `npx -y deno@2.9.6 task <task>` put above this one. A signal to npx
  * ends it but does not get through to us: the shell that npx has in between does not pass it on.
@@ -48,7 +51,7 @@ export async function abandoned(task: string): Promise<void> {
       if (await areInLine(above)) return;
       clearInterval(timer);
       resolve();
-    }, 500);
+    }, LOOK_MS);
     Deno.unrefTimer(timer);
   });
 }
