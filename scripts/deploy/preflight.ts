@@ -6,7 +6,7 @@ import { SettingError } from "../../supabase/functions/_shared/errors.ts";
 import { DatabaseError } from "../database.ts";
 import { kB, tooHeavy, weigh } from "./bundles.ts";
 import { cliVersion, git, squawk, supabase } from "./commands.ts";
-import { databaseOf, remoteDatabase, type Target } from "./target.ts";
+import { areFaults, databaseOf, remoteDatabase, type Target } from "./target.ts";
 import { requireTested } from "./tested.ts";
 import { lookAtTwilio } from "./twilio.ts";
 import { deployLog, servingNow } from "./versions.ts";
@@ -154,13 +154,9 @@ export function rollbackChecks(target: Target): Check[] {
 
 function lookAtSettings(target: Target): string {
   const { settings } = target;
-  const faults: SettingError[] = "twilioAuthToken" in settings ? [] : [...settings];
-  const addresses: [name: string, address: string | undefined][] = [
-    ["SUPABASE_URL", target.projectUrl],
-  ];
-  if ("twilioAuthToken" in settings) {
-    addresses.push(["PUBLIC_FUNCTIONS_URL", settings.publicFunctionsUrl]);
-  }
+  const faults = areFaults(settings) ? [...settings] : [];
+  const addresses = [["SUPABASE_URL", target.projectUrl]] as [name: string, address: string][];
+  if (!areFaults(settings)) addresses.push(["PUBLIC_FUNCTIONS_URL", settings.publicFunctionsUrl]);
   if (target.secrets["NODE_ENV"] !== "production") {
     faults.push(
       new SettingError(
@@ -170,7 +166,7 @@ function lookAtSettings(target: Target): string {
     );
   }
   for (const [name, address] of addresses) {
-    if (!/^https:|^http:\/\/127\.0\.0\.1[:/]/.test(address!)) {
+    if (!/^https:|^http:\/\/127\.0\.0\.1[:/]/.test(address)) {
       faults.push(
         new SettingError(name, `must begin with https://: current value is "${address}"`),
       );

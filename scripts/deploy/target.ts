@@ -121,9 +121,16 @@ function readAll(env: Environment): Settings | SettingError[] {
   }
 }
 
+/** Whether the functions could not start with the settings, each fault one reason. */
+export function areFaults(
+  settings: Target["settings"],
+): settings is readonly SettingError[] {
+  return Array.isArray(settings);
+}
+
 /** @throws {SettingError} the first, where the functions could not start with them. */
 export function settingsOf({ settings }: Target): Settings {
-  if (!("twilioAuthToken" in settings)) throw settings[0]!;
+  if (areFaults(settings)) throw settings[0]!;
   return settings;
 }
 
