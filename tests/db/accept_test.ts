@@ -11,7 +11,10 @@ const db = await createTestDatabase();
 interface Answer {
   duplicate: boolean;
   admitted: boolean;
-  call: Pick<AcceptedCall, "mode" | "consent_given" | "barred"> & { status: string };
+  call: Pick<AcceptedCall, "mode" | "consent_given"> & {
+    status: string;
+    barred?: { spent: boolean; own_lines: string[] };
+  };
 }
 
 async function accept(event: VoiceEvent, sql: Sql = db.sql): Promise<Answer> {
@@ -112,7 +115,7 @@ Deno.test("a line that has talked for as long as it may in a day has spent it", 
   const to_e164 = "+15875570001";
   const dials = { to: [], leg_sec: 600, day_sec: 1200 };
   const asked = async () =>
-    (await accept(voiceEvent(newCallSid(), { to_e164, dials }))).call.barred;
+    (await accept(voiceEvent(newCallSid(), { to_e164, ...{ dials } }))).call.barred;
   const now = new Date().toISOString();
   const talk = async (changes: Partial<VoiceEvent>, sid = newCallSid()) => {
     const identity = crypto.randomUUID();
@@ -132,7 +135,7 @@ Deno.test("a line that has talked for as long as it may in a day has spent it", 
   await talk({ call_status: "completed", talk_sec: 1 });
   assertEquals((await asked())!.spent, true);
   // Another line, and the next day, have not.
-  const other = await accept(voiceEvent(newCallSid(), { to_e164: "+15875570002", dials }));
+  const other = await accept(voiceEvent(newCallSid(), { to_e164: "+15875570002", ...{ dials } }));
   assertEquals(other.call.barred!.spent, false);
   const [row] = await db.sql`select ceiling_sec from dialled_time where line = ${to_e164}`;
   assertEquals(row!.ceiling_sec, 1200);
@@ -146,7 +149,7 @@ Deno.test("telephones that ring count as conversations, so that no burst of call
   const spent: boolean[] = [];
   const ring = async (secondsAgo: number) => {
     const sid = newCallSid();
-    const { call } = await accept(voiceEvent(sid, { to_e164, dials }));
+    const { call } = await accept(voiceEvent(sid, { to_e164, ...{ dials } }));
     spent.push(call.barred!.spent);
     await accept(voiceEvent(sid, {
       identity: "ringing",
@@ -165,7 +168,8 @@ Deno.test("what an account says of a line that is not known here uses up no othe
   const to_e164 = "+15875570003";
   const dials = { to: [], leg_sec: 600, day_sec: 1200 };
   const asked = async (changes: Partial<VoiceEvent>) =>
-    (await accept(voiceEvent(newCallSid(), { to_e164, dials, ...changes }))).call.barred!.spent;
+    (await accept(voiceEvent(newCallSid(), { to_e164, ...{ dials }, ...changes }))).call.barred!
+      .spent;
   const occurred_at = new Date().toISOString();
   await asked({ account_sid, call_status: "completed", talk_sec: 1200, occurred_at });
   assertEquals([await asked({ account_sid }), await asked({})], [true, false]);
@@ -174,11 +178,11 @@ Deno.test("what an account says of a line that is not known here uses up no othe
 Deno.test("of the numbers that a step may dial, those that are answered here are named", async () => {
   const { number } = await tenant(9);
   const dials = { to: [number, "+15877428885"], leg_sec: 600, day_sec: 1200 };
-  const event = voiceEvent(newCallSid(), { dials });
+  const event = { ...voiceEvent(newCallSid()), ...{ dials } };
   const { call } = await accept(event);
   assertEquals(call.barred, { spent: false, own_lines: [number] });
   // What the line may dial by then is not what the event is.
-  const again = await accept({ ...event, dials: { ...dials, to: [] } });
+  const again = await accept({ ...event, ...{ dials: { ...dials, to: [] } } });
   assertEquals([again.duplicate, again.call], [true, call]);
 });
 

@@ -165,7 +165,7 @@ Deno.test("a conversation ends after MAX_CALL_MINUTES", async () => {
 });
 
 for (
-  const [title, barred] of [
+  const [title, facts] of [
     ["a line that has spent its day", { spent: true, own_lines: [] }],
     ["a destination that is answered here", { spent: false, own_lines: [SALES] }],
     ["a leg of another line of ours", { spent: false, own_lines: [CALLER] }],
@@ -173,7 +173,7 @@ for (
 ) {
   Deno.test(`${title}: nobody is dialled, and a message can be left`, async () => {
     const { outline } = await route("?turn=1&attempt=1", {
-      outcome: accepted({ mode: "sales", barred }),
+      outcome: accepted({ mode: "sales", facts }),
     });
     assertEquals(outline, UNANSWERED);
   });

@@ -35,7 +35,7 @@ export const CALLER_ON_THE_LINE = {
 
 /** What the database is asked by a step that may dial. */
 export const DIALS = {
-  dials: { to: [SALES, SUPPORT, BUSINESS, CALLER], leg_sec: 3600, day_sec: 3_600_000 },
+  ask: { dials: { to: [SALES, SUPPORT, BUSINESS, CALLER], leg_sec: 3600, day_sec: 3_600_000 } },
 } as const;
 
 /** The outline of a message that is asked for and taken. */

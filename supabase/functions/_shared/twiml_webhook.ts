@@ -39,7 +39,9 @@ export function twimlHandler<Heard>(deps: Deps, step: TwimlStep<Heard>): Handler
           ...(state.consent && { disclosure: spokenBy(line, state.disclosed) }),
           ...facts,
         }),
-        ...(step.dials && { dials: dialsOf(line, webhook.fields, deps.settings) }),
+        ...(step.dials && {
+          ask: { dials: dialsOf(line, webhook.fields, deps.settings) },
+        }),
       };
       const outcome = await accept(deps, event, note);
       const dialling = diallingOf(webhook.fields, state, outcome, deps.settings);

@@ -1,6 +1,6 @@
 import { callerNumber, isE164, isSubscriberNumber } from "../phone.ts";
 import type { Settings } from "../settings.ts";
-import type { AcceptOutcome, VoiceEvent } from "./events.ts";
+import type { AcceptOutcome, Ask } from "./events.ts";
 import type { LineProfile } from "./profile.ts";
 import type { Dialling } from "./reply.ts";
 import type { CallState } from "./state.ts";
@@ -11,7 +11,7 @@ export function dialsOf(
   line: LineProfile,
   { From }: Pick<WebhookFields, "From">,
   settings: Pick<Settings, "maxDialledMinutesPerDay">,
-): VoiceEvent["dials"] {
+): Ask["dials"] {
   const destinations = [...line.menu.options, line.operator].map(({ destination }) => destination);
   const numbers = destinations.flatMap((each) => each.kind === "dial" ? [each.number] : []);
   return {
@@ -35,16 +35,16 @@ export function diallingOf(
   { environment }: Pick<Settings, "environment">,
 ): Dialling {
   const caller = callerNumber(From);
-  const barred = outcome.kind === "accepted" ? outcome.call.barred : undefined;
+  const facts = outcome.kind === "accepted" ? outcome.call.facts : undefined;
   // The line itself, and whoever the call comes from: dialled, they would be busy, or forward the call here again.
   const line = environment !== "production" && To === GUIDE_NUMBER ? undefined : To;
-  const leadsBack = new Set([From, line, ForwardedFrom, ...barred?.own_lines ?? []]);
+  const leadsBack = new Set([From, line, ForwardedFrom, ...facts?.own_lines ?? []]);
   // Only legs that were dialled here bear a line of ours as their caller.
-  const isOwnLeg = From !== undefined && (From === To || barred?.own_lines.includes(From) === true);
+  const isOwnLeg = From !== undefined && (From === To || facts?.own_lines?.includes(From) === true);
   return {
     mayRecord: disclosed !== undefined && outcome.kind === "accepted" &&
       outcome.call.consent_given === true,
-    mayDial: (number) => !isOwnLeg && barred?.spent !== true && !leadsBack.has(number),
+    mayDial: (number) => !isOwnLeg && facts?.spent !== true && !leadsBack.has(number),
     // A network refuses a leg whose caller is no number. Twilio takes the called number in its place.
     // Source: https://www.twilio.com/docs/api/errors/13214
     callerId: caller !== null && isSubscriberNumber(caller)

@@ -47,13 +47,24 @@ export interface VoiceEvent {
   readonly disclosure?: SpokenDisclosure | undefined;
   /** Refused by a limiter elsewhere, under `limits`. */
   readonly rate_limited?: boolean | undefined;
-  /** What the step may dial, beside the number that calls, and for how long; asked about, and not kept. */
+  readonly ask?: Ask | undefined;
+  readonly meta: Readonly<Record<string, unknown>>;
+}
+
+/** What a step asks the database beside its event: not kept, and no part of what makes two requests the same. */
+export interface Ask {
+  /** Which version answers this line? Asked by a call's first event. */
+  readonly line?: string | undefined;
+  /** The version that the call is pinned to, as the call's URL names it; where the database knows better, that counts. */
+  readonly flow?: string | undefined;
+  /** Hashes of the versions that this isolate has: of others the body comes along. */
+  readonly have?: readonly string[] | undefined;
+  /** Numbers that may be dialled beside those of the pinned version, and for how many seconds a leg and a day. */
   readonly dials?: {
     readonly to: readonly string[];
     readonly leg_sec: number;
     readonly day_sec: number;
   } | undefined;
-  readonly meta: Readonly<Record<string, unknown>>;
 }
 
 /** The call as it stood when its event was first accepted. */
@@ -61,13 +72,32 @@ export interface AcceptedCall {
   readonly status: CallStatus | "lost";
   readonly mode: string;
   readonly consent_given: boolean | null;
-  /** Of an event with `dials`. */
-  readonly barred?: {
-    /** Those of the numbers that are answered here. */
-    readonly own_lines: readonly string[];
-    /** The line has talked for as long as it may in a day. */
-    readonly spent: boolean;
+  readonly facts?: Facts | undefined;
+}
+
+/** What the database decided for a step when its event was first accepted: a copy of the event gets the same. */
+export interface Facts {
+  /** The version that answers the call; absent: the line has none of its own. */
+  readonly flow?: {
+    /** SHA-256 of its canonical JSON, in hexadecimal. */
+    readonly hash: string;
+    readonly name: string;
+    readonly version: number;
+    /** Only where `have` does not name it. */
+    readonly definition?: unknown;
   } | undefined;
+  /** The pinned version's calendars as they are now. */
+  readonly calendars?: Readonly<Record<string, "open" | "closed">> | undefined;
+  /** Whether the caller has called this line before. */
+  readonly returning?: boolean | undefined;
+  /** Those of the numbers that are answered here. */
+  readonly own_lines?: readonly string[] | undefined;
+  /** The line has talked for as long as it may in a day. */
+  readonly spent?: boolean | undefined;
+  /** The people of the pinned version's groups, by handle. */
+  readonly people?:
+    | Readonly<Record<string, { readonly phone: string; readonly available: boolean }>>
+    | undefined;
 }
 
 /** What became of an event. A failure is a value, so that every step has to say what it does then. */
