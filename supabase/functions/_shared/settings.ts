@@ -12,7 +12,7 @@ import {
 import { isE164, maskPhone } from "./phone.ts";
 import { addressCheck } from "./twilio/ip_allowlist.ts";
 
-/** What a deployment can set; README.md and .env.example describe each name. */
+/** What a deployment can set; docs/settings.md and .env.example describe each name. */
 export interface Settings {
   /** Verifies `X-Twilio-Signature`; never logged. */
   readonly twilioAuthToken: string;
