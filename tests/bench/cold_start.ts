@@ -1,6 +1,6 @@
 import { join } from "@std/path/join.js";
 import { LOCAL_AUTH_TOKEN } from "../../scripts/local/defaults.ts";
-import { FUNCTION_NAMES } from "../../supabase/functions/_shared/functions.ts";
+import { FUNCTIONS } from "../../supabase/functions/_shared/functions.ts";
 import { Client, requestBytes } from "./http_client.ts";
 import { copyOfCall, type RecordedCall } from "./recorded_call.ts";
 import { difference, type Row } from "./report.ts";
@@ -8,7 +8,7 @@ import { median } from "./stats.ts";
 import { ROOT } from "./world.ts";
 
 /** The functions that a caller waits for, or that are called several times a call. */
-export const HOT: readonly string[] = FUNCTION_NAMES;
+export const HOT: readonly string[] = FUNCTIONS.twilio;
 
 /** From the start of a process to its first answer, its code in Deno's cache; an empty handler beside it. */
 export async function coldStart(

@@ -1,14 +1,10 @@
 import process from "node:process";
 import { depsFrom } from "../../supabase/functions/_shared/deps.ts";
 import { readSettings } from "../../supabase/functions/_shared/settings.ts";
-import {
-  contactDeps,
-  createHandler as contactSubmit,
-} from "../../supabase/functions/contact-submit/handler.ts";
-import {
-  createHandler as telephonyOnboard,
-  onboardDeps,
-} from "../../supabase/functions/telephony-onboard/handler.ts";
+import { liveDeps as contactDeps } from "../../supabase/functions/contact-submit/deps.ts";
+import { createHandler as contactSubmit } from "../../supabase/functions/contact-submit/handler.ts";
+import { liveDeps as onboardDeps } from "../../supabase/functions/telephony-onboard/deps.ts";
+import { createHandler as telephonyOnboard } from "../../supabase/functions/telephony-onboard/handler.ts";
 import { createHandler as voiceStatus } from "../../supabase/functions/voice-status/handler.ts";
 import type { Row } from "./report.ts";
 import { percentile } from "./stats.ts";
@@ -65,7 +61,7 @@ export async function strangers(times: number): Promise<Row[]> {
   const deps = { ...depsFrom(settings), log: () => {} };
   const status = voiceStatus(deps);
   const contact = contactSubmit({ ...contactDeps(settings), log: () => {} });
-  const onboard = telephonyOnboard(onboardDeps(deps));
+  const onboard = telephonyOnboard({ ...onboardDeps(settings), log: deps.log });
   const post = (type: string, body: BodyInit, more: Record<string, string> = {}, query = "") =>
     new Request(`http://edge-runtime.supabase.com/f${query}`, {
       method: "POST",

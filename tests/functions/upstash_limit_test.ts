@@ -11,7 +11,7 @@ import {
   voiceEvents,
 } from "../../supabase/functions/_shared/db/voice_events.ts";
 import { depsFrom } from "../../supabase/functions/_shared/deps.ts";
-import { callLimits } from "../../supabase/functions/_shared/limits/call_limits.ts";
+import { callLimits } from "../../supabase/functions/_shared/calls/call_limits.ts";
 import {
   limitedBy,
   type LimiterOptions,

@@ -3,7 +3,8 @@ import { assertEquals } from "@std/assert/equals.js";
 import { serve, withLocalDefaults } from "../../scripts/local/stack.ts";
 import { recordingLink } from "../../supabase/functions/_shared/mail/recording_link.ts";
 import { readSettings } from "../../supabase/functions/_shared/settings.ts";
-import { audioDeps, createHandler } from "../../supabase/functions/voicemail-audio/handler.ts";
+import { liveDeps as audioDeps } from "../../supabase/functions/voicemail-audio/deps.ts";
+import { createHandler } from "../../supabase/functions/voicemail-audio/handler.ts";
 import { startTestStack } from "../support/database.ts";
 import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 

@@ -1,7 +1,7 @@
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
-import { FUNCTION_NAMES } from "../../supabase/functions/_shared/functions.ts";
+import { FUNCTIONS } from "../../supabase/functions/_shared/functions.ts";
 import type { Script } from "../../scripts/phone/mod.ts";
 import { type Rung, startHotline } from "../support/hotline.ts";
 
@@ -78,7 +78,7 @@ Deno.test("test 5: the eleventh call in a minute hears why, and a minute later t
 
 Deno.test("test 6: an unsigned request gets 401 and leaves nothing", async () => {
   const before = await hotline.db.sql`select count(*)::int as n from call_lifecycle`;
-  for (const name of FUNCTION_NAMES) {
+  for (const name of FUNCTIONS.twilio) {
     const response = await fetch(`${hotline.url}/functions/v1/${name}`, {
       method: "POST",
       headers: { "content-type": "application/x-www-form-urlencoded" },

@@ -6,7 +6,7 @@ import { assertStringIncludes } from "@std/assert/string_includes.js";
 import { git } from "../../scripts/deploy/commands.ts";
 import { main as deploy } from "../../scripts/deploy/main.ts";
 import { ROOT } from "../../scripts/local/stack.ts";
-import { FUNCTION_NAMES } from "../../supabase/functions/_shared/functions.ts";
+import { FUNCTIONS } from "../../supabase/functions/_shared/functions.ts";
 import { createHandler as voiceRoute } from "../../supabase/functions/voice-route/handler.ts";
 import { STEPS } from "../functions/cases.ts";
 import { DISCLOSED } from "../support/expected.ts";
@@ -27,7 +27,7 @@ const item = (name: string, body: () => Promise<void>) =>
 item("All webhooks validate Twilio signatures", async () => {
   const hotline = await startHotline();
   try {
-    for (const name of FUNCTION_NAMES) {
+    for (const name of FUNCTIONS.twilio) {
       for (const signature of [undefined, "", "bm90IGEgc2lnbmF0dXJl"]) {
         const response = await fetch(`${hotline.url}/functions/v1/${name}`, {
           method: "POST",

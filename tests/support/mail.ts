@@ -9,10 +9,8 @@ import { formatLogLine, type Log } from "../../supabase/functions/_shared/log.ts
 import type { SendMail } from "../../supabase/functions/_shared/mail/mail.ts";
 import { resendMailer } from "../../supabase/functions/_shared/mail/resend.ts";
 import { readSettings, type Settings } from "../../supabase/functions/_shared/settings.ts";
-import {
-  contactDeps,
-  createHandler as contactSubmit,
-} from "../../supabase/functions/contact-submit/handler.ts";
+import { liveDeps as contactDeps } from "../../supabase/functions/contact-submit/deps.ts";
+import { createHandler as contactSubmit } from "../../supabase/functions/contact-submit/handler.ts";
 import {
   createHandler as notifyWorker,
   type WorkerDeps,

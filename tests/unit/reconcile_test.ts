@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert/equals.js";
-import { lastState } from "../../supabase/functions/_shared/calls/reconcile.ts";
+import { lastState } from "../../supabase/functions/_shared/twilio/reconcile.ts";
 import { defaultProfile } from "../../supabase/functions/_shared/calls/profile.ts";
 import { menu, say } from "../../supabase/functions/_shared/calls/reply.ts";
 import { renderTwiml } from "../../supabase/functions/_shared/twilio/twiml.ts";

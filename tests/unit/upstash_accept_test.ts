@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert/equals.js";
 import type { AcceptOutcome, VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
 import type { AcceptVoiceEvent } from "../../supabase/functions/_shared/db/voice_events.ts";
-import type { CallLimit } from "../../supabase/functions/_shared/limits/call_limits.ts";
+import type { CallLimit } from "../../supabase/functions/_shared/calls/call_limits.ts";
 import {
   type AskLimiter,
   limitedBy,

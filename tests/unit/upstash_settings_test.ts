@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
 import { assertThrows } from "@std/assert/throws.js";
 import { SettingError } from "../../supabase/functions/_shared/errors.ts";
-import { callLimits } from "../../supabase/functions/_shared/limits/call_limits.ts";
+import { callLimits } from "../../supabase/functions/_shared/calls/call_limits.ts";
 import { testSettings } from "../support/webhook.ts";
 
 const URL_NAME = "UPSTASH_REDIS_REST_URL";

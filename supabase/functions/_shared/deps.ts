@@ -4,6 +4,7 @@ import { dataApi } from "./db/client.ts";
 import { sendFunctionMetrics } from "./db/metrics.ts";
 import { type AcceptVoiceEvent, voiceEvents } from "./db/voice_events.ts";
 import { type Log, logOf } from "./log.ts";
+import { clock, environment } from "./runtime.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import type { Tenants } from "./tenancy/tenants.ts";
 import { isMainAccount } from "./twilio/account.ts";
@@ -34,7 +35,7 @@ export function depsFrom(settings: Settings): Deps {
     mayCall: addressCheck(settings.twilioIpAllowlist),
     log,
     observe: observeBy(settings, log),
-    now: () => new Date(),
+    now: clock,
   };
 }
 
@@ -80,5 +81,5 @@ function observeBy(settings: Settings, log: Log): Observe | undefined {
 
 /** @throws {SettingError} at start-up, by the setting's name. */
 export function liveDeps(): Deps {
-  return depsFrom(readSettings((name) => Deno.env.get(name)));
+  return depsFrom(readSettings(environment));
 }

@@ -1,7 +1,6 @@
 import { HttpError } from "./errors.ts";
-import { errorResponse, json } from "./http.ts";
+import { errorResponse, type Handler, json } from "./http.ts";
 import type { Log } from "./log.ts";
-import type { Handler } from "./webhook.ts";
 
 /**
  * Serves those who can ask again: an `HttpError` is answered as it says; any other failure goes to the log, and is

@@ -1,6 +1,9 @@
 import { HttpError, invalid } from "./errors.ts";
 import { RELEASE } from "./release.ts";
 
+/** What serves a request, whatever becomes of it. */
+export type Handler = (request: Request) => Promise<Response>;
+
 /** What every answer bears: nobody guesses its type, shows it in a frame, passes its address on, or asks by plain HTTP. */
 export const SECURITY_HEADERS = {
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",

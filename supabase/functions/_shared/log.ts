@@ -1,10 +1,6 @@
-import { sentryReporter } from "./alerts/sentry.ts";
 import { maskPhone } from "./phone.ts";
-import type { Settings } from "./settings.ts";
-
-/** From the least to the most that somebody has to know. */
-export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
-export type LogLevel = typeof LOG_LEVELS[number];
+import { sentryReporter } from "./sentry.ts";
+import { LOG_LEVELS, type LogLevel, type Settings } from "./settings.ts";
 
 /** Fields of one log line; strings are masked on their way out. */
 export type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;

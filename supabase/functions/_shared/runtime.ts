@@ -1,7 +1,20 @@
-/** What the platform gives to functions beside plain Deno. */
+// What the platform gives: the rest of `_shared` asks here for it.
+
+/** What Supabase's runtime gives beside plain Deno. */
 interface EdgeRuntime {
   waitUntil(work: Promise<unknown>): void;
 }
+
+/** One variable of the environment; `readSettings` asks for each. */
+export const environment = (name: string): string | undefined => Deno.env.get(name);
+
+/** The time of day. */
+export const clock = (): Date => new Date();
+
+/** Waits for so many milliseconds. */
+export type Delay = (ms: number) => Promise<unknown>;
+
+export const delay: Delay = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /**
  * Goes on with `work` after the answer. The hosted platform keeps the isolate until the work is done, within the

@@ -1,7 +1,4 @@
 import { SettingError } from "./errors.ts";
-import type { MailSettings } from "./mail/mail.ts";
-import { parseSentryDsn, type SentryDsn } from "./alerts/sentry.ts";
-import { LOG_LEVELS, type LogLevel } from "./log.ts";
 import {
   DEFAULT_DESTINATIONS,
   type Destinations,
@@ -11,6 +8,10 @@ import {
 } from "./destinations.ts";
 import { isE164, maskPhone } from "./phone.ts";
 import { addressCheck } from "./twilio/ip_allowlist.ts";
+
+/** From the least to the most that somebody has to know. */
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = typeof LOG_LEVELS[number];
 
 /** What a deployment can set; docs/settings.md and .env.example describe each name. */
 export interface Settings {
@@ -73,6 +74,26 @@ export interface Settings {
     /** JSON, as the platform sets it. */
     readonly jwks: string | undefined;
   };
+}
+
+/** The settings by which mails are sent, or what is missing for it. */
+export interface MailSettings {
+  readonly resendApiKey: string | undefined;
+  /** Where Resend's API is, without a trailing slash. */
+  readonly resendUrl: string;
+  /** The sender: an address, or `Name <address>`. */
+  readonly from: string | undefined;
+  /** The operator's address. */
+  readonly notifyTo: string | undefined;
+  /** Mails that are sent in any hour. */
+  readonly maxPerHour: number;
+}
+
+/** Where a Sentry project takes its events. */
+export interface SentryDsn {
+  /** Its envelope endpoint. */
+  readonly url: string;
+  readonly publicKey: string;
 }
 
 /** Addresses and keys that are secrets themselves. */
@@ -251,6 +272,17 @@ function secretWord(
     );
   }
   return value;
+}
+
+/** Reads `https://KEY@HOST/PROJECT`, with a path before the project where Sentry is hosted under one. */
+function parseSentryDsn(dsn: string): SentryDsn | undefined {
+  if (!URL.canParse(dsn)) return undefined;
+  const { protocol, username, host, pathname } = new URL(dsn);
+  const [, path, project] = /^(.*)\/(\d+)\/?$/.exec(pathname) ?? [];
+  if (!["http:", "https:"].includes(protocol) || username === "" || project === undefined) {
+    return undefined;
+  }
+  return { url: `${protocol}//${host}${path}/api/${project}/envelope/`, publicKey: username };
 }
 
 function sentryDsn(value: string | undefined): SentryDsn | undefined {

@@ -8,6 +8,7 @@ import type { FunctionName } from "./functions.ts";
 import {
   clientAddress,
   errorResponse,
+  type Handler,
   json,
   readForm,
   requireForm,
@@ -24,7 +25,7 @@ import { isSignature, isSignedByTwilio } from "./twilio/signature.ts";
 // Here is what every webhook has in common, and callbacks; twiml_webhook.ts has the steps that a caller waits for, apart,
 // so that a callback does not load what writes TwiML.
 
-export type Handler = (request: Request) => Promise<Response>;
+export type { Handler };
 
 /** Serves a callback: 204 once it is kept; 503 where it could not be, so that Twilio delivers it again. */
 export function callbackHandler(deps: Deps, step: CallbackStep): Handler {

@@ -1,10 +1,9 @@
 import { endpoint } from "./endpoint.ts";
-import { json, requireMethod } from "./http.ts";
+import { type Handler, json, requireMethod } from "./http.ts";
 import type { Log } from "./log.ts";
 import { requireOperator } from "./operator.ts";
 import { inBackground } from "./runtime.ts";
 import type { Settings } from "./settings.ts";
-import type { Handler } from "./webhook.ts";
 
 export interface WorkerOptions {
   readonly settings: Pick<Settings, "secretKeys" | "schedulerTokens">;

@@ -2,14 +2,18 @@ import { createHash } from "node:crypto";
 import { corsHeaders, preflight } from "../_shared/contact/cors.ts";
 import { contactLimits } from "../_shared/contact/limits.ts";
 import { parseSubmission } from "../_shared/contact/submission.ts";
-import { dataApi } from "../_shared/db/client.ts";
-import { contactMessages, type SubmitContactMessage } from "../_shared/db/contact.ts";
+import type { SubmitContactMessage } from "../_shared/db/contact.ts";
 import { HttpError, invalid } from "../_shared/errors.ts";
-import { clientAddress, errorResponse, json, readJson, requireMethod } from "../_shared/http.ts";
-import { type Log, logOf } from "../_shared/log.ts";
-import { wakeWorker } from "../_shared/mail/wake.ts";
+import {
+  clientAddress,
+  errorResponse,
+  type Handler,
+  json,
+  readJson,
+  requireMethod,
+} from "../_shared/http.ts";
+import type { Log } from "../_shared/log.ts";
 import type { Settings } from "../_shared/settings.ts";
-import type { Handler } from "../_shared/webhook.ts";
 
 export interface ContactDeps {
   readonly settings: Settings;
@@ -17,15 +21,6 @@ export interface ContactDeps {
   /** Has the mails sent at once, after the answer; without it they go with the next scheduled run. */
   readonly wake: () => void;
   readonly log: Log;
-}
-
-export function contactDeps(settings: Settings): ContactDeps {
-  return {
-    settings,
-    submit: contactMessages(dataApi(settings.supabaseUrl, settings.secretKey)),
-    wake: () => wakeWorker(settings),
-    log: logOf(settings),
-  };
 }
 
 /** Keeps a message from the website and owes its mails; the answer waits for neither of them. */

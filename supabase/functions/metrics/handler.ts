@@ -1,22 +1,15 @@
 import { renderMetrics } from "../_shared/alerts/prometheus.ts";
-import { dataApi } from "../_shared/db/client.ts";
-import { type MetricsSnapshot, readMetrics } from "../_shared/db/metrics.ts";
+import type { MetricsSnapshot } from "../_shared/db/metrics.ts";
 import { endpoint } from "../_shared/endpoint.ts";
-import { requireMethod, SECURITY_HEADERS } from "../_shared/http.ts";
-import { type Log, logOf } from "../_shared/log.ts";
+import { type Handler, requireMethod, SECURITY_HEADERS } from "../_shared/http.ts";
+import type { Log } from "../_shared/log.ts";
 import { requireOperator } from "../_shared/operator.ts";
 import type { Settings } from "../_shared/settings.ts";
-import type { Handler } from "../_shared/webhook.ts";
 
 export interface MetricsDeps {
   readonly settings: Settings;
   readonly read: () => Promise<MetricsSnapshot>;
   readonly log: Log;
-}
-
-export function metricsDeps(settings: Settings): MetricsDeps {
-  const api = dataApi(settings.supabaseUrl, settings.secretKey);
-  return { settings, read: () => readMetrics(api), log: logOf(settings) };
 }
 
 /** How the line is, for Prometheus: text format 0.0.4, one round trip to the database a scrape. */

@@ -1,4 +1,6 @@
+import { environment } from "../_shared/runtime.ts";
 import { readSettings } from "../_shared/settings.ts";
-import { createHandler, metricsDeps } from "./handler.ts";
+import { liveDeps } from "./deps.ts";
+import { createHandler } from "./handler.ts";
 
-Deno.serve(createHandler(metricsDeps(readSettings((name) => Deno.env.get(name)))));
+Deno.serve(createHandler(liveDeps(readSettings(environment))));

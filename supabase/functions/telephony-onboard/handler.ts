@@ -1,29 +1,23 @@
 import type { Beginning } from "../_shared/db/onboarding.ts";
 import { DatabaseUnavailable, LeaseLost } from "../_shared/db/onboarding.ts";
-import type { Deps } from "../_shared/deps.ts";
 import { HttpError, invalid } from "../_shared/errors.ts";
-import { errorResponse, json, readJson, requireMethod } from "../_shared/http.ts";
+import { errorResponse, type Handler, json, readJson, requireMethod } from "../_shared/http.ts";
 import { failureOf, type OnboardingFailure } from "../_shared/onboarding/failure.ts";
-import { sagaDeps } from "../_shared/onboarding/live.ts";
 import { ownLineIssues, parseOnboardingRequest, UUID } from "../_shared/onboarding/request.ts";
 import { runOnboarding, type SagaDeps } from "../_shared/onboarding/saga.ts";
 import { assertStanding } from "../_shared/onboarding/standing.ts";
+import type { Log } from "../_shared/log.ts";
+import type { Settings } from "../_shared/settings.ts";
 import { bearerToken, isOperator } from "../_shared/operator.ts";
-import { type ReadUserToken, userTokens } from "../_shared/user_token.ts";
-import type { Handler } from "../_shared/webhook.ts";
+import type { ReadUserToken } from "../_shared/user_token.ts";
 
-export interface OnboardDeps extends Pick<Deps, "settings" | "log" | "now"> {
+export interface OnboardDeps {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly now: () => Date;
   /** Absent without `TWILIO_ACCOUNT_SID`. */
   readonly saga: SagaDeps | undefined;
   readonly readUserToken: ReadUserToken;
-}
-
-export function onboardDeps(deps: Deps): OnboardDeps {
-  return {
-    ...deps,
-    saga: sagaDeps(deps.settings, deps.log),
-    readUserToken: userTokens(deps.settings.userTokens),
-  };
 }
 
 /**

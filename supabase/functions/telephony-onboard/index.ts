@@ -1,4 +1,6 @@
-import { liveDeps } from "../_shared/deps.ts";
-import { createHandler, onboardDeps } from "./handler.ts";
+import { environment } from "../_shared/runtime.ts";
+import { readSettings } from "../_shared/settings.ts";
+import { liveDeps } from "./deps.ts";
+import { createHandler } from "./handler.ts";
 
-Deno.serve(createHandler(onboardDeps(liveDeps())));
+Deno.serve(createHandler(liveDeps(readSettings(environment))));

@@ -2,7 +2,7 @@ import { disclosedBy, spokenBy } from "../_shared/calls/profile.ts";
 import { menu, say } from "../_shared/calls/reply.ts";
 import { nextTurn } from "../_shared/calls/step.ts";
 import type { Deps } from "../_shared/deps.ts";
-import { callLimits } from "../_shared/limits/call_limits.ts";
+import { callLimits } from "../_shared/calls/call_limits.ts";
 import { twimlHandler } from "../_shared/twiml_webhook.ts";
 import type { Handler } from "../_shared/webhook.ts";
 

@@ -2,12 +2,11 @@ import type { DataApi } from "../_shared/db/client.ts";
 import { type HealthProbes, healthProbes, type RecentActivity } from "../_shared/db/health.ts";
 import { SCHEMA_VERSION } from "../_shared/db/schema_version.ts";
 import { HttpError, SettingError } from "../_shared/errors.ts";
-import { errorResponse, json, requireMethod } from "../_shared/http.ts";
+import { errorResponse, type Handler, json, requireMethod } from "../_shared/http.ts";
 import type { Log } from "../_shared/log.ts";
 import { isSending, missingMailSettings } from "../_shared/mail/mail.ts";
 import { isOperator } from "../_shared/operator.ts";
 import { type Environment, readSettings, type Settings } from "../_shared/settings.ts";
-import type { Handler } from "../_shared/webhook.ts";
 
 export interface HealthDeps {
   readonly env: Environment;

@@ -1,6 +1,6 @@
 import { dataApi } from "../_shared/db/client.ts";
 import { logOf } from "../_shared/log.ts";
+import { environment } from "../_shared/runtime.ts";
 import { createHandler } from "./handler.ts";
 
-const env = (name: string) => Deno.env.get(name);
-Deno.serve(createHandler({ env, connect: dataApi, log: logOf, now: Date.now }));
+Deno.serve(createHandler({ env: environment, connect: dataApi, log: logOf, now: Date.now }));

@@ -8,7 +8,7 @@ import {
   recordingEvent,
   settledEvent,
   unknownEvent,
-} from "../_shared/calls/reconcile.ts";
+} from "../_shared/twilio/reconcile.ts";
 import type { VoiceEvent } from "../_shared/calls/events.ts";
 import { dataApi, PATIENT } from "../_shared/db/client.ts";
 import { DAY_MS } from "../_shared/calls/webhook_form.ts";

@@ -1,13 +1,11 @@
-import { dataApi } from "../_shared/db/client.ts";
-import { type VoicemailRecordingUrl, voicemailRecordingUrl } from "../_shared/db/voicemail.ts";
+import type { VoicemailRecordingUrl } from "../_shared/db/voicemail.ts";
 import { endpoint } from "../_shared/endpoint.ts";
 import { HttpError } from "../_shared/errors.ts";
-import { requireMethod, SECURITY_HEADERS } from "../_shared/http.ts";
-import { type Log, logOf } from "../_shared/log.ts";
+import { type Handler, requireMethod, SECURITY_HEADERS } from "../_shared/http.ts";
+import type { Log } from "../_shared/log.ts";
 import { checkRecordingLink } from "../_shared/mail/recording_link.ts";
 import { requireOperator } from "../_shared/operator.ts";
 import type { Settings } from "../_shared/settings.ts";
-import type { Handler } from "../_shared/webhook.ts";
 
 export interface AudioDeps {
   readonly settings: Settings;
@@ -15,16 +13,6 @@ export interface AudioDeps {
   readonly fetch: typeof fetch;
   readonly log: Log;
   readonly now: () => Date;
-}
-
-export function audioDeps(settings: Settings): AudioDeps {
-  return {
-    settings,
-    recordingUrl: voicemailRecordingUrl(dataApi(settings.supabaseUrl, settings.secretKey)),
-    fetch,
-    log: logOf(settings),
-    now: () => new Date(),
-  };
 }
 
 /** Until Twilio's answer begins, in milliseconds. */

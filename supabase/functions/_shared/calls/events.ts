@@ -1,5 +1,5 @@
 import type { EventSource, FunctionName } from "../functions.ts";
-import type { CallLimit } from "../limits/call_limits.ts";
+import type { CallLimit } from "./call_limits.ts";
 import { callerNumber, isE164 } from "../phone.ts";
 import { consentOrder, type Disclosed, disclosureName, isGranted } from "./consent.ts";
 import type { CallState } from "./state.ts";

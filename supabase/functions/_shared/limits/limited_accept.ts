@@ -3,7 +3,7 @@ import type { ReportAnalyticsEvent } from "../db/analytics_events.ts";
 import type { AcceptVoiceEvent } from "../db/voice_events.ts";
 import type { Log } from "../log.ts";
 import { inBackground } from "../runtime.ts";
-import type { CallLimit } from "./call_limits.ts";
+import type { CallLimit } from "../calls/call_limits.ts";
 
 /** An event that is under limits. */
 export type LimitedEvent = VoiceEvent & { readonly limits: readonly CallLimit[] };

@@ -1,3 +1,5 @@
+import type { MailSettings } from "../settings.ts";
+
 /** One e-mail to one recipient. */
 export interface Mail {
   readonly from: string;
@@ -24,19 +26,6 @@ export type SendOutcome =
 
 /** Sends once under `key`: the same key again, within a day, sends nothing more. Never rejects. */
 export type SendMail = (mail: Mail, key: string) => Promise<SendOutcome>;
-
-/** The settings by which mails are sent, or what is missing for it. */
-export interface MailSettings {
-  readonly resendApiKey: string | undefined;
-  /** Where Resend's API is, without a trailing slash. */
-  readonly resendUrl: string;
-  /** The sender: an address, or `Name <address>`. */
-  readonly from: string | undefined;
-  /** The operator's address. */
-  readonly notifyTo: string | undefined;
-  /** Mails that are sent in any hour. */
-  readonly maxPerHour: number;
-}
 
 /** Whether anything can be sent; if not, mails are kept until it can. */
 export function isSending(mail: MailSettings): boolean {

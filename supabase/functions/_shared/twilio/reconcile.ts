@@ -1,8 +1,8 @@
 import { callerNumber, isE164 } from "../phone.ts";
-import type { TwilioCall, TwilioExchange, TwilioRecording } from "../twilio/rest.ts";
-import { consentEvidence, decided, type VoiceEvent } from "./events.ts";
-import { type CallState, decodeState } from "./state.ts";
-import { CALL_STATUSES } from "./webhook_form.ts";
+import type { TwilioCall, TwilioExchange, TwilioRecording } from "./rest.ts";
+import { consentEvidence, decided, type VoiceEvent } from "../calls/events.ts";
+import { type CallState, decodeState } from "../calls/state.ts";
+import { CALL_STATUSES } from "../calls/webhook_form.ts";
 
 // What Twilio's REST API tells of a call, as events: folded like any webhook, and, being told twice, once.
 

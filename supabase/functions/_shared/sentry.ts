@@ -1,23 +1,5 @@
-import { inBackground } from "../runtime.ts";
-import type { LogFields } from "../log.ts";
-
-/** Where a Sentry project takes its events. */
-export interface SentryDsn {
-  /** Its envelope endpoint. */
-  readonly url: string;
-  readonly publicKey: string;
-}
-
-/** Reads `https://KEY@HOST/PROJECT`, with a path before the project where Sentry is hosted under one. */
-export function parseSentryDsn(dsn: string): SentryDsn | undefined {
-  if (!URL.canParse(dsn)) return undefined;
-  const { protocol, username, host, pathname } = new URL(dsn);
-  const [, path, project] = /^(.*)\/(\d+)\/?$/.exec(pathname) ?? [];
-  if (!["http:", "https:"].includes(protocol) || username === "" || project === undefined) {
-    return undefined;
-  }
-  return { url: `${protocol}//${host}${path}/api/${project}/envelope/`, publicKey: username };
-}
+import { inBackground } from "./runtime.ts";
+import type { SentryDsn } from "./settings.ts";
 
 /**
  * Sends errors to Sentry, each as one event, in the background: nobody waits for it, and nobody hears of it
@@ -29,9 +11,9 @@ export function sentryReporter(
   { url, publicKey }: SentryDsn,
   environment: string,
   deadlineMs = 5000,
-): (fields: LogFields) => void {
+): (fields: Readonly<Record<string, unknown>>) => void {
   return (fields) => {
-    const { function: name, reason } = fields;
+    const { function: name, reason, outcome } = fields;
     const event = {
       event_id: crypto.randomUUID().replaceAll("-", ""),
       timestamp: new Date().toISOString(),
@@ -39,7 +21,7 @@ export function sentryReporter(
       level: "error",
       logger: String(name ?? "tradeline"),
       environment,
-      message: `${name ?? "tradeline"}: ${reason ?? fields["outcome"] ?? "error"}`.slice(0, 1000),
+      message: `${name ?? "tradeline"}: ${reason ?? outcome ?? "error"}`.slice(0, 1000),
       tags: { function: name },
       extra: fields,
     };

@@ -1,0 +1,15 @@
+import { dataApi } from "../_shared/db/client.ts";
+import { contactMessages } from "../_shared/db/contact.ts";
+import { logOf } from "../_shared/log.ts";
+import { wakeWorker } from "../_shared/mail/wake.ts";
+import type { Settings } from "../_shared/settings.ts";
+import type { ContactDeps } from "./handler.ts";
+
+export function liveDeps(settings: Settings): ContactDeps {
+  return {
+    settings,
+    submit: contactMessages(dataApi(settings.supabaseUrl, settings.secretKey)),
+    wake: () => wakeWorker(settings),
+    log: logOf(settings),
+  };
+}
