@@ -155,7 +155,8 @@ async function startBrowserLab({ answer }: LabOptions): Promise<BrowserLab> {
   };
 }
 
-const impatient = (page: Page) => page.addInitScript(skipWhatCannotBeInterrupted);
+/** Skips prompts that take neither keys nor words. */
+export const impatient = (page: Page) => page.addInitScript(skipWhatCannotBeInterrupted);
 
 /** Runs in the page. */
 function skipWhatCannotBeInterrupted(): void {
