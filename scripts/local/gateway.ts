@@ -14,10 +14,12 @@ export interface GatewayOptions {
   readonly jwtSecret: string;
   /** Answers `/rest/v1/...`. */
   readonly dataApi: (request: Request) => Promise<Response>;
+  /** Answers `/storage/v1/...`. */
+  readonly storageApi?: (request: Request) => Promise<Response>;
   readonly log: (line: string) => void;
 }
 
-/** Supabase's front: the edge functions and the Data API under one address. */
+/** Supabase's front: the edge functions, the Data API and Storage under one address. */
 export interface Gateway {
   /** The functions that are served, by name. */
   readonly functions: readonly string[];
@@ -81,6 +83,9 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       const url = new URL(request.url);
       if (url.pathname.startsWith("/functions/v1/")) return await callFunction(request, url, info);
       if (url.pathname.startsWith("/rest/v1/")) return await options.dataApi(request);
+      if (options.storageApi && url.pathname.startsWith("/storage/v1/")) {
+        return await options.storageApi(request);
+      }
       return Response.json({ message: "no Route matched with those values" }, { status: 404 });
     },
     async close() {

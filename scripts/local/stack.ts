@@ -17,6 +17,7 @@ import { migrate, OtherSchemaError } from "./migrate.ts";
 import { assertPortFree, startCluster, StartError } from "./postgres.ts";
 import { JOBS, startSchedule } from "./schedule.ts";
 import { type Admission, isLoopback, serve } from "./serve.ts";
+import { createStorageApi } from "./storage_api.ts";
 
 export const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 
@@ -51,7 +52,7 @@ export interface Pages {
 
 /** What the pages can build on. */
 export interface Running {
-  /** Without a trailing slash: `/functions/v1/...` and `/rest/v1/...` are under it. */
+  /** Without a trailing slash: `/functions/v1/...`, `/rest/v1/...` and `/storage/v1/...` are under it. */
   readonly apiUrl: string;
   /** For `postgres`, who is no superuser. */
   readonly databaseUrl: string;
@@ -119,9 +120,10 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     closers.push(() => cluster.stop());
     await prepareDatabase(cluster.url(), dataDir, log);
 
+    const keys = apiKeys(withLocalDefaults(given, "", ""));
     const dataApi = createDataApi({
       databaseUrl: cluster.url(),
-      keys: apiKeys(withLocalDefaults(given, "", "")),
+      keys,
       jwtSecret: LOCAL_JWT_SECRET,
     });
     closers.push(() => dataApi.close());
@@ -178,6 +180,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       env,
       jwtSecret: LOCAL_JWT_SECRET,
       dataApi: dataApi.handle,
+      storageApi: createStorageApi({ dir: join(dataDir, "storage"), keys }),
       log,
     });
     handle = gateway.handle;
@@ -255,7 +258,10 @@ function fromOutside({ headers, url }: Request): Response | undefined {
   // Either header opens a function, whatever is in the other.
   const given = [headers.get("authorization")?.replace(/^Bearer +/i, ""), headers.get("apikey")];
   const known = given.some((key) => key === LOCAL_SECRET_KEY || key?.split(".").length === 3);
-  if (!known && new URL(url).pathname.startsWith("/functions/v1/")) return undefined;
+  // What everybody may read in production too: the functions that check their callers, and public files.
+  if (!known && /^\/(functions\/v1|storage\/v1\/object\/public)\//.test(new URL(url).pathname)) {
+    return undefined;
+  }
   return Response.json({ error: "unauthorized" }, { status: 401 });
 }
 

@@ -7,10 +7,11 @@
 import { fromFileUrl } from "@std/path/from_file_url.js";
 import { join } from "@std/path/join.js";
 import { localLines } from "../local/lines.ts";
+import { ranged } from "../local/ranges.ts";
 import { Simulator } from "../phone/mod.ts";
 import { Operator } from "./operator.ts";
 import { servePhone } from "./phone_line.ts";
-import { type Audio, Recordings } from "./recordings.ts";
+import { Recordings } from "./recordings.ts";
 
 export interface StudioOptions {
   /** Where `/functions/v1/...` is served; without a trailing slash. */
@@ -126,7 +127,7 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
   async function recording(sid: string, range: string | null): Promise<Response> {
     const audio = await recordings.find(sid);
     if (audio === undefined) return text(404, "This recording is not on this machine");
-    return part(audio, range);
+    return ranged(audio.bytes, range, { "content-type": audio.type });
   }
 
   async function handled(request: Request, recordingSid: string): Promise<Response> {
@@ -202,25 +203,6 @@ async function runbook(alert: string): Promise<Response> {
   const section = /^[a-z_]+$/.test(alert) &&
     new RegExp(`^### ${alert}$[^]*?(?=^##|(?![^]))`, "m").exec(all)?.[0];
   return section ? text(200, section.trimEnd()) : text(404, `docs/runbook.md has no ${alert}`);
-}
-
-/** All of a recording or the one part that is asked for: a player cannot seek without parts. */
-function part({ type, bytes }: Audio, range: string | null): Response {
-  const headers = { "content-type": type, "accept-ranges": "bytes" };
-  const [, from = "", to = ""] = /^bytes=(\d*)-(\d*)$/.exec(range ?? "") ?? [];
-  if (from === "" && to === "") return new Response(bytes, { headers });
-  const size = bytes.length;
-  // `-500` is the last 500.
-  const start = from === "" ? Math.max(0, size - Number(to)) : Number(from);
-  const end = from === "" || to === "" ? size - 1 : Math.min(Number(to), size - 1);
-  if (start > end) {
-    const unsatisfiable = { ...headers, "content-range": `bytes */${size}` };
-    return new Response(null, { status: 416, headers: unsatisfiable });
-  }
-  return new Response(bytes.subarray(start, end + 1), {
-    status: 206,
-    headers: { ...headers, "content-range": `bytes ${start}-${end}/${size}` },
-  });
 }
 
 function json(status: number, body: unknown): Response {

@@ -60,6 +60,7 @@ function test(name: string, body: (gateway: Gateway, log: string[], dir: string)
         env: { SETTING: "value", FILE: join(dir, "file") },
         jwtSecret: SECRET,
         dataApi: () => Promise.resolve(new Response("data")),
+        storageApi: () => Promise.resolve(new Response("files")),
         log: (line) => log.push(line),
       });
       try {
@@ -148,8 +149,9 @@ test("unknown, disabled and underscored functions are 404", async (gateway) => {
   assertEquals(gateway.functions, ["broken", "echo", "guarded", "later", "socket", "throws"]);
 });
 
-test("/rest/v1 goes to the Data API, and nothing else is there", async (gateway) => {
+test("/rest/v1 is the Data API, /storage/v1 Storage, and nothing else is there", async (gateway) => {
   assertEquals(await (await ask(gateway, "/rest/v1/anything")).text(), "data");
+  assertEquals(await (await ask(gateway, "/storage/v1/anything")).text(), "files");
   assertEquals((await ask(gateway, "/")).status, 404);
 });
 
