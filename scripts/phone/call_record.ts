@@ -55,6 +55,8 @@ export type CallHappening =
     readonly action: string | undefined;
   }
   | { readonly kind: "leg"; readonly sid: string; readonly number: string; status: CallStatus }
+  /** What the called person heard before the two were connected; the caller did not. */
+  | { readonly kind: "whisper"; readonly sid: string; readonly text: string }
   | { readonly kind: "dialled"; readonly status: CallStatus; readonly talkSeconds: number }
   | {
     readonly kind: "record";

@@ -45,6 +45,11 @@ export interface Callee {
   readonly ringSeconds?: number;
   /** Seconds of conversation, default 20. */
   readonly talkSeconds?: number;
+  /**
+   * Keys that the person presses when asked before being connected (`<Number url>`), default `1`; empty: none, as a
+   * voicemail box does.
+   */
+  readonly presses?: string;
   /** Who ends the conversation, default the callee; `star`: the caller presses *. */
   readonly endedBy?: "callee" | "caller" | "star";
 }

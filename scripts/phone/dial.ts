@@ -3,7 +3,14 @@ import type { CallStatus } from "./call_record.ts";
 import { Leg } from "./leg.ts";
 import { Recording } from "./recording.ts";
 import type { Params } from "./signer.ts";
-import { type Dial, resolveUrl } from "./twiml.ts";
+import {
+  type Dial,
+  type DialNumber,
+  parseTwiml,
+  type Prompt,
+  resolveUrl,
+  TwimlError,
+} from "./twiml.ts";
 
 /** Rings somebody and lets the two talk. The action is told what came of it. */
 export async function dial(
@@ -23,30 +30,38 @@ export async function dial(
     action: verb.action,
   });
   const nth = call.record.all("dial").length;
-  const legs: Leg[] = [];
-  let givesUp = false;
-  for (const number of verb.numbers) {
+  const dialled = new DialledCall(call, verb, documentUrl);
+  const legOf = async (number: DialNumber) => {
     const offer = { dial: verb, number: number.number, nth };
-    // deno-lint-ignore no-await-in-loop -- a person answers one question after the other
     const reply = await call.ask((caller) => caller.onDial?.(offer));
-    givesUp ||= reply === "hangup";
     const callee = reply === "hangup" ? { outcome: "no-answer" as const } : reply;
-    legs.push(
-      new Leg(call, {
-        number,
-        callee: accepted
-          ? callee ?? call.setup.callees(offer) ?? {}
-          : { outcome: "failed", ringSeconds: 0 },
-        callerId,
-        timeout: verb.timeout,
-        documentUrl,
-      }),
-    );
-  }
-  const dialled = new DialledCall(call, verb, documentUrl, legs);
+    const leg = new Leg(call, {
+      number,
+      callee: accepted
+        ? callee ?? call.setup.callees(offer) ?? {}
+        : { outcome: "failed", ringSeconds: 0 },
+      callerId,
+      timeout: verb.timeout,
+      documentUrl,
+    });
+    return { leg, givesUp: reply === "hangup" };
+  };
   try {
-    const winner = await dialled.ring(givesUp);
-    if (winner) await dialled.talk(winner);
+    let winner: Leg | undefined;
+    for (const numbers of verb.sequential ? verb.numbers.map((one) => [one]) : [verb.numbers]) {
+      const legs: Leg[] = [];
+      let givesUp = false;
+      for (const number of numbers) {
+        // deno-lint-ignore no-await-in-loop -- a person answers one question after the other
+        const offered = await legOf(number);
+        legs.push(offered.leg);
+        givesUp ||= offered.givesUp;
+      }
+      // deno-lint-ignore no-await-in-loop -- the next ones ring when these have failed
+      winner = await dialled.ring(legs, givesUp);
+      if (winner !== undefined) break;
+    }
+    if (winner !== undefined && await dialled.screen(winner)) await dialled.talk(winner);
   } catch (error) {
     if (!(error instanceof CallerHungUp)) throw error;
     dialled.end();
@@ -74,26 +89,26 @@ class DialledCall {
   readonly #call: Call;
   readonly #verb: Dial;
   readonly #documentUrl: string;
-  readonly #legs: readonly Leg[];
+  readonly #legs: Leg[] = [];
   #bridged: Leg | undefined;
   #lastEnded: Leg | undefined;
   #recording: Recording | undefined;
   #talkSeconds = 0;
 
-  constructor(call: Call, verb: Dial, documentUrl: string, legs: readonly Leg[]) {
+  constructor(call: Call, verb: Dial, documentUrl: string) {
     this.#call = call;
     this.#verb = verb;
     this.#documentUrl = documentUrl;
-    this.#legs = legs;
   }
 
-  /** Rings all numbers at once until one answers, all have failed, or the caller gives up. */
-  async ring(givesUp: boolean): Promise<Leg | undefined> {
-    const winner = this.#legs
+  /** Rings numbers at once until one answers, all have failed, or the caller gives up. */
+  async ring(legs: readonly Leg[], givesUp: boolean): Promise<Leg | undefined> {
+    this.#legs.push(...legs);
+    const winner = legs
       .filter((leg) => leg.outcome === "answered")
       .sort((one, other) => one.decidedAtMs - other.decidedAtMs)[0];
     const moments: { atMs: number; happens: () => void }[] = [];
-    for (const leg of this.#legs) {
+    for (const leg of legs) {
       moments.push({ atMs: 0, happens: () => leg.initiate() });
       if (leg.outcome !== "busy" && leg.outcome !== "failed") {
         const ring = () => {
@@ -123,12 +138,68 @@ class DialledCall {
     return winner;
   }
 
+  /**
+   * The first that answers ends the ringing of the others, and hears what its number's `url` says. @returns whether the two
+   * are connected: a document that ends without a `<Hangup>` connects them; a failing one does too [?].
+   */
+  async screen(leg: Leg): Promise<boolean> {
+    for (const other of this.#legs) if (other !== leg) this.#endLeg(other, "canceled");
+    leg.answer();
+    let asks = leg.screening;
+    while (asks !== undefined) {
+      // deno-lint-ignore no-await-in-loop -- one document leads to the next
+      const next = await this.#whisper(leg, asks);
+      if (next === "hangup") {
+        this.#endLeg(leg, "completed");
+        return false;
+      }
+      asks = next;
+    }
+    return true;
+  }
+
+  /** Carries out a document on the called person's side; the caller hears it ring. */
+  async #whisper(
+    leg: Leg,
+    { url, method, params }: DocumentRequest,
+  ): Promise<DocumentRequest | "hangup" | undefined> {
+    const { twiml, headers } = await this.#call.request({ url, method, params });
+    if (twiml === undefined) return undefined;
+    const hear = async (prompt: Prompt) => {
+      if (prompt.verb === "Pause") return await this.#call.pass(prompt.length * 1000);
+      const text = prompt.verb === "Say" ? prompt.text : prompt.url;
+      this.#call.happens({ kind: "whisper", sid: leg.sid, text });
+      await this.#call.pass(text.length * this.#call.setup.msPerCharacter);
+    };
+    for (const verb of parseTwiml(twiml, headers["content-type"] ?? null).verbs) {
+      if (verb.verb === "Say" || verb.verb === "Play" || verb.verb === "Pause") {
+        // deno-lint-ignore no-await-in-loop -- verbs follow each other
+        await hear(verb);
+      } else if (verb.verb === "Gather") {
+        // deno-lint-ignore no-await-in-loop
+        for (const prompt of verb.prompts) await hear(prompt);
+        const digits = (leg.callee.presses ?? "1").slice(0, verb.numDigits);
+        // deno-lint-ignore no-await-in-loop
+        await this.#call.pass((digits === "" ? verb.timeout : 1) * 1000);
+        if (digits === "" && !verb.actionOnEmptyResult) continue;
+        return {
+          url: resolveUrl(verb.action ?? url, url),
+          method: verb.method,
+          params: { ...leg.params, Digits: digits },
+        };
+      } else if (verb.verb === "Hangup") {
+        return "hangup";
+      } else {
+        throw new TwimlError(12200, `Cannot carry out <${verb.verb}> before a <Dial> connects`);
+      }
+    }
+    return undefined;
+  }
+
   async talk(leg: Leg): Promise<void> {
     const { record, timeLimit, hangupOnStar } = this.#verb;
-    for (const other of this.#legs) if (other !== leg) this.#endLeg(other, "canceled");
     this.#bridged = leg;
     this.#call.answer();
-    leg.answer();
     if (record !== "do-not-record") this.#startRecording();
     const seconds = leg.callee.talkSeconds ?? 20;
     await this.#call.pass(Math.min(seconds, timeLimit) * 1000);

@@ -1,4 +1,4 @@
-import { type Call, progressParams } from "./call.ts";
+import { type Call, type DocumentRequest, progressParams } from "./call.ts";
 import { type CallHappening, type CallStatus, STATUS_OF_EVENT } from "./call_record.ts";
 import type { Callee } from "./caller.ts";
 import { newSid, type Params } from "./signer.ts";
@@ -48,6 +48,31 @@ export class Leg {
     return this.#happening.status;
   }
 
+  /** What is asked for when it is answered, before the two are connected. */
+  get screening(): DocumentRequest | undefined {
+    const { number: { url, method }, documentUrl } = this.#setup;
+    return url === undefined
+      ? undefined
+      : { url: resolveUrl(url, documentUrl), method, params: this.params };
+  }
+
+  /** Of each webhook about it. */
+  get params(): Params {
+    const { number: { number }, callerId } = this.#setup;
+    return {
+      AccountSid: this.#call.setup.accountSid,
+      ApiVersion: "2010-04-01",
+      CallSid: this.sid,
+      ParentCallSid: this.#call.record.callSid,
+      CallStatus: this.status,
+      Direction: "outbound-dial",
+      From: callerId,
+      Caller: callerId,
+      To: number,
+      Called: number,
+    };
+  }
+
   /** Seconds since it was answered; 0 until then. */
   get talkSeconds(): number {
     return this.#answeredAt ? this.#call.secondsSince(this.#answeredAt) : 0;
@@ -85,7 +110,7 @@ export class Leg {
   }
 
   #report(event: ProgressEvent, recording: Params = {}): void {
-    const { number, callerId, documentUrl } = this.#setup;
+    const { number, documentUrl } = this.#setup;
     if (number.statusCallback === undefined) return;
     if (!number.statusCallbackEvents.includes(event)) return;
     this.#call.post({
@@ -93,16 +118,7 @@ export class Leg {
       url: resolveUrl(number.statusCallback, documentUrl),
       method: number.statusCallbackMethod,
       params: {
-        AccountSid: this.#call.setup.accountSid,
-        ApiVersion: "2010-04-01",
-        CallSid: this.sid,
-        ParentCallSid: this.#call.record.callSid,
-        CallStatus: this.status,
-        Direction: "outbound-dial",
-        From: callerId,
-        Caller: callerId,
-        To: number.number,
-        Called: number.number,
+        ...this.params,
         ...progressParams(event, this.#sequence++, this.#call.clock.now(), this.talkSeconds),
         ...recording,
       },

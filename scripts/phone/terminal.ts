@@ -102,6 +102,8 @@ export function eventLine(event: CallEvent, paint: Paint): string | undefined {
           event.record === "do-not-record" ? "not recorded" : event.record
         }`,
       );
+    case "whisper":
+      return line("they hear", event.text, "you do not");
     case "dialled":
       return line(
         "the phone",

@@ -48,6 +48,9 @@ export interface Gather {
 
 export interface DialNumber {
   readonly number: string;
+  /** What the called person hears before the two are connected. Source: Twilio, "TwiML Voice: Number: url". */
+  readonly url: string | undefined;
+  readonly method: Method;
   readonly statusCallback: string | undefined;
   readonly statusCallbackMethod: Method;
   readonly statusCallbackEvents: readonly ProgressEvent[];
@@ -74,6 +77,8 @@ export interface Dial extends RecordingCallback {
   readonly record: RecordMode;
   readonly hangupOnStar: boolean;
   readonly answerOnBridge: boolean;
+  /** One number after the other, instead of all at once. */
+  readonly sequential: boolean;
 }
 
 /** The caller's voice, kept. Source: Twilio, "TwiML Voice: Record". */
@@ -252,7 +257,7 @@ function readVerb(element: Element, warnings: string[]): Verb {
     case "Dial": {
       const numbers = element.children.map((child) => readNumber(child, warnings));
       if (element.text.trim() !== "") numbers.unshift(plainNumber(element.text.trim()));
-      read.ignore("trim", "ringTone", "recordingTrack", "sequential", "referUrl", "referMethod");
+      read.ignore("trim", "ringTone", "recordingTrack", "referUrl", "referMethod");
       return read.done({
         verb: "Dial",
         numbers,
@@ -268,6 +273,7 @@ function readVerb(element: Element, warnings: string[]): Verb {
         ...readRecordingCallback(read),
         hangupOnStar: read.flag("hangupOnStar", false),
         answerOnBridge: read.flag("answerOnBridge", false),
+        sequential: read.flag("sequential", false),
       });
     }
     case "Record": {
@@ -360,6 +366,8 @@ function readNumber(element: Element, warnings: string[]): DialNumber {
   read.ignore("byoc");
   return read.done({
     number: element.text.trim(),
+    url: read.optional("url"),
+    method: read.method("method"),
     statusCallback: read.optional("statusCallback"),
     statusCallbackMethod: read.method("statusCallbackMethod"),
     statusCallbackEvents: read.events("statusCallbackEvent", PROGRESS_EVENTS),
@@ -377,6 +385,8 @@ function readRecordingCallback(read: ReturnType<typeof reader>): RecordingCallba
 function plainNumber(number: string): DialNumber {
   return {
     number,
+    url: undefined,
+    method: "POST",
     statusCallback: undefined,
     statusCallbackMethod: "POST",
     statusCallbackEvents: ["completed"],

@@ -347,6 +347,64 @@ Deno.test("of two numbers that answer at the same moment one is connected, the o
   assertEquals(statuses.toSorted(), ["canceled", "completed"]);
 });
 
+Deno.test("sequential numbers ring one after the other, until one answers", async () => {
+  const numbers = ["+15550001111", "+15550002222", "+15550003333"];
+  await using app = new App({
+    "/voice": `<Dial action="/after" sequential="true" timeout="15">${
+      numbers.map((number) => `<Number>${number}</Number>`).join("")
+    }</Dial>`,
+    "/after": "<Hangup/>",
+  });
+  const callees = {
+    "+15550001111": { outcome: "no-answer" as const },
+    "+15550002222": { ringSeconds: 3, talkSeconds: 7 },
+  };
+  const call = await app.simulator({ callees }).call();
+  assertEquals(call.all("leg").map(({ number, status, atMs }) => [number, status, atMs]), [
+    ["+15550001111", "no-answer", 100],
+    ["+15550002222", "completed", 15_100],
+  ]);
+  assertEquals(call.all("dialled")[0]?.talkSeconds, 7);
+});
+
+const SCREENED = {
+  "/voice": `<Dial action="/after"><Number url="/screen">+15550001111</Number></Dial>`,
+  "/screen":
+    '<Gather numDigits="1" action="/accept"><Say>Press 1 to take the call</Say></Gather><Hangup/>',
+  "/accept": ({ params }: { params: Record<string, string> }) =>
+    params.Digits === "1" ? "<Say>Thank you</Say>" : "<Hangup/>",
+  "/after": "<Hangup/>",
+};
+
+Deno.test("a person who is asked before being connected takes the call by a key", async () => {
+  await using app = new App(SCREENED);
+  const call = await app.simulator().call();
+  assertEquals(call.all("whisper").map(({ text }) => text), [
+    "Press 1 to take the call",
+    "Thank you",
+  ]);
+  assertEquals(call.spoken, []);
+  const [leg] = call.all("leg");
+  const [asked] = app.to("/screen");
+  assertEquals(
+    [asked?.params.CallSid, asked?.params.ParentCallSid, asked?.params.CallStatus],
+    [leg?.sid, call.callSid, "in-progress"],
+  );
+  const [after] = app.to("/after");
+  assertEquals([after?.params.DialCallStatus, after?.params.DialBridged], ["completed", "true"]);
+});
+
+for (const presses of ["", "2"]) {
+  Deno.test(`who presses "${presses}" when asked is not connected`, async () => {
+    await using app = new App(SCREENED);
+    const call = await app.simulator({ callees: { "+15550001111": { presses } } }).call();
+    const [after] = app.to("/after");
+    // The leg was answered, so Twilio calls it completed.
+    assertEquals([after?.params.DialCallStatus, after?.params.DialBridged], ["completed", "false"]);
+    assertEquals(call.all("dialled")[0]?.talkSeconds, 0);
+  });
+}
+
 Deno.test("the people behind the numbers behave as configured, unless the script says otherwise", async () => {
   await using app = new App(DIALLING);
   const simulator = app.simulator({ callees: { "+15550001111": { outcome: "busy" } } });
