@@ -118,6 +118,8 @@ Deno.test("Dial takes a number as text or as Number, and records nothing by defa
   assertEquals(noun?.verb === "Dial" && [noun.numbers, noun.record], [
     [{
       number: "+15550002222",
+      url: undefined,
+      method: "POST",
       statusCallback: "/s",
       statusCallbackMethod: "POST",
       statusCallbackEvents: ["initiated", "answered"],
