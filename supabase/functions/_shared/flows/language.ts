@@ -6,14 +6,18 @@ import * as z from "zod/mini";
 /** What a flow may hold at most; a document beyond them is refused before its parts are looked at. */
 export const LIMITS = {
   /** Characters of all texts and names together. */
-  characters: 250_000,
+  characters: 150_000,
   /** JSON values of any kind. */
-  values: 20_000,
+  values: 6_000,
   /** Levels of nesting. */
   depth: 12,
-  nodes: 500,
+  nodes: 300,
   languages: 8,
   options: 12,
+  /** Phrases of one option in one language: twelve options stay below the 500 hints that a `<Gather>` takes. */
+  phrases: 30,
+  /** Phrases of a whole flow. */
+  allPhrases: 1000,
   /** A `<Say>` of Twilio's takes 3000 with Polly's voices. Source: https://www.twilio.com/docs/api/errors/13521 */
   promptCharacters: 3000,
   tests: 100,
@@ -88,8 +92,11 @@ const spoken = z.union(
   [text(LIMITS.promptCharacters), audio],
   `must be text of 1 to ${LIMITS.promptCharacters} characters, or {"audio": "<hash>"}`,
 );
-const phrase = matching(/^[^]{1,100}$/, "must be a phrase of 1 to 100 characters");
-const phrases = list(phrase, 1, 50);
+const phrases = list(
+  matching(/^[^]{1,100}$/, "must be a phrase of 1 to 100 characters"),
+  1,
+  LIMITS.phrases,
+);
 
 // --- calendars ----------------------------------------------------------------------------------------------
 
@@ -147,7 +154,7 @@ const option = z.strictObject({
   /** Phrases in any of the flow's languages, or those of each language. */
   words: z.optional(z.union(
     [phrases, byLanguage(phrases)],
-    "must be a list of 1 to 50 phrases of 1 to 100 characters, or one such list by language",
+    `must be a list of 1 to ${LIMITS.phrases} phrases, or one such list by language`,
   )),
   next: node,
 }, "must be a JSON object").check(
