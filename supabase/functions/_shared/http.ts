@@ -16,7 +16,8 @@ export const SECURITY_HEADERS = {
 // parameters. Each limit is there for a body that is small and yet dear: see tests/bench/strangers.ts.
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_PARAMETERS = 200;
-const MAX_CHUNKS = 256;
+/** Of the chunks that a body may come in, on average. */
+const MIN_CHUNK_BYTES = 256;
 
 export function json(
   status: number,
@@ -66,8 +67,8 @@ export function requireForm(request: Request): void {
   requireSize(request);
 }
 
-function requireSize(request: Request): void {
-  if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+function requireSize(request: Request, most = MAX_BODY_BYTES): void {
+  if (Number(request.headers.get("content-length") ?? 0) > most) throw tooLarge();
 }
 
 /**
@@ -94,14 +95,10 @@ export async function readForm(request: Request): Promise<Record<string, string 
 /**
  * Reads a JSON body, whatever JSON it is.
  *
- * @throws {HttpError} 415 for another content type, 413 for more than `MAX_BODY_BYTES`, 400 where it is no JSON.
+ * @throws {HttpError} 400 where it is no JSON, and as `readJsonText`.
  */
 export async function readJson(request: Request): Promise<unknown> {
-  const [type = ""] = (request.headers.get("content-type") ?? "").split(";");
-  if (type.trim().toLowerCase() !== "application/json") {
-    throw new HttpError(415, "unsupported_media_type", { accept: "application/json" });
-  }
-  const text = await readText(request);
+  const text = await readJsonText(request);
   try {
     return JSON.parse(text);
   } catch {
@@ -109,8 +106,22 @@ export async function readJson(request: Request): Promise<unknown> {
   }
 }
 
-async function readText(request: Request): Promise<string> {
-  requireSize(request);
+/**
+ * The text of a body that says to be JSON.
+ *
+ * @param most Bytes that it may have.
+ * @throws {HttpError} 415 for another content type, 413 for more than `most`, 400 where it breaks off.
+ */
+export async function readJsonText(request: Request, most = MAX_BODY_BYTES): Promise<string> {
+  const [type = ""] = (request.headers.get("content-type") ?? "").split(";");
+  if (type.trim().toLowerCase() !== "application/json") {
+    throw new HttpError(415, "unsupported_media_type", { accept: "application/json" });
+  }
+  return await readText(request, most);
+}
+
+async function readText(request: Request, most = MAX_BODY_BYTES): Promise<string> {
+  requireSize(request, most);
   if (request.body === null) return "";
   const decoder = new TextDecoder();
   let text = "";
@@ -120,7 +131,7 @@ async function readText(request: Request): Promise<string> {
     // A body may be longer than it said, or not say: stop where the limit is.
     for await (const chunk of request.body) {
       bytes += chunk.byteLength;
-      if (bytes > MAX_BODY_BYTES || ++chunks > MAX_CHUNKS) throw tooLarge();
+      if (bytes > most || ++chunks > most / MIN_CHUNK_BYTES) throw tooLarge();
       text += decoder.decode(chunk, { stream: true });
     }
   } catch (error) {

@@ -3,6 +3,8 @@ import type { Settings } from "./settings.ts";
 
 /** What a signed-in user's token says that matters here. */
 export interface UserClaims {
+  /** The user's UUID at Supabase Auth. */
+  readonly userId: string | undefined;
   readonly orgId: string | undefined;
   /** Of the organisation: `app_metadata.role`, which only the service can write. */
   readonly orgRole: string | undefined;
@@ -102,6 +104,7 @@ function claimsOf(claims: Record<string, unknown>, now: Date): UserClaims | unde
   const metadata = (claims["app_metadata"] ?? {}) as Record<string, unknown>;
   const text = (value: unknown) => typeof value === "string" ? value : undefined;
   return {
+    userId: text(claims["sub"]),
     orgId: text(metadata["org_id"])?.toLowerCase(),
     orgRole: text(metadata["role"]),
   };

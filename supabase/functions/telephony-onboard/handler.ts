@@ -1,3 +1,4 @@
+import { type Administrator, administratorOf } from "../_shared/access.ts";
 import type { Beginning } from "../_shared/db/onboarding.ts";
 import { DatabaseUnavailable, LeaseLost } from "../_shared/db/onboarding.ts";
 import { HttpError, invalid } from "../_shared/errors.ts";
@@ -8,7 +9,6 @@ import { runOnboarding, type SagaDeps } from "../_shared/onboarding/saga.ts";
 import { assertStanding } from "../_shared/onboarding/standing.ts";
 import type { Log } from "../_shared/log.ts";
 import type { Settings } from "../_shared/settings.ts";
-import { bearerToken, isOperator } from "../_shared/operator.ts";
 import type { ReadUserToken } from "../_shared/user_token.ts";
 
 export interface OnboardDeps {
@@ -63,12 +63,14 @@ export function createHandler(deps: OnboardDeps): Handler {
 
 async function serve(deps: OnboardDeps, request: Request): Promise<Response> {
   requireMethod(request, "POST", "DELETE");
-  const caller = await callerOf(deps, request);
-  if (request.method === "DELETE") return await release(deps, request, caller);
+  const asks = await administratorOf(request, deps);
+  if (request.method === "DELETE") return await release(deps, request, asks);
   const key = idempotencyKey(request.headers);
   const parsed = parseOnboardingRequest(await readJson(request), deps.settings.destinations);
   if ("issues" in parsed) throw invalid(parsed.issues);
-  if (!caller.mayOnboard(parsed.request.org_id)) throw new HttpError(403, "forbidden");
+  if (asks.kind === "admin" && asks.orgId !== parsed.request.org_id) {
+    throw new HttpError(403, "forbidden");
+  }
   if (deps.saga === undefined) {
     throw notConfigured();
   }
@@ -76,7 +78,8 @@ async function serve(deps: OnboardDeps, request: Request): Promise<Response> {
   const beginning: Beginning = await deps.saga.database.begin(
     parsed.request,
     key,
-    caller.mayBuyFurther,
+    // Numbers cost the operator money: an organisation's admins get one.
+    asks.kind === "operator",
   );
   switch (beginning.outcome) {
     case "completed":
@@ -111,9 +114,9 @@ async function serve(deps: OnboardDeps, request: Request): Promise<Response> {
 async function release(
   { saga }: OnboardDeps,
   request: Request,
-  caller: Caller,
+  asks: Administrator,
 ): Promise<Response> {
-  if (!caller.isOperator) throw new HttpError(403, "forbidden");
+  if (asks.kind !== "operator") throw new HttpError(403, "forbidden");
   const org_id = new URL(request.url).searchParams.get("org_id")?.toLowerCase() ?? "";
   if (!UUID.test(org_id)) throw invalid([{ field: "org_id", message: "must be a UUID" }]);
   if (saga === undefined) throw notConfigured();
@@ -141,36 +144,6 @@ function notConfigured(): HttpError {
     message:
       "TWILIO_ACCOUNT_SID must be set: the main account, under which sub-accounts are opened.",
   });
-}
-
-interface Caller {
-  readonly isOperator: boolean;
-  mayOnboard(orgId: string): boolean;
-  /** Numbers cost the operator money: an organisation's admins get one. */
-  readonly mayBuyFurther: boolean;
-}
-
-/**
- * Which organisations the caller may onboard: an operator any, an admin their own.
- *
- * @throws {HttpError} 401 for nobody we know, 403 for somebody who is no admin.
- */
-async function callerOf(
-  { settings, readUserToken, now }: OnboardDeps,
-  request: Request,
-): Promise<Caller> {
-  if (isOperator(request, settings.secretKeys)) {
-    return { isOperator: true, mayOnboard: () => true, mayBuyFurther: true };
-  }
-  const token = bearerToken(request);
-  const user = token === undefined ? undefined : await readUserToken(token, now());
-  if (user === undefined) throw new HttpError(401, "unauthorized");
-  if (user.orgRole !== "admin") throw new HttpError(403, "forbidden");
-  return {
-    isOperator: false,
-    mayOnboard: (orgId) => user.orgId === orgId,
-    mayBuyFurther: false,
-  };
 }
 
 function idempotencyKey(headers: Headers): string | undefined {
