@@ -8,6 +8,7 @@
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, type ParseArgsConfig, parseEnv } from "node:util";
+import type { TwilioAccess } from "../supabase/functions/_shared/twilio/client.ts";
 import { LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN, TWILIO_URL_FILE } from "./local/defaults.ts";
 
 /** An option or a variable that cannot be used; the message says which and why. */
@@ -199,14 +200,6 @@ export function secretKey(env: Environment): string | undefined {
   throw new UsageError('SUPABASE_SECRET_KEYS must be JSON such as {"default": "sb_secret_..."}');
 }
 
-/** An account at Twilio, and where Twilio is. */
-export interface TwilioAccess {
-  /** Without a trailing slash; `https://api.twilio.com`. */
-  readonly apiUrl: string;
-  readonly accountSid: string;
-  readonly authToken: string;
-}
-
 /**
  * The account that the settings name; on this machine, where they name none, the one of the stand-in that runs with
  * `task start`.
@@ -216,18 +209,18 @@ export interface TwilioAccess {
 export function twilioAccess(env: Environment, local: boolean): TwilioAccess | undefined {
   const accountSid = env("TWILIO_ACCOUNT_SID");
   const authToken = env("TWILIO_AUTH_TOKEN");
-  const apiUrl = env("TWILIO_API_URL");
-  if (accountSid === undefined && apiUrl === undefined && local) {
+  const baseUrl = env("TWILIO_API_URL");
+  if (accountSid === undefined && baseUrl === undefined && local) {
     const standIn = standInUrl(env);
     if (standIn === undefined) return undefined;
     return {
-      apiUrl: standIn,
+      baseUrl: standIn,
       accountSid: LOCAL_ACCOUNT_SID,
       authToken: authToken ?? LOCAL_AUTH_TOKEN,
     };
   }
   if (accountSid === undefined || authToken === undefined) return undefined;
-  return { apiUrl: apiUrl ?? "https://api.twilio.com", accountSid, authToken };
+  return { baseUrl: baseUrl ?? "https://api.twilio.com", accountSid, authToken };
 }
 
 /** Where the stand-in says that it is, while it runs. */

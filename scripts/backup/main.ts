@@ -117,9 +117,7 @@ async function makeBackup({ values }: CommandLine, { env, print }: CommandContex
 
   const local = values.database === undefined && env("SUPABASE_DB_URL") === undefined;
   const twilio = twilioAccess(env, local);
-  const checksum = twilio === undefined
-    ? undefined
-    : checksumsAt(twilio.apiUrl, twilio.accountSid, twilio.authToken);
+  const checksum = twilio === undefined ? undefined : checksumsAt(twilio);
   const listed = await listRecordings(path, recordings, { key, checksum });
   for (const line of told(listed)) print(line);
   const gone = await rotate(dir);

@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { join } from "@std/path/join.js";
 import { pooledMap } from "@std/async/pool.js";
 import { retry } from "@std/async/retry.js";
+import { type TwilioAccess, twilioClient } from "../../supabase/functions/_shared/twilio/client.ts";
 import { BackupError, type RecordingName } from "./dump.ts";
 import { LIST_NAME, open, write } from "./files.ts";
 
@@ -36,26 +37,17 @@ const DEADLINE_MS = 60_000;
 
 /**
  * Fetches recordings as they were made (WAV), and keeps of each its checksum only.
- * Source: https://www.twilio.com/docs/voice/api/recording#fetch-a-recordings-media-file
  *
- * @param apiUrl Without a trailing slash.
- * @param accountSid The main account, whose credentials open its sub-accounts too.
+ * @param access The main account's, whose credentials open its sub-accounts too.
  */
-export function checksumsAt(apiUrl: string, accountSid: string, authToken: string): FetchChecksum {
-  const authorization = `Basic ${btoa(`${accountSid}:${authToken}`)}`;
+export function checksumsAt(access: TwilioAccess): FetchChecksum {
+  const client = twilioClient(access);
   return async ({ recording_sid, account_sid }) => {
-    const account = `${apiUrl}/2010-04-01/Accounts/${account_sid ?? accountSid}`;
-    const response = await fetch(`${account}/Recordings/${recording_sid}.wav`, {
-      headers: { authorization },
-      signal: AbortSignal.timeout(DEADLINE_MS),
-    });
-    if (!response.ok || response.body === null) {
-      await response.body?.cancel();
-      if (response.status === 404 || response.status === 410) return undefined;
-      throw new Error(`Twilio answered ${response.status}`);
-    }
+    const recording = `/Accounts/${account_sid ?? access.accountSid}/Recordings/${recording_sid}`;
+    const audio = await client.media(recording, AbortSignal.timeout(DEADLINE_MS));
+    if (audio === undefined) return undefined;
     const hash = createHash("sha256");
-    for await (const chunk of response.body) hash.update(chunk);
+    for await (const chunk of audio) hash.update(chunk);
     return hash.digest("hex");
   };
 }

@@ -1,13 +1,12 @@
 import { SettingError } from "../../supabase/functions/_shared/errors.ts";
 import { bindingOf } from "../../supabase/functions/_shared/onboarding/saga.ts";
-import { hasProfile } from "../doctor/twilio.ts";
 import type { Settings } from "../../supabase/functions/_shared/settings.ts";
 import {
   type OwnedNumber,
   type Provisioning,
   provisioning,
-  TwilioRefusal,
 } from "../../supabase/functions/_shared/twilio/provisioning.ts";
+import { twilioClient, TwilioError } from "../../supabase/functions/_shared/twilio/client.ts";
 import { settingsOf, type Target } from "./target.ts";
 
 /** In E.164 form, as a telephone number that rings somewhere. */
@@ -17,7 +16,7 @@ export const NUMBER = /^\+[1-9]\d{6,14}$/;
  * Whether the account can serve callers, and Twilio's requests will be known as Twilio's, which signs with the account's
  * primary token; and whether the number that is to be bound is there.
  *
- * @throws {SettingError} with the setting that is wrong; `TwilioRefusal` or `TwilioSilence`.
+ * @throws {SettingError} with the setting that is wrong; `TwilioError`.
  */
 export async function lookAtTwilio(target: Target): Promise<string> {
   const settings = settingsOf(target);
@@ -39,9 +38,8 @@ export async function lookAtTwilio(target: Target): Promise<string> {
     await owned(twilio, accountSid, number);
     found.push(`${number} is its number`);
   }
-  const { twilioApiUrl: apiUrl, twilioAuthToken: authToken } = settings;
   // Not refused: accounts upgraded before February 2026 do without. Source: https://help.twilio.com/articles/223180028
-  if (await hasProfile({ apiUrl, accountSid, authToken }) === false) {
+  if (await twilio.hasProfile() === false) {
     found.push(
       "it has no approved customer profile: it may have 2 calls at once, in and out together, and one forwarded caller uses both",
     );
@@ -56,7 +54,7 @@ async function lookAtAccount(
   sid: string,
 ): Promise<string> {
   const account = await twilio.account(sid).catch((error) => {
-    if (!(error instanceof TwilioRefusal) || error.status !== 401) throw error;
+    if (!(error instanceof TwilioError) || error.status !== 401) throw error;
   });
   if (account === undefined) {
     throw new SettingError(
@@ -102,7 +100,10 @@ async function owned(twilio: Provisioning, account: string, number: string): Pro
 }
 
 function mainAccount({ twilioApiUrl, twilioAuthToken }: Settings, account: string): Provisioning {
-  return provisioning({ baseUrl: twilioApiUrl, accountSid: account, authToken: twilioAuthToken });
+  return provisioning(
+    twilioClient({ baseUrl: twilioApiUrl, accountSid: account, authToken: twilioAuthToken }),
+    account,
+  );
 }
 
 function noAccount(number: string): SettingError {

@@ -2,7 +2,7 @@ import type { Sql } from "postgres";
 import { connectTo, type Database } from "../database.ts";
 import { SCHEMA_VERSION } from "../../supabase/functions/_shared/db/schema_version.ts";
 import { drift, parseCatalog, readSchema } from "../schema/catalog.ts";
-import type { TwilioAccess } from "../command.ts";
+import type { TwilioAccess } from "../../supabase/functions/_shared/twilio/client.ts";
 import { askTwilio } from "./twilio.ts";
 import { errorCodeOf, untilKnown } from "../../supabase/functions/_shared/db/client.ts";
 import { VAULT_NAMES } from "../deploy/vault.ts";

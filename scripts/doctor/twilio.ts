@@ -1,7 +1,13 @@
 // What an account at Twilio lets a line do: looked at by questions that change nothing.
 
 import { pooledMap } from "@std/async/pool.js";
-import type { TwilioAccess } from "../command.ts";
+import * as z from "zod/mini";
+import {
+  type TwilioAccess,
+  type TwilioClient,
+  twilioClient,
+} from "../../supabase/functions/_shared/twilio/client.ts";
+import { provisioning } from "../../supabase/functions/_shared/twilio/provisioning.ts";
 
 /** What was found out of an account, or why nothing was. */
 export type TwilioAnswer = { readonly unreachable: string } | {
@@ -16,21 +22,27 @@ export type TwilioAnswer = { readonly unreachable: string } | {
 const DEADLINE_MS = 15_000;
 const AT_ONCE = 4;
 
-/** Asks of the main account and its active sub-accounts. Never rejects. */
+const resource = z.object({ sid: z.string() });
+
+/** Asks of the main account and its active sub-accounts, once each. Never rejects. */
 export async function askTwilio(access: TwilioAccess): Promise<TwilioAnswer> {
-  const { apiUrl, accountSid } = access;
-  const root = `${apiUrl}/2010-04-01/Accounts`;
+  const { accountSid } = access;
+  const client = twilioClient({ ...access, deadlineMs: DEADLINE_MS, attempts: 1 });
+  const twilio = provisioning(client, accountSid);
   try {
-    const { type } = await get(access, `${root}/${accountSid}.json`);
-    const { accounts = [] } = await get(access, `${root}.json?Status=active&PageSize=1000`);
-    const sids = new Set<string>([accountSid, ...accounts.map(({ sid }: { sid: string }) => sid)]);
+    const main = await twilio.account(accountSid);
+    const { sids } = await twilio.activeSubaccounts();
     const recordings: { accountSid: string; open: boolean }[] = [];
     for await (
-      const found of pooledMap(AT_ONCE, sids, (sid: string) => tryRecording(access, root, sid))
+      const found of pooledMap(
+        AT_ONCE,
+        new Set([accountSid, ...sids]),
+        (sid: string) => tryRecording(client, sid),
+      )
     ) {
       if (found !== undefined) recordings.push(found);
     }
-    return { type: String(type), approvedProfile: await hasProfile(access), recordings };
+    return { type: String(main?.type), approvedProfile: await twilio.hasProfile(), recordings };
   } catch (error) {
     return { unreachable: (error as Error).message };
   }
@@ -40,41 +52,15 @@ export async function askTwilio(access: TwilioAccess): Promise<TwilioAnswer> {
  * Whether a recording is played to anybody: "Enforce HTTP Auth on Media URLs" is off, then.
  * Source: https://www.twilio.com/docs/voice/api/recording
  */
-async function tryRecording(access: TwilioAccess, root: string, accountSid: string) {
-  const page = await get(access, `${root}/${accountSid}/Recordings.json?PageSize=1`);
-  const sid: unknown = page["recordings"]?.[0]?.sid;
-  if (typeof sid !== "string") return undefined;
-  const response = await fetch(`${root}/${accountSid}/Recordings/${sid}.wav`, {
+async function tryRecording(client: TwilioClient, accountSid: string) {
+  const path = `/Accounts/${accountSid}/Recordings`;
+  const [newest] = await client.list(path, "recordings", resource, { PageSize: "1" });
+  if (newest === undefined) return undefined;
+  const response = await fetch(`${client.url(`${path}/${newest.sid}`)}.wav`, {
     redirect: "manual",
     signal: AbortSignal.timeout(DEADLINE_MS),
   });
   await response.body?.cancel();
   // A redirect leads to the audio.
   return { accountSid, open: response.status < 400 };
-}
-
-/**
- * Whether a customer profile is approved; undefined: it cannot be known.
- * Source: https://www.twilio.com/docs/trust-hub/trusthub-rest-api
- */
-export async function hasProfile(access: TwilioAccess): Promise<boolean | undefined> {
-  const url = access.apiUrl.replace("//api.twilio.com", "//trusthub.twilio.com");
-  const page = await get(access, `${url}/v1/CustomerProfiles?Status=twilio-approved&PageSize=1`)
-    .catch(() => undefined);
-  const results: unknown = page?.["results"];
-  return Array.isArray(results) ? results.length > 0 : undefined;
-}
-
-async function get(
-  { accountSid, authToken }: TwilioAccess,
-  url: string,
-  // deno-lint-ignore no-explicit-any -- Twilio's JSON; what is read of it is checked where it is.
-): Promise<Record<string, any>> {
-  const response = await fetch(url, {
-    headers: { authorization: `Basic ${btoa(`${accountSid}:${authToken}`)}` },
-    signal: AbortSignal.timeout(DEADLINE_MS),
-  });
-  if (response.ok) return await response.json();
-  await response.body?.cancel();
-  throw new Error(`Twilio answered ${response.status}`);
 }

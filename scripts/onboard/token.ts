@@ -2,8 +2,15 @@
 import { dataApi, run } from "../../supabase/functions/_shared/db/client.ts";
 import { tenantDatabase } from "../../supabase/functions/_shared/db/tenants.ts";
 import { sealBy } from "../../supabase/functions/_shared/onboarding/seal.ts";
-import { twilioClient, TwilioError } from "../../supabase/functions/_shared/twilio/client.ts";
-import { provisioning } from "../../supabase/functions/_shared/twilio/provisioning.ts";
+import {
+  type TwilioAccess,
+  twilioClient,
+  TwilioError,
+} from "../../supabase/functions/_shared/twilio/client.ts";
+import {
+  type Provisioning,
+  provisioning,
+} from "../../supabase/functions/_shared/twilio/provisioning.ts";
 import {
   ACCOUNT,
   ADDRESS,
@@ -92,7 +99,7 @@ async function asked(
     );
   }
   try {
-    const token = await provisioning({ baseUrl, accountSid, authToken }).authToken(account);
+    const token = await accountsBy({ baseUrl, accountSid, authToken }).authToken(account);
     if (token !== undefined) return token;
   } catch (error) {
     if (!(error instanceof TwilioError)) throw error;
@@ -105,8 +112,16 @@ async function asked(
 
 /** Whether Twilio lets the account itself in by it. */
 async function opens(baseUrl: string, accountSid: string, authToken: string): Promise<boolean> {
-  const own = twilioClient({ baseUrl, accountSid, authToken, deadlineMs: DEADLINE_MS });
-  return (await own.send("GET", `/Accounts/${accountSid}`)).status === 200;
+  try {
+    return await accountsBy({ baseUrl, accountSid, authToken }).account(accountSid) !== undefined;
+  } catch (error) {
+    if (error instanceof TwilioError && error.kind === "refused") return false;
+    throw error;
+  }
+}
+
+function accountsBy(access: TwilioAccess): Provisioning {
+  return provisioning(twilioClient({ ...access, deadlineMs: DEADLINE_MS }), access.accountSid);
 }
 
 function explained(message: string, account: string, url: string): string {

@@ -16,9 +16,11 @@ import {
 } from "../command.ts";
 import { LOCAL_SECRET_KEY } from "../local/defaults.ts";
 import {
-  TwilioBusyError,
+  NOT_COMPLETE,
+  twilioClient,
   TwilioError,
-  TwilioNotYetError,
+} from "../../supabase/functions/_shared/twilio/client.ts";
+import {
   type TwilioRecording,
   type TwilioRest,
   twilioRest,
@@ -104,7 +106,7 @@ async function forget(
     }
     return await erase(person, known["calls"] ?? [], records, twilio, print) ? 0 : 1;
   } catch (error) {
-    const change = isAway(error)
+    const change = error instanceof TwilioError
       ? ". Nothing was changed by it. Run it again when Twilio answers"
       : "";
     print(`Cannot finish: ${(error as Error).message}${change}`);
@@ -140,9 +142,9 @@ type Print = CommandContext["print"];
 /** All that is known of a person, by kind. */
 type Known = Readonly<Record<string, readonly Record<string, unknown>[]>>;
 
-/** Twilio does not answer, or not as it should. */
-function isAway(error: unknown): error is Error {
-  return error instanceof TwilioError || error instanceof TwilioBusyError;
+/** Twilio does not delete the record of a call yet. */
+function isTooEarly(error: unknown): boolean {
+  return error instanceof TwilioError && error.code === NOT_COMPLETE;
 }
 
 const NO_ACCOUNT = "TWILIO_ACCOUNT_SID or TWILIO_AUTH_TOKEN is not set";
@@ -153,7 +155,7 @@ const DEADLINE_MS = 15_000;
 function twilioOf(env: CommandContext["env"], local: boolean): TwilioRest | undefined {
   const access = twilioAccess(env, local);
   if (access === undefined) return undefined;
-  return twilioRest(access.apiUrl, access.accountSid, access.authToken, DEADLINE_MS);
+  return twilioRest(twilioClient({ ...access, deadlineMs: DEADLINE_MS }), access.accountSid);
 }
 
 /** @returns whether all that is known was told. */
@@ -212,7 +214,7 @@ async function erase(
   try {
     there = twilio === undefined ? [] : await eraseAtTwilio(twilio, calls, records, done);
   } catch (error) {
-    if (!isAway(error)) throw error;
+    if (!(error instanceof TwilioError)) throw error;
     print(
       `NOT ERASED: ${error.message}. Deleted there until then: ${done.calls} of ${calls.length} calls, ${done.recordings} recordings.\n` +
         "Here nothing was erased, as only these rows find the rest at Twilio. Run it again when Twilio answers.",
@@ -277,7 +279,7 @@ async function deletePending(
         // deno-lint-ignore no-await-in-loop -- One after the other, as Twilio limits how much at once.
         await (isRecording ? account.deleteRecording(sid) : account.deleteCall(sid));
       } catch (error) {
-        if (!(error instanceof TwilioNotYetError)) throw error;
+        if (!isTooEarly(error)) throw error;
         deleted.refused++;
         continue;
       }
@@ -286,7 +288,7 @@ async function deletePending(
       deleted[isRecording ? "recordings" : "calls"]++;
     }
   } catch (error) {
-    if (!isAway(error)) throw error;
+    if (!(error instanceof TwilioError)) throw error;
     clean = false;
     print(
       `STILL AT TWILIO: ${
@@ -358,7 +360,7 @@ async function eraseAtTwilio(
         // deno-lint-ignore no-await-in-loop
         await account.deleteCall(sid);
       } catch (error) {
-        if (!(error instanceof TwilioNotYetError)) throw error;
+        if (!isTooEarly(error)) throw error;
         // Kept until it is gone: once the call is erased here, nothing else knows of it.
         // deno-lint-ignore no-await-in-loop
         await records.call("queue_twilio_deletion", {

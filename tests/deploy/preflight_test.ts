@@ -15,6 +15,7 @@ import { readTarget, settingsOf, type Target } from "../../scripts/deploy/target
 import { lookAtTwilio } from "../../scripts/deploy/twilio.ts";
 import { ROOT } from "../../scripts/local/stack.ts";
 import { startTwilioApi, type TwilioApiOptions } from "../../scripts/local/twilio_api.ts";
+import { twilioClient } from "../../supabase/functions/_shared/twilio/client.ts";
 import { provisioning } from "../../supabase/functions/_shared/twilio/provisioning.ts";
 
 const REF = "abcdefghijklmnopqrst";
@@ -82,7 +83,10 @@ async function withTwilio(
 ): Promise<void> {
   const twilio = startTwilioApi({ ...ACCOUNT, ...standing });
   try {
-    const buyer = provisioning({ baseUrl: twilio.url, ...ACCOUNT });
+    const buyer = provisioning(
+      twilioClient({ baseUrl: twilio.url, ...ACCOUNT }),
+      ACCOUNT.accountSid,
+    );
     const [sold] = await buyer.numbersForSale("CA", { areaCode: "587", limit: 1 });
     await buyer.buyNumber(ACCOUNT.accountSid, sold!.phone_number);
     await body(twilio.url, sold!.phone_number);

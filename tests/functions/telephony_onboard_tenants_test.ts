@@ -10,6 +10,7 @@ import {
   type TenantLookup,
   type Tenants,
 } from "../../supabase/functions/_shared/tenancy/tenants.ts";
+import { twilioClient } from "../../supabase/functions/_shared/twilio/client.ts";
 import { provisioning } from "../../supabase/functions/_shared/twilio/provisioning.ts";
 import { createHandler as action } from "../../supabase/functions/voice-action/handler.ts";
 import { createHandler as frontdoor } from "../../supabase/functions/voice-frontdoor/handler.ts";
@@ -387,11 +388,14 @@ Deno.test("with the database down a sub-account's caller is still served", async
       TWILIO_ACCOUNT_SID: ACCOUNT_SID,
       TWILIO_API_URL: twilio.url,
     });
-    const own = provisioning({
-      baseUrl: twilio.url,
-      accountSid: ACCOUNT_SID,
-      authToken: AUTH_TOKEN,
-    });
+    const own = provisioning(
+      twilioClient({
+        baseUrl: twilio.url,
+        accountSid: ACCOUNT_SID,
+        authToken: AUTH_TOKEN,
+      }),
+      ACCOUNT_SID,
+    );
     const { sid } = await own.createSubaccount("tradeline somebody");
     const token = twilio.subaccounts[0]!.auth_token;
     const lines: string[] = [];

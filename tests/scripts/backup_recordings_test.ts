@@ -216,7 +216,7 @@ Deno.test("a recording whose first answer is 429 is asked for again", () =>
   withBoth(async ({ dir, twilio, sids }) => {
     twilio.fault = new Response(null, { status: 429 });
     const recordings = [{ recording_sid: sids[0]!, account_sid: MAIN }];
-    const checksum = checksumsAt(twilio.url, MAIN, TOKEN);
+    const checksum = checksumsAt({ baseUrl: twilio.url, accountSid: MAIN, authToken: TOKEN });
     const { list, reason } = await listRecordings(
       join(dir, "tradeline-20251130T020000Z.backup"),
       recordings,

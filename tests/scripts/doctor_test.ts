@@ -183,9 +183,9 @@ function fakeTwilio(account: { type: string; profiles: unknown[]; open: readonly
       return Response.json({ recordings: [{ sid: `RE${"1".repeat(32)}` }] });
     }
     if (pathname.endsWith("/Accounts.json")) {
-      return Response.json({ accounts: [{ sid: MAIN }, { sid: SUB }] });
+      return Response.json({ accounts: [MAIN, SUB].map((sid) => ({ sid, status: "active" })) });
     }
-    return Response.json({ sid: MAIN, type: account.type });
+    return Response.json({ sid: MAIN, status: "active", type: account.type });
   });
 }
 

@@ -7,6 +7,7 @@ import { main } from "../../scripts/deploy/main.ts";
 import { noteTested } from "../../scripts/deploy/tested.ts";
 import { ROOT } from "../../scripts/local/stack.ts";
 import { startTwilioApi, type TwilioApi } from "../../scripts/local/twilio_api.ts";
+import { twilioClient } from "../../supabase/functions/_shared/twilio/client.ts";
 import { provisioning } from "../../supabase/functions/_shared/twilio/provisioning.ts";
 import { type ManagedProject, startManagedProject } from "./management_api.ts";
 
@@ -99,7 +100,10 @@ async function openSite(
   const own = { log: console.log, error: console.error };
   const account = { accountSid: `AC${"0".repeat(32)}`, authToken: "the-token-of-this-deployment" };
   const twilio = startTwilioApi(account);
-  const buyer = provisioning({ baseUrl: twilio.url, ...account });
+  const buyer = provisioning(
+    twilioClient({ baseUrl: twilio.url, ...account }),
+    account.accountSid,
+  );
   const [sold] = await buyer.numbersForSale("CA", { areaCode: "587", limit: 1 });
   const number = sold!.phone_number;
   await buyer.buyNumber(account.accountSid, number);

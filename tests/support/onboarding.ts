@@ -20,6 +20,7 @@ import { formatLogLine } from "../../supabase/functions/_shared/log.ts";
 import { recoverOnboardings } from "../../supabase/functions/_shared/onboarding/recover.ts";
 import type { SagaDeps } from "../../supabase/functions/_shared/onboarding/saga.ts";
 import { sealBy } from "../../supabase/functions/_shared/onboarding/seal.ts";
+import { twilioClient } from "../../supabase/functions/_shared/twilio/client.ts";
 import { provisioning } from "../../supabase/functions/_shared/twilio/provisioning.ts";
 import { userTokens } from "../../supabase/functions/_shared/user_token.ts";
 import {
@@ -112,16 +113,19 @@ export function openOffice(
   const deps: Deps = { ...depsFrom(settings), log };
   const saga: SagaDeps = {
     database: onboardings(dataApi(settings.supabaseUrl, settings.secretKey)),
-    twilio: provisioning({
-      baseUrl: settings.twilioApiUrl,
-      accountSid: LOCAL_ACCOUNT_SID,
-      authToken: settings.twilioAuthToken,
-      deadlineMs: 1000,
-      wait: (milliseconds) => {
-        waits.push(milliseconds);
-        return Promise.resolve();
-      },
-    }),
+    twilio: provisioning(
+      twilioClient({
+        baseUrl: settings.twilioApiUrl,
+        accountSid: LOCAL_ACCOUNT_SID,
+        authToken: settings.twilioAuthToken,
+        deadlineMs: 1000,
+        wait: (milliseconds) => {
+          waits.push(milliseconds);
+          return Promise.resolve();
+        },
+      }),
+      LOCAL_ACCOUNT_SID,
+    ),
     seal: sealBy(settings.secretKey),
     functionsUrl: settings.publicFunctionsUrl,
     log,

@@ -33,9 +33,44 @@ export class HttpError extends Error {
   }
 }
 
+/** A field at fault and why; never its value. */
+export interface Issue {
+  readonly field: string;
+  readonly message: string;
+}
+
 /** A request that was understood and cannot be used: each field at fault, and what it must be. */
-export function invalid(
-  issues: readonly { readonly field: string; readonly message: string }[],
-): HttpError {
+export function invalid(issues: readonly Issue[]): HttpError {
   return new HttpError(400, "invalid", {}, { issues });
+}
+
+/**
+ * What the failure of another system means for what was asked of it. It decides alike for all who ask: an HTTP answer
+ * (502 for `refused`, else 503), a job (`refused` is given up, the others are tried again), a script's message.
+ */
+export type FailureKind =
+  /** It will not, however often it is asked. */
+  | "refused"
+  /** It did nothing, and later it may. */
+  | "busy"
+  /** It did not answer, or not as documented: it may have done it. */
+  | "unknown";
+
+/** The database, Twilio or a mail service did not do what it was asked. The message holds no address, number or key. */
+export class ServiceError extends Error {
+  override name = "ServiceError";
+
+  constructor(
+    readonly kind: FailureKind,
+    message: string,
+    /** The service's own name of the reason, such as Twilio's 21422 or an SQLSTATE; empty where it gave none. */
+    readonly code = "",
+  ) {
+    super(message);
+  }
+}
+
+/** What an error says of itself in a log line; nothing of what was thrown otherwise. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
 }

@@ -4,7 +4,9 @@ import { dataApi, PATIENT } from "../_shared/db/client.ts";
 import { type Log, logOf } from "../_shared/log.ts";
 import { isSending } from "../_shared/mail/mail.ts";
 import type { Settings } from "../_shared/settings.ts";
-import { refusedCalls } from "../_shared/twilio/debugger.ts";
+import { accessOf } from "../_shared/twilio/account.ts";
+import { twilioClient } from "../_shared/twilio/client.ts";
+import { twilioRest } from "../_shared/twilio/rest.ts";
 import type { Handler } from "../_shared/webhook.ts";
 import { worker } from "../_shared/worker.ts";
 
@@ -94,12 +96,15 @@ async function tell(channel: Channel, notices: readonly AlertNotice[], log: Log)
   return { delivered, failed: notices.slice(delivered.length).map(({ id }) => id) };
 }
 
-async function askTwilio(
-  { twilioApiUrl, twilioAccountSid, twilioAuthToken }: Settings,
-): Promise<number | null> {
-  if (twilioAccountSid === undefined) return null;
-  const account = { accountSid: twilioAccountSid, authToken: twilioAuthToken };
-  return await refusedCalls({ baseUrl: twilioApiUrl, ...account }, new Date());
+const HOUR_MS = 60 * 60 * 1000;
+
+/** Calls that Twilio refused in the last hour; `null`: not known, and nothing may depend on it. */
+async function askTwilio(settings: Settings): Promise<number | null> {
+  const access = accessOf(settings);
+  if (access === undefined) return null;
+  const client = twilioClient({ ...access, deadlineMs: 5000, attempts: 1 });
+  return await twilioRest(client, access.accountSid)
+    .refusedCalls(new Date(Date.now() - HOUR_MS)).catch(() => null);
 }
 
 /** @param url voice-health's address. */

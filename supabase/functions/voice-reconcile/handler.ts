@@ -22,13 +22,9 @@ import {
 import type { Deps } from "../_shared/deps.ts";
 import { sagaDeps } from "../_shared/onboarding/live.ts";
 import { type Recovered, recoverOnboardings } from "../_shared/onboarding/recover.ts";
-import {
-  TwilioBusyError,
-  type TwilioCall,
-  TwilioNotYetError,
-  type TwilioRest,
-  twilioRest,
-} from "../_shared/twilio/rest.ts";
+import { accessOf } from "../_shared/twilio/account.ts";
+import { NOT_COMPLETE, twilioClient, TwilioError } from "../_shared/twilio/client.ts";
+import { type TwilioCall, type TwilioRest, twilioRest } from "../_shared/twilio/rest.ts";
 import type { Handler } from "../_shared/webhook.ts";
 import { worker } from "../_shared/worker.ts";
 
@@ -42,15 +38,16 @@ export interface ReconcileDeps
 }
 
 export function reconcileDeps(deps: Deps): ReconcileDeps {
-  const { supabaseUrl, secretKey, twilioAccountSid, twilioAuthToken, twilioApiUrl } = deps.settings;
+  const { supabaseUrl, secretKey } = deps.settings;
+  const access = accessOf(deps.settings);
   const saga = sagaDeps(deps.settings, deps.log);
   return {
     ...deps,
     onboardings: saga && (() => recoverOnboardings(saga)),
     database: reconciliation(dataApi(supabaseUrl, secretKey, PATIENT)),
-    twilio: twilioAccountSid === undefined
-      ? undefined
-      : twilioRest(twilioApiUrl, twilioAccountSid, twilioAuthToken),
+    // A failed question is asked again by a later run.
+    twilio: access &&
+      twilioRest(twilioClient({ ...access, deadlineMs: 5000, attempts: 1 }), access.accountSid),
   };
 }
 
@@ -214,9 +211,10 @@ async function attempt<T>(report: Report, ask: () => Promise<T>, otherwise: T): 
   try {
     return await ask();
   } catch (error) {
-    if (error instanceof TwilioBusyError) report.backed_off = true;
+    if (!(error instanceof TwilioError)) report.failed++;
+    else if (error.status === 429) report.backed_off = true;
     // It is waited for, and is no failure.
-    else if (!(error instanceof TwilioNotYetError)) report.failed++;
+    else if (error.code !== NOT_COMPLETE) report.failed++;
     return otherwise;
   }
 }

@@ -1,4 +1,5 @@
-import { NotBound, TwilioRefusal, TwilioSilence } from "../twilio/provisioning.ts";
+import { TwilioError } from "../twilio/client.ts";
+import { NOT_BOUND } from "../twilio/provisioning.ts";
 
 /** An area code that has numbers for sale, and where it is. */
 export interface Alternative {
@@ -31,7 +32,7 @@ export class OnboardingFailure extends Error {
  * Twilio's errors that tell an operator what to do; the others are named by their number.
  * Source: https://www.twilio.com/docs/api/errors
  */
-const KNOWN: Readonly<Record<number, readonly [status: number, code: string, message: string]>> = {
+const KNOWN: Readonly<Record<string, readonly [status: number, code: string, message: string]>> = {
   20003: [
     502,
     "twilio_credentials",
@@ -72,39 +73,39 @@ function address() {
 /** The failure that an error of Twilio's amounts to. */
 export function failureOf(error: unknown): OnboardingFailure {
   if (error instanceof OnboardingFailure) return error;
-  if (error instanceof TwilioRefusal) {
-    const known = KNOWN[error.status === 401 && error.code !== 20005 ? 20003 : error.code];
-    if (known !== undefined) return new OnboardingFailure(...known);
-    if (error.status === 429) {
+  if (!(error instanceof TwilioError)) throw error;
+  const { kind, status, code, message } = error;
+  const known = KNOWN[status === 401 && code !== "20005" ? "20003" : code];
+  if (known !== undefined) return new OnboardingFailure(...known);
+  if (code === NOT_BOUND) {
+    return new OnboardingFailure(
+      502,
+      "not_bound",
+      `Twilio did not take the number's webhooks (${message}): look at the number in Twilio's console.`,
+    );
+  }
+  switch (kind) {
+    case "refused":
+      return new OnboardingFailure(
+        502,
+        "twilio_refused",
+        code === ""
+          ? `Twilio refused with status ${status}.`
+          : `Twilio refused with error ${code}: see https://www.twilio.com/docs/api/errors/${code}.`,
+      );
+    case "busy":
       return new OnboardingFailure(
         503,
         "twilio_busy",
         "Twilio asks for fewer requests: try again in a minute.",
         { retryAfter: 60 },
       );
-    }
-    return new OnboardingFailure(
-      502,
-      "twilio_refused",
-      error.code === 0
-        ? `Twilio refused with status ${error.status}.`
-        : `Twilio refused with error ${error.code}: see https://www.twilio.com/docs/api/errors/${error.code}.`,
-    );
+    case "unknown":
+      return new OnboardingFailure(
+        503,
+        "twilio_unavailable",
+        "Twilio does not answer, or answers that it failed: try again in a minute.",
+        { retryAfter: 60 },
+      );
   }
-  if (error instanceof TwilioSilence) {
-    return new OnboardingFailure(
-      503,
-      "twilio_unavailable",
-      "Twilio does not answer, or answers that it failed: try again in a minute.",
-      { retryAfter: 60 },
-    );
-  }
-  if (error instanceof NotBound) {
-    return new OnboardingFailure(
-      502,
-      "not_bound",
-      `Twilio did not take the number's webhooks (${error.message}): look at the number in Twilio's console.`,
-    );
-  }
-  throw error;
 }

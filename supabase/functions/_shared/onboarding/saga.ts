@@ -7,13 +7,8 @@ import type {
 } from "../db/onboarding.ts";
 import type { Log } from "../log.ts";
 import { OVERRIDES } from "../twilio/callback_url.ts";
-import {
-  type NumberBinding,
-  type OwnedNumber,
-  type Provisioning,
-  TwilioRefusal,
-  TwilioSilence,
-} from "../twilio/provisioning.ts";
+import { TwilioError } from "../twilio/client.ts";
+import type { NumberBinding, OwnedNumber, Provisioning } from "../twilio/provisioning.ts";
 import { type Alternative, failureOf, OnboardingFailure } from "./failure.ts";
 import type { Seal } from "./seal.ts";
 import { assertActive } from "./standing.ts";
@@ -53,8 +48,8 @@ const MOST_ATTEMPTS = 3;
 const CANDIDATES = 5;
 /** What Twilio lists nowhere, so long after it was asked for, does not exist. Milliseconds. */
 const SETTLED_MS = 15 * 60_000;
-const NOT_AVAILABLE = 21422;
-const NO_NUMBER_IN_AREA = 21452;
+const NOT_AVAILABLE = "21422";
+const NO_NUMBER_IN_AREA = "21452";
 
 /**
  * Carries an onboarding or a release to its end, from wherever it stands. Rejects with `LeaseLost` or
@@ -242,10 +237,10 @@ class Saga {
     return { ...step, state: "undone" };
   }
 
-  /** @throws {TwilioSilence} where Twilio may still carry out what it was asked for. */
+  /** @throws {TwilioError} where Twilio may still carry out what it was asked for. */
   #assertSettled({ asked_at }: { readonly asked_at?: string | undefined }): void {
     if (!this.#isSettled(asked_at)) {
-      throw new TwilioSilence("Twilio may still carry out what it did not answer");
+      throw new TwilioError("unknown", "Twilio may still carry out what it did not answer");
     }
   }
 
@@ -264,7 +259,7 @@ class Saga {
         limit: CANDIDATES,
       });
     } catch (error) {
-      if (!(error instanceof TwilioRefusal) || error.code !== NO_NUMBER_IN_AREA) throw error;
+      if (!(error instanceof TwilioError) || error.code !== NO_NUMBER_IN_AREA) throw error;
     }
     if (found.length > 0) return found.map(({ phone_number }) => phone_number);
     const alternatives = await this.#alternatives();
@@ -294,7 +289,7 @@ class Saga {
     for (const where of searches) {
       // deno-lint-ignore no-await-in-loop -- The second only where the first finds nothing.
       const found = await twilio.numbersForSale(country, where).catch((error) => {
-        if (error instanceof TwilioRefusal) return [];
+        if (error instanceof TwilioError && error.kind !== "unknown") return [];
         throw error;
       });
       const byArea = new Map(found.map(({ phone_number, locality, region }) => {
@@ -337,7 +332,7 @@ class Saga {
       const sealed_token = await this.#deps.seal.close(token, sid);
       return await this.#adopt({ undo, subaccount_sid: sid, sealed_token });
     } catch (error) {
-      if (!(error instanceof TwilioSilence)) {
+      if (!isUnknown(error)) {
         this.#steps = this.#with(intended);
         throw error;
       }
@@ -431,8 +426,8 @@ class Saga {
         // deno-lint-ignore no-await-in-loop -- The second only where the first had no answer.
         return await twilio.buyNumber(account, number);
       } catch (error) {
-        const sold = error instanceof TwilioRefusal && error.code === NOT_AVAILABLE;
-        if (!sold && !(error instanceof TwilioSilence)) {
+        const sold = error instanceof TwilioError && error.code === NOT_AVAILABLE;
+        if (!sold && !isUnknown(error)) {
           if (!inDoubt) this.#steps = this.#with(intended);
           throw error;
         }
@@ -441,7 +436,7 @@ class Saga {
         const bought = await owned();
         if (bought !== undefined) return bought;
         // Sold, and to us as likely as not: another number would be a second one.
-        if (sold) throw new TwilioSilence("Twilio does not list yet what it sold");
+        if (sold) throw new TwilioError("unknown", "Twilio does not list yet what it sold");
         if (attempt === 2) throw error;
         inDoubt = true;
       }
@@ -467,6 +462,11 @@ class Saga {
     await this.#deps.database.save(this.#work, steps);
     this.#steps = steps;
   }
+}
+
+/** Whether Twilio may have done it all the same. */
+function isUnknown(error: unknown): boolean {
+  return error instanceof TwilioError && error.kind === "unknown";
 }
 
 /** A token is kept once the onboarding is complete; until then its steps carry it, sealed. */

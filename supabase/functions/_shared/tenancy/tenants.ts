@@ -8,6 +8,7 @@ import { type Seal, sealBy } from "../onboarding/seal.ts";
 import { inBackground } from "../runtime.ts";
 import type { Settings } from "../settings.ts";
 import { isMainAccount } from "../twilio/account.ts";
+import { twilioClient } from "../twilio/client.ts";
 import { provisioning } from "../twilio/provisioning.ts";
 import { atMostEvery, budget } from "./budget.ts";
 
@@ -281,21 +282,22 @@ export function createTenants(options: TenantsOptions): Tenants {
 
 /** The tenants of a deployment. */
 export function liveTenants(settings: Settings): Tenants {
-  const { supabaseUrl, secretKey, secretKeys, twilioApiUrl, twilioAccountSid, twilioAuthToken } =
-    settings;
+  const { supabaseUrl, secretKey, secretKeys, twilioApiUrl, twilioAuthToken } = settings;
+  const accountSid = settings.twilioAccountSid ?? "";
   const api = dataApi(supabaseUrl, secretKey);
+  const twilio = twilioClient({
+    baseUrl: twilioApiUrl,
+    accountSid,
+    authToken: twilioAuthToken,
+    // A caller waits.
+    deadlineMs: 1500,
+    attempts: 1,
+  });
   return createTenants({
     settings,
     database: tenantDatabase(api),
     seal: sealBy(...secretKeys),
-    twilio: provisioning({
-      baseUrl: twilioApiUrl,
-      accountSid: twilioAccountSid ?? "",
-      authToken: twilioAuthToken,
-      // A caller waits.
-      deadlineMs: 1500,
-      attempts: 1,
-    }),
+    twilio: provisioning(twilio, accountSid),
     log: logOf(settings),
     report: analyticsEvents(api),
     now: Date.now,

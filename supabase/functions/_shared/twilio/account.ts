@@ -1,4 +1,5 @@
 import type { Settings } from "../settings.ts";
+import type { TwilioAccess } from "./client.ts";
 
 /** Whether an account is the main one, as far as its name tells: then there is nothing to look up. */
 export function isMainAccount(
@@ -7,4 +8,13 @@ export function isMainAccount(
 ): boolean {
   return accountSid === undefined || twilioAccountSid === undefined ||
     accountSid === twilioAccountSid;
+}
+
+/** The main account; `undefined` without `TWILIO_ACCOUNT_SID`. */
+export function accessOf(
+  { twilioApiUrl, twilioAccountSid, twilioAuthToken }: Settings,
+): TwilioAccess | undefined {
+  return twilioAccountSid === undefined
+    ? undefined
+    : { baseUrl: twilioApiUrl, accountSid: twilioAccountSid, authToken: twilioAuthToken };
 }

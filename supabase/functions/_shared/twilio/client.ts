@@ -1,102 +1,191 @@
-/** Twilio did not do what it was asked; the message holds no address, number or key. */
-export class TwilioError extends Error {
+import { type FailureKind, ServiceError } from "../errors.ts";
+import { type Delay, delay } from "../runtime.ts";
+
+/** Twilio did not do what it was asked. */
+export class TwilioError extends ServiceError {
   override name = "TwilioError";
+
+  constructor(
+    kind: FailureKind,
+    message: string,
+    /** Of HTTP; 0 where no answer came. */
+    readonly status = 0,
+    /** Twilio's number for the reason, such as "21422": https://www.twilio.com/docs/api/errors */
+    code = "",
+  ) {
+    super(kind, message, code);
+  }
 }
 
-/** Twilio gave no answer, or one that it failed: whether it did what was asked for is not known. */
-export class TwilioSilence extends TwilioError {
-  override name = "TwilioSilence";
-}
+/** Twilio does not delete the record of a call yet: it may take 14 days until it does. */
+export const NOT_COMPLETE = "20009";
 
-export interface TwilioClientOptions {
+/** An account at Twilio, and where Twilio is. */
+export interface TwilioAccess {
   /** Without a trailing slash; `https://api.twilio.com`. */
   readonly baseUrl: string;
   readonly accountSid: string;
   readonly authToken: string;
-  /** For each request by itself, its answer read. */
-  readonly deadlineMs: number;
+}
+
+export interface TwilioClientOptions extends TwilioAccess {
+  /** For each attempt by itself, its answer read. Default 8000. */
+  readonly deadlineMs?: number;
+  /** Of a request that may be repeated. Default 4. */
+  readonly attempts?: number;
+  /** Default: real time. */
+  readonly wait?: Delay;
 }
 
 export type Params = Readonly<Record<string, string>>;
 
-/** What Twilio answered, whatever its status. */
-export interface TwilioAnswer {
-  readonly status: number;
-  /** `undefined`: not JSON. */
-  readonly body: unknown;
-  /** Milliseconds, where Twilio says so. */
-  readonly retryAfter: number | undefined;
+interface Schema<T> {
+  parse(value: unknown): T;
 }
 
-/** One request at a time; what its status means, and whether it is tried again, is the caller's. */
+/**
+ * Asks Twilio, and asks again where that does no harm: after 429, which says that nothing was done, and after no answer
+ * where doing it twice has the effect of once. A path goes from `/Accounts` on, without `.json`; one of another product
+ * begins with its name, as `monitor/v1/Alerts`. Everything rejects with `TwilioError` only.
+ */
 export interface TwilioClient {
-  /** The address of a resource. @param path From `/Accounts` on, without `.json`. */
+  /** The address of a resource. */
   url(path: string): string;
-  /** Rejects with `TwilioSilence` where no answer comes. */
-  send(method: "GET" | "POST" | "DELETE", path: string, params?: Params): Promise<TwilioAnswer>;
+  get<T>(path: string, schema: Schema<T>, params?: Params): Promise<T>;
+  /** The items of a list, which Twilio answers under their own name; its first page. */
+  list<T>(path: string, name: string, schema: Schema<T>, params?: Params): Promise<T[]>;
+  /** Changes something that the same request again leaves as it is. */
+  set(path: string, params: Params): Promise<void>;
+  /** Makes something new. It is repeated after 429 only. */
+  create<T>(path: string, schema: Schema<T>, params: Params): Promise<T>;
+  /** One that is gone already is deleted. */
+  delete(path: string): Promise<void>;
+  /** A recording's audio as it was made (WAV), once; `undefined`: it is gone. @param path The recording's. */
+  media(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array> | undefined>;
 }
+
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 5000;
 
 /**
  * Speaks Twilio's REST API (version 2010-04-01) by `fetch`: the `twilio` package whole is larger than a
  * function may be. Source: https://www.twilio.com/docs/usage/requests-to-twilio
  */
 export function twilioClient(options: TwilioClientOptions): TwilioClient {
-  const { baseUrl, accountSid, authToken, deadlineMs } = options;
+  const { baseUrl, accountSid, authToken, deadlineMs = 8000, attempts = 4, wait = delay } = options;
   const authorization = `Basic ${btoa(`${accountSid}:${authToken}`)}`;
-  const url = (path: string) => `${baseUrl}/2010-04-01${path}`;
+  const url = (path: string) => {
+    const [product = ""] = path.split("/");
+    return product === ""
+      ? `${baseUrl}/2010-04-01${path}`
+      // A stand-in serves all of them.
+      : baseUrl.replace("//api.twilio.com", `//${product}.twilio.com`) + path.slice(product.length);
+  };
+
+  const ask = async (method: string, path: string, params?: Params): Promise<Response> => {
+    const query = method === "GET" && params ? `?${new URLSearchParams(params)}` : "";
+    try {
+      const response = await fetch(`${url(path)}${path.startsWith("/") ? ".json" : ""}${query}`, {
+        method,
+        headers: { authorization, accept: "application/json" },
+        ...(method === "POST" && { body: new URLSearchParams(params) }),
+        signal: AbortSignal.timeout(deadlineMs),
+      });
+      // Read here, as the deadline is for all of it.
+      return new Response(await response.text() || null, response);
+    } catch (error) {
+      throw new TwilioError(
+        "unknown",
+        `Twilio did not answer: ${error instanceof Error ? error.name : "unknown"}`,
+      );
+    }
+  };
+
+  /** @param repeatable Whether doing it twice has the effect of once. */
+  const send = async (
+    method: "GET" | "POST" | "DELETE",
+    path: string,
+    params: Params | undefined,
+    repeatable: boolean,
+  ): Promise<unknown> => {
+    for (let attempt = 1;; attempt++) {
+      let failure: TwilioError;
+      let retryAfterMs = 0;
+      try {
+        // deno-lint-ignore no-await-in-loop -- Each attempt follows a failed one.
+        const answer = await ask(method, path, params);
+        // deno-lint-ignore no-await-in-loop
+        const body: unknown = await answer.json().catch(() => undefined);
+        if (answer.ok) return body;
+        retryAfterMs = Number(answer.headers.get("retry-after")) * 1000 || 0;
+        failure = failureOf(answer.status, body);
+      } catch (error) {
+        failure = error as TwilioError;
+      }
+      const mayRepeat = failure.kind === "unknown" ? repeatable : failure.status === 429;
+      if (!mayRepeat || attempt === attempts) throw failure;
+      // Full jitter: clients that failed together do not come back together.
+      const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1));
+      // deno-lint-ignore no-await-in-loop
+      await wait(Math.min(LONGEST_WAIT_MS, retryAfterMs) + Math.random() * longest);
+    }
+  };
+
   return {
     url,
-    async send(method, path, params) {
-      const query = method === "GET" && params ? `?${new URLSearchParams(params)}` : "";
-      try {
-        const response = await fetch(`${url(path)}.json${query}`, {
-          method,
-          headers: { authorization, accept: "application/json" },
-          ...(method === "POST" && { body: new URLSearchParams(params) }),
-          signal: AbortSignal.timeout(deadlineMs),
-        });
-        const text = await response.text();
-        const seconds = Number(response.headers.get("retry-after") ?? NaN);
-        return {
-          status: response.status,
-          body: jsonOf(text),
-          retryAfter: Number.isFinite(seconds) ? seconds * 1000 : undefined,
-        };
-      } catch (error) {
-        throw new TwilioSilence(
-          `Twilio did not answer: ${error instanceof Error ? error.name : "unknown"}`,
-        );
-      }
+    get: async (path, schema, params) => understood(schema, await send("GET", path, params, true)),
+    async list(path, name, schema, params) {
+      const page = await send("GET", path, params, true) as Record<string, unknown> | undefined;
+      const items = page?.[name];
+      if (!Array.isArray(items)) throw notDocumented();
+      return items.map((item) => understood(schema, item));
+    },
+    set: async (path, params) => void await send("POST", path, params, true),
+    create: async (path, schema, params) =>
+      understood(schema, await send("POST", path, params, false)),
+    delete: async (path) => void await ifThere(send("DELETE", path, undefined, true)),
+    // https://www.twilio.com/docs/voice/api/recording#fetch-a-recordings-media-file
+    async media(path, signal) {
+      const response = await fetch(`${url(path)}.wav`, { headers: { authorization }, signal });
+      if (response.ok && response.body !== null) return response.body;
+      await response.body?.cancel();
+      if (response.status === 404 || response.status === 410) return undefined;
+      throw failureOf(response.status, undefined);
     },
   };
 }
 
-interface Schema<T> {
-  parse(value: unknown): T;
+/** What was asked for; `undefined` where Twilio has no such thing (404). */
+export async function ifThere<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof TwilioError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+function failureOf(status: number, body: unknown): TwilioError {
+  if (status >= 500) return new TwilioError("unknown", `Twilio answered ${status}`, status);
+  const given = (body as { code?: unknown } | null | undefined)?.code;
+  const code = typeof given === "number" && given !== 0 ? String(given) : "";
+  return new TwilioError(
+    status === 429 || code === NOT_COMPLETE ? "busy" : "refused",
+    `Twilio answered ${status}${code === "" ? "" : ` with error ${code}`}`,
+    status,
+    code,
+  );
 }
 
 /** An answer that cannot be read is as good as none. */
-export function understood<T>(schema: Schema<T>, body: unknown): T {
+function understood<T>(schema: Schema<T>, body: unknown): T {
   try {
     return schema.parse(body);
   } catch {
-    throw new TwilioSilence(NOT_DOCUMENTED);
+    throw notDocumented();
   }
 }
 
-/** The items of a list, which Twilio answers under their own name. */
-export function understoodList<T>(schema: Schema<T>, body: unknown, name: string): T[] {
-  const items = (body as Record<string, unknown> | null | undefined)?.[name];
-  if (!Array.isArray(items)) throw new TwilioSilence(NOT_DOCUMENTED);
-  return items.map((item) => understood(schema, item));
-}
-
-const NOT_DOCUMENTED = "Twilio answered something else than documented";
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+function notDocumented(): TwilioError {
+  return new TwilioError("unknown", "Twilio answered something else than documented");
 }

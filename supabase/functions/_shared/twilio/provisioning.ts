@@ -1,27 +1,5 @@
 import * as z from "zod/mini";
-import {
-  type Params,
-  twilioClient,
-  TwilioError,
-  TwilioSilence,
-  understood,
-  understoodList,
-} from "./client.ts";
-
-export { TwilioSilence };
-
-/** Twilio understood a request and did not do it. */
-export class TwilioRefusal extends TwilioError {
-  override name = "TwilioRefusal";
-
-  constructor(
-    readonly status: number,
-    /** Twilio's own number for the reason, such as 21422; 0 where it gave none. */
-    readonly code: number,
-  ) {
-    super(`Twilio answered ${status}${code === 0 ? "" : ` with error ${code}`}`);
-  }
-}
+import { ifThere, type TwilioClient, TwilioError } from "./client.ts";
 
 const account = z.object({
   sid: z.string().check(z.regex(/^AC[0-9a-fA-F]{32}$/)),
@@ -30,6 +8,7 @@ const account = z.object({
   // Whether it is told once an account is there is not documented.
   auth_token: z.nullish(z.string()),
 });
+const accountPage = z.object({ accounts: z.array(account), next_page_uri: z.nullish(z.string()) });
 const openedAccount = z.extend(account, { auth_token: z.string().check(z.minLength(1)) });
 /** An account as it stands. */
 export interface TwilioAccount {
@@ -61,10 +40,8 @@ const boundNumber = z.object({
   trunk_sid: z.nullish(z.string()),
 });
 
-/** Twilio took a number's webhooks, and does not show them at the number. */
-export class NotBound extends TwilioError {
-  override name = "NotBound";
-}
+/** `TwilioError.code` where Twilio took a number's webhooks, and does not show them at the number. */
+export const NOT_BOUND = "not_bound";
 
 /** Where a number's webhooks go. */
 export interface NumberBinding {
@@ -74,8 +51,8 @@ export interface NumberBinding {
 }
 
 /**
- * Sub-accounts and numbers, by the main account's credentials. Each rejects with `TwilioRefusal` or
- * `TwilioSilence`. All but `createSubaccount` and `buyNumber` may be repeated, and are.
+ * Sub-accounts and numbers, by the main account's credentials. Each rejects with `TwilioError` only. All but
+ * `createSubaccount` and `buyNumber` may be repeated, and are.
  * Source: https://www.twilio.com/docs/iam/api/subaccounts,
  * https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource
  */
@@ -102,126 +79,65 @@ export interface Provisioning {
   owned(accountSid: string, number: string): Promise<OwnedNumber[]>;
   /**
    * Takes the number out of whatever application or trunk it belongs to, as Twilio ignores its webhooks while it is in
-   * one, and looks at the number again. Rejects with `NotBound` where they are not as asked for.
+   * one, and looks at the number again. The error has the code
+   * `NOT_BOUND` where they are not as asked for.
    */
   bindNumber(accountSid: string, numberSid: string, binding: NumberBinding): Promise<void>;
   releaseNumber(accountSid: string, numberSid: string): Promise<void>;
+  /**
+   * Whether the main account has an approved customer profile; `undefined`: it cannot be known.
+   * Source: https://www.twilio.com/docs/trust-hub/trusthub-rest-api
+   */
+  hasProfile(): Promise<boolean | undefined>;
 }
 
-export interface ProvisioningOptions {
-  /** Without a trailing slash. */
-  readonly baseUrl: string;
-  readonly accountSid: string;
-  readonly authToken: string;
-  /** For each attempt by itself. Default 8000. */
-  readonly deadlineMs?: number;
-  /** Of a request that may be repeated. Default 4. */
-  readonly attempts?: number;
-  /** Default: real time. */
-  readonly wait?: (milliseconds: number) => Promise<void>;
-}
-
-const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 5000;
-
-/** Asks Twilio, and asks again where that does no harm. */
-export function provisioning(options: ProvisioningOptions): Provisioning {
-  const { accountSid, deadlineMs = 8000, attempts = 4 } = options;
-  const wait = options.wait ?? ((ms) => new Promise((done) => setTimeout(done, ms)));
-  const client = twilioClient({ ...options, deadlineMs });
-
-  /** @param repeatable Whether doing it twice has the effect of once. 429 says that nothing was done. */
-  const send = async (
-    method: "GET" | "POST" | "DELETE",
-    path: string,
-    params: Params | undefined,
-    repeatable: boolean,
-  ): Promise<unknown> => {
-    for (let attempt = 1;; attempt++) {
-      let failure: TwilioRefusal | TwilioSilence;
-      let retryAfter: number | undefined;
-      try {
-        // deno-lint-ignore no-await-in-loop -- Each attempt follows a failed one.
-        const answer = await client.send(method, path, params);
-        if (answer.status < 300) return answer.body;
-        retryAfter = answer.retryAfter;
-        failure = answer.status >= 500
-          ? new TwilioSilence(`Twilio answered ${answer.status}`)
-          : new TwilioRefusal(answer.status, codeOf(answer.body));
-      } catch (error) {
-        if (!(error instanceof TwilioSilence)) throw error;
-        failure = error;
-      }
-      const mayRepeat = failure instanceof TwilioSilence ? repeatable : failure.status === 429;
-      if (!mayRepeat || attempt === attempts) throw failure;
-      // Full jitter: whoever failed together does not come back together.
-      const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1));
-      // deno-lint-ignore no-await-in-loop
-      await wait(Math.min(LONGEST_WAIT_MS, retryAfter ?? 0) + Math.random() * longest);
-    }
-  };
-  const get = (path: string, params?: Params) => send("GET", path, params, true);
-  const list = async <T>(
-    path: string,
-    name: string,
-    schema: { parse(value: unknown): T },
-    params: Params,
-  ) => understoodList(schema, await get(path, params), name);
-  /** What is gone already is done. */
-  const ignoring404 = async (work: Promise<unknown>) => {
-    try {
-      await work;
-    } catch (error) {
-      if (!(error instanceof TwilioRefusal) || error.status !== 404) throw error;
-    }
-  };
-
+/** @param accountSid The main account, whose credentials the client has. */
+export function provisioning(client: TwilioClient, accountSid: string): Provisioning {
   const accountOf = async (sid: string): Promise<TwilioAccount | undefined> => {
-    try {
-      const { status, type, auth_token } = understood(account, await get(`/Accounts/${sid}`));
-      return { status, type: type ?? undefined, token: auth_token || undefined };
-    } catch (error) {
-      if (error instanceof TwilioRefusal && error.status === 404) return undefined;
-      throw error;
-    }
+    const found = await ifThere(client.get(`/Accounts/${sid}`, account));
+    if (found === undefined) return undefined;
+    const { status, type, auth_token } = found;
+    return { status, type: type ?? undefined, token: auth_token || undefined };
   };
 
   return {
     async activeSubaccounts() {
-      const page = await get("/Accounts", { Status: "active", PageSize: "1000" });
-      const accounts = understoodList(account, page, "accounts");
-      const { next_page_uri } = page as { readonly next_page_uri?: unknown };
+      const { accounts, next_page_uri } = await client.get("/Accounts", accountPage, {
+        Status: "active",
+        PageSize: "1000",
+      });
       return { sids: accounts.map(({ sid }) => sid), more: typeof next_page_uri === "string" };
     },
     async subaccounts(friendlyName) {
-      const found = await list("/Accounts", "accounts", account, {
+      const found = await client.list("/Accounts", "accounts", account, {
         FriendlyName: friendlyName,
         Status: "active",
       });
       return found.filter(({ sid }) => sid !== accountSid).map(({ sid }) => sid);
     },
     async createSubaccount(friendlyName) {
-      const created = await send("POST", "/Accounts", { FriendlyName: friendlyName }, false);
-      const { sid, auth_token } = understood(openedAccount, created);
+      const { sid, auth_token } = await client.create("/Accounts", openedAccount, {
+        FriendlyName: friendlyName,
+      });
       return { sid, token: auth_token };
     },
     async closeSubaccount(sid) {
       try {
-        await ignoring404(send("POST", `/Accounts/${sid}`, { Status: "closed" }, true));
+        await ifThere(client.set(`/Accounts/${sid}`, { Status: "closed" }));
       } catch (error) {
-        if (!(error instanceof TwilioRefusal) || error.code !== ALREADY_CLOSED) throw error;
+        if (!(error instanceof TwilioError) || error.code !== ALREADY_CLOSED) throw error;
       }
     },
     account: accountOf,
     async authToken(sid) {
       const found = await accountOf(sid);
       if (found !== undefined && found.token === undefined) {
-        throw new TwilioSilence("Twilio does not tell the account's token");
+        throw new TwilioError("unknown", "Twilio does not tell the account's token");
       }
       return found?.token;
     },
     numbersForSale: (country, { areaCode, near, limit }) =>
-      list(
+      client.list(
         `/Accounts/${accountSid}/AvailablePhoneNumbers/${country}/Local`,
         "available_phone_numbers",
         availableNumber,
@@ -233,12 +149,12 @@ export function provisioning(options: ProvisioningOptions): Provisioning {
           PageSize: String(limit),
         },
       ),
-    async buyNumber(account, number) {
-      const path = `/Accounts/${account}/IncomingPhoneNumbers`;
-      return understood(ownedNumber, await send("POST", path, { PhoneNumber: number }, false));
-    },
+    buyNumber: (account, number) =>
+      client.create(`/Accounts/${account}/IncomingPhoneNumbers`, ownedNumber, {
+        PhoneNumber: number,
+      }),
     async owned(account, number) {
-      const numbers = await list(
+      const numbers = await client.list(
         `/Accounts/${account}/IncomingPhoneNumbers`,
         "incoming_phone_numbers",
         ownedNumber,
@@ -249,7 +165,7 @@ export function provisioning(options: ProvisioningOptions): Provisioning {
     },
     async bindNumber(account, numberSid, binding) {
       const path = `/Accounts/${account}/IncomingPhoneNumbers/${numberSid}`;
-      await send("POST", path, {
+      await client.set(path, {
         VoiceApplicationSid: "",
         TrunkSid: "",
         VoiceUrl: binding.voiceUrl,
@@ -258,8 +174,8 @@ export function provisioning(options: ProvisioningOptions): Provisioning {
         VoiceFallbackMethod: "POST",
         StatusCallback: binding.statusCallback,
         StatusCallbackMethod: "POST",
-      }, true);
-      const bound = understood(boundNumber, await get(path));
+      });
+      const bound = await client.get(path, boundNumber);
       const wrong = [
         !isSameUrl(bound.voice_url, binding.voiceUrl) && "voice_url",
         !isSameUrl(bound.voice_fallback_url, binding.voiceFallbackUrl) && "voice_fallback_url",
@@ -268,13 +184,18 @@ export function provisioning(options: ProvisioningOptions): Provisioning {
         bound.trunk_sid && "trunk_sid",
       ].filter(Boolean);
       if (wrong.length > 0) {
-        throw new NotBound(`the number's ${wrong.join(", ")} at Twilio is not as it was set`);
+        const message = `the number's ${wrong.join(", ")} at Twilio is not as it was set`;
+        throw new TwilioError("refused", message, 0, NOT_BOUND);
       }
     },
     releaseNumber: (account, numberSid) =>
-      ignoring404(
-        send("DELETE", `/Accounts/${account}/IncomingPhoneNumbers/${numberSid}`, undefined, true),
-      ),
+      client.delete(`/Accounts/${account}/IncomingPhoneNumbers/${numberSid}`),
+    async hasProfile() {
+      const query = { Status: "twilio-approved", PageSize: "1" };
+      const path = "trusthub/v1/CustomerProfiles";
+      const found = await client.list(path, "results", z.unknown(), query).catch(() => undefined);
+      return found && found.length > 0;
+    },
   };
 }
 
@@ -284,9 +205,4 @@ function isSameUrl(shown: string | null | undefined, set: string): boolean {
 }
 
 /** "Unable to update Status for subaccount, subaccount has been closed." */
-const ALREADY_CLOSED = 21479;
-
-function codeOf(body: unknown): number {
-  const code = (body as { code?: unknown } | null | undefined)?.code;
-  return typeof code === "number" ? code : 0;
-}
+const ALREADY_CLOSED = "21479";

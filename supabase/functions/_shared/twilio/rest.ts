@@ -1,27 +1,6 @@
 import * as z from "zod/mini";
 import { CALL_STATUSES } from "../calls/webhook_form.ts";
-import {
-  type Params,
-  type TwilioClient,
-  twilioClient,
-  TwilioError,
-  understood,
-  understoodList,
-} from "./client.ts";
-
-export { TwilioError };
-
-/** Twilio asked us to slow down (429, error 20429): nothing was done, and nothing more should be asked for now. */
-export class TwilioBusyError extends Error {
-  override name = "TwilioBusyError";
-}
-
-/** Twilio does not delete the record of a call yet (error 20009): it may take 14 days until it does. */
-export class TwilioNotYetError extends Error {
-  override name = "TwilioNotYetError";
-}
-
-const NOT_COMPLETE = 20009;
+import { ifThere, type Params, type TwilioClient } from "./client.ts";
 
 const number = z.nullish(
   z.pipe(z.union([z.string(), z.number()]), z.transform((value) => Number(value))),
@@ -66,7 +45,12 @@ const exchange = z.object({
 export type TwilioExchange = z.infer<typeof exchange>;
 
 /** Twilio's paging: https://www.twilio.com/docs/usage/twilios-response#pagination */
-const callList = z.object({ next_page_uri: z.nullish(z.string()) });
+const callPage = z.object({ calls: z.array(call), next_page_uri: z.nullish(z.string()) });
+
+/** An entry of the debugger. */
+const alert = z.object({ error_code: z.nullish(z.string()) });
+/** A call rejected at the account's limit of concurrent calls: https://www.twilio.com/docs/api/errors/10004, .../86008 */
+const TOO_MANY_CALLS: readonly unknown[] = ["10004", "86008"];
 
 /** One page of a list of calls. */
 export interface CallPage {
@@ -75,12 +59,12 @@ export interface CallPage {
   readonly next: string | undefined;
 }
 
-/** What we ask Twilio's REST API; each request rejects with `TwilioBusyError` or `TwilioError`. */
+/** Calls and recordings at Twilio, asked by the account's credentials; each request rejects with `TwilioError` only. */
 export interface TwilioRest {
   /** The same questions about a sub-account, by its parent's credentials. */
   ofAccount(accountSid: string): TwilioRest;
-  /** `null`: Twilio knows no such call. */
-  call(sid: string): Promise<TwilioCall | null>;
+  /** `undefined`: Twilio knows no such call. */
+  call(sid: string): Promise<TwilioCall | undefined>;
   /** Legs that the call dialled. */
   childCalls(parentSid: string): Promise<TwilioCall[]>;
   /**
@@ -95,89 +79,65 @@ export interface TwilioRest {
   exchanges(callSid: string): Promise<TwilioExchange[]>;
   /** With its transcriptions. One that is gone already is deleted. */
   deleteRecording(recordingSid: string): Promise<void>;
-  /** The record of a call that is over: its numbers, times and price. @throws {TwilioNotYetError} */
+  /** The record of a call that is over: its numbers, times and price. Its error may have the code `NOT_COMPLETE`. */
   deleteCall(callSid: string): Promise<void>;
   /** Where a recording's media is; fetching it may need the account's credentials. */
   recordingUrl(recordingSid: string): string;
+  /**
+   * How many calls Twilio refused since `start`, the newest 1000 errors looked through, because the account had as many
+   * as it may have at once. Twilio calls no webhook for them: its debugger is the only place that knows.
+   */
+  refusedCalls(start: Date): Promise<number>;
 }
 
 /**
- * Asks by the account's credentials. Source: https://www.twilio.com/docs/voice/api/call-resource
+ * Source: https://www.twilio.com/docs/voice/api/call-resource, https://www.twilio.com/docs/usage/monitor-alert
  *
- * @param baseUrl Without a trailing slash; `https://api.twilio.com`.
- * @param deadlineMs For each question by itself.
+ * @param accountSid The account that is asked about: the client's, or one below it.
  */
-export function twilioRest(
-  baseUrl: string,
-  accountSid: string,
-  authToken: string,
-  deadlineMs = 5000,
-): TwilioRest {
-  return restOf(twilioClient({ baseUrl, accountSid, authToken, deadlineMs }), accountSid);
-}
-
-function restOf(client: TwilioClient, accountSid: string): TwilioRest {
+export function twilioRest(client: TwilioClient, accountSid: string): TwilioRest {
   const account = `/Accounts/${accountSid}`;
-  /** @returns `null`: Twilio has no such thing. */
-  const ask = async (method: "GET" | "DELETE", path: string, query?: Params): Promise<unknown> => {
-    const { status, body } = await client.send(method, `${account}${path}`, query);
-    if (status < 300) return method === "GET" ? body : null;
-    if (status === 404) return null;
-    if (status === 429) throw new TwilioBusyError("Twilio answered 429");
-    if ((body as { code?: unknown } | undefined)?.code === NOT_COMPLETE) {
-      throw new TwilioNotYetError("Twilio answered 20009");
-    }
-    throw new TwilioError(`Twilio answered ${status}`);
-  };
   const list = async <T>(
     path: string,
     name: string,
     schema: { parse(value: unknown): T },
-    query?: Params,
-  ) => {
-    const page = await ask("GET", path, query);
-    return page === null ? [] : understoodList(schema, page, name);
-  };
+    params?: Params,
+  ) => await ifThere(client.list(`${account}${path}`, name, schema, params)) ?? [];
+  const transcriptionsOf = (recordingSid: string) =>
+    list(`/Recordings/${recordingSid}/Transcriptions`, "transcriptions", transcription);
 
   return {
-    ofAccount: (sid) => restOf(client, sid),
-    async call(sid) {
-      const found = await ask("GET", `/Calls/${sid}`);
-      return found === null ? null : understood(call, found);
-    },
+    ofAccount: (sid) => twilioRest(client, sid),
+    call: (sid) => ifThere(client.get(`${account}/Calls/${sid}`, call)),
     childCalls: (parentSid) => list("/Calls", "calls", call, { ParentCallSid: parentSid }),
     async recentCalls(limit, next) {
       const query = next === undefined
         ? { PageSize: String(limit) }
         : Object.fromEntries(new URLSearchParams(next));
-      const page = await ask("GET", "/Calls", query);
-      const { next_page_uri } = understood(callList, page);
-      return {
-        calls: understoodList(call, page, "calls"),
-        next: next_page_uri?.split("?")[1],
-      };
+      const { calls, next_page_uri } = await client.get(`${account}/Calls`, callPage, query);
+      return { calls, next: next_page_uri?.split("?")[1] };
     },
     recordings: (callSid) => list(`/Calls/${callSid}/Recordings`, "recordings", recording),
-    transcriptions: (recordingSid) =>
-      list(`/Recordings/${recordingSid}/Transcriptions`, "transcriptions", transcription),
+    transcriptions: transcriptionsOf,
     exchanges: (callSid) =>
       list(`/Calls/${callSid}/Events`, "events", exchange, { PageSize: "1000" }),
     async deleteRecording(recordingSid) {
       // They outlive their recording, and are found by it.
-      const transcriptions = await list(
-        `/Recordings/${recordingSid}/Transcriptions`,
-        "transcriptions",
-        transcription,
-      );
-      for (const { sid } of transcriptions) {
+      for (const { sid } of await transcriptionsOf(recordingSid)) {
         // deno-lint-ignore no-await-in-loop -- One, as a rule.
-        await ask("DELETE", `/Transcriptions/${sid}`);
+        await client.delete(`${account}/Transcriptions/${sid}`);
       }
-      await ask("DELETE", `/Recordings/${recordingSid}`);
+      await client.delete(`${account}/Recordings/${recordingSid}`);
     },
-    async deleteCall(callSid) {
-      await ask("DELETE", `/Calls/${callSid}`);
-    },
+    deleteCall: (callSid) => client.delete(`${account}/Calls/${callSid}`),
     recordingUrl: (recordingSid) => client.url(`${account}/Recordings/${recordingSid}`),
+    async refusedCalls(start) {
+      const alerts = await client.list("monitor/v1/Alerts", "alerts", alert, {
+        LogLevel: "error",
+        StartDate: start.toISOString().replace(/\.\d+Z$/, "Z"),
+        PageSize: "1000",
+      });
+      return alerts.filter(({ error_code }) => TOO_MANY_CALLS.includes(error_code)).length;
+    },
   };
 }
