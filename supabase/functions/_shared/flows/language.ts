@@ -174,7 +174,7 @@ const NODES = {
     type: z.literal("consent"),
     policy: z.enum(["opt_out", "opt_in"], "must be opt_out or opt_in"),
     /** Heard before the language's own binding sentence, which no disclosure is without. */
-    prompt,
+    prompt: z.optional(prompt),
     next: node,
   }),
   menu: z.strictObject({
@@ -206,6 +206,8 @@ const NODES = {
     type: z.literal("ring"),
     group: z.optional(group),
     to: z.optional(e164),
+    /** Heard once somebody is about to be rung, and only then: "Connecting you to sales." */
+    prompt: z.optional(prompt),
     mode,
     answered: node,
     unanswered: node,
