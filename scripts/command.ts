@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, type ParseArgsConfig, parseEnv } from "node:util";
 import type { TwilioAccess } from "../supabase/functions/_shared/twilio/client.ts";
-import { LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN, TWILIO_URL_FILE } from "./local/defaults.ts";
+import { LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN, TWILIO_URL_FILE } from "./defaults.ts";
 
 /** An option or a variable that cannot be used; the message says which and why. */
 export class UsageError extends Error {

@@ -5,6 +5,7 @@ import { assertMatch } from "@std/assert/match.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
 import { parse as parseToml } from "@std/toml/parse.js";
 import { SCHEMA_VERSION } from "../supabase/functions/_shared/db/schema_version.ts";
+import { FUNCTIONS } from "../supabase/functions/_shared/functions.ts";
 import { readSettings } from "../supabase/functions/_shared/settings.ts";
 import { closedPort } from "./support/fake_data_api.ts";
 import { ENVIRONMENT } from "./support/webhook.ts";
@@ -40,7 +41,8 @@ const config = parseToml(read("supabase/config.toml")) as {
 
 // --- each function ------------------------------------------------------------------------------------------
 
-Deno.test("supabase/config.toml names each function, and no other", () => {
+Deno.test("functions.ts and supabase/config.toml name each function, and no other", () => {
+  assertEquals(Object.values(FUNCTIONS).flat().sort(), functions);
   assertEquals(Object.keys(config.functions).sort(), functions);
 });
 
@@ -143,82 +145,6 @@ for (const [name, target] of Object.entries(importMap)) {
 Deno.test("packages are named in the import map and nowhere else", () => {
   const deno = JSON.parse(read("deno.json"));
   assertEquals(["imports", "scopes"].filter((key) => key in deno), []);
-});
-
-// --- who imports whom ---------------------------------------------------------------------------------------
-
-interface Import {
-  /** A path from the root, or the specifier of a package. */
-  readonly target: string;
-  /** Gone before the program runs. */
-  readonly typeOnly: boolean;
-}
-
-/** What a module imports or exports from elsewhere, at its top and while it runs. */
-function importsOf(file: string): Import[] {
-  const source = read(file);
-  const found = [
-    ...source.matchAll(/^\s*(?:import|export)\s+(type\s)?(?:[\w*{}\s,$]+?\sfrom\s)?"([^"]+)"/gm),
-    ...source.matchAll(/\bimport(\()\s*"([^"]+)"/g),
-  ];
-  return found.map(([, marker, specifier]) => ({
-    target: /^\.\.?\//.test(specifier!)
-      ? new URL(specifier!, new URL(file, ROOT)).href.slice(ROOT.href.length)
-      : specifier!,
-    typeOnly: marker?.startsWith("type") ?? false,
-  }));
-}
-
-const modules = filesBelow("supabase/functions/").filter((file) => file.endsWith(".ts"));
-
-Deno.test("the imports of a module are found", () => {
-  assertEquals(
-    importsOf("supabase/functions/voice-route/index.ts").map(({ target }) => target),
-    ["supabase/functions/_shared/deps.ts", "supabase/functions/voice-route/handler.ts"],
-  );
-});
-
-Deno.test("no function imports another", () => {
-  for (const file of modules) {
-    const own = file.split("/")[2]!;
-    for (const { target } of importsOf(file)) {
-      const other = /^supabase\/functions\/([^/]+)\//.exec(target)?.[1];
-      const allowed = other === undefined || other === "_shared" || other === own;
-      assertEquals(allowed, true, `${file} imports ${target}`);
-    }
-  }
-});
-
-Deno.test("what is deployed imports nothing but itself and the packages of the import map", () => {
-  const isKnown = (target: string) =>
-    target.startsWith("supabase/functions/") || target.startsWith("node:") ||
-    Object.keys(importMap).some((name) =>
-      target === name || (name.endsWith("/") && target.startsWith(name))
-    );
-  for (const file of modules) {
-    for (const { target } of importsOf(file)) {
-      assertEquals(isKnown(target), true, `${file} imports ${target}`);
-    }
-  }
-});
-
-Deno.test("what a call means is decided without I/O: calls/ reaches no network, no environment, no log", () => {
-  const SHARED = "supabase/functions/_shared/";
-  const doors = ["db/", "twilio/", "deps.ts", "webhook.ts", "http.ts", "log.ts"];
-  const reached = new Set(modules.filter((file) => file.startsWith(`${SHARED}calls/`)));
-  assertEquals(reached.size > 5, true);
-  for (const file of reached) {
-    for (const { target, typeOnly } of importsOf(file)) {
-      if (typeOnly) continue;
-      const isPure = target.startsWith(SHARED)
-        ? !doors.some((door) => target.startsWith(SHARED + door))
-        // node:crypto for a digest, which is a function of its input.
-        : ["zod/mini", "node:crypto"].includes(target);
-      assertEquals(isPure, true, `${file} imports ${target}`);
-      // A set that grows is walked to its end.
-      if (target.startsWith(SHARED)) reached.add(target);
-    }
-  }
 });
 
 // --- each function by itself --------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import {
   UsageError,
 } from "../command.ts";
 import { type Database, databaseAt, DatabaseError, localDatabaseUrl } from "../database.ts";
-import { LOCAL_SECRET_KEY } from "../local/defaults.ts";
+import { LOCAL_SECRET_KEY } from "../defaults.ts";
 import { diagnose, type Finding, isHealthy } from "./diagnose.ts";
 import { examine } from "./examine.ts";
 

@@ -1,4 +1,4 @@
-import { LOCAL_ACCOUNT_SID } from "../local/defaults.ts";
+import { LOCAL_ACCOUNT_SID } from "../defaults.ts";
 import { delay } from "@std/async/delay.js";
 import {
   type CallRecord,

@@ -14,7 +14,7 @@ import {
   type Parsed,
   TEXT,
 } from "../command.ts";
-import { LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY } from "../local/defaults.ts";
+import { LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY } from "../defaults.ts";
 import {
   holds,
   isOverloaded,

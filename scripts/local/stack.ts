@@ -11,7 +11,7 @@ import {
   LOCAL_JWT_SECRET,
   LOCAL_PUBLISHABLE_KEY,
   LOCAL_SECRET_KEY,
-} from "./defaults.ts";
+} from "../defaults.ts";
 import { createGateway } from "./gateway.ts";
 import { migrate, OtherSchemaError } from "./migrate.ts";
 import { assertPortFree, startCluster, StartError } from "./postgres.ts";
@@ -21,7 +21,7 @@ import { createStorageApi } from "./storage_api.ts";
 
 export const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 
-export * from "./defaults.ts";
+export * from "../defaults.ts";
 export { serve } from "./serve.ts";
 
 export interface StackOptions {

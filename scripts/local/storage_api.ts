@@ -1,6 +1,6 @@
 import { join } from "@std/path/join.js";
 import { createHash } from "node:crypto";
-import { ranged } from "./ranges.ts";
+import { ranged } from "../ranges.ts";
 
 export interface StorageOptions {
   /** One folder a bucket; made when the first bucket is. */

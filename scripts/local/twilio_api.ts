@@ -1,7 +1,7 @@
 // Twilio without Twilio: accounts, sub-accounts and numbers of its REST API (2010-04-01), with the answers and
 // the errors that its documentation shows. Nothing is bought here, and no telephone rings.
 
-import { TWILIO_URL_FILE } from "./defaults.ts";
+import { TWILIO_URL_FILE } from "../defaults.ts";
 import { recordedMedia } from "./recording.ts";
 import { refused } from "./serve.ts";
 

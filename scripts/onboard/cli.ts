@@ -15,7 +15,7 @@ import {
   textThat,
   UsageError,
 } from "../command.ts";
-import { LOCAL_SECRET_KEY } from "../local/defaults.ts";
+import { LOCAL_SECRET_KEY } from "../defaults.ts";
 
 const HELP = `Give an organisation a number of its own, bound to the hotline.
 

@@ -24,7 +24,7 @@ import {
   TEXT,
   UsageError,
 } from "../command.ts";
-import { LOCAL_SECRET_KEY } from "../local/defaults.ts";
+import { LOCAL_SECRET_KEY } from "../defaults.ts";
 
 const HELP =
   `Store the auth token of an organisation's sub-account anew, after it was replaced at Twilio.

@@ -19,8 +19,8 @@ import {
   TEXT,
   textThat,
 } from "../command.ts";
-import { type LocalLine, localLines } from "../local/lines.ts";
-import { LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY } from "../local/defaults.ts";
+import { type LocalLine, localLines } from "./lines.ts";
+import { LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY } from "../defaults.ts";
 import type { Answer, Caller, DialScript, Script } from "./caller.ts";
 import { realClock, VirtualClock } from "./clock.ts";
 import { Simulator } from "./simulator.ts";

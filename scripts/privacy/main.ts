@@ -14,7 +14,7 @@ import {
   twilioAccess,
   UsageError,
 } from "../command.ts";
-import { LOCAL_SECRET_KEY } from "../local/defaults.ts";
+import { LOCAL_SECRET_KEY } from "../defaults.ts";
 import {
   NOT_COMPLETE,
   twilioClient,

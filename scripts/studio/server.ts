@@ -6,8 +6,8 @@
  */
 import { fromFileUrl } from "@std/path/from_file_url.js";
 import { join } from "@std/path/join.js";
-import { localLines } from "../local/lines.ts";
-import { ranged } from "../local/ranges.ts";
+import { localLines } from "../phone/lines.ts";
+import { ranged } from "../ranges.ts";
 import { Simulator } from "../phone/mod.ts";
 import { Operator } from "./operator.ts";
 import { servePhone } from "./phone_line.ts";

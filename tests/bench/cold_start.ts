@@ -1,5 +1,5 @@
 import { join } from "@std/path/join.js";
-import { LOCAL_AUTH_TOKEN } from "../../scripts/local/defaults.ts";
+import { LOCAL_AUTH_TOKEN } from "../../scripts/defaults.ts";
 import { FUNCTIONS } from "../../supabase/functions/_shared/functions.ts";
 import { Client, requestBytes } from "./http_client.ts";
 import { copyOfCall, type RecordedCall } from "./recorded_call.ts";

@@ -1,4 +1,4 @@
-import { LOCAL_AUTH_TOKEN } from "../../scripts/local/defaults.ts";
+import { LOCAL_AUTH_TOKEN } from "../../scripts/defaults.ts";
 import { depsFrom } from "../../supabase/functions/_shared/deps.ts";
 import { readSettings } from "../../supabase/functions/_shared/settings.ts";
 import { createHandler } from "../../supabase/functions/voice-frontdoor/handler.ts";

@@ -1,6 +1,6 @@
 import type { Params } from "../../scripts/phone/signer.ts";
 import { sign } from "../../scripts/phone/signer.ts";
-import { LOCAL_AUTH_TOKEN } from "../../scripts/local/defaults.ts";
+import { LOCAL_AUTH_TOKEN } from "../../scripts/defaults.ts";
 import { requestBytes } from "./http_client.ts";
 
 /** One webhook of the recorded call, and the event that the database was asked to accept for it. */

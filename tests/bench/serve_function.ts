@@ -2,7 +2,7 @@
  * One function as it is deployed, but for a Data API that answers at once from this process: what is left of a
  * webhook's time is our own. `empty`: a handler that does nothing.
  */
-import { LOCAL_AUTH_TOKEN } from "../../scripts/local/defaults.ts";
+import { LOCAL_AUTH_TOKEN } from "../../scripts/defaults.ts";
 
 const [name = ""] = Deno.args;
 const settings: Record<string, string> = {

@@ -9,7 +9,7 @@ import type { VoiceEvent } from "../../supabase/functions/_shared/calls/events.t
 import type { TenantRow } from "../../supabase/functions/_shared/db/tenants.ts";
 import type { Deps } from "../../supabase/functions/_shared/deps.ts";
 import type { FunctionName } from "../../supabase/functions/_shared/functions.ts";
-import type { LineChanges } from "../../supabase/functions/_shared/onboarding/line.ts";
+import type { LineChanges } from "../../supabase/functions/_shared/db/tenants.ts";
 import { sealBy } from "../../supabase/functions/_shared/onboarding/seal.ts";
 import { createTenants, type Tenants } from "../../supabase/functions/_shared/tenancy/tenants.ts";
 import type { Handler } from "../../supabase/functions/_shared/webhook.ts";

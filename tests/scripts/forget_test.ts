@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
-import { LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN } from "../../scripts/local/defaults.ts";
+import { LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN } from "../../scripts/defaults.ts";
 import { startLocalTwilio } from "../../scripts/local/twilio_api.ts";
 import { main } from "../../scripts/privacy/main.ts";
 import { startTestStack } from "../support/database.ts";

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
 import { assertThrows } from "@std/assert/throws.js";
 import { SettingError } from "../../supabase/functions/_shared/errors.ts";
-import { addressCheck } from "../../supabase/functions/_shared/twilio/ip_allowlist.ts";
+import { addressCheck } from "../../supabase/functions/_shared/ip_allowlist.ts";
 
 Deno.test("without a list, every address may call, and so may an unknown one", () => {
   const mayCall = addressCheck([]);

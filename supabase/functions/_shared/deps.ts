@@ -8,7 +8,7 @@ import { clock, environment } from "./runtime.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import type { Tenants } from "./tenancy/tenants.ts";
 import { isMainAccount } from "./twilio/account.ts";
-import { type AddressCheck, addressCheck } from "./twilio/ip_allowlist.ts";
+import { type AddressCheck, addressCheck } from "./ip_allowlist.ts";
 
 /** What a webhook's handler needs from outside itself. */
 export interface Deps {

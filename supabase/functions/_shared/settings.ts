@@ -7,7 +7,7 @@ import {
   parseDestinations,
 } from "./destinations.ts";
 import { isE164, maskPhone } from "./phone.ts";
-import { addressCheck } from "./twilio/ip_allowlist.ts";
+import { addressCheck } from "./ip_allowlist.ts";
 
 /** From the least to the most that somebody has to know. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;

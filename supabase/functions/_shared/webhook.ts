@@ -1,9 +1,9 @@
 import type { AcceptOutcome, VoiceEvent } from "./calls/events.ts";
 import type { CallbackStep } from "./calls/step.ts";
 import type { LineProfile } from "./calls/profile.ts";
-import { type Issue, parseWebhook, type Webhook } from "./calls/webhook_form.ts";
+import { parseWebhook, type Webhook } from "./calls/webhook_form.ts";
 import type { Deps } from "./deps.ts";
-import { HttpError } from "./errors.ts";
+import { HttpError, type Issue } from "./errors.ts";
 import type { FunctionName } from "./functions.ts";
 import {
   clientAddress,

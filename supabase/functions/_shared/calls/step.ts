@@ -3,7 +3,8 @@ import type { AcceptOutcome, StepFacts, VoiceEvent } from "./events.ts";
 import type { LineProfile } from "./profile.ts";
 import type { Dialling, Reply } from "./reply.ts";
 import { ARRIVAL, type CallState } from "./state.ts";
-import type { Issue, Webhook } from "./webhook_form.ts";
+import type { Issue } from "../errors.ts";
+import type { Webhook } from "./webhook_form.ts";
 
 /** What a step reads out of its webhook, before anything is known of the call. */
 export interface Interpretation<Heard> {

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import type { Issue } from "../errors.ts";
 import { type CallState, decodeState } from "./state.ts";
 
 /** No call lasts longer: Twilio ends it. Milliseconds. */
@@ -88,12 +89,6 @@ export interface Webhook {
 export type ParseResult =
   | { readonly ok: true; readonly webhook: Webhook }
   | { readonly ok: false; readonly issues: readonly Issue[] };
-
-/** A parameter at fault and why; never its value. */
-export interface Issue {
-  readonly field: string;
-  readonly message: string;
-}
 
 /**
  * Types one webhook. Empty parameters count as absent, as Twilio sends many of them, and statuses and values that

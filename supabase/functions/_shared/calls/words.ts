@@ -1,12 +1,10 @@
-import type { ConsentPolicy } from "./consent.ts";
-
 /**
  * What a language's speakers say to a line, and what binds them. Phrases are as `normaliseSpeech` leaves
  * them. A language that is not here has no known way to agree: nothing that is said in it is taken for consent.
  */
 export interface Vocabulary {
   /** The sentence without which nobody was asked, by policy; `key` is how the other answer is pressed. */
-  readonly binding: Readonly<Record<ConsentPolicy, (key: string) => string>>;
+  readonly binding: Readonly<Record<"opt_out" | "opt_in", (key: string) => string>>;
   /** Refuse, whatever is said around them. */
   readonly decline: readonly string[];
   /** Refuse when they are all that was said, but for `affirm` and `filler`. */

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import type { Issue } from "../calls/webhook_form.ts";
+import type { Issue } from "../errors.ts";
 import { isOneVisibleLine, ONE_VISIBLE_LINE, plainText } from "../text.ts";
 
 /** What a visitor of the website wrote, checked. */

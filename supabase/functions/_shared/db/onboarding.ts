@@ -1,6 +1,14 @@
-import type { LineChanges } from "../onboarding/line.ts";
-import type { OnboardingRequest } from "../onboarding/request.ts";
 import type { DataApi } from "./client.ts";
+import type { LineChanges } from "./tenants.ts";
+
+/** A validated request to onboard an organisation. */
+export interface OnboardingRequest {
+  readonly org_id: string;
+  readonly business_name: string;
+  readonly country: "CA" | "US";
+  readonly area_code?: string | undefined;
+  readonly profile?: LineChanges | undefined;
+}
 
 /** One step of an onboarding, written down before it is done. */
 export type OnboardingStep =

@@ -7,43 +7,10 @@ import {
   type LineProfile,
   type MenuOption,
 } from "../calls/profile.ts";
+import type { LineChanges, MenuEntry } from "../db/tenants.ts";
 import { type Destinations, dialable } from "../destinations.ts";
 import type { Settings } from "../settings.ts";
 import { speaks, voiceOf } from "../twilio/voices.ts";
-
-/** One entry of an organisation's own menu, as `telephony-onboard` takes it. */
-export interface MenuEntry {
-  readonly key: string;
-  /** What `call_logs.mode` becomes. */
-  readonly mode: string;
-  /** Heard as "For <label>, press <key>." */
-  readonly label: string;
-  readonly destination: string;
-  readonly announcement?: string | undefined;
-  readonly spoken?: readonly string[] | undefined;
-}
-
-/**
- * What an organisation's line has of its own; everything else is as on the default line. Validated when it
- * is onboarded (see `request.ts`), and kept with the number.
- */
-export interface LineChanges {
-  readonly language?: string | undefined;
-  readonly voice?: string | undefined;
-  readonly greeting?: string | undefined;
-  readonly recording_consent?: "opt_out" | "opt_in" | undefined;
-  /** Said before the disclosure's binding sentence, which no line is without. */
-  readonly disclosure?: string | undefined;
-  readonly menu?: readonly MenuEntry[] | undefined;
-  readonly ring_seconds?: number | undefined;
-  /** Who is dialled when a caller asks for a human. */
-  readonly operator?: string | undefined;
-  readonly voicemail?: {
-    readonly prompt?: string | undefined;
-    readonly thanks?: string | undefined;
-    readonly max_seconds?: number | undefined;
-  } | undefined;
-}
 
 /**
  * The default line with an organisation's changes. Pure; without changes it is the default line. A stored number that

@@ -1,20 +1,11 @@
 import * as z from "zod/mini";
-import type { Issue } from "../calls/webhook_form.ts";
+import type { OnboardingRequest } from "../db/onboarding.ts";
 import { type Destinations, dialable } from "../destinations.ts";
+import type { Issue } from "../errors.ts";
 import { isE164 } from "../phone.ts";
 import { canNameChoice } from "../calls/menu.ts";
 import { LANGUAGES, speaks } from "../twilio/voices.ts";
 import { isOneVisibleLine, ONE_VISIBLE_LINE } from "../text.ts";
-import type { LineChanges } from "./line.ts";
-
-/** A validated request to onboard an organisation. */
-export interface OnboardingRequest {
-  readonly org_id: string;
-  readonly business_name: string;
-  readonly country: "CA" | "US";
-  readonly area_code?: string | undefined;
-  readonly profile?: LineChanges | undefined;
-}
 
 export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from "node:net";
-import { SettingError } from "../errors.ts";
+import { SettingError } from "./errors.ts";
 
 /** Whether an address may call. */
 export type AddressCheck = (address: string | undefined) => boolean;
