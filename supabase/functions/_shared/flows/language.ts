@@ -16,8 +16,9 @@ export const LIMITS = {
   options: 12,
   /** Phrases of one option in one language: twelve options stay below the 500 hints that a `<Gather>` takes. */
   phrases: 30,
-  /** Phrases of a whole flow. */
-  allPhrases: 1000,
+  phraseWords: 8,
+  /** Phrases of a whole flow, counted in each language. */
+  allPhrases: 600,
   /** A `<Say>` of Twilio's takes 3000 with Polly's voices. Source: https://www.twilio.com/docs/api/errors/13521 */
   promptCharacters: 3000,
   tests: 100,

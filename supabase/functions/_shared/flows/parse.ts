@@ -17,6 +17,8 @@ export interface Parsed {
   readonly issues: readonly Issue[];
   /** Its nodes as they were sent, the faulty ones included. */
   readonly nodes: Readonly<Record<string, unknown>>;
+  /** Whether it has such a part, faulty or not. */
+  has(section: "prompts" | "calendars" | "groups" | "agents" | "nodes", name: string): boolean;
 }
 
 /** Reads a document of any shape; where it is none, or beyond `LIMITS`, there is no `flow`. */
@@ -38,6 +40,10 @@ export function parseFlow(
     flow: parsed.success && found.length === 0 ? parsed.data : readable(definition, found),
     issues: found.map(toIssue),
     nodes: Object.fromEntries(Object.entries(nodes).filter(([id]) => !isTrap(id))),
+    has(section, name) {
+      const parts = definition[section];
+      return isObject(parts) && Object.hasOwn(parts, name) && !isTrap(name);
+    },
   };
 }
 
