@@ -299,31 +299,42 @@ create table public.idempotency_keys (
   expires_at timestamp with time zone not null
 );
 
-create table public.outbox (
+create table public.job_kinds (
+  kind text not null,
+  worker text not null,
+  priority smallint not null,
+  share numeric not null default 0,
+  hourly_share numeric,
+  lease interval not null,
+  delays interval[] not null,
+  max_attempts integer,
+  key_lives interval,
+  expires_after interval,
+  longest_hold interval,
+  keep interval,
+  fixes_content boolean not null default false,
+  held_until timestamp with time zone,
+  held_for text
+);
+
+create table public.jobs (
   id bigint not null generated always as identity,
   kind text not null,
-  urgency smallint not null generated always as (
-CASE kind
-    WHEN 'alert'::text THEN 0
-    WHEN 'voicemail'::text THEN 1
-    WHEN 'contact_notification'::text THEN 2
-    ELSE 3
-END) stored,
-  idempotency_key text not null,
-  recipient text,
-  payload jsonb not null,
+  key text not null,
+  priority smallint not null default 3,
+  payload jsonb not null default '{}'::jsonb,
   content jsonb,
-  status text not null default 'pending'::text,
+  status text not null default 'waiting'::text,
   attempts integer not null default 0,
-  next_attempt_at timestamp with time zone not null default now(),
+  run_at timestamp with time zone not null default now(),
   lease uuid,
   attempted_at timestamp with time zone,
   uncertain_since timestamp with time zone,
   last_error text,
-  provider_id text,
+  result text,
   created_at timestamp with time zone not null default now(),
-  sent_at timestamp with time zone
-) with (fillfactor=80);
+  ended_at timestamp with time zone
+) with (fillfactor=80, autovacuum_vacuum_scale_factor=0.02, autovacuum_analyze_scale_factor=0.05);
 
 create table public.rate_limit_refusals (
   endpoint text not null,
@@ -618,6 +629,48 @@ alter table idempotency_keys add constraint idempotency_keys_request_hash_length
 
 alter table idempotency_keys add constraint idempotency_keys_status_known CHECK ((status = ANY (ARRAY['in_progress'::text, 'completed'::text, 'failed'::text])));
 
+alter table job_kinds add constraint job_kinds_delays_there CHECK ((cardinality(delays) > 0));
+
+alter table job_kinds add constraint job_kinds_held_for_length CHECK ((length(held_for) <= 200));
+
+alter table job_kinds add constraint job_kinds_hourly_share_range CHECK (((hourly_share > (0)::numeric) AND (hourly_share <= (1)::numeric)));
+
+alter table job_kinds add constraint job_kinds_kind_form CHECK ((kind ~ '^[a-z][a-z0-9_]{0,63}$'::text));
+
+alter table job_kinds add constraint job_kinds_lease_range CHECK (((lease >= '00:00:01'::interval) AND (lease <= '01:00:00'::interval)));
+
+alter table job_kinds add constraint job_kinds_max_attempts_range CHECK ((max_attempts > 0));
+
+alter table job_kinds add constraint job_kinds_pkey PRIMARY KEY (kind);
+
+alter table job_kinds add constraint job_kinds_priority_range CHECK (((priority >= 0) AND (priority <= 3)));
+
+alter table job_kinds add constraint job_kinds_share_range CHECK (((share >= (0)::numeric) AND (share <= (1)::numeric)));
+
+alter table jobs add constraint jobs_attempts_range CHECK ((attempts >= 0));
+
+alter table jobs add constraint jobs_ended_when_ended CHECK (((status = ANY (ARRAY['done'::text, 'dead'::text])) = (ended_at IS NOT NULL)));
+
+alter table jobs add constraint jobs_key_length CHECK (((length(key) >= 1) AND (length(key) <= 256)));
+
+alter table jobs add constraint jobs_kind_fkey FOREIGN KEY (kind) REFERENCES job_kinds(kind);
+
+alter table jobs add constraint jobs_last_error_length CHECK ((length(last_error) <= 200));
+
+alter table jobs add constraint jobs_leased_while_running CHECK (((status = 'running'::text) = (lease IS NOT NULL)));
+
+alter table jobs add constraint jobs_once UNIQUE (kind, key);
+
+alter table jobs add constraint jobs_payload_object CHECK ((jsonb_typeof(payload) = 'object'::text));
+
+alter table jobs add constraint jobs_pkey PRIMARY KEY (id);
+
+alter table jobs add constraint jobs_priority_range CHECK (((priority >= 0) AND (priority <= 3)));
+
+alter table jobs add constraint jobs_result_length CHECK ((length(result) <= 256));
+
+alter table jobs add constraint jobs_status_known CHECK ((status = ANY (ARRAY['waiting'::text, 'running'::text, 'done'::text, 'dead'::text])));
+
 alter table "months.call_lifecycle_other" add constraint call_lifecycle_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
 
 alter table "months.call_lifecycle_other" add constraint call_lifecycle_event_form CHECK ((event ~ '^[a-z][a-z_]{0,31}$'::text));
@@ -633,28 +686,6 @@ alter table "months.call_lifecycle_other" add constraint call_lifecycle_parent_f
 alter table "months.call_lifecycle_other" add constraint call_lifecycle_sequence_range CHECK ((sequence_number >= 0));
 
 alter table "months.call_lifecycle_other" add constraint call_lifecycle_status_form CHECK ((status ~ '^[a-z][a-z-]{0,31}$'::text));
-
-alter table outbox add constraint outbox_attempts_range CHECK ((attempts >= 0));
-
-alter table outbox add constraint outbox_idempotency_key_key UNIQUE (idempotency_key);
-
-alter table outbox add constraint outbox_idempotency_key_length CHECK (((length(idempotency_key) >= 1) AND (length(idempotency_key) <= 256)));
-
-alter table outbox add constraint outbox_kind_known CHECK ((kind = ANY (ARRAY['contact_notification'::text, 'contact_auto_reply'::text, 'voicemail'::text, 'alert'::text])));
-
-alter table outbox add constraint outbox_last_error_length CHECK ((length(last_error) <= 200));
-
-alter table outbox add constraint outbox_leased_while_sending CHECK (((status = 'sending'::text) = (lease IS NOT NULL)));
-
-alter table outbox add constraint outbox_payload_object CHECK ((jsonb_typeof(payload) = 'object'::text));
-
-alter table outbox add constraint outbox_pkey PRIMARY KEY (id);
-
-alter table outbox add constraint outbox_recipient_length CHECK (((length(recipient) >= 3) AND (length(recipient) <= 254)));
-
-alter table outbox add constraint outbox_sent_when_sent CHECK (((status = 'sent'::text) = (sent_at IS NOT NULL)));
-
-alter table outbox add constraint outbox_status_known CHECK ((status = ANY (ARRAY['pending'::text, 'sending'::text, 'sent'::text, 'dead'::text])));
 
 alter table rate_limit_refusals add constraint rate_limit_refusals_pkey PRIMARY KEY (endpoint, identifier_type, identifier, minute);
 
@@ -688,7 +719,7 @@ alter table recordings add constraint recordings_url_form CHECK (((url ~ '^https
 
 alter table retention_rules add constraint retention_rules_days_range CHECK (((days >= 1) AND (days <= 3650)));
 
-alter table retention_rules add constraint retention_rules_known CHECK ((subject = ANY (ARRAY['calls'::text, 'voicemails'::text, 'contact_messages'::text, 'mails'::text, 'analytics_events'::text, 'consent_evidence'::text, 'erasures'::text])));
+alter table retention_rules add constraint retention_rules_known CHECK ((subject = ANY (ARRAY['calls'::text, 'voicemails'::text, 'contact_messages'::text, 'dead_jobs'::text, 'analytics_events'::text, 'consent_evidence'::text, 'erasures'::text])));
 
 alter table retention_rules add constraint retention_rules_pkey PRIMARY KEY (subject);
 
@@ -850,19 +881,23 @@ CREATE INDEX idempotency_keys_expires_idx ON public.idempotency_keys USING btree
 
 CREATE UNIQUE INDEX idempotency_keys_pkey ON public.idempotency_keys USING btree (key);
 
-CREATE INDEX outbox_call_idx ON public.outbox USING btree (((payload ->> 'call_sid'::text))) WHERE (kind = 'voicemail'::text);
+CREATE UNIQUE INDEX job_kinds_pkey ON public.job_kinds USING btree (kind);
 
-CREATE INDEX outbox_contact_idx ON public.outbox USING btree (((payload ->> 'contact_message_id'::text))) WHERE (kind <> 'voicemail'::text);
+CREATE INDEX jobs_call_idx ON public.jobs USING btree (((payload ->> 'call_sid'::text))) WHERE ((payload ->> 'call_sid'::text) IS NOT NULL);
 
-CREATE INDEX outbox_dead_idx ON public.outbox USING btree (created_at) WHERE (status = 'dead'::text);
+CREATE INDEX jobs_contact_idx ON public.jobs USING btree (((payload ->> 'contact_message_id'::text))) WHERE ((payload ->> 'contact_message_id'::text) IS NOT NULL);
 
-CREATE INDEX outbox_due_idx ON public.outbox USING btree (urgency, next_attempt_at) WHERE (status = ANY (ARRAY['pending'::text, 'sending'::text]));
+CREATE INDEX jobs_dead_idx ON public.jobs USING btree (ended_at) WHERE (status = 'dead'::text);
 
-CREATE UNIQUE INDEX outbox_idempotency_key_key ON public.outbox USING btree (idempotency_key);
+CREATE INDEX jobs_ended_idx ON public.jobs USING btree (kind, status, ended_at) WHERE (ended_at IS NOT NULL);
 
-CREATE UNIQUE INDEX outbox_pkey ON public.outbox USING btree (id);
+CREATE INDEX jobs_lane_idx ON public.jobs USING btree (kind, priority, run_at, id) WHERE (ended_at IS NULL);
 
-CREATE INDEX outbox_sent_idx ON public.outbox USING btree (sent_at) WHERE (status = 'sent'::text);
+CREATE UNIQUE INDEX jobs_once ON public.jobs USING btree (kind, key);
+
+CREATE UNIQUE INDEX jobs_pkey ON public.jobs USING btree (id);
+
+CREATE INDEX jobs_running_idx ON public.jobs USING btree (kind, run_at) WHERE (status = 'running'::text);
 
 CREATE INDEX rate_limit_refusals_minute_idx ON public.rate_limit_refusals USING btree (minute);
 
@@ -1238,19 +1273,20 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.bury_mail(p_id bigint, p_error text)
+CREATE OR REPLACE FUNCTION public.bury_job(p_id bigint, p_error text)
  RETURNS void
  LANGUAGE sql
  SET search_path TO ''
 AS $function$
   with dead as (
-    update public.outbox as o set status = 'dead', lease = null, last_error = p_error
-    where o.id = p_id
-    returning o.id, o.kind, o.attempts
+    update public.jobs as j
+    set status = 'dead', lease = null, content = null, last_error = p_error, ended_at = now()
+    where j.id = p_id
+    returning j.id, j.kind, j.attempts
   )
   select public.record_analytics_event(
-    'mail_dead', 'error',
-    jsonb_build_object('mail_id', dead.id, 'kind', dead.kind, 'attempts', dead.attempts, 'reason', p_error)
+    'job_dead', 'error',
+    jsonb_build_object('job_id', dead.id, 'kind', dead.kind, 'attempts', dead.attempts, 'reason', p_error)
   )
   from dead
 $function$
@@ -1430,67 +1466,103 @@ AS $function$
   left join public.telephony_subaccounts as s on s.org_id = c.org_id
 $function$
 
-CREATE OR REPLACE FUNCTION public.claim_mails(p_limit integer, p_notify_to text DEFAULT NULL::text, p_per_hour integer DEFAULT 200, p_lease interval DEFAULT '00:02:00'::interval, p_max_attempts integer DEFAULT 8)
- RETURNS TABLE(id bigint, kind text, urgency smallint, idempotency_key text, recipient text, content jsonb, lease uuid, attempts integer)
+CREATE OR REPLACE FUNCTION public.claim_jobs(p_kinds text[], p_limit integer, p_per_hour integer DEFAULT NULL::integer)
+ RETURNS TABLE(id bigint, kind text, priority smallint, key text, payload jsonb, content jsonb, lease uuid, attempts integer)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 declare
-  shares constant integer[] := array[
-    p_per_hour, (9 * p_per_hour + 9) / 10, (p_per_hour + 1) / 2, (p_per_hour + 3) / 4
-  ];
-  v_lost bigint;
+  v_lane record;
+  v_ids bigint[];
+  v_unknown bigint[];
+  v_late bigint[];
+  v_used integer := 0;
   v_claimed integer := 0;
-  v_used integer;
   v_room integer;
-  v_count integer;
+  v_allowed integer;
 begin
-  -- Claims take turns, so that two do not count the same hour.
-  perform pg_advisory_xact_lock(hashtextextended('claim_mails', 0));
-  for v_lost in
-    select o.id from public.outbox as o
-    where o.status in ('pending', 'sending') and o.next_attempt_at <= now() and (
-      coalesce(o.uncertain_since, case when o.status = 'sending' then o.attempted_at end)
-        < now() - interval '23 hours 30 minutes'
-      or (o.status = 'sending' and o.attempts >= p_max_attempts)
-    )
-    order by o.next_attempt_at limit p_limit for update skip locked
-  loop
-    perform public.bury_mail(v_lost, 'outcome_unknown');
-  end loop;
+  if p_per_hour is not null then
+    -- Claims take turns, so that two do not count the same hour.
+    perform pg_advisory_xact_lock(hashtextextended('claim_jobs', 0));
+    select count(*) into v_used from public.job_kinds as k
+    cross join lateral (
+      select from public.jobs as j where j.kind = k.kind and j.status = 'done' and j.ended_at > now() - interval '1 hour'
+      union all
+      select from public.jobs as j where j.kind = k.kind and j.status = 'running' and j.run_at > now()
+    ) as used
+    where k.kind = any (p_kinds) and k.hourly_share is not null;
+  end if;
 
-  v_used := (select count(*) from public.outbox as o where o.status = 'sent' and o.sent_at > now() - interval '1 hour')
-    + (select count(*) from public.outbox as o where o.status = 'sending' and o.next_attempt_at > now());
-  for v_urgency in 0 .. 3 loop
-    v_room := least(p_limit, shares[v_urgency + 1] - v_used) - v_claimed;
-    return query
+  for v_lane in
+    select
+      l.kind, l.priority, k.worker, k.hourly_share, k.lease, k.max_attempts, k.key_lives, k.expires_after, k.fixes_content,
+      o.owed, sum(o.owed) over (order by l.priority, l.kind rows between 1 following and unbounded following) as owed_later
+    from public.job_lanes as l
+    join public.job_kinds as k on k.kind = l.kind
+    cross join lateral (
+      select count(*)::integer as owed from (
+        select from public.jobs as j
+        where j.kind = l.kind and j.priority = l.priority and j.ended_at is null and j.run_at <= now()
+        limit ceil(k.share * p_limit)
+      ) as due
+    ) as o
+    where l.kind = any (p_kinds) and l.due_at <= now()
+    order by l.priority, l.kind
+  loop
+    v_room := least(
+      p_limit - v_claimed, greatest(v_lane.owed, p_limit - v_claimed - coalesce(v_lane.owed_later, 0))
+    );
+    v_allowed := ceil(v_lane.hourly_share * p_per_hour) - v_used;
     with due as (
-      select o.id from public.outbox as o
-      where o.status in ('pending', 'sending') and o.urgency = v_urgency and o.next_attempt_at <= now()
-        and coalesce(o.recipient, p_notify_to) is not null
-      order by o.next_attempt_at, o.id
-      limit greatest(v_room, 0) for update skip locked
+      select j.id, j.run_at, case
+        when coalesce(j.uncertain_since, case when j.status = 'running' then j.attempted_at end) < now() - v_lane.key_lives
+          or (j.status = 'running' and j.attempts >= v_lane.max_attempts) then 'unknown'
+        when j.created_at < now() - v_lane.expires_after then 'late'
+      end as lost
+      from public.jobs as j
+      where j.kind = v_lane.kind and j.priority = v_lane.priority and j.ended_at is null and j.run_at <= now()
+      order by j.run_at, j.id
+      limit greatest(least(v_room, v_allowed), 0) for update skip locked
     )
-    update public.outbox as o set
-      status = 'sending',
-      attempts = o.attempts + 1,
-      lease = gen_random_uuid(),
-      next_attempt_at = now() + p_lease,
-      uncertain_since = coalesce(o.uncertain_since, case when o.status = 'sending' then o.attempted_at end),
-      attempted_at = now(),
-      recipient = coalesce(o.recipient, p_notify_to),
-      content = coalesce(o.content, public.mail_content(o.kind, o.payload))
-    from due where o.id = due.id
-    returning o.id, o.kind, o.urgency, o.idempotency_key, o.recipient, o.content, o.lease, o.attempts;
-    get diagnostics v_count = row_count;
-    v_claimed := v_claimed + v_count;
-    if v_claimed < p_limit and v_count >= v_room and exists (
-      select from public.outbox as o
-      where o.status = 'pending' and o.urgency = v_urgency and o.next_attempt_at <= now()
-        and coalesce(o.recipient, p_notify_to) is not null
+    select
+      array_agg(due.id order by due.run_at, due.id) filter (where due.lost is null),
+      array_agg(due.id) filter (where due.lost = 'unknown'), array_agg(due.id) filter (where due.lost = 'late')
+    into v_ids, v_unknown, v_late from due;
+    perform public.bury_job(lost, 'outcome_unknown') from unnest(v_unknown) as lost;
+    perform public.bury_job(lost, 'too_late') from unnest(v_late) as lost;
+
+    return query
+    with taken as (
+      update public.jobs as j set
+        status = 'running',
+        attempts = j.attempts + 1,
+        lease = gen_random_uuid(),
+        run_at = now() + v_lane.lease,
+        uncertain_since = coalesce(j.uncertain_since, case when j.status = 'running' then j.attempted_at end),
+        attempted_at = now(),
+        content = case
+          when v_lane.fixes_content then coalesce(j.content, public.job_content(j.kind, j.key, j.payload))
+        end
+      where j.id = any (v_ids)
+      returning j.*
+    )
+    select
+      t.id, t.kind, t.priority, t.key, t.payload,
+      case when v_lane.fixes_content then t.content else public.job_content(t.kind, t.key, t.payload) end,
+      t.lease, t.attempts
+    from taken as t order by array_position(v_ids, t.id);
+
+    v_claimed := v_claimed + coalesce(cardinality(v_ids), 0);
+    if v_lane.hourly_share is not null then
+      v_used := v_used + coalesce(cardinality(v_ids), 0);
+    end if;
+    if v_claimed < p_limit and coalesce(cardinality(v_ids), 0) >= v_allowed and exists (
+      select from public.jobs as j
+      where j.kind = v_lane.kind and j.priority = v_lane.priority and j.status = 'waiting' and j.run_at <= now()
+        and j.ended_at is null
     ) then
-      perform public.record_rate_limit_refusal('notify-worker', 'everyone', 'urgency ' || v_urgency);
+      perform public.record_rate_limit_refusal(v_lane.worker, 'everyone', v_lane.kind);
     end if;
   end loop;
 end
@@ -1729,6 +1801,18 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.enqueue_job(p_kind text, p_key text, p_payload jsonb DEFAULT '{}'::jsonb, p_run_at timestamp with time zone DEFAULT now(), p_priority smallint DEFAULT NULL::smallint)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ INSERT INTO jobs AS j (kind, key, payload, run_at, priority)
+   VALUES (enqueue_job.p_kind, enqueue_job.p_key, enqueue_job.p_payload, enqueue_job.p_run_at, COALESCE((enqueue_job.p_priority)::integer, (( SELECT k.priority
+            FROM job_kinds k
+           WHERE (k.kind = enqueue_job.p_kind)))::integer, 3)) ON CONFLICT(kind, key) DO UPDATE SET run_at = excluded.run_at
+   WHERE ((j.status = 'waiting'::text) AND (j.attempts = 0) AND (excluded.run_at < j.run_at));
+END
+
 CREATE OR REPLACE FUNCTION public.erase_calls(p_calls text[])
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1768,7 +1852,7 @@ begin
   on conflict (sid) do nothing;
   get diagnostics v_recordings = row_count;
 
-  delete from public.outbox where kind = 'voicemail' and payload ->> 'call_sid' = any (p_calls);
+  delete from public.jobs where payload ->> 'call_sid' = any (p_calls);
   get diagnostics v_mails = row_count;
   delete from public.reconcile_attempts where call_sid = any (p_calls);
   delete from public.recordings where call_sid = any (p_calls);
@@ -1777,7 +1861,7 @@ begin
   delete from public.call_logs where call_sid = any (p_calls);
   get diagnostics v_calls = row_count;
   return jsonb_build_object(
-    'call_logs', v_calls, 'call_lifecycle', v_events, 'outbox', v_mails, 'recordings', v_recordings
+    'call_logs', v_calls, 'call_lifecycle', v_events, 'jobs', v_mails, 'recordings', v_recordings
   );
 end
 $function$
@@ -1847,12 +1931,12 @@ begin
     where channel <> 'email' and (channel <> 'pagerduty' or m.severity = 'critical')
     order by m.id, channel
   ), mailed as (
-    insert into public.outbox (kind, idempotency_key, payload, content)
+    insert into public.jobs (kind, priority, key, payload)
     select
-      'alert', format('alert/%s/%s', m.id, m.transition), jsonb_build_object('episode_id', m.id),
+      'mail_alert', 0, format('alert/%s/%s', m.id, m.transition),
       -- What it says is what was so at this moment, whenever it is sent.
       jsonb_build_object(
-        'transition', m.transition, 'alert', m.alert, 'severity', m.severity, 'summary', r.summary, 'action', r.action,
+        'episode_id', m.id, 'transition', m.transition, 'alert', m.alert, 'severity', m.severity, 'summary', r.summary, 'action', r.action,
         'measured', public.alert_measured(
           case m.transition when 'fired' then m.opened_value else m.closed_value end, r.unit, r.comparison, m.threshold
         ),
@@ -1929,14 +2013,13 @@ begin
       select coalesce(jsonb_agg(to_jsonb(m) order by m.created_at), '[]')
       from public.contact_messages as m where m.id in (select public.messages_of_person(p_number, p_email))
     ),
-    'mails', (
-      select coalesce(jsonb_agg(to_jsonb(o) - 'lease' order by o.id), '[]')
-      from public.outbox as o
-      where (o.kind = 'voicemail' and o.payload ->> 'call_sid' in (select public.calls_of_person(p_number)))
-        or (o.kind <> 'voicemail' and o.payload ->> 'contact_message_id' in (
+    'jobs', (
+      select coalesce(jsonb_agg(to_jsonb(j) - 'lease' order by j.id), '[]')
+      from public.jobs as j
+      where j.payload ->> 'call_sid' in (select public.calls_of_person(p_number))
+        or j.payload ->> 'contact_message_id' in (
           select id::text from public.messages_of_person(p_number, p_email) as id
-        ))
-        or lower(o.recipient) = lower(p_email)
+        )
     ),
     'rate_limits', (
       select coalesce(jsonb_agg(to_jsonb(r)), '[]') from public.rate_limit_refusals as r
@@ -2084,11 +2167,9 @@ begin
   get diagnostics v_count = row_count;
   v_counts := v_counts || jsonb_build_object('idempotency_keys', v_count);
 
-  delete from public.outbox as o
-  where (o.kind <> 'voicemail' and o.payload ->> 'contact_message_id' = any (v_messages::text[]))
-    or lower(o.recipient) = lower(p_email);
+  delete from public.jobs as j where j.payload ->> 'contact_message_id' = any (v_messages::text[]);
   get diagnostics v_count = row_count;
-  v_counts := v_counts || jsonb_build_object('outbox', (v_counts ->> 'outbox')::integer + v_count);
+  v_counts := v_counts || jsonb_build_object('jobs', (v_counts ->> 'jobs')::integer + v_count);
 
   delete from public.contact_messages where id = any (v_messages);
   get diagnostics v_count = row_count;
@@ -2181,38 +2262,90 @@ BEGIN ATOMIC
            WHERE (call_logs.disposition IS NULL)), 'last_event_at', ( SELECT max(call_lifecycle.received_at) AS max
             FROM call_lifecycle), 'connections', ( SELECT jsonb_build_object('used', database_connections.used, 'allowed', database_connections.allowed) AS jsonb_build_object
             FROM database_connections() database_connections(used, allowed)), 'workers', ( SELECT COALESCE(jsonb_object_agg(w.worker, jsonb_build_object('last_run_at', w.last_run_at, 'last_ok_at', w.last_ok_at, 'age_seconds', round(EXTRACT(epoch FROM (now() - w.last_ok_at))), 'late', (COALESCE((w.last_ok_at < (now() - '00:05:00'::interval)), true) AND ((w.worker <> 'notify-worker'::text) OR (EXISTS ( SELECT
-                    FROM outbox o
-                   WHERE ((o.status = ANY (ARRAY['pending'::text, 'sending'::text])) AND (o.next_attempt_at < (now() - '00:05:00'::interval))))))))), '{}'::jsonb) AS "coalesce"
+                    FROM job_lanes l
+                   WHERE ((l.worker = w.worker) AND (l.due_at < (now() - '00:05:00'::interval))))))))), '{}'::jsonb) AS "coalesce"
             FROM worker_runs w), 'alerts', ( SELECT jsonb_build_object('critical', count(*) FILTER (WHERE (alert_episodes.severity = 'critical'::text)), 'warning', count(*) FILTER (WHERE (alert_episodes.severity = 'warning'::text)), 'firing', COALESCE(jsonb_agg(alert_episodes.alert ORDER BY alert_episodes.severity, alert_episodes.alert), '[]'::jsonb)) AS jsonb_build_object
             FROM alert_episodes
            WHERE (alert_episodes.closed_at IS NULL))) AS jsonb_build_object;
 END
 
-CREATE OR REPLACE FUNCTION public.hold_mails(p_leases uuid[], p_error text, p_wait_sec integer, p_urgency integer DEFAULT 0)
+CREATE OR REPLACE FUNCTION public.hold_jobs(p_leases uuid[], p_error text, p_wait_sec integer, p_kinds text[] DEFAULT NULL::text[], p_priority smallint DEFAULT 0)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
-declare
-  waits constant interval[] := array[
-    make_interval(secs => least(p_wait_sec, 60)),
-    make_interval(secs => least(p_wait_sec, 60)),
-    make_interval(secs => least(p_wait_sec, 900)),
-    make_interval(secs => p_wait_sec)
-  ];
 begin
-  update public.outbox as o set
-    status = 'pending', lease = null, attempts = o.attempts - 1, last_error = p_error,
-    next_attempt_at = now() + waits[o.urgency + 1]
-  where o.status = 'sending' and o.lease = any (p_leases);
+  update public.jobs as j set
+    status = 'waiting', lease = null, attempts = j.attempts - 1, last_error = p_error,
+    run_at = case when p_kinds is null then now() + make_interval(secs => p_wait_sec) else now() end
+  where j.status = 'running' and j.lease = any (p_leases);
 
-  update public.outbox as o set next_attempt_at = now() + waits[o.urgency + 1]
-  from (
-    select w.id from public.outbox as w
-    where w.status = 'pending' and w.urgency >= p_urgency and w.next_attempt_at < now() + waits[w.urgency + 1]
-    for update skip locked
-  ) as waiting
-  where o.id = waiting.id;
+  update public.job_kinds as k set
+    held_until = now() + least(make_interval(secs => p_wait_sec), k.longest_hold), held_for = p_error
+  where k.kind = any (p_kinds) and k.priority >= p_priority;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.job_content(p_kind text, p_key text, p_payload jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return case
+    when p_kind like 'mail\_%' then public.mail_content(p_kind, p_payload)
+  end;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.job_done(p_id bigint, p_lease uuid, p_result text DEFAULT NULL::text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update public.jobs as j
+  set status = 'done', ended_at = now(), lease = null, content = null, last_error = null, result = p_result
+  from public.job_kinds as k
+  where j.id = p_id and j.lease = p_lease and k.kind = j.kind and k.keep is not null;
+  if found then
+    return true;
+  end if;
+  delete from public.jobs as j where j.id = p_id and j.lease = p_lease;
+  return found;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.job_failed(p_id bigint, p_lease uuid, p_error text, p_permanent boolean DEFAULT false, p_uncertain boolean DEFAULT false)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_job record;
+begin
+  select j.attempts, k.delays, k.key_lives, p_permanent or coalesce(j.attempts >= k.max_attempts, false) as over,
+    coalesce(j.uncertain_since, case when p_uncertain then j.attempted_at end) as uncertain_since
+  into v_job
+  from public.jobs as j join public.job_kinds as k on k.kind = j.kind
+  where j.id = p_id and j.lease = p_lease for update of j;
+  if not found then
+    return null;
+  end if;
+  if v_job.over then
+    perform public.bury_job(p_id, p_error);
+    return 'dead';
+  end if;
+  update public.jobs as j set
+    status = 'waiting', lease = null, last_error = p_error, uncertain_since = v_job.uncertain_since,
+    run_at = least(
+      now() + random() * v_job.delays[least(v_job.attempts, cardinality(v_job.delays))],
+      -- While the other side still knows the key of what may have been done.
+      v_job.uncertain_since + v_job.key_lives - interval '30 minutes'
+    )
+  where j.id = p_id;
+  return 'waiting';
 end
 $function$
 
@@ -2349,7 +2482,7 @@ CREATE OR REPLACE FUNCTION public.mail_content(p_kind text, p_payload jsonb)
  SET search_path TO ''
 AS $function$
   select case p_kind
-    when 'voicemail' then (
+    when 'mail_voicemail' then (
       select jsonb_build_object(
         'call_sid', c.call_sid, 'from_e164', c.from_e164, 'to_e164', c.to_e164, 'recording_sid', r.recording_sid,
         'recorded_at', r.recorded_at, 'duration_sec', r.duration_sec, 'transcript', r.transcript,
@@ -2358,6 +2491,7 @@ AS $function$
       from public.recordings as r join public.call_logs as c on c.call_sid = r.call_sid
       where r.call_sid = p_payload ->> 'call_sid' and r.recording_sid = p_payload ->> 'recording_sid'
     )
+    when 'mail_alert' then p_payload
     else (
       select jsonb_build_object(
         'id', m.id, 'name', m.name, 'email', m.email, 'phone', m.phone, 'subject', m.subject,
@@ -2366,48 +2500,6 @@ AS $function$
       from public.contact_messages as m where m.id = (p_payload ->> 'contact_message_id')::uuid
     )
   end
-$function$
-
-CREATE OR REPLACE FUNCTION public.mail_failed(p_id bigint, p_lease uuid, p_error text, p_permanent boolean, p_uncertain boolean)
- RETURNS text
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-declare
-  delays constant interval[] := array['5 seconds', '5 minutes', '30 minutes', '2 hours', '5 hours', '10 hours', '10 hours'];
-  v_mail public.outbox;
-begin
-  update public.outbox as o set
-    uncertain_since = case when p_uncertain then coalesce(o.uncertain_since, o.attempted_at) else o.uncertain_since end
-  where o.id = p_id and o.lease = p_lease
-  returning * into v_mail;
-  if not found then
-    return null;
-  end if;
-  if p_permanent or v_mail.attempts > cardinality(delays) then
-    perform public.bury_mail(p_id, p_error);
-    return 'dead';
-  end if;
-  update public.outbox as o set
-    status = 'pending', lease = null, last_error = p_error,
-    -- While Resend still knows the key of what it may have sent.
-    next_attempt_at = least(now() + random() * delays[greatest(v_mail.attempts, 1)], v_mail.uncertain_since + interval '23 hours')
-  where o.id = p_id;
-  return 'pending';
-end
-$function$
-
-CREATE OR REPLACE FUNCTION public.mail_sent(p_id bigint, p_lease uuid, p_provider_id text DEFAULT NULL::text)
- RETURNS boolean
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-begin
-  update public.outbox as o set
-    status = 'sent', sent_at = now(), lease = null, content = null, last_error = null, provider_id = p_provider_id
-  where o.id = p_id and o.lease = p_lease;
-  return found;
-end
 $function$
 
 CREATE OR REPLACE FUNCTION public.messages_of_person(p_number text, p_email text)
@@ -2446,7 +2538,8 @@ BEGIN ATOMIC
                       CROSS JOIN LATERAL call_counts((now() - w.span)) n(hour, mode, disposition, hung_up_at, calls, consented, opted_out, dialled, answered, timed, seconds, rang, ring_seconds, longest_ring_seconds))
                    GROUP BY w.name, n.mode, COALESCE(n.disposition, 'active'::text)
                    ORDER BY w.name, n.mode, COALESCE(n.disposition, 'active'::text)) c), 'functions', ( SELECT COALESCE(jsonb_agg(to_jsonb(t.*) ORDER BY t.function), '[]'::jsonb) AS "coalesce"
-            FROM function_totals t), 'alerts', ( SELECT jsonb_agg(jsonb_build_object('alert', a.alert, 'severity', a.severity, 'value', a.value, 'threshold', a.threshold, 'firing', a.firing)) AS jsonb_agg
+            FROM function_totals t), 'jobs', ( SELECT COALESCE(jsonb_agg(to_jsonb(j.*)), '[]'::jsonb) AS "coalesce"
+            FROM jobs_waiting j), 'alerts', ( SELECT jsonb_agg(jsonb_build_object('alert', a.alert, 'severity', a.severity, 'value', a.value, 'threshold', a.threshold, 'firing', a.firing)) AS jsonb_agg
             FROM alert_status a), 'healthy', ( SELECT health_checks.healthy
             FROM health_checks
            ORDER BY health_checks.checked_at DESC
@@ -2491,23 +2584,20 @@ CREATE OR REPLACE FUNCTION public.owe_voicemail_mails(p_call_sid text)
  LANGUAGE sql
  SET search_path TO ''
 BEGIN ATOMIC
- INSERT INTO outbox AS o (kind, idempotency_key, payload, next_attempt_at)  SELECT 'voicemail',
-             format('voicemail/%s/%s'::text, r.call_sid, r.recording_sid) AS format,
-             jsonb_build_object('call_sid', r.call_sid, 'recording_sid', r.recording_sid) AS jsonb_build_object,
-                 CASE
-                     WHEN (r.transcript IS NOT NULL) THEN now()
-                     ELSE (LEAST(r.recorded_at, now()) +
-                     CASE
-                         WHEN r.confirmed THEN '00:02:00'::interval
-                         ELSE '00:15:00'::interval
-                     END)
-                 END AS "case"
-            FROM recordings r
-           WHERE ((r.call_sid = owe_voicemail_mails.p_call_sid) AND (r.source = 'voicemail'::text) AND (r.deleted_at IS NULL)) ON CONFLICT(idempotency_key) DO UPDATE SET next_attempt_at = excluded.next_attempt_at
-   WHERE ((o.status = 'pending'::text) AND (o.attempts = 0) AND (excluded.next_attempt_at < o.next_attempt_at));
- DELETE FROM outbox o
+ SELECT enqueue_job('mail_voicemail'::text, format('voicemail/%s/%s'::text, r.call_sid, r.recording_sid), jsonb_build_object('call_sid', r.call_sid, 'recording_sid', r.recording_sid),
+         CASE
+             WHEN (r.transcript IS NOT NULL) THEN now()
+             ELSE (LEAST(r.recorded_at, now()) +
+             CASE
+                 WHEN r.confirmed THEN '00:02:00'::interval
+                 ELSE '00:15:00'::interval
+             END)
+         END) AS enqueue_job
+    FROM recordings r
+   WHERE ((r.call_sid = owe_voicemail_mails.p_call_sid) AND (r.source = 'voicemail'::text) AND (r.deleted_at IS NULL));
+ DELETE FROM jobs j
     USING recordings r
-   WHERE ((o.kind = 'voicemail'::text) AND ((o.payload ->> 'call_sid'::text) = owe_voicemail_mails.p_call_sid) AND (o.status = 'pending'::text) AND (r.call_sid = owe_voicemail_mails.p_call_sid) AND (r.recording_sid = (o.payload ->> 'recording_sid'::text)) AND (r.deleted_at IS NOT NULL));
+   WHERE ((j.kind = 'mail_voicemail'::text) AND ((j.payload ->> 'call_sid'::text) = owe_voicemail_mails.p_call_sid) AND (j.status = 'waiting'::text) AND (r.call_sid = owe_voicemail_mails.p_call_sid) AND (r.recording_sid = (j.payload ->> 'recording_sid'::text)) AND (r.deleted_at IS NOT NULL));
 END
 
 CREATE OR REPLACE FUNCTION public.purge_expired(p_batch integer DEFAULT 10000)
@@ -2532,6 +2622,7 @@ CREATE OR REPLACE FUNCTION public.purge_expired_rows(p_batch integer DEFAULT 100
 AS $function$
 declare
   v_keys integer := public.purge_idempotency_keys(p_batch);
+  v_jobs integer := public.purge_jobs(p_batch);
   v_windows integer;
   v_refusals integer;
   v_attempts integer;
@@ -2574,7 +2665,7 @@ begin
   get diagnostics v_dialled = row_count;
 
   return jsonb_build_object(
-    'idempotency_keys', v_keys, 'rate_limit_windows', v_windows,
+    'idempotency_keys', v_keys, 'jobs', v_jobs, 'rate_limit_windows', v_windows,
     'rate_limit_refusals', v_refusals, 'reconcile_attempts', v_attempts,
     'dialled_time', v_dialled
   );
@@ -2594,6 +2685,24 @@ AS $function$
     for update skip locked
   ), gone as (
     delete from public.idempotency_keys as k using doomed where k.key = doomed.key returning 1
+  )
+  select count(*)::integer from gone
+$function$
+
+CREATE OR REPLACE FUNCTION public.purge_jobs(p_batch integer DEFAULT 1000)
+ RETURNS integer
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  with doomed as (
+    select old.id from public.job_kinds as k
+    cross join lateral (
+      select j.id from public.jobs as j
+      where j.kind = k.kind and j.status = 'done' and j.ended_at < now() - k.keep
+      order by j.ended_at limit p_batch for update skip locked
+    ) as old
+  ), gone as (
+    delete from public.jobs as j using doomed where j.id = doomed.id returning 1
   )
   select count(*)::integer from gone
 $function$
@@ -2630,21 +2739,6 @@ BEGIN ATOMIC
    WHERE (e.id = old.id);
 END
 
-CREATE OR REPLACE FUNCTION public.purge_outbox(p_batch integer DEFAULT 1000)
- RETURNS integer
- LANGUAGE sql
- SET search_path TO ''
-AS $function$
-  with doomed as (
-    select o.id from public.outbox as o
-    where o.status = 'sent' and o.sent_at < now() - interval '30 days'
-    order by o.sent_at limit p_batch for update skip locked
-  ), gone as (
-    delete from public.outbox as o using doomed where o.id = doomed.id returning 1
-  )
-  select count(*)::integer from gone
-$function$
-
 CREATE OR REPLACE FUNCTION public.purge_personal_data(p_batch integer DEFAULT 500)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2670,18 +2764,18 @@ begin
     ))
     order by m.created_at limit p_batch for update skip locked
   ), mails as (
-    delete from public.outbox as o using doomed
-    where o.kind <> 'voicemail' and o.payload ->> 'contact_message_id' = doomed.id::text
+    delete from public.jobs as j using doomed
+    where j.payload ->> 'contact_message_id' = doomed.id::text
   )
   delete from public.contact_messages as m using doomed where m.id = doomed.id;
   get diagnostics v_messages = row_count;
 
-  delete from public.outbox as o using (
-    select id from public.outbox
+  delete from public.jobs as j using (
+    select id from public.jobs
     where status = 'dead'
-      and created_at < now() - make_interval(days => (select days from public.retention_rules where subject = 'mails'))
-    order by created_at limit p_batch for update skip locked
-  ) as old where o.id = old.id;
+      and ended_at < now() - make_interval(days => (select days from public.retention_rules where subject = 'dead_jobs'))
+    order by ended_at limit p_batch for update skip locked
+  ) as old where j.id = old.id;
   get diagnostics v_mails = row_count;
 
   delete from public.analytics_events as a using (
@@ -2716,7 +2810,7 @@ begin
   );
   return jsonb_build_object(
     'call_logs', v_erased -> 'call_logs', 'call_lifecycle', v_erased -> 'call_lifecycle',
-    'contact_messages', v_messages, 'dead_mails', v_mails, 'analytics_events', v_analytics,
+    'contact_messages', v_messages, 'dead_jobs', v_mails, 'analytics_events', v_analytics,
     'consent_evidence', v_evidence
   );
 end
@@ -2821,7 +2915,20 @@ BEGIN ATOMIC
          END, ((NOT record_worker_run.p_ok))::integer) ON CONFLICT(worker) DO UPDATE SET last_run_at = excluded.last_run_at, last_ok_at = COALESCE(excluded.last_ok_at, w.last_ok_at), runs = (w.runs + 1), failures = (w.failures + excluded.failures);
 END
 
-CREATE OR REPLACE FUNCTION public.retry_dead_mails(p_id bigint DEFAULT NULL::bigint)
+CREATE OR REPLACE FUNCTION public.renew_job(p_id bigint, p_lease uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update public.jobs as j set run_at = now() + k.lease
+  from public.job_kinds as k
+  where j.id = p_id and j.lease = p_lease and k.kind = j.kind;
+  return found;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.retry_dead_jobs(p_id bigint DEFAULT NULL::bigint, p_kind text DEFAULT NULL::text)
  RETURNS integer
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2829,13 +2936,9 @@ AS $function$
 declare
   v_count integer;
 begin
-  update public.outbox as o set
-    status = 'pending', attempts = 0, next_attempt_at = now(), uncertain_since = null,
-    -- A link that works again, and by now perhaps a transcript.
-    content = case when o.kind = 'voicemail' then null else o.content end,
-    -- The operator's address is a setting, and may have been the fault.
-    recipient = case when o.kind = 'contact_auto_reply' then o.recipient end
-  where o.status = 'dead' and o.id = coalesce(p_id, o.id);
+  update public.jobs as j
+  set status = 'waiting', ended_at = null, attempts = 0, run_at = now(), created_at = now(), uncertain_since = null
+  where j.status = 'dead' and j.id = coalesce(p_id, j.id) and j.kind = coalesce(p_kind, j.kind);
   get diagnostics v_count = row_count;
   return v_count;
 end
@@ -2956,7 +3059,7 @@ begin
       -- Asks only while something is due, so that an idle line costs no function call.
       ('notify-worker', '10 seconds', $sql$
         and exists (
-          select from public.outbox as o where o.status in ('pending', 'sending') and o.next_attempt_at <= now()
+          select from public.job_lanes as l where l.worker = 'notify-worker' and l.due_at <= now()
         )$sql$)
     ) as workers(name, schedule, condition)
   loop
@@ -2974,7 +3077,6 @@ begin
       where url.name = 'functions_url' and token.name = 'scheduler_token'%s
     $job$, v_worker.name, v_worker.condition));
   end loop;
-  perform cron.schedule('purge-outbox', '17 * * * *', 'select public.purge_outbox(10000)');
   -- pg_cron keeps a row for each run and deletes none: 11,500 a day.
   perform cron.schedule('purge-job-runs', '41 3 * * *',
     $job$delete from cron.job_run_details where coalesce(end_time, start_time) < now() - interval '2 days'$job$);
@@ -3019,14 +3121,13 @@ begin
   )
   returning id into v_id;
 
-  insert into public.outbox (kind, idempotency_key, payload)
-  values ('contact_notification', 'contact_notification/' || v_id, jsonb_build_object('contact_message_id', v_id));
+  perform public.enqueue_job(
+    'mail_contact_notification', 'contact_notification/' || v_id, jsonb_build_object('contact_message_id', v_id)
+  );
   -- Anybody can enter anybody's address: a message beyond the receipts' limits is kept, and gets no receipt.
   if public.take_rate_limits('contact-auto-reply', p_receipt_limits) is null then
-    insert into public.outbox (kind, idempotency_key, recipient, payload)
-    values (
-      'contact_auto_reply', 'contact_auto_reply/' || v_id, p_message ->> 'email',
-      jsonb_build_object('contact_message_id', v_id)
+    perform public.enqueue_job(
+      'mail_contact_auto_reply', 'contact_auto_reply/' || v_id, jsonb_build_object('contact_message_id', v_id)
     );
   end if;
 
@@ -3334,6 +3435,9 @@ create view alert_status with (security_invoker=true) as
                     WHEN 'mail_ceiling'::text THEN (( SELECT COALESCE(sum(rate_limit_refusals.refusals), (0)::bigint) AS "coalesce"
                        FROM rate_limit_refusals
                       WHERE ((rate_limit_refusals.minute > (now() - w.span)) AND (rate_limit_refusals.minute > (now() - '02:00:00'::interval)) AND (rate_limit_refusals.identifier_type = 'everyone'::text))))::numeric
+                    WHEN 'jobs_dead'::text THEN (( SELECT count(*) AS count
+                       FROM jobs
+                      WHERE ((jobs.status = 'dead'::text) AND (jobs.ended_at > (now() - w.span)) AND (jobs.ended_at > (now() - '02:00:00'::interval)))))::numeric
                     WHEN 'dialled_minutes'::text THEN ( SELECT COALESCE(max(round(((100.0 * (d.seconds)::numeric) / (d.ceiling_sec)::numeric), 2)), (0)::numeric) AS "coalesce"
                        FROM dialled_time d
                       WHERE (d.day = ((now() AT TIME ZONE 'UTC'::text))::date))
@@ -3476,6 +3580,58 @@ create view failed_transactions with (security_invoker=true) as
   WHERE (status = ANY (ARRAY['failed'::text, 'rolled_back'::text]))
   ORDER BY started_at DESC;
 
+create view job_lanes with (security_invoker=true) as
+ SELECT k.kind,
+    k.worker,
+    (p.priority)::smallint AS priority,
+    GREATEST(first.run_at, k.held_until) AS due_at
+   FROM ((job_kinds k
+     CROSS JOIN generate_series(0, 3) p(priority))
+     CROSS JOIN LATERAL ( SELECT j.run_at
+           FROM jobs j
+          WHERE ((j.kind = k.kind) AND (j.priority = p.priority) AND (j.ended_at IS NULL))
+          ORDER BY j.run_at
+         LIMIT 1) first);
+
+create view jobs_dead with (security_invoker=true) as
+ SELECT id,
+    kind,
+    key,
+    payload,
+    attempts,
+    last_error,
+    created_at,
+    attempted_at,
+    ended_at
+   FROM jobs
+  WHERE (status = 'dead'::text)
+  ORDER BY ended_at;
+
+create view jobs_waiting with (security_invoker=true) as
+ SELECT k.kind,
+    k.worker,
+    count(*) FILTER (WHERE (j.status = 'waiting'::text)) AS waiting,
+    count(*) FILTER (WHERE ((j.run_at <= now()) AND COALESCE((k.held_until <= now()), true))) AS due,
+    count(*) FILTER (WHERE ((j.status = 'running'::text) AND (j.run_at > now()))) AS running,
+    COALESCE(max(j.attempts), 0) AS most_attempts,
+    min(j.created_at) AS oldest_at,
+    (COALESCE(EXTRACT(epoch FROM (now() - min(j.created_at))), (0)::numeric))::integer AS oldest_seconds,
+        CASE
+            WHEN (k.held_until > now()) THEN k.held_until
+            ELSE NULL::timestamp with time zone
+        END AS held_until,
+        CASE
+            WHEN (k.held_until > now()) THEN k.held_for
+            ELSE NULL::text
+        END AS held_for,
+    ( SELECT count(*) AS count
+           FROM jobs d
+          WHERE ((d.kind = k.kind) AND (d.status = 'dead'::text))) AS dead
+   FROM (job_kinds k
+     LEFT JOIN jobs j ON (((j.kind = k.kind) AND (j.ended_at IS NULL))))
+  GROUP BY k.kind
+  ORDER BY k.worker, k.priority, k.kind;
+
 create view number_provisioning_status with (security_invoker=true) as
  SELECT n.org_id,
     n.e164_number,
@@ -3504,11 +3660,11 @@ create view operations_now with (security_invoker=true) as
     ( SELECT count(*) AS count
            FROM telephony_transactions
           WHERE ((telephony_transactions.status = ANY (ARRAY['failed'::text, 'rolled_back'::text])) AND (telephony_transactions.completed_at > (now() - '01:00:00'::interval)))) AS failed_transactions_last_hour,
-    mails.waiting AS mails_waiting,
-    mails.oldest_seconds AS oldest_waiting_mail_seconds,
+    jobs.due AS jobs_due,
+    jobs.oldest_seconds AS oldest_due_job_seconds,
     ( SELECT count(*) AS count
-           FROM outbox
-          WHERE (outbox.status = 'dead'::text)) AS mails_dead,
+           FROM jobs jobs_1
+          WHERE (jobs_1.status = 'dead'::text)) AS jobs_dead,
     connections.used AS connections_used,
     connections.allowed AS connections_allowed
    FROM database_connections() connections(used, allowed),
@@ -3516,35 +3672,13 @@ create view operations_now with (security_invoker=true) as
             round((EXTRACT(epoch FROM (now() - min(recordings.recorded_at))) / (3600)::numeric), 2) AS oldest_hours
            FROM recordings
           WHERE ((recordings.source = 'voicemail'::text) AND (recordings.handled_at IS NULL) AND (recordings.deleted_at IS NULL))) backlog,
-    ( SELECT count(*) AS waiting,
-            round(EXTRACT(epoch FROM (now() - min(outbox.created_at)))) AS oldest_seconds
-           FROM outbox
-          WHERE (outbox.status = ANY (ARRAY['pending'::text, 'sending'::text]))) mails;
-
-create view outbox_backlog with (security_invoker=true) as
- SELECT kind,
-    status,
-    count(*) AS mails,
-    count(*) FILTER (WHERE ((status = ANY (ARRAY['pending'::text, 'sending'::text])) AND (next_attempt_at <= now()))) AS due,
-    max(attempts) AS most_attempts,
-    min(created_at) AS oldest_at,
-    (EXTRACT(epoch FROM (now() - min(created_at))))::integer AS oldest_seconds
-   FROM outbox
-  GROUP BY kind, status
-  ORDER BY kind, status;
-
-create view outbox_dead with (security_invoker=true) as
- SELECT id,
-    kind,
-    idempotency_key,
-    payload,
-    attempts,
-    last_error,
-    created_at,
-    attempted_at
-   FROM outbox
-  WHERE (status = 'dead'::text)
-  ORDER BY created_at;
+    ( SELECT COALESCE(sum(d.jobs), (0)::numeric) AS due,
+            round(EXTRACT(epoch FROM (now() - min(l.due_at)))) AS oldest_seconds
+           FROM (job_lanes l
+             CROSS JOIN LATERAL ( SELECT count(*) AS jobs
+                   FROM jobs j
+                  WHERE ((j.kind = l.kind) AND (j.priority = l.priority) AND (j.ended_at IS NULL) AND (j.run_at <= now()))) d)
+          WHERE (l.due_at <= now())) jobs;
 
 create view rate_limit_violations with (security_invoker=true) as
  SELECT identifier,
@@ -3634,7 +3768,9 @@ alter table public.health_checks enable row level security;
 
 alter table public.idempotency_keys enable row level security;
 
-alter table public.outbox enable row level security;
+alter table public.job_kinds enable row level security;
+
+alter table public.jobs enable row level security;
 
 alter table public.rate_limit_refusals enable row level security;
 
@@ -3704,11 +3840,13 @@ create policy health_checks_for_operators on public.health_checks for select to 
 
 create policy idempotency_keys_of_the_service on public.idempotency_keys for select to service_role using (true);
 
+create policy job_kinds_for_operators on public.job_kinds for select to monitoring, service_role using (true);
+
+create policy jobs_for_monitoring on public.jobs for select to monitoring using (true);
+
+create policy jobs_of_the_service on public.jobs for select to service_role using (true);
+
 create policy months_of_the_service on months.call_lifecycle_other for select to service_role using (true);
-
-create policy outbox_for_monitoring on public.outbox for select to monitoring using (true);
-
-create policy outbox_of_the_service on public.outbox for select to service_role using (true);
 
 create policy rate_limit_refusals_for_monitoring on public.rate_limit_refusals for select to monitoring using (true);
 
@@ -3758,7 +3896,7 @@ grant execute on function begin_onboarding(uuid,jsonb,text,boolean,interval) to 
 
 grant execute on function begin_release(uuid,interval) to service_role;
 
-grant execute on function bury_mail(bigint,text) to service_role;
+grant execute on function bury_job(bigint,text) to service_role;
 
 grant execute on function call_counts(timestamp with time zone) to authenticated;
 
@@ -3780,7 +3918,7 @@ grant execute on function claim_alert_deliveries(text[]) to service_role;
 
 grant execute on function claim_calls_to_reconcile(integer,interval) to service_role;
 
-grant execute on function claim_mails(integer,text,integer,interval,integer) to service_role;
+grant execute on function claim_jobs(text[],integer,integer) to service_role;
 
 grant execute on function claim_onboardings(integer,interval) to service_role;
 
@@ -3812,6 +3950,8 @@ grant execute on function dial_bars(call_logs,jsonb) to service_role;
 
 grant execute on function end_onboarding(uuid,uuid,text,jsonb,text) to service_role;
 
+grant execute on function enqueue_job(text,text,jsonb,timestamp with time zone,smallint) to service_role;
+
 grant execute on function evaluate_alerts(text[]) to service_role;
 
 grant execute on function export_person(text,text) to service_role;
@@ -3834,7 +3974,13 @@ grant execute on function health_rate_limiter() to service_role;
 
 grant execute on function health_recent_activity() to service_role;
 
-grant execute on function hold_mails(uuid[],text,integer,integer) to service_role;
+grant execute on function hold_jobs(uuid[],text,integer,text[],smallint) to service_role;
+
+grant execute on function job_content(text,text,jsonb) to service_role;
+
+grant execute on function job_done(bigint,uuid,text) to service_role;
+
+grant execute on function job_failed(bigint,uuid,text,boolean,boolean) to service_role;
 
 grant execute on function keep_call_months() to service_role;
 
@@ -3845,10 +3991,6 @@ grant execute on function latency_quantile(double precision,bigint[]) to monitor
 grant execute on function latency_quantile(double precision,bigint[]) to service_role;
 
 grant execute on function mail_content(text,jsonb) to service_role;
-
-grant execute on function mail_failed(bigint,uuid,text,boolean,boolean) to service_role;
-
-grant execute on function mail_sent(bigint,uuid,text) to service_role;
 
 grant execute on function metrics_snapshot() to service_role;
 
@@ -3864,9 +4006,9 @@ grant execute on function purge_expired_rows(integer) to service_role;
 
 grant execute on function purge_idempotency_keys(integer) to service_role;
 
-grant execute on function purge_monitoring(integer) to service_role;
+grant execute on function purge_jobs(integer) to service_role;
 
-grant execute on function purge_outbox(integer) to service_role;
+grant execute on function purge_monitoring(integer) to service_role;
 
 grant execute on function purge_personal_data(integer) to service_role;
 
@@ -3882,7 +4024,9 @@ grant execute on function record_rate_limit_refusal(text,text,text) to service_r
 
 grant execute on function record_worker_run(text,boolean) to service_role;
 
-grant execute on function retry_dead_mails(bigint) to service_role;
+grant execute on function renew_job(bigint,uuid) to service_role;
+
+grant execute on function retry_dead_jobs(bigint,text) to service_role;
 
 grant execute on function roll_up_calls(integer) to service_role;
 
@@ -4108,6 +4252,58 @@ grant delete, insert, select, update on public.health_checks to service_role;
 
 grant delete, insert, select, update on public.idempotency_keys to service_role;
 
+grant select on public.job_kinds to monitoring;
+
+grant select on public.job_kinds to service_role;
+
+grant update on public.job_kinds (delays) to service_role;
+
+grant update on public.job_kinds (expires_after) to service_role;
+
+grant update on public.job_kinds (held_for) to service_role;
+
+grant update on public.job_kinds (held_until) to service_role;
+
+grant update on public.job_kinds (hourly_share) to service_role;
+
+grant update on public.job_kinds (keep) to service_role;
+
+grant update on public.job_kinds (lease) to service_role;
+
+grant update on public.job_kinds (longest_hold) to service_role;
+
+grant update on public.job_kinds (max_attempts) to service_role;
+
+grant update on public.job_kinds (share) to service_role;
+
+grant select on public.job_lanes to monitoring;
+
+grant select on public.job_lanes to service_role;
+
+grant delete, insert, select, update on public.jobs to service_role;
+
+grant select on public.jobs (attempts) to monitoring;
+
+grant select on public.jobs (created_at) to monitoring;
+
+grant select on public.jobs (ended_at) to monitoring;
+
+grant select on public.jobs (id) to monitoring;
+
+grant select on public.jobs (kind) to monitoring;
+
+grant select on public.jobs (priority) to monitoring;
+
+grant select on public.jobs (run_at) to monitoring;
+
+grant select on public.jobs (status) to monitoring;
+
+grant select on public.jobs_dead to service_role;
+
+grant select on public.jobs_waiting to monitoring;
+
+grant select on public.jobs_waiting to service_role;
+
 grant select on public.number_provisioning_status to authenticated;
 
 grant select on public.number_provisioning_status to service_role;
@@ -4115,26 +4311,6 @@ grant select on public.number_provisioning_status to service_role;
 grant select on public.operations_now to monitoring;
 
 grant select on public.operations_now to service_role;
-
-grant delete, insert, select, update on public.outbox to service_role;
-
-grant select on public.outbox (attempts) to monitoring;
-
-grant select on public.outbox (created_at) to monitoring;
-
-grant select on public.outbox (id) to monitoring;
-
-grant select on public.outbox (kind) to monitoring;
-
-grant select on public.outbox (next_attempt_at) to monitoring;
-
-grant select on public.outbox (status) to monitoring;
-
-grant select on public.outbox_backlog to monitoring;
-
-grant select on public.outbox_backlog to service_role;
-
-grant select on public.outbox_dead to service_role;
 
 grant delete, insert, select, update on public.rate_limit_refusals to service_role;
 
@@ -4272,7 +4448,9 @@ comment on table public.health_checks is 'What voice-health and Twilio answered 
 
 comment on table public.idempotency_keys is 'One row an accepted request, with its answer, until it expires.';
 
-comment on table public.outbox is 'E-mails that are owed, being sent, sent (30 days) or given up.';
+comment on table public.job_kinds is 'The rules of each kind of work: delays, tries, lease, shares. An operator may change them.';
+
+comment on table public.jobs is 'Work that waits, is being done, was done (for as long as its kind keeps it) or was given up.';
 
 comment on table public.rate_limit_refusals is 'Refusals by minute; the view rate_limit_violations reads them.';
 
@@ -4322,13 +4500,15 @@ comment on view public.destination_performance is 'The calls of the last 7 days 
 
 comment on view public.failed_transactions is 'Onboarding that failed, and what had been done by then.';
 
+comment on view public.job_lanes is 'When the first job of each kind and priority is due, or its lease ends.';
+
+comment on view public.jobs_dead is 'Jobs that were given up, and why. retry_dead_jobs(id) tries one again.';
+
+comment on view public.jobs_waiting is 'Work that waits or is being done, by kind: how much is due, how old the oldest is, until when the kind is held, and how many are dead.';
+
 comment on view public.number_provisioning_status is 'Each onboarded number, its organisation, and its calls of the last 24 hours.';
 
-comment on view public.operations_now is 'The line at this moment, in one row: calls, waiting voicemails, refusals, e-mails that are owed, connections.';
-
-comment on view public.outbox_backlog is 'E-mails by kind and status, and how old the oldest of each is. Sent ones are kept 30 days.';
-
-comment on view public.outbox_dead is 'E-mails that were given up, and why. retry_dead_mails(id) tries one again.';
+comment on view public.operations_now is 'The line at this moment, in one row: calls, waiting voicemails, refusals, work that is due, connections.';
 
 comment on view public.rate_limit_violations is 'Who was refused in the last 24 hours, where, and how often.';
 
@@ -4356,6 +4536,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- alert_rules: {"unit": "failures", "alert": "tenant_lookups", "action": "Look at recent_errors, event types tenant_...: the runbook says what each means.", "minimum": 0, "summary": "Organisations' accounts or tokens cannot be looked up", "severity": "critical", "threshold": 0, "comparison": "above", "window_minutes": 10, "close_after_minutes": 10}
 
+-- alert_rules: {"unit": "jobs", "alert": "jobs_dead", "action": "Look at jobs_dead: last_error says why. `select retry_dead_jobs(id)` tries one again.", "minimum": 0, "summary": "Work was given up", "severity": "warning", "threshold": 0, "comparison": "above", "window_minutes": 60, "close_after_minutes": 10}
+
 -- alert_rules: {"unit": "messages", "alert": "voicemail_backlog", "action": "Listen, call back, and mark each as handled.", "minimum": 0, "summary": "Voicemails wait for a person", "severity": "warning", "threshold": 10, "comparison": "above", "window_minutes": 0, "close_after_minutes": 10}
 
 -- alert_rules: {"unit": "minutes", "alert": "average_call_duration", "action": "Look at active_calls: lines that are not hung up cost money.", "minimum": 20, "summary": "Calls last long on average", "severity": "warning", "threshold": 15, "comparison": "above", "window_minutes": 60, "close_after_minutes": 10}
@@ -4376,11 +4558,19 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- alert_rules: {"unit": "webhooks", "alert": "database_failures", "action": "Callers are served without recording. Look at the database's load and connections.", "minimum": 0, "summary": "Webhooks do not reach the database", "severity": "critical", "threshold": 0, "comparison": "above", "window_minutes": 5, "close_after_minutes": 10}
 
+-- job_kinds: {"keep": "30 days", "kind": "mail_alert", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 0, "key_lives": "23:30:00", "held_until": null, "hourly_share": 1.0, "longest_hold": "00:01:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
+
+-- job_kinds: {"keep": "30 days", "kind": "mail_contact_auto_reply", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 3, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.25, "longest_hold": null, "max_attempts": 8, "expires_after": null, "fixes_content": true}
+
+-- job_kinds: {"keep": "30 days", "kind": "mail_contact_notification", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 2, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.5, "longest_hold": "00:15:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
+
+-- job_kinds: {"keep": "30 days", "kind": "mail_voicemail", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 1, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.9, "longest_hold": "00:01:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
+
 -- retention_rules: {"why": "Calls that left a message, with its transcript: until it has been handled, and no longer than other calls.", "days": 90, "subject": "voicemails"}
 
 -- retention_rules: {"why": "Calls, and what was said or pressed in them: long enough to answer a question about a bill or a complaint. Their other events, which name nobody, go with the month they were received in.", "days": 90, "subject": "calls"}
 
--- retention_rules: {"why": "Mails that were given up; those that were sent are gone after 30 days anyway.", "days": 90, "subject": "mails"}
+-- retention_rules: {"why": "Mails and other work that was given up; what was done is gone after 30 days anyway.", "days": 90, "subject": "dead_jobs"}
 
 -- retention_rules: {"why": "Operators' events, which hold nothing personal. The deploy log stays.", "days": 365, "subject": "analytics_events"}
 

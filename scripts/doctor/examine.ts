@@ -71,9 +71,9 @@ async function askAlerts(url: string, key: string): Promise<AlertRow[] | undefin
 }
 
 async function askMailDue(url: string, key: string): Promise<string | null | undefined> {
-  const query = "select=next_attempt_at&status=in.(pending,sending)&order=next_attempt_at&limit=1";
-  const rows = await askData<{ next_attempt_at: string }>(url, key, `outbox?${query}`);
-  return rows && (rows[0]?.next_attempt_at ?? null);
+  const query = "select=due_at&worker=eq.notify-worker&order=due_at&limit=1";
+  const rows = await askData<{ due_at: string }>(url, key, `job_lanes?${query}`);
+  return rows && (rows[0]?.due_at ?? null);
 }
 
 async function askData<Row>(url: string, key: string, query: string): Promise<Row[] | undefined> {

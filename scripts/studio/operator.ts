@@ -147,7 +147,7 @@ export class Operator {
   /** Nothing in it changes by the second, so that an idle line makes no news. */
   async #snapshot(): Promise<Snapshot> {
     const sql = this.#sql;
-    const present = await this.#present("alert_status", "call_funnel", "outbox_backlog");
+    const present = await this.#present("alert_status", "call_funnel", "jobs_waiting");
     const [
       counts,
       active,
@@ -201,8 +201,10 @@ export class Operator {
       funnel: present.has("call_funnel")
         ? await sql`select stage, calls, pct_of_arrived from call_funnel order by position`
         : null,
-      mails: present.has("outbox_backlog")
-        ? await sql`select kind, status, mails from outbox_backlog`
+      jobs: present.has("jobs_waiting")
+        ? await sql`select kind, state, jobs::integer from jobs_waiting
+            cross join lateral (values ('waiting', waiting), ('running', running), ('dead', dead)) as s(state, jobs)
+            where jobs > 0`
         : null,
     };
   }

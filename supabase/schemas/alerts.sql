@@ -50,6 +50,8 @@ values
    'The rate limit refuses many calls', 'Look at rate_limit_violations: one caller, or many.'),
   ('mail_ceiling', 'warning', 'above', 0, 60, 0, 'refusals',
    'Website messages or mails reach an hourly ceiling', 'Look at rate_limit_violations, type everyone: contact-submit refuses visitors (MAX_CONTACT_MESSAGES_PER_HOUR), notify-worker has mails wait (MAX_MAILS_PER_HOUR). Look at contact_messages: a flood, or a good day.'),
+  ('jobs_dead', 'warning', 'above', 0, 60, 0, 'jobs',
+   'Work was given up', 'Look at jobs_dead: last_error says why. `select retry_dead_jobs(id)` tries one again.'),
   ('dialled_minutes', 'critical', 'above', 80, 0, 0, '%',
    'A line forwards calls for almost as long as it may in a day', 'Look at dialled_time and destination_performance: toll fraud, or a busy line. Beyond MAX_DIALLED_MINUTES_PER_DAY its callers reach voicemail.'),
   ('onboarding_stuck', 'warning', 'above', 0, 0, 0, 'onboardings',
@@ -213,6 +215,10 @@ cross join lateral (
       select coalesce(sum(refusals), 0) from public.rate_limit_refusals
       where minute > now() - w.span and minute > now() - interval '2 hours' and identifier_type = 'everyone'
     )
+    when 'jobs_dead' then (
+      select count(*) from public.jobs
+      where status = 'dead' and ended_at > now() - w.span and ended_at > now() - interval '2 hours'
+    )
     when 'dialled_minutes' then (
       select coalesce(max(round(100.0 * d.seconds / d.ceiling_sec, 2)), 0) from public.dialled_time as d
       where d.day = (now() at time zone 'UTC')::date
@@ -251,7 +257,7 @@ order by e.opened_at desc;
 comment on view public.alert_history is 'Open alerts, and those that ended in the last 30 days; undelivered: messages that no channel has taken yet.';
 
 -- Opens an episode for each alert that began to fire, closes that of each that has not fired for close_after_minutes,
--- and puts one message down for each channel: e-mail in the outbox, which has its own worker, any other as a delivery.
+-- and puts one message down for each channel: an e-mail as a job, any other as a delivery.
 -- Of one alert at most three episodes an hour are told, with their ends: one more waits until the hour allows it, and
 -- is dropped if it is over by then. Returns what changed. Safe to run twice at once: the runs take turns, and one of
 -- them finds nothing changed.
@@ -319,12 +325,12 @@ begin
     where channel <> 'email' and (channel <> 'pagerduty' or m.severity = 'critical')
     order by m.id, channel
   ), mailed as (
-    insert into public.outbox (kind, idempotency_key, payload, content)
+    insert into public.jobs (kind, priority, key, payload)
     select
-      'alert', format('alert/%s/%s', m.id, m.transition), jsonb_build_object('episode_id', m.id),
+      'mail_alert', 0, format('alert/%s/%s', m.id, m.transition),
       -- What it says is what was so at this moment, whenever it is sent.
       jsonb_build_object(
-        'transition', m.transition, 'alert', m.alert, 'severity', m.severity, 'summary', r.summary, 'action', r.action,
+        'episode_id', m.id, 'transition', m.transition, 'alert', m.alert, 'severity', m.severity, 'summary', r.summary, 'action', r.action,
         'measured', public.alert_measured(
           case m.transition when 'fired' then m.opened_value else m.closed_value end, r.unit, r.comparison, m.threshold
         ),

@@ -68,14 +68,13 @@ begin
   )
   returning id into v_id;
 
-  insert into public.outbox (kind, idempotency_key, payload)
-  values ('contact_notification', 'contact_notification/' || v_id, jsonb_build_object('contact_message_id', v_id));
+  perform public.enqueue_job(
+    'mail_contact_notification', 'contact_notification/' || v_id, jsonb_build_object('contact_message_id', v_id)
+  );
   -- Anybody can enter anybody's address: a message beyond the receipts' limits is kept, and gets no receipt.
   if public.take_rate_limits('contact-auto-reply', p_receipt_limits) is null then
-    insert into public.outbox (kind, idempotency_key, recipient, payload)
-    values (
-      'contact_auto_reply', 'contact_auto_reply/' || v_id, p_message ->> 'email',
-      jsonb_build_object('contact_message_id', v_id)
+    perform public.enqueue_job(
+      'mail_contact_auto_reply', 'contact_auto_reply/' || v_id, jsonb_build_object('contact_message_id', v_id)
     );
   end if;
 

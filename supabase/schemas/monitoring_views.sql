@@ -193,9 +193,9 @@ select
     select count(*) from public.telephony_transactions
     where status in ('failed', 'rolled_back') and completed_at > now() - interval '1 hour'
   ) as failed_transactions_last_hour,
-  mails.waiting as mails_waiting,
-  mails.oldest_seconds as oldest_waiting_mail_seconds,
-  (select count(*) from public.outbox where status = 'dead') as mails_dead,
+  jobs.due as jobs_due,
+  jobs.oldest_seconds as oldest_due_job_seconds,
+  (select count(*) from public.jobs where status = 'dead') as jobs_dead,
   connections.used as connections_used,
   connections.allowed as connections_allowed
 from public.database_connections() as connections,
@@ -204,11 +204,16 @@ from public.database_connections() as connections,
     from public.recordings where source = 'voicemail' and handled_at is null and deleted_at is null
   ) as backlog,
   (
-    select count(*) as waiting, round(extract(epoch from now() - min(created_at))) as oldest_seconds
-    from public.outbox where status in ('pending', 'sending')
-  ) as mails;
+    select coalesce(sum(d.jobs), 0) as due, round(extract(epoch from now() - min(l.due_at))) as oldest_seconds
+    from public.job_lanes as l
+    cross join lateral (
+      select count(*) as jobs from public.jobs as j
+      where j.kind = l.kind and j.priority = l.priority and j.ended_at is null and j.run_at <= now()
+    ) as d
+    where l.due_at <= now()
+  ) as jobs;
 
-comment on view public.operations_now is 'The line at this moment, in one row: calls, waiting voicemails, refusals, e-mails that are owed, connections.';
+comment on view public.operations_now is 'The line at this moment, in one row: calls, waiting voicemails, refusals, work that is due, connections.';
 
 grant select on public.active_calls, public.voicemail_backlog to authenticated, service_role;
 grant select on

@@ -14,7 +14,7 @@ begin
       -- Asks only while something is due, so that an idle line costs no function call.
       ('notify-worker', '10 seconds', $sql$
         and exists (
-          select from public.outbox as o where o.status in ('pending', 'sending') and o.next_attempt_at <= now()
+          select from public.job_lanes as l where l.worker = 'notify-worker' and l.due_at <= now()
         )$sql$)
     ) as workers(name, schedule, condition)
   loop
@@ -32,7 +32,6 @@ begin
       where url.name = 'functions_url' and token.name = 'scheduler_token'%s
     $job$, v_worker.name, v_worker.condition));
   end loop;
-  perform cron.schedule('purge-outbox', '17 * * * *', 'select public.purge_outbox(10000)');
   -- pg_cron keeps a row for each run and deletes none: 11,500 a day.
   perform cron.schedule('purge-job-runs', '41 3 * * *',
     $job$delete from cron.job_run_details where coalesce(end_time, start_time) < now() - interval '2 days'$job$);

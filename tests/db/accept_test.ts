@@ -675,7 +675,7 @@ Deno.test("two voicemails of one call are both kept, shown and mailed, the newer
       .map(({ transcript }) => transcript);
   const mails = async () =>
     (await db.sql`
-      select payload ->> 'recording_sid' as sid from outbox where payload ->> 'call_sid' = ${sid} order by 1`)
+      select payload ->> 'recording_sid' as sid from jobs where payload ->> 'call_sid' = ${sid} order by 1`)
       .map(({ sid }) => sid);
   assertEquals(await backlog(), [null, "the second", "the first"]);
   assertEquals(await mails(), [61, 62, 63].map(recordingSid));
@@ -689,7 +689,7 @@ Deno.test("two voicemails of one call are both kept, shown and mailed, the newer
   await db.sql`update recordings set handled_at = now() where recording_sid = ${recordingSid(61)}`;
   assertEquals(await backlog(), ["the first"]);
   const [mail] = await db.sql`
-    select mail_content('voicemail', payload) as content from outbox
+    select mail_content('mail_voicemail', payload) as content from jobs
     where payload ->> 'recording_sid' = ${recordingSid(62)}`;
   assertEquals([mail!.content.recording_sid, mail!.content.transcript], [
     recordingSid(62),
@@ -709,7 +709,7 @@ Deno.test("the mail of a call's only voicemail is taken back with it", async () 
       ...changes,
     });
   const owed = async () =>
-    (await db.sql`select from public.outbox where payload ->> 'call_sid' = ${sid}`).length;
+    (await db.sql`select from public.jobs where payload ->> 'call_sid' = ${sid}`).length;
   await accept(of("recorded", { event: "voicemail_recorded", recording_duration_sec: 5 }));
   assertEquals(await owed(), 1);
   await accept(of("absent", { event: "recording", recording_lost: true }));

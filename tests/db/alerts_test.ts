@@ -187,6 +187,16 @@ const CASES: Record<string, Case> = {
     over: 3,
     back: (sql) => sql`update rate_limit_refusals set minute = minute - interval '1 hour'`,
   },
+  jobs_dead: {
+    at: (sql) =>
+      sql`insert into jobs (kind, key, status, ended_at)
+        values ('mail_alert', 'long ago', 'dead', now() - interval '61 minutes')`,
+    value: 0,
+    past: (sql) =>
+      sql`insert into jobs (kind, key, status, ended_at) values ('mail_alert', 'now', 'dead', now())`,
+    over: 1,
+    back: (sql) => sql`select retry_dead_jobs()`,
+  },
   dialled_minutes: {
     at: (sql) =>
       sql`insert into dialled_time (line, day, seconds, ceiling_sec)
@@ -367,7 +377,7 @@ async function evaluate(sql: Sql, errors: number): Promise<string[]> {
 const messages = async (sql: Sql) => ({
   slack: (await sql`select transition from alert_deliveries order by id`)
     .map(({ transition }) => transition),
-  mails: (await sql`select content->>'transition' as it from outbox order by id`)
+  mails: (await sql`select payload ->> 'transition' as it from jobs order by id`)
     .map(({ it }) => it),
 });
 

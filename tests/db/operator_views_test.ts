@@ -224,9 +224,12 @@ Deno.test("success, consent, backlog and refusals show the same thousand", async
   ]);
   assertEquals(await rows("select count(*) from active_calls"), [{ count: 30 }]);
   assertEquals(await rows("select count(*) from voicemail_backlog"), [{ count: 250 }]);
-  assertEquals(await rows("select kind, status, mails from outbox_backlog"), [
-    { kind: "voicemail", status: "pending", mails: 250 },
-  ]);
+  assertEquals(
+    await rows("select kind, waiting, running, dead from jobs_waiting where waiting > 0"),
+    [
+      { kind: "mail_voicemail", waiting: 250, running: 0, dead: 0 },
+    ],
+  );
   assertEquals(await rows("select identifier, violation_count from rate_limit_violations"), [
     { identifier: "+15550009999", violation_count: 20 },
   ]);
@@ -234,10 +237,16 @@ Deno.test("success, consent, backlog and refusals show the same thousand", async
 
 Deno.test("this moment in one row", async () => {
   const [now] = await rows("select * from operations_now");
-  const { oldest_active_seconds, oldest_voicemail_hours, oldest_waiting_mail_seconds, ...rest } =
-    now as Record<string, number>;
+  const {
+    oldest_active_seconds,
+    oldest_voicemail_hours,
+    oldest_due_job_seconds,
+    jobs_due,
+    ...rest
+  } = now as Record<string, number>;
   assertEquals(oldest_active_seconds! >= 600, true);
-  assertEquals([oldest_voicemail_hours! > 0, oldest_waiting_mail_seconds! >= 0], [true, true]);
+  assertEquals([oldest_voicemail_hours! > 0, (oldest_due_job_seconds ?? 0) >= 0], [true, true]);
+  assertEquals(jobs_due! <= 250, true);
   const { connections_used, connections_allowed, ...counts } = rest;
   assertEquals(connections_used! > 0 && connections_used! < connections_allowed!, true);
   assertEquals(counts, {
@@ -245,8 +254,7 @@ Deno.test("this moment in one row", async () => {
     voicemail_backlog: 250,
     rate_limit_refusals_last_hour: 20,
     failed_transactions_last_hour: 0,
-    mails_waiting: 250,
-    mails_dead: 0,
+    jobs_dead: 0,
   });
 });
 

@@ -140,7 +140,7 @@ test("each kind of record has days of its own, which an operator sets", async (d
     await sql`select purge_expired()`;
   });
   assertEquals(await calls(db), []);
-  assertEquals((await db.sql`select from outbox`).length, 0);
+  assertEquals((await db.sql`select from jobs`).length, 0);
   assertEquals((await db.sql`select from twilio_deletions`).length, 1);
   for (const days of [0, 4000]) {
     const error = await assertRejects(
@@ -238,7 +238,7 @@ test("no late or repeated event brings an erased call back", async (db) => {
     }
   }
   assertEquals(await calls(db), [kept]);
-  for (const table of ["call_lifecycle", "recordings", "outbox", "rate_limit_windows"]) {
+  for (const table of ["call_lifecycle", "recordings", "jobs", "rate_limit_windows"]) {
     assertEquals((await db.sql`select from ${db.sql(table)}`).length, 0, table);
   }
   assertEquals((await accept(voiceEvent(kept, { identity: "another" }))).duplicate, false);
@@ -283,7 +283,7 @@ test("a person is forgotten in every table, and nobody else is", async (db) => {
       consent_evidence: 0,
       disclosures: 1,
       website_messages: 1,
-      mails: 3,
+      jobs: 3,
       rate_limits: 1,
     },
   );
@@ -294,7 +294,7 @@ test("a person is forgotten in every table, and nobody else is", async (db) => {
   assertEquals(receipt.open_calls, 0);
   assertEquals(receipt.counts.call_logs, 2);
   assertEquals(receipt.counts.contact_messages, 1);
-  assertEquals(receipt.counts.outbox, 3);
+  assertEquals(receipt.counts.jobs, 3);
 
   // Not by the tables that somebody thought of, but by all that there are.
   const tables = await db.sql`
@@ -312,24 +312,6 @@ test("a person is forgotten in every table, and nobody else is", async (db) => {
   assertEquals(n, 1);
   const receipts = await db.sql`select id, counts from erasure_receipts`;
   assertEquals([...receipts], [{ id: receipt.receipt, counts: receipt.counts }]);
-});
-
-test("mails to an address are forgotten though no message of it is left", async (db) => {
-  const mail = (recipient: string) =>
-    db.sql`
-      insert into outbox (kind, idempotency_key, recipient, payload, status)
-      values ('contact_auto_reply', ${`old/${recipient}`}, ${recipient},
-        jsonb_build_object('contact_message_id', gen_random_uuid()), 'dead')`;
-  await mail("Jane@example.com");
-  await mail("joan@example.com");
-  const [row] = await asService(
-    db,
-    (sql) => sql`select forget_person(null, 'jane@EXAMPLE.com') -> 'counts' ->> 'outbox' as n`,
-  );
-  assertEquals(row!.n, "1");
-  assertEquals([...await db.sql`select recipient from outbox`], [{
-    recipient: "joan@example.com",
-  }]);
 });
 
 test("a call that is going on is left alone, and the receipt says so", async (db) => {

@@ -53,7 +53,6 @@ Deno.test("scheduling twice is scheduling once, and the local stack calls the sa
     "alert-dispatch",
     "notify-worker",
     "purge-job-runs",
-    "purge-outbox",
     "voice-reconcile",
   ]);
   const workers = jobs.filter((job) => !job.startsWith("purge-"));
@@ -82,7 +81,7 @@ Deno.test("without an address and a token in Vault the workers are not called", 
 
 Deno.test("each worker is called with the scheduler's token and nothing else, and asked to answer at once", async () => {
   await sql`select vault.create_secret('the-token-of-the-scheduler', 'scheduler_token')`;
-  await sql`insert into outbox (kind, idempotency_key, payload) values ('alert', 'a', '{}')`;
+  await sql`select enqueue_job('mail_alert', 'a')`;
   for (const { name } of JOBS) {
     assertEquals(await run(name), [{
       url: `https://example.com/functions/v1/${name}`,
@@ -97,9 +96,12 @@ Deno.test("each worker is called with the scheduler's token and nothing else, an
 });
 
 Deno.test("notify-worker is called only while a mail is due", async () => {
-  await sql`update outbox set next_attempt_at = now() + interval '1 hour'`;
+  await sql`update jobs set run_at = now() + interval '1 hour'`;
   assertEquals(await run("notify-worker"), []);
-  await sql`update outbox set next_attempt_at = now() - interval '1 second'`;
+  await sql`update jobs set run_at = now() - interval '1 second'`;
+  await sql`update job_kinds set held_until = now() + interval '1 minute' where kind = 'mail_alert'`;
+  assertEquals(await run("notify-worker"), []);
+  await sql`update job_kinds set held_until = null`;
   assertEquals((await run("notify-worker")).length, 1);
 });
 
@@ -124,7 +126,7 @@ Deno.test("a worker is late when it has not come to its end for five minutes; no
     return Object.keys(workers).filter((worker) => workers[worker]!.late).sort();
   };
   const due = (minutes: number) =>
-    sql`update outbox set next_attempt_at = now() - make_interval(mins => ${minutes})`;
+    sql`update jobs set run_at = now() - make_interval(mins => ${minutes})`;
   await due(-60);
   assertEquals(await late(), []);
   for (const { name } of JOBS) await sql`select record_worker_run(${name})`;

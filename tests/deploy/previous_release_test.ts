@@ -139,7 +139,7 @@ test(
     assertEquals(await line.close(), []);
     assertEquals(status, 200, text);
     assertEquals(await dispositions(db), ["connected", "voicemail", "voicemail"]);
-    const [row] = await db.sql`select count(*)::int as mails from outbox`;
+    const [row] = await db.sql`select count(*)::int as mails from jobs`;
     assertEquals(row!.mails, 2);
   },
 );
@@ -188,7 +188,7 @@ interface Contents {
 /** What the tables that calls are written to hold. Settings, and what is counted anew, may change. */
 async function contents(db: TestDatabase): Promise<Map<string, Contents>> {
   const found = new Map<string, Contents>();
-  for (const table of ["call_logs", "call_lifecycle", "recordings", "outbox"]) {
+  for (const table of ["call_logs", "call_lifecycle", "recordings", "jobs"]) {
     // deno-lint-ignore no-await-in-loop -- One table after the other.
     const columns = (await db.sql`
       select attname::text as name from pg_attribute

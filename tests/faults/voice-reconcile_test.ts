@@ -177,7 +177,7 @@ Deno.test("a voicemail that held nothing is taken back, though the callback that
   await world.run();
   const { disposition, recording_sid } = (await world.row(call.callSid))!;
   assertEquals([disposition, recording_sid], ["abandoned", null]);
-  assertEquals((await world.db.sql`select from outbox where kind = 'voicemail'`).length, 0);
+  assertEquals((await world.db.sql`select from jobs where kind = 'mail_voicemail'`).length, 0);
 });
 
 Deno.test("a call that ended with nothing to show is asked about 20 minutes later, and not before", async () => {

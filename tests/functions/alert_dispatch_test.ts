@@ -199,7 +199,7 @@ Deno.test("with mail set up, it is owed as a mail too, and the mail says what to
   await using w = await world();
   await w.refusals(51);
   await w.dispatch();
-  assertEquals((await w.stack.db.sql`select from outbox`).length, 0);
+  assertEquals((await w.stack.db.sql`select from jobs`).length, 0);
   await w.refusals(1);
   await w.dwell();
   await w.dispatch();
@@ -211,11 +211,12 @@ Deno.test("with mail set up, it is owed as a mail too, and the mail says what to
   };
   await w.dispatch(mail);
   await w.dispatch(mail);
-  const owed = await w.stack.db.sql`select kind, idempotency_key, recipient, content from outbox`;
+  const owed = await w.stack.db.sql`select kind, key, payload from jobs`;
   assertEquals(owed.length, 1);
-  assertEquals([owed[0]!.kind, owed[0]!.recipient], ["alert", null]);
-  const letter = renderMail("alert", "office@example.com", owed[0]!.content, {
+  assertEquals(owed[0]!.kind, "mail_alert");
+  const letter = renderMail("mail_alert", owed[0]!.payload, {
     from: "hotline@example.com",
+    notifyTo: "office@example.com",
     functionsUrl: "https://example.com/functions/v1",
     secretKey: "sb_secret_x",
     runbookUrl: "https://example.com/runbook",

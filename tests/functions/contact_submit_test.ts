@@ -15,7 +15,7 @@ Deno.test.afterAll(() => system.stop());
 
 async function counts(): Promise<unknown> {
   const [row] = await sql`
-    select (select count(*)::int from contact_messages) as messages, (select count(*)::int from outbox) as mails`;
+    select (select count(*)::int from contact_messages) as messages, (select count(*)::int from jobs) as mails`;
   return { ...row };
 }
 
@@ -41,19 +41,10 @@ Deno.test("a message is kept, and two mails are owed, before the answer", async 
     [body.name, body.email, "+15877428885", "A quote", body.message],
   );
   const mails = await sql`
-    select kind, recipient, idempotency_key from outbox
-    where payload ->> 'contact_message_id' = ${id} order by kind`;
+    select kind, key from jobs where payload ->> 'contact_message_id' = ${id} order by kind`;
   assertEquals([...mails], [
-    {
-      kind: "contact_auto_reply",
-      recipient: String(body.email),
-      idempotency_key: `contact_auto_reply/${id}`,
-    },
-    {
-      kind: "contact_notification",
-      recipient: null,
-      idempotency_key: `contact_notification/${id}`,
-    },
+    { kind: "mail_contact_auto_reply", key: `contact_auto_reply/${id}` },
+    { kind: "mail_contact_notification", key: `contact_notification/${id}` },
   ]);
 });
 
@@ -327,9 +318,9 @@ Deno.test("many messages in one name are all kept, and answered three times an h
     await response.body?.cancel();
   }
   const [row] = await sql`
-    select count(*) filter (where kind = 'contact_notification')::int as told,
-      count(*) filter (where kind = 'contact_auto_reply')::int as answered
-    from outbox join contact_messages as m on m.id = (payload ->> 'contact_message_id')::uuid
+    select count(*) filter (where kind = 'mail_contact_notification')::int as told,
+      count(*) filter (where kind = 'mail_contact_auto_reply')::int as answered
+    from jobs join contact_messages as m on m.id = (payload ->> 'contact_message_id')::uuid
     where m.email ilike 'victim%@example.com'`;
   assertEquals({ ...row }, { told: 5, answered: 3 });
 });
@@ -352,10 +343,10 @@ Deno.test("beyond the hour's ceiling messages are refused, which takes nothing f
     assertEquals([answers.length - refused.length, refused.length], [9, 21]);
     const wait = Number(refused[0]!.headers.get("retry-after"));
     assert(wait > 3500 && wait <= 3600, `${wait}`);
-    const mails = await sql`select kind, count(*)::int from outbox group by kind order by kind`;
+    const mails = await sql`select kind, count(*)::int from jobs group by kind order by kind`;
     assertEquals(mails.map(({ kind, count }) => [kind, count]), [
-      ["contact_auto_reply", 3],
-      ["contact_notification", 9],
+      ["mail_contact_auto_reply", 3],
+      ["mail_contact_notification", 9],
     ]);
     for (let n = 0; n < 5; n++) assertEquals((await from("203.0.113.77")).status, 429);
     await sql`

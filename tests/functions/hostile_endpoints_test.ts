@@ -80,7 +80,7 @@ async function send(
 async function rows(): Promise<unknown> {
   const [counts] = await system.db.sql`
     select (select count(*) from call_logs) as calls, (select count(*) from call_lifecycle) as events,
-      (select count(*) from telephony_transactions) as transactions, (select count(*) from outbox) as mails,
+      (select count(*) from telephony_transactions) as transactions, (select count(*) from jobs) as mails,
       (select count(*) from idempotency_keys) as keys`;
   return { ...counts };
 }

@@ -15,10 +15,11 @@ const { resend, work, impatient, later, stack: { db: { sql } }, logged } = syste
 Deno.test.afterAll(() => system.stop());
 Deno.test.beforeEach(async () => {
   resend.fault = () => undefined;
-  await sql`delete from outbox`;
+  await sql`delete from jobs`;
+  await sql`update job_kinds set held_until = null`;
 });
 
-/** A message from the website; the outbox then owes two mails. */
+/** A message from the website; two mails are then owed. */
 async function owe(from: MailSystem = system, changes: Record<string, unknown> = {}) {
   const response = await from.submit(contactMessage(changes));
   assertEquals(response.status, 202);
@@ -28,12 +29,12 @@ async function owe(from: MailSystem = system, changes: Record<string, unknown> =
 /** One mail only: the auto-reply to somebody new. */
 async function oweOne(changes: Record<string, unknown> = {}): Promise<string> {
   const id = await owe(system, changes);
-  await sql`delete from outbox where kind = 'contact_notification'`;
+  await sql`delete from jobs where kind = 'mail_contact_notification'`;
   return `contact_auto_reply/${id}`;
 }
 
 async function states(): Promise<Record<string, unknown>[]> {
-  return [...await sql`select kind, status, attempts, last_error from outbox order by id`];
+  return [...await sql`select kind, status, attempts, last_error from jobs order by id`];
 }
 
 async function taken(key: string) {
@@ -92,9 +93,9 @@ Deno.test("a message is told to the operator, who can answer it, and the sender 
   for (const own of ["Doe", "script", "5 > 3", "5877428885"]) {
     assert(!`${receipt!.subject}${receipt!.text}${receipt!.html}`.includes(own), own);
   }
-  const rows = await sql`select status, content, provider_id from outbox order by id`;
-  assertEquals(rows.map(({ status, content }) => [status, content]), Array(2).fill(["sent", null]));
-  assertEquals(rows.map((row) => row.provider_id).sort(), [told!.id, receipt!.id].sort());
+  const rows = await sql`select status, content, result from jobs order by id`;
+  assertEquals(rows.map(({ status, content }) => [status, content]), Array(2).fill(["done", null]));
+  assertEquals(rows.map(({ result }) => result).sort(), [told!.id, receipt!.id].sort());
 });
 
 Deno.test("nothing that a visitor writes is a link in the operator's mail, not even what looks like one of ours", async () => {
@@ -153,7 +154,7 @@ for (
     const report = await work({ settings, send });
     assertEquals([report.status, report.missing, report.sent], [200, [...missing], 2 - kept]);
     const waiting = (await states()).filter(({ status, attempts }) =>
-      status === "pending" && attempts === 0
+      status === "waiting" && attempts === 0
     );
     assertEquals(waiting.length, kept);
     assertEquals((await work()).sent, kept);
@@ -168,49 +169,25 @@ Deno.test("a failure is tried again after a random part of each of Svix's delays
     assertEquals((await work()).retried, 1);
     assertEquals((await states())[0]!.last_error, "500 application_error");
     assertEquals((await states())[0]!.attempts, attempt + 1);
-    await sql`update outbox set next_attempt_at = now()`;
+    await sql`update jobs set run_at = now()`;
   }
   const events =
-    await sql`select count(*)::int as n from recent_errors where event_type = 'mail_dead'`;
+    await sql`select count(*)::int as n from recent_errors where event_type = 'job_dead'`;
   const report = await work();
   assertEquals([report.dead, report.retried], [1, 0]);
-  assertEquals((await sql`select from outbox_dead where attempts = 8`).length, 1);
+  assertEquals((await sql`select from jobs_dead where attempts = 8`).length, 1);
   const after = await sql`
-    select event_data, severity from recent_errors where event_type = 'mail_dead' order by created_at desc`;
+    select event_data, severity from recent_errors where event_type = 'job_dead' order by created_at desc`;
   assertEquals(after.length, events[0]!.n + 1);
   assertEquals(
     [after[0]!.severity, after[0]!.event_data.kind, after[0]!.event_data.reason],
-    ["error", "contact_auto_reply", "500 application_error"],
+    ["error", "mail_contact_auto_reply", "500 application_error"],
   );
   assertEquals((await work()).dead, 0);
 
   resend.fault = () => undefined;
-  assertEquals((await sql`select retry_dead_mails() as n`)[0]!.n, 1);
+  assertEquals((await sql`select retry_dead_jobs() as n`)[0]!.n, 1);
   assertEquals((await work()).sent, 1);
-});
-
-Deno.test("each wait is the delay of its try, times a draw of its own", async () => {
-  const delays = [5, 300, 1800, 7200, 18_000, 36_000, 36_000];
-  await sql.begin(async (sql) => {
-    const ids = [];
-    for (const attempts of delays.map((_, i) => i + 1)) {
-      const [row] = await sql`
-        insert into outbox (kind, idempotency_key, payload, status, attempts, lease)
-        values ('alert', ${`backoff/${attempts}`}, '{}', 'sending', ${attempts}, gen_random_uuid())
-        returning id, lease`;
-      ids.push(row!);
-    }
-    await sql`select setseed(0.5)`;
-    const draws = (await sql`select random() as draw from generate_series(1, ${delays.length})`)
-      .map(({ draw }) => draw as number);
-    await sql`select setseed(0.5)`;
-    for (const [i, { id, lease }] of ids.entries()) {
-      await sql`select mail_failed(${id}, ${lease}, 'x', false, false)`;
-      const [row] = await sql`
-        select extract(epoch from next_attempt_at - now())::float8 as wait from outbox where id = ${id}`;
-      assert(Math.abs(row!.wait - draws[i]! * delays[i]!) < 0.001, `try ${i + 1}: ${row!.wait} s`);
-    }
-  });
 });
 
 for (
@@ -220,12 +197,12 @@ for (
     const key = await oweOne();
     resend.fault = refusal(status, name);
     assertEquals((await work()).dead, 1);
-    const [dead] = await sql`select * from outbox_dead where idempotency_key = ${key}`;
+    const [dead] = await sql`select * from jobs_dead where key = ${key}`;
     assertEquals([dead!.attempts, dead!.last_error], [1, `${status} ${name}`]);
     assertEquals((await work()).dead, 0);
-    const [backlog] =
-      await sql`select mails::int, status from outbox_backlog where status = 'dead'`;
-    assertEquals({ ...backlog }, { mails: 1, status: "dead" });
+    const [backlog] = await sql`
+      select waiting::int, dead::int from jobs_waiting where kind = 'mail_contact_auto_reply'`;
+    assertEquals({ ...backlog }, { waiting: 0, dead: 1 });
   });
 }
 
@@ -243,15 +220,12 @@ async function oweUrgent(key: string): Promise<void> {
     opened_at: "2026-01-01T00:00:00Z",
     closed_at: null,
   };
-  await sql`
-    insert into outbox (kind, idempotency_key, payload, content)
-    values ('alert', ${key}, '{}', ${sql.json(content)})`;
+  await sql`select enqueue_job('mail_alert', ${key}, ${sql.json(content)})`;
 }
 
 /** The kinds of the mails that were sent or tried, in order. */
 const triedSince = async (from: number) => {
-  const kinds = new Map((await sql`select idempotency_key, kind from outbox`)
-    .map((row) => [row.idempotency_key, row.kind]));
+  const kinds = new Map((await sql`select key, kind from jobs`).map((row) => [row.key, row.kind]));
   return resend.requests.slice(from).map((key) => kinds.get(key));
 };
 
@@ -262,8 +236,8 @@ Deno.test("alerts and voicemails are sent before website messages, and these bef
   assertEquals((await work()).sent, 18);
   const tried = await triedSince(from);
   // Four are under way at once.
-  assertEquals(new Set(tried.slice(0, 6)), new Set(["alert"]));
-  assertEquals(tried.slice(14).includes("contact_notification"), false);
+  assertEquals(new Set(tried.slice(0, 6)), new Set(["mail_alert"]));
+  assertEquals(tried.slice(14).includes("mail_contact_notification"), false);
 });
 
 Deno.test("of what may be sent in an hour website messages get half, receipts a quarter, and the rest is kept for voicemails and alerts", async () => {
@@ -274,8 +248,11 @@ Deno.test("of what may be sent in an hour website messages get half, receipts a 
   for (let i = 0; i < 10; i++) await oweUrgent(`reserve/${i}`);
   assertEquals([(await work({ settings })).sent, (await work({ settings })).sent], [8, 0]);
   const sent =
-    await sql`select kind, count(*)::int as n from outbox where status = 'sent' group by kind order by kind`;
-  assertEquals(sent.map(({ kind, n }) => [kind, n]), [["alert", 8], ["contact_notification", 8]]);
+    await sql`select kind, count(*)::int as n from jobs where status = 'done' group by kind order by kind`;
+  assertEquals(sent.map(({ kind, n }) => [kind, n]), [["mail_alert", 8], [
+    "mail_contact_notification",
+    8,
+  ]]);
   // It can be seen, and goes on as the hour does.
   const [told] = await sql`
     select count(*)::int as n from rate_limit_refusals
@@ -284,27 +261,28 @@ Deno.test("of what may be sent in an hour website messages get half, receipts a 
   await later("1 hour");
   assertEquals((await work({ settings })).sent, 2 + 4);
   assertEquals(
-    (await states()).filter(({ kind, status }) => kind === "alert" && status === "sent").length,
+    (await states()).filter(({ kind, status }) => kind === "mail_alert" && status === "done")
+      .length,
     10,
   );
 
-  await sql`delete from outbox where kind <> 'contact_auto_reply'`;
+  await sql`delete from jobs where kind <> 'mail_contact_auto_reply'`;
   await later("1 hour");
   assertEquals((await work({ settings })).sent, 4);
 });
 
 Deno.test("a flood of voicemails leaves a tenth of the hour's mails to alerts, which go first", async () => {
-  const { claim } = workerDeps(system.settings).outbox;
+  const { jobs } = workerDeps(system.settings);
+  const claim = (perHour: number) => jobs.claim(["mail_alert", "mail_voicemail"], 100, perHour);
   await sql`
-    insert into outbox (kind, idempotency_key, payload)
-    select 'voicemail', 'flood/' || i, '{"call_sid": "none"}' from generate_series(1, 30) as i`;
-  assertEquals((await claim(100, "office@example.com", 20)).length, 18);
+    select enqueue_job('mail_voicemail', 'flood/' || i, '{"call_sid": "none"}') from generate_series(1, 30) as i`;
+  assertEquals((await claim(20)).length, 18);
   for (let i = 0; i < 3; i++) await oweUrgent(`of the flood/${i}`);
-  const kinds = (await claim(100, "office@example.com", 20)).map(({ kind }) => kind);
-  assertEquals(kinds, ["alert", "alert"]);
+  const kinds = (await claim(20)).map(({ kind }) => kind);
+  assertEquals(kinds, ["mail_alert", "mail_alert"]);
   // The smallest of ceilings is no one's alone.
-  await sql`delete from outbox where status = 'sending' or kind = 'alert'`;
-  assertEquals((await claim(100, "office@example.com", 1)).length, 1);
+  await sql`delete from jobs where status = 'running' or kind = 'mail_alert'`;
+  assertEquals((await claim(1)).length, 1);
 });
 
 Deno.test("a refused receipt holds no other kind up; a refused website message no voicemail", async () => {
@@ -327,28 +305,29 @@ Deno.test("while Resend takes nothing, urgent mails ask again within a minute, w
   resend.fault = refusal(429, "daily_quota_exceeded");
   assertEquals((await work()).stopped, "busy");
   const waits = await sql`
-    select kind, round(extract(epoch from next_attempt_at - now()))::int as wait from outbox order by urgency`;
+    select kind, round(extract(epoch from held_until - now()))::int as wait, held_for from jobs_waiting
+    where waiting > 0`;
   assertEquals(waits.map(({ kind, wait }) => [kind, Math.ceil(wait / 10) * 10]), [
-    ["alert", 60],
-    ["contact_notification", 900],
-    ["contact_auto_reply", 3600],
+    ["mail_alert", 60],
+    ["mail_contact_notification", 900],
+    ["mail_contact_auto_reply", 3600],
   ]);
+  assertEquals(waits.map(({ held_for }) => held_for), Array(3).fill("429 daily_quota_exceeded"));
 });
 
 Deno.test("a mail that is being sent keeps its lease, whatever becomes of others", async () => {
-  const { outbox } = workerDeps(system.settings);
+  const { jobs } = workerDeps(system.settings);
   await owe();
   const lease = async () =>
     (await sql`
-      select extract(epoch from next_attempt_at - attempted_at)::int as lease, status from outbox
-      where kind = 'contact_notification'`)[0]!;
-  const [sending] = await outbox.claim(1, "operator@example.com", 100);
-  assertEquals(sending!.kind, "contact_notification");
+      select extract(epoch from run_at - attempted_at)::int as lease, status from jobs
+      where kind = 'mail_contact_notification'`)[0]!;
+  const [sending] = await jobs.claim(["mail_contact_notification"], 1);
   await oweUrgent("lease/1");
   resend.fault = refusal(429, "daily_quota_exceeded");
   assertEquals((await work()).stopped, "busy");
-  assertEquals({ ...await lease() }, { lease: 120, status: "sending" });
-  assertEquals(await outbox.sent(sending!, "id"), true);
+  assertEquals({ ...await lease() }, { lease: 120, status: "running" });
+  assertEquals(await jobs.done(sending!, "id"), true);
 });
 
 Deno.test("too much for Resend: the run stops, nothing counts as a try, and all waits as long as it said", async () => {
@@ -360,8 +339,8 @@ Deno.test("too much for Resend: the run stops, nothing counts as a try, and all 
   // As many as were under way at once.
   assert(resend.requests.length - before <= 4);
   const [row] = await sql`
-    select count(*)::int as mails, max(attempts) as attempts, min(extract(epoch from next_attempt_at - now()))::int as wait
-    from outbox where status = 'pending'`;
+    select sum(waiting)::int as mails, max(most_attempts) as attempts, min(extract(epoch from held_until - now()))::int as wait
+    from jobs_waiting where waiting > 0`;
   assertEquals([row!.mails, row!.attempts], [30, 0]);
   assert(row!.wait >= 85 && row!.wait <= 90, row!.wait);
   resend.fault = () => undefined;
@@ -385,7 +364,7 @@ for (
     assertMatch(logged.slice(from).join(), /"level":"error".*"stopped":"misconfigured"/);
     assertEquals(
       (await states()).map((row) => [row.status, row.attempts]),
-      Array(2).fill(["pending", 0]),
+      Array(2).fill(["waiting", 0]),
     );
     resend.fault = () => undefined;
     await later("5 minutes");
@@ -406,12 +385,12 @@ Deno.test("five workers at once send each of 40 mails once", async () => {
 
 Deno.test("a worker that is killed between sending and marking: the lease ends, and nothing is sent again", async () => {
   const key = await oweOne();
-  const own = workerDeps(system.settings).outbox;
+  const own = workerDeps(system.settings).jobs;
   const report = await work({
-    outbox: { ...own, sent: () => Promise.reject(new Error("killed")) },
+    jobs: { ...own, done: () => Promise.reject(new Error("killed")) },
   });
   assertEquals([report.sent, report.unmarked], [0, 1]);
-  assertEquals((await states())[0]!.status, "sending");
+  assertEquals((await states())[0]!.status, "running");
   // Nobody else touches it while the lease lasts.
   await later("119 seconds");
   assertEquals([(await work()).sent, resend.requests.filter((k) => k === key).length], [0, 1]);
@@ -422,14 +401,14 @@ Deno.test("a worker that is killed between sending and marking: the lease ends, 
 
 Deno.test("a worker whose lease was taken over marks nothing", async () => {
   await oweOne();
-  const { outbox } = workerDeps(system.settings);
-  const [slow] = await outbox.claim(1, undefined, 100);
+  const { jobs } = workerDeps(system.settings);
+  const [slow] = await jobs.claim(["mail_contact_auto_reply"], 1);
   await later("2 minutes");
-  const [quick] = await outbox.claim(1, undefined, 100);
+  const [quick] = await jobs.claim(["mail_contact_auto_reply"], 1);
   assertEquals(quick!.id, slow!.id);
   const failure = { error: "x", permanent: true, uncertain: false };
-  assertEquals([await outbox.sent(slow!, "x"), await outbox.failed(slow!, failure)], [false, null]);
-  assertEquals(await outbox.sent(quick!, "y"), true);
+  assertEquals([await jobs.done(slow!, "x"), await jobs.failed(slow!, failure)], [false, null]);
+  assertEquals(await jobs.done(quick!, "y"), true);
 });
 
 Deno.test("what may have been sent is not sent again once Resend has forgotten its key", async () => {
@@ -438,17 +417,17 @@ Deno.test("what may have been sent is not sent again once Resend has forgotten i
   await work({ send: impatient });
   // Every later try is within the life of the key.
   for (let i = 0; i < 3; i++) {
-    await sql`update outbox set attempts = 6, next_attempt_at = now()`;
+    await sql`update jobs set attempts = 6, run_at = now()`;
     await work({ send: impatient });
     const [row] =
-      await sql`select next_attempt_at <= uncertain_since + interval '23 hours' as soon from outbox`;
+      await sql`select run_at <= uncertain_since + interval '23 hours' as soon from jobs`;
     assertEquals(row!.soon, true);
   }
   await later("23 hours 31 minutes");
   const requests = resend.requests.length;
   await work();
   assertEquals(resend.requests.length, requests);
-  const [dead] = await sql`select last_error from outbox_dead where idempotency_key = ${key}`;
+  const [dead] = await sql`select last_error from jobs_dead where key = ${key}`;
   assertEquals(dead!.last_error, "outcome_unknown");
   assertEquals((await taken(key)).length, 1);
 });
@@ -524,25 +503,19 @@ Deno.test("a database that is away: 503, and nothing is sent", async () => {
   assertEquals(resend.requests.length, requests);
 });
 
-Deno.test("sent mails are kept for 30 days, and go in batches", async () => {
-  await owe();
-  await owe();
-  await work();
-  await sql`update outbox set sent_at = sent_at - interval '31 days' where kind = 'contact_auto_reply'`;
-  assertEquals((await sql`select purge_outbox(1) as n`)[0]!.n, 1);
-  assertEquals((await work()).purged, 1);
-  assertEquals((await states()).map(({ kind }) => kind), Array(2).fill("contact_notification"));
-});
-
-Deno.test("a dead mail is tried again with what it said; a voicemail's with what is known now", async () => {
-  await sql`
-    insert into outbox (kind, idempotency_key, recipient, payload, content, status)
-    values ('contact_notification', 'retry/1', 'old@example.com', '{}', '{"kept": true}', 'dead'),
-      ('voicemail', 'retry/2', 'old@example.com', '{}', '{"old": true}', 'dead')`;
-  await sql`select retry_dead_mails()`;
-  const rows = await sql`select recipient, content, status, attempts from outbox order by id`;
-  const retried = { recipient: null, status: "pending", attempts: 0 };
-  assertEquals([...rows], [{ ...retried, content: { kept: true } }, { ...retried, content: null }]);
+Deno.test("a dead mail says what is known when it is tried again", async () => {
+  const id = await owe();
+  resend.fault = refusal(422, "validation_error");
+  assertEquals((await work()).dead, 2);
+  assertEquals((await sql`select from jobs where content is not null`).length, 0);
+  await sql`update contact_messages set name = 'Jane' where id = ${id}`;
+  resend.fault = () => undefined;
+  assertEquals(
+    (await sql`select retry_dead_jobs(null, 'mail_contact_notification') as n`)[0]!.n,
+    1,
+  );
+  assertEquals((await work()).sent, 1);
+  assertMatch((await taken(`contact_notification/${id}`))[0]!.subject, /from Jane/);
 });
 
 Deno.test("each run that comes to its end is noted", async () => {

@@ -260,7 +260,7 @@ Deno.test("a hang-up at the beep leaves no message and owes no mail; silence is 
   const kept = async (voicemail: Script["voicemail"]) => {
     const { row, record } = await hotline.ring({ keys: ["9"], ...(voicemail && { voicemail }) });
     const [mail] = await hotline.db.sql`
-      select from outbox where kind = 'voicemail' and payload::text like ${`%${
+      select from jobs where kind = 'mail_voicemail' and payload::text like ${`%${
       record.all("recorded")[0]!.sid
     }%`}`;
     const [message] = await hotline.db.sql`

@@ -35,13 +35,12 @@ Deno.test("of a line that is well it says so, and ends with 0", async () => {
     assertStringIncludes(text, "ok      notify-worker has not run yet; no mail is overdue");
 
     await stack.db.sql`
-      insert into outbox (kind, idempotency_key, payload, next_attempt_at)
-      values ('contact_notification', 'contact_notification/1', '{}', now() - interval '10 minutes')`;
+      select enqueue_job('mail_contact_notification', 'contact_notification/1', '{}', now() - interval '10 minutes')`;
     assertStringIncludes(
       (await doctor(["--url", stack.url, "--key", "sb_secret_local"])).text,
       "warning notify-worker has not run yet; a mail was due 10 min ago",
     );
-    await stack.db.sql`delete from outbox`;
+    await stack.db.sql`delete from jobs`;
 
     // A warning does not end a line that serves; a critical alert does.
     await stack.db.sql`

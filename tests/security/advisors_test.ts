@@ -74,14 +74,14 @@ Deno.test({
       await hotline.db.sql`create index nobody_asks_idx on call_logs (handoff_reason)`;
       await hotline.db.sql`alter table contact_messages disable row level security`;
       await hotline.db
-        .sql`create policy all_of_it on outbox for delete to authenticated using (true)`;
+        .sql`create policy all_of_it on jobs for delete to authenticated using (true)`;
       const said = (await findings(hotline.db)).join("\n");
       assertStringIncludes(said, "INFO unused_index: Index `nobody_asks_idx`");
       assertStringIncludes(
         said,
         "ERROR policy_exists_rls_disabled: Table `public.contact_messages`",
       );
-      assertStringIncludes(said, "WARN rls_policy_always_true: Table `public.outbox`");
+      assertStringIncludes(said, "WARN rls_policy_always_true: Table `public.jobs`");
     } finally {
       await hotline.stop();
       await twilio.stop();
@@ -117,13 +117,13 @@ Deno.test("splinter's rules that the advisors here do not know yet find nothing 
     assertEquals(await laterFindings(db.sql), []);
 
     // They would have spoken up.
-    await db.sql`grant select (id) on outbox to anon`;
+    await db.sql`grant select (id) on jobs to anon`;
     await db.sql`
       create function lent() returns int language sql security definer set search_path = '' as 'select 1'`;
     await db.sql`grant execute on function lent() to anon, authenticated`;
     assertEquals(await laterFindings(db.sql), [
       "anon_security_definer_function_executable: lent()",
-      "anon_table_exposed: outbox",
+      "anon_table_exposed: jobs",
       "authenticated_security_definer_function_executable: lent()",
     ]);
   } finally {

@@ -113,6 +113,10 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   telephony_secrets: [],
   // An operator's to set.
   alert_rules: ["select", "update(threshold, window_minutes, minimum, close_after_minutes)"],
+  job_kinds: [
+    "select",
+    "update(share, hourly_share, lease, delays, max_attempts, expires_after, longest_hold, keep, held_until, held_for)",
+  ],
   retention_rules: ["select", "update(days)"],
   // Sums, that are taken back by the hour and made anew.
   call_hours: ["select", "insert"],
@@ -132,7 +136,7 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   function_metrics: CHANGES,
   health_checks: CHANGES,
   idempotency_keys: CHANGES,
-  outbox: CHANGES,
+  jobs: CHANGES,
   rate_limit_refusals: CHANGES,
   rate_limit_windows: CHANGES,
   reconcile_attempts: CHANGES,

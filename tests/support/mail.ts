@@ -133,7 +133,7 @@ export interface MailSystem {
   readonly impatient: SendMail;
   /** One run of notify-worker; its report. */
   work(changes?: Partial<WorkerDeps>): Promise<Record<string, unknown>>;
-  /** Lets so much time pass for every mail, leases included, and for the hours that are counted. */
+  /** Lets so much time pass for every job, leases and holds included, and for the hours that are counted. */
   later(interval: string): Promise<void>;
   stop(): Promise<void>;
 }
@@ -217,11 +217,12 @@ export async function startMailSystem(env: Record<string, string> = {}): Promise
     async later(interval) {
       const { sql } = stack.db;
       await sql`
-        update outbox set
-          next_attempt_at = next_attempt_at - ${interval}::interval,
+        update jobs set
+          run_at = run_at - ${interval}::interval,
           attempted_at = attempted_at - ${interval}::interval,
-          sent_at = sent_at - ${interval}::interval,
+          ended_at = ended_at - ${interval}::interval,
           uncertain_since = uncertain_since - ${interval}::interval`;
+      await sql`update job_kinds set held_until = held_until - ${interval}::interval`;
       await sql`
         update rate_limit_windows set
           admitted_at = array(select t - ${interval}::interval from unnest(admitted_at) as t)`;

@@ -31,7 +31,7 @@ export function showSnapshot(snapshot) {
   showLimits(snapshot.limits, counts.limits);
   showAlerts(snapshot.alerts);
   showFunnel(snapshot.funnel);
-  showMails(snapshot.mails);
+  showJobs(snapshot.jobs);
   showNumbers(snapshot.numbers, counts.numbers);
 }
 
@@ -440,16 +440,16 @@ function showFunnel(funnel) {
   );
 }
 
-function showMails(mails) {
-  byId("mails-card").hidden = mails === null;
-  byId("mails-empty").hidden = mails?.length > 0;
-  const key = ({ kind, status }) => `${kind} ${status}`;
-  showList(byId("mails"), mails ?? [], key, ({ kind, status, mails: count }) =>
+function showJobs(jobs) {
+  byId("jobs-card").hidden = jobs === null;
+  byId("jobs-empty").hidden = jobs?.length > 0;
+  const key = ({ kind, state }) => `${kind} ${state}`;
+  showList(byId("jobs"), jobs ?? [], key, ({ kind, state, jobs: count }) =>
     h(
       "li",
       { class: "row" },
       h("strong", { class: "grow" }, kind.replaceAll("_", " ")),
-      h("span", { class: `tag ${status === "dead" ? "failed" : ""}` }, `${count} ${status}`),
+      h("span", { class: `tag ${state === "dead" ? "failed" : ""}` }, `${count} ${state}`),
     ));
 }
 

@@ -1,8 +1,9 @@
+import { type Jobs, jobs } from "../_shared/db/jobs.ts";
 import { dataApi, PATIENT } from "../_shared/db/client.ts";
-import { type ClaimedMail, type Outbox, outbox } from "../_shared/db/outbox.ts";
+import { runJobs, type Tally, type Work } from "../_shared/jobs/run.ts";
 import { type Log, logOf } from "../_shared/log.ts";
-import { missingMailSettings, type SendMail, type SendOutcome } from "../_shared/mail/mail.ts";
-import { type MailContext, renderMail } from "../_shared/mail/render.ts";
+import { missingMailSettings, type SendMail } from "../_shared/mail/mail.ts";
+import { renderMail } from "../_shared/mail/render.ts";
 import { resendMailer } from "../_shared/mail/resend.ts";
 import type { Settings } from "../_shared/settings.ts";
 import type { Handler } from "../_shared/webhook.ts";
@@ -10,7 +11,7 @@ import { worker } from "../_shared/worker.ts";
 
 export interface WorkerDeps {
   readonly settings: Settings;
-  readonly outbox: Outbox;
+  readonly jobs: Jobs;
   /** Absent without `RESEND_API_KEY`: mails are kept. */
   readonly send: SendMail | undefined;
   readonly log: Log;
@@ -21,7 +22,7 @@ export function workerDeps(settings: Settings): WorkerDeps {
   const { resendApiKey, resendUrl } = settings.mail;
   return {
     settings,
-    outbox: outbox(dataApi(settings.supabaseUrl, settings.secretKey, PATIENT)),
+    jobs: jobs(dataApi(settings.supabaseUrl, settings.secretKey, PATIENT)),
     send: resendApiKey === undefined ? undefined : resendMailer(resendApiKey, resendUrl),
     log: logOf(settings),
     now: () => new Date(),
@@ -29,28 +30,17 @@ export function workerDeps(settings: Settings): WorkerDeps {
 }
 
 /** What one run did. */
-interface Report {
+interface Report extends Omit<Tally, "done"> {
   /** Settings without which some mails, or all, are kept. */
   missing: string[];
   sent: number;
-  /** Failed, to be tried again. */
-  retried: number;
-  /** Given up; see the view outbox_dead. */
-  dead: number;
-  /** Given back untried. */
-  held: number;
-  /** The lease was lost, or the mark could not be set: the next run finds out. */
-  unmarked: number;
-  /** Why the run ended early. */
+  /** Why mails were held. */
   stopped: "busy" | "misconfigured" | null;
-  purged: number;
 }
 
 /** Bounds of one run. A batch is done long before the lease of 2 minutes ends. */
-const BATCH = 10;
-const AT_ONCE = 4;
-const RUN_MAILS = 1000;
-/** No further batch is claimed after this long. Milliseconds. */
+const BOUNDS = { batch: 10, atOnce: 4, most: 1000 };
+/** No further mail is begun after this long. Milliseconds. */
 const RUN_MS = 40_000;
 /** Nobody changes a setting sooner. Seconds. */
 const MISCONFIGURED_WAIT_SEC = 5 * 60;
@@ -77,107 +67,64 @@ export function createHandler(deps: WorkerDeps): Handler {
   });
 }
 
-async function run({ settings, outbox, send, now, log }: WorkerDeps): Promise<Report> {
-  const { mail, publicFunctionsUrl, secretKey } = settings;
-  const report: Report = {
-    missing: missingMailSettings(mail),
-    sent: 0,
-    retried: 0,
-    dead: 0,
-    held: 0,
-    unmarked: 0,
-    stopped: null,
-    purged: 0,
-  };
-  if (send !== undefined && mail.from !== undefined) {
-    const { runbookUrl } = settings.alerts;
-    const context = { from: mail.from, functionsUrl: publicFunctionsUrl, secretKey, runbookUrl };
-    const until = now().getTime() + RUN_MS;
-    for (let claimed = 0; claimed < RUN_MAILS && now().getTime() < until;) {
-      // deno-lint-ignore no-await-in-loop -- A batch at a time: a lease is for what is being sent.
-      const batch = await outbox.claim(BATCH, mail.notifyTo, mail.maxPerHour);
-      claimed += batch.length;
-      // deno-lint-ignore no-await-in-loop
-      await sendBatch(batch, { outbox, send, context, report, log });
-      if (batch.length < BATCH || report.stopped !== null) break;
-    }
-  }
-  report.purged = await outbox.purge();
-  await outbox.ended();
-  return report;
+async function run(deps: WorkerDeps): Promise<Report> {
+  const { settings: { mail }, now } = deps;
+  let stopped: Report["stopped"] = null;
+  const { done: sent, ...rest } = await runJobs(
+    "notify-worker",
+    works(deps, (why) => stopped = why),
+    { ...BOUNDS, until: now().getTime() + RUN_MS, perHour: mail.maxPerHour },
+    deps,
+  );
+  await deps.jobs.ended("notify-worker");
+  return { missing: missingMailSettings(mail), sent, ...rest, stopped };
 }
 
-interface Sending extends Pick<WorkerDeps, "outbox" | "log"> {
-  readonly send: SendMail;
-  readonly context: MailContext;
-  readonly report: Report;
-}
-
-/** Sends a batch, several mails at once, until it is done or Resend takes no more. */
-async function sendBatch(batch: ClaimedMail[], sending: Sending): Promise<void> {
-  const { outbox, report } = sending;
-  const waiting = [...batch];
-  const refused: ClaimedMail[] = [];
-  let stop: Extract<SendOutcome, { kind: "busy" | "misconfigured" }> | undefined;
-
-  const lane = async () => {
-    while (stop === undefined) {
-      const mail = waiting.shift();
-      if (mail === undefined) return;
-      // deno-lint-ignore no-await-in-loop -- One after the other in each lane.
-      const outcome = await trySending(mail, sending);
-      if (outcome.kind === "busy" || outcome.kind === "misconfigured") {
-        refused.push(mail);
-        stop ??= outcome;
-        return;
-      }
-      // deno-lint-ignore no-await-in-loop
-      await mark(mail, outcome, sending);
+/** The kinds of mail that can be sent by these settings, and how. */
+function works(
+  { settings, send }: WorkerDeps,
+  stop: (why: "busy" | "misconfigured") => void,
+): Record<string, Work> {
+  const { mail: { from, notifyTo }, publicFunctionsUrl, secretKey, alerts } = settings;
+  if (send === undefined || from === undefined) return {};
+  const { runbookUrl } = alerts;
+  const context = { from, notifyTo, functionsUrl: publicFunctionsUrl, secretKey, runbookUrl };
+  const sendMail: Work = async ({ kind, key, content }) => {
+    const mail = renderMail(kind, content, context);
+    if (mail === undefined) return { kind: "failed", error: "nothing_to_say", permanent: true };
+    const outcome = await send(mail, key);
+    switch (outcome.kind) {
+      case "sent":
+        return { kind: "done", result: outcome.id };
+      case "failed":
+        return { ...outcome, uncertain: true };
+      case "refused":
+        return { kind: "failed", error: outcome.error, permanent: true };
+      case "busy":
+        stop("busy");
+        // What is more urgent than all that was refused may go on.
+        return {
+          kind: "held",
+          error: outcome.error,
+          seconds: outcome.retryAfterSec,
+          scope: "no more urgent",
+        };
+      case "misconfigured":
+        stop("misconfigured");
+        return {
+          kind: "held",
+          error: outcome.error,
+          seconds: MISCONFIGURED_WAIT_SEC,
+          scope: "all",
+        };
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, lane));
-
-  if (stop !== undefined) {
-    const back = [...refused, ...waiting];
-    report.stopped = stop.kind;
-    report.held += back.length;
-    const waitSec = stop.kind === "busy" ? stop.retryAfterSec : MISCONFIGURED_WAIT_SEC;
-    // Nothing is taken with a wrong setting; else what is more urgent than all that was refused may go on.
-    const urgency = stop.kind === "busy" ? Math.min(...refused.map((mail) => mail.urgency)) : 0;
-    await outbox.hold(back, stop.error, waitSec, urgency);
-  }
-}
-
-async function trySending(mail: ClaimedMail, { send, context }: Sending): Promise<SendOutcome> {
-  const rendered = renderMail(mail.kind, mail.recipient, mail.content, context);
-  return rendered === undefined
-    ? { kind: "refused", error: "nothing_to_say" }
-    : await send(rendered, mail.idempotency_key);
-}
-
-/** Sets down what became of a try. What cannot be set down is found out when the lease has ended. */
-async function mark(
-  mail: ClaimedMail,
-  outcome: Extract<SendOutcome, { kind: "sent" | "refused" | "failed" }>,
-  { outbox, report, log }: Sending,
-): Promise<void> {
-  try {
-    if (outcome.kind === "sent") {
-      if (await outbox.sent(mail, outcome.id)) report.sent++;
-      else report.unmarked++;
-      return;
-    }
-    const became = await outbox.failed(mail, {
-      error: outcome.error,
-      permanent: outcome.kind === "refused",
-      uncertain: outcome.kind === "failed",
-    });
-    if (became === "dead") report.dead++;
-    else if (became === "pending") report.retried++;
-    else report.unmarked++;
-  } catch (error) {
-    report.unmarked++;
-    const reason = error instanceof Error ? error.message : "unknown";
-    log("error", { function: "notify-worker", mail_id: mail.id, reason });
-  }
+  const toVisitors = { mail_contact_auto_reply: sendMail };
+  if (notifyTo === undefined) return toVisitors;
+  return {
+    ...toVisitors,
+    mail_alert: sendMail,
+    mail_voicemail: sendMail,
+    mail_contact_notification: sendMail,
+  };
 }

@@ -12,7 +12,7 @@ interface Sample {
 
 /** The text that Prometheus scrapes. */
 export function renderMetrics(snapshot: MetricsSnapshot): string {
-  const { now, calls, functions, alerts, workers } = snapshot;
+  const { now, calls, functions, jobs, alerts, workers } = snapshot;
   const byFunction = (value: (row: typeof functions[number]) => number): Sample[] =>
     functions.map((row) => ({ labels: { function: row.function }, value: value(row) }));
   const gauge = (name: string, help: string, value: number | null) =>
@@ -63,13 +63,27 @@ export function renderMetrics(snapshot: MetricsSnapshot): string {
       "Onboardings that failed in the last hour.",
       now.failed_transactions_last_hour,
     ),
-    gauge("mails_waiting", "E-mails that are owed and not sent yet.", now.mails_waiting),
-    gauge(
-      "oldest_waiting_mail_seconds",
-      "Age of the oldest of them; 0 without one.",
-      now.oldest_waiting_mail_seconds ?? 0,
+    family(
+      "jobs",
+      "gauge",
+      "Jobs by kind: waiting (the due ones included), running, given up.",
+      jobs.flatMap(({ kind, waiting, running, dead }) =>
+        Object.entries({ waiting, running, dead })
+          .map(([state, value]) => ({ labels: { kind, state }, value }))
+      ),
     ),
-    gauge("mails_dead", "E-mails that were given up.", now.mails_dead),
+    family(
+      "jobs_due",
+      "gauge",
+      "Jobs that are due and not begun.",
+      jobs.map(({ kind, due }) => ({ labels: { kind }, value: due })),
+    ),
+    family(
+      "oldest_job_seconds",
+      "gauge",
+      "Age of the oldest job of a kind that has not ended; 0 without one.",
+      jobs.map(({ kind, oldest_seconds }) => ({ labels: { kind }, value: oldest_seconds })),
+    ),
     gauge("database_connections", "Connections to the database.", now.connections_used),
     gauge(
       "database_connections_allowed",

@@ -41,9 +41,6 @@ export interface MetricsSnapshot {
     readonly oldest_voicemail_hours: number | null;
     readonly rate_limit_refusals_last_hour: number;
     readonly failed_transactions_last_hour: number;
-    readonly mails_waiting: number;
-    readonly oldest_waiting_mail_seconds: number | null;
-    readonly mails_dead: number;
     readonly connections_used: number;
     readonly connections_allowed: number;
   };
@@ -55,6 +52,14 @@ export interface MetricsSnapshot {
     readonly seconds: number;
   }[];
   readonly functions: readonly (Omit<FunctionMetricsRow, "minute" | "database_ms" | "max_ms">)[];
+  readonly jobs: readonly {
+    readonly kind: string;
+    readonly waiting: number;
+    readonly due: number;
+    readonly running: number;
+    readonly dead: number;
+    readonly oldest_seconds: number;
+  }[];
   readonly alerts: readonly {
     readonly alert: string;
     readonly severity: string;

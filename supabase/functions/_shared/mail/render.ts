@@ -6,6 +6,8 @@ import { recordingLink } from "./recording_link.ts";
 
 export interface MailContext {
   readonly from: string;
+  /** The operator's address: without it, only visitors get mails. */
+  readonly notifyTo?: string | undefined;
   readonly functionsUrl: string;
   readonly secretKey: string;
   /** Where docs/runbook.md can be read. */
@@ -44,8 +46,11 @@ const alert = z.object({
   closed_at: z.nullable(z.string()),
 });
 
-/** Everything about a mail but its two ends. */
-type Letter = Pick<Mail, "subject" | "replyTo" | "headers"> & { readonly parts: readonly Part[] };
+/** Everything about a mail but its sender. `to` absent: to the operator. */
+type Letter = Pick<Mail, "subject" | "replyTo" | "headers"> & {
+  readonly to?: string;
+  readonly parts: readonly Part[];
+};
 
 /** A link that we made. Nothing else becomes one: a stranger's words are shown `unlinked`. */
 interface Link {
@@ -61,35 +66,35 @@ type Part =
 /**
  * Writes a claimed mail: a pure function, so that every try says the same.
  *
- * @returns `undefined` for a kind or content that nothing is known of.
+ * @returns `undefined` for a kind or content that nothing is known of, and for the operator's without an address.
  */
 export function renderMail(
   kind: string,
-  recipient: string,
   content: unknown,
   context: MailContext,
 ): Mail | undefined {
   const letter = letterOf(kind, content, context);
-  if (letter === undefined) return undefined;
+  const to = letter?.to ?? context.notifyTo;
+  if (letter === undefined || to === undefined) return undefined;
   const { parts, ...rest } = letter;
-  return { ...rest, from: context.from, to: recipient, text: asText(parts), html: asHtml(parts) };
+  return { ...rest, from: context.from, to, text: asText(parts), html: asHtml(parts) };
 }
 
 function letterOf(kind: string, content: unknown, context: MailContext): Letter | undefined {
   switch (kind) {
-    case "contact_notification": {
+    case "mail_contact_notification": {
       const { success, data } = contact.safeParse(content);
       return success ? contactNotification(data) : undefined;
     }
-    case "contact_auto_reply": {
+    case "mail_contact_auto_reply": {
       const { success, data } = contact.safeParse(content);
       return success ? contactAutoReply(data) : undefined;
     }
-    case "voicemail": {
+    case "mail_voicemail": {
       const { success, data } = voicemail.safeParse(content);
       return success ? voicemailNotification(data, context) : undefined;
     }
-    case "alert": {
+    case "mail_alert": {
       const { success, data } = alert.safeParse(content);
       return success ? alertNotification(data, context) : undefined;
     }
@@ -125,6 +130,7 @@ function contactNotification(message: z.infer<typeof contact>): Letter {
  */
 function contactAutoReply(message: z.infer<typeof contact>): Letter {
   return {
+    to: message.email,
     subject: "We have received your message",
     // RFC 3834: no other machine should answer this.
     headers: { "Auto-Submitted": "auto-replied", "X-Auto-Response-Suppress": "All" },

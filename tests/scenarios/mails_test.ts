@@ -53,8 +53,8 @@ Deno.test("300 messages while Resend fails half of the time: each of 600 mails i
       assertEquals([report.status, report.dead, report.stopped], [200, 0, null]);
       retried += Number(report.retried);
     }
-    await sql`update outbox set next_attempt_at = now() where status = 'pending'`;
-    const [row] = await sql`select count(*)::int as n from outbox where status <> 'sent'`;
+    await sql`update jobs set run_at = now() where status = 'waiting'`;
+    const [row] = await sql`select count(*)::int as n from jobs where status <> 'done'`;
     left = row!.n;
   }
 
@@ -103,8 +103,8 @@ const accept = async (event: VoiceEvent) =>
 async function owed(sid: string) {
   return [
     ...await sql`
-      select status, extract(epoch from next_attempt_at - now())::float8 as due_in from outbox
-      where idempotency_key like ${`voicemail/${sid}/%`}`,
+      select status, extract(epoch from run_at - now())::float8 as due_in from jobs
+      where key like ${`voicemail/${sid}/%`}`,
   ];
 }
 
@@ -202,19 +202,19 @@ Deno.test("a transcript that comes after two minutes, or never, holds no mail up
 });
 
 Deno.test("a transcript that comes while the mail is being sent leaves the sender its whole lease", async () => {
-  const { outbox } = workerDeps(system.settings);
+  const { jobs } = workerDeps(system.settings);
   const sid = newCallSid();
   const events = voicemailEvents(sid, true);
   for (const event of events.slice(0, 4)) await accept(event);
   await system.later("2 minutes");
-  const [sending] = await outbox.claim(1, "operator@example.com", 10_000);
+  const [sending] = await jobs.claim(["mail_voicemail"], 1);
   await accept(events[4]!);
   const [mail] = await sql`
-    select status, extract(epoch from next_attempt_at - attempted_at)::int as lease from outbox
-    where id = ${sending!.id} and idempotency_key like ${`voicemail/${sid}%`}`;
-  assertEquals({ ...mail }, { status: "sending", lease: 120 });
-  assertEquals((await outbox.claim(1, "operator@example.com", 10_000)).length, 0);
-  assertEquals(await outbox.sent(sending!, "id"), true);
+    select status, extract(epoch from run_at - attempted_at)::int as lease from jobs
+    where id = ${sending!.id} and key like ${`voicemail/${sid}%`}`;
+  assertEquals({ ...mail }, { status: "running", lease: 120 });
+  assertEquals((await jobs.claim(["mail_voicemail"], 1)).length, 0);
+  assertEquals(await jobs.done(sending!, "id"), true);
 });
 
 Deno.test("a transcript between two tries changes nothing of a mail that may have been sent", async () => {
@@ -229,7 +229,7 @@ Deno.test("a transcript between two tries changes nothing of a mail that may hav
   resend.fault = () => undefined;
   await later("5 seconds");
   await work();
-  assertEquals((await owed(sid))[0]!.status, "sent");
+  assertEquals((await owed(sid))[0]!.status, "done");
   const mails = (await resend.mails()).filter(({ text }) => text.includes(`call=${sid}`));
   assertEquals(mails.length, 1);
 });
@@ -255,7 +255,7 @@ Deno.test("a mail bomb from 120 addresses: 60 messages are kept, 63 mails sent, 
       await sql`select accept_voice_event(${sql.json(event as never)})`;
     }
     return async () =>
-      (await sql`select from outbox where idempotency_key like ${`voicemail/${sid}%`} and status = 'sent'`)
+      (await sql`select from jobs where key like ${`voicemail/${sid}%`} and status = 'done'`)
         .length === 1;
   };
   const mailsTo = async (pattern: RegExp) =>
@@ -303,9 +303,9 @@ Deno.test("a mail bomb from 120 addresses: 60 messages are kept, 63 mails sent, 
     refusing = false;
     assert(await runUntil(sent) <= 60);
     resend.fault = () => undefined;
-    const owed = () => sql`select from outbox where status = 'pending'`;
+    const owed = () => sql`select from jobs where status = 'waiting'`;
     await runUntil(async () => (await owed()).length === 0, 300);
-    const [dead] = await sql`select count(*)::int as n from outbox_dead`;
+    const [dead] = await sql`select count(*)::int as n from jobs_dead`;
     assertEquals([dead!.n, await mailsTo(/^victim/), await mailsTo(/^operator/)], [0, 6, 123]);
   } finally {
     await bombed.stop();
@@ -359,8 +359,8 @@ Deno.test("rung, recorded, mailed and heard: the operator's mail has all of it, 
     assertEquals([heard.status, await heard.text()], [200, "the caller's voice"]);
     const forged = await fetch(link.replace(/expires=1/, "expires=2"));
     assertEquals([forged.status, await forged.text()], [401, '{"error":"unauthorized"}']);
-    const [status] = await hotline.db.sql`select status, mails::int from outbox_backlog`;
-    assertEquals({ ...status }, { status: "sent", mails: 1 });
+    const [job] = await hotline.db.sql`select kind, status, attempts from jobs`;
+    assertEquals({ ...job }, { kind: "mail_voicemail", status: "done", attempts: 1 });
     const log = [...hotline.console, ...hotline.log].join("\n");
     for (const secret of ["urgent", "sig=", "+16045550177", "operator@"]) {
       assert(!log.includes(secret), secret);

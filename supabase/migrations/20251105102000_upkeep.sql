@@ -7,6 +7,7 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
   v_keys integer := public.purge_idempotency_keys(p_batch);
+  v_jobs integer := public.purge_jobs(p_batch);
   v_windows integer;
   v_refusals integer;
   v_attempts integer;
@@ -49,7 +50,7 @@ begin
   get diagnostics v_dialled = row_count;
 
   return jsonb_build_object(
-    'idempotency_keys', v_keys, 'rate_limit_windows', v_windows,
+    'idempotency_keys', v_keys, 'jobs', v_jobs, 'rate_limit_windows', v_windows,
     'rate_limit_refusals', v_refusals, 'reconcile_attempts', v_attempts,
     'dialled_time', v_dialled
   );

@@ -113,7 +113,7 @@ begin
   on conflict (sid) do nothing;
   get diagnostics v_recordings = row_count;
 
-  delete from public.outbox where kind = 'voicemail' and payload ->> 'call_sid' = any (p_calls);
+  delete from public.jobs where payload ->> 'call_sid' = any (p_calls);
   get diagnostics v_mails = row_count;
   delete from public.reconcile_attempts where call_sid = any (p_calls);
   delete from public.recordings where call_sid = any (p_calls);
@@ -122,7 +122,7 @@ begin
   delete from public.call_logs where call_sid = any (p_calls);
   get diagnostics v_calls = row_count;
   return jsonb_build_object(
-    'call_logs', v_calls, 'call_lifecycle', v_events, 'outbox', v_mails, 'recordings', v_recordings
+    'call_logs', v_calls, 'call_lifecycle', v_events, 'jobs', v_mails, 'recordings', v_recordings
   );
 end
 $$;
@@ -169,18 +169,18 @@ begin
     ))
     order by m.created_at limit p_batch for update skip locked
   ), mails as (
-    delete from public.outbox as o using doomed
-    where o.kind <> 'voicemail' and o.payload ->> 'contact_message_id' = doomed.id::text
+    delete from public.jobs as j using doomed
+    where j.payload ->> 'contact_message_id' = doomed.id::text
   )
   delete from public.contact_messages as m using doomed where m.id = doomed.id;
   get diagnostics v_messages = row_count;
 
-  delete from public.outbox as o using (
-    select id from public.outbox
+  delete from public.jobs as j using (
+    select id from public.jobs
     where status = 'dead'
-      and created_at < now() - make_interval(days => (select days from public.retention_rules where subject = 'mails'))
-    order by created_at limit p_batch for update skip locked
-  ) as old where o.id = old.id;
+      and ended_at < now() - make_interval(days => (select days from public.retention_rules where subject = 'dead_jobs'))
+    order by ended_at limit p_batch for update skip locked
+  ) as old where j.id = old.id;
   get diagnostics v_mails = row_count;
 
   delete from public.analytics_events as a using (
@@ -215,7 +215,7 @@ begin
   );
   return jsonb_build_object(
     'call_logs', v_erased -> 'call_logs', 'call_lifecycle', v_erased -> 'call_lifecycle',
-    'contact_messages', v_messages, 'dead_mails', v_mails, 'analytics_events', v_analytics,
+    'contact_messages', v_messages, 'dead_jobs', v_mails, 'analytics_events', v_analytics,
     'consent_evidence', v_evidence
   );
 end
@@ -275,14 +275,13 @@ begin
       select coalesce(jsonb_agg(to_jsonb(m) order by m.created_at), '[]')
       from public.contact_messages as m where m.id in (select public.messages_of_person(p_number, p_email))
     ),
-    'mails', (
-      select coalesce(jsonb_agg(to_jsonb(o) - 'lease' order by o.id), '[]')
-      from public.outbox as o
-      where (o.kind = 'voicemail' and o.payload ->> 'call_sid' in (select public.calls_of_person(p_number)))
-        or (o.kind <> 'voicemail' and o.payload ->> 'contact_message_id' in (
+    'jobs', (
+      select coalesce(jsonb_agg(to_jsonb(j) - 'lease' order by j.id), '[]')
+      from public.jobs as j
+      where j.payload ->> 'call_sid' in (select public.calls_of_person(p_number))
+        or j.payload ->> 'contact_message_id' in (
           select id::text from public.messages_of_person(p_number, p_email) as id
-        ))
-        or lower(o.recipient) = lower(p_email)
+        )
     ),
     'rate_limits', (
       select coalesce(jsonb_agg(to_jsonb(r)), '[]') from public.rate_limit_refusals as r
@@ -328,11 +327,9 @@ begin
   get diagnostics v_count = row_count;
   v_counts := v_counts || jsonb_build_object('idempotency_keys', v_count);
 
-  delete from public.outbox as o
-  where (o.kind <> 'voicemail' and o.payload ->> 'contact_message_id' = any (v_messages::text[]))
-    or lower(o.recipient) = lower(p_email);
+  delete from public.jobs as j where j.payload ->> 'contact_message_id' = any (v_messages::text[]);
   get diagnostics v_count = row_count;
-  v_counts := v_counts || jsonb_build_object('outbox', (v_counts ->> 'outbox')::integer + v_count);
+  v_counts := v_counts || jsonb_build_object('jobs', (v_counts ->> 'jobs')::integer + v_count);
 
   delete from public.contact_messages where id = any (v_messages);
   get diagnostics v_count = row_count;

@@ -19,8 +19,7 @@ begin atomic
           -- It is called only while a mail is due.
           w.worker <> 'notify-worker'
           or exists (
-            select from public.outbox as o
-            where o.status in ('pending', 'sending') and o.next_attempt_at < now() - interval '5 minutes'
+            select from public.job_lanes as l where l.worker = w.worker and l.due_at < now() - interval '5 minutes'
           )
         )
       )), '{}')
@@ -83,6 +82,7 @@ begin atomic
       ) as c
     ),
     'functions', (select coalesce(jsonb_agg(to_jsonb(t) order by t.function), '[]') from public.function_totals as t),
+    'jobs', (select coalesce(jsonb_agg(to_jsonb(j)), '[]') from public.jobs_waiting as j),
     'alerts', (
       select jsonb_agg(jsonb_build_object('alert', a.alert, 'severity', a.severity, 'value', a.value,
         'threshold', a.threshold, 'firing', a.firing))

@@ -1,0 +1,85 @@
+import { type DataApi, run } from "./client.ts";
+
+/** A job that is this worker's to do while its lease lasts. */
+export interface Job {
+  readonly id: number;
+  readonly kind: string;
+  /** 0 goes first. */
+  readonly priority: number;
+  /** The same at each try: what the other side knows the job by. */
+  readonly key: string;
+  /** Keys of rows elsewhere. */
+  readonly payload: Readonly<Record<string, unknown>>;
+  /** What `job_content` says of it; `null`: what it was about is gone. */
+  readonly content: unknown;
+  readonly lease: string;
+  /** This try included. */
+  readonly attempts: number;
+}
+
+export interface FailedTry {
+  /** For operators; nothing personal. At most 200 characters. */
+  readonly error: string;
+  /** No other try can end otherwise. */
+  readonly permanent?: boolean | undefined;
+  /** Nobody knows whether it had its effect. */
+  readonly uncertain?: boolean | undefined;
+}
+
+/** How long jobs wait, and what waits with them. */
+export interface Hold {
+  readonly error: string;
+  readonly seconds: number;
+  /** Kinds that are held too, as far as they are no more urgent than `priority`. */
+  readonly kinds?: readonly string[] | undefined;
+  readonly priority?: number | undefined;
+}
+
+/** The database's part of doing jobs; each call rejects when the database does not answer. */
+export interface Jobs {
+  /**
+   * Claims jobs that are due, the most urgent first.
+   *
+   * @param limit At least as many as there are kinds.
+   * @param perHour Of kinds with an hourly ceiling: how many are done in any hour.
+   */
+  claim(kinds: readonly string[], limit: number, perHour?: number): Promise<Job[]>;
+  /** @returns false: the lease was lost. */
+  done(job: Job, result: string | undefined): Promise<boolean>;
+  /** What became of the job; `null`: the lease was lost. */
+  failed(job: Job, failure: FailedTry): Promise<"waiting" | "dead" | null>;
+  /** Gives jobs back without counting a try. */
+  hold(jobs: readonly Job[], hold: Hold): Promise<void>;
+  /** Notes that a run of a worker has come to its end. */
+  ended(worker: string, ok?: boolean): Promise<void>;
+}
+
+/** @param deadlineMs For each call by itself. */
+export function jobs(api: DataApi, deadlineMs = 10_000): Jobs {
+  const call = (name: string, args: Record<string, unknown>) => run(api, name, args, deadlineMs);
+  return {
+    claim: (kinds, limit, perHour) =>
+      kinds.length === 0
+        ? Promise.resolve([])
+        : call("claim_jobs", { p_kinds: kinds, p_limit: limit, p_per_hour: perHour ?? null }),
+    done: ({ id, lease }, result) =>
+      call("job_done", { p_id: id, p_lease: lease, p_result: result ?? null }),
+    failed: ({ id, lease }, { error, permanent = false, uncertain = false }) =>
+      call("job_failed", {
+        p_id: id,
+        p_lease: lease,
+        p_error: error,
+        p_permanent: permanent,
+        p_uncertain: uncertain,
+      }),
+    hold: (held, { error, seconds, kinds, priority = 0 }) =>
+      call("hold_jobs", {
+        p_leases: held.map(({ lease }) => lease),
+        p_error: error,
+        p_wait_sec: seconds,
+        p_kinds: kinds ?? null,
+        p_priority: priority,
+      }),
+    ended: (worker, ok = true) => call("record_worker_run", { p_worker: worker, p_ok: ok }),
+  };
+}
