@@ -344,7 +344,7 @@ export function own<T>(
   record: Readonly<Record<string, T>> | undefined,
   name: string,
 ): T | undefined {
-  return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
+  return isObject(record) && Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
 /** What the prompt says in the language; `undefined` where the flow has no such prompt or translation. */
@@ -434,6 +434,6 @@ export function operatorListens(flow: Pick<Flow, "nodes" | "operator">): Readonl
   );
 }
 
-export function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject<T>(value: T): value is T & Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,0 +1,893 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { assertMatch } from "@std/assert/match.js";
+import fc from "fast-check";
+import { type CheckFacts, checkFlow } from "../../supabase/functions/_shared/flows/check.ts";
+import { LIMITS } from "../../supabase/functions/_shared/flows/language.ts";
+import {
+  canonicalJson,
+  hashOf,
+  type Issue,
+  nestsDeeper,
+  parseFlow,
+} from "../../supabase/functions/_shared/flows/parse.ts";
+import { type Draft, FACTS, practice, soundFlow } from "../support/flows.ts";
+
+function faultsOf(definition: unknown, facts: Partial<CheckFacts> = {}): readonly Issue[] {
+  const checked = checkFlow(definition, { ...FACTS, ...facts });
+  return checked.ok ? [] : checked.issues;
+}
+
+function warningsOf(definition: unknown, facts: Partial<CheckFacts> = {}): readonly Issue[] {
+  const checked = checkFlow(definition, { ...FACTS, ...facts });
+  return checked.ok ? checked.warnings : [];
+}
+
+Deno.test("a sound flow is told its hash, its nodes, its longest way and its drawing", () => {
+  const checked = soundFlow(practice());
+  assertMatch(checked.hash, /^[0-9a-f]{64}$/);
+  assertEquals(checked.nodes, 9);
+  assert(checked.longest_seconds > 200 && checked.longest_seconds < 900);
+  assertMatch(checked.mermaid, /^flowchart TD\n/);
+});
+
+// --- one fault each -----------------------------------------------------------------------------------------
+
+type Case = readonly [
+  what: string,
+  change: (flow: Draft) => void,
+  path: string,
+  message: RegExp,
+  facts?: Partial<CheckFacts>,
+];
+
+const AUDIO = "0123456789abcdef".repeat(4);
+const long = (count: number) => "word ".repeat(count).trim();
+
+const FAULTS: readonly Case[] = [
+  // Form.
+  ["an unknown version", (f) => f.schema = 2, "schema", /must be 1/],
+  ["a field that is not known", (f) => f.colour = "red", "colour", /not known/],
+  ["a node's field that is not known", (f) => f.nodes.bye.nxt = "a", "nodes.bye.nxt", /not known/],
+  [
+    "a field that is missing",
+    (f) => delete f.nodes.desk.answered,
+    "nodes.desk.answered",
+    /missing/,
+  ],
+  [
+    "a type that is not known",
+    (f) => f.nodes.bye.type = "hangup",
+    "nodes.bye.type",
+    /say, consent/,
+  ],
+  ["a name in capitals", (f) => f.prompts.Extra = {}, "prompts.Extra", /lower-case/],
+  [
+    "a name that begins with a digit",
+    (f) => f.calendars["1a"] = { weekly: {} },
+    "calendars.1a",
+    /name/,
+  ],
+  [
+    "a prompt that is no text",
+    (f) => f.prompts.bye["en-US"] = 5,
+    "prompts.bye.en-US",
+    /must be text/,
+  ],
+  ["an empty prompt", (f) => f.prompts.bye["en-US"] = " ", "prompts.bye.en-US", /must be text/],
+  [
+    "a prompt that is too long to be said",
+    (f) => f.prompts.bye["en-US"] = "x".repeat(3001),
+    "prompts.bye.en-US",
+    /3000 characters/,
+  ],
+  [
+    "a hash that is none",
+    (f) => f.prompts.bye["en-US"] = { audio: "x" },
+    "prompts.bye.en-US.audio",
+    /hash/,
+  ],
+  ["a menu without options", (f) => f.nodes.main.options = [], "nodes.main.options", /1 to 12/],
+  ["tries that are no number", (f) => f.nodes.main.tries = "2", "nodes.main.tries", /whole number/],
+  [
+    "an option that nobody can choose",
+    (f) => f.nodes.main.options[0] = { next: "desk" },
+    "nodes.main.options.0",
+    /key, words/,
+  ],
+  [
+    "a key that no telephone has",
+    (f) => f.nodes.main.options[0].key = "A",
+    "nodes.main.options.0.key",
+    /0 to 9/,
+  ],
+  ["a ring of nobody", (f) => delete f.nodes.desk.group, "nodes.desk", /either group or to/],
+  ["a ring of two", (f) => f.nodes.desk.to = "+15877428885", "nodes.desk", /either group or to/],
+  [
+    "a test that expects nothing",
+    (f) => f.tests = [{ name: "x", expect: {} }],
+    "tests.0.expect",
+    /expect something/,
+  ],
+  [
+    "eleven members",
+    (f) => f.groups.desk.members = Array.from({ length: 11 }, (_, at) => `m${at}`),
+    "groups.desk.members",
+    /1 to 10/,
+  ],
+  // Where edges lead.
+  ["a start that is no node", (f) => f.start = "nowhere", "start", /no such node/],
+  [
+    "an edge to no node",
+    (f) => f.nodes.main.options[0].next = "nowhere",
+    "nodes.main.options.0.next",
+    /"nowhere": there is no such node/,
+  ],
+  [
+    "an edge to constructor",
+    (f) => f.nodes.main.otherwise = "constructor",
+    "nodes.main.otherwise",
+    /no such node/,
+  ],
+  [
+    "an edge to __proto__",
+    (f) => f.nodes.main.otherwise = "__proto__",
+    "nodes.main.otherwise",
+    /no such node/,
+  ],
+  ["an operator that is no node", (f) => f.operator = "boss", "operator", /no such node/],
+  ["an operator called constructor", (f) => f.operator = "constructor", "operator", /no such node/],
+  [
+    "a prompt called constructor",
+    (f) => f.nodes.note.prompt = "constructor",
+    "nodes.note.prompt",
+    /no such prompt/,
+  ],
+  [
+    "a prompt that is not there",
+    (f) => f.nodes.note.prompt = "x",
+    "nodes.note.prompt",
+    /no such prompt/,
+  ],
+  [
+    "a calendar that is not there",
+    (f) => f.nodes.open.calendar = "toString",
+    "nodes.open.calendar",
+    /no such calendar/,
+  ],
+  [
+    "a group that is not there",
+    (f) => f.nodes.desk.group = "nobody",
+    "nodes.desk.group",
+    /no such group/,
+  ],
+  [
+    "a test of a node that is not there",
+    (f) => f.tests = [{ name: "x", expect: { path: ["main", "x"] } }],
+    "tests.0.expect.path.1",
+    /no such node/,
+  ],
+  [
+    "a test that ends nowhere",
+    (f) => f.tests = [{ name: "x", expect: { ends_in: "x" } }],
+    "tests.0.expect.ends_in",
+    /no such node/,
+  ],
+  [
+    "a node that no way leads to",
+    (f) => f.nodes.island = { type: "end" },
+    "nodes.island",
+    /cannot be reached/,
+  ],
+  [
+    "a circle",
+    (f) => f.nodes.note.next = "main",
+    "nodes.note.next",
+    /circle, main -> desk -> note -> main/,
+  ],
+  [
+    "a node that leads to itself",
+    (f) => f.nodes.note.next = "note",
+    "nodes.note.next",
+    /circle, note -> note/,
+  ],
+  // Words.
+  [
+    "a prompt that lacks a language",
+    (f) => delete f.prompts.menu["fr-CA"],
+    "prompts.menu.fr-CA",
+    /is missing/,
+  ],
+  ["a language twice", (f) => f.languages.push("en-US"), "languages.2", /twice/],
+  ["a language without a voice", (f) => f.languages.push("tlh-XX"), "languages.2", /no voice/],
+  [
+    "a voice that speaks another language",
+    (f) => f.voices = { "fr-CA": "Polly.Joanna" },
+    "voices.fr-CA",
+    /Polly\.Chantal/,
+  ],
+  [
+    "a change to a language that is not the flow's",
+    (f) => f.nodes.fr.language = "es-US",
+    "nodes.fr.language",
+    /en-US, fr-CA/,
+  ],
+  [
+    "markup",
+    (f) => f.prompts.bye["en-US"] = "Bye <break time='9s'/>",
+    "prompts.bye.en-US",
+    /plain text/,
+  ],
+  [
+    "an entity bomb",
+    (f) => f.prompts.bye["en-US"] = '<!DOCTYPE a [<!ENTITY b "c">]>',
+    "prompts.bye.en-US",
+    /plain text/,
+  ],
+  [
+    "a control character",
+    (f) => f.prompts.bye["en-US"] = "Bye\u0000",
+    "prompts.bye.en-US",
+    /control/,
+  ],
+  ["half a character", (f) => f.prompts.bye["en-US"] = "Bye \ud800", "prompts.bye.en-US", /broken/],
+  [
+    "audio that is not stored",
+    (f) => f.prompts.bye["en-US"] = { audio: AUDIO },
+    "prompts.bye.en-US.audio",
+    /not stored/,
+    { audio: new Map() },
+  ],
+  [
+    "audio for all languages that is not stored",
+    (f) => f.prompts.bye = { audio: AUDIO },
+    "prompts.bye.audio",
+    /not stored/,
+    { audio: new Map() },
+  ],
+  // Menus.
+  ["a key twice", (f) => f.nodes.main.options[1].key = "1", "nodes.main.options.1.key", /option 0/],
+  [
+    "a phrase twice",
+    (f) => f.nodes.main.options[1].words = ["Appointments!"],
+    "nodes.main.options.1.words.0",
+    /option 0/,
+  ],
+  [
+    "a phrase within another's",
+    (f) => f.nodes.main.options[1].words = ["cancel appointments"],
+    "nodes.main.options.1.words",
+    /holds "appointments" of option 0/,
+  ],
+  [
+    "a phrase about recording",
+    (f) => f.nodes.main.options[0].words = ["no recording"],
+    "nodes.main.options.0.words.0",
+    /about recording/,
+  ],
+  [
+    "a mere yes",
+    (f) => f.nodes.main.options[0].words = { "en-US": ["yes please"] },
+    "nodes.main.options.0.words.en-US.0",
+    /mere yes/,
+  ],
+  [
+    "a phrase without a letter",
+    (f) => f.nodes.main.options[0].words = ["?!"],
+    "nodes.main.options.0.words.0",
+    /nobody can say/,
+  ],
+  [
+    "a phrase like a speech",
+    (f) => f.nodes.main.options[0].words = [long(9)],
+    "nodes.main.options.0.words.0",
+    /8 words/,
+  ],
+  // Recording.
+  [
+    "a second consent on one way",
+    (f) => f.nodes.note.next = "again",
+    "nodes.again",
+    /again, after agree/,
+  ],
+  [
+    "a disclosure that names no key, in a language that has no sentence of ours",
+    (f) => {
+      f.languages.push("de-DE");
+      for (const prompt of Object.values<Draft>(f.prompts)) prompt["de-DE"] = "Guten Tag.";
+    },
+    "prompts.notice.de-DE",
+    /key 3 agrees/,
+  ],
+  [
+    "a disclosure without words, in a language that has no sentence of ours",
+    (f) => {
+      f.languages = ["de-DE"];
+      delete f.nodes.fr;
+      f.nodes.tongue.options.pop();
+      f.nodes.en.language = "de-DE";
+      for (const prompt of Object.values<Draft>(f.prompts)) prompt["de-DE"] = "Guten Tag. 3 4";
+      delete f.nodes.agree.prompt;
+    },
+    "nodes.agree.prompt",
+    /key 3 agrees/,
+  ],
+  [
+    "a menu that leaves no key for consent",
+    (f) => f.nodes.main.options = [..."0123456789"].map((key) => ({ key, next: "desk" })),
+    "nodes.main.options",
+    /no digit free/,
+  ],
+  // Time and people.
+  ["a zone that is none", (f) => f.zone = "Alberta/Calgary", "zone", /America\/Edmonton/],
+  [
+    "a time that is none",
+    (f) => f.calendars.practice.weekly.tue = [["8:00", "12:00"]],
+    "calendars.practice.weekly.tue.0.0",
+    /08:30/,
+  ],
+  [
+    "a minute past the end of the day",
+    (f) => f.calendars.practice.weekly.tue = [["08:00", "24:01"]],
+    "calendars.practice.weekly.tue.0.1",
+    /24:00/,
+  ],
+  [
+    "hours past midnight",
+    (f) => f.calendars.practice.weekly.fri = [["18:00", "02:00"]],
+    "calendars.practice.weekly.fri.0",
+    /\["18:00", "24:00"\] and on the next day \["00:00", "02:00"\]/,
+  ],
+  [
+    "no time at all",
+    (f) => f.calendars.practice.weekly.fri = [["18:00", "18:00"]],
+    "calendars.practice.weekly.fri.0",
+    /end after/,
+  ],
+  [
+    "hours that overlap",
+    (f) => f.calendars.practice.weekly.fri = [["08:00", "12:00"], ["11:00", "17:00"]],
+    "calendars.practice.weekly.fri.1",
+    /has ended/,
+  ],
+  [
+    "hours out of order",
+    (f) => f.calendars.practice.weekly.fri = [["13:00", "17:00"], ["08:00", "12:00"]],
+    "calendars.practice.weekly.fri.1",
+    /before/,
+  ],
+  [
+    "a day of the week that is none",
+    (f) => f.calendars.practice.weekly.monday = [],
+    "calendars.practice.weekly.monday",
+    /not known/,
+  ],
+  [
+    "a date that does not exist",
+    (f) => f.calendars.practice.dates["2026-02-30"] = [],
+    "calendars.practice.dates.2026-02-30",
+    /exists/,
+  ],
+  [
+    "a date in another form",
+    (f) => f.calendars.practice.dates["25.12."] = [],
+    "calendars.practice.dates.25.12.",
+    /2026-12-25/,
+  ],
+  [
+    "a member twice",
+    (f) => f.groups.desk.members = ["anna", "anna"],
+    "groups.desk.members.1",
+    /twice/,
+  ],
+  [
+    "a member called constructor",
+    (f) => f.groups.desk.members[1] = "constructor",
+    "groups.desk.members.1",
+    /cannot be a name/,
+  ],
+  [
+    "a premium number",
+    (f) => f.groups.desk.members[1] = "+19005550123",
+    "groups.desk.members.1",
+    /ALLOWED_DESTINATIONS/,
+  ],
+  [
+    "an emergency number",
+    (f) => f.groups.desk.members[1] = "+911",
+    "groups.desk.members.1",
+    /ALLOWED_DESTINATIONS/,
+  ],
+  [
+    "a number abroad",
+    (f) => f.nodes.desk = { ...f.nodes.desk, group: undefined, to: "+442079460000" },
+    "nodes.desk.to",
+    /ALLOWED_DESTINATIONS/,
+  ],
+  [
+    "a line of our own",
+    (f) => f.groups.desk.members[1] = "+15877428885",
+    "groups.desk.members.1",
+    /come back/,
+    { ownLines: new Set(["+15877428885"]) },
+  ],
+  // Matches.
+  [
+    "a match by a word",
+    (f) => match(f, "caller", [["Anna"]]),
+    "nodes.who.cases.0.in.0",
+    /\+1587\*/,
+  ],
+  [
+    "a match by a star alone",
+    (f) => match(f, "line", [["*"]]),
+    "nodes.who.cases.0.in.0",
+    /\+1587\*/,
+  ],
+  [
+    "a returning match by a number",
+    (f) => match(f, "returning", [["+15877428885"]]),
+    "nodes.who.cases.0.in.0",
+    /yes or no/,
+  ],
+  [
+    "a value in two cases",
+    (f) => match(f, "caller", [["+1587*"], ["+1587*"]]),
+    "nodes.who.cases.1.in.0",
+    /case 0/,
+  ],
+  // Other flows.
+  [
+    "a flow that is not there",
+    (f) => f.nodes.bye = { type: "flow", name: "night" },
+    "nodes.bye.name",
+    /no such flow/,
+    { flows: new Map() },
+  ],
+  [
+    "a flow called constructor",
+    (f) => f.nodes.bye = { type: "flow", name: "constructor" },
+    "nodes.bye.name",
+    /no such flow/,
+    { flows: new Map() },
+  ],
+  [
+    "a flow that leads to itself",
+    (f) => f.nodes.bye = { type: "flow", name: "day" },
+    "nodes.bye.name",
+    /itself/,
+    { name: "day", flows: new Map() },
+  ],
+  // What is not answered yet.
+  [
+    "a queue",
+    (f) =>
+      f.nodes.desk = {
+        type: "queue",
+        group: "desk",
+        max_seconds: 60,
+        answered: "bye",
+        gave_up: "note",
+        full: "note",
+      },
+    "nodes.desk.type",
+    /not yet/,
+  ],
+  // Length and size.
+  [
+    "a way that takes too long",
+    (f) => {
+      f.prompts.menu = { "en-US": long(400), "fr-CA": long(400) };
+      f.nodes.main.tries = 9;
+    },
+    "start",
+    /minutes, on the way tongue -> en -> agree -> open -> main -> desk -> note -> bye/,
+  ],
+  [
+    "more than Twilio takes at once",
+    (f) => {
+      f.prompts.bye = { "en-US": "é".repeat(2900), "fr-CA": "é".repeat(2900) };
+      chain(f, 12);
+    },
+    "nodes.s2",
+    /64 kB/,
+  ],
+];
+
+/** A match before the main menu. */
+function match(flow: Draft, on: string, values: string[][]) {
+  flow.nodes.open.open = "who";
+  flow.nodes.who = {
+    type: "match",
+    on,
+    cases: values.map((list) => ({ in: list, next: "main" })),
+    otherwise: "main",
+  };
+}
+
+/** Says the same so many times at the end. */
+function chain(flow: Draft, times: number) {
+  flow.nodes.note.next = "s0";
+  for (let at = 0; at < times; at++) {
+    const next = at + 1 === times ? "bye" : `s${at + 1}`;
+    flow.nodes[`s${at}`] = { type: "say", prompt: "bye", next };
+  }
+}
+
+for (const [what, change, path, message, facts] of FAULTS) {
+  Deno.test(`a flow with ${what} is refused there, in words`, () => {
+    const flow = practice();
+    change(flow);
+    if (what.startsWith("a second consent")) {
+      flow.nodes.again = { type: "consent", policy: "opt_out", next: "bye" };
+    }
+    const faults = faultsOf(flow, facts);
+    const [fault] = faults.filter((each) => each.path === path);
+    assert(fault !== undefined, `no fault at ${path}: ${JSON.stringify(faults)}`);
+    assertMatch(fault!.message, message);
+  });
+}
+
+Deno.test("every fault is named at once: of form, of edges, of words, of people", () => {
+  const flow = practice();
+  flow.zone = 5;
+  flow.nodes.bye = { type: "hangup" };
+  flow.nodes.main.otherwise = "nowhere";
+  flow.nodes.main.tries = 0;
+  flow.nodes.island = { type: "end" };
+  flow.prompts.menu["fr-CA"] = "";
+  delete flow.prompts.notice["fr-CA"];
+  flow.groups.desk.members.push("+911");
+  flow.calendars.practice.weekly.tue = [["12:00", "08:00"]];
+  assertEquals(
+    faultsOf(flow).map(({ path }) => path).sort(),
+    [
+      "calendars.practice.weekly.tue.0",
+      "groups.desk.members.2",
+      "nodes.bye.type",
+      "nodes.island",
+      "nodes.main.otherwise",
+      "nodes.main.tries",
+      "prompts.menu.fr-CA",
+      "prompts.notice.fr-CA",
+      "zone",
+    ],
+  );
+});
+
+Deno.test("a node with a fault of its own still leads where it says", () => {
+  const flow = practice();
+  flow.nodes.main.tries = "many";
+  assertEquals(faultsOf(flow).map(({ path }) => path), ["nodes.main.tries"]);
+});
+
+// --- hostile documents --------------------------------------------------------------------------------------
+
+for (const name of ["__proto__", "constructor"]) {
+  Deno.test(`${name} is no name, wherever it stands`, () => {
+    const section = (entry: string) => JSON.parse(`{"${name}": ${entry}}`);
+    for (
+      const [where, entry] of [
+        ["nodes", '{"type": "end"}'],
+        ["prompts", '{"en-US": "a"}'],
+        ["calendars", '{"weekly": {}}'],
+        ["groups", '{"members": ["a"]}'],
+      ] as const
+    ) {
+      const flow = practice();
+      flow[where] = Object.assign(section(entry), flow[where]);
+      Object.defineProperty(flow[where], name, {
+        value: JSON.parse(entry),
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
+      const faults = faultsOf(flow);
+      assert(faults.some(({ path }) => path === `${where}.${name}`), JSON.stringify(faults));
+    }
+    const flow = JSON.parse(JSON.stringify(practice()).replace("{", `{"${name}": {"schema": 1}, `));
+    assertEquals(faultsOf(flow).map(({ path }) => path), [name]);
+    assertEquals(({} as Draft).schema, undefined);
+  });
+}
+
+Deno.test("what is too large or too deep is refused by one fault, and not looked at", () => {
+  /** Counts how often the document is read. */
+  let reads = 0;
+  const counted = (value: Draft): Draft =>
+    typeof value !== "object" || value === null ? value : new Proxy(value, {
+      get(target, key, receiver) {
+        reads++;
+        return counted(Reflect.get(target, key, receiver));
+      },
+    });
+  const deep = JSON.parse(`${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`);
+  const nodes = Object.fromEntries(
+    Array.from({ length: 10_000 }, (_, at) => [`n${at}`, { type: "end" }]),
+  );
+  for (
+    const [document, path] of [
+      [{ ...practice(), nodes }, "nodes"],
+      [{ ...practice(), tests: Array(500_000).fill(1) }, ""],
+      [{ ...practice(), zone: "z".repeat(1_000_000) }, ""],
+      [deep, "a.a.a"],
+      [{ ...practice(), groups: deep }, "groups.a.a"],
+    ] as const
+  ) {
+    reads = 0;
+    const faults = parseFlow(counted(document)).issues;
+    assertEquals(faults.map((fault) => fault.path), [path]);
+    assert(reads <= 2 * LIMITS.values, `${reads} reads`);
+  }
+});
+
+Deno.test("nesting is counted before JSON is parsed, brackets within texts left out", () => {
+  assert(nestsDeeper("[".repeat(1_000_000), LIMITS.depth));
+  assert(nestsDeeper(`{"a": ${"[".repeat(LIMITS.depth)}`, LIMITS.depth));
+  assert(!nestsDeeper(JSON.stringify(practice()), LIMITS.depth));
+  assert(!nestsDeeper(JSON.stringify(["[".repeat(99), '"[\\'.repeat(99)]), 1));
+  assert(!nestsDeeper("[]".repeat(99), 1));
+});
+
+Deno.test("nothing that is sent makes the check throw", () => {
+  fc.assert(fc.property(fc.json({ maxDepth: 6 }), (json) => {
+    assertEquals(checkFlow(JSON.parse(json), FACTS).ok, false);
+  }));
+  // A sound flow with any value in any place.
+  const paths: string[][] = [];
+  const collect = (value: Draft, path: string[]) => {
+    if (path.length > 0) paths.push(path);
+    if (typeof value === "object" && value !== null) {
+      for (const key of Object.keys(value)) collect(value[key], [...path, key]);
+    }
+  };
+  collect(practice(), []);
+  fc.assert(
+    fc.property(fc.constantFrom(...paths), fc.jsonValue({ maxDepth: 2 }), (path, value) => {
+      const flow = practice();
+      let at = flow;
+      for (const key of path.slice(0, -1)) at = at[key];
+      at[path.at(-1)!] = JSON.parse(JSON.stringify(value));
+      checkFlow(flow, FACTS);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+// --- what is sound ------------------------------------------------------------------------------------------
+
+const SOUND: readonly Case[] = [
+  [
+    "hours that end and begin at once",
+    (f) => f.calendars.practice.weekly.fri = [["00:00", "12:00"], ["12:00", "24:00"]],
+    "",
+    /./,
+  ],
+  ["a star among its options", (f) => f.nodes.main.options[1].key = "*", "", /./],
+  ["one audio file for all languages", (f) => f.prompts.bye = { audio: AUDIO }, "", /./, {
+    audio: new Map([[AUDIO, 3]]),
+  }],
+  [
+    "a missing file that has a text",
+    (f) => f.prompts.bye["en-US"] = { audio: AUDIO, text: "Goodbye." },
+    "",
+    /./,
+    { audio: new Map() },
+  ],
+  ["key 3 in the menu behind consent", (f) => f.nodes.main.options[1].key = "3", "", /./],
+  [
+    "text that only looks like markup",
+    (f) => f.prompts.bye["en-US"] = 'Prices < 5 & > 3, "fair".',
+    "",
+    /./,
+  ],
+  [
+    "a flow that another flow goes on in",
+    (f) => f.nodes.bye = { type: "flow", name: "night" },
+    "",
+    /./,
+    { name: "day", flows: new Map([["night", soundFlow(practice()).flow]]) },
+  ],
+  ["a 29th of February", (f) => f.calendars.practice.dates["2028-02-29"] = [], "", /./],
+  [
+    "no consent at all",
+    (f) => {
+      delete f.nodes.agree;
+      f.nodes.en.next = f.nodes.fr.next = "open";
+      delete f.prompts.notice;
+    },
+    "",
+    /./,
+  ],
+];
+
+for (const [what, change, , , facts] of SOUND) {
+  Deno.test(`a flow with ${what} is sound`, () => {
+    const flow = practice();
+    change(flow);
+    assertEquals(faultsOf(flow, facts), []);
+  });
+}
+
+const WARNED: readonly Case[] = [
+  [
+    "a prompt that nobody hears",
+    (f) => f.prompts.extra = { "en-US": "a" },
+    "prompts.extra",
+    /not used/,
+  ],
+  [
+    "a calendar that nobody asks",
+    (f) => f.calendars.night = { weekly: { mon: [["00:00", "01:00"]] } },
+    "calendars.night",
+    /not used/,
+  ],
+  [
+    "a group that nobody rings",
+    (f) => f.groups.night = { members: ["anna"] },
+    "groups.night",
+    /not used/,
+  ],
+  [
+    "a calendar that never opens",
+    (f) => f.calendars.practice = { weekly: {} },
+    "calendars.practice",
+    /never open/,
+  ],
+  [
+    "no hours",
+    (f) => {
+      f.nodes.agree.next = "main";
+      delete f.nodes.open;
+      delete f.calendars;
+    },
+    "nodes",
+    /at night/,
+  ],
+  [
+    "telephones that ring at once without confirm",
+    (f) => f.groups.desk.confirm = false,
+    "groups.desk",
+    /voicemail box/,
+  ],
+  ["a person who is not there", () => {}, "groups.desk.members.1", /no such person/, {
+    people: new Set(["anna"]),
+  }],
+  [
+    "a key that the prompt does not name",
+    (f) => f.nodes.main.options[0].key = "4",
+    "nodes.main.options.0.key",
+    /not named/,
+  ],
+  [
+    "a menu for speech alone",
+    (f) => {
+      for (const option of f.nodes.main.options) delete option.key;
+    },
+    "nodes.main.options",
+    /no keys/,
+  ],
+  [
+    "a language that no way leads to",
+    (f) => {
+      f.languages.push("en-GB");
+      for (const prompt of Object.values<Draft>(f.prompts)) prompt["en-GB"] = "a";
+    },
+    "languages.2",
+    /never heard/,
+  ],
+  [
+    "an operator whom nobody can ask for",
+    (f) => {
+      f.operator = "desk";
+      f.nodes.tongue.options[0].key = "0";
+      f.nodes.main.options[0].key = "0";
+    },
+    "operator",
+    /key 0/,
+  ],
+  ["a ring beside the consent", (f) => f.nodes.en.next = "open", "nodes.desk", /not recorded/],
+  [
+    "consent to nothing",
+    (f) => {
+      f.nodes.main.options[0].next = "note";
+      delete f.nodes.desk;
+      delete f.groups;
+      delete f.operator;
+    },
+    "nodes.agree",
+    /nothing behind it/,
+  ],
+];
+
+for (const [what, change, path, message, facts] of WARNED) {
+  Deno.test(`a flow with ${what} is sound, and its owner is told`, () => {
+    const flow = practice();
+    change(flow);
+    assertEquals(faultsOf(flow, facts), []);
+    const warning = warningsOf(flow, facts).find((each) => each.path === path);
+    assert(warning !== undefined, JSON.stringify(warningsOf(flow, facts)));
+    assertMatch(warning!.message, message);
+  });
+}
+
+Deno.test("a bilingual practice gives no cause for advice", () => {
+  assertEquals(warningsOf(practice()), []);
+});
+
+Deno.test("flows that lead to each other are a circle, also by way of a third", () => {
+  const leadingTo = (name: string) => {
+    const flow = practice();
+    flow.nodes.bye = { type: "flow", name };
+    delete flow.prompts.bye;
+    return flow;
+  };
+  const flows = new Map([["b", soundFlow(leadingTo("c")).flow], [
+    "c",
+    soundFlow(leadingTo("a")).flow,
+  ]]);
+  const [fault] = faultsOf(leadingTo("b"), { name: "a", flows });
+  assertEquals(fault?.path, "nodes.bye.name");
+  assertMatch(fault!.message, /circle/);
+});
+
+Deno.test("the longest way counts what follows in another flow, and recorded audio by its length", () => {
+  const seconds = (definition: Draft, facts: Partial<CheckFacts> = {}) =>
+    soundFlow(definition, facts).longest_seconds;
+  const alone = seconds(practice());
+  const flow = practice();
+  flow.nodes.bye = { type: "flow", name: "night" };
+  const together = seconds(flow, { flows: new Map([["night", soundFlow(practice()).flow]]) });
+  assert(together > 1.9 * alone && together < 2 * alone, `${together} of ${alone}`);
+  const played = practice();
+  played.prompts.bye = { audio: AUDIO };
+  const of = (length: number) => seconds(played, { audio: new Map([[AUDIO, length]]) });
+  assertEquals(of(90) - of(30), 60);
+});
+
+Deno.test("what is longer on one way counts, not the sum of all", () => {
+  const seconds = (flow: Draft) => soundFlow(flow).longest_seconds;
+  const base = seconds(practice());
+  const slower = practice();
+  slower.groups.desk.seconds = 50;
+  assertEquals(seconds(slower) - base, 30);
+  slower.groups.desk.ring = "in_turn";
+  // Two members, one after the other.
+  assertEquals(seconds(slower) - base, 30 + 50 + 5 + 15);
+});
+
+// --- the hash -----------------------------------------------------------------------------------------------
+
+Deno.test("a hash is of what a document says, not of how it is written", () => {
+  assertEquals(
+    canonicalJson({ b: [1, { d: "é", c: null }], a: true }),
+    '{"a":true,"b":[1,{"c":null,"d":"é"}]}',
+  );
+  const reordered = Object.fromEntries(Object.entries(practice()).reverse());
+  assertEquals(hashOf(reordered), hashOf(practice()));
+  const other = practice();
+  other.nodes.main.tries = 3;
+  assert(hashOf(other) !== hashOf(practice()));
+  fc.assert(fc.property(fc.jsonValue(), (value) => {
+    const sent = JSON.parse(JSON.stringify(value));
+    assertEquals(JSON.parse(canonicalJson(sent)), sent);
+  }));
+});
+
+// --- the drawing --------------------------------------------------------------------------------------------
+
+Deno.test("a drawing has every node and every edge, and nothing that Mermaid would act upon", () => {
+  const flow = practice();
+  flow.prompts.bye["en-US"] = 'Bye"] --> x; < script >alert(1) `%% ';
+  flow.operator = "desk";
+  const { mermaid } = soundFlow(flow);
+  for (const id of Object.keys(flow.nodes)) assert(mermaid.includes(`  n_${id}`), id);
+  assertMatch(mermaid, /n_main -->\|"1"\| n_desk/);
+  assertMatch(mermaid, /n_main -->\|"0"\| n_desk/);
+  assertMatch(mermaid, /n_open -->\|"closed"\| n_note/);
+  const [line] = mermaid.split("\n").filter((each) => each.startsWith("  n_bye"));
+  assertEquals(
+    line?.replace(/#\d+;/g, "").replace(/ +/g, " "),
+    ' n_bye(("bye: end<br>Bye -- x; script alert(1) "))',
+  );
+});
