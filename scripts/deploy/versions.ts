@@ -1,10 +1,7 @@
 import { join } from "@std/path/join.js";
-import {
-  errorCodeOf,
-  type Patience,
-  untilKnown,
-} from "../../supabase/functions/_shared/db/client.ts";
+import { errorCodeOf, untilKnown } from "../../supabase/functions/_shared/db/client.ts";
 import { SettingError } from "../../supabase/functions/_shared/errors.ts";
+import type { Delay } from "../../supabase/functions/_shared/runtime.ts";
 import { CommandError, git } from "./commands.ts";
 import type { Target } from "./target.ts";
 
@@ -52,7 +49,7 @@ class DataApiError extends Error {
 /** @throws {SettingError} when there is no secret key to write it with; `write` and `read` reject when nobody answers. */
 export function deployLog(
   { projectUrl, secretKey }: Pick<Target, "projectUrl" | "secretKey">,
-  wait?: Patience,
+  wait?: Delay,
 ): DeployLog {
   if (secretKey === undefined) {
     throw new SettingError(

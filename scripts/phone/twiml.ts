@@ -1,5 +1,5 @@
 import { SaxesParser } from "saxes";
-import { LANGUAGES, speaks } from "../../supabase/functions/_shared/twilio/voices.ts";
+import { LANGUAGES, speaks } from "../../supabase/functions/_shared/voices.ts";
 
 /** Words to be spoken. Source: Twilio, "TwiML Voice: Say". */
 export interface Say {

@@ -1,13 +1,16 @@
 import { assertEquals } from "@std/assert/equals.js";
+import { DatabaseFailure } from "../../supabase/functions/_shared/db/client.ts";
 import { worker } from "../../supabase/functions/_shared/worker.ts";
 import { withBackground } from "../support/background.ts";
 import { testSettings } from "../support/webhook.ts";
 
 // How a worker is called, whatever it does.
 
+type Lines = [level: string, fields: Record<string, unknown>][];
+
 const settings = testSettings();
 
-const handlerOf = (run: () => Promise<unknown>, lines: unknown[] = []) =>
+const handlerOf = (run: () => Promise<unknown>, lines: Lines = []) =>
   worker("some-worker", {
     settings,
     retryAfterSec: 7,
@@ -17,7 +20,7 @@ const handlerOf = (run: () => Promise<unknown>, lines: unknown[] = []) =>
 function call(
   run: () => Promise<unknown>,
   headers: Record<string, string> = {},
-  lines: unknown[] = [],
+  lines: Lines = [],
   handler = handlerOf(run, lines),
 ) {
   return handler(
@@ -86,8 +89,8 @@ Deno.test("while a run goes on in the background the scheduler begins no second 
 });
 
 Deno.test("a run that fails is logged: answered 503 where somebody waits, and 202 before it where nobody does", async () => {
-  const lines: unknown[] = [];
-  const fail = () => Promise.reject(new TypeError("the database is away"));
+  const lines: Lines = [];
+  const fail = () => Promise.reject(new DatabaseFailure("claim", ""));
   const waited = await call(fail, {}, lines);
   await waited.body?.cancel();
   assertEquals([waited.status, waited.headers.get("retry-after")], [503, "7"]);
@@ -96,8 +99,11 @@ Deno.test("a run that fails is logged: answered 503 where somebody waits, and 20
     await answered.body?.cancel();
     assertEquals(answered.status, 202);
   });
-  const line = ["error", { function: "some-worker", reason: "TypeError: the database is away" }];
-  assertEquals(lines, [line, line]);
+  const reason = "DatabaseFailure: Cannot run claim: the database answered nothing";
+  assertEquals(lines.map(([level, fields]) => [level, fields["function"], fields["reason"]]), [
+    ["error", "some-worker", reason],
+    ["error", "some-worker", reason],
+  ]);
 });
 
 Deno.test("who may not start it starts nothing, however the answer is preferred", async () => {
@@ -105,4 +111,11 @@ Deno.test("who may not start it starts nothing, however the answer is preferred"
   const response = await call(() => Promise.resolve(runs++), { ...ASYNC, apikey: "sb_secret_x" });
   await response.body?.cancel();
   assertEquals([response.status, runs], [401, 0]);
+});
+
+Deno.test("what nobody expected is 500, by a number that the log has too", async () => {
+  const lines: Lines = [];
+  const response = await call(() => Promise.reject(new TypeError("null is no row")), {}, lines);
+  const { request_id } = lines[0]![1];
+  assertEquals([response.status, await response.json()], [500, { error: "internal", request_id }]);
 });

@@ -4,7 +4,6 @@ import fc from "fast-check";
 import { disclosedBy } from "../../supabase/functions/_shared/calls/profile.ts";
 import { lineWith } from "../../supabase/functions/_shared/onboarding/line.ts";
 import { parseOnboardingRequest } from "../../supabase/functions/_shared/onboarding/request.ts";
-import { LANGUAGES, speaks, voiceOf } from "../../supabase/functions/_shared/twilio/voices.ts";
 import { DISCLOSURE } from "../support/expected.ts";
 import { testSettings } from "../support/webhook.ts";
 
@@ -52,25 +51,6 @@ Deno.test("whatever a line says of recording, what was heard is told apart by po
 });
 
 // --- voices -------------------------------------------------------------------------------------------------
-
-Deno.test("Google's voices are those that Twilio's own package lists, each for its language", async () => {
-  const types = await Deno.readTextFile("node_modules/twilio/lib/twiml/VoiceResponse.d.ts");
-  const listed = new Set(types.match(/Google\.(en|fr|es)-[A-Z]{2}-[A-Za-z0-9-]+(?=")/g));
-  assert(listed.size > 200);
-  for (const voice of listed) {
-    const own = LANGUAGES.filter((language) => speaks(voice, language));
-    assertEquals(own, [/(en|fr|es)-[A-Z]{2}/.exec(voice)![0]], voice);
-  }
-  assertEquals(speaks("Google.en-US-Chirp3-HD-Nobody", "en-US"), false);
-});
-
-Deno.test("each language has a voice that speaks it, which a line gets that names none", () => {
-  for (const language of LANGUAGES) {
-    const { voice } = lineWith(settings, { language });
-    assert(voice !== undefined && speaks(voice, language), language);
-  }
-  assertEquals(lineWith(settings, {}).voice, "Polly.Joanna");
-});
 
 for (
   const [voice, language] of [

@@ -1,26 +1,54 @@
-import { HttpError } from "./errors.ts";
+import { HttpError, reasonOf, ServiceError } from "./errors.ts";
 import { errorResponse, type Handler, json } from "./http.ts";
 import type { Log } from "./log.ts";
 
+export interface EndpointOptions {
+  readonly log: Log;
+  /** Told where another system failed. */
+  readonly retryAfterSec: number;
+  /** Default `failures`: what is asked every few seconds has no line for it. */
+  readonly logs?: "all" | "failures";
+}
+
+/** What a request's log line tells beside its status. */
+export type EndpointNote = Record<string, string | undefined>;
+
 /**
- * Serves those who can ask again: an `HttpError` is answered as it says; any other failure goes to the log, and is
- * answered 503.
+ * Serves those who can ask again: an `HttpError` is answered as it says, the failure of another system 503, anything
+ * else 500.
  *
  * @param name The function's, for the log.
  */
 export function endpoint(
   name: string,
-  { log, retryAfterSec }: { readonly log: Log; readonly retryAfterSec: number },
-  serve: Handler,
+  { log, retryAfterSec, logs = "failures" }: EndpointOptions,
+  serve: (request: Request, note: EndpointNote) => Promise<Response>,
 ): Handler {
   return async (request) => {
+    const started = performance.now();
+    const request_id = crypto.randomUUID();
+    const note: EndpointNote = {};
+    let response: Response;
     try {
-      return await serve(request);
+      response = await serve(request, note);
     } catch (error) {
-      if (error instanceof HttpError) return errorResponse(error);
-      const reason = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
-      log("error", { function: name, reason });
-      return json(503, { error: "unavailable" }, { "retry-after": String(retryAfterSec) });
+      if (error instanceof HttpError) {
+        note.outcome = error.code;
+        response = errorResponse(error);
+      } else {
+        note.outcome = "failed";
+        note.reason = reasonOf(error);
+        response = error instanceof ServiceError
+          ? json(503, { error: "unavailable" }, { "retry-after": String(retryAfterSec) })
+          : json(500, { error: "internal", request_id });
+      }
     }
+    const { status } = response;
+    if (logs === "all" || status >= 500) {
+      const ms = Math.round(performance.now() - started);
+      const level = status >= 500 ? "error" : status >= 400 ? "warn" : "info";
+      log(level, { function: name, request_id, status, ms, ...note });
+    }
+    return response;
   };
 }

@@ -3,15 +3,9 @@ import { corsHeaders, preflight } from "../_shared/contact/cors.ts";
 import { contactLimits } from "../_shared/contact/limits.ts";
 import { parseSubmission } from "../_shared/contact/submission.ts";
 import type { SubmitContactMessage } from "../_shared/db/contact.ts";
-import { HttpError, invalid } from "../_shared/errors.ts";
-import {
-  clientAddress,
-  errorResponse,
-  type Handler,
-  json,
-  readJson,
-  requireMethod,
-} from "../_shared/http.ts";
+import { endpoint, type EndpointNote } from "../_shared/endpoint.ts";
+import { invalid } from "../_shared/errors.ts";
+import { clientAddress, type Handler, json, readJson, requireMethod } from "../_shared/http.ts";
 import type { Log } from "../_shared/log.ts";
 import type { Settings } from "../_shared/settings.ts";
 
@@ -26,35 +20,17 @@ export interface ContactDeps {
 /** Keeps a message from the website and owes its mails; the answer waits for neither of them. */
 export function createHandler(deps: ContactDeps): Handler {
   const { contactAllowedOrigins } = deps.settings;
+  const submit = endpoint(
+    "contact-submit",
+    { log: deps.log, retryAfterSec: 5, logs: "all" },
+    (request, note) => serve(deps, request, note),
+  );
   return async (request) => {
     if (request.method === "OPTIONS") return preflight(request, contactAllowedOrigins);
-    const started = performance.now();
-    const requestId = crypto.randomUUID();
-    const note: Record<string, string> = {};
-    let response: Response;
-    try {
-      response = await serve(deps, request, note);
-    } catch (error) {
-      if (error instanceof HttpError) {
-        note.outcome = error.code;
-        response = errorResponse(error);
-      } else {
-        note.outcome = "failed";
-        note.reason = error instanceof Error ? error.name : "unknown";
-        response = json(500, { error: "internal", request_id: requestId });
-      }
-    }
+    const response = await submit(request);
     for (const [name, value] of Object.entries(corsHeaders(request, contactAllowedOrigins))) {
       response.headers.set(name, value);
     }
-    const level = response.status >= 500 ? "error" : response.status >= 400 ? "warn" : "info";
-    deps.log(level, {
-      function: "contact-submit",
-      request_id: requestId,
-      status: response.status,
-      ms: Math.round(performance.now() - started),
-      ...note,
-    });
     return response;
   };
 }
@@ -62,7 +38,7 @@ export function createHandler(deps: ContactDeps): Handler {
 async function serve(
   { settings: { secretKey, contactMaxPerHour }, submit, wake }: ContactDeps,
   request: Request,
-  note: Record<string, string>,
+  note: EndpointNote,
 ): Promise<Response> {
   requireMethod(request, "POST", "OPTIONS");
   const parsed = parseSubmission(await readJson(request));

@@ -1,8 +1,8 @@
 import { type Administrator, administratorOf } from "../_shared/access.ts";
-import type { Beginning } from "../_shared/db/onboarding.ts";
-import { DatabaseUnavailable, LeaseLost } from "../_shared/db/onboarding.ts";
-import { HttpError, invalid } from "../_shared/errors.ts";
-import { errorResponse, type Handler, json, readJson, requireMethod } from "../_shared/http.ts";
+import { type Beginning, LeaseLost } from "../_shared/db/onboarding.ts";
+import { endpoint } from "../_shared/endpoint.ts";
+import { HttpError, invalid, ServiceError } from "../_shared/errors.ts";
+import { type Handler, json, readJson, requireMethod } from "../_shared/http.ts";
 import { failureOf, type OnboardingFailure } from "../_shared/onboarding/failure.ts";
 import { ownLineIssues, parseOnboardingRequest, UUID } from "../_shared/onboarding/request.ts";
 import { runOnboarding, type SagaDeps } from "../_shared/onboarding/saga.ts";
@@ -25,40 +25,23 @@ export interface OnboardDeps {
  * request again gets the same answer. A failure leaves nothing that costs money.
  */
 export function createHandler(deps: OnboardDeps): Handler {
-  return async (request) => {
-    const started = performance.now();
-    const requestId = crypto.randomUUID();
-    let response: Response;
-    let reason: string | undefined;
-    try {
-      response = await serve(deps, request);
-    } catch (error) {
-      if (error instanceof HttpError) {
-        response = errorResponse(error);
-        reason = error.code;
-      } else if (error instanceof LeaseLost) {
-        response = inProgress(5);
-      } else if (error instanceof DatabaseUnavailable) {
-        reason = error.message;
-        response = json(503, {
-          error: "unavailable",
+  return endpoint(
+    "telephony-onboard",
+    { log: deps.log, retryAfterSec: 60, logs: "all" },
+    async (request, note) => {
+      try {
+        return await serve(deps, request);
+      } catch (error) {
+        if (error instanceof LeaseLost) return inProgress(5);
+        if (!(error instanceof ServiceError)) throw error;
+        note.reason = error.message;
+        throw new HttpError(503, "unavailable", { "retry-after": "60" }, {
           message:
             "The database does not answer: send the same request again in a minute. Whatever was begun is finished or undone by itself.",
-        }, { "retry-after": "60" });
-      } else {
-        reason = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
-        response = json(500, { error: "internal", request_id: requestId });
+        });
       }
-    }
-    deps.log(response.status >= 500 ? "error" : response.ok ? "info" : "warn", {
-      function: "telephony-onboard",
-      request_id: requestId,
-      status: response.status,
-      ms: Math.round(performance.now() - started),
-      reason,
-    });
-    return response;
-  };
+    },
+  );
 }
 
 async function serve(deps: OnboardDeps, request: Request): Promise<Response> {

@@ -1,6 +1,6 @@
 import type { VoicemailRecordingUrl } from "../_shared/db/voicemail.ts";
 import { endpoint } from "../_shared/endpoint.ts";
-import { HttpError } from "../_shared/errors.ts";
+import { HttpError, ServiceError } from "../_shared/errors.ts";
 import { type Handler, requireMethod, SECURITY_HEADERS } from "../_shared/http.ts";
 import type { Log } from "../_shared/log.ts";
 import { checkRecordingLink } from "../_shared/mail/recording_link.ts";
@@ -78,6 +78,8 @@ async function play(
       await media.body?.cancel();
       media = await ask(elsewhere, {});
     }
+  } catch (error) {
+    throw new ServiceError("unknown", `Twilio did not answer: ${(error as Error).name}`);
   } finally {
     clearTimeout(timer);
   }

@@ -1,13 +1,15 @@
 import { PostgrestClient } from "@supabase/postgrest-js";
+import { ServiceError } from "../errors.ts";
+import { type Delay, delay } from "../runtime.ts";
 
 /** The Data API as supabase-js speaks it, through the part of supabase-js that does: a tenth of its start-up. */
 export type DataApi = PostgrestClient & {
   /** Of a worker, which can wait for what `untilKnown` waits for. */
-  readonly patience?: Patience | undefined;
+  readonly patience?: Delay | undefined;
 };
 
 /** @param secretKey The project's secret key; it goes into `apikey`, as the newer keys are no JWTs. */
-export function dataApi(supabaseUrl: string, secretKey: string, patience?: Patience): DataApi {
+export function dataApi(supabaseUrl: string, secretKey: string, patience?: Delay): DataApi {
   const api = new PostgrestClient(`${supabaseUrl}/rest/v1`, {
     headers: {
       apikey: secretKey,
@@ -21,14 +23,24 @@ export function dataApi(supabaseUrl: string, secretKey: string, patience?: Patie
 }
 
 /** The database did not do something, or did not say so. */
-export class DatabaseFailure extends Error {
+export class DatabaseFailure extends ServiceError {
   override name = "DatabaseFailure";
 
   /** @param code The SQLSTATE, or PostgREST's code; empty where nothing answered. */
-  constructor(functionName: string, readonly code: string) {
-    super(`Cannot run ${functionName}: the database answered ${code || "nothing"}`);
+  constructor(functionName: string, code: string) {
+    super(
+      code === "" ? "unknown" : PASSING.test(code) ? "busy" : "refused",
+      `Cannot run ${functionName}: the database answered ${code || "nothing"}`,
+      code,
+    );
   }
 }
+
+/**
+ * Of a transaction that was rolled back, for a reason that goes: connections, conflicts, resources, shutdown, and
+ * PostgREST without a connection or with the schema of before.
+ */
+const PASSING = /^(08|40|53|55|57)|^PGRST[02]/;
 
 /**
  * Runs a SQL function, and gives what it returns.
@@ -50,10 +62,8 @@ export async function run(
   return data;
 }
 
-/** How to wait. */
-export type Patience = (ms: number) => Promise<void>;
-
-export const PATIENT: Patience = (ms) => new Promise((done) => setTimeout(done, ms));
+/** For `dataApi`: of a worker. */
+export const PATIENT: Delay = delay;
 
 /**
  * Asks again each second, for a minute at most, while the Data API does not know a function (PGRST202) or a table
@@ -65,7 +75,7 @@ export const PATIENT: Patience = (ms) => new Promise((done) => setTimeout(done, 
 export async function untilKnown<T>(
   ask: () => Promise<T>,
   codeOf: (answer: T) => string | undefined | Promise<string | undefined>,
-  wait: Patience = PATIENT,
+  wait: Delay = delay,
 ): Promise<T> {
   for (let seconds = 0;; seconds++) {
     // deno-lint-ignore no-await-in-loop -- One attempt after the other.

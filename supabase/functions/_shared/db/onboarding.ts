@@ -1,4 +1,4 @@
-import type { DataApi } from "./client.ts";
+import { type DataApi, DatabaseFailure, run } from "./client.ts";
 import type { LineChanges } from "./tenants.ts";
 
 /** A validated request to onboard an organisation. */
@@ -110,12 +110,7 @@ export class LeaseLost extends Error {
   override name = "LeaseLost";
 }
 
-/** The database did not do it, or did not say so. */
-export class DatabaseUnavailable extends Error {
-  override name = "DatabaseUnavailable";
-}
-
-/** The database's part of onboarding; each rejects with `LeaseLost` or `DatabaseUnavailable`. */
+/** The database's part of onboarding; each rejects with `LeaseLost` or `DatabaseFailure`. */
 export interface Onboardings {
   /**
    * @param key The idempotency key; without one, the organisation is the key.
@@ -146,33 +141,32 @@ export interface Onboardings {
 
 /** @param deadlineMs For each call by itself. */
 export function onboardings(api: DataApi, deadlineMs = 10_000): Onboardings {
-  const run = async (name: string, args: Record<string, unknown>) => {
-    const { data, error, status } = await api.rpc(name, args)
-      .abortSignal(AbortSignal.timeout(deadlineMs));
-    if (error === null) return data;
-    if (status === 409 && error.code === "PT409") throw new LeaseLost(`Cannot run ${name}`);
-    throw new DatabaseUnavailable(
-      `Cannot run ${name}: the database answered ${error.code || status || "nothing"}`,
-    );
+  const call = async (name: string, args: Record<string, unknown>) => {
+    try {
+      return await run(api, name, args, deadlineMs);
+    } catch (error) {
+      const lost = error instanceof DatabaseFailure && error.code === "PT409";
+      throw lost ? new LeaseLost(`Cannot run ${name}`) : error;
+    }
   };
   const held = (work: OnboardingWork) => ({ p_id: work.id, p_lease_token: work.lease });
   return {
     begin: (request, key, further) =>
-      run("begin_onboarding", {
+      call("begin_onboarding", {
         p_org_id: request.org_id,
         p_request: request,
         p_key: key,
         p_further: further,
       }),
-    beginRelease: (orgId) => run("begin_release", { p_org_id: orgId }),
+    beginRelease: (orgId) => call("begin_release", { p_org_id: orgId }),
     completeRelease: (work, steps, result) =>
-      run("complete_release", { ...held(work), p_steps: steps, p_result: result }),
-    claim: (limit) => run("claim_onboardings", { p_limit: limit }),
+      call("complete_release", { ...held(work), p_steps: steps, p_result: result }),
+    claim: (limit) => call("claim_onboardings", { p_limit: limit }),
     save: (work, steps, error) =>
-      run("save_onboarding", { ...held(work), p_steps: steps, p_error: error }),
+      call("save_onboarding", { ...held(work), p_steps: steps, p_error: error }),
     complete: (work, steps, made) =>
-      run("complete_onboarding", { ...held(work), p_steps: steps, p_made: made }),
+      call("complete_onboarding", { ...held(work), p_steps: steps, p_made: made }),
     end: (work, status, steps, error) =>
-      run("end_onboarding", { ...held(work), p_status: status, p_steps: steps, p_error: error }),
+      call("end_onboarding", { ...held(work), p_status: status, p_steps: steps, p_error: error }),
   };
 }

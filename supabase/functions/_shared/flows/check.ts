@@ -3,7 +3,7 @@ import { canNameChoice } from "../calls/menu.ts";
 import { vocabularyOf } from "../calls/words.ts";
 import { type Destinations, dialable } from "../destinations.ts";
 import { isE164 } from "../phone.ts";
-import { LANGUAGES, speaks, voiceOf } from "../twilio/voices.ts";
+import { LANGUAGES, speaks, voiceOf } from "../voices.ts";
 import { drawFlow } from "./draw.ts";
 import {
   type Edge,

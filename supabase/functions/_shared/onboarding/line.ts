@@ -10,7 +10,7 @@ import {
 import type { LineChanges, MenuEntry } from "../db/tenants.ts";
 import { type Destinations, dialable } from "../destinations.ts";
 import type { Settings } from "../settings.ts";
-import { speaks, voiceOf } from "../twilio/voices.ts";
+import { speaks, voiceOf } from "../voices.ts";
 
 /**
  * The default line with an organisation's changes. Pure; without changes it is the default line. A stored number that

@@ -4,7 +4,7 @@ import { type Destinations, dialable } from "../destinations.ts";
 import type { Issue } from "../errors.ts";
 import { isE164 } from "../phone.ts";
 import { canNameChoice } from "../calls/menu.ts";
-import { LANGUAGES, speaks } from "../twilio/voices.ts";
+import { LANGUAGES, speaks } from "../voices.ts";
 import { isOneVisibleLine, ONE_VISIBLE_LINE } from "../text.ts";
 
 export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

@@ -53,7 +53,7 @@ const NO_NUMBER_IN_AREA = "21452";
 
 /**
  * Carries an onboarding or a release to its end, from wherever it stands. Rejects with `LeaseLost` or
- * `DatabaseUnavailable` when it cannot write down what it does: then it stops where it is, and the next
+ * `DatabaseFailure` when it cannot write down what it does: then it stops where it is, and the next
  * run of voice-reconcile goes on.
  */
 export async function runOnboarding(work: OnboardingWork, deps: SagaDeps): Promise<SagaOutcome> {

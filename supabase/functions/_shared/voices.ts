@@ -1,11 +1,9 @@
-import type VoiceResponse from "twilio/lib/twiml/VoiceResponse.js";
-
 // Twilio fails a document whose voice does not speak its language, and the call with it.
 // Sources: https://www.twilio.com/docs/voice/twiml/say/text-speech (which voices there are),
 // https://docs.aws.amazon.com/polly/latest/dg/available-voices.html (what Polly's speak; Google's names say it).
 
 /** Voices by the language that they speak, the first being what a line of that language has by itself. */
-const POLLY = {
+export const POLLY = {
   "en-US": [
     "Polly.Joanna",
     "Polly.Joanna-Neural",
@@ -120,7 +118,7 @@ const POLLY = {
   "hi-IN": ["Polly.Aditi", "Polly.Kajal-Neural", "Polly.Kajal-Generative"],
   "ja-JP": ["Polly.Mizuki", "Polly.Takumi", "Polly.Takumi-Neural", "Polly.Kazuha-Neural"],
   "ko-KR": ["Polly.Seoyeon", "Polly.Seoyeon-Neural"],
-} as const satisfies Readonly<Record<string, readonly VoiceResponse.SayAttributes["voice"][]>>;
+} as const satisfies Readonly<Record<string, readonly string[]>>;
 
 /** What a line may speak; Twilio's `<Gather>` understands speech in each of them. */
 export const LANGUAGES = Object.keys(POLLY) as (keyof typeof POLLY)[];
