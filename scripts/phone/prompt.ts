@@ -1,3 +1,7 @@
+import {
+  PromptAudioError,
+  readPromptAudio,
+} from "../../supabase/functions/_shared/flows/prompt_audio.ts";
 import type { Call } from "./call.ts";
 import type { CallHappening } from "./call_record.ts";
 import type { Heard, Pressed, Spoke } from "./caller.ts";
@@ -19,7 +23,9 @@ export async function play(
     await call.pass(prompt.length * 1000);
     return undefined;
   }
-  const { happening, heard } = soundOf(call, prompt, listens !== undefined);
+  const media = prompt.verb === "Play" ? await mediaMs(call, prompt) : 0;
+  if (media === undefined) return undefined;
+  const { happening, heard } = soundOf(call, prompt, listens !== undefined, media);
   const { durationMs } = heard;
   call.happens(happening);
   const input = await call.ask((caller) => caller.onHear?.(heard)) ?? "silence";
@@ -44,8 +50,30 @@ export async function play(
   return undefined;
 }
 
+/** How long a file lasts of which nothing but its address is known. */
+const UNKNOWN_MS = 3000;
+
+/**
+ * Fetches what is to be played, and tells how long it lasts; undefined: there is nothing to hear, and the next verb follows
+ * [?]. Files of elsewhere than the app are not fetched.
+ */
+async function mediaMs(call: Call, { url, digits }: Play): Promise<number | undefined> {
+  if (digits !== undefined) return digits.length * 200;
+  const isOfApp = URL.canParse(url) && new URL(url).origin === new URL(call.setup.voiceUrl).origin;
+  if (!isOfApp) return UNKNOWN_MS;
+  const bytes = await call.clock.during(() => call.setup.sender.media(url));
+  try {
+    if (bytes !== undefined) return readPromptAudio(bytes).seconds * 1000;
+  } catch (error) {
+    if (!(error instanceof PromptAudioError)) throw error;
+  }
+  // Source: https://www.twilio.com/docs/api/errors/11200
+  call.happens({ kind: "error", code: 11200, message: "Cannot play what is not there", url });
+  return undefined;
+}
+
 /** As it is kept in the transcript, and as the caller hears it. */
-function soundOf(call: Call, prompt: Say | Play, gathering: boolean): {
+function soundOf(call: Call, prompt: Say | Play, gathering: boolean, mediaMs: number): {
   happening: Extract<CallHappening, { kind: "say" | "play" }>;
   heard: Heard;
 } {
@@ -59,8 +87,9 @@ function soundOf(call: Call, prompt: Say | Play, gathering: boolean): {
       heard: { text, audio: false, voice, language, nth, gathering, durationMs },
     };
   }
-  const { url, digits } = prompt;
-  const durationMs = (digits === undefined ? 3000 : digits.length * 200) * times;
+  const { url } = prompt;
+  // Where words take no time, as for a person at the web phone, a file takes none besides what that page plays.
+  const durationMs = call.setup.msPerCharacter === 0 ? 0 : mediaMs * times;
   return {
     happening: { kind: "play", url, gathering, interrupted: false },
     heard: {

@@ -123,6 +123,17 @@ export class Sender {
     return last;
   }
 
+  /** A file that is to be played; undefined where it cannot be had. It is no webhook: unsigned, without parameters. */
+  async media(url: string): Promise<Uint8Array | undefined> {
+    try {
+      const response = await this.#fetch(url, { signal: AbortSignal.timeout(15_000) });
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      return response.ok ? bytes : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
   /** One request. Never throws: no answer is an answer with status 0. */
   async attempt(
     outgoing: Outgoing,

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import type { CallRecord, Script } from "../../scripts/phone/mod.ts";
 import { APPLICATION_ERROR, VirtualClock } from "../../scripts/phone/mod.ts";
+import { wav } from "../support/audio.ts";
 import { App, twiml } from "./phone_app.ts";
 
 /** The transcript in short: what kind, and the one word that matters of it. */
@@ -345,6 +346,28 @@ Deno.test("of two numbers that answer at the same moment one is connected, the o
   }).call();
   const statuses = call.all("leg").map(({ status }) => status);
   assertEquals(statuses.toSorted(), ["canceled", "completed"]);
+});
+
+Deno.test("a file is played for as long as it lasts, and one that is not there is passed over", async () => {
+  await using app = new App({
+    "/voice": ({ url }) => {
+      const [hello, lost, page] = ["/hello.wav", "/lost.wav", "/page"].map((path) =>
+        `<Play>${new URL(path, url)}</Play>`
+      );
+      return `${hello}<Say>Hi</Say>${lost}${page}`;
+    },
+    "/hello.wav": () => new Response(wav({ seconds: 12 })),
+    "/lost.wav": () => new Response(null, { status: 404 }),
+    "/page": () => new Response("<p>no audio</p>"),
+  });
+  const call = await app.simulator().call();
+  const times = call.transcript.flatMap(({ kind, atMs }) => kind === "say" ? [atMs] : []);
+  assertEquals(times, [12_100]);
+  assertEquals(call.all("play").map(({ url }) => url), [`${app.base}/hello.wav`]);
+  assertEquals(call.all("error").map(({ code, url }) => [code, url]), [
+    [11200, `${app.base}/lost.wav`],
+    [11200, `${app.base}/page`],
+  ]);
 });
 
 Deno.test("sequential numbers ring one after the other, until one answers", async () => {
