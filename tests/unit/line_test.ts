@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { disclosedBy } from "../../supabase/functions/_shared/calls/profile.ts";
 import { lineWith } from "../../supabase/functions/_shared/onboarding/line.ts";
 import { parseOnboardingRequest } from "../../supabase/functions/_shared/onboarding/request.ts";
+import { voiceOf } from "../../supabase/functions/_shared/voices.ts";
 import { DISCLOSURE } from "../support/expected.ts";
 import { testSettings } from "../support/webhook.ts";
 
