@@ -21,6 +21,7 @@ import {
   type TwimlAnswer,
   UNAVAILABLE,
 } from "../support/webhook.ts";
+import { asDocumented } from "../support/openapi.ts";
 import { CALLBACKS, STEPS, type WebhookCase, WEBHOOKS } from "./cases.ts";
 
 /** What is wrong with the form of a request is told to strangers too: it is known before the body is read. */
@@ -37,6 +38,7 @@ async function call(
     ...options,
   });
   const response = await webhook.createHandler(deps)(request);
+  await asDocumented(webhook.name, request.method, response);
   const text = await response.text();
   return { status: response.status, headers: response.headers, text, ...deps };
 }

@@ -1,4 +1,5 @@
 import postgres, { type Sql } from "postgres";
+import { assertEquals } from "@std/assert/equals.js";
 import { join } from "@std/path/join.js";
 import type { Database } from "../../scripts/database.ts";
 import { createDataApi, type DataApi, type DataApiOptions } from "../../scripts/local/data_api.ts";
@@ -107,7 +108,7 @@ export interface TestStack {
   readonly dataApiRequests: string[];
   /** What the functions and the gateway complained about. */
   readonly log: string[];
-  /** Ends the server and deletes the database. */
+  /** Ends the server and deletes the database. @throws where an answer was not as docs/openapi.yaml has it. */
   stop(): Promise<void>;
 }
 
@@ -139,7 +140,18 @@ export async function startTestStack(
     dataApi,
     log: (line) => log.push(line),
   });
-  if (gateway !== undefined) handle = gateway.handle;
+  const undescribed: string[] = [];
+  if (gateway !== undefined) {
+    const { undocumented } = await import("./openapi.ts");
+    handle = async (request, info) => {
+      const response = await gateway.handle(request, info);
+      const name = new URL(request.url).pathname.split("/functions/v1/")[1]?.split("/")[0];
+      if (name !== undefined && gateway.functions.includes(name)) {
+        undescribed.push(...await undocumented(name, request.method, response));
+      }
+      return response;
+    };
+  }
   return {
     url: server.url,
     db,
@@ -149,6 +161,7 @@ export async function startTestStack(
       await gateway?.close();
       await server.drain();
       await db.drop();
+      assertEquals(undescribed, [], "answers that docs/openapi.yaml does not describe");
     },
   };
 }

@@ -30,6 +30,7 @@ import {
 import { createHandler as createReconcile } from "../../supabase/functions/voice-reconcile/handler.ts";
 import type { TestStack } from "./database.ts";
 import { signJwt } from "./jwt.ts";
+import { asDocumented } from "./openapi.ts";
 import { PUBLIC_URL, testSettings } from "./webhook.ts";
 
 /** The whole answer of a request. */
@@ -174,17 +175,16 @@ export function openOffice(
       const given = Object.entries(all).filter((entry): entry is [string, string] =>
         entry[1] !== undefined
       );
-      return await read(
-        await onboard(parts)(
-          new Request(`http://edge-runtime.supabase.com/telephony-onboard${query}`, {
-            method,
-            headers: given,
-            ...(method === "POST" && {
-              body: typeof body === "string" ? body : JSON.stringify(body),
-            }),
+      const response = await onboard(parts)(
+        new Request(`http://edge-runtime.supabase.com/telephony-onboard${query}`, {
+          method,
+          headers: given,
+          ...(method === "POST" && {
+            body: typeof body === "string" ? body : JSON.stringify(body),
           }),
-        ),
+        }),
       );
+      return await read(await asDocumented("telephony-onboard", method, response));
     },
     reconcile: async () =>
       await read(

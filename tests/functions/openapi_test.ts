@@ -1,0 +1,333 @@
+// docs/openapi.yaml and the functions say the same: real handlers make each answer that it describes, and each answer
+// that the test stack, the onboarding tests and every_webhook_test.ts get is held to it.
+
+import { assertEquals } from "@std/assert/equals.js";
+import { LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
+import { recordingLink } from "../../supabase/functions/_shared/mail/recording_link.ts";
+import { createHandler as contactSubmit } from "../../supabase/functions/contact-submit/handler.ts";
+import { createHandler as voiceHealth } from "../../supabase/functions/voice-health/handler.ts";
+import { createHandler as voicemailAudio } from "../../supabase/functions/voicemail-audio/handler.ts";
+import { type Hotline, startHotline } from "../support/hotline.ts";
+import { memberToken, openOffice, organisation } from "../support/onboarding.ts";
+import {
+  asDocumented,
+  documentedAnswers,
+  documentedFunctions,
+  METHODS,
+  seen,
+  undocumented,
+} from "../support/openapi.ts";
+import {
+  ACCOUNT_SID,
+  AUTH_TOKEN,
+  CALL_SID,
+  CONFLICT,
+  FOREIGN,
+  NOW,
+  RECORDING_SID,
+  RECORDING_URL,
+  type RequestOptions,
+  signedRequest,
+  testDeps,
+  type TestDepsOptions,
+  testSettings,
+  UNAVAILABLE,
+} from "../support/webhook.ts";
+import { CALLBACKS, type WebhookCase, WEBHOOKS } from "./cases.ts";
+
+const settings = testSettings();
+const log = () => {};
+
+/** Has a handler answer, and the answer be as described. */
+async function answered(
+  name: string,
+  handler: (request: Request) => Response | Promise<Response>,
+  request: Request,
+): Promise<number> {
+  const response = await handler(request);
+  await asDocumented(name, request.method, response);
+  await response.body?.cancel();
+  return response.status;
+}
+
+Deno.test("docs/openapi.yaml describes each function, and no other", () => {
+  const functions = [...Deno.readDirSync(new URL("../../supabase/functions/", import.meta.url))]
+    .filter(({ name, isDirectory }) => isDirectory && name !== "_shared")
+    .map(({ name }) => name).sort();
+  assertEquals(documentedFunctions, functions);
+});
+
+Deno.test("an answer that docs/openapi.yaml does not describe is noticed", async () => {
+  const kept = { id: crypto.randomUUID() };
+  const faults = async (response: Response, name = "contact-submit", method = "POST") =>
+    (await undocumented(name, method, response)).length;
+  assertEquals(await faults(Response.json(kept, { status: 202 })), 0);
+  for (
+    const response of [
+      Response.json(kept, { status: 200 }),
+      Response.json({ ...kept, email: "jane@example.com" }, { status: 202 }),
+      Response.json({ id: 1 }, { status: 202 }),
+      new Response("kept", { status: 202 }),
+      Response.json({ error: "rate_limited" }, { status: 429 }),
+    ]
+  ) assertEquals(await faults(response), 1, String(response.status));
+  assertEquals(await faults(Response.json(kept, { status: 202 }), "contact-submit", "PUT"), 1);
+  assertEquals(await faults(Response.json(kept, { status: 202 }), "contact"), 1);
+});
+
+async function webhooks() {
+  const unavailable = {
+    isMain: () => false,
+    find: () => Promise.resolve({ kind: "unavailable" } as const),
+  };
+  const ask = (
+    { name, createHandler, params, query }: WebhookCase,
+    options: RequestOptions & TestDepsOptions & { params?: Record<string, string> } = {},
+    more = {},
+  ) =>
+    answered(
+      name,
+      createHandler({ ...testDeps(options), ...more }),
+      signedRequest(name, options.params ?? params, { query, ...options }),
+    );
+  for (const webhook of WEBHOOKS) {
+    const isCallback = CALLBACKS.includes(webhook);
+    const { CallSid, AccountSid } = webhook.params;
+    const broken = new ReadableStream({ start: (stream) => stream.error(new Error("broke off")) });
+    assertEquals(
+      [
+        await ask(webhook),
+        await ask(webhook, { headers: { "x-twilio-signature": undefined } }),
+        await ask(webhook, { outcome: FOREIGN }),
+        await ask(webhook, { method: "GET" }),
+        await ask(webhook, { params: { ...webhook.params, Body: "x".repeat(65_536) } }),
+        await ask(webhook, { query: `?x=${"x".repeat(4000)}` }),
+        await ask(webhook, { headers: { "content-type": "application/json" } }),
+        await ask(webhook, { token: `${AUTH_TOKEN}0` }, { tenants: unavailable }),
+        await answered(
+          webhook.name,
+          webhook.createHandler(testDeps()),
+          new Request(signedRequest(webhook.name, webhook.params), { body: broken }),
+        ),
+      ],
+      [isCallback ? 204 : 200, 401, 403, 405, 413, 414, 415, 503, 400],
+      webhook.title,
+    );
+    if (!isCallback) continue;
+    assertEquals(
+      [
+        await ask(webhook, { params: { CallSid: CallSid!, AccountSid: AccountSid! } }),
+        await ask(webhook, { outcome: CONFLICT }),
+        await ask(webhook, { outcome: new Error("anything") }),
+        await ask(webhook, { outcome: UNAVAILABLE }),
+      ],
+      [400, 409, 500, 503],
+      webhook.title,
+    );
+  }
+}
+
+async function contact() {
+  const message = { name: "Jane", email: "jane@example.com", message: "Hello" };
+  type Submit = Parameters<typeof contactSubmit>[0]["submit"];
+  const ask = (submit: Submit, body: unknown = message, init: RequestInit = {}) =>
+    answered(
+      "contact-submit",
+      contactSubmit({ settings, submit, wake: () => {}, log }),
+      new Request("http://edge-runtime.supabase.com/contact-submit", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+        ...init,
+      }),
+    );
+  const accept: Submit = () =>
+    Promise.resolve({ kind: "accepted", id: crypto.randomUUID(), duplicate: false });
+  assertEquals(
+    [
+      await ask(accept),
+      await ask(accept, { ...message, website: "x" }),
+      await ask(accept, { name: 1 }),
+      await ask(accept, message, { method: "PUT" }),
+      await ask(accept, message, { method: "OPTIONS", body: null }),
+      await ask(accept, message, { headers: { "content-type": "text/plain" } }),
+      await ask(accept, "x".repeat(70_000)),
+      await ask(() => Promise.resolve({ kind: "conflict" })),
+      await ask(() => Promise.resolve({ kind: "rate_limited", retryAfterSec: 60 })),
+      await ask(() => Promise.resolve({ kind: "unavailable", reason: "TimeoutError" })),
+      await ask(() => Promise.reject(new Error("anything"))),
+    ],
+    [202, 202, 400, 405, 204, 415, 413, 409, 429, 503, 500],
+  );
+}
+
+async function audio(method: string) {
+  const link = (expires: number) =>
+    recordingLink("http://x", settings.secretKey, CALL_SID, RECORDING_SID, expires);
+  const valid = link(NOW.getTime() / 1000 + 60);
+  const media = (status: number, type = "audio/mpeg") => () =>
+    Promise.resolve(
+      new Response(status === 416 ? null : "audio", {
+        status,
+        headers: { "content-type": type },
+      }),
+    );
+  const ask = (
+    fetch: () => Promise<Response>,
+    { url = valid, recording = RECORDING_URL as string | null, as = method } = {},
+  ) =>
+    answered(
+      "voicemail-audio",
+      voicemailAudio({
+        settings: testSettings({ TWILIO_ACCOUNT_SID: ACCOUNT_SID }),
+        recordingUrl: () => Promise.resolve(recording),
+        fetch,
+        log,
+        now: () => NOW,
+      }),
+      new Request(url, { method: as }),
+    );
+  assertEquals(
+    [
+      await ask(media(200)),
+      await ask(media(206)),
+      await ask(media(416)),
+      await ask(media(500)),
+      await ask(() => Promise.reject(new Error("away"))),
+      await ask(media(200), { recording: null }),
+      await ask(media(200), { url: `${valid}x` }),
+      await ask(media(200), { url: link(NOW.getTime() / 1000 - 1) }),
+      await ask(media(200), { as: "DELETE" }),
+    ],
+    [200, 206, 416, 502, 503, 404, 401, 410, 405],
+  );
+}
+
+async function onboarding(hotline: Hotline) {
+  const office = openOffice(hotline);
+  try {
+    const { org_id, body } = organisation();
+    const other = organisation({ area_code: "368" });
+    const third = organisation();
+    const operator = { "content-type": "application/json", apikey: LOCAL_SECRET_KEY };
+    const admin = { apikey: undefined, authorization: `Bearer ${memberToken(other.org_id)}` };
+    const broken = () => Promise.reject(new Error("anything"));
+    const { database } = office.saga;
+    const failing = {
+      ...office.saga,
+      database: { ...database, begin: broken, beginRelease: broken },
+    };
+    const refuse = (method: string) => office.twilio.inject({ method, answer: { status: 400 } });
+    // In order: an organisation is released once it has something, and onboarded where it has nothing.
+    const asks: [number, () => Promise<{ status: number }>][] = [
+      [404, () => office.release(org_id)],
+      [200, () => office.ask(body)],
+      [200, () => office.ask(body)],
+      [400, () => office.ask({ ...body, country: "FR" })],
+      [401, () => office.ask(body, { headers: { apikey: "no" } })],
+      [403, () => office.ask(body, { headers: admin })],
+      [405, () => office.ask(body, { method: "PUT" })],
+      [409, () => office.ask({ ...body, business_name: "Another" })],
+      [413, () => office.ask("x".repeat(70_000))],
+      [415, () => office.ask(body, { headers: { "content-type": "text/plain" } })],
+      [422, () => office.ask(other.body)],
+      [500, () => office.askWith(failing, other.body)],
+      [502, () => {
+        refuse("GET");
+        return office.ask(organisation().body);
+      }],
+      [503, () => office.askWith(undefined, other.body)],
+      [400, () => office.release("none")],
+      [401, () => office.release(org_id, { headers: { ...operator, apikey: "no" } })],
+      [403, () => office.release(org_id, { headers: admin })],
+      [500, () => office.release(org_id, {}, failing)],
+      [503, () => office.askWith(undefined, "", { method: "DELETE", query: `?org_id=${org_id}` })],
+      [502, () => {
+        refuse("DELETE");
+        return office.release(org_id);
+      }],
+      [409, () => office.release(org_id)],
+      [200, () => office.ask(third.body)],
+      [200, () => office.release(third.org_id)],
+    ];
+    for (const [at, [expected, ask]] of asks.entries()) {
+      // deno-lint-ignore no-await-in-loop -- Each builds on those before.
+      assertEquals((await ask()).status, expected, `request ${at}`);
+    }
+  } finally {
+    await office.stop();
+  }
+}
+
+async function operators(hotline: Hotline) {
+  const ask = async (name: string, method: string, headers: Record<string, string> = {}) => {
+    const url = `${hotline.url}/functions/v1/${name}`;
+    const response = await fetch(url, { method, headers });
+    await asDocumented(name, method, response);
+    await response.body?.cancel();
+    return response.status;
+  };
+  const operator = { apikey: LOCAL_SECRET_KEY };
+  const workers = ["voice-reconcile", "notify-worker", "alert-dispatch"];
+  for (const name of workers) {
+    assertEquals(
+      [
+        await ask(name, "POST", operator),
+        await ask(name, "POST", { ...operator, prefer: "respond-async" }),
+        await ask(name, "POST"),
+        await ask(name, "GET"),
+      ],
+      [200, 202, 401, 405],
+    );
+  }
+  assertEquals(
+    [
+      await ask("metrics", "GET", operator),
+      await ask("metrics", "GET"),
+      await ask("metrics", "POST"),
+      await ask("voice-health", "GET", operator),
+      await ask("voice-health", "HEAD"),
+      await ask("voice-health", "POST"),
+    ],
+    [200, 401, 405, 200, 200, 405],
+  );
+  const unset = voiceHealth({
+    env: () => undefined,
+    connect: () => {
+      throw new Error("no settings");
+    },
+    log: () => log,
+    now: Date.now,
+  });
+  for (const method of ["GET", "HEAD"]) {
+    const request = new Request("http://edge-runtime.supabase.com/voice-health", { method });
+    assertEquals(await answered("voice-health", unset, request), 503);
+  }
+  // Whatever they ask the database, it is not there.
+  await hotline.db.asAdmin("alter schema public rename to away");
+  for (const [name, method] of [...workers.map((worker) => [worker, "POST"]), ["metrics", "GET"]]) {
+    assertEquals(await ask(name!, method!, operator), 503, name);
+  }
+}
+
+Deno.test("the functions give each answer that docs/openapi.yaml describes", async (t) => {
+  const hotline = await startHotline();
+  try {
+    await t.step("webhooks", webhooks);
+    await t.step("contact-submit", contact);
+    await t.step("voicemail-audio, GET", () => audio("GET"));
+    await t.step("voicemail-audio, HEAD", () => audio("HEAD"));
+    await t.step("telephony-onboard", () => onboarding(hotline));
+    await t.step("voice-health, metrics and the workers", () => operators(hotline));
+  } finally {
+    await hotline.stop();
+  }
+  // A method that is not described is answered with the path's 405.
+  const made = new Set([...seen].flatMap((answer) => {
+    const [name, , status] = answer.split(" ");
+    return status === "405"
+      ? METHODS.map((method) => `${name} ${method.toUpperCase()} 405`)
+      : [answer];
+  }));
+  assertEquals(documentedAnswers.filter((answer) => !made.has(answer)), []);
+});
