@@ -132,6 +132,48 @@ create table public.analytics_events (
   created_at timestamp with time zone not null default clock_timestamp()
 );
 
+create table public.calendar_overrides (
+  flow_id bigint not null,
+  calendar text not null,
+  state text not null,
+  until timestamp with time zone not null,
+  set_by text,
+  set_at timestamp with time zone not null default now()
+);
+
+create table public.call_flow_pointers (
+  flow_id bigint not null,
+  version integer not null,
+  moved_by text,
+  moved_at timestamp with time zone not null default clock_timestamp()
+);
+
+create table public.call_flow_versions (
+  id bigint not null generated always as identity,
+  flow_id bigint not null,
+  version integer not null,
+  hash text not null,
+  definition jsonb not null,
+  replaces integer,
+  note text,
+  published_by text,
+  published_at timestamp with time zone not null default clock_timestamp(),
+  uses jsonb not null default '{}'::jsonb,
+  calendars jsonb not null default '{}'::jsonb,
+  handles text[] not null default '{}'::text[],
+  numbers text[] not null default '{}'::text[],
+  asks_returning boolean not null default false
+);
+
+create table public.call_flows (
+  id bigint not null generated always as identity,
+  org_id uuid,
+  name text not null,
+  draft jsonb,
+  drafted_by text,
+  drafted_at timestamp with time zone
+);
+
 create table public.call_hours (
   id bigint not null generated always as identity,
   hour timestamp with time zone not null,
@@ -336,6 +378,35 @@ create table public.jobs (
   ended_at timestamp with time zone
 ) with (fillfactor=80, autovacuum_vacuum_scale_factor=0.02, autovacuum_analyze_scale_factor=0.05);
 
+create table public.lines (
+  id bigint not null generated always as identity,
+  line e164 not null,
+  org_id uuid,
+  flow_id bigint not null
+);
+
+create table public.people (
+  id uuid not null default gen_random_uuid(),
+  org_id uuid,
+  handle text not null,
+  name text not null,
+  phone e164 not null,
+  available boolean not null default true,
+  dnd_until timestamp with time zone,
+  created_at timestamp with time zone not null default now()
+);
+
+create table public.prompts (
+  id bigint not null generated always as identity,
+  org_id uuid,
+  hash text not null,
+  mime text not null,
+  seconds numeric(7,2) not null,
+  bytes integer not null,
+  stored_by text,
+  stored_at timestamp with time zone not null default now()
+);
+
 create table public.rate_limit_refusals (
   endpoint text not null,
   identifier_type text not null,
@@ -480,6 +551,54 @@ alter table analytics_events add constraint analytics_events_pkey PRIMARY KEY (i
 alter table analytics_events add constraint analytics_events_severity_known CHECK ((severity = ANY (ARRAY['debug'::text, 'info'::text, 'warning'::text, 'error'::text, 'critical'::text])));
 
 alter table analytics_events add constraint analytics_events_type_form CHECK ((event_type ~ '^[a-z][a-z0-9_.]{0,63}$'::text));
+
+alter table calendar_overrides add constraint calendar_overrides_calendar_length CHECK (((length(calendar) >= 1) AND (length(calendar) <= 64)));
+
+alter table calendar_overrides add constraint calendar_overrides_ends CHECK (((until > set_at) AND (until <= (set_at + '366 days'::interval))));
+
+alter table calendar_overrides add constraint calendar_overrides_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES call_flows(id);
+
+alter table calendar_overrides add constraint calendar_overrides_pkey PRIMARY KEY (flow_id, calendar);
+
+alter table calendar_overrides add constraint calendar_overrides_state_known CHECK ((state = ANY (ARRAY['open'::text, 'closed'::text])));
+
+alter table call_flow_pointers add constraint call_flow_pointers_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES call_flows(id);
+
+alter table call_flow_pointers add constraint call_flow_pointers_pkey PRIMARY KEY (flow_id);
+
+alter table call_flow_pointers add constraint call_flow_pointers_to_version FOREIGN KEY (flow_id, version) REFERENCES call_flow_versions(flow_id, version);
+
+alter table call_flow_versions add constraint call_flow_versions_calendars_object CHECK ((jsonb_typeof(calendars) = 'object'::text));
+
+alter table call_flow_versions add constraint call_flow_versions_definition_object CHECK ((jsonb_typeof(definition) = 'object'::text));
+
+alter table call_flow_versions add constraint call_flow_versions_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES call_flows(id);
+
+alter table call_flow_versions add constraint call_flow_versions_hash_form CHECK ((hash ~ '^[0-9a-f]{64}$'::text));
+
+alter table call_flow_versions add constraint call_flow_versions_key UNIQUE (flow_id, version);
+
+alter table call_flow_versions add constraint call_flow_versions_note_length CHECK ((length(note) <= 500));
+
+alter table call_flow_versions add constraint call_flow_versions_pkey PRIMARY KEY (id);
+
+alter table call_flow_versions add constraint call_flow_versions_published_by_length CHECK (((length(published_by) >= 1) AND (length(published_by) <= 200)));
+
+alter table call_flow_versions add constraint call_flow_versions_uses_object CHECK ((jsonb_typeof(uses) = 'object'::text));
+
+alter table call_flow_versions add constraint call_flow_versions_version_range CHECK ((version > 0));
+
+alter table call_flows add constraint call_flows_draft_object CHECK ((jsonb_typeof(draft) = 'object'::text));
+
+alter table call_flows add constraint call_flows_draft_whole CHECK (((draft IS NULL) = (drafted_at IS NULL)));
+
+alter table call_flows add constraint call_flows_drafted_by_length CHECK (((length(drafted_by) >= 1) AND (length(drafted_by) <= 200)));
+
+alter table call_flows add constraint call_flows_key UNIQUE NULLS NOT DISTINCT (org_id, name);
+
+alter table call_flows add constraint call_flows_name_form CHECK (((name ~ '^[^[:space:][:cntrl:]]([^[:cntrl:]]{0,62}[^[:space:][:cntrl:]])?$'::text) AND (name <> 'default'::text)));
+
+alter table call_flows add constraint call_flows_pkey PRIMARY KEY (id);
 
 alter table call_hours add constraint call_hours_hour_fkey FOREIGN KEY (hour) REFERENCES rolled_hours(hour) ON DELETE CASCADE;
 
@@ -671,6 +790,14 @@ alter table jobs add constraint jobs_result_length CHECK ((length(result) <= 256
 
 alter table jobs add constraint jobs_status_known CHECK ((status = ANY (ARRAY['waiting'::text, 'running'::text, 'done'::text, 'dead'::text])));
 
+alter table lines add constraint lines_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES call_flow_pointers(flow_id);
+
+alter table lines add constraint lines_key UNIQUE NULLS NOT DISTINCT (line, org_id);
+
+alter table lines add constraint lines_of_own_number FOREIGN KEY (line, org_id) REFERENCES telephony_numbers(e164_number, org_id) ON DELETE CASCADE;
+
+alter table lines add constraint lines_pkey PRIMARY KEY (id);
+
 alter table "months.call_lifecycle_other" add constraint call_lifecycle_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
 
 alter table "months.call_lifecycle_other" add constraint call_lifecycle_event_form CHECK ((event ~ '^[a-z][a-z_]{0,31}$'::text));
@@ -686,6 +813,26 @@ alter table "months.call_lifecycle_other" add constraint call_lifecycle_parent_f
 alter table "months.call_lifecycle_other" add constraint call_lifecycle_sequence_range CHECK ((sequence_number >= 0));
 
 alter table "months.call_lifecycle_other" add constraint call_lifecycle_status_form CHECK ((status ~ '^[a-z][a-z-]{0,31}$'::text));
+
+alter table people add constraint people_handle_form CHECK ((handle ~ '^[a-z][a-z0-9_]{0,31}$'::text));
+
+alter table people add constraint people_key UNIQUE NULLS NOT DISTINCT (org_id, handle);
+
+alter table people add constraint people_name_length CHECK (((length(name) >= 1) AND (length(name) <= 200)));
+
+alter table people add constraint people_pkey PRIMARY KEY (id);
+
+alter table prompts add constraint prompts_bytes_range CHECK (((bytes >= 1) AND (bytes <= 16777216)));
+
+alter table prompts add constraint prompts_hash_form CHECK ((hash ~ '^[0-9a-f]{64}$'::text));
+
+alter table prompts add constraint prompts_key UNIQUE NULLS NOT DISTINCT (org_id, hash);
+
+alter table prompts add constraint prompts_mime_known CHECK ((mime = ANY (ARRAY['audio/wav'::text, 'audio/mpeg'::text])));
+
+alter table prompts add constraint prompts_pkey PRIMARY KEY (id);
+
+alter table prompts add constraint prompts_seconds_range CHECK (((seconds > (0)::numeric) AND (seconds <= (2400)::numeric)));
 
 alter table rate_limit_refusals add constraint rate_limit_refusals_pkey PRIMARY KEY (endpoint, identifier_type, identifier, minute);
 
@@ -732,6 +879,8 @@ alter table rolled_hours add constraint rolled_hours_whole CHECK ((hour = date_t
 alter table telephony_numbers add constraint telephony_numbers_country_known CHECK ((country = ANY (ARRAY['CA'::text, 'US'::text])));
 
 alter table telephony_numbers add constraint telephony_numbers_number_sid_key UNIQUE (number_sid);
+
+alter table telephony_numbers add constraint telephony_numbers_of_org UNIQUE (e164_number, org_id);
 
 alter table telephony_numbers add constraint telephony_numbers_org_id_fkey FOREIGN KEY (org_id) REFERENCES telephony_subaccounts(org_id);
 
@@ -817,6 +966,22 @@ CREATE INDEX analytics_events_errors_idx ON public.analytics_events USING btree 
 
 CREATE UNIQUE INDEX analytics_events_pkey ON public.analytics_events USING btree (id);
 
+CREATE UNIQUE INDEX calendar_overrides_pkey ON public.calendar_overrides USING btree (flow_id, calendar);
+
+CREATE UNIQUE INDEX call_flow_pointers_pkey ON public.call_flow_pointers USING btree (flow_id);
+
+CREATE INDEX call_flow_pointers_version_idx ON public.call_flow_pointers USING btree (flow_id, version);
+
+CREATE INDEX call_flow_versions_hash_idx ON public.call_flow_versions USING btree (hash);
+
+CREATE UNIQUE INDEX call_flow_versions_key ON public.call_flow_versions USING btree (flow_id, version);
+
+CREATE UNIQUE INDEX call_flow_versions_pkey ON public.call_flow_versions USING btree (id);
+
+CREATE UNIQUE INDEX call_flows_key ON public.call_flows USING btree (org_id, name) NULLS NOT DISTINCT;
+
+CREATE UNIQUE INDEX call_flows_pkey ON public.call_flows USING btree (id);
+
 CREATE INDEX call_hours_all_idx ON public.call_hours USING btree (hour) WHERE (scope = 'all'::text);
 
 CREATE UNIQUE INDEX call_hours_key ON public.call_hours USING btree (hour, scope, org_id, mode, disposition, hung_up_at) NULLS NOT DISTINCT;
@@ -899,6 +1064,20 @@ CREATE UNIQUE INDEX jobs_pkey ON public.jobs USING btree (id);
 
 CREATE INDEX jobs_running_idx ON public.jobs USING btree (kind, run_at) WHERE (status = 'running'::text);
 
+CREATE INDEX lines_flow_idx ON public.lines USING btree (flow_id);
+
+CREATE UNIQUE INDEX lines_key ON public.lines USING btree (line, org_id) NULLS NOT DISTINCT;
+
+CREATE UNIQUE INDEX lines_pkey ON public.lines USING btree (id);
+
+CREATE UNIQUE INDEX people_key ON public.people USING btree (org_id, handle) NULLS NOT DISTINCT;
+
+CREATE UNIQUE INDEX people_pkey ON public.people USING btree (id);
+
+CREATE UNIQUE INDEX prompts_key ON public.prompts USING btree (org_id, hash) NULLS NOT DISTINCT;
+
+CREATE UNIQUE INDEX prompts_pkey ON public.prompts USING btree (id);
+
 CREATE INDEX rate_limit_refusals_minute_idx ON public.rate_limit_refusals USING btree (minute);
 
 CREATE UNIQUE INDEX rate_limit_refusals_pkey ON public.rate_limit_refusals USING btree (endpoint, identifier_type, identifier, minute);
@@ -918,6 +1097,8 @@ CREATE UNIQUE INDEX retention_rules_pkey ON public.retention_rules USING btree (
 CREATE UNIQUE INDEX rolled_hours_pkey ON public.rolled_hours USING btree (hour);
 
 CREATE UNIQUE INDEX telephony_numbers_number_sid_key ON public.telephony_numbers USING btree (number_sid);
+
+CREATE UNIQUE INDEX telephony_numbers_of_org ON public.telephony_numbers USING btree (e164_number, org_id);
 
 CREATE INDEX telephony_numbers_org_idx ON public.telephony_numbers USING btree (org_id);
 
@@ -1291,6 +1472,108 @@ AS $function$
   from dead
 $function$
 
+CREATE OR REPLACE FUNCTION public.calendar_open(p_calendar jsonb, p_at timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT (in_periods((c.dates -> l.today), l.clock, false) OR in_periods((c.dates -> l.yesterday), l.clock, true) OR ((NOT (c.dates ? l.today)) AND (in_periods((c.weekly -> l.weekday), l.clock, false) OR ((NOT (c.dates ? l.yesterday)) AND in_periods((c.weekly -> l.weekday_before), l.clock, true)))))
+    FROM (( SELECT COALESCE((calendar_open.p_calendar -> 'weekly'::text), '{}'::jsonb) AS weekly,
+             COALESCE((calendar_open.p_calendar -> 'dates'::text), '{}'::jsonb) AS dates) c
+      CROSS JOIN LATERAL ( SELECT to_char(w.at, 'HH24:MI'::text) AS clock,
+             to_char(w.at, 'YYYY-MM-DD'::text) AS today,
+             to_char((w.at - '1 day'::interval), 'YYYY-MM-DD'::text) AS yesterday,
+             to_char(w.at, 'dy'::text) AS weekday,
+             to_char((w.at - '1 day'::interval), 'dy'::text) AS weekday_before
+            FROM ( SELECT (calendar_open.p_at AT TIME ZONE (calendar_open.p_calendar ->> 'zone'::text)) AS at) w) l);
+END
+
+CREATE OR REPLACE FUNCTION public.calendar_states(p_calendars jsonb, p_at timestamp with time zone DEFAULT now())
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT COALESCE(jsonb_object_agg(c.key, COALESCE(( SELECT o.state
+            FROM calendar_overrides o
+           WHERE ((o.flow_id = ((c.value ->> 'flow'::text))::bigint) AND (o.calendar = (c.value ->> 'calendar'::text)) AND (o.until > calendar_states.p_at))),
+         CASE
+             WHEN calendar_open(c.value, calendar_states.p_at) THEN 'open'::text
+             ELSE 'closed'::text
+         END)), '{}'::jsonb) AS "coalesce"
+    FROM jsonb_each(calendar_states.p_calendars) c(key, value);
+END
+
+CREATE OR REPLACE FUNCTION public.calendar_switches(p_calendar jsonb, p_from timestamp with time zone DEFAULT now(), p_days integer DEFAULT 14)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ WITH span AS (
+          SELECT calendar_switches.p_from AS since,
+             (calendar_switches.p_from + make_interval(days => calendar_switches.p_days)) AS until,
+             (calendar_switches.p_calendar ->> 'zone'::text) AS zone,
+             ( SELECT o.*::calendar_overrides AS o
+                    FROM calendar_overrides o
+                   WHERE ((o.flow_id = ((calendar_switches.p_calendar ->> 'flow'::text))::bigint) AND (o.calendar = (calendar_switches.p_calendar ->> 'calendar'::text)) AND (o.until > calendar_switches.p_from))) AS override
+         ), clocks AS (
+          SELECT q.at,
+             ((q.at AT TIME ZONE s_1.zone) - (q.at AT TIME ZONE 'UTC'::text)) AS ahead
+            FROM (span s_1
+              CROSS JOIN LATERAL generate_series(date_trunc('hour'::text, s_1.since, 'UTC'::text), (s_1.until + '00:15:00'::interval), '00:15:00'::interval) q(at))
+         ), times AS (
+          SELECT DISTINCT ((t.t #>> '{}'::text[]))::interval AS clock
+            FROM jsonb_path_query(jsonb_build_array((calendar_switches.p_calendar -> 'weekly'::text), (calendar_switches.p_calendar -> 'dates'::text)), '$[*].*[*][*]'::jsonpath) t(t)
+         UNION
+          SELECT '00:00:00'::interval AS "interval"
+         ), instants AS (
+          SELECT (((d.day + t.clock) - c.ahead) AT TIME ZONE 'UTC'::text) AS at
+            FROM (((span s_1
+              CROSS JOIN LATERAL generate_series(((((s_1.since AT TIME ZONE s_1.zone))::date - 1))::timestamp with time zone, ((((s_1.until AT TIME ZONE s_1.zone))::date + 1))::timestamp with time zone, '1 day'::interval) d(day))
+              CROSS JOIN times t)
+              CROSS JOIN ( SELECT DISTINCT clocks.ahead
+                    FROM clocks) c)
+         UNION
+          SELECT j.at
+            FROM ( SELECT clocks.at,
+                     (clocks.ahead <> lag(clocks.ahead) OVER (ORDER BY clocks.at)) AS jumps
+                    FROM clocks) j
+           WHERE j.jumps
+         UNION
+          SELECT s_1.since
+            FROM span s_1
+         UNION
+          SELECT (s_1.override).until AS until
+            FROM span s_1
+         ), states AS (
+          SELECT i.at,
+                 CASE
+                     WHEN (i.at < (s_1.override).until) THEN ((s_1.override).state = 'open'::text)
+                     ELSE calendar_open(calendar_switches.p_calendar, i.at)
+                 END AS open
+            FROM instants i,
+             span s_1
+           WHERE ((i.at >= s_1.since) AND (i.at < s_1.until))
+         ), switches AS (
+          SELECT w.at
+            FROM ( SELECT states.at,
+                     (states.open IS DISTINCT FROM lag(states.open, 1, states.open) OVER (ORDER BY states.at)) AS switches
+                    FROM states) w
+           WHERE w.switches
+         )
+  SELECT jsonb_build_object('from', s.since, 'until', s.until, 'state', ( SELECT
+                 CASE
+                     WHEN t.open THEN 'open'::text
+                     ELSE 'closed'::text
+                 END AS "case"
+            FROM states t
+           WHERE (t.at = s.since)), 'switches', ( SELECT COALESCE(jsonb_agg(w.at ORDER BY w.at), '[]'::jsonb) AS "coalesce"
+            FROM switches w)) AS jsonb_build_object
+    FROM span s;
+END
+
 CREATE OR REPLACE FUNCTION public.call_counts(p_since timestamp with time zone)
  RETURNS TABLE(hour timestamp with time zone, mode text, disposition text, hung_up_at text, calls bigint, consented bigint, opted_out bigint, dialled bigint, answered bigint, timed bigint, seconds bigint, rang bigint, ring_seconds numeric, longest_ring_seconds numeric)
  LANGUAGE plpgsql
@@ -1633,6 +1916,9 @@ begin
       p_made ->> 'subaccount_sid', p_made ->> 'token', p_made ->> 'sealed_token'
     );
   end if;
+  -- The flow of whoever had this number before does not come with it.
+  delete from public.lines as l
+  where l.line = p_made #>> '{number,e164_number}' and l.org_id is distinct from v_org_id;
   insert into public.telephony_numbers as n (e164_number, org_id, number_sid, country, profile)
   select m.e164_number, v_org_id, m.number_sid, m.country, m.profile
   from jsonb_to_record(p_made -> 'number') as m(e164_number text, number_sid text, country text, profile jsonb)
@@ -1734,6 +2020,19 @@ CREATE OR REPLACE FUNCTION public.current_org_id()
  STABLE
  SET search_path TO ''
 RETURN (NULLIF((((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb -> 'app_metadata'::text) ->> 'org_id'::text), ''::text))::uuid
+
+CREATE OR REPLACE FUNCTION public.current_version(p_org_id uuid, p_name text)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select v.id
+  from public.call_flows as f
+  join public.call_flow_pointers as p on p.flow_id = f.id
+  join public.call_flow_versions as v on v.flow_id = f.id and v.version = p.version
+  where f.org_id is not distinct from p_org_id and f.name = p_name
+$function$
 
 CREATE OR REPLACE FUNCTION public.database_connections()
  RETURNS TABLE(used bigint, allowed integer)
@@ -2040,6 +2339,123 @@ BEGIN ATOMIC
    WHERE ((alert_deliveries.id = ANY (finish_alert_deliveries.p_failed)) AND (alert_deliveries.delivered_at IS NULL));
 END
 
+CREATE OR REPLACE FUNCTION public.flow_body(p_version_id bigint)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT jsonb_build_object('hash', v.hash, 'name', f.name, 'version', v.version, 'definition', v.definition, 'flows', ( SELECT COALESCE(jsonb_object_agg(u.key, w.hash), '{}'::jsonb) AS "coalesce"
+            FROM (jsonb_each_text(v.uses) u(key, value)
+              JOIN call_flow_versions w ON ((w.id = (u.value)::bigint)))), 'hours', ( SELECT COALESCE(jsonb_object_agg(c.key, calendar_switches(c.value)), '{}'::jsonb) AS "coalesce"
+            FROM jsonb_each(v.calendars) c(key, value))) AS jsonb_build_object
+    FROM (call_flow_versions v
+      JOIN call_flows f ON ((f.id = v.flow_id)))
+   WHERE (v.id = flow_body.p_version_id);
+END
+
+CREATE OR REPLACE FUNCTION public.flow_check_facts(p_org_id uuid, p_definition jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT jsonb_build_object('zone_known', is_time_zone((p_definition ->> 'zone'::text)), 'missing_prompts', COALESCE(( SELECT jsonb_agg(DISTINCT h.h) AS jsonb_agg
+            FROM jsonb_path_query(flow_check_facts.p_definition, '$."prompts".**."audio"'::jsonpath) h(h)
+           WHERE (NOT (EXISTS ( SELECT
+                    FROM prompts p
+                   WHERE ((p.hash = (h.h #>> '{}'::text[])) AND (NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id))))))), '[]'::jsonb), 'unknown_people', COALESCE(( SELECT jsonb_agg(m.m ORDER BY m.m) AS jsonb_agg
+            FROM rung_by(flow_check_facts.p_definition) m(m)
+           WHERE ((m.m !~~ '+%'::text) AND (NOT (EXISTS ( SELECT
+                    FROM people p
+                   WHERE ((p.handle = m.m) AND (NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id)))))))), '[]'::jsonb), 'own_lines', COALESCE(( SELECT jsonb_agg(o.o ORDER BY o.o) AS jsonb_agg
+            FROM own_lines(ARRAY( SELECT COALESCE((p.phone)::text, m.m) AS "coalesce"
+                    FROM (rung_by(flow_check_facts.p_definition) m(m)
+                      LEFT JOIN people p ON (((p.handle = m.m) AND (NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id))))))) o(o)), '[]'::jsonb), 'flows', COALESCE(( SELECT jsonb_object_agg(u.name, v.definition) AS jsonb_object_agg
+            FROM (flows_used(flow_check_facts.p_org_id, flow_check_facts.p_definition) u(name, version_id)
+              LEFT JOIN call_flow_versions v ON ((v.id = u.version_id)))), '{}'::jsonb)) AS jsonb_build_object;
+END
+
+CREATE OR REPLACE FUNCTION public.flow_definition(p_org_id uuid, p_name text, p_version integer DEFAULT NULL::integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT jsonb_build_object('flow', f.name, 'version', v.version, 'hash', v.hash, 'definition', v.definition) AS jsonb_build_object
+    FROM (call_flows f
+      JOIN call_flow_versions v ON ((v.flow_id = f.id)))
+   WHERE ((NOT (f.org_id IS DISTINCT FROM flow_definition.p_org_id)) AND (f.name = flow_definition.p_name) AND (v.version = COALESCE(flow_definition.p_version, ( SELECT p.version
+            FROM call_flow_pointers p
+           WHERE (p.flow_id = f.id)))));
+END
+
+CREATE OR REPLACE FUNCTION public.flow_of_account(p_account_sid text, p_hash text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT flow_body(v.id) AS flow_body
+    FROM (call_flow_versions v
+      JOIN call_flows f ON ((f.id = v.flow_id)))
+   WHERE ((v.hash >= flow_of_account.p_hash) AND (v.hash <= (flow_of_account.p_hash || 'g'::text)) AND (flow_of_account.p_hash ~ '^[0-9a-f]{8,64}$'::text) AND ((flow_of_account.p_account_sid IS NULL) OR (f.org_id = organisation_of(flow_of_account.p_account_sid))))
+   ORDER BY v.id DESC
+  LIMIT 1;
+END
+
+CREATE OR REPLACE FUNCTION public.flow_versions(p_org_id uuid, p_name text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT COALESCE(jsonb_agg(jsonb_build_object('flow', f.name, 'version', v.version, 'hash', v.hash, 'published_at', v.published_at, 'published_by', v.published_by, 'note', v.note, 'current', (p.version IS NOT NULL), 'lines',
+         CASE
+             WHEN (p.version IS NULL) THEN '[]'::jsonb
+             ELSE lines_of_flow(f.id)
+         END) ORDER BY v.published_at DESC, v.id DESC), '[]'::jsonb) AS "coalesce"
+    FROM ((call_flows f
+      JOIN call_flow_versions v ON ((v.flow_id = f.id)))
+      LEFT JOIN call_flow_pointers p ON (((p.flow_id = f.id) AND (p.version = v.version))))
+   WHERE ((NOT (f.org_id IS DISTINCT FROM flow_versions.p_org_id)) AND ((flow_versions.p_name IS NULL) OR (f.name = flow_versions.p_name)));
+END
+
+CREATE OR REPLACE FUNCTION public.flows_named_in(p_definition jsonb)
+ RETURNS SETOF text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT DISTINCT (n.n #>> '{}'::text[])
+    FROM jsonb_path_query(flows_named_in.p_definition, '$."nodes".*?(@."type" == "flow")."name"'::jsonpath) n(n);
+END
+
+CREATE OR REPLACE FUNCTION public.flows_used(p_org_id uuid, p_definition jsonb)
+ RETURNS TABLE(name text, version_id bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_names text[] := array(select public.flows_named_in(p_definition));
+  v_seen text[] := '{}';
+begin
+  while cardinality(v_names) > 0 loop
+    v_seen := v_seen || v_names;
+    return query
+      select n.name, public.current_version(p_org_id, n.name) from unnest(v_names) as n(name);
+    v_names := array(
+      select distinct further.name
+      from unnest(v_names) as n(name)
+      join public.call_flow_versions as v on v.id = public.current_version(p_org_id, n.name)
+      cross join lateral public.flows_named_in(v.definition) as further(name)
+      where further.name <> all (v_seen)
+    );
+  end loop;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.fold_recording(e voice_event)
  RETURNS void
  LANGUAGE sql
@@ -2286,6 +2702,29 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.in_periods(p_periods jsonb, p_clock text, p_after boolean)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT COALESCE(bool_or(
+         CASE
+             WHEN in_periods.p_after THEN ((p.until <= p.since) AND ((in_periods.p_clock COLLATE "C") < p.until))
+             ELSE (((in_periods.p_clock COLLATE "C") >= p.since) AND (((in_periods.p_clock COLLATE "C") < p.until) OR (p.until <= p.since)))
+         END), false) AS "coalesce"
+    FROM ( SELECT ((e.value ->> 0) COLLATE "C") AS since,
+             ((e.value ->> 1) COLLATE "C") AS until
+            FROM jsonb_array_elements(in_periods.p_periods) e(value)) p;
+END
+
+CREATE OR REPLACE FUNCTION public.is_time_zone(p_zone text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (EXISTS (SELECT FROM pg_timezone_names z WHERE (z.name = is_time_zone.p_zone)))
+
 CREATE OR REPLACE FUNCTION public.job_content(p_kind text, p_key text, p_payload jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2475,6 +2914,17 @@ BEGIN ATOMIC
   LIMIT 1;
 END
 
+CREATE OR REPLACE FUNCTION public.lines_of_flow(p_flow_id bigint)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT COALESCE(jsonb_agg(l.line ORDER BY l.line), '[]'::jsonb) AS "coalesce"
+    FROM lines l
+   WHERE (l.flow_id = lines_of_flow.p_flow_id);
+END
+
 CREATE OR REPLACE FUNCTION public.mail_content(p_kind text, p_payload jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -2598,6 +3048,154 @@ BEGIN ATOMIC
  DELETE FROM jobs j
     USING recordings r
    WHERE ((j.kind = 'mail_voicemail'::text) AND ((j.payload ->> 'call_sid'::text) = owe_voicemail_mails.p_call_sid) AND (j.status = 'waiting'::text) AND (r.call_sid = owe_voicemail_mails.p_call_sid) AND (r.recording_sid = (j.payload ->> 'recording_sid'::text)) AND (r.deleted_at IS NOT NULL));
+END
+
+CREATE OR REPLACE FUNCTION public.own_lines(p_numbers text[])
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT n.e164_number
+    FROM telephony_numbers n
+   WHERE ((n.e164_number)::text = ANY (own_lines.p_numbers))
+ UNION
+  SELECT l.line
+    FROM lines l
+   WHERE ((l.line)::text = ANY (own_lines.p_numbers));
+END
+
+CREATE OR REPLACE FUNCTION public.point_flow(p_flow_id bigint, p_version integer, p_by text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ INSERT INTO call_flow_pointers AS p (flow_id, version, moved_by)
+   VALUES (point_flow.p_flow_id, point_flow.p_version, point_flow.p_by) ON CONFLICT(flow_id) DO UPDATE SET version = excluded.version, moved_by = excluded.moved_by, moved_at = clock_timestamp()
+   WHERE (p.version <> excluded.version);
+END
+
+CREATE OR REPLACE FUNCTION public.publish_flow(p_org_id uuid, p_name text, p_definition jsonb, p_hash text, p_lines text[] DEFAULT '{}'::text[], p_note text DEFAULT NULL::text, p_by text DEFAULT NULL::text, p_disclosures jsonb DEFAULT '[]'::jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_flow_id bigint;
+  v_current public.call_flow_versions;
+  v_newest public.call_flow_versions;
+  v_version public.call_flow_versions;
+  v_uses jsonb;
+  v_fault text;
+begin
+  insert into public.call_flows (org_id, name) values (p_org_id, p_name) on conflict (org_id, name) do nothing;
+  select f.id into v_flow_id from public.call_flows as f
+  where f.org_id is not distinct from p_org_id and f.name = p_name for update;
+
+  if not public.is_time_zone(p_definition ->> 'zone') then
+    raise sqlstate 'PT400' using message = 'the zone must be one of the IANA time zones, such as America/Edmonton',
+      detail = 'definition.zone';
+  end if;
+  select coalesce(jsonb_object_agg(u.name, u.version_id), '{}'),
+    min(u.name) filter (where u.version_id is null or u.name = p_name)
+  into v_uses, v_fault
+  from public.flows_used(p_org_id, p_definition) as u;
+  if v_fault is not null then
+    raise sqlstate 'PT400' using detail = 'definition.nodes', message = case
+      when v_fault = p_name then format('the flow "%s" leads back to itself', v_fault)
+      else format('no flow "%s" of this owner is published', v_fault)
+    end;
+  end if;
+  select min(l) into v_fault from unnest(p_lines) as l
+  where exists (
+      select from public.telephony_numbers as n where n.e164_number = l and n.org_id is distinct from p_org_id
+    )
+    or (p_org_id is not null and not exists (select from public.telephony_numbers as n where n.e164_number = l));
+  if v_fault is not null then
+    raise sqlstate 'PT400' using message = 'each line must be a number of the owner of this flow', detail = 'lines';
+  end if;
+
+  select v.* into v_current from public.call_flow_versions as v
+  where v.id = public.current_version(p_org_id, p_name);
+  select v.* into v_newest from public.call_flow_versions as v
+  where v.flow_id = v_flow_id order by v.version desc limit 1;
+  if (v_current.hash, v_current.uses) = (p_hash, v_uses) then
+    v_version := v_current;
+  elsif (v_newest.hash, v_newest.uses) = (p_hash, v_uses) then
+    v_version := v_newest;
+  else
+    insert into public.call_flow_versions (
+      flow_id, version, hash, definition, replaces, note, published_by, uses, calendars, handles, numbers, asks_returning
+    )
+    select
+      v_flow_id, coalesce(v_newest.version, 0) + 1, p_hash, p_definition, v_current.version, p_note, p_by, v_uses,
+      coalesce(jsonb_object_agg(own.name, own.calendar || jsonb_build_object(
+        'flow', v_flow_id, 'calendar', own.name, 'zone', p_definition ->> 'zone'
+      )) filter (where own.name is not null), '{}') || (
+        select coalesce(jsonb_object_agg(f.name || '/' || c.key, c.value), '{}')
+        from jsonb_each_text(v_uses) as u
+        join public.call_flow_versions as v on v.id = u.value::bigint
+        join public.call_flows as f on f.id = v.flow_id
+        cross join lateral jsonb_each(v.calendars) as c
+        -- Those of its own.
+        where c.value ->> 'flow' = f.id::text
+      ),
+      array(select r from public.rung_by(p_definition) as r where r not like '+%' union
+        select unnest(v.handles) from public.call_flow_versions as v
+        where v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)),
+      array(select r from public.rung_by(p_definition) as r where r like '+%' union
+        select unnest(v.numbers) from public.call_flow_versions as v
+        where v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)),
+      jsonb_path_exists(p_definition, '$.nodes.*?(@.type == "match" && @.on == "returning")') or exists (
+        select from public.call_flow_versions as v
+        where v.asks_returning and v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)
+      )
+    from (select) as one
+    left join jsonb_each(p_definition -> 'calendars') as own(name, calendar) on true
+    returning * into v_version;
+  end if;
+
+  perform public.point_flow(v_flow_id, v_version.version, p_by);
+  insert into public.lines as l (line, org_id, flow_id)
+  select distinct each, p_org_id, v_flow_id from unnest(p_lines) as each order by each
+  on conflict (line, org_id) do update set flow_id = excluded.flow_id;
+  insert into public.disclosures (name, policy, key, language, words)
+  select d.name, d.policy, d.key, d.language, d.words
+  from jsonb_populate_recordset(null::public.disclosures, p_disclosures) as d
+  on conflict (name) do nothing;
+  update public.call_flows set draft = null, drafted_by = null, drafted_at = null
+  where id = v_flow_id and draft = p_definition;
+
+  return jsonb_build_object(
+    'flow', p_name, 'version', v_version.version, 'hash', v_version.hash, 'lines', public.lines_of_flow(v_flow_id)
+  );
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.published_flows()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ WITH answering AS (
+          SELECT l.line,
+             l.org_id,
+             v.id,
+             v.hash,
+             v.uses
+            FROM ((lines l
+              JOIN call_flow_pointers p ON ((p.flow_id = l.flow_id)))
+              JOIN call_flow_versions v ON (((v.flow_id = p.flow_id) AND (v.version = p.version))))
+         )
+  SELECT jsonb_build_object('lines', ( SELECT COALESCE(jsonb_object_agg(a.line, a.hash ORDER BY a.org_id NULLS FIRST), '{}'::jsonb) AS "coalesce"
+            FROM answering a), 'versions', ( SELECT COALESCE(jsonb_agg(flow_body(i.id) ORDER BY i.id), '[]'::jsonb) AS "coalesce"
+            FROM ( SELECT a.id
+                    FROM answering a
+                 UNION
+                  SELECT (u.value)::bigint AS value
+                    FROM (answering a
+                      CROSS JOIN LATERAL jsonb_each_text(a.uses) u(key, value))) i)) AS jsonb_build_object;
 END
 
 CREATE OR REPLACE FUNCTION public.purge_expired(p_batch integer DEFAULT 10000)
@@ -2982,6 +3580,35 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.rollback_flow(p_org_id uuid, p_name text, p_version integer DEFAULT NULL::integer, p_by text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_flow_id bigint;
+  v_version public.call_flow_versions;
+begin
+  select f.id into v_flow_id from public.call_flows as f
+  where f.org_id is not distinct from p_org_id and f.name = p_name for update;
+  select v.* into v_version from public.call_flow_versions as v
+  where v.flow_id = v_flow_id and v.version = coalesce(p_version, (
+    select c.replaces from public.call_flow_versions as c where c.id = public.current_version(p_org_id, p_name)
+  ));
+  if v_version.id is null then
+    raise sqlstate 'PT404' using message = case
+      when public.current_version(p_org_id, p_name) is null then format('no flow "%s" is published', p_name)
+      when p_version is null then format('the flow "%s" has no version before the one that answers', p_name)
+      else format('the flow "%s" has no version %s', p_name, p_version)
+    end;
+  end if;
+  perform public.point_flow(v_flow_id, v_version.version, p_by);
+  return jsonb_build_object(
+    'flow', p_name, 'version', v_version.version, 'hash', v_version.hash, 'lines', public.lines_of_flow(v_flow_id)
+  );
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.run_alerts(p_healthy boolean, p_failing text[], p_channels text[], p_refused_calls integer DEFAULT NULL::integer)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -3005,6 +3632,19 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.rung_by(p_definition jsonb)
+ RETURNS SETOF text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT (m.m #>> '{}'::text[])
+    FROM jsonb_path_query(rung_by.p_definition, '$."groups".*."members"[*]'::jsonpath) m(m)
+ UNION
+  SELECT (m.m #>> '{}'::text[])
+    FROM jsonb_path_query(rung_by.p_definition, '$."nodes".*?(@."type" == "ring")."to"'::jsonpath) m(m);
+END
+
 CREATE OR REPLACE FUNCTION public.running_onboardings()
  RETURNS TABLE(org_id uuid, account text, sealed_token text, number text, profile jsonb)
  LANGUAGE sql
@@ -3025,6 +3665,19 @@ AS $function$
   where t.transaction_type = 'onboarding' and t.status in ('in_progress', 'failed')
     and s.account ->> 'subaccount_sid' is not null
 $function$
+
+CREATE OR REPLACE FUNCTION public.save_flow_draft(p_org_id uuid, p_name text, p_draft jsonb, p_by text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ INSERT INTO call_flows (org_id, name, draft, drafted_by, drafted_at)
+   VALUES (save_flow_draft.p_org_id, save_flow_draft.p_name, save_flow_draft.p_draft, save_flow_draft.p_by,
+         CASE
+             WHEN (save_flow_draft.p_draft IS NOT NULL) THEN now()
+             ELSE NULL::timestamp with time zone
+         END) ON CONFLICT(org_id, name) DO UPDATE SET draft = excluded.draft, drafted_by = excluded.drafted_by, drafted_at = excluded.drafted_at;
+END
 
 CREATE OR REPLACE FUNCTION public.save_onboarding(p_id uuid, p_lease_token uuid, p_steps jsonb, p_error text DEFAULT NULL::text, p_lease interval DEFAULT '00:03:00'::interval)
  RETURNS void
@@ -3082,6 +3735,43 @@ begin
     $job$delete from cron.job_run_details where coalesce(end_time, start_time) < now() - interval '2 days'$job$);
 end
 $function$
+
+CREATE OR REPLACE FUNCTION public.set_override(p_org_id uuid, p_name text, p_calendar text, p_state text, p_until timestamp with time zone, p_by text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_version public.call_flow_versions;
+begin
+  select v.* into v_version from public.call_flow_versions as v where v.id = public.current_version(p_org_id, p_name);
+  if v_version.id is null then
+    raise sqlstate 'PT404' using message = format('no flow "%s" is published', p_name), detail = 'name';
+  elsif not v_version.definition #> '{calendars}' ? p_calendar then
+    raise sqlstate 'PT404' using message = format('the flow "%s" has no calendar "%s"', p_name, p_calendar),
+      detail = 'calendar';
+  elsif p_state is null then
+    delete from public.calendar_overrides as o where o.flow_id = v_version.flow_id and o.calendar = p_calendar;
+  elsif p_until is null or p_until <= now() or p_until > now() + interval '366 days' then
+    raise sqlstate 'PT400' using message = 'an override must end in the future, within 366 days', detail = 'until';
+  else
+    insert into public.calendar_overrides as o (flow_id, calendar, state, until, set_by)
+    values (v_version.flow_id, p_calendar, p_state, p_until, p_by)
+    on conflict (flow_id, calendar) do update
+      set state = excluded.state, until = excluded.until, set_by = excluded.set_by, set_at = excluded.set_at;
+  end if;
+  return jsonb_build_object('flow', p_name, 'calendar', p_calendar, 'state', p_state, 'until', p_until);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.store_prompt(p_org_id uuid, p_hash text, p_mime text, p_seconds numeric, p_bytes integer, p_by text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ INSERT INTO prompts (org_id, hash, mime, seconds, bytes, stored_by)
+   VALUES (store_prompt.p_org_id, store_prompt.p_hash, store_prompt.p_mime, store_prompt.p_seconds, store_prompt.p_bytes, store_prompt.p_by) ON CONFLICT(org_id, hash) DO NOTHING;
+END
 
 CREATE OR REPLACE FUNCTION public.submit_contact_message(p_message jsonb, p_limits jsonb, p_receipt_limits jsonb, p_key text DEFAULT NULL::text)
  RETURNS jsonb
@@ -3306,6 +3996,20 @@ begin
   return null;
 end
 $function$
+
+CREATE OR REPLACE FUNCTION public.version_by_hash(p_org_id uuid, p_hash text)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT v.id
+    FROM (call_flow_versions v
+      JOIN call_flows f ON ((f.id = v.flow_id)))
+   WHERE ((v.hash >= version_by_hash.p_hash) AND (v.hash <= (version_by_hash.p_hash || 'g'::text)) AND (version_by_hash.p_hash ~ '^[0-9a-f]{8,64}$'::text) AND (NOT (f.org_id IS DISTINCT FROM version_by_hash.p_org_id)))
+   ORDER BY v.id DESC
+  LIMIT 1;
+END
 
 CREATE OR REPLACE FUNCTION public.voice_answer_json(p_answer voice_answer, p_duplicate boolean)
  RETURNS jsonb
@@ -3742,6 +4446,14 @@ alter table public.alert_rules enable row level security;
 
 alter table public.analytics_events enable row level security;
 
+alter table public.calendar_overrides enable row level security;
+
+alter table public.call_flow_pointers enable row level security;
+
+alter table public.call_flow_versions enable row level security;
+
+alter table public.call_flows enable row level security;
+
 alter table public.call_hours enable row level security;
 
 alter table public.call_lifecycle enable row level security;
@@ -3771,6 +4483,12 @@ alter table public.idempotency_keys enable row level security;
 alter table public.job_kinds enable row level security;
 
 alter table public.jobs enable row level security;
+
+alter table public.lines enable row level security;
+
+alter table public.people enable row level security;
+
+alter table public.prompts enable row level security;
 
 alter table public.rate_limit_refusals enable row level security;
 
@@ -3805,6 +4523,28 @@ create policy alert_rules_for_operators on public.alert_rules for select to moni
 create policy analytics_events_for_monitoring on public.analytics_events for select to monitoring using (true);
 
 create policy analytics_events_of_the_service on public.analytics_events for select to service_role using (true);
+
+create policy calendar_overrides_of_own_org on public.calendar_overrides for select to authenticated using ((EXISTS ( SELECT
+   FROM call_flows f
+  WHERE (f.id = calendar_overrides.flow_id))));
+
+create policy calendar_overrides_of_the_service on public.calendar_overrides for all to service_role using (true) with check (true);
+
+create policy call_flow_pointers_of_own_org on public.call_flow_pointers for select to authenticated using ((EXISTS ( SELECT
+   FROM call_flows f
+  WHERE (f.id = call_flow_pointers.flow_id))));
+
+create policy call_flow_pointers_of_the_service on public.call_flow_pointers for all to service_role using (true) with check (true);
+
+create policy call_flow_versions_of_own_org on public.call_flow_versions for select to authenticated using ((EXISTS ( SELECT
+   FROM call_flows f
+  WHERE (f.id = call_flow_versions.flow_id))));
+
+create policy call_flow_versions_of_the_service on public.call_flow_versions for all to service_role using (true) with check (true);
+
+create policy call_flows_of_own_org on public.call_flows for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy call_flows_of_the_service on public.call_flows for all to service_role using (true) with check (true);
 
 create policy call_hours_for_operators on public.call_hours for select to monitoring, service_role using (true);
 
@@ -3846,7 +4586,19 @@ create policy jobs_for_monitoring on public.jobs for select to monitoring using 
 
 create policy jobs_of_the_service on public.jobs for select to service_role using (true);
 
+create policy lines_of_own_org on public.lines for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy lines_of_the_service on public.lines for all to service_role using (true) with check (true);
+
 create policy months_of_the_service on months.call_lifecycle_other for select to service_role using (true);
+
+create policy people_of_own_org on public.people for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy people_of_the_service on public.people for all to service_role using (true) with check (true);
+
+create policy prompts_of_own_org on public.prompts for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy prompts_of_the_service on public.prompts for all to service_role using (true) with check (true);
 
 create policy rate_limit_refusals_for_monitoring on public.rate_limit_refusals for select to monitoring using (true);
 
@@ -3898,6 +4650,12 @@ grant execute on function begin_release(uuid,interval) to service_role;
 
 grant execute on function bury_job(bigint,text) to service_role;
 
+grant execute on function calendar_open(jsonb,timestamp with time zone) to service_role;
+
+grant execute on function calendar_states(jsonb,timestamp with time zone) to service_role;
+
+grant execute on function calendar_switches(jsonb,timestamp with time zone,integer) to service_role;
+
 grant execute on function call_counts(timestamp with time zone) to authenticated;
 
 grant execute on function call_counts(timestamp with time zone) to monitoring;
@@ -3942,6 +4700,8 @@ grant execute on function current_org_id() to monitoring;
 
 grant execute on function current_org_id() to service_role;
 
+grant execute on function current_version(uuid,text) to service_role;
+
 grant execute on function database_connections() to monitoring;
 
 grant execute on function database_connections() to service_role;
@@ -3957,6 +4717,20 @@ grant execute on function evaluate_alerts(text[]) to service_role;
 grant execute on function export_person(text,text) to service_role;
 
 grant execute on function finish_alert_deliveries(bigint[],bigint[]) to service_role;
+
+grant execute on function flow_body(bigint) to service_role;
+
+grant execute on function flow_check_facts(uuid,jsonb) to service_role;
+
+grant execute on function flow_definition(uuid,text,integer) to service_role;
+
+grant execute on function flow_of_account(text,text) to service_role;
+
+grant execute on function flow_versions(uuid,text) to service_role;
+
+grant execute on function flows_named_in(jsonb) to service_role;
+
+grant execute on function flows_used(uuid,jsonb) to service_role;
 
 grant execute on function fold_recording(voice_event) to service_role;
 
@@ -3976,6 +4750,10 @@ grant execute on function health_recent_activity() to service_role;
 
 grant execute on function hold_jobs(uuid[],text,integer,text[],smallint) to service_role;
 
+grant execute on function in_periods(jsonb,text,boolean) to service_role;
+
+grant execute on function is_time_zone(text) to service_role;
+
 grant execute on function job_content(text,text,jsonb) to service_role;
 
 grant execute on function job_done(bigint,uuid,text) to service_role;
@@ -3990,6 +4768,8 @@ grant execute on function latency_quantile(double precision,bigint[]) to monitor
 
 grant execute on function latency_quantile(double precision,bigint[]) to service_role;
 
+grant execute on function lines_of_flow(bigint) to service_role;
+
 grant execute on function mail_content(text,jsonb) to service_role;
 
 grant execute on function metrics_snapshot() to service_role;
@@ -3999,6 +4779,14 @@ grant execute on function onboarding_work(telephony_transactions) to service_rol
 grant execute on function organisation_of(text) to service_role;
 
 grant execute on function owe_voicemail_mails(text) to service_role;
+
+grant execute on function own_lines(text[]) to service_role;
+
+grant execute on function point_flow(bigint,integer,text) to service_role;
+
+grant execute on function publish_flow(uuid,text,jsonb,text,text[],text,text,jsonb) to service_role;
+
+grant execute on function published_flows() to service_role;
 
 grant execute on function purge_expired(integer) to service_role;
 
@@ -4030,11 +4818,21 @@ grant execute on function retry_dead_jobs(bigint,text) to service_role;
 
 grant execute on function roll_up_calls(integer) to service_role;
 
+grant execute on function rollback_flow(uuid,text,integer,text) to service_role;
+
 grant execute on function run_alerts(boolean,text[],text[],integer) to service_role;
+
+grant execute on function rung_by(jsonb) to service_role;
 
 grant execute on function running_onboardings() to service_role;
 
+grant execute on function save_flow_draft(uuid,text,jsonb,text) to service_role;
+
 grant execute on function save_onboarding(uuid,uuid,jsonb,text,interval) to service_role;
+
+grant execute on function set_override(uuid,text,text,text,timestamp with time zone,text) to service_role;
+
+grant execute on function store_prompt(uuid,text,text,numeric,integer,text) to service_role;
 
 grant execute on function submit_contact_message(jsonb,jsonb,jsonb,text) to service_role;
 
@@ -4049,6 +4847,8 @@ grant execute on function telephony_tenant(text) to service_role;
 grant execute on function twilio_deleted(text) to service_role;
 
 grant execute on function unknown_calls(jsonb) to service_role;
+
+grant execute on function version_by_hash(uuid,text) to service_role;
 
 grant execute on function voice_answer_json(voice_answer,boolean) to service_role;
 
@@ -4093,6 +4893,34 @@ grant select on public.analytics_events (created_at) to monitoring;
 grant select on public.analytics_events (event_type) to monitoring;
 
 grant select on public.analytics_events (severity) to monitoring;
+
+grant select on public.calendar_overrides to authenticated;
+
+grant delete, insert, select, update on public.calendar_overrides to service_role;
+
+grant select on public.call_flow_pointers to authenticated;
+
+grant insert, select on public.call_flow_pointers to service_role;
+
+grant update on public.call_flow_pointers (moved_at) to service_role;
+
+grant update on public.call_flow_pointers (moved_by) to service_role;
+
+grant update on public.call_flow_pointers (version) to service_role;
+
+grant select on public.call_flow_versions to authenticated;
+
+grant insert, select on public.call_flow_versions to service_role;
+
+grant select on public.call_flows to authenticated;
+
+grant insert, select on public.call_flows to service_role;
+
+grant update on public.call_flows (draft) to service_role;
+
+grant update on public.call_flows (drafted_at) to service_role;
+
+grant update on public.call_flows (drafted_by) to service_role;
 
 grant select on public.call_funnel to authenticated;
 
@@ -4304,6 +5132,12 @@ grant select on public.jobs_waiting to monitoring;
 
 grant select on public.jobs_waiting to service_role;
 
+grant select on public.lines to authenticated;
+
+grant delete, insert, select on public.lines to service_role;
+
+grant update on public.lines (flow_id) to service_role;
+
 grant select on public.number_provisioning_status to authenticated;
 
 grant select on public.number_provisioning_status to service_role;
@@ -4311,6 +5145,14 @@ grant select on public.number_provisioning_status to service_role;
 grant select on public.operations_now to monitoring;
 
 grant select on public.operations_now to service_role;
+
+grant select on public.people to authenticated;
+
+grant delete, insert, select, update on public.people to service_role;
+
+grant select on public.prompts to authenticated;
+
+grant insert, select on public.prompts to service_role;
 
 grant delete, insert, select, update on public.rate_limit_refusals to service_role;
 
@@ -4414,6 +5256,8 @@ comment on table public.alert_episodes is 'When each alert fired and recovered.'
 
 comment on table public.alert_rules is 'The alerts and their thresholds; an operator may change threshold, window_minutes, minimum and close_after_minutes.';
 
+comment on table public.call_flow_versions is 'Published flows, immutable: a call keeps the version that it began with.';
+
 comment on table public.call_hours is 'The sums of the last 31 days'' calls, by hour and outcome, each organisation''s and everybody''s. No call is told apart in it.';
 
 comment on table public.call_lifecycle is 'Every accepted event, append-only, by the month it was received in. No foreign key to call_logs: the events outlive what is folded from them.';
@@ -4451,6 +5295,10 @@ comment on table public.idempotency_keys is 'One row an accepted request, with i
 comment on table public.job_kinds is 'The rules of each kind of work: delays, tries, lease, shares. An operator may change them.';
 
 comment on table public.jobs is 'Work that waits, is being done, was done (for as long as its kind keeps it) or was given up.';
+
+comment on table public.lines is 'Which flow each line follows. Its version is the flow''s pointer.';
+
+comment on table public.people is 'Whom a line rings, by the handle that groups of a flow name.';
 
 comment on table public.rate_limit_refusals is 'Refusals by minute; the view rate_limit_violations reads them.';
 

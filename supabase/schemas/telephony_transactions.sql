@@ -36,7 +36,9 @@ create table public.telephony_numbers (
   provisioned_at timestamptz not null default now(),
   -- What differs from the default line for calls to this number; see onboarding/line.ts.
   profile jsonb not null default '{}'
-    constraint telephony_numbers_profile_object check (jsonb_typeof(profile) = 'object')
+    constraint telephony_numbers_profile_object check (jsonb_typeof(profile) = 'object'),
+  -- For lines: a number of its organisation.
+  constraint telephony_numbers_of_org unique (e164_number, org_id)
 );
 
 create index telephony_numbers_org_idx on public.telephony_numbers (org_id);
@@ -437,6 +439,9 @@ begin
       p_made ->> 'subaccount_sid', p_made ->> 'token', p_made ->> 'sealed_token'
     );
   end if;
+  -- The flow of whoever had this number before does not come with it.
+  delete from public.lines as l
+  where l.line = p_made #>> '{number,e164_number}' and l.org_id is distinct from v_org_id;
   insert into public.telephony_numbers as n (e164_number, org_id, number_sid, country, profile)
   select m.e164_number, v_org_id, m.number_sid, m.country, m.profile
   from jsonb_to_record(p_made -> 'number') as m(e164_number text, number_sid text, country text, profile jsonb)

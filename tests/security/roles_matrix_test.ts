@@ -131,7 +131,15 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   // A number goes when its organisation is released; the account stays, as its calls do.
   telephony_numbers: ["select", "insert", "update", "delete"],
   telephony_subaccounts: ["select", "insert", "update"],
+  // A version of a flow never changes; what answers by it moves.
+  call_flow_versions: ["select", "insert"],
+  call_flows: ["select", "insert", "update(draft, drafted_by, drafted_at)"],
+  call_flow_pointers: ["select", "insert", "update(version, moved_by, moved_at)"],
+  lines: ["select", "insert", "update(flow_id)", "delete"],
+  prompts: ["select", "insert"],
   // What comes and goes.
+  calendar_overrides: CHANGES,
+  people: CHANGES,
   alert_episodes: CHANGES,
   function_metrics: CHANGES,
   health_checks: CHANGES,

@@ -1,0 +1,320 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { assertRejects } from "@std/assert/rejects.js";
+import { createHash } from "node:crypto";
+import postgres from "postgres";
+import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
+import {
+  flowDatabase,
+  FlowRefused,
+  type Owner,
+  type Publication,
+} from "../../supabase/functions/_shared/db/flows.ts";
+import { startTestStack } from "../support/database.ts";
+
+// Published flows, as the functions reach them: over the Data API, by the role that has no more rights than they need.
+
+const stack = await startTestStack({ functions: false });
+Deno.test.afterAll(() => stack.stop());
+const { sql } = stack.db;
+const flows = flowDatabase(dataApi(stack.url, "sb_secret_local"), 30_000);
+
+let made = 0;
+
+/** An organisation with a number of its own. */
+async function tenant() {
+  const n = ++made;
+  const org = crypto.randomUUID();
+  const account = `AC${String(n).padStart(32, "f")}`;
+  const number = `+1587444${String(n).padStart(4, "0")}`;
+  await sql`
+    insert into public.telephony_subaccounts (org_id, subaccount_sid, business_name)
+    values (${org}, ${account}, 'Business')`;
+  await sql`
+    insert into public.telephony_numbers (e164_number, org_id, number_sid, country)
+    values (${number}, ${org}, ${`PN${String(n).padStart(32, "0")}`}, 'CA')`;
+  return { org, account, number };
+}
+
+/** A definition told apart by its words. */
+function flow(words: string, more: Record<string, unknown> = {}) {
+  return {
+    schema: 1,
+    zone: "America/Edmonton",
+    languages: ["en-US"],
+    start: "bye",
+    prompts: { bye: { "en-US": words } },
+    nodes: { bye: { type: "end", prompt: "bye" } },
+    ...more,
+  };
+}
+
+function publish(owner: Owner, name: string, definition: unknown, more: Partial<Publication> = {}) {
+  const hash = createHash("sha256").update(JSON.stringify(definition)).digest("hex");
+  return flows.publish({ owner, name, definition, hash, ...more });
+}
+
+Deno.test("a publish answers its lines, and the next publish of the flow reaches them without naming them", async () => {
+  const { org, number } = await tenant();
+  const first = await publish(org, "desk", flow("one"), { lines: [number], by: "anna", note: "n" });
+  assertEquals([first.flow, first.version, first.lines], ["desk", 1, [number]]);
+  const second = await publish(org, "desk", flow("two"));
+  assertEquals([second.version, second.lines], [2, [number]]);
+  const [newest, oldest] = await flows.versions(org, "desk");
+  assertEquals([newest!.version, newest!.current, newest!.lines], [2, true, [number]]);
+  assertEquals(
+    [oldest!.version, oldest!.current, oldest!.lines, oldest!.published_by, oldest!.note],
+    [1, false, [], "anna", "n"],
+  );
+  assertEquals(await flows.definition(org, "desk"), {
+    flow: "desk",
+    version: 2,
+    hash: second.hash,
+    definition: flow("two"),
+  });
+});
+
+Deno.test("the definition that answers, or that was published last, keeps its version", async () => {
+  const versionOf = async (words: string) => (await publish(null, "same", flow(words))).version;
+  assertEquals(await versionOf("a"), 1);
+  assertEquals(await versionOf("a"), 1);
+  assertEquals(await versionOf("b"), 2);
+  assertEquals((await flows.rollback(null, "same")).version, 1);
+  assertEquals(await versionOf("a"), 1, "it answers already");
+  assertEquals(await versionOf("b"), 2, "it was the last");
+  assertEquals(await versionOf("a"), 3, "an earlier one is published anew");
+});
+
+Deno.test("a rollback leads to what answered before, step by step, or to the version that is named", async () => {
+  const rolledBack = async (version?: number) =>
+    (await flows.rollback(null, "back", version, "anna")).version;
+  for (const words of ["a", "b", "c"]) await publish(null, "back", flow(words));
+  assertEquals(await rolledBack(), 2);
+  assertEquals(await rolledBack(), 1);
+  const none = await assertRejects(() => rolledBack(), FlowRefused, "no version before");
+  assertEquals(none.status, 404);
+  assertEquals(await rolledBack(3), 3);
+  assertEquals(await rolledBack(1), 1);
+  await publish(null, "back", flow("d"));
+  assertEquals(await rolledBack(), 1, "not version 3, which did not answer before");
+  await assertRejects(() => rolledBack(9), FlowRefused, "no version 9");
+  await assertRejects(() => flows.rollback(null, "none"), FlowRefused, 'no flow "none"');
+});
+
+Deno.test("of publishes at once all are kept, in one order", async () => {
+  const words = Array.from({ length: 8 }, (_, i) => `words ${i}`);
+  const answers = await Promise.all(words.map((each) => publish(null, "race", flow(each))));
+  assertEquals(answers.map(({ version }) => version).sort(), [1, 2, 3, 4, 5, 6, 7, 8]);
+  const versions = await flows.versions(null, "race");
+  assertEquals(versions.map(({ version }) => version), [8, 7, 6, 5, 4, 3, 2, 1]);
+  assertEquals(versions.filter(({ current }) => current).map(({ version }) => version), [8]);
+});
+
+Deno.test("a publish waits for one that is not committed yet, and comes after it", async () => {
+  await publish(null, "turns", flow("a"));
+  const [first, second] = [1, 2].map(() => postgres(stack.db.url, { max: 1 }));
+  const call = (session: postgres.Sql, words: string) =>
+    session<{ version: number }[]>`
+      select (public.publish_flow(
+        null, 'turns', ${sql.json(flow(words) as never)}, ${words.repeat(64)}
+      ) ->> 'version')::integer as version`.execute();
+  await first!`begin`;
+  assertEquals((await call(first!, "b"))[0]!.version, 2);
+  const waiting = call(second!, "c");
+  const waits = async () =>
+    (await sql`select from pg_stat_activity where wait_event_type = 'Lock' and query like '%publish_flow%'
+      and datname = current_database()`).length === 1;
+  while (!await waits());
+  await first!`commit`;
+  assertEquals((await waiting)[0]!.version, 3);
+  await Promise.all([first!.end(), second!.end()]);
+});
+
+Deno.test("an organisation publishes on its own numbers, the main account on none of an organisation's", async () => {
+  const [one, other] = [await tenant(), await tenant()];
+  const refused = async (owner: Owner, line: string) => {
+    const error = await assertRejects(
+      () => publish(owner, "lines", flow("x"), { lines: [line] }),
+      FlowRefused,
+      "a number of the owner",
+    );
+    assertEquals([error.status, error.field], [400, "lines"]);
+  };
+  await refused(one.org, other.number);
+  await refused(one.org, "+15879990000");
+  await refused(null, one.number);
+  assertEquals(await flows.versions(one.org), [], "nothing was published on the way");
+  assertEquals(
+    (await publish(null, "lines", flow("x"), { lines: ["+15879990000"] })).lines,
+    ["+15879990000"],
+  );
+});
+
+Deno.test("an organisation finds no flow of another's, nor of the main account's", async () => {
+  const [one, other] = [await tenant(), await tenant()];
+  const { hash } = await publish(one.org, "mine", flow("secret"));
+  for (const owner of [other.org, null]) {
+    assertEquals(await flows.versions(owner, "mine"), []);
+    assertEquals(await flows.definition(owner, "mine"), null);
+    await assertRejects(() => flows.rollback(owner, "mine"), FlowRefused);
+    const goesOn = flow("x", { nodes: { bye: { type: "flow", name: "mine" } } });
+    await assertRejects(() => publish(owner, "other", goesOn), FlowRefused, 'no flow "mine"');
+  }
+  assertEquals(await flows.body(other.account, hash), null);
+  assertEquals((await flows.body(one.account, hash.slice(0, 12)))?.hash, hash);
+  assertEquals((await flows.body(undefined, hash))?.hash, hash);
+  assertEquals(await flows.body(undefined, hash.slice(0, 7)), null, "too short to name one");
+  assertEquals(await flows.body(undefined, "%"), null);
+});
+
+Deno.test("published versions cannot be changed or deleted, nor a flow under a line", async () => {
+  await publish(null, "kept", flow("a"), { lines: ["+15879990001"] });
+  const asService = (statement: string) =>
+    sql.begin(async (tx) => {
+      await tx.unsafe("set local role service_role");
+      await tx.unsafe(statement);
+    });
+  for (
+    const statement of [
+      "update call_flow_versions set definition = '{}'",
+      "update call_flow_versions set note = 'x'",
+      "delete from call_flow_versions",
+      "truncate call_flow_versions",
+      "delete from call_flows",
+      "delete from call_flow_pointers",
+    ]
+  ) {
+    await assertRejects(() => asService(statement), postgres.PostgresError, "permission denied");
+  }
+  // Nor by who owns the tables.
+  for (const table of ["call_flows", "call_flow_pointers", "call_flow_versions"]) {
+    await assertRejects(
+      () => sql`delete from ${sql(table)}`,
+      postgres.PostgresError,
+      "foreign key constraint",
+    );
+  }
+});
+
+Deno.test("what a flow goes on in is the version of then, and cannot lead back to it", async () => {
+  const { org } = await tenant();
+  const to = (name: string, words = "x") =>
+    flow(words, {
+      start: "on",
+      nodes: { on: { type: "flow", name } },
+      calendars: { main: { weekly: {} } },
+      groups: { desk: { members: ["ben"] } },
+    });
+  const night = await publish(org, "night", flow("a", { groups: { g: { members: ["anna"] } } }));
+  const day = await publish(org, "day", to("night"));
+  const body = await flows.body(undefined, day.hash);
+  assertEquals(body!.flows, { night: night.hash });
+  const [row] = await sql`
+    select handles from call_flow_versions where hash = ${day.hash}`;
+  assertEquals(row!.handles.sort(), ["anna", "ben"]);
+
+  await assertRejects(() => publish(org, "night", to("day")), FlowRefused, "leads back to itself");
+  await assertRejects(() => publish(org, "self", to("self")), FlowRefused, 'flow "self"');
+  await publish(org, "week", to("day"));
+  await assertRejects(() => publish(org, "night", to("week")), FlowRefused, "leads back to itself");
+
+  await publish(org, "night", flow("b"));
+  assertEquals((await flows.body(undefined, day.hash))!.flows, { night: night.hash });
+  const again = await publish(org, "day", to("night"));
+  assertEquals(again.version, 2, "the same words lead elsewhere by now");
+  assertEquals((await flows.checkFacts(org, to("week"))).flows, {
+    week: to("day"),
+    day: to("night"),
+    night: flow("b"),
+  });
+});
+
+Deno.test("a zone that only looks like one is refused", async () => {
+  for (const zone of ["America/Nowhere", "ZZZ5", "", "EST5EDT,M3.2.0,M11.1.0"]) {
+    const error = await assertRejects(
+      () => publish(null, "zone", flow("x", { zone })),
+      FlowRefused,
+      "IANA",
+    );
+    assertEquals(error.field, "definition.zone");
+    assertEquals((await flows.checkFacts(null, flow("x", { zone }))).zone_known, false);
+  }
+  assertEquals((await flows.checkFacts(null, flow("x"))).zone_known, true);
+});
+
+Deno.test("a check learns which audio, people and flows are missing, and which numbers are ours", async () => {
+  const [one, other] = [await tenant(), await tenant()];
+  const [stored, foreign] = ["a".repeat(64), "b".repeat(64)];
+  const prompt = { mime: "audio/wav", seconds: 1.5, bytes: 24_000 } as const;
+  await flows.storePrompt({ owner: one.org, hash: stored, ...prompt });
+  await flows.storePrompt({ owner: one.org, hash: stored, ...prompt });
+  await flows.storePrompt({ owner: other.org, hash: foreign, ...prompt });
+  await sql`
+    insert into people (org_id, handle, name, phone) values
+      (${one.org}, 'anna', 'Anna', ${other.number}), (${other.org}, 'carl', 'Carl', '+15870000001')`;
+  const definition = flow("x", {
+    prompts: { a: { audio: stored }, b: { "en-US": { audio: foreign } }, c: { "en-US": "audio" } },
+    groups: { desk: { members: ["anna", "carl", one.number, "+15870000002"] } },
+    nodes: { a: { type: "flow", name: "gone" } },
+  });
+  assertEquals(await flows.checkFacts(one.org, definition), {
+    zone_known: true,
+    missing_prompts: [foreign],
+    unknown_people: ["carl"],
+    own_lines: [one.number, other.number].sort(),
+    flows: { gone: null },
+  });
+});
+
+Deno.test("a draft is kept until it is published, and answers nobody", async () => {
+  await flows.saveDraft(null, "draft", flow("a"), "anna");
+  assertEquals(await flows.versions(null, "draft"), []);
+  assertEquals(await flows.definition(null, "draft"), null);
+  const draft = async () =>
+    (await sql`select draft, drafted_by from call_flows where name = 'draft'`)[0]!;
+  assertEquals({ ...await draft() }, { draft: flow("a"), drafted_by: "anna" });
+  await publish(null, "draft", flow("b"));
+  assertEquals((await draft()).draft, flow("a"), "something else was published");
+  await publish(null, "draft", flow("a"));
+  assertEquals((await draft()).draft, null);
+});
+
+Deno.test("a number that is given up takes its line along, and its next owner starts by the settings", async () => {
+  const one = await tenant();
+  await publish(one.org, "desk", flow("a"), { lines: [one.number] });
+  const lines = async () => (await flows.published()).lines[one.number];
+  assert(await lines());
+  await sql`delete from telephony_numbers where e164_number = ${one.number}`;
+  assertEquals(await lines(), undefined);
+  assertEquals((await flows.versions(one.org))[0]!.lines, []);
+});
+
+Deno.test("the words of its disclosures are kept with a publish, once", async () => {
+  const words = "This call may be recorded.";
+  const name = `opt_in-3-en-US-${createHash("sha256").update(words).digest("hex").slice(0, 32)}`;
+  const disclosures = [{ name, policy: "opt_in", key: "3", language: "en-US", words }];
+  await publish(null, "disclosed", flow("a"), { disclosures });
+  await publish(null, "disclosed", flow("b"), { disclosures });
+  assertEquals((await sql`select from disclosures where name = ${name}`).length, 1);
+});
+
+Deno.test("default is the flow of the settings: nobody publishes under its name", async () => {
+  const error = await assertRejects(() => publish(null, "default", flow("a")), FlowRefused);
+  assertEquals(error.field, "name");
+});
+
+Deno.test("a deploy gets all versions that answer, and those that they go on in", async () => {
+  const { org, number } = await tenant();
+  const night = await publish(org, "night", flow("shipped night"));
+  const day = await publish(
+    org,
+    "day",
+    flow("x", { nodes: { bye: { type: "flow", name: "night" } } }),
+    { lines: [number] },
+  );
+  const { lines, versions } = await flows.published();
+  assertEquals(lines[number], day.hash);
+  const hashes = versions.map(({ hash }) => hash);
+  assert(hashes.includes(day.hash) && hashes.includes(night.hash));
+  assertEquals(new Set(hashes).size, hashes.length);
+});
