@@ -87,17 +87,6 @@ create table months.call_lifecycle_other (
   answer voice_answer
 ) partition of call_lifecycle DEFAULT;
 
-create table public.alert_deliveries (
-  id bigint not null generated always as identity,
-  episode_id bigint not null,
-  transition text not null,
-  channel text not null,
-  created_at timestamp with time zone not null default now(),
-  claimed_until timestamp with time zone,
-  attempts integer not null default 0,
-  delivered_at timestamp with time zone
-);
-
 create table public.alert_episodes (
   id bigint not null generated always as identity,
   alert text not null,
@@ -513,16 +502,6 @@ create table public.worker_runs (
 );
 
 -- Constraints
-
-alter table alert_deliveries add constraint alert_deliveries_channel_form CHECK ((channel ~ '^[a-z]{1,32}$'::text));
-
-alter table alert_deliveries add constraint alert_deliveries_episode_id_fkey FOREIGN KEY (episode_id) REFERENCES alert_episodes(id) ON DELETE CASCADE;
-
-alter table alert_deliveries add constraint alert_deliveries_once UNIQUE (episode_id, transition, channel);
-
-alter table alert_deliveries add constraint alert_deliveries_pkey PRIMARY KEY (id);
-
-alter table alert_deliveries add constraint alert_deliveries_transition_known CHECK ((transition = ANY (ARRAY['fired'::text, 'recovered'::text])));
 
 alter table alert_episodes add constraint alert_episodes_alert_fkey FOREIGN KEY (alert) REFERENCES alert_rules(alert);
 
@@ -945,12 +924,6 @@ alter table worker_runs add constraint worker_runs_pkey PRIMARY KEY (worker);
 alter table worker_runs add constraint worker_runs_worker_form CHECK ((worker ~ '^[a-z][a-z0-9-]{0,63}$'::text));
 
 -- Indexes
-
-CREATE INDEX alert_deliveries_due_idx ON public.alert_deliveries USING btree (id) WHERE (delivered_at IS NULL);
-
-CREATE UNIQUE INDEX alert_deliveries_once ON public.alert_deliveries USING btree (episode_id, transition, channel);
-
-CREATE UNIQUE INDEX alert_deliveries_pkey ON public.alert_deliveries USING btree (id);
 
 CREATE INDEX alert_episodes_alert_idx ON public.alert_episodes USING btree (alert, opened_at DESC);
 
@@ -1658,49 +1631,6 @@ BEGIN ATOMIC
    WHERE ((c.from_e164)::text = calls_of_person.p_number);
 END
 
-CREATE OR REPLACE FUNCTION public.claim_alert_deliveries(p_channels text[])
- RETURNS TABLE(id bigint, channel text, transition text, episode_id bigint, alert text, severity text, summary text, action text, unit text, value numeric, threshold numeric, measured text, opened_at timestamp with time zone, closed_at timestamp with time zone)
- LANGUAGE sql
- SET search_path TO ''
-BEGIN ATOMIC
- WITH claimed AS (
-          UPDATE alert_deliveries d SET claimed_until = (clock_timestamp() + '00:00:50'::interval), attempts = (d.attempts + 1)
-           WHERE (d.id IN ( SELECT due.id
-                    FROM alert_deliveries due
-                   WHERE ((due.delivered_at IS NULL) AND (due.channel = ANY (claim_alert_deliveries.p_channels)) AND (due.created_at > (now() - '1 day'::interval)) AND ((due.claimed_until IS NULL) OR (due.claimed_until < clock_timestamp())))
-                   ORDER BY due.id
-                  LIMIT 50
-                  FOR UPDATE OF due SKIP LOCKED))
-           RETURNING d.id,
-             d.channel,
-             d.transition,
-             d.episode_id
-         )
-  SELECT c.id,
-     c.channel,
-     c.transition,
-     e.id,
-     e.alert,
-     e.severity,
-     r.summary,
-     r.action,
-     r.unit,
-     m.value,
-     e.threshold,
-     alert_measured(m.value, r.unit, r.comparison, e.threshold) AS alert_measured,
-     e.opened_at,
-     e.closed_at
-    FROM (((claimed c
-      JOIN alert_episodes e ON ((e.id = c.episode_id)))
-      JOIN alert_rules r ON ((r.alert = e.alert)))
-      CROSS JOIN LATERAL ( SELECT
-                 CASE c.transition
-                     WHEN 'fired'::text THEN e.opened_value
-                     ELSE e.closed_value
-                 END AS value) m)
-   ORDER BY c.id;
-END
-
 CREATE OR REPLACE FUNCTION public.claim_calls_to_reconcile(p_limit integer, p_quiet interval DEFAULT '00:05:00'::interval)
  RETURNS TABLE(call_sid text, account_sid text, open boolean, started_at timestamp with time zone, last_event_at timestamp with time zone)
  LANGUAGE sql
@@ -2222,27 +2152,26 @@ begin
       union all
       select 'recovered' where e.id = any (v_closed) and e.told_at is not null
     ) as m
-  ), delivered as (
-    insert into public.alert_deliveries (episode_id, transition, channel)
-    select m.id, m.transition, channel
-    from message as m, unnest(p_channels) as channel
-    -- A pager wakes people: for what is critical only.
-    where channel <> 'email' and (channel <> 'pagerduty' or m.severity = 'critical')
-    order by m.id, channel
-  ), mailed as (
+  ), enqueued as (
     insert into public.jobs (kind, priority, key, payload)
     select
-      'mail_alert', 0, format('alert/%s/%s', m.id, m.transition),
+      k.kind, k.priority, format('alert/%s/%s', m.id, m.transition),
       -- What it says is what was so at this moment, whenever it is sent.
       jsonb_build_object(
-        'episode_id', m.id, 'transition', m.transition, 'alert', m.alert, 'severity', m.severity, 'summary', r.summary, 'action', r.action,
-        'measured', public.alert_measured(
-          case m.transition when 'fired' then m.opened_value else m.closed_value end, r.unit, r.comparison, m.threshold
-        ),
+        'episode_id', m.id, 'transition', m.transition, 'alert', m.alert, 'severity', m.severity,
+        'summary', r.summary, 'action', r.action, 'unit', r.unit, 'value', v.value, 'threshold', m.threshold,
+        'measured', public.alert_measured(v.value, r.unit, r.comparison, m.threshold),
         'opened_at', m.opened_at, 'closed_at', m.closed_at
       )
-    from message as m join public.alert_rules as r on r.alert = m.alert
-    where 'email' = any (p_channels)
+    from message as m
+    join public.alert_rules as r on r.alert = m.alert
+    join public.job_kinds as k on k.kind = any (p_channels)
+    cross join lateral (
+      select case m.transition when 'fired' then m.opened_value else m.closed_value end as value
+    ) as v
+    -- A pager wakes people: for what is critical only.
+    where k.kind <> 'alert_pagerduty' or m.severity = 'critical'
+    order by m.id
   )
   select c.id, e.alert, c.transition
   from (
@@ -2327,17 +2256,6 @@ begin
   );
 end
 $function$
-
-CREATE OR REPLACE FUNCTION public.finish_alert_deliveries(p_delivered bigint[], p_failed bigint[])
- RETURNS void
- LANGUAGE sql
- SET search_path TO ''
-BEGIN ATOMIC
- UPDATE alert_deliveries SET delivered_at = clock_timestamp(), claimed_until = NULL::timestamp with time zone
-   WHERE ((alert_deliveries.id = ANY (finish_alert_deliveries.p_delivered)) AND (alert_deliveries.delivered_at IS NULL));
- UPDATE alert_deliveries SET claimed_until = NULL::timestamp with time zone
-   WHERE ((alert_deliveries.id = ANY (finish_alert_deliveries.p_failed)) AND (alert_deliveries.delivered_at IS NULL));
-END
 
 CREATE OR REPLACE FUNCTION public.flow_body(p_version_id bigint)
  RETURNS jsonb
@@ -2995,9 +2913,7 @@ BEGIN ATOMIC
            ORDER BY health_checks.checked_at DESC
           LIMIT 1), 'health_checked_at', ( SELECT EXTRACT(epoch FROM max(health_checks.checked_at)) AS "extract"
             FROM health_checks), 'workers', ( SELECT COALESCE(jsonb_agg(jsonb_build_object('worker', worker_runs.worker, 'last_ok_at', EXTRACT(epoch FROM worker_runs.last_ok_at), 'runs', worker_runs.runs, 'failures', worker_runs.failures) ORDER BY worker_runs.worker), '[]'::jsonb) AS "coalesce"
-            FROM worker_runs), 'alert_deliveries_pending', ( SELECT count(*) AS count
-            FROM alert_deliveries
-           WHERE (alert_deliveries.delivered_at IS NULL))) AS jsonb_build_object;
+            FROM worker_runs)) AS jsonb_build_object;
 END
 
 CREATE OR REPLACE FUNCTION public.onboarding_work(t telephony_transactions)
@@ -3626,8 +3542,7 @@ begin
   perform public.purge_monitoring(1000);
   return jsonb_build_object(
     'changed', v_changed,
-    'firing', (select count(*) from public.alert_episodes where closed_at is null),
-    'due', (select coalesce(jsonb_agg(to_jsonb(d)), '[]') from public.claim_alert_deliveries(p_channels) as d)
+    'firing', (select count(*) from public.alert_episodes where closed_at is null)
   );
 end
 $function$
@@ -4062,8 +3977,8 @@ create view alert_history with (security_invoker=true) as
     closed_at,
     closed_value,
     ( SELECT count(*) AS count
-           FROM alert_deliveries d
-          WHERE ((d.episode_id = e.id) AND (d.delivered_at IS NULL))) AS undelivered
+           FROM jobs j
+          WHERE ((j.kind = ANY (ARRAY['alert_pagerduty'::text, 'alert_slack'::text, 'mail_alert'::text])) AND (j.status <> 'done'::text) AND (j.key = ANY (ARRAY[format('alert/%s/fired'::text, e.id), format('alert/%s/recovered'::text, e.id)])))) AS undelivered
    FROM alert_episodes e
   WHERE ((closed_at IS NULL) OR (closed_at > (now() - '30 days'::interval)))
   ORDER BY opened_at DESC;
@@ -4438,8 +4353,6 @@ create view webhook_performance with (security_invoker=true) as
 
 alter table months.call_lifecycle_other enable row level security;
 
-alter table public.alert_deliveries enable row level security;
-
 alter table public.alert_episodes enable row level security;
 
 alter table public.alert_rules enable row level security;
@@ -4513,8 +4426,6 @@ alter table public.telephony_transactions enable row level security;
 alter table public.twilio_deletions enable row level security;
 
 alter table public.worker_runs enable row level security;
-
-create policy alert_deliveries_for_operators on public.alert_deliveries for select to monitoring, service_role using (true);
 
 create policy alert_episodes_for_operators on public.alert_episodes for select to monitoring, service_role using (true);
 
@@ -4672,8 +4583,6 @@ grant execute on function call_success(timestamp with time zone) to monitoring;
 
 grant execute on function call_success(timestamp with time zone) to service_role;
 
-grant execute on function claim_alert_deliveries(text[]) to service_role;
-
 grant execute on function claim_calls_to_reconcile(integer,interval) to service_role;
 
 grant execute on function claim_jobs(text[],integer,integer) to service_role;
@@ -4715,8 +4624,6 @@ grant execute on function enqueue_job(text,text,jsonb,timestamp with time zone,s
 grant execute on function evaluate_alerts(text[]) to service_role;
 
 grant execute on function export_person(text,text) to service_role;
-
-grant execute on function finish_alert_deliveries(bigint[],bigint[]) to service_role;
 
 grant execute on function flow_body(bigint) to service_role;
 
@@ -4857,10 +4764,6 @@ grant execute on function voicemail_recording_url(text,text) to service_role;
 grant select on public.active_calls to authenticated;
 
 grant select on public.active_calls to service_role;
-
-grant select on public.alert_deliveries to monitoring;
-
-grant insert, select, update on public.alert_deliveries to service_role;
 
 grant select on public.alert_episodes to monitoring;
 
@@ -5118,6 +5021,8 @@ grant select on public.jobs (ended_at) to monitoring;
 
 grant select on public.jobs (id) to monitoring;
 
+grant select on public.jobs (key) to monitoring;
+
 grant select on public.jobs (kind) to monitoring;
 
 grant select on public.jobs (priority) to monitoring;
@@ -5250,8 +5155,6 @@ alter default privileges for role postgres grant execute on functions to postgre
 
 comment on function take_rate_limit(text,text,text,integer,interval) is 'True: admitted and counted. False: refused and recorded. Never more than p_max in any window of p_window.';
 
-comment on table public.alert_deliveries is 'What each channel has been told, or is still to be told, of an episode.';
-
 comment on table public.alert_episodes is 'When each alert fired and recovered.';
 
 comment on table public.alert_rules is 'The alerts and their thresholds; an operator may change threshold, window_minutes, minimum and close_after_minutes.';
@@ -5324,7 +5227,7 @@ comment on table public.worker_runs is 'When each worker last ran and last succe
 
 comment on view public.active_calls is 'Calls whose end has not been reported yet.';
 
-comment on view public.alert_history is 'Open alerts, and those that ended in the last 30 days; undelivered: messages that no channel has taken yet.';
+comment on view public.alert_history is 'Open alerts, and those that ended in the last 30 days; undelivered: messages that their channel has not taken.';
 
 comment on view public.alert_status is 'Every alert and how it stands. value is null, and the alert does not fire, where there is too little to judge by (alert_rules.minimum). response_time is the 95th percentile in seconds; system_unhealthy is how long voice-health has failed.';
 
@@ -5406,7 +5309,11 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- alert_rules: {"unit": "webhooks", "alert": "database_failures", "action": "Callers are served without recording. Look at the database's load and connections.", "minimum": 0, "summary": "Webhooks do not reach the database", "severity": "critical", "threshold": 0, "comparison": "above", "window_minutes": 5, "close_after_minutes": 10}
 
--- job_kinds: {"keep": "30 days", "kind": "mail_alert", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 0, "key_lives": "23:30:00", "held_until": null, "hourly_share": 1.0, "longest_hold": "00:01:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
+-- job_kinds: {"keep": "30 days", "kind": "alert_pagerduty", "lease": "00:00:50", "share": 0.5, "delays": ["00:00:50"], "worker": "alert-dispatch", "held_for": null, "priority": 0, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": "1 day", "fixes_content": false}
+
+-- job_kinds: {"keep": "30 days", "kind": "alert_slack", "lease": "00:00:50", "share": 0.5, "delays": ["00:00:50"], "worker": "alert-dispatch", "held_for": null, "priority": 1, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": "1 day", "fixes_content": false}
+
+-- job_kinds: {"keep": "30 days", "kind": "mail_alert", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 0, "key_lives": "23:30:00", "held_until": null, "hourly_share": 1, "longest_hold": "00:01:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
 
 -- job_kinds: {"keep": "30 days", "kind": "mail_contact_auto_reply", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 3, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.25, "longest_hold": null, "max_attempts": 8, "expires_after": null, "fixes_content": true}
 

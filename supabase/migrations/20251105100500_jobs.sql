@@ -86,16 +86,21 @@ create index jobs_contact_idx on public.jobs ((payload ->> 'contact_message_id')
   where payload ->> 'contact_message_id' is not null;
 
 insert into public.job_kinds
-  (kind, worker, priority, share, hourly_share, lease, delays, max_attempts, key_lives, longest_hold, keep, fixes_content)
--- Resend knows a key for 24 hours. The delays are those of Svix. A receipt is the first mail to wait.
-select m.kind, 'notify-worker', m.priority, 0, m.hourly_share, interval '2 minutes',
-  '{5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h}', 8, interval '23 hours 30 minutes', m.longest_hold, interval '30 days', true
-from (values
-  ('mail_alert', 0, 1.0, interval '60 seconds'),
-  ('mail_voicemail', 1, 0.9, interval '60 seconds'),
-  ('mail_contact_notification', 2, 0.5, interval '15 minutes'),
-  ('mail_contact_auto_reply', 3, 0.25, null)
-) as m(kind, priority, hourly_share, longest_hold);
+  (kind, worker, priority, share, hourly_share, lease, delays, max_attempts, key_lives, expires_after, longest_hold, keep,
+    fixes_content)
+values
+  -- Resend knows a key for 24 hours. The delays are those of Svix. A receipt is the first mail to wait.
+  ('mail_alert', 'notify-worker', 0, 0, 1, '2 min', '{5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h}', 8, '23 h 30 min', null,
+    '60 s', '30 days', true),
+  ('mail_voicemail', 'notify-worker', 1, 0, 0.9, '2 min', '{5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h}', 8, '23 h 30 min',
+    null, '60 s', '30 days', true),
+  ('mail_contact_notification', 'notify-worker', 2, 0, 0.5, '2 min', '{5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h}', 8,
+    '23 h 30 min', null, '15 min', '30 days', true),
+  ('mail_contact_auto_reply', 'notify-worker', 3, 0, 0.25, '2 min', '{5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h}', 8,
+    '23 h 30 min', null, null, '30 days', true),
+  -- Each run tries again, in order; after a day nobody needs to hear of it.
+  ('alert_pagerduty', 'alert-dispatch', 0, 0.5, null, '50 s', '{50 s}', null, null, '1 day', null, '30 days', false),
+  ('alert_slack', 'alert-dispatch', 1, 0.5, null, '50 s', '{50 s}', null, null, '1 day', null, '30 days', false);
 
 alter table public.jobs enable row level security;
 create policy jobs_of_the_service on public.jobs for select to service_role using (true);
@@ -417,7 +422,7 @@ grant update (
   share, hourly_share, lease, delays, max_attempts, expires_after, longest_hold, keep, held_until, held_for
 ) on public.job_kinds to service_role;
 grant select, insert, update, delete on public.jobs to service_role;
-grant select (id, kind, priority, status, attempts, run_at, created_at, ended_at) on public.jobs to monitoring;
+grant select (id, kind, key, priority, status, attempts, run_at, created_at, ended_at) on public.jobs to monitoring;
 grant execute on function
   public.enqueue_job, public.job_content, public.bury_job, public.claim_jobs, public.renew_job, public.job_done,
   public.job_failed, public.hold_jobs, public.retry_dead_jobs, public.purge_jobs

@@ -94,8 +94,7 @@ begin atomic
       select coalesce(jsonb_agg(jsonb_build_object('worker', worker, 'last_ok_at', extract(epoch from last_ok_at),
         'runs', runs, 'failures', failures) order by worker), '[]')
       from public.worker_runs
-    ),
-    'alert_deliveries_pending', (select count(*) from public.alert_deliveries where delivered_at is null)
+    )
   );
 end;
 

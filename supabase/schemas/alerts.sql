@@ -94,26 +94,6 @@ create index alert_episodes_alert_idx on public.alert_episodes (alert, opened_at
 alter table public.alert_episodes enable row level security;
 create policy alert_episodes_for_operators on public.alert_episodes for select to service_role, monitoring using (true);
 
--- Who has to be told what, once each. A claim that ran out is claimed again.
-create table public.alert_deliveries (
-  id bigint generated always as identity primary key,
-  episode_id bigint not null references public.alert_episodes (id) on delete cascade,
-  transition text not null constraint alert_deliveries_transition_known check (transition in ('fired', 'recovered')),
-  channel text not null constraint alert_deliveries_channel_form check (channel ~ '^[a-z]{1,32}$'),
-  created_at timestamptz not null default now(),
-  claimed_until timestamptz,
-  attempts integer not null default 0,
-  delivered_at timestamptz,
-  constraint alert_deliveries_once unique (episode_id, transition, channel)
-);
-
-comment on table public.alert_deliveries is 'What each channel has been told, or is still to be told, of an episode.';
-
-create index alert_deliveries_due_idx on public.alert_deliveries (id) where delivered_at is null;
-
-alter table public.alert_deliveries enable row level security;
-create policy alert_deliveries_for_operators on public.alert_deliveries for select to service_role, monitoring using (true);
-
 -- What an alert measures, in words: "81 %, should be at least 90 %".
 create function public.alert_measured(p_value numeric, p_unit text, p_comparison text, p_threshold numeric) returns text
 language sql immutable set search_path = ''
@@ -248,16 +228,19 @@ comment on view public.alert_status is 'Every alert and how it stands. value is 
 create view public.alert_history with (security_invoker = true) as
 select
   e.id, e.alert, e.severity, e.threshold, e.opened_at, e.opened_value, e.closed_at, e.closed_value,
-  (select count(*) from public.alert_deliveries as d where d.episode_id = e.id and d.delivered_at is null)
-    as undelivered
+  (
+    select count(*) from public.jobs as j
+    where j.kind in ('alert_pagerduty', 'alert_slack', 'mail_alert') and j.status <> 'done'
+      and j.key in (format('alert/%s/fired', e.id), format('alert/%s/recovered', e.id))
+  ) as undelivered
 from public.alert_episodes as e
 where e.closed_at is null or e.closed_at > now() - interval '30 days'
 order by e.opened_at desc;
 
-comment on view public.alert_history is 'Open alerts, and those that ended in the last 30 days; undelivered: messages that no channel has taken yet.';
+comment on view public.alert_history is 'Open alerts, and those that ended in the last 30 days; undelivered: messages that their channel has not taken.';
 
 -- Opens an episode for each alert that began to fire, closes that of each that has not fired for close_after_minutes,
--- and puts one message down for each channel: an e-mail as a job, any other as a delivery.
+-- and enqueues one message for each channel: p_channels are kinds of jobs, such as mail_alert.
 -- Of one alert at most three episodes an hour are told, with their ends: one more waits until the hour allows it, and
 -- is dropped if it is over by then. Returns what changed. Safe to run twice at once: the runs take turns, and one of
 -- them finds nothing changed.
@@ -317,27 +300,26 @@ begin
       union all
       select 'recovered' where e.id = any (v_closed) and e.told_at is not null
     ) as m
-  ), delivered as (
-    insert into public.alert_deliveries (episode_id, transition, channel)
-    select m.id, m.transition, channel
-    from message as m, unnest(p_channels) as channel
-    -- A pager wakes people: for what is critical only.
-    where channel <> 'email' and (channel <> 'pagerduty' or m.severity = 'critical')
-    order by m.id, channel
-  ), mailed as (
+  ), enqueued as (
     insert into public.jobs (kind, priority, key, payload)
     select
-      'mail_alert', 0, format('alert/%s/%s', m.id, m.transition),
+      k.kind, k.priority, format('alert/%s/%s', m.id, m.transition),
       -- What it says is what was so at this moment, whenever it is sent.
       jsonb_build_object(
-        'episode_id', m.id, 'transition', m.transition, 'alert', m.alert, 'severity', m.severity, 'summary', r.summary, 'action', r.action,
-        'measured', public.alert_measured(
-          case m.transition when 'fired' then m.opened_value else m.closed_value end, r.unit, r.comparison, m.threshold
-        ),
+        'episode_id', m.id, 'transition', m.transition, 'alert', m.alert, 'severity', m.severity,
+        'summary', r.summary, 'action', r.action, 'unit', r.unit, 'value', v.value, 'threshold', m.threshold,
+        'measured', public.alert_measured(v.value, r.unit, r.comparison, m.threshold),
         'opened_at', m.opened_at, 'closed_at', m.closed_at
       )
-    from message as m join public.alert_rules as r on r.alert = m.alert
-    where 'email' = any (p_channels)
+    from message as m
+    join public.alert_rules as r on r.alert = m.alert
+    join public.job_kinds as k on k.kind = any (p_channels)
+    cross join lateral (
+      select case m.transition when 'fired' then m.opened_value else m.closed_value end as value
+    ) as v
+    -- A pager wakes people: for what is critical only.
+    where k.kind <> 'alert_pagerduty' or m.severity = 'critical'
+    order by m.id
   )
   select c.id, e.alert, c.transition
   from (
@@ -348,53 +330,7 @@ begin
 end
 $$;
 
--- Claims what is still to be told, the oldest first. Two runs at once never get the same message; what is not
--- reported as delivered is claimed again a minute later, for a day.
-create function public.claim_alert_deliveries(p_channels text[])
-returns table (
-  id bigint, channel text, transition text, episode_id bigint, alert text, severity text, summary text, action text,
-  unit text, value numeric, threshold numeric, measured text, opened_at timestamptz, closed_at timestamptz
-)
-language sql volatile set search_path = ''
-begin atomic
-  with claimed as (
-    update public.alert_deliveries as d
-    set claimed_until = clock_timestamp() + interval '50 seconds', attempts = d.attempts + 1
-    where d.id in (
-      select due.id from public.alert_deliveries as due
-      where due.delivered_at is null and due.channel = any (p_channels)
-        and due.created_at > now() - interval '1 day'
-        and (due.claimed_until is null or due.claimed_until < clock_timestamp())
-      order by due.id
-      limit 50
-      for update skip locked
-    )
-    returning d.id, d.channel, d.transition, d.episode_id
-  )
-  select
-    c.id, c.channel, c.transition, e.id, e.alert, e.severity, r.summary, r.action, r.unit, m.value,
-    e.threshold, public.alert_measured(m.value, r.unit, r.comparison, e.threshold), e.opened_at, e.closed_at
-  from claimed as c
-  join public.alert_episodes as e on e.id = c.episode_id
-  join public.alert_rules as r on r.alert = e.alert
-  cross join lateral (
-    select case c.transition when 'fired' then e.opened_value else e.closed_value end as value
-  ) as m
-  order by c.id;
-end;
-
--- Reports how the claimed ones went: what failed may be claimed at once.
-create function public.finish_alert_deliveries(p_delivered bigint[], p_failed bigint[]) returns void
-language sql volatile set search_path = ''
-begin atomic
-  update public.alert_deliveries set delivered_at = clock_timestamp(), claimed_until = null
-  where id = any (p_delivered) and delivered_at is null;
-  update public.alert_deliveries set claimed_until = null
-  where id = any (p_failed) and delivered_at is null;
-end;
-
--- One run of alert-dispatch, as far as the database goes: what voice-health and Twilio said is kept, the alerts are
--- evaluated, and what is to be told comes back. p_healthy null: nobody could ask. p_refused_calls: calls that Twilio
+-- What alert-dispatch begins with: what voice-health and Twilio said is kept, and the alerts are evaluated. p_healthy null: nobody could ask. p_refused_calls: calls that Twilio
 -- refused in the last hour as the account had too many at once; null: not known.
 create function public.run_alerts(
   p_healthy boolean, p_failing text[], p_channels text[], p_refused_calls integer default null
@@ -413,8 +349,7 @@ begin
   perform public.purge_monitoring(1000);
   return jsonb_build_object(
     'changed', v_changed,
-    'firing', (select count(*) from public.alert_episodes where closed_at is null),
-    'due', (select coalesce(jsonb_agg(to_jsonb(d)), '[]') from public.claim_alert_deliveries(p_channels) as d)
+    'firing', (select count(*) from public.alert_episodes where closed_at is null)
   );
 end
 $$;
@@ -438,13 +373,11 @@ begin atomic
 end;
 
 grant select on public.alert_rules, public.alert_status, public.alert_history to service_role, monitoring;
-grant select, insert, update on public.alert_deliveries to service_role;
 grant select, insert, update, delete on public.alert_episodes to service_role;
-grant select on public.alert_episodes, public.alert_deliveries to monitoring;
+grant select on public.alert_episodes to monitoring;
 grant update (threshold, window_minutes, minimum, close_after_minutes) on public.alert_rules to service_role;
 grant execute on function
-  public.alert_measured, public.evaluate_alerts, public.claim_alert_deliveries, public.finish_alert_deliveries,
-  public.run_alerts,
+  public.alert_measured, public.evaluate_alerts, public.run_alerts,
   public.purge_monitoring
   to service_role;
 grant execute on function public.alert_measured to monitoring;

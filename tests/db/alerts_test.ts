@@ -370,15 +370,17 @@ Deno.test("a health check that nobody has asked for lately is no news of health"
 /** Evaluates, as alert-dispatch does each minute. @returns the transitions. */
 async function evaluate(sql: Sql, errors: number): Promise<string[]> {
   await measured(sql, { requests: 1000, errors });
-  return (await sql`select transition from evaluate_alerts('{slack,email}')`)
+  return (await sql`select transition from evaluate_alerts('{alert_slack,mail_alert}')`)
     .map(({ transition }) => transition);
 }
 
+const told = async (sql: Sql, kind: string) =>
+  (await sql`select payload ->> 'transition' as it from jobs where kind = ${kind} order by id`)
+    .map(({ it }) => it as string);
+
 const messages = async (sql: Sql) => ({
-  slack: (await sql`select transition from alert_deliveries order by id`)
-    .map(({ transition }) => transition),
-  mails: (await sql`select payload ->> 'transition' as it from jobs order by id`)
-    .map(({ it }) => it),
+  slack: await told(sql, "alert_slack"),
+  mails: await told(sql, "mail_alert"),
 });
 
 Deno.test("an alert that fires again after its dwell is another episode", () =>
@@ -449,31 +451,26 @@ Deno.test("an operator may set how long an alert has to be quiet", () =>
     assertEquals(await evaluate(sql, 0), ["recovered"]);
   }));
 
-Deno.test("ten evaluations at once open one episode, and nothing is claimed twice", async () => {
+Deno.test("ten evaluations at once open one episode, and enqueue one message for each channel", async () => {
   await db.sql`
     insert into rate_limit_refusals values ('voice-frontdoor', 'caller', '+15550000002', date_trunc('minute', now()), 60, now())`;
   const connections = Array.from({ length: 10 }, () => postgres(db.url, { max: 1 }));
   const runs = await Promise.all(connections.map(async (sql) => {
-    const [row] = await sql`select run_alerts(true, '{}', '{slack,pagerduty}') as run`;
-    return row!.run as { changed: unknown[]; due: { channel: string; alert: string }[] };
+    const [row] = await sql`
+      select run_alerts(true, '{}', '{alert_slack,alert_pagerduty,mail_alert}') as run`;
+    return row!.run as { changed: unknown[] };
   }));
   await Promise.all(connections.map((sql) => sql.end()));
   assertEquals(runs.flatMap(({ changed }) => changed).length, 1);
+  const owed = await db.sql`select kind, payload ->> 'alert' as alert from jobs order by 1`;
   // A warning: no pager.
-  assertEquals(runs.flatMap(({ due }) => due).map(({ channel, alert }) => [channel, alert]), [
-    ["slack", "rate_limit_violations"],
+  assertEquals(owed.map(({ kind, alert }) => [kind, alert]), [
+    ["alert_slack", "rate_limit_violations"],
+    ["mail_alert", "rate_limit_violations"],
   ]);
-});
-
-Deno.test("what was claimed and not reported is claimed again when the claim has run out", async () => {
-  const claim = async () => [...await db.sql`select id from claim_alert_deliveries('{slack}')`];
-  assertEquals(await claim(), []);
-  await db.sql`update alert_deliveries set claimed_until = now() - interval '1 second'`;
-  const [again] = await claim();
-  await db.sql`select finish_alert_deliveries('{}', ${[again!.id]}::bigint[])`;
-  const [third] = await claim();
-  assertEquals(third, again);
-  await db.sql`select finish_alert_deliveries(${[third!.id]}::bigint[], '{}')`;
-  await db.sql`update alert_deliveries set claimed_until = null`;
-  assertEquals(await claim(), []);
+  const undelivered = async () =>
+    (await db.sql`select undelivered::int from alert_history`).map((row) => row.undelivered);
+  assertEquals(await undelivered(), [2]);
+  await db.sql`select job_done(id, lease) from claim_jobs('{alert_slack}', 1)`;
+  assertEquals(await undelivered(), [1]);
 });

@@ -4,6 +4,7 @@ import { assertMatch } from "@std/assert/match.js";
 import { assertThrows } from "@std/assert/throws.js";
 import { withLocalDefaults } from "../../scripts/local/stack.ts";
 import { SettingError } from "../../supabase/functions/_shared/errors.ts";
+import type { AlertNotice } from "../../supabase/functions/_shared/alerts/words.ts";
 import { formatLogLine } from "../../supabase/functions/_shared/log.ts";
 import { outcomeOf } from "../../supabase/functions/_shared/mail/resend.ts";
 import { readSettings } from "../../supabase/functions/_shared/settings.ts";
@@ -210,17 +211,21 @@ for (
 
 /** A mail about an alert: more urgent than any other. */
 async function oweUrgent(key: string): Promise<void> {
-  const content = {
+  const notice: AlertNotice = {
+    episode_id: 1,
     transition: "fired",
     alert: "error_rate",
     severity: "critical",
     summary: "Too many requests fail",
     action: "Look at the logs.",
+    unit: "%",
+    value: 9,
+    threshold: 5,
     measured: "9 %, above 5 %",
     opened_at: "2026-01-01T00:00:00Z",
     closed_at: null,
   };
-  await sql`select enqueue_job('mail_alert', ${key}, ${sql.json(content)})`;
+  await sql`select enqueue_job('mail_alert', ${key}, ${sql.json(notice)})`;
 }
 
 /** The kinds of the mails that were sent or tried, in order. */

@@ -124,8 +124,6 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   // Totals only grow.
   function_totals: ["select", "insert", "update"],
   worker_runs: ["select", "insert", "update"],
-  // What goes, goes with what it belongs to.
-  alert_deliveries: ["select", "insert", "update"],
   // Counts, purged after 90 days.
   dialled_time: ["select", "insert", "update", "delete"],
   // A number goes when its organisation is released; the account stays, as its calls do.

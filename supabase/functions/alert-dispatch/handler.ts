@@ -1,6 +1,9 @@
 import { type Channel, channelsOf } from "../_shared/alerts/channels.ts";
-import { type AlertNotice, type Alerts, alerts, type HealthVerdict } from "../_shared/db/alerts.ts";
+import { alertNotice } from "../_shared/alerts/words.ts";
+import { type HealthVerdict, type RunAlerts, runAlerts } from "../_shared/db/alerts.ts";
 import { dataApi, PATIENT } from "../_shared/db/client.ts";
+import { type Jobs, jobs } from "../_shared/db/jobs.ts";
+import { runJobs, type Work } from "../_shared/jobs/run.ts";
 import { type Log, logOf } from "../_shared/log.ts";
 import { isSending } from "../_shared/mail/mail.ts";
 import type { Settings } from "../_shared/settings.ts";
@@ -12,17 +15,21 @@ import { worker } from "../_shared/worker.ts";
 
 export interface DispatchDeps {
   readonly settings: Settings;
-  readonly alerts: Alerts;
+  readonly evaluate: RunAlerts;
+  readonly jobs: Jobs;
   readonly channels: readonly Channel[];
   /** Asks voice-health as a monitor would, and Twilio for calls that it refused; never rejects. */
   readonly askHealth: () => Promise<HealthVerdict>;
   readonly log: Log;
+  readonly now: () => Date;
 }
 
 export function dispatchDeps(settings: Settings): DispatchDeps {
+  const api = dataApi(settings.supabaseUrl, settings.secretKey, PATIENT);
   return {
     settings,
-    alerts: alerts(dataApi(settings.supabaseUrl, settings.secretKey, PATIENT)),
+    evaluate: runAlerts(api),
+    jobs: jobs(api),
     channels: channelsOf(settings.alerts),
     askHealth: async () => {
       const [verdict, refused] = await Promise.all([
@@ -32,6 +39,7 @@ export function dispatchDeps(settings: Settings): DispatchDeps {
       return { ...verdict, refusedCalls: refused };
     },
     log: logOf(settings),
+    now: () => new Date(),
   };
 }
 
@@ -43,42 +51,52 @@ export function createHandler(deps: DispatchDeps): Handler {
   return worker("alert-dispatch", { ...deps, retryAfterSec: 60 }, () => dispatch(deps));
 }
 
-async function dispatch({ settings, alerts, channels, askHealth, log }: DispatchDeps) {
+async function dispatch(deps: DispatchDeps) {
+  const { settings, evaluate, jobs, channels, askHealth, log, now } = deps;
   const health = await askHealth();
-  const mail = isSending(settings.mail) && settings.mail.notifyTo !== undefined ? ["email"] : [];
-  const names = [...channels.map(({ name }) => name), ...mail];
-  const { changed, firing, due } = await alerts.run(health, names);
-
-  const told = await Promise.all(
-    channels.map((channel) =>
-      tell(channel, due.filter((notice) => notice.channel === channel.name), log)
-    ),
+  const mail = isSending(settings.mail) && settings.mail.notifyTo !== undefined
+    ? ["mail_alert"]
+    : [];
+  const { changed, firing } = await evaluate(
+    health,
+    [...channels.map(({ kind }) => kind), ...mail],
   );
-  const delivered = told.flatMap((each) => each.delivered);
-  const failed = told.flatMap((each) => each.failed);
-  if (due.length > 0) await alerts.finish(delivered, failed);
-  await alerts.ended(failed.length === 0);
-
   for (const { alert, transition } of changed) {
     log("warn", { function: "alert-dispatch", alert, transition });
   }
+
+  const { done: delivered, ...others } = await runJobs(
+    "alert-dispatch",
+    Object.fromEntries(channels.map((channel) => [channel.kind, tell(channel, log)])),
+    { ...BOUNDS, until: now().getTime() + RUN_MS },
+    deps,
+  );
+  const failed = Object.values(others).reduce((sum, count) => sum + count, 0);
+  await jobs.ended("alert-dispatch", failed === 0);
   return {
     healthy: health.healthy,
     firing,
     changed: changed.map(({ alert, transition }) => ({ alert, transition })),
-    delivered: delivered.length,
-    failed: failed.length,
+    delivered,
+    failed,
   };
 }
 
-/** One after the other, so that nobody hears of an end before its beginning; the first failure ends it for this run. */
-async function tell(channel: Channel, notices: readonly AlertNotice[], log: Log) {
-  const delivered: number[] = [];
-  for (const notice of notices) {
+/** Over one channel one after the other, so that nobody hears of an end before its beginning. */
+const BOUNDS = { batch: 50, atOnce: "in order", most: 200 } as const;
+/** No further message is begun after this long. Milliseconds. */
+const RUN_MS = 30_000;
+const HOUR_MS = 3600 * 1000;
+/** What a channel does not take is told by the next run, in order. Seconds. */
+const UNTIL_NEXT_RUN = 50;
+
+function tell(channel: Channel, log: Log): Work {
+  return async ({ payload }) => {
+    const { success, data: notice } = alertNotice.safeParse(payload);
+    if (!success) return { kind: "failed", error: "nothing_to_say", permanent: true };
     try {
-      // deno-lint-ignore no-await-in-loop -- In order.
       await channel.send(notice);
-      delivered.push(notice.id);
+      return { kind: "done" };
     } catch (error) {
       // Not the message: it may name the webhook's address, which is a secret.
       const reason = error instanceof Error
@@ -86,19 +104,15 @@ async function tell(channel: Channel, notices: readonly AlertNotice[], log: Log)
         : "unknown";
       log("error", {
         function: "alert-dispatch",
-        channel: channel.name,
+        channel: channel.kind,
         alert: notice.alert,
         reason,
       });
-      break;
+      return { kind: "held", error: reason, seconds: UNTIL_NEXT_RUN, scope: "kind" };
     }
-  }
-  return { delivered, failed: notices.slice(delivered.length).map(({ id }) => id) };
+  };
 }
 
-const HOUR_MS = 60 * 60 * 1000;
-
-/** Calls that Twilio refused in the last hour; `null`: not known, and nothing may depend on it. */
 async function askTwilio(settings: Settings): Promise<number | null> {
   const access = accessOf(settings);
   if (access === undefined) return null;

@@ -1,10 +1,10 @@
-import type { AlertNotice } from "../db/alerts.ts";
 import type { AlertSettings } from "../settings.ts";
-import { headline, runbookSection } from "./words.ts";
+import { type AlertNotice, headline, runbookSection } from "./words.ts";
 
 /** A way to tell people. */
 export interface Channel {
-  readonly name: "slack" | "pagerduty";
+  /** The kind of its jobs. */
+  readonly kind: "alert_slack" | "alert_pagerduty";
   /** Rejects when it was not taken. */
   send(notice: AlertNotice): Promise<void>;
 }
@@ -20,13 +20,13 @@ export function channelsOf(
   const channels: Channel[] = [];
   if (slackWebhookUrl !== undefined) {
     channels.push({
-      name: "slack",
+      kind: "alert_slack",
       send: (notice) => post(slackWebhookUrl, slackMessage(notice, runbookUrl), deadlineMs),
     });
   }
   if (pagerDutyRoutingKey !== undefined) {
     channels.push({
-      name: "pagerduty",
+      kind: "alert_pagerduty",
       send: (notice) =>
         post(pagerDutyUrl, pagerDutyEvent(notice, pagerDutyRoutingKey, runbookUrl), deadlineMs),
     });

@@ -151,11 +151,6 @@ export function renderMetrics(snapshot: MetricsSnapshot): string {
       "What it is held against.",
       alerts.map(({ alert, threshold }) => ({ labels: { alert }, value: threshold })),
     ),
-    gauge(
-      "alert_deliveries_pending",
-      "Alert messages that no channel has taken yet.",
-      snapshot.alert_deliveries_pending,
-    ),
     family(
       "worker_last_success_timestamp_seconds",
       "gauge",

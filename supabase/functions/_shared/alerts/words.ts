@@ -1,20 +1,28 @@
-import type { AlertNotice } from "../db/alerts.ts";
+import * as z from "zod/mini";
 
-/** What a message says of an alert, on every channel. */
-export type AlertWords = Pick<
-  AlertNotice,
-  | "transition"
-  | "alert"
-  | "severity"
-  | "summary"
-  | "action"
-  | "measured"
-  | "opened_at"
-  | "closed_at"
->;
+/** Something to tell, once, over one channel: the payload of its job. */
+export const alertNotice = z.object({
+  episode_id: z.number(),
+  transition: z.enum(["fired", "recovered"]),
+  alert: z.string(),
+  severity: z.enum(["critical", "warning"]),
+  summary: z.string(),
+  /** What to do. */
+  action: z.string(),
+  unit: z.string(),
+  /** Null: there is no longer enough to judge by. */
+  value: z.nullable(z.number()),
+  threshold: z.number(),
+  /** Value, unit and direction: "81 %, should be at least 90 %". */
+  measured: z.string(),
+  /** ISO 8601. */
+  opened_at: z.string(),
+  closed_at: z.nullable(z.string()),
+});
+export type AlertNotice = z.infer<typeof alertNotice>;
 
 /** One line: what is wrong, or that it no longer is. */
-export function headline(notice: AlertWords): string {
+export function headline(notice: AlertNotice): string {
   return notice.transition === "fired"
     ? `${notice.severity.toUpperCase()}: ${notice.summary}: ${notice.measured}`
     : `Recovered after ${duration(notice)}: ${notice.summary}: ${notice.measured}`;
@@ -25,7 +33,7 @@ export function runbookSection(url: string | undefined, alert: string): string {
   return `${url ?? "docs/runbook.md"}#${alert}`;
 }
 
-function duration({ opened_at, closed_at }: AlertWords): string {
+function duration({ opened_at, closed_at }: AlertNotice): string {
   const ms = new Date(closed_at ?? opened_at).getTime() - new Date(opened_at).getTime();
   const minutes = Math.max(1, Math.round(ms / 60_000));
   return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;

@@ -77,7 +77,6 @@ export interface MetricsSnapshot {
     readonly runs: number;
     readonly failures: number;
   }[];
-  readonly alert_deliveries_pending: number;
 }
 
 /** Reads everything that `metrics` tells; rejects when the database does not answer in time. */

@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { type AlertWords, headline, runbookSection } from "../alerts/words.ts";
+import { type AlertNotice, alertNotice, headline, runbookSection } from "../alerts/words.ts";
 import { unlinked } from "../text.ts";
 import type { Mail } from "./mail.ts";
 import { recordingLink } from "./recording_link.ts";
@@ -33,17 +33,6 @@ const voicemail = z.object({
   duration_sec: z.nullable(z.number()),
   transcript: z.nullable(z.string()),
   link_expires: z.number(),
-});
-
-const alert = z.object({
-  transition: z.enum(["fired", "recovered"]),
-  alert: z.string(),
-  severity: z.enum(["critical", "warning"]),
-  summary: z.string(),
-  action: z.string(),
-  measured: z.string(),
-  opened_at: z.string(),
-  closed_at: z.nullable(z.string()),
 });
 
 /** Everything about a mail but its sender. `to` absent: to the operator. */
@@ -95,7 +84,7 @@ function letterOf(kind: string, content: unknown, context: MailContext): Letter 
       return success ? voicemailNotification(data, context) : undefined;
     }
     case "mail_alert": {
-      const { success, data } = alert.safeParse(content);
+      const { success, data } = alertNotice.safeParse(content);
       return success ? alertNotification(data, context) : undefined;
     }
   }
@@ -183,7 +172,7 @@ function voicemailNotification(
   };
 }
 
-function alertNotification(notice: AlertWords, { runbookUrl }: MailContext): Letter {
+function alertNotification(notice: AlertNotice, { runbookUrl }: MailContext): Letter {
   return {
     subject: headline(notice),
     parts: [
