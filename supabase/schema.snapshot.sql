@@ -8,6 +8,8 @@ create schema public;
 
 create domain e164 as text CHECK ((VALUE ~ '^\+[1-9][0-9]{1,14}$'::text));
 
+create type call_event as enum ('arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'voicemail_offered', 'voicemail_recorded', 'status', 'leg_status', 'leg_asked', 'leg_accepted', 'recording', 'transcription', 'reconciled', 'leg_reconciled', 'recording_reconciled', 'settled', 'closed_unheard');
+
 create type call_status as enum ('queued', 'initiated', 'ringing', 'in-progress', 'lost', 'canceled', 'failed', 'busy', 'no-answer', 'completed');
 
 -- Tables and composite types
@@ -27,11 +29,12 @@ create type public.voice_event (
   call_sid text,
   leg_sid text,
   parent_call_sid text,
-  event text,
-  leg_status text,
+  event call_event,
+  status text,
   sequence_number integer,
   occurred_at timestamp with time zone,
   call_status call_status,
+  direction text,
   from_e164 text,
   to_e164 text,
   duration_sec integer,
@@ -39,6 +42,9 @@ create type public.voice_event (
   mode_turn smallint,
   consent_given boolean,
   consent_order smallint,
+  leg_status call_status,
+  leg_to text,
+  leg_node text,
   talk_sec integer,
   bridged boolean,
   recording_sid text,
@@ -60,7 +66,7 @@ create table public.call_lifecycle (
   call_sid text not null,
   leg_sid text not null,
   parent_call_sid text,
-  event text not null,
+  event call_event not null,
   status text,
   sequence_number integer,
   occurred_at timestamp with time zone not null,
@@ -76,7 +82,7 @@ create table months.call_lifecycle_other (
   call_sid text not null,
   leg_sid text not null,
   parent_call_sid text,
-  event text not null,
+  event call_event not null,
   status text,
   sequence_number integer,
   occurred_at timestamp with time zone not null,
@@ -183,11 +189,51 @@ create table public.call_hours (
   longest_ring_seconds numeric
 );
 
+create table public.call_legs (
+  call_sid text not null,
+  leg_sid text not null,
+  to_e164 e164,
+  node text,
+  status call_status,
+  dialled_at timestamp with time zone not null,
+  rang_at timestamp with time zone,
+  answered_at timestamp with time zone,
+  bridged boolean,
+  accepted_at timestamp with time zone,
+  ended_at timestamp with time zone,
+  connected_at timestamp with time zone generated always as (
+CASE
+    WHEN (bridged IS NOT FALSE) THEN COALESCE(accepted_at, answered_at)
+    ELSE NULL::timestamp with time zone
+END) stored,
+  result text generated always as (
+CASE
+    WHEN (status IS NULL) THEN NULL::text
+    WHEN ((answered_at IS NULL) AND (status = 'busy'::call_status)) THEN 'busy'::text
+    WHEN ((answered_at IS NULL) AND (status = 'no-answer'::call_status)) THEN 'no_answer'::text
+    WHEN ((answered_at IS NULL) AND (status = 'canceled'::call_status)) THEN 'canceled'::text
+    WHEN ((answered_at IS NULL) AND (status = 'failed'::call_status)) THEN 'failed'::text
+    WHEN (bridged IS FALSE) THEN 'not_connected'::text
+    ELSE 'answered'::text
+END) stored
+) with (fillfactor=80);
+
 create table public.call_logs (
   call_sid text not null,
   org_id uuid,
+  direction text not null default 'inbound'::text,
   from_e164 e164,
   to_e164 e164,
+  line e164 generated always as (
+CASE direction
+    WHEN 'outbound'::text THEN from_e164
+    ELSE to_e164
+END) stored,
+  party e164 generated always as (
+CASE direction
+    WHEN 'outbound'::text THEN to_e164
+    ELSE from_e164
+END) stored,
   mode text not null default 'menu'::text,
   mode_turn smallint not null default 0,
   status call_status not null default 'queued'::call_status,
@@ -195,11 +241,11 @@ create table public.call_logs (
   consent_order smallint not null default 0,
   started_at timestamp with time zone not null,
   answered_at timestamp with time zone,
-  picked_up_at timestamp with time zone,
-  bridged boolean,
-  connected_at timestamp with time zone,
   ended_at timestamp with time zone,
   duration_sec integer,
+  dialled boolean not null default false,
+  rang_at timestamp with time zone,
+  connected_at timestamp with time zone,
   recording_sid text,
   recording_url text,
   recording_source text,
@@ -220,8 +266,6 @@ CASE
 END) stored,
   created_at timestamp with time zone not null default now(),
   updated_at timestamp with time zone not null default now(),
-  dialled boolean not null default false,
-  rang_at timestamp with time zone,
   last_step text,
   last_step_at timestamp with time zone,
   end_fetched boolean not null default false,
@@ -589,9 +633,17 @@ alter table call_hours add constraint call_hours_pkey PRIMARY KEY (id);
 
 alter table call_hours add constraint call_hours_scope_known CHECK ((scope = ANY (ARRAY['all'::text, 'org'::text])));
 
-alter table call_lifecycle add constraint call_lifecycle_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+alter table call_legs add constraint call_legs_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
 
-alter table call_lifecycle add constraint call_lifecycle_event_form CHECK ((event ~ '^[a-z][a-z_]{0,31}$'::text));
+alter table call_legs add constraint call_legs_leg_sid_form CHECK ((leg_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table call_legs add constraint call_legs_node_form CHECK ((node ~ '^[a-z][a-z0-9_]{0,31}$'::text));
+
+alter table call_legs add constraint call_legs_pkey PRIMARY KEY (call_sid, leg_sid);
+
+alter table call_legs add constraint call_legs_status_final CHECK ((status >= 'lost'::call_status));
+
+alter table call_lifecycle add constraint call_lifecycle_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
 
 alter table call_lifecycle add constraint call_lifecycle_leg_sid_form CHECK ((leg_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
 
@@ -610,6 +662,8 @@ alter table call_logs add constraint call_logs_call_sid_form CHECK ((call_sid ~ 
 alter table call_logs add constraint call_logs_consent_order_range CHECK ((consent_order >= 0));
 
 alter table call_logs add constraint call_logs_consent_whole CHECK (((consent_given IS NULL) OR (consent_order > 0)));
+
+alter table call_logs add constraint call_logs_direction_known CHECK ((direction = ANY (ARRAY['inbound'::text, 'outbound'::text])));
 
 alter table call_logs add constraint call_logs_duration_sec_range CHECK ((duration_sec >= 0));
 
@@ -778,8 +832,6 @@ alter table lines add constraint lines_of_own_number FOREIGN KEY (line, org_id) 
 alter table lines add constraint lines_pkey PRIMARY KEY (id);
 
 alter table "months.call_lifecycle_other" add constraint call_lifecycle_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
-
-alter table "months.call_lifecycle_other" add constraint call_lifecycle_event_form CHECK ((event ~ '^[a-z][a-z_]{0,31}$'::text));
 
 alter table "months.call_lifecycle_other" add constraint call_lifecycle_leg_sid_form CHECK ((leg_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
 
@@ -963,6 +1015,12 @@ CREATE INDEX call_hours_org_idx ON public.call_hours USING btree (org_id, hour) 
 
 CREATE UNIQUE INDEX call_hours_pkey ON public.call_hours USING btree (id);
 
+CREATE INDEX call_legs_dialled_at_idx ON public.call_legs USING btree (dialled_at);
+
+CREATE UNIQUE INDEX call_legs_pkey ON public.call_legs USING btree (call_sid, leg_sid);
+
+CREATE INDEX call_legs_to_idx ON public.call_legs USING btree (to_e164);
+
 CREATE INDEX call_lifecycle_call_idx ON ONLY public.call_lifecycle USING btree (call_sid, received_at);
 
 CREATE INDEX call_lifecycle_other_call_sid_received_at_idx ON months.call_lifecycle_other USING btree (call_sid, received_at);
@@ -971,19 +1029,19 @@ CREATE UNIQUE INDEX call_lifecycle_other_pkey ON months.call_lifecycle_other USI
 
 CREATE UNIQUE INDEX call_lifecycle_pkey ON ONLY public.call_lifecycle USING btree (received_at, id);
 
-CREATE INDEX call_logs_from_idx ON public.call_logs USING btree (from_e164, started_at DESC);
-
 CREATE INDEX call_logs_incomplete_idx ON public.call_logs USING btree (ended_at) WHERE incomplete;
+
+CREATE INDEX call_logs_line_idx ON public.call_logs USING btree (line, started_at DESC);
 
 CREATE INDEX call_logs_open_idx ON public.call_logs USING btree (started_at) WHERE (disposition IS NULL);
 
 CREATE INDEX call_logs_org_idx ON public.call_logs USING btree (org_id, started_at DESC);
 
+CREATE INDEX call_logs_party_idx ON public.call_logs USING btree (party, started_at DESC);
+
 CREATE UNIQUE INDEX call_logs_pkey ON public.call_logs USING btree (call_sid);
 
 CREATE INDEX call_logs_started_at_idx ON public.call_logs USING btree (started_at DESC);
-
-CREATE INDEX call_logs_to_idx ON public.call_logs USING btree (to_e164, started_at DESC);
 
 CREATE INDEX consent_evidence_decided_idx ON public.consent_evidence USING btree (decided_at);
 
@@ -1119,6 +1177,9 @@ declare
   );
   v_before public.call_logs;
   v_call public.call_logs;
+  v_leg public.call_legs;
+  v_leg_before public.call_legs;
+  v_recording public.recordings;
   v_known record;
   v_limit record;
   -- The organisation that a sub-account belongs to.
@@ -1178,15 +1239,32 @@ begin
   end if;
 
   v_call := public.fold_voice_event(v_before, e);
-  -- Whose call it is: the account's that signed, or of the number that was called, which only an event of the call itself
+  -- Whose call it is: the account's that signed, or of our number in it, which only an event of the call itself
   -- knows.
   if v_call.org_id is null then
     v_call.org_id := coalesce(
-      v_org_id, (select n.org_id from public.telephony_numbers as n where n.e164_number = v_call.to_e164)
+      v_org_id,
+      (
+        select n.org_id from public.telephony_numbers as n
+        where n.e164_number = case v_call.direction when 'outbound' then v_call.from_e164 else v_call.to_e164 end
+      )
     );
   end if;
+  if e.parent_call_sid is not null or e.leg_status is not null or e.talk_sec is not null then
+    select * into v_leg_before from public.call_legs as l
+    where l.call_sid = e.call_sid and l.leg_sid = e.leg_sid;
+    v_leg := public.fold_leg(v_leg_before, e);
+    if v_leg is distinct from v_leg_before then
+      perform public.store_call_legs(v_leg);
+      select true, min(l.rang_at), min(l.connected_at) into v_call.dialled, v_call.rang_at, v_call.connected_at
+      from public.call_legs as l where l.call_sid = e.call_sid;
+    end if;
+  end if;
   if e.recording_sid is not null then
-    perform public.fold_recording(e);
+    -- An operator may be marking it as handled.
+    select * into v_recording from public.recordings as r
+    where r.call_sid = e.call_sid and r.recording_sid = e.recording_sid for no key update;
+    perform public.store_recordings(public.fold_recording(v_recording, e));
     select r.recording_sid, r.url, r.source, r.duration_sec, r.recorded_at, r.transcript
     into v_call.recording_sid, v_call.recording_url, v_call.recording_source, v_call.recording_duration_sec,
       v_call.recorded_at, v_call.transcript
@@ -1196,40 +1274,10 @@ begin
     limit 1;
   end if;
 
-  if v_before.call_sid is null then
-    insert into public.call_logs (
-      call_sid, org_id, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order,
-      started_at, answered_at, picked_up_at, bridged, connected_at, ended_at, duration_sec,
-      dialled, rang_at, last_step, last_step_at,
-      recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript,
-      handoff, handoff_reason, end_fetched, settled, rate_limited
-    ) values (
-      v_call.call_sid, v_call.org_id, v_call.from_e164, v_call.to_e164, v_call.mode, v_call.mode_turn,
-      v_call.status, v_call.consent_given, v_call.consent_order,
-      v_call.started_at, v_call.answered_at, v_call.picked_up_at, v_call.bridged, v_call.connected_at, v_call.ended_at,
-      v_call.duration_sec,
-      v_call.dialled, v_call.rang_at, v_call.last_step, v_call.last_step_at,
-      v_call.recording_sid, v_call.recording_url, v_call.recording_source, v_call.recording_duration_sec,
-      v_call.recorded_at, v_call.transcript, v_call.handoff, v_call.handoff_reason, v_call.end_fetched, v_call.settled,
-      v_call.rate_limited
-    );
-  elsif v_call is distinct from v_before then
-    update public.call_logs as c set
-      org_id = v_call.org_id, from_e164 = v_call.from_e164, to_e164 = v_call.to_e164,
-      mode = v_call.mode, mode_turn = v_call.mode_turn, status = v_call.status,
-      consent_given = v_call.consent_given, consent_order = v_call.consent_order,
-      started_at = v_call.started_at, answered_at = v_call.answered_at,
-      picked_up_at = v_call.picked_up_at, bridged = v_call.bridged, connected_at = v_call.connected_at,
-      ended_at = v_call.ended_at, duration_sec = v_call.duration_sec,
-      dialled = v_call.dialled, rang_at = v_call.rang_at,
-      last_step = v_call.last_step, last_step_at = v_call.last_step_at,
-      recording_sid = v_call.recording_sid, recording_url = v_call.recording_url,
-      recording_source = v_call.recording_source, recording_duration_sec = v_call.recording_duration_sec,
-      recorded_at = v_call.recorded_at, transcript = v_call.transcript,
-      handoff = v_call.handoff, handoff_reason = v_call.handoff_reason, end_fetched = v_call.end_fetched,
-      settled = v_call.settled, rate_limited = v_call.rate_limited,
-      updated_at = now()
-    where c.call_sid = v_call.call_sid;
+  if v_call is distinct from v_before then
+    v_call.created_at := coalesce(v_before.created_at, now());
+    v_call.updated_at := now();
+    v_call := public.store_call_logs(v_call);
   end if;
   if v_call.status >= 'lost' and (v_call.recording_source = 'voicemail' or e.recording_lost) then
     perform public.owe_voicemail_mails(e.call_sid);
@@ -1242,8 +1290,8 @@ begin
     on conflict (name) do nothing;
   end if;
 
-  if (v_before.to_e164, v_before.org_id, v_before.connected_at, v_before.ended_at)
-    is distinct from (v_call.to_e164, v_call.org_id, v_call.connected_at, v_call.ended_at)
+  if (v_before.line, v_before.org_id, v_before.connected_at, v_before.ended_at)
+    is distinct from (v_call.line, v_call.org_id, v_call.connected_at, v_call.ended_at)
   then
     perform public.count_dialled(v_before, v_call);
   end if;
@@ -1256,7 +1304,7 @@ begin
     call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta, identity_hash, request_hash,
     answer
   ) values (
-    e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.leg_status, e.sequence_number, e.occurred_at, e.meta,
+    e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.status, e.sequence_number, e.occurred_at, e.meta,
     v_identity, v_request, v_answer
   );
   return public.voice_answer_json(v_answer, false);
@@ -1628,7 +1676,7 @@ CREATE OR REPLACE FUNCTION public.calls_of_person(p_number text)
 BEGIN ATOMIC
  SELECT c.call_sid
     FROM call_logs c
-   WHERE ((c.from_e164)::text = calls_of_person.p_number);
+   WHERE ((c.party)::text = calls_of_person.p_number);
 END
 
 CREATE OR REPLACE FUNCTION public.claim_calls_to_reconcile(p_limit integer, p_quiet interval DEFAULT '00:05:00'::interval)
@@ -1937,7 +1985,7 @@ BEGIN ATOMIC
                      ((t.ended_at IS NULL))::integer AS open,
                      t.sign,
                      COALESCE(GREATEST((0)::bigint, (EXTRACT(epoch FROM (t.ended_at - t.connected_at)))::bigint), (0)::bigint) AS seconds
-                    FROM ( VALUES ((count_dialled.p_before).to_e164,(count_dialled.p_before).org_id,(count_dialled.p_before).connected_at,(count_dialled.p_before).ended_at,'-1'::integer), ((count_dialled.p_after).to_e164,(count_dialled.p_after).org_id,(count_dialled.p_after).connected_at,(count_dialled.p_after).ended_at,1)) t(line, org_id, connected_at, ended_at, sign)
+                    FROM ( VALUES ((count_dialled.p_before).line,(count_dialled.p_before).org_id,(count_dialled.p_before).connected_at,(count_dialled.p_before).ended_at,'-1'::integer), ((count_dialled.p_after).line,(count_dialled.p_after).org_id,(count_dialled.p_after).connected_at,(count_dialled.p_after).ended_at,1)) t(line, org_id, connected_at, ended_at, sign)
                    WHERE ((t.line IS NOT NULL) AND (t.connected_at IS NOT NULL))) c
            GROUP BY c.line, c.day, c.org_id
           HAVING ((sum((c.seconds * c.sign)) <> (0)::numeric) OR (sum((c.open * c.sign)) <> 0))
@@ -1991,7 +2039,7 @@ begin
     -- Telephones that ring now: none of a burst of calls has been answered yet.
     select count(*) from public.call_logs as o
     where o.disposition is null and o.rang_at > now() - interval '1 minute' and o.connected_at is null
-      and o.to_e164 = c.to_e164 and o.org_id is not distinct from c.org_id and o.call_sid <> c.call_sid
+      and o.line = c.to_e164 and o.org_id is not distinct from c.org_id and o.call_sid <> c.call_sid
   ) >= v_day_sec into v_spent
   from public.dialled_time as d where d.line = c.to_e164 and d.day = v_today and d.org_id = v_org_id;
   -- For the alert.
@@ -2085,6 +2133,7 @@ begin
   get diagnostics v_mails = row_count;
   delete from public.reconcile_attempts where call_sid = any (p_calls);
   delete from public.recordings where call_sid = any (p_calls);
+  delete from public.call_legs where call_sid = any (p_calls);
   delete from public.call_lifecycle where call_sid = any (p_calls) and meta ?| array['speech', 'digits'];
   get diagnostics v_events = row_count;
   delete from public.call_logs where call_sid = any (p_calls);
@@ -2221,6 +2270,10 @@ begin
     'call_events', (
       select coalesce(jsonb_agg(to_jsonb(l) order by l.id), '[]')
       from public.call_lifecycle as l where l.call_sid in (select public.calls_of_person(p_number))
+    ),
+    'call_legs', (
+      select coalesce(jsonb_agg(to_jsonb(l) order by l.dialled_at), '[]')
+      from public.call_legs as l where l.call_sid in (select public.calls_of_person(p_number)) or l.to_e164 = p_number
     ),
     'recordings', (
       select coalesce(jsonb_agg(to_jsonb(r) order by r.recorded_at), '[]')
@@ -2374,18 +2427,56 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.fold_recording(e voice_event)
- RETURNS void
- LANGUAGE sql
+CREATE OR REPLACE FUNCTION public.fold_leg(l call_legs, e voice_event)
+ RETURNS call_legs
+ LANGUAGE plpgsql
+ IMMUTABLE
  SET search_path TO ''
-BEGIN ATOMIC
- INSERT INTO recordings AS r (recording_sid, call_sid, leg_sid, source, url, duration_sec, transcript, recorded_at, confirmed, deleted_at)
-   VALUES ((fold_recording.e).recording_sid, (fold_recording.e).call_sid, (fold_recording.e).leg_sid, (fold_recording.e).recording_source, (fold_recording.e).recording_url, (fold_recording.e).recording_duration_sec, (fold_recording.e).transcript, (fold_recording.e).occurred_at, ((fold_recording.e).event <> 'voicemail_recorded'::text),
-         CASE
-             WHEN (fold_recording.e).recording_lost THEN (fold_recording.e).occurred_at
-             ELSE NULL::timestamp with time zone
-         END) ON CONFLICT(call_sid, recording_sid) DO UPDATE SET leg_sid = LEAST(r.leg_sid, excluded.leg_sid), source = GREATEST(r.source, excluded.source), url = LEAST(r.url, excluded.url), duration_sec = LEAST(r.duration_sec, excluded.duration_sec), transcript = GREATEST(r.transcript, excluded.transcript), recorded_at = LEAST(r.recorded_at, excluded.recorded_at), confirmed = (r.confirmed OR excluded.confirmed), deleted_at = LEAST(r.deleted_at, excluded.deleted_at);
-END
+AS $function$
+begin
+  l.call_sid := e.call_sid;
+  l.leg_sid := e.leg_sid;
+  l.to_e164 := least(l.to_e164, e.leg_to);
+  l.node := least(l.node, e.leg_node);
+  l.status := greatest(l.status, case when e.leg_status >= 'lost' then e.leg_status end);
+  l.dialled_at := least(l.dialled_at, e.occurred_at - make_interval(secs => coalesce(e.talk_sec, 0)));
+  if e.leg_status <= 'ringing' then
+    l.rang_at := least(l.rang_at, e.occurred_at);
+  end if;
+  if e.talk_sec is not null then
+    l.answered_at := least(l.answered_at, e.occurred_at - make_interval(secs => e.talk_sec));
+  end if;
+  l.bridged := greatest(l.bridged, e.bridged);
+  if e.event = 'leg_accepted' then
+    l.accepted_at := least(l.accepted_at, e.occurred_at);
+  end if;
+  if e.leg_status >= 'lost' then
+    l.ended_at := least(l.ended_at, e.occurred_at);
+  end if;
+  return l;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.fold_recording(r recordings, e voice_event)
+ RETURNS recordings
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+begin
+  r.call_sid := e.call_sid;
+  r.recording_sid := e.recording_sid;
+  r.leg_sid := least(r.leg_sid, e.leg_sid);
+  r.source := greatest(r.source, e.recording_source);
+  r.url := least(r.url, e.recording_url);
+  r.duration_sec := least(r.duration_sec, e.recording_duration_sec);
+  r.transcript := greatest(r.transcript, e.transcript);
+  r.recorded_at := least(r.recorded_at, e.occurred_at);
+  r.confirmed := coalesce(r.confirmed, false) or e.event <> 'voicemail_recorded';
+  r.deleted_at := least(r.deleted_at, case when e.recording_lost then e.occurred_at end);
+  return r;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.fold_voice_event(c call_logs, e voice_event)
  RETURNS call_logs
@@ -2399,13 +2490,12 @@ declare
   step constant text := case
     -- Hung up while it rang.
     when e.event = 'dial_ended' and e.leg_status = 'canceled' then 'dial_canceled'
-    when e.event in (
-      'arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'voicemail_offered', 'voicemail_recorded'
-    ) then e.event
+    when e.event <= 'voicemail_recorded' then e.event::text
   end;
 begin
   c.call_sid := e.call_sid;
   -- min() rather than "the first that came": order must not matter even where values should agree.
+  c.direction := greatest(c.direction, e.direction, 'inbound');
   c.from_e164 := least(c.from_e164, e.from_e164);
   c.to_e164 := least(c.to_e164, e.to_e164);
   c.status := greatest(c.status, e.call_status, 'queued');
@@ -2437,15 +2527,7 @@ begin
     c.last_step := step;
     c.last_step_at := e.occurred_at;
   end if;
-  c.dialled := coalesce(c.dialled, false) or e.parent_call_sid is not null or e.talk_sec is not null;
-  if e.parent_call_sid is not null and e.leg_status in ('queued', 'initiated', 'ringing') then
-    c.rang_at := least(c.rang_at, e.occurred_at);
-  end if;
-  if e.talk_sec is not null then
-    c.picked_up_at := least(c.picked_up_at, e.occurred_at - make_interval(secs => e.talk_sec));
-  end if;
-  c.bridged := greatest(c.bridged, e.bridged);
-  c.connected_at := case when c.bridged is not false then c.picked_up_at end;
+  c.dialled := coalesce(c.dialled, false);
   if final then
     c.ended_at := case
       -- An end that was reported replaces the one that was guessed.
@@ -2484,7 +2566,7 @@ begin
   end if;
   -- Whoever is accepting an event of one has its row. Rows, of which a number may have any number; locks in memory are
   -- few, and everybody's.
-  perform from public.call_logs as c where c.from_e164 = p_number order by c.call_sid for update;
+  perform from public.call_logs as c where c.party = p_number order by c.call_sid for update;
   v_calls := array(
     select c.call_sid from public.call_logs as c
     where c.call_sid in (select public.calls_of_person(p_number)) and c.status >= 'lost'
@@ -2868,6 +2950,45 @@ AS $function$
       from public.contact_messages as m where m.id = (p_payload ->> 'contact_message_id')::uuid
     )
   end
+$function$
+
+CREATE OR REPLACE FUNCTION public.make_store(p_table regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_name constant text := (select c.relname from pg_catalog.pg_class as c where c.oid = p_table);
+  v_columns text;
+  v_values text;
+  v_is_row text;
+begin
+  select
+    string_agg(quote_ident(a.attname), ', ' order by a.attnum), string_agg(format('p_row.%I', a.attname), ', ' order by a.attnum),
+    string_agg(format('t.%1$I = p_row.%1$I', a.attname), ' and ' order by a.attnum) filter (where a.attnum = any (i.indkey))
+  into v_columns, v_values, v_is_row
+  from pg_catalog.pg_attribute as a join pg_catalog.pg_index as i on i.indrelid = a.attrelid and i.indisprimary
+  where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped and a.attgenerated = '';
+  execute format(
+    $sql$
+      create or replace function public.store_%1$s(p_row public.%1$I) returns public.%1$I
+      language plpgsql volatile set search_path = ''
+      as $$
+      declare
+        v_stored public.%1$I;
+      begin
+        update public.%1$I as t set (%2$s) = row (%3$s) where %4$s returning t.* into v_stored;
+        if not found then
+          insert into public.%1$I (%2$s) values (%3$s) returning * into v_stored;
+        end if;
+        return v_stored;
+      end
+      $$
+    $sql$,
+    v_name, v_columns, v_values, v_is_row
+  );
+  execute format('grant execute on function public.store_%s to service_role', v_name);
+end
 $function$
 
 CREATE OR REPLACE FUNCTION public.messages_of_person(p_number text, p_email text)
@@ -3679,6 +3800,38 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.store_call_legs(p_row call_legs)
+ RETURNS call_legs
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+      declare
+        v_stored public.call_legs;
+      begin
+        update public.call_legs as t set (call_sid, leg_sid, to_e164, node, status, dialled_at, rang_at, answered_at, bridged, accepted_at, ended_at) = row (p_row.call_sid, p_row.leg_sid, p_row.to_e164, p_row.node, p_row.status, p_row.dialled_at, p_row.rang_at, p_row.answered_at, p_row.bridged, p_row.accepted_at, p_row.ended_at) where t.call_sid = p_row.call_sid and t.leg_sid = p_row.leg_sid returning t.* into v_stored;
+        if not found then
+          insert into public.call_legs (call_sid, leg_sid, to_e164, node, status, dialled_at, rang_at, answered_at, bridged, accepted_at, ended_at) values (p_row.call_sid, p_row.leg_sid, p_row.to_e164, p_row.node, p_row.status, p_row.dialled_at, p_row.rang_at, p_row.answered_at, p_row.bridged, p_row.accepted_at, p_row.ended_at) returning * into v_stored;
+        end if;
+        return v_stored;
+      end
+      $function$
+
+CREATE OR REPLACE FUNCTION public.store_call_logs(p_row call_logs)
+ RETURNS call_logs
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+      declare
+        v_stored public.call_logs;
+      begin
+        update public.call_logs as t set (call_sid, org_id, direction, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order, started_at, answered_at, ended_at, duration_sec, dialled, rang_at, connected_at, recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript, handoff, handoff_reason, rate_limited, created_at, updated_at, last_step, last_step_at, end_fetched, settled) = row (p_row.call_sid, p_row.org_id, p_row.direction, p_row.from_e164, p_row.to_e164, p_row.mode, p_row.mode_turn, p_row.status, p_row.consent_given, p_row.consent_order, p_row.started_at, p_row.answered_at, p_row.ended_at, p_row.duration_sec, p_row.dialled, p_row.rang_at, p_row.connected_at, p_row.recording_sid, p_row.recording_url, p_row.recording_source, p_row.recording_duration_sec, p_row.recorded_at, p_row.transcript, p_row.handoff, p_row.handoff_reason, p_row.rate_limited, p_row.created_at, p_row.updated_at, p_row.last_step, p_row.last_step_at, p_row.end_fetched, p_row.settled) where t.call_sid = p_row.call_sid returning t.* into v_stored;
+        if not found then
+          insert into public.call_logs (call_sid, org_id, direction, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order, started_at, answered_at, ended_at, duration_sec, dialled, rang_at, connected_at, recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript, handoff, handoff_reason, rate_limited, created_at, updated_at, last_step, last_step_at, end_fetched, settled) values (p_row.call_sid, p_row.org_id, p_row.direction, p_row.from_e164, p_row.to_e164, p_row.mode, p_row.mode_turn, p_row.status, p_row.consent_given, p_row.consent_order, p_row.started_at, p_row.answered_at, p_row.ended_at, p_row.duration_sec, p_row.dialled, p_row.rang_at, p_row.connected_at, p_row.recording_sid, p_row.recording_url, p_row.recording_source, p_row.recording_duration_sec, p_row.recorded_at, p_row.transcript, p_row.handoff, p_row.handoff_reason, p_row.rate_limited, p_row.created_at, p_row.updated_at, p_row.last_step, p_row.last_step_at, p_row.end_fetched, p_row.settled) returning * into v_stored;
+        end if;
+        return v_stored;
+      end
+      $function$
+
 CREATE OR REPLACE FUNCTION public.store_prompt(p_org_id uuid, p_hash text, p_mime text, p_seconds numeric, p_bytes integer, p_by text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE sql
@@ -3687,6 +3840,22 @@ BEGIN ATOMIC
  INSERT INTO prompts (org_id, hash, mime, seconds, bytes, stored_by)
    VALUES (store_prompt.p_org_id, store_prompt.p_hash, store_prompt.p_mime, store_prompt.p_seconds, store_prompt.p_bytes, store_prompt.p_by) ON CONFLICT(org_id, hash) DO NOTHING;
 END
+
+CREATE OR REPLACE FUNCTION public.store_recordings(p_row recordings)
+ RETURNS recordings
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+      declare
+        v_stored public.recordings;
+      begin
+        update public.recordings as t set (call_sid, recording_sid, leg_sid, source, url, duration_sec, transcript, recorded_at, confirmed, deleted_at, handled_at) = row (p_row.call_sid, p_row.recording_sid, p_row.leg_sid, p_row.source, p_row.url, p_row.duration_sec, p_row.transcript, p_row.recorded_at, p_row.confirmed, p_row.deleted_at, p_row.handled_at) where t.call_sid = p_row.call_sid and t.recording_sid = p_row.recording_sid returning t.* into v_stored;
+        if not found then
+          insert into public.recordings (call_sid, recording_sid, leg_sid, source, url, duration_sec, transcript, recorded_at, confirmed, deleted_at, handled_at) values (p_row.call_sid, p_row.recording_sid, p_row.leg_sid, p_row.source, p_row.url, p_row.duration_sec, p_row.transcript, p_row.recorded_at, p_row.confirmed, p_row.deleted_at, p_row.handled_at) returning * into v_stored;
+        end if;
+        return v_stored;
+      end
+      $function$
 
 CREATE OR REPLACE FUNCTION public.submit_contact_message(p_message jsonb, p_limits jsonb, p_receipt_limits jsonb, p_key text DEFAULT NULL::text)
  RETURNS jsonb
@@ -3871,7 +4040,7 @@ BEGIN ATOMIC
             FROM erased_calls e
            WHERE (e.call_hash = call_hash(t.call_sid))))) AND ((EXISTS ( SELECT
             FROM call_logs c
-           WHERE ((c.to_e164)::text = t.to_e164))) OR (EXISTS ( SELECT
+           WHERE ((c.line)::text = t.to_e164))) OR (EXISTS ( SELECT
             FROM telephony_numbers n
            WHERE ((n.e164_number)::text = t.to_e164)))));
 END
@@ -4251,6 +4420,21 @@ create view jobs_waiting with (security_invoker=true) as
   GROUP BY k.kind
   ORDER BY k.worker, k.priority, k.kind;
 
+create view leg_results with (security_invoker=true) as
+ SELECT node,
+    count(*) AS legs,
+    count(*) FILTER (WHERE (result = 'answered'::text)) AS answered,
+    count(*) FILTER (WHERE (result = 'not_connected'::text)) AS not_connected,
+    count(*) FILTER (WHERE (result = 'busy'::text)) AS busy,
+    count(*) FILTER (WHERE (result = 'no_answer'::text)) AS no_answer,
+    count(*) FILTER (WHERE (result = 'canceled'::text)) AS canceled,
+    count(*) FILTER (WHERE (result = 'failed'::text)) AS failed,
+    round(avg(EXTRACT(epoch FROM (connected_at - rang_at))) FILTER (WHERE (connected_at >= rang_at)), 1) AS avg_seconds_to_answer
+   FROM call_legs
+  WHERE (dialled_at > (now() - '24:00:00'::interval))
+  GROUP BY node
+  ORDER BY node;
+
 create view number_provisioning_status with (security_invoker=true) as
  SELECT n.org_id,
     n.e164_number,
@@ -4260,7 +4444,7 @@ create view number_provisioning_status with (security_invoker=true) as
     n.provisioned_at,
     ( SELECT count(*) AS count
            FROM call_logs c
-          WHERE (((c.to_e164)::text = (n.e164_number)::text) AND (c.started_at > (now() - '24:00:00'::interval)))) AS calls_last_24h
+          WHERE (((c.line)::text = (n.e164_number)::text) AND (c.started_at > (now() - '24:00:00'::interval)))) AS calls_last_24h
    FROM (telephony_numbers n
      JOIN telephony_subaccounts s USING (org_id));
 
@@ -4369,6 +4553,8 @@ alter table public.call_flows enable row level security;
 
 alter table public.call_hours enable row level security;
 
+alter table public.call_legs enable row level security;
+
 alter table public.call_lifecycle enable row level security;
 
 alter table public.call_logs enable row level security;
@@ -4460,6 +4646,12 @@ create policy call_flows_of_the_service on public.call_flows for all to service_
 create policy call_hours_for_operators on public.call_hours for select to monitoring, service_role using (true);
 
 create policy call_hours_of_own_org on public.call_hours for select to authenticated using (((scope = 'org'::text) AND (org_id = ( SELECT current_org_id() AS current_org_id))));
+
+create policy call_legs_for_monitoring on public.call_legs for select to monitoring using (true);
+
+create policy call_legs_of_own_org on public.call_legs for select to authenticated using ((EXISTS ( SELECT
+   FROM call_logs c
+  WHERE (c.call_sid = call_legs.call_sid))));
 
 create policy call_lifecycle_for_monitoring on public.call_lifecycle for select to monitoring using (true);
 
@@ -4639,7 +4831,9 @@ grant execute on function flows_named_in(jsonb) to service_role;
 
 grant execute on function flows_used(uuid,jsonb) to service_role;
 
-grant execute on function fold_recording(voice_event) to service_role;
+grant execute on function fold_leg(call_legs,voice_event) to service_role;
+
+grant execute on function fold_recording(recordings,voice_event) to service_role;
 
 grant execute on function fold_voice_event(call_logs,voice_event) to service_role;
 
@@ -4739,7 +4933,13 @@ grant execute on function save_onboarding(uuid,uuid,jsonb,text,interval) to serv
 
 grant execute on function set_override(uuid,text,text,text,timestamp with time zone,text) to service_role;
 
+grant execute on function store_call_legs(call_legs) to service_role;
+
+grant execute on function store_call_logs(call_logs) to service_role;
+
 grant execute on function store_prompt(uuid,text,text,numeric,integer,text) to service_role;
+
+grant execute on function store_recordings(recordings) to service_role;
 
 grant execute on function submit_contact_message(jsonb,jsonb,jsonb,text) to service_role;
 
@@ -4843,6 +5043,22 @@ grant select on public.call_hours to monitoring;
 
 grant insert, select on public.call_hours to service_role;
 
+grant select on public.call_legs to authenticated;
+
+grant insert, select, update on public.call_legs to service_role;
+
+grant select on public.call_legs (connected_at) to monitoring;
+
+grant select on public.call_legs (dialled_at) to monitoring;
+
+grant select on public.call_legs (ended_at) to monitoring;
+
+grant select on public.call_legs (node) to monitoring;
+
+grant select on public.call_legs (rang_at) to monitoring;
+
+grant select on public.call_legs (result) to monitoring;
+
 grant select on public.call_lifecycle to authenticated;
 
 grant insert, select on public.call_lifecycle to service_role;
@@ -4874,6 +5090,8 @@ grant select on public.call_logs (connected_at) to monitoring;
 grant select on public.call_logs (consent_given) to monitoring;
 
 grant select on public.call_logs (dialled) to monitoring;
+
+grant select on public.call_logs (direction) to monitoring;
 
 grant select on public.call_logs (disposition) to monitoring;
 
@@ -5037,6 +5255,12 @@ grant select on public.jobs_waiting to monitoring;
 
 grant select on public.jobs_waiting to service_role;
 
+grant select on public.leg_results to authenticated;
+
+grant select on public.leg_results to monitoring;
+
+grant select on public.leg_results to service_role;
+
 grant select on public.lines to authenticated;
 
 grant delete, insert, select on public.lines to service_role;
@@ -5163,6 +5387,10 @@ comment on table public.call_flow_versions is 'Published flows, immutable: a cal
 
 comment on table public.call_hours is 'The sums of the last 31 days'' calls, by hour and outcome, each organisation''s and everybody''s. No call is told apart in it.';
 
+comment on table public.call_legs is 'One row a leg that a call dialled: the fold of the events that told of it, whatever order they came in.';
+
+comment on table public.call_legs.result is 'answered; not_connected: picked up, and never on the line together with the caller; busy, no_answer, canceled, failed. Null while it lasts.';
+
 comment on table public.call_lifecycle is 'Every accepted event, append-only, by the month it was received in. No foreign key to call_logs: the events outlive what is folded from them.';
 
 comment on table public.call_logs is 'One row a call: the fold of its call_lifecycle events, whatever order they came in.';
@@ -5178,6 +5406,10 @@ comment on table public.call_logs.disposition is 'How the call ended for the cal
 comment on table public.call_logs.incomplete is 'Ended without something that such a call usually has: voice-reconcile asks Twilio for it.';
 
 comment on table public.call_logs.last_step is 'The last step taken with the caller: where those hung up who reached nobody.';
+
+comment on table public.call_logs.line is 'Our telephone number in the call, whichever end it is.';
+
+comment on table public.call_logs.party is 'The other telephone number: who called, or who was called.';
 
 comment on table public.call_logs.rang_at is 'When the first leg that was dialled for it was on its way.';
 
@@ -5256,6 +5488,8 @@ comment on view public.job_lanes is 'When the first job of each kind and priorit
 comment on view public.jobs_dead is 'Jobs that were given up, and why. retry_dead_jobs(id) tries one again.';
 
 comment on view public.jobs_waiting is 'Work that waits or is being done, by kind: how much is due, how old the oldest is, until when the kind is held, and how many are dead.';
+
+comment on view public.leg_results is 'The telephones that were dialled in the last 24 hours, by the node of the flow that dialled them: what became of each, and how long it rang before it was answered.';
 
 comment on view public.number_provisioning_status is 'Each onboarded number, its organisation, and its calls of the last 24 hours.';
 

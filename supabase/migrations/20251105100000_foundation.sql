@@ -35,3 +35,42 @@ return nullif(
 )::uuid;
 
 grant execute on function public.current_org_id to authenticated, service_role, monitoring;
+
+-- Makes store_<table>(row), which inserts a whole row, or updates the one of its key, and returns it as stored. It lists
+-- the columns of the table: a migration that adds a column calls this again.
+create function public.make_store(p_table regclass) returns void
+language plpgsql volatile set search_path = ''
+as $make$
+declare
+  v_name constant text := (select c.relname from pg_catalog.pg_class as c where c.oid = p_table);
+  v_columns text;
+  v_values text;
+  v_is_row text;
+begin
+  select
+    string_agg(quote_ident(a.attname), ', ' order by a.attnum), string_agg(format('p_row.%I', a.attname), ', ' order by a.attnum),
+    string_agg(format('t.%1$I = p_row.%1$I', a.attname), ' and ' order by a.attnum) filter (where a.attnum = any (i.indkey))
+  into v_columns, v_values, v_is_row
+  from pg_catalog.pg_attribute as a join pg_catalog.pg_index as i on i.indrelid = a.attrelid and i.indisprimary
+  where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped and a.attgenerated = '';
+  execute format(
+    $sql$
+      create or replace function public.store_%1$s(p_row public.%1$I) returns public.%1$I
+      language plpgsql volatile set search_path = ''
+      as $$
+      declare
+        v_stored public.%1$I;
+      begin
+        update public.%1$I as t set (%2$s) = row (%3$s) where %4$s returning t.* into v_stored;
+        if not found then
+          insert into public.%1$I (%2$s) values (%3$s) returning * into v_stored;
+        end if;
+        return v_stored;
+      end
+      $$
+    $sql$,
+    v_name, v_columns, v_values, v_is_row
+  );
+  execute format('grant execute on function public.store_%s to service_role', v_name);
+end
+$make$;

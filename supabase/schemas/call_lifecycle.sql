@@ -3,6 +3,14 @@
 -- Apart from what the Data API shows: a month is never asked by its name.
 create schema months;
 
+-- What an event tells of, as calls/events.ts has it: steps taken with the caller, what Twilio reports, and what was found
+-- out by asking it.
+create type public.call_event as enum (
+  'arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'voicemail_offered', 'voicemail_recorded',
+  'status', 'leg_status', 'leg_asked', 'leg_accepted', 'recording', 'transcription',
+  'reconciled', 'leg_reconciled', 'recording_reconciled', 'settled', 'closed_unheard'
+);
+
 -- What was answered to an event: the call as it stood then.
 create type public.voice_answer as (
   admitted boolean,
@@ -23,7 +31,8 @@ create table public.call_lifecycle (
   -- The leg that the event is about: the call itself, or a child that it dialled.
   leg_sid text not null constraint call_lifecycle_leg_sid_form check (leg_sid ~ '^CA[0-9a-fA-F]{32}$'),
   parent_call_sid text constraint call_lifecycle_parent_form check (parent_call_sid ~ '^CA[0-9a-fA-F]{32}$'),
-  event text not null constraint call_lifecycle_event_form check (event ~ '^[a-z][a-z_]{0,31}$'),
+  event public.call_event not null,
+  -- The word that Twilio has for the state of what the event is about: a call, a leg, a recording or a transcription.
   status text constraint call_lifecycle_status_form check (status ~ '^[a-z][a-z-]{0,31}$'),
   sequence_number integer constraint call_lifecycle_sequence_range check (sequence_number >= 0),
   occurred_at timestamptz not null,

@@ -15,9 +15,14 @@ create table public.call_logs (
   call_sid text primary key
     constraint call_logs_call_sid_form check (call_sid ~ '^CA[0-9a-fA-F]{32}$'),
   org_id uuid,
+  direction text not null default 'inbound'
+    constraint call_logs_direction_known check (direction in ('inbound', 'outbound')),
   -- Null: withheld, or not a telephone number (SIP, client).
   from_e164 public.e164,
   to_e164 public.e164,
+  -- Our end of the call, and the other one.
+  line public.e164 generated always as (case direction when 'outbound' then from_e164 else to_e164 end) stored,
+  party public.e164 generated always as (case direction when 'outbound' then to_e164 else from_e164 end) stored,
 
   -- What the caller chose; `menu` until then. The choice made at the latest turn of the call stands.
   mode text not null default 'menu'
@@ -34,13 +39,14 @@ create table public.call_logs (
   started_at timestamptz not null,
   -- When the line picked up; a person's answer is connected_at.
   answered_at timestamptz,
-  -- When the first leg that was dialled picked up, and whether any was bridged to the caller. False: the caller had
-  -- gone by then, so nobody was connected.
-  picked_up_at timestamptz,
-  bridged boolean,
-  connected_at timestamptz,
   ended_at timestamptz,
   duration_sec integer constraint call_logs_duration_sec_range check (duration_sec >= 0),
+
+  -- Of its legs, out of `call_legs`: whether there is any, when the first one was on its way, and when the first person
+  -- was put through.
+  dialled boolean not null default false,
+  rang_at timestamptz,
+  connected_at timestamptz,
 
   -- The recording that matters most, out of `recordings`: the newest voicemail, else the newest conversation.
   recording_sid text constraint call_logs_recording_sid_form check (recording_sid ~ '^RE[0-9a-fA-F]{32}$'),
@@ -70,10 +76,6 @@ create table public.call_logs (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
 
-  -- A leg was dialled for it: an event told of a child leg, or of a person who answered.
-  dialled boolean not null default false,
-  -- When the first such leg was reported to be on its way.
-  rang_at timestamptz,
   -- The last step taken with the caller, and when: of the greatest (time, name), so that order does not matter;
   -- `arrived` only where there is no other.
   last_step text constraint call_logs_last_step_known check (last_step in (
@@ -116,6 +118,8 @@ with (fillfactor = 80);
 comment on table public.call_logs is 'One row a call: the fold of its call_lifecycle events, whatever order they came in.';
 comment on column public.call_logs.disposition is 'How the call ended for the caller: connected, voicemail, abandoned, rate_limited, failed. Null while it lasts.';
 comment on column public.call_logs.answered_at is 'When the line picked up.';
+comment on column public.call_logs.line is 'Our telephone number in the call, whichever end it is.';
+comment on column public.call_logs.party is 'The other telephone number: who called, or who was called.';
 comment on column public.call_logs.connected_at is 'When a person answered, and the caller was still there.';
 comment on column public.call_logs.dialled is 'Somebody was rung for this call.';
 comment on column public.call_logs.rang_at is 'When the first leg that was dialled for it was on its way.';
@@ -123,8 +127,8 @@ comment on column public.call_logs.last_step is 'The last step taken with the ca
 comment on column public.call_logs.incomplete is 'Ended without something that such a call usually has: voice-reconcile asks Twilio for it.';
 
 create index call_logs_started_at_idx on public.call_logs (started_at desc);
-create index call_logs_from_idx on public.call_logs (from_e164, started_at desc);
-create index call_logs_to_idx on public.call_logs (to_e164, started_at desc);
+create index call_logs_party_idx on public.call_logs (party, started_at desc);
+create index call_logs_line_idx on public.call_logs (line, started_at desc);
 create index call_logs_org_idx on public.call_logs (org_id, started_at desc);
 -- Open calls by a column that changes when a call ends and not with each of its states.
 create index call_logs_open_idx on public.call_logs (started_at) where disposition is null;
@@ -169,8 +173,8 @@ begin atomic
       t.line, t.org_id, (t.connected_at at time zone 'UTC')::date as day, (t.ended_at is null)::integer as open, t.sign,
       coalesce(greatest(0, extract(epoch from t.ended_at - t.connected_at)::bigint), 0) as seconds
     from (values
-      ((p_before).to_e164, (p_before).org_id, (p_before).connected_at, (p_before).ended_at, -1),
-      ((p_after).to_e164, (p_after).org_id, (p_after).connected_at, (p_after).ended_at, 1)
+      ((p_before).line, (p_before).org_id, (p_before).connected_at, (p_before).ended_at, -1),
+      ((p_after).line, (p_after).org_id, (p_after).connected_at, (p_after).ended_at, 1)
     ) as t(line, org_id, connected_at, ended_at, sign)
     where t.line is not null and t.connected_at is not null
   ) as c
@@ -186,7 +190,9 @@ grant execute on function public.count_dialled to service_role;
 grant select on public.call_logs to authenticated;
 grant select, insert, update on public.call_logs to service_role;
 grant select (
-  call_sid, org_id, mode, status, consent_given, started_at, answered_at, connected_at, ended_at,
+  call_sid, org_id, direction, mode, status, consent_given, started_at, answered_at, connected_at, ended_at,
   duration_sec, recording_source, recorded_at, handoff, disposition, dialled, rang_at,
   last_step, incomplete
 ) on public.call_logs to monitoring;
+
+select public.make_store('public.call_logs');

@@ -88,7 +88,7 @@ begin atomic
   where not exists (select from public.call_logs as c where c.call_sid = t.call_sid)
     and not exists (select from public.erased_calls as e where e.call_hash = public.call_hash(t.call_sid))
     and (
-      exists (select from public.call_logs as c where c.to_e164 = t.to_e164)
+      exists (select from public.call_logs as c where c.line = t.to_e164)
       or exists (select from public.telephony_numbers as n where n.e164_number = t.to_e164)
     );
 end;

@@ -46,3 +46,5 @@ grant select on public.recordings to authenticated;
 grant select, insert, update on public.recordings to service_role;
 grant select (source, recorded_at, handled_at, deleted_at) on public.recordings to monitoring;
 grant execute on function public.voicemail_recording_url to service_role;
+
+select public.make_store('public.recordings');

@@ -31,11 +31,12 @@ create type public.voice_event as (
   call_sid text,            -- the call: for a child leg, its parent
   leg_sid text,
   parent_call_sid text,
-  event text,
-  leg_status text,          -- what the leg, the recording or the transcription reports of itself
+  event public.call_event,
+  status text,              -- Twilio's word for the state of what the event is about
   sequence_number integer,
   occurred_at timestamptz,
   call_status public.call_status,  -- the call's own; null when the event is about a child leg
+  direction text,
   from_e164 text,
   to_e164 text,
   duration_sec integer,
@@ -43,6 +44,9 @@ create type public.voice_event as (
   mode_turn smallint,
   consent_given boolean,    -- null with a consent_order: undecided again
   consent_order smallint,
+  leg_status public.call_status,   -- of the leg that was dialled
+  leg_to text,              -- whom it rang
+  leg_node text,            -- and why: the node of the flow that dialled
   talk_sec integer,         -- a person has answered, this long before occurred_at; null: nobody has
   bridged boolean,          -- whether that person and the caller were on the line together; null: not told
   recording_sid text,
@@ -72,13 +76,12 @@ declare
   step constant text := case
     -- Hung up while it rang.
     when e.event = 'dial_ended' and e.leg_status = 'canceled' then 'dial_canceled'
-    when e.event in (
-      'arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'voicemail_offered', 'voicemail_recorded'
-    ) then e.event
+    when e.event <= 'voicemail_recorded' then e.event::text
   end;
 begin
   c.call_sid := e.call_sid;
   -- min() rather than "the first that came": order must not matter even where values should agree.
+  c.direction := greatest(c.direction, e.direction, 'inbound');
   c.from_e164 := least(c.from_e164, e.from_e164);
   c.to_e164 := least(c.to_e164, e.to_e164);
   c.status := greatest(c.status, e.call_status, 'queued');
@@ -110,15 +113,7 @@ begin
     c.last_step := step;
     c.last_step_at := e.occurred_at;
   end if;
-  c.dialled := coalesce(c.dialled, false) or e.parent_call_sid is not null or e.talk_sec is not null;
-  if e.parent_call_sid is not null and e.leg_status in ('queued', 'initiated', 'ringing') then
-    c.rang_at := least(c.rang_at, e.occurred_at);
-  end if;
-  if e.talk_sec is not null then
-    c.picked_up_at := least(c.picked_up_at, e.occurred_at - make_interval(secs => e.talk_sec));
-  end if;
-  c.bridged := greatest(c.bridged, e.bridged);
-  c.connected_at := case when c.bridged is not false then c.picked_up_at end;
+  c.dialled := coalesce(c.dialled, false);
   if final then
     c.ended_at := case
       -- An end that was reported replaces the one that was guessed.
@@ -138,26 +133,52 @@ begin
 end
 $$;
 
--- Folds an event into the recording that it tells of, by rules that do not depend on order either.
-create function public.fold_recording(e public.voice_event) returns void
-language sql volatile set search_path = ''
-begin atomic
-  insert into public.recordings as r (
-    recording_sid, call_sid, leg_sid, source, url, duration_sec, transcript, recorded_at, confirmed, deleted_at
-  ) values (
-    e.recording_sid, e.call_sid, e.leg_sid, e.recording_source, e.recording_url, e.recording_duration_sec, e.transcript,
-    e.occurred_at, e.event <> 'voicemail_recorded', case when e.recording_lost then e.occurred_at end
-  )
-  on conflict (call_sid, recording_sid) do update set
-    leg_sid = least(r.leg_sid, excluded.leg_sid),
-    source = greatest(r.source, excluded.source),
-    url = least(r.url, excluded.url),
-    duration_sec = least(r.duration_sec, excluded.duration_sec),
-    transcript = greatest(r.transcript, excluded.transcript),
-    recorded_at = least(r.recorded_at, excluded.recorded_at),
-    confirmed = r.confirmed or excluded.confirmed,
-    deleted_at = least(r.deleted_at, excluded.deleted_at);
-end;
+-- The leg that an event tells of, by rules that do not depend on order either. Pure.
+create function public.fold_leg(l public.call_legs, e public.voice_event) returns public.call_legs
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  l.call_sid := e.call_sid;
+  l.leg_sid := e.leg_sid;
+  l.to_e164 := least(l.to_e164, e.leg_to);
+  l.node := least(l.node, e.leg_node);
+  l.status := greatest(l.status, case when e.leg_status >= 'lost' then e.leg_status end);
+  l.dialled_at := least(l.dialled_at, e.occurred_at - make_interval(secs => coalesce(e.talk_sec, 0)));
+  if e.leg_status <= 'ringing' then
+    l.rang_at := least(l.rang_at, e.occurred_at);
+  end if;
+  if e.talk_sec is not null then
+    l.answered_at := least(l.answered_at, e.occurred_at - make_interval(secs => e.talk_sec));
+  end if;
+  l.bridged := greatest(l.bridged, e.bridged);
+  if e.event = 'leg_accepted' then
+    l.accepted_at := least(l.accepted_at, e.occurred_at);
+  end if;
+  if e.leg_status >= 'lost' then
+    l.ended_at := least(l.ended_at, e.occurred_at);
+  end if;
+  return l;
+end
+$$;
+
+-- The recording that an event tells of, in the same way. Pure.
+create function public.fold_recording(r public.recordings, e public.voice_event) returns public.recordings
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  r.call_sid := e.call_sid;
+  r.recording_sid := e.recording_sid;
+  r.leg_sid := least(r.leg_sid, e.leg_sid);
+  r.source := greatest(r.source, e.recording_source);
+  r.url := least(r.url, e.recording_url);
+  r.duration_sec := least(r.duration_sec, e.recording_duration_sec);
+  r.transcript := greatest(r.transcript, e.transcript);
+  r.recorded_at := least(r.recorded_at, e.occurred_at);
+  r.confirmed := coalesce(r.confirmed, false) or e.event <> 'voicemail_recorded';
+  r.deleted_at := least(r.deleted_at, case when e.recording_lost then e.occurred_at end);
+  return r;
+end
+$$;
 
 -- What a call may not be put through to now: {own_lines, spent}. p_dials: {to: numbers, leg_sec, day_sec}. A line has spent
 -- its day when its conversations, those that go on or are about to begin at their longest, reach the ceiling.
@@ -175,7 +196,7 @@ begin
     -- Telephones that ring now: none of a burst of calls has been answered yet.
     select count(*) from public.call_logs as o
     where o.disposition is null and o.rang_at > now() - interval '1 minute' and o.connected_at is null
-      and o.to_e164 = c.to_e164 and o.org_id is not distinct from c.org_id and o.call_sid <> c.call_sid
+      and o.line = c.to_e164 and o.org_id is not distinct from c.org_id and o.call_sid <> c.call_sid
   ) >= v_day_sec into v_spent
   from public.dialled_time as d where d.line = c.to_e164 and d.day = v_today and d.org_id = v_org_id;
   -- For the alert.
@@ -195,7 +216,7 @@ end
 $$;
 
 -- Accepts one event, once: de-duplicates it, applies the rate limit, appends it to call_lifecycle, folds
--- it into call_logs and recordings, and returns {duplicate, admitted, call: {status, mode, consent_given}} as it
+-- it into call_logs, call_legs and recordings, and returns {duplicate, admitted, call: {status, mode, consent_given}} as it
 -- stood when the event was first accepted, so that every copy of a webhook gets one answer. That holds for as long as
 -- the call is kept; an event of a call that was erased is a duplicate, and brings nothing back.
 --
@@ -216,6 +237,9 @@ declare
   );
   v_before public.call_logs;
   v_call public.call_logs;
+  v_leg public.call_legs;
+  v_leg_before public.call_legs;
+  v_recording public.recordings;
   v_known record;
   v_limit record;
   -- The organisation that a sub-account belongs to.
@@ -275,15 +299,32 @@ begin
   end if;
 
   v_call := public.fold_voice_event(v_before, e);
-  -- Whose call it is: the account's that signed, or of the number that was called, which only an event of the call itself
+  -- Whose call it is: the account's that signed, or of our number in it, which only an event of the call itself
   -- knows.
   if v_call.org_id is null then
     v_call.org_id := coalesce(
-      v_org_id, (select n.org_id from public.telephony_numbers as n where n.e164_number = v_call.to_e164)
+      v_org_id,
+      (
+        select n.org_id from public.telephony_numbers as n
+        where n.e164_number = case v_call.direction when 'outbound' then v_call.from_e164 else v_call.to_e164 end
+      )
     );
   end if;
+  if e.parent_call_sid is not null or e.leg_status is not null or e.talk_sec is not null then
+    select * into v_leg_before from public.call_legs as l
+    where l.call_sid = e.call_sid and l.leg_sid = e.leg_sid;
+    v_leg := public.fold_leg(v_leg_before, e);
+    if v_leg is distinct from v_leg_before then
+      perform public.store_call_legs(v_leg);
+      select true, min(l.rang_at), min(l.connected_at) into v_call.dialled, v_call.rang_at, v_call.connected_at
+      from public.call_legs as l where l.call_sid = e.call_sid;
+    end if;
+  end if;
   if e.recording_sid is not null then
-    perform public.fold_recording(e);
+    -- An operator may be marking it as handled.
+    select * into v_recording from public.recordings as r
+    where r.call_sid = e.call_sid and r.recording_sid = e.recording_sid for no key update;
+    perform public.store_recordings(public.fold_recording(v_recording, e));
     select r.recording_sid, r.url, r.source, r.duration_sec, r.recorded_at, r.transcript
     into v_call.recording_sid, v_call.recording_url, v_call.recording_source, v_call.recording_duration_sec,
       v_call.recorded_at, v_call.transcript
@@ -293,40 +334,10 @@ begin
     limit 1;
   end if;
 
-  if v_before.call_sid is null then
-    insert into public.call_logs (
-      call_sid, org_id, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order,
-      started_at, answered_at, picked_up_at, bridged, connected_at, ended_at, duration_sec,
-      dialled, rang_at, last_step, last_step_at,
-      recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript,
-      handoff, handoff_reason, end_fetched, settled, rate_limited
-    ) values (
-      v_call.call_sid, v_call.org_id, v_call.from_e164, v_call.to_e164, v_call.mode, v_call.mode_turn,
-      v_call.status, v_call.consent_given, v_call.consent_order,
-      v_call.started_at, v_call.answered_at, v_call.picked_up_at, v_call.bridged, v_call.connected_at, v_call.ended_at,
-      v_call.duration_sec,
-      v_call.dialled, v_call.rang_at, v_call.last_step, v_call.last_step_at,
-      v_call.recording_sid, v_call.recording_url, v_call.recording_source, v_call.recording_duration_sec,
-      v_call.recorded_at, v_call.transcript, v_call.handoff, v_call.handoff_reason, v_call.end_fetched, v_call.settled,
-      v_call.rate_limited
-    );
-  elsif v_call is distinct from v_before then
-    update public.call_logs as c set
-      org_id = v_call.org_id, from_e164 = v_call.from_e164, to_e164 = v_call.to_e164,
-      mode = v_call.mode, mode_turn = v_call.mode_turn, status = v_call.status,
-      consent_given = v_call.consent_given, consent_order = v_call.consent_order,
-      started_at = v_call.started_at, answered_at = v_call.answered_at,
-      picked_up_at = v_call.picked_up_at, bridged = v_call.bridged, connected_at = v_call.connected_at,
-      ended_at = v_call.ended_at, duration_sec = v_call.duration_sec,
-      dialled = v_call.dialled, rang_at = v_call.rang_at,
-      last_step = v_call.last_step, last_step_at = v_call.last_step_at,
-      recording_sid = v_call.recording_sid, recording_url = v_call.recording_url,
-      recording_source = v_call.recording_source, recording_duration_sec = v_call.recording_duration_sec,
-      recorded_at = v_call.recorded_at, transcript = v_call.transcript,
-      handoff = v_call.handoff, handoff_reason = v_call.handoff_reason, end_fetched = v_call.end_fetched,
-      settled = v_call.settled, rate_limited = v_call.rate_limited,
-      updated_at = now()
-    where c.call_sid = v_call.call_sid;
+  if v_call is distinct from v_before then
+    v_call.created_at := coalesce(v_before.created_at, now());
+    v_call.updated_at := now();
+    v_call := public.store_call_logs(v_call);
   end if;
   if v_call.status >= 'lost' and (v_call.recording_source = 'voicemail' or e.recording_lost) then
     perform public.owe_voicemail_mails(e.call_sid);
@@ -339,8 +350,8 @@ begin
     on conflict (name) do nothing;
   end if;
 
-  if (v_before.to_e164, v_before.org_id, v_before.connected_at, v_before.ended_at)
-    is distinct from (v_call.to_e164, v_call.org_id, v_call.connected_at, v_call.ended_at)
+  if (v_before.line, v_before.org_id, v_before.connected_at, v_before.ended_at)
+    is distinct from (v_call.line, v_call.org_id, v_call.connected_at, v_call.ended_at)
   then
     perform public.count_dialled(v_before, v_call);
   end if;
@@ -353,7 +364,7 @@ begin
     call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta, identity_hash, request_hash,
     answer
   ) values (
-    e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.leg_status, e.sequence_number, e.occurred_at, e.meta,
+    e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.status, e.sequence_number, e.occurred_at, e.meta,
     v_identity, v_request, v_answer
   );
   return public.voice_answer_json(v_answer, false);
@@ -372,5 +383,5 @@ return jsonb_build_object(
 );
 
 grant execute on function
-  public.fold_voice_event, public.fold_recording, public.dial_bars, public.accept_voice_event, public.voice_answer_json
+  public.fold_voice_event, public.fold_leg, public.fold_recording, public.dial_bars, public.accept_voice_event, public.voice_answer_json
   to service_role;

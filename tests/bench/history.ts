@@ -175,11 +175,16 @@ async function generate(url: string, calls: number, eventsPerCall: number): Prom
     // Their months, by an event of each.
     await sql`
       insert into call_lifecycle (call_sid, leg_sid, event, occurred_at, received_at)
-      select 'CA' || repeat('0', 32), 'CA' || repeat('0', 32), 'bench', t, t
+      select 'CA' || repeat('0', 32), 'CA' || repeat('0', 32), 'status', t, t
       from generate_series(now() - interval '95 days', now(), interval '10 days') as t`;
     await sql`select keep_call_months()`;
     await sql`delete from call_lifecycle`;
-    const rebuild = await dropIndexes(sql, ["call_logs", "call_lifecycle", "recordings"]);
+    const rebuild = await dropIndexes(sql, [
+      "call_logs",
+      "call_lifecycle",
+      "call_legs",
+      "recordings",
+    ]);
     const batch = 250_000;
     for (let from = 1; from <= calls; from += batch) {
       const to = Math.min(calls, from + batch - 1);
@@ -244,10 +249,17 @@ async function generateCalls(
     from call_logs where recording_sid is not null
     on conflict do nothing`;
   await sql`
+    insert into call_legs (call_sid, leg_sid, to_e164, node, status, dialled_at, rang_at, answered_at, ended_at)
+    select call_sid, 'CA' || md5(call_sid), '+15550002001', mode,
+      case when ended_at is not null then case when connected_at is null then 'no-answer' else 'completed' end::call_status end,
+      rang_at, rang_at, connected_at, ended_at
+    from call_logs where dialled
+    on conflict do nothing`;
+  await sql`
     insert into call_lifecycle (
       call_sid, leg_sid, event, status, sequence_number, occurred_at, received_at, meta, identity_hash, request_hash, answer
     )
-    select sid, sid, case e when 1 then 'arrived' when 2 then 'consent' else 'status' end, 'in-progress', e,
+    select sid, sid, (case e when 1 then 'arrived' when 2 then 'consent' else 'status' end)::call_event, 'in-progress', e,
       t + e * interval '10 s', t + e * interval '10 s',
       jsonb_build_object('consent', jsonb_build_object('basis', 'stayed', 'turn', 1)), e, e,
       row(true, 'in-progress', 'sales', true)::voice_answer

@@ -129,7 +129,7 @@ export function bareRows(call: RecordedCall): SqlLoad {
       insert into public.call_lifecycle (
         call_sid, leg_sid, event, status, occurred_at, meta, identity_hash, request_hash, answer
       )
-      select event ->> 'call_sid', event ->> 'leg_sid', event ->> 'event', event ->> 'leg_status',
+      select event ->> 'call_sid', event ->> 'leg_sid', (event ->> 'event')::public.call_event, event ->> 'status',
         (event ->> 'occurred_at')::timestamptz, event -> 'meta', ${i}, ${i},
         row(true, 'in-progress', 'sales', true)::public.voice_answer from e
     )

@@ -28,13 +28,14 @@ export async function storage(
           from (select c.oid as relid union select relid from pg_partition_tree(c.oid)) as parts) as bytes
       from pg_class as c
       where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition
-        and relname in ('call_logs', 'call_lifecycle', 'recordings', 'rate_limit_windows')
+        and relname in ('call_logs', 'call_lifecycle', 'call_legs', 'recordings', 'rate_limit_windows')
       order by 2 desc`;
     const [updates] = await sql<{ hot: number }[]>`
       select n_tup_hot_upd::float8 / nullif(n_tup_upd, 0) as hot from pg_stat_user_tables where relname = 'call_logs'`;
     const kept: Record<string, string> = {
       call_logs: "kept",
       call_lifecycle: "kept, by the month",
+      call_legs: "kept, a row a leg",
       recordings: "kept, a row a recording",
     };
     return [

@@ -2,7 +2,11 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import * as fc from "fast-check";
 import postgres, { type Sql } from "postgres";
-import type { AcceptedCall, VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
+import {
+  type AcceptedCall,
+  CALL_EVENTS,
+  type VoiceEvent,
+} from "../../supabase/functions/_shared/calls/events.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { anyEvent, newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 
@@ -26,6 +30,19 @@ async function accept(event: VoiceEvent, sql: Sql = db.sql): Promise<Answer> {
 // deno-lint-ignore no-explicit-any
 async function call(sid: string): Promise<any> {
   const [row] = await db.sql`select * from public.call_logs where call_sid = ${sid}`;
+  return row;
+}
+
+/** All that a call's events left, without what is told of it by its SID or the time of now. */
+async function keptOf(sid: string): Promise<unknown> {
+  const [row] = await db.sql`
+    select
+      to_jsonb(c) - array['call_sid', 'created_at', 'updated_at'] as call,
+      array(select to_jsonb(l) - 'call_sid' from public.call_legs as l where l.call_sid = c.call_sid order by l.leg_sid) as legs,
+      array(
+        select to_jsonb(r) - 'call_sid' from public.recordings as r where r.call_sid = c.call_sid order by r.recording_sid
+      ) as recordings
+    from public.call_logs as c where c.call_sid = ${sid}`;
   return row;
 }
 
@@ -360,6 +377,62 @@ Deno.test("a child leg never changes its parent's status, and may arrive before 
   assertEquals(row.connected_at !== null, true);
 });
 
+Deno.test("each leg has its own row: whom it rang and why, when, and what became of it", async () => {
+  const at = (second: number) => new Date(Date.UTC(2026, 10, 1, 12, 0, second)).toISOString();
+  const sid = newCallSid();
+  const leg = (n: number) => `CA${String(n).padStart(32, "a")}`;
+  const told: [leg: number, second: number, changes: Partial<VoiceEvent>][] = [
+    [1, 5, { leg_status: "initiated", leg_to: "+15550002001", leg_node: "sales" }],
+    [1, 6, { leg_status: "ringing" }],
+    [1, 20, { leg_status: "no-answer" }],
+    [2, 21, { leg_status: "ringing", leg_to: "+15550002002", leg_node: "everybody" }],
+    [2, 29, { leg_status: "completed", talk_sec: 4, bridged: false }],
+    [3, 21, { leg_status: "ringing" }],
+    [3, 26, { event: "leg_asked", leg_status: "in-progress", talk_sec: 0, bridged: false }],
+    [3, 28, { event: "leg_accepted", leg_status: "in-progress", talk_sec: 2, bridged: true }],
+    [3, 60, { event: "dial_ended", leg_status: "completed", talk_sec: 34, bridged: true }],
+    [4, 23, { leg_status: "busy" }],
+    [5, 28, { leg_status: "canceled" }],
+    [6, 22, { leg_status: "failed" }],
+    [7, 22, { leg_status: "ringing" }],
+    [8, 30, { leg_status: "in-progress", talk_sec: 0 }],
+  ];
+  const events = told.map(([n, second, changes], i) =>
+    voiceEvent(sid, {
+      operation: "voice-status",
+      identity: String(i),
+      event: "leg_status",
+      parent_call_sid: sid,
+      leg_sid: leg(n),
+      call_status: undefined,
+      occurred_at: at(second),
+      ...changes,
+    })
+  );
+  for (const event of events.toReversed()) await accept(event);
+  const legs = await db.sql`
+    select to_e164, node, result, to_jsonb(array(
+      select extract(second from t) from unnest(
+        array[dialled_at, rang_at, answered_at, accepted_at, connected_at, ended_at]
+      ) with ordinality as times(t, n) order by n
+    )) as times
+    from call_legs where call_sid = ${sid} order by leg_sid`;
+  assertEquals(legs.map(({ to_e164, node, result, times }) => [to_e164, node, result, times]), [
+    ["+15550002001", "sales", "no_answer", [5, 5, null, null, null, 20]],
+    ["+15550002002", "everybody", "not_connected", [21, 21, 25, null, null, 29]],
+    // Ended at 60 s.
+    [null, null, "answered", [21, 21, 26, 28, 28, 0]],
+    [null, null, "busy", [23, null, null, null, null, 23]],
+    [null, null, "canceled", [28, null, null, null, null, 28]],
+    [null, null, "failed", [22, null, null, null, null, 22]],
+    [null, null, null, [22, 22, null, null, null, null]],
+    [null, null, null, [30, null, 30, null, 30, null]],
+  ]);
+  // The call has what its first leg tells, and when the first person was put through.
+  const { dialled, rang_at, connected_at } = await call(sid);
+  assertEquals([dialled, rang_at.toISOString(), connected_at.toISOString()], [true, at(5), at(28)]);
+});
+
 Deno.test("a transcript may come before its recording, and a voicemail outranks a conversation", async () => {
   const sid = newCallSid();
   const recording = (n: number, source: "dial" | "voicemail", changes: Partial<VoiceEvent> = {}) =>
@@ -612,9 +685,10 @@ Deno.test("a person who answered after the caller had gone was not connected, wh
       }),
     ];
     for (const nth of order) await accept(events[nth]!);
-    const { connected_at, picked_up_at, disposition } = await call(sid);
+    const { connected_at, disposition } = await call(sid);
     assertEquals([connected_at, disposition], [null, "abandoned"]);
-    assertEquals(picked_up_at.toISOString(), at(17));
+    const [row] = await db.sql`select answered_at, result from call_legs where call_sid = ${sid}`;
+    assertEquals([row!.answered_at.toISOString(), row!.result], [at(17), "not_connected"]);
   }
 });
 
@@ -716,6 +790,68 @@ Deno.test("the mail of a call's only voicemail is taken back with it", async () 
   assertEquals(await owed(), 0);
 });
 
+Deno.test("the database knows the events that calls/events.ts has, and each of their fields", async () => {
+  const [names] = await db.sql`select enum_range(null::public.call_event)::text[] as names`;
+  assertEquals(names!.names, [...CALL_EVENTS]);
+  // The compiler holds this list to the type.
+  const fields: Record<keyof VoiceEvent, true> = {
+    operation: true,
+    identity: true,
+    account_sid: true,
+    call_sid: true,
+    leg_sid: true,
+    parent_call_sid: true,
+    event: true,
+    status: true,
+    sequence_number: true,
+    occurred_at: true,
+    call_status: true,
+    direction: true,
+    from_e164: true,
+    to_e164: true,
+    duration_sec: true,
+    mode: true,
+    mode_turn: true,
+    consent_given: true,
+    consent_order: true,
+    leg_status: true,
+    leg_to: true,
+    leg_node: true,
+    talk_sec: true,
+    bridged: true,
+    recording_sid: true,
+    recording_url: true,
+    recording_source: true,
+    recording_duration_sec: true,
+    recording_lost: true,
+    transcript: true,
+    handoff_reason: true,
+    limits: true,
+    disclosure: true,
+    rate_limited: true,
+    ask: true,
+    meta: true,
+  };
+  const columns = await db.sql`
+    select attname as name from pg_attribute
+    where attrelid = 'public.voice_event'::regclass and attnum > 0 and not attisdropped`;
+  assertEquals(
+    columns.map(({ name }) => name === "dials" ? "ask" : name).sort(),
+    Object.keys(fields).sort(),
+  );
+});
+
+Deno.test("store_<table> stores every column that a table has", async () => {
+  for (const table of ["call_logs", "call_legs", "recordings"]) {
+    const [columns] = await db.sql`
+      select string_agg(format('p_row.%I', attname), ', ' order by attnum) as names from pg_attribute
+      where attrelid = ${`public.${table}`}::regclass and attnum > 0 and not attisdropped and attgenerated = ''`;
+    const [{ body = "" } = {}] = await db.sql`
+      select prosrc as body from pg_proc where proname = ${`store_${table}`}`;
+    assertEquals(body.split(`(${columns!.names})`).length, 3, table);
+  }
+});
+
 Deno.test("an event that is none is refused by the schema, and leaves nothing", async () => {
   const faults: [string, Record<string, unknown>][] = [
     ["a CallSid of another shape", { call_sid: "CAnot-a-sid" }],
@@ -758,7 +894,11 @@ Deno.test("the row and the answers to it are the same whatever connection each e
         fc.infiniteStream(fc.nat(7)),
         async (events, picks) => {
           const of = (sid: string) =>
-            events.map((event) => ({ ...event, call_sid: sid, leg_sid: sid }));
+            events.map((event) => ({
+              ...event,
+              call_sid: sid,
+              parent_call_sid: event.parent_call_sid && sid,
+            }));
           const [inOrder, mixed] = [newCallSid(), newCallSid()];
           for (const event of of(inOrder)) await accept(event, sql);
           // Everything at once, in another order, half of it twice.
@@ -766,10 +906,7 @@ Deno.test("the row and the answers to it are the same whatever connection each e
           const extra = [...picks.take(4)].map((n) => other[n % other.length]!);
           await Promise.all([...extra, ...other.toReversed()].map((event) => accept(event, sql)));
 
-          const [a, b] = await Promise.all([call(inOrder), call(mixed)]);
-          for (const row of [a, b]) {
-            for (const own of ["call_sid", "created_at", "updated_at"]) delete row[own];
-          }
+          const [a, b] = await Promise.all([inOrder, mixed].map(keptOf));
           assertEquals(b, a);
           assertEquals((await lifecycleOf(mixed)).length, events.length);
         },

@@ -206,7 +206,7 @@ test("an event that comes late is counted at once, and its hour is added up agai
   // A transcript changes no sum: nothing is taken back for it.
   await accept({
     operation: "voice-voicemail",
-    event: "transcribed",
+    event: "transcription",
     call_status: undefined,
     occurred_at: at(1),
     mode: undefined,

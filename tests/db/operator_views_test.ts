@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert/equals.js";
 import type { VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
+import type { CallStatus } from "../../supabase/functions/_shared/calls/webhook_form.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 
@@ -25,12 +26,16 @@ const consent = (given: boolean, mode?: string): Told => ({
   consent_order: given ? 1 : 5,
   ...(mode !== undefined && { mode, mode_turn: 1 }),
 });
-/** A leg that the call dialled: it rings from second 5 on. */
-const leg = (leg_status: string, seconds: number, talk_sec?: number): Told => ({
-  operation: "voice-status",
-  event: "leg_status",
+const LEG = {
   leg_sid: "CA" + "f".repeat(32),
   parent_call_sid: "CA" + "0".repeat(32),
+  leg_node: "sales",
+};
+/** A leg that the call dialled: it rings from second 5 on. */
+const leg = (leg_status: CallStatus, seconds: number, talk_sec?: number): Told => ({
+  operation: "voice-status",
+  event: "leg_status",
+  ...LEG,
   leg_status,
   occurred_at: at(seconds),
   call_status: undefined,
@@ -38,9 +43,10 @@ const leg = (leg_status: string, seconds: number, talk_sec?: number): Told => ({
   to_e164: undefined,
   talk_sec,
 });
-const dialEnded = (leg_status: string, seconds: number): Told => ({
+const dialEnded = (leg_status: CallStatus, seconds: number): Told => ({
   operation: "voice-route-action",
   event: "dial_ended",
+  ...LEG,
   leg_status,
   occurred_at: at(seconds),
   call_status: "in-progress",
@@ -158,6 +164,20 @@ Deno.test("the funnel counts how far each of a thousand calls came", async () =>
     { stage: "failed", calls: 30, pct_of_arrived: 3 },
     { stage: "rate_limited", calls: 20, pct_of_arrived: 2 },
   ]);
+});
+
+Deno.test("what became of each telephone that was dialled", async () => {
+  assertEquals(await rows("select * from leg_results"), [{
+    node: "sales",
+    legs: 600,
+    answered: 400,
+    not_connected: 0,
+    busy: 0,
+    no_answer: 150,
+    canceled: 50,
+    failed: 0,
+    avg_seconds_to_answer: 10,
+  }]);
 });
 
 Deno.test("where callers hang up is the last step that was taken with them", async () => {
@@ -328,7 +348,9 @@ Deno.test("among 100 000 calls of two years, no view reads the calls from end to
     await big.sql`
       insert into call_lifecycle (call_sid, leg_sid, parent_call_sid, event, status, occurred_at)
       select call_sid, call_sid, call_sid, 'leg_status', 'ringing', started_at from call_logs`;
-    await big.sql`analyze call_logs, call_lifecycle`;
+    await big
+      .sql`insert into call_legs (call_sid, leg_sid, dialled_at) select call_sid, call_sid, started_at from call_logs`;
+    await big.sql`analyze call_logs, call_lifecycle, call_legs`;
 
     const views = await big.sql<{ name: string }[]>`
       select relname as name from pg_class
@@ -339,7 +361,7 @@ Deno.test("among 100 000 calls of two years, no view reads the calls from end to
       return [
         ...await connection`
         select relname, seq_scan::int from pg_stat_user_tables
-        where relname in ('call_logs', 'call_lifecycle') order by 1`,
+        where relname in ('call_logs', 'call_lifecycle', 'call_legs') order by 1`,
       ].map((row) => ({ ...row }));
     };
     // What was really done, also inside of functions, where no plan shows.

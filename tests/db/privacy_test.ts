@@ -279,6 +279,7 @@ test("a person is forgotten in every table, and nobody else is", async (db) => {
     {
       calls: 2,
       call_events: 2,
+      call_legs: 0,
       recordings: 1,
       consent_evidence: 0,
       disclosures: 1,

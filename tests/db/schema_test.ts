@@ -57,7 +57,7 @@ test("whatever differs between two databases is told", async ({ sql }) => {
     "alter table call_logs drop constraint call_logs_mode_form":
       /- alter table call_logs .*mode_form/,
     "alter table call_logs set (fillfactor = 90)": /fillfactor=90/,
-    "drop index call_logs_from_idx": /- CREATE INDEX call_logs_from_idx/,
+    "drop index call_logs_party_idx": /- CREATE INDEX call_logs_party_idx/,
     "alter function call_hash(text) volatile": /FUNCTION public\.call_hash/,
     "create or replace function call_hash(p_call_sid text) returns bytea language sql immutable return ''::bytea":
       /FUNCTION public\.call_hash/,

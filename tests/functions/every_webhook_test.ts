@@ -420,7 +420,7 @@ for (const webhook of [...STEPS, ...CALLBACKS]) {
       const [event] = events as { call_status?: string }[];
       if ("CallStatus" in unknown) assertEquals(event?.call_status, undefined);
       for (const [name, value] of Object.entries(event!)) {
-        assertEquals(value === "on-fire" && name !== "leg_status", false, name);
+        assertEquals(value === "on-fire" && name !== "status", false, name);
       }
     }
   });

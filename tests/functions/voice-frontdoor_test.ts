@@ -54,7 +54,7 @@ Deno.test("an arrival is recorded under the caller's limit and the line's, and d
     event: "arrived",
     call_sid: CALL_SID,
     leg_sid: CALL_SID,
-    leg_status: "ringing",
+    status: "ringing",
     call_status: "ringing",
     from_e164: CALLER,
     to_e164: LINE_NUMBER,

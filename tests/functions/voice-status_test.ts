@@ -14,6 +14,7 @@ import {
   RECORDING_SID,
   RECORDING_URL,
   recordingReported,
+  SALES,
   signedRequest,
   testDeps,
 } from "../support/webhook.ts";
@@ -36,7 +37,7 @@ for (const status of CALL_STATUSES) {
       event: "status",
       call_sid: CALL_SID,
       leg_sid: CALL_SID,
-      leg_status: status,
+      status,
       call_status: status,
       sequence_number: 0,
       from_e164: CALLER,
@@ -70,7 +71,10 @@ Deno.test("a dialled leg's callback is kept under its parent, with what its URL 
     call_sid: CALL_SID,
     leg_sid: CHILD_SID,
     parent_call_sid: CALL_SID,
+    status: "completed",
     leg_status: "completed",
+    leg_to: SALES,
+    leg_node: "sales",
     sequence_number: 3,
     talk_sec: 30,
     occurred_at: "2026-03-04T05:05:00.000Z",
@@ -129,7 +133,7 @@ Deno.test("a conversation's recording is kept with the call, and says nothing of
     event: "recording",
     call_sid: CALL_SID,
     leg_sid: CALL_SID,
-    leg_status: "completed",
+    status: "completed",
     recording_sid: RECORDING_SID,
     recording_url: RECORDING_URL,
     recording_source: "dial",
@@ -142,7 +146,7 @@ Deno.test("a conversation's recording is kept with the call, and says nothing of
 Deno.test("a conversation's recording that is absent is noted, and is none", async () => {
   const { event } = await report({ ...recordingReported, RecordingStatus: "absent" });
   assertEquals(
-    [event?.["leg_status"], event?.["recording_lost"], event?.["recording_url"]],
+    [event?.["status"], event?.["recording_lost"], event?.["recording_url"]],
     ["absent", true, undefined],
   );
 });
@@ -172,7 +176,7 @@ Deno.test("a recorded leg's end is its end, though it names the recording", asyn
 Deno.test("a status that is new is kept by its name, and is no state of the call", async () => {
   const { status, event } = await report(callReported("on-fire", { SequenceNumber: "1e3" }));
   assertEquals(
-    [status, event?.["leg_status"], event?.["call_status"], event?.["sequence_number"]],
+    [status, event?.["status"], event?.["call_status"], event?.["sequence_number"]],
     [204, "on-fire", undefined, undefined],
   );
 });

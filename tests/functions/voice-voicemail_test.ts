@@ -143,7 +143,7 @@ Deno.test("a recording that is ready is kept with its message", async () => {
     event: "recording",
     call_sid: CALL_SID,
     leg_sid: CALL_SID,
-    leg_status: "completed",
+    status: "completed",
     // When it began, and not when the callback came: callbacks overtake each other.
     occurred_at: "2026-03-04T05:05:00.000Z",
     mode: "voicemail",
@@ -162,7 +162,7 @@ Deno.test("a transcript is kept with its message", async () => {
     identity: `transcription-${RECORDING_SID}-completed`,
     event: "transcription",
     ...CALLER_ON_THE_LINE,
-    leg_status: "completed",
+    status: "completed",
     call_status: "completed",
     mode: "voicemail",
     mode_turn: 2,
@@ -199,7 +199,7 @@ for (const RecordingStatus of ["absent", "failed"]) {
     );
     assertEquals(status, 204);
     assertEquals(
-      [events[0]?.["leg_status"], events[0]?.["recording_lost"], events[0]?.["recording_url"]],
+      [events[0]?.["status"], events[0]?.["recording_lost"], events[0]?.["recording_url"]],
       [RecordingStatus, true, undefined],
     );
   });

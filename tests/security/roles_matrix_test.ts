@@ -95,6 +95,7 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   // History: it comes, and is not taken away or rewritten.
   call_lifecycle: ["select", "insert"],
   call_logs: ["select", "insert", "update"],
+  call_legs: ["select", "insert", "update"],
   recordings: ["select", "insert", "update"],
   analytics_events: ["select", "insert"],
   contact_messages: ["select", "insert", "update(handled_at)"],

@@ -26,7 +26,7 @@ export const MENU_HEARD = "b888954c";
 export const CALLER_ON_THE_LINE = {
   call_sid: CALL_SID,
   leg_sid: CALL_SID,
-  leg_status: "in-progress",
+  status: "in-progress",
   call_status: "in-progress",
   from_e164: CALLER,
   to_e164: LINE_NUMBER,

@@ -19,7 +19,7 @@ export function createHandler(deps: Deps): Handler {
         return callEvent("voice-status", webhook, state, {
           event: "recording",
           identity: `recording-${fields.RecordingSid}-${fields.RecordingStatus}`,
-          leg_status: fields.RecordingStatus,
+          status: fields.RecordingStatus,
           ...recordingFacts(fields, "dial"),
         });
       }
@@ -34,6 +34,7 @@ export function createHandler(deps: Deps): Handler {
       return childLegEvent("voice-status", webhook, fields.ParentCallSid, state, {
         event: "leg_status",
         identity,
+        leg_status: fields.CallStatus,
         talk_sec: answered ? fields.CallDuration ?? 0 : undefined,
       });
     },

@@ -65,7 +65,7 @@ function reported(fields: WebhookFields, event: "recording" | "transcription") {
   return {
     event,
     identity: `${event}-${fields.RecordingSid}-${status ?? "unknown"}`,
-    leg_status: status,
+    status,
     ...recordingFacts(fields, "voicemail"),
   };
 }

@@ -5,6 +5,30 @@ import { consentOrder, type Disclosed, disclosureName, isGranted } from "./conse
 import type { CallState } from "./state.ts";
 import { type CallStatus, DAY_MS, isCallStatus, type Webhook } from "./webhook_form.ts";
 
+/** What an event tells of: the SQL type `call_event`, in its order. Those up to `voicemail_recorded` are steps with the caller. */
+export const CALL_EVENTS = [
+  "arrived",
+  "consent",
+  "menu",
+  "route",
+  "key_pressed",
+  "dial_ended",
+  "voicemail_offered",
+  "voicemail_recorded",
+  "status",
+  "leg_status",
+  "leg_asked",
+  "leg_accepted",
+  "recording",
+  "transcription",
+  "reconciled",
+  "leg_reconciled",
+  "recording_reconciled",
+  "settled",
+  "closed_unheard",
+] as const;
+export type CallEventName = typeof CALL_EVENTS[number];
+
 /** The SQL type `voice_event`, name by name; the database refuses what does not fit. */
 export interface VoiceEvent {
   readonly operation: EventSource;
@@ -14,13 +38,16 @@ export interface VoiceEvent {
   readonly call_sid: string;
   readonly leg_sid: string;
   readonly parent_call_sid?: string | undefined;
-  readonly event: string;
-  readonly leg_status?: string | undefined;
+  readonly event: CallEventName;
+  /** Twilio's word for the state of what the event is about: the call, a leg, a recording or a transcription. */
+  readonly status?: string | undefined;
   readonly sequence_number?: number | undefined;
   /** ISO 8601. */
   readonly occurred_at: string;
   /** `lost`: nobody knows how it ended, but it is too old to go on. */
   readonly call_status?: CallStatus | "lost" | undefined;
+  /** Absent: inbound. */
+  readonly direction?: "inbound" | "outbound" | undefined;
   readonly from_e164?: string | undefined;
   readonly to_e164?: string | undefined;
   readonly duration_sec?: number | undefined;
@@ -29,9 +56,14 @@ export interface VoiceEvent {
   /** `null`: undecided again. */
   readonly consent_given?: boolean | null | undefined;
   readonly consent_order?: number | undefined;
+  /** Of the leg that was dialled. */
+  readonly leg_status?: CallStatus | undefined;
+  /** Whom it rang, and why: the node of the flow that dialled. */
+  readonly leg_to?: string | undefined;
+  readonly leg_node?: string | undefined;
   /** Seconds that a person had been on the line at `occurred_at`; absent: nobody answered. */
   readonly talk_sec?: number | undefined;
-  /** False: the caller had gone when that person answered. */
+  /** False: the caller had gone when that person answered, or the person has not accepted the call. */
   readonly bridged?: boolean | undefined;
   readonly recording_sid?: string | undefined;
   readonly recording_url?: string | undefined;
@@ -125,29 +157,43 @@ export interface SpokenDisclosure extends Omit<Disclosed, "words"> {
   readonly words: string;
 }
 
+/** What is told of a leg. */
+export type LegFacts = Pick<VoiceEvent, "talk_sec" | "bridged"> & {
+  /** Twilio's word. */
+  readonly leg_status?: string | undefined;
+};
+
+/** What is told of a recording; empty where there is none. */
+export type RecordingFacts = Pick<
+  VoiceEvent,
+  | "recording_sid"
+  | "recording_url"
+  | "recording_source"
+  | "recording_duration_sec"
+  | "recording_lost"
+  | "transcript"
+>;
+
 /** What one step adds to what every webhook says. */
 export type StepFacts =
-  & Pick<VoiceEvent, "event">
-  & Partial<
-    Pick<
-      VoiceEvent,
-      | "leg_status"
-      | "talk_sec"
-      | "bridged"
-      | "recording_sid"
-      | "recording_url"
-      | "recording_source"
-      | "recording_duration_sec"
-      | "recording_lost"
-      | "transcript"
-      | "limits"
-      | "disclosure"
-    >
-  >
   & {
     /** What the event is, where the turn of the call does not say it. */
     readonly identity?: string | undefined;
-  };
+    readonly disclosure?: VoiceEvent["disclosure"];
+  }
+  & (
+    | { readonly event: "arrived"; readonly limits?: VoiceEvent["limits"] }
+    | {
+      readonly event: "consent" | "menu" | "route" | "key_pressed" | "voicemail_offered" | "status";
+    }
+    // `leg_asked`: a person has answered, and is asked to accept the call; `leg_accepted`: and has.
+    | { readonly event: "dial_ended" | "leg_status" | "leg_asked" | "leg_accepted" } & LegFacts
+    | {
+      readonly event: "voicemail_recorded" | "recording" | "transcription";
+      /** Twilio's word for the recording's state, or the transcription's. */
+      readonly status?: string | undefined;
+    } & RecordingFacts
+  );
 
 /**
  * The event of a webhook about the call itself.
@@ -168,7 +214,7 @@ export function callEvent(
     parent_call_sid: fields.DialCallSid && fields.CallSid,
     call_status: isCallStatus(fields.CallStatus) ? fields.CallStatus : undefined,
     from_e164: callerNumber(fields.From) ?? undefined,
-    to_e164: fields.To !== undefined && isE164(fields.To) ? fields.To : undefined,
+    to_e164: e164(fields.To),
     duration_sec: fields.CallDuration,
   };
 }
@@ -181,11 +227,13 @@ export function childLegEvent(
   state: CallState,
   facts: StepFacts,
 ): VoiceEvent {
+  const { fields } = webhook;
   return {
     ...common(operation, webhook, state, facts),
     call_sid: parentCallSid,
-    leg_sid: webhook.fields.CallSid,
+    leg_sid: fields.CallSid,
     parent_call_sid: parentCallSid,
+    leg_to: e164(fields.To),
   };
 }
 
@@ -221,13 +269,17 @@ function common(
   facts: StepFacts,
 ) {
   const { fields, receivedAt } = webhook;
-  const { identity, leg_status, ...rest } = facts;
+  const { identity } = facts;
+  const leg = "leg_status" in facts ? facts.leg_status : undefined;
+  const status = "status" in facts ? facts.status : leg;
   return {
-    ...rest,
+    ...facts,
     operation,
     account_sid: webhook.account,
     identity: identity ?? (webhook.state ? `turn-${webhook.state.turn}` : saidIn(fields)),
-    leg_status: leg_status ?? fields.CallStatus,
+    status: status ?? fields.CallStatus,
+    leg_status: leg === "answered" ? "completed" as const : isCallStatus(leg) ? leg : undefined,
+    leg_node: leg && state.choice?.mode,
     sequence_number: fields.SequenceNumber,
     // A recording's callback says only when the recording began; of a call's recordings the newest counts.
     occurred_at: occurredAt(fields.Timestamp ?? fields.RecordingStartTime, receivedAt)
@@ -239,6 +291,10 @@ function common(
       ...consentEvidence(state),
     },
   };
+}
+
+function e164(number: string | undefined): string | undefined {
+  return number !== undefined && isE164(number) ? number : undefined;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { StepFacts } from "./events.ts";
+import type { RecordingFacts } from "./events.ts";
 import type { WebhookFields } from "./webhook_form.ts";
 
 /**
@@ -8,7 +8,7 @@ import type { WebhookFields } from "./webhook_form.ts";
 export function recordingFacts(
   fields: WebhookFields,
   source: "dial" | "voicemail",
-): Partial<StepFacts> {
+): RecordingFacts {
   const { RecordingSid, RecordingStatus, RecordingDuration } = fields;
   if (RecordingSid === undefined) return {};
   const of = { recording_sid: RecordingSid, recording_source: source };

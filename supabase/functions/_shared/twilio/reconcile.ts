@@ -1,6 +1,6 @@
 import { callerNumber, isE164 } from "../phone.ts";
 import type { TwilioCall, TwilioExchange, TwilioRecording } from "./rest.ts";
-import { consentEvidence, decided, type VoiceEvent } from "../calls/events.ts";
+import { type CallEventName, consentEvidence, decided, type VoiceEvent } from "../calls/events.ts";
 import { type CallState, decodeState } from "../calls/state.ts";
 import { CALL_STATUSES } from "../calls/webhook_form.ts";
 
@@ -14,7 +14,7 @@ export function isFinal(status: TwilioCall["status"]): boolean {
 export function endedEvent(call: TwilioCall): VoiceEvent {
   return {
     ...base(call.sid, `call-${call.status}`, "reconciled", call.end_time ?? call.start_time),
-    leg_status: call.status,
+    status: call.status,
     call_status: call.status,
     from_e164: callerNumber(call.from ?? undefined) ?? undefined,
     to_e164: call.to && isE164(call.to) ? call.to : undefined,
@@ -33,7 +33,9 @@ export function childEvent(parentSid: string, leg: TwilioCall): VoiceEvent {
     ),
     leg_sid: leg.sid,
     parent_call_sid: parentSid,
+    status: leg.status,
     leg_status: leg.status,
+    leg_to: leg.to && isE164(leg.to) ? leg.to : undefined,
     talk_sec: leg.status === "completed" ? leg.duration ?? 0 : undefined,
   };
 }
@@ -53,7 +55,7 @@ export function recordingEvent(
   const told = isLost ? "lost" : transcript === undefined ? "recording" : "transcript";
   return {
     ...base(callSid, `${told}-${sid}`, "recording_reconciled", date_created),
-    leg_status: status,
+    status,
     recording_sid: sid,
     recording_source: source === "DialVerb" ? "dial" : "voicemail",
     ...(isLost ? { recording_lost: true } : {
@@ -111,7 +113,12 @@ export function lostEvent(callSid: string, lastEventAt: string): VoiceEvent {
   };
 }
 
-function base(callSid: string, identity: string, event: string, time: string | null | undefined) {
+function base(
+  callSid: string,
+  identity: string,
+  event: CallEventName,
+  time: string | null | undefined,
+) {
   return {
     operation: "voice-reconcile" as const,
     identity,

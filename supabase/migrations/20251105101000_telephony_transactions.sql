@@ -548,7 +548,7 @@ select
   n.org_id, n.e164_number, n.country, s.business_name, s.subaccount_sid, n.provisioned_at,
   (
     select count(*) from public.call_logs as c
-    where c.to_e164 = n.e164_number and c.started_at > now() - interval '24 hours'
+    where c.line = n.e164_number and c.started_at > now() - interval '24 hours'
   ) as calls_last_24h
 from public.telephony_numbers as n
 join public.telephony_subaccounts as s using (org_id);

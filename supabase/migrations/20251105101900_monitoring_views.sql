@@ -122,6 +122,24 @@ order by mode;
 
 comment on view public.destination_performance is 'The calls of the last 7 days that were put through, by what the caller chose: how many were answered, and how long it rang before that.';
 
+create view public.leg_results with (security_invoker = true) as
+select
+  node,
+  count(*) as legs,
+  count(*) filter (where result = 'answered') as answered,
+  count(*) filter (where result = 'not_connected') as not_connected,
+  count(*) filter (where result = 'busy') as busy,
+  count(*) filter (where result = 'no_answer') as no_answer,
+  count(*) filter (where result = 'canceled') as canceled,
+  count(*) filter (where result = 'failed') as failed,
+  round(avg(extract(epoch from connected_at - rang_at)) filter (where connected_at >= rang_at), 1) as avg_seconds_to_answer
+from public.call_legs
+where dialled_at > now() - interval '24 hours'
+group by node
+order by node;
+
+comment on view public.leg_results is 'The telephones that were dialled in the last 24 hours, by the node of the flow that dialled them: what became of each, and how long it rang before it was answered.';
+
 create view public.calls_by_hour_of_day with (security_invoker = true) as
 select
   extract(hour from hour at time zone 'UTC')::integer as hour_of_day,
@@ -218,7 +236,7 @@ comment on view public.operations_now is 'The line at this moment, in one row: c
 grant select on public.active_calls, public.voicemail_backlog to authenticated, service_role;
 grant select on
   public.call_success_metrics, public.call_success_metrics_24h, public.call_volume_hourly,
-  public.consent_metrics, public.call_funnel, public.call_hangups, public.destination_performance,
+  public.consent_metrics, public.call_funnel, public.call_hangups, public.destination_performance, public.leg_results,
   public.calls_by_hour_of_day, public.calls_by_day
   to authenticated, service_role, monitoring;
 grant select on public.recent_errors to service_role;

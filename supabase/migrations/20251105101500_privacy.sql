@@ -117,6 +117,7 @@ begin
   get diagnostics v_mails = row_count;
   delete from public.reconcile_attempts where call_sid = any (p_calls);
   delete from public.recordings where call_sid = any (p_calls);
+  delete from public.call_legs where call_sid = any (p_calls);
   delete from public.call_lifecycle where call_sid = any (p_calls) and meta ?| array['speech', 'digits'];
   get diagnostics v_events = row_count;
   delete from public.call_logs where call_sid = any (p_calls);
@@ -225,7 +226,7 @@ $$;
 create function public.calls_of_person(p_number text) returns setof text
 language sql stable set search_path = ''
 begin atomic
-  select c.call_sid from public.call_logs as c where c.from_e164 = p_number;
+  select c.call_sid from public.call_logs as c where c.party = p_number;
 end;
 
 create function public.messages_of_person(p_number text, p_email text) returns setof uuid
@@ -255,6 +256,10 @@ begin
     'call_events', (
       select coalesce(jsonb_agg(to_jsonb(l) order by l.id), '[]')
       from public.call_lifecycle as l where l.call_sid in (select public.calls_of_person(p_number))
+    ),
+    'call_legs', (
+      select coalesce(jsonb_agg(to_jsonb(l) order by l.dialled_at), '[]')
+      from public.call_legs as l where l.call_sid in (select public.calls_of_person(p_number)) or l.to_e164 = p_number
     ),
     'recordings', (
       select coalesce(jsonb_agg(to_jsonb(r) order by r.recorded_at), '[]')
@@ -310,7 +315,7 @@ begin
   end if;
   -- Whoever is accepting an event of one has its row. Rows, of which a number may have any number; locks in memory are
   -- few, and everybody's.
-  perform from public.call_logs as c where c.from_e164 = p_number order by c.call_sid for update;
+  perform from public.call_logs as c where c.party = p_number order by c.call_sid for update;
   v_calls := array(
     select c.call_sid from public.call_logs as c
     where c.call_sid in (select public.calls_of_person(p_number)) and c.status >= 'lost'

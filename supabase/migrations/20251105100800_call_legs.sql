@@ -1,0 +1,59 @@
+-- Who was dialled for a call: people of ours, one row a telephone that rang.
+
+create table public.call_legs (
+  -- No foreign key to call_logs: a leg may be told of before its call.
+  call_sid text not null constraint call_legs_call_sid_form check (call_sid ~ '^CA[0-9a-fA-F]{32}$'),
+  -- The call's own where Twilio did not name the leg.
+  leg_sid text not null constraint call_legs_leg_sid_form check (leg_sid ~ '^CA[0-9a-fA-F]{32}$'),
+  -- Whom, and why: the node of the flow that dialled.
+  to_e164 public.e164,
+  node text constraint call_legs_node_form check (node ~ '^[a-z][a-z0-9_]{0,31}$'),
+  -- How it ended, in Twilio's word. Null while it lasts: what happens in between has times of its own.
+  status public.call_status constraint call_legs_status_final check (status >= 'lost'),
+  -- The earliest that is known of it.
+  dialled_at timestamptz not null,
+  -- Null: that it rang was not reported.
+  rang_at timestamptz,
+  answered_at timestamptz,
+  -- Whether it was on the line together with the caller; null: not told. False: the caller had gone, or who answered was
+  -- asked to accept the call and has not.
+  bridged boolean,
+  -- When who answered pressed the key that accepts; null: nobody was asked.
+  accepted_at timestamptz,
+  ended_at timestamptz,
+  connected_at timestamptz generated always as (
+    case when bridged is not false then coalesce(accepted_at, answered_at) end
+  ) stored,
+  result text generated always as (
+    case
+      when status is null then null
+      when answered_at is null and status = 'busy' then 'busy'
+      when answered_at is null and status = 'no-answer' then 'no_answer'
+      when answered_at is null and status = 'canceled' then 'canceled'
+      when answered_at is null and status = 'failed' then 'failed'
+      when bridged is false then 'not_connected'
+      else 'answered'
+    end
+  ) stored,
+  primary key (call_sid, leg_sid)
+)
+-- As call_logs.
+with (fillfactor = 80);
+
+comment on table public.call_legs is 'One row a leg that a call dialled: the fold of the events that told of it, whatever order they came in.';
+comment on column public.call_legs.result is 'answered; not_connected: picked up, and never on the line together with the caller; busy, no_answer, canceled, failed. Null while it lasts.';
+
+create index call_legs_dialled_at_idx on public.call_legs (dialled_at);
+create index call_legs_to_idx on public.call_legs (to_e164);
+
+alter table public.call_legs enable row level security;
+create policy call_legs_of_own_org on public.call_legs
+  for select to authenticated
+  using (exists (select from public.call_logs as c where c.call_sid = call_legs.call_sid));
+create policy call_legs_for_monitoring on public.call_legs for select to monitoring using (true);
+
+grant select on public.call_legs to authenticated;
+grant select, insert, update on public.call_legs to service_role;
+grant select (node, dialled_at, rang_at, connected_at, ended_at, result) on public.call_legs to monitoring;
+
+select public.make_store('public.call_legs');
