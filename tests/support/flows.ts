@@ -39,7 +39,7 @@ export function practice(): Draft {
         dates: { "2026-12-25": [] },
       },
     },
-    groups: { desk: { members: ["anna", "ben"], ring: "all", seconds: 20, confirm: true } },
+    groups: { desk: { members: ["anna", "ben"], ring: "in_turn", seconds: 20, confirm: true } },
     nodes: {
       tongue: {
         type: "menu",

@@ -415,7 +415,7 @@ function warnOfUnnamedKeys(
 
 /**
  * A conversation is recorded only behind a consent node, and where the caller agreed to what that node said; a ring
- * that is reached without one is not recorded. A message is the caller's own act and needs none.
+ * that is reached without one is not recorded. A call is asked once. A message is the caller's own act and needs none.
  */
 function checkConsent({ flow, graph, fault, warn }: Document) {
   const askedAt = new Map<string, string | undefined>([[flow.start, undefined]]);
@@ -425,10 +425,7 @@ function checkConsent({ flow, graph, fault, warn }: Document) {
     const node = own(flow.nodes, id);
     const asked = node?.type === "consent" ? id : askedAt.get(id);
     if (node?.type === "consent" && askedAt.get(id) !== undefined) {
-      fault(
-        ["nodes", id],
-        `asks about recording again, after ${askedAt.get(id)}: ask once on each way`,
-      );
+      warn(["nodes", id], `is passed over where ${askedAt.get(id)} has asked before`);
     }
     for (const { to } of graph.ways.get(id) ?? []) {
       if (asked !== undefined) askedAt.set(to, asked);
@@ -582,10 +579,12 @@ function checkPeople({ flow, facts, fault, warn }: Document) {
         warn(path, `names "${member}": there is no such person yet, so that nobody is rung`);
       }
     });
-    if (ring === "all" && members.length > 1 && !confirm) {
+    if (ring === "all" && members.length > 1) {
       warn(
         ["groups", name],
-        "rings all at once without confirm: the first voicemail box that answers takes the call",
+        confirm
+          ? "rings one after the other, as each member has to accept: ring in_turn says so"
+          : "rings all at once without confirm: the first voicemail box that answers takes the call",
       );
     }
   }

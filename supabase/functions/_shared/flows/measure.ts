@@ -26,7 +26,7 @@ const RING_EXTRA_SEC = 5;
 const CONFIRM_SEC = 15;
 /** The longest message, which is also the longest that Twilio transcribes. */
 export const MESSAGE_SEC = 120;
-/** Askings beside `tries` and repeats in which a caller decides about recording. */
+/** A consent node that no menu follows listens once more after an answer. */
 const CONSENT_ASKINGS = 2;
 
 /** Seconds that a text takes, spoken slowly: two words a second, or the characters where words are long or unspaced. */
@@ -66,19 +66,22 @@ export function secondsOf(flow: Flow, node: FlowNode, audio?: AudioLengths): num
           spokenSeconds(vocabularyOf(language)?.binding[node.policy]("3") ?? "")
         ),
       );
-      return prompt + binding + DEFAULTS.menuSeconds + SPEECH_PAUSE_SEC + OWN_WORDS_SEC;
+      const listening = DEFAULTS.menuSeconds + SPEECH_PAUSE_SEC + OWN_WORDS_SEC;
+      return prompt + binding + CONSENT_ASKINGS * listening;
     }
     case "menu": {
       const asking = OWN_WORDS_SEC + prompt + (node.seconds ?? DEFAULTS.menuSeconds) +
         SPEECH_PAUSE_SEC;
-      return (node.tries + MOST_REPEATS + CONSENT_ASKINGS) * asking;
+      return (node.tries + MOST_REPEATS) * asking;
     }
     case "ring": {
       const group = node.group === undefined ? undefined : own(flow.groups, node.group);
-      const oneAfterTheOther = group !== undefined && (group.ring ?? DEFAULTS.ring) !== "all";
+      // Who accepts by a key is asked one after the other.
+      const oneAfterTheOther = group !== undefined &&
+        ((group.ring ?? DEFAULTS.ring) !== "all" || group.confirm === true);
       const each = (group?.seconds ?? DEFAULTS.ringSeconds) + RING_EXTRA_SEC +
         (group?.confirm ? CONFIRM_SEC : 0);
-      return OWN_WORDS_SEC + each * (oneAfterTheOther ? group.members.length : 1);
+      return prompt + OWN_WORDS_SEC + each * (oneAfterTheOther ? group.members.length : 1);
     }
     case "queue":
       return prompt + node.max_seconds;
@@ -132,7 +135,7 @@ export function bytesOf(flow: Flow, node: FlowNode): number {
     }
     case "ring": {
       const group = node.group === undefined ? undefined : own(flow.groups, node.group);
-      return SAY_BYTES + 2 * URL_BYTES + 3 * URL_BYTES * (group?.members.length ?? 1);
+      return SAY_BYTES + spoken + 2 * URL_BYTES + 3 * URL_BYTES * (group?.members.length ?? 1);
     }
     case "voicemail":
     case "queue":
