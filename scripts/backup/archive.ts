@@ -1,13 +1,13 @@
-// The custom format of pg_dump, as far as a logical backup needs it: `pg_restore` of PostgreSQL 12 and newer lists and
-// restores what is written here. Version 1.14 of the format, as pg_dump 12 to 15 write it.
+// The part of pg_dump's custom format that a logical backup needs, in version 1.14, as pg_dump 12 to 15 write it.
+// `pg_restore` of PostgreSQL 12 and newer lists and restores these files.
 //
-// A head, a table of contents (TOC), then the data of those entries that have some, in the order of the TOC:
-// each as one zlib stream, in pieces that are preceded by their lengths and end with a length of 0.
+// A file is a header, a table of contents (TOC) and the data of its entries, in the order of the TOC. The data of an
+// entry is one zlib stream in chunks. A chunk begins with its length, and a length of 0 ends the stream.
 // Source: src/bin/pg_dump/pg_backup_archiver.c and pg_backup_custom.c of PostgreSQL.
 
 import { concat } from "@std/bytes/concat.js";
 
-/** The bytes are not an archive, or not one that is whole. */
+/** The bytes are not a complete archive. */
 export class ArchiveError extends Error {
   override name = "ArchiveError";
 }
@@ -23,12 +23,12 @@ export interface Entry {
   readonly section: Section;
   /** SQL that makes it. Empty for data. */
   readonly defn: string;
-  /** Its data follows, and is loaded by this `COPY ... FROM stdin`. */
+  /** The `COPY ... FROM stdin` that loads the entry's data; absent for an entry without data. */
   readonly copy?: string;
   readonly schema?: string;
 }
 
-/** What stands before the table of contents. */
+/** The header, before the table of contents. */
 export interface Head {
   /** Whole seconds; the format has no time zone, here it is UTC. */
   readonly createdAt: Date;
@@ -56,11 +56,11 @@ const OFFSET_NOT_SET = 1;
 const OFFSET_NO_DATA = 3;
 /** zlib's own choice. */
 const COMPRESSION = -1;
-/** The longest text or piece that is believed, in bytes. */
+/** The longest accepted text or chunk, in bytes: more means a damaged file. */
 const LONGEST = 256 * 1024 * 1024;
 
 /**
- * Writes an archive, piece by piece.
+ * Writes an archive in chunks.
  *
  * @param rows What `COPY ... TO stdout` gives for an entry that has `copy`; asked for in the order of the entries.
  */
@@ -100,13 +100,12 @@ async function writeData(
     }
     await out(int(0));
   } finally {
-    // A stream that is given up does not wait for its source; whoever gives the rows may ask for something else only
-    // once they have ended.
+    // A cancelled stream does not wait for its source, but the connection that sends the rows is busy until they end.
     await data.return(undefined);
   }
 }
 
-/** The rows as a script for psql has them, which is what pg_restore sends. */
+/** The rows in the form of a psql script, which pg_restore sends. */
 async function* copied(rows: AsyncIterable<Uint8Array>): AsyncGenerator<Bytes> {
   for await (const chunk of rows) yield new Uint8Array(chunk);
   yield new TextEncoder().encode("\\.\n\n\n");
@@ -128,32 +127,32 @@ function contents(entry: Entry, index: number): Bytes[] {
     text(entry.schema),
     text(undefined), // Tablespace.
     text(undefined), // Table access method.
-    text(""), // Owner: whoever restores.
+    text(""), // Owner: the role that restores.
     text("false"), // With OIDs.
-    text(undefined), // The end of what it depends on.
+    text(undefined), // End of the list of dependencies.
     Uint8Array.of(data ? OFFSET_NOT_SET : OFFSET_NO_DATA),
     new Uint8Array(OFFSET_SIZE),
   ];
 }
 
-/** An archive that is being read: its table of contents, and then the data, once and in its order. */
+/** An archive being read: the table of contents, then the data, once and in order. */
 export interface Archive {
   readonly head: Head;
   readonly entries: readonly Entry[];
   /**
-   * What is sent to the server after the entry's `copy`. To be read to its end before the next is asked for.
+   * The rows to send after the entry's `copy`. Read them to the end before asking for the next entry's.
    *
    * @throws {ArchiveError} for an entry that is not the next one with data, and where the archive is cut off.
    */
   rows(entry: Entry): AsyncIterable<Uint8Array>;
-  /** Reads no further. */
+  /** Stops reading. */
   close(): Promise<void>;
 }
 
 /**
  * Reads what `writeArchive` wrote.
  *
- * @throws {ArchiveError} when it is no such archive.
+ * @throws {ArchiveError} when the bytes are not an archive.
  */
 export async function readArchive(stream: ReadableStream<Uint8Array>): Promise<Archive> {
   const input = new Input(stream);
@@ -180,7 +179,7 @@ export async function readArchive(stream: ReadableStream<Uint8Array>): Promise<A
 async function readHead(input: Input): Promise<Head> {
   const magic = await input.bytes(MAGIC.length);
   if (MAGIC.some((byte, index) => magic[index] !== byte)) {
-    throw new ArchiveError("This is no archive in the custom format of pg_dump");
+    throw new ArchiveError("This is not an archive in pg_dump's custom format");
   }
   const [major, minor, revision, ...sizes] = await input.bytes(6);
   if (`${[major, minor, revision]}` !== `${VERSION}` || `${sizes}` !== `4,8,1`) {
@@ -246,7 +245,7 @@ async function readEntry(input: Input, id: number): Promise<Entry> {
 async function* readRows(input: Input, id: number): AsyncGenerator<Uint8Array> {
   const [kind] = await input.bytes(1);
   if (kind !== BLOCK_OF_DATA || await input.int() !== id) {
-    throw new ArchiveError(`The data of entry ${id} of the archive is not where it must be`);
+    throw new ArchiveError(`The archive is damaged: the data of entry ${id} is out of place`);
   }
   const pieces = async function* (): AsyncGenerator<Bytes> {
     for (;;) {
@@ -279,7 +278,7 @@ function int(value: number): Bytes {
   return bytes;
 }
 
-/** Its length in bytes, and its bytes; nothing has the length -1. */
+/** The length in bytes, then the bytes. An absent text has the length -1. */
 function text(value: string | undefined): Bytes {
   if (value === undefined) return int(-1);
   const bytes = new TextEncoder().encode(value);

@@ -1,9 +1,9 @@
-// COPY by postgres.js, so that whatever happens on the way the connection can be asked the next thing.
+// COPY through postgres.js that leaves the connection usable after an error or an early end.
 
 import { finished } from "node:stream/promises";
 import type { PendingQuery, Row, Sql } from "postgres";
 
-/** The rows of a `COPY ... TO stdout`. Where they are read no further, the rest is let go by. */
+/** The rows of a `COPY ... TO stdout`. A reader that stops early discards the rest. */
 export async function* copyOut(query: PendingQuery<Row[]>): AsyncGenerator<Uint8Array> {
   const rows = await query.readable();
   const ended = finished(rows);
@@ -13,14 +13,14 @@ export async function* copyOut(query: PendingQuery<Row[]>): AsyncGenerator<Uint8
   } finally {
     rows.resume();
     await ended;
-    // postgres.js pauses its socket while the stream is full, and nobody reads from one that has ended: what the
-    // server says next would never arrive.
+    // postgres.js pauses its socket while the stream is full. After the stream has ended nothing reads from it, so the
+    // server's next message would never arrive.
     rows._read(0);
   }
 }
 
 /**
- * Sends rows to a `COPY ... FROM stdin`. Where they end in an error, none is copied.
+ * Sends rows to a `COPY ... FROM stdin`. An error in `rows` copies none.
  *
  * @throws what `rows` throws, or `PostgresError` where the server refuses a row.
  */

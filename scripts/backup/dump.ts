@@ -1,24 +1,24 @@
-// What a backup holds: the migrations that the database has, every table of schema `public` out of one snapshot, and what
-// must come out again, as SQL that proves it where it is restored.
+// A backup holds the database's migrations, every table of schema `public` from one snapshot, and SQL that checks the
+// restored rows against the copied ones.
 
 import type { Sql } from "postgres";
 import { quotedName, quotedText } from "../local/sql.ts";
 import { type Entry, writeArchive } from "./archive.ts";
 import { copyOut } from "./copy.ts";
 
-/** A backup is not what it must be; the message says what to do. */
+/** A backup cannot be used; the message says what to do. */
 export class BackupError extends Error {
   override name = "BackupError";
 }
 
-/** A recording that the database names, which is at Twilio. */
+/** A recording at Twilio that the database refers to. */
 export interface RecordingName {
   readonly recording_sid: string;
-  /** Null where only the main account can have it. */
+  /** Null for the main account. */
   readonly account_sid: string | null;
 }
 
-/** What a backup is of. */
+/** Describes a backup. */
 export interface Dumped {
   /** Rows by table. */
   readonly rows: Readonly<Record<string, number>>;
@@ -28,13 +28,13 @@ export interface Dumped {
 interface Table {
   readonly schema: string;
   readonly name: string;
-  /** Those that are stored and not derived. */
+  /** The stored columns, without the generated ones. */
   readonly columns: readonly string[];
 }
 
 /** A migration is an entry of this kind; its tag is its version. */
 const MIGRATION = "MIGRATION";
-/** What was proven is the tag of an entry of this kind. */
+/** A check is an entry of this kind; its tag is its description. */
 export const CHECK = "CHECK";
 
 const MIGRATIONS: Table = {
@@ -44,8 +44,8 @@ const MIGRATIONS: Table = {
 };
 
 /**
- * What values look like as text, and that they may take their time: hosted, `postgres` has two minutes for a statement.
- * Set by statements, as Supabase's pooler does not pass on what a connection asks for when it begins.
+ * Fixed text formats, and no statement timeout: in hosted projects a statement of `postgres` may take two minutes.
+ * These are statements because Supabase's pooler drops the options of a new connection.
  * Source: https://supabase.com/docs/guides/database/postgres/timeouts
  */
 const SESSION = {
@@ -57,7 +57,7 @@ const SESSION = {
   extra_float_digits: 1,
 } as const;
 
-/** Prepares what follows in a transaction: text that depends on no setting of the server's, and time for it. */
+/** Prepares a transaction: text formats independent of the server's settings, and no timeout. */
 export async function prepare(tx: Sql): Promise<void> {
   await tx.unsafe(sessionSettings("SET LOCAL").join(";\n"));
 }
@@ -69,7 +69,7 @@ function sessionSettings(set: "SET" | "SET LOCAL"): string[] {
 }
 
 /**
- * Writes a database as an archive (see `archive.ts`), piece by piece. Reads one snapshot and changes nothing.
+ * Writes a database as an archive (see `archive.ts`) in chunks. Reads one snapshot and changes nothing.
  *
  * @throws {BackupError} where a migration's SQL is not recorded.
  */
@@ -172,15 +172,15 @@ async function migrationsOf(sql: Sql): Promise<Entry[]> {
         `Migration ${version} is recorded without its SQL. This records it: supabase migration repair ${version} --status applied`,
       );
     }
-    // What one sets for its session, such as search_path, must not reach the next one.
+    // A migration's session settings, such as search_path, must not affect the next migration.
     const defn = `${[...statements, "RESET ALL"].join(";\n\n")};\n`;
     return before(MIGRATION, `${version}${name === null ? "" : `_${name}`}`, defn);
   });
 }
 
 /**
- * Neither triggers nor foreign keys while the tables fill: both held when the data was made, and foreign keys are
- * checked afterwards. What migrations put in, such as the alerts' rules, is in the data as it was.
+ * Triggers and foreign keys are off while the tables fill: both held when the rows were written, and foreign keys are
+ * checked afterwards. Rows that migrations insert, such as alert rules, come from the backup's data instead.
  */
 function toBeFilled(tables: readonly Table[]): string {
   return [
@@ -206,10 +206,10 @@ async function sequencesOf(sql: Sql): Promise<Entry[]> {
   }));
 }
 
-/** What a restored table is compared with. */
+/** The expected content of a restored table. */
 export interface TableSum {
   readonly rows: number;
-  /** Of every row's content, whatever their order. */
+  /** A digest of all rows, independent of their order. */
   readonly digest: string;
 }
 
@@ -243,7 +243,7 @@ $check$;
   );
 }
 
-/** Fails where the foreign key of a row leads nowhere. */
+/** Fails when a row's foreign key has no target. */
 const ORPHANS = `DO $check$
 DECLARE
   key record;
@@ -272,7 +272,7 @@ END
 $check$;
 `;
 
-/** Every recording that is known, and whose it is. */
+/** Every known recording with its account. */
 export async function recordingsOf(sql: Sql): Promise<RecordingName[]> {
   return [
     ...await sql<RecordingName[]>`

@@ -27,7 +27,7 @@ export function backupDir(env: Environment, root = ROOT): string {
 /**
  * Backs a database up into one file beside its checksum: an archive for pg_restore, sealed when there is a key.
  *
- * @param key `BACKUP_KEY`; absent: whoever has the file can read it.
+ * @param key `BACKUP_KEY`; without it the file is not encrypted.
  */
 export async function backUp(
   database: Database,
@@ -50,7 +50,8 @@ export async function backUp(
 }
 
 /**
- * Writes a file beside its checksum, sealed when there is a key, for nobody else to read. A file of that name is whole.
+ * Writes a file and its checksum, encrypted when there is a key, readable by its owner only. The file gets its name last,
+ * so a file of that name is complete.
  *
  * @param content Hands its pieces over.
  */
@@ -93,15 +94,15 @@ export async function write(
   const sha256 = hash.digest("hex");
   // As `sha256sum` writes it and checks it.
   await Deno.writeTextFile(`${path}.sha256`, `${sha256}  ${basename(path)}\n`);
-  // Last: a file of that name is whole.
+  // Last, so that a file of that name is complete.
   await Deno.rename(unfinished, path);
   return { bytes, sha256 };
 }
 
 /**
- * The content of a backup or of a list of recordings, once its checksum is proven.
+ * The content of a backup or of a list of recordings, after its checksum was verified.
  *
- * @throws {BackupError | SealError} when it is not there, not whole, or the key does not open it.
+ * @throws {BackupError | SealError} when the file is missing or damaged, or the key does not open it.
  */
 export async function open(
   path: string,
@@ -111,7 +112,7 @@ export async function open(
   if (!there?.isFile) throw new BackupError(`There is no file ${path}`);
   const expected = (await Deno.readTextFile(`${path}.sha256`).catch(() => {
     throw new BackupError(
-      `There is no ${path}.sha256: a backup without its checksum proves nothing`,
+      `There is no ${path}.sha256: without its checksum a backup cannot be verified`,
     );
   })).split(" ")[0]!;
   const hash = createHash("sha256");
@@ -128,10 +129,10 @@ export async function open(
   if (sealed && key === undefined) {
     throw new SealError(`${path} is encrypted: set BACKUP_KEY to the key that it was made with`);
   }
-  // Whoever can write there could have put it there, and a restore runs what is in it.
+  // A restore runs the file's SQL, and anyone with write access to the folder could have placed it.
   if (!sealed && key !== undefined) {
     throw new SealError(
-      `${path} is not encrypted, and BACKUP_KEY is set: only without it is such a file taken, if you know whose it is`,
+      `${path} is not encrypted, but BACKUP_KEY is set. To restore it all the same, check where it comes from and unset BACKUP_KEY`,
     );
   }
   const opener = sealed ? unseal(await importKey(key!), basename(path)) : undefined;
@@ -143,8 +144,8 @@ const DAILY = 7;
 const WEEKLY = 5;
 
 /**
- * Which backups have served their time: all but the newest of each of the last 7 days that have one, and of each of
- * the last 5 weeks. Files of other names are nobody's business here.
+ * The backups that have expired: all but the newest of each of the last 7 days with a backup, and of each of the last 5
+ * weeks. Files with other names are ignored.
  */
 export function expired(names: readonly string[]): string[] {
   const backups = names.filter((name) => BACKUP_NAME.test(name)).toSorted().reverse();
@@ -165,8 +166,8 @@ export function expired(names: readonly string[]): string[] {
 }
 
 /**
- * Deletes the backups that have served their time, and lists of recordings without a backup, but for the newest of all
- * lists: the next one is made from it.
+ * Deletes expired backups and the lists of recordings without a backup. The newest list stays, because the next one is
+ * made from it.
  *
  * @returns the names of the backups.
  */

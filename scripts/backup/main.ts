@@ -62,7 +62,7 @@ const RESTORE_ONLY = ["server", "to", "decrypt", "verify"] as const;
 type CommandLine = Parsed<typeof CONFIG>;
 
 /**
- * @param now A backup is named by it.
+ * @param now The backup's name contains it.
  * @returns the exit code.
  */
 export function main(
@@ -121,7 +121,7 @@ async function makeBackup({ values }: CommandLine, { env, print }: CommandContex
   const listed = await listRecordings(path, recordings, { key, checksum });
   for (const line of told(listed)) print(line);
   const gone = await rotate(dir);
-  if (gone.length > 0) print(`deleted, having served their time: ${gone.join(", ")}`);
+  if (gone.length > 0) print(`deleted, expired: ${gone.join(", ")}`);
   return listed.reason === undefined ? 0 : 1;
 }
 
@@ -166,7 +166,7 @@ async function useBackup({ values, positionals }: CommandLine, { env, print }: C
     ? undefined
     : databaseNamed(values.server, env, "--server");
   const key = env("BACKUP_KEY");
-  // First: what is wrong with the file is said before a database is made for it.
+  // First, so that a fault of the file is reported before a database is created for it.
   const archive = await open(file, key);
   if (decrypt !== undefined) {
     const plain = await Deno.open(decrypt, { write: true, createNew: true, mode: 0o600 });
@@ -174,7 +174,7 @@ async function useBackup({ values, positionals }: CommandLine, { env, print }: C
       await Deno.remove(decrypt);
       throw error;
     });
-    print(`${decrypt}: decrypted, and protected by nothing`);
+    print(`${decrypt}: decrypted; the file is not protected`);
     return 0;
   }
 
@@ -190,13 +190,13 @@ async function useBackup({ values, positionals }: CommandLine, { env, print }: C
   const as = restored.createdAt.toISOString();
   print(
     verify
-      ? `\nThe backup of ${as} can be restored: proven in ${seconds} s, in a database that is gone again.`
+      ? `\nThe backup of ${as} can be restored: proven in ${seconds} s, in a scratch database that was deleted afterwards.`
       : `\nRestored as of ${as}, in ${seconds} s.`,
   );
   return 0;
 }
 
-/** @throws {BackupError} where the list beside a backup is not the list of its recordings. */
+/** @throws {BackupError} when the list beside a backup lacks some of its recordings. */
 async function proveList(
   file: string,
   key: string | undefined,
@@ -215,7 +215,7 @@ async function proveList(
   return `ok      ${recordings.length} recordings are listed, ${summed.length} with their checksums`;
 }
 
-/** A database of its own, on a server that is given, or on one that ends with it. */
+/** Runs with a scratch database, on the given server or on a temporary one. */
 async function inScratch<T>(
   server: Database | undefined,
   use: (scratch: Database) => Promise<T>,

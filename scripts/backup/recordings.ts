@@ -1,5 +1,5 @@
-// The recordings that a backup names, with their checksums. The audio itself stays at Twilio: this list proves, of any
-// copy, that it is what was recorded. One line each, as `sha256sum --check` reads them.
+// The recordings that a backup refers to, with their checksums, in the form that `sha256sum --check` reads. The audio
+// stays at Twilio; the list verifies any copy of it.
 
 import { createHash } from "node:crypto";
 import { join } from "@std/path/join.js";
@@ -9,7 +9,7 @@ import { type TwilioAccess, twilioClient } from "../../supabase/functions/_share
 import { BackupError, type RecordingName } from "./dump.ts";
 import { LIST_NAME, open, write } from "./files.ts";
 
-/** A SHA-256 in hexadecimal digits; or why there is none: Twilio has it no more, or it was not fetched. */
+/** A SHA-256 in hexadecimal digits; or why there is none: deleted at Twilio, or not fetched. */
 export type Checksum = string;
 const GONE = "# gone from Twilio";
 const UNKNOWN = "# not fetched";
@@ -18,25 +18,25 @@ const LINE = /^([0-9a-f]{64}|# gone from Twilio|# not fetched) {2}(RE[0-9a-fA-F]
 /** By recording SID. */
 export type RecordingList = ReadonlyMap<string, Checksum>;
 
-/** What listing them came to. */
+/** The result of listing them. */
 export interface Listed {
   readonly list: RecordingList;
-  /** How many were fetched now; the others were known from the list before. */
+  /** How many were fetched now; the others come from an earlier list. */
   readonly fetched: number;
   readonly gone: readonly string[];
   readonly unknown: readonly string[];
-  /** Why the first of the unknown ones could not be fetched; undefined: nothing was asked. */
+  /** Why the first unknown one could not be fetched; undefined: none was requested. */
   readonly reason?: string;
 }
 
-/** @returns the checksum; undefined where Twilio has no such recording (any more). Rejects where it does not answer. */
+/** @returns the checksum; undefined where Twilio has no such recording (any more). Rejects when Twilio does not answer. */
 export type FetchChecksum = (recording: RecordingName) => Promise<string | undefined>;
 
 /** For one recording, with its audio. Milliseconds. */
 const DEADLINE_MS = 60_000;
 
 /**
- * Fetches recordings as they were made (WAV), and keeps of each its checksum only.
+ * Fetches the original recordings (WAV) and keeps only their checksums.
  *
  * @param access The main account's, whose credentials open its sub-accounts too.
  */
@@ -52,12 +52,12 @@ export function checksumsAt(access: TwilioAccess): FetchChecksum {
   };
 }
 
-/** How many are fetched at once; Twilio answers 429 to whoever asks for too many. */
+/** How many are fetched at once; Twilio answers 429 to more. */
 const AT_ONCE = 4;
 
 /**
- * Lists the recordings of a backup beside it. What the newest list in the folder knows is not fetched again: a recording
- * never changes.
+ * Writes the list of a backup's recordings beside the backup. Recordings in the folder's newest list are not fetched
+ * again, because a recording never changes.
  *
  * @param backup The backup's file.
  * @param options `key`: `BACKUP_KEY`; `checksum`: absent: nothing is fetched; `patienceMs`: before a second attempt; the
@@ -115,7 +115,7 @@ export function listOf(backup: string): string {
 }
 
 /**
- * The list beside a backup, once its checksum is proven.
+ * The list beside a backup, after its checksum was verified.
  *
  * @returns undefined where there is none.
  * @throws {BackupError | SealError} when it is damaged, or the key does not open it.
@@ -142,7 +142,7 @@ async function read(path: string, key: string | undefined): Promise<RecordingLis
   );
 }
 
-/** What is known already; nothing, where no list is whole. */
+/** The newest list that is complete; empty when there is none. */
 async function newestList(dir: string, key: string | undefined): Promise<RecordingList> {
   const lists: string[] = [];
   for await (const { name } of Deno.readDir(dir)) {

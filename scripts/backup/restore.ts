@@ -11,7 +11,7 @@ const MIGRATIONS = join(ROOT, "supabase", "migrations");
 
 export interface Restored {
   readonly createdAt: Date;
-  /** What was proven, in words. */
+  /** The checks that passed, in words. */
   readonly proven: readonly string[];
   /** Migrations of this checkout that are newer than the backup, applied after its data. */
   readonly migrated: readonly string[];
@@ -19,12 +19,11 @@ export interface Restored {
 }
 
 /**
- * Puts a backup into a database that has nothing yet, as pg_restore would: the schema as it was, the data, the proof
- * that it is what it was; then the migrations since. What the backup holds comes in one transaction: a restore that fails
- * leaves nothing.
+ * Restores a backup into an empty database, as pg_restore would: the schema, the data and the checks of the data, in one
+ * transaction, so that a failed restore leaves nothing. Then it applies newer migrations.
  *
- * @param backup As `open` gives it. It holds SQL that is run: only of one's own making.
- * @throws {BackupError | ArchiveError | SealError} when anything is not as it was.
+ * @param backup From `open`. Its SQL is executed, so restore only backups that you made.
+ * @throws {BackupError | ArchiveError | SealError} when the restored data differs from the backup's.
  */
 export async function restore(
   backup: ReadableStream<Uint8Array>,

@@ -1,8 +1,8 @@
-// AES-256-GCM over a stream of any length: chunks of a bounded size, each sealed under a nonce of its own, the last
-// one marked as the last, and all of them bound to the file's name, which has its time. A chunk that is changed, moved,
-// repeated or cut off does not open, and an old file under a new name does not either.
+// AES-256-GCM over a stream of any length: chunks of a bounded size, each with its own nonce, the last one marked, and
+// all bound to the file's name, which contains its time. A changed, moved, repeated or missing chunk does not open, and
+// neither does an old file under a new name.
 //
-// A magic word, the length of the name (1 byte), the name, the nonces' prefix, the chunks.
+// Layout: a magic word, the length of the name (1 byte), the name, the nonces' prefix, the chunks.
 
 import { concat } from "@std/bytes/concat.js";
 
@@ -12,7 +12,7 @@ const CHUNK = 64 * 1024;
 const TAG = 16;
 const PREFIX = 8;
 
-/** A file does not open with this key, or is not whole. */
+/** The key does not open the file, or the file is incomplete. */
 export class SealError extends Error {
   override name = "SealError";
 }
@@ -32,9 +32,9 @@ export async function importKey(key: string): Promise<CryptoKey> {
 }
 
 /**
- * Seals what goes through.
+ * Encrypts a stream.
  *
- * @param name The file's, at most 255 bytes: it opens by this name only.
+ * @param name The file's name, at most 255 bytes. The file opens under this name only.
  */
 export function seal(
   key: CryptoKey,
@@ -52,7 +52,7 @@ export function seal(
   });
 }
 
-/** Opens what was sealed under this name, `MAGIC` included. Errors with `SealError`. */
+/** Decrypts a stream that was encrypted under this name, `MAGIC` included. Errors with `SealError`. */
 export function unseal(
   key: CryptoKey,
   name: string,
@@ -84,7 +84,7 @@ export function unseal(
       const made = new TextDecoder().decode(pending.subarray(MAGIC.length + 1, named));
       if (made !== name) {
         throw new SealError(
-          `${name} was made as ${made}: give it that name back, if you want what was backed up then`,
+          `${name} was made as ${made}: rename it to that if you want the backup of that time`,
         );
       }
       prefix = pending.slice(named, head);
@@ -114,7 +114,7 @@ interface Rechunk {
   chunk(chunk: Uint8Array<ArrayBuffer>, last: boolean): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** Cuts a stream into chunks of one size; the last, which is known as such, has what is left. */
+/** Cuts a stream into chunks of one size, and marks the last one. */
 function rechunked(
   size: number,
   { start, chunk }: Rechunk,
@@ -124,7 +124,7 @@ function rechunked(
     start,
     async transform(more, out) {
       rest = concat([rest, more]);
-      // One byte more than a chunk: only then is it certain not to be the last.
+      // With one byte more than a chunk it is certain that this chunk is not the last.
       while (rest.length > size) {
         // deno-lint-ignore no-await-in-loop -- In order.
         out.enqueue(await chunk(rest.slice(0, size), false));

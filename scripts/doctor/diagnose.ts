@@ -1,15 +1,15 @@
-// From what a line says of itself to what a person should do about it. Pure: asks nobody.
+// Turns the findings about a line into advice. Pure: no I/O.
 
 import type { TwilioAnswer } from "./twilio.ts";
 
 export interface Finding {
   readonly level: "ok" | "warning" | "fault";
   readonly what: string;
-  /** What to do; absent where all is well. */
+  /** What to do; absent when nothing is wrong. */
   readonly advice?: string;
 }
 
-/** What voice-health answered; `undefined`: nothing that could be read. */
+/** voice-health's answer; `undefined`: unreadable. */
 export interface HealthAnswer {
   readonly status: number;
   readonly body: {
@@ -27,39 +27,39 @@ export interface AlertRow {
   readonly action: string;
 }
 
-/** Everything that was found out. */
+/** Everything that doctor found out. */
 export interface Examination {
   /** Without a trailing slash: `/functions/v1/...` is under it. */
   readonly url: string;
   readonly local: boolean;
   readonly now: Date;
-  /** Undefined: nobody answered. */
+  /** Undefined: no answer. */
   readonly health: HealthAnswer | undefined;
-  /** What a webhook without a signature got; undefined: no answer. */
+  /** The status for a webhook without a signature; undefined: no answer. */
   readonly unsigned: number | undefined;
-  /** The alerts that fire; undefined: without the secret key, or refused. */
+  /** The alerts that fire; undefined: no secret key, or refused. */
   readonly alerts: readonly AlertRow[] | undefined;
-  /** When the first of the mails that wait is or was to be tried; null: none waits; undefined: as with alerts. */
+  /** When the oldest waiting mail is or was due; null: none waits; undefined: as with alerts. */
   readonly mailDueSince: string | null | undefined;
-  /** What the database says of itself; undefined: it was not asked. */
+  /** The state of the database; undefined: not asked. */
   readonly database: DatabaseAnswer | undefined;
-  /** What Twilio says of the account; undefined: it was not asked. */
+  /** The state of Twilio's account; undefined: not asked. */
   readonly twilio: TwilioAnswer | undefined;
 }
 
-/** What was found in the database itself, or why nothing was. */
+/** Findings from the database itself, or why there are none. */
 export type DatabaseAnswer = { readonly unreachable: string } | {
-  /** What the scheduled jobs look up in Vault and do not find; undefined: there is no Vault. */
+  /** Secrets that the scheduled jobs look up and Vault lacks; undefined: there is no Vault. */
   readonly vaultLacks: readonly string[] | undefined;
-  /** How its schema differs from this release's; undefined: it has other migrations, which is told elsewhere. */
+  /** Differences from this release's schema; undefined: it has other migrations, which another finding reports. */
   readonly drift: readonly string[] | undefined;
 };
 
-/** Most minutes that a worker may be silent when it should run. */
+/** The longest silence of a worker that should run, in minutes. */
 const SILENT_MINUTES = 5;
 const EACH_MINUTE = ["voice-reconcile", "alert-dispatch"] as const;
 
-/** What is well, and what is not and what to do about it, the worst first. */
+/** All findings, the worst first. */
 export function diagnose(examination: Examination): Finding[] {
   const { health, url, local } = examination;
   const outside = [
@@ -75,12 +75,12 @@ export function diagnose(examination: Examination): Finding[] {
         : "Is the address right, and the project not paused? Look at the project's dashboard.",
     }, ...outside];
   }
-  // Without the secret key it says how each check came out, and none of its figures.
+  // Without the secret key it has each check's status and no figures.
   const checks = health.body?.checks;
   if (checks === undefined) {
     return [{
       level: "fault",
-      what: `voice-health at ${url} answered ${health.status} and nothing that can be read`,
+      what: `voice-health at ${url} answered ${health.status} and no readable body`,
       advice: health.status === 404
         ? "The function is not there: deno task deploy"
         : health.status === 401
@@ -140,7 +140,7 @@ function findingsOf(
       if (!healthy) {
         return [fault(
           "The database does not answer",
-          "Callers are served, nothing is recorded or kept. Look at the database's state, load and connections; is SUPABASE_SECRET_KEYS of this project?",
+          "Callers are served, nothing is recorded or kept. Look at the database's state, load and connections. Is SUPABASE_SECRET_KEYS this project's?",
         )];
       }
       const connections = check["connections"] as { used: number; allowed: number } | undefined;
@@ -148,7 +148,7 @@ function findingsOf(
         return [{
           level: "warning",
           what: `The database uses ${connections.used} of ${connections.allowed} connections`,
-          advice: "End idle sessions, or raise the connection limit, before calls are refused one.",
+          advice: "End idle sessions, or raise the connection limit, before calls find none free.",
         }];
       }
       const slow = typeof check["latency_ms"] === "number" && check["latency_ms"] > 1000;
@@ -164,7 +164,7 @@ function findingsOf(
       ];
     }
     case "recent_activity":
-      // The database's own check says what is wrong with it.
+      // The check of the database reports the cause.
       if (healthy && check["calls_last_hour"] === undefined) return [ok("Calls can be read")];
       return healthy
         ? [ok(
@@ -189,7 +189,7 @@ function findingsOf(
         check["version"] === undefined
           ? fault(
             "The database's migrations cannot be read, or are not those that the functions need",
-            "See the database's own fault; with --key it is told which.",
+            "See the fault of the database; --key shows which migration is missing.",
           )
           : fault(
             `The database is at migration ${check["version"]}, the functions need ${
@@ -217,14 +217,14 @@ function findingsOf(
       if (check["runs"] === undefined) return [];
       return workerFindings(check["runs"] as WorkerRuns, examination);
     case "alerts": {
-      // With the secret key each alert is told for itself.
+      // With the secret key each alert is a finding of its own.
       const firing = check["firing"];
       if (alerts !== undefined || !Array.isArray(firing)) return [];
       if (firing.length === 0) return [ok("No alert fires")];
       return [{
         level: "warning",
         what: `Alerts fire: ${firing.join(", ")}`,
-        advice: "docs/monitoring.md says what each means; with --key they are told in full.",
+        advice: "docs/monitoring.md says what each means; --key shows each of them.",
       }];
     }
     default:
@@ -239,8 +239,8 @@ function findingsOf(
 type WorkerRuns = Readonly<Record<string, { readonly last_ok_at: string | null }>>;
 
 /**
- * Two workers run each minute. notify-worker is called while a mail is due and never on an idle line: that nothing is heard
- * of it for hours is a fault where a mail has been due for as long.
+ * Two workers run each minute. notify-worker runs while a mail is due and never on an idle line, so its silence is a fault
+ * only when a mail has been due for as long.
  */
 function workerFindings(
   runs: WorkerRuns,
@@ -250,7 +250,7 @@ function workerFindings(
     !time || now.getTime() - new Date(time).getTime() > SILENT_MINUTES * 60_000;
   const heard = (worker: string) =>
     Object.hasOwn(runs, worker)
-      ? `last came to its end ${ago(runs[worker]!.last_ok_at, now)}`
+      ? `last finished ${ago(runs[worker]!.last_ok_at, now)}`
       : "has not run yet";
   const findings = EACH_MINUTE.map((worker): Finding =>
     isOld(runs[worker]?.last_ok_at)
@@ -265,7 +265,7 @@ function workerFindings(
     return [...findings, workerWarning("notify-worker", `${notify}; ${due}`, local)];
   }
   const idle = mailDueSince === undefined
-    ? "it runs while a mail is due, and --key tells whether one is"
+    ? "it runs while a mail is due, and --key shows whether one is"
     : "no mail is overdue";
   return [
     ...findings,
@@ -279,7 +279,7 @@ function workerWarning(worker: string, what: string, local: boolean): Finding {
     what: `${worker} ${what}`,
     advice: local
       ? "task start runs it each minute: wait for one, then look at what it prints."
-      : "It is run by pg_cron, with functions_url and scheduler_token from Vault, where deno task deploy puts them. select * from cron.job_run_details order by start_time desc limit 5 says how that went.",
+      : "pg_cron runs it with functions_url and scheduler_token from Vault, which deno task deploy stores. See: select * from cron.job_run_details order by start_time desc limit 5.",
   };
 }
 
@@ -288,14 +288,14 @@ function databaseFindings(database: DatabaseAnswer | undefined): Finding[] {
   if ("unreachable" in database) {
     return [{
       level: "warning",
-      what: `The database cannot be looked at: ${database.unreachable}`,
-      advice: "Correct SUPABASE_DB_URL: what follows from the database alone is not checked then.",
+      what: `The database cannot be examined: ${database.unreachable}`,
+      advice: "Correct SUPABASE_DB_URL. Schema and schedule were not checked.",
     }];
   }
   return [...driftFindings(database.drift), ...vaultFindings(database.vaultLacks)];
 }
 
-/** So many differences are told; the rest is counted. */
+/** How many differences are listed; the others are counted. */
 const TOLD = 5;
 
 function driftFindings(drift: readonly string[] | undefined): Finding[] {
@@ -309,11 +309,11 @@ function driftFindings(drift: readonly string[] | undefined): Finding[] {
   const more = drift.length > TOLD ? ` and ${drift.length - TOLD} more` : "";
   return [{
     level: "fault",
-    what: `The database is not as this release's migrations made it: ${
+    what: `The database differs from this release's migrations: ${
       drift.slice(0, TOLD).join("; ")
     }${more}`,
     advice:
-      "Somebody changed it by hand. supabase/schemas has each of these as it must be: run that statement in the project's SQL editor.",
+      "It was changed by hand. supabase/schemas has the right definition of each: run that statement in the project's SQL editor.",
   }];
 }
 
@@ -322,7 +322,7 @@ function twilioFindings(twilio: TwilioAnswer | undefined): Finding[] {
   const warning = (what: string, advice: string): Finding => ({ level: "warning", what, advice });
   if ("unreachable" in twilio) {
     return [warning(
-      `Twilio's account cannot be looked at: ${twilio.unreachable}`,
+      `Twilio's account cannot be examined: ${twilio.unreachable}`,
       "Are TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN of the same account?",
     )];
   }
@@ -350,11 +350,11 @@ function twilioFindings(twilio: TwilioAnswer | undefined): Finding[] {
         "In Twilio's console of each account: Voice, Settings, General, Enforce HTTP Auth on Media URLs.",
     });
   } else if (twilio.recordings.length > 0) {
-    findings.push({ level: "ok", what: "Recordings are played to nobody without credentials" });
+    findings.push({ level: "ok", what: "Recordings need credentials" });
   } else {
     findings.push({
       level: "ok",
-      what: "Twilio has no recording yet by which to see whether they are protected",
+      what: "Twilio has no recording yet to check the protection of recordings with",
     });
   }
   return findings;
@@ -365,7 +365,7 @@ function vaultFindings(lacks: readonly string[] | undefined): Finding[] {
   if (lacks.length === 0) return [{ level: "ok", what: "The schedule finds the functions" }];
   return [{
     level: "warning",
-    what: `Vault lacks ${lacks.join(" and ")}: nothing runs on time`,
+    what: `Vault lacks ${lacks.join(" and ")}: the scheduled workers do not run`,
     advice: "deno task deploy sets what is missing.",
   }];
 }

@@ -11,12 +11,12 @@ import type { AlertRow, DatabaseAnswer, Examination, HealthAnswer } from "./diag
 const DEADLINE_MS = 15_000;
 
 /**
- * Finds out what `diagnose` needs to know, as a visitor would; with the secret key, also which alerts fire. Changes
- * nothing: the one webhook that it sends is unsigned, and refused. Never rejects.
+ * Collects the facts for `diagnose` as a visitor; with the secret key, also the alerts that fire. Changes nothing: the
+ * one webhook that it sends is unsigned and refused. Never rejects.
  *
  * @param url Without a trailing slash.
- * @param database Tells what is not as it was made, and what its Vault lacks.
- * @param twilio Tells what the account cannot do, and whether its recordings are protected.
+ * @param database To compare its schema with this release's, and to look into Vault.
+ * @param twilio To check the account's limits and whether its recordings are protected.
  */
 export async function examine(
   url: string,
@@ -111,13 +111,13 @@ async function driftOf(sql: Sql): Promise<string[] | undefined> {
   if (newest?.["version"] !== SCHEMA_VERSION) return undefined;
   const release = parseCatalog(await Deno.readTextFile(RELEASE));
   return await sql.begin("read only", async (tx) => {
-    // The names of what is in the search path are told without their schema.
+    // PostgreSQL writes names in the search path without their schema.
     await tx.unsafe(`set local search_path = "$user", public, extensions`);
     return drift(release, await readSchema(tx));
   }) as string[];
 }
 
-/** The names that the scheduled jobs look up, and that Vault does not have. */
+/** The secrets that the scheduled jobs look up and Vault lacks. */
 async function missingInVault(sql: Sql): Promise<string[]> {
   const rows = await sql`select name from vault.secrets where name = any(${[...VAULT_NAMES]})`;
   const known = new Set(rows.map(({ name }) => name));

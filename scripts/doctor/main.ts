@@ -22,7 +22,7 @@ const HELP = `What is wrong with the line, and what to do about it.
   npx -y deno@2.9.6 task doctor --url https://YOUR_PROJECT.supabase.co   a deployed one
 
   --url   the project's address
-  --key   its secret key: tells the alerts in full, and whether mails are overdue. Default: from SUPABASE_SECRET_KEYS
+  --key   its secret key: shows each alert, and overdue mails. Default: from SUPABASE_SECRET_KEYS
           or SUPABASE_SERVICE_ROLE_KEY; for this machine the local key
 
 Of a deployed one, with SUPABASE_DB_URL set, it also tells whether the database is as this release made it, and whether its
@@ -69,7 +69,7 @@ async function run(
   return isHealthy(findings) ? 0 : 1;
 }
 
-/** @throws {UsageError} where its address cannot be used. */
+/** @throws {UsageError} when the address is malformed. */
 function databaseIn(env: CommandContext["env"], local: boolean): Database | undefined {
   const address = local ? localDatabaseUrl(env) : env("SUPABASE_DB_URL");
   try {

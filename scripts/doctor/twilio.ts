@@ -1,4 +1,4 @@
-// What an account at Twilio lets a line do: looked at by questions that change nothing.
+// The limits and protection of an account at Twilio, found by requests that change nothing.
 
 import { pooledMap } from "@std/async/pool.js";
 import * as z from "zod/mini";
@@ -9,13 +9,13 @@ import {
 } from "../../supabase/functions/_shared/twilio/client.ts";
 import { provisioning } from "../../supabase/functions/_shared/twilio/provisioning.ts";
 
-/** What was found out of an account, or why nothing was. */
+/** Findings about an account, or why there are none. */
 export type TwilioAnswer = { readonly unreachable: string } | {
   /** Twilio's word: `Trial` or `Full`. */
   readonly type: string;
-  /** Whether a customer profile is approved; undefined: it cannot be known. */
+  /** Whether a customer profile is approved; undefined: unknown. */
   readonly approvedProfile: boolean | undefined;
-  /** The accounts that have a recording to try with; of each whether it is played without credentials. */
+  /** The accounts with a recording to test: whether it plays without credentials. */
   readonly recordings: readonly { readonly accountSid: string; readonly open: boolean }[];
 };
 
@@ -24,7 +24,7 @@ const AT_ONCE = 4;
 
 const resource = z.object({ sid: z.string() });
 
-/** Asks of the main account and its active sub-accounts, once each. Never rejects. */
+/** Examines the main account and its active sub-accounts. Never rejects. */
 export async function askTwilio(access: TwilioAccess): Promise<TwilioAnswer> {
   const { accountSid } = access;
   const client = twilioClient({ ...access, deadlineMs: DEADLINE_MS, attempts: 1 });
@@ -49,7 +49,7 @@ export async function askTwilio(access: TwilioAccess): Promise<TwilioAnswer> {
 }
 
 /**
- * Whether a recording is played to anybody: "Enforce HTTP Auth on Media URLs" is off, then.
+ * Whether a recording plays without credentials, which means that "Enforce HTTP Auth on Media URLs" is off.
  * Source: https://www.twilio.com/docs/voice/api/recording
  */
 async function tryRecording(client: TwilioClient, accountSid: string) {

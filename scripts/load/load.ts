@@ -22,9 +22,9 @@ export interface LoadOptions {
   /** How many times faster than life pauses, ringing and talking pass. */
   readonly speed: number;
   readonly seed: number;
-  /** Seconds that a call may go on, by the wall's clock. Default: ten minutes of the calls' own time, and one more. */
+  /** The longest call in seconds of real time. Default: ten minutes of the calls' own time, and one more. */
   readonly patienceSec?: number;
-  /** Told after each call that began or ended, and each webhook. */
+  /** Called after each start and end of a call, and after each webhook. */
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -37,7 +37,7 @@ export interface Progress {
 
 export interface LoadReport {
   readonly calls: number;
-  /** Callers who got what they came for, and whose row says so. */
+  /** Callers who were served as their branch expects, with a row that agrees. */
   readonly successes: number;
   /** Calls that went on at the same time, at most. */
   readonly peak: number;
@@ -46,28 +46,28 @@ export interface LoadReport {
   /** Milliseconds of one webhook, retries on their own. */
   readonly webhookMs: { readonly p50: number; readonly p95: number; readonly p99: number };
   readonly seconds: number;
-  /** What went wrong, with how many calls it befell; the most frequent first. */
+  /** Failures with their number of calls, most frequent first. */
   readonly errors: readonly (readonly [reason: string, calls: number])[];
-  /** Calls whose end is not known: not over in time, without a row, or with one that is open. */
+  /** Calls without a known end: not over in time, without a row, or with an open one. */
   readonly open: number;
-  /** How late this program's own timers were, 99 of 100, in milliseconds. */
+  /** How late this program's own timers were: the 99th percentile, in milliseconds. */
   readonly lagMs: number;
-  /** How many programs of this machine wanted each of its cores, over the last minute; 0 where it does not tell. */
+  /** The machine's load average over the last minute, per core; 0 where the platform has none. */
   readonly loadPerCore: number;
 }
 
-/** The Data API does not tell what became of the calls. */
+/** The Data API could not be asked about the calls. */
 export class UnansweredError extends Error {
   override name = "UnansweredError";
 }
 
-/** The share of calls below which a line does not hold. */
+/** The share of served calls below which the run fails. */
 export const LEAST_SUCCESS = 0.99;
 
-/** Own timers that are later than this make the callers slow, and the figures those of this machine. */
+/** With timers later than this the machine is the bottleneck, and the figures say nothing about the line. Milliseconds. */
 const MOST_LAG_MS = 250;
 
-/** A line on this machine that cannot hold for want of a core, while the callers, who are idle meanwhile, are in time. */
+/** Above this load per core a local line is short of processors, although the callers' own timers are in time. */
 const MOST_LOAD_PER_CORE = 2;
 
 export function isOverloaded(report: LoadReport): boolean {
@@ -91,10 +91,10 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
     accountSid: LOCAL_ACCOUNT_SID,
     seed: options.seed,
     timestamps: true,
-    // As from Twilio: callbacks wait for nobody, come a little late, and now and then twice.
+    // As from Twilio: callbacks are concurrent, a little late, and sometimes repeated.
     delivery: { concurrent: true, late: { fromMs: 0, toMs: 1500 }, duplicate: 0.02 },
   });
-  // Another block of numbers each time, so that two runs in one minute are no callers who ring twice.
+  // Another block of numbers each time, so that two runs in one minute do not meet the limit per caller.
   const firstCaller = Math.floor(random() * 9_000_000);
   const patienceSec = options.patienceSec ?? 600 / options.speed + 60;
   const lag = measureLag();
@@ -114,7 +114,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
       const placed = simulator.place({
         from: `+1204${String((firstCaller + nth) % 10_000_000).padStart(7, "0")}`,
         script: branch.script,
-        // Its own timeline: compressed time runs ahead of the wall's by the length of a call at most.
+        // Each call has its own clock: compressed time is ahead of real time by the length of a call at most.
         clock: realClock(options.speed),
         onWebhook: () => {
           progress.webhooks++;
@@ -131,7 +131,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
     return { branch, record, failure };
   };
   const placed = await Promise.all(Array.from({ length: calls }, (_, nth) => ring(nth)));
-  // What was hung up may hold its last callbacks back for as long as it likes.
+  // The last callbacks of a call that was hung up may come late.
   const limit = new AbortController();
   await Promise.race([simulator.settle(), sleep(patienceSec, limit.signal)]);
   limit.abort();
@@ -162,7 +162,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
   };
 }
 
-/** The call once it is over; undefined, and hung up, where that takes too long. */
+/** The call when it is over; after the patience it is hung up, and the result is undefined. */
 async function inTime(placed: PlacedCall, seconds: number): Promise<CallRecord | undefined> {
   const limit = new AbortController();
   const late = sleep(seconds, limit.signal).then(() => undefined);
@@ -179,7 +179,7 @@ async function sleep(seconds: number, signal: AbortSignal): Promise<void> {
   await delay(seconds * 1000, { signal }).catch(() => {});
 }
 
-/** @returns ends the measuring and tells how late timers were. */
+/** @returns a function that ends the measurement and returns how late the timers were. */
 function measureLag(): () => number {
   const every = 50;
   const late: number[] = [];
@@ -244,13 +244,13 @@ function last(webhooks: readonly Webhook[]): string {
   return `${name} ${webhook.status === 0 ? webhook.failure : `answered ${webhook.status}`}`;
 }
 
-/** How each call ended, by the Data API; `null` while it has not, absent where there is no row. */
+/** Each call's disposition from the Data API: `null` while it lasts, absent without a row. */
 async function dispositionsOf(
   { functionsUrl, secretKey }: LoadOptions,
   sids: readonly string[],
 ): Promise<Map<string, string | null>> {
   const found = new Map<string, string | null>();
-  // In portions, as an address holds only so many.
+  // In portions, because a URL has a maximum length.
   for (let from = 0; from < sids.length; from += 100) {
     const url = new URL("/rest/v1/call_logs", functionsUrl);
     url.searchParams.set("select", "call_sid,disposition");

@@ -1,5 +1,5 @@
 /**
- * `deno task load`: many callers at once, each on a branch of the menu of their own.
+ * `deno task load`: many callers at once, on different branches of the menu.
  *
  * @module
  */
@@ -98,7 +98,7 @@ async function load(options: Options): Promise<number> {
   return holds(report) ? 0 : 1;
 }
 
-/** What is going on: one line that changes on a terminal, now and then a new one elsewhere. */
+/** Progress: one changing line on a terminal, otherwise a new line from time to time. */
 class Display {
   readonly #silent: boolean;
   readonly #terminal = Deno.stderr.isTerminal();

@@ -1,5 +1,5 @@
 /**
- * `deno task onboard`: gives an organisation a Twilio sub-account and a number, or takes them back, and shows how it goes.
+ * `deno task onboard`: gives an organisation a Twilio sub-account and a number, or takes them back, and shows each step.
  *
  * @module
  */
@@ -26,7 +26,7 @@ const HELP = `Give an organisation a number of its own, bound to the hotline.
   --name <text>       the business's name
   --country <CA|US>   default CA
   --area <code>       the area code; default any
-  --profile <file>    JSON: what callers of this number hear otherwise than on the main line (see docs/onboarding.md)
+  --profile <file>    JSON: the differences from the main line for callers of this number (see docs/onboarding.md)
   --again <key>       a further number for an organisation that has one; one number a key, however often it is sent
 
   --release <uuid>    instead: the organisation's numbers are released and its sub-account is closed, for good.
@@ -60,7 +60,7 @@ const OPTIONS = {
   json: FLAG,
 };
 
-/** What says nothing of a release, which is for good: there a person has meant something else. */
+/** Options that make no sense with --release. They are refused, because a release cannot be undone. */
 const ONBOARDING = ["org", "name", "country", "area", "profile", "again"];
 
 type Options = Parsed<{ options: typeof OPTIONS }>["values"];
@@ -109,16 +109,14 @@ async function onboard(options: Options): Promise<number> {
   const replayed = response.headers.has("idempotent-replayed");
   if (response.ok && body === undefined) {
     say(
-      replayed
-        ? "  nothing was released now, as that was done before:"
-        : "  released, and closed for good:",
+      replayed ? "  already released by an earlier request:" : "  released, and closed for good:",
     );
     for (const number of answer.phone_numbers as string[]) say(`  number           ${number}`);
     say(`  sub-account      ${answer.subaccount_sid}`);
     return 0;
   }
   if (response.ok) {
-    if (replayed) say("  nothing was bought now, as the organisation has its number:");
+    if (replayed) say("  nothing was bought: the organisation already has its number:");
     say(`  number           ${answer.phone_number}`);
     say(`  sub-account      ${answer.subaccount_sid}`);
     say(`  voice URL        ${answer.voice_url}`);
@@ -171,10 +169,10 @@ interface Transaction {
   readonly steps_completed: readonly Step[];
 }
 
-/** What was done at Twilio or here; `undefined` where nothing was. */
+/** The step in words; `undefined` for a step without effect. */
 function done(transaction: Transaction, step: Step): string | undefined {
   if (step.state === "undone") {
-    // A step that was undone before it came about has made nothing.
+    // A step that was undone before it was done had no effect.
     if (step.subaccount_sid !== undefined) return "sub-account closed";
     return step.number_sid === undefined ? undefined : "number released";
   }
@@ -191,7 +189,7 @@ function done(transaction: Transaction, step: Step): string | undefined {
   }
 }
 
-/** Tells each step of an organisation's newest transaction once it is done, until it is stopped. */
+/** Prints each finished step of an organisation's newest transaction, until it is stopped. */
 async function watchProgress(
   url: string,
   key: string,
@@ -218,7 +216,7 @@ async function watchProgress(
     return [...steps.filter(({ state }) => state !== "undone"), ...undone]
       .flatMap((step) => done(transaction!, step) ?? []);
   };
-  // What had been done before is not told again.
+  // Steps from before this run are not printed again.
   const before = await newest().catch(() => undefined);
   const told = new Map([[before?.id, linesOf(before)]]);
   const look = async () => {

@@ -62,7 +62,7 @@ async function store(
   try {
     const token = options.stdin ? await typed() : await asked(baseUrl, account, env);
     if (!await opens(baseUrl, account, token)) {
-      throw new Error(`Nothing was stored: Twilio does not take this token for ${account}.`);
+      throw new Error(`Nothing was stored: Twilio refuses this token for ${account}.`);
     }
     const api = dataApi(url, key);
     const vault = await run(api, "has_vault", {}, DEADLINE_MS);
@@ -82,7 +82,7 @@ async function store(
 async function typed(): Promise<string> {
   const token = (await new Response(Deno.stdin.readable).text()).trim();
   if (!/^[\x21-\x7e]{8,}$/.test(token)) {
-    throw new UsageError("--stdin must bring one auth token: a word, and the end of the input");
+    throw new UsageError("--stdin needs exactly one auth token on standard input");
   }
   return token;
 }
@@ -110,7 +110,7 @@ async function asked(
   throw new Error(`Nothing was stored: ${accountSid} has no sub-account ${account} at Twilio.`);
 }
 
-/** Whether Twilio lets the account itself in by it. */
+/** Whether Twilio accepts the token for the account. */
 async function opens(baseUrl: string, accountSid: string, authToken: string): Promise<boolean> {
   try {
     return await accountsBy({ baseUrl, accountSid, authToken }).account(accountSid) !== undefined;

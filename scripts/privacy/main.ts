@@ -114,7 +114,7 @@ async function forget(
   }
 }
 
-/** The database, as far as this needs it; each rejects with what was asked, and where. */
+/** Requests to the database; errors name the request and the address. */
 interface Records {
   // deno-lint-ignore no-explicit-any
   call(name: string, args: Record<string, unknown>): Promise<any>;
@@ -139,7 +139,7 @@ function recordsAt(url: string, key: string): Records {
 
 type Print = CommandContext["print"];
 
-/** All that is known of a person, by kind. */
+/** A person's data by kind. */
 type Known = Readonly<Record<string, readonly Record<string, unknown>[]>>;
 
 /** Twilio does not delete the record of a call yet. */
@@ -149,7 +149,7 @@ function isTooEarly(error: unknown): boolean {
 
 const NO_ACCOUNT = "TWILIO_ACCOUNT_SID or TWILIO_AUTH_TOKEN is not set";
 
-/** Somebody waits for it to be done, and nobody on the line. */
+/** Deadlines for a command, longer than those of a call. */
 const DEADLINE_MS = 15_000;
 
 function twilioOf(env: CommandContext["env"], local: boolean): TwilioRest | undefined {
@@ -158,7 +158,7 @@ function twilioOf(env: CommandContext["env"], local: boolean): TwilioRest | unde
   return twilioRest(twilioClient({ ...access, deadlineMs: DEADLINE_MS }), access.accountSid);
 }
 
-/** @returns whether all that is known was told. */
+/** @returns whether the export is complete. */
 async function tell(
   known: Known,
   path: string,
@@ -203,12 +203,12 @@ async function erase(
 ): Promise<boolean> {
   if (twilio === undefined && calls.length > 0) {
     print(
-      `Cannot erase: Twilio has records of ${calls.length} calls with this number, which are found only by what is known ` +
-        "of them here. Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN. Nothing was erased.",
+      `Cannot erase: Twilio has records of ${calls.length} calls with this number, which only the rows here can find. ` +
+        "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN. Nothing was erased.",
     );
     return false;
   }
-  // Twilio first: once the calls are erased here, nobody knows what to ask for there.
+  // Twilio first: after the calls are erased here, nothing names their records at Twilio.
   const done = { calls: 0, recordings: 0 };
   let there: CallThere[];
   try {
@@ -216,8 +216,8 @@ async function erase(
   } catch (error) {
     if (!(error instanceof TwilioError)) throw error;
     print(
-      `NOT ERASED: ${error.message}. Deleted there until then: ${done.calls} of ${calls.length} calls, ${done.recordings} recordings.\n` +
-        "Here nothing was erased, as only these rows find the rest at Twilio. Run it again when Twilio answers.",
+      `NOT ERASED: ${error.message}. Already deleted there: ${done.calls} of ${calls.length} calls, ${done.recordings} recordings.\n` +
+        "Nothing was erased here, because only these rows find the rest at Twilio. Run it again when Twilio answers.",
     );
     return false;
   }
@@ -227,9 +227,9 @@ async function erase(
   const recordings = there.reduce((sum, each) => sum + each.recordings.length, 0);
   print(`  at Twilio: ${there.length} calls, ${recordings} recordings`);
   if (receipt.open_calls === 0 && Object.values(receipt.counts).every((count) => count === 0)) {
-    print("Nothing was known of this person: are the number and the address right?");
+    print("Nothing is known of this person: are the number and the address right?");
   }
-  print("Evidence of consent is kept without the person. Backups forget as they expire.");
+  print("Evidence of consent is kept without the person. Backups keep the data until they expire.");
   if (receipt.open_calls > 0) {
     print(
       `NOT ERASED: ${receipt.open_calls} calls are going on. Run this again when they are over.`,
@@ -250,7 +250,7 @@ function accountOf(twilio: TwilioRest, sid: string | null | undefined): TwilioRe
   return sid === null || sid === undefined ? twilio : twilio.ofAccount(sid);
 }
 
-/** Deletes at Twilio what is erased here. @returns whether nothing is left to delete. */
+/** Deletes erased calls and recordings at Twilio. @returns whether nothing is left to delete. */
 async function deletePending(
   records: Records,
   twilio: TwilioRest | undefined,
@@ -306,13 +306,13 @@ async function deletePending(
   return clean;
 }
 
-/** A call as its account at Twilio has it. */
+/** A call in its account at Twilio. */
 interface CallThere {
   readonly account: TwilioRest;
   /** Absent: the main account. */
   readonly accountSid: string | undefined;
   readonly callSid: string;
-  /** The ones that no row of ours knows included. */
+  /** Including those without a row here. */
   readonly recordings: readonly TwilioRecording[];
 }
 
@@ -353,7 +353,7 @@ async function eraseAtTwilio(
       await account.deleteRecording(sid);
       done.recordings++;
     }
-    // A leg that was dialled for the caller shows the caller's number.
+    // A leg dialled for the caller has the caller's number as its caller id.
     // deno-lint-ignore no-await-in-loop
     for (const { sid } of [...await account.childCalls(callSid), { sid: callSid }]) {
       try {
@@ -361,7 +361,7 @@ async function eraseAtTwilio(
         await account.deleteCall(sid);
       } catch (error) {
         if (!isTooEarly(error)) throw error;
-        // Kept until it is gone: once the call is erased here, nothing else knows of it.
+        // Queued until it is deleted: after the call is erased here, nothing else names it.
         // deno-lint-ignore no-await-in-loop
         await records.call("queue_twilio_deletion", {
           p_sid: sid,

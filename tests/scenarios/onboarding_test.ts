@@ -232,7 +232,7 @@ Deno.test("a command stores a replaced token by hand, and no other", async () =>
   const token = twilio.rotateToken(account);
   const wrong = await store(["--account", account, "--stdin"], old);
   assertEquals([wrong.code, await storedToken(account)], [1, old]);
-  assertMatch(wrong.err, /^Nothing was stored: Twilio does not take this token/);
+  assertMatch(wrong.err, /^Nothing was stored: Twilio refuses this token/);
   const stranger = await store(["--account", `AC${"0".repeat(32)}`]);
   assertEquals(stranger.code, 1);
   assertMatch(stranger.err, /^Nothing was stored: AC\w+ has no sub-account/);
@@ -281,14 +281,14 @@ Deno.test("the command shows the number, or why there is none", async () => {
   const again = await command(...asked, "--area", "403", ...url);
   assertEquals([again.code, again.err], [0, ""]);
   assertEquals(/number bought|opened|bound|stored/.exec(again.out), null);
-  assertMatch(again.out, /nothing was bought now[^]*number +\+1403555/);
+  assertMatch(again.out, /already has its number[^]*number +\+1403555/);
 
   const released = await command("--release", org, ...url);
   assertEquals([released.code, released.err], [0, ""]);
   assertMatch(released.out, /number released\n[^]*sub-account closed\n[^]*number +\+1403555/);
   const twice = await command("--release", org, ...url);
   assertEquals([twice.code, twice.err], [0, ""]);
-  assertMatch(twice.out, /^Releasing organisation .*\n {2}nothing was released now/);
+  assertMatch(twice.out, /^Releasing organisation .*\n {2}already released by an earlier request/);
   const [nothing, malformed] = await Promise.all([
     command("--release", crypto.randomUUID(), ...url),
     command("--release", "five", ...url),

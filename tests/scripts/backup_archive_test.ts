@@ -126,7 +126,7 @@ Deno.test("what is no archive of ours is refused in words that say what it is", 
     assertRejects(() => readArchive(inChunks(bytes, 64)), ArchiveError, words);
   await refused(
     new TextEncoder().encode("-- a script for psql"),
-    "no archive in the custom format",
+    "not an archive in pg_dump's custom format",
   );
   const newer = await written([], {});
   newer[6] = 16;

@@ -261,7 +261,7 @@ Deno.test("where a key is set, a backup that nobody locked is refused: somebody 
       await assertRejects(
         () => open(path, KEY),
         SealError,
-        "is not encrypted, and BACKUP_KEY",
+        "is not encrypted, but BACKUP_KEY",
       );
     });
   } finally {

@@ -30,7 +30,7 @@ Deno.test("of a line that is well it says so, and ends with 0", async () => {
       ]
     ) assertStringIncludes(text, line);
     assertMatch(text, /ok {6}The database answers \(\d+ ms\)/);
-    assertMatch(text, /ok {6}voice-reconcile last came to its end \d s ago/);
+    assertMatch(text, /ok {6}voice-reconcile last finished \d s ago/);
 
     assertStringIncludes(text, "ok      notify-worker has not run yet; no mail is overdue");
 
@@ -75,14 +75,14 @@ Deno.test("of a deployed line it says what the schedule does not find in Vault",
     const nowhere = closedPort().replace("http:", "postgresql:");
     assertStringIncludes(
       await look(nowhere),
-      "warning The database cannot be looked at: ",
+      "warning The database cannot be examined: ",
     );
 
     await stack.db.sql.unsafe(VAULT);
     await stack.db.sql`select vault.create_secret('https://abcdefgh.supabase.co', 'functions_url')`;
     assertStringIncludes(
       await look(stack.db.url),
-      "warning Vault lacks scheduler_token: nothing runs on time\n        -> deno task deploy",
+      "warning Vault lacks scheduler_token: the scheduled workers do not run\n        -> deno task deploy",
     );
     await stack.db.sql`select vault.create_secret('a-token-of-the-scheduler', 'scheduler_token')`;
     const text = await look(stack.db.url);
@@ -97,7 +97,7 @@ Deno.test("of a database that is not as it was made it says so, each kind of it"
   const stack = await startTestStack({ functions: false });
   const { sql, url } = stack.db;
   const look = async () => await doctor(["--url", stack.url], { SUPABASE_DB_URL: url });
-  const broken = "The database is not as this release's migrations made it: ";
+  const broken = "The database differs from this release's migrations: ";
   try {
     assertStringIncludes(
       (await look()).text,
@@ -203,7 +203,7 @@ Deno.test("of a deployed line it says what Twilio's account cannot do, and whose
   };
   const good = { type: "Full", profiles: [{}], open: [] };
   const text = await look(good);
-  assertStringIncludes(text, "ok      Recordings are played to nobody without credentials");
+  assertStringIncludes(text, "ok      Recordings need credentials");
   assertEquals(/trial|profile|Anybody/.test(text), false, text);
 
   assertStringIncludes(
@@ -221,7 +221,7 @@ Deno.test("of a deployed line it says what Twilio's account cannot do, and whose
   );
   assertStringIncludes(
     await look(good, "wrong"),
-    "warning Twilio's account cannot be looked at: Twilio answered 401",
+    "warning Twilio's account cannot be examined: Twilio answered 401",
   );
 });
 
@@ -377,14 +377,14 @@ for (
         },
       }),
       "warning",
-      /voice-reconcile last came to its end 16 min ago/,
+      /voice-reconcile last finished 16 min ago/,
       /cron\.job_run_details/,
     ],
     [
       "a mail that nobody comes for",
       { ...HEALTHY, mailDueSince: "2026-03-04T02:00:00Z" },
       "warning",
-      /notify-worker last came to its end 7 h ago; a mail was due 3 h ago/,
+      /notify-worker last finished 7 h ago; a mail was due 3 h ago/,
       /cron\.job_run_details/,
     ],
     [
@@ -445,7 +445,7 @@ for (
     ["no mail waits", null, "7 h ago; no mail is overdue"],
     ["a mail has only just become due", "2026-03-04T05:06:00Z", "7 h ago; no mail is overdue"],
     ["a mail waits for its next attempt", "2026-03-04T06:00:00Z", "7 h ago; no mail is overdue"],
-    ["nobody may look", undefined, "7 h ago; it runs while a mail is due, and --key tells whether"],
+    ["nobody may look", undefined, "7 h ago; it runs while a mail is due, and --key shows whether"],
   ] as const
 ) {
   Deno.test(`that notify-worker is silent where ${what} is no fault`, () => {

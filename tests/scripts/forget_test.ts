@@ -121,7 +121,7 @@ Deno.test("forget erases a person here and at Twilio, and prints the receipt", a
     assertEquals(text.includes("Nothing was known"), false, text);
     const again = await forget(["+14165550123", "--yes"], env);
     assertEquals(again.code, 0, again.text);
-    assertStringIncludes(again.text, "Nothing was known of this person");
+    assertStringIncludes(again.text, "Nothing is known of this person");
   } finally {
     await stack.stop();
   }
@@ -208,8 +208,8 @@ Deno.test("forget says what was deleted at Twilio until it went away, and that n
     }
     const { code, text } = await forget(["+14165550123", "--yes"], env);
     assertEquals(code, 1);
-    assertMatch(text, /^NOT ERASED: .*Deleted there until then: 1 of 2 calls, 0 recordings\./);
-    assertStringIncludes(text, "Here nothing was erased");
+    assertMatch(text, /^NOT ERASED: .*Already deleted there: 1 of 2 calls, 0 recordings\./);
+    assertStringIncludes(text, "Nothing was erased here");
     assertEquals((await stack.db.sql`select from call_logs`).length, 2);
 
     questions = -100;
