@@ -145,9 +145,9 @@ Deno.test("of a database that is not as it was made it says so, each kind of it"
         /has beyond it "create policy everybody /,
       ],
       [
-        "drop index call_logs_from_idx",
-        "create index call_logs_from_idx on call_logs (from_e164)",
-        /lacks "CREATE INDEX call_logs_from_idx/,
+        "drop index call_logs_party_idx",
+        "create index call_logs_party_idx on call_logs (from_e164)",
+        /lacks "CREATE INDEX call_logs_party_idx/,
       ],
     ];
     for (const [breaks, mends, words] of breakages) {
