@@ -5,8 +5,9 @@
 import { existsSync } from "node:fs";
 import { fromFileUrl } from "@std/path/from_file_url.js";
 import { resolve } from "@std/path/resolve.js";
-import { command, FLAG, type Parsed, TEXT, UsageError } from "../scripts/command.ts";
+import { command, FLAG, numberFrom, type Parsed, TEXT, UsageError } from "../scripts/command.ts";
 import { noteTested, type TestTask } from "../scripts/deploy/tested.ts";
+import { childrenOf, parseXml } from "../scripts/xml.ts";
 import { abandoned, type AtEnd, atEnd } from "../scripts/local/ending.ts";
 import { startTestCluster } from "./support/cluster.ts";
 import { fetchTools } from "./support/tools.ts";
@@ -19,6 +20,7 @@ const HELP = `Run the tests, on a PostgreSQL of their own.
   npx -y deno@2.9.6 task test --filter "part of a name"
 
   --filter <text>  the tests whose name has it, or /matches it/
+  --shuffle <seed> in an order of chance, the same for the same number
   --fail-fast      stop at the first that fails
   --help
 
@@ -28,7 +30,7 @@ Exit code 0: none has failed. 1: some have, or there are none. 2: an option is w
 
 const CONFIG = {
   allowPositionals: true,
-  options: { deep: FLAG, filter: TEXT, "fail-fast": FLAG },
+  options: { deep: FLAG, filter: TEXT, shuffle: numberFrom(0, true), "fail-fast": FLAG },
 } as const;
 
 const root = fromFileUrl(new URL("..", import.meta.url));
@@ -57,14 +59,13 @@ interface Count {
 /** Counts the tests of a JUnit report; steps, which it lists as tests of their own, are left out. */
 function countTests(junit: string): Count {
   const count = { passed: 0, failed: 0, skipped: 0 };
-  for (const [, suite = ""] of junit.matchAll(/<testsuite [^>]*>(.*?)<\/testsuite>/gs)) {
-    const tests = [...suite.matchAll(/<testcase name="([^"]*)"[^>]*?(?:\/>|>(.*?)<\/testcase>)/gs)]
-      .map(([, name = "", body = ""]) => ({ name, body }));
-    const names = new Set(tests.map((test) => test.name));
-    for (const { name, body } of tests) {
-      if (isStep(name, names)) continue;
-      if (body.includes("<skipped")) count.skipped++;
-      else if (/<failure|<error/.test(body)) count.failed++;
+  for (const suite of junit === "" ? [] : childrenOf(parseXml(junit))) {
+    const names = new Set(childrenOf(suite).map(({ attributes }) => attributes["name"]));
+    for (const test of childrenOf(suite)) {
+      if (isStep(test.attributes["name"] ?? "", names)) continue;
+      const told = childrenOf(test).map(({ name }) => name);
+      if (told.includes("skipped")) count.skipped++;
+      else if (told.includes("failure") || told.includes("error")) count.failed++;
       else count.passed++;
     }
   }
@@ -72,8 +73,8 @@ function countTests(junit: string): Count {
 }
 
 /** A step is named `test > step`, and its test is in the same report. */
-function isStep(name: string, names: Set<string>): boolean {
-  const separator = " &gt; ";
+function isStep(name: string, names: Set<string | undefined>): boolean {
+  const separator = " > ";
   for (let at = name.indexOf(separator); at !== -1; at = name.indexOf(separator, at + 1)) {
     if (names.has(name.slice(0, at))) return true;
   }
@@ -136,7 +137,7 @@ async function runTests(
 }
 
 async function run({ values, positionals }: Parsed<typeof CONFIG>): Promise<number> {
-  const { deep, filter, "fail-fast": failFast } = values;
+  const { deep, filter, shuffle, "fail-fast": failFast } = values;
   const half: TestTask = deep ? "test:deep" : "test";
   const whole = positionals.length === 0 && filter === undefined && !failFast;
   for (const path of positionals) {
@@ -144,6 +145,7 @@ async function run({ values, positionals }: Parsed<typeof CONFIG>): Promise<numb
   }
   const args = [
     ...(filter === undefined ? [] : [`--filter=${filter}`]),
+    ...(shuffle === undefined ? [] : [`--shuffle=${shuffle}`]),
     ...(failFast ? ["--fail-fast"] : []),
     ...(positionals.length > 0 ? positionals : pathsOf(deep ? "deep" : "quick")),
   ];

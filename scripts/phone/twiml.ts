@@ -1,5 +1,5 @@
-import { SaxesParser } from "saxes";
 import { LANGUAGES, speaks } from "../../supabase/functions/_shared/voices.ts";
+import { parseXml, type XmlElement } from "../xml.ts";
 
 /** Words to be spoken. Source: Twilio, "TwiML Voice: Say". */
 export interface Say {
@@ -163,7 +163,7 @@ export function parseTwiml(body: string, contentType: string | null): Twiml {
   if (bytes > MAX_BYTES) {
     throw new TwimlError(11750, `Cannot play TwiML of ${bytes} bytes: the limit is ${MAX_BYTES}`);
   }
-  const root = parseXml(body);
+  const root = readDocument(body);
   if (root.name !== "Response") {
     throw new TwimlError(12100, `Cannot play <${root.name}>: the root must be <Response>`);
   }
@@ -181,40 +181,26 @@ export function resolveUrl(url: string, documentUrl: string): string {
 interface Element {
   readonly name: string;
   readonly attributes: Readonly<Record<string, string>>;
-  readonly children: Element[];
-  /** Its own text and that of its children, in document order. */
-  text: string;
+  readonly children: readonly Element[];
+  /** Of what is spoken, with that of its elements: the text of a verb is not the text of its response. */
+  readonly text: string;
 }
 
-function parseXml(body: string): Element {
-  const parser = new SaxesParser();
-  const open: Element[] = [];
-  let root: Element | undefined;
-  parser.on("error", (error) => {
-    throw new TwimlError(12100, `Cannot parse TwiML: ${error.message}`);
-  });
-  parser.on("opentag", ({ name, attributes }) => {
-    const element: Element = { name, attributes, children: [], text: "" };
-    open.at(-1)?.children.push(element);
-    root ??= element;
-    open.push(element);
-  });
-  parser.on("text", (text) => addText(text));
-  parser.on("cdata", (text) => addText(text));
-  parser.on("closetag", () => {
-    const closed = open.pop();
-    const parent = open.at(-1);
-    // Only what is spoken passes its text up: the text of a verb is not the text of its response.
-    if (closed && parent && SPOKEN.has(parent.name)) parent.text += closed.text;
-  });
-  parser.write(body).close();
-  if (root === undefined) throw new TwimlError(12100, "Cannot parse TwiML: the document is empty");
-  return root;
-
-  function addText(text: string) {
-    const element = open.at(-1);
-    if (element) element.text += text;
+function readDocument(body: string): Element {
+  try {
+    return elementOf(parseXml(body));
+  } catch (error) {
+    throw new TwimlError(12100, `Cannot parse TwiML: ${(error as Error).message}`);
   }
+}
+
+function elementOf({ name, attributes, content }: XmlElement): Element {
+  const read = content.map((each) => typeof each === "string" ? each : elementOf(each));
+  const children = read.filter((each) => typeof each !== "string");
+  const text = read.map((each) =>
+    typeof each === "string" ? each : SPOKEN.has(name) ? each.text : ""
+  ).join("");
+  return { name, attributes, children, text };
 }
 
 /** The SSML that `<Say>` may hold. Source: Twilio, "Text-to-Speech: SSML". */

@@ -1,43 +1,33 @@
-import { SaxesParser } from "saxes";
+import { parseXml, type XmlElement } from "../xml.ts";
 
 /** TwiML with each element on a line of its own; as it came where it is not well-formed. */
 export function prettyTwiml(xml: string): string {
-  const lines: string[] = [];
-  let depth = 0;
-  /** The element that was opened last, while it may still end on its own line. */
-  let open: { line: string; text: string } | undefined;
-  const flush = () => {
-    if (open === undefined) return;
-    lines.push(`${open.line}>`);
-    if (open.text.trim() !== "") lines.push("  ".repeat(depth) + escapeText(open.text.trim()));
-    open = undefined;
-  };
-  const parser = new SaxesParser();
-  parser.on("error", (error) => {
-    throw error;
-  });
-  parser.on("opentag", ({ name, attributes }) => {
-    flush();
-    const shown = Object.entries(attributes)
-      .map(([key, value]) => ` ${key}="${escapeText(String(value)).replaceAll('"', "&quot;")}"`);
-    open = { line: `${"  ".repeat(depth++)}<${name}${shown.join("")}`, text: "" };
-  });
-  parser.on("text", (text) => {
-    if (open !== undefined) open.text += text;
-    else if (text.trim() !== "") lines.push("  ".repeat(depth) + escapeText(text.trim()));
-  });
-  parser.on("closetag", ({ name }) => {
-    depth--;
-    if (open === undefined) lines.push(`${"  ".repeat(depth)}</${name}>`);
-    else lines.push(open.line + (open.text ? `>${escapeText(open.text)}</${name}>` : "/>"));
-    open = undefined;
-  });
   try {
-    parser.write(xml).close();
+    return linesOf(parseXml(xml), "").join("\n");
   } catch {
     return xml;
   }
-  return lines.join("\n");
+}
+
+function linesOf({ name, attributes, content }: XmlElement, indent: string): string[] {
+  const shown = Object.entries(attributes)
+    .map(([key, value]) => ` ${key}="${escapeText(value).replaceAll('"', "&quot;")}"`).join("");
+  const open = `${indent}<${name}${shown}`;
+  const within = content.filter((each) => typeof each !== "string" || each.trim() !== "");
+  if (within.length === 0) return [`${open}/>`];
+  const [only] = within;
+  if (within.length === 1 && typeof only === "string") {
+    return [`${open}>${escapeText(only)}</${name}>`];
+  }
+  return [
+    `${open}>`,
+    ...within.flatMap((each) =>
+      typeof each === "string"
+        ? [`${indent}  ${escapeText(each.trim())}`]
+        : linesOf(each, `${indent}  `)
+    ),
+    `${indent}</${name}>`,
+  ];
 }
 
 function escapeText(text: string): string {

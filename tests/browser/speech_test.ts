@@ -2,8 +2,14 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import type { Page } from "playwright-core";
+import { childrenOf, parseXml, textOf, type XmlElement } from "../../scripts/xml.ts";
 import { type BrowserLab, browserTests } from "../support/browser.ts";
 import { type WebSpeech, withWebSpeech } from "./web_speech.ts";
+
+/** What a document says, in its order. */
+function spokenIn(element: XmlElement): string[] {
+  return element.name === "Say" ? [textOf(element)] : childrenOf(element).flatMap(spokenIn);
+}
 
 // The phone's voice, ears and microphone. Chromium has a microphone that plays a test tone, and refuses it where
 // it is not allowed; a voice and a recogniser it has not without a desktop, so a stand-in plays them.
@@ -83,7 +89,7 @@ test("prompts are spoken whole, one after the other, in the language of their Tw
   );
   const twiml = await page.locator("#webhooks .twiml").first().textContent();
   assertEquals(
-    [...twiml!.matchAll(/<Say [^>]*>([^<]*)</g)].map(([, words]) => words),
+    spokenIn(parseXml(twiml!)),
     spoken.map(({ text }) => text),
   );
   assertEquals(

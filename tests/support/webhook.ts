@@ -1,8 +1,8 @@
 // What the function tests share: requests as Twilio signs them, a database that answers as told, and
 // TwiML read back into data.
 
-import { SaxesParser } from "saxes";
 import { getExpectedTwilioSignature } from "twilio/lib/webhooks/webhooks.js";
+import { childrenOf, parseXml, textOf, type XmlElement } from "../../scripts/xml.ts";
 import type { AcceptOutcome, VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
 import type { Deps } from "../../supabase/functions/_shared/deps.ts";
 import { depsFrom } from "../../supabase/functions/_shared/deps.ts";
@@ -295,32 +295,14 @@ export interface Element {
  * @throws where it is not well-formed XML, or no `<Response>`.
  */
 export function parseTwiml(xml: string): readonly Element[] {
-  interface Open {
-    name: string;
-    attributes: Record<string, string>;
-    children: Element[];
-    text: string;
-  }
-  const stack: Open[] = [{ name: "", attributes: {}, children: [], text: "" }];
-  const parser = new SaxesParser();
-  parser.on("error", (error) => {
-    throw error;
-  });
-  parser.on("opentag", ({ name, attributes }) => {
-    const element: Open = { name, attributes: { ...attributes }, children: [], text: "" };
-    stack.at(-1)!.children.push(element);
-    stack.push(element);
-  });
-  parser.on("text", (text) => {
-    stack.at(-1)!.text += text;
-  });
-  parser.on("closetag", () => {
-    stack.pop();
-  });
-  parser.write(xml).close();
-  const root = stack[0]!.children[0];
-  if (root?.name !== "Response") throw new Error(`Cannot read TwiML as its root is ${root?.name}`);
-  return root.children;
+  const { name, children } = elementOf(parseXml(xml));
+  if (name !== "Response") throw new Error(`Cannot read TwiML as its root is ${name}`);
+  return children;
+}
+
+function elementOf(element: XmlElement): Element {
+  const { name, attributes } = element;
+  return { name, attributes, children: childrenOf(element).map(elementOf), text: textOf(element) };
 }
 
 /** The answer of a TwiML step, which is always 200 and always TwiML. */
