@@ -86,6 +86,15 @@ export class Operator {
     return { call: (await this.#playable([call]))[0], events };
   }
 
+  /** The lines that follow a flow, and the version that answers them; none while the database is away. */
+  async lines(): Promise<{ number: string; flow?: string; version?: number }[]> {
+    return await this.#sql<{ number: string; flow: string; version: number }[]>`
+      select l.line as number, f.name as flow, p.version
+      from lines as l join call_flows as f on f.id = l.flow_id
+      join call_flow_pointers as p on p.flow_id = f.id
+      order by l.org_id nulls first, l.line limit ${ROWS}`.catch(() => []);
+  }
+
   /** Marks a voicemail as handled, or takes the mark back. False: there is no such voicemail. */
   async handle(recordingSid: string, handled: boolean): Promise<boolean> {
     const { count } = await this.#sql`

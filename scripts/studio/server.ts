@@ -8,6 +8,7 @@ import { fromFileUrl } from "@std/path/from_file_url.js";
 import { join } from "@std/path/join.js";
 import { localLines } from "../phone/lines.ts";
 import { ranged } from "../ranges.ts";
+import { promptUrl } from "../../supabase/functions/_shared/flows/prompt_audio.ts";
 import { Simulator } from "../phone/mod.ts";
 import { Operator } from "./operator.ts";
 import { servePhone } from "./phone_line.ts";
@@ -130,6 +131,26 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
     return ranged(audio.bytes, range, { "content-type": audio.type });
   }
 
+  /** The numbers that can be called beside the main line's: those that were onboarded here, and those with a flow. */
+  async function lines(): Promise<{ number: string; flow?: string; version?: number }[]> {
+    const [onboarded, following] = await Promise.all([localLines(dataDir), operator.lines()]);
+    const known = new Map(following.map((line) => [line.number, line]));
+    for (const { number } of onboarded) if (!known.has(number)) known.set(number, { number });
+    return [...known.values()];
+  }
+
+  /** A flow's audio, out of Storage. */
+  async function prompt(hash: string, range: string | null): Promise<Response> {
+    const url = promptUrl({ publicFunctionsUrl: functionsUrl, supabaseUrl: apiUrl }, hash);
+    const response = await fetch(url).catch(() => undefined);
+    if (!response?.ok) {
+      await response?.body?.cancel();
+      return text(404, "This prompt is not in Storage");
+    }
+    const type = response.headers.get("content-type") ?? "audio/wav";
+    return ranged(new Uint8Array(await response.arrayBuffer()), range, { "content-type": type });
+  }
+
   async function handled(request: Request, recordingSid: string): Promise<Response> {
     const body = await request.json().catch(() => undefined);
     if (typeof body?.handled !== "boolean") {
@@ -147,6 +168,9 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
     if (folder === "recordings" && /^RE[0-9a-fA-F]{32}$/.test(name)) {
       return await recording(name, request.headers.get("range"));
     }
+    if (folder === "prompts" && /^[0-9a-f]{64}$/.test(name)) {
+      return await prompt(name, request.headers.get("range"));
+    }
     if (folder === "runbook") return await runbook(name);
     if (folder !== "api") return await page(pathname);
     if (name === "phone") return phone(request);
@@ -154,9 +178,7 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
     if (name === "recordings" && last === "handled" && /^RE[0-9a-fA-F]{32}$/.test(part)) {
       return await handled(request, part);
     }
-    if (name === "lines") {
-      return json(200, (await localLines(dataDir)).map(({ number }) => number));
-    }
+    if (name === "lines") return json(200, await lines());
     if (name !== "calls") return text(404, "Not found");
     if (part === "") {
       return json(200, await operator.search((searchParams.get("search") ?? "").slice(0, 64)));

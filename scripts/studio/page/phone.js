@@ -96,8 +96,14 @@ const spokenKey = (key) => key === "*" ? "Star" : key === "#" ? "Pound" : key;
 async function offerLines() {
   const response = await fetch("/api/lines").catch(() => undefined);
   if (!response?.ok) return;
-  const numbers = [byId("to").defaultValue, ...await response.json()];
-  byId("known-lines").replaceChildren(...numbers.map((value) => h("option", { value })));
+  const main = byId("to").defaultValue;
+  const lines = await response.json();
+  const options = [{ number: main }, ...lines.filter(({ number }) => number !== main)];
+  byId("known-lines").replaceChildren(
+    ...options.map(({ number, flow, version }) =>
+      h("option", { value: number }, flow === undefined ? null : `${flow}, version ${version}`)
+    ),
+  );
 }
 
 function call() {

@@ -19,7 +19,7 @@ export function onVoice(callback) {
 }
 
 /**
- * Speaks a prompt; without a voice, or when it fails, leaves as long as it takes to read it. `done`
+ * Speaks a prompt, or plays its audio; without a voice, or when it fails, leaves as long as it takes to read it. `done`
  * is called once, unless the returned function ended it before.
  *
  * @param {{text: string, language?: string, audio: boolean}} prompt
@@ -30,8 +30,13 @@ export function speak({ text, language, audio }, aloud, done) {
   // Held until the end: browsers forget an utterance, and its events, that nobody holds.
   let utterance;
   let timer;
+  const player = audio && aloud ? audioOf(text) : undefined;
   const stop = () => {
     clearTimeout(timer);
+    if (player !== undefined) {
+      player.onended = player.onerror = null;
+      player.pause();
+    }
     if (utterance === undefined) return;
     utterance.onend = utterance.onerror = null;
     utterance = undefined;
@@ -46,6 +51,15 @@ export function speak({ text, language, audio }, aloud, done) {
     stop();
     doneAfter(Math.min(600 + text.length * 22, 6000));
   };
+  if (player !== undefined) {
+    player.onended = () => {
+      stop();
+      done();
+    };
+    player.onerror = read;
+    player.play().catch(read);
+    return stop;
+  }
   if (!aloud || audio || (synthesis?.getVoices().length ?? 0) === 0) {
     read();
     return stop;
@@ -63,6 +77,12 @@ export function speak({ text, language, audio }, aloud, done) {
   // A voice that never ends must not hold up the call.
   doneAfter(5000 + text.length * 120);
   return stop;
+}
+
+/** A prompt of a flow, which this page's server brings from Storage; others are not played. */
+function audioOf(url) {
+  const hash = /\/prompts\/([0-9a-f]{64})$/.exec(url)?.[1];
+  return hash === undefined ? undefined : new Audio(`/prompts/${hash}`);
 }
 
 /** What a person can do about each error of the recogniser. Source: Web Speech API, section 4.1.5. */
