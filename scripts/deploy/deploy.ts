@@ -5,6 +5,7 @@ import { git, supabase } from "./commands.ts";
 import { deployChecks, messageOf, preflight, rollbackChecks } from "./preflight.ts";
 import { listSecrets, setSecrets } from "./secrets.ts";
 import { forgetSyntheticCalls, smokeTest } from "./smoke.ts";
+import { publishedFlows } from "./snapshot.ts";
 import type { Database } from "../database.ts";
 import { databaseOf, remoteDatabase, remoteProject, settingsOf, type Target } from "./target.ts";
 import { bindNumber } from "./twilio.ts";
@@ -128,7 +129,7 @@ export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
 
   const { versions, previous, there } = begun!;
   try {
-    const releases = await deployFunctions(target, root, new Map([[commit, [...functions]]]));
+    const releases = await deployFunctions(options, new Map([[commit, [...functions]]]));
     done(`${functions.length} functions`);
     // With --only some may not be there yet.
     const expected = all.filter((name) => Object.hasOwn(versions, name));
@@ -290,7 +291,7 @@ async function bringBack(
   there: readonly string[],
 ): Promise<string[]> {
   const { target, root, print } = options;
-  const releases = await deployFunctions(target, root, byCommit(version));
+  const releases = await deployFunctions(options, byCommit(version));
   const found = await prove(options, Object.keys(version), releases);
   print(`done    previous version deployed; smoke test: ${found}`);
   const undeleted: string[] = [];
@@ -373,22 +374,25 @@ const SOURCE_MAPS = join(".tradeline", "source-maps");
 
 /** @returns the release of which each function now has to be, see release.ts. */
 async function deployFunctions(
-  target: Target,
-  root: string,
+  { target, root, print }: DeployOptions,
   commits: ReadonlyMap<string, readonly string[]>,
 ): Promise<Map<string, string>> {
+  const flows = await publishedFlows(target);
+  print(`done    flows: ${flows.told} go along, for an outage of the database`);
   const releases = new Map<string, string>();
   for (const [commit, names] of commits) {
     // deno-lint-ignore no-await-in-loop -- Few: one, unless single functions were deployed.
     await withCommit(root, commit, async (dir) => {
-      const release = await stamp(dir);
+      const release = crypto.randomUUID();
+      const isStamped = await write(dir, "release.ts", release);
+      await write(dir, "flows/shipped.ts", flows.packed);
       const upload = await stage(dir, names);
       await supabase(
         ["functions", "deploy", ...names, "--use-api", ...remoteProject(target), "--yes"],
         { cwd: upload, env: target.cliEnv },
       );
-      await keepSourceMaps(upload, names, join(root, SOURCE_MAPS, release ?? commit));
-      if (release !== undefined) { for (const name of names) releases.set(name, release); }
+      await keepSourceMaps(upload, names, join(root, SOURCE_MAPS, isStamped ? release : commit));
+      if (isStamped) { for (const name of names) releases.set(name, release); }
     });
   }
   return releases;
@@ -428,16 +432,15 @@ async function keepSourceMaps(
   ));
 }
 
-/** Writes a new release into a commit's files; undefined: that commit is from before there were releases. */
-async function stamp(dir: string): Promise<string | undefined> {
-  const file = join(dir, "supabase", "functions", "_shared", "release.ts");
-  const release = crypto.randomUUID();
+/** Writes what only the deploy knows in place of "none"; false: that commit is from before it had such a file. */
+async function write(dir: string, name: string, value: string): Promise<boolean> {
+  const file = join(dir, "supabase", "functions", "_shared", name);
   const text = await Deno.readTextFile(file).catch((error) => {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   });
-  if (text === undefined) return undefined;
-  await Deno.writeTextFile(file, text.replace('"none"', `"${release}"`));
-  return release;
+  if (text === undefined) return false;
+  await Deno.writeTextFile(file, text.replace('"none"', `"${value}"`));
+  return true;
 }
 
 /** Has functions prove that they serve, and forgets the call by which they did. */

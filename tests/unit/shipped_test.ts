@@ -1,11 +1,14 @@
 import { assertEquals } from "@std/assert/equals.js";
-import { pack, shipped, unpack } from "../../supabase/functions/_shared/flows/shipped.ts";
+import { pack, shipment } from "../../scripts/deploy/snapshot.ts";
+import { shipped, unpack } from "../../supabase/functions/_shared/flows/shipped.ts";
 
 const version = (digit: string, name: string) => ({
   hash: digit.repeat(64),
   name,
   version: 2,
   definition: { schema: 1, prompts: { hello: { "fr-CA": "Bonjour à tous" } } },
+  flows: {},
+  hours: {},
 });
 
 Deno.test("a line's version is found by its number and by a part of its hash", async () => {
@@ -26,4 +29,27 @@ Deno.test("what the snapshot does not have is not made up", async () => {
 
 Deno.test("code that was not deployed has no snapshot", async () => {
   assertEquals((await shipped()).ofLine("+15877428885"), undefined);
+});
+
+Deno.test("a deploy takes along the versions of as many lines as there is room for", async () => {
+  // Text that does not compress, so that the room counts.
+  const words = (seed: number) =>
+    Array.from({ length: 200 }, (_, n) => Math.sin(seed * 1000 + n).toString(36)).join(" ");
+  const versions = Array.from({ length: 40 }, (_, n) => ({
+    ...version("0", `flow ${n}`),
+    hash: String(n).padStart(64, "0"),
+    definition: { words: words(n) },
+  }));
+  // The first line's flow goes on in the second's.
+  versions[0]!.flows = { next: versions[1]!.hash };
+  const lines = Object.fromEntries(versions.map(({ hash }, n) => [`+1587405${1000 + n}`, hash]));
+  const whole = await shipment({ versions, lines });
+  assertEquals(whole.told, "40 lines' published flows");
+  const part = await shipment({ versions, lines }, 20_000);
+  const found = await unpack(part.packed);
+  assertEquals(part.packed.length <= 20_000, true);
+  assertEquals(found.ofLine("+15874051000"), versions[0]);
+  assertEquals(found.ofHash(versions[1]!.hash), versions[1]);
+  assertEquals(found.ofLine("+15874051039"), undefined);
+  assertEquals(/^\d+ lines' published flows; \d+ more do not fit/.test(part.told), true, part.told);
 });

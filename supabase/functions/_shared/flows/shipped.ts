@@ -4,13 +4,17 @@
  */
 const SNAPSHOT: string = "none";
 
-/** A published version. */
+/** A published version, as the database gives it to an isolate. */
 export interface ShippedVersion {
   /** SHA-256 of its canonical JSON, in hexadecimal. */
   readonly hash: string;
   readonly name: string;
   readonly version: number;
   readonly definition: unknown;
+  /** The hashes of the flows that it goes on in, by name. */
+  readonly flows: Readonly<Record<string, string>>;
+  /** When each calendar opens and closes in the two weeks after the deploy: see `Switches` in db/flows.ts. */
+  readonly hours: Readonly<Record<string, unknown>>;
 }
 
 /** As the snapshot has it. */
@@ -35,7 +39,7 @@ export function shipped(): Promise<Shipped> {
   return read ??= unpack(SNAPSHOT);
 }
 
-/** @param packed What `pack` made, or `none`. */
+/** @param packed A snapshot as JSON, gzip and base64; or `none`. */
 export async function unpack(packed: string): Promise<Shipped> {
   const { versions, lines } = packed === "none"
     ? { versions: [], lines: {} }
@@ -44,14 +48,6 @@ export async function unpack(packed: string): Promise<Shipped> {
     versions.find(({ hash }) => prefix !== "" && hash.startsWith(prefix));
   const byLine = new Map(Object.entries(lines));
   return { ofHash, ofLine: (line) => ofHash(byLine.get(line) ?? "") };
-}
-
-/** A snapshot as `shipped.ts` holds it. */
-export async function pack(snapshot: Snapshot): Promise<string> {
-  const stream = new Blob([JSON.stringify(snapshot)]).stream()
-    .pipeThrough(new CompressionStream("gzip"));
-  const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
-  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }
 
 async function inflated(packed: string): Promise<Snapshot> {
