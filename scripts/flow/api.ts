@@ -1,0 +1,116 @@
+/** What the commands of `task flow` ask of a project: its edge function `call-flows`. */
+import {
+  type CommandContext,
+  type Environment,
+  localUrl,
+  nothingAnswers,
+  secretKey,
+  UsageError,
+} from "../command.ts";
+import { LOCAL_SECRET_KEY } from "../defaults.ts";
+
+/** A project's address without a trailing slash, and its secret key. */
+export interface Project {
+  readonly url: string;
+  readonly key: string;
+}
+
+/** A command that did not do what was asked; the message says why. */
+export class CommandFailure extends Error {
+  override name = "CommandFailure";
+}
+
+/**
+ * The project that `--url` names, by default this machine's.
+ *
+ * @throws {UsageError} where no key is known for it.
+ */
+export function projectOf(url: string | undefined, env: Environment): Project {
+  const key = secretKey(env) ?? (url === undefined ? LOCAL_SECRET_KEY : undefined);
+  if (key === undefined) {
+    throw new UsageError("SUPABASE_SECRET_KEYS or SUPABASE_SERVICE_ROLE_KEY must be set for --url");
+  }
+  return { url: (url ?? localUrl(env)).replace(/\/+$/, ""), key };
+}
+
+/** One fault of a flow or of a request. */
+export interface Issue {
+  readonly path: string;
+  readonly message: string;
+}
+
+/**
+ * Asks `call-flows`.
+ *
+ * @param path After the function's name, such as `/publish` or `?name=dental`.
+ * @throws {CommandFailure} for any answer but 200, with every fault in it.
+ */
+// deno-lint-ignore no-explicit-any
+export async function callFlows(project: Project, path: string, body?: unknown): Promise<any> {
+  const response = await request(`${project.url}/functions/v1/call-flows${path}`, project, {
+    ...(body !== undefined && {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    }),
+  });
+  const answer = await response.json().catch(() => undefined);
+  if (response.status === 200 && answer !== undefined) return answer;
+  throw new CommandFailure(reasonOf(response, answer, project.url));
+}
+
+/**
+ * Asks a project with its secret key.
+ *
+ * @throws {CommandFailure} where nothing answers.
+ */
+export async function request(
+  url: string,
+  { key }: Project,
+  init: RequestInit = {},
+): Promise<Response> {
+  try {
+    return await fetch(url, {
+      ...init,
+      // Storage asks for both; a function takes either.
+      headers: { apikey: key, authorization: `Bearer ${key}`, ...init.headers },
+    });
+  } catch {
+    throw new CommandFailure(nothingAnswers(url));
+  }
+}
+
+function reasonOf(
+  response: Response,
+  answer: { issues?: Issue[]; message?: string } | undefined,
+  url: string,
+): string {
+  const wait = response.headers.get("retry-after");
+  switch (response.status) {
+    case 400:
+      return faultsText(answer?.issues ?? []);
+    case 401:
+      return `The secret key is not that of ${url}: set SUPABASE_SECRET_KEYS or SUPABASE_SERVICE_ROLE_KEY`;
+    case 413:
+      return "The flow is too large: a request may have 256 kB";
+  }
+  const failure = answer?.message ?? `It failed: ${url} answered ${response.status}`;
+  return wait === null ? failure : `${failure}. Try again in ${wait} s`;
+}
+
+/** Every fault, a line each, with its place in the flow. */
+export function faultsText(issues: readonly Issue[]): string {
+  const faults = issues.length === 1 ? "1 fault" : `${issues.length} faults`;
+  const width = Math.min(40, Math.max(...issues.map(({ path }) => path.length)));
+  return [
+    `${faults}:`,
+    ...issues.map(({ path, message }) => `  ${(path || "the flow").padEnd(width)}  ${message}`),
+  ].join("\n");
+}
+
+/** How the verbs of `task flow` are run. */
+export type Verb<Options> = (
+  args: readonly string[],
+  options: Options,
+  context: CommandContext,
+) => Promise<number>;

@@ -1,0 +1,38 @@
+import { UsageError } from "../command.ts";
+import { callFlows, projectOf, type Verb } from "./api.ts";
+import { readDocument } from "./file.ts";
+
+/** Publishes a flow: its lines answer by it from the next call on. */
+export const publish: Verb<{
+  name?: string;
+  line?: readonly string[];
+  note?: string;
+  org?: string;
+  url?: string;
+  json?: boolean;
+}> = async ([file = ""], { name, line, note, org, url, json }, { env, print }) => {
+  if (name === undefined) throw new UsageError("--name must be given: the flow's name");
+  const project = projectOf(url, env);
+  const answer = await callFlows(project, "/publish", {
+    definition: await readDocument(file),
+    name,
+    ...(org !== undefined && { org_id: org }),
+    ...(line !== undefined && { lines: line }),
+    ...(note !== undefined && { note }),
+  });
+  if (json) {
+    print(JSON.stringify(answer, null, 2));
+    return 0;
+  }
+  print(`Published ${answer.flow}, version ${answer.version}.`);
+  const { lines } = answer;
+  print(
+    lines.length === 0
+      ? "No line follows it yet: publish it again with --line +1..."
+      : `From the next call on it answers ${lines.join(", ")}.`,
+  );
+  if (url === undefined && lines.length > 0) {
+    print(`Hear it: npx -y deno@2.9.6 task phone --to ${lines[0]}`);
+  }
+  return 0;
+};

@@ -1,0 +1,228 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { assertMatch } from "@std/assert/match.js";
+import { assertStringIncludes } from "@std/assert/string_includes.js";
+import { join } from "@std/path/join.js";
+import { flow } from "../../scripts/flow/main.ts";
+import { mp3, wav } from "../support/audio.ts";
+import { smallFlow } from "../support/call_flows.ts";
+import { runCommand } from "../support/command.ts";
+import { closedPort } from "../support/fake_data_api.ts";
+import { startHotline } from "../support/hotline.ts";
+
+// `task flow`, as a shop owner uses it: first without a server, then at a project.
+
+const stack = await startHotline();
+const dir = await Deno.makeTempDir();
+Deno.test.afterAll(async () => {
+  await stack.stop();
+  await Deno.remove(dir, { recursive: true });
+});
+
+interface Said {
+  readonly code: number;
+  /** What was printed, and complained about. */
+  readonly text: string;
+}
+
+async function run(args: string[], env: Record<string, string> = {}): Promise<Said> {
+  const lines: string[] = [];
+  const print = (line: string) => void lines.push(line);
+  const all: Record<string, string> = { TRADELINE_API_PORT: new URL(stack.url).port, ...env };
+  const code = await flow(args, { env: (name) => all[name], print, complain: print });
+  return { code, text: lines.join("\n") };
+}
+
+let files = 0;
+async function fileOf(content: unknown): Promise<string> {
+  const path = join(dir, `${++files}.json`);
+  const bytes = content instanceof Uint8Array
+    ? content
+    : new TextEncoder().encode(typeof content === "string" ? content : JSON.stringify(content));
+  await Deno.writeFile(path, bytes);
+  return path;
+}
+
+const sound = await fileOf(smallFlow());
+const faulty = await fileOf({ ...smallFlow(), start: "nowhere" });
+const NAMES = () => `flow ${crypto.randomUUID()}`;
+
+// --- usage ----------------------------------------------------------------------------------------------------
+
+Deno.test("flow: help is printed, whatever else is asked, and usage faults end with 2", async () => {
+  for (const args of [["--help"], ["publish", "--help"], ["-h"]]) {
+    // deno-lint-ignore no-await-in-loop -- One after the other.
+    const { code, text } = await run(args);
+    assertEquals(code, 0);
+    assertStringIncludes(text, "task flow publish FILE --name dental");
+  }
+  const wrong: [string[], string][] = [
+    [[], "Say what to do: check,"],
+    [["constructor"], '"constructor" must be one of check,'],
+    [["check"], "flow check takes FILE"],
+    [["diff", "dental", "3"], "flow diff takes NAME VERSION VERSION"],
+    [["diff", "dental", "3", "x"], "VERSION must be a version's number"],
+    [["check", "no-such-file.json"], "FILE must be a file that can be read"],
+    [["publish", sound], "--name must be given"],
+    [["publish", sound, "--name", "dental", "--line", "5877428885"], "--line must be a number"],
+    [["override", "dental", "practice", "shut"], "STATE must be open, closed or normal"],
+    [["override", "dental", "practice", "open"], "--until must be given"],
+    [["show", "dental", "--org", "prairie"], "--org must be the organisation's UUID"],
+    [["check", sound, "--colour", "red"], "Unknown option '--colour'"],
+    [["show", "dental", "--url", "https://x.supabase.co"], "SUPABASE_SECRET_KEYS or"],
+  ];
+  for (const [args, words] of wrong) {
+    // deno-lint-ignore no-await-in-loop
+    const { code, text } = await run(args);
+    assertEquals(code, 2, `${args}: ${text}`);
+    assertStringIncludes(text, words);
+    assertStringIncludes(text, "See npx -y deno@2.9.6 task flow --help");
+  }
+});
+
+Deno.test("flow: as a program it prints its help without fetching anything", async () => {
+  const { code, out } = await runCommand("scripts/flow/main.ts", ["--help"]);
+  assertEquals(code, 0);
+  assertStringIncludes(out, "Say how a line answers");
+});
+
+// --- without a server -----------------------------------------------------------------------------------------
+
+/** No server answers there. */
+const NOWHERE = { TRADELINE_API_PORT: new URL(closedPort()).port };
+
+Deno.test("flow check: a sound flow, in a line", async () => {
+  const { code, text } = await run(["check", sound], NOWHERE);
+  assertEquals(code, 0, text);
+  assertMatch(text, /has no fault: 6 nodes, and keeps a caller \d min \d+ s at most/);
+});
+
+Deno.test("flow check: every fault with its place, and exit code 1", async () => {
+  const { code, text } = await run(["check", faulty], NOWHERE);
+  assertEquals(code, 1);
+  assertMatch(text, /\d+ faults?:\n/);
+  assertMatch(text, /^ {2}start +\S/m);
+  const json = await run(["check", faulty, "--json"], NOWHERE);
+  assert(JSON.parse(json.text).issues.some(({ path }: { path: string }) => path === "start"));
+});
+
+Deno.test("flow check: what is no JSON is told by its place", async () => {
+  const { code, text } = await run(["check", await fileOf('{"schema": 1,}')], NOWHERE);
+  assertEquals(code, 1);
+  assertMatch(text, /is not JSON: .*(position|line)/);
+});
+
+Deno.test("flow: a project that does not answer is told, with what to do", async () => {
+  const { code, text } = await run(["versions", "dental"], NOWHERE);
+  assertEquals(code, 1);
+  assertStringIncludes(text, "npx -y deno@2.9.6 task start");
+});
+
+// --- at a project ---------------------------------------------------------------------------------------------
+
+Deno.test("flow publish, versions, show, diff, rollback: the life of a flow", async () => {
+  const name = NAMES();
+  const published = await run(["publish", sound, "--name", name, "--line", "+15874058001"]);
+  assertEquals(published.code, 0, published.text);
+  assertStringIncludes(published.text, `Published ${name}, version 1.`);
+  assertStringIncludes(published.text, "task phone --to +15874058001");
+  const better = await fileOf(smallFlow("Good day, Prairie Dental."));
+  await run(["publish", better, "--name", name, "--note", "friendlier"]);
+
+  const list = await run(["versions", name]);
+  assertMatch(list.text, /^ +2 {2}.* UTC {2}operator {2}friendlier {2}answers \+15874058001$/m);
+  assertMatch(list.text, /^ +1 {2}.* UTC {2}operator$/m);
+  assertEquals(JSON.parse((await run(["show", name])).text).prompts.hello, {
+    "en-US": "Good day, Prairie Dental.",
+  });
+  const first = await run(["show", name, "--version", "1"]);
+  assertEquals(JSON.parse(first.text), smallFlow());
+  assertStringIncludes((await run(["show", name, "--mermaid"])).text, "flowchart");
+  const diff = await run(["diff", name, "1", "2"]);
+  assertEquals(diff.code, 0);
+  assertStringIncludes(diff.text, "Good day, Prairie Dental.");
+  assertEquals((await run(["diff", name, "2", "2"])).text, "Nothing changed.");
+
+  const back = await run(["rollback", name]);
+  assertStringIncludes(back.text, `Version 1 of ${name} answers from the next call on.`);
+  assertEquals((await run(["rollback", name])).code, 1);
+  assertEquals((await run(["show", name, "--version", "7"])).code, 1);
+});
+
+Deno.test("flow publish: faults are printed, and nothing is published", async () => {
+  const name = NAMES();
+  const { code, text } = await run(["publish", faulty, "--name", name]);
+  assertEquals(code, 1);
+  assertMatch(text, /^ {2}start +\S/m);
+  assertEquals((await run(["versions", name])).code, 1);
+});
+
+Deno.test("flow override: closes a calendar for a while, and lets it go by its hours again", async () => {
+  const name = NAMES();
+  await run(["publish", sound, "--name", name]);
+  const until = new Date(Date.now() + 3_600_000).toISOString();
+  const closed = await run(["override", name, "practice", "closed", "--until", until]);
+  assertEquals(closed, {
+    code: 0,
+    text: `practice is closed until ${until}, whatever its hours say.`,
+  });
+  assertEquals((await run(["override", name, "practice", "normal"])).code, 0);
+  assertEquals((await run(["override", name, "office", "closed", "--until", until])).code, 1);
+});
+
+Deno.test("flow check: a project knows the lines that are its own", async () => {
+  const name = NAMES();
+  await run(["publish", sound, "--name", name, "--line", "+15874058002"]);
+  const looping = smallFlow();
+  looping.nodes.desk.to = "+15874058002";
+  const file = await fileOf(looping);
+  assertEquals((await run(["check", file])).code, 0);
+  const key = { SUPABASE_SECRET_KEYS: '{"default": "sb_secret_local"}' };
+  const { code, text } = await run(["check", file, "--url", stack.url], key);
+  assertEquals(code, 1);
+  assertStringIncludes(text, "nodes.desk.to");
+});
+
+Deno.test("flow: another project's key is told as such", async () => {
+  const wrong = { SUPABASE_SECRET_KEYS: '{"default": "sb_secret_of_another"}' };
+  const { code, text } = await run(["versions", "dental"], wrong);
+  assertEquals(code, 1);
+  assertStringIncludes(text, "The secret key is not that of http://127.0.0.1");
+});
+
+// --- prompts --------------------------------------------------------------------------------------------------
+
+Deno.test("flow prompt: stores a file under its hash, for good, so that a flow can name it", async () => {
+  const bytes = wav({ seconds: 2 });
+  const file = await fileOf(bytes);
+  const { code, text } = await run(["prompt", file]);
+  assertEquals(code, 0, text);
+  const hash = text.split("\n").at(-1)!;
+  assertMatch(hash, /^[0-9a-f]{64}$/);
+  const response = await fetch(`${stack.url}/storage/v1/object/public/prompts/${hash}`);
+  assertEquals(new Uint8Array(await response.arrayBuffer()), bytes);
+  assertEquals(response.headers.get("content-type"), "audio/wav");
+  assertEquals(response.headers.get("cache-control"), "max-age=31536000, immutable");
+
+  assertEquals((await run(["prompt", file])).text, text);
+  const definition = smallFlow();
+  definition.prompts.hello = { audio: hash, text: "Hello." };
+  const named = await run(["publish", await fileOf(definition), "--name", NAMES()]);
+  assertEquals(named.code, 0, named.text);
+  definition.prompts.hello = { audio: "c".repeat(64) };
+  const unknown = await run(["publish", await fileOf(definition), "--name", NAMES()]);
+  assertEquals(unknown.code, 1);
+  assertStringIncludes(unknown.text, "prompts.hello.audio");
+});
+
+Deno.test("flow prompt: advises what starts sooner, refuses what Twilio cannot play", async () => {
+  const music = await run(["prompt", await fileOf(mp3(100)), "--json"]);
+  assertEquals(music.code, 0, music.text);
+  const { type, seconds } = JSON.parse(music.text);
+  assertEquals([type, Math.round(seconds * 10)], ["audio/mpeg", 36]);
+  const advised = await run(["prompt", await fileOf(wav({ rate: 44_100, channels: 2 }))]);
+  assertStringIncludes(advised.text, "Advice: 8000 Hz mono");
+  const { code, text } = await run(["prompt", sound]);
+  assertEquals(code, 1);
+  assertStringIncludes(text, "must be a WAV or MP3 file");
+});
