@@ -2331,15 +2331,12 @@ CREATE OR REPLACE FUNCTION public.flow_check_facts(p_org_id uuid, p_definition j
  STABLE
  SET search_path TO ''
 BEGIN ATOMIC
- SELECT jsonb_build_object('zone_known', is_time_zone((p_definition ->> 'zone'::text)), 'missing_prompts', COALESCE(( SELECT jsonb_agg(DISTINCT h.h) AS jsonb_agg
-            FROM jsonb_path_query(flow_check_facts.p_definition, '$."prompts".**."audio"'::jsonpath) h(h)
-           WHERE (NOT (EXISTS ( SELECT
-                    FROM prompts p
-                   WHERE ((p.hash = (h.h #>> '{}'::text[])) AND (NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id))))))), '[]'::jsonb), 'unknown_people', COALESCE(( SELECT jsonb_agg(m.m ORDER BY m.m) AS jsonb_agg
-            FROM rung_by(flow_check_facts.p_definition) m(m)
-           WHERE ((m.m !~~ '+%'::text) AND (NOT (EXISTS ( SELECT
-                    FROM people p
-                   WHERE ((p.handle = m.m) AND (NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id)))))))), '[]'::jsonb), 'own_lines', COALESCE(( SELECT jsonb_agg(o.o ORDER BY o.o) AS jsonb_agg
+ SELECT jsonb_build_object('zone_known', is_time_zone((p_definition ->> 'zone'::text)), 'audio', COALESCE(( SELECT jsonb_object_agg(p.hash, p.seconds) AS jsonb_object_agg
+            FROM prompts p
+           WHERE ((NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id)) AND (p.hash IN ( SELECT (h.h #>> '{}'::text[])
+                    FROM jsonb_path_query(flow_check_facts.p_definition, '$."prompts".**."audio"'::jsonpath) h(h))))), '{}'::jsonb), 'people', COALESCE(( SELECT jsonb_agg(p.handle ORDER BY p.handle) AS jsonb_agg
+            FROM people p
+           WHERE ((NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id)) AND (p.handle IN ( SELECT rung_by(flow_check_facts.p_definition) AS rung_by)))), '[]'::jsonb), 'own_lines', COALESCE(( SELECT jsonb_agg(o.o ORDER BY o.o) AS jsonb_agg
             FROM own_lines(ARRAY( SELECT COALESCE((p.phone)::text, m.m) AS "coalesce"
                     FROM (rung_by(flow_check_facts.p_definition) m(m)
                       LEFT JOIN people p ON (((p.handle = m.m) AND (NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id))))))) o(o)), '[]'::jsonb), 'flows', COALESCE(( SELECT jsonb_object_agg(u.name, v.definition) AS jsonb_object_agg

@@ -222,25 +222,22 @@ begin atomic
   select l.line from public.lines as l where l.line = any (p_numbers);
 end;
 
--- What the database knows that a check of a definition asks: {zone_known, missing_prompts: [hash],
--- unknown_people: [handle], own_lines: [number], flows: {name: definition or null}}. flows has all that it leads to, those
--- that these lead to included; own_lines the numbers of people too.
+-- What the database knows that a check of a definition asks: {zone_known, audio: {hash: seconds},
+-- people: [handle], own_lines: [number], flows: {name: definition or null}}: of what it names, what its owner has. flows has
+-- all that it leads to, those that these lead to included; own_lines the numbers of people too.
 create function public.flow_check_facts(p_org_id uuid, p_definition jsonb) returns jsonb
 language sql stable set search_path = ''
 begin atomic
   select jsonb_build_object(
     'zone_known', public.is_time_zone(p_definition ->> 'zone'),
-    'missing_prompts', coalesce((
-      select jsonb_agg(distinct h) from jsonb_path_query(p_definition, '$.prompts.**.audio') as h
-      where not exists (
-        select from public.prompts as p where p.hash = h #>> '{}' and p.org_id is not distinct from p_org_id
-      )
-    ), '[]'),
-    'unknown_people', coalesce((
-      select jsonb_agg(m order by m) from public.rung_by(p_definition) as m
-      where m not like '+%' and not exists (
-        select from public.people as p where p.handle = m and p.org_id is not distinct from p_org_id
-      )
+    'audio', coalesce((
+      select jsonb_object_agg(p.hash, p.seconds) from public.prompts as p
+      where p.org_id is not distinct from p_org_id
+        and p.hash in (select h #>> '{}' from jsonb_path_query(p_definition, '$.prompts.**.audio') as h)
+    ), '{}'),
+    'people', coalesce((
+      select jsonb_agg(p.handle order by p.handle) from public.people as p
+      where p.org_id is not distinct from p_org_id and p.handle in (select public.rung_by(p_definition))
     ), '[]'),
     'own_lines', coalesce((
       select jsonb_agg(o order by o) from public.own_lines(array(

@@ -242,7 +242,7 @@ Deno.test("a zone that only looks like one is refused", async () => {
   assertEquals((await flows.checkFacts(null, flow("x"))).zone_known, true);
 });
 
-Deno.test("a check learns which audio, people and flows are missing, and which numbers are ours", async () => {
+Deno.test("a check learns which of its audio, people and flows there are, and which numbers are ours", async () => {
   const [one, other] = [await tenant(), await tenant()];
   const [stored, foreign] = ["a".repeat(64), "b".repeat(64)];
   const prompt = { mime: "audio/wav", seconds: 1.5, bytes: 24_000 } as const;
@@ -259,8 +259,8 @@ Deno.test("a check learns which audio, people and flows are missing, and which n
   });
   assertEquals(await flows.checkFacts(one.org, definition), {
     zone_known: true,
-    missing_prompts: [foreign],
-    unknown_people: ["carl"],
+    audio: { [stored]: 1.5 },
+    people: ["anna"],
     own_lines: [one.number, other.number].sort(),
     flows: { gone: null },
   });

@@ -11,6 +11,9 @@ const system = await startHotline();
 Deno.test.afterAll(() => system.stop());
 
 const OPERATORS_ONLY = [
+  "call-flows",
+  "call-flows/check",
+  "call-flows/publish",
   "telephony-onboard",
   "voice-reconcile",
   "notify-worker",
@@ -109,9 +112,10 @@ for (const name of OPERATORS_ONLY) {
   });
 }
 
-for (const name of [...OPEN, "telephony-onboard"]) {
+const WITH_KEY = ["telephony-onboard", "call-flows", "call-flows/check", "call-flows/override"];
+for (const name of [...OPEN, ...WITH_KEY]) {
   Deno.test(`${name}: whatever is sent is the sender's fault, never ours, and no answer leaks`, async () => {
-    const credentials: Record<string, string> = name === "telephony-onboard"
+    const credentials: Record<string, string> = WITH_KEY.includes(name)
       ? { apikey: LOCAL_SECRET_KEY }
       : {};
     await fc.assert(

@@ -4,9 +4,13 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
 import { recordingLink } from "../../supabase/functions/_shared/mail/recording_link.ts";
+import { DatabaseFailure } from "../../supabase/functions/_shared/db/client.ts";
+import { type FlowDatabase, FlowRefused } from "../../supabase/functions/_shared/db/flows.ts";
+import { createHandler as callFlows } from "../../supabase/functions/call-flows/handler.ts";
 import { createHandler as contactSubmit } from "../../supabase/functions/contact-submit/handler.ts";
 import { createHandler as voiceHealth } from "../../supabase/functions/voice-health/handler.ts";
 import { createHandler as voicemailAudio } from "../../supabase/functions/voicemail-audio/handler.ts";
+import { smallFlow } from "../support/call_flows.ts";
 import { type Hotline, startHotline } from "../support/hotline.ts";
 import { memberToken, openOffice, organisation } from "../support/onboarding.ts";
 import {
@@ -259,6 +263,100 @@ async function onboarding(hotline: Hotline) {
   }
 }
 
+async function flows() {
+  const answering = { flow: "dental", version: 2, hash: "a".repeat(64), lines: ["+15877428885"] };
+  const known = { zone_known: true, audio: {}, people: [], own_lines: [], flows: {} };
+  const rejects = (error: Error) => () => Promise.reject(error);
+  const database = (error?: Error) => ({
+    checkFacts: error ? rejects(error) : () => Promise.resolve(known),
+    publish: error ? rejects(error) : () => Promise.resolve(answering),
+    rollback: error ? rejects(error) : () => Promise.resolve(answering),
+    override: error ? rejects(error) : () => Promise.resolve(),
+    versions: error ? rejects(error) : () => Promise.resolve([]),
+    definition: () => Promise.resolve(null),
+  });
+  const name = "dental";
+  const until = "2099-01-01T00:00:00Z";
+  const operator = { apikey: settings.secretKey };
+  const ORG = crypto.randomUUID();
+  const bodies: Record<string, Record<string, unknown>> = {
+    "call-flows/check": { definition: smallFlow() },
+    "call-flows/publish": { definition: smallFlow(), name },
+    "call-flows/rollback": { name },
+    "call-flows/override": { name, calendar: "practice", state: "open", until },
+  };
+  const ask = (
+    path: string,
+    init: { headers?: Record<string, string>; body?: string; method?: string },
+    { error, wait }: { error?: Error; wait?: number } = {},
+  ) =>
+    answered(
+      path.split("?")[0]!,
+      callFlows({
+        settings,
+        log,
+        now: () => new Date(),
+        database: database(error) as unknown as FlowDatabase,
+        takeRoom: () => Promise.resolve(wait),
+        readUserToken: () =>
+          Promise.resolve({ userId: crypto.randomUUID(), orgId: ORG, orgRole: "admin" }),
+      }),
+      new Request(`http://edge-runtime.supabase.com/${path}`, init),
+    );
+  const signedIn = { authorization: "Bearer token" };
+  const unavailable = new DatabaseFailure("publish_flow", "");
+  const noSuch = new FlowRefused(404, "name", "no such flow");
+  for (const [path, body] of Object.entries(bodies)) {
+    const post = (headers: Record<string, string> = operator, changes = {}) => ({
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify({ ...body, ...changes }),
+    });
+    const hasName = /rollback|override/.test(path);
+    assertEquals(
+      [
+        await ask(path, post()),
+        await ask(path, post(operator, { colour: "red" })),
+        await ask(path, post({})),
+        await ask(path, post(signedIn, { org_id: crypto.randomUUID() })),
+        await ask(path, post(), { error: hasName ? noSuch : new FlowRefused(400, "x", "wrong") }),
+        await ask(path, { method: "PUT", headers: operator }),
+        await ask(path, post(operator, { x: "x".repeat(256 * 1024) })),
+        await ask(path, { ...post(), headers: operator }),
+        await ask(path, post(signedIn), { wait: 7 }),
+        await ask(path, post(), { error: new Error("anything") }),
+        await ask(path, post(), { error: unavailable }),
+      ],
+      [200, 400, 401, 403, hasName ? 404 : 400, 405, 413, 415, 429, 500, 503],
+      path,
+    );
+  }
+  const get = { headers: operator };
+  assertEquals(
+    [
+      await ask("call-flows", get),
+      await ask("call-flows?org_id=x", get),
+      await ask("call-flows", {}),
+      await ask("call-flows?name=dental&version=1", get),
+      await ask("call-flows", { method: "POST", headers: operator }),
+      await ask("call-flows", { headers: signedIn }, { wait: 7 }),
+      await ask("call-flows", get, { error: new Error("anything") }),
+      await ask("call-flows", get, { error: unavailable }),
+    ],
+    [200, 400, 401, 404, 405, 429, 500, 503],
+  );
+  const viewer = callFlows({
+    settings,
+    log,
+    now: () => new Date(),
+    database: database() as unknown as FlowDatabase,
+    takeRoom: () => Promise.resolve(undefined),
+    readUserToken: () => Promise.resolve({ userId: "x", orgId: ORG, orgRole: "viewer" }),
+  });
+  const request = new Request("http://edge-runtime.supabase.com/call-flows", { headers: signedIn });
+  assertEquals(await answered("call-flows", viewer, request), 403);
+}
+
 async function operators(hotline: Hotline) {
   const ask = async (name: string, method: string, headers: Record<string, string> = {}) => {
     const url = `${hotline.url}/functions/v1/${name}`;
@@ -318,6 +416,7 @@ Deno.test("the functions give each answer that docs/openapi.yaml describes", asy
     await t.step("voicemail-audio, GET", () => audio("GET"));
     await t.step("voicemail-audio, HEAD", () => audio("HEAD"));
     await t.step("telephony-onboard", () => onboarding(hotline));
+    await t.step("call-flows", flows);
     await t.step("voice-health, metrics and the workers", () => operators(hotline));
   } finally {
     await hotline.stop();

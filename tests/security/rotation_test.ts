@@ -57,6 +57,7 @@ Deno.test("once the old token is no longer set, what it signed is refused", asyn
 /** What operators and scheduled jobs call, and what it answers to those whom it lets in. */
 const OPERATOR_ENDPOINTS: Readonly<Record<string, readonly [method: string, letIn: number]>> = {
   "alert-dispatch": ["POST", 200],
+  "call-flows": ["GET", 200],
   "metrics": ["GET", 200],
   "notify-worker": ["POST", 200],
   // The request says nothing: whom it would be for is asked later.
@@ -122,7 +123,7 @@ Deno.test("the functions that ask who operates are these", () => {
   const functions = new URL("../../supabase/functions/", import.meta.url);
   const asking = [...Deno.readDirSync(functions)].map(({ name }) => name).filter((name) =>
     name !== "_shared" &&
-    /\/(operator|worker)\.ts"/.test(
+    /\/(access|operator|worker)\.ts"/.test(
       Deno.readTextFileSync(new URL(`${name}/handler.ts`, functions)),
     )
   );

@@ -4,6 +4,7 @@ import { join } from "@std/path/join.js";
 import type { Database } from "../../scripts/database.ts";
 import { createDataApi, type DataApi, type DataApiOptions } from "../../scripts/local/data_api.ts";
 import { createGateway } from "../../scripts/local/gateway.ts";
+import { createStorageApi } from "../../scripts/local/storage_api.ts";
 import {
   apiKeys,
   LOCAL_JWT_SECRET,
@@ -101,7 +102,7 @@ export function databaseTests(topic: string) {
 
 /** The edge functions and the Data API over HTTP, on a database of their own. */
 export interface TestStack {
-  /** Without a trailing slash: `/functions/v1/...` and `/rest/v1/...` are under it. */
+  /** Without a trailing slash: `/functions/v1/...`, `/rest/v1/...` and `/storage/v1/...` are under it. */
   readonly url: string;
   readonly db: TestDatabase;
   /** The requests to the Data API so far, such as `POST /rest/v1/rpc/accept_voice_event`. */
@@ -125,6 +126,7 @@ export async function startTestStack(
   const db = await createTestDatabase();
   const log: string[] = [];
   const dataApiRequests: string[] = [];
+  const storageDir = await Deno.makeTempDir({ prefix: "tradeline-storage-" });
   const api = db.api();
   const dataApi = (request: Request) => {
     dataApiRequests.push(`${request.method} ${new URL(request.url).pathname}`);
@@ -138,6 +140,7 @@ export async function startTestStack(
     env: withLocalDefaults(options.env ?? {}, server.url, db.url),
     jwtSecret: LOCAL_JWT_SECRET,
     dataApi,
+    storageApi: createStorageApi({ dir: storageDir, keys: apiKeys(withLocalDefaults({}, "", "")) }),
     log: (line) => log.push(line),
   });
   const undescribed: string[] = [];
@@ -145,8 +148,8 @@ export async function startTestStack(
     const { undocumented } = await import("./openapi.ts");
     handle = async (request, info) => {
       const response = await gateway.handle(request, info);
-      const name = new URL(request.url).pathname.split("/functions/v1/")[1]?.split("/")[0];
-      if (name !== undefined && gateway.functions.includes(name)) {
+      const name = new URL(request.url).pathname.split("/functions/v1/")[1] ?? "";
+      if (gateway.functions.includes(name.split("/")[0]!)) {
         undescribed.push(...await undocumented(name, request.method, response));
       }
       return response;
@@ -160,7 +163,7 @@ export async function startTestStack(
     async stop() {
       await gateway?.close();
       await server.drain();
-      await db.drop();
+      await Promise.all([db.drop(), Deno.remove(storageDir, { recursive: true })]);
       assertEquals(undescribed, [], "answers that docs/openapi.yaml does not describe");
     },
   };

@@ -13,7 +13,7 @@ export const FUNCTIONS = {
   /** The scheduler, by a token of its own, or an operator. */
   scheduler: ["alert-dispatch", "notify-worker", "voice-reconcile"],
   /** With the project's secret key, or as a signed-in administrator. */
-  operators: ["metrics", "telephony-onboard"],
+  operators: ["call-flows", "metrics", "telephony-onboard"],
   /** Anybody; what they get is the function's to decide. */
   public: ["contact-submit", "voice-health", "voicemail-audio"],
 } as const;

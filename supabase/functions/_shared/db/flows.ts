@@ -54,10 +54,10 @@ export interface VersionRow {
 /** What the database knows that a check of a definition asks. */
 export interface CheckFacts {
   readonly zone_known: boolean;
-  /** Hashes of audio that its owner has not stored. */
-  readonly missing_prompts: readonly string[];
-  /** Handles of people whom its owner does not have. */
-  readonly unknown_people: readonly string[];
+  /** Of the audio that it names, what its owner has stored: seconds by hash. */
+  readonly audio: Readonly<Record<string, number>>;
+  /** Of the people whom it names, those whom its owner has: their handles. */
+  readonly people: readonly string[];
   /** Numbers that it may ring and that are answered here, those of people included. */
   readonly own_lines: readonly string[];
   /** The definitions of all flows that it leads to; `null`: none of that name is published. */

@@ -1,0 +1,204 @@
+import { type Administrator, administratorOf } from "../_shared/access.ts";
+import { type FlowDatabase, FlowRefused, type Owner } from "../_shared/db/flows.ts";
+import { endpoint } from "../_shared/endpoint.ts";
+import { HttpError } from "../_shared/errors.ts";
+import { type Checked, checkFlow } from "../_shared/flows/check.ts";
+import type { Flow } from "../_shared/flows/language.ts";
+import { LIMITS } from "../_shared/flows/language.ts";
+import { type Issue, nestsDeeper } from "../_shared/flows/parse.ts";
+import { type Handler, json, readJsonText, requireMethod } from "../_shared/http.ts";
+import type { Log } from "../_shared/log.ts";
+import type { Settings } from "../_shared/settings.ts";
+import type { ReadUserToken } from "../_shared/user_token.ts";
+import { type FlowRequest, type Operation, operationOf, parseRequest } from "./request.ts";
+
+export interface CallFlowsDeps {
+  readonly settings: Settings;
+  readonly database: FlowDatabase;
+  /** Counts a request of a signed-in person. @returns the seconds to wait where there were too many. */
+  readonly takeRoom: (userId: string) => Promise<number | undefined>;
+  readonly readUserToken: ReadUserToken;
+  readonly log: Log;
+  readonly now: () => Date;
+}
+
+/** In bytes. A flow of 500 nodes and eight languages has half of it. */
+const MAX_BODY_BYTES = 256 * 1024;
+
+/** Checks, publishes and takes back call flows, for operators and for an organisation's own administrators. */
+export function createHandler(deps: CallFlowsDeps): Handler {
+  const options = { log: deps.log, retryAfterSec: 5, logs: "all" } as const;
+  return endpoint("call-flows", options, async (request, note) => {
+    const [, , segment = "", ...rest] = new URL(request.url).pathname.split("/");
+    const operation = operationOf(segment);
+    note.operation = operation;
+    if (rest.length > 0 || (segment !== "" && operation === undefined)) {
+      throw new HttpError(404, "not_found");
+    }
+    requireMethod(request, operation === undefined ? "GET" : "POST");
+    const asks = await administratorOf(request, deps);
+    if (asks.kind === "admin") {
+      const wait = await deps.takeRoom(asks.userId ?? asks.orgId);
+      if (wait !== undefined) {
+        throw new HttpError(429, "rate_limited", { "retry-after": String(wait) });
+      }
+    }
+    try {
+      const answer = operation === undefined
+        ? await list(deps, asks, new URL(request.url).searchParams)
+        : await operate(deps, asks, operation, await readJsonText(request, MAX_BODY_BYTES));
+      return json(200, answer);
+    } catch (error) {
+      throw error instanceof FlowRefused ? refusal(error) : error;
+    }
+  });
+}
+
+/** An operation by what was sent, once it is whole and the sender's to ask for. */
+async function operate(
+  deps: CallFlowsDeps,
+  asks: Administrator,
+  operation: Operation,
+  text: string,
+): Promise<unknown> {
+  const parsed = parseRequest(operation, bodyOf(text));
+  if ("issues" in parsed) throw invalid(parsed.issues);
+  const { org_id } = parsed.request;
+  // A check changes nothing: an administrator's is made for the own organisation.
+  const owner = operation === "check" && asks.kind === "admin"
+    ? org_id ?? asks.orgId
+    : org_id ?? null;
+  if (asks.kind === "admin" && owner !== asks.orgId) throw new HttpError(403, "forbidden");
+  const by = asks.kind === "operator" ? "operator" : asks.userId ?? "an administrator";
+  return await OPERATIONS[operation](deps, owner, by, parsed.request as never);
+}
+
+const OPERATIONS: {
+  readonly [Of in Operation]: (
+    deps: CallFlowsDeps,
+    owner: Owner,
+    by: string,
+    request: FlowRequest<Of>,
+  ) => Promise<unknown>;
+} = {
+  async check(deps, owner, _by, { definition }) {
+    const { flow: _, ...answer } = await checked(deps, owner, definition);
+    return answer;
+  },
+  async publish({ database, ...deps }, owner, by, { definition, name, lines, note }) {
+    const { hash } = await checked({ database, ...deps }, owner, definition, name);
+    return await database.publish({
+      owner,
+      name,
+      definition,
+      hash,
+      lines,
+      note: note ?? undefined,
+      by,
+    });
+  },
+  async rollback({ database }, owner, by, { name, version }) {
+    return await database.rollback(owner, name, version ?? undefined, by);
+  },
+  async override({ database }, owner, by, { name, calendar, state, until }) {
+    await database.override({ owner, name, calendar, state, until: until ?? undefined, by });
+    return { flow: name, calendar, state, until: state === null ? null : until };
+  },
+};
+
+/** @throws {HttpError} 400 with every fault of the flow. */
+async function checked(
+  { database, settings }: Pick<CallFlowsDeps, "database" | "settings">,
+  owner: Owner,
+  definition: unknown,
+  name?: string,
+): Promise<Extract<Checked, { ok: true }>> {
+  const known = await database.checkFacts(owner, definition);
+  const flows = Object.entries(known.flows).filter(([, flow]) => flow !== null);
+  const result = checkFlow(definition, {
+    destinations: settings.destinations,
+    ownLines: new Set(known.own_lines),
+    audio: new Map(Object.entries(known.audio)),
+    people: new Set(known.people),
+    flows: new Map(flows as [string, Flow][]),
+    name,
+  });
+  const issues = result.ok ? [] : [...result.issues];
+  if (!known.zone_known && !issues.some(({ path }) => path === "zone")) {
+    issues.push({ path: "zone", message: "must be a time zone such as America/Edmonton" });
+  }
+  if (!result.ok || issues.length > 0) throw invalid(issues);
+  return result;
+}
+
+/** The versions that the sender may see; with `version`, that one with its definition. */
+async function list(
+  { database }: CallFlowsDeps,
+  asks: Administrator,
+  query: URLSearchParams,
+): Promise<{ versions: unknown[] }> {
+  const owner = query.get("org_id")?.toLowerCase() || null;
+  const name = query.get("name") || undefined;
+  const version = query.get("version") || undefined;
+  if (asks.kind === "admin" && owner !== asks.orgId) return { versions: [] };
+  if (owner !== null && !UUID.test(owner)) {
+    throw invalid([{ path: "org_id", message: "must be a UUID" }]);
+  }
+  if (version === undefined) return { versions: await database.versions(owner, name) };
+  if (name === undefined) throw invalid([{ path: "name", message: "must be the flow's name" }]);
+  if (!/^(current|[1-9]\d{0,8})$/.test(version)) {
+    throw invalid([{ path: "version", message: "must be a version's number, or current" }]);
+  }
+  const found = await database.definition(
+    owner,
+    name,
+    version === "current" ? undefined : Number(version),
+  );
+  if (found === null) {
+    throw new HttpError(404, "not_found", {}, {
+      message: `The flow "${name}" has no version ${version}`,
+    });
+  }
+  return { versions: [found] };
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Levels of a request beyond which nothing is parsed: that alone can take long. */
+const MOST_LEVELS = LIMITS.depth + 8;
+
+function bodyOf(text: string): unknown {
+  if (nestsDeeper(text, MOST_LEVELS)) {
+    throw invalid([{
+      path: "body",
+      message: `must not be nested over ${MOST_LEVELS} levels deep`,
+    }]);
+  }
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    throw invalid([{ path: "body", message: "must be JSON" }]);
+  }
+  if (UNSTORABLE.test(JSON.stringify(body))) {
+    throw invalid([{
+      path: "body",
+      message: "must be text that can be stored: no NUL, no half of a character",
+    }]);
+  }
+  return body;
+}
+
+/** In what `JSON.stringify` writes: what PostgreSQL has no place for. */
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/;
+
+function invalid(issues: readonly Issue[]): HttpError {
+  return new HttpError(400, "invalid", {}, { issues });
+}
+
+/** What the database found. Its fields are those of the request; a fault of the flow goes by its path in the flow. */
+function refusal({ status, field, message }: FlowRefused): HttpError {
+  return status === 404
+    ? new HttpError(404, "not_found", {}, { message })
+    : invalid([{ path: (field ?? "body").replace(/^definition\./, ""), message }]);
+}
