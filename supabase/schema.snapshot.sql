@@ -19,7 +19,7 @@ create type public.voice_answer (
   status call_status,
   mode text,
   consent_given boolean,
-  barred jsonb
+  facts jsonb
 );
 
 create type public.voice_event (
@@ -57,7 +57,7 @@ create type public.voice_event (
   limits jsonb,
   rate_limited boolean,
   disclosure jsonb,
-  dials jsonb,
+  ask jsonb,
   meta jsonb
 );
 
@@ -254,6 +254,7 @@ END) stored,
   transcript text,
   handoff boolean not null default false,
   handoff_reason text,
+  flow_version bigint,
   rate_limited boolean not null default false,
   disposition text generated always as (
 CASE
@@ -1170,10 +1171,10 @@ AS $function$
 declare
   e public.voice_event := jsonb_populate_record(null::public.voice_event, p_event);
   v_identity constant bigint := hashtextextended(e.operation || ':' || e.identity, 0);
-  -- jsonb's text is canonical. When it came, who counts it, what a limiter elsewhere said, and what the line says by
-  -- then, is not what was asked: the first copy that is kept decides.
+  -- jsonb's text is canonical. When it came, who counts it, what a limiter elsewhere said, what the isolate knew of the
+  -- flow, and what the line says by then, is not what was asked: the first copy that is kept decides.
   v_request constant bigint := hashtextextended(
-    (p_event - array['occurred_at', 'limits', 'rate_limited', 'disclosure', 'dials'])::text, 0
+    (p_event - array['occurred_at', 'limits', 'rate_limited', 'disclosure', 'ask'] #- '{meta,flow}')::text, 0
   );
   v_before public.call_logs;
   v_call public.call_logs;
@@ -1219,10 +1220,10 @@ begin
           message = 'a different request was accepted under this identity',
           hint = 'Send a changed request under an identity of its own.';
       end if;
-      return public.voice_answer_json(v_known.answer, true);
+      return public.voice_answer_json(v_known.answer, true, v_before, e.ask);
     end if;
   elsif exists (select from public.erased_calls as x where x.call_hash = public.call_hash(e.call_sid)) then
-    return public.voice_answer_json(row(true, 'completed', 'menu', false, null)::public.voice_answer, true);
+    return public.voice_answer_json(row(true, 'completed', 'menu', false, null)::public.voice_answer, true, null, null);
   end if;
 
   -- A call that is over takes nobody's place any more.
@@ -1259,6 +1260,9 @@ begin
       select true, min(l.rang_at), min(l.connected_at) into v_call.dialled, v_call.rang_at, v_call.connected_at
       from public.call_legs as l where l.call_sid = e.call_sid;
     end if;
+  end if;
+  if v_call.flow_version is null and e.ask ?| array['line', 'flow'] then
+    v_call.flow_version := public.answering_version(v_call.org_id, e.ask);
   end if;
   if e.recording_sid is not null then
     -- An operator may be marking it as handled.
@@ -1298,7 +1302,7 @@ begin
 
   v_answer := row(
     not coalesce(e.rate_limited, false), v_call.status, v_call.mode, v_call.consent_given,
-    case when e.dials is not null then public.dial_bars(v_call, e.dials) end
+    case when e.ask is not null then public.call_facts(v_call, e.ask) end
   );
   insert into public.call_lifecycle (
     call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta, identity_hash, request_hash,
@@ -1307,7 +1311,7 @@ begin
     e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.status, e.sequence_number, e.occurred_at, e.meta,
     v_identity, v_request, v_answer
   );
-  return public.voice_answer_json(v_answer, false);
+  return public.voice_answer_json(v_answer, false, v_call, e.ask);
 end
 $function$
 
@@ -1349,6 +1353,23 @@ BEGIN ATOMIC
              ELSE p_unit
          END) AS concat;
 END
+
+CREATE OR REPLACE FUNCTION public.answering_version(p_org_id uuid, p_ask jsonb)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return case when p_ask ? 'flow' then public.version_by_hash(p_org_id, p_ask ->> 'flow') else (
+    select v.id
+    from public.lines as l
+    join public.call_flow_pointers as p on p.flow_id = l.flow_id
+    join public.call_flow_versions as v on v.flow_id = p.flow_id and v.version = p.version
+    where l.line = p_ask ->> 'line' and l.org_id is not distinct from p_org_id
+  ) end;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.begin_onboarding(p_org_id uuid, p_request jsonb, p_key text DEFAULT NULL::text, p_further boolean DEFAULT true, p_lease interval DEFAULT '00:03:00'::interval)
  RETURNS jsonb
@@ -1626,6 +1647,60 @@ begin
   ) as gap
   cross join lateral public.count_calls(gap.begins, gap.ends) as n
   where gap.begins < gap.ends;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.call_facts(c call_logs, p_ask jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v record;
+  v_facts jsonb := '{}';
+  v_numbers text[] := array(select jsonb_array_elements_text(p_ask #> '{dials,to}'));
+  v_people jsonb;
+begin
+  if c.flow_version is not null and p_ask ?| array['line', 'flow'] then
+    select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning into v
+    from public.call_flow_versions as w join public.call_flows as f on f.id = w.flow_id
+    where w.id = c.flow_version;
+    if not starts_with(v.hash, coalesce(p_ask ->> 'flow', '')) then
+      select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning into v
+      from public.call_flow_versions as w join public.call_flows as f on f.id = w.flow_id
+      where w.id = coalesce(public.version_by_hash(c.org_id, p_ask ->> 'flow'), c.flow_version);
+    end if;
+    v_facts := jsonb_build_object('flow', jsonb_build_object('hash', v.hash, 'name', v.name, 'version', v.version));
+    if v.calendars <> '{}' then
+      v_facts := v_facts || jsonb_build_object('calendars', public.calendar_states(v.calendars));
+    end if;
+    if v.asks_returning then
+      v_facts := v_facts || jsonb_build_object('returning', exists (
+        select from public.call_logs as o
+        where o.party = c.party and o.org_id is not distinct from c.org_id
+          and o.call_sid <> c.call_sid and o.started_at < c.started_at
+      ));
+    end if;
+    v_numbers := v_numbers || v.numbers;
+    if v.handles <> '{}' then
+      select
+        coalesce(jsonb_object_agg(p.handle, jsonb_build_object(
+          'phone', p.phone, 'available', p.available and coalesce(p.dnd_until <= now(), true)
+        )), '{}'),
+        v_numbers || coalesce(array_agg(p.phone::text), '{}')
+      into v_people, v_numbers
+      from public.people as p
+      where p.handle = any (v.handles) and p.org_id is not distinct from c.org_id;
+      v_facts := v_facts || jsonb_build_object('people', v_people);
+    end if;
+  end if;
+  if p_ask ? 'dials' then
+    v_facts := v_facts || jsonb_build_object(
+      'spent', public.line_has_spent(c, (p_ask #>> '{dials,leg_sec}')::bigint, (p_ask #>> '{dials,day_sec}')::integer),
+      'own_lines', coalesce((select jsonb_agg(o) from public.own_lines(v_numbers) as o), '[]')
+    );
+  end if;
+  return v_facts;
 end
 $function$
 
@@ -2022,41 +2097,6 @@ BEGIN ATOMIC
      (current_setting('max_connections'::text))::integer AS current_setting
     FROM pg_stat_database d;
 END
-
-CREATE OR REPLACE FUNCTION public.dial_bars(c call_logs, p_dials jsonb)
- RETURNS jsonb
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-declare
-  v_today constant date := (now() at time zone 'UTC')::date;
-  v_org_id constant uuid := coalesce(c.org_id, '00000000-0000-0000-0000-000000000000');
-  v_leg_sec constant bigint := (p_dials ->> 'leg_sec')::bigint;
-  v_day_sec constant integer := (p_dials ->> 'day_sec')::integer;
-  v_spent boolean;
-begin
-  select coalesce(sum(d.seconds + d.open * v_leg_sec), 0) + v_leg_sec * (
-    -- Telephones that ring now: none of a burst of calls has been answered yet.
-    select count(*) from public.call_logs as o
-    where o.disposition is null and o.rang_at > now() - interval '1 minute' and o.connected_at is null
-      and o.line = c.to_e164 and o.org_id is not distinct from c.org_id and o.call_sid <> c.call_sid
-  ) >= v_day_sec into v_spent
-  from public.dialled_time as d where d.line = c.to_e164 and d.day = v_today and d.org_id = v_org_id;
-  -- For the alert.
-  update public.dialled_time as d set ceiling_sec = v_day_sec
-  where d.line = c.to_e164 and d.day = v_today and d.org_id = v_org_id and d.ceiling_sec is distinct from v_day_sec;
-  return jsonb_build_object(
-    'spent', v_spent,
-    'own_lines', coalesce(
-      (
-        select jsonb_agg(n.e164_number) from public.telephony_numbers as n
-        where n.e164_number in (select jsonb_array_elements_text(p_dials -> 'to'))
-      ),
-      '[]'
-    )
-  );
-end
-$function$
 
 CREATE OR REPLACE FUNCTION public.end_onboarding(p_id uuid, p_lease_token uuid, p_status text, p_steps jsonb, p_error text)
  RETURNS void
@@ -2910,6 +2950,29 @@ BEGIN ATOMIC
    ORDER BY b.high, b.low
   LIMIT 1;
 END
+
+CREATE OR REPLACE FUNCTION public.line_has_spent(c call_logs, p_leg_sec bigint, p_day_sec integer)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_today constant date := (now() at time zone 'UTC')::date;
+  v_org_id constant uuid := coalesce(c.org_id, '00000000-0000-0000-0000-000000000000');
+  v_spent boolean;
+begin
+  select coalesce(sum(d.seconds + d.open * p_leg_sec), 0) + p_leg_sec * (
+    -- Telephones that ring now: none of a burst of calls has been answered yet.
+    select count(*) from public.call_logs as o
+    where o.disposition is null and o.rang_at > now() - interval '1 minute' and o.connected_at is null
+      and o.line = c.line and o.org_id is not distinct from c.org_id and o.call_sid <> c.call_sid
+  ) >= p_day_sec into v_spent
+  from public.dialled_time as d where d.line = c.line and d.day = v_today and d.org_id = v_org_id;
+  update public.dialled_time as d set ceiling_sec = p_day_sec
+  where d.line = c.line and d.day = v_today and d.org_id = v_org_id and d.ceiling_sec is distinct from p_day_sec;
+  return v_spent;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.lines_of_flow(p_flow_id bigint)
  RETURNS jsonb
@@ -3821,9 +3884,9 @@ AS $function$
       declare
         v_stored public.call_logs;
       begin
-        update public.call_logs as t set (call_sid, org_id, direction, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order, started_at, answered_at, ended_at, duration_sec, dialled, rang_at, connected_at, recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript, handoff, handoff_reason, rate_limited, created_at, updated_at, last_step, last_step_at, end_fetched, settled) = row (p_row.call_sid, p_row.org_id, p_row.direction, p_row.from_e164, p_row.to_e164, p_row.mode, p_row.mode_turn, p_row.status, p_row.consent_given, p_row.consent_order, p_row.started_at, p_row.answered_at, p_row.ended_at, p_row.duration_sec, p_row.dialled, p_row.rang_at, p_row.connected_at, p_row.recording_sid, p_row.recording_url, p_row.recording_source, p_row.recording_duration_sec, p_row.recorded_at, p_row.transcript, p_row.handoff, p_row.handoff_reason, p_row.rate_limited, p_row.created_at, p_row.updated_at, p_row.last_step, p_row.last_step_at, p_row.end_fetched, p_row.settled) where t.call_sid = p_row.call_sid returning t.* into v_stored;
+        update public.call_logs as t set (call_sid, org_id, direction, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order, started_at, answered_at, ended_at, duration_sec, dialled, rang_at, connected_at, recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript, handoff, handoff_reason, flow_version, rate_limited, created_at, updated_at, last_step, last_step_at, end_fetched, settled) = row (p_row.call_sid, p_row.org_id, p_row.direction, p_row.from_e164, p_row.to_e164, p_row.mode, p_row.mode_turn, p_row.status, p_row.consent_given, p_row.consent_order, p_row.started_at, p_row.answered_at, p_row.ended_at, p_row.duration_sec, p_row.dialled, p_row.rang_at, p_row.connected_at, p_row.recording_sid, p_row.recording_url, p_row.recording_source, p_row.recording_duration_sec, p_row.recorded_at, p_row.transcript, p_row.handoff, p_row.handoff_reason, p_row.flow_version, p_row.rate_limited, p_row.created_at, p_row.updated_at, p_row.last_step, p_row.last_step_at, p_row.end_fetched, p_row.settled) where t.call_sid = p_row.call_sid returning t.* into v_stored;
         if not found then
-          insert into public.call_logs (call_sid, org_id, direction, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order, started_at, answered_at, ended_at, duration_sec, dialled, rang_at, connected_at, recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript, handoff, handoff_reason, rate_limited, created_at, updated_at, last_step, last_step_at, end_fetched, settled) values (p_row.call_sid, p_row.org_id, p_row.direction, p_row.from_e164, p_row.to_e164, p_row.mode, p_row.mode_turn, p_row.status, p_row.consent_given, p_row.consent_order, p_row.started_at, p_row.answered_at, p_row.ended_at, p_row.duration_sec, p_row.dialled, p_row.rang_at, p_row.connected_at, p_row.recording_sid, p_row.recording_url, p_row.recording_source, p_row.recording_duration_sec, p_row.recorded_at, p_row.transcript, p_row.handoff, p_row.handoff_reason, p_row.rate_limited, p_row.created_at, p_row.updated_at, p_row.last_step, p_row.last_step_at, p_row.end_fetched, p_row.settled) returning * into v_stored;
+          insert into public.call_logs (call_sid, org_id, direction, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order, started_at, answered_at, ended_at, duration_sec, dialled, rang_at, connected_at, recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript, handoff, handoff_reason, flow_version, rate_limited, created_at, updated_at, last_step, last_step_at, end_fetched, settled) values (p_row.call_sid, p_row.org_id, p_row.direction, p_row.from_e164, p_row.to_e164, p_row.mode, p_row.mode_turn, p_row.status, p_row.consent_given, p_row.consent_order, p_row.started_at, p_row.answered_at, p_row.ended_at, p_row.duration_sec, p_row.dialled, p_row.rang_at, p_row.connected_at, p_row.recording_sid, p_row.recording_url, p_row.recording_source, p_row.recording_duration_sec, p_row.recorded_at, p_row.transcript, p_row.handoff, p_row.handoff_reason, p_row.flow_version, p_row.rate_limited, p_row.created_at, p_row.updated_at, p_row.last_step, p_row.last_step_at, p_row.end_fetched, p_row.settled) returning * into v_stored;
         end if;
         return v_stored;
       end
@@ -4092,12 +4155,30 @@ BEGIN ATOMIC
   LIMIT 1;
 END
 
-CREATE OR REPLACE FUNCTION public.voice_answer_json(p_answer voice_answer, p_duplicate boolean)
+CREATE OR REPLACE FUNCTION public.voice_answer_json(p_answer voice_answer, p_duplicate boolean, c call_logs, p_ask jsonb)
  RETURNS jsonb
- LANGUAGE sql
- IMMUTABLE
+ LANGUAGE plpgsql
+ STABLE
  SET search_path TO ''
-RETURN jsonb_build_object('duplicate', p_duplicate, 'admitted', (p_answer).admitted, 'call', (jsonb_build_object('status', (p_answer).status, 'mode', (p_answer).mode, 'consent_given', (p_answer).consent_given) || CASE WHEN ((p_answer).barred IS NULL) THEN '{}'::jsonb ELSE jsonb_build_object('barred', (p_answer).barred) END))
+AS $function$
+declare
+  v_facts jsonb := (p_answer).facts;
+begin
+  if v_facts ? 'flow' and not coalesce(p_ask -> 'have' ? (v_facts #>> '{flow,hash}'), false) and p_ask ? 'line' then
+    v_facts := jsonb_set(
+      v_facts, '{flow}',
+      public.flow_body(public.version_by_hash(c.org_id, v_facts #>> '{flow,hash}')) || (v_facts -> 'flow')
+    );
+  end if;
+  return jsonb_build_object(
+    'duplicate', p_duplicate,
+    'admitted', (p_answer).admitted,
+    'call', jsonb_build_object(
+      'status', (p_answer).status, 'mode', (p_answer).mode, 'consent_given', (p_answer).consent_given
+    ) || case when v_facts is null then '{}' else jsonb_build_object('facts', v_facts) end
+  );
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.voicemail_recording_url(p_call_sid text, p_recording_sid text)
  RETURNS text
@@ -4744,6 +4825,8 @@ grant execute on function alert_measured(numeric,text,text,numeric) to monitorin
 
 grant execute on function alert_measured(numeric,text,text,numeric) to service_role;
 
+grant execute on function answering_version(uuid,jsonb) to service_role;
+
 grant execute on function begin_onboarding(uuid,jsonb,text,boolean,interval) to service_role;
 
 grant execute on function begin_release(uuid,interval) to service_role;
@@ -4761,6 +4844,8 @@ grant execute on function call_counts(timestamp with time zone) to authenticated
 grant execute on function call_counts(timestamp with time zone) to monitoring;
 
 grant execute on function call_counts(timestamp with time zone) to service_role;
+
+grant execute on function call_facts(call_logs,jsonb) to service_role;
 
 grant execute on function call_hash(text) to service_role;
 
@@ -4803,8 +4888,6 @@ grant execute on function current_version(uuid,text) to service_role;
 grant execute on function database_connections() to monitoring;
 
 grant execute on function database_connections() to service_role;
-
-grant execute on function dial_bars(call_logs,jsonb) to service_role;
 
 grant execute on function end_onboarding(uuid,uuid,text,jsonb,text) to service_role;
 
@@ -4865,6 +4948,8 @@ grant execute on function keep_telephony_token(text,text,text) to service_role;
 grant execute on function latency_quantile(double precision,bigint[]) to monitoring;
 
 grant execute on function latency_quantile(double precision,bigint[]) to service_role;
+
+grant execute on function line_has_spent(call_logs,bigint,integer) to service_role;
 
 grant execute on function lines_of_flow(bigint) to service_role;
 
@@ -4954,7 +5039,7 @@ grant execute on function unknown_calls(jsonb) to service_role;
 
 grant execute on function version_by_hash(uuid,text) to service_role;
 
-grant execute on function voice_answer_json(voice_answer,boolean) to service_role;
+grant execute on function voice_answer_json(voice_answer,boolean,call_logs,jsonb) to service_role;
 
 grant execute on function voicemail_recording_url(text,text) to service_role;
 
@@ -5095,6 +5180,8 @@ grant select on public.call_logs (disposition) to monitoring;
 grant select on public.call_logs (duration_sec) to monitoring;
 
 grant select on public.call_logs (ended_at) to monitoring;
+
+grant select on public.call_logs (flow_version) to monitoring;
 
 grant select on public.call_logs (handoff) to monitoring;
 

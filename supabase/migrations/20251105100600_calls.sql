@@ -58,6 +58,9 @@ create table public.call_logs (
 
   handoff boolean not null default false,
   handoff_reason text constraint call_logs_handoff_reason_length check (length(handoff_reason) <= 200),
+  -- The version of a flow that it is pinned to, from its first event to its last; null: the settings answer. No reference:
+  -- a version is never deleted.
+  flow_version bigint,
   -- A limit refused it. What happened to the caller wins: one who was served all the same was not refused.
   rate_limited boolean not null default false,
 
@@ -184,15 +187,38 @@ begin atomic
   on conflict (line, day, org_id) do update set seconds = d.seconds + excluded.seconds, open = d.open + excluded.open;
 end;
 
+-- Whether a call's line has spent its day: when its conversations, those that go on or are about to begin at p_leg_sec each,
+-- reach p_day_sec. Notes that ceiling for the alert.
+create function public.line_has_spent(c public.call_logs, p_leg_sec bigint, p_day_sec integer) returns boolean
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_today constant date := (now() at time zone 'UTC')::date;
+  v_org_id constant uuid := coalesce(c.org_id, '00000000-0000-0000-0000-000000000000');
+  v_spent boolean;
+begin
+  select coalesce(sum(d.seconds + d.open * p_leg_sec), 0) + p_leg_sec * (
+    -- Telephones that ring now: none of a burst of calls has been answered yet.
+    select count(*) from public.call_logs as o
+    where o.disposition is null and o.rang_at > now() - interval '1 minute' and o.connected_at is null
+      and o.line = c.line and o.org_id is not distinct from c.org_id and o.call_sid <> c.call_sid
+  ) >= p_day_sec into v_spent
+  from public.dialled_time as d where d.line = c.line and d.day = v_today and d.org_id = v_org_id;
+  update public.dialled_time as d set ceiling_sec = p_day_sec
+  where d.line = c.line and d.day = v_today and d.org_id = v_org_id and d.ceiling_sec is distinct from p_day_sec;
+  return v_spent;
+end
+$$;
+
 grant select, insert, update, delete on public.dialled_time to service_role;
 grant select (day, seconds, open, ceiling_sec) on public.dialled_time to monitoring;
-grant execute on function public.count_dialled to service_role;
+grant execute on function public.count_dialled, public.line_has_spent to service_role;
 grant select on public.call_logs to authenticated;
 grant select, insert, update on public.call_logs to service_role;
 grant select (
   call_sid, org_id, direction, mode, status, consent_given, started_at, answered_at, connected_at, ended_at,
   duration_sec, recording_source, recorded_at, handoff, disposition, dialled, rang_at,
-  last_step, incomplete
+  last_step, incomplete, flow_version
 ) on public.call_logs to monitoring;
 
 select public.make_store('public.call_logs');

@@ -17,7 +17,7 @@ create type public.voice_answer as (
   status public.call_status,
   mode text,
   consent_given boolean,
-  barred jsonb              -- see dial_bars
+  facts jsonb               -- see call_facts
 );
 
 -- By the month in which an event was received. A month that is no longer kept is dropped whole: that costs the same

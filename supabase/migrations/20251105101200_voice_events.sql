@@ -59,7 +59,7 @@ create type public.voice_event as (
   limits jsonb,             -- [{identifier_type, identifier, max, window_sec}, ...]: all must admit
   rate_limited boolean,     -- decided by accept_voice_event, or before it by a limiter elsewhere
   disclosure jsonb,         -- what the caller is told about recording: a row of disclosures
-  dials jsonb,              -- {to, leg_sec, day_sec}: what the step may dial, and for how long; see dial_bars
+  ask jsonb,                -- what the step asks beside; see call_facts
   meta jsonb
 );
 
@@ -180,41 +180,6 @@ begin
 end
 $$;
 
--- What a call may not be put through to now: {own_lines, spent}. p_dials: {to: numbers, leg_sec, day_sec}. A line has spent
--- its day when its conversations, those that go on or are about to begin at their longest, reach the ceiling.
-create function public.dial_bars(c public.call_logs, p_dials jsonb) returns jsonb
-language plpgsql volatile set search_path = ''
-as $$
-declare
-  v_today constant date := (now() at time zone 'UTC')::date;
-  v_org_id constant uuid := coalesce(c.org_id, '00000000-0000-0000-0000-000000000000');
-  v_leg_sec constant bigint := (p_dials ->> 'leg_sec')::bigint;
-  v_day_sec constant integer := (p_dials ->> 'day_sec')::integer;
-  v_spent boolean;
-begin
-  select coalesce(sum(d.seconds + d.open * v_leg_sec), 0) + v_leg_sec * (
-    -- Telephones that ring now: none of a burst of calls has been answered yet.
-    select count(*) from public.call_logs as o
-    where o.disposition is null and o.rang_at > now() - interval '1 minute' and o.connected_at is null
-      and o.line = c.to_e164 and o.org_id is not distinct from c.org_id and o.call_sid <> c.call_sid
-  ) >= v_day_sec into v_spent
-  from public.dialled_time as d where d.line = c.to_e164 and d.day = v_today and d.org_id = v_org_id;
-  -- For the alert.
-  update public.dialled_time as d set ceiling_sec = v_day_sec
-  where d.line = c.to_e164 and d.day = v_today and d.org_id = v_org_id and d.ceiling_sec is distinct from v_day_sec;
-  return jsonb_build_object(
-    'spent', v_spent,
-    'own_lines', coalesce(
-      (
-        select jsonb_agg(n.e164_number) from public.telephony_numbers as n
-        where n.e164_number in (select jsonb_array_elements_text(p_dials -> 'to'))
-      ),
-      '[]'
-    )
-  );
-end
-$$;
-
 -- Accepts one event, once: de-duplicates it, applies the rate limit, appends it to call_lifecycle, folds
 -- it into call_logs, call_legs and recordings, and returns {duplicate, admitted, call: {status, mode, consent_given}} as it
 -- stood when the event was first accepted, so that every copy of a webhook gets one answer. That holds for as long as
@@ -230,10 +195,10 @@ as $$
 declare
   e public.voice_event := jsonb_populate_record(null::public.voice_event, p_event);
   v_identity constant bigint := hashtextextended(e.operation || ':' || e.identity, 0);
-  -- jsonb's text is canonical. When it came, who counts it, what a limiter elsewhere said, and what the line says by
-  -- then, is not what was asked: the first copy that is kept decides.
+  -- jsonb's text is canonical. When it came, who counts it, what a limiter elsewhere said, what the isolate knew of the
+  -- flow, and what the line says by then, is not what was asked: the first copy that is kept decides.
   v_request constant bigint := hashtextextended(
-    (p_event - array['occurred_at', 'limits', 'rate_limited', 'disclosure', 'dials'])::text, 0
+    (p_event - array['occurred_at', 'limits', 'rate_limited', 'disclosure', 'ask'] #- '{meta,flow}')::text, 0
   );
   v_before public.call_logs;
   v_call public.call_logs;
@@ -279,10 +244,10 @@ begin
           message = 'a different request was accepted under this identity',
           hint = 'Send a changed request under an identity of its own.';
       end if;
-      return public.voice_answer_json(v_known.answer, true);
+      return public.voice_answer_json(v_known.answer, true, v_before, e.ask);
     end if;
   elsif exists (select from public.erased_calls as x where x.call_hash = public.call_hash(e.call_sid)) then
-    return public.voice_answer_json(row(true, 'completed', 'menu', false, null)::public.voice_answer, true);
+    return public.voice_answer_json(row(true, 'completed', 'menu', false, null)::public.voice_answer, true, null, null);
   end if;
 
   -- A call that is over takes nobody's place any more.
@@ -319,6 +284,9 @@ begin
       select true, min(l.rang_at), min(l.connected_at) into v_call.dialled, v_call.rang_at, v_call.connected_at
       from public.call_legs as l where l.call_sid = e.call_sid;
     end if;
+  end if;
+  if v_call.flow_version is null and e.ask ?| array['line', 'flow'] then
+    v_call.flow_version := public.answering_version(v_call.org_id, e.ask);
   end if;
   if e.recording_sid is not null then
     -- An operator may be marking it as handled.
@@ -358,7 +326,7 @@ begin
 
   v_answer := row(
     not coalesce(e.rate_limited, false), v_call.status, v_call.mode, v_call.consent_given,
-    case when e.dials is not null then public.dial_bars(v_call, e.dials) end
+    case when e.ask is not null then public.call_facts(v_call, e.ask) end
   );
   insert into public.call_lifecycle (
     call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta, identity_hash, request_hash,
@@ -367,21 +335,36 @@ begin
     e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.status, e.sequence_number, e.occurred_at, e.meta,
     v_identity, v_request, v_answer
   );
-  return public.voice_answer_json(v_answer, false);
+  return public.voice_answer_json(v_answer, false, v_call, e.ask);
 end
 $$;
 
--- What accept_voice_event returns.
-create function public.voice_answer_json(p_answer public.voice_answer, p_duplicate boolean) returns jsonb
-language sql immutable set search_path = ''
-return jsonb_build_object(
-  'duplicate', p_duplicate,
-  'admitted', (p_answer).admitted,
-  'call', jsonb_build_object(
-    'status', (p_answer).status, 'mode', (p_answer).mode, 'consent_given', (p_answer).consent_given
-  ) || case when (p_answer).barred is null then '{}' else jsonb_build_object('barred', (p_answer).barred) end
-);
+-- What accept_voice_event returns. The body of a version comes along where the asker has it not; it is not kept with the
+-- answer, as it never changes.
+create function public.voice_answer_json(
+  p_answer public.voice_answer, p_duplicate boolean, c public.call_logs, p_ask jsonb
+) returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_facts jsonb := (p_answer).facts;
+begin
+  if v_facts ? 'flow' and not coalesce(p_ask -> 'have' ? (v_facts #>> '{flow,hash}'), false) and p_ask ? 'line' then
+    v_facts := jsonb_set(
+      v_facts, '{flow}',
+      public.flow_body(public.version_by_hash(c.org_id, v_facts #>> '{flow,hash}')) || (v_facts -> 'flow')
+    );
+  end if;
+  return jsonb_build_object(
+    'duplicate', p_duplicate,
+    'admitted', (p_answer).admitted,
+    'call', jsonb_build_object(
+      'status', (p_answer).status, 'mode', (p_answer).mode, 'consent_given', (p_answer).consent_given
+    ) || case when v_facts is null then '{}' else jsonb_build_object('facts', v_facts) end
+  );
+end
+$$;
 
 grant execute on function
-  public.fold_voice_event, public.fold_leg, public.fold_recording, public.dial_bars, public.accept_voice_event, public.voice_answer_json
+  public.fold_voice_event, public.fold_leg, public.fold_recording, public.accept_voice_event, public.voice_answer_json
   to service_role;

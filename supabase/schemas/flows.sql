@@ -601,6 +601,77 @@ $$;
 
 -- --- while a call goes on ----------------------------------------------------------------------------------------------
 
+-- The version that a call is pinned to by an event: the one that p_ask.flow names, where that is one of the owner's, as when
+-- the call's arrival was not kept; else the one that answers on p_ask.line now. Null: the settings answer.
+create function public.answering_version(p_org_id uuid, p_ask jsonb) returns bigint
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return case when p_ask ? 'flow' then public.version_by_hash(p_org_id, p_ask ->> 'flow') else (
+    select v.id
+    from public.lines as l
+    join public.call_flow_pointers as p on p.flow_id = l.flow_id
+    join public.call_flow_versions as v on v.flow_id = p.flow_id and v.version = p.version
+    where l.line = p_ask ->> 'line' and l.org_id is not distinct from p_org_id
+  ) end;
+end
+$$;
+
+-- What the database decides for a step of a call: {flow: {hash, name, version}, calendars, returning, people, own_lines,
+-- spent}, as Facts in calls/events.ts; what the version does not ask about is left out. A step that names the version that
+-- it goes by is answered about that one: what a caller was offered counts.
+create function public.call_facts(c public.call_logs, p_ask jsonb) returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v record;
+  v_facts jsonb := '{}';
+  v_numbers text[] := array(select jsonb_array_elements_text(p_ask #> '{dials,to}'));
+  v_people jsonb;
+begin
+  if c.flow_version is not null and p_ask ?| array['line', 'flow'] then
+    select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning into v
+    from public.call_flow_versions as w join public.call_flows as f on f.id = w.flow_id
+    where w.id = c.flow_version;
+    if not starts_with(v.hash, coalesce(p_ask ->> 'flow', '')) then
+      select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning into v
+      from public.call_flow_versions as w join public.call_flows as f on f.id = w.flow_id
+      where w.id = coalesce(public.version_by_hash(c.org_id, p_ask ->> 'flow'), c.flow_version);
+    end if;
+    v_facts := jsonb_build_object('flow', jsonb_build_object('hash', v.hash, 'name', v.name, 'version', v.version));
+    if v.calendars <> '{}' then
+      v_facts := v_facts || jsonb_build_object('calendars', public.calendar_states(v.calendars));
+    end if;
+    if v.asks_returning then
+      v_facts := v_facts || jsonb_build_object('returning', exists (
+        select from public.call_logs as o
+        where o.party = c.party and o.org_id is not distinct from c.org_id
+          and o.call_sid <> c.call_sid and o.started_at < c.started_at
+      ));
+    end if;
+    v_numbers := v_numbers || v.numbers;
+    if v.handles <> '{}' then
+      select
+        coalesce(jsonb_object_agg(p.handle, jsonb_build_object(
+          'phone', p.phone, 'available', p.available and coalesce(p.dnd_until <= now(), true)
+        )), '{}'),
+        v_numbers || coalesce(array_agg(p.phone::text), '{}')
+      into v_people, v_numbers
+      from public.people as p
+      where p.handle = any (v.handles) and p.org_id is not distinct from c.org_id;
+      v_facts := v_facts || jsonb_build_object('people', v_people);
+    end if;
+  end if;
+  if p_ask ? 'dials' then
+    v_facts := v_facts || jsonb_build_object(
+      'spent', public.line_has_spent(c, (p_ask #>> '{dials,leg_sec}')::bigint, (p_ask #>> '{dials,day_sec}')::integer),
+      'own_lines', coalesce((select jsonb_agg(o) from public.own_lines(v_numbers) as o), '[]')
+    );
+  end if;
+  return v_facts;
+end
+$$;
+
 -- A version as an isolate keeps it for good: {hash, name, version, definition, flows: {name: hash}, hours: {calendar:
 -- switches}}. Null: no such version.
 create function public.flow_body(p_version_id bigint) returns jsonb
@@ -688,6 +759,6 @@ grant execute on function
   public.flows_named_in, public.is_time_zone, public.flows_used, public.current_version, public.rung_by, public.own_lines,
   public.flow_check_facts, public.publish_flow, public.point_flow, public.lines_of_flow, public.rollback_flow,
   public.save_flow_draft, public.store_prompt, public.flow_versions, public.flow_definition, public.in_periods, public.calendar_open,
-  public.calendar_states, public.calendar_switches, public.set_override, public.flow_body, public.version_by_hash,
+  public.calendar_states, public.calendar_switches, public.set_override, public.answering_version, public.call_facts, public.flow_body, public.version_by_hash,
   public.flow_of_account, public.published_flows
   to service_role;

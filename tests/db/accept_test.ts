@@ -15,10 +15,7 @@ const db = await createTestDatabase();
 interface Answer {
   duplicate: boolean;
   admitted: boolean;
-  call: Pick<AcceptedCall, "mode" | "consent_given"> & {
-    status: string;
-    barred?: { spent: boolean; own_lines: string[] };
-  };
+  call: Pick<AcceptedCall, "mode" | "consent_given" | "facts"> & { status: string };
 }
 
 async function accept(event: VoiceEvent, sql: Sql = db.sql): Promise<Answer> {
@@ -132,7 +129,7 @@ Deno.test("a line that has talked for as long as it may in a day has spent it", 
   const to_e164 = "+15875570001";
   const dials = { to: [], leg_sec: 600, day_sec: 1200 };
   const asked = async () =>
-    (await accept(voiceEvent(newCallSid(), { to_e164, ...{ dials } }))).call.barred;
+    (await accept(voiceEvent(newCallSid(), { to_e164, ask: { dials } }))).call.facts;
   const now = new Date().toISOString();
   const talk = async (changes: Partial<VoiceEvent>, sid = newCallSid()) => {
     const identity = crypto.randomUUID();
@@ -152,8 +149,8 @@ Deno.test("a line that has talked for as long as it may in a day has spent it", 
   await talk({ call_status: "completed", talk_sec: 1 });
   assertEquals((await asked())!.spent, true);
   // Another line, and the next day, have not.
-  const other = await accept(voiceEvent(newCallSid(), { to_e164: "+15875570002", ...{ dials } }));
-  assertEquals(other.call.barred!.spent, false);
+  const other = await accept(voiceEvent(newCallSid(), { to_e164: "+15875570002", ask: { dials } }));
+  assertEquals(other.call.facts!.spent, false);
   const [row] = await db.sql`select ceiling_sec from dialled_time where line = ${to_e164}`;
   assertEquals(row!.ceiling_sec, 1200);
   await db.sql`update dialled_time set day = day - 1 where line = ${to_e164}`;
@@ -163,11 +160,11 @@ Deno.test("a line that has talked for as long as it may in a day has spent it", 
 Deno.test("telephones that ring count as conversations, so that no burst of calls is through before one is answered", async () => {
   const to_e164 = "+15875570004";
   const dials = { to: [], leg_sec: 600, day_sec: 1200 };
-  const spent: boolean[] = [];
+  const spent: unknown[] = [];
   const ring = async (secondsAgo: number) => {
     const sid = newCallSid();
-    const { call } = await accept(voiceEvent(sid, { to_e164, ...{ dials } }));
-    spent.push(call.barred!.spent);
+    const { call } = await accept(voiceEvent(sid, { to_e164, ask: { dials } }));
+    spent.push(call.facts!.spent);
     await accept(voiceEvent(sid, {
       identity: "ringing",
       parent_call_sid: sid,
@@ -185,8 +182,8 @@ Deno.test("what an account says of a line that is not known here uses up no othe
   const to_e164 = "+15875570003";
   const dials = { to: [], leg_sec: 600, day_sec: 1200 };
   const asked = async (changes: Partial<VoiceEvent>) =>
-    (await accept(voiceEvent(newCallSid(), { to_e164, ...{ dials }, ...changes }))).call.barred!
-      .spent;
+    (await accept(voiceEvent(newCallSid(), { to_e164, ask: { dials }, ...changes }))).call.facts!
+      .spent!;
   const occurred_at = new Date().toISOString();
   await asked({ account_sid, call_status: "completed", talk_sec: 1200, occurred_at });
   assertEquals([await asked({ account_sid }), await asked({})], [true, false]);
@@ -195,11 +192,11 @@ Deno.test("what an account says of a line that is not known here uses up no othe
 Deno.test("of the numbers that a step may dial, those that are answered here are named", async () => {
   const { number } = await tenant(9);
   const dials = { to: [number, "+15877428885"], leg_sec: 600, day_sec: 1200 };
-  const event = { ...voiceEvent(newCallSid()), ...{ dials } };
+  const event = voiceEvent(newCallSid(), { ask: { dials } });
   const { call } = await accept(event);
-  assertEquals(call.barred, { spent: false, own_lines: [number] });
+  assertEquals(call.facts, { spent: false, own_lines: [number] });
   // What the line may dial by then is not what the event is.
-  const again = await accept({ ...event, ...{ dials: { ...dials, to: [] } } });
+  const again = await accept({ ...event, ask: { dials: { ...dials, to: [] } } });
   assertEquals([again.duplicate, again.call], [true, call]);
 });
 

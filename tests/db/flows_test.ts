@@ -10,14 +10,18 @@ import {
   type Owner,
   type Publication,
 } from "../../supabase/functions/_shared/db/flows.ts";
+import { voiceEvents } from "../../supabase/functions/_shared/db/voice_events.ts";
+import type { Ask, VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
 import { startTestStack } from "../support/database.ts";
+import { newCallSid, voiceEvent } from "../support/events.ts";
 
 // Published flows, as the functions reach them: over the Data API, by the role that has no more rights than they need.
 
 const stack = await startTestStack({ functions: false });
 Deno.test.afterAll(() => stack.stop());
 const { sql } = stack.db;
-const flows = flowDatabase(dataApi(stack.url, "sb_secret_local"), 30_000);
+const api = dataApi(stack.url, "sb_secret_local");
+const flows = flowDatabase(api, 30_000);
 
 let made = 0;
 
@@ -317,4 +321,187 @@ Deno.test("a deploy gets all versions that answer, and those that they go on in"
   const hashes = versions.map(({ hash }) => hash);
   assert(hashes.includes(day.hash) && hashes.includes(night.hash));
   assertEquals(new Set(hashes).size, hashes.length);
+});
+
+// --- while a call goes on ---------------------------------------------------------------------------------------------
+
+/** What the database answers to an event. */
+async function accepted(event: VoiceEvent) {
+  const outcome = await voiceEvents(api, 30_000)(event);
+  if (outcome.kind !== "accepted") {
+    throw new Error(`The event was not accepted: ${JSON.stringify(outcome)}`);
+  }
+  return outcome;
+}
+
+const arrival = (sid: string, line: string, ask: Ask = {}, changes: Partial<VoiceEvent> = {}) =>
+  voiceEvent(sid, { to_e164: line, ask: { line, ...ask }, ...changes });
+
+const step = (sid: string, line: string, ask: Ask, changes: Partial<VoiceEvent> = {}) =>
+  voiceEvent(sid, {
+    operation: "voice-menu-handler",
+    identity: crypto.randomUUID(),
+    event: "menu",
+    to_e164: line,
+    ask,
+    ...changes,
+  });
+
+const pinned = async (sid: string) =>
+  (await sql`
+    select v.hash from call_logs as c left join call_flow_versions as v on v.id = c.flow_version
+    where call_sid = ${sid}`)[0]?.hash;
+
+Deno.test("a call keeps the version that it began with, through a publish and a rollback", async () => {
+  const line = "+15879991001";
+  const one = await publish(null, "pinned", flow("one"), { lines: [line] });
+  const sid = newCallSid();
+  const { call } = await accepted(arrival(sid, line));
+  assertEquals(call.facts?.flow, {
+    hash: one.hash,
+    name: "pinned",
+    version: 1,
+    definition: flow("one"),
+    flows: {},
+    hours: {},
+  });
+
+  const two = await publish(null, "pinned", flow("two"));
+  const later = await accepted(step(sid, line, { flow: one.hash.slice(0, 32) }));
+  assertEquals(later.call.facts?.flow, { hash: one.hash, name: "pinned", version: 1 });
+  const next = newCallSid();
+  assertEquals((await accepted(arrival(next, line))).call.facts!.flow!.hash, two.hash);
+  await flows.rollback(null, "pinned");
+  await accepted(step(next, line, { flow: two.hash.slice(0, 32) }));
+  assertEquals([await pinned(sid), await pinned(next)], [one.hash, two.hash]);
+  assertEquals(
+    (await accepted(arrival(newCallSid(), line))).call.facts!.flow!.hash,
+    one.hash,
+    "the next call",
+  );
+});
+
+Deno.test("the body comes along once: not where the isolate has it", async () => {
+  const line = "+15879991002";
+  const { hash } = await publish(null, "bodies", flow("x"), { lines: [line] });
+  const answer = async (have: string[]) =>
+    (await accepted(arrival(newCallSid(), line, { have }))).call.facts!.flow!;
+  assertEquals((await answer(["f".repeat(64)])).definition, flow("x"));
+  assertEquals(await answer([hash]), { hash, name: "bodies", version: 1 });
+});
+
+Deno.test("a copy of an arrival is answered by the version of then, with its body, whatever was published between", async () => {
+  const line = "+15879991003";
+  await publish(null, "copies", flow("one"), { lines: [line] });
+  const event = arrival(newCallSid(), line, {}, { meta: { flow: "default-00000000" } });
+  const first = await accepted(event);
+  await publish(null, "copies", flow("two"));
+  const again = await accepted({ ...event, meta: { flow: "what another isolate guessed" } });
+  assertEquals([again.duplicate, again.call.facts!.flow!.definition], [true, flow("one")]);
+  assertEquals(again.call.facts, first.call.facts);
+});
+
+Deno.test("a line without a flow of its owner's answers by the settings", async () => {
+  const { account, number } = await tenant();
+  const line = "+15879991004";
+  await publish(null, "main", flow("x"), { lines: [line] });
+  assertEquals((await accepted(arrival(newCallSid(), number))).call.facts, {});
+  // The same number, said to be called by an account that it is not of.
+  const sid = newCallSid();
+  const { call } = await accepted(arrival(sid, line, {}, { account_sid: account }));
+  assertEquals([call.facts, await pinned(sid)], [{}, null]);
+});
+
+Deno.test("a call whose arrival was not kept is pinned to what its URL names, if that is the owner's", async () => {
+  const [one, other] = [await tenant(), await tenant()];
+  const { hash } = await publish(one.org, "late", flow("one"), { lines: [one.number] });
+  await publish(one.org, "late", flow("two"));
+  const sid = newCallSid();
+  const ask = { flow: hash.slice(0, 32) };
+  await accepted(step(sid, one.number, ask, { account_sid: one.account }));
+  assertEquals(await pinned(sid), hash);
+  const foreign = newCallSid();
+  const { call } = await accepted(
+    step(foreign, other.number, ask, { account_sid: other.account }),
+  );
+  assertEquals([call.facts, await pinned(foreign)], [{}, null]);
+});
+
+Deno.test("the facts are those that the version asks about, as they were when the event came", async () => {
+  const { org, account, number } = await tenant();
+  const [anna, ben, away] = ["+15870001001", "+15870001002", "+15870001003"];
+  await sql`
+    insert into people (org_id, handle, name, phone, available, dnd_until) values
+      (${org}, 'anna', 'Anna', ${anna}, true, now() - interval '1 minute'),
+      (${org}, 'ben', 'Ben', ${ben}, true, now() + interval '1 hour'),
+      (${org}, 'carl', 'Carl', ${away}, false, null),
+      (${org}, 'dora', 'Dora', ${number}, true, null),
+      (${org}, 'unasked', 'Una', '+15870001004', true, null),
+      (null, 'anna', 'Another', '+15870001005', false, null)`;
+  const hours = { weekly: {}, dates: {} };
+  await publish(
+    org,
+    "facts",
+    flow("x", {
+      calendars: { main: hours, other: hours },
+      groups: { desk: { members: ["anna", "ben", "carl", "dora", "nobody"] } },
+      nodes: { seen: { type: "match", on: "returning" }, bye: { type: "end" } },
+    }),
+    { lines: [number] },
+  );
+  const until = new Date(Date.now() + 3_600_000).toISOString();
+  await flows.override({ owner: org, name: "facts", calendar: "main", state: "open", until });
+  const dials = { to: ["+15870001009"], leg_sec: 600, day_sec: 1200 };
+  const event = arrival(newCallSid(), number, { dials }, {
+    account_sid: account,
+    from_e164: "+15551230001",
+  });
+  const { flow: _, ...facts } = (await accepted(event)).call.facts!;
+  assertEquals(facts, {
+    calendars: { main: "open", other: "closed" },
+    returning: false,
+    people: {
+      anna: { phone: anna, available: true },
+      ben: { phone: ben, available: false },
+      carl: { phone: away, available: false },
+      dora: { phone: number, available: true },
+    },
+    own_lines: [number],
+    spent: false,
+  });
+
+  await flows.override({ owner: org, name: "facts", calendar: "main", state: null });
+  await sql`update people set available = false where org_id = ${org}`;
+  const copy = (await accepted(event)).call.facts!;
+  assertEquals(
+    [copy.calendars, copy.people],
+    [facts.calendars, facts.people],
+    "kept with the event",
+  );
+  const again = arrival(newCallSid(), number, {}, {
+    account_sid: account,
+    from_e164: "+15551230001",
+  });
+  const now = (await accepted(again)).call.facts!;
+  assertEquals([now.calendars, now.returning, now.people!["anna"]!.available], [
+    { main: "closed", other: "closed" },
+    true,
+    false,
+  ]);
+  assertEquals(now.spent, undefined, "nothing is dialled");
+});
+
+Deno.test("a caller without a number, or of another owner's line, has not called before", async () => {
+  const line = "+15879991005";
+  const returning = flow("x", { nodes: { seen: { type: "match", on: "returning" } } });
+  await publish(null, "seen", returning, { lines: [line] });
+  const asked = async (from_e164: string | undefined) =>
+    (await accepted(arrival(newCallSid(), line, {}, { from_e164 }))).call.facts!.returning;
+  const { account, number } = await tenant();
+  await accepted(
+    arrival(newCallSid(), number, {}, { account_sid: account, from_e164: "+15551230002" }),
+  );
+  assertEquals(await asked("+15551230002"), false);
+  assertEquals(await asked("+15551230002"), true);
+  assertEquals([await asked(undefined), await asked(undefined)], [false, false]);
 });

@@ -12,15 +12,13 @@ export function voiceEvents(api: DataApi, deadlineMs = DEADLINE_MS): AcceptVoice
   return async (event) => {
     try {
       const { data, error, status } = await api
-        .rpc("accept_voice_event", { p_event: wire(event) })
+        .rpc("accept_voice_event", { p_event: event })
         .abortSignal(AbortSignal.timeout(deadlineMs));
       if (error === null) {
         if (!isAnswer(data)) {
           return { kind: "unavailable", reason: "the Data API answered something else" };
         }
-        const { admitted, duplicate } = data;
-        const { barred, ...known } = data.call;
-        const call = { ...known, ...(barred && { facts: barred }) };
+        const { admitted, duplicate, call } = data;
         return admitted ? { kind: "accepted", duplicate, call } : { kind: "rate_limited" };
       }
       if (error.code === "PT403") return { kind: "foreign" };
@@ -38,16 +36,9 @@ export function voiceEvents(api: DataApi, deadlineMs = DEADLINE_MS): AcceptVoice
   };
 }
 
-// The database has `dials` and `barred` for now, where the event has `ask` and `facts`.
-function wire({ ask, ...event }: VoiceEvent) {
-  return { ...event, ...(ask?.dials && { dials: ask.dials }) };
-}
-
-function isAnswer(data: unknown): data is {
-  duplicate: boolean;
-  admitted: boolean;
-  call: AcceptedCall & { barred?: AcceptedCall["facts"] };
-} {
+function isAnswer(
+  data: unknown,
+): data is { duplicate: boolean; admitted: boolean; call: AcceptedCall } {
   const answer = data as
     | { duplicate?: unknown; admitted?: unknown; call?: Partial<AcceptedCall> }
     | null;
