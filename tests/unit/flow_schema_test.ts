@@ -1,0 +1,35 @@
+import { assertEquals } from "@std/assert/equals.js";
+import * as z from "zod/mini";
+import { checkFlow } from "../../supabase/functions/_shared/flows/check.ts";
+import { FLOW, NODE_TYPES } from "../../supabase/functions/_shared/flows/language.ts";
+import { FACTS } from "../support/flows.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+const SCHEMA = new URL("docs/flow.schema.json", ROOT);
+
+Deno.test("docs/flow.schema.json is the language's schema; UPDATE_FLOW_SCHEMA=1 writes it", () => {
+  const schema = {
+    title: "A call flow of TradeLine",
+    description: "How a line answers. See docs/flows.md.",
+    ...JSON.parse(JSON.stringify(z.toJSONSchema(FLOW))),
+  };
+  if (Deno.env.get("UPDATE_FLOW_SCHEMA") !== undefined) {
+    Deno.writeTextFileSync(SCHEMA, `${JSON.stringify(schema, null, 2)}\n`);
+  }
+  assertEquals(JSON.parse(Deno.readTextFileSync(SCHEMA)), schema);
+});
+
+const FLOWS_PAGE = Deno.readTextFileSync(new URL("docs/flows.md", ROOT));
+
+for (const type of NODE_TYPES) {
+  Deno.test(`docs/flows.md has a row about ${type} nodes`, () => {
+    const row = FLOWS_PAGE.split("\n").find((line) => line.startsWith(`| \`${type}\``));
+    assertEquals((row?.split("|").length ?? 0) > 3, true, row);
+  });
+}
+
+Deno.test("the flow that docs/flows.md begins with is sound", () => {
+  const [, json = ""] = /```json\n(\{\n {2}"schema": 1.*?)```/s.exec(FLOWS_PAGE) ?? [];
+  const checked = checkFlow(JSON.parse(json), FACTS);
+  assertEquals(checked.ok ? checked.warnings : checked.issues, []);
+});
