@@ -405,7 +405,10 @@ function warnOfUnnamedKeys(
     if (typeof prompt !== "string" || names === undefined) continue;
     const heard = normaliseSpeech(prompt);
     menu.options.forEach(({ key }, at) => {
-      if (key === undefined || own(names, key)?.some((name) => saysPhrase(heard, name))) return;
+      // Who presses 0 wants a person, named or not.
+      if (
+        key === undefined || key === "0" || own(names, key)?.some((name) => saysPhrase(heard, name))
+      ) return;
       warn(["nodes", id, "options", at, "key"], `is not named by the prompt in ${language}`);
     });
   }
