@@ -108,9 +108,14 @@ export function faultsText(issues: readonly Issue[]): string {
   ].join("\n");
 }
 
+export interface FlowContext extends CommandContext {
+  /** Tells what is wrong. Default: on the error output. */
+  readonly complain?: ((line: string) => void) | undefined;
+}
+
 /** How the verbs of `task flow` are run. */
 export type Verb<Options> = (
   args: readonly string[],
   options: Options,
-  context: CommandContext,
+  context: FlowContext,
 ) => Promise<number>;

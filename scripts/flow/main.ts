@@ -8,7 +8,6 @@
 import {
   ADDRESS,
   command,
-  type CommandContext,
   E164,
   environment,
   FLAG,
@@ -16,7 +15,7 @@ import {
   textThat,
   UsageError,
 } from "../command.ts";
-import { CommandFailure, type Verb } from "./api.ts";
+import { CommandFailure, type FlowContext, type Verb } from "./api.ts";
 
 const HELP =
   `Say how a line answers: check a flow, try it, publish it, take it back. docs/flows.md has the language.
@@ -104,7 +103,7 @@ const VERBS = {
 /** Runs `task flow` with these arguments. @returns the exit code */
 export async function flow(
   args: readonly string[],
-  context: CommandContext & { readonly complain?: (line: string) => void },
+  context: FlowContext,
 ): Promise<number> {
   const [name = "", ...rest] = args;
   const about = {

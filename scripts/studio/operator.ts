@@ -114,7 +114,10 @@ export class Operator {
     return this.#sql`
       call_sid, from_e164, to_e164, mode, status, consent_given, started_at, answered_at,
       connected_at, ended_at, duration_sec, disposition, recording_sid, recording_source,
-      transcript, (select handled_at from recordings as r
+      transcript, (select f.name || ', version ' || v.version
+        from call_flow_versions as v join call_flows as f on f.id = v.flow_id
+        where v.id = call_logs.flow_version) as flow,
+      (select handled_at from recordings as r
         where (r.call_sid, r.recording_sid) = (call_logs.call_sid, call_logs.recording_sid))`;
   }
 

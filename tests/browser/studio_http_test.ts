@@ -8,11 +8,12 @@ import { createStudio } from "../../scripts/studio/server.ts";
 import { prettyTwiml } from "../../scripts/studio/twiml.ts";
 import { refused } from "../../scripts/local/serve.ts";
 import { withLocalDefaults } from "../../scripts/local/stack.ts";
+import { wav } from "../support/audio.ts";
 import { startTestStack } from "../support/database.ts";
 
 // The server of the pages, asked without a browser.
 
-const stack = await startTestStack({ functions: false });
+const stack = await startTestStack();
 const dataDir = await Deno.makeTempDir({ prefix: "tradeline-studio-" });
 const studio = createStudio({
   apiUrl: stack.url,
@@ -53,6 +54,36 @@ Deno.test("a name that is made to lead here is refused, whatever it asks for", a
     }
   }
   assertEquals(await status(ask("/", { headers: { host: "localhost:8080" } })), 200);
+});
+
+Deno.test("the lines that follow a flow are offered, with the version that answers", async () => {
+  await stack.db.sql`
+    select publish_flow(null, 'dental', '{"zone": "UTC", "nodes": {}}', ${
+    "a".repeat(64)
+  }, array['+15874059001'])`;
+  const lines = await (await ask("/api/lines")).json();
+  assertEquals(lines, [{ number: "+15874059001", flow: "dental", version: 1 }]);
+});
+
+Deno.test("a prompt's audio comes from Storage, in parts too; nothing else does", async () => {
+  const hash = "b".repeat(64);
+  const storage = `${stack.url}/storage/v1`;
+  const headers = { apikey: "sb_secret_local", "content-type": "audio/wav" };
+  await storageOf("bucket", { headers, body: JSON.stringify({ id: "prompts", public: true }) });
+  await storageOf(`object/prompts/${hash}`, { headers, body: wav() });
+  assertEquals(await status(ask(`/prompts/${"c".repeat(64)}`)), 404);
+  assertEquals(await status(ask("/prompts/../bucket")), 404);
+  const part = await ask(`/prompts/${hash}`, { headers: { range: "bytes=8-11" } });
+  assertEquals([part.status, part.headers.get("content-type"), await part.text()], [
+    206,
+    "audio/wav",
+    "WAVE",
+  ]);
+
+  async function storageOf(path: string, init: RequestInit) {
+    const response = await fetch(`${storage}/${path}`, { method: "POST", ...init });
+    assertEquals(response.status, 200, await response.text());
+  }
 });
 
 Deno.test("another site's page can neither change anything nor ring", async () => {

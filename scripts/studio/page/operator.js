@@ -239,6 +239,7 @@ function showCalls(calls, total) {
           { class: "row" },
           h("strong", { class: "number" }, phoneNumber(call.from_e164)),
           call.mode !== call.disposition && h("span", { class: "tag" }, mode(call.mode)),
+          call.flow && h("span", { class: "tag" }, call.flow),
           h(
             "span",
             { class: `tag ${call.disposition ?? "running"}` },
