@@ -9,7 +9,12 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, type ParseArgsConfig, parseEnv } from "node:util";
 import type { TwilioAccess } from "../supabase/functions/_shared/twilio/client.ts";
-import { LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN, TWILIO_URL_FILE } from "./defaults.ts";
+import {
+  LOCAL_ACCOUNT_SID,
+  LOCAL_AUTH_TOKEN,
+  LOCAL_SECRET_KEY,
+  TWILIO_URL_FILE,
+} from "./defaults.ts";
 
 /** An option or a variable that cannot be used; the message says which and why. */
 export class UsageError extends Error {
@@ -170,9 +175,8 @@ export function dataDirOf(env: Environment): string {
 
 /** What to say, and to do, where an address does not answer. */
 export function nothingAnswers(url: string): string {
-  const isHere = /^(localhost|127\.|\[::1\])/.test(new URL(url).hostname);
   return `Nothing answers at ${url}: ${
-    isHere ? "run `npx -y deno@2.9.6 task start` first" : "is the address in --url right?"
+    isLocal(url) ? "run `npx -y deno@2.9.6 task start` first" : "is the address in --url right?"
   }`;
 }
 
@@ -198,6 +202,43 @@ export function secretKey(env: Environment): string | undefined {
   }
   if (legacy !== undefined) return legacy;
   throw new UsageError('SUPABASE_SECRET_KEYS must be JSON such as {"default": "sb_secret_..."}');
+}
+
+/** A project that a command asks. */
+export interface Project {
+  /** Without a trailing slash; its functions are at `/functions/v1`. */
+  readonly url: string;
+  /** Whether it runs on this machine. */
+  readonly local: boolean;
+  /** Undefined where none is set, and it is not this machine's. */
+  readonly key: string | undefined;
+}
+
+/**
+ * The project at an address, its own or one of its functions', with the secret key of the settings: an option would show
+ * the key to everybody who lists this machine's processes.
+ *
+ * @param url Default: this machine's.
+ */
+export function projectOf(env: Environment, url = localUrl(env)): Project {
+  const local = isLocal(url);
+  return {
+    url: url.replace(/(\/functions\/v1.*)?\/*$/, ""),
+    local,
+    key: secretKey(env) ?? (local ? LOCAL_SECRET_KEY : undefined),
+  };
+}
+
+/** @throws {UsageError} where the project's secret key is not set. */
+export function needed({ url, key }: Project): string {
+  if (key !== undefined) return key;
+  throw new UsageError(
+    `SUPABASE_SECRET_KEYS must be set, in the environment or .env: the secret key of ${url}`,
+  );
+}
+
+function isLocal(url: string): boolean {
+  return /^(localhost|127\.|\[::1\])/.test(new URL(url).hostname);
 }
 
 /**

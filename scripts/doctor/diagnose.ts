@@ -189,7 +189,7 @@ function findingsOf(
         check["version"] === undefined
           ? fault(
             "The database's migrations cannot be read, or are not those that the functions need",
-            "See the fault of the database; --key shows which migration is missing.",
+            "See the fault of the database; SUPABASE_SECRET_KEYS shows which migration is missing.",
           )
           : fault(
             `The database is at migration ${check["version"]}, the functions need ${
@@ -224,7 +224,7 @@ function findingsOf(
       return [{
         level: "warning",
         what: `Alerts fire: ${firing.join(", ")}`,
-        advice: "docs/monitoring.md says what each means; --key shows each of them.",
+        advice: "docs/monitoring.md says what each means; SUPABASE_SECRET_KEYS shows each of them.",
       }];
     }
     default:
@@ -265,7 +265,7 @@ function workerFindings(
     return [...findings, workerWarning("notify-worker", `${notify}; ${due}`, local)];
   }
   const idle = mailDueSince === undefined
-    ? "it runs while a mail is due, and --key shows whether one is"
+    ? "it runs while a mail is due, and SUPABASE_SECRET_KEYS shows whether one is"
     : "no mail is overdue";
   return [
     ...findings,

@@ -4,15 +4,12 @@ import {
   command,
   type CommandContext,
   environment,
-  localUrl,
   type Parsed,
-  secretKey,
-  TEXT,
+  projectOf,
   twilioAccess,
   UsageError,
 } from "../command.ts";
 import { type Database, databaseAt, DatabaseError, localDatabaseUrl } from "../database.ts";
-import { LOCAL_SECRET_KEY } from "../defaults.ts";
 import { diagnose, type Finding, isHealthy } from "./diagnose.ts";
 import { examine } from "./examine.ts";
 
@@ -22,8 +19,9 @@ const HELP = `What is wrong with the line, and what to do about it.
   npx -y deno@2.9.6 task doctor --url https://YOUR_PROJECT.supabase.co   a deployed one
 
   --url   the project's address
-  --key   its secret key: shows each alert, and overdue mails. Default: from SUPABASE_SECRET_KEYS
-          or SUPABASE_SERVICE_ROLE_KEY; for this machine the local key
+
+The project's secret key is read from SUPABASE_SECRET_KEYS or SUPABASE_SERVICE_ROLE_KEY (environment, then .env).
+With it each alert is shown, and overdue mails.
 
 Of a deployed one, with SUPABASE_DB_URL set, it also tells whether the database is as this release made it, and whether its
 schedule finds the functions; with TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, whether the account is a trial or has no
@@ -37,7 +35,7 @@ function formatFinding({ level, what, advice }: Finding): string {
   return advice === undefined ? `${mark}${what}` : `${mark}${what}\n        -> ${advice}`;
 }
 
-const OPTIONS = { url: ADDRESS, key: TEXT };
+const OPTIONS = { url: ADDRESS };
 
 /** @returns the exit code. */
 export function main(args: string[], { env, print }: CommandContext): Promise<number> {
@@ -53,8 +51,7 @@ async function run(
   { env, print }: CommandContext,
 ): Promise<number> {
   const local = options.url === undefined;
-  const url = (options.url ?? localUrl(env)).replace(/\/+$/, "").replace(/\/functions\/v1$/, "");
-  const key = options.key ?? secretKey(env) ?? (local ? LOCAL_SECRET_KEY : undefined);
+  const { url, key } = projectOf(env, options.url);
   const findings = diagnose(
     await examine(url, key, databaseIn(env, local), local ? undefined : twilioAccess(env, local)),
   );

@@ -263,7 +263,7 @@ async function dispositionsOf(
       throw new UnansweredError(
         `Cannot look the calls up at ${url.origin}${url.pathname}: ${
           response === undefined ? "nothing answers" : `it answered ${response.status}`
-        }; is --key the project's secret key?`,
+        }; is SUPABASE_SECRET_KEYS the project's?`,
       );
     }
     // deno-lint-ignore no-await-in-loop

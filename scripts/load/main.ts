@@ -8,13 +8,13 @@ import {
   command,
   environment,
   FLAG,
-  localUrl,
+  needed,
   nothingAnswers,
   numberFrom,
   type Parsed,
-  TEXT,
+  projectOf,
 } from "../command.ts";
-import { LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY } from "../defaults.ts";
+import { LOCAL_AUTH_TOKEN } from "../defaults.ts";
 import {
   holds,
   isOverloaded,
@@ -35,11 +35,11 @@ const HELP = `Put the hotline under load, as Twilio would on a busy day.
   --speed <n>      how many times faster than life pauses and conversations pass (default 2)
   --seed <n>       repeats a run: who does what (default: another one each time)
   --url <url>      the functions; default http://127.0.0.1:$TRADELINE_API_PORT/functions/v1
-  --token <token>  default TWILIO_AUTH_TOKEN (environment, then .env), else local-auth-token
-  --key <key>      the project's secret key; default sb_secret_local
   --json           print the report as JSON and nothing else
   --help
 
+Twilio's token is read from TWILIO_AUTH_TOKEN, the project's secret key from SUPABASE_SECRET_KEYS or
+SUPABASE_SERVICE_ROLE_KEY (environment, then .env); on this machine both have a default.
 Exit code 0: ${
   LEAST_SUCCESS * 100
 } % of the callers got what they came for, and no call is left open. 1: not so, or
@@ -52,8 +52,6 @@ const OPTIONS = {
   speed: numberFrom(0.1),
   seed: numberFrom(0, true),
   url: ADDRESS,
-  token: TEXT,
-  key: TEXT,
   json: FLAG,
 };
 
@@ -65,8 +63,9 @@ async function load(options: Options): Promise<number> {
   const speed = Number(options.speed ?? 2);
   const seed = Number(options.seed ?? Math.floor(Math.random() * 2 ** 31));
   const env = environment();
-  const url = options.url ?? `${localUrl(env)}/functions/v1`;
-  const functionsUrl = url.replace(/\/+$/, "");
+  const project = projectOf(env, options.url);
+  const secretKey = needed(project);
+  const functionsUrl = `${project.url}/functions/v1`;
   if (!await answers(functionsUrl)) {
     console.error(nothingAnswers(functionsUrl));
     return 1;
@@ -78,8 +77,8 @@ async function load(options: Options): Promise<number> {
   );
   const report = await runLoad({
     functionsUrl,
-    authToken: options.token ?? env("TWILIO_AUTH_TOKEN") ?? LOCAL_AUTH_TOKEN,
-    secretKey: options.key ?? LOCAL_SECRET_KEY,
+    authToken: env("TWILIO_AUTH_TOKEN") ?? LOCAL_AUTH_TOKEN,
+    secretKey,
     calls,
     rampSec,
     speed,

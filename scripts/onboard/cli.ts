@@ -8,14 +8,13 @@ import {
   command,
   environment,
   FLAG,
-  localUrl,
+  needed,
   type Parsed,
-  secretKey,
+  projectOf,
   TEXT,
   textThat,
   UsageError,
 } from "../command.ts";
-import { LOCAL_SECRET_KEY } from "../defaults.ts";
 
 const HELP = `Give an organisation a number of its own, bound to the hotline.
 
@@ -32,12 +31,11 @@ const HELP = `Give an organisation a number of its own, bound to the hotline.
   --release <uuid>    instead: the organisation's numbers are released and its sub-account is closed, for good.
                       Its calls and their records stay. It can be onboarded anew.
 
-  --url <url>         default http://127.0.0.1:$TRADELINE_API_PORT/functions/v1/telephony-onboard
-  --key <key>         the project's secret key; default SUPABASE_SECRET_KEYS or SUPABASE_SERVICE_ROLE_KEY
-                      (environment, then .env), else sb_secret_local
+  --url <url>         the project's address; default http://127.0.0.1:$TRADELINE_API_PORT
   --json              print the answer as JSON and nothing else
   --help
 
+The project's secret key is read from SUPABASE_SECRET_KEYS or SUPABASE_SERVICE_ROLE_KEY (environment, then .env).
 The same command again tells what came of it and buys nothing.
 Exit code 0: it has its number, or is released. 1: it has not, or is not, and why. 2: an option is wrong.
 `;
@@ -56,7 +54,6 @@ const OPTIONS = {
   again: TEXT,
   release: ORGANISATION,
   url: ADDRESS,
-  key: TEXT,
   json: FLAG,
 };
 
@@ -67,8 +64,9 @@ type Options = Parsed<{ options: typeof OPTIONS }>["values"];
 
 async function onboard(options: Options): Promise<number> {
   const env = environment();
-  const url = options.url ?? `${localUrl(env)}/functions/v1/telephony-onboard`;
-  const key = options.key ?? secretKey(env) ?? LOCAL_SECRET_KEY;
+  const project = projectOf(env, options.url);
+  const url = `${project.url}/functions/v1/telephony-onboard`;
+  const key = needed(project);
   const say = (line: string) => options.json || console.log(line);
   const { release } = options;
   const body = release === undefined ? await requestBody(options) : undefined;
@@ -133,7 +131,7 @@ function explain(response: Response, answer: Record<string, unknown>): string[] 
   const wait = response.headers.get("retry-after");
   const message = typeof answer.message === "string" ? answer.message : undefined;
   if (response.status === 401) {
-    lines.push("The secret key is not this project's: pass it with --key");
+    lines.push("SUPABASE_SECRET_KEYS is not this project's");
   } else if (response.status === 400) {
     lines.push("The request is not valid:");
     for (const issue of answer.issues as { field: string; message: string }[] ?? []) {

@@ -18,13 +18,11 @@ import {
   type CommandContext,
   environment,
   FLAG,
-  localUrl,
+  needed,
   type Parsed,
-  secretKey,
-  TEXT,
+  projectOf,
   UsageError,
 } from "../command.ts";
-import { LOCAL_SECRET_KEY } from "../defaults.ts";
 
 const HELP =
   `Store the auth token of an organisation's sub-account anew, after it was replaced at Twilio.
@@ -35,15 +33,14 @@ const HELP =
   --stdin           the token is typed, or comes from a pipe. Default: Twilio is asked for it, with TWILIO_ACCOUNT_SID and
                     TWILIO_AUTH_TOKEN of the main account (environment, then .env)
   --url <url>       the project's address; default http://127.0.0.1:$TRADELINE_API_PORT
-  --key <key>       the project's secret key; default SUPABASE_SECRET_KEYS or SUPABASE_SERVICE_ROLE_KEY
-                    (environment, then .env), for this machine sb_secret_local
   --help
 
+The project's secret key is read from SUPABASE_SECRET_KEYS or SUPABASE_SERVICE_ROLE_KEY (environment, then .env).
 The token is tried at Twilio before it is stored. It has to be the primary one: Twilio signs by no other.
 Exit code 0: it is stored, and functions use it within a minute. 1: it is not, and why. 2: an option is wrong.
 `;
 
-const OPTIONS = { account: ACCOUNT, stdin: FLAG, url: ADDRESS, key: TEXT };
+const OPTIONS = { account: ACCOUNT, stdin: FLAG, url: ADDRESS };
 
 const DEADLINE_MS = 10_000;
 
@@ -53,10 +50,9 @@ async function store(
 ): Promise<number> {
   const { account } = options;
   if (account === undefined) throw new UsageError("--account must be given: the sub-account's SID");
-  const url = (options.url ?? localUrl(env)).replace(/\/+$/, "");
-  const key = options.key ?? secretKey(env) ??
-    (options.url === undefined ? LOCAL_SECRET_KEY : undefined);
-  if (key === undefined) throw new UsageError("--key must be given: the project's secret key");
+  const project = projectOf(env, options.url);
+  const { url } = project;
+  const key = needed(project);
   const baseUrl = env("TWILIO_API_URL") ?? "https://api.twilio.com";
 
   try {
@@ -130,7 +126,7 @@ function explained(message: string, account: string, url: string): string {
   }
   return message.startsWith("Nothing was stored")
     ? message
-    : `Nothing was stored: ${message}. Is ${url} the project, and the key its secret key?`;
+    : `Nothing was stored: ${message}. Is ${url} the project, and SUPABASE_SECRET_KEYS its own?`;
 }
 
 if (import.meta.main) {

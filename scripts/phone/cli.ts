@@ -53,8 +53,7 @@ The caller (any of these makes it a scripted call; without: you are asked)
 
 The line
   --url <url>             default http://127.0.0.1:$TRADELINE_API_PORT/functions/v1/voice-frontdoor
-  --token <token>         default TWILIO_AUTH_TOKEN (environment, then .env), else local-auth-token
-  --account <sid>         the account whose token that is: an onboarded organisation's sub-account
+  --account <sid>         an onboarded organisation's sub-account, if TWILIO_AUTH_TOKEN is its token
 
 Time and output
   --real-time             pauses and ringing take as long as on a real call
@@ -87,7 +86,6 @@ const OPTIONS = {
   ),
   to: E164,
   url: ADDRESS,
-  token: TEXT,
   account: ACCOUNT,
   "real-time": FLAG,
   fast: FLAG,
@@ -111,7 +109,7 @@ async function ring(commandLine: CommandLine): Promise<number> {
   const simulator = new Simulator({
     voiceUrl,
     statusCallback: new URL("voice-status#rc=4&rp=5xx,ct,rt", voiceUrl).href,
-    authToken: options.token ?? line?.authToken ?? env("TWILIO_AUTH_TOKEN") ?? LOCAL_AUTH_TOKEN,
+    authToken: line?.authToken ?? env("TWILIO_AUTH_TOKEN") ?? LOCAL_AUTH_TOKEN,
     accountSid: options.account ?? line?.accountSid ?? env("TWILIO_ACCOUNT_SID") ??
       LOCAL_ACCOUNT_SID,
     ...(options["real-time"]
@@ -150,10 +148,10 @@ async function ring(commandLine: CommandLine): Promise<number> {
 
 /** The line of this machine's stand-in for Twilio that is rung, where an organisation was given it. */
 async function onboarded(
-  { to, url, token, account }: CommandLine["values"],
+  { to, url, account }: CommandLine["values"],
   env: Environment,
 ): Promise<LocalLine | undefined> {
-  if (url !== undefined || token !== undefined || account !== undefined) return undefined;
+  if (url !== undefined || account !== undefined) return undefined;
   if (to === undefined || env("TWILIO_ACCOUNT_SID") !== undefined) return undefined;
   const lines = await localLines(dataDirOf(env));
   return lines.find(({ number }) => number === to);

@@ -7,14 +7,14 @@ import {
   environment,
   FLAG,
   localUrl,
+  needed,
   type Parsed,
-  secretKey,
+  projectOf,
   TEXT,
   textThat,
   twilioAccess,
   UsageError,
 } from "../command.ts";
-import { LOCAL_SECRET_KEY } from "../defaults.ts";
 import {
   NOT_COMPLETE,
   twilioClient,
@@ -37,9 +37,9 @@ const HELP = `Erase, or export, everything that is known of one person.
   --export   a file (-: the output) that gets the data as JSON
   --yes      erase: it cannot be taken back
   --url      the project's address; default SUPABASE_URL, else this machine's
-  --key      its secret key; default SUPABASE_SECRET_KEYS or SUPABASE_SERVICE_ROLE_KEY
   --help
 
+The project's secret key is read from SUPABASE_SECRET_KEYS or SUPABASE_SERVICE_ROLE_KEY (environment, then .env).
 At Twilio it needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN. Without them an export lacks the recordings that only
 Twilio knows of, and says so; and nobody who has called is erased, as Twilio's records of the calls have the number.
 Exit code 0: done. 1: not, or not all of it, and why. 2: wrong usage.`;
@@ -65,7 +65,6 @@ const CONFIG = {
     yes: FLAG,
     pending: FLAG,
     url: ADDRESS,
-    key: TEXT,
   },
 } as const;
 
@@ -94,10 +93,10 @@ async function forget(
     );
   }
 
-  const url = (values.url ?? env("SUPABASE_URL") ?? localUrl(env)).replace(/\/+$/, "");
-  const records = recordsAt(url, values.key ?? secretKey(env) ?? LOCAL_SECRET_KEY);
+  const project = projectOf(env, values.url ?? env("SUPABASE_URL"));
+  const records = recordsAt(project.url, needed(project));
   const person = { p_number: number ?? null, p_email: values.email ?? null };
-  const twilio = twilioOf(env, url === localUrl(env));
+  const twilio = twilioOf(env, project.url === localUrl(env));
   try {
     if (values.pending) return await deletePending(records, twilio, print) ? 0 : 1;
     const known: Known = await records.call("export_person", person);

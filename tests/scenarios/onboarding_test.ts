@@ -222,8 +222,6 @@ Deno.test("a command stores a replaced token by hand, and no other", async () =>
     runCommand("scripts/onboard/token.ts", [
       "--url",
       hotline.url,
-      "--key",
-      LOCAL_SECRET_KEY,
       ...args,
     ], {
       env,
@@ -256,7 +254,9 @@ Deno.test("the command shows the number, or why there is none", async () => {
   const [none, wrong, unknown, usage] = await Promise.all([
     command(...asked, "--area", "368", ...url),
     command("--org", org, "--name", "x".repeat(999), ...url),
-    command(...asked, ...url, "--key", "sb_secret_wrong"),
+    runCommand("scripts/onboard/cli.ts", [...asked, ...url], {
+      env: { SUPABASE_SERVICE_ROLE_KEY: "sb_secret_wrong" },
+    }),
     command("--name", "x"),
   ]);
   assertEquals(none.code, 1);
@@ -266,7 +266,7 @@ Deno.test("the command shows the number, or why there is none", async () => {
     1,
     "The request is not valid:\n  business_name must be text of 1 to 200 characters\n",
   ]);
-  assertMatch(unknown.err, /--key/);
+  assertMatch(unknown.err, /SUPABASE_SECRET_KEYS is not this project's/);
   assertEquals([usage.code, usage.out], [2, ""]);
   assertMatch(usage.err, /--org must be given/);
 

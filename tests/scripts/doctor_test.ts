@@ -19,7 +19,7 @@ Deno.test("of a line that is well it says so, and ends with 0", async () => {
     for (const worker of ["voice-reconcile", "alert-dispatch"]) {
       await stack.db.sql`select record_worker_run(${worker})`;
     }
-    const { code, text } = await doctor(["--url", stack.url, "--key", "sb_secret_local"]);
+    const { code, text } = await doctor(["--url", stack.url]);
     assertEquals(code, 0, text);
     for (
       const line of [
@@ -37,7 +37,7 @@ Deno.test("of a line that is well it says so, and ends with 0", async () => {
     await stack.db.sql`
       select enqueue_job('mail_contact_notification', 'contact_notification/1', '{}', now() - interval '10 minutes')`;
     assertStringIncludes(
-      (await doctor(["--url", stack.url, "--key", "sb_secret_local"])).text,
+      (await doctor(["--url", stack.url])).text,
       "warning notify-worker has not run yet; a mail was due 10 min ago",
     );
     await stack.db.sql`delete from jobs`;
@@ -45,7 +45,7 @@ Deno.test("of a line that is well it says so, and ends with 0", async () => {
     // A warning does not end a line that serves; a critical alert does.
     await stack.db.sql`
       insert into rate_limit_refusals values ('voice-frontdoor', 'caller', '+14165550123', date_trunc('minute', now()), 60, now())`;
-    const warned = await doctor(["--url", stack.url, "--key", "sb_secret_local"]);
+    const warned = await doctor(["--url", stack.url]);
     assertEquals(warned.code, 0);
     assertStringIncludes(
       warned.text,
@@ -53,7 +53,7 @@ Deno.test("of a line that is well it says so, and ends with 0", async () => {
     );
     await stack.db
       .sql`insert into health_checks (checked_at, healthy) values (now() - interval '6 minutes', false), (now(), false)`;
-    const paged = await doctor(["--url", stack.url, "--key", "sb_secret_local"]);
+    const paged = await doctor(["--url", stack.url]);
     assertEquals(paged.code, 1);
     assertStringIncludes(
       paged.text,
@@ -445,7 +445,11 @@ for (
     ["no mail waits", null, "7 h ago; no mail is overdue"],
     ["a mail has only just become due", "2026-03-04T05:06:00Z", "7 h ago; no mail is overdue"],
     ["a mail waits for its next attempt", "2026-03-04T06:00:00Z", "7 h ago; no mail is overdue"],
-    ["nobody may look", undefined, "7 h ago; it runs while a mail is due, and --key shows whether"],
+    [
+      "nobody may look",
+      undefined,
+      "7 h ago; it runs while a mail is due, and SUPABASE_SECRET_KEYS shows whether",
+    ],
   ] as const
 ) {
   Deno.test(`that notify-worker is silent where ${what} is no fault`, () => {

@@ -15,22 +15,25 @@ Deno.test.afterAll(async () => {
   await stack.stop();
 });
 
-const load = (...args: string[]) =>
+const load = (args: readonly string[], env: Record<string, string> = {}) =>
   runCommand("scripts/load/main.ts", args, {
-    env: { TWILIO_AUTH_TOKEN: "local-auth-token", TRADELINE_API_PORT: "" },
+    env: { TWILIO_AUTH_TOKEN: "local-auth-token", TRADELINE_API_PORT: "", ...env },
   });
 
 /** Few calls, and over soon. */
-const QUICK = ["--url", `${stack.url}/functions/v1`, "--ramp", "0.5", "--speed", "60"];
+const QUICK = ["--url", stack.url, "--ramp", "0.5", "--speed", "60", "--seed", "1"];
 
-async function report(...args: string[]): Promise<LoadReport & { code: number }> {
-  const { code, out, err } = await load(...QUICK, "--json", ...args);
+async function report(
+  calls: number,
+  env?: Record<string, string>,
+): Promise<LoadReport & { code: number }> {
+  const { code, out, err } = await load([...QUICK, "--json", "--calls", String(calls)], env);
   assertEquals(err, "", "nothing but the report");
   return { ...JSON.parse(out), code };
 }
 
 Deno.test("fifty callers at once are all served, and each call has the row of its branch", async () => {
-  const { code, ...found } = await report("--calls", "50", "--seed", "1");
+  const { code, ...found } = await report(50);
   assertEquals([found.calls, found.successes, found.errors, found.open], [50, 50, [], 0]);
   assertEquals(code, 0);
   assert(found.peak > 10, `${found.peak} at once`);
@@ -46,7 +49,7 @@ Deno.test("fifty callers at once are all served, and each call has the row of it
 });
 
 Deno.test("the summary has calls, success, webhooks a second, percentiles, errors and what is left open", async () => {
-  const { code, out, err } = await load(...QUICK, "--calls", "5");
+  const { code, out, err } = await load([...QUICK, "--calls", "5"]);
   assertEquals(code, 0, out);
   assertMatch(out, /^calls +5 in [\d.]+ s, at most [1-5] at once$/m);
   assertMatch(out, /^success +100\.00 %$/m);
@@ -58,7 +61,7 @@ Deno.test("the summary has calls, success, webhooks a second, percentiles, error
 });
 
 Deno.test("callers who are refused are no success: exit 1, with what was answered", async () => {
-  const { code, ...found } = await report("--calls", "4", "--token", "another");
+  const { code, ...found } = await report(4, { TWILIO_AUTH_TOKEN: "another" });
   assertEquals([code, found.successes, found.open], [1, 0, 4]);
   assertEquals(found.errors, [
     ["the caller heard Twilio's error 11200: voice-voicemail answered 401", 4],
@@ -72,7 +75,7 @@ Deno.test("a call that is left open fails the run, however well its caller was s
     create trigger nobody_hangs_up before insert or update on call_logs
       for each row execute function nobody_hangs_up()`);
   try {
-    const { code, ...found } = await report("--calls", "3");
+    const { code, ...found } = await report(3);
     assertEquals([code, found.open, found.errors], [1, 3, [["the call is still open", 3]]]);
   } finally {
     await stack.db.sql.unsafe(
@@ -84,7 +87,7 @@ Deno.test("a call that is left open fails the run, however well its caller was s
 Deno.test("callers who are served without the database are no success while their calls have no row", async () => {
   await stack.db.sql`alter function accept_voice_event(jsonb) rename to elsewhere`;
   try {
-    const { code, ...found } = await report("--calls", "3");
+    const { code, ...found } = await report(3);
     assertEquals([code, found.successes, found.open], [1, 0, 3]);
     for (const [reason] of found.errors) {
       assertMatch(reason, /^never delivered: voice-\w+ answered 503$/);
@@ -96,24 +99,19 @@ Deno.test("callers who are served without the database are no success while thei
 
 Deno.test("without a stack one line says what to do, and the exit code is 1", async () => {
   const url = `${closedPort()}/functions/v1`;
-  const { code, out, err } = await load("--url", url, "--calls", "3");
+  const { code, out, err } = await load(["--url", url, "--calls", "3"]);
   assertEquals([code, out], [1, ""]);
   assertEquals(err, `Nothing answers at ${url}: run \`npx -y deno@2.9.6 task start\` first\n`);
 });
 
 Deno.test("a wrong secret key is told, rather than taken for calls that are left open", async () => {
-  const { code, out, err } = await load(
-    ...QUICK,
-    "--calls",
-    "1",
-    "--json",
-    "--key",
-    "sb_secret_no",
-  );
+  const { code, out, err } = await load([...QUICK, "--calls", "1", "--json"], {
+    SUPABASE_SERVICE_ROLE_KEY: "sb_secret_no",
+  });
   assertEquals([code, out], [1, ""]);
   assertMatch(
     err,
-    /^Cannot look the calls up at .*: it answered 401; is --key the project's secret key\?\n$/,
+    /^Cannot look the calls up at .*: it answered 401; is SUPABASE_SECRET_KEYS the project's\?\n$/,
   );
 });
 

@@ -91,6 +91,16 @@ Deno.test("production refuses webhooks without a signature", () => {
   assertEquals(setting, "ALLOW_INSECURE_TWILIO_WEBHOOKS");
 });
 
+Deno.test("an environment that is misspelt does not start as development", () => {
+  for (const name of ["prod", "Production", "live"]) {
+    assertEquals(
+      fault({ NODE_ENV: name }).message,
+      `Cannot start: NODE_ENV must be development, test, staging or production: current value is "${name}"`,
+    );
+  }
+  assertEquals(testSettings({ NODE_ENV: "staging" }).environment, "staging");
+});
+
 Deno.test("outside production webhooks without a signature can be allowed", () => {
   assertEquals(
     testSettings({ ALLOW_INSECURE_TWILIO_WEBHOOKS: "true" }).allowInsecureWebhooks,

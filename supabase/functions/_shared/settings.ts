@@ -13,6 +13,9 @@ import { addressCheck } from "./ip_allowlist.ts";
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = typeof LOG_LEVELS[number];
 
+/** Of which only the last refuses what is for experiments. */
+const ENVIRONMENTS = ["development", "test", "staging", "production"] as const;
+
 /** What a deployment can set; docs/settings.md and .env.example describe each name. */
 export interface Settings {
   /** Verifies `X-Twilio-Signature`; never logged. */
@@ -46,8 +49,7 @@ export interface Settings {
   readonly contactAllowedOrigins: readonly string[];
   /** Messages an hour that the website's visitors may send, all together. */
   readonly contactMaxPerHour: number;
-  /** `production`, or whatever else the deployment calls itself. */
-  readonly environment: string;
+  readonly environment: typeof ENVIRONMENTS[number];
   /** Log lines below it are not written. */
   readonly logLevel: LogLevel;
   /** Where errors are reported beside the log. */
@@ -123,7 +125,12 @@ export function readSettings(env: Environment): Settings {
   const oneOf = <T extends string>(name: string, fallback: T, allowed: readonly T[]): T => {
     const value = optional(name) ?? fallback;
     if (!allowed.includes(value as T)) {
-      throw new SettingError(name, `must be ${allowed.join(" or ")}: current value is "${value}"`);
+      throw new SettingError(
+        name,
+        `must be ${
+          allowed.join(", ").replace(/, (?=[^,]*$)/, " or ")
+        }: current value is "${value}"`,
+      );
     }
     return value as T;
   };
@@ -147,7 +154,8 @@ export function readSettings(env: Environment): Settings {
     return number;
   };
 
-  const production = optional("NODE_ENV") === "production";
+  const environment = oneOf("NODE_ENV", "development", ENVIRONMENTS);
+  const production = environment === "production";
   const allowInsecureWebhooks =
     oneOf("ALLOW_INSECURE_TWILIO_WEBHOOKS", "false", ["true", "false"]) === "true";
   if (production && allowInsecureWebhooks) {
@@ -203,7 +211,7 @@ export function readSettings(env: Environment): Settings {
       60,
       1000,
     ),
-    environment: optional("NODE_ENV") ?? "development",
+    environment,
     logLevel: oneOf("LOG_LEVEL", "info", LOG_LEVELS),
     sentry: sentryDsn(optional("SENTRY_DSN")),
     metricsToken: secretWord("METRICS_TOKEN", optional("METRICS_TOKEN"), TOKEN_FORM),
