@@ -430,6 +430,17 @@ create table public.people (
   created_at timestamp with time zone not null default now()
 );
 
+create table public.personal_data (
+  table_name text not null,
+  personal text[] not null default '{}'::text[],
+  other text[] not null default '{}'::text[],
+  of_person text,
+  exported_as text,
+  kept_because text,
+  rule text,
+  expired text
+);
+
 create table public.prompts (
   id bigint not null generated always as identity,
   org_id uuid,
@@ -854,6 +865,16 @@ alter table people add constraint people_name_length CHECK (((length(name) >= 1)
 
 alter table people add constraint people_pkey PRIMARY KEY (id);
 
+alter table personal_data add constraint personal_data_exported_as_key UNIQUE (exported_as);
+
+alter table personal_data add constraint personal_data_found CHECK (((personal = '{}'::text[]) OR (of_person IS NOT NULL)));
+
+alter table personal_data add constraint personal_data_pkey PRIMARY KEY (table_name);
+
+alter table personal_data add constraint personal_data_rule_fkey FOREIGN KEY (rule) REFERENCES retention_rules(subject);
+
+alter table personal_data add constraint personal_data_told_or_erased CHECK (((of_person IS NULL) OR (exported_as IS NOT NULL) OR (kept_because IS NULL)));
+
 alter table prompts add constraint prompts_bytes_range CHECK (((bytes >= 1) AND (bytes <= 16777216)));
 
 alter table prompts add constraint prompts_hash_form CHECK ((hash ~ '^[0-9a-f]{64}$'::text));
@@ -1105,6 +1126,12 @@ CREATE UNIQUE INDEX lines_pkey ON public.lines USING btree (id);
 CREATE UNIQUE INDEX people_key ON public.people USING btree (org_id, handle) NULLS NOT DISTINCT;
 
 CREATE UNIQUE INDEX people_pkey ON public.people USING btree (id);
+
+CREATE UNIQUE INDEX personal_data_exported_as_key ON public.personal_data USING btree (exported_as);
+
+CREATE UNIQUE INDEX personal_data_pkey ON public.personal_data USING btree (table_name);
+
+CREATE INDEX personal_data_rule_idx ON public.personal_data USING btree (rule);
 
 CREATE UNIQUE INDEX prompts_key ON public.prompts USING btree (org_id, hash) NULLS NOT DISTINCT;
 
@@ -2130,16 +2157,15 @@ BEGIN ATOMIC
    WHERE ((j.status = 'waiting'::text) AND (j.attempts = 0) AND (excluded.run_at < j.run_at));
 END
 
-CREATE OR REPLACE FUNCTION public.erase_calls(p_calls text[])
+CREATE OR REPLACE FUNCTION public.erase(p_calls text[], p_messages uuid[], p_number text DEFAULT NULL::text, p_email text DEFAULT NULL::text, p_asked boolean DEFAULT false)
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
-  v_recordings integer;
-  v_mails integer;
-  v_events integer;
-  v_calls integer;
+  v_table record;
+  v_count integer;
+  v_counts jsonb := '{}';
 begin
   insert into public.consent_evidence as k (call_hash, org_id, consent_given, decided_at, basis, disclosure)
   select
@@ -2167,20 +2193,17 @@ begin
   left join public.telephony_subaccounts as a on a.org_id = c.org_id
   where r.call_sid = any (p_calls)
   on conflict (sid) do nothing;
-  get diagnostics v_recordings = row_count;
 
-  delete from public.jobs where payload ->> 'call_sid' = any (p_calls);
-  get diagnostics v_mails = row_count;
-  delete from public.reconcile_attempts where call_sid = any (p_calls);
-  delete from public.recordings where call_sid = any (p_calls);
-  delete from public.call_legs where call_sid = any (p_calls);
-  delete from public.call_lifecycle where call_sid = any (p_calls) and meta ?| array['speech', 'digits'];
-  get diagnostics v_events = row_count;
-  delete from public.call_logs where call_sid = any (p_calls);
-  get diagnostics v_calls = row_count;
-  return jsonb_build_object(
-    'call_logs', v_calls, 'call_lifecycle', v_events, 'jobs', v_mails, 'recordings', v_recordings
-  );
+  for v_table in
+    select p.table_name, p.of_person from public.personal_data as p
+    where p.of_person is not null and p.kept_because is null order by p.table_name
+  loop
+    execute format('delete from public.%I as t where %s', v_table.table_name, v_table.of_person)
+    using p_calls, p_number, p_email, p_messages, p_asked;
+    get diagnostics v_count = row_count;
+    v_counts := v_counts || jsonb_build_object(v_table.table_name, v_count);
+  end loop;
+  return v_counts;
 end
 $function$
 
@@ -2298,55 +2321,29 @@ CREATE OR REPLACE FUNCTION public.export_person(p_number text, p_email text DEFA
  STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
+declare
+  v_table record;
+  v_rows jsonb;
+  v_known jsonb := '{}';
 begin
   if p_number is null and p_email is null then
     raise sqlstate '22023' using message = 'a person is known by a number or an e-mail address';
   end if;
-  return jsonb_build_object(
-    'calls', (
-      select coalesce(jsonb_agg(to_jsonb(c) order by c.started_at), '[]')
-      from public.call_logs as c where c.call_sid in (select public.calls_of_person(p_number))
-    ),
-    'call_events', (
-      select coalesce(jsonb_agg(to_jsonb(l) order by l.id), '[]')
-      from public.call_lifecycle as l where l.call_sid in (select public.calls_of_person(p_number))
-    ),
-    'call_legs', (
-      select coalesce(jsonb_agg(to_jsonb(l) order by l.dialled_at), '[]')
-      from public.call_legs as l where l.call_sid in (select public.calls_of_person(p_number)) or l.to_e164 = p_number
-    ),
-    'recordings', (
-      select coalesce(jsonb_agg(to_jsonb(r) order by r.recorded_at), '[]')
-      from public.recordings as r where r.call_sid in (select public.calls_of_person(p_number))
-    ),
-    'consent_evidence', (
-      select coalesce(jsonb_agg(to_jsonb(k)), '[]') from public.consent_evidence as k
-      where k.call_hash in (select public.call_hash(sid) from public.calls_of_person(p_number) as sid)
-    ),
-    'disclosures', (
-      select coalesce(jsonb_agg(to_jsonb(d) order by d.name), '[]') from public.disclosures as d
-      where d.name in (
-        select l.meta #>> '{consent,disclosure}'
-        from public.call_lifecycle as l where l.call_sid in (select public.calls_of_person(p_number))
-      )
-    ),
-    'website_messages', (
-      select coalesce(jsonb_agg(to_jsonb(m) order by m.created_at), '[]')
-      from public.contact_messages as m where m.id in (select public.messages_of_person(p_number, p_email))
-    ),
-    'jobs', (
-      select coalesce(jsonb_agg(to_jsonb(j) - 'lease' order by j.id), '[]')
-      from public.jobs as j
-      where j.payload ->> 'call_sid' in (select public.calls_of_person(p_number))
-        or j.payload ->> 'contact_message_id' in (
-          select id::text from public.messages_of_person(p_number, p_email) as id
-        )
-    ),
-    'rate_limits', (
-      select coalesce(jsonb_agg(to_jsonb(r)), '[]') from public.rate_limit_refusals as r
-      where r.identifier_type = 'caller' and r.identifier = p_number
+  for v_table in
+    select p.table_name, p.of_person, p.exported_as from public.personal_data as p
+    where p.exported_as is not null order by p.exported_as
+  loop
+    execute format(
+      $sql$ select coalesce(jsonb_agg(to_jsonb(t)), '[]') from public.%I as t where %s $sql$,
+      v_table.table_name, v_table.of_person
     )
-  );
+    into v_rows
+    using
+      array(select public.calls_of_person(p_number)), p_number, p_email,
+      array(select public.messages_of_person(p_number, p_email)), true;
+    v_known := v_known || jsonb_build_object(v_table.exported_as, v_rows);
+  end loop;
+  return v_known;
 end
 $function$
 
@@ -2595,7 +2592,6 @@ declare
   v_messages constant uuid[] := array(select public.messages_of_person(p_number, p_email));
   v_counts jsonb;
   v_open integer;
-  v_count integer;
   v_receipt public.erasure_receipts;
 begin
   if p_number is null and p_email is null then
@@ -2610,31 +2606,7 @@ begin
   );
   select count(*) into v_open from public.call_logs as c
   where c.call_sid in (select public.calls_of_person(p_number)) and c.status < 'lost';
-  v_counts := public.erase_calls(v_calls);
-  -- All of their events, and not with their month.
-  delete from public.call_lifecycle where call_sid = any (v_calls);
-  get diagnostics v_count = row_count;
-  v_counts := v_counts || jsonb_build_object('call_lifecycle', (v_counts ->> 'call_lifecycle')::integer + v_count);
-
-  delete from public.idempotency_keys as k where (k.result ->> 'id')::text = any (v_messages::text[]);
-  get diagnostics v_count = row_count;
-  v_counts := v_counts || jsonb_build_object('idempotency_keys', v_count);
-
-  delete from public.jobs as j where j.payload ->> 'contact_message_id' = any (v_messages::text[]);
-  get diagnostics v_count = row_count;
-  v_counts := v_counts || jsonb_build_object('jobs', (v_counts ->> 'jobs')::integer + v_count);
-
-  delete from public.contact_messages where id = any (v_messages);
-  get diagnostics v_count = row_count;
-  v_counts := v_counts || jsonb_build_object('contact_messages', v_count);
-
-  delete from public.rate_limit_refusals where identifier_type = 'caller' and identifier = p_number;
-  get diagnostics v_count = row_count;
-  v_counts := v_counts || jsonb_build_object('rate_limit_refusals', v_count);
-  delete from public.rate_limit_windows where identifier_type = 'caller' and identifier = p_number;
-  get diagnostics v_count = row_count;
-  v_counts := v_counts || jsonb_build_object('rate_limit_windows', v_count);
-
+  v_counts := public.erase(v_calls, v_messages, p_number, p_email, true);
   insert into public.erasure_receipts (counts) values (v_counts) returning * into v_receipt;
   return jsonb_build_object(
     'receipt', v_receipt.id, 'erased_at', v_receipt.erased_at, 'counts', v_counts, 'open_calls', v_open
@@ -3301,7 +3273,7 @@ CREATE OR REPLACE FUNCTION public.purge_expired(p_batch integer DEFAULT 10000)
  SET search_path TO ''
 AS $function$
 declare
-  v_purged constant jsonb := public.purge_expired_rows(p_batch) || public.purge_personal_data(least(p_batch, 2000));
+  v_purged constant jsonb := public.purge_personal_data(least(p_batch, 2000)) || public.purge_expired_rows(p_batch);
 begin
   perform public.record_worker_run('voice-reconcile');
   perform public.roll_up_calls();
@@ -3441,73 +3413,41 @@ CREATE OR REPLACE FUNCTION public.purge_personal_data(p_batch integer DEFAULT 50
  SET search_path TO ''
 AS $function$
 declare
-  -- One whose row is held is being told something of: it is erased by the next run.
-  v_erased jsonb := public.erase_calls(array(
-    select c.call_sid from public.call_logs as c
-    where c.call_sid in (select public.expired_calls(p_batch))
-    for update skip locked
-  ));
-  v_messages integer;
-  v_mails integer;
-  v_analytics integer;
-  v_evidence integer;
-begin
-  with doomed as (
-    select m.id from public.contact_messages as m
-    where m.created_at < now() - make_interval(days => (
-      select days from public.retention_rules where subject = 'contact_messages'
-    ))
-    order by m.created_at limit p_batch for update skip locked
-  ), mails as (
-    delete from public.jobs as j using doomed
-    where j.payload ->> 'contact_message_id' = doomed.id::text
-  )
-  delete from public.contact_messages as m using doomed where m.id = doomed.id;
-  get diagnostics v_messages = row_count;
-
-  delete from public.jobs as j using (
-    select id from public.jobs
-    where status = 'dead'
-      and ended_at < now() - make_interval(days => (select days from public.retention_rules where subject = 'dead_jobs'))
-    order by ended_at limit p_batch for update skip locked
-  ) as old where j.id = old.id;
-  get diagnostics v_mails = row_count;
-
-  delete from public.analytics_events as a using (
-    select id from public.analytics_events
-    where created_at < now() - make_interval(days => (
-        select days from public.retention_rules where subject = 'analytics_events'
+  v_table record;
+  v_count integer;
+  v_purged jsonb := public.erase(
+    -- One whose row is held is being told something of: it is erased by the next run.
+    array(
+      select c.call_sid from public.call_logs as c
+      where c.call_sid in (select public.expired_calls(p_batch))
+      for update skip locked
+    ),
+    array(
+      select m.id from public.contact_messages as m
+      where m.created_at < now() - make_interval(days => (
+        select days from public.retention_rules where subject = 'contact_messages'
       ))
-      -- A rollback reads the deploy log, however long ago the last deploy was.
-      and event_type !~ '^(deploy|rollback)_'
-    order by created_at limit p_batch for update skip locked
-  ) as old where a.id = old.id;
-  get diagnostics v_analytics = row_count;
-
-  delete from public.consent_evidence as k using (
-    select call_hash from public.consent_evidence
-    where decided_at < now() - make_interval(days => (
-      select days from public.retention_rules where subject = 'consent_evidence'
-    ))
-    order by decided_at limit p_batch for update skip locked
-  ) as old where k.call_hash = old.call_hash;
-  get diagnostics v_evidence = row_count;
-
-  delete from public.erased_calls where call_hash in (
-    select call_hash from public.erased_calls
-    where erased_at < now() - make_interval(days => (select days from public.retention_rules where subject = 'erasures'))
-    order by erased_at limit p_batch for update skip locked
+      order by m.created_at limit p_batch for update skip locked
+    )
   );
-  delete from public.erasure_receipts where id in (
-    select id from public.erasure_receipts
-    where erased_at < now() - make_interval(days => (select days from public.retention_rules where subject = 'erasures'))
-    order by erased_at limit p_batch for update skip locked
-  );
-  return jsonb_build_object(
-    'call_logs', v_erased -> 'call_logs', 'call_lifecycle', v_erased -> 'call_lifecycle',
-    'contact_messages', v_messages, 'dead_jobs', v_mails, 'analytics_events', v_analytics,
-    'consent_evidence', v_evidence
-  );
+begin
+  for v_table in
+    select p.table_name, p.expired, now() - make_interval(days => r.days) as before
+    from public.personal_data as p join public.retention_rules as r on r.subject = p.rule
+    where p.expired is not null
+  loop
+    execute format(
+      'delete from public.%1$I where ctid = any (array(
+        select t.ctid from public.%1$I as t where %2$s limit $2 for update skip locked
+      ))',
+      v_table.table_name, v_table.expired
+    ) using v_table.before, p_batch;
+    get diagnostics v_count = row_count;
+    v_purged := v_purged || jsonb_build_object(
+      v_table.table_name, coalesce((v_purged ->> v_table.table_name)::integer, 0) + v_count
+    );
+  end loop;
+  return v_purged;
 end
 $function$
 
@@ -4665,6 +4605,8 @@ alter table public.lines enable row level security;
 
 alter table public.people enable row level security;
 
+alter table public.personal_data enable row level security;
+
 alter table public.prompts enable row level security;
 
 alter table public.rate_limit_refusals enable row level security;
@@ -4776,6 +4718,8 @@ create policy months_of_the_service on months.call_lifecycle_other for select to
 create policy people_of_own_org on public.people for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
 create policy people_of_the_service on public.people for all to service_role using (true) with check (true);
+
+create policy personal_data_of_the_service on public.personal_data for select to service_role using (true);
 
 create policy prompts_of_own_org on public.prompts for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
@@ -5363,6 +5307,8 @@ grant select on public.people to authenticated;
 
 grant delete, insert, select, update on public.people to service_role;
 
+grant select on public.personal_data to service_role;
+
 grant select on public.prompts to authenticated;
 
 grant insert, select on public.prompts to service_role;
@@ -5519,6 +5465,8 @@ comment on table public.lines is 'Which flow each line follows. Its version is t
 
 comment on table public.people is 'Whom a line rings, by the handle that groups of a flow name.';
 
+comment on table public.personal_data is 'Which columns hold something of a person, how the rows of a person are found, and what becomes of them.';
+
 comment on table public.rate_limit_refusals is 'Refusals by minute; the view rate_limit_violations reads them.';
 
 comment on table public.rate_limit_windows is 'The limiter''s state: admissions inside the window, per endpoint and identifier.';
@@ -5638,6 +5586,84 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- job_kinds: {"keep": "30 days", "kind": "mail_contact_notification", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 2, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.5, "longest_hold": "00:15:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
 
 -- job_kinds: {"keep": "30 days", "kind": "mail_voicemail", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 1, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.9, "longest_hold": "00:01:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
+
+-- personal_data: {"rule": "analytics_events", "other": ["event_type", "event_data", "severity"], "expired": "t.created_at < $1 and t.event_type !~ '^(deploy|rollback)_'", "personal": [], "of_person": null, "table_name": "analytics_events", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": "calls", "other": ["call_sid", "direction", "line", "mode", "recording_sid", "recording_source", "handoff_reason", "disposition", "last_step"], "expired": null, "personal": ["from_e164", "to_e164", "party", "recording_url", "transcript"], "of_person": "t.call_sid = any ($1)", "table_name": "call_logs", "exported_as": "calls", "kept_because": null}
+
+-- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "node", "result"], "expired": null, "personal": ["to_e164"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "call_legs", "exported_as": "call_legs", "kept_because": null}
+
+-- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "parent_call_sid", "status"], "expired": null, "personal": ["meta", "answer"], "of_person": "t.call_sid = any ($1) and ($5 or t.meta ?| array['speech', 'digits'])", "table_name": "call_lifecycle", "exported_as": "call_events", "kept_because": null}
+
+-- personal_data: {"rule": "consent_evidence", "other": ["call_hash", "basis", "disclosure"], "expired": "t.decided_at < $1", "personal": [], "of_person": "t.call_hash in (select public.call_hash(sid) from unnest($1) as sid)", "table_name": "consent_evidence", "exported_as": "consent_evidence", "kept_because": "It proves that somebody agreed to be recorded, or did not, and names nobody."}
+
+-- personal_data: {"rule": "contact_messages", "other": [], "expired": null, "personal": ["name", "email", "phone", "subject", "message"], "of_person": "t.id = any ($4)", "table_name": "contact_messages", "exported_as": "website_messages", "kept_because": null}
+
+-- personal_data: {"rule": "dead_jobs", "other": ["kind", "key", "status", "last_error", "result"], "expired": "t.status = 'dead' and t.ended_at < $1", "personal": ["payload", "content"], "of_person": "t.payload ->> 'call_sid' = any ($1) or t.payload ->> 'contact_message_id' = any ($4::text[])", "table_name": "jobs", "exported_as": "jobs", "kept_because": null}
+
+-- personal_data: {"rule": "erasures", "other": ["call_hash"], "expired": "t.erased_at < $1", "personal": [], "of_person": null, "table_name": "erased_calls", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": "erasures", "other": ["counts"], "expired": "t.erased_at < $1", "personal": [], "of_person": null, "table_name": "erasure_receipts", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": "voicemails", "other": ["call_sid", "recording_sid", "leg_sid", "source"], "expired": null, "personal": ["url", "transcript"], "of_person": "t.call_sid = any ($1)", "table_name": "recordings", "exported_as": "recordings", "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["alert", "severity", "comparison", "unit", "summary", "action"], "expired": null, "personal": [], "of_person": null, "table_name": "alert_rules", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["alert", "severity"], "expired": null, "personal": [], "of_person": null, "table_name": "alert_episodes", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["calendar", "state"], "expired": null, "personal": ["set_by"], "of_person": "lower(t.set_by) = lower($3)", "table_name": "calendar_overrides", "exported_as": "calendar_overrides", "kept_because": "Who opened or closed a calendar: until the override ends."}
+
+-- personal_data: {"rule": null, "other": ["call_sid"], "expired": null, "personal": [], "of_person": "t.call_sid = any ($1)", "table_name": "reconcile_attempts", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["e164_number", "number_sid", "country"], "expired": null, "personal": ["profile"], "of_person": "position('\"' || $2 || '\"' in t.profile::text) > 0", "table_name": "telephony_numbers", "exported_as": "telephony_numbers", "kept_because": "Whom a line puts calls through to is its organisation's setting."}
+
+-- personal_data: {"rule": null, "other": ["endpoint", "identifier_type"], "expired": null, "personal": ["identifier"], "of_person": "t.identifier_type = 'caller' and t.identifier = $2", "table_name": "rate_limit_refusals", "exported_as": "rate_limits", "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["endpoint", "identifier_type"], "expired": null, "personal": ["identifier"], "of_person": "t.identifier_type = 'caller' and t.identifier = $2", "table_name": "rate_limit_windows", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["failing"], "expired": null, "personal": [], "of_person": null, "table_name": "health_checks", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["function"], "expired": null, "personal": [], "of_person": null, "table_name": "function_metrics", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["function"], "expired": null, "personal": [], "of_person": null, "table_name": "function_totals", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["handle"], "expired": null, "personal": ["name", "phone"], "of_person": "t.phone = $2", "table_name": "people", "exported_as": "people", "kept_because": "Their organisation puts calls through to them."}
+
+-- personal_data: {"rule": null, "other": ["hash", "mime"], "expired": null, "personal": ["stored_by"], "of_person": "lower(t.stored_by) = lower($3)", "table_name": "prompts", "exported_as": "prompts", "kept_because": "The audio is its organisation's; who stored it is part of its history."}
+
+-- personal_data: {"rule": null, "other": ["hash", "uses", "calendars", "handles"], "expired": null, "personal": ["definition", "numbers", "published_by", "note"], "of_person": "$2 = any (t.numbers) or lower(t.published_by) = lower($3)", "table_name": "call_flow_versions", "exported_as": "call_flow_versions", "kept_because": "A published version never changes: calls refer to it."}
+
+-- personal_data: {"rule": null, "other": ["key", "operation", "request_hash", "status"], "expired": null, "personal": ["result"], "of_person": "t.result ->> 'id' = any ($4::text[])", "table_name": "idempotency_keys", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["kind", "worker", "held_for"], "expired": null, "personal": [], "of_person": null, "table_name": "job_kinds", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["line"], "expired": null, "personal": [], "of_person": null, "table_name": "dialled_time", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["line"], "expired": null, "personal": [], "of_person": null, "table_name": "lines", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["name", "policy", "key", "language", "words"], "expired": null, "personal": [], "of_person": "t.name in (select l.meta #>> '{consent,disclosure}' from public.call_lifecycle as l where l.call_sid = any ($1))", "table_name": "disclosures", "exported_as": "disclosures", "kept_because": "What callers were told about recording, which names nobody."}
+
+-- personal_data: {"rule": null, "other": ["name"], "expired": null, "personal": ["draft", "drafted_by"], "of_person": "position('\"' || $2 || '\"' in t.draft::text) > 0 or lower(t.drafted_by) = lower($3)", "table_name": "call_flows", "exported_as": "call_flows", "kept_because": "The flow is its organisation's, which may change it."}
+
+-- personal_data: {"rule": null, "other": ["scope", "mode", "disposition", "hung_up_at"], "expired": null, "personal": [], "of_person": null, "table_name": "call_hours", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["sid", "subaccount_sid"], "expired": null, "personal": [], "of_person": null, "table_name": "twilio_deletions", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["subaccount_sid", "business_name"], "expired": null, "personal": [], "of_person": null, "table_name": "telephony_subaccounts", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["subaccount_sid", "sealed_token"], "expired": null, "personal": [], "of_person": null, "table_name": "telephony_secrets", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["subject", "why"], "expired": null, "personal": [], "of_person": null, "table_name": "retention_rules", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["table_name", "personal", "other", "of_person", "exported_as", "kept_because", "rule", "expired"], "expired": null, "personal": [], "of_person": null, "table_name": "personal_data", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["transaction_type", "status", "steps_completed", "error_message", "request", "idempotency_key", "result"], "expired": null, "personal": [], "of_person": null, "table_name": "telephony_transactions", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["worker"], "expired": null, "personal": [], "of_person": null, "table_name": "worker_runs", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["moved_by"], "of_person": "lower(t.moved_by) = lower($3)", "table_name": "call_flow_pointers", "exported_as": "call_flow_pointers", "kept_because": "Who let a version answer is part of its history."}
+
+-- personal_data: {"rule": null, "other": [], "expired": null, "personal": [], "of_person": null, "table_name": "rolled_hours", "exported_as": null, "kept_because": null}
 
 -- retention_rules: {"why": "Calls that left a message, with its transcript: until it has been handled, and no longer than other calls.", "days": 90, "subject": "voicemails"}
 

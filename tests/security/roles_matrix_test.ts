@@ -119,6 +119,7 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
     "update(share, hourly_share, lease, delays, max_attempts, expires_after, longest_hold, keep, held_until, held_for)",
   ],
   retention_rules: ["select", "update(days)"],
+  personal_data: ["select"],
   // Sums, that are taken back by the hour and made anew.
   call_hours: ["select", "insert"],
   rolled_hours: ["select", "insert", "delete"],

@@ -73,17 +73,18 @@ create function public.call_hash(p_call_sid text) returns bytea
 language sql immutable set search_path = ''
 return sha256(convert_to(p_call_sid, 'UTF8'));
 
--- Erases calls with what hangs on them, keeps the evidence of consent, and queues their recordings. Of the events only
--- those go at once that hold what the caller said or pressed. The others hold no number and no word; they go with their
--- month. Returns how many rows went, by table. Granted to nobody: the functions below call it as its owner.
-create function public.erase_calls(p_calls text[]) returns jsonb
+-- Erases what is known of a person: the rows of personal_data that are about these calls, messages, number or address. Of
+-- the calls it keeps the evidence of consent, and queues their recordings. p_asked: the person asked; otherwise these have
+-- served their time. Returns how many rows went, by table. Granted to nobody: the functions below call it as its owner.
+create function public.erase(
+  p_calls text[], p_messages uuid[], p_number text default null, p_email text default null, p_asked boolean default false
+) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_recordings integer;
-  v_mails integer;
-  v_events integer;
-  v_calls integer;
+  v_table record;
+  v_count integer;
+  v_counts jsonb := '{}';
 begin
   insert into public.consent_evidence as k (call_hash, org_id, consent_given, decided_at, basis, disclosure)
   select
@@ -111,20 +112,17 @@ begin
   left join public.telephony_subaccounts as a on a.org_id = c.org_id
   where r.call_sid = any (p_calls)
   on conflict (sid) do nothing;
-  get diagnostics v_recordings = row_count;
 
-  delete from public.jobs where payload ->> 'call_sid' = any (p_calls);
-  get diagnostics v_mails = row_count;
-  delete from public.reconcile_attempts where call_sid = any (p_calls);
-  delete from public.recordings where call_sid = any (p_calls);
-  delete from public.call_legs where call_sid = any (p_calls);
-  delete from public.call_lifecycle where call_sid = any (p_calls) and meta ?| array['speech', 'digits'];
-  get diagnostics v_events = row_count;
-  delete from public.call_logs where call_sid = any (p_calls);
-  get diagnostics v_calls = row_count;
-  return jsonb_build_object(
-    'call_logs', v_calls, 'call_lifecycle', v_events, 'jobs', v_mails, 'recordings', v_recordings
-  );
+  for v_table in
+    select p.table_name, p.of_person from public.personal_data as p
+    where p.of_person is not null and p.kept_because is null order by p.table_name
+  loop
+    execute format('delete from public.%I as t where %s', v_table.table_name, v_table.of_person)
+    using p_calls, p_number, p_email, p_messages, p_asked;
+    get diagnostics v_count = row_count;
+    v_counts := v_counts || jsonb_build_object(v_table.table_name, v_count);
+  end loop;
+  return v_counts;
 end
 $$;
 
@@ -152,73 +150,41 @@ create function public.purge_personal_data(p_batch integer default 500) returns 
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  -- One whose row is held is being told something of: it is erased by the next run.
-  v_erased jsonb := public.erase_calls(array(
-    select c.call_sid from public.call_logs as c
-    where c.call_sid in (select public.expired_calls(p_batch))
-    for update skip locked
-  ));
-  v_messages integer;
-  v_mails integer;
-  v_analytics integer;
-  v_evidence integer;
-begin
-  with doomed as (
-    select m.id from public.contact_messages as m
-    where m.created_at < now() - make_interval(days => (
-      select days from public.retention_rules where subject = 'contact_messages'
-    ))
-    order by m.created_at limit p_batch for update skip locked
-  ), mails as (
-    delete from public.jobs as j using doomed
-    where j.payload ->> 'contact_message_id' = doomed.id::text
-  )
-  delete from public.contact_messages as m using doomed where m.id = doomed.id;
-  get diagnostics v_messages = row_count;
-
-  delete from public.jobs as j using (
-    select id from public.jobs
-    where status = 'dead'
-      and ended_at < now() - make_interval(days => (select days from public.retention_rules where subject = 'dead_jobs'))
-    order by ended_at limit p_batch for update skip locked
-  ) as old where j.id = old.id;
-  get diagnostics v_mails = row_count;
-
-  delete from public.analytics_events as a using (
-    select id from public.analytics_events
-    where created_at < now() - make_interval(days => (
-        select days from public.retention_rules where subject = 'analytics_events'
+  v_table record;
+  v_count integer;
+  v_purged jsonb := public.erase(
+    -- One whose row is held is being told something of: it is erased by the next run.
+    array(
+      select c.call_sid from public.call_logs as c
+      where c.call_sid in (select public.expired_calls(p_batch))
+      for update skip locked
+    ),
+    array(
+      select m.id from public.contact_messages as m
+      where m.created_at < now() - make_interval(days => (
+        select days from public.retention_rules where subject = 'contact_messages'
       ))
-      -- A rollback reads the deploy log, however long ago the last deploy was.
-      and event_type !~ '^(deploy|rollback)_'
-    order by created_at limit p_batch for update skip locked
-  ) as old where a.id = old.id;
-  get diagnostics v_analytics = row_count;
-
-  delete from public.consent_evidence as k using (
-    select call_hash from public.consent_evidence
-    where decided_at < now() - make_interval(days => (
-      select days from public.retention_rules where subject = 'consent_evidence'
-    ))
-    order by decided_at limit p_batch for update skip locked
-  ) as old where k.call_hash = old.call_hash;
-  get diagnostics v_evidence = row_count;
-
-  delete from public.erased_calls where call_hash in (
-    select call_hash from public.erased_calls
-    where erased_at < now() - make_interval(days => (select days from public.retention_rules where subject = 'erasures'))
-    order by erased_at limit p_batch for update skip locked
+      order by m.created_at limit p_batch for update skip locked
+    )
   );
-  delete from public.erasure_receipts where id in (
-    select id from public.erasure_receipts
-    where erased_at < now() - make_interval(days => (select days from public.retention_rules where subject = 'erasures'))
-    order by erased_at limit p_batch for update skip locked
-  );
-  return jsonb_build_object(
-    'call_logs', v_erased -> 'call_logs', 'call_lifecycle', v_erased -> 'call_lifecycle',
-    'contact_messages', v_messages, 'dead_jobs', v_mails, 'analytics_events', v_analytics,
-    'consent_evidence', v_evidence
-  );
+begin
+  for v_table in
+    select p.table_name, p.expired, now() - make_interval(days => r.days) as before
+    from public.personal_data as p join public.retention_rules as r on r.subject = p.rule
+    where p.expired is not null
+  loop
+    execute format(
+      'delete from public.%1$I where ctid = any (array(
+        select t.ctid from public.%1$I as t where %2$s limit $2 for update skip locked
+      ))',
+      v_table.table_name, v_table.expired
+    ) using v_table.before, p_batch;
+    get diagnostics v_count = row_count;
+    v_purged := v_purged || jsonb_build_object(
+      v_table.table_name, coalesce((v_purged ->> v_table.table_name)::integer, 0) + v_count
+    );
+  end loop;
+  return v_purged;
 end
 $$;
 
@@ -244,55 +210,29 @@ end;
 create function public.export_person(p_number text, p_email text default null) returns jsonb
 language plpgsql stable security definer set search_path = ''
 as $$
+declare
+  v_table record;
+  v_rows jsonb;
+  v_known jsonb := '{}';
 begin
   if p_number is null and p_email is null then
     raise sqlstate '22023' using message = 'a person is known by a number or an e-mail address';
   end if;
-  return jsonb_build_object(
-    'calls', (
-      select coalesce(jsonb_agg(to_jsonb(c) order by c.started_at), '[]')
-      from public.call_logs as c where c.call_sid in (select public.calls_of_person(p_number))
-    ),
-    'call_events', (
-      select coalesce(jsonb_agg(to_jsonb(l) order by l.id), '[]')
-      from public.call_lifecycle as l where l.call_sid in (select public.calls_of_person(p_number))
-    ),
-    'call_legs', (
-      select coalesce(jsonb_agg(to_jsonb(l) order by l.dialled_at), '[]')
-      from public.call_legs as l where l.call_sid in (select public.calls_of_person(p_number)) or l.to_e164 = p_number
-    ),
-    'recordings', (
-      select coalesce(jsonb_agg(to_jsonb(r) order by r.recorded_at), '[]')
-      from public.recordings as r where r.call_sid in (select public.calls_of_person(p_number))
-    ),
-    'consent_evidence', (
-      select coalesce(jsonb_agg(to_jsonb(k)), '[]') from public.consent_evidence as k
-      where k.call_hash in (select public.call_hash(sid) from public.calls_of_person(p_number) as sid)
-    ),
-    'disclosures', (
-      select coalesce(jsonb_agg(to_jsonb(d) order by d.name), '[]') from public.disclosures as d
-      where d.name in (
-        select l.meta #>> '{consent,disclosure}'
-        from public.call_lifecycle as l where l.call_sid in (select public.calls_of_person(p_number))
-      )
-    ),
-    'website_messages', (
-      select coalesce(jsonb_agg(to_jsonb(m) order by m.created_at), '[]')
-      from public.contact_messages as m where m.id in (select public.messages_of_person(p_number, p_email))
-    ),
-    'jobs', (
-      select coalesce(jsonb_agg(to_jsonb(j) - 'lease' order by j.id), '[]')
-      from public.jobs as j
-      where j.payload ->> 'call_sid' in (select public.calls_of_person(p_number))
-        or j.payload ->> 'contact_message_id' in (
-          select id::text from public.messages_of_person(p_number, p_email) as id
-        )
-    ),
-    'rate_limits', (
-      select coalesce(jsonb_agg(to_jsonb(r)), '[]') from public.rate_limit_refusals as r
-      where r.identifier_type = 'caller' and r.identifier = p_number
+  for v_table in
+    select p.table_name, p.of_person, p.exported_as from public.personal_data as p
+    where p.exported_as is not null order by p.exported_as
+  loop
+    execute format(
+      $sql$ select coalesce(jsonb_agg(to_jsonb(t)), '[]') from public.%I as t where %s $sql$,
+      v_table.table_name, v_table.of_person
     )
-  );
+    into v_rows
+    using
+      array(select public.calls_of_person(p_number)), p_number, p_email,
+      array(select public.messages_of_person(p_number, p_email)), true;
+    v_known := v_known || jsonb_build_object(v_table.exported_as, v_rows);
+  end loop;
+  return v_known;
 end
 $$;
 
@@ -307,7 +247,6 @@ declare
   v_messages constant uuid[] := array(select public.messages_of_person(p_number, p_email));
   v_counts jsonb;
   v_open integer;
-  v_count integer;
   v_receipt public.erasure_receipts;
 begin
   if p_number is null and p_email is null then
@@ -322,31 +261,7 @@ begin
   );
   select count(*) into v_open from public.call_logs as c
   where c.call_sid in (select public.calls_of_person(p_number)) and c.status < 'lost';
-  v_counts := public.erase_calls(v_calls);
-  -- All of their events, and not with their month.
-  delete from public.call_lifecycle where call_sid = any (v_calls);
-  get diagnostics v_count = row_count;
-  v_counts := v_counts || jsonb_build_object('call_lifecycle', (v_counts ->> 'call_lifecycle')::integer + v_count);
-
-  delete from public.idempotency_keys as k where (k.result ->> 'id')::text = any (v_messages::text[]);
-  get diagnostics v_count = row_count;
-  v_counts := v_counts || jsonb_build_object('idempotency_keys', v_count);
-
-  delete from public.jobs as j where j.payload ->> 'contact_message_id' = any (v_messages::text[]);
-  get diagnostics v_count = row_count;
-  v_counts := v_counts || jsonb_build_object('jobs', (v_counts ->> 'jobs')::integer + v_count);
-
-  delete from public.contact_messages where id = any (v_messages);
-  get diagnostics v_count = row_count;
-  v_counts := v_counts || jsonb_build_object('contact_messages', v_count);
-
-  delete from public.rate_limit_refusals where identifier_type = 'caller' and identifier = p_number;
-  get diagnostics v_count = row_count;
-  v_counts := v_counts || jsonb_build_object('rate_limit_refusals', v_count);
-  delete from public.rate_limit_windows where identifier_type = 'caller' and identifier = p_number;
-  get diagnostics v_count = row_count;
-  v_counts := v_counts || jsonb_build_object('rate_limit_windows', v_count);
-
+  v_counts := public.erase(v_calls, v_messages, p_number, p_email, true);
   insert into public.erasure_receipts (counts) values (v_counts) returning * into v_receipt;
   return jsonb_build_object(
     'receipt', v_receipt.id, 'erased_at', v_receipt.erased_at, 'counts', v_counts, 'open_calls', v_open

@@ -64,7 +64,7 @@ create function public.purge_expired(p_batch integer default 10000) returns json
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_purged constant jsonb := public.purge_expired_rows(p_batch) || public.purge_personal_data(least(p_batch, 2000));
+  v_purged constant jsonb := public.purge_personal_data(least(p_batch, 2000)) || public.purge_expired_rows(p_batch);
 begin
   perform public.record_worker_run('voice-reconcile');
   perform public.roll_up_calls();

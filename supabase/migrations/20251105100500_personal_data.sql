@@ -1,0 +1,100 @@
+-- What is known of people: one row a table of schema public, no table without one. Erasing, exporting and expiring go by
+-- these rows; tests/db/privacy_test.ts fails for a table or a column that is missing here.
+
+create table public.personal_data (
+  table_name text primary key,
+  -- Its columns that can hold text: those that hold something of a person, and those that never do.
+  personal text[] not null default '{}',
+  other text[] not null default '{}',
+  -- An SQL condition on a row t: it is about the person whose calls are $1, number $2, e-mail address $3 and website messages
+  -- $4. $5: whether the person asked; false where calls and messages have served their time.
+  of_person text,
+  -- What an export calls the rows; null: they say nothing that others do not.
+  exported_as text unique,
+  -- Null: the rows are deleted when the person is forgotten.
+  kept_because text,
+  -- The rule that says how long rows are kept, and the condition on a row t: it is older than $1. Without the condition the
+  -- rows go with the call or the message that they are about.
+  rule text references public.retention_rules (subject),
+  expired text,
+  constraint personal_data_found check (personal = '{}' or of_person is not null),
+  constraint personal_data_told_or_erased check (of_person is null or exported_as is not null or kept_because is null)
+);
+
+comment on table public.personal_data is 'Which columns hold something of a person, how the rows of a person are found, and what becomes of them.';
+
+create index personal_data_rule_idx on public.personal_data (rule);
+
+alter table public.personal_data enable row level security;
+create policy personal_data_of_the_service on public.personal_data for select to service_role using (true);
+grant select on public.personal_data to service_role;
+
+insert into public.personal_data (table_name, personal, other, of_person, exported_as, kept_because, rule, expired) values
+  ('call_logs', '{from_e164, to_e164, party, recording_url, transcript}',
+    '{call_sid, direction, line, mode, recording_sid, recording_source, handoff_reason, disposition, last_step}',
+    't.call_sid = any ($1)', 'calls', null, 'calls', null),
+  -- The other events hold no number and no word: they go with their month.
+  ('call_lifecycle', '{meta, answer}', '{call_sid, leg_sid, parent_call_sid, status}',
+    $$t.call_sid = any ($1) and ($5 or t.meta ?| array['speech', 'digits'])$$, 'call_events', null, 'calls', null),
+  ('call_legs', '{to_e164}', '{call_sid, leg_sid, node, result}', 't.call_sid = any ($1) or t.to_e164 = $2', 'call_legs',
+    null, 'calls', null),
+  ('recordings', '{url, transcript}', '{call_sid, recording_sid, leg_sid, source}', 't.call_sid = any ($1)', 'recordings',
+    null, 'voicemails', null),
+  ('reconcile_attempts', '{}', '{call_sid}', 't.call_sid = any ($1)', null, null, null, null),
+  ('consent_evidence', '{}', '{call_hash, basis, disclosure}',
+    't.call_hash in (select public.call_hash(sid) from unnest($1) as sid)', 'consent_evidence',
+    'It proves that somebody agreed to be recorded, or did not, and names nobody.', 'consent_evidence', 't.decided_at < $1'),
+  ('disclosures', '{}', '{name, policy, key, language, words}',
+    $$t.name in (select l.meta #>> '{consent,disclosure}' from public.call_lifecycle as l where l.call_sid = any ($1))$$,
+    'disclosures', 'What callers were told about recording, which names nobody.', null, null),
+  ('contact_messages', '{name, email, phone, subject, message}', '{}', 't.id = any ($4)', 'website_messages', null,
+    'contact_messages', null),
+  ('jobs', '{payload, content}', '{kind, key, status, last_error, result}',
+    $$t.payload ->> 'call_sid' = any ($1) or t.payload ->> 'contact_message_id' = any ($4::text[])$$, 'jobs', null,
+    'dead_jobs', $$t.status = 'dead' and t.ended_at < $1$$),
+  ('idempotency_keys', '{result}', '{key, operation, request_hash, status}', $$t.result ->> 'id' = any ($4::text[])$$, null,
+    null, null, null),
+  ('rate_limit_refusals', '{identifier}', '{endpoint, identifier_type}', $$t.identifier_type = 'caller' and t.identifier = $2$$,
+    'rate_limits', null, null, null),
+  ('rate_limit_windows', '{identifier}', '{endpoint, identifier_type}', $$t.identifier_type = 'caller' and t.identifier = $2$$,
+    null, null, null, null),
+  ('people', '{name, phone}', '{handle}', 't.phone = $2', 'people', 'Their organisation puts calls through to them.', null, null),
+  ('call_flows', '{draft, drafted_by}', '{name}',
+    $$position('"' || $2 || '"' in t.draft::text) > 0 or lower(t.drafted_by) = lower($3)$$, 'call_flows',
+    'The flow is its organisation''s, which may change it.', null, null),
+  ('call_flow_versions', '{definition, numbers, published_by, note}', '{hash, uses, calendars, handles}',
+    '$2 = any (t.numbers) or lower(t.published_by) = lower($3)', 'call_flow_versions',
+    'A published version never changes: calls refer to it.', null, null),
+  ('call_flow_pointers', '{moved_by}', '{}', 'lower(t.moved_by) = lower($3)', 'call_flow_pointers',
+    'Who let a version answer is part of its history.', null, null),
+  ('calendar_overrides', '{set_by}', '{calendar, state}', 'lower(t.set_by) = lower($3)', 'calendar_overrides',
+    'Who opened or closed a calendar: until the override ends.', null, null),
+  ('prompts', '{stored_by}', '{hash, mime}', 'lower(t.stored_by) = lower($3)', 'prompts',
+    'The audio is its organisation''s; who stored it is part of its history.', null, null),
+  ('telephony_numbers', '{profile}', '{e164_number, number_sid, country}', $$position('"' || $2 || '"' in t.profile::text) > 0$$,
+    'telephony_numbers', 'Whom a line puts calls through to is its organisation''s setting.', null, null),
+  ('analytics_events', '{}', '{event_type, event_data, severity}', null, null, null, 'analytics_events',
+    -- A rollback reads the deploy log, however long ago the last deploy was.
+    $$t.created_at < $1 and t.event_type !~ '^(deploy|rollback)_'$$),
+  ('erased_calls', '{}', '{call_hash}', null, null, null, 'erasures', 't.erased_at < $1'),
+  ('erasure_receipts', '{}', '{counts}', null, null, null, 'erasures', 't.erased_at < $1'),
+  ('twilio_deletions', '{}', '{sid, subaccount_sid}', null, null, null, null, null),
+  ('dialled_time', '{}', '{line}', null, null, null, null, null),
+  ('call_hours', '{}', '{scope, mode, disposition, hung_up_at}', null, null, null, null, null),
+  ('rolled_hours', '{}', '{}', null, null, null, null, null),
+  ('lines', '{}', '{line}', null, null, null, null, null),
+  ('alert_rules', '{}', '{alert, severity, comparison, unit, summary, action}', null, null, null, null, null),
+  ('alert_episodes', '{}', '{alert, severity}', null, null, null, null, null),
+  ('function_metrics', '{}', '{function}', null, null, null, null, null),
+  ('function_totals', '{}', '{function}', null, null, null, null, null),
+  ('health_checks', '{}', '{failing}', null, null, null, null, null),
+  ('worker_runs', '{}', '{worker}', null, null, null, null, null),
+  ('job_kinds', '{}', '{kind, worker, held_for}', null, null, null, null, null),
+  ('retention_rules', '{}', '{subject, why}', null, null, null, null, null),
+  ('personal_data', '{}', '{table_name, personal, other, of_person, exported_as, kept_because, rule, expired}', null, null,
+    null, null, null),
+  ('telephony_subaccounts', '{}', '{subaccount_sid, business_name}', null, null, null, null, null),
+  ('telephony_secrets', '{}', '{subaccount_sid, sealed_token}', null, null, null, null, null),
+  ('telephony_transactions', '{}',
+    '{transaction_type, status, steps_completed, error_message, request, idempotency_key, result}', null, null, null, null,
+    null);
