@@ -504,8 +504,7 @@ create table public.telephony_numbers (
   org_id uuid not null,
   number_sid text not null,
   country text not null,
-  provisioned_at timestamp with time zone not null default now(),
-  profile jsonb not null default '{}'::jsonb
+  provisioned_at timestamp with time zone not null default now()
 );
 
 create table public.telephony_secrets (
@@ -938,8 +937,6 @@ alter table telephony_numbers add constraint telephony_numbers_of_org UNIQUE (e1
 alter table telephony_numbers add constraint telephony_numbers_org_id_fkey FOREIGN KEY (org_id) REFERENCES telephony_subaccounts(org_id);
 
 alter table telephony_numbers add constraint telephony_numbers_pkey PRIMARY KEY (e164_number);
-
-alter table telephony_numbers add constraint telephony_numbers_profile_object CHECK ((jsonb_typeof(profile) = 'object'::text));
 
 alter table telephony_numbers add constraint telephony_numbers_sid_form CHECK ((number_sid ~ '^PN[0-9a-fA-F]{32}$'::text));
 
@@ -1406,7 +1403,6 @@ AS $function$
 declare
   t public.telephony_transactions;
   taken_over public.telephony_transactions;
-  v_own_lines jsonb;
 begin
   for v_look in 1..2 loop
     select * into t from public.telephony_transactions as known
@@ -1427,15 +1423,6 @@ begin
       if not p_further and exists (select from public.telephony_numbers as n where n.org_id = p_org_id) then
         delete from public.telephony_transactions as mine where mine.id = t.id;
         return jsonb_build_object('outcome', 'enough');
-      end if;
-      select jsonb_agg(n.e164_number) into v_own_lines from public.telephony_numbers as n
-      where n.e164_number in (
-        select jsonb_path_query(p_request, '$.profile.menu[*].destination') #>> '{}'
-        union all select p_request #>> '{profile,operator}'
-      );
-      if v_own_lines is not null then
-        delete from public.telephony_transactions as mine where mine.id = t.id;
-        return jsonb_build_object('outcome', 'own_lines', 'numbers', v_own_lines);
       end if;
       return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(t));
     end if;
@@ -1721,7 +1708,8 @@ begin
       v_facts := v_facts || jsonb_build_object('people', v_people);
     end if;
   end if;
-  if p_ask ? 'dials' then
+  -- A call that comes in where the settings answer hears a menu first: nobody is rung for it yet.
+  if p_ask ? 'dials' and (not p_ask ? 'line' or c.flow_version is not null) then
     v_facts := v_facts || jsonb_build_object(
       'spent', public.line_has_spent(c, (p_ask #>> '{dials,leg_sec}')::bigint, (p_ask #>> '{dials,day_sec}')::integer),
       'own_lines', coalesce((select jsonb_agg(o) from public.own_lines(v_numbers) as o), '[]')
@@ -1999,13 +1987,13 @@ begin
   -- The flow of whoever had this number before does not come with it.
   delete from public.lines as l
   where l.line = p_made #>> '{number,e164_number}' and l.org_id is distinct from v_org_id;
-  insert into public.telephony_numbers as n (e164_number, org_id, number_sid, country, profile)
-  select m.e164_number, v_org_id, m.number_sid, m.country, m.profile
-  from jsonb_to_record(p_made -> 'number') as m(e164_number text, number_sid text, country text, profile jsonb)
+  insert into public.telephony_numbers as n (e164_number, org_id, number_sid, country)
+  select m.e164_number, v_org_id, m.number_sid, m.country
+  from jsonb_to_record(p_made -> 'number') as m(e164_number text, number_sid text, country text)
   -- Somebody had this number before and gave it up: Twilio would not have sold it otherwise.
   on conflict (e164_number) do update
     set org_id = excluded.org_id, number_sid = excluded.number_sid, country = excluded.country,
-      profile = excluded.profile, provisioned_at = now();
+      provisioned_at = now();
 end
 $function$
 
@@ -3682,14 +3670,14 @@ BEGIN ATOMIC
 END
 
 CREATE OR REPLACE FUNCTION public.running_onboardings()
- RETURNS TABLE(org_id uuid, account text, sealed_token text, number text, profile jsonb)
+ RETURNS TABLE(org_id uuid, account text, sealed_token text, number text, business_name text)
  LANGUAGE sql
  STABLE
  SET search_path TO ''
 AS $function$
   select
     t.org_id, s.account ->> 'subaccount_sid', s.account ->> 'sealed_token', s.number ->> 'number',
-    coalesce(t.request -> 'profile', '{}')
+    t.request ->> 'business_name'
   from public.telephony_transactions as t
   cross join lateral (
     select
@@ -4000,14 +3988,10 @@ begin
       (select s.sealed_token from public.telephony_secrets as s where s.subaccount_sid = p_account_sid),
       (select r.sealed_token from public.running_onboardings() as r where r.account = p_account_sid limit 1)
     ),
-    'lines', coalesce((
-      select jsonb_object_agg(l.number, l.profile) from (
-        select r.number, r.profile from public.running_onboardings() as r
-        where r.account = p_account_sid and r.number is not null
-        union all
-        select n.e164_number, n.profile from public.telephony_numbers as n where n.org_id = v_org_id
-      ) as l
-    ), '{}')
+    'business_name', coalesce(
+      (select s.business_name from public.telephony_subaccounts as s where s.subaccount_sid = p_account_sid),
+      (select r.business_name from public.running_onboardings() as r where r.account = p_account_sid limit 1)
+    )
   );
   if v_secret_id is not null then
     execute 'select decrypted_secret from vault.decrypted_secrets where id = $1' into v_token using v_secret_id;

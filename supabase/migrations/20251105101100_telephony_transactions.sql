@@ -34,9 +34,6 @@ create table public.telephony_numbers (
     constraint telephony_numbers_sid_form check (number_sid ~ '^PN[0-9a-fA-F]{32}$'),
   country text not null constraint telephony_numbers_country_known check (country in ('CA', 'US')),
   provisioned_at timestamptz not null default now(),
-  -- What differs from the default line for calls to this number; see onboarding/line.ts.
-  profile jsonb not null default '{}'
-    constraint telephony_numbers_profile_object check (jsonb_typeof(profile) = 'object'),
   -- For lines: a number of its organisation.
   constraint telephony_numbers_of_org unique (e164_number, org_id)
 );
@@ -155,8 +152,7 @@ $$;
 -- Begins an onboarding, or tells what became of it: {outcome: started, work} to whoever is to do it;
 -- {outcome: completed, result}; {outcome: in_progress, retry_after} while another works on it or it is being undone;
 -- {outcome: conflict} where the key, or without a key the organisation, belongs to another request; {outcome: enough}
--- where the organisation has a number and p_further is false: whoever asked may not have it buy another;
--- {outcome: own_lines, numbers} where callers would be put through to numbers that are answered here.
+-- where the organisation has a number and p_further is false: whoever asked may not have it buy another.
 create function public.begin_onboarding(
   p_org_id uuid, p_request jsonb, p_key text default null, p_further boolean default true,
   p_lease interval default '3 minutes'
@@ -166,7 +162,6 @@ as $$
 declare
   t public.telephony_transactions;
   taken_over public.telephony_transactions;
-  v_own_lines jsonb;
 begin
   for v_look in 1..2 loop
     select * into t from public.telephony_transactions as known
@@ -187,15 +182,6 @@ begin
       if not p_further and exists (select from public.telephony_numbers as n where n.org_id = p_org_id) then
         delete from public.telephony_transactions as mine where mine.id = t.id;
         return jsonb_build_object('outcome', 'enough');
-      end if;
-      select jsonb_agg(n.e164_number) into v_own_lines from public.telephony_numbers as n
-      where n.e164_number in (
-        select jsonb_path_query(p_request, '$.profile.menu[*].destination') #>> '{}'
-        union all select p_request #>> '{profile,operator}'
-      );
-      if v_own_lines is not null then
-        delete from public.telephony_transactions as mine where mine.id = t.id;
-        return jsonb_build_object('outcome', 'own_lines', 'numbers', v_own_lines);
       end if;
       return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(t));
     end if;
@@ -409,7 +395,7 @@ end
 $$;
 
 -- Completes an onboarding: all that it made becomes known in the transaction that says so. p_made: {subaccount_sid,
--- business_name, number: {e164_number, number_sid, country, profile}, token or sealed_token where the sub-account is
+-- business_name, number: {e164_number, number_sid, country}, token or sealed_token where the sub-account is
 -- new, result}.
 -- Raises PT409 when another has taken over.
 create function public.complete_onboarding(p_id uuid, p_lease_token uuid, p_steps jsonb, p_made jsonb) returns void
@@ -442,25 +428,25 @@ begin
   -- The flow of whoever had this number before does not come with it.
   delete from public.lines as l
   where l.line = p_made #>> '{number,e164_number}' and l.org_id is distinct from v_org_id;
-  insert into public.telephony_numbers as n (e164_number, org_id, number_sid, country, profile)
-  select m.e164_number, v_org_id, m.number_sid, m.country, m.profile
-  from jsonb_to_record(p_made -> 'number') as m(e164_number text, number_sid text, country text, profile jsonb)
+  insert into public.telephony_numbers as n (e164_number, org_id, number_sid, country)
+  select m.e164_number, v_org_id, m.number_sid, m.country
+  from jsonb_to_record(p_made -> 'number') as m(e164_number text, number_sid text, country text)
   -- Somebody had this number before and gave it up: Twilio would not have sold it otherwise.
   on conflict (e164_number) do update
     set org_id = excluded.org_id, number_sid = excluded.number_sid, country = excluded.country,
-      profile = excluded.profile, provisioned_at = now();
+      provisioned_at = now();
 end
 $$;
 
 -- What an onboarding has made that is not complete yet, or not taken back: callers of a number reach it from the moment
 -- that it is bound. `account` is the sub-account's SID, `number` null while none is bought.
 create function public.running_onboardings()
-returns table (org_id uuid, account text, sealed_token text, number text, profile jsonb)
+returns table (org_id uuid, account text, sealed_token text, number text, business_name text)
 language sql stable set search_path = ''
 as $$
   select
     t.org_id, s.account ->> 'subaccount_sid', s.account ->> 'sealed_token', s.number ->> 'number',
-    coalesce(t.request -> 'profile', '{}')
+    t.request ->> 'business_name'
   from public.telephony_transactions as t
   cross join lateral (
     select
@@ -483,7 +469,7 @@ as $$
   )
 $$;
 
--- Whose account it is, the token that signs its webhooks, and what differs on each of its numbers; null for an
+-- Whose account it is, the token that signs its webhooks, and the name that its callers hear; null for an
 -- account that is no organisation's. SECURITY DEFINER: the tokens are readable this way only.
 create function public.telephony_tenant(p_account_sid text) returns jsonb
 language plpgsql stable security definer set search_path = ''
@@ -506,14 +492,10 @@ begin
       (select s.sealed_token from public.telephony_secrets as s where s.subaccount_sid = p_account_sid),
       (select r.sealed_token from public.running_onboardings() as r where r.account = p_account_sid limit 1)
     ),
-    'lines', coalesce((
-      select jsonb_object_agg(l.number, l.profile) from (
-        select r.number, r.profile from public.running_onboardings() as r
-        where r.account = p_account_sid and r.number is not null
-        union all
-        select n.e164_number, n.profile from public.telephony_numbers as n where n.org_id = v_org_id
-      ) as l
-    ), '{}')
+    'business_name', coalesce(
+      (select s.business_name from public.telephony_subaccounts as s where s.subaccount_sid = p_account_sid),
+      (select r.business_name from public.running_onboardings() as r where r.account = p_account_sid limit 1)
+    )
   );
   if v_secret_id is not null then
     execute 'select decrypted_secret from vault.decrypted_secrets where id = $1' into v_token using v_secret_id;

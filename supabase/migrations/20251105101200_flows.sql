@@ -662,7 +662,8 @@ begin
       v_facts := v_facts || jsonb_build_object('people', v_people);
     end if;
   end if;
-  if p_ask ? 'dials' then
+  -- A call that comes in where the settings answer hears a menu first: nobody is rung for it yet.
+  if p_ask ? 'dials' and (not p_ask ? 'line' or c.flow_version is not null) then
     v_facts := v_facts || jsonb_build_object(
       'spent', public.line_has_spent(c, (p_ask #>> '{dials,leg_sec}')::bigint, (p_ask #>> '{dials,day_sec}')::integer),
       'own_lines', coalesce((select jsonb_agg(o) from public.own_lines(v_numbers) as o), '[]')

@@ -7,10 +7,12 @@ import fc from "fast-check";
 import { createHash } from "node:crypto";
 import type { VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
 import type { TenantRow } from "../../supabase/functions/_shared/db/tenants.ts";
+import type { Flow } from "../../supabase/functions/_shared/flows/language.ts";
+import { unpack } from "../../supabase/functions/_shared/flows/shipped.ts";
 import type { Deps } from "../../supabase/functions/_shared/deps.ts";
 import type { FunctionName } from "../../supabase/functions/_shared/functions.ts";
-import type { LineChanges } from "../../supabase/functions/_shared/db/tenants.ts";
 import { sealBy } from "../../supabase/functions/_shared/onboarding/seal.ts";
+import { createLines, type Lines } from "../../supabase/functions/_shared/tenancy/lines.ts";
 import { createTenants, type Tenants } from "../../supabase/functions/_shared/tenancy/tenants.ts";
 import type { Handler } from "../../supabase/functions/_shared/webhook.ts";
 import {
@@ -20,11 +22,11 @@ import {
   dialEnded,
   type Element,
   incomingCall,
-  LINE_NUMBER,
   onTheLine,
   parseTwiml,
   pathOf,
   pressed,
+  publication,
   said,
   signedRequest,
   testDeps,
@@ -42,8 +44,8 @@ const HANDLERS = new Map<string, (deps: Deps) => Handler>(
 /** How everything is while one step is answered. */
 interface Moment {
   readonly policy: "opt_out" | "opt_in";
-  /** What the called number's own row says; `undefined`: the number is not among the tenant's. */
-  readonly line: LineChanges | undefined;
+  /** What is published for the called number; `undefined`: nothing, so that the settings answer. */
+  readonly flow: Flow | undefined;
   readonly database: "up" | "away" | "fails";
   /** An isolate that has served nobody yet. */
   readonly cold: boolean;
@@ -53,19 +55,64 @@ interface Moment {
   readonly malformed: boolean;
 }
 
+const BOTH = ["opt_out", "opt_in"] as const;
+
+/** A line's flow: what it says of recording, and which key means what. */
+function flowOf(
+  { policy, disclosure, language, swapped, without }: {
+    policy: "opt_out" | "opt_in";
+    disclosure: string | undefined;
+    language: string;
+    swapped: boolean;
+    /** Callers are told nothing. */
+    without: boolean;
+  },
+): Flow {
+  const ring = (to: string) => ({ type: "ring" as const, to, answered: "end", unanswered: "note" });
+  const [one, two] = swapped ? ["support", "sales"] : ["sales", "support"];
+  return {
+    schema: 1,
+    zone: "America/Edmonton",
+    languages: [language],
+    start: without ? "menu" : "recording",
+    prompts: {
+      menu: { [language]: "Sales or support?" },
+      note: { [language]: "Please leave a message." },
+      ...(disclosure && { own: { [language]: disclosure } }),
+    },
+    nodes: {
+      ...(!without && {
+        recording: { type: "consent", policy, ...(disclosure && { prompt: "own" }), next: "menu" },
+      }),
+      menu: {
+        type: "menu",
+        prompt: "menu",
+        options: [
+          { key: "1", words: [one!], next: one! },
+          { key: "2", words: [two!], next: two! },
+        ],
+        tries: 2,
+        otherwise: "note",
+      },
+      sales: { ...ring("+15875550133"), mode: "sales" },
+      support: { ...ring("+15875550134"), mode: "support" },
+      note: { type: "voicemail", prompt: "note", next: "end" },
+      end: { type: "end" },
+    },
+  };
+}
+
 const moment: fc.Arbitrary<Moment> = fc.record({
   policy: fc.constantFrom("opt_out", "opt_in"),
-  line: fc.option(
+  flow: fc.option(
     fc.record({
-      recording_consent: fc.constantFrom(undefined, "opt_out" as const, "opt_in" as const),
+      policy: fc.constantFrom(...BOTH),
       disclosure: fc.constantFrom(undefined, "Welcome to Acme.", "Calls help us learn"),
-      language: fc.constantFrom(undefined, "en-GB"),
-      menu: fc.constantFrom(undefined, [
-        { key: "1", mode: "bookings", label: "bookings", destination: "+15875550133" },
-        { key: "2", mode: "sales", label: "sales", destination: "+15875550134" },
-      ]),
-    }, { noNullPrototype: true }),
-    { nil: undefined, freq: 6 },
+      language: fc.constantFrom("en-US", "en-GB"),
+      swapped: fc.boolean(),
+      without: fc.boolean(),
+    }).map(flowOf),
+    { nil: undefined, freq: 3 },
   ),
   database: fc.constantFrom("up", "up", "up", "away", "fails"),
   cold: fc.boolean(),
@@ -83,7 +130,6 @@ interface Answer {
   /** May have been a refusal. */
   readonly unclear?: true;
 }
-const BOTH = ["opt_out", "opt_in"] as const;
 const ANSWERS: readonly Answer[] = [
   { params: onTheLine, agrees: [], goesOn: true },
   ...["1", "2"].map((key): Answer => ({ params: pressed(key), agrees: [], goesOn: true })),
@@ -135,7 +181,8 @@ function heardIn(verbs: readonly Element[]) {
 class CallUnderChange {
   readonly #isMain: boolean;
   #row: { given: boolean | null; order: number } = { given: null, order: 0 };
-  #warm = new Map<string, Tenants>();
+  #warm = new Map<string, { tenants: Tenants; lines: Lines }>();
+  readonly #published = new Map<string, ReturnType<typeof publication>>();
   readonly #faults: string[] = [];
   #moment: Moment | undefined;
   #now = 0;
@@ -163,7 +210,8 @@ class CallUnderChange {
       const name = to === "next" ? pathOf(url).split("?")[0]! : to;
       if (moment.oldUrl) {
         own.searchParams.delete("disclosed");
-        own.searchParams.delete("menu");
+        own.searchParams.delete("flow");
+        own.searchParams.delete("node");
         // From here on nobody knows any more what this caller heard.
         this.#heard = undefined;
       }
@@ -225,9 +273,13 @@ class CallUnderChange {
   #deps(moment: Moment): Deps {
     const env = { RECORDING_CONSENT: moment.policy, TWILIO_ACCOUNT_SID: ACCOUNT_SID };
     const deps = testDeps({ env });
+    const flow = moment.flow && publication(moment.flow);
+    if (flow) this.#published.set(flow.hash, flow);
+    const { tenants, lines } = this.#isolate(moment);
     return {
       ...deps,
-      tenants: this.#tenants(moment),
+      tenants,
+      flows: () => Promise.resolve(lines),
       accept: (event) => {
         const sent = JSON.parse(JSON.stringify(event)) as VoiceEvent;
         this.#check(sent);
@@ -237,7 +289,11 @@ class CallUnderChange {
           this.#row = { given: sent.consent_given ?? null, order: sent.consent_order! };
         }
         return Promise.resolve(
-          accepted({ mode: sent.mode ?? "menu", consent_given: this.#row.given }),
+          accepted({
+            mode: sent.mode ?? "menu",
+            consent_given: this.#row.given,
+            ...(flow && sent.ask?.line && { facts: { flow } }),
+          }),
         );
       },
     };
@@ -253,16 +309,25 @@ class CallUnderChange {
     if (!this.#mayBeRecorded() || !isOfHeard) this.#faults.push(JSON.stringify(event));
   }
 
-  /** The real look-up, over a database that is as the moment has it; a warm isolate remembers the moments before. */
-  #tenants({ policy, cold }: Moment): Tenants {
-    const read = (): Promise<TenantRow> => {
-      const { line, database } = this.#moment!;
-      if (database !== "up") return Promise.reject(new Error("away"));
-      const lines: Record<string, LineChanges> = line === undefined ? {} : { [LINE_NUMBER]: line };
-      return Promise.resolve({ org_id: "o", token: TOKEN, sealed_token: null, lines });
-    };
-    const make = () =>
-      createTenants({
+  /** The real look-ups, over a database that is as the moment has it; a warm isolate remembers the moments before. */
+  #isolate({ policy, cold }: Moment) {
+    const isUp = () => this.#moment!.database === "up";
+    const read = (): Promise<TenantRow> =>
+      isUp()
+        ? Promise.resolve({ org_id: "o", token: TOKEN, sealed_token: null, business_name: "Acme" })
+        : Promise.reject(new Error("away"));
+    const make = () => ({
+      lines: createLines({
+        read: (_account, hash) =>
+          isUp()
+            ? Promise.resolve(
+              [...this.#published.values()].find((each) => each.hash.startsWith(hash)) ?? null,
+            )
+            : Promise.reject(new Error("away")),
+        shipped: () => unpack("none"),
+        log: () => {},
+      }),
+      tenants: createTenants({
         settings: testSettings({ RECORDING_CONSENT: policy, TWILIO_ACCOUNT_SID: ACCOUNT_SID }),
         database: {
           read,
@@ -277,10 +342,11 @@ class CallUnderChange {
         log: () => {},
         report: () => Promise.resolve(),
         now: () => this.#now,
-      });
-    const tenants = cold ? make() : this.#warm.get(policy) ?? make();
-    this.#warm.set(policy, tenants);
-    return tenants;
+      }),
+    });
+    const isolate = cold ? make() : this.#warm.get(policy) ?? make();
+    this.#warm.set(policy, isolate);
+    return isolate;
   }
 }
 
@@ -298,7 +364,7 @@ Deno.test("whatever changes between two steps, only what was heard and answered 
 Deno.test("a call over which nothing changes is recorded, once it was agreed to", async () => {
   const still: Moment = {
     policy: "opt_out",
-    line: {},
+    flow: undefined,
     database: "up",
     cold: false,
     oldUrl: false,
@@ -306,16 +372,27 @@ Deno.test("a call over which nothing changes is recorded, once it was agreed to"
   };
   const recorded: string[] = [];
   for (const [policy, Digits] of [["opt_out", "1"], ["opt_in", "3"]] as const) {
-    for (const isMain of [true, false]) {
-      const call = new CallUnderChange(isMain);
-      await call.run({ ...still, policy }, [
-        { moment: { ...still, policy }, answer: answerOf(Digits), to: "next" },
-        { moment: { ...still, policy }, answer: answerOf("1"), to: "next" },
-      ]);
-      recorded.push(`${policy} ${call.dialsRecorded}`);
+    const own = {
+      policy,
+      disclosure: undefined,
+      language: "en-US",
+      swapped: false,
+      without: false,
+    };
+    for (const flow of [undefined, flowOf(own)]) {
+      for (const isMain of [true, false]) {
+        const moment = { ...still, policy, flow };
+        const call = new CallUnderChange(isMain);
+        // deno-lint-ignore no-await-in-loop -- one call after the other
+        await call.run(moment, [
+          { moment, answer: answerOf(Digits), to: "next" },
+          { moment, answer: answerOf("1"), to: "next" },
+        ]);
+        recorded.push(`${policy} ${call.dialsRecorded}`);
+      }
     }
   }
-  assertEquals(recorded, ["opt_out 1", "opt_out 1", "opt_in 1", "opt_in 1"]);
+  assertEquals(recorded, [...Array(4).fill("opt_out 1"), ...Array(4).fill("opt_in 1")]);
 });
 
 function answerOf(key: string): Answer {

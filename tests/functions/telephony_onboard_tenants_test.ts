@@ -1,5 +1,4 @@
 import { assertEquals } from "@std/assert/equals.js";
-import { assertMatch } from "@std/assert/match.js";
 import { startTwilioApi } from "../../scripts/local/twilio_api.ts";
 import type { TenantRow } from "../../supabase/functions/_shared/db/tenants.ts";
 import { depsFrom } from "../../supabase/functions/_shared/deps.ts";
@@ -20,8 +19,6 @@ import {
   AUTH_TOKEN,
   callReported,
   incomingCall,
-  legReported,
-  LINE_NUMBER,
   PUBLIC_URL,
   signedRequest,
   testDeps,
@@ -40,7 +37,7 @@ const settings = testSettings({ TWILIO_ACCOUNT_SID: ACCOUNT_SID });
 /** Tenants over a database and a Twilio that answer as told. */
 function directory(row: Partial<TenantRow> | null = {}) {
   const parts = {
-    row: row === null ? null : { org_id: "o", sealed_token: null, token: TOKEN, lines: {}, ...row },
+    row: row === null ? null : { org_id: "o", sealed_token: null, token: TOKEN, ...row },
     database: true,
     stores: true,
     twilio: undefined as string | Error | undefined,
@@ -126,7 +123,7 @@ Deno.test("an unknown account is remembered briefly: it may be onboarded the nex
   assertEquals(tokenOf(await tenants.find(TENANT)), "unknown");
   await tenants.find(TENANT);
   assertEquals(parts.reads, 1);
-  parts.row = { org_id: "o", sealed_token: null, token: TOKEN, lines: {} };
+  parts.row = { org_id: "o", sealed_token: null, token: TOKEN };
   parts.now = 6000;
   assertEquals(tokenOf(await tenants.find(TENANT)), TOKEN);
 });
@@ -177,7 +174,7 @@ Deno.test("strangers have the database asked 30 times a minute, and then for one
   for (let n = 0; n < 1000; n++) assertEquals(tokenOf(await tenants.find(nth(n))), "unknown");
   assertEquals([parts.reads, parts.lists, parts.asked, parts.listsAtTwilio], [30, 1, 0, 0]);
   // A tenant on an isolate that nobody has told of it, in the middle of that.
-  parts.row = { org_id: "o", sealed_token: null, token: TOKEN, lines: {} };
+  parts.row = { org_id: "o", sealed_token: null, token: TOKEN };
   parts.now = 5000;
   assertEquals(tokenOf(await tenants.find(TENANT)), TOKEN);
   assertEquals([parts.reads, parts.lists], [31, 2]);
@@ -253,7 +250,7 @@ Deno.test("where there is no Vault, the new token is kept sealed", async () => {
 Deno.test("a token that another isolate or an operator has stored is found without Twilio", async () => {
   const { parts, tenants } = directory();
   await tenants.find(TENANT);
-  parts.row = { org_id: "o", sealed_token: null, token: "stored-by-hand", lines: {} };
+  parts.row = { org_id: "o", sealed_token: null, token: "stored-by-hand" };
   assertEquals(await renewedOf(tenants), "stored-by-hand");
   assertEquals([parts.asked, parts.kept], [0, []]);
 });
@@ -407,10 +404,9 @@ Deno.test("with the database down a sub-account's caller is still served", async
     const answer = await twiml(call, signedRequest("voice-frontdoor", params, { token }));
     // Nor can it be what it says of recording: nothing is said, so nothing is recorded.
     assertEquals(/record/.test(answer.spoken.join(" ")), false);
-    assertEquals(answer.verbs.some(({ name }) => name === "Gather"), true);
     // Whose line it is cannot be known now: another business's phone must not ring for it.
     assertEquals(/sales|support|TradeLine/.test(answer.spoken.join(" ")), false);
-    assertEquals(answer.spoken.join(" ").includes("To leave a message, press 9."), true);
+    assertEquals(answer.verbs.some(({ name }) => name === "Record"), true);
     const forged = signedRequest("voice-frontdoor", params, { token: "another" });
     assertEquals((await call(forged)).status, 401);
     assertEquals(lines.join("").includes(token), false);
@@ -419,107 +415,27 @@ Deno.test("with the database down a sub-account's caller is still served", async
   }
 });
 
-Deno.test("the line that was called is heard; one without changes is as the main line", async () => {
-  const OTHER = "+15875550199";
-  const { tenants } = directory({
-    lines: {
-      [LINE_NUMBER]: {
-        greeting: "Welcome to Prairie Dental.",
-        voice: "Polly.Amy",
-        language: "en-GB",
-        ring_seconds: 33,
-        recording_consent: "opt_in",
-        menu: [
-          { key: "4", mode: "bookings", label: "bookings", destination: "+15875550123" },
-          { key: "9", mode: "voicemail", label: "a message", destination: "voicemail" },
-        ],
-      },
-      [OTHER]: {},
-    },
-  });
+Deno.test("a line without a published flow answers as the settings say, in its business's name", async () => {
+  const { tenants } = directory({ business_name: "Prairie Dental" });
   const call = frontdoor(deps(tenants));
-  const own = await twiml(
-    call,
-    signedRequest("voice-frontdoor", ofTenant, { token: TOKEN }),
-  );
-  assertEquals(own.spoken[0], "Welcome to Prairie Dental.");
-  assertMatch(own.spoken[1]!, /With your agreement/);
-  assertMatch(own.spoken[2]!, /^For bookings, press 4. For a message, press 9. To hear this again/);
-  assertEquals(own.verbs[0]!.attributes, { voice: "Polly.Amy", language: "en-GB" });
-
-  const plain = { ...ofTenant, To: OTHER, Called: OTHER };
-  const other = await twiml(call, signedRequest("voice-frontdoor", plain, { token: TOKEN }));
+  const own = await twiml(call, signedRequest("voice-frontdoor", ofTenant, { token: TOKEN }));
+  assertEquals(own.spoken[0], "Thank you for calling Prairie Dental.");
   const main = await twiml(call, signedRequest("voice-frontdoor", incomingCall));
-  assertEquals(other.spoken, main.spoken);
+  assertEquals(own.spoken.slice(1), main.spoken.slice(1));
 });
 
-// --- numbers that are not known yet -------------------------------------------------------------------------
-
-const GREETED = {
-  [LINE_NUMBER]: { greeting: "Welcome to Prairie Dental.", operator: "+15875550123" },
-};
-const NEW_NUMBER = "+15875550177";
-const toNew = { ...ofTenant, To: NEW_NUMBER, Called: NEW_NUMBER };
-const ring = async (tenants: Tenants) =>
-  (await twiml(
-    frontdoor(deps(tenants)),
-    signedRequest("voice-frontdoor", toNew, { token: TOKEN }),
-  )).spoken.join(" ");
-
-Deno.test("a number that was stored a moment ago answers as its own line at once", async () => {
-  const { parts, tenants } = directory({ lines: GREETED });
-  await tenants.find(TENANT);
-  parts.row!.lines = { ...GREETED, [NEW_NUMBER]: { greeting: "Welcome to Prairie Optics." } };
-  assertMatch(await ring(tenants), /^Welcome to Prairie Optics\./);
-  assertEquals(parts.reads, 2);
-});
-
-Deno.test("a number that stays unknown has no other line's words, people or menu", async () => {
-  for (const lines of [GREETED, { ...GREETED, "+15875550188": {} }, {}]) {
-    const { tenants } = directory({ lines });
-    const heard = await ring(tenants);
-    assertMatch(heard, /^Thank you for calling\. .*To leave a message, press 9\./);
-    assertEquals(/Prairie|TradeLine|sales|support/.test(heard), false);
-    const step = signedRequest(
-      "voice-action",
-      { ...toNew, CallStatus: "in-progress", Digits: "0" },
-      {
-        query: "?turn=2&attempt=1",
-        token: TOKEN,
-      },
-    );
-    const all = deps(tenants);
-    const zero = await twiml(action(all), step);
-    assertEquals(zero.outline.filter((verb) => !verb.startsWith("Say")), ["Record", "Hangup"]);
-    assertEquals([all.events[0]!.mode, all.events[0]!.handoff_reason], ["voicemail", undefined]);
-  }
-});
-
-Deno.test("numbers that stay unknown have the database asked 60 times a minute", async () => {
-  const { parts, tenants } = directory({ lines: GREETED });
-  const found = await tenants.find(TENANT);
-  for (let n = 0; n < 200; n++) if (found.kind === "tenant") await found.tenant.line(NEW_NUMBER);
-  assertEquals(parts.reads, 61);
-});
-
-Deno.test("a dialled leg's callback looks no number up: its To is a person", async () => {
-  const { parts, tenants } = directory({ lines: GREETED });
-  const params = { ...legReported("ringing"), AccountSid: TENANT };
-  const answer = await status(deps(tenants))(
-    signedRequest("voice-status", params, { token: TOKEN }),
-  );
-  assertEquals([answer.status, parts.reads], [204, 1]);
-});
-
-Deno.test("an organisation whose menu rings nobody has nobody of the main line rung by key 0", async () => {
-  const menu = [{ key: "9", mode: "voicemail", label: "a message", destination: "voicemail" }];
-  const { tenants } = directory({ lines: { [LINE_NUMBER]: { menu } } });
+Deno.test("a call of an account of which the database has said nothing rings nobody by key 0", async () => {
+  const { parts, tenants } = directory();
+  parts.database = false;
+  parts.twilio = TOKEN;
+  const all = deps(tenants);
   const request = signedRequest("voice-action", { ...ofTenant, Digits: "0" }, {
     query: "?turn=2&attempt=1",
     token: TOKEN,
   });
-  const { outline } = await twiml(action(deps(tenants)), request);
-  assertEquals(outline.includes("Record"), true);
+  const { outline } = await twiml(action(all), request);
+  assertEquals(outline.filter((verb) => !verb.startsWith("Say")), ["Record", "Hangup"]);
+  assertEquals(all.events[0]!.handoff_reason, undefined);
 });
 
 Deno.test("a webhook that the replaced token signed is served at once", async () => {

@@ -233,7 +233,7 @@ officeTest(
     );
     // Late callbacks of its calls are signed by the token of then.
     const [row] = await stack.db.sql`select telephony_tenant(${first.subaccount_sid}) as tenant`;
-    assertEquals([row!.tenant.org_id, row!.tenant.lines], [org_id, {}]);
+    assertEquals(row!.tenant.org_id, org_id);
     assert(row!.tenant.sealed_token !== null);
   },
 );
@@ -493,17 +493,7 @@ officeTest("each field at fault is named, with what it must be", async (office) 
     country: "MX",
     area_code: "187",
     colour: "blue",
-    profile: {
-      language: "tlh",
-      ring_seconds: 500,
-      operator: "5551234",
-      greeting: "one\ntwo",
-      recording_consent: "never",
-      menu: [
-        { key: "3", mode: "Sales", label: "sales", destination: "nowhere" },
-        { key: "#", mode: "b", label: "", destination: "voicemail" },
-      ],
-    },
+    profile: { greeting: "A line says what its flow says." },
   });
   assertEquals([status, body.error], [400, "invalid"]);
   const issues = Object.fromEntries(
@@ -516,21 +506,11 @@ officeTest("each field at fault is named, with what it must be", async (office) 
     "colour",
     "country",
     "org_id",
-    "profile.greeting",
-    "profile.language",
-    "profile.menu.0.destination",
-    "profile.menu.0.key",
-    "profile.menu.0.mode",
-    "profile.menu.1.key",
-    "profile.menu.1.label",
-    "profile.operator",
-    "profile.recording_consent",
-    "profile.ring_seconds",
+    "profile",
   ]);
   assertEquals(issues["org_id"], "must be a UUID");
   assertEquals(issues["country"], 'must be "CA" or "US"');
   assertEquals(issues["colour"], "is not known");
-  assertEquals(issues["profile.menu.0.key"], "must not be 3: that key is about recording");
   assertEquals(office.twilio.requests.length, 0);
 });
 
@@ -550,17 +530,6 @@ officeTest("a name that does not show as it is written is refused", async (offic
     assertEquals(answer.status, 400);
     assertEquals(answer.body.issues, [{ field: "business_name", message: ONE_VISIBLE_LINE }]);
   }
-});
-
-officeTest("two menu entries may not share a key or a mode", async (office) => {
-  const entry = { key: "1", mode: "sales", label: "sales", destination: "voicemail" };
-  const { body } = organisation({ profile: { menu: [entry, entry] } });
-  const answer = await office.ask(body);
-  // deno-lint-ignore no-explicit-any
-  assertEquals(answer.body.issues.map((issue: any) => issue.message), [
-    "must not hold one key twice",
-    "must not hold one mode twice",
-  ]);
 });
 
 officeTest("a body that is no request is answered by what is wrong with it", async (office) => {
@@ -1062,7 +1031,6 @@ officeTest("an onboarding that is being undone cannot be completed", async (offi
       e164_number: result.phone_number,
       number_sid: `PN${"0".repeat(32)}`,
       country: "CA",
-      profile: {},
     },
     result,
   }).then(() => "completed", (error) => error.name);
@@ -1104,27 +1072,6 @@ officeTest("killed twice, it is finished the third time", async (office) => {
     await office.expireLeases();
   }
   assertEquals((await office.reconcile()).body.onboarded, 1);
-  assertEquals(office.twilio.purchases.length, 1);
-});
-
-officeTest("callers are not put through to a line that is answered here", async (office) => {
-  const line = (await office.ask(organisation().body)).body.phone_number;
-  const { org_id, body } = organisation({
-    profile: {
-      operator: line,
-      menu: [
-        { key: "1", mode: "a", label: "a", destination: "+15877428885" },
-        { key: "2", mode: "b", label: "b", destination: line },
-      ],
-    },
-  });
-  const { status, body: answer } = await office.ask(body);
-  const message = "must not be a line that is answered here: the call would come back";
-  assertEquals([status, answer.issues], [400, [
-    { field: "profile.menu.1.destination", message },
-    { field: "profile.operator", message },
-  ]]);
-  assertEquals(await office.transactions(org_id), []);
   assertEquals(office.twilio.purchases.length, 1);
 });
 
@@ -1212,8 +1159,7 @@ CALLS.forEach((call, at) => {
 officeTest(
   "a call between the binding of a number and its storing is served by its own line",
   async (office) => {
-    const profile = { greeting: "Welcome to Prairie Dental." };
-    const { org_id, body } = organisation({ profile });
+    const { org_id, body } = organisation({ business_name: "Prairie Dental" });
     const dying = dyingAfter(office.saga, CALLS.indexOf("bindNumber"));
     void office.askWith(dying.saga, body);
     assertEquals(await dying.died, "bindNumber");
@@ -1231,7 +1177,7 @@ officeTest(
       frontdoor(deps),
       signedRequest("voice-frontdoor", call, { token: account!.auth_token }),
     );
-    assertEquals(spoken[0], profile.greeting);
+    assertEquals(spoken[0], "Thank you for calling Prairie Dental.");
     const [row] = await stack.db.sql`select org_id from call_logs where call_sid = ${call.CallSid}`;
     assertEquals(row!.org_id, org_id);
     const failures = await stack.db.sql`

@@ -3,11 +3,13 @@ import { assertNotEquals } from "@std/assert/not_equals.js";
 import { createHandler } from "../../supabase/functions/voice-action/handler.ts";
 import { createHandler as routeAction } from "../../supabase/functions/voice-route-action/handler.ts";
 import {
+  at,
   CALLER_ON_THE_LINE,
   dial,
   DIALS,
   DISCLOSED,
   DISCLOSED_OPT_IN,
+  FLOW,
   response,
   say,
 } from "../support/expected.ts";
@@ -37,7 +39,7 @@ Deno.test("0 brings a person", async () => {
     xml,
     response(
       say("Connecting you to a person."),
-      dial(BUSINESS, "turn=5&amp;attempt=1&amp;handoff=caller_asked_for_a_human"),
+      dial(BUSINESS, at("person", 5, "&amp;handoff=caller_asked_for_a_human")),
     ),
   );
 });
@@ -51,7 +53,7 @@ Deno.test("asking for a person is recorded as a handoff", async () => {
     ...DIALS,
     ...CALLER_ON_THE_LINE,
     handoff_reason: "caller_asked_for_a_human",
-    meta: { digits: "0" },
+    meta: { digits: "0", flow: FLOW },
   });
 });
 

@@ -1,12 +1,13 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-consent-speech/handler.ts";
 import {
+  at,
   CALLER_ON_THE_LINE,
   dial,
   DIALS,
   DISCLOSED,
   DISCLOSED_OPT_IN,
-  MENU_HEARD,
+  FLOW,
   response,
   say,
   SPOKEN,
@@ -38,11 +39,13 @@ const MENU_AGAIN = (query: string) => ["Gather", `Redirect: voice-menu-handler?$
 
 Deno.test("key 1 dials sales at once, recorded, as staying on the line agreed", async () => {
   const { xml } = await hear(pressed("1"));
-  const query =
-    `turn=2&amp;attempt=1&amp;disclosed=${DISCLOSED}&amp;consent=stayed-1&amp;mode=sales-1`;
+  const more = `&amp;disclosed=${DISCLOSED}&amp;consent=stayed-1&amp;mode=sales-1`;
   assertEquals(
     xml,
-    response(say("Connecting you to sales."), dial(SALES, query, { recorded: true })),
+    response(
+      say("Connecting you to sales."),
+      dial(SALES, at("sales", 2, more), { recorded: true }),
+    ),
   );
 });
 
@@ -61,6 +64,9 @@ Deno.test("a choice is recorded with the consent that going on gave, and its evi
     disclosure: SPOKEN,
     meta: {
       digits: "1",
+      flow: FLOW,
+      node: "menu",
+      outcome: "options.0",
       consent: {
         basis: "stayed",
         turn: 1,
@@ -76,6 +82,9 @@ Deno.test("a spoken choice dials as a key does", async () => {
   assertEquals(outline, ["Say: Connecting you to support.", `Dial: ${SUPPORT}`]);
   assertEquals(event["meta"], {
     speech: "I need some help please",
+    flow: FLOW,
+    node: "menu",
+    outcome: "options.1",
     consent: (event["meta"] as { consent: unknown }).consent,
   });
 });
@@ -251,10 +260,10 @@ for (const now of ["opt_out", "opt_in"]) {
 }
 
 Deno.test("a key is never read by another menu than the one that was heard", async () => {
-  const other = await hear(pressed("1"), {}, `${FIRST}&menu=00000000`);
+  const other = await hear(pressed("1"), {}, `${FIRST}&flow=default-00000000&node=menu`);
   assertEquals(other.outline, MENU_AGAIN("turn=2&attempt=1"));
   assertEquals([other.event["mode"], other.event["consent_given"]], [undefined, undefined]);
-  const own = await hear(pressed("1"), {}, `${FIRST}&menu=${MENU_HEARD}`);
+  const own = await hear(pressed("1"), {}, `${FIRST}&flow=${FLOW}&node=menu`);
   assertEquals(own.outline[1], `Dial: ${SALES}`);
 });
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-frontdoor/handler.ts";
-import { DISCLOSED, DISCLOSURE, MENU_HEARD, response, say, SPOKEN } from "../support/expected.ts";
+import { at, DIALS, DISCLOSED, DISCLOSURE, response, say } from "../support/expected.ts";
 import {
   accepted,
   CALL_SID,
@@ -22,13 +22,16 @@ const GREETING = "Thank you for calling TradeLine 24 7.";
 const MENU =
   "For sales, press 1. For support, press 2. To leave a message, press 9. To hear this again, press star.";
 
-const NEXT =
-  `${PUBLIC_URL}/voice-consent-speech?turn=1&amp;attempt=1&amp;disclosed=${DISCLOSED}&amp;menu=${MENU_HEARD}#rc=2&amp;rp=5xx,ct,rt&amp;ct=2000&amp;rt=6500`;
+const NEXT = `${PUBLIC_URL}/voice-consent-speech?${
+  at("menu", 1)
+}&amp;disclosed=${DISCLOSED}#rc=2&amp;rp=5xx,ct,rt&amp;ct=2000&amp;rt=6500`;
+const HINTS =
+  "sales,buy,purchase,quote,support,help,technical,service,message,voicemail,voice mail,no recording,don't record,yes record,I agree";
 const WELCOME = response(
   say(GREETING),
   say(DISCLOSURE),
   '<Gather input="dtmf speech" numDigits="1" timeout="5" speechTimeout="2" ' +
-    `hints="sales,support,leave a message,voicemail,no recording,don't record,yes record,I agree" ` +
+    `hints="${HINTS}" ` +
     `language="en-US" action="${NEXT}" method="POST">${say(MENU)}</Gather>`,
   `<Redirect method="POST">${NEXT}</Redirect>`,
 );
@@ -63,7 +66,11 @@ Deno.test("an arrival is recorded under the caller's limit and the line's, and d
       { identifier_type: "caller", identifier: CALLER, max: 10, window_sec: 60 },
       LINE_LIMIT,
     ],
-    disclosure: SPOKEN,
+    ask: {
+      line: LINE_NUMBER,
+      have: [],
+      ...DIALS.ask,
+    },
     meta: {},
   }]);
 });

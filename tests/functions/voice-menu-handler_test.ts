@@ -1,9 +1,11 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-menu-handler/handler.ts";
 import {
+  at,
   CALLER_ON_THE_LINE,
   DIALS,
   DISCLOSED,
+  FLOW,
   response,
   SPOKEN,
   takeMessage,
@@ -33,7 +35,7 @@ const hear = (params: Params, query = AGREED, options: TestDepsOptions = {}) =>
 
 Deno.test("key 9 asks for a message and takes it", async () => {
   const { xml } = await hear(pressed("9"), "?turn=2&attempt=1");
-  assertEquals(xml, response(takeMessage("turn=3&amp;attempt=1&amp;mode=voicemail-2")));
+  assertEquals(xml, response(takeMessage(at("message", 3, "&amp;mode=voicemail-2"))));
 });
 
 Deno.test("a choice is recorded with its turn, and with what was decided before", async () => {
@@ -51,6 +53,9 @@ Deno.test("a choice is recorded with its turn, and with what was decided before"
     disclosure: SPOKEN,
     meta: {
       digits: "2",
+      flow: FLOW,
+      node: "menu",
+      outcome: "options.1",
       consent: {
         basis: "stayed",
         turn: 1,

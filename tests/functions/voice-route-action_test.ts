@@ -1,6 +1,14 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-route-action/handler.ts";
-import { CALLER_ON_THE_LINE, response, say, takeMessage, VOICEMAIL } from "../support/expected.ts";
+import {
+  at,
+  CALLER_ON_THE_LINE,
+  FLOW,
+  response,
+  say,
+  takeMessage,
+  VOICEMAIL,
+} from "../support/expected.ts";
 import {
   CALL_SID,
   CHILD_SID,
@@ -39,7 +47,7 @@ for (const status of ["completed", "answered"]) {
       mode_turn: 1,
       talk_sec: 25,
       bridged: true,
-      meta: {},
+      meta: { flow: FLOW, node: "sales", outcome: "answered" },
     });
   });
 }
@@ -56,7 +64,7 @@ Deno.test("voicemail after an unanswered dial is spoken and taken, exactly", asy
   const { xml } = await dialOver(dialEnded("busy"));
   assertEquals(
     xml,
-    response(say(NOBODY), takeMessage("turn=3&amp;attempt=1&amp;mode=sales-1")),
+    response(say(NOBODY), takeMessage(at("missed", 3, "&amp;mode=sales-1"))),
   );
 });
 

@@ -1,10 +1,12 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-route/handler.ts";
 import {
+  at,
   CALLER_ON_THE_LINE,
   dial,
   DIALS,
   DISCLOSED,
+  FLOW,
   response,
   say,
   VOICEMAIL,
@@ -31,7 +33,7 @@ Deno.test("a call goes where the database says that it goes", async () => {
   const { xml } = await route("?turn=1&attempt=1", { outcome: accepted({ mode: "support" }) });
   assertEquals(
     xml,
-    response(say("Connecting you to support."), dial(SUPPORT, "turn=2&amp;attempt=1")),
+    response(say("Connecting you to support."), dial(SUPPORT, at("support", 2))),
   );
 });
 
@@ -43,7 +45,7 @@ Deno.test("being routed is recorded, and decides nothing", async () => {
     event: "route",
     ...DIALS,
     ...CALLER_ON_THE_LINE,
-    meta: {},
+    meta: { flow: FLOW },
   });
 });
 

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-voicemail/handler.ts";
-import { CALLER_ON_THE_LINE, response, say, takeMessage } from "../support/expected.ts";
+import { CALLER_ON_THE_LINE, FLOW, response, say, takeMessage } from "../support/expected.ts";
 import {
   CALL_SID,
   onTheLine,
@@ -40,7 +40,10 @@ const WITH_RECORDING = {
 
 Deno.test("a caller is asked for a message of at most 120 s, and nothing heard is said", async () => {
   const { xml } = await step(onTheLine, "");
-  assertEquals(xml, response(takeMessage("turn=1&amp;attempt=1", "")));
+  assertEquals(
+    xml,
+    response(takeMessage(`turn=1&amp;attempt=1&amp;flow=${FLOW}&amp;language=en-US`, "")),
+  );
 });
 
 Deno.test("being asked for a message is recorded", async () => {
@@ -52,7 +55,7 @@ Deno.test("being asked for a message is recorded", async () => {
     ...CALLER_ON_THE_LINE,
     mode: "voicemail",
     mode_turn: 2,
-    meta: {},
+    meta: { flow: FLOW },
   });
 });
 
@@ -97,7 +100,7 @@ Deno.test("a message is recorded with where it is kept", async () => {
     mode_turn: 2,
     ...WITH_RECORDING,
     recording_duration_sec: 14,
-    meta: { digits: "#" },
+    meta: { digits: "#", flow: FLOW, node: "message", outcome: "next" },
   });
 });
 

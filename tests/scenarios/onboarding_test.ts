@@ -26,7 +26,7 @@ Deno.test.afterAll(async () => {
 
 const PRAIRIE = crypto.randomUUID();
 const HARBOUR = crypto.randomUUID();
-const BOOKINGS = "+15875550177";
+const SALES = "+15875550177";
 
 interface Onboarded {
   readonly subaccount_sid: string;
@@ -78,13 +78,7 @@ async function rows(path: string, orgId: string): Promise<Record<string, unknown
 
 const prairie = await onboard(PRAIRIE, undefined, {
   area_code: "587",
-  profile: {
-    greeting: "Thank you for calling Prairie Dental.",
-    menu: [
-      { key: "1", mode: "bookings", label: "bookings", destination: BOOKINGS },
-      { key: "9", mode: "voicemail", label: "a message", destination: "voicemail" },
-    ],
-  },
+  business_name: "Prairie Dental",
 });
 const harbour = await onboard(HARBOUR, memberToken(HARBOUR), { area_code: "604" });
 
@@ -97,12 +91,12 @@ Deno.test("a call to the new number is served, and lands in its organisation's r
   });
   await line.settle();
   assertEquals(call.applicationError, undefined);
-  assertMatch(call.spoken.join(" "), /Thank you for calling Prairie Dental.*For bookings, press 1/);
-  assertEquals(call.dialled, [BOOKINGS]);
+  assertMatch(call.spoken.join(" "), /Thank you for calling Prairie Dental.*For sales, press 1/);
+  assertEquals(call.dialled, [SALES]);
   const row = await hotline.row(call.callSid);
   assertEquals([row.org_id, row.mode, row.status, row.disposition], [
     PRAIRIE,
-    "bookings",
+    "sales",
     "completed",
     "connected",
   ]);
@@ -181,7 +175,7 @@ Deno.test("a sub-account's token is looked up once, not once a webhook", () => {
 
 Deno.test("no token and no whole number is in the log", () => {
   const log = hotline.console.join("\n");
-  for (const secret of [LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY, prairie.phone_number, BOOKINGS]) {
+  for (const secret of [LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY, prairie.phone_number, SALES]) {
     assertEquals(log.includes(secret), false);
   }
   for (const { auth_token } of twilio.subaccounts) assertEquals(log.includes(auth_token), false);

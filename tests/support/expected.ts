@@ -19,8 +19,12 @@ export const SPOKEN = {
   words: DISCLOSURE,
 } as const;
 
-/** The menu of the settings, as URLs name it. */
-export const MENU_HEARD = "b888954c";
+/** The settings' flow, as URLs name it. */
+export const FLOW = "default-e40b8a1c";
+
+/** What URLs tell of the first asking of a node, as XML has it. */
+export const at = (node: string, turn: number, more = "") =>
+  `turn=${turn}&amp;attempt=1&amp;flow=${FLOW}&amp;node=${node}&amp;language=en-US${more}`;
 
 /** What each event has that is about the caller's own leg, once the caller is on the line. */
 export const CALLER_ON_THE_LINE = {

@@ -6,9 +6,13 @@ import { childrenOf, parseXml, textOf, type XmlElement } from "../../scripts/xml
 import type { AcceptOutcome, VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
 import type { Deps } from "../../supabase/functions/_shared/deps.ts";
 import { depsFrom } from "../../supabase/functions/_shared/deps.ts";
+import type { Flow } from "../../supabase/functions/_shared/flows/language.ts";
+import { hashOf } from "../../supabase/functions/_shared/flows/parse.ts";
+import { unpack } from "../../supabase/functions/_shared/flows/shipped.ts";
 import type { FunctionName } from "../../supabase/functions/_shared/functions.ts";
 import { formatLogLine } from "../../supabase/functions/_shared/log.ts";
 import { readSettings, type Settings } from "../../supabase/functions/_shared/settings.ts";
+import { createLines } from "../../supabase/functions/_shared/tenancy/lines.ts";
 import type { Handler } from "../../supabase/functions/_shared/webhook.ts";
 
 export const AUTH_TOKEN = "e5f1c2d3b4a5968778695a4b3c2d1e0f";
@@ -250,6 +254,8 @@ export interface TestDeps extends Deps {
 
 export interface TestDepsOptions {
   readonly outcome?: Outcome;
+  /** The flow that is published for every line. */
+  readonly flow?: Flow;
   /** Variables beside `ENVIRONMENT`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
@@ -258,15 +264,25 @@ export interface TestDepsOptions {
 export function testDeps(options: TestDepsOptions = {}): TestDeps {
   const events: Record<string, unknown>[] = [];
   const lines: string[] = [];
+  const flow = options.flow && publication(options.flow);
   const outcome = options.outcome ??
     ((event: VoiceEvent) =>
       accepted({
         status: event.call_status ?? "in-progress",
         mode: event.mode ?? "menu",
         consent_given: event.consent_given ?? null,
+        ...(flow && event.ask?.line && { facts: { flow } }),
       }));
   return {
     ...depsFrom(testSettings(options.env)),
+    ...(flow && {
+      flows: () =>
+        Promise.resolve(createLines({
+          read: (_account, hash) => Promise.resolve(flow.hash.startsWith(hash) ? flow : null),
+          shipped: () => unpack("none"),
+          log: () => {},
+        })),
+    }),
     accept: (event) => {
       events.push(JSON.parse(JSON.stringify(event)));
       if (outcome instanceof Error) return Promise.reject(outcome);
@@ -277,6 +293,11 @@ export function testDeps(options: TestDepsOptions = {}): TestDeps {
     events,
     lines,
   };
+}
+
+/** A flow as the database gives it. */
+export function publication(definition: Flow) {
+  return { hash: hashOf(definition), name: "flow", version: 1, definition };
 }
 
 // --- what they answer ---------------------------------------------------------------------------------------
@@ -369,9 +390,9 @@ export function pathOf(url: string | undefined): string {
   return url.slice(PUBLIC_URL.length + 1).replace(/#.*$/, "");
 }
 
-/** It as most tests compare it: without what was heard, which `expected.ts` has. */
+/** It as most tests compare it: without where in the flow the call is, and what was heard. */
 export function briefPathOf(url: string | undefined): string {
-  return pathOf(url).replace(/&(disclosed|menu)=[^&]*/g, "");
+  return pathOf(url).replace(/&(disclosed|flow|node|language|repeats)=[^&]*/g, "");
 }
 
 /** The verb of a name. @throws when there is not exactly one. */

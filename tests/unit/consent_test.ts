@@ -15,7 +15,7 @@ import {
   normaliseSpeech,
   standingConsent,
 } from "../../supabase/functions/_shared/calls/consent.ts";
-import { vocabularyOf } from "../../supabase/functions/_shared/calls/words.ts";
+import { wordsIn } from "../../supabase/functions/_shared/calls/words/mod.ts";
 
 const told = (policy: ConsentPolicy): Disclosed => ({
   policy,
@@ -25,7 +25,7 @@ const told = (policy: ConsentPolicy): Disclosed => ({
 });
 const optOut = told("opt_out");
 const optIn = told("opt_in");
-const english = vocabularyOf("en-US")!;
+const english = wordsIn("en-US")!;
 
 const UTTERANCES: readonly (readonly [heard: string, meant: ConsentStatement])[] = [
   // Refusals, in the words of the disclosure and in others.

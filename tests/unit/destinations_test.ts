@@ -4,18 +4,17 @@ import { assertStringIncludes } from "@std/assert/string_includes.js";
 import { assertThrows } from "@std/assert/throws.js";
 import fc from "fast-check";
 import { dialable, parseDestinations } from "../../supabase/functions/_shared/destinations.ts";
-import { lineWith } from "../../supabase/functions/_shared/onboarding/line.ts";
-import { parseOnboardingRequest } from "../../supabase/functions/_shared/onboarding/request.ts";
+import type { Flow } from "../../supabase/functions/_shared/flows/language.ts";
 import { createHandler as voiceAction } from "../../supabase/functions/voice-action/handler.ts";
 import { createHandler as voiceConsentSpeech } from "../../supabase/functions/voice-consent-speech/handler.ts";
 import { createHandler as voiceMenuHandler } from "../../supabase/functions/voice-menu-handler/handler.ts";
 import { createHandler as voiceRoute } from "../../supabase/functions/voice-route/handler.ts";
 import {
   accepted,
-  AUTH_TOKEN,
   type Element,
   onTheLine,
   pressed,
+  publication,
   signedRequest,
   testDeps,
   testSettings,
@@ -91,31 +90,6 @@ Deno.test("a setting outside of the destinations stops the start, masked", () =>
   );
 });
 
-Deno.test("a request names each number outside of the destinations, and repeats none", () => {
-  const parsed = parseOnboardingRequest({
-    org_id: "5f0c7a52-7f0e-4c39-9e0c-0d6a3f6f2d11",
-    business_name: "A business",
-    country: "CA",
-    profile: {
-      operator: "+911",
-      menu: [
-        { key: "1", mode: "a", label: "a", destination: "+15877428885" },
-        { key: "2", mode: "b", label: "b", destination: "+19005550100" },
-        { key: "4", mode: "c", label: "c", destination: "+881612345678" },
-        { key: "9", mode: "d", label: "d", destination: "voicemail" },
-      ],
-    },
-  }, testSettings().destinations);
-  const issues = "issues" in parsed ? parsed.issues : [];
-  const message = "must be a number that ALLOWED_DESTINATIONS lets the system dial";
-  assertEquals(
-    [...issues].sort((one, other) => one.field < other.field ? -1 : 1),
-    ["profile.menu.1.destination", "profile.menu.2.destination", "profile.operator"].map((
-      field,
-    ) => ({ field, message })),
-  );
-});
-
 /** Every number that a document dials. */
 const dialled = (elements: readonly Element[]): string[] =>
   elements.flatMap(({ name, text, children }) =>
@@ -134,52 +108,65 @@ const number = fc.oneof(
 const prefix = fc.tuple(fc.constantFrom("", "", "!"), fc.stringMatching(/^\+[1-9]\d{0,5}$/))
   .map((parts) => parts.join(""));
 
-Deno.test("whatever a stored line names, no number outside of the destinations is dialled", async () => {
+/** A flow that rings each of the numbers. */
+function ringing(numbers: readonly string[], operator: string): Flow {
+  const ring = (to: string) => ({ type: "ring" as const, to, answered: "end", unanswered: "note" });
+  return {
+    schema: 1,
+    zone: "UTC",
+    languages: ["en-US"],
+    start: "menu",
+    operator: "operator",
+    prompts: { any: { "en-US": "Hello." } },
+    nodes: {
+      menu: {
+        type: "menu",
+        prompt: "any",
+        options: numbers.map((_, at) => ({ key: String(at + 4), next: `ring${at}` })),
+        tries: 1,
+        otherwise: "note",
+      },
+      ...Object.fromEntries(
+        numbers.map((to, at) => [`ring${at}`, { ...ring(to), mode: `mode${at}` }]),
+      ),
+      operator: ring(operator),
+      note: { type: "voicemail", prompt: "any", next: "end" },
+      end: { type: "end" },
+    },
+  };
+}
+
+Deno.test("whatever a published flow names, no number outside of the destinations is dialled", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(prefix, { maxLength: 4 }),
       fc.array(number, { minLength: 1, maxLength: 3 }),
-      fc.option(number, { nil: undefined }),
+      number,
       number,
       async (prefixes, destinations, operator, from) => {
         const list = ["+15877428885", "+1587555", ...prefixes].join(",");
+        const flow = ringing(destinations, operator);
         const deps = testDeps({
           env: { ALLOWED_DESTINATIONS: list, BUSINESS_TARGET_E164: "+15877428885" },
           outcome: accepted({ mode: "mode0" }),
+          flow,
         });
-        const line = lineWith(deps.settings, {
-          operator,
-          menu: destinations.map((destination, at) => ({
-            key: String(at + 4),
-            mode: `mode${at}`,
-            label: `department ${at}`,
-            destination,
-          })),
-        });
-        const tenant = { authToken: AUTH_TOKEN, line: () => line };
-        const theirs = {
-          ...deps,
-          tenants: { isMain: () => false, find: () => Promise.resolve({ kind: "tenant", tenant }) },
-        } as unknown as typeof deps;
+        const query = `?turn=1&attempt=1&flow=${publication(flow).hash.slice(0, 32)}`;
+        const keys = destinations.map((_, at) => pressed(String(at + 4)));
         const answers = await Promise.all([
-          ...destinations.map((_, at) =>
-            [voiceConsentSpeech, "voice-consent-speech", pressed(String(at + 4))] as const
-          ),
-          ...destinations.map((_, at) =>
-            [voiceMenuHandler, "voice-menu-handler", pressed(String(at + 4))] as const
-          ),
+          ...keys.map((key) => [voiceConsentSpeech, "voice-consent-speech", key] as const),
+          ...keys.map((key) => [voiceMenuHandler, "voice-menu-handler", key] as const),
           [voiceAction, "voice-action", pressed("0")] as const,
           [voiceRoute, "voice-route", onTheLine] as const,
         ].map(async ([createHandler, name, params]) =>
           await twiml(
-            createHandler(theirs),
-            signedRequest(name, { ...params, From: from }, { query: "?turn=1&attempt=1" }),
+            createHandler(deps),
+            signedRequest(name, { ...params, From: from }, { query }),
           )
         ));
         for (const { verbs } of answers) {
           const numbers = dialled(verbs);
-          const forbidden = numbers.filter((each) => !mayDial(list, each));
-          assertEquals(forbidden, [], `of ${list}`);
+          assertEquals(numbers.filter((each) => !mayDial(list, each)), [], `of ${list}`);
           // A caller who cannot be put through can leave a message.
           assert(numbers.length === 1 || verbs.some(({ name }) => name === "Record"));
         }

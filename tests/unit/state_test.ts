@@ -19,7 +19,10 @@ const state: fc.Arbitrary<CallState> = fc.record({
   turn,
   attempt: turn,
   disclosed,
-  menu: fc.option(fc.stringMatching(/^[0-9a-f]{8}$/), { nil: undefined }),
+  flow: fc.option(fc.stringMatching(/^(default-[0-9a-f]{8}|[0-9a-f]{32})$/), { nil: undefined }),
+  node: fc.option(fc.stringMatching(/^[a-z][a-z0-9_]{0,31}$/), { nil: undefined }),
+  language: fc.constantFrom(undefined, "en-US", "fr-CA", "cmn-Hans-CN"),
+  repeats: fc.option(turn, { nil: undefined }),
   consent: fc.option(
     fc.record({
       basis: fc.constantFrom("stayed" as const, "unsure" as const, "yes" as const, "no" as const),
@@ -103,7 +106,10 @@ Deno.test("whatever a query holds, it is a state within bounds or none", () => {
     "turn",
     "attempt",
     "disclosed",
-    "menu",
+    "flow",
+    "node",
+    "language",
+    "repeats",
     "consent",
     "mode",
     "__proto__",
@@ -116,6 +122,7 @@ Deno.test("whatever a query holds, it is a state within bounds or none", () => {
       const number of [
         decoded.turn,
         decoded.attempt,
+        decoded.repeats ?? 0,
         decoded.consent?.turn ?? 0,
         decoded.choice?.turn ?? 0,
       ]

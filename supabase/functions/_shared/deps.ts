@@ -1,20 +1,24 @@
 import { functionMetrics, type Observe } from "./alerts/function_metrics.ts";
-import { defaultProfile, type LineProfile } from "./calls/profile.ts";
 import { dataApi } from "./db/client.ts";
+import { hotline } from "./flows/builtin.ts";
+import type { Version } from "./flows/version.ts";
 import { sendFunctionMetrics } from "./db/metrics.ts";
 import { type AcceptVoiceEvent, voiceEvents } from "./db/voice_events.ts";
 import { type Log, logOf } from "./log.ts";
 import { clock, environment } from "./runtime.ts";
 import { readSettings, type Settings } from "./settings.ts";
-import type { Tenants } from "./tenancy/tenants.ts";
+import type { Lines } from "./tenancy/lines.ts";
+import type { Tenant, Tenants } from "./tenancy/tenants.ts";
 import { isMainAccount } from "./twilio/account.ts";
 import { type AddressCheck, addressCheck } from "./ip_allowlist.ts";
 
 /** What a webhook's handler needs from outside itself. */
 export interface Deps {
   readonly settings: Settings;
-  /** The main account's line. */
-  readonly line: LineProfile;
+  /** Which version of a flow answers on which number; loaded by the first call that needs it. */
+  readonly flows: () => Promise<Lines>;
+  /** What answers for an account where no flow is published; `undefined`: nothing is known of it. */
+  readonly settled: (tenant: Tenant | undefined) => Version | undefined;
   readonly tenants: Tenants;
   readonly accept: AcceptVoiceEvent;
   readonly mayCall: AddressCheck;
@@ -29,7 +33,8 @@ export function depsFrom(settings: Settings): Deps {
   const log = logOf(settings);
   return {
     settings,
-    line: defaultProfile(settings),
+    flows: flowsOf(settings, log),
+    settled: settledBy(settings),
     tenants: tenantsOf(settings),
     accept: acceptBy(settings, log),
     mayCall: addressCheck(settings.twilioIpAllowlist),
@@ -40,9 +45,9 @@ export function depsFrom(settings: Settings): Deps {
 }
 
 /** Whatever a request needs that others do not is loaded by the first that does, so that nobody else pays for it at start-up. */
-function once<T>(load: () => Promise<T>): () => Promise<T> {
-  let loaded: Promise<T> | undefined;
-  return () => loaded ??= load();
+function once<T>(load: () => T): () => T {
+  let loaded: { readonly value: T } | undefined;
+  return () => (loaded ??= { value: load() }).value;
 }
 
 /** The main line needs no look-up. */
@@ -53,6 +58,36 @@ function tenantsOf(settings: Settings): Tenants {
     find: async (accountSid) => await (await live()).find(accountSid),
   };
 }
+
+function flowsOf(settings: Settings, log: Log): () => Promise<Lines> {
+  return once(async () => {
+    const [{ createLines }, { shipped }, { flowDatabase }] = await Promise.all([
+      import("./tenancy/lines.ts"),
+      import("./flows/shipped.ts"),
+      import("./db/flows.ts"),
+    ]);
+    // A caller waits for it, and for what comes after it.
+    const database = flowDatabase(dataApi(settings.supabaseUrl, settings.secretKey), 1500);
+    return createLines({ read: database.body, shipped, log });
+  });
+}
+
+/** The settings' own flow, greeting for the business that an account was onboarded as. */
+function settledBy(settings: Settings): Deps["settled"] {
+  const own = once(() => hotline(settings));
+  const greeting = new Map<string, Version>();
+  return (tenant) => {
+    if (tenant === undefined) return own();
+    const { businessName } = tenant;
+    if (businessName === undefined) return undefined;
+    const version = greeting.get(businessName) ?? hotline(settings, businessName);
+    if (greeting.size > MOST_GREETINGS) greeting.clear();
+    greeting.set(businessName, version);
+    return version;
+  };
+}
+
+const MOST_GREETINGS = 1000;
 
 /** PostgreSQL counts the calls as it accepts them; where Upstash is set, after it. */
 function acceptBy(settings: Settings, log: Log): AcceptVoiceEvent {

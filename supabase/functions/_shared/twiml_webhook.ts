@@ -1,53 +1,68 @@
-import { diallingOf, dialsOf } from "./calls/dialling.ts";
 import { callEvent } from "./calls/events.ts";
-import { type LineProfile, spokenBy } from "./calls/profile.ts";
 import { apology, type Reply } from "./calls/reply.ts";
-import { decodeState } from "./calls/state.ts";
-import { nextTurn, type TwimlStep } from "./calls/step.ts";
+import { ARRIVAL, type CallState, decodeState } from "./calls/state.ts";
+import type { Webhook } from "./calls/webhook_form.ts";
 import type { Deps } from "./deps.ts";
+import { proceed } from "./flows/advance.ts";
+import { spokenBy } from "./flows/disclosure.ts";
+import { dialsOf, knownOf } from "./flows/known.ts";
+import type { TwimlStep } from "./flows/step.ts";
+import { isBuiltIn, type Version } from "./flows/version.ts";
 import { SECURITY_HEADERS } from "./http.ts";
+import type { Line } from "./tenancy/lines.ts";
 import { renderTwiml } from "./twilio/twiml.ts";
 import { accept, type Handler, webhookHandler } from "./webhook.ts";
 
-/** The line in the account's own voice, which cannot be what Twilio refuses to play. */
-const plain = (line: LineProfile): LineProfile => ({ ...line, voice: undefined });
+/** In the account's own voice, which cannot be what Twilio refuses to play. */
+function plain(reply: Reply): Reply {
+  return reply.map((each) => each.verb === "say" ? { ...each, voice: undefined } : each);
+}
 
 /** Serves a step that the caller waits for: once a request is Twilio's, the answer is TwiML and 200. */
-export function twimlHandler<Heard>(deps: Deps, step: TwimlStep<Heard>): Handler {
-  const twiml = (reply: Reply, line: LineProfile) =>
-    new Response(
-      renderTwiml(reply, step.isFallback ? plain(line) : line, deps.settings.publicFunctionsUrl),
-      {
-        headers: {
-          ...SECURITY_HEADERS,
-          "content-type": "text/xml; charset=utf-8",
-          "cache-control": "no-store",
-        },
+export function twimlHandler(deps: Deps, step: TwimlStep): Handler {
+  const { settings } = deps;
+  const twiml = (reply: Reply) =>
+    new Response(renderTwiml(step.isFallback ? plain(reply) : reply, settings.publicFunctionsUrl), {
+      headers: {
+        ...SECURITY_HEADERS,
+        "content-type": "text/xml; charset=utf-8",
+        "cache-control": "no-store",
       },
-    );
-  const whenFailed = (line: LineProfile, query: URLSearchParams) => {
-    const state = nextTurn({ state: decodeState(query) });
-    return twiml(step.whenFailed?.(line, state) ?? apology(line, state), plain(line));
+    });
+  const whenFailed = (query: URLSearchParams) => {
+    const before = decodeState(query) ?? ARRIVAL;
+    const state: CallState = { ...before, turn: before.turn + 1 };
+    return twiml(step.whenFailed?.(state) ?? apology(state));
   };
 
   return webhookHandler(deps, step.name, {
-    async serve(webhook, line, note) {
-      const { state, facts, heard } = step.interpret(webhook, line);
+    async serve(webhook, lineOf, note) {
+      const line = await lineOf();
+      const version = await line.version(webhook.state?.flow);
+      const { state, facts, next } = step.interpret(webhook, version);
       const event = {
         ...callEvent(step.name, webhook, state, {
-          // Its arrival may not have been kept, and a decision without its words is no evidence.
-          ...(state.consent && { disclosure: spokenBy(line, state.disclosed) }),
+          // A decision without its words is no evidence, and who published them may be a deploy of other settings.
+          ...(state.consent && { disclosure: spokenBy(version.flow, state.disclosed) }),
           ...facts,
         }),
-        ...(step.dials && {
-          ask: { dials: dialsOf(line, webhook.fields, deps.settings) },
-        }),
+        ...asked(webhook, line, version),
       };
       const outcome = await accept(deps, event, note);
-      const dialling = diallingOf(webhook.fields, state, outcome, deps.settings);
-      return twiml(step.answer({ line, state, heard, outcome, ...dialling }), line);
+      const answering = step.arrives ? await line.answering(outcome) : version;
+      const known = knownOf(webhook.fields, outcome, deps.now(), settings);
+      return twiml(proceed(answering, next(answering, outcome), known).reply);
     },
-    malformed: (_issues, line, query) => whenFailed(line, query),
-    failed: (_requestId, line, query) => whenFailed(line, query),
+    malformed: (_issues, query) => whenFailed(query),
+    failed: (_requestId, query) => whenFailed(query),
   });
+
+  function asked({ fields }: Webhook, line: Line, version: Version) {
+    const isPublished = !isBuiltIn(version.name);
+    const dials = step.dials || step.arrives || isPublished
+      ? dialsOf(version.flow, fields, settings)
+      : undefined;
+    if (step.arrives) return { ask: { line: fields.To, have: line.have, dials } };
+    return dials && { ask: { ...(isPublished && { flow: version.name }), dials } };
+  }
 }

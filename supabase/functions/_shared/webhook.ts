@@ -1,6 +1,5 @@
 import type { AcceptOutcome, VoiceEvent } from "./calls/events.ts";
 import type { CallbackStep } from "./calls/step.ts";
-import type { LineProfile } from "./calls/profile.ts";
 import { parseWebhook, type Webhook } from "./calls/webhook_form.ts";
 import type { Deps } from "./deps.ts";
 import { HttpError, type Issue } from "./errors.ts";
@@ -15,6 +14,8 @@ import {
   requireMethod,
   SECURITY_HEADERS,
 } from "./http.ts";
+import type { Line } from "./tenancy/lines.ts";
+import type { Tenant } from "./tenancy/tenants.ts";
 import { isSignature, isSignedByTwilio } from "./twilio/signature.ts";
 
 // The way of a webhook, written once:
@@ -32,7 +33,7 @@ export function callbackHandler(deps: Deps, step: CallbackStep): Handler {
   const invalid = (issues: readonly Issue[]) => json(400, { error: "invalid", issues });
 
   return webhookHandler(deps, step.name, {
-    async serve(webhook, _line, note) {
+    async serve(webhook, _lineOf, note) {
       const event = step.interpret(webhook);
       if ("issues" in event) {
         note.outcome = "malformed";
@@ -66,10 +67,10 @@ export interface Note {
 }
 
 export interface Serving {
-  /** @param line The line that was called, for all of this request. */
-  serve(webhook: Webhook, line: LineProfile, note: Note): Promise<Response>;
-  malformed(issues: readonly Issue[], line: LineProfile, query: URLSearchParams): Response;
-  failed(requestId: string, line: LineProfile, query: URLSearchParams): Response;
+  /** @param lineOf The line that was called. */
+  serve(webhook: Webhook, lineOf: () => Promise<Line>, note: Note): Promise<Response>;
+  malformed(issues: readonly Issue[], query: URLSearchParams): Response;
+  failed(requestId: string, query: URLSearchParams): Response;
 }
 
 /** Verifies and parses a request, has it served, and writes its line of the log. */
@@ -79,22 +80,21 @@ export function webhookHandler(deps: Deps, name: FunctionName, serving: Serving)
     const requestId = crypto.randomUUID();
     const note: Note = { outcome: "served" };
     const url = new URL(request.url);
-    let line = deps.line;
     let response: Response;
     let refused = false;
     try {
       const verification = await verified(deps, name, request, url.search);
-      const { params } = verification;
-      line = verification.line;
+      const { params, account, tenant } = verification;
       const parsed = parseWebhook(params, url.searchParams, deps.now());
       if (parsed.ok) {
         note.call_sid = parsed.webhook.fields.CallSid;
-        const { account } = verification;
-        response = await serving.serve({ ...parsed.webhook, account }, line, note);
+        const lineOf = async () =>
+          (await deps.flows()).line(account, calledNumber(params), deps.settled(tenant));
+        response = await serving.serve({ ...parsed.webhook, account }, lineOf, note);
       } else {
         note.outcome = "malformed";
         note.reason = parsed.issues.map((issue) => issue.field).join(",");
-        response = serving.malformed(parsed.issues, line, url.searchParams);
+        response = serving.malformed(parsed.issues, url.searchParams);
       }
     } catch (error) {
       if (error instanceof HttpError) {
@@ -104,7 +104,7 @@ export function webhookHandler(deps: Deps, name: FunctionName, serving: Serving)
       } else {
         note.outcome = "failed";
         note.reason = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
-        response = serving.failed(requestId, line, url.searchParams);
+        response = serving.failed(requestId, url.searchParams);
       }
     }
     const ms = performance.now() - started;
@@ -129,22 +129,22 @@ export function webhookHandler(deps: Deps, name: FunctionName, serving: Serving)
 
 interface Verified {
   readonly params: Record<string, string | string[]>;
-  readonly line: LineProfile;
   /** The sub-account that signed; absent: the main account. */
   readonly account?: string;
+  readonly tenant?: Tenant;
 }
 
 /** Our own URLs are far shorter. Verifying encodes the query up to four times. */
 const MAX_QUERY = 4000;
 
 /**
- * The parameters of a request that Twilio made, and the line that they are about.
+ * The parameters of a request that Twilio made, and whose account it is about.
  *
  * @throws {HttpError} 405, 414, 415, 413; 401 for anything that is not certainly Twilio's; 503 where it may be,
  * but nobody who knows answers.
  */
 async function verified(
-  { settings, mayCall, tenants, line }: Deps,
+  { settings, mayCall, tenants }: Deps,
   name: FunctionName,
   request: Request,
   search: string,
@@ -175,14 +175,14 @@ async function verified(
       const isItself = isSignedBy(found.tenant.authToken);
       const tenant = isItself ? found.tenant : await found.tenant.renewed();
       if (tenant === undefined || !isItself && !isSignedBy(tenant.authToken)) throw unauthorized;
-      return { params, line: await tenant.line(calledNumber(params)), account: account! };
+      return { params, account: account!, tenant };
     }
     if (found.kind === "unavailable" && !isSignedByUs()) {
       throw new HttpError(503, "unavailable", { "retry-after": "5" });
     }
   }
   if (!isSignedByUs()) throw unauthorized;
-  return { params, line };
+  return { params };
 }
 
 /** The account that a request says to be about; nothing follows from it until the signature is checked. */

@@ -4,7 +4,7 @@ import { endpoint } from "../_shared/endpoint.ts";
 import { HttpError, invalid, ServiceError } from "../_shared/errors.ts";
 import { type Handler, json, readJson, requireMethod } from "../_shared/http.ts";
 import { failureOf, type OnboardingFailure } from "../_shared/onboarding/failure.ts";
-import { ownLineIssues, parseOnboardingRequest, UUID } from "../_shared/onboarding/request.ts";
+import { parseOnboardingRequest, UUID } from "../_shared/onboarding/request.ts";
 import { runOnboarding, type SagaDeps } from "../_shared/onboarding/saga.ts";
 import { assertStanding } from "../_shared/onboarding/standing.ts";
 import type { Log } from "../_shared/log.ts";
@@ -49,7 +49,7 @@ async function serve(deps: OnboardDeps, request: Request): Promise<Response> {
   const asks = await administratorOf(request, deps);
   if (request.method === "DELETE") return await release(deps, request, asks);
   const key = idempotencyKey(request.headers);
-  const parsed = parseOnboardingRequest(await readJson(request), deps.settings.destinations);
+  const parsed = parseOnboardingRequest(await readJson(request));
   if ("issues" in parsed) throw invalid(parsed.issues);
   if (asks.kind === "admin" && asks.orgId !== parsed.request.org_id) {
     throw new HttpError(403, "forbidden");
@@ -82,8 +82,6 @@ async function serve(deps: OnboardDeps, request: Request): Promise<Response> {
       throw new HttpError(403, "forbidden", {}, {
         message: "This organisation has a number. An operator can give it a further one.",
       });
-    case "own_lines":
-      throw invalid(ownLineIssues(parsed.request, beginning.numbers));
     case "started": {
       const outcome = await runOnboarding(beginning.work, deps.saga);
       if (outcome.kind === "completed") return json(200, outcome.result);

@@ -1,5 +1,6 @@
-import { answerChoice, interpretChoice } from "../_shared/calls/choice.ts";
 import type { Deps } from "../_shared/deps.ts";
+import { hear } from "../_shared/flows/advance.ts";
+import { interpretationOf } from "../_shared/flows/step.ts";
 import { twimlHandler } from "../_shared/twiml_webhook.ts";
 import type { Handler } from "../_shared/webhook.ts";
 
@@ -11,7 +12,9 @@ export function createHandler(deps: Deps): Handler {
   return twimlHandler(deps, {
     name: "voice-consent-speech",
     dials: true,
-    interpret: (webhook, line) => interpretChoice("consent", webhook, line),
-    answer: answerChoice,
+    interpret: ({ state, fields: { Digits, SpeechResult } }, version) =>
+      interpretationOf(hear(version, state, { digits: Digits, speech: SpeechResult }), {
+        event: "consent",
+      }),
   });
 }

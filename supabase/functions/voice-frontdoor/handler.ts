@@ -1,44 +1,32 @@
-import { disclosedBy, spokenBy } from "../_shared/calls/profile.ts";
-import { menu, say } from "../_shared/calls/reply.ts";
-import { nextTurn } from "../_shared/calls/step.ts";
-import type { Deps } from "../_shared/deps.ts";
+import { ARRIVAL } from "../_shared/calls/state.ts";
 import { callLimits } from "../_shared/calls/call_limits.ts";
+import type { Deps } from "../_shared/deps.ts";
+import { arrive } from "../_shared/flows/advance.ts";
 import { twimlHandler } from "../_shared/twiml_webhook.ts";
 import type { Handler } from "../_shared/webhook.ts";
 
 /**
- * A call comes in: greeted, told about recording, asked. Over the limit: told so, and ended.
+ * A call comes in: greeted, told about recording, asked, as the line's flow says. Over the limit: told so, and ended.
  * Without the database everybody is let in.
  */
 export function createHandler(deps: Deps): Handler {
   return twimlHandler(deps, {
     name: "voice-frontdoor",
+    arrives: true,
 
-    interpret(webhook, line) {
+    interpret(webhook) {
       const { From, To } = webhook.fields;
       const limits = callLimits(From, To, deps.settings);
-      const disclosed = disclosedBy(line);
       return {
-        state: { ...nextTurn(webhook), disclosed },
-        facts: {
-          event: "arrived",
-          identity: "arrived",
-          limits,
-          disclosure: spokenBy(line, disclosed),
+        state: { ...ARRIVAL, turn: 1 },
+        facts: { event: "arrived", identity: "arrived", limits },
+        next(version, outcome) {
+          const heard = arrive(version);
+          return outcome.kind === "rate_limited"
+            ? { ...heard, words: ["tooManyCalls", "goodbye"], to: "end" }
+            : heard;
         },
-        heard: undefined,
       };
-    },
-
-    answer({ line, state, outcome }) {
-      if (outcome.kind === "rate_limited") {
-        return [...say(line.rateLimited), { verb: "hangup" }];
-      }
-      // The disclosure is a text of its own, before the menu listens: it cannot be cut short by a key.
-      return [
-        ...say(line.greeting, line.consent?.disclosure ?? ""),
-        ...menu(line, state, "voice-consent-speech"),
-      ];
     },
   });
 }

@@ -29,7 +29,7 @@ import type { Handler } from "../_shared/webhook.ts";
 import { worker } from "../_shared/worker.ts";
 
 export interface ReconcileDeps
-  extends Pick<Deps, "settings" | "line" | "tenants" | "accept" | "log" | "now"> {
+  extends Pick<Deps, "settings" | "tenants" | "accept" | "log" | "now"> {
   readonly database: Reconciliation;
   /** Absent without `TWILIO_ACCOUNT_SID`: then calls can only be closed by their age. */
   readonly twilio: TwilioRest | undefined;

@@ -1,7 +1,5 @@
-import { optionOfMode } from "../_shared/calls/profile.ts";
-import { connect, menu } from "../_shared/calls/reply.ts";
-import { nextTurn } from "../_shared/calls/step.ts";
 import type { Deps } from "../_shared/deps.ts";
+import { nextState, reroute } from "../_shared/flows/advance.ts";
 import { twimlHandler } from "../_shared/twiml_webhook.ts";
 import type { Handler } from "../_shared/webhook.ts";
 
@@ -11,19 +9,18 @@ export function createHandler(deps: Deps): Handler {
     name: "voice-route",
     dials: true,
 
-    interpret: (webhook) => ({
-      state: nextTurn(webhook),
-      facts: { event: "route" },
-      heard: undefined,
-    }),
-
-    answer(call) {
-      const { line, state, outcome } = call;
-      const mode = outcome.kind === "accepted" ? outcome.call.mode : state.choice?.mode;
-      const option = optionOfMode(line, mode);
-      return option === undefined
-        ? menu(line, state, "voice-menu-handler")
-        : connect(line, option, state, call);
+    interpret(webhook, version) {
+      const state = nextState(version, webhook.state);
+      return {
+        state,
+        facts: { event: "route" },
+        next: (version, outcome) =>
+          reroute(
+            version,
+            state,
+            outcome.kind === "accepted" ? outcome.call.mode : state.choice?.mode,
+          ),
+      };
     },
   });
 }

@@ -1,26 +1,22 @@
 import { callEvent } from "../_shared/calls/events.ts";
 import { recordingFacts } from "../_shared/calls/recording.ts";
-import { say, voicemail } from "../_shared/calls/reply.ts";
-import { type CallbackStep, nextTurn, stateBefore, type TwimlStep } from "../_shared/calls/step.ts";
+import { MESSAGE_SILENCE_SEC, own, plainly } from "../_shared/calls/reply.ts";
+import { type CallbackStep, stateBefore } from "../_shared/calls/step.ts";
 import type { WebhookFields } from "../_shared/calls/webhook_form.ts";
 import type { Deps } from "../_shared/deps.ts";
+import { messageTaken, nextState } from "../_shared/flows/advance.ts";
+import { interpretationOf, type TwimlStep } from "../_shared/flows/step.ts";
 import { twimlHandler } from "../_shared/twiml_webhook.ts";
 import { callbackHandler, type Handler } from "../_shared/webhook.ts";
 
-interface Heard {
-  readonly message: "heard" | "none" | "unsure";
-}
-
 /** Asks for a message: the number's fallback URL, where nothing else could be played. */
-const prompt: TwimlStep<undefined> = {
+const prompt: TwimlStep = {
   isFallback: true,
   name: "voice-voicemail",
-  interpret: (webhook) => ({
-    state: nextTurn(webhook),
-    facts: { event: "voicemail_offered" },
-    heard: undefined,
-  }),
-  answer: ({ line, state }) => voicemail(line, state),
+  interpret: (webhook, version) =>
+    interpretationOf({ state: nextState(version, webhook.state), words: [], to: "message" }, {
+      event: "voicemail_offered",
+    }),
 };
 
 /**
@@ -28,35 +24,22 @@ const prompt: TwimlStep<undefined> = {
  * is hardly more than the silence that ended it says neither. The recording's callback decides.
  * Source: https://www.twilio.com/docs/voice/twiml/record
  */
-const recorded: TwimlStep<Heard> = {
+const recorded: TwimlStep = {
   name: "voice-voicemail",
-  interpret(webhook, line) {
+  interpret(webhook, version) {
     const recording = recordingFacts(webhook.fields, "voicemail");
     const exists = recording.recording_sid !== undefined && !recording.recording_lost;
     const { Digits, RecordingDuration = 0 } = webhook.fields;
-    const spoken = Digits !== undefined || RecordingDuration > line.voicemail.silenceSec + 1;
-    return {
-      state: nextTurn(webhook),
-      facts: {
-        event: "voicemail_recorded",
-        identity: `recorded-${recording.recording_sid ?? "nothing"}`,
-        ...recording,
-      },
-      heard: { message: !exists ? "none" : spoken ? "heard" : "unsure" },
-    };
+    const spoken = Digits !== undefined || RecordingDuration > MESSAGE_SILENCE_SEC + 1;
+    const message = !exists ? "none" : spoken ? "heard" : "unsure";
+    return interpretationOf(messageTaken(version, webhook.state, message), {
+      event: "voicemail_recorded",
+      identity: `recorded-${recording.recording_sid ?? "nothing"}`,
+      ...recording,
+    });
   },
-  answer: ({ line, heard }) => [
-    ...say(
-      {
-        heard: line.voicemail.thanks,
-        none: line.voicemail.nothingHeard,
-        unsure: line.voicemail.goodbye,
-      }[heard.message],
-    ),
-    { verb: "hangup" },
-  ],
   // Twilio has the recording, and its callback brings it later: asking for it again would be wrong.
-  whenFailed: (line) => [...say(line.voicemail.goodbye), { verb: "hangup" }],
+  whenFailed: ({ language }) => [own(plainly(language), "called", "goodbye"), { verb: "hangup" }],
 };
 
 /** What `recordingStatusCallback` or `transcribeCallback` tells. */
@@ -88,25 +71,21 @@ function callback(event: "recording" | "transcription"): CallbackStep {
  * The address without `event`, as an operator enters it by hand. What tells of a message is noted, and not answered by
  * asking for another; that a conversation was recorded, which a fallback may be told too, is no message.
  */
-const bare: TwimlStep<Heard | undefined> = {
+const bare: TwimlStep = {
   ...prompt,
-  interpret(webhook, line) {
+  interpret(webhook, version) {
     const { fields } = webhook;
     if (fields.RecordingSid === undefined || fields.DialCallStatus !== undefined) {
-      return prompt.interpret(webhook, line);
+      return prompt.interpret(webhook, version);
     }
     const event = fields.TranscriptionStatus !== undefined
       ? "transcription"
       : fields.RecordingStatus !== undefined
       ? "recording"
       : undefined;
-    const message = recorded.interpret(webhook, line);
+    const message = recorded.interpret(webhook, version);
     return event === undefined ? message : { ...message, facts: reported(fields, event) };
   },
-  answer: ({ heard, ...context }) =>
-    heard === undefined
-      ? prompt.answer({ ...context, heard })
-      : recorded.answer({ ...context, heard }),
 };
 
 /** A caller leaves a message; `event` in the URL says which part of that a request is about. */

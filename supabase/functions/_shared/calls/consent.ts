@@ -1,4 +1,4 @@
-import { vocabularyOf } from "./words.ts";
+import { wordsIn } from "./words/mod.ts";
 
 /** What a caller's words say about being recorded. `unclear`: about recording, but not certainly a yes. */
 export type ConsentStatement = "granted" | "declined" | "unclear" | undefined;
@@ -80,7 +80,7 @@ export function isQuestion(heard: string): boolean {
  *
  * @param heard Twilio's `SpeechResult`.
  * @param disclosed `undefined`: it is not known what the caller was told, so nothing can be granted.
- * @param choices Phrases that may stand beside a grant, as the names of options.
+ * @param choices Phrases that may stand beside a grant, as the names of options. A mere yes that names one is no grant.
  */
 export function consentStatement(
   heard: string,
@@ -88,7 +88,7 @@ export function consentStatement(
   disclosed: Disclosed | undefined,
   choices: readonly string[] = [],
 ): ConsentStatement {
-  const vocabulary = vocabularyOf(disclosed?.language ?? language);
+  const vocabulary = wordsIn(disclosed?.language ?? language);
   if (vocabulary === undefined) return undefined;
   const speech = normaliseSpeech(heard);
   const says = (phrase: string) => saysPhrase(speech, phrase);
@@ -109,7 +109,7 @@ export function consentStatement(
   ) return "granted";
   // A bare yes, with no choice beside it: the menu is heard again before anybody is dialled, so whatever a
   // caller who paused goes on to say ("but don't record") still counts.
-  const yes = affirm.some(says) && isMadeOf(speech, [...affirm, ...filler]);
+  const yes = affirm.some(says) && isMadeOf(speech, [...affirm, ...filler]) && !choices.some(says);
   if (disclosed !== undefined && yes && !isQuestion(heard)) return "granted";
   return vocabulary.topic.some(says) ? "unclear" : undefined;
 }

@@ -87,7 +87,7 @@ export interface VoiceEvent {
 export interface Ask {
   /** Which version answers this line? Asked by a call's first event. */
   readonly line?: string | undefined;
-  /** The version that the call is pinned to, as the call's URL names it; where the database knows better, that counts. */
+  /** The version that the call goes by, as its URL names it: the beginning of its hash. */
   readonly flow?: string | undefined;
   /** Hashes of the versions that this isolate has: of others the body comes along. */
   readonly have?: readonly string[] | undefined;
@@ -107,6 +107,15 @@ export interface AcceptedCall {
   readonly facts?: Facts | undefined;
 }
 
+/** When a calendar opens and closes. Instants are ISO 8601. */
+export interface Switches {
+  readonly from: string;
+  readonly until: string;
+  /** At `from`; each switch ends the state before it. */
+  readonly state: "open" | "closed";
+  readonly switches: readonly string[];
+}
+
 /** What the database decided for a step when its event was first accepted: a copy of the event gets the same. */
 export interface Facts {
   /** The version that answers the call; absent: the line has none of its own. */
@@ -117,6 +126,10 @@ export interface Facts {
     readonly version: number;
     /** Only where `have` does not name it. */
     readonly definition?: unknown;
+    /** The hashes of the flows that it goes on in, by name; with `definition`. */
+    readonly flows?: Readonly<Record<string, string>> | undefined;
+    /** When its calendars open and close; with `definition`. */
+    readonly hours?: Readonly<Record<string, Switches>> | undefined;
   } | undefined;
   /** The pinned version's calendars as they are now. */
   readonly calendars?: Readonly<Record<string, "open" | "closed">> | undefined;
@@ -179,6 +192,8 @@ export type StepFacts =
   & {
     /** What the event is, where the turn of the call does not say it. */
     readonly identity?: string | undefined;
+    /** The node at which the call waited, and what ended the wait. */
+    readonly left?: { readonly node: string; readonly outcome: string } | undefined;
     readonly disclosure?: VoiceEvent["disclosure"];
   }
   & (
@@ -269,17 +284,17 @@ function common(
   facts: StepFacts,
 ) {
   const { fields, receivedAt } = webhook;
-  const { identity } = facts;
+  const { identity, left, ...rest } = facts;
   const leg = "leg_status" in facts ? facts.leg_status : undefined;
   const status = "status" in facts ? facts.status : leg;
   return {
-    ...facts,
+    ...rest,
     operation,
     account_sid: webhook.account,
     identity: identity ?? (webhook.state ? `turn-${webhook.state.turn}` : saidIn(fields)),
     status: status ?? fields.CallStatus,
     leg_status: leg === "answered" ? "completed" as const : isCallStatus(leg) ? leg : undefined,
-    leg_node: leg && state.choice?.mode,
+    leg_node: leg && (state.node ?? state.choice?.mode),
     sequence_number: fields.SequenceNumber,
     // A recording's callback says only when the recording began; of a call's recordings the newest counts.
     occurred_at: occurredAt(fields.Timestamp ?? fields.RecordingStartTime, receivedAt)
@@ -288,6 +303,8 @@ function common(
     meta: {
       ...(fields.Digits !== undefined && { digits: fields.Digits }),
       ...(fields.SpeechResult !== undefined && { speech: fields.SpeechResult }),
+      ...(state.flow !== undefined && { flow: state.flow }),
+      ...left,
       ...consentEvidence(state),
     },
   };

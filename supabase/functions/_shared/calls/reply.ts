@@ -1,7 +1,7 @@
+import type { Dialable } from "../destinations.ts";
+import { phrase, type PhraseName } from "./words/mod.ts";
 import type { FunctionName } from "../functions.ts";
 import type { E164 } from "../phone.ts";
-import type { Dialable } from "../destinations.ts";
-import { type LineProfile, menuName, menuPrompt, type Target } from "./profile.ts";
 import type { CallState } from "./state.ts";
 
 /** One of our own URLs for Twilio to call, before it is written out (see `twilio/callback_url.ts`). */
@@ -12,25 +12,59 @@ export interface Callback {
   readonly event?: string;
 }
 
-/** What the caller gets, as data; `twilio/twiml.ts` writes it as TwiML. */
+/** What a caller hears. */
+export type Prompt =
+  | {
+    readonly verb: "say";
+    readonly text: string;
+    /** BCP 47. */
+    readonly language: string;
+    /** One of Twilio's that speaks the language; absent: the account's own. */
+    readonly voice: string | undefined;
+  }
+  | { readonly verb: "play"; readonly url: string };
+
+/** What the caller gets, as data: all that `twilio/twiml.ts` writes as TwiML is in it. */
 export type Instruction =
-  | { readonly verb: "say"; readonly text: string }
-  | { readonly verb: "gather"; readonly prompt: string; readonly action: Callback }
+  | Prompt
+  | {
+    readonly verb: "gather";
+    readonly prompts: readonly Prompt[];
+    /** What is spoken in; BCP 47. */
+    readonly language: string;
+    /** Seconds of silence that end it. */
+    readonly seconds: number;
+    /** What speech recognition should expect: at most 500 entries of 100 characters. */
+    readonly hints: readonly string[];
+    /** Whether `#` is a key like others; it ends what is pressed otherwise. */
+    readonly poundIsKey: boolean;
+    readonly action: Callback;
+  }
   | { readonly verb: "redirect"; readonly to: Callback }
   | {
     readonly verb: "dial";
-    readonly number: Dialable;
+    /** Rung at once; the first that answers is put through. */
+    readonly numbers: readonly Dialable[];
     /** Shown to the one who is dialled; `undefined`: the caller's own number. */
     readonly callerId: E164 | undefined;
+    /** How long they ring, in seconds. */
+    readonly seconds: number;
     /** Seconds after which the conversation ends. */
     readonly timeLimit: number;
     readonly record: boolean;
     readonly action: Callback;
     readonly statusCallback: Callback;
     readonly recordingCallback: Callback;
+    /** What one who answers hears before they are put through; absent: nothing. */
+    readonly screen?: Callback | undefined;
   }
   | {
     readonly verb: "record";
+    /** Seconds; at most 120, the longest that Twilio transcribes. */
+    readonly maxSec: number;
+    /** Seconds of silence that end a message. */
+    readonly silenceSec: number;
+    readonly transcribe: boolean;
     readonly action: Callback;
     readonly recordingCallback: Callback;
     readonly transcriptionCallback: Callback;
@@ -39,76 +73,57 @@ export type Instruction =
 
 export type Reply = readonly Instruction[];
 
-/** Texts that are empty are not said. */
-export function say(...texts: string[]): Reply {
-  return texts.filter((text) => text !== "").map((text) => ({ verb: "say", text }));
+/** How words are spoken. */
+export interface Speech {
+  /** BCP 47. */
+  readonly language: string;
+  /** The voice that speaks a language here. */
+  voice(language: string): string | undefined;
 }
 
-/**
- * The menu, answered by `to`. Silence falls through to the same address, so that whatever the caller
- * does, or does not do, one step decides what comes next.
- */
-export function menu(profile: LineProfile, state: CallState, to: FunctionName): Reply {
-  const action: Callback = { to, state: { ...state, menu: menuName(profile) } };
-  return [
-    { verb: "gather", prompt: menuPrompt(profile), action },
-    { verb: "redirect", to: action },
-  ];
+/** In the account's own voice, which cannot be what Twilio refuses to play. */
+export function plainly(language = "en-US"): Speech {
+  return { language, voice: () => undefined };
 }
 
-/** What is known of a call when somebody is to be dialled for it. */
-export interface Dialling {
-  /** Consent to what the caller was told is known, from the database, to be given: the one ground for a recording. */
-  readonly mayRecord: boolean;
-  /** Whether the call may go to this number: not where it would come back, nor beyond what a line may dial in a day. */
-  mayDial(number: Dialable): boolean;
-  /** Shown in place of the caller's number, where the caller has none that a network takes. */
-  readonly callerId: E164 | undefined;
+/** Our own phrases, as one text. */
+export function own(speech: Speech, ...names: PhraseName[]): Prompt {
+  const [first, ...others] = names.map((name) => phrase(name, speech.language));
+  return {
+    verb: "say",
+    text: [first, ...others].map((each) => each!.text).join(" "),
+    language: first!.language,
+    voice: speech.voice(first!.language),
+  };
 }
 
-/** Puts the caller through to a person, or to voicemail, without another webhook in between. */
-export function connect(
-  profile: LineProfile,
-  { destination, announcement }: Target,
-  state: CallState,
-  call: Dialling,
-): Reply {
-  if (destination.kind === "voicemail") return voicemail(profile, state);
-  if (!call.mayDial(destination.number)) {
-    return [...say(profile.voicemail.unanswered), ...voicemail(profile, state)];
-  }
-  return [
-    ...say(announcement),
-    {
-      verb: "dial",
-      number: destination.number,
-      callerId: call.callerId,
-      timeLimit: profile.talkSec,
-      record: call.mayRecord,
-      action: { to: "voice-route-action", state },
-      statusCallback: { to: "voice-status", state },
-      recordingCallback: { to: "voice-status", state },
-    },
-  ];
-}
+/** The longest message, which is also the longest that Twilio transcribes. */
+export const MESSAGE_SEC = 120;
+/** Seconds of silence that end a message. */
+export const MESSAGE_SILENCE_SEC = 5;
 
 /** Asks for a message and takes it. Leaving one is the caller's own act, whatever was decided about the call. */
-export function voicemail(profile: LineProfile, state: CallState): Reply {
+export function takeMessage(speech: Speech, state: CallState, prompts?: readonly Prompt[]): Reply {
   return [
-    ...say(profile.voicemail.prompt),
+    ...prompts ?? [own(speech, "leaveMessage")],
     {
       verb: "record",
+      maxSec: MESSAGE_SEC,
+      silenceSec: MESSAGE_SILENCE_SEC,
+      // Twilio transcribes US English only.
+      transcribe: speech.language === "en-US",
       action: { to: "voice-voicemail", state, event: "recorded" },
       recordingCallback: { to: "voice-voicemail", state, event: "recording" },
       transcriptionCallback: { to: "voice-voicemail", state, event: "transcription" },
     },
-    // Twilio requests the action whatever is recorded; should it not, nobody is left in silence.
-    ...say(profile.voicemail.nothingHeard),
+    // Twilio requests the action whatever is recorded; should it not, the caller is not left in silence.
+    own(speech, "noMessage", "goodbye"),
     { verb: "hangup" },
   ];
 }
 
 /** What a caller gets when a step of ours fails: an apology, and voicemail. Records no conversation. */
-export function apology(profile: LineProfile, state: CallState): Reply {
-  return [...say(profile.apology), ...voicemail(profile, state)];
+export function apology(state: CallState): Reply {
+  const speech = plainly(state.language);
+  return [own(speech, "sorry"), ...takeMessage(speech, state)];
 }

@@ -13,12 +13,18 @@ import {
 export interface CallState {
   /** Counts the webhooks that the caller waited for; `voice-frontdoor` is turn 0. */
   readonly turn: number;
-  /** Which hearing of the menu this answers, from 1. */
+  /** The version of the flow that answers the call, by its name; see `Version`. */
+  readonly flow?: string | undefined;
+  /** The node that this answers. */
+  readonly node?: string | undefined;
+  /** BCP 47. */
+  readonly language?: string | undefined;
+  /** Which asking of the node this answers, from 1; at a ring, how many members' turns have come. */
   readonly attempt: number;
+  /** Askings of the node that used up none of its tries. */
+  readonly repeats?: number | undefined;
   /** What the caller was told about recording; absent: nothing, so that nothing agrees to it. */
   readonly disclosed?: Disclosed | undefined;
-  /** The menu that is being answered; see `menuName`. */
-  readonly menu?: string | undefined;
   readonly consent?: ConsentDecision | undefined;
   /** What the caller chose, and at which turn. */
   readonly choice?: { readonly mode: string; readonly turn: number } | undefined;
@@ -36,8 +42,11 @@ export function encodeState(state: CallState): Record<string, string> {
   return {
     turn: String(state.turn),
     attempt: String(state.attempt),
+    ...(state.flow !== undefined && { flow: state.flow }),
+    ...(state.node !== undefined && { node: state.node }),
+    ...(state.language !== undefined && { language: state.language }),
+    ...(state.repeats !== undefined && { repeats: String(state.repeats) }),
     ...(state.disclosed && { disclosed: disclosureName(state.disclosed) }),
-    ...(state.menu !== undefined && { menu: state.menu }),
     ...(state.consent && { consent: `${state.consent.basis}-${state.consent.turn}` }),
     ...(state.choice && { mode: `${state.choice.mode}-${state.choice.turn}` }),
     ...(state.handoff !== undefined && { handoff: state.handoff }),
@@ -52,7 +61,10 @@ export function decodeState(query: URLSearchParams): CallState | undefined {
   const turn = integer(query.get("turn"));
   if (turn === undefined) return undefined;
   const disclosed = disclosureNamed(query.get("disclosed") ?? "");
-  const [menu] = /^[0-9a-f]{8}$/.exec(query.get("menu") ?? "") ?? [];
+  const [flow] = /^(default-)?[0-9a-f]{8,64}$/.exec(query.get("flow") ?? "") ?? [];
+  const [node] = /^[a-z][a-z0-9_]{0,31}$/.exec(query.get("node") ?? "") ?? [];
+  const [language] = /^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$/.exec(query.get("language") ?? "") ?? [];
+  const repeats = integer(query.get("repeats"));
   const consent =
     (disclosed === undefined ? /^(no)-(\d{1,4})$/ : /^(stayed|unsure|yes|no)-(\d{1,4})$/)
       .exec(query.get("consent") ?? "");
@@ -61,8 +73,11 @@ export function decodeState(query: URLSearchParams): CallState | undefined {
   return {
     turn,
     attempt: integer(query.get("attempt")) ?? 1,
+    ...(flow !== undefined && { flow }),
+    ...(node !== undefined && { node }),
+    ...(language !== undefined && { language }),
+    ...(repeats !== undefined && { repeats }),
     ...(disclosed && { disclosed }),
-    ...(menu !== undefined && { menu }),
     ...(consent &&
       { consent: { basis: consent[1] as ConsentDecision["basis"], turn: Number(consent[2]) } }),
     ...(choice && { choice: { mode: choice[1]!, turn: Number(choice[2]) } }),

@@ -1,5 +1,4 @@
 import { type DataApi, DatabaseFailure, run } from "./client.ts";
-import type { LineChanges } from "./tenants.ts";
 
 /** A validated request to onboard an organisation. */
 export interface OnboardingRequest {
@@ -7,7 +6,6 @@ export interface OnboardingRequest {
   readonly business_name: string;
   readonly country: "CA" | "US";
   readonly area_code?: string | undefined;
-  readonly profile?: LineChanges | undefined;
 }
 
 /** One step of an onboarding, written down before it is done. */
@@ -75,7 +73,6 @@ export interface Onboarded {
     readonly e164_number: string;
     readonly number_sid: string;
     readonly country: string;
-    readonly profile: LineChanges;
   };
   readonly token?: string;
   readonly sealed_token?: string;
@@ -88,9 +85,7 @@ export type Beginning =
   | { readonly outcome: "in_progress"; readonly retry_after: number }
   | { readonly outcome: "conflict" }
   /** The organisation has a number, and may not have another by this request. */
-  | { readonly outcome: "enough" }
-  /** Callers would be put through to lines that are answered here. */
-  | { readonly outcome: "own_lines"; readonly numbers: readonly string[] };
+  | { readonly outcome: "enough" };
 
 /** What a release gave back. */
 export interface ReleaseResult {

@@ -1,39 +1,5 @@
 import { type DataApi, run } from "./client.ts";
 
-/** One entry of an organisation's own menu, as `telephony-onboard` takes it. */
-export interface MenuEntry {
-  readonly key: string;
-  /** What `call_logs.mode` becomes. */
-  readonly mode: string;
-  /** Heard as "For <label>, press <key>." */
-  readonly label: string;
-  readonly destination: string;
-  readonly announcement?: string | undefined;
-  readonly spoken?: readonly string[] | undefined;
-}
-
-/**
- * What an organisation's line has of its own; everything else is as on the default line. Validated when it
- * is onboarded (see `request.ts`), and kept with the number.
- */
-export interface LineChanges {
-  readonly language?: string | undefined;
-  readonly voice?: string | undefined;
-  readonly greeting?: string | undefined;
-  readonly recording_consent?: "opt_out" | "opt_in" | undefined;
-  /** Said before the disclosure's binding sentence, which no line is without. */
-  readonly disclosure?: string | undefined;
-  readonly menu?: readonly MenuEntry[] | undefined;
-  readonly ring_seconds?: number | undefined;
-  /** Who is dialled when a caller asks for a human. */
-  readonly operator?: string | undefined;
-  readonly voicemail?: {
-    readonly prompt?: string | undefined;
-    readonly thanks?: string | undefined;
-    readonly max_seconds?: number | undefined;
-  } | undefined;
-}
-
 /** An onboarded account as the database has it. */
 export interface TenantRow {
   readonly org_id: string;
@@ -43,8 +9,7 @@ export interface TenantRow {
   readonly token?: string | undefined;
   /** Where there is no Vault; see `onboarding/seal.ts`. */
   readonly sealed_token: string | null;
-  /** What differs from the default line, by number. */
-  readonly lines: Readonly<Record<string, LineChanges>>;
+  readonly business_name?: string | undefined;
 }
 
 /** The database's part of knowing tenants; each rejects when the database does not answer. */

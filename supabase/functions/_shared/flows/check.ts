@@ -1,14 +1,15 @@
 import { normaliseSpeech, saysPhrase } from "../calls/consent.ts";
-import { canNameChoice } from "../calls/menu.ts";
-import { vocabularyOf } from "../calls/words.ts";
+import { wordsIn } from "../calls/words/mod.ts";
 import { type Destinations, dialable } from "../destinations.ts";
 import { isE164 } from "../phone.ts";
 import { LANGUAGES, speaks, voiceOf } from "../voices.ts";
+import { consentKey, menusNext } from "./disclosure.ts";
 import { drawFlow } from "./draw.ts";
 import {
   type Edge,
   edgesOf,
   type Flow,
+  isInstant,
   LIMITS,
   type NodeOf,
   type NodeType,
@@ -17,8 +18,9 @@ import {
   own,
   promptIn,
 } from "./language.ts";
-import { type AudioLengths, bytesOf, isInstant, most, secondsOf } from "./measure.ts";
+import { type AudioLengths, bytesOf, most, secondsOf } from "./measure.ts";
 import { hashOf, type Issue, issue, type Parsed, parseFlow } from "./parse.ts";
+import { canNameChoice } from "./understand.ts";
 
 // Everything that must hold before a flow answers a telephone. All faults at once, in words for the flow's owner. Pure.
 
@@ -401,7 +403,7 @@ function warnOfUnnamedKeys(
 ) {
   for (const language of flow.languages) {
     const prompt = promptIn(flow, menu.prompt, language);
-    const names = vocabularyOf(language)?.keys;
+    const names = wordsIn(language)?.keys;
     if (typeof prompt !== "string" || names === undefined) continue;
     const heard = normaliseSpeech(prompt);
     menu.options.forEach(({ key }, at) => {
@@ -456,7 +458,7 @@ function checkConsent({ flow, graph, fault, warn }: Document) {
         );
       }
     }
-    for (const language of flow.languages.filter((each) => vocabularyOf(each) === undefined)) {
+    for (const language of flow.languages.filter((each) => wordsIn(each) === undefined)) {
       checkKeyOnly(id, node, language, { flow, fault });
     }
   }
@@ -482,30 +484,6 @@ function checkKeyOnly(
       } recording: in ${language} there is no sentence of ours that does`,
     );
   }
-}
-
-/** The menus that a consent node shares its question with: those behind it that only instant nodes lie before. */
-function menusNext(flow: Flow, next: string): readonly string[] {
-  const menus = new Set<string>();
-  const waiting = [next];
-  const seen = new Set<string>();
-  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
-    const node = own(flow.nodes, id);
-    if (node === undefined || seen.has(id)) continue;
-    seen.add(id);
-    if (node.type === "menu") menus.add(id);
-    else if (isInstant(node)) waiting.push(...edgesOf(node).map(({ to }) => to));
-  }
-  return [...menus];
-}
-
-/** The key that answers a consent node beside this menu: 3, or the first digit that the menu leaves free. */
-export function consentKey(flow: Flow, menu: string): string | undefined {
-  const node = own(flow.nodes, menu);
-  if (node?.type !== "menu") return "3";
-  const taken = new Set(node.options.map(({ key }) => key));
-  if (operatorListens(flow).has(menu)) taken.add("0");
-  return [..."3124567890"].find((key) => !taken.has(key));
 }
 
 // --- time and people ----------------------------------------------------------------------------------------

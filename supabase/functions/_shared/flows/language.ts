@@ -366,6 +366,14 @@ export function wordsOf(
   return (Array.isArray(words) ? words : own(words, language)) ?? [];
 }
 
+/** Types whose part of a TwiML document is followed by that of the next node; the others wait for something first. */
+const INSTANT = ["say", "consent", "language", "hours", "match", "flow"];
+
+/** Whether the call goes on to the next node within one document. */
+export function isInstant(node: FlowNode): boolean {
+  return INSTANT.includes(node.type);
+}
+
 /** One way out of a node. */
 export interface Edge {
   /** What happens on this way: `next`, `unanswered`, `options.0`, `departments.sales`. */

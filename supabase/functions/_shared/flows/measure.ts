@@ -1,4 +1,4 @@
-import { vocabularyOf } from "../calls/words.ts";
+import { wordsIn } from "../calls/words/mod.ts";
 import {
   DEFAULTS,
   type Flow,
@@ -63,7 +63,7 @@ export function secondsOf(flow: Flow, node: FlowNode, audio?: AudioLengths): num
     case "consent": {
       const binding = most(
         flow.languages.map((language) =>
-          spokenSeconds(vocabularyOf(language)?.binding[node.policy]("3") ?? "")
+          spokenSeconds(wordsIn(language)?.binding[node.policy]("3") ?? "")
         ),
       );
       const listening = DEFAULTS.menuSeconds + SPEECH_PAUSE_SEC + OWN_WORDS_SEC;
@@ -96,14 +96,6 @@ export function secondsOf(flow: Flow, node: FlowNode, audio?: AudioLengths): num
     case "flow":
       return 0;
   }
-}
-
-/** Types whose part of a TwiML document is followed by that of the next node; the others wait for something first. */
-const INSTANT = ["say", "consent", "language", "hours", "match", "flow"];
-
-/** Whether the call goes on to the next node within one document. */
-export function isInstant(node: FlowNode): boolean {
-  return INSTANT.includes(node.type);
 }
 
 /** A callback URL with a call's state, as an attribute. */

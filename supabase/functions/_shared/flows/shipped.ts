@@ -1,3 +1,5 @@
+import type { Switches } from "../calls/events.ts";
+
 /**
  * The versions that answered the lines when this code was deployed: what an isolate that never reached the database goes
  * by. `deno task deploy` writes them here in what it uploads, as gzip in base64, which costs nothing until it is read.
@@ -14,7 +16,7 @@ export interface ShippedVersion {
   /** The hashes of the flows that it goes on in, by name. */
   readonly flows: Readonly<Record<string, string>>;
   /** When each calendar opens and closes in the two weeks after the deploy: see `Switches` in db/flows.ts. */
-  readonly hours: Readonly<Record<string, unknown>>;
+  readonly hours: Readonly<Record<string, Switches>>;
 }
 
 /** As the snapshot has it. */

@@ -139,7 +139,6 @@ class Saga {
           e164_number: number.phone_number,
           number_sid: number.sid,
           country: request.country,
-          profile: request.profile ?? {},
         },
         ...(sealed !== undefined &&
           (vault ? { token: await seal.open(sealed, account) } : { sealed_token: sealed })),

@@ -1,9 +1,7 @@
-import { defaultProfile, type LineProfile } from "../calls/profile.ts";
 import { analyticsEvents, type ReportAnalyticsEvent } from "../db/analytics_events.ts";
 import { dataApi } from "../db/client.ts";
 import { type TenantDatabase, tenantDatabase, type TenantRow } from "../db/tenants.ts";
 import { type Log, logOf } from "../log.ts";
-import { lineWith } from "../onboarding/line.ts";
 import { type Seal, sealBy } from "../onboarding/seal.ts";
 import { inBackground } from "../runtime.ts";
 import type { Settings } from "../settings.ts";
@@ -15,13 +13,8 @@ import { atMostEvery, budget } from "./budget.ts";
 /** An account whose webhooks are signed by a token of its own. */
 export interface Tenant {
   readonly authToken: string;
-  /**
-   * The line that was called. A number that is not known yet is looked up at once; where it stays unknown, and where
-   * the database does not answer, the line names no business and rings no phone.
-   *
-   * @param to Absent in callbacks about a recording or a dialled leg: then the account's line, where it has but one.
-   */
-  line(to: string | undefined): Promise<LineProfile>;
+  /** Whom its callers hear that they have reached; `undefined`: the database has not said. */
+  readonly businessName: string | undefined;
   /**
    * For a request that `authToken` did not sign: the tenant with its token as it is now, where that is another one. For
    * each account the database is asked once in 5 s at most, and Twilio once a minute.
@@ -78,7 +71,6 @@ const LOOKUPS_PER_MINUTE = 30;
 const TOKEN_QUESTIONS_PER_MINUTE = 10;
 /** The same for the database, about tokens of accounts that wrong signatures came for. */
 const REREADS_PER_MINUTE = 30;
-const UNKNOWN_NUMBERS_PER_MINUTE = 60;
 /** Failures of one kind that are counted a minute; the log has all of them. */
 const REPORTS_PER_MINUTE = 1;
 const MINUTE_MS = 60_000;
@@ -87,8 +79,7 @@ interface Account {
   readonly authToken: string;
   /** The token that it replaced: one that the database may have until the new one is stored. */
   readonly replaced?: string | undefined;
-  /** By number; `undefined`: the database has not said. */
-  readonly lines: ReadonlyMap<string, LineProfile> | undefined;
+  readonly businessName: string | undefined;
   readonly freshUntil: number;
 }
 
@@ -99,7 +90,6 @@ interface Account {
  */
 export function createTenants(options: TenantsOptions): Tenants {
   const { settings, database, seal, twilio, now } = options;
-  const unknownLine = lineOfUnknownNumber(settings);
   const accounts = new Map<string, Account>();
   /** Until when. */
   const strangers = new Map<string, number>();
@@ -110,7 +100,6 @@ export function createTenants(options: TenantsOptions): Tenants {
   const mayLookUp = budget(LOOKUPS_PER_MINUTE, MINUTE_MS, now);
   const mayAskForToken = budget(TOKEN_QUESTIONS_PER_MINUTE, MINUTE_MS, now);
   const mayReread = budget(REREADS_PER_MINUTE, MINUTE_MS, now);
-  const mayLookNumberUp = budget(UNKNOWN_NUMBERS_PER_MINUTE, MINUTE_MS, now);
   const onboarded = atMostEvery(UNKNOWN_MS, now, async () => new Set(await database.accounts()));
   const subaccounts = atMostEvery(MINUTE_MS, now, async () => {
     const { sids, more } = await twilio.activeSubaccounts();
@@ -145,7 +134,7 @@ export function createTenants(options: TenantsOptions): Tenants {
       return keep(accountSid, {
         authToken,
         replaced,
-        lines: linesOf(row),
+        businessName: row.business_name,
         freshUntil: now() + FRESH_MS,
       });
     } catch (error) {
@@ -164,7 +153,7 @@ export function createTenants(options: TenantsOptions): Tenants {
       const authToken = await twilio.authToken(accountSid);
       return authToken === undefined
         ? stranger(accountSid)
-        : keep(accountSid, { authToken, lines: undefined, freshUntil: now() + RETRY_MS });
+        : keep(accountSid, { authToken, businessName: undefined, freshUntil: now() + RETRY_MS });
     } catch (error) {
       failed("tenant_token_unanswered", error);
       return { kind: "unavailable" };
@@ -235,7 +224,7 @@ export function createTenants(options: TenantsOptions): Tenants {
       const account = {
         authToken,
         replaced: used,
-        lines: linesOf(row),
+        businessName: row.business_name,
         freshUntil: now() + FRESH_MS,
       };
       keep(accountSid, account);
@@ -246,21 +235,9 @@ export function createTenants(options: TenantsOptions): Tenants {
     }
   };
 
-  const linesOf = ({ lines }: TenantRow) =>
-    new Map(Object.entries(lines).map(([number, own]) => [number, lineWith(settings, own)]));
-
-  const tenantOf = (accountSid: string, { authToken, lines }: Account): Tenant => ({
+  const tenantOf = (accountSid: string, { authToken, businessName }: Account): Tenant => ({
     authToken,
-    async line(to) {
-      if (lines === undefined) return unknownLine;
-      if (to === undefined) {
-        return (lines.size === 1 ? [...lines.values()][0] : undefined) ?? unknownLine;
-      }
-      const own = lines.get(to);
-      if (own !== undefined || !mayLookNumberUp()) return own ?? unknownLine;
-      await lookUp(accountSid);
-      return accounts.get(accountSid)?.lines?.get(to) ?? unknownLine;
-    },
+    businessName,
     async renewed() {
       const account = await renew(accountSid, authToken);
       return account && tenantOf(accountSid, account);
@@ -320,21 +297,6 @@ function failureReports({ log, report, now }: Pick<TenantsOptions, "log" | "repo
     const mayReport = kinds.get(kind) ?? budget(REPORTS_PER_MINUTE, MINUTE_MS, now);
     kinds.set(kind, mayReport);
     if (mayReport()) inBackground(report(kind, "error", { reason: reason.slice(0, 200) }));
-  };
-}
-
-/** The line of a number of which nothing but its account is known: it names no business, rings no phone, records no call, takes a message. */
-function lineOfUnknownNumber(settings: Settings): LineProfile {
-  const line = defaultProfile(settings);
-  return {
-    ...line,
-    greeting: "Thank you for calling.",
-    consent: undefined,
-    menu: {
-      ...line.menu,
-      options: line.menu.options.filter(({ destination }) => destination.kind === "voicemail"),
-    },
-    operator: { ...line.operator, destination: { kind: "voicemail" } },
   };
 }
 

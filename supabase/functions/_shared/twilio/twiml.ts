@@ -1,9 +1,8 @@
 import VoiceResponse from "twilio/lib/twiml/VoiceResponse.js";
-import type { LineProfile } from "../calls/profile.ts";
-import type { Reply } from "../calls/reply.ts";
+import type { Callback, Prompt, Reply } from "../calls/reply.ts";
 import { callbackUrl } from "./callback_url.ts";
 
-// Twilio's own types name each voice and language; the profile's are data.
+// Twilio's own types name each voice and language; a flow's are data.
 // deno-lint-ignore no-explicit-any
 type Attributes = any;
 
@@ -15,42 +14,47 @@ const SPEECH_PAUSE_SEC = 2;
  *
  * @param functionsUrl The public base of the functions, without a trailing slash.
  */
-export function renderTwiml(reply: Reply, profile: LineProfile, functionsUrl: string): string {
+export function renderTwiml(reply: Reply, functionsUrl: string): string {
   const response = new VoiceResponse();
-  // Without a voice the pair of Twilio's own defaults: whether the account's voice speaks another language, nobody knows.
-  const speech: Attributes = profile.voice === undefined
-    ? { language: "en-US" }
-    : { voice: profile.voice, language: profile.language };
-  const step = (to: Parameters<typeof callbackUrl>[1]) => callbackUrl(functionsUrl, to, "step");
-  const callback = (to: Parameters<typeof callbackUrl>[1]) =>
-    callbackUrl(functionsUrl, to, "callback");
+  const step = (to: Callback) => callbackUrl(functionsUrl, to, "step");
+  const callback = (to: Callback) => callbackUrl(functionsUrl, to, "callback");
+  const prompt = (parent: Pick<VoiceResponse, "say" | "play">, prompt: Prompt) => {
+    if (prompt.verb === "play") parent.play(prompt.url);
+    else parent.say(speechOf(prompt), prompt.text);
+  };
 
   for (const instruction of reply) {
     switch (instruction.verb) {
       case "say":
-        response.say(speech, instruction.text);
+      case "play":
+        prompt(response, instruction);
         break;
-      case "gather":
-        response.gather({
+      case "gather": {
+        const gather = response.gather({
           input: ["dtmf", "speech"],
           numDigits: 1,
-          timeout: profile.menu.timeoutSec,
+          ...(instruction.poundIsKey && { finishOnKey: "" }),
+          timeout: instruction.seconds,
           // "auto" ends at the first pause: "yes ... but don't record" would be heard as a yes.
           speechTimeout: SPEECH_PAUSE_SEC,
-          hints: profile.menu.hints.join(","),
-          language: profile.language,
+          hints: instruction.hints.join(","),
+          language: instruction.language,
           action: step(instruction.action),
           method: "POST",
-        } as Attributes).say(speech, instruction.prompt);
+        } as Attributes);
+        for (const each of instruction.prompts) {
+          prompt(gather as Pick<VoiceResponse, "say" | "play">, each);
+        }
         break;
+      }
       case "redirect":
         response.redirect({ method: "POST" }, step(instruction.to));
         break;
-      case "dial":
-        response.dial({
+      case "dial": {
+        const dial = response.dial({
           action: step(instruction.action),
           method: "POST",
-          timeout: profile.ringSec,
+          timeout: instruction.seconds,
           timeLimit: instruction.timeLimit,
           ...(instruction.callerId !== undefined && { callerId: instruction.callerId }),
           ...(instruction.record && {
@@ -59,25 +63,29 @@ export function renderTwiml(reply: Reply, profile: LineProfile, functionsUrl: st
             recordingStatusCallbackMethod: "POST",
             recordingStatusCallbackEvent: ["completed", "absent"],
           }),
-        } as Attributes).number({
-          statusCallback: callback(instruction.statusCallback),
-          statusCallbackMethod: "POST",
-          statusCallbackEvent: ["initiated", "ringing", "answered", "completed"],
-        }, instruction.number);
+        } as Attributes);
+        for (const number of instruction.numbers) {
+          dial.number({
+            ...(instruction.screen && { url: step(instruction.screen), method: "POST" }),
+            statusCallback: callback(instruction.statusCallback),
+            statusCallbackMethod: "POST",
+            statusCallbackEvent: ["initiated", "ringing", "answered", "completed"],
+          } as Attributes, number);
+        }
         break;
+      }
       case "record":
         response.record({
           action: step(instruction.action),
           method: "POST",
-          maxLength: profile.voicemail.maxSec,
-          timeout: profile.voicemail.silenceSec,
+          maxLength: instruction.maxSec,
+          timeout: instruction.silenceSec,
           finishOnKey: "#",
           playBeep: true,
           recordingStatusCallback: callback(instruction.recordingCallback),
           recordingStatusCallbackMethod: "POST",
           recordingStatusCallbackEvent: ["completed", "absent"],
-          // Twilio transcribes US English only.
-          ...(profile.language === "en-US" && {
+          ...(instruction.transcribe && {
             transcribe: true,
             transcribeCallback: callback(instruction.transcriptionCallback),
           }),
@@ -89,4 +97,10 @@ export function renderTwiml(reply: Reply, profile: LineProfile, functionsUrl: st
     }
   }
   return response.toString();
+}
+
+/** Without a voice it is Twilio's own, which speaks any English as that of the United States. */
+function speechOf({ voice, language }: Extract<Prompt, { verb: "say" }>): Attributes {
+  if (voice !== undefined) return { voice, language };
+  return { language: language.startsWith("en") ? "en-US" : language };
 }

@@ -1,29 +1,38 @@
 import { assertEquals } from "@std/assert/equals.js";
 import fc from "fast-check";
+import { type Disclosed, normaliseSpeech } from "../../supabase/functions/_shared/calls/consent.ts";
+import { wordsIn } from "../../supabase/functions/_shared/calls/words/mod.ts";
+import { hotline } from "../../supabase/functions/_shared/flows/builtin.ts";
+import type { NodeOf } from "../../supabase/functions/_shared/flows/language.ts";
 import {
   canNameChoice,
+  type Input,
   type Meaning,
-  understand,
-} from "../../supabase/functions/_shared/calls/menu.ts";
-import {
-  defaultProfile,
-  disclosedBy,
-  menuPrompt,
-} from "../../supabase/functions/_shared/calls/profile.ts";
-import { normaliseSpeech } from "../../supabase/functions/_shared/calls/consent.ts";
-import { vocabularyOf } from "../../supabase/functions/_shared/calls/words.ts";
+  understand as understandAs,
+} from "../../supabase/functions/_shared/flows/understand.ts";
 import { testSettings } from "../support/webhook.ts";
 
-const optOut = defaultProfile(testSettings({ RECORDING_CONSENT: "opt_out" }));
-const told = disclosedBy(optOut);
-const optIn = defaultProfile(testSettings({ RECORDING_CONSENT: "opt_in" }));
+// What callers of the settings' menu mean.
 
-const toldOptIn = disclosedBy(optIn);
+const { options } = hotline(testSettings()).flow.nodes["menu"] as NodeOf<"menu">;
+const PLACES = ["sales", "support", "voicemail"];
+const told: Disclosed = { policy: "opt_out", key: "3", language: "en-US", words: "0".repeat(32) };
+const toldOptIn: Disclosed = { ...told, policy: "opt_in" };
+
+const understand = (disclosed: Disclosed, input: Input) =>
+  understandAs({
+    options,
+    operator: true,
+    language: "en-US",
+    disclosed,
+    consentKeys: new Set(["3"]),
+  }, input);
 
 /** A meaning in short: the option by its mode, and what is true of it. */
 function brief(meaning: Meaning) {
   return {
-    ...(meaning.option && { option: meaning.option.mode }),
+    ...(meaning.option !== undefined && { option: PLACES[meaning.option] }),
+    ...(meaning.operator && { operator: true }),
     ...(meaning.consent && { consent: meaning.consent }),
     ...(meaning.repeat && { repeat: true }),
     ...(meaning.goesOn && { goesOn: true }),
@@ -37,6 +46,7 @@ for (
     ["1", { option: "sales", goesOn: true, heard: true }],
     ["2", { option: "support", goesOn: true, heard: true }],
     ["9", { option: "voicemail", goesOn: true, heard: true }],
+    ["0", { operator: true, goesOn: true, heard: true }],
     ["*", { repeat: true, heard: true }],
     ["3", { consent: "no", heard: true }],
     ["7", { heard: true }],
@@ -46,12 +56,12 @@ for (
   ] as const
 ) {
   Deno.test(`key "${key}" means ${JSON.stringify(expected)}`, () => {
-    assertEquals(brief(understand(optOut, told, { digits: key })), expected);
+    assertEquals(brief(understand(told, { digits: key })), expected);
   });
 }
 
 Deno.test("the recording key agrees where only an explicit yes does", () => {
-  assertEquals(brief(understand(optIn, toldOptIn, { digits: "3" })), {
+  assertEquals(brief(understand(toldOptIn, { digits: "3" })), {
     consent: "yes",
     heard: true,
   });
@@ -106,17 +116,17 @@ for (
   ] as const
 ) {
   Deno.test(`"${speech}" means ${JSON.stringify(expected)}`, () => {
-    assertEquals(brief(understand(optOut, told, { speech })), expected);
+    assertEquals(brief(understand(told, { speech })), expected);
   });
 }
 
 Deno.test("silence means nothing, and is told from a word that is not understood", () => {
-  assertEquals(brief(understand(optOut, told, {})), { goesOn: true, heard: false });
+  assertEquals(brief(understand(told, {})), { goesOn: true, heard: false });
 });
 
 Deno.test("a key counts before words that came with it", () => {
   assertEquals(
-    brief(understand(optOut, told, { digits: "2", speech: "sales" })),
+    brief(understand(told, { digits: "2", speech: "sales" })),
     { option: "support", goesOn: true, heard: true },
   );
 });
@@ -125,21 +135,14 @@ Deno.test("words that fit two options choose neither, whatever else is said", ()
   const filler = fc.array(fc.constantFrom("please", "the", "hello", "and", "again"));
   fc.assert(fc.property(filler, filler, filler, (a, b, c) => {
     const speech = [...a, "sales", ...b, "support", ...c].join(" ");
-    assertEquals(understand(optOut, told, { speech }).option, undefined);
+    assertEquals(understand(told, { speech }).option, undefined);
   }));
 });
 
 Deno.test("unsure words about recording are never an agreement", () => {
   for (const speech of ["record", "what about recording", "I don't mind if you record"]) {
-    assertEquals(understand(optIn, toldOptIn, { speech }).consent, "no");
+    assertEquals(understand(toldOptIn, { speech }).consent, "no");
   }
-});
-
-Deno.test("the menu is heard in the order of its options, the way to hear it again last", () => {
-  assertEquals(
-    menuPrompt(optOut),
-    "For sales, press 1. For support, press 2. To leave a message, press 9. To hear this again, press star.",
-  );
 });
 
 // --- nothing but known words goes on ------------------------------------------------------------------------
@@ -156,10 +159,8 @@ const DENIALS = [
 ];
 
 Deno.test("an option beside any word that is not known is chosen at most, and agrees to nothing", () => {
-  const english = vocabularyOf("en-US")!;
-  const names = optOut.menu.options.flatMap((
-    { spoken, key },
-  ) => [...spoken, ...english.keys[key]!]);
+  const english = wordsIn("en-US")!;
+  const names = options.flatMap(({ words, key }) => [...words as string[], ...english.keys[key!]!]);
   const known = fc.constantFrom(
     ...names,
     ...english.filler,
@@ -168,8 +169,10 @@ Deno.test("an option beside any word that is not known is chosen at most, and ag
     "again",
   );
   const words = new Set(
-    [...names, ...english.filler, ...english.wish, ...english.affirm, ...optOut.menu.repeatSpoken]
-      .concat(english.keys["*"]!, english.keys[told!.key]!).flatMap((phrase) => phrase.split(" ")),
+    [...names, ...english.filler, ...english.wish, ...english.affirm, ...english.repeat]
+      .concat(english.keys["*"]!, english.keys[told.key]!, english.keys["0"]!).flatMap((phrase) =>
+        phrase.split(" ")
+      ),
   );
   const unknown = fc.oneof(
     fc.constantFrom(...DENIALS),
@@ -182,8 +185,8 @@ Deno.test("an option beside any word that is not known is chosen at most, and ag
   fc.assert(
     fc.property(fc.array(known), unknown, fc.array(known), (before, word, after) => {
       const speech = [...before, word, ...after].join(" ");
-      for (const [line, disclosed] of [[optOut, told], [optIn, toldOptIn]] as const) {
-        const meaning = understand(line, disclosed, { speech });
+      for (const disclosed of [told, toldOptIn]) {
+        const meaning = understand(disclosed, { speech });
         assertEquals([meaning.goesOn, meaning.consent === "yes"], [false, false], speech);
       }
     }),
@@ -192,11 +195,11 @@ Deno.test("an option beside any word that is not known is chosen at most, and ag
 });
 
 Deno.test('each key that is offered can be said, as a digit or a word, with or without "press"', () => {
-  const { keys } = vocabularyOf("en-US")!;
-  for (const { key, mode } of optOut.menu.options) {
-    for (const name of keys[key]!) {
+  const { keys } = wordsIn("en-US")!;
+  for (const [at, { key }] of options.entries()) {
+    for (const name of keys[key!]!) {
       for (const speech of [name, `press ${name}`, `Number ${name}, please.`]) {
-        assertEquals(understand(optOut, told, { speech }).option?.mode, mode, speech);
+        assertEquals(understand(told, { speech }).option, at, speech);
       }
     }
   }

@@ -1,35 +1,28 @@
-/**
- * What a language's speakers say to a line, and what binds them. Phrases are as `normaliseSpeech` leaves
- * them. A language that is not here has no known way to agree: nothing that is said in it is taken for consent.
- */
-export interface Vocabulary {
-  /** The sentence without which nobody was asked, by policy; `key` is how the other answer is pressed. */
-  readonly binding: Readonly<Record<"opt_out" | "opt_in", (key: string) => string>>;
-  /** Refuse, whatever is said around them. */
-  readonly decline: readonly string[];
-  /** Refuse when they are all that was said, but for `affirm` and `filler`. */
-  readonly declineAlone: readonly string[];
-  /** Agree, where nothing but known words is said around them. */
-  readonly grant: readonly string[];
-  /** Agree when they are all that was said. */
-  readonly affirm: readonly string[];
-  /** Any of these makes what was said a statement about recording, if an unclear one. */
-  readonly topic: readonly string[];
-  /** Neither ask, deny nor set a condition, whatever they stand beside. */
-  readonly filler: readonly string[];
-  /** The same beside the name of a choice; beside a grant some would make a question of it. */
-  readonly wish: readonly string[];
-  /** What each key is called, and how speech recognition writes it. */
-  readonly keys: Readonly<Record<string, readonly string[]>>;
-}
+import type { Words } from "./words.ts";
 
-const ENGLISH: Vocabulary = {
+export const ENGLISH: Words = {
   binding: {
     opt_out: (key) =>
       `This call may be recorded, for quality and training. By staying on the line you agree to it. To go on without recording, say no recording, or press ${key}.`,
     opt_in: (key) =>
       `With your agreement, this call is recorded, for quality and training. To agree, say yes, or press ${key}. Without it, nothing is recorded.`,
   },
+  says: {
+    granted: "Thank you. This call may be recorded.",
+    declined: "Understood. This call will not be recorded.",
+    notHeard: "We did not hear a choice.",
+    notUnderstood: "That is not one of the choices.",
+    leaveMessage: "Please leave a message after the tone. Press pound when you are done.",
+    thanks: "Thank you for your message.",
+    noMessage: "We did not hear a message.",
+    called: "Thank you for calling.",
+    goodbye: "Goodbye.",
+    sorry: "We are sorry, something went wrong on our side.",
+    tooManyCalls: "There are too many calls right now. Please try again in a minute.",
+    accept: "You have a call. To accept it, press 1.",
+  },
+  repeat: ["repeat", "again", "star"],
+  hints: ["no recording", "don't record", "yes record", "I agree"],
   decline: [
     "no recording",
     "no recordings",
@@ -219,11 +212,3 @@ const ENGLISH: Vocabulary = {
     "#": ["#", "pound", "hash"],
   },
 };
-
-const VOCABULARIES: Readonly<Record<string, Vocabulary>> = { en: ENGLISH };
-
-/** @param language BCP 47. */
-export function vocabularyOf(language: string): Vocabulary | undefined {
-  const base = language.split("-")[0]!;
-  return Object.hasOwn(VOCABULARIES, base) ? VOCABULARIES[base] : undefined;
-}

@@ -1,0 +1,648 @@
+import { type ConsentDecision, standingConsent } from "../calls/consent.ts";
+import {
+  apology,
+  type Instruction,
+  own as says,
+  type Prompt,
+  type Reply,
+  type Speech,
+  takeMessage,
+} from "../calls/reply.ts";
+import { ARRIVAL, type CallState, LAST_TURN } from "../calls/state.ts";
+import type { FunctionName } from "../functions.ts";
+import { type PhraseName, wordsIn } from "../calls/words/mod.ts";
+import type { Dialable } from "../destinations.ts";
+import { consentKeys, disclosureOf } from "./disclosure.ts";
+import {
+  DEFAULTS,
+  edgesOf,
+  type Flow,
+  type FlowNode,
+  MOST_REPEATS,
+  type NodeOf,
+  type NodeType,
+  operatorListens,
+  own,
+  promptIn,
+  wordsOf,
+} from "./language.ts";
+import { type Known } from "./known.ts";
+import { type Input, type Meaning, understand } from "./understand.ts";
+import { stateAt, type Version } from "./version.ts";
+import { speaks, voiceOf } from "../voices.ts";
+
+// The one interpreter of call flows. Pure.
+//
+// A call waits at a node: a menu or a consent node listens, a ring rings, a voicemail records. What ends the wait comes as a
+// webhook. `hear...` reads out of it where the call goes on, before the database was asked; `proceed` runs from there on to
+// the next node that waits, by the facts that the database gave.
+
+/** What a webhook means for the call. */
+export interface Heard {
+  /** With what was decided; where the call goes on is added by `proceed`. */
+  readonly state: CallState;
+  /** Our own words before whatever comes next. */
+  readonly words: readonly PhraseName[];
+  /** The node that comes next; or a message is taken, or the call ended. */
+  readonly to: { readonly node: string } | "message" | "end";
+  /** The node is the one before, and goes on. */
+  readonly again?: true;
+  /** The node that the call waited at, and what happened there; absent: it waited at none. */
+  readonly left?: { readonly node: string; readonly outcome: string } | undefined;
+}
+
+/** Where a call stands after a step, and what its caller gets. */
+export interface Advanced {
+  readonly state: CallState;
+  readonly reply: Reply;
+}
+
+/** A step of a call that listens. */
+export function advance(
+  version: Version,
+  told: CallState | undefined,
+  input: Input,
+  known: Known,
+): Advanced {
+  return proceed(version, hear(version, told, input), known);
+}
+
+// --- what a webhook means -----------------------------------------------------------------------------------
+
+/** A call comes in. */
+export function arrive(version: Version): Heard {
+  const { flow, name } = version;
+  return decided(flow, {
+    state: { ...ARRIVAL, turn: 1, flow: name, language: flow.languages[0]! },
+    words: [],
+    to: { node: flow.start },
+  }, 0);
+}
+
+/** Where a call stands after a webhook that decides nothing; what the URL did not tell is as the flow has it. */
+export function nextState({ flow, name }: Version, told: CallState | undefined): CallState {
+  const before = told ?? ARRIVAL;
+  const isOther = before.flow !== undefined && before.flow !== name;
+  const { node: _, ...kept } = before;
+  return {
+    ...isOther ? kept : before,
+    turn: before.turn + 1,
+    flow: name,
+    language: before.language !== undefined && flow.languages.includes(before.language)
+      ? before.language
+      : flow.languages[0]!,
+  };
+}
+
+/** A `<Gather>` has ended: at a menu, or at a consent node that listens by itself. */
+export function hear(version: Version, told: CallState | undefined, input: Input): Heard {
+  const { flow } = version;
+  const state = nextState(version, told);
+  const turn = told?.turn ?? 0;
+  const node = state.node === undefined ? undefined : own(flow.nodes, state.node);
+  // Of another flow its key 1 is not the one that was offered.
+  const isOther = told?.flow !== undefined && told.flow !== version.name;
+  const id = node?.type === "menu" || node?.type === "consent" ? state.node! : firstMenu(flow);
+  const asked = id === undefined ? undefined : own(flow.nodes, id);
+  const meaning = meaningOf(flow, id, isOther ? undefined : asked, state, input);
+  const consent = standingConsent(state.consent, decisionOf(meaning, told));
+  const next = { ...state, ...(consent && { consent }) };
+  if (asked?.type === "menu") {
+    const menu = { id: id!, node: asked };
+    return isOther && meaning.heard
+      ? again(menu.id, next, meaning, "other_flow")
+      : chosen(flow, menu, next, meaning, turn);
+  }
+  if (asked?.type === "consent") {
+    return answered({ id: id!, node: asked }, next, meaning, flow, turn);
+  }
+  return { state: next, words: [], to: "message" };
+}
+
+/** What is meant by a key, by words or by silence. */
+function meaningOf(
+  flow: Flow,
+  id: string | undefined,
+  node: FlowNode | undefined,
+  { language, disclosed }: CallState,
+  input: Input,
+): Meaning {
+  return understand({
+    options: node?.type === "menu" ? node.options : [],
+    operator: id !== undefined && node !== undefined && operatorListens(flow).has(id),
+    language: language!,
+    disclosed,
+    consentKeys: consentKeys(flow),
+  }, input);
+}
+
+/** What an answer says of recording, by what the caller was told of it. */
+function decisionOf(meaning: Meaning, told: CallState | undefined): ConsentDecision | undefined {
+  const turn = told?.turn ?? LAST_TURN;
+  if (meaning.consent !== undefined) return { basis: meaning.consent, turn };
+  if (meaning.unsure) return { basis: "unsure", turn };
+  const { policy, language } = told?.disclosed ?? {};
+  // Where we have no sentence that says what staying means, only the key that the owner's words name counts.
+  return meaning.goesOn && policy === "opt_out" && wordsIn(language!) !== undefined
+    ? { basis: "stayed", turn }
+    : undefined;
+}
+
+function chosen(
+  flow: Flow,
+  { id, node }: { readonly id: string; readonly node: NodeOf<"menu"> },
+  state: CallState,
+  meaning: Meaning,
+  turn: number,
+): Heard {
+  const leave = (to: string, outcome: string, words: Heard["words"] = []): Heard =>
+    decided(flow, { state, words, to: { node: to }, left: { node: id, outcome } }, turn);
+  if (meaning.option !== undefined) {
+    return leave(node.options[meaning.option]!.next, `options.${meaning.option}`);
+  }
+  if (meaning.operator && flow.operator !== undefined) {
+    const heard = leave(flow.operator, "operator");
+    return { ...heard, state: handedOver(flow, heard.state) };
+  }
+  const words: Heard["words"] = meaning.consent === "yes"
+    ? ["granted"]
+    : meaning.consent === "no"
+    ? ["declined"]
+    : meaning.repeat
+    ? []
+    : [meaning.heard ? "notUnderstood" : "notHeard"];
+  const isFree = (meaning.consent !== undefined || meaning.repeat) &&
+    (state.repeats ?? 0) < MOST_REPEATS;
+  if (isFree) return again(id, state, meaning, meaning.repeat ? "repeat" : "consent", words);
+  if (state.attempt < node.tries) {
+    const outcome = meaning.heard ? "not_understood" : "silence";
+    return again(id, { ...state, attempt: state.attempt + 1 }, undefined, outcome, words);
+  }
+  return leave(node.otherwise, "otherwise", meaning.consent === undefined ? [] : words);
+}
+
+/** The same node is asked again. @param free What used up none of its tries. */
+function again(
+  id: string,
+  state: CallState,
+  free: Meaning | undefined,
+  outcome: string,
+  words: Heard["words"] = [],
+): Heard {
+  return {
+    state: free === undefined ? state : { ...state, repeats: (state.repeats ?? 0) + 1 },
+    words,
+    to: { node: id },
+    again: true,
+    left: { node: id, outcome },
+  };
+}
+
+/**
+ * A consent node that listened by itself. After a word about recording it listens once more before the call goes on, so that
+ * whatever a caller who paused goes on to say ("but don't record") still counts.
+ */
+function answered(
+  { id, node }: { readonly id: string; readonly node: NodeOf<"consent"> },
+  state: CallState,
+  { consent }: Meaning,
+  flow: Flow,
+  turn: number,
+): Heard {
+  const words: Heard["words"] = consent === undefined
+    ? []
+    : consent === "yes"
+    ? ["granted"]
+    : ["declined"];
+  if (consent !== undefined && state.attempt === 1) {
+    return again(id, { ...state, attempt: 2 }, undefined, "consent", words);
+  }
+  return decided(flow, {
+    state,
+    words,
+    to: { node: node.next },
+    left: { node: id, outcome: "next" },
+  }, turn);
+}
+
+/** Nobody else is to be asked for: the caller pressed 0, or a key that means nothing while the call was with somebody. */
+export function hearKey(version: Version, told: CallState | undefined, input: Input): Heard {
+  const { flow } = version;
+  const state = nextState(version, told);
+  const turn = told?.turn ?? 0;
+  const { operator } = flow;
+  if (operator !== undefined && input.digits === "0") {
+    const left = state.node === undefined ? undefined : { node: state.node, outcome: "operator" };
+    const heard = decided(flow, { state, words: [], to: { node: operator }, left }, turn);
+    return { ...heard, state: handedOver(flow, heard.state) };
+  }
+  const decision = decisionOf(meaningOf(flow, undefined, undefined, state, input), told);
+  const refused = decision?.basis === "no";
+  const consent = standingConsent(state.consent, refused ? decision : undefined);
+  const menu = state.node !== undefined && own(flow.nodes, state.node)?.type === "menu"
+    ? state.node
+    : firstMenu(flow);
+  return {
+    state: { ...state, attempt: 1, ...(consent && { consent }) },
+    words: refused ? ["declined"] : [],
+    to: menu === undefined ? "message" : { node: menu },
+  };
+}
+
+/** A ring has ended. */
+export function ringEnded(
+  version: Version,
+  told: CallState | undefined,
+  isAnswered: boolean,
+): Heard {
+  const { flow } = version;
+  const state = nextState(version, told);
+  const id = nodeOf(flow, "ring", state.node, state.choice?.mode);
+  const node = id === undefined ? undefined : own(flow.nodes, id);
+  if (node?.type !== "ring") return { state, words: [], to: isAnswered ? "end" : "message" };
+  const left = { node: id!, outcome: isAnswered ? "answered" : "unanswered" };
+  const turn = told?.turn ?? 0;
+  if (!isAnswered && isOneByOne(flow, node)) {
+    return { state, words: [], to: { node: id! }, again: true, left };
+  }
+  const to = { node: isAnswered ? node.answered : node.unanswered };
+  return decided(flow, { state, words: [], to, left }, turn);
+}
+
+/** A message was taken, or none. */
+export function messageTaken(
+  version: Version,
+  told: CallState | undefined,
+  message: "heard" | "none" | "unsure",
+): Heard {
+  const { flow } = version;
+  const state = nextState(version, told);
+  const id = nodeOf(flow, "voicemail", state.node, state.choice?.mode);
+  const node = id === undefined ? undefined : own(flow.nodes, id);
+  const said = ({ heard: "thanks", none: "noMessage", unsure: "called" } as const)[message];
+  const next = node?.type === "voicemail" ? own(flow.nodes, node.next) : undefined;
+  if (node?.type !== "voicemail" || (next?.type === "end" && next.prompt === undefined)) {
+    const left = node && { node: id!, outcome: "next" };
+    return { state, words: [said, "goodbye"], to: "end", left };
+  }
+  return decided(flow, {
+    state,
+    words: [said],
+    to: { node: node.next },
+    left: { node: id!, outcome: "next" },
+  }, told?.turn ?? 0);
+}
+
+/** The call goes where it was going: to the node of its mode; one that chose nothing hears the menu. */
+export function reroute({ flow }: Version, state: CallState, mode: string | undefined): Heard {
+  const id =
+    Object.keys(flow.nodes).find((each) =>
+      mode !== undefined && modeOf(flow.nodes[each]!) === mode
+    ) ??
+      firstMenu(flow);
+  return { state, words: [], to: id === undefined ? "message" : { node: id } };
+}
+
+/** With the mode that the call comes to have, where every way from here agrees on it: the event can tell it. */
+function decided(flow: Flow, heard: Heard, turn: number): Heard {
+  if (typeof heard.to !== "object") return heard;
+  const modes = modesFrom(flow, heard.to.node, new Map());
+  const [mode] = modes.size === 1 ? modes : [];
+  return mode === undefined
+    ? heard
+    : { ...heard, state: { ...heard.state, choice: { mode, turn } } };
+}
+
+/** The modes that a call may have when it next waits, or ends; `undefined`: the one that it has. */
+function modesFrom(
+  flow: Flow,
+  id: string,
+  known: Map<string, ReadonlySet<string | undefined>>,
+): ReadonlySet<string | undefined> {
+  const before = known.get(id);
+  if (before !== undefined) return before;
+  known.set(id, new Set());
+  const node = own(flow.nodes, id);
+  const modes = new Set<string | undefined>();
+  const from = (next: string) => modesFrom(flow, next, known);
+  if (node?.type === "ring") {
+    modes.add(node.mode);
+    // Where nobody can be rung it goes on at once.
+    for (const mode of from(node.unanswered)) modes.add(mode ?? node.mode);
+  } else if (node !== undefined && ["say", "language", "hours", "match"].includes(node.type)) {
+    for (const { to } of edgesOf(node)) for (const mode of from(to)) modes.add(mode);
+  } else modes.add(node === undefined ? undefined : modeOf(node));
+  known.set(id, modes);
+  return modes;
+}
+
+function modeOf(node: FlowNode): string | undefined {
+  return "mode" in node ? node.mode : undefined;
+}
+
+function handedOver(flow: Flow, state: CallState): CallState {
+  return own(flow.nodes, flow.operator!)?.type === "voicemail"
+    ? state
+    : { ...state, handoff: "caller_asked_for_a_human" };
+}
+
+/** The node of a type that the URL names; an URL without one: that of the mode. */
+function nodeOf(
+  flow: Flow,
+  type: NodeType,
+  id: string | undefined,
+  mode: string | undefined,
+): string | undefined {
+  if (id !== undefined) return own(flow.nodes, id)?.type === type ? id : undefined;
+  return Object.entries(flow.nodes)
+    .find(([, node]) => node.type === type && mode !== undefined && modeOf(node) === mode)?.[0];
+}
+
+/** The menu that a caller comes to first. */
+function firstMenu(flow: Flow): string | undefined {
+  const ways = new Set([flow.start]);
+  for (const id of ways) {
+    const node = own(flow.nodes, id);
+    if (node?.type === "menu") return id;
+    for (const { to } of edgesOf(node)) ways.add(to);
+  }
+  return undefined;
+}
+
+// --- how the call goes on -----------------------------------------------------------------------------------
+
+/** Enough for any flow that the checks let through; beyond it a document that they have not seen goes round. */
+const MOST_STEPS = 1000;
+/** How long a consent node listens by itself, in seconds. */
+const CONSENT_SEC = 3;
+
+/** Runs from where a webhook led to the next node that waits, or to the end. */
+export function proceed(first: Version, heard: Heard, known: Known): Advanced {
+  let version = first;
+  let state = heard.state;
+  const reply: Instruction[] = [];
+  const speech = () => speechOf(version.flow, state.language!);
+  if (heard.words.length > 0) reply.push(says(speech(), ...heard.words));
+  if (heard.to === "end") return { state, reply: [...reply, { verb: "hangup" }] };
+  if (heard.to === "message") return { state, reply: [...reply, ...takeMessage(speech(), state)] };
+
+  let id = heard.to.node;
+  let goesOn = heard.again === true;
+  /** A disclosure is heard in this reply: the next `<Gather>` is the first after it. */
+  let isFirst = false;
+  /** Of calendars, where the call has gone on in another flow: the facts are those of the first. */
+  let prefix = "";
+  for (let step = 0; step < MOST_STEPS; step++) {
+    const { flow } = version;
+    const node = own(flow.nodes, id);
+    const spoken = (name: string | undefined) => promptsOf(flow, name, speech(), known);
+    state = goesOn ? { ...state, node: id } : entered(state, id, node, known);
+    switch (node?.type) {
+      case "say":
+        reply.push(...spoken(node.prompt));
+        break;
+      case "language":
+        state = { ...state, language: node.language };
+        break;
+      case "consent": {
+        if (goesOn) return { state, reply: [...reply, ...listen(id, node, state, speech(), true)] };
+        if (state.disclosed !== undefined) break;
+        const menu = menuAhead(version, node.next, prefix, known);
+        const { disclosed, words, binding } = disclosureOf(flow, node, state.language!, menu);
+        const said = spoken(node.prompt);
+        // One text, unless a part of it is audio: it is heard whole before anything listens.
+        if (said.every(({ verb }) => verb === "say")) {
+          reply.push(...text(words, speech()));
+        } else reply.push(...said, ...text(binding ?? "", speech()));
+        state = { ...state, disclosed };
+        isFirst = true;
+        if (menu === undefined) {
+          return { state, reply: [...reply, ...listen(id, node, state, speech(), true)] };
+        }
+        break;
+      }
+      case "menu":
+        return {
+          state,
+          reply: [...reply, ...listen(id, node, state, speech(), isFirst, spoken(node.prompt))],
+        };
+      case "ring": {
+        const rung = callees(flow, node, state, known, goesOn);
+        if (rung === undefined) break;
+        state = { ...state, attempt: rung.turns };
+        return { state, reply: [...reply, ...spoken(node.prompt), dial(state, rung, known)] };
+      }
+      case "voicemail":
+        return { state, reply: [...reply, ...takeMessage(speech(), state, spoken(node.prompt))] };
+      case "end":
+        return { state, reply: [...reply, ...spoken(node.prompt), { verb: "hangup" }] };
+      case "flow": {
+        const next = version.uses?.get(node.name) ?? first.uses?.get(node.name);
+        if (next === undefined) return { state, reply: [...reply, ...apology(state)] };
+        version = next;
+        prefix = `${node.name}/`;
+        state = nextState(version, { ...state, turn: state.turn - 1, flow: version.name });
+        id = version.flow.start;
+        continue;
+      }
+      // Later issues: the checks let no flow with them through. Of a document that they have not seen a message is taken.
+      case "queue":
+      case "callback":
+      case "agent":
+      case undefined:
+        return { state, reply: [...reply, ...apology(state)] };
+    }
+    goesOn = false;
+    id = nextOf(version, node!, prefix, known)!;
+  }
+  return { state, reply: apology(state) };
+}
+
+/** A node is entered: its askings are counted anew, and its mode becomes the call's. */
+function entered(
+  { repeats: _, ...state }: CallState,
+  id: string,
+  node: FlowNode | undefined,
+  { mode: before }: Known,
+): CallState {
+  const mode = node && modeOf(node);
+  const turn = state.turn - 1;
+  const isKnown = mode === undefined || mode === (state.choice?.mode ?? before);
+  return { ...state, node: id, attempt: 1, ...(!isKnown && { choice: { mode, turn } }) };
+}
+
+/** The node after one that does not wait; of a ring, where nobody can be rung. */
+function nextOf(
+  version: Version,
+  node: FlowNode,
+  prefix: string,
+  known: Known,
+): string | undefined {
+  switch (node.type) {
+    case "say":
+    case "language":
+    case "consent":
+      return node.next;
+    case "ring":
+      return node.unanswered;
+    case "hours": {
+      const state = own(known.calendars, prefix + node.calendar) ??
+        stateAt(own(version.hours, node.calendar), known.now);
+      return state === undefined ? node.unknown ?? node.open : node[state];
+    }
+    case "match": {
+      const value = valueOf(node.on, known);
+      const met = value !== undefined &&
+        node.cases.find(({ in: patterns }) =>
+          patterns.some((pattern) =>
+            pattern.endsWith("*") ? value.startsWith(pattern.slice(0, -1)) : value === pattern
+          )
+        );
+      return met ? met.next : node.otherwise;
+    }
+    default:
+      return undefined;
+  }
+}
+
+function valueOf(
+  on: NodeOf<"match">["on"],
+  { caller, line, returning }: Known,
+): string | undefined {
+  if (on === "caller") return caller;
+  if (on === "line") return line;
+  return returning === undefined ? undefined : returning ? "yes" : "no";
+}
+
+/** The menu that comes next without anything in between that waits; `undefined`: something else does. */
+function menuAhead(
+  version: Version,
+  from: string,
+  prefix: string,
+  known: Known,
+): string | undefined {
+  let id: string | undefined = from;
+  for (let step = 0; id !== undefined && step < MOST_STEPS; step++) {
+    const node: FlowNode | undefined = own(version.flow.nodes, id);
+    if (node?.type === "menu") return id;
+    if (node === undefined || node.type === "ring") return undefined;
+    id = nextOf(version, node, prefix, known);
+  }
+  return undefined;
+}
+
+/** Listens for keys and words. Silence falls through to the same address, so that one step decides whatever the caller does. */
+function listen(
+  id: string,
+  node: NodeOf<"menu"> | NodeOf<"consent">,
+  state: CallState,
+  { language }: Speech,
+  isFirst: boolean,
+  prompts: readonly Prompt[] = [],
+): Reply {
+  const to: FunctionName = isFirst ? "voice-consent-speech" : "voice-menu-handler";
+  const action = { to, state: { ...state, node: id } };
+  const options = node.type === "menu" ? node.options : [];
+  const about = state.disclosed === undefined ? [] : wordsIn(language)?.hints ?? [];
+  return [
+    {
+      verb: "gather",
+      prompts,
+      language,
+      seconds: node.type === "menu" ? node.seconds ?? DEFAULTS.menuSeconds : CONSENT_SEC,
+      hints: [...options.flatMap((option) => wordsOf(option, language)).slice(0, 400), ...about],
+      poundIsKey: options.some(({ key }) => key === "#"),
+      action,
+    },
+    { verb: "redirect", to: action },
+  ];
+}
+
+// --- whom a ring rings --------------------------------------------------------------------------------------
+
+interface Rung {
+  readonly numbers: readonly Dialable[];
+  readonly seconds: number;
+  readonly confirm: boolean;
+  /** How many members' turns have come. */
+  readonly turns: number;
+}
+
+/** Whether members are rung one after the other. With `confirm` they always are: of several telephones that ring, the first voicemail box that answers would end the ringing of the others. */
+function isOneByOne(flow: Flow, { group }: NodeOf<"ring">): boolean {
+  const found = group === undefined ? undefined : own(flow.groups, group);
+  return found !== undefined && ((found.ring ?? DEFAULTS.ring) !== "all" || found.confirm === true);
+}
+
+/** Those who can be rung now; `undefined`: nobody, or nobody any more. */
+function callees(
+  flow: Flow,
+  node: NodeOf<"ring">,
+  { attempt }: CallState,
+  known: Known,
+  goesOn: boolean,
+): Rung | undefined {
+  const group = node.group === undefined ? undefined : own(flow.groups, node.group);
+  const members = group?.members ?? (node.to === undefined ? [] : [node.to]);
+  const first = group?.ring === "rotate" ? known.turn % members.length : 0;
+  const order = [...members.slice(first), ...members.slice(0, first)];
+  const numberOf = (member: string): Dialable | undefined => {
+    if (member.startsWith("+")) return known.mayDial(member);
+    const person = own(known.people, member);
+    return person?.available ? known.mayDial(person.phone) : undefined;
+  };
+  const seconds = group?.seconds ?? DEFAULTS.ringSeconds;
+  const confirm = group?.confirm === true;
+  if (!isOneByOne(flow, node)) {
+    const numbers = [...new Set(order.flatMap((member) => numberOf(member) ?? []))];
+    return numbers.length === 0 ? undefined : { numbers, seconds, confirm, turns: 1 };
+  }
+  for (let at = goesOn ? attempt : 0; at < order.length; at++) {
+    const number = numberOf(order[at]!);
+    if (number !== undefined) return { numbers: [number], seconds, confirm, turns: at + 1 };
+  }
+  return undefined;
+}
+
+function dial(state: CallState, { numbers, seconds, confirm }: Rung, known: Known): Instruction {
+  return {
+    verb: "dial",
+    numbers,
+    callerId: known.callerId,
+    seconds,
+    timeLimit: known.talkSec,
+    record: known.consentGiven && state.disclosed !== undefined,
+    action: { to: "voice-route-action", state },
+    statusCallback: { to: "voice-status", state },
+    recordingCallback: { to: "voice-status", state },
+    screen: confirm ? { to: "voice-route", state, event: "screen" } : undefined,
+  };
+}
+
+// --- what is said -------------------------------------------------------------------------------------------
+
+/** How a flow speaks. */
+export function speechOf({ voices }: Pick<Flow, "voices">, language: string): Speech {
+  return {
+    language,
+    voice: (each) => {
+      const chosen = own(voices, each);
+      return chosen !== undefined && speaks(chosen, each) ? chosen : voiceOf(each);
+    },
+  };
+}
+
+function promptsOf(flow: Flow, name: string | undefined, speech: Speech, known: Known): Prompt[] {
+  if (name === undefined) return [];
+  const first = flow.languages[0]!;
+  const own = promptIn(flow, name, speech.language);
+  const language = own === undefined ? first : speech.language;
+  const prompt = own ?? promptIn(flow, name, first);
+  if (prompt === undefined) return [];
+  if (typeof prompt === "string") return text(prompt, { ...speech, language });
+  return [{ verb: "play", url: known.audioUrl(prompt.audio) }];
+}
+
+function text(text: string, { language, voice }: Speech): Prompt[] {
+  return text === "" ? [] : [{ verb: "say", text, language, voice: voice(language) }];
+}

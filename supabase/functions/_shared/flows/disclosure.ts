@@ -1,0 +1,95 @@
+import { createHash } from "node:crypto";
+import { type Disclosed, disclosureName } from "../calls/consent.ts";
+import type { SpokenDisclosure } from "../calls/events.ts";
+import {
+  edgesOf,
+  type Flow,
+  isInstant,
+  type NodeOf,
+  operatorListens,
+  own,
+  promptIn,
+} from "./language.ts";
+import { wordsIn } from "../calls/words/mod.ts";
+
+// What a flow's consent nodes tell callers about recording. Pure.
+
+/** The menus that the call may come to from a node without waiting for the caller before. */
+export function menusNext(flow: Flow, from: string): readonly string[] {
+  const menus = new Set<string>();
+  const ways = new Set([from]);
+  for (const id of ways) {
+    const node = own(flow.nodes, id);
+    if (node?.type === "menu") menus.add(id);
+    else if (node !== undefined && isInstant(node)) {
+      for (const { to } of edgesOf(node)) ways.add(to);
+    }
+  }
+  return [...menus];
+}
+
+/** The key that answers a consent node beside a menu: 3, or the first digit that the menu leaves free. */
+export function consentKey(flow: Flow, menu: string | undefined): string | undefined {
+  const node = menu === undefined ? undefined : own(flow.nodes, menu);
+  if (menu === undefined || node?.type !== "menu") return "3";
+  const taken = new Set(node.options.map(({ key }) => key));
+  if (operatorListens(flow).has(menu)) taken.add("0");
+  return [..."3124567890"].find((key) => !taken.has(key));
+}
+
+/** The keys that callers of the flow are told to press about recording. */
+export function consentKeys(flow: Flow): ReadonlySet<string> {
+  const keys = new Set<string>();
+  for (const node of Object.values(flow.nodes)) {
+    if (node.type !== "consent") continue;
+    const menus = menusNext(flow, node.next);
+    for (const menu of menus.length === 0 ? [undefined] : menus) {
+      keys.add(consentKey(flow, menu) ?? "3");
+    }
+  }
+  return keys;
+}
+
+/** What a consent node says. */
+export interface Disclosure {
+  readonly disclosed: Disclosed;
+  /** All that is heard, in words. */
+  readonly words: string;
+  /** The language's binding sentence; absent where we have none: then the owner's prompt names the key. */
+  readonly binding: string | undefined;
+}
+
+/** @param menu The menu whose `<Gather>` hears the answer, if any. */
+export function disclosureOf(
+  flow: Flow,
+  { policy, prompt }: NodeOf<"consent">,
+  language: string,
+  menu: string | undefined,
+): Disclosure {
+  const key = consentKey(flow, menu) ?? "3";
+  const binding = wordsIn(language)?.binding[policy](key);
+  const spoken = prompt === undefined ? undefined : promptIn(flow, prompt, language);
+  const said = typeof spoken === "object" ? spoken.text ?? `[${spoken.audio}]` : spoken;
+  // Words that end without a stop would run into the binding sentence.
+  const own = said !== undefined && binding !== undefined ? said.replace(/[^.!?\s]$/, "$&.") : said;
+  const words = [own, binding].filter((text) => text !== undefined).join(" ");
+  const fingerprint = createHash("sha256").update(words).digest("hex").slice(0, 32);
+  return { disclosed: { policy, key, language, words: fingerprint }, words, binding };
+}
+
+/** What a caller was told, with its words, where the flow has them. */
+export function spokenBy(
+  flow: Flow,
+  disclosed: Disclosed | undefined,
+): SpokenDisclosure | undefined {
+  if (disclosed === undefined) return undefined;
+  const name = disclosureName(disclosed);
+  for (const node of Object.values(flow.nodes)) {
+    if (node.type !== "consent" || node.policy !== disclosed.policy) continue;
+    for (const menu of [...menusNext(flow, node.next), undefined]) {
+      const { disclosed: told, words } = disclosureOf(flow, node, disclosed.language, menu);
+      if (disclosureName(told) === name) return { ...disclosed, name, words };
+    }
+  }
+  return undefined;
+}

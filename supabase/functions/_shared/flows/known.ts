@@ -1,0 +1,107 @@
+import { type Dialable, dialable } from "../destinations.ts";
+import type { Flow } from "./language.ts";
+import { promptUrl } from "./prompt_audio.ts";
+import { callerNumber, type E164, isE164, isSubscriberNumber } from "../phone.ts";
+import type { Settings } from "../settings.ts";
+import type { AcceptOutcome, Ask, Facts } from "../calls/events.ts";
+import type { WebhookFields } from "../calls/webhook_form.ts";
+
+/** What is known of a call when it is decided how it goes on. */
+export interface Known extends Pick<Facts, "calendars" | "returning" | "people"> {
+  readonly now: Date;
+  /** What `call_logs.mode` is; `undefined`: the database did not say. */
+  readonly mode: string | undefined;
+  /** The database knows consent to be given, to what the caller was told. */
+  readonly consentGiven: boolean;
+  /** `undefined`: the caller has no number. */
+  readonly caller: E164 | undefined;
+  /** The number that was called. */
+  readonly line: string | undefined;
+  /**
+   * The number where the call may go to it: not one that may not be dialled, not where the call would come back, nor
+   * beyond what a line may dial in a day.
+   */
+  mayDial(number: string): Dialable | undefined;
+  /** Shown in place of the caller's number, where the caller has none that a network takes. */
+  readonly callerId: E164 | undefined;
+  /** Seconds after which a conversation ends. */
+  readonly talkSec: number;
+  /** Where Twilio fetches a stored prompt, by its hash. */
+  audioUrl(hash: string): string;
+  /** Another number for each call: with whom a group begins that takes turns. */
+  readonly turn: number;
+}
+
+/** The numbers that a flow may dial by itself. */
+export function numbersIn(flow: Flow): string[] {
+  const rung = Object.values(flow.nodes).flatMap((node) =>
+    node.type === "ring" ? node.to ?? [] : []
+  );
+  const members = Object.values(flow.groups ?? {}).flatMap(({ members }) => members);
+  return [...new Set([...rung, ...members.filter((member) => member.startsWith("+"))])];
+}
+
+/** What the database is asked before a step dials. */
+export function dialsOf(
+  flow: Flow,
+  { From }: Pick<WebhookFields, "From">,
+  { maxCallMinutes, maxDialledMinutesPerDay }: Pick<
+    Settings,
+    "maxCallMinutes" | "maxDialledMinutesPerDay"
+  >,
+): Ask["dials"] {
+  return {
+    to: [...new Set([...numbersIn(flow), callerNumber(From) ?? []].flat())],
+    leg_sec: maxCallMinutes * 60,
+    day_sec: maxDialledMinutesPerDay * 60,
+  };
+}
+
+/**
+ * The number that seed 004 gives both to the line and to who answers it, and so the default of a developer's machine, where
+ * neither is a telephone. In production a line that is its own destination is a loop, this one too.
+ */
+const GUIDE_NUMBER = "+15877428885";
+
+/** What is known of a call, by what Twilio and the database tell of it. */
+export function knownOf(
+  { CallSid, From, To, ForwardedFrom }: Pick<
+    WebhookFields,
+    "CallSid" | "From" | "To" | "ForwardedFrom"
+  >,
+  outcome: AcceptOutcome,
+  now: Date,
+  settings: Settings,
+): Known {
+  const caller = callerNumber(From);
+  const call = outcome.kind === "accepted" ? outcome.call : undefined;
+  const facts = call?.facts;
+  // The line itself, and whoever the call comes from: dialled, they would be busy, or forward the call here again.
+  const line = settings.environment !== "production" && To === GUIDE_NUMBER ? undefined : To;
+  const leadsBack = new Set([From, line, ForwardedFrom, ...facts?.own_lines ?? []]);
+  // Only legs that were dialled here bear a line of ours as their caller.
+  const isOwnLeg = From !== undefined && (From === To || facts?.own_lines?.includes(From) === true);
+  const isBarred = isOwnLeg || facts?.spent === true;
+  return {
+    now,
+    mode: call?.mode,
+    consentGiven: call?.consent_given === true,
+    caller: caller ?? undefined,
+    line: To,
+    calendars: facts?.calendars,
+    returning: facts?.returning,
+    people: facts?.people,
+    mayDial: (number) =>
+      isBarred || leadsBack.has(number) ? undefined : dialable(number, settings.destinations),
+    // A network refuses a leg whose caller is no number. Twilio takes the called number in its place.
+    // Source: https://www.twilio.com/docs/api/errors/13214
+    callerId: caller !== null && isSubscriberNumber(caller)
+      ? undefined
+      : To !== undefined && isE164(To)
+      ? To
+      : undefined,
+    talkSec: settings.maxCallMinutes * 60,
+    audioUrl: (hash) => promptUrl(settings, hash),
+    turn: Number.parseInt(CallSid.slice(-8), 16),
+  };
+}

@@ -1,0 +1,41 @@
+import type { Switches } from "../calls/events.ts";
+import type { Flow } from "./language.ts";
+import { hashOf } from "./parse.ts";
+
+/** A version of a flow that answers calls. */
+export interface Version {
+  /** What URLs call it: the beginning of its hash; of a flow that is built in, `default-` before that. */
+  readonly name: string;
+  readonly flow: Flow;
+  /** The versions of the flows that it goes on in, by their flows' names. */
+  readonly uses?: ReadonlyMap<string, Version> | undefined;
+  /** When its calendars open and close, as PostgreSQL computed it: what serves while the database is away. */
+  readonly hours?: Readonly<Record<string, Switches>> | undefined;
+}
+
+/** Digits of a hash in a URL: 128 bits tell any two versions apart. */
+const NAME_DIGITS = 32;
+
+/** What URLs call a published version. */
+export function versionName(hash: string): string {
+  return hash.slice(0, NAME_DIGITS);
+}
+
+/** A flow that nobody published: made from settings, so that another one of other settings has another name. */
+export function builtIn(flow: Flow): Version {
+  return { name: `default-${hashOf(flow).slice(0, 8)}`, flow };
+}
+
+/** Whether URLs call a flow so that is built in. */
+export function isBuiltIn(name: string): boolean {
+  return name.startsWith("default-");
+}
+
+/** What a calendar is at a time, as far as its switches tell. */
+export function stateAt(hours: Switches | undefined, at: Date): "open" | "closed" | undefined {
+  if (hours === undefined || at < new Date(hours.from) || at >= new Date(hours.until)) {
+    return undefined;
+  }
+  const passed = hours.switches.filter((each) => new Date(each) <= at).length;
+  return passed % 2 === 0 ? hours.state : hours.state === "open" ? "closed" : "open";
+}
