@@ -5577,7 +5577,7 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "node", "result"], "expired": null, "personal": ["to_e164"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "call_legs", "exported_as": "call_legs", "kept_because": null}
 
--- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "parent_call_sid", "status"], "expired": null, "personal": ["meta", "answer"], "of_person": "t.call_sid = any ($1) and ($5 or t.meta ?| array['speech', 'digits'])", "table_name": "call_lifecycle", "exported_as": "call_events", "kept_because": null}
+-- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "parent_call_sid", "status"], "expired": null, "personal": ["meta", "answer"], "of_person": "t.call_sid = any ($1) and ($5 or t.meta ?| array['speech', 'digits'] or (t.answer).facts ? 'people')", "table_name": "call_lifecycle", "exported_as": "call_events", "kept_because": null}
 
 -- personal_data: {"rule": "consent_evidence", "other": ["call_hash", "basis", "disclosure"], "expired": "t.decided_at < $1", "personal": [], "of_person": "t.call_hash in (select public.call_hash(sid) from unnest($1) as sid)", "table_name": "consent_evidence", "exported_as": "consent_evidence", "kept_because": "It proves that somebody agreed to be recorded, or did not, and names nobody."}
 

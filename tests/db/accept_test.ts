@@ -833,7 +833,7 @@ Deno.test("the database knows the events that calls/events.ts has, and each of t
     select attname as name from pg_attribute
     where attrelid = 'public.voice_event'::regclass and attnum > 0 and not attisdropped`;
   assertEquals(
-    columns.map(({ name }) => name === "dials" ? "ask" : name).sort(),
+    columns.map(({ name }) => name).sort(),
     Object.keys(fields).sort(),
   );
 });

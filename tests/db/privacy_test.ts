@@ -166,6 +166,11 @@ test("of an erased call those events stay until their month goes that hold no nu
   for (const each of [event, key]) {
     await db.sql`select public.accept_voice_event(${db.sql.json(each as never)})`;
   }
+  // What was answered to this one had a person's number.
+  const asked = voiceEvent(old, { operation: "voice-route", event: "route", meta: {} });
+  await db.sql`select public.accept_voice_event(${db.sql.json(asked as never)})`;
+  await db.sql`
+    update call_lifecycle set answer.facts = '{"people": {"anna": {"phone": "+15550002001"}}}' where event = 'route'`;
   await asService(db, (sql) => sql`select purge_expired()`);
   assertEquals(await calls(db), []);
   const left = await db.sql`
