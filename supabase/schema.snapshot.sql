@@ -1530,20 +1530,27 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.calendar_open(p_calendar jsonb, p_at timestamp with time zone)
  RETURNS boolean
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
-BEGIN ATOMIC
- SELECT (in_periods((c.dates -> l.today), l.clock, false) OR in_periods((c.dates -> l.yesterday), l.clock, true) OR ((NOT (c.dates ? l.today)) AND (in_periods((c.weekly -> l.weekday), l.clock, false) OR ((NOT (c.dates ? l.yesterday)) AND in_periods((c.weekly -> l.weekday_before), l.clock, true)))))
-    FROM (( SELECT COALESCE((calendar_open.p_calendar -> 'weekly'::text), '{}'::jsonb) AS weekly,
-             COALESCE((calendar_open.p_calendar -> 'dates'::text), '{}'::jsonb) AS dates) c
-      CROSS JOIN LATERAL ( SELECT to_char(w.at, 'HH24:MI'::text) AS clock,
-             to_char(w.at, 'YYYY-MM-DD'::text) AS today,
-             to_char((w.at - '1 day'::interval), 'YYYY-MM-DD'::text) AS yesterday,
-             to_char(w.at, 'dy'::text) AS weekday,
-             to_char((w.at - '1 day'::interval), 'dy'::text) AS weekday_before
-            FROM ( SELECT (calendar_open.p_at AT TIME ZONE (calendar_open.p_calendar ->> 'zone'::text)) AS at) w) l);
-END
+AS $function$
+declare
+  v_weekly constant jsonb := coalesce(p_calendar -> 'weekly', '{}');
+  v_dates constant jsonb := coalesce(p_calendar -> 'dates', '{}');
+  v_now constant timestamp := p_at at time zone (p_calendar ->> 'zone');
+  v_clock constant text := to_char(v_now, 'HH24:MI');
+  v_today constant text := to_char(v_now, 'YYYY-MM-DD');
+  v_before constant timestamp := v_now - interval '1 day';
+  v_yesterday constant text := to_char(v_before, 'YYYY-MM-DD');
+begin
+  return public.in_periods(v_dates -> v_today, v_clock, false)
+    or public.in_periods(v_dates -> v_yesterday, v_clock, true)
+    or not v_dates ? v_today and (
+      public.in_periods(v_weekly -> to_char(v_now, 'dy'), v_clock, false)
+      or not v_dates ? v_yesterday and public.in_periods(v_weekly -> to_char(v_before, 'dy'), v_clock, true)
+    );
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.calendar_states(p_calendars jsonb, p_at timestamp with time zone DEFAULT now())
  RETURNS jsonb
@@ -2701,19 +2708,26 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.in_periods(p_periods jsonb, p_clock text, p_after boolean)
  RETURNS boolean
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
-BEGIN ATOMIC
- SELECT COALESCE(bool_or(
-         CASE
-             WHEN in_periods.p_after THEN ((p.until <= p.since) AND ((in_periods.p_clock COLLATE "C") < p.until))
-             ELSE (((in_periods.p_clock COLLATE "C") >= p.since) AND (((in_periods.p_clock COLLATE "C") < p.until) OR (p.until <= p.since)))
-         END), false) AS "coalesce"
-    FROM ( SELECT ((e.value ->> 0) COLLATE "C") AS since,
-             ((e.value ->> 1) COLLATE "C") AS until
-            FROM jsonb_array_elements(in_periods.p_periods) e(value)) p;
-END
+AS $function$
+declare
+  v_since text collate "C";
+  v_until text collate "C";
+begin
+  for i in 0 .. coalesce(jsonb_array_length(p_periods), 0) - 1 loop
+    v_since := p_periods -> i ->> 0;
+    v_until := p_periods -> i ->> 1;
+    if p_after then
+      if v_until <= v_since and p_clock < v_until then return true; end if;
+    elsif p_clock >= v_since and (p_clock < v_until or v_until <= v_since) then
+      return true;
+    end if;
+  end loop;
+  return false;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.is_time_zone(p_zone text)
  RETURNS boolean

@@ -36,7 +36,7 @@ const CONFIG = {
 const root = fromFileUrl(new URL("..", import.meta.url));
 
 /** The folders of `task test:deep`. */
-const DEEP = ["browser", "deploy", "processes"];
+const DEEP = ["browser", "deploy", "processes", "wide"];
 /** Folders without tests of their own. */
 const WITHOUT_TESTS = ["bench", "support"];
 

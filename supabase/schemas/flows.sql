@@ -456,42 +456,53 @@ end;
 
 -- --- hours -----------------------------------------------------------------------------------------------------------
 
--- Whether a time lies in one of a day's periods; p_after: in what is left of them after midnight.
+-- Whether a time lies in one of a day's periods; p_after: in what is left of them after midnight. Times are `HH:MM`, which
+-- sort as text; 24:00 is after all of them.
 create function public.in_periods(p_periods jsonb, p_clock text, p_after boolean) returns boolean
-language sql immutable set search_path = ''
-begin atomic
-  select coalesce(bool_or(case
-    when p_after then p.until <= p.since and p_clock collate "C" < p.until
-    else p_clock collate "C" >= p.since and (p_clock collate "C" < p.until or p.until <= p.since)
-  end), false)
-  from (
-    select (e ->> 0) collate "C" as since, (e ->> 1) collate "C" as until from jsonb_array_elements(p_periods) as e
-  ) as p;
-end;
+-- Expressions alone, without a query: it runs while a caller waits.
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_since text collate "C";
+  v_until text collate "C";
+begin
+  for i in 0 .. coalesce(jsonb_array_length(p_periods), 0) - 1 loop
+    v_since := p_periods -> i ->> 0;
+    v_until := p_periods -> i ->> 1;
+    if p_after then
+      if v_until <= v_since and p_clock < v_until then return true; end if;
+    elsif p_clock >= v_since and (p_clock < v_until or v_until <= v_since) then
+      return true;
+    end if;
+  end loop;
+  return false;
+end
+$$;
 
 -- Whether a calendar is open at an instant, overrides apart. What counts is the wall clock of the zone, so there is no gap
 -- and no overlap when clocks change: open if it shows a time in [from, to) of a period of that date. A dated entry stands
 -- in for its weekday. A period that ends before it begins goes on past midnight; where the next day has an entry of its
--- own, that of a weekday ends at midnight. Times are `HH:MM`, which sort as text; 24:00 is after all of them.
+-- own, that of a weekday ends at midnight.
 create function public.calendar_open(p_calendar jsonb, p_at timestamptz) returns boolean
-language sql stable set search_path = ''
-begin atomic
-  select
-    public.in_periods(c.dates -> l.today, l.clock, false)
-    or public.in_periods(c.dates -> l.yesterday, l.clock, true)
-    or (not c.dates ? l.today and (
-      public.in_periods(c.weekly -> l.weekday, l.clock, false)
-      or (not c.dates ? l.yesterday and public.in_periods(c.weekly -> l.weekday_before, l.clock, true))
-    ))
-  from (select coalesce(p_calendar -> 'weekly', '{}') as weekly, coalesce(p_calendar -> 'dates', '{}') as dates) as c
-  cross join lateral (
-    select
-      to_char(w.at, 'HH24:MI') as clock,
-      to_char(w.at, 'YYYY-MM-DD') as today, to_char(w.at - interval '1 day', 'YYYY-MM-DD') as yesterday,
-      to_char(w.at, 'dy') as weekday, to_char(w.at - interval '1 day', 'dy') as weekday_before
-    from (select p_at at time zone (p_calendar ->> 'zone') as at) as w
-  ) as l;
-end;
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_weekly constant jsonb := coalesce(p_calendar -> 'weekly', '{}');
+  v_dates constant jsonb := coalesce(p_calendar -> 'dates', '{}');
+  v_now constant timestamp := p_at at time zone (p_calendar ->> 'zone');
+  v_clock constant text := to_char(v_now, 'HH24:MI');
+  v_today constant text := to_char(v_now, 'YYYY-MM-DD');
+  v_before constant timestamp := v_now - interval '1 day';
+  v_yesterday constant text := to_char(v_before, 'YYYY-MM-DD');
+begin
+  return public.in_periods(v_dates -> v_today, v_clock, false)
+    or public.in_periods(v_dates -> v_yesterday, v_clock, true)
+    or not v_dates ? v_today and (
+      public.in_periods(v_weekly -> to_char(v_now, 'dy'), v_clock, false)
+      or not v_dates ? v_yesterday and public.in_periods(v_weekly -> to_char(v_before, 'dy'), v_clock, true)
+    );
+end
+$$;
 
 -- The calendars of a version as they are at an instant, {name: open or closed}: override, else date, else weekday.
 create function public.calendar_states(p_calendars jsonb, p_at timestamptz default now()) returns jsonb
