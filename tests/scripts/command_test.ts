@@ -134,6 +134,7 @@ const REFUSED: Readonly<Record<string, string[][]>> = {
     ["--org", crypto.randomUUID(), "--name", "A", "--area", "5870"],
     ["--release", crypto.randomUUID(), "--name", "A"],
   ],
+  flow: [[], ["say"], ["check"], ["publish", "no-such-file.json"], ["rollback", "dental", "2"]],
   token: [[], ["--account", "AC1"], ["--account", `AC${"1".repeat(32)}`, "--url", "here"]],
   doctor: [["--url", "here"]],
   deploy: [["--project", "short"], ["--number", "5551234"], ["--only", ","]],
