@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert/equals.js";
+import { assertNotEquals } from "@std/assert/not_equals.js";
 import fc from "fast-check";
 import { CALL_STATUSES } from "../../supabase/functions/_shared/calls/webhook_form.ts";
 import { createHandler } from "../../supabase/functions/voice-status/handler.ts";
@@ -21,6 +22,9 @@ import {
 
 const AGREED = `?turn=2&attempt=1&disclosed=${DISCLOSED}&consent=yes-1&mode=sales-1`;
 
+/** When the callback says that it happened. */
+const TOLD_AT = Date.parse("2026-03-04T05:05:00.000Z");
+
 async function report(params: Params, query = "") {
   const deps = testDeps();
   const response = await createHandler(deps)(signedRequest("voice-status", params, { query }));
@@ -33,7 +37,7 @@ for (const status of CALL_STATUSES) {
     assertEquals(http, 204);
     assertEquals(event, {
       operation: "voice-status",
-      identity: `${CALL_SID}-${status}`,
+      identity: `${CALL_SID}-${status}-0--${TOLD_AT}`,
       event: "status",
       call_sid: CALL_SID,
       leg_sid: CALL_SID,
@@ -53,6 +57,22 @@ Deno.test("the length of a call is its seconds, not the minutes that are billed"
   assertEquals(event?.["duration_sec"], 61);
 });
 
+Deno.test("a callback that comes again is the same event, and one that says something else another", async () => {
+  const identityOf = async (changes: Record<string, string>) =>
+    (await report(callReported("completed", { CallDuration: "61", ...changes }))).event
+      ?.["identity"];
+  const first = await identityOf({});
+  assertEquals(await identityOf({}), first);
+  const others: Record<string, string>[] = [
+    { CallDuration: "62" },
+    { SequenceNumber: "9" },
+    { Timestamp: "Wed, 04 Mar 2026 05:05:01 +0000" },
+  ];
+  for (const changes of others) {
+    assertNotEquals(await identityOf(changes), first, JSON.stringify(changes));
+  }
+});
+
 Deno.test("a callback without a time happened when it came", async () => {
   const { event } = await report(callReported("completed", { Timestamp: "" }));
   assertEquals(event?.["occurred_at"], "2026-03-04T05:06:07.000Z");
@@ -66,7 +86,7 @@ Deno.test("a dialled leg's callback is kept under its parent, with what its URL 
   assertEquals(status, 204);
   assertEquals(event, {
     operation: "voice-status",
-    identity: `${CHILD_SID}-completed`,
+    identity: `${CHILD_SID}-completed-3-30-${TOLD_AT}`,
     event: "leg_status",
     call_sid: CALL_SID,
     leg_sid: CHILD_SID,

@@ -26,7 +26,10 @@ export function createHandler(deps: Deps): Handler {
       if (fields.CallStatus === undefined) {
         return { issues: [{ field: "CallStatus", message: "must be given" }] };
       }
-      const identity = `${fields.CallSid}-${fields.CallStatus}`;
+      // Twilio repeats a callback as it was. One that says something else is another, and the fold takes both in any order.
+      const { CallSid, CallStatus, SequenceNumber, CallDuration, Timestamp } = fields;
+      const identity = [CallSid, CallStatus, SequenceNumber, CallDuration, Timestamp?.getTime()]
+        .join("-");
       if (fields.ParentCallSid === undefined) {
         return callEvent("voice-status", webhook, state, { event: "status", identity });
       }
