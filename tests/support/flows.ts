@@ -24,7 +24,7 @@ export function practice(): Draft {
       lang: both("For English, press 1. For French, press 2.", "1: English. 2: français."),
       notice: both(
         "Welcome to the practice.",
-        "Bienvenue à la clinique. Pour accepter l'enregistrement, faites le 3 ou le 2.",
+        "Bienvenue à la clinique.",
       ),
       menu: both(
         "For appointments, press 1. To leave a message, press 9.",

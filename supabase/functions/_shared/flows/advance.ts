@@ -376,8 +376,17 @@ const MOST_STEPS = 1000;
 /** How long a consent node listens by itself, in seconds. */
 const CONSENT_SEC = 3;
 
-/** Runs from where a webhook led to the next node that waits, or to the end. */
-export function proceed(first: Version, heard: Heard, known: Known): Advanced {
+/**
+ * Runs from where a webhook led to the next node that waits, or to the end.
+ *
+ * @param onEnter Is called with each node that is entered, in order.
+ */
+export function proceed(
+  first: Version,
+  heard: Heard,
+  known: Known,
+  onEnter?: (node: string, version: Version) => void,
+): Advanced {
   let version = first;
   let state = heard.state;
   const reply: Instruction[] = [];
@@ -397,6 +406,7 @@ export function proceed(first: Version, heard: Heard, known: Known): Advanced {
     const node = own(flow.nodes, id);
     const spoken = (name: string | undefined) => promptsOf(flow, name, speech(), known);
     state = goesOn ? { ...state, node: id } : entered(state, id, node, known);
+    if (!goesOn) onEnter?.(id, version);
     switch (node?.type) {
       case "say":
         reply.push(...spoken(node.prompt));

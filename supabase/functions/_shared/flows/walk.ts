@@ -1,0 +1,334 @@
+import { isGranted } from "../calls/consent.ts";
+import type { Prompt } from "../calls/reply.ts";
+import type { CallState } from "../calls/state.ts";
+import type { Dialable } from "../destinations.ts";
+import type { E164 } from "../phone.ts";
+import { arrive, hear, type Heard, messageTaken, proceed, ringEnded } from "./advance.ts";
+import type { Known } from "./known.ts";
+import {
+  type Calendar,
+  edgesOf,
+  type Flow,
+  type FlowNode,
+  type FlowTest,
+  operatorListens,
+  own,
+} from "./language.ts";
+import { type AudioLengths, secondsOf, spokenSeconds } from "./measure.ts";
+import { type Issue, issue } from "./parse.ts";
+import type { Version } from "./version.ts";
+
+// A caller led through a flow in memory, by the interpreter that answers calls. Pure.
+
+/** What a caller does, and what holds while they do it. */
+export interface Caller {
+  /** One key a question. */
+  readonly keys?: readonly string[] | undefined;
+  /** One answer a question, once no key is left. */
+  readonly say?: readonly string[] | undefined;
+  /** Wall-clock time in the flow's zone, as `2026-12-25T10:00`; without it every calendar is open. */
+  readonly at?: string | undefined;
+  /** Whose call it is. */
+  readonly caller?: string | undefined;
+  readonly returning?: boolean | undefined;
+  /** Whether no telephone that rings is answered. */
+  readonly no_answer?: boolean | undefined;
+  /** Whether a voicemail hears nothing. */
+  readonly silent?: boolean | undefined;
+}
+
+/** One thing that a caller hears, does or waits for. */
+export type Happening =
+  | { readonly kind: "hears"; readonly text: string; readonly language: string | undefined }
+  | { readonly kind: "presses" | "says"; readonly text: string }
+  | { readonly kind: "silence" }
+  | {
+    readonly kind: "rings";
+    readonly numbers: readonly string[];
+    readonly seconds: number;
+    readonly answered: boolean;
+    readonly recorded: boolean;
+  }
+  | { readonly kind: "message" }
+  | { readonly kind: "end" };
+
+export interface Walk {
+  readonly happenings: readonly Happening[];
+  /** Every node that the call entered. */
+  readonly path: readonly string[];
+  /** What `call_logs.mode` is in the end; `undefined`: no node has set one. */
+  readonly mode: string | undefined;
+  /** How long it took, the talk left out, in seconds. */
+  readonly seconds: number;
+}
+
+/** More steps than any call has whose flow the checks let through. */
+const MOST_STEPS = 10_000;
+/** Twilio rings so much longer than it is told. */
+const RING_EXTRA_SEC = 5;
+/** A number of a person whose own is not known here. */
+const SOMEBODY = "+15555550100";
+
+/**
+ * Leads a caller through a flow. What is not said of the caller is silence.
+ *
+ * @param audio How long recorded prompts play.
+ * @throws {Error} where the call does not end: no flow that was checked does that.
+ */
+export function walk(version: Version, caller: Caller, audio?: AudioLengths): Walk {
+  const happenings: Happening[] = [];
+  const path: string[] = [];
+  const keys = [...caller.keys ?? []];
+  const answers = [...caller.say ?? []];
+  const versions = versionsOf(version);
+  const known = knownOf(versions, caller);
+  const prefixes = new Map(prefixed(version).map(([prefix, { name }]) => [name, prefix]));
+  let seconds = 0;
+  let mode: string | undefined;
+  const versionAt = ({ flow }: CallState) => versions.get(flow ?? "") ?? version;
+
+  const hears = (prompt: Prompt) => {
+    const text = prompt.verb === "say" ? prompt.text : prompt.url;
+    happenings.push({
+      kind: "hears",
+      text,
+      language: prompt.verb === "say" ? prompt.language : undefined,
+    });
+    seconds += prompt.verb === "say" ? spokenSeconds(text) : audio?.get(text) ?? 0;
+  };
+  /** What ends the wait for an answer. */
+  const answer = (listens: number) => {
+    const key = keys.shift();
+    const said = key === undefined ? answers.shift() : undefined;
+    if (key !== undefined) happenings.push({ kind: "presses", text: key });
+    else if (said !== undefined) happenings.push({ kind: "says", text: said });
+    else {
+      happenings.push({ kind: "silence" });
+      seconds += listens;
+    }
+    return { digits: key, speech: said };
+  };
+
+  let heard: Heard | undefined = arrive(version);
+  for (let step = 0; heard !== undefined; step++) {
+    if (step > MOST_STEPS) throw new Error(`The call does not end: ${path.slice(-20).join(", ")}`);
+    const at = versionAt(heard.state);
+    const facts = {
+      ...known,
+      calendars: calendarsOf(at, caller.at),
+      mode,
+      consentGiven: heard.state.consent !== undefined && isGranted(heard.state.consent) === true,
+    };
+    const enter = (node: string, { name }: Version) => path.push((prefixes.get(name) ?? "") + node);
+    const advanced = proceed(at, heard, facts, enter);
+    // Behind a message a bare `end` is passed over for our own goodbye.
+    const left = heard.to === "end" && heard.left && own(at.flow.nodes, heard.left.node);
+    if (left && left.type === "voicemail") enter(left.next, at);
+    mode = advanced.state.choice?.mode ?? mode;
+    heard = undefined;
+    for (const instruction of advanced.reply) {
+      // Behind what is waited for comes only what serves where Twilio does not ask.
+      if (heard !== undefined) break;
+      const state = "action" in instruction ? instruction.action.state : advanced.state;
+      switch (instruction.verb) {
+        case "say":
+        case "play":
+          hears(instruction);
+          break;
+        case "gather":
+          for (const prompt of instruction.prompts) hears(prompt);
+          heard = hear(versionAt(state), state, answer(instruction.seconds));
+          break;
+        case "dial": {
+          const answered = caller.no_answer !== true;
+          happenings.push({
+            kind: "rings",
+            numbers: instruction.numbers,
+            seconds: instruction.seconds,
+            answered,
+            recorded: instruction.record,
+          });
+          if (!answered) seconds += instruction.seconds + RING_EXTRA_SEC;
+          heard = ringEnded(versionAt(state), state, answered);
+          break;
+        }
+        case "record":
+          if (caller.silent !== true) happenings.push({ kind: "message" });
+          seconds += instruction.maxSec;
+          heard = messageTaken(versionAt(state), state, caller.silent ? "none" : "heard");
+          break;
+        case "redirect":
+        case "hangup":
+          break;
+      }
+    }
+  }
+  happenings.push({ kind: "end" });
+  return { happenings, path, mode, seconds };
+}
+
+/**
+ * A flow that is not published yet, as a version.
+ *
+ * @param flows Those that it goes on in, by name; none leads back.
+ */
+export function draftVersion(
+  flow: Flow,
+  flows: ReadonlyMap<string, Flow> = new Map(),
+  name = "draft",
+): Version {
+  const uses = new Map<string, Version>();
+  for (const node of Object.values(flow.nodes)) {
+    const other = node.type === "flow" ? flows.get(node.name) : undefined;
+    if (node.type !== "flow" || other === undefined || uses.has(node.name)) continue;
+    uses.set(node.name, draftVersion(other, flows, `${name}/${node.name}`));
+  }
+  return { name, flow, uses };
+}
+
+/** A version and all that it goes on in, by their names in URLs. */
+function versionsOf(version: Version): ReadonlyMap<string, Version> {
+  const versions = new Map<string, Version>();
+  const waiting = [version];
+  for (let each = waiting.pop(); each !== undefined; each = waiting.pop()) {
+    if (versions.has(each.name)) continue;
+    versions.set(each.name, each);
+    waiting.push(...each.uses?.values() ?? []);
+  }
+  return versions;
+}
+
+/** What a call's facts would be: everybody is available, and every number may be dialled. */
+function knownOf(versions: ReadonlyMap<string, Version>, { caller, returning }: Caller): Known {
+  const members = [...versions.values()].flatMap(({ flow }) =>
+    Object.values(flow.groups ?? {}).flatMap(({ members }) => members)
+  );
+  return {
+    now: new Date(0),
+    mode: undefined,
+    consentGiven: false,
+    caller: caller as E164 | undefined,
+    line: undefined,
+    returning,
+    people: Object.fromEntries(
+      members.map((member) => [member, { phone: SOMEBODY, available: true }]),
+    ),
+    mayDial: (number) => number as Dialable,
+    callerId: undefined,
+    talkSec: 3600,
+    audioUrl: (hash) => hash,
+    turn: 0,
+  };
+}
+
+/** The state of every calendar that a version may ask, those of the flows that it goes on in as `<flow>/<calendar>`. */
+function calendarsOf(version: Version, at: string | undefined) {
+  const calendars: Record<string, "open" | "closed"> = {};
+  for (const [prefix, { flow }] of [["", version] as const, ...prefixed(version)]) {
+    for (const [name, calendar] of Object.entries(flow.calendars ?? {})) {
+      calendars[prefix + name] = at === undefined || isOpen(calendar, at) ? "open" : "closed";
+    }
+  }
+  return calendars;
+}
+
+/** The versions that a version goes on in, each with what comes before its names. */
+function prefixed({ uses }: Version): [prefix: string, version: Version][] {
+  return [...uses ?? []].flatMap((
+    [name, version],
+  ) => [[`${name}/`, version], ...prefixed(version)]);
+}
+
+/** Whether a calendar is open at a wall-clock time of its zone. */
+export function isOpen({ weekly, dates }: Calendar, at: string): boolean {
+  const [date = "", time = ""] = at.split("T");
+  const days = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"] as const;
+  const day = days[new Date(`${date}T00:00:00Z`).getUTCDay()]!;
+  const periods = own(dates, date) ?? weekly[day] ?? [];
+  return periods.some(([from, to]) => from <= time && time < to);
+}
+
+// --- tests --------------------------------------------------------------------------------------------------
+
+/** What a flow's own tests find: one fault each, where the document says what is expected. */
+export function failedTests(version: Version, audio?: AudioLengths): readonly Issue[] {
+  return (version.flow.tests ?? []).flatMap((test, at) => {
+    const { path, mode } = walk(version, callerOf(test), audio);
+    const wrong = (field: string, message: string) =>
+      issue(["tests", at, "expect", field], `${message}, in "${test.name}"`);
+    const { expect } = test;
+    const issues: Issue[] = [];
+    if (expect.path !== undefined && !isWithin(expect.path, path)) {
+      issues.push(wrong("path", `is not the way of the call, which is ${path.join(" -> ")}`));
+    }
+    if (expect.mode !== undefined && expect.mode !== mode) {
+      issues.push(wrong("mode", `is not the mode of the call, which is ${mode ?? "none"}`));
+    }
+    const ends = endsOf(version.flow, path);
+    if (expect.ends_in !== undefined && !ends.includes(expect.ends_in)) {
+      issues.push(wrong("ends_in", `is not where the call ends, which is ${ends.join(" or ")}`));
+    }
+    return issues;
+  });
+}
+
+function callerOf({ keys, say, ...rest }: FlowTest): Caller {
+  return {
+    ...rest,
+    keys: typeof keys === "string" ? keys.split(/[\s,]+/).filter((key) => key !== "") : keys,
+    say: typeof say === "string" ? [say] : say,
+  };
+}
+
+/** Whether `some` occur in `all` in this order. */
+function isWithin(some: readonly string[], all: readonly string[]): boolean {
+  let at = 0;
+  for (const each of all) if (each === some[at]) at++;
+  return at === some.length;
+}
+
+/** The last node, and the last before the `end`. */
+function endsOf(flow: Flow, path: readonly string[]): readonly string[] {
+  const last = path.at(-1)!;
+  const before = path.findLast((id) => own(flow.nodes, id)?.type !== "end");
+  return [...new Set([last, before ?? last])];
+}
+
+// --- every path ---------------------------------------------------------------------------------------------
+
+/** One way through a flow, from its start to an end. */
+export interface Way {
+  /** Each node with what happened at it: `main 1`, `desk unanswered`. */
+  readonly steps: readonly { readonly node: string; readonly outcome: string }[];
+  /** How long it takes at most, the talk left out, in seconds. */
+  readonly seconds: number;
+}
+
+/** Every way through a flow, those that take longest first; at most so many of them are looked for. */
+export function everyWay(flow: Flow, most: number, audio?: AudioLengths): readonly Way[] {
+  const listens = operatorListens(flow);
+  const ways: Way[] = [];
+  const go = (id: string, steps: Way["steps"], seconds: number) => {
+    const node = own<FlowNode>(flow.nodes, id);
+    if (node === undefined || ways.length >= most) return;
+    const all = seconds + secondsOf(flow, node, audio);
+    const edges = [...edgesOf(node)];
+    if (listens.has(id)) edges.push({ outcome: "0", to: flow.operator!, path: [] });
+    if (edges.length === 0) {
+      ways.push({ steps: [...steps, { node: id, outcome: "" }], seconds: all });
+    }
+    for (const { outcome, to } of edges) {
+      go(to, [...steps, { node: id, outcome: outcomeOf(node, outcome) }], all);
+    }
+  };
+  go(flow.start, [], 0);
+  return ways.sort((one, other) => other.seconds - one.seconds);
+}
+
+/** An option by its key, everything else as the flow names it. */
+function outcomeOf(node: FlowNode, outcome: string): string {
+  const [field, at] = outcome.split(".");
+  if (node.type !== "menu" || field !== "options") return outcome;
+  const { key, words } = node.options[Number(at)]!;
+  return key ?? `"${(Array.isArray(words) ? words : Object.values(words ?? {}).flat())[0]}"`;
+}
