@@ -167,6 +167,9 @@ export function startTwilioApi(options: TwilioApiOptions): TwilioApi {
             meta: { key: "results" },
             results: options.profile === false ? [] : [{}],
           })
+          // Of monitor.twilio.com. Here no call is refused.
+          : url.pathname === "/v1/Alerts"
+          ? Response.json({ meta: { key: "alerts" }, alerts: [] })
           : recordedMedia(url.pathname) ?? notFound(url.pathname);
       if (injected === undefined) {
         const response = answer();
