@@ -4,7 +4,7 @@
  *
  * @module
  */
-// Nothing that has to be fetched, so that help and the first line of progress come at once.
+// Imports no package that has to be fetched, so that help and the first line of progress appear at once.
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, type ParseArgsConfig, parseEnv } from "node:util";
@@ -21,10 +21,10 @@ export class UsageError extends Error {
   override name = "UsageError";
 }
 
-/** A variable's value; a blank one is none. */
+/** A variable's value; a blank one counts as unset. */
 export type Environment = (name: string) => string | undefined;
 
-/** What a command that a test can run in its own process is given. */
+/** The context of a command, which a test can replace. */
 export interface CommandContext {
   readonly env: Environment;
   readonly print: (line: string) => void;
@@ -34,18 +34,18 @@ export interface About {
   /** Its name after `deno task`. */
   readonly task: string;
   readonly help: string;
-  /** Tells the help, and what is wrong. Default: on the output, and on the error output. */
+  /** Prints help and errors. Default: help to standard output, errors to standard error. */
   readonly print?: (line: string) => void;
 }
 
-/** What `parseArgs` makes of a command line. */
+/** The result of `parseArgs`. */
 export type Parsed<Config extends ParseArgsConfig> = ReturnType<typeof parseArgs<Config>>;
 
-/** Options of the kinds that every command has. */
+/** Common kinds of options. */
 export const TEXT = { type: "string" } as const;
 export const FLAG = { type: "boolean", default: false } as const;
 
-/** A text that has to be of a form; `must` goes on as in "--from must be a number such as +14035550123". */
+/** A text of a required form; `must` completes the message "--from must be a number such as +14035550123". */
 export function textThat(must: string, form: RegExp | ((value: string) => boolean)) {
   const is = typeof form === "function" ? form : (value: string) => form.test(value);
   return { type: "string", must, is } as const;
@@ -60,7 +60,7 @@ export const ADDRESS = textThat(
     /^https:\/\/[^/]|^http:\/\/(127(\.\d+){3}|localhost|\[::1\])([:/]|$)/.test(value),
 );
 
-/** What help and docs write where a person's own value belongs, when it is pasted as it stands. */
+/** Placeholders of help and docs, which are refused when pasted unchanged. */
 const PLACEHOLDER = /\bYOUR_[A-Z_]+|^(sb_secret_|AC|\+1|(https|postgresql):\/\/)?\.\.\.$/;
 
 /** @param whole Whether fractions are refused. */
@@ -75,13 +75,13 @@ export function numberFrom(least: number, whole = false, most = Infinity) {
 }
 
 export interface CommandConfig extends ParseArgsConfig {
-  /** Flags and options of which one excludes the others. */
+  /** Options that exclude each other. */
   readonly either?: readonly (readonly string[])[];
 }
 
 /**
- * Runs a command with its options read, or answers `--help`, whatever else is asked. Refused are options that it does not
- * have, one that comes twice and is no list, and values that are empty or not of their form.
+ * Reads a command's options and runs it; `--help` comes before everything else. Unknown options, repeated options that
+ * are not lists, and empty or malformed values are refused.
  *
  * @param config As of `parseArgs`, without `--help`.
  * @returns the exit code: 2 where an option is wrong or `run` throws a `UsageError`, else what `run` returns.
@@ -122,7 +122,7 @@ function parse<Config extends CommandConfig>(config: Config): Parsed<Config> {
         `${dashed} has no value; one that begins with a dash needs ${dashed}=-...`,
       );
     }
-    // What follows tells how to pass a word that looks like an option.
+    // The rest of the message is about words that look like options.
     throw new UsageError(message.replace(/(\. To specify |\n).*/s, ""));
   }
   const given = new Set<string>();
@@ -173,22 +173,22 @@ export function dataDirOf(env: Environment): string {
   return resolve(root, env("TRADELINE_DATA_DIR") ?? ".tradeline");
 }
 
-/** What to say, and to do, where an address does not answer. */
+/** The message for an address that does not answer. */
 export function nothingAnswers(url: string): string {
   return `Nothing answers at ${url}: ${
     isLocal(url) ? "run `npx -y deno@2.9.6 task start` first" : "is the address in --url right?"
   }`;
 }
 
-/** Where this machine's functions and Data API are, without a trailing slash. */
+/** The local functions and Data API, without a trailing slash. */
 export function localUrl(env: Environment): string {
   return `http://127.0.0.1:${env("TRADELINE_API_PORT") ?? "54321"}`;
 }
 
 /**
- * The project's secret key, in either form that Supabase gives it; undefined where none is set.
+ * The project's secret key, in either of Supabase's forms; undefined when none is set.
  *
- * @throws {UsageError} where `SUPABASE_SECRET_KEYS` holds none, and there is no legacy one.
+ * @throws {UsageError} when `SUPABASE_SECRET_KEYS` has no key and there is no legacy key.
  */
 export function secretKey(env: Environment): string | undefined {
   const keys = env("SUPABASE_SECRET_KEYS");
@@ -198,7 +198,7 @@ export function secretKey(env: Environment): string | undefined {
     const { default: key } = JSON.parse(keys);
     if (typeof key === "string" && key !== "") return key;
   } catch {
-    // Said below.
+    // Reported below.
   }
   if (legacy !== undefined) return legacy;
   throw new UsageError('SUPABASE_SECRET_KEYS must be JSON such as {"default": "sb_secret_..."}');
@@ -242,10 +242,9 @@ function isLocal(url: string): boolean {
 }
 
 /**
- * The account that the settings name; on this machine, where they name none, the one of the stand-in that runs with
- * `task start`.
+ * The Twilio account of the settings; for the local line without one, the account of `task start`'s stand-in.
  *
- * @param local Whether this machine's line is meant.
+ * @param local Whether the local line is meant.
  */
 export function twilioAccess(env: Environment, local: boolean): TwilioAccess | undefined {
   const accountSid = env("TWILIO_ACCOUNT_SID");
@@ -264,7 +263,7 @@ export function twilioAccess(env: Environment, local: boolean): TwilioAccess | u
   return { baseUrl: baseUrl ?? "https://api.twilio.com", accountSid, authToken };
 }
 
-/** Where the stand-in says that it is, while it runs. */
+/** The running stand-in's address. */
 function standInUrl(env: Environment): string | undefined {
   try {
     return Deno.readTextFileSync(join(dataDirOf(env), TWILIO_URL_FILE)).trim();

@@ -11,19 +11,19 @@ import { connect as connectTls, getCACertificates } from "node:tls";
 import postgres, { type Sql } from "postgres";
 import { type Environment, UsageError } from "./command.ts";
 
-/** A database is not reached, or not safely; the message says what to do. */
+/** A database cannot be reached, or not safely; the message says what to do. */
 export class DatabaseError extends Error {
   override name = "DatabaseError";
 }
 
-/** Where a database is, and by what it is known to be the right one. */
+/** The address of a database, and how its server is verified. */
 export interface Database {
-  /** With the user, without the password. */
+  /** With the user and without the password. */
   readonly url: URL;
   readonly password: string | undefined;
   /** Whether the connection is encrypted, and the server's certificate verified. */
   readonly tls: boolean;
-  /** A file of the certificates that are trusted; absent: the system's. */
+  /** A file of trusted certificates; absent: the system's. */
   readonly caFile: string | undefined;
 }
 
@@ -36,7 +36,7 @@ const DEADLINE_MS = 15_000;
  * `SUPABASE_DB_PASSWORD`; `DATABASE_CA` names a file of the certificates to trust.
  *
  * @param setting Where the address comes from, for messages.
- * @throws {DatabaseError} where it is no such address, or asks for less than a verified connection.
+ * @throws {DatabaseError} when the address is malformed, or asks for less than a verified connection.
  */
 export function databaseAt(address: string, env: Environment, setting: string): Database {
   let url: URL;
@@ -57,7 +57,7 @@ export function databaseAt(address: string, env: Environment, setting: string): 
     );
   }
   const named = env("DATABASE_CA") ?? url.searchParams.get("sslrootcert") ?? undefined;
-  // What is left could weaken or move what is decided here: `host`, or `sslmode` once more.
+  // Other parameters, such as `host` or a second `sslmode`, could undo these decisions.
   const options = url.searchParams.get("options");
   url.search = "";
   if (options !== null) url.searchParams.set("options", options);
@@ -82,7 +82,7 @@ export function localDatabaseUrl(env: Environment): string {
 /**
  * A database that an option of a command names.
  *
- * @throws {UsageError} where it has a password: every process of the machine can read the arguments of the others.
+ * @throws {UsageError} when it contains a password, because every process of the machine can read the arguments of the others.
  */
 export function databaseNamed(address: string, env: Environment, option: string): Database {
   const url = URL.canParse(address) ? new URL(address) : undefined;
@@ -94,28 +94,28 @@ export function databaseNamed(address: string, env: Environment, option: string)
   return databaseAt(address, env, option);
 }
 
-/** One connection. End it. */
+/** One connection. The caller ends it. */
 export function connectTo(database: Database): Sql {
   const url = new URL(database.url);
-  // postgres.js takes it decoded from its options, and would read PGPASSWORD of this process by itself.
+  // postgres.js takes the decoded password from its options; otherwise it would read this process's PGPASSWORD.
   const options = {
     max: 1,
     onnotice: () => {},
     password: database.password ?? "",
     ssl: false as const,
-    // Not in the published types: the connection as it is to be used, TLS included.
+    // Not in the published types: the ready connection, TLS included.
     socket: () => opened(database),
   };
   return postgres(url.href, options);
 }
 
-/** How Supabase's CLI finds a database: nothing of it is a secret but the environment. */
+/** The arguments and environment with which Supabase's CLI finds a database. Only the environment holds secrets. */
 export function forCli({ url, password, tls, caFile }: Database): {
   readonly args: string[];
   readonly env: Record<string, string>;
 } {
   const remote = new URL(url);
-  // Without a word it would go on unencrypted where a server does not offer TLS.
+  // Otherwise it would silently continue unencrypted with a server that offers no TLS.
   remote.searchParams.set("sslmode", tls ? "verify-full" : "disable");
   if (tls && caFile !== undefined) remote.searchParams.set("sslrootcert", caFile);
   return {
@@ -129,7 +129,7 @@ async function opened(database: Database): Promise<Socket> {
   const stop = new AbortController();
   const { signal } = stop;
   const timer = setTimeout(() => stop.abort(), DEADLINE_MS);
-  // A COPY ends with a small packet, which must not wait for the packet before it.
+  // The small last packet of a COPY must not wait for the one before it.
   const socket = connectTcp({ host, port: Number(database.url.port || 5432), noDelay: true });
   try {
     await once(socket, "connect", { signal });
@@ -157,7 +157,7 @@ async function secured(
 ): Promise<Socket> {
   socket.write(SSL_REQUEST);
   const [answer] = await once(socket, "data", { signal }) as [Uint8Array];
-  // Exactly one byte: more would be from somebody who writes between us and the server.
+  // Exactly one byte: more would come from an attacker between us and the server.
   if (answer.length !== 1 || answer[0] !== WILLING) {
     throw new DatabaseError(
       `The database at ${host} does not offer TLS: nothing was sent to it. Switch TLS on there, or check the address`,

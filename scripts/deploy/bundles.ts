@@ -2,17 +2,17 @@ import { join } from "@std/path/join.js";
 import { run } from "./commands.ts";
 
 /**
- * Most bytes of code that a function may have: all of it is loaded before a first caller is answered. The platform
- * takes 5 MB from `--use-api`, see Supabase's guide "Edge Function bundle size issues".
+ * The most code of a function in bytes: all of it loads before the first caller is answered. With `--use-api` the
+ * platform takes 5 MB, see Supabase's guide "Edge Function bundle size issues".
  */
 export const MOST_CODE = 1_000_000;
 
 /**
- * Bundles functions of a checkout: each becomes one file, `<outDir>/<name>/index.js`, that imports nothing but Deno's own
- * modules, by the versions of the checkout's lockfile. So what runs is what was tested: the platform would fetch whole
- * packages anew, in whatever versions their ranges then allow. The source map lies beside it.
+ * Bundles functions of a checkout, with the versions of its lockfile. Each becomes one file, `<outDir>/<name>/index.js`,
+ * that imports only Deno's own modules, so that the tested code runs: the platform would otherwise fetch packages again,
+ * in any version that their ranges allow. The source map is beside the file.
  *
- * @throws {CommandError} for one that imports what is not there, or what the lockfile does not have.
+ * @throws {CommandError} for an import that is missing or not in the lockfile.
  */
 export async function bundle(
   root: string,
@@ -28,7 +28,7 @@ export async function bundle(
     `--config=${join(root, "deno.json")}`,
     "--platform=deno",
     "--sourcemap=external",
-    // Deno names the files after their folders where there are several.
+    // With several files Deno names each after its folder.
     `--outdir=${functions.length === 1 ? join(outDir, functions[0]!) : outDir}`,
     ...entries,
   ], { cwd: root, env: { DENO_NO_UPDATE_CHECK: "1" } });
@@ -39,8 +39,8 @@ export async function bundle(
 }
 
 /**
- * A package that another may do without (`resend` renders React by one, if it is there) stays behind as a dynamic import
- * of a bare name, which the platform's bundler might refuse.
+ * An optional package (one with which `resend` renders React) stays in the bundle as a dynamic import of a bare name,
+ * which the platform's bundler might refuse.
  */
 function withoutPackages(code: string): string {
   return code.replace(
@@ -67,7 +67,7 @@ export async function weigh(
   }
 }
 
-/** What is wrong with weights, a line each. */
+/** The functions that are too large, a line each. */
 export function tooHeavy(weights: ReadonlyMap<string, number>): string[] {
   return [...weights].filter(([, bytes]) => bytes > MOST_CODE).map(([name, bytes]) =>
     `${name} has ${kB(bytes)} of code, and may have ${kB(MOST_CODE)}: import less of what it needs`

@@ -1,4 +1,4 @@
-/** A command that ended with an error; the message is what it said last. */
+/** A command failed; the message is its last output. */
 export class CommandError extends Error {
   override name = "CommandError";
 }
@@ -11,10 +11,9 @@ export interface RunOptions {
 }
 
 /**
- * Runs a command and returns what it said on both of its outputs. Ctrl-C does not reach it: a step of a deploy is done
- * whole or not at all.
+ * Runs a command and returns both of its outputs. Ctrl-C does not reach it, so that no step of a deploy stops halfway.
  *
- * @throws {CommandError} when it cannot be started, fails, or takes too long: it then ends, and all that it started.
+ * @throws {CommandError} when it cannot be started, fails, or takes too long. It is then killed with its children.
  */
 export async function run(command: string, args: string[], options: RunOptions): Promise<string> {
   const shown = withoutPasswords([command, ...args].join(" "));
@@ -38,10 +37,10 @@ export async function run(command: string, args: string[], options: RunOptions):
   const timer = setTimeout(() => {
     late = true;
     try {
-      // The group: npx and the CLI's own launcher leave what they started behind when they are killed.
+      // The whole group: npx and the CLI's launcher do not kill their children.
       Deno.kill(-child.pid, "SIGKILL");
     } catch {
-      // It has just ended.
+      // It ended just now.
     }
   }, timeoutMs);
   const output = await child.output().finally(() => clearTimeout(timer));
@@ -53,7 +52,7 @@ export async function run(command: string, args: string[], options: RunOptions):
   throw new CommandError(`${shown} ended with code ${output.code}:\n${last}`);
 }
 
-/** The version that everything here was tried with. */
+/** The version that was tested. */
 export const SUPABASE_CLI = "supabase@3.1.0";
 
 /** Runs Supabase's own CLI in a folder that has `supabase/`. */
@@ -61,15 +60,15 @@ export async function supabase(args: string[], options: RunOptions): Promise<str
   return await runTool(SUPABASE_CLI, "supabase", args, options);
 }
 
-/** @throws {CommandError} where npx does not find the CLI, nor the registry that has it. */
+/** @throws {CommandError} when npx finds neither the CLI nor the registry. */
 export async function cliVersion(cwd: string): Promise<string> {
   const [command] = await located(SUPABASE_CLI, "supabase", cwd);
-  // npx could not say where it is: whether it is at all shows when it is run.
+  // npx did not report a path; running the CLI shows whether it is there.
   if (command === "npx") await supabase(["--version"], { cwd });
   return SUPABASE_CLI;
 }
 
-/** Runs a command of the CLI that answers with rows, and returns them. Around them it tells where it asks. */
+/** Runs a command of the CLI that answers with rows, and returns them without the CLI's text around them. */
 export async function supabaseRows(
   args: string[],
   options: RunOptions,
@@ -82,10 +81,10 @@ export async function supabaseRows(
   return JSON.parse(rows);
 }
 
-/** What lints migrations, see .squawk.toml. */
+/** The linter of migrations, see .squawk.toml. */
 export const SQUAWK = "squawk-cli@2.66.0";
 
-/** Holds migrations' files to .squawk.toml, in a folder that has it. */
+/** Lints migration files by the folder's .squawk.toml. */
 export async function squawk(files: readonly string[], options: RunOptions): Promise<string> {
   return await runTool(SQUAWK, "squawk", ["--config", ".squawk.toml", ...files], options);
 }
@@ -103,7 +102,7 @@ async function runTool(
 type Located = readonly [command: string, ...before: string[]];
 const whereabouts = new Map<string, Promise<Located>>();
 
-/** npx fetches a tool and takes a second to start it: where it put it is asked once. */
+/** npx takes a second to start a tool, so its path is looked up once. */
 function located(tool: string, name: string, cwd: string): Promise<Located> {
   const known = whereabouts.get(tool) ?? locate(tool, name, cwd);
   whereabouts.set(tool, known);
@@ -121,7 +120,7 @@ export async function git(args: string[], cwd: string): Promise<string> {
   return (await run("git", args, { cwd })).trim();
 }
 
-/** A database's address is told without its password. */
+/** Addresses of databases are shown without their password. */
 function withoutPasswords(text: string): string {
   return text.replace(/(:\/\/[^\s:/@]*):[^\s/@]*@/g, "$1:***@");
 }

@@ -28,34 +28,34 @@ export interface DeployOptions {
   readonly root: string;
   /** The functions that are deployed; default: all that config.toml names. */
   readonly only?: readonly string[];
-  /** Tells what would be done, asks what can be asked, changes nothing. */
+  /** Prints the steps and runs the checks; changes nothing. */
   readonly dryRun?: boolean;
   readonly print: (line: string) => void;
   /** How long a new version may take to serve; see `smokeTest`. */
   readonly patienceMs?: number;
-  /** Asks to stop: nothing further is begun, and what a deploy has begun is taken back. A rollback goes to its end. */
+  /** Requests a stop: no further step begins, and a deploy is rolled back. A rollback itself is completed. */
   readonly signal?: AbortSignal;
-  /** Makes a backup of the target before its schema changes; absent: none is made. */
+  /** Makes a backup of the target before its schema changes; absent: no backup. */
   readonly backup?: (database: Database) => Promise<string>;
 }
 
 /** How it ended; each is an exit code of the task. */
 export type DeployOutcome =
   | "deployed"
-  /** It was told what would be done. */
+  /** A dry run. */
   | "planned"
   /** Nothing was changed. */
   | "refused"
   /** The previous version serves again. */
   | "rolled_back"
-  /** A person is needed: there is no version to go back to, or the way back did not come to its end. */
+  /** A person is needed: there is no earlier version, or the rollback failed. */
   | "unfinished";
 
 /**
- * Brings a commit to a project: preflight, backup, migrations, secrets, Vault, functions, smoke test, Twilio's webhooks, deploy
- * log. Migrations only expand what the running functions know, so they come first; the functions change all at
- * once; a number is pointed at them when they have proven themselves. Whatever fails from the functions on, the
- * version that served before is deployed again, and the functions that it does not have are deleted.
+ * Deploys a commit to a project: preflight, backup, migrations, secrets, Vault, functions, smoke test, Twilio's webhooks,
+ * deploy log. Migrations only add to the schema that the running functions know, so they come first. All functions
+ * change at once, and the number is bound after they passed the smoke test. On a failure from the functions on, the
+ * version before is deployed again, and functions that it lacks are deleted.
  */
 export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
   const { target, root, print, dryRun = false, signal } = options;
@@ -73,10 +73,10 @@ export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
     }
     print(
       faults === 0
-        ? "\nNothing was changed. All is there: the same command without --dry-run does it."
-        : `\nNothing was changed. What is not marked ok above, ${
-          faults === 1 ? "one thing" : `${faults} things`
-        }, comes before it can be done.`,
+        ? "\nNothing was changed. All is there: run it without --dry-run to deploy."
+        : `\nNothing was changed. Before a deploy correct ${
+          faults === 1 ? "the line" : `the ${faults} lines`
+        } above not marked ok.`,
     );
     return faults === 0 ? "planned" : "refused";
   }
@@ -147,15 +147,15 @@ export async function deploy(options: DeployOptions): Promise<DeployOutcome> {
   return "deployed";
 }
 
-/** The names of the project's secrets, asked for once. */
+/** The names of the project's secrets, read once. */
 function onceListed(target: Target, root: string): () => Promise<string[]> {
   let listed: Promise<string[]> | undefined;
   return () => listed ??= listSecrets(target, root);
 }
 
-/** What the deploy log has of a deploy from its beginning on, so that whoever comes after a power cut knows the way back. */
+/** The entry of a deploy in progress, from which a later command can roll back after a power cut. */
 interface Begun {
-  /** What is to serve. */
+  /** The versions to deploy. */
   readonly versions: Versions;
   readonly previous: Versions;
   readonly there: readonly string[];
@@ -176,7 +176,7 @@ async function begin(
   return { versions, previous, there: deployedNow(entries) };
 }
 
-/** Deploys what served before the newest deploy again, and deletes our functions that it does not have. */
+/** Deploys the version from before the newest deploy again, and deletes our functions that it lacks. */
 export async function rollback(
   options: Omit<DeployOptions, "only" | "backup"> & { readonly to?: string },
 ): Promise<DeployOutcome> {
@@ -203,9 +203,7 @@ export async function rollback(
     const surplus = surplusOf(versions, there);
     print(
       `\nA rollback would deploy these again${
-        surplus.length === 0
-          ? ""
-          : `, and when they serve delete what they replace: ${surplus.join(", ")}`
+        surplus.length === 0 ? "" : `, and delete after the smoke test: ${surplus.join(", ")}`
       }. Nothing was changed.`,
     );
     return "planned";
@@ -219,7 +217,7 @@ export async function rollback(
     print(`FAULT   ${reason}`);
     await note(options, log, { event: "rollback_failed", versions, previous, reason });
     print(
-      "\nNo function was deleted. It needs a person now: the same again, or --to another COMMIT",
+      "\nNo function was deleted. A person is needed: run it again, or with --to another COMMIT",
     );
     return "unfinished";
   }
@@ -234,13 +232,13 @@ export async function rollback(
   );
   if (!noted) {
     print(
-      "It needs a person now: the deploy log does not know of it. The same again writes it; a deploy before that might go back to what was rolled back.",
+      "A person is needed: the deploy log does not have this rollback. Run it again to write it, before the next deploy: otherwise that one may roll back to the version that failed.",
     );
   }
   return left(undeleted, print) || !noted ? "unfinished" : "rolled_back";
 }
 
-/** Takes a deploy back that failed. */
+/** Rolls a failed deploy back. */
 async function goBack(
   options: DeployOptions,
   log: DeployLog,
@@ -253,7 +251,7 @@ async function goBack(
   if (Object.keys(previous).length === 0) {
     await note(options, log, { event, ...failed });
     print(
-      "There is no earlier version to go back to: this was the first deploy. It needs a person now.",
+      "There is no earlier version: this was the first deploy. A person is needed.",
     );
     return "unfinished";
   }
@@ -267,7 +265,7 @@ async function goBack(
       reason: `${reason}; going back failed: ${messageOf(error)}`,
     });
     print(
-      `FAULT   Going back failed: ${messageOf(error)}\nIt needs a person now: deno task rollback`,
+      `FAULT   Going back failed: ${messageOf(error)}\nA person is needed: deno task rollback`,
     );
     return "unfinished";
   }
@@ -280,9 +278,9 @@ async function goBack(
 }
 
 /**
- * Deploys a version again. When it has proven that it serves, and no sooner, deletes the functions that it does not have.
+ * Deploys a version again. After it passed the smoke test, deletes the functions that it lacks.
  *
- * @param there The functions that the deploy log knows to be there: nobody else's in the same project.
+ * @param there The functions of the deploy log, which has none that others deployed to the same project.
  * @returns the functions that could not be deleted.
  */
 async function bringBack(
@@ -304,7 +302,7 @@ async function bringBack(
       );
       print(`done    ${name} is deleted: the previous version does not have it`);
     } catch (error) {
-      // It failed before that one was there, or somebody has deleted it.
+      // The deploy failed before it existed, or it was deleted meanwhile.
       if (/does not exist .*nothing to delete/.test(messageOf(error))) continue;
       print(`FAULT   ${name} is not deleted: ${messageOf(error)}`);
       undeleted.push(name);
@@ -313,23 +311,23 @@ async function bringBack(
   return undeleted;
 }
 
-/** What is there and a version does not have. */
+/** Functions that exist and that a version lacks. */
 function surplusOf(version: Versions, there: readonly string[]): string[] {
   return there.filter((name) => !Object.hasOwn(version, name));
 }
 
-/** Tells of functions that could not be deleted, if any. */
+/** Reports functions that could not be deleted. */
 function left(undeleted: readonly string[], print: (line: string) => void): boolean {
   if (undeleted.length === 0) return false;
   print(
-    `It needs a person now: whoever knows their names still reaches ${
+    `A person is needed: these functions can still be called: ${
       undeleted.join(", ")
     }. deno task rollback tries again to delete them, and goes no further back.`,
   );
   return true;
 }
 
-/** Writes to the deploy log; calls are served without. @returns whether it could. */
+/** Writes to the deploy log, which calls do not need. @returns whether it could. */
 async function note(
   { print }: DeployOptions,
   log: DeployLog,
@@ -369,10 +367,10 @@ function planOf({ target }: DeployOptions, functions: readonly string[], commit:
   ];
 }
 
-/** Where the source maps of what was deployed are kept, below the checkout; a folder a release. */
+/** The folder of deployed source maps below the checkout; one subfolder a release. */
 const SOURCE_MAPS = join(".tradeline", "source-maps");
 
-/** @returns the release of which each function now has to be, see release.ts. */
+/** @returns the release that each function must report now, see release.ts. */
 async function deployFunctions(
   { target, root, print }: DeployOptions,
   commits: ReadonlyMap<string, readonly string[]>,
@@ -398,7 +396,7 @@ async function deployFunctions(
   return releases;
 }
 
-/** Lays out what is uploaded of a commit's files: each function as one file, and how it is called. */
+/** Lays out the upload of a commit: each function as one file, and its configuration. */
 async function stage(dir: string, names: readonly string[]): Promise<string> {
   const upload = join(dir, ".upload");
   const supabaseDir = join(upload, "supabase");
@@ -443,7 +441,7 @@ async function write(dir: string, name: string, value: string): Promise<boolean>
   return true;
 }
 
-/** Has functions prove that they serve, and forgets the call by which they did. */
+/** Runs the smoke test, and erases its call. */
 async function prove(
   { target, patienceMs }: DeployOptions,
   functions: readonly string[],

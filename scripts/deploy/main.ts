@@ -17,7 +17,7 @@ const HELP = `Bring this commit to a Supabase project, or go back to the version
 
   --project    the project's reference, 20 letters, or its address; default SUPABASE_PROJECT_REF
   --only       deploy: functions, separated by commas; default all
-  --to         rollback: a commit; default what served before the newest deploy
+  --to         rollback: a commit; default: the version before the newest deploy
   --number     deploy: the Twilio number whose webhooks are bound; default TRADELINE_NUMBER, else none
   --env-file   the settings; default .env. The environment comes before it
   --dry-run    change nothing
@@ -46,7 +46,7 @@ export interface MainOptions {
   /** The checkout. Default: this one. */
   readonly root?: string;
   readonly patienceMs?: number;
-  /** Asks to stop, see `DeployOptions`. */
+  /** Requests a stop, see `DeployOptions`. */
   readonly signal?: AbortSignal;
 }
 
@@ -116,7 +116,7 @@ async function run(
           const key = setting("BACKUP_KEY");
           const dir = backupDir(setting, root);
           const { path, rows, recordings } = await backUp(database, dir, { key });
-          // Nothing is fetched while a deploy waits; checksums that are known go on.
+          // No recording is fetched while a deploy waits; known checksums are kept.
           await listRecordings(path, recordings, { key });
           const total = Object.values(rows).reduce((sum, rows) => sum + rows, 0);
           return `${path} (${total} rows${key === undefined ? ", not encrypted" : ""})`;
@@ -129,7 +129,7 @@ async function run(
   return task === "rollback" && outcome === "rolled_back" ? 0 : EXIT_CODES[outcome];
 }
 
-/** A reference, or the one in an address of the project or of its dashboard, as it is pasted. */
+/** A reference, or the one in a pasted address of the project or of its dashboard. */
 function refOf(named: string): string | undefined {
   if (PROJECT_REF.test(named)) return named;
   return /^https:\/\/([a-z]{20})\.supabase\.co(?:\/|$)/.exec(named)?.[1] ??
@@ -151,14 +151,14 @@ if (import.meta.main) {
     try {
       console.log(line);
     } catch {
-      // The terminal is gone. What was begun is taken back all the same.
+      // The terminal is gone; the deploy is rolled back all the same.
     }
   };
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     Deno.addSignalListener(name, () => {
-      // One Ctrl-C comes several times: from the terminal, and from npx and deno task, which pass it on.
+      // One Ctrl-C arrives several times: from the terminal, and from npx and deno task.
       if (stop.signal.aborted) return;
-      print("        Stopping: what was begun is first taken back, or brought to its end");
+      print("        Stopping: the current step is finished first, and a deploy is rolled back");
       stop.abort(new Error(`stopped by ${name}`));
     });
   }

@@ -1,4 +1,4 @@
-// What is looked at before anything is changed.
+// The checks before anything is changed.
 
 import { join } from "@std/path/join.js";
 import { parse as parseYaml } from "@std/yaml/parse.js";
@@ -11,24 +11,24 @@ import { requireTested } from "./tested.ts";
 import { lookAtTwilio } from "./twilio.ts";
 import { deployLog, servingNow } from "./versions.ts";
 
-/** One thing to look at. */
+/** One check. */
 export interface Check {
   readonly name: string;
-  /** What was found; or an Error: what is wrong, and what to do about it. */
+  /** The finding, or an Error that says what is wrong and what to do. */
   look(): string | Promise<string>;
 }
 
 /**
- * Looks at everything, and tells what was found: `MISSING` is to be set, `OFFLINE` did not answer, `FAULT` is wrong.
+ * Runs every check and prints its finding: `MISSING` must be set, `OFFLINE` did not answer, `FAULT` is wrong.
  *
- * @returns the number of lines that are none of `ok`.
+ * @returns the number of findings that are not `ok`.
  */
 export async function preflight(
   checks: readonly Check[],
   print: (line: string) => void,
 ): Promise<number> {
   let faults = 0;
-  // They ask different places, and only ask: all at once.
+  // All at once: they only read, from different places.
   const looks = checks.map(async ({ name, look }) => {
     try {
       return { name, found: await look(), errors: [] };
@@ -44,17 +44,17 @@ export async function preflight(
   return faults;
 }
 
-/** Something that is to be set, and is not; the message says what. */
+/** A setting is missing; the message names it. */
 class Missing extends Error {
   override name = "Missing";
 }
 
-/** The CLI tells to pass an option, which nobody who deploys can. */
+/** The CLI recommends an option that cannot be passed through a deploy. */
 const NO_IPV6 =
   "IPv6 is not supported by this network, and the database has no other address: set SUPABASE_DB_URL to the session " +
   "pooler's (Connect, in the project's dashboard)";
 
-/** What fetch, Deno's sockets, the CLI (Go) and our own waiting say of an address that does not answer. */
+/** How fetch, Deno's sockets, the CLI (Go) and our own deadlines report an address that does not answer. */
 const UNREACHABLE =
   /error sending request|fetch failed|dial tcp|no such host|lookup .* on |i\/o timeout|connection (refused|reset)|ECONN(REFUSED|RESET)|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|timed out|did not answer|took longer than|TransportError|IPv6 is not supported/i;
 
@@ -143,7 +143,7 @@ export function deployChecks(
   ];
 }
 
-/** Before a way back, which deploys and proves what was deployed before. Only what its first step would not find. */
+/** Before a rollback: only the checks whose faults its first step would not find. */
 export function rollbackChecks(target: Target): Check[] {
   return [
     { name: "settings", look: () => lookAtSettings(target) },
@@ -177,14 +177,16 @@ function lookAtSettings(target: Target): string {
       ["SUPABASE_URL", target.projectUrl],
       [
         "SUPABASE_DB_URL",
-        // Its own check says what is wrong with it.
+        // Another check reports it.
         target.database instanceof DatabaseError ? undefined : target.database?.url.href,
       ],
     ] as const
   ) {
     const other = projectOf(address);
     if (other !== undefined && other !== target.ref) {
-      faults.push(new SettingError(name, `is of project ${other}, and this is for ${target.ref}`));
+      faults.push(
+        new SettingError(name, `belongs to project ${other}, but the target is ${target.ref}`),
+      );
     }
   }
   if (target.secretKey === undefined) {
@@ -200,7 +202,7 @@ function lookAtSettings(target: Target): string {
   return `${Object.keys(target.secrets).length} present and well-formed`;
 }
 
-/** The project whose address this is, where it is the platform's own. */
+/** The project of an address, for addresses of the platform. */
 function projectOf(address: string | undefined): string | undefined {
   return /\/\/(?:[^@/]*@)?(?:db\.)?([a-z]{20})\.supabase\.co\b/.exec(address ?? "")?.[1] ??
     /\/\/postgres\.([a-z]{20})[:@]/.exec(address ?? "")?.[1];
@@ -234,7 +236,7 @@ async function lookAtPlan(target: Target): Promise<string> {
     });
     if (!response.ok) {
       await response.body?.cancel();
-      // A token may be scoped to what a deploy needs, which is less than this; "login" tells whether it opens the project.
+      // A token may be scoped to a deploy's needs, which are less than this. The check "login" covers those.
       if (response.status === 403) return undefined;
       throw new Error(
         response.status === 401 || response.status === 404
@@ -263,7 +265,7 @@ function accessToken({ cliEnv }: Target): string {
   );
 }
 
-/** Whether the secret key is this project's, and what the log says. */
+/** Whether the secret key is this project's, and the state of the deploy log. */
 function log(target: Target): Check {
   return {
     name: "deploy log",
@@ -287,7 +289,7 @@ async function lintMigrations(root: string): Promise<string> {
   return `${names.length}, well-named, and squawk finds nothing in them`;
 }
 
-/** An error in words for whoever deploys. */
+/** An error in words for the operator. */
 export function messageOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   return message.replace(/^Cannot start: /, "");

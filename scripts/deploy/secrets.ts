@@ -10,15 +10,15 @@ export async function listSecrets(target: Target, dir: string): Promise<string[]
   return rows.map(({ name }) => String(name));
 }
 
-/** Tokens that are accepted while others replace them: a deploy that does not name one removes it. */
+/** Tokens that are accepted during a rotation. A deploy removes those that the settings do not name. */
 const WINDOWS = ["TWILIO_AUTH_TOKEN_PREVIOUS", "SCHEDULER_TOKEN_PREVIOUS"] as const;
 
 /**
- * Sets a project's secrets. What is not named may have been set by somebody else, and stays; but for the tokens of before.
+ * Sets a project's secrets. Other secrets stay, as they may have been set by hand, except `*_PREVIOUS` tokens.
  *
- * @param there The names of those that it has.
- * @param dir A folder that nobody else reads, and that goes when the deploy does: they are in a file for a moment.
- * @returns what was done, in words without a value.
+ * @param there The names of the project's secrets.
+ * @param dir A private folder that is deleted with the deploy: the secrets are in a file for a moment.
+ * @returns a summary without values.
  */
 export async function setSecrets(
   target: Target,
@@ -50,7 +50,7 @@ export async function setSecrets(
   return done.join(", ");
 }
 
-/** As the CLI's reader of such files takes a value literally. */
+/** Quotes a value so that the CLI's parser takes it literally. */
 function quoted(value: string): string {
   return value.includes("'") ? JSON.stringify(value) : `'${value}'`;
 }

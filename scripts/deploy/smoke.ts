@@ -3,12 +3,12 @@ import type { Settings } from "../../supabase/functions/_shared/settings.ts";
 import { type CallRecord, Simulator } from "../phone/mod.ts";
 import type { Target } from "./target.ts";
 
-/** A deployed line does not do what it must; the message says what. */
+/** A deployed line fails the smoke test; the message says how. */
 export class SmokeError extends Error {
   override name = "SmokeError";
 }
 
-/** What may still become as it must be, once the new version serves everywhere. */
+/** A failure that may pass when the new version serves everywhere. */
 class NotYetError extends SmokeError {}
 
 export interface SmokeOptions {
@@ -16,28 +16,28 @@ export interface SmokeOptions {
   readonly functionsUrl: string;
   readonly settings: Settings;
   readonly functions: readonly string[];
-  /** The release of which each function must be, by name; of what is not named any is right. */
+  /** The release that each function must report; functions that are not named may report any. */
   readonly releases?: ReadonlyMap<string, string>;
   /** How long a new version may take to serve. Default 60 s. */
   readonly patienceMs?: number;
   readonly wait?: (ms: number) => Promise<void>;
 }
 
-// Twilio's own numbers for tests: nobody is behind them.
+// Twilio's test numbers, which ring no telephone.
 export const SYNTHETIC_CALLER = "+15005550006";
-/** Not a destination of the settings: a line is never dialled from itself. */
+/** Not a destination of the settings, because a line never dials itself. */
 const SYNTHETIC_LINE = "+15005550005";
 
 const DEADLINE_MS = 15_000;
 const LOOK_AGAIN_MS = 2000;
 
 /**
- * Asks a line whether it serves: that each function is of the release that was deployed, its health, that nobody gets
- * in unsigned, and that a call comes through. The call is synthetic: signed as by Twilio, so every step of it is real,
- * but no telephone rings.
+ * Checks that a line serves: each function reports the deployed release, the line is healthy, unsigned requests are
+ * refused, and a synthetic call is connected. The call is signed like Twilio's, so every step runs, but no telephone
+ * rings.
  *
- * @returns what was found, line by line.
- * @throws {SmokeError} for the first thing that is not as it must be.
+ * @returns the findings, line by line.
+ * @throws {SmokeError} for the first failure.
  */
 export async function smokeTest(options: SmokeOptions): Promise<string[]> {
   const { settings, functions, releases = new Map() } = options;
@@ -46,7 +46,7 @@ export async function smokeTest(options: SmokeOptions): Promise<string[]> {
     eventually(() => healthy(options), until, options),
     ...functions.map((name) => eventually(() => refusesUnsigned(options, name), until, options)),
   ];
-  // Each to its end, so that nothing is still being asked when the first fault is told.
+  // All of them finish, so that no request is open when the first fault is reported.
   for (const result of await Promise.allSettled(serves)) {
     if (result.status === "rejected") throw result.reason;
   }
@@ -65,7 +65,7 @@ export async function smokeTest(options: SmokeOptions): Promise<string[]> {
   ];
 }
 
-/** Looks until all is well, something is wrong for good, or time is up. */
+/** Repeats the check until it passes, fails for good, or runs out of time. */
 async function eventually(
   look: () => Promise<void>,
   until: number,
@@ -94,8 +94,8 @@ async function healthy(options: SmokeOptions): Promise<void> {
 }
 
 /**
- * A webhook gets 401; what others call may ask for another method or form, but has to be there, start, and be of the
- * release that was deployed.
+ * A webhook answers 401. Other functions may require another method or form, but they must exist, start, and report the
+ * deployed release.
  */
 async function refusesUnsigned(options: SmokeOptions, name: string): Promise<void> {
   const response = await ask(options, name, {
@@ -111,7 +111,7 @@ async function refusesUnsigned(options: SmokeOptions, name: string): Promise<voi
   const old = release !== undefined && response.headers.get("x-release") !== release;
   if (!expected) {
     throw new (old ? NotYetError : SmokeError)(
-      `${name} answered ${response.status} to a request that nobody signed${
+      `${name} answered ${response.status} to an unsigned request${
         webhook ? ", and must answer 401" : ""
       }`,
     );
@@ -144,7 +144,7 @@ async function syntheticCall({ functionsUrl, settings }: SmokeOptions): Promise<
   const record = await twilio.call({
     from: SYNTHETIC_CALLER,
     to: SYNTHETIC_LINE,
-    // Refuses to be recorded: no recording is then looked for at Twilio.
+    // Refuses to be recorded, so that no recording is expected at Twilio.
     script: { say: ["no"], keys: ["1"], dial: { outcome: "answered", talkSeconds: 1 } },
   });
   await twilio.settle();
@@ -172,8 +172,8 @@ async function syntheticCall({ functionsUrl, settings }: SmokeOptions): Promise<
 }
 
 /**
- * Erases the synthetic calls, which are nobody's: they are not to count as a customer's, nor to be listened to. Where
- * the database does not do it, they stay, and do no other harm.
+ * Erases the synthetic calls, so that they do not count as a customer's. If the database fails, they stay, which does no
+ * other harm.
  */
 export async function forgetSyntheticCalls({ projectUrl, secretKey }: Target): Promise<void> {
   if (secretKey === undefined) return;

@@ -7,31 +7,31 @@ import {
 } from "../../supabase/functions/_shared/settings.ts";
 import { type Database, databaseAt, DatabaseError, forCli } from "../database.ts";
 
-/** A project that is deployed to, and what is known of it. */
+/** The project of a deploy, with its settings. */
 export interface Target {
   /** The project's reference: 20 letters. */
   readonly ref: string;
   /** Without a trailing slash; `https://<ref>.supabase.co` unless `SUPABASE_URL` says otherwise. */
   readonly projectUrl: string;
-  /** For the migrations: where it is, or nothing, and the CLI finds it by the reference; or why it cannot be used. */
+  /** The database's address for the migrations; undefined: the CLI finds it by reference; an error: it cannot be used. */
   readonly database: Database | DatabaseError | undefined;
-  /** The deploy log is written with it. */
+  /** Writes the deploy log. */
   readonly secretKey: string | undefined;
   /** The number whose webhooks are bound; absent: none is. */
   readonly number: string | undefined;
   /** The settings that become secrets, by name. */
   readonly secrets: Readonly<Record<string, string>>;
-  /** What the functions will read; or every reason why they could not. */
+  /** The functions' settings, or every reason why they are invalid. */
   readonly settings: Settings | readonly SettingError[];
-  /** What the CLI needs in its environment. */
+  /** The CLI's environment. */
   readonly cliEnv: Readonly<Record<string, string>>;
-  /** A commit of which all tests passed, by CI's word; see also `requireTested`. */
+  /** The commit that passed all tests according to CI; see also `requireTested`. */
   readonly testedCommit: string | undefined;
 }
 
 export const PROJECT_REF = /^[a-z]{20}$/;
 
-/** Names that are read by the tools here, and that no function needs. */
+/** Names that the commands read and no function needs. */
 const CLI_NAMES = [
   "SUPABASE_ACCESS_TOKEN",
   "SUPABASE_DB_PASSWORD",
@@ -39,7 +39,7 @@ const CLI_NAMES = [
 ] as const;
 
 /**
- * What the environment, and below it a file of settings, say of a project.
+ * Reads a project from the environment, then from a file of settings.
  *
  * @param file The text of the file, as `.env` has it; empty when there is none.
  */
@@ -54,7 +54,7 @@ export function readTarget(
   const projectUrl = (get("SUPABASE_URL") ?? `https://${ref}.supabase.co`).replace(/\/+$/, "");
   const key = secretKey(get);
 
-  // The platform sets these by itself; here they only complete the picture.
+  // The platform sets these by itself; here they are needed to read the settings.
   const platform: Record<string, string> = {
     SUPABASE_URL: projectUrl,
     SUPABASE_SECRET_KEYS: JSON.stringify({ default: key ?? "sb_secret_set_by_the_platform" }),
@@ -97,13 +97,13 @@ export function readTarget(
   };
 }
 
-/** Stand in for settings that are missing or malformed, so that those after them are looked at too. */
+/** Replacements for missing or malformed settings, so that the others are checked too. */
 const STAND_INS: Readonly<Record<string, string>> = {
   TWILIO_AUTH_TOKEN: "stand-in",
   BUSINESS_TARGET_E164: "+15877428885",
 };
 
-/** @returns the settings, or every one that is at fault. */
+/** @returns the settings, or every setting at fault. */
 function readAll(env: Environment): Settings | SettingError[] {
   const faults: SettingError[] = [];
   for (;;) {
@@ -114,7 +114,7 @@ function readAll(env: Environment): Settings | SettingError[] {
       return faults.length === 0 ? settings : faults;
     } catch (error) {
       if (!(error instanceof SettingError)) throw error;
-      // Without it, and without a stand-in for it, there is nothing further to look at.
+      // Without a replacement for it the check ends here.
       if (faults.some(({ setting }) => setting === error.setting)) return faults;
       faults.push(error);
     }
@@ -157,7 +157,7 @@ function secretKey(get: (name: string) => string | undefined): string | undefine
     const key = JSON.parse(get("SUPABASE_SECRET_KEYS") ?? "{}").default;
     if (typeof key === "string" && key !== "") return key;
   } catch {
-    // Not JSON: as good as not set, and preflight says that there is none.
+    // Not JSON counts as not set, which preflight reports.
   }
   return get("SUPABASE_SERVICE_ROLE_KEY");
 }

@@ -12,8 +12,8 @@ const NOTES = {
 export type TestTask = keyof typeof NOTES;
 
 /**
- * Runs tests, and notes the commit that they passed for, for `requireTested`. Nothing is noted of a run of single
- * tests, of one that fails, where a file differs from the commit before or after it, and where there is no git.
+ * Runs tests and notes the commit that passed them, for `requireTested`. A run of single tests, a failed run, a run with
+ * uncommitted changes before or after it, and a run without git are not noted.
  *
  * @param task The half that is run whole; `undefined`: single tests.
  */
@@ -30,7 +30,7 @@ export async function noteTested<T extends { readonly failed: number }>(
       await Deno.mkdir(dirname(path), { recursive: true });
       await Deno.writeTextFile(path, `${commit}\n`);
     } catch (error) {
-      // They have passed all the same.
+      // A missing note does not fail the run.
       console.error(`Cannot note in ${NOTES[task!]} that they passed: ${(error as Error).message}`);
     }
   }
@@ -38,9 +38,9 @@ export async function noteTested<T extends { readonly failed: number }>(
 }
 
 /**
- * Holds a commit to having passed the tests: by CI's word, or by a run's note.
+ * Requires that a commit passed the tests, according to CI or to the note of a run here.
  *
- * @param testedCommit What CI says that they passed for.
+ * @param testedCommit The commit that passed them in CI.
  * @throws {Error} saying what to do.
  */
 export async function requireTested(

@@ -9,14 +9,14 @@ import {
 import { twilioClient, TwilioError } from "../../supabase/functions/_shared/twilio/client.ts";
 import { settingsOf, type Target } from "./target.ts";
 
-/** In E.164 form, as a telephone number that rings somewhere. */
+/** E.164, of the length of real telephone numbers. */
 export const NUMBER = /^\+[1-9]\d{6,14}$/;
 
 /**
- * Whether the account can serve callers, and Twilio's requests will be known as Twilio's, which signs with the account's
- * primary token; and whether the number that is to be bound is there.
+ * Checks that the account can serve callers, that the auth token is the primary one, which Twilio signs with, and that
+ * the number to bind exists.
  *
- * @throws {SettingError} with the setting that is wrong; `TwilioError`.
+ * @throws {SettingError} naming the wrong setting; `TwilioError`.
  */
 export async function lookAtTwilio(target: Target): Promise<string> {
   const settings = settingsOf(target);
@@ -38,7 +38,7 @@ export async function lookAtTwilio(target: Target): Promise<string> {
     await owned(twilio, accountSid, number);
     found.push(`${number} is its number`);
   }
-  // Not refused: accounts upgraded before February 2026 do without. Source: https://help.twilio.com/articles/223180028
+  // A warning only: accounts upgraded before February 2026 need none. Source: https://help.twilio.com/articles/223180028
   if (await twilio.hasProfile() === false) {
     found.push(
       "it has no approved customer profile: it may have 2 calls at once, in and out together, and one forwarded caller uses both",
@@ -47,7 +47,7 @@ export async function lookAtTwilio(target: Target): Promise<string> {
   return found.join("; ");
 }
 
-/** @throws {SettingError} where the account cannot serve, or its webhooks would be refused. */
+/** @throws {SettingError} when the account cannot serve callers, or its webhooks would be refused. */
 async function lookAtAccount(
   twilio: Provisioning,
   { twilioAuthToken, previousTwilioAuthToken }: Settings,

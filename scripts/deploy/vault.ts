@@ -4,15 +4,15 @@ import { supabaseRows } from "./commands.ts";
 import { remoteDatabase, settingsOf, type Target } from "./target.ts";
 
 /**
- * What the scheduled jobs look up in Vault: where the functions are, and the token that starts the workers. Never the
- * secret key: every role of the database can read what pg_net has queued.
+ * The secrets that the scheduled jobs look up in Vault: the address of the functions, and the token that starts the
+ * workers. Never the secret key, because every role of the database can read pg_net's queue.
  */
 export const VAULT_NAMES = ["functions_url", "scheduler_token"] as const;
 
-/** By what the functions know the scheduler. */
+/** The tokens that the functions accept from the scheduler. */
 export interface SchedulerSecrets {
   readonly SCHEDULER_TOKEN: string;
-  /** What the scheduler has until Vault has the other. */
+  /** The scheduler's token until Vault has the new one. */
   readonly SCHEDULER_TOKEN_PREVIOUS?: string;
 }
 
@@ -45,8 +45,8 @@ export async function schedulerSecrets(
 }
 
 /**
- * Has Vault hold what the scheduled jobs need, as it is now: creates what is missing, updates what has changed. No
- * value is in a command line, in what is said, or in a statement that the database keeps the text of.
+ * Stores the scheduled jobs' secrets in Vault: creates missing ones and updates changed ones. No value appears in a
+ * command line, in the output, or in a statement whose text the database keeps.
  *
  * @returns what was done, by name.
  */
@@ -59,7 +59,7 @@ export async function fillVault(
     functions_url: settingsOf(target).publicFunctionsUrl,
     scheduler_token: schedulerToken,
   };
-  // One statement, and of a kind whose constants pg_stat_statements leaves out.
+  // One statement of a kind whose constants pg_stat_statements leaves out.
   const wanted = VAULT_NAMES.map((name) => `(${quotedText(name)}, ${quotedText(values[name])})`);
   const rows = await query(
     target,
@@ -81,7 +81,7 @@ export async function fillVault(
   return new Map(rows.map(({ name, done }) => [String(name), done as "created"]));
 }
 
-/** Runs one statement by the CLI, which finds the database by its address as by the project's reference. */
+/** Runs one statement through the CLI, which finds the database by address or by the project's reference. */
 async function query(
   target: Target,
   dir: string,

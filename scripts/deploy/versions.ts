@@ -5,7 +5,7 @@ import type { Delay } from "../../supabase/functions/_shared/runtime.ts";
 import { CommandError, git } from "./commands.ts";
 import type { Target } from "./target.ts";
 
-/** Which commit each function was last deployed from. */
+/** The commit that each function was last deployed from. */
 export type Versions = Readonly<Record<string, string>>;
 
 const EVENTS = [
@@ -16,14 +16,14 @@ const EVENTS = [
   "rollback_failed",
 ] as const;
 
-/** One row of the deploy log, which is kept in `analytics_events`. */
+/** One entry of the deploy log, in `analytics_events`. */
 export interface LogEntry {
   readonly event: (typeof EVENTS)[number];
-  /** What serves after it, or would have to. */
+  /** The intended versions after it. */
   readonly versions: Versions;
-  /** What served before it. */
+  /** The versions before it. */
   readonly previous: Versions;
-  /** Functions that `versions` does not have, and that are still there: they could not be deleted. */
+  /** Functions that `versions` lacks and that could not be deleted. */
   readonly undeleted?: readonly string[];
   /** Why it failed. */
   readonly reason?: string;
@@ -46,7 +46,7 @@ class DataApiError extends Error {
   }
 }
 
-/** @throws {SettingError} when there is no secret key to write it with; `write` and `read` reject when nobody answers. */
+/** @throws {SettingError} without a secret key to write it with; `write` and `read` reject when the project does not answer. */
 export function deployLog(
   { projectUrl, secretKey }: Pick<Target, "projectUrl" | "secretKey">,
   wait?: Delay,
@@ -87,7 +87,7 @@ export function deployLog(
         p_severity: severity,
         p_event_data: data,
       });
-      // The migrations before it may be news to the Data API.
+      // The Data API may not have noticed the migrations yet.
       const response = await untilKnown(
         () => send("rpc/record_analytics_event", { method: "POST", body }),
         errorCodeOf,
@@ -117,13 +117,13 @@ export function deployLog(
   };
 }
 
-/** The newest version that has proven that it serves, as far as the log knows; `{}`: none ever was deployed by it. */
+/** The newest version in the log that passed the smoke test; `{}`: none. */
 export function servingNow(log: readonly LogEntry[]): Versions {
   const newest = standing(log);
   return (newest !== undefined && failed(newest) ? newest.previous : newest?.versions) ?? {};
 }
 
-/** The names of our functions that are there, those included that a change which failed may have left. */
+/** The names of our functions in the project, including leftovers of a failed deploy. */
 export function deployedNow(log: readonly LogEntry[]): string[] {
   const since = log.slice(0, log.indexOf(standing(log)!) + 1);
   return [
@@ -135,8 +135,7 @@ export function deployedNow(log: readonly LogEntry[]): string[] {
 }
 
 /**
- * What a rollback goes back to: what served before the deploy that brought what serves now. Where a way back did not
- * come to its end, its end.
+ * The target of a rollback: the versions before the deploy of the current ones; after a failed rollback, its target.
  */
 export function beforeThat(log: readonly LogEntry[]): Versions {
   const now = servingNow(log);
@@ -149,12 +148,12 @@ export function beforeThat(log: readonly LogEntry[]): Versions {
   return deploy?.previous ?? {};
 }
 
-/** The entry that says how things stand: a rollback that failed leaves them to be done again. */
+/** The entry that describes the current state. A failed rollback is to be run again. */
 function standing(log: readonly LogEntry[]): LogEntry | undefined {
   return log.find(({ event }) => event !== "rollback_failed");
 }
 
-/** Whether it was a deploy that failed, or one that nobody knows the end of. */
+/** Whether it is a deploy that failed or has no recorded end. */
 function failed({ event }: LogEntry): boolean {
   return event === "deploy_failed" || event === "deploy_started";
 }
@@ -177,8 +176,8 @@ export function byCommit(versions: Versions): Map<string, string[]> {
 }
 
 /**
- * Does something with the files of a commit, in a folder of its own: what is deployed is what was committed, and
- * an older version is deployed without touching the files that somebody works on.
+ * Runs with the files of a commit in a separate folder, so that only committed files are deployed, and an older version
+ * is deployed without touching the working tree.
  */
 export async function withCommit<T>(
   root: string,
@@ -197,7 +196,7 @@ export async function withCommit<T>(
     return await use(dir);
   } finally {
     await Deno.remove(parent, { recursive: true });
-    // Forgets the worktrees whose folder is gone.
+    // Removes worktrees whose folder is gone.
     await git(["worktree", "prune"], root);
   }
 }

@@ -4,7 +4,7 @@ interface Line {
   line: string;
 }
 
-/** What the schema is made of. The months of `call_lifecycle` are left out: their names depend on the day. */
+/** The relations of the schema, without the months of `call_lifecycle`, whose names depend on the day. */
 const RELATIONS = `
   select format('%I.%I', n.nspname, c.relname) as name, c.* from pg_class as c
   join pg_namespace as n on n.oid = c.relnamespace
@@ -83,7 +83,7 @@ const PARTS: Record<string, string> = {
       select format('%s (%I)', c.name, a.attname), a.attacl
       from (${RELATIONS}) as c join pg_attribute as a on a.attrelid = c.oid where a.attnum > 0 and not a.attisdropped
       union all
-      -- What an event trigger runs can be called by nobody: a project made with "automatic RLS" has rls_auto_enable().
+      -- Functions of event triggers cannot be called directly; a project with "automatic RLS" has rls_auto_enable().
       select 'function ' || oid::regprocedure, coalesce(proacl, acldefault('f', proowner)) from pg_proc
       where pronamespace = 'public'::regnamespace and prorettype <> 'event_trigger'::regtype
       union all
@@ -113,12 +113,12 @@ const PARTS: Record<string, string> = {
     ) as commented order by 1`,
 };
 
-/** The same, and the rows that the schema brings with it, such as the rules of retention. */
+/** The same, with the rows that the schema inserts, such as retention rules. */
 export async function readCatalog(sql: ISql): Promise<string[]> {
   return [...await readSchema(sql), ...await readRows(sql)];
 }
 
-/** One object a line, under a title a part: two databases with the same list have the same schema. */
+/** One object a line, a title for each part. Databases with the same list have the same schema. */
 export async function readSchema(sql: ISql): Promise<string[]> {
   const found: string[] = [];
   for (const [title, query] of Object.entries(PARTS)) {
@@ -149,16 +149,16 @@ export function formatCatalog(catalog: readonly string[]): string {
   return catalog.join("\n\n") + "\n";
 }
 
-/** The catalog out of its text. */
+/** Parses a catalog's text. */
 export function parseCatalog(text: string): string[] {
   return text.trimEnd().split(/\n\n(?=(?:--|create|CREATE|alter|ALTER|grant|comment) )/);
 }
 
 /**
- * How a database differs from a release where it matters: what it lacks, and what it grants beyond to the world outside.
- * What operators and platforms add, such as rows, comments, default privileges and tables of others, is theirs.
+ * The relevant differences of a database from a release: missing objects, and additional grants to outside roles.
+ * Additions of operators and platforms, such as rows, comments, default privileges and other tables, are ignored.
  *
- * @returns each difference in its first words.
+ * @returns the first words of each difference.
  */
 export function drift(release: readonly string[], database: readonly string[]): string[] {
   const found: string[] = [];
@@ -175,7 +175,7 @@ export function drift(release: readonly string[], database: readonly string[]): 
   return found;
 }
 
-/** What each of two catalogs has and the other has not: `-` only in the first, `+` only in the second. */
+/** Compares two catalogs: `-` only in the first, `+` only in the second. */
 export function differences(one: readonly string[], other: readonly string[]): string[] {
   const [inOne, inOther] = [new Set(one), new Set(other)];
   return [

@@ -1,6 +1,6 @@
 /**
- * The schema is written down twice: `supabase/schemas` is what it is, one file a topic; `supabase/migrations` is how a
- * database gets there. Here is what keeps the two the same.
+ * The schema exists twice: `supabase/schemas` is its current state, one file a topic; `supabase/migrations` is how a
+ * database gets there. This file keeps the two the same.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export async function schemaFiles(root: string): Promise<string[]> {
   return config.db.migrations.schema_paths.map((path) => join(root, "supabase", path));
 }
 
-/** Makes the schema in a database that has the platform's roles and nothing else. */
+/** Applies the schema to a database that has only the platform's roles. */
 export async function applySchemas(sql: Sql, root: string): Promise<void> {
   for (const file of await schemaFiles(root)) {
     // deno-lint-ignore no-await-in-loop -- Each builds on the one before.
@@ -31,7 +31,7 @@ export async function applySchemas(sql: Sql, root: string): Promise<void> {
   }
 }
 
-/** The migrations that are in a database somewhere, by file name, and the SHA-256 of each. */
+/** The released migrations by file name, with their SHA-256. */
 export type Released = Record<string, string>;
 
 export async function readReleased(root: string): Promise<Released> {
@@ -40,7 +40,7 @@ export async function readReleased(root: string): Promise<Released> {
 
 const releasedFile = (root: string) => join(root, "supabase", "released.json");
 
-/** Writes down that the migrations as they are have been released. From then on each change is a new one. */
+/** Marks the current migrations as released. From then on each change is a new migration. */
 export async function release(root: string): Promise<string[]> {
   const dir = join(root, "supabase", "migrations");
   const names = migrationFiles(dir);
@@ -52,7 +52,7 @@ export async function release(root: string): Promise<string[]> {
   return names;
 }
 
-/** The released migrations that are not what they were. */
+/** The released migrations that have changed. */
 export async function rewritten(root: string): Promise<string[]> {
   const released = Object.entries(await readReleased(root));
   const now = await Promise.all(

@@ -83,7 +83,7 @@ test("that fails deletes the functions that are new in it, and tells which it ca
   assertStringIncludes(failed.text, "serves again");
   assertStringIncludes(failed.text, "done    voice-newer is deleted");
   assertStringIncludes(failed.text, "FAULT   voice-kept is not deleted: ");
-  assertStringIncludes(failed.text, "still reaches voice-kept. deno task rollback");
+  assertStringIncludes(failed.text, "still be called: voice-kept. deno task rollback");
   assertEquals(failed.text.includes("voice-stuck is"), false, failed.text);
   assertEquals(added.filter((name) => project.functions.has(name)), ["voice-kept"]);
   assertEquals([await ask(project, "voice-newer"), await ask(project, "voice-route")], [404, 401]);
@@ -156,7 +156,7 @@ test("is taken back by rollback, which deletes what was new when the older versi
 
   const planned = await run("rollback", "--dry-run");
   assertEquals(planned.code, 0, planned.text);
-  assertStringIncludes(planned.text, "delete what they replace: voice-kept, voice-newer.");
+  assertStringIncludes(planned.text, "delete after the smoke test: voice-kept, voice-newer.");
   // The older version does not come to serve: callers keep what they have.
   project.stuck.set("voice-route", 1);
   const failed = await run("rollback");
@@ -178,7 +178,7 @@ test("is taken back by rollback, which deletes what was new when the older versi
   assertStringIncludes(half.text, "done    voice-newer is deleted");
   assertStringIncludes(half.text, "FAULT   voice-kept is not deleted: ");
   assertStringIncludes(half.text, "The previous version serves.");
-  assertStringIncludes(half.text, "still reaches voice-kept. deno task rollback tries again");
+  assertStringIncludes(half.text, "still be called: voice-kept. deno task rollback tries again");
   assertEquals(there(), ["voice-kept", "theirs"]);
 
   // Run again it ends what it began, and takes nothing further back.

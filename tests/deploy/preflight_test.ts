@@ -62,7 +62,7 @@ for (
 ) {
   Deno.test(`preflight: ${what} of another project is refused, without its password`, async () => {
     const error = await assertRejects(() => settings({ [name]: value }), Error, name);
-    assertStringIncludes(error.message, `is of project ${OTHER}, and this is for ${REF}`);
+    assertStringIncludes(error.message, `belongs to project ${OTHER}, but the target is ${REF}`);
     assertEquals(error.message.includes("secret@"), false);
     assertStringIncludes(await settings({ [name]: value.replace(OTHER, REF) }), "well-formed");
   });
