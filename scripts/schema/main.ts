@@ -2,24 +2,28 @@
 import { join } from "@std/path/join.js";
 import postgres, { type Sql } from "postgres";
 import { command, FLAG } from "../command.ts";
+import { CommandError } from "../deploy/commands.ts";
 import { migrate, MigrationError } from "../local/migrate.ts";
 import { startCluster } from "../local/postgres.ts";
 import { ROOT } from "../local/stack.ts";
 import { differences, readCatalog } from "./catalog.ts";
 import { applySchemas, lay, release, rewritten, SchemaError } from "./schema.ts";
+import { databaseTypes, typesFile } from "./types.ts";
 
 const HELP =
   `Whether supabase/migrations make what supabase/schemas says: each makes a database, and the two are compared.
 
   npx -y deno@2.9.6 task schema              what differs: - only in the schemas, + only in the migrations
-  npx -y deno@2.9.6 task schema --lay        write the migrations anew out of the schemas, a file each; until a release
+  npx -y deno@2.9.6 task schema --lay        write the migrations anew out of the schemas, a file each; until a release.
+                                             Writes database.types.ts too, as --types does by itself
+  npx -y deno@2.9.6 task schema --types      write the types of the schema for the functions' client, by Supabase's CLI
   npx -y deno@2.9.6 task schema --release    the migrations as they are have been released: from now on they stay as they are
 
 Exit code 0: the same, or done; 1: they differ, or it cannot be done; 2: wrong usage.`;
 
-const options = { lay: FLAG, release: FLAG };
+const options = { lay: FLAG, types: FLAG, release: FLAG };
 
-async function compare(): Promise<number> {
+async function compare(types: boolean): Promise<number> {
   const cluster = await startCluster({ port: 0, durable: false });
   try {
     const catalogOf = async (name: string, make: (sql: Sql) => Promise<unknown>) => {
@@ -39,6 +43,12 @@ async function compare(): Promise<number> {
       await catalogOf("by_migrations", (sql) => migrate(sql, join(ROOT, "supabase/migrations"))),
     );
     const stale = await rewritten(ROOT);
+    if (types) {
+      await Deno.writeTextFile(
+        typesFile(ROOT),
+        await databaseTypes(cluster.url("by_migrations"), ROOT),
+      );
+    }
     for (const line of changed) console.log(`${line}\n`);
     for (const name of stale) console.log(`${name} is released, but has changed since.`);
     if (changed.length + stale.length > 0) return 1;
@@ -49,17 +59,18 @@ async function compare(): Promise<number> {
   }
 }
 
-async function run(values: { lay: boolean; release: boolean }): Promise<number> {
+async function run(values: { lay: boolean; types: boolean; release: boolean }): Promise<number> {
   try {
     if (values.lay) console.log(`Wrote ${(await lay(ROOT)).length} migrations.`);
-    const code = await compare();
+    const code = await compare(values.lay || values.types);
     if (code === 0 && values.release) {
       console.log(`Released, up to ${(await release(ROOT)).at(-1)}.`);
     }
     return code;
   } catch (error) {
-    if (!(error instanceof SchemaError) && !(error instanceof MigrationError)) throw error;
-    console.error(error.message);
+    const told = [SchemaError, MigrationError, CommandError].some((kind) => error instanceof kind);
+    if (!told) throw error;
+    console.error((error as Error).message);
     return 1;
   }
 }

@@ -10,6 +10,7 @@ import {
 } from "../../scripts/local/migrate.ts";
 import { splitStatements } from "../../scripts/local/sql.ts";
 import { ROOT } from "../../scripts/local/stack.ts";
+import { databaseTypes, typesFile } from "../../scripts/schema/types.ts";
 import { connect } from "../support/cluster.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 
@@ -220,6 +221,24 @@ async function supabase(args: string[]): Promise<string | undefined> {
 
 const hasCli = await supabase(["--version"]) !== undefined;
 const unless = hasCli ? "" : " (ignored: npx cannot run supabase@3.1.0 here)";
+
+test(
+  `make what database.types.ts says${unless}`,
+  {},
+  async () => {
+    const db = await createTestDatabase();
+    try {
+      assertEquals(
+        await Deno.readTextFile(typesFile(ROOT)),
+        await databaseTypes(db.url, ROOT),
+        "run deno task schema --types",
+      );
+    } finally {
+      await db.drop();
+    }
+  },
+  { ignore: !hasCli },
+);
 
 test(
   `leave nothing to do for the Supabase CLI's db push${unless}`,

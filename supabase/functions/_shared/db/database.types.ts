@@ -1,0 +1,2917 @@
+// Made by deno task schema --lay.
+
+export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[];
+
+export type Database = {
+  "public": {
+    Tables: {
+      "alert_episodes": {
+        Row: {
+          "alert": string;
+          "closed_at": string | null;
+          "closed_value": number | null;
+          "id": number;
+          "opened_at": string;
+          "opened_value": number;
+          "quiet_since": string | null;
+          "severity": string;
+          "threshold": number;
+          "told_at": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "alert": string;
+          "closed_at"?: string | null;
+          "closed_value"?: number | null;
+          "id"?: never;
+          "opened_at"?: string;
+          "opened_value": number;
+          "quiet_since"?: string | null;
+          "severity": string;
+          "threshold": number;
+          "told_at"?: string | null;
+        };
+        Update: {
+          "alert"?: string;
+          "closed_at"?: string | null;
+          "closed_value"?: number | null;
+          "id"?: never;
+          "opened_at"?: string;
+          "opened_value"?: number;
+          "quiet_since"?: string | null;
+          "severity"?: string;
+          "threshold"?: number;
+          "told_at"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "alert_episodes_alert_fkey";
+            columns: ["alert"];
+            isOneToOne: false;
+            referencedRelation: "alert_rules";
+            referencedColumns: ["alert"];
+          },
+          {
+            foreignKeyName: "alert_episodes_alert_fkey";
+            columns: ["alert"];
+            isOneToOne: false;
+            referencedRelation: "alert_status";
+            referencedColumns: ["alert"];
+          },
+        ];
+      };
+      "alert_rules": {
+        Row: {
+          "action": string;
+          "alert": string;
+          "close_after_minutes": number;
+          "comparison": string;
+          "minimum": number;
+          "severity": string;
+          "summary": string;
+          "threshold": number;
+          "unit": string;
+          "window_minutes": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "action": string;
+          "alert": string;
+          "close_after_minutes"?: number;
+          "comparison": string;
+          "minimum"?: number;
+          "severity": string;
+          "summary": string;
+          "threshold": number;
+          "unit": string;
+          "window_minutes": number;
+        };
+        Update: {
+          "action"?: string;
+          "alert"?: string;
+          "close_after_minutes"?: number;
+          "comparison"?: string;
+          "minimum"?: number;
+          "severity"?: string;
+          "summary"?: string;
+          "threshold"?: number;
+          "unit"?: string;
+          "window_minutes"?: number;
+        };
+        Relationships: [];
+      };
+      "analytics_events": {
+        Row: {
+          "created_at": string;
+          "event_data": NonNullable<Json>;
+          "event_type": string;
+          "id": number;
+          "severity": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "event_data"?: NonNullable<Json>;
+          "event_type": string;
+          "id"?: never;
+          "severity"?: string;
+        };
+        Update: {
+          "created_at"?: string;
+          "event_data"?: NonNullable<Json>;
+          "event_type"?: string;
+          "id"?: never;
+          "severity"?: string;
+        };
+        Relationships: [];
+      };
+      "calendar_overrides": {
+        Row: {
+          "calendar": string;
+          "flow_id": number;
+          "set_at": string;
+          "set_by": string | null;
+          "state": string;
+          "until": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "calendar": string;
+          "flow_id": number;
+          "set_at"?: string;
+          "set_by"?: string | null;
+          "state": string;
+          "until": string;
+        };
+        Update: {
+          "calendar"?: string;
+          "flow_id"?: number;
+          "set_at"?: string;
+          "set_by"?: string | null;
+          "state"?: string;
+          "until"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "calendar_overrides_flow_id_fkey";
+            columns: ["flow_id"];
+            isOneToOne: false;
+            referencedRelation: "call_flows";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "call_flow_pointers": {
+        Row: {
+          "flow_id": number;
+          "moved_at": string;
+          "moved_by": string | null;
+          "version": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "flow_id": number;
+          "moved_at"?: string;
+          "moved_by"?: string | null;
+          "version": number;
+        };
+        Update: {
+          "flow_id"?: number;
+          "moved_at"?: string;
+          "moved_by"?: string | null;
+          "version"?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "call_flow_pointers_flow_id_fkey";
+            columns: ["flow_id"];
+            isOneToOne: true;
+            referencedRelation: "call_flows";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "call_flow_pointers_to_version";
+            columns: ["flow_id", "version"];
+            isOneToOne: false;
+            referencedRelation: "call_flow_versions";
+            referencedColumns: ["flow_id", "version"];
+          },
+        ];
+      };
+      "call_flow_versions": {
+        Row: {
+          "asks_returning": boolean;
+          "calendars": NonNullable<Json>;
+          "definition": NonNullable<Json>;
+          "flow_id": number;
+          "handles": (string)[];
+          "hash": string;
+          "id": number;
+          "note": string | null;
+          "numbers": (string)[];
+          "published_at": string;
+          "published_by": string | null;
+          "replaces": number | null;
+          "uses": NonNullable<Json>;
+          "version": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "asks_returning"?: boolean;
+          "calendars"?: NonNullable<Json>;
+          "definition": NonNullable<Json>;
+          "flow_id": number;
+          "handles"?: (string)[];
+          "hash": string;
+          "id"?: never;
+          "note"?: string | null;
+          "numbers"?: (string)[];
+          "published_at"?: string;
+          "published_by"?: string | null;
+          "replaces"?: number | null;
+          "uses"?: NonNullable<Json>;
+          "version": number;
+        };
+        Update: {
+          "asks_returning"?: boolean;
+          "calendars"?: NonNullable<Json>;
+          "definition"?: NonNullable<Json>;
+          "flow_id"?: number;
+          "handles"?: (string)[];
+          "hash"?: string;
+          "id"?: never;
+          "note"?: string | null;
+          "numbers"?: (string)[];
+          "published_at"?: string;
+          "published_by"?: string | null;
+          "replaces"?: number | null;
+          "uses"?: NonNullable<Json>;
+          "version"?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "call_flow_versions_flow_id_fkey";
+            columns: ["flow_id"];
+            isOneToOne: false;
+            referencedRelation: "call_flows";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "call_flows": {
+        Row: {
+          "draft": Json | null;
+          "drafted_at": string | null;
+          "drafted_by": string | null;
+          "id": number;
+          "name": string;
+          "org_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "draft"?: Json | null;
+          "drafted_at"?: string | null;
+          "drafted_by"?: string | null;
+          "id"?: never;
+          "name": string;
+          "org_id"?: string | null;
+        };
+        Update: {
+          "draft"?: Json | null;
+          "drafted_at"?: string | null;
+          "drafted_by"?: string | null;
+          "id"?: never;
+          "name"?: string;
+          "org_id"?: string | null;
+        };
+        Relationships: [];
+      };
+      "call_hours": {
+        Row: {
+          "answered": number;
+          "calls": number;
+          "consented": number;
+          "dialled": number;
+          "disposition": string | null;
+          "hour": string;
+          "hung_up_at": string | null;
+          "id": number;
+          "longest_ring_seconds": number | null;
+          "mode": string;
+          "opted_out": number;
+          "org_id": string | null;
+          "rang": number;
+          "ring_seconds": number;
+          "scope": string;
+          "seconds": number;
+          "timed": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "answered": number;
+          "calls": number;
+          "consented": number;
+          "dialled": number;
+          "disposition"?: string | null;
+          "hour": string;
+          "hung_up_at"?: string | null;
+          "id"?: never;
+          "longest_ring_seconds"?: number | null;
+          "mode": string;
+          "opted_out": number;
+          "org_id"?: string | null;
+          "rang": number;
+          "ring_seconds": number;
+          "scope": string;
+          "seconds": number;
+          "timed": number;
+        };
+        Update: {
+          "answered"?: number;
+          "calls"?: number;
+          "consented"?: number;
+          "dialled"?: number;
+          "disposition"?: string | null;
+          "hour"?: string;
+          "hung_up_at"?: string | null;
+          "id"?: never;
+          "longest_ring_seconds"?: number | null;
+          "mode"?: string;
+          "opted_out"?: number;
+          "org_id"?: string | null;
+          "rang"?: number;
+          "ring_seconds"?: number;
+          "scope"?: string;
+          "seconds"?: number;
+          "timed"?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "call_hours_hour_fkey";
+            columns: ["hour"];
+            isOneToOne: false;
+            referencedRelation: "rolled_hours";
+            referencedColumns: ["hour"];
+          },
+        ];
+      };
+      "call_legs": {
+        Row: {
+          "accepted_at": string | null;
+          "answered_at": string | null;
+          "bridged": boolean | null;
+          "call_sid": string;
+          "connected_at": string | null;
+          "dialled_at": string;
+          "ended_at": string | null;
+          "leg_sid": string;
+          "node": string | null;
+          "rang_at": string | null;
+          "result": string | null;
+          "status": Database["public"]["Enums"]["call_status"] | null;
+          "to_e164": string | null;
+          "store_call_legs": {
+            "accepted_at": string | null;
+            "answered_at": string | null;
+            "bridged": boolean | null;
+            "call_sid": string;
+            "connected_at": string | null;
+            "dialled_at": string;
+            "ended_at": string | null;
+            "leg_sid": string;
+            "node": string | null;
+            "rang_at": string | null;
+            "result": string | null;
+            "status": Database["public"]["Enums"]["call_status"] | null;
+            "to_e164": string | null;
+          } | null;
+        };
+        ComputedFields: "store_call_legs";
+        Insert: {
+          "accepted_at"?: string | null;
+          "answered_at"?: string | null;
+          "bridged"?: boolean | null;
+          "call_sid": string;
+          "connected_at"?: never;
+          "dialled_at": string;
+          "ended_at"?: string | null;
+          "leg_sid": string;
+          "node"?: string | null;
+          "rang_at"?: string | null;
+          "result"?: never;
+          "status"?: Database["public"]["Enums"]["call_status"] | null;
+          "to_e164"?: string | null;
+        };
+        Update: {
+          "accepted_at"?: string | null;
+          "answered_at"?: string | null;
+          "bridged"?: boolean | null;
+          "call_sid"?: string;
+          "connected_at"?: never;
+          "dialled_at"?: string;
+          "ended_at"?: string | null;
+          "leg_sid"?: string;
+          "node"?: string | null;
+          "rang_at"?: string | null;
+          "result"?: never;
+          "status"?: Database["public"]["Enums"]["call_status"] | null;
+          "to_e164"?: string | null;
+        };
+        Relationships: [];
+      };
+      "call_lifecycle": {
+        Row: {
+          "answer": Database["public"]["CompositeTypes"]["voice_answer"] | null;
+          "call_sid": string;
+          "event": Database["public"]["Enums"]["call_event"];
+          "id": number;
+          "identity_hash": number | null;
+          "leg_sid": string;
+          "meta": NonNullable<Json>;
+          "occurred_at": string;
+          "parent_call_sid": string | null;
+          "received_at": string;
+          "request_hash": number | null;
+          "sequence_number": number | null;
+          "status": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "answer"?: Database["public"]["CompositeTypes"]["voice_answer"] | null;
+          "call_sid": string;
+          "event": Database["public"]["Enums"]["call_event"];
+          "id"?: never;
+          "identity_hash"?: number | null;
+          "leg_sid": string;
+          "meta"?: NonNullable<Json>;
+          "occurred_at": string;
+          "parent_call_sid"?: string | null;
+          "received_at"?: string;
+          "request_hash"?: number | null;
+          "sequence_number"?: number | null;
+          "status"?: string | null;
+        };
+        Update: {
+          "answer"?: Database["public"]["CompositeTypes"]["voice_answer"] | null;
+          "call_sid"?: string;
+          "event"?: Database["public"]["Enums"]["call_event"];
+          "id"?: never;
+          "identity_hash"?: number | null;
+          "leg_sid"?: string;
+          "meta"?: NonNullable<Json>;
+          "occurred_at"?: string;
+          "parent_call_sid"?: string | null;
+          "received_at"?: string;
+          "request_hash"?: number | null;
+          "sequence_number"?: number | null;
+          "status"?: string | null;
+        };
+        Relationships: [];
+      };
+      "call_logs": {
+        Row: {
+          "answered_at": string | null;
+          "call_sid": string;
+          "connected_at": string | null;
+          "consent_given": boolean | null;
+          "consent_order": number;
+          "created_at": string;
+          "dialled": boolean;
+          "direction": string;
+          "disposition": string | null;
+          "duration_sec": number | null;
+          "end_fetched": boolean;
+          "ended_at": string | null;
+          "flow_version": number | null;
+          "from_e164": string | null;
+          "handoff": boolean;
+          "handoff_reason": string | null;
+          "incomplete": boolean;
+          "last_step": string | null;
+          "last_step_at": string | null;
+          "line": string | null;
+          "mode": string;
+          "mode_turn": number;
+          "org_id": string | null;
+          "party": string | null;
+          "rang_at": string | null;
+          "rate_limited": boolean;
+          "recorded_at": string | null;
+          "recording_duration_sec": number | null;
+          "recording_sid": string | null;
+          "recording_source": string | null;
+          "recording_url": string | null;
+          "settled": boolean;
+          "started_at": string;
+          "status": Database["public"]["Enums"]["call_status"];
+          "to_e164": string | null;
+          "transcript": string | null;
+          "updated_at": string;
+          "store_call_logs": {
+            "answered_at": string | null;
+            "call_sid": string;
+            "connected_at": string | null;
+            "consent_given": boolean | null;
+            "consent_order": number;
+            "created_at": string;
+            "dialled": boolean;
+            "direction": string;
+            "disposition": string | null;
+            "duration_sec": number | null;
+            "end_fetched": boolean;
+            "ended_at": string | null;
+            "flow_version": number | null;
+            "from_e164": string | null;
+            "handoff": boolean;
+            "handoff_reason": string | null;
+            "incomplete": boolean;
+            "last_step": string | null;
+            "last_step_at": string | null;
+            "line": string | null;
+            "mode": string;
+            "mode_turn": number;
+            "org_id": string | null;
+            "party": string | null;
+            "rang_at": string | null;
+            "rate_limited": boolean;
+            "recorded_at": string | null;
+            "recording_duration_sec": number | null;
+            "recording_sid": string | null;
+            "recording_source": string | null;
+            "recording_url": string | null;
+            "settled": boolean;
+            "started_at": string;
+            "status": Database["public"]["Enums"]["call_status"];
+            "to_e164": string | null;
+            "transcript": string | null;
+            "updated_at": string;
+          } | null;
+        };
+        ComputedFields: "store_call_logs";
+        Insert: {
+          "answered_at"?: string | null;
+          "call_sid": string;
+          "connected_at"?: string | null;
+          "consent_given"?: boolean | null;
+          "consent_order"?: number;
+          "created_at"?: string;
+          "dialled"?: boolean;
+          "direction"?: string;
+          "disposition"?: never;
+          "duration_sec"?: number | null;
+          "end_fetched"?: boolean;
+          "ended_at"?: string | null;
+          "flow_version"?: number | null;
+          "from_e164"?: string | null;
+          "handoff"?: boolean;
+          "handoff_reason"?: string | null;
+          "incomplete"?: never;
+          "last_step"?: string | null;
+          "last_step_at"?: string | null;
+          "line"?: never;
+          "mode"?: string;
+          "mode_turn"?: number;
+          "org_id"?: string | null;
+          "party"?: never;
+          "rang_at"?: string | null;
+          "rate_limited"?: boolean;
+          "recorded_at"?: string | null;
+          "recording_duration_sec"?: number | null;
+          "recording_sid"?: string | null;
+          "recording_source"?: string | null;
+          "recording_url"?: string | null;
+          "settled"?: boolean;
+          "started_at": string;
+          "status"?: Database["public"]["Enums"]["call_status"];
+          "to_e164"?: string | null;
+          "transcript"?: string | null;
+          "updated_at"?: string;
+        };
+        Update: {
+          "answered_at"?: string | null;
+          "call_sid"?: string;
+          "connected_at"?: string | null;
+          "consent_given"?: boolean | null;
+          "consent_order"?: number;
+          "created_at"?: string;
+          "dialled"?: boolean;
+          "direction"?: string;
+          "disposition"?: never;
+          "duration_sec"?: number | null;
+          "end_fetched"?: boolean;
+          "ended_at"?: string | null;
+          "flow_version"?: number | null;
+          "from_e164"?: string | null;
+          "handoff"?: boolean;
+          "handoff_reason"?: string | null;
+          "incomplete"?: never;
+          "last_step"?: string | null;
+          "last_step_at"?: string | null;
+          "line"?: never;
+          "mode"?: string;
+          "mode_turn"?: number;
+          "org_id"?: string | null;
+          "party"?: never;
+          "rang_at"?: string | null;
+          "rate_limited"?: boolean;
+          "recorded_at"?: string | null;
+          "recording_duration_sec"?: number | null;
+          "recording_sid"?: string | null;
+          "recording_source"?: string | null;
+          "recording_url"?: string | null;
+          "settled"?: boolean;
+          "started_at"?: string;
+          "status"?: Database["public"]["Enums"]["call_status"];
+          "to_e164"?: string | null;
+          "transcript"?: string | null;
+          "updated_at"?: string;
+        };
+        Relationships: [];
+      };
+      "consent_evidence": {
+        Row: {
+          "basis": NonNullable<Json>;
+          "call_hash": string;
+          "consent_given": boolean;
+          "decided_at": string;
+          "disclosure": string | null;
+          "org_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "basis": NonNullable<Json>;
+          "call_hash": string;
+          "consent_given": boolean;
+          "decided_at": string;
+          "disclosure"?: string | null;
+          "org_id"?: string | null;
+        };
+        Update: {
+          "basis"?: NonNullable<Json>;
+          "call_hash"?: string;
+          "consent_given"?: boolean;
+          "decided_at"?: string;
+          "disclosure"?: string | null;
+          "org_id"?: string | null;
+        };
+        Relationships: [];
+      };
+      "contact_messages": {
+        Row: {
+          "created_at": string;
+          "email": string;
+          "handled_at": string | null;
+          "id": string;
+          "message": string;
+          "name": string;
+          "phone": string | null;
+          "subject": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "email": string;
+          "handled_at"?: string | null;
+          "id"?: string;
+          "message": string;
+          "name": string;
+          "phone"?: string | null;
+          "subject"?: string | null;
+        };
+        Update: {
+          "created_at"?: string;
+          "email"?: string;
+          "handled_at"?: string | null;
+          "id"?: string;
+          "message"?: string;
+          "name"?: string;
+          "phone"?: string | null;
+          "subject"?: string | null;
+        };
+        Relationships: [];
+      };
+      "dialled_time": {
+        Row: {
+          "ceiling_sec": number | null;
+          "day": string;
+          "line": string;
+          "open": number;
+          "org_id": string;
+          "seconds": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "ceiling_sec"?: number | null;
+          "day": string;
+          "line": string;
+          "open"?: number;
+          "org_id"?: string;
+          "seconds"?: number;
+        };
+        Update: {
+          "ceiling_sec"?: number | null;
+          "day"?: string;
+          "line"?: string;
+          "open"?: number;
+          "org_id"?: string;
+          "seconds"?: number;
+        };
+        Relationships: [];
+      };
+      "disclosures": {
+        Row: {
+          "first_heard_at": string;
+          "key": string;
+          "language": string;
+          "name": string;
+          "policy": string;
+          "words": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "first_heard_at"?: string;
+          "key": string;
+          "language": string;
+          "name": string;
+          "policy": string;
+          "words": string;
+        };
+        Update: {
+          "first_heard_at"?: string;
+          "key"?: string;
+          "language"?: string;
+          "name"?: string;
+          "policy"?: string;
+          "words"?: string;
+        };
+        Relationships: [];
+      };
+      "erased_calls": {
+        Row: {
+          "call_hash": string;
+          "erased_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "call_hash": string;
+          "erased_at"?: string;
+        };
+        Update: {
+          "call_hash"?: string;
+          "erased_at"?: string;
+        };
+        Relationships: [];
+      };
+      "erasure_receipts": {
+        Row: {
+          "counts": NonNullable<Json>;
+          "erased_at": string;
+          "id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "counts": NonNullable<Json>;
+          "erased_at"?: string;
+          "id"?: string;
+        };
+        Update: {
+          "counts"?: NonNullable<Json>;
+          "erased_at"?: string;
+          "id"?: string;
+        };
+        Relationships: [];
+      };
+      "function_metrics": {
+        Row: {
+          "database_failures": number;
+          "database_ms": number;
+          "errors": number;
+          "function": string;
+          "le_100": number;
+          "le_1000": number;
+          "le_2000": number;
+          "le_250": number;
+          "le_50": number;
+          "le_500": number;
+          "le_5000": number;
+          "max_ms": number;
+          "minute": string;
+          "refused": number;
+          "requests": number;
+          "total_ms": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "database_failures": number;
+          "database_ms": number;
+          "errors": number;
+          "function": string;
+          "le_100": number;
+          "le_1000": number;
+          "le_2000": number;
+          "le_250": number;
+          "le_50": number;
+          "le_500": number;
+          "le_5000": number;
+          "max_ms": number;
+          "minute": string;
+          "refused": number;
+          "requests": number;
+          "total_ms": number;
+        };
+        Update: {
+          "database_failures"?: number;
+          "database_ms"?: number;
+          "errors"?: number;
+          "function"?: string;
+          "le_100"?: number;
+          "le_1000"?: number;
+          "le_2000"?: number;
+          "le_250"?: number;
+          "le_50"?: number;
+          "le_500"?: number;
+          "le_5000"?: number;
+          "max_ms"?: number;
+          "minute"?: string;
+          "refused"?: number;
+          "requests"?: number;
+          "total_ms"?: number;
+        };
+        Relationships: [];
+      };
+      "function_totals": {
+        Row: {
+          "database_failures": number;
+          "errors": number;
+          "function": string;
+          "le_100": number;
+          "le_1000": number;
+          "le_2000": number;
+          "le_250": number;
+          "le_50": number;
+          "le_500": number;
+          "le_5000": number;
+          "refused": number;
+          "requests": number;
+          "total_ms": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "database_failures": number;
+          "errors": number;
+          "function": string;
+          "le_100": number;
+          "le_1000": number;
+          "le_2000": number;
+          "le_250": number;
+          "le_50": number;
+          "le_500": number;
+          "le_5000": number;
+          "refused": number;
+          "requests": number;
+          "total_ms": number;
+        };
+        Update: {
+          "database_failures"?: number;
+          "errors"?: number;
+          "function"?: string;
+          "le_100"?: number;
+          "le_1000"?: number;
+          "le_2000"?: number;
+          "le_250"?: number;
+          "le_50"?: number;
+          "le_500"?: number;
+          "le_5000"?: number;
+          "refused"?: number;
+          "requests"?: number;
+          "total_ms"?: number;
+        };
+        Relationships: [];
+      };
+      "health_checks": {
+        Row: {
+          "checked_at": string;
+          "failing": (string)[];
+          "healthy": boolean;
+          "refused_calls": number | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "checked_at"?: string;
+          "failing"?: (string)[];
+          "healthy": boolean;
+          "refused_calls"?: number | null;
+        };
+        Update: {
+          "checked_at"?: string;
+          "failing"?: (string)[];
+          "healthy"?: boolean;
+          "refused_calls"?: number | null;
+        };
+        Relationships: [];
+      };
+      "idempotency_keys": {
+        Row: {
+          "created_at": string;
+          "expires_at": string;
+          "key": string;
+          "operation": string;
+          "request_hash": string;
+          "result": Json | null;
+          "status": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "expires_at": string;
+          "key": string;
+          "operation": string;
+          "request_hash": string;
+          "result"?: Json | null;
+          "status": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "expires_at"?: string;
+          "key"?: string;
+          "operation"?: string;
+          "request_hash"?: string;
+          "result"?: Json | null;
+          "status"?: string;
+        };
+        Relationships: [];
+      };
+      "job_kinds": {
+        Row: {
+          "delays": (string)[];
+          "expires_after": string | null;
+          "fixes_content": boolean;
+          "held_for": string | null;
+          "held_until": string | null;
+          "hourly_share": number | null;
+          "keep": string | null;
+          "key_lives": string | null;
+          "kind": string;
+          "lease": string;
+          "longest_hold": string | null;
+          "max_attempts": number | null;
+          "priority": number;
+          "share": number;
+          "worker": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "delays": (string)[];
+          "expires_after"?: string | null;
+          "fixes_content"?: boolean;
+          "held_for"?: string | null;
+          "held_until"?: string | null;
+          "hourly_share"?: number | null;
+          "keep"?: string | null;
+          "key_lives"?: string | null;
+          "kind": string;
+          "lease": string;
+          "longest_hold"?: string | null;
+          "max_attempts"?: number | null;
+          "priority": number;
+          "share"?: number;
+          "worker": string;
+        };
+        Update: {
+          "delays"?: (string)[];
+          "expires_after"?: string | null;
+          "fixes_content"?: boolean;
+          "held_for"?: string | null;
+          "held_until"?: string | null;
+          "hourly_share"?: number | null;
+          "keep"?: string | null;
+          "key_lives"?: string | null;
+          "kind"?: string;
+          "lease"?: string;
+          "longest_hold"?: string | null;
+          "max_attempts"?: number | null;
+          "priority"?: number;
+          "share"?: number;
+          "worker"?: string;
+        };
+        Relationships: [];
+      };
+      "jobs": {
+        Row: {
+          "attempted_at": string | null;
+          "attempts": number;
+          "content": Json | null;
+          "created_at": string;
+          "ended_at": string | null;
+          "id": number;
+          "key": string;
+          "kind": string;
+          "last_error": string | null;
+          "lease": string | null;
+          "payload": NonNullable<Json>;
+          "priority": number;
+          "result": string | null;
+          "run_at": string;
+          "status": string;
+          "uncertain_since": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "attempted_at"?: string | null;
+          "attempts"?: number;
+          "content"?: Json | null;
+          "created_at"?: string;
+          "ended_at"?: string | null;
+          "id"?: never;
+          "key": string;
+          "kind": string;
+          "last_error"?: string | null;
+          "lease"?: string | null;
+          "payload"?: NonNullable<Json>;
+          "priority"?: number;
+          "result"?: string | null;
+          "run_at"?: string;
+          "status"?: string;
+          "uncertain_since"?: string | null;
+        };
+        Update: {
+          "attempted_at"?: string | null;
+          "attempts"?: number;
+          "content"?: Json | null;
+          "created_at"?: string;
+          "ended_at"?: string | null;
+          "id"?: never;
+          "key"?: string;
+          "kind"?: string;
+          "last_error"?: string | null;
+          "lease"?: string | null;
+          "payload"?: NonNullable<Json>;
+          "priority"?: number;
+          "result"?: string | null;
+          "run_at"?: string;
+          "status"?: string;
+          "uncertain_since"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "jobs_kind_fkey";
+            columns: ["kind"];
+            isOneToOne: false;
+            referencedRelation: "job_kinds";
+            referencedColumns: ["kind"];
+          },
+          {
+            foreignKeyName: "jobs_kind_fkey";
+            columns: ["kind"];
+            isOneToOne: false;
+            referencedRelation: "job_lanes";
+            referencedColumns: ["kind"];
+          },
+          {
+            foreignKeyName: "jobs_kind_fkey";
+            columns: ["kind"];
+            isOneToOne: false;
+            referencedRelation: "jobs_waiting";
+            referencedColumns: ["kind"];
+          },
+        ];
+      };
+      "lines": {
+        Row: {
+          "flow_id": number;
+          "id": number;
+          "line": string;
+          "org_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "flow_id": number;
+          "id"?: never;
+          "line": string;
+          "org_id"?: string | null;
+        };
+        Update: {
+          "flow_id"?: number;
+          "id"?: never;
+          "line"?: string;
+          "org_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "lines_flow_id_fkey";
+            columns: ["flow_id"];
+            isOneToOne: false;
+            referencedRelation: "call_flow_pointers";
+            referencedColumns: ["flow_id"];
+          },
+          {
+            foreignKeyName: "lines_of_own_number";
+            columns: ["line", "org_id"];
+            isOneToOne: true;
+            referencedRelation: "number_provisioning_status";
+            referencedColumns: ["e164_number", "org_id"];
+          },
+          {
+            foreignKeyName: "lines_of_own_number";
+            columns: ["line", "org_id"];
+            isOneToOne: true;
+            referencedRelation: "telephony_numbers";
+            referencedColumns: ["e164_number", "org_id"];
+          },
+        ];
+      };
+      "people": {
+        Row: {
+          "available": boolean;
+          "created_at": string;
+          "dnd_until": string | null;
+          "handle": string;
+          "id": string;
+          "name": string;
+          "org_id": string | null;
+          "phone": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "available"?: boolean;
+          "created_at"?: string;
+          "dnd_until"?: string | null;
+          "handle": string;
+          "id"?: string;
+          "name": string;
+          "org_id"?: string | null;
+          "phone": string;
+        };
+        Update: {
+          "available"?: boolean;
+          "created_at"?: string;
+          "dnd_until"?: string | null;
+          "handle"?: string;
+          "id"?: string;
+          "name"?: string;
+          "org_id"?: string | null;
+          "phone"?: string;
+        };
+        Relationships: [];
+      };
+      "personal_data": {
+        Row: {
+          "expired": string | null;
+          "exported_as": string | null;
+          "kept_because": string | null;
+          "of_person": string | null;
+          "other": (string)[];
+          "personal": (string)[];
+          "rule": string | null;
+          "table_name": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "expired"?: string | null;
+          "exported_as"?: string | null;
+          "kept_because"?: string | null;
+          "of_person"?: string | null;
+          "other"?: (string)[];
+          "personal"?: (string)[];
+          "rule"?: string | null;
+          "table_name": string;
+        };
+        Update: {
+          "expired"?: string | null;
+          "exported_as"?: string | null;
+          "kept_because"?: string | null;
+          "of_person"?: string | null;
+          "other"?: (string)[];
+          "personal"?: (string)[];
+          "rule"?: string | null;
+          "table_name"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "personal_data_rule_fkey";
+            columns: ["rule"];
+            isOneToOne: false;
+            referencedRelation: "retention_rules";
+            referencedColumns: ["subject"];
+          },
+        ];
+      };
+      "prompts": {
+        Row: {
+          "bytes": number;
+          "hash": string;
+          "id": number;
+          "mime": string;
+          "org_id": string | null;
+          "seconds": number;
+          "stored_at": string;
+          "stored_by": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "bytes": number;
+          "hash": string;
+          "id"?: never;
+          "mime": string;
+          "org_id"?: string | null;
+          "seconds": number;
+          "stored_at"?: string;
+          "stored_by"?: string | null;
+        };
+        Update: {
+          "bytes"?: number;
+          "hash"?: string;
+          "id"?: never;
+          "mime"?: string;
+          "org_id"?: string | null;
+          "seconds"?: number;
+          "stored_at"?: string;
+          "stored_by"?: string | null;
+        };
+        Relationships: [];
+      };
+      "rate_limit_refusals": {
+        Row: {
+          "endpoint": string;
+          "identifier": string;
+          "identifier_type": string;
+          "last_violation": string;
+          "minute": string;
+          "refusals": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "endpoint": string;
+          "identifier": string;
+          "identifier_type": string;
+          "last_violation": string;
+          "minute": string;
+          "refusals"?: number;
+        };
+        Update: {
+          "endpoint"?: string;
+          "identifier"?: string;
+          "identifier_type"?: string;
+          "last_violation"?: string;
+          "minute"?: string;
+          "refusals"?: number;
+        };
+        Relationships: [];
+      };
+      "rate_limit_windows": {
+        Row: {
+          "admitted_at": (string)[];
+          "endpoint": string;
+          "identifier": string;
+          "identifier_type": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "admitted_at": (string)[];
+          "endpoint": string;
+          "identifier": string;
+          "identifier_type": string;
+        };
+        Update: {
+          "admitted_at"?: (string)[];
+          "endpoint"?: string;
+          "identifier"?: string;
+          "identifier_type"?: string;
+        };
+        Relationships: [];
+      };
+      "reconcile_attempts": {
+        Row: {
+          "attempts": number;
+          "call_sid": string;
+          "next_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "attempts"?: number;
+          "call_sid": string;
+          "next_at": string;
+        };
+        Update: {
+          "attempts"?: number;
+          "call_sid"?: string;
+          "next_at"?: string;
+        };
+        Relationships: [];
+      };
+      "recordings": {
+        Row: {
+          "call_sid": string;
+          "confirmed": boolean;
+          "deleted_at": string | null;
+          "duration_sec": number | null;
+          "handled_at": string | null;
+          "leg_sid": string;
+          "recorded_at": string;
+          "recording_sid": string;
+          "source": string;
+          "transcript": string | null;
+          "url": string | null;
+          "store_recordings": {
+            "call_sid": string;
+            "confirmed": boolean;
+            "deleted_at": string | null;
+            "duration_sec": number | null;
+            "handled_at": string | null;
+            "leg_sid": string;
+            "recorded_at": string;
+            "recording_sid": string;
+            "source": string;
+            "transcript": string | null;
+            "url": string | null;
+          } | null;
+        };
+        ComputedFields: "store_recordings";
+        Insert: {
+          "call_sid": string;
+          "confirmed"?: boolean;
+          "deleted_at"?: string | null;
+          "duration_sec"?: number | null;
+          "handled_at"?: string | null;
+          "leg_sid": string;
+          "recorded_at": string;
+          "recording_sid": string;
+          "source": string;
+          "transcript"?: string | null;
+          "url"?: string | null;
+        };
+        Update: {
+          "call_sid"?: string;
+          "confirmed"?: boolean;
+          "deleted_at"?: string | null;
+          "duration_sec"?: number | null;
+          "handled_at"?: string | null;
+          "leg_sid"?: string;
+          "recorded_at"?: string;
+          "recording_sid"?: string;
+          "source"?: string;
+          "transcript"?: string | null;
+          "url"?: string | null;
+        };
+        Relationships: [];
+      };
+      "retention_rules": {
+        Row: {
+          "days": number;
+          "subject": string;
+          "why": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "days": number;
+          "subject": string;
+          "why": string;
+        };
+        Update: {
+          "days"?: number;
+          "subject"?: string;
+          "why"?: string;
+        };
+        Relationships: [];
+      };
+      "rolled_hours": {
+        Row: {
+          "hour": string;
+          "rolled_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "hour": string;
+          "rolled_at"?: string;
+        };
+        Update: {
+          "hour"?: string;
+          "rolled_at"?: string;
+        };
+        Relationships: [];
+      };
+      "telephony_numbers": {
+        Row: {
+          "country": string;
+          "e164_number": string;
+          "number_sid": string;
+          "org_id": string;
+          "provisioned_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "country": string;
+          "e164_number": string;
+          "number_sid": string;
+          "org_id": string;
+          "provisioned_at"?: string;
+        };
+        Update: {
+          "country"?: string;
+          "e164_number"?: string;
+          "number_sid"?: string;
+          "org_id"?: string;
+          "provisioned_at"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "telephony_numbers_org_id_fkey";
+            columns: ["org_id"];
+            isOneToOne: false;
+            referencedRelation: "telephony_subaccounts";
+            referencedColumns: ["org_id"];
+          },
+        ];
+      };
+      "telephony_secrets": {
+        Row: {
+          "sealed_token": string | null;
+          "subaccount_sid": string;
+          "updated_at": string;
+          "vault_secret_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "sealed_token"?: string | null;
+          "subaccount_sid": string;
+          "updated_at"?: string;
+          "vault_secret_id"?: string | null;
+        };
+        Update: {
+          "sealed_token"?: string | null;
+          "subaccount_sid"?: string;
+          "updated_at"?: string;
+          "vault_secret_id"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "telephony_secrets_subaccount_sid_fkey";
+            columns: ["subaccount_sid"];
+            isOneToOne: true;
+            referencedRelation: "number_provisioning_status";
+            referencedColumns: ["subaccount_sid"];
+          },
+          {
+            foreignKeyName: "telephony_secrets_subaccount_sid_fkey";
+            columns: ["subaccount_sid"];
+            isOneToOne: true;
+            referencedRelation: "telephony_subaccounts";
+            referencedColumns: ["subaccount_sid"];
+          },
+        ];
+      };
+      "telephony_subaccounts": {
+        Row: {
+          "business_name": string;
+          "created_at": string;
+          "org_id": string;
+          "released_at": string | null;
+          "subaccount_sid": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "business_name": string;
+          "created_at"?: string;
+          "org_id": string;
+          "released_at"?: string | null;
+          "subaccount_sid": string;
+        };
+        Update: {
+          "business_name"?: string;
+          "created_at"?: string;
+          "org_id"?: string;
+          "released_at"?: string | null;
+          "subaccount_sid"?: string;
+        };
+        Relationships: [];
+      };
+      "telephony_transactions": {
+        Row: {
+          "attempts": number;
+          "completed_at": string | null;
+          "error_message": string | null;
+          "held_until": string | null;
+          "id": string;
+          "idempotency_key": string | null;
+          "lease": string | null;
+          "org_id": string;
+          "request": Json | null;
+          "result": Json | null;
+          "started_at": string;
+          "status": string;
+          "steps_completed": NonNullable<Json>;
+          "transaction_type": string;
+          "undoing": boolean;
+          "onboarding_work": Json | null;
+        };
+        ComputedFields: "onboarding_work";
+        Insert: {
+          "attempts"?: number;
+          "completed_at"?: string | null;
+          "error_message"?: string | null;
+          "held_until"?: string | null;
+          "id"?: string;
+          "idempotency_key"?: string | null;
+          "lease"?: string | null;
+          "org_id": string;
+          "request"?: Json | null;
+          "result"?: Json | null;
+          "started_at"?: string;
+          "status"?: string;
+          "steps_completed"?: NonNullable<Json>;
+          "transaction_type": string;
+          "undoing"?: boolean;
+        };
+        Update: {
+          "attempts"?: number;
+          "completed_at"?: string | null;
+          "error_message"?: string | null;
+          "held_until"?: string | null;
+          "id"?: string;
+          "idempotency_key"?: string | null;
+          "lease"?: string | null;
+          "org_id"?: string;
+          "request"?: Json | null;
+          "result"?: Json | null;
+          "started_at"?: string;
+          "status"?: string;
+          "steps_completed"?: NonNullable<Json>;
+          "transaction_type"?: string;
+          "undoing"?: boolean;
+        };
+        Relationships: [];
+      };
+      "twilio_deletions": {
+        Row: {
+          "attempts": number;
+          "next_at": string;
+          "queued_at": string;
+          "sid": string;
+          "subaccount_sid": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "attempts"?: number;
+          "next_at"?: string;
+          "queued_at"?: string;
+          "sid": string;
+          "subaccount_sid"?: string | null;
+        };
+        Update: {
+          "attempts"?: number;
+          "next_at"?: string;
+          "queued_at"?: string;
+          "sid"?: string;
+          "subaccount_sid"?: string | null;
+        };
+        Relationships: [];
+      };
+      "worker_runs": {
+        Row: {
+          "failures": number;
+          "last_ok_at": string | null;
+          "last_run_at": string;
+          "runs": number;
+          "worker": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "failures"?: number;
+          "last_ok_at"?: string | null;
+          "last_run_at": string;
+          "runs"?: number;
+          "worker": string;
+        };
+        Update: {
+          "failures"?: number;
+          "last_ok_at"?: string | null;
+          "last_run_at"?: string;
+          "runs"?: number;
+          "worker"?: string;
+        };
+        Relationships: [];
+      };
+    };
+    Views: {
+      "active_calls": {
+        Row: {
+          "call_sid": string;
+          "consent_given": boolean | null;
+          "duration_seconds": number | null;
+          "from_e164": string | null;
+          "mode": string;
+          "started_at": string;
+          "status": Database["public"]["Enums"]["call_status"];
+          "to_e164": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "call_sid"?: string | null;
+          "consent_given"?: boolean | null;
+          "duration_seconds"?: never;
+          "from_e164"?: string | null;
+          "mode"?: string | null;
+          "started_at"?: string | null;
+          "status"?: Database["public"]["Enums"]["call_status"] | null;
+          "to_e164"?: string | null;
+        };
+        Update: {
+          "call_sid"?: string | null;
+          "consent_given"?: boolean | null;
+          "duration_seconds"?: never;
+          "from_e164"?: string | null;
+          "mode"?: string | null;
+          "started_at"?: string | null;
+          "status"?: Database["public"]["Enums"]["call_status"] | null;
+          "to_e164"?: string | null;
+        };
+        Relationships: [];
+      };
+      "alert_history": {
+        Row: {
+          "alert": string;
+          "closed_at": string | null;
+          "closed_value": number | null;
+          "id": number;
+          "opened_at": string;
+          "opened_value": number;
+          "severity": string;
+          "threshold": number;
+          "undelivered": number | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "alert"?: string | null;
+          "closed_at"?: string | null;
+          "closed_value"?: number | null;
+          "id"?: number | null;
+          "opened_at"?: string | null;
+          "opened_value"?: number | null;
+          "severity"?: string | null;
+          "threshold"?: number | null;
+          "undelivered"?: never;
+        };
+        Update: {
+          "alert"?: string | null;
+          "closed_at"?: string | null;
+          "closed_value"?: number | null;
+          "id"?: number | null;
+          "opened_at"?: string | null;
+          "opened_value"?: number | null;
+          "severity"?: string | null;
+          "threshold"?: number | null;
+          "undelivered"?: never;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "alert_episodes_alert_fkey";
+            columns: ["alert"];
+            isOneToOne: false;
+            referencedRelation: "alert_rules";
+            referencedColumns: ["alert"];
+          },
+          {
+            foreignKeyName: "alert_episodes_alert_fkey";
+            columns: ["alert"];
+            isOneToOne: false;
+            referencedRelation: "alert_status";
+            referencedColumns: ["alert"];
+          },
+        ];
+      };
+      "alert_status": {
+        Row: {
+          "action": string;
+          "alert": string;
+          "firing": boolean | null;
+          "measured": string | null;
+          "severity": string;
+          "summary": string;
+          "threshold": number;
+          "unit": string;
+          "value": number | null;
+          "window_minutes": number;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "call_funnel": {
+        Row: {
+          "calls": number | null;
+          "pct_of_arrived": number | null;
+          "position": number | null;
+          "stage": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "call_hangups": {
+        Row: {
+          "calls": number | null;
+          "stage": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "call_success_metrics": {
+        Row: {
+          "abandoned_calls": number | null;
+          "active_calls": number | null;
+          "avg_call_duration_sec": number | null;
+          "completed_calls": number | null;
+          "failed_calls": number | null;
+          "rate_limited_calls": number | null;
+          "success_rate_pct": number | null;
+          "total_calls": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "call_success_metrics_24h": {
+        Row: {
+          "abandoned_calls": number | null;
+          "active_calls": number | null;
+          "avg_call_duration_sec": number | null;
+          "completed_calls": number | null;
+          "failed_calls": number | null;
+          "rate_limited_calls": number | null;
+          "success_rate_pct": number | null;
+          "total_calls": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "call_volume_hourly": {
+        Row: {
+          "avg_duration_sec": number | null;
+          "completed_calls": number | null;
+          "failed_calls": number | null;
+          "hour": string | null;
+          "sales_calls": number | null;
+          "support_calls": number | null;
+          "total_calls": number | null;
+          "voicemail_calls": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "calls_by_day": {
+        Row: {
+          "avg_duration_sec": number | null;
+          "connected_calls": number | null;
+          "day": string | null;
+          "failed_calls": number | null;
+          "rate_limited_calls": number | null;
+          "total_calls": number | null;
+          "voicemail_calls": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "calls_by_hour_of_day": {
+        Row: {
+          "calls_per_day": number | null;
+          "connected_calls": number | null;
+          "failed_calls": number | null;
+          "hour_of_day": number | null;
+          "total_calls": number | null;
+          "voicemail_calls": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "consent_metrics": {
+        Row: {
+          "consented_calls": number | null;
+          "opt_out_rate_pct": number | null;
+          "opted_out_calls": number | null;
+          "total_calls": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "destination_performance": {
+        Row: {
+          "answer_rate_pct": number | null;
+          "answered_calls": number | null;
+          "avg_seconds_to_answer": number | null;
+          "dialled_calls": number | null;
+          "max_seconds_to_answer": number | null;
+          "mode": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "failed_transactions": {
+        Row: {
+          "completed_at": string | null;
+          "duration_seconds": number | null;
+          "error_message": string | null;
+          "id": string;
+          "org_id": string;
+          "started_at": string;
+          "steps_completed": NonNullable<Json>;
+          "transaction_type": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "completed_at"?: string | null;
+          "duration_seconds"?: never;
+          "error_message"?: string | null;
+          "id"?: string | null;
+          "org_id"?: string | null;
+          "started_at"?: string | null;
+          "steps_completed"?: Json | null;
+          "transaction_type"?: string | null;
+        };
+        Update: {
+          "completed_at"?: string | null;
+          "duration_seconds"?: never;
+          "error_message"?: string | null;
+          "id"?: string | null;
+          "org_id"?: string | null;
+          "started_at"?: string | null;
+          "steps_completed"?: Json | null;
+          "transaction_type"?: string | null;
+        };
+        Relationships: [];
+      };
+      "job_lanes": {
+        Row: {
+          "due_at": string | null;
+          "kind": string;
+          "priority": number | null;
+          "worker": string;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "jobs_dead": {
+        Row: {
+          "attempted_at": string | null;
+          "attempts": number;
+          "created_at": string;
+          "ended_at": string | null;
+          "id": number;
+          "key": string;
+          "kind": string;
+          "last_error": string | null;
+          "payload": NonNullable<Json>;
+        };
+        ComputedFields: never;
+        Insert: {
+          "attempted_at"?: string | null;
+          "attempts"?: number | null;
+          "created_at"?: string | null;
+          "ended_at"?: string | null;
+          "id"?: number | null;
+          "key"?: string | null;
+          "kind"?: string | null;
+          "last_error"?: string | null;
+          "payload"?: Json | null;
+        };
+        Update: {
+          "attempted_at"?: string | null;
+          "attempts"?: number | null;
+          "created_at"?: string | null;
+          "ended_at"?: string | null;
+          "id"?: number | null;
+          "key"?: string | null;
+          "kind"?: string | null;
+          "last_error"?: string | null;
+          "payload"?: Json | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "jobs_kind_fkey";
+            columns: ["kind"];
+            isOneToOne: false;
+            referencedRelation: "job_kinds";
+            referencedColumns: ["kind"];
+          },
+          {
+            foreignKeyName: "jobs_kind_fkey";
+            columns: ["kind"];
+            isOneToOne: false;
+            referencedRelation: "job_lanes";
+            referencedColumns: ["kind"];
+          },
+          {
+            foreignKeyName: "jobs_kind_fkey";
+            columns: ["kind"];
+            isOneToOne: false;
+            referencedRelation: "jobs_waiting";
+            referencedColumns: ["kind"];
+          },
+        ];
+      };
+      "jobs_waiting": {
+        Row: {
+          "dead": number | null;
+          "due": number | null;
+          "held_for": string | null;
+          "held_until": string | null;
+          "kind": string;
+          "most_attempts": number | null;
+          "oldest_at": string | null;
+          "oldest_seconds": number | null;
+          "running": number | null;
+          "waiting": number | null;
+          "worker": string;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "leg_results": {
+        Row: {
+          "answered": number | null;
+          "avg_seconds_to_answer": number | null;
+          "busy": number | null;
+          "canceled": number | null;
+          "failed": number | null;
+          "legs": number | null;
+          "no_answer": number | null;
+          "node": string | null;
+          "not_connected": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "number_provisioning_status": {
+        Row: {
+          "business_name": string;
+          "calls_last_24h": number | null;
+          "country": string;
+          "e164_number": string;
+          "org_id": string;
+          "provisioned_at": string;
+          "subaccount_sid": string;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "telephony_numbers_org_id_fkey";
+            columns: ["org_id"];
+            isOneToOne: false;
+            referencedRelation: "telephony_subaccounts";
+            referencedColumns: ["org_id"];
+          },
+        ];
+      };
+      "operations_now": {
+        Row: {
+          "active_calls": number | null;
+          "connections_allowed": number | null;
+          "connections_used": number | null;
+          "failed_transactions_last_hour": number | null;
+          "jobs_dead": number | null;
+          "jobs_due": number | null;
+          "oldest_active_seconds": number | null;
+          "oldest_due_job_seconds": number | null;
+          "oldest_voicemail_hours": number | null;
+          "rate_limit_refusals_last_hour": number | null;
+          "voicemail_backlog": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "rate_limit_violations": {
+        Row: {
+          "endpoint": string;
+          "identifier": string;
+          "identifier_type": string;
+          "last_violation": string | null;
+          "violation_count": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "recent_errors": {
+        Row: {
+          "created_at": string;
+          "event_data": NonNullable<Json>;
+          "event_type": string;
+          "severity": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string | null;
+          "event_data"?: Json | null;
+          "event_type"?: string | null;
+          "severity"?: string | null;
+        };
+        Update: {
+          "created_at"?: string | null;
+          "event_data"?: Json | null;
+          "event_type"?: string | null;
+          "severity"?: string | null;
+        };
+        Relationships: [];
+      };
+      "voicemail_backlog": {
+        Row: {
+          "call_sid": string;
+          "created_at": string;
+          "from_e164": string | null;
+          "hours_old": number | null;
+          "recording_sid": string;
+          "recording_url": string | null;
+          "transcript": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "webhook_performance": {
+        Row: {
+          "avg_database_ms": number | null;
+          "avg_ms": number | null;
+          "database_failures": number | null;
+          "error_rate_pct": number | null;
+          "errors": number | null;
+          "function": string;
+          "max_ms": number | null;
+          "p50_ms": number | null;
+          "p95_ms": number | null;
+          "refused": number | null;
+          "requests": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+    };
+    Functions: {
+      "accept_voice_event": { Args: { "p_event": Json }; Returns: Json };
+      "accounts_to_check": { Args: { "p_limit": number }; Returns: string[] };
+      "alert_measured": {
+        Args: {
+          "p_comparison": string;
+          "p_threshold": number;
+          "p_unit": string;
+          "p_value": number;
+        };
+        Returns: string;
+      };
+      "answering_version": { Args: { "p_ask": Json; "p_org_id": string }; Returns: number };
+      "begin_onboarding": {
+        Args: {
+          "p_further"?: boolean;
+          "p_key"?: string;
+          "p_lease"?: string;
+          "p_org_id": string;
+          "p_request": Json;
+        };
+        Returns: Json;
+      };
+      "begin_release": { Args: { "p_lease"?: string; "p_org_id": string }; Returns: Json };
+      "bury_job": { Args: { "p_error": string; "p_id": number }; Returns: undefined };
+      "calendar_open": { Args: { "p_at": string; "p_calendar": Json }; Returns: boolean };
+      "calendar_states": { Args: { "p_at"?: string; "p_calendars": Json }; Returns: Json };
+      "calendar_switches": {
+        Args: { "p_calendar": Json; "p_days"?: number; "p_from"?: string };
+        Returns: Json;
+      };
+      "call_counts": {
+        Args: { "p_since": string };
+        Returns: {
+          "answered": number;
+          "calls": number;
+          "consented": number;
+          "dialled": number;
+          "disposition": string;
+          "hour": string;
+          "hung_up_at": string;
+          "longest_ring_seconds": number;
+          "mode": string;
+          "opted_out": number;
+          "rang": number;
+          "ring_seconds": number;
+          "seconds": number;
+          "timed": number;
+        }[];
+      };
+      "call_facts": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+          "p_ask": Json;
+        };
+        Returns: Json;
+      };
+      "call_hash": { Args: { "p_call_sid": string }; Returns: string };
+      "call_hour_lock": { Args: { "p_hour": string }; Returns: number };
+      "call_success": {
+        Args: { "p_since": string };
+        Returns: {
+          "abandoned_calls": number;
+          "active_calls": number;
+          "avg_call_duration_sec": number;
+          "completed_calls": number;
+          "failed_calls": number;
+          "rate_limited_calls": number;
+          "success_rate_pct": number;
+          "total_calls": number;
+        }[];
+      };
+      "calls_of_person": { Args: { "p_number": string }; Returns: string[] };
+      "claim_calls_to_reconcile": {
+        Args: { "p_limit": number; "p_quiet"?: string };
+        Returns: {
+          "account_sid": string;
+          "call_sid": string;
+          "last_event_at": string;
+          "open": boolean;
+          "started_at": string;
+        }[];
+      };
+      "claim_jobs": {
+        Args: { "p_kinds": (string)[]; "p_limit": number; "p_per_hour"?: number };
+        Returns: {
+          "attempts": number;
+          "content": Json;
+          "id": number;
+          "key": string;
+          "kind": string;
+          "lease": string;
+          "payload": Json;
+          "priority": number;
+        }[];
+      };
+      "claim_onboardings": { Args: { "p_lease"?: string; "p_limit": number }; Returns: Json[] };
+      "claim_twilio_deletions": {
+        Args: { "p_limit": number };
+        Returns: {
+          "sid": string;
+          "subaccount_sid": string;
+        }[];
+      };
+      "complete_onboarding": {
+        Args: { "p_id": string; "p_lease_token": string; "p_made": Json; "p_steps": Json };
+        Returns: undefined;
+      };
+      "complete_release": {
+        Args: { "p_id": string; "p_lease_token": string; "p_result": Json; "p_steps": Json };
+        Returns: undefined;
+      };
+      "count_calls": {
+        Args: { "p_from": string; "p_to": string };
+        Returns: {
+          "answered": number;
+          "calls": number;
+          "consented": number;
+          "dialled": number;
+          "disposition": string;
+          "hour": string;
+          "hung_up_at": string;
+          "longest_ring_seconds": number;
+          "mode": string;
+          "opted_out": number;
+          "org_id": string;
+          "rang": number;
+          "ring_seconds": number;
+          "seconds": number;
+          "timed": number;
+        }[];
+      };
+      "count_dialled": {
+        Args: {
+          "p_after": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+          "p_before": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
+      };
+      "current_org_id": { Args: Record<PropertyKey, never>; Returns: string };
+      "current_version": { Args: { "p_name": string; "p_org_id": string }; Returns: number };
+      "database_connections": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "allowed": number;
+          "used": number;
+        }[];
+      };
+      "end_onboarding": {
+        Args: {
+          "p_error": string;
+          "p_id": string;
+          "p_lease_token": string;
+          "p_status": string;
+          "p_steps": Json;
+        };
+        Returns: undefined;
+      };
+      "enqueue_job": {
+        Args: {
+          "p_key": string;
+          "p_kind": string;
+          "p_payload"?: Json;
+          "p_priority"?: number;
+          "p_run_at"?: string;
+        };
+        Returns: undefined;
+      };
+      "erase": {
+        Args: {
+          "p_asked"?: boolean;
+          "p_calls": (string)[];
+          "p_email"?: string;
+          "p_messages": (string)[];
+          "p_number"?: string;
+        };
+        Returns: Json;
+      };
+      "evaluate_alerts": {
+        Args: { "p_channels"?: (string)[] };
+        Returns: {
+          "alert": string;
+          "episode_id": number;
+          "transition": string;
+        }[];
+      };
+      "expired_calls": { Args: { "p_limit": number }; Returns: string[] };
+      "export_person": { Args: { "p_email"?: string; "p_number": string }; Returns: Json };
+      "flow_body": { Args: { "p_version_id": number }; Returns: Json };
+      "flow_check_facts": { Args: { "p_definition": Json; "p_org_id": string }; Returns: Json };
+      "flow_definition": {
+        Args: { "p_name": string; "p_org_id": string; "p_version"?: number };
+        Returns: Json;
+      };
+      "flow_of_account": { Args: { "p_account_sid": string; "p_hash": string }; Returns: Json };
+      "flow_versions": { Args: { "p_name"?: string; "p_org_id": string }; Returns: Json };
+      "flows_named_in": { Args: { "p_definition": Json }; Returns: string[] };
+      "flows_used": {
+        Args: { "p_definition": Json; "p_org_id": string };
+        Returns: {
+          "name": string;
+          "version_id": number;
+        }[];
+      };
+      "fold_leg": {
+        Args: {
+          "e": Database["public"]["CompositeTypes"]["voice_event"];
+          "l": Omit<
+            Database["public"]["Tables"]["call_legs"]["Row"],
+            Database["public"]["Tables"]["call_legs"]["ComputedFields"]
+          >;
+        };
+        Returns: {
+          "accepted_at": string | null;
+          "answered_at": string | null;
+          "bridged": boolean | null;
+          "call_sid": string;
+          "connected_at": string | null;
+          "dialled_at": string;
+          "ended_at": string | null;
+          "leg_sid": string;
+          "node": string | null;
+          "rang_at": string | null;
+          "result": string | null;
+          "status": Database["public"]["Enums"]["call_status"] | null;
+          "to_e164": string | null;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "call_legs";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "fold_recording": {
+        Args: {
+          "e": Database["public"]["CompositeTypes"]["voice_event"];
+          "r": Omit<
+            Database["public"]["Tables"]["recordings"]["Row"],
+            Database["public"]["Tables"]["recordings"]["ComputedFields"]
+          >;
+        };
+        Returns: {
+          "call_sid": string;
+          "confirmed": boolean;
+          "deleted_at": string | null;
+          "duration_sec": number | null;
+          "handled_at": string | null;
+          "leg_sid": string;
+          "recorded_at": string;
+          "recording_sid": string;
+          "source": string;
+          "transcript": string | null;
+          "url": string | null;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "recordings";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "fold_voice_event": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+          "e": Database["public"]["CompositeTypes"]["voice_event"];
+        };
+        Returns: {
+          "answered_at": string | null;
+          "call_sid": string;
+          "connected_at": string | null;
+          "consent_given": boolean | null;
+          "consent_order": number;
+          "created_at": string;
+          "dialled": boolean;
+          "direction": string;
+          "disposition": string | null;
+          "duration_sec": number | null;
+          "end_fetched": boolean;
+          "ended_at": string | null;
+          "flow_version": number | null;
+          "from_e164": string | null;
+          "handoff": boolean;
+          "handoff_reason": string | null;
+          "incomplete": boolean;
+          "last_step": string | null;
+          "last_step_at": string | null;
+          "line": string | null;
+          "mode": string;
+          "mode_turn": number;
+          "org_id": string | null;
+          "party": string | null;
+          "rang_at": string | null;
+          "rate_limited": boolean;
+          "recorded_at": string | null;
+          "recording_duration_sec": number | null;
+          "recording_sid": string | null;
+          "recording_source": string | null;
+          "recording_url": string | null;
+          "settled": boolean;
+          "started_at": string;
+          "status": Database["public"]["Enums"]["call_status"];
+          "to_e164": string | null;
+          "transcript": string | null;
+          "updated_at": string;
+        };
+        SetofOptions: {
+          from: "*";
+          to: "call_logs";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "forget_person": { Args: { "p_email"?: string; "p_number": string }; Returns: Json };
+      "forget_telephony_token": { Args: { "p_subaccount_sid": string }; Returns: undefined };
+      "has_vault": { Args: Record<PropertyKey, never>; Returns: boolean };
+      "health_migration": { Args: Record<PropertyKey, never>; Returns: string };
+      "health_rate_limiter": { Args: Record<PropertyKey, never>; Returns: boolean };
+      "health_recent_activity": { Args: Record<PropertyKey, never>; Returns: Json };
+      "hold_jobs": {
+        Args: {
+          "p_error": string;
+          "p_kinds"?: (string)[];
+          "p_leases": (string)[];
+          "p_priority"?: number;
+          "p_wait_sec": number;
+        };
+        Returns: undefined;
+      };
+      "in_periods": {
+        Args: { "p_after": boolean; "p_clock": string; "p_periods": Json };
+        Returns: boolean;
+      };
+      "is_time_zone": { Args: { "p_zone": string }; Returns: boolean };
+      "job_content": {
+        Args: { "p_key": string; "p_kind": string; "p_payload": Json };
+        Returns: Json;
+      };
+      "job_done": {
+        Args: { "p_id": number; "p_lease": string; "p_result"?: string };
+        Returns: boolean;
+      };
+      "job_failed": {
+        Args: {
+          "p_error": string;
+          "p_id": number;
+          "p_lease": string;
+          "p_permanent"?: boolean;
+          "p_uncertain"?: boolean;
+        };
+        Returns: string;
+      };
+      "keep_call_months": { Args: Record<PropertyKey, never>; Returns: Json };
+      "keep_telephony_token": {
+        Args: { "p_sealed": string; "p_subaccount_sid": string; "p_token": string };
+        Returns: undefined;
+      };
+      "latency_quantile": {
+        Args: { "p_cumulative": (number)[]; "p_quantile": number };
+        Returns: number;
+      };
+      "line_has_spent": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+          "p_day_sec": number;
+          "p_leg_sec": number;
+        };
+        Returns: boolean;
+      };
+      "lines_of_flow": { Args: { "p_flow_id": number }; Returns: Json };
+      "mail_content": { Args: { "p_kind": string; "p_payload": Json }; Returns: Json };
+      "make_store": { Args: { "p_table": unknown }; Returns: undefined };
+      "messages_of_person": { Args: { "p_email": string; "p_number": string }; Returns: string[] };
+      "metrics_snapshot": { Args: Record<PropertyKey, never>; Returns: Json };
+      "onboarding_work": {
+        Args: {
+          "t": Omit<
+            Database["public"]["Tables"]["telephony_transactions"]["Row"],
+            Database["public"]["Tables"]["telephony_transactions"]["ComputedFields"]
+          >;
+        };
+        Returns: Json;
+      };
+      "organisation_of": { Args: { "p_account_sid": string }; Returns: string };
+      "owe_voicemail_mails": { Args: { "p_call_sid": string }; Returns: undefined };
+      "own_lines": { Args: { "p_numbers": (string)[] }; Returns: string[] };
+      "point_flow": {
+        Args: { "p_by": string; "p_flow_id": number; "p_version": number };
+        Returns: undefined;
+      };
+      "publish_flow": {
+        Args: {
+          "p_by"?: string;
+          "p_definition": Json;
+          "p_disclosures"?: Json;
+          "p_hash": string;
+          "p_lines"?: (string)[];
+          "p_name": string;
+          "p_note"?: string;
+          "p_org_id": string;
+        };
+        Returns: Json;
+      };
+      "published_flows": { Args: Record<PropertyKey, never>; Returns: Json };
+      "purge_expired": { Args: { "p_batch"?: number }; Returns: Json };
+      "purge_expired_rows": { Args: { "p_batch"?: number }; Returns: Json };
+      "purge_idempotency_keys": { Args: { "p_batch"?: number }; Returns: number };
+      "purge_jobs": { Args: { "p_batch"?: number }; Returns: number };
+      "purge_monitoring": { Args: { "p_batch"?: number }; Returns: undefined };
+      "purge_personal_data": { Args: { "p_batch"?: number }; Returns: Json };
+      "queue_twilio_deletion": {
+        Args: { "p_sid": string; "p_subaccount_sid": string };
+        Returns: undefined;
+      };
+      "rate_limits_retry_after": {
+        Args: { "p_endpoint": string; "p_limits": Json };
+        Returns: number;
+      };
+      "record_analytics_event": {
+        Args: { "p_event_data"?: Json; "p_event_type": string; "p_severity": string };
+        Returns: undefined;
+      };
+      "record_function_metrics": { Args: { "p_batch": Json }; Returns: undefined };
+      "record_rate_limit_refusal": {
+        Args: { "p_endpoint": string; "p_identifier": string; "p_identifier_type": string };
+        Returns: undefined;
+      };
+      "record_worker_run": { Args: { "p_ok"?: boolean; "p_worker": string }; Returns: undefined };
+      "renew_job": { Args: { "p_id": number; "p_lease": string }; Returns: boolean };
+      "retry_dead_jobs": { Args: { "p_id"?: number; "p_kind"?: string }; Returns: number };
+      "roll_up_calls": { Args: { "p_hours"?: number }; Returns: number };
+      "rollback_flow": {
+        Args: { "p_by"?: string; "p_name": string; "p_org_id": string; "p_version"?: number };
+        Returns: Json;
+      };
+      "run_alerts": {
+        Args: {
+          "p_channels": (string)[];
+          "p_failing": (string)[];
+          "p_healthy": boolean;
+          "p_refused_calls"?: number;
+        };
+        Returns: Json;
+      };
+      "rung_by": { Args: { "p_definition": Json }; Returns: string[] };
+      "running_onboardings": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "account": string;
+          "business_name": string;
+          "number": string;
+          "org_id": string;
+          "sealed_token": string;
+        }[];
+      };
+      "save_flow_draft": {
+        Args: { "p_by"?: string; "p_draft": Json; "p_name": string; "p_org_id": string };
+        Returns: undefined;
+      };
+      "save_onboarding": {
+        Args: {
+          "p_error"?: string;
+          "p_id": string;
+          "p_lease"?: string;
+          "p_lease_token": string;
+          "p_steps": Json;
+        };
+        Returns: undefined;
+      };
+      "schedule_jobs": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "set_override": {
+        Args: {
+          "p_by"?: string;
+          "p_calendar": string;
+          "p_name": string;
+          "p_org_id": string;
+          "p_state": string;
+          "p_until": string;
+        };
+        Returns: Json;
+      };
+      "store_call_legs": {
+        Args: {
+          "p_row": Omit<
+            Database["public"]["Tables"]["call_legs"]["Row"],
+            Database["public"]["Tables"]["call_legs"]["ComputedFields"]
+          >;
+        };
+        Returns: {
+          "accepted_at": string | null;
+          "answered_at": string | null;
+          "bridged": boolean | null;
+          "call_sid": string;
+          "connected_at": string | null;
+          "dialled_at": string;
+          "ended_at": string | null;
+          "leg_sid": string;
+          "node": string | null;
+          "rang_at": string | null;
+          "result": string | null;
+          "status": Database["public"]["Enums"]["call_status"] | null;
+          "to_e164": string | null;
+        };
+        SetofOptions: {
+          from: "call_legs";
+          to: "call_legs";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "store_call_logs": {
+        Args: {
+          "p_row": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+        };
+        Returns: {
+          "answered_at": string | null;
+          "call_sid": string;
+          "connected_at": string | null;
+          "consent_given": boolean | null;
+          "consent_order": number;
+          "created_at": string;
+          "dialled": boolean;
+          "direction": string;
+          "disposition": string | null;
+          "duration_sec": number | null;
+          "end_fetched": boolean;
+          "ended_at": string | null;
+          "flow_version": number | null;
+          "from_e164": string | null;
+          "handoff": boolean;
+          "handoff_reason": string | null;
+          "incomplete": boolean;
+          "last_step": string | null;
+          "last_step_at": string | null;
+          "line": string | null;
+          "mode": string;
+          "mode_turn": number;
+          "org_id": string | null;
+          "party": string | null;
+          "rang_at": string | null;
+          "rate_limited": boolean;
+          "recorded_at": string | null;
+          "recording_duration_sec": number | null;
+          "recording_sid": string | null;
+          "recording_source": string | null;
+          "recording_url": string | null;
+          "settled": boolean;
+          "started_at": string;
+          "status": Database["public"]["Enums"]["call_status"];
+          "to_e164": string | null;
+          "transcript": string | null;
+          "updated_at": string;
+        };
+        SetofOptions: {
+          from: "call_logs";
+          to: "call_logs";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "store_prompt": {
+        Args: {
+          "p_by"?: string;
+          "p_bytes": number;
+          "p_hash": string;
+          "p_mime": string;
+          "p_org_id": string;
+          "p_seconds": number;
+        };
+        Returns: undefined;
+      };
+      "store_recordings": {
+        Args: {
+          "p_row": Omit<
+            Database["public"]["Tables"]["recordings"]["Row"],
+            Database["public"]["Tables"]["recordings"]["ComputedFields"]
+          >;
+        };
+        Returns: {
+          "call_sid": string;
+          "confirmed": boolean;
+          "deleted_at": string | null;
+          "duration_sec": number | null;
+          "handled_at": string | null;
+          "leg_sid": string;
+          "recorded_at": string;
+          "recording_sid": string;
+          "source": string;
+          "transcript": string | null;
+          "url": string | null;
+        };
+        SetofOptions: {
+          from: "recordings";
+          to: "recordings";
+          isOneToOne: true;
+          isSetofReturn: false;
+        };
+      };
+      "submit_contact_message": {
+        Args: { "p_key"?: string; "p_limits": Json; "p_message": Json; "p_receipt_limits": Json };
+        Returns: Json;
+      };
+      "take_rate_limit": {
+        Args: {
+          "p_endpoint": string;
+          "p_identifier": string;
+          "p_identifier_type": string;
+          "p_max": number;
+          "p_window": string;
+        };
+        Returns: boolean;
+      };
+      "take_rate_limits": { Args: { "p_endpoint": string; "p_limits": Json }; Returns: Json };
+      "telephony_accounts": { Args: Record<PropertyKey, never>; Returns: Json };
+      "telephony_tenant": { Args: { "p_account_sid": string }; Returns: Json };
+      "twilio_deleted": { Args: { "p_sid": string }; Returns: undefined };
+      "unknown_calls": { Args: { "p_calls": Json }; Returns: string[] };
+      "version_by_hash": { Args: { "p_hash": string; "p_org_id": string }; Returns: number };
+      "voice_answer_json": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+          "p_answer": Database["public"]["CompositeTypes"]["voice_answer"];
+          "p_ask": Json;
+          "p_duplicate": boolean;
+        };
+        Returns: Json;
+      };
+      "voicemail_recording_url": {
+        Args: { "p_call_sid": string; "p_recording_sid": string };
+        Returns: string;
+      };
+    };
+    Enums: {
+      "call_event":
+        | "arrived"
+        | "consent"
+        | "menu"
+        | "route"
+        | "key_pressed"
+        | "dial_ended"
+        | "voicemail_offered"
+        | "voicemail_recorded"
+        | "status"
+        | "leg_status"
+        | "leg_asked"
+        | "leg_accepted"
+        | "recording"
+        | "transcription"
+        | "reconciled"
+        | "leg_reconciled"
+        | "recording_reconciled"
+        | "settled"
+        | "closed_unheard";
+      "call_status":
+        | "queued"
+        | "initiated"
+        | "ringing"
+        | "in-progress"
+        | "lost"
+        | "canceled"
+        | "failed"
+        | "busy"
+        | "no-answer"
+        | "completed";
+    };
+    CompositeTypes: {
+      "voice_answer": {
+        "admitted": boolean | null;
+        "status": Database["public"]["Enums"]["call_status"] | null;
+        "mode": string | null;
+        "consent_given": boolean | null;
+        "facts": Json | null;
+      };
+      "voice_event": {
+        "operation": string | null;
+        "identity": string | null;
+        "account_sid": string | null;
+        "call_sid": string | null;
+        "leg_sid": string | null;
+        "parent_call_sid": string | null;
+        "event": Database["public"]["Enums"]["call_event"] | null;
+        "status": string | null;
+        "sequence_number": number | null;
+        "occurred_at": string | null;
+        "call_status": Database["public"]["Enums"]["call_status"] | null;
+        "direction": string | null;
+        "from_e164": string | null;
+        "to_e164": string | null;
+        "duration_sec": number | null;
+        "mode": string | null;
+        "mode_turn": number | null;
+        "consent_given": boolean | null;
+        "consent_order": number | null;
+        "leg_status": Database["public"]["Enums"]["call_status"] | null;
+        "leg_to": string | null;
+        "leg_node": string | null;
+        "talk_sec": number | null;
+        "bridged": boolean | null;
+        "recording_sid": string | null;
+        "recording_url": string | null;
+        "recording_source": string | null;
+        "recording_duration_sec": number | null;
+        "recording_lost": boolean | null;
+        "transcript": string | null;
+        "handoff_reason": string | null;
+        "limits": Json | null;
+        "rate_limited": boolean | null;
+        "disclosure": Json | null;
+        "ask": Json | null;
+        "meta": Json | null;
+      };
+    };
+  };
+};
+
+type DatabaseWithoutInternals = Omit<Database, "__InternalSupabase">;
+
+type DefaultSchema = DatabaseWithoutInternals[Extract<keyof Database, "public">];
+
+export type Tables<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof (
+      & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+      & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"]
+    )
+    : never = never,
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals } ? (
+    & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    & DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"]
+  )[TableName] extends {
+    Row: infer R;
+  } ? R
+  : never
+  : DefaultSchemaTableNameOrOptions extends keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+    ? (DefaultSchema["Tables"] & DefaultSchema["Views"])[DefaultSchemaTableNameOrOptions] extends {
+      Row: infer R;
+    } ? R
+    : never
+  : never;
+
+export type TablesInsert<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never,
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends
+    {
+      Insert: infer I;
+    } ? I
+  : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+    ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Insert: infer I;
+    } ? I
+    : never
+  : never;
+
+export type TablesUpdate<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never,
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends
+    {
+      Update: infer U;
+    } ? U
+  : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+    ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Update: infer U;
+    } ? U
+    : never
+  : never;
+
+export type Enums<
+  DefaultSchemaEnumNameOrOptions extends
+    | keyof DefaultSchema["Enums"]
+    | { schema: keyof DatabaseWithoutInternals },
+  EnumName extends DefaultSchemaEnumNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"]
+    : never = never,
+> = DefaultSchemaEnumNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"][EnumName]
+  : DefaultSchemaEnumNameOrOptions extends keyof DefaultSchema["Enums"]
+    ? DefaultSchema["Enums"][DefaultSchemaEnumNameOrOptions]
+  : never;
+
+export type CompositeTypes<
+  PublicCompositeTypeNameOrOptions extends
+    | keyof DefaultSchema["CompositeTypes"]
+    | { schema: keyof DatabaseWithoutInternals },
+  CompositeTypeName extends PublicCompositeTypeNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals;
+  } ? keyof DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"]
+    : never = never,
+> = PublicCompositeTypeNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"][
+    CompositeTypeName
+  ]
+  : PublicCompositeTypeNameOrOptions extends keyof DefaultSchema["CompositeTypes"]
+    ? DefaultSchema["CompositeTypes"][PublicCompositeTypeNameOrOptions]
+  : never;
+
+export const Constants = {
+  "public": {
+    Enums: {
+      "call_event": [
+        "arrived",
+        "consent",
+        "menu",
+        "route",
+        "key_pressed",
+        "dial_ended",
+        "voicemail_offered",
+        "voicemail_recorded",
+        "status",
+        "leg_status",
+        "leg_asked",
+        "leg_accepted",
+        "recording",
+        "transcription",
+        "reconciled",
+        "leg_reconciled",
+        "recording_reconciled",
+        "settled",
+        "closed_unheard",
+      ],
+      "call_status": [
+        "queued",
+        "initiated",
+        "ringing",
+        "in-progress",
+        "lost",
+        "canceled",
+        "failed",
+        "busy",
+        "no-answer",
+        "completed",
+      ],
+    },
+  },
+} as const;
