@@ -165,6 +165,25 @@ Deno.test("a flow with a fault is not published, nor is one without a name or fo
   assertEquals(after, before);
 });
 
+Deno.test("a flow whose own tests fail is not published, and its check says which", async () => {
+  const name = fresh();
+  const definition = smallFlow();
+  definition.tests = [
+    { name: "the desk", keys: ["1"], expect: { mode: "desk" } },
+    { name: "a message", keys: ["9"], expect: { mode: "desk" } },
+  ];
+  const refused = await ask("/publish", { definition, name });
+  assertEquals([refused.status, refused.body.error], [400, "invalid"]);
+  assertEquals(refused.body.issues.map(({ path }: { path: string }) => path), [
+    "tests.1.expect.mode",
+  ]);
+  assertEquals((await ask(`?name=${encodeURIComponent(name)}`)).body, { versions: [] });
+  const checked = await ask("/check", { definition });
+  assertEquals([checked.status, checked.body.warnings.length], [200, 1]);
+  definition.tests[1].expect.mode = "voicemail";
+  await publish({ definition, name });
+});
+
 Deno.test("two publishes at once: one order, both kept", async () => {
   const name = fresh();
   const words = ["A.", "B.", "C.", "D.", "E."];

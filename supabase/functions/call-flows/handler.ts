@@ -6,6 +6,7 @@ import { type Checked, checkFlow } from "../_shared/flows/check.ts";
 import type { Flow } from "../_shared/flows/language.ts";
 import { LIMITS } from "../_shared/flows/language.ts";
 import { type Issue, nestsDeeper } from "../_shared/flows/parse.ts";
+import { draftVersion, failedTests } from "../_shared/flows/walk.ts";
 import { type Handler, json, readJsonText, requireMethod } from "../_shared/http.ts";
 import type { Log } from "../_shared/log.ts";
 import type { Settings } from "../_shared/settings.ts";
@@ -106,7 +107,12 @@ const OPERATIONS: {
   },
 };
 
-/** @throws {HttpError} 400 with every fault of the flow. */
+/**
+ * A flow's own tests are faults where it is to be published, and advice where it is only checked.
+ *
+ * @param name Under which it is to be published.
+ * @throws {HttpError} 400 with every fault of the flow.
+ */
 async function checked(
   { database, settings }: Pick<CallFlowsDeps, "database" | "settings">,
   owner: Owner,
@@ -114,13 +120,16 @@ async function checked(
   name?: string,
 ): Promise<Extract<Checked, { ok: true }>> {
   const known = await database.checkFacts(owner, definition);
-  const flows = Object.entries(known.flows).filter(([, flow]) => flow !== null);
+  const flows = new Map(
+    Object.entries(known.flows).filter((entry): entry is [string, Flow] => entry[1] !== null),
+  );
+  const audio = new Map(Object.entries(known.audio));
   const result = checkFlow(definition, {
     destinations: settings.destinations,
     ownLines: new Set(known.own_lines),
-    audio: new Map(Object.entries(known.audio)),
+    audio,
     people: new Set(known.people),
-    flows: new Map(flows as [string, Flow][]),
+    flows,
     name,
   });
   const issues = result.ok ? [] : [...result.issues];
@@ -128,7 +137,9 @@ async function checked(
     issues.push({ path: "zone", message: "must be a time zone such as America/Edmonton" });
   }
   if (!result.ok || issues.length > 0) throw invalid(issues);
-  return result;
+  const failed = failedTests(draftVersion(result.flow, flows), audio);
+  if (name !== undefined && failed.length > 0) throw invalid(failed);
+  return { ...result, warnings: [...result.warnings, ...failed] };
 }
 
 /** The versions that the sender may see; with `version`, that one with its definition. */
