@@ -468,12 +468,6 @@ create table public.rate_limit_windows (
   admitted_at timestamp with time zone[] not null
 ) with (fillfactor=70);
 
-create table public.reconcile_attempts (
-  call_sid text not null,
-  attempts integer not null default 1,
-  next_at timestamp with time zone not null
-);
-
 create table public.recordings (
   call_sid text not null,
   recording_sid text not null,
@@ -534,18 +528,7 @@ create table public.telephony_transactions (
   request jsonb,
   idempotency_key text,
   result jsonb,
-  undoing boolean not null default false,
-  attempts integer not null default 0,
-  lease uuid,
-  held_until timestamp with time zone
-);
-
-create table public.twilio_deletions (
-  sid text not null,
-  subaccount_sid text,
-  queued_at timestamp with time zone not null default now(),
-  attempts integer not null default 0,
-  next_at timestamp with time zone not null default now()
+  undoing boolean not null default false
 );
 
 create table public.worker_runs (
@@ -894,12 +877,6 @@ alter table rate_limit_windows add constraint rate_limit_windows_bounded CHECK (
 
 alter table rate_limit_windows add constraint rate_limit_windows_pkey PRIMARY KEY (endpoint, identifier_type, identifier);
 
-alter table reconcile_attempts add constraint reconcile_attempts_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
-
-alter table reconcile_attempts add constraint reconcile_attempts_pkey PRIMARY KEY (call_sid);
-
-alter table reconcile_attempts add constraint reconcile_attempts_positive CHECK ((attempts > 0));
-
 alter table recordings add constraint recordings_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
 
 alter table recordings add constraint recordings_duration_sec_range CHECK ((duration_sec >= 0));
@@ -956,8 +933,6 @@ alter table telephony_subaccounts add constraint telephony_subaccounts_sid_form 
 
 alter table telephony_subaccounts add constraint telephony_subaccounts_subaccount_sid_key UNIQUE (subaccount_sid);
 
-alter table telephony_transactions add constraint telephony_transactions_attempts_range CHECK ((attempts >= 0));
-
 alter table telephony_transactions add constraint telephony_transactions_done_when_completed CHECK (((status = 'in_progress'::text) = (completed_at IS NULL)));
 
 alter table telephony_transactions add constraint telephony_transactions_error_length CHECK ((length(error_message) <= 2000));
@@ -979,16 +954,6 @@ alter table telephony_transactions add constraint telephony_transactions_steps_a
 alter table telephony_transactions add constraint telephony_transactions_times_in_order CHECK ((completed_at >= started_at));
 
 alter table telephony_transactions add constraint telephony_transactions_type_form CHECK ((transaction_type ~ '^[a-z][a-z0-9_]{0,63}$'::text));
-
-alter table telephony_transactions add constraint telephony_transactions_unfinished_is_held CHECK (((transaction_type <> ALL (ARRAY['onboarding'::text, 'release'::text])) OR (status <> ALL (ARRAY['in_progress'::text, 'failed'::text])) OR (held_until IS NOT NULL)));
-
-alter table twilio_deletions add constraint twilio_deletions_account_form CHECK ((subaccount_sid ~ '^AC[0-9a-fA-F]{32}$'::text));
-
-alter table twilio_deletions add constraint twilio_deletions_attempts_range CHECK ((attempts >= 0));
-
-alter table twilio_deletions add constraint twilio_deletions_pkey PRIMARY KEY (sid);
-
-alter table twilio_deletions add constraint twilio_deletions_sid_form CHECK ((sid ~ '^(RE|CA)[0-9a-fA-F]{32}$'::text));
 
 alter table worker_runs add constraint worker_runs_pkey PRIMARY KEY (worker);
 
@@ -1140,10 +1105,6 @@ CREATE UNIQUE INDEX rate_limit_refusals_pkey ON public.rate_limit_refusals USING
 
 CREATE UNIQUE INDEX rate_limit_windows_pkey ON public.rate_limit_windows USING btree (endpoint, identifier_type, identifier);
 
-CREATE INDEX reconcile_attempts_next_idx ON public.reconcile_attempts USING btree (next_at);
-
-CREATE UNIQUE INDEX reconcile_attempts_pkey ON public.reconcile_attempts USING btree (call_sid);
-
 CREATE INDEX recordings_backlog_idx ON public.recordings USING btree (recorded_at) WHERE ((source = 'voicemail'::text) AND (handled_at IS NULL) AND (deleted_at IS NULL));
 
 CREATE UNIQUE INDEX recordings_pkey ON public.recordings USING btree (call_sid, recording_sid);
@@ -1177,10 +1138,6 @@ CREATE UNIQUE INDEX telephony_transactions_one_answer ON public.telephony_transa
 CREATE INDEX telephony_transactions_org_idx ON public.telephony_transactions USING btree (org_id, started_at DESC);
 
 CREATE UNIQUE INDEX telephony_transactions_pkey ON public.telephony_transactions USING btree (id);
-
-CREATE INDEX twilio_deletions_next_idx ON public.twilio_deletions USING btree (next_at);
-
-CREATE UNIQUE INDEX twilio_deletions_pkey ON public.twilio_deletions USING btree (sid);
 
 CREATE UNIQUE INDEX worker_runs_pkey ON public.worker_runs USING btree (worker);
 
@@ -1395,14 +1352,14 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.begin_onboarding(p_org_id uuid, p_request jsonb, p_key text DEFAULT NULL::text, p_further boolean DEFAULT true, p_lease interval DEFAULT '00:03:00'::interval)
+CREATE OR REPLACE FUNCTION public.begin_onboarding(p_org_id uuid, p_request jsonb, p_key text DEFAULT NULL::text, p_further boolean DEFAULT true)
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
   t public.telephony_transactions;
-  taken_over public.telephony_transactions;
+  v_work jsonb;
 begin
   for v_look in 1..2 loop
     select * into t from public.telephony_transactions as known
@@ -1414,8 +1371,8 @@ begin
 
     -- Waits for a rival's insert, and then does nothing: the indexes decide.
     insert into public.telephony_transactions
-      (transaction_type, org_id, request, idempotency_key, attempts, lease, held_until)
-    values ('onboarding', p_org_id, p_request, p_key, 1, gen_random_uuid(), now() + p_lease)
+      (transaction_type, org_id, request, idempotency_key)
+    values ('onboarding', p_org_id, p_request, p_key)
     on conflict do nothing
     returning * into t;
     if found then
@@ -1424,7 +1381,8 @@ begin
         delete from public.telephony_transactions as mine where mine.id = t.id;
         return jsonb_build_object('outcome', 'enough');
       end if;
-      return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(t));
+      perform public.enqueue_job('onboarding', t.id::text);
+      return jsonb_build_object('outcome', 'started', 'work', public.take_onboarding(t.id));
     end if;
   end loop;
 
@@ -1439,24 +1397,23 @@ begin
     return jsonb_build_object('outcome', 'completed', 'result', t.result);
   end if;
 
-  -- The same request once more, after whoever worked on it has gone: it is finished now.
-  update public.telephony_transactions as mine
-  set lease = gen_random_uuid(), held_until = now() + p_lease, attempts = mine.attempts + 1
-  where mine.id = t.id and mine.status = 'in_progress' and not mine.undoing and mine.held_until < now()
-  returning * into taken_over;
-  if found then
-    return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(taken_over));
+  -- The same request once more, after the worker that had it has gone: it is finished now.
+  if t.status = 'in_progress' and not t.undoing then
+    v_work := public.take_onboarding(t.id);
+    if v_work is not null then
+      return jsonb_build_object('outcome', 'started', 'work', v_work);
+    end if;
   end if;
   return jsonb_build_object(
     'outcome', 'in_progress',
     -- Done by hand it takes seconds; being undone again, as long as it waits.
     'retry_after', case when t.status = 'in_progress' and not t.undoing then 5
-      else greatest(5, ceil(extract(epoch from t.held_until - now())))::integer end
+      else coalesce(public.onboarding_due_in(t.id), 5) end
   );
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.begin_release(p_org_id uuid, p_lease interval DEFAULT '00:03:00'::interval)
+CREATE OR REPLACE FUNCTION public.begin_release(p_org_id uuid)
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -1464,11 +1421,12 @@ AS $function$
 declare
   t public.telephony_transactions;
   v_active public.telephony_transactions;
+  v_work jsonb;
 begin
   insert into public.telephony_transactions
-    (transaction_type, org_id, undoing, attempts, lease, held_until, steps_completed)
+    (transaction_type, org_id, undoing, steps_completed)
   select
-    'release', s.org_id, true, 1, gen_random_uuid(), now() + p_lease,
+    'release', s.org_id, true,
     jsonb_build_object(
       'step', 'subaccount', 'state', 'done', 'undo', 'close_subaccount', 'subaccount_sid', s.subaccount_sid
     ) || coalesce((
@@ -1482,23 +1440,22 @@ begin
   on conflict do nothing
   returning * into t;
   if found then
-    return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(t));
+    perform public.enqueue_job('onboarding', t.id::text);
+    return jsonb_build_object('outcome', 'started', 'work', public.take_onboarding(t.id));
   end if;
 
   select * into v_active from public.telephony_transactions as a
   where a.org_id = p_org_id and a.transaction_type in ('onboarding', 'release') and a.status in ('in_progress', 'failed');
   if found then
-    -- Whoever worked on it has gone: it is finished now.
-    update public.telephony_transactions as mine
-    set lease = gen_random_uuid(), held_until = now() + p_lease, attempts = mine.attempts + 1
-    where mine.id = v_active.id and mine.transaction_type = 'release' and mine.held_until < now()
-    returning * into t;
-    if found then
-      return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(t));
+    -- The worker that had it has gone: it is finished now.
+    if v_active.transaction_type = 'release' then
+      v_work := public.take_onboarding(v_active.id);
+      if v_work is not null then
+        return jsonb_build_object('outcome', 'started', 'work', v_work);
+      end if;
     end if;
     return jsonb_build_object(
-      'outcome', 'in_progress',
-      'retry_after', greatest(5, ceil(extract(epoch from v_active.held_until - now())))::integer
+      'outcome', 'in_progress', 'retry_after', coalesce(public.onboarding_due_in(v_active.id), 5)
     );
   end if;
 
@@ -1765,6 +1722,22 @@ BEGIN ATOMIC
             FROM call_counts(call_success.p_since) c(hour, mode, disposition, hung_up_at, calls, consented, opted_out, dialled, answered, timed, seconds, rang, ring_seconds, longest_ring_seconds)) n;
 END
 
+CREATE OR REPLACE FUNCTION public.call_to_ask(p_kind text, p_call_sid text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object(
+    'account_sid', s.subaccount_sid, 'open', c.disposition is null, 'started_at', c.started_at,
+    'last_event_at',
+    coalesce((select max(l.occurred_at) from public.call_lifecycle as l where l.call_sid = c.call_sid), c.started_at)
+  )
+  from public.call_logs as c
+  left join public.telephony_subaccounts as s on s.org_id = c.org_id
+  where c.call_sid = p_call_sid and case p_kind when 'open_call' then c.disposition is null else c.incomplete end
+$function$
+
 CREATE OR REPLACE FUNCTION public.calls_of_person(p_number text)
  RETURNS SETOF text
  LANGUAGE sql
@@ -1776,52 +1749,16 @@ BEGIN ATOMIC
    WHERE ((c.party)::text = calls_of_person.p_number);
 END
 
-CREATE OR REPLACE FUNCTION public.claim_calls_to_reconcile(p_limit integer, p_quiet interval DEFAULT '00:05:00'::interval)
- RETURNS TABLE(call_sid text, account_sid text, open boolean, started_at timestamp with time zone, last_event_at timestamp with time zone)
+CREATE OR REPLACE FUNCTION public.claim_job(p_kind text, p_key text)
+ RETURNS TABLE(id bigint, kind text, priority smallint, key text, payload jsonb, content jsonb, lease uuid, attempts integer)
  LANGUAGE sql
  SET search_path TO ''
 AS $function$
-  with open_calls as (
-    select c.call_sid, row_number() over (order by a.next_at nulls first, c.started_at) as turn
-    from public.call_logs as c
-    left join public.reconcile_attempts as a on a.call_sid = c.call_sid
-    where c.disposition is null and c.updated_at < now() - p_quiet and coalesce(a.next_at <= now(), true)
-    order by turn
-    limit p_limit
-  ), doubtful_calls as (
-    select c.call_sid, row_number() over (order by a.next_at nulls first, c.ended_at) as turn
-    from public.call_logs as c
-    left join public.reconcile_attempts as a on a.call_sid = c.call_sid
-    where c.incomplete and c.ended_at < now() - interval '20 minutes' and coalesce(a.next_at <= now(), true)
-    order by turn
-    limit p_limit
-  ), due as (
-    select taken.call_sid, taken.delay
-    from (
-      select o.call_sid, o.turn, interval '5 minutes' as delay from open_calls as o
-      union all
-      select d.call_sid, d.turn, interval '6 hours' from doubtful_calls as d
-    ) as taken
-    order by taken.turn
-    limit p_limit
-  ), claimed as (
-    insert into public.reconcile_attempts as a (call_sid, next_at)
-    select due.call_sid, now() + interval '5 minutes' from due
-    on conflict (call_sid) do update
-      set attempts = a.attempts + 1,
-        next_at = now() + least(
-          interval '5 minutes' * 2 ^ least(a.attempts, 10),
-          (select due.delay from due where due.call_sid = excluded.call_sid)
-        )
-      where a.next_at <= now()
-    returning a.call_sid
-  )
-  select
-    c.call_sid, s.subaccount_sid, c.disposition is null, c.started_at,
-    coalesce((select max(l.occurred_at) from public.call_lifecycle as l where l.call_sid = c.call_sid), c.started_at)
-  from claimed
-  join public.call_logs as c on c.call_sid = claimed.call_sid
-  left join public.telephony_subaccounts as s on s.org_id = c.org_id
+  select s.* from public.start_jobs(array(
+    select j.id from public.jobs as j
+    where j.kind = p_kind and j.key = p_key and j.ended_at is null and j.run_at <= now()
+    for update
+  )) as s
 $function$
 
 CREATE OR REPLACE FUNCTION public.claim_jobs(p_kinds text[], p_limit integer, p_per_hour integer DEFAULT NULL::integer)
@@ -1854,7 +1791,7 @@ begin
 
   for v_lane in
     select
-      l.kind, l.priority, k.worker, k.hourly_share, k.lease, k.max_attempts, k.key_lives, k.expires_after, k.fixes_content,
+      l.kind, l.priority, k.worker, k.hourly_share, k.max_attempts, k.key_lives, k.expires_after,
       o.owed, sum(o.owed) over (order by l.priority, l.kind rows between 1 following and unbounded following) as owed_later
     from public.job_lanes as l
     join public.job_kinds as k on k.kind = l.kind
@@ -1890,27 +1827,7 @@ begin
     perform public.bury_job(lost, 'outcome_unknown') from unnest(v_unknown) as lost;
     perform public.bury_job(lost, 'too_late') from unnest(v_late) as lost;
 
-    return query
-    with taken as (
-      update public.jobs as j set
-        status = 'running',
-        attempts = j.attempts + 1,
-        lease = gen_random_uuid(),
-        run_at = now() + v_lane.lease,
-        uncertain_since = coalesce(j.uncertain_since, case when j.status = 'running' then j.attempted_at end),
-        attempted_at = now(),
-        content = case
-          when v_lane.fixes_content then coalesce(j.content, public.job_content(j.kind, j.key, j.payload))
-        end
-      where j.id = any (v_ids)
-      returning j.*
-    )
-    select
-      t.id, t.kind, t.priority, t.key, t.payload,
-      case when v_lane.fixes_content then t.content else public.job_content(t.kind, t.key, t.payload) end,
-      t.lease, t.attempts
-    from taken as t order by array_position(v_ids, t.id);
-
+    return query select * from public.start_jobs(v_ids);
     v_claimed := v_claimed + coalesce(cardinality(v_ids), 0);
     if v_lane.hourly_share is not null then
       v_used := v_used + coalesce(cardinality(v_ids), 0);
@@ -1926,42 +1843,6 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.claim_onboardings(p_limit integer, p_lease interval DEFAULT '00:03:00'::interval)
- RETURNS SETOF jsonb
- LANGUAGE sql
- SET search_path TO ''
-AS $function$
-  with due as (
-    select t.id from public.telephony_transactions as t
-    where t.transaction_type in ('onboarding', 'release') and t.status in ('in_progress', 'failed') and t.held_until < now()
-    order by t.held_until
-    limit p_limit
-    for update skip locked
-  ), claimed as (
-    update public.telephony_transactions as t
-    set lease = gen_random_uuid(), held_until = now() + p_lease, attempts = t.attempts + 1
-    from due where t.id = due.id
-    returning t.*
-  )
-  select public.onboarding_work(row(claimed.*)::public.telephony_transactions) from claimed
-$function$
-
-CREATE OR REPLACE FUNCTION public.claim_twilio_deletions(p_limit integer)
- RETURNS TABLE(sid text, subaccount_sid text)
- LANGUAGE sql
- SET search_path TO ''
-BEGIN ATOMIC
- UPDATE twilio_deletions d SET attempts = (d.attempts + 1), next_at = (now() + LEAST(('00:01:00'::interval * ((2)::double precision ^ (LEAST(d.attempts, 10))::double precision)), '06:00:00'::interval))
-   WHERE (d.sid IN ( SELECT due.sid
-            FROM twilio_deletions due
-           WHERE (due.next_at <= now())
-           ORDER BY due.next_at
-          LIMIT claim_twilio_deletions.p_limit
-          FOR UPDATE OF due SKIP LOCKED))
-   RETURNING d.sid,
-     d.subaccount_sid;
-END
-
 CREATE OR REPLACE FUNCTION public.complete_onboarding(p_id uuid, p_lease_token uuid, p_steps jsonb, p_made jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -1970,10 +1851,10 @@ AS $function$
 declare
   v_org_id uuid;
 begin
+  perform public.end_onboarding_job(p_id, p_lease_token);
   update public.telephony_transactions as t set
-    status = 'completed', steps_completed = p_steps, result = p_made -> 'result',
-    completed_at = clock_timestamp(), lease = null, held_until = null
-  where t.id = p_id and t.lease = p_lease_token and t.status = 'in_progress' and not t.undoing
+    status = 'completed', steps_completed = p_steps, result = p_made -> 'result', completed_at = clock_timestamp()
+  where t.id = p_id and t.status = 'in_progress' and not t.undoing
   returning t.org_id into v_org_id;
   if not found then
     raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
@@ -2012,14 +1893,12 @@ AS $function$
 declare
   v_org_id uuid;
 begin
+  perform public.end_onboarding_job(p_id, p_lease_token);
   update public.telephony_transactions as t set
     status = 'completed', steps_completed = p_steps, result = p_result, error_message = null,
-    completed_at = clock_timestamp(), lease = null, held_until = null
-  where t.id = p_id and t.lease = p_lease_token and t.transaction_type = 'release' and t.status in ('in_progress', 'failed')
-  returning t.org_id into v_org_id;
-  if not found then
-    raise sqlstate 'PT409' using message = 'this release is in other hands, or over';
-  end if;
+    completed_at = clock_timestamp()
+  where t.id = p_id and t.transaction_type = 'release' and t.status in ('in_progress', 'failed')
+  returning t.org_id into strict v_org_id;
   delete from public.telephony_numbers as n where n.org_id = v_org_id;
   update public.telephony_subaccounts as s set released_at = now() where s.org_id = v_org_id;
   update public.telephony_transactions as t set status = 'released'
@@ -2126,19 +2005,71 @@ CREATE OR REPLACE FUNCTION public.end_onboarding(p_id uuid, p_lease_token uuid, 
  SET search_path TO ''
 AS $function$
 begin
+  if p_status = 'rolled_back' then
+    perform public.end_onboarding_job(p_id, p_lease_token);
+  else
+    perform public.hold_onboarding(p_id, p_lease_token);
+    perform public.job_failed(j.id, p_lease_token, 'not undone')
+    from public.jobs as j where j.kind = 'onboarding' and j.key = p_id::text;
+  end if;
   update public.telephony_transactions as t set
     status = p_status, steps_completed = p_steps, error_message = p_error, undoing = true,
-    completed_at = clock_timestamp(), lease = null,
-    held_until = case p_status
-      when 'failed' then now() + least(interval '1 minute' * 2 ^ least(t.attempts - 1, 10), interval '6 hours')
-    end
-  where t.id = p_id and t.lease = p_lease_token and t.status in ('in_progress', 'failed')
-    and p_status in ('rolled_back', 'failed');
-  if not found then
+    completed_at = clock_timestamp()
+  where t.id = p_id;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.end_onboarding_job(p_id uuid, p_lease uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if not coalesce((
+    select public.job_done(j.id, p_lease) from public.jobs as j where j.kind = 'onboarding' and j.key = p_id::text
+  ), false) then
     raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
   end if;
 end
 $function$
+
+CREATE OR REPLACE FUNCTION public.enqueue_calls(p_calls text[] DEFAULT '{}'::text[], p_quiet interval DEFAULT '00:05:00'::interval)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ INSERT INTO jobs (kind, priority, key, payload)  SELECT k.kind,
+             k.priority,
+             due.call_sid,
+             jsonb_build_object('call_sid', due.call_sid) AS jsonb_build_object
+            FROM ((( SELECT 'open_call'::text AS kind,
+                     c.call_sid,
+                     c.started_at AS since
+                    FROM call_logs c
+                   WHERE ((c.disposition IS NULL) AND (c.updated_at < (now() - enqueue_calls.p_quiet)) AND (NOT (EXISTS ( SELECT
+                            FROM jobs j
+                           WHERE ((j.kind = 'open_call'::text) AND (j.key = c.call_sid))))))
+                   ORDER BY c.started_at
+                  LIMIT 5000)
+                 UNION ALL
+                 ( SELECT 'incomplete_call'::text,
+                     c.call_sid,
+                     c.ended_at
+                    FROM call_logs c
+                   WHERE (c.incomplete AND (c.ended_at < (now() - '00:20:00'::interval)) AND (NOT (EXISTS ( SELECT
+                            FROM jobs j
+                           WHERE ((j.kind = 'incomplete_call'::text) AND (j.key = c.call_sid))))))
+                   ORDER BY c.ended_at
+                  LIMIT 5000)
+                 UNION ALL
+                  SELECT 'incomplete_call'::text,
+                     c.call_sid,
+                     c.ended_at
+                    FROM call_logs c
+                   WHERE ((c.call_sid = ANY (enqueue_calls.p_calls)) AND c.incomplete)) due
+              JOIN job_kinds k ON ((k.kind = due.kind)))
+           ORDER BY due.since ON CONFLICT(kind, key) DO NOTHING;
+END
 
 CREATE OR REPLACE FUNCTION public.enqueue_job(p_kind text, p_key text, p_payload jsonb DEFAULT '{}'::jsonb, p_run_at timestamp with time zone DEFAULT now(), p_priority smallint DEFAULT NULL::smallint)
  RETURNS void
@@ -2181,13 +2112,15 @@ begin
   select public.call_hash(sid) from unnest(p_calls) as sid
   on conflict (call_hash) do nothing;
 
-  insert into public.twilio_deletions (sid, subaccount_sid)
-  select r.recording_sid, a.subaccount_sid
+  -- What Twilio does not delete is tried again later and later: the record of a call may be refused for as long as 14
+  -- days (error 20009).
+  insert into public.jobs (kind, key, payload)
+  select 'twilio_deletion', r.recording_sid, jsonb_build_object('account', a.subaccount_sid)
   from public.recordings as r
   left join public.call_logs as c on c.call_sid = r.call_sid
   left join public.telephony_subaccounts as a on a.org_id = c.org_id
   where r.call_sid = any (p_calls)
-  on conflict (sid) do nothing;
+  on conflict (kind, key) do nothing;
 
   for v_table in
     select p.table_name, p.of_person from public.personal_data as p
@@ -2706,6 +2639,35 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.hold_onboarding(p_id uuid, p_lease uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if not coalesce((
+    select public.renew_job(j.id, p_lease) from public.jobs as j where j.kind = 'onboarding' and j.key = p_id::text
+  ), false) then
+    raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
+  end if;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.hurry_jobs(p_kind text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_count integer;
+begin
+  update public.job_kinds as k set held_until = null, held_for = null where k.kind = p_kind;
+  update public.jobs as j set run_at = least(j.run_at, now()) where j.kind = p_kind and j.status = 'waiting';
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.in_periods(p_periods jsonb, p_clock text, p_after boolean)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -2745,6 +2707,10 @@ AS $function$
 begin
   return case
     when p_kind like 'mail\_%' then public.mail_content(p_kind, p_payload)
+    when p_kind in ('open_call', 'incomplete_call') then public.call_to_ask(p_kind, p_key)
+    when p_kind = 'onboarding' then (
+      select public.onboarding_work(t) from public.telephony_transactions as t where t.id = p_key::uuid
+    )
   end;
 end
 $function$
@@ -3071,6 +3037,17 @@ BEGIN ATOMIC
             FROM worker_runs)) AS jsonb_build_object;
 END
 
+CREATE OR REPLACE FUNCTION public.onboarding_due_in(p_id uuid)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT (GREATEST((5)::numeric, ceil(EXTRACT(epoch FROM (j.run_at - now())))))::integer AS "greatest"
+    FROM jobs j
+   WHERE ((j.kind = 'onboarding'::text) AND (j.key = (onboarding_due_in.p_id)::text));
+END
+
 CREATE OR REPLACE FUNCTION public.onboarding_work(t telephony_transactions)
  RETURNS jsonb
  LANGUAGE sql
@@ -3078,9 +3055,9 @@ CREATE OR REPLACE FUNCTION public.onboarding_work(t telephony_transactions)
  SET search_path TO ''
 AS $function$
   select jsonb_build_object(
-    'id', t.id, 'type', t.transaction_type, 'lease', t.lease, 'org_id', t.org_id, 'request', t.request,
+    'id', t.id, 'type', t.transaction_type, 'org_id', t.org_id, 'request', t.request,
     'steps', t.steps_completed,
-    'undoing', t.undoing, 'error', t.error_message, 'attempts', t.attempts, 'vault', public.has_vault(),
+    'undoing', t.undoing, 'error', t.error_message, 'vault', public.has_vault(),
     'subaccount_sid', (
       select s.subaccount_sid from public.telephony_subaccounts as s
       where s.org_id = t.org_id and s.released_at is null
@@ -3294,7 +3271,6 @@ declare
   v_jobs integer := public.purge_jobs(p_batch);
   v_windows integer;
   v_refusals integer;
-  v_attempts integer;
   v_dialled integer;
 begin
   -- An hour: longer than any window that is in use.
@@ -3315,15 +3291,6 @@ begin
     = (old.endpoint, old.identifier_type, old.identifier, old.minute);
   get diagnostics v_refusals = row_count;
 
-  -- A call that still needs asking has been asked again by then.
-  delete from public.reconcile_attempts as a using (
-    select call_sid from public.reconcile_attempts
-    where next_at < now() - interval '2 days'
-    order by next_at limit p_batch for update skip locked
-  ) as old
-  where a.call_sid = old.call_sid;
-  get diagnostics v_attempts = row_count;
-
   -- A call that still went on is over, and has been counted.
   delete from public.dialled_time as d using (
     select line, day from public.dialled_time
@@ -3335,7 +3302,7 @@ begin
 
   return jsonb_build_object(
     'idempotency_keys', v_keys, 'jobs', v_jobs, 'rate_limit_windows', v_windows,
-    'rate_limit_refusals', v_refusals, 'reconcile_attempts', v_attempts,
+    'rate_limit_refusals', v_refusals,
     'dialled_time', v_dialled
   );
 end
@@ -3452,15 +3419,6 @@ begin
   return v_purged;
 end
 $function$
-
-CREATE OR REPLACE FUNCTION public.queue_twilio_deletion(p_sid text, p_subaccount_sid text)
- RETURNS void
- LANGUAGE sql
- SET search_path TO ''
-BEGIN ATOMIC
- INSERT INTO twilio_deletions (sid, subaccount_sid, next_at)
-   VALUES (queue_twilio_deletion.p_sid, queue_twilio_deletion.p_subaccount_sid, (now() + '06:00:00'::interval)) ON CONFLICT(sid) DO NOTHING;
-END
 
 CREATE OR REPLACE FUNCTION public.rate_limits_retry_after(p_endpoint text, p_limits jsonb)
  RETURNS integer
@@ -3717,21 +3675,18 @@ BEGIN ATOMIC
          END) ON CONFLICT(org_id, name) DO UPDATE SET draft = excluded.draft, drafted_by = excluded.drafted_by, drafted_at = excluded.drafted_at;
 END
 
-CREATE OR REPLACE FUNCTION public.save_onboarding(p_id uuid, p_lease_token uuid, p_steps jsonb, p_error text DEFAULT NULL::text, p_lease interval DEFAULT '00:03:00'::interval)
+CREATE OR REPLACE FUNCTION public.save_onboarding(p_id uuid, p_lease_token uuid, p_steps jsonb, p_error text DEFAULT NULL::text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 begin
+  perform public.hold_onboarding(p_id, p_lease_token);
   update public.telephony_transactions as t set
     steps_completed = p_steps,
     undoing = t.undoing or p_error is not null,
-    error_message = coalesce(p_error, t.error_message),
-    held_until = now() + p_lease
-  where t.id = p_id and t.lease = p_lease_token and t.status in ('in_progress', 'failed');
-  if not found then
-    raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
-  end if;
+    error_message = coalesce(p_error, t.error_message)
+  where t.id = p_id;
 end
 $function$
 
@@ -3800,6 +3755,32 @@ begin
   end if;
   return jsonb_build_object('flow', p_name, 'calendar', p_calendar, 'state', p_state, 'until', p_until);
 end
+$function$
+
+CREATE OR REPLACE FUNCTION public.start_jobs(p_ids bigint[])
+ RETURNS TABLE(id bigint, kind text, priority smallint, key text, payload jsonb, content jsonb, lease uuid, attempts integer)
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  with taken as (
+    update public.jobs as j set
+      status = 'running',
+      attempts = j.attempts + 1,
+      lease = gen_random_uuid(),
+      run_at = now() + k.lease,
+      uncertain_since = coalesce(j.uncertain_since, case when j.status = 'running' then j.attempted_at end),
+      attempted_at = now(),
+      content = case
+        when k.fixes_content then coalesce(j.content, public.job_content(j.kind, j.key, j.payload))
+      end
+    from public.job_kinds as k
+    where j.id = any (p_ids) and k.kind = j.kind
+    returning j.*, k.fixes_content
+  )
+  select
+    t.id, t.kind, t.priority, t.key, t.payload,
+    case when t.fixes_content then t.content else public.job_content(t.kind, t.key, t.payload) end, t.lease, t.attempts
+  from taken as t order by array_position(p_ids, t.id)
 $function$
 
 CREATE OR REPLACE FUNCTION public.store_call_legs(p_row call_legs)
@@ -3918,6 +3899,15 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.take_onboarding(p_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT (j.content || jsonb_build_object('lease', j.lease, 'attempts', j.attempts))
+    FROM claim_job('onboarding'::text, (take_onboarding.p_id)::text) j(id, kind, priority, key, payload, content, lease, attempts);
+END
+
 CREATE OR REPLACE FUNCTION public.take_rate_limit(p_endpoint text, p_identifier_type text, p_identifier text, p_max integer, p_window interval)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -4014,15 +4004,6 @@ begin
   return v_tenant;
 end
 $function$
-
-CREATE OR REPLACE FUNCTION public.twilio_deleted(p_sid text)
- RETURNS void
- LANGUAGE sql
- SET search_path TO ''
-BEGIN ATOMIC
- DELETE FROM twilio_deletions
-   WHERE (twilio_deletions.sid = twilio_deleted.p_sid);
-END
 
 CREATE OR REPLACE FUNCTION public.unknown_calls(p_calls jsonb)
  RETURNS SETOF text
@@ -4255,12 +4236,12 @@ create view alert_status with (security_invoker=true) as
                        FROM call_logs
                       WHERE (call_logs.incomplete AND (call_logs.ended_at < (now() - w.span)))))::numeric
                     WHEN 'recordings_undeleted'::text THEN (( SELECT count(*) AS count
-                       FROM twilio_deletions
-                      WHERE (twilio_deletions.queued_at < (now() -
+                       FROM jobs
+                      WHERE ((jobs.kind = 'twilio_deletion'::text) AND (jobs.ended_at IS NULL) AND (jobs.created_at < (now() -
                             CASE
-                                WHEN (twilio_deletions.sid ~~ 'RE%'::text) THEN '1 day'::interval
+                                WHEN (jobs.key ~~ 'RE%'::text) THEN '1 day'::interval
                                 ELSE '15 days'::interval
-                            END))))::numeric
+                            END)))))::numeric
                     ELSE NULL::numeric
                 END AS value) v)
   ORDER BY r.severity, r.alert;
@@ -4611,8 +4592,6 @@ alter table public.rate_limit_refusals enable row level security;
 
 alter table public.rate_limit_windows enable row level security;
 
-alter table public.reconcile_attempts enable row level security;
-
 alter table public.recordings enable row level security;
 
 alter table public.retention_rules enable row level security;
@@ -4626,8 +4605,6 @@ alter table public.telephony_secrets enable row level security;
 alter table public.telephony_subaccounts enable row level security;
 
 alter table public.telephony_transactions enable row level security;
-
-alter table public.twilio_deletions enable row level security;
 
 alter table public.worker_runs enable row level security;
 
@@ -4729,8 +4706,6 @@ create policy rate_limit_refusals_of_the_service on public.rate_limit_refusals f
 
 create policy rate_limit_windows_of_the_service on public.rate_limit_windows for select to service_role using (true);
 
-create policy reconcile_attempts_of_the_service on public.reconcile_attempts for select to service_role using (true);
-
 create policy recordings_for_monitoring on public.recordings for select to monitoring using (true);
 
 create policy recordings_of_own_org on public.recordings for select to authenticated using ((EXISTS ( SELECT
@@ -4751,10 +4726,6 @@ create policy telephony_transactions_for_monitoring on public.telephony_transact
 
 create policy telephony_transactions_of_own_org on public.telephony_transactions for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
-create policy twilio_deletions_for_monitoring on public.twilio_deletions for select to monitoring using (true);
-
-create policy twilio_deletions_of_the_service on public.twilio_deletions for select to service_role using (true);
-
 create policy worker_runs_for_operators on public.worker_runs for select to monitoring, service_role using (true);
 
 -- Grants
@@ -4769,9 +4740,9 @@ grant execute on function alert_measured(numeric,text,text,numeric) to service_r
 
 grant execute on function answering_version(uuid,jsonb) to service_role;
 
-grant execute on function begin_onboarding(uuid,jsonb,text,boolean,interval) to service_role;
+grant execute on function begin_onboarding(uuid,jsonb,text,boolean) to service_role;
 
-grant execute on function begin_release(uuid,interval) to service_role;
+grant execute on function begin_release(uuid) to service_role;
 
 grant execute on function bury_job(bigint,text) to service_role;
 
@@ -4799,13 +4770,11 @@ grant execute on function call_success(timestamp with time zone) to monitoring;
 
 grant execute on function call_success(timestamp with time zone) to service_role;
 
-grant execute on function claim_calls_to_reconcile(integer,interval) to service_role;
+grant execute on function call_to_ask(text,text) to service_role;
+
+grant execute on function claim_job(text,text) to service_role;
 
 grant execute on function claim_jobs(text[],integer,integer) to service_role;
-
-grant execute on function claim_onboardings(integer,interval) to service_role;
-
-grant execute on function claim_twilio_deletions(integer) to service_role;
 
 grant execute on function complete_onboarding(uuid,uuid,jsonb,jsonb) to service_role;
 
@@ -4832,6 +4801,10 @@ grant execute on function database_connections() to monitoring;
 grant execute on function database_connections() to service_role;
 
 grant execute on function end_onboarding(uuid,uuid,text,jsonb,text) to service_role;
+
+grant execute on function end_onboarding_job(uuid,uuid) to service_role;
+
+grant execute on function enqueue_calls(text[],interval) to service_role;
 
 grant execute on function enqueue_job(text,text,jsonb,timestamp with time zone,smallint) to service_role;
 
@@ -4873,6 +4846,10 @@ grant execute on function health_recent_activity() to service_role;
 
 grant execute on function hold_jobs(uuid[],text,integer,text[],smallint) to service_role;
 
+grant execute on function hold_onboarding(uuid,uuid) to service_role;
+
+grant execute on function hurry_jobs(text) to service_role;
+
 grant execute on function in_periods(jsonb,text,boolean) to service_role;
 
 grant execute on function is_time_zone(text) to service_role;
@@ -4898,6 +4875,8 @@ grant execute on function lines_of_flow(bigint) to service_role;
 grant execute on function mail_content(text,jsonb) to service_role;
 
 grant execute on function metrics_snapshot() to service_role;
+
+grant execute on function onboarding_due_in(uuid) to service_role;
 
 grant execute on function onboarding_work(telephony_transactions) to service_role;
 
@@ -4925,8 +4904,6 @@ grant execute on function purge_monitoring(integer) to service_role;
 
 grant execute on function purge_personal_data(integer) to service_role;
 
-grant execute on function queue_twilio_deletion(text,text) to service_role;
-
 grant execute on function rate_limits_retry_after(text,jsonb) to service_role;
 
 grant execute on function record_analytics_event(text,text,jsonb) to service_role;
@@ -4953,9 +4930,11 @@ grant execute on function running_onboardings() to service_role;
 
 grant execute on function save_flow_draft(uuid,text,jsonb,text) to service_role;
 
-grant execute on function save_onboarding(uuid,uuid,jsonb,text,interval) to service_role;
+grant execute on function save_onboarding(uuid,uuid,jsonb,text) to service_role;
 
 grant execute on function set_override(uuid,text,text,text,timestamp with time zone,text) to service_role;
+
+grant execute on function start_jobs(bigint[]) to service_role;
 
 grant execute on function store_call_legs(call_legs) to service_role;
 
@@ -4967,6 +4946,8 @@ grant execute on function store_recordings(recordings) to service_role;
 
 grant execute on function submit_contact_message(jsonb,jsonb,jsonb,text) to service_role;
 
+grant execute on function take_onboarding(uuid) to service_role;
+
 grant execute on function take_rate_limit(text,text,text,integer,interval) to service_role;
 
 grant execute on function take_rate_limits(text,jsonb) to service_role;
@@ -4974,8 +4955,6 @@ grant execute on function take_rate_limits(text,jsonb) to service_role;
 grant execute on function telephony_accounts() to service_role;
 
 grant execute on function telephony_tenant(text) to service_role;
-
-grant execute on function twilio_deleted(text) to service_role;
 
 grant execute on function unknown_calls(jsonb) to service_role;
 
@@ -5327,8 +5306,6 @@ grant delete, insert, select, update on public.rate_limit_windows to service_rol
 
 grant select on public.recent_errors to service_role;
 
-grant delete, insert, select, update on public.reconcile_attempts to service_role;
-
 grant select on public.recordings to authenticated;
 
 grant insert, select, update on public.recordings to service_role;
@@ -5370,20 +5347,6 @@ grant select on public.telephony_transactions (started_at) to monitoring;
 grant select on public.telephony_transactions (status) to monitoring;
 
 grant select on public.telephony_transactions (transaction_type) to monitoring;
-
-grant delete, select on public.twilio_deletions to service_role;
-
-grant update on public.twilio_deletions (attempts) to service_role;
-
-grant insert, update on public.twilio_deletions (next_at) to service_role;
-
-grant select on public.twilio_deletions (queued_at) to monitoring;
-
-grant select on public.twilio_deletions (sid) to monitoring;
-
-grant insert on public.twilio_deletions (sid) to service_role;
-
-grant insert on public.twilio_deletions (subaccount_sid) to service_role;
 
 grant select on public.voicemail_backlog to authenticated;
 
@@ -5482,8 +5445,6 @@ comment on table public.telephony_secrets is 'Auth tokens of the sub-accounts, e
 comment on table public.telephony_transactions.status is 'in_progress; completed; rolled_back: failed, and nothing is left of it; failed: failed, and undoing it has not worked yet; released: completed, and given back since.';
 
 comment on table public.telephony_transactions.steps_completed is 'The steps in the order they were begun. Onboarding: {step, state: intended, done or undone, undo, and what it made}.';
-
-comment on table public.twilio_deletions is 'Recordings and records of calls that were erased here, and that Twilio still has; voice-reconcile deletes them there.';
 
 comment on table public.worker_runs is 'When each worker last ran and last succeeded.';
 
@@ -5585,6 +5546,14 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- job_kinds: {"keep": "30 days", "kind": "mail_voicemail", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 1, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.9, "longest_hold": "00:01:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
 
+-- job_kinds: {"keep": null, "kind": "incomplete_call", "lease": "00:02:00", "share": 0.25, "delays": ["00:05:00", "00:10:00", "00:20:00", "00:40:00", "01:20:00", "02:40:00", "05:20:00", "06:00:00"], "worker": "voice-reconcile", "held_for": null, "priority": 2, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
+
+-- job_kinds: {"keep": null, "kind": "onboarding", "lease": "00:03:00", "share": 0.25, "delays": ["00:01:00", "00:02:00", "00:04:00", "00:08:00", "00:16:00", "00:32:00", "01:04:00", "02:08:00", "04:16:00", "06:00:00"], "worker": "voice-reconcile", "held_for": null, "priority": 0, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
+
+-- job_kinds: {"keep": null, "kind": "open_call", "lease": "00:02:00", "share": 0.25, "delays": ["00:05:00"], "worker": "voice-reconcile", "held_for": null, "priority": 1, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
+
+-- job_kinds: {"keep": null, "kind": "twilio_deletion", "lease": "00:02:00", "share": 0.25, "delays": ["00:01:00", "00:02:00", "00:04:00", "00:08:00", "00:16:00", "00:32:00", "01:04:00", "02:08:00", "04:16:00", "06:00:00"], "worker": "voice-reconcile", "held_for": null, "priority": 3, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
+
 -- personal_data: {"rule": "analytics_events", "other": ["event_type", "event_data", "severity"], "expired": "t.created_at < $1 and t.event_type !~ '^(deploy|rollback)_'", "personal": [], "of_person": null, "table_name": "analytics_events", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": "calls", "other": ["call_sid", "direction", "line", "mode", "recording_sid", "recording_source", "handoff_reason", "disposition", "last_step"], "expired": null, "personal": ["from_e164", "to_e164", "party", "recording_url", "transcript"], "of_person": "t.call_sid = any ($1)", "table_name": "call_logs", "exported_as": "calls", "kept_because": null}
@@ -5610,8 +5579,6 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- personal_data: {"rule": null, "other": ["alert", "severity"], "expired": null, "personal": [], "of_person": null, "table_name": "alert_episodes", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["calendar", "state"], "expired": null, "personal": ["set_by"], "of_person": "lower(t.set_by) = lower($3)", "table_name": "calendar_overrides", "exported_as": "calendar_overrides", "kept_because": "Who opened or closed a calendar: until the override ends."}
-
--- personal_data: {"rule": null, "other": ["call_sid"], "expired": null, "personal": [], "of_person": "t.call_sid = any ($1)", "table_name": "reconcile_attempts", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["e164_number", "number_sid", "country"], "expired": null, "personal": ["profile"], "of_person": "position('\"' || $2 || '\"' in t.profile::text) > 0", "table_name": "telephony_numbers", "exported_as": "telephony_numbers", "kept_because": "Whom a line puts calls through to is its organisation's setting."}
 
@@ -5644,8 +5611,6 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- personal_data: {"rule": null, "other": ["name"], "expired": null, "personal": ["draft", "drafted_by"], "of_person": "position('\"' || $2 || '\"' in t.draft::text) > 0 or lower(t.drafted_by) = lower($3)", "table_name": "call_flows", "exported_as": "call_flows", "kept_because": "The flow is its organisation's, which may change it."}
 
 -- personal_data: {"rule": null, "other": ["scope", "mode", "disposition", "hung_up_at"], "expired": null, "personal": [], "of_person": null, "table_name": "call_hours", "exported_as": null, "kept_because": null}
-
--- personal_data: {"rule": null, "other": ["sid", "subaccount_sid"], "expired": null, "personal": [], "of_person": null, "table_name": "twilio_deletions", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["subaccount_sid", "business_name"], "expired": null, "personal": [], "of_person": null, "table_name": "telephony_subaccounts", "exported_as": null, "kept_because": null}
 

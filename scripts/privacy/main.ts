@@ -1,5 +1,9 @@
 /** `deno task forget`: one person's data, exported or erased everywhere. */
 import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
+import { type Jobs, jobs } from "../../supabase/functions/_shared/db/jobs.ts";
+import { runJobs, type Work } from "../../supabase/functions/_shared/jobs/run.ts";
+import { clock } from "../../supabase/functions/_shared/runtime.ts";
+import { deleteErased } from "../../supabase/functions/_shared/twilio/erased.ts";
 import {
   ADDRESS,
   command,
@@ -51,11 +55,9 @@ interface Receipt {
   readonly open_calls: number;
 }
 
-interface QueuedDeletion {
-  /** `RE...`: a recording; `CA...`: the record of a call or a leg. */
-  readonly sid: string;
-  readonly subaccount_sid: string | null;
-}
+/** What Twilio does not delete yet, or cannot be asked for, is tried again by voice-reconcile after so many seconds. */
+const TOO_EARLY_SEC = 6 * 3600;
+const AWAY_SEC = 60;
 
 const CONFIG = {
   allowPositionals: true,
@@ -117,7 +119,14 @@ async function forget(
 interface Records {
   // deno-lint-ignore no-explicit-any
   call(name: string, args: Record<string, unknown>): Promise<any>;
-  rows<Row>(table: string, columns: string, order: string): Promise<Row[]>;
+  /** @param filter What columns must equal. */
+  rows<Row>(
+    table: string,
+    columns: string,
+    order: string,
+    filter?: Record<string, string>,
+  ): Promise<Row[]>;
+  readonly jobs: Jobs;
 }
 
 function recordsAt(url: string, key: string): Records {
@@ -128,8 +137,9 @@ function recordsAt(url: string, key: string): Records {
       if (error !== null) throw new Error(`${name} at ${url}: ${error.message || "no answer"}`);
       return data;
     },
-    async rows(table, columns, order) {
-      const { data, error } = await api.from(table).select(columns).order(order);
+    jobs: jobs(api),
+    async rows(table, columns, order, filter = {}) {
+      const { data, error } = await api.from(table).select(columns).match(filter).order(order);
       if (error !== null) throw new Error(`${table} at ${url}: ${error.message || "no answer"}`);
       return data as never;
     },
@@ -255,54 +265,58 @@ async function deletePending(
   twilio: TwilioRest | undefined,
   print: Print,
 ): Promise<boolean> {
-  const queued = await records.rows<QueuedDeletion>(
-    "twilio_deletions",
-    "sid,subaccount_sid",
-    "queued_at",
-  );
+  const kind = "twilio_deletion";
+  const left = () => records.rows<{ key: string }>("jobs", "key", "created_at", { kind });
   if (twilio === undefined) {
+    const queued = await left();
     if (queued.length > 0) {
       print(`STILL AT TWILIO, as ${NO_ACCOUNT}: ${queued.length} recordings and records of calls`);
-      for (const { sid } of queued) print(`  ${sid}`);
+      for (const { key } of queued) print(`  ${key}`);
     }
     return queued.length === 0;
   }
   const deleted = { recordings: 0, calls: 0, refused: 0 };
-  const sum = () => deleted.recordings + deleted.calls + deleted.refused;
-  let clean = true;
-  try {
-    for (const { sid, subaccount_sid } of queued) {
-      const account = accountOf(twilio, subaccount_sid);
-      const isRecording = sid.startsWith("RE");
-      try {
-        // deno-lint-ignore no-await-in-loop -- One after the other, as Twilio limits how much at once.
-        await (isRecording ? account.deleteRecording(sid) : account.deleteCall(sid));
-      } catch (error) {
-        if (!isTooEarly(error)) throw error;
+  let away: TwilioError | undefined;
+  const work: Work = async (job) => {
+    try {
+      await deleteErased(twilio, job);
+    } catch (error) {
+      if (!(error instanceof TwilioError)) throw error;
+      const { message } = error;
+      if (isTooEarly(error)) {
         deleted.refused++;
-        continue;
+        return { kind: "postponed", error: message, seconds: TOO_EARLY_SEC };
       }
-      // deno-lint-ignore no-await-in-loop
-      await records.call("twilio_deleted", { p_sid: sid });
-      deleted[isRecording ? "recordings" : "calls"]++;
+      away = error;
+      return { kind: "held", error: message, seconds: AWAY_SEC, scope: "all" };
     }
-  } catch (error) {
-    if (!(error instanceof TwilioError)) throw error;
-    clean = false;
+    deleted[job.key.startsWith("RE") ? "recordings" : "calls"]++;
+    return { kind: "done" };
+  };
+  await records.call("hurry_jobs", { p_kind: kind });
+  // One after the other, as Twilio limits how much at once.
+  const bounds = { batch: 50, atOnce: 1, most: Infinity, until: Infinity };
+  await runJobs("forget", { [kind]: work }, bounds, {
+    jobs: records.jobs,
+    log: (_level, { reason }) => print(String(reason)),
+    now: clock,
+  });
+  const waiting = (await left()).length;
+  if (waiting > deleted.refused) {
+    const reason = away === undefined ? "another run is deleting them" : away.message;
     print(
       `STILL AT TWILIO: ${
-        queued.length - sum()
-      } recordings or records of calls: ${error.message}. voice-reconcile tries again by itself; npx -y deno@2.9.6 task forget --pending does it at once`,
+        waiting - deleted.refused
+      } recordings or records of calls: ${reason}. voice-reconcile tries again by itself; npx -y deno@2.9.6 task forget --pending does it at once`,
     );
   }
   if (deleted.refused > 0) {
-    clean = false;
     print(
       `STILL AT TWILIO: the records of ${deleted.refused} calls or legs, which Twilio refuses to delete as yet (20009, up to 14 days). voice-reconcile deletes them when it can`,
     );
   }
   print(`Deleted at Twilio: ${deleted.recordings} recordings, ${deleted.calls} records of calls`);
-  return clean;
+  return waiting === 0;
 }
 
 /** A call in its account at Twilio. */
@@ -362,9 +376,11 @@ async function eraseAtTwilio(
         if (!isTooEarly(error)) throw error;
         // Queued until it is deleted: after the call is erased here, nothing else names it.
         // deno-lint-ignore no-await-in-loop
-        await records.call("queue_twilio_deletion", {
-          p_sid: sid,
-          p_subaccount_sid: accountSid ?? null,
+        await records.call("enqueue_job", {
+          p_kind: "twilio_deletion",
+          p_key: sid,
+          p_payload: { account: accountSid ?? null },
+          p_run_at: new Date(Date.now() + TOO_EARLY_SEC * 1000).toISOString(),
         });
       }
     }

@@ -32,30 +32,6 @@ create index erased_calls_erased_idx on public.erased_calls (erased_at);
 alter table public.erased_calls enable row level security;
 create policy erased_calls_of_the_service on public.erased_calls for select to service_role using (true);
 
--- Recordings and records of calls that were erased here, and that Twilio still has. What Twilio does not delete is tried
--- again later and later, so that it never stands in the way of the rest: the record of a call may be refused for as long
--- as 14 days (error 20009).
-create table public.twilio_deletions (
-  -- RE...: a recording. CA...: a call or a leg.
-  sid text primary key
-    constraint twilio_deletions_sid_form check (sid ~ '^(RE|CA)[0-9a-fA-F]{32}$'),
-  -- Null: the main account.
-  subaccount_sid text
-    constraint twilio_deletions_account_form check (subaccount_sid ~ '^AC[0-9a-fA-F]{32}$'),
-  queued_at timestamptz not null default now(),
-  attempts integer not null default 0
-    constraint twilio_deletions_attempts_range check (attempts >= 0),
-  next_at timestamptz not null default now()
-);
-
-comment on table public.twilio_deletions is 'Recordings and records of calls that were erased here, and that Twilio still has; voice-reconcile deletes them there.';
-
-create index twilio_deletions_next_idx on public.twilio_deletions (next_at);
-
-alter table public.twilio_deletions enable row level security;
-create policy twilio_deletions_of_the_service on public.twilio_deletions for select to service_role using (true);
-create policy twilio_deletions_for_monitoring on public.twilio_deletions for select to monitoring using (true);
-
 -- That somebody's data was erased, and how much; not whose.
 create table public.erasure_receipts (
   id uuid primary key default gen_random_uuid(),
@@ -105,13 +81,15 @@ begin
   select public.call_hash(sid) from unnest(p_calls) as sid
   on conflict (call_hash) do nothing;
 
-  insert into public.twilio_deletions (sid, subaccount_sid)
-  select r.recording_sid, a.subaccount_sid
+  -- What Twilio does not delete is tried again later and later: the record of a call may be refused for as long as 14
+  -- days (error 20009).
+  insert into public.jobs (kind, key, payload)
+  select 'twilio_deletion', r.recording_sid, jsonb_build_object('account', a.subaccount_sid)
   from public.recordings as r
   left join public.call_logs as c on c.call_sid = r.call_sid
   left join public.telephony_subaccounts as a on a.org_id = c.org_id
   where r.call_sid = any (p_calls)
-  on conflict (sid) do nothing;
+  on conflict (kind, key) do nothing;
 
   for v_table in
     select p.table_name, p.of_person from public.personal_data as p
@@ -269,42 +247,7 @@ begin
 end
 $$;
 
--- Claims up to p_limit of them, and sets when each may be claimed again: a minute, doubling to 6 hours. Two runs at once
--- never get the same one. subaccount_sid null: the main account.
-create function public.claim_twilio_deletions(p_limit integer)
-returns table (sid text, subaccount_sid text)
-language sql volatile set search_path = ''
-begin atomic
-  update public.twilio_deletions as d
-  set attempts = d.attempts + 1, next_at = now() + least(interval '1 minute' * 2 ^ least(d.attempts, 10), interval '6 hours')
-  where d.sid in (
-    select due.sid from public.twilio_deletions as due
-    where due.next_at <= now() order by due.next_at limit p_limit for update skip locked
-  )
-  returning d.sid, d.subaccount_sid;
-end;
-
--- Twilio refuses to delete something as yet: it is asked again.
-create function public.queue_twilio_deletion(p_sid text, p_subaccount_sid text) returns void
-language sql volatile set search_path = ''
-begin atomic
-  insert into public.twilio_deletions (sid, subaccount_sid, next_at)
-  values (p_sid, p_subaccount_sid, now() + interval '6 hours')
-  on conflict (sid) do nothing;
-end;
-
--- Twilio has it no more.
-create function public.twilio_deleted(p_sid text) returns void
-language sql volatile set search_path = ''
-begin atomic
-  delete from public.twilio_deletions where sid = p_sid;
-end;
-
 grant select on public.consent_evidence, public.erased_calls, public.erasure_receipts to service_role;
-grant select, delete on public.twilio_deletions to service_role;
-grant insert (sid, subaccount_sid, next_at), update (attempts, next_at) on public.twilio_deletions to service_role;
-grant select (sid, queued_at) on public.twilio_deletions to monitoring;
 grant execute on function
-  public.call_hash, public.purge_personal_data, public.export_person, public.forget_person,
-  public.claim_twilio_deletions, public.queue_twilio_deletion, public.twilio_deleted
+  public.call_hash, public.purge_personal_data, public.export_person, public.forget_person
   to service_role;

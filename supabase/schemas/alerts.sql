@@ -216,8 +216,9 @@ cross join lateral (
       select count(*) from public.call_logs where incomplete and ended_at < now() - w.span
     )
     when 'recordings_undeleted' then (
-      select count(*) from public.twilio_deletions
-      where queued_at < now() - case when sid like 'RE%' then interval '1 day' else interval '15 days' end
+      select count(*) from public.jobs
+      where kind = 'twilio_deletion' and ended_at is null
+        and created_at < now() - case when key like 'RE%' then interval '1 day' else interval '15 days' end
     )
   end as value
 ) as v

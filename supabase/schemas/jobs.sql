@@ -100,7 +100,14 @@ values
     '23 h 30 min', null, null, '30 days', true),
   -- Each run tries again, in order; after a day nobody needs to hear of it.
   ('alert_pagerduty', 'alert-dispatch', 0, 0.5, null, '50 s', '{50 s}', null, null, '1 day', null, '30 days', false),
-  ('alert_slack', 'alert-dispatch', 1, 0.5, null, '50 s', '{50 s}', null, null, '1 day', null, '30 days', false);
+  ('alert_slack', 'alert-dispatch', 1, 0.5, null, '50 s', '{50 s}', null, null, '1 day', null, '30 days', false),
+  ('onboarding', 'voice-reconcile', 0, 0.25, null, '3 min',
+    '{1 min, 2 min, 4 min, 8 min, 16 min, 32 min, 64 min, 128 min, 256 min, 6 h}', null, null, null, null, null, false),
+  ('open_call', 'voice-reconcile', 1, 0.25, null, '2 min', '{5 min}', null, null, null, null, null, false),
+  ('incomplete_call', 'voice-reconcile', 2, 0.25, null, '2 min',
+    '{5 min, 10 min, 20 min, 40 min, 80 min, 160 min, 320 min, 6 h}', null, null, null, null, null, false),
+  ('twilio_deletion', 'voice-reconcile', 3, 0.25, null, '2 min',
+    '{1 min, 2 min, 4 min, 8 min, 16 min, 32 min, 64 min, 128 min, 256 min, 6 h}', null, null, null, null, null, false);
 
 alter table public.jobs enable row level security;
 create policy jobs_of_the_service on public.jobs for select to service_role using (true);
@@ -142,6 +149,10 @@ as $$
 begin
   return case
     when p_kind like 'mail\_%' then public.mail_content(p_kind, p_payload)
+    when p_kind in ('open_call', 'incomplete_call') then public.call_to_ask(p_kind, p_key)
+    when p_kind = 'onboarding' then (
+      select public.onboarding_work(t) from public.telephony_transactions as t where t.id = p_key::uuid
+    )
   end;
 end
 $$;
@@ -161,6 +172,48 @@ as $$
     jsonb_build_object('job_id', dead.id, 'kind', dead.kind, 'attempts', dead.attempts, 'reason', p_error)
   )
   from dead
+$$;
+
+-- Leases jobs that the caller has locked, and returns them in their order.
+create function public.start_jobs(p_ids bigint[])
+returns table (
+  id bigint, kind text, priority smallint, key text, payload jsonb, content jsonb, lease uuid, attempts integer
+)
+language sql volatile set search_path = ''
+as $$
+  with taken as (
+    update public.jobs as j set
+      status = 'running',
+      attempts = j.attempts + 1,
+      lease = gen_random_uuid(),
+      run_at = now() + k.lease,
+      uncertain_since = coalesce(j.uncertain_since, case when j.status = 'running' then j.attempted_at end),
+      attempted_at = now(),
+      content = case
+        when k.fixes_content then coalesce(j.content, public.job_content(j.kind, j.key, j.payload))
+      end
+    from public.job_kinds as k
+    where j.id = any (p_ids) and k.kind = j.kind
+    returning j.*, k.fixes_content
+  )
+  select
+    t.id, t.kind, t.priority, t.key, t.payload,
+    case when t.fixes_content then t.content else public.job_content(t.kind, t.key, t.payload) end, t.lease, t.attempts
+  from taken as t order by array_position(p_ids, t.id)
+$$;
+
+-- Claims one job by its key, held or not; nothing if it is not due, or another has it.
+create function public.claim_job(p_kind text, p_key text)
+returns table (
+  id bigint, kind text, priority smallint, key text, payload jsonb, content jsonb, lease uuid, attempts integer
+)
+language sql volatile set search_path = ''
+as $$
+  select s.* from public.start_jobs(array(
+    select j.id from public.jobs as j
+    where j.kind = p_kind and j.key = p_key and j.ended_at is null and j.run_at <= now()
+    for update
+  )) as s
 $$;
 
 -- Claims at most p_limit jobs of these kinds that are due, and those whose lease has run out. Two workers at once never
@@ -199,7 +252,7 @@ begin
 
   for v_lane in
     select
-      l.kind, l.priority, k.worker, k.hourly_share, k.lease, k.max_attempts, k.key_lives, k.expires_after, k.fixes_content,
+      l.kind, l.priority, k.worker, k.hourly_share, k.max_attempts, k.key_lives, k.expires_after,
       o.owed, sum(o.owed) over (order by l.priority, l.kind rows between 1 following and unbounded following) as owed_later
     from public.job_lanes as l
     join public.job_kinds as k on k.kind = l.kind
@@ -235,27 +288,7 @@ begin
     perform public.bury_job(lost, 'outcome_unknown') from unnest(v_unknown) as lost;
     perform public.bury_job(lost, 'too_late') from unnest(v_late) as lost;
 
-    return query
-    with taken as (
-      update public.jobs as j set
-        status = 'running',
-        attempts = j.attempts + 1,
-        lease = gen_random_uuid(),
-        run_at = now() + v_lane.lease,
-        uncertain_since = coalesce(j.uncertain_since, case when j.status = 'running' then j.attempted_at end),
-        attempted_at = now(),
-        content = case
-          when v_lane.fixes_content then coalesce(j.content, public.job_content(j.kind, j.key, j.payload))
-        end
-      where j.id = any (v_ids)
-      returning j.*
-    )
-    select
-      t.id, t.kind, t.priority, t.key, t.payload,
-      case when v_lane.fixes_content then t.content else public.job_content(t.kind, t.key, t.payload) end,
-      t.lease, t.attempts
-    from taken as t order by array_position(v_ids, t.id);
-
+    return query select * from public.start_jobs(v_ids);
     v_claimed := v_claimed + coalesce(cardinality(v_ids), 0);
     if v_lane.hourly_share is not null then
       v_used := v_used + coalesce(cardinality(v_ids), 0);
@@ -371,6 +404,20 @@ begin
 end
 $$;
 
+-- For an operator who does not want to wait: makes all jobs of a kind due, and ends its hold. Returns how many wait.
+create function public.hurry_jobs(p_kind text) returns integer
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_count integer;
+begin
+  update public.job_kinds as k set held_until = null, held_for = null where k.kind = p_kind;
+  update public.jobs as j set run_at = least(j.run_at, now()) where j.kind = p_kind and j.status = 'waiting';
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+
 -- Deletes at most p_batch jobs of each kind that were done longer ago than their kind keeps them. Returns how many.
 create function public.purge_jobs(p_batch integer default 1000) returns integer
 language sql volatile set search_path = ''
@@ -424,6 +471,7 @@ grant update (
 grant select, insert, update, delete on public.jobs to service_role;
 grant select (id, kind, key, priority, status, attempts, run_at, created_at, ended_at) on public.jobs to monitoring;
 grant execute on function
-  public.enqueue_job, public.job_content, public.bury_job, public.claim_jobs, public.renew_job, public.job_done,
-  public.job_failed, public.hold_jobs, public.retry_dead_jobs, public.purge_jobs
+  public.enqueue_job, public.job_content, public.bury_job, public.start_jobs, public.claim_job, public.claim_jobs, public.renew_job, public.job_done,
+  public.job_failed, public.hold_jobs, public.retry_dead_jobs, public.hurry_jobs,
+  public.purge_jobs
   to service_role;

@@ -1,7 +1,7 @@
 -- Onboarding: whose numbers these are, and what was done, step by step, to get them. A saga that outlives its process:
--- telephony_transactions is its log, and a step is written down, with what undoes it, before it is done. Whoever works on
--- a transaction holds its lease; a lease that has run out may be taken over, by the same request made again or by
--- voice-reconcile, which then finishes the work or undoes it. Releasing an organisation is a transaction too: its steps
+-- telephony_transactions is its log, and a step is written down, with what undoes it, before it is done. While it is
+-- unfinished it has a job of kind onboarding, whose lease says who works on it; when the lease has run out, the same
+-- request made again or voice-reconcile takes it over, and finishes the work or undoes it. Releasing an organisation is a transaction too: its steps
 -- are all that the organisation has, and undoing them is the work.
 
 -- Where the platform has Vault (Supabase does; the local stack does not), it keeps the auth tokens.
@@ -66,21 +66,11 @@ create table public.telephony_transactions (
     constraint telephony_transactions_result_object check (jsonb_typeof(result) = 'object'),
   -- It failed, and is taken back: from then on it never goes forward again.
   undoing boolean not null default false,
-  attempts integer not null default 0
-    constraint telephony_transactions_attempts_range check (attempts >= 0),
-  -- Whoever has it may write; null: nobody works on it.
-  lease uuid,
-  -- Until then nobody else may take it over.
-  held_until timestamptz,
   constraint telephony_transactions_times_in_order check (completed_at >= started_at),
   constraint telephony_transactions_done_when_completed check ((status = 'in_progress') = (completed_at is null)),
   constraint telephony_transactions_onboarding_whole check (
     transaction_type <> 'onboarding'
     or (request is not null and (status <> 'completed' or result is not null))
-  ),
-  constraint telephony_transactions_unfinished_is_held check (
-    transaction_type not in ('onboarding', 'release') or status not in ('in_progress', 'failed')
-    or held_until is not null
   )
 );
 
@@ -134,14 +124,14 @@ as $$
   )
 $$;
 
--- What whoever holds the lease has to know.
+-- What the worker has to know of a transaction, beside its job's lease and attempts.
 create function public.onboarding_work(t public.telephony_transactions) returns jsonb
 language sql stable set search_path = ''
 as $$
   select jsonb_build_object(
-    'id', t.id, 'type', t.transaction_type, 'lease', t.lease, 'org_id', t.org_id, 'request', t.request,
+    'id', t.id, 'type', t.transaction_type, 'org_id', t.org_id, 'request', t.request,
     'steps', t.steps_completed,
-    'undoing', t.undoing, 'error', t.error_message, 'attempts', t.attempts, 'vault', public.has_vault(),
+    'undoing', t.undoing, 'error', t.error_message, 'vault', public.has_vault(),
     'subaccount_sid', (
       select s.subaccount_sid from public.telephony_subaccounts as s
       where s.org_id = t.org_id and s.released_at is null
@@ -149,19 +139,60 @@ as $$
   )
 $$;
 
+-- The transaction in the caller's hands, where nobody has it and it is due; null otherwise.
+create function public.take_onboarding(p_id uuid) returns jsonb
+language sql volatile set search_path = ''
+begin atomic
+  select j.content || jsonb_build_object('lease', j.lease, 'attempts', j.attempts)
+  from public.claim_job('onboarding', p_id::text) as j;
+end;
+
+-- In so many seconds it may be asked for again.
+create function public.onboarding_due_in(p_id uuid) returns integer
+language sql stable set search_path = ''
+begin atomic
+  select greatest(5, ceil(extract(epoch from j.run_at - now())))::integer
+  from public.jobs as j where j.kind = 'onboarding' and j.key = p_id::text;
+end;
+
+-- Renews the lease of a transaction. Raises PT409 (HTTP 409) when another worker has taken over, or it is over.
+create function public.hold_onboarding(p_id uuid, p_lease uuid) returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  if not coalesce((
+    select public.renew_job(j.id, p_lease) from public.jobs as j where j.kind = 'onboarding' and j.key = p_id::text
+  ), false) then
+    raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
+  end if;
+end
+$$;
+
+-- Ends the job of a transaction that is over, by whoever holds it.
+create function public.end_onboarding_job(p_id uuid, p_lease uuid) returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  if not coalesce((
+    select public.job_done(j.id, p_lease) from public.jobs as j where j.kind = 'onboarding' and j.key = p_id::text
+  ), false) then
+    raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
+  end if;
+end
+$$;
+
 -- Begins an onboarding, or tells what became of it: {outcome: started, work} to whoever is to do it;
 -- {outcome: completed, result}; {outcome: in_progress, retry_after} while another works on it or it is being undone;
 -- {outcome: conflict} where the key, or without a key the organisation, belongs to another request; {outcome: enough}
 -- where the organisation has a number and p_further is false: whoever asked may not have it buy another.
 create function public.begin_onboarding(
-  p_org_id uuid, p_request jsonb, p_key text default null, p_further boolean default true,
-  p_lease interval default '3 minutes'
+  p_org_id uuid, p_request jsonb, p_key text default null, p_further boolean default true
 ) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
 declare
   t public.telephony_transactions;
-  taken_over public.telephony_transactions;
+  v_work jsonb;
 begin
   for v_look in 1..2 loop
     select * into t from public.telephony_transactions as known
@@ -173,8 +204,8 @@ begin
 
     -- Waits for a rival's insert, and then does nothing: the indexes decide.
     insert into public.telephony_transactions
-      (transaction_type, org_id, request, idempotency_key, attempts, lease, held_until)
-    values ('onboarding', p_org_id, p_request, p_key, 1, gen_random_uuid(), now() + p_lease)
+      (transaction_type, org_id, request, idempotency_key)
+    values ('onboarding', p_org_id, p_request, p_key)
     on conflict do nothing
     returning * into t;
     if found then
@@ -183,7 +214,8 @@ begin
         delete from public.telephony_transactions as mine where mine.id = t.id;
         return jsonb_build_object('outcome', 'enough');
       end if;
-      return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(t));
+      perform public.enqueue_job('onboarding', t.id::text);
+      return jsonb_build_object('outcome', 'started', 'work', public.take_onboarding(t.id));
     end if;
   end loop;
 
@@ -198,19 +230,18 @@ begin
     return jsonb_build_object('outcome', 'completed', 'result', t.result);
   end if;
 
-  -- The same request once more, after whoever worked on it has gone: it is finished now.
-  update public.telephony_transactions as mine
-  set lease = gen_random_uuid(), held_until = now() + p_lease, attempts = mine.attempts + 1
-  where mine.id = t.id and mine.status = 'in_progress' and not mine.undoing and mine.held_until < now()
-  returning * into taken_over;
-  if found then
-    return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(taken_over));
+  -- The same request once more, after the worker that had it has gone: it is finished now.
+  if t.status = 'in_progress' and not t.undoing then
+    v_work := public.take_onboarding(t.id);
+    if v_work is not null then
+      return jsonb_build_object('outcome', 'started', 'work', v_work);
+    end if;
   end if;
   return jsonb_build_object(
     'outcome', 'in_progress',
     -- Done by hand it takes seconds; being undone again, as long as it waits.
     'retry_after', case when t.status = 'in_progress' and not t.undoing then 5
-      else greatest(5, ceil(extract(epoch from t.held_until - now())))::integer end
+      else coalesce(public.onboarding_due_in(t.id), 5) end
   );
 end
 $$;
@@ -218,17 +249,18 @@ $$;
 -- Begins to release an organisation, or tells what became of that: {outcome: started, work}; {outcome: in_progress,
 -- retry_after} while another works on it, or an onboarding is under way; {outcome: released, result} where it was released
 -- before and has nothing since; {outcome: nothing} where it never had anything.
-create function public.begin_release(p_org_id uuid, p_lease interval default '3 minutes') returns jsonb
+create function public.begin_release(p_org_id uuid) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
 declare
   t public.telephony_transactions;
   v_active public.telephony_transactions;
+  v_work jsonb;
 begin
   insert into public.telephony_transactions
-    (transaction_type, org_id, undoing, attempts, lease, held_until, steps_completed)
+    (transaction_type, org_id, undoing, steps_completed)
   select
-    'release', s.org_id, true, 1, gen_random_uuid(), now() + p_lease,
+    'release', s.org_id, true,
     jsonb_build_object(
       'step', 'subaccount', 'state', 'done', 'undo', 'close_subaccount', 'subaccount_sid', s.subaccount_sid
     ) || coalesce((
@@ -242,23 +274,22 @@ begin
   on conflict do nothing
   returning * into t;
   if found then
-    return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(t));
+    perform public.enqueue_job('onboarding', t.id::text);
+    return jsonb_build_object('outcome', 'started', 'work', public.take_onboarding(t.id));
   end if;
 
   select * into v_active from public.telephony_transactions as a
   where a.org_id = p_org_id and a.transaction_type in ('onboarding', 'release') and a.status in ('in_progress', 'failed');
   if found then
-    -- Whoever worked on it has gone: it is finished now.
-    update public.telephony_transactions as mine
-    set lease = gen_random_uuid(), held_until = now() + p_lease, attempts = mine.attempts + 1
-    where mine.id = v_active.id and mine.transaction_type = 'release' and mine.held_until < now()
-    returning * into t;
-    if found then
-      return jsonb_build_object('outcome', 'started', 'work', public.onboarding_work(t));
+    -- The worker that had it has gone: it is finished now.
+    if v_active.transaction_type = 'release' then
+      v_work := public.take_onboarding(v_active.id);
+      if v_work is not null then
+        return jsonb_build_object('outcome', 'started', 'work', v_work);
+      end if;
     end if;
     return jsonb_build_object(
-      'outcome', 'in_progress',
-      'retry_after', greatest(5, ceil(extract(epoch from v_active.held_until - now())))::integer
+      'outcome', 'in_progress', 'retry_after', coalesce(public.onboarding_due_in(v_active.id), 5)
     );
   end if;
 
@@ -278,14 +309,12 @@ as $$
 declare
   v_org_id uuid;
 begin
+  perform public.end_onboarding_job(p_id, p_lease_token);
   update public.telephony_transactions as t set
     status = 'completed', steps_completed = p_steps, result = p_result, error_message = null,
-    completed_at = clock_timestamp(), lease = null, held_until = null
-  where t.id = p_id and t.lease = p_lease_token and t.transaction_type = 'release' and t.status in ('in_progress', 'failed')
-  returning t.org_id into v_org_id;
-  if not found then
-    raise sqlstate 'PT409' using message = 'this release is in other hands, or over';
-  end if;
+    completed_at = clock_timestamp()
+  where t.id = p_id and t.transaction_type = 'release' and t.status in ('in_progress', 'failed')
+  returning t.org_id into strict v_org_id;
   delete from public.telephony_numbers as n where n.org_id = v_org_id;
   update public.telephony_subaccounts as s set released_at = now() where s.org_id = v_org_id;
   update public.telephony_transactions as t set status = 'released'
@@ -293,64 +322,42 @@ begin
 end
 $$;
 
--- Claims onboardings and releases that nobody works on any more. Two runs at once never get the same one.
-create function public.claim_onboardings(p_limit integer, p_lease interval default '3 minutes') returns setof jsonb
-language sql volatile set search_path = ''
-as $$
-  with due as (
-    select t.id from public.telephony_transactions as t
-    where t.transaction_type in ('onboarding', 'release') and t.status in ('in_progress', 'failed') and t.held_until < now()
-    order by t.held_until
-    limit p_limit
-    for update skip locked
-  ), claimed as (
-    update public.telephony_transactions as t
-    set lease = gen_random_uuid(), held_until = now() + p_lease, attempts = t.attempts + 1
-    from due where t.id = due.id
-    returning t.*
-  )
-  select public.onboarding_work(row(claimed.*)::public.telephony_transactions) from claimed
-$$;
-
 -- Writes the steps down and renews the lease. p_error: what went wrong; from then on it is being undone.
 -- Raises PT409 (HTTP 409) when another has taken over.
 create function public.save_onboarding(
-  p_id uuid, p_lease_token uuid, p_steps jsonb, p_error text default null, p_lease interval default '3 minutes'
+  p_id uuid, p_lease_token uuid, p_steps jsonb, p_error text default null
 ) returns void
 language plpgsql volatile set search_path = ''
 as $$
 begin
+  perform public.hold_onboarding(p_id, p_lease_token);
   update public.telephony_transactions as t set
     steps_completed = p_steps,
     undoing = t.undoing or p_error is not null,
-    error_message = coalesce(p_error, t.error_message),
-    held_until = now() + p_lease
-  where t.id = p_id and t.lease = p_lease_token and t.status in ('in_progress', 'failed');
-  if not found then
-    raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
-  end if;
+    error_message = coalesce(p_error, t.error_message)
+  where t.id = p_id;
 end
 $$;
 
 -- Ends an attempt to undo: rolled_back where nothing is left; failed where something is, which is tried again
--- after a minute, doubling to 6 hours. Raises PT409 when another has taken over.
+-- by the rules of its kind. Raises PT409 when another has taken over.
 create function public.end_onboarding(
   p_id uuid, p_lease_token uuid, p_status text, p_steps jsonb, p_error text
 ) returns void
 language plpgsql volatile set search_path = ''
 as $$
 begin
+  if p_status = 'rolled_back' then
+    perform public.end_onboarding_job(p_id, p_lease_token);
+  else
+    perform public.hold_onboarding(p_id, p_lease_token);
+    perform public.job_failed(j.id, p_lease_token, 'not undone')
+    from public.jobs as j where j.kind = 'onboarding' and j.key = p_id::text;
+  end if;
   update public.telephony_transactions as t set
     status = p_status, steps_completed = p_steps, error_message = p_error, undoing = true,
-    completed_at = clock_timestamp(), lease = null,
-    held_until = case p_status
-      when 'failed' then now() + least(interval '1 minute' * 2 ^ least(t.attempts - 1, 10), interval '6 hours')
-    end
-  where t.id = p_id and t.lease = p_lease_token and t.status in ('in_progress', 'failed')
-    and p_status in ('rolled_back', 'failed');
-  if not found then
-    raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
-  end if;
+    completed_at = clock_timestamp()
+  where t.id = p_id;
 end
 $$;
 
@@ -404,10 +411,10 @@ as $$
 declare
   v_org_id uuid;
 begin
+  perform public.end_onboarding_job(p_id, p_lease_token);
   update public.telephony_transactions as t set
-    status = 'completed', steps_completed = p_steps, result = p_made -> 'result',
-    completed_at = clock_timestamp(), lease = null, held_until = null
-  where t.id = p_id and t.lease = p_lease_token and t.status = 'in_progress' and not t.undoing
+    status = 'completed', steps_completed = p_steps, result = p_made -> 'result', completed_at = clock_timestamp()
+  where t.id = p_id and t.status = 'in_progress' and not t.undoing
   returning t.org_id into v_org_id;
   if not found then
     raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
@@ -550,8 +557,9 @@ grant select (
   transaction_type, status, started_at, completed_at
 ) on public.telephony_transactions to monitoring;
 grant execute on function
-  public.has_vault, public.onboarding_work, public.begin_onboarding, public.begin_release,
-  public.complete_release, public.forget_telephony_token, public.claim_onboardings,
+  public.has_vault, public.onboarding_work, public.take_onboarding, public.onboarding_due_in, public.hold_onboarding,
+  public.end_onboarding_job, public.begin_onboarding, public.begin_release,
+  public.complete_release, public.forget_telephony_token,
   public.save_onboarding, public.end_onboarding, public.keep_telephony_token, public.complete_onboarding,
   public.telephony_tenant, public.telephony_accounts,
   public.running_onboardings, public.organisation_of

@@ -10,7 +10,6 @@ declare
   v_jobs integer := public.purge_jobs(p_batch);
   v_windows integer;
   v_refusals integer;
-  v_attempts integer;
   v_dialled integer;
 begin
   -- An hour: longer than any window that is in use.
@@ -31,15 +30,6 @@ begin
     = (old.endpoint, old.identifier_type, old.identifier, old.minute);
   get diagnostics v_refusals = row_count;
 
-  -- A call that still needs asking has been asked again by then.
-  delete from public.reconcile_attempts as a using (
-    select call_sid from public.reconcile_attempts
-    where next_at < now() - interval '2 days'
-    order by next_at limit p_batch for update skip locked
-  ) as old
-  where a.call_sid = old.call_sid;
-  get diagnostics v_attempts = row_count;
-
   -- A call that still went on is over, and has been counted.
   delete from public.dialled_time as d using (
     select line, day from public.dialled_time
@@ -51,7 +41,7 @@ begin
 
   return jsonb_build_object(
     'idempotency_keys', v_keys, 'jobs', v_jobs, 'rate_limit_windows', v_windows,
-    'rate_limit_refusals', v_refusals, 'reconcile_attempts', v_attempts,
+    'rate_limit_refusals', v_refusals,
     'dialled_time', v_dialled
   );
 end

@@ -243,14 +243,14 @@ const CASES: Record<string, Case> = {
   },
   recordings_undeleted: {
     at: (sql) =>
-      sql`insert into twilio_deletions (sid, queued_at)
-        values (${recordingSid(1)}, now() - interval '1 day')`,
+      sql`insert into jobs (kind, key, created_at)
+        values ('twilio_deletion', ${recordingSid(1)}, now() - interval '1 day')`,
     value: 0,
     past: (sql) =>
-      sql`insert into twilio_deletions (sid, queued_at)
-        select 'RE' || lpad(n::text, 32, '0'), now() - interval '24 hours 1 second' from generate_series(2, 3) as n`,
+      sql`insert into jobs (kind, key, created_at)
+        select 'twilio_deletion', 'RE' || lpad(n::text, 32, '0'), now() - interval '24 hours 1 second' from generate_series(2, 3) as n`,
     over: 2,
-    back: (sql) => sql`delete from twilio_deletions where queued_at < now() - interval '1 day'`,
+    back: (sql) => sql`delete from jobs where created_at < now() - interval '1 day'`,
   },
   average_call_duration: {
     at: (sql) => calls(sql, 20, { connected: true, seconds: 900 }),

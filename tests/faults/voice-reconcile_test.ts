@@ -77,7 +77,8 @@ class World implements AsyncDisposable {
   /** Nothing was heard of any call for so long, nor was any asked about. */
   async pass(interval: string): Promise<void> {
     await this.db.sql`update call_logs set updated_at = updated_at - ${interval}::interval`;
-    await this.db.sql`update reconcile_attempts set next_at = next_at - ${interval}::interval`;
+    await this.db.sql`update jobs set run_at = run_at - ${interval}::interval`;
+    await this.db.sql`update job_kinds set held_until = held_until - ${interval}::interval`;
   }
 
   async run(deps = this.deps(), headers: HeadersInit = { apikey: LOCAL_SECRET_KEY }) {
@@ -347,30 +348,40 @@ Deno.test("two runs at once have the effect of one", async () => {
     group by call_sid, event, leg_sid, status`;
   assertEquals(events.length, 8 * 3 + 2, "each call its end, its message, and that it is settled");
   assertEquals(events.filter(({ n }) => n > 1), []);
-  const claims = await world.db.sql`select call_sid, attempts from reconcile_attempts`;
-  assertEquals(claims.filter(({ attempts }) => attempts > 1), []);
+  assertEquals([...await world.db.sql`select kind, key from jobs where attempts > 1`], []);
   const rows = await world.db
     .sql`select disposition from call_logs where disposition = 'voicemail'`;
   assertEquals(rows.length, 8);
 });
 
-Deno.test("of two claims at once only one gets a call", async () => {
+Deno.test("of two runs at once one enqueues a call, and of two claims at once one gets it", async () => {
   await using world = await World.make();
   await world.ring({ hangupAt: "gather" });
   const { sql } = world.db;
-  const claim = async (by = sql) => (await by`select * from claim_calls_to_reconcile(20)`).length;
-  let second = Promise.resolve(-1);
+  await Promise.all([sql`select enqueue_calls()`, sql`select enqueue_calls()`]);
+  const claim = async (by = sql) =>
+    (await by`select * from claim_jobs('{incomplete_call}', 20)`).length;
   await sql.begin(async (first) => {
     assertEquals(await claim(first as never), 1);
-    second = claim();
-    for (let waits = 0; waits === 0;) {
-      // deno-lint-ignore no-await-in-loop -- It polls.
-      waits = (await sql`
-        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)
-        .length;
-    }
+    assertEquals(await claim(), 0, "without waiting for the first");
   });
-  assertEquals(await second, 0);
+  assertEquals(await claim(), 0);
+});
+
+Deno.test("a call is asked about from 20 minutes after its end on, and once Twilio was asked anyway at once", async () => {
+  await using world = await World.make();
+  const { callSid } = await world.ring({ hangupAt: "gather" });
+  const enqueued = async (minutes: number, calls: string[]) => {
+    await world.db.sql`delete from jobs`;
+    await world.db.sql`
+      update call_logs set started_at = now() - interval '1 hour', ended_at = now() - make_interval(mins => ${minutes})`;
+    await world.db.sql`select enqueue_calls(${calls}::text[])`;
+    return (await world.db.sql`select kind from jobs`).map(({ kind }) => kind);
+  };
+  assertEquals(await enqueued(0, []), []);
+  assertEquals(await enqueued(19, []), []);
+  assertEquals(await enqueued(21, []), ["incomplete_call"]);
+  assertEquals(await enqueued(6, [callSid]), ["incomplete_call"]);
 });
 
 Deno.test("a run asks about every call that is due, and about each once", async () => {
@@ -405,9 +416,8 @@ Deno.test("however many calls are long, a lost voicemail has its turn; a run tha
   await world.run();
   assertEquals((await world.row(lost.callSid))!.disposition, "voicemail");
   await world.pass("6 minutes");
-  const [row] = await world.db
-    .sql`select count(*)::int as due from claim_calls_to_reconcile(1000)`;
-  assertEquals(row!.due, 60, "the calls that are open, whoever had no turn among them");
+  const due = await world.db.sql`select from claim_jobs('{open_call}', 1000)`;
+  assertEquals(due.length, 60, "the calls that are open, those among them that had no turn");
 });
 
 Deno.test("the end of a call of many hours that was lost is found within 10 minutes", async () => {
@@ -587,6 +597,9 @@ Deno.test("what has expired is purged, and reported; what has not stays", async 
   assertEquals(after!.n, 1);
 });
 
+const deletions = (world: World) =>
+  world.db.sql`select key, attempts, status from jobs where kind = 'twilio_deletion'`;
+
 /** A voicemail whose call is erased here, as its days are over. */
 async function erasedVoicemail(world: World): Promise<string> {
   const call = await world.ring({ keys: ["9"], voicemail: { seconds: 5, transcript: "call me" } });
@@ -604,23 +617,23 @@ Deno.test("the recording of an erased call is deleted at Twilio, once", async ()
   const sid = await erasedVoicemail(world);
   assertEquals((await world.run()).body.recordings_deleted, 1);
   assertEquals(world.twilio.deleted, [{ account: ACCOUNT_SID, sid }]);
-  assertEquals((await world.db.sql`select from twilio_deletions`).length, 0);
+  assertEquals((await deletions(world)).length, 0);
   assertEquals((await world.run()).body.recordings_deleted, 0);
 });
 
 Deno.test("the record of a call that Twilio does not delete yet waits, and is no failure", async () => {
   await using world = await World.make();
   const sid = newCallSid();
-  await world.db.sql`insert into twilio_deletions (sid) values (${sid})`;
+  await world.db.sql`select enqueue_job('twilio_deletion', ${sid})`;
   world.twilio.fault = (path) =>
     path === `/Calls/${sid}.json` ? failure(409, 20009, "Cannot delete") : undefined;
   const { body } = await world.run();
   assertEquals([body.failed, body.backed_off], [0, false]);
-  assertEquals((await world.db.sql`select sid from twilio_deletions`).length, 1);
+  assertEquals((await deletions(world)).length, 1);
   world.twilio.fault = undefined;
-  await world.db.sql`update twilio_deletions set next_at = now()`;
+  await world.db.sql`select hurry_jobs('twilio_deletion')`;
   await world.run();
-  assertEquals((await world.db.sql`select from twilio_deletions`).length, 0);
+  assertEquals((await deletions(world)).length, 0);
 });
 
 Deno.test("a recording that Twilio does not delete is tried again later, and does not stop the others", async () => {
@@ -630,9 +643,10 @@ Deno.test("a recording that Twilio does not delete is tried again later, and doe
     path.includes(sids[0]!) ? failure(500, 20500, "Internal Server Error") : undefined;
   const { body } = await world.run();
   assertEquals([body.recordings_deleted, body.failed], [1, 1]);
-  assertEquals((await world.run()).body.failed, 0, "it waits for its turn");
+  const [left] = await deletions(world);
+  assertEquals({ ...left }, { key: sids[0], attempts: 1, status: "waiting" });
   world.twilio.fault = undefined;
-  await world.db.sql`update twilio_deletions set next_at = now()`;
+  await world.db.sql`select hurry_jobs('twilio_deletion')`;
   assertEquals((await world.run()).body.recordings_deleted, 1);
   assertEquals(world.twilio.deleted.map(({ sid }) => sid).sort(), sids.sort());
 });
@@ -642,11 +656,12 @@ Deno.test("a recording that is gone already counts as deleted; one of a sub-acco
   const sub = "AC" + "5".repeat(32);
   const sid = await erasedVoicemail(world);
   world.twilio.subaccounts[sub] = world.twilio.calls.splice(0);
-  await world.db.sql`update twilio_deletions set subaccount_sid = ${sub}`;
-  await world.db.sql`insert into twilio_deletions (sid) values (${"RE" + "1".repeat(32)})`;
+  await world.db.sql`
+    update jobs set payload = jsonb_build_object('account', ${sub}::text) where kind = 'twilio_deletion'`;
+  await world.db.sql`select enqueue_job('twilio_deletion', ${"RE" + "1".repeat(32)})`;
   assertEquals((await world.run()).body.recordings_deleted, 2);
   assertEquals(world.twilio.deleted, [{ account: sub, sid }]);
-  assertEquals((await world.db.sql`select from twilio_deletions`).length, 0);
+  assertEquals((await deletions(world)).length, 0);
 });
 
 Deno.test("told to slow down, a run deletes nothing further; two runs at once ask for each once", async () => {
@@ -657,7 +672,7 @@ Deno.test("told to slow down, a run deletes nothing further; two runs at once as
   const { body } = await world.run();
   assertEquals([body.backed_off, body.recordings_deleted], [true, 0]);
   world.twilio.fault = undefined;
-  await world.db.sql`update twilio_deletions set next_at = now()`;
+  await world.db.sql`select hurry_jobs('twilio_deletion')`;
   world.twilio.asked.length = 0;
   await Promise.all([world.run(), world.run()]);
   assertEquals(world.twilio.deleted.map(({ sid }) => sid).sort(), sids.sort());
@@ -691,7 +706,7 @@ Deno.test("whoever has not the secret key gets 401, and nothing is asked or done
     assertEquals([status, body], [401, { error: "unauthorized" }], JSON.stringify(headers));
   }
   assertEquals(world.twilio.asked, []);
-  assertEquals((await world.db.sql`select from reconcile_attempts`).length, 0);
+  assertEquals((await world.db.sql`select from jobs where kind like '%_call'`).length, 0);
   const bearer = { authorization: `Bearer ${LOCAL_SECRET_KEY}` };
   assertEquals((await world.run(world.deps(), bearer)).status, 200);
 });

@@ -117,7 +117,7 @@ Deno.test("forget erases a person here and at Twilio, and prints the receipt", a
       ]),
     );
     assertEquals((await stack.db.sql`select from call_logs`).length, 0);
-    assertEquals((await stack.db.sql`select from twilio_deletions`).length, 0);
+    assertEquals((await stack.db.sql`select from jobs`).length, 0);
     assertEquals(text.includes("Nothing was known"), false, text);
     const again = await forget(["+14165550123", "--yes"], env);
     assertEquals(again.code, 0, again.text);
@@ -284,7 +284,7 @@ Deno.test("forget without an account erases nobody who has called, and somebody 
     assertEquals((await sql`select from contact_messages`).length, 2);
 
     // Of somebody else's erased call, which is not this person's.
-    await sql`insert into twilio_deletions (sid) values (${recordingSid(9)})`;
+    await sql`select enqueue_job('twilio_deletion', ${recordingSid(9)})`;
     const wrote = await forget(["+14165550199", "--yes"], { SUPABASE_URL: stack.url });
     assertEquals(wrote.code, 0, wrote.text);
     assertStringIncludes(wrote.text, "contact_messages: 1");
@@ -345,13 +345,15 @@ Deno.test("the record of a call that Twilio does not delete yet is kept as work 
     assertEquals(code, 1, text);
     assertStringIncludes(text, "call_logs: 1");
     assertStringIncludes(text, "STILL AT TWILIO: the records of 1 calls or legs");
-    assertEquals([...await sql`select sid from twilio_deletions`], [{ sid }]);
+    assertEquals([...await sql`select key from jobs where kind = 'twilio_deletion'`], [{
+      key: sid,
+    }]);
 
     refused.clear();
     const later = await forget(["--pending"], env);
     assertEquals(later.code, 0, later.text);
     assertEquals(twilio.deleted, [`Calls/${sid}`]);
-    assertEquals((await sql`select from twilio_deletions`).length, 0);
+    assertEquals((await sql`select from jobs`).length, 0);
   } finally {
     await stack.stop();
   }
@@ -362,7 +364,7 @@ Deno.test("the recordings that wait are listed without an account, and deleted w
   const sql = stack.db.sql;
   await using twilio = fakeTwilio({});
   try {
-    await sql`insert into twilio_deletions (sid) values (${recordingSid(7)})`;
+    await sql`select enqueue_job('twilio_deletion', ${recordingSid(7)})`;
     const { code, text } = await forget(["--pending"], { SUPABASE_URL: stack.url });
     assertEquals(code, 1);
     assertStringIncludes(text, "STILL AT TWILIO");
@@ -378,7 +380,7 @@ Deno.test("the recordings that wait are listed without an account, and deleted w
       TRANSCRIPTION,
       `Recordings/${recordingSid(7)}`,
     ]]);
-    assertEquals((await sql`select from twilio_deletions`).length, 0);
+    assertEquals((await sql`select from jobs`).length, 0);
   } finally {
     await stack.stop();
   }

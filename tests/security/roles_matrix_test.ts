@@ -104,12 +104,6 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   disclosures: ["select", "insert"],
   erased_calls: ["select"],
   erasure_receipts: ["select"],
-  twilio_deletions: [
-    "select",
-    "insert(sid, subaccount_sid, next_at)",
-    "update(attempts, next_at)",
-    "delete",
-  ],
   // Read by definers alone, and by nobody directly.
   telephony_secrets: [],
   // An operator's to set.
@@ -147,7 +141,6 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   jobs: CHANGES,
   rate_limit_refusals: CHANGES,
   rate_limit_windows: CHANGES,
-  reconcile_attempts: CHANGES,
   telephony_transactions: CHANGES,
 };
 

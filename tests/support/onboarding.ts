@@ -13,11 +13,11 @@ import {
   LOCAL_SECRET_KEY,
 } from "../../scripts/local/stack.ts";
 import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
+import { type Jobs, jobs } from "../../supabase/functions/_shared/db/jobs.ts";
 import { onboardings } from "../../supabase/functions/_shared/db/onboarding.ts";
 import { reconciliation } from "../../supabase/functions/_shared/db/reconciliation.ts";
 import { type Deps, depsFrom } from "../../supabase/functions/_shared/deps.ts";
 import { formatLogLine } from "../../supabase/functions/_shared/log.ts";
-import { recoverOnboardings } from "../../supabase/functions/_shared/onboarding/recover.ts";
 import type { SagaDeps } from "../../supabase/functions/_shared/onboarding/saga.ts";
 import { sealBy } from "../../supabase/functions/_shared/onboarding/seal.ts";
 import { twilioClient } from "../../supabase/functions/_shared/twilio/client.ts";
@@ -57,8 +57,9 @@ export interface Office {
   setStatus(accountSid: string, status: "active" | "suspended" | "closed"): Promise<void>;
   /** Has the function ask with other parts than the office's. */
   askWith(saga: SagaDeps | undefined, body: unknown, options?: AskOptions): Promise<Answer>;
+  readonly jobs: Jobs;
   /** One run of voice-reconcile. */
-  reconcile(): Promise<Answer>;
+  reconcile(saga?: SagaDeps): Promise<Answer>;
   /** Whoever held a lease is gone for long enough, and what Twilio did not answer is settled. */
   expireLeases(minutes?: number): Promise<void>;
   /** The transactions of an organisation, oldest first. */
@@ -140,17 +141,21 @@ export function openOffice(
     };
     return createOnboard(all);
   };
-  const reconcile = createReconcile({
-    ...deps,
-    database: reconciliation(dataApi(settings.supabaseUrl, settings.secretKey)),
-    twilio: undefined,
-    onboardings: () => recoverOnboardings(saga),
-  });
+  const api = dataApi(settings.supabaseUrl, settings.secretKey);
+  const reconcile = (parts: SagaDeps) =>
+    createReconcile({
+      ...deps,
+      database: reconciliation(api),
+      jobs: office.jobs,
+      twilio: undefined,
+      saga: parts,
+    });
 
   const office: Office = {
     env,
     twilio,
     saga,
+    jobs: jobs(api),
     lines,
     waits,
     ask: (body, options) => office.askWith(saga, body, options),
@@ -186,9 +191,9 @@ export function openOffice(
       );
       return await read(await asDocumented("telephony-onboard", method, response));
     },
-    reconcile: async () =>
+    reconcile: async (parts = saga) =>
       await read(
-        await reconcile(
+        await reconcile(parts)(
           new Request("http://edge-runtime.supabase.com/voice-reconcile", {
             method: "POST",
             headers: { apikey: LOCAL_SECRET_KEY },
@@ -198,7 +203,7 @@ export function openOffice(
     async expireLeases(minutes = 15) {
       now += minutes * 60_000;
       await stack.db.sql`
-        update telephony_transactions set held_until = now() - interval '1 second' where held_until is not null`;
+        update jobs set run_at = now() - interval '1 second' where kind = 'onboarding'`;
     },
     transactions: async (orgId) => [
       ...await stack.db.sql`

@@ -1,4 +1,3 @@
-import { pooledMap } from "@std/async/pool.js";
 import {
   childEvent,
   endedEvent,
@@ -12,18 +11,22 @@ import {
 import type { VoiceEvent } from "../_shared/calls/events.ts";
 import { dataApi, PATIENT } from "../_shared/db/client.ts";
 import { DAY_MS } from "../_shared/calls/webhook_form.ts";
+import { type Job, type Jobs, jobs } from "../_shared/db/jobs.ts";
 import {
-  type ClaimedCall,
+  type CallToAsk,
+  callToAsk,
   type Purged,
   type Reconciliation,
   reconciliation,
-  type TwilioDeletion,
 } from "../_shared/db/reconciliation.ts";
 import type { Deps } from "../_shared/deps.ts";
+import { type Outcome, runJobs, type Work } from "../_shared/jobs/run.ts";
 import { sagaDeps } from "../_shared/onboarding/live.ts";
-import { type Recovered, recoverOnboardings } from "../_shared/onboarding/recover.ts";
+import { recoverOnboarding } from "../_shared/onboarding/recover.ts";
+import type { SagaDeps } from "../_shared/onboarding/saga.ts";
 import { accessOf } from "../_shared/twilio/account.ts";
 import { NOT_COMPLETE, twilioClient, TwilioError } from "../_shared/twilio/client.ts";
+import { deleteErased } from "../_shared/twilio/erased.ts";
 import { type TwilioCall, type TwilioRest, twilioRest } from "../_shared/twilio/rest.ts";
 import type { Handler } from "../_shared/webhook.ts";
 import { worker } from "../_shared/worker.ts";
@@ -31,20 +34,22 @@ import { worker } from "../_shared/worker.ts";
 export interface ReconcileDeps
   extends Pick<Deps, "settings" | "tenants" | "accept" | "log" | "now"> {
   readonly database: Reconciliation;
+  readonly jobs: Jobs;
   /** Absent without `TWILIO_ACCOUNT_SID`: then calls can only be closed by their age. */
   readonly twilio: TwilioRest | undefined;
   /** Finishes or undoes the onboardings that were left behind. Absent without `TWILIO_ACCOUNT_SID`. */
-  readonly onboardings?: (() => Promise<Recovered>) | undefined;
+  readonly saga: SagaDeps | undefined;
 }
 
 export function reconcileDeps(deps: Deps): ReconcileDeps {
   const { supabaseUrl, secretKey } = deps.settings;
+  const api = dataApi(supabaseUrl, secretKey, PATIENT);
   const access = accessOf(deps.settings);
-  const saga = sagaDeps(deps.settings, deps.log);
   return {
     ...deps,
-    onboardings: saga && (() => recoverOnboardings(saga)),
-    database: reconciliation(dataApi(supabaseUrl, secretKey, PATIENT)),
+    saga: sagaDeps(deps.settings, deps.log),
+    database: reconciliation(api),
+    jobs: jobs(api),
     // A failed question is asked again by a later run.
     twilio: access &&
       twilioRest(twilioClient({ ...access, deadlineMs: 5000, attempts: 1 }), access.accountSid),
@@ -73,14 +78,12 @@ interface Report {
   recordings_deleted: number;
 }
 
-/** How many calls are claimed at a time; a run claims again while there are more and there is time. */
-const CALLS_PER_CLAIM = 20;
-/** How many calls, and beside them recordings, are asked about at once: few beside what Twilio lets an account ask. */
-const AT_ONCE = 4;
-/** Missed calls that a run asks about at once. The others get their row, and are asked about when it is their turn. */
-const MISSED_PER_RUN = 20;
+/**
+ * Bounds of one run. What is asked about at once is few beside what Twilio lets an account ask, and a job of a batch is begun
+ * long before its lease of 2 minutes ends.
+ */
+const BOUNDS = { batch: 20, atOnce: 8, most: 10_000 };
 const ACCOUNTS_PER_RUN = 5;
-const DELETIONS_PER_RUN = 50;
 const RECENT_CALLS = 100;
 /** Where those do not reach back far enough; the most that Twilio lists at once. */
 const MORE_CALLS = 1000;
@@ -93,6 +96,10 @@ const RUN_MS = 40_000;
 const SETTLED_AFTER_MS = 5 * 60 * 1000;
 /** Twilio's log of a call is there 15 minutes after its end. Milliseconds. */
 const LOGGED_AFTER_MS = 20 * 60 * 1000;
+/** Until the next run. Seconds. */
+const BUSY_WAIT_SEC = 50;
+/** An open call is asked about so often, however long it goes on. Seconds. */
+const OPEN_WAIT_SEC = 5 * 60;
 
 /**
  * Fetches what Twilio never delivered: the end of calls that stay open, recordings of calls that ended with
@@ -128,95 +135,90 @@ async function reconcile(deps: ReconcileDeps): Promise<Report> {
     recordings_deleted: 0,
   };
   const until = now().getTime() + RUN_MS;
-  // Side by side: however much there is of one kind of work, the others go on.
-  await Promise.all([
-    askAboutCalls(deps, report, until),
-    twilio && deleteAtTwilio(deps, twilio, report, until),
-  ]);
-  const recovered = await attempt(report, async () => await deps.onboardings?.(), undefined);
-  if (recovered !== undefined) {
-    report.onboarded = recovered.onboarded;
-    report.undone = recovered.undone;
-    report.released = recovered.released;
-    report.failed += recovered.failed;
-  }
+  const missed = twilio === undefined ? [] : await missedEverywhere(deps, twilio, report);
+  report.found = missed.length;
+  await database.enqueueCalls(await acceptMissed(deps, missed, report));
+  const { unmarked } = await runJobs("voice-reconcile", works(deps, report), {
+    ...BOUNDS,
+    until,
+  }, deps);
+  report.failed += unmarked;
   report.purged = await database.purge();
   return report;
 }
 
-/** Asks about missed calls, and about calls that are due until there are no more or time is up. */
-async function askAboutCalls(deps: ReconcileDeps, report: Report, until: number): Promise<void> {
-  const { database, twilio, now } = deps;
-  let away = false;
-  const stopped = () => away || report.backed_off || now().getTime() > until;
-  const ask = async (eventsOfCall: () => Promise<VoiceEvent[]>) => {
-    if (stopped()) return;
-    report.asked++;
-    for (const event of await attempt(report, eventsOfCall, [])) {
-      const outcome = await deps.accept(event);
-      if (outcome.kind === "accepted" && !outcome.duplicate) report.recovered++;
-      if (outcome.kind === "unavailable") {
-        report.failed++;
-        away = true;
-        // Its end must not be known before the rest: an ended call is not asked about for it again.
-        return;
-      }
+/** Where an onboarding is counted. */
+const BECAME = {
+  completed: "onboarded",
+  rolled_back: "undone",
+  released: "released",
+  failed: "failed",
+} as const;
+
+/** What to do with each kind of job. */
+function works(deps: ReconcileDeps, report: Report): Record<string, Work> {
+  const { twilio, saga } = deps;
+  const askAboutCall = attempted(report, (job) => ask(deps, job, report));
+  return {
+    open_call: askAboutCall,
+    incomplete_call: askAboutCall,
+    ...(twilio && {
+      twilio_deletion: attempted(report, async (job) => {
+        await deleteErased(twilio, job);
+        if (job.key.startsWith("RE")) report.recordings_deleted++;
+        return { kind: "done" };
+      }),
+    }),
+    ...(saga && {
+      onboarding: recoverOnboarding(saga, (kind) => report[BECAME[kind]]++),
+    }),
+  };
+}
+
+/** Asks Twilio about a call, and accepts what it says. */
+async function ask(deps: ReconcileDeps, { kind, key, content }: Job, report: Report) {
+  if (content === null) return { kind: "done" } as const;
+  const call = callToAsk.parse(content);
+  report.asked++;
+  let last: VoiceEvent | undefined;
+  for (const event of await eventsOfClaimed(deps, key, call)) {
+    // deno-lint-ignore no-await-in-loop -- In their order: the end of a call must not be known before the rest.
+    const outcome = await deps.accept(event);
+    if (outcome.kind === "unavailable") throw new Error("Cannot accept: the database is away");
+    if (outcome.kind === "accepted" && !outcome.duplicate) report.recovered++;
+    last = outcome.kind === "accepted" ? event : undefined;
+  }
+  if (kind === "open_call") {
+    return last === undefined
+      ? { kind: "postponed", error: "it goes on", seconds: OPEN_WAIT_SEC } as const
+      : { kind: "done" } as const;
+  }
+  return last?.event === "settled"
+    ? { kind: "done" } as const
+    : { kind: "failed", error: "not settled" } as const;
+}
+
+/** What has no answer is left to a later run. */
+function attempted(report: Report, work: Work): Work {
+  return async (job) => {
+    try {
+      return await work(job);
+    } catch (error) {
+      return fault(report, error);
     }
   };
-
-  let claimed = await database.claim(CALLS_PER_CLAIM);
-  const missed = twilio === undefined ? [] : await missedEverywhere(deps, twilio, report);
-  report.found = missed.length;
-  let due = missed.map(({ call, account }, nth) => async () =>
-    nth < MISSED_PER_RUN
-      ? await eventsOf(deps, call, account)
-      : [{ ...endedEvent(call), account_sid: account.sid }]
-  );
-  while (claimed.length + due.length > 0 && !stopped()) {
-    due.push(...claimed.map((call) => () => eventsOfClaimed(deps, call)));
-    // deno-lint-ignore no-await-in-loop -- What is claimed is asked about before more is claimed.
-    await Array.fromAsync(pooledMap(AT_ONCE, due, ask));
-    due = [];
-    // deno-lint-ignore no-await-in-loop
-    claimed = stopped() ? [] : await database.claim(CALLS_PER_CLAIM);
-  }
 }
 
-/** Deletes at Twilio what is erased here. */
-async function deleteAtTwilio(
-  { database, now }: ReconcileDeps,
-  twilio: TwilioRest,
-  report: Report,
-  until: number,
-): Promise<void> {
-  const claimed = await database.claimDeletions(DELETIONS_PER_RUN);
-  const remove = async ({ sid, subaccount_sid }: TwilioDeletion) => {
-    if (report.backed_off || now().getTime() > until) return;
-    await attempt(report, async () => {
-      const account = subaccount_sid === null ? twilio : twilio.ofAccount(subaccount_sid);
-      if (sid.startsWith("RE")) {
-        await account.deleteRecording(sid);
-        report.recordings_deleted++;
-      } else {
-        await account.deleteCall(sid);
-      }
-      await database.deleted(sid);
-    }, undefined);
-  };
-  await Array.fromAsync(pooledMap(AT_ONCE, claimed, remove));
-}
-
-/** Asks; what has no answer is left to a later run. */
-async function attempt<T>(report: Report, ask: () => Promise<T>, otherwise: T): Promise<T> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (!(error instanceof TwilioError)) report.failed++;
-    else if (error.status === 429) report.backed_off = true;
-    // It is waited for, and is no failure.
-    else if (error.code !== NOT_COMPLETE) report.failed++;
-    return otherwise;
+/** Counts a question that had no answer. @returns what that means for a job. */
+function fault(report: Report, error: unknown): Outcome {
+  const reason = error instanceof Error ? error.message : "unknown";
+  if (error instanceof TwilioError && error.status === 429) {
+    report.backed_off = true;
+    return { kind: "held", error: reason, seconds: BUSY_WAIT_SEC, scope: "all" };
   }
+  // It is waited for, and is no failure.
+  if (!(error instanceof TwilioError && error.code === NOT_COMPLETE)) report.failed++;
+  return { kind: "failed", error: reason };
 }
 
 /** A call that we have no row of, and where it was found. */
@@ -246,10 +248,29 @@ async function missedEverywhere(
   const missed: MissedCall[] = [];
   for (const account of accounts) {
     if (report.backed_off) break;
-    const calls = await attempt(report, () => missedCalls(deps, account.twilio), []);
+    const calls = await missedCalls(deps, account.twilio).catch((error) => {
+      fault(report, error);
+      return [];
+    });
     missed.push(...calls.map((call) => ({ call, account })));
   }
   return missed;
+}
+
+/** Gives each missed call its row, the oldest first. @returns those that have one, to be asked about. */
+async function acceptMissed(deps: ReconcileDeps, missed: readonly MissedCall[], report: Report) {
+  const known: string[] = [];
+  for (const { call, account } of missed) {
+    // deno-lint-ignore no-await-in-loop
+    const outcome = await deps.accept({ ...endedEvent(call), account_sid: account.sid });
+    if (outcome.kind === "unavailable") {
+      report.failed++;
+      break;
+    }
+    if (outcome.kind === "accepted" && !outcome.duplicate) report.recovered++;
+    known.push(call.sid);
+  }
+  return known;
 }
 
 /** Calls to our numbers that have ended without a trace here, the oldest first. */
@@ -287,20 +308,20 @@ function endOf(call: TwilioCall): number {
 
 async function eventsOfClaimed(
   deps: ReconcileDeps,
-  claimed: ClaimedCall,
+  callSid: string,
+  claimed: CallToAsk,
 ): Promise<VoiceEvent[]> {
   const sid = claimed.account_sid ?? undefined;
   const twilio = sid === undefined ? deps.twilio : deps.twilio?.ofAccount(sid);
-  const call = await twilio?.call(claimed.call_sid) ?? null;
+  const call = await twilio?.call(callSid) ?? null;
   if (call !== null) {
     return isFinal(call.status) ? await eventsOf(deps, call, { sid, twilio: twilio! }) : [];
   }
   const age = deps.now().getTime() - new Date(claimed.started_at).getTime();
   if (age <= DAY_MS) return [];
-  const { call_sid, last_event_at } = claimed;
   return claimed.open
-    ? [lostEvent(call_sid, last_event_at)]
-    : [unknownEvent(call_sid, last_event_at)];
+    ? [lostEvent(callSid, claimed.last_event_at)]
+    : [unknownEvent(callSid, claimed.last_event_at)];
 }
 
 /** Everything that Twilio has of an ended call. */

@@ -1,4 +1,5 @@
 import { type DataApi, DatabaseFailure, run } from "./client.ts";
+import type { Job } from "./jobs.ts";
 
 /** A validated request to onboard an organisation. */
 export interface OnboardingRequest {
@@ -55,6 +56,11 @@ export interface OnboardingWork {
   readonly vault: boolean;
   /** The organisation's sub-account, where it has one already. */
   readonly subaccount_sid: string | null;
+}
+
+/** The transaction that a job of kind `onboarding` is about. */
+export function workOf({ content, lease, attempts }: Job): OnboardingWork {
+  return { ...content as Omit<OnboardingWork, "lease" | "attempts">, lease, attempts };
 }
 
 /** What a completed onboarding is answered with. */
@@ -118,7 +124,6 @@ export interface Onboardings {
     steps: readonly OnboardingStep[],
     result: ReleaseResult,
   ): Promise<void>;
-  claim(limit: number): Promise<OnboardingWork[]>;
   /** @param error What went wrong: from then on it is being undone. */
   save(work: OnboardingWork, steps: readonly OnboardingStep[], error?: string): Promise<void>;
   complete(
@@ -156,7 +161,6 @@ export function onboardings(api: DataApi, deadlineMs = 10_000): Onboardings {
     beginRelease: (orgId) => call("begin_release", { p_org_id: orgId }),
     completeRelease: (work, steps, result) =>
       call("complete_release", { ...held(work), p_steps: steps, p_result: result }),
-    claim: (limit) => call("claim_onboardings", { p_limit: limit }),
     save: (work, steps, error) =>
       call("save_onboarding", { ...held(work), p_steps: steps, p_error: error }),
     complete: (work, steps, made) =>

@@ -1,39 +1,30 @@
+import * as z from "zod/mini";
 import { type DataApi, DatabaseFailure, run } from "./client.ts";
 
-/** A call that Twilio has to be asked about. */
-export interface ClaimedCall {
-  readonly call_sid: string;
+/** What there is to ask of a call: the content of its job. */
+export const callToAsk = z.object({
   /** The sub-account that it belongs to; `null`: the main account. */
-  readonly account_sid: string | null;
+  account_sid: z.nullable(z.string()),
   /** Its end has not been reported. */
-  readonly open: boolean;
+  open: z.boolean(),
   /** ISO 8601. */
-  readonly started_at: string;
-  readonly last_event_at: string;
-}
-
-/** A recording, or the record of a call, that was erased here, and that Twilio still has. */
-export interface TwilioDeletion {
-  /** `RE...` or `CA...` */
-  readonly sid: string;
-  /** The sub-account that it belongs to; `null`: the main account. */
-  readonly subaccount_sid: string | null;
-}
+  started_at: z.string(),
+  last_event_at: z.string(),
+});
+export type CallToAsk = z.infer<typeof callToAsk>;
 
 /** Rows deleted, by table. */
 export type Purged = Readonly<Record<string, number>>;
 
 /** The database's part of reconciliation; each call rejects when the database does not answer. */
 export interface Reconciliation {
-  claim(limit: number): Promise<ClaimedCall[]>;
+  /** Enqueues the calls to ask about; those of `calls`, which are over, at once. */
+  enqueueCalls(calls: readonly string[]): Promise<void>;
   /** At most `limit` sub-accounts, others each minute. */
   accounts(limit: number): Promise<string[]>;
   /** Those of `calls` that are to one of our numbers and have no row. */
   unknown(calls: readonly { call_sid: string; to_e164: string }[]): Promise<string[]>;
   purge(): Promise<Purged>;
-  /** What to delete at Twilio now; each is claimed again later, unless `deleted` is told of it. */
-  claimDeletions(limit: number): Promise<TwilioDeletion[]>;
-  deleted(sid: string): Promise<void>;
 }
 
 /** Rows of a kind that one purge deletes at most: what it can in the 8 s that the platform gives the role. */
@@ -47,7 +38,7 @@ export function reconciliation(api: DataApi, deadlineMs = 10_000): Reconciliatio
   const call = (name: string, args: Record<string, unknown>) => run(api, name, args, deadlineMs);
   let batch = MOST_PURGED;
   return {
-    claim: (limit) => call("claim_calls_to_reconcile", { p_limit: limit }),
+    enqueueCalls: (calls) => call("enqueue_calls", { p_calls: calls }),
     accounts: (limit) => call("accounts_to_check", { p_limit: limit }),
     unknown: (calls) =>
       calls.length === 0 ? Promise.resolve([]) : call("unknown_calls", { p_calls: calls }),
@@ -65,7 +56,5 @@ export function reconciliation(api: DataApi, deadlineMs = 10_000): Reconciliatio
         }
       }
     },
-    claimDeletions: (limit) => call("claim_twilio_deletions", { p_limit: limit }),
-    deleted: (sid) => call("twilio_deleted", { p_sid: sid }),
   };
 }

@@ -86,10 +86,10 @@ export async function runJobs(
   for (let claimed = 0; claimed < bounds.most && inTime();) {
     // deno-lint-ignore no-await-in-loop -- A batch at a time: a lease is for what is being done.
     const batch = await deps.jobs.claim(kinds, bounds.batch, bounds.perHour);
-    if (batch.length === 0) break;
     claimed += batch.length;
     // deno-lint-ignore no-await-in-loop
     await runBatch(batch, run);
+    if (batch.length < bounds.batch) break;
   }
   return tally;
 }

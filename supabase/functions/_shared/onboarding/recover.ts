@@ -1,43 +1,32 @@
-import { LeaseLost } from "../db/onboarding.ts";
-import { runOnboarding, type SagaDeps } from "./saga.ts";
-
-/** What became of onboardings that were left behind. */
-export interface Recovered {
-  readonly onboarded: number;
-  readonly undone: number;
-  readonly released: number;
-  /** Still to be undone; tried again later. */
-  readonly failed: number;
-}
-
-/** In one run; each takes a few requests to Twilio. */
-const PER_RUN = 3;
+import { LeaseLost, workOf } from "../db/onboarding.ts";
+import { reasonOf } from "../errors.ts";
+import type { Work } from "../jobs/run.ts";
+import { runOnboarding, type SagaDeps, type SagaOutcome } from "./saga.ts";
 
 /**
  * Finishes or undoes onboardings that nobody works on any more: their process died, or Twilio would not have
- * them undone. Two runs at once share them. Rejects when the database cannot be asked.
+ * them undone. What became of each is written by the saga itself.
+ *
+ * @param became Called with what became of one; "failed" also where it stopped as it is, for a later run.
  */
-export async function recoverOnboardings(deps: SagaDeps): Promise<Recovered> {
-  const claimed = await deps.database.claim(PER_RUN);
-  const outcomes = await Promise.all(claimed.map(async (work) => {
+export function recoverOnboarding(
+  deps: SagaDeps,
+  became: (kind: SagaOutcome["kind"]) => void,
+): Work {
+  return async (job) => {
     try {
-      return (await runOnboarding(work, deps)).kind;
+      became((await runOnboarding(workOf(job), deps)).kind);
     } catch (error) {
-      if (error instanceof LeaseLost) return undefined;
-      deps.log("error", {
-        function: "voice-reconcile",
-        outcome: "onboarding_interrupted",
-        transaction: work.id,
-        reason: error instanceof Error ? `${error.name}: ${error.message}` : "unknown",
-      });
-      return "failed";
+      if (!(error instanceof LeaseLost)) {
+        became("failed");
+        deps.log("error", {
+          function: "voice-reconcile",
+          outcome: "onboarding_interrupted",
+          transaction: job.key,
+          reason: reasonOf(error),
+        });
+      }
     }
-  }));
-  const count = (kind: string) => outcomes.filter((outcome) => outcome === kind).length;
-  return {
-    onboarded: count("completed"),
-    undone: count("rolled_back"),
-    released: count("released"),
-    failed: count("failed"),
+    return { kind: "settled" };
   };
 }
