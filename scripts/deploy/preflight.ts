@@ -54,6 +54,18 @@ const NO_IPV6 =
   "IPv6 is not supported by this network, and the database has no other address: set SUPABASE_DB_URL to the session " +
   "pooler's (Connect, in the project's dashboard)";
 
+/** What stops the CLI, and what to do: its own advice is to rewrite the database's history. Undefined: as it says. */
+function pushFault(said: string): Error | undefined {
+  if (/IPv6 is not supported/.test(said)) return new Error(NO_IPV6);
+  if (!/Remote migration versions not found/i.test(said)) return undefined;
+  const versions = [...new Set(said.match(/\b\d{14}\b/g))];
+  return new Error(
+    `the database has migrations that this commit has not (${
+      versions.join(", ")
+    }): deploy a commit that has them, or to a new project`,
+  );
+}
+
 /** How fetch, Deno's sockets, the CLI (Go) and our own deadlines report an address that does not answer. */
 const UNREACHABLE =
   /error sending request|fetch failed|dial tcp|no such host|lookup .* on |i\/o timeout|connection (refused|reset)|ECONN(REFUSED|RESET)|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|timed out|did not answer|took longer than|TransportError|IPv6 is not supported/i;
@@ -130,7 +142,7 @@ export function deployChecks(
           ["db", "push", ...remoteDatabase(target), "--dry-run", "--yes"],
           cli,
         ).catch((error) => {
-          throw /IPv6 is not supported/.test(messageOf(error)) ? new Error(NO_IPV6) : error;
+          throw pushFault(messageOf(error)) ?? error;
         });
         const pending = said.match(/\d{14}_\w+\.sql/g) ?? [];
         return pending.length === 0

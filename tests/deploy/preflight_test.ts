@@ -16,6 +16,7 @@ import { lookAtTwilio } from "../../scripts/deploy/twilio.ts";
 import { ROOT } from "../../scripts/local/stack.ts";
 import { startTwilioApi, type TwilioApiOptions } from "../../scripts/local/twilio_api.ts";
 import { twilioClient } from "../../supabase/functions/_shared/twilio/client.ts";
+import { createTestDatabase } from "../support/database.ts";
 import { provisioning } from "../../supabase/functions/_shared/twilio/provisioning.ts";
 
 const REF = "abcdefghijklmnopqrst";
@@ -67,6 +68,27 @@ for (
     assertStringIncludes(await settings({ [name]: value.replace(OTHER, REF) }), "well-formed");
   });
 }
+
+Deno.test("preflight: a database with migrations of another history is named, with what to do", async () => {
+  const db = await createTestDatabase();
+  try {
+    await db
+      .sql`insert into supabase_migrations.schema_migrations (version) values ('20200101000000')`;
+    const checks = deployChecks(
+      { target: target({ SUPABASE_DB_URL: db.url }), root: ROOT },
+      "",
+      [],
+      nobody,
+    );
+    await assertRejects(
+      () => look(checks, "database"),
+      Error,
+      "the database has migrations that this commit has not (20200101000000): deploy a commit that has them, or to a new project",
+    );
+  } finally {
+    await db.drop();
+  }
+});
 
 Deno.test("preflight: a list of addresses that the functions could not read is refused before they start", async () => {
   await assertRejects(
