@@ -42,8 +42,13 @@ Deno.test("the caller hears the language that they chose", () => {
   assertEquals(languages.at(-1), "fr-CA");
 });
 
-Deno.test("a telephone that nobody answers leads on, member by member", () => {
-  const { happenings, path } = walk(versionOf(practice()), { keys: ["1", "1"], no_answer: true });
+Deno.test("a telephone that nobody answers leads on, member by member, announced once", () => {
+  const flow = practice();
+  flow.nodes.desk.prompt = "ringing";
+  flow.prompts.ringing = { "en-US": "I am ringing the desk.", "fr-CA": "J'appelle." };
+  const { happenings, path } = walk(versionOf(flow), { keys: ["1", "1"], no_answer: true });
+  const heard = happenings.filter((each) => each.kind === "hears" && each.text.includes("ringing"));
+  assertEquals(heard.length, 1);
   assertEquals(happenings.filter(({ kind }) => kind === "rings").length, 2);
   assertEquals(path.slice(-3), ["desk", "note", "bye"]);
 });

@@ -440,7 +440,9 @@ export function proceed(
         const rung = callees(flow, node, state, known, goesOn);
         if (rung === undefined) break;
         state = { ...state, attempt: rung.turns };
-        return { state, reply: [...reply, ...spoken(node.prompt), dial(state, rung, known)] };
+        // The next member rings without a word.
+        if (!goesOn) reply.push(...spoken(node.prompt));
+        return { state, reply: [...reply, dial(state, rung, known)] };
       }
       case "voicemail":
         return { state, reply: [...reply, ...takeMessage(speech(), state, spoken(node.prompt))] };
