@@ -3,6 +3,7 @@ import {
   parseDestinations,
 } from "../../supabase/functions/_shared/destinations.ts";
 import { checkFlow } from "../../supabase/functions/_shared/flows/check.ts";
+import { draftVersion, failedTests } from "../../supabase/functions/_shared/flows/walk.ts";
 import { type Environment, UsageError } from "../command.ts";
 import { callFlows, faultsText, type Issue, projectOf, type Verb } from "./api.ts";
 import { readDocument } from "./file.ts";
@@ -30,7 +31,9 @@ export const check: Verb<{ org?: string; url?: string; json?: boolean }> = async
     print(json ? JSON.stringify(answer, null, 2) : soundText(file, answer));
     return 0;
   }
-  const result = checkFlow(definition, { destinations: destinationsOf(env) });
+  const checked = checkFlow(definition, { destinations: destinationsOf(env) });
+  const failed = checked.ok ? failedTests(draftVersion(checked.flow)) : [];
+  const result = checked.ok ? { ...checked, warnings: [...checked.warnings, ...failed] } : checked;
   if (json) {
     const { flow: _, ...answer } = { flow: undefined, ...result };
     print(JSON.stringify(answer, null, 2));

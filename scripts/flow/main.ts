@@ -22,6 +22,14 @@ const HELP =
 
 Without a server:
   npx -y deno@2.9.6 task flow check FILE            every fault, or how long a caller can be kept
+  npx -y deno@2.9.6 task flow try FILE --keys 1,9   what a caller hears who presses these, one a question
+    --say "sales"         what the caller says once the keys are used up; may come again
+    --at 2026-12-25T10:00 when, in the flow's zone. Default: every calendar is open
+    --caller <number>     who calls
+    --no-answer           no telephone that rings is answered
+    --all                 every way through the flow instead, the longest first
+  npx -y deno@2.9.6 task flow import FILE --zone America/Edmonton
+                          a Twilio Studio flow as one of ours, and what is otherwise here
 
 At a project, by default the one of \`task start\`:
   npx -y deno@2.9.6 task flow publish FILE --name dental --line +15877428885
@@ -62,6 +70,24 @@ const VERBS = {
     takes: ["FILE"],
     options: AT_PROJECT,
     load: async () => (await import("./check.ts")).check,
+  },
+  try: {
+    takes: ["FILE"],
+    options: {
+      keys: textThat("be keys such as 1,9", /^[0-9*#]([\s,]+[0-9*#])*$/),
+      say: { ...TEXT, ...MANY },
+      at: textThat("be a date and time such as 2026-12-25T10:00", /^\d{4}-\d\d-\d\dT\d\d:\d\d$/),
+      caller: E164,
+      "no-answer": FLAG,
+      all: FLAG,
+      json: FLAG,
+    },
+    load: async () => (await import("./try.ts")).tryOut,
+  },
+  import: {
+    takes: ["FILE"],
+    options: { zone: TEXT },
+    load: async () => (await import("./studio.ts")).studio,
   },
   publish: {
     takes: ["FILE"],

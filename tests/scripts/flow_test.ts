@@ -69,6 +69,9 @@ Deno.test("flow: help is printed, whatever else is asked, and usage faults end w
     [["override", "dental", "practice", "open"], "--until must be given"],
     [["show", "dental", "--org", "prairie"], "--org must be the organisation's UUID"],
     [["check", sound, "--colour", "red"], "Unknown option '--colour'"],
+    [["try", sound, "--keys", "12"], "--keys must be keys such as 1,9"],
+    [["try", sound, "--at", "Monday"], "--at must be a date and time"],
+    [["import", sound], "--zone must name the flow's time zone"],
     [["show", "dental", "--url", "https://x.supabase.co"], "SUPABASE_SECRET_KEYS or"],
   ];
   for (const [args, words] of wrong) {
@@ -110,6 +113,75 @@ Deno.test("flow check: what is no JSON is told by its place", async () => {
   const { code, text } = await run(["check", await fileOf('{"schema": 1,}')], NOWHERE);
   assertEquals(code, 1);
   assertMatch(text, /is not JSON: .*(position|line)/);
+});
+
+Deno.test("flow check: a test of the flow's own that fails is told", async () => {
+  const tests = [{ name: "night", keys: "9", expect: { mode: "desk" } }];
+  const { code, text } = await run(["check", await fileOf({ ...smallFlow(), tests })], NOWHERE);
+  assertEquals(code, 0);
+  assertMatch(text, /Advice: tests\.0\.expect\.mode is not the mode of the call/);
+});
+
+Deno.test("flow try: what a caller hears, does and waits for, without a server", async () => {
+  const { code, text } = await run(["try", sound, "--keys", "1", "--no-answer"], NOWHERE);
+  assertEquals(code, 0, text);
+  const [heard, ...rest] = text.split("\n");
+  assertEquals(heard, "en-US: Thank you for calling Prairie Dental.");
+  assertEquals(rest.slice(1, 5), [
+    "  > presses 1",
+    "  ~ +15877428885 rings for 20 s: nobody answers",
+    "en-US: Please leave a message after the tone.",
+    "  > leaves a message",
+  ]);
+  assertMatch(text, /Mode: voicemail\. Nodes: hello -> open -> menu -> desk -> note -> bye$/);
+});
+
+Deno.test("flow try: by words, at a time of the flow's zone, and as JSON", async () => {
+  const args = ["try", sound, "--say", "front desk", "--json"];
+  const at = async (time: string) => JSON.parse((await run([...args, "--at", time], NOWHERE)).text);
+  assertEquals((await at("2026-11-23T10:00")).mode, "desk");
+  assertEquals((await at("2026-11-22T10:00")).mode, "voicemail");
+});
+
+Deno.test("flow try: every way through a flow, the longest first", async () => {
+  const { code, text } = await run(["try", sound, "--all"], NOWHERE);
+  assertEquals(code, 0);
+  const ways = text.split("\n").map((line) =>
+    Number(/^ *(\d+) s {2}hello -> open/.exec(line)?.[1])
+  );
+  assertEquals(ways, ways.toSorted((one, other) => other - one));
+  // Open and unknown: 1 answered or not, 9, otherwise; closed: a message.
+  assertEquals(ways.length, 9);
+});
+
+Deno.test("flow try: a flow with faults is not tried", async () => {
+  const { code, text } = await run(["try", faulty], NOWHERE);
+  assertEquals(code, 1);
+  assertMatch(text, /^ {2}start +\S/m);
+});
+
+Deno.test("flow import: a Studio flow becomes one of ours, and what is otherwise is told apart", async () => {
+  const studio = {
+    states: [
+      { name: "Trigger", type: "trigger", transitions: [{ event: "incomingCall", next: "Hi" }] },
+      {
+        name: "Hi",
+        type: "say-play",
+        properties: { say: "Hello.", loop: 2 },
+        transitions: [{ event: "audioComplete" }],
+      },
+    ],
+  };
+  const file = await fileOf(studio);
+  const { code, text } = await run(["import", file, "--zone", "America/Edmonton"], NOWHERE);
+  assertEquals(code, 0);
+  const [json = "", told = ""] = text.split(/(?<=^\})\n/m);
+  const imported = await run(["check", await fileOf(json)], NOWHERE);
+  assertEquals(imported.code, 0, imported.text);
+  assertStringIncludes(told, "Hi: is said once");
+  const none = await run(["import", sound, "--zone", "America/Edmonton"], NOWHERE);
+  assertEquals(none.code, 1);
+  assertStringIncludes(none.text, "must be the JSON of a Studio flow");
 });
 
 Deno.test("flow: a project that does not answer is told, with what to do", async () => {
