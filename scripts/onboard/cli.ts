@@ -25,7 +25,7 @@ const HELP = `Give an organisation a number of its own, bound to the hotline.
   --name <text>       the business's name
   --country <CA|US>   default CA
   --area <code>       the area code; default any
-  --profile <file>    JSON: the differences from the main line for callers of this number (see docs/onboarding.md)
+  --flow <name>       the organisation's published flow that answers; default: as the settings say, in its name
   --again <key>       a further number for an organisation that has one; one number a key, however often it is sent
 
   --release <uuid>    instead: the organisation's numbers are released and its sub-account is closed, for good.
@@ -50,7 +50,7 @@ const OPTIONS = {
   name: TEXT,
   country: textThat("be CA or US", /^(CA|US)$/i),
   area: textThat("be an area code of three digits", /^[2-9]\d\d$/),
-  profile: TEXT,
+  flow: TEXT,
   again: TEXT,
   release: ORGANISATION,
   url: ADDRESS,
@@ -58,7 +58,7 @@ const OPTIONS = {
 };
 
 /** Options that make no sense with --release. They are refused, because a release cannot be undone. */
-const ONBOARDING = ["org", "name", "country", "area", "profile", "again"];
+const ONBOARDING = ["org", "name", "country", "area", "flow", "again"];
 
 type Options = Parsed<{ options: typeof OPTIONS }>["values"];
 
@@ -69,7 +69,7 @@ async function onboard(options: Options): Promise<number> {
   const key = needed(project);
   const say = (line: string) => options.json || console.log(line);
   const { release } = options;
-  const body = release === undefined ? await requestBody(options) : undefined;
+  const body = release === undefined ? requestBody(options) : undefined;
   say(
     body === undefined
       ? `Releasing organisation ${release}`
@@ -256,11 +256,11 @@ interface Body {
   readonly business_name: string;
   readonly country: string;
   readonly area_code?: string;
-  readonly profile?: unknown;
+  readonly flow?: string;
 }
 
-async function requestBody(options: Options): Promise<Body> {
-  const { org, name, country, area, profile } = options;
+function requestBody(options: Options): Body {
+  const { org, name, country, area, flow } = options;
   if (org === undefined) throw new UsageError("--org must be given: the organisation's UUID");
   if (name === undefined) throw new UsageError("--name must be given: the business's name");
   return {
@@ -268,19 +268,8 @@ async function requestBody(options: Options): Promise<Body> {
     business_name: name,
     country: (country ?? "CA").toUpperCase(),
     ...(area !== undefined && { area_code: area }),
-    ...(profile !== undefined && { profile: await readProfile(profile) }),
+    ...(flow !== undefined && { flow }),
   };
-}
-
-async function readProfile(path: string): Promise<unknown> {
-  const text = await Deno.readTextFile(path).catch(() => {
-    throw new UsageError(`--profile must be a file that can be read: "${path}"`);
-  });
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new UsageError(`--profile must be a file of JSON: "${path}"`);
-  }
 }
 
 if (import.meta.main) {

@@ -184,7 +184,8 @@ $$;
 -- Begins an onboarding, or tells what became of it: {outcome: started, work} to whoever is to do it;
 -- {outcome: completed, result}; {outcome: in_progress, retry_after} while another works on it or it is being undone;
 -- {outcome: conflict} where the key, or without a key the organisation, belongs to another request; {outcome: enough}
--- where the organisation has a number and p_further is false: whoever asked may not have it buy another.
+-- where the organisation has a number and p_further is false: whoever asked may not have it buy another;
+-- {outcome: no_flow} where the organisation has not published the flow that the number is to follow.
 create function public.begin_onboarding(
   p_org_id uuid, p_request jsonb, p_key text default null, p_further boolean default true
 ) returns jsonb
@@ -213,6 +214,10 @@ begin
       if not p_further and exists (select from public.telephony_numbers as n where n.org_id = p_org_id) then
         delete from public.telephony_transactions as mine where mine.id = t.id;
         return jsonb_build_object('outcome', 'enough');
+      end if;
+      if p_request ? 'flow' and public.current_version(p_org_id, p_request ->> 'flow') is null then
+        delete from public.telephony_transactions as mine where mine.id = t.id;
+        return jsonb_build_object('outcome', 'no_flow');
       end if;
       perform public.enqueue_job('onboarding', t.id::text);
       return jsonb_build_object('outcome', 'started', 'work', public.take_onboarding(t.id));
@@ -410,12 +415,13 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
   v_org_id uuid;
+  v_flow text;
 begin
   perform public.end_onboarding_job(p_id, p_lease_token);
   update public.telephony_transactions as t set
     status = 'completed', steps_completed = p_steps, result = p_made -> 'result', completed_at = clock_timestamp()
   where t.id = p_id and t.status = 'in_progress' and not t.undoing
-  returning t.org_id into v_org_id;
+  returning t.org_id, t.request ->> 'flow' into v_org_id, v_flow;
   if not found then
     raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
   end if;
@@ -442,6 +448,11 @@ begin
   on conflict (e164_number) do update
     set org_id = excluded.org_id, number_sid = excluded.number_sid, country = excluded.country,
       provisioned_at = now();
+  insert into public.lines (line, org_id, flow_id)
+  select p_made #>> '{number,e164_number}', v_org_id, f.id
+  from public.call_flows as f join public.call_flow_pointers as p on p.flow_id = f.id
+  where f.org_id = v_org_id and f.name = v_flow
+  on conflict (line, org_id) do update set flow_id = excluded.flow_id;
 end
 $$;
 

@@ -8,6 +8,7 @@ import {
   LOCAL_SECRET_KEY,
 } from "../../scripts/local/stack.ts";
 import { startTwilioApi } from "../../scripts/local/twilio_api.ts";
+import type { Flow } from "../../supabase/functions/_shared/flows/language.ts";
 import { sealBy } from "../../supabase/functions/_shared/onboarding/seal.ts";
 import { runCommand } from "../support/command.ts";
 import { startHotline } from "../support/hotline.ts";
@@ -26,7 +27,7 @@ Deno.test.afterAll(async () => {
 
 const PRAIRIE = crypto.randomUUID();
 const HARBOUR = crypto.randomUUID();
-const SALES = "+15875550177";
+const BOOKINGS = "+15875550177";
 
 interface Onboarded {
   readonly subaccount_sid: string;
@@ -76,9 +77,60 @@ async function rows(path: string, orgId: string): Promise<Record<string, unknown
   return body;
 }
 
+/** What the dentist's callers hear. */
+const DENTIST: Flow = {
+  schema: 1,
+  zone: "America/Edmonton",
+  languages: ["en-US"],
+  start: "hello",
+  prompts: {
+    hello: { "en-US": "Thank you for calling Prairie Dental." },
+    menu: { "en-US": "For bookings, press 1. To leave a message, press 9." },
+    note: { "en-US": "Please leave a message." },
+  },
+  nodes: {
+    hello: { type: "say", prompt: "hello", next: "recording" },
+    recording: { type: "consent", policy: "opt_out", next: "menu" },
+    menu: {
+      type: "menu",
+      prompt: "menu",
+      options: [{ key: "1", words: ["bookings"], next: "bookings" }, { key: "9", next: "note" }],
+      tries: 2,
+      otherwise: "note",
+    },
+    bookings: { type: "ring", to: BOOKINGS, mode: "bookings", answered: "bye", unanswered: "note" },
+    note: { type: "voicemail", prompt: "note", mode: "voicemail", next: "bye" },
+    bye: { type: "end" },
+  },
+};
+
+async function publish(definition: Flow, orgId: string): Promise<void> {
+  const response = await fetch(`${hotline.url}/functions/v1/call-flows/publish`, {
+    method: "POST",
+    headers: { "content-type": "application/json", apikey: LOCAL_SECRET_KEY },
+    body: JSON.stringify({ definition, name: "dentist", org_id: orgId }),
+  });
+  assertEquals(response.status, 200, await response.text());
+}
+
+Deno.test("a number follows no flow that its organisation has not published", async () => {
+  const body = { org_id: HARBOUR, business_name: "A business", country: "CA", flow: "dentist" };
+  const response = await fetch(`${hotline.url}/functions/v1/telephony-onboard`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      apikey: LOCAL_SECRET_KEY,
+      "idempotency-key": "another",
+    },
+    body: JSON.stringify(body),
+  });
+  assertEquals([response.status, (await response.json()).issues[0].field], [400, "flow"]);
+});
+
+await publish(DENTIST, PRAIRIE);
 const prairie = await onboard(PRAIRIE, undefined, {
   area_code: "587",
-  business_name: "Prairie Dental",
+  flow: "dentist",
 });
 const harbour = await onboard(HARBOUR, memberToken(HARBOUR), { area_code: "604" });
 
@@ -91,12 +143,12 @@ Deno.test("a call to the new number is served, and lands in its organisation's r
   });
   await line.settle();
   assertEquals(call.applicationError, undefined);
-  assertMatch(call.spoken.join(" "), /Thank you for calling Prairie Dental.*For sales, press 1/);
-  assertEquals(call.dialled, [SALES]);
+  assertMatch(call.spoken.join(" "), /Thank you for calling Prairie Dental.*For bookings, press 1/);
+  assertEquals(call.dialled, [BOOKINGS]);
   const row = await hotline.row(call.callSid);
   assertEquals([row.org_id, row.mode, row.status, row.disposition], [
     PRAIRIE,
-    "sales",
+    "bookings",
     "completed",
     "connected",
   ]);
@@ -122,8 +174,8 @@ Deno.test("each organisation sees its own calls and numbers only", async () => {
   const line = telephone(harbour);
   const call = await line.call({ to: harbour.phone_number, script: { keys: ["2"] } });
   await line.settle();
-  // Without changes of its own, the line is as the main one.
-  assertMatch(call.spoken.join(" "), /TradeLine 24 7.*For support, press 2/);
+  // Without a flow of its own, the line answers as the settings say, in the business's name.
+  assertMatch(call.spoken.join(" "), /calling A business\..*For support, press 2/);
 
   const seen = await rows("call_logs", HARBOUR);
   assertEquals(seen.map((row) => row.call_sid), [call.callSid]);
@@ -175,7 +227,7 @@ Deno.test("a sub-account's token is looked up once, not once a webhook", () => {
 
 Deno.test("no token and no whole number is in the log", () => {
   const log = hotline.console.join("\n");
-  for (const secret of [LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY, prairie.phone_number, SALES]) {
+  for (const secret of [LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY, prairie.phone_number, BOOKINGS]) {
     assertEquals(log.includes(secret), false);
   }
   for (const { auth_token } of twilio.subaccounts) assertEquals(log.includes(auth_token), false);

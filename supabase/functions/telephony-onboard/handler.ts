@@ -82,6 +82,11 @@ async function serve(deps: OnboardDeps, request: Request): Promise<Response> {
       throw new HttpError(403, "forbidden", {}, {
         message: "This organisation has a number. An operator can give it a further one.",
       });
+    case "no_flow":
+      throw invalid([{
+        field: "flow",
+        message: "must be a flow that is published for this organisation: publish it first",
+      }]);
     case "started": {
       const outcome = await runOnboarding(beginning.work, deps.saga);
       if (outcome.kind === "completed") return json(200, outcome.result);

@@ -1280,25 +1280,6 @@ export type Database = {
         };
         Relationships: [];
       };
-      "reconcile_attempts": {
-        Row: {
-          "attempts": number;
-          "call_sid": string;
-          "next_at": string;
-        };
-        ComputedFields: never;
-        Insert: {
-          "attempts"?: number;
-          "call_sid": string;
-          "next_at": string;
-        };
-        Update: {
-          "attempts"?: number;
-          "call_sid"?: string;
-          "next_at"?: string;
-        };
-        Relationships: [];
-      };
       "recordings": {
         Row: {
           "call_sid": string;
@@ -1487,13 +1468,10 @@ export type Database = {
       };
       "telephony_transactions": {
         Row: {
-          "attempts": number;
           "completed_at": string | null;
           "error_message": string | null;
-          "held_until": string | null;
           "id": string;
           "idempotency_key": string | null;
-          "lease": string | null;
           "org_id": string;
           "request": Json | null;
           "result": Json | null;
@@ -1506,13 +1484,10 @@ export type Database = {
         };
         ComputedFields: "onboarding_work";
         Insert: {
-          "attempts"?: number;
           "completed_at"?: string | null;
           "error_message"?: string | null;
-          "held_until"?: string | null;
           "id"?: string;
           "idempotency_key"?: string | null;
-          "lease"?: string | null;
           "org_id": string;
           "request"?: Json | null;
           "result"?: Json | null;
@@ -1523,13 +1498,10 @@ export type Database = {
           "undoing"?: boolean;
         };
         Update: {
-          "attempts"?: number;
           "completed_at"?: string | null;
           "error_message"?: string | null;
-          "held_until"?: string | null;
           "id"?: string;
           "idempotency_key"?: string | null;
-          "lease"?: string | null;
           "org_id"?: string;
           "request"?: Json | null;
           "result"?: Json | null;
@@ -1538,31 +1510,6 @@ export type Database = {
           "steps_completed"?: NonNullable<Json>;
           "transaction_type"?: string;
           "undoing"?: boolean;
-        };
-        Relationships: [];
-      };
-      "twilio_deletions": {
-        Row: {
-          "attempts": number;
-          "next_at": string;
-          "queued_at": string;
-          "sid": string;
-          "subaccount_sid": string | null;
-        };
-        ComputedFields: never;
-        Insert: {
-          "attempts"?: number;
-          "next_at"?: string;
-          "queued_at"?: string;
-          "sid": string;
-          "subaccount_sid"?: string | null;
-        };
-        Update: {
-          "attempts"?: number;
-          "next_at"?: string;
-          "queued_at"?: string;
-          "sid"?: string;
-          "subaccount_sid"?: string | null;
         };
         Relationships: [];
       };
@@ -2053,16 +2000,10 @@ export type Database = {
       };
       "answering_version": { Args: { "p_ask": Json; "p_org_id": string }; Returns: number };
       "begin_onboarding": {
-        Args: {
-          "p_further"?: boolean;
-          "p_key"?: string;
-          "p_lease"?: string;
-          "p_org_id": string;
-          "p_request": Json;
-        };
+        Args: { "p_further"?: boolean; "p_key"?: string; "p_org_id": string; "p_request": Json };
         Returns: Json;
       };
-      "begin_release": { Args: { "p_lease"?: string; "p_org_id": string }; Returns: Json };
+      "begin_release": { Args: { "p_org_id": string }; Returns: Json };
       "bury_job": { Args: { "p_error": string; "p_id": number }; Returns: undefined };
       "calendar_open": { Args: { "p_at": string; "p_calendar": Json }; Returns: boolean };
       "calendar_states": { Args: { "p_at"?: string; "p_calendars": Json }; Returns: Json };
@@ -2114,15 +2055,19 @@ export type Database = {
           "total_calls": number;
         }[];
       };
+      "call_to_ask": { Args: { "p_call_sid": string; "p_kind": string }; Returns: Json };
       "calls_of_person": { Args: { "p_number": string }; Returns: string[] };
-      "claim_calls_to_reconcile": {
-        Args: { "p_limit": number; "p_quiet"?: string };
+      "claim_job": {
+        Args: { "p_key": string; "p_kind": string };
         Returns: {
-          "account_sid": string;
-          "call_sid": string;
-          "last_event_at": string;
-          "open": boolean;
-          "started_at": string;
+          "attempts": number;
+          "content": Json;
+          "id": number;
+          "key": string;
+          "kind": string;
+          "lease": string;
+          "payload": Json;
+          "priority": number;
         }[];
       };
       "claim_jobs": {
@@ -2136,14 +2081,6 @@ export type Database = {
           "lease": string;
           "payload": Json;
           "priority": number;
-        }[];
-      };
-      "claim_onboardings": { Args: { "p_lease"?: string; "p_limit": number }; Returns: Json[] };
-      "claim_twilio_deletions": {
-        Args: { "p_limit": number };
-        Returns: {
-          "sid": string;
-          "subaccount_sid": string;
         }[];
       };
       "complete_onboarding": {
@@ -2206,6 +2143,8 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "end_onboarding_job": { Args: { "p_id": string; "p_lease": string }; Returns: undefined };
+      "enqueue_calls": { Args: { "p_calls"?: (string)[]; "p_quiet"?: string }; Returns: undefined };
       "enqueue_job": {
         Args: {
           "p_key": string;
@@ -2380,6 +2319,8 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "hold_onboarding": { Args: { "p_id": string; "p_lease": string }; Returns: undefined };
+      "hurry_jobs": { Args: { "p_kind": string }; Returns: number };
       "in_periods": {
         Args: { "p_after": boolean; "p_clock": string; "p_periods": Json };
         Returns: boolean;
@@ -2428,6 +2369,7 @@ export type Database = {
       "make_store": { Args: { "p_table": unknown }; Returns: undefined };
       "messages_of_person": { Args: { "p_email": string; "p_number": string }; Returns: string[] };
       "metrics_snapshot": { Args: Record<PropertyKey, never>; Returns: Json };
+      "onboarding_due_in": { Args: { "p_id": string }; Returns: number };
       "onboarding_work": {
         Args: {
           "t": Omit<
@@ -2464,10 +2406,6 @@ export type Database = {
       "purge_jobs": { Args: { "p_batch"?: number }; Returns: number };
       "purge_monitoring": { Args: { "p_batch"?: number }; Returns: undefined };
       "purge_personal_data": { Args: { "p_batch"?: number }; Returns: Json };
-      "queue_twilio_deletion": {
-        Args: { "p_sid": string; "p_subaccount_sid": string };
-        Returns: undefined;
-      };
       "rate_limits_retry_after": {
         Args: { "p_endpoint": string; "p_limits": Json };
         Returns: number;
@@ -2514,13 +2452,7 @@ export type Database = {
         Returns: undefined;
       };
       "save_onboarding": {
-        Args: {
-          "p_error"?: string;
-          "p_id": string;
-          "p_lease"?: string;
-          "p_lease_token": string;
-          "p_steps": Json;
-        };
+        Args: { "p_error"?: string; "p_id": string; "p_lease_token": string; "p_steps": Json };
         Returns: undefined;
       };
       "schedule_jobs": { Args: Record<PropertyKey, never>; Returns: undefined };
@@ -2534,6 +2466,19 @@ export type Database = {
           "p_until": string;
         };
         Returns: Json;
+      };
+      "start_jobs": {
+        Args: { "p_ids": (number)[] };
+        Returns: {
+          "attempts": number;
+          "content": Json;
+          "id": number;
+          "key": string;
+          "kind": string;
+          "lease": string;
+          "payload": Json;
+          "priority": number;
+        }[];
       };
       "store_call_legs": {
         Args: {
@@ -2659,6 +2604,7 @@ export type Database = {
         Args: { "p_key"?: string; "p_limits": Json; "p_message": Json; "p_receipt_limits": Json };
         Returns: Json;
       };
+      "take_onboarding": { Args: { "p_id": string }; Returns: Json };
       "take_rate_limit": {
         Args: {
           "p_endpoint": string;
@@ -2672,7 +2618,6 @@ export type Database = {
       "take_rate_limits": { Args: { "p_endpoint": string; "p_limits": Json }; Returns: Json };
       "telephony_accounts": { Args: Record<PropertyKey, never>; Returns: Json };
       "telephony_tenant": { Args: { "p_account_sid": string }; Returns: Json };
-      "twilio_deleted": { Args: { "p_sid": string }; Returns: undefined };
       "unknown_calls": { Args: { "p_calls": Json }; Returns: string[] };
       "version_by_hash": { Args: { "p_hash": string; "p_org_id": string }; Returns: number };
       "voice_answer_json": {

@@ -7,6 +7,8 @@ export interface OnboardingRequest {
   readonly business_name: string;
   readonly country: "CA" | "US";
   readonly area_code?: string | undefined;
+  /** A published flow of the organisation, which the number follows; absent: the settings answer. */
+  readonly flow?: string | undefined;
 }
 
 /** One step of an onboarding, written down before it is done. */
@@ -91,7 +93,9 @@ export type Beginning =
   | { readonly outcome: "in_progress"; readonly retry_after: number }
   | { readonly outcome: "conflict" }
   /** The organisation has a number, and may not have another by this request. */
-  | { readonly outcome: "enough" };
+  | { readonly outcome: "enough" }
+  /** No flow of that name is published for the organisation. */
+  | { readonly outcome: "no_flow" };
 
 /** What a release gave back. */
 export interface ReleaseResult {

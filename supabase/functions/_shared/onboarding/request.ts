@@ -29,6 +29,7 @@ const request = z.strictObject({
   area_code: z.optional(
     matching(/^[2-9][0-9]{2}$/, "must be three digits, the first from 2 to 9"),
   ),
+  flow: z.optional(text(64)),
 });
 
 /** Reads a request; each field at fault is named, with what it must be. Never repeats a value. */
