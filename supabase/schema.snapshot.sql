@@ -5590,7 +5590,7 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": null, "other": ["calendar", "state"], "expired": null, "personal": ["set_by"], "of_person": "lower(t.set_by) = lower($3)", "table_name": "calendar_overrides", "exported_as": "calendar_overrides", "kept_because": "Who opened or closed a calendar: until the override ends."}
 
--- personal_data: {"rule": null, "other": ["e164_number", "number_sid", "country"], "expired": null, "personal": ["profile"], "of_person": "position('\"' || $2 || '\"' in t.profile::text) > 0", "table_name": "telephony_numbers", "exported_as": "telephony_numbers", "kept_because": "Whom a line puts calls through to is its organisation's setting."}
+-- personal_data: {"rule": null, "other": ["e164_number", "number_sid", "country"], "expired": null, "personal": [], "of_person": null, "table_name": "telephony_numbers", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["endpoint", "identifier_type"], "expired": null, "personal": ["identifier"], "of_person": "t.identifier_type = 'caller' and t.identifier = $2", "table_name": "rate_limit_refusals", "exported_as": "rate_limits", "kept_because": null}
 

@@ -70,8 +70,6 @@ insert into public.personal_data (table_name, personal, other, of_person, export
     'Who opened or closed a calendar: until the override ends.', null, null),
   ('prompts', '{stored_by}', '{hash, mime}', 'lower(t.stored_by) = lower($3)', 'prompts',
     'The audio is its organisation''s; who stored it is part of its history.', null, null),
-  ('telephony_numbers', '{profile}', '{e164_number, number_sid, country}', $$position('"' || $2 || '"' in t.profile::text) > 0$$,
-    'telephony_numbers', 'Whom a line puts calls through to is its organisation''s setting.', null, null),
   ('analytics_events', '{}', '{event_type, event_data, severity}', null, null, null, 'analytics_events',
     -- A rollback reads the deploy log, however long ago the last deploy was.
     $$t.created_at < $1 and t.event_type !~ '^(deploy|rollback)_'$$),
@@ -92,6 +90,7 @@ insert into public.personal_data (table_name, personal, other, of_person, export
   ('personal_data', '{}', '{table_name, personal, other, of_person, exported_as, kept_because, rule, expired}', null, null,
     null, null, null),
   ('telephony_subaccounts', '{}', '{subaccount_sid, business_name}', null, null, null, null, null),
+  ('telephony_numbers', '{}', '{e164_number, number_sid, country}', null, null, null, null, null),
   ('telephony_secrets', '{}', '{subaccount_sid, sealed_token}', null, null, null, null, null),
   ('telephony_transactions', '{}',
     '{transaction_type, status, steps_completed, error_message, request, idempotency_key, result}', null, null, null, null,
