@@ -89,6 +89,7 @@ insert into public.personal_data (table_name, personal, other, of_person, export
   ('retention_rules', '{}', '{subject, why}', null, null, null, null, null),
   ('personal_data', '{}', '{table_name, personal, other, of_person, exported_as, kept_because, rule, expired}', null, null,
     null, null, null),
+  ('telephony_numbers', '{}', '{e164_number, number_sid, country}', null, null, null, null, null),
   ('telephony_subaccounts', '{}', '{subaccount_sid, business_name}', null, null, null, null, null),
   ('telephony_numbers', '{}', '{e164_number, number_sid, country}', null, null, null, null, null),
   ('telephony_secrets', '{}', '{subaccount_sid, sealed_token}', null, null, null, null, null),
