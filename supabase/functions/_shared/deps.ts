@@ -12,7 +12,7 @@ import type { Tenant, Tenants } from "./tenancy/tenants.ts";
 import { isMainAccount } from "./twilio/account.ts";
 import { type AddressCheck, addressCheck } from "./ip_allowlist.ts";
 
-/** What a webhook's handler needs from outside itself. */
+/** The outside dependencies of a webhook's handler. */
 export interface Deps {
   readonly settings: Settings;
   /** Which version of a flow answers on which number; loaded by the first call that needs it. */
@@ -23,12 +23,12 @@ export interface Deps {
   readonly accept: AcceptVoiceEvent;
   readonly mayCall: AddressCheck;
   readonly log: Log;
-  /** Counts requests for operators; absent: nobody does. */
+  /** Counts requests for operators; absent: not counted. */
   readonly observe?: Observe | undefined;
   readonly now: () => Date;
 }
 
-/** The parts as a deployment has them, built once an isolate. */
+/** A deployment's dependencies, built once an isolate. */
 export function depsFrom(settings: Settings): Deps {
   const log = logOf(settings);
   return {
@@ -44,13 +44,13 @@ export function depsFrom(settings: Settings): Deps {
   };
 }
 
-/** Whatever a request needs that others do not is loaded by the first that does, so that nobody else pays for it at start-up. */
+/** Loads on first use, so that other requests do not pay for it at start-up. */
 function once<T>(load: () => T): () => T {
   let loaded: { readonly value: T } | undefined;
   return () => (loaded ??= { value: load() }).value;
 }
 
-/** The main line needs no look-up. */
+/** The main account needs no look-up. */
 function tenantsOf(settings: Settings): Tenants {
   const live = once(async () => (await import("./tenancy/tenants.ts")).liveTenants(settings));
   return {

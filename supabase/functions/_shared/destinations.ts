@@ -1,13 +1,13 @@
 import { type E164, isSubscriberNumber, maskPhone } from "./phone.ts";
 
-// Which numbers the system may dial. A call that is forwarded is paid by the operator, so whoever chooses where it
-// goes (a setting, an organisation's admin) chooses what is paid: toll fraud forwards calls to numbers that earn the
-// fraudster a share. SECURITY.md tells what else limits it.
+// Which numbers the system may dial. The operator pays for forwarded calls, and toll fraud forwards them to numbers that
+// pay the fraudster a share, so every destination (of settings, flows and admins) is checked here. SECURITY.md lists the
+// other limits.
 
 /** A number that the system may dial; only `dialable` makes one, and only one of these reaches a `<Dial>`. */
 export type Dialable = E164 & { readonly __dialable: true };
 
-/** By prefix, whether numbers that begin with it may be dialled. */
+/** Whether numbers may be dialled, by prefix. */
 export type Destinations = ReadonlyMap<string, boolean>;
 
 /**
@@ -40,7 +40,7 @@ export const DEFAULT_DESTINATIONS = "+1";
  * Reads a list such as `+1,+44,!+447,+1876`. Premium and high-cost codes of the North American plan are forbidden
  * unless the list names them.
  *
- * @throws {RangeError} what an entry must be; it never repeats a whole number.
+ * @throws {RangeError} with the expected form of an entry; the message never repeats a whole number.
  */
 export function parseDestinations(list: string): Destinations {
   const named = new Map<string, boolean>();
@@ -53,7 +53,7 @@ export function parseDestinations(list: string): Destinations {
         }"`,
       );
     }
-    // Named both ways, it is forbidden.
+    // A prefix that is listed both ways is forbidden.
     named.set(prefix, forbidden === "" && named.get(prefix) !== false);
   }
   if (![...named.values()].includes(true)) {

@@ -4,13 +4,13 @@ import type { Log } from "./log.ts";
 
 export interface EndpointOptions {
   readonly log: Log;
-  /** Told where another system failed. */
+  /** The `Retry-After` of an answer about another system's failure, in seconds. */
   readonly retryAfterSec: number;
-  /** Default `failures`: what is asked every few seconds has no line for it. */
+  /** Default `failures`, so that frequent requests do not fill the log. */
   readonly logs?: "all" | "failures";
 }
 
-/** What a request's log line tells beside its status. */
+/** The fields of a request's log line beside its status. */
 export type EndpointNote = Record<string, string | undefined>;
 
 /**

@@ -15,8 +15,8 @@ export class SettingError extends Error {
 }
 
 /**
- * A request that ends before any step runs. It carries all of its answer, so that one place turns
- * it into a response (`errorResponse`) and nothing in between can mistake it for a failure of ours.
+ * A request that is refused. It carries its whole answer: `errorResponse` turns it into a response, and no code in
+ * between can mistake it for an internal failure.
  */
 export class HttpError extends Error {
   override name = "HttpError";
@@ -39,38 +39,38 @@ export interface Issue {
   readonly message: string;
 }
 
-/** A request that was understood and cannot be used: each field at fault, and what it must be. */
+/** A well-formed request with invalid fields: each field at fault, and what it must be. */
 export function invalid(issues: readonly Issue[]): HttpError {
   return new HttpError(400, "invalid", {}, { issues });
 }
 
 /**
- * What the failure of another system means for what was asked of it. It decides alike for all who ask: an HTTP answer
- * (502 for `refused`, else 503), a job (`refused` is given up, the others are tried again), a script's message.
+ * The kind of another system's failure. It decides the HTTP status (502 for `refused`, else 503), what a job does
+ * (`refused` is given up, the others are retried) and a script's message.
  */
 export type FailureKind =
-  /** It will not, however often it is asked. */
+  /** A retry will fail too. */
   | "refused"
-  /** It did nothing, and later it may. */
+  /** It did nothing; a retry may succeed. */
   | "busy"
-  /** It did not answer, or not as documented: it may have done it. */
+  /** No answer, or not a documented one: the request may have had its effect. */
   | "unknown";
 
-/** The database, Twilio or a mail service did not do what it was asked. The message holds no address, number or key. */
+/** A request to the database, Twilio or a mail service failed. The message holds no address, number or key. */
 export class ServiceError extends Error {
   override name = "ServiceError";
 
   constructor(
     readonly kind: FailureKind,
     message: string,
-    /** The service's own name of the reason, such as Twilio's 21422 or an SQLSTATE; empty where it gave none. */
+    /** The service's own code, such as Twilio's 21422 or an SQLSTATE; empty without one. */
     readonly code = "",
   ) {
     super(message);
   }
 }
 
-/** What an error says of itself in a log line; nothing of what was thrown otherwise. */
+/** An error's name and message for a log line; other thrown values are not repeated. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
 }

@@ -14,12 +14,12 @@ export const FUNCTIONS = {
   scheduler: ["alert-dispatch", "notify-worker", "voice-reconcile"],
   /** With the project's secret key, or as a signed-in administrator. */
   operators: ["call-flows", "metrics", "telephony-onboard"],
-  /** Anybody; what they get is the function's to decide. */
+  /** Public; the function itself decides what to answer. */
   public: ["contact-submit", "voice-health", "voicemail-audio"],
 } as const;
 
 /** A function that Twilio calls. */
 export type FunctionName = (typeof FUNCTIONS.twilio)[number];
 
-/** Whatever reports an event: a webhook's function, or the one that asks Twilio for what never came. */
+/** The source of an event: a webhook's function, or voice-reconcile, which asks Twilio for missing callbacks. */
 export type EventSource = FunctionName | "voice-reconcile";

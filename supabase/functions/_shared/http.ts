@@ -1,10 +1,10 @@
 import { HttpError, invalid } from "./errors.ts";
 import { RELEASE } from "./release.ts";
 
-/** What serves a request, whatever becomes of it. */
+/** Answers a request; never rejects. */
 export type Handler = (request: Request) => Promise<Response>;
 
-/** What every answer bears: nobody guesses its type, shows it in a frame, passes its address on, or asks by plain HTTP. */
+/** The headers of every answer: no sniffing of types, no frames, no referrer, HTTPS only. */
 export const SECURITY_HEADERS = {
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
   "referrer-policy": "no-referrer",
@@ -12,11 +12,11 @@ export const SECURITY_HEADERS = {
   "x-content-type-options": "nosniff",
 } as const;
 
-// What anybody can make us read before we know who it is. Twilio's bodies are below 20 KiB and have fewer than 100
-// parameters. Each limit is there for a body that is small and yet dear: see tests/bench/strangers.ts.
+// Limits of what is read before the sender is verified. Twilio's bodies are below 20 KiB and have fewer than 100
+// parameters. Each limit stops a small body that would be expensive: see tests/bench/strangers.ts.
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_PARAMETERS = 200;
-/** Of the chunks that a body may come in, on average. */
+/** The least average size of a body's chunks, in bytes. */
 const MIN_CHUNK_BYTES = 256;
 
 export function json(
@@ -29,7 +29,7 @@ export function json(
     headers: {
       ...SECURITY_HEADERS,
       "cache-control": "no-store",
-      // Told to strangers too, whom it tells nothing: only the deploy knows what it stands for.
+      // Public: an opaque name that only the deploy can interpret.
       "x-release": RELEASE,
       ...headers,
     },
@@ -49,13 +49,13 @@ export function requireMethod(request: Request, ...allowed: string[]): void {
 }
 
 /**
- * Holds what a request says of its body to a form that Twilio posts, without reading it.
+ * Checks the headers of a form that Twilio posts, without reading the body.
  *
  * @throws {HttpError} 415 for another content type, 413 for more than `MAX_BODY_BYTES`.
  */
 export function requireForm(request: Request): void {
   const type = request.headers.get("content-type");
-  // A request without a body may come without a type.
+  // A request without a body may have no type.
   if (
     type !== null &&
     type.split(";")[0]!.trim().toLowerCase() !== "application/x-www-form-urlencoded"
@@ -72,7 +72,7 @@ function requireSize(request: Request, most = MAX_BODY_BYTES): void {
 }
 
 /**
- * Reads a form as Twilio posts it: each parameter a string, or an array where it came more than once.
+ * Reads a form that Twilio posts: each parameter is a string, or an array when it is repeated.
  *
  * @throws {HttpError} 415 for another content type, 413 for more than `MAX_BODY_BYTES` or `MAX_PARAMETERS`,
  * 400 where it breaks off.
@@ -93,9 +93,9 @@ export async function readForm(request: Request): Promise<Record<string, string 
 }
 
 /**
- * Reads a JSON body, whatever JSON it is.
+ * Reads any JSON body.
  *
- * @throws {HttpError} 400 where it is no JSON, and as `readJsonText`.
+ * @throws {HttpError} 400 for anything but JSON, and as `readJsonText`.
  */
 export async function readJson(request: Request): Promise<unknown> {
   const text = await readJsonText(request);
@@ -107,9 +107,9 @@ export async function readJson(request: Request): Promise<unknown> {
 }
 
 /**
- * The text of a body that says to be JSON.
+ * The text of a body whose content type is JSON.
  *
- * @param most Bytes that it may have.
+ * @param most The maximum in bytes.
  * @throws {HttpError} 415 for another content type, 413 for more than `most`, 400 where it breaks off.
  */
 export async function readJsonText(request: Request, most = MAX_BODY_BYTES): Promise<string> {
@@ -128,14 +128,14 @@ async function readText(request: Request, most = MAX_BODY_BYTES): Promise<string
   let bytes = 0;
   let chunks = 0;
   try {
-    // A body may be longer than it said, or not say: stop where the limit is.
+    // A body may be longer than its `Content-Length`, or have none.
     for await (const chunk of request.body) {
       bytes += chunk.byteLength;
       if (bytes > most || ++chunks > most / MIN_CHUNK_BYTES) throw tooLarge();
       text += decoder.decode(chunk, { stream: true });
     }
   } catch (error) {
-    // A body that breaks off is the sender's failure, who has not shown yet to be Twilio.
+    // A body that breaks off is the sender's failure, and the sender is not verified yet.
     throw error instanceof HttpError ? error : new HttpError(400, "incomplete_body");
   }
   return text + decoder.decode();
@@ -146,8 +146,8 @@ function tooLarge(): HttpError {
 }
 
 /**
- * The address of whoever called. Only the header that the platform's own edge sets anew on every request
- * counts; `x-forwarded-for` begins with whatever the sender wrote there.
+ * The client's address, from the header that the platform's edge overwrites on every request. The first part of
+ * `x-forwarded-for` is under the sender's control.
  */
 export function clientAddress(headers: Headers): string | undefined {
   return headers.get("cf-connecting-ip") ?? undefined;

@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { HttpError } from "./errors.ts";
 
 /**
- * Lets an operator in, see `isOperator`.
+ * Requires an operator's key, see `isOperator`.
  *
  * @throws {HttpError} 401.
  */
@@ -12,7 +12,7 @@ export function requireOperator(request: Request, secretKeys: readonly string[])
 
 /**
  * Whether a request has one of the project's secret keys, as `apikey` or as `Authorization: Bearer`. Compares
- * digests in constant time, so that neither the length nor a prefix of a key can be found out.
+ * digests in constant time, so that timing reveals neither the length nor a prefix of a key.
  */
 export function isOperator(request: Request, secretKeys: readonly string[]): boolean {
   const given = [request.headers.get("apikey") ?? undefined, bearerToken(request)]

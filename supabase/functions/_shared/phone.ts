@@ -21,8 +21,8 @@ export function isE164(value: string): value is E164 {
 }
 
 /**
- * Whether a subscriber can have the number: no emergency or short code, whose digits are too few, and within the
- * North American plan an area code and seven digits. Emergency and service codes (911, 411) are no area codes.
+ * Whether a subscriber can have the number: longer than emergency and short codes, and within the North American plan an
+ * area code and seven digits. Service codes (911, 411) are not area codes.
  */
 export function isSubscriberNumber(value: string): value is E164 {
   return isE164(value) &&

@@ -1,5 +1,5 @@
 /**
- * Which deploy this code came with: an opaque name, which `deno task deploy` writes here in what it uploads, so that it
- * can tell by each function's answers whether they are the new version's.
+ * The release of this code: an opaque name that `deno task deploy` writes into the uploaded file. Each answer carries it,
+ * so the deploy can see which version answered.
  */
 export const RELEASE: string = "none";

@@ -1,6 +1,6 @@
-// What the platform gives: the rest of `_shared` asks here for it.
+// The platform's services: environment, clock and background work. The rest of `_shared` uses them through this file.
 
-/** What Supabase's runtime gives beside plain Deno. */
+/** Supabase's additions to plain Deno. */
 interface EdgeRuntime {
   waitUntil(work: Promise<unknown>): void;
 }
@@ -17,9 +17,8 @@ export type Delay = (ms: number) => Promise<unknown>;
 export const delay: Delay = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /**
- * Goes on with `work` after the answer. The hosted platform keeps the isolate until the work is done, within the
- * wall-clock limit of the project's plan; in plain Deno the process lives on anyway. Errors are dropped: the work
- * reports its own.
+ * Continues `work` after the answer. The hosted platform keeps the isolate until the work is done, within the wall-clock
+ * limit of the project's plan. Errors are dropped: the work must report its own.
  */
 export function inBackground(work: Promise<unknown>): void {
   const settled = work.catch(() => {});

@@ -9,14 +9,14 @@ import {
 import { isE164, maskPhone } from "./phone.ts";
 import { addressCheck } from "./ip_allowlist.ts";
 
-/** From the least to the most that somebody has to know. */
+/** From the least to the most important. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = typeof LOG_LEVELS[number];
 
-/** Of which only the last refuses what is for experiments. */
+/** `production` refuses settings that are for experiments. */
 const ENVIRONMENTS = ["development", "test", "staging", "production"] as const;
 
-/** What a deployment can set; docs/settings.md and .env.example describe each name. */
+/** A deployment's settings; docs/settings.md and .env.example describe each name. */
 export interface Settings {
   /** Verifies `X-Twilio-Signature`; never logged. */
   readonly twilioAuthToken: string;
@@ -28,39 +28,39 @@ export interface Settings {
   readonly businessTarget: Dialable;
   readonly salesTarget: Dialable;
   readonly supportTarget: Dialable;
-  /** What may be dialled, by whomever it was chosen. */
+  /** The numbers that may be dialled, whatever names them. */
   readonly destinations: Destinations;
-  /** How long a dialled leg lasts at most. */
+  /** The longest dialled leg. */
   readonly maxCallMinutes: number;
-  /** How many minutes one line dials in a day at most; callers reach voicemail then. */
+  /** The most dialled minutes of a line in a day; after that its callers reach voicemail. */
   readonly maxDialledMinutesPerDay: number;
   /** Addresses and CIDR ranges; empty: any address. */
   readonly twilioIpAllowlist: readonly string[];
   /** Skips the signature check. Only ever true outside production. */
   readonly allowInsecureWebhooks: boolean;
   readonly recordingConsent: "opt_out" | "opt_in";
-  /** Calls in any 60 s that one number called may get, from all callers together. */
+  /** The most calls to one number in any 60 s, from all callers. */
   readonly maxCallsPerMinute: number;
   /** Where calls are counted before PostgreSQL counts them. The token is never logged. */
   readonly upstash: { readonly url: string; readonly token: string } | undefined;
-  /** By what e-mails are sent; the API key is never logged. */
+  /** The e-mail service; the API key is never logged. */
   readonly mail: MailSettings;
   /** Websites whose pages may send messages, as origins; empty: none. */
   readonly contactAllowedOrigins: readonly string[];
-  /** Messages an hour that the website's visitors may send, all together. */
+  /** Messages an hour from all of the website's visitors. */
   readonly contactMaxPerHour: number;
   readonly environment: typeof ENVIRONMENTS[number];
   /** Log lines below it are not written. */
   readonly logLevel: LogLevel;
   /** Where errors are reported beside the log. */
   readonly sentry: SentryDsn | undefined;
-  /** Lets a scraper read `metrics`, and do nothing else; never logged. */
+  /** Lets a scraper read `metrics` and nothing else; never logged. */
   readonly metricsToken: string | undefined;
   /** Let the scheduler start the workers, and do nothing else: the present token and the one before it; never logged. */
   readonly schedulerTokens: readonly string[];
-  /** How often at most an isolate tells what it has counted; 0: never. */
+  /** The shortest time between two reports of an isolate's counts; 0: no reports. */
   readonly metricsFlushSeconds: number;
-  /** Who is told of alerts beside by e-mail; never logged. */
+  /** The channels for alerts beside e-mail; never logged. */
   readonly alerts: AlertSettings;
   /** The public base that Twilio calls, without a trailing slash; signatures cover it. */
   readonly publicFunctionsUrl: string;
@@ -68,9 +68,9 @@ export interface Settings {
   readonly supabaseUrl: string;
   /** The project's secret key, for the Data API. */
   readonly secretKey: string;
-  /** It, and after it the project's others: any of them lets an operator in, so that each can be replaced. */
+  /** It and the project's other secret keys. An operator may use any of them, so that each can be replaced. */
   readonly secretKeys: readonly [string, ...string[]];
-  /** What signs the tokens of signed-in users; neither: no user is let in. The secret is never logged. */
+  /** Verifies the tokens of signed-in users; with neither, no user is accepted. The secret is never logged. */
   readonly userTokens: {
     readonly secret: string | undefined;
     /** JSON, as the platform sets it. */
@@ -78,7 +78,7 @@ export interface Settings {
   };
 }
 
-/** The settings by which mails are sent, or what is missing for it. */
+/** The settings of e-mail; absent ones keep mails waiting. */
 export interface MailSettings {
   readonly resendApiKey: string | undefined;
   /** Where Resend's API is, without a trailing slash. */
@@ -91,7 +91,7 @@ export interface MailSettings {
   readonly maxPerHour: number;
 }
 
-/** Where a Sentry project takes its events. */
+/** A Sentry project's endpoint for events. */
 export interface SentryDsn {
   /** Its envelope endpoint. */
   readonly url: string;
@@ -258,7 +258,7 @@ function accountSid(value: string | undefined): string | undefined {
 
 const TOKEN_FORM = /^[\x21-\x7e]{16,}$/;
 
-/** What each of these must be; none is repeated when it is not, being a secret. */
+/** The expected form of each secret; messages never repeat the value. */
 const FORMS = {
   METRICS_TOKEN: "one word of at least 16 printable characters",
   SCHEDULER_TOKEN: "one word of at least 16 printable characters",
@@ -319,7 +319,7 @@ function flushSeconds(value: string | undefined, fallback: number): number {
 
 /**
  * Supabase's newer keys come as a JSON object, by name; the legacy service role key is the fallback for the default one.
- * Beside a default one it counts for nothing: the platform goes on setting it when it has been disabled.
+ * It is ignored beside a default key, because the platform sets it even when it is disabled.
  */
 function secretKeys(optional: Environment): [string, ...string[]] {
   const keys = optional("SUPABASE_SECRET_KEYS");
@@ -334,7 +334,7 @@ function secretKeys(optional: Environment): [string, ...string[]] {
         'must be JSON such as {"default": "sb_secret_..."}',
       );
     }
-    // Of a text, the values would be its letters.
+    // The values of a text would be its letters.
     const byName = typeof parsed === "object" && parsed !== null ? parsed : {};
     const { default: key, ...rest } = byName as Record<string, unknown>;
     others = Object.values(rest)
@@ -377,7 +377,7 @@ function wholeNumber(
   return number;
 }
 
-/** At most as many as the database keeps the times of. */
+/** At most the number of times that the database keeps. */
 function callCeiling(value = "1000"): number {
   const ceiling = Number(value);
   if (!/^\d+$/.test(value) || ceiling < 1 || ceiling > 10_000) {
@@ -457,7 +457,7 @@ function mailSettings(optional: Environment): MailSettings {
 
 function addresses(list: string): string[] {
   const entries = entriesOf(list);
-  // A list that cannot be read is told here, to a deploy too, and not by functions that do not start.
+  // A malformed list is reported here, so a deploy notices it before the functions fail to start.
   addressCheck(entries);
   return entries;
 }

@@ -1,7 +1,7 @@
 /**
- * What shows as nothing, as a break of the line, or changes how others show: controls, marks of writing direction, zero
- * width, fillers, tags, and selectors of a variant that stand behind nothing that has variants (an emoji or
- * a Chinese character has). In a short text they begin another header, hide something, or turn it around.
+ * Characters that are invisible, break a line or change how others look: controls, marks of writing direction, zero
+ * width, fillers, tags, and variant selectors behind characters without variants (emoji and Chinese characters have
+ * variants). In a short text they can begin another header, hide text or reverse it.
  */
 const INVISIBLE =
   /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Co}\u2800]|(?![\ufe00-\ufe0f\u{e0100}-\u{e01ef}])[\p{Cf}\p{Default_Ignorable_Code_Point}]|(?<![\p{Emoji}\p{Script=Han}])[\ufe00-\ufe0f\u{e0100}-\u{e01ef}]/u;
@@ -11,21 +11,21 @@ export function isOneVisibleLine(value: string): boolean {
   return !INVISIBLE.test(value);
 }
 
-/** For `isOneVisibleLine`, in the words of an error message. */
+/** The error message for `isOneVisibleLine`. */
 export const ONE_VISIBLE_LINE =
   "must be one line without control characters, invisible characters or marks of writing direction";
 
 /** Marks that turn the direction of what follows, and those that hide a text within another. */
 const MISLEADING = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\u{e0000}-\u{e007f}]/gu;
 
-/** A text of several lines, as Unix has them, with a space for what cannot be printed and nothing for what misleads. */
+/** A text with Unix line ends, in which unprintable characters are spaces and misleading ones are removed. */
 export function plainText(value: string): string {
   return value.toWellFormed().replaceAll(/\r\n?|\u2028|\u2029/g, "\n")
     .replaceAll(/[^\P{Cc}\n\t]/gu, " ").replaceAll(MISLEADING, "").trim();
 }
 
 /**
- * A stranger's text of which no program makes a link: an address is shown with brackets around what makes it one, as in
+ * Writes a stranger's text so that no program makes links of it: addresses get brackets, as in
  * `http[:]//www[.]example[.]com` or `jane[@]example[.]com`. Mail programs link whatever has a scheme, begins
  * with `www.`, looks like a domain, an e-mail address or a share (`\\server`), in plain text and in HTML alike.
  */

@@ -4,7 +4,7 @@ import { jwtVerify } from "jose/jwt/verify";
 import { SettingError } from "./errors.ts";
 import type { Settings } from "./settings.ts";
 
-/** What a signed-in user's token says that matters here. */
+/** The claims of a signed-in user's token that are used here. */
 export interface UserClaims {
   /** The user's UUID at Supabase Auth. */
   readonly userId: string | undefined;
@@ -13,7 +13,7 @@ export interface UserClaims {
   readonly orgRole: string | undefined;
 }
 
-/** Reads a token; `undefined` for whatever is not certainly one of ours and valid now. */
+/** Reads a token; `undefined` unless it is ours and valid now. */
 export type ReadUserToken = (token: string, now: Date) => Promise<UserClaims | undefined>;
 
 /** Clocks may differ by as many seconds. */
@@ -21,7 +21,7 @@ const TOLERANCE_SEC = 30;
 
 /**
  * Verifies the JWTs that Supabase Auth issues: HS256 by the project's JWT secret, ES256 and RS256 by its public keys. A
- * key serves the algorithms that it is for and no other, whatever a token's header says.
+ * key is used only with its own algorithms, whatever a token's header says.
  *
  * @throws {SettingError} when the public keys cannot be read.
  */

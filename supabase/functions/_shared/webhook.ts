@@ -23,12 +23,12 @@ import { isSignature, isSignedByTwilio } from "./twilio/signature.ts";
 //   request -> verify -> parse -> interpret -> accept -> answer -> render -> response
 //                                  pure        one rpc   pure
 //
-// Here is what every webhook has in common, and callbacks; twiml_webhook.ts has the steps that a caller waits for, apart,
-// so that a callback does not load what writes TwiML.
+// This file has the common part of all webhooks, and callbacks. The steps that a caller waits for are in
+// twiml_webhook.ts, so that a callback does not load the TwiML renderer.
 
 export type { Handler };
 
-/** Serves a callback: 204 once it is kept; 503 where it could not be, so that Twilio delivers it again. */
+/** Serves a callback: 204 when the event is stored; 503 when it could not be, so that Twilio delivers it again. */
 export function callbackHandler(deps: Deps, step: CallbackStep): Handler {
   const invalid = (issues: readonly Issue[]) => json(400, { error: "invalid", issues });
 
@@ -42,7 +42,7 @@ export function callbackHandler(deps: Deps, step: CallbackStep): Handler {
       const outcome = await accept(deps, event, note);
       switch (outcome.kind) {
         case "accepted":
-        // A callback is under no limit; were it, being heard is what it came for.
+        // Callbacks are under no limit; a stored event is a success in any case.
         case "rate_limited":
           return new Response(null, { status: 204, headers: SECURITY_HEADERS });
         case "conflict":
@@ -58,7 +58,7 @@ export function callbackHandler(deps: Deps, step: CallbackStep): Handler {
   });
 }
 
-/** What a request's log line tells beside its status. */
+/** The fields of a request's log line beside its status. */
 export interface Note {
   outcome: string;
   call_sid?: string;
@@ -73,7 +73,7 @@ export interface Serving {
   failed(requestId: string, query: URLSearchParams): Response;
 }
 
-/** Verifies and parses a request, has it served, and writes its line of the log. */
+/** Verifies, parses and serves a request, and writes its log line. */
 export function webhookHandler(deps: Deps, name: FunctionName, serving: Serving): Handler {
   return async (request) => {
     const started = performance.now();
@@ -140,8 +140,8 @@ const MAX_QUERY = 4000;
 /**
  * The parameters of a request that Twilio made, and whose account it is about.
  *
- * @throws {HttpError} 405, 414, 415, 413; 401 for anything that is not certainly Twilio's; 503 where it may be,
- * but nobody who knows answers.
+ * @throws {HttpError} 405, 414, 415, 413; 401 for anything that is not certainly Twilio's; 503 when the account's token
+ * cannot be looked up.
  */
 async function verified(
   { settings, mayCall, tenants }: Deps,
@@ -151,9 +151,9 @@ async function verified(
 ): Promise<Verified> {
   requireMethod(request, "POST");
   requireForm(request);
-  // One answer for every reason: a stranger learns nothing from it.
+  // One answer for every reason, so that it reveals nothing.
   const unauthorized = new HttpError(401, "unauthorized");
-  // What needs no body comes before the body is read.
+  // Checks without the body come before reading it.
   if (!mayCall(clientAddress(request.headers))) throw unauthorized;
   const signature = request.headers.get("x-twilio-signature") ?? "";
   if (!settings.allowInsecureWebhooks && !isSignature(signature)) throw unauthorized;
@@ -185,7 +185,7 @@ async function verified(
   return { params };
 }
 
-/** The account that a request says to be about; nothing follows from it until the signature is checked. */
+/** The account that a request claims; not trusted until the signature is checked. */
 function accountOf(params: Record<string, string | string[]>): string | undefined {
   const sid = textOf(params["AccountSid"]);
   return sid !== undefined && /^AC[0-9a-fA-F]{32}$/.test(sid) ? sid : undefined;
@@ -201,9 +201,9 @@ function textOf(value: string | string[] | undefined): string | undefined {
 }
 
 /**
- * Has the database accept an event, and notes what became of it.
+ * Stores an event, and notes the outcome for the log.
  *
- * @throws {HttpError} 403 where the account that signed speaks of a call or a line that is not its own.
+ * @throws {HttpError} 403 when the signing account names a call or a line of another account.
  */
 export async function accept(
   deps: Deps,

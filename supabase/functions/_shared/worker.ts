@@ -13,12 +13,12 @@ export interface WorkerOptions {
 
 /**
  * Serves a worker: one POST is one run, for the scheduler's token or the operator key. The answer is the run's report.
- * With `Prefer: respond-async` (RFC 7240) it is 202 at once, and the run goes on in the background: pg_net, which the
- * scheduler calls by, begins its next requests only when all of the last ones are answered. While such a run goes on
- * in this isolate, no further one is begun: the scheduler calls again.
+ * With `Prefer: respond-async` (RFC 7240) the answer is 202 at once, and the run continues in the background, because
+ * the scheduler's pg_net sends its next requests only after all of the last ones were answered. An isolate has one such
+ * run at a time; the scheduler calls again.
  *
  * @param name The function's, for the log.
- * @param run Bounds its own time: the platform ends what outlasts the plan's wall-clock limit (150 s or more).
+ * @param run Must bound its own time: the platform kills a run after the plan's wall-clock limit (150 s or more).
  */
 export function worker(name: string, options: WorkerOptions, run: () => Promise<unknown>): Handler {
   const { settings, log } = options;

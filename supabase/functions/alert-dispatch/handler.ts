@@ -18,7 +18,7 @@ export interface DispatchDeps {
   readonly evaluate: RunAlerts;
   readonly jobs: Jobs;
   readonly channels: readonly Channel[];
-  /** Asks voice-health as a monitor would, and Twilio for calls that it refused; never rejects. */
+  /** Asks voice-health as a monitor would, and Twilio for refused calls; never rejects. */
   readonly askHealth: () => Promise<HealthVerdict>;
   readonly log: Log;
   readonly now: () => Date;
@@ -44,8 +44,8 @@ export function dispatchDeps(settings: Settings): DispatchDeps {
 }
 
 /**
- * Evaluates every alert and tells what changed, once for each episode and once for its end. Run each minute, or by
- * hand; two runs at once tell nothing twice. What a channel does not take is told by a later run.
+ * Evaluates every alert and sends a message when one fires and when it recovers. Runs each minute, or by hand; two runs
+ * at once send nothing twice. A later run sends what a channel did not accept.
  */
 export function createHandler(deps: DispatchDeps): Handler {
   return worker("alert-dispatch", { ...deps, retryAfterSec: 60 }, () => dispatch(deps));
@@ -82,12 +82,12 @@ async function dispatch(deps: DispatchDeps) {
   };
 }
 
-/** Over one channel one after the other, so that nobody hears of an end before its beginning. */
+/** In order within a channel, so that a recovery never arrives before its alert. */
 const BOUNDS = { batch: 50, atOnce: "in order", most: 200 } as const;
-/** No further message is begun after this long. Milliseconds. */
+/** No message is sent after this long. Milliseconds. */
 const RUN_MS = 30_000;
 const HOUR_MS = 3600 * 1000;
-/** What a channel does not take is told by the next run, in order. Seconds. */
+/** A message that a channel did not accept waits for the next run. Seconds. */
 const UNTIL_NEXT_RUN = 50;
 
 function tell(channel: Channel, log: Log): Work {
@@ -128,7 +128,7 @@ async function askHealth(url: string): Promise<Omit<HealthVerdict, "refusedCalls
     const body: unknown = await response.json();
     const checks = (body as { checks?: Record<string, { status?: unknown }> } | null)?.checks ?? {};
     const failing = Object.entries(checks)
-      // Any other word ("late", "critical") tells of something that calls do not wait for.
+      // Other statuses ("late", "critical") do not affect calls.
       .filter(([, check]) => check?.status === "unhealthy")
       .map(([name]) => name.slice(0, 64)).slice(0, 50);
     return { healthy: response.status === 200, failing };

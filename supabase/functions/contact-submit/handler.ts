@@ -12,12 +12,12 @@ import type { Settings } from "../_shared/settings.ts";
 export interface ContactDeps {
   readonly settings: Settings;
   readonly submit: SubmitContactMessage;
-  /** Has the mails sent at once, after the answer; without it they go with the next scheduled run. */
+  /** Sends the mails right after the answer instead of with the next scheduled run. */
   readonly wake: () => void;
   readonly log: Log;
 }
 
-/** Keeps a message from the website and owes its mails; the answer waits for neither of them. */
+/** Stores a message from the website and queues its mails; the answer does not wait for the sending. */
 export function createHandler(deps: ContactDeps): Handler {
   const { contactAllowedOrigins } = deps.settings;
   const submit = endpoint(
@@ -72,7 +72,7 @@ async function serve(
   }
 }
 
-/** A hash of the key, if there is one: long enough that two visitors do not choose the same. */
+/** The hash of the request's key, which must be too long for two visitors to choose the same. */
 function idempotencyKey(request: Request): string | undefined {
   const key = request.headers.get("idempotency-key");
   if (key === null) return undefined;

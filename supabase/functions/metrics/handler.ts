@@ -12,7 +12,7 @@ export interface MetricsDeps {
   readonly log: Log;
 }
 
-/** How the line is, for Prometheus: text format 0.0.4, one round trip to the database a scrape. */
+/** The system's figures for Prometheus: text format 0.0.4, one database round trip a scrape. */
 export function createHandler({ settings, read, log }: MetricsDeps): Handler {
   const { secretKeys, metricsToken } = settings;
   // A scraper may have a token for this alone.
@@ -21,7 +21,7 @@ export function createHandler({ settings, read, log }: MetricsDeps): Handler {
   return endpoint("metrics", { log, retryAfterSec: 15 }, async (request) => {
     requireMethod(request, "GET");
     requireOperator(request, keys);
-    // However many scrape at once, the database is asked once.
+    // Simultaneous scrapes share one request to the database.
     running ??= read().finally(() => running = undefined);
     return new Response(renderMetrics(await running), {
       headers: {

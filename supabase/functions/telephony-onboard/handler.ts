@@ -21,8 +21,8 @@ export interface OnboardDeps {
 }
 
 /**
- * Gives an organisation a Twilio sub-account and a number that is bound to the hotline, once: the same
- * request again gets the same answer. A failure leaves nothing that costs money.
+ * Gives an organisation a Twilio sub-account and a number that is bound to the hotline. The same request again gets the
+ * same answer. A failure is undone, so that nothing that costs money remains.
  */
 export function createHandler(deps: OnboardDeps): Handler {
   return endpoint(
@@ -37,7 +37,7 @@ export function createHandler(deps: OnboardDeps): Handler {
         note.reason = error.message;
         throw new HttpError(503, "unavailable", { "retry-after": "60" }, {
           message:
-            "The database does not answer: send the same request again in a minute. Whatever was begun is finished or undone by itself.",
+            "The database does not answer: send the same request again in a minute. What was begun is finished or undone automatically.",
         });
       }
     },
@@ -96,7 +96,7 @@ async function serve(deps: OnboardDeps, request: Request): Promise<Response> {
   }
 }
 
-/** Gives back what an organisation has. Operators only: callers of its numbers reach nobody from then on. */
+/** Releases an organisation's numbers and account. Operators only: its callers are not served from then on. */
 async function release(
   { saga }: OnboardDeps,
   request: Request,
@@ -143,7 +143,7 @@ function idempotencyKey(headers: Headers): string | undefined {
   return key;
 }
 
-/** Of a request for which nothing was begun. */
+/** The answer to a request for which nothing was begun. */
 function refusal({ status, code, message, options: { retryAfter } }: OnboardingFailure): HttpError {
   const headers = retryAfter === undefined ? undefined : { "retry-after": String(retryAfter) };
   return new HttpError(status, code, headers, { message });
@@ -162,7 +162,7 @@ function failed(failure: OnboardingFailure, undone: boolean): Response {
     error: failure.code,
     message: undone
       ? failure.message
-      : `${failure.message} What was done of it could not be undone yet; that is tried again by itself.`,
+      : `${failure.message} Undoing it has not succeeded yet and is retried automatically.`,
     ...(alternatives !== undefined && { alternatives }),
     undone,
   }, retryAfter === undefined ? {} : { "retry-after": String(retryAfter) });

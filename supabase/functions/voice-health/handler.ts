@@ -24,19 +24,19 @@ interface Check {
 
 interface Examination {
   readonly checks: Readonly<Record<string, Check>>;
-  /** Who holds one of these is shown each check's figures. */
+  /** An operator with one of these keys sees each check's figures. */
   readonly secretKeys: readonly string[];
   readonly at: number;
 }
 
-/** Anybody may ask, as often as they like: the database is asked once in this many milliseconds. */
+/** The function is public, so the database is asked at most once in this many milliseconds. */
 const FRESH_MS = 5000;
 
 /**
- * Tells a monitor whether calls can be served: 503 when a check is unhealthy, else 200. The status is `degraded` where
- * calls are served and a worker is late or a critical alert fires; with `?strict` that is 503 too, for a second monitor:
- * alerts run on the scheduler, so that a scheduler that has stopped can only be noticed from outside. Each check's
- * status is public; its figures are for operators.
+ * Reports whether calls can be served: 503 when a check is unhealthy, else 200. The status is `degraded` when calls are
+ * served but a worker is late or a critical alert fires. With `?strict` that is 503 too, for a second monitor: alerts run
+ * on the scheduler, so only an outside monitor notices that the scheduler has stopped. Each check's status is public; its
+ * figures are for operators.
  */
 export function createHandler(deps: HealthDeps): Handler {
   let latest: Examination | undefined;
@@ -74,7 +74,7 @@ function statusesOf(checks: Examination["checks"]): Record<string, Check> {
   return Object.fromEntries(
     Object.entries(checks).map(([name, { status, setting }]) => [
       name,
-      // Where a setting is at fault no key can be checked. Its name is no secret.
+      // With a faulty setting no key can be checked; the setting's name is not secret.
       setting === undefined ? { status } : { status, setting },
     ]),
   );
@@ -86,7 +86,7 @@ async function examine({ env, connect, log, now }: HealthDeps): Promise<Examinat
   try {
     settings = readSettings(env);
   } catch (error) {
-    // The name of a setting is no secret; what it is set to may be.
+    // A setting's name is not secret; its value may be.
     const setting = error instanceof SettingError ? error.setting : "unknown";
     return {
       checks: {
@@ -127,7 +127,7 @@ async function runChecks(
     measured("rate_limiter", async () => requireTrue(await probes.rateLimiter())),
     measured("migrations", () => migrationCheck(probes)),
   ]);
-  // The database is what every check asks; reading the calls is the plainest question.
+  // Every check asks the database; reading calls is the simplest query.
   const { status, latency_ms, connections, workers, alerts, ...recent } = activity as
     & Check
     & Partial<RecentActivity>;
@@ -137,13 +137,13 @@ async function runChecks(
     recent_activity: { status, latency_ms, ...recent },
     rate_limiter,
     migrations,
-    // Without a key mails are kept and sent later: a call is served all the same.
+    // Without a key mails wait and calls are served.
     mail: {
       status: "healthy",
       sending: isSending(settings.mail),
       missing: missingMailSettings(settings.mail),
     },
-    // Never unhealthy: calls are served without them, and an alert about health would keep itself alive.
+    // Never unhealthy: calls do not need them, and an alert about health would keep itself firing.
     ...(workers !== undefined && {
       workers: {
         status: Object.values(workers).some(({ late }) => late) ? "late" : "healthy",
@@ -164,7 +164,7 @@ function requireTrue(ok: boolean): Record<string, unknown> {
   return {};
 }
 
-/** A database without a record of migrations was set up by hand: nothing can be said of it. */
+/** A database without a record of migrations was set up by hand, and is not checked. */
 async function migrationCheck(probes: HealthProbes): Promise<Record<string, unknown>> {
   const version = await probes.migration();
   const behind = version !== null && version < SCHEMA_VERSION;

@@ -15,14 +15,14 @@ export interface AudioDeps {
   readonly now: () => Date;
 }
 
-/** Until Twilio's answer begins, in milliseconds. */
+/** The deadline for the beginning of Twilio's answer, in milliseconds. */
 const DEADLINE_MS = 10_000;
-/** What is passed on of Twilio's answer; its other headers are none of the listener's business. */
+/** The headers of Twilio's answer that are passed on. */
 const PASSED_ON = ["content-length", "content-range", "accept-ranges", "etag", "last-modified"];
 
 /**
- * Plays a voicemail to whoever holds a link that we made (see `mail/recording_link.ts`), or a secret key: fetches
- * it from Twilio with the account's credentials, which stay here.
+ * Plays a voicemail for a signed link (see `mail/recording_link.ts`) or an operator's key: fetches it from Twilio with
+ * the account's credentials, which are not passed on.
  */
 export function createHandler(deps: AudioDeps): Handler {
   return endpoint("voicemail-audio", { log: deps.log, retryAfterSec: 10 }, async (request) => {
@@ -49,14 +49,14 @@ async function play(
   { settings, fetch, log }: AudioDeps,
 ): Promise<Response> {
   const url = mediaUrl(recordingUrl, settings.twilioApiUrl);
-  // The row came from a signed webhook; still, our credentials go to Twilio and nowhere else.
+  // The row came from a signed webhook; even so the credentials are sent to Twilio only.
   if (url === undefined) {
     log("error", { function: "voicemail-audio", reason: "the recording is not at Twilio" });
     throw new HttpError(404, "not_found");
   }
   const account = settings.twilioAccountSid ?? /\/Accounts\/(AC\w+)\//.exec(url.pathname)?.[1];
   const range = request.headers.get("range");
-  // Ends the wait for an answer, not the answer: a listener may pause for as long as the platform lets him.
+  // Bounds the wait for the answer's beginning, not the answer: a listener may pause.
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(new DOMException("", "TimeoutError")), DEADLINE_MS);
   const ask = (address: URL, headers: Record<string, string>) =>
@@ -93,7 +93,7 @@ async function play(
   }
   const headers = new Headers({
     ...SECURITY_HEADERS,
-    // A browser shows it in a page of its own, which then plays this address.
+    // A browser shows audio in a page of its own, which loads this address again.
     "content-security-policy": "default-src 'none'; media-src 'self'; frame-ancestors 'none'",
     "cache-control": "private, no-store",
     "content-disposition": 'inline; filename="voicemail.mp3"',
@@ -112,8 +112,8 @@ async function play(
 }
 
 /**
- * Where Twilio sends for the audio: whether it does, instead of answering by itself, is not documented. It is asked there
- * by HTTPS, once, and without the credentials, which are Twilio's only.
+ * The address that Twilio redirects to, if it does: whether it redirects is not documented. It is followed once, by
+ * HTTPS, without the credentials.
  */
 function whereItIs({ status, headers }: Response): URL | undefined {
   const location = headers.get("location") ?? "";
@@ -123,8 +123,7 @@ function whereItIs({ status, headers }: Response): URL | undefined {
 }
 
 /**
- * The recording as MP3, which every browser plays, at Twilio's API as it is set; `undefined` where the recording is
- * anywhere else.
+ * The recording's MP3 form, which every browser plays, at the configured Twilio API; `undefined` for any other address.
  */
 function mediaUrl(recordingUrl: string, apiUrl: string): URL | undefined {
   const url = URL.canParse(recordingUrl) ? new URL(recordingUrl) : undefined;

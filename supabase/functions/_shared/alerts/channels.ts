@@ -1,17 +1,17 @@
 import type { AlertSettings } from "../settings.ts";
 import { type AlertNotice, headline, runbookSection } from "./words.ts";
 
-/** A way to tell people. */
+/** A channel for alert messages. */
 export interface Channel {
   /** The kind of its jobs. */
   readonly kind: "alert_slack" | "alert_pagerduty";
-  /** Rejects when it was not taken. */
+  /** Rejects when the channel did not accept the message. */
   send(notice: AlertNotice): Promise<void>;
 }
 
 const PAGERDUTY_URL = "https://events.pagerduty.com/v2/enqueue";
 
-/** The channels that are set up. @param deadlineMs For one message. */
+/** The configured channels. @param deadlineMs For one message. */
 export function channelsOf(
   settings: AlertSettings,
   { pagerDutyUrl = PAGERDUTY_URL, deadlineMs = 5000 } = {},
@@ -36,7 +36,7 @@ export function channelsOf(
 
 /** https://api.slack.com/messaging/webhooks */
 function slackMessage(notice: AlertNotice, runbookUrl: string | undefined) {
-  // The three characters that mean something to Slack.
+  // The three characters with a meaning in Slack's markup.
   const escape = (text: string) =>
     text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   const icon = notice.transition === "recovered"

@@ -5,7 +5,7 @@ import { inBackground } from "../runtime.ts";
 /** One request as its function saw it. */
 export interface RequestSeen {
   readonly function: string;
-  /** `refused`: turned away before anything was done; `failed`: an answer of 5xx, or one without the database. */
+  /** `refused`: rejected before any work; `failed`: answered 5xx, or without the database. */
   readonly outcome: "served" | "failed" | "refused";
   /** The database did not answer. */
   readonly databaseFailed: boolean;
@@ -16,13 +16,13 @@ export interface RequestSeen {
 /** Counts a request; takes no time and never throws. */
 export type Observe = (seen: RequestSeen) => void;
 
-/** Rows that wait for a database that is away; more than that, and the oldest are forgotten. */
+/** The most rows that wait while the database is away; beyond it the oldest are dropped. */
 const MOST_ROWS = 500;
 
 export interface FunctionMetricsOptions {
   readonly send: SendFunctionMetrics;
   readonly log?: Log | undefined;
-  /** How long requests are added up before they are told. */
+  /** The shortest time between two reports. Milliseconds. */
   readonly everyMs: number;
   readonly now?: () => Date;
   /** Resolves after so many milliseconds. */
@@ -30,9 +30,8 @@ export interface FunctionMetricsOptions {
 }
 
 /**
- * Adds requests up by function and minute, and tells the sums in one request every `everyMs` at most, in the
- * background: no webhook waits for it, and an idle isolate tells nothing. What could not be told is told
- * with the next.
+ * Sums requests by function and minute, and reports the sums in the background, at most every `everyMs`. No webhook
+ * waits for a report, and an idle isolate sends none. A failed report is sent with the next one.
  */
 export function functionMetrics(options: FunctionMetricsOptions): Observe {
   const { send, log, everyMs, now = () => new Date(), wait = sleep } = options;

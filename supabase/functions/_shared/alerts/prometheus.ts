@@ -1,8 +1,8 @@
 import type { MetricsSnapshot } from "../db/metrics.ts";
 
 // https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
-// A counter only ever grows, so only what is kept for ever is one (function_totals); calls are told as gauges
-// over a stated window, because rows of calls change after they are counted.
+// A counter never decreases, so only values that are kept for ever are counters (function_totals). Calls are gauges over
+// a stated window, because a call's row changes after it was counted.
 
 interface Sample {
   readonly name?: string;

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 
-/** Something to tell, once, over one channel: the payload of its job. */
+/** One message for one channel: the payload of its job. */
 export const alertNotice = z.object({
   episode_id: z.number(),
   transition: z.enum(["fired", "recovered"]),
@@ -10,7 +10,7 @@ export const alertNotice = z.object({
   /** What to do. */
   action: z.string(),
   unit: z.string(),
-  /** Null: there is no longer enough to judge by. */
+  /** Null: too little data. */
   value: z.nullable(z.number()),
   threshold: z.number(),
   /** Value, unit and direction: "81 %, should be at least 90 %". */
@@ -21,14 +21,14 @@ export const alertNotice = z.object({
 });
 export type AlertNotice = z.infer<typeof alertNotice>;
 
-/** One line: what is wrong, or that it no longer is. */
+/** One line: the problem, or its end. */
 export function headline(notice: AlertNotice): string {
   return notice.transition === "fired"
     ? `${notice.severity.toUpperCase()}: ${notice.summary}: ${notice.measured}`
     : `Recovered after ${duration(notice)}: ${notice.summary}: ${notice.measured}`;
 }
 
-/** Where it is written what the alert means and what to do. @param url `RUNBOOK_URL`. */
+/** The runbook's section about an alert. @param url `RUNBOOK_URL`. */
 export function runbookSection(url: string | undefined, alert: string): string {
   return `${url ?? "docs/runbook.md"}#${alert}`;
 }

@@ -1,8 +1,7 @@
 import { SECURITY_HEADERS } from "../http.ts";
 
 /**
- * The headers of every answer to a browser. An origin is echoed only when it is on the list; `Vary` keeps
- * caches from giving one site's answer to another.
+ * The CORS headers of an answer. Only a listed origin is echoed; `Vary` keeps caches from mixing sites' answers.
  */
 export function corsHeaders(
   request: Request,
@@ -17,7 +16,7 @@ export function corsHeaders(
   };
 }
 
-/** Answers the browser's question before the request itself. */
+/** Answers a browser's preflight request. */
 export function preflight(request: Request, allowed: readonly string[]): Response {
   const headers = corsHeaders(request, allowed);
   if (headers["access-control-allow-origin"] !== undefined) {

@@ -11,8 +11,8 @@ export interface ContactLimit {
 /** Messages an hour of one IPv4 address, or one /64 network of IPv6; and of one /48. */
 const PER_NETWORK = [3, 12];
 /**
- * Supabase's front names every client. Where nothing stands in front, nobody can be told apart, and all share
- * this many an hour: enough for a website, too few for a flood.
+ * Messages an hour of all clients without an address. Supabase's front always sends the address; without a front all
+ * visitors share this limit, which is enough for a website and too little for a flood.
  */
 const OF_UNKNOWN_CLIENTS = 60;
 /** Receipts an hour to one mailbox. */
@@ -25,11 +25,10 @@ const anHour = (
 ): ContactLimit => ({ identifier_type, identifier, max, window_sec: 3600 });
 
 /**
- * The limits that a message is under, and those of the receipt that its sender gets. What is shared by more is asked
- * later, and a message that one of them refuses counts under none. Receipts have a third of the ceiling:
- * they are the first to go.
+ * The limits of a message, and those of the receipt to its sender. Wider limits come later, and a message that one limit
+ * refuses counts under none. Receipts have a third of the ceiling, so they stop first.
  *
- * @param perHour Messages an hour of all visitors together.
+ * @param perHour Messages an hour from all visitors.
  */
 export function contactLimits(
   address: string | undefined,

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import type { Issue } from "../errors.ts";
 import { isOneVisibleLine, ONE_VISIBLE_LINE, plainText } from "../text.ts";
 
-/** What a visitor of the website wrote, checked. */
+/** A checked message from the website. */
 export interface ContactMessage {
   readonly name: string;
   readonly email: string;
@@ -13,7 +13,7 @@ export interface ContactMessage {
 
 export type ParsedSubmission =
   | { readonly kind: "message"; readonly message: ContactMessage }
-  /** The field that no person sees was filled in: a program wrote this. */
+  /** The hidden field is filled in, so a program wrote this. */
   | { readonly kind: "trap" }
   | { readonly kind: "invalid"; readonly issues: readonly Issue[] };
 
@@ -30,7 +30,7 @@ const line = (max: number) =>
     ),
   );
 
-/** A form sends what was left out as nothing. */
+/** Forms send an omitted field as empty text. */
 const orNothing = (schema: z.ZodMiniType<string, string>) =>
   z.pipe(
     z.nullish(schema),
@@ -69,7 +69,7 @@ const submission = z.object({
   ),
 });
 
-/** Checks a body that was JSON; each field at fault is named once. Other fields are nobody's business. */
+/** Checks a JSON body and names each field at fault once. Unknown fields are ignored. */
 export function parseSubmission(body: unknown): ParsedSubmission {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     return { kind: "invalid", issues: [{ field: "body", message: "must be a JSON object" }] };
@@ -92,8 +92,8 @@ export function parseSubmission(body: unknown): ParsedSubmission {
 }
 
 /**
- * Whether this is one address that a mail can be sent to: local part and domain of RFC 5321 as people have
- * them, no quotes, comments, lists or angle brackets.
+ * Whether this is a single mail address in its common form: local part and domain of RFC 5321 without quotes, comments,
+ * lists or angle brackets.
  */
 export function isEmailAddress(value: string): boolean {
   const [, local = "", domain = ""] = /^([^@]+)@([^@]+)$/.exec(value) ?? [];

@@ -3,11 +3,11 @@ import { isIP } from "node:net";
 import { domainToASCII } from "node:url";
 
 /**
- * Names a visitor to the rate limiter without saying who it is: a keyed hash, of which only a holder of the
- * project's secret key can tell whether it stands for a given address. (An unkeyed hash of an IPv4
- * address is found out by trying all of them.) It changes with the key; the limits begin anew then.
+ * A keyed hash that stands for a visitor in the rate limiter. Only with the project's secret key can it be compared with
+ * an address; an unkeyed hash of an IPv4 address could be reversed by trying all of them. When the key changes, the
+ * limits begin again.
  *
- * @param kind Tells identifiers of different kinds apart.
+ * @param kind Separates identifiers of different kinds.
  */
 export function pseudonym(secretKey: string, kind: "address" | "email", value: string): string {
   const key = hkdfSync("sha256", secretKey, "", "tradeline contact limits v1", 32);
@@ -16,9 +16,8 @@ export function pseudonym(secretKey: string, kind: "address" | "email", value: s
 }
 
 /**
- * The networks that an address counts for, the narrowest first: an IPv4 address by itself; of an IPv6 address its /64, of
- * which one visitor has all addresses, and its /48, of which one visitor can easily have all of those. Empty
- * for what is no address.
+ * The networks that an address counts under, the narrowest first: an IPv4 address itself; for IPv6 the /64, which belongs
+ * to one visitor, and the /48, which one visitor can easily obtain. Empty for anything that is not an address.
  */
 export function networksOf(address: string | undefined): string[] {
   const plain = address?.trim() ?? "";
@@ -38,12 +37,12 @@ export function networksOf(address: string | undefined): string[] {
   return [4, 3].map((length) => `${groups.slice(0, length).join(":")}::/${length * 16}`);
 }
 
-/** Of these dots in an address mean nothing. */
+/** Domains whose mailboxes ignore dots in the local part. */
 const DOTLESS = ["gmail.com", "googlemail.com"];
 
 /**
- * The mailbox that an e-mail address leads to, one for all of its spellings, for counting only: what follows a plus,
- * dots at Gmail, case, and the two ways to write a domain.
+ * The mailbox of an e-mail address, the same for all of its spellings: plus tags, dots at Gmail, case, and both forms of
+ * a domain. For counting only.
  */
 export function mailboxOf(email: string): string {
   const at = email.lastIndexOf("@");

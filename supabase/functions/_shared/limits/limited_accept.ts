@@ -9,8 +9,8 @@ import type { CallLimit } from "../calls/call_limits.ts";
 export type LimitedEvent = VoiceEvent & { readonly limits: readonly CallLimit[] };
 
 /**
- * Asks a limiter for the limit that refuses a call, and counts the call where none does. All copies of
- * an event count once. Rejects when it cannot tell, at the latest when `signal` aborts.
+ * Returns the limit that refuses a call, or counts the call when none does. All copies of an event count once. Rejects
+ * when the limiter cannot decide, at the latest when `signal` aborts.
  */
 export type AskLimiter = (
   event: LimitedEvent,
@@ -22,14 +22,14 @@ export interface LimiterOptions {
   readonly backend: string;
   readonly log: Log;
   readonly report: ReportAnalyticsEvent;
-  /** For the limiter's answer; without one by then, the database decides alone. In milliseconds. */
+  /** The limiter's deadline in milliseconds; after it the database decides alone. */
   readonly deadlineMs?: number;
 }
 
 /**
- * Has a limiter elsewhere decide on an event's limits first. What it refuses is accepted as refused. What it
- * admits, and all that it does not answer, is counted by the database too, which refuses what it has
- * no room for: so a limiter that is away, slow or has lost its counts never lets a flood in.
+ * Asks an outside limiter before the database. A call that it refuses is stored as refused. A call that it admits, or
+ * does not answer for, is also counted by the database, so a limiter that is away, slow or has lost its counts lets no
+ * flood in.
  */
 export function limitedBy(
   ask: AskLimiter,
@@ -59,7 +59,7 @@ export function limitedBy(
     const limit = await refusing(event);
     if (limit === undefined) return await accept(event);
     const outcome = await accept({ ...event, rate_limited: true, limits: [limit] });
-    // Accepted: a copy of a call that the database has let in already. Otherwise the refusal stands, kept or not.
+    // Accepted: a copy of a call that the database admitted before. Otherwise the refusal stands, stored or not.
     return outcome.kind === "accepted" ? outcome : { kind: "rate_limited" };
   };
 }
@@ -68,7 +68,7 @@ function isLimited(event: VoiceEvent): event is LimitedEvent {
   return event.limits !== undefined && event.limits.length > 0;
 }
 
-/** What the limiter's own words are, without the command, which names the caller. */
+/** The limiter's error message without the command, which contains the caller's number. */
 function detailOf(error: unknown): string | undefined {
   return error instanceof Error
     ? error.message.split(", command was")[0]!.slice(0, 200)

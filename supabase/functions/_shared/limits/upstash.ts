@@ -2,12 +2,12 @@ import { Redis } from "@upstash/redis";
 import type { AskLimiter } from "./limited_accept.ts";
 
 /**
- * An exact sliding log, atomic as every script is: the times of the calls that were admitted within each window, by
- * Redis's own clock, which all isolates share. A call is counted under all of its limits or, when one refuses it, under
- * none. A copy of a call that was counted is the same member, so it is admitted and counts no second time.
+ * An exact sliding log in one atomic script: the times of the admitted calls of each window, by Redis's clock, which all
+ * isolates share. A call counts under all of its limits or, when one refuses it, under none. A copy of a counted call is
+ * the same member, so it is admitted without counting again.
  *
- * KEYS: one sorted set a limit. ARGV: the event, then most and microseconds of each limit. Returns the position of the
- * limit that refuses; 0: admitted.
+ * KEYS: one sorted set a limit. ARGV: the event, then the maximum and the window in microseconds of each limit. Returns
+ * the position of the refusing limit; 0: admitted.
  */
 const TAKE = `
 local time = redis.call('TIME')
@@ -28,7 +28,7 @@ return 0`;
 /** Limits calls in an Upstash Redis database, in one round trip. */
 export function upstashLimiter(url: string, token: string): AskLimiter {
   return async ({ operation, account_sid = "main", call_sid, identity, limits }, signal) => {
-    // For each account apart, as accept_voice_event counts.
+    // Accounts count separately, as in accept_voice_event.
     const keys = limits.map(({ identifier_type, identifier }) =>
       `tradeline:calls:${operation}:${account_sid}:${identifier_type}:${identifier}`
     );
@@ -44,7 +44,7 @@ export function upstashLimiter(url: string, token: string): AskLimiter {
   };
 }
 
-/** One event's connection: all that it does ends with `signal`. Making one costs no I/O. */
+/** A client for one event, whose requests end with `signal`. Making one costs no I/O. */
 function connect(url: string, token: string, signal: AbortSignal): Redis {
   return new Redis({
     url,

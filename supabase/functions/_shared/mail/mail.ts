@@ -11,28 +11,28 @@ export interface Mail {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What became of one try to send. `error` is for operators and holds nothing personal. */
+/** The outcome of one attempt to send. `error` is for operators and holds nothing personal. */
 export type SendOutcome =
-  /** Taken, now or at an earlier try. */
+  /** Accepted, now or by an earlier attempt. */
   | { readonly kind: "sent"; readonly id: string | undefined }
-  /** This mail will never be taken. */
+  /** This mail will never be accepted. */
   | { readonly kind: "refused"; readonly error: string }
-  /** It may have been taken: try again under the same key. */
+  /** It may have been accepted: retry under the same key. */
   | { readonly kind: "failed"; readonly error: string }
-  /** Nothing is taken at present, this mail included. */
+  /** No mail is accepted at present. */
   | { readonly kind: "busy"; readonly error: string; readonly retryAfterSec: number }
-  /** Nothing will be taken until somebody changes a setting. */
+  /** No mail will be accepted until a setting changes. */
   | { readonly kind: "misconfigured"; readonly error: string };
 
 /** Sends once under `key`: the same key again, within a day, sends nothing more. Never rejects. */
 export type SendMail = (mail: Mail, key: string) => Promise<SendOutcome>;
 
-/** Whether anything can be sent; if not, mails are kept until it can. */
+/** Whether mails can be sent; otherwise they wait. */
 export function isSending(mail: MailSettings): boolean {
   return mail.resendApiKey !== undefined && mail.from !== undefined;
 }
 
-/** The settings without which some mails, or all, are kept and not sent. */
+/** The missing settings that keep some or all mails from being sent. */
 export function missingMailSettings(mail: MailSettings): string[] {
   return [
     ...(mail.resendApiKey === undefined ? ["RESEND_API_KEY"] : []),

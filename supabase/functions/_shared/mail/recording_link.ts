@@ -1,11 +1,11 @@
 import { Buffer } from "node:buffer";
 import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
 
-// A voicemail's recording is heard by whoever holds a link that we made: the call, its recording, until when, and a signature
-// over all of it. The signature's key is derived from the project's secret key, so there is nothing to set, and a link ends
-// with the secret key that it was made with.
+// A signed link plays a voicemail's recording. It holds the call, the recording, the expiry and a signature over all
+// three. The signing key is derived from the project's secret key, so it needs no setting, and a link becomes invalid
+// when that secret key is replaced.
 
-/** Where a recording can be heard until `expires` (seconds since 1970). */
+/** The address that plays a recording until `expires` (seconds since 1970). */
 export function recordingLink(
   functionsUrl: string,
   secretKey: string,
@@ -25,9 +25,9 @@ export function recordingLink(
 export type LinkCheck = "valid" | "expired" | "forged";
 
 /**
- * Reads a link's query. Only of a link that we made is it told that it has expired.
+ * Checks a link's query. Only a link with a valid signature is reported as expired.
  *
- * @param secretKeys It was made with one of them.
+ * @param secretKeys The keys that may have signed it.
  */
 export function checkRecordingLink(
   secretKeys: readonly string[],

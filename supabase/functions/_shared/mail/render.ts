@@ -10,7 +10,7 @@ export interface MailContext {
   readonly notifyTo?: string | undefined;
   readonly functionsUrl: string;
   readonly secretKey: string;
-  /** Where docs/runbook.md can be read. */
+  /** Public address of docs/runbook.md. */
   readonly runbookUrl?: string | undefined;
 }
 
@@ -41,21 +41,21 @@ type Letter = Pick<Mail, "subject" | "replyTo" | "headers"> & {
   readonly parts: readonly Part[];
 };
 
-/** A link that we made. Nothing else becomes one: a stranger's words are shown `unlinked`. */
+/** A link of ours. Text from strangers is shown `unlinked`. */
 interface Link {
   readonly link: string;
 }
 
-/** A paragraph in our words; a list of what is called what; or somebody's own words. */
+/** A paragraph in our words, a list of named values, or a quotation. */
 type Part =
   | { readonly paragraph: string }
   | { readonly facts: readonly (readonly [name: string, value: string | Link])[] }
   | { readonly quote: string };
 
 /**
- * Writes a claimed mail: a pure function, so that every try says the same.
+ * Writes a claimed mail. Pure, so that every attempt has the same text.
  *
- * @returns `undefined` for a kind or content that nothing is known of, and for the operator's without an address.
+ * @returns `undefined` for an unknown kind or content, and for an operator's mail without an address.
  */
 export function renderMail(
   kind: string,
@@ -114,8 +114,8 @@ function contactNotification(message: z.infer<typeof contact>): Letter {
 }
 
 /**
- * Repeats nothing that the sender wrote: the address may be somebody else's, and then this would carry a
- * stranger's words there in our name.
+ * Repeats nothing that the sender wrote: the address may belong to another person, who would then get a stranger's
+ * words in our name.
  */
 function contactAutoReply(message: z.infer<typeof contact>): Letter {
   return {

@@ -1,16 +1,16 @@
 import type { Resend } from "resend";
 import type { SendMail, SendOutcome } from "./mail.ts";
 
-/** For one mail, in milliseconds; what takes longer may have been sent. */
+/** Deadline of one mail in milliseconds. A mail that takes longer may have been sent. */
 const DEADLINE_MS = 10_000;
-/** When Resend says that it is too much, and not until when. Seconds. */
+/** The wait after a refusal for rate or quota without a `Retry-After`. Seconds. */
 const RATE_WAIT_SEC = 1;
 const QUOTA_WAIT_SEC = 60 * 60;
 const LONGEST_WAIT_SEC = 24 * 60 * 60;
 
 /**
  * @param baseUrl Without a trailing slash; `https://api.resend.com`.
- * @param deadline Ends the request for the mail of an idempotency key; by default after `DEADLINE_MS`.
+ * @param deadline The abort signal of the request under an idempotency key; by default after `DEADLINE_MS`.
  */
 export function resendMailer(
   apiKey: string,
@@ -45,7 +45,7 @@ export function resendMailer(
 }
 
 /**
- * What Resend's refusal means. Of its words only the name is kept: the message may repeat an address.
+ * The meaning of Resend's refusal. Only its name is kept, because the message may repeat an address.
  * Source: https://resend.com/docs/api-reference/errors
  */
 export function outcomeOf(
@@ -56,7 +56,7 @@ export function outcomeOf(
   const name = /^[a-z_]{1,60}$/.test(error.name ?? "") ? error.name! : "unknown";
   const told = status === 0 ? "no_answer" : `${status} ${name}`;
 
-  // The key was used, with other words: by an earlier try, before a setting or this text was changed.
+  // An earlier attempt used the key with another text, from before a setting or this code changed.
   if (name === "invalid_idempotent_request") return { kind: "sent", id: undefined };
   if (status === 429) {
     const fallback = name.endsWith("quota_exceeded") ? QUOTA_WAIT_SEC : RATE_WAIT_SEC;
@@ -70,8 +70,8 @@ export function outcomeOf(
     name === "invalid_from_address" ||
     (status === 403 && /domain is not verified/i.test(error.message ?? ""));
   if (ours) return { kind: "misconfigured", error: told };
-  // 409: another try under the same key is still running. 403: what the account may, such as to send test mails to its
-  // owner only; nothing is wrong with the mail, and other mails may go.
+  // 409: another attempt under the same key is still running. 403: a limit of the account, such as test mails to its owner
+  // only. The mail itself is valid, and other mails may go.
   if (status < 400 || status >= 500 || [403, 408, 409].includes(status)) {
     return { kind: "failed", error: told };
   }

@@ -3,8 +3,7 @@ import type { Settings } from "../settings.ts";
 import { isSending } from "./mail.ts";
 
 /**
- * Runs notify-worker while this request is answered, and after. Should it fail, the next scheduled run sends
- * the mails.
+ * Starts a run of notify-worker in the background. If it fails, the next scheduled run sends the mails.
  */
 export function wakeWorker(settings: Settings): void {
   if (!isSending(settings.mail)) return;
