@@ -91,7 +91,6 @@ insert into public.personal_data (table_name, personal, other, of_person, export
     null, null, null),
   ('telephony_numbers', '{}', '{e164_number, number_sid, country}', null, null, null, null, null),
   ('telephony_subaccounts', '{}', '{subaccount_sid, business_name}', null, null, null, null, null),
-  ('telephony_numbers', '{}', '{e164_number, number_sid, country}', null, null, null, null, null),
   ('telephony_secrets', '{}', '{subaccount_sid, sealed_token}', null, null, null, null, null),
   ('telephony_transactions', '{}',
     '{transaction_type, status, steps_completed, error_message, request, idempotency_key, result}', null, null, null, null,
