@@ -7,6 +7,10 @@ import { recordingLink } from "../../supabase/functions/_shared/mail/recording_l
 import { DatabaseFailure } from "../../supabase/functions/_shared/db/client.ts";
 import { type FlowDatabase, FlowRefused } from "../../supabase/functions/_shared/db/flows.ts";
 import { createHandler as callFlows } from "../../supabase/functions/call-flows/handler.ts";
+import { createHandler as alert } from "../../supabase/functions/alert-dispatch/handler.ts";
+import { createHandler as metrics } from "../../supabase/functions/metrics/handler.ts";
+import { createHandler as notify } from "../../supabase/functions/notify-worker/handler.ts";
+import { createHandler as reconcile } from "../../supabase/functions/voice-reconcile/handler.ts";
 import { createHandler as contactSubmit } from "../../supabase/functions/contact-submit/handler.ts";
 import { createHandler as voiceHealth } from "../../supabase/functions/voice-health/handler.ts";
 import { createHandler as voicemailAudio } from "../../supabase/functions/voicemail-audio/handler.ts";
@@ -178,13 +182,14 @@ async function audio(method: string) {
     );
   const ask = (
     fetch: () => Promise<Response>,
-    { url = valid, recording = RECORDING_URL as string | null, as = method } = {},
+    { url = valid, recording = RECORDING_URL as string | null | Error, as = method } = {},
   ) =>
     answered(
       "voicemail-audio",
       voicemailAudio({
         settings: testSettings({ TWILIO_ACCOUNT_SID: ACCOUNT_SID }),
-        recordingUrl: () => Promise.resolve(recording),
+        recordingUrl: () =>
+          recording instanceof Error ? Promise.reject(recording) : Promise.resolve(recording),
         fetch,
         log,
         now: () => NOW,
@@ -202,8 +207,9 @@ async function audio(method: string) {
       await ask(media(200), { url: `${valid}x` }),
       await ask(media(200), { url: link(NOW.getTime() / 1000 - 1) }),
       await ask(media(200), { as: "DELETE" }),
+      await ask(media(200), { recording: new Error("anything") }),
     ],
-    [200, 206, 416, 502, 503, 404, 401, 410, 405],
+    [200, 206, 416, 502, 503, 404, 401, 410, 405, 500],
   );
 }
 
@@ -357,6 +363,12 @@ async function flows() {
   assertEquals(await answered("call-flows", viewer, request), 403);
 }
 
+const operatorRequest = (name: string, method: string) =>
+  new Request(`http://edge-runtime.supabase.com/${name}`, {
+    method,
+    headers: { apikey: settings.secretKey },
+  });
+
 async function operators(hotline: Hotline) {
   const ask = async (name: string, method: string, headers: Record<string, string> = {}) => {
     const url = `${hotline.url}/functions/v1/${name}`;
@@ -401,6 +413,17 @@ async function operators(hotline: Hotline) {
     const request = new Request("http://edge-runtime.supabase.com/voice-health", { method });
     assertEquals(await answered("voice-health", unset, request), 503);
   }
+  // Without their dependencies they throw a TypeError.
+  const broken = { settings, log } as never;
+  const handlers = {
+    "voice-reconcile": reconcile,
+    "notify-worker": notify,
+    "alert-dispatch": alert,
+  };
+  for (const [name, createHandler] of Object.entries(handlers)) {
+    assertEquals(await answered(name, createHandler(broken), operatorRequest(name, "POST")), 500);
+  }
+  assertEquals(await answered("metrics", metrics(broken), operatorRequest("metrics", "GET")), 500);
   // Whatever they ask the database, it is not there.
   await hotline.db.asAdmin("alter schema public rename to away");
   for (const [name, method] of [...workers.map((worker) => [worker, "POST"]), ["metrics", "GET"]]) {
