@@ -1803,7 +1803,7 @@ begin
       select count(*)::integer as owed from (
         select from public.jobs as j
         where j.kind = l.kind and j.priority = l.priority and j.ended_at is null and j.run_at <= now()
-        limit ceil(k.share * p_limit)
+        limit case when k.share > 0 then greatest(floor(k.share * p_limit), 1) else 0 end
       ) as due
     ) as o
     where l.kind = any (p_kinds) and l.due_at <= now()
@@ -2081,13 +2081,13 @@ BEGIN ATOMIC
            ORDER BY due.since ON CONFLICT(kind, key) DO NOTHING;
 END
 
-CREATE OR REPLACE FUNCTION public.enqueue_job(p_kind text, p_key text, p_payload jsonb DEFAULT '{}'::jsonb, p_run_at timestamp with time zone DEFAULT now(), p_priority smallint DEFAULT NULL::smallint)
+CREATE OR REPLACE FUNCTION public.enqueue_job(p_kind text, p_key text, p_payload jsonb DEFAULT '{}'::jsonb, p_run_at timestamp with time zone DEFAULT now(), p_priority integer DEFAULT NULL::integer)
  RETURNS void
  LANGUAGE sql
  SET search_path TO ''
 BEGIN ATOMIC
  INSERT INTO jobs AS j (kind, key, payload, run_at, priority)
-   VALUES (enqueue_job.p_kind, enqueue_job.p_key, enqueue_job.p_payload, enqueue_job.p_run_at, COALESCE((enqueue_job.p_priority)::integer, (( SELECT k.priority
+   VALUES (enqueue_job.p_kind, enqueue_job.p_key, enqueue_job.p_payload, enqueue_job.p_run_at, COALESCE(enqueue_job.p_priority, (( SELECT k.priority
             FROM job_kinds k
            WHERE (k.kind = enqueue_job.p_kind)))::integer, 3)) ON CONFLICT(kind, key) DO UPDATE SET run_at = excluded.run_at
    WHERE ((j.status = 'waiting'::text) AND (j.attempts = 0) AND (excluded.run_at < j.run_at));
@@ -2632,7 +2632,7 @@ BEGIN ATOMIC
            WHERE (alert_episodes.closed_at IS NULL))) AS jsonb_build_object;
 END
 
-CREATE OR REPLACE FUNCTION public.hold_jobs(p_leases uuid[], p_error text, p_wait_sec integer, p_kinds text[] DEFAULT NULL::text[], p_priority smallint DEFAULT 0)
+CREATE OR REPLACE FUNCTION public.hold_jobs(p_leases uuid[], p_error text, p_wait_sec integer, p_kinds text[] DEFAULT NULL::text[], p_priority integer DEFAULT 0)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -4816,7 +4816,7 @@ grant execute on function end_onboarding_job(uuid,uuid) to service_role;
 
 grant execute on function enqueue_calls(text[],interval) to service_role;
 
-grant execute on function enqueue_job(text,text,jsonb,timestamp with time zone,smallint) to service_role;
+grant execute on function enqueue_job(text,text,jsonb,timestamp with time zone,integer) to service_role;
 
 grant execute on function evaluate_alerts(text[]) to service_role;
 
@@ -4854,7 +4854,7 @@ grant execute on function health_rate_limiter() to service_role;
 
 grant execute on function health_recent_activity() to service_role;
 
-grant execute on function hold_jobs(uuid[],text,integer,text[],smallint) to service_role;
+grant execute on function hold_jobs(uuid[],text,integer,text[],integer) to service_role;
 
 grant execute on function hold_onboarding(uuid,uuid) to service_role;
 

@@ -11,7 +11,7 @@ create table public.job_kinds (
   -- 0 goes first. What a job of this kind has unless it is enqueued with another.
   priority smallint not null constraint job_kinds_priority_range check (priority between 0 and 3),
   -- Of each claim, the part that this kind may have before more urgent kinds get the rest: so that none starves another.
-  -- 0: more urgent kinds go first, however many jobs they have.
+  -- At least one job; 0: more urgent kinds go first, however many jobs they have.
   share numeric not null default 0 constraint job_kinds_share_range check (share between 0 and 1),
   -- Of what its worker may do in any hour, the part up to which this kind may go on; the others count too. Null: no ceiling.
   hourly_share numeric constraint job_kinds_hourly_share_range check (hourly_share > 0 and hourly_share <= 1),
@@ -129,7 +129,7 @@ comment on view public.job_lanes is 'When the first job of each kind and priorit
 -- Enqueues a job, in the caller's transaction. A key that is known is not enqueued again; a job that waits for its first
 -- try is brought forward to an earlier p_run_at. p_priority null: the kind's.
 create function public.enqueue_job(
-  p_kind text, p_key text, p_payload jsonb default '{}', p_run_at timestamptz default now(), p_priority smallint default null
+  p_kind text, p_key text, p_payload jsonb default '{}', p_run_at timestamptz default now(), p_priority integer default null
 ) returns void
 language sql volatile set search_path = ''
 begin atomic
@@ -260,7 +260,7 @@ begin
       select count(*)::integer as owed from (
         select from public.jobs as j
         where j.kind = l.kind and j.priority = l.priority and j.ended_at is null and j.run_at <= now()
-        limit ceil(k.share * p_limit)
+        limit case when k.share > 0 then greatest(floor(k.share * p_limit), 1) else 0 end
       ) as due
     ) as o
     where l.kind = any (p_kinds) and l.due_at <= now()
@@ -373,7 +373,7 @@ $$;
 -- are no more urgent than p_priority: the other side takes nothing of theirs at present. Each is held no longer than its
 -- longest_hold, so that what is urgent asks again soon.
 create function public.hold_jobs(
-  p_leases uuid[], p_error text, p_wait_sec integer, p_kinds text[] default null, p_priority smallint default 0
+  p_leases uuid[], p_error text, p_wait_sec integer, p_kinds text[] default null, p_priority integer default 0
 ) returns void
 language plpgsql volatile set search_path = ''
 as $$
