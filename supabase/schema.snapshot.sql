@@ -3455,13 +3455,23 @@ BEGIN ATOMIC
    VALUES (record_analytics_event.p_event_type, record_analytics_event.p_severity, record_analytics_event.p_event_data);
 END
 
-CREATE OR REPLACE FUNCTION public.record_function_metrics(p_batch jsonb)
+CREATE OR REPLACE FUNCTION public.record_function_metrics(p_batch jsonb, p_key uuid)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
  SET lock_timeout TO '3s'
 AS $function$
 begin
+  insert into public.idempotency_keys (key, operation, request_hash, status, result, expires_at)
+  values (
+    'function-metrics/' || p_key, 'function-metrics', sha256(convert_to(p_batch::text, 'UTF8')), 'completed', '{}',
+    now() + interval '1 day'
+  )
+  on conflict (key) do nothing;
+  if not found then
+    return;
+  end if;
+
   -- In one order, so that two isolates never wait for each other in a circle.
   insert into public.function_metrics as m
   select * from jsonb_populate_recordset(null::public.function_metrics, p_batch) as b
@@ -4918,7 +4928,7 @@ grant execute on function rate_limits_retry_after(text,jsonb) to service_role;
 
 grant execute on function record_analytics_event(text,text,jsonb) to service_role;
 
-grant execute on function record_function_metrics(jsonb) to service_role;
+grant execute on function record_function_metrics(jsonb,uuid) to service_role;
 
 grant execute on function record_rate_limit_refusal(text,text,text) to service_role;
 

@@ -77,11 +77,22 @@ comment on table public.worker_runs is 'When each worker last ran and last succe
 alter table public.worker_runs enable row level security;
 create policy worker_runs_for_operators on public.worker_runs for select to service_role, monitoring using (true);
 
--- Adds what an isolate counted since it last told. p_batch: rows of function_metrics, each key once.
-create function public.record_function_metrics(p_batch jsonb) returns void
+-- Adds what an isolate counted since it last told. p_batch: rows of function_metrics, each key once. The same p_key again
+-- adds nothing: an isolate that heard no answer sends its batch again.
+create function public.record_function_metrics(p_batch jsonb, p_key uuid) returns void
 language plpgsql volatile set search_path = '' set lock_timeout = '3s'
 as $$
 begin
+  insert into public.idempotency_keys (key, operation, request_hash, status, result, expires_at)
+  values (
+    'function-metrics/' || p_key, 'function-metrics', sha256(convert_to(p_batch::text, 'UTF8')), 'completed', '{}',
+    now() + interval '1 day'
+  )
+  on conflict (key) do nothing;
+  if not found then
+    return;
+  end if;
+
   -- In one order, so that two isolates never wait for each other in a circle.
   insert into public.function_metrics as m
   select * from jsonb_populate_recordset(null::public.function_metrics, p_batch) as b

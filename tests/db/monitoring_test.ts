@@ -46,7 +46,9 @@ const row = (name: string) => ({
   max_ms: 60,
   ...Object.fromEntries([50, 100, 250, 500, 1000, 2000, 5000].map((le) => [`le_${le}`, 2])),
 });
-await db.sql`select record_function_metrics(${db.sql.json([row("voice-status")] as never)})`;
+await db.sql`select record_function_metrics(${
+  db.sql.json([row("voice-status")] as never)
+}, gen_random_uuid())`;
 await db.sql`select run_alerts(true, '{}', '{}')`;
 await db.sql`select record_worker_run('alert-dispatch')`;
 

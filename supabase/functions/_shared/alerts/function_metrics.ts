@@ -1,11 +1,12 @@
 import type { FunctionMetricsRow, SendFunctionMetrics } from "../db/metrics.ts";
 import type { Log } from "../log.ts";
-import { inBackground } from "../runtime.ts";
+import { reasonOf } from "../errors.ts";
+import { clock, type Delay, delay, inBackground } from "../runtime.ts";
 
 /** One request as its function saw it. */
 export interface RequestSeen {
   readonly function: string;
-  /** `refused`: rejected before any work; `failed`: answered 5xx, or without the database. */
+  /** `refused`: turned away before anything was done; `failed`: an answer of 5xx, or one without the database. */
   readonly outcome: "served" | "failed" | "refused";
   /** The database did not answer. */
   readonly databaseFailed: boolean;
@@ -16,47 +17,63 @@ export interface RequestSeen {
 /** Counts a request; takes no time and never throws. */
 export type Observe = (seen: RequestSeen) => void;
 
-/** The most rows that wait while the database is away; beyond it the oldest are dropped. */
+/** Rows that wait for a database that is away; more than that, and the oldest are forgotten. */
 const MOST_ROWS = 500;
 
 export interface FunctionMetricsOptions {
   readonly send: SendFunctionMetrics;
   readonly log?: Log | undefined;
-  /** The shortest time between two reports. Milliseconds. */
+  /** How long requests are added up before they are told. */
   readonly everyMs: number;
   readonly now?: () => Date;
-  /** Resolves after so many milliseconds. */
-  readonly wait?: (ms: number) => Promise<void>;
+  /** Default: real time. */
+  readonly wait?: Delay;
 }
 
 /**
- * Sums requests by function and minute, and reports the sums in the background, at most every `everyMs`. No webhook
- * waits for a report, and an idle isolate sends none. A failed report is sent with the next one.
+ * Adds requests up by function and minute, and tells the sums every `everyMs` at most, in the background: no webhook waits
+ * for it, and an idle isolate tells nothing. A batch that the database may not have taken goes again with the next
+ * flush, under its own key, and what came since is told after it.
  */
 export function functionMetrics(options: FunctionMetricsOptions): Observe {
-  const { send, log, everyMs, now = () => new Date(), wait = sleep } = options;
+  const { send, log, everyMs, now = clock, wait = delay } = options;
   const rows = new Map<string, FunctionMetricsRow>();
+  let untold: { readonly rows: FunctionMetricsRow[]; readonly key: string } | undefined;
   let scheduled = false;
 
+  const tell = async () => {
+    if (untold === undefined) {
+      untold = { rows: [...rows.values()], key: crypto.randomUUID() };
+      rows.clear();
+    }
+    await send(untold.rows, untold.key);
+    untold = undefined;
+  };
   const flush = async () => {
     await wait(everyMs);
-    scheduled = false;
-    const batch = [...rows.values()];
-    rows.clear();
     try {
-      await send(batch);
+      if (untold !== undefined) await tell();
+      await tell();
     } catch (error) {
-      const reason = error instanceof Error ? `${error.name}: ${error.message}` : "unknown";
-      log?.("warn", { function: "function_metrics", outcome: "not_sent", reason });
-      for (const row of batch) add(rows, row);
+      log?.("warn", {
+        function: "function_metrics",
+        outcome: "not_sent",
+        reason: reasonOf(error),
+      });
     }
+    scheduled = false;
+    // What came while it was told. After a failure the next request is soon enough.
+    if (untold === undefined && rows.size > 0) schedule();
+  };
+  const schedule = () => {
+    if (scheduled) return;
+    scheduled = true;
+    inBackground(flush());
   };
 
   return (seen) => {
     add(rows, rowOf(seen, now()));
-    if (scheduled) return;
-    scheduled = true;
-    inBackground(flush());
+    schedule();
   };
 }
 
@@ -101,8 +118,4 @@ function add(rows: Map<string, FunctionMetricsRow>, row: FunctionMetricsRow): vo
     return [column, column === "max_ms" ? Math.max(before, count) : before + count];
   });
   rows.set(key, { minute, function: name, ...Object.fromEntries(sums) });
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((done) => setTimeout(done, ms));
 }

@@ -2414,7 +2414,7 @@ export type Database = {
         Args: { "p_event_data"?: Json; "p_event_type": string; "p_severity": string };
         Returns: undefined;
       };
-      "record_function_metrics": { Args: { "p_batch": Json }; Returns: undefined };
+      "record_function_metrics": { Args: { "p_batch": Json; "p_key": string }; Returns: undefined };
       "record_rate_limit_refusal": {
         Args: { "p_endpoint": string; "p_identifier": string; "p_identifier_type": string };
         Returns: undefined;

@@ -22,13 +22,16 @@ export interface FunctionMetricsRow {
   readonly le_5000: number;
 }
 
-/** Adds rows to what the database has; rejects when they may not have been added. */
-export type SendFunctionMetrics = (rows: readonly FunctionMetricsRow[]) => Promise<void>;
+/** Adds rows to what the database has, once for each key (a UUID); rejects when they may not have been added. */
+export type SendFunctionMetrics = (
+  rows: readonly FunctionMetricsRow[],
+  key: string,
+) => Promise<void>;
 
 /** @param deadlineMs After this long without an answer the rows count as not added. */
 export function sendFunctionMetrics(api: DataApi, deadlineMs = 10_000): SendFunctionMetrics {
-  return async (rows) => {
-    await run(api, "record_function_metrics", { p_batch: rows }, deadlineMs);
+  return async (rows, key) => {
+    await run(api, "record_function_metrics", { p_batch: rows, p_key: key }, deadlineMs);
   };
 }
 
