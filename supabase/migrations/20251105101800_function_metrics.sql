@@ -77,8 +77,8 @@ comment on table public.worker_runs is 'When each worker last ran and last succe
 alter table public.worker_runs enable row level security;
 create policy worker_runs_for_operators on public.worker_runs for select to service_role, monitoring using (true);
 
--- Adds what an isolate counted since it last told. p_batch: rows of function_metrics, each key once. The same p_key again
--- adds nothing: an isolate that heard no answer sends its batch again.
+-- Adds what an isolate counted since its last report. p_batch: rows of function_metrics, each key once. The same p_key
+-- again adds nothing: an isolate that got no answer sends its report again.
 create function public.record_function_metrics(p_batch jsonb, p_key uuid) returns void
 language plpgsql volatile set search_path = '' set lock_timeout = '3s'
 as $$

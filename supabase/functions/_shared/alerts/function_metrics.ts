@@ -23,7 +23,7 @@ const MOST_ROWS = 500;
 export interface FunctionMetricsOptions {
   readonly send: SendFunctionMetrics;
   readonly log?: Log | undefined;
-  /** How long requests are added up before they are told. */
+  /** The shortest time between two reports. Milliseconds. */
   readonly everyMs: number;
   readonly now?: () => Date;
   /** Default: real time. */
@@ -31,29 +31,29 @@ export interface FunctionMetricsOptions {
 }
 
 /**
- * Adds requests up by function and minute, and tells the sums every `everyMs` at most, in the background: no webhook waits
- * for it, and an idle isolate tells nothing. A batch that the database may not have taken goes again with the next
- * flush, under its own key, and what came since is told after it.
+ * Sums requests by function and minute, and reports the sums in the background, at most every `everyMs`. No webhook
+ * waits for a report, and an idle isolate sends none. A report that had no answer is sent again as it was, under its own
+ * key, before the next one.
  */
 export function functionMetrics(options: FunctionMetricsOptions): Observe {
   const { send, log, everyMs, now = clock, wait = delay } = options;
   const rows = new Map<string, FunctionMetricsRow>();
-  let untold: { readonly rows: FunctionMetricsRow[]; readonly key: string } | undefined;
+  let unanswered: { readonly rows: FunctionMetricsRow[]; readonly key: string } | undefined;
   let scheduled = false;
 
-  const tell = async () => {
-    if (untold === undefined) {
-      untold = { rows: [...rows.values()], key: crypto.randomUUID() };
+  const report = async () => {
+    if (unanswered === undefined) {
+      unanswered = { rows: [...rows.values()], key: crypto.randomUUID() };
       rows.clear();
     }
-    await send(untold.rows, untold.key);
-    untold = undefined;
+    await send(unanswered.rows, unanswered.key);
+    unanswered = undefined;
   };
   const flush = async () => {
     await wait(everyMs);
     try {
-      if (untold !== undefined) await tell();
-      await tell();
+      if (unanswered !== undefined) await report();
+      await report();
     } catch (error) {
       log?.("warn", {
         function: "function_metrics",
@@ -62,8 +62,8 @@ export function functionMetrics(options: FunctionMetricsOptions): Observe {
       });
     }
     scheduled = false;
-    // What came while it was told. After a failure the next request is soon enough.
-    if (untold === undefined && rows.size > 0) schedule();
+    // What came while the report was sent. After a failure the next request is soon enough.
+    if (unanswered === undefined && rows.size > 0) schedule();
   };
   const schedule = () => {
     if (scheduled) return;
