@@ -6,7 +6,6 @@ import { createTestDatabase } from "../support/database.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const read = (path: string) => Deno.readTextFileSync(new URL(path, ROOT));
-const tasks = Object.keys(JSON.parse(read("deno.json")).tasks);
 
 Deno.test("the runbook has a section for each alert, and for no other", async () => {
   const db = await createTestDatabase();
@@ -64,25 +63,6 @@ Deno.test("each query that the operators' pages show is one that the database an
     await db.drop();
   }
 });
-
-for (
-  const page of [
-    "README.md",
-    "SECURITY.md",
-    "docs/deployment.md",
-    "docs/runbook.md",
-    "docs/privacy.md",
-    "docs/monitoring.md",
-    ".github/workflows/deploy.yml",
-    ".github/workflows/backup.yml",
-  ]
-) {
-  Deno.test(`every task that ${page} names exists`, () => {
-    for (const [, name] of read(page).matchAll(/(?:deno|deno@2\.9\.6) task ([a-z]+)\b/g)) {
-      assertEquals(tasks.includes(name!), true, `deno task ${name}`);
-    }
-  });
-}
 
 Deno.test("workflows run this project's commands, and have no logic of their own", () => {
   const commands = [...Deno.readDirSync(new URL(".github/workflows", ROOT))].flatMap(({ name }) =>

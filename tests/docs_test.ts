@@ -1,0 +1,74 @@
+// What the pages say of the tree holds: links, paths, commands, and plain words.
+
+import { assertEquals } from "@std/assert/equals.js";
+import { assertGreater } from "@std/assert/greater.js";
+import { existsSync } from "node:fs";
+
+const ROOT = new URL("../", import.meta.url);
+const read = (path: string) => Deno.readTextFileSync(new URL(path, ROOT));
+const exists = (path: string) => existsSync(new URL(path, ROOT));
+const names = (path: string) => [...Deno.readDirSync(new URL(path, ROOT))].map(({ name }) => name);
+
+const pages = [
+  ...names(".").filter((name) => name.endsWith(".md")),
+  ...names("docs/").filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`),
+].sort();
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchorsOf(page: string): string[] {
+  return [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    heading!.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").trim().replaceAll(" ", "-")
+  );
+}
+
+Deno.test("README is an introduction: under 150 lines", () => {
+  assertGreater(150, read("README.md").split("\n").length);
+});
+
+Deno.test("README's index leads to every page of docs/", () => {
+  const linked = [...read("README.md").matchAll(/\]\((docs\/[^)#]+)/g)].map(([, path]) => path);
+  assertEquals(pages.filter((page) => page.startsWith("docs/") && !linked.includes(page)), []);
+});
+
+Deno.test("every link of a page leads to a file, and to a heading in it", () => {
+  const dead: string[] = [];
+  let checked = 0;
+  for (const page of pages) {
+    for (const [, link] of read(page).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^https?:/.test(link!)) continue;
+      checked++;
+      const { pathname, hash } = new URL(link!, new URL(page, "file:///"));
+      const target = pathname.slice(1);
+      const isThere = exists(target) &&
+        (hash === "" || anchorsOf(target).includes(decodeURIComponent(hash.slice(1))));
+      if (!isThere) dead.push(`${page}: ${link}`);
+    }
+  }
+  assertEquals(dead, []);
+  assertGreater(checked, 50);
+});
+
+Deno.test("every path that a page names exists", () => {
+  const missing: string[] = [];
+  let checked = 0;
+  for (const page of pages) {
+    for (const [, path] of read(page).matchAll(/`([\w./-]+)`/g)) {
+      const full = path!.replace(/^_shared\//, "supabase/functions/_shared/");
+      if (!/^(supabase|scripts|tests|docs|monitoring|\.github|\.ci)\//.test(full)) continue;
+      checked++;
+      if (!exists(full)) missing.push(`${page}: ${path}`);
+    }
+  }
+  assertEquals(missing, []);
+  assertGreater(checked, 50);
+});
+
+const tasks = Object.keys(JSON.parse(read("deno.json")).tasks);
+
+for (const page of [...pages, ".github/workflows/deploy.yml", ".github/workflows/backup.yml"]) {
+  Deno.test(`every task that ${page} names exists`, () => {
+    for (const [, name] of read(page).matchAll(/\b(?:deno|deno@2\.9\.6) task ([a-z:]+)\b/g)) {
+      assertEquals(tasks.includes(name!), true, `deno task ${name}`);
+    }
+  });
+}
