@@ -3,8 +3,8 @@ import { type FlowDatabase, FlowRefused, type Owner } from "../_shared/db/flows.
 import { endpoint } from "../_shared/endpoint.ts";
 import { HttpError } from "../_shared/errors.ts";
 import { type Checked, checkFlow } from "../_shared/flows/check.ts";
-import type { Flow } from "../_shared/flows/language.ts";
-import { LIMITS } from "../_shared/flows/language.ts";
+import { disclosuresIn } from "../_shared/flows/disclosure.ts";
+import { type Flow, LIMITS } from "../_shared/flows/language.ts";
 import { type Issue, nestsDeeper } from "../_shared/flows/parse.ts";
 import { draftVersion, failedTests } from "../_shared/flows/walk.ts";
 import { type Handler, json, readJsonText, requireMethod } from "../_shared/http.ts";
@@ -87,7 +87,7 @@ const OPERATIONS: {
     return answer;
   },
   async publish({ database, ...deps }, owner, by, { definition, name, lines, note }) {
-    const { hash } = await checked({ database, ...deps }, owner, definition, name);
+    const { flow, hash } = await checked({ database, ...deps }, owner, definition, name);
     return await database.publish({
       owner,
       name,
@@ -96,6 +96,8 @@ const OPERATIONS: {
       lines,
       note: note ?? undefined,
       by,
+      // Kept before anybody hears them: what a caller agreed to is then known whatever becomes of the call's events.
+      disclosures: [...disclosuresIn(flow)].filter(({ words }) => words !== ""),
     });
   },
   async rollback({ database }, owner, by, { name, version }) {

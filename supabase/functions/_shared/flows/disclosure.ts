@@ -84,12 +84,24 @@ export function spokenBy(
 ): SpokenDisclosure | undefined {
   if (disclosed === undefined) return undefined;
   const name = disclosureName(disclosed);
-  for (const node of Object.values(flow.nodes)) {
-    if (node.type !== "consent" || node.policy !== disclosed.policy) continue;
-    for (const menu of [...menusNext(flow, node.next), undefined]) {
-      const { disclosed: told, words } = disclosureOf(flow, node, disclosed.language, menu);
-      if (disclosureName(told) === name) return { ...disclosed, name, words };
-    }
+  for (const told of disclosuresIn(flow, [disclosed.language])) {
+    if (told.name === name) return told;
   }
   return undefined;
+}
+
+/** All that callers of a flow may be told about recording. */
+export function* disclosuresIn(
+  flow: Flow,
+  languages: readonly string[] = flow.languages,
+): Generator<SpokenDisclosure> {
+  for (const node of Object.values(flow.nodes)) {
+    if (node.type !== "consent") continue;
+    for (const menu of [...menusNext(flow, node.next), undefined]) {
+      for (const language of languages) {
+        const { disclosed, words } = disclosureOf(flow, node, language, menu);
+        yield { ...disclosed, name: disclosureName(disclosed), words };
+      }
+    }
+  }
 }
