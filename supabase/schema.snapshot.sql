@@ -2294,7 +2294,11 @@ BEGIN ATOMIC
  SELECT jsonb_build_object('hash', v.hash, 'name', f.name, 'version', v.version, 'definition', v.definition, 'flows', ( SELECT COALESCE(jsonb_object_agg(u.key, w.hash), '{}'::jsonb) AS "coalesce"
             FROM (jsonb_each_text(v.uses) u(key, value)
               JOIN call_flow_versions w ON ((w.id = (u.value)::bigint)))), 'hours', ( SELECT COALESCE(jsonb_object_agg(c.key, calendar_switches(c.value)), '{}'::jsonb) AS "coalesce"
-            FROM jsonb_each(v.calendars) c(key, value))) AS jsonb_build_object
+            FROM jsonb_each(v.calendars) c(key, value)), 'missing_audio', ( SELECT COALESCE(jsonb_agg(DISTINCT h.h), '[]'::jsonb) AS "coalesce"
+            FROM jsonb_path_query(v.definition, '$."prompts".**."audio"'::jsonpath) h(h)
+           WHERE (NOT (EXISTS ( SELECT
+                    FROM prompts p
+                   WHERE ((p.hash = (h.h #>> '{}'::text[])) AND (NOT (p.org_id IS DISTINCT FROM f.org_id)))))))) AS jsonb_build_object
     FROM (call_flow_versions v
       JOIN call_flows f ON ((f.id = v.flow_id)))
    WHERE (v.id = flow_body.p_version_id);

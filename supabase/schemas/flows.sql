@@ -685,7 +685,7 @@ end
 $$;
 
 -- A version as an isolate keeps it for good: {hash, name, version, definition, flows: {name: hash}, hours: {calendar:
--- switches}}. Null: no such version.
+-- switches}, missing_audio: [hash]}. Null: no such version.
 create function public.flow_body(p_version_id bigint) returns jsonb
 language sql stable set search_path = ''
 begin atomic
@@ -697,6 +697,12 @@ begin atomic
     ),
     'hours', (
       select coalesce(jsonb_object_agg(c.key, public.calendar_switches(c.value)), '{}') from jsonb_each(v.calendars) as c
+    ),
+    'missing_audio', (
+      select coalesce(jsonb_agg(distinct h), '[]') from jsonb_path_query(v.definition, '$.prompts.**.audio') as h
+      where not exists (
+        select from public.prompts as p where p.hash = h #>> '{}' and p.org_id is not distinct from f.org_id
+      )
     )
   )
   from public.call_flow_versions as v

@@ -364,6 +364,7 @@ Deno.test("a call keeps the version that it began with, through a publish and a 
     definition: flow("one"),
     flows: {},
     hours: {},
+    missing_audio: [],
   });
 
   const two = await publish(null, "pinned", flow("two"));

@@ -1,13 +1,16 @@
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
+import { encodeHex } from "@std/encoding/hex.js";
 import { shipment } from "../../scripts/deploy/snapshot.ts";
+import { storeAudio } from "../../scripts/flow/storage.ts";
 import { LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
 import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
-import { flowDatabase } from "../../supabase/functions/_shared/db/flows.ts";
+import { flowDatabase, type StoredPrompt } from "../../supabase/functions/_shared/db/flows.ts";
 import { depsFrom } from "../../supabase/functions/_shared/deps.ts";
 import { unpack } from "../../supabase/functions/_shared/flows/shipped.ts";
 import { FUNCTIONS } from "../../supabase/functions/_shared/functions.ts";
 import { createLines } from "../../supabase/functions/_shared/tenancy/lines.ts";
+import { wav } from "../support/audio.ts";
 import { callFlowsAt, smallFlow } from "../support/call_flows.ts";
 import { closedPort } from "../support/fake_data_api.ts";
 import { startHotline } from "../support/hotline.ts";
@@ -135,6 +138,46 @@ Deno.test("an override closes the line for the next call, and ends by itself", a
   await hotline.db.sql`
     update calendar_overrides set set_at = now() - interval '2 hours', until = now() - interval '1 second'`;
   assertEquals(await askedForAKey(), true);
+});
+
+Deno.test("a stored file is played, and where there is none its text is spoken", async () => {
+  const bytes = wav({ seconds: 3 });
+  const [stored, missing] = await Promise.all(
+    [bytes, new Uint8Array()].map(async (each) =>
+      encodeHex(new Uint8Array(await crypto.subtle.digest("SHA-256", each)))
+    ),
+  );
+  const project = { url: hotline.url, key: LOCAL_SECRET_KEY };
+  await storeAudio(project, stored!, "audio/wav", bytes);
+  const prompt = { owner: null, hash: stored!, mime: "audio/wav", seconds: 3, bytes: bytes.length };
+  await flowDatabase(dataApi(hotline.url, LOCAL_SECRET_KEY)).storePrompt(prompt as StoredPrompt);
+
+  const { name, line } = fresh();
+  const flow = flowSaying("One");
+  flow.prompts.hello = { "en-US": { audio: stored, text: "One: the file's words." } };
+  flow.prompts.leave = { audio: missing, text: "One: words without a file." };
+  assertEquals((await ask("/publish", { definition: flow, name, lines: [line] })).status, 200);
+  const { record } = await leaveMessage(line);
+  assertEquals(record.all("play").map(({ url }) => new URL(url).pathname.split("/").at(-1)), [
+    stored,
+  ]);
+  assertEquals(record.all("error"), []);
+  assertEquals(record.spoken.includes("One: words without a file."), true);
+  assertEquals(record.spoken.includes("One: the file's words."), false);
+});
+
+Deno.test("what callers are told about recording is kept with a publish", async () => {
+  const { name, line } = fresh();
+  const flow = flowSaying("One");
+  flow.prompts.notice = { "en-US": `Calls of ${name} are recorded.` };
+  flow.nodes.hello.next = "agree";
+  flow.nodes.agree = { type: "consent", policy: "opt_out", prompt: "notice", next: "menu" };
+  assertEquals((await ask("/publish", { definition: flow, name, lines: [line] })).status, 200);
+  const rows = await hotline.db.sql`
+    select policy, key, language from disclosures where words like ${`Calls of ${name} are%`}`;
+  assertEquals(rows.map((row) => ({ ...row })), [
+    { policy: "opt_out", key: "3", language: "en-US" },
+  ]);
 });
 
 // --- without the database -------------------------------------------------------------------------------------

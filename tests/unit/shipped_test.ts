@@ -9,6 +9,7 @@ const version = (digit: string, name: string) => ({
   definition: { schema: 1, prompts: { hello: { "fr-CA": "Bonjour à tous" } } },
   flows: {},
   hours: {},
+  missing_audio: [],
 });
 
 Deno.test("a line's version is found by its number and by a part of its hash", async () => {

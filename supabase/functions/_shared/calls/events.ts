@@ -130,6 +130,8 @@ export interface Facts {
     readonly flows?: Readonly<Record<string, string>> | undefined;
     /** When its calendars open and close; with `definition`. */
     readonly hours?: Readonly<Record<string, Switches>> | undefined;
+    /** Hashes of audio that its owner has not stored; with `definition`. */
+    readonly missing_audio?: readonly string[] | undefined;
   } | undefined;
   /** The pinned version's calendars as they are now. */
   readonly calendars?: Readonly<Record<string, "open" | "closed">> | undefined;

@@ -83,6 +83,8 @@ export interface FlowBody {
   readonly flows: Readonly<Record<string, string>>;
   /** By calendar; one of a flow that it goes on in is named `<flow>/<calendar>`. */
   readonly hours: Readonly<Record<string, Switches>>;
+  /** Hashes of audio that its owner has not stored: its text is spoken instead. */
+  readonly missing_audio: readonly string[];
 }
 
 /** What answers now, for a deploy to take along. */

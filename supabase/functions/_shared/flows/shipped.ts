@@ -17,6 +17,8 @@ export interface ShippedVersion {
   readonly flows: Readonly<Record<string, string>>;
   /** When each calendar opens and closes in the two weeks after the deploy: see `Switches` in db/flows.ts. */
   readonly hours: Readonly<Record<string, Switches>>;
+  /** Hashes of audio that its owner has not stored. */
+  readonly missing_audio: readonly string[];
 }
 
 /** As the snapshot has it. */

@@ -1,5 +1,5 @@
 import type { Switches } from "../calls/events.ts";
-import type { Flow } from "./language.ts";
+import type { Flow, Spoken } from "./language.ts";
 import { hashOf } from "./parse.ts";
 
 /** A version of a flow that answers calls. */
@@ -29,6 +29,25 @@ export function builtIn(flow: Flow): Version {
 /** Whether URLs call a flow so that is built in. */
 export function isBuiltIn(name: string): boolean {
   return name.startsWith("default-");
+}
+
+/** A flow that speaks the text of prompts whose audio is missing. What has no text stays. */
+export function withoutAudio(flow: Flow, missing: ReadonlySet<string>): Flow {
+  if (missing.size === 0) return flow;
+  const spoken = (prompt: Spoken): Spoken =>
+    typeof prompt !== "string" && prompt.text !== undefined && missing.has(prompt.audio)
+      ? prompt.text
+      : prompt;
+  const prompts = Object.entries(flow.prompts).map(([name, prompt]) => [
+    name,
+    typeof prompt.audio === "string"
+      // One file for all languages has one text for all.
+      ? Object.fromEntries(flow.languages.map((language) => [language, spoken(prompt as Spoken)]))
+      : Object.fromEntries(
+        Object.entries(prompt as Record<string, Spoken>).map(([key, each]) => [key, spoken(each)]),
+      ),
+  ]);
+  return { ...flow, prompts: Object.fromEntries(prompts) };
 }
 
 /** What a calendar is at a time, as far as its switches tell. */

@@ -2,7 +2,7 @@ import type { AcceptOutcome, Facts } from "../calls/events.ts";
 import { MESSAGE_ONLY } from "../flows/builtin.ts";
 import { parseFlow } from "../flows/parse.ts";
 import type { Shipped } from "../flows/shipped.ts";
-import { isBuiltIn, type Version, versionName } from "../flows/version.ts";
+import { isBuiltIn, type Version, versionName, withoutAudio } from "../flows/version.ts";
 import type { Log } from "../log.ts";
 
 // Which version of a flow answers on which number, as far as this isolate knows.
@@ -56,7 +56,7 @@ export function createLines({ read, shipped, log }: LinesOptions): Lines {
 
   const keep = async (
     account: string | undefined,
-    { hash, definition, flows = {}, hours }: Published,
+    { hash, definition, flows = {}, hours, missing_audio = [] }: Published,
   ): Promise<Version | undefined> => {
     const { flow, issues } = parseFlow(definition);
     if (flow === undefined || issues.length > 0) {
@@ -70,7 +70,8 @@ export function createLines({ read, shipped, log }: LinesOptions): Lines {
       const version = await find(account, used);
       if (version !== undefined) uses.set(name, version);
     }
-    const version: Version = { name: versionName(hash), flow, uses, hours };
+    const playable = withoutAudio(flow, new Set(missing_audio));
+    const version: Version = { name: versionName(hash), flow: playable, uses, hours };
     put(versions, keyOf(account, hash), { hash, version }, MOST_VERSIONS);
     return version;
   };
