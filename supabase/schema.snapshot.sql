@@ -235,7 +235,7 @@ CASE direction
     ELSE from_e164
 END) stored,
   mode text not null default 'menu'::text,
-  mode_turn smallint not null default 0,
+  mode_turn smallint not null default '-1'::integer,
   status call_status not null default 'queued'::call_status,
   consent_given boolean,
   consent_order smallint not null default 0,
@@ -671,7 +671,7 @@ alter table call_logs add constraint call_logs_last_step_whole CHECK (((last_ste
 
 alter table call_logs add constraint call_logs_mode_form CHECK ((mode ~ '^[a-z][a-z0-9_]{0,31}$'::text));
 
-alter table call_logs add constraint call_logs_mode_turn_range CHECK ((mode_turn >= 0));
+alter table call_logs add constraint call_logs_mode_turn_range CHECK ((mode_turn >= '-1'::integer));
 
 alter table call_logs add constraint call_logs_pkey PRIMARY KEY (call_sid);
 
@@ -2477,7 +2477,8 @@ begin
   c.status := greatest(c.status, e.call_status, 'queued');
 
   c.mode := coalesce(c.mode, 'menu');
-  c.mode_turn := coalesce(c.mode_turn, 0);
+  -- Below any turn: a flow may set a mode as the call arrives.
+  c.mode_turn := coalesce(c.mode_turn, -1);
   if (e.mode_turn, e.mode) > (c.mode_turn, c.mode) then
     c.mode := e.mode;
     c.mode_turn := e.mode_turn;

@@ -27,7 +27,7 @@ create table public.call_logs (
   -- What the caller chose; `menu` until then. The choice made at the latest turn of the call stands.
   mode text not null default 'menu'
     constraint call_logs_mode_form check (mode ~ '^[a-z][a-z0-9_]{0,31}$'),
-  mode_turn smallint not null default 0 constraint call_logs_mode_turn_range check (mode_turn >= 0),
+  mode_turn smallint not null default -1 constraint call_logs_mode_turn_range check (mode_turn >= -1),
   status public.call_status not null default 'queued',
 
   -- Null until decided. The decision of the highest order stands (see calls/consent.ts): words and

@@ -87,7 +87,8 @@ begin
   c.status := greatest(c.status, e.call_status, 'queued');
 
   c.mode := coalesce(c.mode, 'menu');
-  c.mode_turn := coalesce(c.mode_turn, 0);
+  -- Below any turn: a flow may set a mode as the call arrives.
+  c.mode_turn := coalesce(c.mode_turn, -1);
   if (e.mode_turn, e.mode) > (c.mode_turn, c.mode) then
     c.mode := e.mode;
     c.mode_turn := e.mode_turn;

@@ -1,17 +1,29 @@
-import { callEvent } from "./calls/events.ts";
+import { callEvent, childLegEvent } from "./calls/events.ts";
 import { apology, type Reply } from "./calls/reply.ts";
 import { ARRIVAL, type CallState, decodeState } from "./calls/state.ts";
-import type { Webhook } from "./calls/webhook_form.ts";
+import type { Webhook, WebhookFields } from "./calls/webhook_form.ts";
 import type { Deps } from "./deps.ts";
 import { proceed } from "./flows/advance.ts";
 import { spokenBy } from "./flows/disclosure.ts";
 import { dialsOf, knownOf } from "./flows/known.ts";
 import type { TwimlStep } from "./flows/step.ts";
 import { isBuiltIn, type Version } from "./flows/version.ts";
+import type { FunctionName } from "./functions.ts";
 import { SECURITY_HEADERS } from "./http.ts";
 import type { Line } from "./tenancy/lines.ts";
 import { renderTwiml } from "./twilio/twiml.ts";
 import { accept, type Handler, webhookHandler } from "./webhook.ts";
+
+/** A reply as Twilio takes it. */
+function answered(reply: Reply, functionsUrl: string): Response {
+  return new Response(renderTwiml(reply, functionsUrl), {
+    headers: {
+      ...SECURITY_HEADERS,
+      "content-type": "text/xml; charset=utf-8",
+      "cache-control": "no-store",
+    },
+  });
+}
 
 /** In the account's own voice, which cannot be what Twilio refuses to play. */
 function plain(reply: Reply): Reply {
@@ -22,13 +34,7 @@ function plain(reply: Reply): Reply {
 export function twimlHandler(deps: Deps, step: TwimlStep): Handler {
   const { settings } = deps;
   const twiml = (reply: Reply) =>
-    new Response(renderTwiml(step.isFallback ? plain(reply) : reply, settings.publicFunctionsUrl), {
-      headers: {
-        ...SECURITY_HEADERS,
-        "content-type": "text/xml; charset=utf-8",
-        "cache-control": "no-store",
-      },
-    });
+    answered(step.isFallback ? plain(reply) : reply, settings.publicFunctionsUrl);
   const whenFailed = (query: URLSearchParams) => {
     const before = decodeState(query) ?? ARRIVAL;
     const state: CallState = { ...before, turn: before.turn + 1 };
@@ -65,4 +71,38 @@ export function twimlHandler(deps: Deps, step: TwimlStep): Handler {
     if (step.arrives) return { ask: { line: fields.To, have: line.have, dials } };
     return dials && { ask: { ...(isPublished && { flow: version.name }), dials } };
   }
+}
+
+/** A step of a person whose telephone rang, before they are put through. */
+export interface ScreeningStep {
+  readonly name: FunctionName;
+  readonly event: "leg_asked" | "leg_accepted";
+  /** Whether there is anything to tell of it. */
+  isTold(fields: WebhookFields): boolean;
+  /** An empty reply puts the two through. */
+  answer(fields: WebhookFields, state: CallState, call: string): Reply;
+}
+
+/**
+ * Serves a person who is asked to accept a call. Whatever fails, they are not put through: the caller goes on to the next
+ * one, or to a message, and never to a voicemail box that answered in somebody's place.
+ */
+export function screeningHandler(deps: Deps, step: ScreeningStep): Handler {
+  const twiml = (reply: Reply) => answered(reply, deps.settings.publicFunctionsUrl);
+  const hangUp = () => twiml([{ verb: "hangup" }]);
+  return webhookHandler(deps, step.name, {
+    async serve(webhook, _lineOf, note) {
+      const { fields, state = ARRIVAL } = webhook;
+      const call = fields.ParentCallSid;
+      if (call === undefined) return hangUp();
+      if (step.isTold(fields)) {
+        const identity = `${step.event}-${fields.CallSid}`;
+        const facts = { event: step.event, identity, leg_status: "in-progress" };
+        await accept(deps, childLegEvent(step.name, webhook, call, state, facts), note);
+      }
+      return twiml(step.answer(fields, state, call));
+    },
+    malformed: hangUp,
+    failed: hangUp,
+  });
 }

@@ -10,6 +10,8 @@ export interface Callback {
   readonly state: CallState;
   /** Which of the function's events it is, where it has several. */
   readonly event?: string;
+  /** The call that dialled, where Twilio asks on behalf of a leg of it. */
+  readonly call?: string;
 }
 
 /** What a caller hears. */
@@ -38,6 +40,8 @@ export type Instruction =
     readonly hints: readonly string[];
     /** Whether `#` is a key like others; it ends what is pressed otherwise. */
     readonly poundIsKey: boolean;
+    /** It listens to no speech. */
+    readonly keysOnly?: true;
     readonly action: Callback;
   }
   | { readonly verb: "redirect"; readonly to: Callback }

@@ -120,5 +120,8 @@ export function parseWebhook(
       })),
     };
   }
-  return { ok: true, webhook: { fields: parsed.data, state: decodeState(query), receivedAt } };
+  // A leg's own webhooks need not say who dialled it; our URLs do.
+  const call = callSid.safeParse(query.get("call"));
+  const fields = { ...parsed.data, ParentCallSid: parsed.data.ParentCallSid ?? call.data };
+  return { ok: true, webhook: { fields, state: decodeState(query), receivedAt } };
 }

@@ -596,7 +596,9 @@ function callees(
 ): Rung | undefined {
   const group = node.group === undefined ? undefined : own(flow.groups, node.group);
   const members = group?.members ?? (node.to === undefined ? [] : [node.to]);
-  const first = group?.ring === "rotate" ? known.turn % members.length : 0;
+  // Another member for each call begins.
+  const nth = Number.parseInt(known.callSid.slice(-8), 16);
+  const first = group?.ring === "rotate" ? nth % members.length : 0;
   const order = [...members.slice(first), ...members.slice(0, first)];
   const numberOf = (member: string): Dialable | undefined => {
     if (member.startsWith("+")) return known.mayDial(member);
@@ -627,7 +629,7 @@ function dial(state: CallState, { numbers, seconds, confirm }: Rung, known: Know
     action: { to: "voice-route-action", state },
     statusCallback: { to: "voice-status", state },
     recordingCallback: { to: "voice-status", state },
-    screen: confirm ? { to: "voice-route", state, event: "screen" } : undefined,
+    screen: confirm ? { to: "voice-route", state, event: "ask", call: known.callSid } : undefined,
   };
 }
 

@@ -8,6 +8,7 @@ import type { WebhookFields } from "../calls/webhook_form.ts";
 
 /** What is known of a call when it is decided how it goes on. */
 export interface Known extends Pick<Facts, "calendars" | "returning" | "people"> {
+  readonly callSid: string;
   readonly now: Date;
   /** What `call_logs.mode` is; `undefined`: the database did not say. */
   readonly mode: string | undefined;
@@ -28,8 +29,6 @@ export interface Known extends Pick<Facts, "calendars" | "returning" | "people">
   readonly talkSec: number;
   /** Where Twilio fetches a stored prompt, by its hash. */
   audioUrl(hash: string): string;
-  /** Another number for each call: with whom a group begins that takes turns. */
-  readonly turn: number;
 }
 
 /** The numbers that a flow may dial by itself. */
@@ -83,6 +82,7 @@ export function knownOf(
   const isOwnLeg = From !== undefined && (From === To || facts?.own_lines?.includes(From) === true);
   const isBarred = isOwnLeg || facts?.spent === true;
   return {
+    callSid: CallSid,
     now,
     mode: call?.mode,
     consentGiven: call?.consent_given === true,
@@ -102,6 +102,5 @@ export function knownOf(
       : undefined,
     talkSec: settings.maxCallMinutes * 60,
     audioUrl: (hash) => promptUrl(settings, hash),
-    turn: Number.parseInt(CallSid.slice(-8), 16),
   };
 }

@@ -217,7 +217,7 @@ function knownOf(versions: ReadonlyMap<string, Version>, { caller, returning }: 
     callerId: undefined,
     talkSec: 3600,
     audioUrl: (hash) => hash,
-    turn: 0,
+    callSid: "CA00000000000000000000000000000000",
   };
 }
 
@@ -232,7 +232,7 @@ function calendarsOf(version: Version, at: string | undefined) {
   return calendars;
 }
 
-/** The versions that a version goes on in, each with what comes before its names. */
+/** The versions that a version goes on in, each with what comes before its names in facts. */
 function prefixed({ uses }: Version): [prefix: string, version: Version][] {
   return [...uses ?? []].flatMap((
     [name, version],

@@ -26,6 +26,7 @@ export function callbackUrl(
 ): string {
   const query = new URLSearchParams({
     ...(callback.event !== undefined && { event: callback.event }),
+    ...(callback.call !== undefined && { call: callback.call }),
     ...encodeState(callback.state),
   });
   return `${base}/${callback.to}?${query}#${OVERRIDES[kind]}`;

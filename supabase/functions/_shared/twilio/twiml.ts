@@ -31,14 +31,16 @@ export function renderTwiml(reply: Reply, functionsUrl: string): string {
         break;
       case "gather": {
         const gather = response.gather({
-          input: ["dtmf", "speech"],
+          input: instruction.keysOnly ? ["dtmf"] : ["dtmf", "speech"],
           numDigits: 1,
           ...(instruction.poundIsKey && { finishOnKey: "" }),
           timeout: instruction.seconds,
-          // "auto" ends at the first pause: "yes ... but don't record" would be heard as a yes.
-          speechTimeout: SPEECH_PAUSE_SEC,
-          hints: instruction.hints.join(","),
-          language: instruction.language,
+          ...(!instruction.keysOnly && {
+            // "auto" ends at the first pause: "yes ... but don't record" would be heard as a yes.
+            speechTimeout: SPEECH_PAUSE_SEC,
+            hints: instruction.hints.join(","),
+            language: instruction.language,
+          }),
           action: step(instruction.action),
           method: "POST",
         } as Attributes);
