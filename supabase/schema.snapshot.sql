@@ -72,6 +72,7 @@ create table public.call_lifecycle (
   occurred_at timestamp with time zone not null,
   received_at timestamp with time zone not null default clock_timestamp(),
   meta jsonb not null default '{}'::jsonb,
+  path jsonb,
   identity_hash bigint,
   request_hash bigint,
   answer voice_answer
@@ -88,6 +89,7 @@ create table months.call_lifecycle_other (
   occurred_at timestamp with time zone not null,
   received_at timestamp with time zone not null default clock_timestamp(),
   meta jsonb not null default '{}'::jsonb,
+  path jsonb,
   identity_hash bigint,
   request_hash bigint,
   answer voice_answer
@@ -157,7 +159,8 @@ create table public.call_flow_versions (
   calendars jsonb not null default '{}'::jsonb,
   handles text[] not null default '{}'::text[],
   numbers text[] not null default '{}'::text[],
-  asks_returning boolean not null default false
+  asks_returning boolean not null default false,
+  steps jsonb not null
 );
 
 create table public.call_flows (
@@ -321,6 +324,19 @@ create table public.erasure_receipts (
   id uuid not null default gen_random_uuid(),
   erased_at timestamp with time zone not null default now(),
   counts jsonb not null
+);
+
+create table public.flow_counts (
+  id bigint not null generated always as identity,
+  version_id bigint not null,
+  node text not null,
+  outcome text,
+  calls bigint not null
+);
+
+create table public.flow_counts_until (
+  is_only boolean not null default true,
+  until timestamp with time zone not null
 );
 
 create table public.function_metrics (
@@ -601,6 +617,8 @@ alter table call_flow_versions add constraint call_flow_versions_pkey PRIMARY KE
 
 alter table call_flow_versions add constraint call_flow_versions_published_by_length CHECK (((length(published_by) >= 1) AND (length(published_by) <= 200)));
 
+alter table call_flow_versions add constraint call_flow_versions_steps_object CHECK ((jsonb_typeof(steps) = 'object'::text));
+
 alter table call_flow_versions add constraint call_flow_versions_uses_object CHECK ((jsonb_typeof(uses) = 'object'::text));
 
 alter table call_flow_versions add constraint call_flow_versions_version_range CHECK ((version > 0));
@@ -644,6 +662,8 @@ alter table call_lifecycle add constraint call_lifecycle_leg_sid_form CHECK ((le
 alter table call_lifecycle add constraint call_lifecycle_meta_object CHECK ((jsonb_typeof(meta) = 'object'::text));
 
 alter table call_lifecycle add constraint call_lifecycle_parent_form CHECK ((parent_call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table call_lifecycle add constraint call_lifecycle_path_array CHECK ((jsonb_typeof(path) = 'array'::text));
 
 alter table call_lifecycle add constraint call_lifecycle_pkey PRIMARY KEY (received_at, id);
 
@@ -730,6 +750,16 @@ alter table erased_calls add constraint erased_calls_pkey PRIMARY KEY (call_hash
 alter table erasure_receipts add constraint erasure_receipts_counts_object CHECK ((jsonb_typeof(counts) = 'object'::text));
 
 alter table erasure_receipts add constraint erasure_receipts_pkey PRIMARY KEY (id);
+
+alter table flow_counts add constraint flow_counts_key UNIQUE NULLS NOT DISTINCT (version_id, node, outcome);
+
+alter table flow_counts add constraint flow_counts_pkey PRIMARY KEY (id);
+
+alter table flow_counts add constraint flow_counts_version_id_fkey FOREIGN KEY (version_id) REFERENCES call_flow_versions(id);
+
+alter table flow_counts_until add constraint flow_counts_until_only CHECK (is_only);
+
+alter table flow_counts_until add constraint flow_counts_until_pkey PRIMARY KEY (is_only);
 
 alter table function_metrics add constraint function_metrics_cumulative CHECK (((0 <= le_50) AND (le_50 <= le_100) AND (le_100 <= le_250) AND (le_250 <= le_500) AND (le_500 <= le_1000) AND (le_1000 <= le_2000) AND (le_2000 <= le_5000) AND (le_5000 <= requests)));
 
@@ -834,6 +864,8 @@ alter table "months.call_lifecycle_other" add constraint call_lifecycle_meta_obj
 alter table "months.call_lifecycle_other" add constraint call_lifecycle_other_pkey PRIMARY KEY (received_at, id);
 
 alter table "months.call_lifecycle_other" add constraint call_lifecycle_parent_form CHECK ((parent_call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table "months.call_lifecycle_other" add constraint call_lifecycle_path_array CHECK ((jsonb_typeof(path) = 'array'::text));
 
 alter table "months.call_lifecycle_other" add constraint call_lifecycle_sequence_range CHECK ((sequence_number >= 0));
 
@@ -1051,6 +1083,12 @@ CREATE INDEX erasure_receipts_erased_idx ON public.erasure_receipts USING btree 
 
 CREATE UNIQUE INDEX erasure_receipts_pkey ON public.erasure_receipts USING btree (id);
 
+CREATE UNIQUE INDEX flow_counts_key ON public.flow_counts USING btree (version_id, node, outcome) NULLS NOT DISTINCT;
+
+CREATE UNIQUE INDEX flow_counts_pkey ON public.flow_counts USING btree (id);
+
+CREATE UNIQUE INDEX flow_counts_until_pkey ON public.flow_counts_until USING btree (is_only);
+
 CREATE UNIQUE INDEX function_metrics_pkey ON public.function_metrics USING btree (minute, function);
 
 CREATE UNIQUE INDEX function_totals_pkey ON public.function_totals USING btree (function);
@@ -1169,6 +1207,7 @@ declare
   -- Calls are counted for each account apart: numbers that an account says call it use up no other's limits.
   v_endpoint constant text := concat_ws(' ', e.operation, e.account_sid);
   v_answer public.voice_answer;
+  v_path jsonb;
 begin
   -- One call's events take turns, copies of one event included; different calls never meet here.
   -- (A lock in memory: nothing is written for it. Two calls of one hash only wait for each other.)
@@ -1285,11 +1324,14 @@ begin
     not coalesce(e.rate_limited, false), v_call.status, v_call.mode, v_call.consent_given,
     case when e.ask is not null then public.call_facts(v_call, e.ask) end
   );
+  if v_answer.facts ? 'flow' and v_answer.admitted then
+    v_path := public.path_of_event(v_call, e, v_answer.facts);
+  end if;
   insert into public.call_lifecycle (
-    call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta, identity_hash, request_hash,
-    answer
+    call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta, path, identity_hash,
+    request_hash, answer
   ) values (
-    e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.status, e.sequence_number, e.occurred_at, e.meta,
+    e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.status, e.sequence_number, e.occurred_at, e.meta, v_path,
     v_identity, v_request, v_answer
   );
   return public.voice_answer_json(v_answer, false, v_call, e.ask);
@@ -1496,20 +1538,18 @@ CREATE OR REPLACE FUNCTION public.calendar_open(p_calendar jsonb, p_at timestamp
  SET search_path TO ''
 AS $function$
 declare
-  v_weekly constant jsonb := coalesce(p_calendar -> 'weekly', '{}');
-  v_dates constant jsonb := coalesce(p_calendar -> 'dates', '{}');
   v_now constant timestamp := p_at at time zone (p_calendar ->> 'zone');
-  v_clock constant text := to_char(v_now, 'HH24:MI');
-  v_today constant text := to_char(v_now, 'YYYY-MM-DD');
-  v_before constant timestamp := v_now - interval '1 day';
-  v_yesterday constant text := to_char(v_before, 'YYYY-MM-DD');
+  v_clock constant text collate "C" := to_char(v_now, 'HH24:MI');
+  v_periods constant jsonb := coalesce(
+    p_calendar -> 'dates' -> to_char(v_now, 'YYYY-MM-DD'), p_calendar -> 'weekly' -> to_char(v_now, 'dy'), '[]'
+  );
 begin
-  return public.in_periods(v_dates -> v_today, v_clock, false)
-    or public.in_periods(v_dates -> v_yesterday, v_clock, true)
-    or not v_dates ? v_today and (
-      public.in_periods(v_weekly -> to_char(v_now, 'dy'), v_clock, false)
-      or not v_dates ? v_yesterday and public.in_periods(v_weekly -> to_char(v_before, 'dy'), v_clock, true)
-    );
+  for i in 0 .. jsonb_array_length(v_periods) - 1 loop
+    if v_clock >= v_periods -> i ->> 0 and v_clock < v_periods -> i ->> 1 then
+      return true;
+    end if;
+  end loop;
+  return false;
 end
 $function$
 
@@ -1753,6 +1793,54 @@ BEGIN ATOMIC
    WHERE ((c.party)::text = calls_of_person.p_number);
 END
 
+CREATE OR REPLACE FUNCTION public.can_ring(p_steps jsonb, n jsonb, c call_logs, p_facts jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT ((NOT COALESCE(((p_facts ->> 'spent'::text))::boolean, false)) AND (EXISTS ( SELECT
+            FROM (jsonb_array_elements_text(COALESCE((((can_ring.p_steps -> 'groups'::text) -> (can_ring.n ->> 'group'::text)) -> 'members'::text), jsonb_build_array((can_ring.n -> 'to'::text)))) member(value)
+              CROSS JOIN LATERAL ( SELECT
+                         CASE
+                             WHEN (member.value ~~ '+%'::text) THEN member.value
+                             WHEN ((((can_ring.p_facts -> 'people'::text) -> member.value) ->> 'available'::text))::boolean THEN (((can_ring.p_facts -> 'people'::text) -> member.value) ->> 'phone'::text)
+                             ELSE NULL::text
+                         END AS number) rung)
+           WHERE ((rung.number IS NOT NULL) AND (rung.number <> COALESCE(((can_ring.c).party)::text, ''::text)) AND (NOT COALESCE(((can_ring.p_facts -> 'own_lines'::text) ? rung.number), false))))));
+END
+
+CREATE OR REPLACE FUNCTION public.case_of(n jsonb, c call_logs, p_facts jsonb)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT COALESCE(min(format('cases.%s'::text, (k.ordinality - 1))), 'otherwise'::text) AS "coalesce"
+    FROM ( SELECT each.ordinality
+            FROM (jsonb_array_elements((case_of.n -> 'cases'::text)) WITH ORDINALITY each(value, ordinality)
+              CROSS JOIN ( SELECT
+                         CASE (case_of.n ->> 'on'::text)
+                             WHEN 'caller'::text THEN ((case_of.c).party)::text
+                             WHEN 'line'::text THEN ((case_of.c).line)::text
+                             WHEN 'returning'::text THEN
+                             CASE
+                                 WHEN ((case_of.p_facts ->> 'returning'::text))::boolean THEN 'yes'::text
+                                 ELSE 'no'::text
+                             END
+                             ELSE NULL::text
+                         END AS text) told)
+           WHERE (EXISTS ( SELECT
+                    FROM jsonb_array_elements_text((each.value -> 'in'::text)) pattern(value)
+                   WHERE
+                         CASE
+                             WHEN ("right"(pattern.value, 1) = '*'::text) THEN starts_with(told.text, "left"(pattern.value, '-1'::integer))
+                             ELSE (told.text = pattern.value)
+                         END))
+           ORDER BY each.ordinality
+          LIMIT 1) k;
+END
+
 CREATE OR REPLACE FUNCTION public.claim_job(p_kind text, p_key text)
  RETURNS TABLE(id bigint, kind text, priority smallint, key text, payload jsonb, content jsonb, lease uuid, attempts integer)
  LANGUAGE sql
@@ -1977,6 +2065,33 @@ BEGIN ATOMIC
           HAVING ((sum((c.seconds * c.sign)) <> (0)::numeric) OR (sum((c.open * c.sign)) <> 0))
            ORDER BY c.line, c.day, c.org_id ON CONFLICT(line, day, org_id) DO UPDATE SET seconds = (d.seconds + excluded.seconds), open = (d.open + excluded.open);
 END
+
+CREATE OR REPLACE FUNCTION public.count_paths(p_until timestamp with time zone DEFAULT (now() - '00:05:00'::interval))
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_from timestamptz;
+  v_to timestamptz;
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('count_paths', 0)) then
+    return false;
+  end if;
+  v_from := greatest(
+    (select u.until from public.flow_counts_until as u), (select min(l.received_at) from public.call_lifecycle as l)
+  );
+  v_to := least(v_from + interval '1 day', p_until);
+  if v_from is null or v_from >= v_to then
+    return false;
+  end if;
+  insert into public.flow_counts as f (version_id, node, outcome, calls)
+  select p.version_id, p.node, p.outcome, p.calls from public.paths_counted(v_from, v_to) as p
+  on conflict (version_id, node, outcome) do update set calls = f.calls + excluded.calls;
+  insert into public.flow_counts_until (until) values (v_to) on conflict (is_only) do update set until = excluded.until;
+  return true;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.current_org_id()
  RETURNS uuid
@@ -2683,29 +2798,6 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.in_periods(p_periods jsonb, p_clock text, p_after boolean)
- RETURNS boolean
- LANGUAGE plpgsql
- IMMUTABLE
- SET search_path TO ''
-AS $function$
-declare
-  v_since text collate "C";
-  v_until text collate "C";
-begin
-  for i in 0 .. coalesce(jsonb_array_length(p_periods), 0) - 1 loop
-    v_since := p_periods -> i ->> 0;
-    v_until := p_periods -> i ->> 1;
-    if p_after then
-      if v_until <= v_since and p_clock < v_until then return true; end if;
-    elsif p_clock >= v_since and (p_clock < v_until or v_until <= v_since) then
-      return true;
-    end if;
-  end loop;
-  return false;
-end
-$function$
-
 CREATE OR REPLACE FUNCTION public.is_time_zone(p_zone text)
  RETURNS boolean
  LANGUAGE sql
@@ -2888,6 +2980,19 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.last_node(p_call_sid text, p_since timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT ((l.path -> '-1'::integer) - 'disclosed'::text)
+    FROM call_lifecycle l
+   WHERE ((l.call_sid = last_node.p_call_sid) AND (l.received_at >= last_node.p_since) AND (l.path IS NOT NULL))
+   ORDER BY l.received_at DESC
+  LIMIT 1;
+END
+
 CREATE OR REPLACE FUNCTION public.latency_quantile(p_quantile double precision, p_cumulative bigint[])
  RETURNS numeric
  LANGUAGE sql
@@ -3052,6 +3157,25 @@ BEGIN ATOMIC
             FROM worker_runs)) AS jsonb_build_object;
 END
 
+CREATE OR REPLACE FUNCTION public.next_node(p_steps jsonb, p_node text, p_outcome text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_node constant jsonb := p_steps -> 'nodes' -> p_node;
+begin
+  return case
+    when p_outcome = 'operator' then p_steps ->> 'operator'
+    when p_outcome like 'options.%' then v_node -> 'options' ->> split_part(p_outcome, '.', 2)::integer
+    when p_outcome like 'cases.%' then v_node -> 'cases' -> split_part(p_outcome, '.', 2)::integer ->> 'next'
+    when p_outcome = 'unknown' then coalesce(v_node ->> 'unknown', v_node ->> 'open')
+    else v_node ->> p_outcome
+  end;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.onboarding_due_in(p_id uuid)
  RETURNS integer
  LANGUAGE sql
@@ -3128,6 +3252,67 @@ BEGIN ATOMIC
    WHERE ((l.line)::text = ANY (own_lines.p_numbers));
 END
 
+CREATE OR REPLACE FUNCTION public.path_of_event(c call_logs, e voice_event, p_facts jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_version bigint;
+  v_steps jsonb;
+  v_waited jsonb;
+  v_path jsonb := '[]';
+  v_left jsonb;
+  v_next text;
+begin
+  select v.id, v.steps into v_version, v_steps
+  from public.call_flow_versions as v join public.call_flows as f on f.id = v.flow_id
+  where v.hash = p_facts #>> '{flow,hash}' and v.version = (p_facts #>> '{flow,version}')::integer
+    and f.name = p_facts #>> '{flow,name}' and f.org_id is not distinct from c.org_id;
+  if e.ask ? 'line' then
+    return public.walk_flow(v_version, v_steps ->> 'start', c, p_facts);
+  elsif not e.meta ?& array['node', 'outcome'] then
+    return null;
+  end if;
+  v_left := jsonb_build_object('version', v_version, 'node', e.meta -> 'node', 'outcome', e.meta -> 'outcome');
+  -- The call waited elsewhere than was thought: nobody could be rung there after all.
+  v_waited := public.last_node(e.call_sid, c.created_at) - 'stays';
+  if v_waited ->> 'node' <> e.meta ->> 'node' then
+    v_path := jsonb_build_array(v_waited || '{"outcome": "unanswered"}');
+  end if;
+  -- Where the caller has gone, nothing comes after a telephone that rang in vain.
+  v_next := case when coalesce(e.call_status < 'lost', true) or e.meta ->> 'outcome' <> 'unanswered' then
+    public.next_node(v_steps, e.meta ->> 'node', e.meta ->> 'outcome')
+  end;
+  return v_path || case when v_next is null then v_left || '{"stays": true}'
+    else v_left || public.walk_flow(v_version, v_next, c, p_facts) end;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.paths_counted(p_from timestamp with time zone, p_to timestamp with time zone)
+ RETURNS TABLE(version_id bigint, node text, outcome text, calls bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+begin
+  return query
+  select (e.value ->> 'version')::bigint, e.value ->> 'node', told.outcome, count(*)
+  from public.call_lifecycle as l
+  cross join lateral jsonb_array_elements(l.path) with ordinality as e
+  cross join lateral (
+    -- A node is entered by all but the first entry of an event that found the call waiting at it.
+    select null::text as outcome where e.ordinality > 1 or l.event = 'arrived'
+    union all
+    select e.value ->> 'outcome' where e.value ? 'outcome' and not e.value ? 'stays'
+  ) as told
+  where l.received_at >= p_from and l.received_at < p_to and l.path is not null
+  group by 1, 2, 3;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.point_flow(p_flow_id bigint, p_version integer, p_by text)
  RETURNS void
  LANGUAGE sql
@@ -3188,7 +3373,8 @@ begin
     v_version := v_newest;
   else
     insert into public.call_flow_versions (
-      flow_id, version, hash, definition, replaces, note, published_by, uses, calendars, handles, numbers, asks_returning
+      flow_id, version, hash, definition, replaces, note, published_by, uses, calendars, handles, numbers, asks_returning,
+      steps
     )
     select
       v_flow_id, coalesce(v_newest.version, 0) + 1, p_hash, p_definition, v_current.version, p_note, p_by, v_uses,
@@ -3212,7 +3398,8 @@ begin
       jsonb_path_exists(p_definition, '$.nodes.*?(@.type == "match" && @.on == "returning")') or exists (
         select from public.call_flow_versions as v
         where v.asks_returning and v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)
-      )
+      ),
+      public.steps_of(p_definition)
     from (select) as one
     left join jsonb_each(p_definition -> 'calendars') as own(name, calendar) on true
     returning * into v_version;
@@ -3271,6 +3458,7 @@ declare
 begin
   perform public.record_worker_run('voice-reconcile');
   perform public.roll_up_calls();
+  perform public.count_paths();
   perform public.keep_call_months();
   return v_purged;
 end
@@ -3808,6 +3996,21 @@ AS $function$
   from taken as t order by array_position(p_ids, t.id)
 $function$
 
+CREATE OR REPLACE FUNCTION public.steps_of(p_definition jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT jsonb_strip_nulls(jsonb_build_object('start', (steps_of.p_definition -> 'start'::text), 'operator', (steps_of.p_definition -> 'operator'::text), 'groups', (steps_of.p_definition -> 'groups'::text), 'nodes', jsonb_object_agg(n.key, ((n.value - 'prompt'::text) ||
+         CASE
+             WHEN (n.value ? 'options'::text) THEN jsonb_build_object('options', ( SELECT jsonb_agg((o.value -> 'next'::text)) AS jsonb_agg
+                FROM jsonb_array_elements((n.value -> 'options'::text)) o(value)))
+             ELSE '{}'::jsonb
+         END)))) AS jsonb_strip_nulls
+    FROM jsonb_each((steps_of.p_definition -> 'nodes'::text)) n(key, value);
+END
+
 CREATE OR REPLACE FUNCTION public.store_call_legs(p_row call_legs)
  RETURNS call_legs
  LANGUAGE plpgsql
@@ -4134,6 +4337,74 @@ AS $function$
   where r.call_sid = p_call_sid and r.recording_sid = p_recording_sid and r.source = 'voicemail' and r.deleted_at is null
 $function$
 
+CREATE OR REPLACE FUNCTION public.walk_flow(p_version_id bigint, p_node text, c call_logs, p_facts jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_version bigint := p_version_id;
+  v_node text := p_node;
+  v_steps jsonb;
+  v_uses jsonb;
+  v_prefix text := '';
+  n jsonb;
+  v_path jsonb := '[]';
+  v_entry jsonb;
+  v_outcome text;
+  v_disclosed boolean;
+  -- The path up to a consent node that waits unless a menu follows, which listens in its place.
+  v_listening jsonb;
+begin
+  select v.steps, v.uses into v_steps, v_uses from public.call_flow_versions as v where v.id = v_version;
+  -- No path through an acyclic flow is longer.
+  for i in 1 .. 1000 loop
+    n := v_steps -> 'nodes' -> v_node;
+    v_outcome := case n ->> 'type'
+      when 'say' then 'next'
+      when 'language' then 'next'
+      when 'consent' then 'next'
+      when 'hours' then coalesce(p_facts -> 'calendars' ->> (v_prefix || (n ->> 'calendar')), 'unknown')
+      when 'match' then public.case_of(n, c, p_facts)
+      when 'ring' then case when not public.can_ring(v_steps, n, c, p_facts) then 'unanswered' end
+      when 'flow' then 'next'
+      when 'end' then 'end'
+    end;
+    if v_listening is not null and coalesce(n ->> 'type' not in ('say', 'language', 'consent', 'hours', 'match'), true) then
+      if n ->> 'type' is distinct from 'menu' then
+        return v_listening;
+      end if;
+      v_listening := null;
+    end if;
+    v_entry := jsonb_strip_nulls(jsonb_build_object('version', v_version, 'node', v_node, 'outcome', v_outcome));
+    if n ->> 'type' = 'consent' then
+      -- One disclosure a call: a second consent node is passed over.
+      v_disclosed := coalesce(v_disclosed, exists (
+        select from public.call_lifecycle as l
+        where l.call_sid = c.call_sid and l.received_at >= c.created_at and l.path @> '[{"disclosed": true}]'
+      ));
+      if not v_disclosed then
+        v_disclosed := true;
+        v_entry := v_entry || '{"disclosed": true}';
+        v_listening := v_path || (v_entry - 'outcome');
+      end if;
+    end if;
+    v_path := v_path || v_entry;
+    exit when v_outcome is null or v_outcome = 'end';
+    if n ->> 'type' = 'flow' then
+      v_prefix := (n ->> 'name') || '/';
+      select v.id, v.steps, v.steps ->> 'start' into v_version, v_steps, v_node
+      from public.call_flow_versions as v where v.id = (v_uses ->> (n ->> 'name'))::bigint;
+    else
+      v_node := public.next_node(v_steps, v_node, v_outcome);
+    end if;
+    exit when v_node is null;
+  end loop;
+  return v_path;
+end
+$function$
+
 -- Triggers
 
 CREATE TRIGGER call_logs_unroll_delete AFTER DELETE ON public.call_logs FOR EACH ROW WHEN ((old.started_at < (now() - '00:10:00'::interval))) EXECUTE FUNCTION unroll_call_hours();
@@ -4390,6 +4661,92 @@ create view failed_transactions with (security_invoker=true) as
   WHERE (status = ANY (ARRAY['failed'::text, 'rolled_back'::text]))
   ORDER BY started_at DESC;
 
+create view flow_funnel with (security_invoker=true) as
+ WITH counted AS (
+         SELECT f_1.version_id,
+            f_1.node,
+            f_1.outcome,
+            f_1.calls,
+            0 AS waiting
+           FROM flow_counts f_1
+        UNION ALL
+         SELECT p.version_id,
+            p.node,
+            p.outcome,
+            p.calls,
+            0
+           FROM paths_counted(COALESCE(( SELECT u.until
+                   FROM flow_counts_until u), '-infinity'::timestamp with time zone), 'infinity'::timestamp with time zone) p(version_id, node, outcome, calls)
+        UNION ALL
+         SELECT ((w.at ->> 'version'::text))::bigint AS int8,
+            (w.at ->> 'node'::text),
+            NULL::text,
+            0,
+            1
+           FROM (call_logs c
+             CROSS JOIN LATERAL last_node(c.call_sid, c.created_at) w(at))
+          WHERE ((c.disposition IS NULL) AND (c.flow_version IS NOT NULL) AND ((w.at ? 'stays'::text) OR (NOT (w.at ? 'outcome'::text))))
+        ), outcomes AS (
+         SELECT counted.version_id,
+            counted.node,
+            counted.outcome,
+            (sum(counted.calls))::bigint AS calls,
+            sum(counted.waiting) AS waiting
+           FROM counted
+          GROUP BY counted.version_id, counted.node, counted.outcome
+        )
+ SELECT f.org_id,
+    f.name AS flow,
+    v.version,
+    o.node,
+    (COALESCE(sum(o.calls) FILTER (WHERE (o.outcome IS NULL)), (0)::numeric))::bigint AS entered,
+    COALESCE(jsonb_object_agg(o.outcome, o.calls) FILTER (WHERE (o.outcome IS NOT NULL)), '{}'::jsonb) AS outcomes,
+    (COALESCE(sum(o.waiting), (0)::numeric))::bigint AS waiting,
+    (GREATEST((0)::numeric, (COALESCE(sum(
+        CASE
+            WHEN (o.outcome IS NULL) THEN o.calls
+            ELSE (- o.calls)
+        END), (0)::numeric) - COALESCE(sum(o.waiting), (0)::numeric))))::bigint AS hung_up
+   FROM ((outcomes o
+     JOIN call_flow_versions v ON ((v.id = o.version_id)))
+     JOIN call_flows f ON ((f.id = v.flow_id)))
+  GROUP BY f.org_id, f.name, v.version, o.node;
+
+create view ivr_interactions with (security_invoker=true) as
+ SELECT l.call_sid AS session_id,
+    (e.value ->> 'node'::text) AS node,
+        CASE
+            WHEN ((e.value ->> 'node'::text) = (l.meta ->> 'node'::text)) THEN COALESCE((l.meta ->> 'digits'::text), (l.meta ->> 'speech'::text))
+            ELSE NULL::text
+        END AS input,
+    (e.value ->> 'outcome'::text) AS outcome,
+    l.occurred_at AS at,
+    l.id AS event_id,
+    e.ordinality AS nth
+   FROM (call_lifecycle l
+     CROSS JOIN LATERAL jsonb_array_elements(COALESCE(l.path,
+        CASE
+            WHEN (l.meta ? 'node'::text) THEN jsonb_build_array(l.meta)
+            ELSE NULL::jsonb
+        END)) WITH ORDINALITY e(value, ordinality))
+  WHERE (e.value ? 'outcome'::text);
+
+create view ivr_sessions with (security_invoker=true) as
+ SELECT c.call_sid AS session_id,
+    c.org_id,
+    COALESCE(f.name, 'default'::text) AS flow,
+    v.version,
+    COALESCE(c.disposition, 'active'::text) AS status,
+    c.mode,
+    c.started_at AS created_at,
+    c.ended_at,
+    c.duration_sec,
+    (last_node(c.call_sid, c.created_at) ->> 'node'::text) AS node
+   FROM ((call_logs c
+     LEFT JOIN call_flow_versions v ON ((v.id = c.flow_version)))
+     LEFT JOIN call_flows f ON ((f.id = v.flow_id)))
+  WHERE (c.direction = 'inbound'::text);
+
 create view job_lanes with (security_invoker=true) as
  SELECT k.kind,
     k.worker,
@@ -4593,6 +4950,10 @@ alter table public.erased_calls enable row level security;
 
 alter table public.erasure_receipts enable row level security;
 
+alter table public.flow_counts enable row level security;
+
+alter table public.flow_counts_until enable row level security;
+
 alter table public.function_metrics enable row level security;
 
 alter table public.function_totals enable row level security;
@@ -4694,6 +5055,16 @@ create policy disclosures_of_the_service on public.disclosures for all to servic
 create policy erased_calls_of_the_service on public.erased_calls for select to service_role using (true);
 
 create policy erasure_receipts_of_the_service on public.erasure_receipts for select to service_role using (true);
+
+create policy flow_counts_of_own_org on public.flow_counts for select to authenticated using ((EXISTS ( SELECT
+   FROM call_flow_versions v
+  WHERE (v.id = flow_counts.version_id))));
+
+create policy flow_counts_of_the_service on public.flow_counts for all to service_role using (true) with check (true);
+
+create policy flow_counts_until_for_members on public.flow_counts_until for select to authenticated using (true);
+
+create policy flow_counts_until_of_the_service on public.flow_counts_until for all to service_role using (true) with check (true);
 
 create policy function_metrics_for_operators on public.function_metrics for select to monitoring, service_role using (true);
 
@@ -4797,6 +5168,10 @@ grant execute on function call_success(timestamp with time zone) to service_role
 
 grant execute on function call_to_ask(text,text) to service_role;
 
+grant execute on function can_ring(jsonb,jsonb,call_logs,jsonb) to service_role;
+
+grant execute on function case_of(jsonb,call_logs,jsonb) to service_role;
+
 grant execute on function claim_job(text,text) to service_role;
 
 grant execute on function claim_jobs(text[],integer,integer) to service_role;
@@ -4812,6 +5187,8 @@ grant execute on function count_calls(timestamp with time zone,timestamp with ti
 grant execute on function count_calls(timestamp with time zone,timestamp with time zone) to service_role;
 
 grant execute on function count_dialled(call_logs,call_logs) to service_role;
+
+grant execute on function count_paths(timestamp with time zone) to service_role;
 
 grant execute on function current_org_id() to authenticated;
 
@@ -4875,8 +5252,6 @@ grant execute on function hold_onboarding(uuid,uuid) to service_role;
 
 grant execute on function hurry_jobs(text) to service_role;
 
-grant execute on function in_periods(jsonb,text,boolean) to service_role;
-
 grant execute on function is_time_zone(text) to service_role;
 
 grant execute on function job_content(text,text,jsonb) to service_role;
@@ -4888,6 +5263,10 @@ grant execute on function job_failed(bigint,uuid,text,boolean,boolean) to servic
 grant execute on function keep_call_months() to service_role;
 
 grant execute on function keep_telephony_token(text,text,text) to service_role;
+
+grant execute on function last_node(text,timestamp with time zone) to authenticated;
+
+grant execute on function last_node(text,timestamp with time zone) to service_role;
 
 grant execute on function latency_quantile(double precision,bigint[]) to monitoring;
 
@@ -4901,6 +5280,8 @@ grant execute on function mail_content(text,jsonb) to service_role;
 
 grant execute on function metrics_snapshot() to service_role;
 
+grant execute on function next_node(jsonb,text,text) to service_role;
+
 grant execute on function onboarding_due_in(uuid) to service_role;
 
 grant execute on function onboarding_work(telephony_transactions) to service_role;
@@ -4910,6 +5291,12 @@ grant execute on function organisation_of(text) to service_role;
 grant execute on function owe_voicemail_mails(text) to service_role;
 
 grant execute on function own_lines(text[]) to service_role;
+
+grant execute on function path_of_event(call_logs,voice_event,jsonb) to service_role;
+
+grant execute on function paths_counted(timestamp with time zone,timestamp with time zone) to authenticated;
+
+grant execute on function paths_counted(timestamp with time zone,timestamp with time zone) to service_role;
 
 grant execute on function point_flow(bigint,integer,text) to service_role;
 
@@ -4961,6 +5348,8 @@ grant execute on function set_override(uuid,text,text,text,timestamp with time z
 
 grant execute on function start_jobs(bigint[]) to service_role;
 
+grant execute on function steps_of(jsonb) to service_role;
+
 grant execute on function store_call_legs(call_legs) to service_role;
 
 grant execute on function store_call_logs(call_logs) to service_role;
@@ -4988,6 +5377,8 @@ grant execute on function version_by_hash(uuid,text) to service_role;
 grant execute on function voice_answer_json(voice_answer,boolean,call_logs,jsonb) to service_role;
 
 grant execute on function voicemail_recording_url(text,text) to service_role;
+
+grant execute on function walk_flow(bigint,text,call_logs,jsonb) to service_role;
 
 grant select on public.active_calls to authenticated;
 
@@ -5217,6 +5608,22 @@ grant select on public.failed_transactions to authenticated;
 
 grant select on public.failed_transactions to service_role;
 
+grant select on public.flow_counts to authenticated;
+
+grant insert, select on public.flow_counts to service_role;
+
+grant update on public.flow_counts (calls) to service_role;
+
+grant select on public.flow_counts_until to authenticated;
+
+grant insert, select on public.flow_counts_until to service_role;
+
+grant update on public.flow_counts_until (until) to service_role;
+
+grant select on public.flow_funnel to authenticated;
+
+grant select on public.flow_funnel to service_role;
+
 grant select on public.function_metrics to monitoring;
 
 grant delete, insert, select, update on public.function_metrics to service_role;
@@ -5230,6 +5637,14 @@ grant select on public.health_checks to monitoring;
 grant delete, insert, select, update on public.health_checks to service_role;
 
 grant delete, insert, select, update on public.idempotency_keys to service_role;
+
+grant select on public.ivr_interactions to authenticated;
+
+grant select on public.ivr_interactions to service_role;
+
+grant select on public.ivr_sessions to authenticated;
+
+grant select on public.ivr_sessions to service_role;
 
 grant select on public.job_kinds to monitoring;
 
@@ -5499,6 +5914,12 @@ comment on view public.destination_performance is 'The calls of the last 7 days 
 
 comment on view public.failed_transactions is 'Onboarding that failed, and what had been done by then.';
 
+comment on view public.flow_funnel is 'Of each node of each version: how often callers came in, by which outcomes they left it, how many wait there now, how many hung up there.';
+
+comment on view public.ivr_interactions is 'What happened at each node that a call left or was asked again at, in the order of at, event_id and nth.';
+
+comment on view public.ivr_sessions is 'Each call that came in: the flow and version that answered it, how it stands, and the node that it was led to last.';
+
 comment on view public.job_lanes is 'When the first job of each kind and priority is due, or its lease ends.';
 
 comment on view public.jobs_dead is 'Jobs that were given up, and why. retry_dead_jobs(id) tries one again.';
@@ -5585,7 +6006,7 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "node", "result"], "expired": null, "personal": ["to_e164"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "call_legs", "exported_as": "call_legs", "kept_because": null}
 
--- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "parent_call_sid", "status"], "expired": null, "personal": ["meta", "answer"], "of_person": "t.call_sid = any ($1) and ($5 or t.meta ?| array['speech', 'digits'] or (t.answer).facts ? 'people')", "table_name": "call_lifecycle", "exported_as": "call_events", "kept_because": null}
+-- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "parent_call_sid", "status", "path"], "expired": null, "personal": ["meta", "answer"], "of_person": "t.call_sid = any ($1) and ($5 or t.meta ?| array['speech', 'digits'] or (t.answer).facts ? 'people')", "table_name": "call_lifecycle", "exported_as": "call_events", "kept_because": null}
 
 -- personal_data: {"rule": "consent_evidence", "other": ["call_hash", "basis", "disclosure"], "expired": "t.decided_at < $1", "personal": [], "of_person": "t.call_hash in (select public.call_hash(sid) from unnest($1) as sid)", "table_name": "consent_evidence", "exported_as": "consent_evidence", "kept_because": "It proves that somebody agreed to be recorded, or did not, and names nobody."}
 
@@ -5621,7 +6042,7 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": null, "other": ["hash", "mime"], "expired": null, "personal": ["stored_by"], "of_person": "lower(t.stored_by) = lower($3)", "table_name": "prompts", "exported_as": "prompts", "kept_because": "The audio is its organisation's; who stored it is part of its history."}
 
--- personal_data: {"rule": null, "other": ["hash", "uses", "calendars", "handles"], "expired": null, "personal": ["definition", "numbers", "published_by", "note"], "of_person": "$2 = any (t.numbers) or lower(t.published_by) = lower($3)", "table_name": "call_flow_versions", "exported_as": "call_flow_versions", "kept_because": "A published version never changes: calls refer to it."}
+-- personal_data: {"rule": null, "other": ["hash", "uses", "calendars", "handles"], "expired": null, "personal": ["definition", "numbers", "steps", "published_by", "note"], "of_person": "$2 = any (t.numbers) or lower(t.published_by) = lower($3)", "table_name": "call_flow_versions", "exported_as": "call_flow_versions", "kept_because": "A published version never changes: calls refer to it."}
 
 -- personal_data: {"rule": null, "other": ["key", "operation", "request_hash", "status"], "expired": null, "personal": ["result"], "of_person": "t.result ->> 'id' = any ($4::text[])", "table_name": "idempotency_keys", "exported_as": null, "kept_because": null}
 
@@ -5634,6 +6055,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- personal_data: {"rule": null, "other": ["name", "policy", "key", "language", "words"], "expired": null, "personal": [], "of_person": "t.name in (select l.meta #>> '{consent,disclosure}' from public.call_lifecycle as l where l.call_sid = any ($1))", "table_name": "disclosures", "exported_as": "disclosures", "kept_because": "What callers were told about recording, which names nobody."}
 
 -- personal_data: {"rule": null, "other": ["name"], "expired": null, "personal": ["draft", "drafted_by"], "of_person": "position('\"' || $2 || '\"' in t.draft::text) > 0 or lower(t.drafted_by) = lower($3)", "table_name": "call_flows", "exported_as": "call_flows", "kept_because": "The flow is its organisation's, which may change it."}
+
+-- personal_data: {"rule": null, "other": ["node", "outcome"], "expired": null, "personal": [], "of_person": null, "table_name": "flow_counts", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["scope", "mode", "disposition", "hung_up_at"], "expired": null, "personal": [], "of_person": null, "table_name": "call_hours", "exported_as": null, "kept_because": null}
 
@@ -5650,6 +6073,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- personal_data: {"rule": null, "other": ["worker"], "expired": null, "personal": [], "of_person": null, "table_name": "worker_runs", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["moved_by"], "of_person": "lower(t.moved_by) = lower($3)", "table_name": "call_flow_pointers", "exported_as": "call_flow_pointers", "kept_because": "Who let a version answer is part of its history."}
+
+-- personal_data: {"rule": null, "other": [], "expired": null, "personal": [], "of_person": null, "table_name": "flow_counts_until", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": [], "expired": null, "personal": [], "of_person": null, "table_name": "rolled_hours", "exported_as": null, "kept_because": null}
 

@@ -38,6 +38,9 @@ create table public.call_lifecycle (
   occurred_at timestamptz not null,
   received_at timestamptz not null default clock_timestamp(),
   meta jsonb not null default '{}' constraint call_lifecycle_meta_object check (jsonb_typeof(meta) = 'object'),
+  -- The nodes of a published flow that it led the call through: [{version, node, outcome}], the last without an outcome
+  -- where the call waits there; see walk_flow.
+  path jsonb constraint call_lifecycle_path_array check (jsonb_typeof(path) = 'array'),
   -- What the event is, what it said, and what was answered: the same event again gets the same answer, for as long as
   -- its call is kept. Hashes of 64 bits, which need to differ among the events of one call only.
   identity_hash bigint,

@@ -47,6 +47,8 @@ create table public.call_flow_versions (
   numbers text[] not null default '{}',
   -- Whether it asks if the caller has called before.
   asks_returning boolean not null default false,
+  -- Its nodes without words: what walk_flow goes by.
+  steps jsonb not null constraint call_flow_versions_steps_object check (jsonb_typeof(steps) = 'object'),
   constraint call_flow_versions_key unique (flow_id, version)
 );
 
@@ -213,6 +215,19 @@ begin atomic
   select m #>> '{}' from jsonb_path_query(p_definition, '$.nodes.*?(@.type == "ring").to') as m;
 end;
 
+-- A definition without its words: {start, operator, groups, nodes}, where the options of a menu are where they lead.
+create function public.steps_of(p_definition jsonb) returns jsonb
+language sql immutable set search_path = ''
+begin atomic
+  select jsonb_strip_nulls(jsonb_build_object(
+    'start', p_definition -> 'start', 'operator', p_definition -> 'operator', 'groups', p_definition -> 'groups',
+    'nodes', jsonb_object_agg(n.key, n.value - 'prompt' || case when n.value ? 'options' then jsonb_build_object(
+      'options', (select jsonb_agg(o -> 'next') from jsonb_array_elements(n.value -> 'options') as o)
+    ) else '{}' end)
+  ))
+  from jsonb_each(p_definition -> 'nodes') as n;
+end;
+
 -- Those of the numbers that are answered here.
 create function public.own_lines(p_numbers text[]) returns setof text
 language sql stable set search_path = ''
@@ -312,7 +327,8 @@ begin
     v_version := v_newest;
   else
     insert into public.call_flow_versions (
-      flow_id, version, hash, definition, replaces, note, published_by, uses, calendars, handles, numbers, asks_returning
+      flow_id, version, hash, definition, replaces, note, published_by, uses, calendars, handles, numbers, asks_returning,
+      steps
     )
     select
       v_flow_id, coalesce(v_newest.version, 0) + 1, p_hash, p_definition, v_current.version, p_note, p_by, v_uses,
@@ -336,7 +352,8 @@ begin
       jsonb_path_exists(p_definition, '$.nodes.*?(@.type == "match" && @.on == "returning")') or exists (
         select from public.call_flow_versions as v
         where v.asks_returning and v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)
-      )
+      ),
+      public.steps_of(p_definition)
     from (select) as one
     left join jsonb_each(p_definition -> 'calendars') as own(name, calendar) on true
     returning * into v_version;
@@ -456,51 +473,26 @@ end;
 
 -- --- hours -----------------------------------------------------------------------------------------------------------
 
--- Whether a time lies in one of a day's periods; p_after: in what is left of them after midnight. Times are `HH:MM`, which
--- sort as text; 24:00 is after all of them.
-create function public.in_periods(p_periods jsonb, p_clock text, p_after boolean) returns boolean
+-- Whether a calendar is open at an instant, overrides apart. What counts is the wall clock of the zone, so there is no gap
+-- and no overlap when clocks change: open if it shows a time in [from, to) of a period of that date. A dated entry stands
+-- in for its weekday. Times are `HH:MM`, which sort as text; 24:00 is after all of them.
+create function public.calendar_open(p_calendar jsonb, p_at timestamptz) returns boolean
 -- Expressions alone, without a query: it runs while a caller waits.
-language plpgsql immutable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
 declare
-  v_since text collate "C";
-  v_until text collate "C";
+  v_now constant timestamp := p_at at time zone (p_calendar ->> 'zone');
+  v_clock constant text collate "C" := to_char(v_now, 'HH24:MI');
+  v_periods constant jsonb := coalesce(
+    p_calendar -> 'dates' -> to_char(v_now, 'YYYY-MM-DD'), p_calendar -> 'weekly' -> to_char(v_now, 'dy'), '[]'
+  );
 begin
-  for i in 0 .. coalesce(jsonb_array_length(p_periods), 0) - 1 loop
-    v_since := p_periods -> i ->> 0;
-    v_until := p_periods -> i ->> 1;
-    if p_after then
-      if v_until <= v_since and p_clock < v_until then return true; end if;
-    elsif p_clock >= v_since and (p_clock < v_until or v_until <= v_since) then
+  for i in 0 .. jsonb_array_length(v_periods) - 1 loop
+    if v_clock >= v_periods -> i ->> 0 and v_clock < v_periods -> i ->> 1 then
       return true;
     end if;
   end loop;
   return false;
-end
-$$;
-
--- Whether a calendar is open at an instant, overrides apart. What counts is the wall clock of the zone, so there is no gap
--- and no overlap when clocks change: open if it shows a time in [from, to) of a period of that date. A dated entry stands
--- in for its weekday. A period that ends before it begins goes on past midnight; where the next day has an entry of its
--- own, that of a weekday ends at midnight.
-create function public.calendar_open(p_calendar jsonb, p_at timestamptz) returns boolean
-language plpgsql stable set search_path = ''
-as $$
-declare
-  v_weekly constant jsonb := coalesce(p_calendar -> 'weekly', '{}');
-  v_dates constant jsonb := coalesce(p_calendar -> 'dates', '{}');
-  v_now constant timestamp := p_at at time zone (p_calendar ->> 'zone');
-  v_clock constant text := to_char(v_now, 'HH24:MI');
-  v_today constant text := to_char(v_now, 'YYYY-MM-DD');
-  v_before constant timestamp := v_now - interval '1 day';
-  v_yesterday constant text := to_char(v_before, 'YYYY-MM-DD');
-begin
-  return public.in_periods(v_dates -> v_today, v_clock, false)
-    or public.in_periods(v_dates -> v_yesterday, v_clock, true)
-    or not v_dates ? v_today and (
-      public.in_periods(v_weekly -> to_char(v_now, 'dy'), v_clock, false)
-      or not v_dates ? v_yesterday and public.in_periods(v_weekly -> to_char(v_before, 'dy'), v_clock, true)
-    );
 end
 $$;
 
@@ -774,9 +766,9 @@ grant select, insert, delete, update (flow_id) on public.lines to service_role;
 grant select, insert, update, delete on public.calendar_overrides, public.people to service_role;
 grant select, insert on public.prompts to service_role;
 grant execute on function
-  public.flows_named_in, public.is_time_zone, public.flows_used, public.current_version, public.rung_by, public.own_lines,
+  public.flows_named_in, public.is_time_zone, public.flows_used, public.current_version, public.rung_by, public.steps_of, public.own_lines,
   public.flow_check_facts, public.publish_flow, public.point_flow, public.lines_of_flow, public.rollback_flow,
-  public.save_flow_draft, public.store_prompt, public.flow_versions, public.flow_definition, public.in_periods, public.calendar_open,
+  public.save_flow_draft, public.store_prompt, public.flow_versions, public.flow_definition, public.calendar_open,
   public.calendar_states, public.calendar_switches, public.set_override, public.answering_version, public.call_facts, public.flow_body, public.version_by_hash,
   public.flow_of_account, public.published_flows
   to service_role;

@@ -213,6 +213,7 @@ declare
   -- Calls are counted for each account apart: numbers that an account says call it use up no other's limits.
   v_endpoint constant text := concat_ws(' ', e.operation, e.account_sid);
   v_answer public.voice_answer;
+  v_path jsonb;
 begin
   -- One call's events take turns, copies of one event included; different calls never meet here.
   -- (A lock in memory: nothing is written for it. Two calls of one hash only wait for each other.)
@@ -329,11 +330,14 @@ begin
     not coalesce(e.rate_limited, false), v_call.status, v_call.mode, v_call.consent_given,
     case when e.ask is not null then public.call_facts(v_call, e.ask) end
   );
+  if v_answer.facts ? 'flow' and v_answer.admitted then
+    v_path := public.path_of_event(v_call, e, v_answer.facts);
+  end if;
   insert into public.call_lifecycle (
-    call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta, identity_hash, request_hash,
-    answer
+    call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta, path, identity_hash,
+    request_hash, answer
   ) values (
-    e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.status, e.sequence_number, e.occurred_at, e.meta,
+    e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.status, e.sequence_number, e.occurred_at, e.meta, v_path,
     v_identity, v_request, v_answer
   );
   return public.voice_answer_json(v_answer, false, v_call, e.ask);

@@ -1,7 +1,8 @@
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { createTestDatabase } from "../support/database.ts";
-import { type Calendar, holdZone } from "../support/hours.ts";
+import type { Calendar } from "../../supabase/functions/_shared/flows/language.ts";
+import { holdZone } from "../support/hours.ts";
 
 const db = await createTestDatabase();
 Deno.test.afterAll(() => db.drop());
@@ -37,34 +38,26 @@ Deno.test("a day has several periods, each from its beginning to before its end"
     "2026-11-24 09:00": false,
   }));
 
-Deno.test("24:00 ends a day, and a period that ends before it begins goes on past midnight", () =>
-  opens({ weekly: { mon: [["20:00", "24:00"]], fri: [["18:00", "02:00"]] } }, {
-    "2026-11-23 23:59:59": true,
-    "2026-11-24 00:00": false,
-    "2026-11-27 18:00": true,
+Deno.test("24:00 ends a day; a night is two periods", () =>
+  opens({ weekly: { fri: [["18:00", "24:00"]], sat: [["00:00", "02:00"]] } }, {
+    "2026-11-27 17:59": false,
+    "2026-11-27 23:59:59": true,
+    "2026-11-28 00:00": true,
     "2026-11-28 01:59": true,
     "2026-11-28 02:00": false,
-    "2026-11-27 01:00": false,
   }));
 
-Deno.test("a dated entry stands in for its weekday, and ends a weekday's night before it", () =>
+Deno.test("a dated entry stands in for its weekday, and for no other day", () =>
   opens({
-    weekly: { thu: [["18:00", "02:00"]], fri: [["09:00", "17:00"]] },
-    dates: {
-      "2026-12-25": [],
-      "2026-12-31": [["20:00", "03:00"]],
-      "2027-01-01": [["10:00", "11:00"]],
-    },
+    weekly: { thu: [["18:00", "24:00"]], fri: [["00:00", "02:00"], ["09:00", "17:00"]] },
+    dates: { "2026-12-25": [], "2027-01-01": [["10:00", "11:00"]] },
   }, {
     // Christmas is a Friday.
     "2026-12-24 23:00": true,
     "2026-12-25 01:00": false,
     "2026-12-25 10:00": false,
     "2026-12-18 10:00": true,
-    // The entry's own night goes on into the next entry.
-    "2026-12-31 19:00": false,
-    "2027-01-01 02:59": true,
-    "2027-01-01 03:00": false,
+    "2027-01-01 09:00": false,
     "2027-01-01 10:30": true,
   }));
 
@@ -162,7 +155,7 @@ const ZONES = [
   ...["Europe/London", "Pacific/Chatham", "America/Nuuk", "Antarctica/Troll", "Asia/Kathmandu"],
 ];
 
-Deno.test("calendars and their lists of switches agree with the model about both changes of clocks", async () => {
+Deno.test("calendars and their lists of switches agree with `task flow try` about both changes of clocks", async () => {
   let held = 0;
   // deno-lint-ignore no-await-in-loop
   for (const zone of ZONES) held += await holdZone(sql, zone, 7);

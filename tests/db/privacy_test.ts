@@ -183,6 +183,7 @@ test("of an erased call those events stay until their month goes that hold no nu
     status: null,
     sequence_number: null,
     meta: {},
+    path: null,
   }]);
 });
 

@@ -131,6 +131,8 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   call_flow_pointers: ["select", "insert", "update(version, moved_by, moved_at)"],
   lines: ["select", "insert", "update(flow_id)", "delete"],
   prompts: ["select", "insert"],
+  flow_counts: ["select", "insert", "update(calls)"],
+  flow_counts_until: ["select", "insert", "update(until)"],
   // What comes and goes.
   calendar_overrides: CHANGES,
   people: CHANGES,

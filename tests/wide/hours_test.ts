@@ -2,7 +2,7 @@ import { assert } from "@std/assert/assert.js";
 import { createTestDatabase } from "../support/database.ts";
 import { holdZone } from "../support/hours.ts";
 
-Deno.test("calendars of every IANA zone agree with the model about both changes of its clocks", async () => {
+Deno.test("calendars of every IANA zone agree with `task flow try` about both changes of its clocks", async () => {
   const { sql, drop } = await createTestDatabase();
   try {
     const zones = await sql<{ name: string }[]>`

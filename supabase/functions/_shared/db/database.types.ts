@@ -212,6 +212,7 @@ export type Database = {
           "published_at": string;
           "published_by": string | null;
           "replaces": number | null;
+          "steps": NonNullable<Json>;
           "uses": NonNullable<Json>;
           "version": number;
         };
@@ -229,6 +230,7 @@ export type Database = {
           "published_at"?: string;
           "published_by"?: string | null;
           "replaces"?: number | null;
+          "steps": NonNullable<Json>;
           "uses"?: NonNullable<Json>;
           "version": number;
         };
@@ -245,6 +247,7 @@ export type Database = {
           "published_at"?: string;
           "published_by"?: string | null;
           "replaces"?: number | null;
+          "steps"?: NonNullable<Json>;
           "uses"?: NonNullable<Json>;
           "version"?: number;
         };
@@ -430,6 +433,7 @@ export type Database = {
           "meta": NonNullable<Json>;
           "occurred_at": string;
           "parent_call_sid": string | null;
+          "path": Json | null;
           "received_at": string;
           "request_hash": number | null;
           "sequence_number": number | null;
@@ -446,6 +450,7 @@ export type Database = {
           "meta"?: NonNullable<Json>;
           "occurred_at": string;
           "parent_call_sid"?: string | null;
+          "path"?: Json | null;
           "received_at"?: string;
           "request_hash"?: number | null;
           "sequence_number"?: number | null;
@@ -461,6 +466,7 @@ export type Database = {
           "meta"?: NonNullable<Json>;
           "occurred_at"?: string;
           "parent_call_sid"?: string | null;
+          "path"?: Json | null;
           "received_at"?: string;
           "request_hash"?: number | null;
           "sequence_number"?: number | null;
@@ -778,6 +784,55 @@ export type Database = {
           "counts"?: NonNullable<Json>;
           "erased_at"?: string;
           "id"?: string;
+        };
+        Relationships: [];
+      };
+      "flow_counts": {
+        Row: {
+          "calls": number;
+          "id": number;
+          "node": string;
+          "outcome": string | null;
+          "version_id": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "calls": number;
+          "id"?: never;
+          "node": string;
+          "outcome"?: string | null;
+          "version_id": number;
+        };
+        Update: {
+          "calls"?: number;
+          "id"?: never;
+          "node"?: string;
+          "outcome"?: string | null;
+          "version_id"?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "flow_counts_version_id_fkey";
+            columns: ["version_id"];
+            isOneToOne: false;
+            referencedRelation: "call_flow_versions";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "flow_counts_until": {
+        Row: {
+          "is_only": boolean;
+          "until": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "is_only"?: boolean;
+          "until": string;
+        };
+        Update: {
+          "is_only"?: boolean;
+          "until"?: string;
         };
         Relationships: [];
       };
@@ -1783,6 +1838,49 @@ export type Database = {
         };
         Relationships: [];
       };
+      "flow_funnel": {
+        Row: {
+          "entered": number | null;
+          "flow": string;
+          "hung_up": number | null;
+          "node": string | null;
+          "org_id": string | null;
+          "outcomes": Json | null;
+          "version": number;
+          "waiting": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "ivr_interactions": {
+        Row: {
+          "at": string;
+          "event_id": number;
+          "input": string | null;
+          "node": string | null;
+          "nth": number | null;
+          "outcome": string | null;
+          "session_id": string;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "ivr_sessions": {
+        Row: {
+          "created_at": string;
+          "duration_sec": number | null;
+          "ended_at": string | null;
+          "flow": string | null;
+          "mode": string;
+          "node": string | null;
+          "org_id": string | null;
+          "session_id": string;
+          "status": string | null;
+          "version": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
       "job_lanes": {
         Row: {
           "due_at": string | null;
@@ -2057,6 +2155,29 @@ export type Database = {
       };
       "call_to_ask": { Args: { "p_call_sid": string; "p_kind": string }; Returns: Json };
       "calls_of_person": { Args: { "p_number": string }; Returns: string[] };
+      "can_ring": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+          "n": Json;
+          "p_facts": Json;
+          "p_steps": Json;
+        };
+        Returns: boolean;
+      };
+      "case_of": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+          "n": Json;
+          "p_facts": Json;
+        };
+        Returns: string;
+      };
       "claim_job": {
         Args: { "p_key": string; "p_kind": string };
         Returns: {
@@ -2124,6 +2245,7 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "count_paths": { Args: { "p_until"?: string }; Returns: boolean };
       "current_org_id": { Args: Record<PropertyKey, never>; Returns: string };
       "current_version": { Args: { "p_name": string; "p_org_id": string }; Returns: number };
       "database_connections": {
@@ -2321,10 +2443,6 @@ export type Database = {
       };
       "hold_onboarding": { Args: { "p_id": string; "p_lease": string }; Returns: undefined };
       "hurry_jobs": { Args: { "p_kind": string }; Returns: number };
-      "in_periods": {
-        Args: { "p_after": boolean; "p_clock": string; "p_periods": Json };
-        Returns: boolean;
-      };
       "is_time_zone": { Args: { "p_zone": string }; Returns: boolean };
       "job_content": {
         Args: { "p_key": string; "p_kind": string; "p_payload": Json };
@@ -2349,6 +2467,7 @@ export type Database = {
         Args: { "p_sealed": string; "p_subaccount_sid": string; "p_token": string };
         Returns: undefined;
       };
+      "last_node": { Args: { "p_call_sid": string; "p_since": string }; Returns: Json };
       "latency_quantile": {
         Args: { "p_cumulative": (number)[]; "p_quantile": number };
         Returns: number;
@@ -2369,6 +2488,10 @@ export type Database = {
       "make_store": { Args: { "p_table": unknown }; Returns: undefined };
       "messages_of_person": { Args: { "p_email": string; "p_number": string }; Returns: string[] };
       "metrics_snapshot": { Args: Record<PropertyKey, never>; Returns: Json };
+      "next_node": {
+        Args: { "p_node": string; "p_outcome": string; "p_steps": Json };
+        Returns: string;
+      };
       "onboarding_due_in": { Args: { "p_id": string }; Returns: number };
       "onboarding_work": {
         Args: {
@@ -2382,6 +2505,26 @@ export type Database = {
       "organisation_of": { Args: { "p_account_sid": string }; Returns: string };
       "owe_voicemail_mails": { Args: { "p_call_sid": string }; Returns: undefined };
       "own_lines": { Args: { "p_numbers": (string)[] }; Returns: string[] };
+      "path_of_event": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+          "e": Database["public"]["CompositeTypes"]["voice_event"];
+          "p_facts": Json;
+        };
+        Returns: Json;
+      };
+      "paths_counted": {
+        Args: { "p_from": string; "p_to": string };
+        Returns: {
+          "calls": number;
+          "node": string;
+          "outcome": string;
+          "version_id": number;
+        }[];
+      };
       "point_flow": {
         Args: { "p_by": string; "p_flow_id": number; "p_version": number };
         Returns: undefined;
@@ -2480,6 +2623,7 @@ export type Database = {
           "priority": number;
         }[];
       };
+      "steps_of": { Args: { "p_definition": Json }; Returns: Json };
       "store_call_legs": {
         Args: {
           "p_row": Omit<
@@ -2635,6 +2779,18 @@ export type Database = {
       "voicemail_recording_url": {
         Args: { "p_call_sid": string; "p_recording_sid": string };
         Returns: string;
+      };
+      "walk_flow": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+          "p_facts": Json;
+          "p_node": string;
+          "p_version_id": number;
+        };
+        Returns: Json;
       };
     };
     Enums: {

@@ -18,6 +18,7 @@ import {
   edgesOf,
   type Flow,
   type FlowNode,
+  type Group,
   MOST_REPEATS,
   type NodeOf,
   type NodeType,
@@ -263,6 +264,8 @@ export function ringEnded(
   const left = { node: id!, outcome: isAnswered ? "answered" : "unanswered" };
   const turn = told?.turn ?? 0;
   if (!isAnswered && isOneByOne(flow, node)) {
+    const isLast = state.attempt >= own<Group>(flow.groups, node.group!)!.members.length;
+    if (!isLast) left.outcome = "next_member";
     return { state, words: [], to: { node: id! }, again: true, left };
   }
   const to = { node: isAnswered ? node.answered : node.unanswered };

@@ -73,9 +73,15 @@ const SOMEBODY = "+15555550100";
  * Leads a caller through a flow. What is not said of the caller is silence.
  *
  * @param audio How long recorded prompts play.
+ * @param step Told of each webhook what it means, and the nodes that the call entered by it.
  * @throws {Error} where the call does not end: no flow that was checked does that.
  */
-export function walk(version: Version, caller: Caller, audio?: AudioLengths): Walk {
+export function walk(
+  version: Version,
+  caller: Caller,
+  audio?: AudioLengths,
+  step?: (heard: Heard, entered: readonly string[]) => void,
+): Walk {
   const happenings: Happening[] = [];
   const path: string[] = [];
   const keys = [...caller.keys ?? []];
@@ -110,8 +116,8 @@ export function walk(version: Version, caller: Caller, audio?: AudioLengths): Wa
   };
 
   let heard: Heard | undefined = arrive(version);
-  for (let step = 0; heard !== undefined; step++) {
-    if (step > MOST_STEPS) throw new Error(`The call does not end: ${path.slice(-20).join(", ")}`);
+  for (let steps = 0; heard !== undefined; steps++) {
+    if (steps > MOST_STEPS) throw new Error(`The call does not end: ${path.slice(-20).join(", ")}`);
     const at = versionAt(heard.state);
     const facts = {
       ...known,
@@ -119,11 +125,13 @@ export function walk(version: Version, caller: Caller, audio?: AudioLengths): Wa
       mode,
       consentGiven: heard.state.consent !== undefined && isGranted(heard.state.consent) === true,
     };
+    const before = path.length;
     const enter = (node: string, { name }: Version) => path.push((prefixes.get(name) ?? "") + node);
     const advanced = proceed(at, heard, facts, enter);
     // Behind a message a bare `end` is passed over for our own goodbye.
     const left = heard.to === "end" && heard.left && own(at.flow.nodes, heard.left.node);
     if (left && left.type === "voicemail") enter(left.next, at);
+    step?.(heard, path.slice(before));
     mode = advanced.state.choice?.mode ?? mode;
     heard = undefined;
     for (const instruction of advanced.reply) {

@@ -48,7 +48,7 @@ end
 $$;
 
 -- voice-reconcile ends each run with this: whoever got here has run. Deletes what has served its time and what retention
--- no longer keeps, adds up the hours that are over, and looks after the months: last, as a DROP locks out callers until
+-- no longer keeps, adds up the hours that are over and the ways through flows, and looks after the months: last, as a DROP locks out callers until
 -- it is committed. A run keeps up with 10,000 webhooks and 2,000 calls a minute.
 create function public.purge_expired(p_batch integer default 10000) returns jsonb
 language plpgsql volatile set search_path = ''
@@ -58,6 +58,7 @@ declare
 begin
   perform public.record_worker_run('voice-reconcile');
   perform public.roll_up_calls();
+  perform public.count_paths();
   perform public.keep_call_months();
   return v_purged;
 end
