@@ -13,7 +13,7 @@ import { type Connection, ConnectionLost, Pool } from "./rest_pool.ts";
 import { readSchema, type Routine, type Schema } from "./rest_schema.ts";
 
 export interface DataApiOptions {
-  /** The database; it is entered as `authenticator`, whoever the address names. */
+  /** The database; connections log in as `authenticator`, whatever role the address names. */
   readonly databaseUrl: string;
   /** The role behind each API key. */
   readonly keys: Readonly<Record<string, "anon" | "service_role">>;

@@ -1,4 +1,4 @@
-// How a program of ours ends when it is not asked to: killed itself, or left behind by what started it.
+// How our programs end without being asked: when they are killed, or when their parent has ended.
 
 import { basename } from "@std/path/basename.js";
 
@@ -63,7 +63,7 @@ async function areInLine(pids: readonly number[]): Promise<boolean> {
   return parents.every((parent, at) => parent === pids[at + 1]);
 }
 
-/** The processes above this one, from its parent up to the program that was told to run the task. */
+/** The processes above this one, from its parent up to the program that runs the task. */
 async function startedBy(task: string): Promise<number[]> {
   const above: number[] = [];
   let known = 0;

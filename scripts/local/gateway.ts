@@ -183,7 +183,7 @@ function asHosted(request: Request, url: URL, info: Deno.ServeHandlerInfo): Requ
   headers.set("x-forwarded-proto", "https");
   headers.set("x-forwarded-host", host);
   headers.set("host", host);
-  // Whatever the caller claims: the real front overwrites it too.
+  // The real front overwrites this header too.
   headers.set("cf-connecting-ip", peer);
   const target = `http://${host}${path}${url.search}`;
   if (request.headers.get("upgrade")?.toLowerCase() === "websocket") {

@@ -1,8 +1,8 @@
-/** Below the ports that systems hand out by themselves, to whoever connects or listens at port 0 (RFC 6335, section 6). */
+/** Below the ephemeral ports, which systems assign to connections and to port 0 (RFC 6335, section 6). */
 const LOWEST = 20_000;
 const HIGHEST = 32_000;
 
-/** A port of 127.0.0.1 at which nobody listens now, and that the system gives to nobody else meanwhile. */
+/** A free port of 127.0.0.1 outside the ephemeral range, so that the system does not assign it meanwhile. */
 export function freePort(): number {
   for (;;) {
     const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST));

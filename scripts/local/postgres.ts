@@ -24,7 +24,7 @@ export interface ClusterOptions {
   readonly durable?: boolean;
   /** Starts PostgreSQL again when it ends by itself. Default false. */
   readonly revive?: boolean;
-  /** Told what takes a while, and when PostgreSQL ends by itself. */
+  /** Called with progress messages, and when PostgreSQL ends by itself. */
   readonly log?: (line: string) => void;
   /** Called when the directory is ours and before PostgreSQL starts; may throw to call it off. */
   readonly onLocked?: () => void;
@@ -33,15 +33,15 @@ export interface ClusterOptions {
 /** A running PostgreSQL that this process owns: it ends with this process, however that ends. */
 export interface Cluster {
   readonly port: number;
-  /** A connection string for `postgres`, who may what it may in a hosted project: it is no superuser. */
+  /** A connection string for `postgres`, with its rights in a hosted project: not a superuser. */
   url(database?: string): string;
-  /** The same for the superuser, whom a hosted project keeps to itself. */
+  /** The same for the superuser, which a hosted project does not hand out. */
   adminUrl(database?: string): string;
   /** Stops PostgreSQL (fast shutdown) and gives the data directory back. */
   stop(): Promise<void>;
 }
 
-/** Whom PostgreSQL runs as when we are root, which it refuses to be. */
+/** The user that PostgreSQL runs as when we are root, because it refuses to run as root. */
 interface Account {
   readonly uid: number;
   readonly gid: number;
@@ -55,14 +55,14 @@ interface Programs {
   readonly db: string;
 }
 
-/** The superuser, by the name that it has in a hosted project. */
+/** The superuser's name in a hosted project. */
 const ADMIN = "supabase_admin";
 const PASSWORD = "postgres";
 /** SQLSTATE invalid_password, also where there is no such role. */
 const WRONG_PASSWORD = "28P01";
 const MAX_CONNECTIONS = 300;
 
-/** How long what goes on in the database may hold up a stop, in milliseconds. */
+/** How long open sessions may delay a stop, in milliseconds. */
 const PATIENCE = 15_000;
 
 /**
@@ -85,9 +85,8 @@ const END = `
 /**
  * Starts the embedded PostgreSQL 17 on a data directory, making the cluster the first time.
  *
- * Whatever an earlier process left behind when it was killed (a stale `postmaster.pid`, even a
- * PostgreSQL that still runs) is cleared away first: the lock, which dies with its holder, tells
- * that nobody else is using it.
+ * Removes what a killed process left behind (a stale `postmaster.pid`, even a running PostgreSQL) first. That is safe
+ * under the lock, which the kernel releases with its holder.
  *
  * @throws {StartError} if the directory or the port is in use, or PostgreSQL does not come up.
  */
@@ -226,7 +225,7 @@ async function lockDataDir(dataDir: string): Promise<Deno.FsFile> {
       }`,
     );
   }
-  // Tried for a second: whatever process is just being started here has a copy of the lock until it runs by itself.
+  // Retried for a second: a process that is being started here holds a copy of the lock until its program runs.
   let locked = await file.tryLock(true);
   for (let attempt = 0; !locked && attempt < 20; attempt++) {
     // deno-lint-ignore no-await-in-loop -- One attempt after the other.
@@ -290,7 +289,7 @@ async function programsFor(dataDir: string, log: (line: string) => void): Promis
 
 /**
  * npm packages cannot hold symbolic links, so the build lists them for an install script to make.
- * Done here, nobody has to approve that script.
+ * Made here, so that no install script has to be approved.
  */
 async function hydrateSymlinks(packageDir: string): Promise<void> {
   const list = await Deno.readTextFile(join(packageDir, "native", "pg-symlinks.json"))
@@ -524,8 +523,8 @@ interface Run {
 }
 
 /**
- * A cluster's directory as PostgreSQL is told it. The account that root starts it as need not be able to get there: it is
- * the directory in which the program finds itself.
+ * The cluster's directory as an argument of PostgreSQL. It is the program's working directory, because its account may
+ * have no access to the path.
  */
 function asSeen(dir: string, account: Account | undefined): string {
   return account !== undefined && Deno.build.os === "linux" ? "/proc/self/cwd" : dir;

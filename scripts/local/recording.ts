@@ -1,4 +1,4 @@
-/** The media of any recording, as Twilio would serve it: nobody ever spoke, so it is a second of a tone. */
+/** The media of any recording, as Twilio would serve it: a second of a tone, as there is no voice. */
 export function recordedMedia(path: string): Response | undefined {
   if (!/\/Recordings\/RE[0-9a-f]{32}\.(mp3|wav)$/.test(path)) return undefined;
   return new Response(tone(), { headers: { "content-type": "audio/x-wav" } });

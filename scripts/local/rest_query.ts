@@ -128,7 +128,7 @@ function filter(column: string, condition: string): string {
       if (/^\(.*\)$/s.test(value)) {
         const items = [...value.slice(1, -1).matchAll(/"((?:[^"\\]|\\.)*)"|[^,]+/gs)]
           .map(([plain, quoted]) => literal(quoted?.replace(/\\(.)/gs, "$1") ?? plain));
-        // An empty list is nobody's value, and no SQL either.
+        // An empty list matches no value, and is not valid SQL.
         return items.length === 0
           ? `${negation}false`
           : `${negation}${left} in (${items.join(", ")})`;

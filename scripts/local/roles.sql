@@ -1,5 +1,5 @@
--- What a new Supabase project has before its first migration, as far as it is used here. Whatever is there already is
--- left as it is: a hosted project has all of it, and its `postgres`, who is no superuser, may change none of it.
+-- The parts of a new Supabase project that are used here, before its first migration. Existing objects are left alone: a
+-- hosted project has all of them, and its `postgres`, which is not a superuser, cannot change them.
 -- Source: https://github.com/supabase/postgres/tree/develop/migrations/db
 
 do $$
@@ -47,7 +47,7 @@ $$;
 
 do $$
 begin
-  -- Usage only: since 30 October 2026 new tables are granted to nobody, and each migration grants.
+  -- Usage only: since 30 October 2026 new tables have no grants, and each migration grants.
   -- PUBLIC has it too, so it is looked for by name.
   if not exists (
     select from pg_namespace, aclexplode(nspacl) as acl

@@ -1,4 +1,4 @@
-// Every local server, and the one check of who asks it: a page that a developer visits reaches 127.0.0.1 too.
+// Every local server, with one check of the requester, because web pages that a developer visits can reach 127.0.0.1.
 
 /** A server on 127.0.0.1. */
 export interface Server {
@@ -9,7 +9,7 @@ export interface Server {
 }
 
 export interface Admission {
-  /** Names beside this machine's own by which it may be asked, such as a tunnel's. */
+  /** Additional host names that are accepted, such as a tunnel's. */
   readonly hosts?: readonly string[];
   /** Whether a page of another site may send this. Default: never. */
   readonly mayAsk?: (request: Request, origin: string) => boolean;
@@ -56,8 +56,8 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * The answer to a request that is not let in. A name that somebody makes lead to 127.0.0.1 comes as its `Host`; a page of
- * another site comes with that site as its `Origin`, and a program that is no browser with none.
+ * The answer to a refused request. With DNS rebinding a foreign name comes as `Host`; a page of another site comes with
+ * that site as `Origin`; programs that are not browsers send no `Origin`.
  */
 export function refused(
   request: Request,

@@ -30,7 +30,7 @@ export interface StackOptions {
    * directory included. Default: this process's environment.
    */
   readonly env?: Readonly<Record<string, string>>;
-  /** Told what is being done, line by line, and what fails while it runs. */
+  /** Called with progress and failures, line by line. */
   readonly log?: (line: string) => void;
   /** False: faster and lost with a crash, for tests. Default true. */
   readonly durable?: boolean;
@@ -242,7 +242,7 @@ export function apiKeys(
   return keys;
 }
 
-/** Whom the functions and the Data API answer beside this machine's programs: as in production, and through a tunnel. */
+/** Requests that the functions and the Data API accept from outside this machine's programs: tunnels and allowed sites. */
 function admission({ publicFunctionsUrl, contactAllowedOrigins }: Settings): Admission {
   return {
     hosts: [new URL(publicFunctionsUrl).host],
@@ -252,10 +252,10 @@ function admission({ publicFunctionsUrl, contactAllowedOrigins }: Settings): Adm
   };
 }
 
-/** The refusal of what a stranger may have sent by a tunnel's name: there what everybody knows opens nothing. */
+/** Refuses the published default keys for requests through a tunnel's name. */
 function fromOutside({ headers, url }: Request): Response | undefined {
   if (isLoopback(headers.get("host") ?? "")) return undefined;
-  // Either header opens a function, whatever is in the other.
+  // A function accepts a key in either header.
   const given = [headers.get("authorization")?.replace(/^Bearer +/i, ""), headers.get("apikey")];
   const known = given.some((key) => key === LOCAL_SECRET_KEY || key?.split(".").length === 3);
   // What everybody may read in production too: the functions that check their callers, and public files.

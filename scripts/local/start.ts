@@ -18,7 +18,7 @@ It takes no options; its settings, ports and data directory are read from the en
   --help
 `;
 
-/** How long loading may take before it is told that packages are being fetched, in milliseconds. */
+/** How long loading may take before a line about fetching packages is printed, in milliseconds. */
 const QUIET = 1_000;
 
 async function start(): Promise<number> {

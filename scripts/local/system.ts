@@ -44,7 +44,7 @@ function print(line: string): void {
   try {
     console.log(line);
   } catch {
-    // Then there is nobody to tell.
+    // Then no terminal is left to print to.
   }
 }
 

@@ -22,7 +22,7 @@ export interface Injection {
   readonly after?: number;
   /** Default 1. */
   readonly times?: number;
-  /** Does what is asked for first, and then answers as told. Default false. */
+  /** Carries out the request before the injected answer. Default false. */
   readonly effect?: boolean;
   /** What it made is left out of so many lists that it belongs into. Default 0. */
   readonly listedAfter?: number;
@@ -89,7 +89,7 @@ export interface TwilioApi {
   inject(injection: Injection): void;
   /** Replaces an account's primary token, as a person does in the console. @returns the new one. */
   rotateToken(accountSid: string): string;
-  /** Takes numbers off the market, as when somebody else buys them. */
+  /** Makes numbers unavailable, as when another customer buys them. */
   sellOut(matching: (number: string) => boolean): void;
   /** Resolves when so many requests that match have come in since the stand-in started. */
   seen(matching: (request: TwilioApiRequest) => boolean, times?: number): Promise<void>;

@@ -50,20 +50,20 @@ export interface DocumentRequest {
   readonly params: Params;
 }
 
-/** Ends whatever goes on when the caller hangs up. */
+/** Ends all work in progress when the caller hangs up. */
 export class CallerHungUp extends Error {
   override name = "CallerHungUp";
 }
 
 /**
- * One inbound call, from the first webhook to the last callback: whether it is answered, when it
- * ends, how time passes on it, and what the app is told of it. What is done on it is up to TwiML.
+ * One inbound call, from the first webhook to the last callback: its answer, its end, its clock and its webhooks. TwiML
+ * decides the rest.
  */
 export class Call {
   readonly setup: CallSetup;
   readonly clock: Clock;
   readonly record: CallRecord;
-  /** What was posted, and is under way. */
+  /** Posted requests without an answer yet. */
   readonly outbox: Outbox;
   readonly #hungUp = new AbortController();
   readonly #over = new AbortController();
@@ -113,7 +113,7 @@ export class Call {
       this.#over.abort();
       this.outbox.release();
     }
-    // What is due at this very moment arrives before the call counts as over.
+    // Callbacks that are due now arrive before the call counts as over.
     await this.clock.sleep(0);
     return this.record;
   }
@@ -129,8 +129,8 @@ export class Call {
   /**
    * The first end counts.
    *
-   * @param unanswered the final status of a call that nobody answered. Not confirmed: that a caller
-   * who gives up before the answer leaves `no-answer` behind.
+   * @param unanswered the final status of an unanswered call. Not confirmed: that a caller who gives up before the answer
+   * leaves `no-answer`.
    */
   end(by: EndedBy, unanswered: CallStatus = "no-answer"): void {
     if (this.record.endedBy !== undefined) return;
@@ -149,7 +149,7 @@ export class Call {
     return await this.clock.during(() => Promise.race([question(this.setup.caller), this.#gone]));
   }
 
-  /** The caller hangs up, at whatever moment this is. */
+  /** The caller hangs up at any moment. */
   hangUp(): void {
     this.#hungUp.abort(new CallerHungUp("The caller hung up"));
   }
@@ -172,7 +172,7 @@ export class Call {
     return Math.round((this.clock.now().getTime() - moment.getTime()) / 1000);
   }
 
-  // ---- what the app is told --------------------------------------------------------------------
+  // ---- webhooks --------------------------------------------------------------------------------
 
   /** Source: Twilio, "TwiML for Programmable Voice: request parameters". */
   params(): Params {
@@ -199,13 +199,13 @@ export class Call {
     return webhook;
   }
 
-  /** The caller is gone: the app is told, what it answers has nobody to reach. */
+  /** The caller has hung up: the webhook is sent, and its answer is ignored. */
   async requestIgnoringAnswer(request: DocumentRequest): Promise<void> {
     await this.clock.sleep(0);
     await this.#send(request);
   }
 
-  /** With as many copies at once as wished: all must be answered alike. */
+  /** Sends copies at once, which must all get the same answer. */
   async #send({ url, method, params }: DocumentRequest): Promise<Webhook> {
     const outgoing = {
       kind: "twiml" as const,
@@ -230,7 +230,7 @@ export class Call {
     return first;
   }
 
-  /** A callback: nobody waits for what it is answered. */
+  /** A callback: the call does not wait for the answer. */
   post(callback: Outgoing & { readonly params: Params }, afterMs = 0): void {
     this.outbox.post({ ...callback, params: this.#stamped(callback.params) }, afterMs);
   }
@@ -255,7 +255,7 @@ export class Call {
     });
   }
 
-  // ---- what is kept of it ----------------------------------------------------------------------
+  // ---- the record ------------------------------------------------------------------------------
 
   happens(happening: CallHappening): void {
     const atMs = this.clock.now().getTime() - this.record.startedAt.getTime();
@@ -271,7 +271,7 @@ export class Call {
 }
 
 /**
- * What each status callback has, of the call as of a leg.
+ * The parameters of each status callback, of a call or of a leg.
  *
  * @param seconds from the answer to the end, of what is completed
  */

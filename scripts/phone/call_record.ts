@@ -41,7 +41,7 @@ export type CallHappening =
     readonly numDigits: number | undefined;
     readonly timeout: number;
   }
-  /** `lost`: pressed where nobody listened for keys. */
+  /** `lost`: pressed while no gather listened for keys. */
   | { readonly kind: "keys"; readonly digits: string; readonly lost: boolean }
   | { readonly kind: "speech"; readonly text: string; readonly lost: boolean }
   | { readonly kind: "silence"; readonly during: "gather" | "record" }
@@ -55,7 +55,7 @@ export type CallHappening =
     readonly action: string | undefined;
   }
   | { readonly kind: "leg"; readonly sid: string; readonly number: string; status: CallStatus }
-  /** What the called person heard before the two were connected; the caller did not. */
+  /** Spoken to the called person before the connection; the caller did not hear it. */
   | { readonly kind: "whisper"; readonly sid: string; readonly text: string }
   | { readonly kind: "dialled"; readonly status: CallStatus; readonly talkSeconds: number }
   | {

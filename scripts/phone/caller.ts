@@ -104,7 +104,7 @@ export type HangUpPoint =
 /** One answer at a gather: keys (`""`: silence), or anything else an `Input` can be. */
 export type Answer = string | Input;
 
-/** A caller as data. Whatever is not told: listens, stays silent, leaves a message of 8 s. */
+/** A caller as data. By default it listens, stays silent, and leaves a message of 8 s. */
 export interface Script {
   /** One a gather, in turn; afterwards silence. */
   readonly answers?: readonly Answer[];

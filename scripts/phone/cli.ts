@@ -169,7 +169,7 @@ function rowCommand(voiceUrl: string, callSid: string): string {
   return `curl "${origin}/rest/v1/call_logs?call_sid=eq.${callSid}" -H "apikey: ${LOCAL_SECRET_KEY}"`;
 }
 
-/** What the caller does; undefined where nothing says so, and a person is asked. */
+/** The script of the caller; undefined: a person is asked. */
 function readScript({ values, tokens }: CommandLine): Script | undefined {
   const answers = tokens.flatMap((token): Answer[] => {
     if (token.kind !== "option" || token.value === undefined) return [];

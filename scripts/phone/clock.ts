@@ -47,9 +47,9 @@ interface Timer {
 }
 
 /**
- * Time that passes only when nobody has anything left to do: once every promise has settled and no
- * work is under way, it jumps to the earliest timer. Timers fire by due time, then in the order in
- * which they were set, one at a time, so what follows from one is done before the next.
+ * Time that advances only when there is nothing left to do: when every promise has settled and no work is in progress, it
+ * jumps to the earliest timer. Timers fire by due time, then in the order in which they were set, one at a time, so the
+ * consequences of one are complete before the next.
  */
 export class VirtualClock implements Clock {
   readonly #anchored: boolean;

@@ -12,7 +12,7 @@ import {
   TwimlError,
 } from "./twiml.ts";
 
-/** Rings somebody and lets the two talk. The action is told what came of it. */
+/** Dials, connects the two, and reports the outcome to the action. */
 export async function dial(
   call: Call,
   verb: Dial,
@@ -67,7 +67,7 @@ export async function dial(
     dialled.end();
     call.end("caller");
     const { action } = dialled;
-    // Not confirmed: whether Twilio asks for the action then: an app has to bear both.
+    // Not confirmed: whether Twilio requests the action then. An app must work either way.
     if (action && call.setup.actionAfterHangUp) await call.requestIgnoringAnswer(action);
     throw error;
   }
@@ -84,7 +84,7 @@ function isCallerId(callerId: string, { from, to }: { from: string; to: string }
   return /^\+[1-9]\d{9,14}$/.test(callerId) && (callerId === from || callerId === to);
 }
 
-/** What a `<Dial>` in progress has come to. */
+/** The progress of a `<Dial>`. */
 class DialledCall {
   readonly #call: Call;
   readonly #verb: Dial;
@@ -118,7 +118,7 @@ class DialledCall {
         moments.push({ atMs: Math.min(500, leg.decidedAtMs), happens: ring });
       }
       const { outcome } = leg;
-      // One that would have answered, had another not been quicker, is canceled when they talk.
+      // Numbers that answer later than another are canceled when those two talk.
       if (outcome !== "answered") {
         moments.push({ atMs: leg.decidedAtMs, happens: () => this.#endLeg(leg, outcome) });
       }
@@ -217,7 +217,7 @@ class DialledCall {
     }
     if (this.#bridged) {
       this.#talkSeconds = this.#bridged.talkSeconds;
-      // Not confirmed what Twilio keeps of a record-from-ringing that nobody answered: nothing here.
+      // Not confirmed: whether Twilio keeps a record-from-ringing recording of an unanswered dial. Here it keeps none.
       this.#recording?.finish(this.#recording.elapsed);
     }
     this.#call.happens({ kind: "dialled", status: this.#status, talkSeconds: this.#talkSeconds });

@@ -95,7 +95,7 @@ export class Leg {
   /**
    * Once only: a leg that is over stays as it is. Returns whether it is over by this.
    *
-   * @param recording What its callback tells of the conversation's recording, where there is one.
+   * @param recording The callback's parameters about the conversation's recording, if any.
    */
   end(status: CallStatus, recording: Params = {}): boolean {
     if (!OPEN.has(this.status)) return false;

@@ -2,15 +2,15 @@ import type { Clock } from "./clock.ts";
 import { type Random, shuffled } from "./random.ts";
 import type { Outgoing, Sender, Webhook } from "./webhook.ts";
 
-/** How callbacks travel. What the call waits for (its TwiML) is never touched by this. */
+/** How callbacks are delivered. Requests for TwiML are not affected. */
 export interface Delivery {
   /** Each callback is held up by this much on the call's timeline, at random, in milliseconds. */
   readonly late?: { readonly fromMs: number; readonly toMs: number };
-  /** Below 1: the probability of a second copy. From 1: so many copies more of each. */
+  /** Below 1: the probability of a second copy. From 1: the number of additional copies. */
   readonly duplicate?: number;
   /** All are held back until the call is over, and then sent in random order. */
   readonly shuffle?: boolean;
-  /** Nobody waits for anybody: whatever is due goes out at once. Otherwise one after the other. */
+  /** Due callbacks are sent at the same time, otherwise one after the other. */
   readonly concurrent?: boolean;
 }
 
@@ -43,7 +43,7 @@ export class Outbox {
   post(outgoing: Outgoing, afterMs = 0): void {
     const { late, duplicate = 0, shuffle } = this.#delivery;
     const copies = duplicate >= 1 ? Math.floor(duplicate) : this.#random() < duplicate ? 1 : 0;
-    // Copies are what a retry is to the app: the same event under the same token.
+    // To the app a copy is a retry: the same event under the same token.
     const event = { ...outgoing, idempotencyToken: crypto.randomUUID() };
     for (let copy = 0; copy <= copies; copy++) {
       const lateMs = late ? late.fromMs + this.#random() * (late.toMs - late.fromMs) : 0;

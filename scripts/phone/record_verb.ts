@@ -55,7 +55,7 @@ export async function record(
     digits = await leaveMessage(call, verb, message);
   } catch (error) {
     if (!(error instanceof CallerHungUp)) throw error;
-    // Not confirmed: of a hang-up at the beep a second of audio is told, and then that there is none.
+    // Not confirmed: after a hang-up at the beep the action reports a second of audio, and the callback reports none.
     const action = finish(Math.min(recording.elapsed, message.seconds), { Digits: "hangup" });
     call.end("caller");
     await call.requestIgnoringAnswer(action);

@@ -33,7 +33,7 @@ export class Recording {
   }
 
   /**
-   * What the `completed` callback of a recorded leg tells of it: without RecordingStatus, as that is a callback of a
+   * The recording's part of a recorded leg's `completed` callback: without RecordingStatus, as that is a callback of a
    * recording's own. Source: https://www.twilio.com/docs/voice/twiml/number#attributes-status-callback-event
    */
   get params(): Params {

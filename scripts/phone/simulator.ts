@@ -122,7 +122,7 @@ export class Simulator {
     while (this.#unsettled.size > 0) await Promise.all(this.#unsettled);
   }
 
-  /** Sends one signed request, once, whatever the URL's overrides say. */
+  /** Sends one signed request once, without the retries of the URL's overrides. */
   async deliver(
     url: string,
     params: Params,

@@ -298,7 +298,7 @@ function readVerb(element: Element, warnings: string[]): Verb {
   }
 }
 
-/** @param voiceCode of the error that a voice is told by */
+/** @param voiceCode Twilio's error code for an invalid voice */
 function readPrompt(element: Element, warnings: string[], voiceCode = 13511): Prompt {
   const read = reader(element, warnings);
   switch (element.name) {
@@ -379,7 +379,7 @@ function plainNumber(number: string): DialNumber {
   };
 }
 
-/** Takes attributes off one element; `done` reports what nobody asked for. */
+/** Reads the attributes of one element; `done` reports unknown ones. */
 function reader(element: Element, warnings: string[]) {
   const left = new Set(Object.keys(element.attributes));
   const optional = (name: string): string | undefined => {

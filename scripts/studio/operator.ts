@@ -1,11 +1,11 @@
 import postgres, { type Sql } from "postgres";
 import type { Recordings } from "./recordings.ts";
 
-/** Everything that the operator's page shows without being asked, at one moment. */
+/** A snapshot of everything that the operator's page always shows. */
 export type Snapshot = Readonly<Record<string, unknown>>;
 
 export interface OperatorOptions {
-  /** The database; asked as `service_role`, whoever the address names. */
+  /** The database; queried as `service_role`, whatever role the address names. */
   readonly databaseUrl: string;
   /** Where `voice-health` answers. */
   readonly healthUrl: string;
@@ -15,12 +15,12 @@ export interface OperatorOptions {
 /** How many rows of a list the page gets at most; how many there are is counted apart. */
 const ROWS = 50;
 const FEW_ROWS = 20;
-/** How often the page's people look for news, in milliseconds. */
+/** The interval of looking for changes, in milliseconds. */
 const LOOK = 250;
-/** How long what changes by time alone (rates, health) may be old, in milliseconds. */
+/** The oldest allowed age of figures that change with time alone (rates, health), in milliseconds. */
 const STALE = 4_000;
 
-/** What operators ask and do, and the news that they are told as it happens. */
+/** Queries and actions of operators, and live updates. */
 export class Operator {
   readonly #sql: Sql;
   readonly #options: OperatorOptions;
@@ -47,7 +47,7 @@ export class Operator {
     });
   }
 
-  /** Tells `watcher` the present snapshot as JSON, then each that differs. Returns how to stop. */
+  /** Sends `watcher` the snapshot as JSON, then each changed one. Returns a function that stops. */
   watch(watcher: (news: string) => void): () => void {
     this.#watchers.add(watcher);
     if (this.#news !== undefined) watcher(this.#news);
@@ -137,7 +137,7 @@ export class Operator {
       await new Promise((resolve) => setTimeout(resolve, LOOK));
     }
     this.#looking = false;
-    // Who comes next is told at once, although nothing happened meanwhile.
+    // The next watcher gets a snapshot at once, even without changes.
     this.#news = undefined;
     this.#takenAt = -Infinity;
   }
@@ -156,7 +156,7 @@ export class Operator {
     return JSON.stringify(await this.#snapshot());
   }
 
-  /** Nothing in it changes by the second, so that an idle line makes no news. */
+  /** Contains nothing that changes every second, so an idle line causes no updates. */
   async #snapshot(): Promise<Snapshot> {
     const sql = this.#sql;
     const present = await this.#present("alert_status", "call_funnel", "jobs_waiting");

@@ -13,7 +13,7 @@ import { LiveClock } from "./clock.ts";
 import { type Audio, type Recordings, sampleMessage } from "./recordings.ts";
 import { prettyTwiml } from "./twiml.ts";
 
-/** What the page says, one JSON text each; a binary frame is the message's audio and comes first. */
+/** The page's messages, one JSON text each. A message's audio comes before it as a binary frame. */
 type FromPage =
   | { readonly type: "call"; readonly from: string; readonly to: string }
   /** The prompt that was asked to be spoken has been. */
@@ -68,16 +68,16 @@ interface Listening {
   readonly numDigits: number | undefined;
 }
 
-/** Silence that somebody may need to type a sentence, in seconds. */
+/** The silence allowed for typing a sentence, in seconds. */
 const TYPING = 45;
-/** Nobody talks longer than this to a web page, in seconds. */
+/** The longest conversation of the web phone, in seconds. */
 const LONGEST_TALK = 3600;
 /** Longest audio of a message, in bytes: two minutes at more than any browser's default. */
 const LONGEST_AUDIO = 8 * 1024 * 1024;
 
 /**
- * The telephone behind one WebSocket: a caller whom the page plays, and the persons whom the hotline
- * dials. Closing the socket hangs up.
+ * The telephone behind one WebSocket. The page plays the caller and the persons that the hotline dials. Closing the
+ * socket hangs up.
  */
 export function servePhone(
   socket: WebSocket,
@@ -155,7 +155,7 @@ class PhoneLine {
     );
   }
 
-  /** Takes what the page's person does. What nobody waits for is told to be lost. */
+  /** Handles an action on the page. An action that nothing waits for is reported as lost. */
   take(message: Exclude<FromPage, { type: "call" | "message" }>): void {
     const asked = this.#question;
     switch (message.type) {
@@ -343,7 +343,7 @@ function shown(webhook: Webhook) {
   return { kind, method, path, attempt, status, ms, failure, params, twiml };
 }
 
-/** What the page sent, as far as it is of the form above; nothing otherwise. */
+/** A message of the page in the form above; undefined for any other. */
 function parse(data: unknown): FromPage | undefined {
   let message: Record<string, unknown>;
   try {

@@ -77,7 +77,7 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
       authToken: env["TWILIO_AUTH_TOKEN"] ?? "",
       ...(env["TWILIO_ACCOUNT_SID"] && { accountSid: env["TWILIO_ACCOUNT_SID"] }),
       ...line,
-      // Who skips what takes long is ahead of the line's own time.
+      // A person who skips a wait is ahead of the line's own time.
       timestamps: true,
       // A prompt takes as long as the page needs to speak it.
       msPerCharacter: 0,
@@ -107,7 +107,7 @@ export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOption
         const send = (line: string) => controller.enqueue(encoder.encode(`${line}\n\n`));
         send("retry: 1000");
         const stop = operator.watch((news) => send(`data: ${news}`));
-        // Finds out about pages that left without a word.
+        // Notices pages that left without closing the socket.
         const beat = setInterval(() => send(":"), 15_000);
         leave = () => {
           stop();
@@ -219,7 +219,7 @@ async function page(pathname: string): Promise<Response> {
   }
 }
 
-/** What the runbook says of an alert. */
+/** The runbook's section about an alert. */
 async function runbook(alert: string): Promise<Response> {
   const all = await Deno.readTextFile(RUNBOOK);
   const section = /^[a-z_]+$/.test(alert) &&

@@ -5,7 +5,7 @@ import { startPhone } from "./phone.js";
 const VIEWS = ["phone", "operator"];
 
 const alarm = byId("alarm");
-/** What the header and the tab say of alerts, whatever is scrolled or looked at. */
+/** Shows alerts in the header and the tab, in every view. */
 let firing = [];
 
 function showAlarm() {

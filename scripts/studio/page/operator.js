@@ -35,7 +35,7 @@ export function showSnapshot(snapshot) {
   showNumbers(snapshot.numbers, counts.numbers);
 }
 
-/** Says below a list that it is not all: the page gets the first rows only, counts are the database's. */
+/** Marks a list as incomplete: the page gets the first rows only, the count comes from the database. */
 function showMore(list, shown, total, order) {
   byId(`${list}-more`).textContent = total > shown ? `The ${shown} ${order} of ${total}.` : "";
 }
@@ -87,7 +87,7 @@ function showTiles({ hour, day, consent, counts }) {
 
 const percent = (value) => value === null ? "–" : `${Math.round(value)} %`;
 
-/** As alert_rules has it: fewer than nine in ten callers served is a fault, and few calls prove nothing. */
+/** As in alert_rules: fewer than nine of ten callers served is a fault; with few calls there is no verdict. */
 const level = ({ success_rate_pct: rate, completed_calls, failed_calls }) =>
   completed_calls + failed_calls < 20 ? undefined : rate < 90 ? "bad" : "good";
 
@@ -149,7 +149,7 @@ function showVoicemails(voicemails, total) {
     (voicemail, before) => {
       const { call_sid, from_e164, created_at, transcript, audio } = voicemail;
       const who = phoneNumber(from_e164);
-      // A transcript comes later than its recording: it must not stop who is listening.
+      // A transcript comes later than its recording, and must not stop the player.
       const playing = before?.querySelector("audio");
       return h(
         "li",

@@ -24,7 +24,7 @@ const LETTERS = {
 
 /** @type {WebSocket | undefined} */
 let socket;
-/** What the line wants of us now. */
+/** What the line waits for now. */
 let question = null;
 let onCall = false;
 let talking = false;
@@ -90,7 +90,7 @@ export function startPhone() {
 
 const spokenKey = (key) => key === "*" ? "Star" : key === "#" ? "Pound" : key;
 
-// ---- what we do ---------------------------------------------------------------------------------
+// ---- actions ------------------------------------------------------------------------------------
 
 /** The numbers that can be called besides the main line's. */
 async function offerLines() {
@@ -128,7 +128,7 @@ function call() {
 async function hangUp() {
   hush();
   if (!recording) stopListening();
-  // Whoever hangs up while speaking has left a message.
+  // A caller who hangs up while speaking has left a message.
   if (recording) return await leaveRecording("hangup");
   if (question?.ask === "record" && typedMessage() !== "") return leaveTyped("hangup");
   send({ type: "hangup" });
@@ -193,12 +193,12 @@ function stopListening() {
   byId("speak").ariaPressed = "false";
 }
 
-/** A prompt that listens falls silent when somebody answers. */
+/** Stops a prompt that listens when the person answers. */
 function interrupt() {
   if (question?.ask === "hear" && question.gathering) hush();
 }
 
-// ---- what we are told ---------------------------------------------------------------------------
+// ---- messages from the line ---------------------------------------------------------------------
 
 function hear(message) {
   switch (message.type) {
@@ -435,7 +435,7 @@ function dropRecording() {
   recording = undefined;
 }
 
-// ---- what is shown ------------------------------------------------------------------------------
+// ---- display ------------------------------------------------------------------------------------
 
 function setOnCall(value) {
   onCall = value;

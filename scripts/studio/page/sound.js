@@ -27,7 +27,7 @@ export function onVoice(callback) {
  * @param {() => void} done
  */
 export function speak({ text, language, audio }, aloud, done) {
-  // Held until the end: browsers forget an utterance, and its events, that nobody holds.
+  // Referenced until the end: browsers drop an unreferenced utterance and its events.
   let utterance;
   let timer;
   const player = audio && aloud ? audioOf(text) : undefined;
@@ -64,7 +64,7 @@ export function speak({ text, language, audio }, aloud, done) {
     read();
     return stop;
   }
-  // What a page before this one left half spoken.
+  // Speech that an earlier page left unfinished.
   synthesis.cancel();
   utterance = new SpeechSynthesisUtterance(text);
   utterance.lang = language ?? "en-US";
@@ -85,7 +85,7 @@ function audioOf(url) {
   return hash === undefined ? undefined : new Audio(`/prompts/${hash}`);
 }
 
-/** What a person can do about each error of the recogniser. Source: Web Speech API, section 4.1.5. */
+/** Advice for each error of the recogniser. Source: Web Speech API, section 4.1.5. */
 const DEAF = {
   "not-allowed": "The microphone is not allowed. Allow it for this page in the browser.",
   "service-not-allowed": "This browser does not let this page recognise speech.",
