@@ -303,7 +303,8 @@ create table public.dialled_time (
   org_id uuid not null default '00000000-0000-0000-0000-000000000000'::uuid,
   seconds bigint not null default 0,
   open integer not null default 0,
-  ceiling_sec integer
+  ceiling_sec integer,
+  leg_sec integer
 );
 
 create table public.disclosures (
@@ -728,6 +729,8 @@ alter table contact_messages add constraint contact_messages_pkey PRIMARY KEY (i
 alter table contact_messages add constraint contact_messages_subject_length CHECK (((length(subject) >= 1) AND (length(subject) <= 150)));
 
 alter table dialled_time add constraint dialled_time_ceiling_range CHECK ((ceiling_sec > 0));
+
+alter table dialled_time add constraint dialled_time_leg_range CHECK ((leg_sec > 0));
 
 alter table dialled_time add constraint dialled_time_pkey PRIMARY KEY (line, day, org_id);
 
@@ -3028,8 +3031,9 @@ begin
       and o.line = c.line and o.org_id is not distinct from c.org_id and o.call_sid <> c.call_sid
   ) >= p_day_sec into v_spent
   from public.dialled_time as d where d.line = c.line and d.day = v_today and d.org_id = v_org_id;
-  update public.dialled_time as d set ceiling_sec = p_day_sec
-  where d.line = c.line and d.day = v_today and d.org_id = v_org_id and d.ceiling_sec is distinct from p_day_sec;
+  update public.dialled_time as d set ceiling_sec = p_day_sec, leg_sec = p_leg_sec
+  where d.line = c.line and d.day = v_today and d.org_id = v_org_id
+    and (d.ceiling_sec, d.leg_sec) is distinct from (p_day_sec, p_leg_sec::integer);
   return v_spent;
 end
 $function$
@@ -4519,7 +4523,7 @@ create view alert_status with (security_invoker=true) as
                     WHEN 'jobs_dead'::text THEN (( SELECT count(*) AS count
                        FROM jobs
                       WHERE ((jobs.status = 'dead'::text) AND (jobs.ended_at > (now() - w.span)) AND (jobs.ended_at > (now() - '02:00:00'::interval)))))::numeric
-                    WHEN 'dialled_minutes'::text THEN ( SELECT COALESCE(max(round(((100.0 * (d.seconds)::numeric) / (d.ceiling_sec)::numeric), 2)), (0)::numeric) AS "coalesce"
+                    WHEN 'dialled_minutes'::text THEN ( SELECT COALESCE(max(round(((100.0 * ((d.seconds + (d.open * d.leg_sec)))::numeric) / (d.ceiling_sec)::numeric), 2)), (0)::numeric) AS "coalesce"
                        FROM dialled_time d
                       WHERE (d.day = ((now() AT TIME ZONE 'UTC'::text))::date))
                     WHEN 'onboarding_stuck'::text THEN (( SELECT count(*) AS count
@@ -5593,6 +5597,8 @@ grant delete, insert, select, update on public.dialled_time to service_role;
 grant select on public.dialled_time (ceiling_sec) to monitoring;
 
 grant select on public.dialled_time (day) to monitoring;
+
+grant select on public.dialled_time (leg_sec) to monitoring;
 
 grant select on public.dialled_time (open) to monitoring;
 

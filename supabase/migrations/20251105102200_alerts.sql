@@ -200,7 +200,8 @@ cross join lateral (
       where status = 'dead' and ended_at > now() - w.span and ended_at > now() - interval '2 hours'
     )
     when 'dialled_minutes' then (
-      select coalesce(max(round(100.0 * d.seconds / d.ceiling_sec, 2)), 0) from public.dialled_time as d
+      -- Conversations that go on count in full, as they do for the ceiling.
+      select coalesce(max(round(100.0 * (d.seconds + d.open * d.leg_sec) / d.ceiling_sec, 2)), 0) from public.dialled_time as d
       where d.day = (now() at time zone 'UTC')::date
     )
     when 'onboarding_stuck' then (

@@ -154,8 +154,9 @@ create table public.dialled_time (
   seconds bigint not null default 0,
   -- Conversations that go on.
   open integer not null default 0,
-  -- What the line may talk a day at most, as it was last asked for.
+  -- What the line may talk a day at most, and one conversation, as the settings were at its last call.
   ceiling_sec integer constraint dialled_time_ceiling_range check (ceiling_sec > 0),
+  leg_sec integer constraint dialled_time_leg_range check (leg_sec > 0),
   primary key (line, day, org_id)
 );
 
@@ -188,7 +189,7 @@ begin atomic
 end;
 
 -- Whether a call's line has spent its day: when its conversations, those that go on or are about to begin at p_leg_sec each,
--- reach p_day_sec. Notes that ceiling for the alert.
+-- reach p_day_sec. Notes both bounds for the alert.
 create function public.line_has_spent(c public.call_logs, p_leg_sec bigint, p_day_sec integer) returns boolean
 language plpgsql volatile set search_path = ''
 as $$
@@ -204,14 +205,15 @@ begin
       and o.line = c.line and o.org_id is not distinct from c.org_id and o.call_sid <> c.call_sid
   ) >= p_day_sec into v_spent
   from public.dialled_time as d where d.line = c.line and d.day = v_today and d.org_id = v_org_id;
-  update public.dialled_time as d set ceiling_sec = p_day_sec
-  where d.line = c.line and d.day = v_today and d.org_id = v_org_id and d.ceiling_sec is distinct from p_day_sec;
+  update public.dialled_time as d set ceiling_sec = p_day_sec, leg_sec = p_leg_sec
+  where d.line = c.line and d.day = v_today and d.org_id = v_org_id
+    and (d.ceiling_sec, d.leg_sec) is distinct from (p_day_sec, p_leg_sec::integer);
   return v_spent;
 end
 $$;
 
 grant select, insert, update, delete on public.dialled_time to service_role;
-grant select (day, seconds, open, ceiling_sec) on public.dialled_time to monitoring;
+grant select (day, seconds, open, ceiling_sec, leg_sec) on public.dialled_time to monitoring;
 grant execute on function public.count_dialled, public.line_has_spent to service_role;
 grant select on public.call_logs to authenticated;
 grant select, insert, update on public.call_logs to service_role;

@@ -151,8 +151,8 @@ Deno.test("a line that has talked for as long as it may in a day has spent it", 
   // Another line, and the next day, have not.
   const other = await accept(voiceEvent(newCallSid(), { to_e164: "+15875570002", ask: { dials } }));
   assertEquals(other.call.facts!.spent, false);
-  const [row] = await db.sql`select ceiling_sec from dialled_time where line = ${to_e164}`;
-  assertEquals(row!.ceiling_sec, 1200);
+  const [row] = await db.sql`select ceiling_sec, leg_sec from dialled_time where line = ${to_e164}`;
+  assertEquals(row, { ceiling_sec: 1200, leg_sec: dials.leg_sec });
   await db.sql`update dialled_time set day = day - 1 where line = ${to_e164}`;
   assertEquals((await asked())!.spent, false);
 });

@@ -199,10 +199,11 @@ const CASES: Record<string, Case> = {
   },
   dialled_minutes: {
     at: (sql) =>
-      sql`insert into dialled_time (line, day, seconds, ceiling_sec)
-        select '+1587555010' || n, (now() at time zone 'UTC')::date - (n - 1), 800 * n, 1000 from generate_series(1, 2) as n`,
+      sql`insert into dialled_time (line, day, seconds, open, ceiling_sec, leg_sec)
+        select '+1587555010' || n, (now() at time zone 'UTC')::date - (n - 1), 700 * n, 2, 1000, 50 from generate_series(1, 2) as n`,
     value: 80,
-    past: (sql) => sql`update dialled_time set seconds = seconds + 50`,
+    // A conversation more, though none has ended.
+    past: (sql) => sql`update dialled_time set open = open + 1`,
     over: 85,
     back: (sql) => sql`update dialled_time set day = day - 1`,
   },

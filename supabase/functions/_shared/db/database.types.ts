@@ -700,6 +700,7 @@ export type Database = {
         Row: {
           "ceiling_sec": number | null;
           "day": string;
+          "leg_sec": number | null;
           "line": string;
           "open": number;
           "org_id": string;
@@ -709,6 +710,7 @@ export type Database = {
         Insert: {
           "ceiling_sec"?: number | null;
           "day": string;
+          "leg_sec"?: number | null;
           "line": string;
           "open"?: number;
           "org_id"?: string;
@@ -717,6 +719,7 @@ export type Database = {
         Update: {
           "ceiling_sec"?: number | null;
           "day"?: string;
+          "leg_sec"?: number | null;
           "line"?: string;
           "open"?: number;
           "org_id"?: string;
