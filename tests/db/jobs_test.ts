@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import postgres, { type Sql } from "postgres";
 import { databaseTests, type TestDatabase } from "../support/database.ts";
 
-// The rules of jobs, by themselves: no worker, no other side. That a worker keeps them: tests/functions/jobs_test.ts.
+// The rules of jobs, by themselves: no worker, no other side. That a worker keeps them: tests/unit/jobs_test.ts.
 
 const test = databaseTests("jobs");
 

@@ -165,6 +165,11 @@ async function serveAll(hotline: Hotline, twilioUrl: string): Promise<void> {
   await post("contact-submit", { name: "Jane", email: EMAIL, message: "Please call me back" });
 
   for (const name of ["voice-reconcile", "alert-dispatch", "notify-worker"]) await post(name, {});
+  // As notify-worker does where mail is set up.
+  await ask("/rest/v1/rpc/claim_jobs", {
+    method: "POST",
+    body: JSON.stringify({ p_kinds: ["mail_alert"], p_limit: 10, p_per_hour: 200 }),
+  });
   await ask("/functions/v1/metrics");
   await ask("/functions/v1/voice-health");
   const relations = await db.sql<{ name: string; members: boolean }[]>`

@@ -1,4 +1,5 @@
 import type { FailedTry, Hold, Job, Jobs } from "../db/jobs.ts";
+import { ServiceError } from "../errors.ts";
 import type { Log } from "../log.ts";
 
 /** What became of one try. */
@@ -20,7 +21,10 @@ export type Outcome =
   /** The work itself has written what became of the job. */
   | { readonly kind: "settled" };
 
-/** Does one job. A rejection counts as a failure after which nobody knows whether the job had its effect. */
+/**
+ * Does one job. A rejection is a failure: with a `ServiceError` of its kind, with anything else one after which nobody
+ * knows whether the job had its effect.
+ */
 export type Work = (job: Job) => Promise<Outcome>;
 
 /** Bounds of one run. */
@@ -133,11 +137,7 @@ async function runBatch(batch: readonly Job[], run: Run): Promise<void> {
 
 async function runJob(job: Job, run: Run): Promise<void> {
   const { works, kinds, holds, tally, jobs } = run;
-  const outcome = await works[job.kind]!(job).catch((error): Outcome => {
-    // Not the message: it may repeat what nobody should read.
-    const name = error instanceof Error ? error.name : "unknown";
-    return { kind: "failed", error: name, uncertain: true };
-  });
+  const outcome = await works[job.kind]!(job).catch(failureOf);
   switch (outcome.kind) {
     case "settled":
       tally.done++;
@@ -164,6 +164,21 @@ async function runJob(job: Job, run: Run): Promise<void> {
         tally[became === null ? "unmarked" : became === "dead" ? "dead" : "retried"]++;
       });
   }
+}
+
+function failureOf(error: unknown): Outcome {
+  if (error instanceof ServiceError) {
+    const { kind, message } = error;
+    return {
+      kind: "failed",
+      error: message.slice(0, 200),
+      permanent: kind === "refused",
+      uncertain: kind === "unknown",
+    };
+  }
+  // Not the message: it may repeat what nobody should read.
+  const name = error instanceof Error ? error.name : "unknown";
+  return { kind: "failed", error: name, uncertain: true };
 }
 
 async function giveBack(back: readonly Job[], hold: Hold, run: Run): Promise<void> {
