@@ -258,6 +258,7 @@ END) stored,
   handoff boolean not null default false,
   handoff_reason text,
   flow_version bigint,
+  at_node jsonb,
   rate_limited boolean not null default false,
   disposition text generated always as (
 CASE
@@ -1301,6 +1302,23 @@ begin
     limit 1;
   end if;
 
+  v_call.line := case v_call.direction when 'outbound' then v_call.from_e164 else v_call.to_e164 end;
+  v_call.party := case v_call.direction when 'outbound' then v_call.to_e164 else v_call.from_e164 end;
+  if (v_before.line, v_before.org_id, v_before.connected_at, v_before.ended_at)
+    is distinct from (v_call.line, v_call.org_id, v_call.connected_at, v_call.ended_at)
+  then
+    perform public.count_dialled(v_before, v_call);
+  end if;
+
+  v_answer := row(
+    not coalesce(e.rate_limited, false), v_call.status, v_call.mode, v_call.consent_given,
+    case when e.ask is not null then public.call_facts(v_call, e.ask) end
+  );
+  if v_answer.facts ? 'flow' and v_answer.admitted then
+    v_path := public.path_of_event(v_call, e, v_answer.facts);
+    v_call.at_node := coalesce(v_path -> -1, v_call.at_node);
+  end if;
+
   if v_call is distinct from v_before then
     v_call.created_at := coalesce(v_before.created_at, now());
     v_call.updated_at := now();
@@ -1317,19 +1335,6 @@ begin
     on conflict (name) do nothing;
   end if;
 
-  if (v_before.line, v_before.org_id, v_before.connected_at, v_before.ended_at)
-    is distinct from (v_call.line, v_call.org_id, v_call.connected_at, v_call.ended_at)
-  then
-    perform public.count_dialled(v_before, v_call);
-  end if;
-
-  v_answer := row(
-    not coalesce(e.rate_limited, false), v_call.status, v_call.mode, v_call.consent_given,
-    case when e.ask is not null then public.call_facts(v_call, e.ask) end
-  );
-  if v_answer.facts ? 'flow' and v_answer.admitted then
-    v_path := public.path_of_event(v_call, e, v_answer.facts);
-  end if;
   insert into public.call_lifecycle (
     call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta, path, identity_hash,
     request_hash, answer
@@ -2983,19 +2988,6 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.last_node(p_call_sid text, p_since timestamp with time zone)
- RETURNS jsonb
- LANGUAGE sql
- STABLE
- SET search_path TO ''
-BEGIN ATOMIC
- SELECT ((l.path -> '-1'::integer) - 'disclosed'::text)
-    FROM call_lifecycle l
-   WHERE ((l.call_sid = last_node.p_call_sid) AND (l.received_at >= last_node.p_since) AND (l.path IS NOT NULL))
-   ORDER BY l.received_at DESC
-  LIMIT 1;
-END
-
 CREATE OR REPLACE FUNCTION public.latency_quantile(p_quantile double precision, p_cumulative bigint[])
  RETURNS numeric
  LANGUAGE sql
@@ -3265,7 +3257,7 @@ AS $function$
 declare
   v_version bigint;
   v_steps jsonb;
-  v_waited jsonb;
+  v_waited constant jsonb := c.at_node - array['stays', 'disclosed'];
   v_path jsonb := '[]';
   v_left jsonb;
   v_next text;
@@ -3281,7 +3273,6 @@ begin
   end if;
   v_left := jsonb_build_object('version', v_version, 'node', e.meta -> 'node', 'outcome', e.meta -> 'outcome');
   -- The call waited elsewhere than was thought: nobody could be rung there after all.
-  v_waited := public.last_node(e.call_sid, c.created_at) - 'stays';
   if v_waited ->> 'node' <> e.meta ->> 'node' then
     v_path := jsonb_build_array(v_waited || '{"outcome": "unanswered"}');
   end if;
@@ -4039,9 +4030,9 @@ AS $function$
       declare
         v_stored public.call_logs;
       begin
-        update public.call_logs as t set (call_sid, org_id, direction, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order, started_at, answered_at, ended_at, duration_sec, dialled, rang_at, connected_at, recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript, handoff, handoff_reason, flow_version, rate_limited, created_at, updated_at, last_step, last_step_at, end_fetched, settled) = row (p_row.call_sid, p_row.org_id, p_row.direction, p_row.from_e164, p_row.to_e164, p_row.mode, p_row.mode_turn, p_row.status, p_row.consent_given, p_row.consent_order, p_row.started_at, p_row.answered_at, p_row.ended_at, p_row.duration_sec, p_row.dialled, p_row.rang_at, p_row.connected_at, p_row.recording_sid, p_row.recording_url, p_row.recording_source, p_row.recording_duration_sec, p_row.recorded_at, p_row.transcript, p_row.handoff, p_row.handoff_reason, p_row.flow_version, p_row.rate_limited, p_row.created_at, p_row.updated_at, p_row.last_step, p_row.last_step_at, p_row.end_fetched, p_row.settled) where t.call_sid = p_row.call_sid returning t.* into v_stored;
+        update public.call_logs as t set (call_sid, org_id, direction, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order, started_at, answered_at, ended_at, duration_sec, dialled, rang_at, connected_at, recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript, handoff, handoff_reason, flow_version, at_node, rate_limited, created_at, updated_at, last_step, last_step_at, end_fetched, settled) = row (p_row.call_sid, p_row.org_id, p_row.direction, p_row.from_e164, p_row.to_e164, p_row.mode, p_row.mode_turn, p_row.status, p_row.consent_given, p_row.consent_order, p_row.started_at, p_row.answered_at, p_row.ended_at, p_row.duration_sec, p_row.dialled, p_row.rang_at, p_row.connected_at, p_row.recording_sid, p_row.recording_url, p_row.recording_source, p_row.recording_duration_sec, p_row.recorded_at, p_row.transcript, p_row.handoff, p_row.handoff_reason, p_row.flow_version, p_row.at_node, p_row.rate_limited, p_row.created_at, p_row.updated_at, p_row.last_step, p_row.last_step_at, p_row.end_fetched, p_row.settled) where t.call_sid = p_row.call_sid returning t.* into v_stored;
         if not found then
-          insert into public.call_logs (call_sid, org_id, direction, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order, started_at, answered_at, ended_at, duration_sec, dialled, rang_at, connected_at, recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript, handoff, handoff_reason, flow_version, rate_limited, created_at, updated_at, last_step, last_step_at, end_fetched, settled) values (p_row.call_sid, p_row.org_id, p_row.direction, p_row.from_e164, p_row.to_e164, p_row.mode, p_row.mode_turn, p_row.status, p_row.consent_given, p_row.consent_order, p_row.started_at, p_row.answered_at, p_row.ended_at, p_row.duration_sec, p_row.dialled, p_row.rang_at, p_row.connected_at, p_row.recording_sid, p_row.recording_url, p_row.recording_source, p_row.recording_duration_sec, p_row.recorded_at, p_row.transcript, p_row.handoff, p_row.handoff_reason, p_row.flow_version, p_row.rate_limited, p_row.created_at, p_row.updated_at, p_row.last_step, p_row.last_step_at, p_row.end_fetched, p_row.settled) returning * into v_stored;
+          insert into public.call_logs (call_sid, org_id, direction, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order, started_at, answered_at, ended_at, duration_sec, dialled, rang_at, connected_at, recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript, handoff, handoff_reason, flow_version, at_node, rate_limited, created_at, updated_at, last_step, last_step_at, end_fetched, settled) values (p_row.call_sid, p_row.org_id, p_row.direction, p_row.from_e164, p_row.to_e164, p_row.mode, p_row.mode_turn, p_row.status, p_row.consent_given, p_row.consent_order, p_row.started_at, p_row.answered_at, p_row.ended_at, p_row.duration_sec, p_row.dialled, p_row.rang_at, p_row.connected_at, p_row.recording_sid, p_row.recording_url, p_row.recording_source, p_row.recording_duration_sec, p_row.recorded_at, p_row.transcript, p_row.handoff, p_row.handoff_reason, p_row.flow_version, p_row.at_node, p_row.rate_limited, p_row.created_at, p_row.updated_at, p_row.last_step, p_row.last_step_at, p_row.end_fetched, p_row.settled) returning * into v_stored;
         end if;
         return v_stored;
       end
@@ -4682,20 +4673,20 @@ create view flow_funnel with (security_invoker=true) as
            FROM paths_counted(COALESCE(( SELECT u.until
                    FROM flow_counts_until u), '-infinity'::timestamp with time zone), 'infinity'::timestamp with time zone) p(version_id, node, outcome, calls)
         UNION ALL
-         SELECT ((w.at ->> 'version'::text))::bigint AS int8,
-            (w.at ->> 'node'::text),
+         SELECT ((c.at_node ->> 'version'::text))::bigint AS int8,
+            (c.at_node ->> 'node'::text),
             NULL::text,
             0,
-            1
-           FROM (call_logs c
-             CROSS JOIN LATERAL last_node(c.call_sid, c.created_at) w(at))
-          WHERE ((c.disposition IS NULL) AND (c.flow_version IS NOT NULL) AND ((w.at ? 'stays'::text) OR (NOT (w.at ? 'outcome'::text))))
+            count(*) AS count
+           FROM call_logs c
+          WHERE ((c.disposition IS NULL) AND ((c.at_node ? 'stays'::text) OR (NOT (c.at_node ? 'outcome'::text))))
+          GROUP BY ((c.at_node ->> 'version'::text))::bigint, (c.at_node ->> 'node'::text)
         ), outcomes AS (
          SELECT counted.version_id,
             counted.node,
             counted.outcome,
             (sum(counted.calls))::bigint AS calls,
-            sum(counted.waiting) AS waiting
+            (sum(counted.waiting))::bigint AS waiting
            FROM counted
           GROUP BY counted.version_id, counted.node, counted.outcome
         )
@@ -4745,7 +4736,7 @@ create view ivr_sessions with (security_invoker=true) as
     c.started_at AS created_at,
     c.ended_at,
     c.duration_sec,
-    (last_node(c.call_sid, c.created_at) ->> 'node'::text) AS node
+    (c.at_node ->> 'node'::text) AS node
    FROM ((call_logs c
      LEFT JOIN call_flow_versions v ON ((v.id = c.flow_version)))
      LEFT JOIN call_flows f ON ((f.id = v.flow_id)))
@@ -5267,10 +5258,6 @@ grant execute on function job_failed(bigint,uuid,text,boolean,boolean) to servic
 grant execute on function keep_call_months() to service_role;
 
 grant execute on function keep_telephony_token(text,text,text) to service_role;
-
-grant execute on function last_node(text,timestamp with time zone) to authenticated;
-
-grant execute on function last_node(text,timestamp with time zone) to service_role;
 
 grant execute on function latency_quantile(double precision,bigint[]) to monitoring;
 
@@ -6008,7 +5995,7 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": "analytics_events", "other": ["event_type", "event_data", "severity"], "expired": "t.created_at < $1 and t.event_type !~ '^(deploy|rollback)_'", "personal": [], "of_person": null, "table_name": "analytics_events", "exported_as": null, "kept_because": null}
 
--- personal_data: {"rule": "calls", "other": ["call_sid", "direction", "line", "mode", "recording_sid", "recording_source", "handoff_reason", "disposition", "last_step"], "expired": null, "personal": ["from_e164", "to_e164", "party", "recording_url", "transcript"], "of_person": "t.call_sid = any ($1)", "table_name": "call_logs", "exported_as": "calls", "kept_because": null}
+-- personal_data: {"rule": "calls", "other": ["call_sid", "direction", "line", "mode", "recording_sid", "recording_source", "handoff_reason", "disposition", "last_step", "at_node"], "expired": null, "personal": ["from_e164", "to_e164", "party", "recording_url", "transcript"], "of_person": "t.call_sid = any ($1)", "table_name": "call_logs", "exported_as": "calls", "kept_because": null}
 
 -- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "node", "result"], "expired": null, "personal": ["to_e164"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "call_legs", "exported_as": "call_legs", "kept_because": null}
 

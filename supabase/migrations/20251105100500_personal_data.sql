@@ -31,7 +31,7 @@ grant select on public.personal_data to service_role;
 
 insert into public.personal_data (table_name, personal, other, of_person, exported_as, kept_because, rule, expired) values
   ('call_logs', '{from_e164, to_e164, party, recording_url, transcript}',
-    '{call_sid, direction, line, mode, recording_sid, recording_source, handoff_reason, disposition, last_step}',
+    '{call_sid, direction, line, mode, recording_sid, recording_source, handoff_reason, disposition, last_step, at_node}',
     't.call_sid = any ($1)', 'calls', null, 'calls', null),
   -- The other events hold no number and no word: they go with their month.
   ('call_lifecycle', '{meta, answer}', '{call_sid, leg_sid, parent_call_sid, status, path}',

@@ -61,6 +61,8 @@ create table public.call_logs (
   -- The version of a flow that it is pinned to, from its first event to its last; null: the settings answer. No reference:
   -- a version is never deleted.
   flow_version bigint,
+  -- The last entry of the last event's path: the node of that flow at which it waits, or waited; see path_of_event.
+  at_node jsonb,
   -- A limit refused it. What happened to the caller wins: one who was served all the same was not refused.
   rate_limited boolean not null default false,
 

@@ -304,6 +304,23 @@ begin
     limit 1;
   end if;
 
+  v_call.line := case v_call.direction when 'outbound' then v_call.from_e164 else v_call.to_e164 end;
+  v_call.party := case v_call.direction when 'outbound' then v_call.to_e164 else v_call.from_e164 end;
+  if (v_before.line, v_before.org_id, v_before.connected_at, v_before.ended_at)
+    is distinct from (v_call.line, v_call.org_id, v_call.connected_at, v_call.ended_at)
+  then
+    perform public.count_dialled(v_before, v_call);
+  end if;
+
+  v_answer := row(
+    not coalesce(e.rate_limited, false), v_call.status, v_call.mode, v_call.consent_given,
+    case when e.ask is not null then public.call_facts(v_call, e.ask) end
+  );
+  if v_answer.facts ? 'flow' and v_answer.admitted then
+    v_path := public.path_of_event(v_call, e, v_answer.facts);
+    v_call.at_node := coalesce(v_path -> -1, v_call.at_node);
+  end if;
+
   if v_call is distinct from v_before then
     v_call.created_at := coalesce(v_before.created_at, now());
     v_call.updated_at := now();
@@ -320,19 +337,6 @@ begin
     on conflict (name) do nothing;
   end if;
 
-  if (v_before.line, v_before.org_id, v_before.connected_at, v_before.ended_at)
-    is distinct from (v_call.line, v_call.org_id, v_call.connected_at, v_call.ended_at)
-  then
-    perform public.count_dialled(v_before, v_call);
-  end if;
-
-  v_answer := row(
-    not coalesce(e.rate_limited, false), v_call.status, v_call.mode, v_call.consent_given,
-    case when e.ask is not null then public.call_facts(v_call, e.ask) end
-  );
-  if v_answer.facts ? 'flow' and v_answer.admitted then
-    v_path := public.path_of_event(v_call, e, v_answer.facts);
-  end if;
   insert into public.call_lifecycle (
     call_sid, leg_sid, parent_call_sid, event, status, sequence_number, occurred_at, meta, path, identity_hash,
     request_hash, answer

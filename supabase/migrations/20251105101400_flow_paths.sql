@@ -137,7 +137,7 @@ as $$
 declare
   v_version bigint;
   v_steps jsonb;
-  v_waited jsonb;
+  v_waited constant jsonb := c.at_node - array['stays', 'disclosed'];
   v_path jsonb := '[]';
   v_left jsonb;
   v_next text;
@@ -153,7 +153,6 @@ begin
   end if;
   v_left := jsonb_build_object('version', v_version, 'node', e.meta -> 'node', 'outcome', e.meta -> 'outcome');
   -- The call waited elsewhere than was thought: nobody could be rung there after all.
-  v_waited := public.last_node(e.call_sid, c.created_at) - 'stays';
   if v_waited ->> 'node' <> e.meta ->> 'node' then
     v_path := jsonb_build_array(v_waited || '{"outcome": "unanswered"}');
   end if;
@@ -165,17 +164,6 @@ begin
     else v_left || public.walk_flow(v_version, v_next, c, p_facts) end;
 end
 $$;
-
--- The entry of the node that a call was led to last: {version, node, outcome, stays}; null: none that is known.
-create function public.last_node(p_call_sid text, p_since timestamptz) returns jsonb
-language sql stable set search_path = ''
-begin atomic
-  select (l.path -> -1) - 'disclosed'
-  from public.call_lifecycle as l
-  where l.call_sid = p_call_sid and l.received_at >= p_since and l.path is not null
-  order by l.received_at desc
-  limit 1;
-end;
 
 -- How often a node of a version was entered (outcome null), and left by each outcome. Counts all events before
 -- flow_counts_until; it tells no call apart.
@@ -262,10 +250,10 @@ with counted as (
   ) as p
   union all
   -- Calls that go on, where they wait.
-  select (w.at ->> 'version')::bigint, w.at ->> 'node', null, 0, 1
+  select (c.at_node ->> 'version')::bigint, c.at_node ->> 'node', null, 0, count(*)
   from public.call_logs as c
-  cross join lateral public.last_node(c.call_sid, c.created_at) as w(at)
-  where c.disposition is null and c.flow_version is not null and (w.at ? 'stays' or not w.at ? 'outcome')
+  where c.disposition is null and (c.at_node ? 'stays' or not c.at_node ? 'outcome')
+  group by 1, 2
 ),
 outcomes as (
   select version_id, node, outcome, sum(calls)::bigint as calls, sum(waiting)::bigint as waiting
@@ -289,7 +277,7 @@ create view public.ivr_sessions with (security_invoker = true) as
 select
   c.call_sid as session_id, c.org_id, coalesce(f.name, 'default') as flow, v.version,
   coalesce(c.disposition, 'active') as status, c.mode, c.started_at as created_at, c.ended_at, c.duration_sec,
-  public.last_node(c.call_sid, c.created_at) ->> 'node' as node
+  c.at_node ->> 'node' as node
 from public.call_logs as c
 left join public.call_flow_versions as v on v.id = c.flow_version
 left join public.call_flows as f on f.id = v.flow_id
@@ -315,7 +303,7 @@ grant select on public.flow_funnel, public.ivr_sessions, public.ivr_interactions
   to authenticated, service_role;
 grant insert, update (calls) on public.flow_counts to service_role;
 grant insert, update (until) on public.flow_counts_until to service_role;
-grant execute on function public.paths_counted, public.last_node to authenticated, service_role;
+grant execute on function public.paths_counted to authenticated, service_role;
 grant execute on function
   public.next_node, public.walk_flow, public.case_of, public.can_ring, public.path_of_event, public.count_paths
   to service_role;

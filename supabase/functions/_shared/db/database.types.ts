@@ -477,6 +477,7 @@ export type Database = {
       "call_logs": {
         Row: {
           "answered_at": string | null;
+          "at_node": Json | null;
           "call_sid": string;
           "connected_at": string | null;
           "consent_given": boolean | null;
@@ -515,6 +516,7 @@ export type Database = {
           "updated_at": string;
           "store_call_logs": {
             "answered_at": string | null;
+            "at_node": Json | null;
             "call_sid": string;
             "connected_at": string | null;
             "consent_given": boolean | null;
@@ -556,6 +558,7 @@ export type Database = {
         ComputedFields: "store_call_logs";
         Insert: {
           "answered_at"?: string | null;
+          "at_node"?: Json | null;
           "call_sid": string;
           "connected_at"?: string | null;
           "consent_given"?: boolean | null;
@@ -595,6 +598,7 @@ export type Database = {
         };
         Update: {
           "answered_at"?: string | null;
+          "at_node"?: Json | null;
           "call_sid"?: string;
           "connected_at"?: string | null;
           "consent_given"?: boolean | null;
@@ -2384,6 +2388,7 @@ export type Database = {
         };
         Returns: {
           "answered_at": string | null;
+          "at_node": Json | null;
           "call_sid": string;
           "connected_at": string | null;
           "consent_given": boolean | null;
@@ -2470,7 +2475,6 @@ export type Database = {
         Args: { "p_sealed": string; "p_subaccount_sid": string; "p_token": string };
         Returns: undefined;
       };
-      "last_node": { Args: { "p_call_sid": string; "p_since": string }; Returns: Json };
       "latency_quantile": {
         Args: { "p_cumulative": (number)[]; "p_quantile": number };
         Returns: number;
@@ -2665,6 +2669,7 @@ export type Database = {
         };
         Returns: {
           "answered_at": string | null;
+          "at_node": Json | null;
           "call_sid": string;
           "connected_at": string | null;
           "consent_given": boolean | null;
