@@ -108,34 +108,6 @@ Deno.test("people are rung as they are available at that moment", async () => {
   assertEquals([nobody.row.mode, nobody.row.disposition], ["voicemail", "voicemail"]);
 });
 
-Deno.test("the hours of now decide, and an override until its end", async () => {
-  const flow = ringing({ members: [ANNA] });
-  const periods = [["00:00", "24:00"]] as [string, string][];
-  const days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-  await publish("hours", {
-    ...flow,
-    start: "open",
-    calendars: { desk: { weekly: Object.fromEntries(days.map((day) => [day, periods])) } },
-    nodes: {
-      open: { type: "hours", calendar: "desk", open: "desk", closed: "note" },
-      ...flow.nodes,
-    },
-  }, [LINE]);
-  assertEquals((await call({ dial: "answered" })).record.dialled, [ANNA]);
-  const override = await fetch(`${hotline.url}/functions/v1/call-flows/override`, {
-    method: "POST",
-    headers: { "content-type": "application/json", apikey: LOCAL_SECRET_KEY },
-    body: JSON.stringify({
-      name: "hours",
-      calendar: "desk",
-      state: "closed",
-      until: new Date(Date.now() + 3_600_000).toISOString(),
-    }),
-  });
-  assertEquals(override.status, 200, await override.text());
-  assertEquals((await call({ voicemail: { seconds: 9 } })).record.dialled, []);
-});
-
 /** Callers choose a language; recording is agreed to, or not, in that language; then somebody is rung. */
 const BILINGUAL: Flow = {
   schema: 1,
@@ -182,32 +154,3 @@ for (
     assertEquals([...languages], ["fr-CA"]);
   });
 }
-
-Deno.test("the next call is answered by what was published last, and by what was rolled back to", async () => {
-  const saying = (words: string): Flow => ({
-    schema: 1,
-    zone: "America/Edmonton",
-    languages: ["en-US"],
-    start: "words",
-    prompts: { words: { "en-US": words } },
-    nodes: { words: { type: "say", prompt: "words", next: "bye" }, bye: { type: "end" } },
-  });
-  const heard = async () => (await call({})).record.spoken;
-  await publish("words", saying("One."), [LINE]);
-  assertEquals(await heard(), ["One."]);
-  await publish("words", saying("Two."), []);
-  assertEquals(await heard(), ["Two."]);
-  const before = hotline.dataApiRequests.length;
-  assertEquals(await heard(), ["Two."]);
-  assertEquals(
-    new Set(hotline.dataApiRequests.slice(before)),
-    new Set(["POST /rest/v1/rpc/accept_voice_event"]),
-  );
-  const back = await fetch(`${hotline.url}/functions/v1/call-flows/rollback`, {
-    method: "POST",
-    headers: { "content-type": "application/json", apikey: LOCAL_SECRET_KEY },
-    body: JSON.stringify({ name: "words" }),
-  });
-  assertEquals(back.status, 200, await back.text());
-  assertEquals(await heard(), ["One."]);
-});

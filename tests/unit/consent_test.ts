@@ -224,6 +224,117 @@ Deno.test("nothing that holds a negation is ever an agreement", () => {
   );
 });
 
+/** In other languages of ours: what refuses, agrees, does neither though it is about recording, and is about something else. */
+const ELSEWHERE = {
+  "fr-CA": {
+    declined: [
+      "Non.",
+      "non merci",
+      "Non, non!",
+      "Sans enregistrement, s'il vous plaît.",
+      "pas d’enregistrement",
+      "N'enregistrez pas, merci.",
+      "ne m'enregistrez pas",
+      "Je ne veux pas être enregistrée.",
+      "je refuse",
+      "Je n'accepte pas",
+      "j'accepte pas",
+      "Je ne suis pas d'accord.",
+      "pas d'accord",
+      "Oui... non.",
+      "Les ventes, sans enregistrement.",
+      "je préfère que vous n'enregistriez pas l'appel, je refuse",
+    ],
+    granted: [
+      "Oui.",
+      "oui, j'accepte",
+      "J'accepte.",
+      "D'accord",
+      "Je suis d'accord, merci.",
+      "trois",
+    ],
+    unclear: ["Est-ce que vous enregistrez l'appel?", "l'enregistrement", "je consens si ventes"],
+    nothing: ["oui?", "les ventes", "Oui, mais", "bonjour", "peut-être"],
+    negations: ["non", "pas", "ne", "jamais", "sans", "aucun", "refuse", "rien", "n'accepte"],
+    key: "trois",
+  },
+  "es-US": {
+    declined: [
+      "No.",
+      "No, gracias.",
+      "Sin grabación, por favor.",
+      "no grabe",
+      "No me graben.",
+      "No quiero que me graben.",
+      "no acepto",
+      "no estoy de acuerdo",
+      "No autorizo la grabación",
+      "Me opongo.",
+      "Sí... no.",
+      "Ventas, sin grabación.",
+      "claro que no",
+    ],
+    granted: [
+      "Sí.",
+      "Sí, acepto.",
+      "Acepto la grabación.",
+      "Claro que sí",
+      "Estoy de acuerdo.",
+      "tres",
+    ],
+    unclear: ["¿Graban la llamada?", "la grabación", "acepto si ventas"],
+    nothing: ["¿sí?", "ventas", "si", "sí pero", "bueno", "tal vez"],
+    negations: ["no", "sin", "nunca", "jamás", "ninguna", "rechazo", "tampoco", "nada"],
+    key: "tres",
+  },
+} as const;
+
+for (const [language, { key, negations, ...meanings }] of Object.entries(ELSEWHERE)) {
+  const asked: Disclosed = { ...optIn, language };
+  const words = wordsIn(language)!;
+
+  Deno.test(`in ${language} callers refuse, agree, and do neither, in its own words`, () => {
+    for (const [meant, utterances] of Object.entries(meanings)) {
+      for (const heard of utterances) {
+        const statement = consentStatement(heard, language, asked, ["ventes", "ventas"]);
+        assertEquals(statement ?? "nothing", meant, heard);
+      }
+    }
+    assertEquals(consentStatement(key, language, { ...asked, policy: "opt_out" }), "declined");
+  });
+
+  Deno.test(`in ${language} nothing that holds a negation, or a word which is not known, is an agreement`, () => {
+    const known = fc.constantFrom(...words.grant, ...words.affirm, ...words.filler, ...words.topic);
+    const other = fc.oneof(fc.constantFrom(...negations), fc.lorem({ maxCount: 1 }));
+    fc.assert(
+      fc.property(fc.array(known), other, fc.array(known), (before, word, after) => {
+        const text = [...before, word, ...after].join(" ");
+        assertNotEquals(consentStatement(text, language, asked), "granted", text);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  Deno.test(`in ${language} no two of our lists of words say different things by the same phrase`, () => {
+    const { decline, declineAlone, grant, affirm, filler, wish } = words;
+    for (const phrase of [...grant, ...affirm, ...filler, ...wish]) {
+      assertEquals([...decline, ...declineAlone].includes(phrase), false, phrase);
+    }
+    for (const phrase of [...filler, ...wish]) {
+      assertEquals(consentStatement(phrase, language, asked), undefined, phrase);
+    }
+    for (const phrase of grant) {
+      assertEquals(consentStatement(phrase, language, asked), "granted", phrase);
+    }
+    for (const phrase of [...decline, ...declineAlone]) {
+      assertEquals(consentStatement(phrase, language, asked), "declined", phrase);
+    }
+    for (const policy of ["opt_out", "opt_in"] as const) {
+      assertEquals(words.binding[policy]("7").includes("7"), true);
+    }
+  });
+}
+
 Deno.test("nothing that a recogniser could hear is read with an error", () => {
   fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 300 }), (text) => {
     assertNotEquals(consentStatement(text, "en-US", optIn), null);
