@@ -114,10 +114,10 @@ test("of a first release has nothing to go back to", async ({ run }) => {
 
 Deno.test("a command that takes too long is ended, and all that it started", async () => {
   // As the CLI's launcher: it waits for another process, which has its outputs.
-  const late = run("sh", ["-c", "sleep 30 & wait"], { cwd: ROOT, timeoutMs: 100 });
+  const late = run("sh", ["-c", "sleep 600 & wait"], { cwd: ROOT, timeoutMs: 100 });
   const started = Date.now();
   await assertRejects(() => late, CommandError, "took longer than 0.1 s");
-  assertEquals(Date.now() - started < 20_000, true);
+  assertEquals(Date.now() - started < 300_000, true);
 });
 
 Deno.test("rollback --dry-run says what is missing, and that it could not look", async () => {

@@ -99,7 +99,8 @@ for (const [fault, breakIt] of Object.entries(FAULTS)) {
 
           const started = performance.now();
           assertEquals(await ring(other), true);
-          assert(performance.now() - started < 6000);
+          // As long as Twilio waits.
+          assert(performance.now() - started < 15_000);
           assertEquals(await ringAtOnce(other, 20), 9);
         });
         const told = await stack.db.sql`

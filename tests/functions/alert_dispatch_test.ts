@@ -319,7 +319,8 @@ Deno.test("calls that Twilio refused for want of capacity are counted from its d
   const { searchParams } = asked.find(({ pathname }) => pathname === "/v1/Alerts")!;
   assertEquals(searchParams.get("LogLevel"), "error");
   const span = Date.now() - new Date(searchParams.get("StartDate")!).getTime();
-  assertEquals(Math.round(span / 60_000), 60);
+  // To the second, and as long ago as the machine is slow.
+  assert(span >= 3_600_000 && span < 4_200_000, String(span));
 });
 
 Deno.test("a Twilio that refuses, fails or says something else is no news of refused calls, and of health neither", async () => {

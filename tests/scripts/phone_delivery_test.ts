@@ -114,9 +114,9 @@ Deno.test("a TwiML step is retried too when its URL says so: the caller notices 
 });
 
 Deno.test("an answer that takes longer than the read timeout is none", async () => {
-  const slow = () =>
-    new Promise<Response>((resolve) => setTimeout(() => resolve(new Response(null)), 500));
-  await using app = new App({ "/voice": "<Hangup/>", "/status": slow });
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const late = () => released.then(() => new Response(null));
+  await using app = new App({ "/voice": "<Hangup/>", "/status": late });
   const simulator = app.simulator({ statusCallback: `${app.base}/status#rt=100&rc=1&rp=rt` });
   const call = await simulator.call();
   await simulator.settle();
@@ -124,6 +124,7 @@ Deno.test("an answer that takes longer than the read timeout is none", async () 
     call.requestsTo("/status").map(({ status, failure }) => [status, failure]),
     [[0, "timed out"], [0, "timed out"]],
   );
+  release();
 });
 
 Deno.test("a refused connection is retried once by default", async () => {
