@@ -179,7 +179,7 @@ export async function forgetSyntheticCalls({ projectUrl, secretKey }: Target): P
   if (secretKey === undefined) return;
   const api = dataApi(projectUrl, secretKey);
   await untilKnown(
-    async () => await api.rpc("forget_person", { p_number: SYNTHETIC_CALLER, p_email: null }),
+    async () => await api.rpc("forget_person", { p_number: SYNTHETIC_CALLER }),
     ({ error }) => error?.code,
   );
 }

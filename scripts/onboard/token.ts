@@ -1,4 +1,5 @@
 /** `deno task token`: stores a sub-account's auth token anew, after it was replaced at Twilio. */
+import * as z from "zod/mini";
 import { dataApi, run } from "../../supabase/functions/_shared/db/client.ts";
 import { tenantDatabase } from "../../supabase/functions/_shared/db/tenants.ts";
 import { sealBy } from "../../supabase/functions/_shared/onboarding/seal.ts";
@@ -61,7 +62,7 @@ async function store(
       throw new Error(`Nothing was stored: Twilio refuses this token for ${account}.`);
     }
     const api = dataApi(url, key);
-    const vault = await run(api, "has_vault", {}, DEADLINE_MS);
+    const vault = await run(api, "has_vault", {}, z.boolean(), DEADLINE_MS);
     await tenantDatabase(api, DEADLINE_MS).keepToken(
       account,
       vault ? { token } : { sealed: await sealBy(key).close(token, account) },

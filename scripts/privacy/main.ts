@@ -1,5 +1,11 @@
 /** `deno task forget`: one person's data, exported or erased everywhere. */
-import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
+import * as z from "zod/mini";
+import {
+  type ArgumentsOf,
+  dataApi,
+  rpc,
+  type SqlFunction,
+} from "../../supabase/functions/_shared/db/client.ts";
 import { type Jobs, jobs } from "../../supabase/functions/_shared/db/jobs.ts";
 import { runJobs, type Work } from "../../supabase/functions/_shared/jobs/run.ts";
 import { clock } from "../../supabase/functions/_shared/runtime.ts";
@@ -48,12 +54,12 @@ At Twilio it needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN. Without them an exp
 Twilio knows of, and says so; and nobody who has called is erased, as Twilio's records of the calls have the number.
 Exit code 0: done. 1: not, or not all of it, and why. 2: wrong usage.`;
 
-interface Receipt {
-  readonly receipt: string;
-  readonly erased_at: string;
-  readonly counts: Readonly<Record<string, number>>;
-  readonly open_calls: number;
-}
+const receiptRow = z.object({
+  receipt: z.string(),
+  erased_at: z.string(),
+  counts: z.record(z.string(), z.number()),
+  open_calls: z.number(),
+});
 
 /** What Twilio does not delete yet, or cannot be asked for, is tried again by voice-reconcile after so many seconds. */
 const TOO_EARLY_SEC = 6 * 3600;
@@ -101,7 +107,7 @@ async function forget(
   const twilio = twilioOf(env, project.url === localUrl(env));
   try {
     if (values.pending) return await deletePending(records, twilio, print) ? 0 : 1;
-    const known: Known = await records.call("export_person", person);
+    const known = await records.call("export_person", person, knownRows);
     if (values.export !== undefined) {
       return await tell(known, values.export, records, twilio, print) ? 0 : 1;
     }
@@ -117,39 +123,52 @@ async function forget(
 
 /** Requests to the database; errors name the request and the address. */
 interface Records {
-  // deno-lint-ignore no-explicit-any
-  call(name: string, args: Record<string, unknown>): Promise<any>;
-  /** @param filter What columns must equal. */
-  rows<Row>(
-    table: string,
-    columns: string,
-    order: string,
-    filter?: Record<string, string>,
-  ): Promise<Row[]>;
+  call<Name extends SqlFunction, Returned>(
+    name: Name,
+    args: ArgumentsOf<Name>,
+    returns: z.ZodMiniType<Returned>,
+  ): Promise<Returned>;
+  /** The keys of the jobs of a kind, the oldest first. */
+  keysOf(kind: string): Promise<string[]>;
+  /** The SIDs of all sub-accounts, by organisation. */
+  subaccounts(): Promise<Map<string, string>>;
   readonly jobs: Jobs;
 }
 
+/** A person's whole history may take the database a while. */
+const DATABASE_DEADLINE_MS = 60_000;
+
 function recordsAt(url: string, key: string): Records {
   const api = dataApi(url, key);
+  const failed = (what: string, error: { message: string }) =>
+    new Error(`${what} at ${url}: ${error.message || "no answer"}`);
   return {
-    async call(name, args) {
-      const { data, error } = await api.rpc(name, args);
-      if (error !== null) throw new Error(`${name} at ${url}: ${error.message || "no answer"}`);
-      return data;
+    async call(name, args, returns) {
+      const { data, error } = await rpc(api, name, args, DATABASE_DEADLINE_MS);
+      if (error !== null) throw failed(name, error);
+      return returns.parse(data);
     },
     jobs: jobs(api),
-    async rows(table, columns, order, filter = {}) {
-      const { data, error } = await api.from(table).select(columns).match(filter).order(order);
-      if (error !== null) throw new Error(`${table} at ${url}: ${error.message || "no answer"}`);
-      return data as never;
+    async keysOf(kind) {
+      const { data, error } = await api.from("jobs").select("key").eq("kind", kind)
+        .order("created_at");
+      if (error !== null) throw failed("jobs", error);
+      return data.map((job) => job.key);
+    },
+    async subaccounts() {
+      const { data, error } = await api.from("telephony_subaccounts")
+        .select("org_id,subaccount_sid");
+      if (error !== null) throw failed("telephony_subaccounts", error);
+      return new Map(data.map(({ org_id, subaccount_sid }) => [org_id, subaccount_sid]));
     },
   };
 }
 
 type Print = CommandContext["print"];
 
+const knownRows = z.record(z.string(), z.array(z.record(z.string(), z.unknown())));
 /** A person's data by kind. */
-type Known = Readonly<Record<string, readonly Record<string, unknown>[]>>;
+type Known = z.infer<typeof knownRows>;
 
 /** Twilio does not delete the record of a call yet. */
 function isTooEarly(error: unknown): boolean {
@@ -204,8 +223,8 @@ async function writeExport(known: Known, path: string, print: Print): Promise<vo
 
 /** @returns whether nothing is left of the person. */
 async function erase(
-  person: Readonly<Record<string, string | null>>,
-  calls: Known[string],
+  person: { readonly p_number: string | null; readonly p_email: string | null },
+  calls: NonNullable<Known[string]>,
   records: Records,
   twilio: TwilioRest | undefined,
   print: Print,
@@ -230,7 +249,7 @@ async function erase(
     );
     return false;
   }
-  const receipt: Receipt = await records.call("forget_person", person);
+  const receipt = await records.call("forget_person", person, receiptRow);
   print(`\nReceipt ${receipt.receipt}, ${receipt.erased_at}`);
   for (const [table, count] of Object.entries(receipt.counts)) print(`  ${table}: ${count}`);
   const recordings = there.reduce((sum, each) => sum + each.recordings.length, 0);
@@ -266,12 +285,12 @@ async function deletePending(
   print: Print,
 ): Promise<boolean> {
   const kind = "twilio_deletion";
-  const left = () => records.rows<{ key: string }>("jobs", "key", "created_at", { kind });
+  const left = () => records.keysOf(kind);
   if (twilio === undefined) {
     const queued = await left();
     if (queued.length > 0) {
       print(`STILL AT TWILIO, as ${NO_ACCOUNT}: ${queued.length} recordings and records of calls`);
-      for (const { key } of queued) print(`  ${key}`);
+      for (const key of queued) print(`  ${key}`);
     }
     return queued.length === 0;
   }
@@ -293,7 +312,7 @@ async function deletePending(
     deleted[job.key.startsWith("RE") ? "recordings" : "calls"]++;
     return { kind: "done" };
   };
-  await records.call("hurry_jobs", { p_kind: kind });
+  await records.call("hurry_jobs", { p_kind: kind }, z.unknown());
   // One after the other, as Twilio limits how much at once.
   const bounds = { batch: 50, atOnce: 1, most: Infinity, until: Infinity };
   await runJobs("forget", { [kind]: work }, bounds, {
@@ -331,15 +350,10 @@ interface CallThere {
 
 async function atTwilio(
   twilio: TwilioRest,
-  calls: Known[string],
+  calls: NonNullable<Known[string]>,
   records: Records,
 ): Promise<CallThere[]> {
-  const subaccounts = await records.rows<{ org_id: string; subaccount_sid: string }>(
-    "telephony_subaccounts",
-    "org_id,subaccount_sid",
-    "org_id",
-  );
-  const accounts = new Map(subaccounts.map((each) => [each.org_id, each.subaccount_sid]));
+  const accounts = await records.subaccounts();
   const there: CallThere[] = [];
   for (const { call_sid, org_id } of calls) {
     const accountSid = accounts.get(String(org_id));
@@ -354,7 +368,7 @@ async function atTwilio(
 /** Deletes the calls that are over, their legs and their recordings. */
 async function eraseAtTwilio(
   twilio: TwilioRest,
-  calls: Known[string],
+  calls: NonNullable<Known[string]>,
   records: Records,
   done: { calls: number; recordings: number },
 ): Promise<CallThere[]> {
@@ -381,7 +395,7 @@ async function eraseAtTwilio(
           p_key: sid,
           p_payload: { account: accountSid ?? null },
           p_run_at: new Date(Date.now() + TOO_EARLY_SEC * 1000).toISOString(),
-        });
+        }, z.unknown());
       }
     }
     done.calls++;

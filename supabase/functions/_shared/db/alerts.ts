@@ -1,10 +1,12 @@
+import * as z from "zod/mini";
 import { type DataApi, run } from "./client.ts";
 
-export interface AlertRun {
-  readonly changed: readonly { readonly alert: string; readonly transition: string }[];
+const alertRun = z.object({
+  changed: z.array(z.object({ alert: z.string(), transition: z.string() })),
   /** How many alerts fire. */
-  readonly firing: number;
-}
+  firing: z.number(),
+});
+export type AlertRun = z.infer<typeof alertRun>;
 
 /** What voice-health said, and Twilio. */
 export interface HealthVerdict {
@@ -34,6 +36,7 @@ export function runAlerts(api: DataApi, deadlineMs = 10_000): RunAlerts {
         p_channels: channels,
         p_refused_calls: refusedCalls,
       },
+      alertRun,
       deadlineMs,
     );
 }

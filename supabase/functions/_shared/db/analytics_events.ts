@@ -1,3 +1,4 @@
+import * as z from "zod/mini";
 import { type DataApi, run } from "./client.ts";
 
 /** Records an event for operators, of counts and names, nothing personal; rejects when it could not. */
@@ -11,6 +12,6 @@ export type ReportAnalyticsEvent = (
 export function analyticsEvents(api: DataApi, deadlineMs = 4000): ReportAnalyticsEvent {
   return async (type, severity, data) => {
     const event = { p_event_type: type, p_severity: severity, p_event_data: data };
-    await run(api, "record_analytics_event", event, deadlineMs);
+    await run(api, "record_analytics_event", event, z.unknown(), deadlineMs);
   };
 }

@@ -1,16 +1,18 @@
-import { PostgrestClient } from "@supabase/postgrest-js";
+import { PostgrestClient, type PostgrestError } from "@supabase/postgrest-js";
+import type * as z from "zod/mini";
 import { ServiceError } from "../errors.ts";
 import { type Delay, delay } from "../runtime.ts";
+import type { Database, Json } from "./database.types.ts";
 
 /** The Data API as supabase-js speaks it, through the part of supabase-js that does: a tenth of its start-up. */
-export type DataApi = PostgrestClient & {
+export type DataApi = PostgrestClient<Database> & {
   /** Of a worker, which can wait for what `untilKnown` waits for. */
   readonly patience?: Delay | undefined;
 };
 
 /** @param secretKey The project's secret key; it goes into `apikey`, as the newer keys are no JWTs. */
 export function dataApi(supabaseUrl: string, secretKey: string, patience?: Delay): DataApi {
-  const api = new PostgrestClient(`${supabaseUrl}/rest/v1`, {
+  const api = new PostgrestClient<Database>(`${supabaseUrl}/rest/v1`, {
     headers: {
       apikey: secretKey,
       // A legacy key is a JWT and names its role there.
@@ -42,24 +44,67 @@ export class DatabaseFailure extends ServiceError {
  */
 const PASSING = /^(08|40|53|55|57)|^PGRST[02]/;
 
+type Functions = Database["public"]["Functions"];
+export type SqlFunction = keyof Functions & string;
+
+/** What a SQL function takes: jsonb is anything that JSON can be made of; null is allowed, as SQL allows it. */
+export type ArgumentsOf<Name extends SqlFunction> = {
+  readonly [Key in keyof Functions[Name]["Args"]]: Argument<Functions[Name]["Args"][Key]>;
+};
+type Argument<T> = Json extends T ? unknown
+  : T extends (infer Item)[] ? readonly Item[] | null
+  : T | null;
+
+/** What the Data API answered. */
+export interface RpcAnswer {
+  readonly data: unknown;
+  readonly error: PostgrestError | null;
+  /** Of HTTP. */
+  readonly status: number;
+}
+
+/** Calls a SQL function, for those who tell one failure from another. Rejects after `deadlineMs` without an answer. */
+export async function rpc<Name extends SqlFunction>(
+  api: DataApi,
+  name: Name,
+  args: ArgumentsOf<Name>,
+  deadlineMs: number,
+): Promise<RpcAnswer> {
+  const untyped: PostgrestClient = api;
+  return await untyped.rpc(name, args).abortSignal(AbortSignal.timeout(deadlineMs));
+}
+
 /**
  * Runs a SQL function, and gives what it returns.
  *
+ * @param returns What that is. The database's own types say of jsonb, and of null, too little.
  * @param deadlineMs After this long without an answer.
- * @throws {DatabaseFailure} which repeats nothing that the function was given.
+ * @throws {DatabaseFailure} which repeats nothing that the function was given; `other_form` where it returned something else.
  */
-export async function run(
+export async function run<Name extends SqlFunction, Returned>(
   api: DataApi,
-  name: string,
-  args: Readonly<Record<string, unknown>>,
+  name: Name,
+  args: ArgumentsOf<Name>,
+  returns: z.ZodMiniType<Returned>,
   deadlineMs: number,
-) {
-  const ask = async () => await api.rpc(name, args).abortSignal(AbortSignal.timeout(deadlineMs));
-  const { data, error } = api.patience === undefined
+): Promise<Returned> {
+  const ask = () => rpc(api, name, args, deadlineMs);
+  const answer = api.patience === undefined
     ? await ask()
     : await untilKnown(ask, ({ error }) => error?.code, api.patience);
+  return returned(name, answer, returns);
+}
+
+/** What an answer returns; throws as `run` does. */
+export function returned<Returned>(
+  name: SqlFunction,
+  { data, error }: RpcAnswer,
+  returns: z.ZodMiniType<Returned>,
+): Returned {
   if (error !== null) throw new DatabaseFailure(name, error.code);
-  return data;
+  const read = returns.safeParse(data);
+  if (!read.success) throw new DatabaseFailure(name, "other_form");
+  return read.data;
 }
 
 /** For `dataApi`: of a worker. */

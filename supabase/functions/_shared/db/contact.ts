@@ -1,6 +1,7 @@
+import * as z from "zod/mini";
 import type { ContactLimit } from "../contact/limits.ts";
 import type { ContactMessage } from "../contact/submission.ts";
-import type { DataApi } from "./client.ts";
+import { type DataApi, rpc } from "./client.ts";
 
 export interface ContactSubmission {
   readonly message: ContactMessage;
@@ -21,27 +22,32 @@ export type SubmitOutcome =
 /** Keeps a message, and owes its mails, in one round trip; never rejects. */
 export type SubmitContactMessage = (submission: ContactSubmission) => Promise<SubmitOutcome>;
 
+const answer = z.discriminatedUnion("admitted", [
+  z.object({ admitted: z.literal(true), id: z.string(), duplicate: z.boolean() }),
+  z.object({ admitted: z.literal(false), retry_after_sec: z.number() }),
+]);
+
 /** @param deadlineMs After this long without an answer the message counts as not accepted. */
 export function contactMessages(api: DataApi, deadlineMs = 5000): SubmitContactMessage {
   return async ({ message, limits, key }) => {
     try {
-      const { data, error, status } = await api.rpc("submit_contact_message", {
+      const { data, error, status } = await rpc(api, "submit_contact_message", {
         p_message: message,
         p_limits: limits.message,
         p_receipt_limits: limits.receipt,
         ...(key !== undefined && { p_key: key }),
-      }).abortSignal(AbortSignal.timeout(deadlineMs));
+      }, deadlineMs);
       if (status === 409) return { kind: "conflict" };
       if (error !== null) {
         return { kind: "unavailable", reason: `Data API ${status} ${error.code}`.trim() };
       }
-      if (data?.admitted === false) {
-        return { kind: "rate_limited", retryAfterSec: data.retry_after_sec };
+      const read = answer.safeParse(data);
+      if (!read.success) {
+        return { kind: "unavailable", reason: "the Data API answered something else" };
       }
-      if (typeof data?.id === "string") {
-        return { kind: "accepted", id: data.id, duplicate: data.duplicate };
-      }
-      return { kind: "unavailable", reason: "the Data API answered something else" };
+      return read.data.admitted
+        ? { kind: "accepted", id: read.data.id, duplicate: read.data.duplicate }
+        : { kind: "rate_limited", retryAfterSec: read.data.retry_after_sec };
     } catch (error) {
       return { kind: "unavailable", reason: error instanceof Error ? error.name : "unknown" };
     }

@@ -1,18 +1,29 @@
-import { type DataApi, DatabaseFailure } from "./client.ts";
+import * as z from "zod/mini";
+import {
+  type ArgumentsOf,
+  type DataApi,
+  returned,
+  rpc,
+  type RpcAnswer,
+  type SqlFunction,
+} from "./client.ts";
 
 /** Whose flow it is: an organisation, or `null` for the main account. */
 export type Owner = string | null;
 
-/** The version that answers after a publish or a rollback. */
-export interface Answering {
+const answering = z.object({
   /** The flow's name. */
-  readonly flow: string;
-  readonly version: number;
+  flow: z.string(),
+  version: z.number(),
   /** SHA-256 of the definition's canonical JSON, in hexadecimal. */
-  readonly hash: string;
+  hash: z.string(),
   /** All lines that follow the flow, in E.164 form. */
-  readonly lines: readonly string[];
-}
+  lines: z.array(z.string()),
+});
+/** The version that answers after a publish or a rollback. */
+export type Answering = Readonly<z.infer<typeof answering>>;
+
+const definitionOf = z.extend(z.omit(answering, { lines: true }), { definition: z.unknown() });
 
 export interface Publication {
   readonly owner: Owner;
@@ -36,63 +47,66 @@ export interface Disclosure {
   readonly words: string;
 }
 
-/** A version as a list of them has it. */
-export interface VersionRow {
-  readonly flow: string;
-  readonly version: number;
-  readonly hash: string;
+const versionRow = z.object({
+  flow: z.string(),
+  version: z.number(),
+  hash: z.string(),
   /** ISO 8601. */
-  readonly published_at: string;
-  readonly published_by: string | null;
-  readonly note: string | null;
+  published_at: z.string(),
+  published_by: z.nullable(z.string()),
+  note: z.nullable(z.string()),
   /** Whether it is the one that answers. */
-  readonly current: boolean;
+  current: z.boolean(),
   /** Those that answer by this very version. */
-  readonly lines: readonly string[];
-}
+  lines: z.array(z.string()),
+});
+/** A version as a list of them has it. */
+export type VersionRow = Readonly<z.infer<typeof versionRow>>;
 
-/** What the database knows that a check of a definition asks. */
-export interface CheckFacts {
-  readonly zone_known: boolean;
+const checkFacts = z.object({
+  zone_known: z.boolean(),
   /** Of the audio that it names, what its owner has stored: seconds by hash. */
-  readonly audio: Readonly<Record<string, number>>;
+  audio: z.record(z.string(), z.number()),
   /** Of the people whom it names, those whom its owner has: their handles. */
-  readonly people: readonly string[];
+  people: z.array(z.string()),
   /** Numbers that it may ring and that are answered here, those of people included. */
-  readonly own_lines: readonly string[];
+  own_lines: z.array(z.string()),
   /** The definitions of all flows that it leads to; `null`: none of that name is published. */
-  readonly flows: Readonly<Record<string, unknown>>;
-}
+  flows: z.record(z.string(), z.unknown()),
+});
+/** What the database knows that a check of a definition asks. */
+export type CheckFacts = Readonly<z.infer<typeof checkFacts>>;
 
-/** When a calendar opens and closes: what serves while the database is away. Instants are ISO 8601. */
-export interface Switches {
-  readonly from: string;
-  readonly until: string;
+const switches = z.object({
+  from: z.string(),
+  until: z.string(),
   /** At `from`; each switch ends the state before it. */
-  readonly state: "open" | "closed";
-  readonly switches: readonly string[];
-}
+  state: z.enum(["open", "closed"]),
+  switches: z.array(z.string()),
+});
 
-/** A version as an isolate keeps it for good. */
-export interface FlowBody {
-  readonly hash: string;
-  readonly name: string;
-  readonly version: number;
-  readonly definition: unknown;
+export const flowBody = z.object({
+  hash: z.string(),
+  name: z.string(),
+  version: z.number(),
+  definition: z.unknown(),
   /** The hashes of the flows that it goes on in, by name: as they were when it was published. */
-  readonly flows: Readonly<Record<string, string>>;
+  flows: z.record(z.string(), z.string()),
   /** By calendar; one of a flow that it goes on in is named `<flow>/<calendar>`. */
-  readonly hours: Readonly<Record<string, Switches>>;
+  hours: z.record(z.string(), switches),
   /** Hashes of audio that its owner has not stored: its text is spoken instead. */
-  readonly missing_audio: readonly string[];
-}
+  missing_audio: z.array(z.string()),
+});
+/** A version as an isolate keeps it for good. */
+export type FlowBody = Readonly<z.infer<typeof flowBody>>;
 
-/** What answers now, for a deploy to take along. */
-export interface PublishedFlows {
+const publishedFlows = z.object({
   /** The hash of the version that each line answers by. */
-  readonly lines: Readonly<Record<string, string>>;
-  readonly versions: readonly FlowBody[];
-}
+  lines: z.record(z.string(), z.string()),
+  versions: z.array(flowBody),
+});
+/** What answers now, for a deploy to take along. */
+export type PublishedFlows = Readonly<z.infer<typeof publishedFlows>>;
 
 export interface Override {
   readonly owner: Owner;
@@ -160,22 +174,19 @@ export interface FlowDatabase {
 
 /** @param deadlineMs Without an answer for this long it counts as a failure. */
 export function flowDatabase(api: DataApi, deadlineMs = 5000): FlowDatabase {
-  const run = async (name: string, args: Readonly<Record<string, unknown>>) => {
-    const { data, error } = await api.rpc(name, args)
-      .abortSignal(AbortSignal.timeout(deadlineMs));
-    if (error === null) return data;
-    const status = { PT400: 400, PT404: 404 }[error.code] as 400 | 404 | undefined;
-    if (status !== undefined) {
-      throw new FlowRefused(status, error.details || undefined, error.message);
-    }
-    if (error.code === "23514" && error.message.includes("call_flows_name_form")) {
-      throw new FlowRefused(400, "name", 'must be 1 to 64 characters, and not "default"');
-    }
-    throw new DatabaseFailure(name, error.code);
+  const run = async <Name extends SqlFunction, Returned>(
+    name: Name,
+    args: ArgumentsOf<Name>,
+    returns: z.ZodMiniType<Returned>,
+  ) => {
+    const answer = await rpc(api, name, args, deadlineMs);
+    const refusal = answer.error && refused(answer.error);
+    if (refusal) throw refusal;
+    return returned(name, answer, returns);
   };
   return {
     checkFacts: (owner, definition) =>
-      run("flow_check_facts", { p_org_id: owner, p_definition: definition }),
+      run("flow_check_facts", { p_org_id: owner, p_definition: definition }, checkFacts),
     publish: ({ owner, name, definition, hash, lines = [], note, by, disclosures = [] }) =>
       run("publish_flow", {
         p_org_id: owner,
@@ -186,9 +197,13 @@ export function flowDatabase(api: DataApi, deadlineMs = 5000): FlowDatabase {
         p_note: note,
         p_by: by,
         p_disclosures: disclosures,
-      }),
+      }, answering),
     rollback: (owner, name, version, by) =>
-      run("rollback_flow", { p_org_id: owner, p_name: name, p_version: version, p_by: by }),
+      run(
+        "rollback_flow",
+        { p_org_id: owner, p_name: name, p_version: version, p_by: by },
+        answering,
+      ),
     async override({ owner, name, calendar, state, until, by }) {
       await run("set_override", {
         p_org_id: owner,
@@ -197,13 +212,19 @@ export function flowDatabase(api: DataApi, deadlineMs = 5000): FlowDatabase {
         p_state: state,
         p_until: until ?? null,
         p_by: by,
-      });
+      }, z.unknown());
     },
-    versions: (owner, name) => run("flow_versions", { p_org_id: owner, p_name: name }),
+    versions: (owner, name) =>
+      run("flow_versions", { p_org_id: owner, p_name: name }, z.array(versionRow)),
     definition: (owner, name, version) =>
-      run("flow_definition", { p_org_id: owner, p_name: name, p_version: version }),
+      run(
+        "flow_definition",
+        { p_org_id: owner, p_name: name, p_version: version },
+        z.nullable(definitionOf),
+      ),
     async saveDraft(owner, name, draft, by) {
-      await run("save_flow_draft", { p_org_id: owner, p_name: name, p_draft: draft, p_by: by });
+      const saved = { p_org_id: owner, p_name: name, p_draft: draft, p_by: by };
+      await run("save_flow_draft", saved, z.unknown());
     },
     async storePrompt({ owner, hash, mime, seconds, bytes, by }) {
       await run("store_prompt", {
@@ -213,10 +234,24 @@ export function flowDatabase(api: DataApi, deadlineMs = 5000): FlowDatabase {
         p_seconds: seconds,
         p_bytes: bytes,
         p_by: by,
-      });
+      }, z.unknown());
     },
     body: (account, hash) =>
-      run("flow_of_account", { p_account_sid: account ?? null, p_hash: hash }),
-    published: () => run("published_flows", {}),
+      run(
+        "flow_of_account",
+        { p_account_sid: account ?? null, p_hash: hash },
+        z.nullable(flowBody),
+      ),
+    published: () => run("published_flows", {}, publishedFlows),
   };
+}
+
+/** What is the request's own fault. */
+function refused({ code, details, message }: NonNullable<RpcAnswer["error"]>) {
+  if (code === "PT400") return new FlowRefused(400, details || undefined, message);
+  if (code === "PT404") return new FlowRefused(404, details || undefined, message);
+  if (code === "23514" && message.includes("call_flows_name_form")) {
+    return new FlowRefused(400, "name", 'must be 1 to 64 characters, and not "default"');
+  }
+  return undefined;
 }

@@ -1,29 +1,30 @@
+import * as z from "zod/mini";
 import { type DataApi, run } from "./client.ts";
 
-/** Counts and times, nothing personal. */
-export interface RecentActivity {
-  readonly calls_last_hour: number;
-  readonly active_calls: number;
-  readonly last_event_at: string | null;
-  readonly connections?: { readonly used: number; readonly allowed: number };
+const recentActivity = z.object({
+  calls_last_hour: z.number(),
+  active_calls: z.number(),
+  last_event_at: z.nullable(z.string()),
+  connections: z.optional(z.object({ used: z.number(), allowed: z.number() })),
   /** When each worker last ran, and last came to its end. */
-  readonly workers?: Readonly<
-    Record<string, {
-      readonly last_run_at: string;
-      readonly last_ok_at: string | null;
+  workers: z.optional(z.record(
+    z.string(),
+    z.object({
+      last_run_at: z.string(),
+      last_ok_at: z.nullable(z.string()),
       /** Seconds since `last_ok_at`. */
-      readonly age_seconds: number | null;
+      age_seconds: z.nullable(z.number()),
       /** It should have come to its end since. */
-      readonly late: boolean;
-    }>
-  >;
+      late: z.boolean(),
+    }),
+  )),
   /** As they were when last evaluated. */
-  readonly alerts?: {
-    readonly critical: number;
-    readonly warning: number;
-    readonly firing: readonly string[];
-  };
-}
+  alerts: z.optional(
+    z.object({ critical: z.number(), warning: z.number(), firing: z.array(z.string()) }),
+  ),
+});
+/** Counts and times, nothing personal. */
+export type RecentActivity = z.infer<typeof recentActivity>;
 
 /** The questions that `voice-health` asks. Each rejects when it has no answer within its own deadline. */
 export interface HealthProbes {
@@ -36,10 +37,9 @@ export interface HealthProbes {
 
 /** @param deadlineMs For each question by itself, in milliseconds. */
 export function healthProbes(api: DataApi, deadlineMs = 2000): HealthProbes {
-  const ask = (name: string) => run(api, name, {}, deadlineMs);
   return {
-    recentActivity: () => ask("health_recent_activity"),
-    rateLimiter: () => ask("health_rate_limiter"),
-    migration: () => ask("health_migration"),
+    recentActivity: () => run(api, "health_recent_activity", {}, recentActivity, deadlineMs),
+    rateLimiter: () => run(api, "health_rate_limiter", {}, z.boolean(), deadlineMs),
+    migration: () => run(api, "health_migration", {}, z.nullable(z.string()), deadlineMs),
   };
 }

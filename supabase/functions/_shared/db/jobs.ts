@@ -1,21 +1,23 @@
+import * as z from "zod/mini";
 import { type DataApi, run } from "./client.ts";
 
-/** A job that is this worker's to do while its lease lasts. */
-export interface Job {
-  readonly id: number;
-  readonly kind: string;
+const job = z.object({
+  id: z.number(),
+  kind: z.string(),
   /** 0 goes first. */
-  readonly priority: number;
+  priority: z.number(),
   /** The same at each try: what the other side knows the job by. */
-  readonly key: string;
+  key: z.string(),
   /** Keys of rows elsewhere. */
-  readonly payload: Readonly<Record<string, unknown>>;
+  payload: z.record(z.string(), z.unknown()),
   /** What `job_content` says of it; `null`: what it was about is gone. */
-  readonly content: unknown;
-  readonly lease: string;
+  content: z.unknown(),
+  lease: z.string(),
   /** This try included. */
-  readonly attempts: number;
-}
+  attempts: z.number(),
+});
+/** A job that is this worker's to do while its lease lasts. */
+export type Job = Readonly<z.infer<typeof job>>;
 
 export interface FailedTry {
   /** For operators; nothing personal. At most 200 characters. */
@@ -56,30 +58,55 @@ export interface Jobs {
 
 /** @param deadlineMs For each call by itself. */
 export function jobs(api: DataApi, deadlineMs = 10_000): Jobs {
-  const call = (name: string, args: Record<string, unknown>) => run(api, name, args, deadlineMs);
   return {
     claim: (kinds, limit, perHour) =>
-      kinds.length === 0
-        ? Promise.resolve([])
-        : call("claim_jobs", { p_kinds: kinds, p_limit: limit, p_per_hour: perHour ?? null }),
+      kinds.length === 0 ? Promise.resolve([]) : run(
+        api,
+        "claim_jobs",
+        { p_kinds: kinds, p_limit: limit, p_per_hour: perHour ?? null },
+        z.array(job),
+        deadlineMs,
+      ),
     done: ({ id, lease }, result) =>
-      call("job_done", { p_id: id, p_lease: lease, p_result: result ?? null }),
+      run(
+        api,
+        "job_done",
+        { p_id: id, p_lease: lease, p_result: result ?? null },
+        z.boolean(),
+        deadlineMs,
+      ),
     failed: ({ id, lease }, { error, permanent = false, uncertain = false }) =>
-      call("job_failed", {
-        p_id: id,
-        p_lease: lease,
-        p_error: error,
-        p_permanent: permanent,
-        p_uncertain: uncertain,
-      }),
-    hold: (held, { error, seconds, kinds, priority = 0 }) =>
-      call("hold_jobs", {
-        p_leases: held.map(({ lease }) => lease),
-        p_error: error,
-        p_wait_sec: seconds,
-        p_kinds: kinds ?? null,
-        p_priority: priority,
-      }),
-    ended: (worker, ok = true) => call("record_worker_run", { p_worker: worker, p_ok: ok }),
+      run(
+        api,
+        "job_failed",
+        {
+          p_id: id,
+          p_lease: lease,
+          p_error: error,
+          p_permanent: permanent,
+          p_uncertain: uncertain,
+        },
+        z.nullable(z.enum(["waiting", "dead"])),
+        deadlineMs,
+      ),
+    async hold(held, { error, seconds, kinds, priority = 0 }) {
+      await run(
+        api,
+        "hold_jobs",
+        {
+          p_leases: held.map(({ lease }) => lease),
+          p_error: error,
+          p_wait_sec: seconds,
+          p_kinds: kinds ?? null,
+          p_priority: priority,
+        },
+        z.unknown(),
+        deadlineMs,
+      );
+    },
+    async ended(worker, ok = true) {
+      const ended = { p_worker: worker, p_ok: ok };
+      await run(api, "record_worker_run", ended, z.unknown(), deadlineMs);
+    },
   };
 }

@@ -1,26 +1,32 @@
+import * as z from "zod/mini";
 import { type DataApi, run } from "./client.ts";
 
-/** What one function did in one minute, as far as one isolate saw it; the columns of `function_metrics`. */
-export interface FunctionMetricsRow {
-  /** ISO 8601, a whole minute. */
-  readonly minute: string;
-  readonly function: string;
-  readonly requests: number;
-  readonly errors: number;
-  readonly database_failures: number;
-  readonly refused: number;
-  readonly total_ms: number;
-  readonly database_ms: number;
-  readonly max_ms: number;
+/** What a function did, since the beginning or in a minute. */
+const counts = {
+  function: z.string(),
+  requests: z.number(),
+  errors: z.number(),
+  database_failures: z.number(),
+  refused: z.number(),
+  total_ms: z.number(),
   /** Requests of at most so many milliseconds. */
-  readonly le_50: number;
-  readonly le_100: number;
-  readonly le_250: number;
-  readonly le_500: number;
-  readonly le_1000: number;
-  readonly le_2000: number;
-  readonly le_5000: number;
-}
+  le_50: z.number(),
+  le_100: z.number(),
+  le_250: z.number(),
+  le_500: z.number(),
+  le_1000: z.number(),
+  le_2000: z.number(),
+  le_5000: z.number(),
+};
+const functionMetrics = z.object({
+  ...counts,
+  /** ISO 8601, a whole minute. */
+  minute: z.string(),
+  database_ms: z.number(),
+  max_ms: z.number(),
+});
+/** What one function did in one minute, as far as one isolate saw it; the columns of `function_metrics`. */
+export type FunctionMetricsRow = Readonly<z.infer<typeof functionMetrics>>;
 
 /** Adds rows to what the database has, once for each key (a UUID); rejects when they may not have been added. */
 export type SendFunctionMetrics = (
@@ -31,58 +37,60 @@ export type SendFunctionMetrics = (
 /** @param deadlineMs After this long without an answer the rows count as not added. */
 export function sendFunctionMetrics(api: DataApi, deadlineMs = 10_000): SendFunctionMetrics {
   return async (rows, key) => {
-    await run(api, "record_function_metrics", { p_batch: rows, p_key: key }, deadlineMs);
+    const batch = { p_batch: rows, p_key: key };
+    await run(api, "record_function_metrics", batch, z.unknown(), deadlineMs);
   };
 }
 
-/** What `metrics_snapshot()` returns. */
-export interface MetricsSnapshot {
-  readonly now: {
-    readonly active_calls: number;
-    readonly oldest_active_seconds: number | null;
-    readonly voicemail_backlog: number;
-    readonly oldest_voicemail_hours: number | null;
-    readonly rate_limit_refusals_last_hour: number;
-    readonly failed_transactions_last_hour: number;
-    readonly connections_used: number;
-    readonly connections_allowed: number;
-  };
-  readonly calls: readonly {
-    readonly window: string;
-    readonly mode: string;
-    readonly disposition: string;
-    readonly calls: number;
-    readonly seconds: number;
-  }[];
-  readonly functions: readonly (Omit<FunctionMetricsRow, "minute" | "database_ms" | "max_ms">)[];
-  readonly jobs: readonly {
-    readonly kind: string;
-    readonly waiting: number;
-    readonly due: number;
-    readonly running: number;
-    readonly dead: number;
-    readonly oldest_seconds: number;
-  }[];
-  readonly alerts: readonly {
-    readonly alert: string;
-    readonly severity: string;
-    readonly value: number | null;
-    readonly threshold: number;
-    readonly firing: boolean;
-  }[];
+const snapshot = z.object({
+  now: z.object({
+    active_calls: z.number(),
+    oldest_active_seconds: z.nullable(z.number()),
+    voicemail_backlog: z.number(),
+    oldest_voicemail_hours: z.nullable(z.number()),
+    rate_limit_refusals_last_hour: z.number(),
+    failed_transactions_last_hour: z.number(),
+    connections_used: z.number(),
+    connections_allowed: z.number(),
+  }),
+  calls: z.array(z.object({
+    window: z.string(),
+    mode: z.string(),
+    disposition: z.string(),
+    calls: z.number(),
+    seconds: z.number(),
+  })),
+  functions: z.array(z.object(counts)),
+  jobs: z.array(z.object({
+    kind: z.string(),
+    waiting: z.number(),
+    due: z.number(),
+    running: z.number(),
+    dead: z.number(),
+    oldest_seconds: z.number(),
+  })),
+  alerts: z.array(z.object({
+    alert: z.string(),
+    severity: z.string(),
+    value: z.nullable(z.number()),
+    threshold: z.number(),
+    firing: z.boolean(),
+  })),
   /** Null: nobody has asked yet. */
-  readonly healthy: boolean | null;
+  healthy: z.nullable(z.boolean()),
   /** Seconds since 1970. */
-  readonly health_checked_at: number | null;
-  readonly workers: readonly {
-    readonly worker: string;
-    readonly last_ok_at: number | null;
-    readonly runs: number;
-    readonly failures: number;
-  }[];
-}
+  health_checked_at: z.nullable(z.number()),
+  workers: z.array(z.object({
+    worker: z.string(),
+    last_ok_at: z.nullable(z.number()),
+    runs: z.number(),
+    failures: z.number(),
+  })),
+});
+/** What `metrics_snapshot()` returns. */
+export type MetricsSnapshot = z.infer<typeof snapshot>;
 
 /** Reads everything that `metrics` tells; rejects when the database does not answer in time. */
 export function readMetrics(api: DataApi, deadlineMs = 8000): Promise<MetricsSnapshot> {
-  return run(api, "metrics_snapshot", {}, deadlineMs);
+  return run(api, "metrics_snapshot", {}, snapshot, deadlineMs);
 }

@@ -1,77 +1,92 @@
-import { type DataApi, DatabaseFailure, run } from "./client.ts";
+import * as z from "zod/mini";
+import {
+  type ArgumentsOf,
+  type DataApi,
+  DatabaseFailure,
+  run,
+  type SqlFunction,
+} from "./client.ts";
 import type { Job } from "./jobs.ts";
 
-/** A validated request to onboard an organisation. */
-export interface OnboardingRequest {
-  readonly org_id: string;
-  readonly business_name: string;
-  readonly country: "CA" | "US";
-  readonly area_code?: string | undefined;
+const request = z.object({
+  org_id: z.string(),
+  business_name: z.string(),
+  country: z.enum(["CA", "US"]),
+  area_code: z.optional(z.string()),
   /** A published flow of the organisation, which the number follows; absent: the settings answer. */
-  readonly flow?: string | undefined;
-}
-
-/** One step of an onboarding, written down before it is done. */
-export type OnboardingStep =
-  | {
-    readonly step: "subaccount";
-    readonly state: StepState;
-    /** Null: the sub-account was there before, and stays. */
-    readonly undo: "close_subaccount" | null;
-    readonly subaccount_sid?: string | undefined;
-    /** As Twilio told it when the sub-account was opened; see `onboarding/seal.ts`. Only until it is stored. */
-    readonly sealed_token?: string | undefined;
-    /** When it was last asked for; ISO 8601. Only while it is not known what came of that. */
-    readonly asked_at?: string | undefined;
-  }
-  | {
-    readonly step: "number";
-    readonly state: StepState;
-    readonly undo: "release_number";
-    readonly number: string;
-    readonly number_sid?: string | undefined;
-    readonly asked_at?: string | undefined;
-  }
-  /** Undone with the number. */
-  | { readonly step: "bind"; readonly state: StepState; readonly undo: null }
-  /** Part of the transaction that completes it. */
-  | { readonly step: "store"; readonly state: StepState; readonly undo: null };
+  flow: z.optional(z.string()),
+});
+/** A validated request to onboard an organisation. */
+export type OnboardingRequest = Readonly<z.infer<typeof request>>;
 
 /** `intended`: it may have been done, or not. */
-export type StepState = "intended" | "done" | "undone";
+const stepState = z.enum(["intended", "done", "undone"]);
+export type StepState = z.infer<typeof stepState>;
 
-/** An onboarding in our hands; or a release, whose steps are what the organisation has, and are to be undone. */
-export interface OnboardingWork {
-  readonly id: string;
-  readonly type: "onboarding" | "release";
-  readonly lease: string;
-  readonly org_id: string;
-  /** Of an onboarding. */
-  readonly request: OnboardingRequest;
-  readonly steps: readonly OnboardingStep[];
+const step = z.discriminatedUnion("step", [
+  z.object({
+    step: z.literal("subaccount"),
+    state: stepState,
+    /** Null: the sub-account was there before, and stays. */
+    undo: z.nullable(z.literal("close_subaccount")),
+    subaccount_sid: z.optional(z.string()),
+    /** As Twilio told it when the sub-account was opened; see `onboarding/seal.ts`. Only until it is stored. */
+    sealed_token: z.optional(z.string()),
+    /** When it was last asked for; ISO 8601. Only while it is not known what came of that. */
+    asked_at: z.optional(z.string()),
+  }),
+  z.object({
+    step: z.literal("number"),
+    state: stepState,
+    undo: z.literal("release_number"),
+    number: z.string(),
+    number_sid: z.optional(z.string()),
+    asked_at: z.optional(z.string()),
+  }),
+  /** Undone with the number. */
+  z.object({ step: z.literal("bind"), state: stepState, undo: z.null() }),
+  /** Part of the transaction that completes it. */
+  z.object({ step: z.literal("store"), state: stepState, undo: z.null() }),
+]);
+/** One step of an onboarding, written down before it is done. */
+export type OnboardingStep = Readonly<z.infer<typeof step>>;
+
+const transaction = z.object({
+  id: z.string(),
+  type: z.enum(["onboarding", "release"]),
+  org_id: z.string(),
+  /** `null`: of a release. */
+  request: z.nullable(request),
+  steps: z.array(step),
   /** It failed before, and is only to be undone. */
-  readonly undoing: boolean;
-  readonly error: string | null;
-  /** How often it was begun or taken over. */
-  readonly attempts: number;
+  undoing: z.boolean(),
+  error: z.nullable(z.string()),
   /** Vault is there to keep the token. */
-  readonly vault: boolean;
+  vault: z.boolean(),
   /** The organisation's sub-account, where it has one already. */
-  readonly subaccount_sid: string | null;
-}
+  subaccount_sid: z.nullable(z.string()),
+});
+const work = z.extend(transaction, {
+  lease: z.string(),
+  /** How often it was begun or taken over. */
+  attempts: z.number(),
+});
+/** An onboarding in our hands; or a release, whose steps are what the organisation has, and are to be undone. */
+export type OnboardingWork = Readonly<z.infer<typeof work>>;
 
 /** The transaction that a job of kind `onboarding` is about. */
 export function workOf({ content, lease, attempts }: Job): OnboardingWork {
-  return { ...content as Omit<OnboardingWork, "lease" | "attempts">, lease, attempts };
+  return { ...transaction.parse(content), lease, attempts };
 }
 
+const result = z.object({
+  subaccount_sid: z.string(),
+  phone_number: z.string(),
+  voice_url: z.string(),
+  status_callback: z.string(),
+});
 /** What a completed onboarding is answered with. */
-export interface OnboardingResult {
-  readonly subaccount_sid: string;
-  readonly phone_number: string;
-  readonly voice_url: string;
-  readonly status_callback: string;
-}
+export type OnboardingResult = Readonly<z.infer<typeof result>>;
 
 /** All that a completed onboarding made. */
 export interface Onboarded {
@@ -87,28 +102,33 @@ export interface Onboarded {
   readonly result: OnboardingResult;
 }
 
-export type Beginning =
-  | { readonly outcome: "started"; readonly work: OnboardingWork }
-  | { readonly outcome: "completed"; readonly result: OnboardingResult }
-  | { readonly outcome: "in_progress"; readonly retry_after: number }
-  | { readonly outcome: "conflict" }
+const inProgress = z.object({ outcome: z.literal("in_progress"), retry_after: z.number() });
+const started = z.object({ outcome: z.literal("started"), work });
+
+const beginning = z.discriminatedUnion("outcome", [
+  started,
+  z.object({ outcome: z.literal("completed"), result }),
+  inProgress,
+  z.object({ outcome: z.literal("conflict") }),
   /** The organisation has a number, and may not have another by this request. */
-  | { readonly outcome: "enough" }
+  z.object({ outcome: z.literal("enough") }),
   /** No flow of that name is published for the organisation. */
-  | { readonly outcome: "no_flow" };
+  z.object({ outcome: z.literal("no_flow") }),
+]);
+export type Beginning = z.infer<typeof beginning>;
 
+const released = z.object({ subaccount_sid: z.string(), phone_numbers: z.array(z.string()) });
 /** What a release gave back. */
-export interface ReleaseResult {
-  readonly subaccount_sid: string;
-  readonly phone_numbers: readonly string[];
-}
+export type ReleaseResult = Readonly<z.infer<typeof released>>;
 
-export type ReleaseBeginning =
-  | { readonly outcome: "started"; readonly work: OnboardingWork }
+const releaseBeginning = z.discriminatedUnion("outcome", [
+  started,
   /** Released before, and not onboarded since. */
-  | { readonly outcome: "released"; readonly result: ReleaseResult }
-  | { readonly outcome: "in_progress"; readonly retry_after: number }
-  | { readonly outcome: "nothing" };
+  z.object({ outcome: z.literal("released"), result: released }),
+  inProgress,
+  z.object({ outcome: z.literal("nothing") }),
+]);
+export type ReleaseBeginning = z.infer<typeof releaseBeginning>;
 
 /** Somebody else has taken over an onboarding that was ours. */
 export class LeaseLost extends Error {
@@ -145,9 +165,13 @@ export interface Onboardings {
 
 /** @param deadlineMs For each call by itself. */
 export function onboardings(api: DataApi, deadlineMs = 10_000): Onboardings {
-  const call = async (name: string, args: Record<string, unknown>) => {
+  const call = async <Name extends SqlFunction, Returned>(
+    name: Name,
+    args: ArgumentsOf<Name>,
+    returns: z.ZodMiniType<Returned>,
+  ) => {
     try {
-      return await run(api, name, args, deadlineMs);
+      return await run(api, name, args, returns, deadlineMs);
     } catch (error) {
       const lost = error instanceof DatabaseFailure && error.code === "PT409";
       throw lost ? new LeaseLost(`Cannot run ${name}`) : error;
@@ -161,15 +185,23 @@ export function onboardings(api: DataApi, deadlineMs = 10_000): Onboardings {
         p_request: request,
         p_key: key,
         p_further: further,
-      }),
-    beginRelease: (orgId) => call("begin_release", { p_org_id: orgId }),
-    completeRelease: (work, steps, result) =>
-      call("complete_release", { ...held(work), p_steps: steps, p_result: result }),
-    save: (work, steps, error) =>
-      call("save_onboarding", { ...held(work), p_steps: steps, p_error: error }),
-    complete: (work, steps, made) =>
-      call("complete_onboarding", { ...held(work), p_steps: steps, p_made: made }),
-    end: (work, status, steps, error) =>
-      call("end_onboarding", { ...held(work), p_status: status, p_steps: steps, p_error: error }),
+      }, beginning),
+    beginRelease: (orgId) => call("begin_release", { p_org_id: orgId }, releaseBeginning),
+    async completeRelease(work, steps, result) {
+      const made = { ...held(work), p_steps: steps, p_result: result };
+      await call("complete_release", made, z.unknown());
+    },
+    async save(work, steps, error) {
+      const saved = { ...held(work), p_steps: steps, p_error: error };
+      await call("save_onboarding", saved, z.unknown());
+    },
+    async complete(work, steps, made) {
+      const all = { ...held(work), p_steps: steps, p_made: made };
+      await call("complete_onboarding", all, z.unknown());
+    },
+    async end(work, status, steps, error) {
+      const ended = { ...held(work), p_status: status, p_steps: steps, p_error: error };
+      await call("end_onboarding", ended, z.unknown());
+    },
   };
 }

@@ -1,3 +1,4 @@
+import * as z from "zod/mini";
 import { type DataApi, run } from "./client.ts";
 
 /** At most `max` in any `window_sec` seconds. */
@@ -21,7 +22,8 @@ const DEADLINE_MS = 3000;
 export function rateLimiter(api: DataApi, endpoint: string): TakeRoom {
   return async (limit) => {
     const limits = { p_endpoint: endpoint, p_limits: [limit] };
-    if (await run(api, "take_rate_limits", limits, DEADLINE_MS) === null) return undefined;
-    return Math.max(1, await run(api, "rate_limits_retry_after", limits, DEADLINE_MS));
+    const refusedBy = await run(api, "take_rate_limits", limits, z.unknown(), DEADLINE_MS);
+    if (refusedBy === null) return undefined;
+    return Math.max(1, await run(api, "rate_limits_retry_after", limits, z.number(), DEADLINE_MS));
   };
 }

@@ -15,6 +15,8 @@ export type CallToAsk = z.infer<typeof callToAsk>;
 
 /** Rows deleted, by table. */
 export type Purged = Readonly<Record<string, number>>;
+const purged = z.record(z.string(), z.number());
+const strings = z.array(z.string());
 
 /** The database's part of reconciliation; each call rejects when the database does not answer. */
 export interface Reconciliation {
@@ -35,20 +37,23 @@ const OUT_OF_TIME = "57014";
 
 /** @param deadlineMs For each call by itself, in milliseconds. */
 export function reconciliation(api: DataApi, deadlineMs = 10_000): Reconciliation {
-  const call = (name: string, args: Record<string, unknown>) => run(api, name, args, deadlineMs);
   let batch = MOST_PURGED;
   return {
-    enqueueCalls: (calls) => call("enqueue_calls", { p_calls: calls }),
-    accounts: (limit) => call("accounts_to_check", { p_limit: limit }),
+    async enqueueCalls(calls) {
+      await run(api, "enqueue_calls", { p_calls: calls }, z.unknown(), deadlineMs);
+    },
+    accounts: (limit) => run(api, "accounts_to_check", { p_limit: limit }, strings, deadlineMs),
     unknown: (calls) =>
-      calls.length === 0 ? Promise.resolve([]) : call("unknown_calls", { p_calls: calls }),
+      calls.length === 0
+        ? Promise.resolve([])
+        : run(api, "unknown_calls", { p_calls: calls }, strings, deadlineMs),
     async purge() {
       for (;;) {
         try {
           // deno-lint-ignore no-await-in-loop -- A smaller batch after one that was too large.
-          const purged = await call("purge_expired", { p_batch: batch });
+          const deleted = await run(api, "purge_expired", { p_batch: batch }, purged, deadlineMs);
           batch = Math.min(batch * 2, MOST_PURGED);
-          return purged;
+          return deleted;
         } catch (error) {
           const tooMuch = error instanceof DatabaseFailure && error.code === OUT_OF_TIME;
           if (!tooMuch || batch <= FEWEST_PURGED) throw error;

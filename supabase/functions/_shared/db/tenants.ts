@@ -1,16 +1,18 @@
+import * as z from "zod/mini";
 import { type DataApi, run } from "./client.ts";
 
-/** An onboarded account as the database has it. */
-export interface TenantRow {
-  readonly org_id: string;
+const tenant = z.object({
+  org_id: z.string(),
   /** Its onboarding is under way, and stores its token at the end. */
-  readonly running?: boolean | undefined;
+  running: z.optional(z.boolean()),
   /** From Vault. */
-  readonly token?: string | undefined;
+  token: z.optional(z.string()),
   /** Where there is no Vault; see `onboarding/seal.ts`. */
-  readonly sealed_token: string | null;
-  readonly business_name?: string | undefined;
-}
+  sealed_token: z.nullable(z.string()),
+  business_name: z.optional(z.nullable(z.string())),
+});
+/** An onboarded account as the database has it. */
+export type TenantRow = Readonly<z.infer<typeof tenant>>;
 
 /** The database's part of knowing tenants; each rejects when the database does not answer. */
 export interface TenantDatabase {
@@ -28,14 +30,21 @@ export interface TenantDatabase {
 /** @param deadlineMs A caller waits for it, and for what comes after it. */
 export function tenantDatabase(api: DataApi, deadlineMs = 1000): TenantDatabase {
   return {
-    read: (accountSid) => run(api, "telephony_tenant", { p_account_sid: accountSid }, deadlineMs),
-    accounts: () => run(api, "telephony_accounts", {}, deadlineMs),
+    read: (accountSid) =>
+      run(api, "telephony_tenant", { p_account_sid: accountSid }, z.nullable(tenant), deadlineMs),
+    accounts: () => run(api, "telephony_accounts", {}, z.array(z.string()), deadlineMs),
     async keepToken(accountSid, token) {
-      await run(api, "keep_telephony_token", {
-        p_subaccount_sid: accountSid,
-        p_token: "token" in token ? token.token : null,
-        p_sealed: "sealed" in token ? token.sealed : null,
-      }, 4 * deadlineMs);
+      await run(
+        api,
+        "keep_telephony_token",
+        {
+          p_subaccount_sid: accountSid,
+          p_token: "token" in token ? token.token : null,
+          p_sealed: "sealed" in token ? token.sealed : null,
+        },
+        z.unknown(),
+        4 * deadlineMs,
+      );
     },
   };
 }

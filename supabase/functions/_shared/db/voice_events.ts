@@ -1,5 +1,31 @@
+import * as z from "zod/mini";
 import type { AcceptedCall, AcceptOutcome, VoiceEvent } from "../calls/events.ts";
-import type { DataApi } from "./client.ts";
+import { CALL_STATUSES } from "../calls/webhook_form.ts";
+import { type DataApi, rpc } from "./client.ts";
+import { flowBody } from "./flows.ts";
+
+const answer: z.ZodMiniType<{ duplicate: boolean; admitted: boolean; call: AcceptedCall }> = z
+  .object({
+    duplicate: z.boolean(),
+    admitted: z.boolean(),
+    call: z.object({
+      status: z.enum([...CALL_STATUSES, "lost"]),
+      mode: z.string(),
+      consent_given: z.nullable(z.boolean()),
+      facts: z.optional(z.object({
+        flow: z.optional(
+          z.partial(flowBody, { definition: true, flows: true, hours: true, missing_audio: true }),
+        ),
+        calendars: z.optional(z.record(z.string(), z.enum(["open", "closed"]))),
+        returning: z.optional(z.boolean()),
+        own_lines: z.optional(z.array(z.string())),
+        spent: z.optional(z.boolean()),
+        people: z.optional(
+          z.record(z.string(), z.object({ phone: z.string(), available: z.boolean() })),
+        ),
+      })),
+    }),
+  });
 
 /** Accepts one event in one round trip; never rejects. */
 export type AcceptVoiceEvent = (event: VoiceEvent) => Promise<AcceptOutcome>;
@@ -11,14 +37,18 @@ const DEADLINE_MS = 4000;
 export function voiceEvents(api: DataApi, deadlineMs = DEADLINE_MS): AcceptVoiceEvent {
   return async (event) => {
     try {
-      const { data, error, status } = await api
-        .rpc("accept_voice_event", { p_event: event })
-        .abortSignal(AbortSignal.timeout(deadlineMs));
+      const { data, error, status } = await rpc(
+        api,
+        "accept_voice_event",
+        { p_event: event },
+        deadlineMs,
+      );
       if (error === null) {
-        if (!isAnswer(data)) {
+        const read = answer.safeParse(data);
+        if (!read.success) {
           return { kind: "unavailable", reason: "the Data API answered something else" };
         }
-        const { admitted, duplicate, call } = data;
+        const { admitted, duplicate, call } = read.data;
         return admitted ? { kind: "accepted", duplicate, call } : { kind: "rate_limited" };
       }
       if (error.code === "PT403") return { kind: "foreign" };
@@ -34,14 +64,4 @@ export function voiceEvents(api: DataApi, deadlineMs = DEADLINE_MS): AcceptVoice
       return { kind: "unavailable", reason: error instanceof Error ? error.name : "unknown" };
     }
   };
-}
-
-function isAnswer(
-  data: unknown,
-): data is { duplicate: boolean; admitted: boolean; call: AcceptedCall } {
-  const answer = data as
-    | { duplicate?: unknown; admitted?: unknown; call?: Partial<AcceptedCall> }
-    | null;
-  return typeof answer?.duplicate === "boolean" && typeof answer.admitted === "boolean" &&
-    typeof answer.call?.mode === "string";
 }

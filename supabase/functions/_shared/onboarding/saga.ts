@@ -1,4 +1,5 @@
 import type {
+  OnboardingRequest,
   OnboardingResult,
   Onboardings,
   OnboardingStep,
@@ -109,9 +110,17 @@ class Saga {
     this.#steps = work.steps;
   }
 
+  /** What was asked for; only of an onboarding. */
+  get #request(): OnboardingRequest {
+    const { id, request } = this.#work;
+    if (request === null) throw new Error(`Cannot go on with ${id}, as it has no request`);
+    return request;
+  }
+
   async forward(): Promise<OnboardingResult> {
     const { twilio, functionsUrl, database, seal } = this.#deps;
-    const { request, vault } = this.#work;
+    const request = this.#request;
+    const { vault } = this.#work;
     // Before anything is made: where none is for sale there is nothing to undo.
     const candidates = this.#find("number") === undefined ? await this.#search() : [];
     const account = await this.#ensureSubaccount();
@@ -250,7 +259,7 @@ class Saga {
 
   async #search(): Promise<string[]> {
     const { twilio } = this.#deps;
-    const { country, area_code } = this.#work.request;
+    const { country, area_code } = this.#request;
     let found: { phone_number: string }[] = [];
     try {
       found = await twilio.numbersForSale(country, {
@@ -280,7 +289,7 @@ class Saga {
   /** Area codes with numbers: near the one asked for, or else anywhere in the country. */
   async #alternatives(): Promise<Alternative[]> {
     const { twilio } = this.#deps;
-    const { country, area_code } = this.#work.request;
+    const { country, area_code } = this.#request;
     const searches = [
       ...(area_code === undefined ? [] : [{ near: `+1${area_code}5550100`, limit: 50 }]),
       { limit: 50 },

@@ -134,7 +134,7 @@ export function createTenants(options: TenantsOptions): Tenants {
       return keep(accountSid, {
         authToken,
         replaced,
-        businessName: row.business_name,
+        businessName: row.business_name ?? undefined,
         freshUntil: now() + FRESH_MS,
       });
     } catch (error) {
@@ -224,7 +224,7 @@ export function createTenants(options: TenantsOptions): Tenants {
       const account = {
         authToken,
         replaced: used,
-        businessName: row.business_name,
+        businessName: row.business_name ?? undefined,
         freshUntil: now() + FRESH_MS,
       };
       keep(accountSid, account);
