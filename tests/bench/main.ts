@@ -4,6 +4,7 @@ import { acceptInSql } from "./accept_sql.ts";
 import { bundles, functionNames } from "./bundles.ts";
 import { coldStart, HOT } from "./cold_start.ts";
 import { degraded } from "./degraded.ts";
+import { flows } from "./flows.ts";
 import { history } from "./history.ts";
 import { ownTime } from "./own_time.ts";
 import { recordCall } from "./recorded_call.ts";
@@ -17,6 +18,7 @@ const MEASURES = [
   "call",
   "strangers",
   "own",
+  "flows",
   "throughput",
   "accept",
   "cold",
@@ -77,6 +79,15 @@ async function measure(world: World, options: Options): Promise<Row[]> {
     own: [
       "Our own time per webhook",
       () => ownTime(call, quick ? { rounds: 3, requests: 300 } : { rounds: 10, requests: 2000 }),
+    ],
+    flows: [
+      "Flows: checked, answered, kept",
+      () =>
+        flows(
+          quick
+            ? { rounds: 50, walks: 200, published: 500 }
+            : { rounds: 500, walks: 100_000, published: 10_000 },
+        ),
     ],
     throughput: ["Webhooks per second", () => throughput(call, load)],
     accept: ["The accept function", () => acceptInSql(world, call, load)],
