@@ -151,7 +151,9 @@ begin
   if e.talk_sec is not null then
     l.answered_at := least(l.answered_at, e.occurred_at - make_interval(secs => e.talk_sec));
   end if;
-  l.bridged := greatest(l.bridged, e.bridged);
+  l.bridged := greatest(
+    l.bridged, e.bridged, case e.event when 'leg_asked' then false when 'leg_accepted' then true end
+  );
   if e.event = 'leg_accepted' then
     l.accepted_at := least(l.accepted_at, e.occurred_at);
   end if;

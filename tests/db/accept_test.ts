@@ -385,14 +385,18 @@ Deno.test("each leg has its own row: whom it rang and why, when, and what became
     [2, 21, { leg_status: "ringing", leg_to: "+15550002002", leg_node: "everybody" }],
     [2, 29, { leg_status: "completed", talk_sec: 4, bridged: false }],
     [3, 21, { leg_status: "ringing" }],
-    [3, 26, { event: "leg_asked", leg_status: "in-progress", talk_sec: 0, bridged: false }],
-    [3, 28, { event: "leg_accepted", leg_status: "in-progress", talk_sec: 2, bridged: true }],
+    [3, 26, { leg_status: "in-progress", talk_sec: 0 }],
+    [3, 26, { event: "leg_asked", leg_status: "in-progress" }],
+    [3, 28, { event: "leg_accepted", leg_status: "in-progress" }],
     [3, 60, { event: "dial_ended", leg_status: "completed", talk_sec: 34, bridged: true }],
     [4, 23, { leg_status: "busy" }],
     [5, 28, { leg_status: "canceled" }],
     [6, 22, { leg_status: "failed" }],
     [7, 22, { leg_status: "ringing" }],
     [8, 30, { leg_status: "in-progress", talk_sec: 0 }],
+    // Asked, and has not said yes yet.
+    [9, 25, { leg_status: "in-progress", talk_sec: 0 }],
+    [9, 26, { event: "leg_asked", leg_status: "in-progress" }],
   ];
   const events = told.map(([n, second, changes], i) =>
     voiceEvent(sid, {
@@ -424,6 +428,7 @@ Deno.test("each leg has its own row: whom it rang and why, when, and what became
     [null, null, "failed", [22, null, null, null, null, 22]],
     [null, null, null, [22, 22, null, null, null, null]],
     [null, null, null, [30, null, 30, null, 30, null]],
+    [null, null, null, [25, null, 25, null, null, null]],
   ]);
   // The call has what its first leg tells, and when the first person was put through.
   const { dialled, rang_at, connected_at } = await call(sid);

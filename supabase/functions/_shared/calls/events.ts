@@ -296,7 +296,8 @@ function common(
     identity: identity ?? (webhook.state ? `turn-${webhook.state.turn}` : saidIn(fields)),
     status: status ?? fields.CallStatus,
     leg_status: leg === "answered" ? "completed" as const : isCallStatus(leg) ? leg : undefined,
-    leg_node: leg && (state.node ?? state.choice?.mode),
+    // The node that dialled, which the call may have left since.
+    leg_node: leg && (webhook.state?.node ?? state.choice?.mode),
     sequence_number: fields.SequenceNumber,
     // A recording's callback says only when the recording began; of a call's recordings the newest counts.
     occurred_at: occurredAt(fields.Timestamp ?? fields.RecordingStartTime, receivedAt)
