@@ -10,6 +10,7 @@ import {
   type Prompt,
   resolveUrl,
   TwimlError,
+  type Verb,
 } from "./twiml.ts";
 
 /** Dials, connects the two, and reports the outcome to the action. */
@@ -84,6 +85,9 @@ function isCallerId(callerId: string, { from, to }: { from: string; to: string }
   return /^\+[1-9]\d{9,14}$/.test(callerId) && (callerId === from || callerId === to);
 }
 
+/** What a `<Number url>` may answer. Source: https://www.twilio.com/docs/voice/twiml/number#attributes-url */
+const WHISPERED: ReadonlySet<string> = new Set(["Say", "Play", "Pause", "Gather", "Hangup"]);
+
 /** The progress of a `<Dial>`. */
 class DialledCall {
   readonly #call: Call;
@@ -140,7 +144,7 @@ class DialledCall {
 
   /**
    * The first that answers ends the ringing of the others, and hears what its number's `url` says. @returns whether the two
-   * are connected: a document that ends without a `<Hangup>` connects them; a failing one does too [?].
+   * are connected: a document that ends without a `<Hangup>` connects them; a failing one does not [?].
    */
   async screen(leg: Leg): Promise<boolean> {
     for (const other of this.#legs) if (other !== leg) this.#endLeg(other, "canceled");
@@ -163,15 +167,25 @@ class DialledCall {
     leg: Leg,
     { url, method, params }: DocumentRequest,
   ): Promise<DocumentRequest | "hangup" | undefined> {
-    const { twiml, headers } = await this.#call.request({ url, method, params });
-    if (twiml === undefined) return undefined;
+    const { twiml, headers, status } = await this.#call.request({ url, method, params });
+    let verbs: readonly Verb[];
+    try {
+      if (twiml === undefined) throw new TwimlError(11200, `Got HTTP ${status} response to ${url}`);
+      verbs = parseTwiml(twiml, headers["content-type"] ?? null).verbs;
+      const foreign = verbs.find(({ verb }) => !WHISPERED.has(verb));
+      if (foreign) throw new TwimlError(12200, `Cannot carry out <${foreign.verb}> in a whisper`);
+    } catch (error) {
+      if (!(error instanceof TwimlError)) throw error;
+      this.#call.happens({ kind: "error", code: error.code, message: error.message, url });
+      return "hangup";
+    }
     const hear = async (prompt: Prompt) => {
       if (prompt.verb === "Pause") return await this.#call.pass(prompt.length * 1000);
       const text = prompt.verb === "Say" ? prompt.text : prompt.url;
       this.#call.happens({ kind: "whisper", sid: leg.sid, text });
       await this.#call.pass(text.length * this.#call.setup.msPerCharacter);
     };
-    for (const verb of parseTwiml(twiml, headers["content-type"] ?? null).verbs) {
+    for (const verb of verbs) {
       if (verb.verb === "Say" || verb.verb === "Play" || verb.verb === "Pause") {
         // deno-lint-ignore no-await-in-loop -- verbs follow each other
         await hear(verb);
@@ -187,10 +201,8 @@ class DialledCall {
           method: verb.method,
           params: { ...leg.params, Digits: digits },
         };
-      } else if (verb.verb === "Hangup") {
-        return "hangup";
       } else {
-        throw new TwimlError(12200, `Cannot carry out <${verb.verb}> before a <Dial> connects`);
+        return "hangup";
       }
     }
     return undefined;

@@ -417,6 +417,16 @@ Deno.test("a person who is asked before being connected takes the call by a key"
   assertEquals([after?.params.DialCallStatus, after?.params.DialBridged], ["completed", "true"]);
 });
 
+Deno.test("a whisper that fails, or holds what none may, connects nobody", async () => {
+  for (const whisper of ["<Dial>+15550002222</Dial>", () => new Response(null, { status: 500 })]) {
+    await using app = new App({ ...SCREENED, "/screen": whisper });
+    // deno-lint-ignore no-await-in-loop -- One app at a time.
+    const call = await app.simulator().call();
+    assertEquals(app.to("/after").map(({ params }) => params.DialBridged), ["false"]);
+    assertEquals(call.all("error").length, 1);
+  }
+});
+
 for (const presses of ["", "2"]) {
   Deno.test(`who presses "${presses}" when asked is not connected`, async () => {
     await using app = new App(SCREENED);
