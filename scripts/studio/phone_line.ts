@@ -24,7 +24,7 @@ type FromPage =
   | { readonly type: "speaking" }
   /** They are not any more, and none were said. */
   | { readonly type: "quiet" }
-  | { readonly type: "callee"; readonly does: "answer" | "decline" | "ignore" }
+  | { readonly type: "callee"; readonly does: "answer" | "machine" | "decline" | "ignore" }
   | { readonly type: "callee-hangup" }
   | {
     readonly type: "message";
@@ -278,12 +278,14 @@ class PhoneLine {
     }, timeout * 1000);
   }
 
-  #pickUp(does: "answer" | "decline" | "ignore") {
+  #pickUp(does: "answer" | "machine" | "decline" | "ignore") {
     const ringSeconds = this.#elapsed() / 1000;
     this.#clock.waited(this.#elapsed());
-    if (does === "answer") {
+    if (does === "answer" || does === "machine") {
       const talk = { talkSeconds: LONGEST_TALK, endedBy: "callee" as const };
-      const callee = { outcome: "answered" as const, ringSeconds, ...talk };
+      // A voicemail box presses no key to accept the call.
+      const presses = does === "machine" ? "" : "1";
+      const callee = { outcome: "answered" as const, ringSeconds, presses, ...talk };
       this.#reply(callee);
       return callee;
     }
@@ -365,7 +367,7 @@ function parse(data: unknown): FromPage | undefined {
     ["speech", () => strings("text")],
     ["speaking", () => true],
     ["quiet", () => true],
-    ["callee", () => ["answer", "decline", "ignore"].includes(`${message["does"]}`)],
+    ["callee", () => ["answer", "machine", "decline", "ignore"].includes(`${message["does"]}`)],
     ["callee-hangup", () => true],
     ["message", () =>
       Number.isFinite(message["seconds"]) && strings("transcript") &&

@@ -2,8 +2,13 @@ import { delay } from "@std/async/delay.js";
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
+import { encodeHex } from "@std/encoding/hex.js";
 import type { Page } from "playwright-core";
+import { storeAudio } from "../../scripts/flow/storage.ts";
+import { LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
+import { wav } from "../support/audio.ts";
 import { accessibilityFaults, browserTests } from "../support/browser.ts";
+import { callFlowsAt, smallFlow } from "../support/call_flows.ts";
 
 // The pages as a person has them, in a real Chromium.
 
@@ -167,6 +172,52 @@ test("a caller chooses the number to call", async (open) => {
   await page.getByText("Calling +1 587 555 0199").waitFor();
   await button(page, "Hang up").click();
   await page.getByText("Call ended").waitFor();
+});
+
+test("a line's own flow answers: its audio plays, and a voicemail box does not take the call", async (open) => {
+  const stack = lab().hotline;
+  const bytes = wav({ seconds: 1 });
+  const hash = encodeHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
+  await storeAudio({ url: stack.url, key: LOCAL_SECRET_KEY }, hash, "audio/wav", bytes);
+  await stack.db.sql`
+    select store_prompt(null, ${hash}, 'audio/wav', 1, ${bytes.length})`;
+  const definition = smallFlow();
+  definition.prompts.hello = { audio: hash };
+  definition.groups = { office: { members: ["+15877428885"], confirm: true } };
+  definition.nodes.hello.next = "menu";
+  delete definition.nodes.open;
+  delete definition.calendars;
+  const { to: _, ...desk } = definition.nodes.desk;
+  definition.nodes.desk = { ...desk, group: "office" };
+  const line = "+15874059123";
+  const { status, body } = await callFlowsAt(stack.url)("/publish", {
+    definition,
+    name: "dental",
+    lines: [line],
+  });
+  assertEquals(status, 200, JSON.stringify(body));
+
+  const { page: phone } = await open("phone");
+  const { page: operator } = await open("operator");
+  const { e164, shown } = caller();
+  await phone.getByLabel("Number to call").click();
+  const offered = phone.locator(`#known-lines option[value="${line}"]`);
+  await offered.waitFor({ state: "attached" });
+  assertEquals(await offered.textContent(), "dental, version 1");
+  await phone.getByLabel("Number to call").fill(line);
+  await phone.getByLabel("Your number").fill(e164);
+  const played = phone.waitForResponse((response) => response.url().endsWith(`/prompts/${hash}`));
+  await button(phone, "Call").click();
+  assertMatch(String((await played).status()), /^20[06]$/);
+  await phone.getByText("For the front desk, press 1.").first().waitFor();
+  await phone.getByText("A key or words interrupt.").waitFor();
+  await button(phone, "1").click();
+  await button(phone, "A voicemail box answers").click();
+  await phone.getByText("They hear, and you do not:").waitFor();
+  await phone.getByText("Nobody took the call.").waitFor();
+  await phone.getByText("Please leave a message").first().waitFor();
+  await button(phone, "Hang up").click();
+  await recentCall(operator, shown).getByText("dental, version 1").waitFor();
 });
 
 test("a busy person, words instead of keys, and hanging up while it rings", async (open) => {

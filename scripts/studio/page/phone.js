@@ -242,13 +242,17 @@ function happens(event) {
       const recorded = event.record === "do-not-record" ? "not recorded" : "recorded if answered";
       return line("note", `Rings ${event.numbers.map(phoneNumber).join(", ")} – ${recorded}.`);
     }
+    case "whisper":
+      return line("note", `They hear, and you do not: “${event.text}”`);
     case "dialled":
       talking = false;
       showPrompt();
       return line(
         "note",
         event.status === "completed"
-          ? `You talked for ${minutes(event.talkSeconds)}.`
+          ? event.talkSeconds === 0
+            ? "Nobody took the call."
+            : `You talked for ${minutes(event.talkSeconds)}.`
           : `Not reached: ${event.status}.`,
       );
     case "record":
@@ -315,6 +319,7 @@ function ask(next) {
           "div",
           { class: "choices" },
           choice("Answer", "go", () => answerDial("answer")),
+          choice("A voicemail box answers", "", () => answerDial("machine")),
           choice("Busy", "", () => answerDial("decline")),
           choice("Nobody answers", "", () => answerDial("ignore")),
         ),
@@ -335,7 +340,7 @@ const choice = (words, kind, onclick) =>
 function answerDial(does) {
   const number = phoneNumber(question?.number);
   send({ type: "callee", does });
-  if (does !== "answer") return;
+  if (does !== "answer" && does !== "machine") return;
   talking = true;
   question = null;
   display("Connected", `You talk to ${number}.`);
