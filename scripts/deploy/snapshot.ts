@@ -54,7 +54,7 @@ export async function shipment({ lines, versions }: Snapshot, most = MOST): Prom
     });
     if (packed.length > most) continue;
     const left = all.length - count;
-    const told = `${count} lines' published flows`;
+    const told = count === 1 ? "1 line's published flow" : `${count} lines' published flows`;
     return {
       packed,
       told: left === 0

@@ -7,6 +7,8 @@ import { join } from "@std/path/join.js";
 import { CommandError, git, run } from "../../scripts/deploy/commands.ts";
 import { main } from "../../scripts/deploy/main.ts";
 import { ROOT } from "../../scripts/local/stack.ts";
+import { unpack } from "../../supabase/functions/_shared/flows/shipped.ts";
+import { callFlowsAt, smallFlow } from "../support/call_flows.ts";
 import { closedPort } from "../support/fake_data_api.ts";
 import { siteTests } from "../support/deploy_site.ts";
 import { VAULT } from "../support/vault.ts";
@@ -104,6 +106,19 @@ test("uploads each function as one file, keeps its source map; the line then ser
   assertEquals((await project.db.sql`select from call_logs`).length, 0);
   const [evidence] = await project.db.sql`select consent_given from consent_evidence`;
   assertEquals(evidence, { consent_given: false });
+});
+
+test("takes along what answers the lines, for isolates without a database", async ({ project, run }) => {
+  const publication = { definition: smallFlow(), name: "dental", lines: ["+15874059000"] };
+  const published = await callFlowsAt(project.url)("/publish", publication);
+  assertEquals(published.status, 200, JSON.stringify(published.body));
+  const { code, text } = await run("deploy", "--only", "voice-frontdoor");
+  assertEquals(code, 0, text);
+  assertStringIncludes(text, "done    flows: 1 line's published flow");
+  const [uploaded] = [...project.functions.get("voice-frontdoor")!.files.values()];
+  const packed = /SNAPSHOT = "([^"]+)"/.exec(uploaded!)![1]!;
+  const found = (await unpack(packed)).ofLine("+15874059000");
+  assertEquals([found?.hash, found?.definition], [published.body.hash, smallFlow()]);
 });
 
 test("of a first release has nothing to go back to", async ({ run }) => {
