@@ -65,10 +65,15 @@ Deno.test("every path that a page names exists", () => {
 
 const tasks = Object.keys(JSON.parse(read("deno.json")).tasks);
 
-for (const page of [...pages, ".github/workflows/deploy.yml", ".github/workflows/backup.yml"]) {
-  Deno.test(`every task that ${page} names exists`, () => {
+Deno.test("every task that a page or a workflow names exists", () => {
+  const missing: string[] = [];
+  let checked = 0;
+  for (const page of [...pages, ".github/workflows/deploy.yml", ".github/workflows/backup.yml"]) {
     for (const [, name] of read(page).matchAll(/\b(?:deno|deno@2\.9\.6) task ([a-z:]+)\b/g)) {
-      assertEquals(tasks.includes(name!), true, `deno task ${name}`);
+      checked++;
+      if (!tasks.includes(name!)) missing.push(`${page}: deno task ${name}`);
     }
-  });
-}
+  }
+  assertEquals(missing, []);
+  assertGreater(checked, 50);
+});
