@@ -31,7 +31,7 @@ function filesBelow(folder: string): string[] {
 }
 
 /** One run for all: a file that imports each. */
-async function readGraph(): Promise<Graph> {
+async function readInfo(): Promise<Info> {
   const files = [FLOOR, "scripts/"].flatMap(filesBelow).filter((file) => file.endsWith(".ts"));
   const all = await Deno.makeTempFile({ suffix: ".ts" });
   await Deno.writeTextFile(all, files.map((file) => `import "${ROOT}${file}";\n`).join(""));
@@ -41,7 +41,10 @@ async function readGraph(): Promise<Graph> {
   }).output();
   await Deno.remove(all);
   assertEquals(success, true, new TextDecoder().decode(stderr));
-  const { modules }: Info = JSON.parse(new TextDecoder().decode(stdout));
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+function graphOf({ modules }: Info, kinds: readonly ("code" | "type")[]): Graph {
   const here = (specifier: string | undefined) =>
     specifier?.startsWith(ROOT) && !specifier.startsWith(`${ROOT}node_modules/`)
       ? specifier.slice(ROOT.length)
@@ -49,16 +52,18 @@ async function readGraph(): Promise<Graph> {
   return new Map(modules.flatMap(({ specifier, dependencies = [] }) => {
     const file = here(specifier);
     if (file === undefined) return [];
-    const imports = dependencies.flatMap(({ specifier, code, type }) =>
-      [code, type].filter((each) => each !== undefined).map((each) =>
-        here(each.specifier) ?? specifier
-      )
+    const imports = dependencies.flatMap((each) =>
+      kinds.filter((kind) => each[kind] !== undefined)
+        .map((kind) => here(each[kind]!.specifier) ?? each.specifier)
     );
     return [[file, [...new Set(imports)]]];
   }));
 }
 
-const graph = await readGraph();
+const info = await readInfo();
+const graph = graphOf(info, ["code", "type"]);
+/** What is there while the program runs. */
+const running = graphOf(info, ["code"]);
 const files = [...graph.keys()];
 
 /** What lies on circles: left over when those without imports and those that nothing imports are taken away. */
@@ -165,6 +170,15 @@ Deno.test("an index.ts wires: it imports what the function needs, and its handle
     const imports = graph.get(`${own}index.ts`) ?? [];
     assertEquals(imports.includes(`${own}handler.ts`), true, name);
     assertEquals(imports.filter((each) => !each.startsWith(own) && !wiring.includes(each)), []);
+  }
+});
+
+Deno.test("a handler is handed what does I/O: it makes no client, no mailer and no clock of its own", () => {
+  const makers = ["db/client.ts", "mail/resend.ts", "runtime.ts"].map((file) => SHARED + file);
+  for (const name of Object.values(FUNCTIONS).flat()) {
+    const imports = running.get(`${FLOOR}${name}/handler.ts`) ?? [];
+    assertGreater(imports.length, 0, name);
+    assertEquals(imports.filter((each) => makers.includes(each)), [], name);
   }
 });
 

@@ -2,10 +2,8 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { type CallRecord, type Script, VirtualClock } from "../../scripts/phone/mod.ts";
 import { LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
-import {
-  createHandler as voiceReconcile,
-  reconcileDeps,
-} from "../../supabase/functions/voice-reconcile/handler.ts";
+import { reconcileDeps } from "../../supabase/functions/voice-reconcile/deps.ts";
+import { createHandler as voiceReconcile } from "../../supabase/functions/voice-reconcile/handler.ts";
 import { startRig, switchboard, twilioFor } from "../support/faults.ts";
 import type { CallLog } from "../support/hotline.ts";
 import { fakeTwilio } from "../support/twilio_rest.ts";

@@ -3,10 +3,8 @@ import { assertEquals } from "@std/assert/equals.js";
 import { type CallRecord, type Fetch, type Script, VirtualClock } from "../../scripts/phone/mod.ts";
 import { LOCAL_SECRET_KEY, serve } from "../../scripts/local/stack.ts";
 import { type Deps, depsFrom } from "../../supabase/functions/_shared/deps.ts";
-import {
-  createHandler as voiceReconcile,
-  reconcileDeps,
-} from "../../supabase/functions/voice-reconcile/handler.ts";
+import { reconcileDeps } from "../../supabase/functions/voice-reconcile/deps.ts";
+import { createHandler as voiceReconcile } from "../../supabase/functions/voice-reconcile/handler.ts";
 import { closedPort } from "../support/fake_data_api.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { DISCLOSED } from "../support/expected.ts";

@@ -2,10 +2,10 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
+import { liveDeps as dispatchDeps } from "../../supabase/functions/alert-dispatch/deps.ts";
 import {
   createHandler,
   type DispatchDeps,
-  dispatchDeps,
 } from "../../supabase/functions/alert-dispatch/handler.ts";
 import { channelsOf } from "../../supabase/functions/_shared/alerts/channels.ts";
 import { renderMail } from "../../supabase/functions/_shared/mail/render.ts";

@@ -8,7 +8,8 @@ import type { AlertNotice } from "../../supabase/functions/_shared/alerts/words.
 import { formatLogLine } from "../../supabase/functions/_shared/log.ts";
 import { outcomeOf } from "../../supabase/functions/_shared/mail/resend.ts";
 import { readSettings } from "../../supabase/functions/_shared/settings.ts";
-import { createHandler, workerDeps } from "../../supabase/functions/notify-worker/handler.ts";
+import { liveDeps as workerDeps } from "../../supabase/functions/notify-worker/deps.ts";
+import { createHandler } from "../../supabase/functions/notify-worker/handler.ts";
 import { contactMessage, type MailSystem, startMailSystem } from "../support/mail.ts";
 
 const system = await startMailSystem();

@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import { seededRandom } from "../../scripts/phone/random.ts";
 import { LOCAL_SECRET_KEY, serve } from "../../scripts/local/stack.ts";
 import type { VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
-import { workerDeps } from "../../supabase/functions/notify-worker/handler.ts";
+import { liveDeps as workerDeps } from "../../supabase/functions/notify-worker/deps.ts";
 import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 import { startHotline } from "../support/hotline.ts";
 import { contactMessage, type Fault, startMailSystem } from "../support/mail.ts";

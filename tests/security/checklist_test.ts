@@ -3,6 +3,7 @@
 
 import { assertEquals } from "@std/assert/equals.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
+import { existsSync } from "node:fs";
 import { git } from "../../scripts/deploy/commands.ts";
 import { main as deploy } from "../../scripts/deploy/main.ts";
 import { ROOT } from "../../scripts/local/stack.ts";
@@ -70,6 +71,7 @@ item("Environment variables secured (not in code)", async () => {
   // A checkout without git has nothing to look through but its files, which are the same.
   const files = await git(["ls-files", "-z"], ROOT).catch(() => "");
   const tracked = files.split("\0").filter((name) => name !== "");
+  assertEquals(tracked.length > 300, existsSync(`${ROOT}/.git`));
   assertEquals(
     tracked.filter((name) => /(^|\/)\.env(\.|$)/.test(name) && name !== ".env.example"),
     [],

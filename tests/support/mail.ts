@@ -11,10 +11,10 @@ import { resendMailer } from "../../supabase/functions/_shared/mail/resend.ts";
 import { readSettings, type Settings } from "../../supabase/functions/_shared/settings.ts";
 import { liveDeps as contactDeps } from "../../supabase/functions/contact-submit/deps.ts";
 import { createHandler as contactSubmit } from "../../supabase/functions/contact-submit/handler.ts";
+import { liveDeps as workerDeps } from "../../supabase/functions/notify-worker/deps.ts";
 import {
   createHandler as notifyWorker,
   type WorkerDeps,
-  workerDeps,
 } from "../../supabase/functions/notify-worker/handler.ts";
 import { startTestStack, type TestStack } from "./database.ts";
 

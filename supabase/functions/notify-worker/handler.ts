@@ -1,12 +1,10 @@
-import { type Jobs, jobs } from "../_shared/db/jobs.ts";
-import { dataApi, PATIENT } from "../_shared/db/client.ts";
+import type { Jobs } from "../_shared/db/jobs.ts";
 import { runJobs, type Tally, type Work } from "../_shared/jobs/run.ts";
-import { type Log, logOf } from "../_shared/log.ts";
+import type { Log } from "../_shared/log.ts";
 import { missingMailSettings, type SendMail } from "../_shared/mail/mail.ts";
 import { renderMail } from "../_shared/mail/render.ts";
-import { resendMailer } from "../_shared/mail/resend.ts";
 import type { Settings } from "../_shared/settings.ts";
-import type { Handler } from "../_shared/webhook.ts";
+import type { Handler } from "../_shared/http.ts";
 import { worker } from "../_shared/worker.ts";
 
 export interface WorkerDeps {
@@ -16,17 +14,6 @@ export interface WorkerDeps {
   readonly send: SendMail | undefined;
   readonly log: Log;
   readonly now: () => Date;
-}
-
-export function workerDeps(settings: Settings): WorkerDeps {
-  const { resendApiKey, resendUrl } = settings.mail;
-  return {
-    settings,
-    jobs: jobs(dataApi(settings.supabaseUrl, settings.secretKey, PATIENT)),
-    send: resendApiKey === undefined ? undefined : resendMailer(resendApiKey, resendUrl),
-    log: logOf(settings),
-    now: () => new Date(),
-  };
 }
 
 /** What one run did. */

@@ -1,5 +1,6 @@
 import { environment } from "../_shared/runtime.ts";
 import { readSettings } from "../_shared/settings.ts";
-import { createHandler, workerDeps } from "./handler.ts";
+import { liveDeps } from "./deps.ts";
+import { createHandler } from "./handler.ts";
 
-Deno.serve(createHandler(workerDeps(readSettings(environment))));
+Deno.serve(createHandler(liveDeps(readSettings(environment))));

@@ -9,26 +9,22 @@ import {
   unknownEvent,
 } from "../_shared/twilio/reconcile.ts";
 import type { VoiceEvent } from "../_shared/calls/events.ts";
-import { dataApi, PATIENT } from "../_shared/db/client.ts";
 import { DAY_MS } from "../_shared/calls/webhook_form.ts";
-import { type Job, type Jobs, jobs } from "../_shared/db/jobs.ts";
+import type { Job, Jobs } from "../_shared/db/jobs.ts";
 import {
   type CallToAsk,
   callToAsk,
   type Purged,
   type Reconciliation,
-  reconciliation,
 } from "../_shared/db/reconciliation.ts";
 import type { Deps } from "../_shared/deps.ts";
 import { type Outcome, runJobs, type Work } from "../_shared/jobs/run.ts";
-import { sagaDeps } from "../_shared/onboarding/live.ts";
 import { recoverOnboarding } from "../_shared/onboarding/recover.ts";
 import type { SagaDeps } from "../_shared/onboarding/saga.ts";
-import { accessOf } from "../_shared/twilio/account.ts";
-import { NOT_COMPLETE, twilioClient, TwilioError } from "../_shared/twilio/client.ts";
+import { NOT_COMPLETE, TwilioError } from "../_shared/twilio/client.ts";
 import { deleteErased } from "../_shared/twilio/erased.ts";
-import { type TwilioCall, type TwilioRest, twilioRest } from "../_shared/twilio/rest.ts";
-import type { Handler } from "../_shared/webhook.ts";
+import type { TwilioCall, TwilioRest } from "../_shared/twilio/rest.ts";
+import type { Handler } from "../_shared/http.ts";
 import { worker } from "../_shared/worker.ts";
 
 export interface ReconcileDeps
@@ -39,21 +35,6 @@ export interface ReconcileDeps
   readonly twilio: TwilioRest | undefined;
   /** Finishes or undoes the onboardings that were left behind. Absent without `TWILIO_ACCOUNT_SID`. */
   readonly saga: SagaDeps | undefined;
-}
-
-export function reconcileDeps(deps: Deps): ReconcileDeps {
-  const { supabaseUrl, secretKey } = deps.settings;
-  const api = dataApi(supabaseUrl, secretKey, PATIENT);
-  const access = accessOf(deps.settings);
-  return {
-    ...deps,
-    saga: sagaDeps(deps.settings, deps.log),
-    database: reconciliation(api),
-    jobs: jobs(api),
-    // A failed question is asked again by a later run.
-    twilio: access &&
-      twilioRest(twilioClient({ ...access, deadlineMs: 5000, attempts: 1 }), access.accountSid),
-  };
 }
 
 /** What one run did. */

@@ -1,4 +1,5 @@
 import { liveDeps } from "../_shared/deps.ts";
-import { createHandler, reconcileDeps } from "./handler.ts";
+import { reconcileDeps } from "./deps.ts";
+import { createHandler } from "./handler.ts";
 
 Deno.serve(createHandler(reconcileDeps(liveDeps())));
