@@ -151,7 +151,11 @@ for (
       createHandler,
       { ...onTheLine, To: line },
       "?turn=1&attempt=1&mode=sales-1",
-      { env: { ...env, SALES_TARGET_E164: line }, outcome: accepted({ mode: "sales" }) },
+      {
+        env: { ...env, SALES_TARGET_E164: line },
+        // A flow was published for the line, so that the database knows it.
+        outcome: accepted({ mode: "sales", facts: { spent: false, own_lines: [line] } }),
+      },
     );
     assertEquals(answer.outline.includes(`Dial: ${line}`), dialled);
   });

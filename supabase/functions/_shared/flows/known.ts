@@ -75,9 +75,11 @@ export function knownOf(
   const caller = callerNumber(From);
   const call = outcome.kind === "accepted" ? outcome.call : undefined;
   const facts = call?.facts;
-  // The line itself, and whoever the call comes from: dialled, they would be busy, or forward the call here again.
-  const line = settings.environment !== "production" && To === GUIDE_NUMBER ? undefined : To;
-  const leadsBack = new Set([From, line, ForwardedFrom, ...facts?.own_lines ?? []]);
+  // The line itself, and the number that the call comes from: dialled, they would be busy, or forward the call here again.
+  const ownLines = [To, ...facts?.own_lines ?? []].filter((line) =>
+    settings.environment === "production" || line !== GUIDE_NUMBER
+  );
+  const leadsBack = new Set([From, ForwardedFrom, ...ownLines]);
   // Only legs that were dialled here bear a line of ours as their caller.
   const isOwnLeg = From !== undefined && (From === To || facts?.own_lines?.includes(From) === true);
   const isBarred = isOwnLeg || facts?.spent === true;
