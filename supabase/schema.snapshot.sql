@@ -1419,14 +1419,14 @@ begin
     order by known.started_at, known.id limit 1;
     exit when found;
 
-    -- Waits for a rival's insert, and then does nothing: the indexes decide.
+    -- Waits for a concurrent insert and then does nothing: the unique indexes decide.
     insert into public.telephony_transactions
       (transaction_type, org_id, request, idempotency_key)
     values ('onboarding', p_org_id, p_request, p_key)
     on conflict do nothing
     returning * into t;
     if found then
-      -- Asked only now: an onboarding that was active until a moment ago is visible by now.
+      -- Read after the insert: an onboarding that was active a moment ago is visible now.
       if not p_further and exists (select from public.telephony_numbers as n where n.org_id = p_org_id) then
         delete from public.telephony_transactions as mine where mine.id = t.id;
         return jsonb_build_object('outcome', 'enough');
@@ -1440,7 +1440,7 @@ begin
     end if;
   end loop;
 
-  -- Another onboarding of this organisation, under a key of its own.
+  -- Another onboarding of this organisation, with its own key.
   if t.id is null then
     return jsonb_build_object('outcome', 'in_progress', 'retry_after', 5);
   end if;
@@ -1451,7 +1451,7 @@ begin
     return jsonb_build_object('outcome', 'completed', 'result', t.result);
   end if;
 
-  -- The same request once more, after the worker that had it has gone: it is finished now.
+  -- The same request after its worker died: this caller finishes it.
   if t.status = 'in_progress' and not t.undoing then
     v_work := public.take_onboarding(t.id);
     if v_work is not null then
@@ -1460,7 +1460,7 @@ begin
   end if;
   return jsonb_build_object(
     'outcome', 'in_progress',
-    -- Done by hand it takes seconds; being undone again, as long as it waits.
+    -- Work in progress takes seconds; a retry of an undo waits longer.
     'retry_after', case when t.status = 'in_progress' and not t.undoing then 5
       else coalesce(public.onboarding_due_in(t.id), 5) end
   );
@@ -1501,7 +1501,7 @@ begin
   select * into v_active from public.telephony_transactions as a
   where a.org_id = p_org_id and a.transaction_type in ('onboarding', 'release') and a.status in ('in_progress', 'failed');
   if found then
-    -- The worker that had it has gone: it is finished now.
+    -- Its worker died: this caller finishes it.
     if v_active.transaction_type = 'release' then
       v_work := public.take_onboarding(v_active.id);
       if v_work is not null then
@@ -1667,7 +1667,7 @@ begin
   select
     n.hour, n.mode, n.disposition, n.hung_up_at, n.calls, n.consented, n.opted_out, n.dialled, n.answered, n.timed,
     n.seconds, n.rang, n.ring_seconds, n.longest_ring_seconds
-  -- From the end of each hour that is added up to the beginning of the next one.
+  -- The spans between hours with sums.
   from (
     select lag(r.hour + interval '1 hour', 1, p_since) over (order by r.hour) as begins, r.hour as ends
     from public.rolled_hours as r where r.hour >= p_since
@@ -1961,7 +1961,7 @@ begin
     raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
   end if;
 
-  -- The sub-account of an organisation that was released gives way to the new one.
+  -- Replaces the sub-account of an organisation that was released.
   perform public.forget_telephony_token(s.subaccount_sid) from public.telephony_subaccounts as s
   where s.org_id = v_org_id and s.released_at is not null;
   insert into public.telephony_subaccounts as s (org_id, subaccount_sid, business_name)
@@ -1973,13 +1973,13 @@ begin
       p_made ->> 'subaccount_sid', p_made ->> 'token', p_made ->> 'sealed_token'
     );
   end if;
-  -- The flow of whoever had this number before does not come with it.
+  -- The flow of the number's previous owner is not kept.
   delete from public.lines as l
   where l.line = p_made #>> '{number,e164_number}' and l.org_id is distinct from v_org_id;
   insert into public.telephony_numbers as n (e164_number, org_id, number_sid, country)
   select m.e164_number, v_org_id, m.number_sid, m.country
   from jsonb_to_record(p_made -> 'number') as m(e164_number text, number_sid text, country text)
-  -- Somebody had this number before and gave it up: Twilio would not have sold it otherwise.
+  -- A previous owner released this number, or Twilio would not have sold it.
   on conflict (e164_number) do update
     set org_id = excluded.org_id, number_sid = excluded.number_sid, country = excluded.country,
       provisioned_at = now();
@@ -2041,7 +2041,7 @@ begin
     count(c.connected_at),
     count(c.duration_sec),
     coalesce(sum(c.duration_sec), 0),
-    -- Without those whose ringing was never reported, or later than the answer was.
+    -- Without calls whose ringing was not reported, or was reported after the answer.
     count(*) filter (where c.connected_at >= c.rang_at),
     coalesce(sum(extract(epoch from c.connected_at - c.rang_at)) filter (where c.connected_at >= c.rang_at), 0),
     max(extract(epoch from c.connected_at - c.rang_at)) filter (where c.connected_at >= c.rang_at)
@@ -2329,7 +2329,7 @@ begin
     insert into public.jobs (kind, priority, key, payload)
     select
       k.kind, k.priority, format('alert/%s/%s', m.id, m.transition),
-      -- What it says is what was so at this moment, whenever it is sent.
+      -- The message describes this moment, whenever it is sent.
       jsonb_build_object(
         'episode_id', m.id, 'transition', m.transition, 'alert', m.alert, 'severity', m.severity,
         'summary', r.summary, 'action', r.action, 'unit', r.unit, 'value', v.value, 'threshold', m.threshold,
@@ -2342,7 +2342,7 @@ begin
     cross join lateral (
       select case m.transition when 'fired' then m.opened_value else m.closed_value end as value
     ) as v
-    -- A pager wakes people: for what is critical only.
+    -- Only critical alerts page people.
     where k.kind <> 'alert_pagerduty' or m.severity = 'critical'
     order by m.id
   )
@@ -3473,7 +3473,7 @@ declare
   v_refusals integer;
   v_dialled integer;
 begin
-  -- An hour: longer than any window that is in use.
+  -- An hour is longer than any window in use.
   delete from public.rate_limit_windows as w using (
     select endpoint, identifier_type, identifier from public.rate_limit_windows
     where coalesce(admitted_at[cardinality(admitted_at)], '-infinity') < now() - interval '1 hour'
@@ -3491,7 +3491,7 @@ begin
     = (old.endpoint, old.identifier_type, old.identifier, old.minute);
   get diagnostics v_refusals = row_count;
 
-  -- A call that still went on is over, and has been counted.
+  -- A call that was open then is over, and has been counted.
   delete from public.dialled_time as d using (
     select line, day from public.dialled_time
     where day < (now() at time zone 'UTC')::date - 90
@@ -3662,7 +3662,7 @@ begin
     return;
   end if;
 
-  -- In one order, so that two isolates never wait for each other in a circle.
+  -- In a fixed order, so that two isolates cannot deadlock.
   insert into public.function_metrics as m
   select * from jsonb_populate_recordset(null::public.function_metrics, p_batch) as b
   order by b.minute, b.function
@@ -3765,8 +3765,8 @@ begin
     limit p_hours
   loop
     continue when not pg_try_advisory_xact_lock(public.call_hour_lock(v_hour));
-    -- From here on whoever changes a call of this hour waits, and then takes back what is written here. What was
-    -- committed before the lock was taken is seen by the statements below.
+    -- From here on a change of a call of this hour waits, and then deletes these sums. The statements below see everything
+    -- that was committed before the lock.
     insert into public.rolled_hours (hour) values (v_hour) on conflict do nothing;
     continue when not found;
     insert into public.call_hours (
@@ -3781,7 +3781,7 @@ begin
     group by grouping sets ((c.mode, c.disposition, c.hung_up_at), (c.org_id, c.mode, c.disposition, c.hung_up_at));
     v_rolled := v_rolled + 1;
   end loop;
-  -- No view looks further back.
+  -- No view reads older calls.
   delete from public.rolled_hours where hour < now() - interval '32 days';
   return v_rolled;
 end
@@ -3912,14 +3912,14 @@ begin
     select * from (values
       ('voice-reconcile', '* * * * *', ''),
       ('alert-dispatch', '* * * * *', ''),
-      -- Asks only while something is due, so that an idle line costs no function call.
+      -- Calls only while a job is due, so that an idle line costs no function call.
       ('notify-worker', '10 seconds', $sql$
         and exists (
           select from public.job_lanes as l where l.worker = 'notify-worker' and l.due_at <= now()
         )$sql$)
     ) as workers(name, schedule, condition)
   loop
-    -- The answer comes at once and the run goes on: pg_net begins its next batch when all of the last are answered.
+    -- The answer comes at once and the run continues, because pg_net sends its next batch after all answers to the last.
     perform cron.schedule(v_worker.name, v_worker.schedule, format($job$
       select net.http_post(
         url := url.decrypted_secret || '/%s',
@@ -4106,7 +4106,7 @@ begin
   perform public.enqueue_job(
     'mail_contact_notification', 'contact_notification/' || v_id, jsonb_build_object('contact_message_id', v_id)
   );
-  -- Anybody can enter anybody's address: a message beyond the receipts' limits is kept, and gets no receipt.
+  -- The sender may have entered another person's address: a message beyond the receipts' limits is stored without a receipt.
   if public.take_rate_limits('contact-auto-reply', p_receipt_limits) is null then
     perform public.enqueue_job(
       'mail_contact_auto_reply', 'contact_auto_reply/' || v_id, jsonb_build_object('contact_message_id', v_id)
@@ -4142,7 +4142,7 @@ begin
   insert into public.rate_limit_windows as w (endpoint, identifier_type, identifier, admitted_at)
   values (p_endpoint, p_identifier_type, p_identifier, array[clock_timestamp()])
   on conflict (endpoint, identifier_type, identifier) do update
-    -- width_bucket finds, in a sorted array, how many are no later.
+    -- width_bucket counts the elements of a sorted array that are not later.
     set admitted_at = w.admitted_at[width_bucket(clock_timestamp() - p_window, w.admitted_at) + 1:]
       || greatest(clock_timestamp(), w.admitted_at[cardinality(w.admitted_at)])
     where cardinality(w.admitted_at) - width_bucket(clock_timestamp() - p_window, w.admitted_at) < p_max;
@@ -4169,7 +4169,7 @@ begin
       p_endpoint, v_limit ->> 'identifier_type', v_limit ->> 'identifier', (v_limit ->> 'max')::integer,
       make_interval(secs => (v_limit ->> 'window_sec')::integer)
     ) then
-      -- What the limits before it gave is given back: the newest of each, as its row has been locked since.
+      -- Undoes the admissions under the earlier limits: the newest of each, because its row has been locked since.
       update public.rate_limit_windows as w set admitted_at = trim_array(w.admitted_at, 1)
       from jsonb_array_elements(p_limits) with ordinality as taken(l, nth)
       where taken.nth < v_nth and (w.endpoint, w.identifier_type, w.identifier)
@@ -4274,7 +4274,7 @@ begin
   for v_hour in
     select distinct date_trunc('hour', t, 'UTC') as h
     from (values (case when tg_op <> 'INSERT' then old.started_at end), (case when tg_op <> 'DELETE' then new.started_at end)) as v(t)
-    -- Sums are kept for 32 days: what retention erases has none.
+    -- Sums are kept for 32 days, so calls that retention erases have none.
     where t > now() - interval '33 days'
     order by h
   loop
@@ -5811,7 +5811,7 @@ comment on table public.alert_rules is 'The alerts and their thresholds; an oper
 
 comment on table public.call_flow_versions is 'Published flows, immutable: a call keeps the version that it began with.';
 
-comment on table public.call_hours is 'The sums of the last 31 days'' calls, by hour and outcome, each organisation''s and everybody''s. No call is told apart in it.';
+comment on table public.call_hours is 'The sums of the last 31 days'' calls, by hour and outcome, for each organisation and for all. It has no single call.';
 
 comment on table public.call_legs is 'One row a leg that a call dialled: the fold of the events that told of it, whatever order they came in.';
 
@@ -5839,7 +5839,7 @@ comment on table public.call_logs.party is 'The other telephone number: who call
 
 comment on table public.call_logs.rang_at is 'When the first leg that was dialled for it was on its way.';
 
-comment on table public.contact_messages is 'What visitors of the website wrote.';
+comment on table public.contact_messages is 'Messages from visitors of the website.';
 
 comment on table public.dialled_time is 'How long each line talked to those it dialled, by day; MAX_DIALLED_MINUTES_PER_DAY bounds it.';
 
@@ -5847,9 +5847,9 @@ comment on table public.disclosures is 'What callers were told about recording: 
 
 comment on table public.function_metrics is 'Requests, errors and latencies of each function by minute, kept for 30 days.';
 
-comment on table public.function_totals is 'The sums of function_metrics since the beginning; they never fall.';
+comment on table public.function_totals is 'The sums of function_metrics since the beginning; they never decrease.';
 
-comment on table public.health_checks is 'What voice-health and Twilio answered when alert-dispatch asked, kept for 7 days.';
+comment on table public.health_checks is 'The answers of voice-health and Twilio to alert-dispatch, kept for 7 days.';
 
 comment on table public.idempotency_keys is 'One row an accepted request, with its answer, until it expires.';
 
@@ -5885,19 +5885,19 @@ comment on table public.worker_runs is 'When each worker last ran and last succe
 
 comment on view public.active_calls is 'Calls whose end has not been reported yet.';
 
-comment on view public.alert_history is 'Open alerts, and those that ended in the last 30 days; undelivered: messages that their channel has not taken.';
+comment on view public.alert_history is 'Open alerts, and those that ended in the last 30 days; undelivered: messages that their channel has not accepted.';
 
-comment on view public.alert_status is 'Every alert and how it stands. value is null, and the alert does not fire, where there is too little to judge by (alert_rules.minimum). response_time is the 95th percentile in seconds; system_unhealthy is how long voice-health has failed.';
+comment on view public.alert_status is 'The state of every alert. With too little data (alert_rules.minimum) value is null and the alert does not fire. response_time is the 95th percentile in seconds; system_unhealthy is how long voice-health has failed.';
 
 comment on view public.call_funnel is 'How far the calls of the last 24 hours came: one row a stage. The first five stages follow each other; the last four are how calls ended without a person.';
 
-comment on view public.call_hangups is 'Where the callers of the last 24 hours hung up who reached neither a person nor voicemail: the last step that was taken with them.';
+comment on view public.call_hangups is 'The last step of the callers of the last 24 hours who hung up without reaching a person or voicemail.';
 
 comment on view public.call_success_metrics is 'The last hour. completed_calls reached a person or left a voicemail; failed_calls ended without either; the rate is the first out of both. Refused and running calls count in neither. Null: no call has ended.';
 
 comment on view public.call_success_metrics_24h is 'As call_success_metrics, over 24 hours.';
 
-comment on view public.call_volume_hourly is 'The last 7 days, by hour (UTC) of the call''s start and by what the caller chose.';
+comment on view public.call_volume_hourly is 'The last 7 days, by hour (UTC) of the call''s start and by the caller''s choice.';
 
 comment on view public.calls_by_day is 'The last 30 days, by day (UTC) of the call''s start.';
 
@@ -5905,9 +5905,9 @@ comment on view public.calls_by_hour_of_day is 'The last 28 days by hour of the 
 
 comment on view public.consent_metrics is 'Recording consent over the last 24 hours; the rate is out of the calls that decided.';
 
-comment on view public.destination_performance is 'The calls of the last 7 days that were put through, by what the caller chose: how many were answered, and how long it rang before that.';
+comment on view public.destination_performance is 'The forwarded calls of the last 7 days, by the caller''s choice: how many were answered, and after how long.';
 
-comment on view public.failed_transactions is 'Onboarding that failed, and what had been done by then.';
+comment on view public.failed_transactions is 'Failed onboardings and their finished steps.';
 
 comment on view public.flow_funnel is 'Of each node of each version: how often callers came in, by which outcomes they left it, how many wait there now, how many hung up there.';
 
@@ -5921,19 +5921,19 @@ comment on view public.jobs_dead is 'Jobs that were given up, and why. retry_dea
 
 comment on view public.jobs_waiting is 'Work that waits or is being done, by kind: how much is due, how old the oldest is, until when the kind is held, and how many are dead.';
 
-comment on view public.leg_results is 'The telephones that were dialled in the last 24 hours, by the node of the flow that dialled them: what became of each, and how long it rang before it was answered.';
+comment on view public.leg_results is 'The legs dialled in the last 24 hours, by the node of the flow: their results, and the time to answer.';
 
 comment on view public.number_provisioning_status is 'Each onboarded number, its organisation, and its calls of the last 24 hours.';
 
 comment on view public.operations_now is 'The line at this moment, in one row: calls, waiting voicemails, refusals, work that is due, connections.';
 
-comment on view public.rate_limit_violations is 'Who was refused in the last 24 hours, where, and how often.';
+comment on view public.rate_limit_violations is 'Refusals of the last 24 hours by identifier and endpoint.';
 
 comment on view public.recent_errors is 'Errors of the last 24 hours, newest first.';
 
-comment on view public.voicemail_backlog is 'Voicemails that nobody has marked as handled (recordings.handled_at), newest first.';
+comment on view public.voicemail_backlog is 'Voicemails that are not marked as handled (recordings.handled_at), newest first.';
 
-comment on view public.webhook_performance is 'The last hour by function: requests let in, errors (5xx, or answered without the database), latency as we measured it, and those turned away (refused).';
+comment on view public.webhook_performance is 'The last hour by function: requests let in, errors (5xx, or answered without the database), our own latency, and rejected requests (refused).';
 
 -- Rows
 

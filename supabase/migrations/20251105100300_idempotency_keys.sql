@@ -1,9 +1,9 @@
--- What was already done, and what was answered: the same request again gets the same answer.
+-- Requests that were done, with their answers: a repeated request gets the same answer.
 
 create table public.idempotency_keys (
   key text primary key constraint idempotency_keys_key_length check (length(key) between 1 and 255),
   operation text not null constraint idempotency_keys_operation_form check (operation ~ '^[a-z][a-z0-9-]{0,63}$'),
-  -- SHA-256 of the request. The same key with another hash is a different request, and refused.
+  -- SHA-256 of the request. The same key with another hash is a different request and is refused.
   request_hash bytea not null constraint idempotency_keys_request_hash_length check (length(request_hash) = 32),
   status text not null
     constraint idempotency_keys_status_known check (status in ('in_progress', 'completed', 'failed')),

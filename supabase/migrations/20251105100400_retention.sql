@@ -1,4 +1,4 @@
--- How long what is known of people is kept. docs/privacy.md says why each of these is as it is.
+-- How long personal data is kept. docs/privacy.md has the reasons.
 
 create table public.retention_rules (
   subject text primary key

@@ -1,10 +1,10 @@
--- Onboarding: whose numbers these are, and what was done, step by step, to get them. A saga that outlives its process:
--- telephony_transactions is its log, and a step is written down, with what undoes it, before it is done. While it is
--- unfinished it has a job of kind onboarding, whose lease says who works on it; when the lease has run out, the same
+-- Onboarding: the organisations' numbers, and the steps that got them. A saga that survives its process:
+-- telephony_transactions is its log, and each step is written, with what undoes it, before it is done. While it is
+-- unfinished it has a job of kind onboarding, leased by the worker in charge. After the lease has expired, the same
 -- request made again or voice-reconcile takes it over, and finishes the work or undoes it. Releasing an organisation is a transaction too: its steps
 -- are all that the organisation has, and undoing them is the work.
 
--- Where the platform has Vault (Supabase does; the local stack does not), it keeps the auth tokens.
+-- Auth tokens are in Vault, if the platform has it (Supabase does; the local stack does not).
 do $block$
 begin
   if exists (select from pg_available_extensions where name = 'supabase_vault') then
@@ -19,7 +19,7 @@ create table public.telephony_subaccounts (
     constraint telephony_subaccounts_sid_form check (subaccount_sid ~ '^AC[0-9a-fA-F]{32}$'),
   business_name text not null constraint telephony_subaccounts_name_length check (length(business_name) between 1 and 200),
   created_at timestamptz not null default now(),
-  -- Closed at Twilio since then. The row stays, so that late callbacks of its calls are known by their signature.
+  -- When it was closed at Twilio. The row stays, because late callbacks of its calls are signed with its token.
   released_at timestamptz
 );
 
@@ -56,15 +56,15 @@ create table public.telephony_transactions (
   error_message text constraint telephony_transactions_error_length check (length(error_message) <= 2000),
   started_at timestamptz not null default now(),
   completed_at timestamptz,
-  -- What was asked for; the same again gets the same answer, anything else is a conflict.
+  -- The request. The same request gets the same answer; a different one is a conflict.
   request jsonb
     constraint telephony_transactions_request_object check (jsonb_typeof(request) = 'object'),
-  -- Null: the organisation itself is the key.
+  -- Null: the organisation is the key.
   idempotency_key text
     constraint telephony_transactions_key_length check (length(idempotency_key) between 1 and 255),
   result jsonb
     constraint telephony_transactions_result_object check (jsonb_typeof(result) = 'object'),
-  -- It failed, and is taken back: from then on it never goes forward again.
+  -- It failed and is being undone; it never goes forward again.
   undoing boolean not null default false,
   constraint telephony_transactions_times_in_order check (completed_at >= started_at),
   constraint telephony_transactions_done_when_completed check ((status = 'in_progress') = (completed_at is null)),
@@ -82,14 +82,14 @@ comment on column public.telephony_transactions.status is
 create index telephony_transactions_org_idx on public.telephony_transactions (org_id, started_at desc);
 create index telephony_transactions_failed_idx on public.telephony_transactions (started_at desc)
   where status in ('failed', 'rolled_back');
--- One onboarding or release of an organisation at a time, one that is still to be undone included: however many ask at
--- once, one insert succeeds.
+-- One onboarding or release of an organisation at a time, including one that is being undone: of concurrent requests one
+-- insert succeeds.
 create unique index telephony_transactions_one_active on public.telephony_transactions (org_id)
   where transaction_type in ('onboarding', 'release') and status in ('in_progress', 'failed');
--- One answer a key, for good: tomorrow the same request must not buy another number.
+-- One answer a key, for ever: a later repetition of the request must not buy another number.
 create unique index telephony_transactions_one_answer on public.telephony_transactions (org_id, coalesce(idempotency_key, ''))
   where transaction_type = 'onboarding' and status not in ('rolled_back', 'released');
--- What keeps an alert's window cheap.
+-- For an alert's window.
 create index telephony_transactions_ended_idx on public.telephony_transactions (completed_at)
   where status in ('failed', 'rolled_back');
 
@@ -98,8 +98,8 @@ create policy telephony_transactions_of_own_org on public.telephony_transactions
   for select to authenticated using (org_id = (select public.current_org_id()));
 create policy telephony_transactions_for_monitoring on public.telephony_transactions for select to monitoring using (true);
 
--- The sub-accounts' auth tokens: in Vault, or sealed by the functions (AES-GCM) where there is no Vault. Nobody is
--- granted anything here; the two functions below are the only way in and out.
+-- The sub-accounts' auth tokens: in Vault, or encrypted by the functions (AES-GCM) without Vault. No role has a grant here;
+-- only the two functions below read and write it.
 create table public.telephony_secrets (
   subaccount_sid text primary key references public.telephony_subaccounts (subaccount_sid) on delete cascade,
   vault_secret_id uuid,
@@ -114,7 +114,7 @@ alter table public.telephony_secrets enable row level security;
 create policy telephony_secrets_of_the_service on public.telephony_secrets
   for select to service_role using (true);
 
--- Whether Vault is there to keep a token. Asked of the catalog: whoever asks may not look into Vault.
+-- Whether Vault can store a token. Reads the catalog, because the caller has no rights in Vault.
 create function public.has_vault() returns boolean
 language sql stable set search_path = ''
 as $$
@@ -124,7 +124,7 @@ as $$
   )
 $$;
 
--- What the worker has to know of a transaction, beside its job's lease and attempts.
+-- A transaction as its worker needs it, beside its job's lease and attempts.
 create function public.onboarding_work(t public.telephony_transactions) returns jsonb
 language sql stable set search_path = ''
 as $$
@@ -139,7 +139,7 @@ as $$
   )
 $$;
 
--- The transaction in the caller's hands, where nobody has it and it is due; null otherwise.
+-- Claims a transaction that is due and not leased; null otherwise.
 create function public.take_onboarding(p_id uuid) returns jsonb
 language sql volatile set search_path = ''
 begin atomic
@@ -147,7 +147,7 @@ begin atomic
   from public.claim_job('onboarding', p_id::text) as j;
 end;
 
--- In so many seconds it may be asked for again.
+-- Seconds until it may be claimed again.
 create function public.onboarding_due_in(p_id uuid) returns integer
 language sql stable set search_path = ''
 begin atomic
@@ -168,7 +168,7 @@ begin
 end
 $$;
 
--- Ends the job of a transaction that is over, by whoever holds it.
+-- Ends the job of a finished transaction, whatever worker holds it.
 create function public.end_onboarding_job(p_id uuid, p_lease uuid) returns void
 language plpgsql volatile set search_path = ''
 as $$
@@ -181,11 +181,13 @@ begin
 end
 $$;
 
--- Begins an onboarding, or tells what became of it: {outcome: started, work} to whoever is to do it;
--- {outcome: completed, result}; {outcome: in_progress, retry_after} while another works on it or it is being undone;
--- {outcome: conflict} where the key, or without a key the organisation, belongs to another request; {outcome: enough}
--- where the organisation has a number and p_further is false: whoever asked may not have it buy another;
--- {outcome: no_flow} where the organisation has not published the flow that the number is to follow.
+-- Begins an onboarding, or returns its state:
+--   {outcome: started, work}             the caller has the lease and does the work
+--   {outcome: completed, result}
+--   {outcome: in_progress, retry_after}  another worker has it, or it is being undone
+--   {outcome: conflict}                  the key, or without a key the organisation, belongs to another request
+--   {outcome: enough}                    the organisation has a number, and p_further is false
+--   {outcome: no_flow}                   the organisation has not published the flow that the number is to follow
 create function public.begin_onboarding(
   p_org_id uuid, p_request jsonb, p_key text default null, p_further boolean default true
 ) returns jsonb
@@ -203,14 +205,14 @@ begin
     order by known.started_at, known.id limit 1;
     exit when found;
 
-    -- Waits for a rival's insert, and then does nothing: the indexes decide.
+    -- Waits for a concurrent insert and then does nothing: the unique indexes decide.
     insert into public.telephony_transactions
       (transaction_type, org_id, request, idempotency_key)
     values ('onboarding', p_org_id, p_request, p_key)
     on conflict do nothing
     returning * into t;
     if found then
-      -- Asked only now: an onboarding that was active until a moment ago is visible by now.
+      -- Read after the insert: an onboarding that was active a moment ago is visible now.
       if not p_further and exists (select from public.telephony_numbers as n where n.org_id = p_org_id) then
         delete from public.telephony_transactions as mine where mine.id = t.id;
         return jsonb_build_object('outcome', 'enough');
@@ -224,7 +226,7 @@ begin
     end if;
   end loop;
 
-  -- Another onboarding of this organisation, under a key of its own.
+  -- Another onboarding of this organisation, with its own key.
   if t.id is null then
     return jsonb_build_object('outcome', 'in_progress', 'retry_after', 5);
   end if;
@@ -235,7 +237,7 @@ begin
     return jsonb_build_object('outcome', 'completed', 'result', t.result);
   end if;
 
-  -- The same request once more, after the worker that had it has gone: it is finished now.
+  -- The same request after its worker died: this caller finishes it.
   if t.status = 'in_progress' and not t.undoing then
     v_work := public.take_onboarding(t.id);
     if v_work is not null then
@@ -244,16 +246,18 @@ begin
   end if;
   return jsonb_build_object(
     'outcome', 'in_progress',
-    -- Done by hand it takes seconds; being undone again, as long as it waits.
+    -- Work in progress takes seconds; a retry of an undo waits longer.
     'retry_after', case when t.status = 'in_progress' and not t.undoing then 5
       else coalesce(public.onboarding_due_in(t.id), 5) end
   );
 end
 $$;
 
--- Begins to release an organisation, or tells what became of that: {outcome: started, work}; {outcome: in_progress,
--- retry_after} while another works on it, or an onboarding is under way; {outcome: released, result} where it was released
--- before and has nothing since; {outcome: nothing} where it never had anything.
+-- Begins to release an organisation, or returns the state:
+--   {outcome: started, work}
+--   {outcome: in_progress, retry_after}  another worker has it, or an onboarding is in progress
+--   {outcome: released, result}          released before, and nothing since
+--   {outcome: nothing}                   it never had anything
 create function public.begin_release(p_org_id uuid) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
@@ -286,7 +290,7 @@ begin
   select * into v_active from public.telephony_transactions as a
   where a.org_id = p_org_id and a.transaction_type in ('onboarding', 'release') and a.status in ('in_progress', 'failed');
   if found then
-    -- The worker that had it has gone: it is finished now.
+    -- Its worker died: this caller finishes it.
     if v_active.transaction_type = 'release' then
       v_work := public.take_onboarding(v_active.id);
       if v_work is not null then
@@ -306,8 +310,8 @@ begin
 end
 $$;
 
--- Ends a release: nothing of the organisation is at Twilio any more, and it may be onboarded anew. Its calls, its
--- transactions and the closed sub-account stay. Raises PT409 when another has taken over.
+-- Ends a release: the organisation has nothing at Twilio and may be onboarded again. Its calls, transactions and the closed
+-- sub-account stay. Raises PT409 when another worker has taken over.
 create function public.complete_release(p_id uuid, p_lease_token uuid, p_steps jsonb, p_result jsonb) returns void
 language plpgsql volatile set search_path = ''
 as $$
@@ -327,8 +331,8 @@ begin
 end
 $$;
 
--- Writes the steps down and renews the lease. p_error: what went wrong; from then on it is being undone.
--- Raises PT409 (HTTP 409) when another has taken over.
+-- Writes the steps and renews the lease. p_error: the failure; from then on it is being undone. Raises PT409 (HTTP 409)
+-- when another worker has taken over.
 create function public.save_onboarding(
   p_id uuid, p_lease_token uuid, p_steps jsonb, p_error text default null
 ) returns void
@@ -344,8 +348,8 @@ begin
 end
 $$;
 
--- Ends an attempt to undo: rolled_back where nothing is left; failed where something is, which is tried again
--- by the rules of its kind. Raises PT409 when another has taken over.
+-- Ends an attempt to undo: rolled_back when nothing is left, otherwise failed and retried by the rules of its kind. Raises
+-- PT409 when another worker has taken over.
 create function public.end_onboarding(
   p_id uuid, p_lease_token uuid, p_status text, p_steps jsonb, p_error text
 ) returns void
@@ -366,8 +370,8 @@ begin
 end
 $$;
 
--- Keeps a sub-account's auth token: in Vault as p_token, or as p_sealed where there is none.
--- SECURITY DEFINER: nobody else may write the table, and Vault is the owner's.
+-- Stores a sub-account's auth token: p_token in Vault, or p_sealed without Vault. SECURITY DEFINER because only the owner
+-- may write the table and Vault.
 create function public.keep_telephony_token(p_subaccount_sid text, p_token text, p_sealed text) returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -391,7 +395,7 @@ begin
 end
 $$;
 
--- Forgets the token of a sub-account that is closed. SECURITY DEFINER: as keep_telephony_token.
+-- Deletes the token of a closed sub-account. SECURITY DEFINER as keep_telephony_token.
 create function public.forget_telephony_token(p_subaccount_sid text) returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -406,10 +410,9 @@ begin
 end
 $$;
 
--- Completes an onboarding: all that it made becomes known in the transaction that says so. p_made: {subaccount_sid,
--- business_name, number: {e164_number, number_sid, country}, token or sealed_token where the sub-account is
--- new, result}.
--- Raises PT409 when another has taken over.
+-- Completes an onboarding: stores what it made in the same transaction. p_made: {subaccount_sid, business_name,
+-- number: {e164_number, number_sid, country}, token or sealed_token of a new sub-account, result}. Raises PT409 when
+-- another worker has taken over.
 create function public.complete_onboarding(p_id uuid, p_lease_token uuid, p_steps jsonb, p_made jsonb) returns void
 language plpgsql volatile set search_path = ''
 as $$
@@ -426,7 +429,7 @@ begin
     raise sqlstate 'PT409' using message = 'this onboarding is in other hands, or over';
   end if;
 
-  -- The sub-account of an organisation that was released gives way to the new one.
+  -- Replaces the sub-account of an organisation that was released.
   perform public.forget_telephony_token(s.subaccount_sid) from public.telephony_subaccounts as s
   where s.org_id = v_org_id and s.released_at is not null;
   insert into public.telephony_subaccounts as s (org_id, subaccount_sid, business_name)
@@ -438,13 +441,13 @@ begin
       p_made ->> 'subaccount_sid', p_made ->> 'token', p_made ->> 'sealed_token'
     );
   end if;
-  -- The flow of whoever had this number before does not come with it.
+  -- The flow of the number's previous owner is not kept.
   delete from public.lines as l
   where l.line = p_made #>> '{number,e164_number}' and l.org_id is distinct from v_org_id;
   insert into public.telephony_numbers as n (e164_number, org_id, number_sid, country)
   select m.e164_number, v_org_id, m.number_sid, m.country
   from jsonb_to_record(p_made -> 'number') as m(e164_number text, number_sid text, country text)
-  -- Somebody had this number before and gave it up: Twilio would not have sold it otherwise.
+  -- A previous owner released this number, or Twilio would not have sold it.
   on conflict (e164_number) do update
     set org_id = excluded.org_id, number_sid = excluded.number_sid, country = excluded.country,
       provisioned_at = now();
@@ -456,8 +459,8 @@ begin
 end
 $$;
 
--- What an onboarding has made that is not complete yet, or not taken back: callers of a number reach it from the moment
--- that it is bound. `account` is the sub-account's SID, `number` null while none is bought.
+-- The accounts and numbers of unfinished onboardings, because a number takes calls from the moment that it is bound.
+-- `account` is the sub-account's SID; `number` is null before the purchase.
 create function public.running_onboardings()
 returns table (org_id uuid, account text, sealed_token text, number text, business_name text)
 language sql stable set search_path = ''
@@ -487,8 +490,8 @@ as $$
   )
 $$;
 
--- Whose account it is, the token that signs its webhooks, and the name that its callers hear; null for an
--- account that is no organisation's. SECURITY DEFINER: the tokens are readable this way only.
+-- An account's organisation, the token that signs its webhooks, and its business name; null for an account of no
+-- organisation. SECURITY DEFINER because the tokens are readable only here.
 create function public.telephony_tenant(p_account_sid text) returns jsonb
 language plpgsql stable security definer set search_path = ''
 as $$
@@ -523,7 +526,7 @@ begin
 end
 $$;
 
--- The SIDs of all accounts that are onboarded or about to be: tells strangers from tenants without a look-up for each.
+-- The SIDs of all accounts that are onboarded or being onboarded, so that unknown accounts need no look-up each.
 create function public.telephony_accounts() returns jsonb
 language sql stable set search_path = ''
 as $$
@@ -541,7 +544,7 @@ from public.telephony_transactions
 where status in ('failed', 'rolled_back')
 order by started_at desc;
 
-comment on view public.failed_transactions is 'Onboarding that failed, and what had been done by then.';
+comment on view public.failed_transactions is 'Failed onboardings and their finished steps.';
 
 create view public.number_provisioning_status with (security_invoker = true) as
 select
@@ -562,7 +565,7 @@ grant select on public.failed_transactions, public.number_provisioning_status to
 grant select, insert, update on public.telephony_subaccounts, public.telephony_numbers to service_role;
 -- For complete_release.
 grant delete on public.telephony_numbers to service_role;
--- Delete: for begin_onboarding, which may take back what it has just inserted.
+-- Delete: for begin_onboarding, which may delete the row that it has just inserted.
 grant select, insert, update, delete on public.telephony_transactions to service_role;
 grant select (
   transaction_type, status, started_at, completed_at

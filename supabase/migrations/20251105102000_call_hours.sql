@@ -1,8 +1,8 @@
--- Calls added up by the hour, so that what a view costs does not grow with the calls of its days.
+-- Sums of calls by the hour, so that the cost of a view does not grow with the number of calls.
 --
--- An hour is either added up (it is in rolled_hours, its sums are in call_hours) or it is not, and then its calls are
--- counted one by one. Whatever changes a call that was added up takes its hour back in the same transaction. So the
--- views are exact at every moment, whether or not anybody adds up; adding up only makes them quick.
+-- An hour either has sums (it is in rolled_hours, the sums are in call_hours), or its calls are counted one by one. When a
+-- call of an hour with sums changes, the same transaction deletes the sums, and the next run rebuilds them. So the views
+-- are always exact; the sums only make them fast.
 
 create table public.rolled_hours (
   hour timestamptz primary key constraint rolled_hours_whole check (hour = date_trunc('hour', hour, 'UTC')),
@@ -18,23 +18,23 @@ create policy rolled_hours_for_all_who_look on public.rolled_hours
 create table public.call_hours (
   id bigint generated always as identity primary key,
   hour timestamptz not null references public.rolled_hours (hour) on delete cascade,
-  -- 'org': the calls of one organisation (org_id null: of the main line). 'all': everybody's, so that who sees every
-  -- call reads as little with ten thousand organisations as with one.
+  -- 'org': the calls of one organisation (org_id null: of the main line). 'all': all calls, so that a role that sees every
+  -- call reads as few rows with ten thousand organisations as with one.
   scope text not null constraint call_hours_scope_known check (scope in ('all', 'org')),
   org_id uuid,
   mode text not null,
   disposition text,
-  -- The step at which those hung up who reached nobody; null for other calls.
+  -- The step at which callers hung up without reaching a person or voicemail; null for other calls.
   hung_up_at text,
   calls integer not null,
   consented integer not null,
   opted_out integer not null,
   dialled integer not null,
   answered integer not null,
-  -- Calls whose length is known, and their seconds.
+  -- Calls with a known length, and their seconds.
   timed integer not null,
   seconds bigint not null,
-  -- Answered calls whose ringing is known, its seconds, and the longest.
+  -- Answered calls with a known ringing time, its seconds, and the longest.
   rang integer not null,
   ring_seconds numeric not null,
   longest_ring_seconds numeric,
@@ -42,7 +42,7 @@ create table public.call_hours (
   constraint call_hours_key unique nulls not distinct (hour, scope, org_id, mode, disposition, hung_up_at)
 );
 
-comment on table public.call_hours is 'The sums of the last 31 days'' calls, by hour and outcome, each organisation''s and everybody''s. No call is told apart in it.';
+comment on table public.call_hours is 'The sums of the last 31 days'' calls, by hour and outcome, for each organisation and for all. It has no single call.';
 
 create index call_hours_all_idx on public.call_hours (hour) where scope = 'all';
 create index call_hours_org_idx on public.call_hours (org_id, hour) where scope = 'org';
@@ -52,14 +52,14 @@ create policy call_hours_of_own_org on public.call_hours
   for select to authenticated using (scope = 'org' and org_id = (select public.current_org_id()));
 create policy call_hours_for_operators on public.call_hours for select to service_role, monitoring using (true);
 
--- Counts the calls that began in a span, one by one: the definition of every column of call_hours.
+-- Counts the calls that began in a span: the definition of every column of call_hours.
 create function public.count_calls(p_from timestamptz, p_to timestamptz)
 returns table (
   hour timestamptz, org_id uuid, mode text, disposition text, hung_up_at text, calls bigint, consented bigint,
   opted_out bigint, dialled bigint, answered bigint, timed bigint, seconds bigint, rang bigint, ring_seconds numeric,
   longest_ring_seconds numeric
 )
--- Planned for the span that it is about: otherwise the planner reads the whole table.
+-- Planned for each span: a generic plan reads the whole table.
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
 begin
@@ -84,7 +84,7 @@ begin
     count(c.connected_at),
     count(c.duration_sec),
     coalesce(sum(c.duration_sec), 0),
-    -- Without those whose ringing was never reported, or later than the answer was.
+    -- Without calls whose ringing was not reported, or was reported after the answer.
     count(*) filter (where c.connected_at >= c.rang_at),
     coalesce(sum(extract(epoch from c.connected_at - c.rang_at)) filter (where c.connected_at >= c.rang_at), 0),
     max(extract(epoch from c.connected_at - c.rang_at)) filter (where c.connected_at >= c.rang_at)
@@ -94,8 +94,8 @@ begin
 end
 $$;
 
--- The calls since p_since: sums where an hour is added up, counted where it is not. Whoever asks gets what row-level
--- security shows: a member of an organisation its own, others everybody's.
+-- The calls since p_since, from sums where an hour has them, otherwise counted. Row-level security decides which: a member
+-- of an organisation gets its calls, other roles all calls.
 create function public.call_counts(p_since timestamptz)
 returns table (
   hour timestamptz, mode text, disposition text, hung_up_at text, calls bigint, consented bigint,
@@ -118,7 +118,7 @@ begin
   select
     n.hour, n.mode, n.disposition, n.hung_up_at, n.calls, n.consented, n.opted_out, n.dialled, n.answered, n.timed,
     n.seconds, n.rang, n.ring_seconds, n.longest_ring_seconds
-  -- From the end of each hour that is added up to the beginning of the next one.
+  -- The spans between hours with sums.
   from (
     select lag(r.hour + interval '1 hour', 1, p_since) over (order by r.hour) as begins, r.hour as ends
     from public.rolled_hours as r where r.hour >= p_since
@@ -131,13 +131,13 @@ begin
 end
 $$;
 
--- The lock of an hour: shared by who changes calls of it, exclusive for who adds it up.
+-- The lock of an hour: shared for changes of its calls, exclusive for summing it.
 create function public.call_hour_lock(p_hour timestamptz) returns bigint
 language sql immutable set search_path = ''
 return hashtextextended('call_hours', extract(epoch from p_hour)::bigint);
 
--- Adds up to p_hours hours that are over for a quarter of an hour, the newest first, and returns how many. Never waits,
--- so that nobody ever waits for it in a circle: an hour that somebody is changing is left to the next run.
+-- Sums up to p_hours hours that ended at least a quarter of an hour ago, the newest first, and returns how many. It never
+-- waits, so it cannot deadlock: an hour that is being changed is left to the next run.
 create function public.roll_up_calls(p_hours integer default 24) returns integer
 language plpgsql volatile set search_path = ''
 as $$
@@ -152,8 +152,8 @@ begin
     limit p_hours
   loop
     continue when not pg_try_advisory_xact_lock(public.call_hour_lock(v_hour));
-    -- From here on whoever changes a call of this hour waits, and then takes back what is written here. What was
-    -- committed before the lock was taken is seen by the statements below.
+    -- From here on a change of a call of this hour waits, and then deletes these sums. The statements below see everything
+    -- that was committed before the lock.
     insert into public.rolled_hours (hour) values (v_hour) on conflict do nothing;
     continue when not found;
     insert into public.call_hours (
@@ -168,13 +168,13 @@ begin
     group by grouping sets ((c.mode, c.disposition, c.hung_up_at), (c.org_id, c.mode, c.disposition, c.hung_up_at));
     v_rolled := v_rolled + 1;
   end loop;
-  -- No view looks further back.
+  -- No view reads older calls.
   delete from public.rolled_hours where hour < now() - interval '32 days';
   return v_rolled;
 end
 $$;
 
--- Takes back the hours of a call that changed.
+-- Deletes the sums of the hours of a changed call.
 create function public.unroll_call_hours() returns trigger
 language plpgsql volatile set search_path = ''
 as $$
@@ -198,7 +198,7 @@ begin
   for v_hour in
     select distinct date_trunc('hour', t, 'UTC') as h
     from (values (case when tg_op <> 'INSERT' then old.started_at end), (case when tg_op <> 'DELETE' then new.started_at end)) as v(t)
-    -- Sums are kept for 32 days: what retention erases has none.
+    -- Sums are kept for 32 days, so calls that retention erases have none.
     where t > now() - interval '33 days'
     order by h
   loop
@@ -209,8 +209,8 @@ begin
 end
 $$;
 
--- Not for calls that began in the last minutes, which is what most webhooks are about: their hour is not added up yet.
--- (Conditions are read anew for each statement, so they are short.)
+-- Not for calls that began in the last minutes, as most webhooks do: their hour has no sums yet. (PostgreSQL parses these
+-- conditions for each statement, so they are short.)
 create trigger call_logs_unroll_insert after insert on public.call_logs for each row
 when (new.started_at < now() - interval '10 minutes') execute function public.unroll_call_hours();
 

@@ -1,8 +1,7 @@
--- For voice-health, each question on its own so that each has its own deadline; and for the metrics.
+-- The queries of voice-health, one function each so that each has its own deadline, and that of metrics.
 
--- For voice-health: what is going on, when the workers last ran, which alerts were firing when last evaluated.
--- Counts, names and times; nothing personal, and nothing that decides health: an alert about health must not
--- keep itself alive.
+-- For voice-health: recent activity, the workers' last runs, and the alerts of the last evaluation. Counts, names and
+-- times, nothing personal. None of it decides health, because an alert about health must not keep itself firing.
 create function public.health_recent_activity() returns jsonb
 language sql stable set search_path = ''
 begin atomic
@@ -16,7 +15,7 @@ begin atomic
         'last_run_at', w.last_run_at, 'last_ok_at', w.last_ok_at,
         'age_seconds', round(extract(epoch from now() - w.last_ok_at)),
         'late', coalesce(w.last_ok_at < now() - interval '5 minutes', true) and (
-          -- It is called only while a mail is due.
+          -- notify-worker is called only while a mail is due.
           w.worker <> 'notify-worker'
           or exists (
             select from public.job_lanes as l where l.worker = w.worker and l.due_at < now() - interval '5 minutes'
@@ -36,8 +35,8 @@ begin atomic
   );
 end;
 
--- Takes and gives back: proves that the limiter can lock and write, and leaves no trace. The key is
--- the health check's own, so no caller ever waits for it.
+-- Admits and undoes it: checks that the limiter can lock and write, and leaves no trace. The key belongs to the health
+-- check, so no caller waits for it.
 create function public.health_rate_limiter() returns boolean
 language plpgsql volatile set search_path = ''
 as $$
@@ -51,8 +50,8 @@ begin
 end
 $$;
 
--- The newest migration that this database has, as the CLI recorded it; null where none recorded.
--- SECURITY DEFINER because the CLI's table is the owner's alone; only the service may ask.
+-- The newest migration in the CLI's record; null without a record. SECURITY DEFINER because only the owner may read the
+-- CLI's table; only the service may execute it.
 create function public.health_migration() returns text
 language plpgsql stable security definer set search_path = ''
 as $$
@@ -66,7 +65,7 @@ begin
 end
 $$;
 
--- Everything that function `metrics` tells, in one round trip.
+-- All figures of function `metrics` in one round trip.
 create function public.metrics_snapshot() returns jsonb
 language sql stable set search_path = ''
 begin atomic

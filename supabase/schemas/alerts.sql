@@ -1,8 +1,8 @@
--- What somebody is told without looking: which alerts fire, and who has been told.
+-- Alerts: which fire, and which messages were sent.
 
 -- Each alert. A new one is a row here and a branch in alert_status; see "Adding an alert" in docs/monitoring.md.
--- `comparison` says when it fires; `summary` what is wrong then. With fewer calls or requests than `minimum` a rate
--- says nothing. It recovers after `close_after_minutes` without firing: a value that goes to and fro is one alert.
+-- `comparison` says when it fires, `summary` what is wrong. With fewer calls or requests than `minimum` it has no value.
+-- It recovers after `close_after_minutes` without firing, so a value around the threshold is one alert.
 create table public.alert_rules (
   alert text primary key constraint alert_rules_alert_form check (alert ~ '^[a-z][a-z_]{0,63}$'),
   severity text not null constraint alert_rules_severity_known check (severity in ('critical', 'warning')),
@@ -225,7 +225,7 @@ cross join lateral (
 ) as v
 order by r.severity, r.alert;
 
-comment on view public.alert_status is 'Every alert and how it stands. value is null, and the alert does not fire, where there is too little to judge by (alert_rules.minimum). response_time is the 95th percentile in seconds; system_unhealthy is how long voice-health has failed.';
+comment on view public.alert_status is 'The state of every alert. With too little data (alert_rules.minimum) value is null and the alert does not fire. response_time is the 95th percentile in seconds; system_unhealthy is how long voice-health has failed.';
 
 create view public.alert_history with (security_invoker = true) as
 select
@@ -239,7 +239,7 @@ from public.alert_episodes as e
 where e.closed_at is null or e.closed_at > now() - interval '30 days'
 order by e.opened_at desc;
 
-comment on view public.alert_history is 'Open alerts, and those that ended in the last 30 days; undelivered: messages that their channel has not taken.';
+comment on view public.alert_history is 'Open alerts, and those that ended in the last 30 days; undelivered: messages that their channel has not accepted.';
 
 -- Opens an episode for each alert that began to fire, closes that of each that has not fired for close_after_minutes,
 -- and enqueues one message for each channel: p_channels are kinds of jobs, such as mail_alert.
@@ -306,7 +306,7 @@ begin
     insert into public.jobs (kind, priority, key, payload)
     select
       k.kind, k.priority, format('alert/%s/%s', m.id, m.transition),
-      -- What it says is what was so at this moment, whenever it is sent.
+      -- The message describes this moment, whenever it is sent.
       jsonb_build_object(
         'episode_id', m.id, 'transition', m.transition, 'alert', m.alert, 'severity', m.severity,
         'summary', r.summary, 'action', r.action, 'unit', r.unit, 'value', v.value, 'threshold', m.threshold,
@@ -319,7 +319,7 @@ begin
     cross join lateral (
       select case m.transition when 'fired' then m.opened_value else m.closed_value end as value
     ) as v
-    -- A pager wakes people: for what is critical only.
+    -- Only critical alerts page people.
     where k.kind <> 'alert_pagerduty' or m.severity = 'critical'
     order by m.id
   )
@@ -356,7 +356,7 @@ begin
 end
 $$;
 
--- Deletes what has served its time, at most p_batch rows of each kind.
+-- Deletes expired rows, at most p_batch of each kind.
 create function public.purge_monitoring(p_batch integer default 1000) returns void
 language sql volatile set search_path = ''
 begin atomic

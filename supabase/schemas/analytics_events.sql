@@ -1,4 +1,4 @@
--- What happened that an operator should see.
+-- Events for operators.
 
 create table public.analytics_events (
   id bigint generated always as identity primary key,
@@ -18,7 +18,7 @@ create policy analytics_events_of_the_service on public.analytics_events
   for select to service_role using (true);
 create policy analytics_events_for_monitoring on public.analytics_events for select to monitoring using (true);
 
--- Notes that something happened which an operator should see. p_event_data holds no personal data.
+-- Records an event for operators. p_event_data holds no personal data.
 create function public.record_analytics_event(p_event_type text, p_severity text, p_event_data jsonb default '{}')
 returns void
 language sql volatile set search_path = ''

@@ -6,14 +6,14 @@ create table public.contact_messages (
   email text not null constraint contact_messages_email_form check (email ~ '^[^\s@]+@[^\s@]+$' and length(email) <= 254),
   phone text constraint contact_messages_phone_form check (phone ~ '^\+?[0-9]{7,15}$'),
   subject text constraint contact_messages_subject_length check (length(subject) between 1 and 150),
-  -- As it was written: text, whatever it looks like. Escaped where it becomes HTML.
+  -- The visitor's text, unchanged. It is escaped where it becomes HTML.
   message text not null constraint contact_messages_message_length check (length(message) between 1 and 5000),
   created_at timestamptz not null default now(),
   -- An operator's mark.
   handled_at timestamptz
 );
 
-comment on table public.contact_messages is 'What visitors of the website wrote.';
+comment on table public.contact_messages is 'Messages from visitors of the website.';
 
 create index contact_messages_created_idx on public.contact_messages (created_at desc);
 create index contact_messages_email_idx on public.contact_messages (lower(email));
@@ -23,12 +23,12 @@ alter table public.contact_messages enable row level security;
 create policy contact_messages_of_the_service on public.contact_messages
   for select to service_role using (true);
 
--- Accepts a message from the website, once: rate limits, message and mails in one transaction. Returns
+-- Stores a message from the website once: rate limits, message and mails in one transaction. Returns
 -- {admitted, duplicate, id}, or {admitted: false, retry_after_sec}.
 --
--- p_message: {name, email, phone, subject, message}. p_limits: those of the message, and p_receipt_limits those of the
--- receipt that its sender gets; see take_rate_limits. They name people by keyed hashes, so that the
--- limiter's tables hold no address. p_key: a hash of the Idempotency-Key, if there was one.
+-- p_message: {name, email, phone, subject, message}. p_limits: the message's limits; p_receipt_limits: those of the receipt
+-- to its sender; see take_rate_limits. They identify people by keyed hashes, so that the limiter's tables hold no
+-- address. p_key: a hash of the Idempotency-Key, if any.
 --
 -- Raises PT409 (HTTP 409) when the key came before with another message; 23514 when the message does not fit.
 create function public.submit_contact_message(
@@ -71,7 +71,7 @@ begin
   perform public.enqueue_job(
     'mail_contact_notification', 'contact_notification/' || v_id, jsonb_build_object('contact_message_id', v_id)
   );
-  -- Anybody can enter anybody's address: a message beyond the receipts' limits is kept, and gets no receipt.
+  -- The sender may have entered another person's address: a message beyond the receipts' limits is stored without a receipt.
   if public.take_rate_limits('contact-auto-reply', p_receipt_limits) is null then
     perform public.enqueue_job(
       'mail_contact_auto_reply', 'contact_auto_reply/' || v_id, jsonb_build_object('contact_message_id', v_id)
@@ -89,7 +89,7 @@ begin
 end
 $$;
 
--- What visitors wrote is marked as handled, never rewritten.
+-- Messages may be marked as handled and never changed.
 grant select, insert on public.contact_messages to service_role;
 grant update (handled_at) on public.contact_messages to service_role;
 grant execute on function public.submit_contact_message to service_role;

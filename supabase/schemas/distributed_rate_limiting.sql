@@ -1,7 +1,6 @@
--- Rate limits that hold across every isolate, because the database counts.
+-- Rate limits across all isolates, counted by the database.
 
--- One row a key: the times of the admissions that are still inside the window, oldest first, of which there are never
--- more than the limit allows.
+-- One row a key: the times of the admissions inside the window, oldest first. There are never more than the limit.
 create table public.rate_limit_windows (
   endpoint text not null,
   identifier_type text not null,
@@ -18,7 +17,7 @@ alter table public.rate_limit_windows enable row level security;
 create policy rate_limit_windows_of_the_service on public.rate_limit_windows
   for select to service_role using (true);
 
--- Who was refused, where and how often; a row a minute at most, however hard somebody knocks.
+-- Refusals by identifier and endpoint, at most one row a minute each, however many requests come.
 create table public.rate_limit_refusals (
   endpoint text not null,
   identifier_type text not null,
@@ -38,7 +37,7 @@ create policy rate_limit_refusals_of_the_service on public.rate_limit_refusals
   for select to service_role using (true);
 create policy rate_limit_refusals_for_monitoring on public.rate_limit_refusals for select to monitoring using (true);
 
--- Notes a refusal, whichever limiter decided it.
+-- Records a refusal by either limiter.
 create function public.record_rate_limit_refusal(p_endpoint text, p_identifier_type text, p_identifier text)
 returns void
 language sql volatile set search_path = ''
@@ -49,9 +48,9 @@ begin atomic
     set refusals = r.refusals + 1, last_violation = excluded.last_violation;
 end;
 
--- Admits at most p_max in ANY window of p_window, whatever the parallelism: ON CONFLICT locks the key's
--- row before it evaluates WHERE and SET, so between the count and the admission nobody else can count.
--- clock_timestamp(), not now(): the time at which the lock was had, not the one at which waiting began.
+-- Admits at most p_max in ANY window of p_window under any concurrency: ON CONFLICT locks the key's row before it
+-- evaluates WHERE and SET, so no other session can count between the count and the admission. clock_timestamp() is the
+-- time at which the lock was granted; now() would be the beginning of the wait.
 create function public.take_rate_limit(
   p_endpoint text,
   p_identifier_type text,
@@ -65,7 +64,7 @@ begin
   insert into public.rate_limit_windows as w (endpoint, identifier_type, identifier, admitted_at)
   values (p_endpoint, p_identifier_type, p_identifier, array[clock_timestamp()])
   on conflict (endpoint, identifier_type, identifier) do update
-    -- width_bucket finds, in a sorted array, how many are no later.
+    -- width_bucket counts the elements of a sorted array that are not later.
     set admitted_at = w.admitted_at[width_bucket(clock_timestamp() - p_window, w.admitted_at) + 1:]
       || greatest(clock_timestamp(), w.admitted_at[cardinality(w.admitted_at)])
     where cardinality(w.admitted_at) - width_bucket(clock_timestamp() - p_window, w.admitted_at) < p_max;
@@ -80,9 +79,9 @@ $$;
 
 comment on function public.take_rate_limit is 'True: admitted and counted. False: refused and recorded. Never more than p_max in any window of p_window.';
 
--- Admits under all of p_limits, [{identifier_type, identifier, max, window_sec}, ...], and returns null; or takes nothing
--- from any of them, records the refusal of the first that has no room, and returns that one. Callers name
--- what is shared by more last: the rows are locked in this order.
+-- Admits under all of p_limits, [{identifier_type, identifier, max, window_sec}, ...], and returns null; or counts under
+-- none, records the refusal by the first limit without room, and returns that limit. Wider limits come last, because the
+-- rows are locked in this order.
 create function public.take_rate_limits(p_endpoint text, p_limits jsonb) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
@@ -95,7 +94,7 @@ begin
       p_endpoint, v_limit ->> 'identifier_type', v_limit ->> 'identifier', (v_limit ->> 'max')::integer,
       make_interval(secs => (v_limit ->> 'window_sec')::integer)
     ) then
-      -- What the limits before it gave is given back: the newest of each, as its row has been locked since.
+      -- Undoes the admissions under the earlier limits: the newest of each, because its row has been locked since.
       update public.rate_limit_windows as w set admitted_at = trim_array(w.admitted_at, 1)
       from jsonb_array_elements(p_limits) with ordinality as taken(l, nth)
       where taken.nth < v_nth and (w.endpoint, w.identifier_type, w.identifier)
@@ -107,8 +106,8 @@ begin
 end
 $$;
 
--- Seconds until take_rate_limits admits under all of p_limits again, rounded up; 0: it would now. A limit's place that
--- frees first is that of its max-th newest admission.
+-- Seconds until take_rate_limits admits under all of p_limits again, rounded up; 0: it would now. A limit has room again
+-- when its max-th newest admission leaves the window.
 create function public.rate_limits_retry_after(p_endpoint text, p_limits jsonb) returns integer
 language sql volatile set search_path = ''
 as $$
@@ -133,7 +132,7 @@ where minute > now() - interval '24 hours'
 group by identifier, identifier_type, endpoint
 order by last_violation desc;
 
-comment on view public.rate_limit_violations is 'Who was refused in the last 24 hours, where, and how often.';
+comment on view public.rate_limit_violations is 'Refusals of the last 24 hours by identifier and endpoint.';
 
 grant select on public.rate_limit_violations to service_role;
 grant select, insert, update, delete on public.rate_limit_windows, public.rate_limit_refusals to service_role;

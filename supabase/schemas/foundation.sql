@@ -1,21 +1,20 @@
--- What everything else stands on: who may do what before anything is granted, and two words of the language.
+-- The base of the schema: default privileges, the role monitoring, a domain and two functions.
 
--- A new table, view or function is reached by nobody until it is granted. Functions are PUBLIC's by PostgreSQL's own
--- default; the rest is what projects made before November 2026 grant by themselves.
+-- New tables, views and functions have no grants: each file grants what it needs. PostgreSQL's default would give
+-- functions to PUBLIC, and projects made before November 2026 grant tables by default.
 alter default privileges revoke execute on functions from public;
 alter default privileges in schema public revoke all on functions from anon, authenticated, service_role;
 alter default privileges in schema public revoke all on tables from anon, authenticated, service_role;
 alter default privileges in schema public revoke all on sequences from anon, authenticated, service_role;
 
--- For dashboards: a role that reads what the views count, and cannot read whom they count. It may not log in until
--- somebody lets it: alter role monitoring login password '...'. Views run with the rights of whoever asks, so it gets
--- the columns that they aggregate, and not one with a number that was rung from, a recording, a transcript or what a
--- caller said; row-level security lets it see every row.
+-- For dashboards: a role that can read the columns that views aggregate, and none with a caller's number, a recording, a
+-- transcript or a caller's words. Views run with the caller's rights, so it needs these columns. Row-level security lets
+-- it see every row. It cannot log in until an operator runs: alter role monitoring login password '...'.
 do $block$
 begin
   create role monitoring nologin;
 exception
-  -- Roles belong to the cluster: another database of it may have made it, even at this moment.
+  -- Roles belong to the cluster: another of its databases may have made it, even just now.
   when duplicate_object or unique_violation then null;
 end
 $block$;

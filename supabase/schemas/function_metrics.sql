@@ -1,17 +1,17 @@
--- How the functions and the workers fare. Everything here is about ourselves: no phone number, no transcript.
+-- Metrics of the functions and workers. Nothing here is personal: no phone number, no transcript.
 
--- How the functions fare, minute by minute. Each isolate adds up its own requests and hands the sums over after
--- its answers, so no caller ever waits for them. Counts of latencies are cumulative, as Prometheus has them:
--- le_250 counts the requests of at most 250 ms, and `requests` is the last bucket.
+-- Requests by function and minute. Each isolate sums its requests and reports the sums after its answers, so no caller
+-- waits for a report. Counts of latencies are cumulative, as in Prometheus: le_250 counts the requests of at most 250 ms,
+-- and `requests` is the last bucket.
 create table public.function_metrics (
   minute timestamptz not null,
   function text not null constraint function_metrics_function_form check (function ~ '^[a-z][a-z0-9-]{0,63}$'),
-  -- Requests that were let in; the rest of the columns but `refused` are about these.
+  -- Accepted requests. All columns except `refused` are about these.
   requests integer not null constraint function_metrics_requests_range check (requests >= 0),
   errors integer not null constraint function_metrics_errors_range check (errors between 0 and requests),
   database_failures integer not null
     constraint function_metrics_database_failures_range check (database_failures between 0 and requests),
-  -- Turned away before anything was done: no signature, wrong method. Apart, so that a flood of them hides nothing.
+  -- Rejected before any work: no signature, wrong method. Counted separately, so that a flood of them hides no errors.
   refused integer not null constraint function_metrics_refused_range check (refused >= 0),
   total_ms bigint not null constraint function_metrics_total_ms_range check (total_ms >= 0),
   database_ms bigint not null constraint function_metrics_database_ms_range check (database_ms >= 0),
@@ -31,7 +31,7 @@ comment on table public.function_metrics is 'Requests, errors and latencies of e
 alter table public.function_metrics enable row level security;
 create policy function_metrics_for_operators on public.function_metrics for select to service_role, monitoring using (true);
 
--- The same since the beginning: minutes are purged, and a counter must never fall.
+-- The same since the beginning, because minutes are purged and a counter must never decrease.
 create table public.function_totals (
   function text primary key constraint function_totals_function_form check (function ~ '^[a-z][a-z0-9-]{0,63}$'),
   requests bigint not null,
@@ -43,27 +43,27 @@ create table public.function_totals (
   le_1000 bigint not null, le_2000 bigint not null, le_5000 bigint not null
 );
 
-comment on table public.function_totals is 'The sums of function_metrics since the beginning; they never fall.';
+comment on table public.function_totals is 'The sums of function_metrics since the beginning; they never decrease.';
 
 alter table public.function_totals enable row level security;
 create policy function_totals_for_operators on public.function_totals for select to service_role, monitoring using (true);
 
--- What voice-health answered when alert-dispatch asked, each minute.
+-- The answers of voice-health to alert-dispatch, each minute.
 create table public.health_checks (
   checked_at timestamptz primary key default clock_timestamp(),
   healthy boolean not null,
   -- The checks that were not healthy, by name.
   failing text[] not null default '{}' constraint health_checks_failing_bounded check (cardinality(failing) <= 50),
-  -- Calls that Twilio had refused in the hour before, as the account had too many at once; null: not known.
+  -- Calls that Twilio refused in the hour before because the account had too many at once; null: unknown.
   refused_calls integer constraint health_checks_refused_calls_range check (refused_calls >= 0)
 );
 
-comment on table public.health_checks is 'What voice-health and Twilio answered when alert-dispatch asked, kept for 7 days.';
+comment on table public.health_checks is 'The answers of voice-health and Twilio to alert-dispatch, kept for 7 days.';
 
 alter table public.health_checks enable row level security;
 create policy health_checks_for_operators on public.health_checks for select to service_role, monitoring using (true);
 
--- When each worker last ran, and how it went.
+-- Each worker's last run and its result.
 create table public.worker_runs (
   worker text primary key constraint worker_runs_worker_form check (worker ~ '^[a-z][a-z0-9-]{0,63}$'),
   last_run_at timestamptz not null,
@@ -77,8 +77,8 @@ comment on table public.worker_runs is 'When each worker last ran and last succe
 alter table public.worker_runs enable row level security;
 create policy worker_runs_for_operators on public.worker_runs for select to service_role, monitoring using (true);
 
--- Adds what an isolate counted since its last report. p_batch: rows of function_metrics, each key once. The same p_key
--- again adds nothing: an isolate that got no answer sends its report again.
+-- Adds an isolate's report. p_batch: rows of function_metrics, each key once. The same p_key again adds nothing, because an
+-- isolate without an answer repeats its report.
 create function public.record_function_metrics(p_batch jsonb, p_key uuid) returns void
 language plpgsql volatile set search_path = '' set lock_timeout = '3s'
 as $$
@@ -93,7 +93,7 @@ begin
     return;
   end if;
 
-  -- In one order, so that two isolates never wait for each other in a circle.
+  -- In a fixed order, so that two isolates cannot deadlock.
   insert into public.function_metrics as m
   select * from jsonb_populate_recordset(null::public.function_metrics, p_batch) as b
   order by b.minute, b.function
@@ -129,8 +129,8 @@ begin
 end
 $$;
 
--- A quantile out of cumulative counts, between the bounds of its bucket in proportion, as Prometheus's
--- histogram_quantile has it; 5 s for whatever took longer. Null without requests. Milliseconds.
+-- A quantile from cumulative counts, interpolated within its bucket like Prometheus's histogram_quantile; at most 5 s.
+-- Null without requests. Milliseconds.
 create function public.latency_quantile(p_quantile double precision, p_cumulative bigint[]) returns numeric
 language sql immutable set search_path = ''
 begin atomic
@@ -147,7 +147,7 @@ begin atomic
   limit 1;
 end;
 
--- Notes that a worker ran. Workers call it last; whoever misses from here has not come to its end.
+-- Records a finished run of a worker. Workers call it last, so an unfinished run is missing here.
 create function public.record_worker_run(p_worker text, p_ok boolean default true) returns void
 language sql volatile set search_path = ''
 begin atomic
@@ -182,7 +182,7 @@ where minute > now() - interval '1 hour'
 group by function
 order by function;
 
-comment on view public.webhook_performance is 'The last hour by function: requests let in, errors (5xx, or answered without the database), latency as we measured it, and those turned away (refused).';
+comment on view public.webhook_performance is 'The last hour by function: requests let in, errors (5xx, or answered without the database), our own latency, and rejected requests (refused).';
 
 grant select on public.webhook_performance to service_role, monitoring;
 grant select, insert, update on public.function_totals, public.worker_runs to service_role;

@@ -1,8 +1,8 @@
--- The e-mails: when each is owed, and what it says. Each is a job, sent by notify-worker.
+-- The e-mails: when each is enqueued, and its content. Each is a job, sent by notify-worker.
 
--- Owes the operator a mail for each voicemail of a call that is over: in the transaction that makes it so, and once, in
--- whatever order the events come. The mail waits 2 minutes for the transcript, and no longer than until it is there; 15
--- minutes where Twilio has not confirmed that there is a message at all. A voicemail that is none after all is not mailed.
+-- Enqueues a mail to the operator for each voicemail of a finished call, once, in any order of events, in the transaction of
+-- the event. The mail waits for the transcript, at most 2 minutes; 15 minutes while Twilio has not confirmed the message.
+-- A voicemail that turns out to be empty is not mailed.
 create function public.owe_voicemail_mails(p_call_sid text) returns void
 language sql volatile set search_path = ''
 begin atomic
@@ -22,7 +22,7 @@ begin atomic
     and r.call_sid = p_call_sid and r.recording_sid = j.payload ->> 'recording_sid' and r.deleted_at is not null;
 end;
 
--- What a mail says, as things stand. A voicemail's link works for 7 days from here.
+-- The current content of a mail. A voicemail's link works for 7 days from now.
 create function public.mail_content(p_kind text, p_payload jsonb) returns jsonb
 language sql stable set search_path = ''
 as $$

@@ -1,5 +1,5 @@
--- What an operator looks at. Every view runs with the rights of whoever asks (security_invoker), so
--- row-level security shows each organisation its own calls only.
+-- The operator's views. Every view runs with its caller's rights (security_invoker), so row-level security shows each
+-- organisation only its own calls.
 
 -- A call counts as served when its caller reached a person or left a voicemail. Twilio's `completed`
 -- says only that it ended without a telephone error.
@@ -62,7 +62,7 @@ from public.call_counts(now() - interval '7 days')
 group by 1
 order by 1 desc;
 
-comment on view public.call_volume_hourly is 'The last 7 days, by hour (UTC) of the call''s start and by what the caller chose.';
+comment on view public.call_volume_hourly is 'The last 7 days, by hour (UTC) of the call''s start and by the caller''s choice.';
 
 create view public.consent_metrics with (security_invoker = true) as
 select
@@ -105,7 +105,7 @@ where hung_up_at is not null
 group by hung_up_at
 order by calls desc, stage;
 
-comment on view public.call_hangups is 'Where the callers of the last 24 hours hung up who reached neither a person nor voicemail: the last step that was taken with them.';
+comment on view public.call_hangups is 'The last step of the callers of the last 24 hours who hung up without reaching a person or voicemail.';
 
 create view public.destination_performance with (security_invoker = true) as
 select
@@ -120,7 +120,7 @@ where dialled > 0
 group by mode
 order by mode;
 
-comment on view public.destination_performance is 'The calls of the last 7 days that were put through, by what the caller chose: how many were answered, and how long it rang before that.';
+comment on view public.destination_performance is 'The forwarded calls of the last 7 days, by the caller''s choice: how many were answered, and after how long.';
 
 create view public.leg_results with (security_invoker = true) as
 select
@@ -138,7 +138,7 @@ where dialled_at > now() - interval '24 hours'
 group by node
 order by node;
 
-comment on view public.leg_results is 'The telephones that were dialled in the last 24 hours, by the node of the flow that dialled them: what became of each, and how long it rang before it was answered.';
+comment on view public.leg_results is 'The legs dialled in the last 24 hours, by the node of the flow: their results, and the time to answer.';
 
 create view public.calls_by_hour_of_day with (security_invoker = true) as
 select
@@ -181,7 +181,7 @@ from public.recordings as r join public.call_logs as c on c.call_sid = r.call_si
 where r.source = 'voicemail' and r.handled_at is null and r.deleted_at is null
 order by r.recorded_at desc;
 
-comment on view public.voicemail_backlog is 'Voicemails that nobody has marked as handled (recordings.handled_at), newest first.';
+comment on view public.voicemail_backlog is 'Voicemails that are not marked as handled (recordings.handled_at), newest first.';
 
 create view public.recent_errors with (security_invoker = true) as
 select event_type, event_data, severity, created_at
@@ -191,7 +191,7 @@ order by created_at desc;
 
 comment on view public.recent_errors is 'Errors of the last 24 hours, newest first.';
 
--- Connections in use and allowed. pg_stat_database, unlike pg_stat_activity, tells every role the same.
+-- Connections in use and allowed. pg_stat_database, unlike pg_stat_activity, shows every role the same.
 create function public.database_connections() returns table (used bigint, allowed integer)
 language sql stable set search_path = ''
 begin atomic

@@ -1,8 +1,8 @@
--- What Twilio never delivered is fetched: which calls to ask about.
+-- Which calls to ask Twilio about, because callbacks are missing.
 
--- Enqueues the calls to ask Twilio about. Open calls of which nothing was heard for p_quiet; each is asked about until it
--- is over. Calls that ended incomplete, until they are settled: after 20 minutes, when callbacks and transcripts are through
--- and Twilio has its log of the call, or at once where Twilio was asked anyway: p_calls.
+-- Enqueues the calls to ask Twilio about: open calls without an event for p_quiet, until they are over, and incomplete ended
+-- calls, until they are settled. An ended call is due after 20 minutes, when callbacks and transcripts have arrived and
+-- Twilio has its log of the call; the calls of p_calls, about which Twilio was asked just now, are due at once.
 create function public.enqueue_calls(p_calls text[] default '{}', p_quiet interval default '5 minutes') returns void
 language sql volatile set search_path = ''
 begin atomic
@@ -31,8 +31,7 @@ begin atomic
   on conflict (kind, key) do nothing;
 end;
 
--- What there is to ask of a call; null: nothing any more. account_sid is the sub-account that it belongs to; null: the main
--- account.
+-- The open questions about a call; null: none. account_sid is its sub-account; null: the main account.
 create function public.call_to_ask(p_kind text, p_call_sid text) returns jsonb
 language sql stable set search_path = ''
 as $$
@@ -46,8 +45,7 @@ as $$
   where c.call_sid = p_call_sid and case p_kind when 'open_call' then c.disposition is null else c.incomplete end
 $$;
 
--- Sub-accounts to look for missed calls in: at most p_limit a minute, in turns, so that a run stays bounded
--- however many there are.
+-- Sub-accounts to search for missed calls: at most p_limit a minute, in turns, so that a run is bounded.
 create function public.accounts_to_check(p_limit integer) returns setof text
 language sql stable set search_path = ''
 begin atomic
@@ -57,7 +55,7 @@ begin atomic
   limit p_limit;
 end;
 
--- Which of these calls are ours and unknown here: the number has been called before, the call has no row.
+-- Which of these calls are ours and missing: the number was called before, and the call has no row.
 create function public.unknown_calls(p_calls jsonb) returns setof text
 language sql stable set search_path = ''
 begin atomic

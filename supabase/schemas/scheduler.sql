@@ -1,6 +1,6 @@
--- Who calls the workers, where the platform has pg_cron and pg_net (Supabase does; the local stack has a timer of its
--- own). The address and a token come from Vault, under the names functions_url and scheduler_token; until both are there
--- the jobs do nothing. The token starts the workers and nothing else: every role can read what pg_net has queued.
+-- The schedule of the workers on platforms with pg_cron and pg_net, such as Supabase; the local stack has its own timer. The
+-- address and a token come from Vault, as functions_url and scheduler_token; until both exist the jobs do nothing. The
+-- token starts the workers and nothing else, because every role can read pg_net's queue.
 create function public.schedule_jobs() returns void
 language plpgsql volatile set search_path = ''
 as $$
@@ -11,14 +11,14 @@ begin
     select * from (values
       ('voice-reconcile', '* * * * *', ''),
       ('alert-dispatch', '* * * * *', ''),
-      -- Asks only while something is due, so that an idle line costs no function call.
+      -- Calls only while a job is due, so that an idle line costs no function call.
       ('notify-worker', '10 seconds', $sql$
         and exists (
           select from public.job_lanes as l where l.worker = 'notify-worker' and l.due_at <= now()
         )$sql$)
     ) as workers(name, schedule, condition)
   loop
-    -- The answer comes at once and the run goes on: pg_net begins its next batch when all of the last are answered.
+    -- The answer comes at once and the run continues, because pg_net sends its next batch after all answers to the last.
     perform cron.schedule(v_worker.name, v_worker.schedule, format($job$
       select net.http_post(
         url := url.decrypted_secret || '/%s',
@@ -42,7 +42,7 @@ do $block$
 begin
   if (select count(*) from pg_available_extensions where name in ('pg_cron', 'pg_net', 'supabase_vault')) = 3 then
     create extension if not exists pg_cron;
-    -- By itself it goes to public, which the platform's Security Advisor warns of, and cannot be moved from there.
+    -- Otherwise it is created in public, where the platform's Security Advisor warns about it, and cannot be moved.
     create extension if not exists pg_net with schema extensions;
     create extension if not exists supabase_vault;
     perform public.schedule_jobs();

@@ -1,7 +1,6 @@
--- What has served its time goes.
+-- Deletion of expired rows.
 
--- Deletes what has served its time, at most p_batch rows of each kind, and returns how many went. Call
--- it again while a count equals p_batch.
+-- Deletes expired rows, at most p_batch of each kind, and returns the counts. Call it again while a count equals p_batch.
 create function public.purge_expired_rows(p_batch integer default 1000) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
@@ -12,7 +11,7 @@ declare
   v_refusals integer;
   v_dialled integer;
 begin
-  -- An hour: longer than any window that is in use.
+  -- An hour is longer than any window in use.
   delete from public.rate_limit_windows as w using (
     select endpoint, identifier_type, identifier from public.rate_limit_windows
     where coalesce(admitted_at[cardinality(admitted_at)], '-infinity') < now() - interval '1 hour'
@@ -30,7 +29,7 @@ begin
     = (old.endpoint, old.identifier_type, old.identifier, old.minute);
   get diagnostics v_refusals = row_count;
 
-  -- A call that still went on is over, and has been counted.
+  -- A call that was open then is over, and has been counted.
   delete from public.dialled_time as d using (
     select line, day from public.dialled_time
     where day < (now() at time zone 'UTC')::date - 90
