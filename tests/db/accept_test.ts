@@ -302,19 +302,80 @@ Deno.test("a call goes on as it began when its line changes hands meanwhile", as
   assertEquals([status, org_id], ["completed", a.org_id]);
 });
 
-Deno.test("an identity that is used again for a different request is refused", async () => {
+Deno.test("a late callback of the main account leaves a call with the organisation that had the number then", async () => {
+  const [a, b] = [await tenant(20), await tenant(21)];
   const sid = newCallSid();
-  const event = voiceEvent(sid, {
-    operation: "voice-menu-handler",
-    identity: "turn-2",
-    meta: { digits: "1" },
-  });
+  await accept(voiceEvent(sid, { to_e164: a.number }));
+  await db.sql`
+    update public.telephony_numbers set org_id = ${b.org_id} where e164_number = ${a.number}`;
+  await accept(voiceEvent(sid, { identity: "end", to_e164: a.number, call_status: "completed" }));
+  assertEquals((await call(sid)).org_id, a.org_id);
+});
+
+Deno.test("that the caller's own telephone rings is no leg, and no ringing of one", async () => {
+  const sid = newCallSid();
+  await accept(voiceEvent(sid, { status: "ringing", call_status: "ringing" }));
+  await accept(voiceEvent(sid, {
+    operation: "voice-status",
+    identity: "ringing",
+    event: "status",
+    status: "ringing",
+    call_status: "ringing",
+  }));
+  const { dialled, rang_at } = await call(sid);
+  assertEquals([dialled, rang_at], [false, null]);
+  assertEquals((await db.sql`select from call_legs where call_sid = ${sid}`).length, 0);
+});
+
+Deno.test("an identity that is used again for a request that says anything else is refused", async () => {
+  // Of every field another value; what makes an event another one, or another account's, is left out.
+  const others: Required<
+    Omit<VoiceEvent, "operation" | "identity" | "call_sid" | "account_sid">
+  > = {
+    leg_sid: newCallSid(),
+    parent_call_sid: newCallSid(),
+    event: "menu",
+    status: "busy",
+    sequence_number: 7,
+    occurred_at: "2026-11-01T12:00:00Z",
+    call_status: "queued",
+    direction: "outbound",
+    from_e164: "+15550007001",
+    to_e164: "+15550007002",
+    duration_sec: 7,
+    mode: "support",
+    mode_turn: 7,
+    consent_given: true,
+    consent_order: 7,
+    leg_status: "busy",
+    leg_to: "+15550007003",
+    leg_node: "elsewhere",
+    talk_sec: 7,
+    bridged: true,
+    recording_sid: recordingSid(700),
+    recording_url: "https://api.twilio.com/700",
+    recording_source: "dial",
+    recording_duration_sec: 7,
+    recording_lost: true,
+    transcript: "another",
+    handoff_reason: "another",
+    limits: [{ identifier_type: "caller", identifier: "+15550007004", max: 1, window_sec: 60 }],
+    rate_limited: true,
+    disclosure: HEARD,
+    ask: { dials: { to: [], leg_sec: 7, day_sec: 7 } },
+    meta: { digits: "7" },
+  };
+  const sid = newCallSid();
+  const event = voiceEvent(sid, { meta: { digits: "1" } });
   await accept(event);
-  const error = await assertRejects(
-    () => accept({ ...event, meta: { digits: "2" } }),
-    postgres.PostgresError,
-  );
-  assertEquals(error.code, "PT409");
+  const same: string[] = [];
+  for (const [field, value] of Object.entries(others)) {
+    const answer = await accept({ ...event, [field]: value }).catch((error) => error);
+    if (answer.duplicate === true) same.push(field);
+    else assertEquals(answer.code, "PT409", field);
+  }
+  // When it came, who counts it, what a line says by then, and what is asked: see accept_voice_event.
+  assertEquals(same, ["occurred_at", "limits", "rate_limited", "disclosure", "ask"]);
   assertEquals((await lifecycleOf(sid)).length, 1);
 });
 

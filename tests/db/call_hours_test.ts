@@ -174,6 +174,71 @@ async function happen(
     : sql`update call_logs set ${change} where call_sid = ${call.call_sid}`);
 }
 
+test("whatever changes of a call that is added up, its hour is counted anew", async (db) => {
+  const changes: Record<string, string> = {
+    started_at: "started_at - interval '2 hours'",
+    org_id: `'${ORGS[0]}'`,
+    mode: "'voicemail'",
+    status: "'failed'",
+    // Who was handed over hung up while it rang, and not in the menu.
+    handoff: "true",
+    last_step: "'voicemail_offered'",
+    consent_given: "false",
+    dialled: "false",
+    connected_at: "started_at + interval '9 seconds'",
+    rang_at: "started_at + interval '1 second'",
+    duration_sec: "99",
+  };
+  for (const [column, value] of Object.entries(changes)) {
+    await db.sql.begin(async (tx) => {
+      const sql = tx as unknown as Sql;
+      await sql`
+        insert into call_logs (
+          call_sid, status, started_at, rang_at, ended_at, duration_sec, dialled, last_step, last_step_at, consent_given,
+          consent_order, connected_at
+        )
+        select ${newCallSid()}, 'completed', t, t + interval '5 s', t + interval '60 s', 60, true, 'menu', t, true, 1,
+          case when ${column} = 'rang_at' then t + interval '8 s' end
+        from (select now() - interval '5 hours' as t) as at`;
+      await sql`select roll_up_calls(1000)`;
+      const before = await shown(sql);
+      await sql.unsafe(`update call_logs set ${column} = ${value}`);
+      const now = await shown(sql);
+      assertEquals(now, await counted(sql), column);
+      assert(JSON.stringify(now) !== JSON.stringify(before), `${column} shows nowhere`);
+      throw new Undone();
+    }).catch((error) => {
+      if (!(error instanceof Undone)) throw error;
+    });
+  }
+});
+
+test("hours and days are those of UTC, whatever the session's time zone", async (db) => {
+  // Late on a day, of UTC, and in no zone below on the same one at the same hour.
+  const [call] = await db.sql`
+    insert into call_logs (call_sid, status, started_at, ended_at)
+    select ${newCallSid()}, 'completed', t, t + interval '1 minute'
+    from (select date_trunc('day', now(), 'UTC') - interval '45 minutes' as t) as at
+    returning extract(epoch from date_trunc('hour', started_at, 'UTC'))::int as hour,
+      (started_at at time zone 'UTC')::date::text as day`;
+  for (const zone of ["Pacific/Auckland", "Pacific/Honolulu", "Asia/Kolkata", "UTC"]) {
+    for (const addedUp of [false, true]) {
+      await db.sql.begin(async (sql) => {
+        await sql`select set_config('timezone', ${zone}, true)`;
+        if (addedUp) await sql`select roll_up_calls(1000)`;
+        const [row] = await sql`
+          select (select array_agg(day::text) from calls_by_day) as days,
+            (select array_agg(hour_of_day) from calls_by_hour_of_day) as hours_of_day,
+            (select array_agg(extract(epoch from hour)::int) from call_volume_hourly) as hours`;
+        assertEquals(row, { days: [call!.day], hours_of_day: [23], hours: [call!.hour] }, zone);
+        throw new Undone();
+      }).catch((error) => {
+        if (!(error instanceof Undone)) throw error;
+      });
+    }
+  }
+});
+
 test("an event that comes late is counted at once, and its hour is added up again", async (db) => {
   const sid = newCallSid();
   const at = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();

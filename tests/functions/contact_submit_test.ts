@@ -377,8 +377,21 @@ Deno.test("one message under one Idempotency-Key, however often and at once it c
   assertEquals(answers[0].status, 202);
   assertEquals(await counts(), { messages: before.messages + 1, mails: before.mails + 2 });
 
-  const other = await submit(contactMessage(), { headers });
-  assertEquals([other.status, await other.json()], [409, { error: "conflict" }]);
+  for (const field of ["name", "email", "message", "phone", "subject"]) {
+    const value = { email: "other@example.com", phone: "+15550001111" }[field] ?? "Another one";
+    const other = await submit({ ...body, [field]: value }, { headers });
+    assertEquals([other.status, await other.json()], [409, { error: "conflict" }], field);
+  }
+  // A key lives for a day.
+  const again = async (hours: number) => {
+    await sql`
+      update idempotency_keys set expires_at = expires_at - ${hours} * interval '1 hour'
+      where operation = 'contact-submit'`;
+    await sql`select purge_idempotency_keys()`;
+    return (await (await submit(body, { address: "203.0.113.66", headers })).json()).id;
+  };
+  assertEquals(await again(23), answers[0].id);
+  assertEquals(await again(2) === answers[0].id, false);
   const short = await submit(body, { headers: { "idempotency-key": "1" } });
   assertEquals(Object.keys(await faults(short)), ["Idempotency-Key"]);
 });
