@@ -165,6 +165,20 @@ Deno.test("a flow with a fault is not published, nor is one without a name or fo
   assertEquals(after, before);
 });
 
+Deno.test("a flow does not ring the line that it is published for, but the number of the guides outside production", async () => {
+  const definition = smallFlow();
+  const line = "+15874050077";
+  definition.nodes.desk.to = line;
+  const { status, body } = await ask("/publish", { definition, name: fresh(), lines: [line] });
+  assertEquals([status, body.issues?.[0]?.path], [400, "nodes.desk.to"]);
+  // A developer's machine: neither the line nor who answers it is a telephone.
+  definition.nodes.desk.to = "+15877428885";
+  const name = fresh();
+  await publish({ definition, name, lines: ["+15877428885"] });
+  definition.prompts.bye["en-US"] = "See you.";
+  assertEquals((await publish({ definition, name })).version, 2);
+});
+
 Deno.test("a flow whose own tests fail is not published, and its check says which", async () => {
   const name = fresh();
   const definition = smallFlow();

@@ -4,6 +4,7 @@ import { endpoint } from "../_shared/endpoint.ts";
 import { HttpError } from "../_shared/errors.ts";
 import { type Checked, checkFlow } from "../_shared/flows/check.ts";
 import { disclosuresIn } from "../_shared/flows/disclosure.ts";
+import { linesThatLoop } from "../_shared/flows/known.ts";
 import { type Flow, LIMITS } from "../_shared/flows/language.ts";
 import { type Issue, nestsDeeper } from "../_shared/flows/parse.ts";
 import { draftVersion, failedTests } from "../_shared/flows/walk.ts";
@@ -83,11 +84,12 @@ const OPERATIONS: {
   ) => Promise<unknown>;
 } = {
   async check(deps, owner, _by, { definition }) {
-    const { flow: _, ...answer } = await checked(deps, owner, definition);
+    const { flow: _, ...answer } = await checked(deps, owner, { definition });
     return answer;
   },
   async publish({ database, ...deps }, owner, by, { definition, name, lines, note }) {
-    const { flow, hash } = await checked({ database, ...deps }, owner, definition, name);
+    const published = { definition, name, lines };
+    const { flow, hash } = await checked({ database, ...deps }, owner, published);
     return await database.publish({
       owner,
       name,
@@ -112,14 +114,17 @@ const OPERATIONS: {
 /**
  * A flow's own tests are faults where it is to be published, and advice where it is only checked.
  *
- * @param name Under which it is to be published.
+ * @param flow `name`: under which it is to be published; `lines`: that will answer by it.
  * @throws {HttpError} 400 with every fault of the flow.
  */
 async function checked(
   { database, settings }: Pick<CallFlowsDeps, "database" | "settings">,
   owner: Owner,
-  definition: unknown,
-  name?: string,
+  { definition, name, lines = [] }: {
+    readonly definition: unknown;
+    readonly name?: string;
+    readonly lines?: readonly string[] | undefined;
+  },
 ): Promise<Extract<Checked, { ok: true }>> {
   const known = await database.checkFacts(owner, definition);
   const flows = new Map(
@@ -128,7 +133,7 @@ async function checked(
   const audio = new Map(Object.entries(known.audio));
   const result = checkFlow(definition, {
     destinations: settings.destinations,
-    ownLines: new Set(known.own_lines),
+    ownLines: new Set(linesThatLoop([...known.own_lines, ...lines], settings)),
     audio,
     people: new Set(known.people),
     flows,

@@ -62,6 +62,16 @@ export function dialsOf(
  */
 const GUIDE_NUMBER = "+15877428885";
 
+/** The numbers, each of which is answered here, to which a call would come back. */
+export function linesThatLoop(
+  numbers: readonly string[],
+  { environment }: Pick<Settings, "environment">,
+): readonly string[] {
+  return environment === "production"
+    ? numbers
+    : numbers.filter((number) => number !== GUIDE_NUMBER);
+}
+
 /** What is known of a call, by what Twilio and the database tell of it. */
 export function knownOf(
   { CallSid, From, To, ForwardedFrom }: Pick<
@@ -76,9 +86,7 @@ export function knownOf(
   const call = outcome.kind === "accepted" ? outcome.call : undefined;
   const facts = call?.facts;
   // The line itself, and the number that the call comes from: dialled, they would be busy, or forward the call here again.
-  const ownLines = [To, ...facts?.own_lines ?? []].filter((line) =>
-    settings.environment === "production" || line !== GUIDE_NUMBER
-  );
+  const ownLines = linesThatLoop([To ?? [], facts?.own_lines ?? []].flat(), settings);
   const leadsBack = new Set([From, ForwardedFrom, ...ownLines]);
   // Only legs that were dialled here bear a line of ours as their caller.
   const isOwnLeg = From !== undefined && (From === To || facts?.own_lines?.includes(From) === true);
