@@ -135,7 +135,7 @@ const groupOfPeople = z.strictObject({
   ),
   ring: z.optional(z.enum(["in_turn", "all", "rotate"], "must be in_turn, all or rotate")),
   /** How long one member's telephone rings. */
-  seconds: z.optional(whole(5, 120)),
+  seconds: z.optional(whole(5, 600)),
   /** Whether a member accepts the call by pressing 1, so that a voicemail box cannot. */
   confirm: z.optional(z.boolean("must be true or false")),
 }, "must be a JSON object");
@@ -185,7 +185,7 @@ const NODES = {
     /** All askings, the first included. */
     tries: whole(1, 10),
     /** Seconds of silence that end one asking. */
-    seconds: z.optional(whole(1, 30)),
+    seconds: z.optional(whole(1, 60)),
     otherwise: node,
   }),
   language: z.strictObject({ type: z.literal("language"), language, next: node }),

@@ -228,7 +228,7 @@ class Import {
   #seconds({ name, properties }: Widget): { seconds?: number } {
     const seconds = number(properties.timeout);
     if (seconds === undefined || seconds === DEFAULTS.menuSeconds) return {};
-    const within = Math.min(30, Math.max(1, seconds));
+    const within = Math.min(60, Math.max(1, seconds));
     if (within !== seconds) this.#report(name, `waits for ${within} seconds instead of ${seconds}`);
     return { seconds: within };
   }
@@ -287,7 +287,7 @@ class Import {
     }
     const { answered, unanswered, after } = this.#afterCall(widget);
     const timeout = number(properties.timeout) ?? 30;
-    const seconds = Math.min(120, Math.max(5, timeout));
+    const seconds = Math.min(600, Math.max(5, timeout));
     if (seconds !== timeout) this.#report(name, `rings ${seconds} seconds instead of ${timeout}`);
     const id = this.#id(name);
     this.#groups[id] = { members: numbers, seconds };
