@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert/equals.js";
 import postgres, { type TransactionSql } from "postgres";
-import { createTestDatabase } from "../support/database.ts";
+import { createTestDatabase, databaseTests } from "../support/database.ts";
 import { newCallSid, recordingSid } from "../support/events.ts";
 
 // Each alert at its threshold, one past it, and back. Time is moved in the rows.
@@ -452,26 +452,29 @@ Deno.test("an operator may set how long an alert has to be quiet", () =>
     assertEquals(await evaluate(sql, 0), ["recovered"]);
   }));
 
-Deno.test("ten evaluations at once open one episode, and enqueue one message for each channel", async () => {
-  await db.sql`
+databaseTests("alerts")(
+  "ten evaluations at once open one episode, and enqueue one message for each channel",
+  async (db) => {
+    await db.sql`
     insert into rate_limit_refusals values ('voice-frontdoor', 'caller', '+15550000002', date_trunc('minute', now()), 60, now())`;
-  const connections = Array.from({ length: 10 }, () => postgres(db.url, { max: 1 }));
-  const runs = await Promise.all(connections.map(async (sql) => {
-    const [row] = await sql`
+    const connections = Array.from({ length: 10 }, () => postgres(db.url, { max: 1 }));
+    const runs = await Promise.all(connections.map(async (sql) => {
+      const [row] = await sql`
       select run_alerts(true, '{}', '{alert_slack,alert_pagerduty,mail_alert}') as run`;
-    return row!.run as { changed: unknown[] };
-  }));
-  await Promise.all(connections.map((sql) => sql.end()));
-  assertEquals(runs.flatMap(({ changed }) => changed).length, 1);
-  const owed = await db.sql`select kind, payload ->> 'alert' as alert from jobs order by 1`;
-  // A warning: no pager.
-  assertEquals(owed.map(({ kind, alert }) => [kind, alert]), [
-    ["alert_slack", "rate_limit_violations"],
-    ["mail_alert", "rate_limit_violations"],
-  ]);
-  const undelivered = async () =>
-    (await db.sql`select undelivered::int from alert_history`).map((row) => row.undelivered);
-  assertEquals(await undelivered(), [2]);
-  await db.sql`select job_done(id, lease) from claim_jobs('{alert_slack}', 1)`;
-  assertEquals(await undelivered(), [1]);
-});
+      return row!.run as { changed: unknown[] };
+    }));
+    await Promise.all(connections.map((sql) => sql.end()));
+    assertEquals(runs.flatMap(({ changed }) => changed).length, 1);
+    const owed = await db.sql`select kind, payload ->> 'alert' as alert from jobs order by 1`;
+    // A warning: no pager.
+    assertEquals(owed.map(({ kind, alert }) => [kind, alert]), [
+      ["alert_slack", "rate_limit_violations"],
+      ["mail_alert", "rate_limit_violations"],
+    ]);
+    const undelivered = async () =>
+      (await db.sql`select undelivered::int from alert_history`).map((row) => row.undelivered);
+    assertEquals(await undelivered(), [2]);
+    await db.sql`select job_done(id, lease) from claim_jobs('{alert_slack}', 1)`;
+    assertEquals(await undelivered(), [1]);
+  },
+);

@@ -1,16 +1,13 @@
 import { assertEquals } from "@std/assert/equals.js";
+import type { Sql } from "postgres";
 import { JOBS } from "../../scripts/local/schedule.ts";
-import { createTestDatabase } from "../support/database.ts";
+import { databaseTests } from "../support/database.ts";
 import { VAULT } from "../support/vault.ts";
 
 // The scheduled jobs, run one by one on stand-ins of pg_cron and pg_net, which plain PostgreSQL does not have.
 
-const db = await createTestDatabase();
-Deno.test.afterAll(() => db.drop());
-const { sql } = db;
-
 // github.com/citusdata/pg_cron, github.com/supabase/pg_net: their names and signatures.
-await sql.unsafe(`
+const STAND_INS = `
   create schema cron;
   create table cron.job (jobname text primary key, schedule text, command text);
   create function cron.schedule(job_name text, schedule text, command text) returns bigint language sql as $$
@@ -30,23 +27,40 @@ await sql.unsafe(`
     insert into net.http_request_queue (url, headers, body) values (url, headers, body) returning id
   $$;
   ${VAULT}
-`);
-await sql`select schedule_jobs()`;
+`;
 
-const commands = Object.fromEntries(
-  (await sql`select jobname, command from cron.job`).map((job) => [job["jobname"], job["command"]]),
-);
-
-/** Runs a job as pg_cron does. @returns what it asked pg_net for. */
-async function run(job: string) {
-  await sql`truncate net.http_request_queue`;
-  await sql.unsafe(commands[job]!);
-  return (await sql`select url, headers, body from net.http_request_queue`).map((row) => ({
-    ...row,
-  }));
+interface Scheduler {
+  readonly sql: Sql;
+  /** Runs a job as pg_cron does. @returns what it asked pg_net for. */
+  run(job: string): Promise<Record<string, unknown>[]>;
+  /** Stores what the workers are called by. */
+  deploy(): Promise<void>;
 }
 
-Deno.test("scheduling twice is scheduling once, and the local stack calls the same workers", async () => {
+/** A test on a schedule of its own. */
+function test(name: string, body: (scheduler: Scheduler) => Promise<void>): void {
+  databaseTests("scheduler")(name, async ({ sql }) => {
+    await sql.unsafe(STAND_INS);
+    await sql`select schedule_jobs()`;
+    await body({
+      sql,
+      async run(job) {
+        await sql`truncate net.http_request_queue`;
+        const [found] = await sql`select command from cron.job where jobname = ${job}`;
+        await sql.unsafe(found!["command"]);
+        return (await sql`select url, headers, body from net.http_request_queue`)
+          .map((row) => ({ ...row }));
+      },
+      async deploy() {
+        await sql`
+          select vault.create_secret('https://example.com/functions/v1', 'functions_url'),
+            vault.create_secret('the-token-of-the-scheduler', 'scheduler_token')`;
+      },
+    });
+  });
+}
+
+test("scheduling twice is scheduling once, and the local stack calls the same workers", async ({ sql }) => {
   await sql`select schedule_jobs()`;
   const jobs = (await sql`select jobname from cron.job order by 1`).map(({ jobname }) => jobname);
   assertEquals(jobs, [
@@ -71,7 +85,7 @@ Deno.test("no extension is put into public, where the platform's advisor finds i
   assertEquals(placed, ["pg_net with schema extensions"]);
 });
 
-Deno.test("without an address and a token in Vault the workers are not called", async () => {
+test("without an address and a token in Vault the workers are not called", async ({ sql, run }) => {
   assertEquals(await run("voice-reconcile"), []);
   await sql`select vault.create_secret('https://example.com/functions/v1', 'functions_url')`;
   // A key that an earlier deploy left there is nothing that may pass through pg_net.
@@ -79,8 +93,8 @@ Deno.test("without an address and a token in Vault the workers are not called", 
   assertEquals(await run("voice-reconcile"), []);
 });
 
-Deno.test("each worker is called with the scheduler's token and nothing else, and asked to answer at once", async () => {
-  await sql`select vault.create_secret('the-token-of-the-scheduler', 'scheduler_token')`;
+test("each worker is called with the scheduler's token and nothing else, and asked to answer at once", async ({ sql, run, deploy }) => {
+  await deploy();
   await sql`select enqueue_job('mail_alert', 'a')`;
   for (const { name } of JOBS) {
     assertEquals(await run(name), [{
@@ -95,7 +109,9 @@ Deno.test("each worker is called with the scheduler's token and nothing else, an
   }
 });
 
-Deno.test("notify-worker is called only while a mail is due", async () => {
+test("notify-worker is called only while a mail is due", async ({ sql, run, deploy }) => {
+  await deploy();
+  await sql`select enqueue_job('mail_alert', 'a')`;
   await sql`update jobs set run_at = now() + interval '1 hour'`;
   assertEquals(await run("notify-worker"), []);
   await sql`update jobs set run_at = now() - interval '1 second'`;
@@ -105,7 +121,7 @@ Deno.test("notify-worker is called only while a mail is due", async () => {
   assertEquals((await run("notify-worker")).length, 1);
 });
 
-Deno.test("pg_cron's notes of runs are kept for two days, those that never ended too", async () => {
+test("pg_cron's notes of runs are kept for two days, those that never ended too", async ({ sql, run }) => {
   await sql`
     insert into cron.job_run_details (status, start_time, end_time) values
       ('now', now(), now()),
@@ -119,7 +135,8 @@ Deno.test("pg_cron's notes of runs are kept for two days, those that never ended
   assertEquals(kept.map(({ status }) => status), ["now", "running", "yesterday", "long"]);
 });
 
-Deno.test("a worker is late when it has not come to its end for five minutes; notify-worker only while a mail is due", async () => {
+test("a worker is late when it has not come to its end for five minutes; notify-worker only while a mail is due", async ({ sql }) => {
+  await sql`select enqueue_job('mail_alert', 'a')`;
   const late = async () => {
     const [row] = await sql`select health_recent_activity()->'workers' as workers`;
     const workers = row!["workers"] as Record<string, { late: boolean }>;
