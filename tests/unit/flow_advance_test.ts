@@ -16,6 +16,7 @@ import {
   reroute,
   ringEnded,
 } from "../../supabase/functions/_shared/flows/advance.ts";
+import { consentKey } from "../../supabase/functions/_shared/flows/disclosure.ts";
 import type { Known } from "../../supabase/functions/_shared/flows/known.ts";
 import type { Flow, NodeOf } from "../../supabase/functions/_shared/flows/language.ts";
 import type { Input } from "../../supabase/functions/_shared/flows/understand.ts";
@@ -113,6 +114,26 @@ for (
   });
 }
 
+Deno.test("key 0 answers no disclosure where it leads to the operator", () => {
+  const options = [..."123456789"].map((key) => ({ key, next: "end" }));
+  const nodes = { menu: menu(options), person: ring("+15875550111") };
+  assertEquals(consentKey(version(nodes).flow, "menu"), "0");
+  assertEquals(consentKey(version(nodes, { operator: "person" }).flow, "menu"), undefined);
+});
+
+Deno.test("a caller who was told about recording is not told again", () => {
+  const flow = version({
+    agree: { type: "consent", policy: "opt_out", next: "menu" },
+    menu: menu([{ key: "1", next: "again" }]),
+    again: { type: "consent", policy: "opt_in", next: "ring" },
+    ring: ring("+15875550111"),
+  });
+  const asked = stateOf(proceed(flow, arrive(flow), KNOWN).reply);
+  const { reply, state } = advance(flow, asked, { digits: "1" }, KNOWN);
+  assertEquals(brief(reply), ["dial +15875550111"]);
+  assertEquals(state.disclosed?.policy, "opt_out");
+});
+
 const ALONE = (policy: "opt_out" | "opt_in", language = "en-US") =>
   version({
     agree: { type: "consent", policy, prompt: "own", next: "ring" },
@@ -189,7 +210,7 @@ Deno.test("a star repeats five times for nothing, and then uses up tries", () =>
   const flow = version({ menu: menu([{ key: "1", next: "end" }]) });
   let { reply } = proceed(flow, arrive(flow), KNOWN);
   let askings = 0;
-  while (reply.some(({ verb }) => verb === "gather")) {
+  while (reply.some(({ verb }) => verb === "gather") && askings < 50) {
     askings++;
     ({ reply } = advance(flow, stateOf(reply), { digits: "*" }, KNOWN));
   }
@@ -308,6 +329,20 @@ Deno.test("a mode is told before the database is asked where every way agrees on
   const closed = { ...KNOWN, calendars: { desk: "closed" as const } };
   const { reply } = proceed(flow("other"), choose(flow("other")), closed);
   assertEquals(stateOf(reply.slice(1)).choice, { mode: "night", turn: 1 });
+});
+
+Deno.test("a ring that may be passed over, to another mode, tells none before it rings", () => {
+  const flow = version({
+    menu: menu([{ key: "1", next: "ring" }]),
+    ring: { ...ring("+15875550111"), mode: "desk", unanswered: "note" },
+    note: { type: "voicemail", prompt: "note", mode: "night", next: "end" },
+  });
+  const asked = stateOf(proceed(flow, arrive(flow), KNOWN).reply);
+  const heard = hear(flow, asked, { digits: "1" });
+  assertEquals(heard.state.choice, undefined);
+  const barred = { ...KNOWN, mayDial: () => undefined };
+  const modes = [KNOWN, barred].map((known) => proceed(flow, heard, known).state.choice?.mode);
+  assertEquals(modes, ["desk", "night"]);
 });
 
 // --- whatever comes -----------------------------------------------------------------------------------------
