@@ -49,15 +49,11 @@ const matching = (pattern: RegExp, message: string) =>
   z.string(message).check(z.regex(pattern, message));
 const whole = (least: number, most: number) => {
   const message = `must be a whole number from ${least} to ${most}`;
-  return z.number(message).check(
-    z.refine((value) => Number.isInteger(value) && value >= least && value <= most, message),
-  );
+  return z.int(message).check(z.gte(least, message), z.lte(most, message));
 };
 const text = (most: number) => {
   const message = `must be text of 1 to ${most} characters`;
-  return z.string(message).check(
-    z.refine((value) => value.trim() !== "" && value.length <= most, message),
-  );
+  return z.string(message).check(z.regex(/\S/, message), z.maxLength(most, message));
 };
 const list = <T extends z.core.SomeType>(of: T, least: number, most: number) => {
   const message = `must be a list of ${least} to ${most}`;
