@@ -98,7 +98,7 @@ test("prompts are spoken whole, one after the other, in the language of their Tw
   );
 });
 
-test("a voice that fails leaves the time to read, and one that never ends holds up nobody", async (open) => {
+test("a voice that fails leaves time to read, and one that never ends delays nothing", async (open) => {
   const { page, speech } = await openPhone(open);
   await call(page);
   await speech.speaks(1);
@@ -241,7 +241,7 @@ for (
     ["bad-grammar", "Speech recognition failed (bad-grammar)."],
   ] as const
 ) {
-  test(`a recogniser's "${error}" is told, and the call goes on`, async (open) => {
+  test(`a recogniser's "${error}" is reported, and the call goes on`, async (open) => {
     const { page, speech } = await openPhone(open);
     const { nth } = await callToMenu(page, speech);
     if (error !== "no-speech") await speech.refuse(error);
@@ -267,7 +267,7 @@ test("Chromium's own recogniser is refused where the microphone is, and says so"
   await conversation(page).getByText("The microphone is not allowed.").waitFor();
 });
 
-test("nobody who listens in vain waits longer than the line does", async (open) => {
+test("listening in vain ends when the line stops waiting", async (open) => {
   const { page, speech } = await openPhone(open);
   await callToMenu(page, speech);
   await speech.finish();

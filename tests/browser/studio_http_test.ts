@@ -154,7 +154,7 @@ Deno.test("handled must be said as true or false", async () => {
   }
 });
 
-Deno.test("a page that is loaded again is told how things are at once, although nothing happened", async () => {
+Deno.test("a reloaded page gets the current state at once, without any event", async () => {
   const firstNews = async () => {
     const reader = (await ask("/api/live")).body!.pipeThrough(new TextDecoderStream()).getReader();
     let text = "";
@@ -237,7 +237,7 @@ Deno.test("what was waited for has passed: a ring of a minute takes no second on
   assert(Date.now() - before < 30_000);
 });
 
-Deno.test("a conversation ends when somebody hangs up, and only then", async () => {
+Deno.test("a conversation ends when one side hangs up, and only then", async () => {
   const clock = new LiveClock();
   const hungUp = new AbortController();
   const talk = clock.sleep(3_600_000, hungUp.signal);

@@ -47,7 +47,7 @@ test("a call made with the mouse is connected, and the operator sees each step o
   await row.waitFor({ state: "detached" });
 });
 
-test("a call is told to the operator's page as it comes: the page asks for nothing", async (open) => {
+test("the operator's page shows a call as it comes, without asking", async (open) => {
   const { page: phone } = await open("phone");
   const { page: operator } = await open("operator");
   await operator.getByText("Live", { exact: true }).waitFor();
@@ -380,7 +380,7 @@ for (const colorScheme of ["light", "dark"] as const) {
   }
 }
 
-test("before the first numbers nothing is claimed: not that nobody calls, nor that no message waits", async (open) => {
+test("before the first figures the page claims neither an empty line nor an empty voicemail box", async (open) => {
   let answer = () => {};
   const { page } = await open("operator", {
     prepare: (page) =>
@@ -396,7 +396,7 @@ test("before the first numbers nothing is claimed: not that nobody calls, nor th
   assertEquals(await page.getByText("Asking the line how it is…").isVisible(), false);
 });
 
-test("a database that is away is told, and forgotten when it is back", async (open) => {
+test("a database outage is shown, and cleared when it ends", async (open) => {
   const { page } = await open("operator");
   await page.getByText("Live", { exact: true }).waitFor();
   const { sql } = lab().hotline.db;

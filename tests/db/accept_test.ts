@@ -216,7 +216,7 @@ async function tenant(n: number) {
   return { org_id, account_sid, number };
 }
 
-Deno.test("a call is of the organisation whose account signed, whatever its number and first event", async () => {
+Deno.test("a call belongs to the organisation of the signing account, whatever its number and first event", async () => {
   const { org_id, account_sid } = await tenant(1);
   const sid = newCallSid();
   await accept(voiceEvent(sid, { account_sid, to_e164: undefined }));

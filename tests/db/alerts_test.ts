@@ -362,7 +362,7 @@ Deno.test("an empty database fires nothing", () =>
     assertEquals([...await sql`select alert from alert_status where firing`], []);
   }));
 
-Deno.test("a health check that nobody has asked for lately is no news of health", () =>
+Deno.test("an old health check has no value", () =>
   undone(async (sql) => {
     await sql`insert into health_checks (checked_at, healthy) values (now() - interval '9 minutes', false)`;
     assertEquals(await status(sql, "system_unhealthy"), { value: null, firing: false });
@@ -415,7 +415,7 @@ Deno.test("a value that goes to and fro around its threshold for 20 runs is one 
     assertEquals(await messages(sql), { slack: told, mails: told });
   }));
 
-Deno.test("of one alert at most three firings an hour are told, with their ends; a fourth when the hour allows it", () =>
+Deno.test("at most three firings of an alert are sent in an hour, with their recoveries; a fourth waits", () =>
   undone(async (sql) => {
     const again = async () => {
       await evaluate(sql, 9);

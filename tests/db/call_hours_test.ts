@@ -280,7 +280,7 @@ test("an event that comes late is counted at once, and its hour is added up agai
   assertEquals((await db.sql`select roll_up_calls(1000) as hours`)[0]!.hours, 0);
 });
 
-test("an hour that somebody is changing is left to the next run, which sees the change", async (db) => {
+test("an hour with an open change is left to the next run, which sees the change", async (db) => {
   await makeCalls(db.sql, 60, 1);
   const [hour] = await db.sql`select date_trunc('hour', now() - interval '5 hours', 'UTC') as h`;
   const writer = postgres(db.url, { max: 1, onnotice: () => {} });

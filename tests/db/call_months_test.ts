@@ -47,7 +47,7 @@ test("this month and the two to come are there, and an event goes to its own", a
   assertEquals(await keep(db.sql), { made: 0, dropped: 0 });
 });
 
-test("an event of a month that nobody made is kept, and moves when the month is made", async (db) => {
+test("an event of a month without a partition is stored, and moves when the month is made", async (db) => {
   const [early, late] = [newCallSid(), newCallSid()];
   const inTwoYears = daysAgo(-730);
   await insertEvent(db.sql, early, daysAgo(40));
@@ -91,7 +91,7 @@ test("a month is dropped when its days are over, and not while a call of it is l
   assertEquals(await keep(db.sql), { made: 0, dropped: 1 });
 });
 
-test("nobody waits for a month that cannot be dropped now: it is dropped later", async (db) => {
+test("a month that is in use is dropped later, and delays nothing", async (db) => {
   await insertEvent(db.sql, newCallSid(), daysAgo(400));
   await db.sql`insert into call_logs (call_sid, started_at) values (${newCallSid()}, ${
     daysAgo(400)
@@ -110,7 +110,7 @@ test("nobody waits for a month that cannot be dropped now: it is dropped later",
   }
 });
 
-test("events are neither refused nor held up while the month that nobody made in time is looked after", async (db) => {
+test("events are neither refused nor delayed while a late month is made", async (db) => {
   const whole = `months.call_lifecycle_${month(0)}`;
   await db.sql.unsafe(`drop table ${whole}`);
   await insertEvent(db.sql, newCallSid(), daysAgo(40));

@@ -199,7 +199,7 @@ Deno.test("every series that a rule or a panel names is one that metrics tells, 
   }
 });
 
-Deno.test("Prometheus is told of each alert of the database, so that its one rule is about all of them", async () => {
+Deno.test("Prometheus gets each alert of the database, so that one rule covers all", async () => {
   const [snapshot] = await db.sql`select metrics_snapshot() as it`;
   const firing = parseExposition(renderMetrics(snapshot!.it)).get("tradeline_alert_firing")!;
   const rules = await db.sql`select alert, severity from alert_rules order by severity, alert`;
@@ -259,7 +259,7 @@ Deno.test({
   },
 });
 
-Deno.test("role monitoring sees every call counted, whosever it is", async () => {
+Deno.test("role monitoring counts the calls of every organisation", async () => {
   assertEquals((await asMonitoring("select calls from call_funnel where stage = 'arrived'"))[0], {
     calls: "2",
   });

@@ -233,7 +233,7 @@ test("a purge is bounded, and a call that is going on is never purged", async (d
   assertEquals(await calls(db), [open]);
 });
 
-test("the evidence of consent outlives the call, and names nobody", async (db) => {
+test("the evidence of consent outlives the call, without a name", async (db) => {
   const sid = await callOf(db, "+14165550101", { days: 91 });
   await asService(db, (sql) => sql`select purge_expired()`);
   const rows = await db.sql`select * from consent_evidence`;
@@ -330,7 +330,7 @@ test("the deploy log is kept, however old; other events are not", async (db) => 
   }]);
 });
 
-test("a person is forgotten in every table, and nobody else is", async (db) => {
+test("a person is erased in every table, and other persons are not", async (db) => {
   await callOf(db, "+14165550101", { voicemail: true });
   await callOf(db, "+14165550101");
   const other = await callOf(db, "+14165550999", { voicemail: true });
@@ -432,7 +432,7 @@ test("an erasure waits for the event of a call that is just being accepted, and 
   assertEquals((await db.sql`select from call_lifecycle where call_sid = ${sid}`).length, 0);
 });
 
-test("an expired call of which an event is just being accepted is left to the next run", async (db) => {
+test("an expired call with an event in progress is left to the next run", async (db) => {
   const sid = await callOf(db, "+14165550101");
   await db.sql`
     update call_logs set started_at = now() - interval '200 days', ended_at = now() - interval '200 days'
@@ -482,7 +482,7 @@ test("an event waits for the erasure of its call, and is dropped; an erasure tak
   assertEquals((await db.sql`select from call_lifecycle where call_sid = ${sid}`).length, 0);
 });
 
-test("nobody but the service may export, erase or purge; nobody may erase by hand", async (db) => {
+test("only the service may export, erase or purge, and no role may delete rows by hand", async (db) => {
   for (const role of ["anon", "authenticated", "monitoring"]) {
     for (
       const attempt of [

@@ -173,7 +173,7 @@ Deno.test("each foreign key has an index, and each table a primary key", async (
   assertEquals([...keyless], []);
 });
 
-Deno.test("roles: what is made after the migrations is nobody's until it is granted, on an old project too", async () => {
+Deno.test("roles: objects made after the migrations have no grants, on an old project too", async () => {
   const [old, fresh] = await Promise.all([
     createTestDatabase({ empty: true }),
     createTestDatabase(),

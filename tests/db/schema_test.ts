@@ -49,7 +49,7 @@ test("supabase/schemas make what the migrations make", async ({ sql }) => {
   }
 });
 
-test("whatever differs between two databases is told", async ({ sql }) => {
+test("every difference between two databases is reported", async ({ sql }) => {
   const was = await readCatalog(sql);
   const changes: Record<string, RegExp> = {
     "alter table call_logs add column extra int": /create table public\.call_logs/,
@@ -135,7 +135,7 @@ async function copyOfTheTree(): Promise<string> {
   return root;
 }
 
-Deno.test("migrations are laid anew until they are released, and never rewritten after that", async () => {
+Deno.test("migrations are rewritten until they are released, and never afterwards", async () => {
   assertEquals(await rewritten(ROOT), [], "a released migration was changed");
 
   const root = await copyOfTheTree();

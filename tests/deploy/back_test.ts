@@ -70,7 +70,7 @@ test("of a function that does not start is noticed and undone, and --only touche
   assertEquals(response.status, 401);
 });
 
-test("that fails deletes the functions that are new in it, and tells which it cannot", async ({ project, root, run, log }) => {
+test("that fails deletes its new functions, and names those that it cannot delete", async ({ project, root, run, log }) => {
   const before = await log();
   const added = ["voice-newer", "voice-stuck", "voice-kept"];
   await addFunctions(root, added);
@@ -131,7 +131,7 @@ test("of which one function goes on with its old version is noticed and undone",
   await git(["reset", "--quiet", "--hard", "HEAD^^^"], root);
 });
 
-test("is taken back by rollback, which deletes what was new when the older version serves, and nobody else's, and which run again goes on where it stopped", async ({ project, root, run, log }) => {
+test("is undone by rollback, which deletes only its new functions, after the older version serves, and continues when run again", async ({ project, root, run, log }) => {
   const added = ["voice-newer", "voice-kept"];
   await addFunctions(root, added);
   // Those that are not there yet are not asked for.

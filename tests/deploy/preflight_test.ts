@@ -128,7 +128,7 @@ Deno.test("preflight: a token that Twilio does not know is refused, as every web
     await assertRejects(() => twilioOf(wrong), Error, "TWILIO_AUTH_TOKEN is no token of account");
   }));
 
-Deno.test("preflight: a trial account is refused, and one without a customer profile is told what it may", async () => {
+Deno.test("preflight: a trial account is refused, and the limits of one without a customer profile are reported", async () => {
   const looked = async (standing: Partial<TwilioApiOptions>) => {
     let found = "";
     await withTwilio(async (url) => {
@@ -165,7 +165,7 @@ Deno.test("preflight: a secondary token is refused, unless the primary one is ac
   await server.shutdown();
 });
 
-Deno.test("preflight: a number that cannot be bound is told before anything is changed", () =>
+Deno.test("preflight: a number that cannot be bound is reported before any change", () =>
   withTwilio(async (url, number) => {
     const env = { TWILIO_ACCOUNT_SID: ACCOUNT.accountSid, TWILIO_API_URL: url };
     assertStringIncludes(await twilioOf(env, number), `${number} is its number`);

@@ -114,7 +114,7 @@ test("a database without Vault has no schedule, and needs no token", async (proj
   assertEquals(await schedulerSecrets(targetOf(project), ROOT), undefined);
 });
 
-test("what fails tells no secret", async (project) => {
+test("failures reveal no secret", async (project) => {
   await project.db.sql.unsafe(VAULT);
   await project.db.sql.unsafe(
     `alter table vault.secrets add check (name <> 'scheduler_token')`,
@@ -125,7 +125,7 @@ test("what fails tells no secret", async (project) => {
   assertEquals(/sb_secret|:postgres@/.test(error.message), false, error.message);
 });
 
-Deno.test("deploy --dry-run says that Vault is filled, and tells no password of a database that it cannot reach", async () => {
+Deno.test("deploy --dry-run says that Vault is filled, and shows no password of a database that it cannot reach", async () => {
   const lines: string[] = [];
   await main(["deploy", "--dry-run", "--env-file", "/dev/null"], {
     env: {

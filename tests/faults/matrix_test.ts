@@ -231,7 +231,7 @@ for (const fault of Object.keys(FAULTS)) {
   }
 }
 
-Deno.test("without a fault every cell is another one: what is kept is told at once", async () => {
+Deno.test("without a fault every cell differs: events are stored at once", async () => {
   for (const step of STEPS) {
     const params = own(step);
     const answer = await answerOf(send(path(step), params));

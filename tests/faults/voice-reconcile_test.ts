@@ -256,7 +256,7 @@ Deno.test("a call that came while everything was down is found", async () => {
   assertEquals((await world.run()).body.found, 0);
 });
 
-Deno.test("an account's calls to other numbers are none of ours", async () => {
+Deno.test("an account's calls to other numbers are ignored", async () => {
   await using world = await World.make();
   const foreign = await world.ring({ keys: ["1"] }, () => true);
   assertEquals((await world.run()).body.found, 0);
@@ -450,7 +450,7 @@ Deno.test("a purge that runs out of the role's time goes on with half as many ro
   assertEquals([...await world.db.sql`select batch from asked`], [{ batch: 2500 }]);
 });
 
-Deno.test("told to slow down, a run stops asking, and what was left is asked later", async () => {
+Deno.test("a run stops at Twilio's 429 and continues later", async () => {
   await using world = await World.make();
   const calls = [];
   for (let n = 0; n < 3; n++) {
@@ -662,7 +662,7 @@ Deno.test("a recording that is gone already counts as deleted; one of a sub-acco
   assertEquals((await deletions(world)).length, 0);
 });
 
-Deno.test("told to slow down, a run deletes nothing further; two runs at once ask for each once", async () => {
+Deno.test("a run stops deleting at Twilio's 429; two runs at once delete each recording once", async () => {
   await using world = await World.make();
   const sids = [await erasedVoicemail(world), await erasedVoicemail(world)];
   world.twilio.fault = (path) =>
@@ -689,7 +689,7 @@ Deno.test("a run purges what a busy minute leaves behind", async () => {
   assertEquals((await world.run()).body.purged.idempotency_keys, 9000);
 });
 
-Deno.test("whoever has not the secret key gets 401, and nothing is asked or done", async () => {
+Deno.test("without the secret key the answer is 401, and nothing is asked or done", async () => {
   await using world = await World.make();
   await world.ring({ keys: ["9"] }, (path) => path.includes("event="));
   const anonymous: Record<string, string>[] = [

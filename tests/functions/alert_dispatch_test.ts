@@ -119,7 +119,7 @@ function request(method: string, key?: string): Request {
   });
 }
 
-Deno.test("an alert is told once when it fires and once when it has recovered, however often it is looked at", async () => {
+Deno.test("an alert sends one message when it fires and one when it recovers, however often it is evaluated", async () => {
   await using w = await world();
   assertEquals(await w.dispatch(), {
     healthy: true,
@@ -174,7 +174,7 @@ Deno.test("what is critical pages, and its end resolves the same incident", asyn
   assertEquals([resolve.event_action, resolve.dedup_key], ["resolve", trigger.dedup_key]);
 });
 
-Deno.test("a message that was not taken is told by the next run, in order, and only once", async () => {
+Deno.test("the next run sends a refused message, in order and once", async () => {
   await using w = await world();
   await w.refusals(51);
   w.slackStatus = 500;

@@ -262,7 +262,7 @@ const OPERATIONS: [path: string, body: (org_id?: string) => Record<string, unkno
   ],
 ];
 
-Deno.test("nobody is let in without a key or a token, and a member below admin does nothing", async () => {
+Deno.test("without a key or token there is no access, and members below admin can do nothing", async () => {
   const strangers: [Record<string, string>, number][] = [
     [{}, 401],
     [{ apikey: "sb_secret_wrong" }, 401],
@@ -354,7 +354,7 @@ Deno.test("a signed-in person asks 60 times a minute, an operator as often as ne
 
 // --- the form of a request ------------------------------------------------------------------------------------
 
-Deno.test("a wrong method, path, type or size is told before anything is read", async () => {
+Deno.test("a wrong method, path, type or size is refused before anything is read", async () => {
   const url = `${system.url}/functions/v1/call-flows`;
   const key = { apikey: LOCAL_SECRET_KEY };
   const status = async (path: string, init: RequestInit) => {

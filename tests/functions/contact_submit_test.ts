@@ -207,7 +207,7 @@ const submitted = async (address: string | null, headers: Record<string, string>
   return response;
 };
 
-Deno.test("the fourth message in an hour is refused, until exactly the time that Retry-After tells", async () => {
+Deno.test("the fourth message in an hour is refused, until exactly the time in Retry-After", async () => {
   const address = "203.0.113.1";
   for (let i = 0; i < 3; i++) assertEquals((await submitted(address)).status, 202);
   // The first was 20 minutes ago, the others 10.
@@ -285,7 +285,7 @@ Deno.test("a mailbox has many addresses, and is one for counting", () => {
   }
 });
 
-Deno.test("visitors whom nobody can tell apart share a wider limit", async () => {
+Deno.test("visitors without an address share a wider limit", async () => {
   const answers = [];
   for (let i = 0; i < 61; i++) answers.push((await submitted(null)).status);
   assertEquals(answers, [...Array(60).fill(202), 429]);
@@ -298,7 +298,7 @@ Deno.test("twenty at once from one address: three are kept", async () => {
   assertEquals((await counts() as { messages: number }).messages, before.messages + 3);
 });
 
-Deno.test("the limiter knows nobody's address", async () => {
+Deno.test("the limiter stores no address", async () => {
   await submitted("203.0.113.5");
   const rows = await sql`
     select identifier from rate_limit_windows
@@ -396,7 +396,7 @@ Deno.test("one message under one Idempotency-Key, however often and at once it c
   assertEquals(Object.keys(await faults(short)), ["Idempotency-Key"]);
 });
 
-Deno.test("browsers of the sites on the list may send; others are told nothing that lets them", async () => {
+Deno.test("browsers of listed sites may send; others get no CORS headers", async () => {
   for (const origin of [SITE, "http://localhost:3000"]) {
     const asked = await submit(undefined, { method: "OPTIONS", headers: { origin } });
     assertEquals(asked.status, 204);

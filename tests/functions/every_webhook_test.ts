@@ -146,7 +146,7 @@ for (const webhook of WEBHOOKS) {
   // --- the form of a request --------------------------------------------------------------------------------
 
   for (const method of ["GET", "HEAD", "PUT", "DELETE", "PATCH"]) {
-    Deno.test(`${title}: ${method} is not allowed, and told what is`, async () => {
+    Deno.test(`${title}: ${method} is refused with the allowed method`, async () => {
       const { status, headers, events } = await call(webhook, { method });
       assertEquals([status, headers.get("allow"), events], [405, "POST", []]);
     });
@@ -214,7 +214,7 @@ for (const webhook of WEBHOOKS) {
     });
   }
 
-  Deno.test(`${title}: 200 parameters are taken, of which some come more than once`, async () => {
+  Deno.test(`${title}: 200 parameters are accepted, repeated ones too`, async () => {
     const own = Object.entries(webhook.params);
     const more = Array.from({ length: 200 - own.length }, (_, n) => [`p${n % 9}`, `${n}`] as const);
     const params: [string, string][] = [...own, ...more.map(([k, v]): [string, string] => [k, v])];
@@ -265,7 +265,7 @@ for (const webhook of WEBHOOKS) {
       ["unauthorized", { token: "another" }],
     ] as const satisfies readonly (readonly [string, Parameters<typeof call>[1]])[]
   ) {
-    Deno.test(`${title}: the log line of a request that is ${what} tells nothing personal`, async () => {
+    Deno.test(`${title}: the log line of a request that is ${what} holds nothing personal`, async () => {
       const own: Params = "params" in options ? options.params : webhook.params;
       const { lines } = await call(webhook, {
         ...options,
@@ -378,7 +378,7 @@ for (const { fault, field, change } of MALFORMED) {
   }
 
   for (const webhook of CALLBACKS) {
-    Deno.test(`${webhook.title}: a callback ${fault} is told which parameter is wrong`, async () => {
+    Deno.test(`${webhook.title}: the answer to a callback ${fault} names the wrong parameter`, async () => {
       const { status, text, events } = await call(webhook, { params: change(webhook.params) });
       const body = JSON.parse(text);
       assertEquals([status, body.error, events], [400, "invalid", []]);
@@ -409,7 +409,7 @@ const UNKNOWN: readonly Params[] = [
 ];
 
 for (const webhook of [...STEPS, ...CALLBACKS]) {
-  Deno.test(`${webhook.title}: a status or value that nobody understands is kept as unknown, not refused`, async () => {
+  Deno.test(`${webhook.title}: an unknown status or value is stored as unknown, not refused`, async () => {
     const expected = await call(webhook);
     for (const unknown of UNKNOWN) {
       // deno-lint-ignore no-await-in-loop
@@ -486,7 +486,7 @@ for (const webhook of CALLBACKS) {
     assertEquals([status, text], [400, '{"error":"invalid","issues":[]}']);
   });
 
-  Deno.test(`${webhook.title}: an unexpected error tells its number and nothing else`, async () => {
+  Deno.test(`${webhook.title}: an unexpected error answers with its number and nothing else`, async () => {
     const { status, text, lines } = await call(webhook, {
       outcome: new TypeError("nobody expected this"),
     });
@@ -499,7 +499,7 @@ for (const webhook of CALLBACKS) {
   });
 }
 
-Deno.test("a body that breaks off says nothing to whoever has not signed", async () => {
+Deno.test("an unsigned body that breaks off gets no information", async () => {
   const [frontdoor] = STEPS;
   const deps = testDeps();
   const body = new ReadableStream<Uint8Array>({

@@ -89,7 +89,7 @@ async function rows(): Promise<unknown> {
 }
 
 for (const name of OPERATORS_ONLY) {
-  Deno.test(`${name}: without the key nothing is done and nothing told, whatever is sent`, async () => {
+  Deno.test(`${name}: without the key any request has no effect and gets no information`, async () => {
     const before = await rows();
     await fc.assert(
       fc.asyncProperty(

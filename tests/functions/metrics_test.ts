@@ -98,7 +98,7 @@ const seen = (ms: number, outcome: "served" | "failed" | "refused" = "served") =
   databaseMs: 3,
 });
 
-Deno.test("requests are told together, after a while, in the background", async () => {
+Deno.test("requests are reported together, after a while, in the background", async () => {
   const sent: FunctionMetricsRow[][] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
   const waits: number[] = [];

@@ -66,7 +66,7 @@ Deno.test("only an operator may run it", async () => {
   assertEquals(await ask("GET", { apikey: "sb_secret_local" }), [405, "method_not_allowed"]);
 });
 
-Deno.test("a message is told to the operator, who can answer it, and the sender gets a receipt", async () => {
+Deno.test("the operator gets a message that can be answered, and the sender a receipt", async () => {
   const id = await owe(system, {
     name: "Jane <b>Doe</b>",
     email: "jane@example.com",

@@ -300,7 +300,7 @@ Deno.test("look-ups that fail are logged each, and counted once a minute", async
   assertEquals(parts.reported.length, 4);
 });
 
-Deno.test("a new token that cannot be stored is used all the same, and told", async () => {
+Deno.test("a new token that cannot be stored is used and reported", async () => {
   const { parts, tenants } = directory();
   const found = await tenants.find(TENANT);
   parts.twilio = "the-token-of-now";
@@ -364,7 +364,7 @@ Deno.test("a request without a signature is not worth a look-up", async () => {
   assertEquals(parts.reads, 0);
 });
 
-Deno.test("while nobody can say whose a request is, Twilio is asked to deliver it again", async () => {
+Deno.test("while an account cannot be looked up, Twilio gets 503 and delivers again", async () => {
   const { parts, tenants } = directory();
   parts.database = false;
   parts.twilio = new Error("away");
@@ -424,7 +424,7 @@ Deno.test("a line without a published flow answers as the settings say, in its b
   assertEquals(own.spoken.slice(1), main.spoken.slice(1));
 });
 
-Deno.test("a call of an account of which the database has said nothing rings nobody by key 0", async () => {
+Deno.test("key 0 dials no number while nothing is known of the account", async () => {
   const { parts, tenants } = directory();
   parts.database = false;
   parts.twilio = TOKEN;

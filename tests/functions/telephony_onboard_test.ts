@@ -111,7 +111,7 @@ officeTest("each step is written down with what undoes it", async (office) => {
   ]);
 });
 
-officeTest("the sub-account's token is kept sealed, and told nowhere", async (office) => {
+officeTest("the sub-account's token is stored encrypted, and never shown", async (office) => {
   const { org_id, body } = organisation();
   const { body: answer } = await office.ask(body);
   const { sid, auth_token } = office.twilio.subaccounts[0]!;
@@ -161,7 +161,7 @@ for (
   ] as const
 ) {
   officeTest(
-    `an organisation whose sub-account was ${what} at Twilio is told so, and can begin anew`,
+    `an organisation whose sub-account was ${what} at Twilio learns that, and can begin again`,
     async (office) => {
       const { org_id, body } = organisation();
       const first = (await office.ask(body, { key: "one" })).body;
@@ -374,7 +374,7 @@ officeTest("a further number that fails leaves the organisation what it had", as
   assertEquals(active(office).length, 1);
 });
 
-officeTest("after a failure that was undone the same request is tried anew", async (office) => {
+officeTest("after an undone failure the same request runs again", async (office) => {
   const { org_id, body } = organisation();
   office.twilio.inject({
     method: "POST",
@@ -424,7 +424,7 @@ officeTest("an admin who asks twenty times under as many keys gets one number", 
   assertEquals(office.twilio.purchases.length, 1);
 });
 
-officeTest("nobody else may, and nothing is begun", async (office) => {
+officeTest("other callers are refused, and nothing is begun", async (office) => {
   const { org_id, body } = organisation();
   // Beyond what clocks may differ by.
   const past = Math.floor(Date.now() / 1000) - 60;
@@ -601,7 +601,7 @@ for (
     ["a failure of its own", { status: 500 }, 503, "twilio_unavailable", /not answer/],
   ] as const
 ) {
-  officeTest(`buying: ${name} of Twilio's is undone, and told in words`, async (office) => {
+  officeTest(`buying: ${name} of Twilio's is undone, and explained`, async (office) => {
     const { org_id, body } = organisation();
     office.twilio.inject({
       method: "POST",
@@ -657,7 +657,7 @@ officeTest(
 );
 
 officeTest(
-  "a number that somebody else was faster to buy gives way to the next",
+  "a number that was sold meanwhile is replaced by the next",
   async (office) => {
     office.twilio.inject({
       method: "POST",
@@ -671,7 +671,7 @@ officeTest(
 );
 
 officeTest(
-  "an undo that fails is told, kept, and tried again by voice-reconcile",
+  "a failed undo is reported, stored, and retried by voice-reconcile",
   async (office) => {
     const { org_id, body } = organisation();
     office.twilio.inject({
@@ -939,7 +939,7 @@ Deno.test("a sub-account's token is kept from the answer that opened it", async 
   }
 });
 
-Deno.test("where the answer that told the token was lost, the sub-account is closed again", async () => {
+Deno.test("when the answer with the token was lost, the sub-account is closed", async () => {
   const office = openOffice(stack, { tokenOnce: true });
   try {
     const { body } = organisation();
@@ -1257,7 +1257,7 @@ officeTest("the same request takes over what its process left behind", async (of
   assertEquals(office.twilio.purchases.length, 1);
 });
 
-officeTest("whoever has lost the lease does nothing more", async (office) => {
+officeTest("a worker that lost its lease does nothing more", async (office) => {
   const { body } = organisation();
   const begun = await office.saga.database.begin(body as never, undefined, true);
   if (begun.outcome !== "started") throw new Error(begun.outcome);
@@ -1313,7 +1313,7 @@ Deno.test("where there is a Vault the token is kept there", async () => {
   }
 });
 
-Deno.test("the table of tokens is readable by nobody, the service included", async () => {
+Deno.test("no role can read the table of tokens, the service included", async () => {
   const answer = await fetch(`${stack.url}/rest/v1/telephony_secrets`, {
     headers: { apikey: "sb_secret_local" },
   });

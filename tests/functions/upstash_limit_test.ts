@@ -147,7 +147,7 @@ redisTest(
 );
 
 redisTest(
-  "two hundred at once, of which Redis answers some in time and others not: exactly ten are admitted",
+  "two hundred at once, with Redis late for some: exactly ten are admitted",
   async () => {
     // Our own queue eats the time of most of them, as in a flood.
     const caller = newNumber();
@@ -396,7 +396,7 @@ async function assertDatabaseDecides(server: Server, reason: string): Promise<vo
   assertEquals(kinds(others), { accepted: 9, rate_limited: 11 });
 }
 
-Deno.test("Upstash refuses connections: the database decides, and it is told", async () => {
+Deno.test("Upstash refuses connections: the database decides, and the outage is reported", async () => {
   await assertDatabaseDecides({ url: NOWHERE, token: "token" }, "TypeError");
 });
 
@@ -441,7 +441,7 @@ for (
     ["200 with a number in quotes", () => Response.json({ result: "MQ==" }), "TypeError"],
   ] as const
 ) {
-  Deno.test(`Upstash answers ${fault}: the database decides, and it is told`, async () => {
+  Deno.test(`Upstash answers ${fault}: the database decides, and the outage is reported`, async () => {
     await withServer(response, (server) => assertDatabaseDecides(server, reason));
   });
 }
@@ -456,7 +456,7 @@ redisTest(
   },
 );
 
-Deno.test("Upstash and the database both away: the step is told so in time to serve the caller", async () => {
+Deno.test("Upstash and the database both away: the step learns it in time to serve the caller", async () => {
   const { accept, logged } = isolate({ url: NOWHERE, token: "token" }, { databaseUrl: NOWHERE });
   const started = performance.now();
   const outcome = await withBackground(() => accept(arrival(newNumber())));

@@ -57,7 +57,7 @@ Deno.test("asking for a person is recorded as a handoff", async () => {
   });
 });
 
-Deno.test("that somebody asked for a person while nothing could be written is told by the next callback", async () => {
+Deno.test("a wish for a person that could not be stored comes with the next callback", async () => {
   const asked = await press(pressed("0"), undefined, { outcome: UNAVAILABLE });
   const { search } = new URL(String(only(asked, "Dial").attributes["action"]));
   const { event } = await takeStep("voice-route-action", routeAction, {
@@ -95,7 +95,7 @@ Deno.test("without the database a person is still brought", async () => {
   assertEquals(outline, ["Say: Connecting you to a person.", `Dial: ${BUSINESS}`]);
 });
 
-Deno.test("two keys of one call that no URL tells apart are two events, however they were delivered", async () => {
+Deno.test("two keys of one call with the same URL are two events, however they were delivered", async () => {
   const deps = testDeps();
   const handler = createHandler(deps);
   // A first attempt may come without a token, and its retry with one.
@@ -122,7 +122,7 @@ Deno.test("a key that refuses during the call outranks an earlier yes, and what 
   assertEquals([refused.event["consent_given"], refused.event["consent_order"]], [false, 12]);
 });
 
-Deno.test("a refusal whose turn no URL tells outranks every yes", async () => {
+Deno.test("a refusal without a turn outranks every yes", async () => {
   const { event } = await press(pressed("3"), "");
   assertEquals([event["consent_given"], event["consent_order"]], [false, 20002]);
 });

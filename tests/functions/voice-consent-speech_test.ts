@@ -247,7 +247,7 @@ for (const now of ["opt_out", "opt_in"]) {
     ]);
   });
 
-  Deno.test(`of a caller who was told nothing, nothing is taken for consent, though the line is ${now}`, async () => {
+  Deno.test(`without a disclosure no answer is consent, though the line is ${now}`, async () => {
     for (const params of [onTheLine, pressed("1"), pressed("3"), said("sales"), said("I agree")]) {
       const outcome = accepted({ consent_given: true });
       const answer = await hear(params, { ...options, outcome }, UNTOLD);

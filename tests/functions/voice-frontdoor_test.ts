@@ -36,7 +36,7 @@ const WELCOME = response(
   `<Redirect method="POST">${NEXT}</Redirect>`,
 );
 
-Deno.test("a caller is greeted, told about recording, and asked", async () => {
+Deno.test("a caller hears the greeting, the disclosure and the question", async () => {
   const { xml } = await twiml(createHandler(testDeps()), arrival());
   assertEquals(xml, WELCOME);
 });
@@ -90,7 +90,7 @@ Deno.test("where only a yes agrees, the disclosure says so", async () => {
   );
 });
 
-Deno.test("a caller over the limit is told so, and the call ends", async () => {
+Deno.test("a caller over the limit hears so, and the call ends", async () => {
   const { xml } = await twiml(createHandler(testDeps({ outcome: RATE_LIMITED })), arrival());
   assertEquals(
     xml,

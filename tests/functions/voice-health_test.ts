@@ -75,7 +75,7 @@ function checks(text: string) {
   return { status: body.status, checks: body.checks };
 }
 
-Deno.test("healthy: an operator is told every check with its figures, with 200", async () => {
+Deno.test("healthy: an operator gets every check with its figures, with 200", async () => {
   await using api = fakeDataApi(answering({}));
   const handler = handlerFor({ SUPABASE_URL: api.url });
   const { status, headers, text } = await ask(handler, "GET", OPERATOR);
@@ -96,7 +96,7 @@ Deno.test("healthy: an operator is told every check with its figures, with 200",
 for (
   const [who, headers] of [["anybody", {}], ["a wrong key", { apikey: "sb_secret_x" }]] as const
 ) {
-  Deno.test(`${who} is told each check's status and nothing more`, async () => {
+  Deno.test(`${who} gets each check's status and nothing more`, async () => {
     const figures = {
       ...ACTIVITY,
       connections: { used: 10, allowed: 60 },
@@ -239,7 +239,7 @@ Deno.test("why a check failed is in the log", async () => {
   ]);
 });
 
-Deno.test("an operator is told whether an allow-list keeps addresses out", async () => {
+Deno.test("an operator sees whether an allow-list is set", async () => {
   await using api = fakeDataApi(answering({}));
   for (const [list, expected] of [[undefined, false], ["203.0.113.0/24", true]] as const) {
     const handler = handlerFor({ SUPABASE_URL: api.url, TWILIO_IP_ALLOWLIST: list });
@@ -262,7 +262,7 @@ Deno.test("many who ask at once ask the database once", async () => {
   assertEquals(api.calls.map(({ name }) => name).sort(), Object.keys(HEALTHY).sort());
 });
 
-Deno.test("an answer is given to everybody for 5 s, and then made anew", async () => {
+Deno.test("an answer is shared for 5 s, and then renewed", async () => {
   let down = true;
   let now = 1_000_000;
   await using api = fakeDataApi((call) =>
@@ -280,7 +280,7 @@ Deno.test("an answer is given to everybody for 5 s, and then made anew", async (
 });
 
 for (const method of ["POST", "PUT", "DELETE"]) {
-  Deno.test(`${method} is not allowed, asks nothing, and is told what is`, async () => {
+  Deno.test(`${method} is refused with the allowed methods, and nothing is asked`, async () => {
     await using api = fakeDataApi(answering({}));
     const { status, headers } = await ask(handlerFor({ SUPABASE_URL: api.url }), method);
     assertEquals([status, headers.get("allow"), api.calls.length], [405, "GET, HEAD", 0]);

@@ -53,7 +53,7 @@ for (const status of ["completed", "answered"]) {
 }
 
 for (const status of ["busy", "no-answer", "failed", "canceled"]) {
-  Deno.test(`a dial that ended ${status} leads to voicemail, and nobody has talked`, async () => {
+  Deno.test(`a dial that ended ${status} leads to voicemail, without a talk`, async () => {
     const { outline, event } = await dialOver(dialEnded(status));
     assertEquals(outline, VOICEMAIL_INSTEAD);
     assertEquals([event["leg_status"], event["talk_sec"]], [status, undefined]);
@@ -76,7 +76,7 @@ Deno.test("a dial that was picked up without reaching the caller is no conversat
   assertEquals([event["talk_sec"], event["bridged"]], [undefined, false]);
 });
 
-Deno.test("a dial that is not told to have been bridged counts by its status", async () => {
+Deno.test("without DialBridged a dial counts by its status", async () => {
   const { xml } = await dialOver(dialEnded("completed", { DialBridged: "true" }));
   assertEquals(xml, HANGUP);
 });
@@ -86,7 +86,7 @@ Deno.test("an answered dial of no length is a conversation all the same", async 
   assertEquals(event["talk_sec"], 0);
 });
 
-Deno.test("a request that tells of no dial leads to voicemail", async () => {
+Deno.test("a request without a dial leads to voicemail", async () => {
   assertEquals((await dialOver(onTheLine)).outline, VOICEMAIL_INSTEAD);
 });
 

@@ -128,7 +128,7 @@ for (
   });
 }
 
-Deno.test("a call that somebody else forwarded here is put through", async () => {
+Deno.test("a call that was forwarded here is connected", async () => {
   const answer = await takeStep(
     "voice-route",
     createHandler,
@@ -177,7 +177,7 @@ for (
     ["a leg of another line of ours", { spent: false, own_lines: [CALLER] }],
   ] as const
 ) {
-  Deno.test(`${title}: nobody is dialled, and a message can be left`, async () => {
+  Deno.test(`${title}: no number is dialled, and a message can be left`, async () => {
     const { outline } = await route("?turn=1&attempt=1", {
       outcome: accepted({ mode: "sales", facts }),
     });

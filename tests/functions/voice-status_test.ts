@@ -225,7 +225,7 @@ Deno.test("each status of each leg is an event of its own", async () => {
   assertEquals(new Set(events.map(({ event }) => event?.["identity"])).size, 4);
 });
 
-Deno.test("a callback that reports nothing is told what it lacks", async () => {
+Deno.test("the answer to a callback without a report names what it lacks", async () => {
   const { status, text, event } = await report(callReported(""));
   assertEquals([status, event], [400, undefined]);
   assertEquals(JSON.parse(text), {

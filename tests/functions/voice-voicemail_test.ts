@@ -209,7 +209,7 @@ for (const RecordingStatus of ["absent", "failed"]) {
 }
 
 for (const event of ["recording", "transcription"]) {
-  Deno.test(`a ${event} callback that names no recording is told so`, async () => {
+  Deno.test(`the answer to a ${event} callback without a recording says so`, async () => {
     const { RecordingSid: _, ...params } = transcriptionReported;
     const { status, text, events } = await callback(params, `?event=${event}&${STATE}`);
     assertEquals([status, events], [400, []]);
@@ -235,7 +235,7 @@ for (
     ["a call's recording", { ...recordEnded, DialCallStatus: "completed" }, "voicemail_offered"],
   ] as const
 ) {
-  Deno.test(`${what} that is told to the address without an event is noted as ${kept}`, async () => {
+  Deno.test(`${what} at the address without an event is stored as ${kept}`, async () => {
     const { event, outline } = await step(params, "");
     assertEquals(event?.["event"], kept);
     assertEquals(outline.includes("Record"), kept === "voicemail_offered");

@@ -221,7 +221,7 @@ Deno.test("a recording that is said to be elsewhere is not fetched: the credenti
   assertEquals(asked.length, 0);
 });
 
-Deno.test("what Twilio refuses, redirects or spoils is told without its words", async () => {
+Deno.test("refusals, redirects and bad answers of Twilio are answered without its words", async () => {
   const query = link(await voicemail());
   for (
     const [answer, status, code] of [

@@ -88,7 +88,7 @@ Deno.test("while a run goes on in the background the scheduler begins no second 
   });
 });
 
-Deno.test("a run that fails is logged: answered 503 where somebody waits, and 202 before it where nobody does", async () => {
+Deno.test("a failed run is logged: answered 503, or 202 before it with respond-async", async () => {
   const lines: Lines = [];
   const fail = () => Promise.reject(new DatabaseFailure("claim", ""));
   const waited = await call(fail, {}, lines);
@@ -113,7 +113,7 @@ Deno.test("who may not start it starts nothing, however the answer is preferred"
   assertEquals([response.status, runs], [401, 0]);
 });
 
-Deno.test("what nobody expected is 500, by a number that the log has too", async () => {
+Deno.test("an unexpected error is 500 with a number that the log has too", async () => {
   const lines: Lines = [];
   const response = await call(() => Promise.reject(new TypeError("null is no row")), {}, lines);
   const { request_id } = lines[0]![1];

@@ -150,7 +150,7 @@ test("starts, stops on Ctrl-C, finds its data the next time, and refuses those o
   await assertRejects(() => postmaster(dataDir), Deno.errors.NotFound);
 });
 
-test("a second start on one data directory says who has it, and harms nothing", async (dataDir) => {
+test("a second start on one data directory names the process that has it, and harms nothing", async (dataDir) => {
   const first = await start(dataDir);
   const error = await refused(dataDir);
   assertMatch(
@@ -257,7 +257,7 @@ test("runs on when the shell leaves that started it in the background", async (d
   await until(async () => await commandOf(pid) === "");
 }, { ignore: WITHOUT_NPX });
 
-test("begins anew when the making of the cluster was interrupted", async (dataDir) => {
+test("begins again when the making of the cluster was interrupted", async (dataDir) => {
   await Deno.mkdir(join(dataDir, "db.new"), { recursive: true });
   await Deno.writeTextFile(join(dataDir, "db.new", "half"), "made");
   await (await start(dataDir)).end("SIGTERM");

@@ -177,7 +177,7 @@ Deno.test("a menu that is only ever repeated, or talked about, ends in voicemail
   }
 });
 
-Deno.test("a wrong key is told so once, then leads to voicemail", async () => {
+Deno.test("a wrong key is announced once, then leads to voicemail", async () => {
   const once = await hotline.ring({ keys: ["7", "2"], dial: "answered" });
   assertMatch(said(once), /not one of the choices/);
   assertEquals(once.record.dialled, [SUPPORT]);

@@ -168,7 +168,7 @@ Deno.test("no mail before the call is over, nor for a call without a message", a
   assertEquals(await owed(talked), []);
 });
 
-Deno.test("a mail whose transaction is undone is not owed", async () => {
+Deno.test("a mail of a transaction that rolls back is not enqueued", async () => {
   const sid = newCallSid();
   await sql.begin(async (transaction) => {
     for (const event of voicemailEvents(sid, true)) {
@@ -234,7 +234,7 @@ Deno.test("a transcript between two tries changes nothing of a mail that may hav
   assertEquals(mails.length, 1);
 });
 
-Deno.test("a mail bomb from 120 addresses: 60 messages are kept, 63 mails sent, and a voicemail's mail waits for none of them", async () => {
+Deno.test("a mail bomb from 120 addresses: 60 messages are kept, 63 mails sent, and a voicemail's mail does not wait for them", async () => {
   const bombed = await startMailSystem({
     MAX_CONTACT_MESSAGES_PER_HOUR: "",
     MAX_MAILS_PER_HOUR: "",

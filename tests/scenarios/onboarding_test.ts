@@ -344,7 +344,7 @@ Deno.test("the command shows the number, or why there is none", async () => {
   assertMatch(malformed.err, /--release must be the organisation's UUID/);
 });
 
-Deno.test("the command that fails tells what was done and undone, and nothing that was not", async () => {
+Deno.test("a failing command reports what was done and undone, and nothing else", async () => {
   const url = ["--url", `${hotline.url}/functions/v1/telephony-onboard`];
   const asked = () => [
     "--org",

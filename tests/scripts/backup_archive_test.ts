@@ -248,7 +248,7 @@ Deno.test("a backup with a row that is another one is refused, and nothing is re
     await assertRefused(other, empty, "call_logs: 3 rows of 3");
   }));
 
-Deno.test("a backup with a row whose foreign key leads nowhere is refused, and nothing is restored", () =>
+Deno.test("a backup with a broken foreign key is refused, and nothing is restored", () =>
   inTwo(async (db, empty, dir) => {
     const org = crypto.randomUUID();
     await db.sql`
@@ -266,7 +266,7 @@ Deno.test("a backup with a row whose foreign key leads nowhere is refused, and n
     await assertRefused(orphaned, empty, "rows lead nowhere");
   }));
 
-Deno.test("a database whose migrations are recorded without their SQL is not backed up by half", () =>
+Deno.test("a database whose migrations are recorded without SQL is not backed up", () =>
   inTwo(async (db, _, dir) => {
     await db.sql`
       update supabase_migrations.schema_migrations set statements = null where version = ${SCHEMA_VERSION}`;

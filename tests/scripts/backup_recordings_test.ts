@@ -178,7 +178,7 @@ Deno.test("a recording is fetched once: later backups know its checksum from the
     assertEquals(linesOf(file), [...sids, sid].map((each) => `${sum(each)}  ${each}.wav`));
   }));
 
-Deno.test("a recording that Twilio does not have is told of each time, and listed once it has it", () =>
+Deno.test("a recording that Twilio does not have is reported each time, and listed when it is there", () =>
   withBoth(async ({ twilio, backup, sids }) => {
     const path = `${MAIN}/Recordings/${sids[1]}.wav`;
     twilio.there.delete(path);
@@ -192,7 +192,7 @@ Deno.test("a recording that Twilio does not have is told of each time, and liste
     assertEquals(linesOf(whole.file)[1], `${sum(sids[1]!)}  ${sids[1]}.wav`);
   }));
 
-Deno.test("while Twilio does not answer the database is backed up, known checksums stay, and the exit code tells", () =>
+Deno.test("while Twilio does not answer, the database is backed up, known checksums stay, and the exit code is 1", () =>
   withBoth(async ({ db, twilio, backup, sids }) => {
     await backup();
     const sid = await recorded(db, newCallSid(), 4);

@@ -123,7 +123,7 @@ Deno.test("a backup is restored into a new hosted project, by a postgres who is 
   }
 });
 
-Deno.test("a backup takes longer than the role's statement_timeout, which the pooler lets nobody raise when connecting", async () => {
+Deno.test("a backup takes longer than the role's statement_timeout, which a connection through the pooler cannot raise", async () => {
   const db = await lived();
   try {
     await db.sql`alter database ${
@@ -253,7 +253,7 @@ Deno.test("a backup that was changed, cut off or locked with another key is refu
   }
 });
 
-Deno.test("where a key is set, a backup that nobody locked is refused: somebody else may have put it there", async () => {
+Deno.test("where a key is set, an unencrypted backup is refused: an attacker may have put it there", async () => {
   const db = await createTestDatabase();
   try {
     await withDir(async (dir) => {

@@ -157,7 +157,7 @@ const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`)) as {
   tasks: Record<string, { command: string }>;
 };
 
-Deno.test("each command tells its help as it can be pasted, refuses what it does not know, and does nothing then", async () => {
+Deno.test("each command prints help that can be pasted, and refuses unknown options without doing anything", async () => {
   assertEquals(Object.keys(tasks).filter((task) => task !== "check"), Object.keys(REFUSED));
   const wrong = async (task: string, [script = "", ...own]: string[], args: string[]) => {
     const { code, out, err } = await runCommand(script, [...own, ...args], { env: WITHOUT });

@@ -330,7 +330,7 @@ test("text in a query string stays text", async (api) => {
   assertEquals((await get(api, "fruit?id=about.1")).body.code, "PGRST100");
 });
 
-test("count=exact tells the total in Content-Range", async (api) => {
+test("count=exact puts the total into Content-Range", async (api) => {
   const { status, headers } = await get(api, "fruit?limit=2", { ...SECRET, prefer: "count=exact" });
   assertEquals([status, headers.get("content-range")], [206, "0-1/3"]);
   assertEquals((await get(api, "fruit?limit=2")).headers.get("content-range"), "0-1/*");

@@ -191,7 +191,7 @@ function fakeTwilio(account: { type: string; profiles: unknown[]; open: readonly
 const MAIN = `AC${"0".repeat(32)}`;
 const SUB = `AC${"5".repeat(32)}`;
 
-Deno.test("of a deployed line it says what Twilio's account cannot do, and whose recordings anybody can hear", async () => {
+Deno.test("for a deployed line it reports the limits of Twilio's account, and unprotected recordings", async () => {
   const look = async (account: Parameters<typeof fakeTwilio>[0], token = "token") => {
     await using server = fakeTwilio(account);
     const { text } = await doctor(["--url", closedPort()], {
@@ -225,13 +225,13 @@ Deno.test("of a deployed line it says what Twilio's account cannot do, and whose
   );
 });
 
-Deno.test("where nobody answers it says how to start, and ends with 1", async () => {
+Deno.test("without an answer it says how to start, and ends with 1", async () => {
   const { code, text } = await doctor([], { TRADELINE_API_PORT: closedPort().split(":").at(-1)! });
   assertEquals(code, 1);
   assertMatch(text, /FAULT {3}Nobody answers at http:\/\/127\.0\.0\.1:\d+\n {8}-> Start the line/);
 });
 
-Deno.test("wrong usage is told, with where the usage is, and ends with 2", async () => {
+Deno.test("wrong usage is reported with the command for help, and ends with 2", async () => {
   for (const args of [["--colour"], ["--url", "tradeline"]]) {
     const { code, text } = await doctor(args);
     assertEquals(code, 2);
@@ -431,7 +431,7 @@ for (
     ],
   ] as const
 ) {
-  Deno.test(`${what}: told first, with what to do`, () => {
+  Deno.test(`${what}: reported first, with advice`, () => {
     const [worst] = diagnose(examination);
     assertEquals(worst!.level, level);
     assertMatch(worst!.what, words);

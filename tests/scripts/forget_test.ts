@@ -264,7 +264,7 @@ Deno.test("no command takes a key to another machine by plain http", async () =>
   assertStringIncludes(text, "http:// on this machine only");
 });
 
-Deno.test("forget without an account erases nobody who has called, and somebody who only wrote", async () => {
+Deno.test("forget without an account refuses to erase callers, and erases a person who only wrote", async () => {
   const stack = await startTestStack({ functions: false });
   const sql = stack.db.sql;
   try {

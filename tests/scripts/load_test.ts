@@ -104,7 +104,7 @@ Deno.test("without a stack one line says what to do, and the exit code is 1", as
   assertEquals(err, `Nothing answers at ${url}: run \`npx -y deno@2.9.6 task start\` first\n`);
 });
 
-Deno.test("a wrong secret key is told, rather than taken for calls that are left open", async () => {
+Deno.test("a wrong secret key is reported, and not counted as open calls", async () => {
   const { code, out, err } = await load([...QUICK, "--calls", "1", "--json"], {
     SUPABASE_SERVICE_ROLE_KEY: "sb_secret_no",
   });

@@ -29,7 +29,7 @@ function story(record: CallRecord): string[] {
   });
 }
 
-Deno.test("the first webhook rings, the next are in progress, and each tells the whole call", async () => {
+Deno.test("the first webhook is ringing, the next are in progress, and each has the parameters of the call", async () => {
   await using app = new App({ "/voice": "<Redirect>/next?a=1</Redirect>", "/next": "<Hangup/>" });
   const simulator = app.simulator();
   const call = await simulator.call({
@@ -276,7 +276,7 @@ Deno.test("an answered dial reports the leg, the recording and the outcome", asy
   );
 });
 
-Deno.test("a dial that fails tells its action why, and reports the leg", async () => {
+Deno.test("a failing dial gives its action the reason, and reports the leg", async () => {
   for (const outcome of ["busy", "no-answer", "failed", "canceled"] as const) {
     // deno-lint-ignore no-await-in-loop -- one app after the other
     await using app = new App(DIALLING);
@@ -417,7 +417,7 @@ Deno.test("a person who is asked before being connected takes the call by a key"
   assertEquals([after?.params.DialCallStatus, after?.params.DialBridged], ["completed", "true"]);
 });
 
-Deno.test("a whisper that fails, or holds what none may, connects nobody", async () => {
+Deno.test("a whisper that fails, or holds a forbidden verb, does not connect", async () => {
   for (const whisper of ["<Dial>+15550002222</Dial>", () => new Response(null, { status: 500 })]) {
     await using app = new App({ ...SCREENED, "/screen": whisper });
     // deno-lint-ignore no-await-in-loop -- One app at a time.
@@ -521,7 +521,7 @@ Deno.test("silence is recorded too: its action is asked, and no verb behind is r
   ]);
 });
 
-Deno.test("a hang-up at the beep asks the action, and is then told to have left nothing", async () => {
+Deno.test("a hang-up at the beep requests the action, and the callback then reports no recording", async () => {
   const { call, done, recordings } = await leave({ seconds: 0, end: "hangup" });
   assertEquals(story(call), ["recorded 0 s", "hangup by caller"]);
   assertEquals([done[0]?.Digits, done[0]?.RecordingDuration], ["hangup", "1"]);
@@ -590,14 +590,14 @@ Deno.test("hanging up at a gather sends nothing to its action", async () => {
   assertEquals(requests, ["/voice", "/status"]);
 });
 
-Deno.test("hanging up while it rings cancels the leg; the action is told so", async () => {
+Deno.test("hanging up while it rings cancels the leg, and the action gets that", async () => {
   const { app } = await hangUp({ keys: ["1"], hangupAt: "dial" });
   assertEquals(app.to("/leg").map(({ params }) => params.CallStatus), ["canceled"]);
   const [after] = app.to("/after");
   assertEquals([after?.params.CallStatus, after?.params.DialCallStatus], ["completed", "canceled"]);
 });
 
-Deno.test("hanging up while they talk completes the leg; the action is told so", async () => {
+Deno.test("hanging up while they talk completes the leg, and the action gets that", async () => {
   const { app, call } = await hangUp({ keys: ["1"], hangupAt: "talk", talkSeconds: 15 });
   assertEquals(story(call).slice(-2), ["dialled completed 15 s", "hangup by caller"]);
   assertEquals(app.to("/leg").map(({ params }) => params.CallStatus), ["completed"]);
@@ -625,7 +625,7 @@ Deno.test("hanging up while recording keeps the message; the action gets Digits=
   assertEquals(app.to("/transcript")[0]?.params.TranscriptionText, "It is me");
 });
 
-Deno.test("hanging up before the answer leaves a call that nobody answered", async () => {
+Deno.test("hanging up before the answer leaves an unanswered call", async () => {
   const { call, requests } = await hangUp({ hangupAt: 0 });
   assertEquals([call.status, call.durationSeconds], ["no-answer", 0]);
   assertEquals(requests, ["/voice", "/status"]);
@@ -690,7 +690,7 @@ Deno.test("what is no proper TwiML is heard as an application error", async () =
   }
 });
 
-Deno.test("a fallback URL is told the error and takes the call over", async () => {
+Deno.test("a fallback URL gets the error and takes the call over", async () => {
   await using app = new App({
     "/voice": () => new Response("oops", { status: 503 }),
     "/fallback": "<Say>One moment</Say>",

@@ -22,7 +22,7 @@ const phone = (
   { env, typed = "" }: { typed?: string; env?: Record<string, string> } = {},
 ) => runCommand("scripts/phone/cli.ts", args, { env: { TWILIO_AUTH_TOKEN: TOKEN, ...env }, typed });
 
-Deno.test("the phone tells a scripted call line by line and ends with what was reached", async () => {
+Deno.test("the phone prints a scripted call line by line and ends with the outcome", async () => {
   await using app = new App(HOTLINE);
   const { code, out } = await phone([
     "--url",

@@ -63,7 +63,7 @@ Deno.test("a fragment is neither sent nor signed", async () => {
   assertEquals(app.requests[0]?.url, `${app.base}/voice?line=a`);
 });
 
-Deno.test("without overrides a 5xx answer to a callback is lost for good", async () => {
+Deno.test("without overrides a callback that is answered 5xx is lost", async () => {
   await using app = new App({
     "/voice": "<Hangup/>",
     "/status": () => new Response(null, { status: 503 }),
@@ -184,7 +184,7 @@ Deno.test("shuffled callbacks are complete, come after the call, and follow from
   assertNotEquals(await arrivals({ shuffle: true }, 8), first);
 });
 
-Deno.test("late callbacks overtake each other, as the seed has it", async () => {
+Deno.test("late callbacks overtake each other by the seed", async () => {
   const late = { late: { fromMs: 0, toMs: 120_000 } };
   const first = await arrivals(late, 3);
   assertEquals([...first].sort(), [...IN_ORDER].sort());
@@ -192,7 +192,7 @@ Deno.test("late callbacks overtake each other, as the seed has it", async () => 
   assertEquals(await arrivals(late, 3), first);
 });
 
-Deno.test("duplicates come by count or by probability, as the seed has it", async () => {
+Deno.test("duplicates come by count or by probability, by the seed", async () => {
   assertEquals(await arrivals({ duplicate: 2 }, 1), IN_ORDER.flatMap((each) => [each, each, each]));
   const some = await arrivals({ duplicate: 0.5 }, 5);
   assertEquals(some.length > IN_ORDER.length && some.length < 2 * IN_ORDER.length, true);

@@ -174,7 +174,7 @@ for (const [name, run] of Object.entries(COMMANDS)) {
       fn,
     });
 
-  test("a server that does not offer TLS is told nothing", async () => {
+  test("a server without TLS gets no data", async () => {
     await withServer("no", async (server) => {
       const said = await run({ SUPABASE_DB_URL: addressOf(server.port) });
       assertMatch(said, /does not (offer TLS|support SSL)/);
@@ -183,7 +183,7 @@ for (const [name, run] of Object.entries(COMMANDS)) {
     });
   });
 
-  test("a server whose certificate no known authority signed is told nothing", async () => {
+  test("a server with a certificate of an unknown authority gets no data", async () => {
     await withAuthority(async (authority) => {
       const certified = await certify("db", ELSEWHERE, authority);
       await withServer(certified, async (server) => {
@@ -195,7 +195,7 @@ for (const [name, run] of Object.entries(COMMANDS)) {
     });
   });
 
-  test("a server with the certificate of another host is told nothing", async () => {
+  test("a server with the certificate of another host gets no data", async () => {
     await withAuthority(async (authority, file) => {
       const certified = await certify("db", "db.example.com", authority);
       await withServer(certified, async (server) => {

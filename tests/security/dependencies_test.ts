@@ -104,7 +104,7 @@ Deno.test("each package of deno.lock has a licence that lets this be used and so
   assertEquals(faults, []);
 });
 
-Deno.test("a licence that nobody allowed, or none, is a fault by the package's name", () => {
+Deno.test("a licence that is not allowed, or missing, is a fault with the package's name", () => {
   const fault = (license: unknown) => licenceFault("left-pad", { license });
   assertEquals(fault("MIT"), undefined);
   assertEquals(fault("AGPL-3.0-only"), "left-pad is under AGPL-3.0-only, which nobody has allowed");
@@ -148,7 +148,7 @@ Deno.test({
   fn: () => assertEquals(registry.outcome, "clean", registry.text),
 });
 
-Deno.test("a published weakness, none, and a registry that does not say are told apart", async () => {
+Deno.test("a published weakness, none, and a silent registry are three results", async () => {
   const weakness = {
     id: 1,
     url: "https://github.com/advisories/GHSA-0000-0000-0000",

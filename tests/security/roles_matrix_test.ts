@@ -163,7 +163,7 @@ for (const { name, kind, columns } of relations) {
     if (kind === "r") assertEquals(seen, "[]");
   });
 
-  Deno.test(`monitoring changes nothing in ${name}, and reads of nobody there`, async () => {
+  Deno.test(`monitoring changes nothing in ${name}, and reads no personal column there`, async () => {
     const held = await privileges("monitoring", name);
     assertEquals(held.filter((privilege) => !privilege.startsWith("select")), []);
     const open = await readable("monitoring", name, columns);
@@ -178,13 +178,13 @@ for (const { name, kind, columns } of relations) {
   });
 }
 
-Deno.test("each table of which is written what the functions' own role may do to it is there", () => {
+Deno.test("each table in the list of the functions' rights exists", () => {
   const tables = relations.filter(({ kind }) => kind === "r").map(({ name }) => name);
   assertEquals(Object.keys(WORK).toSorted(), tables);
 });
 
 for (const { name, definer } of functions) {
-  Deno.test(`${name} runs for nobody who is not meant to run it`, async () => {
+  Deno.test(`${name} can be executed only by the roles that need it`, async () => {
     const [may] = await db.sql`
       select has_function_privilege('anon', ${name}::regprocedure, 'execute') as anon,
         has_function_privilege('authenticated', ${name}::regprocedure, 'execute') as authenticated,
@@ -195,7 +195,7 @@ for (const { name, definer } of functions) {
   });
 }
 
-Deno.test("the sequences are nobody's but the functions' own role's and the owner's", async () => {
+Deno.test("only the functions' own role and the owner may use sequences", async () => {
   const open = await db.sql`
     select c.relname, r as role from pg_class as c, unnest(array['anon', 'authenticated', 'monitoring']) as r
     where c.relnamespace = 'public'::regnamespace and c.relkind = 'S'
@@ -203,7 +203,7 @@ Deno.test("the sequences are nobody's but the functions' own role's and the owne
   assertEquals([...open], []);
 });
 
-Deno.test("the parts of a table are nobody's: they are reached by the whole, whose policies hold", async () => {
+Deno.test("no role may use a partition directly: access goes through its table and its policies", async () => {
   const parts = await db.sql`select from pg_class where relispartition and relkind = 'r'`;
   assertEquals(parts.length > 0, true);
   const open = await db.sql`

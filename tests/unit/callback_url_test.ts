@@ -63,7 +63,7 @@ Deno.test("what Twilio signs is the URL without its fragment, as the function re
   }));
 });
 
-Deno.test("the overrides stand in the fragment only, where nobody but Twilio reads them", () => {
+Deno.test("the overrides are in the fragment, which only Twilio reads", () => {
   fc.assert(fc.property(callback, kind, (to, kind) => {
     const url = new URL(callbackUrl(PUBLIC_URL, to, kind));
     assertEquals(["rc", "rp", "ct", "rt"].filter((name) => url.searchParams.has(name)), []);

@@ -367,7 +367,7 @@ Deno.test("nothing that holds a word which is not known is ever an agreement", (
   );
 });
 
-Deno.test("nothing is granted by a caller who was told nothing, or in a language that is not known", () => {
+Deno.test("without a disclosure, or in an unknown language, nothing is consent", () => {
   for (const heard of ["I agree", "yes, record", "3", "three"]) {
     assertNotEquals(consentStatement(heard, "en-US", undefined), "granted");
     const klingon = { ...optIn, language: "tlh" };

@@ -47,7 +47,7 @@ for (
   });
 }
 
-Deno.test("a caller whose address is not known is kept out by a list", () => {
+Deno.test("a caller without an address is refused by a list", () => {
   assertEquals(addressCheck(["0.0.0.0/0", "::/0"])(undefined), false);
 });
 

@@ -156,7 +156,7 @@ Deno.test("a hold of what is no more urgent lets what is more urgent go on; a ho
   }
 });
 
-Deno.test("each outcome is written as it is, and a rejection as a failure of which nobody knows the effect", async () => {
+Deno.test("each outcome is written, and a rejection as a failure with unknown effect", async () => {
   const { run, said } = desk("a", "b", "c", "d", "e");
   const tally = await run({
     a: () => Promise.resolve({ kind: "done", result: "id" }),

@@ -66,7 +66,7 @@ for (
     ["attempt=2&consent=yes-1&mode=sales-1", "only other parameters are there"],
   ] as const
 ) {
-  Deno.test(`a query tells no state when of its turn ${why}: "${query}"`, () => {
+  Deno.test(`a query has no state when its turn ${why}: "${query}"`, () => {
     assertEquals(decodeState(new URLSearchParams(query)), undefined);
   });
 }

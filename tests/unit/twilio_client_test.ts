@@ -117,7 +117,7 @@ Deno.test("an answer that is not as documented is as good as none", async () => 
   }
 });
 
-Deno.test("what is not there is told apart, and deleting it is done", () =>
+Deno.test("a missing resource is recognised, and deleting it succeeds", () =>
   withTwilio([fault(404, 20404)], async (client) => {
     assertEquals(await ifThere(client.get("/Things/1", THING)), undefined);
     await client.delete("/Things/1");

@@ -120,7 +120,7 @@ for (
   });
 }
 
-Deno.test("silence means nothing, and is told from a word that is not understood", () => {
+Deno.test("silence means nothing, unlike a word that is not understood", () => {
   assertEquals(brief(understand(told, {})), { goesOn: true, heard: false });
 });
 

@@ -155,7 +155,7 @@ Deno.test("the caller does not wait for the event about a limiter that fails, no
   });
 });
 
-Deno.test("a limiter is told when its time is over", async () => {
+Deno.test("a limiter's signal aborts at its deadline", async () => {
   const { accept, logged } = limited(
     (_event, signal) =>
       new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),

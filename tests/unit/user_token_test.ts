@@ -36,12 +36,12 @@ async function published(alg: "ES256" | "RS256", kid: string) {
 const read = (token: string, settings: Partial<Parameters<typeof userTokens>[0]>) =>
   userTokens({ secret: undefined, jwks: undefined, ...settings })(token, NOW);
 
-Deno.test("a token by the project's secret tells its user", async () => {
+Deno.test("a token signed with the project's secret has its user", async () => {
   assertEquals(await read(await bySecret(), { secret: SECRET }), USER);
 });
 
 for (const alg of ["ES256", "RS256"] as const) {
-  Deno.test(`a token by one of the project's public keys (${alg}) tells its user`, async () => {
+  Deno.test(`a token signed for one of the project's public keys (${alg}) has its user`, async () => {
     const [first, second] = [await published(alg, "k1"), await published(alg, "k2")];
     const jwks = JSON.stringify({ keys: [first.jwk, second.jwk] });
     assertEquals(await read(await sign(CLAIMS, second.privateKey, alg, "k2"), { jwks }), USER);

@@ -39,7 +39,7 @@ Deno.test("a legacy key, which is a JWT, is sent as a bearer too", async () => {
   assertEquals(api.calls[0]?.headers.get("authorization"), "Bearer eyJhbGciOi.x.y");
 });
 
-Deno.test("a copy is told from the first", async () => {
+Deno.test("a copy is reported as a duplicate", async () => {
   await using api = fakeDataApi(() =>
     Response.json({ duplicate: true, admitted: true, call: CALL })
   );
@@ -57,7 +57,7 @@ Deno.test("an event that was not admitted is over its limit", async () => {
   assertEquals(await voiceEvents(dataApi(api.url, KEY))(EVENT), { kind: "rate_limited" });
 });
 
-Deno.test("a call or line of another account is told from a refused event", async () => {
+Deno.test("a call or line of another account is not a refused event", async () => {
   await using api = fakeDataApi(() => Response.json({ code: "PT403" }, { status: 403 }));
   assertEquals(await voiceEvents(dataApi(api.url, KEY))(EVENT), { kind: "foreign" });
 });
@@ -81,7 +81,7 @@ for (
   });
 }
 
-Deno.test("an event whose month is being made at that moment may come again: it is not at fault", async () => {
+Deno.test("an event that meets the making of its month is not at fault, and may come again", async () => {
   await using api = fakeDataApi(() =>
     Response.json({
       code: "23514",
@@ -102,7 +102,7 @@ for (const body of ["null", "[]", '"ok"', "{}", '{"duplicate":false,"admitted":t
   });
 }
 
-Deno.test("a database that nobody answers for is unavailable, and nothing is thrown", async () => {
+Deno.test("a database that does not answer is unavailable, and nothing is thrown", async () => {
   const outcome = await voiceEvents(dataApi(closedPort(), KEY))(EVENT);
   assertEquals(outcome.kind, "unavailable");
 });
