@@ -280,7 +280,8 @@ export function failedTests(version: Version, audio?: AudioLengths): readonly Is
   });
 }
 
-function callerOf({ keys, say, ...rest }: FlowTest): Caller {
+/** Who calls in a flow's own test. */
+export function callerOf({ keys, say, ...rest }: FlowTest): Caller {
   return {
     ...rest,
     keys: typeof keys === "string" ? keys.split(/[\s,]+/).filter((key) => key !== "") : keys,
