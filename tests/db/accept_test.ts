@@ -30,7 +30,7 @@ async function call(sid: string): Promise<any> {
   return row;
 }
 
-/** All that a call's events left, without what is told of it by its SID or the time of now. */
+/** All rows of a call, without its SID and the current time. */
 async function keptOf(sid: string): Promise<unknown> {
   const [row] = await db.sql`
     select

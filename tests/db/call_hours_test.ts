@@ -5,7 +5,7 @@ import postgres, { type Sql } from "postgres";
 import { databaseTests } from "../support/database.ts";
 import { newCallSid, voiceEvent } from "../support/events.ts";
 
-// Calls added up by the hour: whoever looks must see the same numbers, whether anybody has added up or not.
+// Sums by the hour: every role must see the same numbers with and without sums.
 
 const ORGS = [crypto.randomUUID(), crypto.randomUUID()];
 const VIEWS = [

@@ -247,7 +247,7 @@ test("the evidence of consent outlives the call, without a name", async (db) => 
   for (const word of ["+14165550101", "4165550101", "Jane", sid]) {
     assertEquals(JSON.stringify(rows).includes(word), false, word);
   }
-  // Whoever has the call's identifier, as from a bill, can find it.
+  // The call's identifier, for example from a bill, leads to it.
   const found = await db.sql`select from consent_evidence where call_hash = call_hash(${sid})`;
   assertEquals(found.length, 1);
   await asService(db, async (sql) => {

@@ -90,7 +90,7 @@ for (const [name, script] of Object.entries(SCRIPTS)) {
   longest = Math.max(longest, record.webhooks.length);
 }
 
-/** Everybody waits until everybody has come; whoever will not come leaves. */
+/** A barrier: all wait until all have arrived; a participant may leave instead. */
 class Barrier {
   #missing: number;
   readonly #open = Promise.withResolvers<void>();

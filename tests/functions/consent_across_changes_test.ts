@@ -120,7 +120,7 @@ const moment: fc.Arbitrary<Moment> = fc.record({
   malformed: fc.constantFrom(false, false, false, false, false, true),
 });
 
-/** What a caller can answer, and what it says of recording to whoever heard either disclosure. */
+/** A caller's possible answers, with their meaning after each disclosure. */
 interface Answer {
   readonly params: Readonly<Record<string, string>>;
   readonly agrees: readonly ("opt_out" | "opt_in")[];

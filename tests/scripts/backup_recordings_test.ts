@@ -25,7 +25,7 @@ interface Recordings {
   fault?: Response | undefined;
 }
 
-/** Twilio's recordings, to whoever has the main account's credentials. */
+/** Twilio's recordings, for the main account's credentials. */
 async function withTwilio(body: (twilio: Recordings) => Promise<void>): Promise<void> {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
     if (request.headers.get("authorization") !== `Basic ${btoa(`${MAIN}:${TOKEN}`)}`) {

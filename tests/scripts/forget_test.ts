@@ -283,7 +283,7 @@ Deno.test("forget without an account refuses to erase callers, and erases a pers
     assertEquals((await sql`select from call_logs`).length, 1);
     assertEquals((await sql`select from contact_messages`).length, 2);
 
-    // Of somebody else's erased call, which is not this person's.
+    // From another person's erased call.
     await sql`select enqueue_job('twilio_deletion', ${recordingSid(9)})`;
     const wrote = await forget(["+14165550199", "--yes"], { SUPABASE_URL: stack.url });
     assertEquals(wrote.code, 0, wrote.text);

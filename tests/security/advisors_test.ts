@@ -95,7 +95,7 @@ Deno.test({
  */
 async function laterFindings(sql: Sql): Promise<string[]> {
   const rows = await sql<{ finding: string }[]>`
-    -- 0026: GraphQL shows names to whoever may read a single column.
+    -- 0026: GraphQL shows names to roles that may read a single column.
     select format('anon_table_exposed: %s', c.relname) as finding from pg_class as c
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
       and has_any_column_privilege('anon', c.oid, 'select')
@@ -103,7 +103,7 @@ async function laterFindings(sql: Sql): Promise<string[]> {
     -- 0027: members may read some, so there must be no GraphQL.
     select 'authenticated_table_exposed: pg_graphql is installed' from pg_extension where extname = 'pg_graphql'
     union all
-    -- 0028, 0029: whoever may call it has its owner's rights.
+    -- 0028, 0029: its callers have its owner's rights.
     select format('%s_security_definer_function_executable: %s', r, p.oid::regprocedure)
     from pg_proc as p, unnest(array['anon', 'authenticated']) as r
     where p.pronamespace = 'public'::regnamespace and p.prosecdef and has_function_privilege(r, p.oid, 'execute')
@@ -137,7 +137,7 @@ async function serveAll(hotline: Hotline, twilioUrl: string): Promise<void> {
   const past = connect(db.url);
   await pastYear(past);
   await past`analyze`;
-  // The tables are small: whoever may use an index does, as at any other size.
+  // The tables are small: the planner uses indexes here as at any other size.
   await past`alter database ${past(new URL(db.url).pathname.slice(1))} set enable_seqscan = off`;
   await past.end();
   // What putting it there has used does not count.

@@ -1,4 +1,4 @@
-// Whoever stands between a command and its database learns nothing and decides nothing: what every command does is tried
+// An attacker between a command and its database learns nothing and changes nothing: what every command does is tried
 // here against servers that keep each byte that comes in.
 
 import { assertEquals } from "@std/assert/equals.js";

@@ -90,7 +90,7 @@ async function text(
 
 const CHANGES = ["select", "insert", "update", "delete"];
 
-/** What the functions' own role may do to each table. Views it reads. Whoever adds a table says here what for. */
+/** The rights of the functions' own role on each table. It reads views. A new table needs an entry here. */
 const WORK: Readonly<Record<string, readonly string[]>> = {
   // History: it comes, and is not taken away or rewritten.
   call_lifecycle: ["select", "insert"],
@@ -190,7 +190,7 @@ for (const { name, definer } of functions) {
         has_function_privilege('authenticated', ${name}::regprocedure, 'execute') as authenticated,
         has_function_privilege('monitoring', ${name}::regprocedure, 'execute') as monitoring`;
     assertEquals(may!.anon, false);
-    // With its owner's rights it would lend them to whoever may call it.
+    // A function with its owner's rights lends them to its callers.
     if (definer) assertEquals(may, { anon: false, authenticated: false, monitoring: false });
   });
 }

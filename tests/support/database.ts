@@ -16,17 +16,17 @@ import { connect, startTestCluster, TEMPLATE_VARIABLE, URL_VARIABLE } from "./cl
 
 /** A database of its own with every migration applied, cloned from the template. */
 export interface TestDatabase {
-  /** For `postgres`, who may what it may in a hosted project: it is no superuser. */
+  /** For `postgres`, with its rights in a hosted project: not a superuser. */
   readonly url: string;
   /** The same, as commands take it. */
   readonly at: Database;
-  /** Connected as `postgres`, whom row-level security does not hold. */
+  /** Connected as `postgres`, which bypasses row-level security. */
   readonly sql: Sql;
-  /** Runs what a hosted project lets nobody do, by the superuser. */
+  /** Runs a statement as the superuser, which a hosted project does not allow. */
   asAdmin(statement: string): Promise<void>;
   /** A Data API over this database, with the local keys; `drop` closes it. */
   api(options?: Partial<DataApiOptions>): DataApi;
-  /** Closes `sql` and deletes the database, whoever is still connected. */
+  /** Closes `sql` and deletes the database, with any other connection to it. */
   drop(): Promise<void>;
 }
 

@@ -367,7 +367,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
           controller.enqueue(text);
           ends.push(() => controller.close());
         },
-        // Whoever asked has given up.
+        // The client has given up.
         cancel: () => void ends.splice(0),
       });
       return new Response(body, { headers: { "content-type": "application/json" } });

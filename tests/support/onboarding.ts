@@ -60,7 +60,7 @@ export interface Office {
   readonly jobs: Jobs;
   /** One run of voice-reconcile. */
   reconcile(saga?: SagaDeps): Promise<Answer>;
-  /** Whoever held a lease is gone for long enough, and what Twilio did not answer is settled. */
+  /** Lets leases expire, and the time pass after which unanswered requests count as settled. */
   expireLeases(minutes?: number): Promise<void>;
   /** The transactions of an organisation, oldest first. */
   // deno-lint-ignore no-explicit-any

@@ -22,7 +22,7 @@ export interface FakeTwilio {
 /** Twilio has its log of a call this long after the call's end. Milliseconds. */
 const LOGGED_AFTER_MS = 15 * 60 * 1000;
 
-/** Serves the calls that are put into `calls`, to whoever has the account's credentials. */
+/** Serves the calls in `calls`, for the account's credentials. */
 export function fakeTwilio(accountSid: string, authToken: string): FakeTwilio {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
     const url = new URL(request.url);
