@@ -37,6 +37,8 @@ const scrape = (token?: string, method = "GET") =>
 
 Deno.test("a scrape is Prometheus's text format, of one round trip", async () => {
   const sql = stack.db.sql;
+  // Of other tests.
+  await sql`delete from call_logs`;
   await sql`select accept_voice_event(${
     sql.json(voiceEvent(newCallSid(), { mode: "sales", mode_turn: 1 }) as never)
   })`;
