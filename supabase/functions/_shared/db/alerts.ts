@@ -8,19 +8,19 @@ const alertRun = z.object({
 });
 export type AlertRun = z.infer<typeof alertRun>;
 
-/** What voice-health said, and Twilio. */
+/** The results of voice-health and Twilio. */
 export interface HealthVerdict {
   readonly healthy: boolean;
   /** The checks that were not healthy, by name. */
   readonly failing: readonly string[];
-  /** Calls that Twilio refused in the last hour, as the account had too many at once; null: it was not asked, or did not answer. */
+  /** Calls that Twilio refused in the last hour, because the account had too many at once; null: not asked, or no answer. */
   readonly refusedCalls: number | null;
 }
 
-/** Evaluates every alert, and enqueues what is to be told; rejects when the database does not answer. */
+/** Evaluates every alert and enqueues the messages; rejects when the database does not answer. */
 export type RunAlerts = (
   health: HealthVerdict,
-  /** The kinds of jobs by which people are told. */
+  /** The job kinds of the configured channels. */
   channels: readonly string[],
 ) => Promise<AlertRun>;
 

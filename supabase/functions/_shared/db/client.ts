@@ -112,7 +112,7 @@ export const PATIENT: Delay = delay;
 
 /**
  * Asks again each second, for a minute at most, while the Data API does not know a function (PGRST202) or a table
- * (PGRST205): after migrations it goes on by the schema of before, for seconds. For whoever no caller waits for.
+ * (PGRST205): after migrations it uses the old schema for some seconds. For requests that no caller waits for.
  * Source: https://docs.postgrest.org/en/stable/references/schema_cache.html
  *
  * @param codeOf The error's code that an answer has.

@@ -16,10 +16,10 @@ export type SubmitOutcome =
   | { readonly kind: "rate_limited"; readonly retryAfterSec: number }
   /** Another message came before under this key. */
   | { readonly kind: "conflict" }
-  /** Nothing is known to have been written. */
+  /** It is not known whether anything was written. */
   | { readonly kind: "unavailable"; readonly reason: string };
 
-/** Keeps a message, and owes its mails, in one round trip; never rejects. */
+/** Stores a message and enqueues its mails in one round trip; never rejects. */
 export type SubmitContactMessage = (submission: ContactSubmission) => Promise<SubmitOutcome>;
 
 const answer = z.discriminatedUnion("admitted", [

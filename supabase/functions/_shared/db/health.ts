@@ -6,7 +6,7 @@ const recentActivity = z.object({
   active_calls: z.number(),
   last_event_at: z.nullable(z.string()),
   connections: z.optional(z.object({ used: z.number(), allowed: z.number() })),
-  /** When each worker last ran, and last came to its end. */
+  /** When each worker last ran and last succeeded. */
   workers: z.optional(z.record(
     z.string(),
     z.object({
@@ -14,7 +14,7 @@ const recentActivity = z.object({
       last_ok_at: z.nullable(z.string()),
       /** Seconds since `last_ok_at`. */
       age_seconds: z.nullable(z.number()),
-      /** It should have come to its end since. */
+      /** It should have succeeded since. */
       late: z.boolean(),
     }),
   )),

@@ -16,7 +16,7 @@ const job = z.object({
   /** This try included. */
   attempts: z.number(),
 });
-/** A job that is this worker's to do while its lease lasts. */
+/** A job that this worker holds while its lease lasts. */
 export type Job = Readonly<z.infer<typeof job>>;
 
 export interface FailedTry {
@@ -24,7 +24,7 @@ export interface FailedTry {
   readonly error: string;
   /** No other try can end otherwise. */
   readonly permanent?: boolean | undefined;
-  /** Nobody knows whether it had its effect. */
+  /** It may have had its effect. */
   readonly uncertain?: boolean | undefined;
 }
 
@@ -48,11 +48,11 @@ export interface Jobs {
   claim(kinds: readonly string[], limit: number, perHour?: number): Promise<Job[]>;
   /** @returns false: the lease was lost. */
   done(job: Job, result: string | undefined): Promise<boolean>;
-  /** What became of the job; `null`: the lease was lost. */
+  /** The job's new state; `null`: the lease was lost. */
   failed(job: Job, failure: FailedTry): Promise<"waiting" | "dead" | null>;
   /** Gives jobs back without counting a try. */
   hold(jobs: readonly Job[], hold: Hold): Promise<void>;
-  /** Notes that a run of a worker has come to its end. */
+  /** Records a finished run of a worker. */
   ended(worker: string, ok?: boolean): Promise<void>;
 }
 

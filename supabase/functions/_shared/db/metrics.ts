@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { type DataApi, run } from "./client.ts";
 
-/** What a function did, since the beginning or in a minute. */
+/** A function's requests, since the beginning or in a minute. */
 const counts = {
   function: z.string(),
   requests: z.number(),
@@ -25,10 +25,10 @@ const functionMetrics = z.object({
   database_ms: z.number(),
   max_ms: z.number(),
 });
-/** What one function did in one minute, as far as one isolate saw it; the columns of `function_metrics`. */
+/** One function's requests in one minute, as one isolate counted them; the columns of `function_metrics`. */
 export type FunctionMetricsRow = Readonly<z.infer<typeof functionMetrics>>;
 
-/** Adds rows to what the database has, once for each key (a UUID); rejects when they may not have been added. */
+/** Adds rows to the database's sums, once for each key (a UUID); rejects when they may not have been added. */
 export type SendFunctionMetrics = (
   rows: readonly FunctionMetricsRow[],
   key: string,
@@ -76,7 +76,7 @@ const snapshot = z.object({
     threshold: z.number(),
     firing: z.boolean(),
   })),
-  /** Null: nobody has asked yet. */
+  /** Null: not asked yet. */
   healthy: z.nullable(z.boolean()),
   /** Seconds since 1970. */
   health_checked_at: z.nullable(z.number()),
@@ -90,7 +90,7 @@ const snapshot = z.object({
 /** What `metrics_snapshot()` returns. */
 export type MetricsSnapshot = z.infer<typeof snapshot>;
 
-/** Reads everything that `metrics` tells; rejects when the database does not answer in time. */
+/** Reads all figures of `metrics`; rejects when the database does not answer in time. */
 export function readMetrics(api: DataApi, deadlineMs = 8000): Promise<MetricsSnapshot> {
   return run(api, "metrics_snapshot", {}, snapshot, deadlineMs);
 }

@@ -30,9 +30,9 @@ const step = z.discriminatedUnion("step", [
     /** Null: the sub-account was there before, and stays. */
     undo: z.nullable(z.literal("close_subaccount")),
     subaccount_sid: z.optional(z.string()),
-    /** As Twilio told it when the sub-account was opened; see `onboarding/seal.ts`. Only until it is stored. */
+    /** From Twilio's answer when the sub-account was opened; see `onboarding/seal.ts`. Only until it is stored. */
     sealed_token: z.optional(z.string()),
-    /** When it was last asked for; ISO 8601. Only while it is not known what came of that. */
+    /** When it was last requested; ISO 8601. Only while the result is unknown. */
     asked_at: z.optional(z.string()),
   }),
   z.object({
@@ -58,7 +58,7 @@ const transaction = z.object({
   /** `null`: of a release. */
   request: z.nullable(request),
   steps: z.array(step),
-  /** It failed before, and is only to be undone. */
+  /** It failed before and is only undone. */
   undoing: z.boolean(),
   error: z.nullable(z.string()),
   /** Vault is there to keep the token. */
@@ -71,7 +71,7 @@ const work = z.extend(transaction, {
   /** How often it was begun or taken over. */
   attempts: z.number(),
 });
-/** An onboarding in our hands; or a release, whose steps are what the organisation has, and are to be undone. */
+/** A claimed onboarding, or a release, whose steps are the organisation's resources, which are undone. */
 export type OnboardingWork = Readonly<z.infer<typeof work>>;
 
 /** The transaction that a job of kind `onboarding` is about. */
@@ -85,7 +85,7 @@ const result = z.object({
   voice_url: z.string(),
   status_callback: z.string(),
 });
-/** What a completed onboarding is answered with. */
+/** The answer of a completed onboarding. */
 export type OnboardingResult = Readonly<z.infer<typeof result>>;
 
 /** All that a completed onboarding made. */
@@ -130,7 +130,7 @@ const releaseBeginning = z.discriminatedUnion("outcome", [
 ]);
 export type ReleaseBeginning = z.infer<typeof releaseBeginning>;
 
-/** Somebody else has taken over an onboarding that was ours. */
+/** Another worker has taken over the onboarding. */
 export class LeaseLost extends Error {
   override name = "LeaseLost";
 }
@@ -148,7 +148,7 @@ export interface Onboardings {
     steps: readonly OnboardingStep[],
     result: ReleaseResult,
   ): Promise<void>;
-  /** @param error What went wrong: from then on it is being undone. */
+  /** @param error The failure; from then on it is being undone. */
   save(work: OnboardingWork, steps: readonly OnboardingStep[], error?: string): Promise<void>;
   complete(
     work: OnboardingWork,

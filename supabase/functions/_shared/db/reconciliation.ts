@@ -1,7 +1,7 @@
 import * as z from "zod/mini";
 import { type DataApi, DatabaseFailure, run } from "./client.ts";
 
-/** What there is to ask of a call: the content of its job. */
+/** The open questions about a call: the content of its job. */
 export const callToAsk = z.object({
   /** The sub-account that it belongs to; `null`: the main account. */
   account_sid: z.nullable(z.string()),

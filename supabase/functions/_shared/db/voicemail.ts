@@ -7,7 +7,7 @@ export type VoicemailRecordingUrl = (
   recordingSid: string,
 ) => Promise<string | null>;
 
-/** @param deadlineMs Somebody waits to listen. */
+/** @param deadlineMs Short, because a listener waits. */
 export function voicemailRecordingUrl(api: DataApi, deadlineMs = 5000): VoicemailRecordingUrl {
   return (callSid, recordingSid) =>
     run(

@@ -8,7 +8,7 @@ export interface Alternative {
   readonly region: string | null;
 }
 
-/** Why an onboarding did not come about, in words for whoever asked for it. Holds no number and no secret. */
+/** Why an onboarding failed, in words for its requester. Holds no number and no secret. */
 export class OnboardingFailure extends Error {
   override name = "OnboardingFailure";
 
@@ -70,7 +70,7 @@ function address() {
   return "These numbers are sold with an address of the business only: add one in Twilio's console, or ask for another area code.";
 }
 
-/** The failure that an error of Twilio's amounts to. */
+/** Translates an error of Twilio's. */
 export function failureOf(error: unknown): OnboardingFailure {
   if (error instanceof OnboardingFailure) return error;
   if (!(error instanceof TwilioError)) throw error;

@@ -9,7 +9,7 @@ import { provisioning } from "../twilio/provisioning.ts";
 import type { SagaDeps } from "./saga.ts";
 import { sealBy } from "./seal.ts";
 
-/** What onboarding works with, as a deployment has it; `undefined` without `TWILIO_ACCOUNT_SID`. */
+/** A deployment's dependencies of onboarding; `undefined` without `TWILIO_ACCOUNT_SID`. */
 export function sagaDeps(settings: Settings, log: Log): SagaDeps | undefined {
   const access = accessOf(settings);
   if (access === undefined) return undefined;

@@ -4,10 +4,10 @@ import type { Work } from "../jobs/run.ts";
 import { runOnboarding, type SagaDeps, type SagaOutcome } from "./saga.ts";
 
 /**
- * Finishes or undoes onboardings that nobody works on any more: their process died, or Twilio would not have
- * them undone. What became of each is written by the saga itself.
+ * Finishes or undoes abandoned onboardings: their process died, or Twilio refused the undo. The saga itself writes the
+ * result of each.
  *
- * @param became Called with what became of one; "failed" also where it stopped as it is, for a later run.
+ * @param became Called with the result of each; "failed" also for one that a later run must continue.
  */
 export function recoverOnboarding(
   deps: SagaDeps,

@@ -18,13 +18,12 @@ import { assertActive } from "./standing.ts";
 //
 //   search -> subaccount -> number -> bind -> store          a failure: undone in reverse
 //
-// Before anything is done at Twilio the database knows that it is about to be done, and how it is undone. So
-// whoever finds an onboarding that its process left behind asks Twilio whether the last step happened, and
-// goes on from there.
+// Before each step at Twilio the database stores the step and what undoes it. A worker that takes over an abandoned
+// onboarding asks Twilio whether the last step happened, and continues from there.
 //
-// What Twilio did not answer may have happened and be listed only later. Until that is settled nothing that costs
-// money is asked for in its place: the onboarding is undone, and undoing it ends when the thing was found or time has
-// shown that it is not there.
+// A request that Twilio did not answer may have succeeded and be listed later. Until that is settled nothing that costs
+// money is requested in its place: the onboarding is undone, and the undo ends when the resource was found, or has not
+// been listed for long enough.
 
 export interface SagaDeps {
   readonly database: Onboardings;
@@ -43,19 +42,18 @@ export type SagaOutcome =
   /** Something is left that could not be undone yet. */
   | { readonly kind: "failed"; readonly failure: OnboardingFailure };
 
-/** Taken over more often than this, an onboarding is undone rather than tried again. */
+/** After this many takeovers an onboarding is undone instead of retried. */
 const MOST_ATTEMPTS = 3;
-/** Numbers that are tried when others buy them first. */
+/** How many numbers are tried when others are bought first by someone else. */
 const CANDIDATES = 5;
-/** What Twilio lists nowhere, so long after it was asked for, does not exist. Milliseconds. */
+/** A resource that Twilio has not listed for this long after the request does not exist. Milliseconds. */
 const SETTLED_MS = 15 * 60_000;
 const NOT_AVAILABLE = "21422";
 const NO_NUMBER_IN_AREA = "21452";
 
 /**
- * Carries an onboarding or a release to its end, from wherever it stands. Rejects with `LeaseLost` or
- * `DatabaseFailure` when it cannot write down what it does: then it stops where it is, and the next
- * run of voice-reconcile goes on.
+ * Continues an onboarding or a release to its end. Rejects with `LeaseLost` or `DatabaseFailure` when it cannot write its
+ * steps; then it stops, and the next run of voice-reconcile continues.
  */
 export async function runOnboarding(work: OnboardingWork, deps: SagaDeps): Promise<SagaOutcome> {
   const saga = new Saga(work, deps);
@@ -78,12 +76,12 @@ export async function runOnboarding(work: OnboardingWork, deps: SagaDeps): Promi
   try {
     return { kind: "completed", result: await saga.forward() };
   } catch (error) {
-    // Throws on what is no failure of the onboarding: then its steps stay as they are.
+    // Throws for errors that are not the onboarding's; then its steps stay as they are.
     return await saga.undo(failureOf(error));
   }
 }
 
-/** The name that a sub-account is found again by. */
+/** The name under which a sub-account is found again. */
 function subaccountName(orgId: string): string {
   return `tradeline ${orgId}`;
 }
@@ -121,7 +119,7 @@ class Saga {
     const { twilio, functionsUrl, database, seal } = this.#deps;
     const request = this.#request;
     const { vault } = this.#work;
-    // Before anything is made: where none is for sale there is nothing to undo.
+    // First, because without a number for sale there is nothing to undo.
     const candidates = this.#find("number") === undefined ? await this.#search() : [];
     const account = await this.#ensureSubaccount();
     const number = await this.#ensureNumber(account, candidates);
@@ -157,11 +155,11 @@ class Saga {
     return result;
   }
 
-  /** Takes back, last step first, whatever was done or may have been. */
+  /** Undoes every step that was done or may have been, the last one first. */
   async undo(failure: OnboardingFailure): Promise<SagaOutcome> {
     const { database } = this.#deps;
     await database.save(this.#work, this.#steps, failure.message);
-    // Undone in vain before, a failure's words still end in what was in the way then.
+    // After an undo that failed, the message still ends with the obstacle of that undo.
     const words = failure.message.split(STILL_THERE)[0]!;
     try {
       await this.#takeBack();
@@ -173,7 +171,7 @@ class Saga {
     return { kind: "rolled_back", failure };
   }
 
-  /** Gives back all that the organisation has. What Twilio does not take back is tried again later. */
+  /** Releases everything that the organisation has. Refusals of Twilio's are retried later. */
   async release(): Promise<SagaOutcome> {
     try {
       await this.#takeBack();
@@ -210,7 +208,7 @@ class Saga {
     });
   }
 
-  /** @returns The step as it is now, with what was found of it. */
+  /** @returns The current step, with the found resource. */
   async #undoStep(step: OnboardingStep): Promise<OnboardingStep> {
     const { twilio } = this.#deps;
     if (step.undo === "close_subaccount") {
@@ -238,14 +236,14 @@ class Saga {
           if (account.undo === null || !inactive) throw error;
         });
       }
-      // An account that is closed next gives all of its numbers back.
+      // Closing the account, which follows, releases all of its numbers.
       if (numbers.length === 0 && account.undo === null) this.#assertSettled(step);
       return { ...step, state: "undone", number_sid: numbers[0] };
     }
     return { ...step, state: "undone" };
   }
 
-  /** @throws {TwilioError} where Twilio may still carry out what it was asked for. */
+  /** @throws {TwilioError} while Twilio may still carry out the request. */
   #assertSettled({ asked_at }: { readonly asked_at?: string | undefined }): void {
     if (!this.#isSettled(asked_at)) {
       throw new TwilioError("unknown", "Twilio may still carry out what it did not answer");
@@ -322,14 +320,14 @@ class Saga {
     }
     const [existing] = await twilio.subaccounts(name);
     if (existing !== undefined) {
-      // One that was there before is not ours to close.
+      // An account that existed before is not closed.
       return await this.#adopt({
         undo: before?.undo ?? null,
         subaccount_sid: existing,
         sealed_token: await this.#sealedTokenOf(existing),
       });
     }
-    // A second account of this name would be as good as the first.
+    // Any account of this name will do.
     if (before !== undefined) this.#assertSettled(before);
     const asked_at = this.#deps.now().toISOString();
     const undo = "close_subaccount";
@@ -358,7 +356,7 @@ class Saga {
     return account.subaccount_sid;
   }
 
-  /** Of an account whose opening had no answer, or that was there before. */
+  /** The token of an account that existed before, or whose opening was not answered. */
   async #sealedTokenOf(sid: string): Promise<string> {
     const token = (await this.#deps.twilio.account(sid))?.token;
     if (token !== undefined) return await this.#deps.seal.close(token, sid);
@@ -374,7 +372,7 @@ class Saga {
     if (before?.number_sid !== undefined) {
       return { sid: before.number_sid, phone_number: before.number };
     }
-    // What was about to be bought comes first, as it may have been.
+    // The intended number comes first, because it may have been bought.
     const queue = before === undefined ? [...candidates] : [before.number];
     for (let tried = 0; tried <= CANDIDATES; tried++) {
       // deno-lint-ignore no-await-in-loop -- One number at a time: it is a purchase.
@@ -407,8 +405,8 @@ class Saga {
   }
 
   /**
-   * Buys one number; `undefined` where it was sold to somebody else. A purchase without an answer is made once more,
-   * as Twilio sells a number once only: what it says of the second attempt tells what came of the first.
+   * Buys one number; `undefined` when it was sold to another customer. A purchase without an answer is repeated once: Twilio
+   * sells a number only once, so the answer to the second attempt shows the result of the first.
    *
    * @param before An earlier process may have bought it.
    */
@@ -443,7 +441,7 @@ class Saga {
         // deno-lint-ignore no-await-in-loop
         const bought = await owned();
         if (bought !== undefined) return bought;
-        // Sold, and to us as likely as not: another number would be a second one.
+        // Sold, probably to us: buying another number could make two.
         if (sold) throw new TwilioError("unknown", "Twilio does not list yet what it sold");
         if (attempt === 2) throw error;
         inDoubt = true;
@@ -461,7 +459,7 @@ class Saga {
       : this.#steps.map((each) => each.step === step.step ? step : each);
   }
 
-  /** Writes a step down, in place of what was known of it. */
+  /** Writes a step, replacing its earlier state. */
   async #write(step: OnboardingStep): Promise<void> {
     await this.#save(this.#with(step));
   }
@@ -472,12 +470,12 @@ class Saga {
   }
 }
 
-/** Whether Twilio may have done it all the same. */
+/** Whether Twilio may have carried out the request despite the error. */
 function isUnknown(error: unknown): boolean {
   return error instanceof TwilioError && error.kind === "unknown";
 }
 
-/** A token is kept once the onboarding is complete; until then its steps carry it, sealed. */
+/** The token is stored when the onboarding completes; until then its steps carry it, encrypted. */
 function withoutToken(steps: readonly OnboardingStep[]): OnboardingStep[] {
   return steps.map((step) => {
     if (step.step !== "subaccount") return step;

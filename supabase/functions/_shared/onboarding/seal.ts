@@ -1,7 +1,7 @@
-/** Encrypts small secrets for the database, bound to what they belong to. */
+/** Encrypts small secrets for the database, bound to their owner. */
 export interface Seal {
   close(secret: string, owner: string): Promise<string>;
-  /** Rejects when it was sealed by none of the keys or for another owner. */
+  /** Rejects when none of the keys fits, or the owner is another. */
   open(sealed: string, owner: string): Promise<string>;
 }
 
@@ -10,7 +10,7 @@ const encoder = new TextEncoder();
 /**
  * AES-256-GCM under a key that is derived (HKDF) from the project's secret key.
  *
- * @param secretKeys Seals are closed by the first, and opened by any.
+ * @param secretKeys The first one encrypts, any of them decrypts.
  */
 export function sealBy(...secretKeys: readonly [string, ...string[]]): Seal {
   let derived: Promise<CryptoKey>[] | undefined;

@@ -2,10 +2,10 @@ import type { OnboardingResult } from "../db/onboarding.ts";
 import type { Provisioning } from "../twilio/provisioning.ts";
 import { OnboardingFailure } from "./failure.ts";
 
-/** What an organisation got may be gone: accounts are suspended and closed, and numbers released, at Twilio too. */
+// An organisation's account may have been suspended or closed, and its number released, in Twilio's console.
 const RELEASE = "release the organisation (task onboard --release), then onboard it again.";
 
-/** @throws {OnboardingFailure} where the account takes no calls. @param status At Twilio; `undefined`: none of ours. */
+/** @throws {OnboardingFailure} when the account takes no calls. @param status At Twilio; `undefined`: not an account of ours. */
 export function assertActive(status: string | undefined): void {
   if (status === "active") return;
   throw status === "suspended"
@@ -21,7 +21,7 @@ export function assertActive(status: string | undefined): void {
     );
 }
 
-/** @throws {OnboardingFailure} where what an onboarding got is no longer the organisation's. */
+/** @throws {OnboardingFailure} when the account or number is no longer the organisation's. */
 export async function assertStanding(twilio: Provisioning, got: OnboardingResult): Promise<void> {
   assertActive((await twilio.account(got.subaccount_sid))?.status);
   if ((await twilio.owned(got.subaccount_sid, got.phone_number)).length === 0) {

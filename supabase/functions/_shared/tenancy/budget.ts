@@ -1,4 +1,4 @@
-/** Whether one more may be done now; counts it where it may. */
+/** Whether one more use is allowed now; counts it if so. */
 export type Budget = () => boolean;
 
 /** At most `most` in any window of `perMs` that begins with a use. */
@@ -16,7 +16,7 @@ export function budget(most: number, perMs: number, now: () => number): Budget {
   };
 }
 
-/** Asks once in `ms` at most, however often the answer is wanted. A failure is kept for as long. */
+/** Asks at most once in `ms`, and shares the answer. A failure is kept for as long. */
 export function atMostEvery<T>(ms: number, now: () => number, ask: () => Promise<T>) {
   let askedAt = -Infinity;
   let answer: Promise<T> | undefined;

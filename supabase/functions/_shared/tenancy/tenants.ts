@@ -10,19 +10,19 @@ import { twilioClient } from "../twilio/client.ts";
 import { provisioning } from "../twilio/provisioning.ts";
 import { atMostEvery, budget } from "./budget.ts";
 
-/** An account whose webhooks are signed by a token of its own. */
+/** An account with its own auth token, which signs its webhooks. */
 export interface Tenant {
   readonly authToken: string;
-  /** Whom its callers hear that they have reached; `undefined`: the database has not said. */
+  /** The business name that its callers hear; `undefined`: unknown, because the database did not answer. */
   readonly businessName: string | undefined;
   /**
-   * For a request that `authToken` did not sign: the tenant with its token as it is now, where that is another one. For
-   * each account the database is asked once in 5 s at most, and Twilio once a minute.
+   * For a request that `authToken` did not sign: the tenant with its current token, if that is a different one. For each
+   * account the database is asked at most once in 5 s, and Twilio once a minute.
    */
   renewed(): Promise<Tenant | undefined>;
 }
 
-/** What is known of an account. */
+/** The result of looking an account up. */
 export type TenantLookup =
   | { readonly kind: "tenant"; readonly tenant: Tenant }
   /** No account that was onboarded here. */
@@ -37,11 +37,11 @@ export interface Tenants {
   find(accountSid: string): Promise<TenantLookup>;
 }
 
-/** What Twilio is asked about sub-accounts; each rejects where it does not answer. */
+/** Twilio's part of looking sub-accounts up; each rejects when Twilio does not answer. */
 export interface TwilioAccounts {
   /** The active sub-accounts, and whether there are more than these. */
   activeSubaccounts(): Promise<{ readonly sids: readonly string[]; readonly more: boolean }>;
-  /** The auth token by which Twilio signs for an account of ours; `undefined`: none of ours. */
+  /** The auth token of an account of ours; `undefined`: not ours. */
   authToken(accountSid: string): Promise<string | undefined>;
 }
 
@@ -51,7 +51,7 @@ export interface TenantsOptions {
   readonly seal: Seal;
   readonly twilio: TwilioAccounts;
   readonly log: Log;
-  /** Counts failures where alerts are made of them. */
+  /** Counts failures for the alerts. */
   readonly report: ReportAnalyticsEvent;
   readonly now: () => number;
 }
@@ -61,32 +61,32 @@ const FRESH_MS = 60_000;
 const UNKNOWN_MS = 5000;
 /** After a failure the next call need not wait as long as the one before. */
 const RETRY_MS = 5000;
-/** How often at most wrong signatures have an account's token read again, and Twilio asked for it. */
+/** After a wrong signature: the shortest time between two reads of an account's token, and between two questions to Twilio. */
 const REREAD_MS = 5000;
 const RENEWAL_MS = 60_000;
 const MOST_KEPT = 500;
-/** Look-ups a minute of accounts that nothing is known of. Beyond them strangers are told by a list of all tenants. */
+/** Look-ups of unknown accounts a minute. Beyond them a list of all tenants is used. */
 const LOOKUPS_PER_MINUTE = 30;
 /** Questions to Twilio a minute about tokens, for all accounts together. */
 const TOKEN_QUESTIONS_PER_MINUTE = 10;
-/** The same for the database, about tokens of accounts that wrong signatures came for. */
+/** The same for the database, after wrong signatures. */
 const REREADS_PER_MINUTE = 30;
-/** Failures of one kind that are counted a minute; the log has all of them. */
+/** Reports of one kind of failure a minute; the log has all of them. */
 const REPORTS_PER_MINUTE = 1;
 const MINUTE_MS = 60_000;
 
 interface Account {
   readonly authToken: string;
-  /** The token that it replaced: one that the database may have until the new one is stored. */
+  /** The replaced token, which the database may have until the new one is stored. */
   readonly replaced?: string | undefined;
   readonly businessName: string | undefined;
   readonly freshUntil: number;
 }
 
 /**
- * Looks accounts up and keeps what it found: for a minute, and beyond that while the database is away. While it is away
- * and nothing is kept, Twilio is asked for the token, so that callers are served. Requests for one account share one
- * look-up. What strangers can have looked up is limited: see `LOOKUPS_PER_MINUTE`.
+ * Looks accounts up and caches them for a minute, and for longer while the database is away. While it is away and nothing is
+ * cached, Twilio is asked for the token, so that callers are served. Requests for one account share one look-up. Look-ups
+ * that strangers can cause are limited: see `LOOKUPS_PER_MINUTE`.
  */
 export function createTenants(options: TenantsOptions): Tenants {
   const { settings, database, seal, twilio, now } = options;
@@ -144,7 +144,7 @@ export function createTenants(options: TenantsOptions): Tenants {
       }
     }
     try {
-      // One list a minute tells whose token to ask for: nobody can have Twilio asked about accounts of their invention.
+      // One list a minute says which tokens may be requested, so that strangers cannot cause requests about invented accounts.
       const ours = await subaccounts();
       if (!ours.sids.has(accountSid)) {
         return ours.more ? { kind: "unavailable" } : stranger(accountSid);
@@ -160,7 +160,7 @@ export function createTenants(options: TenantsOptions): Tenants {
     }
   };
 
-  /** Requests that want to know of one account at once share one look-up. */
+  /** Simultaneous requests for one account share one look-up. */
   const lookUp = async (accountSid: string): Promise<TenantLookup> => {
     const asked = asking.get(accountSid);
     if (asked !== undefined) return await asked;
@@ -176,7 +176,7 @@ export function createTenants(options: TenantsOptions): Tenants {
     } catch (error) {
       failed("tenant_seal_not_opened", error);
     }
-    // A seal of an older secret key cannot be opened, and a token may be missing. Twilio still knows it.
+    // A token that is missing, or encrypted with an older secret key, is requested from Twilio.
     const known = accounts.get(accountSid)?.authToken;
     if (!mayAskForToken()) {
       if (known === undefined) throw new Error("Twilio was asked for too many tokens this minute");
@@ -281,7 +281,7 @@ export function liveTenants(settings: Settings): Tenants {
   });
 }
 
-/** What can fail here; the alert `tenant_lookups` counts the events of these names. */
+/** The kinds of failures; the alert `tenant_lookups` counts the events of these names. */
 type Failure =
   | "tenant_lookup_failed"
   | "tenant_token_unanswered"
@@ -300,7 +300,7 @@ function failureReports({ log, report, now }: Pick<TenantsOptions, "log" | "repo
   };
 }
 
-/** Keeps an entry as the newest, and forgets the oldest where there are too many. */
+/** Puts an entry as the newest, and drops the oldest beyond the maximum. */
 function put<T>(entries: Map<string, T>, key: string, value: T): void {
   entries.delete(key);
   entries.set(key, value);

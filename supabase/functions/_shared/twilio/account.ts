@@ -1,7 +1,7 @@
 import type { Settings } from "../settings.ts";
 import type { TwilioAccess } from "./client.ts";
 
-/** Whether an account is the main one, as far as its name tells: then there is nothing to look up. */
+/** Whether an account is the main one by its SID, so that no look-up is needed. */
 export function isMainAccount(
   { twilioAccountSid }: Pick<Settings, "twilioAccountSid">,
   accountSid: string | undefined,

@@ -1,14 +1,14 @@
 import { type FailureKind, ServiceError } from "../errors.ts";
 import { type Delay, delay } from "../runtime.ts";
 
-/** Twilio did not do what it was asked. */
+/** A request to Twilio failed. */
 export class TwilioError extends ServiceError {
   override name = "TwilioError";
 
   constructor(
     kind: FailureKind,
     message: string,
-    /** Of HTTP; 0 where no answer came. */
+    /** The HTTP status; 0 without an answer. */
     readonly status = 0,
     /** Twilio's number for the reason, such as "21422": https://www.twilio.com/docs/api/errors */
     code = "",
@@ -17,10 +17,10 @@ export class TwilioError extends ServiceError {
   }
 }
 
-/** Twilio does not delete the record of a call yet: it may take 14 days until it does. */
+/** Twilio does not delete the record of a call yet; that may take 14 days. */
 export const NOT_COMPLETE = "20009";
 
-/** An account at Twilio, and where Twilio is. */
+/** An account at Twilio, and the API's address. */
 export interface TwilioAccess {
   /** Without a trailing slash; `https://api.twilio.com`. */
   readonly baseUrl: string;
@@ -44,21 +44,21 @@ interface Schema<T> {
 }
 
 /**
- * Asks Twilio, and asks again where that does no harm: after 429, which says that nothing was done, and after no answer
- * where doing it twice has the effect of once. A path goes from `/Accounts` on, without `.json`; one of another product
- * begins with its name, as `monitor/v1/Alerts`. Everything rejects with `TwilioError` only.
+ * Sends requests to Twilio, and retries where that does no harm: after 429, when nothing was done, and after no answer to an
+ * idempotent request. A path begins after `/Accounts`, without `.json`; that of another product begins with its name, as
+ * `monitor/v1/Alerts`. Everything rejects with `TwilioError` only.
  */
 export interface TwilioClient {
   /** The address of a resource. */
   url(path: string): string;
   get<T>(path: string, schema: Schema<T>, params?: Params): Promise<T>;
-  /** The items of a list, which Twilio answers under their own name; its first page. */
+  /** The items of a list's first page, which Twilio answers under their own name. */
   list<T>(path: string, name: string, schema: Schema<T>, params?: Params): Promise<T[]>;
-  /** Changes something that the same request again leaves as it is. */
+  /** Changes something; repeating the request has no further effect. */
   set(path: string, params: Params): Promise<void>;
-  /** Makes something new. It is repeated after 429 only. */
+  /** Creates something. Retried after 429 only. */
   create<T>(path: string, schema: Schema<T>, params: Params): Promise<T>;
-  /** One that is gone already is deleted. */
+  /** Succeeds for a resource that no longer exists. */
   delete(path: string): Promise<void>;
   /** A recording's audio as it was made (WAV), once; `undefined`: it is gone. @param path The recording's. */
   media(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array> | undefined>;
@@ -124,7 +124,7 @@ export function twilioClient(options: TwilioClientOptions): TwilioClient {
       }
       const mayRepeat = failure.kind === "unknown" ? repeatable : failure.status === 429;
       if (!mayRepeat || attempt === attempts) throw failure;
-      // Full jitter: clients that failed together do not come back together.
+      // Full jitter, so that clients that failed together do not retry together.
       const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (attempt - 1));
       // deno-lint-ignore no-await-in-loop
       await wait(Math.min(LONGEST_WAIT_MS, retryAfterMs) + Math.random() * longest);
@@ -155,7 +155,7 @@ export function twilioClient(options: TwilioClientOptions): TwilioClient {
   };
 }
 
-/** What was asked for; `undefined` where Twilio has no such thing (404). */
+/** The resource; `undefined` when Twilio has none (404). */
 export async function ifThere<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
     return await asked;
@@ -177,7 +177,7 @@ function failureOf(status: number, body: unknown): TwilioError {
   );
 }
 
-/** An answer that cannot be read is as good as none. */
+/** An unreadable answer counts as no answer. */
 function understood<T>(schema: Schema<T>, body: unknown): T {
   try {
     return schema.parse(body);

@@ -5,7 +5,7 @@ const account = z.object({
   sid: z.string().check(z.regex(/^AC[0-9a-fA-F]{32}$/)),
   status: z.string(),
   type: z.nullish(z.string()),
-  // Whether it is told once an account is there is not documented.
+  // Whether Twilio shows it for an existing account is not documented.
   auth_token: z.nullish(z.string()),
 });
 const accountPage = z.object({ accounts: z.array(account), next_page_uri: z.nullish(z.string()) });
@@ -40,7 +40,7 @@ const boundNumber = z.object({
   trunk_sid: z.nullish(z.string()),
 });
 
-/** `TwilioError.code` where Twilio took a number's webhooks, and does not show them at the number. */
+/** `TwilioError.code` when Twilio accepted a number's webhooks but does not show them at the number. */
 export const NOT_BOUND = "not_bound";
 
 /** Where a number's webhooks go. */
@@ -61,13 +61,13 @@ export interface Provisioning {
   activeSubaccounts(): Promise<{ readonly sids: readonly string[]; readonly more: boolean }>;
   /** The active sub-accounts of exactly that name. */
   subaccounts(friendlyName: string): Promise<string[]>;
-  /** With its token, which may never be told again. */
+  /** With its token, which Twilio may never show again. */
   createSubaccount(friendlyName: string): Promise<{ readonly sid: string; readonly token: string }>;
   /** For good: a closed account cannot be opened again. */
   closeSubaccount(sid: string): Promise<void>;
   /** `undefined`: no account of ours. */
   account(accountSid: string): Promise<TwilioAccount | undefined>;
-  /** `undefined`: no account of ours. Rejects where Twilio does not tell it. */
+  /** `undefined`: no account of ours. Rejects when Twilio does not show it. */
   authToken(accountSid: string): Promise<string | undefined>;
   /** Local numbers for voice that may be bought without an address. */
   numbersForSale(
@@ -78,14 +78,13 @@ export interface Provisioning {
   /** The account's numbers that are exactly that one: one or none. */
   owned(accountSid: string, number: string): Promise<OwnedNumber[]>;
   /**
-   * Takes the number out of whatever application or trunk it belongs to, as Twilio ignores its webhooks while it is in
-   * one, and looks at the number again. The error has the code
-   * `NOT_BOUND` where they are not as asked for.
+   * Removes the number from any application or trunk, in which Twilio would ignore its webhooks, and reads the number again.
+   * The error has the code `NOT_BOUND` when the webhooks differ from the requested ones.
    */
   bindNumber(accountSid: string, numberSid: string, binding: NumberBinding): Promise<void>;
   releaseNumber(accountSid: string, numberSid: string): Promise<void>;
   /**
-   * Whether the main account has an approved customer profile; `undefined`: it cannot be known.
+   * Whether the main account has an approved customer profile; `undefined`: unknown.
    * Source: https://www.twilio.com/docs/trust-hub/trusthub-rest-api
    */
   hasProfile(): Promise<boolean | undefined>;
@@ -160,7 +159,7 @@ export function provisioning(client: TwilioClient, accountSid: string): Provisio
         ownedNumber,
         { PhoneNumber: number },
       );
-      // Twilio's filter also finds parts of numbers.
+      // Twilio's filter also matches parts of numbers.
       return numbers.filter(({ phone_number }) => phone_number === number);
     },
     async bindNumber(account, numberSid, binding) {

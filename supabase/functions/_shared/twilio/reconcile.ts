@@ -4,7 +4,7 @@ import { type CallEventName, consentEvidence, decided, type VoiceEvent } from ".
 import { type CallState, decodeState } from "../calls/state.ts";
 import { CALL_STATUSES } from "../calls/webhook_form.ts";
 
-// What Twilio's REST API tells of a call, as events: folded like any webhook, and, being told twice, once.
+// Turns Twilio's REST resources of a call into events, which are folded like webhooks and have one effect when repeated.
 
 export function isFinal(status: TwilioCall["status"]): boolean {
   return CALL_STATUSES.indexOf(status) >= CALL_STATUSES.indexOf("canceled");
@@ -22,7 +22,7 @@ export function endedEvent(call: TwilioCall): VoiceEvent {
   };
 }
 
-/** A leg that the call dialled: whether somebody answered it. */
+/** A leg that the call dialled, with whether it was answered. */
 export function childEvent(parentSid: string, leg: TwilioCall): VoiceEvent {
   return {
     ...base(
@@ -41,8 +41,7 @@ export function childEvent(parentSid: string, leg: TwilioCall): VoiceEvent {
 }
 
 /**
- * A recording, with its transcript where there is one, or that it holds nothing; `undefined` for one that is not
- * done yet.
+ * A recording with its transcript, if any, or the fact that it is empty; `undefined` while it is not finished.
  */
 export function recordingEvent(
   callSid: string,
@@ -67,8 +66,8 @@ export function recordingEvent(
 }
 
 /**
- * What was decided on a call, by Twilio's log of it: the last of the URLs that we handed out, or that
- * Twilio called. `undefined` where the log has none of ours.
+ * The decisions on a call, from Twilio's log of it: the last of our URLs that Twilio got or called. `undefined` when the log
+ * has none of our URLs.
  */
 export function lastState(
   log: readonly TwilioExchange[],
@@ -76,7 +75,7 @@ export function lastState(
 ): CallState | undefined {
   let last: CallState | undefined;
   for (const { request, response } of log) {
-    // What a line says is its owner's text, who could write such a URL there.
+    // A line's spoken text comes from its owner, who could write such a URL there.
     const twiml = (response?.response_body ?? "").replaceAll(/<Say\b[^>]*>[^<]*<\/Say>/g, "");
     const text = `${request?.url ?? ""} ${twiml}`.replaceAll("&amp;", "&");
     for (const ours of text.split(`${functionsUrl}/voice-`).slice(1)) {
@@ -88,7 +87,7 @@ export function lastState(
   return last;
 }
 
-/** All that Twilio has of a call is here: it is not asked about again. */
+/** Everything that Twilio has about a call is stored; it is not asked about again. */
 export function settledEvent(
   call: TwilioCall,
   state: CallState | undefined,
@@ -100,12 +99,12 @@ export function settledEvent(
   };
 }
 
-/** Twilio does not know the call, or no longer: there is nothing to ask for. */
+/** Twilio does not know the call, or no longer. */
 export function unknownEvent(callSid: string, lastEventAt: string): VoiceEvent {
   return base(callSid, "settled", "settled", lastEventAt);
 }
 
-/** The end of a call of which nobody knows the end: as late as the last thing heard of it. */
+/** The end of a call with an unknown end: the time of its last event. */
 export function lostEvent(callSid: string, lastEventAt: string): VoiceEvent {
   return {
     ...base(callSid, "lost", "closed_unheard", lastEventAt),

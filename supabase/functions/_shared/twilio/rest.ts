@@ -37,7 +37,7 @@ const transcription = z.object({
 });
 export type TwilioTranscription = z.infer<typeof transcription>;
 
-/** One request that Twilio made of us for a call, and what we answered. */
+/** One request of Twilio's for a call, and our answer. */
 const exchange = z.object({
   request: z.nullish(z.object({ url: z.nullish(z.string()) })),
   response: z.nullish(z.object({ response_body: z.nullish(z.string()) })),
@@ -59,9 +59,9 @@ export interface CallPage {
   readonly next: string | undefined;
 }
 
-/** Calls and recordings at Twilio, asked by the account's credentials; each request rejects with `TwilioError` only. */
+/** Calls and recordings at Twilio, with the account's credentials. Each request rejects with `TwilioError` only. */
 export interface TwilioRest {
-  /** The same questions about a sub-account, by its parent's credentials. */
+  /** The same for a sub-account, with its parent's credentials. */
   ofAccount(accountSid: string): TwilioRest;
   /** `undefined`: Twilio knows no such call. */
   call(sid: string): Promise<TwilioCall | undefined>;
@@ -75,17 +75,17 @@ export interface TwilioRest {
   recentCalls(limit: number, next?: string): Promise<CallPage>;
   recordings(callSid: string): Promise<TwilioRecording[]>;
   transcriptions(recordingSid: string): Promise<TwilioTranscription[]>;
-  /** The requests that Twilio made of us for a call; there from 15 minutes after its end on, for 30 days. */
+  /** Twilio's requests for a call, available from 15 minutes after its end, for 30 days. */
   exchanges(callSid: string): Promise<TwilioExchange[]>;
   /** With its transcriptions. One that is gone already is deleted. */
   deleteRecording(recordingSid: string): Promise<void>;
   /** The record of a call that is over: its numbers, times and price. Its error may have the code `NOT_COMPLETE`. */
   deleteCall(callSid: string): Promise<void>;
-  /** Where a recording's media is; fetching it may need the account's credentials. */
+  /** The address of a recording's media; fetching it may need the account's credentials. */
   recordingUrl(recordingSid: string): string;
   /**
-   * How many calls Twilio refused since `start`, the newest 1000 errors looked through, because the account had as many
-   * as it may have at once. Twilio calls no webhook for them: its debugger is the only place that knows.
+   * How many calls Twilio refused since `start` because the account had its maximum of simultaneous calls, among the newest
+   * 1000 errors. Twilio sends no webhook for them, so its debugger is the only source.
    */
   refusedCalls(start: Date): Promise<number>;
 }
@@ -122,7 +122,7 @@ export function twilioRest(client: TwilioClient, accountSid: string): TwilioRest
     exchanges: (callSid) =>
       list(`/Calls/${callSid}/Events`, "events", exchange, { PageSize: "1000" }),
     async deleteRecording(recordingSid) {
-      // They outlive their recording, and are found by it.
+      // They outlive their recording and are found through it.
       for (const { sid } of await transcriptionsOf(recordingSid)) {
         // deno-lint-ignore no-await-in-loop -- One, as a rule.
         await client.delete(`${account}/Transcriptions/${sid}`);

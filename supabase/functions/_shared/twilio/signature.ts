@@ -10,7 +10,7 @@ export function isSignature(header: string): boolean {
  * Source: https://www.twilio.com/docs/usage/security#validating-requests
  *
  * @param url The public URL that Twilio called, with its query and without a fragment, rebuilt from the
- *   configuration: nothing that a request says of its own address is part of it.
+ *   configuration, never from the request's own headers.
  * @param params Every parameter that was received; one that came more than once as an array.
  */
 export function isSignedByTwilio(
