@@ -1,4 +1,4 @@
-import { checkFlow } from "../../supabase/functions/_shared/flows/check.ts";
+import { checkFlow, isRealTime } from "../../supabase/functions/_shared/flows/check.ts";
 import {
   draftVersion,
   everyWay,
@@ -6,6 +6,7 @@ import {
   walk,
   type Way,
 } from "../../supabase/functions/_shared/flows/walk.ts";
+import { UsageError } from "../command.ts";
 import { CommandFailure, faultsText, type Verb } from "./api.ts";
 import { destinationsOf } from "./check.ts";
 import { readDocument } from "./file.ts";
@@ -23,6 +24,9 @@ export const tryOut: Verb<{
   all?: boolean;
   json?: boolean;
 }> = async ([file = ""], options, { env, print }) => {
+  if (options.at !== undefined && !isRealTime(options.at)) {
+    throw new UsageError(`--at must be a date and time that exist: "${options.at}"`);
+  }
   const checked = checkFlow(await readDocument(file), { destinations: destinationsOf(env) });
   if (!checked.ok) throw new CommandFailure(`${file} has ${faultsText(checked.issues)}`);
   const { flow } = checked;
@@ -32,9 +36,11 @@ export const tryOut: Verb<{
     if (ways.length === MOST_WAYS && !options.json) print(`There are more than ${MOST_WAYS} ways.`);
     return 0;
   }
+  const keys = options.keys?.split(/[\s,]+/).filter((key) => key !== "") ?? [];
+  const say = options.say ?? [];
   const walked = walk(draftVersion(flow), {
-    keys: options.keys?.split(/[\s,]+/).filter((key) => key !== ""),
-    say: options.say,
+    keys,
+    say,
     at: options.at,
     caller: options.caller,
     no_answer: options["no-answer"],
@@ -43,6 +49,9 @@ export const tryOut: Verb<{
   else {
     for (const happening of walked.happenings) print(textOf(happening));
     const { path, mode = "none", seconds } = walked;
+    const given = walked.happenings.filter(({ kind }) => kind === "presses" || kind === "says");
+    const left = [...keys, ...say].slice(given.length);
+    if (left.length > 0) print(`\nThe call ended before it asked for: ${left.join(", ")}`);
     print(`\nThe call took ${seconds} s, talk apart. Mode: ${mode}. Nodes: ${path.join(" -> ")}`);
   }
   return 0;

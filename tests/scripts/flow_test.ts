@@ -71,6 +71,7 @@ Deno.test("flow: help is printed, whatever else is asked, and usage faults end w
     [["check", sound, "--colour", "red"], "Unknown option '--colour'"],
     [["try", sound, "--keys", "12"], "--keys must be keys such as 1,9"],
     [["try", sound, "--at", "Monday"], "--at must be a date and time"],
+    [["try", sound, "--at", "2026-02-30T10:00"], "--at must be a date and time that exist"],
     [["import", sound], "--zone must name the flow's time zone"],
     [["show", "dental", "--url", "https://x.supabase.co"], "SUPABASE_SECRET_KEYS or"],
   ];
@@ -152,6 +153,11 @@ Deno.test("flow try: every way through a flow, the longest first", async () => {
   assertEquals(ways, ways.toSorted((one, other) => other - one));
   // Open and unknown: 1 answered or not, 9, otherwise; closed: a message.
   assertEquals(ways.length, 9);
+});
+
+Deno.test("flow try: keys that no question was left for are told", async () => {
+  const { text } = await run(["try", sound, "--keys", "9,1", "--say", "sales"], NOWHERE);
+  assertStringIncludes(text, "The call ended before it asked for: 1, sales");
 });
 
 Deno.test("flow try: a flow with faults is not tried", async () => {

@@ -288,10 +288,10 @@ const FAULTS: readonly Case[] = [
     "a disclosure that names no key, in a language that has no sentence of ours",
     (f) => {
       f.languages.push("de-DE");
-      for (const prompt of Object.values<Draft>(f.prompts)) prompt["de-DE"] = "Guten Tag.";
+      for (const prompt of Object.values<Draft>(f.prompts)) prompt["de-DE"] = "Guten Tag, 13.";
     },
     "prompts.notice.de-DE",
-    /key 3 agrees/,
+    /key 3, written as a digit, agrees/,
   ],
   [
     "a disclosure without words, in a language that has no sentence of ours",
@@ -304,7 +304,7 @@ const FAULTS: readonly Case[] = [
       delete f.nodes.agree.prompt;
     },
     "nodes.agree.prompt",
-    /key 3 agrees/,
+    /key 3, written as a digit, agrees/,
   ],
   [
     "a menu that leaves no key for consent",
@@ -361,6 +361,18 @@ const FAULTS: readonly Case[] = [
     (f) => f.calendars.practice.dates["2026-02-30"] = [],
     "calendars.practice.dates.2026-02-30",
     /exists/,
+  ],
+  [
+    "a test at a time that does not exist",
+    (f) => f.tests = [{ name: "x", at: "2026-02-30T10:00", expect: { mode: "a" } }],
+    "tests.0.at",
+    /exist/,
+  ],
+  [
+    "a test at an hour that does not exist",
+    (f) => f.tests = [{ name: "x", at: "2026-02-28T24:30", expect: { mode: "a" } }],
+    "tests.0.at",
+    /exist/,
   ],
   [
     "a date in another form",

@@ -459,7 +459,7 @@ function checkConsent({ flow, graph, fault, warn }: Document) {
       }
     }
     for (const language of flow.languages.filter((each) => wordsIn(each) === undefined)) {
-      checkKeyOnly(id, node, language, { flow, fault });
+      checkKeyOnly(id, node, language, { flow, fault, warn });
     }
   }
 }
@@ -469,17 +469,18 @@ function checkKeyOnly(
   id: string,
   { prompt, policy, next }: NodeOf<"consent">,
   language: string,
-  { flow, fault }: Pick<Document, "flow" | "fault">,
+  { flow, fault, warn }: Pick<Document, "flow" | "fault" | "warn">,
 ) {
   const spoken = prompt === undefined ? "" : promptIn(flow, prompt, language);
   const text = typeof spoken === "string" ? spoken : spoken?.text;
   const menus = menusNext(flow, next);
   const keys = menus.length === 0 ? ["3"] : menus.map((menu) => consentKey(flow, menu));
   for (const key of new Set(keys)) {
-    if (key === undefined || text === undefined || text.includes(key)) continue;
-    fault(
+    if (key === undefined || new RegExp(`(?<!\\d)${key}(?!\\d)`).test(text ?? "")) continue;
+    const tell = text === undefined ? warn : fault;
+    tell(
       prompt === undefined ? ["nodes", id, "prompt"] : ["prompts", prompt, language],
-      `must say that key ${key} ${
+      `must say that key ${key}, written as a digit, ${
         policy === "opt_in" ? "agrees to" : "refuses"
       } recording: in ${language} there is no sentence of ours that does`,
     );
@@ -498,14 +499,20 @@ function checkZone({ flow, fault }: Document) {
 }
 
 function checkCalendars({ flow, fault, warn }: Document) {
+  flow.tests?.forEach(({ at }, nth) => {
+    if (at !== undefined && !isRealTime(at)) {
+      fault(["tests", nth, "at"], "must be a date and time that exist, such as 2026-12-25T10:00");
+    }
+  });
   for (const [name, { weekly, dates = {} }] of Object.entries(flow.calendars ?? {})) {
     for (const [day, periods] of Object.entries(weekly)) {
       checkPeriods(["calendars", name, "weekly", day], periods);
     }
     for (const [date, periods] of Object.entries(dates)) {
       const path = ["calendars", name, "dates", date];
-      const isReal = new Date(`${date}T00:00:00Z`).toJSON()?.startsWith(date) === true;
-      if (!isReal) fault(path, "must be a date that exists, such as 2026-12-25");
+      if (!isRealTime(`${date}T00:00`)) {
+        fault(path, "must be a date that exists, such as 2026-12-25");
+      }
       checkPeriods(path, periods);
     }
     const all = [...Object.values(weekly), ...Object.values(dates)];
@@ -535,6 +542,12 @@ function checkCalendars({ flow, fault, warn }: Document) {
       }
     });
   }
+}
+
+/** Whether a date and time, as `2026-12-25T10:00`, is on the calendar; the 30th of February is not. */
+export function isRealTime(at: string): boolean {
+  const time = new Date(`${at}Z`);
+  return !Number.isNaN(time.getTime()) && time.toISOString().startsWith(at);
 }
 
 function checkPeople({ flow, facts, fault, warn }: Document) {
