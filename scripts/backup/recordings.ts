@@ -110,7 +110,7 @@ export async function listRecordings(
 }
 
 /** Where the list of a backup's recordings is. */
-export function listOf(backup: string): string {
+function listOf(backup: string): string {
   return `${backup.replace(/\.backup$/, "")}.recordings`;
 }
 

@@ -24,7 +24,7 @@ export interface SmokeOptions {
 }
 
 // Twilio's test numbers, which ring no telephone.
-export const SYNTHETIC_CALLER = "+15005550006";
+const SYNTHETIC_CALLER = "+15005550006";
 /** Not a destination of the settings, because a line never dials itself. */
 const SYNTHETIC_LINE = "+15005550005";
 

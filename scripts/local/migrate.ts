@@ -13,7 +13,7 @@ export class OtherSchemaError extends MigrationError {
 }
 
 /** As the Supabase CLI has it: a file with any other name is not a migration. */
-export const MIGRATION_NAME = /^([0-9]+)_(.*)\.sql$/;
+const MIGRATION_NAME = /^([0-9]+)_(.*)\.sql$/;
 
 /** Any number, the same for every starter. */
 const MIGRATION_LOCK = 20251101;

@@ -11,7 +11,7 @@ import { twilioClient } from "../../supabase/functions/_shared/twilio/client.ts"
 import { provisioning } from "../../supabase/functions/_shared/twilio/provisioning.ts";
 import { type ManagedProject, startManagedProject } from "./management_api.ts";
 
-export const hasTools: boolean = await supabase(["--version"], { cwd: ROOT, timeoutMs: 60_000 })
+const hasTools: boolean = await supabase(["--version"], { cwd: ROOT, timeoutMs: 60_000 })
   .then(() => git(["--version"], ROOT)).then(() => true, () => false);
 const unless = hasTools
   ? ""

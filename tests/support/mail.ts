@@ -54,7 +54,7 @@ export interface FaultyResend {
 }
 
 /** The `emulate` package's Resend, behind a front that fails as told. */
-export async function startResend(): Promise<FaultyResend> {
+async function startResend(): Promise<FaultyResend> {
   // A port of its own choice is one that the hosted runtime does not tell at once.
   const mailbox = await startMailbox(freePort());
   const times = new Map<string, number>();

@@ -29,7 +29,7 @@ function resolve<T>(value: unknown): T {
 }
 
 /** The operations of a path, such as a function's name, by method, in lower case; `undefined`: it is not described. */
-export function operationsOf(name: string): Record<string, Operation> | undefined {
+function operationsOf(name: string): Record<string, Operation> | undefined {
   const path = document.paths[`/${name}`];
   if (path === undefined) return undefined;
   const item: Record<string, Operation> = { ...path, ...resolve<Json>(path) } as never;

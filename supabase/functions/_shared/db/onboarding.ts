@@ -21,7 +21,6 @@ export type OnboardingRequest = Readonly<z.infer<typeof request>>;
 
 /** `intended`: it may have been done, or not. */
 const stepState = z.enum(["intended", "done", "undone"]);
-export type StepState = z.infer<typeof stepState>;
 
 const step = z.discriminatedUnion("step", [
   z.object({
