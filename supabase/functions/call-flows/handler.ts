@@ -17,7 +17,7 @@ import { type FlowRequest, type Operation, operationOf, parseRequest } from "./r
 export interface CallFlowsDeps {
   readonly settings: Settings;
   readonly database: FlowDatabase;
-  /** Counts a request of a signed-in person. @returns the seconds to wait where there were too many. */
+  /** Counts a request of a signed-in person. @returns the seconds to wait if there were too many. */
   readonly takeRoom: (userId: string) => Promise<number | undefined>;
   readonly readUserToken: ReadUserToken;
   readonly log: Log;
@@ -27,7 +27,7 @@ export interface CallFlowsDeps {
 /** In bytes. A flow of 500 nodes and eight languages has half of it. */
 const MAX_BODY_BYTES = 256 * 1024;
 
-/** Checks, publishes and takes back call flows, for operators and for an organisation's own administrators. */
+/** Checks, publishes and rolls back call flows, for operators and for an organisation's own administrators. */
 export function createHandler(deps: CallFlowsDeps): Handler {
   const options = { log: deps.log, retryAfterSec: 5, logs: "all" } as const;
   return endpoint("call-flows", options, async (request, note) => {
@@ -56,7 +56,7 @@ export function createHandler(deps: CallFlowsDeps): Handler {
   });
 }
 
-/** An operation by what was sent, once it is whole and the sender's to ask for. */
+/** Runs an operation after checking the request and the sender's right to it. */
 async function operate(
   deps: CallFlowsDeps,
   asks: Administrator,
@@ -66,7 +66,7 @@ async function operate(
   const parsed = parseRequest(operation, bodyOf(text));
   if ("issues" in parsed) throw invalid(parsed.issues);
   const { org_id } = parsed.request;
-  // A check changes nothing: an administrator's is made for the own organisation.
+  // A check changes nothing; an administrator's check is for the own organisation.
   const owner = operation === "check" && asks.kind === "admin"
     ? org_id ?? asks.orgId
     : org_id ?? null;
@@ -98,7 +98,7 @@ const OPERATIONS: {
       lines,
       note: note ?? undefined,
       by,
-      // Kept before anybody hears them: what a caller agreed to is then known whatever becomes of the call's events.
+      // Stored before any caller hears them, so that the words of every consent are known.
       disclosures: [...disclosuresIn(flow)].filter(({ words }) => words !== ""),
     });
   },
@@ -112,7 +112,7 @@ const OPERATIONS: {
 };
 
 /**
- * A flow's own tests are faults where it is to be published, and advice where it is only checked.
+ * A flow's failed tests are faults for a publish, and warnings for a check.
  *
  * @param flow `name`: under which it is to be published; `lines`: that will answer by it.
  * @throws {HttpError} 400 with every fault of the flow.
@@ -182,7 +182,7 @@ async function list(
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** Levels of a request beyond which nothing is parsed: that alone can take long. */
+/** The deepest request that is parsed, because parsing a deeper one is expensive. */
 const MOST_LEVELS = LIMITS.depth + 8;
 
 function bodyOf(text: string): unknown {
@@ -207,14 +207,14 @@ function bodyOf(text: string): unknown {
   return body;
 }
 
-/** In what `JSON.stringify` writes: what PostgreSQL has no place for. */
+/** Characters in the output of `JSON.stringify` that PostgreSQL cannot store. */
 const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f])/;
 
 function invalid(issues: readonly Issue[]): HttpError {
   return new HttpError(400, "invalid", {}, { issues });
 }
 
-/** What the database found. Its fields are those of the request; a fault of the flow goes by its path in the flow. */
+/** Turns the database's refusal into an answer. Fields are those of the request; a flow's fault has its path in the flow. */
 function refusal({ status, field, message }: FlowRefused): HttpError {
   return status === 404
     ? new HttpError(404, "not_found", {}, { message })

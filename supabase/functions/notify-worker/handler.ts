@@ -10,15 +10,15 @@ import { worker } from "../_shared/worker.ts";
 export interface WorkerDeps {
   readonly settings: Settings;
   readonly jobs: Jobs;
-  /** Absent without `RESEND_API_KEY`: mails are kept. */
+  /** Absent without `RESEND_API_KEY`: mails wait. */
   readonly send: SendMail | undefined;
   readonly log: Log;
   readonly now: () => Date;
 }
 
-/** What one run did. */
+/** The report of one run. */
 interface Report extends Omit<Tally, "done"> {
-  /** Settings without which some mails, or all, are kept. */
+  /** Missing settings that keep some or all mails waiting. */
   missing: string[];
   sent: number;
   /** Why mails were held. */
@@ -29,20 +29,19 @@ interface Report extends Omit<Tally, "done"> {
 const BOUNDS = { batch: 10, atOnce: 4, most: 1000 };
 /** No further mail is begun after this long. Milliseconds. */
 const RUN_MS = 40_000;
-/** Nobody changes a setting sooner. Seconds. */
+/** How long mails wait for a setting to be corrected. Seconds. */
 const MISCONFIGURED_WAIT_SEC = 5 * 60;
 
 /**
- * Sends the mails that are due. Run every few seconds, or by hand; two runs at once share the work. A run that
- * dies leaves its mails to the end of their lease, and the key that goes with each keeps Resend from
- * sending it again.
+ * Sends the mails that are due. Runs every few seconds, or by hand; two runs at once share the work. The mails of a run that
+ * dies wait for the end of their lease, and each mail's key keeps Resend from sending it again.
  */
 export function createHandler(deps: WorkerDeps): Handler {
   return worker("notify-worker", { ...deps, retryAfterSec: 10 }, async () => {
     const report = await run(deps);
     const { missing, ...counts } = report;
     const idle = counts.sent + counts.retried + counts.dead + counts.held + counts.unmarked === 0;
-    // Every few seconds nothing happens: that is no line.
+    // An idle run is not logged.
     if (!idle) {
       deps.log(counts.dead > 0 || counts.stopped === "misconfigured" ? "error" : "info", {
         function: "notify-worker",
@@ -89,7 +88,7 @@ function works(
         return { kind: "failed", error: outcome.error, permanent: true };
       case "busy":
         stop("busy");
-        // What is more urgent than all that was refused may go on.
+        // Mails that are more urgent than every refused one may go on.
         return {
           kind: "held",
           error: outcome.error,

@@ -5,8 +5,8 @@ import { twimlHandler } from "../_shared/twiml_webhook.ts";
 import type { Handler } from "../_shared/webhook.ts";
 
 /**
- * A key during a call or an AI leg: 0 brings a person, any other the menu. It may refuse to be recorded,
- * and never agrees, as nothing was asked. What was going on has ended by then, a recording with it.
+ * A key during a call or an AI leg: 0 brings a person, any other key the menu. The key may refuse recording and never
+ * consents, because there was no question. The earlier dial, and its recording, have ended by then.
  */
 export function createHandler(deps: Deps): Handler {
   return twimlHandler(deps, {

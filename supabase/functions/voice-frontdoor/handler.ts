@@ -6,8 +6,8 @@ import { twimlHandler } from "../_shared/twiml_webhook.ts";
 import type { Handler } from "../_shared/webhook.ts";
 
 /**
- * A call comes in: greeted, told about recording, asked, as the line's flow says. Over the limit: told so, and ended.
- * Without the database everybody is let in.
+ * A call comes in: the line's flow greets, discloses recording and asks. A call over the limit hears a message and ends.
+ * Without the database every call is admitted.
  */
 export function createHandler(deps: Deps): Handler {
   return twimlHandler(deps, {

@@ -37,22 +37,22 @@ export interface ReconcileDeps
   readonly saga: SagaDeps | undefined;
 }
 
-/** What one run did. */
+/** The report of one run. */
 interface Report {
   /** Calls asked about. */
   asked: number;
-  /** Events that were news. */
+  /** New events. */
   recovered: number;
-  /** Calls that Twilio had and we had not. */
+  /** Calls that were missing here. */
   found: number;
-  /** Questions that had no answer, to be asked again later. */
+  /** Requests without an answer, which a later run repeats. */
   failed: number;
-  /** Twilio asked us to slow down; the rest waits for the next run. */
+  /** Twilio answered 429; the rest waits for the next run. */
   backed_off: boolean;
-  /** Onboardings left behind that are complete now, or undone. */
+  /** Abandoned onboardings that were completed or undone. */
   onboarded: number;
   undone: number;
-  /** Organisations whose release was left behind, and that have nothing any more. */
+  /** Abandoned releases that were completed. */
   released: number;
   purged: Purged;
   /** Recordings of erased calls, deleted at Twilio. */
@@ -60,8 +60,8 @@ interface Report {
 }
 
 /**
- * Bounds of one run. What is asked about at once is few beside what Twilio lets an account ask, and a job of a batch is begun
- * long before its lease of 2 minutes ends.
+ * Bounds of one run. Few requests run at once, compared with Twilio's limit of an account, and each job of a batch begins
+ * long before its lease of 2 minutes expires.
  */
 const BOUNDS = { batch: 20, atOnce: 8, most: 10_000 };
 const ACCOUNTS_PER_RUN = 5;
@@ -71,7 +71,7 @@ const MORE_CALLS = 1000;
 const PAGES_PER_RUN = 10;
 /** A run looks back as far as this at least: the runs before it cannot have seen calls that ended later. Milliseconds. */
 const LOOK_BACK_MS = 15 * 60 * 1000;
-/** Twilio is asked nothing further after this long. Milliseconds. */
+/** No request to Twilio begins after this long. Milliseconds. */
 const RUN_MS = 40_000;
 /** A call that ended this recently may still have its callbacks on the way. Milliseconds. */
 const SETTLED_AFTER_MS = 5 * 60 * 1000;
@@ -79,15 +79,13 @@ const SETTLED_AFTER_MS = 5 * 60 * 1000;
 const LOGGED_AFTER_MS = 20 * 60 * 1000;
 /** Until the next run. Seconds. */
 const BUSY_WAIT_SEC = 50;
-/** An open call is asked about so often, however long it goes on. Seconds. */
+/** The interval of asking about an open call. Seconds. */
 const OPEN_WAIT_SEC = 5 * 60;
 
 /**
- * Fetches what Twilio never delivered: the end of calls that stay open, recordings of calls that ended with
- * nothing to show, calls that arrived while nothing could be written; and deletes there the recordings of calls
- * that are erased here. Run each minute, or by hand. Each
- * answer is folded in as an event, so that two runs at once have the effect of one. Onboardings that their
- * process left behind are finished or undone.
+ * Fetches missing data from Twilio: the ends of open calls, recordings of incomplete calls, and calls that arrived during an
+ * outage. Deletes the recordings of erased calls there. Finishes or undoes abandoned onboardings. Runs each minute, or by
+ * hand. Each answer is folded as an event, so two runs at once have the effect of one.
  */
 export function createHandler(deps: ReconcileDeps): Handler {
   return worker("voice-reconcile", { ...deps, retryAfterSec: 60 }, async () => {
@@ -179,7 +177,7 @@ async function ask(deps: ReconcileDeps, { kind, key, content }: Job, report: Rep
     : { kind: "failed", error: "not settled" } as const;
 }
 
-/** What has no answer is left to a later run. */
+/** Requests without an answer are left to a later run. */
 function attempted(report: Report, work: Work): Work {
   return async (job) => {
     try {
@@ -190,7 +188,7 @@ function attempted(report: Report, work: Work): Work {
   };
 }
 
-/** Counts a question that had no answer. @returns what that means for a job. */
+/** Counts a request without an answer. @returns the outcome for its job. */
 function fault(report: Report, error: unknown): Outcome {
   const reason = error instanceof Error ? error.message : "unknown";
   if (error instanceof TwilioError && error.status === 429) {
@@ -202,13 +200,13 @@ function fault(report: Report, error: unknown): Outcome {
   return { kind: "failed", error: reason };
 }
 
-/** A call that we have no row of, and where it was found. */
+/** A call without a row here, with the account that has it. */
 interface MissedCall {
   readonly call: TwilioCall;
   readonly account: Account;
 }
 
-/** Whose calls are asked about: the main account, or a sub-account, and how to ask. */
+/** The account whose calls are asked about, with its client. */
 interface Account {
   /** `undefined`: the main account. */
   readonly sid: string | undefined;
@@ -254,7 +252,7 @@ async function acceptMissed(deps: ReconcileDeps, missed: readonly MissedCall[], 
   return known;
 }
 
-/** Calls to our numbers that have ended without a trace here, the oldest first. */
+/** Ended calls to our numbers without a row here, the oldest first. */
 async function missedCalls(deps: ReconcileDeps, twilio: TwilioRest): Promise<TwilioCall[]> {
   const settled = deps.now().getTime() - SETTLED_AFTER_MS;
   const missed = new Map<string, TwilioCall>();
@@ -305,7 +303,7 @@ async function eventsOfClaimed(
     : [unknownEvent(callSid, claimed.last_event_at)];
 }
 
-/** Everything that Twilio has of an ended call. */
+/** Twilio's data about an ended call. */
 async function eventsOf(
   deps: ReconcileDeps,
   call: TwilioCall,

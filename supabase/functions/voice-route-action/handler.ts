@@ -5,8 +5,8 @@ import { twimlHandler } from "../_shared/twiml_webhook.ts";
 import type { Handler } from "../_shared/webhook.ts";
 
 /**
- * A `<Dial>` is over. Somebody answered: the call goes where the flow says, mostly to its end. Nobody did: the next
- * one is rung, or the caller can leave a message.
+ * The end of a `<Dial>`. After an answer the call goes on in the flow, mostly to its end. Without an answer the next person
+ * is rung, or the caller can leave a message.
  * Source: https://www.twilio.com/docs/voice/twiml/dial#dialcallstatus-values
  */
 export function createHandler(deps: Deps): Handler {
@@ -21,7 +21,7 @@ export function createHandler(deps: Deps): Handler {
         event: "dial_ended",
         leg_status: DialCallStatus,
         talk_sec: answered ? fields.DialCallDuration ?? 0 : undefined,
-        // False: the other side picked up, but the caller had already gone.
+        // False: the callee answered after the caller had hung up.
         bridged: answered || DialBridged,
       });
     },

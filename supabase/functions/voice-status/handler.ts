@@ -26,7 +26,7 @@ export function createHandler(deps: Deps): Handler {
       if (fields.CallStatus === undefined) {
         return { issues: [{ field: "CallStatus", message: "must be given" }] };
       }
-      // Twilio repeats a callback as it was. One that says something else is another, and the fold takes both in any order.
+      // Twilio repeats a callback unchanged. A different one is another event, and the fold takes both in any order.
       const { CallSid, CallStatus, SequenceNumber, CallDuration, Timestamp } = fields;
       const identity = [CallSid, CallStatus, SequenceNumber, CallDuration, Timestamp?.getTime()]
         .join("-");

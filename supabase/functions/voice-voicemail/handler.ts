@@ -9,7 +9,7 @@ import { interpretationOf, type TwimlStep } from "../_shared/flows/step.ts";
 import { twimlHandler } from "../_shared/twiml_webhook.ts";
 import { callbackHandler, type Handler } from "../_shared/webhook.ts";
 
-/** Asks for a message: the number's fallback URL, where nothing else could be played. */
+/** Asks for a message. This is also the number's fallback URL, for when another document could not be played. */
 const prompt: TwimlStep = {
   isFallback: true,
   name: "voice-voicemail",
@@ -20,8 +20,8 @@ const prompt: TwimlStep = {
 };
 
 /**
- * `<Record action>`: the message has been spoken, or only silence was: Twilio trims and measures it later, so a length that
- * is hardly more than the silence that ended it says neither. The recording's callback decides.
+ * `<Record action>`: a message or only silence. Twilio trims and measures the recording later, so a length of little more
+ * than the closing silence proves neither. The recording's callback decides.
  * Source: https://www.twilio.com/docs/voice/twiml/record
  */
 const recorded: TwimlStep = {
@@ -38,11 +38,11 @@ const recorded: TwimlStep = {
       ...recording,
     });
   },
-  // Twilio has the recording, and its callback brings it later: asking for it again would be wrong.
+  // Twilio has the recording and reports it by callback, so the caller is not asked again.
   whenFailed: ({ language }) => [own(plainly(language), "called", "goodbye"), { verb: "hangup" }],
 };
 
-/** What `recordingStatusCallback` or `transcribeCallback` tells. */
+/** The facts of `recordingStatusCallback` or `transcribeCallback`. */
 function reported(fields: WebhookFields, event: "recording" | "transcription") {
   const status = event === "recording" ? fields.RecordingStatus : fields.TranscriptionStatus;
   return {
@@ -68,8 +68,8 @@ function callback(event: "recording" | "transcription"): CallbackStep {
 }
 
 /**
- * The address without `event`, as an operator enters it by hand. What tells of a message is noted, and not answered by
- * asking for another; that a conversation was recorded, which a fallback may be told too, is no message.
+ * The address without `event`, as entered by hand. A request about a message is stored and not answered by asking for
+ * another one. A recorded conversation, which a fallback may report too, is not a message.
  */
 const bare: TwimlStep = {
   ...prompt,

@@ -1,6 +1,6 @@
 import { callerNumber, isE164 } from "../phone.ts";
 
-/** How many calls may come in: at most `max` in any `window_sec` seconds. The database knows it by these names. */
+/** A limit of incoming calls: at most `max` in any `window_sec` seconds. The names are those of the database. */
 export interface CallLimit {
   readonly identifier_type: "caller" | "called";
   /** A phone number; never an address of Twilio's, which all callers share. */
@@ -13,10 +13,10 @@ const CALLS_PER_CALLER = 10;
 const WINDOW_SEC = 60;
 
 /**
- * The limits that a call is under. A call that one of them refuses counts under none. A caller who withholds the
- * number shares a bucket with nobody, and so is under the ceiling of the number called only.
+ * The limits of a call. A call that one of them refuses counts under none. A caller with a withheld number has no bucket and
+ * is only under the limit of the called number.
  *
- * @param maxCallsPerMinute The ceiling of each number called.
+ * @param maxCallsPerMinute The limit of each called number.
  */
 export function callLimits(
   from: string | undefined,

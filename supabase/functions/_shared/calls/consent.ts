@@ -1,14 +1,14 @@
 import { wordsIn } from "./words/mod.ts";
 
-/** What a caller's words say about being recorded. `unclear`: about recording, but not certainly a yes. */
+/** The meaning of a caller's words about recording. `unclear`: about recording, but not certainly a yes. */
 export type ConsentStatement = "granted" | "declined" | "unclear" | undefined;
 
 /** `opt_out`: going on after the disclosure consents; `opt_in`: only a yes does. */
 export type ConsentPolicy = "opt_out" | "opt_in";
 
 /**
- * What a caller was told about recording. It travels with the call, and it alone says what an answer means,
- * whatever becomes of the line and its settings meanwhile. Without it nothing that a caller does is consent.
+ * The disclosure that a caller heard. It travels with the call and alone decides the meaning of an answer, whatever changes
+ * in the line and its settings meanwhile. Without a disclosure nothing is consent.
  */
 export interface Disclosed {
   readonly policy: ConsentPolicy;
@@ -20,7 +20,7 @@ export interface Disclosed {
   readonly words: string;
 }
 
-/** `disclosed` as URLs, events and the table `disclosures` name it. */
+/** The name of `disclosed` in URLs, events and the table `disclosures`. */
 export function disclosureName({ policy, key, language, words }: Disclosed): string {
   return `${policy}-${key}-${language}-${words}`;
 }
@@ -40,7 +40,7 @@ export function disclosureNamed(name: string): Disclosed | undefined {
 const CONTRACTION_WITHOUT_APOSTROPHE =
   /\b(do|does|did|ca|could|wo|would|should|must|need|is|are|was|were|has|have|had|ai)nt\b/g;
 
-/** Speech as it is compared: lower case, one kind of apostrophe and digit, single spaces, no punctuation but stars. */
+/** Normalises speech for comparison: lower case, one kind of apostrophe and digit, single spaces, no punctuation but stars. */
 export function normaliseSpeech(speech: string): string {
   return speech
     .replace(/[\u2018\u2019\u02bc\u00b4\u2032\uff07`]/g, "'")
@@ -75,12 +75,12 @@ export function isQuestion(heard: string): boolean {
 }
 
 /**
- * Reads a consent decision out of what was heard. A refusal always wins. A grant counts only where every
- * word around it is known; whatever else is said about recording is `unclear`.
+ * Reads a consent decision from speech. A refusal always wins. A grant counts only when every word around it is known;
+ * anything else about recording is `unclear`.
  *
  * @param heard Twilio's `SpeechResult`.
- * @param disclosed `undefined`: it is not known what the caller was told, so nothing can be granted.
- * @param choices Phrases that may stand beside a grant, as the names of options. A mere yes that names one is no grant.
+ * @param disclosed `undefined`: the disclosure is unknown, so nothing can be granted.
+ * @param choices Phrases that may occur beside a grant, such as names of options. A mere yes with one of them is not a grant.
  */
 export function consentStatement(
   heard: string,
@@ -107,14 +107,14 @@ export function consentStatement(
     disclosed !== undefined && !isQuestion(heard) && grants.some(says) &&
     isMadeOf(speech, [...grants, ...affirm, ...filler, ...choices])
   ) return "granted";
-  // A bare yes, with no choice beside it: the menu is heard again before anybody is dialled, so whatever a
-  // caller who paused goes on to say ("but don't record") still counts.
+  // A bare yes without a choice: the menu comes again before any dial, so the rest of an interrupted sentence ("but don't
+  // record") still counts.
   const yes = affirm.some(says) && isMadeOf(speech, [...affirm, ...filler]) && !choices.some(says);
   if (disclosed !== undefined && yes && !isQuestion(heard)) return "granted";
   return vocabulary.topic.some(says) ? "unclear" : undefined;
 }
 
-/** Why a call may, or may not, be recorded. */
+/** The reason of a decision about recording. */
 export interface ConsentDecision {
   /**
    * `stayed`: went on after the disclosure (under `opt_out` only); `yes`, `no`: said or pressed; `unsure`:
@@ -131,10 +131,9 @@ export function isGranted(decision: ConsentDecision): boolean | null {
 }
 
 /**
- * The rank of a decision: the highest one of a call stands, in whatever order they become known. Said
- * or pressed outranks staying on the line, later outranks earlier, and at the same turn no outranks
- * yes. Words that were not understood outrank staying on the line, and nothing else. At least 1; no two
- * decisions that differ in their answer share a rank.
+ * The rank of a decision. The highest rank of a call's decisions stands, whatever order they arrive in. Spoken or pressed
+ * outranks staying on the line, later outranks earlier, and in one turn no outranks yes. Words that were not understood
+ * outrank only staying on the line. At least 1; decisions with different answers never share a rank.
  */
 export function consentOrder(decision: ConsentDecision): number {
   switch (decision.basis) {

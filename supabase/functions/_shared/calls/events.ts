@@ -5,7 +5,7 @@ import { consentOrder, type Disclosed, disclosureName, isGranted } from "./conse
 import type { CallState } from "./state.ts";
 import { type CallStatus, DAY_MS, isCallStatus, type Webhook } from "./webhook_form.ts";
 
-/** What an event tells of: the SQL type `call_event`, in its order. Those up to `voicemail_recorded` are steps with the caller. */
+/** The kinds of events: the SQL type `call_event`, in its order. Those up to `voicemail_recorded` are steps with the caller. */
 export const CALL_EVENTS = [
   "arrived",
   "consent",
@@ -29,7 +29,7 @@ export const CALL_EVENTS = [
 ] as const;
 export type CallEventName = typeof CALL_EVENTS[number];
 
-/** The SQL type `voice_event`, name by name; the database refuses what does not fit. */
+/** The SQL type `voice_event`, field by field; the database refuses other values. */
 export interface VoiceEvent {
   readonly operation: EventSource;
   readonly identity: string;
@@ -39,12 +39,12 @@ export interface VoiceEvent {
   readonly leg_sid: string;
   readonly parent_call_sid?: string | undefined;
   readonly event: CallEventName;
-  /** Twilio's word for the state of what the event is about: the call, a leg, a recording or a transcription. */
+  /** Twilio's status of the event's subject: the call, a leg, a recording or a transcription. */
   readonly status?: string | undefined;
   readonly sequence_number?: number | undefined;
   /** ISO 8601. */
   readonly occurred_at: string;
-  /** `lost`: nobody knows how it ended, but it is too old to go on. */
+  /** `lost`: its end is unknown, but it is too old to be open. */
   readonly call_status?: CallStatus | "lost" | undefined;
   /** Absent: inbound. */
   readonly direction?: "inbound" | "outbound" | undefined;
@@ -58,38 +58,38 @@ export interface VoiceEvent {
   readonly consent_order?: number | undefined;
   /** Of the leg that was dialled. */
   readonly leg_status?: CallStatus | undefined;
-  /** Whom it rang, and why: the node of the flow that dialled. */
+  /** The dialled number, and the node of the flow that dialled it. */
   readonly leg_to?: string | undefined;
   readonly leg_node?: string | undefined;
-  /** Seconds that a person had been on the line at `occurred_at`; absent: nobody answered. */
+  /** Seconds that a person had been on the line at `occurred_at`; absent: no answer. */
   readonly talk_sec?: number | undefined;
-  /** False: the caller had gone when that person answered, or the person has not accepted the call. */
+  /** False: the caller had hung up before the answer, or the person has not accepted the call. */
   readonly bridged?: boolean | undefined;
   readonly recording_sid?: string | undefined;
   readonly recording_url?: string | undefined;
   readonly recording_source?: "dial" | "voicemail" | undefined;
   readonly recording_duration_sec?: number | undefined;
-  /** There is no such recording, or no more. */
+  /** The recording does not exist, or no longer. */
   readonly recording_lost?: boolean | undefined;
   readonly transcript?: string | undefined;
   readonly handoff_reason?: string | undefined;
-  /** All must admit the call; checked and counted by the database, unless `rate_limited` says that it is done. */
+  /** All must admit the call. The database checks and counts them unless `rate_limited` is set. */
   readonly limits?: readonly CallLimit[] | undefined;
-  /** What the caller is told about recording, with its words; later events refer to it by its name. */
+  /** The disclosure with its words; later events refer to it by name. */
   readonly disclosure?: SpokenDisclosure | undefined;
-  /** Refused by a limiter elsewhere, under `limits`. */
+  /** Refused by another limiter, under `limits`. */
   readonly rate_limited?: boolean | undefined;
   readonly ask?: Ask | undefined;
   readonly meta: Readonly<Record<string, unknown>>;
 }
 
-/** What a step asks the database beside its event: not kept, and no part of what makes two requests the same. */
+/** A step's questions to the database, beside its event. They are not stored, and not part of the request's hash. */
 export interface Ask {
   /** Which version answers this line? Asked by a call's first event. */
   readonly line?: string | undefined;
-  /** The version that the call goes by, as its URL names it: the beginning of its hash. */
+  /** The call's version, as named in its URL: the beginning of the hash. */
   readonly flow?: string | undefined;
-  /** Hashes of the versions that this isolate has: of others the body comes along. */
+  /** Hashes of the versions that this isolate has; the answer brings the body of any other. */
   readonly have?: readonly string[] | undefined;
   /** Numbers that may be dialled beside those of the pinned version, and for how many seconds a leg and a day. */
   readonly dials?: {
@@ -99,7 +99,7 @@ export interface Ask {
   } | undefined;
 }
 
-/** The call as it stood when its event was first accepted. */
+/** The call as of the first acceptance of the event. */
 export interface AcceptedCall {
   readonly status: CallStatus | "lost";
   readonly mode: string;
@@ -116,7 +116,7 @@ export interface Switches {
   readonly switches: readonly string[];
 }
 
-/** What the database decided for a step when its event was first accepted: a copy of the event gets the same. */
+/** The database's answers for a step, decided at the first acceptance of the event; a copy of the event gets the same. */
 export interface Facts {
   /** The version that answers the call; absent: the line has none of its own. */
   readonly flow?: {
@@ -124,7 +124,7 @@ export interface Facts {
     readonly hash: string;
     readonly name: string;
     readonly version: number;
-    /** Only where `have` does not name it. */
+    /** Only when `have` lacks it. */
     readonly definition?: unknown;
     /** The hashes of the flows that it goes on in, by name; with `definition`. */
     readonly flows?: Readonly<Record<string, string>> | undefined;
@@ -139,7 +139,7 @@ export interface Facts {
   readonly returning?: boolean | undefined;
   /** Those of the numbers that are answered here. */
   readonly own_lines?: readonly string[] | undefined;
-  /** The line has talked for as long as it may in a day. */
+  /** The line has used up its minutes of the day. */
   readonly spent?: boolean | undefined;
   /** The people of the pinned version's groups, by handle. */
   readonly people?:
@@ -147,38 +147,38 @@ export interface Facts {
     | undefined;
 }
 
-/** What became of an event. A failure is a value, so that every step has to say what it does then. */
+/** The outcome of an event. A failure is a value, so that every step must handle it. */
 export type AcceptOutcome =
   | {
     readonly kind: "accepted";
-    /** This event was accepted before; the answer is the one of then. */
+    /** The event was accepted before, and the answer is that one. */
     readonly duplicate: boolean;
     readonly call: AcceptedCall;
   }
   /** The call is over one of its limits. */
   | { readonly kind: "rate_limited" }
-  /** The call or the line is not the account's that signed. */
+  /** The call or the line belongs to another account than the signing one. */
   | { readonly kind: "foreign" }
   /** Another request was accepted under the same identity. */
   | { readonly kind: "conflict" }
-  /** The database found the event not to be one. `code` is its SQLSTATE. */
+  /** The database refused the event as invalid. `code` is its SQLSTATE. */
   | { readonly kind: "refused"; readonly code: string }
-  /** Nothing is known to have been written. */
+  /** It is not known whether anything was written. */
   | { readonly kind: "unavailable"; readonly reason: string };
 
-/** A row of the table `disclosures`, which knows it by its name. */
+/** A row of the table `disclosures`, with its name. */
 export interface SpokenDisclosure extends Omit<Disclosed, "words"> {
   readonly name: string;
   readonly words: string;
 }
 
-/** What is told of a leg. */
+/** The facts about a leg. */
 export type LegFacts = Pick<VoiceEvent, "talk_sec" | "bridged"> & {
   /** Twilio's word. */
   readonly leg_status?: string | undefined;
 };
 
-/** What is told of a recording; empty where there is none. */
+/** The facts about a recording; empty without one. */
 export type RecordingFacts = Pick<
   VoiceEvent,
   | "recording_sid"
@@ -189,10 +189,10 @@ export type RecordingFacts = Pick<
   | "transcript"
 >;
 
-/** What one step adds to what every webhook says. */
+/** A step's facts beside those of every webhook. */
 export type StepFacts =
   & {
-    /** What the event is, where the turn of the call does not say it. */
+    /** The event's identity, if the turn of the call does not give it. */
     readonly identity?: string | undefined;
     /** The node at which the call waited, and what ended the wait. */
     readonly left?: { readonly node: string; readonly outcome: string } | undefined;
@@ -213,9 +213,9 @@ export type StepFacts =
   );
 
 /**
- * The event of a webhook about the call itself.
+ * Makes the event of a webhook about the call itself.
  *
- * @param state Where the call stands after it: what it decided, and what earlier steps did.
+ * @param state The state of the call after it, with its decisions and those of earlier steps.
  */
 export function callEvent(
   operation: FunctionName,
@@ -236,7 +236,7 @@ export function callEvent(
   };
 }
 
-/** The event of a leg that the call dialled: it tells of the call, and never of the call's own status. */
+/** Makes the event of a dialled leg. It carries facts about the call, but never the call's own status. */
 export function childLegEvent(
   operation: FunctionName,
   webhook: Webhook,
@@ -254,7 +254,7 @@ export function childLegEvent(
   };
 }
 
-/** What was decided on a call, as an event tells it. */
+/** The decisions on a call, as fields of an event. */
 export function decided(
   { consent, choice, handoff }: Pick<CallState, "consent" | "choice" | "handoff">,
 ) {
@@ -267,7 +267,7 @@ export function decided(
   };
 }
 
-/** Why a call may, or may not, be recorded, and what its caller had been told. */
+/** The decision about recording, and the disclosure that it answers. */
 export function consentEvidence({ consent, disclosed }: CallState) {
   return consent &&
     {
@@ -318,14 +318,14 @@ function e164(number: string | undefined): string | undefined {
 }
 
 /**
- * What tells two webhooks of one call apart whose URLs do not. Never `I-Twilio-Idempotency-Token`: it is not signed,
- * and Twilio does not say that the first attempt has it.
+ * Distinguishes two webhooks of one call with the same URL. Never by `I-Twilio-Idempotency-Token`: it is not signed, and
+ * Twilio does not document that the first attempt has it.
  */
 function saidIn({ Digits = "", SpeechResult = "", DialCallStatus = "" }: Webhook["fields"]) {
   return `said-${Digits}-${DialCallStatus}-${SpeechResult}`;
 }
 
-/** Twilio's time of an event, unless no callback could be so late, or so early: then ours. */
+/** Twilio's time of an event, or our own time when a callback cannot be that late or early. */
 function occurredAt(told: Date | undefined, receivedAt: Date): Date {
   const isNear = told !== undefined &&
     Math.abs(told.getTime() - receivedAt.getTime()) <= DAY_MS;

@@ -2,8 +2,8 @@ import type { RecordingFacts } from "./events.ts";
 import type { WebhookFields } from "./webhook_form.ts";
 
 /**
- * What a webhook tells of a recording: also that there is none after all, as Twilio says by `absent` or `failed`, or by
- * a length of 0 or -1 seconds.
+ * A webhook's facts about a recording, including that it does not exist, which Twilio reports as `absent`, as `failed`, or
+ * by a length of 0 or -1 seconds.
  */
 export function recordingFacts(
   fields: WebhookFields,

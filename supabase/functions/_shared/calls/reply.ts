@@ -4,7 +4,7 @@ import type { FunctionName } from "../functions.ts";
 import type { E164 } from "../phone.ts";
 import type { CallState } from "./state.ts";
 
-/** One of our own URLs for Twilio to call, before it is written out (see `twilio/callback_url.ts`). */
+/** One of our own callback URLs, before it is written (see `twilio/callback_url.ts`). */
 export interface Callback {
   readonly to: FunctionName;
   readonly state: CallState;
@@ -26,7 +26,7 @@ export type Prompt =
   }
   | { readonly verb: "play"; readonly url: string };
 
-/** What the caller gets, as data: all that `twilio/twiml.ts` writes as TwiML is in it. */
+/** The answer to the caller as data, with everything that `twilio/twiml.ts` writes. */
 export type Instruction =
   | Prompt
   | {
@@ -47,9 +47,9 @@ export type Instruction =
   | { readonly verb: "redirect"; readonly to: Callback }
   | {
     readonly verb: "dial";
-    /** Rung at once; the first that answers is put through. */
+    /** Rung simultaneously; the first that answers is connected. */
     readonly numbers: readonly Dialable[];
-    /** Shown to the one who is dialled; `undefined`: the caller's own number. */
+    /** The caller id of the dial; `undefined`: the caller's own number. */
     readonly callerId: E164 | undefined;
     /** How long they ring, in seconds. */
     readonly seconds: number;
@@ -59,7 +59,7 @@ export type Instruction =
     readonly action: Callback;
     readonly statusCallback: Callback;
     readonly recordingCallback: Callback;
-    /** What one who answers hears before they are put through; absent: nothing. */
+    /** A document for the person who answers, before the connection; absent: none. */
     readonly screen?: Callback | undefined;
   }
   | {
@@ -85,7 +85,7 @@ export interface Speech {
   voice(language: string): string | undefined;
 }
 
-/** In the account's own voice, which cannot be what Twilio refuses to play. */
+/** In the account's own voice, which Twilio does not refuse. */
 export function plainly(language = "en-US"): Speech {
   return { language, voice: () => undefined };
 }
@@ -106,7 +106,7 @@ export const MESSAGE_SEC = 120;
 /** Seconds of silence that end a message. */
 export const MESSAGE_SILENCE_SEC = 5;
 
-/** Asks for a message and takes it. Leaving one is the caller's own act, whatever was decided about the call. */
+/** Asks for a message and records it, whatever was decided about recording the call: leaving it is the caller's own act. */
 export function takeMessage(speech: Speech, state: CallState, prompts?: readonly Prompt[]): Reply {
   return [
     ...prompts ?? [own(speech, "leaveMessage")],
@@ -120,13 +120,13 @@ export function takeMessage(speech: Speech, state: CallState, prompts?: readonly
       recordingCallback: { to: "voice-voicemail", state, event: "recording" },
       transcriptionCallback: { to: "voice-voicemail", state, event: "transcription" },
     },
-    // Twilio requests the action whatever is recorded; should it not, the caller is not left in silence.
+    // Twilio always requests the action; if it does not, the caller is not left in silence.
     own(speech, "noMessage", "goodbye"),
     { verb: "hangup" },
   ];
 }
 
-/** What a caller gets when a step of ours fails: an apology, and voicemail. Records no conversation. */
+/** The answer when a step of ours fails: an apology and voicemail. Records no conversation. */
 export function apology(state: CallState): Reply {
   const speech = plainly(state.language);
   return [own(speech, "sorry"), ...takeMessage(speech, state)];

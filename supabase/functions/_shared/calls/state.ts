@@ -6,9 +6,8 @@ import {
 } from "./consent.ts";
 
 /**
- * Where a call stands, carried in the query of each callback URL that we hand to Twilio, and covered by
- * its signature when it comes back. So a step needs no database to go on, and what was decided
- * while the database was away is written by the next callback that reaches it.
+ * The state of a call, in the query of each callback URL and covered by Twilio's signature when it comes back. So a step can
+ * go on without a database, and a decision made during an outage is written by the next callback that reaches it.
  */
 export interface CallState {
   /** Counts the webhooks that the caller waited for; `voice-frontdoor` is turn 0. */
@@ -23,16 +22,16 @@ export interface CallState {
   readonly attempt: number;
   /** Askings of the node that used up none of its tries. */
   readonly repeats?: number | undefined;
-  /** What the caller was told about recording; absent: nothing, so that nothing agrees to it. */
+  /** The disclosure that the caller heard; absent: none, so nothing is consent. */
   readonly disclosed?: Disclosed | undefined;
   readonly consent?: ConsentDecision | undefined;
-  /** What the caller chose, and at which turn. */
+  /** The caller's choice, and its turn. */
   readonly choice?: { readonly mode: string; readonly turn: number } | undefined;
-  /** Why the call was handed to a person, once it was. */
+  /** Why the call was handed to a person, if it was. */
   readonly handoff?: string | undefined;
 }
 
-/** The last turn that a URL can tell: a refusal whose turn is not known counts as made then, and so stands. */
+/** The last turn that a URL can carry. A refusal with an unknown turn counts as made then, so it stands. */
 export const LAST_TURN = 9999;
 
 export const ARRIVAL: CallState = { turn: 0, attempt: 1 };
@@ -54,8 +53,8 @@ export function encodeState(state: CallState): Record<string, string> {
 }
 
 /**
- * Reads the state back; `undefined` where the URL carries none, as when an operator entered it by hand.
- * A consent without what it was given to, as an older release wrote it, is none; a refusal stands.
+ * Reads the state; `undefined` for a URL without one, such as a number's own URL. A consent without its disclosure, as an
+ * older release wrote it, is none; a refusal stands.
  */
 export function decodeState(query: URLSearchParams): CallState | undefined {
   const turn = integer(query.get("turn"));
@@ -85,7 +84,7 @@ export function decodeState(query: URLSearchParams): CallState | undefined {
   };
 }
 
-/** No call has more turns than four digits can tell; a longer number was not written by us. */
+/** No call has more than 9999 turns; a longer number is not ours. */
 function integer(text: string | null): number | undefined {
   return text !== null && /^\d{1,4}$/.test(text) ? Number(text) : undefined;
 }

@@ -31,17 +31,17 @@ export function isCallStatus(status: string | undefined): status is CallStatus {
 const sid = (prefix: string) => z.string().check(z.regex(new RegExp(`^${prefix}[0-9a-fA-F]{32}$`)));
 const callSid = sid("CA");
 const text = z.string();
-/** A value that nobody understands is unknown, and not a fault: Twilio would not deliver the callback again. */
+/** A value that is not understood is unknown and not a fault, because Twilio would not deliver the callback again. */
 const lenient = <T>(read: (text: string) => T | undefined) =>
   z.optional(z.pipe(text, z.transform(read)));
 const count = lenient((value) => /^\d{1,9}$/.test(value) ? Number(value) : undefined);
-/** Twilio ends a call after a day, so no length is greater; -1 is its length of a recording that is none. */
+/** Twilio ends a call after a day, so no length is greater. It reports -1 for a recording that does not exist. */
 const seconds = (least: number) =>
   lenient((value) => {
     const given = /^-?\d{1,9}$/.test(value) ? Number(value) : NaN;
     return given >= least && given <= DAY_MS / 1000 ? given : undefined;
   });
-/** Twilio's word, or `unknown` for what cannot be one. */
+/** Twilio's value, or `unknown` for an impossible one. */
 const status = lenient((value) => /^[a-z][a-z-]{0,31}$/.test(value) ? value : "unknown");
 
 /** The parameters that we read; Twilio sends more, and new ones without notice. */
@@ -91,9 +91,8 @@ export type ParseResult =
   | { readonly ok: false; readonly issues: readonly Issue[] };
 
 /**
- * Types one webhook. Empty parameters count as absent, as Twilio sends many of them, and statuses and values that
- * nobody understands as unknown. A parameter that comes twice is an issue, as is a wrong identifier, and more than a
- * caller can have said or pressed.
+ * Types one webhook. Empty parameters count as absent, because Twilio sends many of them, and unknown statuses and values as
+ * `unknown`. Issues are repeated parameters, wrong identifiers, and more input than a caller can have spoken or pressed.
  */
 export function parseWebhook(
   params: Readonly<Record<string, string | string[]>>,
@@ -120,7 +119,7 @@ export function parseWebhook(
       })),
     };
   }
-  // A leg's own webhooks need not say who dialled it; our URLs do.
+  // A leg's own webhooks may lack the call that dialled it; our URLs have it.
   const call = callSid.safeParse(query.get("call"));
   const fields = { ...parsed.data, ParentCallSid: parsed.data.ParentCallSid ?? call.data };
   return { ok: true, webhook: { fields, state: decodeState(query), receivedAt } };

@@ -2,15 +2,15 @@ import type { FailedTry, Hold, Job, Jobs } from "../db/jobs.ts";
 import { ServiceError } from "../errors.ts";
 import type { Log } from "../log.ts";
 
-/** What became of one try. */
+/** The outcome of one try. */
 export type Outcome =
   | { readonly kind: "done"; readonly result?: string | undefined }
   | { readonly kind: "failed" } & FailedTry
   /** Not tried; again after so many seconds. */
   | { readonly kind: "postponed"; readonly error: string; readonly seconds: number }
   /**
-   * Not tried, as the other side takes nothing at present. So long wait the kind of this job, or every kind of the run that
-   * is no more urgent than this job, or every kind of the run.
+   * Not tried, because the other side accepts nothing at present. This job's kind waits for that long, or every kind of the
+   * run that is not more urgent than this job, or every kind of the run.
    */
   | {
     readonly kind: "held";
@@ -18,12 +18,12 @@ export type Outcome =
     readonly seconds: number;
     readonly scope: "kind" | "no more urgent" | "all";
   }
-  /** The work itself has written what became of the job. */
+  /** The work itself has written the job's outcome. */
   | { readonly kind: "settled" };
 
 /**
- * Does one job. A rejection is a failure: with a `ServiceError` of its kind, with anything else one after which nobody
- * knows whether the job had its effect.
+ * Does one job. A rejection is a failure: a `ServiceError` decides its kind; with any other error the job may have had its
+ * effect.
  */
 export type Work = (job: Job) => Promise<Outcome>;
 
@@ -47,7 +47,7 @@ export interface RunDeps {
   readonly now: () => Date;
 }
 
-/** How many jobs ended how. */
+/** The number of jobs by outcome. */
 export interface Tally {
   done: number;
   /** Failed, to be tried again. */
@@ -56,7 +56,7 @@ export interface Tally {
   dead: number;
   /** Given back untried. */
   held: number;
-  /** The lease was lost, or what became of it could not be written: the next run finds out. */
+  /** The lease was lost, or the outcome could not be written; the next run finds out. */
   unmarked: number;
 }
 
@@ -105,7 +105,7 @@ interface Run extends RunDeps {
   readonly atOnce: Bounds["atOnce"];
   readonly inTime: () => boolean;
   readonly tally: Tally;
-  /** What this run was told to wait with. */
+  /** The kinds that this run must hold. */
   readonly holds: {
     readonly error: string;
     readonly kinds: readonly string[];
@@ -176,7 +176,7 @@ function failureOf(error: unknown): Outcome {
       uncertain: kind === "unknown",
     };
   }
-  // Not the message: it may repeat what nobody should read.
+  // Not the message, which may contain personal data.
   const name = error instanceof Error ? error.name : "unknown";
   return { kind: "failed", error: name, uncertain: true };
 }
@@ -188,7 +188,7 @@ async function giveBack(back: readonly Job[], hold: Hold, run: Run): Promise<voi
   });
 }
 
-/** What cannot be written is found out when the lease has ended. */
+/** An outcome that cannot be written is found out after the lease has expired. */
 async function mark(marked: readonly Job[], run: Run, write: () => Promise<void>): Promise<void> {
   try {
     await write();
