@@ -4,6 +4,7 @@ import { encodeHex } from "@std/encoding/hex.js";
 import { shipment } from "../../scripts/deploy/snapshot.ts";
 import { storeAudio } from "../../scripts/flow/storage.ts";
 import { LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
+import type { CallRecord } from "../../scripts/phone/mod.ts";
 import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
 import { flowDatabase, type StoredPrompt } from "../../supabase/functions/_shared/db/flows.ts";
 import { depsFrom } from "../../supabase/functions/_shared/deps.ts";
@@ -108,6 +109,30 @@ for (const before of [2, 3]) {
     assertEquals(heard((await leaveMessage(line)).record.spoken), ["One"]);
   });
 }
+
+Deno.test("of many calls at once none changes course, however often is published meanwhile", async () => {
+  const { name, line } = fresh();
+  await publish(name, "One", line);
+  const twilio = hotline.simulator();
+  const going: Promise<CallRecord>[] = [];
+  for (const words of ["Two", "Three", "Four", "Five", "Six", "Seven", "Eight"]) {
+    for (let nth = 0; nth < 10; nth++) {
+      going.push(twilio.call({
+        from: `+1604555${2000 + calls++}`,
+        to: line,
+        script: { keys: ["9"], voicemail: { seconds: 4, end: "#" } },
+      }));
+    }
+    // deno-lint-ignore no-await-in-loop -- In the midst of these calls, and of those before.
+    await publish(name, words);
+  }
+  const records = await Promise.all(going);
+  await twilio.settle();
+  const versions = records.map(({ spoken }) => heard(spoken));
+  assertEquals(versions.filter(({ length }) => length !== 1), []);
+  assert(new Set(versions.flat()).size > 1, "calls began by several versions");
+  assertEquals(records.filter(({ spoken }) => !/: goodbye\.$/.test(spoken.at(-1)!)), []);
+});
 
 Deno.test("a flow whose own tests fail changes nothing for callers", async () => {
   const { name, line } = fresh();
