@@ -1244,10 +1244,12 @@ begin
           message = 'a different request was accepted under this identity',
           hint = 'Send a changed request under an identity of its own.';
       end if;
-      return public.voice_answer_json(v_known.answer, true, v_before, e.ask);
+      return public.voice_answer_json(
+        v_known.answer, true, public.with_body((v_known.answer).facts, v_before.org_id, e.ask)
+      );
     end if;
   elsif exists (select from public.erased_calls as x where x.call_hash = public.call_hash(e.call_sid)) then
-    return public.voice_answer_json(row(true, 'completed', 'menu', false, null)::public.voice_answer, true, null, null);
+    return public.voice_answer_json(row(true, 'completed', 'menu', false, null)::public.voice_answer, true, null);
   end if;
 
   -- A call that is over takes nobody's place any more.
@@ -1342,7 +1344,10 @@ begin
     e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.status, e.sequence_number, e.occurred_at, e.meta, v_path,
     v_identity, v_request, v_answer
   );
-  return public.voice_answer_json(v_answer, false, v_call, e.ask);
+  return public.voice_answer_json(
+    v_answer, false,
+    case when v_answer.facts ? 'flow' then public.with_body(v_answer.facts, v_call.org_id, e.ask) else v_answer.facts end
+  );
 end
 $function$
 
@@ -1563,19 +1568,21 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.calendar_states(p_calendars jsonb, p_at timestamp with time zone DEFAULT now())
  RETURNS jsonb
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
-BEGIN ATOMIC
- SELECT COALESCE(jsonb_object_agg(c.key, COALESCE(( SELECT o.state
-            FROM calendar_overrides o
-           WHERE ((o.flow_id = ((c.value ->> 'flow'::text))::bigint) AND (o.calendar = (c.value ->> 'calendar'::text)) AND (o.until > calendar_states.p_at))),
-         CASE
-             WHEN calendar_open(c.value, calendar_states.p_at) THEN 'open'::text
-             ELSE 'closed'::text
-         END)), '{}'::jsonb) AS "coalesce"
-    FROM jsonb_each(calendar_states.p_calendars) c(key, value);
-END
+AS $function$
+begin
+  return (
+    select coalesce(jsonb_object_agg(c.key, coalesce(
+      o.state, case when public.calendar_open(c.value, p_at) then 'open' else 'closed' end
+    )), '{}')
+    from jsonb_each(p_calendars) as c
+    left join public.calendar_overrides as o
+      on o.flow_id = (c.value ->> 'flow')::bigint and o.calendar = c.value ->> 'calendar' and o.until > p_at
+  );
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.calendar_switches(p_calendar jsonb, p_from timestamp with time zone DEFAULT now(), p_days integer DEFAULT 14)
  RETURNS jsonb
@@ -1728,7 +1735,7 @@ begin
   if p_ask ? 'dials' and (not p_ask ? 'line' or c.flow_version is not null) then
     v_facts := v_facts || jsonb_build_object(
       'spent', public.line_has_spent(c, (p_ask #>> '{dials,leg_sec}')::bigint, (p_ask #>> '{dials,day_sec}')::integer),
-      'own_lines', coalesce((select jsonb_agg(o) from public.own_lines(v_numbers) as o), '[]')
+      'own_lines', public.own_lines(v_numbers)
     );
   end if;
   return v_facts;
@@ -1803,51 +1810,58 @@ END
 
 CREATE OR REPLACE FUNCTION public.can_ring(p_steps jsonb, n jsonb, c call_logs, p_facts jsonb)
  RETURNS boolean
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
-BEGIN ATOMIC
- SELECT ((NOT COALESCE(((p_facts ->> 'spent'::text))::boolean, false)) AND (EXISTS ( SELECT
-            FROM (jsonb_array_elements_text(COALESCE((((can_ring.p_steps -> 'groups'::text) -> (can_ring.n ->> 'group'::text)) -> 'members'::text), jsonb_build_array((can_ring.n -> 'to'::text)))) member(value)
-              CROSS JOIN LATERAL ( SELECT
-                         CASE
-                             WHEN (member.value ~~ '+%'::text) THEN member.value
-                             WHEN ((((can_ring.p_facts -> 'people'::text) -> member.value) ->> 'available'::text))::boolean THEN (((can_ring.p_facts -> 'people'::text) -> member.value) ->> 'phone'::text)
-                             ELSE NULL::text
-                         END AS number) rung)
-           WHERE ((rung.number IS NOT NULL) AND (rung.number <> COALESCE(((can_ring.c).party)::text, ''::text)) AND (NOT COALESCE(((can_ring.p_facts -> 'own_lines'::text) ? rung.number), false))))));
-END
+AS $function$
+declare
+  v_members constant jsonb := coalesce(
+    p_steps -> 'groups' -> (n ->> 'group') -> 'members', jsonb_build_array(n -> 'to')
+  );
+  v_number text;
+begin
+  if (p_facts ->> 'spent')::boolean then
+    return false;
+  end if;
+  for i in 0 .. jsonb_array_length(v_members) - 1 loop
+    v_number := v_members ->> i;
+    if v_number not like '+%' then
+      v_number := case when (p_facts -> 'people' -> v_number ->> 'available')::boolean then
+        p_facts -> 'people' -> v_number ->> 'phone' end;
+    end if;
+    if v_number is distinct from c.party and not coalesce(p_facts -> 'own_lines' ? v_number, v_number is null) then
+      return true;
+    end if;
+  end loop;
+  return false;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.case_of(n jsonb, c call_logs, p_facts jsonb)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
-BEGIN ATOMIC
- SELECT COALESCE(min(format('cases.%s'::text, (k.ordinality - 1))), 'otherwise'::text) AS "coalesce"
-    FROM ( SELECT each.ordinality
-            FROM (jsonb_array_elements((case_of.n -> 'cases'::text)) WITH ORDINALITY each(value, ordinality)
-              CROSS JOIN ( SELECT
-                         CASE (case_of.n ->> 'on'::text)
-                             WHEN 'caller'::text THEN ((case_of.c).party)::text
-                             WHEN 'line'::text THEN ((case_of.c).line)::text
-                             WHEN 'returning'::text THEN
-                             CASE
-                                 WHEN ((case_of.p_facts ->> 'returning'::text))::boolean THEN 'yes'::text
-                                 ELSE 'no'::text
-                             END
-                             ELSE NULL::text
-                         END AS text) told)
-           WHERE (EXISTS ( SELECT
-                    FROM jsonb_array_elements_text((each.value -> 'in'::text)) pattern(value)
-                   WHERE
-                         CASE
-                             WHEN ("right"(pattern.value, 1) = '*'::text) THEN starts_with(told.text, "left"(pattern.value, '-1'::integer))
-                             ELSE (told.text = pattern.value)
-                         END))
-           ORDER BY each.ordinality
-          LIMIT 1) k;
-END
+AS $function$
+declare
+  v_told constant text := case n ->> 'on'
+    when 'caller' then c.party
+    when 'line' then c.line
+    when 'returning' then case (p_facts ->> 'returning')::boolean when true then 'yes' when false then 'no' end
+  end;
+begin
+  return coalesce((
+    select format('cases.%s', k.ordinality - 1)
+    from jsonb_array_elements(n -> 'cases') with ordinality as k
+    where exists (
+      select from jsonb_array_elements_text(k.value -> 'in') as pattern
+      where case when right(pattern, 1) = '*' then starts_with(v_told, left(pattern, -1)) else v_told = pattern end
+    )
+    order by k.ordinality
+    limit 1
+  ), 'otherwise');
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.claim_job(p_kind text, p_key text)
  RETURNS TABLE(id bigint, kind text, priority smallint, key text, payload jsonb, content jsonb, lease uuid, attempts integer)
@@ -2438,10 +2452,9 @@ BEGIN ATOMIC
            WHERE ((NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id)) AND (p.hash IN ( SELECT (h.h #>> '{}'::text[])
                     FROM jsonb_path_query(flow_check_facts.p_definition, '$."prompts".**."audio"'::jsonpath) h(h))))), '{}'::jsonb), 'people', COALESCE(( SELECT jsonb_agg(p.handle ORDER BY p.handle) AS jsonb_agg
             FROM people p
-           WHERE ((NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id)) AND (p.handle IN ( SELECT rung_by(flow_check_facts.p_definition) AS rung_by)))), '[]'::jsonb), 'own_lines', COALESCE(( SELECT jsonb_agg(o.o ORDER BY o.o) AS jsonb_agg
-            FROM own_lines(ARRAY( SELECT COALESCE((p.phone)::text, m.m) AS "coalesce"
-                    FROM (rung_by(flow_check_facts.p_definition) m(m)
-                      LEFT JOIN people p ON (((p.handle = m.m) AND (NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id))))))) o(o)), '[]'::jsonb), 'flows', COALESCE(( SELECT jsonb_object_agg(u.name, v.definition) AS jsonb_object_agg
+           WHERE ((NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id)) AND (p.handle IN ( SELECT rung_by(flow_check_facts.p_definition) AS rung_by)))), '[]'::jsonb), 'own_lines', own_lines(ARRAY( SELECT COALESCE((p.phone)::text, m.m) AS "coalesce"
+            FROM (rung_by(flow_check_facts.p_definition) m(m)
+              LEFT JOIN people p ON (((p.handle = m.m) AND (NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id))))))), 'flows', COALESCE(( SELECT jsonb_object_agg(u.name, v.definition) AS jsonb_object_agg
             FROM (flows_used(flow_check_facts.p_org_id, flow_check_facts.p_definition) u(name, version_id)
               LEFT JOIN call_flow_versions v ON ((v.id = u.version_id)))), '{}'::jsonb)) AS jsonb_build_object;
 END
@@ -3236,19 +3249,21 @@ BEGIN ATOMIC
 END
 
 CREATE OR REPLACE FUNCTION public.own_lines(p_numbers text[])
- RETURNS SETOF text
- LANGUAGE sql
+ RETURNS jsonb
+ LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
-BEGIN ATOMIC
- SELECT n.e164_number
-    FROM telephony_numbers n
-   WHERE ((n.e164_number)::text = ANY (own_lines.p_numbers))
- UNION
-  SELECT l.line
-    FROM lines l
-   WHERE ((l.line)::text = ANY (own_lines.p_numbers));
-END
+AS $function$
+begin
+  return (
+    select coalesce(jsonb_agg(o.line), '[]') from (
+      select n.e164_number as line from public.telephony_numbers as n where n.e164_number = any (p_numbers)
+      union all
+      select l.line from public.lines as l where l.line = any (p_numbers) and l.org_id is null
+    ) as o
+  );
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.path_of_event(c call_logs, e voice_event, p_facts jsonb)
  RETURNS jsonb
@@ -4287,42 +4302,29 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.version_by_hash(p_org_id uuid, p_hash text)
  RETURNS bigint
- LANGUAGE sql
- STABLE
- SET search_path TO ''
-BEGIN ATOMIC
- SELECT v.id
-    FROM (call_flow_versions v
-      JOIN call_flows f ON ((f.id = v.flow_id)))
-   WHERE ((v.hash >= version_by_hash.p_hash) AND (v.hash <= (version_by_hash.p_hash || 'g'::text)) AND (version_by_hash.p_hash ~ '^[0-9a-f]{8,64}$'::text) AND (NOT (f.org_id IS DISTINCT FROM version_by_hash.p_org_id)))
-   ORDER BY v.id DESC
-  LIMIT 1;
-END
-
-CREATE OR REPLACE FUNCTION public.voice_answer_json(p_answer voice_answer, p_duplicate boolean, c call_logs, p_ask jsonb)
- RETURNS jsonb
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
-declare
-  v_facts jsonb := (p_answer).facts;
 begin
-  if v_facts ? 'flow' and not coalesce(p_ask -> 'have' ? (v_facts #>> '{flow,hash}'), false) and p_ask ? 'line' then
-    v_facts := jsonb_set(
-      v_facts, '{flow}',
-      public.flow_body(public.version_by_hash(c.org_id, v_facts #>> '{flow,hash}')) || (v_facts -> 'flow')
-    );
-  end if;
-  return jsonb_build_object(
-    'duplicate', p_duplicate,
-    'admitted', (p_answer).admitted,
-    'call', jsonb_build_object(
-      'status', (p_answer).status, 'mode', (p_answer).mode, 'consent_given', (p_answer).consent_given
-    ) || case when v_facts is null then '{}' else jsonb_build_object('facts', v_facts) end
+  return (
+    select v.id
+    from public.call_flow_versions as v
+    join public.call_flows as f on f.id = v.flow_id
+    where v.hash >= p_hash and v.hash <= p_hash || 'g' and p_hash ~ '^[0-9a-f]{8,64}$'
+      and f.org_id is not distinct from p_org_id
+    order by v.id desc
+    limit 1
   );
 end
 $function$
+
+CREATE OR REPLACE FUNCTION public.voice_answer_json(p_answer voice_answer, p_duplicate boolean, p_facts jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN jsonb_build_object('duplicate', p_duplicate, 'admitted', (p_answer).admitted, 'call', (jsonb_build_object('status', (p_answer).status, 'mode', (p_answer).mode, 'consent_given', (p_answer).consent_given) || CASE WHEN (p_facts IS NULL) THEN '{}'::jsonb ELSE jsonb_build_object('facts', p_facts) END))
 
 CREATE OR REPLACE FUNCTION public.voicemail_recording_url(p_call_sid text, p_recording_sid text)
  RETURNS text
@@ -4399,6 +4401,24 @@ begin
     exit when v_node is null;
   end loop;
   return v_path;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.with_body(p_facts jsonb, p_org_id uuid, p_ask jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_hash constant text := p_facts #>> '{flow,hash}';
+begin
+  if not p_ask ? 'line' or v_hash is null or coalesce(p_ask -> 'have' ? v_hash, false) then
+    return p_facts;
+  end if;
+  return jsonb_set(
+    p_facts, '{flow}', public.flow_body(public.version_by_hash(p_org_id, v_hash)) || (p_facts -> 'flow')
+  );
 end
 $function$
 
@@ -5367,11 +5387,13 @@ grant execute on function unknown_calls(jsonb) to service_role;
 
 grant execute on function version_by_hash(uuid,text) to service_role;
 
-grant execute on function voice_answer_json(voice_answer,boolean,call_logs,jsonb) to service_role;
+grant execute on function voice_answer_json(voice_answer,boolean,jsonb) to service_role;
 
 grant execute on function voicemail_recording_url(text,text) to service_role;
 
 grant execute on function walk_flow(bigint,text,call_logs,jsonb) to service_role;
+
+grant execute on function with_body(jsonb,uuid,jsonb) to service_role;
 
 grant select on public.active_calls to authenticated;
 

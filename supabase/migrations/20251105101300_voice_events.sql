@@ -248,10 +248,12 @@ begin
           message = 'a different request was accepted under this identity',
           hint = 'Send a changed request under an identity of its own.';
       end if;
-      return public.voice_answer_json(v_known.answer, true, v_before, e.ask);
+      return public.voice_answer_json(
+        v_known.answer, true, public.with_body((v_known.answer).facts, v_before.org_id, e.ask)
+      );
     end if;
   elsif exists (select from public.erased_calls as x where x.call_hash = public.call_hash(e.call_sid)) then
-    return public.voice_answer_json(row(true, 'completed', 'menu', false, null)::public.voice_answer, true, null, null);
+    return public.voice_answer_json(row(true, 'completed', 'menu', false, null)::public.voice_answer, true, null);
   end if;
 
   -- A call that is over takes nobody's place any more.
@@ -346,36 +348,42 @@ begin
     e.call_sid, e.leg_sid, e.parent_call_sid, e.event, e.status, e.sequence_number, e.occurred_at, e.meta, v_path,
     v_identity, v_request, v_answer
   );
-  return public.voice_answer_json(v_answer, false, v_call, e.ask);
+  return public.voice_answer_json(
+    v_answer, false,
+    case when v_answer.facts ? 'flow' then public.with_body(v_answer.facts, v_call.org_id, e.ask) else v_answer.facts end
+  );
 end
 $$;
 
--- What accept_voice_event returns. The body of a version comes along where the asker has it not; it is not kept with the
--- answer, as it never changes.
-create function public.voice_answer_json(
-  p_answer public.voice_answer, p_duplicate boolean, c public.call_logs, p_ask jsonb
-) returns jsonb
+-- What accept_voice_event returns, with facts that may say more than those that are kept.
+create function public.voice_answer_json(p_answer public.voice_answer, p_duplicate boolean, p_facts jsonb) returns jsonb
+language sql immutable set search_path = ''
+return jsonb_build_object(
+  'duplicate', p_duplicate,
+  'admitted', (p_answer).admitted,
+  'call', jsonb_build_object(
+    'status', (p_answer).status, 'mode', (p_answer).mode, 'consent_given', (p_answer).consent_given
+  ) || case when p_facts is null then '{}' else jsonb_build_object('facts', p_facts) end
+);
+
+-- Facts with the body of their version, where an arrival asks and the isolate lacks it. The body is not kept with the answer:
+-- it never changes.
+create function public.with_body(p_facts jsonb, p_org_id uuid, p_ask jsonb) returns jsonb
 language plpgsql stable set search_path = ''
 as $$
 declare
-  v_facts jsonb := (p_answer).facts;
+  v_hash constant text := p_facts #>> '{flow,hash}';
 begin
-  if v_facts ? 'flow' and not coalesce(p_ask -> 'have' ? (v_facts #>> '{flow,hash}'), false) and p_ask ? 'line' then
-    v_facts := jsonb_set(
-      v_facts, '{flow}',
-      public.flow_body(public.version_by_hash(c.org_id, v_facts #>> '{flow,hash}')) || (v_facts -> 'flow')
-    );
+  if not p_ask ? 'line' or v_hash is null or coalesce(p_ask -> 'have' ? v_hash, false) then
+    return p_facts;
   end if;
-  return jsonb_build_object(
-    'duplicate', p_duplicate,
-    'admitted', (p_answer).admitted,
-    'call', jsonb_build_object(
-      'status', (p_answer).status, 'mode', (p_answer).mode, 'consent_given', (p_answer).consent_given
-    ) || case when v_facts is null then '{}' else jsonb_build_object('facts', v_facts) end
+  return jsonb_set(
+    p_facts, '{flow}', public.flow_body(public.version_by_hash(p_org_id, v_hash)) || (p_facts -> 'flow')
   );
 end
 $$;
 
 grant execute on function
-  public.fold_voice_event, public.fold_leg, public.fold_recording, public.accept_voice_event, public.voice_answer_json
+  public.fold_voice_event, public.fold_leg, public.fold_recording, public.accept_voice_event, public.voice_answer_json,
+  public.with_body
   to service_role;

@@ -88,46 +88,54 @@ $$;
 
 -- The case of a `match` node that a call meets: `cases.<n>`, or `otherwise`.
 create function public.case_of(n jsonb, c public.call_logs, p_facts jsonb) returns text
-language sql stable set search_path = ''
-begin atomic
-  select coalesce(min(format('cases.%s', k.ordinality - 1)), 'otherwise')
-  from (
-    select each.ordinality
-    from jsonb_array_elements(n -> 'cases') with ordinality as each
-    cross join (
-      select case n ->> 'on'
-        when 'caller' then c.party
-        when 'line' then c.line
-        when 'returning' then case when (p_facts ->> 'returning')::boolean then 'yes' else 'no' end
-      end as text
-    ) as told
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_told constant text := case n ->> 'on'
+    when 'caller' then c.party
+    when 'line' then c.line
+    when 'returning' then case (p_facts ->> 'returning')::boolean when true then 'yes' when false then 'no' end
+  end;
+begin
+  return coalesce((
+    select format('cases.%s', k.ordinality - 1)
+    from jsonb_array_elements(n -> 'cases') with ordinality as k
     where exists (
-      select from jsonb_array_elements_text(each.value -> 'in') as pattern
-      where case when right(pattern, 1) = '*' then starts_with(told.text, left(pattern, -1)) else told.text = pattern end
+      select from jsonb_array_elements_text(k.value -> 'in') as pattern
+      where case when right(pattern, 1) = '*' then starts_with(v_told, left(pattern, -1)) else v_told = pattern end
     )
-    order by each.ordinality
+    order by k.ordinality
     limit 1
-  ) as k;
-end;
+  ), 'otherwise');
+end
+$$;
 
 -- Whether a `ring` node has anybody to ring, as far as the facts tell.
 create function public.can_ring(p_steps jsonb, n jsonb, c public.call_logs, p_facts jsonb) returns boolean
-language sql stable set search_path = ''
-begin atomic
-  select not coalesce((p_facts ->> 'spent')::boolean, false) and exists (
-    select
-    from jsonb_array_elements_text(
-      coalesce(p_steps -> 'groups' -> (n ->> 'group') -> 'members', jsonb_build_array(n -> 'to'))
-    ) as member
-    cross join lateral (
-      select case
-        when member like '+%' then member
-        when (p_facts -> 'people' -> member ->> 'available')::boolean then p_facts -> 'people' -> member ->> 'phone'
-      end as number
-    ) as rung
-    where rung.number is not null and rung.number <> coalesce(c.party, '') and not coalesce(p_facts -> 'own_lines' ? rung.number, false)
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_members constant jsonb := coalesce(
+    p_steps -> 'groups' -> (n ->> 'group') -> 'members', jsonb_build_array(n -> 'to')
   );
-end;
+  v_number text;
+begin
+  if (p_facts ->> 'spent')::boolean then
+    return false;
+  end if;
+  for i in 0 .. jsonb_array_length(v_members) - 1 loop
+    v_number := v_members ->> i;
+    if v_number not like '+%' then
+      v_number := case when (p_facts -> 'people' -> v_number ->> 'available')::boolean then
+        p_facts -> 'people' -> v_number ->> 'phone' end;
+    end if;
+    if v_number is distinct from c.party and not coalesce(p_facts -> 'own_lines' ? v_number, v_number is null) then
+      return true;
+    end if;
+  end loop;
+  return false;
+end
+$$;
 
 -- The path of an event: from the node at which the call waited, by the outcome that the event tells; of an arrival, from the
 -- start. An entry with `stays` is asked again, or was hung up at.

@@ -228,14 +228,20 @@ begin atomic
   from jsonb_each(p_definition -> 'nodes') as n;
 end;
 
--- Those of the numbers that are answered here.
-create function public.own_lines(p_numbers text[]) returns setof text
-language sql stable set search_path = ''
-begin atomic
-  select n.e164_number from public.telephony_numbers as n where n.e164_number = any (p_numbers)
-  union
-  select l.line from public.lines as l where l.line = any (p_numbers);
-end;
+-- Those of the numbers that are answered here: numbers of organisations, and lines of the main account.
+create function public.own_lines(p_numbers text[]) returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return (
+    select coalesce(jsonb_agg(o.line), '[]') from (
+      select n.e164_number as line from public.telephony_numbers as n where n.e164_number = any (p_numbers)
+      union all
+      select l.line from public.lines as l where l.line = any (p_numbers) and l.org_id is null
+    ) as o
+  );
+end
+$$;
 
 -- What the database knows that a check of a definition asks: {zone_known, audio: {hash: seconds},
 -- people: [handle], own_lines: [number], flows: {name: definition or null}}: of what it names, what its owner has. flows has
@@ -254,13 +260,11 @@ begin atomic
       select jsonb_agg(p.handle order by p.handle) from public.people as p
       where p.org_id is not distinct from p_org_id and p.handle in (select public.rung_by(p_definition))
     ), '[]'),
-    'own_lines', coalesce((
-      select jsonb_agg(o order by o) from public.own_lines(array(
-        select coalesce(p.phone, m)
-        from public.rung_by(p_definition) as m
-        left join public.people as p on p.handle = m and p.org_id is not distinct from p_org_id
-      )) as o
-    ), '[]'),
+    'own_lines', public.own_lines(array(
+      select coalesce(p.phone, m)
+      from public.rung_by(p_definition) as m
+      left join public.people as p on p.handle = m and p.org_id is not distinct from p_org_id
+    )),
     'flows', coalesce((
       select jsonb_object_agg(u.name, v.definition)
       from public.flows_used(p_org_id, p_definition) as u
@@ -498,17 +502,20 @@ $$;
 
 -- The calendars of a version as they are at an instant, {name: open or closed}: override, else date, else weekday.
 create function public.calendar_states(p_calendars jsonb, p_at timestamptz default now()) returns jsonb
-language sql stable set search_path = ''
-begin atomic
-  select coalesce(jsonb_object_agg(c.key, coalesce(
-    (
-      select o.state from public.calendar_overrides as o
-      where o.flow_id = (c.value ->> 'flow')::bigint and o.calendar = c.value ->> 'calendar' and o.until > p_at
-    ),
-    case when public.calendar_open(c.value, p_at) then 'open' else 'closed' end
-  )), '{}')
-  from jsonb_each(p_calendars) as c;
-end;
+-- Its queries are planned once a session, which those of a function in SQL are not.
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return (
+    select coalesce(jsonb_object_agg(c.key, coalesce(
+      o.state, case when public.calendar_open(c.value, p_at) then 'open' else 'closed' end
+    )), '{}')
+    from jsonb_each(p_calendars) as c
+    left join public.calendar_overrides as o
+      on o.flow_id = (c.value ->> 'flow')::bigint and o.calendar = c.value ->> 'calendar' and o.until > p_at
+  );
+end
+$$;
 
 -- When a calendar opens and closes from p_from on, for p_days: {from, until, state, switches: [instant]}; state is that of
 -- `from`, and each switch ends it. It serves while the database is away. Clocks change at whole quarters of an hour.
@@ -669,7 +676,7 @@ begin
   if p_ask ? 'dials' and (not p_ask ? 'line' or c.flow_version is not null) then
     v_facts := v_facts || jsonb_build_object(
       'spent', public.line_has_spent(c, (p_ask #>> '{dials,leg_sec}')::bigint, (p_ask #>> '{dials,day_sec}')::integer),
-      'own_lines', coalesce((select jsonb_agg(o) from public.own_lines(v_numbers) as o), '[]')
+      'own_lines', public.own_lines(v_numbers)
     );
   end if;
   return v_facts;
@@ -704,16 +711,20 @@ end;
 
 -- The newest version of an owner's whose hash begins so; null: none.
 create function public.version_by_hash(p_org_id uuid, p_hash text) returns bigint
-language sql stable set search_path = ''
-begin atomic
-  select v.id
-  from public.call_flow_versions as v
-  join public.call_flows as f on f.id = v.flow_id
-  where v.hash >= p_hash and v.hash <= p_hash || 'g' and p_hash ~ '^[0-9a-f]{8,64}$'
-    and f.org_id is not distinct from p_org_id
-  order by v.id desc
-  limit 1;
-end;
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return (
+    select v.id
+    from public.call_flow_versions as v
+    join public.call_flows as f on f.id = v.flow_id
+    where v.hash >= p_hash and v.hash <= p_hash || 'g' and p_hash ~ '^[0-9a-f]{8,64}$'
+      and f.org_id is not distinct from p_org_id
+    order by v.id desc
+    limit 1
+  );
+end
+$$;
 
 -- The body of the version that a call's URL names, for an isolate that has never seen it. An account reads its own; the main
 -- account (null) also those of its organisations, whose numbers may be its own.

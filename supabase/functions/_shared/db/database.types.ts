@@ -2511,7 +2511,7 @@ export type Database = {
       };
       "organisation_of": { Args: { "p_account_sid": string }; Returns: string };
       "owe_voicemail_mails": { Args: { "p_call_sid": string }; Returns: undefined };
-      "own_lines": { Args: { "p_numbers": (string)[] }; Returns: string[] };
+      "own_lines": { Args: { "p_numbers": (string)[] }; Returns: Json };
       "path_of_event": {
         Args: {
           "c": Omit<
@@ -2774,13 +2774,9 @@ export type Database = {
       "version_by_hash": { Args: { "p_hash": string; "p_org_id": string }; Returns: number };
       "voice_answer_json": {
         Args: {
-          "c": Omit<
-            Database["public"]["Tables"]["call_logs"]["Row"],
-            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
-          >;
           "p_answer": Database["public"]["CompositeTypes"]["voice_answer"];
-          "p_ask": Json;
           "p_duplicate": boolean;
+          "p_facts": Json;
         };
         Returns: Json;
       };
@@ -2800,6 +2796,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "with_body": { Args: { "p_ask": Json; "p_facts": Json; "p_org_id": string }; Returns: Json };
     };
     Enums: {
       "call_event":
