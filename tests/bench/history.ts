@@ -83,7 +83,13 @@ async function addUp(url: string): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => {} });
   try {
     await sql`select roll_up_calls(1000)`;
-    await sql`analyze call_hours, rolled_hours`;
+    // A day at a time.
+    for (;;) {
+      // deno-lint-ignore no-await-in-loop -- One after the other.
+      const [row] = await sql<{ added: boolean }[]>`select count_paths() as added`;
+      if (!row!.added) break;
+    }
+    await sql`analyze call_hours, rolled_hours, flow_counts`;
   } finally {
     await sql.end();
   }
@@ -122,6 +128,13 @@ async function eraseTime(url: string, tries: number): Promise<number> {
   }
 }
 
+/** Views that list every call: what is asked of them is a page. */
+const PAGES: Readonly<Record<string, string>> = {
+  ivr_sessions: "order by created_at desc limit 100",
+  ivr_interactions:
+    "where session_id = (select call_sid from public.call_logs order by started_at desc limit 1)",
+};
+
 /** Each view that operators have: planning and all of its rows, in the middle of some tries. */
 async function viewTimes(url: string, tries: number): Promise<Map<string, number>> {
   const sql = postgres(url, { max: 1, onnotice: () => {} });
@@ -135,7 +148,9 @@ async function viewTimes(url: string, tries: number): Promise<Map<string, number
       for (let i = 0; i < tries; i++) {
         // deno-lint-ignore no-await-in-loop -- One at a time.
         const [row] = await sql.unsafe<{ "QUERY PLAN": Plan[] }[]>(
-          `explain (analyze, timing off, format json) select * from public.${name}`,
+          `explain (analyze, timing off, format json) select * from public.${name} ${
+            PAGES[name] ?? ""
+          }`,
         );
         const plan = row!["QUERY PLAN"][0]!;
         taken.push(plan["Planning Time"] + plan["Execution Time"]);
@@ -172,6 +187,13 @@ async function generate(url: string, calls: number, eventsPerCall: number): Prom
     await sql`
       insert into telephony_numbers (org_id, e164_number, number_sid, country)
       values (${org}, '+15877428885', ${"PN" + "1".repeat(32)}, 'CA')`;
+    for (let i = 1; i <= VERSIONS; i++) {
+      // deno-lint-ignore no-await-in-loop -- The last one's id is VERSIONS.
+      await sql`
+        select publish_flow(null, ${`flow ${i % 50}`}, ${sql.json(FLOW)}, ${
+        String(i).padStart(64, "0")
+      })`;
+    }
     // Their months, by an event of each.
     await sql`
       insert into call_lifecycle (call_sid, leg_sid, event, occurred_at, received_at)
@@ -207,6 +229,18 @@ async function generate(url: string, calls: number, eventsPerCall: number): Prom
   }
 }
 
+/** Of fifty flows. */
+const VERSIONS = 150;
+
+const NODES = ["hello", "agree", "hours", "main", "desk", "note", "bye"];
+
+const FLOW = {
+  schema: 1,
+  zone: "America/Edmonton",
+  start: "hello",
+  nodes: Object.fromEntries(NODES.map((node) => [node, { type: "end" }])),
+};
+
 async function generateCalls(
   sql: Sql,
   from: number,
@@ -219,7 +253,7 @@ async function generateCalls(
       call_sid, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order,
       started_at, answered_at, connected_at, ended_at, duration_sec, dialled, rang_at, last_step, last_step_at,
       recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript,
-      created_at, updated_at
+      created_at, updated_at, flow_version, at_node
     )
     select
       'CA' || md5(i::text), '+1' || lpad((2000000000 + i % 300000)::text, 10, '0'), '+15877428885',
@@ -233,7 +267,9 @@ async function generateCalls(
       case when voicemail then 'voicemail' end, case when voicemail then 30 end,
       case when voicemail then t + interval '80 s' end,
       case when voicemail then repeat('please call me back ', 5) end,
-      t, t + interval '90 s'
+      t, t + interval '90 s', 1 + i % ${VERSIONS}::int,
+      jsonb_build_object('version', 1 + i % ${VERSIONS}::int, 'node', case when open then 'desk' else 'bye' end)
+        || case when open then '{}' else '{"outcome": "end"}' end
     from (
       select i, now() - (${calls} - i) * interval '90 days' / ${calls}::float8 as t,
         i > ${calls} - ${Math.ceil(calls / 1000)}::int as open,
@@ -257,14 +293,23 @@ async function generateCalls(
     on conflict do nothing`;
   await sql`
     insert into call_lifecycle (
-      call_sid, leg_sid, event, status, sequence_number, occurred_at, received_at, meta, identity_hash, request_hash, answer
+      call_sid, leg_sid, event, status, sequence_number, occurred_at, received_at, meta, path, identity_hash, request_hash, answer
     )
     select sid, sid, (case e when 1 then 'arrived' when 2 then 'consent' else 'status' end)::call_event, 'in-progress', e,
       t + e * interval '10 s', t + e * interval '10 s',
-      jsonb_build_object('consent', jsonb_build_object('basis', 'stayed', 'turn', 1)), e, e,
+      jsonb_build_object('consent', jsonb_build_object('basis', 'stayed', 'turn', 1)),
+      -- Through the first four nodes, to the fifth, and to the end.
+      (
+        select jsonb_agg(jsonb_build_object('version', version, 'node', node) ||
+          case when nth = (array[4, 5])[e] then '{}' else '{"outcome": "next"}' end order by nth)
+        from unnest(${NODES}::text[]) with ordinality as n(node, nth)
+        where case e when 1 then nth <= 4 when 2 then nth in (4, 5) when 3 then nth in (5, 7) end
+      ),
+      e, e,
       row(true, 'in-progress', 'sales', true)::voice_answer
     from (
-      select 'CA' || md5(i::text) as sid, now() - (${calls} - i) * interval '90 days' / ${calls}::float8 as t
+      select 'CA' || md5(i::text) as sid, 1 + i % ${VERSIONS}::int as version,
+        now() - (${calls} - i) * interval '90 days' / ${calls}::float8 as t
       from generate_series(${from}::int, ${to}::int) as i
     ) as made, generate_series(1, ${eventsPerCall}::int) as e`;
 }
