@@ -6,6 +6,7 @@ import { coldStart, HOT } from "./cold_start.ts";
 import { degraded } from "./degraded.ts";
 import { flows } from "./flows.ts";
 import { history } from "./history.ts";
+import { jobsPerSecond } from "./jobs.ts";
 import { ownTime } from "./own_time.ts";
 import { recordCall } from "./recorded_call.ts";
 import { isMet, type Machine, type Row, table } from "./report.ts";
@@ -25,6 +26,7 @@ const MEASURES = [
   "code",
   "history",
   "storage",
+  "jobs",
 ];
 
 const HELP = `Measures this checkout, each figure beside what it is held against.
@@ -97,6 +99,16 @@ async function measure(world: World, options: Options): Promise<Row[]> {
       "History",
       () =>
         history(world, call, { ...load, long: options.calls, short: quick ? 5000 : 10_000, log }),
+    ],
+    jobs: [
+      "Jobs",
+      () =>
+        jobsPerSecond(world, {
+          count: quick ? 1000 : 5000,
+          rounds: quick ? 1 : 3,
+          long: quick ? 20_000 : 1_000_000,
+          log,
+        }),
     ],
     storage: ["Storage", () => storage(world, call, { pgbench, seconds: load.seconds })],
   };
