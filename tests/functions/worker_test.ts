@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { DatabaseFailure } from "../../supabase/functions/_shared/db/client.ts";
-import { worker } from "../../supabase/functions/_shared/worker.ts";
+import { worker } from "../../supabase/functions/_shared/jobs/worker.ts";
 import { withBackground } from "../support/background.ts";
 import { testSettings } from "../support/webhook.ts";
 

@@ -7,7 +7,7 @@ import type { Log } from "../_shared/log.ts";
 import { isSending } from "../_shared/mail/mail.ts";
 import type { Settings } from "../_shared/settings.ts";
 import type { Handler } from "../_shared/http.ts";
-import { worker } from "../_shared/worker.ts";
+import { worker } from "../_shared/jobs/worker.ts";
 
 export interface DispatchDeps {
   readonly settings: Settings;

@@ -5,7 +5,7 @@ import { missingMailSettings, type SendMail } from "../_shared/mail/mail.ts";
 import { renderMail } from "../_shared/mail/render.ts";
 import type { Settings } from "../_shared/settings.ts";
 import type { Handler } from "../_shared/http.ts";
-import { worker } from "../_shared/worker.ts";
+import { worker } from "../_shared/jobs/worker.ts";
 
 export interface WorkerDeps {
   readonly settings: Settings;

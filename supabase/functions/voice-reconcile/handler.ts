@@ -25,7 +25,7 @@ import { NOT_COMPLETE, TwilioError } from "../_shared/twilio/client.ts";
 import { deleteErased } from "../_shared/twilio/erased.ts";
 import type { TwilioCall, TwilioRest } from "../_shared/twilio/rest.ts";
 import type { Handler } from "../_shared/http.ts";
-import { worker } from "../_shared/worker.ts";
+import { worker } from "../_shared/jobs/worker.ts";
 
 export interface ReconcileDeps
   extends Pick<Deps, "settings" | "tenants" | "accept" | "log" | "now"> {
@@ -117,11 +117,11 @@ async function reconcile(deps: ReconcileDeps): Promise<Report> {
   const missed = twilio === undefined ? [] : await missedEverywhere(deps, twilio, report);
   report.found = missed.length;
   await database.enqueueCalls(await acceptMissed(deps, missed, report));
-  const { unmarked } = await runJobs("voice-reconcile", works(deps, report), {
-    ...BOUNDS,
-    until,
-  }, deps);
-  report.failed += unmarked;
+  if (!report.backed_off) {
+    const bounds = { ...BOUNDS, until };
+    const { unmarked } = await runJobs("voice-reconcile", works(deps, report), bounds, deps);
+    report.failed += unmarked;
+  }
   report.purged = await database.purge();
   return report;
 }
@@ -190,14 +190,18 @@ function attempted(report: Report, work: Work): Work {
 
 /** Counts a request without an answer. @returns the outcome for its job. */
 function fault(report: Report, error: unknown): Outcome {
-  const reason = error instanceof Error ? error.message : "unknown";
-  if (error instanceof TwilioError && error.status === 429) {
+  if (!(error instanceof TwilioError)) {
+    report.failed++;
+    return { kind: "failed", error: error instanceof Error ? error.name : "unknown" };
+  }
+  if (error.status === 429) {
     report.backed_off = true;
-    return { kind: "held", error: reason, seconds: BUSY_WAIT_SEC, scope: "all" };
+    return { kind: "held", error: error.message, seconds: BUSY_WAIT_SEC, scope: "all" };
   }
   // It is waited for, and is no failure.
-  if (!(error instanceof TwilioError && error.code === NOT_COMPLETE)) report.failed++;
-  return { kind: "failed", error: reason };
+  if (error.code !== NOT_COMPLETE) report.failed++;
+  // Of wrong credentials too: somebody mends them.
+  return { kind: "failed", error: error.message };
 }
 
 /** A call without a row here, with the account that has it. */

@@ -1,9 +1,9 @@
-import { endpoint } from "./endpoint.ts";
-import { type Handler, json, requireMethod } from "./http.ts";
-import type { Log } from "./log.ts";
-import { requireOperator } from "./operator.ts";
-import { inBackground } from "./runtime.ts";
-import type { Settings } from "./settings.ts";
+import { endpoint } from "../endpoint.ts";
+import { type Handler, json, requireMethod } from "../http.ts";
+import type { Log } from "../log.ts";
+import { requireOperator } from "../operator.ts";
+import { inBackground } from "../runtime.ts";
+import type { Settings } from "../settings.ts";
 
 export interface WorkerOptions {
   readonly settings: Pick<Settings, "secretKeys" | "schedulerTokens">;
