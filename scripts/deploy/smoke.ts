@@ -1,3 +1,4 @@
+import { delay } from "@std/async/delay.js";
 import { dataApi, untilKnown } from "../../supabase/functions/_shared/db/client.ts";
 import type { Settings } from "../../supabase/functions/_shared/settings.ts";
 import { type CallRecord, Simulator } from "../phone/mod.ts";
@@ -69,7 +70,7 @@ export async function smokeTest(options: SmokeOptions): Promise<string[]> {
 async function eventually(
   look: () => Promise<void>,
   until: number,
-  { wait = (ms) => new Promise((done) => setTimeout(done, ms)) }: SmokeOptions,
+  { wait = delay }: SmokeOptions,
 ): Promise<void> {
   for (;;) {
     try {

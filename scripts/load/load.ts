@@ -1,5 +1,5 @@
-import { LOCAL_ACCOUNT_SID } from "../defaults.ts";
 import { delay } from "@std/async/delay.js";
+import { LOCAL_ACCOUNT_SID } from "../defaults.ts";
 import {
   type CallRecord,
   type PlacedCall,
@@ -104,7 +104,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
 
   const ring = async (nth: number): Promise<Call> => {
     const branch = anyBranch(random);
-    await new Promise((resolve) => setTimeout(resolve, (nth / calls) * rampSec * 1000));
+    await delay((nth / calls) * rampSec * 1000);
     progress.begun++;
     peak = Math.max(peak, progress.begun - progress.over);
     onProgress?.(progress);

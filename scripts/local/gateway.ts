@@ -1,3 +1,4 @@
+import { deadline } from "@std/async/deadline.js";
 import { join } from "@std/path/join.js";
 import { toFileUrl } from "@std/path/to_file_url.js";
 import { parse as parseToml } from "@std/toml/parse.js";
@@ -89,12 +90,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       return Response.json({ message: "no Route matched with those values" }, { status: 404 });
     },
     async close() {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      await Promise.race([
-        Promise.allSettled(background),
-        new Promise((done) => timer = setTimeout(done, DRAIN)),
-      ]);
-      clearTimeout(timer);
+      await deadline(Promise.allSettled(background), DRAIN).catch(() => {});
       for (const undo of restore) undo();
     },
   };

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { delay } from "@std/async/delay.js";
 import {
   ADDRESS,
   command,
@@ -229,23 +230,18 @@ async function watchProgress(
     told.set(now?.id, lines);
   };
 
-  const ended = Promise.withResolvers<void>();
-  let isEnded = false;
+  const ended = new AbortController();
   const watching = (async () => {
-    while (!isEnded) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const pause = new Promise<void>((resolve) => timer = setTimeout(resolve, 500));
+    while (!ended.signal.aborted) {
       // deno-lint-ignore no-await-in-loop -- It polls.
-      await Promise.race([pause, ended.promise]);
-      clearTimeout(timer);
+      await delay(500, { signal: ended.signal }).catch(() => {});
       // deno-lint-ignore no-await-in-loop
       await look().catch(() => {});
     }
   })();
   return {
     async stop() {
-      isEnded = true;
-      ended.resolve();
+      ended.abort();
       await watching;
     },
   };

@@ -1,3 +1,4 @@
+import { delay } from "@std/async/delay.js";
 import postgres, { type Sql } from "postgres";
 import type { Recordings } from "./recordings.ts";
 
@@ -134,7 +135,7 @@ export class Operator {
         for (const watcher of this.#watchers) watcher(news);
       }
       // deno-lint-ignore no-await-in-loop
-      await new Promise((resolve) => setTimeout(resolve, LOOK));
+      await delay(LOOK);
     }
     this.#looking = false;
     // The next watcher gets a snapshot at once, even without changes.
