@@ -422,6 +422,10 @@ test("every server answers this machine's programs and its own pages, and no pag
     const host = "line.example";
     assertEquals(await statusOf(health, { host }), 200);
     assertEquals(await statusOf(`${apiUrl}/rest/v1/call_logs`, { host }), 401);
+    // Twilio fetches prompts, of which there is none; only this machine stores them.
+    const prompt = `${apiUrl}/storage/v1/object/public/prompts/none`;
+    assertEquals(await statusOf(prompt, { host }), 400);
+    assertEquals(await statusOf(`${apiUrl}/storage/v1/bucket`, { host }, "POST"), 401);
     assertEquals(await statusOf(worker, { host, ...known }, "POST"), 401);
     assertEquals(
       await statusOf(worker, { host, authorization: `Bearer ${LOCAL_SECRET_KEY}` }, "POST"),
