@@ -1194,8 +1194,8 @@ AS $function$
 declare
   e public.voice_event := jsonb_populate_record(null::public.voice_event, p_event);
   v_identity constant bigint := hashtextextended(e.operation || ':' || e.identity, 0);
-  -- jsonb's text is canonical. When it came, who counts it, what a limiter elsewhere said, what the isolate knew of the
-  -- flow, and what the line says by then, is not what was asked: the first copy that is kept decides.
+  -- jsonb's text is canonical. Its time, limits, another limiter's verdict, the isolate's cached versions and the line's
+  -- current words are not part of the request: the first stored copy decides them.
   v_request constant bigint := hashtextextended(
     (p_event - array['occurred_at', 'limits', 'rate_limited', 'disclosure', 'ask'] #- '{meta,flow}')::text, 0
   );
@@ -1208,25 +1208,25 @@ declare
   v_limit record;
   -- The organisation that a sub-account belongs to.
   v_org_id constant uuid := case when e.account_sid is not null then public.organisation_of(e.account_sid) end;
-  -- Calls are counted for each account apart: numbers that an account says call it use up no other's limits.
+  -- Limits count by account, so that one account's events do not use up another's limits.
   v_endpoint constant text := concat_ws(' ', e.operation, e.account_sid);
   v_answer public.voice_answer;
   v_path jsonb;
 begin
-  -- One call's events take turns, copies of one event included; different calls never meet here.
-  -- (A lock in memory: nothing is written for it. Two calls of one hash only wait for each other.)
+  -- The events of one call take turns, copies of one event included; different calls do not wait here. (An advisory lock,
+  -- which writes nothing. Two calls with the same hash only wait for each other.)
   perform pg_advisory_xact_lock(hashtextextended(e.call_sid, 0));
 
-  -- Nor does an erasure meet one: it takes the call's row (forget_person).
+  -- An erasure does not meet an event either: it locks the call's row (forget_person).
   select * into v_before from public.call_logs as c where c.call_sid = e.call_sid for no key update;
   if e.account_sid is not null and (
     v_org_id is null
     or (v_before.call_sid is not null and v_before.org_id is distinct from v_org_id)
     or (
-      -- The line that a call came in on stays its own, whoever has it by now.
+      -- A call keeps its line, even if the number has another owner now.
       e.to_e164 is distinct from v_before.to_e164
       and exists (select from public.telephony_numbers as n where n.e164_number = e.to_e164 and n.org_id <> v_org_id)
-      -- Its owner of before may have given it up a moment ago.
+      -- Its previous owner may have released it a moment ago.
       and not exists (
         select from public.running_onboardings() as r where r.account = e.account_sid and r.number = e.to_e164
       )
@@ -1252,7 +1252,7 @@ begin
     return public.voice_answer_json(row(true, 'completed', 'menu', false, null)::public.voice_answer, true, null);
   end if;
 
-  -- A call that is over takes nobody's place any more.
+  -- A finished call does not count under the limits.
   if e.limits is not null and v_before.disposition is null then
     if e.rate_limited then
       for v_limit in
@@ -1266,8 +1266,8 @@ begin
   end if;
 
   v_call := public.fold_voice_event(v_before, e);
-  -- Whose call it is: the account's that signed, or of our number in it, which only an event of the call itself
-  -- knows.
+  -- The call's organisation: that of the signing account, or of our number in the call, which only an event of the call
+  -- itself has.
   if v_call.org_id is null then
     v_call.org_id := coalesce(
       v_org_id,
@@ -1291,7 +1291,7 @@ begin
     v_call.flow_version := public.answering_version(v_call.org_id, e.ask);
   end if;
   if e.recording_sid is not null then
-    -- An operator may be marking it as handled.
+    -- An operator may be marking the recording as handled.
     select * into v_recording from public.recordings as r
     where r.call_sid = e.call_sid and r.recording_sid = e.recording_sid for no key update;
     perform public.store_recordings(public.fold_recording(v_recording, e));
@@ -2259,8 +2259,8 @@ begin
   select public.call_hash(sid) from unnest(p_calls) as sid
   on conflict (call_hash) do nothing;
 
-  -- What Twilio does not delete is tried again later and later: the record of a call may be refused for as long as 14
-  -- days (error 20009).
+  -- Deletions that Twilio refuses are retried with growing delays: it may refuse the record of a call for 14 days (error
+  -- 20009).
   insert into public.jobs (kind, key, payload)
   select 'twilio_deletion', r.recording_sid, jsonb_build_object('account', a.subaccount_sid)
   from public.recordings as r
@@ -2608,7 +2608,7 @@ declare
   end;
 begin
   c.call_sid := e.call_sid;
-  -- min() rather than "the first that came": order must not matter even where values should agree.
+  -- min(), not the first value: the order must not matter even where values should agree.
   c.direction := greatest(c.direction, e.direction, 'inbound');
   c.from_e164 := least(c.from_e164, e.from_e164);
   c.to_e164 := least(c.to_e164, e.to_e164);
@@ -2645,7 +2645,7 @@ begin
   c.dialled := coalesce(c.dialled, false);
   if final then
     c.ended_at := case
-      -- An end that was reported replaces the one that was guessed.
+      -- A reported end replaces a guessed one.
       when v_before = 'lost' and e.call_status > 'lost' then e.occurred_at
       when v_before > 'lost' and e.call_status = 'lost' then c.ended_at
       else least(c.ended_at, e.occurred_at)
@@ -2678,8 +2678,8 @@ begin
   if p_number is null and p_email is null then
     raise sqlstate '22023' using message = 'a person is known by a number or an e-mail address';
   end if;
-  -- Whoever is accepting an event of one has its row. Rows, of which a number may have any number; locks in memory are
-  -- few, and everybody's.
+  -- A transaction that accepts an event of a call holds its row. Row locks, because a number may have many calls and advisory
+  -- locks share limited memory.
   perform from public.call_logs as c where c.party = p_number order by c.call_sid for update;
   v_calls := array(
     select c.call_sid from public.call_logs as c
@@ -2887,7 +2887,7 @@ begin
     status = 'waiting', lease = null, last_error = p_error, uncertain_since = v_job.uncertain_since,
     run_at = least(
       now() + random() * v_job.delays[least(v_job.attempts, cardinality(v_job.delays))],
-      -- While the other side still knows the key of what may have been done.
+      -- While the other side remembers the key of an uncertain try.
       v_job.uncertain_since + v_job.key_lives - interval '30 minutes'
     )
   where j.id = p_id;
@@ -2927,14 +2927,14 @@ begin
       and case
         when m > v_this then true
         when m = v_this then not exists (select from public.call_lifecycle)
-        -- Moved while nobody writes where they are.
+        -- Moved while no session writes to either table.
         else to_regclass(to_char(v_this, '"months.call_lifecycle_"YYYY_MM')) is not null
       end
     order by m
   loop
     v_name := to_char(v_month, '"call_lifecycle_"YYYY_MM');
     lock table months.call_lifecycle_other in access exclusive mode;
-    -- Attached rather than made as a partition: that would lock out whoever reads or writes any month.
+    -- Attached, because creating a partition would lock all months for reading and writing.
     execute format('create table months.%I (like public.call_lifecycle including defaults including constraints)', v_name);
     execute format('alter table months.%I enable row level security', v_name);
     execute format('create policy months_of_the_service on months.%I for select to service_role using (true)', v_name);
@@ -2965,14 +2965,14 @@ begin
       execute format('drop table months.%I', v_name);
       v_dropped := v_dropped + 1;
     exception
-      -- Somebody reads it; again in a minute.
+      -- It is in use; the next run retries.
       when lock_not_available then null;
     end;
   end loop;
   return jsonb_build_object('made', v_made, 'dropped', v_dropped);
 exception
   when lock_not_available then
-    -- A month could not be made; again in a minute. Until then its events go to call_lifecycle_other.
+    -- A month could not be made; the next run retries. Until then its events go to call_lifecycle_other.
     return jsonb_build_object('made', 0, 'dropped', 0);
 end
 $function$
@@ -3032,7 +3032,7 @@ declare
   v_spent boolean;
 begin
   select coalesce(sum(d.seconds + d.open * p_leg_sec), 0) + p_leg_sec * (
-    -- Telephones that ring now: none of a burst of calls has been answered yet.
+    -- Telephones that ring now, because none of a burst of calls has been answered yet.
     select count(*) from public.call_logs as o
     where o.disposition is null and o.rang_at > now() - interval '1 minute' and o.connected_at is null
       and o.line = c.line and o.org_id is not distinct from c.org_id and o.call_sid <> c.call_sid
@@ -3600,7 +3600,7 @@ declare
   v_table record;
   v_count integer;
   v_purged jsonb := public.erase(
-    -- One whose row is held is being told something of: it is erased by the next run.
+    -- A locked row has an event in progress; the next run erases it.
     array(
       select c.call_sid from public.call_logs as c
       where c.call_sid in (select public.expired_calls(p_batch))
@@ -5835,37 +5835,37 @@ comment on table public.call_flow_versions is 'Published flows, immutable: a cal
 
 comment on table public.call_hours is 'The sums of the last 31 days'' calls, by hour and outcome, for each organisation and for all. It has no single call.';
 
-comment on table public.call_legs is 'One row a leg that a call dialled: the fold of the events that told of it, whatever order they came in.';
+comment on table public.call_legs is 'One row a leg that a call dialled: the fold of its events, in any order.';
 
-comment on table public.call_legs.result is 'answered; not_connected: picked up, and never on the line together with the caller; busy, no_answer, canceled, failed. Null while it lasts.';
+comment on table public.call_legs.result is 'answered; not_connected: answered, but never connected with the caller; busy, no_answer, canceled, failed. Null while it lasts.';
 
 comment on table public.call_lifecycle is 'Every accepted event, append-only, by the month it was received in. No foreign key to call_logs: the events outlive what is folded from them.';
 
-comment on table public.call_logs is 'One row a call: the fold of its call_lifecycle events, whatever order they came in.';
+comment on table public.call_logs is 'One row a call: the fold of its call_lifecycle events, in any order.';
 
 comment on table public.call_logs.answered_at is 'When the line picked up.';
 
 comment on table public.call_logs.connected_at is 'When a person answered, and the caller was still there.';
 
-comment on table public.call_logs.dialled is 'Somebody was rung for this call.';
+comment on table public.call_logs.dialled is 'A leg was dialled for this call.';
 
 comment on table public.call_logs.disposition is 'How the call ended for the caller: connected, voicemail, abandoned, rate_limited, failed. Null while it lasts.';
 
 comment on table public.call_logs.incomplete is 'Ended without something that such a call usually has: voice-reconcile asks Twilio for it.';
 
-comment on table public.call_logs.last_step is 'The last step taken with the caller: where those hung up who reached nobody.';
+comment on table public.call_logs.last_step is 'The last step with the caller: where callers hung up who reached no person and no voicemail.';
 
 comment on table public.call_logs.line is 'Our telephone number in the call, whichever end it is.';
 
-comment on table public.call_logs.party is 'The other telephone number: who called, or who was called.';
+comment on table public.call_logs.party is 'The other telephone number: the caller, or the called one.';
 
 comment on table public.call_logs.rang_at is 'When the first leg that was dialled for it was on its way.';
 
 comment on table public.contact_messages is 'Messages from visitors of the website.';
 
-comment on table public.dialled_time is 'How long each line talked to those it dialled, by day; MAX_DIALLED_MINUTES_PER_DAY bounds it.';
+comment on table public.dialled_time is 'The dialled time of each line by day; MAX_DIALLED_MINUTES_PER_DAY limits it.';
 
-comment on table public.disclosures is 'What callers were told about recording: the words that consent was given to, or refused. Kept for good; nothing personal.';
+comment on table public.disclosures is 'The disclosures of recording: the words that callers consented to, or refused. Kept for ever; nothing personal.';
 
 comment on table public.function_metrics is 'Requests, errors and latencies of each function by minute, kept for 30 days.';
 
@@ -5883,15 +5883,15 @@ comment on table public.lines is 'Which flow each line follows. Its version is t
 
 comment on table public.people is 'Whom a line rings, by the handle that groups of a flow name.';
 
-comment on table public.personal_data is 'Which columns hold something of a person, how the rows of a person are found, and what becomes of them.';
+comment on table public.personal_data is 'Which columns hold personal data, how a person''s rows are found, and how they are exported, erased and expired.';
 
 comment on table public.rate_limit_refusals is 'Refusals by minute; the view rate_limit_violations reads them.';
 
 comment on table public.rate_limit_windows is 'The limiter''s state: admissions inside the window, per endpoint and identifier.';
 
-comment on table public.recordings is 'One row a recording of a call: the fold of the events that told of it, whatever order they came in.';
+comment on table public.recordings is 'One row a recording of a call: the fold of its events, in any order.';
 
-comment on table public.recordings.handled_at is 'When somebody marked a voicemail as handled: it leaves voicemail_backlog.';
+comment on table public.recordings.handled_at is 'When an operator marked the voicemail as handled; it then leaves voicemail_backlog.';
 
 comment on table public.retention_rules is 'Days that each kind of record is kept. An operator may change days; voice-reconcile enforces them each minute.';
 
@@ -6069,7 +6069,7 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": null, "other": ["line"], "expired": null, "personal": [], "of_person": null, "table_name": "lines", "exported_as": null, "kept_because": null}
 
--- personal_data: {"rule": null, "other": ["name", "policy", "key", "language", "words"], "expired": null, "personal": [], "of_person": "t.name in (select l.meta #>> '{consent,disclosure}' from public.call_lifecycle as l where l.call_sid = any ($1))", "table_name": "disclosures", "exported_as": "disclosures", "kept_because": "What callers were told about recording, which names nobody."}
+-- personal_data: {"rule": null, "other": ["name", "policy", "key", "language", "words"], "expired": null, "personal": [], "of_person": "t.name in (select l.meta #>> '{consent,disclosure}' from public.call_lifecycle as l where l.call_sid = any ($1))", "table_name": "disclosures", "exported_as": "disclosures", "kept_because": "The words of disclosures, which name no person."}
 
 -- personal_data: {"rule": null, "other": ["name"], "expired": null, "personal": ["draft", "drafted_by"], "of_person": "position('\"' || $2 || '\"' in t.draft::text) > 0 or lower(t.drafted_by) = lower($3)", "table_name": "call_flows", "exported_as": "call_flows", "kept_because": "The flow is its organisation's, which may change it."}
 

@@ -1,12 +1,12 @@
--- What is known of each call. call_lifecycle is the source; call_logs is its fold. Everything that a webhook changes goes
--- through accept_voice_event, so these tables grant no more than that function needs.
+-- Calls. call_lifecycle is the source; call_logs is its fold. All changes by webhooks go through accept_voice_event, so
+-- these tables grant no more than that function needs.
 
 -- Twilio's call states. Their ORDER is the meaning: a call's status is the greatest that any event
 -- ever reported, so a late `ringing` cannot reopen a call, and two reports commute.
 -- Everything from `lost` on is final. https://www.twilio.com/docs/voice/api/call-resource#call-status-values
 create type public.call_status as enum (
   'queued', 'initiated', 'ringing', 'in-progress',
-  -- Not Twilio's: nobody said how the call ended, and it is too old to go on. Any end that Twilio reports outranks it.
+  -- Not Twilio's: the call has no reported end and is too old to be open. Any end that Twilio reports outranks it.
   'lost',
   'canceled', 'failed', 'busy', 'no-answer', 'completed'
 );
@@ -24,7 +24,7 @@ create table public.call_logs (
   line public.e164 generated always as (case direction when 'outbound' then from_e164 else to_e164 end) stored,
   party public.e164 generated always as (case direction when 'outbound' then to_e164 else from_e164 end) stored,
 
-  -- What the caller chose; `menu` until then. The choice made at the latest turn of the call stands.
+  -- The caller's choice; `menu` until then. The choice of the latest turn stands.
   mode text not null default 'menu'
     constraint call_logs_mode_form check (mode ~ '^[a-z][a-z0-9_]{0,31}$'),
   mode_turn smallint not null default -1 constraint call_logs_mode_turn_range check (mode_turn >= -1),
@@ -32,7 +32,7 @@ create table public.call_logs (
 
   -- Null until decided. The decision of the highest order stands (see calls/consent.ts): words and
   -- keys outrank staying on the line, later ones outrank earlier ones; words that were not understood
-  -- take back what staying on the line had agreed to.
+  -- withdraw the consent of staying on the line.
   consent_given boolean,
   consent_order smallint not null default 0 constraint call_logs_consent_order_range check (consent_order >= 0),
 
@@ -42,13 +42,12 @@ create table public.call_logs (
   ended_at timestamptz,
   duration_sec integer constraint call_logs_duration_sec_range check (duration_sec >= 0),
 
-  -- Of its legs, out of `call_legs`: whether there is any, when the first one was on its way, and when the first person
-  -- was put through.
+  -- From `call_legs`: whether there is a leg, when the first one was dialled, and when the first person was connected.
   dialled boolean not null default false,
   rang_at timestamptz,
   connected_at timestamptz,
 
-  -- The recording that matters most, out of `recordings`: the newest voicemail, else the newest conversation.
+  -- The main recording, from `recordings`: the newest voicemail, else the newest conversation.
   recording_sid text constraint call_logs_recording_sid_form check (recording_sid ~ '^RE[0-9a-fA-F]{32}$'),
   recording_url text constraint call_logs_recording_url_form check (recording_url ~ '^https?://' and length(recording_url) <= 2048),
   recording_source text constraint call_logs_recording_source_known check (recording_source in ('dial', 'voicemail')),
@@ -63,10 +62,10 @@ create table public.call_logs (
   flow_version bigint,
   -- The last entry of the last event's path: the node of that flow at which it waits, or waited; see path_of_event.
   at_node jsonb,
-  -- A limit refused it. What happened to the caller wins: one who was served all the same was not refused.
+  -- A limit refused it. The caller's experience wins: a caller who was served all the same was not refused.
   rate_limited boolean not null default false,
 
-  -- How it ended for the caller. Derived, so that it cannot disagree with what it derives from.
+  -- How it ended for the caller. Generated, so that it cannot contradict its sources.
   disposition text generated always as (
     case
       when status < 'lost' then null
@@ -88,12 +87,11 @@ create table public.call_logs (
     'voicemail_offered', 'voicemail_recorded'
   )),
   last_step_at timestamptz,
-  -- Its end was fetched from Twilio, as it was not reported: more of it may be lost.
+  -- Its end was not reported and was fetched from Twilio: other events may be missing too.
   end_fetched boolean not null default false,
-  -- Twilio was asked for all that it has of the call.
+  -- Everything that Twilio has about the call was fetched.
   settled boolean not null default false,
-  -- Ended without something that such a call usually has, and not settled: a callback of it may have gone astray, so
-  -- Twilio is asked.
+  -- Ended without something that such a call usually has, and not settled: a callback may be lost, so Twilio is asked.
   -- One column that changes once, rather than a condition on eight: an update is HOT unless a column that an index
   -- is about has changed, those of its predicate included.
   incomplete boolean not null generated always as (
@@ -120,15 +118,15 @@ create table public.call_logs (
 -- updates are not HOT: they change columns that the partial indexes' predicates name; see docs/performance.md.)
 with (fillfactor = 80);
 
-comment on table public.call_logs is 'One row a call: the fold of its call_lifecycle events, whatever order they came in.';
+comment on table public.call_logs is 'One row a call: the fold of its call_lifecycle events, in any order.';
 comment on column public.call_logs.disposition is 'How the call ended for the caller: connected, voicemail, abandoned, rate_limited, failed. Null while it lasts.';
 comment on column public.call_logs.answered_at is 'When the line picked up.';
 comment on column public.call_logs.line is 'Our telephone number in the call, whichever end it is.';
-comment on column public.call_logs.party is 'The other telephone number: who called, or who was called.';
+comment on column public.call_logs.party is 'The other telephone number: the caller, or the called one.';
 comment on column public.call_logs.connected_at is 'When a person answered, and the caller was still there.';
-comment on column public.call_logs.dialled is 'Somebody was rung for this call.';
+comment on column public.call_logs.dialled is 'A leg was dialled for this call.';
 comment on column public.call_logs.rang_at is 'When the first leg that was dialled for it was on its way.';
-comment on column public.call_logs.last_step is 'The last step taken with the caller: where those hung up who reached nobody.';
+comment on column public.call_logs.last_step is 'The last step with the caller: where callers hung up who reached no person and no voicemail.';
 comment on column public.call_logs.incomplete is 'Ended without something that such a call usually has: voice-reconcile asks Twilio for it.';
 
 create index call_logs_started_at_idx on public.call_logs (started_at desc);
@@ -144,31 +142,31 @@ create policy call_logs_of_own_org on public.call_logs
   for select to authenticated using (org_id = (select public.current_org_id()));
 create policy call_logs_for_monitoring on public.call_logs for select to monitoring using (true);
 
--- How long each line talks to those it dials, by the UTC day on which they answered. What the rows add up to is a sum
--- over the calls as they stand, whatever order their events came in: see count_dialled.
+-- The dialled time of each line, by the UTC day of the answer. The rows are sums over the calls' current state, whatever the
+-- order of events: see count_dialled.
 create table public.dialled_time (
   line public.e164 not null,
   day date not null,
-  -- Whose calls they are: what an account says of a line uses up no other's day. The main account is all zeros, as a key
+  -- The account, so that one account's events do not use up another's minutes. The main account is all zeros, because a key
   -- holds no null.
   org_id uuid not null default '00000000-0000-0000-0000-000000000000',
-  -- Of conversations that are over.
+  -- Finished conversations.
   seconds bigint not null default 0,
-  -- Conversations that go on.
+  -- Open conversations.
   open integer not null default 0,
-  -- What the line may talk a day at most, and one conversation, as the settings were at its last call.
+  -- The limits of a day and of one conversation, from the settings at the line's last call.
   ceiling_sec integer constraint dialled_time_ceiling_range check (ceiling_sec > 0),
   leg_sec integer constraint dialled_time_leg_range check (leg_sec > 0),
   primary key (line, day, org_id)
 );
 
-comment on table public.dialled_time is 'How long each line talked to those it dialled, by day; MAX_DIALLED_MINUTES_PER_DAY bounds it.';
+comment on table public.dialled_time is 'The dialled time of each line by day; MAX_DIALLED_MINUTES_PER_DAY limits it.';
 
 alter table public.dialled_time enable row level security;
 create policy dialled_time_for_operators on public.dialled_time for select to service_role, monitoring using (true);
 
--- Takes back what a call counted for before an event, and adds what it counts for after it. In one order of rows, so that
--- two calls never wait for each other in a circle.
+-- Subtracts a call's share before an event, and adds its share after it. In a fixed order of rows, so that two calls cannot
+-- deadlock.
 create function public.count_dialled(p_before public.call_logs, p_after public.call_logs) returns void
 language sql volatile set search_path = ''
 begin atomic
@@ -190,8 +188,8 @@ begin atomic
   on conflict (line, day, org_id) do update set seconds = d.seconds + excluded.seconds, open = d.open + excluded.open;
 end;
 
--- Whether a call's line has spent its day: when its conversations, those that go on or are about to begin at p_leg_sec each,
--- reach p_day_sec. Notes both bounds for the alert.
+-- Whether a call's line has used up its day: its conversations reach p_day_sec, counting open and beginning ones as
+-- p_leg_sec each. Stores both limits for the alert.
 create function public.line_has_spent(c public.call_logs, p_leg_sec bigint, p_day_sec integer) returns boolean
 language plpgsql volatile set search_path = ''
 as $$
@@ -201,7 +199,7 @@ declare
   v_spent boolean;
 begin
   select coalesce(sum(d.seconds + d.open * p_leg_sec), 0) + p_leg_sec * (
-    -- Telephones that ring now: none of a burst of calls has been answered yet.
+    -- Telephones that ring now, because none of a burst of calls has been answered yet.
     select count(*) from public.call_logs as o
     where o.disposition is null and o.rang_at > now() - interval '1 minute' and o.connected_at is null
       and o.line = c.line and o.org_id is not distinct from c.org_id and o.call_sid <> c.call_sid

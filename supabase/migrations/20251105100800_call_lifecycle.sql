@@ -1,6 +1,6 @@
--- Every event that told of a call.
+-- Every event of a call.
 
--- Apart from what the Data API shows: a month is never asked by its name.
+-- Outside the Data API's schema: a month is never queried by its name.
 create schema months;
 
 -- What an event tells of, as calls/events.ts has it: steps taken with the caller, what Twilio reports, and what was found
@@ -11,7 +11,7 @@ create type public.call_event as enum (
   'reconciled', 'leg_reconciled', 'recording_reconciled', 'settled', 'closed_unheard'
 );
 
--- What was answered to an event: the call as it stood then.
+-- The answer to an event: the call at that moment.
 create type public.voice_answer as (
   admitted boolean,
   status public.call_status,
@@ -20,11 +20,11 @@ create type public.voice_answer as (
   facts jsonb               -- see call_facts
 );
 
--- By the month in which an event was received. A month that is no longer kept is dropped whole: that costs the same
--- whatever it held, and leaves nothing for autovacuum to do. It is nine rows of ten that a call leaves.
+-- Partitioned by the month of receipt. An expired month is dropped, which costs the same for any number of rows and leaves
+-- no work for autovacuum. These are nine of ten rows of a call.
 --
 -- call_logs stays one table: its key is call_sid, and a partitioned table's key must hold what it is partitioned by, so
--- two months could each have a row of one call. Its rows go one by one, a tenth of what went before.
+-- two months could each have a row of one call. Its rows are erased one by one, a tenth of all rows.
 create table public.call_lifecycle (
   id bigint generated always as identity,
   call_sid text not null constraint call_lifecycle_call_sid_form check (call_sid ~ '^CA[0-9a-fA-F]{32}$'),
@@ -32,7 +32,7 @@ create table public.call_lifecycle (
   leg_sid text not null constraint call_lifecycle_leg_sid_form check (leg_sid ~ '^CA[0-9a-fA-F]{32}$'),
   parent_call_sid text constraint call_lifecycle_parent_form check (parent_call_sid ~ '^CA[0-9a-fA-F]{32}$'),
   event public.call_event not null,
-  -- The word that Twilio has for the state of what the event is about: a call, a leg, a recording or a transcription.
+  -- Twilio's status of the event's subject: a call, a leg, a recording or a transcription.
   status text constraint call_lifecycle_status_form check (status ~ '^[a-z][a-z-]{0,31}$'),
   sequence_number integer constraint call_lifecycle_sequence_range check (sequence_number >= 0),
   occurred_at timestamptz not null,
@@ -41,8 +41,8 @@ create table public.call_lifecycle (
   -- The nodes of a published flow that it led the call through: [{version, node, outcome}], the last without an outcome
   -- where the call waits there; see walk_flow.
   path jsonb constraint call_lifecycle_path_array check (jsonb_typeof(path) = 'array'),
-  -- What the event is, what it said, and what was answered: the same event again gets the same answer, for as long as
-  -- its call is kept. Hashes of 64 bits, which need to differ among the events of one call only.
+  -- The event's identity, request and answer: a repeated event gets the same answer while its call is kept. Hashes of 64 bits,
+  -- which must differ only among the events of one call.
   identity_hash bigint,
   request_hash bigint,
   answer public.voice_answer,
@@ -59,19 +59,19 @@ create policy call_lifecycle_of_own_org on public.call_lifecycle
   using (exists (select from public.call_logs as c where c.call_sid = call_lifecycle.call_sid));
 create policy call_lifecycle_for_monitoring on public.call_lifecycle for select to monitoring using (true);
 
--- For events of a month that nobody has made yet: whatever the workers do, an event finds a place.
+-- For events of a month without a partition, so that every event has a place, whatever the workers do.
 create table months.call_lifecycle_other partition of public.call_lifecycle default;
 alter table months.call_lifecycle_other enable row level security;
--- A month is reached by the whole, whose policies hold, and nobody is granted anything on a month itself.
+-- Months are reached through their table, whose policies hold; a month itself has no grants.
 create policy months_of_the_service on months.call_lifecycle_other for select to service_role using (true);
 
--- Makes the months to come, and drops those that are no longer kept: whose days are over, and of which no call is left.
--- Returns how many it made and dropped. SECURITY DEFINER: only the owner may, and this does nothing else.
+-- Makes the coming months, and drops expired ones: their days are over, and no call of them is left. Returns how many it
+-- made and dropped. SECURITY DEFINER because only the owner may do this, and the function does nothing else.
 --
--- A month is made before its first event, or after its last one: events that are being written when their month is
--- made would be refused. So the month that nobody made in time is call_lifecycle_other until it is over.
+-- A month is made before its first event or after its last one: events written while their month is being made would be
+-- refused. So the events of a late month stay in call_lifecycle_other until the month is over.
 create function public.keep_call_months() returns jsonb
--- Callers wait behind a DROP that waits: rather try again in a minute. Months are those of UTC.
+-- Callers would queue behind a waiting DROP, so it gives up and the next run retries. Months are in UTC.
 language plpgsql volatile security definer set search_path = '' set lock_timeout = '500ms' set timezone = 'UTC'
 as $$
 declare
@@ -98,14 +98,14 @@ begin
       and case
         when m > v_this then true
         when m = v_this then not exists (select from public.call_lifecycle)
-        -- Moved while nobody writes where they are.
+        -- Moved while no session writes to either table.
         else to_regclass(to_char(v_this, '"months.call_lifecycle_"YYYY_MM')) is not null
       end
     order by m
   loop
     v_name := to_char(v_month, '"call_lifecycle_"YYYY_MM');
     lock table months.call_lifecycle_other in access exclusive mode;
-    -- Attached rather than made as a partition: that would lock out whoever reads or writes any month.
+    -- Attached, because creating a partition would lock all months for reading and writing.
     execute format('create table months.%I (like public.call_lifecycle including defaults including constraints)', v_name);
     execute format('alter table months.%I enable row level security', v_name);
     execute format('create policy months_of_the_service on months.%I for select to service_role using (true)', v_name);
@@ -136,14 +136,14 @@ begin
       execute format('drop table months.%I', v_name);
       v_dropped := v_dropped + 1;
     exception
-      -- Somebody reads it; again in a minute.
+      -- It is in use; the next run retries.
       when lock_not_available then null;
     end;
   end loop;
   return jsonb_build_object('made', v_made, 'dropped', v_dropped);
 exception
   when lock_not_available then
-    -- A month could not be made; again in a minute. Until then its events go to call_lifecycle_other.
+    -- A month could not be made; the next run retries. Until then its events go to call_lifecycle_other.
     return jsonb_build_object('made', 0, 'dropped', 0);
 end
 $$;
@@ -151,7 +151,7 @@ $$;
 select public.keep_call_months();
 
 grant select on public.call_lifecycle to authenticated;
--- Append-only: nobody is granted UPDATE or DELETE.
+-- Append-only: no role has UPDATE or DELETE.
 grant select, insert on public.call_lifecycle to service_role;
 grant select (
   id, call_sid, parent_call_sid, event, status, occurred_at, received_at

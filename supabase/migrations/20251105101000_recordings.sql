@@ -1,29 +1,29 @@
--- What was recorded: voicemails and conversations, one row a recording.
+-- Recordings of voicemails and conversations.
 
 create table public.recordings (
-  -- No foreign key to call_logs: a recording may be told of before its call.
+  -- No foreign key to call_logs: a recording's event may come before its call's.
   call_sid text not null constraint recordings_call_sid_form check (call_sid ~ '^CA[0-9a-fA-F]{32}$'),
   recording_sid text not null constraint recordings_sid_form check (recording_sid ~ '^RE[0-9a-fA-F]{32}$'),
   leg_sid text not null constraint recordings_leg_sid_form check (leg_sid ~ '^CA[0-9a-fA-F]{32}$'),
   source text not null constraint recordings_source_known check (source in ('dial', 'voicemail')),
   url text constraint recordings_url_form check (url ~ '^https?://' and length(url) <= 2048),
-  -- The least that was told: <Record action> counts the silence too, which Twilio then trims.
+  -- The smallest reported length: <Record action> includes the silence that Twilio trims later.
   duration_sec integer constraint recordings_duration_sec_range check (duration_sec >= 0),
   transcript text constraint recordings_transcript_length check (length(transcript) <= 65536),
   recorded_at timestamptz not null,
-  -- Twilio keeps it: told by its callback, its transcription or the REST API, and not by <Record action> alone, which is
-  -- also requested for a caller who said nothing.
+  -- Confirmed by its callback, its transcription or the REST API. <Record action> is not enough, because it is also requested
+  -- for a silent caller.
   confirmed boolean not null default false,
-  -- Twilio has it no more, or never kept it.
+  -- Twilio no longer has it, or never kept it.
   deleted_at timestamptz,
-  -- An operator's mark, not an event's.
+  -- Set by an operator, not by an event.
   handled_at timestamptz,
-  -- By its call, so that no event of one call reaches the recording of another.
+  -- The key includes the call, so that no event of one call reaches a recording of another.
   primary key (call_sid, recording_sid)
 );
 
-comment on table public.recordings is 'One row a recording of a call: the fold of the events that told of it, whatever order they came in.';
-comment on column public.recordings.handled_at is 'When somebody marked a voicemail as handled: it leaves voicemail_backlog.';
+comment on table public.recordings is 'One row a recording of a call: the fold of its events, in any order.';
+comment on column public.recordings.handled_at is 'When an operator marked the voicemail as handled; it then leaves voicemail_backlog.';
 
 create index recordings_backlog_idx on public.recordings (recorded_at)
   where source = 'voicemail' and handled_at is null and deleted_at is null;

@@ -1,7 +1,7 @@
--- The one way in: a verified webhook becomes one event, and one transaction does all that it means.
+-- The only entry: a verified webhook becomes one event, which one transaction stores and folds.
 
--- What callers are told about recording, each text once. Events and evidence refer to it by its name, which is made of
--- the words: what a line says later changes nothing about what a caller heard.
+-- The disclosures of recording, each text once. Events and evidence refer to a disclosure by its name, which contains a hash
+-- of the words, so a later change of the line does not change what a caller heard.
 create table public.disclosures (
   name text primary key,
   policy text not null constraint disclosures_policy_known check (policy in ('opt_out', 'opt_in')),
@@ -16,14 +16,13 @@ create table public.disclosures (
   ))
 );
 
-comment on table public.disclosures is 'What callers were told about recording: the words that consent was given to, or refused. Kept for good; nothing personal.';
+comment on table public.disclosures is 'The disclosures of recording: the words that callers consented to, or refused. Kept for ever; nothing personal.';
 
 alter table public.disclosures enable row level security;
 create policy disclosures_of_the_service on public.disclosures to service_role using (true) with check (true);
 grant select, insert on public.disclosures to service_role;
 
--- What a webhook says, already typed. calls/events.ts builds it; anything that does not fit is refused
--- by the types here and by the constraints of the tables.
+-- A typed webhook. calls/events.ts builds it; the types here and the constraints of the tables refuse anything else.
 create type public.voice_event as (
   operation text,           -- the edge function
   identity text,            -- what makes this event itself and no other, within its operation
@@ -58,14 +57,14 @@ create type public.voice_event as (
   handoff_reason text,
   limits jsonb,             -- [{identifier_type, identifier, max, window_sec}, ...]: all must admit
   rate_limited boolean,     -- decided by accept_voice_event, or before it by a limiter elsewhere
-  disclosure jsonb,         -- what the caller is told about recording: a row of disclosures
+  disclosure jsonb,         -- the disclosure that the caller hears: a row of disclosures
   ask jsonb,                -- what the step asks beside; see call_facts
   meta jsonb
 );
 
--- One event folded into what is known of its call. Each column is a least upper bound (min, max, "the
--- one of the highest order"), so the function is commutative, associative and idempotent: the row
--- depends on the set of events and on nothing else. tests/db/fold_test.ts holds it to that.
+-- Folds one event into its call. Each column is a least upper bound (min, max, "the one of the highest order"), so the
+-- function is commutative, associative and idempotent: the row depends only on the set of events, as tests/db/fold_test.ts
+-- checks.
 -- Pure: reads and writes nothing.
 create function public.fold_voice_event(c public.call_logs, e public.voice_event) returns public.call_logs
 language plpgsql immutable set search_path = ''
@@ -80,7 +79,7 @@ declare
   end;
 begin
   c.call_sid := e.call_sid;
-  -- min() rather than "the first that came": order must not matter even where values should agree.
+  -- min(), not the first value: the order must not matter even where values should agree.
   c.direction := greatest(c.direction, e.direction, 'inbound');
   c.from_e164 := least(c.from_e164, e.from_e164);
   c.to_e164 := least(c.to_e164, e.to_e164);
@@ -117,7 +116,7 @@ begin
   c.dialled := coalesce(c.dialled, false);
   if final then
     c.ended_at := case
-      -- An end that was reported replaces the one that was guessed.
+      -- A reported end replaces a guessed one.
       when v_before = 'lost' and e.call_status > 'lost' then e.occurred_at
       when v_before > 'lost' and e.call_status = 'lost' then c.ended_at
       else least(c.ended_at, e.occurred_at)
@@ -134,7 +133,7 @@ begin
 end
 $$;
 
--- The leg that an event tells of, by rules that do not depend on order either. Pure.
+-- Folds an event into its leg, independent of order too. Pure.
 create function public.fold_leg(l public.call_legs, e public.voice_event) returns public.call_legs
 language plpgsql immutable set search_path = ''
 as $$
@@ -164,7 +163,7 @@ begin
 end
 $$;
 
--- The recording that an event tells of, in the same way. Pure.
+-- Folds an event into its recording, in the same way. Pure.
 create function public.fold_recording(r public.recordings, e public.voice_event) returns public.recordings
 language plpgsql immutable set search_path = ''
 as $$
@@ -188,18 +187,17 @@ $$;
 -- stood when the event was first accepted, so that every copy of a webhook gets one answer. That holds for as long as
 -- the call is kept; an event of a call that was erased is a duplicate, and brings nothing back.
 --
--- Raises PT403 (HTTP 403) when a sub-account speaks of a call or of a line that is not its own; PT409 (HTTP 409) when
--- the identity was used before by a different request; 22P02, 22007 or 23514 (HTTP 400) when the event does not fit its
--- types.
+-- Raises PT403 (HTTP 403) when a sub-account names a call or a line of another account; PT409 (HTTP 409) when a different
+-- request used the identity before; 22P02, 22007 or 23514 (HTTP 400) when the event does not fit its types.
 create function public.accept_voice_event(p_event jsonb) returns jsonb
--- A caller waits: rather than queue behind a stuck transaction, fail and be served without the database.
+-- A caller waits: fail and serve the call without the database instead of queueing behind a stuck transaction.
 language plpgsql volatile set search_path = '' set lock_timeout = '3s'
 as $$
 declare
   e public.voice_event := jsonb_populate_record(null::public.voice_event, p_event);
   v_identity constant bigint := hashtextextended(e.operation || ':' || e.identity, 0);
-  -- jsonb's text is canonical. When it came, who counts it, what a limiter elsewhere said, what the isolate knew of the
-  -- flow, and what the line says by then, is not what was asked: the first copy that is kept decides.
+  -- jsonb's text is canonical. Its time, limits, another limiter's verdict, the isolate's cached versions and the line's
+  -- current words are not part of the request: the first stored copy decides them.
   v_request constant bigint := hashtextextended(
     (p_event - array['occurred_at', 'limits', 'rate_limited', 'disclosure', 'ask'] #- '{meta,flow}')::text, 0
   );
@@ -212,25 +210,25 @@ declare
   v_limit record;
   -- The organisation that a sub-account belongs to.
   v_org_id constant uuid := case when e.account_sid is not null then public.organisation_of(e.account_sid) end;
-  -- Calls are counted for each account apart: numbers that an account says call it use up no other's limits.
+  -- Limits count by account, so that one account's events do not use up another's limits.
   v_endpoint constant text := concat_ws(' ', e.operation, e.account_sid);
   v_answer public.voice_answer;
   v_path jsonb;
 begin
-  -- One call's events take turns, copies of one event included; different calls never meet here.
-  -- (A lock in memory: nothing is written for it. Two calls of one hash only wait for each other.)
+  -- The events of one call take turns, copies of one event included; different calls do not wait here. (An advisory lock,
+  -- which writes nothing. Two calls with the same hash only wait for each other.)
   perform pg_advisory_xact_lock(hashtextextended(e.call_sid, 0));
 
-  -- Nor does an erasure meet one: it takes the call's row (forget_person).
+  -- An erasure does not meet an event either: it locks the call's row (forget_person).
   select * into v_before from public.call_logs as c where c.call_sid = e.call_sid for no key update;
   if e.account_sid is not null and (
     v_org_id is null
     or (v_before.call_sid is not null and v_before.org_id is distinct from v_org_id)
     or (
-      -- The line that a call came in on stays its own, whoever has it by now.
+      -- A call keeps its line, even if the number has another owner now.
       e.to_e164 is distinct from v_before.to_e164
       and exists (select from public.telephony_numbers as n where n.e164_number = e.to_e164 and n.org_id <> v_org_id)
-      -- Its owner of before may have given it up a moment ago.
+      -- Its previous owner may have released it a moment ago.
       and not exists (
         select from public.running_onboardings() as r where r.account = e.account_sid and r.number = e.to_e164
       )
@@ -256,7 +254,7 @@ begin
     return public.voice_answer_json(row(true, 'completed', 'menu', false, null)::public.voice_answer, true, null);
   end if;
 
-  -- A call that is over takes nobody's place any more.
+  -- A finished call does not count under the limits.
   if e.limits is not null and v_before.disposition is null then
     if e.rate_limited then
       for v_limit in
@@ -270,8 +268,8 @@ begin
   end if;
 
   v_call := public.fold_voice_event(v_before, e);
-  -- Whose call it is: the account's that signed, or of our number in it, which only an event of the call itself
-  -- knows.
+  -- The call's organisation: that of the signing account, or of our number in the call, which only an event of the call
+  -- itself has.
   if v_call.org_id is null then
     v_call.org_id := coalesce(
       v_org_id,
@@ -295,7 +293,7 @@ begin
     v_call.flow_version := public.answering_version(v_call.org_id, e.ask);
   end if;
   if e.recording_sid is not null then
-    -- An operator may be marking it as handled.
+    -- An operator may be marking the recording as handled.
     select * into v_recording from public.recordings as r
     where r.call_sid = e.call_sid and r.recording_sid = e.recording_sid for no key update;
     perform public.store_recordings(public.fold_recording(v_recording, e));
@@ -355,7 +353,7 @@ begin
 end
 $$;
 
--- What accept_voice_event returns, with facts that may say more than those that are kept.
+-- The result of accept_voice_event. p_facts may hold more than the stored facts.
 create function public.voice_answer_json(p_answer public.voice_answer, p_duplicate boolean, p_facts jsonb) returns jsonb
 language sql immutable set search_path = ''
 return jsonb_build_object(
@@ -366,8 +364,8 @@ return jsonb_build_object(
   ) || case when p_facts is null then '{}' else jsonb_build_object('facts', p_facts) end
 );
 
--- Facts with the body of their version, where an arrival asks and the isolate lacks it. The body is not kept with the answer:
--- it never changes.
+-- Adds the body of the version to the facts of an arrival whose isolate lacks it. The body is not stored with the answer,
+-- because it never changes.
 create function public.with_body(p_facts jsonb, p_org_id uuid, p_ask jsonb) returns jsonb
 language plpgsql stable set search_path = ''
 as $$

@@ -46,7 +46,7 @@ begin
 end
 $$;
 
--- voice-reconcile ends each run with this: whoever got here has run. Deletes what has served its time and what retention
+-- The end of each run of voice-reconcile, which records the run. Deletes expired rows and what retention
 -- no longer keeps, adds up the hours that are over and the ways through flows, and looks after the months: last, as a DROP locks out callers until
 -- it is committed. A run keeps up with 10,000 webhooks and 2,000 calls a minute.
 create function public.purge_expired(p_batch integer default 10000) returns jsonb

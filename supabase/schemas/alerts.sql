@@ -68,7 +68,7 @@ values
   ('recordings_undeleted', 'warning', 'above', 0, 0, 0, 'recordings',
    'Recordings or records of erased calls are still at Twilio', 'Run `deno task forget --pending`: it says what Twilio answers.');
 
--- From an alert's first firing to its end. One is open for each alert at most, whoever tries.
+-- From an alert's first firing to its end. At most one is open for each alert.
 create table public.alert_episodes (
   id bigint generated always as identity primary key,
   alert text not null references public.alert_rules (alert),

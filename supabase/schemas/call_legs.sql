@@ -1,24 +1,24 @@
--- Who was dialled for a call: people of ours, one row a telephone that rang.
+-- The legs dialled for a call: one row a telephone that rang.
 
 create table public.call_legs (
-  -- No foreign key to call_logs: a leg may be told of before its call.
+  -- No foreign key to call_logs: a leg's event may come before its call's.
   call_sid text not null constraint call_legs_call_sid_form check (call_sid ~ '^CA[0-9a-fA-F]{32}$'),
   -- The call's own where Twilio did not name the leg.
   leg_sid text not null constraint call_legs_leg_sid_form check (leg_sid ~ '^CA[0-9a-fA-F]{32}$'),
-  -- Whom, and why: the node of the flow that dialled.
+  -- The dialled number, and the node of the flow that dialled it.
   to_e164 public.e164,
   node text constraint call_legs_node_form check (node ~ '^[a-z][a-z0-9_]{0,31}$'),
-  -- How it ended, in Twilio's word. Null while it lasts: what happens in between has times of its own.
+  -- How it ended, as Twilio's status. Null while it lasts; the states in between have columns of their own.
   status public.call_status constraint call_legs_status_final check (status >= 'lost'),
-  -- The earliest that is known of it.
+  -- The time of its earliest event.
   dialled_at timestamptz not null,
-  -- Null: that it rang was not reported.
+  -- Null: ringing was not reported.
   rang_at timestamptz,
   answered_at timestamptz,
-  -- Whether it was on the line together with the caller; null: not told. False: the caller had gone, or who answered was
-  -- asked to accept the call and has not.
+  -- Whether it was connected with the caller; null: not reported. False: the caller had hung up, or the person did not accept
+  -- the call.
   bridged boolean,
-  -- When who answered pressed the key that accepts; null: nobody was asked.
+  -- When the person accepted the call by key; null: not asked.
   accepted_at timestamptz,
   ended_at timestamptz,
   connected_at timestamptz generated always as (
@@ -40,8 +40,8 @@ create table public.call_legs (
 -- As call_logs.
 with (fillfactor = 80);
 
-comment on table public.call_legs is 'One row a leg that a call dialled: the fold of the events that told of it, whatever order they came in.';
-comment on column public.call_legs.result is 'answered; not_connected: picked up, and never on the line together with the caller; busy, no_answer, canceled, failed. Null while it lasts.';
+comment on table public.call_legs is 'One row a leg that a call dialled: the fold of its events, in any order.';
+comment on column public.call_legs.result is 'answered; not_connected: answered, but never connected with the caller; busy, no_answer, canceled, failed. Null while it lasts.';
 
 create index call_legs_dialled_at_idx on public.call_legs (dialled_at);
 create index call_legs_to_idx on public.call_legs (to_e164);

@@ -1,37 +1,36 @@
--- Work that is owed. A job is a row written in the transaction that makes it necessary, and done afterwards by a worker.
--- A worker claims it for the time of a lease; when the lease has run out, the worker died or was too slow, and the job is
--- claimed again. So each job is done at least once; what is done outside carries the job's key, so that the other side
--- takes it once.
+-- Background work. A job is a row, written in the transaction that makes it necessary and done afterwards by a worker. A
+-- worker claims it with a lease. When the lease has expired, the worker died or was too slow, and the job is claimed again.
+-- So each job is done at least once; requests to other systems carry the job's key, so that they take effect once.
 
 -- The rules of each kind. An operator may change them; a worker claims the kinds that it knows.
 create table public.job_kinds (
   kind text primary key constraint job_kinds_kind_form check (kind ~ '^[a-z][a-z0-9_]{0,63}$'),
   -- The edge function that does it.
   worker text not null,
-  -- 0 goes first. What a job of this kind has unless it is enqueued with another.
+  -- 0 goes first. The default of jobs of this kind.
   priority smallint not null constraint job_kinds_priority_range check (priority between 0 and 3),
-  -- Of each claim, the part that this kind may have before more urgent kinds get the rest: so that none starves another.
-  -- At least one job; 0: more urgent kinds go first, however many jobs they have.
+  -- The part of each claim that this kind gets before more urgent kinds get the rest, so that none starves. At least one job;
+  -- 0: more urgent kinds go first, however many jobs they have.
   share numeric not null default 0 constraint job_kinds_share_range check (share between 0 and 1),
-  -- Of what its worker may do in any hour, the part up to which this kind may go on; the others count too. Null: no ceiling.
+  -- The part of its worker's hourly ceiling up to which this kind may go on; other kinds count too. Null: no ceiling.
   hourly_share numeric constraint job_kinds_hourly_share_range check (hourly_share > 0 and hourly_share <= 1),
   lease interval not null constraint job_kinds_lease_range check (lease between interval '1 second' and interval '1 hour'),
   -- After the nth failure the next try is within the nth delay; the last one is repeated.
   delays interval[] not null constraint job_kinds_delays_there check (cardinality(delays) > 0),
   -- Then it is dead. Null: it is never given up for that.
   max_attempts integer constraint job_kinds_max_attempts_range check (max_attempts > 0),
-  -- How long the other side knows a job's key. What may have been done is not tried again after that: nobody could tell
-  -- the second time from the first.
+  -- How long the other side remembers a job's key. A job that may have been done is not retried after that, because a
+  -- repetition could not be recognised.
   key_lives interval,
-  -- A job older than this is dead: doing it late is worse than not doing it. Null: it is never too late.
+  -- An older job is dead, because a late effect is worse than none. Null: it is never too late.
   expires_after interval,
-  -- The longest that a hold of this kind lasts, however long the other side asks for. Null: as long as it asks for.
+  -- The longest hold of this kind, whatever the other side asks for. Null: as long as it asks.
   longest_hold interval,
   -- How long a job that is done is kept, and its key with it. Null: it is deleted at once.
   keep interval,
-  -- What its first try says is kept for later tries: see job_content.
+  -- The content of the first try is kept for later tries: see job_content.
   fixes_content boolean not null default false,
-  -- Until then no job of this kind is claimed: the other side takes none.
+  -- Until then no job of this kind is claimed, because the other side accepts none.
   held_until timestamptz,
   held_for text constraint job_kinds_held_for_length check (length(held_for) <= 200)
 );
@@ -44,26 +43,26 @@ create policy job_kinds_for_operators on public.job_kinds for select to service_
 create table public.jobs (
   id bigint generated always as identity primary key,
   kind text not null references public.job_kinds (kind),
-  -- One job an intent, however often it is enqueued; also what the other side knows it by.
+  -- One job an intent, however often it is enqueued; also the key for the other side.
   key text not null constraint jobs_key_length check (length(key) between 1 and 256),
   priority smallint not null default 3 constraint jobs_priority_range check (priority between 0 and 3),
   -- What the job is about: keys of rows elsewhere.
   payload jsonb not null default '{}' constraint jobs_payload_object check (jsonb_typeof(payload) = 'object'),
-  -- What the first try said, where the kind fixes it. Emptied when the job ends.
+  -- The content of the first try, for kinds that keep it. Emptied when the job ends.
   content jsonb,
   status text not null default 'waiting'
     constraint jobs_status_known check (status in ('waiting', 'running', 'done', 'dead')),
   attempts integer not null default 0 constraint jobs_attempts_range check (attempts >= 0),
   -- While waiting: when the job is due. While running: when the lease ends.
   run_at timestamptz not null default now(),
-  -- Who holds it may say what became of it.
+  -- Its holder may report the outcome.
   lease uuid,
   attempted_at timestamptz,
-  -- The first try of which nobody knows whether it had its effect.
+  -- The first try with an unknown outcome.
   uncertain_since timestamptz,
   -- For operators; nothing personal.
   last_error text constraint jobs_last_error_length check (length(last_error) <= 200),
-  -- What the other side calls what was done.
+  -- The other side's identifier of the result.
   result text constraint jobs_result_length check (length(result) <= 256),
   created_at timestamptz not null default now(),
   ended_at timestamptz,
@@ -80,7 +79,7 @@ create index jobs_lane_idx on public.jobs (kind, priority, run_at, id) where end
 create index jobs_running_idx on public.jobs (kind, run_at) where status = 'running';
 create index jobs_ended_idx on public.jobs (kind, status, ended_at) where ended_at is not null;
 create index jobs_dead_idx on public.jobs (ended_at) where status = 'dead';
--- The jobs of a call and of a website message, for those who erase them.
+-- The jobs of a call and of a website message, for their erasure.
 create index jobs_call_idx on public.jobs ((payload ->> 'call_sid')) where payload ->> 'call_sid' is not null;
 create index jobs_contact_idx on public.jobs ((payload ->> 'contact_message_id'))
   where payload ->> 'contact_message_id' is not null;
@@ -89,7 +88,7 @@ insert into public.job_kinds
   (kind, worker, priority, share, hourly_share, lease, delays, max_attempts, key_lives, expires_after, longest_hold, keep,
     fixes_content)
 values
-  -- Resend knows a key for 24 hours. The delays are those of Svix. A receipt is the first mail to wait.
+  -- Resend remembers a key for 24 hours. The delays are those of Svix. Receipts wait first.
   ('mail_alert', 'notify-worker', 0, 0, 1, '2 min', '{5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h}', 8, '23 h 30 min', null,
     '60 s', '30 days', true),
   ('mail_voicemail', 'notify-worker', 1, 0, 0.9, '2 min', '{5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h}', 8, '23 h 30 min',
@@ -98,7 +97,7 @@ values
     '23 h 30 min', null, '15 min', '30 days', true),
   ('mail_contact_auto_reply', 'notify-worker', 3, 0, 0.25, '2 min', '{5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h}', 8,
     '23 h 30 min', null, null, '30 days', true),
-  -- Each run tries again, in order; after a day nobody needs to hear of it.
+  -- Each run retries, in order; after a day the message is dropped.
   ('alert_pagerduty', 'alert-dispatch', 0, 0.5, null, '50 s', '{50 s}', null, null, '1 day', null, '30 days', false),
   ('alert_slack', 'alert-dispatch', 1, 0.5, null, '50 s', '{50 s}', null, null, '1 day', null, '30 days', false),
   ('onboarding', 'voice-reconcile', 0, 0.25, null, '3 min',
@@ -142,7 +141,7 @@ begin atomic
     where j.status = 'waiting' and j.attempts = 0 and excluded.run_at < j.run_at;
 end;
 
--- What a worker has to know of a job beside its payload, as things stand; null: what it was about is gone.
+-- The current content of a job, beside its payload; null: its subject no longer exists.
 create function public.job_content(p_kind text, p_key text, p_payload jsonb) returns jsonb
 language plpgsql stable set search_path = ''
 as $$
@@ -334,9 +333,9 @@ end
 $$;
 
 -- Marks a try as failed. The next one is within the delay of its kind, drawn from the whole of it (full jitter), so that
--- jobs that failed together do not come back together. After the kind's last try, and after a refusal that no retry can
--- change (p_permanent), the job is dead. p_uncertain: nobody knows whether it had its effect; it is tried again while the
--- other side knows its key. Returns the new status; null: the lease was lost.
+-- jobs that failed together do not retry together. After the kind's last try, and after a refusal that no retry can change
+-- (p_permanent), the job is dead. p_uncertain: it may have had its effect; it is retried while the other side remembers its
+-- key. Returns the new status; null: the lease was lost.
 create function public.job_failed(
   p_id bigint, p_lease uuid, p_error text, p_permanent boolean default false, p_uncertain boolean default false
 ) returns text
@@ -361,7 +360,7 @@ begin
     status = 'waiting', lease = null, last_error = p_error, uncertain_since = v_job.uncertain_since,
     run_at = least(
       now() + random() * v_job.delays[least(v_job.attempts, cardinality(v_job.delays))],
-      -- While the other side still knows the key of what may have been done.
+      -- While the other side remembers the key of an uncertain try.
       v_job.uncertain_since + v_job.key_lives - interval '30 minutes'
     )
   where j.id = p_id;
@@ -369,9 +368,9 @@ begin
 end
 $$;
 
--- Gives claimed jobs back without counting a try. With p_kinds, these kinds are held for p_wait_sec as well, those that
--- are no more urgent than p_priority: the other side takes nothing of theirs at present. Each is held no longer than its
--- longest_hold, so that what is urgent asks again soon.
+-- Gives claimed jobs back without counting a try. With p_kinds, these kinds are held for p_wait_sec as well, if
+-- they are not more urgent than p_priority, because the other side accepts nothing of theirs at present. Each is held no
+-- longer than its longest_hold, so that urgent kinds try again soon.
 create function public.hold_jobs(
   p_leases uuid[], p_error text, p_wait_sec integer, p_kinds text[] default null, p_priority integer default 0
 ) returns void
@@ -389,7 +388,7 @@ begin
 end
 $$;
 
--- For an operator who has seen why: tries a dead job again, or all of a kind, or all. Returns how many.
+-- For an operator who has removed the cause: retries a dead job, or all of a kind, or all. Returns how many.
 create function public.retry_dead_jobs(p_id bigint default null, p_kind text default null) returns integer
 language plpgsql volatile set search_path = ''
 as $$

@@ -1,27 +1,27 @@
--- What is known of people: one row a table of schema public, no table without one. Erasing, exporting and expiring go by
--- these rows; tests/db/privacy_test.ts fails for a table or a column that is missing here.
+-- The register of personal data: one row for each table of schema public. Erasure, export and expiry work from these rows;
+-- tests/db/privacy_test.ts fails for a table or a column that is missing here.
 
 create table public.personal_data (
   table_name text primary key,
-  -- Its columns that can hold text: those that hold something of a person, and those that never do.
+  -- Its columns that can hold text: those with personal data, and those that never have any.
   personal text[] not null default '{}',
   other text[] not null default '{}',
   -- An SQL condition on a row t: it is about the person whose calls are $1, number $2, e-mail address $3 and website messages
-  -- $4. $5: whether the person asked; false where calls and messages have served their time.
+  -- $4. $5: whether the person asked; false for expired calls and messages.
   of_person text,
-  -- What an export calls the rows; null: they say nothing that others do not.
+  -- The rows' name in an export; null: they add nothing to other rows.
   exported_as text unique,
-  -- Null: the rows are deleted when the person is forgotten.
+  -- Null: the rows are deleted when the person is erased.
   kept_because text,
-  -- The rule that says how long rows are kept, and the condition on a row t: it is older than $1. Without the condition the
-  -- rows go with the call or the message that they are about.
+  -- The retention rule of the rows, and a condition on a row t: it is older than $1. Without the condition the rows expire with
+  -- their call or message.
   rule text references public.retention_rules (subject),
   expired text,
   constraint personal_data_found check (personal = '{}' or of_person is not null),
   constraint personal_data_told_or_erased check (of_person is null or exported_as is not null or kept_because is null)
 );
 
-comment on table public.personal_data is 'Which columns hold something of a person, how the rows of a person are found, and what becomes of them.';
+comment on table public.personal_data is 'Which columns hold personal data, how a person''s rows are found, and how they are exported, erased and expired.';
 
 create index personal_data_rule_idx on public.personal_data (rule);
 
@@ -33,7 +33,7 @@ insert into public.personal_data (table_name, personal, other, of_person, export
   ('call_logs', '{from_e164, to_e164, party, recording_url, transcript}',
     '{call_sid, direction, line, mode, recording_sid, recording_source, handoff_reason, disposition, last_step, at_node}',
     't.call_sid = any ($1)', 'calls', null, 'calls', null),
-  -- The other events hold no number and no word: they go with their month.
+  -- The other events hold no number and no words: they expire with their month.
   ('call_lifecycle', '{meta, answer}', '{call_sid, leg_sid, parent_call_sid, status, path}',
     $$t.call_sid = any ($1) and ($5 or t.meta ?| array['speech', 'digits'] or (t.answer).facts ? 'people')$$, 'call_events', null, 'calls', null),
   ('call_legs', '{to_e164}', '{call_sid, leg_sid, node, result}', 't.call_sid = any ($1) or t.to_e164 = $2', 'call_legs',
@@ -45,7 +45,7 @@ insert into public.personal_data (table_name, personal, other, of_person, export
     'It proves that somebody agreed to be recorded, or did not, and names nobody.', 'consent_evidence', 't.decided_at < $1'),
   ('disclosures', '{}', '{name, policy, key, language, words}',
     $$t.name in (select l.meta #>> '{consent,disclosure}' from public.call_lifecycle as l where l.call_sid = any ($1))$$,
-    'disclosures', 'What callers were told about recording, which names nobody.', null, null),
+    'disclosures', 'The words of disclosures, which name no person.', null, null),
   ('contact_messages', '{name, email, phone, subject, message}', '{}', 't.id = any ($4)', 'website_messages', null,
     'contact_messages', null),
   ('jobs', '{payload, content}', '{kind, key, status, last_error, result}',

@@ -1,18 +1,18 @@
--- What happens when somebody asks for what is known of them, or for it to be erased, and when its time is over.
+-- Export and erasure of a person's data, and expiry.
 --
--- Nobody but the owner may delete calls and their events: what erases them are the SECURITY DEFINER functions below,
--- which do nothing else, and which only the service may run.
+-- Only the owner may delete calls and their events. The SECURITY DEFINER functions below do that and nothing else, and only
+-- the service may execute them.
 
--- What remains of the decision about recording when its call is gone. The call is known by a hash of its identifier,
--- 128 random bits: whoever has that identifier can find the decision, and nobody can find a person by the decision.
+-- What remains of the decision about recording after its call is erased. It has a hash of the call's identifier of 128
+-- random bits: the identifier leads to the decision, but the decision does not lead to a person.
 create table public.consent_evidence (
   call_hash bytea primary key constraint consent_evidence_hash_length check (length(call_hash) = 32),
   org_id uuid,
   consent_given boolean not null,
   decided_at timestamptz not null,
-  -- By which means it was given or refused, as the event said; no words of the caller's.
+  -- How it was given or refused, from the event; without the caller's words.
   basis jsonb not null constraint consent_evidence_basis_object check (jsonb_typeof(basis) = 'object'),
-  -- What the caller had heard, by its name: see disclosures.
+  -- The name of the disclosure that the caller heard: see disclosures.
   disclosure text
 );
 
@@ -21,7 +21,7 @@ create index consent_evidence_decided_idx on public.consent_evidence (decided_at
 alter table public.consent_evidence enable row level security;
 create policy consent_evidence_of_the_service on public.consent_evidence for select to service_role using (true);
 
--- Calls that were erased here: no late or repeated event, and no look at Twilio, must bring them back.
+-- Erased calls: no late or repeated event, and no answer of Twilio's, must bring them back.
 create table public.erased_calls (
   call_hash bytea primary key constraint erased_calls_hash_length check (length(call_hash) = 32),
   erased_at timestamptz not null default now()
@@ -32,7 +32,7 @@ create index erased_calls_erased_idx on public.erased_calls (erased_at);
 alter table public.erased_calls enable row level security;
 create policy erased_calls_of_the_service on public.erased_calls for select to service_role using (true);
 
--- That somebody's data was erased, and how much; not whose.
+-- The fact and amount of an erasure, without the person.
 create table public.erasure_receipts (
   id uuid primary key default gen_random_uuid(),
   erased_at timestamptz not null default now(),
@@ -44,14 +44,14 @@ create index erasure_receipts_erased_idx on public.erasure_receipts (erased_at);
 alter table public.erasure_receipts enable row level security;
 create policy erasure_receipts_of_the_service on public.erasure_receipts for select to service_role using (true);
 
--- The hash by which an erased call is known.
+-- The hash of an erased call's identifier.
 create function public.call_hash(p_call_sid text) returns bytea
 language sql immutable set search_path = ''
 return sha256(convert_to(p_call_sid, 'UTF8'));
 
--- Erases what is known of a person: the rows of personal_data that are about these calls, messages, number or address. Of
--- the calls it keeps the evidence of consent, and queues their recordings. p_asked: the person asked; otherwise these have
--- served their time. Returns how many rows went, by table. Granted to nobody: the functions below call it as its owner.
+-- Erases a person's data: the rows, found through personal_data, about these calls, messages, number or address. Keeps the
+-- evidence of consent, and enqueues the deletion of recordings. p_asked: the person asked; otherwise the rows have expired.
+-- Returns the number of erased rows by table. No role may execute it: the functions below call it as its owner.
 create function public.erase(
   p_calls text[], p_messages uuid[], p_number text default null, p_email text default null, p_asked boolean default false
 ) returns jsonb
@@ -81,8 +81,8 @@ begin
   select public.call_hash(sid) from unnest(p_calls) as sid
   on conflict (call_hash) do nothing;
 
-  -- What Twilio does not delete is tried again later and later: the record of a call may be refused for as long as 14
-  -- days (error 20009).
+  -- Deletions that Twilio refuses are retried with growing delays: it may refuse the record of a call for 14 days (error
+  -- 20009).
   insert into public.jobs (kind, key, payload)
   select 'twilio_deletion', r.recording_sid, jsonb_build_object('account', a.subaccount_sid)
   from public.recordings as r
@@ -104,7 +104,7 @@ begin
 end
 $$;
 
--- The calls whose time is over: that ended before the day of their rule.
+-- The expired calls: they ended before the day of their rule.
 create function public.expired_calls(p_limit integer) returns setof text
 language sql stable set search_path = ''
 begin atomic
@@ -122,8 +122,8 @@ begin atomic
   limit p_limit;
 end;
 
--- Erases what the rules no longer keep, at most p_batch rows of each kind, and returns how many went.
--- SECURITY DEFINER: the service itself may not delete a call or an event.
+-- Erases expired rows, at most p_batch of each kind, and returns the counts. SECURITY DEFINER because the service itself may
+-- not delete a call or an event.
 create function public.purge_personal_data(p_batch integer default 500) returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -131,7 +131,7 @@ declare
   v_table record;
   v_count integer;
   v_purged jsonb := public.erase(
-    -- One whose row is held is being told something of: it is erased by the next run.
+    -- A locked row has an event in progress; the next run erases it.
     array(
       select c.call_sid from public.call_logs as c
       where c.call_sid in (select public.expired_calls(p_batch))
@@ -166,7 +166,7 @@ begin
 end
 $$;
 
--- The calls of a number and the website messages of a number or an e-mail address: who a person is here.
+-- A person's calls (by number) and website messages (by number or e-mail address).
 create function public.calls_of_person(p_number text) returns setof text
 language sql stable set search_path = ''
 begin atomic
@@ -184,7 +184,7 @@ begin atomic
     and ltrim(m.phone, '+') in (ltrim(p_number, '+'), case when p_number like '+1%' then substr(p_number, 3) end);
 end;
 
--- Everything that is known of one person, for that person. SECURITY DEFINER, so that nothing is left out.
+-- All data of one person, for that person. SECURITY DEFINER, so that nothing is left out.
 create function public.export_person(p_number text, p_email text default null) returns jsonb
 language plpgsql stable security definer set search_path = ''
 as $$
@@ -214,8 +214,8 @@ begin
 end
 $$;
 
--- Erases everything that is known of one person, every event of their calls included, and returns the receipt:
--- {receipt, erased_at, counts, open_calls}. A call that is going on is left alone, and counted in open_calls: ask again when it is over. The evidence of
+-- Erases all data of one person, every event of their calls included, and returns the receipt:
+-- {receipt, erased_at, counts, open_calls}. An open call is left alone and counted in open_calls: repeat the erasure when it is over. The evidence of
 -- consent stays, without the person. SECURITY DEFINER: nobody else may delete a call.
 create function public.forget_person(p_number text, p_email text default null) returns jsonb
 language plpgsql volatile security definer set search_path = ''
@@ -230,8 +230,8 @@ begin
   if p_number is null and p_email is null then
     raise sqlstate '22023' using message = 'a person is known by a number or an e-mail address';
   end if;
-  -- Whoever is accepting an event of one has its row. Rows, of which a number may have any number; locks in memory are
-  -- few, and everybody's.
+  -- A transaction that accepts an event of a call holds its row. Row locks, because a number may have many calls and advisory
+  -- locks share limited memory.
   perform from public.call_logs as c where c.party = p_number order by c.call_sid for update;
   v_calls := array(
     select c.call_sid from public.call_logs as c
