@@ -1,5 +1,5 @@
 import { nestsDeeper } from "../../supabase/functions/_shared/flows/parse.ts";
-import { LIMITS } from "../../supabase/functions/_shared/flows/language.ts";
+import { LIMITS } from "../../supabase/functions/_shared/flows/schema.ts";
 import { UsageError } from "../command.ts";
 import { CommandFailure } from "./api.ts";
 

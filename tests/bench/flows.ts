@@ -4,7 +4,8 @@ import type { Dialable } from "../../supabase/functions/_shared/destinations.ts"
 import { advance } from "../../supabase/functions/_shared/flows/advance.ts";
 import { checkFlow } from "../../supabase/functions/_shared/flows/check.ts";
 import type { Known } from "../../supabase/functions/_shared/flows/known.ts";
-import { hashOf, parseFlow } from "../../supabase/functions/_shared/flows/parse.ts";
+import { hashOf } from "../../supabase/functions/_shared/flows/hash.ts";
+import { parseFlow } from "../../supabase/functions/_shared/flows/parse.ts";
 import { versionName } from "../../supabase/functions/_shared/flows/version.ts";
 import { draftVersion, walk } from "../../supabase/functions/_shared/flows/walk.ts";
 import { createLines } from "../../supabase/functions/_shared/tenancy/lines.ts";

@@ -7,7 +7,7 @@ import type { AcceptOutcome, VoiceEvent } from "../../supabase/functions/_shared
 import type { Deps } from "../../supabase/functions/_shared/deps.ts";
 import { depsFrom } from "../../supabase/functions/_shared/deps.ts";
 import type { Flow } from "../../supabase/functions/_shared/flows/language.ts";
-import { hashOf } from "../../supabase/functions/_shared/flows/parse.ts";
+import { hashOf } from "../../supabase/functions/_shared/flows/hash.ts";
 import { unpack } from "../../supabase/functions/_shared/flows/shipped.ts";
 import type { FunctionName } from "../../supabase/functions/_shared/functions.ts";
 import { formatLogLine } from "../../supabase/functions/_shared/log.ts";

@@ -3,10 +3,9 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import fc from "fast-check";
 import { type CheckFacts, checkFlow } from "../../supabase/functions/_shared/flows/check.ts";
-import { LIMITS } from "../../supabase/functions/_shared/flows/language.ts";
+import { LIMITS } from "../../supabase/functions/_shared/flows/schema.ts";
+import { canonicalJson, hashOf } from "../../supabase/functions/_shared/flows/hash.ts";
 import {
-  canonicalJson,
-  hashOf,
   type Issue,
   nestsDeeper,
   parseFlow,

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert/equals.js";
 import * as z from "zod/mini";
 import { checkFlow } from "../../supabase/functions/_shared/flows/check.ts";
-import { FLOW, NODE_TYPES } from "../../supabase/functions/_shared/flows/language.ts";
+import { FLOW, NODE_TYPES } from "../../supabase/functions/_shared/flows/schema.ts";
 import { FACTS } from "../support/flows.ts";
 
 const ROOT = new URL("../../", import.meta.url);

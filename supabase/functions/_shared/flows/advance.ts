@@ -12,7 +12,7 @@ import { ARRIVAL, type CallState, LAST_TURN } from "../calls/state.ts";
 import type { FunctionName } from "../functions.ts";
 import { type PhraseName, wordsIn } from "../calls/words/mod.ts";
 import type { Dialable } from "../destinations.ts";
-import { consentKeys, disclosureOf } from "./disclosure.ts";
+import { consentKeys, disclosureOf, listening } from "./disclosure.ts";
 import {
   DEFAULTS,
   edgesOf,
@@ -22,7 +22,6 @@ import {
   MOST_REPEATS,
   type NodeOf,
   type NodeType,
-  operatorListens,
   own,
   promptIn,
   wordsOf,
@@ -130,7 +129,7 @@ function meaningOf(
 ): Meaning {
   return understand({
     options: node?.type === "menu" ? node.options : [],
-    operator: id !== undefined && node !== undefined && operatorListens(flow).has(id),
+    operator: id !== undefined && node !== undefined && listening(flow).has(id),
     language: language!,
     disclosed,
     consentKeys: consentKeys(flow),

@@ -10,16 +10,16 @@ import {
   edgesOf,
   type Flow,
   isInstant,
-  LIMITS,
   type NodeOf,
   type NodeType,
-  NOT_YET,
   operatorListens,
   own,
   promptIn,
 } from "./language.ts";
+import { LIMITS, NOT_YET } from "./schema.ts";
 import { type AudioLengths, bytesOf, most, secondsOf } from "./measure.ts";
-import { hashOf, type Issue, issue, type Parsed, parseFlow } from "./parse.ts";
+import { hashOf } from "./hash.ts";
+import { type Issue, issue, type Parsed, parseFlow } from "./parse.ts";
 import { canNameChoice } from "./understand.ts";
 
 // Everything that must hold before a flow answers a telephone. All faults at once, in words for the flow's owner. Pure.

@@ -1,5 +1,5 @@
 import { type Flow, type FlowNode, isObject, type NodeOf, own } from "./language.ts";
-import { canonicalJson } from "./parse.ts";
+import { canonicalJson } from "./hash.ts";
 
 // What one version of a flow does otherwise than another, in words. Pure.
 

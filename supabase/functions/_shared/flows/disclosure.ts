@@ -28,17 +28,30 @@ export function menusNext(flow: Flow, from: string): readonly string[] {
   return [...menus];
 }
 
+/** What is read out of a whole flow, once for each. */
+function perFlow<T>(read: (flow: Flow) => T): (flow: Flow) => T {
+  const known = new WeakMap<Flow, { readonly value: T }>();
+  return (flow) => {
+    const kept = known.get(flow) ?? { value: read(flow) };
+    known.set(flow, kept);
+    return kept.value;
+  };
+}
+
+/** `operatorListens`, kept for each flow. */
+export const listening = perFlow(operatorListens);
+
 /** The key that answers a consent node beside a menu: 3, or the first digit that the menu leaves free. */
 export function consentKey(flow: Flow, menu: string | undefined): string | undefined {
   const node = menu === undefined ? undefined : own(flow.nodes, menu);
   if (menu === undefined || node?.type !== "menu") return "3";
   const taken = new Set(node.options.map(({ key }) => key));
-  if (operatorListens(flow).has(menu)) taken.add("0");
+  if (listening(flow).has(menu)) taken.add("0");
   return [..."3124567890"].find((key) => !taken.has(key));
 }
 
 /** The keys that callers of the flow are told to press about recording. */
-export function consentKeys(flow: Flow): ReadonlySet<string> {
+export const consentKeys = perFlow((flow): ReadonlySet<string> => {
   const keys = new Set<string>();
   for (const node of Object.values(flow.nodes)) {
     if (node.type !== "consent") continue;
@@ -48,7 +61,7 @@ export function consentKeys(flow: Flow): ReadonlySet<string> {
     }
   }
   return keys;
-}
+});
 
 /** What a consent node says. */
 export interface Disclosure {

@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import type * as z from "zod/mini";
-import { FLOW, type Flow, isObject, LIMITS } from "./language.ts";
+import { type Flow, isObject } from "./language.ts";
+import { FLOW, LIMITS } from "./schema.ts";
 
 // From what somebody sent to a flow document, or to every fault of its form. Pure.
 
@@ -190,21 +190,4 @@ export function nestsDeeper(json: string, levels: number): boolean {
     if (depth > levels) return true;
   }
   return false;
-}
-
-// --- what identifies a document -----------------------------------------------------------------------------
-
-/** JSON without spaces, the names of each object in order: equal for equal documents, whatever the order in them. */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
-  if (!isObject(value)) return JSON.stringify(value);
-  const members = Object.keys(value).sort().map((name) =>
-    `${JSON.stringify(name)}:${canonicalJson(value[name])}`
-  );
-  return `{${members.join(",")}}`;
-}
-
-/** SHA-256 of the canonical JSON, in hexadecimal: what a published version is known by. */
-export function hashOf(definition: unknown): string {
-  return createHash("sha256").update(canonicalJson(definition)).digest("hex");
 }

@@ -1,4 +1,5 @@
-import { DEFAULTS, ID, isObject, LANGUAGE, own } from "./language.ts";
+import { DEFAULTS, isObject, own } from "./language.ts";
+import { ID, LANGUAGE } from "./schema.ts";
 import { type Issue, issue } from "./parse.ts";
 import { speaks } from "../voices.ts";
 

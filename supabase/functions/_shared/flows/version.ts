@@ -1,6 +1,6 @@
 import type { Switches } from "../calls/events.ts";
 import type { Flow, Spoken } from "./language.ts";
-import { hashOf } from "./parse.ts";
+import { hashOf } from "./hash.ts";
 
 /** A version of a flow that answers calls. */
 export interface Version {

@@ -1,6 +1,5 @@
 import type { AcceptOutcome, Facts } from "../calls/events.ts";
 import { MESSAGE_ONLY } from "../flows/builtin.ts";
-import { parseFlow } from "../flows/parse.ts";
 import type { Shipped } from "../flows/shipped.ts";
 import { isBuiltIn, type Version, versionName, withoutAudio } from "../flows/version.ts";
 import type { Log } from "../log.ts";
@@ -58,6 +57,8 @@ export function createLines({ read, shipped, log }: LinesOptions): Lines {
     account: string | undefined,
     { hash, definition, flows = {}, hours, missing_audio = [] }: Published,
   ): Promise<Version | undefined> => {
+    // Loaded by the first published flow: where the settings answer, no call waits for the language's schema.
+    const { parseFlow } = await import("../flows/parse.ts");
     const { flow, issues } = parseFlow(definition);
     if (flow === undefined || issues.length > 0) {
       // A version that an earlier release let through.
