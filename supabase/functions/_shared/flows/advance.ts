@@ -33,15 +33,15 @@ import { speaks, voiceOf } from "../voices.ts";
 
 // The one interpreter of call flows. Pure.
 //
-// A call waits at a node: a menu or a consent node listens, a ring rings, a voicemail records. What ends the wait comes as a
-// webhook. `hear...` reads out of it where the call goes on, before the database was asked; `proceed` runs from there on to
-// the next node that waits, by the facts that the database gave.
+// A call waits at a node: a menu or a consent node listens, a ring rings, a voicemail records. A webhook ends the wait.
+// `hear...` reads from it where the call goes on, before the database is asked. `proceed` runs from there to the next node
+// that waits, with the facts from the database.
 
-/** What a webhook means for the call. */
+/** The meaning of a webhook for the call. */
 export interface Heard {
-  /** With what was decided; where the call goes on is added by `proceed`. */
+  /** With the decisions; `proceed` adds the node. */
   readonly state: CallState;
-  /** Our own words before whatever comes next. */
+  /** Our own words before the next node. */
   readonly words: readonly PhraseName[];
   /** The node that comes next; or a message is taken, or the call ended. */
   readonly to: { readonly node: string } | "message" | "end";
@@ -51,7 +51,7 @@ export interface Heard {
   readonly left?: { readonly node: string; readonly outcome: string } | undefined;
 }
 
-/** Where a call stands after a step, and what its caller gets. */
+/** The state of a call after a step, and the answer to its caller. */
 export interface Advanced {
   readonly state: CallState;
   readonly reply: Reply;
@@ -79,7 +79,7 @@ export function arrive(version: Version): Heard {
   }, 0);
 }
 
-/** Where a call stands after a webhook that decides nothing; what the URL did not tell is as the flow has it. */
+/** The state after a webhook that decides nothing; the flow's defaults fill what the URL lacks. */
 export function nextState({ flow, name }: Version, told: CallState | undefined): CallState {
   const before = told ?? ARRIVAL;
   const isOther = before.flow !== undefined && before.flow !== name;
@@ -100,7 +100,7 @@ export function hear(version: Version, told: CallState | undefined, input: Input
   const state = nextState(version, told);
   const turn = told?.turn ?? 0;
   const node = state.node === undefined ? undefined : own(flow.nodes, state.node);
-  // Of another flow its key 1 is not the one that was offered.
+  // A key 1 of another flow is not the offered one.
   const isOther = told?.flow !== undefined && told.flow !== version.name;
   const id = node?.type === "menu" || node?.type === "consent" ? state.node! : firstMenu(flow);
   const asked = id === undefined ? undefined : own(flow.nodes, id);
@@ -119,7 +119,7 @@ export function hear(version: Version, told: CallState | undefined, input: Input
   return { state: next, words: [], to: "message" };
 }
 
-/** What is meant by a key, by words or by silence. */
+/** The meaning of a key, of words or of silence. */
 function meaningOf(
   flow: Flow,
   id: string | undefined,
@@ -136,13 +136,13 @@ function meaningOf(
   }, input);
 }
 
-/** What an answer says of recording, by what the caller was told of it. */
+/** The decision about recording in an answer, by the disclosure that the caller heard. */
 function decisionOf(meaning: Meaning, told: CallState | undefined): ConsentDecision | undefined {
   const turn = told?.turn ?? LAST_TURN;
   if (meaning.consent !== undefined) return { basis: meaning.consent, turn };
   if (meaning.unsure) return { basis: "unsure", turn };
   const { policy, language } = told?.disclosed ?? {};
-  // Where we have no sentence that says what staying means, only the key that the owner's words name counts.
+  // In a language without a binding sentence of ours, only the key that the owner's words name counts.
   return meaning.goesOn && policy === "opt_out" && wordsIn(language!) !== undefined
     ? { basis: "stayed", turn }
     : undefined;
@@ -181,7 +181,7 @@ function chosen(
   return leave(node.otherwise, "otherwise", meaning.consent === undefined ? [] : words);
 }
 
-/** The same node is asked again. @param free What used up none of its tries. */
+/** Asks the same node again. @param free Whether it uses up none of its tries. */
 function again(
   id: string,
   state: CallState,
@@ -199,8 +199,8 @@ function again(
 }
 
 /**
- * A consent node that listened by itself. After a word about recording it listens once more before the call goes on, so that
- * whatever a caller who paused goes on to say ("but don't record") still counts.
+ * A consent node without a menu. After words about recording it listens once more before the call goes on, so that the rest
+ * of an interrupted sentence ("but don't record") still counts.
  */
 function answered(
   { id, node }: { readonly id: string; readonly node: NodeOf<"consent"> },
@@ -225,7 +225,7 @@ function answered(
   }, turn);
 }
 
-/** Nobody else is to be asked for: the caller pressed 0, or a key that means nothing while the call was with somebody. */
+/** A key during a conversation: 0 asks for the operator, any other can only refuse recording. */
 export function hearKey(version: Version, told: CallState | undefined, input: Input): Heard {
   const { flow } = version;
   const state = nextState(version, told);
@@ -305,7 +305,7 @@ export function reroute({ flow }: Version, state: CallState, mode: string | unde
   return { state, words: [], to: id === undefined ? "message" : { node: id } };
 }
 
-/** With the mode that the call comes to have, where every way from here agrees on it: the event can tell it. */
+/** Adds the mode that every way from here leads to, so that the event can carry it. */
 function decided(flow: Flow, heard: Heard, turn: number): Heard {
   if (typeof heard.to !== "object") return heard;
   const modes = modesFrom(flow, heard.to.node, new Map());
@@ -329,7 +329,7 @@ function modesFrom(
   const from = (next: string) => modesFrom(flow, next, known);
   if (node?.type === "ring") {
     modes.add(node.mode);
-    // Where nobody can be rung it goes on at once.
+    // Without a number to ring it goes on at once.
     for (const mode of from(node.unanswered)) modes.add(mode ?? node.mode);
   } else if (node !== undefined && ["say", "language", "hours", "match"].includes(node.type)) {
     for (const { to } of edgesOf(node)) for (const mode of from(to)) modes.add(mode);
@@ -373,13 +373,13 @@ function firstMenu(flow: Flow): string | undefined {
 
 // --- how the call goes on -----------------------------------------------------------------------------------
 
-/** Enough for any flow that the checks let through; beyond it a document that they have not seen goes round. */
+/** Enough for any checked flow; beyond it an unchecked document has a cycle. */
 const MOST_STEPS = 1000;
 /** How long a consent node listens by itself, in seconds. */
 const CONSENT_SEC = 3;
 
 /**
- * Runs from where a webhook led to the next node that waits, or to the end.
+ * Runs from the node that a webhook led to, up to the next node that waits, or to the end.
  *
  * @param onEnter Is called with each node that is entered, in order.
  */
@@ -459,7 +459,7 @@ export function proceed(
         id = version.flow.start;
         continue;
       }
-      // Later issues: the checks let no flow with them through. Of a document that they have not seen a message is taken.
+      // The checks refuse flows with later node types. An unchecked document takes a message.
       case "queue":
       case "callback":
       case "agent":
@@ -572,7 +572,7 @@ function listen(
   ];
 }
 
-// --- whom a ring rings --------------------------------------------------------------------------------------
+// --- members of a ring --------------------------------------------------------------------------------------
 
 interface Rung {
   readonly numbers: readonly Dialable[];
@@ -588,7 +588,7 @@ function isOneByOne(flow: Flow, { group }: NodeOf<"ring">): boolean {
   return found !== undefined && ((found.ring ?? DEFAULTS.ring) !== "all" || found.confirm === true);
 }
 
-/** Those who can be rung now; `undefined`: nobody, or nobody any more. */
+/** The members that can be rung now; `undefined`: none, or none left. */
 function callees(
   flow: Flow,
   node: NodeOf<"ring">,
@@ -635,7 +635,7 @@ function dial(state: CallState, { numbers, seconds, confirm }: Rung, known: Know
   };
 }
 
-// --- what is said -------------------------------------------------------------------------------------------
+// --- prompts ------------------------------------------------------------------------------------------------
 
 /** How a flow speaks. */
 export function speechOf({ voices }: Pick<Flow, "voices">, language: string): Speech {

@@ -2,11 +2,11 @@ import type { Settings } from "../settings.ts";
 import type { Flow } from "./language.ts";
 import { builtIn, type Version } from "./version.ts";
 
-// The flows that nobody published. Pure.
+// The built-in flows. Pure.
 
 const ENGLISH = "en-US";
 
-/** What a line answers by that follows no published flow: seed 004's hotline, as the settings have it. */
+/** The flow of a line without a published one: the hotline of the settings. */
 export function hotline(
   settings: Pick<Settings, "recordingConsent" | "salesTarget" | "supportTarget" | "businessTarget">,
   businessName = "TradeLine 24 7",
@@ -64,7 +64,7 @@ function inEnglish(texts: Readonly<Record<string, string>>): Flow["prompts"] {
   );
 }
 
-/** For a call whose flow cannot be had: it names no business, rings no telephone, records no call, takes a message. */
+/** For a call whose flow is not available: it names no business, rings no telephone, records no call, takes a message. */
 export const MESSAGE_ONLY: Version = builtIn({
   schema: 1,
   zone: "UTC",

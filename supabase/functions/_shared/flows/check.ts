@@ -24,11 +24,11 @@ import { canNameChoice } from "./understand.ts";
 
 // Everything that must hold before a flow answers a telephone. All faults at once, in words for the flow's owner. Pure.
 
-/** What is known outside of a flow. What is absent is not known here, and not checked. */
+/** Facts from outside of a flow. Absent ones are unknown and not checked. */
 export interface CheckFacts {
   /** What may be dialled. */
   readonly destinations: Destinations;
-  /** Numbers that are answered here: calls to them would come back. */
+  /** Our own lines: calls to them would loop. */
   readonly ownLines?: ReadonlySet<string> | undefined;
   /** Stored audio, and how long it plays. */
   readonly audio?: AudioLengths | undefined;
@@ -47,20 +47,20 @@ export type Checked =
     /** SHA-256 of the canonical JSON. */
     readonly hash: string;
     readonly nodes: number;
-    /** How long a caller can be kept, in seconds: prompts, waiting, ringing and recording, not the talk itself. */
+    /** The longest stay of a caller in seconds: prompts, waiting, ringing and recording, without the talk itself. */
     readonly longest_seconds: number;
     readonly warnings: readonly Issue[];
     readonly mermaid: string;
   }
   | { readonly ok: false; readonly issues: readonly Issue[] };
 
-/** How long a flow may keep a caller, in seconds. */
+/** The longest allowed stay of a caller, in seconds. */
 export const LONGEST_SEC = 30 * 60;
 
 /** Twilio takes documents of 64 kB. Source: https://www.twilio.com/docs/api/errors/11750 */
 const MOST_BYTES = 60_000;
 
-/** Every fault of a flow, or what it is worth knowing of it. */
+/** Checks a flow: every fault, or its properties. */
 export function checkFlow(definition: unknown, facts: CheckFacts): Checked {
   const parsed = parseFlow(definition);
   if (parsed.flow === undefined) return { ok: false, issues: parsed.issues };
@@ -125,7 +125,7 @@ interface Way extends Edge {
 /** Where each node leads, key 0 to the operator included. */
 interface Graph {
   readonly ways: ReadonlyMap<string, readonly Way[]>;
-  /** From the start on, each node before those that it leads to; without the ways that lead back. */
+  /** In topological order from the start, without the edges that lead back. */
   readonly order: readonly string[];
   /** The ways that lead back, each with the nodes of its circle. */
   readonly back: readonly { readonly way: Way; readonly circle: readonly string[] }[];
@@ -257,7 +257,7 @@ function checkLanguages({ flow, fault, warn }: Document) {
   });
 }
 
-/** What XML 1.0 cannot carry, and what nobody can say. */
+/** Characters that XML 1.0 cannot carry or that cannot be spoken. */
 // deno-lint-ignore no-control-regex
 const UNSPEAKABLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufffe\uffff\p{Cs}\p{Co}]/u;
 
@@ -407,7 +407,7 @@ function warnOfUnnamedKeys(
     if (typeof prompt !== "string" || names === undefined) continue;
     const heard = normaliseSpeech(prompt);
     menu.options.forEach(({ key }, at) => {
-      // Who presses 0 wants a person, named or not.
+      // A caller who presses 0 wants a person.
       if (
         key === undefined || key === "0" || own(names, key)?.some((name) => saysPhrase(heard, name))
       ) return;
@@ -419,8 +419,8 @@ function warnOfUnnamedKeys(
 // --- recording ----------------------------------------------------------------------------------------------
 
 /**
- * A conversation is recorded only behind a consent node, and where the caller agreed to what that node said; a ring
- * that is reached without one is not recorded. A call is asked once. A message is the caller's own act and needs none.
+ * A conversation is recorded only after a consent node to whose words the caller agreed; a ring that is reached without one
+ * is not recorded. A call is asked once. A message needs no consent, because leaving it is the caller's own act.
  */
 function checkConsent({ flow, graph, fault, warn }: Document) {
   const askedAt = new Map<string, string | undefined>([[flow.start, undefined]]);
@@ -677,7 +677,7 @@ function longestWay(flow: Flow, start: string, facts: CheckFacts, within = 0): L
       if (seconds > after.seconds) after = { seconds, next: to };
     }
     const other = node.type === "flow" ? facts.flows?.get(node.name) : undefined;
-    // Flows within flows end, as none leads back; where one does, it is a fault of its own.
+    // Nested flows end, because none leads back; one that does is a fault of its own.
     const there = other === undefined || within > 8
       ? 0
       : longestWay(other, other.start, facts, within + 1).seconds;

@@ -1,9 +1,9 @@
 import { type Flow, type FlowNode, isObject, type NodeOf, own } from "./language.ts";
 import { canonicalJson } from "./hash.ts";
 
-// What one version of a flow does otherwise than another, in words. Pure.
+// The differences between two versions of a flow, in words. Pure.
 
-/** One line a difference, in the order of the document; none: both answer alike. */
+/** One line a difference, in the order of the document; none: both behave alike. */
 export function diffFlows(before: Flow, after: Flow): readonly string[] {
   const lines: string[] = [];
   const say = (line: string) => lines.push(line);
@@ -81,7 +81,7 @@ function shown(value: unknown): string {
   return value === undefined ? "none" : typeof value === "string" ? value : canonicalJson(value);
 }
 
-/** What is new, what is gone, and what both have. */
+/** Names that are new, removed, and in both. */
 function sections<T>(
   kind: string,
   before: Readonly<Record<string, T>> = {},

@@ -12,7 +12,7 @@ import {
 } from "./language.ts";
 import { wordsIn } from "../calls/words/mod.ts";
 
-// What a flow's consent nodes tell callers about recording. Pure.
+// The disclosures of a flow's consent nodes. Pure.
 
 /** The menus that the call may come to from a node without waiting for the caller before. */
 export function menusNext(flow: Flow, from: string): readonly string[] {
@@ -50,7 +50,7 @@ export function consentKey(flow: Flow, menu: string | undefined): string | undef
   return [..."3124567890"].find((key) => !taken.has(key));
 }
 
-/** The keys that callers of the flow are told to press about recording. */
+/** The keys about recording that the flow's disclosures name. */
 export const consentKeys = perFlow((flow): ReadonlySet<string> => {
   const keys = new Set<string>();
   for (const node of Object.values(flow.nodes)) {
@@ -63,12 +63,12 @@ export const consentKeys = perFlow((flow): ReadonlySet<string> => {
   return keys;
 });
 
-/** What a consent node says. */
+/** The disclosure of a consent node. */
 export interface Disclosure {
   readonly disclosed: Disclosed;
-  /** All that is heard, in words. */
+  /** The whole text. */
   readonly words: string;
-  /** The language's binding sentence; absent where we have none: then the owner's prompt names the key. */
+  /** The language's binding sentence; absent when we have none: then the owner's prompt names the key. */
   readonly binding: string | undefined;
 }
 
@@ -83,14 +83,14 @@ export function disclosureOf(
   const binding = wordsIn(language)?.binding[policy](key);
   const spoken = prompt === undefined ? undefined : promptIn(flow, prompt, language);
   const said = typeof spoken === "object" ? spoken.text ?? `[${spoken.audio}]` : spoken;
-  // Words that end without a stop would run into the binding sentence.
+  // Without a final stop the words would run into the binding sentence.
   const own = said !== undefined && binding !== undefined ? said.replace(/[^.!?\s]$/, "$&.") : said;
   const words = [own, binding].filter((text) => text !== undefined).join(" ");
   const fingerprint = createHash("sha256").update(words).digest("hex").slice(0, 32);
   return { disclosed: { policy, key, language, words: fingerprint }, words, binding };
 }
 
-/** What a caller was told, with its words, where the flow has them. */
+/** A disclosure that a caller heard, with its words if the flow has them. */
 export function spokenBy(
   flow: Flow,
   disclosed: Disclosed | undefined,
@@ -103,7 +103,7 @@ export function spokenBy(
   return undefined;
 }
 
-/** All that callers of a flow may be told about recording. */
+/** All disclosures that callers of a flow may hear. */
 export function* disclosuresIn(
   flow: Flow,
   languages: readonly string[] = flow.languages,

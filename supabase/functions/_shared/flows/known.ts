@@ -6,21 +6,21 @@ import type { Settings } from "../settings.ts";
 import type { AcceptOutcome, Ask, Facts } from "../calls/events.ts";
 import type { WebhookFields } from "../calls/webhook_form.ts";
 
-/** What is known of a call when it is decided how it goes on. */
+/** The facts about a call for the next step. */
 export interface Known extends Pick<Facts, "calendars" | "returning" | "people"> {
   readonly callSid: string;
   readonly now: Date;
-  /** What `call_logs.mode` is; `undefined`: the database did not say. */
+  /** `call_logs.mode`; `undefined`: unknown. */
   readonly mode: string | undefined;
-  /** The database knows consent to be given, to what the caller was told. */
+  /** The database confirms consent to the disclosure that the caller heard. */
   readonly consentGiven: boolean;
   /** `undefined`: the caller has no number. */
   readonly caller: E164 | undefined;
   /** The number that was called. */
   readonly line: string | undefined;
   /**
-   * The number where the call may go to it: not one that may not be dialled, not where the call would come back, nor
-   * beyond what a line may dial in a day.
+   * The number if the call may be forwarded to it: it is allowed, does not loop, and the line's minutes of the day are not used
+   * up.
    */
   mayDial(number: string): Dialable | undefined;
   /** Shown in place of the caller's number, where the caller has none that a network takes. */
@@ -40,7 +40,7 @@ export function numbersIn(flow: Flow): string[] {
   return [...new Set([...rung, ...members.filter((member) => member.startsWith("+"))])];
 }
 
-/** What the database is asked before a step dials. */
+/** The questions to the database before a step dials. */
 export function dialsOf(
   flow: Flow,
   { From }: Pick<WebhookFields, "From">,
@@ -57,8 +57,8 @@ export function dialsOf(
 }
 
 /**
- * The number that seed 004 gives both to the line and to who answers it, and so the default of a developer's machine, where
- * neither is a telephone. In production a line that is its own destination is a loop, this one too.
+ * The default number of a developer's machine, which seed 004 gives both to the line and to its destination. There neither is
+ * a telephone. In production a line that is its own destination is a loop, this one too.
  */
 const GUIDE_NUMBER = "+15877428885";
 
@@ -72,7 +72,7 @@ export function linesThatLoop(
     : numbers.filter((number) => number !== GUIDE_NUMBER);
 }
 
-/** What is known of a call, by what Twilio and the database tell of it. */
+/** Derives the facts about a call from the webhook and the database's answer. */
 export function knownOf(
   { CallSid, From, To, ForwardedFrom }: Pick<
     WebhookFields,
@@ -88,7 +88,7 @@ export function knownOf(
   // The line itself, and the number that the call comes from: dialled, they would be busy, or forward the call here again.
   const ownLines = linesThatLoop([To ?? [], facts?.own_lines ?? []].flat(), settings);
   const leadsBack = new Set([From, ForwardedFrom, ...ownLines]);
-  // Only legs that were dialled here bear a line of ours as their caller.
+  // Only legs that were dialled here have a line of ours as their caller.
   const isOwnLeg = From !== undefined && (From === To || facts?.own_lines?.includes(From) === true);
   const isBarred = isOwnLeg || facts?.spent === true;
   return {

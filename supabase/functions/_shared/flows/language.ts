@@ -13,7 +13,7 @@ export type {
   Spoken,
 } from "./schema.ts";
 
-/** What holds where a flow does not say. */
+/** Defaults of a flow. */
 export const DEFAULTS = {
   /** Seconds of silence that end one asking of a menu. */
   menuSeconds: 5,

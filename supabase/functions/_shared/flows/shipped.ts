@@ -1,8 +1,8 @@
 import type { Switches } from "../calls/events.ts";
 
 /**
- * The versions that answered the lines when this code was deployed: what an isolate that never reached the database goes
- * by. `deno task deploy` writes them here in what it uploads, as gzip in base64, which costs nothing until it is read.
+ * The versions that answered the lines at the time of the deploy, for an isolate that has never reached the database.
+ * `deno task deploy` writes them into the uploaded file, as gzip in base64, which costs nothing until it is read.
  */
 const SNAPSHOT: string = "none";
 

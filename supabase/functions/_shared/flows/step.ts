@@ -9,28 +9,28 @@ import type { Version } from "./version.ts";
 /** A step that the caller waits for. All of its functions are pure. */
 export interface TwimlStep {
   readonly name: FunctionName;
-  /** What the webhook means, before anything is known from the database. */
+  /** The meaning of the webhook, before the database has answered. */
   interpret(webhook: Webhook, version: Version): Interpretation;
-  /** The call's first: which version answers it is known only when the database has answered. */
+  /** The call's first step: its version is known only after the database has answered. */
   readonly arrives?: true;
   /** It may dial, whatever flow answers: the database is asked where to. */
   readonly dials?: true;
-  /** Twilio asks for it when it could not play what it got before, so it must not fail for the same reason. */
+  /** Twilio requests it when it could not play another document, so it must not fail for the same reason. */
   readonly isFallback?: true;
-  /** What the caller gets when the step fails; by default an apology and voicemail. */
+  /** The answer when the step fails; by default an apology and voicemail. */
   whenFailed?(state: CallState): Reply;
 }
 
-/** What a step reads out of its webhook. */
+/** What a step reads from its webhook. */
 export interface Interpretation {
-  /** Where the call stands, as far as its event can tell. */
+  /** The state of the call, as far as the event can carry it. */
   readonly state: CallState;
   readonly facts: StepFacts;
   /** How the call goes on. @param version The one that answers the call, known by now. */
   next(version: Version, outcome: AcceptOutcome): Heard;
 }
 
-/** Of a step whose event tells all that it decides. */
+/** For a step whose event carries all of its decisions. */
 export function interpretationOf(heard: Heard, facts: StepFacts): Interpretation {
   return { state: heard.state, facts: { ...facts, left: heard.left }, next: () => heard };
 }

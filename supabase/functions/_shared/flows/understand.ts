@@ -9,7 +9,7 @@ import {
 import { type NodeOf, wordsOf } from "./language.ts";
 import { wordsIn } from "../calls/words/mod.ts";
 
-/** What a `<Gather>` brought: a key, words, or neither. */
+/** The result of a `<Gather>`: a key, words, or neither. */
 export interface Input {
   readonly digits?: string | undefined;
   readonly speech?: string | undefined;
@@ -22,13 +22,13 @@ export interface Question {
   readonly operator: boolean;
   /** What is spoken in. */
   readonly language: string;
-  /** What the caller was told about recording. */
+  /** The disclosure that the caller heard. */
   readonly disclosed: Disclosed | undefined;
-  /** The keys that somebody may have been told to press about it; none: the flow never asks. */
+  /** The keys about recording that a caller may have heard; none: the flow never asks. */
   readonly consentKeys: ReadonlySet<string>;
 }
 
-/** What the caller meant by it. More than one part may be there: "no recording, sales please". */
+/** The caller's meaning. It may have several parts: "no recording, sales please". */
 export interface Meaning {
   readonly consent?: "yes" | "no" | undefined;
   /** Which option, by its place. */
@@ -42,14 +42,14 @@ export interface Meaning {
    * key, or by words of which every one is known.
    */
   readonly goesOn: boolean;
-  /** Something was said that is not wholly understood: it may have been a refusal. */
+  /** The words are not fully understood: they may have been a refusal. */
   readonly unsure: boolean;
 }
 
 const NOTHING = { repeat: false, heard: false, goesOn: false, unsure: false };
 
 /**
- * Reads keys and speech: about recording by what the caller was told, about choices by the menu. A phrase that
+ * Reads keys and speech: about recording by the disclosure that the caller heard, about choices by the menu. A phrase that
  * fits two options chooses neither.
  */
 export function understand(question: Question, { digits, speech }: Input): Meaning {
@@ -68,7 +68,7 @@ export function canNameChoice(phrase: string, language = "en-US"): boolean {
 function pressed({ options, operator, disclosed, consentKeys }: Question, key: string): Meaning {
   const at = options.findIndex((option) => option.key === key);
   if (at >= 0) return { ...NOTHING, option: at, heard: true, goesOn: true };
-  // Pressed without it being known what it was offered for, it is a refusal, if anything.
+  // A key whose offer is unknown can only be a refusal.
   if (disclosed === undefined ? consentKeys.has(key) : key === disclosed.key) {
     return { ...NOTHING, consent: disclosed?.policy === "opt_in" ? "yes" : "no", heard: true };
   }
@@ -105,7 +105,7 @@ function said(question: Question, heard: string): Meaning {
   const isChoice = option !== undefined || wantsHuman;
   const isClear = isKey && (isChoice || repeat) && !isQuestion(heard);
   return {
-    // Unsure means not given.
+    // An unsure answer is not a consent.
     consent: consent === undefined ? undefined : consent === "granted" ? "yes" : "no",
     option,
     operator: wantsHuman,

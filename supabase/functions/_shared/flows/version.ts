@@ -4,12 +4,12 @@ import { hashOf } from "./hash.ts";
 
 /** A version of a flow that answers calls. */
 export interface Version {
-  /** What URLs call it: the beginning of its hash; of a flow that is built in, `default-` before that. */
+  /** Its name in URLs: the beginning of its hash; for a built-in flow with `default-` before it. */
   readonly name: string;
   readonly flow: Flow;
   /** The versions of the flows that it goes on in, by their flows' names. */
   readonly uses?: ReadonlyMap<string, Version> | undefined;
-  /** When its calendars open and close, as PostgreSQL computed it: what serves while the database is away. */
+  /** When its calendars open and close, computed by PostgreSQL, for use while the database is away. */
   readonly hours?: Readonly<Record<string, Switches>> | undefined;
 }
 
@@ -21,7 +21,7 @@ export function versionName(hash: string): string {
   return hash.slice(0, NAME_DIGITS);
 }
 
-/** A flow that nobody published: made from settings, so that another one of other settings has another name. */
+/** A built-in flow made from settings; flows of different settings have different names. */
 export function builtIn(flow: Flow): Version {
   return { name: `default-${hashOf(flow).slice(0, 8)}`, flow };
 }

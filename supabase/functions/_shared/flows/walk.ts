@@ -20,7 +20,7 @@ import type { Version } from "./version.ts";
 
 // A caller led through a flow in memory, by the interpreter that answers calls. Pure.
 
-/** What a caller does, and what holds while they do it. */
+/** A caller's behaviour and circumstances. */
 export interface Caller {
   /** One key a question. */
   readonly keys?: readonly string[] | undefined;
@@ -62,7 +62,7 @@ export interface Walk {
   readonly seconds: number;
 }
 
-/** More steps than any call has whose flow the checks let through. */
+/** More steps than any call of a checked flow has. */
 const MOST_STEPS = 10_000;
 /** Twilio rings so much longer than it is told. */
 const RING_EXTRA_SEC = 5;
@@ -70,7 +70,7 @@ const RING_EXTRA_SEC = 5;
 const SOMEBODY = "+15555550100";
 
 /**
- * Leads a caller through a flow. What is not said of the caller is silence.
+ * Leads a caller through a flow. The caller is silent where nothing else is given.
  *
  * @param audio How long recorded prompts play.
  * @param step Told of each webhook what it means, and the nodes that the call entered by it.

@@ -4,18 +4,18 @@ import type { Shipped } from "../flows/shipped.ts";
 import { isBuiltIn, type Version, versionName, withoutAudio } from "../flows/version.ts";
 import type { Log } from "../log.ts";
 
-// Which version of a flow answers on which number, as far as this isolate knows.
+// Which version of a flow answers on which number, as this isolate knows it.
 
 /** One number of ours, and what answers there. */
 export interface Line {
   /** Hashes of the versions whose body the database need not send. */
   readonly have: readonly string[];
   /**
-   * The version that a URL names. One that this isolate has never seen is read once; one that cannot be had is stood in
-   * for by taking a message. By no name it is the one that answers, as far as is known without the database.
+   * The version that a URL names. A version that this isolate lacks is read once; an unavailable one is replaced by taking a
+   * message. Without a name: the line's current version, as known without the database.
    */
   version(name: string | undefined): Promise<Version>;
-  /** The version that answers a call of which the database was just told; without its word, what is known here. */
+  /** The version for a call whose event was just accepted; without an answer from the database, the one known here. */
   answering(outcome: AcceptOutcome): Promise<Version>;
 }
 
