@@ -393,12 +393,15 @@ Deno.test("hostile bodies are refused in words, quickly, and break nothing", asy
     "null",
     "",
   ];
+  const asked = system.dataApiRequests.length;
   for (const body of bodies) {
     // deno-lint-ignore no-await-in-loop -- One after the other.
     const { status, body: answer } = await ask("/check", body);
     assertEquals([status, answer.error], [400, "invalid"], body.slice(0, 60));
     assert(JSON.stringify(answer).length < 100_000);
   }
+  // The one whose form is readable, but for a name that no flow may have.
+  assertEquals(system.dataApiRequests.length - asked, 1);
   assertEquals(({} as Record<string, unknown>).type, undefined);
 });
 

@@ -5,9 +5,9 @@ import { HttpError } from "../_shared/errors.ts";
 import { type Checked, checkFlow } from "../_shared/flows/check.ts";
 import { disclosuresIn } from "../_shared/flows/disclosure.ts";
 import { linesThatLoop } from "../_shared/flows/known.ts";
-import { type Flow } from "../_shared/flows/language.ts";
+import type { Flow } from "../_shared/flows/language.ts";
+import { type Issue, nestsDeeper, parseFlow } from "../_shared/flows/parse.ts";
 import { LIMITS } from "../_shared/flows/schema.ts";
-import { type Issue, nestsDeeper } from "../_shared/flows/parse.ts";
 import { draftVersion, failedTests } from "../_shared/flows/walk.ts";
 import { type Handler, json, readJsonText, requireMethod } from "../_shared/http.ts";
 import type { Log } from "../_shared/log.ts";
@@ -127,6 +127,9 @@ async function checked(
     readonly lines?: readonly string[] | undefined;
   },
 ): Promise<Extract<Checked, { ok: true }>> {
+  // What is beyond the limits is work for the database too.
+  const parsed = parseFlow(definition);
+  if (parsed.flow === undefined) throw invalid(parsed.issues);
   const known = await database.checkFacts(owner, definition);
   const flows = new Map(
     Object.entries(known.flows).filter((entry): entry is [string, Flow] => entry[1] !== null),
