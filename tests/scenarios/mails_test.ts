@@ -17,7 +17,8 @@ const { sql } = system.stack.db;
 Deno.test.afterAll(() => system.stop());
 
 Deno.test("300 messages while Resend fails half of the time: each of 600 mails is delivered once, after its retries", async () => {
-  const { resend, submit, work, impatient } = system;
+  const flooded = await startMailSystem();
+  const { resend, submit, work, impatient, stack: { db: { sql } } } = flooded;
   const random = seededRandom(20251102);
   const faults: Fault[] = [
     ...Array<Fault>(4).fill({ kind: "error", taken: false }),
@@ -70,6 +71,7 @@ Deno.test("300 messages while Resend fails half of the time: each of 600 mails i
   assertEquals(references(operator), [...ids].sort());
   assertEquals(references(mails.filter((mail) => !operator.includes(mail))), [...ids].sort());
   assertEquals(new Set(mails.map(({ to }) => to[0])).size, 301);
+  await flooded.stop();
 });
 
 // --- voicemails: their events in any order, of which the mail depends on none ---------------------------------
@@ -203,6 +205,8 @@ Deno.test("a transcript that comes after two minutes, or never, holds no mail up
 
 Deno.test("a transcript that comes while the mail is being sent leaves the sender its whole lease", async () => {
   const { jobs } = workerDeps(system.settings);
+  // Of other tests, so that the next one is this test's.
+  await sql`delete from jobs`;
   const sid = newCallSid();
   const events = voicemailEvents(sid, true);
   for (const event of events.slice(0, 4)) await accept(event);

@@ -178,9 +178,9 @@ Deno.test("each organisation sees its own calls and numbers only", async () => {
   assertMatch(call.spoken.join(" "), /calling A business\..*For support, press 2/);
 
   const seen = await rows("call_logs", HARBOUR);
-  assertEquals(seen.map((row) => row.call_sid), [call.callSid]);
+  assertEquals(seen.some((row) => row.call_sid === call.callSid), true);
+  assertEquals(seen.filter((row) => row.org_id !== HARBOUR), []);
   const others = await rows("call_logs", PRAIRIE);
-  assert(others.length >= 1);
   assertEquals(others.filter((row) => row.org_id !== PRAIRIE), []);
   for (
     const [org, number] of [[PRAIRIE, prairie.phone_number], [HARBOUR, harbour.phone_number]]
@@ -219,12 +219,6 @@ Deno.test("the main line asks the database once a webhook, and about no account"
   assertEquals(asked.length, record.webhooks.length);
 });
 
-Deno.test("a sub-account's token is looked up once, not once a webhook", () => {
-  const lookups = hotline.dataApiRequests.filter((request) => request.endsWith("telephony_tenant"));
-  // Each function has an isolate of its own, and there are two organisations.
-  assert(lookups.length <= 2 * 8, String(lookups.length));
-});
-
 Deno.test("no token and no whole number is in the log", () => {
   const log = hotline.console.join("\n");
   for (const secret of [LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY, prairie.phone_number, BOOKINGS]) {
@@ -246,6 +240,15 @@ const ringOnce = async (number: Onboarded, from: string) => {
   await line.settle();
   return call.webhooks.map(({ status }) => status).filter((status) => status >= 300);
 };
+
+Deno.test("a sub-account's token is looked up once, not once a webhook", async () => {
+  assertEquals(await ringOnce(prairie, "+14035550005"), []);
+  const before = hotline.dataApiRequests.length;
+  assertEquals(await ringOnce(prairie, "+14035550006"), []);
+  const asked = hotline.dataApiRequests.slice(before);
+  assert(asked.length > 2);
+  assertEquals(asked.filter((request) => request.endsWith("telephony_tenant")), []);
+});
 
 Deno.test("after its token was replaced at Twilio a sub-account is served at once, and the new one is stored", async () => {
   const token = twilio.rotateToken(harbour.subaccount_sid);
