@@ -162,6 +162,16 @@ async function serveAll(hotline: Hotline, twilioUrl: string): Promise<void> {
     from: CALLER,
   });
   for (let i = 0; i < 12; i++) await hotline.ring({ hangupAt: "gather" }, { from: "+14165550199" });
+  const plumber = JSON.parse(
+    await Deno.readTextFile(new URL("../../supabase/flows/plumber.json", import.meta.url)),
+  );
+  await post("call-flows/publish", {
+    definition: plumber,
+    name: "plumber",
+    lines: ["+15874059000"],
+  });
+  await hotline.ring({ keys: ["1"], dial: { outcome: "answered", talkSeconds: 5 } });
+  await ask("/functions/v1/call-flows?name=plumber");
   await post("contact-submit", { name: "Jane", email: EMAIL, message: "Please call me back" });
 
   for (const name of ["voice-reconcile", "alert-dispatch", "notify-worker"]) await post(name, {});
