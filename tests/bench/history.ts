@@ -269,7 +269,7 @@ async function generateCalls(
       case when voicemail then repeat('please call me back ', 5) end,
       t, t + interval '90 s', 1 + i % ${VERSIONS}::int,
       jsonb_build_object('version', 1 + i % ${VERSIONS}::int, 'node', case when open then 'desk' else 'bye' end)
-        || case when open then '{}' else '{"outcome": "end"}' end
+        || case when open then '{}'::jsonb else '{"outcome": "end"}' end
     from (
       select i, now() - (${calls} - i) * interval '90 days' / ${calls}::float8 as t,
         i > ${calls} - ${Math.ceil(calls / 1000)}::int as open,
@@ -301,12 +301,12 @@ async function generateCalls(
       -- Through the first four nodes, to the fifth, and to the end.
       (
         select jsonb_agg(jsonb_build_object('version', version, 'node', node) ||
-          case when nth = (array[4, 5])[e] then '{}' else '{"outcome": "next"}' end order by nth)
+          case when nth = (array[4, 5])[e] then '{}'::jsonb else '{"outcome": "next"}' end order by nth)
         from unnest(${NODES}::text[]) with ordinality as n(node, nth)
         where case e when 1 then nth <= 4 when 2 then nth in (4, 5) when 3 then nth in (5, 7) end
       ),
       e, e,
-      row(true, 'in-progress', 'sales', true)::voice_answer
+      row(true, 'in-progress', 'sales', true, null)::voice_answer
     from (
       select 'CA' || md5(i::text) as sid, 1 + i % ${VERSIONS}::int as version,
         now() - (${calls} - i) * interval '90 days' / ${calls}::float8 as t

@@ -131,7 +131,7 @@ export function bareRows(call: RecordedCall): SqlLoad {
       )
       select event ->> 'call_sid', event ->> 'leg_sid', (event ->> 'event')::public.call_event, event ->> 'status',
         (event ->> 'occurred_at')::timestamptz, event -> 'meta', ${i}, ${i},
-        row(true, 'in-progress', 'sales', true)::public.voice_answer from e
+        row(true, 'in-progress', 'sales', true, null)::public.voice_answer from e
     )
     insert into public.call_logs as c (call_sid, from_e164, to_e164, status, started_at)
     select event ->> 'call_sid', event ->> 'from_e164', event ->> 'to_e164',
