@@ -236,7 +236,7 @@ for (
   const [error, told] of [
     ["not-allowed", "The microphone is not allowed. Allow it for this page in the browser."],
     ["service-not-allowed", "This browser does not let this page recognise speech."],
-    ["network", "The browser's speech recognition cannot be reached."],
+    ["network", "The browser's speech recognition is not available."],
     ["no-speech", "Nothing was heard."],
     ["bad-grammar", "Speech recognition failed (bad-grammar)."],
   ] as const
@@ -306,7 +306,7 @@ test("a voicemail is recorded although its words are not recognised, and the pag
   const { nth } = await callToVoicemail(page, speech);
   await speech.refuse("network");
   await button(page, "Record with the microphone").click();
-  await page.getByText("This browser does not write down what you say.").waitFor();
+  await page.getByText("This browser does not transcribe speech.").waitFor();
   await page.waitForTimeout(1000);
   await page.keyboard.press("#");
   await speech.speaks(nth + 2);
@@ -326,7 +326,7 @@ test("where the microphone is refused a sample is used, and both are said", asyn
   ).waitFor();
   assertEquals(await button(page, "Record with the microphone").count(), 0);
   await button(page, "Leave a sample recording").click();
-  await page.getByText("A sample of 3 seconds is left in place of your voice.").waitFor();
+  await page.getByText("A sample of 3 seconds replaces your voice.").waitFor();
   await page.getByText("You left a voicemail.").waitFor();
   const { recording_sid } = await row(from);
   const audio = await page.request.get(`${lab().url}/recordings/${recording_sid}`);

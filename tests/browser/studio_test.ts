@@ -313,7 +313,7 @@ test("calls are searched by number, and opened to their events", async (open) =>
   assert(await timeline.isVisible());
   assertEquals(await page.locator("#calls > li").count(), 1);
   await page.getByLabel("Search calls").fill("99999999");
-  await page.getByText("No call of a number with “99999999”.").waitFor();
+  await page.getByText("No call from or to a number with “99999999”.").waitFor();
 });
 
 test("what a caller says stays text", async (open) => {
@@ -388,12 +388,12 @@ test("before the first figures the page claims neither an empty line nor an empt
         answer = () => void route.continue();
       }),
   });
-  await page.getByText("Asking the line how it is…").waitFor();
+  await page.getByText("Loading…").waitFor();
   assertEquals(await page.getByRole("heading", { level: 2 }).count(), 0);
   assertEquals(await accessibilityFaults(page), []);
   answer();
   await page.getByRole("heading", { name: "Recent calls" }).waitFor();
-  assertEquals(await page.getByText("Asking the line how it is…").isVisible(), false);
+  assertEquals(await page.getByText("Loading…").isVisible(), false);
 });
 
 test("a database outage is shown, and cleared when it ends", async (open) => {

@@ -57,7 +57,7 @@ news.onmessage = ({ data }) => {
   const snapshot = JSON.parse(data);
   if (snapshot.unavailable) {
     tell("down", "No database");
-    return complain("The database does not answer. What you see may be old.");
+    return complain("The database does not answer. The figures may be old.");
   }
   complain("");
   firing = snapshot.alerts ?? [];
@@ -68,5 +68,5 @@ news.onmessage = ({ data }) => {
 };
 news.onerror = () => {
   tell("down", "Offline");
-  complain("The local server does not answer. This page goes on when it is back.");
+  complain("The local server does not answer. This page continues when it is back.");
 };

@@ -200,7 +200,7 @@ async function handle(voicemail, handled) {
     return;
   }
   undo.replaceChildren(
-    handled ? `The voicemail of ${who} is handled. ` : `The voicemail of ${who} waits again.`,
+    handled ? `The voicemail of ${who} is handled. ` : `The voicemail of ${who} is open again.`,
     ...(handled
       ? [
         h("button", {
@@ -221,7 +221,7 @@ function showCalls(calls, total) {
   empty.hidden = calls.length > 0;
   empty.textContent = search === ""
     ? "No calls yet. Make one in the phone view."
-    : `No call of a number with “${search}”.`;
+    : `No call from or to a number with “${search}”.`;
   showList(byId("calls"), calls, (call) => call.call_sid, (call, before) => {
     const timeline = before?.querySelector(".timeline") ??
       h("div", { class: "timeline", "data-call": call.call_sid });

@@ -265,7 +265,7 @@ function happens(event) {
     case "warning":
       return line("error", `${event.kind} ${event.code}: ${event.message}`);
     case "fallback":
-      return line("note", "Twilio turns to the fallback address.");
+      return line("note", "Twilio requests the fallback address.");
     case "hangup":
       return line("note", event.by === "caller" ? "You hung up." : "The line hung up.");
   }
@@ -279,7 +279,7 @@ function ask(next) {
   language = next?.language ?? language;
   if (next === null) {
     showPrompt();
-    if (!talking) display("One moment", "The line decides what comes next.");
+    if (!talking) display("One moment", "The line decides.");
     return;
   }
   switch (next.ask) {
@@ -377,8 +377,8 @@ function askMessage({ playBeep, maxLength }) {
         onWords: (heard) => words.value = heard,
         onEnd(fault) {
           if (fault === undefined) return;
-          problem.textContent = "This browser does not write down what you say. " +
-            "It is recorded; type it too if you want a transcript.";
+          problem.textContent = "This browser does not transcribe speech. " +
+            "Your voice is recorded; type the words too if you want a transcript.";
         },
       });
     }
@@ -415,7 +415,7 @@ function leaveTyped(end) {
   const transcript = typedMessage();
   // As long as it would take to say it, and long enough to be transcribed.
   const seconds = Math.min(Math.max(3, Math.ceil(transcript.split(/\s+/).length / 2.5)), 15);
-  line("note", `A sample of ${seconds} seconds is left in place of your voice.`);
+  line("note", `A sample of ${seconds} seconds replaces your voice.`);
   send({ type: "message", seconds, end, transcript });
   display("Leaving the message", `A sample of ${seconds} seconds.`);
   showPrompt();

@@ -90,7 +90,7 @@ const DEAF = {
   "not-allowed": "The microphone is not allowed. Allow it for this page in the browser.",
   "service-not-allowed": "This browser does not let this page recognise speech.",
   "audio-capture": "No microphone was found.",
-  "network": "The browser's speech recognition cannot be reached.",
+  "network": "The browser's speech recognition is not available.",
   "language-not-supported": "The browser does not recognise this language.",
   "no-speech": "Nothing was heard.",
   "aborted": "Listening was interrupted.",
