@@ -4,6 +4,7 @@
  * @module
  */
 import { delay } from "@std/async/delay.js";
+import { retry } from "@std/async/retry.js";
 import {
   ADDRESS,
   command,
@@ -207,7 +208,8 @@ async function watchProgress(
     );
     const response = await fetch(api, { headers: { apikey: key } });
     const rows = await response.json();
-    return Array.isArray(rows) ? rows[0] : undefined;
+    if (!Array.isArray(rows)) throw new Error(`The Data API answered ${response.status}`);
+    return rows[0];
   };
   const linesOf = (transaction: Transaction | undefined): string[] => {
     const steps = transaction?.steps_completed ?? [];
@@ -236,13 +238,15 @@ async function watchProgress(
       // deno-lint-ignore no-await-in-loop -- It polls.
       await delay(500, { signal: ended.signal }).catch(() => {});
       // deno-lint-ignore no-await-in-loop
-      await look().catch(() => {});
+      if (!ended.signal.aborted) await look().catch(() => {});
     }
   })();
   return {
     async stop() {
       ended.abort();
       await watching;
+      // How it ended is worth more than one attempt. The answer says it too.
+      await retry(look, { maxAttempts: 3, minTimeout: 200 }).catch(() => {});
     },
   };
 }
