@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert/equals.js";
+import type { Flow } from "../../supabase/functions/_shared/flows/language.ts";
 import { createHandler } from "../../supabase/functions/voice-route/handler.ts";
 import {
   at,
@@ -13,14 +14,22 @@ import {
 } from "../support/expected.ts";
 import {
   accepted,
+  CALL_SID,
   CALLER,
+  CHILD_SID,
   LINE_NUMBER,
   only,
   onTheLine,
+  type Params,
+  pressed,
+  publication,
   SALES,
+  signedRequest,
   SUPPORT,
   takeStep,
+  testDeps,
   type TestDepsOptions,
+  twiml,
   UNAVAILABLE,
 } from "../support/webhook.ts";
 
@@ -184,3 +193,90 @@ for (
     assertEquals(outline, UNANSWERED);
   });
 }
+
+// --- a group whose members accept ---------------------------------------------------------------------------
+
+const screening = async (event: string, params: Params, options: TestDepsOptions = {}) => {
+  const deps = testDeps(options);
+  const leg = { ...params, CallSid: CHILD_SID, To: SALES };
+  const query = `?event=${event}&call=${CALL_SID}&turn=2&attempt=1&language=fr-CA`;
+  const answer = await twiml(
+    createHandler(deps),
+    signedRequest("voice-route", leg, { query }),
+  );
+  return { ...answer, events: deps.events };
+};
+
+Deno.test("who answers for a group is asked, in the call's language, and told of as its leg", async () => {
+  const { verbs, spoken, events } = await screening("ask", onTheLine);
+  assertEquals(verbs.map(({ name }) => name), ["Gather", "Gather", "Hangup"]);
+  assertEquals(spoken[0], "Vous avez un appel. Pour le prendre, appuyez sur le 1.");
+  const { input, finishOnKey } = verbs[0]!.attributes;
+  assertEquals([input, finishOnKey], ["dtmf", ""]);
+  const [event] = events;
+  assertEquals([event?.["event"], event?.["call_sid"], event?.["leg_sid"]], [
+    "leg_asked",
+    CALL_SID,
+    CHILD_SID,
+  ]);
+});
+
+for (
+  const [keys, title, outline, told] of [
+    ["1", "accepts, and is put through", [], ["leg_accepted"]],
+    ["2", "does not, and is not put through", ["Hangup"], []],
+  ] as const
+) {
+  Deno.test(`who presses ${keys} ${title}`, async () => {
+    const answer = await screening("accept", pressed(keys));
+    assertEquals(answer.outline, outline);
+    assertEquals(answer.events.map(({ event }) => event), told);
+  });
+}
+
+Deno.test("a person whom nothing can be asked is not put through, and one is asked without the database", async () => {
+  for (const params of [{ ...onTheLine, RecordingSid: "none" }]) {
+    assertEquals((await screening("ask", params)).outline, ["Hangup"]);
+  }
+  const failing = await screening("accept", pressed("1"), { outcome: new Error("fails") });
+  assertEquals(failing.outline, ["Hangup"]);
+  const away = await screening("accept", pressed("1"), { outcome: UNAVAILABLE });
+  assertEquals(away.outline, []);
+});
+
+Deno.test("while the database is away people are rung as it had them last", async () => {
+  const flow: Flow = {
+    schema: 1,
+    zone: "UTC",
+    languages: ["en-US"],
+    start: "desk",
+    prompts: { note: { "en-US": "Please leave a message." } },
+    groups: { desk: { members: ["anna", "ben"], ring: "all" } },
+    nodes: {
+      desk: { type: "ring", group: "desk", mode: "desk", answered: "bye", unanswered: "note" },
+      note: { type: "voicemail", prompt: "note", next: "bye" },
+      bye: { type: "end" },
+    },
+  };
+  const people = {
+    anna: { phone: SALES, available: true },
+    ben: { phone: SUPPORT, available: false },
+  };
+  const version = publication(flow).hash.slice(0, 32);
+  let isAway = true;
+  const deps = testDeps({
+    flow,
+    outcome: () => isAway ? UNAVAILABLE : accepted({ mode: "desk", facts: { people } }),
+  });
+  const lines = await deps.flows();
+  const handler = createHandler({ ...deps, flows: () => Promise.resolve(lines) });
+  const rung = async () => {
+    const query = `?turn=1&attempt=1&mode=desk-1&flow=${version}`;
+    return (await twiml(handler, signedRequest("voice-route", onTheLine, { query }))).outline[0];
+  };
+  assertEquals(await rung(), "Say: Please leave a message.");
+  isAway = false;
+  assertEquals(await rung(), `Dial: ${SALES}`);
+  isAway = true;
+  assertEquals(await rung(), `Dial: ${SALES}`);
+});

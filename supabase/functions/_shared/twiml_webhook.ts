@@ -56,7 +56,10 @@ export function twimlHandler(deps: Deps, step: TwimlStep): Handler {
       };
       const outcome = await accept(deps, event, note);
       const answering = step.arrives ? await line.answering(outcome) : version;
-      const known = knownOf(webhook.fields, outcome, deps.now(), settings);
+      const known = {
+        ...knownOf(webhook.fields, outcome, deps.now(), settings),
+        people: line.people(answering, outcome),
+      };
       return twiml(proceed(answering, next(answering, outcome), known).reply);
     },
     malformed: (_issues, query) => whenFailed(query),

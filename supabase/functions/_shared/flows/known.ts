@@ -81,7 +81,7 @@ export function knownOf(
   outcome: AcceptOutcome,
   now: Date,
   settings: Settings,
-): Known {
+): Omit<Known, "people"> {
   const caller = callerNumber(From);
   const call = outcome.kind === "accepted" ? outcome.call : undefined;
   const facts = call?.facts;
@@ -100,7 +100,6 @@ export function knownOf(
     line: To,
     calendars: facts?.calendars,
     returning: facts?.returning,
-    people: facts?.people,
     mayDial: (number) =>
       isBarred || leadsBack.has(number) ? undefined : dialable(number, settings.destinations),
     // A network refuses a leg whose caller is no number. Twilio takes the called number in its place.

@@ -17,6 +17,8 @@ export interface Line {
   version(name: string | undefined): Promise<Version>;
   /** The version for a call whose event was just accepted; without an answer from the database, the one known here. */
   answering(outcome: AcceptOutcome): Promise<Version>;
+  /** The people of a version's groups as the database has them; while it is away, as it had them last. */
+  people(version: Version, outcome: AcceptOutcome): Facts["people"];
 }
 
 type Published = NonNullable<Facts["flow"]>;
@@ -49,6 +51,7 @@ export function createLines({ read, shipped, log }: LinesOptions): Lines {
   const versions = new Map<string, { readonly hash: string; readonly version: Version }>();
   /** The hash of what answered last; `null`: no published flow. */
   const pointers = new Map<string, string | null>();
+  const people = new Map<string, Facts["people"]>();
 
   const keyOf = (account: string | undefined, hash: string) =>
     `${account ?? ""} ${versionName(hash)}`;
@@ -133,6 +136,12 @@ export function createLines({ read, shipped, log }: LinesOptions): Lines {
             ? await find(account, flow.hash)
             : await keep(account, flow);
           return version ?? { ...MESSAGE_ONLY, name: versionName(flow.hash) };
+        },
+        people({ name }, outcome) {
+          const key = keyOf(account, name);
+          const told = outcome.kind === "accepted" ? outcome.call.facts?.people : undefined;
+          if (told !== undefined) put(people, key, told, MOST_VERSIONS);
+          return told ?? (outcome.kind === "unavailable" ? people.get(key) : undefined);
         },
       };
     },
