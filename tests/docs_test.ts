@@ -77,3 +77,31 @@ Deno.test("every task that a page or a workflow names exists", () => {
   assertEquals(missing, []);
   assertGreater(checked, 50);
 });
+
+// --- plain words --------------------------------------------------------------------------------------------
+
+/** Phrases that CONTRIBUTING.md's "Words" rules out and that once were everywhere. */
+const RIDDLES =
+  /\b(?:who(?:m|s)?ever|nobody's|of nobody|serve[sd]? (?:its|their) time|(?:is|are|was|were) told (?:of|about|apart|anew))\b/i;
+
+function filesBelow(folder: string): string[] {
+  return [...Deno.readDirSync(new URL(folder, ROOT))].flatMap(({ name, isDirectory }) =>
+    isDirectory ? filesBelow(`${folder}${name}/`) : [`${folder}${name}`]
+  );
+}
+
+Deno.test("comments, messages and pages say things plainly", () => {
+  const folders = [".github/", "docs/", "monitoring/", "scripts/", "supabase/", "tests/"];
+  const written = [...pages, ".env.example", ...folders.flatMap(filesBelow)].filter((file) =>
+    /\.(?:ts|js|sql|md|ya?ml|html|example)$/.test(file) &&
+    !["supabase/migrations/", "supabase/schema.snapshot.sql", "tests/docs_test.ts"]
+      .some((generated) => file.startsWith(generated))
+  );
+  assertGreater(written.length, 300);
+  const riddles = [...new Set(written)].flatMap((file) =>
+    read(file).split("\n").flatMap((line, at) =>
+      RIDDLES.test(line) ? [`${file}:${at + 1}: ${line.trim()}`] : []
+    )
+  );
+  assertEquals(riddles, []);
+});

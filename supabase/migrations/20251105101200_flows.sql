@@ -277,7 +277,7 @@ end;
 -- p_lines with them. The definition that answers now, or that was published last, keeps its version. Publishes of one flow
 -- take turns. Returns {flow, version, hash, lines}.
 --
--- p_hash: SHA-256 of the definition's canonical JSON. p_disclosures: what its callers are told about recording, as rows of
+-- p_hash: SHA-256 of the definition's canonical JSON. p_disclosures: the disclosures that its callers hear, as rows of
 -- disclosures. Raises PT400 (HTTP 400), with the field in `detail`, for a zone that is none, a flow that is not published
 -- or leads back, or a line that is not the owner's.
 create function public.publish_flow(

@@ -43,7 +43,7 @@ async function bundle(name: string): Promise<Bundle> {
   try {
     const entry = join(ROOT, "supabase", "functions", name, "index.ts");
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      // In parts, so that what is imported later, or never, is told apart.
+      // In parts, to separate modules that are imported later or never.
       args: ["bundle", "--platform=deno", "--code-splitting", `--outdir=${dir}`, entry],
       cwd: ROOT,
     }).output();

@@ -113,7 +113,7 @@ test("docs/privacy.md names each table that holds something of a person", async 
   );
 });
 
-test("whom calls are put through to is told to that person, and forgotten", async (db) => {
+test("a person's dialled legs are exported, and erased", async (db) => {
   const leg = (to: string, n: number) =>
     db.sql`
       insert into call_legs (call_sid, leg_sid, to_e164, dialled_at)

@@ -24,7 +24,7 @@ import {
 import { asDocumented } from "../support/openapi.ts";
 import { CALLBACKS, STEPS, type WebhookCase, WEBHOOKS } from "./cases.ts";
 
-/** What is wrong with the form of a request is told to strangers too: it is known before the body is read. */
+/** Faults of a request's form are answered to strangers too, because they are found before the body is read. */
 const UNSIGNED = { "x-twilio-signature": undefined };
 
 /** Has a webhook answered; parameters and request are the case's own unless changed. */

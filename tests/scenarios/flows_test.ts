@@ -191,7 +191,7 @@ Deno.test("a stored file is played, and where there is none its text is spoken",
   assertEquals(record.spoken.includes("One: the file's words."), false);
 });
 
-Deno.test("what callers are told about recording is kept with a publish", async () => {
+Deno.test("a publish stores the disclosures of recording", async () => {
   const { name, line } = fresh();
   const flow = flowSaying("One");
   flow.prompts.notice = { "en-US": `Calls of ${name} are recorded.` };

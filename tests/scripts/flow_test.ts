@@ -110,7 +110,7 @@ Deno.test("flow check: every fault with its place, and exit code 1", async () =>
   assert(JSON.parse(json.text).issues.some(({ path }: { path: string }) => path === "start"));
 });
 
-Deno.test("flow check: what is no JSON is told by its place", async () => {
+Deno.test("flow check: malformed JSON is reported with its place", async () => {
   const { code, text } = await run(["check", await fileOf('{"schema": 1,}')], NOWHERE);
   assertEquals(code, 1);
   assertMatch(text, /is not JSON: .*(position|line)/);
@@ -166,7 +166,7 @@ Deno.test("flow try: a flow with faults is not tried", async () => {
   assertMatch(text, /^ {2}start +\S/m);
 });
 
-Deno.test("flow import: a Studio flow becomes one of ours, and what is otherwise is told apart", async () => {
+Deno.test("flow import: a Studio flow becomes one of ours, and differences are reported", async () => {
   const studio = {
     states: [
       { name: "Trigger", type: "trigger", transitions: [{ event: "incomingCall", next: "Hi" }] },

@@ -1,4 +1,4 @@
-// The headers that browsers are told to be careful by, and that the test of a deploy is told its version by.
+// The security headers for browsers, and the release header for a deploy's smoke test.
 
 import { assertEquals } from "@std/assert/equals.js";
 import { join } from "@std/path/join.js";

@@ -121,7 +121,7 @@ Deno.test("key 0 answers no disclosure where it leads to the operator", () => {
   assertEquals(consentKey(version(nodes, { operator: "person" }).flow, "menu"), undefined);
 });
 
-Deno.test("a caller who was told about recording is not told again", () => {
+Deno.test("a caller hears one disclosure only", () => {
   const flow = version({
     agree: { type: "consent", policy: "opt_out", next: "menu" },
     menu: menu([{ key: "1", next: "again" }]),

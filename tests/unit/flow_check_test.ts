@@ -100,7 +100,7 @@ const FAULTS: readonly Case[] = [
     "nodes.main.options.0.key",
     /0 to 9/,
   ],
-  ["a ring of nobody", (f) => delete f.nodes.desk.group, "nodes.desk", /either group or to/],
+  ["a ring without a target", (f) => delete f.nodes.desk.group, "nodes.desk", /either group or to/],
   ["a ring of two", (f) => f.nodes.desk.to = "+15877428885", "nodes.desk", /either group or to/],
   [
     "a test that expects nothing",

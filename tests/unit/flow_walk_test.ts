@@ -17,7 +17,7 @@ const versionOf = (definition: Draft) => draftVersion(soundFlow(definition).flow
 
 // --- a caller -----------------------------------------------------------------------------------------------
 
-Deno.test("a caller is led from the first question to the end, and what happens is told in order", () => {
+Deno.test("a caller is led from the first question to the end, and the steps come in order", () => {
   const { happenings, path, mode } = walk(versionOf(practice()), { keys: ["1", "1"] });
   assertEquals(path, ["tongue", "en", "agree", "open", "main", "desk", "bye"]);
   assertEquals(mode, "appointments");

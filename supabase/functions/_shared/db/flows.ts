@@ -35,7 +35,7 @@ export interface Publication {
   readonly note?: string | undefined;
   /** Who publishes. */
   readonly by?: string | undefined;
-  /** What callers are told about recording: rows of `disclosures`. */
+  /** The disclosures that callers hear: rows of `disclosures`. */
   readonly disclosures?: readonly Disclosure[] | undefined;
 }
 

@@ -166,7 +166,7 @@ function voicemailNotification(
       {
         paragraph: `The link works until ${
           time(new Date(message.link_expires * 1000).toISOString())
-        }, for whoever has it.`,
+        }, for everyone who has it.`,
       },
     ],
   };
