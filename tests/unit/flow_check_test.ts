@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import fc from "fast-check";
 import { type CheckFacts, checkFlow } from "../../supabase/functions/_shared/flows/check.ts";
+import { spokenSeconds } from "../../supabase/functions/_shared/flows/measure.ts";
 import { LIMITS } from "../../supabase/functions/_shared/flows/schema.ts";
 import { canonicalJson, hashOf } from "../../supabase/functions/_shared/flows/hash.ts";
 import {
@@ -530,6 +531,16 @@ for (const [what, change, path, message, facts] of FAULTS) {
   });
 }
 
+Deno.test("a text that Twilio does not take at once is told where it becomes too long, not at each node before", () => {
+  const flow = practice();
+  flow.prompts.bye = { "en-US": "é".repeat(2900), "fr-CA": "é".repeat(2900) };
+  chain(flow, 15);
+  assertEquals(
+    faultsOf(flow).map(({ path }) => path).filter((path) => path.startsWith("nodes")),
+    ["nodes.s5"],
+  );
+});
+
 Deno.test("every fault is named at once: of form, of edges, of words, of people", () => {
   const flow = practice();
   flow.zone = 5;
@@ -604,6 +615,8 @@ Deno.test("what is too large or too deep is refused by one fault, and not looked
       },
     });
   const deep = JSON.parse(`${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}`);
+  const nested = (levels: number): Draft => levels === 0 ? 1 : { a: nested(levels - 1) };
+  assertEquals(faultsOf({ ...practice(), agents: { desk: nested(LIMITS.depth - 2) } }), []);
   const nodes = Object.fromEntries(
     Array.from({ length: 10_000 }, (_, at) => [`n${at}`, { type: "end" }]),
   );
@@ -614,6 +627,7 @@ Deno.test("what is too large or too deep is refused by one fault, and not looked
       [{ ...practice(), zone: "z".repeat(1_000_000) }, ""],
       [deep, "a.a.a"],
       [{ ...practice(), groups: deep }, "groups.a.a"],
+      [{ ...practice(), agents: { desk: nested(LIMITS.depth - 1) } }, "agents.desk.a"],
     ] as const
   ) {
     reads = 0;
@@ -659,6 +673,12 @@ Deno.test("nothing that is sent makes the check throw", () => {
 // --- what is sound ------------------------------------------------------------------------------------------
 
 const SOUND: readonly Case[] = [
+  [
+    "a phrase of an option twice",
+    (f) => f.nodes.main.options[0].words = ["appointments", "Appointments!", "my appointments"],
+    "",
+    /./,
+  ],
   [
     "hours that end and begin at once",
     (f) => f.calendars.practice.weekly.fri = [["00:00", "12:00"], ["12:00", "24:00"]],
@@ -799,6 +819,26 @@ const WARNED: readonly Case[] = [
     /where agree has asked/,
   ],
   [
+    "a second consent on one of two ways",
+    (f) => {
+      f.nodes.en.next = "again";
+      f.nodes.agree.next = "again";
+      f.nodes.again = { type: "consent", policy: "opt_out", prompt: "notice", next: "open" };
+    },
+    "nodes.again",
+    /where agree has asked/,
+  ],
+  [
+    "a second consent on the other of two ways",
+    (f) => {
+      f.nodes.fr.next = "again";
+      f.nodes.agree.next = "again";
+      f.nodes.again = { type: "consent", policy: "opt_out", prompt: "notice", next: "open" };
+    },
+    "nodes.again",
+    /where agree has asked/,
+  ],
+  [
     "consent to nothing",
     (f) => {
       f.nodes.main.options[0].next = "note";
@@ -865,6 +905,15 @@ Deno.test("what is longer on one way counts, not the sum of all", () => {
   // At once, when nobody has to press 1.
   slower.groups.desk = { members: ["anna", "ben"], ring: "all", seconds: 50 };
   assertEquals(seconds(slower) - base, 50 + 5 - 2 * (20 + 5 + 15));
+});
+
+Deno.test("a text takes as long as it is spoken slowly: by words, by characters, by digits", () => {
+  assertEquals(spokenSeconds(""), 0);
+  assertEquals(spokenSeconds("one two three four five six"), 3);
+  // A number is read digit by digit.
+  assertEquals(spokenSeconds("Call 403 555 0123"), 6);
+  assertEquals(spokenSeconds("Donaudampfschifffahrtsgesellschaftskapitaen"), 4);
+  assertEquals(spokenSeconds("お電話ありがとうございます"), 5);
 });
 
 // --- the hash -----------------------------------------------------------------------------------------------

@@ -14,6 +14,10 @@ const CHANGES: readonly [what: string, change: (flow: Draft) => void, lines: str
   ]],
   ["an operator", (f) => f.operator = "desk", ["operator: desk instead of none"]],
   ["a language", (f) => f.languages.push("es-US"), ["languages: es-US added"]],
+  ["a language that becomes the default", (f) => f.languages.unshift("es-US"), [
+    "default language: es-US instead of en-US",
+    "languages: es-US added",
+  ]],
   ["the default language", (f) => f.languages.reverse(), [
     "default language: fr-CA instead of en-US",
   ]],

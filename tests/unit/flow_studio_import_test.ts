@@ -257,6 +257,13 @@ const CHANGED: readonly [what: string, states: Draft[], told: string][] = [
     [say("W", "Speak.", "V"), record("V", "Bye", { max_length: 3600 })],
     "120 seconds at most instead of 3600",
   ],
+  ["a message that was none", [
+    say("W", "Speak.", "V"),
+    {
+      ...record("V", "Bye"),
+      transitions: [{ event: "noAudio", next: "W" }, { event: "recordingComplete", next: "Bye" }],
+    },
+  ], "on noAudio too, instead of W"],
   ["a recorded call", [connect("C", { to: "+14035550101", record: true }, "Bye")], "consent node"],
   ["words said twice", [
     widget("W", "say-play", { say: "Hello.", loop: 2 }, { audioComplete: "Bye" }),
@@ -278,6 +285,14 @@ for (const [what, states, told] of CHANGED) {
     assertEquals(isSound, true);
   });
 }
+
+Deno.test("a telephone rings as long as in Studio, by a number that may lack its plus", () => {
+  const { definition } = importStudio(
+    flow(trigger("C"), connect("C", { to: "1 (403) 555-0101", timeout: undefined })),
+    ZONE,
+  );
+  assertEquals(soundFlow(definition).flow.groups?.c, { members: ["+14035550101"], seconds: 30 });
+});
 
 Deno.test("a split by the caller's number becomes a match", () => {
   const { definition } = importStudio(

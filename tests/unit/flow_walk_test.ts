@@ -2,6 +2,7 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import fc from "fast-check";
 import { edgesOf } from "../../supabase/functions/_shared/flows/language.ts";
+import { spokenSeconds } from "../../supabase/functions/_shared/flows/measure.ts";
 import {
   draftVersion,
   everyWay,
@@ -86,6 +87,40 @@ Deno.test("a caller goes on in another flow, by its own calendars", () => {
   ]);
 });
 
+Deno.test("a caller who hears a menu again as often as it lets them stays within the longest way", () => {
+  const flow = practice();
+  const { longest_seconds } = soundFlow(flow);
+  const keys = ["1", "*", "*", "*", "*", "*", "5", "6"];
+  const { seconds, happenings } = walk(versionOf(flow), { keys, no_answer: true });
+  assertEquals(happenings.filter(({ kind }) => kind === "presses").length, 8);
+  assert(seconds <= longest_seconds, `${seconds} of ${longest_seconds}`);
+  // Each asking takes at least its prompt and its silence, five repeats included.
+  const asking = spokenSeconds(flow.prompts.menu["fr-CA"]) + 5;
+  const more = practice();
+  more.nodes.main.tries = 3;
+  const added = soundFlow(more).longest_seconds - longest_seconds;
+  assert(added >= asking && added < 2 * asking);
+  const { bye } = practice().nodes;
+  const alone = {
+    ...practice(),
+    start: "main",
+    nodes: {
+      main: { ...flow.nodes.main, options: [{ key: "1", next: "bye" }], otherwise: "bye" },
+      bye,
+    },
+  };
+  assert(soundFlow(alone).longest_seconds >= (2 + 5) * asking);
+});
+
+Deno.test("ringing and recording take their time, talking none", () => {
+  const version = versionOf(practice());
+  const answered = walk(version, { keys: ["1", "1"] }).seconds;
+  const unanswered = walk(version, { keys: ["1", "1"], no_answer: true }).seconds;
+  const said = ["Please leave a message.", "Thank you for your message."];
+  const words = said.reduce((sum, text) => sum + spokenSeconds(text), 0);
+  assertEquals(unanswered - answered, 2 * (20 + 5) + 120 + words);
+});
+
 // --- tests of a flow's own ----------------------------------------------------------------------------------
 
 function failures(...tests: Draft[]) {
@@ -149,11 +184,14 @@ for (const name of examples) {
 Deno.test("every way through a flow is listed, and the longest takes as long as the check says", () => {
   const { flow, longest_seconds } = soundFlow(practice());
   const ways = everyWay(flow, 1000);
-  // Three ways to each of two languages; open: two ways of each of desk's, note twice, otherwise; closed: one.
+  // Two keys and silence choose a language. Open: the desk answers or not, 9, silence; closed: a message.
   assertEquals(ways.length, 3 * 5);
   assertEquals(ways[0]?.seconds, longest_seconds);
   assertEquals(everyWay(flow, 4).length, 4);
   assert(ways.every(({ steps }) => steps.at(-1)?.node === "bye"));
+  // Key 0 is one more way out of each of the two menus, to the desk, which answers or not.
+  const withOperator = everyWay(soundFlow({ ...practice(), operator: "desk" }).flow, 1000);
+  assertEquals(withOperator.length, 3 * (5 + 2) + 2);
 });
 
 // --- random flows, random callers ---------------------------------------------------------------------------

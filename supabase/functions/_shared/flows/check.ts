@@ -664,16 +664,15 @@ interface LongestWay {
   readonly nodes: readonly string[];
 }
 
-/** The way from a node on that takes longest; in a graph with circles they are walked once. */
+/** The way from a node on that takes longest; ways that lead back are left out. */
 function longestWay(flow: Flow, start: string, facts: CheckFacts, within = 0): LongestWay {
   const { order, ways } = graphOf({ flow, nodes: flow.nodes });
-  const rank = new Map(order.map((id, at) => [id, at]));
   const longest = new Map<string, { seconds: number; next: string | undefined }>();
   for (const id of order.toReversed()) {
     const node = flow.nodes[id]!;
     let after = { seconds: 0, next: undefined as string | undefined };
     for (const { to } of ways.get(id) ?? []) {
-      const seconds = (rank.get(to) ?? -1) > rank.get(id)! ? longest.get(to)?.seconds ?? 0 : 0;
+      const seconds = longest.get(to)?.seconds ?? 0;
       if (seconds > after.seconds) after = { seconds, next: to };
     }
     const other = node.type === "flow" ? facts.flows?.get(node.name) : undefined;

@@ -11,9 +11,7 @@ export function diffFlows(before: Flow, after: Flow): readonly string[] {
     changed(field, before[field], after[field], say);
   }
   lists("languages", before.languages, after.languages, say);
-  if (equalAsSets(before.languages, after.languages)) {
-    changed("default language", before.languages[0], after.languages[0], say);
-  }
+  changed("default language", before.languages[0], after.languages[0], say);
   sections(
     "voice of",
     before.voices,

@@ -122,8 +122,7 @@ function issuesOf(fault: z.core.$ZodIssue, definition: unknown, below: Path = []
   }
   if (fault.code === "invalid_union" && fault.errors.length > 0) {
     // The one that has the right kind of value tells what is wrong within it.
-    const [closest] = fault.errors.filter((each) => each.every(({ path }) => path.length > 0))
-      .sort((one, other) => one.length - other.length);
+    const closest = fault.errors.find((each) => each.every(({ path }) => path.length > 0));
     if (closest !== undefined) return closest.flatMap((each) => issuesOf(each, definition, path));
   }
   const isMissing = valueAt(definition, path) === undefined;
