@@ -53,6 +53,8 @@ export type DatabaseAnswer = { readonly unreachable: string } | {
   readonly vaultLacks: readonly string[] | undefined;
   /** Differences from this release's schema; undefined: it has other migrations, which another finding reports. */
   readonly drift: readonly string[] | undefined;
+  /** Whether its time zones are those of 2026. */
+  readonly knowsZones: boolean;
 };
 
 /** The longest silence of a worker that should run, in minutes. */
@@ -292,8 +294,19 @@ function databaseFindings(database: DatabaseAnswer | undefined): Finding[] {
       advice: "Correct SUPABASE_DB_URL. Schema and schedule were not checked.",
     }];
   }
-  return [...driftFindings(database.drift), ...vaultFindings(database.vaultLacks)];
+  return [
+    ...driftFindings(database.drift),
+    ...vaultFindings(database.vaultLacks),
+    ...database.knowsZones ? [] : [STALE_ZONES],
+  ];
 }
+
+const STALE_ZONES: Finding = {
+  level: "warning",
+  what:
+    "The database's time zones are older than 2026: it opens calendars of British Columbia an hour late in winter",
+  advice: "Upgrade the project's PostgreSQL: Project Settings, Infrastructure.",
+};
 
 /** How many differences are listed; the others are counted. */
 const TOLD = 5;

@@ -90,9 +90,13 @@ async function askData<Row>(url: string, key: string, query: string): Promise<Ro
 async function askDatabase(database: Database): Promise<DatabaseAnswer> {
   const sql = connectTo(database);
   try {
-    const [there] = await sql`select to_regclass('vault.secrets') is not null as vault`;
+    // British Columbia keeps its summer time from November 2026 on; zone data of before says 12:00.
+    const [there] = await sql`
+      select to_regclass('vault.secrets') is not null as vault,
+        timestamptz '2026-12-01 20:00Z' at time zone 'America/Vancouver' = '2026-12-01 13:00' as "knowsZones"`;
     return {
       vaultLacks: there!["vault"] ? await missingInVault(sql) : undefined,
+      knowsZones: there!["knowsZones"],
       drift: await driftOf(sql),
     };
   } catch (error) {

@@ -30,6 +30,10 @@ Without a server:
     --all                 every way through the flow instead, the longest first
   npx -y deno@2.9.6 task flow import FILE --zone America/Edmonton
                           a Twilio Studio flow as one of ours, and what is otherwise here
+  npx -y deno@2.9.6 task flow holidays FILE CALENDAR --region CA-AB
+                          the statutory holidays of a province, or of US, that the calendar lacks
+    --year 2027           of that year. Default: next year
+    --add                 put them into the file as closed days
 
 At a project, by default the one of \`task start\`:
   npx -y deno@2.9.6 task flow publish FILE --name dental --line +15877428885
@@ -88,6 +92,11 @@ const VERBS = {
     takes: ["FILE"],
     options: { zone: TEXT },
     load: async () => (await import("./studio.ts")).studio,
+  },
+  holidays: {
+    takes: ["FILE", "CALENDAR"],
+    options: { region: TEXT, year: textThat("be a year such as 2027", /^2\d{3}$/), add: FLAG },
+    load: async () => (await import("./holidays.ts")).propose,
   },
   publish: {
     takes: ["FILE"],

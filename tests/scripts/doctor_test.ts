@@ -70,8 +70,8 @@ Deno.test("of a deployed line it says what the schedule does not find in Vault",
   const look = async (databaseUrl: string) =>
     (await doctor(["--url", stack.url], { SUPABASE_DB_URL: databaseUrl })).text;
   try {
-    // A database without Vault is not held against it.
-    assertEquals(/Vault lacks|The schedule/.test(await look(stack.db.url)), false);
+    // A database without Vault is not held against it; its time zones are those of today.
+    assertEquals(/Vault lacks|The schedule|time zones/.test(await look(stack.db.url)), false);
     const nowhere = closedPort().replace("http:", "postgresql:");
     assertStringIncludes(
       await look(nowhere),
@@ -393,6 +393,13 @@ for (
       "warning",
       /voice-reconcile has not run yet/,
       /Vault/,
+    ],
+    [
+      "time zones of before British Columbia kept its summer time",
+      { ...HEALTHY, database: { vaultLacks: undefined, drift: [], knowsZones: false } },
+      "warning",
+      /time zones are older than 2026/,
+      /Upgrade the project's PostgreSQL/,
     ],
     [
       "signatures that are not checked",

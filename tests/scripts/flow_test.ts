@@ -73,6 +73,8 @@ Deno.test("flow: help is printed, whatever else is asked, and usage faults end w
     [["try", sound, "--at", "Monday"], "--at must be a date and time"],
     [["try", sound, "--at", "2026-02-30T10:00"], "--at must be a date and time that exist"],
     [["import", sound], "--zone must name the flow's time zone"],
+    [["holidays", sound, "shop", "--region", "CA-XX"], "--region must be one of CA-AB, CA-BC"],
+    [["holidays", sound, "shop", "--region", "US", "--year", "27"], "--year must be a year"],
     [["show", "dental", "--url", "https://x.supabase.co"], "SUPABASE_SECRET_KEYS or"],
   ];
   for (const [args, words] of wrong) {
@@ -88,6 +90,30 @@ Deno.test("flow: as a program it prints its help without fetching anything", asy
   const { code, out } = await runCommand("scripts/flow/main.ts", ["--help"]);
   assertEquals(code, 0);
   assertStringIncludes(out, "Say how a line answers");
+});
+
+Deno.test("flow: holidays are proposed, and put into the file for its owner to publish", async () => {
+  const shop = {
+    weekly: { mon: [["09:00", "17:00"]] },
+    dates: { "2026-12-25": [["09:00", "12:00"]] },
+  };
+  const file = await fileOf({ ...smallFlow(), calendars: { shop } });
+  const args = ["holidays", file, "shop", "--region", "CA-AB", "--year", "2026"];
+  const before = await Deno.readTextFile(file);
+  const { code, text } = await run(args);
+  assertEquals(code, 0);
+  assertStringIncludes(text, "2026-02-16  Family Day\n");
+  assertStringIncludes(text, "2026-12-25  Christmas Day, which the calendar has");
+  assertEquals(await Deno.readTextFile(file), before);
+
+  await run([...args, "--add"]);
+  const { dates } = JSON.parse(await Deno.readTextFile(file)).calendars.shop;
+  assertEquals([dates["2026-02-16"], dates["2026-12-25"]], [[], [["09:00", "12:00"]]]);
+  assertEquals(Object.keys(dates), Object.keys(dates).toSorted());
+  assertStringIncludes((await run([...args, "--add"])).text, "0 days were added");
+
+  const other = await run(["holidays", file, "constructor", "--region", "US"]);
+  assertEquals([other.code, other.text], [1, `${file} has no calendar "constructor"`]);
 });
 
 // --- without a server -----------------------------------------------------------------------------------------
