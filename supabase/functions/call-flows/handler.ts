@@ -25,7 +25,7 @@ export interface CallFlowsDeps {
   readonly now: () => Date;
 }
 
-/** In bytes. A flow of 500 nodes and eight languages has half of it. */
+/** In bytes. The largest flow that the limits allow has two thirds of it, unless its words are in long characters. */
 const MAX_BODY_BYTES = 256 * 1024;
 
 /** Checks, publishes and rolls back call flows, for operators and for an organisation's own administrators. */
