@@ -2067,26 +2067,28 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.count_dialled(p_before call_logs, p_after call_logs)
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
  SET search_path TO ''
-BEGIN ATOMIC
- INSERT INTO dialled_time AS d (line, day, org_id, seconds, open)  SELECT c.line,
-             c.day,
-             COALESCE(c.org_id, '00000000-0000-0000-0000-000000000000'::uuid) AS org_id,
-             sum((c.seconds * c.sign)) AS sum,
-             sum((c.open * c.sign)) AS sum
-            FROM ( SELECT t.line,
-                     t.org_id,
-                     ((t.connected_at AT TIME ZONE 'UTC'::text))::date AS day,
-                     ((t.ended_at IS NULL))::integer AS open,
-                     t.sign,
-                     COALESCE(GREATEST((0)::bigint, (EXTRACT(epoch FROM (t.ended_at - t.connected_at)))::bigint), (0)::bigint) AS seconds
-                    FROM ( VALUES ((count_dialled.p_before).line,(count_dialled.p_before).org_id,(count_dialled.p_before).connected_at,(count_dialled.p_before).ended_at,'-1'::integer), ((count_dialled.p_after).line,(count_dialled.p_after).org_id,(count_dialled.p_after).connected_at,(count_dialled.p_after).ended_at,1)) t(line, org_id, connected_at, ended_at, sign)
-                   WHERE ((t.line IS NOT NULL) AND (t.connected_at IS NOT NULL))) c
-           GROUP BY c.line, c.day, c.org_id
-          HAVING ((sum((c.seconds * c.sign)) <> (0)::numeric) OR (sum((c.open * c.sign)) <> 0))
-           ORDER BY c.line, c.day, c.org_id ON CONFLICT(line, day, org_id) DO UPDATE SET seconds = (d.seconds + excluded.seconds), open = (d.open + excluded.open);
-END
+AS $function$
+begin
+  insert into public.dialled_time as d (line, day, org_id, seconds, open)
+  select c.line, c.day, coalesce(c.org_id, '00000000-0000-0000-0000-000000000000') as org_id, sum(c.seconds * c.sign), sum(c.open * c.sign)
+  from (
+    select
+      t.line, t.org_id, (t.connected_at at time zone 'UTC')::date as day, (t.ended_at is null)::integer as open, t.sign,
+      coalesce(greatest(0, extract(epoch from t.ended_at - t.connected_at)::bigint), 0) as seconds
+    from (values
+      ((p_before).line, (p_before).org_id, (p_before).connected_at, (p_before).ended_at, -1),
+      ((p_after).line, (p_after).org_id, (p_after).connected_at, (p_after).ended_at, 1)
+    ) as t(line, org_id, connected_at, ended_at, sign)
+    where t.line is not null and t.connected_at is not null
+  ) as c
+  group by c.line, c.day, c.org_id
+  having sum(c.seconds * c.sign) <> 0 or sum(c.open * c.sign) <> 0
+  order by c.line, c.day, c.org_id
+  on conflict (line, day, org_id) do update set seconds = d.seconds + excluded.seconds, open = d.open + excluded.open;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.count_paths(p_until timestamp with time zone DEFAULT (now() - '00:05:00'::interval))
  RETURNS boolean

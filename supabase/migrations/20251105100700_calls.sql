@@ -168,8 +168,10 @@ create policy dialled_time_for_operators on public.dialled_time for select to se
 -- Subtracts a call's share before an event, and adds its share after it. In a fixed order of rows, so that two calls cannot
 -- deadlock.
 create function public.count_dialled(p_before public.call_logs, p_after public.call_logs) returns void
-language sql volatile set search_path = ''
-begin atomic
+-- plpgsql: its plan is kept.
+language plpgsql volatile set search_path = ''
+as $$
+begin
   insert into public.dialled_time as d (line, day, org_id, seconds, open)
   select c.line, c.day, coalesce(c.org_id, '00000000-0000-0000-0000-000000000000') as org_id, sum(c.seconds * c.sign), sum(c.open * c.sign)
   from (
@@ -186,7 +188,8 @@ begin atomic
   having sum(c.seconds * c.sign) <> 0 or sum(c.open * c.sign) <> 0
   order by c.line, c.day, c.org_id
   on conflict (line, day, org_id) do update set seconds = d.seconds + excluded.seconds, open = d.open + excluded.open;
-end;
+end
+$$;
 
 -- Whether a call's line has used up its day: its conversations reach p_day_sec, counting open and beginning ones as
 -- p_leg_sec each. Stores both limits for the alert.

@@ -42,7 +42,7 @@ export async function acceptInSql(
       aim: { least: 0.5 },
     });
   }
-  // Where the time goes: what the function takes beyond writing its two rows.
+  // Where the time goes: what the function takes beyond writing its own rows.
   const { ours, rival } = await compareSql(
     (which) =>
       runSql(
@@ -57,7 +57,7 @@ export async function acceptInSql(
   rows.push({
     measure: `accept_voice_event in SQL, beyond its own rows, ${connections} connections`,
     unit: "/s",
-    ...ratio(ours.perSec, "its two rows, bare", rival.perSec),
+    ...ratio(ours.perSec, "its own rows, bare", rival.perSec),
   });
   return rows;
 }

@@ -132,6 +132,11 @@ export function bareRows(call: RecordedCall): SqlLoad {
       select event ->> 'call_sid', event ->> 'leg_sid', (event ->> 'event')::public.call_event, event ->> 'status',
         (event ->> 'occurred_at')::timestamptz, event -> 'meta', ${i}, ${i},
         row(true, 'in-progress', 'sales', true, null)::public.voice_answer from e
+    ), leg as (
+      insert into public.call_legs as l (call_sid, leg_sid, dialled_at)
+      select event ->> 'call_sid', event ->> 'leg_sid', (event ->> 'occurred_at')::timestamptz from e
+      where event ? 'parent_call_sid'
+      on conflict (call_sid, leg_sid) do update set answered_at = excluded.dialled_at + interval '${i} s'
     )
     insert into public.call_logs as c (call_sid, from_e164, to_e164, status, started_at)
     select event ->> 'call_sid', event ->> 'from_e164', event ->> 'to_e164',
