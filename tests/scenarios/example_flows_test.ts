@@ -52,6 +52,14 @@ for (const { name: file } of Deno.readDirSync("supabase/flows")) {
       assertEquals(row.mode, tried.mode ?? "menu", test.name);
       if (test.expect.mode !== undefined) assertEquals(row.mode, test.expect.mode, test.name);
       assertEquals(record.endedBy, "app", test.name);
+      const entered = await system.db.sql<{ node: string }[]>`
+        select e.value ->> 'node' as node
+        from call_lifecycle as l cross join jsonb_array_elements(l.path) with ordinality as e
+        where l.call_sid = ${record.callSid} and (e.ordinality > 1 or l.event = 'arrived')
+        order by l.id, e.ordinality`;
+      // A node that is asked again is entered once.
+      const path = tried.path.filter((node, at) => node !== tried.path[at - 1]);
+      assertEquals(entered.map(({ node }) => node), path, test.name);
     }
   });
 }
