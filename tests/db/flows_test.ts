@@ -171,6 +171,54 @@ Deno.test("an organisation finds no flow of another's, nor of the main account's
   assertEquals(await flows.body(undefined, "%"), null);
 });
 
+Deno.test("a signed-in member sees the flows, lines, people and ways of their own organisation, and of no other", async () => {
+  const [one, other] = [await tenant(), await tenant()];
+  for (const { org, account, number } of [one, other]) {
+    // deno-lint-ignore no-await-in-loop
+    await publish(org, "seen", flow(org, { calendars: { main: { weekly: {} } } }), {
+      lines: [number],
+    });
+    const until = new Date(Date.now() + 60_000).toISOString();
+    // deno-lint-ignore no-await-in-loop
+    await flows.override({ owner: org, name: "seen", calendar: "main", state: "open", until });
+    // deno-lint-ignore no-await-in-loop
+    await sql`insert into people (org_id, handle, name, phone) values (${org}, 'zoe', 'Zoe', '+15870000009')`;
+    // deno-lint-ignore no-await-in-loop
+    await flows.storePrompt({
+      owner: org,
+      hash: "e".repeat(64),
+      mime: "audio/wav",
+      seconds: 1,
+      bytes: 9,
+    });
+    // deno-lint-ignore no-await-in-loop
+    await accepted(arrival(newCallSid(), number, {}, { account_sid: account }));
+  }
+  const seen = (org: string, role = "authenticated") =>
+    sql.begin(async (tx) => {
+      const claims = JSON.stringify({ role, app_metadata: { org_id: org, role: "viewer" } });
+      await tx`select set_config('request.jwt.claims', ${claims}, true)`;
+      await tx.unsafe(`set local role ${role}`);
+      const counts: Record<string, number> = {};
+      for (
+        const name of [
+          ...["call_flows", "call_flow_versions", "call_flow_pointers", "lines", "people"],
+          ...["calendar_overrides", "prompts", "flow_funnel", "ivr_sessions", "ivr_interactions"],
+        ]
+      ) {
+        // deno-lint-ignore no-await-in-loop
+        counts[name] = (await tx`select from ${tx(name)}`).length;
+      }
+      return [...new Set(Object.values(counts))];
+    });
+  assertEquals(await seen(one.org), [1]);
+  assertEquals(await seen(crypto.randomUUID()), [0]);
+  await sql`select count_paths(clock_timestamp())`;
+  assertEquals(await seen(one.org), [1], "added up");
+  assertEquals(await seen(crypto.randomUUID()), [0], "added up");
+  await assertRejects(() => seen(one.org, "anon"), postgres.PostgresError, "permission denied");
+});
+
 Deno.test("published versions cannot be changed or deleted, nor a flow under a line", async () => {
   await publish(null, "kept", flow("a"), { lines: ["+15879990001"] });
   const asService = (statement: string) =>
