@@ -208,10 +208,7 @@ export function secretKey(env: Environment): string | undefined {
 export interface Project {
   /** Without a trailing slash; its functions are at `/functions/v1`. */
   readonly url: string;
-  /** Whether it runs on this machine. */
-  readonly local: boolean;
-  /** Undefined where none is set, and it is not this machine's. */
-  readonly key: string | undefined;
+  readonly key: string;
 }
 
 /**
@@ -219,21 +216,28 @@ export interface Project {
  * the key to everybody who lists this machine's processes.
  *
  * @param url Default: this machine's.
+ * @returns `key` undefined where none is set, and the project is not this machine's.
  */
-export function projectOf(env: Environment, url = localUrl(env)): Project {
-  const local = isLocal(url);
+export function projectAt(
+  env: Environment,
+  url = localUrl(env),
+): { readonly url: string; readonly key: string | undefined } {
   return {
     url: url.replace(/(\/functions\/v1.*)?\/*$/, ""),
-    local,
-    key: secretKey(env) ?? (local ? LOCAL_SECRET_KEY : undefined),
+    key: secretKey(env) ?? (isLocal(url) ? LOCAL_SECRET_KEY : undefined),
   };
 }
 
-/** @throws {UsageError} where the project's secret key is not set. */
-export function needed({ url, key }: Project): string {
-  if (key !== undefined) return key;
+/**
+ * As `projectAt`, for what needs the key.
+ *
+ * @throws {UsageError} where it is not set.
+ */
+export function projectOf(env: Environment, address?: string): Project {
+  const { url, key } = projectAt(env, address);
+  if (key !== undefined) return { url, key };
   throw new UsageError(
-    `SUPABASE_SECRET_KEYS must be set, in the environment or .env: the secret key of ${url}`,
+    `SUPABASE_SECRET_KEYS or SUPABASE_SERVICE_ROLE_KEY must be set, in the environment or .env: the secret key of ${url}`,
   );
 }
 

@@ -5,7 +5,7 @@ import {
   type CommandContext,
   environment,
   type Parsed,
-  projectOf,
+  projectAt,
   twilioAccess,
   UsageError,
 } from "../command.ts";
@@ -51,7 +51,7 @@ async function run(
   { env, print }: CommandContext,
 ): Promise<number> {
   const local = options.url === undefined;
-  const { url, key } = projectOf(env, options.url);
+  const { url, key } = projectAt(env, options.url);
   const findings = diagnose(
     await examine(url, key, databaseIn(env, local), local ? undefined : twilioAccess(env, local)),
   );

@@ -1,36 +1,9 @@
 /** What the commands of `task flow` ask of a project: its edge function `call-flows`. */
-import {
-  type CommandContext,
-  type Environment,
-  localUrl,
-  nothingAnswers,
-  secretKey,
-  UsageError,
-} from "../command.ts";
-import { LOCAL_SECRET_KEY } from "../defaults.ts";
-
-/** A project's address without a trailing slash, and its secret key. */
-export interface Project {
-  readonly url: string;
-  readonly key: string;
-}
+import { type CommandContext, nothingAnswers, type Project } from "../command.ts";
 
 /** A command that did not do what was asked; the message says why. */
 export class CommandFailure extends Error {
   override name = "CommandFailure";
-}
-
-/**
- * The project that `--url` names, by default this machine's.
- *
- * @throws {UsageError} where no key is known for it.
- */
-export function projectOf(url: string | undefined, env: Environment): Project {
-  const key = secretKey(env) ?? (url === undefined ? LOCAL_SECRET_KEY : undefined);
-  if (key === undefined) {
-    throw new UsageError("SUPABASE_SECRET_KEYS or SUPABASE_SERVICE_ROLE_KEY must be set for --url");
-  }
-  return { url: (url ?? localUrl(env)).replace(/\/+$/, ""), key };
 }
 
 /** One fault of a flow or of a request. */

@@ -4,8 +4,8 @@ import {
 } from "../../supabase/functions/_shared/destinations.ts";
 import { checkFlow } from "../../supabase/functions/_shared/flows/check.ts";
 import { draftVersion, failedTests } from "../../supabase/functions/_shared/flows/walk.ts";
-import { type Environment, UsageError } from "../command.ts";
-import { callFlows, faultsText, type Issue, projectOf, type Verb } from "./api.ts";
+import { type Environment, projectOf, UsageError } from "../command.ts";
+import { callFlows, faultsText, type Issue, type Verb } from "./api.ts";
 import { readDocument } from "./file.ts";
 
 /** What a check says of a flow without faults. */
@@ -27,7 +27,7 @@ export const check: Verb<{ org?: string; url?: string; json?: boolean }> = async
   const definition = await readDocument(file);
   if (url !== undefined || org !== undefined) {
     const body = { definition, ...(org !== undefined && { org_id: org }) };
-    const answer = await callFlows(projectOf(url, env), "/check", body);
+    const answer = await callFlows(projectOf(env, url), "/check", body);
     print(json ? JSON.stringify(answer, null, 2) : soundText(file, answer));
     return 0;
   }

@@ -6,8 +6,8 @@ import {
   PromptAudioError,
   readPromptAudio,
 } from "../../supabase/functions/_shared/flows/prompt_audio.ts";
-import { UsageError } from "../command.ts";
-import { projectOf, type Verb } from "./api.ts";
+import { projectOf, UsageError } from "../command.ts";
+import { type Verb } from "./api.ts";
 import { storeAudio } from "./storage.ts";
 
 /** Checks a file of audio, stores it under its hash, and lets its owner's flows name it. */
@@ -16,7 +16,7 @@ export const prompt: Verb<{ org?: string; url?: string; json?: boolean }> = asyn
   { org, url, json },
   { env, print },
 ) => {
-  const project = projectOf(url, env);
+  const project = projectOf(env, url);
   const bytes = await Deno.readFile(file).catch(() => {
     throw new UsageError(`FILE must be a file that can be read: "${file}"`);
   });

@@ -1,5 +1,5 @@
-import { UsageError } from "../command.ts";
-import { callFlows, projectOf, type Verb } from "./api.ts";
+import { projectOf, UsageError } from "../command.ts";
+import { callFlows, type Verb } from "./api.ts";
 import { readDocument } from "./file.ts";
 
 /** Publishes a flow: its lines answer by it from the next call on. */
@@ -12,7 +12,7 @@ export const publish: Verb<{
   json?: boolean;
 }> = async ([file = ""], { name, line, note, org, url, json }, { env, print }) => {
   if (name === undefined) throw new UsageError("--name must be given: the flow's name");
-  const project = projectOf(url, env);
+  const project = projectOf(env, url);
   const answer = await callFlows(project, "/publish", {
     definition: await readDocument(file),
     name,

@@ -1,9 +1,10 @@
+import { type Project } from "../command.ts";
 import {
   MAX_PROMPT_BYTES,
   PROMPT_BUCKET,
   PROMPT_TYPES,
 } from "../../supabase/functions/_shared/flows/prompt_audio.ts";
-import { CommandFailure, type Project, request } from "./api.ts";
+import { CommandFailure, request } from "./api.ts";
 
 /**
  * Stores a prompt in Supabase Storage under its hash, for a year: the content of a name never changes. The first prompt

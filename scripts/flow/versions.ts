@@ -1,6 +1,6 @@
 import type { Flow } from "../../supabase/functions/_shared/flows/language.ts";
-import { UsageError } from "../command.ts";
-import { callFlows, projectOf, type Verb } from "./api.ts";
+import { projectOf, UsageError } from "../command.ts";
+import { callFlows, type Verb } from "./api.ts";
 
 interface Options {
   readonly org?: string | undefined;
@@ -25,7 +25,7 @@ export const show: Verb<Options & { version?: string; mermaid?: boolean }> = asy
   options,
   { env, print },
 ) => {
-  const { definition } = await versionOf(projectOf(options.url, env), name, options);
+  const { definition } = await versionOf(projectOf(env, options.url), name, options);
   if (options.mermaid) {
     const [{ parseFlow }, { drawFlow }] = await Promise.all([
       import("../../supabase/functions/_shared/flows/parse.ts"),
@@ -42,7 +42,7 @@ export const show: Verb<Options & { version?: string; mermaid?: boolean }> = asy
 /** Who published what, newest first. */
 export const versions: Verb<Options> = async ([name = ""], options, { env, print }) => {
   const query = new URLSearchParams({ name, ...ownerOf(options) });
-  const answer = await callFlows(projectOf(options.url, env), `?${query}`);
+  const answer = await callFlows(projectOf(env, options.url), `?${query}`);
   if (options.json) print(JSON.stringify(answer, null, 2));
   const list: readonly Version[] = answer.versions;
   if (list.length === 0) {
@@ -69,7 +69,7 @@ export const diff: Verb<Options> = async ([name = "", from, to], options, { env,
       throw new UsageError(`VERSION must be a version's number: "${version}"`);
     }
   }
-  const project = projectOf(options.url, env);
+  const project = projectOf(env, options.url);
   const [before, after] = await Promise.all(
     [from, to].map((version) => versionOf(project, name, { ...options, version })),
   );
@@ -88,7 +88,7 @@ export const rollback: Verb<Options & { version?: string }> = async (
   options,
   { env, print },
 ) => {
-  const answer = await callFlows(projectOf(options.url, env), "/rollback", {
+  const answer = await callFlows(projectOf(env, options.url), "/rollback", {
     name,
     ...ownerOf(options),
     ...(options.version !== undefined && { version: Number(options.version) }),
@@ -114,7 +114,7 @@ export const override: Verb<Options & { until?: string }> = async (
   if (state !== "normal" && until === undefined) {
     throw new UsageError("--until must be given: when it ends");
   }
-  const answer = await callFlows(projectOf(options.url, env), "/override", {
+  const answer = await callFlows(projectOf(env, options.url), "/override", {
     ...ownerOf(options),
     name,
     calendar,

@@ -8,7 +8,6 @@ import {
   command,
   environment,
   FLAG,
-  needed,
   nothingAnswers,
   numberFrom,
   type Parsed,
@@ -64,7 +63,7 @@ async function load(options: Options): Promise<number> {
   const seed = Number(options.seed ?? Math.floor(Math.random() * 2 ** 31));
   const env = environment();
   const project = projectOf(env, options.url);
-  const secretKey = needed(project);
+  const secretKey = project.key;
   const functionsUrl = `${project.url}/functions/v1`;
   if (!await answers(functionsUrl)) {
     console.error(nothingAnswers(functionsUrl));

@@ -10,7 +10,6 @@ import {
   command,
   environment,
   FLAG,
-  needed,
   type Parsed,
   projectOf,
   TEXT,
@@ -68,7 +67,7 @@ async function onboard(options: Options): Promise<number> {
   const env = environment();
   const project = projectOf(env, options.url);
   const url = `${project.url}/functions/v1/telephony-onboard`;
-  const key = needed(project);
+  const key = project.key;
   const say = (line: string) => options.json || console.log(line);
   const { release } = options;
   const body = release === undefined ? requestBody(options) : undefined;

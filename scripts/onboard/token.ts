@@ -19,7 +19,6 @@ import {
   type CommandContext,
   environment,
   FLAG,
-  needed,
   type Parsed,
   projectOf,
   UsageError,
@@ -53,7 +52,7 @@ async function store(
   if (account === undefined) throw new UsageError("--account must be given: the sub-account's SID");
   const project = projectOf(env, options.url);
   const { url } = project;
-  const key = needed(project);
+  const key = project.key;
   const baseUrl = env("TWILIO_API_URL") ?? "https://api.twilio.com";
 
   try {

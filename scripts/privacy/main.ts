@@ -17,7 +17,6 @@ import {
   environment,
   FLAG,
   localUrl,
-  needed,
   type Parsed,
   projectOf,
   TEXT,
@@ -102,7 +101,7 @@ async function forget(
   }
 
   const project = projectOf(env, values.url ?? env("SUPABASE_URL"));
-  const records = recordsAt(project.url, needed(project));
+  const records = recordsAt(project.url, project.key);
   const person = { p_number: number ?? null, p_email: values.email ?? null };
   const twilio = twilioOf(env, project.url === localUrl(env));
   try {
