@@ -134,6 +134,19 @@ Deno.test("a caller hears one disclosure only", () => {
   assertEquals(state.disclosed?.policy, "opt_out");
 });
 
+Deno.test("before the disclosure only words that refuse by themselves are about recording", () => {
+  const flow = version({
+    tongue: menu([{ key: "1", next: "agree" }]),
+    agree: { type: "consent", policy: "opt_out", next: "ring" },
+    ring: ring("+15875550111"),
+  });
+  const asked = stateOf(proceed(flow, arrive(flow), KNOWN).reply);
+  const basis = (input: Input) => hear(flow, asked, input).state.consent?.basis;
+  const nothing = [{ digits: "3" }, { speech: "no" }, { speech: "pizza" }, { speech: "yes" }, {}];
+  assertEquals(nothing.map(basis), Array(5).fill(undefined));
+  assertEquals(basis({ speech: "don't record me" }), "no");
+});
+
 const ALONE = (policy: "opt_out" | "opt_in", language = "en-US") =>
   version({
     agree: { type: "consent", policy, prompt: "own", next: "ring" },

@@ -114,6 +114,12 @@ export function consentStatement(
   return vocabulary.topic.some(says) ? "unclear" : undefined;
 }
 
+/** Whether words refuse to be recorded by themselves, without a question before them. */
+export function refusesRecording(heard: string, language: string): boolean {
+  const speech = normaliseSpeech(heard);
+  return wordsIn(language)?.decline.some((phrase) => saysPhrase(speech, phrase)) === true;
+}
+
 /** The reason of a decision about recording. */
 export interface ConsentDecision {
   /**

@@ -104,7 +104,7 @@ export function hear(version: Version, told: CallState | undefined, input: Input
   const isOther = told?.flow !== undefined && told.flow !== version.name;
   const id = node?.type === "menu" || node?.type === "consent" ? state.node! : firstMenu(flow);
   const asked = id === undefined ? undefined : own(flow.nodes, id);
-  const meaning = meaningOf(flow, id, isOther ? undefined : asked, state, input);
+  const meaning = meaningOf(flow, id, isOther ? undefined : asked, state, told, input);
   const consent = standingConsent(state.consent, decisionOf(meaning, told));
   const next = { ...state, ...(consent && { consent }) };
   if (asked?.type === "menu") {
@@ -119,12 +119,15 @@ export function hear(version: Version, told: CallState | undefined, input: Input
   return { state: next, words: [], to: "message" };
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** The meaning of a key, of words or of silence. */
 function meaningOf(
   flow: Flow,
   id: string | undefined,
   node: FlowNode | undefined,
   { language, disclosed }: CallState,
+  told: CallState | undefined,
   input: Input,
 ): Meaning {
   return understand({
@@ -132,7 +135,7 @@ function meaningOf(
     operator: id !== undefined && node !== undefined && listening(flow).has(id),
     language: language!,
     disclosed,
-    consentKeys: consentKeys(flow),
+    consentKeys: told?.flow === undefined ? consentKeys(flow) : NONE,
   }, input);
 }
 
@@ -140,10 +143,11 @@ function meaningOf(
 function decisionOf(meaning: Meaning, told: CallState | undefined): ConsentDecision | undefined {
   const turn = told?.turn ?? LAST_TURN;
   if (meaning.consent !== undefined) return { basis: meaning.consent, turn };
+  if (told?.disclosed === undefined) return undefined;
   if (meaning.unsure) return { basis: "unsure", turn };
-  const { policy, language } = told?.disclosed ?? {};
+  const { policy, language } = told.disclosed;
   // In a language without a binding sentence of ours, only the key that the owner's words name counts.
-  return meaning.goesOn && policy === "opt_out" && wordsIn(language!) !== undefined
+  return meaning.goesOn && policy === "opt_out" && wordsIn(language) !== undefined
     ? { basis: "stayed", turn }
     : undefined;
 }
@@ -236,7 +240,7 @@ export function hearKey(version: Version, told: CallState | undefined, input: In
     const heard = decided(flow, { state, words: [], to: { node: operator }, left }, turn);
     return { ...heard, state: handedOver(flow, heard.state) };
   }
-  const decision = decisionOf(meaningOf(flow, undefined, undefined, state, input), told);
+  const decision = decisionOf(meaningOf(flow, undefined, undefined, state, told, input), told);
   const refused = decision?.basis === "no";
   const consent = standingConsent(state.consent, refused ? decision : undefined);
   const menu = state.node !== undefined && own(flow.nodes, state.node)?.type === "menu"

@@ -4,6 +4,7 @@ import {
   isMadeOf,
   isQuestion,
   normaliseSpeech,
+  refusesRecording,
   saysPhrase,
 } from "../calls/consent.ts";
 import { type NodeOf, wordsOf } from "./language.ts";
@@ -24,7 +25,7 @@ export interface Question {
   readonly language: string;
   /** The disclosure that the caller heard. */
   readonly disclosed: Disclosed | undefined;
-  /** The keys about recording that a caller may have heard; none: the flow never asks. */
+  /** Where the URL does not say what the caller heard: the keys about recording that may have been named; else none. */
   readonly consentKeys: ReadonlySet<string>;
 }
 
@@ -89,8 +90,13 @@ function said(question: Question, heard: string): Meaning {
   const choices = phrases.flat().filter((phrase) => phrase !== "");
   const offered = [...options.map(({ key }) => key), "*", disclosed?.key, operator ? "0" : ""]
     .flatMap(named);
-  const asksAboutRecording = disclosed !== undefined || consentKeys.size > 0;
-  const consent = asksAboutRecording ? statement(heard, question, choices) : undefined;
+  // Before a disclosure a mere "no" is about something else.
+  const isAsked = disclosed !== undefined || consentKeys.size > 0;
+  const consent = isAsked
+    ? statement(heard, question, choices)
+    : refusesRecording(heard, language)
+    ? "declined"
+    : undefined;
   const isAllKnown = (...phrases: readonly string[]) =>
     isMadeOf(speech, [...filler, ...wish, ...affirm, ...phrases]);
   // A key's name is a word like others, but where nothing else is said.
