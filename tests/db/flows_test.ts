@@ -418,6 +418,10 @@ Deno.test("a call keeps the version that it began with, through a publish and a 
   const two = await publish(null, "pinned", flow("two"));
   const later = await accepted(step(sid, line, { flow: one.hash.slice(0, 32) }));
   assertEquals(later.call.facts?.flow, { hash: one.hash, name: "pinned", version: 1 });
+  // An URL of the other version, as of an isolate that had served it in an outage: it is answered, and the pin stays.
+  const strayed = await accepted(step(sid, line, { flow: two.hash.slice(0, 32) }));
+  assertEquals(strayed.call.facts?.flow, { hash: two.hash, name: "pinned", version: 2 });
+  assertEquals(await pinned(sid), one.hash);
   const next = newCallSid();
   assertEquals((await accepted(arrival(next, line))).call.facts!.flow!.hash, two.hash);
   await flows.rollback(null, "pinned");
