@@ -26,7 +26,8 @@ create table public.call_flow_versions (
   id bigint generated always as identity primary key,
   flow_id bigint not null references public.call_flows (id),
   version integer not null constraint call_flow_versions_version_range check (version > 0),
-  -- SHA-256 of the definition's canonical JSON. Collated so that a prefix can be looked up.
+  -- SHA-256 of the definition's canonical JSON; where it goes on in other flows, of that and of their hashes, because the
+  -- same words that lead elsewhere are another version. Collated so that a prefix can be looked up.
   hash text collate "C" not null constraint call_flow_versions_hash_form check (hash ~ '^[0-9a-f]{64}$'),
   definition jsonb not null constraint call_flow_versions_definition_object check (jsonb_typeof(definition) = 'object'),
   -- The version that answered before this one was published: where a rollback leads.
@@ -278,7 +279,7 @@ end;
 -- take turns. Returns {flow, version, hash, lines}.
 --
 -- p_hash: SHA-256 of the definition's canonical JSON. p_disclosures: the disclosures that its callers hear, as rows of
--- disclosures. Raises PT400 (HTTP 400), with the field in `detail`, for a zone that is none, a flow that is not published
+-- disclosures. The hash of the version also covers those of the flows that it goes on in. Raises PT400 (HTTP 400), with the field in `detail`, for a zone that is none, a flow that is not published
 -- or leads back, or a line that is not the owner's.
 create function public.publish_flow(
   p_org_id uuid, p_name text, p_definition jsonb, p_hash text, p_lines text[] default '{}', p_note text default null,
@@ -292,6 +293,7 @@ declare
   v_newest public.call_flow_versions;
   v_version public.call_flow_versions;
   v_uses jsonb;
+  v_hash text := p_hash;
   v_fault text;
 begin
   insert into public.call_flows (org_id, name) values (p_org_id, p_name) on conflict (org_id, name) do nothing;
@@ -321,13 +323,21 @@ begin
     raise sqlstate 'PT400' using message = 'each line must be a number of the owner of this flow', detail = 'lines';
   end if;
 
+  if v_uses <> '{}' then
+    select encode(sha256(convert_to(
+      p_hash || string_agg(format(' %s %s', v.hash, u.key), '' order by u.key collate "C"), 'UTF8'
+    )), 'hex')
+    into v_hash
+    from jsonb_each_text(v_uses) as u join public.call_flow_versions as v on v.id = u.value::bigint;
+  end if;
+
   select v.* into v_current from public.call_flow_versions as v
   where v.id = public.current_version(p_org_id, p_name);
   select v.* into v_newest from public.call_flow_versions as v
   where v.flow_id = v_flow_id order by v.version desc limit 1;
-  if (v_current.hash, v_current.uses) = (p_hash, v_uses) then
+  if v_current.hash = v_hash then
     v_version := v_current;
-  elsif (v_newest.hash, v_newest.uses) = (p_hash, v_uses) then
+  elsif v_newest.hash = v_hash then
     v_version := v_newest;
   else
     insert into public.call_flow_versions (
@@ -335,7 +345,7 @@ begin
       steps
     )
     select
-      v_flow_id, coalesce(v_newest.version, 0) + 1, p_hash, p_definition, v_current.version, p_note, p_by, v_uses,
+      v_flow_id, coalesce(v_newest.version, 0) + 1, v_hash, p_definition, v_current.version, p_note, p_by, v_uses,
       coalesce(jsonb_object_agg(own.name, own.calendar || jsonb_build_object(
         'flow', v_flow_id, 'calendar', own.name, 'zone', p_definition ->> 'zone'
       )) filter (where own.name is not null), '{}') || (
@@ -592,7 +602,7 @@ begin
   select v.* into v_version from public.call_flow_versions as v where v.id = public.current_version(p_org_id, p_name);
   if v_version.id is null then
     raise sqlstate 'PT404' using message = format('no flow "%s" is published', p_name), detail = 'name';
-  elsif not v_version.definition #> '{calendars}' ? p_calendar then
+  elsif not coalesce(v_version.definition -> 'calendars' ? p_calendar, false) then
     raise sqlstate 'PT404' using message = format('the flow "%s" has no calendar "%s"', p_name, p_calendar),
       detail = 'calendar';
   elsif p_state is null then

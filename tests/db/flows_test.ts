@@ -89,6 +89,17 @@ Deno.test("the definition that answers, or that was published last, keeps its ve
   assertEquals(await versionOf("a"), 3, "an earlier one is published anew");
 });
 
+Deno.test("a calendar of a flow without calendars cannot be overridden", async () => {
+  await publish(null, "without", flow("x"));
+  const until = new Date(Date.now() + 3_600_000).toISOString();
+  const error = await assertRejects(
+    () => flows.override({ owner: null, name: "without", calendar: "main", state: "open", until }),
+    FlowRefused,
+    'no calendar "main"',
+  );
+  assertEquals(error.status, 404);
+});
+
 Deno.test("a rollback leads to what answered before, step by step, or to the version that is named", async () => {
   const rolledBack = async (version?: number) =>
     (await flows.rollback(null, "back", version, "anna")).version;
@@ -432,6 +443,25 @@ Deno.test("a call keeps the version that it began with, through a publish and a 
     one.hash,
     "the next call",
   );
+});
+
+Deno.test("the same words that lead to another flow are another version, to calls and to isolates", async () => {
+  const line = "+15879991050";
+  const day = flow("day", { start: "on", nodes: { on: { type: "flow", name: "led_to" } } });
+  const before = await publish(null, "led_to", flow("before"));
+  const one = await publish(null, "leads", day, { lines: [line] });
+  const after = await publish(null, "led_to", flow("after"));
+  const two = await publish(null, "leads", day);
+  assertEquals([one.version, two.version], [1, 2]);
+  // An isolate that has read version one keeps it by its hash.
+  const answered = async () =>
+    (await accepted(arrival(newCallSid(), line, { have: [one.hash] }))).call.facts!.flow!;
+  assertEquals((await answered()).flows, { led_to: after.hash });
+  assertEquals((await flows.body(undefined, one.hash.slice(0, 32)))?.flows, {
+    led_to: before.hash,
+  }, "a call that is going on");
+  await flows.rollback(null, "leads");
+  assertEquals(await answered(), { hash: one.hash, name: "leads", version: 1 });
 });
 
 Deno.test("the body comes along once: not where the isolate has it", async () => {
