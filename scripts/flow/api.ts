@@ -81,6 +81,11 @@ export function faultsText(issues: readonly Issue[]): string {
   ].join("\n");
 }
 
+/** What a flow's owner may want to change, a line each. */
+export function adviceOf(warnings: readonly Issue[]): string[] {
+  return warnings.map(({ path, message }) => `Advice: ${path} ${message}`);
+}
+
 export interface FlowContext extends CommandContext {
   /** Tells what is wrong. Default: on the error output. */
   readonly complain?: ((line: string) => void) | undefined;

@@ -125,7 +125,13 @@ const VERBS = {
   },
   override: {
     takes: ["NAME", "CALENDAR", "STATE"],
-    options: { ...AT_PROJECT, until: TEXT },
+    options: {
+      ...AT_PROJECT,
+      until: textThat(
+        "be when it ends, with the zone, such as 2026-12-24T17:00:00-07:00",
+        (time) => /T.*(Z|[+-]\d\d:\d\d)$/.test(time) && !Number.isNaN(Date.parse(time)),
+      ),
+    },
     load: async () => (await import("./versions.ts")).override,
   },
   prompt: {
