@@ -896,6 +896,51 @@ Deno.test("the longest way counts what follows in another flow, and recorded aud
   assertEquals(of(90) - of(30), 60);
 });
 
+Deno.test("flows in flows are measured to the last one, each once", () => {
+  const call = (name: string) => ({ type: "flow", name });
+  const flows = new Map([["f0", soundFlow(practice()).flow]]);
+  const alone = soundFlow(practice()).longest_seconds;
+  for (let at = 1; at <= 12; at++) {
+    const flow = practice();
+    flow.start = "fork";
+    flow.prompts = { fork: flow.prompts.menu };
+    const cases = Array.from(
+      { length: 50 },
+      (_, nth) => ({ in: [`+1${nth + 100}*`], next: `n${nth}` }),
+    );
+    delete flow.groups;
+    delete flow.calendars;
+    flow.nodes = {
+      fork: { type: "match", on: "caller", cases, otherwise: "n0" },
+      ...Object.fromEntries(cases.map(({ next }) => [next, call(`f${at - 1}`)])),
+    };
+    const { flow: parsed, longest_seconds } = soundFlow(flow, { flows });
+    assertEquals(longest_seconds, alone);
+    flows.set(`f${at}`, parsed);
+  }
+});
+
+Deno.test("a flow is spoken in one document with the way to it", () => {
+  // Six bytes each, as XML.
+  const ands = { "en-US": "&".repeat(2900), "fr-CA": "&".repeat(2900) };
+  const night = practice();
+  night.prompts = { bye: ands };
+  night.start = "s0";
+  night.nodes = { bye: night.nodes.bye, note: {} };
+  chain(night, 2);
+  for (const part of ["groups", "calendars"]) delete night[part];
+  delete night.nodes.note;
+  const day = practice();
+  day.prompts.bye = ands;
+  chain(day, 1);
+  day.nodes.s0.next = "on";
+  day.nodes.on = { type: "flow", name: "night" };
+  delete day.nodes.bye;
+  day.nodes.desk.answered = "on";
+  const flows = new Map([["night", soundFlow(night).flow]]);
+  assertEquals(faultsOf(day, { flows }).map(({ path }) => path), ["nodes.s0"]);
+});
+
 Deno.test("what is longer on one way counts, not the sum of all", () => {
   const seconds = (flow: Draft) => soundFlow(flow).longest_seconds;
   const base = seconds(practice());

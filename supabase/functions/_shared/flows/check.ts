@@ -81,7 +81,7 @@ export function checkFlow(definition: unknown, facts: CheckFacts): Checked {
     flow,
     hash: hashOf(definition),
     nodes: Object.keys(flow.nodes).length,
-    longest_seconds: longestWay(flow, flow.start, facts).seconds,
+    longest_seconds: longestWay(flow, facts).seconds,
     warnings,
     mermaid: drawFlow(flow),
   };
@@ -671,8 +671,16 @@ interface LongestWay {
   readonly nodes: readonly string[];
 }
 
-/** The way from a node on that takes longest; ways that lead back are left out. */
-function longestWay(flow: Flow, start: string, facts: CheckFacts, within = 0): LongestWay {
+/**
+ * The way through a flow that takes longest, through the flows that it goes on in too; ways that lead back are left out.
+ *
+ * @param known Of the flows that were looked at, because many nodes may lead to one.
+ */
+function longestWay(flow: Flow, facts: CheckFacts, known = new Map<Flow, LongestWay>()) {
+  const before = known.get(flow);
+  if (before !== undefined) return before;
+  // One that leads back to it is a fault of its own.
+  known.set(flow, { seconds: 0, nodes: [] });
   const { order, ways } = graphOf({ flow, nodes: flow.nodes });
   const longest = new Map<string, { seconds: number; next: string | undefined }>();
   for (const id of order.toReversed()) {
@@ -683,24 +691,23 @@ function longestWay(flow: Flow, start: string, facts: CheckFacts, within = 0): L
       if (seconds > after.seconds) after = { seconds, next: to };
     }
     const other = node.type === "flow" ? facts.flows?.get(node.name) : undefined;
-    // Nested flows end, because none leads back; one that does is a fault of its own.
-    const there = other === undefined || within > 8
-      ? 0
-      : longestWay(other, other.start, facts, within + 1).seconds;
+    const there = other === undefined ? 0 : longestWay(other, facts, known).seconds;
     longest.set(id, {
       ...after,
       seconds: after.seconds + there + secondsOf(flow, node, facts.audio),
     });
   }
   const nodes: string[] = [];
-  for (let id: string | undefined = start; id !== undefined; id = longest.get(id)?.next) {
+  for (let id: string | undefined = flow.start; id !== undefined; id = longest.get(id)?.next) {
     nodes.push(id);
   }
-  return { seconds: longest.get(start)?.seconds ?? 0, nodes };
+  const way = { seconds: longest.get(flow.start)?.seconds ?? 0, nodes };
+  known.set(flow, way);
+  return way;
 }
 
 function checkLength({ flow, facts, fault }: Document) {
-  const { seconds, nodes } = longestWay(flow, flow.start, facts);
+  const { seconds, nodes } = longestWay(flow, facts);
   if (seconds <= LONGEST_SEC) return;
   const way = nodes.length <= 12 ? nodes : [...nodes.slice(0, 6), "...", ...nodes.slice(-5)];
   fault(
@@ -711,17 +718,10 @@ function checkLength({ flow, facts, fault }: Document) {
   );
 }
 
-/** Instant nodes are spoken in one document with the node that they lead to. */
-function checkDocuments({ flow, graph, fault }: Document) {
-  const bytes = new Map<string, number>();
-  for (const id of graph.order.toReversed()) {
-    const node = own(flow.nodes, id);
-    if (node === undefined) continue;
-    const after = isInstant(node)
-      ? most((graph.ways.get(id) ?? []).map(({ to }) => bytes.get(to) ?? 0))
-      : 0;
-    const all = bytesOf(flow, node) + after;
-    bytes.set(id, all);
+function checkDocuments({ flow, graph, facts, fault }: Document) {
+  const bytes = documentBytes(flow, graph, facts);
+  for (const id of graph.order) {
+    const { all, after } = bytes.get(id) ?? { all: 0, after: 0 };
     if (all > MOST_BYTES && after <= MOST_BYTES) {
       fault(
         ["nodes", id],
@@ -729,6 +729,32 @@ function checkDocuments({ flow, graph, fault }: Document) {
       );
     }
   }
+}
+
+/** Bytes of the document that begins at each node. Instant nodes are spoken in one document with the node that they lead to. */
+function documentBytes(
+  flow: Flow,
+  { order, ways }: Graph,
+  facts: CheckFacts,
+  known = new Map<Flow, number>(),
+): ReadonlyMap<string, { readonly all: number; readonly after: number }> {
+  known.set(flow, 0);
+  const bytes = new Map<string, { all: number; after: number }>();
+  for (const id of order.toReversed()) {
+    const node = own(flow.nodes, id);
+    if (node === undefined) continue;
+    const other = node.type === "flow" ? facts.flows?.get(node.name) : undefined;
+    if (other !== undefined && !known.has(other)) {
+      documentBytes(other, graphOf({ flow: other, nodes: other.nodes }), facts, known);
+    }
+    const next = isInstant(node)
+      ? (ways.get(id) ?? []).map(({ to }) => bytes.get(to)?.all ?? 0)
+      : [];
+    const after = other === undefined ? most(next) : known.get(other)!;
+    bytes.set(id, { all: bytesOf(flow, node) + after, after });
+  }
+  known.set(flow, bytes.get(flow.start)?.all ?? 0);
+  return bytes;
 }
 
 // --- advice -------------------------------------------------------------------------------------------------
