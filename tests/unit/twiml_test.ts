@@ -129,6 +129,14 @@ Deno.test("a dial that may record does so from the answer, each side on its own 
   );
 });
 
+Deno.test("while a person is asked to accept, the caller hears it ring", () => {
+  const screen = { to: "voice-route", state: STATE, event: "ask", call: "CA1" } as const;
+  const [verb] = parseTwiml(render({ ...dial(false), screen }));
+  assertEquals(verb?.attributes["answerOnBridge"], "true");
+  assertEquals(verb?.children[0]?.attributes["method"], "POST");
+  assertEquals(parseTwiml(render(dial(false)))[0]?.attributes["answerOnBridge"], undefined);
+});
+
 Deno.test("several people are rung at once", () => {
   const [verb] = parseTwiml(
     render({ ...dial(false), numbers: ["+15875550111", "+15875550122"] as Dialable[] }),
