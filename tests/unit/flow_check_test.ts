@@ -82,6 +82,18 @@ const FAULTS: readonly Case[] = [
     /3000 characters/,
   ],
   [
+    "a prompt in other letters that is too long to be said",
+    (f) => f.prompts.bye["fr-CA"] = "é".repeat(751),
+    "prompts.bye.fr-CA",
+    /too long to be said/,
+  ],
+  [
+    "a disclosure that is too long to be said with its binding sentence",
+    (f) => f.prompts.notice["en-US"] = "x".repeat(2999),
+    "nodes.agree.prompt",
+    /too long to be said/,
+  ],
+  [
     "a hash that is none",
     (f) => f.prompts.bye["en-US"] = { audio: "x" },
     "prompts.bye.en-US.audio",

@@ -3,7 +3,7 @@ import { wordsIn } from "../calls/words/mod.ts";
 import { type Destinations, dialable } from "../destinations.ts";
 import { isE164 } from "../phone.ts";
 import { LANGUAGES, speaks, voiceOf } from "../voices.ts";
-import { consentKey, menusNext } from "./disclosure.ts";
+import { consentKey, disclosureOf, menusNext } from "./disclosure.ts";
 import { drawFlow } from "./draw.ts";
 import {
   type Edge,
@@ -17,7 +17,7 @@ import {
   promptIn,
 } from "./language.ts";
 import { LIMITS, NOT_YET } from "./schema.ts";
-import { type AudioLengths, bytesOf, most, secondsOf } from "./measure.ts";
+import { type AudioLengths, bytesOf, isSayable, most, secondsOf } from "./measure.ts";
 import { hashOf } from "./hash.ts";
 import { type Issue, issue, type Parsed, parseFlow } from "./parse.ts";
 import { canNameChoice } from "./understand.ts";
@@ -261,6 +261,9 @@ function checkLanguages({ flow, fault, warn }: Document) {
 // deno-lint-ignore no-control-regex
 const UNSPEAKABLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufffe\uffff\p{Cs}\p{Co}]/u;
 
+const TOO_LONG_TO_SAY =
+  "is too long to be said at once: Twilio takes 3000 bytes, and 4500 where each sign beyond letters and digits of English counts three a byte";
+
 function checkPrompts({ flow, facts, fault, warn }: Document) {
   const used = new Set(
     Object.values(flow.nodes).flatMap((node) => "prompt" in node ? [node.prompt] : []),
@@ -284,6 +287,7 @@ function checkPrompts({ flow, facts, fault, warn }: Document) {
       if (text !== undefined && UNSPEAKABLE.test(text)) {
         fault(path, "must not hold control characters or broken characters");
       }
+      if (text !== undefined && !isSayable(text)) fault(path, TOO_LONG_TO_SAY);
       if (text !== undefined && /<[a-z!/?]/i.test(text)) {
         fault(path, "must be plain text: markup such as <break> would be read aloud");
       }
@@ -457,6 +461,13 @@ function checkConsent({ flow, graph, fault, warn }: Document) {
           `leave no digit free for the answer to ${id}, which is given with the menu's`,
         );
       }
+    }
+    for (const language of flow.languages) {
+      const { words } = disclosureOf(flow, node, language, undefined);
+      const prompt = node.prompt === undefined ? undefined : promptIn(flow, node.prompt, language);
+      const alone = typeof prompt === "string" ? prompt : prompt?.text ?? "";
+      // The binding sentence is said with it.
+      if (isSayable(alone) && !isSayable(words)) fault(["nodes", id, "prompt"], TOO_LONG_TO_SAY);
     }
     for (const language of flow.languages.filter((each) => wordsIn(each) === undefined)) {
       checkKeyOnly(id, node, language, { flow, fault, warn });

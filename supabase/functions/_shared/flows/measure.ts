@@ -142,6 +142,16 @@ export function bytesOf(flow: Flow, node: FlowNode): number {
   }
 }
 
+/**
+ * Whether one `<Say>` can hold a text: 3000 bytes with Polly's voices, and 4500 URL-encoded.
+ * Source: https://www.twilio.com/docs/api/errors/13521
+ */
+export function isSayable(text: string): boolean {
+  const bytes = ENCODER.encode(text).length;
+  const unencoded = text.match(/[\w.~-]/g)?.length ?? 0;
+  return bytes <= 3000 && 3 * bytes - 2 * unencoded <= 4500;
+}
+
 const ENCODER = new TextEncoder();
 function xmlBytes(text: string): number {
   return ENCODER.encode(text).length + 5 * (text.match(/[<>&"']/g)?.length ?? 0);
