@@ -2485,7 +2485,7 @@ BEGIN ATOMIC
     FROM (call_flow_versions v
       JOIN call_flows f ON ((f.id = v.flow_id)))
    WHERE ((v.hash >= flow_of_account.p_hash) AND (v.hash <= (flow_of_account.p_hash || 'g'::text)) AND (flow_of_account.p_hash ~ '^[0-9a-f]{8,64}$'::text) AND ((flow_of_account.p_account_sid IS NULL) OR (f.org_id = organisation_of(flow_of_account.p_account_sid))))
-   ORDER BY v.id DESC
+   ORDER BY ((f.org_id IS NOT NULL) AND (flow_of_account.p_account_sid IS NULL)), v.id DESC
   LIMIT 1;
 END
 
@@ -3452,23 +3452,32 @@ CREATE OR REPLACE FUNCTION public.published_flows()
  SET search_path TO ''
 BEGIN ATOMIC
  WITH answering AS (
-          SELECT l.line,
-             l.org_id,
+          SELECT s.subaccount_sid AS account,
+             l.line,
              v.id,
              v.hash,
              v.uses
-            FROM ((lines l
+            FROM (((lines l
               JOIN call_flow_pointers p ON ((p.flow_id = l.flow_id)))
               JOIN call_flow_versions v ON (((v.flow_id = p.flow_id) AND (v.version = p.version))))
-         )
-  SELECT jsonb_build_object('lines', ( SELECT COALESCE(jsonb_object_agg(a.line, a.hash ORDER BY a.org_id NULLS FIRST), '{}'::jsonb) AS "coalesce"
-            FROM answering a), 'versions', ( SELECT COALESCE(jsonb_agg(flow_body(i.id) ORDER BY i.id), '[]'::jsonb) AS "coalesce"
-            FROM ( SELECT a.id
+              LEFT JOIN telephony_subaccounts s ON ((s.org_id = l.org_id)))
+         ), shipped AS (
+          SELECT DISTINCT ON (i.account, v.hash) i.account,
+             v.id
+            FROM (( SELECT a.account,
+                     a.id
                     FROM answering a
                  UNION
-                  SELECT (u.value)::bigint AS value
+                  SELECT a.account,
+                     (u.value)::bigint AS value
                     FROM (answering a
-                      CROSS JOIN LATERAL jsonb_each_text(a.uses) u(key, value))) i)) AS jsonb_build_object;
+                      CROSS JOIN LATERAL jsonb_each_text(a.uses) u(key, value))) i
+              JOIN call_flow_versions v ON ((v.id = i.id)))
+           ORDER BY i.account, v.hash, v.id DESC
+         )
+  SELECT jsonb_build_object('lines', ( SELECT COALESCE(jsonb_agg(jsonb_build_object('account', a.account, 'line', a.line, 'hash', a.hash) ORDER BY a.account NULLS FIRST, a.line), '[]'::jsonb) AS "coalesce"
+            FROM answering a), 'versions', ( SELECT COALESCE(jsonb_agg((flow_body(s.id) || jsonb_build_object('account', s.account)) ORDER BY s.account NULLS FIRST, s.id), '[]'::jsonb) AS "coalesce"
+            FROM shipped s)) AS jsonb_build_object;
 END
 
 CREATE OR REPLACE FUNCTION public.purge_expired(p_batch integer DEFAULT 10000)

@@ -737,7 +737,7 @@ end
 $$;
 
 -- The body of the version that a call's URL names, for an isolate that has never seen it. An account reads its own; the main
--- account (null) also those of its organisations, whose numbers may be its own.
+-- account (null) also those of its organisations, whose numbers may be its own; of equal documents its own.
 create function public.flow_of_account(p_account_sid text, p_hash text) returns jsonb
 language sql stable set search_path = ''
 begin atomic
@@ -746,32 +746,45 @@ begin atomic
   join public.call_flows as f on f.id = v.flow_id
   where v.hash >= p_hash and v.hash <= p_hash || 'g' and p_hash ~ '^[0-9a-f]{8,64}$'
     and (p_account_sid is null or f.org_id = public.organisation_of(p_account_sid))
-  order by v.id desc
+  order by f.org_id is not null and p_account_sid is null, v.id desc
   limit 1;
 end;
 
--- What answers now, whole: {lines: {number: hash}, versions: [as flow_body]}. A deploy takes it along, for an
--- isolate that starts while the database is away.
+-- What answers now, whole: {lines: [{account, line, hash}], versions: [as flow_body, and its account]}. A deploy takes it
+-- along, for an isolate that starts while the database is away. `account` is the sub-account of the owner, null for the main
+-- account: owners that publish the same document have flows, hours and audio of their own under one hash. The main account
+-- comes first.
 create function public.published_flows() returns jsonb
 language sql stable set search_path = ''
 begin atomic
   with answering as (
-    select l.line, l.org_id, v.id, v.hash, v.uses
+    select s.subaccount_sid as account, l.line, v.id, v.hash, v.uses
     from public.lines as l
     join public.call_flow_pointers as p on p.flow_id = l.flow_id
     join public.call_flow_versions as v on v.flow_id = p.flow_id and v.version = p.version
+    left join public.telephony_subaccounts as s on s.org_id = l.org_id
+  ),
+  shipped as (
+    -- Of an owner's equal documents the newest, as in version_by_hash.
+    select distinct on (i.account, v.hash) i.account, v.id
+    from (
+      select a.account, a.id from answering as a
+      union
+      select a.account, u.value::bigint from answering as a cross join lateral jsonb_each_text(a.uses) as u
+    ) as i
+    join public.call_flow_versions as v on v.id = i.id
+    order by i.account, v.hash, v.id desc
   )
   select jsonb_build_object(
     'lines', (
-      -- Of a number that the main account had before an organisation, the organisation's.
-      select coalesce(jsonb_object_agg(a.line, a.hash order by a.org_id nulls first), '{}') from answering as a
+      select coalesce(jsonb_agg(
+        jsonb_build_object('account', a.account, 'line', a.line, 'hash', a.hash) order by a.account nulls first, a.line
+      ), '[]') from answering as a
     ),
     'versions', (
-      select coalesce(jsonb_agg(public.flow_body(i.id) order by i.id), '[]') from (
-        select a.id from answering as a
-        union
-        select u.value::bigint from answering as a cross join lateral jsonb_each_text(a.uses) as u
-      ) as i
+      select coalesce(jsonb_agg(
+        public.flow_body(s.id) || jsonb_build_object('account', s.account) order by s.account nulls first, s.id
+      ), '[]') from shipped as s
     )
   );
 end;
