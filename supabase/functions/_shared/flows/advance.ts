@@ -479,6 +479,11 @@ export function proceed(
       case "agent":
       case undefined:
         return { state, reply: [...reply, ...apology(state)] };
+      case "hours":
+      case "match":
+        break;
+      default:
+        node satisfies never;
     }
     goesOn = false;
     id = nextOf(version, node!, prefix, known)!;
