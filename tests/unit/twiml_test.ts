@@ -85,6 +85,12 @@ Deno.test("gather listens for one key or for words, and posts them", () => {
   );
 });
 
+Deno.test("a gather that expects nothing particular gives no hints, as empty ones are a warning of Twilio's", () => {
+  const [verb] = parseTwiml(render({ ...gather(), hints: [] }));
+  assertEquals(verb?.attributes["hints"], undefined);
+  assertEquals(verb?.attributes["input"], "dtmf speech");
+});
+
 Deno.test("recorded prompts are played, also while it listens", () => {
   const play = { verb: "play", url: "https://x.example/a?b&c" } as const;
   assertEquals(render(play), document("<Play>https://x.example/a?b&amp;c</Play>"));

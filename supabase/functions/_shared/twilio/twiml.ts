@@ -38,7 +38,7 @@ export function renderTwiml(reply: Reply, functionsUrl: string): string {
           ...(!instruction.keysOnly && {
             // "auto" ends at the first pause: "yes ... but don't record" would be heard as a yes.
             speechTimeout: SPEECH_PAUSE_SEC,
-            hints: instruction.hints.join(","),
+            ...(instruction.hints.length > 0 && { hints: instruction.hints.join(",") }),
             language: instruction.language,
           }),
           action: step(instruction.action),
