@@ -22,8 +22,8 @@ const OWN_WORDS_SEC = 6;
 const SPEECH_PAUSE_SEC = 2;
 /** Twilio rings so much longer than it is told. Source: https://www.twilio.com/docs/voice/twiml/dial */
 const RING_EXTRA_SEC = 5;
-/** A member who answers is asked to press 1. */
-const CONFIRM_SEC = 15;
+/** A member who answers is asked twice to press 1: in French six seconds of words, and four to press. */
+const CONFIRM_SEC = 20;
 /** The longest message, which is also the longest that Twilio transcribes. */
 export const MESSAGE_SEC = 120;
 /** A consent node that no menu follows listens once more after an answer. */
