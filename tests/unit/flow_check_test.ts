@@ -492,6 +492,13 @@ const FAULTS: readonly Case[] = [
     "nodes.desk.type",
     /not yet/,
   ],
+  [
+    "more than 20 other flows behind it",
+    (f) => f.nodes.bye = { type: "flow", name: "f0" },
+    "nodes",
+    /at most 20 other flows/,
+    { flows: new Map(Array.from({ length: 21 }, (_, n) => [`f${n}`, practice()])) },
+  ],
   // Length and size.
   [
     "a way that takes too long",

@@ -637,6 +637,10 @@ function checkTypes({ nodes, fault }: Document) {
 // --- other flows --------------------------------------------------------------------------------------------
 
 function checkFlows({ flow, facts, fault, warn }: Document) {
+  const { size = 0 } = facts.flows ?? {};
+  if (size > LIMITS.flows) {
+    fault(["nodes"], `must lead to at most ${LIMITS.flows} other flows: they lead to ${size}`);
+  }
   for (const [id, { name }] of nodesOf(flow, "flow")) {
     const path = ["nodes", id, "name"];
     if (facts.flows === undefined) {
