@@ -588,6 +588,24 @@ Deno.test("every fault is named at once: of form, of edges, of words, of people"
   );
 });
 
+Deno.test("a day or a member at fault hides no other's fault", () => {
+  const flow = practice();
+  flow.calendars.practice.weekly.mon = [["8:00", "12:00"]];
+  flow.calendars.practice.weekly.tue = [["12:00", "08:00"]];
+  flow.calendars.practice.dates = { "12/25/2026": [], "2026-02-30": [] };
+  flow.groups.desk.members = ["403-555-0110", "+447700900123", "anna", "anna", "x y"];
+  assertEquals(faultsOf(flow).map(({ path }) => path).sort(), [
+    "calendars.practice.dates.12/25/2026",
+    "calendars.practice.dates.2026-02-30",
+    "calendars.practice.weekly.mon.0.0",
+    "calendars.practice.weekly.tue.0",
+    "groups.desk.members.0",
+    "groups.desk.members.1",
+    "groups.desk.members.3",
+    "groups.desk.members.4",
+  ]);
+});
+
 Deno.test("a node with a fault of its own still leads where it says", () => {
   const flow = practice();
   flow.nodes.main.tries = "many";
