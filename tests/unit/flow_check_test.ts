@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import fc from "fast-check";
 import { type CheckFacts, checkFlow } from "../../supabase/functions/_shared/flows/check.ts";
+import { disclosuresIn } from "../../supabase/functions/_shared/flows/disclosure.ts";
 import { phrase } from "../../supabase/functions/_shared/calls/words/mod.ts";
 import { secondsOf, spokenSeconds } from "../../supabase/functions/_shared/flows/measure.ts";
 import { LIMITS } from "../../supabase/functions/_shared/flows/schema.ts";
@@ -977,6 +978,35 @@ Deno.test("a flow is spoken in one document with the way to it", () => {
   day.nodes.desk.answered = "on";
   const flows = new Map([["night", soundFlow(night).flow]]);
   assertEquals(faultsOf(day, { flows }).map(({ path }) => path), ["nodes.s0"]);
+});
+
+Deno.test("a disclosure that many consent nodes and menus share is kept once in each language", () => {
+  const flow = practice();
+  const cases = (name: string) =>
+    Array.from({ length: 30 }, (_, n) => ({ in: [`+1${n + 100}*`], next: `${name}${n}` }));
+  flow.nodes.agree = {
+    type: "match",
+    on: "caller",
+    cases: cases("agree"),
+    otherwise: "agree0",
+  };
+  flow.nodes.who = { type: "match", on: "caller", cases: cases("main"), otherwise: "main" };
+  const consent = { type: "consent", policy: "opt_in", prompt: "notice", next: "who" };
+  for (let n = 0; n < 30; n++) {
+    flow.nodes[`agree${n}`] = consent;
+    flow.nodes[`main${n}`] = flow.nodes.main;
+  }
+  flow.nodes.main29 = {
+    ...flow.nodes.main,
+    options: [...flow.nodes.main.options, { key: "3", next: "open" }],
+  };
+  const told = [...disclosuresIn(soundFlow(flow).flow)];
+  assertEquals(told.map(({ key, language }) => `${key} ${language}`), [
+    "3 en-US",
+    "3 fr-CA",
+    "2 en-US",
+    "2 fr-CA",
+  ]);
 });
 
 Deno.test("what is longer on one way counts, not the sum of all", () => {
