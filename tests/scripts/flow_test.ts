@@ -171,6 +171,21 @@ Deno.test("flow try: what a caller hears, does and waits for, without a server",
   assertMatch(text, /Mode: voicemail\. Nodes: hello -> open -> menu -> desk -> note -> bye$/);
 });
 
+Deno.test("flow try: a caller who has called before", async () => {
+  const flow = JSON.parse(await Deno.readTextFile(sound));
+  const cases = [{ in: ["yes"], next: "note" }];
+  flow.nodes.known = { type: "match", on: "returning", cases, otherwise: flow.nodes.hello.next };
+  flow.nodes.hello.next = "known";
+  flow.tests = [];
+  const file = await Deno.makeTempFile({ suffix: ".json" });
+  await Deno.writeTextFile(file, JSON.stringify(flow));
+  const pathOf = async (...options: string[]) =>
+    JSON.parse((await run(["try", file, "--json", ...options], NOWHERE)).text).path;
+  assertEquals((await pathOf("--returning")).slice(0, 3), ["hello", "known", "note"]);
+  assertEquals((await pathOf())[2], "open");
+  await Deno.remove(file);
+});
+
 Deno.test("flow try: by words, at a time of the flow's zone, and as JSON", async () => {
   const args = ["try", sound, "--say", "front desk", "--json"];
   const at = async (time: string) => JSON.parse((await run([...args, "--at", time], NOWHERE)).text);
