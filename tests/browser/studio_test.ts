@@ -422,7 +422,7 @@ test("on a bad day alerts come first, in header and tab too, and counts are the 
   await sql`
     insert into recordings (call_sid, recording_sid, leg_sid, source, duration_sec, recorded_at, transcript, confirmed)
     select call_sid, recording_sid, call_sid, 'voicemail', 30, recorded_at, transcript, true
-    from call_logs where call_sid like 'CAff%'`;
+    from call_logs where call_sid like 'CAff000000%'`;
   await sql`
     insert into function_metrics values (date_trunc('minute', now()), 'voice-status', 9, 9, 9, 0, 0, 0, 0, 0, 0, 0, 0,
       0, 0, 0)`;
