@@ -370,7 +370,7 @@ Deno.test("default is the flow of the settings: nobody publishes under its name"
 });
 
 Deno.test("a deploy gets all versions that answer, and those that they go on in, of each owner its own", async () => {
-  // Both publish the same document; what it leads to, its hours and its audio are of each.
+  // All publish the same documents; their hours and their audio are of each.
   const audio = "a".repeat(64);
   const weekly = { mon: [["00:00", "24:00"]] };
   const day = flow("x", {
@@ -379,11 +379,11 @@ Deno.test("a deploy gets all versions that answer, and those that they go on in,
     nodes: { bye: { type: "flow", name: "night" } },
   });
   const owners = [];
-  for (const words of ["one's night", "other's night"]) {
+  for (let n = 0; n < 2; n++) {
     // deno-lint-ignore no-await-in-loop -- One after the other.
     const { org, number, account } = await tenant();
     // deno-lint-ignore no-await-in-loop
-    const night = await publish(org, "night", flow(words));
+    const night = await publish(org, "night", flow("night"));
     // deno-lint-ignore no-await-in-loop
     const { hash } = await publish(org, "day", day, { lines: [number] });
     owners.push({ org, number, account, night, hash });
@@ -396,7 +396,7 @@ Deno.test("a deploy gets all versions that answer, and those that they go on in,
   await flows.override({ owner: one.org, name, calendar: "desk", state: "closed", until });
   await flows.override({ owner: other.org, name, calendar: "desk", state: "open", until });
   const line = "+15879991099";
-  await publish(null, "night", flow("main's night"));
+  await publish(null, "night", flow("night"));
   await publish(null, "day", day, { lines: [line] });
 
   const published = await flows.published();
@@ -414,7 +414,6 @@ Deno.test("a deploy gets all versions that answer, and those that they go on in,
     assert(found.ofHash(owner.account, owner.night.hash));
   }
   assertEquals(found.ofLine(one.account, other.number), undefined);
-  assertEquals(found.ofHash(one.account, other.night.hash), undefined);
   const main = found.ofLine(undefined, line)!;
   assertEquals([main.account, main], [null, found.ofHash(undefined, one.hash)]);
   assertEquals((await flows.body(undefined, one.hash))!.flows, main.flows);
