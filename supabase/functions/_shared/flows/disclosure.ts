@@ -14,20 +14,6 @@ import { wordsIn } from "../calls/words/mod.ts";
 
 // The disclosures of a flow's consent nodes. Pure.
 
-/** The menus that the call may come to from a node without waiting for the caller before. */
-export function menusNext(flow: Flow, from: string): readonly string[] {
-  const menus = new Set<string>();
-  const ways = new Set([from]);
-  for (const id of ways) {
-    const node = own(flow.nodes, id);
-    if (node?.type === "menu") menus.add(id);
-    else if (node !== undefined && isInstant(node)) {
-      for (const { to } of edgesOf(node)) ways.add(to);
-    }
-  }
-  return [...menus];
-}
-
 /** What is read out of a whole flow, once for each. */
 function perFlow<T>(read: (flow: Flow) => T): (flow: Flow) => T {
   const known = new WeakMap<Flow, { readonly value: T }>();
@@ -38,16 +24,43 @@ function perFlow<T>(read: (flow: Flow) => T): (flow: Flow) => T {
   };
 }
 
+const menusAfter = perFlow(() => new Map<string, readonly string[]>());
+
+/** The menus that the call may come to from a node without waiting for the caller before. */
+export function menusNext(flow: Flow, from: string): readonly string[] {
+  const known = menusAfter(flow).get(from);
+  if (known !== undefined) return known;
+  const menus: string[] = [];
+  const ways = new Set([from]);
+  for (const id of ways) {
+    const node = own(flow.nodes, id);
+    if (node?.type === "menu") menus.push(id);
+    else if (node !== undefined && isInstant(node)) {
+      for (const { to } of edgesOf(node)) ways.add(to);
+    }
+  }
+  menusAfter(flow).set(from, menus);
+  return menus;
+}
+
 /** `operatorListens`, kept for each flow. */
 export const listening = perFlow(operatorListens);
 
+const keysBeside = perFlow((flow) => {
+  const keys = new Map<string, string | undefined>();
+  for (const [id, node] of Object.entries(flow.nodes)) {
+    if (node.type !== "menu") continue;
+    const taken = new Set(node.options.map(({ key }) => key));
+    if (listening(flow).has(id)) taken.add("0");
+    keys.set(id, [..."3124567890"].find((key) => !taken.has(key)));
+  }
+  return keys;
+});
+
 /** The key that answers a consent node beside a menu: 3, or the first digit that the menu leaves free. */
 export function consentKey(flow: Flow, menu: string | undefined): string | undefined {
-  const node = menu === undefined ? undefined : own(flow.nodes, menu);
-  if (menu === undefined || node?.type !== "menu") return "3";
-  const taken = new Set(node.options.map(({ key }) => key));
-  if (listening(flow).has(menu)) taken.add("0");
-  return [..."3124567890"].find((key) => !taken.has(key));
+  const keys = keysBeside(flow);
+  return menu !== undefined && keys.has(menu) ? keys.get(menu) : "3";
 }
 
 /** What the consent nodes of a flow may disclose, each once: a node that does, and the key that answers, by the menus next. */
