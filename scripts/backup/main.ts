@@ -166,13 +166,8 @@ function told({ list, fetched, gone, unknown, reason }: Listed): string[] {
     `${list.size} recordings listed, ${summed} with checksums, ${fetched} of them new`,
   ];
   if (gone.length > 0) lines.push(`GONE from Twilio: ${some(gone)}`);
-  if (reason !== undefined) {
-    lines.push(
-      `NOT FETCHED: ${
-        some(unknown)
-      }: ${reason}. The database is backed up; the next backup asks again`,
-    );
-  } else if (unknown.length > 0) {
+  if (reason !== undefined) lines.push(missed("NOT FETCHED", unknown, reason));
+  else if (unknown.length > 0) {
     lines.push("checksums of recordings need TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN");
   }
   return lines;
@@ -181,16 +176,18 @@ function told({ list, fetched, gone, unknown, reason }: Listed): string[] {
 function toldOfPrompts({ copied, gone, unknown, reason }: Copied): string[] {
   const lines = copied > 0 ? [`${copied} prompts' files copied`] : [];
   if (gone.length > 0) lines.push(`GONE from Storage: ${some(gone)}`);
-  if (reason !== undefined) {
-    lines.push(
-      `NOT COPIED: ${
-        some(unknown)
-      }: ${reason}. The database is backed up; the next backup asks again`,
-    );
-  } else if (unknown.length > 0) {
+  if (reason !== undefined) lines.push(missed("NOT COPIED", unknown, reason));
+  else if (unknown.length > 0) {
     lines.push(`NOT COPIED: ${unknown.length} prompts' files: that needs SUPABASE_URL or --url`);
   }
   return lines;
+}
+
+/** What did not come, and why. */
+function missed(what: string, names: readonly string[], reason: string): string {
+  return `${what}: ${
+    some(names)
+  }: ${reason}. The database is backed up; the next backup asks again`;
 }
 
 function some(sids: readonly string[]): string {
