@@ -1,4 +1,5 @@
 import { join } from "@std/path/join.js";
+import { wav } from "./wav.ts";
 
 /** What browsers record, and what we make ourselves: the extension of each type's file. */
 const TYPES: Readonly<Record<string, string>> = {
@@ -64,25 +65,14 @@ function mediaType(type: string): string {
 }
 
 const RATE = 8000;
+/** Bytes of a WAV file before its samples. */
+const HEADER = 44;
 
 /** Stands in for a voice where no microphone is: soft notes in the rhythm of speech, as a WAV. */
 export function sampleMessage(seconds: number): Audio {
-  const frames = Math.round(Math.min(Math.max(seconds, 1), 120) * RATE);
-  const bytes = new Uint8Array(44 + frames * 2);
+  const bytes = wav({ seconds: Math.min(Math.max(seconds, 1), 120), rate: RATE });
   const view = new DataView(bytes.buffer);
-  const text = (at: number, chars: string) => bytes.set(new TextEncoder().encode(chars), at);
-  text(0, "RIFF");
-  view.setUint32(4, bytes.length - 8, true);
-  text(8, "WAVEfmt ");
-  view.setUint32(16, 16, true);
-  view.setUint16(20, 1, true);
-  view.setUint16(22, 1, true);
-  view.setUint32(24, RATE, true);
-  view.setUint32(28, RATE * 2, true);
-  view.setUint16(32, 2, true);
-  view.setUint16(34, 16, true);
-  text(36, "data");
-  view.setUint32(40, frames * 2, true);
+  const frames = (bytes.length - HEADER) / 2;
   const notes = [220, 247, 294, 262, 220, 196, 247, 220];
   for (let frame = 0; frame < frames; frame++) {
     const time = frame / RATE;
@@ -91,7 +81,7 @@ export function sampleMessage(seconds: number): Audio {
     // Each syllable swells and fades; every eighth is a breath.
     const loudness = Math.floor(syllable) % 8 === 7 ? 0 : Math.sin(Math.PI * (syllable % 1)) ** 2;
     const wave = Math.sin(2 * Math.PI * note * time) + 0.3 * Math.sin(4 * Math.PI * note * time);
-    view.setInt16(44 + frame * 2, wave * loudness * 7000, true);
+    view.setInt16(HEADER + frame * 2, wave * loudness * 7000, true);
   }
   return { type: "audio/wav", bytes };
 }
