@@ -1,4 +1,4 @@
-import { type Call, CallerHungUp, type DocumentRequest } from "./call.ts";
+import { type Call, CallerHungUp, type DocumentRequest, Interruption } from "./call.ts";
 import type { Message } from "./caller.ts";
 import { Recording } from "./recording.ts";
 import { newSid, type Params } from "./signer.ts";
@@ -54,10 +54,11 @@ export async function record(
   try {
     digits = await leaveMessage(call, verb, message);
   } catch (error) {
-    if (!(error instanceof CallerHungUp)) throw error;
+    if (!(error instanceof Interruption)) throw error;
     // Not confirmed: after a hang-up at the beep the action reports a second of audio, and the callback reports none.
     const action = finish(Math.min(recording.elapsed, message.seconds), { Digits: "hangup" });
-    call.end("caller");
+    if (!(error instanceof CallerHungUp)) throw error;
+    call.end(error.by);
     await call.requestIgnoringAnswer(action);
     throw error;
   }

@@ -68,7 +68,9 @@ Deno.test("verbs and nestings that Twilio does not know are errors", () => {
     assertCode(12200, `<Response>${verbs}</Response>`);
   }
   assertCode(12200, "<Response><Dial><Conference>room</Conference></Dial></Response>");
-  assertCode(12200, "<Response><Enqueue>line</Enqueue></Response>");
+  assertCode(12200, "<Response><Dial>+15550001111<Queue>line</Queue></Dial></Response>");
+  assertCode(12200, `<Response><Enqueue>${"q".repeat(65)}</Enqueue></Response>`);
+  assertEquals(parse(`<Enqueue>${"q".repeat(64)}</Enqueue>`).verbs.length, 1);
 });
 
 Deno.test("unknown attributes and values are warnings, and the default holds", () => {

@@ -1,0 +1,379 @@
+import { type Call, CallerHungUp, type DocumentRequest, Interruption, Redirected } from "./call.ts";
+import type { QueueResult } from "./call_record.ts";
+import { type Document, fetchDocument } from "./document.ts";
+import { Recording } from "./recording.ts";
+import { newSid, type Params } from "./signer.ts";
+import { type Dial, type Enqueue, resolveUrl, TwimlError, type Verb } from "./twiml.ts";
+
+/** Calls that wait. Source: https://www.twilio.com/docs/voice/api/queue-resource */
+const DEFAULT_SIZE = 1000;
+/** Longest that a call lasts, in seconds. Source: https://www.twilio.com/docs/voice/twiml/dial */
+const LONGEST_CALL = 14_400;
+
+/** What a wait document may hold. Source: https://www.twilio.com/docs/voice/twiml/enqueue#attributes-waiturl */
+const WAITING = new Set(["Play", "Say", "Pause", "Hangup", "Redirect", "Leave", "Gather"]);
+/** What a `<Queue url>` may hold. Source: https://www.twilio.com/docs/voice/twiml/queue#attributes-url */
+const ANNOUNCED = new Set(["Play", "Say", "Pause", "Redirect"]);
+
+/** How documents are carried out on a call: where a verb leads to. */
+export type Perform = (
+  document: Document,
+) => Promise<DocumentRequest | "ran out" | "left" | "ended">;
+
+/** One that waits. */
+export interface Member {
+  readonly call: Call;
+  readonly joinedAt: Date;
+  /** With whom, once it was taken. */
+  bridge?: Bridge;
+}
+
+/** First in, first out. */
+export class Queue {
+  readonly sid = newSid("QU");
+  maxSize = DEFAULT_SIZE;
+  readonly members: Member[] = [];
+  /** Calls that wait for somebody to join, in order. */
+  readonly #takers: ((member: Member) => void)[] = [];
+
+  constructor(readonly accountSid: string, readonly name: string, readonly madeAt: Date) {}
+
+  /** Undefined: it is full. */
+  join(call: Call): Member | undefined {
+    if (this.members.length >= this.maxSize) return undefined;
+    const member: Member = { call, joinedAt: call.clock.now() };
+    this.members.push(member);
+    return member;
+  }
+
+  /** To be called once the one that joined can be interrupted. */
+  offer(): void {
+    while (this.members.length > 0 && this.#takers.length > 0) {
+      this.#takers.shift()!(this.members.shift()!);
+    }
+  }
+
+  /** @returns whether it was waiting. */
+  remove(member: Member): boolean {
+    const at = this.members.indexOf(member);
+    if (at !== -1) this.members.splice(at, 1);
+    return at !== -1;
+  }
+
+  /** The first, who is taken out; `abandon` gives up waiting for one. */
+  take(): { member: Promise<Member>; abandon(): void } {
+    const { promise, resolve } = Promise.withResolvers<Member>();
+    this.#takers.push(resolve);
+    this.offer();
+    return {
+      member: promise,
+      abandon: () => {
+        const at = this.#takers.indexOf(resolve);
+        if (at !== -1) this.#takers.splice(at, 1);
+      },
+    };
+  }
+
+  /** Whole seconds that those who wait have waited on average. */
+  averageSeconds(): number {
+    const waited = this.members.map(({ call, joinedAt }) => call.secondsSince(joinedAt));
+    return Math.round(waited.reduce((sum, each) => sum + each, 0) / Math.max(1, waited.length));
+  }
+}
+
+/** Somebody has taken this call out of its queue. */
+class Dequeued extends Interruption {}
+
+/** The other side is gone. */
+class BridgeOver extends Interruption {}
+
+/** A queued call and the one that took it. */
+class Bridge {
+  readonly #connected = Promise.withResolvers<boolean>();
+  #isOver = false;
+
+  constructor(
+    readonly agent: Call,
+    readonly caller: Call,
+    readonly announcement: DocumentRequest | undefined,
+  ) {}
+
+  /** Whether the queued caller was still there. */
+  get connected(): Promise<boolean> {
+    return this.#connected.promise;
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  connect(): void {
+    this.#connected.resolve(true);
+  }
+
+  /** One side is through with it: the other one is told. */
+  end(by: Call): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#connected.resolve(false);
+    const other = by === this.agent ? this.caller : this.agent;
+    other.interrupt(new BridgeOver("The other side is gone"));
+  }
+}
+
+/** Waits until it is taken, leaves, or hangs up; the action hears which. */
+export async function enqueue(
+  call: Call,
+  verb: Enqueue,
+  documentUrl: string,
+  perform: Perform,
+): Promise<DocumentRequest | "next" | "ended"> {
+  const { exchange, accountSid } = call.setup;
+  const queue = exchange.queueFor(accountSid, verb.name, call.clock);
+  const member = queue.join(call);
+  let seconds = 0;
+  const action = (result: QueueResult): DocumentRequest | undefined => {
+    call.happens({ kind: "dequeued", result, seconds });
+    return verb.action === undefined ? undefined : {
+      url: resolveUrl(verb.action, documentUrl),
+      method: verb.method,
+      params: {
+        QueueResult: result,
+        ...(member && { QueueSid: queue.sid, QueueTime: String(seconds) }),
+      },
+    };
+  };
+  if (member === undefined) return action("queue-full") ?? "next";
+  call.happens({ kind: "queued", queue: verb.name, position: queue.members.length });
+  try {
+    queue.offer();
+    const left = await wait(call, queue, member, verb, documentUrl, perform);
+    seconds = call.secondsSince(member.joinedAt);
+    if (left === "ended") {
+      queue.remove(member);
+      member.bridge?.end(call);
+      const ended = action("hangup");
+      if (ended) await call.requestIgnoringAnswer(ended);
+      return "ended";
+    }
+    if (queue.remove(member)) return action(left) ?? "next";
+    // It was taken at this very moment, and meets the interruption here.
+    await call.until(new Promise<never>(() => {}));
+  } catch (error) {
+    if (!(error instanceof Interruption)) throw error;
+    seconds = call.secondsSince(member.joinedAt);
+    queue.remove(member);
+    if (!(error instanceof Dequeued)) await gone(error, "hangup", "redirected");
+  }
+  call.resume();
+  const bridge = member.bridge!;
+  try {
+    await announce(call, bridge.announcement, perform);
+    bridge.connect();
+    call.happens({ kind: "bridged", queue: verb.name, with: bridge.agent.record.callSid });
+    await call.until(new Promise<never>(() => {}));
+  } catch (error) {
+    if (!(error instanceof Interruption)) throw error;
+    if (!(error instanceof BridgeOver)) await gone(error, "bridged", "redirected-from-bridged");
+  }
+  call.resume();
+  return action("bridged") ?? "next";
+
+  /** The action is told, and its answer leads nowhere: the call is over, or goes on by another document. */
+  async function gone(
+    error: Interruption,
+    hungUp: QueueResult,
+    redirected: QueueResult,
+  ): Promise<never> {
+    member?.bridge?.end(call);
+    const told = action(error instanceof Redirected ? redirected : hungUp);
+    if (error instanceof CallerHungUp) call.end(error.by);
+    if (told) await call.requestIgnoringAnswer(told);
+    throw error;
+  }
+}
+
+/** Document after document, from the first again when the last has run out. */
+async function wait(
+  call: Call,
+  queue: Queue,
+  member: Member,
+  verb: Enqueue,
+  documentUrl: string,
+  perform: Perform,
+): Promise<"leave" | "error" | "system-error" | "ended"> {
+  if (verb.waitUrl === undefined) {
+    await call.pass(LONGEST_CALL * 1000);
+    call.hangUp("app");
+  }
+  const first = {
+    url: resolveUrl(verb.waitUrl ?? "", documentUrl),
+    method: verb.waitUrlMethod,
+    params: {},
+  };
+  let request: DocumentRequest = first;
+  while (true) {
+    if (call.secondsSince(member.joinedAt) >= LONGEST_CALL) {
+      call.hangUp("app");
+      // deno-lint-ignore no-await-in-loop -- throws
+      await call.pass(0);
+    }
+    const params: Params = {
+      ...request.params,
+      QueueSid: queue.sid,
+      QueuePosition: String(queue.members.indexOf(member) + 1),
+      QueueTime: String(call.secondsSince(member.joinedAt)),
+      AvgQueueTime: String(queue.averageSeconds()),
+      CurrentQueueSize: String(queue.members.length),
+      MaxQueueSize: String(queue.maxSize),
+    };
+    let document: Document;
+    try {
+      // deno-lint-ignore no-await-in-loop -- one document leads to the next
+      document = await fetchDocument(call, { ...request, params }, WAITING);
+    } catch (error) {
+      if (!(error instanceof TwimlError)) throw error;
+      const { code, message } = error;
+      call.happens({ kind: "error", code, message, url: request.url });
+      return code === 11200 || code === 11205 ? "system-error" : "error";
+    }
+    // deno-lint-ignore no-await-in-loop
+    const next = await perform(document);
+    if (next === "left") return "leave";
+    if (next === "ended") return "ended";
+    request = next === "ran out" ? first : next;
+    // A document that takes no time is not asked for without end at one moment.
+    // deno-lint-ignore no-await-in-loop
+    if (next === "ran out" && !document.verbs.some(takesTime)) await call.pass(1000);
+  }
+}
+
+function takesTime({ verb }: Verb): boolean {
+  return verb === "Say" || verb === "Play" || verb === "Pause" || verb === "Gather";
+}
+
+/** What the queued caller hears before the two are connected. */
+async function announce(
+  call: Call,
+  request: DocumentRequest | undefined,
+  perform: Perform,
+): Promise<void> {
+  if (request === undefined) return;
+  let next: DocumentRequest | undefined;
+  try {
+    const led = await perform(await fetchDocument(call, request, ANNOUNCED));
+    next = typeof led === "object" ? led : undefined;
+  } catch (error) {
+    if (!(error instanceof TwimlError)) throw error;
+    // Not confirmed: a failing one is passed over.
+    call.happens({ kind: "error", code: error.code, message: error.message, url: request.url });
+  }
+  await announce(call, next, perform);
+}
+
+/** Connects a call with the first that waits; where none does, waits as long as the dial rings. */
+export async function dialQueue(
+  call: Call,
+  verb: Dial,
+  documentUrl: string,
+): Promise<DocumentRequest | "next"> {
+  const { name, url, method } = verb.queue!;
+  const { exchange, accountSid } = call.setup;
+  const outcome = (status: "completed" | "no-answer" | "failed", further: Params = {}) =>
+    verb.action === undefined ? "next" as const : {
+      url: resolveUrl(verb.action, documentUrl),
+      method: verb.method,
+      params: {
+        DialCallStatus: status,
+        DialBridged: String(status === "completed"),
+        ...further,
+      },
+    };
+  const queue = exchange.queue(accountSid, name);
+  if (queue === undefined) return outcome("failed");
+  const { member, abandon } = queue.take();
+  const timer = new AbortController();
+  let taken: Member | undefined;
+  try {
+    const late = call.clock.sleep(verb.timeout * 1000, timer.signal).catch(() => {});
+    taken = await call.until(Promise.race([member, late.then(() => undefined)]));
+  } finally {
+    timer.abort();
+    abandon();
+  }
+  if (taken === undefined) return outcome("no-answer");
+  const announcement = url === undefined ? undefined : {
+    url: resolveUrl(url, documentUrl),
+    method,
+    params: {
+      QueueSid: queue.sid,
+      QueueTime: String(taken.call.secondsSince(taken.joinedAt)),
+      DequeingCallSid: call.record.callSid,
+    },
+  };
+  const bridge = new Bridge(call, taken.call, announcement);
+  taken.bridge = bridge;
+  taken.call.interrupt(new Dequeued("The call was taken out of its queue"));
+  let startedAt: Date | undefined;
+  let recording: Recording | undefined;
+  const ended = () => {
+    bridge.end(call);
+    const seconds = startedAt ? call.secondsSince(startedAt) : 0;
+    call.happens({
+      kind: "dialled",
+      status: startedAt ? "completed" : "no-answer",
+      talkSeconds: seconds,
+    });
+    recording?.finish(recording.elapsed);
+    return outcome(startedAt ? "completed" : "no-answer", {
+      DialCallSid: taken.call.record.callSid,
+      ...(startedAt && { DialCallDuration: String(seconds) }),
+      ...(recording && { RecordingUrl: recording.url }),
+    });
+  };
+  try {
+    if (await call.until(bridge.connected)) {
+      startedAt = call.clock.now();
+      call.happens({ kind: "bridged", queue: name, with: taken.call.record.callSid });
+      if (verb.record !== "do-not-record") {
+        const channels = verb.record.endsWith("-dual") ? 2 : 1;
+        recording = new Recording(call, { source: "DialVerb", channels, verb, documentUrl });
+      }
+      await talk(call, taken.call, verb);
+    } else {
+      await call.until(new Promise<never>(() => {}));
+    }
+  } catch (error) {
+    if (!(error instanceof Interruption)) throw error;
+    const action = ended();
+    if (!(error instanceof BridgeOver)) {
+      if (error instanceof CallerHungUp) {
+        call.end(error.by);
+        if (action !== "next") await call.requestIgnoringAnswer(action);
+      }
+      throw error;
+    }
+    call.resume();
+    return action;
+  }
+  // Both may end it at one moment.
+  const isOver = bridge.isOver;
+  const action = ended();
+  if (isOver) call.resume();
+  return action;
+}
+
+/** Until somebody ends it. A star ends it only where the dial says so. */
+async function talk(agent: Call, caller: Call, verb: Dial): Promise<void> {
+  const { talkSeconds = 20, endedBy = "callee" } = await agent.ask((person) => person.onTalk?.()) ??
+    {};
+  await agent.pass(Math.min(talkSeconds, verb.timeLimit) * 1000);
+  if (talkSeconds > verb.timeLimit) return;
+  if (endedBy === "callee") agent.leave();
+  if (endedBy === "caller") {
+    caller.hangUp();
+    await agent.until(new Promise<never>(() => {}));
+  }
+  agent.happens({ kind: "keys", digits: "*", lost: !verb.hangupOnStar });
+  if (!verb.hangupOnStar) await agent.pass((verb.timeLimit - talkSeconds) * 1000);
+}
