@@ -154,6 +154,7 @@ export class Call {
 
   progress(event: Exclude<ProgressEvent, "completed">): void {
     this.record.status = STATUS_OF_EVENT[event];
+    this.record.dialledAt ??= this.clock.now();
     this.#reportStatus(event);
   }
 

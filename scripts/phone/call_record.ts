@@ -106,6 +106,8 @@ export class CallRecord {
   readonly webhooks: Webhook[] = [];
   status: CallStatus = "ringing";
   endedBy: EndedBy | undefined = undefined;
+  /** Undefined while it is queued. */
+  dialledAt: Date | undefined = undefined;
   /** Seconds from answer to end; 0 for a call that was never answered. */
   durationSeconds = 0;
   /** Set when the caller heard Twilio's error message: the app failed this caller. */
