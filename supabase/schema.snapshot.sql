@@ -2639,8 +2639,7 @@ AS $function$
 declare
   v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
   v_members text[];
-  v_free integer;
-  v_made integer;
+  v_made uuid[];
 begin
   perform public.lock_dialling(p_org_id);
   -- The newest version's members count.
@@ -2712,12 +2711,10 @@ begin
   counted as (
     update public.callbacks as k set tries = k.tries + 1 from made as m where k.id = m.callback_id
   )
-  select count(*) filter (where j.enqueued is not null) into v_made
-  from made as m
-  cross join lateral (
-    select public.enqueue_job('dial', m.token::text, jsonb_build_object('call_sid', m.call_sid))::text as enqueued
-  ) as j;
-  return v_made;
+  select array_agg(m.token) into v_made from made as m;
+  perform public.enqueue_job('dial', a.token::text, jsonb_build_object('call_sid', a.call_sid))
+  from public.dial_attempts as a where a.token = any (v_made);
+  return coalesce(cardinality(v_made), 0);
 end
 $function$
 
@@ -2790,7 +2787,7 @@ begin
       v_facts := v_facts || jsonb_build_object('queue', public.tell_place(c.call_sid));
     end if;
   end if;
-  return v_facts || case when v_made > 0 then '{"wake": true}' else '{}' end;
+  return v_facts || case when v_made > 0 then jsonb '{"wake": true}' else '{}' end;
 end
 $function$
 
@@ -3931,7 +3928,7 @@ end
 $function$
 
 CREATE OR REPLACE FUNCTION public.mend_dialling()
- RETURNS integer
+ RETURNS void
  LANGUAGE sql
  SET search_path TO ''
 AS $function$
@@ -3946,7 +3943,7 @@ AS $function$
       when a.accepted_at is not null then interval '4 hours 5 minutes' else interval '2 minutes'
     end
   )
-  select count(public.enqueue_job(o.kind, o.key, jsonb_strip_nulls(jsonb_build_object('call_sid', o.call_sid)))::text)::integer
+  select public.enqueue_job(o.kind, o.key, jsonb_strip_nulls(jsonb_build_object('call_sid', o.call_sid)))
   from owed as o
 $function$
 

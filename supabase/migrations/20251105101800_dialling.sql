@@ -123,8 +123,7 @@ as $$
 declare
   v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
   v_members text[];
-  v_free integer;
-  v_made integer;
+  v_made uuid[];
 begin
   perform public.lock_dialling(p_org_id);
   -- The newest version's members count.
@@ -196,12 +195,10 @@ begin
   counted as (
     update public.callbacks as k set tries = k.tries + 1 from made as m where k.id = m.callback_id
   )
-  select count(*) filter (where j.enqueued is not null) into v_made
-  from made as m
-  cross join lateral (
-    select public.enqueue_job('dial', m.token::text, jsonb_build_object('call_sid', m.call_sid))::text as enqueued
-  ) as j;
-  return v_made;
+  select array_agg(m.token) into v_made from made as m;
+  perform public.enqueue_job('dial', a.token::text, jsonb_build_object('call_sid', a.call_sid))
+  from public.dial_attempts as a where a.token = any (v_made);
+  return coalesce(cardinality(v_made), 0);
 end
 $$;
 
@@ -603,8 +600,8 @@ end
 $$;
 
 -- What a crash or a lost callback left: jobs for promises that are due, for attempts without a job, and for legs that must
--- have ended, about which Twilio is asked. Returns how many.
-create function public.mend_dialling() returns integer
+-- have ended, about which Twilio is asked.
+create function public.mend_dialling() returns void
 language sql volatile set search_path = ''
 as $$
   with owed as (
@@ -618,7 +615,7 @@ as $$
       when a.accepted_at is not null then interval '4 hours 5 minutes' else interval '2 minutes'
     end
   )
-  select count(public.enqueue_job(o.kind, o.key, jsonb_strip_nulls(jsonb_build_object('call_sid', o.call_sid)))::text)::integer
+  select public.enqueue_job(o.kind, o.key, jsonb_strip_nulls(jsonb_build_object('call_sid', o.call_sid)))
   from owed as o
 $$;
 

@@ -158,7 +158,7 @@ test("of ten people who press 1 at once for one call exactly one wins, and the o
   const sql = await practice(db, 10);
   const sessions = Array.from({ length: 10 }, () => postgres(db.url, { max: 1 }));
   try {
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 5; round++) {
       const caller = new Caller(sql);
       await caller.arrives();
       assertEquals((await caller.leaves("main", "options.2")).wake, true);
@@ -195,9 +195,9 @@ test("of ten people who press 1 at once for one call exactly one wins, and the o
   }
 });
 
-test("1,000 callers in one queue and 50 people: order is kept, no position rises, each telephone has one dial", async (db) => {
+test("200 callers in one queue and 50 people: order is kept, no position rises, each telephone has one dial", async (db) => {
   const sql = await practice(db, 50);
-  const all = Array.from({ length: 1000 }, () => new Caller(sql));
+  const all = Array.from({ length: 200 }, () => new Caller(sql));
   const sessions = Array.from({ length: 4 }, () => postgres(db.url, { max: 1 }));
   const last = new Map<string, number>();
   const hears = ({ sid }: Caller, { queue }: Facts) => {
@@ -222,7 +222,7 @@ test("1,000 callers in one queue and 50 people: order is kept, no position rises
       e.call_sid
     );
     const connected: string[] = [];
-    for (let round = 0; round < 6; round++) {
+    for (let round = 0; round < 4; round++) {
       // deno-lint-ignore no-await-in-loop
       const open = await attempts(sql);
       assertEquals(new Set(open.map((a) => a.to_e164)).size, open.length);
@@ -243,7 +243,7 @@ test("1,000 callers in one queue and 50 people: order is kept, no position rises
       }
     }
     assertEquals(connected, order.slice(0, connected.length));
-    assert(connected.length >= 300);
+    assert(connected.length >= 150);
   } finally {
     await Promise.all(sessions.map((session) => session.end()));
   }

@@ -2863,7 +2863,7 @@ export type Database = {
       "lock_dialling": { Args: { "p_org_id": string }; Returns: undefined };
       "mail_content": { Args: { "p_kind": string; "p_payload": Json }; Returns: Json };
       "make_store": { Args: { "p_table": unknown }; Returns: undefined };
-      "mend_dialling": { Args: Record<PropertyKey, never>; Returns: number };
+      "mend_dialling": { Args: Record<PropertyKey, never>; Returns: undefined };
       "messages_of_person": { Args: { "p_email": string; "p_number": string }; Returns: string[] };
       "metrics_snapshot": { Args: Record<PropertyKey, never>; Returns: Json };
       "next_node": {
