@@ -773,19 +773,9 @@ alter table call_logs add constraint call_logs_mode_turn_range CHECK ((mode_turn
 
 alter table call_logs add constraint call_logs_pkey PRIMARY KEY (call_sid);
 
-alter table call_logs add constraint call_logs_recording_duration_sec_range CHECK ((recording_duration_sec >= 0));
-
-alter table call_logs add constraint call_logs_recording_sid_form CHECK ((recording_sid ~ '^RE[0-9a-fA-F]{32}$'::text));
-
-alter table call_logs add constraint call_logs_recording_source_known CHECK ((recording_source = ANY (ARRAY['dial'::text, 'voicemail'::text])));
-
-alter table call_logs add constraint call_logs_recording_url_form CHECK (((recording_url ~ '^https?://'::text) AND (length(recording_url) <= 2048)));
-
 alter table call_logs add constraint call_logs_recording_whole CHECK (((recording_sid IS NULL) = (recording_source IS NULL)));
 
 alter table call_logs add constraint call_logs_times_in_order CHECK ((ended_at >= started_at));
-
-alter table call_logs add constraint call_logs_transcript_length CHECK ((length(transcript) <= 65536));
 
 alter table callbacks add constraint callbacks_calendar_object CHECK ((jsonb_typeof(calendar) = 'object'::text));
 
@@ -1409,6 +1399,7 @@ declare
   -- Limits count by account, so that one account's events do not use up another's limits.
   v_endpoint constant text := concat_ws(' ', e.operation, e.account_sid);
   v_answer public.voice_answer;
+  v_disclosure public.disclosures;
   v_path jsonb;
 begin
   -- The events of one call take turns, copies of one event included; different calls do not wait here. (An advisory lock,
@@ -1417,25 +1408,29 @@ begin
 
   -- An erasure does not meet an event either: it locks the call's row (forget_person).
   select * into v_before from public.call_logs as c where c.call_sid = e.call_sid for no key update;
-  if e.account_sid is not null and (
-    v_org_id is null
-    or (v_before.call_sid is not null and v_before.org_id is distinct from v_org_id)
-    or (
-      -- A call keeps its line, even if the number has another owner now.
-      e.to_e164 is distinct from v_before.to_e164
-      and exists (select from public.telephony_numbers as n where n.e164_number = e.to_e164 and n.org_id <> v_org_id)
-      -- Its previous owner may have released it a moment ago.
-      and not exists (
-        select from public.running_onboardings() as r where r.account = e.account_sid and r.number = e.to_e164
+  -- Two conditions, because queries in a condition are set up for each event.
+  if e.account_sid is not null then
+    if v_org_id is null
+      or (v_before.call_sid is not null and v_before.org_id is distinct from v_org_id)
+      or (
+        -- A call keeps its line, even if the number has another owner now.
+        e.to_e164 is distinct from v_before.to_e164
+        and exists (select from public.telephony_numbers as n where n.e164_number = e.to_e164 and n.org_id <> v_org_id)
+        -- Its previous owner may have released it a moment ago.
+        and not exists (
+          select from public.running_onboardings() as r where r.account = e.account_sid and r.number = e.to_e164
+        )
       )
-    )
-  ) then
-    raise sqlstate 'PT403' using message = 'this account has no such call or line';
+    then
+      raise sqlstate 'PT403' using message = 'this account has no such call or line';
+    end if;
   end if;
 
   if v_before.call_sid is not null then
     select l.request_hash, l.answer into v_known from public.call_lifecycle as l
-    where l.call_sid = e.call_sid and l.received_at >= v_before.created_at and l.identity_hash = v_identity;
+    where l.call_sid = e.call_sid and l.identity_hash = v_identity
+      -- Later months are not opened.
+      and l.received_at >= v_before.created_at and l.received_at < now() + interval '1 day';
     if found then
       if v_known.request_hash <> v_request then
         raise sqlstate 'PT409' using
@@ -1464,23 +1459,20 @@ begin
   end if;
 
   v_call := public.fold_voice_event(v_before, e);
+  v_call.line := case v_call.direction when 'outbound' then v_call.from_e164 else v_call.to_e164 end;
+  v_call.party := case v_call.direction when 'outbound' then v_call.to_e164 else v_call.from_e164 end;
   -- The call's organisation: that of the signing account, or of our number in the call, which only an event of the call
   -- itself has.
-  if v_call.org_id is null then
-    v_call.org_id := coalesce(
-      v_org_id,
-      (
-        select n.org_id from public.telephony_numbers as n
-        where n.e164_number = case v_call.direction when 'outbound' then v_call.from_e164 else v_call.to_e164 end
-      )
-    );
+  v_call.org_id := coalesce(v_call.org_id, v_org_id);
+  if v_call.org_id is null and v_call.line is distinct from v_before.line then
+    v_call.org_id := (select n.org_id from public.telephony_numbers as n where n.e164_number = v_call.line);
   end if;
   if e.parent_call_sid is not null or e.leg_status is not null or e.talk_sec is not null then
     select * into v_leg_before from public.call_legs as l
     where l.call_sid = e.call_sid and l.leg_sid = e.leg_sid;
     v_leg := public.fold_leg(v_leg_before, e);
     if v_leg is distinct from v_leg_before then
-      perform public.store_call_legs(v_leg);
+      perform public.store_call_legs(v_leg, v_leg_before.call_sid is null);
       select true, min(l.rang_at), min(l.connected_at) into v_call.dialled, v_call.rang_at, v_call.connected_at
       from public.call_legs as l where l.call_sid = e.call_sid;
     end if;
@@ -1492,7 +1484,7 @@ begin
     -- An operator may be marking the recording as handled.
     select * into v_recording from public.recordings as r
     where r.call_sid = e.call_sid and r.recording_sid = e.recording_sid for no key update;
-    perform public.store_recordings(public.fold_recording(v_recording, e));
+    perform public.store_recordings(public.fold_recording(v_recording, e), v_recording.call_sid is null);
     select r.recording_sid, r.url, r.source, r.duration_sec, r.recorded_at, r.transcript
     into v_call.recording_sid, v_call.recording_url, v_call.recording_source, v_call.recording_duration_sec,
       v_call.recorded_at, v_call.transcript
@@ -1502,10 +1494,9 @@ begin
     limit 1;
   end if;
 
-  v_call.line := case v_call.direction when 'outbound' then v_call.from_e164 else v_call.to_e164 end;
-  v_call.party := case v_call.direction when 'outbound' then v_call.to_e164 else v_call.from_e164 end;
-  if (v_before.line, v_before.org_id, v_before.connected_at, v_before.ended_at)
-    is distinct from (v_call.line, v_call.org_id, v_call.connected_at, v_call.ended_at)
+  if coalesce(v_before.connected_at, v_call.connected_at) is not null
+    and (v_before.line, v_before.org_id, v_before.connected_at, v_before.ended_at)
+      is distinct from (v_call.line, v_call.org_id, v_call.connected_at, v_call.ended_at)
   then
     perform public.count_dialled(v_before, v_call);
   end if;
@@ -1528,17 +1519,22 @@ begin
   if v_call is distinct from v_before then
     v_call.created_at := coalesce(v_before.created_at, now());
     v_call.updated_at := now();
-    v_call := public.store_call_logs(v_call);
+    perform public.store_call_logs(v_call, v_before.call_sid is null);
   end if;
   if v_call.status >= 'lost' and (v_call.recording_source = 'voicemail' or e.recording_lost) then
     perform public.owe_voicemail_mails(e.call_sid);
   end if;
 
   if e.disclosure is not null then
-    insert into public.disclosures (name, policy, key, language, words)
-    select d.name, d.policy, d.key, d.language, d.words
-    from jsonb_populate_record(null::public.disclosures, e.disclosure) as d
-    on conflict (name) do nothing;
+    v_disclosure := jsonb_populate_record(null::public.disclosures, e.disclosure);
+    perform from public.disclosures as d
+    where d.name = v_disclosure.name and d.policy = v_disclosure.policy and d.key = v_disclosure.key
+      and d.language = v_disclosure.language and d.words = v_disclosure.words;
+    if not found then
+      insert into public.disclosures (name, policy, key, language, words)
+      values (v_disclosure.name, v_disclosure.policy, v_disclosure.key, v_disclosure.language, v_disclosure.words)
+      on conflict (name) do nothing;
+    end if;
   end if;
 
   insert into public.call_lifecycle (
@@ -2061,10 +2057,14 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.call_hash(p_call_sid text)
  RETURNS bytea
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
-RETURN sha256(convert_to(p_call_sid, 'UTF8'::name))
+AS $function$
+begin
+  return sha256(convert_to(p_call_sid, 'UTF8'));
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.call_hour_lock(p_hour timestamp with time zone)
  RETURNS bigint
@@ -3194,7 +3194,7 @@ BEGIN ATOMIC
     FROM (call_flow_versions v
       JOIN call_flows f ON ((f.id = v.flow_id)))
    WHERE ((v.hash >= flow_of_account.p_hash) AND (v.hash <= (flow_of_account.p_hash || 'g'::text)) AND (flow_of_account.p_hash ~ '^[0-9a-f]{8,64}$'::text) AND ((flow_of_account.p_account_sid IS NULL) OR (f.org_id = organisation_of(flow_of_account.p_account_sid))))
-   ORDER BY v.id DESC
+   ORDER BY ((f.org_id IS NOT NULL) AND (flow_of_account.p_account_sid IS NULL)), v.id DESC
   LIMIT 1;
 END
 
@@ -3825,17 +3825,21 @@ declare
   v_today constant date := (now() at time zone 'UTC')::date;
   v_org_id constant uuid := coalesce(c.org_id, '00000000-0000-0000-0000-000000000000');
   v_spent boolean;
+  v_limits_changed boolean;
 begin
-  select coalesce(sum(d.seconds + d.open * p_leg_sec), 0) + p_leg_sec * (
+  select bool_or((d.ceiling_sec, d.leg_sec) is distinct from (p_day_sec, p_leg_sec::integer)),
+    coalesce(sum(d.seconds + d.open * p_leg_sec), 0) + p_leg_sec * (
     -- Telephones that ring now, because none of a burst of calls has been answered yet.
     select count(*) from public.call_logs as o
     where o.disposition is null and o.rang_at > now() - interval '1 minute' and o.connected_at is null
       and o.line = c.line and o.org_id is not distinct from c.org_id and o.call_sid <> c.call_sid
-  ) >= p_day_sec into v_spent
+  ) >= p_day_sec
+  into v_limits_changed, v_spent
   from public.dialled_time as d where d.line = c.line and d.day = v_today and d.org_id = v_org_id;
-  update public.dialled_time as d set ceiling_sec = p_day_sec, leg_sec = p_leg_sec
-  where d.line = c.line and d.day = v_today and d.org_id = v_org_id
-    and (d.ceiling_sec, d.leg_sec) is distinct from (p_day_sec, p_leg_sec::integer);
+  if v_limits_changed then
+    update public.dialled_time as d set ceiling_sec = p_day_sec, leg_sec = p_leg_sec
+    where d.line = c.line and d.day = v_today and d.org_id = v_org_id;
+  end if;
   return v_spent;
 end
 $function$
@@ -3907,17 +3911,15 @@ begin
   where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped and a.attgenerated = '';
   execute format(
     $sql$
-      create or replace function public.store_%1$s(p_row public.%1$I) returns public.%1$I
+      create or replace function public.store_%1$s(p_row public.%1$I, p_is_new boolean) returns void
       language plpgsql volatile set search_path = ''
       as $$
-      declare
-        v_stored public.%1$I;
       begin
-        update public.%1$I as t set (%2$s) = row (%3$s) where %4$s returning t.* into v_stored;
-        if not found then
-          insert into public.%1$I (%2$s) values (%3$s) returning * into v_stored;
+        if p_is_new then
+          insert into public.%1$I (%2$s) values (%3$s);
+        else
+          update public.%1$I as t set (%2$s) = row (%3$s) where %4$s;
         end if;
-        return v_stored;
       end
       $$
     $sql$,
@@ -4243,6 +4245,7 @@ declare
   v_newest public.call_flow_versions;
   v_version public.call_flow_versions;
   v_uses jsonb;
+  v_hash text := p_hash;
   v_fault text;
 begin
   insert into public.call_flows (org_id, name) values (p_org_id, p_name) on conflict (org_id, name) do nothing;
@@ -4272,13 +4275,21 @@ begin
     raise sqlstate 'PT400' using message = 'each line must be a number of the owner of this flow', detail = 'lines';
   end if;
 
+  if v_uses <> '{}' then
+    select encode(sha256(convert_to(
+      p_hash || string_agg(format(' %s %s', v.hash, u.key), '' order by u.key collate "C"), 'UTF8'
+    )), 'hex')
+    into v_hash
+    from jsonb_each_text(v_uses) as u join public.call_flow_versions as v on v.id = u.value::bigint;
+  end if;
+
   select v.* into v_current from public.call_flow_versions as v
   where v.id = public.current_version(p_org_id, p_name);
   select v.* into v_newest from public.call_flow_versions as v
   where v.flow_id = v_flow_id order by v.version desc limit 1;
-  if (v_current.hash, v_current.uses) = (p_hash, v_uses) then
+  if v_current.hash = v_hash then
     v_version := v_current;
-  elsif (v_newest.hash, v_newest.uses) = (p_hash, v_uses) then
+  elsif v_newest.hash = v_hash then
     v_version := v_newest;
   else
     insert into public.call_flow_versions (
@@ -4286,7 +4297,7 @@ begin
       holds, steps
     )
     select
-      v_flow_id, coalesce(v_newest.version, 0) + 1, p_hash, p_definition, v_current.version, p_note, p_by, v_uses,
+      v_flow_id, coalesce(v_newest.version, 0) + 1, v_hash, p_definition, v_current.version, p_note, p_by, v_uses,
       coalesce(jsonb_object_agg(own.name, own.calendar || jsonb_build_object(
         'flow', v_flow_id, 'calendar', own.name, 'zone', p_definition ->> 'zone'
       )) filter (where own.name is not null), '{}') || (
@@ -4341,23 +4352,32 @@ CREATE OR REPLACE FUNCTION public.published_flows()
  SET search_path TO ''
 BEGIN ATOMIC
  WITH answering AS (
-          SELECT l.line,
-             l.org_id,
+          SELECT s.subaccount_sid AS account,
+             l.line,
              v.id,
              v.hash,
              v.uses
-            FROM ((lines l
+            FROM (((lines l
               JOIN call_flow_pointers p ON ((p.flow_id = l.flow_id)))
               JOIN call_flow_versions v ON (((v.flow_id = p.flow_id) AND (v.version = p.version))))
-         )
-  SELECT jsonb_build_object('lines', ( SELECT COALESCE(jsonb_object_agg(a.line, a.hash ORDER BY a.org_id NULLS FIRST), '{}'::jsonb) AS "coalesce"
-            FROM answering a), 'versions', ( SELECT COALESCE(jsonb_agg(flow_body(i.id) ORDER BY i.id), '[]'::jsonb) AS "coalesce"
-            FROM ( SELECT a.id
+              LEFT JOIN telephony_subaccounts s ON ((s.org_id = l.org_id)))
+         ), shipped AS (
+          SELECT DISTINCT ON (i.account, v.hash) i.account,
+             v.id
+            FROM (( SELECT a.account,
+                     a.id
                     FROM answering a
                  UNION
-                  SELECT (u.value)::bigint AS value
+                  SELECT a.account,
+                     (u.value)::bigint AS value
                     FROM (answering a
-                      CROSS JOIN LATERAL jsonb_each_text(a.uses) u(key, value))) i)) AS jsonb_build_object;
+                      CROSS JOIN LATERAL jsonb_each_text(a.uses) u(key, value))) i
+              JOIN call_flow_versions v ON ((v.id = i.id)))
+           ORDER BY i.account, v.hash, v.id DESC
+         )
+  SELECT jsonb_build_object('lines', ( SELECT COALESCE(jsonb_agg(jsonb_build_object('account', a.account, 'line', a.line, 'hash', a.hash) ORDER BY a.account NULLS FIRST, a.line), '[]'::jsonb) AS "coalesce"
+            FROM answering a), 'versions', ( SELECT COALESCE(jsonb_agg((flow_body(s.id) || jsonb_build_object('account', s.account)) ORDER BY s.account NULLS FIRST, s.id), '[]'::jsonb) AS "coalesce"
+            FROM shipped s)) AS jsonb_build_object;
 END
 
 CREATE OR REPLACE FUNCTION public.purge_expired(p_batch integer DEFAULT 10000)
@@ -4866,7 +4886,7 @@ begin
   select v.* into v_version from public.call_flow_versions as v where v.id = public.current_version(p_org_id, p_name);
   if v_version.id is null then
     raise sqlstate 'PT404' using message = format('no flow "%s" is published', p_name), detail = 'name';
-  elsif not v_version.definition #> '{calendars}' ? p_calendar then
+  elsif not coalesce(v_version.definition -> 'calendars' ? p_calendar, false) then
     raise sqlstate 'PT404' using message = format('the flow "%s" has no calendar "%s"', p_name, p_calendar),
       detail = 'calendar';
   elsif p_state is null then
@@ -4924,35 +4944,31 @@ BEGIN ATOMIC
     FROM jsonb_each((steps_of.p_definition -> 'nodes'::text)) n(key, value);
 END
 
-CREATE OR REPLACE FUNCTION public.store_call_legs(p_row call_legs)
- RETURNS call_legs
+CREATE OR REPLACE FUNCTION public.store_call_legs(p_row call_legs, p_is_new boolean)
+ RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
-      declare
-        v_stored public.call_legs;
       begin
-        update public.call_legs as t set (call_sid, leg_sid, to_e164, node, status, dialled_at, rang_at, answered_at, bridged, accepted_at, ended_at) = row (p_row.call_sid, p_row.leg_sid, p_row.to_e164, p_row.node, p_row.status, p_row.dialled_at, p_row.rang_at, p_row.answered_at, p_row.bridged, p_row.accepted_at, p_row.ended_at) where t.call_sid = p_row.call_sid and t.leg_sid = p_row.leg_sid returning t.* into v_stored;
-        if not found then
-          insert into public.call_legs (call_sid, leg_sid, to_e164, node, status, dialled_at, rang_at, answered_at, bridged, accepted_at, ended_at) values (p_row.call_sid, p_row.leg_sid, p_row.to_e164, p_row.node, p_row.status, p_row.dialled_at, p_row.rang_at, p_row.answered_at, p_row.bridged, p_row.accepted_at, p_row.ended_at) returning * into v_stored;
+        if p_is_new then
+          insert into public.call_legs (call_sid, leg_sid, to_e164, node, status, dialled_at, rang_at, answered_at, bridged, accepted_at, ended_at) values (p_row.call_sid, p_row.leg_sid, p_row.to_e164, p_row.node, p_row.status, p_row.dialled_at, p_row.rang_at, p_row.answered_at, p_row.bridged, p_row.accepted_at, p_row.ended_at);
+        else
+          update public.call_legs as t set (call_sid, leg_sid, to_e164, node, status, dialled_at, rang_at, answered_at, bridged, accepted_at, ended_at) = row (p_row.call_sid, p_row.leg_sid, p_row.to_e164, p_row.node, p_row.status, p_row.dialled_at, p_row.rang_at, p_row.answered_at, p_row.bridged, p_row.accepted_at, p_row.ended_at) where t.call_sid = p_row.call_sid and t.leg_sid = p_row.leg_sid;
         end if;
-        return v_stored;
       end
       $function$
 
-CREATE OR REPLACE FUNCTION public.store_call_logs(p_row call_logs)
- RETURNS call_logs
+CREATE OR REPLACE FUNCTION public.store_call_logs(p_row call_logs, p_is_new boolean)
+ RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
-      declare
-        v_stored public.call_logs;
       begin
-        update public.call_logs as t set (call_sid, org_id, direction, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order, started_at, answered_at, ended_at, duration_sec, dialled, rang_at, connected_at, recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript, handoff, handoff_reason, flow_version, at_node, rate_limited, created_at, updated_at, last_step, last_step_at, end_fetched, settled) = row (p_row.call_sid, p_row.org_id, p_row.direction, p_row.from_e164, p_row.to_e164, p_row.mode, p_row.mode_turn, p_row.status, p_row.consent_given, p_row.consent_order, p_row.started_at, p_row.answered_at, p_row.ended_at, p_row.duration_sec, p_row.dialled, p_row.rang_at, p_row.connected_at, p_row.recording_sid, p_row.recording_url, p_row.recording_source, p_row.recording_duration_sec, p_row.recorded_at, p_row.transcript, p_row.handoff, p_row.handoff_reason, p_row.flow_version, p_row.at_node, p_row.rate_limited, p_row.created_at, p_row.updated_at, p_row.last_step, p_row.last_step_at, p_row.end_fetched, p_row.settled) where t.call_sid = p_row.call_sid returning t.* into v_stored;
-        if not found then
-          insert into public.call_logs (call_sid, org_id, direction, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order, started_at, answered_at, ended_at, duration_sec, dialled, rang_at, connected_at, recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript, handoff, handoff_reason, flow_version, at_node, rate_limited, created_at, updated_at, last_step, last_step_at, end_fetched, settled) values (p_row.call_sid, p_row.org_id, p_row.direction, p_row.from_e164, p_row.to_e164, p_row.mode, p_row.mode_turn, p_row.status, p_row.consent_given, p_row.consent_order, p_row.started_at, p_row.answered_at, p_row.ended_at, p_row.duration_sec, p_row.dialled, p_row.rang_at, p_row.connected_at, p_row.recording_sid, p_row.recording_url, p_row.recording_source, p_row.recording_duration_sec, p_row.recorded_at, p_row.transcript, p_row.handoff, p_row.handoff_reason, p_row.flow_version, p_row.at_node, p_row.rate_limited, p_row.created_at, p_row.updated_at, p_row.last_step, p_row.last_step_at, p_row.end_fetched, p_row.settled) returning * into v_stored;
+        if p_is_new then
+          insert into public.call_logs (call_sid, org_id, direction, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order, started_at, answered_at, ended_at, duration_sec, dialled, rang_at, connected_at, recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript, handoff, handoff_reason, flow_version, at_node, rate_limited, created_at, updated_at, last_step, last_step_at, end_fetched, settled) values (p_row.call_sid, p_row.org_id, p_row.direction, p_row.from_e164, p_row.to_e164, p_row.mode, p_row.mode_turn, p_row.status, p_row.consent_given, p_row.consent_order, p_row.started_at, p_row.answered_at, p_row.ended_at, p_row.duration_sec, p_row.dialled, p_row.rang_at, p_row.connected_at, p_row.recording_sid, p_row.recording_url, p_row.recording_source, p_row.recording_duration_sec, p_row.recorded_at, p_row.transcript, p_row.handoff, p_row.handoff_reason, p_row.flow_version, p_row.at_node, p_row.rate_limited, p_row.created_at, p_row.updated_at, p_row.last_step, p_row.last_step_at, p_row.end_fetched, p_row.settled);
+        else
+          update public.call_logs as t set (call_sid, org_id, direction, from_e164, to_e164, mode, mode_turn, status, consent_given, consent_order, started_at, answered_at, ended_at, duration_sec, dialled, rang_at, connected_at, recording_sid, recording_url, recording_source, recording_duration_sec, recorded_at, transcript, handoff, handoff_reason, flow_version, at_node, rate_limited, created_at, updated_at, last_step, last_step_at, end_fetched, settled) = row (p_row.call_sid, p_row.org_id, p_row.direction, p_row.from_e164, p_row.to_e164, p_row.mode, p_row.mode_turn, p_row.status, p_row.consent_given, p_row.consent_order, p_row.started_at, p_row.answered_at, p_row.ended_at, p_row.duration_sec, p_row.dialled, p_row.rang_at, p_row.connected_at, p_row.recording_sid, p_row.recording_url, p_row.recording_source, p_row.recording_duration_sec, p_row.recorded_at, p_row.transcript, p_row.handoff, p_row.handoff_reason, p_row.flow_version, p_row.at_node, p_row.rate_limited, p_row.created_at, p_row.updated_at, p_row.last_step, p_row.last_step_at, p_row.end_fetched, p_row.settled) where t.call_sid = p_row.call_sid;
         end if;
-        return v_stored;
       end
       $function$
 
@@ -4965,19 +4981,17 @@ BEGIN ATOMIC
    VALUES (store_prompt.p_org_id, store_prompt.p_hash, store_prompt.p_mime, store_prompt.p_seconds, store_prompt.p_bytes, store_prompt.p_by) ON CONFLICT(org_id, hash) DO NOTHING;
 END
 
-CREATE OR REPLACE FUNCTION public.store_recordings(p_row recordings)
- RETURNS recordings
+CREATE OR REPLACE FUNCTION public.store_recordings(p_row recordings, p_is_new boolean)
+ RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
-      declare
-        v_stored public.recordings;
       begin
-        update public.recordings as t set (call_sid, recording_sid, leg_sid, source, url, duration_sec, transcript, recorded_at, confirmed, deleted_at, handled_at) = row (p_row.call_sid, p_row.recording_sid, p_row.leg_sid, p_row.source, p_row.url, p_row.duration_sec, p_row.transcript, p_row.recorded_at, p_row.confirmed, p_row.deleted_at, p_row.handled_at) where t.call_sid = p_row.call_sid and t.recording_sid = p_row.recording_sid returning t.* into v_stored;
-        if not found then
-          insert into public.recordings (call_sid, recording_sid, leg_sid, source, url, duration_sec, transcript, recorded_at, confirmed, deleted_at, handled_at) values (p_row.call_sid, p_row.recording_sid, p_row.leg_sid, p_row.source, p_row.url, p_row.duration_sec, p_row.transcript, p_row.recorded_at, p_row.confirmed, p_row.deleted_at, p_row.handled_at) returning * into v_stored;
+        if p_is_new then
+          insert into public.recordings (call_sid, recording_sid, leg_sid, source, url, duration_sec, transcript, recorded_at, confirmed, deleted_at, handled_at) values (p_row.call_sid, p_row.recording_sid, p_row.leg_sid, p_row.source, p_row.url, p_row.duration_sec, p_row.transcript, p_row.recorded_at, p_row.confirmed, p_row.deleted_at, p_row.handled_at);
+        else
+          update public.recordings as t set (call_sid, recording_sid, leg_sid, source, url, duration_sec, transcript, recorded_at, confirmed, deleted_at, handled_at) = row (p_row.call_sid, p_row.recording_sid, p_row.leg_sid, p_row.source, p_row.url, p_row.duration_sec, p_row.transcript, p_row.recorded_at, p_row.confirmed, p_row.deleted_at, p_row.handled_at) where t.call_sid = p_row.call_sid and t.recording_sid = p_row.recording_sid;
         end if;
-        return v_stored;
       end
       $function$
 
@@ -5289,10 +5303,20 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.voice_answer_json(p_answer voice_answer, p_duplicate boolean, p_facts jsonb)
  RETURNS jsonb
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
-RETURN jsonb_build_object('duplicate', p_duplicate, 'admitted', (p_answer).admitted, 'call', (jsonb_build_object('status', (p_answer).status, 'mode', (p_answer).mode, 'consent_given', (p_answer).consent_given) || CASE WHEN (p_facts IS NULL) THEN '{}'::jsonb ELSE jsonb_build_object('facts', p_facts) END))
+AS $function$
+begin
+  return jsonb_build_object(
+    'duplicate', p_duplicate,
+    'admitted', p_answer.admitted,
+    'call', jsonb_build_object(
+      'status', p_answer.status, 'mode', p_answer.mode, 'consent_given', p_answer.consent_given
+    ) || case when p_facts is null then '{}' else jsonb_build_object('facts', p_facts) end
+  );
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.voicemail_recording_url(p_call_sid text, p_recording_sid text)
  RETURNS text
@@ -6464,13 +6488,13 @@ grant execute on function start_jobs(bigint[]) to service_role;
 
 grant execute on function steps_of(jsonb) to service_role;
 
-grant execute on function store_call_legs(call_legs) to service_role;
+grant execute on function store_call_legs(call_legs,boolean) to service_role;
 
-grant execute on function store_call_logs(call_logs) to service_role;
+grant execute on function store_call_logs(call_logs,boolean) to service_role;
 
 grant execute on function store_prompt(uuid,text,text,numeric,integer,text) to service_role;
 
-grant execute on function store_recordings(recordings) to service_role;
+grant execute on function store_recordings(recordings,boolean) to service_role;
 
 grant execute on function submit_contact_message(jsonb,jsonb,jsonb,text) to service_role;
 

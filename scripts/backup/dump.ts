@@ -18,11 +18,19 @@ export interface RecordingName {
   readonly account_sid: string | null;
 }
 
+/** A prompt's file in Storage that the database refers to. */
+export interface PromptName {
+  /** SHA-256 of its bytes, in hexadecimal. */
+  readonly hash: string;
+  readonly mime: string;
+}
+
 /** Describes a backup. */
 export interface Dumped {
   /** Rows by table. */
   readonly rows: Readonly<Record<string, number>>;
   readonly recordings: readonly RecordingName[];
+  readonly prompts: readonly PromptName[];
 }
 
 interface Table {
@@ -119,7 +127,7 @@ export async function dump(
       entries,
       ({ copy }) => rowsOf(tx, copied.get(copy!)!),
     );
-    return { rows, recordings: await recordingsOf(tx) };
+    return { rows, recordings: await recordingsOf(tx), prompts: await promptsOf(tx) };
   }) as Dumped;
 }
 
@@ -283,5 +291,13 @@ export async function recordingsOf(sql: Sql): Promise<RecordingName[]> {
       left join public.telephony_subaccounts as a on a.org_id = c.org_id
       where r.deleted_at is null
       order by r.recording_sid`,
+  ];
+}
+
+/** Every prompt's file; owners may share one. */
+export async function promptsOf(sql: Sql): Promise<PromptName[]> {
+  return [
+    ...await sql<PromptName[]>`
+      select hash, min(mime) as mime from public.prompts group by hash order by hash`,
   ];
 }

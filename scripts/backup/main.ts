@@ -1,10 +1,14 @@
 /** `deno task backup` and `deno task restore`. */
 import {
+  ADDRESS,
   command,
   type CommandContext,
   environment,
   FLAG,
+  localUrl,
   type Parsed,
+  projectAt,
+  projectOf,
   TEXT,
   twilioAccess,
   UsageError,
@@ -20,8 +24,10 @@ import {
 } from "../database.ts";
 import { startCluster } from "../local/postgres.ts";
 import { ArchiveError } from "./archive.ts";
+import { CommandFailure } from "../flow/api.ts";
 import { BackupError } from "./dump.ts";
 import { backUp, backupDir, open, rotate } from "./files.ts";
+import { type Copied, copyPrompts, restorePrompts } from "./prompts.ts";
 import { checksumsAt, type Listed, listRecordings, readList } from "./recordings.ts";
 import { restore, type Restored } from "./restore.ts";
 import { SealError } from "./seal.ts";
@@ -39,6 +45,8 @@ const HELP = `Back a database up into one file, and put it back.
   --server     restore --verify: a PostgreSQL 17 that may make a database; default: one of its own
   --to         restore: the database
   --decrypt    restore: the file to write, in pg_dump's custom format; also of a list of recordings
+  --url        the project. backup: whose prompts' files are copied; default SUPABASE_URL, else this machine's. restore --to:
+               whose Storage gets them, by its secret key, SUPABASE_SECRET_KEYS or SUPABASE_SERVICE_ROLE_KEY
   --help
 
 A database that an option names gets its password from PGPASSWORD: other programs can read a command's options. Anywhere
@@ -48,12 +56,21 @@ address, by DATABASE_CA (a file) where that is set, else by the system's.
 A backup is a file in pg_dump's custom format. BACKUP_KEY (openssl rand -base64 32) encrypts it, and binds it to its name:
 keep the key apart from the files. Without it anybody who has a file reads it, and may change what a restore runs.
 Beside it is a list of the recordings at Twilio, each with the checksum of its WAV file for sha256sum --check; that needs
-TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, and fetches each recording once.
+TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, and fetches each recording once. In the folder prompts are the prompts' files from
+Storage, each fetched once and encrypted in the same way.
 Exit code 0: done and proven. 1: it is not, and why. 2: wrong usage.`;
 
 const CONFIG = {
   allowPositionals: true,
-  options: { database: TEXT, dir: TEXT, server: TEXT, to: TEXT, decrypt: TEXT, verify: FLAG },
+  options: {
+    database: TEXT,
+    dir: TEXT,
+    server: TEXT,
+    to: TEXT,
+    decrypt: TEXT,
+    verify: FLAG,
+    url: ADDRESS,
+  },
 } as const;
 
 const BACKUP_ONLY = ["database", "dir"] as const;
@@ -94,7 +111,14 @@ async function run(
       ? await makeBackup(commandLine, context, now)
       : await useBackup(commandLine, context);
   } catch (error) {
-    const expected = [ArchiveError, BackupError, DatabaseError, SealError, MigrationError]
+    const expected = [
+      ArchiveError,
+      BackupError,
+      CommandFailure,
+      DatabaseError,
+      SealError,
+      MigrationError,
+    ]
       .some((kind) => error instanceof kind);
     const code = (error as { code?: unknown }).code;
     if (!expected && typeof code !== "string") throw error;
@@ -109,7 +133,8 @@ async function makeBackup({ values }: CommandLine, { env, print }: CommandContex
   const database = values.database === undefined
     ? databaseOf(env)
     : databaseNamed(values.database, env, "--database");
-  const { path, bytes, sha256, rows, recordings } = await backUp(database, dir, { key, now });
+  const dumped = await backUp(database, dir, { key, now });
+  const { path, bytes, sha256, rows, recordings, prompts } = dumped;
   const tables = Object.values(rows);
   const total = tables.reduce((sum, rows) => sum + rows, 0);
   print(`${path}: ${tables.length} tables, ${total} rows, ${bytes} bytes`);
@@ -120,9 +145,13 @@ async function makeBackup({ values }: CommandLine, { env, print }: CommandContex
   const checksum = twilio === undefined ? undefined : checksumsAt(twilio);
   const listed = await listRecordings(path, recordings, { key, checksum });
   for (const line of told(listed)) print(line);
+  const address = values.url ?? env("SUPABASE_URL") ?? (local ? localUrl(env) : undefined);
+  const url = address === undefined ? undefined : projectAt(env, address).url;
+  const copies = await copyPrompts(path, prompts, { key, url });
+  for (const line of toldOfPrompts(copies)) print(line);
   const gone = await rotate(dir);
   if (gone.length > 0) print(`deleted, expired: ${gone.join(", ")}`);
-  return listed.reason === undefined ? 0 : 1;
+  return listed.reason === undefined && copies.reason === undefined ? 0 : 1;
 }
 
 /** The database that the settings name; without any, this machine's. */
@@ -149,6 +178,21 @@ function told({ list, fetched, gone, unknown, reason }: Listed): string[] {
   return lines;
 }
 
+function toldOfPrompts({ copied, gone, unknown, reason }: Copied): string[] {
+  const lines = copied > 0 ? [`${copied} prompts' files copied`] : [];
+  if (gone.length > 0) lines.push(`GONE from Storage: ${some(gone)}`);
+  if (reason !== undefined) {
+    lines.push(
+      `NOT COPIED: ${
+        some(unknown)
+      }: ${reason}. The database is backed up; the next backup asks again`,
+    );
+  } else if (unknown.length > 0) {
+    lines.push(`NOT COPIED: ${unknown.length} prompts' files: that needs SUPABASE_URL or --url`);
+  }
+  return lines;
+}
+
 function some(sids: readonly string[]): string {
   const shown = sids.slice(0, 5).join(", ");
   return sids.length > 5 ? `${shown} and ${sids.length - 5} more` : shown;
@@ -161,6 +205,8 @@ async function useBackup({ values, positionals }: CommandLine, { env, print }: C
   if (!file?.trim() || more.length > 0 || ways !== 1) {
     throw new UsageError("restore needs one file, and one of --verify, --to and --decrypt");
   }
+  if (values.url !== undefined && to === undefined) throw new UsageError("--url needs --to");
+  const project = values.url === undefined ? undefined : projectOf(env, values.url);
   const target = to === undefined ? undefined : databaseNamed(to, env, "--to");
   const server = values.server === undefined
     ? undefined
@@ -186,6 +232,19 @@ async function useBackup({ values, positionals }: CommandLine, { env, print }: C
   const { migrated } = restored;
   if (migrated.length > 0) print(`ok      ${migrated.length} migrations applied since`);
   print(await proveList(file, key, restored));
+  const { prompts } = restored;
+  const missing = await restorePrompts(file, prompts, { key, project });
+  if (prompts.length > missing.length) {
+    const where = project !== undefined
+      ? `, and stored at ${project.url}`
+      : to === undefined
+      ? ""
+      : "; none is stored, as --url is not set";
+    print(
+      `ok      ${prompts.length - missing.length} prompts' files are as their hashes say${where}`,
+    );
+  }
+  if (missing.length > 0) print(`LACKING prompts' files that were not copied: ${some(missing)}`);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const as = restored.createdAt.toISOString();
   print(

@@ -5,7 +5,15 @@ import { ROOT } from "../local/stack.ts";
 import { type Archive, type Entry, readArchive } from "./archive.ts";
 import { copyIn } from "./copy.ts";
 import { connectTo, type Database } from "../database.ts";
-import { BackupError, CHECK, prepare, type RecordingName, recordingsOf } from "./dump.ts";
+import {
+  BackupError,
+  CHECK,
+  prepare,
+  type PromptName,
+  promptsOf,
+  type RecordingName,
+  recordingsOf,
+} from "./dump.ts";
 
 const MIGRATIONS = join(ROOT, "supabase", "migrations");
 
@@ -16,6 +24,7 @@ export interface Restored {
   /** Migrations of this checkout that are newer than the backup, applied after its data. */
   readonly migrated: readonly string[];
   readonly recordings: readonly RecordingName[];
+  readonly prompts: readonly PromptName[];
 }
 
 /**
@@ -54,6 +63,7 @@ export async function restore(
         await prepare(tx as unknown as Sql);
         return await recordingsOf(tx as unknown as Sql);
       }) as RecordingName[],
+      prompts: await promptsOf(sql),
     };
   } finally {
     await archive?.close();

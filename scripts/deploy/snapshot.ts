@@ -38,22 +38,27 @@ export async function publishedFlows({ projectUrl, secretKey }: Target): Promise
 
 /** What goes along of a snapshot: the first lines, as many as there is room for, with all that they lead to. */
 export async function shipment({ lines, versions }: Snapshot, most = MOST): Promise<Shipment> {
-  const byHash = new Map(versions.map((version) => [version.hash, version]));
-  const all = Object.entries(lines);
-  for (let count = all.length;; count = Math.floor(count * 0.8)) {
-    const taken = all.slice(0, count);
-    const hashes = new Set(taken.map(([, hash]) => hash));
+  const keyOf = (account: string | null, hash: string) => `${account} ${hash}`;
+  const flowsOf = new Map(
+    versions.map(({ account, hash, flows }) => [
+      keyOf(account, hash),
+      Object.values(flows).map((used) => keyOf(account, used)),
+    ]),
+  );
+  for (let count = lines.length;; count = Math.floor(count * 0.8)) {
+    const taken = lines.slice(0, count);
+    const keys = new Set(taken.map(({ account, hash }) => keyOf(account, hash)));
     // A set that grows is walked to its end.
-    for (const hash of hashes) {
-      for (const next of Object.values(byHash.get(hash)?.flows ?? {})) hashes.add(next);
+    for (const key of keys) {
+      for (const used of flowsOf.get(key) ?? []) keys.add(used);
     }
     // deno-lint-ignore no-await-in-loop -- Until it fits.
     const packed = await pack({
-      lines: Object.fromEntries(taken),
-      versions: versions.filter(({ hash }) => hashes.has(hash)),
+      lines: taken,
+      versions: versions.filter(({ account, hash }) => keys.has(keyOf(account, hash))),
     });
     if (packed.length > most) continue;
-    const left = all.length - count;
+    const left = lines.length - count;
     const told = count === 1 ? "1 line's published flow" : `${count} lines' published flows`;
     return {
       packed,

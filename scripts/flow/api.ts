@@ -35,18 +35,19 @@ export async function callFlows(project: Project, path: string, body?: unknown):
 /**
  * Asks a project with its secret key.
  *
+ * @param bearer Whether the key is sent as a bearer token beside `apikey`, as supabase-js does.
  * @throws {CommandFailure} where nothing answers.
  */
 export async function request(
   url: string,
   { key }: Project,
   init: RequestInit = {},
+  bearer = true,
 ): Promise<Response> {
   try {
     return await fetch(url, {
       ...init,
-      // Storage asks for both; a function takes either.
-      headers: { apikey: key, authorization: `Bearer ${key}`, ...init.headers },
+      headers: { apikey: key, ...(bearer && { authorization: `Bearer ${key}` }), ...init.headers },
     });
   } catch {
     throw new CommandFailure(nothingAnswers(url));
@@ -79,6 +80,11 @@ export function faultsText(issues: readonly Issue[]): string {
     `${faults}:`,
     ...issues.map(({ path, message }) => `  ${(path || "the flow").padEnd(width)}  ${message}`),
   ].join("\n");
+}
+
+/** What a flow's owner may want to change, a line each. */
+export function adviceOf(warnings: readonly Issue[]): string[] {
+  return warnings.map(({ path, message }) => `Advice: ${path} ${message}`);
 }
 
 export interface FlowContext extends CommandContext {

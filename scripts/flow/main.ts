@@ -26,6 +26,7 @@ Without a server:
     --say "sales"         what the caller says once the keys are used up; may come again
     --at 2026-12-25T10:00 when, in the flow's zone. Default: every calendar is open
     --caller <number>     who calls
+    --returning           the caller has called before
     --no-answer           no telephone that rings is answered
     --all                 every way through the flow instead, the longest first
   npx -y deno@2.9.6 task flow import FILE --zone America/Edmonton
@@ -82,6 +83,7 @@ const VERBS = {
       say: { ...TEXT, ...MANY },
       at: textThat("be a date and time such as 2026-12-25T10:00", /^\d{4}-\d\d-\d\dT\d\d:\d\d$/),
       caller: E164,
+      returning: FLAG,
       "no-answer": FLAG,
       all: FLAG,
       json: FLAG,
@@ -125,7 +127,13 @@ const VERBS = {
   },
   override: {
     takes: ["NAME", "CALENDAR", "STATE"],
-    options: { ...AT_PROJECT, until: TEXT },
+    options: {
+      ...AT_PROJECT,
+      until: textThat(
+        "be when it ends, with the zone, such as 2026-12-24T17:00:00-07:00",
+        (time) => /T.*(Z|[+-]\d\d:\d\d)$/.test(time) && !Number.isNaN(Date.parse(time)),
+      ),
+    },
     load: async () => (await import("./versions.ts")).override,
   },
   prompt: {

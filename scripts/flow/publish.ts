@@ -1,5 +1,5 @@
 import { projectOf, UsageError } from "../command.ts";
-import { callFlows, type Verb } from "./api.ts";
+import { adviceOf, callFlows, type Verb } from "./api.ts";
 import { readDocument } from "./file.ts";
 
 /** Publishes a flow: its lines answer by it from the next call on. */
@@ -13,10 +13,13 @@ export const publish: Verb<{
 }> = async ([file = ""], { name, line, note, org, url, json }, { env, print }) => {
   if (name === undefined) throw new UsageError("--name must be given: the flow's name");
   const project = projectOf(env, url);
-  const answer = await callFlows(project, "/publish", {
+  const flow = {
     definition: await readDocument(file),
-    name,
     ...(org !== undefined && { org_id: org }),
+  };
+  const answer = await callFlows(project, "/publish", {
+    ...flow,
+    name,
     ...(line !== undefined && { lines: line }),
     ...(note !== undefined && { note }),
   });
@@ -34,5 +37,8 @@ export const publish: Verb<{
   if (url === undefined && lines.length > 0) {
     print(`Hear it: npx -y deno@2.9.6 task phone --to ${lines[0]}`);
   }
+  // It is published, whether or not there is an answer.
+  const { warnings } = await callFlows(project, "/check", flow).catch(() => ({ warnings: [] }));
+  for (const line of adviceOf(warnings)) print(line);
   return 0;
 };

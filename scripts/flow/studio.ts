@@ -1,3 +1,4 @@
+import { isTimeZone } from "../../supabase/functions/_shared/flows/check.ts";
 import { importStudio } from "../../supabase/functions/_shared/flows/studio_import.ts";
 import { UsageError } from "../command.ts";
 import { CommandFailure, type Verb } from "./api.ts";
@@ -11,6 +12,9 @@ export const studio: Verb<{ zone?: string }> = async (
 ) => {
   if (zone === undefined) {
     throw new UsageError("--zone must name the flow's time zone, such as America/Edmonton");
+  }
+  if (!isTimeZone(zone)) {
+    throw new UsageError(`--zone must be a time zone such as America/Edmonton: "${zone}"`);
   }
   const document = await readDocument(file);
   try {

@@ -20,6 +20,7 @@ export const tryOut: Verb<{
   say?: string[];
   at?: string;
   caller?: string;
+  returning?: boolean;
   "no-answer"?: boolean;
   all?: boolean;
   json?: boolean;
@@ -43,6 +44,7 @@ export const tryOut: Verb<{
     say,
     at: options.at,
     caller: options.caller,
+    returning: options.returning,
     no_answer: options["no-answer"],
   });
   if (options.json) print(JSON.stringify(walked, null, 2));

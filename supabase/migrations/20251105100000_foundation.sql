@@ -43,8 +43,8 @@ return coalesce(
 grant execute on function public.current_org_id to authenticated, service_role, monitoring;
 grant execute on function public.is_org_admin to authenticated;
 
--- Makes store_<table>(row), which inserts a whole row, or updates the one of its key, and returns it as stored. It lists
--- the columns of the table: a migration that adds a column calls this again.
+-- Makes store_<table>(row, is_new), which inserts a whole row, or updates the one of its key. It lists the columns of the
+-- table: a migration that adds a column calls this again.
 create function public.make_store(p_table regclass) returns void
 language plpgsql volatile set search_path = ''
 as $make$
@@ -62,17 +62,15 @@ begin
   where a.attrelid = p_table and a.attnum > 0 and not a.attisdropped and a.attgenerated = '';
   execute format(
     $sql$
-      create or replace function public.store_%1$s(p_row public.%1$I) returns public.%1$I
+      create or replace function public.store_%1$s(p_row public.%1$I, p_is_new boolean) returns void
       language plpgsql volatile set search_path = ''
       as $$
-      declare
-        v_stored public.%1$I;
       begin
-        update public.%1$I as t set (%2$s) = row (%3$s) where %4$s returning t.* into v_stored;
-        if not found then
-          insert into public.%1$I (%2$s) values (%3$s) returning * into v_stored;
+        if p_is_new then
+          insert into public.%1$I (%2$s) values (%3$s);
+        else
+          update public.%1$I as t set (%2$s) = row (%3$s) where %4$s;
         end if;
-        return v_stored;
       end
       $$
     $sql$,

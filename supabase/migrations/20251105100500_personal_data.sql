@@ -35,7 +35,7 @@ insert into public.personal_data (table_name, personal, other, of_person, export
     't.call_sid = any ($1)', 'calls', null, 'calls', null),
   -- The other events hold no number and no words: they expire with their month.
   ('call_lifecycle', '{meta, answer}', '{call_sid, leg_sid, parent_call_sid, status, path}',
-    $$t.call_sid = any ($1) and ($5 or t.meta ?| array['speech', 'digits'] or (t.answer).facts ? 'people')$$, 'call_events', null, 'calls', null),
+    $$t.call_sid = any ($1) and ($5 or t.meta ?| array['speech', 'digits'] or (t.answer).facts ?| array['people', 'self'])$$, 'call_events', null, 'calls', null),
   ('call_legs', '{to_e164}', '{call_sid, leg_sid, node, result}', 't.call_sid = any ($1) or t.to_e164 = $2', 'call_legs',
     null, 'calls', null),
   ('recordings', '{url, transcript}', '{call_sid, recording_sid, leg_sid, source}', 't.call_sid = any ($1)', 'recordings',

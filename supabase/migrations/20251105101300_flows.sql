@@ -26,7 +26,8 @@ create table public.call_flow_versions (
   id bigint generated always as identity primary key,
   flow_id bigint not null references public.call_flows (id),
   version integer not null constraint call_flow_versions_version_range check (version > 0),
-  -- SHA-256 of the definition's canonical JSON. Collated so that a prefix can be looked up.
+  -- SHA-256 of the definition's canonical JSON; where it goes on in other flows, of that and of their hashes, because the
+  -- same words that lead elsewhere are another version. Collated so that a prefix can be looked up.
   hash text collate "C" not null constraint call_flow_versions_hash_form check (hash ~ '^[0-9a-f]{64}$'),
   definition jsonb not null constraint call_flow_versions_definition_object check (jsonb_typeof(definition) = 'object'),
   -- The version that answered before this one was published: where a rollback leads.
@@ -259,7 +260,7 @@ end;
 -- take turns. Returns {flow, version, hash, lines}.
 --
 -- p_hash: SHA-256 of the definition's canonical JSON. p_disclosures: the disclosures that its callers hear, as rows of
--- disclosures. Raises PT400 (HTTP 400), with the field in `detail`, for a zone that is none, a flow that is not published
+-- disclosures. The hash of the version also covers those of the flows that it goes on in. Raises PT400 (HTTP 400), with the field in `detail`, for a zone that is none, a flow that is not published
 -- or leads back, or a line that is not the owner's.
 create function public.publish_flow(
   p_org_id uuid, p_name text, p_definition jsonb, p_hash text, p_lines text[] default '{}', p_note text default null,
@@ -273,6 +274,7 @@ declare
   v_newest public.call_flow_versions;
   v_version public.call_flow_versions;
   v_uses jsonb;
+  v_hash text := p_hash;
   v_fault text;
 begin
   insert into public.call_flows (org_id, name) values (p_org_id, p_name) on conflict (org_id, name) do nothing;
@@ -302,13 +304,21 @@ begin
     raise sqlstate 'PT400' using message = 'each line must be a number of the owner of this flow', detail = 'lines';
   end if;
 
+  if v_uses <> '{}' then
+    select encode(sha256(convert_to(
+      p_hash || string_agg(format(' %s %s', v.hash, u.key), '' order by u.key collate "C"), 'UTF8'
+    )), 'hex')
+    into v_hash
+    from jsonb_each_text(v_uses) as u join public.call_flow_versions as v on v.id = u.value::bigint;
+  end if;
+
   select v.* into v_current from public.call_flow_versions as v
   where v.id = public.current_version(p_org_id, p_name);
   select v.* into v_newest from public.call_flow_versions as v
   where v.flow_id = v_flow_id order by v.version desc limit 1;
-  if (v_current.hash, v_current.uses) = (p_hash, v_uses) then
+  if v_current.hash = v_hash then
     v_version := v_current;
-  elsif (v_newest.hash, v_newest.uses) = (p_hash, v_uses) then
+  elsif v_newest.hash = v_hash then
     v_version := v_newest;
   else
     insert into public.call_flow_versions (
@@ -316,7 +326,7 @@ begin
       holds, steps
     )
     select
-      v_flow_id, coalesce(v_newest.version, 0) + 1, p_hash, p_definition, v_current.version, p_note, p_by, v_uses,
+      v_flow_id, coalesce(v_newest.version, 0) + 1, v_hash, p_definition, v_current.version, p_note, p_by, v_uses,
       coalesce(jsonb_object_agg(own.name, own.calendar || jsonb_build_object(
         'flow', v_flow_id, 'calendar', own.name, 'zone', p_definition ->> 'zone'
       )) filter (where own.name is not null), '{}') || (
@@ -576,7 +586,7 @@ begin
   select v.* into v_version from public.call_flow_versions as v where v.id = public.current_version(p_org_id, p_name);
   if v_version.id is null then
     raise sqlstate 'PT404' using message = format('no flow "%s" is published', p_name), detail = 'name';
-  elsif not v_version.definition #> '{calendars}' ? p_calendar then
+  elsif not coalesce(v_version.definition -> 'calendars' ? p_calendar, false) then
     raise sqlstate 'PT404' using message = format('the flow "%s" has no calendar "%s"', p_name, p_calendar),
       detail = 'calendar';
   elsif p_state is null then
@@ -730,7 +740,7 @@ end
 $$;
 
 -- The body of the version that a call's URL names, for an isolate that has never seen it. An account reads its own; the main
--- account (null) also those of its organisations, whose numbers may be its own.
+-- account (null) also those of its organisations, whose numbers may be its own; of equal documents its own.
 create function public.flow_of_account(p_account_sid text, p_hash text) returns jsonb
 language sql stable set search_path = ''
 begin atomic
@@ -739,32 +749,45 @@ begin atomic
   join public.call_flows as f on f.id = v.flow_id
   where v.hash >= p_hash and v.hash <= p_hash || 'g' and p_hash ~ '^[0-9a-f]{8,64}$'
     and (p_account_sid is null or f.org_id = public.organisation_of(p_account_sid))
-  order by v.id desc
+  order by f.org_id is not null and p_account_sid is null, v.id desc
   limit 1;
 end;
 
--- What answers now, whole: {lines: {number: hash}, versions: [as flow_body]}. A deploy takes it along, for an
--- isolate that starts while the database is away.
+-- What answers now, whole: {lines: [{account, line, hash}], versions: [as flow_body, and its account]}. A deploy takes it
+-- along, for an isolate that starts while the database is away. `account` is the sub-account of the owner, null for the main
+-- account: owners that publish the same document have flows, hours and audio of their own under one hash. The main account
+-- comes first.
 create function public.published_flows() returns jsonb
 language sql stable set search_path = ''
 begin atomic
   with answering as (
-    select l.line, l.org_id, v.id, v.hash, v.uses
+    select s.subaccount_sid as account, l.line, v.id, v.hash, v.uses
     from public.lines as l
     join public.call_flow_pointers as p on p.flow_id = l.flow_id
     join public.call_flow_versions as v on v.flow_id = p.flow_id and v.version = p.version
+    left join public.telephony_subaccounts as s on s.org_id = l.org_id
+  ),
+  shipped as (
+    -- Of an owner's equal documents the newest, as in version_by_hash.
+    select distinct on (i.account, v.hash) i.account, v.id
+    from (
+      select a.account, a.id from answering as a
+      union
+      select a.account, u.value::bigint from answering as a cross join lateral jsonb_each_text(a.uses) as u
+    ) as i
+    join public.call_flow_versions as v on v.id = i.id
+    order by i.account, v.hash, v.id desc
   )
   select jsonb_build_object(
     'lines', (
-      -- Of a number that the main account had before an organisation, the organisation's.
-      select coalesce(jsonb_object_agg(a.line, a.hash order by a.org_id nulls first), '{}') from answering as a
+      select coalesce(jsonb_agg(
+        jsonb_build_object('account', a.account, 'line', a.line, 'hash', a.hash) order by a.account nulls first, a.line
+      ), '[]') from answering as a
     ),
     'versions', (
-      select coalesce(jsonb_agg(public.flow_body(i.id) order by i.id), '[]') from (
-        select a.id from answering as a
-        union
-        select u.value::bigint from answering as a cross join lateral jsonb_each_text(a.uses) as u
-      ) as i
+      select coalesce(jsonb_agg(
+        public.flow_body(s.id) || jsonb_build_object('account', s.account) order by s.account nulls first, s.id
+      ), '[]') from shipped as s
     )
   );
 end;

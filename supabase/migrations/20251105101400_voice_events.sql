@@ -213,6 +213,7 @@ declare
   -- Limits count by account, so that one account's events do not use up another's limits.
   v_endpoint constant text := concat_ws(' ', e.operation, e.account_sid);
   v_answer public.voice_answer;
+  v_disclosure public.disclosures;
   v_path jsonb;
 begin
   -- The events of one call take turns, copies of one event included; different calls do not wait here. (An advisory lock,
@@ -221,25 +222,29 @@ begin
 
   -- An erasure does not meet an event either: it locks the call's row (forget_person).
   select * into v_before from public.call_logs as c where c.call_sid = e.call_sid for no key update;
-  if e.account_sid is not null and (
-    v_org_id is null
-    or (v_before.call_sid is not null and v_before.org_id is distinct from v_org_id)
-    or (
-      -- A call keeps its line, even if the number has another owner now.
-      e.to_e164 is distinct from v_before.to_e164
-      and exists (select from public.telephony_numbers as n where n.e164_number = e.to_e164 and n.org_id <> v_org_id)
-      -- Its previous owner may have released it a moment ago.
-      and not exists (
-        select from public.running_onboardings() as r where r.account = e.account_sid and r.number = e.to_e164
+  -- Two conditions, because queries in a condition are set up for each event.
+  if e.account_sid is not null then
+    if v_org_id is null
+      or (v_before.call_sid is not null and v_before.org_id is distinct from v_org_id)
+      or (
+        -- A call keeps its line, even if the number has another owner now.
+        e.to_e164 is distinct from v_before.to_e164
+        and exists (select from public.telephony_numbers as n where n.e164_number = e.to_e164 and n.org_id <> v_org_id)
+        -- Its previous owner may have released it a moment ago.
+        and not exists (
+          select from public.running_onboardings() as r where r.account = e.account_sid and r.number = e.to_e164
+        )
       )
-    )
-  ) then
-    raise sqlstate 'PT403' using message = 'this account has no such call or line';
+    then
+      raise sqlstate 'PT403' using message = 'this account has no such call or line';
+    end if;
   end if;
 
   if v_before.call_sid is not null then
     select l.request_hash, l.answer into v_known from public.call_lifecycle as l
-    where l.call_sid = e.call_sid and l.received_at >= v_before.created_at and l.identity_hash = v_identity;
+    where l.call_sid = e.call_sid and l.identity_hash = v_identity
+      -- Later months are not opened.
+      and l.received_at >= v_before.created_at and l.received_at < now() + interval '1 day';
     if found then
       if v_known.request_hash <> v_request then
         raise sqlstate 'PT409' using
@@ -268,23 +273,20 @@ begin
   end if;
 
   v_call := public.fold_voice_event(v_before, e);
+  v_call.line := case v_call.direction when 'outbound' then v_call.from_e164 else v_call.to_e164 end;
+  v_call.party := case v_call.direction when 'outbound' then v_call.to_e164 else v_call.from_e164 end;
   -- The call's organisation: that of the signing account, or of our number in the call, which only an event of the call
   -- itself has.
-  if v_call.org_id is null then
-    v_call.org_id := coalesce(
-      v_org_id,
-      (
-        select n.org_id from public.telephony_numbers as n
-        where n.e164_number = case v_call.direction when 'outbound' then v_call.from_e164 else v_call.to_e164 end
-      )
-    );
+  v_call.org_id := coalesce(v_call.org_id, v_org_id);
+  if v_call.org_id is null and v_call.line is distinct from v_before.line then
+    v_call.org_id := (select n.org_id from public.telephony_numbers as n where n.e164_number = v_call.line);
   end if;
   if e.parent_call_sid is not null or e.leg_status is not null or e.talk_sec is not null then
     select * into v_leg_before from public.call_legs as l
     where l.call_sid = e.call_sid and l.leg_sid = e.leg_sid;
     v_leg := public.fold_leg(v_leg_before, e);
     if v_leg is distinct from v_leg_before then
-      perform public.store_call_legs(v_leg);
+      perform public.store_call_legs(v_leg, v_leg_before.call_sid is null);
       select true, min(l.rang_at), min(l.connected_at) into v_call.dialled, v_call.rang_at, v_call.connected_at
       from public.call_legs as l where l.call_sid = e.call_sid;
     end if;
@@ -296,7 +298,7 @@ begin
     -- An operator may be marking the recording as handled.
     select * into v_recording from public.recordings as r
     where r.call_sid = e.call_sid and r.recording_sid = e.recording_sid for no key update;
-    perform public.store_recordings(public.fold_recording(v_recording, e));
+    perform public.store_recordings(public.fold_recording(v_recording, e), v_recording.call_sid is null);
     select r.recording_sid, r.url, r.source, r.duration_sec, r.recorded_at, r.transcript
     into v_call.recording_sid, v_call.recording_url, v_call.recording_source, v_call.recording_duration_sec,
       v_call.recorded_at, v_call.transcript
@@ -306,10 +308,9 @@ begin
     limit 1;
   end if;
 
-  v_call.line := case v_call.direction when 'outbound' then v_call.from_e164 else v_call.to_e164 end;
-  v_call.party := case v_call.direction when 'outbound' then v_call.to_e164 else v_call.from_e164 end;
-  if (v_before.line, v_before.org_id, v_before.connected_at, v_before.ended_at)
-    is distinct from (v_call.line, v_call.org_id, v_call.connected_at, v_call.ended_at)
+  if coalesce(v_before.connected_at, v_call.connected_at) is not null
+    and (v_before.line, v_before.org_id, v_before.connected_at, v_before.ended_at)
+      is distinct from (v_call.line, v_call.org_id, v_call.connected_at, v_call.ended_at)
   then
     perform public.count_dialled(v_before, v_call);
   end if;
@@ -332,17 +333,22 @@ begin
   if v_call is distinct from v_before then
     v_call.created_at := coalesce(v_before.created_at, now());
     v_call.updated_at := now();
-    v_call := public.store_call_logs(v_call);
+    perform public.store_call_logs(v_call, v_before.call_sid is null);
   end if;
   if v_call.status >= 'lost' and (v_call.recording_source = 'voicemail' or e.recording_lost) then
     perform public.owe_voicemail_mails(e.call_sid);
   end if;
 
   if e.disclosure is not null then
-    insert into public.disclosures (name, policy, key, language, words)
-    select d.name, d.policy, d.key, d.language, d.words
-    from jsonb_populate_record(null::public.disclosures, e.disclosure) as d
-    on conflict (name) do nothing;
+    v_disclosure := jsonb_populate_record(null::public.disclosures, e.disclosure);
+    perform from public.disclosures as d
+    where d.name = v_disclosure.name and d.policy = v_disclosure.policy and d.key = v_disclosure.key
+      and d.language = v_disclosure.language and d.words = v_disclosure.words;
+    if not found then
+      insert into public.disclosures (name, policy, key, language, words)
+      values (v_disclosure.name, v_disclosure.policy, v_disclosure.key, v_disclosure.language, v_disclosure.words)
+      on conflict (name) do nothing;
+    end if;
   end if;
 
   insert into public.call_lifecycle (
@@ -361,14 +367,19 @@ $$;
 
 -- The result of accept_voice_event. p_facts may hold more than the stored facts.
 create function public.voice_answer_json(p_answer public.voice_answer, p_duplicate boolean, p_facts jsonb) returns jsonb
-language sql immutable set search_path = ''
-return jsonb_build_object(
-  'duplicate', p_duplicate,
-  'admitted', (p_answer).admitted,
-  'call', jsonb_build_object(
-    'status', (p_answer).status, 'mode', (p_answer).mode, 'consent_given', (p_answer).consent_given
-  ) || case when p_facts is null then '{}' else jsonb_build_object('facts', p_facts) end
-);
+-- plpgsql: its plan is kept.
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return jsonb_build_object(
+    'duplicate', p_duplicate,
+    'admitted', p_answer.admitted,
+    'call', jsonb_build_object(
+      'status', p_answer.status, 'mode', p_answer.mode, 'consent_given', p_answer.consent_given
+    ) || case when p_facts is null then '{}' else jsonb_build_object('facts', p_facts) end
+  );
+end
+$$;
 
 -- Adds the body of the version to the facts of an arrival whose isolate lacks it. The body is not stored with the answer,
 -- because it never changes.

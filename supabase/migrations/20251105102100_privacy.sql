@@ -46,8 +46,12 @@ create policy erasure_receipts_of_the_service on public.erasure_receipts for sel
 
 -- The hash of an erased call's identifier.
 create function public.call_hash(p_call_sid text) returns bytea
-language sql immutable set search_path = ''
-return sha256(convert_to(p_call_sid, 'UTF8'));
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return sha256(convert_to(p_call_sid, 'UTF8'));
+end
+$$;
 
 -- Erases a person's data: the rows, found through personal_data, about these calls, messages, number or address. Keeps the
 -- evidence of consent, and enqueues the deletion of recordings. p_asked: the person asked; otherwise the rows have expired.

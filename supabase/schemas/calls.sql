@@ -48,12 +48,13 @@ create table public.call_logs (
   connected_at timestamptz,
 
   -- The main recording, from `recordings`: the newest voicemail, else the newest conversation.
-  recording_sid text constraint call_logs_recording_sid_form check (recording_sid ~ '^RE[0-9a-fA-F]{32}$'),
-  recording_url text constraint call_logs_recording_url_form check (recording_url ~ '^https?://' and length(recording_url) <= 2048),
-  recording_source text constraint call_logs_recording_source_known check (recording_source in ('dial', 'voicemail')),
-  recording_duration_sec integer constraint call_logs_recording_duration_sec_range check (recording_duration_sec >= 0),
+  -- Its columns are checked there, because each update of a call checks all constraints of its row.
+  recording_sid text,
+  recording_url text,
+  recording_source text,
+  recording_duration_sec integer,
   recorded_at timestamptz,
-  transcript text constraint call_logs_transcript_length check (length(transcript) <= 65536),
+  transcript text,
 
   handoff boolean not null default false,
   handoff_reason text constraint call_logs_handoff_reason_length check (length(handoff_reason) <= 200),
@@ -200,17 +201,21 @@ declare
   v_today constant date := (now() at time zone 'UTC')::date;
   v_org_id constant uuid := coalesce(c.org_id, '00000000-0000-0000-0000-000000000000');
   v_spent boolean;
+  v_limits_changed boolean;
 begin
-  select coalesce(sum(d.seconds + d.open * p_leg_sec), 0) + p_leg_sec * (
+  select bool_or((d.ceiling_sec, d.leg_sec) is distinct from (p_day_sec, p_leg_sec::integer)),
+    coalesce(sum(d.seconds + d.open * p_leg_sec), 0) + p_leg_sec * (
     -- Telephones that ring now, because none of a burst of calls has been answered yet.
     select count(*) from public.call_logs as o
     where o.disposition is null and o.rang_at > now() - interval '1 minute' and o.connected_at is null
       and o.line = c.line and o.org_id is not distinct from c.org_id and o.call_sid <> c.call_sid
-  ) >= p_day_sec into v_spent
+  ) >= p_day_sec
+  into v_limits_changed, v_spent
   from public.dialled_time as d where d.line = c.line and d.day = v_today and d.org_id = v_org_id;
-  update public.dialled_time as d set ceiling_sec = p_day_sec, leg_sec = p_leg_sec
-  where d.line = c.line and d.day = v_today and d.org_id = v_org_id
-    and (d.ceiling_sec, d.leg_sec) is distinct from (p_day_sec, p_leg_sec::integer);
+  if v_limits_changed then
+    update public.dialled_time as d set ceiling_sec = p_day_sec, leg_sec = p_leg_sec
+    where d.line = c.line and d.day = v_today and d.org_id = v_org_id;
+  end if;
   return v_spent;
 end
 $$;

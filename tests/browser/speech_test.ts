@@ -16,7 +16,9 @@ function spokenIn(element: XmlElement): string[] {
 
 const LANGUAGE = "fr-CA";
 const { lab, test, caller } = browserTests({
-  answer: (body) => body.replaceAll('language="en-US"', `language="${LANGUAGE}"`),
+  answer: (body) =>
+    body.replaceAll('language="en-US"', `language="${LANGUAGE}"`)
+      .replaceAll('voice="Polly.Joanna"', 'voice="Polly.Gabrielle-Neural"'),
 });
 
 const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });

@@ -312,6 +312,19 @@ Deno.test("a late callback of the main account leaves a call with the organisati
   assertEquals((await call(sid)).org_id, a.org_id);
 });
 
+Deno.test("a call of the main account stays one when its number goes to an organisation meanwhile", async () => {
+  const a = await tenant(22);
+  const [sid, later] = [newCallSid(), newCallSid()];
+  await db.sql`delete from public.telephony_numbers where e164_number = ${a.number}`;
+  await accept(voiceEvent(sid, { to_e164: a.number }));
+  await db.sql`
+    insert into public.telephony_numbers (e164_number, org_id, number_sid, country)
+    values (${a.number}, ${a.org_id}, ${`PN${"2".repeat(32)}`}, 'CA')`;
+  await accept(voiceEvent(sid, { identity: "end", to_e164: a.number, call_status: "completed" }));
+  await accept(voiceEvent(later, { to_e164: a.number }));
+  assertEquals([(await call(sid)).org_id, (await call(later)).org_id], [null, a.org_id]);
+});
+
 Deno.test("that the caller's own telephone rings is no leg, and no ringing of one", async () => {
   const sid = newCallSid();
   await accept(voiceEvent(sid, { status: "ringing", call_status: "ringing" }));

@@ -10,6 +10,8 @@ import {
   type Owner,
   type Publication,
 } from "../../supabase/functions/_shared/db/flows.ts";
+import { unpack } from "../../supabase/functions/_shared/flows/shipped.ts";
+import { shipment } from "../../scripts/deploy/snapshot.ts";
 import { voiceEvents } from "../../supabase/functions/_shared/db/voice_events.ts";
 import type { Ask, VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
 import { startTestStack } from "../support/database.ts";
@@ -87,6 +89,17 @@ Deno.test("the definition that answers, or that was published last, keeps its ve
   assertEquals(await versionOf("a"), 1, "it answers already");
   assertEquals(await versionOf("b"), 2, "it was the last");
   assertEquals(await versionOf("a"), 3, "an earlier one is published anew");
+});
+
+Deno.test("a calendar of a flow without calendars cannot be overridden", async () => {
+  await publish(null, "without", flow("x"));
+  const until = new Date(Date.now() + 3_600_000).toISOString();
+  const error = await assertRejects(
+    () => flows.override({ owner: null, name: "without", calendar: "main", state: "open", until }),
+    FlowRefused,
+    'no calendar "main"',
+  );
+  assertEquals(error.status, 404);
 });
 
 Deno.test("a rollback leads to what answered before, step by step, or to the version that is named", async () => {
@@ -334,10 +347,11 @@ Deno.test("a draft is kept until it is published, and answers nobody", async () 
 Deno.test("a number that is given up takes its line along, and its next owner starts by the settings", async () => {
   const one = await tenant();
   await publish(one.org, "desk", flow("a"), { lines: [one.number] });
-  const lines = async () => (await flows.published()).lines[one.number];
-  assert(await lines());
+  const lines = async () =>
+    (await flows.published()).lines.filter(({ line }) => line === one.number).length;
+  assertEquals(await lines(), 1);
   await sql`delete from telephony_numbers where e164_number = ${one.number}`;
-  assertEquals(await lines(), undefined);
+  assertEquals(await lines(), 0);
   assertEquals((await flows.versions(one.org))[0]!.lines, []);
 });
 
@@ -355,20 +369,55 @@ Deno.test("default is the flow of the settings: nobody publishes under its name"
   assertEquals(error.field, "name");
 });
 
-Deno.test("a deploy gets all versions that answer, and those that they go on in", async () => {
-  const { org, number } = await tenant();
-  const night = await publish(org, "night", flow("shipped night"));
-  const day = await publish(
-    org,
-    "day",
-    flow("x", { nodes: { bye: { type: "flow", name: "night" } } }),
-    { lines: [number] },
-  );
-  const { lines, versions } = await flows.published();
-  assertEquals(lines[number], day.hash);
-  const hashes = versions.map(({ hash }) => hash);
-  assert(hashes.includes(day.hash) && hashes.includes(night.hash));
-  assertEquals(new Set(hashes).size, hashes.length);
+Deno.test("a deploy gets all versions that answer, and those that they go on in, of each owner its own", async () => {
+  // Both publish the same document; what it leads to, its hours and its audio are of each.
+  const audio = "a".repeat(64);
+  const weekly = { mon: [["00:00", "24:00"]] };
+  const day = flow("x", {
+    prompts: { bye: { audio, text: "Bye" } },
+    calendars: { desk: { weekly } },
+    nodes: { bye: { type: "flow", name: "night" } },
+  });
+  const owners = [];
+  for (const words of ["one's night", "other's night"]) {
+    // deno-lint-ignore no-await-in-loop -- One after the other.
+    const { org, number, account } = await tenant();
+    // deno-lint-ignore no-await-in-loop
+    const night = await publish(org, "night", flow(words));
+    // deno-lint-ignore no-await-in-loop
+    const { hash } = await publish(org, "day", day, { lines: [number] });
+    owners.push({ org, number, account, night, hash });
+  }
+  const [one, other] = owners as [typeof owners[0], typeof owners[0]];
+  const prompt = { hash: audio, mime: "audio/wav", seconds: 1, bytes: 1 } as const;
+  await flows.storePrompt({ owner: other.org, ...prompt });
+  const until = new Date(Date.now() + 86_400_000).toISOString();
+  const name = "day";
+  await flows.override({ owner: one.org, name, calendar: "desk", state: "closed", until });
+  await flows.override({ owner: other.org, name, calendar: "desk", state: "open", until });
+  const line = "+15879991099";
+  await publish(null, "night", flow("main's night"));
+  await publish(null, "day", day, { lines: [line] });
+
+  const published = await flows.published();
+  const keys = published.versions.map(({ account, hash }) => `${account} ${hash}`);
+  assertEquals(new Set(keys).size, keys.length);
+  const found = await unpack((await shipment(published)).packed);
+  for (const [owner, missing, state] of [[one, [audio], "closed"], [other, [], "open"]] as const) {
+    const version = found.ofLine(owner.account, owner.number)!;
+    assertEquals(version.hash, one.hash, "one document");
+    assertEquals(version, found.ofHash(owner.account, one.hash.slice(0, 32)));
+    assertEquals(version, found.ofLine(undefined, owner.number));
+    assertEquals(version.flows, { night: owner.night.hash });
+    assertEquals(version.missing_audio, missing);
+    assertEquals(version.hours.desk!.state, state);
+    assert(found.ofHash(owner.account, owner.night.hash));
+  }
+  assertEquals(found.ofLine(one.account, other.number), undefined);
+  assertEquals(found.ofHash(one.account, other.night.hash), undefined);
+  const main = found.ofLine(undefined, line)!;
+  assertEquals([main.account, main], [null, found.ofHash(undefined, one.hash)]);
+  assertEquals((await flows.body(undefined, one.hash))!.flows, main.flows);
 });
 
 // --- while a call goes on ---------------------------------------------------------------------------------------------
@@ -432,6 +481,25 @@ Deno.test("a call keeps the version that it began with, through a publish and a 
     one.hash,
     "the next call",
   );
+});
+
+Deno.test("the same words that lead to another flow are another version, to calls and to isolates", async () => {
+  const line = "+15879991050";
+  const day = flow("day", { start: "on", nodes: { on: { type: "flow", name: "led_to" } } });
+  const before = await publish(null, "led_to", flow("before"));
+  const one = await publish(null, "leads", day, { lines: [line] });
+  const after = await publish(null, "led_to", flow("after"));
+  const two = await publish(null, "leads", day);
+  assertEquals([one.version, two.version], [1, 2]);
+  // An isolate that has read version one keeps it by its hash.
+  const answered = async () =>
+    (await accepted(arrival(newCallSid(), line, { have: [one.hash] }))).call.facts!.flow!;
+  assertEquals((await answered()).flows, { led_to: after.hash });
+  assertEquals((await flows.body(undefined, one.hash.slice(0, 32)))?.flows, {
+    led_to: before.hash,
+  }, "a call that is going on");
+  await flows.rollback(null, "leads");
+  assertEquals(await answered(), { hash: one.hash, name: "leads", version: 1 });
 });
 
 Deno.test("the body comes along once: not where the isolate has it", async () => {

@@ -117,7 +117,7 @@ test("takes along what answers the lines, for isolates without a database", asyn
   assertStringIncludes(text, "done    flows: 1 line's published flow");
   const [uploaded] = [...project.functions.get("voice-frontdoor")!.files.values()];
   const packed = /SNAPSHOT = "([^"]+)"/.exec(uploaded!)![1]!;
-  const found = (await unpack(packed)).ofLine("+15874059000");
+  const found = (await unpack(packed)).ofLine(undefined, "+15874059000");
   assertEquals([found?.hash, found?.definition], [published.body.hash, smallFlow()]);
 });
 

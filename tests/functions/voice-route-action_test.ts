@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { createHandler } from "../../supabase/functions/voice-route-action/handler.ts";
+import { versionName } from "../../supabase/functions/_shared/flows/version.ts";
 import {
   at,
   CALLER_ON_THE_LINE,
@@ -9,6 +10,7 @@ import {
   takeMessage,
   VOICEMAIL,
 } from "../support/expected.ts";
+import { practice, soundFlow } from "../support/flows.ts";
 import {
   CALL_SID,
   CHILD_SID,
@@ -77,8 +79,22 @@ Deno.test("a dial that was picked up without reaching the caller is no conversat
 });
 
 Deno.test("without DialBridged a dial counts by its status", async () => {
-  const { xml } = await dialOver(dialEnded("completed", { DialBridged: "true" }));
-  assertEquals(xml, HANGUP);
+  assertEquals((await dialOver(dialEnded("completed"))).xml, HANGUP);
+});
+
+Deno.test("of a group that accepts, only a dial that says so reached the caller", async () => {
+  const { flow, hash } = soundFlow(practice());
+  const query = `?turn=4&attempt=1&flow=${versionName(hash)}&node=desk&language=en-US`;
+  const outcomeOf = async (status: string, more: Record<string, string>) => {
+    const params = dialEnded(status, more);
+    const { event } = await takeStep("voice-route-action", createHandler, params, query, { flow });
+    return (event["meta"] as { outcome: string }).outcome;
+  };
+  assertEquals(await outcomeOf("completed", { DialBridged: "true" }), "answered");
+  for (const more of [{ DialBridged: "false" }, {}] as Record<string, string>[]) {
+    assertEquals(await outcomeOf("completed", more), "next_member");
+  }
+  assertEquals(await outcomeOf("no-answer", {}), "next_member");
 });
 
 Deno.test("an answered dial of no length is a conversation all the same", async () => {

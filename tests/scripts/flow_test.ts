@@ -72,7 +72,10 @@ Deno.test("flow: help is printed, whatever else is asked, and usage faults end w
     [["try", sound, "--keys", "12"], "--keys must be keys such as 1,9"],
     [["try", sound, "--at", "Monday"], "--at must be a date and time"],
     [["try", sound, "--at", "2026-02-30T10:00"], "--at must be a date and time that exist"],
+    [["override", "dental", "practice", "open", "--until", "tomorrow"], "--until must be when it"],
+    [["override", "dental", "practice", "open", "--until", "2026-12-24T17:00"], "with the zone"],
     [["import", sound], "--zone must name the flow's time zone"],
+    [["import", sound, "--zone", "Edmonton"], "--zone must be a time zone"],
     [["holidays", sound, "shop", "--region", "CA-XX"], "--region must be one of CA-AB, CA-BC"],
     [["holidays", sound, "shop", "--region", "US", "--year", "27"], "--year must be a year"],
     [["show", "dental", "--url", "https://x.supabase.co"], "SUPABASE_SECRET_KEYS or"],
@@ -142,11 +145,16 @@ Deno.test("flow check: malformed JSON is reported with its place", async () => {
   assertMatch(text, /is not JSON: .*(position|line)/);
 });
 
-Deno.test("flow check: a test of the flow's own that fails is told", async () => {
+Deno.test("flow check: a flow that fails its own tests has a fault, as a publish refuses it", async () => {
   const tests = [{ name: "night", keys: "9", expect: { mode: "desk" } }];
-  const { code, text } = await run(["check", await fileOf({ ...smallFlow(), tests })], NOWHERE);
-  assertEquals(code, 0);
-  assertMatch(text, /Advice: tests\.0\.expect\.mode is not the mode of the call/);
+  const file = await fileOf({ ...smallFlow(), tests });
+  const key = { SUPABASE_SECRET_KEYS: '{"default": "sb_secret_local"}' };
+  for (const asked of [[], ["--url", stack.url]]) {
+    // deno-lint-ignore no-await-in-loop -- One after the other.
+    const { code, text } = await run(["check", file, ...asked], key);
+    assertEquals(code, 1);
+    assertMatch(text, /a publish refuses it\. It has 1 fault:\n {2}tests\.0\.expect\.mode +is not/);
+  }
 });
 
 Deno.test("flow try: what a caller hears, does and waits for, without a server", async () => {
@@ -161,6 +169,21 @@ Deno.test("flow try: what a caller hears, does and waits for, without a server",
     "  > leaves a message",
   ]);
   assertMatch(text, /Mode: voicemail\. Nodes: hello -> open -> menu -> desk -> note -> bye$/);
+});
+
+Deno.test("flow try: a caller who has called before", async () => {
+  const flow = JSON.parse(await Deno.readTextFile(sound));
+  const cases = [{ in: ["yes"], next: "note" }];
+  flow.nodes.known = { type: "match", on: "returning", cases, otherwise: flow.nodes.hello.next };
+  flow.nodes.hello.next = "known";
+  flow.tests = [];
+  const file = await Deno.makeTempFile({ suffix: ".json" });
+  await Deno.writeTextFile(file, JSON.stringify(flow));
+  const pathOf = async (...options: string[]) =>
+    JSON.parse((await run(["try", file, "--json", ...options], NOWHERE)).text).path;
+  assertEquals((await pathOf("--returning")).slice(0, 3), ["hello", "known", "note"]);
+  assertEquals((await pathOf())[2], "open");
+  await Deno.remove(file);
 });
 
 Deno.test("flow try: by words, at a time of the flow's zone, and as JSON", async () => {
@@ -251,6 +274,20 @@ Deno.test("flow publish, versions, show, diff, rollback: the life of a flow", as
   assertStringIncludes(back.text, `Version 1 of ${name} answers from the next call on.`);
   assertEquals((await run(["rollback", name])).code, 1);
   assertEquals((await run(["show", name, "--version", "7"])).code, 1);
+  assertEquals(await run(["show", `${name}?`]), {
+    code: 1,
+    text: `no flow "${name}?" is published`,
+  });
+});
+
+Deno.test("flow publish: advises of a person who is not there yet", async () => {
+  const flow = smallFlow();
+  flow.groups = { office: { members: ["nobody_here"] } };
+  delete flow.nodes.desk.to;
+  flow.nodes.desk.group = "office";
+  const { code, text } = await run(["publish", await fileOf(flow), "--name", NAMES()]);
+  assertEquals(code, 0, text);
+  assertStringIncludes(text, 'Advice: groups.office.members.0 names "nobody_here"');
 });
 
 Deno.test("flow publish: faults are printed, and nothing is published", async () => {

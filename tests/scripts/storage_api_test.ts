@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { join } from "@std/path/join.js";
+import { storeAudio } from "../../scripts/flow/storage.ts";
 import { createStorageApi } from "../../scripts/local/storage_api.ts";
 import { wav } from "../support/audio.ts";
 
@@ -147,4 +148,23 @@ test("files are for their owner alone", async (ask, dir) => {
     0o600,
     0o600,
   ]);
+});
+
+test("a prompt is stored where a key that is no JWT may be no bearer token", async (ask) => {
+  let refused = 0;
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    if (request.headers.get("authorization") === null) {
+      const path = new URL(request.url).pathname.slice("/storage/v1/".length);
+      return ask(request.method, path, { headers: request.headers, body: request.body });
+    }
+    refused++;
+    const body = { statusCode: "403", error: "Unauthorized", message: "Invalid Compact JWS" };
+    return Response.json(body, { status: 400 });
+  });
+  const project = { url: `http://127.0.0.1:${server.addr.port}`, key: "secret" };
+  const bytes = wav();
+  await storeAudio(project, "abc", "audio/wav", bytes);
+  assertEquals(refused, 3, "the file, the bucket, the file again");
+  const read = await ask("GET", "object/public/prompts/abc");
+  assertEquals(new Uint8Array(await read.arrayBuffer()), bytes);
 });

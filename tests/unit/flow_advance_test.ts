@@ -168,6 +168,7 @@ Deno.test("a consent node that no menu follows listens by itself, and once more 
   assertEquals(brief(silent), ["dial +15875550111 recorded"]);
   const after = hear(flow, stateOf(agreed), { speech: "but don't record" });
   assertEquals(after.state.consent?.basis, "no");
+  assertEquals(after.again, undefined, "It listens once more, and not for ever");
 });
 
 Deno.test("where nobody answers the question, staying agrees under opt_out alone", () => {

@@ -3,7 +3,9 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import fc from "fast-check";
 import { type CheckFacts, checkFlow } from "../../supabase/functions/_shared/flows/check.ts";
-import { spokenSeconds } from "../../supabase/functions/_shared/flows/measure.ts";
+import { disclosuresIn } from "../../supabase/functions/_shared/flows/disclosure.ts";
+import { phrase } from "../../supabase/functions/_shared/calls/words/mod.ts";
+import { secondsOf, spokenSeconds } from "../../supabase/functions/_shared/flows/measure.ts";
 import { LIMITS } from "../../supabase/functions/_shared/flows/schema.ts";
 import { canonicalJson, hashOf } from "../../supabase/functions/_shared/flows/hash.ts";
 import {
@@ -80,6 +82,18 @@ const FAULTS: readonly Case[] = [
     (f) => f.prompts.bye["en-US"] = "x".repeat(3001),
     "prompts.bye.en-US",
     /3000 characters/,
+  ],
+  [
+    "a prompt in other letters that is too long to be said",
+    (f) => f.prompts.bye["fr-CA"] = "é".repeat(751),
+    "prompts.bye.fr-CA",
+    /too long to be said/,
+  ],
+  [
+    "a disclosure that is too long to be said with its binding sentence",
+    (f) => f.prompts.notice["en-US"] = "x".repeat(2999),
+    "nodes.agree.prompt",
+    /too long to be said/,
   ],
   [
     "a hash that is none",
@@ -479,6 +493,13 @@ const FAULTS: readonly Case[] = [
     "nodes.desk.type",
     /not yet/,
   ],
+  [
+    "more than 20 other flows behind it",
+    (f) => f.nodes.bye = { type: "flow", name: "f0" },
+    "nodes",
+    /at most 20 other flows/,
+    { flows: new Map(Array.from({ length: 21 }, (_, n) => [`f${n}`, practice()])) },
+  ],
   // Length and size.
   [
     "a way that takes too long",
@@ -566,6 +587,24 @@ Deno.test("every fault is named at once: of form, of edges, of words, of people"
       "zone",
     ],
   );
+});
+
+Deno.test("a day or a member at fault hides no other's fault", () => {
+  const flow = practice();
+  flow.calendars.practice.weekly.mon = [["8:00", "12:00"]];
+  flow.calendars.practice.weekly.tue = [["12:00", "08:00"]];
+  flow.calendars.practice.dates = { "12/25/2026": [], "2026-02-30": [] };
+  flow.groups.desk.members = ["403-555-0110", "+447700900123", "anna", "anna", "x y"];
+  assertEquals(faultsOf(flow).map(({ path }) => path).sort(), [
+    "calendars.practice.dates.12/25/2026",
+    "calendars.practice.dates.2026-02-30",
+    "calendars.practice.weekly.mon.0.0",
+    "calendars.practice.weekly.tue.0",
+    "groups.desk.members.0",
+    "groups.desk.members.1",
+    "groups.desk.members.3",
+    "groups.desk.members.4",
+  ]);
 });
 
 Deno.test("a node with a fault of its own still leads where it says", () => {
@@ -896,6 +935,80 @@ Deno.test("the longest way counts what follows in another flow, and recorded aud
   assertEquals(of(90) - of(30), 60);
 });
 
+Deno.test("flows in flows are measured to the last one, each once", () => {
+  const call = (name: string) => ({ type: "flow", name });
+  const flows = new Map([["f0", soundFlow(practice()).flow]]);
+  const alone = soundFlow(practice()).longest_seconds;
+  for (let at = 1; at <= 12; at++) {
+    const flow = practice();
+    flow.start = "fork";
+    flow.prompts = { fork: flow.prompts.menu };
+    const cases = Array.from(
+      { length: 50 },
+      (_, nth) => ({ in: [`+1${nth + 100}*`], next: `n${nth}` }),
+    );
+    delete flow.groups;
+    delete flow.calendars;
+    flow.nodes = {
+      fork: { type: "match", on: "caller", cases, otherwise: "n0" },
+      ...Object.fromEntries(cases.map(({ next }) => [next, call(`f${at - 1}`)])),
+    };
+    const { flow: parsed, longest_seconds } = soundFlow(flow, { flows });
+    assertEquals(longest_seconds, alone);
+    flows.set(`f${at}`, parsed);
+  }
+});
+
+Deno.test("a flow is spoken in one document with the way to it", () => {
+  // Six bytes each, as XML.
+  const ands = { "en-US": "&".repeat(1500), "fr-CA": "&".repeat(1500) };
+  const night = practice();
+  night.prompts = { bye: ands };
+  night.start = "s0";
+  night.nodes = { bye: night.nodes.bye, note: {} };
+  chain(night, 5);
+  for (const part of ["groups", "calendars"]) delete night[part];
+  delete night.nodes.note;
+  const day = practice();
+  day.prompts.bye = ands;
+  chain(day, 1);
+  day.nodes.s0.next = "on";
+  day.nodes.on = { type: "flow", name: "night" };
+  delete day.nodes.bye;
+  day.nodes.desk.answered = "on";
+  const flows = new Map([["night", soundFlow(night).flow]]);
+  assertEquals(faultsOf(day, { flows }).map(({ path }) => path), ["nodes.s0"]);
+});
+
+Deno.test("a disclosure that many consent nodes and menus share is kept once in each language", () => {
+  const flow = practice();
+  const cases = (name: string) =>
+    Array.from({ length: 30 }, (_, n) => ({ in: [`+1${n + 100}*`], next: `${name}${n}` }));
+  flow.nodes.agree = {
+    type: "match",
+    on: "caller",
+    cases: cases("agree"),
+    otherwise: "agree0",
+  };
+  flow.nodes.who = { type: "match", on: "caller", cases: cases("main"), otherwise: "main" };
+  const consent = { type: "consent", policy: "opt_in", prompt: "notice", next: "who" };
+  for (let n = 0; n < 30; n++) {
+    flow.nodes[`agree${n}`] = consent;
+    flow.nodes[`main${n}`] = flow.nodes.main;
+  }
+  flow.nodes.main29 = {
+    ...flow.nodes.main,
+    options: [...flow.nodes.main.options, { key: "3", next: "open" }],
+  };
+  const told = [...disclosuresIn(soundFlow(flow).flow)];
+  assertEquals(told.map(({ key, language }) => `${key} ${language}`), [
+    "3 en-US",
+    "3 fr-CA",
+    "2 en-US",
+    "2 fr-CA",
+  ]);
+});
+
 Deno.test("what is longer on one way counts, not the sum of all", () => {
   const seconds = (flow: Draft) => soundFlow(flow).longest_seconds;
   const base = seconds(practice());
@@ -904,7 +1017,7 @@ Deno.test("what is longer on one way counts, not the sum of all", () => {
   assertEquals(seconds(slower) - base, 2 * 30);
   // At once, when nobody has to press 1.
   slower.groups.desk = { members: ["anna", "ben"], ring: "all", seconds: 50 };
-  assertEquals(seconds(slower) - base, 50 + 5 - 2 * (20 + 5 + 15));
+  assertEquals(seconds(slower) - base, 50 + 5 - 2 * (20 + 5 + 20));
 });
 
 Deno.test("a text takes as long as it is spoken slowly: by words, by characters, by digits", () => {
@@ -914,6 +1027,21 @@ Deno.test("a text takes as long as it is spoken slowly: by words, by characters,
   assertEquals(spokenSeconds("Call 403 555 0123"), 6);
   assertEquals(spokenSeconds("Donaudampfschifffahrtsgesellschaftskapitaen"), 4);
   assertEquals(spokenSeconds("お電話ありがとうございます"), 5);
+});
+
+Deno.test("a ring that confirms counts each member's two askings, in whatever language", () => {
+  const secondsWith = (confirm: boolean) => {
+    const draft = practice();
+    draft.groups.desk = { ...draft.groups.desk, members: ["anna"], confirm };
+    const { flow } = soundFlow(draft);
+    return secondsOf(flow, flow.nodes["desk"]!);
+  };
+  const asking = secondsWith(true) - secondsWith(false);
+  for (const language of ["en-US", "fr-CA", "es-US"]) {
+    // Four seconds to press a key, as voice-route asks.
+    const twice = 2 * (spokenSeconds(phrase("accept", language).text) + 4);
+    assert(twice <= asking, `${language}: ${twice} s`);
+  }
 });
 
 // --- the hash -----------------------------------------------------------------------------------------------

@@ -85,6 +85,12 @@ Deno.test("gather listens for one key or for words, and posts them", () => {
   );
 });
 
+Deno.test("a gather that expects nothing particular gives no hints, as empty ones are a warning of Twilio's", () => {
+  const [verb] = parseTwiml(render({ ...gather(), hints: [] }));
+  assertEquals(verb?.attributes["hints"], undefined);
+  assertEquals(verb?.attributes["input"], "dtmf speech");
+});
+
 Deno.test("recorded prompts are played, also while it listens", () => {
   const play = { verb: "play", url: "https://x.example/a?b&c" } as const;
   assertEquals(render(play), document("<Play>https://x.example/a?b&amp;c</Play>"));
@@ -127,6 +133,14 @@ Deno.test("a dial that may record does so from the answer, each side on its own 
         'statusCallbackEvent="initiated ringing answered completed">+15875550111</Number></Dial>',
     ),
   );
+});
+
+Deno.test("while a person is asked to accept, the caller hears it ring", () => {
+  const screen = { to: "voice-route", state: STATE, event: "ask", call: "CA1" } as const;
+  const [verb] = parseTwiml(render({ ...dial(false), screen }));
+  assertEquals(verb?.attributes["answerOnBridge"], "true");
+  assertEquals(verb?.children[0]?.attributes["method"], "POST");
+  assertEquals(parseTwiml(render(dial(false)))[0]?.attributes["answerOnBridge"], undefined);
 });
 
 Deno.test("several people are rung at once", () => {

@@ -178,7 +178,9 @@ async function list(
   );
   if (found === null) {
     throw new HttpError(404, "not_found", {}, {
-      message: `The flow "${name}" has no version ${version}`,
+      message: version === "current"
+        ? `no flow "${name}" is published`
+        : `the flow "${name}" has no version ${version}`,
     });
   }
   return { versions: [found] };

@@ -1,5 +1,5 @@
 import type { Deps } from "../_shared/deps.ts";
-import { ringEnded } from "../_shared/flows/advance.ts";
+import { asksToAccept, ringEnded } from "../_shared/flows/advance.ts";
 import { interpretationOf } from "../_shared/flows/step.ts";
 import { twimlHandler } from "../_shared/twiml_webhook.ts";
 import type { Handler } from "../_shared/webhook.ts";
@@ -15,8 +15,9 @@ export function createHandler(deps: Deps): Handler {
 
     interpret({ fields, state }, version) {
       const { DialCallStatus, DialBridged } = fields;
-      const answered = (DialCallStatus === "completed" || DialCallStatus === "answered") &&
-        DialBridged !== false;
+      // A voicemail box that was asked in vain may be `completed` too: only the bridge tells it from a person.
+      const bridged = asksToAccept(version, state) ? DialBridged === true : DialBridged !== false;
+      const answered = (DialCallStatus === "completed" || DialCallStatus === "answered") && bridged;
       return interpretationOf(ringEnded(version, state, answered), {
         event: "dial_ended",
         leg_status: DialCallStatus,

@@ -376,23 +376,8 @@ export type Database = {
           "result": string | null;
           "status": Database["public"]["Enums"]["call_status"] | null;
           "to_e164": string | null;
-          "store_call_legs": {
-            "accepted_at": string | null;
-            "answered_at": string | null;
-            "bridged": boolean | null;
-            "call_sid": string;
-            "connected_at": string | null;
-            "dialled_at": string;
-            "ended_at": string | null;
-            "leg_sid": string;
-            "node": string | null;
-            "rang_at": string | null;
-            "result": string | null;
-            "status": Database["public"]["Enums"]["call_status"] | null;
-            "to_e164": string | null;
-          } | null;
         };
-        ComputedFields: "store_call_legs";
+        ComputedFields: never;
         Insert: {
           "accepted_at"?: string | null;
           "answered_at"?: string | null;
@@ -517,48 +502,8 @@ export type Database = {
           "to_e164": string | null;
           "transcript": string | null;
           "updated_at": string;
-          "store_call_logs": {
-            "answered_at": string | null;
-            "at_node": Json | null;
-            "call_sid": string;
-            "connected_at": string | null;
-            "consent_given": boolean | null;
-            "consent_order": number;
-            "created_at": string;
-            "dialled": boolean;
-            "direction": string;
-            "disposition": string | null;
-            "duration_sec": number | null;
-            "end_fetched": boolean;
-            "ended_at": string | null;
-            "flow_version": number | null;
-            "from_e164": string | null;
-            "handoff": boolean;
-            "handoff_reason": string | null;
-            "incomplete": boolean;
-            "last_step": string | null;
-            "last_step_at": string | null;
-            "line": string | null;
-            "mode": string;
-            "mode_turn": number;
-            "org_id": string | null;
-            "party": string | null;
-            "rang_at": string | null;
-            "rate_limited": boolean;
-            "recorded_at": string | null;
-            "recording_duration_sec": number | null;
-            "recording_sid": string | null;
-            "recording_source": string | null;
-            "recording_url": string | null;
-            "settled": boolean;
-            "started_at": string;
-            "status": Database["public"]["Enums"]["call_status"];
-            "to_e164": string | null;
-            "transcript": string | null;
-            "updated_at": string;
-          } | null;
         };
-        ComputedFields: "store_call_logs";
+        ComputedFields: never;
         Insert: {
           "answered_at"?: string | null;
           "at_node"?: Json | null;
@@ -1610,21 +1555,8 @@ export type Database = {
           "source": string;
           "transcript": string | null;
           "url": string | null;
-          "store_recordings": {
-            "call_sid": string;
-            "confirmed": boolean;
-            "deleted_at": string | null;
-            "duration_sec": number | null;
-            "handled_at": string | null;
-            "leg_sid": string;
-            "recorded_at": string;
-            "recording_sid": string;
-            "source": string;
-            "transcript": string | null;
-            "url": string | null;
-          } | null;
         };
-        ComputedFields: "store_recordings";
+        ComputedFields: never;
         Insert: {
           "call_sid": string;
           "confirmed"?: boolean;
@@ -3028,86 +2960,23 @@ export type Database = {
       "steps_of": { Args: { "p_definition": Json }; Returns: Json };
       "store_call_legs": {
         Args: {
+          "p_is_new": boolean;
           "p_row": Omit<
             Database["public"]["Tables"]["call_legs"]["Row"],
             Database["public"]["Tables"]["call_legs"]["ComputedFields"]
           >;
         };
-        Returns: {
-          "accepted_at": string | null;
-          "answered_at": string | null;
-          "bridged": boolean | null;
-          "call_sid": string;
-          "connected_at": string | null;
-          "dialled_at": string;
-          "ended_at": string | null;
-          "leg_sid": string;
-          "node": string | null;
-          "rang_at": string | null;
-          "result": string | null;
-          "status": Database["public"]["Enums"]["call_status"] | null;
-          "to_e164": string | null;
-        };
-        SetofOptions: {
-          from: "call_legs";
-          to: "call_legs";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
+        Returns: undefined;
       };
       "store_call_logs": {
         Args: {
+          "p_is_new": boolean;
           "p_row": Omit<
             Database["public"]["Tables"]["call_logs"]["Row"],
             Database["public"]["Tables"]["call_logs"]["ComputedFields"]
           >;
         };
-        Returns: {
-          "answered_at": string | null;
-          "at_node": Json | null;
-          "call_sid": string;
-          "connected_at": string | null;
-          "consent_given": boolean | null;
-          "consent_order": number;
-          "created_at": string;
-          "dialled": boolean;
-          "direction": string;
-          "disposition": string | null;
-          "duration_sec": number | null;
-          "end_fetched": boolean;
-          "ended_at": string | null;
-          "flow_version": number | null;
-          "from_e164": string | null;
-          "handoff": boolean;
-          "handoff_reason": string | null;
-          "incomplete": boolean;
-          "last_step": string | null;
-          "last_step_at": string | null;
-          "line": string | null;
-          "mode": string;
-          "mode_turn": number;
-          "org_id": string | null;
-          "party": string | null;
-          "rang_at": string | null;
-          "rate_limited": boolean;
-          "recorded_at": string | null;
-          "recording_duration_sec": number | null;
-          "recording_sid": string | null;
-          "recording_source": string | null;
-          "recording_url": string | null;
-          "settled": boolean;
-          "started_at": string;
-          "status": Database["public"]["Enums"]["call_status"];
-          "to_e164": string | null;
-          "transcript": string | null;
-          "updated_at": string;
-        };
-        SetofOptions: {
-          from: "call_logs";
-          to: "call_logs";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
+        Returns: undefined;
       };
       "store_prompt": {
         Args: {
@@ -3122,30 +2991,13 @@ export type Database = {
       };
       "store_recordings": {
         Args: {
+          "p_is_new": boolean;
           "p_row": Omit<
             Database["public"]["Tables"]["recordings"]["Row"],
             Database["public"]["Tables"]["recordings"]["ComputedFields"]
           >;
         };
-        Returns: {
-          "call_sid": string;
-          "confirmed": boolean;
-          "deleted_at": string | null;
-          "duration_sec": number | null;
-          "handled_at": string | null;
-          "leg_sid": string;
-          "recorded_at": string;
-          "recording_sid": string;
-          "source": string;
-          "transcript": string | null;
-          "url": string | null;
-        };
-        SetofOptions: {
-          from: "recordings";
-          to: "recordings";
-          isOneToOne: true;
-          isSetofReturn: false;
-        };
+        Returns: undefined;
       };
       "submit_contact_message": {
         Args: { "p_key"?: string; "p_limits": Json; "p_message": Json; "p_receipt_limits": Json };

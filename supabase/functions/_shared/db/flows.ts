@@ -100,10 +100,12 @@ export const flowBody = z.object({
 /** A version as an isolate keeps it for good. */
 export type FlowBody = Readonly<z.infer<typeof flowBody>>;
 
+/** The sub-account of an owner; `null`: the main account. */
+const account = z.nullable(z.string());
 const publishedFlows = z.object({
   /** The hash of the version that each line answers by. */
-  lines: z.record(z.string(), z.string()),
-  versions: z.array(flowBody),
+  lines: z.array(z.object({ account, line: z.string(), hash: z.string() })),
+  versions: z.array(z.extend(flowBody, { account })),
 });
 /** What answers now, for a deploy to take along. */
 export type PublishedFlows = Readonly<z.infer<typeof publishedFlows>>;

@@ -275,6 +275,16 @@ export function ringEnded(
   return decided(flow, { state, words: [], to, left }, turn);
 }
 
+/** Whether the person who answers the ring is asked to accept the call. */
+export function asksToAccept(version: Version, told: CallState | undefined): boolean {
+  const { flow } = version;
+  const state = nextState(version, told);
+  const id = nodeOf(flow, "ring", state.node, state.choice?.mode);
+  const node = id === undefined ? undefined : own(flow.nodes, id);
+  return node?.type === "ring" && node.group !== undefined &&
+    own(flow.groups, node.group)?.confirm === true;
+}
+
 /** A message was taken, or none. */
 export function messageTaken(
   version: Version,
@@ -469,6 +479,11 @@ export function proceed(
       case "agent":
       case undefined:
         return { state, reply: [...reply, ...apology(state)] };
+      case "hours":
+      case "match":
+        break;
+      default:
+        node satisfies never;
     }
     goesOn = false;
     id = nextOf(version, node!, prefix, known)!;

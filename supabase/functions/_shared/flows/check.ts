@@ -3,7 +3,7 @@ import { wordsIn } from "../calls/words/mod.ts";
 import { type Destinations, dialable } from "../destinations.ts";
 import { isE164 } from "../phone.ts";
 import { LANGUAGES, speaks, voiceOf } from "../voices.ts";
-import { consentKey, menusNext } from "./disclosure.ts";
+import { consentKey, disclosureOf, menusNext } from "./disclosure.ts";
 import { drawFlow } from "./draw.ts";
 import {
   type Edge,
@@ -17,7 +17,7 @@ import {
   promptIn,
 } from "./language.ts";
 import { LIMITS, NOT_YET } from "./schema.ts";
-import { type AudioLengths, bytesOf, most, secondsOf } from "./measure.ts";
+import { type AudioLengths, bytesOf, isSayable, most, secondsOf } from "./measure.ts";
 import { hashOf } from "./hash.ts";
 import { type Issue, issue, type Parsed, parseFlow } from "./parse.ts";
 import { canNameChoice } from "./understand.ts";
@@ -81,7 +81,7 @@ export function checkFlow(definition: unknown, facts: CheckFacts): Checked {
     flow,
     hash: hashOf(definition),
     nodes: Object.keys(flow.nodes).length,
-    longest_seconds: longestWay(flow, flow.start, facts).seconds,
+    longest_seconds: longestWay(flow, facts).seconds,
     warnings,
     mermaid: drawFlow(flow),
   };
@@ -261,6 +261,9 @@ function checkLanguages({ flow, fault, warn }: Document) {
 // deno-lint-ignore no-control-regex
 const UNSPEAKABLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufffe\uffff\p{Cs}\p{Co}]/u;
 
+const TOO_LONG_TO_SAY =
+  "is too long to be said at once: Twilio takes 3000 bytes, and 4500 where each sign beyond letters and digits of English counts three a byte";
+
 function checkPrompts({ flow, facts, fault, warn }: Document) {
   const used = new Set(
     Object.values(flow.nodes).flatMap((node) => "prompt" in node ? [node.prompt] : []),
@@ -284,6 +287,7 @@ function checkPrompts({ flow, facts, fault, warn }: Document) {
       if (text !== undefined && UNSPEAKABLE.test(text)) {
         fault(path, "must not hold control characters or broken characters");
       }
+      if (text !== undefined && !isSayable(text)) fault(path, TOO_LONG_TO_SAY);
       if (text !== undefined && /<[a-z!/?]/i.test(text)) {
         fault(path, "must be plain text: markup such as <break> would be read aloud");
       }
@@ -458,6 +462,13 @@ function checkConsent({ flow, graph, fault, warn }: Document) {
         );
       }
     }
+    for (const language of flow.languages) {
+      const { words } = disclosureOf(flow, node, language, undefined);
+      const prompt = node.prompt === undefined ? undefined : promptIn(flow, node.prompt, language);
+      const alone = typeof prompt === "string" ? prompt : prompt?.text ?? "";
+      // The binding sentence is said with it.
+      if (isSayable(alone) && !isSayable(words)) fault(["nodes", id, "prompt"], TOO_LONG_TO_SAY);
+    }
     for (const language of flow.languages.filter((each) => wordsIn(each) === undefined)) {
       checkKeyOnly(id, node, language, { flow, fault, warn });
     }
@@ -490,11 +501,18 @@ function checkKeyOnly(
 // --- time and people ----------------------------------------------------------------------------------------
 
 function checkZone({ flow, fault }: Document) {
-  if (flow.zone === "") return;
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: flow.zone });
-  } catch {
+  if (flow.zone !== "" && !isTimeZone(flow.zone)) {
     fault(["zone"], "must be a time zone such as America/Edmonton");
+  }
+}
+
+/** Whether this runtime knows the time zone. PostgreSQL has the last word: see call-flows. */
+export function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -619,6 +637,10 @@ function checkTypes({ nodes, fault }: Document) {
 // --- other flows --------------------------------------------------------------------------------------------
 
 function checkFlows({ flow, facts, fault, warn }: Document) {
+  const { size = 0 } = facts.flows ?? {};
+  if (size > LIMITS.flows) {
+    fault(["nodes"], `must lead to at most ${LIMITS.flows} other flows: they lead to ${size}`);
+  }
   for (const [id, { name }] of nodesOf(flow, "flow")) {
     const path = ["nodes", id, "name"];
     if (facts.flows === undefined) {
@@ -664,8 +686,16 @@ interface LongestWay {
   readonly nodes: readonly string[];
 }
 
-/** The way from a node on that takes longest; ways that lead back are left out. */
-function longestWay(flow: Flow, start: string, facts: CheckFacts, within = 0): LongestWay {
+/**
+ * The way through a flow that takes longest, through the flows that it goes on in too; ways that lead back are left out.
+ *
+ * @param known Of the flows that were looked at, because many nodes may lead to one.
+ */
+function longestWay(flow: Flow, facts: CheckFacts, known = new Map<Flow, LongestWay>()) {
+  const before = known.get(flow);
+  if (before !== undefined) return before;
+  // One that leads back to it is a fault of its own.
+  known.set(flow, { seconds: 0, nodes: [] });
   const { order, ways } = graphOf({ flow, nodes: flow.nodes });
   const longest = new Map<string, { seconds: number; next: string | undefined }>();
   for (const id of order.toReversed()) {
@@ -676,24 +706,23 @@ function longestWay(flow: Flow, start: string, facts: CheckFacts, within = 0): L
       if (seconds > after.seconds) after = { seconds, next: to };
     }
     const other = node.type === "flow" ? facts.flows?.get(node.name) : undefined;
-    // Nested flows end, because none leads back; one that does is a fault of its own.
-    const there = other === undefined || within > 8
-      ? 0
-      : longestWay(other, other.start, facts, within + 1).seconds;
+    const there = other === undefined ? 0 : longestWay(other, facts, known).seconds;
     longest.set(id, {
       ...after,
       seconds: after.seconds + there + secondsOf(flow, node, facts.audio),
     });
   }
   const nodes: string[] = [];
-  for (let id: string | undefined = start; id !== undefined; id = longest.get(id)?.next) {
+  for (let id: string | undefined = flow.start; id !== undefined; id = longest.get(id)?.next) {
     nodes.push(id);
   }
-  return { seconds: longest.get(start)?.seconds ?? 0, nodes };
+  const way = { seconds: longest.get(flow.start)?.seconds ?? 0, nodes };
+  known.set(flow, way);
+  return way;
 }
 
 function checkLength({ flow, facts, fault }: Document) {
-  const { seconds, nodes } = longestWay(flow, flow.start, facts);
+  const { seconds, nodes } = longestWay(flow, facts);
   if (seconds <= LONGEST_SEC) return;
   const way = nodes.length <= 12 ? nodes : [...nodes.slice(0, 6), "...", ...nodes.slice(-5)];
   fault(
@@ -704,17 +733,10 @@ function checkLength({ flow, facts, fault }: Document) {
   );
 }
 
-/** Instant nodes are spoken in one document with the node that they lead to. */
-function checkDocuments({ flow, graph, fault }: Document) {
-  const bytes = new Map<string, number>();
-  for (const id of graph.order.toReversed()) {
-    const node = own(flow.nodes, id);
-    if (node === undefined) continue;
-    const after = isInstant(node)
-      ? most((graph.ways.get(id) ?? []).map(({ to }) => bytes.get(to) ?? 0))
-      : 0;
-    const all = bytesOf(flow, node) + after;
-    bytes.set(id, all);
+function checkDocuments({ flow, graph, facts, fault }: Document) {
+  const bytes = documentBytes(flow, graph, facts);
+  for (const id of graph.order) {
+    const { all, after } = bytes.get(id) ?? { all: 0, after: 0 };
     if (all > MOST_BYTES && after <= MOST_BYTES) {
       fault(
         ["nodes", id],
@@ -722,6 +744,32 @@ function checkDocuments({ flow, graph, fault }: Document) {
       );
     }
   }
+}
+
+/** Bytes of the document that begins at each node. Instant nodes are spoken in one document with the node that they lead to. */
+function documentBytes(
+  flow: Flow,
+  { order, ways }: Graph,
+  facts: CheckFacts,
+  known = new Map<Flow, number>(),
+): ReadonlyMap<string, { readonly all: number; readonly after: number }> {
+  known.set(flow, 0);
+  const bytes = new Map<string, { all: number; after: number }>();
+  for (const id of order.toReversed()) {
+    const node = own(flow.nodes, id);
+    if (node === undefined) continue;
+    const other = node.type === "flow" ? facts.flows?.get(node.name) : undefined;
+    if (other !== undefined && !known.has(other)) {
+      documentBytes(other, graphOf({ flow: other, nodes: other.nodes }), facts, known);
+    }
+    const next = isInstant(node)
+      ? (ways.get(id) ?? []).map(({ to }) => bytes.get(to)?.all ?? 0)
+      : [];
+    const after = other === undefined ? most(next) : known.get(other)!;
+    bytes.set(id, { all: bytesOf(flow, node) + after, after });
+  }
+  known.set(flow, bytes.get(flow.start)?.all ?? 0);
+  return bytes;
 }
 
 // --- advice -------------------------------------------------------------------------------------------------

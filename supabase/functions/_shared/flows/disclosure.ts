@@ -50,6 +50,20 @@ export function consentKey(flow: Flow, menu: string | undefined): string | undef
   return [..."3124567890"].find((key) => !taken.has(key));
 }
 
+/** What the consent nodes of a flow may disclose, each once: a node that does, and the key that answers, by the menus next. */
+const asked = perFlow((flow) => {
+  const found = new Map<string, { readonly node: NodeOf<"consent">; readonly key: string }>();
+  for (const node of Object.values(flow.nodes)) {
+    if (node.type !== "consent") continue;
+    for (const menu of [...menusNext(flow, node.next), undefined]) {
+      const key = consentKey(flow, menu) ?? "3";
+      const what = JSON.stringify([key, node.policy, node.prompt]);
+      if (!found.has(what)) found.set(what, { node, key });
+    }
+  }
+  return [...found.values()];
+});
+
 /** The keys about recording that the flow's disclosures name. */
 export const consentKeys = perFlow((flow): ReadonlySet<string> => {
   const keys = new Set<string>();
@@ -75,11 +89,19 @@ export interface Disclosure {
 /** @param menu The menu whose `<Gather>` hears the answer, if any. */
 export function disclosureOf(
   flow: Flow,
-  { policy, prompt }: NodeOf<"consent">,
+  node: NodeOf<"consent">,
   language: string,
   menu: string | undefined,
 ): Disclosure {
-  const key = consentKey(flow, menu) ?? "3";
+  return disclosureBy(flow, node, language, consentKey(flow, menu) ?? "3");
+}
+
+function disclosureBy(
+  flow: Flow,
+  { policy, prompt }: NodeOf<"consent">,
+  language: string,
+  key: string,
+): Disclosure {
   const binding = wordsIn(language)?.binding[policy](key);
   const spoken = prompt === undefined ? undefined : promptIn(flow, prompt, language);
   const said = typeof spoken === "object" ? spoken.text ?? `[${spoken.audio}]` : spoken;
@@ -103,18 +125,15 @@ export function spokenBy(
   return undefined;
 }
 
-/** All disclosures that callers of a flow may hear. */
+/** All disclosures that callers of a flow may hear, each once. */
 export function* disclosuresIn(
   flow: Flow,
   languages: readonly string[] = flow.languages,
 ): Generator<SpokenDisclosure> {
-  for (const node of Object.values(flow.nodes)) {
-    if (node.type !== "consent") continue;
-    for (const menu of [...menusNext(flow, node.next), undefined]) {
-      for (const language of languages) {
-        const { disclosed, words } = disclosureOf(flow, node, language, menu);
-        yield { ...disclosed, name: disclosureName(disclosed), words };
-      }
+  for (const { node, key } of asked(flow)) {
+    for (const language of languages) {
+      const { disclosed, words } = disclosureBy(flow, node, language, key);
+      yield { ...disclosed, name: disclosureName(disclosed), words };
     }
   }
 }

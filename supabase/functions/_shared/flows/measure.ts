@@ -22,8 +22,8 @@ const OWN_WORDS_SEC = 6;
 const SPEECH_PAUSE_SEC = 2;
 /** Twilio rings so much longer than it is told. Source: https://www.twilio.com/docs/voice/twiml/dial */
 const RING_EXTRA_SEC = 5;
-/** A member who answers is asked to press 1. */
-const CONFIRM_SEC = 15;
+/** A member who answers is asked twice to press 1: in French six seconds of words, and four to press. */
+const CONFIRM_SEC = 20;
 /** The longest message, which is also the longest that Twilio transcribes. */
 export const MESSAGE_SEC = 120;
 /** A consent node that no menu follows listens once more after an answer. */
@@ -140,6 +140,16 @@ export function bytesOf(flow: Flow, node: FlowNode): number {
     case "flow":
       return 0;
   }
+}
+
+/**
+ * Whether one `<Say>` can hold a text: 3000 bytes with Polly's voices, and 4500 URL-encoded.
+ * Source: https://www.twilio.com/docs/api/errors/13521
+ */
+export function isSayable(text: string): boolean {
+  const bytes = ENCODER.encode(text).length;
+  const unencoded = text.match(/[\w.~-]/g)?.length ?? 0;
+  return bytes <= 3000 && 3 * bytes - 2 * unencoded <= 4500;
 }
 
 const ENCODER = new TextEncoder();

@@ -1,5 +1,5 @@
 import type * as z from "zod/mini";
-import { type Flow, isObject } from "./language.ts";
+import { type Flow, isObject, own } from "./language.ts";
 import { FLOW, LIMITS } from "./schema.ts";
 
 // From what somebody sent to a flow document, or to every fault of its form. Pure.
@@ -141,7 +141,12 @@ function valueAt(value: unknown, path: Path): unknown {
 
 /** The document without the parts at fault, so that what is wrong between the others can be said as well. */
 function readable(definition: Record<string, unknown>, found: readonly Found[]): Flow {
-  const faulty = new Set(found.map(({ path }) => path.slice(0, 2).join(".")));
+  const isEntry = ({ path: [section, , field, entry] }: Found) =>
+    entry !== undefined &&
+    (section === "calendars" || (section === "groups" && field === "members"));
+  const faulty = new Set(
+    found.filter((each) => !isEntry(each)).map(({ path }) => path.slice(0, 2).join(".")),
+  );
   const whole = (section: string) => !faulty.has(section);
   const parts = (section: string): Record<string, unknown> => {
     const value = definition[section];
@@ -160,6 +165,18 @@ function readable(definition: Record<string, unknown>, found: readonly Found[]):
     const value = definition[section];
     return typeof value === "string" && whole(section) ? value : undefined;
   };
+  /** A day of a calendar, or a member of a group, that is at fault takes no other with it. */
+  const withoutEntries = (section: string): Record<string, unknown> => {
+    const whole = structuredClone(parts(section)) as Record<string, Record<string, unknown>>;
+    for (const { path } of found.filter((each) => isEntry(each) && each.path[0] === section)) {
+      const [, name, field, entry] = path.map(String) as [string, string, string, string];
+      const entries = own(own(whole, name), field);
+      // The others keep their places.
+      if (Array.isArray(entries)) entries[Number(entry)] = `-${entry}`;
+      else if (isObject(entries)) delete entries[entry];
+    }
+    return whole;
+  };
   // Each part is as the schema has it: the faulty ones are gone.
   return {
     schema: 1,
@@ -168,8 +185,8 @@ function readable(definition: Record<string, unknown>, found: readonly Found[]):
     voices: parts("voices"),
     start: text("start") ?? "",
     prompts: parts("prompts"),
-    calendars: parts("calendars"),
-    groups: parts("groups"),
+    calendars: withoutEntries("calendars"),
+    groups: withoutEntries("groups"),
     agents: parts("agents"),
     operator: text("operator"),
     nodes: parts("nodes"),

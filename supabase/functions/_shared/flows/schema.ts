@@ -12,6 +12,8 @@ export const LIMITS = {
   /** Levels of nesting. */
   depth: 12,
   nodes: 300,
+  /** Other flows that a flow leads to, directly or through another. An isolate reads each while a caller waits. */
+  flows: 20,
   languages: 8,
   options: 12,
   /** Phrases of one option in one language: twelve options stay below the 500 hints that a `<Gather>` takes. */

@@ -8,6 +8,8 @@ const SNAPSHOT: string = "none";
 
 /** A published version, as the database gives it to an isolate. */
 export interface ShippedVersion {
+  /** The sub-account of its owner; `null`: the main account. Owners may publish the same document. */
+  readonly account: string | null;
   /** SHA-256 of its canonical JSON, in hexadecimal. */
   readonly hash: string;
   readonly name: string;
@@ -21,19 +23,26 @@ export interface ShippedVersion {
   readonly missing_audio: readonly string[];
 }
 
-/** As the snapshot has it. */
+/** As the snapshot has it, what is the main account's first. */
 export interface Snapshot {
   readonly versions: readonly ShippedVersion[];
-  /** The hash of the version that a line answers by, by its number in E.164 form. */
-  readonly lines: Readonly<Record<string, string>>;
+  /** Each line, in E.164 form, and the hash of its owner's version that it answers by. */
+  readonly lines: readonly {
+    readonly account: string | null;
+    readonly line: string;
+    readonly hash: string;
+  }[];
 }
 
-/** The snapshot, by what one looks up. */
+/**
+ * The snapshot, by what one looks up. An account finds what is its own; the main account (`undefined`) also what its
+ * organisations have, whose numbers may be its own.
+ */
 export interface Shipped {
-  /** What the line answers by. */
-  ofLine(line: string): ShippedVersion | undefined;
-  /** The version whose hash begins so. */
-  ofHash(prefix: string): ShippedVersion | undefined;
+  /** What the line answers by; of a number that the main account had before an organisation, the organisation's. */
+  ofLine(account: string | undefined, line: string): ShippedVersion | undefined;
+  /** The version whose hash begins so; of equal documents the main account's own. */
+  ofHash(account: string | undefined, prefix: string): ShippedVersion | undefined;
 }
 
 let read: Promise<Shipped> | undefined;
@@ -46,12 +55,22 @@ export function shipped(): Promise<Shipped> {
 /** @param packed A snapshot as JSON, gzip and base64; or `none`. */
 export async function unpack(packed: string): Promise<Shipped> {
   const { versions, lines } = packed === "none"
-    ? { versions: [], lines: {} }
+    ? { versions: [], lines: [] }
     : await inflated(packed);
-  const ofHash = (prefix: string) =>
-    versions.find(({ hash }) => prefix !== "" && hash.startsWith(prefix));
-  const byLine = new Map(Object.entries(lines));
-  return { ofHash, ofLine: (line) => ofHash(byLine.get(line) ?? "") };
+  const mayUse = (account: string | undefined, owner: string | null) =>
+    account === undefined || account === owner;
+  return {
+    ofHash: (account, prefix) =>
+      versions.find((version) =>
+        prefix !== "" && version.hash.startsWith(prefix) && mayUse(account, version.account)
+      ),
+    ofLine(account, line) {
+      const found = lines.findLast((each) => each.line === line && mayUse(account, each.account));
+      return versions.find((version) =>
+        version.hash === found?.hash && version.account === found.account
+      );
+    },
+  };
 }
 
 async function inflated(packed: string): Promise<Snapshot> {

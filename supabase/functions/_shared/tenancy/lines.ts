@@ -94,7 +94,7 @@ export function createLines({ read, shipped, log }: LinesOptions): Lines {
     } catch (error) {
       const reason = error instanceof Error ? error.name : "unknown";
       log("error", { function: "lines", outcome: "flow_not_answered", reason });
-      body = (await shipped()).ofHash(hash);
+      body = (await shipped()).ofHash(account, hash);
     }
     return body ? await keep(account, body) : undefined;
   };
@@ -113,7 +113,7 @@ export function createLines({ read, shipped, log }: LinesOptions): Lines {
         if (kept !== undefined) return kept.version;
         const old = hash === null || number === undefined
           ? undefined
-          : (await shipped()).ofLine(number);
+          : (await shipped()).ofLine(account, number);
         return (old && await keep(account, old)) ?? settled ?? MESSAGE_ONLY;
       };
 

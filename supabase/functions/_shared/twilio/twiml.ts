@@ -38,7 +38,7 @@ export function renderTwiml(reply: Reply, functionsUrl: string): string {
           ...(!instruction.keysOnly && {
             // "auto" ends at the first pause: "yes ... but don't record" would be heard as a yes.
             speechTimeout: SPEECH_PAUSE_SEC,
-            hints: instruction.hints.join(","),
+            ...(instruction.hints.length > 0 && { hints: instruction.hints.join(",") }),
             language: instruction.language,
           }),
           action: step(instruction.action),
@@ -59,6 +59,9 @@ export function renderTwiml(reply: Reply, functionsUrl: string): string {
           timeout: instruction.seconds,
           timeLimit: instruction.timeLimit,
           ...(instruction.callerId !== undefined && { callerId: instruction.callerId }),
+          // The caller hears it ring while the person who answered is asked.
+          // Source: https://www.twilio.com/docs/glossary/call-whisper
+          ...(instruction.screen && { answerOnBridge: true }),
           ...(instruction.record && {
             record: "record-from-answer-dual",
             recordingStatusCallback: callback(instruction.recordingCallback),
