@@ -7,7 +7,13 @@ import {
 } from "./call_record.ts";
 import type { Callee, DialOffer, Telephone } from "./caller.ts";
 import type { Clock } from "./clock.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Exchange, Live } from "./exchange.ts";
+import {
+  CallerHungUp,
+  type DocumentRequest,
+  type Interruption,
+  Redirected,
+} from "./interruption.ts";
 import { type Delivery, Outbox } from "./outbox.ts";
 import type { Random } from "./random.ts";
 import { newSid, type Params } from "./signer.ts";
@@ -47,45 +53,11 @@ export interface CallSetup {
   readonly onWebhook: ((webhook: Webhook, record: CallRecord) => void) | undefined;
 }
 
-/** A call webhook: the call waits for the TwiML that it is answered. */
-export interface DocumentRequest {
-  readonly url: string;
-  readonly method: Method;
-  /** Beside those of every call webhook. */
-  readonly params: Params;
-}
-
-/** Where a document comes from: it is asked for, or was given with a REST request. */
-export type DocumentSource = DocumentRequest | { readonly twiml: string };
-
-/** Ends all work in progress on a call, from outside. */
-export class Interruption extends Error {
-  override name = "Interruption";
-}
-
-/** Ends the call: the person hangs up, or the app does by REST. */
-export class CallerHungUp extends Interruption {
-  override name = "CallerHungUp";
-
-  constructor(readonly by: "caller" | "app") {
-    super(by === "app" ? "The call was ended by REST" : "The caller hung up");
-  }
-}
-
-/** The call goes on with another document, by REST. */
-export class Redirected extends Interruption {
-  override name = "Redirected";
-
-  constructor(readonly to: DocumentSource) {
-    super("The call was redirected by REST");
-  }
-}
-
 /**
  * One call, inbound or made by REST, from the first webhook to the last callback: its answer, its end, its clock and its webhooks. TwiML
  * decides the rest.
  */
-export class Call {
+export class Call implements Live {
   readonly setup: CallSetup;
   readonly clock: Clock;
   readonly record: CallRecord;

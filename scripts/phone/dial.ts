@@ -1,9 +1,10 @@
-import { type Call, CallerHungUp, type DocumentRequest, Interruption } from "./call.ts";
+import type { Call } from "./call.ts";
 import type { CallStatus } from "./call_record.ts";
 import { Leg } from "./leg.ts";
 import { Recording } from "./recording.ts";
 import type { Params } from "./signer.ts";
 import { fetchDocument } from "./document.ts";
+import { CallerHungUp, type DocumentRequest, Interruption } from "./interruption.ts";
 import {
   type Dial,
   type DialNumber,

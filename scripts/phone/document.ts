@@ -1,4 +1,5 @@
-import type { Call, DocumentRequest } from "./call.ts";
+import type { Call } from "./call.ts";
+import type { DocumentRequest } from "./interruption.ts";
 import { parseTwiml, TwimlError, type Verb } from "./twiml.ts";
 
 /** TwiML, and the address that relative ones in it are meant from. */

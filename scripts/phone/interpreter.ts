@@ -1,7 +1,8 @@
-import { type Call, type DocumentRequest, type DocumentSource, Redirected } from "./call.ts";
+import type { Call } from "./call.ts";
 import { dial } from "./dial.ts";
 import { type Document, fetchDocument, readDocument } from "./document.ts";
 import { gather } from "./gather.ts";
+import { type DocumentRequest, type DocumentSource, Redirected } from "./interruption.ts";
 import { play } from "./prompt.ts";
 import { dialQueue, enqueue } from "./queue.ts";
 import { record } from "./record_verb.ts";

@@ -1,6 +1,7 @@
-import { type Call, type DocumentRequest, progressParams } from "./call.ts";
+import { type Call, progressParams } from "./call.ts";
 import { type CallHappening, type CallStatus, STATUS_OF_EVENT } from "./call_record.ts";
 import type { Callee } from "./caller.ts";
+import type { DocumentRequest } from "./interruption.ts";
 import { newSid, type Params } from "./signer.ts";
 import { type DialNumber, type ProgressEvent, resolveUrl } from "./twiml.ts";
 

@@ -1,12 +1,12 @@
-import { type Call, CallerHungUp, type DocumentRequest, Interruption, Redirected } from "./call.ts";
+import type { Call } from "./call.ts";
 import type { QueueResult } from "./call_record.ts";
 import { type Document, fetchDocument } from "./document.ts";
+import { Bridge, BridgeOver, Dequeued, type Live, type Member, type Queue } from "./exchange.ts";
+import { CallerHungUp, type DocumentRequest, Interruption, Redirected } from "./interruption.ts";
 import { Recording } from "./recording.ts";
-import { newSid, type Params } from "./signer.ts";
+import type { Params } from "./signer.ts";
 import { type Dial, type Enqueue, resolveUrl, TwimlError, type Verb } from "./twiml.ts";
 
-/** Calls that wait. Source: https://www.twilio.com/docs/voice/api/queue-resource */
-const DEFAULT_SIZE = 1000;
 /** Longest that a call lasts, in seconds. Source: https://www.twilio.com/docs/voice/twiml/dial */
 const LONGEST_CALL = 14_400;
 
@@ -19,107 +19,6 @@ const ANNOUNCED = new Set(["Play", "Say", "Pause", "Redirect"]);
 export type Perform = (
   document: Document,
 ) => Promise<DocumentRequest | "ran out" | "left" | "ended">;
-
-/** One that waits. */
-export interface Member {
-  readonly call: Call;
-  readonly joinedAt: Date;
-  /** With whom, once it was taken. */
-  bridge?: Bridge;
-}
-
-/** First in, first out. */
-export class Queue {
-  readonly sid = newSid("QU");
-  maxSize = DEFAULT_SIZE;
-  readonly members: Member[] = [];
-  /** Calls that wait for somebody to join, in order. */
-  readonly #takers: ((member: Member) => void)[] = [];
-
-  constructor(readonly accountSid: string, readonly name: string, readonly madeAt: Date) {}
-
-  /** Undefined: it is full. */
-  join(call: Call): Member | undefined {
-    if (this.members.length >= this.maxSize) return undefined;
-    const member: Member = { call, joinedAt: call.clock.now() };
-    this.members.push(member);
-    return member;
-  }
-
-  /** To be called once the one that joined can be interrupted. */
-  offer(): void {
-    while (this.members.length > 0 && this.#takers.length > 0) {
-      this.#takers.shift()!(this.members.shift()!);
-    }
-  }
-
-  /** @returns whether it was waiting. */
-  remove(member: Member): boolean {
-    const at = this.members.indexOf(member);
-    if (at !== -1) this.members.splice(at, 1);
-    return at !== -1;
-  }
-
-  /** The first, who is taken out; `abandon` gives up waiting for one. */
-  take(): { member: Promise<Member>; abandon(): void } {
-    const { promise, resolve } = Promise.withResolvers<Member>();
-    this.#takers.push(resolve);
-    this.offer();
-    return {
-      member: promise,
-      abandon: () => {
-        const at = this.#takers.indexOf(resolve);
-        if (at !== -1) this.#takers.splice(at, 1);
-      },
-    };
-  }
-
-  /** Whole seconds that those who wait have waited on average. */
-  averageSeconds(): number {
-    const waited = this.members.map(({ call, joinedAt }) => call.secondsSince(joinedAt));
-    return Math.round(waited.reduce((sum, each) => sum + each, 0) / Math.max(1, waited.length));
-  }
-}
-
-/** Somebody has taken this call out of its queue. */
-class Dequeued extends Interruption {}
-
-/** The other side is gone. */
-class BridgeOver extends Interruption {}
-
-/** A queued call and the one that took it. */
-class Bridge {
-  readonly #connected = Promise.withResolvers<boolean>();
-  #isOver = false;
-
-  constructor(
-    readonly agent: Call,
-    readonly caller: Call,
-    readonly announcement: DocumentRequest | undefined,
-  ) {}
-
-  /** Whether the queued caller was still there. */
-  get connected(): Promise<boolean> {
-    return this.#connected.promise;
-  }
-
-  get isOver(): boolean {
-    return this.#isOver;
-  }
-
-  connect(): void {
-    this.#connected.resolve(true);
-  }
-
-  /** One side is through with it: the other one is told. */
-  end(by: Call): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#connected.resolve(false);
-    const other = by === this.agent ? this.caller : this.agent;
-    other.interrupt(new BridgeOver("The other side is gone"));
-  }
-}
 
 /** Waits until it is taken, leaves, or hangs up; the action hears which. */
 export async function enqueue(
@@ -364,7 +263,7 @@ export async function dialQueue(
 }
 
 /** Until somebody ends it. A star ends it only where the dial says so. */
-async function talk(agent: Call, caller: Call, verb: Dial): Promise<void> {
+async function talk(agent: Call, caller: Live, verb: Dial): Promise<void> {
   const { talkSeconds = 20, endedBy = "callee" } = await agent.ask((person) => person.onTalk?.()) ??
     {};
   await agent.pass(Math.min(talkSeconds, verb.timeLimit) * 1000);

@@ -1,5 +1,6 @@
-import { type Call, CallerHungUp, type DocumentRequest, Interruption } from "./call.ts";
+import type { Call } from "./call.ts";
 import type { Message } from "./caller.ts";
+import { CallerHungUp, type DocumentRequest, Interruption } from "./interruption.ts";
 import { Recording } from "./recording.ts";
 import { newSid, type Params } from "./signer.ts";
 import { type RecordVerb, resolveUrl } from "./twiml.ts";

@@ -1,5 +1,6 @@
-import { type Call, CallerHungUp, type DocumentSource } from "./call.ts";
+import type { Call } from "./call.ts";
 import { Interpreter } from "./interpreter.ts";
+import { CallerHungUp, type DocumentSource } from "./interruption.ts";
 import { outcomeOf } from "./leg.ts";
 
 export interface RingOut {

@@ -1,4 +1,4 @@
-import { Call, type CallSetup, type DocumentSource, Redirected } from "./call.ts";
+import { Call, type CallSetup } from "./call.ts";
 import type { CallEvent, CallRecord } from "./call_record.ts";
 import {
   type Callee,
@@ -13,6 +13,7 @@ import {
 import { type Clock, VirtualClock } from "./clock.ts";
 import { Exchange } from "./exchange.ts";
 import { Interpreter } from "./interpreter.ts";
+import { type DocumentSource, Redirected } from "./interruption.ts";
 import type { Delivery } from "./outbox.ts";
 import { ringOut } from "./ring_out.ts";
 import { seededRandom } from "./random.ts";
