@@ -7210,7 +7210,7 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "node", "result"], "expired": null, "personal": ["to_e164"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "call_legs", "exported_as": "call_legs", "kept_because": null}
 
--- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "parent_call_sid", "status", "path"], "expired": null, "personal": ["meta", "answer"], "of_person": "t.call_sid = any ($1) and ($5 or t.meta ?| array['speech', 'digits'] or (t.answer).facts ? 'people')", "table_name": "call_lifecycle", "exported_as": "call_events", "kept_because": null}
+-- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "parent_call_sid", "status", "path"], "expired": null, "personal": ["meta", "answer"], "of_person": "t.call_sid = any ($1) and ($5 or t.meta ?| array['speech', 'digits'] or (t.answer).facts ?| array['people', 'self'])", "table_name": "call_lifecycle", "exported_as": "call_events", "kept_because": null}
 
 -- personal_data: {"rule": "calls", "other": ["call_sid", "line", "group_name", "node", "calendar", "state", "why"], "expired": "t.state <> 'open' and t.ended_at < $1", "personal": ["to_e164", "members"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "callbacks", "exported_as": "callbacks", "kept_because": null}
 
