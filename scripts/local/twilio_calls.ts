@@ -23,8 +23,8 @@ interface Made {
 export class AccountCalls {
   readonly #simulator: Simulator;
   readonly #accountSid: string;
-  /** Made by REST; the newest last. */
-  readonly #made: Made[] = [];
+  /** Made by REST, by sid; the newest last. */
+  readonly #made = new Map<string, Made>();
 
   constructor(accountSid: string, simulator: Simulator) {
     this.#accountSid = accountSid;
@@ -81,7 +81,7 @@ export class AccountCalls {
       fallbackUrl: form.get("FallbackUrl") ?? undefined,
     });
     const createdAt = this.#simulator.clock.now();
-    this.#made.push({ record, createdAt, unlisted: listedAfter });
+    this.#made.set(record.callSid, { record, createdAt, unlisted: listedAfter });
     return Response.json(this.#resource(record), { status: 201 });
   }
 
@@ -111,7 +111,7 @@ export class AccountCalls {
   }
 
   #find(sid: string): CallRecord | undefined {
-    return this.#made.find(({ record }) => record.callSid === sid)?.record ??
+    return this.#made.get(sid)?.record ??
       this.#live().find(({ callSid }) => callSid === sid);
   }
 
@@ -124,12 +124,12 @@ export class AccountCalls {
   /** Newest first. A call that is queued has no start yet, so no filter by it finds one. */
   #list(path: string, form: Form): Response {
     const hidden = new Set<CallRecord>();
-    for (const made of this.#made) {
+    for (const made of this.#made.values()) {
       if (made.unlisted === 0) continue;
       made.unlisted--;
       hidden.add(made.record);
     }
-    const all = new Set([...this.#made.map(({ record }) => record), ...this.#live()]);
+    const all = new Set([...[...this.#made.values()].map(({ record }) => record), ...this.#live()]);
     const found = [...all].filter((record) => !hidden.has(record)).map((record) =>
       this.#resource(record)
     ).filter((call) => {
@@ -144,7 +144,7 @@ export class AccountCalls {
   }
 
   #resource(record: CallRecord) {
-    const made = this.#made.find((each) => each.record === record);
+    const made = this.#made.get(record.callSid);
     const ended = record.all("hangup").at(-1);
     const { dialledAt, startedAt } = record;
     const queuedMs = (dialledAt ?? this.#simulator.clock.now()).getTime() - startedAt.getTime();
@@ -175,8 +175,8 @@ export class AccountCalls {
     member: string | undefined,
     which: string | undefined,
   ): Response {
-    const queues = this.#simulator.exchange.queues
-      .filter(({ accountSid }) => accountSid === this.#accountSid);
+    const { exchange } = this.#simulator;
+    const queues = exchange.queues(this.#accountSid);
     const resource = (queue: (typeof queues)[number]) => ({
       sid: queue.sid,
       account_sid: this.#accountSid,
@@ -189,6 +189,11 @@ export class AccountCalls {
     if (sid === undefined) return page(path, "queues", queues.map(resource));
     const queue = queues.find((each) => each.sid === sid);
     if (queue === undefined) return notFound(path);
+    if (member === undefined && method === "DELETE") {
+      return exchange.deleteQueue(queue)
+        ? new Response(null, { status: 204 })
+        : failure(400, 20001, "Only an empty queue can be deleted");
+    }
     if (member === undefined) return Response.json(resource(queue));
     const members = queue.members.map(({ call, joinedAt }, at) => ({
       call_sid: call.record.callSid,

@@ -129,12 +129,17 @@ export class Exchange {
   readonly calls = new Map<string, Live>();
   /** The `CallToken`s that were given, each with the number that called. */
   readonly tokens = new Map<string, string>();
-  readonly queues: Queue[] = [];
+  readonly #queues = new Map<string, Queue>();
   /** When the next call of an account may be dialled. Milliseconds. */
   readonly #nextAt = new Map<string, number>();
 
   queue(accountSid: string, name: string): Queue | undefined {
-    return this.queues.find((queue) => queue.accountSid === accountSid && queue.name === name);
+    return this.#queues.get(`${accountSid}/${name}`);
+  }
+
+  /** They persist until they are deleted. Source: https://www.twilio.com/docs/voice/api/queue-resource */
+  queues(accountSid: string): Queue[] {
+    return [...this.#queues.values()].filter((queue) => queue.accountSid === accountSid);
   }
 
   /** Made on demand. Source: https://www.twilio.com/docs/voice/twiml/enqueue */
@@ -142,8 +147,13 @@ export class Exchange {
     const known = this.queue(accountSid, name);
     if (known !== undefined) return known;
     const made = new Queue(accountSid, name, clock.now());
-    this.queues.push(made);
+    this.#queues.set(`${accountSid}/${name}`, made);
     return made;
+  }
+
+  /** Only an empty one. @returns whether it was. */
+  deleteQueue({ accountSid, name, members }: Queue): boolean {
+    return members.length === 0 && this.#queues.delete(`${accountSid}/${name}`);
   }
 
   /** Milliseconds until this account may dial again; takes that turn. */

@@ -181,14 +181,14 @@ export interface Twiml {
 /** Longest document that Twilio takes, in bytes (error 11750). */
 const MAX_BYTES = 64 * 1024;
 const MAX_TRANSCRIBED_SECONDS = 120;
-/** Source: https://www.twilio.com/docs/voice/twiml/enqueue */
-const MAX_QUEUE_NAME = 64;
+/** Characters: the page of the verb says 64 or less, those of the errors less than 64; the functions keep to the latter. */
+const MAX_QUEUE_NAME = 63;
 
 /**
  * Reads an answer as strictly as Twilio does.
  *
  * @throws {TwimlError} 12300 wrong content type, 11750 too large, 12100 not well-formed or not a
- * `<Response>`, 13511 or, within a `<Gather>`, 13321 a voice that does not speak the language, 12200 a verb or nesting that Twilio does not know. Twilio only warns about the
+ * `<Response>`, 13511 or, within a `<Gather>`, 13321 a voice that does not speak the language, 14204 to 14213 a queue's name, 12200 a verb or nesting that Twilio does not know. Twilio only warns about the
  * last and skips the verb; here it ends the call, because a hotline that sends it is broken.
  */
 export function parseTwiml(body: string, contentType: string | null): Twiml {
@@ -326,7 +326,8 @@ function readVerb(element: Element, warnings: string[]): Verb {
     case "Enqueue":
       return read.done({
         verb: "Enqueue",
-        name: queueName(element),
+        // Source: https://www.twilio.com/docs/api/errors/14204, .../14205
+        name: queueName(element, [14204, 14205]),
         action: read.optional("action"),
         method: read.method("method"),
         waitUrl: read.optional("waitUrl"),
@@ -420,21 +421,21 @@ function readNumber(element: Element, warnings: string[]): DialNumber {
 function readQueue(element: Element, warnings: string[]): DialQueue {
   const read = reader(element, warnings);
   return read.done({
-    name: queueName(element),
+    // Source: https://www.twilio.com/docs/api/errors/14212, .../14213
+    name: queueName(element, [14212, 14213]),
     url: read.optional("url"),
     method: read.method("method"),
   });
 }
 
-function queueName(element: Element): string {
+/** @param codes of a name that is too short, and of one that is too long */
+function queueName(element: Element, codes: readonly [number, number]): string {
   const name = element.text.trim();
-  if (name === "" || name.length > MAX_QUEUE_NAME) {
-    throw new TwimlError(
-      12200,
-      `Cannot carry out <${element.name}>: a queue's name has 1 to ${MAX_QUEUE_NAME} characters`,
-    );
-  }
-  return name;
+  if (name !== "" && name.length <= MAX_QUEUE_NAME) return name;
+  throw new TwimlError(
+    codes[name === "" ? 0 : 1],
+    `Cannot carry out <${element.name}>: a queue's name has 1 to ${MAX_QUEUE_NAME} characters`,
+  );
 }
 
 function readRecordingCallback(read: ReturnType<typeof reader>): RecordingCallback {

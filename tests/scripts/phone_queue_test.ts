@@ -76,7 +76,10 @@ Deno.test("who hangs up while holding leaves the queue, and its action is told",
     CallStatus: "completed",
   });
   assertEquals([call.endedBy, call.spoken], ["caller", []]);
-  assertEquals(simulator.exchange.queues.map(({ members }) => members.length), [0]);
+  assertEquals(
+    simulator.exchange.queues(simulator.accountSid).map(({ members }) => members.length),
+    [0],
+  );
 });
 
 Deno.test("<Leave> leads to the action, or to the verb behind where there is none", async () => {

@@ -147,8 +147,8 @@ Deno.test("a call is ended and redirected by its sid, and not once it is over", 
     assertEquals(await change({ Status: "completed" }), [400, 21220]);
   }));
 
-Deno.test("a queue's members are told in order, and the first can be taken out by REST", () =>
-  withCalls(async ({ app, simulator, ask }) => {
+Deno.test("a queue's members are told in order, and the first can be taken out by REST; an empty one is deleted", () =>
+  withCalls(async ({ app, api, simulator, ask }) => {
     const callers = [];
     for (const from of ["+14035550101", "+14035550102"]) {
       callers.push(simulator.place({ from, script: { hangupAt: 90_000 } }));
@@ -163,10 +163,21 @@ Deno.test("a queue's members are told in order, and the first can be taken out b
       members.map((member) => [member.call_sid, member.position]),
       callers.map(({ record }, at) => [record.callSid, at + 1]),
     );
+    const remove = async () => {
+      const url = `${api.url}/2010-04-01/Accounts/${SID}/Queues/${queues[0]!.sid}.json`;
+      const authorization = `Basic ${btoa(`${SID}:${TOKEN}`)}`;
+      const response = await simulator.clock.during(() =>
+        fetch(url, { method: "DELETE", headers: { authorization } })
+      );
+      await response.body?.cancel();
+      return response.status;
+    };
+    assertEquals(await remove(), 400);
     await ask(`${path}/Front.json`, { Url: `${app.base}/front` });
     const [first] = await Promise.all(callers.map(({ done }) => done));
     assertEquals(first?.spoken, ["You are next"]);
     assertEquals(app.to("/left").map(({ params }) => params.QueueResult), ["redirected", "hangup"]);
+    assertEquals([await remove(), await remove()], [204, 404]);
   }));
 
 Deno.test("a text is delivered and reported, until its reader answers with a stop word alone", () =>
