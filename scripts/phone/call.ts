@@ -165,11 +165,15 @@ export class Call implements Live {
     this.#scope.abort(interruption);
   }
 
-  /** After an interruption. */
-  resume(): void {
-    // Only an interruption of the whole call outlasts the work that was interrupted.
-    this.#pending = this.#pending.slice(1)
-      .filter((each) => each instanceof CallerHungUp || each instanceof Redirected);
+  /**
+   * After an interruption. Those of the whole call outlast the work that was interrupted.
+   *
+   * @param done The one of the whole call that was acted upon.
+   */
+  resume(done?: Redirected): void {
+    this.#pending = this.#pending.filter((each) =>
+      each !== done && (each instanceof CallerHungUp || each instanceof Redirected)
+    );
     this.#scope = new AbortController();
     if (this.#pending.length > 0) this.#scope.abort(this.#pending[0]);
   }

@@ -59,17 +59,17 @@ export class Queue {
     return at !== -1;
   }
 
-  /** The first, who is taken out; `abandon` gives up waiting for one. */
-  take(): { member: Promise<Member>; abandon(): void } {
-    const { promise, resolve } = Promise.withResolvers<Member>();
-    this.#takers.push(resolve);
+  /**
+   * Hands over the first, taken out, as soon as there is one.
+   *
+   * @returns gives up waiting for one.
+   */
+  take(taker: (member: Member) => void): () => void {
+    this.#takers.push(taker);
     this.offer();
-    return {
-      member: promise,
-      abandon: () => {
-        const at = this.#takers.indexOf(resolve);
-        if (at !== -1) this.#takers.splice(at, 1);
-      },
+    return () => {
+      const at = this.#takers.indexOf(taker);
+      if (at !== -1) this.#takers.splice(at, 1);
     };
   }
 

@@ -49,7 +49,7 @@ export class Interpreter {
         next = document && await this.#follow(document);
       } catch (error) {
         if (!(error instanceof Redirected)) throw error;
-        this.#call.resume();
+        this.#call.resume(error);
         next = error.to;
       }
     }

@@ -67,6 +67,8 @@ export async function enqueue(
   call.resume();
   const bridge = member.bridge!;
   try {
+    // The person may have gone while this call waited for a document.
+    if (bridge.isOver) throw new BridgeOver("The other side is gone");
     await announce(call, bridge.announcement, perform);
     bridge.connect();
     call.happens({ kind: "bridged", queue: verb.name, with: bridge.agent.record.callSid });
@@ -190,59 +192,57 @@ export async function dialQueue(
     };
   const queue = exchange.queue(accountSid, name);
   if (queue === undefined) return outcome("failed");
-  const { member, abandon } = queue.take();
-  const timer = new AbortController();
-  let taken: Member | undefined;
-  try {
-    const late = call.clock.sleep(verb.timeout * 1000, timer.signal).catch(() => {});
-    taken = await call.until(Promise.race([member, late.then(() => undefined)]));
-  } finally {
-    timer.abort();
-    abandon();
-  }
-  if (taken === undefined) return outcome("no-answer");
-  const announcement = url === undefined ? undefined : {
-    url: resolveUrl(url, documentUrl),
-    method,
-    params: {
-      QueueSid: queue.sid,
-      QueueTime: String(taken.call.secondsSince(taken.joinedAt)),
-      DequeingCallSid: call.record.callSid,
-    },
-  };
-  const bridge = new Bridge(call, taken.call, announcement);
-  taken.bridge = bridge;
-  taken.call.interrupt(new Dequeued("The call was taken out of its queue"));
+  const met = Promise.withResolvers<void>();
+  let bridge: Bridge | undefined;
   let startedAt: Date | undefined;
   let recording: Recording | undefined;
+  const abandon = queue.take((member) => {
+    const announcement = url === undefined ? undefined : {
+      url: resolveUrl(url, documentUrl),
+      method,
+      params: {
+        QueueSid: queue.sid,
+        QueueTime: String(member.call.secondsSince(member.joinedAt)),
+        DequeingCallSid: call.record.callSid,
+      },
+    };
+    // At the moment of taking: from here on either side hears of it when the other one goes.
+    member.bridge = bridge = new Bridge(call, member.call, announcement);
+    member.call.interrupt(new Dequeued("The call was taken out of its queue"));
+    met.resolve();
+  });
   const ended = () => {
-    bridge.end(call);
+    bridge?.end(call);
     const seconds = startedAt ? call.secondsSince(startedAt) : 0;
-    call.happens({
-      kind: "dialled",
-      status: startedAt ? "completed" : "no-answer",
-      talkSeconds: seconds,
-    });
+    const status = startedAt ? "completed" : "no-answer";
+    call.happens({ kind: "dialled", status, talkSeconds: seconds });
     recording?.finish(recording.elapsed);
-    return outcome(startedAt ? "completed" : "no-answer", {
-      DialCallSid: taken.call.record.callSid,
+    return outcome(status, {
+      ...(bridge && { DialCallSid: bridge.caller.record.callSid }),
       ...(startedAt && { DialCallDuration: String(seconds) }),
       ...(recording && { RecordingUrl: recording.url }),
     });
   };
+  const timer = new AbortController();
   try {
-    if (await call.until(bridge.connected)) {
-      startedAt = call.clock.now();
-      call.happens({ kind: "bridged", queue: name, with: taken.call.record.callSid });
-      if (verb.record !== "do-not-record") {
-        const channels = verb.record.endsWith("-dual") ? 2 : 1;
-        recording = new Recording(call, { source: "DialVerb", channels, verb, documentUrl });
-      }
-      await talk(call, taken.call, verb);
-    } else {
-      await call.until(new Promise<never>(() => {}));
+    const late = call.clock.sleep(verb.timeout * 1000, timer.signal).catch(() => {});
+    await call.until(Promise.race([met.promise, late]));
+    timer.abort();
+    abandon();
+    if (bridge === undefined) return ended();
+    const { caller, connected } = bridge as Bridge;
+    // Where it is not, the interruption by its end follows.
+    if (!await call.until(connected)) await call.until(new Promise<never>(() => {}));
+    startedAt = call.clock.now();
+    call.happens({ kind: "bridged", queue: name, with: caller.record.callSid });
+    if (verb.record !== "do-not-record") {
+      const channels = verb.record.endsWith("-dual") ? 2 : 1;
+      recording = new Recording(call, { source: "DialVerb", channels, verb, documentUrl });
     }
+    await talk(call, caller, verb);
   } catch (error) {
+    timer.abort();
+    abandon();
     if (!(error instanceof Interruption)) throw error;
     const action = ended();
     if (!(error instanceof BridgeOver)) {
@@ -256,7 +256,7 @@ export async function dialQueue(
     return action;
   }
   // Both may end it at one moment.
-  const isOver = bridge.isOver;
+  const isOver = (bridge as Bridge).isOver;
   const action = ended();
   if (isOver) call.resume();
   return action;

@@ -262,3 +262,26 @@ Deno.test("a caller who is gone at the moment of being taken leaves the person w
   assertEquals([rang.spoken, bridgedWith(rang)], [["They are gone"], []]);
   assertEquals(results(app), ["bridged"]);
 });
+
+Deno.test("a person who hangs up at the moment of taking leaves nobody behind in the queue", async () => {
+  await using app = new App({
+    "/voice": HOLD,
+    "/wait": MUSIC,
+    "/left": "<Say>Sorry</Say>",
+    "/agent": '<Dial timeout="20" action="/talked"><Queue>sales</Queue></Dial>',
+  });
+  const simulator = app.simulator(shared());
+  await simulator.call({ script: { hangupAt: 1000 } });
+  const person = agent(simulator, app);
+  await simulator.clock.sleep(10_000);
+  const queue = simulator.exchange.queue(simulator.accountSid, "sales")!;
+  const offer = queue.offer.bind(queue);
+  // The caller is taken as it joins: the person is gone before anything follows from that.
+  queue.offer = () => {
+    offer();
+    if (queue.members.length === 0) person.hangUp();
+  };
+  const [called, rang] = await Promise.all([simulator.call(), person.done]);
+  assertEquals([called.spoken, rang.endedBy], [["Sorry"], "caller"]);
+  assertEquals(results(app), ["hangup", "bridged"]);
+});
