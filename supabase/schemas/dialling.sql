@@ -548,15 +548,17 @@ begin
   perform public.lock_dialling(a.org_id);
   update public.dial_attempts as t set
     state = p_state, leg_sid = p_leg_sid, dialled_at = case when p_state <> 'intended' then t.dialled_at end
-  where t.id = a.id and t.state in ('intended', 'unknown') and t.ended_at is null
-  returning * into a;
+  where t.id = a.id and t.state in ('intended', 'unknown') and t.ended_at is null;
+  -- The leg itself may have told of it before.
+  select * into a from public.dial_attempts as t where t.id = a.id;
   if p_state = 'refused' and a.state = 'refused' then
     v_made := public.end_attempt(a.id, 'refused');
   elsif p_state = 'intended' and a.cancelled_at is not null then
     v_made := public.end_attempt(a.id, 'canceled');
   end if;
   return jsonb_build_object(
-    'over', coalesce(a.cancelled_at is not null or a.ended_at is not null or a.leg_sid is distinct from p_leg_sid, true),
+    'over', a.id is null or a.cancelled_at is not null or a.ended_at is not null
+      or (p_leg_sid is not null and a.leg_sid is distinct from p_leg_sid),
     'wake', v_made
   );
 end
@@ -599,24 +601,38 @@ begin
 end
 $$;
 
--- What a crash or a lost callback left: jobs for promises that are due, for attempts without a job, and for legs that must
--- have ended, about which Twilio is asked.
+-- What a crash or a lost callback left: attempts that nobody dialled are ended, promises that are due get a job again, and
+-- Twilio is asked about legs that must have ended.
 create function public.mend_dialling() returns void
-language sql volatile set search_path = ''
+language plpgsql volatile set search_path = ''
 as $$
-  with owed as (
+declare
+  v record;
+begin
+  for v in
+    select a.id, a.org_id from public.dial_attempts as a
+    where a.ended_at is null and a.dialled_at is null and a.decided_at < now() - interval '3 minutes'
+    -- One order of owners, so that two runs cannot deadlock.
+    order by a.owner, a.id
+  loop
+    perform public.lock_dialling(v.org_id);
+    perform public.end_attempt(v.id, 'canceled')
+    from public.dial_attempts as a where a.id = v.id and a.dialled_at is null;
+  end loop;
+
+  perform public.enqueue_job(o.kind, o.key, jsonb_strip_nulls(jsonb_build_object('call_sid', o.call_sid)))
+  from (
     select 'callback' as kind, k.id::text as key, k.call_sid from public.callbacks as k
     where k.state = 'open' and k.due_at <= now() and public.calendar_open(k.calendar, now())
       and not exists (select from public.dial_attempts as a where a.callback_id = k.id and a.ended_at is null)
     union all
-    select case when a.state in ('intended', 'unknown') then 'dial' else 'dial_end' end, a.token::text, a.call_sid
+    select 'dial_end', a.token::text, a.call_sid
     from public.dial_attempts as a
-    where a.ended_at is null and a.decided_at < now() - make_interval(secs => a.seconds) - case
+    where a.ended_at is null and a.dialled_at < now() - make_interval(secs => a.seconds) - case
       when a.accepted_at is not null then interval '4 hours 5 minutes' else interval '2 minutes'
     end
-  )
-  select public.enqueue_job(o.kind, o.key, jsonb_strip_nulls(jsonb_build_object('call_sid', o.call_sid)))
-  from owed as o
+  ) as o;
+end
 $$;
 
 create view public.people_performance with (security_invoker = true) as

@@ -688,7 +688,7 @@ begin
   if p_ask ? 'callable' then
     v_facts := v_facts || jsonb_build_object('callable', coalesce(
       (p_ask ->> 'callable')::boolean and c.party is not null and c.line is not null
-        and not coalesce((v_facts ->> 'spent')::boolean, false),
+        and not coalesce((v_facts ->> 'spent')::boolean, false) and public.own_lines(array[c.party::text]) = '[]',
       false
     ));
   end if;

@@ -100,8 +100,8 @@ values
   -- Each run retries, in order; after a day the message is dropped.
   ('alert_pagerduty', 'alert-dispatch', 0, 0.5, null, '50 s', '{50 s}', null, null, '1 day', null, '30 days', false),
   ('alert_slack', 'alert-dispatch', 1, 0.5, null, '50 s', '{50 s}', null, null, '1 day', null, '30 days', false),
-  -- Twilio makes a leg a second for each account. A caller waits for a dial, and would not for one that comes too late.
-  ('dial', 'dial-worker', 0, 0.5, null, '30 s', '{1 s, 2 s, 5 s}', null, null, '3 min', '10 s', null, false),
+  -- Twilio makes a leg a second for each account. What comes too late for a caller is ended by mend_dialling.
+  ('dial', 'dial-worker', 0, 0.5, null, '30 s', '{1 s, 2 s, 5 s}', null, null, null, '10 s', null, false),
   ('dial_end', 'dial-worker', 1, 0.25, null, '30 s', '{2 s, 5 s, 30 s, 5 min}', null, null, null, '10 s', null, false),
   ('callback', 'dial-worker', 2, 0.25, null, '30 s', '{10 s, 1 min}', null, null, null, null, null, false),
   ('onboarding', 'voice-reconcile', 0, 0.25, null, '3 min',

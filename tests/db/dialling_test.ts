@@ -1,5 +1,6 @@
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
+import { assertRejects } from "@std/assert/rejects.js";
 import postgres, { type Sql } from "postgres";
 import type { VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
 import { databaseTests, type TestDatabase } from "../support/database.ts";
@@ -67,7 +68,6 @@ async function practice(db: TestDatabase, people: number, group: Record<string, 
       insert into people (handle, name, phone, verified_at)
       values (${handle}, ${handle}, ${`+1403555${String(i + 1000)}`}, now())`;
   }
-  // Promises are kept at any hour here.
   return sql;
 }
 
@@ -197,8 +197,8 @@ test("of ten people who press 1 at once for one call exactly one wins, and the o
 
 test("200 callers in one queue and 50 people: order is kept, no position rises, each telephone has one dial", async (db) => {
   const sql = await practice(db, 50);
-  const all = Array.from({ length: 200 }, () => new Caller(sql));
   const sessions = Array.from({ length: 4 }, () => postgres(db.url, { max: 1 }));
+  const all = Array.from({ length: 200 }, (_, n) => new Caller(sessions[n % 4]!));
   const last = new Map<string, number>();
   const hears = ({ sid }: Caller, { queue }: Facts) => {
     if (queue === undefined) return;
@@ -206,11 +206,8 @@ test("200 callers in one queue and 50 people: order is kept, no position rises, 
     last.set(sid, queue.position);
   };
   try {
-    await Promise.all(sessions.map(async (session, i) => {
+    await Promise.all(sessions.map(async (_, i) => {
       for (const caller of all.filter((_, n) => n % 4 === i)) {
-        const mine = Object.assign(Object.create(caller), { sql: session }) as Caller;
-        // deno-lint-ignore no-await-in-loop
-        await mine.sql`select 1`;
         // deno-lint-ignore no-await-in-loop
         await caller.arrives();
         // deno-lint-ignore no-await-in-loop
@@ -449,4 +446,67 @@ test("a person's own telephone tells and sets whether they take calls, and a fre
   const facts = await ask({ available: true });
   assertEquals([facts.self!.available, facts.wake], [true, true]);
   assertEquals((await attempts(sql)).length, 2);
+});
+
+test("a leg that tells of itself before Twilio's answer is the attempt's own, and a second one is over", async (db) => {
+  const sql = await practice(db, 1);
+  await new Caller(sql).holds();
+  const [a] = await attempts(sql);
+  assertEquals(await begun(sql, a!.token), "dial");
+  const leg = newLeg();
+  await told(sql, a!.token, leg, "ringing");
+  const created = async (sid: string) =>
+    (await sql`select dial_told(${a!.token}, 'created', ${sid}) as answer`)[0]!.answer;
+  assertEquals(await created(leg), { over: false, wake: 0 });
+  assertEquals((await created(newLeg())).over, true);
+});
+
+test("what nobody dialled in time is ended, so that its telephone and its promise are free again", async (db) => {
+  const sql = await practice(db, 1);
+  await promised(sql);
+  await sql`select keep_promise(id) from callbacks`;
+  const [a] = await attempts(sql);
+  await sql`select mend_dialling()`;
+  assertEquals((await attempts(sql)).length, 1, "not before its time");
+  await sql`update dial_attempts set decided_at = now() - interval '4 minutes'`;
+  await sql`delete from jobs`;
+  await sql`select mend_dialling()`;
+  assertEquals(await attempts(sql), []);
+  assertEquals(await begun(sql, a!.token), "over");
+  await sql`update callbacks set due_at = now()`;
+  await sql`delete from jobs`;
+  await sql`select mend_dialling()`;
+  assertEquals((await sql`select kind from jobs`).map(({ kind }) => kind), ["callback"]);
+});
+
+test("an administrator changes the people of the own organisation, never their verification; a viewer nothing", async (db) => {
+  const [own, other] = [crypto.randomUUID(), crypto.randomUUID()];
+  for (const org of [own, other]) {
+    // deno-lint-ignore no-await-in-loop
+    await db
+      .sql`insert into people (org_id, handle, name, phone) values (${org}, 'anna', 'Anna', '+14035550001')`;
+  }
+  const as = (role: string, body: (sql: Sql) => Promise<{ count: number }>) =>
+    db.sql.begin(async (tx) => {
+      const claims = JSON.stringify({ role: "authenticated", app_metadata: { org_id: own, role } });
+      await tx`select set_config('request.jwt.claims', ${claims}, true)`;
+      await tx`set local role authenticated`;
+      return (await body(tx as unknown as Sql)).count;
+    });
+  const away = (sql: Sql) => sql`update people set available = false`;
+  assertEquals([await as("viewer", away), await as("admin", away)], [0, 1]);
+  const refused = async (body: (sql: Sql) => Promise<{ count: number }>) =>
+    (await assertRejects(() => as("admin", body), postgres.PostgresError)).code;
+  assertEquals(await refused((sql) => sql`update people set verified_at = now()`), "42501");
+  assertEquals(
+    await refused((sql) =>
+      sql`insert into people (org_id, handle, name, phone) values (${other}, 'ben', 'Ben', '+14035550002')`
+    ),
+    "42501",
+  );
+  const hours = (calendar: unknown) => (sql: Sql) =>
+    sql`update people set calendar = ${sql.json(calendar as never)}`;
+  assertEquals(await refused(hours({ zone: "ZZZ5", weekly: {} })), "PT400");
+  assertEquals(await refused(hours({ zone: "UTC", weekly: { mon: [["8", "9"]] } })), "PT400");
+  assertEquals(await as("admin", hours({ zone: "UTC", weekly: { mon: [["08:00", "24:00"]] } })), 1);
 });
