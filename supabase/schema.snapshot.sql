@@ -8,7 +8,7 @@ create schema public;
 
 create domain e164 as text CHECK ((VALUE ~ '^\+[1-9][0-9]{1,14}$'::text));
 
-create type call_event as enum ('arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'voicemail_offered', 'voicemail_recorded', 'status', 'leg_status', 'leg_asked', 'leg_accepted', 'recording', 'transcription', 'reconciled', 'leg_reconciled', 'recording_reconciled', 'settled', 'closed_unheard');
+create type call_event as enum ('arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'queue_waited', 'queue_left', 'voicemail_offered', 'voicemail_recorded', 'status', 'leg_status', 'leg_asked', 'leg_accepted', 'recording', 'transcription', 'reconciled', 'leg_reconciled', 'recording_reconciled', 'settled', 'closed_unheard');
 
 create type call_status as enum ('queued', 'initiated', 'ringing', 'in-progress', 'lost', 'canceled', 'failed', 'busy', 'no-answer', 'completed');
 
@@ -160,6 +160,7 @@ create table public.call_flow_versions (
   handles text[] not null default '{}'::text[],
   numbers text[] not null default '{}'::text[],
   asks_returning boolean not null default false,
+  holds text[] not null default '{}'::text[],
   steps jsonb not null
 );
 
@@ -278,6 +279,29 @@ END) stored,
   incomplete boolean not null generated always as (((status >= 'lost'::call_status) AND (NOT settled) AND (end_fetched OR (duration_sec IS NULL) OR ((NOT (rate_limited AND (COALESCE(last_step, 'arrived'::text) = 'arrived'::text))) AND (connected_at IS NULL) AND (recording_source IS DISTINCT FROM 'voicemail'::text) AND (status <> 'failed'::call_status)) OR ((NOT (recording_source IS DISTINCT FROM 'voicemail'::text)) AND ((recording_duration_sec IS NULL) OR (transcript IS NULL))) OR ((connected_at IS NOT NULL) AND (consent_given IS TRUE) AND (recording_sid IS NULL))))) stored
 ) with (fillfactor=80);
 
+create table public.callbacks (
+  id uuid not null default gen_random_uuid(),
+  call_sid text not null,
+  org_id uuid,
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  to_e164 e164 not null,
+  line e164 not null,
+  group_name text not null,
+  version_id bigint not null,
+  node text not null,
+  members text[] not null,
+  seconds integer not null,
+  calendar jsonb not null,
+  queued_at timestamp with time zone not null,
+  promised_at timestamp with time zone not null default clock_timestamp(),
+  state text not null default 'open'::text,
+  tries smallint not null default 0,
+  max_tries smallint not null default 5,
+  due_at timestamp with time zone not null default now(),
+  why text,
+  ended_at timestamp with time zone
+);
+
 create table public.consent_evidence (
   call_hash bytea not null,
   org_id uuid,
@@ -297,6 +321,34 @@ create table public.contact_messages (
   created_at timestamp with time zone not null default now(),
   handled_at timestamp with time zone
 );
+
+create table public.dial_attempts (
+  id bigint not null generated always as identity,
+  token uuid not null default gen_random_uuid(),
+  purpose text not null,
+  org_id uuid,
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  call_sid text,
+  queue text,
+  callback_id uuid,
+  person_id uuid,
+  to_e164 e164 not null,
+  line e164 not null,
+  group_name text,
+  version_id bigint,
+  node text,
+  seconds integer not null,
+  state text not null default 'intended'::text,
+  leg_sid text,
+  decided_at timestamp with time zone not null default clock_timestamp(),
+  dialled_at timestamp with time zone,
+  answered_at timestamp with time zone,
+  accepted_at timestamp with time zone,
+  connected_at timestamp with time zone,
+  cancelled_at timestamp with time zone,
+  ended_at timestamp with time zone,
+  result text
+) with (fillfactor=80);
 
 create table public.dialled_time (
   line e164 not null,
@@ -443,8 +495,10 @@ create table public.people (
   handle text not null,
   name text not null,
   phone e164 not null,
+  verified_at timestamp with time zone,
   available boolean not null default true,
   dnd_until timestamp with time zone,
+  calendar jsonb,
   created_at timestamp with time zone not null default now()
 );
 
@@ -469,6 +523,28 @@ create table public.prompts (
   stored_by text,
   stored_at timestamp with time zone not null default now()
 );
+
+create table public.queue_entries (
+  id bigint not null generated always as identity,
+  call_sid text not null,
+  org_id uuid,
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  queue text not null,
+  group_name text,
+  version_id bigint not null,
+  node text not null,
+  line e164,
+  members text[] not null,
+  seconds integer not null,
+  queued_at timestamp with time zone not null default clock_timestamp(),
+  told_position integer,
+  first_position integer not null,
+  taken_by uuid,
+  taken_at timestamp with time zone,
+  connected_at timestamp with time zone,
+  left_at timestamp with time zone,
+  result text
+) with (fillfactor=80);
 
 create table public.rate_limit_refusals (
   endpoint text not null,
@@ -687,7 +763,7 @@ alter table call_logs add constraint call_logs_final_when_ended CHECK (((ended_a
 
 alter table call_logs add constraint call_logs_handoff_reason_length CHECK ((length(handoff_reason) <= 200));
 
-alter table call_logs add constraint call_logs_last_step_known CHECK ((last_step = ANY (ARRAY['arrived'::text, 'consent'::text, 'menu'::text, 'route'::text, 'key_pressed'::text, 'dial_ended'::text, 'dial_canceled'::text, 'voicemail_offered'::text, 'voicemail_recorded'::text])));
+alter table call_logs add constraint call_logs_last_step_known CHECK ((last_step = ANY (ARRAY['arrived'::text, 'consent'::text, 'menu'::text, 'route'::text, 'key_pressed'::text, 'dial_ended'::text, 'dial_canceled'::text, 'queue_waited'::text, 'queue_left'::text, 'voicemail_offered'::text, 'voicemail_recorded'::text])));
 
 alter table call_logs add constraint call_logs_last_step_whole CHECK (((last_step IS NULL) = (last_step_at IS NULL)));
 
@@ -700,6 +776,28 @@ alter table call_logs add constraint call_logs_pkey PRIMARY KEY (call_sid);
 alter table call_logs add constraint call_logs_recording_whole CHECK (((recording_sid IS NULL) = (recording_source IS NULL)));
 
 alter table call_logs add constraint call_logs_times_in_order CHECK ((ended_at >= started_at));
+
+alter table callbacks add constraint callbacks_calendar_object CHECK ((jsonb_typeof(calendar) = 'object'::text));
+
+alter table callbacks add constraint callbacks_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table callbacks add constraint callbacks_ended_whole CHECK (((ended_at IS NULL) = (state = 'open'::text)));
+
+alter table callbacks add constraint callbacks_group_length CHECK (((length(group_name) >= 1) AND (length(group_name) <= 64)));
+
+alter table callbacks add constraint callbacks_max_tries_range CHECK (((max_tries >= 1) AND (max_tries <= 20)));
+
+alter table callbacks add constraint callbacks_node_form CHECK ((node ~ '^[a-z][a-z0-9_]{0,31}$'::text));
+
+alter table callbacks add constraint callbacks_pkey PRIMARY KEY (id);
+
+alter table callbacks add constraint callbacks_seconds_range CHECK (((seconds >= 5) AND (seconds <= 600)));
+
+alter table callbacks add constraint callbacks_state_known CHECK ((state = ANY (ARRAY['open'::text, 'done'::text, 'failed'::text])));
+
+alter table callbacks add constraint callbacks_tries_range CHECK (((tries >= 0) AND (tries <= max_tries)));
+
+alter table callbacks add constraint callbacks_why_length CHECK (((length(why) >= 1) AND (length(why) <= 200)));
 
 alter table consent_evidence add constraint consent_evidence_basis_object CHECK ((jsonb_typeof(basis) = 'object'::text));
 
@@ -718,6 +816,38 @@ alter table contact_messages add constraint contact_messages_phone_form CHECK ((
 alter table contact_messages add constraint contact_messages_pkey PRIMARY KEY (id);
 
 alter table contact_messages add constraint contact_messages_subject_length CHECK (((length(subject) >= 1) AND (length(subject) <= 150)));
+
+alter table dial_attempts add constraint dial_attempts_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table dial_attempts add constraint dial_attempts_callback_id_fkey FOREIGN KEY (callback_id) REFERENCES callbacks(id) ON DELETE CASCADE;
+
+alter table dial_attempts add constraint dial_attempts_created_whole CHECK (((state = 'created'::text) = (leg_sid IS NOT NULL)));
+
+alter table dial_attempts add constraint dial_attempts_ended_whole CHECK (((ended_at IS NULL) OR (result IS NOT NULL)));
+
+alter table dial_attempts add constraint dial_attempts_group_length CHECK (((length(group_name) >= 1) AND (length(group_name) <= 64)));
+
+alter table dial_attempts add constraint dial_attempts_leg_sid_form CHECK ((leg_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table dial_attempts add constraint dial_attempts_node_form CHECK ((node ~ '^[a-z][a-z0-9_]{0,31}$'::text));
+
+alter table dial_attempts add constraint dial_attempts_person_id_fkey FOREIGN KEY (person_id) REFERENCES people(id) ON DELETE SET NULL;
+
+alter table dial_attempts add constraint dial_attempts_pkey PRIMARY KEY (id);
+
+alter table dial_attempts add constraint dial_attempts_purpose_known CHECK ((purpose = ANY (ARRAY['person'::text, 'callback_person'::text, 'verify'::text])));
+
+alter table dial_attempts add constraint dial_attempts_queue_length CHECK (((length(queue) >= 1) AND (length(queue) <= 64)));
+
+alter table dial_attempts add constraint dial_attempts_result_known CHECK ((result = ANY (ARRAY['answered'::text, 'declined'::text, 'taken'::text, 'busy'::text, 'no_answer'::text, 'canceled'::text, 'failed'::text, 'refused'::text, 'caller_busy'::text, 'caller_no_answer'::text, 'caller_failed'::text])));
+
+alter table dial_attempts add constraint dial_attempts_seconds_range CHECK (((seconds >= 5) AND (seconds <= 600)));
+
+alter table dial_attempts add constraint dial_attempts_state_known CHECK ((state = ANY (ARRAY['intended'::text, 'created'::text, 'unknown'::text, 'refused'::text])));
+
+alter table dial_attempts add constraint dial_attempts_token_key UNIQUE (token);
+
+alter table dial_attempts add constraint dial_attempts_whom CHECK ((((purpose = 'person'::text) = (queue IS NOT NULL)) AND ((purpose = 'callback_person'::text) = (callback_id IS NOT NULL))));
 
 alter table dialled_time add constraint dialled_time_ceiling_range CHECK ((ceiling_sec > 0));
 
@@ -865,6 +995,8 @@ alter table "months.call_lifecycle_other" add constraint call_lifecycle_sequence
 
 alter table "months.call_lifecycle_other" add constraint call_lifecycle_status_form CHECK ((status ~ '^[a-z][a-z-]{0,31}$'::text));
 
+alter table people add constraint people_calendar_object CHECK ((jsonb_typeof(calendar) = 'object'::text));
+
 alter table people add constraint people_handle_form CHECK ((handle ~ '^[a-z][a-z0-9_]{0,31}$'::text));
 
 alter table people add constraint people_key UNIQUE NULLS NOT DISTINCT (org_id, handle);
@@ -894,6 +1026,30 @@ alter table prompts add constraint prompts_mime_known CHECK ((mime = ANY (ARRAY[
 alter table prompts add constraint prompts_pkey PRIMARY KEY (id);
 
 alter table prompts add constraint prompts_seconds_range CHECK (((seconds > (0)::numeric) AND (seconds <= (2400)::numeric)));
+
+alter table queue_entries add constraint queue_entries_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table queue_entries add constraint queue_entries_connected_taken CHECK (((connected_at IS NULL) OR (taken_at IS NOT NULL)));
+
+alter table queue_entries add constraint queue_entries_first_range CHECK ((first_position > 0));
+
+alter table queue_entries add constraint queue_entries_group_length CHECK (((length(group_name) >= 1) AND (length(group_name) <= 64)));
+
+alter table queue_entries add constraint queue_entries_left_whole CHECK (((left_at IS NULL) = (result IS NULL)));
+
+alter table queue_entries add constraint queue_entries_node_form CHECK ((node ~ '^[a-z][a-z0-9_]{0,31}$'::text));
+
+alter table queue_entries add constraint queue_entries_pkey PRIMARY KEY (id);
+
+alter table queue_entries add constraint queue_entries_position_range CHECK ((told_position > 0));
+
+alter table queue_entries add constraint queue_entries_queue_length CHECK (((length(queue) >= 1) AND (length(queue) <= 64)));
+
+alter table queue_entries add constraint queue_entries_result_known CHECK ((result = ANY (ARRAY['answered'::text, 'unanswered'::text, 'offer'::text, 'gave_up'::text, 'full'::text, 'hung_up'::text])));
+
+alter table queue_entries add constraint queue_entries_seconds_range CHECK (((seconds >= 5) AND (seconds <= 600)));
+
+alter table queue_entries add constraint queue_entries_taken_whole CHECK (((taken_by IS NULL) = (taken_at IS NULL)));
 
 alter table rate_limit_refusals add constraint rate_limit_refusals_pkey PRIMARY KEY (endpoint, identifier_type, identifier, minute);
 
@@ -1053,6 +1209,16 @@ CREATE UNIQUE INDEX call_logs_pkey ON public.call_logs USING btree (call_sid);
 
 CREATE INDEX call_logs_started_at_idx ON public.call_logs USING btree (started_at DESC);
 
+CREATE INDEX callbacks_call_idx ON public.callbacks USING btree (call_sid);
+
+CREATE INDEX callbacks_due_idx ON public.callbacks USING btree (owner, group_name, queued_at) WHERE (state = 'open'::text);
+
+CREATE UNIQUE INDEX callbacks_once ON public.callbacks USING btree (owner, to_e164, group_name) WHERE (state = 'open'::text);
+
+CREATE UNIQUE INDEX callbacks_pkey ON public.callbacks USING btree (id);
+
+CREATE INDEX callbacks_to_idx ON public.callbacks USING btree (to_e164);
+
 CREATE INDEX consent_evidence_decided_idx ON public.consent_evidence USING btree (decided_at);
 
 CREATE UNIQUE INDEX consent_evidence_pkey ON public.consent_evidence USING btree (call_hash);
@@ -1064,6 +1230,26 @@ CREATE INDEX contact_messages_email_idx ON public.contact_messages USING btree (
 CREATE INDEX contact_messages_phone_idx ON public.contact_messages USING btree (ltrim(phone, '+'::text)) WHERE (phone IS NOT NULL);
 
 CREATE UNIQUE INDEX contact_messages_pkey ON public.contact_messages USING btree (id);
+
+CREATE INDEX dial_attempts_call_idx ON public.dial_attempts USING btree (call_sid);
+
+CREATE INDEX dial_attempts_callback_idx ON public.dial_attempts USING btree (callback_id);
+
+CREATE INDEX dial_attempts_decided_idx ON public.dial_attempts USING btree (decided_at);
+
+CREATE INDEX dial_attempts_idle_idx ON public.dial_attempts USING btree (owner, to_e164, ended_at);
+
+CREATE UNIQUE INDEX dial_attempts_one_a_callback ON public.dial_attempts USING btree (callback_id) WHERE (ended_at IS NULL);
+
+CREATE UNIQUE INDEX dial_attempts_one_a_telephone ON public.dial_attempts USING btree (owner, to_e164) WHERE (ended_at IS NULL);
+
+CREATE INDEX dial_attempts_open_idx ON public.dial_attempts USING btree (owner, queue, id) WHERE (ended_at IS NULL);
+
+CREATE INDEX dial_attempts_person_idx ON public.dial_attempts USING btree (person_id, decided_at);
+
+CREATE UNIQUE INDEX dial_attempts_pkey ON public.dial_attempts USING btree (id);
+
+CREATE UNIQUE INDEX dial_attempts_token_key ON public.dial_attempts USING btree (token);
 
 CREATE UNIQUE INDEX dialled_time_pkey ON public.dialled_time USING btree (line, day, org_id);
 
@@ -1119,6 +1305,8 @@ CREATE UNIQUE INDEX lines_pkey ON public.lines USING btree (id);
 
 CREATE UNIQUE INDEX people_key ON public.people USING btree (org_id, handle) NULLS NOT DISTINCT;
 
+CREATE INDEX people_phone_idx ON public.people USING btree (phone);
+
 CREATE UNIQUE INDEX people_pkey ON public.people USING btree (id);
 
 CREATE UNIQUE INDEX personal_data_exported_as_key ON public.personal_data USING btree (exported_as);
@@ -1130,6 +1318,16 @@ CREATE INDEX personal_data_rule_idx ON public.personal_data USING btree (rule);
 CREATE UNIQUE INDEX prompts_key ON public.prompts USING btree (org_id, hash) NULLS NOT DISTINCT;
 
 CREATE UNIQUE INDEX prompts_pkey ON public.prompts USING btree (id);
+
+CREATE INDEX queue_entries_call_idx ON public.queue_entries USING btree (call_sid);
+
+CREATE UNIQUE INDEX queue_entries_open_idx ON public.queue_entries USING btree (call_sid) WHERE (left_at IS NULL);
+
+CREATE UNIQUE INDEX queue_entries_pkey ON public.queue_entries USING btree (id);
+
+CREATE INDEX queue_entries_taken_idx ON public.queue_entries USING btree (owner, queue, taken_at) WHERE (taken_at IS NOT NULL);
+
+CREATE INDEX queue_entries_waiting_idx ON public.queue_entries USING btree (owner, queue, queued_at, id) WHERE ((left_at IS NULL) AND (taken_at IS NULL));
 
 CREATE INDEX rate_limit_refusals_minute_idx ON public.rate_limit_refusals USING btree (minute);
 
@@ -1311,6 +1509,12 @@ begin
     v_path := public.path_of_event(v_call, e, v_answer.facts);
     v_call.at_node := coalesce(v_path -> -1, v_call.at_node);
   end if;
+  if e.ask is not null and v_answer.admitted then
+    v_answer.facts := v_answer.facts || public.enact(v_call, e, v_path);
+  end if;
+  if v_call.status >= 'lost' and v_before.disposition is null then
+    perform public.leave_queue(v_call.call_sid, 'hung_up');
+  end if;
 
   if v_call is distinct from v_before then
     v_call.created_at := coalesce(v_before.created_at, now());
@@ -1400,6 +1604,100 @@ begin
     join public.call_flow_versions as v on v.flow_id = p.flow_id and v.version = p.version
     where l.line = p_ask ->> 'line' and l.org_id is not distinct from p_org_id
   ) end;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.attempt_told(p_token uuid, p_leg_sid text, p_status text DEFAULT NULL::text, p_told text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  a public.dial_attempts;
+  v_taken text;
+  v_made integer := 0;
+begin
+  select * into a from public.dial_attempts as t where t.token = p_token;
+  if a.id is null then
+    return null;
+  end if;
+  perform public.lock_dialling(a.org_id);
+  select * into a from public.dial_attempts as t where t.id = a.id for update;
+  if a.leg_sid <> p_leg_sid or a.state = 'refused' then
+    -- A leg too many.
+    return jsonb_build_object('purpose', a.purpose, 'won', false, 'over', true);
+  end if;
+  a.leg_sid := p_leg_sid;
+  a.state := 'created';
+  a.dialled_at := coalesce(a.dialled_at, now());
+  if p_status = 'in-progress' or p_told = 'pressed' then
+    a.answered_at := coalesce(a.answered_at, now());
+  end if;
+
+  if p_told = 'pressed' and a.accepted_at is null and a.cancelled_at is null and a.ended_at is null then
+    if a.purpose = 'person' then
+      update public.queue_entries as e set taken_by = a.token, taken_at = clock_timestamp()
+      where e.id = (
+        select w.id from public.queue_entries as w
+        where w.owner = a.owner and w.queue = a.queue and w.left_at is null and w.taken_at is null
+        order by w.queued_at, w.id limit 1
+      )
+      returning e.call_sid into v_taken;
+    elsif a.purpose = 'callback_person' then
+      select k.call_sid into v_taken from public.callbacks as k where k.id = a.callback_id and k.state = 'open';
+    else
+      update public.people as p set verified_at = now() where p.id = a.person_id and p.phone = a.to_e164
+      returning p.handle into v_taken;
+    end if;
+    if v_taken is not null then
+      a.accepted_at := now();
+      a.call_sid := case when a.purpose = 'verify' then null else v_taken end;
+    else
+      a.cancelled_at := now();
+      a.result := 'taken';
+    end if;
+  elsif p_told = 'connected' then
+    a.connected_at := coalesce(a.connected_at, now());
+    update public.queue_entries as e set connected_at = coalesce(e.connected_at, now())
+    where e.taken_by = a.token and e.left_at is null;
+  elsif p_told like 'caller\_%' then
+    a.result := coalesce(a.result, p_told);
+  end if;
+  update public.dial_attempts as t set
+    (leg_sid, state, dialled_at, answered_at, accepted_at, connected_at, cancelled_at, result, call_sid)
+      = row (a.leg_sid, a.state, a.dialled_at, a.answered_at, a.accepted_at, a.connected_at, a.cancelled_at, a.result, a.call_sid)
+  where t.id = a.id;
+  if v_taken is not null and a.purpose = 'person' then
+    perform public.cancel_surplus(a.org_id, a.queue);
+  end if;
+  if p_status in ('completed', 'busy', 'no-answer', 'canceled', 'failed') then
+    v_made := public.end_attempt(a.id, p_status);
+  end if;
+  return jsonb_strip_nulls(jsonb_build_object(
+    'purpose', a.purpose, 'won', a.accepted_at is not null, 'over', a.cancelled_at is not null or a.ended_at is not null,
+    'call_sid', a.call_sid, 'queue', a.queue, 'wake', v_made
+  ));
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.begin_dial(p_token uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  a public.dial_attempts;
+begin
+  select * into a from public.dial_attempts as t where t.token = p_token;
+  perform public.lock_dialling(a.org_id);
+  select * into a from public.dial_attempts as t where t.id = a.id for update;
+  if a.id is null or a.ended_at is not null or a.cancelled_at is not null or a.state in ('created', 'refused') then
+    return 'over';
+  elsif a.state = 'unknown' then
+    return 'ask';
+  end if;
+  update public.dial_attempts as t set state = 'unknown', dialled_at = now() where t.id = a.id;
+  return 'dial';
 end
 $function$
 
@@ -1695,11 +1993,11 @@ declare
   v_people jsonb;
 begin
   if c.flow_version is not null and p_ask ?| array['line', 'flow'] then
-    select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning into v
+    select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning, w.holds into v
     from public.call_flow_versions as w join public.call_flows as f on f.id = w.flow_id
     where w.id = c.flow_version;
     if not starts_with(v.hash, coalesce(p_ask ->> 'flow', '')) then
-      select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning into v
+      select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning, w.holds into v
       from public.call_flow_versions as w join public.call_flows as f on f.id = w.flow_id
       where w.id = coalesce(public.version_by_hash(c.org_id, p_ask ->> 'flow'), c.flow_version);
     end if;
@@ -1718,13 +2016,24 @@ begin
     if v.handles <> '{}' then
       select
         coalesce(jsonb_object_agg(p.handle, jsonb_build_object(
-          'phone', p.phone, 'available', p.available and coalesce(p.dnd_until <= now(), true)
+          'phone', p.phone, 'available', public.person_available(p)
         )), '{}'),
         v_numbers || coalesce(array_agg(p.phone::text), '{}')
       into v_people, v_numbers
       from public.people as p
       where p.handle = any (v.handles) and p.org_id is not distinct from c.org_id;
       v_facts := v_facts || jsonb_build_object('people', v_people);
+    end if;
+    if v.holds <> '{}' then
+      v_facts := v_facts || jsonb_build_object('queues', (
+        select jsonb_object_agg(h.name, jsonb_build_object('waiting', q.waiting, 'full', q.waiting >= 1000))
+        from unnest(v.holds) as h(name)
+        cross join lateral (
+          select count(*) as waiting from public.queue_entries as e
+          where e.owner = coalesce(c.org_id, '00000000-0000-0000-0000-000000000000') and e.queue = h.name
+            and e.left_at is null and e.taken_at is null
+        ) as q
+      ));
     end if;
   end if;
   -- A call that comes in where the settings answer hears a menu first: nobody is rung for it yet.
@@ -1733,6 +2042,14 @@ begin
       'spent', public.line_has_spent(c, (p_ask #>> '{dials,leg_sec}')::bigint, (p_ask #>> '{dials,day_sec}')::integer),
       'own_lines', public.own_lines(v_numbers)
     );
+  end if;
+  -- The step knows which destinations are allowed.
+  if p_ask ? 'callable' then
+    v_facts := v_facts || jsonb_build_object('callable', coalesce(
+      (p_ask ->> 'callable')::boolean and c.party is not null and c.line is not null
+        and not coalesce((v_facts ->> 'spent')::boolean, false) and public.own_lines(array[c.party::text]) = '[]',
+      false
+    ));
   end if;
   return v_facts;
 end
@@ -1797,6 +2114,32 @@ AS $function$
   where c.call_sid = p_call_sid and case p_kind when 'open_call' then c.disposition is null else c.incomplete end
 $function$
 
+CREATE OR REPLACE FUNCTION public.callback_tried(p_id uuid, p_result text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_callback public.callbacks;
+begin
+  update public.callbacks as k set
+    state = case
+      when p_result = 'done' then 'done'
+      -- The caller may have been called: better no call than a second one.
+      when p_result = 'outcome_unknown' or k.tries >= k.max_tries then 'failed'
+      else 'open'
+    end,
+    ended_at = case when p_result in ('done', 'outcome_unknown') or k.tries >= k.max_tries then now() end,
+    why = p_result,
+    due_at = now() + (array['1 min', '5 min', '15 min', '1 h'])[least(greatest(k.tries, 1), 4)]::interval
+  where k.id = p_id and k.state = 'open'
+  returning * into v_callback;
+  if v_callback.state = 'open' then
+    perform public.enqueue_job('callback', p_id::text, jsonb_build_object('call_sid', v_callback.call_sid), v_callback.due_at);
+  end if;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.calls_of_person(p_number text)
  RETURNS SETOF text
  LANGUAGE sql
@@ -1837,6 +2180,46 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.cancel_attempt(a dial_attempts)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if a.dialled_at is null then
+    update public.dial_attempts as t set cancelled_at = now(), ended_at = clock_timestamp(), result = 'canceled' where t.id = a.id;
+  else
+    update public.dial_attempts as t set cancelled_at = now() where t.id = a.id;
+    perform public.enqueue_job('dial_end', a.token::text, jsonb_build_object('call_sid', a.call_sid));
+  end if;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.cancel_surplus(p_org_id uuid, p_queue text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
+  v_waiting integer;
+  v_attempt public.dial_attempts;
+begin
+  select count(*) into v_waiting from public.queue_entries as e
+  where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null;
+  if v_waiting > 0 and exists (select from public.queue_entries as e where e.call_sid = p_queue and e.left_at is null) then
+    return;
+  end if;
+  for v_attempt in
+    select * from public.dial_attempts as a
+    where a.owner = v_owner and a.queue = p_queue and a.ended_at is null and a.accepted_at is null and a.cancelled_at is null
+    order by a.id offset v_waiting
+  loop
+    perform public.cancel_attempt(v_attempt);
+  end loop;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.case_of(n jsonb, c call_logs, p_facts jsonb)
  RETURNS text
  LANGUAGE plpgsql
@@ -1860,6 +2243,36 @@ begin
     order by k.ordinality
     limit 1
   ), 'otherwise');
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.check_person()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if tg_op = 'UPDATE' and new.phone <> old.phone and new.verified_at is not distinct from old.verified_at then
+    new.verified_at := null;
+  end if;
+  if new.calendar is not null and (tg_op = 'INSERT' or new.calendar is distinct from old.calendar) then
+    if not coalesce(public.is_time_zone(new.calendar ->> 'zone'), false) then
+      raise sqlstate 'PT400' using message = 'the zone must be one of the IANA time zones, such as America/Edmonton',
+        detail = 'calendar.zone';
+    elsif exists (
+      select from jsonb_path_query(new.calendar, '$.keyvalue() ? (@.key == "weekly" || @.key == "dates").value.*') as d(periods)
+      cross join lateral jsonb_array_elements(case jsonb_typeof(d.periods) when 'array' then d.periods else '[0]' end) as p
+      where not coalesce(
+        jsonb_typeof(p) = 'array' and p ->> 0 ~ '^([01]\d|2[0-3]):[0-5]\d$' and p ->> 1 ~ '^(([01]\d|2[0-3]):[0-5]\d|24:00)$'
+          and (p ->> 0) collate "C" < (p ->> 1) collate "C" and jsonb_array_length(p) = 2,
+        false
+      )
+    ) then
+      raise sqlstate 'PT400' using message = 'each day must be a list of periods such as ["08:00", "17:00"]',
+        detail = 'calendar';
+    end if;
+  end if;
+  return new;
 end
 $function$
 
@@ -2148,6 +2561,275 @@ BEGIN ATOMIC
     FROM pg_stat_database d;
 END
 
+CREATE OR REPLACE FUNCTION public.dial_content(p_kind text, p_token uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT jsonb_build_object('purpose', a.purpose, 'to', a.to_e164, 'line', a.line, 'account_sid', s.subaccount_sid, 'call_sid', a.call_sid, 'group', a.group_name, 'node', a.node, 'seconds', a.seconds, 'state', a.state, 'leg_sid', a.leg_sid, 'decided_at', a.decided_at, 'dialled_at', a.dialled_at, 'flow', v.hash, 'person', p.name) AS jsonb_build_object
+    FROM (((dial_attempts a
+      LEFT JOIN telephony_subaccounts s ON ((s.org_id = a.org_id)))
+      LEFT JOIN call_flow_versions v ON ((v.id = a.version_id)))
+      LEFT JOIN people p ON ((p.id = a.person_id)))
+   WHERE ((a.token = dial_content.p_token) AND (a.ended_at IS NULL) AND
+         CASE dial_content.p_kind
+             WHEN 'dial'::text THEN ((a.state = ANY (ARRAY['intended'::text, 'unknown'::text])) AND (a.cancelled_at IS NULL))
+             ELSE true
+         END);
+END
+
+CREATE OR REPLACE FUNCTION public.dial_told(p_token uuid, p_state text, p_leg_sid text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  a public.dial_attempts;
+  v_made integer := 0;
+begin
+  select * into a from public.dial_attempts as t where t.token = p_token;
+  perform public.lock_dialling(a.org_id);
+  update public.dial_attempts as t set
+    state = p_state, leg_sid = p_leg_sid, dialled_at = case when p_state <> 'intended' then t.dialled_at end
+  where t.id = a.id and t.state in ('intended', 'unknown') and t.ended_at is null;
+  -- The leg itself may have told of it before.
+  select * into a from public.dial_attempts as t where t.id = a.id;
+  if p_state = 'refused' and a.state = 'refused' then
+    v_made := public.end_attempt(a.id, 'refused');
+  elsif p_state = 'intended' and a.cancelled_at is not null then
+    v_made := public.end_attempt(a.id, 'canceled');
+  end if;
+  return jsonb_build_object(
+    'over', a.id is null or a.cancelled_at is not null or a.ended_at is not null
+      or (p_leg_sid is not null and a.leg_sid is distinct from p_leg_sid),
+    'wake', v_made
+  );
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.dispatch_all(p_org_id uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
+  v_queue text;
+  v_made integer := 0;
+begin
+  for v_queue in
+    select w.queue from (
+      select e.queue, min(e.queued_at) as since from public.queue_entries as e
+      where e.owner = v_owner and e.left_at is null and e.taken_at is null group by e.queue
+      union all
+      select k.group_name, min(k.queued_at) from public.callbacks as k
+      where k.owner = v_owner and k.state = 'open' and k.due_at <= now() group by k.group_name
+    ) as w group by w.queue order by min(w.since)
+  loop
+    v_made := v_made + public.dispatch_queue(p_org_id, v_queue);
+  end loop;
+  return v_made;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.dispatch_queue(p_org_id uuid, p_queue text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
+  v_members text[];
+  v_made uuid[];
+begin
+  perform public.lock_dialling(p_org_id);
+  -- The newest version's members count.
+  select d.members into v_members from (
+    (
+      select e.members, e.queued_at from public.queue_entries as e
+      where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
+      order by e.queued_at desc limit 1
+    )
+    union all
+    (
+      select k.members, k.queued_at from public.callbacks as k
+      where k.owner = v_owner and k.group_name = p_queue and k.state = 'open' and k.due_at <= now()
+      order by k.queued_at desc limit 1
+    )
+  ) as d order by d.queued_at desc limit 1;
+  if v_members is null then
+    return 0;
+  end if;
+
+  with free as materialized (
+    select f.*, row_number() over () as turn from public.free_members(p_org_id, v_members) as f
+  ),
+  ringing as (
+    select count(*) as count from public.dial_attempts as a
+    where a.owner = v_owner and a.queue = p_queue and a.ended_at is null and a.accepted_at is null and a.cancelled_at is null
+  ),
+  waiting as (
+    (
+      select
+        e.call_sid, null::uuid as callback_id, e.queued_at, e.line, e.group_name, e.version_id, e.node, e.seconds,
+        e.queue = e.call_sid as own
+      from public.queue_entries as e
+      where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
+      order by e.queued_at, e.id
+      limit (select count(*) from free) + (select r.count from ringing as r)
+      offset case when exists (
+        select from public.queue_entries as o where o.call_sid = p_queue and o.left_at is null
+      ) then 0 else (select r.count from ringing as r) end
+    )
+    union all
+    (
+      select k.call_sid, k.id, k.queued_at, k.line, k.group_name, k.version_id, k.node, k.seconds, false
+      from public.callbacks as k
+      where k.owner = v_owner and k.group_name = p_queue and k.state = 'open' and k.due_at <= now()
+        and k.tries < k.max_tries and public.calendar_open(k.calendar, now())
+        and not exists (select from public.dial_attempts as a where a.callback_id = k.id and a.ended_at is null)
+      order by k.queued_at, k.id
+      limit (select count(*) from free)
+    )
+  ),
+  demand as (
+    select w.*, row_number() over (order by w.queued_at, w.call_sid) as turn from waiting as w
+  ),
+  made as (
+    insert into public.dial_attempts (
+      purpose, org_id, call_sid, queue, callback_id, person_id, to_e164, line, group_name, version_id, node, seconds
+    )
+    select
+      case when d.callback_id is null then 'person' else 'callback_person' end, p_org_id, d.call_sid,
+      case when d.callback_id is null then p_queue end, d.callback_id, f.person_id, f.phone, d.line, d.group_name,
+      d.version_id, d.node, d.seconds
+    from demand as d
+    join free as f on d.own or f.turn = d.turn
+    order by f.turn
+    on conflict do nothing
+    returning token, call_sid, callback_id
+  ),
+  counted as (
+    update public.callbacks as k set tries = k.tries + 1 from made as m where k.id = m.callback_id
+  )
+  select array_agg(m.token) into v_made from made as m;
+  perform public.enqueue_job('dial', a.token::text, jsonb_build_object('call_sid', a.call_sid))
+  from public.dial_attempts as a where a.token = any (v_made);
+  return coalesce(cardinality(v_made), 0);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.enact(c call_logs, e voice_event, p_path jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_facts jsonb := '{}';
+  v_last constant jsonb := p_path -> -1;
+  v_node jsonb;
+  v_group jsonb;
+  v_entry public.queue_entries;
+  v_step jsonb;
+  v_made integer := 0;
+begin
+  if e.ask ? 'attempt' then
+    v_facts := v_facts || jsonb_build_object('attempt', public.attempt_told(
+      (e.ask #>> '{attempt,token}')::uuid, e.leg_sid, e.status, e.ask #>> '{attempt,told}'
+    ));
+    v_made := coalesce((v_facts #>> '{attempt,wake}')::integer, 0);
+  end if;
+  if e.ask ? 'self' then
+    v_facts := v_facts || jsonb_strip_nulls(jsonb_build_object(
+      'self', public.person_at(c.org_id, c.party, (e.ask #>> '{self,available}')::boolean)
+    ));
+    if e.ask #>> '{self,available}' = 'true' and v_facts ? 'self' then
+      v_made := v_made + public.dispatch_all(c.org_id);
+    end if;
+  end if;
+
+  if p_path is not null then
+    select * into v_entry from public.queue_entries as q where q.call_sid = c.call_sid and q.left_at is null;
+    if v_entry.id is not null and (v_last ->> 'node', (v_last ->> 'version')::bigint, v_last ? 'outcome')
+      is distinct from (v_entry.node, v_entry.version_id, false)
+    then
+      perform public.leave_queue(c.call_sid, case
+        when e.meta ->> 'node' = v_entry.node
+          and e.meta ->> 'outcome' in ('answered', 'unanswered', 'offer', 'gave_up', 'full') then e.meta ->> 'outcome'
+        else 'unanswered'
+      end);
+    end if;
+    for v_step in select * from jsonb_array_elements(p_path) as s where s.value ->> 'outcome' = 'next' loop
+      select v.steps -> 'nodes' -> (v_step ->> 'node') into v_node
+      from public.call_flow_versions as v where v.id = (v_step ->> 'version')::bigint;
+      if v_node ->> 'type' = 'callback' then
+        perform public.promise_callback(c, (v_step ->> 'version')::bigint, v_step ->> 'node');
+        v_facts := jsonb_set(v_facts, '{callbacks}', coalesce(v_facts -> 'callbacks', '{}') || jsonb_build_object(v_node ->> 'group', true));
+      end if;
+    end loop;
+    if not v_last ? 'outcome' and c.status < 'lost' then
+      select v.steps -> 'nodes' -> (v_last ->> 'node'), v.steps -> 'groups' -> (v.steps -> 'nodes' -> (v_last ->> 'node') ->> 'group')
+      into v_node, v_group
+      from public.call_flow_versions as v where v.id = (v_last ->> 'version')::bigint;
+      if v_node ->> 'type' = 'queue'
+        or (v_node ->> 'type' = 'ring' and v_group @> '{"confirm": true, "ring": "all"}')
+      then
+        perform public.enter_queue(c, (v_last ->> 'version')::bigint, v_last ->> 'node');
+      end if;
+    end if;
+  end if;
+
+  if p_path is not null or e.ask ? 'queue' then
+    select * into v_entry from public.queue_entries as q where q.call_sid = c.call_sid and q.left_at is null;
+    if v_entry.id is not null then
+      if v_entry.taken_at is null then
+        v_made := v_made + public.dispatch_queue(v_entry.org_id, v_entry.queue);
+      end if;
+      v_facts := v_facts || jsonb_build_object('queue', public.tell_place(c.call_sid));
+    end if;
+  end if;
+  return v_facts || case when v_made > 0 then jsonb '{"wake": true}' else '{}' end;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.end_attempt(p_id bigint, p_status text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  a public.dial_attempts;
+begin
+  update public.dial_attempts as t set
+    ended_at = clock_timestamp(),
+    result = coalesce(t.result, case
+      when t.accepted_at is not null then 'answered'
+      when p_status = 'completed' then 'declined'
+      else replace(p_status, '-', '_')
+    end)
+  where t.id = p_id and t.ended_at is null
+  returning * into a;
+  if a.id is null then
+    return 0;
+  end if;
+  if a.purpose = 'person' and a.accepted_at is not null then
+    update public.queue_entries as e set taken_by = null, taken_at = null
+    where e.taken_by = a.token and e.left_at is null and e.connected_at is null;
+    if a.connected_at is not null then
+      perform public.leave_queue(a.call_sid, 'answered');
+    end if;
+  elsif a.purpose = 'callback_person' then
+    perform public.callback_tried(a.callback_id, case
+      when a.connected_at is not null then 'done'
+      when a.result = 'answered' then 'outcome_unknown'
+      else a.result
+    end);
+  end if;
+  return public.dispatch_all(a.org_id);
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.end_onboarding(p_id uuid, p_lease_token uuid, p_status text, p_steps jsonb, p_error text)
  RETURNS void
  LANGUAGE plpgsql
@@ -2231,6 +2913,35 @@ BEGIN ATOMIC
            WHERE (k.kind = enqueue_job.p_kind)))::integer, 3)) ON CONFLICT(kind, key) DO UPDATE SET run_at = excluded.run_at
    WHERE ((j.status = 'waiting'::text) AND (j.attempts = 0) AND (excluded.run_at < j.run_at));
 END
+
+CREATE OR REPLACE FUNCTION public.enter_queue(c call_logs, p_version_id bigint, p_node text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_owner constant uuid := coalesce(c.org_id, '00000000-0000-0000-0000-000000000000');
+  v record;
+  v_queue text;
+begin
+  perform public.lock_dialling(c.org_id);
+  select n.node ->> 'group' as name, n.node ->> 'type' as type, w.steps -> 'groups' -> (n.node ->> 'group') as members into v
+  from public.call_flow_versions as w cross join lateral (select w.steps -> 'nodes' -> p_node as node) as n
+  where w.id = p_version_id;
+  v_queue := case v.type when 'queue' then v.name else c.call_sid end;
+  insert into public.queue_entries (
+    call_sid, org_id, queue, group_name, version_id, node, line, members, seconds, first_position
+  )
+  select
+    c.call_sid, c.org_id, v_queue, v.name, p_version_id, p_node, c.line,
+    array(select jsonb_array_elements_text(v.members -> 'members')), coalesce((v.members ->> 'seconds')::integer, 20),
+    1 + (
+      select count(*) from public.queue_entries as e
+      where e.owner = v_owner and e.queue = v_queue and e.left_at is null and e.taken_at is null
+    )
+  on conflict (call_sid) where left_at is null do nothing;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.erase(p_calls text[], p_messages uuid[], p_number text DEFAULT NULL::text, p_email text DEFAULT NULL::text, p_asked boolean DEFAULT false)
  RETURNS jsonb
@@ -2714,6 +3425,49 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.free_members(p_org_id uuid, p_members text[])
+ RETURNS TABLE(phone text, person_id uuid, idle_since timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return query
+  select m.phone, m.person_id, last.ended_at
+  from (
+    select distinct on (coalesce(p.phone, w.name)) coalesce(p.phone, w.name) as phone, p.id as person_id, w.nth
+    from unnest(p_members) with ordinality as w(name, nth)
+    left join public.people as p on p.handle = w.name and p.org_id is not distinct from p_org_id
+    where case when p.id is null then w.name like '+%' else public.person_available(p) end
+    order by coalesce(p.phone, w.name), w.nth
+  ) as m
+  left join lateral (
+    select max(a.ended_at) as ended_at, max(a.ended_at) filter (
+      where a.result in ('declined', 'busy', 'no_answer', 'failed', 'refused')
+    ) as in_vain_at
+    from public.dial_attempts as a
+    where a.owner = coalesce(p_org_id, '00000000-0000-0000-0000-000000000000') and a.to_e164 = m.phone
+      and a.ended_at > now() - interval '1 day'
+  ) as last on true
+  where not exists (
+      select from public.dial_attempts as a
+      where a.owner = coalesce(p_org_id, '00000000-0000-0000-0000-000000000000') and a.to_e164 = m.phone
+        and a.ended_at is null
+    )
+    -- A telephone that rang in vain has a rest.
+    and coalesce(last.in_vain_at < clock_timestamp() - interval '20 seconds', true)
+    -- Rung by a plain <Dial>, or in such a talk.
+    and not exists (
+      select from public.call_legs as l
+      join public.call_logs as c on c.call_sid = l.call_sid and c.disposition is null
+      where l.to_e164 = m.phone and l.status is null and l.dialled_at > now() - interval '4 hours'
+        and c.org_id is not distinct from p_org_id
+    )
+    and public.own_lines(array[m.phone]) = '[]'
+  order by last.ended_at nulls first, m.nth;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.has_vault()
  RETURNS boolean
  LANGUAGE sql
@@ -2823,6 +3577,13 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.is_org_admin()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN COALESCE(((((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb -> 'app_metadata'::text) ->> 'role'::text) = ANY (ARRAY['owner'::text, 'admin'::text])), false)
+
 CREATE OR REPLACE FUNCTION public.is_time_zone(p_zone text)
  RETURNS boolean
  LANGUAGE sql
@@ -2840,6 +3601,7 @@ begin
   return case
     when p_kind like 'mail\_%' then public.mail_content(p_kind, p_payload)
     when p_kind in ('open_call', 'incomplete_call') then public.call_to_ask(p_kind, p_key)
+    when p_kind in ('dial', 'dial_end') then public.dial_content(p_kind, p_key::uuid)
     when p_kind = 'onboarding' then (
       select public.onboarding_work(t) from public.telephony_transactions as t where t.id = p_key::uuid
     )
@@ -2979,6 +3741,19 @@ exception
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.keep_promise(p_id uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  k public.callbacks;
+begin
+  select * into k from public.callbacks as c where c.id = p_id and c.state = 'open';
+  return case when k.id is null then 0 else public.dispatch_queue(k.org_id, k.group_name) end;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.keep_telephony_token(p_subaccount_sid text, p_token text, p_sealed text)
  RETURNS void
  LANGUAGE plpgsql
@@ -3023,6 +3798,26 @@ BEGIN ATOMIC
   LIMIT 1;
 END
 
+CREATE OR REPLACE FUNCTION public.leave_queue(p_call_sid text, p_result text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  q public.queue_entries;
+begin
+  select * into q from public.queue_entries as e where e.call_sid = p_call_sid and e.left_at is null;
+  if q.id is null then
+    return;
+  end if;
+  perform public.lock_dialling(q.org_id);
+  update public.queue_entries as e set
+    left_at = clock_timestamp(), result = case when e.connected_at is not null then 'answered' else p_result end
+  where e.id = q.id and e.left_at is null;
+  perform public.cancel_surplus(q.org_id, q.queue);
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.line_has_spent(c call_logs, p_leg_sec bigint, p_day_sec integer)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -3061,6 +3856,16 @@ BEGIN ATOMIC
     FROM lines l
    WHERE (l.flow_id = lines_of_flow.p_flow_id);
 END
+
+CREATE OR REPLACE FUNCTION public.lock_dialling(p_org_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform pg_advisory_xact_lock(hashtextextended(concat('dialling:', p_org_id), 0));
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.mail_content(p_kind text, p_payload jsonb)
  RETURNS jsonb
@@ -3123,6 +3928,40 @@ begin
     v_name, v_columns, v_values, v_is_row
   );
   execute format('grant execute on function public.store_%s to service_role', v_name);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.mend_dialling()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v record;
+begin
+  for v in
+    select a.id, a.org_id from public.dial_attempts as a
+    where a.ended_at is null and a.dialled_at is null and a.decided_at < now() - interval '3 minutes'
+    -- One order of owners, so that two runs cannot deadlock.
+    order by a.owner, a.id
+  loop
+    perform public.lock_dialling(v.org_id);
+    perform public.end_attempt(v.id, 'canceled')
+    from public.dial_attempts as a where a.id = v.id and a.dialled_at is null;
+  end loop;
+
+  perform public.enqueue_job(o.kind, o.key, jsonb_strip_nulls(jsonb_build_object('call_sid', o.call_sid)))
+  from (
+    select 'callback' as kind, k.id::text as key, k.call_sid from public.callbacks as k
+    where k.state = 'open' and k.due_at <= now() and public.calendar_open(k.calendar, now())
+      and not exists (select from public.dial_attempts as a where a.callback_id = k.id and a.ended_at is null)
+    union all
+    select 'dial_end', a.token::text, a.call_sid
+    from public.dial_attempts as a
+    where a.ended_at is null and a.dialled_at < now() - make_interval(secs => a.seconds) - case
+      when a.accepted_at is not null then interval '4 hours 5 minutes' else interval '2 minutes'
+    end
+  ) as o;
 end
 $function$
 
@@ -3329,6 +4168,42 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.person_at(p_org_id uuid, p_phone text, p_available boolean DEFAULT NULL::boolean)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_person public.people;
+begin
+  select * into v_person from public.people as p
+  where p.phone = p_phone and p.org_id is not distinct from p_org_id and p.verified_at is not null
+  order by p.handle limit 1;
+  if v_person.id is null then
+    return null;
+  elsif p_available is not null then
+    update public.people as p set available = p_available, dnd_until = null where p.id = v_person.id
+    returning * into v_person;
+  end if;
+  return jsonb_build_object(
+    'handle', v_person.handle, 'name', v_person.name, 'available', v_person.available,
+    'dnd_until', case when v_person.dnd_until > now() then v_person.dnd_until end
+  );
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.person_available(p people)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return p.verified_at is not null and p.available and coalesce(p.dnd_until <= now(), true)
+    and (p.calendar is null or public.calendar_open(p.calendar, now()));
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.point_flow(p_flow_id bigint, p_version integer, p_by text)
  RETURNS void
  LANGUAGE sql
@@ -3338,6 +4213,42 @@ BEGIN ATOMIC
    VALUES (point_flow.p_flow_id, point_flow.p_version, point_flow.p_by) ON CONFLICT(flow_id) DO UPDATE SET version = excluded.version, moved_by = excluded.moved_by, moved_at = clock_timestamp()
    WHERE (p.version <> excluded.version);
 END
+
+CREATE OR REPLACE FUNCTION public.promise_callback(c call_logs, p_version_id bigint, p_node text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v record;
+  v_id uuid;
+begin
+  select
+    w.steps -> 'nodes' -> p_node ->> 'group' as name, w.definition ->> 'zone' as zone, w.calendars,
+    w.steps -> 'groups' -> (w.steps -> 'nodes' -> p_node ->> 'group') as members
+  into v from public.call_flow_versions as w where w.id = p_version_id;
+  insert into public.callbacks (
+    call_sid, org_id, to_e164, line, group_name, version_id, node, members, seconds, calendar, queued_at
+  ) values (
+    c.call_sid, c.org_id, c.party, c.line, v.name, p_version_id, p_node,
+    array(select jsonb_array_elements_text(v.members -> 'members')), coalesce((v.members ->> 'seconds')::integer, 20),
+    coalesce(v.calendars -> (v.members ->> 'calendar'), jsonb_build_object('zone', v.zone, 'weekly', (
+      -- Without hours of the group: by day.
+      select jsonb_object_agg(d, '[["08:00", "21:00"]]'::jsonb) from unnest(array['mon','tue','wed','thu','fri','sat','sun']) as d
+    ))),
+    coalesce((
+      select min(e.queued_at) from public.queue_entries as e where e.call_sid = c.call_sid and e.group_name = v.name
+    ), clock_timestamp())
+  )
+  on conflict (owner, to_e164, group_name) where state = 'open' do nothing
+  returning id into v_id;
+  if v_id is not null then
+    perform public.enqueue_job(
+      'callback', v_id::text, jsonb_build_object('call_sid', c.call_sid)
+    );
+  end if;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.publish_flow(p_org_id uuid, p_name text, p_definition jsonb, p_hash text, p_lines text[] DEFAULT '{}'::text[], p_note text DEFAULT NULL::text, p_by text DEFAULT NULL::text, p_disclosures jsonb DEFAULT '[]'::jsonb)
  RETURNS jsonb
@@ -3399,7 +4310,7 @@ begin
   else
     insert into public.call_flow_versions (
       flow_id, version, hash, definition, replaces, note, published_by, uses, calendars, handles, numbers, asks_returning,
-      steps
+      holds, steps
     )
     select
       v_flow_id, coalesce(v_newest.version, 0) + 1, v_hash, p_definition, v_current.version, p_note, p_by, v_uses,
@@ -3424,6 +4335,9 @@ begin
         select from public.call_flow_versions as v
         where v.asks_returning and v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)
       ),
+      array(select g #>> '{}' from jsonb_path_query(p_definition, '$.nodes.*?(@.type == "queue").group') as g union
+        select unnest(v.holds) from public.call_flow_versions as v
+        where v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)),
       public.steps_of(p_definition)
     from (select) as one
     left join jsonb_each(p_definition -> 'calendars') as own(name, calendar) on true
@@ -3491,6 +4405,7 @@ declare
   v_purged constant jsonb := public.purge_personal_data(least(p_batch, 2000)) || public.purge_expired_rows(p_batch);
 begin
   perform public.record_worker_run('voice-reconcile');
+  perform public.mend_dialling();
   perform public.roll_up_calls();
   perform public.count_paths();
   perform public.keep_call_months();
@@ -4261,6 +5176,48 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.tell_place(p_call_sid text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  q public.queue_entries;
+  v_position integer;
+  v_wait jsonb;
+begin
+  select * into q from public.queue_entries as e where e.call_sid = p_call_sid and e.left_at is null for update;
+  if q.id is null then
+    return null;
+  end if;
+  select least(q.told_position, count(*) + 1) into v_position
+  from public.queue_entries as e
+  where e.owner = q.owner and e.queue = q.queue and e.left_at is null and e.taken_at is null
+    and (e.queued_at, e.id) < (q.queued_at, q.id);
+  if q.told_position is distinct from v_position then
+    update public.queue_entries as e set told_position = v_position where e.id = q.id;
+  end if;
+  select jsonb_build_object(
+    'low_sec', ceil(v_position * s.middle[1])::integer, 'high_sec', ceil(v_position * s.middle[2])::integer,
+    'samples', s.samples
+  ) into v_wait
+  from (
+    select
+      count(*) as samples,
+      percentile_cont(array[0.25, 0.75]) within group (
+        order by extract(epoch from w.taken_at - w.queued_at) / w.first_position
+      ) as middle
+    from (
+      select e.taken_at, e.queued_at, e.first_position from public.queue_entries as e
+      where e.owner = q.owner and e.queue = q.queue and e.taken_at > now() - interval '4 hours'
+      order by e.taken_at desc limit 200
+    ) as w
+  ) as s
+  where s.samples > 20;
+  return jsonb_strip_nulls(jsonb_build_object('position', v_position, 'wait', v_wait));
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.unknown_calls(p_calls jsonb)
  RETURNS SETOF text
  LANGUAGE sql
@@ -4313,6 +5270,31 @@ begin
     delete from public.rolled_hours as r where r.hour = v_hour;
   end loop;
   return null;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.verify_person(p_org_id uuid, p_handle text, p_line text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_person public.people;
+  v_token uuid;
+begin
+  select * into v_person from public.people as p where p.handle = p_handle and p.org_id is not distinct from p_org_id;
+  if v_person.id is null then
+    raise sqlstate 'PT404' using message = format('no person has the handle "%s"', p_handle), detail = 'handle';
+  end if;
+  perform public.lock_dialling(p_org_id);
+  insert into public.dial_attempts (purpose, org_id, person_id, to_e164, line, seconds)
+  values ('verify', p_org_id, v_person.id, v_person.phone, p_line, 30)
+  on conflict do nothing
+  returning token into v_token;
+  if v_token is not null then
+    perform public.enqueue_job('dial', v_token::text);
+  end if;
+  return v_token;
 end
 $function$
 
@@ -4393,6 +5375,11 @@ begin
       when 'hours' then coalesce(p_facts -> 'calendars' ->> (v_prefix || (n ->> 'calendar')), 'unknown')
       when 'match' then public.case_of(n, c, p_facts)
       when 'ring' then case when not public.can_ring(v_steps, n, c, p_facts) then 'unanswered' end
+      when 'queue' then case
+        when not public.can_ring(v_steps, n, c, p_facts) then 'gave_up'
+        when (p_facts -> 'queues' -> (n ->> 'group') ->> 'full')::boolean then 'full'
+      end
+      when 'callback' then case when (p_facts ->> 'callable')::boolean then 'next' else 'refused' end
       when 'flow' then 'next'
       when 'end' then 'end'
     end;
@@ -4457,6 +5444,8 @@ CREATE TRIGGER call_logs_unroll_insert AFTER INSERT ON public.call_logs FOR EACH
 CREATE TRIGGER call_logs_unroll_truncate AFTER TRUNCATE ON public.call_logs FOR EACH STATEMENT EXECUTE FUNCTION unroll_call_hours();
 
 CREATE TRIGGER call_logs_unroll_update AFTER UPDATE ON public.call_logs FOR EACH ROW WHEN ((LEAST(old.started_at, new.started_at) < (now() - '00:10:00'::interval))) EXECUTE FUNCTION unroll_call_hours();
+
+CREATE TRIGGER people_checked BEFORE INSERT OR UPDATE ON public.people FOR EACH ROW EXECUTE FUNCTION check_person();
 
 -- Views
 
@@ -4648,6 +5637,25 @@ create view call_volume_hourly with (security_invoker=true) as
    FROM call_counts((now() - '7 days'::interval)) call_counts(hour, mode, disposition, hung_up_at, calls, consented, opted_out, dialled, answered, timed, seconds, rang, ring_seconds, longest_ring_seconds)
   GROUP BY hour
   ORDER BY hour DESC;
+
+create view callbacks_due with (security_invoker=true) as
+ SELECT id,
+    org_id,
+    group_name,
+    call_sid,
+    to_e164,
+    line,
+    queued_at,
+    promised_at,
+    due_at,
+    tries,
+    max_tries,
+    state,
+    why,
+    row_number() OVER (PARTITION BY owner, group_name, state ORDER BY queued_at, id) AS place
+   FROM callbacks k
+  WHERE ((state = 'open'::text) OR ((state = 'failed'::text) AND (ended_at > (now() - '7 days'::interval))))
+  ORDER BY state DESC, queued_at;
 
 create view calls_by_day with (security_invoker=true) as
  SELECT ((hour AT TIME ZONE 'UTC'::text))::date AS day,
@@ -4905,6 +5913,45 @@ create view operations_now with (security_invoker=true) as
                   WHERE ((j.kind = l.kind) AND (j.priority = l.priority) AND (j.ended_at IS NULL) AND (j.run_at <= now()))) d)
           WHERE (l.due_at <= now())) jobs;
 
+create view people_performance with (security_invoker=true) as
+ SELECT a.org_id,
+    p.handle,
+    COALESCE(p.name, (a.to_e164)::text) AS name,
+    a.group_name,
+    (date_trunc('day'::text, a.decided_at, 'UTC'::text))::date AS day,
+    count(*) AS rung,
+    count(*) FILTER (WHERE (a.accepted_at IS NOT NULL)) AS accepted,
+    count(*) FILTER (WHERE (a.result = 'declined'::text)) AS declined,
+    count(*) FILTER (WHERE (a.result = 'taken'::text)) AS too_late,
+    count(*) FILTER (WHERE (a.result = 'no_answer'::text)) AS no_answer,
+    count(*) FILTER (WHERE (a.result = 'busy'::text)) AS busy,
+    count(*) FILTER (WHERE (a.result = ANY (ARRAY['failed'::text, 'refused'::text]))) AS unreachable,
+    count(*) FILTER (WHERE (a.result = 'canceled'::text)) AS canceled,
+    (avg(EXTRACT(epoch FROM (a.accepted_at - a.dialled_at))))::numeric(8,1) AS seconds_to_accept,
+    (COALESCE(sum(EXTRACT(epoch FROM (a.ended_at - a.connected_at))), (0)::numeric))::bigint AS talk_sec
+   FROM (dial_attempts a
+     LEFT JOIN people p ON ((p.id = a.person_id)))
+  WHERE (a.purpose <> 'verify'::text)
+  GROUP BY a.org_id, p.handle, COALESCE(p.name, (a.to_e164)::text), a.group_name, ((date_trunc('day'::text, a.decided_at, 'UTC'::text))::date);
+
+create view queue_now with (security_invoker=true) as
+ SELECT org_id,
+    group_name,
+    call_sid,
+    (queue = call_sid) AS rings_all,
+    node,
+    queued_at,
+    (EXTRACT(epoch FROM (now() - queued_at)))::integer AS waited_sec,
+    (taken_at IS NOT NULL) AS taken,
+        CASE
+            WHEN (taken_at IS NULL) THEN row_number() OVER (PARTITION BY owner, queue, (taken_at IS NULL) ORDER BY queued_at, id)
+            ELSE NULL::bigint
+        END AS "position",
+    told_position
+   FROM queue_entries e
+  WHERE (left_at IS NULL)
+  ORDER BY queued_at, id;
+
 create view rate_limit_violations with (security_invoker=true) as
  SELECT identifier,
     identifier_type,
@@ -4981,9 +6028,13 @@ alter table public.call_lifecycle enable row level security;
 
 alter table public.call_logs enable row level security;
 
+alter table public.callbacks enable row level security;
+
 alter table public.consent_evidence enable row level security;
 
 alter table public.contact_messages enable row level security;
+
+alter table public.dial_attempts enable row level security;
 
 alter table public.dialled_time enable row level security;
 
@@ -5016,6 +6067,8 @@ alter table public.people enable row level security;
 alter table public.personal_data enable row level security;
 
 alter table public.prompts enable row level security;
+
+alter table public.queue_entries enable row level security;
 
 alter table public.rate_limit_refusals enable row level security;
 
@@ -5087,9 +6140,17 @@ create policy call_logs_for_monitoring on public.call_logs for select to monitor
 
 create policy call_logs_of_own_org on public.call_logs for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
+create policy callbacks_of_own_org on public.callbacks for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy callbacks_of_the_service on public.callbacks for all to service_role using (true) with check (true);
+
 create policy consent_evidence_of_the_service on public.consent_evidence for select to service_role using (true);
 
 create policy contact_messages_of_the_service on public.contact_messages for select to service_role using (true);
+
+create policy dial_attempts_of_own_org on public.dial_attempts for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy dial_attempts_of_the_service on public.dial_attempts for all to service_role using (true) with check (true);
 
 create policy dialled_time_for_operators on public.dialled_time for select to monitoring, service_role using (true);
 
@@ -5129,6 +6190,12 @@ create policy lines_of_the_service on public.lines for all to service_role using
 
 create policy months_of_the_service on months.call_lifecycle_other for select to service_role using (true);
 
+create policy people_by_admins_added on public.people for insert to authenticated with check (((org_id = ( SELECT current_org_id() AS current_org_id)) AND ( SELECT is_org_admin() AS is_org_admin)));
+
+create policy people_by_admins_changed on public.people for update to authenticated using (((org_id = ( SELECT current_org_id() AS current_org_id)) AND ( SELECT is_org_admin() AS is_org_admin))) with check ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy people_by_admins_removed on public.people for delete to authenticated using (((org_id = ( SELECT current_org_id() AS current_org_id)) AND ( SELECT is_org_admin() AS is_org_admin)));
+
 create policy people_of_own_org on public.people for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
 create policy people_of_the_service on public.people for all to service_role using (true) with check (true);
@@ -5138,6 +6205,10 @@ create policy personal_data_of_the_service on public.personal_data for select to
 create policy prompts_of_own_org on public.prompts for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
 create policy prompts_of_the_service on public.prompts for all to service_role using (true) with check (true);
+
+create policy queue_entries_of_own_org on public.queue_entries for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy queue_entries_of_the_service on public.queue_entries for all to service_role using (true) with check (true);
 
 create policy rate_limit_refusals_for_monitoring on public.rate_limit_refusals for select to monitoring using (true);
 
@@ -5179,6 +6250,10 @@ grant execute on function alert_measured(numeric,text,text,numeric) to service_r
 
 grant execute on function answering_version(uuid,jsonb) to service_role;
 
+grant execute on function attempt_told(uuid,text,text,text) to service_role;
+
+grant execute on function begin_dial(uuid) to service_role;
+
 grant execute on function begin_onboarding(uuid,jsonb,text,boolean) to service_role;
 
 grant execute on function begin_release(uuid) to service_role;
@@ -5211,7 +6286,13 @@ grant execute on function call_success(timestamp with time zone) to service_role
 
 grant execute on function call_to_ask(text,text) to service_role;
 
+grant execute on function callback_tried(uuid,text) to service_role;
+
 grant execute on function can_ring(jsonb,jsonb,call_logs,jsonb) to service_role;
+
+grant execute on function cancel_attempt(dial_attempts) to service_role;
+
+grant execute on function cancel_surplus(uuid,text) to service_role;
 
 grant execute on function case_of(jsonb,call_logs,jsonb) to service_role;
 
@@ -5245,6 +6326,18 @@ grant execute on function database_connections() to monitoring;
 
 grant execute on function database_connections() to service_role;
 
+grant execute on function dial_content(text,uuid) to service_role;
+
+grant execute on function dial_told(uuid,text,text) to service_role;
+
+grant execute on function dispatch_all(uuid) to service_role;
+
+grant execute on function dispatch_queue(uuid,text) to service_role;
+
+grant execute on function enact(call_logs,voice_event,jsonb) to service_role;
+
+grant execute on function end_attempt(bigint,text) to service_role;
+
 grant execute on function end_onboarding(uuid,uuid,text,jsonb,text) to service_role;
 
 grant execute on function end_onboarding_job(uuid,uuid) to service_role;
@@ -5252,6 +6345,8 @@ grant execute on function end_onboarding_job(uuid,uuid) to service_role;
 grant execute on function enqueue_calls(text[],interval) to service_role;
 
 grant execute on function enqueue_job(text,text,jsonb,timestamp with time zone,integer) to service_role;
+
+grant execute on function enter_queue(call_logs,bigint,text) to service_role;
 
 grant execute on function evaluate_alerts(text[]) to service_role;
 
@@ -5281,6 +6376,8 @@ grant execute on function forget_person(text,text) to service_role;
 
 grant execute on function forget_telephony_token(text) to service_role;
 
+grant execute on function free_members(uuid,text[]) to service_role;
+
 grant execute on function has_vault() to service_role;
 
 grant execute on function health_migration() to service_role;
@@ -5295,6 +6392,10 @@ grant execute on function hold_onboarding(uuid,uuid) to service_role;
 
 grant execute on function hurry_jobs(text) to service_role;
 
+grant execute on function is_org_admin() to authenticated;
+
+grant execute on function is_time_zone(text) to authenticated;
+
 grant execute on function is_time_zone(text) to service_role;
 
 grant execute on function job_content(text,text,jsonb) to service_role;
@@ -5305,17 +6406,25 @@ grant execute on function job_failed(bigint,uuid,text,boolean,boolean) to servic
 
 grant execute on function keep_call_months() to service_role;
 
+grant execute on function keep_promise(uuid) to service_role;
+
 grant execute on function keep_telephony_token(text,text,text) to service_role;
 
 grant execute on function latency_quantile(double precision,bigint[]) to monitoring;
 
 grant execute on function latency_quantile(double precision,bigint[]) to service_role;
 
+grant execute on function leave_queue(text,text) to service_role;
+
 grant execute on function line_has_spent(call_logs,bigint,integer) to service_role;
 
 grant execute on function lines_of_flow(bigint) to service_role;
 
+grant execute on function lock_dialling(uuid) to service_role;
+
 grant execute on function mail_content(text,jsonb) to service_role;
+
+grant execute on function mend_dialling() to service_role;
 
 grant execute on function metrics_snapshot() to service_role;
 
@@ -5337,7 +6446,13 @@ grant execute on function paths_counted(timestamp with time zone,timestamp with 
 
 grant execute on function paths_counted(timestamp with time zone,timestamp with time zone) to service_role;
 
+grant execute on function person_at(uuid,text,boolean) to service_role;
+
+grant execute on function person_available(people) to service_role;
+
 grant execute on function point_flow(bigint,integer,text) to service_role;
+
+grant execute on function promise_callback(call_logs,bigint,text) to service_role;
 
 grant execute on function publish_flow(uuid,text,jsonb,text,text[],text,text,jsonb) to service_role;
 
@@ -5409,7 +6524,11 @@ grant execute on function telephony_accounts() to service_role;
 
 grant execute on function telephony_tenant(text) to service_role;
 
+grant execute on function tell_place(text) to service_role;
+
 grant execute on function unknown_calls(jsonb) to service_role;
+
+grant execute on function verify_person(uuid,text,text) to service_role;
 
 grant execute on function version_by_hash(uuid,text) to service_role;
 
@@ -5599,6 +6718,14 @@ grant select on public.call_volume_hourly to monitoring;
 
 grant select on public.call_volume_hourly to service_role;
 
+grant select on public.callbacks to authenticated;
+
+grant insert, select, update on public.callbacks to service_role;
+
+grant select on public.callbacks_due to authenticated;
+
+grant select on public.callbacks_due to service_role;
+
 grant select on public.calls_by_day to authenticated;
 
 grant select on public.calls_by_day to monitoring;
@@ -5628,6 +6755,10 @@ grant select on public.destination_performance to authenticated;
 grant select on public.destination_performance to monitoring;
 
 grant select on public.destination_performance to service_role;
+
+grant select on public.dial_attempts to authenticated;
+
+grant insert, select, update on public.dial_attempts to service_role;
 
 grant delete, insert, select, update on public.dialled_time to service_role;
 
@@ -5763,15 +6894,41 @@ grant select on public.operations_now to monitoring;
 
 grant select on public.operations_now to service_role;
 
-grant select on public.people to authenticated;
+grant delete, select on public.people to authenticated;
 
 grant delete, insert, select, update on public.people to service_role;
+
+grant insert, update on public.people (available) to authenticated;
+
+grant insert, update on public.people (calendar) to authenticated;
+
+grant insert, update on public.people (dnd_until) to authenticated;
+
+grant insert, update on public.people (handle) to authenticated;
+
+grant insert, update on public.people (name) to authenticated;
+
+grant insert on public.people (org_id) to authenticated;
+
+grant insert, update on public.people (phone) to authenticated;
+
+grant select on public.people_performance to authenticated;
+
+grant select on public.people_performance to service_role;
 
 grant select on public.personal_data to service_role;
 
 grant select on public.prompts to authenticated;
 
 grant insert, select on public.prompts to service_role;
+
+grant select on public.queue_entries to authenticated;
+
+grant insert, select, update on public.queue_entries to service_role;
+
+grant select on public.queue_now to authenticated;
+
+grant select on public.queue_now to service_role;
 
 grant delete, insert, select, update on public.rate_limit_refusals to service_role;
 
@@ -5887,7 +7044,11 @@ comment on table public.call_logs.party is 'The other telephone number: the call
 
 comment on table public.call_logs.rang_at is 'When the first leg that was dialled for it was on its way.';
 
+comment on table public.callbacks is 'Promises to call back: one open one for a number and group.';
+
 comment on table public.contact_messages is 'Messages from visitors of the website.';
+
+comment on table public.dial_attempts is 'One row a telephone that was, or is to be, dialled on our own account: written before the dial.';
 
 comment on table public.dialled_time is 'The dialled time of each line by day; MAX_DIALLED_MINUTES_PER_DAY limits it.';
 
@@ -5909,7 +7070,11 @@ comment on table public.lines is 'Which flow each line follows. Its version is t
 
 comment on table public.people is 'Whom a line rings, by the handle that groups of a flow name.';
 
+comment on table public.people.verified_at is 'When the person accepted a call to this number by key; null: not rung for callers.';
+
 comment on table public.personal_data is 'Which columns hold personal data, how a person''s rows are found, and how they are exported, erased and expired.';
+
+comment on table public.queue_entries is 'One row a time that a caller holds for a group.';
 
 comment on table public.rate_limit_refusals is 'Refusals by minute; the view rate_limit_violations reads them.';
 
@@ -5947,6 +7112,8 @@ comment on view public.call_success_metrics_24h is 'As call_success_metrics, ove
 
 comment on view public.call_volume_hourly is 'The last 7 days, by hour (UTC) of the call''s start and by the caller''s choice.';
 
+comment on view public.callbacks_due is 'Promises to call back that are open, in order, and those that failed in the last 7 days, with why.';
+
 comment on view public.calls_by_day is 'The last 30 days, by day (UTC) of the call''s start.';
 
 comment on view public.calls_by_hour_of_day is 'The last 28 days by hour of the day (UTC): when people ring, and when nobody answers.';
@@ -5974,6 +7141,10 @@ comment on view public.leg_results is 'The legs dialled in the last 24 hours, by
 comment on view public.number_provisioning_status is 'Each onboarded number, its organisation, and its calls of the last 24 hours.';
 
 comment on view public.operations_now is 'The line at this moment, in one row: calls, waiting voicemails, refusals, work that is due, connections.';
+
+comment on view public.people_performance is 'Of each person, group and day (UTC): how often rung, and how each ended. too_late: accepted after somebody else; canceled: ended while it rang.';
+
+comment on view public.queue_now is 'Who holds now, for which group, since when and at which place; taken: somebody has accepted the call and is being connected, or talks.';
 
 comment on view public.rate_limit_violations is 'Refusals of the last 24 hours by identifier and endpoint.';
 
@@ -6035,6 +7206,12 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- job_kinds: {"keep": "30 days", "kind": "mail_voicemail", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 1, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.9, "longest_hold": "00:01:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
 
+-- job_kinds: {"keep": null, "kind": "callback", "lease": "00:00:30", "share": 0.25, "delays": ["00:00:10", "00:01:00"], "worker": "dial-worker", "held_for": null, "priority": 2, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
+
+-- job_kinds: {"keep": null, "kind": "dial", "lease": "00:00:30", "share": 0.5, "delays": ["00:00:01", "00:00:02", "00:00:05"], "worker": "dial-worker", "held_for": null, "priority": 0, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": "00:00:10", "max_attempts": null, "expires_after": null, "fixes_content": false}
+
+-- job_kinds: {"keep": null, "kind": "dial_end", "lease": "00:00:30", "share": 0.25, "delays": ["00:00:02", "00:00:05", "00:00:30", "00:05:00"], "worker": "dial-worker", "held_for": null, "priority": 1, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": "00:00:10", "max_attempts": null, "expires_after": null, "fixes_content": false}
+
 -- job_kinds: {"keep": null, "kind": "incomplete_call", "lease": "00:02:00", "share": 0.25, "delays": ["00:05:00", "00:10:00", "00:20:00", "00:40:00", "01:20:00", "02:40:00", "05:20:00", "06:00:00"], "worker": "voice-reconcile", "held_for": null, "priority": 2, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
 
 -- job_kinds: {"keep": null, "kind": "onboarding", "lease": "00:03:00", "share": 0.25, "delays": ["00:01:00", "00:02:00", "00:04:00", "00:08:00", "00:16:00", "00:32:00", "01:04:00", "02:08:00", "04:16:00", "06:00:00"], "worker": "voice-reconcile", "held_for": null, "priority": 0, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
@@ -6049,7 +7226,13 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "node", "result"], "expired": null, "personal": ["to_e164"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "call_legs", "exported_as": "call_legs", "kept_because": null}
 
--- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "parent_call_sid", "status", "path"], "expired": null, "personal": ["meta", "answer"], "of_person": "t.call_sid = any ($1) and ($5 or t.meta ?| array['speech', 'digits'] or (t.answer).facts ? 'people')", "table_name": "call_lifecycle", "exported_as": "call_events", "kept_because": null}
+-- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "parent_call_sid", "status", "path"], "expired": null, "personal": ["meta", "answer"], "of_person": "t.call_sid = any ($1) and ($5 or t.meta ?| array['speech', 'digits'] or (t.answer).facts ?| array['people', 'self'])", "table_name": "call_lifecycle", "exported_as": "call_events", "kept_because": null}
+
+-- personal_data: {"rule": "calls", "other": ["call_sid", "line", "group_name", "node", "calendar", "state", "why"], "expired": "t.state <> 'open' and t.ended_at < $1", "personal": ["to_e164", "members"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "callbacks", "exported_as": "callbacks", "kept_because": null}
+
+-- personal_data: {"rule": "calls", "other": ["call_sid", "queue", "group_name", "node", "line", "result"], "expired": "t.queued_at < $1", "personal": ["members"], "of_person": "t.call_sid = any ($1)", "table_name": "queue_entries", "exported_as": "queue_entries", "kept_because": null}
+
+-- personal_data: {"rule": "calls", "other": ["purpose", "call_sid", "queue", "line", "group_name", "node", "state", "leg_sid", "result"], "expired": "t.ended_at < $1", "personal": ["to_e164"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "dial_attempts", "exported_as": "dial_attempts", "kept_because": null}
 
 -- personal_data: {"rule": "consent_evidence", "other": ["call_hash", "basis", "disclosure"], "expired": "t.decided_at < $1", "personal": [], "of_person": "t.call_hash in (select public.call_hash(sid) from unnest($1) as sid)", "table_name": "consent_evidence", "exported_as": "consent_evidence", "kept_because": "It proves that somebody agreed to be recorded, or did not, and names nobody."}
 
@@ -6081,11 +7264,11 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": null, "other": ["function"], "expired": null, "personal": [], "of_person": null, "table_name": "function_totals", "exported_as": null, "kept_because": null}
 
--- personal_data: {"rule": null, "other": ["handle"], "expired": null, "personal": ["name", "phone"], "of_person": "t.phone = $2", "table_name": "people", "exported_as": "people", "kept_because": "Their organisation puts calls through to them."}
+-- personal_data: {"rule": null, "other": ["handle"], "expired": null, "personal": ["name", "phone", "calendar"], "of_person": "t.phone = $2", "table_name": "people", "exported_as": "people", "kept_because": "Their organisation puts calls through to them."}
 
 -- personal_data: {"rule": null, "other": ["hash", "mime"], "expired": null, "personal": ["stored_by"], "of_person": "lower(t.stored_by) = lower($3)", "table_name": "prompts", "exported_as": "prompts", "kept_because": "The audio is its organisation's; who stored it is part of its history."}
 
--- personal_data: {"rule": null, "other": ["hash", "uses", "calendars", "handles"], "expired": null, "personal": ["definition", "numbers", "steps", "published_by", "note"], "of_person": "$2 = any (t.numbers) or lower(t.published_by) = lower($3)", "table_name": "call_flow_versions", "exported_as": "call_flow_versions", "kept_because": "A published version never changes: calls refer to it."}
+-- personal_data: {"rule": null, "other": ["hash", "uses", "calendars", "handles", "holds"], "expired": null, "personal": ["definition", "numbers", "steps", "published_by", "note"], "of_person": "$2 = any (t.numbers) or lower(t.published_by) = lower($3)", "table_name": "call_flow_versions", "exported_as": "call_flow_versions", "kept_because": "A published version never changes: calls refer to it."}
 
 -- personal_data: {"rule": null, "other": ["key", "operation", "request_hash", "status"], "expired": null, "personal": ["result"], "of_person": "t.result ->> 'id' = any ($4::text[])", "table_name": "idempotency_keys", "exported_as": null, "kept_because": null}
 

@@ -1,8 +1,12 @@
 // Twilio without Twilio: accounts, sub-accounts and numbers of its REST API (2010-04-01), with the answers and
-// the errors that its documentation shows. Nothing is bought here, and no telephone rings.
+// the errors that its documentation shows. Nothing is bought here. Telephones are a simulator's, where one is connected.
 
 import { TWILIO_URL_FILE } from "../defaults.ts";
+import type { Simulator } from "../phone/mod.ts";
 import { recordedMedia } from "./recording.ts";
+import { failure, notAllowed, notFound, page } from "./twilio_answer.ts";
+import { AccountCalls } from "./twilio_calls.ts";
+import { AccountMessages, type Text } from "./twilio_messages.ts";
 import { refused } from "./serve.ts";
 
 /** One request that came in. */
@@ -10,7 +14,7 @@ export interface TwilioApiRequest {
   readonly method: string;
   /** Behind `/2010-04-01`, without `.json`: `/Accounts/AC.../IncomingPhoneNumbers`. */
   readonly path: string;
-  /** The form's parameters, or the query's. */
+  /** The form's parameters, or the query's; of a repeated one, the last. */
   readonly params: Readonly<Record<string, string>>;
 }
 
@@ -89,6 +93,10 @@ export interface TwilioApi {
   inject(injection: Injection): void;
   /** Replaces an account's primary token, as a person does in the console. @returns the new one. */
   rotateToken(accountSid: string): string;
+  /** The account's calls and messages go through this simulator from now on. */
+  connect(accountSid: string, simulator: Simulator): void;
+  /** A person texts one of the account's numbers. @returns what Twilio answers by itself. */
+  text(accountSid: string, text: Text): string | undefined;
   /** Makes numbers unavailable, as when another customer buys them. */
   sellOut(matching: (number: string) => boolean): void;
   /** Resolves when so many requests that match have come in since the stand-in started. */
@@ -160,7 +168,7 @@ export function startTwilioApi(options: TwilioApiOptions): TwilioApi {
       const injected = take(injections, asked);
       const answer = () =>
         url.pathname.startsWith("/2010-04-01/") && url.pathname.endsWith(".json")
-          ? state.answer(asked, request.headers.get("authorization"))
+          ? state.answer({ ...asked, form }, request.headers.get("authorization"))
           // Of trusthub.twilio.com, which tells what is asked for by Status.
           : url.pathname === "/v1/CustomerProfiles"
           ? Response.json({
@@ -211,6 +219,14 @@ export function startTwilioApi(options: TwilioApiOptions): TwilioApi {
       const account = state.accounts.find(({ sid }) => sid === accountSid);
       if (account === undefined) throw new TypeError(`Cannot rotate: no account ${accountSid}`);
       return account.auth_token = newSid("");
+    },
+    connect: (accountSid, simulator) => state.connect(accountSid, simulator),
+    text(accountSid, text) {
+      const messages = state.messages.get(accountSid);
+      if (messages === undefined) {
+        throw new TypeError(`Cannot text: ${accountSid} has no telephones`);
+      }
+      return messages.receive(text);
     },
     sellOut: (matching) => state.sellOut(matching),
     async seen(matching, times = 1) {
@@ -274,6 +290,8 @@ class State {
   readonly #tokenOnce: boolean;
   readonly #type: "Trial" | "Full";
   #soldOut: ((number: string) => boolean)[] = [];
+  readonly #calls = new Map<string, AccountCalls>();
+  readonly messages = new Map<string, AccountMessages>();
   /** How many lists leave out what is made now. */
   listedAfter = 0;
   readonly #unlisted = new Map<string, number>();
@@ -313,7 +331,16 @@ class State {
     this.#soldOut.push(matching);
   }
 
-  answer(request: TwilioApiRequest, authorization: string | null): Response {
+  /** Whose telephones ring when this account makes a call. */
+  connect(accountSid: string, simulator: Simulator): void {
+    this.#calls.set(accountSid, new AccountCalls(accountSid, simulator));
+    this.messages.set(accountSid, new AccountMessages(accountSid, simulator));
+  }
+
+  answer(
+    request: TwilioApiRequest & { readonly form: URLSearchParams },
+    authorization: string | null,
+  ): Response {
     const user = this.#authenticate(authorization);
     if (user === undefined) return failure(401, 20003, "Authenticate");
     const { method, path, params } = request;
@@ -339,10 +366,18 @@ class State {
         return this.#search(rest[0] ?? "", params, path);
       case "IncomingPhoneNumbers":
         return this.#incoming(request, account, rest[0]);
-      // No call ever went through here.
       case "Calls":
+      case "Queues": {
+        const own = this.numbers.filter(({ account_sid }) => account_sid === account.sid)
+          .map(({ phone_number }) => phone_number);
+        return this.#calls.get(account.sid)?.answer(request, own, this.listedAfter) ??
+          unconnected(request);
+      }
+      case "Messages":
+        return this.messages.get(account.sid)?.answer(request) ?? unconnected(request);
+      // None is kept here.
       case "Recordings":
-        return rest.length === 0 ? page(path, collection.toLowerCase(), []) : notFound(path);
+        return unconnected(request);
       default:
         return notFound(path);
     }
@@ -515,6 +550,15 @@ class State {
   }
 }
 
+/** Without telephones there is nothing to list, and nothing can be made. */
+function unconnected({ method, path }: TwilioApiRequest): Response {
+  const [, , , collection = "", sid] = path.split("/");
+  if (method === "GET" && sid === undefined) return page(path, collection.toLowerCase(), []);
+  return sid === undefined
+    ? failure(503, 20503, "This stand-in for Twilio has no telephones to ring")
+    : notFound(path);
+}
+
 /** Where a call to the number goes; its own address counts for nothing in an application or a trunk. */
 export function answeredAt(number: TwilioNumber): string | undefined {
   const elsewhere = number.voice_application_sid ?? number.trunk_sid ?? null;
@@ -577,35 +621,4 @@ function numberResource(number: TwilioNumber) {
     date_updated: number.date_created,
     uri: `/2010-04-01/Accounts/${number.account_sid}/IncomingPhoneNumbers/${number.sid}.json`,
   };
-}
-
-function page(path: string, member: string, items: readonly unknown[]): Response {
-  const uri = `/2010-04-01${path}.json`;
-  return Response.json({
-    [member]: items,
-    first_page_uri: `${uri}?PageSize=50&Page=0`,
-    next_page_uri: null,
-    previous_page_uri: null,
-    page: 0,
-    page_size: 50,
-    start: 0,
-    end: Math.max(0, items.length - 1),
-    uri: `${uri}?PageSize=50&Page=0`,
-  });
-}
-
-/** Source: https://www.twilio.com/docs/usage/twilios-response#response-formats-exceptions */
-function failure(status: number, code: number, message: string): Response {
-  return Response.json(
-    { code, message, more_info: `https://www.twilio.com/docs/errors/${code}`, status },
-    { status },
-  );
-}
-
-function notFound(path: string): Response {
-  return failure(404, 20404, `The requested resource ${path} was not found`);
-}
-
-function notAllowed(path: string): Response {
-  return failure(405, 20004, `Method not allowed on ${path}`);
 }

@@ -5,8 +5,15 @@ import {
   type EndedBy,
   STATUS_OF_EVENT,
 } from "./call_record.ts";
-import type { Callee, Caller, DialOffer } from "./caller.ts";
+import type { Callee, DialOffer, Telephone } from "./caller.ts";
 import type { Clock } from "./clock.ts";
+import type { Exchange, Live } from "./exchange.ts";
+import {
+  CallerHungUp,
+  type DocumentRequest,
+  type Interruption,
+  Redirected,
+} from "./interruption.ts";
 import { type Delivery, Outbox } from "./outbox.ts";
 import type { Random } from "./random.ts";
 import { newSid, type Params } from "./signer.ts";
@@ -16,7 +23,9 @@ import type { Outgoing, Sender, Webhook } from "./webhook.ts";
 export interface CallSetup {
   readonly from: string;
   readonly to: string;
-  readonly caller: Caller;
+  readonly direction: "inbound" | "outbound-api";
+  /** The person at the telephone: who calls, or who is called by REST. */
+  readonly caller: Telephone;
   /** Milliseconds after which the caller hangs up, wherever the call is. */
   readonly hangUpAfterMs: number | undefined;
   /** Further parameters of every call webhook, such as `FromCity` or `StirVerstat`. */
@@ -24,7 +33,9 @@ export interface CallSetup {
   readonly voiceUrl: string;
   readonly fallbackUrl: string | undefined;
   readonly statusCallback: string | undefined;
+  readonly statusCallbackMethod: Method;
   readonly statusCallbackEvents: readonly ProgressEvent[];
+  readonly exchange: Exchange;
   readonly accountSid: string;
   readonly sender: Sender;
   readonly clock: Clock;
@@ -42,33 +53,21 @@ export interface CallSetup {
   readonly onWebhook: ((webhook: Webhook, record: CallRecord) => void) | undefined;
 }
 
-/** A call webhook: the call waits for the TwiML that it is answered. */
-export interface DocumentRequest {
-  readonly url: string;
-  readonly method: Method;
-  /** Beside those of every call webhook. */
-  readonly params: Params;
-}
-
-/** Ends all work in progress when the caller hangs up. */
-export class CallerHungUp extends Error {
-  override name = "CallerHungUp";
-}
-
 /**
- * One inbound call, from the first webhook to the last callback: its answer, its end, its clock and its webhooks. TwiML
+ * One call, inbound or made by REST, from the first webhook to the last callback: its answer, its end, its clock and its webhooks. TwiML
  * decides the rest.
  */
-export class Call {
+export class Call implements Live {
   readonly setup: CallSetup;
   readonly clock: Clock;
   readonly record: CallRecord;
   /** Posted requests without an answer yet. */
   readonly outbox: Outbox;
-  readonly #hungUp = new AbortController();
+  /** What goes on now is part of it. */
+  #scope = new AbortController();
+  /** Interruptions that are not acted upon yet; the first is the scope's. */
+  #pending: Interruption[] = [];
   readonly #over = new AbortController();
-  /** Rejects once the caller has hung up. */
-  readonly #gone: Promise<never>;
   #answeredAt: Date | undefined;
   #sequence = 0;
 
@@ -83,10 +82,6 @@ export class Call {
       setup.delivery,
       (webhook) => this.#log(webhook),
     );
-    this.#gone = new Promise((_, reject) => {
-      this.#hungUp.signal.addEventListener("abort", () => reject(this.#hungUp.signal.reason));
-    });
-    this.#gone.catch(() => {});
   }
 
   /**
@@ -94,9 +89,8 @@ export class Call {
    * is over; its callbacks may still be under way.
    */
   async run(conversation: () => Promise<void>): Promise<CallRecord> {
-    const { hangUpAfterMs } = this.setup;
-    this.#reportStatus("initiated");
-    this.#reportStatus("ringing");
+    const { hangUpAfterMs, exchange } = this.setup;
+    exchange.calls.set(this.record.callSid, this);
     if (hangUpAfterMs !== undefined) {
       // Not before the first webhook: Twilio sends that when the call comes in.
       this.clock.sleep(Math.max(1, hangUpAfterMs), this.#over.signal).then(
@@ -108,9 +102,10 @@ export class Call {
       await conversation();
     } catch (error) {
       if (!(error instanceof CallerHungUp)) throw error;
-      this.end("caller");
+      this.end(error.by, error.by === "app" ? "canceled" : "no-answer");
     } finally {
       this.#over.abort();
+      exchange.calls.delete(this.record.callSid);
       this.outbox.release();
     }
     // Callbacks that are due now arrive before the call counts as over.
@@ -122,8 +117,17 @@ export class Call {
   answer(): void {
     if (this.#answeredAt !== undefined) return;
     this.#answeredAt = this.clock.now();
-    this.record.status = "in-progress";
-    this.#reportStatus("answered");
+    this.progress("answered");
+  }
+
+  get isAnswered(): boolean {
+    return this.#answeredAt !== undefined;
+  }
+
+  progress(event: Exclude<ProgressEvent, "completed">): void {
+    this.record.status = STATUS_OF_EVENT[event];
+    this.record.dialledAt ??= this.clock.now();
+    this.#reportStatus(event);
   }
 
   /**
@@ -144,27 +148,52 @@ export class Call {
   // ---- the caller ------------------------------------------------------------------------------
 
   /** Virtual time waits for the caller's answer; a hang-up does not. */
-  async ask<T>(question: (caller: Caller) => T | Promise<T>): Promise<T> {
-    this.#hungUp.signal.throwIfAborted();
-    return await this.clock.during(() => Promise.race([question(this.setup.caller), this.#gone]));
+  async ask<T>(question: (caller: Telephone) => T | Promise<T>): Promise<T> {
+    const { signal } = this.#scope;
+    signal.throwIfAborted();
+    return await this.clock.during(() => unless(signal, question(this.setup.caller)));
   }
 
-  /** The caller hangs up at any moment. */
-  hangUp(): void {
-    this.#hungUp.abort(new CallerHungUp("The caller hung up"));
+  /** Waits for the other side of the line, unless this call is interrupted before. Time passes. */
+  async until<T>(happening: Promise<T>): Promise<T> {
+    return await unless(this.#scope.signal, happening);
+  }
+
+  /** Ends the work in progress. Its end catches this, and calls `resume` where the call goes on. */
+  interrupt(interruption: Interruption): void {
+    this.#pending.push(interruption);
+    this.#scope.abort(interruption);
+  }
+
+  /**
+   * After an interruption. Those of the whole call outlast the work that was interrupted.
+   *
+   * @param done The one of the whole call that was acted upon.
+   */
+  resume(done?: Redirected): void {
+    this.#pending = this.#pending.filter((each) =>
+      each !== done && (each instanceof CallerHungUp || each instanceof Redirected)
+    );
+    this.#scope = new AbortController();
+    if (this.#pending.length > 0) this.#scope.abort(this.#pending[0]);
+  }
+
+  /** The caller hangs up at any moment, or the app ends the call by REST. */
+  hangUp(by: "caller" | "app" = "caller"): void {
+    this.interrupt(new CallerHungUp(by));
   }
 
   /** The caller hangs up here. */
   leave(): never {
     this.hangUp();
-    throw this.#hungUp.signal.reason;
+    throw this.#scope.signal.reason;
   }
 
   // ---- time ------------------------------------------------------------------------------------
 
   /** Time passes on the line, unless the caller hangs up before. */
   async pass(ms: number): Promise<void> {
-    await this.clock.sleep(ms, this.#hungUp.signal);
+    await this.clock.sleep(ms, this.#scope.signal);
   }
 
   /** Whole seconds. */
@@ -176,13 +205,13 @@ export class Call {
 
   /** Source: Twilio, "TwiML for Programmable Voice: request parameters". */
   params(): Params {
-    const { from, to, accountSid, params } = this.setup;
+    const { from, to, accountSid, direction, params } = this.setup;
     return {
       AccountSid: accountSid,
       ApiVersion: "2010-04-01",
       CallSid: this.record.callSid,
       CallStatus: this.record.status,
-      Direction: "inbound",
+      Direction: direction,
       From: from,
       Caller: from,
       To: to,
@@ -195,7 +224,7 @@ export class Call {
     // Callbacks that are due before this request arrive before it; on wall time they may overlap.
     await this.pass(0);
     const webhook = await this.#send(request);
-    this.#hungUp.signal.throwIfAborted();
+    this.#scope.signal.throwIfAborted();
     return webhook;
   }
 
@@ -239,14 +268,14 @@ export class Call {
     return this.setup.timestamps ? { Timestamp: rfc2822(this.clock.now()), ...params } : params;
   }
 
-  /** The number's own status callback. */
+  /** The number's own status callback, or that of the REST request. */
   #reportStatus(event: ProgressEvent): void {
-    const { statusCallback, statusCallbackEvents } = this.setup;
+    const { statusCallback, statusCallbackMethod, statusCallbackEvents } = this.setup;
     if (statusCallback === undefined || !statusCallbackEvents.includes(event)) return;
     this.post({
       kind: "status",
       url: statusCallback,
-      method: "POST",
+      method: statusCallbackMethod,
       params: {
         ...this.params(),
         ...(event !== "completed" && { CallStatus: STATUS_OF_EVENT[event] }),
@@ -295,4 +324,17 @@ export function progressParams(
 
 export function rfc2822(date: Date): string {
   return date.toUTCString().replace("GMT", "+0000");
+}
+
+/** Waits for work, or throws the reason why it is interrupted. */
+async function unless<T>(signal: AbortSignal, work: T | Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: interrupted, reject } = Promise.withResolvers<never>();
+  const stop = () => reject(signal.reason);
+  signal.addEventListener("abort", stop);
+  try {
+    return await Promise.race([work, interrupted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
 }

@@ -70,6 +70,10 @@ export type CallHappening =
     readonly sid: string;
     readonly seconds: number;
   }
+  | { readonly kind: "queued"; readonly queue: string; readonly position: number }
+  | { readonly kind: "dequeued"; readonly result: QueueResult; readonly seconds: number }
+  /** On both calls. */
+  | { readonly kind: "bridged"; readonly queue: string; readonly with: string }
   | { readonly kind: "redirect"; readonly url: string }
   | { readonly kind: "reject"; readonly reason: "rejected" | "busy" }
   | { readonly kind: "warning"; readonly code: number; readonly message: string }
@@ -82,6 +86,17 @@ export type CallHappening =
   | { readonly kind: "fallback"; readonly url: string }
   | { readonly kind: "hangup"; readonly by: EndedBy };
 
+/** Source: https://www.twilio.com/docs/voice/twiml/enqueue#attributes-action-parameters */
+export type QueueResult =
+  | "bridged"
+  | "error"
+  | "hangup"
+  | "leave"
+  | "redirected"
+  | "redirected-from-bridged"
+  | "queue-full"
+  | "system-error";
+
 /** `app`: a Hangup, a Reject, or no verb left; `error`: the caller heard the application error. */
 export type EndedBy = "caller" | "app" | "error";
 
@@ -91,6 +106,8 @@ export class CallRecord {
   readonly webhooks: Webhook[] = [];
   status: CallStatus = "ringing";
   endedBy: EndedBy | undefined = undefined;
+  /** Undefined while it is queued. */
+  dialledAt: Date | undefined = undefined;
   /** Seconds from answer to end; 0 for a call that was never answered. */
   durationSeconds = 0;
   /** Set when the caller heard Twilio's error message: the app failed this caller. */

@@ -54,6 +54,32 @@ export interface Callee {
   readonly endedBy?: "callee" | "caller" | "star";
 }
 
+/** A telephone that rings because the app asked for a call by REST. */
+export interface RingOffer {
+  readonly callSid: string;
+  readonly to: string;
+  /** The number that shows. */
+  readonly from: string;
+  /** Seconds that it rings at most. */
+  readonly timeout: number;
+}
+
+/** A person whom the app calls: what a caller is, once the telephone is picked up. */
+export interface Telephone extends Caller {
+  /** Default: answers after 4 s. */
+  onRing?(offer: RingOffer): Maybe<Callee>;
+}
+
+/** The person that a callee describes: presses the same keys at every gather. */
+export function personAt(callee: Callee): Telephone {
+  const presses = callee.presses ?? "1";
+  return {
+    onRing: () => callee,
+    onGather: () => presses === "" ? "silence" : { digits: presses },
+    onTalk: () => callee,
+  };
+}
+
 /** A number that is about to ring. */
 export interface DialOffer {
   readonly dial: Dial;
@@ -88,6 +114,8 @@ export interface Caller {
   /** Nothing leaves it to the simulator's `callees`; `hangup`: gives up while it rings. */
   onDial?(offer: DialOffer): Maybe<Callee | "hangup">;
   onRecord?(offer: RecordOffer): Maybe<Message | "silence" | "hangup">;
+  /** Is connected to the first of a queue. Default: talks for 20 s; here the `callee` is this person. */
+  onTalk?(): Maybe<Pick<Callee, "talkSeconds" | "endedBy">>;
 }
 
 /** Where a scripted caller hangs up; a number is milliseconds after the call began. */

@@ -53,13 +53,19 @@ interface Timer {
  */
 export class VirtualClock implements Clock {
   readonly #anchored: boolean;
+  readonly #shared: boolean;
   #now: number;
   #working = 0;
   #turnAsked = false;
   readonly #timers: Timer[] = [];
 
-  /** Without `start`, each timeline that is forked off begins at the wall time of that moment. */
-  constructor(start?: Date) {
+  /**
+   * Without `start`, each timeline that is forked off begins at the wall time of that moment.
+   *
+   * @param shared There is one timeline: for calls that meet, as in a queue.
+   */
+  constructor(start?: Date, { shared = false } = {}) {
+    this.#shared = shared;
     this.#anchored = start !== undefined;
     this.#now = (start ?? new Date()).getTime();
   }
@@ -100,6 +106,7 @@ export class VirtualClock implements Clock {
   }
 
   fork(): VirtualClock {
+    if (this.#shared) return this;
     return new VirtualClock(
       this.#anchored ? this.now() : new Date(Math.max(this.#now, Date.now())),
     );

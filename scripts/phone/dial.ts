@@ -1,12 +1,13 @@
-import { type Call, CallerHungUp, type DocumentRequest } from "./call.ts";
+import type { Call } from "./call.ts";
 import type { CallStatus } from "./call_record.ts";
 import { Leg } from "./leg.ts";
 import { Recording } from "./recording.ts";
 import type { Params } from "./signer.ts";
+import { fetchDocument } from "./document.ts";
+import { CallerHungUp, type DocumentRequest, Interruption } from "./interruption.ts";
 import {
   type Dial,
   type DialNumber,
-  parseTwiml,
   type Prompt,
   resolveUrl,
   TwimlError,
@@ -64,9 +65,11 @@ export async function dial(
     }
     if (winner !== undefined && await dialled.screen(winner)) await dialled.talk(winner);
   } catch (error) {
-    if (!(error instanceof CallerHungUp)) throw error;
+    if (!(error instanceof Interruption)) throw error;
     dialled.end();
-    call.end("caller");
+    // Redirected by REST: the action is not asked [?].
+    if (!(error instanceof CallerHungUp)) throw error;
+    call.end(error.by);
     const { action } = dialled;
     // Not confirmed: whether Twilio requests the action then. An app must work either way.
     if (action && call.setup.actionAfterHangUp) await call.requestIgnoringAnswer(action);
@@ -167,13 +170,9 @@ class DialledCall {
     leg: Leg,
     { url, method, params }: DocumentRequest,
   ): Promise<DocumentRequest | "hangup" | undefined> {
-    const { twiml, headers, status } = await this.#call.request({ url, method, params });
     let verbs: readonly Verb[];
     try {
-      if (twiml === undefined) throw new TwimlError(11200, `Got HTTP ${status} response to ${url}`);
-      verbs = parseTwiml(twiml, headers["content-type"] ?? null).verbs;
-      const foreign = verbs.find(({ verb }) => !WHISPERED.has(verb));
-      if (foreign) throw new TwimlError(12200, `Cannot carry out <${foreign.verb}> in a whisper`);
+      ({ verbs } = await fetchDocument(this.#call, { url, method, params }, WHISPERED));
     } catch (error) {
       if (!(error instanceof TwimlError)) throw error;
       this.#call.happens({ kind: "error", code: error.code, message: error.message, url });

@@ -1,5 +1,6 @@
-import type { Call, DocumentRequest } from "./call.ts";
+import type { Call } from "./call.ts";
 import type { Input, Pressed, Spoke } from "./caller.ts";
+import type { DocumentRequest } from "./interruption.ts";
 import { play } from "./prompt.ts";
 import { type Gather, resolveUrl } from "./twiml.ts";
 

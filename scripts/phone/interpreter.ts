@@ -1,20 +1,18 @@
-import type { Call, DocumentRequest } from "./call.ts";
+import type { Call } from "./call.ts";
 import { dial } from "./dial.ts";
+import { type Document, fetchDocument, readDocument } from "./document.ts";
 import { gather } from "./gather.ts";
+import { type DocumentRequest, type DocumentSource, Redirected } from "./interruption.ts";
 import { play } from "./prompt.ts";
+import { dialQueue, enqueue } from "./queue.ts";
 import { record } from "./record_verb.ts";
-import { parseTwiml, resolveUrl, TwimlError, type Verb } from "./twiml.ts";
+import { type Leave, resolveUrl, TwimlError, type Verb } from "./twiml.ts";
 
 /** What Twilio says when an app fails. */
 export const APPLICATION_ERROR = "We are sorry, an application error has occurred. Goodbye.";
 
 /** From the first webhook until Twilio picks up; a caller may give up before. */
 const SETUP_MS = 100;
-
-interface Document {
-  readonly url: string;
-  readonly verbs: readonly Verb[];
-}
 
 /** Carries out the TwiML that a call's webhooks are answered, document by document. */
 export class Interpreter {
@@ -25,36 +23,73 @@ export class Interpreter {
     this.#call = call;
   }
 
-  /** From the first webhook until the app ends the call. */
-  async run(): Promise<void> {
-    let document = await this.#fetch({
-      url: this.#call.setup.voiceUrl,
-      method: "POST",
-      params: { CallToken: crypto.randomUUID() },
-    });
-    await this.#call.pass(SETUP_MS);
-    while (document !== undefined) {
-      // deno-lint-ignore no-await-in-loop -- one document leads to the next
-      const next = await this.#perform(document);
-      // deno-lint-ignore no-await-in-loop
-      document = next && await this.#fetch(next);
+  /** An inbound call: from the first webhook until the app ends it. */
+  async answer(): Promise<void> {
+    const { voiceUrl, from, exchange } = this.#call.setup;
+    const CallToken = crypto.randomUUID();
+    exchange.tokens.set(CallToken, from);
+    const first = await this.#fetch({ url: voiceUrl, method: "POST", params: { CallToken } });
+    try {
+      await this.#call.pass(SETUP_MS);
+      await this.run(first);
+    } finally {
+      // Not confirmed: how long one is good.
+      exchange.tokens.delete(CallToken);
     }
+  }
+
+  /** Document after document, until the app ends the call. */
+  async run(source: DocumentSource | Document | undefined): Promise<void> {
+    let next = source;
+    while (next !== undefined) {
+      try {
+        // deno-lint-ignore no-await-in-loop -- one document leads to the next
+        const document = "verbs" in next ? next : await this.#open(next);
+        // deno-lint-ignore no-await-in-loop
+        next = document && await this.#follow(document);
+      } catch (error) {
+        if (!(error instanceof Redirected)) throw error;
+        this.#call.resume(error);
+        next = error.to;
+      }
+    }
+  }
+
+  async #open(source: DocumentSource): Promise<Document | undefined> {
+    if (!("twiml" in source)) return await this.#fetch(source);
+    const { voiceUrl } = this.#call.setup;
+    return await this.#read(
+      // deno-lint-ignore require-await -- fails as a request does
+      async () => readDocument(this.#call, voiceUrl, source.twiml, "text/xml"),
+      voiceUrl,
+      false,
+    );
   }
 
   /** Returns where the document leads to; nowhere once the call is over. */
-  async #perform(document: Document): Promise<DocumentRequest | undefined> {
-    for (const verb of document.verbs) {
-      if (answers(verb)) this.#call.answer();
-      // deno-lint-ignore no-await-in-loop -- verbs follow each other
-      const next = await this.#verb(verb, document.url);
-      if (next === "ended") return undefined;
-      if (next !== "next") return next;
-    }
-    this.#call.end("app");
+  async #follow(document: Document): Promise<DocumentRequest | undefined> {
+    const next = await this.#perform(document);
+    if (typeof next === "object") return next;
+    // Not confirmed: that <Leave> outside a queue ends the document.
+    if (next !== "ended") this.#call.end("app");
     return undefined;
   }
 
-  async #verb(verb: Verb, documentUrl: string): Promise<DocumentRequest | "next" | "ended"> {
+  async #perform(document: Document): Promise<DocumentRequest | "ran out" | "left" | "ended"> {
+    for (const verb of document.verbs) {
+      if (answers(verb)) this.#call.answer();
+      if (verb.verb === "Leave") return "left";
+      // deno-lint-ignore no-await-in-loop -- verbs follow each other
+      const next = await this.#verb(verb, document.url);
+      if (next !== "next") return next;
+    }
+    return "ran out";
+  }
+
+  async #verb(
+    verb: Exclude<Verb, Leave>,
+    documentUrl: string,
+  ): Promise<DocumentRequest | "next" | "ended"> {
     const call = this.#call;
     switch (verb.verb) {
       case "Say":
@@ -66,7 +101,11 @@ export class Interpreter {
       case "Gather":
         return await gather(call, verb, documentUrl);
       case "Dial":
-        return await dial(call, verb, documentUrl);
+        return verb.queue === undefined
+          ? await dial(call, verb, documentUrl)
+          : await dialQueue(call, verb, documentUrl);
+      case "Enqueue":
+        return await enqueue(call, verb, documentUrl, (document) => this.#perform(document));
       case "Record":
         return await record(call, verb, documentUrl);
       case "Redirect": {
@@ -87,30 +126,22 @@ export class Interpreter {
 
   /** A failure leads to the fallback URL's document, or ends the call. */
   async #fetch(request: DocumentRequest, isFallback = false): Promise<Document | undefined> {
-    const { url } = request;
+    return await this.#read(() => fetchDocument(this.#call, request), request.url, isFallback);
+  }
+
+  async #read(
+    document: () => Promise<Document>,
+    url: string,
+    isFallback: boolean,
+  ): Promise<Document | undefined> {
     const { maxSteps } = this.#call.setup;
     if (++this.#steps > maxSteps) {
       throw new Error(
         `Cannot follow the call further as it asked for more than ${maxSteps} documents: the last is ${url}`,
       );
     }
-    if (!isHttpUrl(url)) {
-      return await this.#applicationError(11100, `"${url}" is not a URL`, url, isFallback);
-    }
-    const webhook = await this.#call.request(request);
-    if (webhook.status === 0) {
-      return await this.#applicationError(11205, webhook.failure ?? "", url, isFallback);
-    }
-    if (webhook.twiml === undefined) {
-      const message = `Got HTTP ${webhook.status} response to ${webhook.url}`;
-      return await this.#applicationError(11200, message, url, isFallback);
-    }
     try {
-      const twiml = parseTwiml(webhook.twiml, webhook.headers["content-type"] ?? null);
-      for (const message of twiml.warnings) {
-        this.#call.happens({ kind: "warning", code: 12200, message });
-      }
-      return { url, verbs: twiml.verbs };
+      return await document();
     } catch (error) {
       if (!(error instanceof TwimlError)) throw error;
       return await this.#applicationError(error.code, error.message, url, isFallback);
@@ -149,8 +180,4 @@ export class Interpreter {
 function answers(verb: Verb): boolean {
   if (verb.verb === "Reject" || verb.verb === "Pause") return false;
   return !(verb.verb === "Dial" && verb.answerOnBridge);
-}
-
-function isHttpUrl(url: string): boolean {
-  return URL.canParse(url) && ["http:", "https:"].includes(new URL(url).protocol);
 }

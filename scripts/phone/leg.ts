@@ -1,6 +1,7 @@
-import { type Call, type DocumentRequest, progressParams } from "./call.ts";
+import { type Call, progressParams } from "./call.ts";
 import { type CallHappening, type CallStatus, STATUS_OF_EVENT } from "./call_record.ts";
 import type { Callee } from "./caller.ts";
+import type { DocumentRequest } from "./interruption.ts";
 import { newSid, type Params } from "./signer.ts";
 import { type DialNumber, type ProgressEvent, resolveUrl } from "./twiml.ts";
 
@@ -32,13 +33,8 @@ export class Leg {
 
   constructor(call: Call, setup: LegSetup) {
     const { number, callee, timeout } = setup;
-    const wished = callee.outcome ?? "answered";
-    const ringSeconds = callee.ringSeconds ??
-      (wished === "answered" ? 4 : wished === "no-answer" ? Infinity : 1);
-    const inTime = wished !== "no-answer" && ringSeconds < timeout;
     this.callee = callee;
-    this.outcome = inTime ? wished : "no-answer";
-    this.decidedAtMs = Math.min(ringSeconds, timeout) * 1000;
+    ({ outcome: this.outcome, decidedAtMs: this.decidedAtMs } = outcomeOf(callee, timeout));
     this.#call = call;
     this.#setup = setup;
     this.#happening = { kind: "leg", sid: this.sid, number: number.number, status: "queued" };
@@ -124,4 +120,23 @@ export class Leg {
       },
     });
   }
+}
+
+/**
+ * What becomes of a telephone that rings, and when that shows.
+ *
+ * @param timeout Seconds that it rings at most.
+ */
+export function outcomeOf(callee: Callee, timeout: number): {
+  outcome: NonNullable<Callee["outcome"]>;
+  decidedAtMs: number;
+} {
+  const wished = callee.outcome ?? "answered";
+  const ringSeconds = callee.ringSeconds ??
+    (wished === "answered" ? 4 : wished === "no-answer" ? Infinity : 1);
+  const inTime = wished !== "no-answer" && ringSeconds < timeout;
+  return {
+    outcome: inTime ? wished : "no-answer",
+    decidedAtMs: Math.min(ringSeconds, timeout) * 1000,
+  };
 }

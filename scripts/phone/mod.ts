@@ -6,12 +6,14 @@
 export { type CallEvent, CallRecord, type CallStatus, type EndedBy } from "./call_record.ts";
 export * from "./caller.ts";
 export { type Clock, realClock, VirtualClock } from "./clock.ts";
+export { Exchange } from "./exchange.ts";
 export { APPLICATION_ERROR } from "./interpreter.ts";
 export type { Delivery } from "./outbox.ts";
 export { type Params, sign } from "./signer.ts";
 export {
   type CallOptions,
   type PlacedCall,
+  type RestCall,
   Simulator,
   type SimulatorOptions,
 } from "./simulator.ts";

@@ -1,5 +1,6 @@
-import { type Call, CallerHungUp, type DocumentRequest } from "./call.ts";
+import type { Call } from "./call.ts";
 import type { Message } from "./caller.ts";
+import { CallerHungUp, type DocumentRequest, Interruption } from "./interruption.ts";
 import { Recording } from "./recording.ts";
 import { newSid, type Params } from "./signer.ts";
 import { type RecordVerb, resolveUrl } from "./twiml.ts";
@@ -54,10 +55,11 @@ export async function record(
   try {
     digits = await leaveMessage(call, verb, message);
   } catch (error) {
-    if (!(error instanceof CallerHungUp)) throw error;
+    if (!(error instanceof Interruption)) throw error;
     // Not confirmed: after a hang-up at the beep the action reports a second of audio, and the callback reports none.
     const action = finish(Math.min(recording.elapsed, message.seconds), { Digits: "hangup" });
-    call.end("caller");
+    if (!(error instanceof CallerHungUp)) throw error;
+    call.end(error.by);
     await call.requestIgnoringAnswer(action);
     throw error;
   }

@@ -1,12 +1,24 @@
 import { Call, type CallSetup } from "./call.ts";
 import type { CallEvent, CallRecord } from "./call_record.ts";
-import { type Callee, type Caller, type DialOffer, type Script, scripted } from "./caller.ts";
+import {
+  type Callee,
+  type Caller,
+  type DialOffer,
+  personAt,
+  type RingOffer,
+  type Script,
+  scripted,
+  type Telephone,
+} from "./caller.ts";
 import { type Clock, VirtualClock } from "./clock.ts";
+import { Exchange } from "./exchange.ts";
 import { Interpreter } from "./interpreter.ts";
+import { type DocumentSource, Redirected } from "./interruption.ts";
 import type { Delivery } from "./outbox.ts";
+import { ringOut } from "./ring_out.ts";
 import { seededRandom } from "./random.ts";
 import { newSid, type Params } from "./signer.ts";
-import type { ProgressEvent } from "./twiml.ts";
+import type { Method, ProgressEvent } from "./twiml.ts";
 import { type Fetch, Sender, type Webhook } from "./webhook.ts";
 
 export interface SimulatorOptions {
@@ -30,6 +42,10 @@ export interface SimulatorOptions {
   readonly seed?: number;
   /** How the people behind the dialled numbers behave when the caller's script leaves it open. */
   readonly callees?: Readonly<Record<string, Callee>> | ((offer: DialOffer) => Callee | undefined);
+  /** Who has the telephones that the app rings by REST. Default: `callees` by number. */
+  readonly telephones?: (offer: RingOffer) => Telephone | undefined;
+  /** Where calls meet: given to several simulators, they share queues. Default: one of its own. */
+  readonly exchange?: Exchange;
   /** So many more copies, at once, of each webhook that asks for TwiML; answers must be equal. */
   readonly duplicateSteps?: number;
   /** Whether a Dial's action is requested although the caller hung up. Default true. */
@@ -61,6 +77,28 @@ export interface CallOptions {
   readonly onWebhook?: (webhook: Webhook, record: CallRecord) => void;
 }
 
+/**
+ * A call that the app asks for. Source: https://www.twilio.com/docs/voice/api/call-resource#create-a-call-resource,
+ * which names the defaults.
+ */
+export interface RestCall {
+  readonly to: string;
+  readonly from: string;
+  /** What is carried out once it is answered. */
+  readonly document: DocumentSource;
+  readonly statusCallback?: string | undefined;
+  readonly statusCallbackMethod?: Method;
+  /** Default `["completed"]`. */
+  readonly statusCallbackEvents?: readonly ProgressEvent[];
+  /** Seconds that it rings at most; default 60. */
+  readonly timeout?: number;
+  /** Seconds that it lasts at most; default 14400. */
+  readonly timeLimit?: number;
+  readonly fallbackUrl?: string | undefined;
+  readonly onEvent?: CallOptions["onEvent"];
+  readonly onWebhook?: CallOptions["onWebhook"];
+}
+
 /** A call that goes on. */
 export interface PlacedCall {
   /** Grows while the call goes on. */
@@ -86,6 +124,8 @@ export interface PlacedCall {
 export class Simulator {
   readonly accountSid: string;
   readonly clock: Clock;
+  /** Where its calls meet. */
+  readonly exchange: Exchange;
   readonly #options: SimulatorOptions;
   readonly #sender: Sender;
   readonly #seed: number;
@@ -96,6 +136,7 @@ export class Simulator {
     this.#options = options;
     this.accountSid = options.accountSid ?? newSid("AC");
     this.clock = options.clock ?? new VirtualClock();
+    this.exchange = options.exchange ?? new Exchange();
     this.#sender = new Sender(options.authToken, options.fetch, options.headers);
     this.#seed = options.seed ?? Math.floor(Math.random() * 2 ** 32);
   }
@@ -108,7 +149,69 @@ export class Simulator {
   /** Begins a call that can be watched and hung up from outside. */
   place(options: CallOptions = {}): PlacedCall {
     const call = new Call(this.#setup(options));
-    const done = call.run(() => new Interpreter(call).run());
+    return this.#begin(call, async () => {
+      call.progress("initiated");
+      call.progress("ringing");
+      await new Interpreter(call).answer();
+    });
+  }
+
+  /** Rings a telephone, as the app asked by REST. The call is `queued` first: calls are made at a limited rate. */
+  dial(rest: RestCall): PlacedCall {
+    const { to, from, timeout = 60, timeLimit = 14_400 } = rest;
+    let telephone: Telephone = personAt({});
+    // Asked when it rings: at first nobody knows the call's sid.
+    const caller: Telephone = {
+      onRing: (offer) => {
+        const { telephones, callees } = this.#options;
+        const known = typeof callees === "object" ? callees[to] : undefined;
+        telephone = telephones?.(offer) ?? personAt(known ?? {});
+        return telephone.onRing?.(offer);
+      },
+      onHear: (heard) => telephone.onHear?.(heard),
+      onGather: (offer) => telephone.onGather?.(offer),
+      onDial: (offer) => telephone.onDial?.(offer),
+      onRecord: (offer) => telephone.onRecord?.(offer),
+      onTalk: () => telephone.onTalk?.(),
+    };
+    const call = new Call({
+      ...this.#setup({
+        from,
+        to,
+        caller,
+        ...(rest.onEvent && { onEvent: rest.onEvent }),
+        ...(rest.onWebhook && { onWebhook: rest.onWebhook }),
+      }),
+      direction: "outbound-api",
+      fallbackUrl: rest.fallbackUrl,
+      statusCallback: rest.statusCallback,
+      statusCallbackMethod: rest.statusCallbackMethod ?? "POST",
+      statusCallbackEvents: rest.statusCallbackEvents ?? ["completed"],
+    });
+    return this.#begin(call, () => ringOut(call, { timeout, timeLimit, document: rest.document }));
+  }
+
+  /**
+   * Changes a call that goes on, as the app asked by REST. Source: https://www.twilio.com/docs/voice/api/call-resource#update-a-call-resource
+   *
+   * @param change `canceled` ends a call that is not answered yet, `completed` any; a document replaces what goes on now.
+   * @returns whether the call can be changed so.
+   */
+  update(callSid: string, change: "completed" | "canceled" | DocumentSource): boolean {
+    const call = this.exchange.calls.get(callSid);
+    if (call === undefined || call.setup.accountSid !== this.accountSid) return false;
+    if (typeof change === "object") {
+      if (!call.isAnswered) return false;
+      call.interrupt(new Redirected(change));
+    } else {
+      if (change === "canceled" && call.isAnswered) return false;
+      call.hangUp("app");
+    }
+    return true;
+  }
+
+  #begin(call: Call, conversation: () => Promise<void>): PlacedCall {
+    const done = call.run(conversation);
     const settled = done.then(() => {}, () => {}).then(() => call.outbox.settled());
     this.#unsettled.add(settled);
     const forget = () => void this.#unsettled.delete(settled);
@@ -138,13 +241,16 @@ export class Simulator {
     return {
       from: options.from ?? "+14035550123",
       to: options.to ?? "+15874059000",
+      direction: "inbound",
       caller: options.caller ?? scripted(script),
       hangUpAfterMs: options.caller ? undefined : hangUpAfterMs,
       params: options.params ?? {},
       voiceUrl: own.voiceUrl,
       fallbackUrl: own.fallbackUrl,
       statusCallback: own.statusCallback,
+      statusCallbackMethod: "POST",
       statusCallbackEvents: own.statusCallbackEvents ?? ["completed"],
+      exchange: this.exchange,
       accountSid: this.accountSid,
       sender: this.#sender,
       clock: options.clock ?? this.clock.fork(),

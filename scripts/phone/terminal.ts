@@ -115,6 +115,12 @@ export function eventLine(event: CallEvent, paint: Paint): string | undefined {
       return line("records", `${event.maxLength} s at most`, event.transcribe ? "transcribed" : "");
     case "recorded":
       return line("recorded", `${event.seconds} s`, event.sid);
+    case "queued":
+      return line("waits", `in the queue, as number ${event.position}`);
+    case "dequeued":
+      return line("the queue", `${event.result} after ${event.seconds} s`);
+    case "bridged":
+      return line("connected", event.with);
     case "redirect":
       return undefined;
     case "reject":

@@ -63,10 +63,20 @@ export interface RecordingCallback {
   readonly recordingStatusCallbackEvents: readonly RecordingEvent[];
 }
 
-/** Connects the caller to a person. Source: Twilio, "TwiML Voice: Dial" and "Number". */
+/** The first call in a queue. Source: https://www.twilio.com/docs/voice/twiml/queue */
+export interface DialQueue {
+  readonly name: string;
+  /** What the queued caller hears before the two are connected. */
+  readonly url: string | undefined;
+  readonly method: Method;
+}
+
+/** Connects the caller to a person. Source: Twilio, "TwiML Voice: Dial", "Number" and "Queue". */
 export interface Dial extends RecordingCallback {
   readonly verb: "Dial";
   readonly numbers: readonly DialNumber[];
+  /** Dialled in place of numbers. */
+  readonly queue: DialQueue | undefined;
   readonly action: string | undefined;
   readonly method: Method;
   /** Seconds that the phone rings at most. */
@@ -96,6 +106,22 @@ export interface RecordVerb extends RecordingCallback {
   readonly transcribeCallback: string | undefined;
 }
 
+/** Holds the call in a queue. Source: https://www.twilio.com/docs/voice/twiml/enqueue */
+export interface Enqueue {
+  readonly verb: "Enqueue";
+  readonly name: string;
+  readonly action: string | undefined;
+  readonly method: Method;
+  /** Asked again whenever its document has run out; without one there is Twilio's music. */
+  readonly waitUrl: string | undefined;
+  readonly waitUrlMethod: Method;
+}
+
+/** Takes the call out of its queue. Source: https://www.twilio.com/docs/voice/twiml/leave */
+export interface Leave {
+  readonly verb: "Leave";
+}
+
 export interface Redirect {
   readonly verb: "Redirect";
   readonly url: string;
@@ -111,7 +137,16 @@ export interface Hangup {
   readonly verb: "Hangup";
 }
 
-export type Verb = Prompt | Gather | Dial | RecordVerb | Redirect | Reject | Hangup;
+export type Verb =
+  | Prompt
+  | Gather
+  | Dial
+  | RecordVerb
+  | Enqueue
+  | Leave
+  | Redirect
+  | Reject
+  | Hangup;
 export type Method = "GET" | "POST";
 export type ProgressEvent = (typeof PROGRESS_EVENTS)[number];
 export type RecordingEvent = (typeof RECORDING_EVENTS)[number];
@@ -146,12 +181,14 @@ export interface Twiml {
 /** Longest document that Twilio takes, in bytes (error 11750). */
 const MAX_BYTES = 64 * 1024;
 const MAX_TRANSCRIBED_SECONDS = 120;
+/** Characters: the page of the verb says 64 or less, those of the errors less than 64; the functions keep to the latter. */
+const MAX_QUEUE_NAME = 63;
 
 /**
  * Reads an answer as strictly as Twilio does.
  *
  * @throws {TwimlError} 12300 wrong content type, 11750 too large, 12100 not well-formed or not a
- * `<Response>`, 13511 or, within a `<Gather>`, 13321 a voice that does not speak the language, 12200 a verb or nesting that Twilio does not know. Twilio only warns about the
+ * `<Response>`, 13511 or, within a `<Gather>`, 13321 a voice that does not speak the language, 14204 to 14213 a queue's name, 12200 a verb or nesting that Twilio does not know. Twilio only warns about the
  * last and skips the verb; here it ends the call, because a hotline that sends it is broken.
  */
 export function parseTwiml(body: string, contentType: string | null): Twiml {
@@ -241,12 +278,18 @@ function readVerb(element: Element, warnings: string[]): Verb {
       });
     }
     case "Dial": {
-      const numbers = element.children.map((child) => readNumber(child, warnings));
+      const queues = element.children.filter(({ name }) => name === "Queue");
+      const numbers = element.children.filter(({ name }) => name !== "Queue")
+        .map((child) => readNumber(child, warnings));
       if (element.text.trim() !== "") numbers.unshift(plainNumber(element.text.trim()));
+      if (queues.length + Math.min(numbers.length, 1) > 1) {
+        throw new TwimlError(12200, "Cannot dial <Queue> beside another noun");
+      }
       read.ignore("trim", "ringTone", "recordingTrack", "referUrl", "referMethod");
       return read.done({
         verb: "Dial",
         numbers,
+        queue: queues[0] && readQueue(queues[0], warnings),
         action: read.optional("action"),
         method: read.method("method"),
         timeout: read.number("timeout", 30),
@@ -280,6 +323,18 @@ function readVerb(element: Element, warnings: string[]): Verb {
         ...readRecordingCallback(read),
       });
     }
+    case "Enqueue":
+      return read.done({
+        verb: "Enqueue",
+        // Source: https://www.twilio.com/docs/api/errors/14204, .../14205
+        name: queueName(element, [14204, 14205]),
+        action: read.optional("action"),
+        method: read.method("method"),
+        waitUrl: read.optional("waitUrl"),
+        waitUrlMethod: read.method("waitUrlMethod"),
+      });
+    case "Leave":
+      return read.done({ verb: "Leave" });
     case "Redirect":
       return read.done({
         verb: "Redirect",
@@ -346,7 +401,10 @@ function checkSsml(element: Element, warnings: string[]): void {
 
 function readNumber(element: Element, warnings: string[]): DialNumber {
   if (element.name !== "Number") {
-    throw new TwimlError(12200, `Cannot dial <${element.name}>: only <Number> is supported`);
+    throw new TwimlError(
+      12200,
+      `Cannot dial <${element.name}>: only <Number> and <Queue> are supported`,
+    );
   }
   const read = reader(element, warnings);
   read.ignore("byoc");
@@ -358,6 +416,26 @@ function readNumber(element: Element, warnings: string[]): DialNumber {
     statusCallbackMethod: read.method("statusCallbackMethod"),
     statusCallbackEvents: read.events("statusCallbackEvent", PROGRESS_EVENTS),
   });
+}
+
+function readQueue(element: Element, warnings: string[]): DialQueue {
+  const read = reader(element, warnings);
+  return read.done({
+    // Source: https://www.twilio.com/docs/api/errors/14212, .../14213
+    name: queueName(element, [14212, 14213]),
+    url: read.optional("url"),
+    method: read.method("method"),
+  });
+}
+
+/** @param codes of a name that is too short, and of one that is too long */
+function queueName(element: Element, codes: readonly [number, number]): string {
+  const name = element.text.trim();
+  if (name !== "" && name.length <= MAX_QUEUE_NAME) return name;
+  throw new TwimlError(
+    codes[name === "" ? 0 : 1],
+    `Cannot carry out <${element.name}>: a queue's name has 1 to ${MAX_QUEUE_NAME} characters`,
+  );
 }
 
 function readRecordingCallback(read: ReturnType<typeof reader>): RecordingCallback {

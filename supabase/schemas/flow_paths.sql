@@ -49,6 +49,11 @@ begin
       when 'hours' then coalesce(p_facts -> 'calendars' ->> (v_prefix || (n ->> 'calendar')), 'unknown')
       when 'match' then public.case_of(n, c, p_facts)
       when 'ring' then case when not public.can_ring(v_steps, n, c, p_facts) then 'unanswered' end
+      when 'queue' then case
+        when not public.can_ring(v_steps, n, c, p_facts) then 'gave_up'
+        when (p_facts -> 'queues' -> (n ->> 'group') ->> 'full')::boolean then 'full'
+      end
+      when 'callback' then case when (p_facts ->> 'callable')::boolean then 'next' else 'refused' end
       when 'flow' then 'next'
       when 'end' then 'end'
     end;
@@ -110,7 +115,7 @@ begin
 end
 $$;
 
--- Whether a `ring` node has anybody to ring, as far as the facts tell.
+-- Whether a `ring` or `queue` node has anybody to ring, as far as the facts tell.
 create function public.can_ring(p_steps jsonb, n jsonb, c public.call_logs, p_facts jsonb) returns boolean
 language plpgsql stable set search_path = ''
 as $$

@@ -1,5 +1,5 @@
 -- Call flows: documents that say how a line answers, their published versions, and what a flow asks of the database while
--- a call goes on: calendars, people, prompts. org_id null is the main account throughout.
+-- a call goes on: calendars and prompts. org_id null is the main account throughout.
 
 create table public.call_flows (
   id bigint generated always as identity primary key,
@@ -48,6 +48,8 @@ create table public.call_flow_versions (
   numbers text[] not null default '{}',
   -- Whether it asks if the caller has called before.
   asks_returning boolean not null default false,
+  -- The groups for which it holds callers.
+  holds text[] not null default '{}',
   -- Its nodes without words: what walk_flow goes by.
   steps jsonb not null constraint call_flow_versions_steps_object check (jsonb_typeof(steps) = 'object'),
   constraint call_flow_versions_key unique (flow_id, version)
@@ -117,27 +119,6 @@ alter table public.calendar_overrides enable row level security;
 create policy calendar_overrides_of_own_org on public.calendar_overrides
   for select to authenticated using (exists (select from public.call_flows as f where f.id = flow_id));
 create policy calendar_overrides_of_the_service on public.calendar_overrides to service_role using (true) with check (true);
-
--- Those whom groups name. Their availability is asked while a call goes on; everything else of a version is frozen.
-create table public.people (
-  id uuid primary key default gen_random_uuid(),
-  org_id uuid,
-  handle text not null constraint people_handle_form check (handle ~ '^[a-z][a-z0-9_]{0,31}$'),
-  name text not null constraint people_name_length check (length(name) between 1 and 200),
-  phone public.e164 not null,
-  available boolean not null default true,
-  -- Do not disturb: not available until then, whatever `available` says.
-  dnd_until timestamptz,
-  created_at timestamptz not null default now(),
-  constraint people_key unique nulls not distinct (org_id, handle)
-);
-
-comment on table public.people is 'Whom a line rings, by the handle that groups of a flow name.';
-
-alter table public.people enable row level security;
-create policy people_of_own_org on public.people
-  for select to authenticated using (org_id = (select public.current_org_id()));
-create policy people_of_the_service on public.people to service_role using (true) with check (true);
 
 -- Audio of prompts; the files are in Storage, by their hash. Kept by owner: what one organisation stored, another cannot
 -- name in a flow.
@@ -342,7 +323,7 @@ begin
   else
     insert into public.call_flow_versions (
       flow_id, version, hash, definition, replaces, note, published_by, uses, calendars, handles, numbers, asks_returning,
-      steps
+      holds, steps
     )
     select
       v_flow_id, coalesce(v_newest.version, 0) + 1, v_hash, p_definition, v_current.version, p_note, p_by, v_uses,
@@ -367,6 +348,9 @@ begin
         select from public.call_flow_versions as v
         where v.asks_returning and v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)
       ),
+      array(select g #>> '{}' from jsonb_path_query(p_definition, '$.nodes.*?(@.type == "queue").group') as g union
+        select unnest(v.holds) from public.call_flow_versions as v
+        where v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)),
       public.steps_of(p_definition)
     from (select) as one
     left join jsonb_each(p_definition -> 'calendars') as own(name, calendar) on true
@@ -650,11 +634,11 @@ declare
   v_people jsonb;
 begin
   if c.flow_version is not null and p_ask ?| array['line', 'flow'] then
-    select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning into v
+    select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning, w.holds into v
     from public.call_flow_versions as w join public.call_flows as f on f.id = w.flow_id
     where w.id = c.flow_version;
     if not starts_with(v.hash, coalesce(p_ask ->> 'flow', '')) then
-      select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning into v
+      select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning, w.holds into v
       from public.call_flow_versions as w join public.call_flows as f on f.id = w.flow_id
       where w.id = coalesce(public.version_by_hash(c.org_id, p_ask ->> 'flow'), c.flow_version);
     end if;
@@ -673,13 +657,24 @@ begin
     if v.handles <> '{}' then
       select
         coalesce(jsonb_object_agg(p.handle, jsonb_build_object(
-          'phone', p.phone, 'available', p.available and coalesce(p.dnd_until <= now(), true)
+          'phone', p.phone, 'available', public.person_available(p)
         )), '{}'),
         v_numbers || coalesce(array_agg(p.phone::text), '{}')
       into v_people, v_numbers
       from public.people as p
       where p.handle = any (v.handles) and p.org_id is not distinct from c.org_id;
       v_facts := v_facts || jsonb_build_object('people', v_people);
+    end if;
+    if v.holds <> '{}' then
+      v_facts := v_facts || jsonb_build_object('queues', (
+        select jsonb_object_agg(h.name, jsonb_build_object('waiting', q.waiting, 'full', q.waiting >= 1000))
+        from unnest(v.holds) as h(name)
+        cross join lateral (
+          select count(*) as waiting from public.queue_entries as e
+          where e.owner = coalesce(c.org_id, '00000000-0000-0000-0000-000000000000') and e.queue = h.name
+            and e.left_at is null and e.taken_at is null
+        ) as q
+      ));
     end if;
   end if;
   -- A call that comes in where the settings answer hears a menu first: nobody is rung for it yet.
@@ -688,6 +683,14 @@ begin
       'spent', public.line_has_spent(c, (p_ask #>> '{dials,leg_sec}')::bigint, (p_ask #>> '{dials,day_sec}')::integer),
       'own_lines', public.own_lines(v_numbers)
     );
+  end if;
+  -- The step knows which destinations are allowed.
+  if p_ask ? 'callable' then
+    v_facts := v_facts || jsonb_build_object('callable', coalesce(
+      (p_ask ->> 'callable')::boolean and c.party is not null and c.line is not null
+        and not coalesce((v_facts ->> 'spent')::boolean, false) and public.own_lines(array[c.party::text]) = '[]',
+      false
+    ));
   end if;
   return v_facts;
 end
@@ -791,13 +794,13 @@ end;
 
 grant select on
   public.call_flows, public.call_flow_versions, public.call_flow_pointers, public.lines, public.calendar_overrides,
-  public.people, public.prompts
+  public.prompts
   to authenticated;
 grant select, insert, update (draft, drafted_by, drafted_at) on public.call_flows to service_role;
 grant select, insert on public.call_flow_versions to service_role;
 grant select, insert, update (version, moved_by, moved_at) on public.call_flow_pointers to service_role;
 grant select, insert, delete, update (flow_id) on public.lines to service_role;
-grant select, insert, update, delete on public.calendar_overrides, public.people to service_role;
+grant select, insert, update, delete on public.calendar_overrides to service_role;
 grant select, insert on public.prompts to service_role;
 grant execute on function
   public.flows_named_in, public.is_time_zone, public.flows_used, public.current_version, public.rung_by, public.steps_of, public.own_lines,
@@ -806,3 +809,5 @@ grant execute on function
   public.calendar_states, public.calendar_switches, public.set_override, public.answering_version, public.call_facts, public.flow_body, public.version_by_hash,
   public.flow_of_account, public.published_flows
   to service_role;
+-- A person's hours are checked as the one who enters them.
+grant execute on function public.is_time_zone to authenticated;

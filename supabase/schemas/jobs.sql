@@ -100,6 +100,10 @@ values
   -- Each run retries, in order; after a day the message is dropped.
   ('alert_pagerduty', 'alert-dispatch', 0, 0.5, null, '50 s', '{50 s}', null, null, '1 day', null, '30 days', false),
   ('alert_slack', 'alert-dispatch', 1, 0.5, null, '50 s', '{50 s}', null, null, '1 day', null, '30 days', false),
+  -- Twilio makes a leg a second for each account. What comes too late for a caller is ended by mend_dialling.
+  ('dial', 'dial-worker', 0, 0.5, null, '30 s', '{1 s, 2 s, 5 s}', null, null, null, '10 s', null, false),
+  ('dial_end', 'dial-worker', 1, 0.25, null, '30 s', '{2 s, 5 s, 30 s, 5 min}', null, null, null, '10 s', null, false),
+  ('callback', 'dial-worker', 2, 0.25, null, '30 s', '{10 s, 1 min}', null, null, null, null, null, false),
   ('onboarding', 'voice-reconcile', 0, 0.25, null, '3 min',
     '{1 min, 2 min, 4 min, 8 min, 16 min, 32 min, 64 min, 128 min, 256 min, 6 h}', null, null, null, null, null, false),
   ('open_call', 'voice-reconcile', 1, 0.25, null, '2 min', '{5 min}', null, null, null, null, null, false),
@@ -149,6 +153,7 @@ begin
   return case
     when p_kind like 'mail\_%' then public.mail_content(p_kind, p_payload)
     when p_kind in ('open_call', 'incomplete_call') then public.call_to_ask(p_kind, p_key)
+    when p_kind in ('dial', 'dial_end') then public.dial_content(p_kind, p_key::uuid)
     when p_kind = 'onboarding' then (
       select public.onboarding_work(t) from public.telephony_transactions as t where t.id = p_key::uuid
     )

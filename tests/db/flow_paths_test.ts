@@ -230,8 +230,8 @@ Deno.test("events go with their month, and their counts stay", async () => {
 
 Deno.test("the database takes the way that the interpreter takes, through random flows with random callers", async () => {
   await sql`
-    insert into people (handle, name, phone) values
-      ('anna', 'Anna', '+15870009001'), ('ben', 'Ben', '+15870009002')`;
+    insert into people (verified_at, handle, name, phone) values
+      (now(), 'anna', 'Anna', '+15870009001'), (now(), 'ben', 'Ben', '+15870009002')`;
   let steps = 0;
   const one = fc.tuple(flowDocument, fc.array(anyCaller, { minLength: 2, maxLength: 2 }));
   for (const [draft, callers] of fc.sample(one, { seed: 11, numRuns: 30 })) {

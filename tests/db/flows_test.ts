@@ -551,13 +551,13 @@ Deno.test("the facts are those that the version asks about, as they were when th
   const { org, account, number } = await tenant();
   const [anna, ben, away] = ["+15870001001", "+15870001002", "+15870001003"];
   await sql`
-    insert into people (org_id, handle, name, phone, available, dnd_until) values
-      (${org}, 'anna', 'Anna', ${anna}, true, now() - interval '1 minute'),
-      (${org}, 'ben', 'Ben', ${ben}, true, now() + interval '1 hour'),
-      (${org}, 'carl', 'Carl', ${away}, false, null),
-      (${org}, 'dora', 'Dora', ${number}, true, null),
-      (${org}, 'unasked', 'Una', '+15870001004', true, null),
-      (null, 'anna', 'Another', '+15870001005', false, null)`;
+    insert into people (verified_at, org_id, handle, name, phone, available, dnd_until) values
+      (now(), ${org}, 'anna', 'Anna', ${anna}, true, now() - interval '1 minute'),
+      (now(), ${org}, 'ben', 'Ben', ${ben}, true, now() + interval '1 hour'),
+      (now(), ${org}, 'carl', 'Carl', ${away}, false, null),
+      (now(), ${org}, 'dora', 'Dora', ${number}, true, null),
+      (now(), ${org}, 'unasked', 'Una', '+15870001004', true, null),
+      (now(), null, 'anna', 'Another', '+15870001005', false, null)`;
   const hours = { weekly: {}, dates: {} };
   await publish(
     org,

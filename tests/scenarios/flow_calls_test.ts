@@ -97,7 +97,7 @@ Deno.test("a group is rung at once, and the first that answers is put through", 
 
 Deno.test("people are rung as they are available at that moment", async () => {
   await hotline.db.sql`
-    insert into people (handle, name, phone) values ('anna', 'Anna', ${ANNA}), ('ben', 'Ben', ${BEN})`;
+    insert into people (verified_at, handle, name, phone) values (now(), 'anna', 'Anna', ${ANNA}), (now(), 'ben', 'Ben', ${BEN})`;
   await publish("people", ringing({ members: ["anna", "ben"], seconds: 15 }), [LINE]);
   assertEquals((await call({ dial: "answered" })).record.dialled.length, 2);
   await hotline.db.sql`update people set available = false where handle = 'anna'`;

@@ -46,8 +46,8 @@ const settings = testSettings({
   TWILIO_ACCOUNT_SID: ACCOUNT_SID,
 });
 const flows = flowDatabase(dataApi(server.url, LOCAL_SECRET_KEY));
-await db.sql`insert into people (handle, name, phone) values
-  ('anna', 'Anna', '+14035550111'), ('ben', 'Ben', '+14035550112')`;
+await db.sql`insert into people (verified_at, handle, name, phone) values
+  (now(), 'anna', 'Anna', '+14035550111'), (now(), 'ben', 'Ben', '+14035550112')`;
 
 const builtIn = checkFlow(hotline(settings).flow, FACTS);
 const hotlineSeconds = builtIn.ok ? builtIn.longest_seconds : NaN;

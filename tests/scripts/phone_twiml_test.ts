@@ -68,7 +68,16 @@ Deno.test("verbs and nestings that Twilio does not know are errors", () => {
     assertCode(12200, `<Response>${verbs}</Response>`);
   }
   assertCode(12200, "<Response><Dial><Conference>room</Conference></Dial></Response>");
-  assertCode(12200, "<Response><Enqueue>line</Enqueue></Response>");
+  assertCode(12200, "<Response><Dial>+15550001111<Queue>line</Queue></Dial></Response>");
+});
+
+Deno.test("a queue's name has 1 to 63 characters", () => {
+  const named = (length: number) => "q".repeat(length);
+  assertEquals(parse(`<Enqueue>${named(63)}</Enqueue>`).verbs.length, 1);
+  assertCode(14204, "<Response><Enqueue/></Response>");
+  assertCode(14205, `<Response><Enqueue>${named(64)}</Enqueue></Response>`);
+  assertCode(14212, "<Response><Dial><Queue/></Dial></Response>");
+  assertCode(14213, `<Response><Dial><Queue>${named(64)}</Queue></Dial></Response>`);
 });
 
 Deno.test("unknown attributes and values are warnings, and the default holds", () => {

@@ -13,6 +13,8 @@ export const CALL_EVENTS = [
   "route",
   "key_pressed",
   "dial_ended",
+  "queue_waited",
+  "queue_left",
   "voicemail_offered",
   "voicemail_recorded",
   "status",
@@ -97,7 +99,28 @@ export interface Ask {
     readonly leg_sec: number;
     readonly day_sec: number;
   } | undefined;
+  /** Whether the caller's number may be called back: a destination that is allowed. */
+  readonly callable?: boolean | undefined;
+  /** The place in the queue, at each request of what a caller who holds hears. */
+  readonly queue?: Readonly<Record<string, never>> | undefined;
+  /** What the leg of an attempt tells: see `attempt_told`. */
+  readonly attempt?:
+    | { readonly token: string; readonly told?: AttemptTold | undefined }
+    | undefined;
+  /** Whether the caller is one of the owner's people; `available` sets whether they take calls. */
+  readonly self?: { readonly available?: boolean | undefined } | undefined;
 }
+
+/**
+ * `pressed`: the person accepts by key; `connected`: and is on the line with the caller. `caller_*`: why the caller who was
+ * promised a call was not reached.
+ */
+export type AttemptTold =
+  | "pressed"
+  | "connected"
+  | "caller_busy"
+  | "caller_no_answer"
+  | "caller_failed";
 
 /** The call as of the first acceptance of the event. */
 export interface AcceptedCall {
@@ -145,6 +168,52 @@ export interface Facts {
   readonly people?:
     | Readonly<Record<string, { readonly phone: string; readonly available: boolean }>>
     | undefined;
+  /** Of the groups for which the pinned version holds callers. */
+  readonly queues?:
+    | Readonly<Record<string, { readonly waiting: number; readonly full: boolean }>>
+    | undefined;
+  /** Whether a call back may be promised. */
+  readonly callable?: boolean | undefined;
+  /** The groups for which a call back is promised by now: only then may the caller hear so. */
+  readonly callbacks?: Readonly<Record<string, true>> | undefined;
+  /** The caller's place; absent: the call holds nowhere. */
+  readonly queue?: Place | undefined;
+  readonly attempt?: AttemptAnswer | null | undefined;
+  /** The verified person who calls from this number; absent: nobody. */
+  readonly self?: {
+    readonly handle: string;
+    readonly name: string;
+    readonly available: boolean;
+    /** ISO 8601. */
+    readonly dnd_until?: string | undefined;
+  } | undefined;
+  /** Somebody is to be dialled: the worker of `dial` jobs should not wait for its tick. */
+  readonly wake?: boolean | undefined;
+}
+
+/** A caller's place in a queue. */
+export interface Place {
+  /** Those ahead, and the caller; never greater than the one before. */
+  readonly position: number;
+  /** Seconds that half of the callers at such a place waited in the last 4 hours; from more than 20 samples. */
+  readonly wait?:
+    | { readonly low_sec: number; readonly high_sec: number; readonly samples: number }
+    | undefined;
+}
+
+/** What the leg of an attempt is to do. */
+export interface AttemptAnswer {
+  readonly purpose: "person" | "callback_person" | "verify";
+  /** Of all who pressed, this one. */
+  readonly won: boolean;
+  /** The leg is to be ended: somebody else was first, or nobody waits any more. */
+  readonly over: boolean;
+  /** The call that the person was won for. */
+  readonly call_sid?: string | undefined;
+  /** The queue that it holds in: a group, or the call. */
+  readonly queue?: string | undefined;
+  /** How many others are to be dialled now. */
+  readonly wake?: number | undefined;
 }
 
 /** The outcome of an event. A failure is a value, so that every step must handle it. */

@@ -206,6 +206,7 @@ export type Database = {
           "flow_id": number;
           "handles": (string)[];
           "hash": string;
+          "holds": (string)[];
           "id": number;
           "note": string | null;
           "numbers": (string)[];
@@ -224,6 +225,7 @@ export type Database = {
           "flow_id": number;
           "handles"?: (string)[];
           "hash": string;
+          "holds"?: (string)[];
           "id"?: never;
           "note"?: string | null;
           "numbers"?: (string)[];
@@ -241,6 +243,7 @@ export type Database = {
           "flow_id"?: number;
           "handles"?: (string)[];
           "hash"?: string;
+          "holds"?: (string)[];
           "id"?: never;
           "note"?: string | null;
           "numbers"?: (string)[];
@@ -583,6 +586,76 @@ export type Database = {
         };
         Relationships: [];
       };
+      "callbacks": {
+        Row: {
+          "calendar": NonNullable<Json>;
+          "call_sid": string;
+          "due_at": string;
+          "ended_at": string | null;
+          "group_name": string;
+          "id": string;
+          "line": string;
+          "max_tries": number;
+          "members": (string)[];
+          "node": string;
+          "org_id": string | null;
+          "owner": string;
+          "promised_at": string;
+          "queued_at": string;
+          "seconds": number;
+          "state": string;
+          "to_e164": string;
+          "tries": number;
+          "version_id": number;
+          "why": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "calendar": NonNullable<Json>;
+          "call_sid": string;
+          "due_at"?: string;
+          "ended_at"?: string | null;
+          "group_name": string;
+          "id"?: string;
+          "line": string;
+          "max_tries"?: number;
+          "members": (string)[];
+          "node": string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "promised_at"?: string;
+          "queued_at": string;
+          "seconds": number;
+          "state"?: string;
+          "to_e164": string;
+          "tries"?: number;
+          "version_id": number;
+          "why"?: string | null;
+        };
+        Update: {
+          "calendar"?: NonNullable<Json>;
+          "call_sid"?: string;
+          "due_at"?: string;
+          "ended_at"?: string | null;
+          "group_name"?: string;
+          "id"?: string;
+          "line"?: string;
+          "max_tries"?: number;
+          "members"?: (string)[];
+          "node"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "promised_at"?: string;
+          "queued_at"?: string;
+          "seconds"?: number;
+          "state"?: string;
+          "to_e164"?: string;
+          "tries"?: number;
+          "version_id"?: number;
+          "why"?: string | null;
+        };
+        Relationships: [];
+      };
       "consent_evidence": {
         Row: {
           "basis": NonNullable<Json>;
@@ -644,6 +717,114 @@ export type Database = {
           "subject"?: string | null;
         };
         Relationships: [];
+      };
+      "dial_attempts": {
+        Row: {
+          "accepted_at": string | null;
+          "answered_at": string | null;
+          "call_sid": string | null;
+          "callback_id": string | null;
+          "cancelled_at": string | null;
+          "connected_at": string | null;
+          "decided_at": string;
+          "dialled_at": string | null;
+          "ended_at": string | null;
+          "group_name": string | null;
+          "id": number;
+          "leg_sid": string | null;
+          "line": string;
+          "node": string | null;
+          "org_id": string | null;
+          "owner": string;
+          "person_id": string | null;
+          "purpose": string;
+          "queue": string | null;
+          "result": string | null;
+          "seconds": number;
+          "state": string;
+          "to_e164": string;
+          "token": string;
+          "version_id": number | null;
+          "cancel_attempt": undefined | null;
+        };
+        ComputedFields: "cancel_attempt";
+        Insert: {
+          "accepted_at"?: string | null;
+          "answered_at"?: string | null;
+          "call_sid"?: string | null;
+          "callback_id"?: string | null;
+          "cancelled_at"?: string | null;
+          "connected_at"?: string | null;
+          "decided_at"?: string;
+          "dialled_at"?: string | null;
+          "ended_at"?: string | null;
+          "group_name"?: string | null;
+          "id"?: never;
+          "leg_sid"?: string | null;
+          "line": string;
+          "node"?: string | null;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "person_id"?: string | null;
+          "purpose": string;
+          "queue"?: string | null;
+          "result"?: string | null;
+          "seconds": number;
+          "state"?: string;
+          "to_e164": string;
+          "token"?: string;
+          "version_id"?: number | null;
+        };
+        Update: {
+          "accepted_at"?: string | null;
+          "answered_at"?: string | null;
+          "call_sid"?: string | null;
+          "callback_id"?: string | null;
+          "cancelled_at"?: string | null;
+          "connected_at"?: string | null;
+          "decided_at"?: string;
+          "dialled_at"?: string | null;
+          "ended_at"?: string | null;
+          "group_name"?: string | null;
+          "id"?: never;
+          "leg_sid"?: string | null;
+          "line"?: string;
+          "node"?: string | null;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "person_id"?: string | null;
+          "purpose"?: string;
+          "queue"?: string | null;
+          "result"?: string | null;
+          "seconds"?: number;
+          "state"?: string;
+          "to_e164"?: string;
+          "token"?: string;
+          "version_id"?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "dial_attempts_callback_id_fkey";
+            columns: ["callback_id"];
+            isOneToOne: false;
+            referencedRelation: "callbacks";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "dial_attempts_callback_id_fkey";
+            columns: ["callback_id"];
+            isOneToOne: false;
+            referencedRelation: "callbacks_due";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "dial_attempts_person_id_fkey";
+            columns: ["person_id"];
+            isOneToOne: false;
+            referencedRelation: "people";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "dialled_time": {
         Row: {
@@ -1130,6 +1311,7 @@ export type Database = {
       "people": {
         Row: {
           "available": boolean;
+          "calendar": Json | null;
           "created_at": string;
           "dnd_until": string | null;
           "handle": string;
@@ -1137,10 +1319,13 @@ export type Database = {
           "name": string;
           "org_id": string | null;
           "phone": string;
+          "verified_at": string | null;
+          "person_available": boolean | null;
         };
-        ComputedFields: never;
+        ComputedFields: "person_available";
         Insert: {
           "available"?: boolean;
+          "calendar"?: Json | null;
           "created_at"?: string;
           "dnd_until"?: string | null;
           "handle": string;
@@ -1148,9 +1333,11 @@ export type Database = {
           "name": string;
           "org_id"?: string | null;
           "phone": string;
+          "verified_at"?: string | null;
         };
         Update: {
           "available"?: boolean;
+          "calendar"?: Json | null;
           "created_at"?: string;
           "dnd_until"?: string | null;
           "handle"?: string;
@@ -1158,6 +1345,7 @@ export type Database = {
           "name"?: string;
           "org_id"?: string | null;
           "phone"?: string;
+          "verified_at"?: string | null;
         };
         Relationships: [];
       };
@@ -1234,6 +1422,73 @@ export type Database = {
           "seconds"?: number;
           "stored_at"?: string;
           "stored_by"?: string | null;
+        };
+        Relationships: [];
+      };
+      "queue_entries": {
+        Row: {
+          "call_sid": string;
+          "connected_at": string | null;
+          "first_position": number;
+          "group_name": string | null;
+          "id": number;
+          "left_at": string | null;
+          "line": string | null;
+          "members": (string)[];
+          "node": string;
+          "org_id": string | null;
+          "owner": string;
+          "queue": string;
+          "queued_at": string;
+          "result": string | null;
+          "seconds": number;
+          "taken_at": string | null;
+          "taken_by": string | null;
+          "told_position": number | null;
+          "version_id": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "call_sid": string;
+          "connected_at"?: string | null;
+          "first_position": number;
+          "group_name"?: string | null;
+          "id"?: never;
+          "left_at"?: string | null;
+          "line"?: string | null;
+          "members": (string)[];
+          "node": string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "queue": string;
+          "queued_at"?: string;
+          "result"?: string | null;
+          "seconds": number;
+          "taken_at"?: string | null;
+          "taken_by"?: string | null;
+          "told_position"?: number | null;
+          "version_id": number;
+        };
+        Update: {
+          "call_sid"?: string;
+          "connected_at"?: string | null;
+          "first_position"?: number;
+          "group_name"?: string | null;
+          "id"?: never;
+          "left_at"?: string | null;
+          "line"?: string | null;
+          "members"?: (string)[];
+          "node"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "queue"?: string;
+          "queued_at"?: string;
+          "result"?: string | null;
+          "seconds"?: number;
+          "taken_at"?: string | null;
+          "taken_by"?: string | null;
+          "told_position"?: number | null;
+          "version_id"?: number;
         };
         Relationships: [];
       };
@@ -1696,6 +1951,26 @@ export type Database = {
         ComputedFields: never;
         Relationships: [];
       };
+      "callbacks_due": {
+        Row: {
+          "call_sid": string;
+          "due_at": string;
+          "group_name": string;
+          "id": string;
+          "line": string;
+          "max_tries": number;
+          "org_id": string | null;
+          "place": number | null;
+          "promised_at": string;
+          "queued_at": string;
+          "state": string;
+          "to_e164": string;
+          "tries": number;
+          "why": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
       "calls_by_day": {
         Row: {
           "avg_duration_sec": number | null;
@@ -1959,6 +2234,43 @@ export type Database = {
         ComputedFields: never;
         Relationships: [];
       };
+      "people_performance": {
+        Row: {
+          "accepted": number | null;
+          "busy": number | null;
+          "canceled": number | null;
+          "day": string | null;
+          "declined": number | null;
+          "group_name": string | null;
+          "handle": string | null;
+          "name": string | null;
+          "no_answer": number | null;
+          "org_id": string | null;
+          "rung": number | null;
+          "seconds_to_accept": number | null;
+          "talk_sec": number | null;
+          "too_late": number | null;
+          "unreachable": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "queue_now": {
+        Row: {
+          "call_sid": string;
+          "group_name": string | null;
+          "node": string;
+          "org_id": string | null;
+          "position": number | null;
+          "queued_at": string;
+          "rings_all": boolean | null;
+          "taken": boolean | null;
+          "told_position": number | null;
+          "waited_sec": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
       "rate_limit_violations": {
         Row: {
           "endpoint": string;
@@ -2036,6 +2348,11 @@ export type Database = {
         Returns: string;
       };
       "answering_version": { Args: { "p_ask": Json; "p_org_id": string }; Returns: number };
+      "attempt_told": {
+        Args: { "p_leg_sid": string; "p_status"?: string; "p_token": string; "p_told"?: string };
+        Returns: Json;
+      };
+      "begin_dial": { Args: { "p_token": string }; Returns: string };
       "begin_onboarding": {
         Args: { "p_further"?: boolean; "p_key"?: string; "p_org_id": string; "p_request": Json };
         Returns: Json;
@@ -2093,6 +2410,7 @@ export type Database = {
         }[];
       };
       "call_to_ask": { Args: { "p_call_sid": string; "p_kind": string }; Returns: Json };
+      "callback_tried": { Args: { "p_id": string; "p_result": string }; Returns: undefined };
       "calls_of_person": { Args: { "p_number": string }; Returns: string[] };
       "can_ring": {
         Args: {
@@ -2106,6 +2424,16 @@ export type Database = {
         };
         Returns: boolean;
       };
+      "cancel_attempt": {
+        Args: {
+          "a": Omit<
+            Database["public"]["Tables"]["dial_attempts"]["Row"],
+            Database["public"]["Tables"]["dial_attempts"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
+      };
+      "cancel_surplus": { Args: { "p_org_id": string; "p_queue": string }; Returns: undefined };
       "case_of": {
         Args: {
           "c": Omit<
@@ -2194,6 +2522,25 @@ export type Database = {
           "used": number;
         }[];
       };
+      "dial_content": { Args: { "p_kind": string; "p_token": string }; Returns: Json };
+      "dial_told": {
+        Args: { "p_leg_sid"?: string; "p_state": string; "p_token": string };
+        Returns: Json;
+      };
+      "dispatch_all": { Args: { "p_org_id": string }; Returns: number };
+      "dispatch_queue": { Args: { "p_org_id": string; "p_queue": string }; Returns: number };
+      "enact": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+          "e": Database["public"]["CompositeTypes"]["voice_event"];
+          "p_path": Json;
+        };
+        Returns: Json;
+      };
+      "end_attempt": { Args: { "p_id": number; "p_status": string }; Returns: number };
       "end_onboarding": {
         Args: {
           "p_error": string;
@@ -2213,6 +2560,17 @@ export type Database = {
           "p_payload"?: Json;
           "p_priority"?: number;
           "p_run_at"?: string;
+        };
+        Returns: undefined;
+      };
+      "enter_queue": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+          "p_node": string;
+          "p_version_id": number;
         };
         Returns: undefined;
       };
@@ -2367,6 +2725,14 @@ export type Database = {
       };
       "forget_person": { Args: { "p_email"?: string; "p_number": string }; Returns: Json };
       "forget_telephony_token": { Args: { "p_subaccount_sid": string }; Returns: undefined };
+      "free_members": {
+        Args: { "p_members": (string)[]; "p_org_id": string };
+        Returns: {
+          "idle_since": string;
+          "person_id": string;
+          "phone": string;
+        }[];
+      };
       "has_vault": { Args: Record<PropertyKey, never>; Returns: boolean };
       "health_migration": { Args: Record<PropertyKey, never>; Returns: string };
       "health_rate_limiter": { Args: Record<PropertyKey, never>; Returns: boolean };
@@ -2383,6 +2749,7 @@ export type Database = {
       };
       "hold_onboarding": { Args: { "p_id": string; "p_lease": string }; Returns: undefined };
       "hurry_jobs": { Args: { "p_kind": string }; Returns: number };
+      "is_org_admin": { Args: Record<PropertyKey, never>; Returns: boolean };
       "is_time_zone": { Args: { "p_zone": string }; Returns: boolean };
       "job_content": {
         Args: { "p_key": string; "p_kind": string; "p_payload": Json };
@@ -2403,6 +2770,7 @@ export type Database = {
         Returns: string;
       };
       "keep_call_months": { Args: Record<PropertyKey, never>; Returns: Json };
+      "keep_promise": { Args: { "p_id": string }; Returns: number };
       "keep_telephony_token": {
         Args: { "p_sealed": string; "p_subaccount_sid": string; "p_token": string };
         Returns: undefined;
@@ -2411,6 +2779,7 @@ export type Database = {
         Args: { "p_cumulative": (number)[]; "p_quantile": number };
         Returns: number;
       };
+      "leave_queue": { Args: { "p_call_sid": string; "p_result": string }; Returns: undefined };
       "line_has_spent": {
         Args: {
           "c": Omit<
@@ -2423,8 +2792,10 @@ export type Database = {
         Returns: boolean;
       };
       "lines_of_flow": { Args: { "p_flow_id": number }; Returns: Json };
+      "lock_dialling": { Args: { "p_org_id": string }; Returns: undefined };
       "mail_content": { Args: { "p_kind": string; "p_payload": Json }; Returns: Json };
       "make_store": { Args: { "p_table": unknown }; Returns: undefined };
+      "mend_dialling": { Args: Record<PropertyKey, never>; Returns: undefined };
       "messages_of_person": { Args: { "p_email": string; "p_number": string }; Returns: string[] };
       "metrics_snapshot": { Args: Record<PropertyKey, never>; Returns: Json };
       "next_node": {
@@ -2464,8 +2835,32 @@ export type Database = {
           "version_id": number;
         }[];
       };
+      "person_at": {
+        Args: { "p_available"?: boolean; "p_org_id": string; "p_phone": string };
+        Returns: Json;
+      };
+      "person_available": {
+        Args: {
+          "p": Omit<
+            Database["public"]["Tables"]["people"]["Row"],
+            Database["public"]["Tables"]["people"]["ComputedFields"]
+          >;
+        };
+        Returns: boolean;
+      };
       "point_flow": {
         Args: { "p_by": string; "p_flow_id": number; "p_version": number };
+        Returns: undefined;
+      };
+      "promise_callback": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+          "p_node": string;
+          "p_version_id": number;
+        };
         Returns: undefined;
       };
       "publish_flow": {
@@ -2622,7 +3017,12 @@ export type Database = {
       "take_rate_limits": { Args: { "p_endpoint": string; "p_limits": Json }; Returns: Json };
       "telephony_accounts": { Args: Record<PropertyKey, never>; Returns: Json };
       "telephony_tenant": { Args: { "p_account_sid": string }; Returns: Json };
+      "tell_place": { Args: { "p_call_sid": string }; Returns: Json };
       "unknown_calls": { Args: { "p_calls": Json }; Returns: string[] };
+      "verify_person": {
+        Args: { "p_handle": string; "p_line": string; "p_org_id": string };
+        Returns: string;
+      };
       "version_by_hash": { Args: { "p_hash": string; "p_org_id": string }; Returns: number };
       "voice_answer_json": {
         Args: {
@@ -2658,6 +3058,8 @@ export type Database = {
         | "route"
         | "key_pressed"
         | "dial_ended"
+        | "queue_waited"
+        | "queue_left"
         | "voicemail_offered"
         | "voicemail_recorded"
         | "status"
@@ -2844,6 +3246,8 @@ export const Constants = {
         "route",
         "key_pressed",
         "dial_ended",
+        "queue_waited",
+        "queue_left",
         "voicemail_offered",
         "voicemail_recorded",
         "status",

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import type { AcceptedCall, AcceptOutcome, VoiceEvent } from "../calls/events.ts";
 import { CALL_STATUSES } from "../calls/webhook_form.ts";
 import { type DataApi, rpc } from "./client.ts";
+import { attemptAnswer } from "./dialling.ts";
 import { flowBody } from "./flows.ts";
 
 const answer: z.ZodMiniType<{ duplicate: boolean; admitted: boolean; call: AcceptedCall }> = z
@@ -23,6 +24,25 @@ const answer: z.ZodMiniType<{ duplicate: boolean; admitted: boolean; call: Accep
         people: z.optional(
           z.record(z.string(), z.object({ phone: z.string(), available: z.boolean() })),
         ),
+        queues: z.optional(
+          z.record(z.string(), z.object({ waiting: z.number(), full: z.boolean() })),
+        ),
+        callable: z.optional(z.boolean()),
+        callbacks: z.optional(z.record(z.string(), z.literal(true))),
+        queue: z.optional(z.object({
+          position: z.number(),
+          wait: z.optional(
+            z.object({ low_sec: z.number(), high_sec: z.number(), samples: z.number() }),
+          ),
+        })),
+        attempt: z.optional(z.nullable(attemptAnswer)),
+        self: z.optional(z.object({
+          handle: z.string(),
+          name: z.string(),
+          available: z.boolean(),
+          dnd_until: z.optional(z.string()),
+        })),
+        wake: z.optional(z.boolean()),
       })),
     }),
   });

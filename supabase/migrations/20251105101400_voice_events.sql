@@ -323,6 +323,12 @@ begin
     v_path := public.path_of_event(v_call, e, v_answer.facts);
     v_call.at_node := coalesce(v_path -> -1, v_call.at_node);
   end if;
+  if e.ask is not null and v_answer.admitted then
+    v_answer.facts := v_answer.facts || public.enact(v_call, e, v_path);
+  end if;
+  if v_call.status >= 'lost' and v_before.disposition is null then
+    perform public.leave_queue(v_call.call_sid, 'hung_up');
+  end if;
 
   if v_call is distinct from v_before then
     v_call.created_at := coalesce(v_before.created_at, now());

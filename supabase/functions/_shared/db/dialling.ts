@@ -1,0 +1,107 @@
+import * as z from "zod/mini";
+import type { AttemptAnswer, AttemptTold } from "../calls/events.ts";
+import { type DataApi, run } from "./client.ts";
+
+/** As `attempt_told` answers. */
+export const attemptAnswer: z.ZodMiniType<AttemptAnswer> = z.object({
+  purpose: z.enum(["person", "callback_person", "verify"]),
+  won: z.boolean(),
+  over: z.boolean(),
+  call_sid: z.optional(z.string()),
+  queue: z.optional(z.string()),
+  wake: z.optional(z.number()),
+});
+
+/** What `job_content` says of a `dial` or `dial_end` job: the leg to make, or to end. */
+export const dial = z.object({
+  purpose: z.enum(["person", "callback_person", "verify"]),
+  to: z.string(),
+  /** The line: whose number the telephone shows. */
+  line: z.string(),
+  /** `null`: the main account. */
+  account_sid: z.nullable(z.string()),
+  /** The call that it serves, or in which a call back was promised; `null`: none. */
+  call_sid: z.nullable(z.string()),
+  group: z.nullable(z.string()),
+  node: z.nullable(z.string()),
+  /** How long it rings. */
+  seconds: z.number(),
+  state: z.enum(["intended", "created", "unknown", "refused"]),
+  leg_sid: z.nullable(z.string()),
+  decided_at: z.string(),
+  /** When Twilio was asked for the leg; `null`: not yet. */
+  dialled_at: z.nullable(z.string()),
+  /** The hash of the flow's version, whose words are spoken. */
+  flow: z.nullable(z.string()),
+  person: z.nullable(z.string()),
+});
+export type Dial = Readonly<z.infer<typeof dial>>;
+
+/** What Twilio said of the leg that it was asked for. */
+export type DialOutcome =
+  | { readonly state: "created"; readonly leg: string }
+  | { readonly state: "refused" }
+  /** It was asked again, and has no such leg. */
+  | { readonly state: "intended" };
+
+const dialAnswer = z.object({
+  /** The leg is to be ended. */
+  over: z.boolean(),
+  /** How many others are to be dialled now. */
+  wake: z.number(),
+});
+
+/** Attempts to reach a person by telephone; each call rejects when the database does not answer. */
+export interface Dialling {
+  /**
+   * To be asked just before Twilio is.
+   *
+   * @returns `dial`, once for each attempt; `ask`: the leg may exist, so Twilio is asked for it first; `over`: nothing is to
+   * be dialled.
+   */
+  begin(token: string): Promise<"dial" | "ask" | "over">;
+  told(token: string, outcome: DialOutcome): Promise<Readonly<z.infer<typeof dialAnswer>>>;
+  /**
+   * What the leg of an attempt tells outside a call: of a promise, or of a verification.
+   *
+   * @param status In Twilio's word.
+   * @returns null: there is no such attempt.
+   */
+  legTold(
+    token: string,
+    leg: string,
+    status: string,
+    what?: AttemptTold,
+  ): Promise<AttemptAnswer | null>;
+  /** Dials for a promise that is due; while it is dialled: nothing. @returns How many are to be dialled. */
+  keepPromise(id: string): Promise<number>;
+}
+
+/** @param deadlineMs For each call by itself. */
+export function dialling(api: DataApi, deadlineMs = 4000): Dialling {
+  return {
+    begin: (token) =>
+      run(api, "begin_dial", { p_token: token }, z.enum(["dial", "ask", "over"]), deadlineMs),
+    told: (token, outcome) =>
+      run(
+        api,
+        "dial_told",
+        {
+          p_token: token,
+          p_state: outcome.state,
+          p_leg_sid: outcome.state === "created" ? outcome.leg : null,
+        },
+        dialAnswer,
+        deadlineMs,
+      ),
+    legTold: (token, leg, status, what) =>
+      run(
+        api,
+        "attempt_told",
+        { p_token: token, p_leg_sid: leg, p_status: status, p_told: what ?? null },
+        z.nullable(attemptAnswer),
+        deadlineMs,
+      ),
+    keepPromise: (id) => run(api, "keep_promise", { p_id: id }, z.number(), deadlineMs),
+  };
+}
