@@ -1,7 +1,7 @@
 import { join } from "@std/path/join.js";
 import { parseEnv } from "node:util";
 import { SettingError } from "../../supabase/functions/_shared/errors.ts";
-import { createStudio } from "../studio/server.ts";
+import { createConsole } from "../console/server.ts";
 import { abandoned } from "./ending.ts";
 import { MigrationError } from "./migrate.ts";
 import { StartError } from "./postgres.ts";
@@ -24,7 +24,7 @@ export async function runSystem(): Promise<number> {
     const stack = await startStack({
       env: await environment(),
       log: print,
-      ui: createStudio,
+      ui: createConsole,
       services: true,
     });
     print(summary(stack));

@@ -14,8 +14,8 @@ import {
 } from "../../scripts/local/stack.ts";
 import { startTwilioApi } from "../../scripts/local/twilio_api.ts";
 import { main as forget } from "../../scripts/privacy/main.ts";
-import { Operator } from "../../scripts/studio/operator.ts";
-import type { Recordings } from "../../scripts/studio/recordings.ts";
+import { Operator } from "../../scripts/console/operator.ts";
+import type { Recordings } from "../../scripts/console/recordings.ts";
 import { connect } from "../support/cluster.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert/equals.js";
 import axe from "axe-core";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
-import { createStudio } from "../../scripts/studio/server.ts";
+import { createConsole } from "../../scripts/console/server.ts";
 import { serve, withLocalDefaults } from "../../scripts/local/stack.ts";
 import { type Hotline, startHotline } from "./hotline.ts";
 
@@ -108,7 +108,7 @@ async function startBrowserLab({ answer }: LabOptions): Promise<BrowserLab> {
     answered.headers.delete("content-length");
     return answered;
   });
-  const studio = createStudio({
+  const console = createConsole({
     apiUrl: between?.url ?? hotline.url,
     databaseUrl: hotline.db.url,
     dataDir,
@@ -117,7 +117,7 @@ async function startBrowserLab({ answer }: LabOptions): Promise<BrowserLab> {
       PUBLIC_FUNCTIONS_URL: `${hotline.url}/functions/v1`,
     },
   });
-  const server = serve(0, log, (request) => studio.handle(request));
+  const server = serve(0, log, (request) => console.handle(request));
   let browser: Promise<Browser> | undefined;
   return {
     hotline,
@@ -148,7 +148,7 @@ async function startBrowserLab({ answer }: LabOptions): Promise<BrowserLab> {
     },
     async stop() {
       await (await browser)?.close();
-      await Promise.all([studio.close(), server.drain(), between?.drain()]);
+      await Promise.all([console.close(), server.drain(), between?.drain()]);
       await hotline.stop();
       await Deno.remove(dataDir, { recursive: true });
     },

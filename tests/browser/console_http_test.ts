@@ -2,10 +2,10 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import { assertMatch } from "@std/assert/match.js";
-import { LiveClock } from "../../scripts/studio/clock.ts";
-import { Recordings, sampleMessage } from "../../scripts/studio/recordings.ts";
-import { createStudio } from "../../scripts/studio/server.ts";
-import { prettyTwiml } from "../../scripts/studio/twiml.ts";
+import { LiveClock } from "../../scripts/console/clock.ts";
+import { Recordings, sampleMessage } from "../../scripts/console/recordings.ts";
+import { createConsole } from "../../scripts/console/server.ts";
+import { prettyTwiml } from "../../scripts/console/twiml.ts";
 import { refused } from "../../scripts/local/serve.ts";
 import { withLocalDefaults } from "../../scripts/local/stack.ts";
 import { wav } from "../support/audio.ts";
@@ -14,15 +14,15 @@ import { startTestStack } from "../support/database.ts";
 // The server of the pages, asked without a browser.
 
 const stack = await startTestStack();
-const dataDir = await Deno.makeTempDir({ prefix: "tradeline-studio-" });
-const studio = createStudio({
+const dataDir = await Deno.makeTempDir({ prefix: "tradeline-console-" });
+const page = createConsole({
   apiUrl: stack.url,
   databaseUrl: stack.db.url,
   dataDir,
   env: withLocalDefaults({}, stack.url, stack.db.url),
 });
 Deno.test.afterAll(async () => {
-  await studio.close();
+  await page.close();
   await stack.stop();
   await Deno.remove(dataDir, { recursive: true });
 });
@@ -37,7 +37,7 @@ function ask(
   { headers = {}, ...init }: RequestInit & { headers?: Record<string, string> } = {},
 ): Promise<Response> {
   const request = new Request(OWN + path, { ...init, headers: { host: HOST, ...headers } });
-  return Promise.resolve(refused(request) ?? studio.handle(request));
+  return Promise.resolve(refused(request) ?? page.handle(request));
 }
 
 const status = async (response: Promise<Response>) => {

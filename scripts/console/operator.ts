@@ -44,7 +44,7 @@ export class Operator {
         numeric: { to: 1700, from: [20, 1700], serialize: String, parse: Number },
         date: { to: 1184, from: [1184], serialize: String, parse: isoTime },
       },
-      connection: { application_name: "studio", role: "service_role" } as Record<string, string>,
+      connection: { application_name: "console", role: "service_role" } as Record<string, string>,
     });
   }
 

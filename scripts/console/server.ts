@@ -56,7 +56,7 @@ const SECURITY = {
   "cache-control": "no-store",
 };
 
-export function createStudio({ apiUrl, databaseUrl, dataDir, env }: StudioOptions): Studio {
+export function createConsole({ apiUrl, databaseUrl, dataDir, env }: StudioOptions): Studio {
   const functionsUrl = `${apiUrl}/functions/v1`;
   const publicUrl = (env["PUBLIC_FUNCTIONS_URL"] || functionsUrl).replace(/\/+$/, "");
   const recordings = new Recordings(join(dataDir, "recordings"));
