@@ -55,6 +55,17 @@ export function wordsOf(
   return (Array.isArray(words) ? words : own(words, language)) ?? [];
 }
 
+/** What a node's call is for, in the owner's own words: "Prairie Dental", "front desk". */
+export function whatFor(
+  { business, nodes }: Pick<Flow, "business" | "nodes">,
+  id: string | undefined,
+): { readonly business: string | undefined; readonly department: string | undefined } {
+  const node = id === undefined ? undefined : own<FlowNode>(nodes, id);
+  const mode = node && "mode" in node ? node.mode : undefined;
+  const group = node && "group" in node ? node.group : undefined;
+  return { business, department: (mode ?? group)?.replaceAll("_", " ") };
+}
+
 /** Types whose part of a TwiML document is followed by that of the next node; the others wait for something first. */
 const INSTANT = ["say", "consent", "language", "hours", "match", "flow"];
 

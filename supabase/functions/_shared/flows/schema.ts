@@ -292,6 +292,8 @@ const flow = z.strictObject({
     /^[A-Za-z][A-Za-z0-9_+\/-]{0,63}$/,
     "must be a time zone such as America/Edmonton",
   ),
+  /** What its people hear of a call that rings: "Call for Prairie Dental". */
+  business: z.optional(text(100)),
   /** The first is the default. */
   languages: list(language, 1, LIMITS.languages),
   /** A voice of Twilio's by language. */

@@ -1,5 +1,5 @@
 import { isGranted } from "../calls/consent.ts";
-import type { Prompt } from "../calls/reply.ts";
+import { type Prompt, RINGING_SEC } from "../calls/reply.ts";
 import type { CallState } from "../calls/state.ts";
 import type { Dialable } from "../destinations.ts";
 import type { E164 } from "../phone.ts";
@@ -94,6 +94,10 @@ export function walk(
   const versionAt = ({ flow }: CallState) => versions.get(flow ?? "") ?? version;
 
   const hears = (prompt: Prompt) => {
+    if (prompt.verb === "ringing") {
+      seconds += prompt.times * RINGING_SEC;
+      return;
+    }
     const text = prompt.verb === "say" ? prompt.text : prompt.url;
     happenings.push({
       kind: "hears",
@@ -165,8 +169,15 @@ export function walk(
           seconds += instruction.maxSec;
           heard = messageTaken(versionAt(state), state, caller.silent ? "none" : "heard");
           break;
+        case "ringing":
+          hears(instruction);
+          break;
         case "redirect":
         case "hangup":
+        // Not of a caller's own call.
+        case "dial_queue":
+        case "enqueue":
+        case "leave":
           break;
       }
     }
