@@ -279,6 +279,26 @@ END) stored,
   incomplete boolean not null generated always as (((status >= 'lost'::call_status) AND (NOT settled) AND (end_fetched OR (duration_sec IS NULL) OR ((NOT (rate_limited AND (COALESCE(last_step, 'arrived'::text) = 'arrived'::text))) AND (connected_at IS NULL) AND (recording_source IS DISTINCT FROM 'voicemail'::text) AND (status <> 'failed'::call_status)) OR ((NOT (recording_source IS DISTINCT FROM 'voicemail'::text)) AND ((recording_duration_sec IS NULL) OR (transcript IS NULL))) OR ((connected_at IS NOT NULL) AND (consent_given IS TRUE) AND (recording_sid IS NULL))))) stored
 ) with (fillfactor=80);
 
+create table public.call_notes (
+  id uuid not null default gen_random_uuid(),
+  call_sid text not null,
+  org_id uuid,
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  author uuid default auth.uid(),
+  body text not null,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now()
+);
+
+create table public.call_tags (
+  call_sid text not null,
+  tag text not null,
+  org_id uuid,
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  author uuid default auth.uid(),
+  created_at timestamp with time zone not null default now()
+);
+
 create table public.callbacks (
   id uuid not null default gen_random_uuid(),
   call_sid text not null,
@@ -320,6 +340,22 @@ create table public.contact_messages (
   message text not null,
   created_at timestamp with time zone not null default now(),
   handled_at timestamp with time zone
+);
+
+create table public.contacts (
+  id uuid not null default gen_random_uuid(),
+  org_id uuid default current_org_id(),
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  phone e164 not null,
+  name text,
+  company text,
+  notes text,
+  consent boolean,
+  consent_at timestamp with time zone,
+  consent_source text,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  bare boolean not null generated always as (((name IS NULL) AND (company IS NULL) AND (notes IS NULL) AND (consent IS NULL))) stored
 );
 
 create table public.dial_attempts (
@@ -587,6 +623,85 @@ create table public.rolled_hours (
   rolled_at timestamp with time zone not null default now()
 );
 
+create table public.saved_searches (
+  id uuid not null default gen_random_uuid(),
+  org_id uuid default current_org_id(),
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  user_id uuid not null default auth.uid(),
+  name text not null,
+  query text not null default ''::text,
+  filters jsonb not null default '{}'::jsonb,
+  created_at timestamp with time zone not null default now()
+);
+
+create table public.search_alert_matches (
+  alert_id uuid not null,
+  kind text not null,
+  ref text not null,
+  call_sid text,
+  at timestamp with time zone not null default now()
+);
+
+create table public.search_alerts (
+  id uuid not null default gen_random_uuid(),
+  org_id uuid default current_org_id(),
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  user_id uuid default auth.uid(),
+  name text not null,
+  query text not null,
+  kinds text[],
+  channel text not null,
+  target text not null,
+  secret text,
+  active boolean not null default true,
+  created_at timestamp with time zone not null default now()
+);
+
+create table public.search_documents (
+  id bigint not null generated always as identity,
+  org_id uuid,
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  kind text not null,
+  ref text not null,
+  part smallint not null default 0,
+  call_sid text,
+  party text,
+  at timestamp with time zone not null,
+  start_ms integer,
+  end_ms integer,
+  speaker text,
+  lang text not null,
+  title text,
+  body text not null,
+  fts tsvector not null generated always as ((setweight(to_tsvector('search_names'::regconfig, COALESCE(title, ''::text)), 'A'::"char") ||
+CASE lang
+    WHEN 'english'::text THEN to_tsvector('search_english'::regconfig, body)
+    WHEN 'french'::text THEN to_tsvector('search_french'::regconfig, body)
+    WHEN 'spanish'::text THEN to_tsvector('search_spanish'::regconfig, body)
+    ELSE to_tsvector('search_names'::regconfig, body)
+END)) stored
+);
+
+create table public.search_history (
+  id bigint not null generated always as identity,
+  org_id uuid,
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  user_id uuid,
+  at timestamp with time zone not null default clock_timestamp(),
+  words text,
+  filters text[] not null default '{}'::text[],
+  hits integer not null,
+  milliseconds real not null,
+  partial boolean not null,
+  corrected boolean not null
+);
+
+create table public.search_words (
+  id bigint not null generated always as identity,
+  owner uuid not null,
+  word text not null
+);
+
 create table public.telephony_numbers (
   e164_number e164 not null,
   org_id uuid not null,
@@ -623,6 +738,18 @@ create table public.telephony_transactions (
   idempotency_key text,
   result jsonb,
   undoing boolean not null default false
+);
+
+create table public.voicemail_steps (
+  id bigint not null generated always as identity,
+  call_sid text not null,
+  recording_sid text not null,
+  org_id uuid,
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  state text not null,
+  assigned_to uuid,
+  author uuid default auth.uid(),
+  at timestamp with time zone not null default clock_timestamp()
 );
 
 create table public.worker_runs (
@@ -777,6 +904,18 @@ alter table call_logs add constraint call_logs_recording_whole CHECK (((recordin
 
 alter table call_logs add constraint call_logs_times_in_order CHECK ((ended_at >= started_at));
 
+alter table call_notes add constraint call_notes_body_length CHECK (((length(body) >= 1) AND (length(body) <= 4000)));
+
+alter table call_notes add constraint call_notes_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table call_notes add constraint call_notes_pkey PRIMARY KEY (id);
+
+alter table call_tags add constraint call_tags_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table call_tags add constraint call_tags_pkey PRIMARY KEY (call_sid, tag);
+
+alter table call_tags add constraint call_tags_tag_form CHECK (((tag = lower(btrim(tag))) AND ((length(tag) >= 1) AND (length(tag) <= 64))));
+
 alter table callbacks add constraint callbacks_calendar_object CHECK ((jsonb_typeof(calendar) = 'object'::text));
 
 alter table callbacks add constraint callbacks_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
@@ -816,6 +955,20 @@ alter table contact_messages add constraint contact_messages_phone_form CHECK ((
 alter table contact_messages add constraint contact_messages_pkey PRIMARY KEY (id);
 
 alter table contact_messages add constraint contact_messages_subject_length CHECK (((length(subject) >= 1) AND (length(subject) <= 150)));
+
+alter table contacts add constraint contacts_company_length CHECK (((length(company) >= 1) AND (length(company) <= 200)));
+
+alter table contacts add constraint contacts_consent_source_length CHECK (((length(consent_source) >= 1) AND (length(consent_source) <= 200)));
+
+alter table contacts add constraint contacts_consent_whole CHECK (((consent IS NULL) = (consent_at IS NULL)));
+
+alter table contacts add constraint contacts_key UNIQUE (owner, phone);
+
+alter table contacts add constraint contacts_name_length CHECK (((length(name) >= 1) AND (length(name) <= 200)));
+
+alter table contacts add constraint contacts_notes_length CHECK (((length(notes) >= 1) AND (length(notes) <= 2000)));
+
+alter table contacts add constraint contacts_pkey PRIMARY KEY (id);
 
 alter table dial_attempts add constraint dial_attempts_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
 
@@ -1077,7 +1230,7 @@ alter table recordings add constraint recordings_url_form CHECK (((url ~ '^https
 
 alter table retention_rules add constraint retention_rules_days_range CHECK (((days >= 1) AND (days <= 3650)));
 
-alter table retention_rules add constraint retention_rules_known CHECK ((subject = ANY (ARRAY['calls'::text, 'voicemails'::text, 'contact_messages'::text, 'dead_jobs'::text, 'analytics_events'::text, 'consent_evidence'::text, 'erasures'::text])));
+alter table retention_rules add constraint retention_rules_known CHECK ((subject = ANY (ARRAY['calls'::text, 'voicemails'::text, 'contact_messages'::text, 'dead_jobs'::text, 'analytics_events'::text, 'consent_evidence'::text, 'erasures'::text, 'search_history'::text])));
 
 alter table retention_rules add constraint retention_rules_pkey PRIMARY KEY (subject);
 
@@ -1086,6 +1239,74 @@ alter table retention_rules add constraint retention_rules_why_length CHECK (((l
 alter table rolled_hours add constraint rolled_hours_pkey PRIMARY KEY (hour);
 
 alter table rolled_hours add constraint rolled_hours_whole CHECK ((hour = date_trunc('hour'::text, hour, 'UTC'::text)));
+
+alter table saved_searches add constraint saved_searches_filters_object CHECK ((jsonb_typeof(filters) = 'object'::text));
+
+alter table saved_searches add constraint saved_searches_key UNIQUE (user_id, name);
+
+alter table saved_searches add constraint saved_searches_name_length CHECK (((length(name) >= 1) AND (length(name) <= 100)));
+
+alter table saved_searches add constraint saved_searches_pkey PRIMARY KEY (id);
+
+alter table saved_searches add constraint saved_searches_query_length CHECK ((length(query) <= 1000));
+
+alter table search_alert_matches add constraint search_alert_matches_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES search_alerts(id) ON DELETE CASCADE;
+
+alter table search_alert_matches add constraint search_alert_matches_pkey PRIMARY KEY (alert_id, kind, ref);
+
+alter table search_alerts add constraint search_alerts_channel_known CHECK ((channel = ANY (ARRAY['mail'::text, 'slack'::text, 'webhook'::text])));
+
+alter table search_alerts add constraint search_alerts_name_length CHECK (((length(name) >= 1) AND (length(name) <= 100)));
+
+alter table search_alerts add constraint search_alerts_pkey PRIMARY KEY (id);
+
+alter table search_alerts add constraint search_alerts_query_length CHECK (((length(query) >= 1) AND (length(query) <= 200)));
+
+alter table search_alerts add constraint search_alerts_secret_form CHECK ((secret ~ '^whsec_[A-Za-z0-9+/=]{32,100}$'::text));
+
+alter table search_alerts add constraint search_alerts_target_form CHECK (((length(target) <= 500) AND
+CASE channel
+    WHEN 'mail'::text THEN (target ~ '^[^[:space:]@]+@[^[:space:]@]+$'::text)
+    ELSE (target ~ '^https://'::text)
+END));
+
+alter table search_documents add constraint search_documents_body_length CHECK ((length(body) <= 6000));
+
+alter table search_documents add constraint search_documents_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table search_documents add constraint search_documents_end_range CHECK ((end_ms >= start_ms));
+
+alter table search_documents add constraint search_documents_key UNIQUE (kind, ref, part);
+
+alter table search_documents add constraint search_documents_kind_known CHECK ((kind = ANY (ARRAY['voicemail'::text, 'transcript'::text, 'agent_turn'::text, 'note'::text, 'contact'::text, 'message'::text, 'campaign'::text])));
+
+alter table search_documents add constraint search_documents_lang_known CHECK ((lang = ANY (ARRAY['english'::text, 'french'::text, 'spanish'::text, 'names'::text])));
+
+alter table search_documents add constraint search_documents_part_range CHECK ((part >= 0));
+
+alter table search_documents add constraint search_documents_party_form CHECK ((party ~ '^\+?[0-9]{2,15}$'::text));
+
+alter table search_documents add constraint search_documents_pkey PRIMARY KEY (id);
+
+alter table search_documents add constraint search_documents_ref_length CHECK (((length(ref) >= 1) AND (length(ref) <= 200)));
+
+alter table search_documents add constraint search_documents_speaker_known CHECK ((speaker = ANY (ARRAY['caller'::text, 'person'::text, 'agent'::text])));
+
+alter table search_documents add constraint search_documents_start_range CHECK ((start_ms >= 0));
+
+alter table search_documents add constraint search_documents_title_length CHECK ((length(title) <= 500));
+
+alter table search_history add constraint search_history_hits_range CHECK (((hits >= 0) AND (hits <= 1000)));
+
+alter table search_history add constraint search_history_milliseconds_range CHECK ((milliseconds >= (0)::double precision));
+
+alter table search_history add constraint search_history_pkey PRIMARY KEY (id);
+
+alter table search_history add constraint search_history_words_length CHECK ((length(words) <= 1000));
+
+alter table search_words add constraint search_words_pkey PRIMARY KEY (id);
+
+alter table search_words add constraint search_words_word_length CHECK (((length(word) >= 4) AND (length(word) <= 40)));
 
 alter table telephony_numbers add constraint telephony_numbers_country_known CHECK ((country = ANY (ARRAY['CA'::text, 'US'::text])));
 
@@ -1136,6 +1357,14 @@ alter table telephony_transactions add constraint telephony_transactions_steps_a
 alter table telephony_transactions add constraint telephony_transactions_times_in_order CHECK ((completed_at >= started_at));
 
 alter table telephony_transactions add constraint telephony_transactions_type_form CHECK ((transaction_type ~ '^[a-z][a-z0-9_]{0,63}$'::text));
+
+alter table voicemail_steps add constraint voicemail_steps_assigned_to_fkey FOREIGN KEY (assigned_to) REFERENCES people(id) ON DELETE SET NULL;
+
+alter table voicemail_steps add constraint voicemail_steps_pkey PRIMARY KEY (id);
+
+alter table voicemail_steps add constraint voicemail_steps_recording FOREIGN KEY (call_sid, recording_sid) REFERENCES recordings(call_sid, recording_sid) ON DELETE CASCADE;
+
+alter table voicemail_steps add constraint voicemail_steps_state_known CHECK ((state = ANY (ARRAY['new'::text, 'taken'::text, 'done'::text])));
 
 alter table worker_runs add constraint worker_runs_pkey PRIMARY KEY (worker);
 
@@ -1209,6 +1438,14 @@ CREATE UNIQUE INDEX call_logs_pkey ON public.call_logs USING btree (call_sid);
 
 CREATE INDEX call_logs_started_at_idx ON public.call_logs USING btree (started_at DESC);
 
+CREATE INDEX call_notes_call_idx ON public.call_notes USING btree (call_sid, created_at);
+
+CREATE UNIQUE INDEX call_notes_pkey ON public.call_notes USING btree (id);
+
+CREATE UNIQUE INDEX call_tags_pkey ON public.call_tags USING btree (call_sid, tag);
+
+CREATE INDEX call_tags_tag_idx ON public.call_tags USING btree (owner, tag, call_sid);
+
 CREATE INDEX callbacks_call_idx ON public.callbacks USING btree (call_sid);
 
 CREATE INDEX callbacks_due_idx ON public.callbacks USING btree (owner, group_name, queued_at) WHERE (state = 'open'::text);
@@ -1230,6 +1467,12 @@ CREATE INDEX contact_messages_email_idx ON public.contact_messages USING btree (
 CREATE INDEX contact_messages_phone_idx ON public.contact_messages USING btree (ltrim(phone, '+'::text)) WHERE (phone IS NOT NULL);
 
 CREATE UNIQUE INDEX contact_messages_pkey ON public.contact_messages USING btree (id);
+
+CREATE INDEX contacts_bare_idx ON public.contacts USING btree (created_at) WHERE bare;
+
+CREATE UNIQUE INDEX contacts_key ON public.contacts USING btree (owner, phone);
+
+CREATE UNIQUE INDEX contacts_pkey ON public.contacts USING btree (id);
 
 CREATE INDEX dial_attempts_call_idx ON public.dial_attempts USING btree (call_sid);
 
@@ -1343,6 +1586,44 @@ CREATE UNIQUE INDEX retention_rules_pkey ON public.retention_rules USING btree (
 
 CREATE UNIQUE INDEX rolled_hours_pkey ON public.rolled_hours USING btree (hour);
 
+CREATE UNIQUE INDEX saved_searches_key ON public.saved_searches USING btree (user_id, name);
+
+CREATE UNIQUE INDEX saved_searches_pkey ON public.saved_searches USING btree (id);
+
+CREATE INDEX search_alert_matches_call_idx ON public.search_alert_matches USING btree (call_sid);
+
+CREATE UNIQUE INDEX search_alert_matches_pkey ON public.search_alert_matches USING btree (alert_id, kind, ref);
+
+CREATE INDEX search_alerts_owner_idx ON public.search_alerts USING btree (owner) WHERE active;
+
+CREATE UNIQUE INDEX search_alerts_pkey ON public.search_alerts USING btree (id);
+
+CREATE INDEX search_documents_call_idx ON public.search_documents USING btree (call_sid) WHERE (call_sid IS NOT NULL);
+
+CREATE UNIQUE INDEX search_documents_key ON public.search_documents USING btree (kind, ref, part);
+
+CREATE INDEX search_documents_newest_idx ON public.search_documents USING btree (owner, at DESC, id DESC);
+
+CREATE INDEX search_documents_party_idx ON public.search_documents USING btree (owner, party, at DESC) WHERE (party IS NOT NULL);
+
+CREATE UNIQUE INDEX search_documents_pkey ON public.search_documents USING btree (id);
+
+CREATE INDEX search_documents_words_idx ON public.search_documents USING gin (owner, fts);
+
+CREATE INDEX search_history_at_idx ON public.search_history USING btree (at);
+
+CREATE UNIQUE INDEX search_history_pkey ON public.search_history USING btree (id);
+
+CREATE INDEX search_history_user_idx ON public.search_history USING btree (user_id, at DESC);
+
+CREATE INDEX search_history_words_idx ON public.search_history USING btree (at) WHERE (words IS NOT NULL);
+
+CREATE INDEX search_words_key_idx ON public.search_words USING btree (owner, word);
+
+CREATE INDEX search_words_like_idx ON public.search_words USING gin (owner, word gin_trgm_ops);
+
+CREATE UNIQUE INDEX search_words_pkey ON public.search_words USING btree (id);
+
 CREATE UNIQUE INDEX telephony_numbers_number_sid_key ON public.telephony_numbers USING btree (number_sid);
 
 CREATE UNIQUE INDEX telephony_numbers_of_org ON public.telephony_numbers USING btree (e164_number, org_id);
@@ -1368,6 +1649,12 @@ CREATE UNIQUE INDEX telephony_transactions_one_answer ON public.telephony_transa
 CREATE INDEX telephony_transactions_org_idx ON public.telephony_transactions USING btree (org_id, started_at DESC);
 
 CREATE UNIQUE INDEX telephony_transactions_pkey ON public.telephony_transactions USING btree (id);
+
+CREATE INDEX voicemail_steps_person_idx ON public.voicemail_steps USING btree (assigned_to);
+
+CREATE UNIQUE INDEX voicemail_steps_pkey ON public.voicemail_steps USING btree (id);
+
+CREATE INDEX voicemail_steps_recording_idx ON public.voicemail_steps USING btree (call_sid, recording_sid, id);
 
 CREATE UNIQUE INDEX worker_runs_pkey ON public.worker_runs USING btree (worker);
 
@@ -3577,6 +3864,28 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.import_contacts(p_contacts jsonb, p_org_id uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  with given as (
+    select g.* from jsonb_to_recordset(p_contacts) as g(phone text, name text, company text, notes text)
+  ), stored as (
+    insert into public.contacts as k (org_id, phone, name, company, notes)
+    select p_org_id, g.phone, g.name, g.company, g.notes from given as g
+    on conflict on constraint contacts_key do update set
+      name = coalesce(excluded.name, k.name), company = coalesce(excluded.company, k.company),
+      notes = coalesce(excluded.notes, k.notes)
+    where (coalesce(excluded.name, k.name), coalesce(excluded.company, k.company), coalesce(excluded.notes, k.notes))
+      is distinct from (k.name, k.company, k.notes)
+    returning k.xmax = 0 as added
+  )
+  select jsonb_build_object(
+    'added', count(*) filter (where s.added), 'changed', count(*) filter (where not s.added)
+  ) from stored as s
+$function$
+
 CREATE OR REPLACE FUNCTION public.is_org_admin()
  RETURNS boolean
  LANGUAGE sql
@@ -4090,6 +4399,20 @@ BEGIN ATOMIC
     USING recordings r
    WHERE ((j.kind = 'mail_voicemail'::text) AND ((j.payload ->> 'call_sid'::text) = owe_voicemail_mails.p_call_sid) AND (j.status = 'waiting'::text) AND (r.call_sid = owe_voicemail_mails.p_call_sid) AND (r.recording_sid = (j.payload ->> 'recording_sid'::text)) AND (r.deleted_at IS NOT NULL));
 END
+
+CREATE OR REPLACE FUNCTION public.own_by_call()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  select c.org_id into new.org_id from public.call_logs as c where c.call_sid = new.call_sid;
+  if not found then
+    raise sqlstate 'PT404' using message = 'there is no such call';
+  end if;
+  return new;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.own_lines(p_numbers text[])
  RETURNS jsonb
@@ -5218,6 +5541,17 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.touch()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  new.updated_at := now();
+  return new;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.unknown_calls(p_calls jsonb)
  RETURNS SETOF text
  LANGUAGE sql
@@ -5435,6 +5769,38 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.work_on_voicemail()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_last public.voicemail_steps;
+begin
+  update public.recordings as r set handled_at = case when new.state = 'done' then coalesce(r.handled_at, new.at) end
+  where r.call_sid = new.call_sid and r.recording_sid = new.recording_sid and r.source = 'voicemail';
+  if not found then
+    raise sqlstate 'PT404' using message = 'there is no such voicemail';
+  end if;
+  -- Of the same organisation.
+  if new.assigned_to is not null and not exists (
+    select from public.people as p where p.id = new.assigned_to and p.org_id is not distinct from new.org_id
+  ) then
+    raise sqlstate 'PT404' using message = 'there is no such person', detail = 'assigned_to';
+  end if;
+  select * into v_last from public.voicemail_steps as s
+  where s.call_sid = new.call_sid and s.recording_sid = new.recording_sid and s.id <> new.id
+  order by s.id desc limit 1;
+  if new.state = 'taken' and v_last.state = 'taken' and v_last.author is distinct from new.author
+    and v_last.assigned_to is not distinct from new.assigned_to then
+    raise sqlstate 'PT409' using message = 'somebody else has taken this voicemail',
+      hint = 'Set it to new first, or assign it to another person.';
+  end if;
+  return null;
+end
+$function$
+
 -- Triggers
 
 CREATE TRIGGER call_logs_unroll_delete AFTER DELETE ON public.call_logs FOR EACH ROW WHEN ((old.started_at < (now() - '00:10:00'::interval))) EXECUTE FUNCTION unroll_call_hours();
@@ -5445,7 +5811,19 @@ CREATE TRIGGER call_logs_unroll_truncate AFTER TRUNCATE ON public.call_logs FOR 
 
 CREATE TRIGGER call_logs_unroll_update AFTER UPDATE ON public.call_logs FOR EACH ROW WHEN ((LEAST(old.started_at, new.started_at) < (now() - '00:10:00'::interval))) EXECUTE FUNCTION unroll_call_hours();
 
+CREATE TRIGGER call_notes_owned BEFORE INSERT ON public.call_notes FOR EACH ROW EXECUTE FUNCTION own_by_call();
+
+CREATE TRIGGER call_notes_touched BEFORE UPDATE ON public.call_notes FOR EACH ROW EXECUTE FUNCTION touch();
+
+CREATE TRIGGER call_tags_owned BEFORE INSERT ON public.call_tags FOR EACH ROW EXECUTE FUNCTION own_by_call();
+
+CREATE TRIGGER contacts_touched BEFORE UPDATE ON public.contacts FOR EACH ROW EXECUTE FUNCTION touch();
+
 CREATE TRIGGER people_checked BEFORE INSERT OR UPDATE ON public.people FOR EACH ROW EXECUTE FUNCTION check_person();
+
+CREATE TRIGGER voicemail_steps_done AFTER INSERT ON public.voicemail_steps FOR EACH ROW EXECUTE FUNCTION work_on_voicemail();
+
+CREATE TRIGGER voicemail_steps_owned BEFORE INSERT ON public.voicemail_steps FOR EACH ROW EXECUTE FUNCTION own_by_call();
 
 -- Views
 
@@ -5972,6 +6350,20 @@ create view recent_errors with (security_invoker=true) as
   WHERE ((severity = ANY (ARRAY['error'::text, 'critical'::text])) AND (created_at > (now() - '24:00:00'::interval)))
   ORDER BY created_at DESC;
 
+create view search_performance with (security_invoker=true) as
+ SELECT ((at AT TIME ZONE 'UTC'::text))::date AS day,
+    count(*) AS searches,
+    count(*) FILTER (WHERE (hits = 0)) AS without_results,
+    count(*) FILTER (WHERE partial) AS partial,
+    count(*) FILTER (WHERE corrected) AS corrected,
+    round((percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((milliseconds)::double precision)))::numeric, 1) AS p50_ms,
+    round((percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((milliseconds)::double precision)))::numeric, 1) AS p95_ms,
+    round((max(milliseconds))::numeric, 1) AS max_ms
+   FROM search_history h
+  WHERE (at > (now() - '365 days'::interval))
+  GROUP BY (((at AT TIME ZONE 'UTC'::text))::date)
+  ORDER BY (((at AT TIME ZONE 'UTC'::text))::date) DESC;
+
 create view voicemail_backlog with (security_invoker=true) as
  SELECT r.call_sid,
     c.from_e164,
@@ -5984,6 +6376,40 @@ create view voicemail_backlog with (security_invoker=true) as
      JOIN call_logs c ON ((c.call_sid = r.call_sid)))
   WHERE ((r.source = 'voicemail'::text) AND (r.handled_at IS NULL) AND (r.deleted_at IS NULL))
   ORDER BY r.recorded_at DESC;
+
+create view voicemails with (security_invoker=true) as
+ SELECT r.call_sid,
+    r.recording_sid,
+    c.org_id,
+    c.from_e164,
+    c.line,
+    r.recorded_at,
+    r.duration_sec,
+    r.transcript,
+    COALESCE(s.state,
+        CASE
+            WHEN (r.handled_at IS NULL) THEN 'new'::text
+            ELSE 'done'::text
+        END) AS state,
+    s.assigned_to,
+    s.author AS changed_by,
+    COALESCE(s.at, r.handled_at) AS changed_at
+   FROM ((recordings r
+     JOIN call_logs c ON ((c.call_sid = r.call_sid)))
+     LEFT JOIN LATERAL ( SELECT s_1.id,
+            s_1.call_sid,
+            s_1.recording_sid,
+            s_1.org_id,
+            s_1.owner,
+            s_1.state,
+            s_1.assigned_to,
+            s_1.author,
+            s_1.at
+           FROM voicemail_steps s_1
+          WHERE ((s_1.call_sid = r.call_sid) AND (s_1.recording_sid = r.recording_sid))
+          ORDER BY s_1.id DESC
+         LIMIT 1) s ON (true))
+  WHERE ((r.source = 'voicemail'::text) AND (r.deleted_at IS NULL));
 
 create view webhook_performance with (security_invoker=true) as
  SELECT function,
@@ -6028,11 +6454,17 @@ alter table public.call_lifecycle enable row level security;
 
 alter table public.call_logs enable row level security;
 
+alter table public.call_notes enable row level security;
+
+alter table public.call_tags enable row level security;
+
 alter table public.callbacks enable row level security;
 
 alter table public.consent_evidence enable row level security;
 
 alter table public.contact_messages enable row level security;
+
+alter table public.contacts enable row level security;
 
 alter table public.dial_attempts enable row level security;
 
@@ -6080,6 +6512,18 @@ alter table public.retention_rules enable row level security;
 
 alter table public.rolled_hours enable row level security;
 
+alter table public.saved_searches enable row level security;
+
+alter table public.search_alert_matches enable row level security;
+
+alter table public.search_alerts enable row level security;
+
+alter table public.search_documents enable row level security;
+
+alter table public.search_history enable row level security;
+
+alter table public.search_words enable row level security;
+
 alter table public.telephony_numbers enable row level security;
 
 alter table public.telephony_secrets enable row level security;
@@ -6087,6 +6531,8 @@ alter table public.telephony_secrets enable row level security;
 alter table public.telephony_subaccounts enable row level security;
 
 alter table public.telephony_transactions enable row level security;
+
+alter table public.voicemail_steps enable row level security;
 
 alter table public.worker_runs enable row level security;
 
@@ -6140,6 +6586,24 @@ create policy call_logs_for_monitoring on public.call_logs for select to monitor
 
 create policy call_logs_of_own_org on public.call_logs for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
+create policy call_notes_added on public.call_notes for insert to authenticated with check (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (author = ( SELECT auth.uid() AS uid))));
+
+create policy call_notes_changed on public.call_notes for update to authenticated using (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (author = ( SELECT auth.uid() AS uid)))) with check (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (author = ( SELECT auth.uid() AS uid))));
+
+create policy call_notes_of_own_org on public.call_notes for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy call_notes_of_the_service on public.call_notes for all to service_role using (true) with check (true);
+
+create policy call_notes_removed on public.call_notes for delete to authenticated using (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (author = ( SELECT auth.uid() AS uid))));
+
+create policy call_tags_added on public.call_tags for insert to authenticated with check (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (author = ( SELECT auth.uid() AS uid))));
+
+create policy call_tags_of_own_org on public.call_tags for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy call_tags_of_the_service on public.call_tags for all to service_role using (true) with check (true);
+
+create policy call_tags_removed on public.call_tags for delete to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
 create policy callbacks_of_own_org on public.callbacks for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
 create policy callbacks_of_the_service on public.callbacks for all to service_role using (true) with check (true);
@@ -6147,6 +6611,16 @@ create policy callbacks_of_the_service on public.callbacks for all to service_ro
 create policy consent_evidence_of_the_service on public.consent_evidence for select to service_role using (true);
 
 create policy contact_messages_of_the_service on public.contact_messages for select to service_role using (true);
+
+create policy contacts_by_members_added on public.contacts for insert to authenticated with check ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy contacts_by_members_changed on public.contacts for update to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id))) with check ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy contacts_by_members_removed on public.contacts for delete to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy contacts_of_own_org on public.contacts for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy contacts_of_the_service on public.contacts for all to service_role using (true) with check (true);
 
 create policy dial_attempts_of_own_org on public.dial_attempts for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
@@ -6226,6 +6700,30 @@ create policy retention_rules_of_the_service on public.retention_rules for selec
 
 create policy rolled_hours_for_all_who_look on public.rolled_hours for select to authenticated, monitoring, service_role using (true);
 
+create policy saved_searches_of_own on public.saved_searches for all to authenticated using (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (user_id = ( SELECT auth.uid() AS uid)))) with check (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (user_id = ( SELECT auth.uid() AS uid))));
+
+create policy saved_searches_of_the_service on public.saved_searches for all to service_role using (true) with check (true);
+
+create policy search_alert_matches_of_own on public.search_alert_matches for select to authenticated using ((EXISTS ( SELECT
+   FROM search_alerts a
+  WHERE (a.id = search_alert_matches.alert_id))));
+
+create policy search_alert_matches_of_the_service on public.search_alert_matches for select to service_role using (true);
+
+create policy search_alerts_of_own on public.search_alerts for all to authenticated using (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (user_id = ( SELECT auth.uid() AS uid)))) with check (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (user_id = ( SELECT auth.uid() AS uid))));
+
+create policy search_alerts_of_the_service on public.search_alerts for all to service_role using (true) with check (true);
+
+create policy search_documents_of_own_org on public.search_documents for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy search_documents_of_the_service on public.search_documents for select to service_role using (true);
+
+create policy search_history_for_operators on public.search_history for select to monitoring, service_role using (true);
+
+create policy search_history_of_own on public.search_history for select to authenticated using (((user_id = ( SELECT auth.uid() AS uid)) AND (org_id = ( SELECT current_org_id() AS current_org_id))));
+
+create policy search_words_of_the_service on public.search_words for select to service_role using (true);
+
 create policy telephony_numbers_of_own_org on public.telephony_numbers for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
 
 create policy telephony_secrets_of_the_service on public.telephony_secrets for select to service_role using (true);
@@ -6235,6 +6733,12 @@ create policy telephony_subaccounts_of_own_org on public.telephony_subaccounts f
 create policy telephony_transactions_for_monitoring on public.telephony_transactions for select to monitoring using (true);
 
 create policy telephony_transactions_of_own_org on public.telephony_transactions for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy voicemail_steps_added on public.voicemail_steps for insert to authenticated with check (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (author = ( SELECT auth.uid() AS uid))));
+
+create policy voicemail_steps_of_own_org on public.voicemail_steps for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+
+create policy voicemail_steps_of_the_service on public.voicemail_steps for all to service_role using (true) with check (true);
 
 create policy worker_runs_for_operators on public.worker_runs for select to monitoring, service_role using (true);
 
@@ -6391,6 +6895,10 @@ grant execute on function hold_jobs(uuid[],text,integer,text[],integer) to servi
 grant execute on function hold_onboarding(uuid,uuid) to service_role;
 
 grant execute on function hurry_jobs(text) to service_role;
+
+grant execute on function import_contacts(jsonb,uuid) to authenticated;
+
+grant execute on function import_contacts(jsonb,uuid) to service_role;
 
 grant execute on function is_org_admin() to authenticated;
 
@@ -6700,6 +7208,14 @@ grant select on public.call_logs (started_at) to monitoring;
 
 grant select on public.call_logs (status) to monitoring;
 
+grant delete, select on public.call_notes to authenticated;
+
+grant delete, insert, select, update on public.call_notes to service_role;
+
+grant insert, update on public.call_notes (body) to authenticated;
+
+grant insert on public.call_notes (call_sid) to authenticated;
+
 grant select on public.call_success_metrics to authenticated;
 
 grant select on public.call_success_metrics to monitoring;
@@ -6711,6 +7227,14 @@ grant select on public.call_success_metrics_24h to authenticated;
 grant select on public.call_success_metrics_24h to monitoring;
 
 grant select on public.call_success_metrics_24h to service_role;
+
+grant delete, select on public.call_tags to authenticated;
+
+grant delete, insert, select, update on public.call_tags to service_role;
+
+grant insert on public.call_tags (call_sid) to authenticated;
+
+grant insert on public.call_tags (tag) to authenticated;
 
 grant select on public.call_volume_hourly to authenticated;
 
@@ -6749,6 +7273,26 @@ grant select on public.consent_metrics to service_role;
 grant insert, select on public.contact_messages to service_role;
 
 grant update on public.contact_messages (handled_at) to service_role;
+
+grant delete, select on public.contacts to authenticated;
+
+grant delete, insert, select, update on public.contacts to service_role;
+
+grant insert, update on public.contacts (company) to authenticated;
+
+grant insert, update on public.contacts (consent) to authenticated;
+
+grant insert, update on public.contacts (consent_at) to authenticated;
+
+grant insert, update on public.contacts (consent_source) to authenticated;
+
+grant insert, update on public.contacts (name) to authenticated;
+
+grant insert, update on public.contacts (notes) to authenticated;
+
+grant insert on public.contacts (org_id) to authenticated;
+
+grant insert on public.contacts (phone) to authenticated;
 
 grant select on public.destination_performance to authenticated;
 
@@ -6968,6 +7512,98 @@ grant select on public.rolled_hours to monitoring;
 
 grant delete, insert, select on public.rolled_hours to service_role;
 
+grant delete, select on public.saved_searches to authenticated;
+
+grant delete, insert, select, update on public.saved_searches to service_role;
+
+grant insert, update on public.saved_searches (filters) to authenticated;
+
+grant insert, update on public.saved_searches (name) to authenticated;
+
+grant insert on public.saved_searches (org_id) to authenticated;
+
+grant insert, update on public.saved_searches (query) to authenticated;
+
+grant select on public.search_alert_matches to authenticated;
+
+grant select on public.search_alert_matches to service_role;
+
+grant delete on public.search_alerts to authenticated;
+
+grant delete, insert, select, update on public.search_alerts to service_role;
+
+grant insert, select, update on public.search_alerts (active) to authenticated;
+
+grant insert, select, update on public.search_alerts (channel) to authenticated;
+
+grant select on public.search_alerts (created_at) to authenticated;
+
+grant select on public.search_alerts (id) to authenticated;
+
+grant insert, select, update on public.search_alerts (kinds) to authenticated;
+
+grant insert, select, update on public.search_alerts (name) to authenticated;
+
+grant insert, select on public.search_alerts (org_id) to authenticated;
+
+grant select on public.search_alerts (owner) to authenticated;
+
+grant insert, select, update on public.search_alerts (query) to authenticated;
+
+grant insert, update on public.search_alerts (secret) to authenticated;
+
+grant insert, select, update on public.search_alerts (target) to authenticated;
+
+grant select on public.search_alerts (user_id) to authenticated;
+
+grant select on public.search_documents to authenticated;
+
+grant select on public.search_documents to service_role;
+
+grant select on public.search_history to authenticated;
+
+grant select on public.search_history (at) to monitoring;
+
+grant select on public.search_history (at) to service_role;
+
+grant select on public.search_history (corrected) to monitoring;
+
+grant select on public.search_history (corrected) to service_role;
+
+grant select on public.search_history (filters) to monitoring;
+
+grant select on public.search_history (filters) to service_role;
+
+grant select on public.search_history (hits) to monitoring;
+
+grant select on public.search_history (hits) to service_role;
+
+grant select on public.search_history (id) to monitoring;
+
+grant select on public.search_history (id) to service_role;
+
+grant select on public.search_history (milliseconds) to monitoring;
+
+grant select on public.search_history (milliseconds) to service_role;
+
+grant select on public.search_history (org_id) to monitoring;
+
+grant select on public.search_history (org_id) to service_role;
+
+grant select on public.search_history (owner) to monitoring;
+
+grant select on public.search_history (owner) to service_role;
+
+grant select on public.search_history (partial) to monitoring;
+
+grant select on public.search_history (partial) to service_role;
+
+grant select on public.search_performance to monitoring;
+
+grant select on public.search_performance to service_role;
+
+grant select on public.search_words to service_role;
+
 grant select on public.telephony_numbers to authenticated;
 
 grant delete, insert, select, update on public.telephony_numbers to service_role;
@@ -6991,6 +7627,22 @@ grant select on public.telephony_transactions (transaction_type) to monitoring;
 grant select on public.voicemail_backlog to authenticated;
 
 grant select on public.voicemail_backlog to service_role;
+
+grant select on public.voicemail_steps to authenticated;
+
+grant insert, select on public.voicemail_steps to service_role;
+
+grant insert on public.voicemail_steps (assigned_to) to authenticated;
+
+grant insert on public.voicemail_steps (call_sid) to authenticated;
+
+grant insert on public.voicemail_steps (recording_sid) to authenticated;
+
+grant insert on public.voicemail_steps (state) to authenticated;
+
+grant select on public.voicemails to authenticated;
+
+grant select on public.voicemails to service_role;
 
 grant select on public.webhook_performance to monitoring;
 
@@ -7044,9 +7696,17 @@ comment on table public.call_logs.party is 'The other telephone number: the call
 
 comment on table public.call_logs.rang_at is 'When the first leg that was dialled for it was on its way.';
 
+comment on table public.call_notes is 'What people write about a call.';
+
+comment on table public.call_tags is 'The tags of calls, in lower case.';
+
 comment on table public.callbacks is 'Promises to call back: one open one for a number and group.';
 
 comment on table public.contact_messages is 'Messages from visitors of the website.';
+
+comment on table public.contacts is 'A person by number: made at the first call, named by hand, by a file or by a campaign.';
+
+comment on table public.contacts.bare is 'Nothing is known but the number: the contact expires with its last call.';
 
 comment on table public.dial_attempts is 'One row a telephone that was, or is to be, dialled on our own account: written before the dial.';
 
@@ -7088,11 +7748,27 @@ comment on table public.retention_rules is 'Days that each kind of record is kep
 
 comment on table public.rolled_hours is 'The hours (UTC) whose calls are added up in call_hours; the calls of any other hour are counted one by one.';
 
+comment on table public.saved_searches is 'The searches that a person keeps: words and filters.';
+
+comment on table public.search_alert_matches is 'Which documents an alert matched. Each has a job search_alert, which sends the message.';
+
+comment on table public.search_alerts is 'Words that somebody wants to be told of: by mail, Slack or a signed webhook.';
+
+comment on table public.search_documents is 'What search finds by its words. Written in the transaction of its source; rebuild_search_documents proves that nothing else is in it.';
+
+comment on table public.search_history is 'What was searched for, by whom, and how it went. Words for 30 days, counts for a year.';
+
+comment on table public.search_history.filters is 'The names of the filters that were set.';
+
+comment on table public.search_words is 'The words of search_documents, for corrections; a word may stand here twice.';
+
 comment on table public.telephony_secrets is 'Auth tokens of the sub-accounts, encrypted; telephony_tenant reads them.';
 
 comment on table public.telephony_transactions.status is 'in_progress; completed; rolled_back: failed, and nothing is left of it; failed: failed, and undoing it has not worked yet; released: completed, and given back since.';
 
 comment on table public.telephony_transactions.steps_completed is 'The steps in the order they were begun. Onboarding: {step, state: intended, done or undone, undo, and what it made}.';
+
+comment on table public.voicemail_steps is 'Who took, assigned and finished a voicemail, and when.';
 
 comment on table public.worker_runs is 'When each worker last ran and last succeeded.';
 
@@ -7150,7 +7826,11 @@ comment on view public.rate_limit_violations is 'Refusals of the last 24 hours b
 
 comment on view public.recent_errors is 'Errors of the last 24 hours, newest first.';
 
+comment on view public.search_performance is 'Searches by day: how many, how many found nothing or were partial, and how long they took inside the database.';
+
 comment on view public.voicemail_backlog is 'Voicemails that are not marked as handled (recordings.handled_at), newest first.';
+
+comment on view public.voicemails is 'Each voicemail with its state: new, taken or done, whose it is, and who changed it last.';
 
 comment on view public.webhook_performance is 'The last hour by function: requests let in, errors (5xx, or answered without the database), our own latency, and rejected requests (refused).';
 
@@ -7232,7 +7912,17 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": "calls", "other": ["call_sid", "queue", "group_name", "node", "line", "result"], "expired": "t.queued_at < $1", "personal": ["members"], "of_person": "t.call_sid = any ($1)", "table_name": "queue_entries", "exported_as": "queue_entries", "kept_because": null}
 
+-- personal_data: {"rule": "calls", "other": ["call_sid", "tag"], "expired": null, "personal": [], "of_person": "t.call_sid = any ($1)", "table_name": "call_tags", "exported_as": "call_tags", "kept_because": null}
+
+-- personal_data: {"rule": "calls", "other": ["call_sid"], "expired": null, "personal": ["body"], "of_person": "t.call_sid = any ($1)", "table_name": "call_notes", "exported_as": "call_notes", "kept_because": null}
+
+-- personal_data: {"rule": "calls", "other": ["kind", "ref", "call_sid", "speaker", "lang"], "expired": null, "personal": ["party", "title", "body", "fts"], "of_person": "t.call_sid = any ($1) or t.party = $2 or (t.kind = 'message' and t.ref = any ($4::text[]))", "table_name": "search_documents", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": "calls", "other": ["kind", "ref", "call_sid"], "expired": "t.at < $1", "personal": [], "of_person": "t.call_sid = any ($1)", "table_name": "search_alert_matches", "exported_as": null, "kept_because": null}
+
 -- personal_data: {"rule": "calls", "other": ["purpose", "call_sid", "queue", "line", "group_name", "node", "state", "leg_sid", "result"], "expired": "t.ended_at < $1", "personal": ["to_e164"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "dial_attempts", "exported_as": "dial_attempts", "kept_because": null}
+
+-- personal_data: {"rule": "calls", "other": [], "expired": "t.bare and t.created_at < $1 and not exists (select from public.call_logs as c where c.party = t.phone)", "personal": ["phone", "name", "company", "notes", "consent_source"], "of_person": "t.phone = $2", "table_name": "contacts", "exported_as": "contacts", "kept_because": null}
 
 -- personal_data: {"rule": "consent_evidence", "other": ["call_hash", "basis", "disclosure"], "expired": "t.decided_at < $1", "personal": [], "of_person": "t.call_hash in (select public.call_hash(sid) from unnest($1) as sid)", "table_name": "consent_evidence", "exported_as": "consent_evidence", "kept_because": "It proves that somebody agreed to be recorded, or did not, and names nobody."}
 
@@ -7244,7 +7934,11 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": "erasures", "other": ["counts"], "expired": "t.erased_at < $1", "personal": [], "of_person": null, "table_name": "erasure_receipts", "exported_as": null, "kept_because": null}
 
+-- personal_data: {"rule": "search_history", "other": ["filters"], "expired": "t.at < $1", "personal": ["words"], "of_person": "position(substr($2, 2) in regexp_replace(t.words, '[^0-9]', '', 'g')) > 0 or position(lower($3) in lower(t.words)) > 0", "table_name": "search_history", "exported_as": "searches", "kept_because": null}
+
 -- personal_data: {"rule": "voicemails", "other": ["call_sid", "recording_sid", "leg_sid", "source"], "expired": null, "personal": ["url", "transcript"], "of_person": "t.call_sid = any ($1)", "table_name": "recordings", "exported_as": "recordings", "kept_because": null}
+
+-- personal_data: {"rule": "voicemails", "other": ["call_sid", "recording_sid", "state"], "expired": null, "personal": [], "of_person": "t.call_sid = any ($1)", "table_name": "voicemail_steps", "exported_as": "voicemail_steps", "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["alert", "severity", "comparison", "unit", "summary", "action"], "expired": null, "personal": [], "of_person": null, "table_name": "alert_rules", "exported_as": null, "kept_because": null}
 
@@ -7274,6 +7968,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": null, "other": ["kind", "worker", "held_for"], "expired": null, "personal": [], "of_person": null, "table_name": "job_kinds", "exported_as": null, "kept_because": null}
 
+-- personal_data: {"rule": null, "other": ["kinds", "channel", "secret"], "expired": null, "personal": ["name", "query", "target"], "of_person": "t.channel = 'mail' and lower(t.target) = lower($3)", "table_name": "search_alerts", "exported_as": "search_alerts", "kept_because": null}
+
 -- personal_data: {"rule": null, "other": ["line"], "expired": null, "personal": [], "of_person": null, "table_name": "dialled_time", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["line"], "expired": null, "personal": [], "of_person": null, "table_name": "lines", "exported_as": null, "kept_because": null}
@@ -7300,6 +7996,10 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["moved_by"], "of_person": "lower(t.moved_by) = lower($3)", "table_name": "call_flow_pointers", "exported_as": "call_flow_pointers", "kept_because": "Who let a version answer is part of its history."}
 
+-- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["name", "query", "filters"], "of_person": "position(substr($2, 2) in regexp_replace(t.query, '[^0-9]', '', 'g')) > 0 or position(lower($3) in lower(t.query)) > 0", "table_name": "saved_searches", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["word"], "of_person": "false", "table_name": "search_words", "exported_as": null, "kept_because": null}
+
 -- personal_data: {"rule": null, "other": [], "expired": null, "personal": [], "of_person": null, "table_name": "flow_counts_until", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": [], "expired": null, "personal": [], "of_person": null, "table_name": "rolled_hours", "exported_as": null, "kept_because": null}
@@ -7307,6 +8007,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- retention_rules: {"why": "Calls that left a message, with its transcript: until it has been handled, and no longer than other calls.", "days": 90, "subject": "voicemails"}
 
 -- retention_rules: {"why": "Calls, and what was said or pressed in them: long enough to answer a question about a bill or a complaint. Their other events, which name nobody, go with the month they were received in.", "days": 90, "subject": "calls"}
+
+-- retention_rules: {"why": "How many searches there were and how they went; their words go after 30 days.", "days": 365, "subject": "search_history"}
 
 -- retention_rules: {"why": "Mails and other work that was given up; what was done is gone after 30 days anyway.", "days": 90, "subject": "dead_jobs"}
 

@@ -586,6 +586,68 @@ export type Database = {
         };
         Relationships: [];
       };
+      "call_notes": {
+        Row: {
+          "author": string | null;
+          "body": string;
+          "call_sid": string;
+          "created_at": string;
+          "id": string;
+          "org_id": string | null;
+          "owner": string;
+          "updated_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "author"?: string | null;
+          "body": string;
+          "call_sid": string;
+          "created_at"?: string;
+          "id"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "updated_at"?: string;
+        };
+        Update: {
+          "author"?: string | null;
+          "body"?: string;
+          "call_sid"?: string;
+          "created_at"?: string;
+          "id"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "updated_at"?: string;
+        };
+        Relationships: [];
+      };
+      "call_tags": {
+        Row: {
+          "author": string | null;
+          "call_sid": string;
+          "created_at": string;
+          "org_id": string | null;
+          "owner": string;
+          "tag": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "author"?: string | null;
+          "call_sid": string;
+          "created_at"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "tag": string;
+        };
+        Update: {
+          "author"?: string | null;
+          "call_sid"?: string;
+          "created_at"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "tag"?: string;
+        };
+        Relationships: [];
+      };
       "callbacks": {
         Row: {
           "calendar": NonNullable<Json>;
@@ -715,6 +777,55 @@ export type Database = {
           "name"?: string;
           "phone"?: string | null;
           "subject"?: string | null;
+        };
+        Relationships: [];
+      };
+      "contacts": {
+        Row: {
+          "bare": boolean;
+          "company": string | null;
+          "consent": boolean | null;
+          "consent_at": string | null;
+          "consent_source": string | null;
+          "created_at": string;
+          "id": string;
+          "name": string | null;
+          "notes": string | null;
+          "org_id": string | null;
+          "owner": string;
+          "phone": string;
+          "updated_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "bare"?: never;
+          "company"?: string | null;
+          "consent"?: boolean | null;
+          "consent_at"?: string | null;
+          "consent_source"?: string | null;
+          "created_at"?: string;
+          "id"?: string;
+          "name"?: string | null;
+          "notes"?: string | null;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "phone": string;
+          "updated_at"?: string;
+        };
+        Update: {
+          "bare"?: never;
+          "company"?: string | null;
+          "consent"?: boolean | null;
+          "consent_at"?: string | null;
+          "consent_source"?: string | null;
+          "created_at"?: string;
+          "id"?: string;
+          "name"?: string | null;
+          "notes"?: string | null;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "phone"?: string;
+          "updated_at"?: string;
         };
         Relationships: [];
       };
@@ -1620,6 +1731,239 @@ export type Database = {
         };
         Relationships: [];
       };
+      "saved_searches": {
+        Row: {
+          "created_at": string;
+          "filters": NonNullable<Json>;
+          "id": string;
+          "name": string;
+          "org_id": string | null;
+          "owner": string;
+          "query": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "filters"?: NonNullable<Json>;
+          "id"?: string;
+          "name": string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "query"?: string;
+          "user_id"?: string;
+        };
+        Update: {
+          "created_at"?: string;
+          "filters"?: NonNullable<Json>;
+          "id"?: string;
+          "name"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "query"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "search_alert_matches": {
+        Row: {
+          "alert_id": string;
+          "at": string;
+          "call_sid": string | null;
+          "kind": string;
+          "ref": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "alert_id": string;
+          "at"?: string;
+          "call_sid"?: string | null;
+          "kind": string;
+          "ref": string;
+        };
+        Update: {
+          "alert_id"?: string;
+          "at"?: string;
+          "call_sid"?: string | null;
+          "kind"?: string;
+          "ref"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "search_alert_matches_alert_id_fkey";
+            columns: ["alert_id"];
+            isOneToOne: false;
+            referencedRelation: "search_alerts";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "search_alerts": {
+        Row: {
+          "active": boolean;
+          "channel": string;
+          "created_at": string;
+          "id": string;
+          "kinds": (string)[] | null;
+          "name": string;
+          "org_id": string | null;
+          "owner": string;
+          "query": string;
+          "secret": string | null;
+          "target": string;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "active"?: boolean;
+          "channel": string;
+          "created_at"?: string;
+          "id"?: string;
+          "kinds"?: (string)[] | null;
+          "name": string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "query": string;
+          "secret"?: string | null;
+          "target": string;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "active"?: boolean;
+          "channel"?: string;
+          "created_at"?: string;
+          "id"?: string;
+          "kinds"?: (string)[] | null;
+          "name"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "query"?: string;
+          "secret"?: string | null;
+          "target"?: string;
+          "user_id"?: string | null;
+        };
+        Relationships: [];
+      };
+      "search_documents": {
+        Row: {
+          "at": string;
+          "body": string;
+          "call_sid": string | null;
+          "end_ms": number | null;
+          "fts": unknown;
+          "id": number;
+          "kind": string;
+          "lang": string;
+          "org_id": string | null;
+          "owner": string;
+          "part": number;
+          "party": string | null;
+          "ref": string;
+          "speaker": string | null;
+          "start_ms": number | null;
+          "title": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "at": string;
+          "body": string;
+          "call_sid"?: string | null;
+          "end_ms"?: number | null;
+          "fts"?: never;
+          "id"?: never;
+          "kind": string;
+          "lang": string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "part"?: number;
+          "party"?: string | null;
+          "ref": string;
+          "speaker"?: string | null;
+          "start_ms"?: number | null;
+          "title"?: string | null;
+        };
+        Update: {
+          "at"?: string;
+          "body"?: string;
+          "call_sid"?: string | null;
+          "end_ms"?: number | null;
+          "fts"?: never;
+          "id"?: never;
+          "kind"?: string;
+          "lang"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "part"?: number;
+          "party"?: string | null;
+          "ref"?: string;
+          "speaker"?: string | null;
+          "start_ms"?: number | null;
+          "title"?: string | null;
+        };
+        Relationships: [];
+      };
+      "search_history": {
+        Row: {
+          "at": string;
+          "corrected": boolean;
+          "filters": (string)[];
+          "hits": number;
+          "id": number;
+          "milliseconds": number;
+          "org_id": string | null;
+          "owner": string;
+          "partial": boolean;
+          "user_id": string | null;
+          "words": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "at"?: string;
+          "corrected": boolean;
+          "filters"?: (string)[];
+          "hits": number;
+          "id"?: never;
+          "milliseconds": number;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "partial": boolean;
+          "user_id"?: string | null;
+          "words"?: string | null;
+        };
+        Update: {
+          "at"?: string;
+          "corrected"?: boolean;
+          "filters"?: (string)[];
+          "hits"?: number;
+          "id"?: never;
+          "milliseconds"?: number;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "partial"?: boolean;
+          "user_id"?: string | null;
+          "words"?: string | null;
+        };
+        Relationships: [];
+      };
+      "search_words": {
+        Row: {
+          "id": number;
+          "owner": string;
+          "word": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "id"?: never;
+          "owner": string;
+          "word": string;
+        };
+        Update: {
+          "id"?: never;
+          "owner"?: string;
+          "word"?: string;
+        };
+        Relationships: [];
+      };
       "telephony_numbers": {
         Row: {
           "country": string;
@@ -1761,6 +2105,72 @@ export type Database = {
           "undoing"?: boolean;
         };
         Relationships: [];
+      };
+      "voicemail_steps": {
+        Row: {
+          "assigned_to": string | null;
+          "at": string;
+          "author": string | null;
+          "call_sid": string;
+          "id": number;
+          "org_id": string | null;
+          "owner": string;
+          "recording_sid": string;
+          "state": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "assigned_to"?: string | null;
+          "at"?: string;
+          "author"?: string | null;
+          "call_sid": string;
+          "id"?: never;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "recording_sid": string;
+          "state": string;
+        };
+        Update: {
+          "assigned_to"?: string | null;
+          "at"?: string;
+          "author"?: string | null;
+          "call_sid"?: string;
+          "id"?: never;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "recording_sid"?: string;
+          "state"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "voicemail_steps_assigned_to_fkey";
+            columns: ["assigned_to"];
+            isOneToOne: false;
+            referencedRelation: "people";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "voicemail_steps_recording";
+            columns: ["call_sid", "recording_sid"];
+            isOneToOne: false;
+            referencedRelation: "recordings";
+            referencedColumns: ["call_sid", "recording_sid"];
+          },
+          {
+            foreignKeyName: "voicemail_steps_recording";
+            columns: ["call_sid", "recording_sid"];
+            isOneToOne: false;
+            referencedRelation: "voicemail_backlog";
+            referencedColumns: ["call_sid", "recording_sid"];
+          },
+          {
+            foreignKeyName: "voicemail_steps_recording";
+            columns: ["call_sid", "recording_sid"];
+            isOneToOne: false;
+            referencedRelation: "voicemails";
+            referencedColumns: ["call_sid", "recording_sid"];
+          },
+        ];
       };
       "worker_runs": {
         Row: {
@@ -2304,6 +2714,20 @@ export type Database = {
         };
         Relationships: [];
       };
+      "search_performance": {
+        Row: {
+          "corrected": number | null;
+          "day": string | null;
+          "max_ms": number | null;
+          "p50_ms": number | null;
+          "p95_ms": number | null;
+          "partial": number | null;
+          "searches": number | null;
+          "without_results": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
       "voicemail_backlog": {
         Row: {
           "call_sid": string;
@@ -2316,6 +2740,32 @@ export type Database = {
         };
         ComputedFields: never;
         Relationships: [];
+      };
+      "voicemails": {
+        Row: {
+          "assigned_to": string | null;
+          "call_sid": string;
+          "changed_at": string | null;
+          "changed_by": string | null;
+          "duration_sec": number | null;
+          "from_e164": string | null;
+          "line": string | null;
+          "org_id": string | null;
+          "recorded_at": string;
+          "recording_sid": string;
+          "state": string | null;
+          "transcript": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "voicemail_steps_assigned_to_fkey";
+            columns: ["assigned_to"];
+            isOneToOne: false;
+            referencedRelation: "people";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "webhook_performance": {
         Row: {
@@ -2749,6 +3199,7 @@ export type Database = {
       };
       "hold_onboarding": { Args: { "p_id": string; "p_lease": string }; Returns: undefined };
       "hurry_jobs": { Args: { "p_kind": string }; Returns: number };
+      "import_contacts": { Args: { "p_contacts": Json; "p_org_id"?: string }; Returns: Json };
       "is_org_admin": { Args: Record<PropertyKey, never>; Returns: boolean };
       "is_time_zone": { Args: { "p_zone": string }; Returns: boolean };
       "job_content": {
