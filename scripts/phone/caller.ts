@@ -1,3 +1,4 @@
+import type { Clock } from "./clock.ts";
 import type { Dial, Gather, RecordVerb } from "./twiml.ts";
 
 /** One piece of speech or audio, as the caller hears it. */
@@ -62,6 +63,8 @@ export interface RingOffer {
   readonly from: string;
   /** Seconds that it rings at most. */
   readonly timeout: number;
+  /** The timeline of the call. */
+  readonly clock: Clock;
   /** Aborted once it neither rings nor is connected any more. */
   readonly over: AbortSignal;
   /** The person hangs up now. */

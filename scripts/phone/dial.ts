@@ -207,8 +207,12 @@ class DialledCall {
     this.#bridged = leg;
     this.#call.answer();
     if (record !== "do-not-record") this.#startRecording();
-    const { talkSeconds = 20, endedBy = "callee" } = callee;
+    let { talkSeconds = 20, endedBy = "callee" } = callee;
+    this.#call.happens({ kind: "talking", number: leg.record.to });
     try {
+      ({ talkSeconds = talkSeconds, endedBy = endedBy } = await leg.ask((person) =>
+        person.onTalk?.()
+      ) ?? {});
       await this.#call.talk(Math.min(talkSeconds, timeLimit), hangupOnStar, leg.hungUp);
     } catch (error) {
       if (!(error instanceof PersonHungUp)) throw error;

@@ -53,6 +53,7 @@ export class Leg implements Side {
       to: number,
       from: callerId,
       timeout,
+      clock: this.#call.clock,
       over: this.#over.signal,
       hangUp: () => this.#hungUp.reject(new PersonHungUp("The called person hung up")),
       // Source: https://www.twilio.com/docs/voice/twiml/dial#hangupOnStar: the calling side's key alone.

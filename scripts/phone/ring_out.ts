@@ -27,6 +27,7 @@ export async function ringOut(
       from,
       to,
       timeout,
+      clock: call.clock,
       over: over.signal,
       hangUp: () => call.hangUp(),
       press: (key: string) => call.press(key),

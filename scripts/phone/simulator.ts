@@ -59,6 +59,9 @@ export interface SimulatorOptions {
   readonly timestamps?: boolean;
   /** A call that asks for more documents than this goes round in circles. Default 100. */
   readonly maxSteps?: number;
+  /** Of calls that name no listeners of their own. */
+  readonly onEvent?: (event: CallEvent, record: CallRecord) => void;
+  readonly onWebhook?: (webhook: Webhook, record: CallRecord) => void;
 }
 
 export interface CallOptions {
@@ -271,8 +274,8 @@ export class Simulator {
       msPerCharacter: own.msPerCharacter ?? 60,
       maxSteps: own.maxSteps ?? 100,
       timestamps: own.timestamps ?? false,
-      onEvent: options.onEvent,
-      onWebhook: options.onWebhook,
+      onEvent: options.onEvent ?? own.onEvent,
+      onWebhook: options.onWebhook ?? own.onWebhook,
     };
   }
 }
