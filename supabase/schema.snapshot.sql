@@ -2,6 +2,8 @@
 
 create schema months;
 
+create schema private;
+
 create schema public;
 
 -- Types
@@ -11,6 +13,8 @@ create domain e164 as text CHECK ((VALUE ~ '^\+[1-9][0-9]{1,14}$'::text));
 create type call_event as enum ('arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'queue_waited', 'queue_left', 'voicemail_offered', 'voicemail_recorded', 'status', 'leg_status', 'leg_asked', 'leg_accepted', 'recording', 'transcription', 'reconciled', 'leg_reconciled', 'recording_reconciled', 'settled', 'closed_unheard');
 
 create type call_status as enum ('queued', 'initiated', 'ringing', 'in-progress', 'lost', 'canceled', 'failed', 'busy', 'no-answer', 'completed');
+
+create type member_role as enum ('viewer', 'agent', 'admin', 'owner');
 
 -- Tables and composite types
 
@@ -127,6 +131,17 @@ create table public.analytics_events (
   event_data jsonb not null default '{}'::jsonb,
   severity text not null default 'info'::text,
   created_at timestamp with time zone not null default clock_timestamp()
+);
+
+create table public.audit_log (
+  id bigint not null generated always as identity,
+  at timestamp with time zone not null default clock_timestamp(),
+  owner uuid not null,
+  user_id uuid not null,
+  action text not null,
+  object text not null,
+  key text not null,
+  changes jsonb not null
 );
 
 create table public.calendar_overrides (
@@ -525,9 +540,22 @@ create table public.lines (
   flow_id bigint not null
 );
 
+create table public.members (
+  id uuid not null default gen_random_uuid(),
+  org_id uuid default current_org_id(),
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  user_id uuid,
+  email text not null,
+  name text,
+  role member_role not null,
+  invited_by uuid,
+  invited_at timestamp with time zone not null default now(),
+  joined_at timestamp with time zone
+);
+
 create table public.people (
   id uuid not null default gen_random_uuid(),
-  org_id uuid,
+  org_id uuid default current_org_id(),
   handle text not null,
   name text not null,
   phone e164 not null,
@@ -535,6 +563,7 @@ create table public.people (
   available boolean not null default true,
   dnd_until timestamp with time zone,
   calendar jsonb,
+  member_id uuid,
   created_at timestamp with time zone not null default now()
 );
 
@@ -789,6 +818,12 @@ alter table analytics_events add constraint analytics_events_pkey PRIMARY KEY (i
 alter table analytics_events add constraint analytics_events_severity_known CHECK ((severity = ANY (ARRAY['debug'::text, 'info'::text, 'warning'::text, 'error'::text, 'critical'::text])));
 
 alter table analytics_events add constraint analytics_events_type_form CHECK ((event_type ~ '^[a-z][a-z0-9_.]{0,63}$'::text));
+
+alter table audit_log add constraint audit_log_action_known CHECK ((action = ANY (ARRAY['insert'::text, 'update'::text, 'delete'::text])));
+
+alter table audit_log add constraint audit_log_changes_object CHECK ((jsonb_typeof(changes) = 'object'::text));
+
+alter table audit_log add constraint audit_log_pkey PRIMARY KEY (id);
 
 alter table calendar_overrides add constraint calendar_overrides_calendar_length CHECK (((length(calendar) >= 1) AND (length(calendar) <= 64)));
 
@@ -1132,6 +1167,20 @@ alter table lines add constraint lines_of_own_number FOREIGN KEY (line, org_id) 
 
 alter table lines add constraint lines_pkey PRIMARY KEY (id);
 
+alter table members add constraint members_email_form CHECK (((email = lower(email)) AND (email ~ '^[^@[:space:]]+@[^@[:space:]]+$'::text) AND (length(email) <= 254)));
+
+alter table members add constraint members_joined_whole CHECK (((user_id IS NULL) = (joined_at IS NULL)));
+
+alter table members add constraint members_keep_an_owner TRIGGER;
+
+alter table members add constraint members_key UNIQUE (owner, email);
+
+alter table members add constraint members_name_length CHECK (((length(name) >= 1) AND (length(name) <= 200)));
+
+alter table members add constraint members_of_one_organisation UNIQUE (user_id);
+
+alter table members add constraint members_pkey PRIMARY KEY (id);
+
 alter table "months.call_lifecycle_other" add constraint call_lifecycle_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
 
 alter table "months.call_lifecycle_other" add constraint call_lifecycle_leg_sid_form CHECK ((leg_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
@@ -1153,6 +1202,8 @@ alter table people add constraint people_calendar_object CHECK ((jsonb_typeof(ca
 alter table people add constraint people_handle_form CHECK ((handle ~ '^[a-z][a-z0-9_]{0,31}$'::text));
 
 alter table people add constraint people_key UNIQUE NULLS NOT DISTINCT (org_id, handle);
+
+alter table people add constraint people_member_id_fkey FOREIGN KEY (member_id) REFERENCES members(id) ON DELETE SET NULL;
 
 alter table people add constraint people_name_length CHECK (((length(name) >= 1) AND (length(name) <= 200)));
 
@@ -1386,6 +1437,10 @@ CREATE INDEX analytics_events_errors_idx ON public.analytics_events USING btree 
 
 CREATE UNIQUE INDEX analytics_events_pkey ON public.analytics_events USING btree (id);
 
+CREATE INDEX audit_log_owner_idx ON public.audit_log USING btree (owner, at DESC, id DESC);
+
+CREATE UNIQUE INDEX audit_log_pkey ON public.audit_log USING btree (id);
+
 CREATE UNIQUE INDEX calendar_overrides_pkey ON public.calendar_overrides USING btree (flow_id, calendar);
 
 CREATE UNIQUE INDEX call_flow_pointers_pkey ON public.call_flow_pointers USING btree (flow_id);
@@ -1406,7 +1461,7 @@ CREATE INDEX call_hours_all_idx ON public.call_hours USING btree (hour) WHERE (s
 
 CREATE UNIQUE INDEX call_hours_key ON public.call_hours USING btree (hour, scope, org_id, mode, disposition, hung_up_at) NULLS NOT DISTINCT;
 
-CREATE INDEX call_hours_org_idx ON public.call_hours USING btree (org_id, hour) WHERE (scope = 'org'::text);
+CREATE INDEX call_hours_org_idx ON public.call_hours USING btree (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid), hour) WHERE (scope = 'org'::text);
 
 CREATE UNIQUE INDEX call_hours_pkey ON public.call_hours USING btree (id);
 
@@ -1430,7 +1485,7 @@ CREATE INDEX call_logs_line_idx ON public.call_logs USING btree (line, started_a
 
 CREATE INDEX call_logs_open_idx ON public.call_logs USING btree (started_at) WHERE (disposition IS NULL);
 
-CREATE INDEX call_logs_org_idx ON public.call_logs USING btree (org_id, started_at DESC);
+CREATE INDEX call_logs_org_idx ON public.call_logs USING btree (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid), started_at DESC);
 
 CREATE INDEX call_logs_party_idx ON public.call_logs USING btree (party, started_at DESC);
 
@@ -1546,7 +1601,17 @@ CREATE UNIQUE INDEX lines_key ON public.lines USING btree (line, org_id) NULLS N
 
 CREATE UNIQUE INDEX lines_pkey ON public.lines USING btree (id);
 
+CREATE INDEX members_invited_idx ON public.members USING btree (email) WHERE (user_id IS NULL);
+
+CREATE UNIQUE INDEX members_key ON public.members USING btree (owner, email);
+
+CREATE UNIQUE INDEX members_of_one_organisation ON public.members USING btree (user_id);
+
+CREATE UNIQUE INDEX members_pkey ON public.members USING btree (id);
+
 CREATE UNIQUE INDEX people_key ON public.people USING btree (org_id, handle) NULLS NOT DISTINCT;
+
+CREATE INDEX people_member_idx ON public.people USING btree (member_id);
 
 CREATE INDEX people_phone_idx ON public.people USING btree (phone);
 
@@ -1659,6 +1724,21 @@ CREATE INDEX voicemail_steps_recording_idx ON public.voicemail_steps USING btree
 CREATE UNIQUE INDEX worker_runs_pkey ON public.worker_runs USING btree (worker);
 
 -- Functions
+
+CREATE OR REPLACE FUNCTION private.accept_invitation()
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update public.members as m set user_id = auth.uid(), joined_at = now()
+  where m.id = (
+    select i.id from auth.users as u join public.members as i on i.email = lower(u.email)
+    where u.id = auth.uid() and u.email_confirmed_at is not null and i.user_id is null
+    order by i.invited_at, i.id limit 1
+  )
+  and not exists (select from public.members as k where k.user_id = auth.uid())
+$function$
 
 CREATE OR REPLACE FUNCTION public.accept_voice_event(p_event jsonb)
  RETURNS jsonb
@@ -2242,7 +2322,7 @@ CREATE OR REPLACE FUNCTION public.call_counts(p_since timestamp with time zone)
  SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
-  v_scope constant text := case when public.current_org_id() is null then 'all' else 'org' end;
+  v_scope constant text := case when public.current_owner() is null then 'all' else 'org' end;
 begin
   return query
   select
@@ -2539,6 +2619,15 @@ CREATE OR REPLACE FUNCTION public.check_person()
  SET search_path TO ''
 AS $function$
 begin
+  if tg_op = 'UPDATE' and public.my_role() < 'admin'
+    and to_jsonb(new) - '{available, dnd_until, calendar}'::text[] <> to_jsonb(old) - '{available, dnd_until, calendar}'::text[] then
+    raise sqlstate '42501' using message = 'an agent may change the own availability and hours alone';
+  end if;
+  if new.member_id is not null and not exists (
+    select from public.members as m where m.id = new.member_id and m.org_id is not distinct from new.org_id
+  ) then
+    raise sqlstate 'PT400' using message = 'the member must be of the same organisation', detail = 'member_id';
+  end if;
   if tg_op = 'UPDATE' and new.phone <> old.phone and new.verified_at is not distinct from old.verified_at then
     new.verified_at := null;
   end if;
@@ -2822,7 +2911,14 @@ CREATE OR REPLACE FUNCTION public.current_org_id()
  LANGUAGE sql
  STABLE
  SET search_path TO ''
-RETURN (NULLIF((((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb -> 'app_metadata'::text) ->> 'org_id'::text), ''::text))::uuid
+RETURN NULLIF((private.membership()).owner, '00000000-0000-0000-0000-000000000000'::uuid)
+
+CREATE OR REPLACE FUNCTION public.current_owner()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (private.membership()).owner
 
 CREATE OR REPLACE FUNCTION public.current_version(p_org_id uuid, p_name text)
  RETURNS bigint
@@ -3755,6 +3851,13 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.has_role(p_org_id uuid, p_role member_role)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (is_member(p_org_id) AND (my_role() >= p_role))
+
 CREATE OR REPLACE FUNCTION public.has_vault()
  RETURNS boolean
  LANGUAGE sql
@@ -3886,12 +3989,46 @@ AS $function$
   ) from stored as s
 $function$
 
-CREATE OR REPLACE FUNCTION public.is_org_admin()
+CREATE OR REPLACE FUNCTION public.invitation(p_member_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('email', m.email, 'known', exists (select from auth.users as u where lower(u.email) = m.email))
+  from public.members as m where m.id = p_member_id and m.user_id is null
+$function$
+
+CREATE OR REPLACE FUNCTION public.invite_member()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if tg_when = 'BEFORE' then
+    new.email := lower(trim(new.email));
+    new.invited_by := auth.uid();
+    perform pg_advisory_xact_lock(hashtextextended('members/' || coalesce(new.org_id::text, ''), 1));
+    -- Each invitation is a mail to a stranger.
+    if (
+      select count(*) from public.members as m where m.org_id is not distinct from new.org_id and m.user_id is null
+    ) >= 50 then
+      raise sqlstate 'PT409' using message = 'there are 50 open invitations: remove one first';
+    end if;
+  elsif new.user_id is null then
+    perform public.enqueue_job('invite', new.id::text, jsonb_build_object('member_id', new.id));
+  end if;
+  return new;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.is_member(p_org_id uuid)
  RETURNS boolean
  LANGUAGE sql
  STABLE
  SET search_path TO ''
-RETURN COALESCE(((((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb -> 'app_metadata'::text) ->> 'role'::text) = ANY (ARRAY['owner'::text, 'admin'::text])), false)
+RETURN COALESCE((COALESCE(p_org_id, '00000000-0000-0000-0000-000000000000'::uuid) = (private.membership()).owner), false)
 
 CREATE OR REPLACE FUNCTION public.is_time_zone(p_zone text)
  RETURNS boolean
@@ -3965,6 +4102,37 @@ begin
     )
   where j.id = p_id;
   return 'waiting';
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.join_as_member()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform private.accept_invitation();
+  return public.my_membership();
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.keep_an_owner()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if old.role = 'owner' and old.user_id is not null
+    and (tg_op = 'DELETE' or (new.role, new.owner, new.user_id) is distinct from (old.role, old.owner, old.user_id)) then
+    perform pg_advisory_xact_lock(hashtextextended('members/' || old.owner, 0));
+    if not exists (
+      select from public.members as m where m.owner = old.owner and m.role = 'owner' and m.user_id is not null
+    ) then
+      raise sqlstate 'PT409' using message = 'the last owner stays: make another member an owner first';
+    end if;
+  end if;
+  return null;
 end
 $function$
 
@@ -4203,6 +4371,19 @@ AS $function$
   end
 $function$
 
+CREATE OR REPLACE FUNCTION public.make_audited(p_table regclass, p_key text, p_kept text[], p_by text DEFAULT ''::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  execute format(
+    'create trigger audited after insert or update or delete on %s for each row execute function public.write_audit(%L, %L, %L)',
+    p_table, p_key, p_kept, p_by
+  );
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.make_store(p_table regclass)
  RETURNS void
  LANGUAGE plpgsql
@@ -4237,6 +4418,39 @@ begin
     v_name, v_columns, v_values, v_is_row
   );
   execute format('grant execute on function public.store_%s to service_role', v_name);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION private.membership(OUT owner uuid, OUT role member_role)
+ RETURNS record
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+RETURN private.membership_of((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb)
+
+CREATE OR REPLACE FUNCTION public.membership_of(p_claims jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('org_id', nullif(w.owner, '00000000-0000-0000-0000-000000000000'), 'role', w.role)
+  from private.membership_of(p_claims) as w where w.owner is not null
+$function$
+
+CREATE OR REPLACE FUNCTION private.membership_of(p_claims jsonb, OUT owner uuid, OUT role member_role)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  select m.owner, m.role into owner, role from public.members as m where m.user_id = (p_claims ->> 'sub')::uuid;
+  if owner is null and p_claims #>> '{app_metadata,org_id}' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    owner := (p_claims #>> '{app_metadata,org_id}')::uuid;
+    role := case when p_claims #>> '{app_metadata,role}' in ('agent', 'admin', 'owner')
+      then p_claims #>> '{app_metadata,role}' else 'viewer' end;
+  end if;
 end
 $function$
 
@@ -4319,6 +4533,33 @@ BEGIN ATOMIC
             FROM health_checks), 'workers', ( SELECT COALESCE(jsonb_agg(jsonb_build_object('worker', worker_runs.worker, 'last_ok_at', EXTRACT(epoch FROM worker_runs.last_ok_at), 'runs', worker_runs.runs, 'failures', worker_runs.failures) ORDER BY worker_runs.worker), '[]'::jsonb) AS "coalesce"
             FROM worker_runs)) AS jsonb_build_object;
 END
+
+CREATE OR REPLACE FUNCTION public.my_membership()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (
+    select jsonb_build_object(
+      'org_id', nullif(w.owner, '00000000-0000-0000-0000-000000000000'), 'role', w.role,
+      'member_id', m.id, 'name', m.name, 'business', s.business_name
+    )
+    from private.membership() as w
+    left join public.members as m on m.user_id = auth.uid()
+    left join public.telephony_subaccounts as s on s.org_id = w.owner
+    where w.owner is not null
+  );
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.my_role()
+ RETURNS member_role
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (private.membership()).role
 
 CREATE OR REPLACE FUNCTION public.next_node(p_steps jsonb, p_node text, p_outcome text)
  RETURNS text
@@ -5801,6 +6042,38 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.write_audit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_before constant jsonb := case when tg_op = 'INSERT' then '{}' else to_jsonb(old) end;
+  v_after constant jsonb := case when tg_op = 'DELETE' then '{}' else to_jsonb(new) end;
+  v_kept constant text[] := tg_argv[1]::text[];
+  v_user uuid := auth.uid();
+  v_owner uuid := public.current_owner();
+begin
+  if v_user is null and v_after ->> tg_argv[2] ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    v_user := (v_after ->> tg_argv[2])::uuid;
+    select m.owner into v_owner from public.members as m where m.user_id = v_user;
+  end if;
+  if v_user is null or v_owner is null then
+    return null;
+  end if;
+  insert into public.audit_log (owner, user_id, action, object, key, changes)
+  select v_owner, v_user, lower(tg_op), tg_table_name, coalesce(v_after ->> tg_argv[0], v_before ->> tg_argv[0]), coalesce(
+    jsonb_object_agg(c.name, case when c.name = any (v_kept) then jsonb_build_array(v_before -> c.name, v_after -> c.name) end),
+    '{}'
+  )
+  from (select jsonb_object_keys(v_before || v_after) as name) as c
+  where v_before -> c.name is distinct from v_after -> c.name
+    and coalesce(nullif(v_before -> c.name, 'null'), nullif(v_after -> c.name, 'null')) is not null;
+  return null;
+end
+$function$
+
 -- Triggers
 
 CREATE TRIGGER call_logs_unroll_delete AFTER DELETE ON public.call_logs FOR EACH ROW WHEN ((old.started_at < (now() - '00:10:00'::interval))) EXECUTE FUNCTION unroll_call_hours();
@@ -5818,6 +6091,16 @@ CREATE TRIGGER call_notes_touched BEFORE UPDATE ON public.call_notes FOR EACH RO
 CREATE TRIGGER call_tags_owned BEFORE INSERT ON public.call_tags FOR EACH ROW EXECUTE FUNCTION own_by_call();
 
 CREATE TRIGGER contacts_touched BEFORE UPDATE ON public.contacts FOR EACH ROW EXECUTE FUNCTION touch();
+
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.members FOR EACH ROW EXECUTE FUNCTION write_audit('id', '{role}', '');
+
+CREATE TRIGGER members_invited BEFORE INSERT ON public.members FOR EACH ROW EXECUTE FUNCTION invite_member();
+
+CREATE CONSTRAINT TRIGGER members_keep_an_owner AFTER DELETE OR UPDATE ON public.members NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW EXECUTE FUNCTION keep_an_owner();
+
+CREATE TRIGGER members_mailed AFTER INSERT ON public.members FOR EACH ROW EXECUTE FUNCTION invite_member();
+
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.people FOR EACH ROW EXECUTE FUNCTION write_audit('id', '{handle,available,dnd_until,member_id}', '');
 
 CREATE TRIGGER people_checked BEFORE INSERT OR UPDATE ON public.people FOR EACH ROW EXECUTE FUNCTION check_person();
 
@@ -6438,6 +6721,8 @@ alter table public.alert_rules enable row level security;
 
 alter table public.analytics_events enable row level security;
 
+alter table public.audit_log enable row level security;
+
 alter table public.calendar_overrides enable row level security;
 
 alter table public.call_flow_pointers enable row level security;
@@ -6494,6 +6779,8 @@ alter table public.jobs enable row level security;
 
 alter table public.lines enable row level security;
 
+alter table public.members enable row level security;
+
 alter table public.people enable row level security;
 
 alter table public.personal_data enable row level security;
@@ -6544,6 +6831,10 @@ create policy analytics_events_for_monitoring on public.analytics_events for sel
 
 create policy analytics_events_of_the_service on public.analytics_events for select to service_role using (true);
 
+create policy audit_log_for_admins on public.audit_log for select to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role)));
+
+create policy audit_log_of_the_service on public.audit_log for select to service_role using (true);
+
 create policy calendar_overrides_of_own_org on public.calendar_overrides for select to authenticated using ((EXISTS ( SELECT
    FROM call_flows f
   WHERE (f.id = calendar_overrides.flow_id))));
@@ -6562,13 +6853,13 @@ create policy call_flow_versions_of_own_org on public.call_flow_versions for sel
 
 create policy call_flow_versions_of_the_service on public.call_flow_versions for all to service_role using (true) with check (true);
 
-create policy call_flows_of_own_org on public.call_flows for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy call_flows_of_own_org on public.call_flows for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
 create policy call_flows_of_the_service on public.call_flows for all to service_role using (true) with check (true);
 
 create policy call_hours_for_operators on public.call_hours for select to monitoring, service_role using (true);
 
-create policy call_hours_of_own_org on public.call_hours for select to authenticated using (((scope = 'org'::text) AND (org_id = ( SELECT current_org_id() AS current_org_id))));
+create policy call_hours_of_own_org on public.call_hours for select to authenticated using (((scope = 'org'::text) AND (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner))));
 
 create policy call_legs_for_monitoring on public.call_legs for select to monitoring using (true);
 
@@ -6584,27 +6875,27 @@ create policy call_lifecycle_of_own_org on public.call_lifecycle for select to a
 
 create policy call_logs_for_monitoring on public.call_logs for select to monitoring using (true);
 
-create policy call_logs_of_own_org on public.call_logs for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy call_logs_of_own_org on public.call_logs for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
-create policy call_notes_added on public.call_notes for insert to authenticated with check (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (author = ( SELECT auth.uid() AS uid))));
+create policy call_notes_added on public.call_notes for insert to authenticated with check (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role) AND (author = ( SELECT auth.uid() AS uid))));
 
-create policy call_notes_changed on public.call_notes for update to authenticated using (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (author = ( SELECT auth.uid() AS uid)))) with check (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (author = ( SELECT auth.uid() AS uid))));
+create policy call_notes_changed on public.call_notes for update to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role) AND (author = ( SELECT auth.uid() AS uid)))) with check (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role) AND (author = ( SELECT auth.uid() AS uid))));
 
-create policy call_notes_of_own_org on public.call_notes for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy call_notes_of_own_org on public.call_notes for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
 
 create policy call_notes_of_the_service on public.call_notes for all to service_role using (true) with check (true);
 
-create policy call_notes_removed on public.call_notes for delete to authenticated using (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (author = ( SELECT auth.uid() AS uid))));
+create policy call_notes_removed on public.call_notes for delete to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role) AND (author = ( SELECT auth.uid() AS uid))));
 
-create policy call_tags_added on public.call_tags for insert to authenticated with check (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (author = ( SELECT auth.uid() AS uid))));
+create policy call_tags_added on public.call_tags for insert to authenticated with check (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role) AND (author = ( SELECT auth.uid() AS uid))));
 
-create policy call_tags_of_own_org on public.call_tags for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy call_tags_of_own_org on public.call_tags for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
 
 create policy call_tags_of_the_service on public.call_tags for all to service_role using (true) with check (true);
 
-create policy call_tags_removed on public.call_tags for delete to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy call_tags_removed on public.call_tags for delete to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role)));
 
-create policy callbacks_of_own_org on public.callbacks for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy callbacks_of_own_org on public.callbacks for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
 
 create policy callbacks_of_the_service on public.callbacks for all to service_role using (true) with check (true);
 
@@ -6612,17 +6903,17 @@ create policy consent_evidence_of_the_service on public.consent_evidence for sel
 
 create policy contact_messages_of_the_service on public.contact_messages for select to service_role using (true);
 
-create policy contacts_by_members_added on public.contacts for insert to authenticated with check ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy contacts_by_members_added on public.contacts for insert to authenticated with check (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role)));
 
-create policy contacts_by_members_changed on public.contacts for update to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id))) with check ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy contacts_by_members_changed on public.contacts for update to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role))) with check (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role)));
 
-create policy contacts_by_members_removed on public.contacts for delete to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy contacts_by_members_removed on public.contacts for delete to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role)));
 
-create policy contacts_of_own_org on public.contacts for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy contacts_of_own_org on public.contacts for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
 
 create policy contacts_of_the_service on public.contacts for all to service_role using (true) with check (true);
 
-create policy dial_attempts_of_own_org on public.dial_attempts for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy dial_attempts_of_own_org on public.dial_attempts for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
 
 create policy dial_attempts_of_the_service on public.dial_attempts for all to service_role using (true) with check (true);
 
@@ -6658,29 +6949,41 @@ create policy jobs_for_monitoring on public.jobs for select to monitoring using 
 
 create policy jobs_of_the_service on public.jobs for select to service_role using (true);
 
-create policy lines_of_own_org on public.lines for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy lines_of_own_org on public.lines for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
 create policy lines_of_the_service on public.lines for all to service_role using (true) with check (true);
 
+create policy members_by_admins_changed on public.members for update to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role) AND (role <= ( SELECT my_role() AS my_role)))) with check (((owner = ( SELECT current_owner() AS current_owner)) AND (role <= ( SELECT my_role() AS my_role))));
+
+create policy members_by_admins_invited on public.members for insert to authenticated with check (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role) AND (role <= ( SELECT my_role() AS my_role))));
+
+create policy members_by_admins_removed on public.members for delete to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND ((user_id = ( SELECT auth.uid() AS uid)) OR ((( SELECT my_role() AS my_role) >= 'admin'::member_role) AND (role <= ( SELECT my_role() AS my_role))))));
+
+create policy members_of_own_org on public.members for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
+
+create policy members_of_the_service on public.members for all to service_role using (true) with check (true);
+
 create policy months_of_the_service on months.call_lifecycle_other for select to service_role using (true);
 
-create policy people_by_admins_added on public.people for insert to authenticated with check (((org_id = ( SELECT current_org_id() AS current_org_id)) AND ( SELECT is_org_admin() AS is_org_admin)));
+create policy people_by_admins_added on public.people for insert to authenticated with check (((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role)));
 
-create policy people_by_admins_changed on public.people for update to authenticated using (((org_id = ( SELECT current_org_id() AS current_org_id)) AND ( SELECT is_org_admin() AS is_org_admin))) with check ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy people_by_admins_and_themselves_changed on public.people for update to authenticated using (((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)) AND ((( SELECT my_role() AS my_role) >= 'admin'::member_role) OR ((( SELECT my_role() AS my_role) = 'agent'::member_role) AND (member_id = ( SELECT m.id
+   FROM members m
+  WHERE (m.user_id = ( SELECT auth.uid() AS uid)))))))) with check ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
-create policy people_by_admins_removed on public.people for delete to authenticated using (((org_id = ( SELECT current_org_id() AS current_org_id)) AND ( SELECT is_org_admin() AS is_org_admin)));
+create policy people_by_admins_removed on public.people for delete to authenticated using (((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role)));
 
-create policy people_of_own_org on public.people for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy people_of_own_org on public.people for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
 create policy people_of_the_service on public.people for all to service_role using (true) with check (true);
 
 create policy personal_data_of_the_service on public.personal_data for select to service_role using (true);
 
-create policy prompts_of_own_org on public.prompts for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy prompts_of_own_org on public.prompts for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
 create policy prompts_of_the_service on public.prompts for all to service_role using (true) with check (true);
 
-create policy queue_entries_of_own_org on public.queue_entries for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy queue_entries_of_own_org on public.queue_entries for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
 
 create policy queue_entries_of_the_service on public.queue_entries for all to service_role using (true) with check (true);
 
@@ -6700,7 +7003,7 @@ create policy retention_rules_of_the_service on public.retention_rules for selec
 
 create policy rolled_hours_for_all_who_look on public.rolled_hours for select to authenticated, monitoring, service_role using (true);
 
-create policy saved_searches_of_own on public.saved_searches for all to authenticated using (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (user_id = ( SELECT auth.uid() AS uid)))) with check (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (user_id = ( SELECT auth.uid() AS uid))));
+create policy saved_searches_of_own on public.saved_searches for all to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (user_id = ( SELECT auth.uid() AS uid)))) with check (((owner = ( SELECT current_owner() AS current_owner)) AND (user_id = ( SELECT auth.uid() AS uid))));
 
 create policy saved_searches_of_the_service on public.saved_searches for all to service_role using (true) with check (true);
 
@@ -6710,33 +7013,33 @@ create policy search_alert_matches_of_own on public.search_alert_matches for sel
 
 create policy search_alert_matches_of_the_service on public.search_alert_matches for select to service_role using (true);
 
-create policy search_alerts_of_own on public.search_alerts for all to authenticated using (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (user_id = ( SELECT auth.uid() AS uid)))) with check (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (user_id = ( SELECT auth.uid() AS uid))));
+create policy search_alerts_of_own on public.search_alerts for all to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (user_id = ( SELECT auth.uid() AS uid)))) with check (((owner = ( SELECT current_owner() AS current_owner)) AND (user_id = ( SELECT auth.uid() AS uid))));
 
 create policy search_alerts_of_the_service on public.search_alerts for all to service_role using (true) with check (true);
 
-create policy search_documents_of_own_org on public.search_documents for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy search_documents_of_own_org on public.search_documents for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
 
 create policy search_documents_of_the_service on public.search_documents for select to service_role using (true);
 
 create policy search_history_for_operators on public.search_history for select to monitoring, service_role using (true);
 
-create policy search_history_of_own on public.search_history for select to authenticated using (((user_id = ( SELECT auth.uid() AS uid)) AND (org_id = ( SELECT current_org_id() AS current_org_id))));
+create policy search_history_of_own on public.search_history for select to authenticated using (((user_id = ( SELECT auth.uid() AS uid)) AND (owner = ( SELECT current_owner() AS current_owner))));
 
 create policy search_words_of_the_service on public.search_words for select to service_role using (true);
 
-create policy telephony_numbers_of_own_org on public.telephony_numbers for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy telephony_numbers_of_own_org on public.telephony_numbers for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
 create policy telephony_secrets_of_the_service on public.telephony_secrets for select to service_role using (true);
 
-create policy telephony_subaccounts_of_own_org on public.telephony_subaccounts for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy telephony_subaccounts_of_own_org on public.telephony_subaccounts for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
 create policy telephony_transactions_for_monitoring on public.telephony_transactions for select to monitoring using (true);
 
-create policy telephony_transactions_of_own_org on public.telephony_transactions for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy telephony_transactions_of_own_org on public.telephony_transactions for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
-create policy voicemail_steps_added on public.voicemail_steps for insert to authenticated with check (((org_id = ( SELECT current_org_id() AS current_org_id)) AND (author = ( SELECT auth.uid() AS uid))));
+create policy voicemail_steps_added on public.voicemail_steps for insert to authenticated with check (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role) AND (author = ( SELECT auth.uid() AS uid))));
 
-create policy voicemail_steps_of_own_org on public.voicemail_steps for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy voicemail_steps_of_own_org on public.voicemail_steps for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
 
 create policy voicemail_steps_of_the_service on public.voicemail_steps for all to service_role using (true) with check (true);
 
@@ -6824,6 +7127,12 @@ grant execute on function current_org_id() to monitoring;
 
 grant execute on function current_org_id() to service_role;
 
+grant execute on function current_owner() to authenticated;
+
+grant execute on function current_owner() to monitoring;
+
+grant execute on function current_owner() to service_role;
+
 grant execute on function current_version(uuid,text) to service_role;
 
 grant execute on function database_connections() to monitoring;
@@ -6882,6 +7191,10 @@ grant execute on function forget_telephony_token(text) to service_role;
 
 grant execute on function free_members(uuid,text[]) to service_role;
 
+grant execute on function has_role(uuid,member_role) to authenticated;
+
+grant execute on function has_role(uuid,member_role) to service_role;
+
 grant execute on function has_vault() to service_role;
 
 grant execute on function health_migration() to service_role;
@@ -6900,7 +7213,11 @@ grant execute on function import_contacts(jsonb,uuid) to authenticated;
 
 grant execute on function import_contacts(jsonb,uuid) to service_role;
 
-grant execute on function is_org_admin() to authenticated;
+grant execute on function invitation(uuid) to service_role;
+
+grant execute on function is_member(uuid) to authenticated;
+
+grant execute on function is_member(uuid) to service_role;
 
 grant execute on function is_time_zone(text) to authenticated;
 
@@ -6911,6 +7228,8 @@ grant execute on function job_content(text,text,jsonb) to service_role;
 grant execute on function job_done(bigint,uuid,text) to service_role;
 
 grant execute on function job_failed(bigint,uuid,text,boolean,boolean) to service_role;
+
+grant execute on function join_as_member() to authenticated;
 
 grant execute on function keep_call_months() to service_role;
 
@@ -6932,9 +7251,19 @@ grant execute on function lock_dialling(uuid) to service_role;
 
 grant execute on function mail_content(text,jsonb) to service_role;
 
+grant execute on function membership_of(jsonb) to service_role;
+
 grant execute on function mend_dialling() to service_role;
 
 grant execute on function metrics_snapshot() to service_role;
+
+grant execute on function my_membership() to authenticated;
+
+grant execute on function my_membership() to service_role;
+
+grant execute on function my_role() to authenticated;
+
+grant execute on function my_role() to service_role;
 
 grant execute on function next_node(jsonb,text,text) to service_role;
 
@@ -6959,6 +7288,16 @@ grant execute on function person_at(uuid,text,boolean) to service_role;
 grant execute on function person_available(people) to service_role;
 
 grant execute on function point_flow(bigint,integer,text) to service_role;
+
+grant execute on function private.accept_invitation() to authenticated;
+
+grant execute on function private.membership() to authenticated;
+
+grant execute on function private.membership() to monitoring;
+
+grant execute on function private.membership() to service_role;
+
+grant execute on function private.membership_of(jsonb) to service_role;
 
 grant execute on function promise_callback(call_logs,bigint,text) to service_role;
 
@@ -7083,6 +7422,10 @@ grant select on public.analytics_events (created_at) to monitoring;
 grant select on public.analytics_events (event_type) to monitoring;
 
 grant select on public.analytics_events (severity) to monitoring;
+
+grant select on public.audit_log to authenticated;
+
+grant select on public.audit_log to service_role;
 
 grant select on public.calendar_overrides to authenticated;
 
@@ -7430,6 +7773,18 @@ grant delete, insert, select on public.lines to service_role;
 
 grant update on public.lines (flow_id) to service_role;
 
+grant delete, select on public.members to authenticated;
+
+grant delete, insert, select, update on public.members to service_role;
+
+grant insert on public.members (email) to authenticated;
+
+grant insert, update on public.members (name) to authenticated;
+
+grant insert on public.members (org_id) to authenticated;
+
+grant insert, update on public.members (role) to authenticated;
+
 grant select on public.number_provisioning_status to authenticated;
 
 grant select on public.number_provisioning_status to service_role;
@@ -7449,6 +7804,8 @@ grant insert, update on public.people (calendar) to authenticated;
 grant insert, update on public.people (dnd_until) to authenticated;
 
 grant insert, update on public.people (handle) to authenticated;
+
+grant insert, update on public.people (member_id) to authenticated;
 
 grant insert, update on public.people (name) to authenticated;
 
@@ -7652,6 +8009,12 @@ grant select on public.worker_runs to monitoring;
 
 grant insert, select, update on public.worker_runs to service_role;
 
+grant usage on schema private to authenticated;
+
+grant usage on schema private to monitoring;
+
+grant usage on schema private to service_role;
+
 grant usage on schema public to monitoring;
 
 -- Default privileges
@@ -7665,6 +8028,8 @@ comment on function take_rate_limit(text,text,text,integer,interval) is 'True: a
 comment on table public.alert_episodes is 'When each alert fired and recovered.';
 
 comment on table public.alert_rules is 'The alerts and their thresholds; an operator may change threshold, window_minutes, minimum and close_after_minutes.';
+
+comment on table public.audit_log is 'What signed-in people changed, and when. Append-only.';
 
 comment on table public.call_flow_versions is 'Published flows, immutable: a call keeps the version that it began with.';
 
@@ -7727,6 +8092,8 @@ comment on table public.job_kinds is 'The rules of each kind of work: delays, tr
 comment on table public.jobs is 'Work that waits, is being done, was done (for as long as its kind keeps it) or was given up.';
 
 comment on table public.lines is 'Which flow each line follows. Its version is the flow''s pointer.';
+
+comment on table public.members is 'Who signs in for which organisation, and as what. user_id null: invited.';
 
 comment on table public.people is 'Whom a line rings, by the handle that groups of a flow name.';
 
@@ -7878,6 +8245,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- job_kinds: {"keep": "30 days", "kind": "alert_slack", "lease": "00:00:50", "share": 0.5, "delays": ["00:00:50"], "worker": "alert-dispatch", "held_for": null, "priority": 1, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": "1 day", "fixes_content": false}
 
+-- job_kinds: {"keep": "30 days", "kind": "invite", "lease": "00:01:00", "share": 0, "delays": ["00:00:05", "00:01:00", "00:10:00", "01:00:00"], "worker": "notify-worker", "held_for": null, "priority": 1, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": "00:15:00", "max_attempts": 6, "expires_after": "1 day", "fixes_content": false}
+
 -- job_kinds: {"keep": "30 days", "kind": "mail_alert", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 0, "key_lives": "23:30:00", "held_until": null, "hourly_share": 1, "longest_hold": "00:01:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
 
 -- job_kinds: {"keep": "30 days", "kind": "mail_contact_auto_reply", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 3, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.25, "longest_hold": null, "max_attempts": 8, "expires_after": null, "fixes_content": true}
@@ -7940,6 +8309,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": "voicemails", "other": ["call_sid", "recording_sid", "state"], "expired": null, "personal": [], "of_person": "t.call_sid = any ($1)", "table_name": "voicemail_steps", "exported_as": "voicemail_steps", "kept_because": null}
 
+-- personal_data: {"rule": null, "other": ["action", "object", "key", "changes"], "expired": null, "personal": [], "of_person": null, "table_name": "audit_log", "exported_as": null, "kept_because": null}
+
 -- personal_data: {"rule": null, "other": ["alert", "severity", "comparison", "unit", "summary", "action"], "expired": null, "personal": [], "of_person": null, "table_name": "alert_rules", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["alert", "severity"], "expired": null, "personal": [], "of_person": null, "table_name": "alert_episodes", "exported_as": null, "kept_because": null}
@@ -7993,6 +8364,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- personal_data: {"rule": null, "other": ["transaction_type", "status", "steps_completed", "error_message", "request", "idempotency_key", "result"], "expired": null, "personal": [], "of_person": null, "table_name": "telephony_transactions", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["worker"], "expired": null, "personal": [], "of_person": null, "table_name": "worker_runs", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["email", "name"], "of_person": "lower($3) = t.email", "table_name": "members", "exported_as": "members", "kept_because": "Their organisation lets them sign in."}
 
 -- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["moved_by"], "of_person": "lower(t.moved_by) = lower($3)", "table_name": "call_flow_pointers", "exported_as": "call_flow_pointers", "kept_because": "Who let a version answer is part of its history."}
 

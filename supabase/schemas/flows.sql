@@ -18,7 +18,7 @@ create table public.call_flows (
 
 alter table public.call_flows enable row level security;
 create policy call_flows_of_own_org on public.call_flows
-  for select to authenticated using (org_id = (select public.current_org_id()));
+  for select to authenticated using (coalesce(org_id, '00000000-0000-0000-0000-000000000000') = (select public.current_owner()));
 create policy call_flows_of_the_service on public.call_flows to service_role using (true) with check (true);
 
 -- A version never changes and never goes: nobody is granted UPDATE or DELETE.
@@ -100,7 +100,7 @@ create index lines_flow_idx on public.lines (flow_id);
 
 alter table public.lines enable row level security;
 create policy lines_of_own_org on public.lines
-  for select to authenticated using (org_id = (select public.current_org_id()));
+  for select to authenticated using (coalesce(org_id, '00000000-0000-0000-0000-000000000000') = (select public.current_owner()));
 create policy lines_of_the_service on public.lines to service_role using (true) with check (true);
 
 -- "We close early today": wins over the calendar, and always ends.
@@ -136,7 +136,7 @@ create table public.prompts (
 
 alter table public.prompts enable row level security;
 create policy prompts_of_own_org on public.prompts
-  for select to authenticated using (org_id = (select public.current_org_id()));
+  for select to authenticated using (coalesce(org_id, '00000000-0000-0000-0000-000000000000') = (select public.current_owner()));
 create policy prompts_of_the_service on public.prompts to service_role using (true) with check (true);
 
 -- --- publishing ------------------------------------------------------------------------------------------------------

@@ -97,6 +97,8 @@ values
     '23 h 30 min', null, '15 min', '30 days', true),
   ('mail_contact_auto_reply', 'notify-worker', 3, 0, 0.25, '2 min', '{5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h}', 8,
     '23 h 30 min', null, null, '30 days', true),
+  -- Supabase Auth sends these. It has no keys: a repeated request is a second mail, which does no harm.
+  ('invite', 'notify-worker', 1, 0, null, '1 min', '{5 s, 1 min, 10 min, 1 h}', 6, null, '1 day', '15 min', '30 days', false),
   -- Each run retries, in order; after a day the message is dropped.
   ('alert_pagerduty', 'alert-dispatch', 0, 0.5, null, '50 s', '{50 s}', null, null, '1 day', null, '30 days', false),
   ('alert_slack', 'alert-dispatch', 1, 0.5, null, '50 s', '{50 s}', null, null, '1 day', null, '30 days', false),

@@ -18,8 +18,8 @@ comment on table public.saved_searches is 'The searches that a person keeps: wor
 alter table public.saved_searches enable row level security;
 create policy saved_searches_of_own on public.saved_searches
   to authenticated
-  using (org_id = (select public.current_org_id()) and user_id = (select auth.uid()))
-  with check (org_id = (select public.current_org_id()) and user_id = (select auth.uid()));
+  using (owner = (select public.current_owner()) and user_id = (select auth.uid()))
+  with check (owner = (select public.current_owner()) and user_id = (select auth.uid()));
 create policy saved_searches_of_the_service on public.saved_searches to service_role using (true) with check (true);
 
 -- "Tell me when somebody says refund." The words are matched in the transaction that writes a document.
@@ -50,8 +50,8 @@ create index search_alerts_owner_idx on public.search_alerts (owner) where activ
 alter table public.search_alerts enable row level security;
 create policy search_alerts_of_own on public.search_alerts
   to authenticated
-  using (org_id = (select public.current_org_id()) and user_id = (select auth.uid()))
-  with check (org_id = (select public.current_org_id()) and user_id = (select auth.uid()));
+  using (owner = (select public.current_owner()) and user_id = (select auth.uid()))
+  with check (owner = (select public.current_owner()) and user_id = (select auth.uid()));
 create policy search_alerts_of_the_service on public.search_alerts to service_role using (true) with check (true);
 
 -- Each document that an alert matched, once, however often its text is corrected.
@@ -98,7 +98,7 @@ create index search_history_user_idx on public.search_history (user_id, at desc)
 
 alter table public.search_history enable row level security;
 create policy search_history_of_own on public.search_history
-  for select to authenticated using (user_id = (select auth.uid()) and org_id = (select public.current_org_id()));
+  for select to authenticated using (user_id = (select auth.uid()) and owner = (select public.current_owner()));
 create policy search_history_for_operators on public.search_history for select to service_role, monitoring using (true);
 
 create view public.search_performance with (security_invoker = true) as

@@ -304,8 +304,8 @@ async function flows() {
         now: () => new Date(),
         database: database(error) as unknown as FlowDatabase,
         takeRoom: () => Promise.resolve(wait),
-        readUserToken: () =>
-          Promise.resolve({ userId: crypto.randomUUID(), orgId: ORG, orgRole: "admin" }),
+        readUserToken: () => Promise.resolve({ userId: crypto.randomUUID(), appMetadata: {} }),
+        membershipOf: () => Promise.resolve({ org_id: ORG, role: "admin" }),
       }),
       new Request(`http://edge-runtime.supabase.com/${path}`, init),
     );
@@ -357,7 +357,8 @@ async function flows() {
     now: () => new Date(),
     database: database() as unknown as FlowDatabase,
     takeRoom: () => Promise.resolve(undefined),
-    readUserToken: () => Promise.resolve({ userId: "x", orgId: ORG, orgRole: "viewer" }),
+    readUserToken: () => Promise.resolve({ userId: "x", appMetadata: {} }),
+    membershipOf: () => Promise.resolve({ org_id: ORG, role: "viewer" }),
   });
   const request = new Request("http://edge-runtime.supabase.com/call-flows", { headers: signedIn });
   assertEquals(await answered("call-flows", viewer, request), 403);

@@ -153,6 +153,9 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   search_history: [
     "select(id, org_id, owner, at, filters, hits, milliseconds, partial, corrected)",
   ],
+  members: CHANGES,
+  // Written by triggers, which run with their owner's rights.
+  audit_log: ["select"],
   alert_episodes: CHANGES,
   function_metrics: CHANGES,
   health_checks: CHANGES,
@@ -163,11 +166,12 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   telephony_transactions: CHANGES,
 };
 
-/** What signed-in people may change, within their policies. */
+/** What signed-in people may change, within their policies: see tests/db/members_test.ts. */
 const MEMBERS: Readonly<Record<string, readonly string[]>> = {
+  members: ["insert(org_id, email, name, role)", "update(name, role)", "delete"],
   people: [
-    "insert(org_id, handle, name, phone, available, dnd_until, calendar)",
-    "update(handle, name, phone, available, dnd_until, calendar)",
+    "insert(org_id, handle, name, phone, available, dnd_until, calendar, member_id)",
+    "update(handle, name, phone, available, dnd_until, calendar, member_id)",
     "delete",
   ],
   contacts: [

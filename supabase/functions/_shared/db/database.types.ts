@@ -125,6 +125,40 @@ export type Database = {
         };
         Relationships: [];
       };
+      "audit_log": {
+        Row: {
+          "action": string;
+          "at": string;
+          "changes": NonNullable<Json>;
+          "id": number;
+          "key": string;
+          "object": string;
+          "owner": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "action": string;
+          "at"?: string;
+          "changes": NonNullable<Json>;
+          "id"?: never;
+          "key": string;
+          "object": string;
+          "owner": string;
+          "user_id": string;
+        };
+        Update: {
+          "action"?: string;
+          "at"?: string;
+          "changes"?: NonNullable<Json>;
+          "id"?: never;
+          "key"?: string;
+          "object"?: string;
+          "owner"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
       "calendar_overrides": {
         Row: {
           "calendar": string;
@@ -1419,6 +1453,46 @@ export type Database = {
           },
         ];
       };
+      "members": {
+        Row: {
+          "email": string;
+          "id": string;
+          "invited_at": string;
+          "invited_by": string | null;
+          "joined_at": string | null;
+          "name": string | null;
+          "org_id": string | null;
+          "owner": string;
+          "role": Database["public"]["Enums"]["member_role"];
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "email": string;
+          "id"?: string;
+          "invited_at"?: string;
+          "invited_by"?: string | null;
+          "joined_at"?: string | null;
+          "name"?: string | null;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "role": Database["public"]["Enums"]["member_role"];
+          "user_id"?: string | null;
+        };
+        Update: {
+          "email"?: string;
+          "id"?: string;
+          "invited_at"?: string;
+          "invited_by"?: string | null;
+          "joined_at"?: string | null;
+          "name"?: string | null;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "role"?: Database["public"]["Enums"]["member_role"];
+          "user_id"?: string | null;
+        };
+        Relationships: [];
+      };
       "people": {
         Row: {
           "available": boolean;
@@ -1427,6 +1501,7 @@ export type Database = {
           "dnd_until": string | null;
           "handle": string;
           "id": string;
+          "member_id": string | null;
           "name": string;
           "org_id": string | null;
           "phone": string;
@@ -1441,6 +1516,7 @@ export type Database = {
           "dnd_until"?: string | null;
           "handle": string;
           "id"?: string;
+          "member_id"?: string | null;
           "name": string;
           "org_id"?: string | null;
           "phone": string;
@@ -1453,12 +1529,21 @@ export type Database = {
           "dnd_until"?: string | null;
           "handle"?: string;
           "id"?: string;
+          "member_id"?: string | null;
           "name"?: string;
           "org_id"?: string | null;
           "phone"?: string;
           "verified_at"?: string | null;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "people_member_id_fkey";
+            columns: ["member_id"];
+            isOneToOne: false;
+            referencedRelation: "members";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "personal_data": {
         Row: {
@@ -2964,6 +3049,7 @@ export type Database = {
       };
       "count_paths": { Args: { "p_until"?: string }; Returns: boolean };
       "current_org_id": { Args: Record<PropertyKey, never>; Returns: string };
+      "current_owner": { Args: Record<PropertyKey, never>; Returns: string };
       "current_version": { Args: { "p_name": string; "p_org_id": string }; Returns: number };
       "database_connections": {
         Args: Record<PropertyKey, never>;
@@ -3183,6 +3269,10 @@ export type Database = {
           "phone": string;
         }[];
       };
+      "has_role": {
+        Args: { "p_org_id": string; "p_role": Database["public"]["Enums"]["member_role"] };
+        Returns: boolean;
+      };
       "has_vault": { Args: Record<PropertyKey, never>; Returns: boolean };
       "health_migration": { Args: Record<PropertyKey, never>; Returns: string };
       "health_rate_limiter": { Args: Record<PropertyKey, never>; Returns: boolean };
@@ -3200,7 +3290,8 @@ export type Database = {
       "hold_onboarding": { Args: { "p_id": string; "p_lease": string }; Returns: undefined };
       "hurry_jobs": { Args: { "p_kind": string }; Returns: number };
       "import_contacts": { Args: { "p_contacts": Json; "p_org_id"?: string }; Returns: Json };
-      "is_org_admin": { Args: Record<PropertyKey, never>; Returns: boolean };
+      "invitation": { Args: { "p_member_id": string }; Returns: Json };
+      "is_member": { Args: { "p_org_id": string }; Returns: boolean };
       "is_time_zone": { Args: { "p_zone": string }; Returns: boolean };
       "job_content": {
         Args: { "p_key": string; "p_kind": string; "p_payload": Json };
@@ -3220,6 +3311,7 @@ export type Database = {
         };
         Returns: string;
       };
+      "join_as_member": { Args: Record<PropertyKey, never>; Returns: Json };
       "keep_call_months": { Args: Record<PropertyKey, never>; Returns: Json };
       "keep_promise": { Args: { "p_id": string }; Returns: number };
       "keep_telephony_token": {
@@ -3245,10 +3337,20 @@ export type Database = {
       "lines_of_flow": { Args: { "p_flow_id": number }; Returns: Json };
       "lock_dialling": { Args: { "p_org_id": string }; Returns: undefined };
       "mail_content": { Args: { "p_kind": string; "p_payload": Json }; Returns: Json };
+      "make_audited": {
+        Args: { "p_by"?: string; "p_kept": (string)[]; "p_key": string; "p_table": unknown };
+        Returns: undefined;
+      };
       "make_store": { Args: { "p_table": unknown }; Returns: undefined };
+      "membership_of": { Args: { "p_claims": Json }; Returns: Json };
       "mend_dialling": { Args: Record<PropertyKey, never>; Returns: undefined };
       "messages_of_person": { Args: { "p_email": string; "p_number": string }; Returns: string[] };
       "metrics_snapshot": { Args: Record<PropertyKey, never>; Returns: Json };
+      "my_membership": { Args: Record<PropertyKey, never>; Returns: Json };
+      "my_role": {
+        Args: Record<PropertyKey, never>;
+        Returns: Database["public"]["Enums"]["member_role"];
+      };
       "next_node": {
         Args: { "p_node": string; "p_outcome": string; "p_steps": Json };
         Returns: string;
@@ -3535,6 +3637,7 @@ export type Database = {
         | "busy"
         | "no-answer"
         | "completed";
+      "member_role": "viewer" | "agent" | "admin" | "owner";
     };
     CompositeTypes: {
       "voice_answer": {
@@ -3725,6 +3828,7 @@ export const Constants = {
         "no-answer",
         "completed",
       ],
+      "member_role": ["viewer", "agent", "admin", "owner"],
     },
   },
 } as const;

@@ -30,13 +30,13 @@ create index contacts_bare_idx on public.contacts (created_at) where bare;
 
 alter table public.contacts enable row level security;
 create policy contacts_of_own_org on public.contacts
-  for select to authenticated using (org_id = (select public.current_org_id()));
+  for select to authenticated using (owner = (select public.current_owner()));
 create policy contacts_by_members_added on public.contacts
-  for insert to authenticated with check (org_id = (select public.current_org_id()));
+  for insert to authenticated with check (owner = (select public.current_owner()) and (select public.my_role()) >= 'agent');
 create policy contacts_by_members_changed on public.contacts
-  for update to authenticated using (org_id = (select public.current_org_id())) with check (org_id = (select public.current_org_id()));
+  for update to authenticated using (owner = (select public.current_owner()) and (select public.my_role()) >= 'agent') with check (owner = (select public.current_owner()) and (select public.my_role()) >= 'agent');
 create policy contacts_by_members_removed on public.contacts
-  for delete to authenticated using (org_id = (select public.current_org_id()));
+  for delete to authenticated using (owner = (select public.current_owner()) and (select public.my_role()) >= 'agent');
 create policy contacts_of_the_service on public.contacts to service_role using (true) with check (true);
 
 -- What people write about a call.
@@ -58,16 +58,16 @@ create index call_notes_call_idx on public.call_notes (call_sid, created_at);
 
 alter table public.call_notes enable row level security;
 create policy call_notes_of_own_org on public.call_notes
-  for select to authenticated using (org_id = (select public.current_org_id()));
+  for select to authenticated using (owner = (select public.current_owner()));
 create policy call_notes_added on public.call_notes
   for insert to authenticated
-  with check (org_id = (select public.current_org_id()) and author = (select auth.uid()));
+  with check (owner = (select public.current_owner()) and (select public.my_role()) >= 'agent' and author = (select auth.uid()));
 create policy call_notes_changed on public.call_notes
   for update to authenticated
-  using (org_id = (select public.current_org_id()) and author = (select auth.uid()))
-  with check (org_id = (select public.current_org_id()) and author = (select auth.uid()));
+  using (owner = (select public.current_owner()) and (select public.my_role()) >= 'agent' and author = (select auth.uid()))
+  with check (owner = (select public.current_owner()) and (select public.my_role()) >= 'agent' and author = (select auth.uid()));
 create policy call_notes_removed on public.call_notes
-  for delete to authenticated using (org_id = (select public.current_org_id()) and author = (select auth.uid()));
+  for delete to authenticated using (owner = (select public.current_owner()) and (select public.my_role()) >= 'agent' and author = (select auth.uid()));
 create policy call_notes_of_the_service on public.call_notes to service_role using (true) with check (true);
 
 create table public.call_tags (
@@ -86,12 +86,12 @@ create index call_tags_tag_idx on public.call_tags (owner, tag, call_sid);
 
 alter table public.call_tags enable row level security;
 create policy call_tags_of_own_org on public.call_tags
-  for select to authenticated using (org_id = (select public.current_org_id()));
+  for select to authenticated using (owner = (select public.current_owner()));
 create policy call_tags_added on public.call_tags
   for insert to authenticated
-  with check (org_id = (select public.current_org_id()) and author = (select auth.uid()));
+  with check (owner = (select public.current_owner()) and (select public.my_role()) >= 'agent' and author = (select auth.uid()));
 create policy call_tags_removed on public.call_tags
-  for delete to authenticated using (org_id = (select public.current_org_id()));
+  for delete to authenticated using (owner = (select public.current_owner()) and (select public.my_role()) >= 'agent');
 create policy call_tags_of_the_service on public.call_tags to service_role using (true) with check (true);
 
 -- Who took a voicemail, assigned it or finished it, and when. Append-only: the newest step of a recording is its state; one
@@ -117,10 +117,10 @@ create index voicemail_steps_person_idx on public.voicemail_steps (assigned_to);
 
 alter table public.voicemail_steps enable row level security;
 create policy voicemail_steps_of_own_org on public.voicemail_steps
-  for select to authenticated using (org_id = (select public.current_org_id()));
+  for select to authenticated using (owner = (select public.current_owner()));
 create policy voicemail_steps_added on public.voicemail_steps
   for insert to authenticated
-  with check (org_id = (select public.current_org_id()) and author = (select auth.uid()));
+  with check (owner = (select public.current_owner()) and (select public.my_role()) >= 'agent' and author = (select auth.uid()));
 create policy voicemail_steps_of_the_service on public.voicemail_steps to service_role using (true) with check (true);
 
 -- A note, a tag or a step belongs to the organisation of its call, which its author must see.

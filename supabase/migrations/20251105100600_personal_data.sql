@@ -84,6 +84,8 @@ insert into public.personal_data (table_name, personal, other, of_person, export
   ('search_history', '{words}', '{filters}',
     $$position(substr($2, 2) in regexp_replace(t.words, '[^0-9]', '', 'g')) > 0 or position(lower($3) in lower(t.words)) > 0$$,
     'searches', null, 'search_history', 't.at < $1'),
+  ('members', '{email, name}', '{}', 'lower($3) = t.email', 'members', 'Their organisation lets them sign in.', null, null),
+  ('audit_log', '{}', '{action, object, key, changes}', null, null, null, null, null),
   ('call_flows', '{draft, drafted_by}', '{name}',
     $$position('"' || $2 || '"' in t.draft::text) > 0 or lower(t.drafted_by) = lower($3)$$, 'call_flows',
     'The flow is its organisation''s, which may change it.', null, null),

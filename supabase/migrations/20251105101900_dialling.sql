@@ -60,7 +60,7 @@ create index dial_attempts_decided_idx on public.dial_attempts (decided_at);
 
 alter table public.dial_attempts enable row level security;
 create policy dial_attempts_of_own_org on public.dial_attempts
-  for select to authenticated using (org_id = (select public.current_org_id()));
+  for select to authenticated using (owner = (select public.current_owner()));
 create policy dial_attempts_of_the_service on public.dial_attempts to service_role using (true) with check (true);
 
 -- Decisions about an owner's telephones take turns, until the end of the transaction. The call's own lock comes before it, and

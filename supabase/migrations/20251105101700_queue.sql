@@ -47,7 +47,7 @@ create index queue_entries_taken_idx on public.queue_entries (owner, queue, take
 
 alter table public.queue_entries enable row level security;
 create policy queue_entries_of_own_org on public.queue_entries
-  for select to authenticated using (org_id = (select public.current_org_id()));
+  for select to authenticated using (owner = (select public.current_owner()));
 create policy queue_entries_of_the_service on public.queue_entries to service_role using (true) with check (true);
 
 -- A caller's place, {position, wait}: position counts those ahead and the caller, and is never greater than the one told

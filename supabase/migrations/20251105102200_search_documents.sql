@@ -66,7 +66,7 @@ create index search_documents_call_idx on public.search_documents (call_sid) whe
 
 alter table public.search_documents enable row level security;
 create policy search_documents_of_own_org on public.search_documents
-  for select to authenticated using (org_id = (select public.current_org_id()));
+  for select to authenticated using (owner = (select public.current_owner()));
 create policy search_documents_of_the_service on public.search_documents for select to service_role using (true);
 
 -- The words of the documents, for corrections. A word goes with its last document. No unique constraint, because a call must

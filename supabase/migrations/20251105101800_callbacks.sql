@@ -41,7 +41,7 @@ create index callbacks_to_idx on public.callbacks (to_e164);
 
 alter table public.callbacks enable row level security;
 create policy callbacks_of_own_org on public.callbacks
-  for select to authenticated using (org_id = (select public.current_org_id()));
+  for select to authenticated using (owner = (select public.current_owner()));
 create policy callbacks_of_the_service on public.callbacks to service_role using (true) with check (true);
 
 -- Promises a call back, or finds that one is promised already. The caller's place in line counts from the time at which the
