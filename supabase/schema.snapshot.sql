@@ -5778,7 +5778,10 @@ begin
     ) as w
   ) as s
   where s.samples > 20;
-  return jsonb_strip_nulls(jsonb_build_object('position', v_position, 'wait', v_wait));
+  return jsonb_strip_nulls(jsonb_build_object('position', v_position, 'wait', v_wait, 'ringing', (
+    select count(*) from public.dial_attempts as a
+    where a.owner = q.owner and a.queue = q.queue and a.ended_at is null and a.cancelled_at is null
+  )));
 end
 $function$
 
@@ -5951,7 +5954,9 @@ begin
       when 'match' then public.case_of(n, c, p_facts)
       when 'ring' then case when not public.can_ring(v_steps, n, c, p_facts) then 'unanswered' end
       when 'queue' then case
-        when not public.can_ring(v_steps, n, c, p_facts) then 'gave_up'
+        when not public.can_ring(v_steps, n, c, p_facts)
+          or p_facts -> 'calendars' ->> (v_prefix || (v_steps -> 'groups' -> (n ->> 'group') ->> 'calendar')) = 'closed'
+        then 'gave_up'
         when (p_facts -> 'queues' -> (n ->> 'group') ->> 'full')::boolean then 'full'
       end
       when 'callback' then case when (p_facts ->> 'callable')::boolean then 'next' else 'refused' end

@@ -50,7 +50,9 @@ begin
       when 'match' then public.case_of(n, c, p_facts)
       when 'ring' then case when not public.can_ring(v_steps, n, c, p_facts) then 'unanswered' end
       when 'queue' then case
-        when not public.can_ring(v_steps, n, c, p_facts) then 'gave_up'
+        when not public.can_ring(v_steps, n, c, p_facts)
+          or p_facts -> 'calendars' ->> (v_prefix || (v_steps -> 'groups' -> (n ->> 'group') ->> 'calendar')) = 'closed'
+        then 'gave_up'
         when (p_facts -> 'queues' -> (n ->> 'group') ->> 'full')::boolean then 'full'
       end
       when 'callback' then case when (p_facts ->> 'callable')::boolean then 'next' else 'refused' end

@@ -50,8 +50,8 @@ create policy queue_entries_of_own_org on public.queue_entries
   for select to authenticated using (owner = (select public.current_owner()));
 create policy queue_entries_of_the_service on public.queue_entries to service_role using (true) with check (true);
 
--- A caller's place, {position, wait}: position counts those ahead and the caller, and is never greater than the one told
--- before. wait, {low_sec, high_sec, samples}, is the middle half of what callers at such a place waited in the last 4 hours;
+-- A caller's place, {position, ringing, wait}: position counts those ahead and the caller, and is never greater than the one
+-- told before. ringing: how many telephones ring for the queue, or have just accepted. wait, {low_sec, high_sec, samples}, is the middle half of what callers at such a place waited in the last 4 hours;
 -- only from more than 20 of them. Null: the call holds nowhere.
 create function public.tell_place(p_call_sid text) returns jsonb
 language plpgsql volatile set search_path = ''
@@ -89,7 +89,10 @@ begin
     ) as w
   ) as s
   where s.samples > 20;
-  return jsonb_strip_nulls(jsonb_build_object('position', v_position, 'wait', v_wait));
+  return jsonb_strip_nulls(jsonb_build_object('position', v_position, 'wait', v_wait, 'ringing', (
+    select count(*) from public.dial_attempts as a
+    where a.owner = q.owner and a.queue = q.queue and a.ended_at is null and a.cancelled_at is null
+  )));
 end
 $$;
 

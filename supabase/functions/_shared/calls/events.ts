@@ -195,6 +195,8 @@ export interface Facts {
 export interface Place {
   /** Those ahead, and the caller; never greater than the one before. */
   readonly position: number;
+  /** How many telephones ring for the queue, those whose owner is asked to accept included. */
+  readonly ringing?: number | undefined;
   /** Seconds that half of the callers at such a place waited in the last 4 hours; from more than 20 samples. */
   readonly wait?:
     | { readonly low_sec: number; readonly high_sec: number; readonly samples: number }

@@ -31,6 +31,7 @@ const answer: z.ZodMiniType<{ duplicate: boolean; admitted: boolean; call: Accep
         callbacks: z.optional(z.record(z.string(), z.literal(true))),
         queue: z.optional(z.object({
           position: z.number(),
+          ringing: z.optional(z.number()),
           wait: z.optional(
             z.object({ low_sec: z.number(), high_sec: z.number(), samples: z.number() }),
           ),
