@@ -2042,7 +2042,8 @@ begin
   end if;
   return jsonb_strip_nulls(jsonb_build_object(
     'purpose', a.purpose, 'won', a.accepted_at is not null, 'over', a.cancelled_at is not null or a.ended_at is not null,
-    'call_sid', a.call_sid, 'queue', a.queue, 'wake', v_made
+    'call_sid', a.call_sid, 'queue', a.queue, 'wake', v_made,
+    'to', (select k.to_e164 from public.callbacks as k where k.id = a.callback_id and a.accepted_at is not null)
   ));
 end
 $function$
@@ -3913,7 +3914,7 @@ BEGIN ATOMIC
             FROM call_logs
            WHERE (call_logs.disposition IS NULL)), 'last_event_at', ( SELECT max(call_lifecycle.received_at) AS max
             FROM call_lifecycle), 'connections', ( SELECT jsonb_build_object('used', database_connections.used, 'allowed', database_connections.allowed) AS jsonb_build_object
-            FROM database_connections() database_connections(used, allowed)), 'workers', ( SELECT COALESCE(jsonb_object_agg(w.worker, jsonb_build_object('last_run_at', w.last_run_at, 'last_ok_at', w.last_ok_at, 'age_seconds', round(EXTRACT(epoch FROM (now() - w.last_ok_at))), 'late', (COALESCE((w.last_ok_at < (now() - '00:05:00'::interval)), true) AND ((w.worker <> 'notify-worker'::text) OR (EXISTS ( SELECT
+            FROM database_connections() database_connections(used, allowed)), 'workers', ( SELECT COALESCE(jsonb_object_agg(w.worker, jsonb_build_object('last_run_at', w.last_run_at, 'last_ok_at', w.last_ok_at, 'age_seconds', round(EXTRACT(epoch FROM (now() - w.last_ok_at))), 'late', (COALESCE((w.last_ok_at < (now() - '00:05:00'::interval)), true) AND ((w.worker <> ALL (ARRAY['notify-worker'::text, 'dial-worker'::text])) OR (EXISTS ( SELECT
                     FROM job_lanes l
                    WHERE ((l.worker = w.worker) AND (l.due_at < (now() - '00:05:00'::interval))))))))), '{}'::jsonb) AS "coalesce"
             FROM worker_runs w), 'alerts', ( SELECT jsonb_build_object('critical', count(*) FILTER (WHERE (alert_episodes.severity = 'critical'::text)), 'warning', count(*) FILTER (WHERE (alert_episodes.severity = 'warning'::text)), 'firing', COALESCE(jsonb_agg(alert_episodes.alert ORDER BY alert_episodes.severity, alert_episodes.alert), '[]'::jsonb)) AS jsonb_build_object
@@ -5426,14 +5427,13 @@ declare
 begin
   for v_worker in
     select * from (values
-      ('voice-reconcile', '* * * * *', ''),
-      ('alert-dispatch', '* * * * *', ''),
-      -- Calls only while a job is due, so that an idle line costs no function call.
-      ('notify-worker', '10 seconds', $sql$
-        and exists (
-          select from public.job_lanes as l where l.worker = 'notify-worker' and l.due_at <= now()
-        )$sql$)
-    ) as workers(name, schedule, condition)
+      ('voice-reconcile', '* * * * *', false),
+      ('alert-dispatch', '* * * * *', false),
+      -- Called only while a job is due, so that an idle line costs no function call.
+      ('notify-worker', '10 seconds', true),
+      -- A webhook wakes it as well. This is for what is due later, and for a wake-up that was lost.
+      ('dial-worker', '5 seconds', true)
+    ) as workers(name, schedule, while_due)
   loop
     -- The answer comes at once and the run continues, because pg_net sends its next batch after all answers to the last.
     perform cron.schedule(v_worker.name, v_worker.schedule, format($job$
@@ -5447,7 +5447,9 @@ begin
       )
       from vault.decrypted_secrets as url, vault.decrypted_secrets as token
       where url.name = 'functions_url' and token.name = 'scheduler_token'%s
-    $job$, v_worker.name, v_worker.condition));
+    $job$, v_worker.name, case when v_worker.while_due then format(
+      ' and exists (select from public.job_lanes as l where l.worker = %L and l.due_at <= now())', v_worker.name
+    ) end));
   end loop;
   -- pg_cron keeps a row for each run and deletes none: 11,500 a day.
   perform cron.schedule('purge-job-runs', '41 3 * * *',

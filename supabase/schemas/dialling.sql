@@ -386,7 +386,7 @@ $$;
 
 -- What a leg of an attempt tells: p_status in Twilio's word, and p_told: `pressed`, the person accepts by key; `connected`,
 -- with the caller; of a promise, `caller_busy`, `caller_no_answer` or `caller_failed`. Of all who press for one call, one
--- wins. Returns {purpose, won, over, call_sid, queue, wake}: over, when the leg is to be ended with a word of why; wake, how
+-- wins. Returns {purpose, won, over, call_sid, queue, to, wake}: to, the number to call back; over, when the leg is to be ended with a word of why; wake, how
 -- many others are to be dialled now. Null: no such attempt. Again: the same.
 create function public.attempt_told(p_token uuid, p_leg_sid text, p_status text default null, p_told text default null)
 returns jsonb
@@ -455,7 +455,8 @@ begin
   end if;
   return jsonb_strip_nulls(jsonb_build_object(
     'purpose', a.purpose, 'won', a.accepted_at is not null, 'over', a.cancelled_at is not null or a.ended_at is not null,
-    'call_sid', a.call_sid, 'queue', a.queue, 'wake', v_made
+    'call_sid', a.call_sid, 'queue', a.queue, 'wake', v_made,
+    'to', (select k.to_e164 from public.callbacks as k where k.id = a.callback_id and a.accepted_at is not null)
   ));
 end
 $$;

@@ -9,6 +9,7 @@ import { type FlowDatabase, FlowRefused } from "../../supabase/functions/_shared
 import { createHandler as callFlows } from "../../supabase/functions/call-flows/handler.ts";
 import { createHandler as alert } from "../../supabase/functions/alert-dispatch/handler.ts";
 import { createHandler as metrics } from "../../supabase/functions/metrics/handler.ts";
+import { createHandler as dial } from "../../supabase/functions/dial-worker/handler.ts";
 import { createHandler as notify } from "../../supabase/functions/notify-worker/handler.ts";
 import { createHandler as reconcile } from "../../supabase/functions/voice-reconcile/handler.ts";
 import { createHandler as contactSubmit } from "../../supabase/functions/contact-submit/handler.ts";
@@ -379,7 +380,7 @@ async function operators(hotline: Hotline) {
     return response.status;
   };
   const operator = { apikey: LOCAL_SECRET_KEY };
-  const workers = ["voice-reconcile", "notify-worker", "alert-dispatch"];
+  const workers = ["voice-reconcile", "notify-worker", "dial-worker", "alert-dispatch"];
   for (const name of workers) {
     assertEquals(
       [
@@ -419,6 +420,7 @@ async function operators(hotline: Hotline) {
   const handlers = {
     "voice-reconcile": reconcile,
     "notify-worker": notify,
+    "dial-worker": dial,
     "alert-dispatch": alert,
   };
   for (const [name, createHandler] of Object.entries(handlers)) {

@@ -15,7 +15,7 @@ import { renderTwiml } from "./twilio/twiml.ts";
 import { accept, type Handler, webhookHandler } from "./webhook.ts";
 
 /** A reply as Twilio takes it. */
-function answered(reply: Reply, functionsUrl: string): Response {
+export function answered(reply: Reply, functionsUrl: string): Response {
   return new Response(renderTwiml(reply, functionsUrl), {
     headers: {
       ...SECURITY_HEADERS,

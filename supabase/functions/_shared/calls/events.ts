@@ -214,6 +214,8 @@ export interface AttemptAnswer {
   readonly call_sid?: string | undefined;
   /** The queue that it holds in: a group, or the call. */
   readonly queue?: string | undefined;
+  /** Of a promise that the person has accepted to keep: the number to call back. */
+  readonly to?: string | undefined;
   /** How many others are to be dialled now. */
   readonly wake?: number | undefined;
 }

@@ -9,6 +9,7 @@ export const attemptAnswer: z.ZodMiniType<AttemptAnswer> = z.object({
   over: z.boolean(),
   call_sid: z.optional(z.string()),
   queue: z.optional(z.string()),
+  to: z.optional(z.string()),
   wake: z.optional(z.number()),
 });
 
