@@ -25,10 +25,10 @@ const published = (id: string) => ({
   version: 1,
   definition: ending(id),
 });
-// deno-lint-ignore no-explicit-any -- The parts of a call that lines read.
 const accepted = (facts: Facts): AcceptOutcome => ({
   kind: "accepted",
   duplicate: false,
+  // deno-lint-ignore no-explicit-any -- The part of a call that lines read.
   call: { facts } as any,
 });
 const away: AcceptOutcome = { kind: "unavailable", reason: "timeout" };
