@@ -10,7 +10,7 @@ create schema public;
 
 create domain e164 as text CHECK ((VALUE ~ '^\+[1-9][0-9]{1,14}$'::text));
 
-create type call_event as enum ('arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'queue_waited', 'queue_left', 'voicemail_offered', 'voicemail_recorded', 'status', 'leg_status', 'leg_asked', 'leg_accepted', 'recording', 'transcription', 'reconciled', 'leg_reconciled', 'recording_reconciled', 'settled', 'closed_unheard');
+create type call_event as enum ('arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'queue_waited', 'queue_left', 'voicemail_offered', 'voicemail_recorded', 'status', 'leg_status', 'leg_asked', 'leg_accepted', 'leg_declined', 'recording', 'transcription', 'reconciled', 'leg_reconciled', 'recording_reconciled', 'settled', 'closed_unheard');
 
 create type call_status as enum ('queued', 'initiated', 'ringing', 'in-progress', 'lost', 'canceled', 'failed', 'busy', 'no-answer', 'completed');
 
@@ -175,6 +175,7 @@ create table public.call_flow_versions (
   handles text[] not null default '{}'::text[],
   numbers text[] not null default '{}'::text[],
   asks_returning boolean not null default false,
+  missed_call jsonb,
   holds text[] not null default '{}'::text[],
   steps jsonb not null
 );
@@ -219,6 +220,8 @@ create table public.call_legs (
   answered_at timestamp with time zone,
   bridged boolean,
   accepted_at timestamp with time zone,
+  told text,
+  transfer text,
   ended_at timestamp with time zone,
   connected_at timestamp with time zone generated always as (
 CASE
@@ -230,10 +233,10 @@ CASE
     WHEN (status IS NULL) THEN NULL::text
     WHEN ((answered_at IS NULL) AND (status = 'busy'::call_status)) THEN 'busy'::text
     WHEN ((answered_at IS NULL) AND (status = 'no-answer'::call_status)) THEN 'no_answer'::text
-    WHEN ((answered_at IS NULL) AND (status = 'canceled'::call_status)) THEN 'canceled'::text
-    WHEN ((answered_at IS NULL) AND (status = 'failed'::call_status)) THEN 'failed'::text
-    WHEN (bridged IS FALSE) THEN 'not_connected'::text
-    ELSE 'answered'::text
+    WHEN ((answered_at IS NULL) AND (status = 'canceled'::call_status)) THEN COALESCE(told, 'canceled'::text)
+    WHEN ((answered_at IS NULL) AND (status = 'failed'::call_status)) THEN 'unreachable'::text
+    WHEN (bridged IS FALSE) THEN COALESCE(told, 'caller_left'::text)
+    ELSE 'accepted'::text
 END) stored
 ) with (fillfactor=80);
 
@@ -333,6 +336,7 @@ create table public.callbacks (
   tries smallint not null default 0,
   max_tries smallint not null default 5,
   due_at timestamp with time zone not null default now(),
+  ready boolean not null default false,
   why text,
   ended_at timestamp with time zone
 );
@@ -398,7 +402,8 @@ create table public.dial_attempts (
   connected_at timestamp with time zone,
   cancelled_at timestamp with time zone,
   ended_at timestamp with time zone,
-  result text
+  result text,
+  transfer text
 ) with (fillfactor=80);
 
 create table public.dialled_time (
@@ -564,6 +569,7 @@ create table public.people (
   dnd_until timestamp with time zone,
   calendar jsonb,
   member_id uuid,
+  code text,
   created_at timestamp with time zone not null default now()
 );
 
@@ -602,6 +608,11 @@ create table public.queue_entries (
   members text[] not null,
   seconds integer not null,
   queued_at timestamp with time zone not null default clock_timestamp(),
+  transferred_by uuid,
+  returns_to e164,
+  returned_at timestamp with time zone,
+  call_token text,
+  seen_at timestamp with time zone not null default now(),
   told_position integer,
   first_position integer not null,
   taken_by uuid,
@@ -731,6 +742,14 @@ create table public.search_words (
   word text not null
 );
 
+create table public.suppressions (
+  id bigint not null generated always as identity,
+  org_id uuid,
+  e164 e164 not null,
+  source text not null,
+  created_at timestamp with time zone not null default now()
+);
+
 create table public.telephony_numbers (
   e164_number e164 not null,
   org_id uuid not null,
@@ -851,6 +870,8 @@ alter table call_flow_versions add constraint call_flow_versions_hash_form CHECK
 
 alter table call_flow_versions add constraint call_flow_versions_key UNIQUE (flow_id, version);
 
+alter table call_flow_versions add constraint call_flow_versions_missed_call_object CHECK ((jsonb_typeof(missed_call) = 'object'::text));
+
 alter table call_flow_versions add constraint call_flow_versions_note_length CHECK ((length(note) <= 500));
 
 alter table call_flow_versions add constraint call_flow_versions_pkey PRIMARY KEY (id);
@@ -894,6 +915,10 @@ alter table call_legs add constraint call_legs_node_form CHECK ((node ~ '^[a-z][
 alter table call_legs add constraint call_legs_pkey PRIMARY KEY (call_sid, leg_sid);
 
 alter table call_legs add constraint call_legs_status_final CHECK ((status >= 'lost'::call_status));
+
+alter table call_legs add constraint call_legs_told_known CHECK ((told = ANY (ARRAY['declined'::text, 'mailbox'::text, 'caller_left'::text, 'taken'::text])));
+
+alter table call_legs add constraint call_legs_transfer_known CHECK ((transfer = ANY (ARRAY['pending'::text, 'accepted'::text, 'returned'::text, 'unanswered'::text, 'caller_left'::text])));
 
 alter table call_lifecycle add constraint call_lifecycle_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
 
@@ -965,6 +990,8 @@ alter table callbacks add constraint callbacks_node_form CHECK ((node ~ '^[a-z][
 
 alter table callbacks add constraint callbacks_pkey PRIMARY KEY (id);
 
+alter table callbacks add constraint callbacks_ready_open CHECK (((state = 'open'::text) OR (NOT ready)));
+
 alter table callbacks add constraint callbacks_seconds_range CHECK (((seconds >= 5) AND (seconds <= 600)));
 
 alter table callbacks add constraint callbacks_state_known CHECK ((state = ANY (ARRAY['open'::text, 'done'::text, 'failed'::text])));
@@ -1027,13 +1054,15 @@ alter table dial_attempts add constraint dial_attempts_purpose_known CHECK ((pur
 
 alter table dial_attempts add constraint dial_attempts_queue_length CHECK (((length(queue) >= 1) AND (length(queue) <= 64)));
 
-alter table dial_attempts add constraint dial_attempts_result_known CHECK ((result = ANY (ARRAY['answered'::text, 'declined'::text, 'taken'::text, 'busy'::text, 'no_answer'::text, 'canceled'::text, 'failed'::text, 'refused'::text, 'caller_busy'::text, 'caller_no_answer'::text, 'caller_failed'::text])));
+alter table dial_attempts add constraint dial_attempts_result_known CHECK ((result = ANY (ARRAY['accepted'::text, 'declined'::text, 'mailbox'::text, 'taken'::text, 'caller_left'::text, 'busy'::text, 'no_answer'::text, 'unreachable'::text, 'canceled'::text, 'caller_busy'::text, 'caller_no_answer'::text, 'caller_failed'::text])));
 
 alter table dial_attempts add constraint dial_attempts_seconds_range CHECK (((seconds >= 5) AND (seconds <= 600)));
 
 alter table dial_attempts add constraint dial_attempts_state_known CHECK ((state = ANY (ARRAY['intended'::text, 'created'::text, 'unknown'::text, 'refused'::text])));
 
 alter table dial_attempts add constraint dial_attempts_token_key UNIQUE (token);
+
+alter table dial_attempts add constraint dial_attempts_transfer_known CHECK ((transfer = ANY (ARRAY['pending'::text, 'accepted'::text, 'returned'::text, 'unanswered'::text, 'caller_left'::text])));
 
 alter table dial_attempts add constraint dial_attempts_whom CHECK ((((purpose = 'person'::text) = (queue IS NOT NULL)) AND ((purpose = 'callback_person'::text) = (callback_id IS NOT NULL))));
 
@@ -1199,6 +1228,8 @@ alter table "months.call_lifecycle_other" add constraint call_lifecycle_status_f
 
 alter table people add constraint people_calendar_object CHECK ((jsonb_typeof(calendar) = 'object'::text));
 
+alter table people add constraint people_code_form CHECK ((code ~ '^[0-9]{1,4}$'::text));
+
 alter table people add constraint people_handle_form CHECK ((handle ~ '^[a-z][a-z0-9_]{0,31}$'::text));
 
 alter table people add constraint people_key UNIQUE NULLS NOT DISTINCT (org_id, handle);
@@ -1233,6 +1264,8 @@ alter table prompts add constraint prompts_seconds_range CHECK (((seconds > (0):
 
 alter table queue_entries add constraint queue_entries_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
 
+alter table queue_entries add constraint queue_entries_call_token_length CHECK ((length(call_token) <= 4096));
+
 alter table queue_entries add constraint queue_entries_connected_taken CHECK (((connected_at IS NULL) OR (taken_at IS NOT NULL)));
 
 alter table queue_entries add constraint queue_entries_first_range CHECK ((first_position > 0));
@@ -1249,11 +1282,13 @@ alter table queue_entries add constraint queue_entries_position_range CHECK ((to
 
 alter table queue_entries add constraint queue_entries_queue_length CHECK (((length(queue) >= 1) AND (length(queue) <= 64)));
 
-alter table queue_entries add constraint queue_entries_result_known CHECK ((result = ANY (ARRAY['answered'::text, 'unanswered'::text, 'offer'::text, 'gave_up'::text, 'full'::text, 'hung_up'::text])));
+alter table queue_entries add constraint queue_entries_result_known CHECK ((result = ANY (ARRAY['answered'::text, 'unanswered'::text, 'offer'::text, 'gave_up'::text, 'full'::text, 'hung_up'::text, 'transferred'::text])));
 
 alter table queue_entries add constraint queue_entries_seconds_range CHECK (((seconds >= 5) AND (seconds <= 600)));
 
 alter table queue_entries add constraint queue_entries_taken_whole CHECK (((taken_by IS NULL) = (taken_at IS NULL)));
+
+alter table queue_entries add constraint queue_entries_transfer_whole CHECK (((transferred_by IS NULL) = (returns_to IS NULL)));
 
 alter table rate_limit_refusals add constraint rate_limit_refusals_pkey PRIMARY KEY (endpoint, identifier_type, identifier, minute);
 
@@ -1358,6 +1393,12 @@ alter table search_history add constraint search_history_words_length CHECK ((le
 alter table search_words add constraint search_words_pkey PRIMARY KEY (id);
 
 alter table search_words add constraint search_words_word_length CHECK (((length(word) >= 4) AND (length(word) <= 40)));
+
+alter table suppressions add constraint suppressions_key UNIQUE NULLS NOT DISTINCT (org_id, e164);
+
+alter table suppressions add constraint suppressions_pkey PRIMARY KEY (id);
+
+alter table suppressions add constraint suppressions_source_form CHECK ((source ~ '^[a-z][a-z0-9_]{0,31}$'::text));
 
 alter table telephony_numbers add constraint telephony_numbers_country_known CHECK ((country = ANY (ARRAY['CA'::text, 'US'::text])));
 
@@ -1467,6 +1508,8 @@ CREATE UNIQUE INDEX call_hours_pkey ON public.call_hours USING btree (id);
 
 CREATE INDEX call_legs_dialled_at_idx ON public.call_legs USING btree (dialled_at);
 
+CREATE INDEX call_legs_open_idx ON public.call_legs USING btree (to_e164) WHERE (status IS NULL);
+
 CREATE UNIQUE INDEX call_legs_pkey ON public.call_legs USING btree (call_sid, leg_sid);
 
 CREATE INDEX call_legs_to_idx ON public.call_legs USING btree (to_e164);
@@ -1503,11 +1546,13 @@ CREATE INDEX call_tags_tag_idx ON public.call_tags USING btree (owner, tag, call
 
 CREATE INDEX callbacks_call_idx ON public.callbacks USING btree (call_sid);
 
-CREATE INDEX callbacks_due_idx ON public.callbacks USING btree (owner, group_name, queued_at) WHERE (state = 'open'::text);
+CREATE INDEX callbacks_due_idx ON public.callbacks USING btree (due_at) WHERE ((state = 'open'::text) AND (NOT ready));
 
 CREATE UNIQUE INDEX callbacks_once ON public.callbacks USING btree (owner, to_e164, group_name) WHERE (state = 'open'::text);
 
 CREATE UNIQUE INDEX callbacks_pkey ON public.callbacks USING btree (id);
+
+CREATE INDEX callbacks_ready_idx ON public.callbacks USING btree (owner, group_name, queued_at, id) WHERE ready;
 
 CREATE INDEX callbacks_to_idx ON public.callbacks USING btree (to_e164);
 
@@ -1536,6 +1581,8 @@ CREATE INDEX dial_attempts_callback_idx ON public.dial_attempts USING btree (cal
 CREATE INDEX dial_attempts_decided_idx ON public.dial_attempts USING btree (decided_at);
 
 CREATE INDEX dial_attempts_idle_idx ON public.dial_attempts USING btree (owner, to_e164, ended_at);
+
+CREATE INDEX dial_attempts_leg_idx ON public.dial_attempts USING btree (leg_sid);
 
 CREATE UNIQUE INDEX dial_attempts_one_a_callback ON public.dial_attempts USING btree (callback_id) WHERE (ended_at IS NULL);
 
@@ -1609,6 +1656,8 @@ CREATE UNIQUE INDEX members_of_one_organisation ON public.members USING btree (u
 
 CREATE UNIQUE INDEX members_pkey ON public.members USING btree (id);
 
+CREATE UNIQUE INDEX people_code_once ON public.people USING btree (org_id, code) NULLS NOT DISTINCT WHERE (code IS NOT NULL);
+
 CREATE UNIQUE INDEX people_key ON public.people USING btree (org_id, handle) NULLS NOT DISTINCT;
 
 CREATE INDEX people_member_idx ON public.people USING btree (member_id);
@@ -1632,6 +1681,8 @@ CREATE INDEX queue_entries_call_idx ON public.queue_entries USING btree (call_si
 CREATE UNIQUE INDEX queue_entries_open_idx ON public.queue_entries USING btree (call_sid) WHERE (left_at IS NULL);
 
 CREATE UNIQUE INDEX queue_entries_pkey ON public.queue_entries USING btree (id);
+
+CREATE INDEX queue_entries_seen_idx ON public.queue_entries USING btree (seen_at) WHERE ((left_at IS NULL) AND (connected_at IS NULL));
 
 CREATE INDEX queue_entries_taken_idx ON public.queue_entries USING btree (owner, queue, taken_at) WHERE (taken_at IS NOT NULL);
 
@@ -1688,6 +1739,12 @@ CREATE INDEX search_words_key_idx ON public.search_words USING btree (owner, wor
 CREATE INDEX search_words_like_idx ON public.search_words USING gin (owner, word gin_trgm_ops);
 
 CREATE UNIQUE INDEX search_words_pkey ON public.search_words USING btree (id);
+
+CREATE INDEX suppressions_e164_idx ON public.suppressions USING btree (e164);
+
+CREATE UNIQUE INDEX suppressions_key ON public.suppressions USING btree (org_id, e164) NULLS NOT DISTINCT;
+
+CREATE UNIQUE INDEX suppressions_pkey ON public.suppressions USING btree (id);
 
 CREATE UNIQUE INDEX telephony_numbers_number_sid_key ON public.telephony_numbers USING btree (number_sid);
 
@@ -1769,6 +1826,13 @@ declare
   v_disclosure public.disclosures;
   v_path jsonb;
 begin
+  if e.ask ? 'attempt' and e.ask #>> '{attempt,told}' is distinct from 'connected' then
+    -- The leg may have taken another caller of its queue than the one that it was dialled for.
+    e.call_sid := coalesce(
+      (select a.call_sid from public.dial_attempts as a where a.token = (e.ask #>> '{attempt,token}')::uuid), e.call_sid
+    );
+    e.parent_call_sid := e.call_sid;
+  end if;
   -- The events of one call take turns, copies of one event included; different calls do not wait here. (An advisory lock,
   -- which writes nothing. Two calls with the same hash only wait for each other.)
   perform pg_advisory_xact_lock(hashtextextended(e.call_sid, 0));
@@ -1879,8 +1943,9 @@ begin
   if e.ask is not null and v_answer.admitted then
     v_answer.facts := v_answer.facts || public.enact(v_call, e, v_path);
   end if;
-  if v_call.status >= 'lost' and v_before.disposition is null then
+  if v_call.status >= 'lost' and v_before.disposition is null and v_call.flow_version is not null then
     perform public.leave_queue(v_call.call_sid, 'hung_up');
+    perform public.owe_missed_call(v_call);
   end if;
 
   if v_call is distinct from v_before then
@@ -1974,14 +2039,17 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.attempt_told(p_token uuid, p_leg_sid text, p_status text DEFAULT NULL::text, p_told text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION public.attempt_told(p_token uuid, p_leg_sid text, p_status text DEFAULT NULL::text, p_told text DEFAULT NULL::text, p_code text DEFAULT NULL::text, p_call_sid text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
   a public.dial_attempts;
-  v_taken text;
+  v_before text;
+  v_taken public.queue_entries;
+  v_whom text;
+  v_transfer jsonb;
   v_made integer := 0;
 begin
   select * into a from public.dial_attempts as t where t.token = p_token;
@@ -1994,6 +2062,7 @@ begin
     -- A leg too many.
     return jsonb_build_object('purpose', a.purpose, 'won', false, 'over', true);
   end if;
+  v_before := a.call_sid;
   a.leg_sid := p_leg_sid;
   a.state := 'created';
   a.dialled_at := coalesce(a.dialled_at, now());
@@ -2009,41 +2078,58 @@ begin
         where w.owner = a.owner and w.queue = a.queue and w.left_at is null and w.taken_at is null
         order by w.queued_at, w.id limit 1
       )
-      returning e.call_sid into v_taken;
+      returning * into v_taken;
+      v_whom := v_taken.call_sid;
+      if v_taken.transferred_by is not null then
+        perform public.transfer_ended(
+          v_taken.transferred_by, case when v_taken.returns_to = a.to_e164 then 'returned' else 'accepted' end
+        );
+      end if;
     elsif a.purpose = 'callback_person' then
-      select k.call_sid into v_taken from public.callbacks as k where k.id = a.callback_id and k.state = 'open';
+      select k.call_sid into v_whom from public.callbacks as k where k.id = a.callback_id and k.state = 'open';
     else
       update public.people as p set verified_at = now() where p.id = a.person_id and p.phone = a.to_e164
-      returning p.handle into v_taken;
+      returning p.handle into v_whom;
     end if;
-    if v_taken is not null then
+    if v_whom is not null then
       a.accepted_at := now();
-      a.call_sid := case when a.purpose = 'verify' then null else v_taken end;
+      a.call_sid := case when a.purpose = 'verify' then null else v_whom end;
     else
       a.cancelled_at := now();
       a.result := 'taken';
     end if;
-  elsif p_told = 'connected' then
+  elsif p_told = 'connected' and a.accepted_at is not null then
     a.connected_at := coalesce(a.connected_at, now());
-    update public.queue_entries as e set connected_at = coalesce(e.connected_at, now())
-    where e.taken_by = a.token and e.left_at is null;
-  elsif p_told like 'caller\_%' then
+    a.call_sid := case when a.purpose = 'person' then public.connect_caller(a, coalesce(p_call_sid, a.call_sid)) else a.call_sid end;
+  elsif p_told = 'transfer' and a.connected_at is not null and a.ended_at is null then
+    v_transfer := public.transfer_call(a, p_code);
+    v_made := coalesce((v_transfer ->> 'wake')::integer, 0);
+    a.transfer := case v_transfer ->> 'state' when 'made' then 'pending' else a.transfer end;
+  elsif p_told in ('declined', 'mailbox') and a.accepted_at is null or p_told like 'caller\_%' then
     a.result := coalesce(a.result, p_told);
   end if;
   update public.dial_attempts as t set
     (leg_sid, state, dialled_at, answered_at, accepted_at, connected_at, cancelled_at, result, call_sid)
       = row (a.leg_sid, a.state, a.dialled_at, a.answered_at, a.accepted_at, a.connected_at, a.cancelled_at, a.result, a.call_sid)
   where t.id = a.id;
-  if v_taken is not null and a.purpose = 'person' then
-    perform public.cancel_surplus(a.org_id, a.queue);
+  if a.purpose = 'person' and (a.call_sid <> v_before or a.result = 'taken') then
+    -- For that call the leg is over: it was too late, or took another caller.
+    update public.call_legs as l set told = 'taken', status = case when a.call_sid <> v_before then 'completed' else l.status end,
+      ended_at = case when a.call_sid <> v_before then now() else l.ended_at end
+    where l.call_sid = v_before and l.leg_sid = a.leg_sid and l.connected_at is null;
+  end if;
+  if v_taken.id is not null then
+    perform public.cancel_surplus(a.org_id, a.queue, 'taken');
   end if;
   if p_status in ('completed', 'busy', 'no-answer', 'canceled', 'failed') then
-    v_made := public.end_attempt(a.id, p_status);
+    v_made := v_made + public.end_attempt(a.id, p_status);
   end if;
   return jsonb_strip_nulls(jsonb_build_object(
-    'purpose', a.purpose, 'won', a.accepted_at is not null, 'over', a.cancelled_at is not null or a.ended_at is not null,
-    'call_sid', a.call_sid, 'queue', a.queue, 'wake', v_made,
-    'to', (select k.to_e164 from public.callbacks as k where k.id = a.callback_id and a.accepted_at is not null)
+    'purpose', a.purpose, 'won', a.accepted_at is not null,
+    'over', a.cancelled_at is not null or a.ended_at is not null or v_transfer ->> 'state' in ('made', 'gone'),
+    'call_sid', a.call_sid, 'queue', a.queue, 'transfer', v_transfer - 'wake', 'wake', v_made,
+    'to', (select k.to_e164 from public.callbacks as k where k.id = a.callback_id and a.accepted_at is not null),
+    'may_transfer', case when a.purpose = 'person' and a.accepted_at is not null then public.may_transfer(a) end
   ));
 end
 $function$
@@ -2498,6 +2584,7 @@ begin
       else 'open'
     end,
     ended_at = case when p_result in ('done', 'outcome_unknown') or k.tries >= k.max_tries then now() end,
+    ready = false,
     why = p_result,
     due_at = now() + (array['1 min', '5 min', '15 min', '1 h'])[least(greatest(k.tries, 1), 4)]::interval
   where k.id = p_id and k.state = 'open'
@@ -2548,42 +2635,47 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.cancel_attempt(a dial_attempts)
+CREATE OR REPLACE FUNCTION public.cancel_attempt(a dial_attempts, p_why text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 begin
-  if a.dialled_at is null then
-    update public.dial_attempts as t set cancelled_at = now(), ended_at = clock_timestamp(), result = 'canceled' where t.id = a.id;
-  else
-    update public.dial_attempts as t set cancelled_at = now() where t.id = a.id;
+  update public.dial_attempts as t set
+    cancelled_at = now(), result = p_why, ended_at = case when a.dialled_at is null then clock_timestamp() end
+  where t.id = a.id;
+  if a.dialled_at is not null then
+    update public.call_legs as l set told = p_why where l.call_sid = a.call_sid and l.leg_sid = a.leg_sid;
     perform public.enqueue_job('dial_end', a.token::text, jsonb_build_object('call_sid', a.call_sid));
   end if;
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.cancel_surplus(p_org_id uuid, p_queue text)
+CREATE OR REPLACE FUNCTION public.cancel_surplus(p_org_id uuid, p_queue text, p_why text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
   v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
-  v_waiting integer;
+  v_ringing constant public.dial_attempts[] := array(
+    select a from public.dial_attempts as a
+    where a.owner = v_owner and a.queue = p_queue and a.ended_at is null and a.accepted_at is null and a.cancelled_at is null
+    order by a.id
+  );
   v_attempt public.dial_attempts;
+  v_waiting integer;
 begin
-  select count(*) into v_waiting from public.queue_entries as e
-  where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null;
+  select count(*) into v_waiting from (
+    select from public.queue_entries as e
+    where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
+    limit cardinality(v_ringing)
+  ) as w;
   if v_waiting > 0 and exists (select from public.queue_entries as e where e.call_sid = p_queue and e.left_at is null) then
     return;
   end if;
-  for v_attempt in
-    select * from public.dial_attempts as a
-    where a.owner = v_owner and a.queue = p_queue and a.ended_at is null and a.accepted_at is null and a.cancelled_at is null
-    order by a.id offset v_waiting
-  loop
-    perform public.cancel_attempt(v_attempt);
+  foreach v_attempt in array v_ringing[v_waiting + 1:] loop
+    perform public.cancel_attempt(v_attempt, p_why);
   end loop;
 end
 $function$
@@ -2816,6 +2908,32 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.connect_caller(a dial_attempts, p_call_sid text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  q public.queue_entries;
+begin
+  select * into q from public.queue_entries as e
+  where e.call_sid = p_call_sid and e.owner = a.owner and e.queue = a.queue and e.left_at is null;
+  if q.id is null then
+    return a.call_sid;
+  end if;
+  if q.taken_by is distinct from a.token then
+    -- Whoever was to have this caller gets the one that was taken here, or that one waits again.
+    update public.queue_entries as e set taken_by = q.taken_by, taken_at = q.taken_at
+    where e.taken_by = a.token and e.left_at is null and e.connected_at is null;
+    update public.dial_attempts as t set call_sid = a.call_sid where t.token = q.taken_by and t.connected_at is null;
+  end if;
+  update public.queue_entries as e set
+    taken_by = a.token, taken_at = coalesce(e.taken_at, clock_timestamp()), connected_at = coalesce(e.connected_at, now())
+  where e.id = q.id;
+  return p_call_sid;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.count_calls(p_from timestamp with time zone, p_to timestamp with time zone)
  RETURNS TABLE(hour timestamp with time zone, org_id uuid, mode text, disposition text, hung_up_at text, calls bigint, consented bigint, opted_out bigint, dialled bigint, answered bigint, timed bigint, seconds bigint, rang bigint, ring_seconds numeric, longest_ring_seconds numeric)
  LANGUAGE plpgsql
@@ -2951,11 +3069,15 @@ CREATE OR REPLACE FUNCTION public.dial_content(p_kind text, p_token uuid)
  STABLE
  SET search_path TO ''
 BEGIN ATOMIC
- SELECT jsonb_build_object('purpose', a.purpose, 'to', a.to_e164, 'line', a.line, 'account_sid', s.subaccount_sid, 'call_sid', a.call_sid, 'group', a.group_name, 'node', a.node, 'seconds', a.seconds, 'state', a.state, 'leg_sid', a.leg_sid, 'decided_at', a.decided_at, 'dialled_at', a.dialled_at, 'flow', v.hash, 'person', p.name) AS jsonb_build_object
-    FROM (((dial_attempts a
+ SELECT jsonb_build_object('purpose', a.purpose, 'to', a.to_e164, 'line', a.line, 'account_sid', s.subaccount_sid, 'call_sid', a.call_sid, 'group', a.group_name, 'node', a.node, 'seconds', a.seconds, 'state', a.state, 'leg_sid', a.leg_sid, 'decided_at', a.decided_at, 'dialled_at', a.dialled_at, 'flow', v.hash, 'person', p.name, 'caller', c.party, 'call_token', q.call_token, 'transferred_by', COALESCE(f.name, (b.to_e164)::text), 'returned', (q.returned_at IS NOT NULL)) AS jsonb_build_object
+    FROM (((((((dial_attempts a
       LEFT JOIN telephony_subaccounts s ON ((s.org_id = a.org_id)))
       LEFT JOIN call_flow_versions v ON ((v.id = a.version_id)))
       LEFT JOIN people p ON ((p.id = a.person_id)))
+      LEFT JOIN queue_entries q ON (((q.call_sid = a.queue) AND (q.left_at IS NULL))))
+      LEFT JOIN call_logs c ON ((c.call_sid = q.call_sid)))
+      LEFT JOIN dial_attempts b ON ((b.token = q.transferred_by)))
+      LEFT JOIN people f ON ((f.id = b.person_id)))
    WHERE ((a.token = dial_content.p_token) AND (a.ended_at IS NULL) AND
          CASE dial_content.p_kind
              WHEN 'dial'::text THEN ((a.state = ANY (ARRAY['intended'::text, 'unknown'::text])) AND (a.cancelled_at IS NULL))
@@ -2992,115 +3114,143 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.dispatch_all(p_org_id uuid)
+CREATE OR REPLACE FUNCTION public.dispatch_phone(p_org_id uuid, p_phone text)
  RETURNS integer
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
   v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
+  v_names constant text[] := p_phone || array(
+    select p.handle from public.people as p where p.phone = p_phone and p.org_id is not distinct from p_org_id
+  );
   v_queue text;
   v_made integer := 0;
 begin
   for v_queue in
-    select w.queue from (
-      select e.queue, min(e.queued_at) as since from public.queue_entries as e
-      where e.owner = v_owner and e.left_at is null and e.taken_at is null group by e.queue
+    with recursive holding as (
+      (
+        select e.queue, e.members, e.queued_at from public.queue_entries as e
+        where e.owner = v_owner and e.left_at is null and e.taken_at is null
+        order by e.queue, e.queued_at, e.id limit 1
+      )
       union all
-      select k.group_name, min(k.queued_at) from public.callbacks as k
-      where k.owner = v_owner and k.state = 'open' and k.due_at <= now() group by k.group_name
-    ) as w group by w.queue order by min(w.since)
+      -- The first of each queue, however many hold in it.
+      select n.* from holding as h cross join lateral (
+        select e.queue, e.members, e.queued_at from public.queue_entries as e
+        where e.owner = v_owner and e.left_at is null and e.taken_at is null and e.queue > h.queue
+        order by e.queue, e.queued_at, e.id limit 1
+      ) as n
+    ),
+    promised as (
+      (
+        select k.group_name, k.members, k.queued_at from public.callbacks as k
+        where k.owner = v_owner and k.ready order by k.group_name, k.queued_at, k.id limit 1
+      )
+      union all
+      select n.* from promised as p cross join lateral (
+        select k.group_name, k.members, k.queued_at from public.callbacks as k
+        where k.owner = v_owner and k.ready and k.group_name > p.group_name
+        order by k.group_name, k.queued_at, k.id limit 1
+      ) as n
+    )
+    select w.queue from (select * from holding union all select * from promised) as w
+    where w.members && v_names
+    group by w.queue order by min(w.queued_at)
   loop
-    v_made := v_made + public.dispatch_queue(p_org_id, v_queue);
+    v_made := public.dispatch_queue(p_org_id, v_queue, p_phone);
+    exit when v_made > 0;
   end loop;
   return v_made;
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.dispatch_queue(p_org_id uuid, p_queue text)
+CREATE OR REPLACE FUNCTION public.dispatch_queue(p_org_id uuid, p_queue text, p_phone text DEFAULT NULL::text)
  RETURNS integer
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
   v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
+  v_own public.queue_entries;
   v_members text[];
+  v_ringing integer;
   v_made uuid[];
 begin
-  perform public.lock_dialling(p_org_id);
   -- The newest version's members count.
   select d.members into v_members from (
     (
       select e.members, e.queued_at from public.queue_entries as e
       where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
-      order by e.queued_at desc limit 1
+      order by e.queued_at desc, e.id desc limit 1
     )
     union all
     (
       select k.members, k.queued_at from public.callbacks as k
-      where k.owner = v_owner and k.group_name = p_queue and k.state = 'open' and k.due_at <= now()
-      order by k.queued_at desc limit 1
+      where k.owner = v_owner and k.group_name = p_queue and k.ready
+      order by k.queued_at desc, k.id desc limit 1
     )
   ) as d order by d.queued_at desc limit 1;
+  -- Looked at before the lock, so that those who wait for a busy queue do not wait for each other.
   if v_members is null then
     return 0;
-  end if;
-
-  with free as materialized (
-    select f.*, row_number() over () as turn from public.free_members(p_org_id, v_members) as f
-  ),
-  ringing as (
-    select count(*) as count from public.dial_attempts as a
-    where a.owner = v_owner and a.queue = p_queue and a.ended_at is null and a.accepted_at is null and a.cancelled_at is null
-  ),
-  waiting as (
-    (
+  elsif exists (select from public.free_members(p_org_id, p_queue, v_members, p_phone)) then
+    perform public.lock_dialling(p_org_id);
+    select count(*) into v_ringing from public.dial_attempts as a
+    where a.owner = v_owner and a.queue = p_queue and a.ended_at is null and a.accepted_at is null and a.cancelled_at is null;
+    select * into v_own from public.queue_entries as e where e.call_sid = p_queue and e.left_at is null;
+    with free as materialized (
+      select f.*, row_number() over () as turn from public.free_members(p_org_id, p_queue, v_members, p_phone) as f
+    ),
+    waiting as (
+      (
+        select
+          e.call_sid, null::uuid as callback_id, e.queued_at, e.line, e.group_name, e.version_id, e.node, e.seconds
+        from public.queue_entries as e
+        where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
+        order by e.queued_at, e.id
+        limit (select count(*) from free)
+        offset case when v_own.id is null then v_ringing else 0 end
+      )
+      union all
+      (
+        select k.call_sid, k.id, k.queued_at, k.line, k.group_name, k.version_id, k.node, k.seconds
+        from public.callbacks as k
+        where k.owner = v_owner and k.group_name = p_queue and k.ready and k.tries < k.max_tries
+          and public.calendar_open(k.calendar, now())
+          and not exists (select from public.dial_attempts as a where a.callback_id = k.id and a.ended_at is null)
+        order by k.queued_at, k.id
+        limit (select count(*) from free)
+      )
+    ),
+    demand as (
+      select w.*, row_number() over (order by w.queued_at, w.call_sid) as turn from waiting as w
+    ),
+    made as (
+      insert into public.dial_attempts (
+        purpose, org_id, call_sid, queue, callback_id, person_id, to_e164, line, group_name, version_id, node, seconds
+      )
       select
-        e.call_sid, null::uuid as callback_id, e.queued_at, e.line, e.group_name, e.version_id, e.node, e.seconds,
-        e.queue = e.call_sid as own
-      from public.queue_entries as e
-      where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
-      order by e.queued_at, e.id
-      limit (select count(*) from free) + (select r.count from ringing as r)
-      offset case when exists (
-        select from public.queue_entries as o where o.call_sid = p_queue and o.left_at is null
-      ) then 0 else (select r.count from ringing as r) end
+        case when d.callback_id is null then 'person' else 'callback_person' end, p_org_id, d.call_sid,
+        case when d.callback_id is null then p_queue end, d.callback_id, f.person_id, f.phone, d.line, d.group_name,
+        d.version_id, d.node, d.seconds
+      from demand as d
+      join free as f on v_own.id is not null or f.turn = d.turn
+      order by f.turn
+      on conflict do nothing
+      returning token, callback_id
+    ),
+    counted as (
+      update public.callbacks as k set tries = k.tries + 1 from made as m where k.id = m.callback_id
     )
-    union all
-    (
-      select k.call_sid, k.id, k.queued_at, k.line, k.group_name, k.version_id, k.node, k.seconds, false
-      from public.callbacks as k
-      where k.owner = v_owner and k.group_name = p_queue and k.state = 'open' and k.due_at <= now()
-        and k.tries < k.max_tries and public.calendar_open(k.calendar, now())
-        and not exists (select from public.dial_attempts as a where a.callback_id = k.id and a.ended_at is null)
-      order by k.queued_at, k.id
-      limit (select count(*) from free)
-    )
-  ),
-  demand as (
-    select w.*, row_number() over (order by w.queued_at, w.call_sid) as turn from waiting as w
-  ),
-  made as (
-    insert into public.dial_attempts (
-      purpose, org_id, call_sid, queue, callback_id, person_id, to_e164, line, group_name, version_id, node, seconds
-    )
-    select
-      case when d.callback_id is null then 'person' else 'callback_person' end, p_org_id, d.call_sid,
-      case when d.callback_id is null then p_queue end, d.callback_id, f.person_id, f.phone, d.line, d.group_name,
-      d.version_id, d.node, d.seconds
-    from demand as d
-    join free as f on d.own or f.turn = d.turn
-    order by f.turn
-    on conflict do nothing
-    returning token, call_sid, callback_id
-  ),
-  counted as (
-    update public.callbacks as k set tries = k.tries + 1 from made as m where k.id = m.callback_id
-  )
-  select array_agg(m.token) into v_made from made as m;
-  perform public.enqueue_job('dial', a.token::text, jsonb_build_object('call_sid', a.call_sid))
-  from public.dial_attempts as a where a.token = any (v_made);
-  return coalesce(cardinality(v_made), 0);
+    select array_agg(m.token) into v_made from made as m;
+    perform public.enqueue_job('dial', a.token::text, jsonb_build_object('call_sid', a.call_sid))
+    from public.dial_attempts as a where a.token = any (v_made);
+  end if;
+  if v_made is null then
+    return public.return_transfer(p_org_id, p_queue);
+  end if;
+  return cardinality(v_made);
 end
 $function$
 
@@ -3120,7 +3270,8 @@ declare
 begin
   if e.ask ? 'attempt' then
     v_facts := v_facts || jsonb_build_object('attempt', public.attempt_told(
-      (e.ask #>> '{attempt,token}')::uuid, e.leg_sid, e.status, e.ask #>> '{attempt,told}'
+      (e.ask #>> '{attempt,token}')::uuid, e.leg_sid, e.status, e.ask #>> '{attempt,told}', e.ask #>> '{attempt,code}',
+      c.call_sid
     ));
     v_made := coalesce((v_facts #>> '{attempt,wake}')::integer, 0);
   end if;
@@ -3129,11 +3280,14 @@ begin
       'self', public.person_at(c.org_id, c.party, (e.ask #>> '{self,available}')::boolean)
     ));
     if e.ask #>> '{self,available}' = 'true' and v_facts ? 'self' then
-      v_made := v_made + public.dispatch_all(c.org_id);
+      v_made := v_made + public.dispatch_phone(c.org_id, c.party);
     end if;
   end if;
 
-  if p_path is not null then
+  if e.event = 'queue_left' and e.meta ->> 'outcome' = 'answered' then
+    v_facts := v_facts || jsonb_strip_nulls(jsonb_build_object('transfer', public.transfer_of(c.call_sid)));
+  end if;
+  if p_path is not null and not v_facts ? 'transfer' then
     select * into v_entry from public.queue_entries as q where q.call_sid = c.call_sid and q.left_at is null;
     if v_entry.id is not null and (v_last ->> 'node', (v_last ->> 'version')::bigint, v_last ? 'outcome')
       is distinct from (v_entry.node, v_entry.version_id, false)
@@ -3159,7 +3313,7 @@ begin
       if v_node ->> 'type' = 'queue'
         or (v_node ->> 'type' = 'ring' and v_group @> '{"confirm": true, "ring": "all"}')
       then
-        perform public.enter_queue(c, (v_last ->> 'version')::bigint, v_last ->> 'node');
+        perform public.enter_queue(c, (v_last ->> 'version')::bigint, v_last ->> 'node', e.ask ->> 'call_token');
       end if;
     end if;
   end if;
@@ -3184,12 +3338,15 @@ CREATE OR REPLACE FUNCTION public.end_attempt(p_id bigint, p_status text)
 AS $function$
 declare
   a public.dial_attempts;
+  v_made integer := 0;
 begin
   update public.dial_attempts as t set
     ended_at = clock_timestamp(),
     result = coalesce(t.result, case
-      when t.accepted_at is not null then 'answered'
+      when t.accepted_at is not null and t.purpose = 'person' and t.connected_at is null then 'caller_left'
+      when t.accepted_at is not null then 'accepted'
       when p_status = 'completed' then 'declined'
+      when p_status in ('failed', 'refused') then 'unreachable'
       else replace(p_status, '-', '_')
     end)
   where t.id = p_id and t.ended_at is null
@@ -3200,17 +3357,20 @@ begin
   if a.purpose = 'person' and a.accepted_at is not null then
     update public.queue_entries as e set taken_by = null, taken_at = null
     where e.taken_by = a.token and e.left_at is null and e.connected_at is null;
-    if a.connected_at is not null then
-      perform public.leave_queue(a.call_sid, 'answered');
-    end if;
+    perform public.leave_queue(e.call_sid, 'answered') from public.queue_entries as e
+    where e.taken_by = a.token and e.left_at is null;
   elsif a.purpose = 'callback_person' then
     perform public.callback_tried(a.callback_id, case
       when a.connected_at is not null then 'done'
-      when a.result = 'answered' then 'outcome_unknown'
+      when a.result = 'accepted' then 'outcome_unknown'
       else a.result
     end);
   end if;
-  return public.dispatch_all(a.org_id);
+  -- Others may be free for the caller whom it did not reach.
+  if a.queue is not null and a.connected_at is null then
+    v_made := public.dispatch_queue(a.org_id, a.queue);
+  end if;
+  return case when v_made = 0 then public.dispatch_phone(a.org_id, a.to_e164) else v_made end;
 end
 $function$
 
@@ -3298,7 +3458,7 @@ BEGIN ATOMIC
    WHERE ((j.status = 'waiting'::text) AND (j.attempts = 0) AND (excluded.run_at < j.run_at));
 END
 
-CREATE OR REPLACE FUNCTION public.enter_queue(c call_logs, p_version_id bigint, p_node text)
+CREATE OR REPLACE FUNCTION public.enter_queue(c call_logs, p_version_id bigint, p_node text, p_call_token text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -3314,10 +3474,10 @@ begin
   where w.id = p_version_id;
   v_queue := case v.type when 'queue' then v.name else c.call_sid end;
   insert into public.queue_entries (
-    call_sid, org_id, queue, group_name, version_id, node, line, members, seconds, first_position
+    call_sid, org_id, queue, group_name, version_id, node, line, call_token, members, seconds, first_position
   )
   select
-    c.call_sid, c.org_id, v_queue, v.name, p_version_id, p_node, c.line,
+    c.call_sid, c.org_id, v_queue, v.name, p_version_id, p_node, c.line, p_call_token,
     array(select jsonb_array_elements_text(v.members -> 'members')), coalesce((v.members ->> 'seconds')::integer, 20),
     1 + (
       select count(*) from public.queue_entries as e
@@ -3655,9 +3815,13 @@ begin
   if e.talk_sec is not null then
     l.answered_at := least(l.answered_at, e.occurred_at - make_interval(secs => e.talk_sec));
   end if;
-  l.bridged := greatest(
-    l.bridged, e.bridged, case e.event when 'leg_asked' then false when 'leg_accepted' then true end
-  );
+  l.bridged := greatest(l.bridged, e.bridged, case
+    -- A person of a queue may be too late, or take another caller of it: `connected` tells.
+    when e.event = 'leg_asked' or e.ask #>> '{attempt,told}' = 'pressed' then false
+    when e.event = 'leg_accepted' or e.ask #>> '{attempt,told}' = 'connected' then true
+  end);
+  -- Asked, and nothing more heard: `declined` is the lesser word.
+  l.told := least(l.told, case e.event when 'leg_asked' then 'mailbox' when 'leg_declined' then 'declined' end);
   if e.event = 'leg_accepted' then
     l.accepted_at := least(l.accepted_at, e.occurred_at);
   end if;
@@ -3809,45 +3973,51 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.free_members(p_org_id uuid, p_members text[])
+CREATE OR REPLACE FUNCTION public.free_members(p_org_id uuid, p_queue text, p_members text[], p_phone text DEFAULT NULL::text)
  RETURNS TABLE(phone text, person_id uuid, idle_since timestamp with time zone)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
+declare
+  v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
 begin
   return query
-  select m.phone, m.person_id, last.ended_at
-  from (
-    select distinct on (coalesce(p.phone, w.name)) coalesce(p.phone, w.name) as phone, p.id as person_id, w.nth
-    from unnest(p_members) with ordinality as w(name, nth)
-    left join public.people as p on p.handle = w.name and p.org_id is not distinct from p_org_id
-    where case when p.id is null then w.name like '+%' else public.person_available(p) end
-    order by coalesce(p.phone, w.name), w.nth
-  ) as m
-  left join lateral (
-    select max(a.ended_at) as ended_at, max(a.ended_at) filter (
-      where a.result in ('declined', 'busy', 'no_answer', 'failed', 'refused')
-    ) as in_vain_at
-    from public.dial_attempts as a
-    where a.owner = coalesce(p_org_id, '00000000-0000-0000-0000-000000000000') and a.to_e164 = m.phone
-      and a.ended_at > now() - interval '1 day'
-  ) as last on true
-  where not exists (
-      select from public.dial_attempts as a
-      where a.owner = coalesce(p_org_id, '00000000-0000-0000-0000-000000000000') and a.to_e164 = m.phone
-        and a.ended_at is null
+  with idle as materialized (
+    select m.* from (
+      select distinct on (coalesce(p.phone, w.name)) coalesce(p.phone, w.name) as phone, p.id as person_id, w.nth
+      from unnest(p_members) with ordinality as w(name, nth)
+      left join public.people as p on p.handle = w.name and p.org_id is not distinct from p_org_id
+      where (p_phone is null or coalesce(p.phone, w.name) = p_phone)
+        and case when p.id is null then w.name like '+%' else public.person_available(p) end
+      order by coalesce(p.phone, w.name), w.nth
+    ) as m
+    where not exists (
+      select from public.dial_attempts as a where a.owner = v_owner and a.to_e164 = m.phone and a.ended_at is null
     )
-    -- A telephone that rang in vain has a rest.
-    and coalesce(last.in_vain_at < clock_timestamp() - interval '20 seconds', true)
+  )
+  select m.phone, m.person_id, last.ended_at
+  from idle as m
+  left join lateral (
+    select a.ended_at, a.queue, a.result from public.dial_attempts as a
+    where a.owner = v_owner and a.to_e164 = m.phone and a.ended_at is not null
+    order by a.ended_at desc limit 1
+  ) as last on true
+  -- A telephone that rang in vain has a rest.
+  where not coalesce(
+      last.queue = p_queue and last.ended_at > clock_timestamp() - interval '20 seconds'
+        and last.result in ('declined', 'mailbox', 'busy', 'no_answer', 'unreachable'),
+      false
+    )
     -- Rung by a plain <Dial>, or in such a talk.
     and not exists (
       select from public.call_legs as l
       join public.call_logs as c on c.call_sid = l.call_sid and c.disposition is null
       where l.to_e164 = m.phone and l.status is null and l.dialled_at > now() - interval '4 hours'
         and c.org_id is not distinct from p_org_id
+        and not exists (select from public.dial_attempts as a where a.leg_sid = l.leg_sid)
     )
-    and public.own_lines(array[m.phone]) = '[]'
+    and not public.own_lines(array(select i.phone from idle as i)) ? m.phone
   order by last.ended_at nulls first, m.nth;
 end
 $function$
@@ -4049,6 +4219,8 @@ begin
     when p_kind like 'mail\_%' then public.mail_content(p_kind, p_payload)
     when p_kind in ('open_call', 'incomplete_call') then public.call_to_ask(p_kind, p_key)
     when p_kind in ('dial', 'dial_end') then public.dial_content(p_kind, p_key::uuid)
+    when p_kind = 'queue_check' then public.queue_content(p_key)
+    when p_kind = 'missed_call_sms' then public.missed_call_text(p_payload ->> 'call_sid')
     when p_kind = 'onboarding' then (
       select public.onboarding_work(t) from public.telephony_transactions as t where t.id = p_key::uuid
     )
@@ -4227,8 +4399,21 @@ AS $function$
 declare
   k public.callbacks;
 begin
-  select * into k from public.callbacks as c where c.id = p_id and c.state = 'open';
-  return case when k.id is null then 0 else public.dispatch_queue(k.org_id, k.group_name) end;
+  select * into k from public.callbacks as c where c.id = p_id and c.state = 'open' and c.due_at <= now();
+  if k.id is null then
+    return 0;
+  end if;
+  perform public.lock_dialling(k.org_id);
+  if not public.calendar_open(k.calendar, now()) then
+    update public.callbacks as c set ready = false, due_at = coalesce(
+      (public.calendar_switches(k.calendar) #>> '{switches,0}')::timestamptz, now() + interval '1 day'
+    )
+    where c.id = k.id and c.state = 'open';
+    return 0;
+  end if;
+  update public.callbacks as c set ready = true where c.id = k.id and c.state = 'open' and not c.ready
+    and not exists (select from public.dial_attempts as a where a.callback_id = c.id and a.ended_at is null);
+  return public.dispatch_queue(k.org_id, k.group_name);
 end
 $function$
 
@@ -4290,9 +4475,13 @@ begin
   end if;
   perform public.lock_dialling(q.org_id);
   update public.queue_entries as e set
-    left_at = clock_timestamp(), result = case when e.connected_at is not null then 'answered' else p_result end
+    left_at = clock_timestamp(), call_token = null,
+    result = case when e.connected_at is not null then 'answered' else p_result end
   where e.id = q.id and e.left_at is null;
-  perform public.cancel_surplus(q.org_id, q.queue);
+  if q.transferred_by is not null then
+    perform public.transfer_ended(q.transferred_by, case p_result when 'hung_up' then 'caller_left' else 'unanswered' end);
+  end if;
+  perform public.cancel_surplus(q.org_id, q.queue, case p_result when 'answered' then 'taken' else 'caller_left' end);
 end
 $function$
 
@@ -4362,6 +4551,7 @@ AS $function$
       where r.call_sid = p_payload ->> 'call_sid' and r.recording_sid = p_payload ->> 'recording_sid'
     )
     when 'mail_alert' then p_payload
+    when 'mail_missed_call' then public.missed_call_mail(p_payload ->> 'call_sid')
     else (
       select jsonb_build_object(
         'id', m.id, 'name', m.name, 'email', m.email, 'phone', m.phone, 'subject', m.subject,
@@ -4422,6 +4612,19 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.may_transfer(a dial_attempts)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT ((EXISTS ( SELECT
+            FROM people p
+           WHERE ((NOT (p.org_id IS DISTINCT FROM (may_transfer.a).org_id)) AND (p.code IS NOT NULL) AND ((p.phone)::text <> ((may_transfer.a).to_e164)::text)))) OR (EXISTS ( SELECT
+            FROM call_flow_versions v
+           WHERE ((v.id = (may_transfer.a).version_id) AND jsonb_path_exists(v.steps, '$."groups".*."code"'::jsonpath)))));
+END
+
 CREATE OR REPLACE FUNCTION private.membership(OUT owner uuid, OUT role member_role)
  RETURNS record
  LANGUAGE sql
@@ -4474,10 +4677,11 @@ begin
     from public.dial_attempts as a where a.id = v.id and a.dialled_at is null;
   end loop;
 
+  update public.callbacks as k set ready = false where k.ready and not public.calendar_open(k.calendar, now());
   perform public.enqueue_job(o.kind, o.key, jsonb_strip_nulls(jsonb_build_object('call_sid', o.call_sid)))
   from (
     select 'callback' as kind, k.id::text as key, k.call_sid from public.callbacks as k
-    where k.state = 'open' and k.due_at <= now() and public.calendar_open(k.calendar, now())
+    where k.state = 'open' and not k.ready and k.due_at <= now()
       and not exists (select from public.dial_attempts as a where a.callback_id = k.id and a.ended_at is null)
     union all
     select 'dial_end', a.token::text, a.call_sid
@@ -4485,7 +4689,16 @@ begin
     where a.ended_at is null and a.dialled_at < now() - make_interval(secs => a.seconds) - case
       when a.accepted_at is not null then interval '4 hours 5 minutes' else interval '2 minutes'
     end
+    union all
+    select 'queue_check', e.call_sid, e.call_sid from public.queue_entries as e
+    where e.left_at is null and e.connected_at is null and e.seen_at < now() - interval '3 minutes'
   ) as o;
+  -- Who is free for promises that were ready, and that no event has looked at since.
+  for v in
+    select distinct k.owner, k.org_id, k.group_name from public.callbacks as k where k.ready order by k.owner, k.group_name
+  loop
+    perform public.dispatch_queue(v.org_id, v.group_name);
+  end loop;
 end
 $function$
 
@@ -4533,6 +4746,86 @@ BEGIN ATOMIC
           LIMIT 1), 'health_checked_at', ( SELECT EXTRACT(epoch FROM max(health_checks.checked_at)) AS "extract"
             FROM health_checks), 'workers', ( SELECT COALESCE(jsonb_agg(jsonb_build_object('worker', worker_runs.worker, 'last_ok_at', EXTRACT(epoch FROM worker_runs.last_ok_at), 'runs', worker_runs.runs, 'failures', worker_runs.failures) ORDER BY worker_runs.worker), '[]'::jsonb) AS "coalesce"
             FROM worker_runs)) AS jsonb_build_object;
+END
+
+CREATE OR REPLACE FUNCTION public.missed_call_mail(p_call_sid text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT jsonb_build_object('call_sid', c.call_sid, 'from_e164', c.from_e164, 'to_e164', c.to_e164, 'started_at', c.started_at, 'duration_sec', c.duration_sec, 'mode', c.mode, 'hung_up_at', c.last_step, 'history', ( SELECT COALESCE(jsonb_agg(jsonb_build_object('call_sid', o.call_sid, 'started_at', o.started_at, 'direction', o.direction, 'disposition', o.disposition, 'duration_sec', o.duration_sec, 'mode', o.mode) ORDER BY o.started_at DESC), '[]'::jsonb) AS "coalesce"
+            FROM ( SELECT o_1.call_sid,
+                     o_1.org_id,
+                     o_1.direction,
+                     o_1.from_e164,
+                     o_1.to_e164,
+                     o_1.line,
+                     o_1.party,
+                     o_1.mode,
+                     o_1.mode_turn,
+                     o_1.status,
+                     o_1.consent_given,
+                     o_1.consent_order,
+                     o_1.started_at,
+                     o_1.answered_at,
+                     o_1.ended_at,
+                     o_1.duration_sec,
+                     o_1.dialled,
+                     o_1.rang_at,
+                     o_1.connected_at,
+                     o_1.recording_sid,
+                     o_1.recording_url,
+                     o_1.recording_source,
+                     o_1.recording_duration_sec,
+                     o_1.recorded_at,
+                     o_1.transcript,
+                     o_1.handoff,
+                     o_1.handoff_reason,
+                     o_1.flow_version,
+                     o_1.at_node,
+                     o_1.rate_limited,
+                     o_1.disposition,
+                     o_1.created_at,
+                     o_1.updated_at,
+                     o_1.last_step,
+                     o_1.last_step_at,
+                     o_1.end_fetched,
+                     o_1.settled,
+                     o_1.incomplete
+                    FROM call_logs o_1
+                   WHERE (((o_1.party)::text = (c.party)::text) AND (NOT (o_1.org_id IS DISTINCT FROM c.org_id)) AND (o_1.call_sid <> c.call_sid))
+                   ORDER BY o_1.started_at DESC
+                  LIMIT 10) o)) AS jsonb_build_object
+    FROM call_logs c
+   WHERE ((c.call_sid = missed_call_mail.p_call_sid) AND was_missed(c.*));
+END
+
+CREATE OR REPLACE FUNCTION public.missed_call_text(p_call_sid text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT jsonb_build_object('to', c.party, 'from', c.line, 'account_sid', s.subaccount_sid, 'text', t.text) AS jsonb_build_object
+    FROM ((((call_logs c
+      JOIN call_flow_versions v ON ((v.id = c.flow_version)))
+      LEFT JOIN telephony_subaccounts s ON ((s.org_id = c.org_id)))
+      CROSS JOIN LATERAL ( SELECT COALESCE(( SELECT (((v.steps -> 'nodes'::text) -> (e.value ->> 'node'::text)) ->> 'language'::text)
+                    FROM (call_lifecycle l
+                      CROSS JOIN LATERAL jsonb_array_elements(l.path) WITH ORDINALITY e(value, ordinality))
+                   WHERE ((l.call_sid = c.call_sid) AND (((e.value ->> 'version'::text))::bigint = v.id) AND ((((v.steps -> 'nodes'::text) -> (e.value ->> 'node'::text)) ->> 'type'::text) = 'language'::text))
+                   ORDER BY l.occurred_at DESC, l.id DESC, e.ordinality DESC
+                  LIMIT 1), (v.definition #>> '{languages,0}'::text[])) AS language,
+             (v.missed_call ->> 'sms'::text) AS name) n)
+      CROSS JOIN LATERAL ( SELECT COALESCE((((v.definition -> 'prompts'::text) -> n.name) ->> n.language), (((v.definition -> 'prompts'::text) -> n.name) ->> (v.definition #>> '{languages,0}'::text[])),
+                 CASE
+                     WHEN (NOT ((v.definition -> 'prompts'::text) ? n.name)) THEN n.name
+                     ELSE NULL::text
+                 END) AS text) t)
+   WHERE ((c.call_sid = missed_call_text.p_call_sid) AND was_missed(c.*) AND (t.text IS NOT NULL) AND (own_lines(ARRAY[(c.party)::text]) = '[]'::jsonb) AND (NOT (EXISTS ( SELECT
+            FROM suppressions x
+           WHERE (((x.e164)::text = (c.party)::text) AND (NOT (x.org_id IS DISTINCT FROM c.org_id)))))));
 END
 
 CREATE OR REPLACE FUNCTION public.my_membership()
@@ -4621,6 +4914,35 @@ AS $function$
   )
 $function$
 
+CREATE OR REPLACE FUNCTION public.owe_missed_call(c call_logs)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_missed jsonb;
+begin
+  if c.connected_at is not null or c.recording_source = 'voicemail' or c.rate_limited or c.party is null or c.direction <> 'inbound'
+    -- A late answer is worse than none.
+    or c.ended_at < now() - interval '1 hour'
+  then
+    return;
+  end if;
+  select v.missed_call into v_missed from public.call_flow_versions as v where v.id = c.flow_version;
+  if v_missed ? 'sms' then
+    perform public.enqueue_job(
+      'missed_call_sms', encode(sha256(convert_to(format('%s %s %s', c.org_id, c.party, now()::date), 'UTF8')), 'hex'),
+      jsonb_build_object('call_sid', c.call_sid), now() + interval '1 minute'
+    );
+  end if;
+  if (v_missed ->> 'mail')::boolean then
+    perform public.enqueue_job(
+      'mail_missed_call', 'missed/' || c.call_sid, jsonb_build_object('call_sid', c.call_sid), now() + interval '1 minute'
+    );
+  end if;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.owe_voicemail_mails(p_call_sid text)
  RETURNS void
  LANGUAGE sql
@@ -4697,6 +5019,9 @@ begin
     return null;
   end if;
   v_left := jsonb_build_object('version', v_version, 'node', e.meta -> 'node', 'outcome', e.meta -> 'outcome');
+  if e.event = 'queue_left' and e.meta ->> 'outcome' = 'answered' and public.transfer_of(c.call_sid) is not null then
+    return jsonb_build_array(v_left || '{"stays": true}');
+  end if;
   -- The call waited elsewhere than was thought: nobody could be rung there after all.
   if v_waited ->> 'node' <> e.meta ->> 'node' then
     v_path := jsonb_build_array(v_waited || '{"outcome": "unanswered"}');
@@ -4875,7 +5200,7 @@ begin
   else
     insert into public.call_flow_versions (
       flow_id, version, hash, definition, replaces, note, published_by, uses, calendars, handles, numbers, asks_returning,
-      holds, steps
+      holds, missed_call, steps
     )
     select
       v_flow_id, coalesce(v_newest.version, 0) + 1, v_hash, p_definition, v_current.version, p_note, p_by, v_uses,
@@ -4903,7 +5228,7 @@ begin
       array(select g #>> '{}' from jsonb_path_query(p_definition, '$.nodes.*?(@.type == "queue").group') as g union
         select unnest(v.holds) from public.call_flow_versions as v
         where v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)),
-      public.steps_of(p_definition)
+      p_definition -> 'missed_call', public.steps_of(p_definition)
     from (select) as one
     left join jsonb_each(p_definition -> 'calendars') as own(name, calendar) on true
     returning * into v_version;
@@ -5137,6 +5462,49 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.queue_content(p_call_sid text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT jsonb_build_object('account_sid', s.subaccount_sid, 'call_sid', e.call_sid, 'org_id', e.org_id, 'queue', e.queue, 'queued_at', e.queued_at) AS jsonb_build_object
+    FROM (queue_entries e
+      LEFT JOIN telephony_subaccounts s ON ((s.org_id = e.org_id)))
+   WHERE ((e.call_sid = queue_content.p_call_sid) AND (e.left_at IS NULL) AND (e.connected_at IS NULL) AND (e.seen_at < (now() - '00:02:00'::interval)));
+END
+
+CREATE OR REPLACE FUNCTION public.queue_told(p_call_sid text, p_state text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  q public.queue_entries;
+  v_taker public.dial_attempts;
+begin
+  select * into q from public.queue_entries as e where e.call_sid = p_call_sid and e.left_at is null;
+  if q.id is null then
+    return 0;
+  end if;
+  perform public.lock_dialling(q.org_id);
+  select * into v_taker from public.dial_attempts as a where a.token = q.taken_by and a.ended_at is null;
+  if p_state = 'waiting' then
+    update public.queue_entries as e set
+      seen_at = now(), taken_by = case when v_taker.id is not null then e.taken_by end,
+      taken_at = case when v_taker.id is not null then e.taken_at end
+    where e.id = q.id and e.left_at is null and e.connected_at is null;
+    return public.dispatch_queue(q.org_id, q.queue);
+  elsif p_state = 'left' and v_taker.accepted_at is not null then
+    update public.dial_attempts as t set connected_at = coalesce(t.connected_at, now()), call_sid = public.connect_caller(t, p_call_sid)
+    where t.id = v_taker.id;
+  else
+    perform public.leave_queue(p_call_sid, case p_state when 'ended' then 'hung_up' else 'unanswered' end);
+  end if;
+  return 0;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.rate_limits_retry_after(p_endpoint text, p_limits jsonb)
  RETURNS integer
  LANGUAGE sql
@@ -5263,6 +5631,21 @@ begin
   where j.status = 'dead' and j.id = coalesce(p_id, j.id) and j.kind = coalesce(p_kind, j.kind);
   get diagnostics v_count = row_count;
   return v_count;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.return_transfer(p_org_id uuid, p_queue text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update public.queue_entries as e set members = array[e.returns_to::text], returned_at = now()
+  where e.call_sid = p_queue and e.left_at is null and e.taken_at is null and e.returns_to is not null and e.returned_at is null
+    and not exists (
+      select from public.dial_attempts as a where a.owner = e.owner and a.queue = e.queue and a.ended_at is null
+    );
+  return case when found then public.dispatch_queue(p_org_id, p_queue) else 0 end;
 end
 $function$
 
@@ -5533,9 +5916,9 @@ CREATE OR REPLACE FUNCTION public.store_call_legs(p_row call_legs, p_is_new bool
 AS $function$
       begin
         if p_is_new then
-          insert into public.call_legs (call_sid, leg_sid, to_e164, node, status, dialled_at, rang_at, answered_at, bridged, accepted_at, ended_at) values (p_row.call_sid, p_row.leg_sid, p_row.to_e164, p_row.node, p_row.status, p_row.dialled_at, p_row.rang_at, p_row.answered_at, p_row.bridged, p_row.accepted_at, p_row.ended_at);
+          insert into public.call_legs (call_sid, leg_sid, to_e164, node, status, dialled_at, rang_at, answered_at, bridged, accepted_at, told, transfer, ended_at) values (p_row.call_sid, p_row.leg_sid, p_row.to_e164, p_row.node, p_row.status, p_row.dialled_at, p_row.rang_at, p_row.answered_at, p_row.bridged, p_row.accepted_at, p_row.told, p_row.transfer, p_row.ended_at);
         else
-          update public.call_legs as t set (call_sid, leg_sid, to_e164, node, status, dialled_at, rang_at, answered_at, bridged, accepted_at, ended_at) = row (p_row.call_sid, p_row.leg_sid, p_row.to_e164, p_row.node, p_row.status, p_row.dialled_at, p_row.rang_at, p_row.answered_at, p_row.bridged, p_row.accepted_at, p_row.ended_at) where t.call_sid = p_row.call_sid and t.leg_sid = p_row.leg_sid;
+          update public.call_legs as t set (call_sid, leg_sid, to_e164, node, status, dialled_at, rang_at, answered_at, bridged, accepted_at, told, transfer, ended_at) = row (p_row.call_sid, p_row.leg_sid, p_row.to_e164, p_row.node, p_row.status, p_row.dialled_at, p_row.rang_at, p_row.answered_at, p_row.bridged, p_row.accepted_at, p_row.told, p_row.transfer, p_row.ended_at) where t.call_sid = p_row.call_sid and t.leg_sid = p_row.leg_sid;
         end if;
       end
       $function$
@@ -5635,6 +6018,15 @@ begin
   return jsonb_build_object('admitted', true, 'duplicate', false, 'id', v_id);
 end
 $function$
+
+CREATE OR REPLACE FUNCTION public.suppress(p_account_sid text, p_e164 text, p_source text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ INSERT INTO suppressions (org_id, e164, source)
+   VALUES (organisation_of(suppress.p_account_sid), suppress.p_e164, suppress.p_source) ON CONFLICT(org_id, e164) DO NOTHING;
+END
 
 CREATE OR REPLACE FUNCTION public.take_onboarding(p_id uuid)
  RETURNS jsonb
@@ -5760,9 +6152,7 @@ begin
   from public.queue_entries as e
   where e.owner = q.owner and e.queue = q.queue and e.left_at is null and e.taken_at is null
     and (e.queued_at, e.id) < (q.queued_at, q.id);
-  if q.told_position is distinct from v_position then
-    update public.queue_entries as e set told_position = v_position where e.id = q.id;
-  end if;
+  update public.queue_entries as e set told_position = v_position, seen_at = now() where e.id = q.id;
   select jsonb_build_object(
     'low_sec', ceil(v_position * s.middle[1])::integer, 'high_sec', ceil(v_position * s.middle[2])::integer,
     'samples', s.samples
@@ -5782,7 +6172,7 @@ begin
   where s.samples > 20;
   return jsonb_strip_nulls(jsonb_build_object('position', v_position, 'wait', v_wait, 'ringing', (
     select count(*) from public.dial_attempts as a
-    where a.owner = q.owner and a.queue = q.queue and a.ended_at is null and a.cancelled_at is null
+    where a.owner = q.owner and (a.queue = q.queue or a.to_e164 = q.returns_to) and a.ended_at is null and a.cancelled_at is null
   )));
 end
 $function$
@@ -5797,6 +6187,85 @@ begin
   return new;
 end
 $function$
+
+CREATE OR REPLACE FUNCTION public.transfer_call(a dial_attempts, p_code text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  q public.queue_entries;
+  v record;
+begin
+  perform public.lock_dialling(a.org_id);
+  select * into q from public.queue_entries as e where e.taken_by = a.token and e.left_at is null;
+  if q.id is null then
+    return jsonb_build_object('state', case a.transfer when 'pending' then 'made' else 'gone' end);
+  end if;
+  if p_code is null then
+    select null as name, q.group_name, array[a.to_e164::text] as members, q.seconds into v;
+  else
+    select w.* into v from (
+      select p.name, q.group_name, array[p.handle] as members, q.seconds, 0 as turn
+      from public.people as p where p.org_id is not distinct from a.org_id and p.code = p_code and p.phone <> a.to_e164
+      union all
+      select
+        g.key, g.key, array(select jsonb_array_elements_text(g.value -> 'members')),
+        coalesce((g.value ->> 'seconds')::integer, 20), 1
+      from public.call_flow_versions as f cross join lateral jsonb_each(f.steps -> 'groups') as g
+      where f.id = q.version_id and g.value ->> 'code' = p_code
+    ) as w order by w.turn limit 1;
+    if v.members is null then
+      return '{"state": "unknown"}';
+    elsif not exists (select from public.free_members(a.org_id, q.call_sid, v.members)) then
+      return jsonb_build_object('state', 'busy', 'to', v.name);
+    end if;
+  end if;
+  update public.queue_entries as e set left_at = clock_timestamp(), result = 'transferred' where e.id = q.id;
+  insert into public.queue_entries (
+    call_sid, org_id, queue, group_name, version_id, node, line, members, seconds, first_position, transferred_by, returns_to,
+    returned_at
+  ) values (
+    q.call_sid, q.org_id, q.call_sid, v.group_name, q.version_id, q.node, q.line, v.members, v.seconds, 1, a.token, a.to_e164,
+    case when p_code is null then now() end
+  );
+  update public.dial_attempts as t set transfer = 'pending' where t.id = a.id;
+  update public.call_legs as l set transfer = 'pending' where l.call_sid = a.call_sid and l.leg_sid = a.leg_sid;
+  return jsonb_strip_nulls(jsonb_build_object(
+    'state', 'made', 'to', v.name, 'wake', public.dispatch_queue(a.org_id, q.call_sid)
+  ));
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.transfer_ended(p_token uuid, p_result text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  a public.dial_attempts;
+begin
+  update public.dial_attempts as t set transfer = p_result where t.token = p_token and t.transfer = 'pending' returning * into a;
+  update public.call_legs as l set transfer = p_result where l.call_sid = a.call_sid and l.leg_sid = a.leg_sid;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.transfer_of(p_call_sid text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT
+         CASE
+             WHEN ((e.transferred_by IS NOT NULL) AND (e.connected_at IS NULL)) THEN 'made'::text
+             WHEN ((e.connected_at IS NOT NULL) AND (a.ended_at IS NULL) AND may_transfer(a.*)) THEN 'held'::text
+             ELSE NULL::text
+         END AS "case"
+    FROM (queue_entries e
+      LEFT JOIN dial_attempts a ON ((a.token = e.taken_by)))
+   WHERE ((e.call_sid = transfer_of.p_call_sid) AND (e.left_at IS NULL));
+END
 
 CREATE OR REPLACE FUNCTION public.unknown_calls(p_calls jsonb)
  RETURNS SETOF text
@@ -5998,6 +6467,13 @@ begin
   return v_path;
 end
 $function$
+
+CREATE OR REPLACE FUNCTION public.was_missed(c call_logs)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (((c).disposition = 'abandoned'::text) AND (NOT (EXISTS (SELECT FROM callbacks k WHERE (k.call_sid = (was_missed.c).call_sid)))) AND (NOT (EXISTS (SELECT FROM call_logs o WHERE (((o.party)::text = ((was_missed.c).party)::text) AND (NOT (o.org_id IS DISTINCT FROM (was_missed.c).org_id)) AND (o.started_at > (was_missed.c).started_at) AND ((o.disposition IS NULL) OR (o.disposition = ANY (ARRAY['connected'::text, 'voicemail'::text]))))))))
 
 CREATE OR REPLACE FUNCTION public.with_body(p_facts jsonb, p_org_id uuid, p_ask jsonb)
  RETURNS jsonb
@@ -6521,12 +6997,15 @@ create view jobs_waiting with (security_invoker=true) as
 create view leg_results with (security_invoker=true) as
  SELECT node,
     count(*) AS legs,
-    count(*) FILTER (WHERE (result = 'answered'::text)) AS answered,
-    count(*) FILTER (WHERE (result = 'not_connected'::text)) AS not_connected,
+    count(*) FILTER (WHERE (result = 'accepted'::text)) AS accepted,
+    count(*) FILTER (WHERE (result = 'declined'::text)) AS declined,
+    count(*) FILTER (WHERE (result = 'mailbox'::text)) AS mailbox,
+    count(*) FILTER (WHERE (result = 'taken'::text)) AS taken,
+    count(*) FILTER (WHERE (result = 'caller_left'::text)) AS caller_left,
     count(*) FILTER (WHERE (result = 'busy'::text)) AS busy,
     count(*) FILTER (WHERE (result = 'no_answer'::text)) AS no_answer,
+    count(*) FILTER (WHERE (result = 'unreachable'::text)) AS unreachable,
     count(*) FILTER (WHERE (result = 'canceled'::text)) AS canceled,
-    count(*) FILTER (WHERE (result = 'failed'::text)) AS failed,
     round(avg(EXTRACT(epoch FROM (connected_at - rang_at))) FILTER (WHERE (connected_at >= rang_at)), 1) AS avg_seconds_to_answer
    FROM call_legs
   WHERE (dialled_at > (now() - '24:00:00'::interval))
@@ -6582,25 +7061,62 @@ create view operations_now with (security_invoker=true) as
           WHERE (l.due_at <= now())) jobs;
 
 create view people_performance with (security_invoker=true) as
- SELECT a.org_id,
+ WITH rung AS (
+         SELECT a.org_id,
+            a.to_e164,
+            a.person_id,
+            a.group_name,
+            a.decided_at AS at,
+            a.result,
+            a.dialled_at,
+            a.accepted_at,
+            a.connected_at,
+            a.ended_at,
+            a.transfer
+           FROM dial_attempts a
+          WHERE (a.purpose <> 'verify'::text)
+        UNION ALL
+         SELECT c.org_id,
+            l.to_e164,
+            p_1.id,
+            (n.node ->> 'group'::text),
+            l.dialled_at,
+            l.result,
+            l.dialled_at,
+            COALESCE(l.accepted_at, l.connected_at) AS "coalesce",
+            l.connected_at,
+            l.ended_at,
+            NULL::text
+           FROM ((((call_legs l
+             JOIN call_logs c ON ((c.call_sid = l.call_sid)))
+             LEFT JOIN people p_1 ON ((((p_1.phone)::text = (l.to_e164)::text) AND (NOT (p_1.org_id IS DISTINCT FROM c.org_id)))))
+             LEFT JOIN call_flow_versions v ON ((v.id = c.flow_version)))
+             LEFT JOIN LATERAL ( SELECT ((v.steps -> 'nodes'::text) -> l.node) AS node) n ON (true))
+          WHERE ((l.to_e164 IS NOT NULL) AND (NOT (EXISTS ( SELECT
+                   FROM dial_attempts a
+                  WHERE (a.leg_sid = l.leg_sid)))))
+        )
+ SELECT r.org_id,
     p.handle,
-    COALESCE(p.name, (a.to_e164)::text) AS name,
-    a.group_name,
-    (date_trunc('day'::text, a.decided_at, 'UTC'::text))::date AS day,
+    COALESCE(p.name, (r.to_e164)::text) AS name,
+    r.group_name,
+    (date_trunc('day'::text, r.at, 'UTC'::text))::date AS day,
     count(*) AS rung,
-    count(*) FILTER (WHERE (a.accepted_at IS NOT NULL)) AS accepted,
-    count(*) FILTER (WHERE (a.result = 'declined'::text)) AS declined,
-    count(*) FILTER (WHERE (a.result = 'taken'::text)) AS too_late,
-    count(*) FILTER (WHERE (a.result = 'no_answer'::text)) AS no_answer,
-    count(*) FILTER (WHERE (a.result = 'busy'::text)) AS busy,
-    count(*) FILTER (WHERE (a.result = ANY (ARRAY['failed'::text, 'refused'::text]))) AS unreachable,
-    count(*) FILTER (WHERE (a.result = 'canceled'::text)) AS canceled,
-    (avg(EXTRACT(epoch FROM (a.accepted_at - a.dialled_at))))::numeric(8,1) AS seconds_to_accept,
-    (COALESCE(sum(EXTRACT(epoch FROM (a.ended_at - a.connected_at))), (0)::numeric))::bigint AS talk_sec
-   FROM (dial_attempts a
-     LEFT JOIN people p ON ((p.id = a.person_id)))
-  WHERE (a.purpose <> 'verify'::text)
-  GROUP BY a.org_id, p.handle, COALESCE(p.name, (a.to_e164)::text), a.group_name, ((date_trunc('day'::text, a.decided_at, 'UTC'::text))::date);
+    count(*) FILTER (WHERE ((r.connected_at IS NOT NULL) OR (r.result = 'accepted'::text))) AS accepted,
+    count(*) FILTER (WHERE (r.result = 'declined'::text)) AS declined,
+    count(*) FILTER (WHERE (r.result = 'mailbox'::text)) AS mailbox,
+    count(*) FILTER (WHERE (r.result = 'taken'::text)) AS too_late,
+    count(*) FILTER (WHERE (r.result = 'caller_left'::text)) AS caller_left,
+    count(*) FILTER (WHERE (r.result = 'no_answer'::text)) AS no_answer,
+    count(*) FILTER (WHERE (r.result = 'busy'::text)) AS busy,
+    count(*) FILTER (WHERE (r.result = 'unreachable'::text)) AS unreachable,
+    count(*) FILTER (WHERE (r.result = 'canceled'::text)) AS canceled,
+    count(*) FILTER (WHERE (r.transfer = 'accepted'::text)) AS transferred,
+    (avg(EXTRACT(epoch FROM (r.accepted_at - r.dialled_at))))::numeric(8,1) AS seconds_to_accept,
+    (COALESCE(sum(EXTRACT(epoch FROM (r.ended_at - r.connected_at))), (0)::numeric))::bigint AS talk_sec
+   FROM (rung r
+     LEFT JOIN people p ON ((p.id = r.person_id)))
+  GROUP BY r.org_id, p.handle, COALESCE(p.name, (r.to_e164)::text), r.group_name, ((date_trunc('day'::text, r.at, 'UTC'::text))::date);
 
 create view queue_now with (security_invoker=true) as
  SELECT org_id,
@@ -6818,6 +7334,8 @@ alter table public.search_history enable row level security;
 
 alter table public.search_words enable row level security;
 
+alter table public.suppressions enable row level security;
+
 alter table public.telephony_numbers enable row level security;
 
 alter table public.telephony_secrets enable row level security;
@@ -7034,6 +7552,12 @@ create policy search_history_of_own on public.search_history for select to authe
 
 create policy search_words_of_the_service on public.search_words for select to service_role using (true);
 
+create policy suppressions_by_admins_added on public.suppressions for insert to authenticated with check (((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role)));
+
+create policy suppressions_of_own_org on public.suppressions for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
+
+create policy suppressions_of_the_service on public.suppressions for all to service_role using (true) with check (true);
+
 create policy telephony_numbers_of_own_org on public.telephony_numbers for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
 create policy telephony_secrets_of_the_service on public.telephony_secrets for select to service_role using (true);
@@ -7064,7 +7588,7 @@ grant execute on function alert_measured(numeric,text,text,numeric) to service_r
 
 grant execute on function answering_version(uuid,jsonb) to service_role;
 
-grant execute on function attempt_told(uuid,text,text,text) to service_role;
+grant execute on function attempt_told(uuid,text,text,text,text,text) to service_role;
 
 grant execute on function begin_dial(uuid) to service_role;
 
@@ -7104,9 +7628,9 @@ grant execute on function callback_tried(uuid,text) to service_role;
 
 grant execute on function can_ring(jsonb,jsonb,call_logs,jsonb) to service_role;
 
-grant execute on function cancel_attempt(dial_attempts) to service_role;
+grant execute on function cancel_attempt(dial_attempts,text) to service_role;
 
-grant execute on function cancel_surplus(uuid,text) to service_role;
+grant execute on function cancel_surplus(uuid,text,text) to service_role;
 
 grant execute on function case_of(jsonb,call_logs,jsonb) to service_role;
 
@@ -7117,6 +7641,8 @@ grant execute on function claim_jobs(text[],integer,integer) to service_role;
 grant execute on function complete_onboarding(uuid,uuid,jsonb,jsonb) to service_role;
 
 grant execute on function complete_release(uuid,uuid,jsonb,jsonb) to service_role;
+
+grant execute on function connect_caller(dial_attempts,text) to service_role;
 
 grant execute on function count_calls(timestamp with time zone,timestamp with time zone) to authenticated;
 
@@ -7150,9 +7676,9 @@ grant execute on function dial_content(text,uuid) to service_role;
 
 grant execute on function dial_told(uuid,text,text) to service_role;
 
-grant execute on function dispatch_all(uuid) to service_role;
+grant execute on function dispatch_phone(uuid,text) to service_role;
 
-grant execute on function dispatch_queue(uuid,text) to service_role;
+grant execute on function dispatch_queue(uuid,text,text) to service_role;
 
 grant execute on function enact(call_logs,voice_event,jsonb) to service_role;
 
@@ -7166,7 +7692,7 @@ grant execute on function enqueue_calls(text[],interval) to service_role;
 
 grant execute on function enqueue_job(text,text,jsonb,timestamp with time zone,integer) to service_role;
 
-grant execute on function enter_queue(call_logs,bigint,text) to service_role;
+grant execute on function enter_queue(call_logs,bigint,text,text) to service_role;
 
 grant execute on function evaluate_alerts(text[]) to service_role;
 
@@ -7196,7 +7722,7 @@ grant execute on function forget_person(text,text) to service_role;
 
 grant execute on function forget_telephony_token(text) to service_role;
 
-grant execute on function free_members(uuid,text[]) to service_role;
+grant execute on function free_members(uuid,text,text[],text) to service_role;
 
 grant execute on function has_role(uuid,member_role) to authenticated;
 
@@ -7258,11 +7784,17 @@ grant execute on function lock_dialling(uuid) to service_role;
 
 grant execute on function mail_content(text,jsonb) to service_role;
 
+grant execute on function may_transfer(dial_attempts) to service_role;
+
 grant execute on function membership_of(jsonb) to service_role;
 
 grant execute on function mend_dialling() to service_role;
 
 grant execute on function metrics_snapshot() to service_role;
+
+grant execute on function missed_call_mail(text) to service_role;
+
+grant execute on function missed_call_text(text) to service_role;
 
 grant execute on function my_membership() to authenticated;
 
@@ -7279,6 +7811,8 @@ grant execute on function onboarding_due_in(uuid) to service_role;
 grant execute on function onboarding_work(telephony_transactions) to service_role;
 
 grant execute on function organisation_of(text) to service_role;
+
+grant execute on function owe_missed_call(call_logs) to service_role;
 
 grant execute on function owe_voicemail_mails(text) to service_role;
 
@@ -7324,6 +7858,10 @@ grant execute on function purge_monitoring(integer) to service_role;
 
 grant execute on function purge_personal_data(integer) to service_role;
 
+grant execute on function queue_content(text) to service_role;
+
+grant execute on function queue_told(text,text) to service_role;
+
 grant execute on function rate_limits_retry_after(text,jsonb) to service_role;
 
 grant execute on function record_analytics_event(text,text,jsonb) to service_role;
@@ -7337,6 +7875,8 @@ grant execute on function record_worker_run(text,boolean) to service_role;
 grant execute on function renew_job(bigint,uuid) to service_role;
 
 grant execute on function retry_dead_jobs(bigint,text) to service_role;
+
+grant execute on function return_transfer(uuid,text) to service_role;
 
 grant execute on function roll_up_calls(integer) to service_role;
 
@@ -7368,6 +7908,8 @@ grant execute on function store_recordings(recordings,boolean) to service_role;
 
 grant execute on function submit_contact_message(jsonb,jsonb,jsonb,text) to service_role;
 
+grant execute on function suppress(text,text,text) to service_role;
+
 grant execute on function take_onboarding(uuid) to service_role;
 
 grant execute on function take_rate_limit(text,text,text,integer,interval) to service_role;
@@ -7380,6 +7922,12 @@ grant execute on function telephony_tenant(text) to service_role;
 
 grant execute on function tell_place(text) to service_role;
 
+grant execute on function transfer_call(dial_attempts,text) to service_role;
+
+grant execute on function transfer_ended(uuid,text) to service_role;
+
+grant execute on function transfer_of(text) to service_role;
+
 grant execute on function unknown_calls(jsonb) to service_role;
 
 grant execute on function verify_person(uuid,text,text) to service_role;
@@ -7391,6 +7939,8 @@ grant execute on function voice_answer_json(voice_answer,boolean,jsonb) to servi
 grant execute on function voicemail_recording_url(text,text) to service_role;
 
 grant execute on function walk_flow(bigint,text,call_logs,jsonb) to service_role;
+
+grant execute on function was_missed(call_logs) to service_role;
 
 grant execute on function with_body(jsonb,uuid,jsonb) to service_role;
 
@@ -7808,6 +8358,8 @@ grant insert, update on public.people (available) to authenticated;
 
 grant insert, update on public.people (calendar) to authenticated;
 
+grant insert, update on public.people (code) to authenticated;
+
 grant insert, update on public.people (dnd_until) to authenticated;
 
 grant insert, update on public.people (handle) to authenticated;
@@ -7968,6 +8520,16 @@ grant select on public.search_performance to service_role;
 
 grant select on public.search_words to service_role;
 
+grant select on public.suppressions to authenticated;
+
+grant delete, insert, select on public.suppressions to service_role;
+
+grant insert on public.suppressions (e164) to authenticated;
+
+grant insert on public.suppressions (org_id) to authenticated;
+
+grant insert on public.suppressions (source) to authenticated;
+
 grant select on public.telephony_numbers to authenticated;
 
 grant delete, insert, select, update on public.telephony_numbers to service_role;
@@ -8044,7 +8606,7 @@ comment on table public.call_hours is 'The sums of the last 31 days'' calls, by 
 
 comment on table public.call_legs is 'One row a leg that a call dialled: the fold of its events, in any order.';
 
-comment on table public.call_legs.result is 'answered; not_connected: answered, but never connected with the caller; busy, no_answer, canceled, failed. Null while it lasts.';
+comment on table public.call_legs.result is 'accepted: on the line with the caller; declined: answered, and another key pressed; mailbox: answered, and no key pressed; caller_left: answered, and the caller had gone; taken: accepted after somebody else; busy, no_answer, unreachable; canceled: ended while it rang. Null while it lasts.';
 
 comment on table public.call_lifecycle is 'Every accepted event, append-only, by the month it was received in. No foreign key to call_logs: the events outlive what is folded from them.';
 
@@ -8136,6 +8698,8 @@ comment on table public.search_history.filters is 'The names of the filters that
 
 comment on table public.search_words is 'The words of search_documents, for corrections; a word may stand here twice.';
 
+comment on table public.suppressions is 'Numbers that an owner neither texts nor calls on its own account: one list for every way of saying stop.';
+
 comment on table public.telephony_secrets is 'Auth tokens of the sub-accounts, encrypted; telephony_tenant reads them.';
 
 comment on table public.telephony_transactions.status is 'in_progress; completed; rolled_back: failed, and nothing is left of it; failed: failed, and undoing it has not worked yet; released: completed, and given back since.';
@@ -8192,7 +8756,7 @@ comment on view public.number_provisioning_status is 'Each onboarded number, its
 
 comment on view public.operations_now is 'The line at this moment, in one row: calls, waiting voicemails, refusals, work that is due, connections.';
 
-comment on view public.people_performance is 'Of each person, group and day (UTC): how often rung, and how each ended. too_late: accepted after somebody else; canceled: ended while it rang.';
+comment on view public.people_performance is 'Of each person, group and day (UTC): how often rung, and how each ended. too_late: somebody else was first; canceled: ended before an answer; transferred: passed on to somebody who took the call.';
 
 comment on view public.queue_now is 'Who holds now, for which group, since when and at which place; taken: somebody has accepted the call and is being connected, or talks.';
 
@@ -8248,6 +8812,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- alert_rules: {"unit": "webhooks", "alert": "database_failures", "action": "Callers are served without recording. Look at the database's load and connections.", "minimum": 0, "summary": "Webhooks do not reach the database", "severity": "critical", "threshold": 0, "comparison": "above", "window_minutes": 5, "close_after_minutes": 10}
 
+-- job_kinds: {"keep": "1 day", "kind": "missed_call_sms", "lease": "00:00:30", "share": 0.25, "delays": ["00:00:10", "00:01:00", "00:05:00"], "worker": "dial-worker", "held_for": null, "priority": 3, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": 4, "expires_after": "01:00:00", "fixes_content": false}
+
 -- job_kinds: {"keep": "30 days", "kind": "alert_pagerduty", "lease": "00:00:50", "share": 0.5, "delays": ["00:00:50"], "worker": "alert-dispatch", "held_for": null, "priority": 0, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": "1 day", "fixes_content": false}
 
 -- job_kinds: {"keep": "30 days", "kind": "alert_slack", "lease": "00:00:50", "share": 0.5, "delays": ["00:00:50"], "worker": "alert-dispatch", "held_for": null, "priority": 1, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": "1 day", "fixes_content": false}
@@ -8259,6 +8825,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- job_kinds: {"keep": "30 days", "kind": "mail_contact_auto_reply", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 3, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.25, "longest_hold": null, "max_attempts": 8, "expires_after": null, "fixes_content": true}
 
 -- job_kinds: {"keep": "30 days", "kind": "mail_contact_notification", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 2, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.5, "longest_hold": "00:15:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
+
+-- job_kinds: {"keep": "30 days", "kind": "mail_missed_call", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 2, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.5, "longest_hold": "00:15:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
 
 -- job_kinds: {"keep": "30 days", "kind": "mail_voicemail", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 1, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.9, "longest_hold": "00:01:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
 
@@ -8274,19 +8842,21 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- job_kinds: {"keep": null, "kind": "open_call", "lease": "00:02:00", "share": 0.25, "delays": ["00:05:00"], "worker": "voice-reconcile", "held_for": null, "priority": 1, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
 
+-- job_kinds: {"keep": null, "kind": "queue_check", "lease": "00:00:30", "share": 0.25, "delays": ["00:00:10", "00:01:00"], "worker": "dial-worker", "held_for": null, "priority": 2, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": 5, "expires_after": "00:10:00", "fixes_content": false}
+
 -- job_kinds: {"keep": null, "kind": "twilio_deletion", "lease": "00:02:00", "share": 0.25, "delays": ["00:01:00", "00:02:00", "00:04:00", "00:08:00", "00:16:00", "00:32:00", "01:04:00", "02:08:00", "04:16:00", "06:00:00"], "worker": "voice-reconcile", "held_for": null, "priority": 3, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
 
 -- personal_data: {"rule": "analytics_events", "other": ["event_type", "event_data", "severity"], "expired": "t.created_at < $1 and t.event_type !~ '^(deploy|rollback)_'", "personal": [], "of_person": null, "table_name": "analytics_events", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": "calls", "other": ["call_sid", "direction", "line", "mode", "recording_sid", "recording_source", "handoff_reason", "disposition", "last_step", "at_node"], "expired": null, "personal": ["from_e164", "to_e164", "party", "recording_url", "transcript"], "of_person": "t.call_sid = any ($1)", "table_name": "call_logs", "exported_as": "calls", "kept_because": null}
 
--- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "node", "result"], "expired": null, "personal": ["to_e164"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "call_legs", "exported_as": "call_legs", "kept_because": null}
+-- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "node", "told", "transfer", "result"], "expired": null, "personal": ["to_e164"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "call_legs", "exported_as": "call_legs", "kept_because": null}
 
 -- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "parent_call_sid", "status", "path"], "expired": null, "personal": ["meta", "answer"], "of_person": "t.call_sid = any ($1) and ($5 or t.meta ?| array['speech', 'digits'] or (t.answer).facts ?| array['people', 'self'])", "table_name": "call_lifecycle", "exported_as": "call_events", "kept_because": null}
 
 -- personal_data: {"rule": "calls", "other": ["call_sid", "line", "group_name", "node", "calendar", "state", "why"], "expired": "t.state <> 'open' and t.ended_at < $1", "personal": ["to_e164", "members"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "callbacks", "exported_as": "callbacks", "kept_because": null}
 
--- personal_data: {"rule": "calls", "other": ["call_sid", "queue", "group_name", "node", "line", "result"], "expired": "t.queued_at < $1", "personal": ["members"], "of_person": "t.call_sid = any ($1)", "table_name": "queue_entries", "exported_as": "queue_entries", "kept_because": null}
+-- personal_data: {"rule": "calls", "other": ["call_sid", "queue", "group_name", "node", "line", "result"], "expired": "t.queued_at < $1", "personal": ["members", "returns_to", "call_token"], "of_person": "t.call_sid = any ($1)", "table_name": "queue_entries", "exported_as": "queue_entries", "kept_because": null}
 
 -- personal_data: {"rule": "calls", "other": ["call_sid", "tag"], "expired": null, "personal": [], "of_person": "t.call_sid = any ($1)", "table_name": "call_tags", "exported_as": "call_tags", "kept_because": null}
 
@@ -8296,7 +8866,7 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": "calls", "other": ["kind", "ref", "call_sid"], "expired": "t.at < $1", "personal": [], "of_person": "t.call_sid = any ($1)", "table_name": "search_alert_matches", "exported_as": null, "kept_because": null}
 
--- personal_data: {"rule": "calls", "other": ["purpose", "call_sid", "queue", "line", "group_name", "node", "state", "leg_sid", "result"], "expired": "t.ended_at < $1", "personal": ["to_e164"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "dial_attempts", "exported_as": "dial_attempts", "kept_because": null}
+-- personal_data: {"rule": "calls", "other": ["purpose", "call_sid", "queue", "line", "group_name", "node", "state", "leg_sid", "result", "transfer"], "expired": "t.ended_at < $1", "personal": ["to_e164"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "dial_attempts", "exported_as": "dial_attempts", "kept_because": null}
 
 -- personal_data: {"rule": "calls", "other": [], "expired": "t.bare and t.created_at < $1 and not exists (select from public.call_logs as c where c.party = t.phone)", "personal": ["phone", "name", "company", "notes", "consent_source"], "of_person": "t.phone = $2", "table_name": "contacts", "exported_as": "contacts", "kept_because": null}
 
@@ -8336,11 +8906,11 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": null, "other": ["function"], "expired": null, "personal": [], "of_person": null, "table_name": "function_totals", "exported_as": null, "kept_because": null}
 
--- personal_data: {"rule": null, "other": ["handle"], "expired": null, "personal": ["name", "phone", "calendar"], "of_person": "t.phone = $2", "table_name": "people", "exported_as": "people", "kept_because": "Their organisation puts calls through to them."}
+-- personal_data: {"rule": null, "other": ["handle", "code"], "expired": null, "personal": ["name", "phone", "calendar"], "of_person": "t.phone = $2", "table_name": "people", "exported_as": "people", "kept_because": "Their organisation puts calls through to them."}
 
 -- personal_data: {"rule": null, "other": ["hash", "mime"], "expired": null, "personal": ["stored_by"], "of_person": "lower(t.stored_by) = lower($3)", "table_name": "prompts", "exported_as": "prompts", "kept_because": "The audio is its organisation's; who stored it is part of its history."}
 
--- personal_data: {"rule": null, "other": ["hash", "uses", "calendars", "handles", "holds"], "expired": null, "personal": ["definition", "numbers", "steps", "published_by", "note"], "of_person": "$2 = any (t.numbers) or lower(t.published_by) = lower($3)", "table_name": "call_flow_versions", "exported_as": "call_flow_versions", "kept_because": "A published version never changes: calls refer to it."}
+-- personal_data: {"rule": null, "other": ["hash", "uses", "calendars", "handles", "holds", "missed_call"], "expired": null, "personal": ["definition", "numbers", "steps", "published_by", "note"], "of_person": "$2 = any (t.numbers) or lower(t.published_by) = lower($3)", "table_name": "call_flow_versions", "exported_as": "call_flow_versions", "kept_because": "A published version never changes: calls refer to it."}
 
 -- personal_data: {"rule": null, "other": ["key", "operation", "request_hash", "status"], "expired": null, "personal": ["result"], "of_person": "t.result ->> 'id' = any ($4::text[])", "table_name": "idempotency_keys", "exported_as": null, "kept_because": null}
 
@@ -8359,6 +8929,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- personal_data: {"rule": null, "other": ["node", "outcome"], "expired": null, "personal": [], "of_person": null, "table_name": "flow_counts", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["scope", "mode", "disposition", "hung_up_at"], "expired": null, "personal": [], "of_person": null, "table_name": "call_hours", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["source"], "expired": null, "personal": ["e164"], "of_person": "t.e164 = $2", "table_name": "suppressions", "exported_as": "suppressions", "kept_because": "Somebody who has said stop must not be called or texted again."}
 
 -- personal_data: {"rule": null, "other": ["subaccount_sid", "business_name"], "expired": null, "personal": [], "of_person": null, "table_name": "telephony_subaccounts", "exported_as": null, "kept_because": null}
 

@@ -17,6 +17,8 @@ create table public.people (
   calendar jsonb constraint people_calendar_object check (jsonb_typeof(calendar) = 'object'),
   -- The member who is this person, and may change the own availability.
   member_id uuid references public.members (id) on delete set null,
+  -- The keys by which a call is transferred to the person.
+  code text constraint people_code_form check (code ~ '^[0-9]{1,4}$'),
   created_at timestamptz not null default now(),
   constraint people_key unique nulls not distinct (org_id, handle)
 );
@@ -26,6 +28,7 @@ comment on column public.people.verified_at is 'When the person accepted a call 
 
 create index people_phone_idx on public.people (phone);
 create index people_member_idx on public.people (member_id);
+create unique index people_code_once on public.people (org_id, code) nulls not distinct where code is not null;
 
 alter table public.people enable row level security;
 create policy people_of_own_org on public.people
@@ -124,8 +127,8 @@ begin
 end
 $$;
 
-grant select, delete, insert (org_id, handle, name, phone, available, dnd_until, calendar, member_id),
-  update (handle, name, phone, available, dnd_until, calendar, member_id) on public.people to authenticated;
+grant select, delete, insert (org_id, handle, name, phone, available, dnd_until, calendar, member_id, code),
+  update (handle, name, phone, available, dnd_until, calendar, member_id, code) on public.people to authenticated;
 grant select, insert, update, delete on public.people to service_role;
 grant execute on function public.person_available, public.person_at to service_role;
 select public.make_audited('public.people', 'id', '{handle, available, dnd_until, member_id}');

@@ -167,6 +167,9 @@ begin
     return null;
   end if;
   v_left := jsonb_build_object('version', v_version, 'node', e.meta -> 'node', 'outcome', e.meta -> 'outcome');
+  if e.event = 'queue_left' and e.meta ->> 'outcome' = 'answered' and public.transfer_of(c.call_sid) is not null then
+    return jsonb_build_array(v_left || '{"stays": true}');
+  end if;
   -- The call waited elsewhere than was thought: nobody could be rung there after all.
   if v_waited ->> 'node' <> e.meta ->> 'node' then
     v_path := jsonb_build_array(v_waited || '{"outcome": "unanswered"}');

@@ -152,7 +152,7 @@ test(
     await practice.work();
     assertEquals(
       (await attempts(practice)).map(({ state, result }) => [state, result]),
-      [["refused", "refused"], ["created", null]],
+      [["refused", "unreachable"], ["created", null]],
     );
   },
   2,
@@ -173,7 +173,7 @@ test("nothing is dialled that ALLOWED_DESTINATIONS forbids, nor the line itself"
   await calls(practice);
   await practice.work();
   assertEquals(created(practice), []);
-  assertEquals((await attempts(practice)).map(({ result }) => result), ["refused"]);
+  assertEquals((await attempts(practice)).map(({ result }) => result), ["unreachable"]);
 });
 
 test(

@@ -139,6 +139,8 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   callbacks: ["select", "insert", "update"],
   queue_entries: ["select", "insert", "update"],
   dial_attempts: ["select", "insert", "update"],
+  // Said once, it stands.
+  suppressions: ["select", "insert", "delete"],
   contacts: CHANGES,
   call_notes: CHANGES,
   call_tags: CHANGES,
@@ -170,10 +172,11 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
 const MEMBERS: Readonly<Record<string, readonly string[]>> = {
   members: ["insert(org_id, email, name, role)", "update(name, role)", "delete"],
   people: [
-    "insert(org_id, handle, name, phone, available, dnd_until, calendar, member_id)",
-    "update(handle, name, phone, available, dnd_until, calendar, member_id)",
+    "insert(org_id, handle, name, phone, available, dnd_until, calendar, member_id, code)",
+    "update(handle, name, phone, available, dnd_until, calendar, member_id, code)",
     "delete",
   ],
+  suppressions: ["insert(org_id, e164, source)"],
   contacts: [
     "insert(org_id, phone, name, company, notes, consent, consent_at, consent_source)",
     "update(name, company, notes, consent, consent_at, consent_source)",

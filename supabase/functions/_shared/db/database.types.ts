@@ -242,6 +242,7 @@ export type Database = {
           "hash": string;
           "holds": (string)[];
           "id": number;
+          "missed_call": Json | null;
           "note": string | null;
           "numbers": (string)[];
           "published_at": string;
@@ -261,6 +262,7 @@ export type Database = {
           "hash": string;
           "holds"?: (string)[];
           "id"?: never;
+          "missed_call"?: Json | null;
           "note"?: string | null;
           "numbers"?: (string)[];
           "published_at"?: string;
@@ -279,6 +281,7 @@ export type Database = {
           "hash"?: string;
           "holds"?: (string)[];
           "id"?: never;
+          "missed_call"?: Json | null;
           "note"?: string | null;
           "numbers"?: (string)[];
           "published_at"?: string;
@@ -410,6 +413,8 @@ export type Database = {
           "result": string | null;
           "status": Database["public"]["Enums"]["call_status"] | null;
           "to_e164": string | null;
+          "told": string | null;
+          "transfer": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -426,6 +431,8 @@ export type Database = {
           "result"?: never;
           "status"?: Database["public"]["Enums"]["call_status"] | null;
           "to_e164"?: string | null;
+          "told"?: string | null;
+          "transfer"?: string | null;
         };
         Update: {
           "accepted_at"?: string | null;
@@ -441,6 +448,8 @@ export type Database = {
           "result"?: never;
           "status"?: Database["public"]["Enums"]["call_status"] | null;
           "to_e164"?: string | null;
+          "told"?: string | null;
+          "transfer"?: string | null;
         };
         Relationships: [];
       };
@@ -536,8 +545,10 @@ export type Database = {
           "to_e164": string | null;
           "transcript": string | null;
           "updated_at": string;
+          "owe_missed_call": undefined | null;
+          "was_missed": boolean | null;
         };
-        ComputedFields: never;
+        ComputedFields: "owe_missed_call" | "was_missed";
         Insert: {
           "answered_at"?: string | null;
           "at_node"?: Json | null;
@@ -698,6 +709,7 @@ export type Database = {
           "owner": string;
           "promised_at": string;
           "queued_at": string;
+          "ready": boolean;
           "seconds": number;
           "state": string;
           "to_e164": string;
@@ -721,6 +733,7 @@ export type Database = {
           "owner"?: never;
           "promised_at"?: string;
           "queued_at": string;
+          "ready"?: boolean;
           "seconds": number;
           "state"?: string;
           "to_e164": string;
@@ -743,6 +756,7 @@ export type Database = {
           "owner"?: never;
           "promised_at"?: string;
           "queued_at"?: string;
+          "ready"?: boolean;
           "seconds"?: number;
           "state"?: string;
           "to_e164"?: string;
@@ -889,10 +903,11 @@ export type Database = {
           "state": string;
           "to_e164": string;
           "token": string;
+          "transfer": string | null;
           "version_id": number | null;
-          "cancel_attempt": undefined | null;
+          "may_transfer": boolean | null;
         };
-        ComputedFields: "cancel_attempt";
+        ComputedFields: "may_transfer";
         Insert: {
           "accepted_at"?: string | null;
           "answered_at"?: string | null;
@@ -918,6 +933,7 @@ export type Database = {
           "state"?: string;
           "to_e164": string;
           "token"?: string;
+          "transfer"?: string | null;
           "version_id"?: number | null;
         };
         Update: {
@@ -945,6 +961,7 @@ export type Database = {
           "state"?: string;
           "to_e164"?: string;
           "token"?: string;
+          "transfer"?: string | null;
           "version_id"?: number | null;
         };
         Relationships: [
@@ -1497,6 +1514,7 @@ export type Database = {
         Row: {
           "available": boolean;
           "calendar": Json | null;
+          "code": string | null;
           "created_at": string;
           "dnd_until": string | null;
           "handle": string;
@@ -1512,6 +1530,7 @@ export type Database = {
         Insert: {
           "available"?: boolean;
           "calendar"?: Json | null;
+          "code"?: string | null;
           "created_at"?: string;
           "dnd_until"?: string | null;
           "handle": string;
@@ -1525,6 +1544,7 @@ export type Database = {
         Update: {
           "available"?: boolean;
           "calendar"?: Json | null;
+          "code"?: string | null;
           "created_at"?: string;
           "dnd_until"?: string | null;
           "handle"?: string;
@@ -1624,6 +1644,7 @@ export type Database = {
       "queue_entries": {
         Row: {
           "call_sid": string;
+          "call_token": string | null;
           "connected_at": string | null;
           "first_position": number;
           "group_name": string | null;
@@ -1637,15 +1658,20 @@ export type Database = {
           "queue": string;
           "queued_at": string;
           "result": string | null;
+          "returned_at": string | null;
+          "returns_to": string | null;
           "seconds": number;
+          "seen_at": string;
           "taken_at": string | null;
           "taken_by": string | null;
           "told_position": number | null;
+          "transferred_by": string | null;
           "version_id": number;
         };
         ComputedFields: never;
         Insert: {
           "call_sid": string;
+          "call_token"?: string | null;
           "connected_at"?: string | null;
           "first_position": number;
           "group_name"?: string | null;
@@ -1659,14 +1685,19 @@ export type Database = {
           "queue": string;
           "queued_at"?: string;
           "result"?: string | null;
+          "returned_at"?: string | null;
+          "returns_to"?: string | null;
           "seconds": number;
+          "seen_at"?: string;
           "taken_at"?: string | null;
           "taken_by"?: string | null;
           "told_position"?: number | null;
+          "transferred_by"?: string | null;
           "version_id": number;
         };
         Update: {
           "call_sid"?: string;
+          "call_token"?: string | null;
           "connected_at"?: string | null;
           "first_position"?: number;
           "group_name"?: string | null;
@@ -1680,10 +1711,14 @@ export type Database = {
           "queue"?: string;
           "queued_at"?: string;
           "result"?: string | null;
+          "returned_at"?: string | null;
+          "returns_to"?: string | null;
           "seconds"?: number;
+          "seen_at"?: string;
           "taken_at"?: string | null;
           "taken_by"?: string | null;
           "told_position"?: number | null;
+          "transferred_by"?: string | null;
           "version_id"?: number;
         };
         Relationships: [];
@@ -2046,6 +2081,31 @@ export type Database = {
           "id"?: never;
           "owner"?: string;
           "word"?: string;
+        };
+        Relationships: [];
+      };
+      "suppressions": {
+        Row: {
+          "created_at": string;
+          "e164": string;
+          "id": number;
+          "org_id": string | null;
+          "source": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "e164": string;
+          "id"?: never;
+          "org_id"?: string | null;
+          "source": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "e164"?: string;
+          "id"?: never;
+          "org_id"?: string | null;
+          "source"?: string;
         };
         Relationships: [];
       };
@@ -2678,15 +2738,18 @@ export type Database = {
       };
       "leg_results": {
         Row: {
-          "answered": number | null;
+          "accepted": number | null;
           "avg_seconds_to_answer": number | null;
           "busy": number | null;
+          "caller_left": number | null;
           "canceled": number | null;
-          "failed": number | null;
+          "declined": number | null;
           "legs": number | null;
+          "mailbox": number | null;
           "no_answer": number | null;
           "node": string | null;
-          "not_connected": number | null;
+          "taken": number | null;
+          "unreachable": number | null;
         };
         ComputedFields: never;
         Relationships: [];
@@ -2733,11 +2796,13 @@ export type Database = {
         Row: {
           "accepted": number | null;
           "busy": number | null;
+          "caller_left": number | null;
           "canceled": number | null;
           "day": string | null;
           "declined": number | null;
           "group_name": string | null;
           "handle": string | null;
+          "mailbox": number | null;
           "name": string | null;
           "no_answer": number | null;
           "org_id": string | null;
@@ -2745,6 +2810,7 @@ export type Database = {
           "seconds_to_accept": number | null;
           "talk_sec": number | null;
           "too_late": number | null;
+          "transferred": number | null;
           "unreachable": number | null;
         };
         ComputedFields: never;
@@ -2884,7 +2950,14 @@ export type Database = {
       };
       "answering_version": { Args: { "p_ask": Json; "p_org_id": string }; Returns: number };
       "attempt_told": {
-        Args: { "p_leg_sid": string; "p_status"?: string; "p_token": string; "p_told"?: string };
+        Args: {
+          "p_call_sid"?: string;
+          "p_code"?: string;
+          "p_leg_sid": string;
+          "p_status"?: string;
+          "p_token": string;
+          "p_told"?: string;
+        };
         Returns: Json;
       };
       "begin_dial": { Args: { "p_token": string }; Returns: string };
@@ -2965,10 +3038,14 @@ export type Database = {
             Database["public"]["Tables"]["dial_attempts"]["Row"],
             Database["public"]["Tables"]["dial_attempts"]["ComputedFields"]
           >;
+          "p_why": string;
         };
         Returns: undefined;
       };
-      "cancel_surplus": { Args: { "p_org_id": string; "p_queue": string }; Returns: undefined };
+      "cancel_surplus": {
+        Args: { "p_org_id": string; "p_queue": string; "p_why": string };
+        Returns: undefined;
+      };
       "case_of": {
         Args: {
           "c": Omit<
@@ -3013,6 +3090,16 @@ export type Database = {
       "complete_release": {
         Args: { "p_id": string; "p_lease_token": string; "p_result": Json; "p_steps": Json };
         Returns: undefined;
+      };
+      "connect_caller": {
+        Args: {
+          "a": Omit<
+            Database["public"]["Tables"]["dial_attempts"]["Row"],
+            Database["public"]["Tables"]["dial_attempts"]["ComputedFields"]
+          >;
+          "p_call_sid": string;
+        };
+        Returns: string;
       };
       "count_calls": {
         Args: { "p_from": string; "p_to": string };
@@ -3063,8 +3150,11 @@ export type Database = {
         Args: { "p_leg_sid"?: string; "p_state": string; "p_token": string };
         Returns: Json;
       };
-      "dispatch_all": { Args: { "p_org_id": string }; Returns: number };
-      "dispatch_queue": { Args: { "p_org_id": string; "p_queue": string }; Returns: number };
+      "dispatch_phone": { Args: { "p_org_id": string; "p_phone": string }; Returns: number };
+      "dispatch_queue": {
+        Args: { "p_org_id": string; "p_phone"?: string; "p_queue": string };
+        Returns: number;
+      };
       "enact": {
         Args: {
           "c": Omit<
@@ -3105,6 +3195,7 @@ export type Database = {
             Database["public"]["Tables"]["call_logs"]["Row"],
             Database["public"]["Tables"]["call_logs"]["ComputedFields"]
           >;
+          "p_call_token": string;
           "p_node": string;
           "p_version_id": number;
         };
@@ -3168,6 +3259,8 @@ export type Database = {
           "result": string | null;
           "status": Database["public"]["Enums"]["call_status"] | null;
           "to_e164": string | null;
+          "told": string | null;
+          "transfer": string | null;
         };
         SetofOptions: {
           from: "*";
@@ -3262,7 +3355,12 @@ export type Database = {
       "forget_person": { Args: { "p_email"?: string; "p_number": string }; Returns: Json };
       "forget_telephony_token": { Args: { "p_subaccount_sid": string }; Returns: undefined };
       "free_members": {
-        Args: { "p_members": (string)[]; "p_org_id": string };
+        Args: {
+          "p_members": (string)[];
+          "p_org_id": string;
+          "p_phone"?: string;
+          "p_queue": string;
+        };
         Returns: {
           "idle_since": string;
           "person_id": string;
@@ -3342,10 +3440,21 @@ export type Database = {
         Returns: undefined;
       };
       "make_store": { Args: { "p_table": unknown }; Returns: undefined };
+      "may_transfer": {
+        Args: {
+          "a": Omit<
+            Database["public"]["Tables"]["dial_attempts"]["Row"],
+            Database["public"]["Tables"]["dial_attempts"]["ComputedFields"]
+          >;
+        };
+        Returns: boolean;
+      };
       "membership_of": { Args: { "p_claims": Json }; Returns: Json };
       "mend_dialling": { Args: Record<PropertyKey, never>; Returns: undefined };
       "messages_of_person": { Args: { "p_email": string; "p_number": string }; Returns: string[] };
       "metrics_snapshot": { Args: Record<PropertyKey, never>; Returns: Json };
+      "missed_call_mail": { Args: { "p_call_sid": string }; Returns: Json };
+      "missed_call_text": { Args: { "p_call_sid": string }; Returns: Json };
       "my_membership": { Args: Record<PropertyKey, never>; Returns: Json };
       "my_role": {
         Args: Record<PropertyKey, never>;
@@ -3366,6 +3475,15 @@ export type Database = {
         Returns: Json;
       };
       "organisation_of": { Args: { "p_account_sid": string }; Returns: string };
+      "owe_missed_call": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
+      };
       "owe_voicemail_mails": { Args: { "p_call_sid": string }; Returns: undefined };
       "own_lines": { Args: { "p_numbers": (string)[] }; Returns: Json };
       "path_of_event": {
@@ -3436,6 +3554,8 @@ export type Database = {
       "purge_jobs": { Args: { "p_batch"?: number }; Returns: number };
       "purge_monitoring": { Args: { "p_batch"?: number }; Returns: undefined };
       "purge_personal_data": { Args: { "p_batch"?: number }; Returns: Json };
+      "queue_content": { Args: { "p_call_sid": string }; Returns: Json };
+      "queue_told": { Args: { "p_call_sid": string; "p_state": string }; Returns: number };
       "rate_limits_retry_after": {
         Args: { "p_endpoint": string; "p_limits": Json };
         Returns: number;
@@ -3452,6 +3572,7 @@ export type Database = {
       "record_worker_run": { Args: { "p_ok"?: boolean; "p_worker": string }; Returns: undefined };
       "renew_job": { Args: { "p_id": number; "p_lease": string }; Returns: boolean };
       "retry_dead_jobs": { Args: { "p_id"?: number; "p_kind"?: string }; Returns: number };
+      "return_transfer": { Args: { "p_org_id": string; "p_queue": string }; Returns: number };
       "roll_up_calls": { Args: { "p_hours"?: number }; Returns: number };
       "rollback_flow": {
         Args: { "p_by"?: string; "p_name": string; "p_org_id": string; "p_version"?: number };
@@ -3556,6 +3677,10 @@ export type Database = {
         Args: { "p_key"?: string; "p_limits": Json; "p_message": Json; "p_receipt_limits": Json };
         Returns: Json;
       };
+      "suppress": {
+        Args: { "p_account_sid": string; "p_e164": string; "p_source": string };
+        Returns: undefined;
+      };
       "take_onboarding": { Args: { "p_id": string }; Returns: Json };
       "take_rate_limit": {
         Args: {
@@ -3571,6 +3696,18 @@ export type Database = {
       "telephony_accounts": { Args: Record<PropertyKey, never>; Returns: Json };
       "telephony_tenant": { Args: { "p_account_sid": string }; Returns: Json };
       "tell_place": { Args: { "p_call_sid": string }; Returns: Json };
+      "transfer_call": {
+        Args: {
+          "a": Omit<
+            Database["public"]["Tables"]["dial_attempts"]["Row"],
+            Database["public"]["Tables"]["dial_attempts"]["ComputedFields"]
+          >;
+          "p_code": string;
+        };
+        Returns: Json;
+      };
+      "transfer_ended": { Args: { "p_result": string; "p_token": string }; Returns: undefined };
+      "transfer_of": { Args: { "p_call_sid": string }; Returns: string };
       "unknown_calls": { Args: { "p_calls": Json }; Returns: string[] };
       "verify_person": {
         Args: { "p_handle": string; "p_line": string; "p_org_id": string };
@@ -3601,6 +3738,15 @@ export type Database = {
         };
         Returns: Json;
       };
+      "was_missed": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+        };
+        Returns: boolean;
+      };
       "with_body": { Args: { "p_ask": Json; "p_facts": Json; "p_org_id": string }; Returns: Json };
     };
     Enums: {
@@ -3619,6 +3765,7 @@ export type Database = {
         | "leg_status"
         | "leg_asked"
         | "leg_accepted"
+        | "leg_declined"
         | "recording"
         | "transcription"
         | "reconciled"
@@ -3808,6 +3955,7 @@ export const Constants = {
         "leg_status",
         "leg_asked",
         "leg_accepted",
+        "leg_declined",
         "recording",
         "transcription",
         "reconciled",
