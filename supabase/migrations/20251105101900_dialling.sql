@@ -695,6 +695,9 @@ begin
   if a.id is null then
     return 0;
   end if;
+  if a.result in ('declined', 'mailbox', 'taken', 'caller_left') then
+    update public.call_legs as l set told = a.result where l.call_sid = a.call_sid and l.leg_sid = a.leg_sid and l.told <> a.result;
+  end if;
   if a.purpose = 'person' and a.accepted_at is not null then
     update public.queue_entries as e set taken_by = null, taken_at = null
     where e.taken_by = a.token and e.left_at is null and e.connected_at is null;
