@@ -269,8 +269,8 @@ export function ringEnded(
   const inVain = node.type === "ring" ? "unanswered" : "gave_up";
   const left = { node: id, outcome: isAnswered ? "answered" : inVain };
   const turn = told?.turn ?? 0;
-  if (!isAnswered && isOneByOne(flow, node)) {
-    if (state.attempt < turnsOf(flow, node)) left.outcome = "next_member";
+  if (!isAnswered && isOneByOne(flow, node) && state.attempt < turnsOf(flow, node)) {
+    left.outcome = "next_member";
     return { state, words: [], to: { node: id }, again: true, left };
   }
   const to = isAnswered ? node.answered : node.type === "ring" ? node.unanswered : node.gave_up;
