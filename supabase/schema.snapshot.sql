@@ -4649,6 +4649,12 @@ CREATE OR REPLACE FUNCTION private.membership_of(p_claims jsonb, OUT owner uuid,
  SET search_path TO ''
 AS $function$
 begin
+  -- Who has a second factor must have shown it.
+  if p_claims ->> 'aal' = 'aal1' and exists (
+    select from auth.mfa_factors as f where f.user_id = (p_claims ->> 'sub')::uuid and f.status = 'verified'
+  ) then
+    return;
+  end if;
   select m.owner, m.role into owner, role from public.members as m where m.user_id = (p_claims ->> 'sub')::uuid;
   if owner is null and p_claims #>> '{app_metadata,org_id}' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
     owner := (p_claims #>> '{app_metadata,org_id}')::uuid;

@@ -305,7 +305,8 @@ async function flows() {
         now: () => new Date(),
         database: database(error) as unknown as FlowDatabase,
         takeRoom: () => Promise.resolve(wait),
-        readUserToken: () => Promise.resolve({ userId: crypto.randomUUID(), appMetadata: {} }),
+        readUserToken: () =>
+          Promise.resolve({ userId: crypto.randomUUID(), appMetadata: {}, aal: "aal1" }),
         membershipOf: () => Promise.resolve({ org_id: ORG, role: "admin" }),
       }),
       new Request(`http://edge-runtime.supabase.com/${path}`, init),
@@ -358,7 +359,7 @@ async function flows() {
     now: () => new Date(),
     database: database() as unknown as FlowDatabase,
     takeRoom: () => Promise.resolve(undefined),
-    readUserToken: () => Promise.resolve({ userId: "x", appMetadata: {} }),
+    readUserToken: () => Promise.resolve({ userId: "x", appMetadata: {}, aal: "aal1" }),
     membershipOf: () => Promise.resolve({ org_id: ORG, role: "viewer" }),
   });
   const request = new Request("http://edge-runtime.supabase.com/call-flows", { headers: signedIn });
