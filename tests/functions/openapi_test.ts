@@ -122,6 +122,15 @@ async function webhooks() {
       [isCallback ? 204 : 200, 401, 403, 405, 413, 414, 415, 503, 400],
       webhook.title,
     );
+    if (webhook.name === "voice-queue") {
+      const url = "http://edge-runtime.supabase.com/voice-queue?event=ringing";
+      const tone = await answered(
+        webhook.name,
+        webhook.createHandler(testDeps()),
+        new Request(url),
+      );
+      assertEquals(tone, 200);
+    }
     if (!isCallback) continue;
     assertEquals(
       [

@@ -266,8 +266,10 @@ export function createHandler(deps: PersonDeps): Handler {
     interpret(webhook) {
       const { fields, token } = webhook;
       const { CallSid, CallStatus, SequenceNumber, CallDuration, Timestamp } = fields;
-      if (fields.ParentCallSid === undefined || token === undefined) {
-        return { issues: [{ field: "token", message: "must be in the address, with call" }] };
+      if (fields.ParentCallSid === undefined || token === undefined || CallStatus === undefined) {
+        return {
+          issues: [{ field: "CallStatus", message: "must be given, with the token and the call" }],
+        };
       }
       const wasAnswered = CallStatus === "in-progress" || CallStatus === "completed";
       const event = childLegEvent(

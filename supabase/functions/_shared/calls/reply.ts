@@ -6,7 +6,7 @@ import type { CallState } from "./state.ts";
 
 /** One of our own callback URLs, before it is written (see `twilio/callback_url.ts`). */
 export interface Callback {
-  readonly to: FunctionName | "voice-queue";
+  readonly to: FunctionName;
   readonly state: CallState;
   /** Which of the function's events it is, where it has several. */
   readonly event?: string;
