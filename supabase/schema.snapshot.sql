@@ -722,6 +722,14 @@ CASE lang
 END)) stored
 );
 
+create table public.search_embeddings (
+  document_id bigint not null,
+  owner uuid not null,
+  model text not null,
+  embedding real[] not null,
+  made_at timestamp with time zone not null default now()
+);
+
 create table public.search_history (
   id bigint not null generated always as identity,
   org_id uuid,
@@ -1382,6 +1390,14 @@ alter table search_documents add constraint search_documents_start_range CHECK (
 
 alter table search_documents add constraint search_documents_title_length CHECK ((length(title) <= 500));
 
+alter table search_embeddings add constraint search_embeddings_dimensions CHECK ((cardinality(embedding) = 384));
+
+alter table search_embeddings add constraint search_embeddings_document_id_fkey FOREIGN KEY (document_id) REFERENCES search_documents(id) ON DELETE CASCADE;
+
+alter table search_embeddings add constraint search_embeddings_model_length CHECK (((length(model) >= 1) AND (length(model) <= 64)));
+
+alter table search_embeddings add constraint search_embeddings_pkey PRIMARY KEY (document_id);
+
 alter table search_history add constraint search_history_hits_range CHECK (((hits >= 0) AND (hits <= 1000)));
 
 alter table search_history add constraint search_history_milliseconds_range CHECK ((milliseconds >= (0)::double precision));
@@ -1725,6 +1741,10 @@ CREATE INDEX search_documents_party_idx ON public.search_documents USING btree (
 CREATE UNIQUE INDEX search_documents_pkey ON public.search_documents USING btree (id);
 
 CREATE INDEX search_documents_words_idx ON public.search_documents USING gin (owner, fts);
+
+CREATE INDEX search_embeddings_owner_idx ON public.search_embeddings USING btree (owner, model);
+
+CREATE UNIQUE INDEX search_embeddings_pkey ON public.search_embeddings USING btree (document_id);
 
 CREATE INDEX search_history_at_idx ON public.search_history USING btree (at);
 
@@ -3254,6 +3274,46 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.embed_document()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if tg_op = 'UPDATE' then
+    delete from public.search_embeddings as e where e.document_id = new.id;
+  end if;
+  perform public.owe_embedding(new);
+  return null;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.embedded_text(p_document search_documents)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN "left"(concat_ws('
+'::text, (p_document).title, (p_document).body), 2000)
+
+CREATE OR REPLACE FUNCTION public.embedding_content(p_key text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('text', public.embedded_text(d))
+  from public.search_documents as d
+  where d.id = split_part(p_key, '/', 1)::bigint and public.embedding_key(d) = p_key
+$function$
+
+CREATE OR REPLACE FUNCTION public.embedding_key(p_document search_documents)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN (((p_document).id || '/'::text) || md5(embedded_text(p_document)))
+
 CREATE OR REPLACE FUNCTION public.enact(c call_logs, e voice_event, p_path jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -3353,6 +3413,9 @@ begin
   returning * into a;
   if a.id is null then
     return 0;
+  end if;
+  if a.result in ('declined', 'mailbox', 'taken', 'caller_left') then
+    update public.call_legs as l set told = a.result where l.call_sid = a.call_sid and l.leg_sid = a.leg_sid and l.told <> a.result;
   end if;
   if a.purpose = 'person' and a.accepted_at is not null then
     update public.queue_entries as e set taken_by = null, taken_at = null
@@ -4041,6 +4104,13 @@ AS $function$
   )
 $function$
 
+CREATE OR REPLACE FUNCTION public.has_vectors()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (to_regtype('extensions.vector'::text) IS NOT NULL)
+
 CREATE OR REPLACE FUNCTION public.health_migration()
  RETURNS text
  LANGUAGE plpgsql
@@ -4218,6 +4288,7 @@ begin
   return case
     when p_kind like 'mail\_%' then public.mail_content(p_kind, p_payload)
     when p_kind in ('open_call', 'incomplete_call') then public.call_to_ask(p_kind, p_key)
+    when p_kind = 'embedding' then public.embedding_content(p_key)
     when p_kind in ('dial', 'dial_end') then public.dial_content(p_kind, p_key::uuid)
     when p_kind = 'queue_check' then public.queue_content(p_key)
     when p_kind = 'missed_call_sms' then public.missed_call_text(p_payload ->> 'call_sid')
@@ -4861,6 +4932,41 @@ CREATE OR REPLACE FUNCTION public.my_role()
  SET search_path TO ''
 RETURN (private.membership()).role
 
+CREATE OR REPLACE FUNCTION public.nearest_documents(p_owner uuid, p_model text, p_embedding real[], p_limit integer, p_exact integer DEFAULT 20000)
+ RETURNS TABLE(document_id bigint, distance double precision)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_few boolean;
+begin
+  if not public.has_vectors() then
+    return;
+  end if;
+  v_few := p_owner is not null and (
+    select count(*) from (
+      select from public.search_embeddings as e where e.owner = p_owner and e.model = p_model limit p_exact + 1
+    ) as first
+  ) <= p_exact;
+  -- Otherwise the index stops at 40 neighbours of all owners.
+  perform set_config('hnsw.iterative_scan', 'strict_order', true);
+  return query execute format(
+    $sql$
+      select n.document_id, n.distance from (
+        select e.document_id, e.embedding::extensions.halfvec(384) operator(extensions.<=>) $1::extensions.halfvec(384) as distance
+        from public.search_embeddings as e
+        where e.model = $2 %s
+        %s
+      ) as n
+      order by n.distance, n.document_id
+      limit $3
+    $sql$,
+    case when p_owner is null then '' else 'and e.owner = $4' end,
+    case when v_few then 'offset 0' else 'order by 2 limit $3' end
+  ) using p_embedding, p_model, p_limit, p_owner;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.next_node(p_steps jsonb, p_node text, p_outcome text)
  RETURNS text
  LANGUAGE plpgsql
@@ -4918,6 +5024,30 @@ AS $function$
     (select s.org_id from public.telephony_subaccounts as s where s.subaccount_sid = p_account_sid),
     (select r.org_id from public.running_onboardings() as r where r.account = p_account_sid limit 1)
   )
+$function$
+
+CREATE OR REPLACE FUNCTION public.owe_embedding(p_document search_documents)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select public.enqueue_job(
+    'embedding', public.embedding_key(p_document), jsonb_strip_nulls(jsonb_build_object('call_sid', p_document.call_sid))
+  )
+$function$
+
+CREATE OR REPLACE FUNCTION public.owe_embeddings(p_model text)
+ RETURNS bigint
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  with owed as (
+    select public.owe_embedding(d) from public.search_documents as d
+    where not exists (
+      select from public.search_embeddings as e where e.document_id = d.id and e.model = p_model
+    )
+  )
+  select count(*) from owed
 $function$
 
 CREATE OR REPLACE FUNCTION public.owe_missed_call(c call_logs)
@@ -5942,6 +6072,25 @@ AS $function$
         end if;
       end
       $function$
+
+CREATE OR REPLACE FUNCTION public.store_embedding(p_key text, p_model text, p_embedding real[])
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with document as (
+    -- Locked, so that the key is that of the text that stays.
+    select d.id, d.owner, public.embedding_key(d) as key from public.search_documents as d
+    where d.id = split_part(p_key, '/', 1)::bigint for share
+  ), stored as (
+    insert into public.search_embeddings as e (document_id, owner, model, embedding)
+    select d.id, d.owner, p_model, p_embedding from document as d where d.key = p_key
+    on conflict (document_id) do update set model = excluded.model, embedding = excluded.embedding, made_at = now()
+    returning 1
+  )
+  select exists (select from stored)
+$function$
 
 CREATE OR REPLACE FUNCTION public.store_prompt(p_org_id uuid, p_hash text, p_mime text, p_seconds numeric, p_bytes integer, p_by text DEFAULT NULL::text)
  RETURNS void
@@ -7336,6 +7485,8 @@ alter table public.search_alerts enable row level security;
 
 alter table public.search_documents enable row level security;
 
+alter table public.search_embeddings enable row level security;
+
 alter table public.search_history enable row level security;
 
 alter table public.search_words enable row level security;
@@ -7552,6 +7703,8 @@ create policy search_documents_of_own_org on public.search_documents for select 
 
 create policy search_documents_of_the_service on public.search_documents for select to service_role using (true);
 
+create policy search_embeddings_of_the_service on public.search_embeddings for select to service_role using (true);
+
 create policy search_history_for_operators on public.search_history for select to monitoring, service_role using (true);
 
 create policy search_history_of_own on public.search_history for select to authenticated using (((user_id = ( SELECT auth.uid() AS uid)) AND (owner = ( SELECT current_owner() AS current_owner))));
@@ -7686,6 +7839,12 @@ grant execute on function dispatch_phone(uuid,text) to service_role;
 
 grant execute on function dispatch_queue(uuid,text,text) to service_role;
 
+grant execute on function embedded_text(search_documents) to service_role;
+
+grant execute on function embedding_content(text) to service_role;
+
+grant execute on function embedding_key(search_documents) to service_role;
+
 grant execute on function enact(call_logs,voice_event,jsonb) to service_role;
 
 grant execute on function end_attempt(bigint,text) to service_role;
@@ -7735,6 +7894,8 @@ grant execute on function has_role(uuid,member_role) to authenticated;
 grant execute on function has_role(uuid,member_role) to service_role;
 
 grant execute on function has_vault() to service_role;
+
+grant execute on function has_vectors() to service_role;
 
 grant execute on function health_migration() to service_role;
 
@@ -7810,6 +7971,8 @@ grant execute on function my_role() to authenticated;
 
 grant execute on function my_role() to service_role;
 
+grant execute on function nearest_documents(uuid,text,real[],integer,integer) to service_role;
+
 grant execute on function next_node(jsonb,text,text) to service_role;
 
 grant execute on function onboarding_due_in(uuid) to service_role;
@@ -7817,6 +7980,10 @@ grant execute on function onboarding_due_in(uuid) to service_role;
 grant execute on function onboarding_work(telephony_transactions) to service_role;
 
 grant execute on function organisation_of(text) to service_role;
+
+grant execute on function owe_embedding(search_documents) to service_role;
+
+grant execute on function owe_embeddings(text) to service_role;
 
 grant execute on function owe_missed_call(call_logs) to service_role;
 
@@ -7907,6 +8074,8 @@ grant execute on function steps_of(jsonb) to service_role;
 grant execute on function store_call_legs(call_legs,boolean) to service_role;
 
 grant execute on function store_call_logs(call_logs,boolean) to service_role;
+
+grant execute on function store_embedding(text,text,real[]) to service_role;
 
 grant execute on function store_prompt(uuid,text,text,numeric,integer,text) to service_role;
 
@@ -8482,6 +8651,8 @@ grant select on public.search_documents to authenticated;
 
 grant select on public.search_documents to service_role;
 
+grant select on public.search_embeddings to service_role;
+
 grant select on public.search_history to authenticated;
 
 grant select on public.search_history (at) to monitoring;
@@ -8698,6 +8869,8 @@ comment on table public.search_alerts is 'Words that somebody wants to be told o
 
 comment on table public.search_documents is 'What search finds by its words. Written in the transaction of its source; rebuild_search_documents proves that nothing else is in it.';
 
+comment on table public.search_embeddings is 'The meaning of a document as numbers, for search by meaning. Empty without pgvector.';
+
 comment on table public.search_history is 'What was searched for, by whom, and how it went. Words for 30 days, counts for a year.';
 
 comment on table public.search_history.filters is 'The names of the filters that were set.';
@@ -8842,6 +9015,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- job_kinds: {"keep": null, "kind": "dial_end", "lease": "00:00:30", "share": 0.25, "delays": ["00:00:02", "00:00:05", "00:00:30", "00:05:00"], "worker": "dial-worker", "held_for": null, "priority": 1, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": "00:00:10", "max_attempts": null, "expires_after": null, "fixes_content": false}
 
+-- job_kinds: {"keep": null, "kind": "embedding", "lease": "00:01:00", "share": 0.25, "delays": ["00:00:10", "00:01:00", "00:10:00", "01:00:00", "06:00:00"], "worker": "notify-worker", "held_for": null, "priority": 3, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": 20, "expires_after": null, "fixes_content": false}
+
 -- job_kinds: {"keep": null, "kind": "incomplete_call", "lease": "00:02:00", "share": 0.25, "delays": ["00:05:00", "00:10:00", "00:20:00", "00:40:00", "01:20:00", "02:40:00", "05:20:00", "06:00:00"], "worker": "voice-reconcile", "held_for": null, "priority": 2, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
 
 -- job_kinds: {"keep": null, "kind": "onboarding", "lease": "00:03:00", "share": 0.25, "delays": ["00:01:00", "00:02:00", "00:04:00", "00:08:00", "00:16:00", "00:32:00", "01:04:00", "02:08:00", "04:16:00", "06:00:00"], "worker": "voice-reconcile", "held_for": null, "priority": 0, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
@@ -8927,6 +9102,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- personal_data: {"rule": null, "other": ["line"], "expired": null, "personal": [], "of_person": null, "table_name": "dialled_time", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["line"], "expired": null, "personal": [], "of_person": null, "table_name": "lines", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["model"], "expired": null, "personal": [], "of_person": null, "table_name": "search_embeddings", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["name", "policy", "key", "language", "words"], "expired": null, "personal": [], "of_person": "t.name in (select l.meta #>> '{consent,disclosure}' from public.call_lifecycle as l where l.call_sid = any ($1))", "table_name": "disclosures", "exported_as": "disclosures", "kept_because": "The words of disclosures, which name no person."}
 

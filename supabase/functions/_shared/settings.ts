@@ -45,6 +45,8 @@ export interface Settings {
   readonly upstash: { readonly url: string; readonly token: string } | undefined;
   /** The e-mail service; the API key is never logged. */
   readonly mail: MailSettings;
+  /** OpenAI, where its key is set; the key is never logged. `url` includes `/v1`. */
+  readonly openAi: { readonly apiKey: string | undefined; readonly url: string };
   /** Websites whose pages may send messages, as origins; empty: none. */
   readonly contactAllowedOrigins: readonly string[];
   /** Messages an hour from all of the website's visitors. */
@@ -204,6 +206,10 @@ export function readSettings(env: Environment): Settings {
     maxCallsPerMinute: callCeiling(optional("MAX_CALLS_PER_MINUTE")),
     upstash: upstash(optional),
     mail: mailSettings(optional),
+    openAi: {
+      apiKey: secretWord("OPENAI_API_KEY", optional("OPENAI_API_KEY"), TOKEN_FORM),
+      url: url("OPENAI_BASE_URL", optional("OPENAI_BASE_URL") ?? "https://api.openai.com/v1"),
+    },
     contactAllowedOrigins: origins(optional("CONTACT_ALLOWED_ORIGINS") ?? ""),
     contactMaxPerHour: wholeNumber(
       "MAX_CONTACT_MESSAGES_PER_HOUR",
@@ -261,6 +267,7 @@ const TOKEN_FORM = /^[\x21-\x7e]{16,}$/;
 /** The expected form of each secret; messages never repeat the value. */
 const FORMS = {
   METRICS_TOKEN: "one word of at least 16 printable characters",
+  OPENAI_API_KEY: "an API key, from OpenAI's dashboard",
   SCHEDULER_TOKEN: "one word of at least 16 printable characters",
   SCHEDULER_TOKEN_PREVIOUS: "one word of at least 16 printable characters",
   ALERT_SLACK_WEBHOOK_URL: "the address of an incoming webhook, from Slack",

@@ -1982,8 +1982,11 @@ export type Database = {
           "speaker": string | null;
           "start_ms": number | null;
           "title": string | null;
+          "embedded_text": string | null;
+          "embedding_key": string | null;
+          "owe_embedding": undefined | null;
         };
-        ComputedFields: never;
+        ComputedFields: "embedded_text" | "embedding_key" | "owe_embedding";
         Insert: {
           "at": string;
           "body": string;
@@ -2021,6 +2024,39 @@ export type Database = {
           "title"?: string | null;
         };
         Relationships: [];
+      };
+      "search_embeddings": {
+        Row: {
+          "document_id": number;
+          "embedding": (number)[];
+          "made_at": string;
+          "model": string;
+          "owner": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "document_id": number;
+          "embedding": (number)[];
+          "made_at"?: string;
+          "model": string;
+          "owner": string;
+        };
+        Update: {
+          "document_id"?: number;
+          "embedding"?: (number)[];
+          "made_at"?: string;
+          "model"?: string;
+          "owner"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "search_embeddings_document_id_fkey";
+            columns: ["document_id"];
+            isOneToOne: true;
+            referencedRelation: "search_documents";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "search_history": {
         Row: {
@@ -3155,6 +3191,25 @@ export type Database = {
         Args: { "p_org_id": string; "p_phone"?: string; "p_queue": string };
         Returns: number;
       };
+      "embedded_text": {
+        Args: {
+          "p_document": Omit<
+            Database["public"]["Tables"]["search_documents"]["Row"],
+            Database["public"]["Tables"]["search_documents"]["ComputedFields"]
+          >;
+        };
+        Returns: string;
+      };
+      "embedding_content": { Args: { "p_key": string }; Returns: Json };
+      "embedding_key": {
+        Args: {
+          "p_document": Omit<
+            Database["public"]["Tables"]["search_documents"]["Row"],
+            Database["public"]["Tables"]["search_documents"]["ComputedFields"]
+          >;
+        };
+        Returns: string;
+      };
       "enact": {
         Args: {
           "c": Omit<
@@ -3372,6 +3427,7 @@ export type Database = {
         Returns: boolean;
       };
       "has_vault": { Args: Record<PropertyKey, never>; Returns: boolean };
+      "has_vectors": { Args: Record<PropertyKey, never>; Returns: boolean };
       "health_migration": { Args: Record<PropertyKey, never>; Returns: string };
       "health_rate_limiter": { Args: Record<PropertyKey, never>; Returns: boolean };
       "health_recent_activity": { Args: Record<PropertyKey, never>; Returns: Json };
@@ -3460,6 +3516,19 @@ export type Database = {
         Args: Record<PropertyKey, never>;
         Returns: Database["public"]["Enums"]["member_role"];
       };
+      "nearest_documents": {
+        Args: {
+          "p_embedding": (number)[];
+          "p_exact"?: number;
+          "p_limit": number;
+          "p_model": string;
+          "p_owner": string;
+        };
+        Returns: {
+          "distance": number;
+          "document_id": number;
+        }[];
+      };
       "next_node": {
         Args: { "p_node": string; "p_outcome": string; "p_steps": Json };
         Returns: string;
@@ -3475,6 +3544,16 @@ export type Database = {
         Returns: Json;
       };
       "organisation_of": { Args: { "p_account_sid": string }; Returns: string };
+      "owe_embedding": {
+        Args: {
+          "p_document": Omit<
+            Database["public"]["Tables"]["search_documents"]["Row"],
+            Database["public"]["Tables"]["search_documents"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
+      };
+      "owe_embeddings": { Args: { "p_model": string }; Returns: number };
       "owe_missed_call": {
         Args: {
           "c": Omit<
@@ -3651,6 +3730,10 @@ export type Database = {
           >;
         };
         Returns: undefined;
+      };
+      "store_embedding": {
+        Args: { "p_embedding": (number)[]; "p_key": string; "p_model": string };
+        Returns: boolean;
       };
       "store_prompt": {
         Args: {

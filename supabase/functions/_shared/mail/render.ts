@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { type AlertNotice, alertNotice, headline, runbookSection } from "../alerts/words.ts";
+import { matchHeadline, type SearchMatch, searchMatch } from "../search/alert.ts";
 import { unlinked } from "../text.ts";
 import type { Mail } from "./mail.ts";
 import { recordingLink } from "./recording_link.ts";
@@ -86,6 +87,10 @@ function letterOf(kind: string, content: unknown, context: MailContext): Letter 
     case "mail_alert": {
       const { success, data } = alertNotice.safeParse(content);
       return success ? alertNotification(data, context) : undefined;
+    }
+    case "mail_search_alert": {
+      const { success, data } = searchMatch.safeParse(content);
+      return success ? searchAlert(data) : undefined;
     }
   }
 }
@@ -190,6 +195,28 @@ function alertNotification(notice: AlertNotice, { runbookUrl }: MailContext): Le
           { paragraph: `Runbook: ${runbookSection(runbookUrl, notice.alert)}` },
         ]
         : []),
+    ],
+  };
+}
+
+function searchAlert(match: SearchMatch): Letter {
+  const { name, query, at, number, passage, start_sec } = match;
+  return {
+    to: match.target,
+    subject: unlinked(matchHeadline(match)),
+    parts: [
+      {
+        facts: [
+          ["Alert", `${name}: ${query}`],
+          ...(number === null ? [] : [["Number", number] as const]),
+          ["Time", time(at)],
+          ...(start_sec === null
+            ? []
+            : [["In the audio", minutes(Math.floor(start_sec))] as const]),
+        ],
+      },
+      { quote: passage },
+      { paragraph: "You get this mail because of a word alert of yours. The console lists them." },
     ],
   };
 }
