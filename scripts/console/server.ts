@@ -164,6 +164,7 @@ export function createConsole(options: StudioOptions): Studio {
       return await handled(request, part);
     }
     if (name === "lines") return json(200, await lines());
+    if (name === "telephones") return json(200, await operator.telephones());
     if (name !== "calls") return text(404, "Not found");
     if (part === "") {
       return json(200, await operator.search((searchParams.get("search") ?? "").slice(0, 64)));
