@@ -9,7 +9,7 @@ import { join } from "@std/path/join.js";
 import { localLines } from "../phone/lines.ts";
 import { ranged } from "../ranges.ts";
 import { promptUrl } from "../../supabase/functions/_shared/flows/prompt_audio.ts";
-import type { TwilioApi } from "../local/twilio_api.ts";
+import type { Simulator } from "../phone/mod.ts";
 import { Operator } from "./operator.ts";
 import { servePhone } from "./phone_line.ts";
 import { Switchboard } from "./switchboard.ts";
@@ -23,8 +23,11 @@ export interface StudioOptions {
   /** The settings of the functions: their Twilio auth token, and their public address. */
   readonly env: Readonly<Record<string, string>>;
   /** Gives the stand-in for Twilio's REST API the telephones that it rings. */
-  readonly connect?: TwilioApi["connectAll"] | undefined;
+  readonly connect?: ((simulatorOf: SimulatorOf) => void) | undefined;
 }
+
+/** Twilio as an account has it. */
+type SimulatorOf = (account: { readonly sid: string; readonly auth_token: string }) => Simulator;
 
 /** The pages, answering requests. */
 export interface Studio {

@@ -43,7 +43,12 @@ export function startPhone() {
   byId("call").addEventListener("click", call);
   byId("hangup").addEventListener("click", hangUp);
   for (const id of ["from", "to"]) {
-    byId(id).addEventListener("keydown", ({ key }) => key === "Enter" && call());
+    byId(id).addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      // Its key press would be the one of "Hang up", which has the focus then.
+      event.preventDefault();
+      call();
+    });
   }
   byId("to").addEventListener("focus", offerLines);
   byId("say").addEventListener("submit", (event) => {
