@@ -18,6 +18,14 @@ create type member_role as enum ('viewer', 'agent', 'admin', 'owner');
 
 -- Tables and composite types
 
+create type public.search_hit (
+  kind text,
+  id bigint,
+  call_sid text,
+  at timestamp with time zone,
+  score real
+);
+
 create type public.voice_answer (
   admitted boolean,
   status call_status,
@@ -715,10 +723,9 @@ create table public.search_documents (
   body text not null,
   fts tsvector not null generated always as ((setweight(to_tsvector('search_names'::regconfig, COALESCE(title, ''::text)), 'A'::"char") ||
 CASE lang
-    WHEN 'english'::text THEN to_tsvector('search_english'::regconfig, body)
-    WHEN 'french'::text THEN to_tsvector('search_french'::regconfig, body)
-    WHEN 'spanish'::text THEN to_tsvector('search_spanish'::regconfig, body)
-    ELSE to_tsvector('search_names'::regconfig, body)
+    WHEN 'english'::text THEN (setweight(to_tsvector('search_english'::regconfig, COALESCE(title, ''::text)), 'A'::"char") || to_tsvector('search_english'::regconfig, body))
+    WHEN 'french'::text THEN (setweight(to_tsvector('search_french'::regconfig, COALESCE(title, ''::text)), 'A'::"char") || to_tsvector('search_french'::regconfig, body))
+    ELSE (setweight(to_tsvector('search_spanish'::regconfig, COALESCE(title, ''::text)), 'A'::"char") || to_tsvector('search_spanish'::regconfig, body))
 END)) stored
 );
 
@@ -1374,7 +1381,7 @@ alter table search_documents add constraint search_documents_key UNIQUE (kind, r
 
 alter table search_documents add constraint search_documents_kind_known CHECK ((kind = ANY (ARRAY['voicemail'::text, 'transcript'::text, 'agent_turn'::text, 'note'::text, 'contact'::text, 'message'::text, 'campaign'::text])));
 
-alter table search_documents add constraint search_documents_lang_known CHECK ((lang = ANY (ARRAY['english'::text, 'french'::text, 'spanish'::text, 'names'::text])));
+alter table search_documents add constraint search_documents_lang_known CHECK ((lang = ANY (ARRAY['english'::text, 'french'::text, 'spanish'::text])));
 
 alter table search_documents add constraint search_documents_part_range CHECK ((part >= 0));
 
@@ -1586,6 +1593,8 @@ CREATE UNIQUE INDEX contact_messages_pkey ON public.contact_messages USING btree
 
 CREATE INDEX contacts_bare_idx ON public.contacts USING btree (created_at) WHERE bare;
 
+CREATE INDEX contacts_digits_idx ON public.contacts USING gin (owner, phone gin_trgm_ops);
+
 CREATE UNIQUE INDEX contacts_key ON public.contacts USING btree (owner, phone);
 
 CREATE UNIQUE INDEX contacts_pkey ON public.contacts USING btree (id);
@@ -1726,13 +1735,15 @@ CREATE INDEX search_alert_matches_call_idx ON public.search_alert_matches USING 
 
 CREATE UNIQUE INDEX search_alert_matches_pkey ON public.search_alert_matches USING btree (alert_id, kind, ref);
 
-CREATE INDEX search_alerts_owner_idx ON public.search_alerts USING btree (owner) WHERE active;
+CREATE INDEX search_alerts_owner_idx ON public.search_alerts USING btree (owner);
 
 CREATE UNIQUE INDEX search_alerts_pkey ON public.search_alerts USING btree (id);
 
 CREATE INDEX search_documents_call_idx ON public.search_documents USING btree (call_sid) WHERE (call_sid IS NOT NULL);
 
 CREATE UNIQUE INDEX search_documents_key ON public.search_documents USING btree (kind, ref, part);
+
+CREATE INDEX search_documents_message_idx ON public.search_documents USING gin (party gin_trgm_ops) WHERE (kind = 'message'::text);
 
 CREATE INDEX search_documents_newest_idx ON public.search_documents USING btree (owner, at DESC, id DESC);
 
@@ -1751,8 +1762,6 @@ CREATE INDEX search_history_at_idx ON public.search_history USING btree (at);
 CREATE UNIQUE INDEX search_history_pkey ON public.search_history USING btree (id);
 
 CREATE INDEX search_history_user_idx ON public.search_history USING btree (user_id, at DESC);
-
-CREATE INDEX search_history_words_idx ON public.search_history USING btree (at) WHERE (words IS NOT NULL);
 
 CREATE INDEX search_words_key_idx ON public.search_words USING btree (owner, word);
 
@@ -1973,6 +1982,17 @@ begin
     v_call.updated_at := now();
     perform public.store_call_logs(v_call, v_before.call_sid is null);
   end if;
+  -- Only the first event of a call asks.
+  if (v_before.party, v_before.org_id) is distinct from (v_call.party, v_call.org_id) then
+    perform public.meet_contact(v_call);
+  end if;
+  if e.transcript is not null or (v_before.recording_sid is not null and (
+    coalesce(e.recording_lost, false)
+    or (v_before.org_id, v_before.party, v_before.consent_given, v_before.recording_duration_sec)
+      is distinct from (v_call.org_id, v_call.party, v_call.consent_given, v_call.recording_duration_sec)
+  )) then
+    perform public.index_source('recordings', null, v_call.call_sid);
+  end if;
   if v_call.status >= 'lost' and (v_call.recording_source = 'voicemail' or e.recording_lost) then
     perform public.owe_voicemail_mails(e.call_sid);
   end if;
@@ -2015,6 +2035,29 @@ BEGIN ATOMIC
    ORDER BY (md5((s.subaccount_sid || (date_trunc('minute'::text, now()))::text)))
   LIMIT accounts_to_check.p_limit;
 END
+
+CREATE OR REPLACE FUNCTION public.alert_content(p_payload jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object(
+    'alert', jsonb_build_object(
+      'id', a.id, 'name', a.name, 'query', a.query, 'channel', a.channel, 'target', a.target, 'secret', a.secret, 'org_id', a.org_id
+    ),
+    'document', jsonb_build_object(
+      'kind', d.kind, 'ref', d.ref, 'call_sid', d.call_sid, 'at', d.at, 'speaker', d.speaker, 'start_sec', d.start_ms / 1000,
+      'text', left(d.body, 1000), 'party', d.party
+    )
+  )
+  from public.search_alerts as a
+  join public.search_documents as d on d.owner = a.owner and d.kind = p_payload ->> 'kind' and d.ref = p_payload ->> 'ref'
+    and d.fts @@ public.search_query(a.query, d.lang)
+  where a.id = (p_payload ->> 'alert_id')::uuid and a.active
+  order by d.part
+  limit 1
+$function$
 
 CREATE OR REPLACE FUNCTION public.alert_measured(p_value numeric, p_unit text, p_comparison text, p_threshold numeric)
  RETURNS text
@@ -2420,6 +2463,55 @@ BEGIN ATOMIC
             FROM switches w)) AS jsonb_build_object
     FROM span s;
 END
+
+CREATE OR REPLACE FUNCTION public.call_conditions(p_filters jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_name text;
+  v_value jsonb;
+  v_text text;
+  v_sql text := '';
+begin
+  for v_name, v_value in select * from jsonb_each(p_filters) loop
+    v_text := v_value #>> '{}';
+    v_sql := v_sql || case
+      when v_value = 'null' or v_name in ('from', 'to', 'number', 'org_id') then ''
+      when v_name in ('direction', 'disposition', 'mode', 'line') then format(' and c.%I = %L', v_name, v_text)
+      when v_name = 'min_seconds' then format(' and c.duration_sec >= %L', v_text::integer)
+      when v_name = 'max_seconds' then format(' and c.duration_sec <= %L', v_text::integer)
+      when v_name = 'tag' then format(
+        ' and exists (select from public.call_tags as t where t.call_sid = c.call_sid and t.tag = %L)', lower(btrim(v_text))
+      )
+      when v_name = 'person' then format(
+        ' and exists (
+          select from public.call_legs as l join public.people as p on p.phone = l.to_e164 and p.org_id is not distinct from c.org_id
+          where l.call_sid = c.call_sid and l.connected_at is not null and p.handle = %L
+        )', v_text
+      )
+      when v_name = 'has' and jsonb_typeof(v_value) = 'array' then (
+        select coalesce(string_agg(case h
+          when 'voicemail' then ' and c.recording_source = ''voicemail'''
+          when 'recording' then ' and c.recording_sid is not null'
+          when 'transcript' then ' and c.transcript <> '''''
+          when 'note' then ' and exists (select from public.call_notes as n where n.call_sid = c.call_sid)'
+        end, '' order by h), '')
+        from jsonb_array_elements_text(v_value) as h
+      )
+    end;
+    if v_sql is null then
+      raise sqlstate 'PT400' using message = 'this filter is not known', detail = 'filters.' || left(v_name, 64);
+    end if;
+  end loop;
+  return v_sql;
+exception
+  when invalid_text_representation or numeric_value_out_of_range then
+    raise sqlstate 'PT400' using message = 'this filter must be a whole number', detail = 'filters.' || v_name;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.call_counts(p_since timestamp with time zone)
  RETURNS TABLE(hour timestamp with time zone, mode text, disposition text, hung_up_at text, calls bigint, consented bigint, opted_out bigint, dialled bigint, answered bigint, timed bigint, seconds bigint, rang bigint, ring_seconds numeric, longest_ring_seconds numeric)
@@ -2859,6 +2951,25 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.collect_hits(p_sql text, p_deadline timestamp with time zone, OUT hits search_hit[], OUT partial boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_hit public.search_hit;
+begin
+  hits := '{}';
+  partial := false;
+  for v_hit in execute p_sql using p_deadline loop
+    hits := hits || v_hit;
+  end loop;
+exception
+  when division_by_zero then
+    partial := true;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.complete_onboarding(p_id uuid, p_lease_token uuid, p_steps jsonb, p_made jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -2951,6 +3062,48 @@ begin
     taken_by = a.token, taken_at = coalesce(e.taken_at, clock_timestamp()), connected_at = coalesce(e.connected_at, now())
   where e.id = q.id;
   return p_call_sid;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.correct_query(p_owner uuid, p_query text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET "pg_trgm.similarity_threshold" TO '0.2'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_term text;
+  v_word text;
+  v_found text;
+  v_query text := p_query;
+  v_tried integer := 0;
+begin
+  for v_term in
+    select t.word from public.search_terms(p_query) as t
+    where not t.negated and not t.phrase and t.word ~ '^[[:alpha:]]{4,40}$'
+  loop
+    -- In lower case and without accents.
+    select w into v_word from public.words_of(v_term) as w;
+    continue when v_word is null or exists (
+      select from public.search_words as k where k.owner = coalesce(p_owner, k.owner) and k.word = v_word
+    );
+    select n.word into v_found from (
+      select k.word, extensions.similarity(k.word, v_word) as likeness from public.search_words as k
+      where k.owner = coalesce(p_owner, k.owner) and k.word operator(extensions.%) v_word
+      order by likeness desc, k.word limit 20
+    ) as n
+    where extensions.levenshtein(n.word, v_word) <= 2
+    order by extensions.levenshtein(n.word, v_word), n.likeness desc, n.word
+    limit 1;
+    if found then
+      v_query := regexp_replace(v_query, '\m' || v_term || '\M', v_found);
+    end if;
+    v_tried := v_tried + 1;
+    exit when v_tried = 5;
+  end loop;
+  return nullif(v_query, p_query);
 end
 $function$
 
@@ -3271,6 +3424,30 @@ begin
     return public.return_transfer(p_org_id, p_queue);
   end if;
   return cardinality(v_made);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.document_match(p_query text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_index tsquery;
+  v_tsquery tsquery;
+begin
+  for v_tsquery in
+    select distinct public.search_query(p_query, l) from unnest(array['english', 'french', 'spanish']) as l
+  loop
+    v_index := coalesce(v_index || v_tsquery, v_tsquery, v_index);
+  end loop;
+  return case
+    when v_index is null then ' and false'
+    -- Words that are only excluded are in no index.
+    when querytree(v_index) in ('', 'T') then ''
+    else format(' and d.fts @@ %L::tsquery', v_index)
+  end || format(' and d.fts @@ %s', public.tsquery_by_language(p_query));
 end
 $function$
 
@@ -3601,6 +3778,13 @@ begin
   return v_counts;
 end
 $function$
+
+CREATE OR REPLACE FUNCTION public.escape_html(p_text text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN replace(replace(replace(replace(replace(p_text, '&'::text, '&amp;'::text), '<'::text, '&lt;'::text), '>'::text, '&gt;'::text), '"'::text, '&quot;'::text), ''''::text, '&#39;'::text)
 
 CREATE OR REPLACE FUNCTION public.evaluate_alerts(p_channels text[] DEFAULT '{}'::text[])
  RETURNS TABLE(episode_id bigint, alert text, transition text)
@@ -4036,6 +4220,27 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.forget_words()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  delete from public.search_words as k using (
+    select distinct g.owner, w.word from gone as g cross join lateral public.words_of(concat_ws(' ', g.title, g.body)) as w(word)
+  ) as lost
+  where (k.owner, k.word) = (lost.owner, lost.word) and not exists (
+    select from public.search_documents as d
+    where d.owner = lost.owner and d.fts @@ (
+      plainto_tsquery('public.search_english', lost.word) || plainto_tsquery('public.search_french', lost.word)
+      || plainto_tsquery('public.search_spanish', lost.word) || plainto_tsquery('public.search_names', lost.word)
+    )
+  );
+  return null;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.free_members(p_org_id uuid, p_queue text, p_members text[], p_phone text DEFAULT NULL::text)
  RETURNS TABLE(phone text, person_id uuid, idle_since timestamp with time zone)
  LANGUAGE plpgsql
@@ -4084,6 +4289,13 @@ begin
   order by last.ended_at nulls first, m.nth;
 end
 $function$
+
+CREATE OR REPLACE FUNCTION public.from_micros(p_micros text)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN ('1970-01-01 00:00:00+00'::timestamp with time zone + (((p_micros)::bigint)::double precision * '00:00:00.000001'::interval))
 
 CREATE OR REPLACE FUNCTION public.has_role(p_org_id uuid, p_role member_role)
  RETURNS boolean
@@ -4230,6 +4442,45 @@ AS $function$
   ) from stored as s
 $function$
 
+CREATE OR REPLACE FUNCTION public.index_row()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform public.index_source(tg_argv[0], case tg_op when 'DELETE' then old.id else new.id end);
+  return null;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.index_source(p_kind text, p_id uuid, p_call_sid text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_new public.search_passages[];
+begin
+  if p_call_sid is null then
+    v_new := array(select p from public.search_passages as p where p.kind = p_kind and p.source_id = p_id);
+    delete from public.search_documents as d where d.kind = p_kind and d.ref = p_id::text and not public.is_passage(d, v_new);
+  else
+    v_new := array(
+      select p from public.search_passages as p
+      where p.kind = any (public.search_kinds_of_calls()) and p.call_sid = p_call_sid
+    );
+    delete from public.search_documents as d
+    where d.call_sid = p_call_sid and d.kind = any (public.search_kinds_of_calls()) and not public.is_passage(d, v_new);
+  end if;
+  if cardinality(v_new) > 0 then
+    perform public.store_passages(v_new);
+    perform public.match_alerts(v_new);
+  end if;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.invitation(p_member_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -4271,6 +4522,13 @@ CREATE OR REPLACE FUNCTION public.is_member(p_org_id uuid)
  SET search_path TO ''
 RETURN COALESCE((COALESCE(p_org_id, '00000000-0000-0000-0000-000000000000'::uuid) = (private.membership()).owner), false)
 
+CREATE OR REPLACE FUNCTION public.is_passage(d search_documents, p_passages search_passages[])
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN (EXISTS (SELECT FROM unnest(is_passage.p_passages) p(source_id, org_id, kind, ref, part, call_sid, party, at, start_ms, end_ms, speaker, lang, title, body) WHERE (((p.kind = (is_passage.d).kind) AND (p.ref = (is_passage.d).ref) AND (p.part = (is_passage.d).part) AND (p.at = (is_passage.d).at) AND (p.lang = (is_passage.d).lang) AND (p.body = (is_passage.d).body)) AND (NOT (((((((p.org_id IS DISTINCT FROM (is_passage.d).org_id) OR (p.call_sid IS DISTINCT FROM (is_passage.d).call_sid)) OR (p.party IS DISTINCT FROM (is_passage.d).party)) OR (p.start_ms IS DISTINCT FROM (is_passage.d).start_ms)) OR (p.end_ms IS DISTINCT FROM (is_passage.d).end_ms)) OR (p.speaker IS DISTINCT FROM (is_passage.d).speaker)) OR (p.title IS DISTINCT FROM (is_passage.d).title))))))
+
 CREATE OR REPLACE FUNCTION public.is_time_zone(p_zone text)
  RETURNS boolean
  LANGUAGE sql
@@ -4289,6 +4547,7 @@ begin
     when p_kind like 'mail\_%' then public.mail_content(p_kind, p_payload)
     when p_kind in ('open_call', 'incomplete_call') then public.call_to_ask(p_kind, p_key)
     when p_kind = 'embedding' then public.embedding_content(p_key)
+    when p_kind = 'search_alert' then public.alert_content(p_payload)
     when p_kind in ('dial', 'dial_end') then public.dial_content(p_kind, p_key::uuid)
     when p_kind = 'queue_check' then public.queue_content(p_key)
     when p_kind = 'missed_call_sms' then public.missed_call_text(p_payload ->> 'call_sid')
@@ -4514,6 +4773,32 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.language_of(p_text text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_text constant text := lower(left(p_text, 1000));
+  v_french constant integer :=
+    regexp_count(v_text, '\m(je|vous|les?|des|est|une?|et|pour|dans|pas|que|avec|bonjour|merci|mon|votre)\M');
+  v_spanish constant integer :=
+    regexp_count(v_text, '\m(el|los|las|es|una?|y|para|por|que|con|usted|hola|gracias|mi|su|del)\M');
+  v_english integer;
+begin
+  if v_french + v_spanish = 0 then
+    return 'english';
+  end if;
+  v_english := regexp_count(v_text, '\m(the|you|and|is|to|a|of|for|my|your|that|i|please|hello|thanks?)\M');
+  return case
+    when v_french > greatest(v_spanish, v_english) then 'french'
+    when v_spanish > greatest(v_french, v_english) then 'spanish'
+    else 'english'
+  end;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.latency_quantile(p_quantile double precision, p_cumulative bigint[])
  RETURNS numeric
  LANGUAGE sql
@@ -4553,6 +4838,21 @@ begin
     perform public.transfer_ended(q.transferred_by, case p_result when 'hung_up' then 'caller_left' else 'unanswered' end);
   end if;
   perform public.cancel_surplus(q.org_id, q.queue, case p_result when 'answered' then 'taken' else 'caller_left' end);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.limit_alerts()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('search_alerts/' || coalesce(new.org_id::text, ''), 0));
+  if (select count(*) from public.search_alerts as a where a.org_id is not distinct from new.org_id) > 50 then
+    raise sqlstate 'PT409' using message = 'there are 50 alerts on words: remove one first';
+  end if;
+  return null;
 end
 $function$
 
@@ -4683,6 +4983,31 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.match_alerts(p_passages search_passages[])
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  with matched as (
+    insert into public.search_alert_matches (alert_id, kind, ref, call_sid)
+    select distinct a.id, d.kind, d.ref, d.call_sid
+    from unnest(p_passages) as p
+    join public.search_documents as d on (d.kind, d.ref, d.part) = (p.kind, p.ref, p.part)
+    join public.search_alerts as a on a.owner = d.owner and a.active and coalesce(d.kind = any (a.kinds), true)
+    where d.fts @@ public.search_query(a.query, d.lang)
+    on conflict do nothing
+    returning alert_id, kind, ref, call_sid
+  )
+  select public.enqueue_job(
+    'search_alert', format('%s/%s/%s', m.alert_id, m.kind, m.ref),
+    jsonb_strip_nulls(jsonb_build_object(
+      'alert_id', m.alert_id, 'kind', m.kind, 'ref', m.ref, 'call_sid', m.call_sid,
+      'contact_message_id', case m.kind when 'message' then m.ref end
+    ))
+  )
+  from matched as m
+$function$
+
 CREATE OR REPLACE FUNCTION public.may_transfer(a dial_attempts)
  RETURNS boolean
  LANGUAGE sql
@@ -4695,6 +5020,21 @@ BEGIN ATOMIC
             FROM call_flow_versions v
            WHERE ((v.id = (may_transfer.a).version_id) AND jsonb_path_exists(v.steps, '$."groups".*."code"'::jsonpath)))));
 END
+
+CREATE OR REPLACE FUNCTION public.meet_contact(c call_logs)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if c.party is not null and not exists (
+    select from public.contacts as k
+    where k.owner = coalesce(c.org_id, '00000000-0000-0000-0000-000000000000') and k.phone = c.party
+  ) then
+    insert into public.contacts (org_id, phone) values (c.org_id, c.party) on conflict on constraint contacts_key do nothing;
+  end if;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION private.membership(OUT owner uuid, OUT role member_role)
  RETURNS record
@@ -5014,6 +5354,13 @@ AS $function$
   )
 $function$
 
+CREATE OR REPLACE FUNCTION public.only_stop_words(p_query text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN (EXISTS (SELECT FROM unnest(ARRAY['english'::text, 'french'::text, 'spanish'::text]) l(l) WHERE (NOT (EXISTS (SELECT FROM search_terms(only_stop_words.p_query) t(nth, alternative, negated, phrase, word) WHERE (t.negated OR (term_query(t.word, l.l) IS NOT NULL)))))))
+
 CREATE OR REPLACE FUNCTION public.organisation_of(p_account_sid text)
  RETURNS uuid
  LANGUAGE sql
@@ -5131,6 +5478,35 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.passages(p_body text, p_start_ms integer, p_end_ms integer)
+ RETURNS TABLE(part integer, body text, start_ms integer, end_ms integer)
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_length constant integer := length(p_body);
+  v_span constant double precision := (p_end_ms - p_start_ms)::double precision / greatest(v_length, 1);
+  v_from integer := 1;
+begin
+  part := 0;
+  loop
+    body := substr(p_body, v_from, 3000);
+    if v_from + 3000 <= v_length then
+      -- Up to the last end of a sentence, else of a word.
+      body := coalesce(substring(body from '^(.{1500,}[.!?\n])\s'), substring(body from '^(.{1500,})\s'), body);
+    end if;
+    start_ms := p_start_ms + (v_span * (v_from - 1))::integer;
+    end_ms := p_start_ms + (v_span * (v_from - 1 + length(body)))::integer;
+    return next;
+    v_from := v_from + length(body);
+    exit when v_from > v_length;
+    part := part + 1;
+    v_from := v_from - coalesce(length(substring(right(body, 500) from '[.!?\n]\s+([^.!?\n]+[.!?\n]?)$')), 0);
+  end loop;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.path_of_event(c call_logs, e voice_event, p_facts jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -5227,6 +5603,27 @@ AS $function$
 begin
   return p.verified_at is not null and p.available and coalesce(p.dnd_until <= now(), true)
     and (p.calendar is null or public.calendar_open(p.calendar, now()));
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.phones_like(p_owner uuid, p_digits text[])
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_parts constant text[] := array(select '%' || n || '%' from unnest(p_digits) as n);
+begin
+  return array(
+    (select k.phone::text from public.contacts as k where k.owner = coalesce(p_owner, k.owner) and k.phone like all (v_parts) limit 1000)
+    union
+    (
+      select d.party from public.search_documents as d
+      where d.owner = coalesce(p_owner, d.owner) and d.kind = 'message' and d.party like all (v_parts) limit 1000
+    )
+  );
 end
 $function$
 
@@ -5657,6 +6054,27 @@ AS $function$
   from jsonb_to_recordset(p_limits) as l(identifier_type text, identifier text, max integer, window_sec integer)
 $function$
 
+CREATE OR REPLACE FUNCTION public.rebuild_search_documents()
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_wrong integer;
+begin
+  with wrong as (select * from public.search_differences()), gone as (
+    delete from public.search_documents as d using wrong as w where (d.kind, d.ref, d.part) = (w.kind, w.ref, w.part)
+  )
+  select count(*) into v_wrong from wrong;
+  perform public.store_passages(array(
+    select p from public.search_passages as p
+    where not exists (select from public.search_documents as d where (d.kind, d.ref, d.part) = (p.kind, p.ref, p.part))
+  ));
+  return v_wrong;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.record_analytics_event(p_event_type text, p_severity text, p_event_data jsonb DEFAULT '{}'::jsonb)
  RETURNS void
  LANGUAGE sql
@@ -5874,6 +6292,112 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.run_search(p_owner uuid, p_user uuid, p_query text, p_filters jsonb, p_limit integer, p_cursor text, p_embedding real[], p_model text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_began constant timestamptz := clock_timestamp();
+  v_deadline constant timestamptz := v_began + interval '300 ms';
+  v_query constant text := nullif(btrim(left(p_query, 4000)), '');
+  v_cursor jsonb;
+  v_now timestamptz := date_trunc('milliseconds', now());
+  v_batch record;
+  v_results jsonb;
+  v_last jsonb;
+  v_count integer;
+  v_next jsonb;
+  -- Where the page before ended.
+  v_score real;
+  v_at timestamptz;
+  -- What is searched for; `corrected`, or `filters` where all words are stop words.
+  v_meant text;
+  v_way text;
+begin
+  if p_limit not between 1 and 100 then
+    raise sqlstate 'PT400' using message = 'the limit must be from 1 to 100', detail = 'limit';
+  end if;
+  if p_cursor is not null then
+    begin
+      v_cursor := convert_from(decode(translate(p_cursor, '-_', '+/'), 'base64'), 'UTF8')::jsonb;
+      v_now := public.from_micros(v_cursor ->> 'n');
+      v_score := v_cursor ->> 's';
+      v_at := public.from_micros(v_cursor ->> 'a');
+      perform public.from_micros(v_cursor #>> '{d,0}'), (v_cursor #>> '{d,1}')::bigint, public.from_micros(v_cursor #>> '{c,0}'),
+        1 / (v_now is not null)::integer;
+    exception
+      when data_exception then
+        raise sqlstate 'PT400' using message = 'the cursor must be the next_cursor of an answer', detail = 'cursor';
+    end;
+    v_way := v_cursor ->> 'w';
+  end if;
+
+  loop
+    v_meant := case v_way when 'corrected' then public.correct_query(p_owner, v_query) when 'filters' then null else v_query end;
+    v_batch := public.search_batch(p_owner, v_meant, p_filters, v_now, v_cursor, v_deadline);
+    exit when v_batch.hits <> '{}' or v_batch.partial or v_query is null or v_cursor is not null or v_way = 'filters';
+    if v_way is null and public.only_stop_words(v_query) then
+      v_way := 'filters';
+    elsif v_way is null and public.correct_query(p_owner, v_query) is not null then
+      v_way := 'corrected';
+    else
+      v_way := null;
+      exit;
+    end if;
+  end loop;
+
+  with page as (
+    select h.*, row_number() over (order by h.score desc, h.at desc, coalesce(h.id::text, h.call_sid)) as place
+    from unnest(v_batch.hits) as h
+    where v_score is null or (h.score, h.at, v_cursor ->> 'k') < (v_score, v_at, coalesce(h.id::text, h.call_sid))
+    order by place
+    limit p_limit + 1
+  )
+  select
+    coalesce(jsonb_agg(jsonb_build_object(
+      'kind', p.kind, 'call_sid', p.call_sid, 'org_id', case when d.id is null then c.org_id else d.org_id end, 'ref', d.ref,
+      'at', p.at, 'title', coalesce(d.title, k.name, d.party, c.party, ''),
+      'snippet', coalesce(s.snippet, public.escape_html(coalesce(c.party, ''))), 'start_sec', s.start_sec,
+      'score', round(p.score::numeric, 6)
+    ) order by p.place) filter (where p.place <= p_limit), '[]'),
+    count(*), (array_agg(
+      jsonb_build_object('s', p.score, 'a', public.to_micros(p.at), 'k', coalesce(p.id::text, p.call_sid)) order by p.place
+    ))[p_limit]
+  into v_results, v_count, v_last
+  from page as p
+  left join public.search_documents as d on d.id = p.id
+  left join public.call_logs as c on c.call_sid = p.call_sid
+  left join public.contacts as k on k.owner = coalesce(c.org_id, d.org_id, '00000000-0000-0000-0000-000000000000')
+    and k.phone = coalesce(d.party, c.party)
+  left join lateral public.search_snippet(d.body, d.lang, public.search_query(v_meant, d.lang), d.start_ms, d.end_ms) as s
+    on d.id is not null;
+
+  if v_count > p_limit then
+    -- The same batch goes on.
+    v_next := coalesce(v_cursor, '{}') || v_last;
+  elsif v_batch.after <> '{"c": false, "d": false}' then
+    v_next := v_batch.after;
+  end if;
+  v_next := v_next || jsonb_build_object('n', public.to_micros(v_now), 'w', v_way);
+
+  if p_cursor is null and (v_query is not null or p_filters <> '{}') then
+    insert into public.search_history (org_id, user_id, words, filters, hits, milliseconds, partial, corrected)
+    values (
+      nullif(p_owner, '00000000-0000-0000-0000-000000000000'), p_user, left(v_query, 1000),
+      array(select jsonb_object_keys(p_filters)), least(cardinality(v_batch.hits), 1000),
+      extract(epoch from clock_timestamp() - v_began) * 1000, v_batch.partial, v_way is not null and v_way = 'corrected'
+    );
+  end if;
+  return jsonb_build_object(
+    'results', v_results, 'facets', public.search_facets(v_batch.hits),
+    'correction', case v_way when 'corrected' then v_meant end,
+    'next_cursor', translate(encode(convert_to(v_next::text, 'UTF8'), 'base64'), e'+/\n', '-_'),
+    'partial', v_batch.partial
+  );
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.rung_by(p_definition jsonb)
  RETURNS SETOF text
  LANGUAGE sql
@@ -5976,6 +6500,296 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION private.search_as_member(p_query text, p_filters jsonb, p_limit integer, p_cursor text, p_embedding real[], p_model text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_owner constant uuid := public.current_owner();
+begin
+  if v_owner is null then
+    raise sqlstate '42501' using message = 'the sender is a member of no organisation';
+  end if;
+  if p_filters ->> 'org_id' is not null and (p_filters ->> 'org_id')::uuid <> v_owner then
+    return jsonb_build_object('results', '[]'::jsonb, 'facets', '{}'::jsonb, 'correction', null, 'next_cursor', null, 'partial', false);
+  end if;
+  return public.run_search(v_owner, auth.uid(), p_query, p_filters - 'org_id', p_limit, p_cursor, p_embedding, p_model);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION private.search_as_operator(p_query text, p_filters jsonb, p_limit integer, p_cursor text, p_embedding real[], p_model text)
+ RETURNS jsonb
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+RETURN run_search(((p_filters ->> 'org_id'::text))::uuid, NULL::uuid, p_query, (p_filters - 'org_id'::text), p_limit, p_cursor, p_embedding, p_model)
+
+CREATE OR REPLACE FUNCTION public.search_batch(p_owner uuid, p_query text, p_filters jsonb, p_now timestamp with time zone, p_after jsonb, p_deadline timestamp with time zone, OUT hits search_hit[], OUT partial boolean, OUT after jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+declare
+  -- Half of the weight is gone after 30 days.
+  c_age constant text := format(' * power(0.5, extract(epoch from %L::timestamptz - %%s) / 2592000))::real', p_now);
+  -- Evaluated for each row: see collect_hits.
+  c_in_time constant text := ' and 1 / (clock_timestamp() < $1)::integer = 1';
+  v_calls constant text := public.call_conditions(p_filters);
+  v_of_owner text := '';
+  v_span text := '';
+  v_documents text;
+  v_match text;
+  v_bound text;
+  v_digits text[];
+  v_words text;
+  v_part constant text := regexp_replace(p_filters ->> 'number', '[^0-9]', '', 'g');
+  v_phones text[];
+  v_found record;
+begin
+  select s.digits, s.words into v_digits, v_words from public.split_numbers(coalesce(p_query, '')) as s;
+  if cardinality(v_digits) > 0 or v_part is not null then
+    v_phones := public.phones_like(p_owner, v_digits || v_part);
+  end if;
+  if p_filters ->> 'from' is not null then
+    v_span := format(' and %%1$s >= %L', (p_filters ->> 'from')::timestamptz);
+  end if;
+  if p_filters ->> 'to' is not null then
+    v_span := v_span || format(' and %%1$s < %L', (p_filters ->> 'to')::timestamptz);
+  end if;
+  hits := '{}';
+  partial := false;
+  after := '{"d": false, "c": false}';
+
+  if p_query is not null and p_after -> 'd' is distinct from 'false' then
+    if p_owner is not null then
+      v_of_owner := format(' and d.owner = %L', p_owner);
+    end if;
+    v_documents := v_of_owner || format(v_span, 'd.at')
+      || case when v_calls = '' then '' else
+        format(' and exists (select from public.call_logs as c where c.call_sid = d.call_sid%s)', v_calls) end
+      || case when v_part is null then '' else format(' and d.party like %L', '%' || v_part || '%') end
+      || case when jsonb_typeof(p_after -> 'd') = 'array' then
+        format(' and (d.at, d.id) < (%L, %L)', public.from_micros(p_after #>> '{d,0}'), (p_after #>> '{d,1}')::bigint) else '' end;
+    foreach v_bound in array array[
+      c_in_time,
+      -- If that takes too long and finds nothing: of the newest 2,000.
+      format(
+        ' and d.id in (select n.id from public.search_documents as n where true%s order by n.at desc, n.id desc limit 2000)',
+        replace(v_of_owner, 'd.owner', 'n.owner')
+      )
+    ] loop
+      v_match := format(
+        'select d.kind, d.id, d.call_sid, d.at, ts_rank(d.fts, %s, 1) as fit from (
+          select d.kind, d.id, d.call_sid, d.at, d.lang, d.fts from public.search_documents as d
+          where true%s%s%s order by d.at desc, d.id desc limit 1000
+        ) as d',
+        public.tsquery_by_language(p_query), v_documents, public.document_match(p_query), v_bound
+      );
+      if cardinality(v_digits) > 0 then
+        v_match := format(
+          '%s union all (
+            select d.kind, d.id, d.call_sid, d.at, 0.5 from public.search_documents as d
+            where d.party = any (%L::text[])%s%s%s order by d.at desc, d.id desc limit 1000
+          )',
+          v_match, v_phones, v_documents, case when v_words <> '' then public.document_match(v_words) else '' end, v_bound
+        );
+      end if;
+      select * into v_found from public.collect_hits(format(
+        'select d.kind, d.id, d.call_sid, d.at, (max(d.fit)%s
+         from (%s) as d group by 1, 2, 3, 4 order by d.at desc, d.id desc limit 1000',
+        format(c_age, 'd.at'), v_match
+      ), case v_bound when c_in_time then p_deadline else 'infinity' end);
+      partial := partial or v_found.partial;
+      exit when not v_found.partial or cardinality(v_found.hits) > 0;
+    end loop;
+    hits := v_found.hits;
+    if cardinality(hits) = 1000 or (partial and cardinality(hits) > 0) then
+      after := after || jsonb_build_object('d', jsonb_build_array(public.to_micros(hits[cardinality(hits)].at), hits[cardinality(hits)].id));
+    end if;
+  end if;
+
+  -- Calls have no words: they are found by their number, by the name of their contact, or by filters alone.
+  if v_words <> '' then
+    select array_agg(d.party) into v_phones from public.search_documents as d
+    where d.id in (select h.id from unnest(hits) as h where h.kind = 'contact' limit 100);
+  end if;
+  if p_after -> 'c' is distinct from 'false' and (p_query is null or v_phones <> '{}') then
+    v_match := v_calls || format(v_span, 'c.started_at')
+      || case when p_owner is null then '' else
+        format(' and coalesce(c.org_id, ''00000000-0000-0000-0000-000000000000'') = %L', p_owner) end
+      || case when v_phones is null then '' else format(' and c.party = any (%L::text[])', v_phones) end
+      || case when jsonb_typeof(p_after -> 'c') = 'array' then
+        format(' and (c.started_at, c.call_sid) < (%L, %L)', public.from_micros(p_after #>> '{c,0}'), p_after #>> '{c,1}') else '' end;
+    select * into v_found from public.collect_hits(
+      format(
+        'select ''call'', null::bigint, c.call_sid, c.started_at, (0.1%s
+         from public.call_logs as c where true%s%s order by c.started_at desc, c.call_sid desc limit 1000',
+        format(c_age, 'c.started_at'), v_match, c_in_time
+      ),
+      greatest(p_deadline, clock_timestamp() + interval '50 ms')
+    );
+    partial := partial or v_found.partial;
+    hits := hits || v_found.hits;
+    if cardinality(v_found.hits) = 1000 then
+      after := after || jsonb_build_object('c', jsonb_build_array(public.to_micros(v_found.hits[1000].at), v_found.hits[1000].call_sid));
+    end if;
+  end if;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.search_calls(p_query text DEFAULT NULL::text, p_filters jsonb DEFAULT '{}'::jsonb, p_limit integer DEFAULT 20, p_cursor text DEFAULT NULL::text, p_embedding real[] DEFAULT NULL::real[], p_model text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  -- The grants decide: a member cannot execute the other one.
+  if current_user = 'authenticated' then
+    return private.search_as_member(p_query, p_filters, p_limit, p_cursor, p_embedding, p_model);
+  end if;
+  return private.search_as_operator(p_query, p_filters, p_limit, p_cursor, p_embedding, p_model);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.search_differences()
+ RETURNS TABLE(kind text, ref text, part smallint, fault text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select
+    coalesce(p.kind, d.kind), coalesce(p.ref, d.ref), coalesce(p.part, d.part),
+    case when d.kind is null then 'missing' when p.kind is null then 'left over' else 'changed' end
+  from public.search_passages as p
+  full join public.search_documents as d on (d.kind, d.ref, d.part) = (p.kind, p.ref, p.part)
+  where (p.org_id, p.call_sid, p.party, p.at, p.start_ms, p.end_ms, p.speaker, p.lang, p.title, p.body)
+    is distinct from (d.org_id, d.call_sid, d.party, d.at, d.start_ms, d.end_ms, d.speaker, d.lang, d.title, d.body)
+    or d.kind is null or p.kind is null
+$function$
+
+CREATE OR REPLACE FUNCTION public.search_facets(p_hits search_hit[])
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  with counted as (
+    select f.name, f.value, least(count(*), 1000) as hits
+    from unnest(p_hits) as h
+    left join public.call_logs as c on c.call_sid = h.call_sid
+    cross join lateral (values
+      ('kind', h.kind), ('direction', c.direction), ('disposition', c.disposition), ('mode', c.mode), ('line', c.line::text)
+    ) as f(name, value)
+    where f.value is not null
+    group by 1, 2
+  ), ranked as (
+    select k.*, row_number() over (partition by k.name order by k.hits desc, k.value) as place from counted as k
+  )
+  select coalesce(jsonb_object_agg(g.name, g.counts), '{}') from (
+    select r.name, jsonb_object_agg(r.value, r.hits) as counts from ranked as r where r.place <= 20 group by 1
+  ) as g
+$function$
+
+CREATE OR REPLACE FUNCTION public.search_kinds_of_calls()
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN ARRAY['voicemail'::text, 'transcript'::text]
+
+CREATE OR REPLACE FUNCTION public.search_query(p_query text, p_lang text)
+ RETURNS tsquery
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_term record;
+  v_tsquery tsquery;
+  v_all tsquery;
+  v_any tsquery;
+  v_names tsquery;
+  v_alternative integer := 0;
+begin
+  for v_term in select * from public.search_terms(p_query) loop
+    if v_term.alternative > v_alternative then
+      v_any := coalesce(v_any || v_all, v_all, v_any);
+      v_all := null;
+      v_alternative := v_term.alternative;
+      continue;
+    end if;
+    v_tsquery := public.term_query(v_term.word, p_lang);
+    if v_tsquery is null then
+      v_tsquery := phraseto_tsquery('public.search_names', v_term.word);
+      if numnode(v_tsquery) > 0 and not v_term.negated then
+        v_names := coalesce(v_names && v_tsquery, v_tsquery);
+      end if;
+      continue;
+    end if;
+    if v_term.negated then
+      v_tsquery := !!v_tsquery;
+    end if;
+    v_all := coalesce(v_all && v_tsquery, v_tsquery);
+  end loop;
+  return coalesce(v_any || v_all, v_all, v_any, v_names);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.search_snippet(p_body text, p_lang text, p_query tsquery, p_start_ms integer, p_end_ms integer, OUT snippet text, OUT start_sec integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  -- Characters of private use, which are taken out of the text, so that no text brings marks of its own.
+  c_open constant text := chr(57344);
+  c_close constant text := chr(57345);
+  v_body constant text := translate(p_body, c_open || c_close, '');
+  v_options constant text := format(
+    'StartSel=%s, StopSel=%s, MaxFragments=1, MaxWords=30, MinWords=10', c_open, c_close
+  );
+  v_query constant tsquery := coalesce(p_query, '');
+  v_text constant text := case p_lang
+    when 'english' then ts_headline('public.search_english', v_body, v_query, v_options)
+    when 'french' then ts_headline('public.search_french', v_body, v_query, v_options)
+    else ts_headline('public.search_spanish', v_body, v_query, v_options)
+  end;
+begin
+  if p_start_ms is not null then
+    -- As far into the passage as the first marked word is into its text.
+    start_sec := (
+      p_start_ms + (p_end_ms - p_start_ms)::double precision * (
+        greatest(strpos(v_body, translate(v_text, c_open || c_close, '')) - 1, 0) + greatest(strpos(v_text, c_open) - 1, 0)
+      ) / greatest(length(v_body), 1)
+    )::integer / 1000;
+  end if;
+  snippet := replace(replace(public.escape_html(v_text), c_open, '<mark>'), c_close, '</mark>');
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.search_terms(p_query text)
+ RETURNS TABLE(nth integer, alternative integer, negated boolean, phrase boolean, word text)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  with tokens as (
+    select row_number() over () as nth, m[1] = '-' as negated, m[2] is not null as phrase, coalesce(m[2], m[3]) as word
+    from regexp_matches(left(p_query, 4000), '(-?)(?:"([^"]*)"?|([^\s"]+))', 'g') as m
+    limit 64
+  )
+  select
+    t.nth::integer,
+    (count(*) filter (where not t.phrase and not t.negated and lower(t.word) = 'or') over (order by t.nth))::integer,
+    t.negated, t.phrase, t.word
+  from tokens as t
+  where length(t.word) <= 100
+$function$
+
 CREATE OR REPLACE FUNCTION public.set_override(p_org_id uuid, p_name text, p_calendar text, p_state text, p_until timestamp with time zone, p_by text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -6001,6 +6815,35 @@ begin
       set state = excluded.state, until = excluded.until, set_by = excluded.set_by, set_at = excluded.set_at;
   end if;
   return jsonb_build_object('flow', p_name, 'calendar', p_calendar, 'state', p_state, 'until', p_until);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.split_numbers(p_query text, OUT digits text[], OUT words text)
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_number text;
+begin
+  digits := '{}';
+  words := left(p_query, 4000);
+  for v_number in
+    select m[1] from regexp_matches(
+      regexp_replace(words, '"[^"]*"?', ' ', 'g'), '(?:^|\s)(\+?\(?[0-9][0-9()./ -]*)(?=\s|$)', 'g'
+    ) as m
+    limit 3
+  loop
+    if length(regexp_replace(v_number, '[^0-9]', '', 'g')) between 3 and 15 then
+      -- Without the zeros that only one's own country dials.
+      digits := digits || coalesce(
+        nullif(ltrim(regexp_replace(v_number, '[^0-9]', '', 'g'), '0'), ''), regexp_replace(v_number, '[^0-9]', '', 'g')
+      );
+      words := replace(words, v_number, ' ');
+    end if;
+  end loop;
+  words := btrim(words);
 end
 $function$
 
@@ -6090,6 +6933,28 @@ AS $function$
     returning 1
   )
   select exists (select from stored)
+$function$
+
+CREATE OR REPLACE FUNCTION public.store_passages(p_passages search_passages[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  with added as (
+    insert into public.search_documents (
+      org_id, kind, ref, part, call_sid, party, at, start_ms, end_ms, speaker, lang, title, body
+    )
+    select p.org_id, p.kind, p.ref, p.part, p.call_sid, p.party, p.at, p.start_ms, p.end_ms, p.speaker, p.lang, p.title, p.body
+    from unnest(p_passages) as p
+    on conflict on constraint search_documents_key do nothing
+    returning owner, title, body
+  )
+  insert into public.search_words (owner, word)
+  select distinct a.owner, w.word
+  from added as a cross join lateral public.words_of(concat_ws(' ', a.title, a.body)) as w(word)
+  where not exists (select from public.search_words as k where k.owner = a.owner and k.word = w.word);
+end
 $function$
 
 CREATE OR REPLACE FUNCTION public.store_prompt(p_org_id uuid, p_hash text, p_mime text, p_seconds numeric, p_bytes integer, p_by text DEFAULT NULL::text)
@@ -6332,6 +7197,31 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.term_query(p_word text, p_lang text)
+ RETURNS tsquery
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_stems constant tsquery := case p_lang
+    when 'english' then phraseto_tsquery('public.search_english', p_word)
+    when 'french' then phraseto_tsquery('public.search_french', p_word)
+    else phraseto_tsquery('public.search_spanish', p_word)
+  end;
+  v_names constant tsquery := phraseto_tsquery('public.search_names', p_word);
+begin
+  return case when numnode(v_stems) = 0 then null when v_stems = v_names then v_stems else v_stems || v_names end;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.to_micros(p_at timestamp with time zone)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN ((EXTRACT(epoch FROM p_at) * (1000000)::numeric))::bigint
+
 CREATE OR REPLACE FUNCTION public.touch()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -6421,6 +7311,13 @@ BEGIN ATOMIC
       LEFT JOIN dial_attempts a ON ((a.token = e.taken_by)))
    WHERE ((e.call_sid = transfer_of.p_call_sid) AND (e.left_at IS NULL));
 END
+
+CREATE OR REPLACE FUNCTION public.tsquery_by_language(p_query text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN format('case d.lang when ''english'' then %L::tsquery when ''french'' then %L::tsquery else %L::tsquery end'::text, search_query(p_query, 'english'::text), search_query(p_query, 'french'::text), search_query(p_query, 'spanish'::text))
 
 CREATE OR REPLACE FUNCTION public.unknown_calls(p_calls jsonb)
  RETURNS SETOF text
@@ -6648,6 +7545,16 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.words_of(p_text text)
+ RETURNS SETOF text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select w from unnest(tsvector_to_array(to_tsvector('public.search_names', p_text))) as w
+  where length(w) between 4 and 40 and w !~ '[^[:alpha:]]'
+$function$
+
 CREATE OR REPLACE FUNCTION public.work_on_voicemail()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -6722,13 +7629,23 @@ CREATE TRIGGER call_logs_unroll_truncate AFTER TRUNCATE ON public.call_logs FOR 
 
 CREATE TRIGGER call_logs_unroll_update AFTER UPDATE ON public.call_logs FOR EACH ROW WHEN ((LEAST(old.started_at, new.started_at) < (now() - '00:10:00'::interval))) EXECUTE FUNCTION unroll_call_hours();
 
+CREATE TRIGGER call_notes_indexed AFTER INSERT OR DELETE OR UPDATE ON public.call_notes FOR EACH ROW EXECUTE FUNCTION index_row('note');
+
 CREATE TRIGGER call_notes_owned BEFORE INSERT ON public.call_notes FOR EACH ROW EXECUTE FUNCTION own_by_call();
 
 CREATE TRIGGER call_notes_touched BEFORE UPDATE ON public.call_notes FOR EACH ROW EXECUTE FUNCTION touch();
 
 CREATE TRIGGER call_tags_owned BEFORE INSERT ON public.call_tags FOR EACH ROW EXECUTE FUNCTION own_by_call();
 
+CREATE TRIGGER contact_messages_indexed AFTER INSERT OR DELETE ON public.contact_messages FOR EACH ROW EXECUTE FUNCTION index_row('message');
+
+CREATE TRIGGER contacts_indexed AFTER INSERT ON public.contacts FOR EACH ROW WHEN ((NOT new.bare)) EXECUTE FUNCTION index_row('contact');
+
+CREATE TRIGGER contacts_reindexed AFTER UPDATE ON public.contacts FOR EACH ROW WHEN (((NOT old.bare) OR (NOT new.bare))) EXECUTE FUNCTION index_row('contact');
+
 CREATE TRIGGER contacts_touched BEFORE UPDATE ON public.contacts FOR EACH ROW EXECUTE FUNCTION touch();
+
+CREATE TRIGGER contacts_unindexed AFTER DELETE ON public.contacts FOR EACH ROW WHEN ((NOT old.bare)) EXECUTE FUNCTION index_row('contact');
 
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.members FOR EACH ROW EXECUTE FUNCTION write_audit('id', '{role}', '');
 
@@ -6741,6 +7658,10 @@ CREATE TRIGGER members_mailed AFTER INSERT ON public.members FOR EACH ROW EXECUT
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.people FOR EACH ROW EXECUTE FUNCTION write_audit('id', '{handle,available,dnd_until,member_id}', '');
 
 CREATE TRIGGER people_checked BEFORE INSERT OR UPDATE ON public.people FOR EACH ROW EXECUTE FUNCTION check_person();
+
+CREATE TRIGGER search_alerts_limited AFTER INSERT ON public.search_alerts FOR EACH ROW EXECUTE FUNCTION limit_alerts();
+
+CREATE TRIGGER search_documents_gone AFTER DELETE ON public.search_documents REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION forget_words();
 
 CREATE TRIGGER voicemail_steps_done AFTER INSERT ON public.voicemail_steps FOR EACH ROW EXECUTE FUNCTION work_on_voicemail();
 
@@ -7311,6 +8232,24 @@ create view recent_errors with (security_invoker=true) as
   WHERE ((severity = ANY (ARRAY['error'::text, 'critical'::text])) AND (created_at > (now() - '24:00:00'::interval)))
   ORDER BY created_at DESC;
 
+create view search_passages with (security_invoker=true) as
+ SELECT s.id AS source_id,
+    s.org_id,
+    s.kind,
+    s.ref,
+    (p.part)::smallint AS part,
+    s.call_sid,
+    s.party,
+    s.at,
+    p.start_ms,
+    p.end_ms,
+    s.speaker,
+    language_of(p.body) AS lang,
+    s.title,
+    p.body
+   FROM (search_sources s
+     CROSS JOIN LATERAL passages(s.body, s.start_ms, s.end_ms) p(part, body, start_ms, end_ms));
+
 create view search_performance with (security_invoker=true) as
  SELECT ((at AT TIME ZONE 'UTC'::text))::date AS day,
     count(*) AS searches,
@@ -7324,6 +8263,80 @@ create view search_performance with (security_invoker=true) as
   WHERE (at > (now() - '365 days'::interval))
   GROUP BY (((at AT TIME ZONE 'UTC'::text))::date)
   ORDER BY (((at AT TIME ZONE 'UTC'::text))::date) DESC;
+
+create view search_sources with (security_invoker=true) as
+ SELECT
+        CASE r.source
+            WHEN 'voicemail'::text THEN 'voicemail'::text
+            ELSE 'transcript'::text
+        END AS kind,
+    ((r.call_sid || '/'::text) || r.recording_sid) AS ref,
+    NULL::uuid AS id,
+    c.org_id,
+    r.call_sid,
+    (c.party)::text AS party,
+    r.recorded_at AS at,
+    0 AS start_ms,
+    (COALESCE(r.duration_sec, 0) * 1000) AS end_ms,
+        CASE r.source
+            WHEN 'voicemail'::text THEN 'caller'::text
+            ELSE NULL::text
+        END AS speaker,
+    NULL::text AS title,
+    r.transcript AS body
+   FROM (recordings r
+     JOIN call_logs c ON ((c.call_sid = r.call_sid)))
+  WHERE ((r.transcript <> ''::text) AND (r.deleted_at IS NULL) AND ((r.source = 'voicemail'::text) OR c.consent_given))
+UNION ALL
+ SELECT 'note'::text AS kind,
+    (n.id)::text AS ref,
+    n.id,
+    n.org_id,
+    n.call_sid,
+    c.party,
+    n.created_at AS at,
+    NULL::integer AS start_ms,
+    NULL::integer AS end_ms,
+    NULL::text AS speaker,
+    NULL::text AS title,
+    n.body
+   FROM (call_notes n
+     LEFT JOIN call_logs c ON ((c.call_sid = n.call_sid)))
+UNION ALL
+ SELECT 'contact'::text AS kind,
+    (k.id)::text AS ref,
+    k.id,
+    k.org_id,
+    NULL::text AS call_sid,
+    k.phone AS party,
+    k.updated_at AS at,
+    NULL::integer AS start_ms,
+    NULL::integer AS end_ms,
+    NULL::text AS speaker,
+    k.name AS title,
+    concat_ws('
+'::text, k.company, k.notes) AS body
+   FROM contacts k
+  WHERE (NOT k.bare)
+UNION ALL
+ SELECT 'message'::text AS kind,
+    (m.id)::text AS ref,
+    m.id,
+    NULL::uuid AS org_id,
+    NULL::text AS call_sid,
+        CASE
+            WHEN (m.phone ~ '^\+'::text) THEN m.phone
+            WHEN (length(m.phone) = 10) THEN ('+1'::text || m.phone)
+            ELSE m.phone
+        END AS party,
+    m.created_at AS at,
+    NULL::integer AS start_ms,
+    NULL::integer AS end_ms,
+    NULL::text AS speaker,
+    concat_ws(', '::text, m.name, m.subject) AS title,
+    concat_ws('
+'::text, m.message, m.email) AS body
+   FROM contact_messages m;
 
 create view voicemail_backlog with (security_invoker=true) as
  SELECT r.call_sid,
@@ -7741,6 +8754,8 @@ grant execute on function accept_voice_event(jsonb) to service_role;
 
 grant execute on function accounts_to_check(integer) to service_role;
 
+grant execute on function alert_content(jsonb) to service_role;
+
 grant execute on function alert_measured(numeric,text,text,numeric) to monitoring;
 
 grant execute on function alert_measured(numeric,text,text,numeric) to service_role;
@@ -7913,11 +8928,15 @@ grant execute on function import_contacts(jsonb,uuid) to authenticated;
 
 grant execute on function import_contacts(jsonb,uuid) to service_role;
 
+grant execute on function index_source(text,uuid,text) to service_role;
+
 grant execute on function invitation(uuid) to service_role;
 
 grant execute on function is_member(uuid) to authenticated;
 
 grant execute on function is_member(uuid) to service_role;
+
+grant execute on function is_passage(search_documents,search_passages[]) to service_role;
 
 grant execute on function is_time_zone(text) to authenticated;
 
@@ -7937,6 +8956,8 @@ grant execute on function keep_promise(uuid) to service_role;
 
 grant execute on function keep_telephony_token(text,text,text) to service_role;
 
+grant execute on function language_of(text) to service_role;
+
 grant execute on function latency_quantile(double precision,bigint[]) to monitoring;
 
 grant execute on function latency_quantile(double precision,bigint[]) to service_role;
@@ -7951,7 +8972,11 @@ grant execute on function lock_dialling(uuid) to service_role;
 
 grant execute on function mail_content(text,jsonb) to service_role;
 
+grant execute on function match_alerts(search_passages[]) to service_role;
+
 grant execute on function may_transfer(dial_attempts) to service_role;
+
+grant execute on function meet_contact(call_logs) to service_role;
 
 grant execute on function membership_of(jsonb) to service_role;
 
@@ -7991,6 +9016,8 @@ grant execute on function owe_voicemail_mails(text) to service_role;
 
 grant execute on function own_lines(text[]) to service_role;
 
+grant execute on function passages(text,integer,integer) to service_role;
+
 grant execute on function path_of_event(call_logs,voice_event,jsonb) to service_role;
 
 grant execute on function paths_counted(timestamp with time zone,timestamp with time zone) to authenticated;
@@ -8012,6 +9039,10 @@ grant execute on function private.membership() to monitoring;
 grant execute on function private.membership() to service_role;
 
 grant execute on function private.membership_of(jsonb) to service_role;
+
+grant execute on function private.search_as_member(text,jsonb,integer,text,real[],text) to authenticated;
+
+grant execute on function private.search_as_operator(text,jsonb,integer,text,real[],text) to service_role;
 
 grant execute on function promise_callback(call_logs,bigint,text) to service_role;
 
@@ -8036,6 +9067,8 @@ grant execute on function queue_content(text) to service_role;
 grant execute on function queue_told(text,text) to service_role;
 
 grant execute on function rate_limits_retry_after(text,jsonb) to service_role;
+
+grant execute on function rebuild_search_documents() to service_role;
 
 grant execute on function record_analytics_event(text,text,jsonb) to service_role;
 
@@ -8064,6 +9097,18 @@ grant execute on function running_onboardings() to service_role;
 grant execute on function save_flow_draft(uuid,text,jsonb,text) to service_role;
 
 grant execute on function save_onboarding(uuid,uuid,jsonb,text) to service_role;
+
+grant execute on function search_calls(text,jsonb,integer,text,real[],text) to authenticated;
+
+grant execute on function search_calls(text,jsonb,integer,text,real[],text) to service_role;
+
+grant execute on function search_differences() to service_role;
+
+grant execute on function search_kinds_of_calls() to service_role;
+
+grant execute on function search_query(text,text) to service_role;
+
+grant execute on function search_terms(text) to service_role;
 
 grant execute on function set_override(uuid,text,text,text,timestamp with time zone,text) to service_role;
 
@@ -8097,6 +9142,8 @@ grant execute on function telephony_tenant(text) to service_role;
 
 grant execute on function tell_place(text) to service_role;
 
+grant execute on function term_query(text,text) to service_role;
+
 grant execute on function transfer_call(dial_attempts,text) to service_role;
 
 grant execute on function transfer_ended(uuid,text) to service_role;
@@ -8118,6 +9165,8 @@ grant execute on function walk_flow(bigint,text,call_logs,jsonb) to service_role
 grant execute on function was_missed(call_logs) to service_role;
 
 grant execute on function with_body(jsonb,uuid,jsonb) to service_role;
+
+grant execute on function words_of(text) to service_role;
 
 grant select on public.active_calls to authenticated;
 
@@ -8691,9 +9740,13 @@ grant select on public.search_history (partial) to monitoring;
 
 grant select on public.search_history (partial) to service_role;
 
+grant select on public.search_passages to service_role;
+
 grant select on public.search_performance to monitoring;
 
 grant select on public.search_performance to service_role;
+
+grant select on public.search_sources to service_role;
 
 grant select on public.search_words to service_role;
 
@@ -8943,7 +9996,11 @@ comment on view public.rate_limit_violations is 'Refusals of the last 24 hours b
 
 comment on view public.recent_errors is 'Errors of the last 24 hours, newest first.';
 
+comment on view public.search_passages is 'search_documents as it has to be: search_sources in passages.';
+
 comment on view public.search_performance is 'Searches by day: how many, how many found nothing or were partial, and how long they took inside the database.';
+
+comment on view public.search_sources is 'What search_documents is made from, one row a source.';
 
 comment on view public.voicemail_backlog is 'Voicemails that are not marked as handled (recordings.handled_at), newest first.';
 
@@ -9008,6 +10065,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- job_kinds: {"keep": "30 days", "kind": "mail_missed_call", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 2, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.5, "longest_hold": "00:15:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
 
 -- job_kinds: {"keep": "30 days", "kind": "mail_voicemail", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 1, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.9, "longest_hold": "00:01:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
+
+-- job_kinds: {"keep": "30 days", "kind": "search_alert", "lease": "00:01:00", "share": 0.1, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00"], "worker": "notify-worker", "held_for": null, "priority": 2, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": "00:15:00", "max_attempts": 6, "expires_after": "1 day", "fixes_content": false}
 
 -- job_kinds: {"keep": null, "kind": "callback", "lease": "00:00:30", "share": 0.25, "delays": ["00:00:10", "00:01:00"], "worker": "dial-worker", "held_for": null, "priority": 2, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
 

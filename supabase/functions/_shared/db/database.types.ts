@@ -545,10 +545,11 @@ export type Database = {
           "to_e164": string | null;
           "transcript": string | null;
           "updated_at": string;
+          "meet_contact": undefined | null;
           "owe_missed_call": undefined | null;
           "was_missed": boolean | null;
         };
-        ComputedFields: "owe_missed_call" | "was_missed";
+        ComputedFields: "meet_contact" | "owe_missed_call" | "was_missed";
         Insert: {
           "answered_at"?: string | null;
           "at_node"?: Json | null;
@@ -2901,6 +2902,26 @@ export type Database = {
         };
         Relationships: [];
       };
+      "search_passages": {
+        Row: {
+          "at": string | null;
+          "body": string | null;
+          "call_sid": string | null;
+          "end_ms": number | null;
+          "kind": string | null;
+          "lang": string | null;
+          "org_id": string | null;
+          "part": number | null;
+          "party": string | null;
+          "ref": string | null;
+          "source_id": string | null;
+          "speaker": string | null;
+          "start_ms": number | null;
+          "title": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
       "search_performance": {
         Row: {
           "corrected": number | null;
@@ -2911,6 +2932,24 @@ export type Database = {
           "partial": number | null;
           "searches": number | null;
           "without_results": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "search_sources": {
+        Row: {
+          "at": string | null;
+          "body": string | null;
+          "call_sid": string | null;
+          "end_ms": number | null;
+          "id": string | null;
+          "kind": string | null;
+          "org_id": string | null;
+          "party": string | null;
+          "ref": string | null;
+          "speaker": string | null;
+          "start_ms": number | null;
+          "title": string | null;
         };
         ComputedFields: never;
         Relationships: [];
@@ -2975,6 +3014,7 @@ export type Database = {
     Functions: {
       "accept_voice_event": { Args: { "p_event": Json }; Returns: Json };
       "accounts_to_check": { Args: { "p_limit": number }; Returns: string[] };
+      "alert_content": { Args: { "p_payload": Json }; Returns: Json };
       "alert_measured": {
         Args: {
           "p_comparison": string;
@@ -3009,6 +3049,7 @@ export type Database = {
         Args: { "p_calendar": Json; "p_days"?: number; "p_from"?: string };
         Returns: Json;
       };
+      "call_conditions": { Args: { "p_filters": Json }; Returns: string };
       "call_counts": {
         Args: { "p_since": string };
         Returns: {
@@ -3119,6 +3160,10 @@ export type Database = {
           "priority": number;
         }[];
       };
+      "collect_hits": {
+        Args: { "p_deadline": string; "p_sql": string };
+        Returns: Record<string, unknown>;
+      };
       "complete_onboarding": {
         Args: { "p_id": string; "p_lease_token": string; "p_made": Json; "p_steps": Json };
         Returns: undefined;
@@ -3137,6 +3182,7 @@ export type Database = {
         };
         Returns: string;
       };
+      "correct_query": { Args: { "p_owner": string; "p_query": string }; Returns: string };
       "count_calls": {
         Args: { "p_from": string; "p_to": string };
         Returns: {
@@ -3191,6 +3237,7 @@ export type Database = {
         Args: { "p_org_id": string; "p_phone"?: string; "p_queue": string };
         Returns: number;
       };
+      "document_match": { Args: { "p_query": string }; Returns: string };
       "embedded_text": {
         Args: {
           "p_document": Omit<
@@ -3266,6 +3313,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "escape_html": { Args: { "p_text": string }; Returns: string };
       "evaluate_alerts": {
         Args: { "p_channels"?: (string)[] };
         Returns: {
@@ -3422,6 +3470,7 @@ export type Database = {
           "phone": string;
         }[];
       };
+      "from_micros": { Args: { "p_micros": string }; Returns: string };
       "has_role": {
         Args: { "p_org_id": string; "p_role": Database["public"]["Enums"]["member_role"] };
         Returns: boolean;
@@ -3444,8 +3493,22 @@ export type Database = {
       "hold_onboarding": { Args: { "p_id": string; "p_lease": string }; Returns: undefined };
       "hurry_jobs": { Args: { "p_kind": string }; Returns: number };
       "import_contacts": { Args: { "p_contacts": Json; "p_org_id"?: string }; Returns: Json };
+      "index_source": {
+        Args: { "p_call_sid"?: string; "p_id": string; "p_kind": string };
+        Returns: undefined;
+      };
       "invitation": { Args: { "p_member_id": string }; Returns: Json };
       "is_member": { Args: { "p_org_id": string }; Returns: boolean };
+      "is_passage": {
+        Args: {
+          "d": Omit<
+            Database["public"]["Tables"]["search_documents"]["Row"],
+            Database["public"]["Tables"]["search_documents"]["ComputedFields"]
+          >;
+          "p_passages": (Database["public"]["Views"]["search_passages"]["Row"])[];
+        };
+        Returns: boolean;
+      };
       "is_time_zone": { Args: { "p_zone": string }; Returns: boolean };
       "job_content": {
         Args: { "p_key": string; "p_kind": string; "p_payload": Json };
@@ -3472,6 +3535,7 @@ export type Database = {
         Args: { "p_sealed": string; "p_subaccount_sid": string; "p_token": string };
         Returns: undefined;
       };
+      "language_of": { Args: { "p_text": string }; Returns: string };
       "latency_quantile": {
         Args: { "p_cumulative": (number)[]; "p_quantile": number };
         Returns: number;
@@ -3496,6 +3560,10 @@ export type Database = {
         Returns: undefined;
       };
       "make_store": { Args: { "p_table": unknown }; Returns: undefined };
+      "match_alerts": {
+        Args: { "p_passages": (Database["public"]["Views"]["search_passages"]["Row"])[] };
+        Returns: undefined;
+      };
       "may_transfer": {
         Args: {
           "a": Omit<
@@ -3504,6 +3572,15 @@ export type Database = {
           >;
         };
         Returns: boolean;
+      };
+      "meet_contact": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
       };
       "membership_of": { Args: { "p_claims": Json }; Returns: Json };
       "mend_dialling": { Args: Record<PropertyKey, never>; Returns: undefined };
@@ -3543,6 +3620,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "only_stop_words": { Args: { "p_query": string }; Returns: boolean };
       "organisation_of": { Args: { "p_account_sid": string }; Returns: string };
       "owe_embedding": {
         Args: {
@@ -3565,6 +3643,15 @@ export type Database = {
       };
       "owe_voicemail_mails": { Args: { "p_call_sid": string }; Returns: undefined };
       "own_lines": { Args: { "p_numbers": (string)[] }; Returns: Json };
+      "passages": {
+        Args: { "p_body": string; "p_end_ms": number; "p_start_ms": number };
+        Returns: {
+          "body": string;
+          "end_ms": number;
+          "part": number;
+          "start_ms": number;
+        }[];
+      };
       "path_of_event": {
         Args: {
           "c": Omit<
@@ -3598,6 +3685,7 @@ export type Database = {
         };
         Returns: boolean;
       };
+      "phones_like": { Args: { "p_digits": (string)[]; "p_owner": string }; Returns: (string)[] };
       "point_flow": {
         Args: { "p_by": string; "p_flow_id": number; "p_version": number };
         Returns: undefined;
@@ -3639,6 +3727,7 @@ export type Database = {
         Args: { "p_endpoint": string; "p_limits": Json };
         Returns: number;
       };
+      "rebuild_search_documents": { Args: Record<PropertyKey, never>; Returns: number };
       "record_analytics_event": {
         Args: { "p_event_data"?: Json; "p_event_type": string; "p_severity": string };
         Returns: undefined;
@@ -3666,6 +3755,19 @@ export type Database = {
         };
         Returns: Json;
       };
+      "run_search": {
+        Args: {
+          "p_cursor": string;
+          "p_embedding": (number)[];
+          "p_filters": Json;
+          "p_limit": number;
+          "p_model": string;
+          "p_owner": string;
+          "p_query": string;
+          "p_user": string;
+        };
+        Returns: Json;
+      };
       "rung_by": { Args: { "p_definition": Json }; Returns: string[] };
       "running_onboardings": {
         Args: Record<PropertyKey, never>;
@@ -3686,6 +3788,63 @@ export type Database = {
         Returns: undefined;
       };
       "schedule_jobs": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "search_batch": {
+        Args: {
+          "p_after": Json;
+          "p_deadline": string;
+          "p_filters": Json;
+          "p_now": string;
+          "p_owner": string;
+          "p_query": string;
+        };
+        Returns: Record<string, unknown>;
+      };
+      "search_calls": {
+        Args: {
+          "p_cursor"?: string;
+          "p_embedding"?: (number)[];
+          "p_filters"?: Json;
+          "p_limit"?: number;
+          "p_model"?: string;
+          "p_query"?: string;
+        };
+        Returns: Json;
+      };
+      "search_differences": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "fault": string;
+          "kind": string;
+          "part": number;
+          "ref": string;
+        }[];
+      };
+      "search_facets": {
+        Args: { "p_hits": (Database["public"]["CompositeTypes"]["search_hit"])[] };
+        Returns: Json;
+      };
+      "search_kinds_of_calls": { Args: Record<PropertyKey, never>; Returns: (string)[] };
+      "search_query": { Args: { "p_lang": string; "p_query": string }; Returns: unknown };
+      "search_snippet": {
+        Args: {
+          "p_body": string;
+          "p_end_ms": number;
+          "p_lang": string;
+          "p_query": unknown;
+          "p_start_ms": number;
+        };
+        Returns: Record<string, unknown>;
+      };
+      "search_terms": {
+        Args: { "p_query": string };
+        Returns: {
+          "alternative": number;
+          "negated": boolean;
+          "nth": number;
+          "phrase": boolean;
+          "word": string;
+        }[];
+      };
       "set_override": {
         Args: {
           "p_by"?: string;
@@ -3697,6 +3856,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "split_numbers": { Args: { "p_query": string }; Returns: Record<string, unknown> };
       "start_jobs": {
         Args: { "p_ids": (number)[] };
         Returns: {
@@ -3734,6 +3894,10 @@ export type Database = {
       "store_embedding": {
         Args: { "p_embedding": (number)[]; "p_key": string; "p_model": string };
         Returns: boolean;
+      };
+      "store_passages": {
+        Args: { "p_passages": (Database["public"]["Views"]["search_passages"]["Row"])[] };
+        Returns: undefined;
       };
       "store_prompt": {
         Args: {
@@ -3779,6 +3943,8 @@ export type Database = {
       "telephony_accounts": { Args: Record<PropertyKey, never>; Returns: Json };
       "telephony_tenant": { Args: { "p_account_sid": string }; Returns: Json };
       "tell_place": { Args: { "p_call_sid": string }; Returns: Json };
+      "term_query": { Args: { "p_lang": string; "p_word": string }; Returns: unknown };
+      "to_micros": { Args: { "p_at": string }; Returns: number };
       "transfer_call": {
         Args: {
           "a": Omit<
@@ -3791,6 +3957,7 @@ export type Database = {
       };
       "transfer_ended": { Args: { "p_result": string; "p_token": string }; Returns: undefined };
       "transfer_of": { Args: { "p_call_sid": string }; Returns: string };
+      "tsquery_by_language": { Args: { "p_query": string }; Returns: string };
       "unknown_calls": { Args: { "p_calls": Json }; Returns: string[] };
       "verify_person": {
         Args: { "p_handle": string; "p_line": string; "p_org_id": string };
@@ -3831,6 +3998,7 @@ export type Database = {
         Returns: boolean;
       };
       "with_body": { Args: { "p_ask": Json; "p_facts": Json; "p_org_id": string }; Returns: Json };
+      "words_of": { Args: { "p_text": string }; Returns: string[] };
     };
     Enums: {
       "call_event":
@@ -3870,6 +4038,13 @@ export type Database = {
       "member_role": "viewer" | "agent" | "admin" | "owner";
     };
     CompositeTypes: {
+      "search_hit": {
+        "kind": string | null;
+        "id": number | null;
+        "call_sid": string | null;
+        "at": string | null;
+        "score": number | null;
+      };
       "voice_answer": {
         "admitted": boolean | null;
         "status": Database["public"]["Enums"]["call_status"] | null;
