@@ -74,8 +74,11 @@ export function twimlHandler(deps: Deps, step: TwimlStep): Handler {
       ? dialsOf(version.flow, fields, settings)
       : undefined;
     const callable = isCallable(fields, settings);
-    if (step.arrives) return { line: fields.To, have: line.have, dials, callable };
-    return { ...(isPublished && { flow: version.name, callable }), ...(dials && { dials }) };
+    // Legs that are dialled for the call may show its caller's number.
+    const token = fields.CallToken !== undefined && { call_token: fields.CallToken };
+    if (step.arrives) return { line: fields.To, have: line.have, dials, callable, ...token };
+    const ofFlow = isPublished ? { flow: version.name, callable, ...token } : {};
+    return { ...ofFlow, ...(dials && { dials }) };
   }
 }
 

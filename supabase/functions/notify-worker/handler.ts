@@ -93,6 +93,8 @@ function mails(
   const { runbookUrl } = alerts;
   const context = { from, notifyTo, functionsUrl: publicFunctionsUrl, secretKey, runbookUrl };
   const sendMail: Work = async ({ kind, key, content }) => {
+    // The caller has been served since.
+    if (kind === "mail_missed_call" && content === null) return { kind: "done" };
     const mail = renderMail(kind, content, context);
     if (mail === undefined) return { kind: "failed", error: "nothing_to_say", permanent: true };
     const outcome = await send(mail, key);
@@ -128,6 +130,7 @@ function mails(
     ...toOthers,
     mail_alert: sendMail,
     mail_voicemail: sendMail,
+    mail_missed_call: sendMail,
     mail_contact_notification: sendMail,
   };
 }

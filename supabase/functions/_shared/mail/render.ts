@@ -36,6 +36,22 @@ const voicemail = z.object({
   link_expires: z.number(),
 });
 
+const missedCall = z.object({
+  from_e164: z.nullable(z.string()),
+  to_e164: z.nullable(z.string()),
+  started_at: z.string(),
+  duration_sec: z.nullable(z.number()),
+  mode: z.string(),
+  /** The newest first. */
+  history: z.array(z.object({
+    started_at: z.string(),
+    direction: z.string(),
+    disposition: z.nullable(z.string()),
+    duration_sec: z.nullable(z.number()),
+    mode: z.string(),
+  })),
+});
+
 /** Everything about a mail but its sender. `to` absent: to the operator. */
 type Letter = Pick<Mail, "subject" | "replyTo" | "headers"> & {
   readonly to?: string;
@@ -83,6 +99,10 @@ function letterOf(kind: string, content: unknown, context: MailContext): Letter 
     case "mail_voicemail": {
       const { success, data } = voicemail.safeParse(content);
       return success ? voicemailNotification(data, context) : undefined;
+    }
+    case "mail_missed_call": {
+      const { success, data } = missedCall.safeParse(content);
+      return success ? missedCallNotification(data) : undefined;
     }
     case "mail_alert": {
       const { success, data } = alertNotice.safeParse(content);
@@ -173,6 +193,40 @@ function voicemailNotification(
           time(new Date(message.link_expires * 1000).toISOString())
         }, for everyone who has it.`,
       },
+    ],
+  };
+}
+
+function missedCallNotification(call: z.infer<typeof missedCall>): Letter {
+  const caller = call.from_e164 ?? "a withheld number";
+  const { history } = call;
+  return {
+    subject: `Missed call from ${caller}`,
+    parts: [
+      {
+        facts: [
+          ["Caller", caller],
+          ...(call.to_e164 === null ? [] : [["Called", call.to_e164] as const]),
+          ["Time", time(call.started_at)],
+          ...(call.duration_sec === null ? [] : [["Waited", minutes(call.duration_sec)] as const]),
+          ["Department", call.mode],
+        ],
+      },
+      {
+        paragraph: history.length === 0
+          ? "This number has not called before."
+          : "Earlier calls with this number, the newest first:",
+      },
+      ...(history.length === 0 ? [] : [{
+        facts: history.map((each) =>
+          [
+            time(each.started_at),
+            `${each.direction}, ${each.mode}: ${each.disposition ?? "not over yet"}${
+              each.duration_sec === null ? "" : `, ${minutes(each.duration_sec)}`
+            }`,
+          ] as const
+        ),
+      }]),
     ],
   };
 }
