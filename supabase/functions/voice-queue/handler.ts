@@ -33,13 +33,18 @@ const wait: TwimlStep = {
   whenFailed: () => [{ verb: "leave" }],
 };
 
-/** The end of the holding: after a talk, or without one. */
-function left(deps: Deps): TwimlStep {
+/**
+ * The end of the holding: after a talk, or without one.
+ *
+ * @param isHeld Asked again while the person with whom the caller has talked may still pass the call on.
+ */
+function left(deps: Deps, isHeld: boolean): TwimlStep {
   return {
     name: "voice-queue",
     dials: true,
     interpret({ state, fields: { QueueResult, QueueTime } }, version) {
-      const heard = holdEnded(version, state, QueueResult, { seconds: QueueTime }, deps.now());
+      const result = isHeld ? "bridged" : QueueResult;
+      const heard = holdEnded(version, state, result, { seconds: QueueTime }, deps.now());
       return interpretationOf(heard, { event: "queue_left" });
     },
   };
@@ -51,9 +56,10 @@ export function createHandler(deps: Deps): Handler {
   const parts: Record<string, Handler> = {
     wait: waits,
     key: waits,
+    held: twimlHandler(deps, left(deps, true)),
     ringing: (request) => Promise.resolve(ringing(request)),
   };
-  const leaves = twimlHandler(deps, left(deps));
+  const leaves = twimlHandler(deps, left(deps, false));
   return (request) => {
     const event = new URL(request.url).searchParams.get("event") ?? "";
     return (Object.hasOwn(parts, event) ? parts[event]! : leaves)(request);

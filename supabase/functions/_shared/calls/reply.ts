@@ -54,6 +54,7 @@ export type Instruction =
     readonly action: Callback;
   }
   | { readonly verb: "redirect"; readonly to: Callback }
+  | { readonly verb: "pause"; readonly seconds: number }
   | {
     readonly verb: "dial";
     /** Rung simultaneously; the first that answers is connected. */
