@@ -8521,7 +8521,11 @@ alter table public.worker_runs enable row level security;
 
 create policy alert_episodes_for_operators on public.alert_episodes for select to monitoring, service_role using (true);
 
+create policy alert_episodes_of_the_main_account on public.alert_episodes for select to authenticated using ((( SELECT current_owner() AS current_owner) = '00000000-0000-0000-0000-000000000000'::uuid));
+
 create policy alert_rules_for_operators on public.alert_rules for select to monitoring, service_role using (true);
+
+create policy alert_rules_of_the_main_account on public.alert_rules for select to authenticated using ((( SELECT current_owner() AS current_owner) = '00000000-0000-0000-0000-000000000000'::uuid));
 
 create policy analytics_events_for_monitoring on public.analytics_events for select to monitoring using (true);
 
@@ -9173,6 +9177,8 @@ grant select on public.active_calls to authenticated;
 
 grant select on public.active_calls to service_role;
 
+grant select on public.alert_episodes to authenticated;
+
 grant select on public.alert_episodes to monitoring;
 
 grant delete, insert, select, update on public.alert_episodes to service_role;
@@ -9180,6 +9186,8 @@ grant delete, insert, select, update on public.alert_episodes to service_role;
 grant select on public.alert_history to monitoring;
 
 grant select on public.alert_history to service_role;
+
+grant select on public.alert_rules to authenticated;
 
 grant select on public.alert_rules to monitoring;
 
