@@ -622,7 +622,7 @@ create table public.queue_entries (
   call_token text,
   seen_at timestamp with time zone not null default now(),
   told_position integer,
-  first_position integer not null,
+  first_position integer not null default 1,
   taken_by uuid,
   taken_at timestamp with time zone,
   connected_at timestamp with time zone,
@@ -1573,6 +1573,8 @@ CREATE INDEX callbacks_due_idx ON public.callbacks USING btree (due_at) WHERE ((
 
 CREATE UNIQUE INDEX callbacks_once ON public.callbacks USING btree (owner, to_e164, group_name) WHERE (state = 'open'::text);
 
+CREATE INDEX callbacks_open_idx ON public.callbacks USING btree (promised_at) WHERE (state = 'open'::text);
+
 CREATE UNIQUE INDEX callbacks_pkey ON public.callbacks USING btree (id);
 
 CREATE INDEX callbacks_ready_idx ON public.callbacks USING btree (owner, group_name, queued_at, id) WHERE ready;
@@ -2193,7 +2195,7 @@ begin
       or coalesce(v_transfer ->> 'state' in ('made', 'gone'), false),
     'call_sid', a.call_sid, 'queue', a.queue, 'transfer', v_transfer - 'wake', 'wake', v_made,
     'to', (select k.to_e164 from public.callbacks as k where k.id = a.callback_id and a.accepted_at is not null),
-    'may_transfer', case when a.purpose = 'person' and a.accepted_at is not null then public.may_transfer(a) end
+    'may_transfer', case when a.purpose = 'person' and p_told in ('pressed', 'connected') then public.may_transfer(a) end
   ));
 end
 $function$
@@ -2593,13 +2595,10 @@ begin
     end if;
     if v.holds <> '{}' then
       v_facts := v_facts || jsonb_build_object('queues', (
-        select jsonb_object_agg(h.name, jsonb_build_object('waiting', q.waiting, 'full', q.waiting >= 1000))
+        select jsonb_object_agg(h.name, jsonb_build_object('full', public.queue_is_full(
+          coalesce(c.org_id, '00000000-0000-0000-0000-000000000000'), h.name
+        )))
         from unnest(v.holds) as h(name)
-        cross join lateral (
-          select count(*) as waiting from public.queue_entries as e
-          where e.owner = coalesce(c.org_id, '00000000-0000-0000-0000-000000000000') and e.queue = h.name
-            and e.left_at is null and e.taken_at is null
-        ) as q
       ));
     end if;
   end if;
@@ -2784,7 +2783,7 @@ begin
     where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
     limit cardinality(v_ringing)
   ) as w;
-  if v_waiting > 0 and exists (select from public.queue_entries as e where e.call_sid = p_queue and e.left_at is null) then
+  if v_waiting > 0 and p_queue like 'CA%' then
     return;
   end if;
   foreach v_attempt in array v_ringing[v_waiting + 1:] loop
@@ -3346,7 +3345,8 @@ CREATE OR REPLACE FUNCTION public.dispatch_queue(p_org_id uuid, p_queue text, p_
 AS $function$
 declare
   v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
-  v_own public.queue_entries;
+  -- Groups have names in lower case.
+  v_own constant boolean := p_queue like 'CA%';
   v_members text[];
   v_ringing integer;
   v_made uuid[];
@@ -3372,7 +3372,6 @@ begin
     perform public.lock_dialling(p_org_id);
     select count(*) into v_ringing from public.dial_attempts as a
     where a.owner = v_owner and a.queue = p_queue and a.ended_at is null and a.accepted_at is null and a.cancelled_at is null;
-    select * into v_own from public.queue_entries as e where e.call_sid = p_queue and e.left_at is null;
     with free as materialized (
       select f.*, row_number() over () as turn from public.free_members(p_org_id, p_queue, v_members, p_phone) as f
     ),
@@ -3384,7 +3383,7 @@ begin
         where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
         order by e.queued_at, e.id
         limit (select count(*) from free)
-        offset case when v_own.id is null then v_ringing else 0 end
+        offset case when v_own then 0 else v_ringing end
       )
       union all
       (
@@ -3409,7 +3408,7 @@ begin
         case when d.callback_id is null then p_queue end, d.callback_id, f.person_id, f.phone, d.line, d.group_name,
         d.version_id, d.node, d.seconds
       from demand as d
-      join free as f on v_own.id is not null or f.turn = d.turn
+      join free as f on v_own or f.turn = d.turn
       order by f.turn
       on conflict do nothing
       returning token, callback_id
@@ -3422,7 +3421,7 @@ begin
     from public.dial_attempts as a where a.token = any (v_made);
   end if;
   if v_made is null then
-    return public.return_transfer(p_org_id, p_queue);
+    return case when v_own then public.return_transfer(p_org_id, p_queue) else 0 end;
   end if;
   return cardinality(v_made);
 end
@@ -3705,7 +3704,6 @@ CREATE OR REPLACE FUNCTION public.enter_queue(c call_logs, p_version_id bigint, 
  SET search_path TO ''
 AS $function$
 declare
-  v_owner constant uuid := coalesce(c.org_id, '00000000-0000-0000-0000-000000000000');
   v record;
   v_queue text;
 begin
@@ -3715,15 +3713,11 @@ begin
   where w.id = p_version_id;
   v_queue := case v.type when 'queue' then v.name else c.call_sid end;
   insert into public.queue_entries (
-    call_sid, org_id, queue, group_name, version_id, node, line, call_token, members, seconds, first_position
+    call_sid, org_id, queue, group_name, version_id, node, line, call_token, members, seconds
   )
   select
     c.call_sid, c.org_id, v_queue, v.name, p_version_id, p_node, c.line, p_call_token,
-    array(select jsonb_array_elements_text(v.members -> 'members')), coalesce((v.members ->> 'seconds')::integer, 20),
-    1 + (
-      select count(*) from public.queue_entries as e
-      where e.owner = v_owner and e.queue = v_queue and e.left_at is null and e.taken_at is null
-    )
+    array(select jsonb_array_elements_text(v.members -> 'members')), coalesce((v.members ->> 'seconds')::integer, 20)
   on conflict (call_sid) where left_at is null do nothing;
 end
 $function$
@@ -5096,6 +5090,10 @@ begin
   end loop;
 
   update public.callbacks as k set ready = false where k.ready and not public.calendar_open(k.calendar, now());
+  -- After a week the caller has found another way.
+  update public.callbacks as k set state = 'failed', ready = false, ended_at = now(), why = 'expired'
+  where k.state = 'open' and k.promised_at < now() - interval '7 days'
+    and not exists (select from public.dial_attempts as a where a.callback_id = k.id and a.ended_at is null);
   perform public.enqueue_job(o.kind, o.key, jsonb_strip_nulls(jsonb_build_object('call_sid', o.call_sid)))
   from (
     select 'callback' as kind, k.id::text as key, k.call_sid from public.callbacks as k
@@ -6007,6 +6005,26 @@ BEGIN ATOMIC
       LEFT JOIN telephony_subaccounts s ON ((s.org_id = e.org_id)))
    WHERE ((e.call_sid = queue_content.p_call_sid) AND (e.left_at IS NULL) AND (e.connected_at IS NULL) AND (e.seen_at < (now() - '00:02:00'::interval)));
 END
+
+CREATE OR REPLACE FUNCTION public.queue_is_full(p_owner uuid, p_queue text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_limit constant integer := 1000;
+begin
+  return coalesce((
+    select e.first_position >= v_limit from public.queue_entries as e
+    where e.owner = p_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
+    order by e.queued_at desc, e.id desc limit 1
+  ), false) and v_limit <= (
+    select count(*) from public.queue_entries as e
+    where e.owner = p_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
+  );
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.queue_told(p_call_sid text, p_state text)
  RETURNS integer
@@ -7173,7 +7191,9 @@ begin
   from public.queue_entries as e
   where e.owner = q.owner and e.queue = q.queue and e.left_at is null and e.taken_at is null
     and (e.queued_at, e.id) < (q.queued_at, q.id);
-  update public.queue_entries as e set told_position = v_position, seen_at = now() where e.id = q.id;
+  update public.queue_entries as e set
+    told_position = v_position, seen_at = now(), first_position = case when q.told_position is null then v_position else e.first_position end
+  where e.id = q.id;
   select jsonb_build_object(
     'low_sec', ceil(v_position * s.middle[1])::integer, 'high_sec', ceil(v_position * s.middle[2])::integer,
     'samples', s.samples
@@ -7269,10 +7289,10 @@ begin
   end if;
   update public.queue_entries as e set left_at = clock_timestamp(), result = 'transferred' where e.id = q.id;
   insert into public.queue_entries (
-    call_sid, org_id, queue, group_name, version_id, node, line, members, seconds, first_position, transferred_by, returns_to,
+    call_sid, org_id, queue, group_name, version_id, node, line, members, seconds, transferred_by, returns_to,
     returned_at
   ) values (
-    q.call_sid, q.org_id, q.call_sid, v.group_name, q.version_id, q.node, q.line, v.members, v.seconds, 1, a.token, a.to_e164,
+    q.call_sid, q.org_id, q.call_sid, v.group_name, q.version_id, q.node, q.line, v.members, v.seconds, a.token, a.to_e164,
     case when p_code is null then now() end
   );
   update public.dial_attempts as t set transfer = 'pending' where t.id = a.id;
@@ -9068,6 +9088,8 @@ grant execute on function purge_monitoring(integer) to service_role;
 grant execute on function purge_personal_data(integer) to service_role;
 
 grant execute on function queue_content(text) to service_role;
+
+grant execute on function queue_is_full(uuid,text) to service_role;
 
 grant execute on function queue_told(text,text) to service_role;
 

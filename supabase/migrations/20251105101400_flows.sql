@@ -669,13 +669,10 @@ begin
     end if;
     if v.holds <> '{}' then
       v_facts := v_facts || jsonb_build_object('queues', (
-        select jsonb_object_agg(h.name, jsonb_build_object('waiting', q.waiting, 'full', q.waiting >= 1000))
+        select jsonb_object_agg(h.name, jsonb_build_object('full', public.queue_is_full(
+          coalesce(c.org_id, '00000000-0000-0000-0000-000000000000'), h.name
+        )))
         from unnest(v.holds) as h(name)
-        cross join lateral (
-          select count(*) as waiting from public.queue_entries as e
-          where e.owner = coalesce(c.org_id, '00000000-0000-0000-0000-000000000000') and e.queue = h.name
-            and e.left_at is null and e.taken_at is null
-        ) as q
       ));
     end if;
   end if;

@@ -179,7 +179,7 @@ export interface Facts {
     | undefined;
   /** Of the groups for which the pinned version holds callers. */
   readonly queues?:
-    | Readonly<Record<string, { readonly waiting: number; readonly full: boolean }>>
+    | Readonly<Record<string, { readonly full: boolean }>>
     | undefined;
   /** Whether a call back may be promised. */
   readonly callable?: boolean | undefined;

@@ -1674,7 +1674,7 @@ export type Database = {
           "call_sid": string;
           "call_token"?: string | null;
           "connected_at"?: string | null;
-          "first_position": number;
+          "first_position"?: number;
           "group_name"?: string | null;
           "id"?: never;
           "left_at"?: string | null;
@@ -3722,6 +3722,7 @@ export type Database = {
       "purge_monitoring": { Args: { "p_batch"?: number }; Returns: undefined };
       "purge_personal_data": { Args: { "p_batch"?: number }; Returns: Json };
       "queue_content": { Args: { "p_call_sid": string }; Returns: Json };
+      "queue_is_full": { Args: { "p_owner": string; "p_queue": string }; Returns: boolean };
       "queue_told": { Args: { "p_call_sid": string; "p_state": string }; Returns: number };
       "rate_limits_retry_after": {
         Args: { "p_endpoint": string; "p_limits": Json };

@@ -25,7 +25,7 @@ const answer: z.ZodMiniType<{ duplicate: boolean; admitted: boolean; call: Accep
           z.record(z.string(), z.object({ phone: z.string(), available: z.boolean() })),
         ),
         queues: z.optional(
-          z.record(z.string(), z.object({ waiting: z.number(), full: z.boolean() })),
+          z.record(z.string(), z.object({ full: z.boolean() })),
         ),
         callable: z.optional(z.boolean()),
         callbacks: z.optional(z.record(z.string(), z.literal(true))),
