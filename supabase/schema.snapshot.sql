@@ -6412,7 +6412,7 @@ begin
     'results', v_results, 'facets', public.search_facets(v_batch.hits),
     'correction', case v_way when 'corrected' then v_meant end,
     'next_cursor', translate(encode(convert_to(v_next::text, 'UTF8'), 'base64'), e'+/\n', '-_'),
-    'partial', v_batch.partial
+    'partial', v_batch.partial, 'meaning', p_embedding is not null and v_query is not null and public.has_vectors()
   );
 end
 $function$
@@ -6532,7 +6532,7 @@ begin
     raise sqlstate '42501' using message = 'the sender is a member of no organisation';
   end if;
   if p_filters ->> 'org_id' is not null and (p_filters ->> 'org_id')::uuid <> v_owner then
-    return jsonb_build_object('results', '[]'::jsonb, 'facets', '{}'::jsonb, 'correction', null, 'next_cursor', null, 'partial', false);
+    return jsonb_build_object('results', '[]'::jsonb, 'facets', '{}'::jsonb, 'correction', null, 'next_cursor', null, 'partial', false, 'meaning', false);
   end if;
   return public.run_search(v_owner, auth.uid(), p_query, p_filters - 'org_id', p_limit, p_cursor, p_embedding, p_model);
 end

@@ -490,7 +490,7 @@ begin
     'results', v_results, 'facets', public.search_facets(v_batch.hits),
     'correction', case v_way when 'corrected' then v_meant end,
     'next_cursor', translate(encode(convert_to(v_next::text, 'UTF8'), 'base64'), e'+/\n', '-_'),
-    'partial', v_batch.partial
+    'partial', v_batch.partial, 'meaning', p_embedding is not null and v_query is not null and public.has_vectors()
   );
 end
 $$;
@@ -509,7 +509,7 @@ begin
     raise sqlstate '42501' using message = 'the sender is a member of no organisation';
   end if;
   if p_filters ->> 'org_id' is not null and (p_filters ->> 'org_id')::uuid <> v_owner then
-    return jsonb_build_object('results', '[]'::jsonb, 'facets', '{}'::jsonb, 'correction', null, 'next_cursor', null, 'partial', false);
+    return jsonb_build_object('results', '[]'::jsonb, 'facets', '{}'::jsonb, 'correction', null, 'next_cursor', null, 'partial', false, 'meaning', false);
   end if;
   return public.run_search(v_owner, auth.uid(), p_query, p_filters - 'org_id', p_limit, p_cursor, p_embedding, p_model);
 end
@@ -530,8 +530,8 @@ return public.run_search(
 -- meaning as p_model has it; null: words only.
 --
 -- Returns {results: [{kind, call_sid, org_id, ref, at, title, snippet, start_sec, score}], facets: {kind: {call: 3}, ...},
--- correction, next_cursor, partial}. `correction`: nothing was found for the query, and this was searched for instead.
--- `partial`: time ran out, and only newer rows were looked at.
+-- correction, next_cursor, partial, meaning}. `correction`: nothing was found for the query, and this was searched for instead.
+-- `partial`: time ran out, and only newer rows were looked at. `meaning`: meanings were compared too.
 --
 -- Raises PT400 (HTTP 400) with the field in `detail`; 22007 or 22P02 for times and identifiers that are none.
 create function public.search_calls(
