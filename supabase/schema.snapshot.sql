@@ -2195,6 +2195,12 @@ begin
       or coalesce(v_transfer ->> 'state' in ('made', 'gone'), false),
     'call_sid', a.call_sid, 'queue', a.queue, 'transfer', v_transfer - 'wake', 'wake', v_made,
     'to', (select k.to_e164 from public.callbacks as k where k.id = a.callback_id and a.accepted_at is not null),
+    'transferred_by', (
+      select f.name from public.queue_entries as e
+      join public.dial_attempts as b on b.token = e.transferred_by
+      join public.people as f on f.id = b.person_id
+      where e.call_sid = a.queue and e.left_at is null
+    ),
     'may_transfer', case when a.purpose = 'person' and p_told in ('pressed', 'connected') then public.may_transfer(a) end
   ));
 end
@@ -5010,10 +5016,12 @@ CREATE OR REPLACE FUNCTION public.may_transfer(a dial_attempts)
  SET search_path TO ''
 BEGIN ATOMIC
  SELECT ((EXISTS ( SELECT
+            FROM queue_entries e
+           WHERE ((e.taken_by = (may_transfer.a).token) AND (e.left_at IS NULL)))) AND ((EXISTS ( SELECT
             FROM people p
            WHERE ((NOT (p.org_id IS DISTINCT FROM (may_transfer.a).org_id)) AND (p.code IS NOT NULL) AND ((p.phone)::text <> ((may_transfer.a).to_e164)::text)))) OR (EXISTS ( SELECT
             FROM call_flow_versions v
-           WHERE ((v.id = (may_transfer.a).version_id) AND jsonb_path_exists(v.steps, '$."groups".*."code"'::jsonpath)))));
+           WHERE ((v.id = (may_transfer.a).version_id) AND jsonb_path_exists(v.steps, '$."groups".*."code"'::jsonpath))))));
 END
 
 CREATE OR REPLACE FUNCTION public.meet_contact(c call_logs)

@@ -377,13 +377,16 @@ $$;
 create function public.may_transfer(a public.dial_attempts) returns boolean
 language sql stable set search_path = ''
 begin atomic
-  select exists (
-    select from public.people as p
-    where p.org_id is not distinct from a.org_id and p.code is not null and p.phone <> a.to_e164
-  ) or exists (
-    select from public.call_flow_versions as v
-    where v.id = a.version_id and jsonb_path_exists(v.steps, '$.groups.*.code')
-  );
+  select exists (select from public.queue_entries as e where e.taken_by = a.token and e.left_at is null)
+    and (
+      exists (
+        select from public.people as p
+        where p.org_id is not distinct from a.org_id and p.code is not null and p.phone <> a.to_e164
+      ) or exists (
+        select from public.call_flow_versions as v
+        where v.id = a.version_id and jsonb_path_exists(v.steps, '$.groups.*.code')
+      )
+    );
 end;
 
 -- Whether a talk that has ended for the caller goes on: `held`, while the person is still on the line and may transfer the
@@ -543,7 +546,7 @@ $$;
 -- What a leg of an attempt tells: p_status in Twilio's word, and p_told: `pressed`, the person accepts by key; `declined`, by
 -- another key; `mailbox`, not at all; `connected`, with the caller of p_call_sid; `transfer`, wants to transfer the caller by
 -- p_code; of a promise, `caller_busy`, `caller_no_answer` or `caller_failed`. Of all who press for one call, one wins. Returns
--- {purpose, won, over, call_sid, queue, to, may_transfer, transfer, wake}: to, the number to call back; over, when the leg is
+-- {purpose, won, over, call_sid, queue, to, transferred_by, may_transfer, transfer, wake}: to, the number to call back; over, when the leg is
 -- to be ended with a word of why; transfer as transfer_call; wake, how many others are to be dialled now. Null: no such attempt. Again: the same.
 create function public.attempt_told(
   p_token uuid, p_leg_sid text, p_status text default null, p_told text default null, p_code text default null,
@@ -637,6 +640,12 @@ begin
       or coalesce(v_transfer ->> 'state' in ('made', 'gone'), false),
     'call_sid', a.call_sid, 'queue', a.queue, 'transfer', v_transfer - 'wake', 'wake', v_made,
     'to', (select k.to_e164 from public.callbacks as k where k.id = a.callback_id and a.accepted_at is not null),
+    'transferred_by', (
+      select f.name from public.queue_entries as e
+      join public.dial_attempts as b on b.token = e.transferred_by
+      join public.people as f on f.id = b.person_id
+      where e.call_sid = a.queue and e.left_at is null
+    ),
     'may_transfer', case when a.purpose = 'person' and p_told in ('pressed', 'connected') then public.may_transfer(a) end
   ));
 end

@@ -1,6 +1,6 @@
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
-import { type CallRecord, personAt, type Script } from "../../scripts/phone/mod.ts";
+import { type CallRecord, personAt, type Script, type Telephone } from "../../scripts/phone/mod.ts";
 import { callFlowsAt } from "../support/call_flows.ts";
 import { LINE, phoneOf, practiceFlow, startPractice } from "../support/practice.ts";
 
@@ -26,7 +26,7 @@ Deno.test.beforeEach(async () => {
   await sql`delete from dial_attempts`;
   await sql`delete from callbacks`;
   await sql`delete from queue_entries`;
-  await sql`update people set available = true`;
+  await sql`update people set available = true, code = null`;
   practice.telephones = () => undefined;
   practice.twilio.connect(practice.simulator.accountSid, practice.simulator);
 });
@@ -125,6 +125,46 @@ Deno.test("who presses the key keeps the place in line, is promised a call back,
   await practice.simulator.settle();
   const [kept] = await sql`select state, tries, why from callbacks`;
   assertEquals({ ...kept }, { state: "done", tries: 1, why: "done" });
+});
+
+/** A person who presses 1, ends the talk by a star, and enters these keys. */
+function passesOn(code: string): Telephone {
+  let asked = 0;
+  return {
+    onRing: () => ({}),
+    onGather: () => ({ digits: asked++ === 0 ? "1" : code }),
+    onTalk: () => ({ talkSeconds: 5, endedBy: "star" }),
+  };
+}
+
+Deno.test("a person passes the caller on by a star and a code, and both conversations are the call's", async () => {
+  await sql`update people set code = '22' where handle = 'p2'`;
+  practice.telephones = ({ to }) => to === phoneOf(1) ? passesOn("22") : undefined;
+  const call = await ring({ keys: ["1"] });
+  assertEquals(call.all("bridged").length, 2);
+  assertEquals(await legs(call), [[phoneOf(1), "accepted"], [phoneOf(2), "accepted"]]);
+  const [first] = await sql`select transfer from dial_attempts order by id`;
+  assertEquals(first!.transfer, "accepted");
+});
+
+Deno.test("a caller whom nobody takes over returns to the person who passed them on", async () => {
+  await sql`update people set code = '22' where handle = 'p2'`;
+  let rung = 0;
+  practice.telephones = ({ to }) =>
+    to === phoneOf(2)
+      ? personAt({ outcome: "no-answer" })
+      : rung++ === 0
+      ? passesOn("22")
+      : personAt({});
+  const call = await ring({ keys: ["1"] });
+  assertEquals(call.all("bridged").length, 2);
+  assertEquals(await attempts(), [
+    [phoneOf(1), "accepted"],
+    [phoneOf(2), "no_answer"],
+    [phoneOf(1), "accepted"],
+  ]);
+  const [first] = await sql`select transfer from dial_attempts order by id`;
+  assertEquals(first!.transfer, "returned");
 });
 
 /** The hours of every promise. */

@@ -264,7 +264,7 @@ type Claimed = Dial & { readonly claimedAt: number };
 /** Where Twilio asks on behalf of the leg: the token and, of one for a waiting caller, the call are in the signed address. */
 function addresses(
   token: string,
-  { purpose, call_sid, flow, node }: Dial,
+  { purpose, call_sid, flow, node, returned, transferred_by }: Dial,
   { publicFunctionsUrl }: Settings,
 ) {
   const at = (event: string): Callback => ({
@@ -279,7 +279,11 @@ function addresses(
     },
   });
   return {
-    url: callbackUrl(publicFunctionsUrl, at("answered"), "step"),
+    url: callbackUrl(
+      publicFunctionsUrl,
+      at(returned ? "returned" : transferred_by !== null ? "transferred" : "answered"),
+      "step",
+    ),
     fallbackUrl: callbackUrl(publicFunctionsUrl, at("failed"), "step"),
     statusCallback: callbackUrl(publicFunctionsUrl, at("status"), "callback"),
   };

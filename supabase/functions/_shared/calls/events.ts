@@ -230,6 +230,8 @@ export interface AttemptAnswer {
   readonly queue?: string | undefined;
   /** Of a promise that the person has accepted to keep: the number to call back. */
   readonly to?: string | undefined;
+  /** The name of the person who has passed the caller on. */
+  readonly transferred_by?: string | undefined;
   /** There is somebody to whom the person could pass the caller on. */
   readonly may_transfer?: boolean | undefined;
   /** `unknown`: no such code; `busy`: `to` cannot be rung now; `made`: `to` is being rung; `gone`: the caller is. */

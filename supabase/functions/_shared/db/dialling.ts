@@ -10,6 +10,7 @@ export const attemptAnswer: z.ZodMiniType<AttemptAnswer> = z.object({
   call_sid: z.optional(z.string()),
   queue: z.optional(z.string()),
   to: z.optional(z.string()),
+  transferred_by: z.optional(z.string()),
   may_transfer: z.optional(z.boolean()),
   transfer: z.optional(z.object({
     state: z.enum(["made", "busy", "unknown", "gone"]),

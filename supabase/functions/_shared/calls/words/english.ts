@@ -40,6 +40,7 @@ export const ENGLISH: Words = {
     transferCode:
       "Enter the code of the person or group, then press pound. To return to the caller, press star.",
     unknownCode: "There is no such code.",
+    nobodyFree: "Nobody is free there now.",
     transferring: "Please hold while you are put through.",
     transferReturned: "The call was not taken. You are connected with the caller again.",
   },

@@ -43,6 +43,7 @@ export const FRENCH: Words = {
     transferCode:
       "Entrez le code de la personne ou du groupe, puis appuyez sur le carré. Pour revenir à l'appel, appuyez sur l'étoile.",
     unknownCode: "Ce code n'existe pas.",
+    nobodyFree: "Personne n'y est libre en ce moment.",
     transferring: "Veuillez patienter pendant que nous transférons votre appel.",
     transferReturned: "L'appel n'a pas été pris. Vous êtes de nouveau en communication.",
   },

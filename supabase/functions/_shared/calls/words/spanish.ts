@@ -43,6 +43,7 @@ export const SPANISH: Words = {
     transferCode:
       "Ingrese el código de la persona o del grupo y presione la tecla numeral. Para volver a la llamada, presione asterisco.",
     unknownCode: "Ese código no existe.",
+    nobodyFree: "Nadie está libre allí en este momento.",
     transferring: "Por favor, espere mientras transferimos su llamada.",
     transferReturned: "Nadie tomó la llamada. Usted está de nuevo en comunicación.",
   },

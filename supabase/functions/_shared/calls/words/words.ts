@@ -42,6 +42,8 @@ export interface Words {
     /** After `*`: whom the caller is to be put through to. */
     readonly transferCode: string;
     readonly unknownCode: string;
+    /** To whom a code belongs. */
+    readonly nobodyFree: string;
     /** To the caller meanwhile. */
     readonly transferring: string;
     /** To the person who transferred: the caller is back. */
