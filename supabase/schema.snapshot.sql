@@ -1535,7 +1535,7 @@ CREATE INDEX call_legs_open_idx ON public.call_legs USING btree (to_e164) WHERE 
 
 CREATE UNIQUE INDEX call_legs_pkey ON public.call_legs USING btree (call_sid, leg_sid);
 
-CREATE INDEX call_legs_to_idx ON public.call_legs USING btree (to_e164);
+CREATE INDEX call_legs_to_idx ON public.call_legs USING btree (to_e164, dialled_at);
 
 CREATE INDEX call_lifecycle_call_idx ON ONLY public.call_lifecycle USING btree (call_sid, received_at);
 
@@ -3554,9 +3554,13 @@ begin
       into v_node, v_group
       from public.call_flow_versions as v where v.id = (v_last ->> 'version')::bigint;
       if v_node ->> 'type' = 'queue'
-        or (v_node ->> 'type' = 'ring' and v_group @> '{"confirm": true, "ring": "all"}')
+        or (v_node ->> 'type' = 'ring' and (v_group ->> 'confirm')::boolean and coalesce(v_group ->> 'ring', 'all') = 'all')
       then
         perform public.enter_queue(c, (v_last ->> 'version')::bigint, v_last ->> 'node', e.ask ->> 'call_token');
+      elsif v_node ->> 'type' = 'ring' and v_group ->> 'ring' = 'rotate' then
+        v_facts := v_facts || jsonb_strip_nulls(jsonb_build_object(
+          'longest_idle', public.longest_idle(c.org_id, array(select jsonb_array_elements_text(v_group -> 'members')))
+        ));
       end if;
     end if;
   end if;
@@ -4903,6 +4907,31 @@ CREATE OR REPLACE FUNCTION public.lock_dialling(p_org_id uuid)
 AS $function$
 begin
   perform pg_advisory_xact_lock(hashtextextended(concat('dialling:', p_org_id), 0));
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.longest_idle(p_org_id uuid, p_members text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (
+    select m.phone
+    from (
+      select coalesce(p.phone, w.name) as phone, w.nth
+      from unnest(p_members) with ordinality as w(name, nth)
+      left join public.people as p on p.handle = w.name and p.org_id is not distinct from p_org_id
+      where case when p.id is null then w.name like '+%' else public.person_available(p) end
+    ) as m
+    left join lateral (
+      select coalesce(l.ended_at, now()) as at from public.call_legs as l
+      where l.to_e164 = m.phone order by l.dialled_at desc limit 1
+    ) as last on true
+    order by last.at nulls first, m.nth
+    limit 1
+  );
 end
 $function$
 
@@ -9002,6 +9031,8 @@ grant execute on function line_has_spent(call_logs,bigint,integer) to service_ro
 grant execute on function lines_of_flow(bigint) to service_role;
 
 grant execute on function lock_dialling(uuid) to service_role;
+
+grant execute on function longest_idle(uuid,text[]) to service_role;
 
 grant execute on function mail_content(text,jsonb) to service_role;
 

@@ -128,6 +128,30 @@ begin
 end
 $$;
 
+-- The telephone of the available member who was dialled least recently for any call; of equals the first. Null: nobody is
+-- available.
+create function public.longest_idle(p_org_id uuid, p_members text[]) returns text
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return (
+    select m.phone
+    from (
+      select coalesce(p.phone, w.name) as phone, w.nth
+      from unnest(p_members) with ordinality as w(name, nth)
+      left join public.people as p on p.handle = w.name and p.org_id is not distinct from p_org_id
+      where case when p.id is null then w.name like '+%' else public.person_available(p) end
+    ) as m
+    left join lateral (
+      select coalesce(l.ended_at, now()) as at from public.call_legs as l
+      where l.to_e164 = m.phone order by l.dialled_at desc limit 1
+    ) as last on true
+    order by last.at nulls first, m.nth
+    limit 1
+  );
+end
+$$;
+
 -- Decides whom to dial for a queue: as many free members as callers wait whom nobody is being rung for, in the order of
 -- arrival, promises to call back among them; for a queue of one caller's own, all free members. p_phone: this telephone
 -- alone, which is free again. Returns how many.
@@ -466,7 +490,7 @@ end
 $$;
 
 -- What is decided by where an event has led its call: promises, holding, dialling. Returns facts: {callbacks: {group: true},
--- queue: as tell_place, transfer: as transfer_of, self: as person_at, attempt: as attempt_told, wake: whether somebody is to
+-- queue: as tell_place, longest_idle, transfer: as transfer_of, self: as person_at, attempt: as attempt_told, wake: whether somebody is to
 -- be dialled}.
 create function public.enact(c public.call_logs, e public.voice_event, p_path jsonb) returns jsonb
 language plpgsql volatile set search_path = ''
@@ -523,9 +547,13 @@ begin
       into v_node, v_group
       from public.call_flow_versions as v where v.id = (v_last ->> 'version')::bigint;
       if v_node ->> 'type' = 'queue'
-        or (v_node ->> 'type' = 'ring' and v_group @> '{"confirm": true, "ring": "all"}')
+        or (v_node ->> 'type' = 'ring' and (v_group ->> 'confirm')::boolean and coalesce(v_group ->> 'ring', 'all') = 'all')
       then
         perform public.enter_queue(c, (v_last ->> 'version')::bigint, v_last ->> 'node', e.ask ->> 'call_token');
+      elsif v_node ->> 'type' = 'ring' and v_group ->> 'ring' = 'rotate' then
+        v_facts := v_facts || jsonb_strip_nulls(jsonb_build_object(
+          'longest_idle', public.longest_idle(c.org_id, array(select jsonb_array_elements_text(v_group -> 'members')))
+        ));
       end if;
     end if;
   end if;
@@ -978,7 +1006,7 @@ grant select on public.dial_attempts, public.people_performance to authenticated
 grant select, insert, update on public.dial_attempts to service_role;
 grant select on public.people_performance to service_role;
 grant execute on function
-  public.lock_dialling, public.free_members, public.dispatch_queue, public.return_transfer, public.dispatch_phone,
+  public.lock_dialling, public.free_members, public.longest_idle, public.dispatch_queue, public.return_transfer, public.dispatch_phone,
   public.cancel_surplus, public.cancel_attempt, public.enter_queue, public.leave_queue, public.transfer_of, public.may_transfer,
   public.transfer_call, public.transfer_ended, public.enact, public.attempt_told, public.connect_caller, public.end_attempt,
   public.dial_content, public.begin_dial, public.dial_told, public.keep_promise, public.verify_person, public.queue_told,

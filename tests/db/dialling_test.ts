@@ -61,6 +61,30 @@ test("of ten people who press 1 at once for one call exactly one wins, and the o
   }
 });
 
+test("a ring that rotates begins with the available member who was dialled least recently", async (db) => {
+  const sql = await practice(db.sql, 3, { ring: "rotate" });
+  const phone = (nth: number) => `+1403555${999 + nth}`;
+  const rings = async () => {
+    const caller = new Caller(sql);
+    await caller.arrives();
+    return (await caller.leaves("main", "options.2")).longest_idle;
+  };
+  const talked = (nth: number, ago: string, until: string | null) =>
+    sql`
+      insert into call_legs (call_sid, leg_sid, to_e164, status, dialled_at, ended_at)
+      values (${newLeg()}, ${newLeg()}, ${phone(nth)}, ${
+      until && "completed"
+    }, now() - ${ago}::interval,
+        now() - ${until}::interval)`;
+  assertEquals(await rings(), phone(1));
+  await talked(1, "3 hours", "1 hour");
+  await talked(2, "2 hours", "90 minutes");
+  await talked(3, "50 minutes", null);
+  assertEquals(await rings(), phone(2));
+  await sql`update people set available = false where handle = 'p2'`;
+  assertEquals(await rings(), phone(1));
+});
+
 test("callers hold in order, no position rises, and each telephone has one dial", (db) =>
   holdInOrder(db, { callers: 40, people: 12 }));
 

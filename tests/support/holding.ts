@@ -13,7 +13,7 @@ const FLOW = {
   schema: 1,
   zone: "America/Edmonton",
   start: "main",
-  groups: { desk: GROUP, all: { ...GROUP, ring: "all" } },
+  groups: { desk: GROUP, all: GROUP },
   nodes: {
     main: {
       type: "menu",
@@ -48,6 +48,7 @@ export interface Facts {
   self?: { handle: string; available: boolean };
   transfer?: string;
   wake?: boolean;
+  longest_idle?: string;
 }
 
 let callers = 0;
@@ -65,7 +66,8 @@ export async function practice(
     ...changes,
     groups: {
       desk: { ...GROUP, members, ...group },
-      all: { ...GROUP, members, ring: "all", ...group },
+      // Of a group that does not say how, all ring.
+      all: { ...GROUP, members, ...group },
     },
   };
   await sql`select publish_flow(null, 'practice', ${sql.json(flow as never)}, ${HASH}, ${[LINE]})`;

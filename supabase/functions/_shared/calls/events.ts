@@ -185,6 +185,8 @@ export interface Facts {
   readonly callable?: boolean | undefined;
   /** The groups for which a call back is promised by now: only then may the caller hear so. */
   readonly callbacks?: Readonly<Record<string, true>> | undefined;
+  /** At a ring that rotates: the telephone of the available member who has been idle longest. */
+  readonly longest_idle?: string | undefined;
   /** The caller's place; absent: the call holds nowhere. */
   readonly queue?: Place | undefined;
   /**

@@ -3554,6 +3554,7 @@ export type Database = {
       };
       "lines_of_flow": { Args: { "p_flow_id": number }; Returns: Json };
       "lock_dialling": { Args: { "p_org_id": string }; Returns: undefined };
+      "longest_idle": { Args: { "p_members": (string)[]; "p_org_id": string }; Returns: string };
       "mail_content": { Args: { "p_kind": string; "p_payload": Json }; Returns: Json };
       "make_audited": {
         Args: { "p_by"?: string; "p_kept": (string)[]; "p_key": string; "p_table": unknown };

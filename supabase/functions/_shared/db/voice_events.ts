@@ -28,6 +28,7 @@ const answer: z.ZodMiniType<{ duplicate: boolean; admitted: boolean; call: Accep
           z.record(z.string(), z.object({ full: z.boolean() })),
         ),
         callable: z.optional(z.boolean()),
+        longest_idle: z.optional(z.string()),
         callbacks: z.optional(z.record(z.string(), z.literal(true))),
         queue: z.optional(z.object({
           position: z.number(),
