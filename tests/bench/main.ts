@@ -8,6 +8,7 @@ import { flows } from "./flows.ts";
 import { history } from "./history.ts";
 import { jobsPerSecond } from "./jobs.ts";
 import { ownTime } from "./own_time.ts";
+import { people } from "./people.ts";
 import { recordCall } from "./recorded_call.ts";
 import { isMet, type Machine, type Row, table } from "./report.ts";
 import { storage } from "./storage.ts";
@@ -27,6 +28,7 @@ const MEASURES = [
   "history",
   "storage",
   "jobs",
+  "people",
 ];
 
 const HELP = `Measures this checkout, each figure beside what it is held against.
@@ -109,6 +111,16 @@ async function measure(world: World, options: Options): Promise<Row[]> {
           long: quick ? 20_000 : 1_000_000,
           log,
         }),
+    ],
+    people: [
+      "Holding, accepting, calling back",
+      () =>
+        people(
+          world,
+          quick
+            ? { callers: 300, races: 100, promises: 100 }
+            : { callers: 1000, races: 10_000, promises: 10_000 },
+        ),
     ],
     storage: ["Storage", () => storage(world, call, { pgbench, seconds: load.seconds })],
   };
