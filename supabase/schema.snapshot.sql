@@ -3059,7 +3059,7 @@ begin
     return a.call_sid;
   end if;
   if q.taken_by is distinct from a.token then
-    -- Whoever was to have this caller gets the one that was taken here, or that one waits again.
+    -- The person who was to have this caller gets the one that was taken here. Without such a person that one waits again.
     update public.queue_entries as e set taken_by = q.taken_by, taken_at = q.taken_at
     where e.taken_by = a.token and e.left_at is null and e.connected_at is null;
     update public.dial_attempts as t set call_sid = a.call_sid where t.token = q.taken_by and t.connected_at is null;

@@ -631,7 +631,7 @@ test("a promise waits for its hours, and is due when they begin", async (db) => 
   assertEquals(row!.opens, true);
 });
 
-test("how a telephone's ringing ended is told apart", async (db) => {
+test("each end of a telephone's ringing has a result of its own", async (db) => {
   const sql = await practice(db.sql, 1);
   const caller = new Caller(sql);
   await caller.holds();
