@@ -59,7 +59,7 @@ export function startTelephones(showWebhook) {
     if (!field.reportValidity()) return;
     const number = field.value;
     add(number, known.find((each) => each.number === number)?.name ?? phoneNumber(number));
-    field.value = "";
+    event.target.reset();
   });
   byId("add-people").addEventListener("click", async () => {
     const response = await fetch("/api/telephones").catch(() => undefined);
