@@ -2041,7 +2041,7 @@ END
 CREATE OR REPLACE FUNCTION public.alert_content(p_payload jsonb)
  RETURNS jsonb
  LANGUAGE sql
- STABLE
+ STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
   select jsonb_build_object(
@@ -2057,6 +2057,22 @@ AS $function$
   join public.search_documents as d on d.owner = a.owner and d.kind = p_payload ->> 'kind' and d.ref = p_payload ->> 'ref'
     and d.fts @@ public.search_query(a.query, d.lang)
   where a.id = (p_payload ->> 'alert_id')::uuid and a.active
+    and (
+      a.user_id is null
+      or exists (select from public.members as m where m.user_id = a.user_id and m.owner = a.owner)
+      -- Organisations whose people are told by their tokens only.
+      or not exists (select from public.members as m where m.owner = a.owner)
+    )
+    and (
+      a.channel <> 'mail' or a.user_id is null
+      or exists (
+        select from public.members as m where m.owner = a.owner and m.user_id is not null and m.email = lower(a.target)
+      )
+      or exists (
+        select from auth.users as u
+        where u.id = a.user_id and u.email_confirmed_at is not null and lower(u.email) = lower(a.target)
+      )
+    )
   order by d.part
   limit 1
 $function$
@@ -4952,6 +4968,7 @@ AS $function$
       where r.call_sid = p_payload ->> 'call_sid' and r.recording_sid = p_payload ->> 'recording_sid'
     )
     when 'mail_alert' then p_payload
+    when 'mail_search_alert' then public.alert_content(p_payload)
     when 'mail_missed_call' then public.missed_call_mail(p_payload ->> 'call_sid')
     else (
       select jsonb_build_object(
@@ -5029,13 +5046,13 @@ AS $function$
     returning alert_id, kind, ref, call_sid
   )
   select public.enqueue_job(
-    'search_alert', format('%s/%s/%s', m.alert_id, m.kind, m.ref),
+    case a.channel when 'mail' then 'mail_search_alert' else 'search_alert' end, format('%s/%s/%s', m.alert_id, m.kind, m.ref),
     jsonb_strip_nulls(jsonb_build_object(
       'alert_id', m.alert_id, 'kind', m.kind, 'ref', m.ref, 'call_sid', m.call_sid,
       'contact_message_id', case m.kind when 'message' then m.ref end
     ))
   )
-  from matched as m
+  from matched as m join public.search_alerts as a on a.id = m.alert_id
 $function$
 
 CREATE OR REPLACE FUNCTION public.may_transfer(a dial_attempts)
@@ -10133,6 +10150,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- job_kinds: {"keep": "30 days", "kind": "mail_contact_notification", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 2, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.5, "longest_hold": "00:15:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
 
 -- job_kinds: {"keep": "30 days", "kind": "mail_missed_call", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 2, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.5, "longest_hold": "00:15:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
+
+-- job_kinds: {"keep": "30 days", "kind": "mail_search_alert", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 2, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.5, "longest_hold": "00:15:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
 
 -- job_kinds: {"keep": "30 days", "kind": "mail_voicemail", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 1, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.9, "longest_hold": "00:01:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
 

@@ -244,6 +244,7 @@ async function ask(
 
 /** Without what moves the terminal's cursor or hides text. */
 function visible(text: string): string {
+  // deno-lint-ignore no-control-regex -- Escape begins the terminal's commands; those of `mark` stay.
   return text.replaceAll(/[^\P{Cc}\u001b]|\u001b(?!\[(?:1|22)m)/gu, " ");
 }
 

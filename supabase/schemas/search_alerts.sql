@@ -132,19 +132,20 @@ as $$
     returning alert_id, kind, ref, call_sid
   )
   select public.enqueue_job(
-    'search_alert', format('%s/%s/%s', m.alert_id, m.kind, m.ref),
+    case a.channel when 'mail' then 'mail_search_alert' else 'search_alert' end, format('%s/%s/%s', m.alert_id, m.kind, m.ref),
     jsonb_strip_nulls(jsonb_build_object(
       'alert_id', m.alert_id, 'kind', m.kind, 'ref', m.ref, 'call_sid', m.call_sid,
       'contact_message_id', case m.kind when 'message' then m.ref end
     ))
   )
-  from matched as m
+  from matched as m join public.search_alerts as a on a.id = m.alert_id
 $$;
 
 -- What the message of an alert says, {alert: {id, name, query, channel, target, secret, org_id}, document: {kind, ref, call_sid,
--- at, speaker, start_sec, text, party}}; null: the alert or the document is gone.
+-- at, speaker, start_sec, text, party}}; null: the document is gone, or the alert, which ends with its owner's membership. Mail
+-- goes to members and to the address that its owner signs in with, not to strangers. SECURITY DEFINER because of that address.
 create function public.alert_content(p_payload jsonb) returns jsonb
-language sql stable set search_path = ''
+language sql stable security definer set search_path = ''
 as $$
   select jsonb_build_object(
     'alert', jsonb_build_object(
@@ -159,6 +160,22 @@ as $$
   join public.search_documents as d on d.owner = a.owner and d.kind = p_payload ->> 'kind' and d.ref = p_payload ->> 'ref'
     and d.fts @@ public.search_query(a.query, d.lang)
   where a.id = (p_payload ->> 'alert_id')::uuid and a.active
+    and (
+      a.user_id is null
+      or exists (select from public.members as m where m.user_id = a.user_id and m.owner = a.owner)
+      -- Organisations whose people are told by their tokens only.
+      or not exists (select from public.members as m where m.owner = a.owner)
+    )
+    and (
+      a.channel <> 'mail' or a.user_id is null
+      or exists (
+        select from public.members as m where m.owner = a.owner and m.user_id is not null and m.email = lower(a.target)
+      )
+      or exists (
+        select from auth.users as u
+        where u.id = a.user_id and u.email_confirmed_at is not null and lower(u.email) = lower(a.target)
+      )
+    )
   order by d.part
   limit 1
 $$;

@@ -174,11 +174,15 @@ Deno.test("without a key or a member's token nothing is told", async () => {
 });
 
 Deno.test("a member who asks too often waits", async () => {
-  const headers = as(memberToken(ORG, "viewer"));
-  const answers = await Promise.all(Array.from({ length: 125 }, () => ask({}, headers)));
-  const refused = answers.filter(({ status }) => status === 429);
-  assertEquals(refused.length, 5);
-  assert(Number(refused[0]!.headers.get("retry-after")) >= 1);
+  const sub = crypto.randomUUID();
+  const limits = [{ identifier_type: "user", identifier: sub, max: 120, window_sec: 60 }];
+  for (let nth = 0; nth < 120; nth++) {
+    // deno-lint-ignore no-await-in-loop
+    await sql`select take_rate_limits('call-search', ${sql.json(limits)})`;
+  }
+  const { status, headers } = await ask({ q: "x" }, as(memberToken(ORG, "viewer", { sub })));
+  assertEquals(status, 429);
+  assert(Number(headers.get("retry-after")) >= 1);
 });
 
 // --- export ---------------------------------------------------------------------------------------------------
