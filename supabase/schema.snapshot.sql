@@ -3977,9 +3977,11 @@ BEGIN ATOMIC
            WHERE ((NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id)) AND (p.hash IN ( SELECT (h.h #>> '{}'::text[])
                     FROM jsonb_path_query(flow_check_facts.p_definition, '$."prompts".**."audio"'::jsonpath) h(h))))), '{}'::jsonb), 'people', COALESCE(( SELECT jsonb_agg(p.handle ORDER BY p.handle) AS jsonb_agg
             FROM people p
-           WHERE ((NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id)) AND (p.handle IN ( SELECT rung_by(flow_check_facts.p_definition) AS rung_by)))), '[]'::jsonb), 'own_lines', own_lines(ARRAY( SELECT COALESCE((p.phone)::text, m.m) AS "coalesce"
+           WHERE ((NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id)) AND (p.handle IN ( SELECT rung_by(flow_check_facts.p_definition) AS rung_by)))), '[]'::jsonb), 'own_lines', (own_lines(ARRAY( SELECT COALESCE((p.phone)::text, m.m) AS "coalesce"
             FROM (rung_by(flow_check_facts.p_definition) m(m)
-              LEFT JOIN people p ON (((p.handle = m.m) AND (NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id))))))), 'flows', COALESCE(( SELECT jsonb_object_agg(u.name, v.definition) AS jsonb_object_agg
+              LEFT JOIN people p ON (((p.handle = m.m) AND (NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id))))))) || COALESCE(( SELECT jsonb_agg(p.handle ORDER BY p.handle) AS jsonb_agg
+            FROM people p
+           WHERE ((NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id)) AND (p.handle IN ( SELECT rung_by(flow_check_facts.p_definition) AS rung_by)) AND (own_lines(ARRAY[(p.phone)::text]) <> '[]'::jsonb))), '[]'::jsonb)), 'flows', COALESCE(( SELECT jsonb_object_agg(u.name, v.definition) AS jsonb_object_agg
             FROM (flows_used(flow_check_facts.p_org_id, flow_check_facts.p_definition) u(name, version_id)
               LEFT JOIN call_flow_versions v ON ((v.id = u.version_id)))), '{}'::jsonb)) AS jsonb_build_object;
 END
