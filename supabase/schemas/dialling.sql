@@ -511,7 +511,7 @@ begin
     ));
     v_made := coalesce((v_facts #>> '{attempt,wake}')::integer, 0);
   end if;
-  if e.ask ? 'self' then
+  if e.ask ? 'self' and c.flow_version is not null then
     v_facts := v_facts || jsonb_strip_nulls(jsonb_build_object(
       'self', public.person_at(c.org_id, c.party, (e.ask #>> '{self,available}')::boolean)
     ));

@@ -72,6 +72,7 @@ Deno.test("an arrival is recorded under the caller's limit and the line's, and d
       ...DIALS.ask,
       callable: true,
       call_token: incomingCall.CallToken,
+      self: {},
     },
     meta: {},
   }]);

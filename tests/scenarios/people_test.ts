@@ -167,6 +167,38 @@ Deno.test("a caller whom nobody takes over returns to the person who passed them
   assertEquals(first!.transfer, "returned");
 });
 
+Deno.test("a person's own telephone tells and changes whether they receive calls, and else is a caller's", async () => {
+  const away = await ring({ keys: ["1"] }, phoneOf(3));
+  assertEquals(heard(away), [
+    "You are available for calls. To stop receiving calls, press 1. To go on as a caller, press 2.",
+    "You receive no calls from now on. Goodbye.",
+  ]);
+  const available = async () =>
+    (await sql`select handle from people where available order by handle`).map((p) => p.handle);
+  assertEquals(await available(), ["p1", "p2"]);
+  const back = await ring({ keys: ["1"] }, phoneOf(3));
+  assert(heard(back)[1]!.startsWith("You receive calls from now on."));
+  assertEquals(await available(), ["p1", "p2", "p3"]);
+  for (const key of ["2", ""]) {
+    const caller = await ring({ keys: [key, "1"] }, phoneOf(3));
+    assert(heard(caller).some((text) => text.startsWith("For the desk, press 1.")));
+    assertEquals(await entry(caller), "answered");
+    await sql`delete from dial_attempts`;
+  }
+  assertEquals(await available(), ["p1", "p2", "p3"]);
+});
+
+Deno.test("a number that its network says is forged changes nobody's availability", async () => {
+  const record = await practice.simulator.call({
+    from: phoneOf(3),
+    to: LINE,
+    params: { StirVerstat: "TN-Validation-Failed-C" },
+    script: {},
+  });
+  await practice.simulator.settle();
+  assert(heard(record)[0]!.startsWith("For the desk"));
+});
+
 /** The hours of every promise. */
 async function always() {
   const weekly = Object.fromEntries(
