@@ -2,6 +2,7 @@ import { delay } from "@std/async/delay.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
 import type { Locator, Page } from "playwright-core";
+import { people } from "../../scripts/people/main.ts";
 import dental from "../../supabase/flows/dental.json" with { type: "json" };
 import { accessibilityFaults, browserTests } from "../support/browser.ts";
 import { ROOT } from "../../scripts/local/stack.ts";
@@ -191,4 +192,29 @@ test("by task phone: one terminal calls the practice, others hold the people's t
   }
   await output.cancel();
   assertEquals((await ben.status).code, 0);
+});
+
+test("task people verify: key 1 on the person's telephone proves whose it is, another answer does not", async (openPage) => {
+  await open();
+  const { sql } = lab().hotline.db;
+  const number = "+14035550177";
+  await sql`insert into people (handle, name, phone) values ('dora', 'Dora Lee', ${number})`;
+  const { page } = await openPage("phone");
+  await addTelephone(page, number);
+  const verify = async () => {
+    const lines: string[] = [];
+    const print = (line: string) => void lines.push(line);
+    const port = new URL(lab().hotline.url).port;
+    const env = (name: string) => name === "TRADELINE_API_PORT" ? port : undefined;
+    const code = await people(["verify", "dora"], { env, print, complain: print });
+    return { code, said: lines.at(-1) };
+  };
+  const declined = verify();
+  await button(await ringing(page), "Decline").click();
+  assertEquals(await declined, { code: 1, said: "Dora Lee is not verified: the line was busy." });
+  const accepted = verify();
+  await accept(await ringing(page));
+  assertEquals(await accepted, { code: 0, said: "Dora Lee is verified." });
+  const [dora] = await sql`select verified_at is not null as verified from people`;
+  assertEquals(dora?.["verified"], true);
 });
