@@ -465,6 +465,12 @@ test("the caller whom Twilio has connected counts, and the two who were mixed up
   assertEquals((await first.leg(a!.token, legs[0], "pressed")).attempt!.call_sid, first.sid);
   assertEquals((await second.leg(b!.token, legs[1], "pressed")).attempt!.call_sid, second.sid);
   assertEquals((await second.leg(a!.token, legs[0], "connected")).attempt!.call_sid, second.sid);
+  const [swapped] = await sql`
+    select e.taken_by, a.call_sid from queue_entries as e join dial_attempts as a on a.token = ${
+    b!.token
+  }
+    where e.call_sid = ${first.sid}`;
+  assertEquals([swapped!.taken_by, swapped!.call_sid], [b!.token, first.sid]);
   assertEquals((await first.leg(b!.token, legs[1], "connected")).attempt!.call_sid, first.sid);
   for (const [i, token] of [a!.token, b!.token].entries()) {
     // Its URL still names the call that it was dialled for.
