@@ -3291,6 +3291,9 @@ declare
 begin
   select * into a from public.dial_attempts as t where t.token = p_token;
   perform public.lock_dialling(a.org_id);
+  if p_state = 'created' and exists (select from public.dial_attempts as o where o.leg_sid = p_leg_sid and o.id <> a.id) then
+    return '{"over": false, "other": true, "wake": 0}';
+  end if;
   update public.dial_attempts as t set
     state = p_state, leg_sid = p_leg_sid, dialled_at = case when p_state <> 'intended' then t.dialled_at end
   where t.id = a.id and t.state in ('intended', 'unknown') and t.ended_at is null;

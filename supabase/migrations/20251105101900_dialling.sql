@@ -797,7 +797,7 @@ end
 $$;
 
 -- What Twilio answered: p_state `created` with the leg, `refused`, or `intended`, when it was asked again and has no such leg.
--- Returns {over, wake}: over, when the leg is to be ended.
+-- Returns {over, other, wake}: over, when the leg is to be ended; other, when it is that of another attempt.
 create function public.dial_told(p_token uuid, p_state text, p_leg_sid text default null) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
@@ -807,6 +807,9 @@ declare
 begin
   select * into a from public.dial_attempts as t where t.token = p_token;
   perform public.lock_dialling(a.org_id);
+  if p_state = 'created' and exists (select from public.dial_attempts as o where o.leg_sid = p_leg_sid and o.id <> a.id) then
+    return '{"over": false, "other": true, "wake": 0}';
+  end if;
   update public.dial_attempts as t set
     state = p_state, leg_sid = p_leg_sid, dialled_at = case when p_state <> 'intended' then t.dialled_at end
   where t.id = a.id and t.state in ('intended', 'unknown') and t.ended_at is null;

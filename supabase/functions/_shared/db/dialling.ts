@@ -81,6 +81,8 @@ export type DialOutcome =
 const dialAnswer = z.object({
   /** The leg is to be ended. */
   over: z.boolean(),
+  /** It is the leg of another attempt. */
+  other: z.optional(z.boolean()),
   /** How many others are to be dialled now. */
   wake: z.number(),
 });
