@@ -220,11 +220,14 @@ declare
   v_disclosure public.disclosures;
   v_path jsonb;
 begin
-  if e.ask ? 'attempt' and e.ask #>> '{attempt,told}' is distinct from 'connected' then
-    -- The leg may have taken another caller of its queue than the one that it was dialled for.
-    e.call_sid := coalesce(
-      (select a.call_sid from public.dial_attempts as a where a.token = (e.ask #>> '{attempt,token}')::uuid), e.call_sid
-    );
+  if e.ask ? 'attempt' then
+    -- The leg may have taken another caller of its queue than the one that it was dialled for: the first one that it was
+    -- connected with stands.
+    e.call_sid := coalesce((
+      select a.call_sid from public.dial_attempts as a
+      where a.token = (e.ask #>> '{attempt,token}')::uuid
+        and (a.connected_at is not null or e.ask #>> '{attempt,told}' is distinct from 'connected')
+    ), e.call_sid);
     e.parent_call_sid := e.call_sid;
   end if;
   -- The events of one call take turns, copies of one event included; different calls do not wait here. (An advisory lock,

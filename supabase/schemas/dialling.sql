@@ -637,8 +637,10 @@ begin
       a.result := 'taken';
     end if;
   elsif p_told = 'connected' and a.accepted_at is not null then
+    if a.purpose = 'person' and a.connected_at is null then
+      a.call_sid := public.connect_caller(a, coalesce(p_call_sid, a.call_sid));
+    end if;
     a.connected_at := coalesce(a.connected_at, now());
-    a.call_sid := case when a.purpose = 'person' then public.connect_caller(a, coalesce(p_call_sid, a.call_sid)) else a.call_sid end;
   elsif p_told = 'transfer' and a.connected_at is not null and a.ended_at is null then
     v_transfer := public.transfer_call(a, p_code);
     v_made := coalesce((v_transfer ->> 'wake')::integer, 0);
