@@ -179,7 +179,7 @@ Deno.test("any other key declines", async () => {
   }
 });
 
-Deno.test("that the two are connected is told of the person's leg, and connects whatever fails", async () => {
+Deno.test("the connection is stored for the person's leg, and happens whatever fails", async () => {
   const onCallersLeg = { ...onTheLine, DequeingCallSid: CHILD_SID, QueueTime: "9" };
   for (const answer of [{ won: true }, null, "unavailable"] as const) {
     const { verbs, deps } = await hears("connected", onCallersLeg, answer);
@@ -268,7 +268,7 @@ Deno.test("a telephone is verified by 1, and by nothing else", async () => {
   ]]]);
 });
 
-Deno.test("a talk's end ends the leg, and a caller who had gone is told of", async () => {
+Deno.test("a talk's end ends the leg, and the person hears of a caller who had gone", async () => {
   const talked = await hears("ended", leg(dialEnded("completed", { DialBridged: "true" })), {});
   assertEquals(talked.outline, ["Hangup"]);
   assertEquals(talked.deps.events[0], {

@@ -188,7 +188,7 @@ Deno.test("a person's own telephone tells and changes whether they receive calls
   assertEquals(await available(), ["p1", "p2", "p3"]);
 });
 
-Deno.test("a number that its network says is forged changes nobody's availability", async () => {
+Deno.test("a number that its network says is forged changes no availability", async () => {
   const record = await practice.simulator.call({
     from: phoneOf(3),
     to: LINE,

@@ -22,7 +22,7 @@ function arrival(deps: Deps): TwimlStep {
     interpret(webhook) {
       const { From, To, StirVerstat } = webhook.fields;
       const limits = callLimits(From, To, deps.settings);
-      // A number that its network says is forged is nobody's own telephone.
+      // A number that its network says is forged belongs to another telephone.
       const isForged = StirVerstat?.startsWith("TN-Validation-Failed") === true;
       return {
         state: { ...ARRIVAL, turn: 1 },
