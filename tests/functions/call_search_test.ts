@@ -82,7 +82,7 @@ Deno.test("what was said is found as soon as it is stored, marked, with its seco
     org_id: ORG,
     title: "+14165550777",
     snippet: "Please send the <mark>refund</mark> &amp; repair my broken <mark>furnace</mark>",
-    url: `#/calls/${sid}?at=${start_sec}`,
+    url: `#/calls/${sid}/${start_sec}`,
   });
   assert(score > 0 && Date.parse(at) > 0 && start_sec >= 0);
   assertEquals([body.partial, body.meaning, body.facets.kind.voicemail], [false, false, 1]);
@@ -263,6 +263,108 @@ Deno.test("only an operator and the own administrators take in contacts", async 
   assertEquals((await importFile(file, {})).status, 401);
   assertEquals((await importFile("name\nJane")).status, 400);
   assertEquals((await importFile(`phone\n${"x".repeat(1024 * 1024)}`)).status, 413);
+});
+
+// --- notes, tags, work on voicemails, saved searches: the Data API under each role ---------------------------
+
+/** Writes through the Data API as a member. @returns the status */
+async function write(
+  headers: Record<string, string>,
+  table: string,
+  body: unknown,
+  method = "POST",
+  query = "",
+): Promise<number> {
+  const response = await fetch(`${system.url}/rest/v1/${table}${query}`, {
+    method,
+    headers: { "content-type": "application/json", apikey: "sb_publishable_local", ...headers },
+    ...(method !== "DELETE" && { body: JSON.stringify(body) }),
+  });
+  await response.body?.cancel();
+  return response.status;
+}
+
+Deno.test("agents write notes and tags and work on voicemails; viewers and strangers do not", async () => {
+  const call_sid = await voicemail(ORG, "Please repair the greenhouse");
+  const [{ recording_sid } = {}] =
+    await sql`select recording_sid from recordings where call_sid = ${call_sid}`;
+  const rows = [
+    ["call_notes", { call_sid, body: "Sent the greenhouse crew" }],
+    ["call_tags", { call_sid, tag: "urgent" }],
+    ["voicemail_steps", { call_sid, recording_sid, state: "taken" }],
+  ] as const;
+  const stranger = as(memberToken(OTHER, "owner"));
+  for (const [table, row] of rows) {
+    // deno-lint-ignore no-await-in-loop
+    for (
+      const [asker, may] of [[as(memberToken(ORG, "viewer")), false], [stranger, false], [
+        as(memberToken(ORG, "agent")),
+        true,
+      ]] as const
+    ) {
+      // deno-lint-ignore no-await-in-loop
+      const status = await write(asker, table, row);
+      assertEquals(status < 300, may, `${table}: ${status}`);
+    }
+  }
+  assertEquals((await ask({ q: "greenhouse crew" }, member)).body.results.length, 1);
+  const tagged = await ask({ filters: { tag: "urgent" } }, member);
+  assertEquals(tagged.body.results.map((each: Json) => each.call_sid), [call_sid]);
+  assertEquals((await ask({ q: "greenhouse" }, stranger)).body.results, []);
+});
+
+Deno.test("of two who take a voicemail at once one has it, and each step says who", async () => {
+  const call_sid = await voicemail(ORG, "The first one has it");
+  const [{ recording_sid } = {}] =
+    await sql`select recording_sid from recordings where call_sid = ${call_sid}`;
+  const subs = [crypto.randomUUID(), crypto.randomUUID()];
+  const statuses = await Promise.all(
+    subs.map((sub) =>
+      write(as(memberToken(ORG, "agent", { sub })), "voicemail_steps", {
+        call_sid,
+        recording_sid,
+        state: "taken",
+      })
+    ),
+  );
+  assertEquals(statuses.toSorted(), [201, 409]);
+  const winner = subs[statuses.indexOf(201)]!;
+  assertEquals(
+    await write(as(memberToken(ORG, "agent", { sub: winner })), "voicemail_steps", {
+      call_sid,
+      recording_sid,
+      state: "done",
+    }),
+    201,
+  );
+  const steps =
+    await sql`select state, author from voicemail_steps where call_sid = ${call_sid} order by id`;
+  assertEquals(steps.map(({ state, author }) => [state, author]), [["taken", winner], [
+    "done",
+    winner,
+  ]]);
+});
+
+Deno.test("a saved search and an alert are their owner's, unseen by colleagues", async () => {
+  const [mine, colleague] = [as(memberToken(ORG, "agent")), as(memberToken(ORG, "owner"))];
+  assertEquals(await write(mine, "saved_searches", { name: "Refunds", query: "refund" }), 201);
+  assertEquals(
+    await write(mine, "search_alerts", {
+      name: "R",
+      query: "refund",
+      channel: "mail",
+      target: "a@example.com",
+    }),
+    201,
+  );
+  for (const table of ["saved_searches", "search_alerts"]) {
+    const read = async (headers: Record<string, string>) =>
+      (await (await fetch(`${system.url}/rest/v1/${table}?select=name`, {
+        headers: { apikey: "sb_publishable_local", ...headers },
+      })).json()).length;
+    // deno-lint-ignore no-await-in-loop
+    assertEquals([await read(mine), await read(colleague)], [1, 0], table);
+  }
 });
 
 // --- the command ----------------------------------------------------------------------------------------------

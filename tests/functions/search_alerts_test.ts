@@ -1,4 +1,4 @@
-// Alerts on words: who is told of what, once, and where messages may go. The words are matched in db/search_test.ts.
+// Alerts on words: their messages, each once, and where these may go. The words are matched in db/search_test.ts.
 
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";

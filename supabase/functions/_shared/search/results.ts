@@ -14,8 +14,8 @@ export const EXPORT_COLUMNS = [
 
 /** The page of a result in the console, at its second of audio. Relative to the console's address. */
 export function urlOf({ kind, call_sid, ref, start_sec }: SearchResult): string {
-  if (call_sid === null) return `#/${kind === "contact" ? "contacts" : "messages"}/${ref}`;
-  return `#/calls/${call_sid}${start_sec === null ? "" : `?at=${start_sec}`}`;
+  if (call_sid !== null) return `#/calls/${call_sid}${start_sec === null ? "" : `/${start_sec}`}`;
+  return kind === "message" ? `#/contacts/messages/${ref}` : `#/contacts/${ref}`;
 }
 
 /** A result without a second where there is no audio, and without the key of a call, which is `call_sid`. */
