@@ -466,7 +466,7 @@ test("the caller whom Twilio has connected counts, and the two who were mixed up
   assertEquals((await second.leg(b!.token, legs[1], "pressed")).attempt!.call_sid, second.sid);
   assertEquals((await second.leg(a!.token, legs[0], "connected")).attempt!.call_sid, second.sid);
   // Told again by the end of the <Dial>, whose URL was written before.
-  const again = await first.leg(a!.token, legs[0], "connected", { identity: "ended" });
+  const again = await first.leg(a!.token, legs[0], "connected");
   assertEquals(again.attempt!.call_sid, second.sid);
   const [swapped] = await sql`
     select e.taken_by, a.call_sid from queue_entries as e join dial_attempts as a on a.token = ${

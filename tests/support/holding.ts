@@ -135,6 +135,8 @@ export class Caller {
     accept(
       this.sql,
       this.event({
+        // As those of the functions, it names the leg: the event may be folded into another call.
+        identity: `leg-${leg_sid}-${crypto.randomUUID()}`,
         event: told === "connected" ? "leg_accepted" : "leg_asked",
         leg_sid,
         parent_call_sid: this.sid,
