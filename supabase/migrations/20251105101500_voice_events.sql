@@ -354,11 +354,10 @@ begin
   if (v_before.party, v_before.org_id) is distinct from (v_call.party, v_call.org_id) then
     perform public.meet_contact(v_call);
   end if;
-  if e.transcript is not null or (v_before.recording_sid is not null and (
-    coalesce(e.recording_lost, false)
-    or (v_before.org_id, v_before.party, v_before.consent_given, v_before.recording_duration_sec)
-      is distinct from (v_call.org_id, v_call.party, v_call.consent_given, v_call.recording_duration_sec)
-  )) then
+  if (e.recording_sid is not null and coalesce(e.transcript, v_recording.transcript) is not null)
+    or (v_before.recording_sid is not null
+      and (v_before.org_id, v_before.party, v_before.consent_given) is distinct from (v_call.org_id, v_call.party, v_call.consent_given))
+  then
     perform public.index_source('recordings', null, v_call.call_sid);
   end if;
   if v_call.status >= 'lost' and (v_call.recording_source = 'voicemail' or e.recording_lost) then

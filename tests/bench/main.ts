@@ -11,6 +11,7 @@ import { ownTime } from "./own_time.ts";
 import { people } from "./people.ts";
 import { recordCall } from "./recorded_call.ts";
 import { isMet, type Machine, type Row, table } from "./report.ts";
+import { search } from "./search.ts";
 import { storage } from "./storage.ts";
 import { strangers } from "./strangers.ts";
 import { throughput } from "./throughput.ts";
@@ -26,6 +27,7 @@ const MEASURES = [
   "cold",
   "code",
   "history",
+  "search",
   "storage",
   "jobs",
   "people",
@@ -101,6 +103,15 @@ async function measure(world: World, options: Options): Promise<Row[]> {
       "History",
       () =>
         history(world, call, { ...load, long: options.calls, short: quick ? 5000 : 10_000, log }),
+    ],
+    search: [
+      "Search",
+      () =>
+        search(world, {
+          passages: quick ? 50_000 : 1_000_000,
+          searches: quick ? 10 : 40,
+          log,
+        }),
     ],
     jobs: [
       "Jobs",

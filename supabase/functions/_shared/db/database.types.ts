@@ -3237,7 +3237,7 @@ export type Database = {
         Args: { "p_org_id": string; "p_phone"?: string; "p_queue": string };
         Returns: number;
       };
-      "document_match": { Args: { "p_query": string }; Returns: string };
+      "document_match": { Args: { "p_queries": (unknown)[] }; Returns: string };
       "embedded_text": {
         Args: {
           "p_document": Omit<
@@ -3456,6 +3456,7 @@ export type Database = {
         };
       };
       "forget_person": { Args: { "p_email"?: string; "p_number": string }; Returns: Json };
+      "forget_searches": { Args: { "p_batch"?: number }; Returns: number };
       "forget_telephony_token": { Args: { "p_subaccount_sid": string }; Returns: undefined };
       "free_members": {
         Args: {
@@ -3471,6 +3472,13 @@ export type Database = {
         }[];
       };
       "from_micros": { Args: { "p_micros": string }; Returns: string };
+      "fuse_hits": {
+        Args: {
+          "p_near": (Database["public"]["CompositeTypes"]["search_hit"])[];
+          "p_words": (Database["public"]["CompositeTypes"]["search_hit"])[];
+        };
+        Returns: (Database["public"]["CompositeTypes"]["search_hit"])[];
+      };
       "has_role": {
         Args: { "p_org_id": string; "p_role": Database["public"]["Enums"]["member_role"] };
         Returns: boolean;
@@ -3593,6 +3601,16 @@ export type Database = {
       "my_role": {
         Args: Record<PropertyKey, never>;
         Returns: Database["public"]["Enums"]["member_role"];
+      };
+      "names_number": { Args: { "p_number": string; "p_query": string }; Returns: boolean };
+      "near_hits": {
+        Args: {
+          "p_conditions": string;
+          "p_embedding": (number)[];
+          "p_model": string;
+          "p_owner": string;
+        };
+        Returns: (Database["public"]["CompositeTypes"]["search_hit"])[];
       };
       "nearest_documents": {
         Args: {
@@ -3794,9 +3812,12 @@ export type Database = {
         Args: {
           "p_after": Json;
           "p_deadline": string;
+          "p_embedding": (number)[];
           "p_filters": Json;
+          "p_model": string;
           "p_now": string;
           "p_owner": string;
+          "p_queries": (unknown)[];
           "p_query": string;
         };
         Returns: Record<string, unknown>;
@@ -3826,7 +3847,9 @@ export type Database = {
         Returns: Json;
       };
       "search_kinds_of_calls": { Args: Record<PropertyKey, never>; Returns: (string)[] };
+      "search_queries": { Args: { "p_query": string }; Returns: (unknown)[] };
       "search_query": { Args: { "p_lang": string; "p_query": string }; Returns: unknown };
+      "search_score": { Args: { "p_now": string; "p_tsquery": string }; Returns: string };
       "search_snippet": {
         Args: {
           "p_body": string;
@@ -3959,7 +3982,7 @@ export type Database = {
       };
       "transfer_ended": { Args: { "p_result": string; "p_token": string }; Returns: undefined };
       "transfer_of": { Args: { "p_call_sid": string }; Returns: string };
-      "tsquery_by_language": { Args: { "p_query": string }; Returns: string };
+      "tsquery_by_language": { Args: { "p_queries": (unknown)[] }; Returns: string };
       "unknown_calls": { Args: { "p_calls": Json }; Returns: string[] };
       "verify_person": {
         Args: { "p_handle": string; "p_line": string; "p_org_id": string };
