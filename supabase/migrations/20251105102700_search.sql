@@ -133,14 +133,19 @@ create function public.phones_like(p_owner uuid, p_digits text[]) returns text[]
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
 declare
-  v_parts constant text[] := array(select '%' || n || '%' from unnest(p_digits) as n);
+  -- The longest first: no index takes `like all`.
+  v_parts constant text[] := array(select '%' || n || '%' from unnest(p_digits) as n order by length(n) desc);
 begin
   return array(
-    (select k.phone::text from public.contacts as k where k.owner = coalesce(p_owner, k.owner) and k.phone like all (v_parts) limit 1000)
+    (
+      select k.phone::text from public.contacts as k
+      where k.owner = coalesce(p_owner, k.owner) and k.phone like v_parts[1] and k.phone like all (v_parts) limit 1000
+    )
     union
     (
       select d.party from public.search_documents as d
-      where d.owner = coalesce(p_owner, d.owner) and d.kind = 'message' and d.party like all (v_parts) limit 1000
+      where d.owner = coalesce(p_owner, d.owner) and d.kind = 'message' and d.party like v_parts[1] and d.party like all (v_parts)
+      limit 1000
     )
   );
 end
