@@ -2223,7 +2223,10 @@ begin
       join public.people as f on f.id = b.person_id
       where e.call_sid = a.queue and e.left_at is null
     ),
-    'may_transfer', case when a.purpose = 'person' and p_told in ('pressed', 'connected') then public.may_transfer(a) end
+    'may_transfer', case when a.purpose = 'person' and p_told in ('pressed', 'connected') then public.may_transfer(a) end,
+    'caller', case
+      when p_told = 'pressed' and a.accepted_at is not null and a.purpose <> 'verify' then public.caller_context(a.call_sid, a.group_name)
+    end
   ));
 end
 $function$
@@ -2733,6 +2736,24 @@ begin
     perform public.enqueue_job('callback', p_id::text, jsonb_build_object('call_sid', v_callback.call_sid), v_callback.due_at);
   end if;
 end
+$function$
+
+CREATE OR REPLACE FUNCTION public.caller_context(p_call_sid text, p_group text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_strip_nulls(jsonb_build_object('name', k.name, 'calls', (
+    select count(*) from public.call_logs as o
+    where o.party = c.party and o.org_id is not distinct from c.org_id and o.started_at > now() - interval '7 days'
+  )))
+  from public.call_logs as c
+  join public.call_flow_versions as v on v.id = c.flow_version
+  left join public.contacts as k
+    on k.owner = coalesce(c.org_id, '00000000-0000-0000-0000-000000000000') and k.phone = c.party
+  where c.call_sid = p_call_sid and c.party is not null
+    and v.definition #> array['groups', p_group, 'context'] = 'true'
 $function$
 
 CREATE OR REPLACE FUNCTION public.calls_of_person(p_number text)
@@ -9084,6 +9105,8 @@ grant execute on function call_success(timestamp with time zone) to service_role
 grant execute on function call_to_ask(text,text) to service_role;
 
 grant execute on function callback_tried(uuid,text) to service_role;
+
+grant execute on function caller_context(text,text) to service_role;
 
 grant execute on function can_ring(jsonb,jsonb,call_logs,jsonb) to service_role;
 

@@ -676,7 +676,10 @@ begin
       join public.people as f on f.id = b.person_id
       where e.call_sid = a.queue and e.left_at is null
     ),
-    'may_transfer', case when a.purpose = 'person' and p_told in ('pressed', 'connected') then public.may_transfer(a) end
+    'may_transfer', case when a.purpose = 'person' and p_told in ('pressed', 'connected') then public.may_transfer(a) end,
+    'caller', case
+      when p_told = 'pressed' and a.accepted_at is not null and a.purpose <> 'verify' then public.caller_context(a.call_sid, a.group_name)
+    end
   ));
 end
 $$;

@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
 import { main as task } from "../../scripts/search/main.ts";
 import { csvRecords } from "../../supabase/functions/_shared/search/csv.ts";
+import { callFlowsAt, smallFlow } from "../support/call_flows.ts";
 import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 import { startHotline } from "../support/hotline.ts";
 import { memberToken, userToken } from "../support/onboarding.ts";
@@ -367,6 +368,28 @@ Deno.test("a saved search and an alert are their owner's, unseen by colleagues",
   }
 });
 
+// --- the caller's context ------------------------------------------------------------------------------------
+
+Deno.test("who accepts a caller is told the name and the calls of the week, where the group says so", async () => {
+  const from = "+14165550188";
+  await voicemail(ORG, "The first call", from);
+  await voicemail(OTHER, "Called somebody else", from);
+  const call = await voicemail(ORG, "The second call", from);
+  await importFile(`phone,name\n${from},Jane`);
+  const context = async (group: string) =>
+    (await sql`select caller_context(${call}, ${group}) as caller`)[0]!["caller"];
+  assertEquals(await context("office"), null);
+  const definition = smallFlow();
+  const members = ["+15877428885"];
+  definition.groups = { office: { members, context: true }, quiet: { members } };
+  const flows = callFlowsAt(system.url);
+  const { status } = await flows("/publish", { definition, name: "context", org_id: ORG });
+  assertEquals(status, 200);
+  await sql`update call_logs set flow_version = (select max(id) from call_flow_versions) where call_sid = ${call}`;
+  assertEquals(await context("office"), { name: "Jane", calls: 2 });
+  assertEquals(await context("quiet"), null);
+});
+
 // --- the command ----------------------------------------------------------------------------------------------
 
 /** Runs `task search`. */
@@ -386,7 +409,7 @@ Deno.test("task search prints what it finds, and fails where there is nothing", 
   const { code, text } = await command("thermostat", "--from", "2020-01-01", "--has", "voicemail");
   assertEquals(code, 0);
   assert(
-    /UTC {2}voicemail {2}\+14165550777 {2}at 0:\d\d\n {4}thermostat blinks/.test(text),
+    /UTC {2}voicemail {2}\+14165550777 {2}at 0:\d\d\n {4}(The )?thermostat blinks/.test(text),
     text,
   );
   assertEquals((await command("thermostat", "--to", "2020-01-01")).code, 1);

@@ -196,6 +196,27 @@ Deno.test("the connection is stored for the person's leg, and happens whatever f
   }
 });
 
+for (
+  const [caller, words] of [
+    [{ name: "Jane", calls: 3 }, "Jane, 3rd call this week. "],
+    [{ calls: 12 }, "Their 12th call this week. "],
+    [{ name: "Jane", calls: 1 }, "Jane. "],
+    [{ calls: 1 }, ""],
+    [undefined, ""],
+  ] as const
+) {
+  Deno.test(`who has accepted hears of the caller: "${words}" of ${JSON.stringify(caller)}`, async () => {
+    const won = { won: true, call_sid: CALL_SID, queue: "q", ...(caller && { caller }) };
+    const { spoken } = await hears("accept", leg(pressed("1")), won);
+    const plain = (await hears("accept", leg(pressed("1")), {
+      won: true,
+      call_sid: CALL_SID,
+      queue: "q",
+    })).spoken[0];
+    assertEquals(spoken[0], `${words}${plain}`);
+  });
+}
+
 Deno.test("a promised caller is called only once the person has pressed 1, with the line as caller id", async () => {
   const asked = await hears("answered", leg(onTheLine), { purpose: "callback_person" }, "");
   assertEquals(

@@ -189,12 +189,16 @@ export function createHandler(deps: PersonDeps): Handler {
       });
       if (heard === undefined) return HANG_UP;
       if (heard === null) return lastWord(speech, "sorry");
-      const { won, purpose, call_sid, queue, to, may_transfer } = heard.answer;
+      const { won, purpose, call_sid, queue, to, may_transfer, caller } = heard.answer;
       // The telephones of the others still ring.
       deps.wakeDialler?.();
       if (purpose === "verify") return lastWord(speech, won ? "verified" : "notVerified");
       if (!won) return lastWord(speech, "taken");
       const call = purpose === "person" ? call_sid : undefined;
+      const about: Phrase[] = caller === undefined || (caller.name ?? "") === "" && caller.calls < 2
+        ? []
+        : [({ callerContext }) => callerContext(caller.name, caller.calls)];
+      const connecting: Phrase[] = [...about, "connecting"];
       const dialled = {
         timeLimit: talkSec,
         action: at(webhook, "ended", call),
@@ -205,7 +209,7 @@ export function createHandler(deps: PersonDeps): Handler {
         },
       };
       if (purpose === "person") {
-        return [own(speech, "connecting"), {
+        return [own(speech, ...connecting), {
           verb: "dial_queue",
           queue: queue!,
           seconds: HANDED_OVER_SEC,
@@ -217,7 +221,7 @@ export function createHandler(deps: PersonDeps): Handler {
       }
       const number = to === undefined ? undefined : dialable(to, settings.destinations);
       if (number === undefined) return lastWord(speech, "notReached");
-      return [own(speech, "connecting"), {
+      return [own(speech, ...connecting), {
         verb: "dial",
         numbers: [number],
         // The line: the number that called this telephone.

@@ -232,6 +232,8 @@ export interface AttemptAnswer {
   readonly queue?: string | undefined;
   /** Of a promise that the person has accepted to keep: the number to call back. */
   readonly to?: string | undefined;
+  /** Whom the person who accepted is about to talk with; `calls`: in 7 days, this one among them. Where the group says so. */
+  readonly caller?: { readonly name?: string | undefined; readonly calls: number } | undefined;
   /** The name of the person who has passed the caller on. */
   readonly transferred_by?: string | undefined;
   /** There is somebody to whom the person could pass the caller on. */

@@ -3096,6 +3096,7 @@ export type Database = {
       };
       "call_to_ask": { Args: { "p_call_sid": string; "p_kind": string }; Returns: Json };
       "callback_tried": { Args: { "p_id": string; "p_result": string }; Returns: undefined };
+      "caller_context": { Args: { "p_call_sid": string; "p_group": string }; Returns: Json };
       "calls_of_person": { Args: { "p_number": string }; Returns: string[] };
       "can_ring": {
         Args: {

@@ -51,6 +51,12 @@ export const ENGLISH: Words = {
         : `Call${named(" for ", business, ": ", department)}.`,
     transferredBy: (person, department) =>
       `Call${named(" transferred by ", person, ": ", department)}.`,
+    callerContext: (name, calls) =>
+      calls < 2
+        ? name === undefined ? "" : `${name}.`
+        : `${name === undefined ? "Their" : `${name},`} ${calls}${
+          ["th", "st", "nd", "rd"][calls % 100 > 10 && calls % 100 < 14 ? 0 : calls % 10] ?? "th"
+        } call this week.`,
     callingBack: (business) =>
       `This is the call back${named(" from ", business)} that you asked for.`,
     asksToVerify: (business) => `This is a test call${named(" from ", business)}.`,

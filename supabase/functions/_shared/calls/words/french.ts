@@ -54,6 +54,10 @@ export const FRENCH: Words = {
         : `Appel${named(" pour ", business, " : ", department)}.`,
     transferredBy: (person, department) =>
       `Appel transféré${named(" par ", person, " : ", department)}.`,
+    callerContext: (name, calls) =>
+      calls < 2
+        ? name === undefined ? "" : `${name}.`
+        : `${name === undefined ? "C'est le" : `${name},`} ${calls}e appel cette semaine.`,
     callingBack: (business) => `Voici le rappel${named(" de ", business)} que vous avez demandé.`,
     asksToVerify: (business) => `Ceci est un appel de vérification${named(" de ", business)}.`,
     place: (place) =>

@@ -54,6 +54,10 @@ export const SPANISH: Words = {
         : `Llamada${named(" para ", business, ": ", department)}.`,
     transferredBy: (person, department) =>
       `Llamada transferida${named(" por ", person, ": ", department)}.`,
+    callerContext: (name, calls) =>
+      calls < 2
+        ? name === undefined ? "" : `${name}.`
+        : `${name === undefined ? "Es la" : `${name},`} llamada número ${calls} de esta semana.`,
     callingBack: (business) => `Esta es la llamada${named(" de ", business)} que usted pidió.`,
     asksToVerify: (business) => `Esta es una llamada de verificación${named(" de ", business)}.`,
     place: (place) =>
