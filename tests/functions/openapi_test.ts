@@ -198,6 +198,7 @@ async function audio(method: string) {
     answered(
       "voicemail-audio",
       voicemailAudio({
+        readUserToken: () => Promise.resolve(undefined),
         settings: testSettings({ TWILIO_ACCOUNT_SID: ACCOUNT_SID }),
         recordingUrl: () =>
           recording instanceof Error ? Promise.reject(recording) : Promise.resolve(recording),

@@ -3049,6 +3049,7 @@ export type Database = {
         Args: { "p_calendar": Json; "p_days"?: number; "p_from"?: string };
         Returns: Json;
       };
+      "call_back": { Args: { "p_call_sid": string }; Returns: string };
       "call_conditions": { Args: { "p_filters": Json }; Returns: string };
       "call_counts": {
         Args: { "p_since": string };
@@ -3314,6 +3315,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "erase_call": { Args: { "p_call_sid": string }; Returns: undefined };
       "escape_html": { Args: { "p_text": string }; Returns: string };
       "evaluate_alerts": {
         Args: { "p_channels"?: (string)[] };
@@ -3759,6 +3761,10 @@ export type Database = {
         Returns: undefined;
       };
       "record_worker_run": { Args: { "p_ok"?: boolean; "p_worker": string }; Returns: undefined };
+      "recording_url": {
+        Args: { "p_call_sid": string; "p_claims"?: Json; "p_recording_sid": string };
+        Returns: string;
+      };
       "renew_job": { Args: { "p_id": number; "p_lease": string }; Returns: boolean };
       "retry_dead_jobs": { Args: { "p_id"?: number; "p_kind"?: string }; Returns: number };
       "return_transfer": { Args: { "p_org_id": string; "p_queue": string }; Returns: number };
@@ -3989,6 +3995,7 @@ export type Database = {
         Args: { "p_handle": string; "p_line": string; "p_org_id": string };
         Returns: string;
       };
+      "verify_telephone": { Args: { "p_person_id": string }; Returns: string };
       "version_by_hash": { Args: { "p_hash": string; "p_org_id": string }; Returns: number };
       "voice_answer_json": {
         Args: {
@@ -3997,10 +4004,6 @@ export type Database = {
           "p_facts": Json;
         };
         Returns: Json;
-      };
-      "voicemail_recording_url": {
-        Args: { "p_call_sid": string; "p_recording_sid": string };
-        Returns: string;
       };
       "walk_flow": {
         Args: {
