@@ -7887,7 +7887,7 @@ CREATE TRIGGER call_notes_owned BEFORE INSERT ON public.call_notes FOR EACH ROW 
 
 CREATE TRIGGER call_notes_touched BEFORE UPDATE ON public.call_notes FOR EACH ROW EXECUTE FUNCTION touch();
 
-CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.call_tags FOR EACH ROW EXECUTE FUNCTION write_audit('call_sid', '{tag}', '');
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.call_tags FOR EACH ROW EXECUTE FUNCTION write_audit('tag', '{tag}', '');
 
 CREATE TRIGGER call_tags_owned BEFORE INSERT ON public.call_tags FOR EACH ROW EXECUTE FUNCTION own_by_call();
 
@@ -7919,7 +7919,7 @@ CREATE TRIGGER search_alerts_limited AFTER INSERT ON public.search_alerts FOR EA
 
 CREATE TRIGGER search_documents_gone AFTER DELETE ON public.search_documents REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION forget_words();
 
-CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.voicemail_steps FOR EACH ROW EXECUTE FUNCTION write_audit('recording_sid', '{state,assigned_to}', '');
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.voicemail_steps FOR EACH ROW EXECUTE FUNCTION write_audit('id', '{state,assigned_to}', '');
 
 CREATE TRIGGER voicemail_steps_done AFTER INSERT ON public.voicemail_steps FOR EACH ROW EXECUTE FUNCTION work_on_voicemail();
 

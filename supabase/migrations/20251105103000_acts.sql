@@ -95,8 +95,8 @@ grant execute on function private.call_back, private.erase_call, public.call_bac
 
 select public.make_audited('public.contacts', 'id', '{}');
 select public.make_audited('public.call_notes', 'id', '{}');
-select public.make_audited('public.call_tags', 'call_sid', '{tag}');
-select public.make_audited('public.voicemail_steps', 'recording_sid', '{state, assigned_to}');
+select public.make_audited('public.call_tags', 'tag', '{tag}');
+select public.make_audited('public.voicemail_steps', 'id', '{state, assigned_to}');
 select public.make_audited('public.call_flow_pointers', 'flow_id', '{version}', 'moved_by');
 select public.make_audited('public.calendar_overrides', 'calendar', '{state, until}', 'set_by');
 

@@ -45,6 +45,9 @@ import {
 } from "../support/webhook.ts";
 import { CALLBACKS, type WebhookCase, WEBHOOKS } from "./cases.ts";
 
+/** What a browser sends before the request of a page of another site. */
+const PREFLIGHT = { origin: "https://console.example", "access-control-request-method": "POST" };
+
 const settings = testSettings();
 const log = () => {};
 
@@ -193,7 +196,8 @@ async function audio(method: string) {
     );
   const ask = (
     fetch: () => Promise<Response>,
-    { url = valid, recording = RECORDING_URL as string | null | Error, as = method } = {},
+    { url = valid, recording = RECORDING_URL as string | null | Error, as = method, headers = {} } =
+      {},
   ) =>
     answered(
       "voicemail-audio",
@@ -206,8 +210,10 @@ async function audio(method: string) {
         log,
         now: () => NOW,
       }),
-      new Request(url, { method: as }),
+      new Request(url, { method: as, headers }),
     );
+  assertEquals(await ask(media(200), { as: "OPTIONS", headers: PREFLIGHT }), 204);
+  assertEquals(await ask(media(200), { as: "OPTIONS" }), 405);
   assertEquals(
     [
       await ask(media(200)),
@@ -323,6 +329,10 @@ async function flows() {
       new Request(`http://edge-runtime.supabase.com/${path}`, init),
     );
   const signedIn = { authorization: "Bearer token" };
+  for (const path of ["call-flows", ...Object.keys(bodies)]) {
+    assertEquals(await ask(path, { method: "OPTIONS", headers: PREFLIGHT }), 204);
+    assertEquals(await ask(path, { method: "OPTIONS", headers: operator }), 405);
+  }
   const unavailable = new DatabaseFailure("publish_flow", "");
   const noSuch = new FlowRefused(404, "name", "no such flow");
   for (const [path, body] of Object.entries(bodies)) {

@@ -58,12 +58,14 @@ export function endpoint(
   };
   if (pages.length === 0) return handle;
   return async (request) => {
-    const response = request.method === "OPTIONS"
+    const asksFirst = request.method === "OPTIONS" &&
+      request.headers.has("access-control-request-method");
+    const response = asksFirst
       ? new Response(null, { status: 204, headers: SECURITY_HEADERS })
       : await handle(request);
     const { headers } = response;
     headers.set("access-control-allow-origin", "*");
-    if (request.method === "OPTIONS") {
+    if (asksFirst) {
       headers.set("access-control-allow-methods", pages.join(", "));
       headers.set(
         "access-control-allow-headers",

@@ -4,7 +4,6 @@ import {
   ask,
   Card,
   clock,
-  count,
   db,
   Dialog,
   Do,
