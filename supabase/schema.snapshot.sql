@@ -1765,6 +1765,8 @@ CREATE UNIQUE INDEX search_history_pkey ON public.search_history USING btree (id
 
 CREATE INDEX search_history_user_idx ON public.search_history USING btree (user_id, at DESC);
 
+CREATE INDEX search_history_words_idx ON public.search_history USING btree (at) WHERE (words IS NOT NULL);
+
 CREATE INDEX search_words_key_idx ON public.search_words USING btree (owner, word);
 
 CREATE INDEX search_words_like_idx ON public.search_words USING gin (owner, word gin_trgm_ops);
@@ -1991,11 +1993,10 @@ begin
   if (v_before.party, v_before.org_id) is distinct from (v_call.party, v_call.org_id) then
     perform public.meet_contact(v_call);
   end if;
-  if e.transcript is not null or (v_before.recording_sid is not null and (
-    coalesce(e.recording_lost, false)
-    or (v_before.org_id, v_before.party, v_before.consent_given, v_before.recording_duration_sec)
-      is distinct from (v_call.org_id, v_call.party, v_call.consent_given, v_call.recording_duration_sec)
-  )) then
+  if (e.recording_sid is not null and coalesce(e.transcript, v_recording.transcript) is not null)
+    or (v_before.recording_sid is not null
+      and (v_before.org_id, v_before.party, v_before.consent_given) is distinct from (v_call.org_id, v_call.party, v_call.consent_given))
+  then
     perform public.index_source('recordings', null, v_call.call_sid);
   end if;
   if v_call.status >= 'lost' and (v_call.recording_source = 'voicemail' or e.recording_lost) then
@@ -3189,9 +3190,7 @@ $function$
 CREATE OR REPLACE FUNCTION public.correct_query(p_owner uuid, p_query text)
  RETURNS text
  LANGUAGE plpgsql
- STABLE
  SET search_path TO ''
- SET "pg_trgm.similarity_threshold" TO '0.2'
  SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
@@ -3201,6 +3200,8 @@ declare
   v_query text := p_query;
   v_tried integer := 0;
 begin
+  -- Two swapped letters leave a short word little in common with itself.
+  perform set_config('pg_trgm.similarity_threshold', '0.2', true);
   for v_term in
     select t.word from public.search_terms(p_query) as t
     where not t.negated and not t.phrase and t.word ~ '^[[:alpha:]]{4,40}$'
@@ -3551,27 +3552,43 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.document_match(p_query text)
+CREATE OR REPLACE FUNCTION public.document_match(p_queries tsquery[])
  RETURNS text
  LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
 AS $function$
 declare
-  v_index tsquery;
-  v_tsquery tsquery;
+  v_index tsquery := coalesce(p_queries[1], p_queries[2], p_queries[3]);
+  v_exactly constant text := ' and d.fts @@ ' || public.tsquery_by_language(p_queries);
 begin
-  for v_tsquery in
-    select distinct public.search_query(p_query, l) from unnest(array['english', 'french', 'spanish']) as l
-  loop
-    v_index := coalesce(v_index || v_tsquery, v_tsquery, v_index);
-  end loop;
+  if v_index is null then
+    return ' and false';
+  end if;
+  if p_queries[2] <> v_index then
+    v_index := v_index || p_queries[2];
+  end if;
+  if p_queries[3] not in (p_queries[1], p_queries[2]) then
+    v_index := v_index || p_queries[3];
+  end if;
   return case
-    when v_index is null then ' and false'
     -- Words that are only excluded are in no index.
-    when querytree(v_index) in ('', 'T') then ''
-    else format(' and d.fts @@ %L::tsquery', v_index)
-  end || format(' and d.fts @@ %s', public.tsquery_by_language(p_query));
+    when querytree(v_index) in ('', 'T') or v_index = p_queries[1] then v_exactly
+    else format(' and d.fts @@ %L::tsquery', v_index) || v_exactly
+  end;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.drop_searches_of_member()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  delete from public.saved_searches as s where s.user_id = old.user_id and s.owner = old.owner;
+  delete from public.search_alerts as a where a.user_id = old.user_id and a.owner = old.owner;
+  return null;
 end
 $function$
 
@@ -3930,10 +3947,14 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.escape_html(p_text text)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
-RETURN replace(replace(replace(replace(replace(p_text, '&'::text, '&amp;'::text), '<'::text, '&lt;'::text), '>'::text, '&gt;'::text), '"'::text, '&quot;'::text), ''''::text, '&#39;'::text)
+AS $function$
+begin
+  return replace(replace(replace(replace(replace(p_text, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.evaluate_alerts(p_channels text[] DEFAULT '{}'::text[])
  RETURNS TABLE(episode_id bigint, alert text, transition text)
@@ -4354,6 +4375,38 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.forget_searches(p_batch integer DEFAULT 10000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_count integer;
+begin
+  update public.search_history as h set words = null
+  where h.id in (
+    select o.id from public.search_history as o
+    where o.words is not null and o.at < now() - interval '30 days' order by o.at limit p_batch for update skip locked
+  );
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.forget_searches_for_contact()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update public.search_history as h set words = null
+  where h.owner = old.owner and h.words is not null and position(lower(old.name) in lower(h.words)) > 0;
+  return null;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.forget_telephony_token(p_subaccount_sid text)
  RETURNS void
  LANGUAGE plpgsql
@@ -4377,17 +4430,22 @@ CREATE OR REPLACE FUNCTION public.forget_words()
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
+declare
+  v_lost record;
 begin
-  delete from public.search_words as k using (
+  for v_lost in
     select distinct g.owner, w.word from gone as g cross join lateral public.words_of(concat_ws(' ', g.title, g.body)) as w(word)
-  ) as lost
-  where (k.owner, k.word) = (lost.owner, lost.word) and not exists (
-    select from public.search_documents as d
-    where d.owner = lost.owner and d.fts @@ (
-      plainto_tsquery('public.search_english', lost.word) || plainto_tsquery('public.search_french', lost.word)
-      || plainto_tsquery('public.search_spanish', lost.word) || plainto_tsquery('public.search_names', lost.word)
+  loop
+    perform from public.search_documents as d
+    where d.owner = v_lost.owner and d.fts @@ (
+      plainto_tsquery('public.search_english', v_lost.word) || plainto_tsquery('public.search_french', v_lost.word)
+      || plainto_tsquery('public.search_spanish', v_lost.word) || plainto_tsquery('public.search_names', v_lost.word)
     )
-  );
+    limit 1;
+    if not found then
+      delete from public.search_words as k where k.owner = v_lost.owner and k.word = v_lost.word;
+    end if;
+  end loop;
   return null;
 end
 $function$
@@ -4447,6 +4505,23 @@ CREATE OR REPLACE FUNCTION public.from_micros(p_micros text)
  STABLE
  SET search_path TO ''
 RETURN ('1970-01-01 00:00:00+00'::timestamp with time zone + (((p_micros)::bigint)::double precision * '00:00:00.000001'::interval))
+
+CREATE OR REPLACE FUNCTION public.fuse_hits(p_words search_hit[], p_near search_hit[])
+ RETURNS search_hit[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  with placed as (
+    select h.kind, h.id, h.call_sid, h.at, row_number() over (order by h.score desc, h.at desc, h.id, h.call_sid) as place
+    from unnest(p_words) as h
+    union all
+    select h.kind, h.id, h.call_sid, h.at, h.place from unnest(p_near) with ordinality as h(kind, id, call_sid, at, score, place)
+  )
+  select coalesce(array_agg(row(f.kind, f.id, f.call_sid, f.at, f.score)::public.search_hit), '{}') from (
+    select p.kind, p.id, p.call_sid, p.at, sum(1.0 / (60 + p.place))::real as score from placed as p group by 1, 2, 3, 4
+  ) as f
+$function$
 
 CREATE OR REPLACE FUNCTION public.has_role(p_org_id uuid, p_role member_role)
  RETURNS boolean
@@ -4675,10 +4750,19 @@ RETURN COALESCE((COALESCE(p_org_id, '00000000-0000-0000-0000-000000000000'::uuid
 
 CREATE OR REPLACE FUNCTION public.is_passage(d search_documents, p_passages search_passages[])
  RETURNS boolean
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
-RETURN (EXISTS (SELECT FROM unnest(is_passage.p_passages) p(source_id, org_id, kind, ref, part, call_sid, party, at, start_ms, end_ms, speaker, lang, title, body) WHERE (((p.kind = (is_passage.d).kind) AND (p.ref = (is_passage.d).ref) AND (p.part = (is_passage.d).part) AND (p.at = (is_passage.d).at) AND (p.lang = (is_passage.d).lang) AND (p.body = (is_passage.d).body)) AND (NOT (((((((p.org_id IS DISTINCT FROM (is_passage.d).org_id) OR (p.call_sid IS DISTINCT FROM (is_passage.d).call_sid)) OR (p.party IS DISTINCT FROM (is_passage.d).party)) OR (p.start_ms IS DISTINCT FROM (is_passage.d).start_ms)) OR (p.end_ms IS DISTINCT FROM (is_passage.d).end_ms)) OR (p.speaker IS DISTINCT FROM (is_passage.d).speaker)) OR (p.title IS DISTINCT FROM (is_passage.d).title))))))
+AS $function$
+begin
+  return exists (
+    select from unnest(p_passages) as p
+    where (p.kind, p.ref, p.part, p.at, p.lang, p.body) = (d.kind, d.ref, d.part, d.at, d.lang, d.body)
+      and (p.org_id, p.call_sid, p.party, p.start_ms, p.end_ms, p.speaker, p.title)
+        is not distinct from (d.org_id, d.call_sid, d.party, d.start_ms, d.end_ms, d.speaker, d.title)
+  );
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.is_time_zone(p_zone text)
  RETURNS boolean
@@ -5162,27 +5246,36 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.match_alerts(p_passages search_passages[])
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
-  with matched as (
-    insert into public.search_alert_matches (alert_id, kind, ref, call_sid)
-    select distinct a.id, d.kind, d.ref, d.call_sid
-    from unnest(p_passages) as p
-    join public.search_documents as d on (d.kind, d.ref, d.part) = (p.kind, p.ref, p.part)
-    join public.search_alerts as a on a.owner = d.owner and a.active and coalesce(d.kind = any (a.kinds), true)
-    where d.fts @@ public.search_query(a.query, d.lang)
-    on conflict do nothing
-    returning alert_id, kind, ref, call_sid
-  )
-  select public.enqueue_job(
-    case a.channel when 'mail' then 'mail_search_alert' else 'search_alert' end, format('%s/%s/%s', m.alert_id, m.kind, m.ref),
-    jsonb_strip_nulls(jsonb_build_object(
-      'alert_id', m.alert_id, 'kind', m.kind, 'ref', m.ref, 'call_sid', m.call_sid,
-      'contact_message_id', case m.kind when 'message' then m.ref end
-    ))
-  )
-  from matched as m join public.search_alerts as a on a.id = m.alert_id
+declare
+  v_match record;
+begin
+  for v_match in
+    with matched as (
+      insert into public.search_alert_matches (alert_id, kind, ref, call_sid)
+      select distinct a.id, d.kind, d.ref, d.call_sid
+      from unnest(p_passages) as p
+      join public.search_alerts as a on a.owner = coalesce(p.org_id, '00000000-0000-0000-0000-000000000000') and a.active
+        and coalesce(p.kind = any (a.kinds), true)
+      join public.search_documents as d on (d.kind, d.ref, d.part) = (p.kind, p.ref, p.part)
+      where d.fts @@ public.search_query(a.query, d.lang)
+      on conflict do nothing
+      returning alert_id, kind, ref, call_sid
+    )
+    select m.*, a.channel from matched as m join public.search_alerts as a on a.id = m.alert_id
+  loop
+    perform public.enqueue_job(
+      case v_match.channel when 'mail' then 'mail_search_alert' else 'search_alert' end,
+      format('%s/%s/%s', v_match.alert_id, v_match.kind, v_match.ref),
+      jsonb_strip_nulls(jsonb_build_object(
+        'alert_id', v_match.alert_id, 'kind', v_match.kind, 'ref', v_match.ref, 'call_sid', v_match.call_sid,
+        'contact_message_id', case v_match.kind when 'message' then v_match.ref end
+      ))
+    );
+  end loop;
+end
 $function$
 
 CREATE OR REPLACE FUNCTION public.may_transfer(a dial_attempts)
@@ -5455,6 +5548,36 @@ CREATE OR REPLACE FUNCTION public.my_role()
  SET search_path TO ''
 RETURN (private.membership()).role
 
+CREATE OR REPLACE FUNCTION public.names_number(p_query text, p_number text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_digits constant text := regexp_replace(p_query, '[^0-9]', '', 'g');
+begin
+  return length(v_digits) >= 3 and (position(v_digits in p_number) > 0 or position(substr(p_number, 2) in v_digits) > 0);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.near_hits(p_owner uuid, p_conditions text, p_embedding real[], p_model text)
+ RETURNS search_hit[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_hits public.search_hit[];
+begin
+  execute format(
+    'select array_agg(row(d.kind, d.id, d.call_sid, d.at, 0)::public.search_hit order by n.distance, d.id)
+     from public.nearest_documents($1, $2, $3, 60) as n join public.search_documents as d on d.id = n.document_id
+     where true%s', p_conditions
+  ) into v_hits using p_owner, p_model, p_embedding;
+  return coalesce(v_hits, '{}');
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.nearest_documents(p_owner uuid, p_model text, p_embedding real[], p_limit integer, p_exact integer DEFAULT 20000)
  RETURNS TABLE(document_id bigint, distance double precision)
  LANGUAGE plpgsql
@@ -5673,11 +5796,20 @@ declare
   v_from integer := 1;
 begin
   part := 0;
+  if v_length <= 3000 then
+    body := p_body;
+    start_ms := p_start_ms;
+    end_ms := p_end_ms;
+    return next;
+    return;
+  end if;
   loop
     body := substr(p_body, v_from, 3000);
     if v_from + 3000 <= v_length then
       -- Up to the last end of a sentence, else of a word.
-      body := coalesce(substring(body from '^(.{1500,}[.!?\n])\s'), substring(body from '^(.{1500,})\s'), body);
+      body := left(body, 1500) || coalesce(
+        substring(right(body, 1500) from '^(.*[.!?\n])\s'), substring(right(body, 1500) from '^(.*)\s'), right(body, 1500)
+      );
     end if;
     start_ms := p_start_ms + (v_span * (v_from - 1))::integer;
     end_ms := p_start_ms + (v_span * (v_from - 1 + length(body)))::integer;
@@ -6016,6 +6148,7 @@ declare
   v_purged constant jsonb := public.purge_personal_data(least(p_batch, 2000)) || public.purge_expired_rows(p_batch);
 begin
   perform public.record_worker_run('voice-reconcile');
+  perform public.forget_searches(p_batch);
   perform public.mend_dialling();
   perform public.roll_up_calls();
   perform public.count_paths();
@@ -6533,6 +6666,7 @@ declare
   v_at timestamptz;
   -- What is searched for; `corrected`, or `filters` where all words are stop words.
   v_meant text;
+  v_queries tsquery[];
   v_way text;
 begin
   if p_limit not between 1 and 100 then
@@ -6555,7 +6689,8 @@ begin
 
   loop
     v_meant := case v_way when 'corrected' then public.correct_query(p_owner, v_query) when 'filters' then null else v_query end;
-    v_batch := public.search_batch(p_owner, v_meant, p_filters, v_now, v_cursor, v_deadline);
+    v_queries := public.search_queries(v_meant);
+    v_batch := public.search_batch(p_owner, v_meant, v_queries, p_filters, v_now, v_cursor, v_deadline, p_embedding, p_model);
     exit when v_batch.hits <> '{}' or v_batch.partial or v_query is null or v_cursor is not null or v_way = 'filters';
     if v_way is null and public.only_stop_words(v_query) then
       v_way := 'filters';
@@ -6586,12 +6721,17 @@ begin
     ))[p_limit]
   into v_results, v_count, v_last
   from page as p
-  left join public.search_documents as d on d.id = p.id
-  left join public.call_logs as c on c.call_sid = p.call_sid
-  left join public.contacts as k on k.owner = coalesce(c.org_id, d.org_id, '00000000-0000-0000-0000-000000000000')
-    and k.phone = coalesce(d.party, c.party)
-  left join lateral public.search_snippet(d.body, d.lang, public.search_query(v_meant, d.lang), d.start_ms, d.end_ms) as s
-    on d.id is not null;
+  -- `offset 0`: one look-up a row of the page, whatever the planner makes of their number.
+  left join lateral (select * from public.search_documents as o where o.id = p.id offset 0) as d on true
+  left join lateral (select * from public.call_logs as o where o.call_sid = p.call_sid offset 0) as c on true
+  left join lateral (
+    select o.name from public.contacts as o
+    where o.owner = coalesce(c.org_id, d.org_id, '00000000-0000-0000-0000-000000000000') and o.phone = coalesce(d.party, c.party)
+    offset 0
+  ) as k on true
+  left join lateral public.search_snippet(
+    d.body, d.lang, v_queries[case d.lang when 'english' then 1 when 'french' then 2 else 3 end], d.start_ms, d.end_ms
+  ) as s on d.id is not null;
 
   if v_count > p_limit then
     -- The same batch goes on.
@@ -6746,17 +6886,19 @@ CREATE OR REPLACE FUNCTION private.search_as_operator(p_query text, p_filters js
  SET search_path TO ''
 RETURN run_search(((p_filters ->> 'org_id'::text))::uuid, NULL::uuid, p_query, (p_filters - 'org_id'::text), p_limit, p_cursor, p_embedding, p_model)
 
-CREATE OR REPLACE FUNCTION public.search_batch(p_owner uuid, p_query text, p_filters jsonb, p_now timestamp with time zone, p_after jsonb, p_deadline timestamp with time zone, OUT hits search_hit[], OUT partial boolean, OUT after jsonb)
+CREATE OR REPLACE FUNCTION public.search_batch(p_owner uuid, p_query text, p_queries tsquery[], p_filters jsonb, p_now timestamp with time zone, p_after jsonb, p_deadline timestamp with time zone, p_embedding real[], p_model text, OUT hits search_hit[], OUT partial boolean, OUT after jsonb)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
  SET jit TO 'off'
 AS $function$
 declare
-  -- Half of the weight is gone after 30 days.
-  c_age constant text := format(' * power(0.5, extract(epoch from %L::timestamptz - %%s) / 2592000))::real', p_now);
   -- Evaluated for each row: see collect_hits.
   c_in_time constant text := ' and 1 / (clock_timestamp() < $1)::integer = 1';
+  -- Of what is found by its number, whatever its words.
+  c_number_score constant text := replace(public.search_score('', p_now), 'ts_rank(d.fts, , 1)', '0.1');
+  -- Below what says the words.
+  c_call_score constant text := replace(public.search_score('', p_now), 'ts_rank(d.fts, , 1)', '0.01');
   v_calls constant text := public.call_conditions(p_filters);
   v_of_owner text := '';
   v_span text := '';
@@ -6771,7 +6913,7 @@ declare
 begin
   select s.digits, s.words into v_digits, v_words from public.split_numbers(coalesce(p_query, '')) as s;
   if cardinality(v_digits) > 0 or v_part is not null then
-    v_phones := public.phones_like(p_owner, v_digits || v_part);
+    v_phones := public.phones_like(p_owner, array_remove(v_digits || v_part, null));
   end if;
   if p_filters ->> 'from' is not null then
     v_span := format(' and %%1$s >= %L', (p_filters ->> 'from')::timestamptz);
@@ -6802,25 +6944,24 @@ begin
       )
     ] loop
       v_match := format(
-        'select d.kind, d.id, d.call_sid, d.at, ts_rank(d.fts, %s, 1) as fit from (
+        'select d.kind, d.id, d.call_sid, d.at, %s as score from (
           select d.kind, d.id, d.call_sid, d.at, d.lang, d.fts from public.search_documents as d
           where true%s%s%s order by d.at desc, d.id desc limit 1000
         ) as d',
-        public.tsquery_by_language(p_query), v_documents, public.document_match(p_query), v_bound
+        public.search_score(public.tsquery_by_language(p_queries), p_now), v_documents, public.document_match(p_queries), v_bound
       );
       if cardinality(v_digits) > 0 then
         v_match := format(
           '%s union all (
-            select d.kind, d.id, d.call_sid, d.at, 0.5 from public.search_documents as d
+            select d.kind, d.id, d.call_sid, d.at, %s from public.search_documents as d
             where d.party = any (%L::text[])%s%s%s order by d.at desc, d.id desc limit 1000
           )',
-          v_match, v_phones, v_documents, case when v_words <> '' then public.document_match(v_words) else '' end, v_bound
+          v_match, c_number_score, v_phones, v_documents, case when v_words <> '' then public.document_match(public.search_queries(v_words)) else '' end, v_bound
         );
       end if;
       select * into v_found from public.collect_hits(format(
-        'select d.kind, d.id, d.call_sid, d.at, (max(d.fit)%s
-         from (%s) as d group by 1, 2, 3, 4 order by d.at desc, d.id desc limit 1000',
-        format(c_age, 'd.at'), v_match
+        'select d.kind, d.id, d.call_sid, d.at, max(d.score) from (%s) as d group by 1, 2, 3, 4
+         order by d.at desc, d.id desc limit 1000', v_match
       ), case v_bound when c_in_time then p_deadline else 'infinity' end);
       partial := partial or v_found.partial;
       exit when not v_found.partial or cardinality(v_found.hits) > 0;
@@ -6836,6 +6977,9 @@ begin
     select array_agg(d.party) into v_phones from public.search_documents as d
     where d.id in (select h.id from unnest(hits) as h where h.kind = 'contact' limit 100);
   end if;
+  if p_embedding is not null and p_query is not null and not coalesce(p_after ? 'd', false) then
+    hits := public.fuse_hits(hits, public.near_hits(p_owner, v_documents, p_embedding, p_model));
+  end if;
   if p_after -> 'c' is distinct from 'false' and (p_query is null or v_phones <> '{}') then
     v_match := v_calls || format(v_span, 'c.started_at')
       || case when p_owner is null then '' else
@@ -6845,9 +6989,9 @@ begin
         format(' and (c.started_at, c.call_sid) < (%L, %L)', public.from_micros(p_after #>> '{c,0}'), p_after #>> '{c,1}') else '' end;
     select * into v_found from public.collect_hits(
       format(
-        'select ''call'', null::bigint, c.call_sid, c.started_at, (0.1%s
+        'select ''call'', null::bigint, c.call_sid, c.started_at, %s
          from public.call_logs as c where true%s%s order by c.started_at desc, c.call_sid desc limit 1000',
-        format(c_age, 'c.started_at'), v_match, c_in_time
+        replace(c_call_score, 'd.at', 'c.started_at'), v_match, c_in_time
       ),
       greatest(p_deadline, clock_timestamp() + interval '50 ms')
     );
@@ -6899,7 +7043,9 @@ AS $function$
   with counted as (
     select f.name, f.value, least(count(*), 1000) as hits
     from unnest(p_hits) as h
-    left join public.call_logs as c on c.call_sid = h.call_sid
+    left join lateral (
+      select o.direction, o.disposition, o.mode, o.line from public.call_logs as o where o.call_sid = h.call_sid offset 0
+    ) as c on true
     cross join lateral (values
       ('kind', h.kind), ('direction', c.direction), ('disposition', c.disposition), ('mode', c.mode), ('line', c.line::text)
     ) as f(name, value)
@@ -6920,6 +7066,13 @@ CREATE OR REPLACE FUNCTION public.search_kinds_of_calls()
  SET search_path TO ''
 RETURN ARRAY['voicemail'::text, 'transcript'::text]
 
+CREATE OR REPLACE FUNCTION public.search_queries(p_query text)
+ RETURNS tsquery[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN ARRAY[search_query(p_query, 'english'::text), search_query(p_query, 'french'::text), search_query(p_query, 'spanish'::text)]
+
 CREATE OR REPLACE FUNCTION public.search_query(p_query text, p_lang text)
  RETURNS tsquery
  LANGUAGE plpgsql
@@ -6939,7 +7092,6 @@ begin
       v_any := coalesce(v_any || v_all, v_all, v_any);
       v_all := null;
       v_alternative := v_term.alternative;
-      continue;
     end if;
     v_tsquery := public.term_query(v_term.word, p_lang);
     if v_tsquery is null then
@@ -6958,6 +7110,13 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.search_score(p_tsquery text, p_now timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN format('(ts_rank(d.fts, %s, 1) * power(0.5, least(greatest(extract(epoch from %L::timestamptz - d.at) / 2592000, 0), 60)))::real'::text, p_tsquery, p_now)
+
 CREATE OR REPLACE FUNCTION public.search_snippet(p_body text, p_lang text, p_query tsquery, p_start_ms integer, p_end_ms integer, OUT snippet text, OUT start_sec integer)
  RETURNS record
  LANGUAGE plpgsql
@@ -6970,13 +7129,14 @@ declare
   c_close constant text := chr(57345);
   v_body constant text := translate(p_body, c_open || c_close, '');
   v_options constant text := format(
-    'StartSel=%s, StopSel=%s, MaxFragments=1, MaxWords=30, MinWords=10', c_open, c_close
+    'StartSel=%s, StopSel=%s, %s', c_open, c_close,
+    case when length(v_body) <= 240 then 'HighlightAll=true' else 'MaxFragments=1, MaxWords=30, MinWords=10' end
   );
-  v_query constant tsquery := coalesce(p_query, '');
-  v_text constant text := case p_lang
-    when 'english' then ts_headline('public.search_english', v_body, v_query, v_options)
-    when 'french' then ts_headline('public.search_french', v_body, v_query, v_options)
-    else ts_headline('public.search_spanish', v_body, v_query, v_options)
+  v_text constant text := case
+    when p_query is null then left(v_body, 200)
+    when p_lang = 'english' then ts_headline('public.search_english', v_body, p_query, v_options)
+    when p_lang = 'french' then ts_headline('public.search_french', v_body, p_query, v_options)
+    else ts_headline('public.search_spanish', v_body, p_query, v_options)
   end;
 begin
   if p_start_ms is not null then
@@ -6993,21 +7153,27 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.search_terms(p_query text)
  RETURNS TABLE(nth integer, alternative integer, negated boolean, phrase boolean, word text)
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
 AS $function$
-  with tokens as (
-    select row_number() over () as nth, m[1] = '-' as negated, m[2] is not null as phrase, coalesce(m[2], m[3]) as word
-    from regexp_matches(left(p_query, 4000), '(-?)(?:"([^"]*)"?|([^\s"]+))', 'g') as m
-    limit 64
-  )
-  select
-    t.nth::integer,
-    (count(*) filter (where not t.phrase and not t.negated and lower(t.word) = 'or') over (order by t.nth))::integer,
-    t.negated, t.phrase, t.word
-  from tokens as t
-  where length(t.word) <= 100
+declare
+  v_token text[];
+begin
+  nth := 0;
+  alternative := 0;
+  for v_token in select regexp_matches(left(p_query, 4000), '(-?)(?:"([^"]*)"?|([^\s"]+))', 'g') limit 64 loop
+    nth := nth + 1;
+    negated := v_token[1] = '-';
+    phrase := v_token[2] is not null;
+    word := coalesce(v_token[2], v_token[3]);
+    if not phrase and not negated and lower(word) = 'or' then
+      alternative := alternative + 1;
+    elsif length(word) <= 100 then
+      return next;
+    end if;
+  end loop;
+end
 $function$
 
 CREATE OR REPLACE FUNCTION public.set_override(p_org_id uuid, p_name text, p_calendar text, p_state text, p_until timestamp with time zone, p_by text DEFAULT NULL::text)
@@ -7173,7 +7339,11 @@ begin
   insert into public.search_words (owner, word)
   select distinct a.owner, w.word
   from added as a cross join lateral public.words_of(concat_ws(' ', a.title, a.body)) as w(word)
-  where not exists (select from public.search_words as k where k.owner = a.owner and k.word = w.word);
+  -- `limit 1`: one look-up a word, whatever the planner makes of their number.
+  left join lateral (
+    select true as known from public.search_words as k where k.owner = a.owner and k.word = w.word limit 1
+  ) as k on true
+  where k.known is null;
 end
 $function$
 
@@ -7439,10 +7609,14 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.to_micros(p_at timestamp with time zone)
  RETURNS bigint
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
-RETURN ((EXTRACT(epoch FROM p_at) * (1000000)::numeric))::bigint
+AS $function$
+begin
+  return (extract(epoch from p_at) * 1000000)::bigint;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.touch()
  RETURNS trigger
@@ -7534,12 +7708,22 @@ BEGIN ATOMIC
    WHERE ((e.call_sid = transfer_of.p_call_sid) AND (e.left_at IS NULL));
 END
 
-CREATE OR REPLACE FUNCTION public.tsquery_by_language(p_query text)
+CREATE OR REPLACE FUNCTION public.tsquery_by_language(p_queries tsquery[])
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
-RETURN format('case d.lang when ''english'' then %L::tsquery when ''french'' then %L::tsquery else %L::tsquery end'::text, search_query(p_query, 'english'::text), search_query(p_query, 'french'::text), search_query(p_query, 'spanish'::text))
+AS $function$
+begin
+  return case
+    when p_queries[1] = p_queries[2] and p_queries[1] = p_queries[3] then format('%L::tsquery', p_queries[1])
+    else format(
+      'case d.lang when ''english'' then %L::tsquery when ''french'' then %L::tsquery else %L::tsquery end',
+      p_queries[1], p_queries[2], p_queries[3]
+    )
+  end;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.unknown_calls(p_calls jsonb)
  RETURNS SETOF text
@@ -7793,12 +7977,15 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.words_of(p_text text)
  RETURNS SETOF text
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
 AS $function$
-  select w from unnest(tsvector_to_array(to_tsvector('public.search_names', p_text))) as w
-  where length(w) between 4 and 40 and w !~ '[^[:alpha:]]'
+begin
+  return query
+    select w from unnest(tsvector_to_array(to_tsvector('public.search_names', p_text))) as w
+    where length(w) between 4 and 40 and w !~ '[^[:alpha:]]';
+end
 $function$
 
 CREATE OR REPLACE FUNCTION public.work_on_voicemail()
@@ -7895,6 +8082,8 @@ CREATE TRIGGER contact_messages_indexed AFTER INSERT OR DELETE ON public.contact
 
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.contacts FOR EACH ROW EXECUTE FUNCTION write_audit('id', '{}', '');
 
+CREATE TRIGGER contacts_forgotten AFTER DELETE ON public.contacts FOR EACH ROW WHEN ((old.name IS NOT NULL)) EXECUTE FUNCTION forget_searches_for_contact();
+
 CREATE TRIGGER contacts_indexed AFTER INSERT ON public.contacts FOR EACH ROW WHEN ((NOT new.bare)) EXECUTE FUNCTION index_row('contact');
 
 CREATE TRIGGER contacts_reindexed AFTER UPDATE ON public.contacts FOR EACH ROW WHEN (((NOT old.bare) OR (NOT new.bare))) EXECUTE FUNCTION index_row('contact');
@@ -7904,6 +8093,8 @@ CREATE TRIGGER contacts_touched BEFORE UPDATE ON public.contacts FOR EACH ROW EX
 CREATE TRIGGER contacts_unindexed AFTER DELETE ON public.contacts FOR EACH ROW WHEN ((NOT old.bare)) EXECUTE FUNCTION index_row('contact');
 
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.members FOR EACH ROW EXECUTE FUNCTION write_audit('id', '{role}', '');
+
+CREATE TRIGGER members_gone AFTER DELETE ON public.members FOR EACH ROW WHEN ((old.user_id IS NOT NULL)) EXECUTE FUNCTION drop_searches_of_member();
 
 CREATE TRIGGER members_invited BEFORE INSERT ON public.members FOR EACH ROW EXECUTE FUNCTION invite_member();
 
@@ -9168,6 +9359,8 @@ grant execute on function fold_voice_event(call_logs,voice_event) to service_rol
 
 grant execute on function forget_person(text,text) to service_role;
 
+grant execute on function forget_searches(integer) to service_role;
+
 grant execute on function forget_telephony_token(text) to service_role;
 
 grant execute on function free_members(uuid,text,text[],text) to service_role;
@@ -10406,7 +10599,7 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": "erasures", "other": ["counts"], "expired": "t.erased_at < $1", "personal": [], "of_person": null, "table_name": "erasure_receipts", "exported_as": null, "kept_because": null}
 
--- personal_data: {"rule": "search_history", "other": ["filters"], "expired": "t.at < $1", "personal": ["words"], "of_person": "position(substr($2, 2) in regexp_replace(t.words, '[^0-9]', '', 'g')) > 0 or position(lower($3) in lower(t.words)) > 0", "table_name": "search_history", "exported_as": "searches", "kept_because": null}
+-- personal_data: {"rule": "search_history", "other": ["filters"], "expired": "t.at < $1", "personal": ["words"], "of_person": "public.names_number(t.words, $2) or position(lower($3) in lower(t.words)) > 0", "table_name": "search_history", "exported_as": "searches", "kept_because": null}
 
 -- personal_data: {"rule": "voicemails", "other": ["call_sid", "recording_sid", "leg_sid", "source"], "expired": null, "personal": ["url", "transcript"], "of_person": "t.call_sid = any ($1)", "table_name": "recordings", "exported_as": "recordings", "kept_because": null}
 
@@ -10476,7 +10669,7 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["moved_by"], "of_person": "lower(t.moved_by) = lower($3)", "table_name": "call_flow_pointers", "exported_as": "call_flow_pointers", "kept_because": "Who let a version answer is part of its history."}
 
--- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["name", "query", "filters"], "of_person": "position(substr($2, 2) in regexp_replace(t.query, '[^0-9]', '', 'g')) > 0 or position(lower($3) in lower(t.query)) > 0", "table_name": "saved_searches", "exported_as": null, "kept_because": null}
+-- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["name", "query", "filters"], "of_person": "public.names_number(t.query, $2) or position(lower($3) in lower(t.query)) > 0", "table_name": "saved_searches", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["word"], "of_person": "false", "table_name": "search_words", "exported_as": null, "kept_because": null}
 
