@@ -38,6 +38,8 @@ const PAGES = () => [
   ["today", t("Today", "Aujourd’hui"), "viewer"],
   ["calls", t("Calls", "Appels"), "viewer"],
   ["voicemails", t("Voicemails", "Messages"), "viewer"],
+  ["search", t("Search", "Recherche"), "viewer"],
+  ["contacts", t("Contacts", "Contacts"), "viewer"],
   ["people", t("People", "Personnes"), "viewer"],
   ["alerts", t("Alerts", "Alertes"), "viewer"],
   ["members", t("Members", "Membres"), "viewer"],
