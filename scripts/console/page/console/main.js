@@ -41,6 +41,8 @@ const PAGES = () => [
   ["search", t("Search", "Recherche"), "viewer"],
   ["contacts", t("Contacts", "Contacts"), "viewer"],
   ["people", t("People", "Personnes"), "viewer"],
+  ["flows", t("Flows", "Scénarios"), "viewer"],
+  ["reports", t("Reports", "Rapports"), "viewer"],
   ["alerts", t("Alerts", "Alertes"), "viewer"],
   ["members", t("Members", "Membres"), "viewer"],
   ["account", t("My account", "Mon compte"), "viewer", "hidden"],
