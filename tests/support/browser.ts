@@ -108,9 +108,10 @@ async function startBrowserLab({ answer, twilio = false }: LabOptions): Promise<
   const account = { accountSid: LOCAL_ACCOUNT_SID, authToken: LOCAL_AUTH_TOKEN };
   const rest = twilio ? startTwilioApi(account) : undefined;
   const token = crypto.randomUUID();
-  let site: string | undefined;
+  // Known once the pages are served.
+  const site: { url?: string } = {};
   const hotline = await startHotline({
-    siteUrl: () => site,
+    siteUrl: () => site.url,
     ...(rest && {
       env: {
         TWILIO_ACCOUNT_SID: LOCAL_ACCOUNT_SID,
@@ -143,7 +144,7 @@ async function startBrowserLab({ answer, twilio = false }: LabOptions): Promise<
     },
   });
   const server = serve(0, log, (request) => console.handle(request));
-  site = server.url;
+  site.url = server.url;
   let browser: Promise<Browser> | undefined;
   return {
     hotline,
