@@ -1,4 +1,6 @@
 import { assertEquals } from "@std/assert/equals.js";
+import { assertStrictEquals } from "@std/assert/strict_equals.js";
+import { ringingTone } from "../../supabase/functions/_shared/twilio/ringing.ts";
 import type { Facts } from "../../supabase/functions/_shared/calls/events.ts";
 import type { Flow } from "../../supabase/functions/_shared/flows/language.ts";
 import { createHandler } from "../../supabase/functions/voice-queue/handler.ts";
@@ -171,4 +173,5 @@ Deno.test("the tone is a WAV file for everybody, to be kept", async () => {
   assertEquals(new TextDecoder().decode(bytes.slice(0, 4)), "RIFF");
   assertEquals(response.headers.get("cache-control"), "public, max-age=31536000, immutable");
   assertEquals((await ask("POST")).status, 405);
+  assertStrictEquals(ringingTone(), ringingTone(), "made once: anybody may ask for it, unsigned");
 });
