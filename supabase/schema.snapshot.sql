@@ -2840,6 +2840,17 @@ BEGIN ATOMIC
    WHERE ((c.party)::text = calls_of_person.p_number);
 END
 
+CREATE OR REPLACE FUNCTION public.came_callable(c call_logs)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT (NOT (EXISTS ( SELECT
+            FROM call_lifecycle l
+           WHERE ((l.call_sid = (came_callable.c).call_sid) AND (l.received_at >= (came_callable.c).created_at) AND (l.received_at < (now() + '1 day'::interval)) AND (l.event = 'arrived'::call_event) AND (((l.answer).facts ->> 'callable'::text) = 'false'::text)))));
+END
+
 CREATE OR REPLACE FUNCTION public.can_ring(p_steps jsonb, n jsonb, c call_logs, p_facts jsonb)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -2852,7 +2863,8 @@ declare
   );
   v_number text;
 begin
-  if (p_facts ->> 'spent')::boolean then
+  -- Only a leg that was dialled here, and came back, has a line of ours as its caller.
+  if (p_facts ->> 'spent')::boolean or coalesce(p_facts -> 'own_lines' ? c.party, false) then
     return false;
   end if;
   for i in 0 .. jsonb_array_length(v_members) - 1 loop
@@ -3747,6 +3759,13 @@ begin
     perform public.leave_queue(e.call_sid, 'answered') from public.queue_entries as e
     where e.taken_by = a.token and e.left_at is null;
   elsif a.purpose = 'callback_person' then
+    if a.connected_at is not null then
+      insert into public.dialled_time as d (line, day, org_id, seconds)
+      values (
+        a.line, (a.connected_at at time zone 'UTC')::date, a.owner, ceil(extract(epoch from a.ended_at - a.connected_at))
+      )
+      on conflict (line, day, org_id) do update set seconds = d.seconds + excluded.seconds;
+    end if;
     perform public.callback_tried(a.callback_id, case
       when a.connected_at is not null then 'done'
       when a.result = 'accepted' then 'outcome_unknown'
@@ -4971,7 +4990,23 @@ begin
     return 0;
   end if;
   perform public.lock_dialling(k.org_id);
-  if not public.calendar_open(k.calendar, now()) then
+  if exists (
+    select from public.suppressions as x
+    where x.e164 = k.to_e164 and x.org_id is not distinct from k.org_id and x.created_at > k.promised_at
+  ) then
+    update public.callbacks as c set state = 'failed', ready = false, ended_at = now(), why = 'stopped'
+    where c.id = k.id and c.state = 'open';
+    return 0;
+  elsif exists (
+    select from public.dialled_time as d
+    where d.line = k.line and d.org_id = k.owner and d.day = (now() at time zone 'UTC')::date
+      and d.seconds + d.open * d.leg_sec >= d.ceiling_sec
+  ) then
+    -- The line has used up its minutes of the day.
+    update public.callbacks as c set ready = false, due_at = date_trunc('day', now(), 'UTC') + interval '1 day'
+    where c.id = k.id and c.state = 'open';
+    return 0;
+  elsif not public.calendar_open(k.calendar, now()) then
     update public.callbacks as c set ready = false, due_at = coalesce(
       (public.calendar_switches(k.calendar) #>> '{switches,0}')::timestamptz, now() + interval '1 day'
     )
@@ -5279,6 +5314,17 @@ begin
   end loop;
 end
 $function$
+
+CREATE OR REPLACE FUNCTION public.may_promise(c call_logs)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT (came_callable(c) AND (5 > ( SELECT count(*) AS count
+            FROM callbacks k
+           WHERE (((k.to_e164)::text = ((may_promise.c).party)::text) AND (k.owner = COALESCE((may_promise.c).org_id, '00000000-0000-0000-0000-000000000000'::uuid)) AND (k.state <> 'open'::text) AND (k.promised_at > (now() - '1 day'::interval))))));
+END
 
 CREATE OR REPLACE FUNCTION public.may_transfer(a dial_attempts)
  RETURNS boolean
@@ -5712,6 +5758,7 @@ CREATE OR REPLACE FUNCTION public.owe_missed_call(c call_logs)
 AS $function$
 declare
   v_missed jsonb;
+  v_key text;
 begin
   if c.connected_at is not null or c.recording_source = 'voicemail' or c.rate_limited or c.party is null or c.direction <> 'inbound'
     -- A late answer is worse than none.
@@ -5720,10 +5767,14 @@ begin
     return;
   end if;
   select v.missed_call into v_missed from public.call_flow_versions as v where v.id = c.flow_version;
-  if v_missed ? 'sms' then
+  v_key := encode(sha256(convert_to(format('%s %s %s', c.org_id, c.party, now()::date), 'UTF8')), 'hex');
+  if v_missed ? 'sms' and public.came_callable(c)
+    and not exists (select from public.jobs as j where j.kind = 'missed_call_sms' and j.key = v_key)
+    -- Calls from forged numbers cost a text each.
+    and public.take_rate_limit('missed_call_sms', 'called', c.line, 200, '1 day')
+  then
     perform public.enqueue_job(
-      'missed_call_sms', encode(sha256(convert_to(format('%s %s %s', c.org_id, c.party, now()::date), 'UTF8')), 'hex'),
-      jsonb_build_object('call_sid', c.call_sid), now() + interval '1 minute'
+      'missed_call_sms', v_key, jsonb_build_object('call_sid', c.call_sid), now() + interval '1 minute'
     );
   end if;
   if (v_missed ->> 'mail')::boolean then
@@ -7805,7 +7856,17 @@ begin
   if v_person.id is null then
     raise sqlstate 'PT404' using message = format('no person has the handle "%s"', p_handle), detail = 'handle';
   end if;
+  if public.own_lines(array[v_person.phone::text]) <> '[]' then
+    raise sqlstate 'PT400' using message = 'the number is one of the lines themselves', detail = 'phone';
+  end if;
   perform public.lock_dialling(p_org_id);
+  -- It may be a stranger's.
+  if 5 <= (
+    select count(*) from public.dial_attempts as a
+    where a.to_e164 = v_person.phone and a.purpose = 'verify' and a.decided_at > now() - interval '1 day'
+  ) then
+    raise sqlstate 'PT429' using message = 'the number was called 5 times in a day: try again tomorrow', detail = 'phone';
+  end if;
   insert into public.dial_attempts (purpose, org_id, person_id, to_e164, line, seconds)
   values ('verify', p_org_id, v_person.id, v_person.phone, p_line, 30)
   on conflict do nothing
@@ -7924,7 +7985,7 @@ begin
         then 'gave_up'
         when (p_facts -> 'queues' -> (n ->> 'group') ->> 'full')::boolean then 'full'
       end
-      when 'callback' then case when (p_facts ->> 'callable')::boolean then 'next' else 'refused' end
+      when 'callback' then case when (p_facts ->> 'callable')::boolean and public.may_promise(c) then 'next' else 'refused' end
       when 'flow' then 'next'
       when 'end' then 'end'
     end;
@@ -9269,6 +9330,8 @@ grant execute on function callback_tried(uuid,text) to service_role;
 
 grant execute on function caller_context(text,text) to service_role;
 
+grant execute on function came_callable(call_logs) to service_role;
+
 grant execute on function can_ring(jsonb,jsonb,call_logs,jsonb) to service_role;
 
 grant execute on function cancel_attempt(dial_attempts,text) to service_role;
@@ -9448,6 +9511,8 @@ grant execute on function longest_idle(uuid,text[]) to service_role;
 grant execute on function mail_content(text,jsonb) to service_role;
 
 grant execute on function match_alerts(search_passages[]) to service_role;
+
+grant execute on function may_promise(call_logs) to service_role;
 
 grant execute on function may_transfer(dial_attempts) to service_role;
 
@@ -9913,9 +9978,57 @@ grant select on public.destination_performance to monitoring;
 
 grant select on public.destination_performance to service_role;
 
-grant select on public.dial_attempts to authenticated;
-
 grant insert, select, update on public.dial_attempts to service_role;
+
+grant select on public.dial_attempts (accepted_at) to authenticated;
+
+grant select on public.dial_attempts (answered_at) to authenticated;
+
+grant select on public.dial_attempts (call_sid) to authenticated;
+
+grant select on public.dial_attempts (callback_id) to authenticated;
+
+grant select on public.dial_attempts (cancelled_at) to authenticated;
+
+grant select on public.dial_attempts (connected_at) to authenticated;
+
+grant select on public.dial_attempts (decided_at) to authenticated;
+
+grant select on public.dial_attempts (dialled_at) to authenticated;
+
+grant select on public.dial_attempts (ended_at) to authenticated;
+
+grant select on public.dial_attempts (group_name) to authenticated;
+
+grant select on public.dial_attempts (id) to authenticated;
+
+grant select on public.dial_attempts (leg_sid) to authenticated;
+
+grant select on public.dial_attempts (line) to authenticated;
+
+grant select on public.dial_attempts (node) to authenticated;
+
+grant select on public.dial_attempts (org_id) to authenticated;
+
+grant select on public.dial_attempts (owner) to authenticated;
+
+grant select on public.dial_attempts (person_id) to authenticated;
+
+grant select on public.dial_attempts (purpose) to authenticated;
+
+grant select on public.dial_attempts (queue) to authenticated;
+
+grant select on public.dial_attempts (result) to authenticated;
+
+grant select on public.dial_attempts (seconds) to authenticated;
+
+grant select on public.dial_attempts (state) to authenticated;
+
+grant select on public.dial_attempts (to_e164) to authenticated;
+
+grant select on public.dial_attempts (transfer) to authenticated;
+
+grant select on public.dial_attempts (version_id) to authenticated;
 
 grant delete, insert, select, update on public.dialled_time to service_role;
 
@@ -10095,9 +10208,49 @@ grant select on public.prompts to authenticated;
 
 grant insert, select on public.prompts to service_role;
 
-grant select on public.queue_entries to authenticated;
-
 grant insert, select, update on public.queue_entries to service_role;
+
+grant select on public.queue_entries (call_sid) to authenticated;
+
+grant select on public.queue_entries (connected_at) to authenticated;
+
+grant select on public.queue_entries (first_position) to authenticated;
+
+grant select on public.queue_entries (group_name) to authenticated;
+
+grant select on public.queue_entries (id) to authenticated;
+
+grant select on public.queue_entries (left_at) to authenticated;
+
+grant select on public.queue_entries (line) to authenticated;
+
+grant select on public.queue_entries (members) to authenticated;
+
+grant select on public.queue_entries (node) to authenticated;
+
+grant select on public.queue_entries (org_id) to authenticated;
+
+grant select on public.queue_entries (owner) to authenticated;
+
+grant select on public.queue_entries (queue) to authenticated;
+
+grant select on public.queue_entries (queued_at) to authenticated;
+
+grant select on public.queue_entries (result) to authenticated;
+
+grant select on public.queue_entries (returned_at) to authenticated;
+
+grant select on public.queue_entries (returns_to) to authenticated;
+
+grant select on public.queue_entries (seconds) to authenticated;
+
+grant select on public.queue_entries (seen_at) to authenticated;
+
+grant select on public.queue_entries (taken_at) to authenticated;
+
+grant select on public.queue_entries (told_position) to authenticated;
+
+grant select on public.queue_entries (version_id) to authenticated;
 
 grant select on public.queue_now to authenticated;
 

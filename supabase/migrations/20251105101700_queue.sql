@@ -140,7 +140,12 @@ order by e.queued_at, e.id;
 
 comment on view public.queue_now is 'Who holds now, for which group, since when and at which place; taken: somebody has accepted the call and is being connected, or talks.';
 
-grant select on public.queue_entries, public.queue_now to authenticated;
+-- Not the tokens, by which Twilio shows the caller's number and legs are addressed.
+grant select (
+  id, call_sid, org_id, owner, queue, group_name, version_id, node, line, members, seconds, queued_at, returns_to, returned_at,
+  seen_at, told_position, first_position, taken_at, connected_at, left_at, result
+) on public.queue_entries to authenticated;
+grant select on public.queue_now to authenticated;
 grant select, insert, update on public.queue_entries to service_role;
 grant select on public.queue_now to service_role;
 grant execute on function public.tell_place, public.queue_is_full to service_role;

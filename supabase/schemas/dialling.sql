@@ -742,6 +742,13 @@ begin
     perform public.leave_queue(e.call_sid, 'answered') from public.queue_entries as e
     where e.taken_by = a.token and e.left_at is null;
   elsif a.purpose = 'callback_person' then
+    if a.connected_at is not null then
+      insert into public.dialled_time as d (line, day, org_id, seconds)
+      values (
+        a.line, (a.connected_at at time zone 'UTC')::date, a.owner, ceil(extract(epoch from a.ended_at - a.connected_at))
+      )
+      on conflict (line, day, org_id) do update set seconds = d.seconds + excluded.seconds;
+    end if;
     perform public.callback_tried(a.callback_id, case
       when a.connected_at is not null then 'done'
       when a.result = 'accepted' then 'outcome_unknown'
@@ -833,8 +840,8 @@ begin
 end
 $$;
 
--- Dials for a promise that is due, within its hours: outside them it is due when they begin. Again, while it is dialled:
--- nothing. Returns how many are to be dialled.
+-- Dials for a promise that is due, within its hours and its line's minutes of the day: outside them it is due when they begin.
+-- It fails where the caller has said stop since. Again, while it is dialled: nothing. Returns how many are to be dialled.
 create function public.keep_promise(p_id uuid) returns integer
 language plpgsql volatile set search_path = ''
 as $$
@@ -846,7 +853,23 @@ begin
     return 0;
   end if;
   perform public.lock_dialling(k.org_id);
-  if not public.calendar_open(k.calendar, now()) then
+  if exists (
+    select from public.suppressions as x
+    where x.e164 = k.to_e164 and x.org_id is not distinct from k.org_id and x.created_at > k.promised_at
+  ) then
+    update public.callbacks as c set state = 'failed', ready = false, ended_at = now(), why = 'stopped'
+    where c.id = k.id and c.state = 'open';
+    return 0;
+  elsif exists (
+    select from public.dialled_time as d
+    where d.line = k.line and d.org_id = k.owner and d.day = (now() at time zone 'UTC')::date
+      and d.seconds + d.open * d.leg_sec >= d.ceiling_sec
+  ) then
+    -- The line has used up its minutes of the day.
+    update public.callbacks as c set ready = false, due_at = date_trunc('day', now(), 'UTC') + interval '1 day'
+    where c.id = k.id and c.state = 'open';
+    return 0;
+  elsif not public.calendar_open(k.calendar, now()) then
     update public.callbacks as c set ready = false, due_at = coalesce(
       (public.calendar_switches(k.calendar) #>> '{switches,0}')::timestamptz, now() + interval '1 day'
     )
@@ -860,7 +883,7 @@ end
 $$;
 
 -- Has a person called, who proves by a key that the number is theirs. Returns the attempt's token; null: the telephone is in
--- use. Raises PT404 (HTTP 404) for nobody of that handle.
+-- use. Raises PT404 (HTTP 404) for nobody of that handle, PT400 for a number that is a line, PT429 after 5 calls to it in a day.
 create function public.verify_person(p_org_id uuid, p_handle text, p_line text) returns uuid
 language plpgsql volatile set search_path = ''
 as $$
@@ -872,7 +895,17 @@ begin
   if v_person.id is null then
     raise sqlstate 'PT404' using message = format('no person has the handle "%s"', p_handle), detail = 'handle';
   end if;
+  if public.own_lines(array[v_person.phone::text]) <> '[]' then
+    raise sqlstate 'PT400' using message = 'the number is one of the lines themselves', detail = 'phone';
+  end if;
   perform public.lock_dialling(p_org_id);
+  -- It may be a stranger's.
+  if 5 <= (
+    select count(*) from public.dial_attempts as a
+    where a.to_e164 = v_person.phone and a.purpose = 'verify' and a.decided_at > now() - interval '1 day'
+  ) then
+    raise sqlstate 'PT429' using message = 'the number was called 5 times in a day: try again tomorrow', detail = 'phone';
+  end if;
   insert into public.dial_attempts (purpose, org_id, person_id, to_e164, line, seconds)
   values ('verify', p_org_id, v_person.id, v_person.phone, p_line, 30)
   on conflict do nothing
@@ -1010,7 +1043,12 @@ group by 1, 2, 3, 4, 5;
 
 comment on view public.people_performance is 'Of each person, group and day (UTC): how often rung, and how each ended. too_late: somebody else was first; canceled: ended before an answer; transferred: passed on to somebody who took the call.';
 
-grant select on public.dial_attempts, public.people_performance to authenticated;
+-- Not the token: the address of a leg's webhooks is made of it.
+grant select (
+  id, purpose, org_id, owner, call_sid, queue, callback_id, person_id, to_e164, line, group_name, version_id, node, seconds, state,
+  leg_sid, decided_at, dialled_at, answered_at, accepted_at, connected_at, cancelled_at, ended_at, result, transfer
+) on public.dial_attempts to authenticated;
+grant select on public.people_performance to authenticated;
 grant select, insert, update on public.dial_attempts to service_role;
 grant select on public.people_performance to service_role;
 grant execute on function

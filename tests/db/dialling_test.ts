@@ -753,3 +753,155 @@ test("a caller whom nobody answered gets one text a day and the operator a mail,
   await calls("+17805550104");
   assertEquals(await owed("+17805550104"), []);
 });
+
+test("a leg that came back to a line of ours rings nobody", async (db) => {
+  const sql = await practice(db.sql, 2);
+  const dials = { to: [LINE], leg_sec: 60, day_sec: 6000 };
+  for (const outcome of ["options.0", "options.2"]) {
+    const back = new Caller(sql, LINE);
+    // deno-lint-ignore no-await-in-loop
+    await back.arrives();
+    // deno-lint-ignore no-await-in-loop
+    assertEquals((await back.leaves("main", outcome, { dials })).queue, undefined);
+  }
+  assertEquals(await attempts(sql, false), []);
+});
+
+test("a number that was called back five times in a day is promised no further call", async (db) => {
+  const sql = await practice(db.sql, 1);
+  for (let time = 1; time <= 6; time++) {
+    // deno-lint-ignore no-await-in-loop
+    const { facts } = await promised(sql, "+17805550100");
+    assertEquals(facts.callbacks, time <= 5 ? { desk: true } : undefined, `time ${time}`);
+    // deno-lint-ignore no-await-in-loop
+    await sql`
+      update callbacks set state = 'done', ready = false, ended_at = now(), promised_at = now() - interval '20 hours'`;
+  }
+  await sql`update callbacks set promised_at = now() - interval '25 hours'`;
+  assertEquals((await promised(sql, "+17805550100")).facts.callbacks, { desk: true });
+});
+
+test("a number that was forged when the call came in is neither called back nor texted, whatever is told later", async (db) => {
+  const sql = await practice(db.sql, 1, {}, {
+    missed_call: { sms: "sorry" },
+    prompts: { sorry: { "en-US": "We missed you." } },
+  });
+  const comes = async (callable: boolean) => {
+    const caller = new Caller(sql);
+    const ask = { line: LINE, callable };
+    await accept(sql, caller.event({ operation: "voice-frontdoor", event: "arrived" }, ask));
+    const { callbacks } = await caller.leaves("main", "options.1");
+    await sql`delete from callbacks`;
+    await caller.hangsUp();
+    const jobs = await sql`
+      select from jobs where kind = 'missed_call_sms' and payload ->> 'call_sid' = ${caller.sid}`;
+    return [callbacks !== undefined, jobs.length];
+  };
+  assertEquals(await comes(true), [true, 1]);
+  assertEquals(await comes(false), [false, 0]);
+});
+
+test("calls from ever new numbers have a line send 200 texts a day and no more", async (db) => {
+  const sql = await practice(db.sql, 0, {}, { missed_call: { sms: "We missed you." } });
+  const [{ at }] = await sql`
+    select array_agg(now() - interval '1 hour')::text[] as at from generate_series(1, 199)` as unknown as [
+    { at: string[] },
+  ];
+  await sql`
+    insert into rate_limit_windows values ('missed_call_sms', 'called', ${LINE}, ${at})`;
+  for (let i = 0; i < 3; i++) {
+    const caller = new Caller(sql);
+    // deno-lint-ignore no-await-in-loop
+    await caller.arrives();
+    // deno-lint-ignore no-await-in-loop
+    await caller.hangsUp();
+  }
+  const [{ count }] = await sql`
+    select count(*)::integer from jobs where kind = 'missed_call_sms'` as unknown as [
+    { count: number },
+  ];
+  assertEquals(count, 1);
+});
+
+test("a promise fails once its caller has said stop, and waits once the line's minutes are used up", async (db) => {
+  const sql = await practice(db.sql, 1);
+  const state = async () => {
+    await sql`select keep_promise(id) from callbacks`;
+    const [row] = await sql`select state, why, due_at > now() as later from callbacks`;
+    return { ...row, dialled: (await attempts(sql)).length };
+  };
+  const { caller } = await promised(sql);
+  await sql`
+    insert into dialled_time (line, day, seconds, open, ceiling_sec, leg_sec)
+    values (${LINE}, (now() at time zone 'UTC')::date, 50, 1, 100, 50)`;
+  assertEquals(await state(), { state: "open", why: null, later: true, dialled: 0 });
+  await sql`delete from dialled_time`;
+  await sql`update callbacks set due_at = now()`;
+  await sql`select suppress(null, ${caller.from!}, 'sms')`;
+  assertEquals(await state(), { state: "failed", why: "stopped", later: false, dialled: 0 });
+});
+
+test("the talk of a call back counts among the line's minutes of the day", async (db) => {
+  const sql = await practice(db.sql, 1);
+  await promised(sql);
+  await sql`select keep_promise(id) from callbacks`;
+  const [a] = await attempts(sql);
+  const leg = newLeg();
+  await told(sql, a!.token, leg, "in-progress", "pressed");
+  await told(sql, a!.token, leg, "in-progress", "connected");
+  await sql`update dial_attempts set connected_at = connected_at - interval '90 seconds'`;
+  await told(sql, a!.token, leg, "completed");
+  await told(sql, a!.token, leg, "completed");
+  const [row] = await sql`select line, seconds::integer from dialled_time`;
+  const [{ talked }] = await sql`
+    select ceil(extract(epoch from ended_at - connected_at))::integer as talked from dial_attempts` as unknown as [
+    { talked: number },
+  ];
+  assertEquals([row!.line, row!.seconds], [LINE, talked]);
+  assert(talked >= 90);
+});
+
+test("a telephone is called five times a day at most to be verified, and a line never", async (db) => {
+  const sql = await practice(db.sql, 1);
+  const verify = async (handle: string) =>
+    (await sql`select verify_person(null, ${handle}, ${LINE}) as token`)[0]!.token as string | null;
+  for (let time = 1; time <= 5; time++) {
+    // deno-lint-ignore no-await-in-loop
+    const token = await verify("p1");
+    // deno-lint-ignore no-await-in-loop
+    await told(sql, token!, newLeg(), "no-answer");
+  }
+  const refused = async (handle: string) =>
+    (await assertRejects(() => verify(handle), postgres.PostgresError)).code;
+  assertEquals(await refused("p1"), "PT429");
+  await sql`insert into people (handle, name, phone) values ('own', 'Own', ${LINE})`;
+  assertEquals(await refused("own"), "PT400");
+});
+
+test("a member reads who holds and who is rung, and no token", async (db) => {
+  const sql = await practice(db.sql, 1);
+  const caller = new Caller(sql);
+  await caller.arrives();
+  await caller.leaves("main", "options.2", { call_token: "a token of Twilio's" });
+  const as = (query: string) =>
+    db.sql.begin(async (tx) => {
+      const claims = { role: "authenticated", app_metadata: { role: "owner" } };
+      await tx`select set_config('request.jwt.claims', ${JSON.stringify(claims)}, true)`;
+      await tx`set local role authenticated`;
+      return await tx.unsafe(query);
+    });
+  for (
+    const column of ["queue_entries.call_token", "queue_entries.taken_by", "dial_attempts.token"]
+  ) {
+    // deno-lint-ignore no-await-in-loop
+    const error = await assertRejects(
+      () => as(`select ${column} from ${column.split(".")[0]}`),
+      postgres.PostgresError,
+    );
+    assertEquals(error.code, "42501", column);
+  }
+  for (const view of ["queue_now", "callbacks_due", "people_performance"]) {
+    // deno-lint-ignore no-await-in-loop
+    await as(`select * from ${view}`);
+  }
+});

@@ -218,15 +218,21 @@ Deno.test("a person's own telephone tells and changes whether they receive calls
   assertEquals(await available(), ["p1", "p2", "p3"]);
 });
 
-Deno.test("a number that its network says is forged changes no availability", async () => {
-  const record = await practice.simulator.call({
-    from: phoneOf(3),
-    to: LINE,
-    params: { StirVerstat: "TN-Validation-Failed-C" },
-    script: {},
-  });
-  await practice.simulator.settle();
-  assert(heard(record)[0]!.startsWith("For the desk"));
+Deno.test("a number that no network vouches for changes no availability", async () => {
+  for (
+    const StirVerstat of ["TN-Validation-Failed-C", "TN-Validation-Passed-C", "No-TN-Validation"]
+  ) {
+    // deno-lint-ignore no-await-in-loop
+    const record = await practice.simulator.call({
+      from: phoneOf(3),
+      to: LINE,
+      params: { StirVerstat },
+      script: {},
+    });
+    // deno-lint-ignore no-await-in-loop
+    await practice.simulator.settle();
+    assert(heard(record)[0]!.startsWith("For the desk"), StirVerstat);
+  }
 });
 
 /** The hours of every promise. */
