@@ -149,7 +149,7 @@ Deno.test("a call counts whose CallToken is longer than any that is kept", async
   assertEquals((deps.events[0]!.ask as Ask).call_token, undefined);
 });
 
-Deno.test("a number that its network says is forged is none to call back, and nobody's own", async () => {
+Deno.test("a number that its network says is forged is not called back, and changes no availability", async () => {
   const asked = async (StirVerstat: string) => {
     const deps = testDeps();
     await twiml(createHandler(deps), arrival({ StirVerstat }));
