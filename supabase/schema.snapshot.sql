@@ -621,6 +621,7 @@ create table public.queue_entries (
   returned_at timestamp with time zone,
   call_token text,
   seen_at timestamp with time zone not null default now(),
+  wants_offer boolean not null default false,
   told_position integer,
   first_position integer not null default 1,
   taken_by uuid,
@@ -1851,6 +1852,7 @@ declare
   v_recording public.recordings;
   v_known record;
   v_limit record;
+  v_attempt record;
   -- The organisation that a sub-account belongs to.
   v_org_id constant uuid := case when e.account_sid is not null then public.organisation_of(e.account_sid) end;
   -- Limits count by account, so that one account's events do not use up another's limits.
@@ -1860,13 +1862,13 @@ declare
   v_path jsonb;
 begin
   if e.ask ? 'attempt' then
+    select a.call_sid, a.org_id, a.connected_at into v_attempt
+    from public.dial_attempts as a where a.token = (e.ask #>> '{attempt,token}')::uuid;
     -- The leg may have taken another caller of its queue than the one that it was dialled for: the first one that it was
     -- connected with stands.
-    e.call_sid := coalesce((
-      select a.call_sid from public.dial_attempts as a
-      where a.token = (e.ask #>> '{attempt,token}')::uuid
-        and (a.connected_at is not null or e.ask #>> '{attempt,told}' is distinct from 'connected')
-    ), e.call_sid);
+    if v_attempt.connected_at is not null or e.ask #>> '{attempt,told}' is distinct from 'connected' then
+      e.call_sid := coalesce(v_attempt.call_sid, e.call_sid);
+    end if;
     e.parent_call_sid := e.call_sid;
   end if;
   -- The events of one call take turns, copies of one event included; different calls do not wait here. (An advisory lock,
@@ -1935,6 +1937,10 @@ begin
     v_call.org_id := (select n.org_id from public.telephony_numbers as n where n.e164_number = v_call.line);
   end if;
   if e.parent_call_sid is not null or e.leg_status is not null or e.talk_sec is not null then
+    -- Before the leg's row: what other calls decide about this leg is written there too, under this lock.
+    if e.ask ? 'attempt' then
+      perform public.lock_dialling(v_attempt.org_id);
+    end if;
     select * into v_leg_before from public.call_legs as l
     where l.call_sid = e.call_sid and l.leg_sid = e.leg_sid;
     v_leg := public.fold_leg(v_leg_before, e);
@@ -1965,6 +1971,11 @@ begin
     and (v_before.line, v_before.org_id, v_before.connected_at, v_before.ended_at)
       is distinct from (v_call.line, v_call.org_id, v_call.connected_at, v_call.ended_at)
   then
+    if v_call.flow_version is not null then
+      -- Of a caller who holds, before the row of the line's day: the end of a promise is counted there under this lock.
+      perform public.lock_dialling(q.org_id)
+      from public.queue_entries as q where q.call_sid = v_call.call_sid and q.left_at is null;
+    end if;
     perform public.count_dialled(v_before, v_call);
   end if;
 
@@ -1973,6 +1984,10 @@ begin
     case when e.ask is not null then public.call_facts(v_call, e.ask) end
   );
   if v_answer.facts ? 'flow' and v_answer.admitted then
+    if e.event = 'queue_left' and e.meta ->> 'outcome' = 'offer' and public.gives_up(v_call, v_answer.facts) then
+      e.meta := e.meta || '{"outcome": "gave_up"}';
+      v_answer.facts := v_answer.facts || '{"gives_up": true}';
+    end if;
     v_path := public.path_of_event(v_call, e, v_answer.facts);
     v_call.at_node := coalesce(v_path -> -1, v_call.at_node);
   end if;
@@ -3376,7 +3391,7 @@ CREATE OR REPLACE FUNCTION public.dial_content(p_kind text, p_token uuid)
  STABLE
  SET search_path TO ''
 BEGIN ATOMIC
- SELECT jsonb_build_object('purpose', a.purpose, 'to', a.to_e164, 'line', a.line, 'account_sid', s.subaccount_sid, 'call_sid', a.call_sid, 'group', a.group_name, 'node', a.node, 'seconds', a.seconds, 'state', a.state, 'leg_sid', a.leg_sid, 'decided_at', a.decided_at, 'dialled_at', a.dialled_at, 'flow', v.hash, 'person', p.name, 'caller', c.party, 'call_token', q.call_token, 'transferred_by', COALESCE(f.name, (b.to_e164)::text), 'returned', (q.returned_at IS NOT NULL)) AS jsonb_build_object
+ SELECT jsonb_build_object('purpose', a.purpose, 'to', a.to_e164, 'line', a.line, 'account_sid', s.subaccount_sid, 'call_sid', a.call_sid, 'group', a.group_name, 'node', a.node, 'seconds', a.seconds, 'state', a.state, 'leg_sid', a.leg_sid, 'decided_at', a.decided_at, 'dialled_at', a.dialled_at, 'flow', v.hash, 'person', p.name, 'caller', c.party, 'call_token', q.call_token, 'transferred_by', COALESCE(f.name, (b.to_e164)::text), 'returned', (q.returned_at IS NOT NULL), 'talks', ((a.accepted_at IS NOT NULL) AND (a.cancelled_at IS NULL))) AS jsonb_build_object
     FROM (((((((dial_attempts a
       LEFT JOIN telephony_subaccounts s ON ((s.org_id = a.org_id)))
       LEFT JOIN call_flow_versions v ON ((v.id = a.version_id)))
@@ -3657,6 +3672,7 @@ declare
   v_node jsonb;
   v_group jsonb;
   v_entry public.queue_entries;
+  v_freed public.queue_entries;
   v_step jsonb;
   v_made integer := 0;
 begin
@@ -3717,6 +3733,16 @@ begin
   if p_path is not null or e.ask ? 'queue' then
     select * into v_entry from public.queue_entries as q where q.call_sid = c.call_sid and q.left_at is null;
     if v_entry.id is not null then
+      if e.event = 'queue_waited' then
+        if e.ask #>> '{queue,offer}' = 'true' then
+          update public.queue_entries as q set wants_offer = true where q.id = v_entry.id;
+        end if;
+        -- A person who accepted the call has 10 s to be connected; this caller still waits.
+        update public.queue_entries as q set taken_by = null, taken_at = null
+        where q.id = v_entry.id and q.connected_at is null and q.taken_at < now() - interval '1 minute'
+        returning * into v_freed;
+        v_entry := case when v_freed.id is not null then v_freed else v_entry end;
+      end if;
       if v_entry.taken_at is null then
         v_made := v_made + public.dispatch_queue(v_entry.org_id, v_entry.queue);
       end if;
@@ -3734,6 +3760,7 @@ CREATE OR REPLACE FUNCTION public.end_attempt(p_id bigint, p_status text)
 AS $function$
 declare
   a public.dial_attempts;
+  v_missed text[];
   v_made integer := 0;
 begin
   update public.dial_attempts as t set
@@ -3754,8 +3781,14 @@ begin
     update public.call_legs as l set told = a.result where l.call_sid = a.call_sid and l.leg_sid = a.leg_sid and l.told <> a.result;
   end if;
   if a.purpose = 'person' and a.accepted_at is not null then
-    update public.queue_entries as e set taken_by = null, taken_at = null
-    where e.taken_by = a.token and e.left_at is null and e.connected_at is null;
+    with missed as (
+      update public.queue_entries as e set taken_by = null, taken_at = null, seen_at = '-infinity'
+      where e.taken_by = a.token and e.left_at is null and e.connected_at is null
+      returning e.call_sid
+    )
+    select array_agg(m.call_sid) into v_missed from missed as m;
+    -- Nobody may be there any more, for whom telephones would ring again and again.
+    perform public.enqueue_job('queue_check', m, jsonb_build_object('call_sid', m)) from unnest(v_missed) as m;
     perform public.leave_queue(e.call_sid, 'answered') from public.queue_entries as e
     where e.taken_by = a.token and e.left_at is null;
   elsif a.purpose = 'callback_person' then
@@ -3766,6 +3799,8 @@ begin
       )
       on conflict (line, day, org_id) do update set seconds = d.seconds + excluded.seconds;
     end if;
+    -- A telephone that was never dialled was no try.
+    update public.callbacks as k set tries = k.tries - 1 where k.id = a.callback_id and a.dialled_at is null;
     perform public.callback_tried(a.callback_id, case
       when a.connected_at is not null then 'done'
       when a.result = 'accepted' then 'outcome_unknown'
@@ -3776,7 +3811,7 @@ begin
   if a.queue is not null and a.connected_at is null then
     v_made := public.dispatch_queue(a.org_id, a.queue);
   end if;
-  return case when v_made = 0 then public.dispatch_phone(a.org_id, a.to_e164) else v_made end;
+  return v_made + public.dispatch_phone(a.org_id, a.to_e164);
 end
 $function$
 
@@ -4542,6 +4577,21 @@ AS $function$
   select coalesce(array_agg(row(f.kind, f.id, f.call_sid, f.at, f.score)::public.search_hit), '{}') from (
     select p.kind, p.id, p.call_sid, p.at, sum(1.0 / (60 + p.place))::real as score from placed as p group by 1, 2, 3, 4
   ) as f
+$function$
+
+CREATE OR REPLACE FUNCTION public.gives_up(c call_logs, p_facts jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return exists (
+    select from public.queue_entries as q
+    where q.call_sid = c.call_sid and q.left_at is null and not q.wants_offer
+      and public.walk_flow(q.version_id, q.node, c, p_facts) #>> '{0,outcome}' = 'gave_up'
+  );
+end
 $function$
 
 CREATE OR REPLACE FUNCTION public.has_role(p_org_id uuid, p_role member_role)
@@ -5403,16 +5453,20 @@ AS $function$
 declare
   v record;
 begin
+  -- Before any row, as events do, and in one order of owners, so that neither they nor two runs deadlock.
   for v in
-    select a.id, a.org_id from public.dial_attempts as a
-    where a.ended_at is null and a.dialled_at is null and a.decided_at < now() - interval '3 minutes'
-    -- One order of owners, so that two runs cannot deadlock.
-    order by a.owner, a.id
+    select distinct o.owner, o.org_id from (
+      select a.owner, a.org_id from public.dial_attempts as a
+      where a.ended_at is null and a.dialled_at is null and a.decided_at < now() - interval '3 minutes'
+      union all
+      select k.owner, k.org_id from public.callbacks as k
+      where k.state = 'open' and (k.ready or k.promised_at < now() - interval '7 days')
+    ) as o order by o.owner
   loop
     perform public.lock_dialling(v.org_id);
-    perform public.end_attempt(v.id, 'canceled')
-    from public.dial_attempts as a where a.id = v.id and a.dialled_at is null;
   end loop;
+  perform public.end_attempt(a.id, 'canceled') from public.dial_attempts as a
+  where a.ended_at is null and a.dialled_at is null and a.decided_at < now() - interval '3 minutes';
 
   update public.callbacks as k set ready = false where k.ready and not public.calendar_open(k.calendar, now());
   -- After a week the caller has found another way.
@@ -5427,8 +5481,10 @@ begin
     union all
     select 'dial_end', a.token::text, a.call_sid
     from public.dial_attempts as a
-    where a.ended_at is null and a.dialled_at < now() - make_interval(secs => a.seconds) - case
-      when a.accepted_at is not null then interval '4 hours 5 minutes' else interval '2 minutes'
+    where a.ended_at is null and case
+      -- Of a talk that may be over, every fifth minute.
+      when a.accepted_at is not null then floor(extract(epoch from now() - a.accepted_at) / 60)::integer % 5 = 2
+      else a.dialled_at < now() - make_interval(secs => a.seconds) - interval '2 minutes'
     end
     union all
     select 'queue_check', e.call_sid, e.call_sid from public.queue_entries as e
@@ -6425,6 +6481,12 @@ begin
   elsif p_state = 'left' and v_taker.accepted_at is not null then
     update public.dial_attempts as t set connected_at = coalesce(t.connected_at, now()), call_sid = public.connect_caller(t, p_call_sid)
     where t.id = v_taker.id;
+  elsif p_state = 'left' and exists (
+    select from public.dial_attempts as a
+    where a.owner = q.owner and a.queue = q.queue and a.ended_at is null and a.accepted_at is not null and a.connected_at is null
+  ) then
+    -- Perhaps connected a moment ago, with another person of the queue: Twilio is asked again.
+    return 0;
   else
     perform public.leave_queue(p_call_sid, case p_state when 'ended' then 'hung_up' else 'unanswered' end);
   end if;
@@ -9440,6 +9502,8 @@ grant execute on function forget_telephony_token(text) to service_role;
 
 grant execute on function free_members(uuid,text,text[],text) to service_role;
 
+grant execute on function gives_up(call_logs,jsonb) to service_role;
+
 grant execute on function has_role(uuid,member_role) to authenticated;
 
 grant execute on function has_role(uuid,member_role) to service_role;
@@ -10726,7 +10790,7 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- job_kinds: {"keep": null, "kind": "open_call", "lease": "00:02:00", "share": 0.25, "delays": ["00:05:00"], "worker": "voice-reconcile", "held_for": null, "priority": 1, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
 
--- job_kinds: {"keep": null, "kind": "queue_check", "lease": "00:00:30", "share": 0.25, "delays": ["00:00:10", "00:01:00"], "worker": "dial-worker", "held_for": null, "priority": 2, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": 5, "expires_after": "00:10:00", "fixes_content": false}
+-- job_kinds: {"keep": null, "kind": "queue_check", "lease": "00:00:30", "share": 0.25, "delays": ["00:00:10", "00:01:00"], "worker": "dial-worker", "held_for": null, "priority": 2, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
 
 -- job_kinds: {"keep": null, "kind": "twilio_deletion", "lease": "00:02:00", "share": 0.25, "delays": ["00:01:00", "00:02:00", "00:04:00", "00:08:00", "00:16:00", "00:32:00", "01:04:00", "02:08:00", "04:16:00", "06:00:00"], "worker": "voice-reconcile", "held_for": null, "priority": 3, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
 

@@ -25,8 +25,10 @@ create table public.queue_entries (
   returned_at timestamptz,
   -- Twilio's permission to show the caller's number to the telephones that ring; gone with the entry's end.
   call_token text constraint queue_entries_call_token_length check (length(call_token) <= 4096),
-  -- When Twilio last asked what the caller hears.
+  -- When Twilio last asked what the caller hears; -infinity: it is to be asked whether the caller holds at all.
   seen_at timestamptz not null default now(),
+  -- The caller has pressed the key that leads to the offer.
+  wants_offer boolean not null default false,
   -- The last position told: never a greater one, although a caller who comes back to an old place may be put ahead.
   told_position integer constraint queue_entries_position_range check (told_position > 0),
   -- How many were ahead at first, this one included: what a wait is measured by. Set with the first position told.

@@ -427,6 +427,20 @@ begin atomic
   where e.call_sid = p_call_sid and e.left_at is null;
 end;
 
+-- Whether a caller who leaves a queue does so because the group has closed, or has nobody left, and by no key. Twilio tells
+-- of `<Leave>`, not of what led to it.
+create function public.gives_up(c public.call_logs, p_facts jsonb) returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return exists (
+    select from public.queue_entries as q
+    where q.call_sid = c.call_sid and q.left_at is null and not q.wants_offer
+      and public.walk_flow(q.version_id, q.node, c, p_facts) #>> '{0,outcome}' = 'gave_up'
+  );
+end
+$$;
+
 -- Has a person or group rung for the caller with whom the person of an attempt has talked, by the code of either. The caller
 -- then holds in a queue of its own; if nobody takes the call, it returns to this person. p_code null: at once. Returns
 -- {state, to}: `made`; `busy`, when `to` cannot be rung now; `unknown`, for no such code; `gone`, when the caller is.
@@ -501,6 +515,7 @@ declare
   v_node jsonb;
   v_group jsonb;
   v_entry public.queue_entries;
+  v_freed public.queue_entries;
   v_step jsonb;
   v_made integer := 0;
 begin
@@ -561,6 +576,16 @@ begin
   if p_path is not null or e.ask ? 'queue' then
     select * into v_entry from public.queue_entries as q where q.call_sid = c.call_sid and q.left_at is null;
     if v_entry.id is not null then
+      if e.event = 'queue_waited' then
+        if e.ask #>> '{queue,offer}' = 'true' then
+          update public.queue_entries as q set wants_offer = true where q.id = v_entry.id;
+        end if;
+        -- A person who accepted the call has 10 s to be connected; this caller still waits.
+        update public.queue_entries as q set taken_by = null, taken_at = null
+        where q.id = v_entry.id and q.connected_at is null and q.taken_at < now() - interval '1 minute'
+        returning * into v_freed;
+        v_entry := case when v_freed.id is not null then v_freed else v_entry end;
+      end if;
       if v_entry.taken_at is null then
         v_made := v_made + public.dispatch_queue(v_entry.org_id, v_entry.queue);
       end if;
@@ -717,6 +742,7 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
   a public.dial_attempts;
+  v_missed text[];
   v_made integer := 0;
 begin
   update public.dial_attempts as t set
@@ -737,8 +763,14 @@ begin
     update public.call_legs as l set told = a.result where l.call_sid = a.call_sid and l.leg_sid = a.leg_sid and l.told <> a.result;
   end if;
   if a.purpose = 'person' and a.accepted_at is not null then
-    update public.queue_entries as e set taken_by = null, taken_at = null
-    where e.taken_by = a.token and e.left_at is null and e.connected_at is null;
+    with missed as (
+      update public.queue_entries as e set taken_by = null, taken_at = null, seen_at = '-infinity'
+      where e.taken_by = a.token and e.left_at is null and e.connected_at is null
+      returning e.call_sid
+    )
+    select array_agg(m.call_sid) into v_missed from missed as m;
+    -- Nobody may be there any more, for whom telephones would ring again and again.
+    perform public.enqueue_job('queue_check', m, jsonb_build_object('call_sid', m)) from unnest(v_missed) as m;
     perform public.leave_queue(e.call_sid, 'answered') from public.queue_entries as e
     where e.taken_by = a.token and e.left_at is null;
   elsif a.purpose = 'callback_person' then
@@ -749,6 +781,8 @@ begin
       )
       on conflict (line, day, org_id) do update set seconds = d.seconds + excluded.seconds;
     end if;
+    -- A telephone that was never dialled was no try.
+    update public.callbacks as k set tries = k.tries - 1 where k.id = a.callback_id and a.dialled_at is null;
     perform public.callback_tried(a.callback_id, case
       when a.connected_at is not null then 'done'
       when a.result = 'accepted' then 'outcome_unknown'
@@ -759,7 +793,7 @@ begin
   if a.queue is not null and a.connected_at is null then
     v_made := public.dispatch_queue(a.org_id, a.queue);
   end if;
-  return case when v_made = 0 then public.dispatch_phone(a.org_id, a.to_e164) else v_made end;
+  return v_made + public.dispatch_phone(a.org_id, a.to_e164);
 end
 $$;
 
@@ -773,7 +807,7 @@ begin atomic
     'decided_at', a.decided_at, 'dialled_at', a.dialled_at, 'flow', v.hash, 'person', p.name,
     -- Known beforehand, where the call holds in a queue of its own.
     'caller', c.party, 'call_token', q.call_token, 'transferred_by', coalesce(f.name, b.to_e164),
-    'returned', q.returned_at is not null
+    'returned', q.returned_at is not null, 'talks', a.accepted_at is not null and a.cancelled_at is null
   )
   from public.dial_attempts as a
   left join public.telephony_subaccounts as s on s.org_id = a.org_id
@@ -941,6 +975,12 @@ begin
   elsif p_state = 'left' and v_taker.accepted_at is not null then
     update public.dial_attempts as t set connected_at = coalesce(t.connected_at, now()), call_sid = public.connect_caller(t, p_call_sid)
     where t.id = v_taker.id;
+  elsif p_state = 'left' and exists (
+    select from public.dial_attempts as a
+    where a.owner = q.owner and a.queue = q.queue and a.ended_at is null and a.accepted_at is not null and a.connected_at is null
+  ) then
+    -- Perhaps connected a moment ago, with another person of the queue: Twilio is asked again.
+    return 0;
   else
     perform public.leave_queue(p_call_sid, case p_state when 'ended' then 'hung_up' else 'unanswered' end);
   end if;
@@ -969,16 +1009,20 @@ as $$
 declare
   v record;
 begin
+  -- Before any row, as events do, and in one order of owners, so that neither they nor two runs deadlock.
   for v in
-    select a.id, a.org_id from public.dial_attempts as a
-    where a.ended_at is null and a.dialled_at is null and a.decided_at < now() - interval '3 minutes'
-    -- One order of owners, so that two runs cannot deadlock.
-    order by a.owner, a.id
+    select distinct o.owner, o.org_id from (
+      select a.owner, a.org_id from public.dial_attempts as a
+      where a.ended_at is null and a.dialled_at is null and a.decided_at < now() - interval '3 minutes'
+      union all
+      select k.owner, k.org_id from public.callbacks as k
+      where k.state = 'open' and (k.ready or k.promised_at < now() - interval '7 days')
+    ) as o order by o.owner
   loop
     perform public.lock_dialling(v.org_id);
-    perform public.end_attempt(v.id, 'canceled')
-    from public.dial_attempts as a where a.id = v.id and a.dialled_at is null;
   end loop;
+  perform public.end_attempt(a.id, 'canceled') from public.dial_attempts as a
+  where a.ended_at is null and a.dialled_at is null and a.decided_at < now() - interval '3 minutes';
 
   update public.callbacks as k set ready = false where k.ready and not public.calendar_open(k.calendar, now());
   -- After a week the caller has found another way.
@@ -993,8 +1037,10 @@ begin
     union all
     select 'dial_end', a.token::text, a.call_sid
     from public.dial_attempts as a
-    where a.ended_at is null and a.dialled_at < now() - make_interval(secs => a.seconds) - case
-      when a.accepted_at is not null then interval '4 hours 5 minutes' else interval '2 minutes'
+    where a.ended_at is null and case
+      -- Of a talk that may be over, every fifth minute.
+      when a.accepted_at is not null then floor(extract(epoch from now() - a.accepted_at) / 60)::integer % 5 = 2
+      else a.dialled_at < now() - make_interval(secs => a.seconds) - interval '2 minutes'
     end
     union all
     select 'queue_check', e.call_sid, e.call_sid from public.queue_entries as e
@@ -1053,7 +1099,7 @@ grant select, insert, update on public.dial_attempts to service_role;
 grant select on public.people_performance to service_role;
 grant execute on function
   public.lock_dialling, public.free_members, public.longest_idle, public.dispatch_queue, public.return_transfer, public.dispatch_phone,
-  public.cancel_surplus, public.cancel_attempt, public.enter_queue, public.leave_queue, public.transfer_of, public.may_transfer,
+  public.cancel_surplus, public.cancel_attempt, public.enter_queue, public.leave_queue, public.gives_up, public.transfer_of, public.may_transfer,
   public.transfer_call, public.transfer_ended, public.enact, public.attempt_told, public.connect_caller, public.end_attempt,
   public.dial_content, public.begin_dial, public.dial_told, public.keep_promise, public.verify_person, public.queue_told,
   public.queue_content, public.mend_dialling

@@ -118,6 +118,13 @@ test("a caller whom a person took and did not reach holds on at the old place, a
   const leg = `${newLeg()}`;
   await sql`update dial_attempts set leg_sid = ${leg} where token = ${a!.token}`;
   await told(sql, a!.token, leg, "completed");
+  const asked =
+    await sql`select job_content(kind, key, payload) ->> 'call_sid' as sid from jobs where kind = 'queue_check'`;
+  assertEquals(
+    asked.map(({ sid }) => sid),
+    [first.sid],
+    "Twilio is asked whether the caller is there",
+  );
   const won = await told(sql, b!.token, newLeg(), "in-progress", "pressed");
   assertEquals([won.won, won.call_sid], [true, first.sid]);
   const waiting = await sql`select call_sid from queue_now where not taken`;
@@ -319,6 +326,100 @@ test("what nobody dialled in time is ended, so that its telephone and its promis
   await sql`delete from jobs`;
   await sql`select mend_dialling()`;
   assertEquals((await sql`select kind from jobs`).map(({ kind }) => kind), ["callback"]);
+  const [{ tries }] = await sql<[{ tries: number }]>`select tries from callbacks`;
+  assertEquals(tries, 0, "no telephone was dialled");
+});
+
+test("a leg of one call and the end of another, at once, do not deadlock", async (db) => {
+  const sql = await practice(db.sql, 2);
+  const [x, y] = [new Caller(sql), new Caller(sql)];
+  await x.holds();
+  await y.holds();
+  const [, second] = await attempts(sql);
+  const leg = newLeg();
+  const sessions = Array.from({ length: 3 }, () => postgres(db.url, { max: 1 }));
+  const [holder, ofEnd, ofLeg] = sessions as [Sql, Sql, Sql];
+  const waiting = async (count: number) => {
+    const locks = () =>
+      sql`
+        select from pg_locks where locktype = 'advisory' and not granted
+          and database = (select oid from pg_database where datname = current_database())`;
+    // deno-lint-ignore no-await-in-loop
+    while ((await locks()).length < count);
+  };
+  const [a, b] = [new Caller(ofLeg, y.from), new Caller(ofEnd, x.from)];
+  const of = (caller: Caller, { sid }: Caller) => Object.assign(caller, { sid });
+  try {
+    await y.leg(second!.token, leg, "ringing");
+    await holder`begin`;
+    await holder`select lock_dialling(null)`;
+    // The end of the first call lets the second telephone go, which tells of itself meanwhile.
+    const ends = of(b, x).hangsUp();
+    await waiting(1);
+    const tells = of(a, y).leg(second!.token, leg, "declined", { talk_sec: 3, identity: "tells" });
+    await waiting(2);
+    await holder`commit`;
+    await Promise.all([ends, tells]);
+  } finally {
+    await Promise.all(sessions.map((session) => session.end()));
+  }
+});
+
+test("a person who accepted and of whom nothing more was heard keeps neither the caller nor the telephone", async (db) => {
+  const sql = await practice(db.sql, 2);
+  const caller = new Caller(sql);
+  await caller.holds();
+  const [a] = await attempts(sql);
+  await told(sql, a!.token, newLeg(), "in-progress", "pressed");
+  await caller.waits();
+  assertEquals((await attempts(sql)).length, 1, "they are being connected");
+  await sql`update queue_entries set taken_at = taken_at - interval '2 minutes'`;
+  await sql`update dial_attempts set accepted_at = accepted_at - interval '2 minutes 10 seconds'`;
+  await caller.waits();
+  assertEquals((await attempts(sql)).map(({ to_e164 }) => to_e164), [
+    "+14035551000",
+    "+14035551001",
+  ]);
+  await sql`delete from jobs`;
+  await sql`select mend_dialling()`;
+  const asked =
+    await sql`select kind, key, job_content(kind, key, payload) -> 'talks' as talks from jobs`;
+  assertEquals(asked.map((each) => ({ ...each })), [{
+    kind: "dial_end",
+    key: a!.token,
+    talks: true,
+  }]);
+});
+
+test("a caller who leaves by no key as nobody is left, or the group has closed, gives up; by the key it is the offer", async (db) => {
+  const hours = { zone: "UTC", weekly: {} };
+  const sql = await practice(db.sql, 1, { calendar: "day" }, { calendars: { day: hours } });
+  const day = (state: "open" | "closed" | null) =>
+    sql`select set_override(null, 'practice', 'day', ${state}, now() + interval '1 hour')`;
+  const leaves = async (changes: () => PromiseLike<unknown>, key = false) => {
+    await day("open");
+    await sql`update people set available = true`;
+    const caller = new Caller(sql);
+    const facts = await caller.holds();
+    assert(facts.queue !== undefined);
+    await changes();
+    if (key) {
+      await accept(
+        sql,
+        caller.event({ event: "queue_waited" }, { flow: HASH, queue: { offer: true } }),
+      );
+    }
+    const meta = { node: "hold", outcome: "offer" };
+    const ended = caller.event({ event: "queue_left", meta }, { flow: HASH, callable: true });
+    const { gives_up = false } = await accept(sql, ended) as { gives_up?: boolean };
+    const [left] = await sql`select result from queue_entries where call_sid = ${caller.sid}`;
+    return [gives_up, left!.result];
+  };
+  const away = () => sql`update people set available = false`;
+  assertEquals(await leaves(() => day("open")), [false, "offer"]);
+  assertEquals(await leaves(() => day("closed")), [true, "gave_up"]);
+  assertEquals(await leaves(away), [true, "gave_up"]);
+  assertEquals(await leaves(away, true), [false, "offer"]);
 });
 
 test("an administrator changes the people of the own organisation, never their verification; a viewer nothing", async (db) => {

@@ -380,3 +380,18 @@ test("a text whose answer is lost is not sent again", async (practice) => {
   const texts = practice.twilio.requests.filter(({ path }) => /\/Messages$/.test(path));
   assertEquals(texts.length, 1);
 });
+
+test("the leg of a person who may be talking is asked about, never ended", async (practice) => {
+  const { db: { sql }, twilio } = practice;
+  const caller = await calls(practice);
+  await practice.work();
+  const { token, leg_sid } = (await attempts(practice))[0]!;
+  await sql`select attempt_told(${token}, ${leg_sid}, 'in-progress', 'pressed')`;
+  await sql`
+    select enqueue_job('dial_end', ${token}, jsonb_build_object('call_sid', ${caller.sid}::text))`;
+  await practice.work();
+  const ofLeg = twilio.requests.filter(({ path }) => path.endsWith(`/Calls/${leg_sid}`));
+  assertEquals(ofLeg.map(({ method }) => method), ["GET"]);
+  // Here it was over: its telephone is free.
+  assertEquals((await attempts(practice))[0]!.result, "caller_left");
+});

@@ -138,6 +138,23 @@ for (
   });
 }
 
+Deno.test("a caller who leaves by no key, as the group has closed, gives up; who pressed it is told of", async () => {
+  const left = { QueueResult: "leave", QueueTime: "30" };
+  const note = { queues: {}, callable: false };
+  const { outline } = await hears("left", left, { ...note, callbacks: { desk: true } });
+  assertEquals(
+    outline[0],
+    "Say: We will call you back at the number that you are calling from. You keep your place in line.",
+  );
+  const closed = await hears("left", left, { ...note, callbacks: { desk: true }, gives_up: true });
+  assertEquals(closed.outline[0], "Say: Please leave a message.");
+  const ask = async (digits: string) =>
+    ((await hears("key", { ...pressed(digits), ...IN_QUEUE }, place(2))).event.ask as {
+      queue: unknown;
+    }).queue;
+  assertEquals([await ask("2"), await ask("7")], [{ offer: true }, {}]);
+});
+
 Deno.test("who offers to be called back hears the promise only where it is kept", async () => {
   const params = { QueueResult: "leave", QueueTime: "30" };
   const kept = await hears("left", params, { callbacks: { desk: true } });

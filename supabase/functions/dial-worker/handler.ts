@@ -144,8 +144,14 @@ function worksOf(
   };
 
   /** Ends a leg; where it is over already, says so, in case its callbacks were lost. */
-  const end = async (token: string, { account_sid }: Claimed, sid: string): Promise<void> => {
-    const leg = await twilio(account_sid).end(sid);
+  const end = async (
+    token: string,
+    { account_sid, talks }: Claimed,
+    sid: string,
+  ): Promise<void> => {
+    const account = twilio(account_sid);
+    // A talk is not ended.
+    const leg = await (talks ? account.find(sid) : account.end(sid));
     const status = leg === undefined ? "failed" : leg.status;
     if (leg !== undefined && !isFinal(leg.status)) return;
     const answer = await dialling.legTold(token, sid, status);

@@ -1675,6 +1675,7 @@ export type Database = {
           "told_position": number | null;
           "transferred_by": string | null;
           "version_id": number;
+          "wants_offer": boolean;
         };
         ComputedFields: never;
         Insert: {
@@ -1702,6 +1703,7 @@ export type Database = {
           "told_position"?: number | null;
           "transferred_by"?: string | null;
           "version_id": number;
+          "wants_offer"?: boolean;
         };
         Update: {
           "call_sid"?: string;
@@ -1728,6 +1730,7 @@ export type Database = {
           "told_position"?: number | null;
           "transferred_by"?: string | null;
           "version_id"?: number;
+          "wants_offer"?: boolean;
         };
         Relationships: [];
       };
@@ -3497,6 +3500,16 @@ export type Database = {
           "p_words": (Database["public"]["CompositeTypes"]["search_hit"])[];
         };
         Returns: (Database["public"]["CompositeTypes"]["search_hit"])[];
+      };
+      "gives_up": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+          "p_facts": Json;
+        };
+        Returns: boolean;
       };
       "has_role": {
         Args: { "p_org_id": string; "p_role": Database["public"]["Enums"]["member_role"] };

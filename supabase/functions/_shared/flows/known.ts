@@ -10,7 +10,14 @@ import type { WebhookFields } from "../calls/webhook_form.ts";
 export interface Known extends
   Pick<
     Facts,
-    "calendars" | "returning" | "people" | "queues" | "callbacks" | "transfer" | "longest_idle"
+    | "calendars"
+    | "returning"
+    | "people"
+    | "queues"
+    | "callbacks"
+    | "gives_up"
+    | "transfer"
+    | "longest_idle"
   > {
   /** The caller holds: the row exists, and somebody is dialled for it. `null`: holds nowhere; `undefined`: not known. */
   readonly place?: Facts["queue"] | null;
@@ -122,6 +129,7 @@ export function knownOf(
     returning: facts?.returning,
     queues: facts?.queues,
     callbacks: facts?.callbacks,
+    gives_up: facts?.gives_up,
     transfer: facts?.transfer,
     longest_idle: facts?.longest_idle,
     place: call && (facts?.queue ?? null),
