@@ -962,7 +962,7 @@ test("the talk of a call back counts among the line's minutes of the day", async
   assert(talked >= 90);
 });
 
-test("a telephone is called five times a day at most to be verified, and a line never", async (db) => {
+test("to be verified a telephone is called five times a day at most, all of an owner fifty times, and a line never", async (db) => {
   const sql = await practice(db.sql, 1);
   const verify = async (handle: string) =>
     (await sql`select verify_person(null, ${handle}, ${LINE}) as token`)[0]!.token as string | null;
@@ -977,6 +977,11 @@ test("a telephone is called five times a day at most to be verified, and a line 
   assertEquals(await refused("p1"), "PT429");
   await sql`insert into people (handle, name, phone) values ('own', 'Own', ${LINE})`;
   assertEquals(await refused("own"), "PT400");
+  await sql`insert into people (handle, name, phone) values ('next', 'Next', '+14035559999')`;
+  await sql`
+    insert into dial_attempts (purpose, to_e164, line, seconds, ended_at, result)
+    select 'verify', '+1587555' || n, ${LINE}, 30, now(), 'declined' from generate_series(1000, 1044) as n`;
+  assertEquals(await refused("next"), "PT429", "of an owner who has 50 numbers called");
 });
 
 test("a member reads who holds and who is rung, and no token", async (db) => {
