@@ -152,7 +152,7 @@ function Picture({ flow, pick }) {
     )
   );
   const width = 16 + columns.length * (BOX.width + BOX.gapX) - BOX.gapX;
-  const height = 16 + Math.max(...columns.map((ids) => ids?.length ?? 0)) * (BOX.height + BOX.gapY);
+  const height = 64 + Math.max(...columns.map((ids) => ids?.length ?? 0)) * (BOX.height + BOX.gapY);
   const words = (node) => {
     const prompt = flow.prompts?.[node.prompt];
     const said = prompt && Object.values(prompt)[0];
@@ -166,24 +166,23 @@ function Picture({ flow, pick }) {
     )}>
       <svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`}>
           ${[...place].flatMap(([id, from]) =>
-            edges(nodes[id]).filter(([, target]) => place.has(target)).map(([label, target], i) => {
-              const to = place.get(target);
-              const [x1, y1, x2, y2] = [
-                from.x + BOX.width,
-                from.y + BOX.height / 2,
-                to.x,
-                to.y + BOX.height / 2,
-              ];
-              return html`
-                <g key=${`${id} ${i}`}>
-                  <path class="edge" d=${`M${x1} ${y1} C${x1 + 36} ${y1} ${
-                    x2 - 36
-                  } ${y2} ${x2} ${y2}`} />
-                  <text class="label" x=${x1 + 6} y=${y1 - 5 +
-                    (i - (edges(nodes[id]).length - 1) / 2) * 13}>${short(label, 9)}</text>
-                </g>
-              `;
-            })
+            edges(nodes[id]).filter(([, target]) => place.has(target)).map(
+              ([label, target], i, all) => {
+                const to = place.get(target);
+                const y1 = from.y + (i + 1) * BOX.height / (all.length + 1);
+                const [x1, x2, y2] = [from.x + BOX.width, to.x, to.y + BOX.height / 2];
+                // Past other nodes: below them.
+                const far = x2 - x1 > BOX.gapX ? Math.max(y1, y2) + 40 + (x2 - x1) / 12 : undefined;
+                return html`
+                  <g key=${`${id} ${i}`}>
+                    <path class="edge" d=${`M${x1} ${y1} C${x1 + 40} ${far ?? y1} ${x2 - 40} ${
+                      far ?? y2
+                    } ${x2} ${y2}`} />
+                    <text class="label" x=${x1 + 5} y=${y1 - 3}>${short(label, 11)}</text>
+                  </g>
+                `;
+              },
+            )
           )}
           ${[...place].map(([id, { x, y }]) =>
             html`

@@ -1,0 +1,219 @@
+import { assertEquals } from "@std/assert/equals.js";
+import type { Page } from "playwright-core";
+import { ensureUser } from "../../scripts/local/auth_api.ts";
+import { accessibilityFaults, browserTests } from "../support/browser.ts";
+
+// The console as a signed-in person has it, in a real Chromium.
+
+const { lab, test, caller } = browserTests();
+
+const PASSWORD = "correct horse";
+
+/** Opens the console as a new member of the main account. */
+async function signIn(page: Page, role = "owner") {
+  const email = `${crypto.randomUUID()}@example.com`;
+  const { sql } = lab().hotline.db;
+  const id = await ensureUser(sql, email, PASSWORD);
+  const [member] = await sql`insert into members (user_id, email, role, joined_at)
+    values (${id}, ${email}, ${role}, now()) returning id`;
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Password").fill(PASSWORD);
+  await button(page, "Sign in").click();
+  await page.getByRole("heading", { level: 1, name: "Today" }).waitFor();
+  return { email, id, member: member!["id"] as string };
+}
+
+const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
+const goTo = async (page: Page, path: string) => {
+  await page.evaluate((to) => {
+    // deno-lint-ignore no-explicit-any -- the page's
+    (globalThis as any).location.hash = `#/${to}`;
+  }, path);
+};
+
+/** A call that left a message. */
+async function voicemail() {
+  const { e164, shown } = caller();
+  const { record } = await lab().hotline.ring(
+    { keys: ["9"], voicemail: { seconds: 5, transcript: "My sink leaks." } },
+    { from: e164 },
+  );
+  return { sid: record.callSid, shown };
+}
+
+test("a wrong password is said to be wrong, and the address is kept", async (open) => {
+  const { page, expect } = await open("console");
+  expect(/status of 400/);
+  await page.getByLabel("E-mail").fill("nobody@example.com");
+  await page.getByLabel("Password").fill("wrong");
+  await button(page, "Sign in").click();
+  await page.getByText("The e-mail address or the password is wrong.").waitFor();
+  assertEquals(await page.getByLabel("E-mail").inputValue(), "nobody@example.com");
+});
+
+test("a new voicemail appears on Today by itself, is done, and comes back by undo", async (open) => {
+  const { page } = await open("console");
+  await signIn(page);
+  const { shown } = await voicemail();
+  const row = page.getByRole("listitem").filter({ hasText: "My sink leaks." }).filter({ hasText: shown });
+  await row.waitFor();
+  await row.getByRole("button", { name: `Done: ${shown}` }).click();
+  await row.waitFor({ state: "detached" });
+  await button(page, "Undo").click();
+  await row.waitFor();
+});
+
+test("a call is noted and tagged; a viewer finds no way to", async (open) => {
+  const { sid, shown } = await voicemail();
+  const { page } = await open("console");
+  const { email } = await signIn(page, "agent");
+  await goTo(page, `calls/${sid}`);
+  await page.getByRole("heading", { level: 1, name: shown }).waitFor();
+  await page.getByLabel("Note").fill("Sent Bob.");
+  await button(page, "Add the note").click();
+  await page.getByText(email).filter({ hasText: email }).first().waitFor();
+  await page.getByText("Sent Bob.").first().waitFor();
+  await page.getByLabel("Tag", { exact: true }).fill("Leak");
+  await button(page, "Add").click();
+  await button(page, "Remove the tag leak").waitFor();
+  assertEquals(await button(page, "Erase").count(), 0);
+
+  const { page: other } = await open("console");
+  await signIn(other, "viewer");
+  await goTo(other, `calls/${sid}`);
+  await other.getByText("Sent Bob.").waitFor();
+  assertEquals(await other.getByRole("button", { name: /note|Add/ }).count(), 0);
+});
+
+test("the greeting is changed, published with a note, tried, compared, and rolled back", async (open) => {
+  const { page } = await open("console");
+  const { email } = await signIn(page);
+  const name = `front ${crypto.randomUUID().slice(0, 8)}`;
+  await goTo(page, "flows");
+  await page.getByLabel("Name").fill(name);
+  await button(page, "Begin").click();
+  await page.getByText("Sound.").waitFor();
+  await button(page, "Publish").click();
+  await page.getByText("Version 1 answers from the next call on.").waitFor();
+  await page.getByLabel("hello").fill("Welcome to Prairie Dental. Press 1, or 9 for a message.");
+  await page.getByLabel("Note: what changed").fill("A warmer greeting");
+  await page.getByText("Sound.").waitFor();
+  await button(page, "Publish").click();
+  await page.getByText("A warmer greeting").waitFor();
+  await page.getByText(email).first().waitFor();
+  await page.getByLabel("Keys").fill("9");
+  await button(page, "Try").click();
+  await page.getByLabel("What happens").getByText("“Welcome to Prairie Dental.").waitFor();
+  await page.getByLabel("What happens").getByText("leaves a message").waitFor();
+  await button(page, "Compare with version 1").click();
+  await page.locator(".diff .added").getByText("Welcome to Prairie Dental").waitFor();
+  await button(page, "Close").first().click();
+  await button(page, "Back to version 1").click();
+  await page.getByRole("listitem").filter({ hasText: /^1 answers/ }).waitFor();
+  // A fault is named by its path, and not published.
+  await page.getByLabel("The flow as JSON").fill('{"schema": 1}');
+  await page.getByText("These are at fault:").waitFor();
+});
+
+test("a member is invited, given another role, and removed; the log says so", async (open) => {
+  const { page } = await open("console");
+  await signIn(page);
+  const email = `${crypto.randomUUID()}@example.com`;
+  await goTo(page, "members");
+  await page.getByLabel("E-mail").fill(email);
+  await button(page, "Invite").click();
+  const row = page.getByRole("listitem").filter({ hasText: email });
+  await row.getByText("invited").waitFor();
+  await row.getByRole("combobox").selectOption("agent");
+  await page.getByText("The role is changed.").waitFor();
+  await row.getByRole("button").click();
+  await row.waitFor({ state: "detached" });
+  await page.getByRole("cell", { name: "role: viewer → agent" }).first().waitFor();
+});
+
+test("people set whether they are rung by one click, in every page", async (open) => {
+  const { page } = await open("console");
+  const { member } = await signIn(page, "agent");
+  await lab().hotline.db.sql`insert into people (handle, name, phone, verified_at, member_id)
+    values ('anna', 'Anna', '+15875550101', now(), ${member})`;
+  await goTo(page, "people");
+  const own = page.locator(".own").getByRole("switch");
+  await own.getByText("Available", { exact: true }).waitFor();
+  await own.click();
+  await own.getByText("Not available").waitFor();
+  await button(page, "Undo").click();
+  await own.getByText("Available", { exact: true }).waitFor();
+});
+
+test("who signs out in one tab is out in the other, and signs in again where they were", async (open) => {
+  const { page } = await open("console");
+  await signIn(page);
+  const second = await page.context().newPage();
+  await second.goto(page.url());
+  await second.getByRole("heading", { level: 1, name: "Today" }).waitFor();
+  await goTo(page, "account");
+  await button(page, "Sign out").click();
+  await second.getByText("Your session has ended.").waitFor();
+});
+
+test("without a connection the page says so, keeps what it shows, and goes on", async (open) => {
+  const { page, expect } = await open("console");
+  expect(/ERR_INTERNET_DISCONNECTED/);
+  await signIn(page);
+  await page.getByText("Nobody is waiting.").waitFor();
+  await page.context().setOffline(true);
+  await page.getByText("No connection: what is shown may be old.").waitFor();
+  await page.getByText("Nobody is waiting.").waitFor();
+  await page.context().setOffline(false);
+  await page.getByText("No connection: what is shown may be old.").waitFor({ state: "detached" });
+  const { shown } = await voicemail();
+  await page.getByText(shown).first().waitFor();
+});
+
+test("500 open calls and 200 voicemails are counted, not listed", async (open) => {
+  const { sql } = lab().hotline.db;
+  await sql`
+    insert into call_logs (call_sid, from_e164, to_e164, mode, status, started_at)
+    select 'CA' || lpad(to_hex(i), 32, 'b'), '+14165550100', '+15874059000', 'menu', 'in-progress', now() from generate_series(1, 500) as i`;
+  await sql`
+    insert into recordings (call_sid, recording_sid, leg_sid, source, url, recorded_at, confirmed)
+    select call_sid, 'RE' || right(call_sid, 32), call_sid, 'voicemail', 'https://api.twilio.com/x', now(), true
+    from call_logs where call_sid like 'CAbbbb%' limit 200`;
+  try {
+    const { page } = await open("console");
+    await signIn(page);
+    await page.getByRole("heading", { name: "Calls now 500" }).waitFor();
+    await page.getByRole("heading", { name: /New voicemails 20\d/ }).waitFor();
+    assertEquals(await page.locator("section:has(#calls) .list > li").count(), 8);
+  } finally {
+    await sql`delete from recordings where call_sid like 'CAbbbb%'`;
+    await sql`delete from call_logs where call_sid like 'CAbbbb%'`;
+  }
+});
+
+for (
+  const [what, options] of [
+    ["light", { colorScheme: "light" as const }],
+    ["dark, on a telephone", { colorScheme: "dark" as const, viewport: { width: 390, height: 800 } }],
+  ] as const
+) {
+  test(`axe finds nothing in any page, ${what}`, async (open) => {
+    const { sid } = await voicemail();
+    const { page } = await open("console", options);
+    assertEquals(await accessibilityFaults(page), []);
+    await signIn(page);
+    for (const path of ["today", "calls", `calls/${sid}`, "voicemails", "people", "flows", "flows/new%20one", "reports", "alerts", "members", "account"]) {
+      // deno-lint-ignore no-await-in-loop
+      await goTo(page, path);
+      // deno-lint-ignore no-await-in-loop
+      await page.locator("#main h1").waitFor();
+      // deno-lint-ignore no-await-in-loop
+      await page.locator("[aria-busy=true]").first().waitFor({ state: "detached" });
+      // deno-lint-ignore no-await-in-loop
+      assertEquals(await accessibilityFaults(page), [], path);
+      // deno-lint-ignore no-await-in-loop
+      const wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth");
+      assertEquals(wide, false, `${path} is wider than the screen`);
+    }
+  });
+}
