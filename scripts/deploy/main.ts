@@ -4,6 +4,7 @@ import { parseEnv } from "node:util";
 import { backUp, backupDir } from "../backup/files.ts";
 import { listRecordings } from "../backup/recordings.ts";
 import { command, FLAG, type Parsed, TEXT, UsageError } from "../command.ts";
+import { writeConsole } from "../console/static.ts";
 import { ROOT } from "../local/stack.ts";
 import { deploy, type DeployOutcome, rollback } from "./deploy.ts";
 import { PROJECT_REF, readTarget } from "./target.ts";
@@ -20,6 +21,7 @@ const HELP = `Bring this commit to a Supabase project, or go back to the version
   --to         rollback: a commit; default: the version before the newest deploy
   --number     deploy: the Twilio number whose webhooks are bound; default TRADELINE_NUMBER, else none
   --env-file   the settings; default .env. The environment comes before it
+  --console    deploy: write the console's files for the project into this folder, and deploy nothing
   --dry-run    change nothing
   --help
 
@@ -56,8 +58,50 @@ const OPTIONS = {
   to: TEXT,
   number: TEXT,
   "env-file": TEXT,
+  console: TEXT,
   "dry-run": FLAG,
 };
+
+/** Writes the console for a project. @returns the exit code. */
+async function consoleInto(
+  dir: string,
+  project: string,
+  env: Readonly<Record<string, string | undefined>>,
+  print: (line: string) => void,
+): Promise<number> {
+  const publishableKey = publishableKeyOf(env);
+  if (publishableKey === undefined) {
+    throw new UsageError(
+      "SUPABASE_PUBLISHABLE_KEYS must hold the project's publishable key, such as " +
+        '{"default": "sb_publishable_..."}, or SUPABASE_ANON_KEY the legacy one',
+    );
+  }
+  const names = await writeConsole(dir, { url: `https://${project}.supabase.co`, publishableKey });
+  print(
+    `Wrote ${names.length} files to ${dir}: serve them over HTTPS, and set the project's Site URL to their address`,
+  );
+  return 0;
+}
+
+/** A secret key among the publishable ones would be public: only the two kinds that may be are taken. */
+function publishableKeyOf(env: Readonly<Record<string, string | undefined>>): string | undefined {
+  let keys: unknown[] = [];
+  try {
+    keys = Object.values(JSON.parse(env["SUPABASE_PUBLISHABLE_KEYS"] || "{}"));
+  } catch {
+    // As if there were none.
+  }
+  const published = keys.find((key) =>
+    typeof key === "string" && key.startsWith("sb_publishable_")
+  );
+  if (typeof published === "string") return published;
+  const legacy = env["SUPABASE_ANON_KEY"] ?? "";
+  try {
+    return JSON.parse(atob(legacy.split(".")[1] ?? "")).role === "anon" ? legacy : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** @returns the exit code. */
 export function main([task = "", ...args]: string[], options: MainOptions): Promise<number> {
@@ -91,6 +135,12 @@ async function run(
   const path = values["env-file"] ?? join(root, ".env");
   const file = await readFile(path, values["env-file"] !== undefined);
   if (file === undefined) throw new UsageError(`--env-file: there is no ${path}`);
+  if (values.console !== undefined) {
+    if (project === undefined || task !== "deploy") {
+      throw new UsageError("--console needs --project");
+    }
+    return await consoleInto(values.console, project, { ...parseEnv(file), ...env }, print);
+  }
   const common = {
     // Without a project a dry run still explains itself.
     target: readTarget(project ?? "yourprojectreference", env, file, values.number),

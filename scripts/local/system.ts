@@ -5,7 +5,14 @@ import { createConsole } from "../console/server.ts";
 import { abandoned } from "./ending.ts";
 import { MigrationError } from "./migrate.ts";
 import { StartError } from "./postgres.ts";
-import { LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY, ROOT, type Stack, startStack } from "./stack.ts";
+import {
+  LOCAL_AUTH_TOKEN,
+  LOCAL_OWNER,
+  LOCAL_SECRET_KEY,
+  ROOT,
+  type Stack,
+  startStack,
+} from "./stack.ts";
 
 /** Runs the whole system until it is asked to stop. @returns the exit code */
 export async function runSystem(): Promise<number> {
@@ -84,7 +91,11 @@ function summary({ apiUrl, databaseUrl, uiUrl, mailUrl, dataDir, env }: Stack): 
     ["Data API", `${apiUrl}/rest/v1/`],
     ["Secret key", local(secretKeys, LOCAL_SECRET_KEY)],
     ["PostgreSQL", databaseUrl],
-    ...(uiUrl === undefined ? [] : [["Web phone, dashboard", `${uiUrl}/`]]),
+    ...(uiUrl === undefined ? [] : [
+      ["Web phone", `${uiUrl}/`],
+      ["Console", `${uiUrl}/console/`],
+      ["Sign in as", `${LOCAL_OWNER.email}, ${LOCAL_OWNER.password}`],
+    ]),
     ...(mailUrl === undefined ? [] : [["Sent e-mails", `${mailUrl}/inbox`]]),
     ["Twilio auth token", local("TWILIO_AUTH_TOKEN", LOCAL_AUTH_TOKEN)],
     ["Data directory", dataDir],

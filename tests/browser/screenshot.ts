@@ -1,10 +1,12 @@
 /**
- * Writes docs/web-phone.png: the web phone during a call that a person has taken out of the queue. Start the stack first
+ * Writes docs/console.png, the console's first page, and docs/web-phone.png: the web phone during a call that a person has
+ * taken out of the queue. Start the stack first
  * (`deno task start`), publish and open the dental practice as docs/first-hour.md says, then run
  * `npx -y deno@2.9.6 run --node-modules-dir=auto -A tests/browser/screenshot.ts [http://127.0.0.1:54323]`.
  */
 import { chromium } from "playwright-core";
 import dental from "../../supabase/flows/dental.json" with { type: "json" };
+import { LOCAL_OWNER } from "../../scripts/defaults.ts";
 import { chromiumPath, impatient } from "../support/browser.ts";
 
 if (chromiumPath === undefined) {
@@ -16,6 +18,13 @@ try {
   const page = await browser.newPage({ viewport: { width: 1200, height: 860 } });
   await impatient(page);
   const button = (name: string) => page.getByRole("button", { name, exact: true });
+  await page.goto(`${Deno.args[0] ?? "http://127.0.0.1:54323"}/console/`);
+  await page.getByLabel("E-mail").fill(LOCAL_OWNER.email);
+  await page.getByLabel("Password").fill(LOCAL_OWNER.password);
+  await button("Sign in").click();
+  await page.getByRole("heading", { name: "New voicemails" }).waitFor();
+  await page.waitForLoadState("networkidle");
+  await page.screenshot({ path: new URL("../../docs/console.png", import.meta.url).pathname });
   await page.goto(`${Deno.args[0] ?? "http://127.0.0.1:54323"}/#/phone`);
   for (const number of dental.groups.desk.members) {
     // deno-lint-ignore no-await-in-loop -- one form

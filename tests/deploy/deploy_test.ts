@@ -1,5 +1,6 @@
 // A deploy: what it looks at, what it uploads, and that the line then serves. The way back: back_test.ts.
 
+import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
@@ -213,4 +214,29 @@ Deno.test("deploy --dry-run lists everything that is missing, explains itself, a
       "Nothing was changed.",
     ]
   ) assertStringIncludes(text, line);
+});
+
+Deno.test("--console writes the page with the project's address and publishable key, and no secret one", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const lines: string[] = [];
+    const args = ["deploy", "--project", "abcdefghijklmnopqrst", "--console", dir];
+    const write = (env: Record<string, string>) =>
+      main(args, { env, print: (line) => lines.push(line) });
+    const keys = JSON.stringify({ other: "sb_secret_x", default: "sb_publishable_x" });
+    assertEquals(await write({ SUPABASE_PUBLISHABLE_KEYS: keys }), 0, lines.join("\n"));
+    assertEquals(JSON.parse(await Deno.readTextFile(`${dir}/config.json`)), {
+      url: "https://abcdefghijklmnopqrst.supabase.co",
+      publishableKey: "sb_publishable_x",
+    });
+    const page = await Deno.readTextFile(`${dir}/index.html`);
+    assertStringIncludes(page, "connect-src 'self' https://abcdefghijklmnopqrst.supabase.co;");
+    for (const file of ["vendor/supabase.js", "vendor/preact.js", "pages/today.js"]) {
+      // deno-lint-ignore no-await-in-loop
+      assert((await Deno.stat(`${dir}/${file}`)).size > 1000, file);
+    }
+    assertEquals(await write({ SUPABASE_PUBLISHABLE_KEYS: '{"default": "sb_secret_x"}' }), 2);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
 });

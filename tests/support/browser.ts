@@ -34,8 +34,8 @@ export interface BrowserLab {
   readonly hotline: Hotline;
   /** Without a trailing slash. */
   readonly url: string;
-  /** A page of a new profile at `/#/<view>`, in which the microphone plays a test tone. */
-  open(view: "phone" | "operator", options?: OpenOptions): Promise<LabPage>;
+  /** A page of a new profile: the web phone, in which the microphone plays a test tone, or the console. */
+  open(view: "phone" | "operator" | "console", options?: OpenOptions): Promise<LabPage>;
   stop(): Promise<void>;
 }
 
@@ -51,6 +51,8 @@ export interface LabPage {
   readonly page: Page;
   /** What the page complained about: errors and warnings of the console, exceptions, dialogs. */
   readonly complaints: string[];
+  /** What the page may complain about, because the test makes it. */
+  expect(complaint: RegExp): void;
   close(): Promise<void>;
 }
 
@@ -162,16 +164,25 @@ async function startBrowserLab({ answer, twilio = false }: LabOptions): Promise<
       const page = await context.newPage();
       await prepare(page);
       const complaints: string[] = [];
+      const expected: RegExp[] = [];
+      const complain = (words: string) => {
+        if (!expected.some((each) => each.test(words))) complaints.push(words);
+      };
       page.on("console", (message) => {
-        if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+        if (["error", "warning"].includes(message.type())) complain(message.text());
       });
-      page.on("pageerror", (error) => complaints.push(String(error)));
+      page.on("pageerror", (error) => complain(String(error)));
       page.on("dialog", (dialog) => {
-        complaints.push(`dialog: ${dialog.message()}`);
+        complain(`dialog: ${dialog.message()}`);
         dialog.dismiss();
       });
-      await page.goto(`${server.url}/#/${view}`);
-      return { page, complaints, close: () => context.close() };
+      await page.goto(`${server.url}/${view === "console" ? "console/" : `#/${view}`}`);
+      return {
+        page,
+        complaints,
+        expect: (complaint) => expected.push(complaint),
+        close: () => context.close(),
+      };
     },
     async stop() {
       await (await browser)?.close();

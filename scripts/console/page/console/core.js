@@ -256,9 +256,7 @@ export function Loaded({ of: { data, error }, empty, children }) {
 export const Card = ({ title, n, actions, children, id }) =>
   html`<section class="card" aria-labelledby=${id}>
     <header><h2 id=${id}>${title}${
-    n !== undefined && html`
-      <span class="count">${number(n)}</span>
-    `
+    n !== undefined && html`${" "}<span class="count">${number(n)}</span>`
   }</h2>${actions}</header>
     ${children}
   </section>`;

@@ -32,7 +32,10 @@ export default function Alerts() {
       const rule = (alert) => rules.find((each) => each.alert === alert);
       return html`
         <section class="card"
-          aria-labelledby="open"><h2 id="open">${t("Now", "Maintenant")} <span class="count">${open
+          aria-labelledby="open"><h2 id="open">${t(
+            "Now",
+            "Maintenant",
+          )}${" "}<span class="count">${open
             .length}</span></h2>
           ${open.length === 0
             ? html`<p class="note">${t("Nothing is wrong.", "Tout va bien.")}</p>`

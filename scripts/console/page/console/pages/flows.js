@@ -186,9 +186,7 @@ function Picture({ flow, pick }) {
           )}
           ${[...place].map(([id, { x, y }]) =>
             html`
-              <g key=${id} class="node" role="button" tabindex="0" aria-label=${`${
-                nodes[id].type
-              } ${id}`}
+              <g key=${id} class="node" role="button" tabindex="0"
                 onClick=${() => pick(id)} onKeyDown=${(event) =>
                   ["Enter", " "].includes(event.key) && (event.preventDefault(), pick(id))}>
                 <rect x=${x} y=${y} width=${BOX.width} height=${BOX
@@ -548,7 +546,11 @@ function Hours({ name, calendars, overrides, reload }) {
       ${
           may("admin") && html`${
             ["open", "closed"].map((state) =>
-              html`<${Do} key=${state} aria-label=${`${calendar}: ${state}`} act=${() =>
+              html`<${Do} key=${state} aria-label=${`${
+                state === "open"
+                  ? t("Open for 4 h", "Ouvrir 4 h")
+                  : t("Close for 4 h", "Fermer 4 h")
+              }: ${calendar}`} act=${() =>
                 act(
                   () => set(calendar, state, until),
                   state === "open"
@@ -565,7 +567,7 @@ function Hours({ name, calendars, overrides, reload }) {
         ${
             now &&
             html`<${Do} aria-label=${
-              t(`${calendar}: by the calendar`, `${calendar} : selon l’horaire`)
+              t(`By the calendar: ${calendar}`, `Selon l’horaire : ${calendar}`)
             } act=${() =>
               act(
                 () => set(calendar, null, null),
@@ -603,7 +605,7 @@ function Versions({ name, flow, versions, current, by, text, reload, take }) {
             )}>${t("Compare", "Comparer")}<//>
               ${may("admin") && row.version !== current &&
                 html`<${Do} aria-label=${
-                  t(`Back to version ${row.version}`, `Revenir à la version ${row.version}`)
+                  t(`Go back to it: version ${row.version}`, `Y revenir : version ${row.version}`)
                 } act=${() =>
                   act(
                     () => roll(row.version),

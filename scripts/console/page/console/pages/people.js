@@ -107,10 +107,9 @@ function Person({ person, members, change, reload }) {
     ${
     mine
       ? html`
-        <button type="button" class="switch" role="switch" aria-checked=${on} aria-label=${t(
-          `${name} takes calls`,
-          `${name} prend les appels`,
-        )}
+        <button type="button" class="switch" role="switch" aria-checked=${on} aria-label=${`${
+          on ? t("Available", "Disponible") : t("Not available", "Non disponible")
+        }: ${name}`}
           onClick=${() =>
             set(
               { available: !on, dnd_until: null },
@@ -120,10 +119,7 @@ function Person({ person, members, change, reload }) {
             )}>${on ? t("Available", "Disponible") : t("Not available", "Non disponible")}</button>
               ${on &&
                 html`<${Do} aria-label=${
-                  t(
-                    `Do not disturb ${name} for an hour`,
-                    `Ne pas déranger ${name} pendant une heure`,
-                  )
+                  t(`Quiet for 1 h: ${name}`, `Silence 1 h : ${name}`)
                 } act=${() =>
                   set(
                     { dnd_until: new Date(Date.now() + 3_600_000).toISOString() },
@@ -134,7 +130,7 @@ function Person({ person, members, change, reload }) {
                   )}>${t("Quiet for 1 h", "Silence 1 h")}<//>`}
               ${!verified_at &&
                 html`<${Do} aria-label=${
-                  t(`Verify the telephone of ${name}`, `Vérifier le téléphone de ${name}`)
+                  t(`Verify by a call: ${name}`, `Vérifier par appel : ${name}`)
                 } act=${() =>
                   act(
                     () => ask(db.rpc("verify_telephone", { p_person_id: person.id })).then(reload),
