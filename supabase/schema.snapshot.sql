@@ -2550,7 +2550,7 @@ begin
   where f.org_id is not distinct from c.org_id
   order by w.id = c.flow_version desc nulls last, w.published_at desc limit 1;
   if v.id is null then
-    raise sqlstate 'PT409' using message = 'publish a flow first: it has the language in which your telephone is told of the call';
+    raise sqlstate 'PT409' using message = 'publish a flow first: your telephone is rung in its language';
   end if;
   insert into public.callbacks (
     call_sid, org_id, to_e164, line, group_name, version_id, node, members, seconds, calendar, queued_at, max_tries
