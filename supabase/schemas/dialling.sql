@@ -656,6 +656,8 @@ begin
     end if;
     if v_whom is not null then
       a.accepted_at := now();
+      -- Whatever was told before.
+      a.result := null;
       a.call_sid := case when a.purpose = 'verify' then null else v_whom end;
     else
       a.cancelled_at := now();
@@ -785,7 +787,7 @@ begin
     update public.callbacks as k set tries = k.tries - 1 where k.id = a.callback_id and a.dialled_at is null;
     perform public.callback_tried(a.callback_id, case
       when a.connected_at is not null then 'done'
-      when a.result = 'accepted' then 'outcome_unknown'
+      when a.accepted_at is not null and a.result not like 'caller\_%' then 'outcome_unknown'
       else a.result
     end);
   end if;

@@ -264,6 +264,7 @@ test("a promise ends as done when the two were connected, and is not tried again
   assertEquals(await ends("pressed", "caller_busy"), ["open", "caller_busy"]);
   assertEquals(await ends(null), ["open", "declined"], "a mailbox");
   assertEquals(await ends("pressed"), ["failed", "outcome_unknown"]);
+  assertEquals(await ends("declined", "pressed"), ["failed", "outcome_unknown"], "out of order");
 });
 
 test("a number is verified by a key, another number is not, and nobody unverified is rung", async (db) => {
