@@ -6983,32 +6983,6 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION private.search_as_member(p_query text, p_filters jsonb, p_limit integer, p_cursor text, p_embedding real[], p_model text)
- RETURNS jsonb
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO ''
-AS $function$
-declare
-  v_owner constant uuid := public.current_owner();
-begin
-  if v_owner is null then
-    raise sqlstate '42501' using message = 'the sender is a member of no organisation';
-  end if;
-  if p_filters ->> 'org_id' is not null and (p_filters ->> 'org_id')::uuid <> v_owner then
-    return jsonb_build_object('results', '[]'::jsonb, 'facets', '{}'::jsonb, 'correction', null, 'next_cursor', null, 'partial', false, 'meaning', false);
-  end if;
-  return public.run_search(v_owner, auth.uid(), p_query, p_filters - 'org_id', p_limit, p_cursor, p_embedding, p_model);
-end
-$function$
-
-CREATE OR REPLACE FUNCTION private.search_as_operator(p_query text, p_filters jsonb, p_limit integer, p_cursor text, p_embedding real[], p_model text)
- RETURNS jsonb
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO ''
-RETURN run_search(((p_filters ->> 'org_id'::text))::uuid, NULL::uuid, p_query, (p_filters - 'org_id'::text), p_limit, p_cursor, p_embedding, p_model)
-
 CREATE OR REPLACE FUNCTION public.search_batch(p_owner uuid, p_query text, p_queries tsquery[], p_filters jsonb, p_now timestamp with time zone, p_after jsonb, p_deadline timestamp with time zone, p_embedding real[], p_model text, OUT hits search_hit[], OUT partial boolean, OUT after jsonb)
  RETURNS record
  LANGUAGE plpgsql
@@ -7139,15 +7113,29 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.search_calls(p_query text DEFAULT NULL::text, p_filters jsonb DEFAULT '{}'::jsonb, p_limit integer DEFAULT 20, p_cursor text DEFAULT NULL::text, p_embedding real[] DEFAULT NULL::real[], p_model text DEFAULT NULL::text)
  RETURNS jsonb
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+RETURN run_search(((p_filters ->> 'org_id'::text))::uuid, NULL::uuid, p_query, (p_filters - 'org_id'::text), p_limit, p_cursor, p_embedding, p_model)
+
+CREATE OR REPLACE FUNCTION public.search_calls_of_member(p_claims jsonb, p_query text DEFAULT NULL::text, p_filters jsonb DEFAULT '{}'::jsonb, p_limit integer DEFAULT 20, p_cursor text DEFAULT NULL::text, p_embedding real[] DEFAULT NULL::real[], p_model text DEFAULT NULL::text)
+ RETURNS jsonb
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO ''
 AS $function$
+declare
+  v_owner constant uuid := (private.membership_of(p_claims)).owner;
 begin
-  -- The grants decide: a member cannot execute the other one.
-  if current_user = 'authenticated' then
-    return private.search_as_member(p_query, p_filters, p_limit, p_cursor, p_embedding, p_model);
+  if v_owner is null then
+    raise sqlstate '42501' using message = 'the sender is a member of no organisation';
   end if;
-  return private.search_as_operator(p_query, p_filters, p_limit, p_cursor, p_embedding, p_model);
+  if p_filters ->> 'org_id' is not null and (p_filters ->> 'org_id')::uuid <> v_owner then
+    return jsonb_build_object('results', '[]'::jsonb, 'facets', '{}'::jsonb, 'correction', null, 'next_cursor', null, 'partial', false, 'meaning', false);
+  end if;
+  return public.run_search(
+    v_owner, (p_claims ->> 'sub')::uuid, p_query, p_filters - 'org_id', p_limit, p_cursor, p_embedding, p_model
+  );
 end
 $function$
 
@@ -9659,10 +9647,6 @@ grant execute on function private.membership() to service_role;
 
 grant execute on function private.membership_of(jsonb) to service_role;
 
-grant execute on function private.search_as_member(text,jsonb,integer,text,real[],text) to authenticated;
-
-grant execute on function private.search_as_operator(text,jsonb,integer,text,real[],text) to service_role;
-
 grant execute on function private.verify_telephone(uuid) to authenticated;
 
 grant execute on function promise_callback(call_logs,bigint,text) to service_role;
@@ -9723,9 +9707,9 @@ grant execute on function save_flow_draft(uuid,text,jsonb,text) to service_role;
 
 grant execute on function save_onboarding(uuid,uuid,jsonb,text) to service_role;
 
-grant execute on function search_calls(text,jsonb,integer,text,real[],text) to authenticated;
-
 grant execute on function search_calls(text,jsonb,integer,text,real[],text) to service_role;
+
+grant execute on function search_calls_of_member(jsonb,text,jsonb,integer,text,real[],text) to service_role;
 
 grant execute on function search_differences() to service_role;
 

@@ -1,7 +1,7 @@
 -- The search: one round trip from words to a page of results.
 --
 -- Row-level security and an index of words do not go together: `@@` is not leakproof, so a policy would be checked on every row
--- before the words. So the search runs with its owner's rights and takes the organisation from the token itself. These
+-- before the words. So the search runs with its owner's rights and takes the organisation from the claims of a verified token. These
 -- functions are the only way past the policies, and each result is of the one owner that they found.
 
 -- What a search returns of a document or a call.
@@ -595,15 +595,37 @@ begin
 end
 $$;
 
--- The search of a signed-in person: in the rows of the organisation that the token, and the table members, say. Another
--- organisation's identifier finds nothing.
-create function private.search_as_member(
-  p_query text, p_filters jsonb, p_limit integer, p_cursor text, p_embedding real[], p_model text
+-- Finds documents and calls of all organisations, or of the one that p_filters names: for operators. p_query: words,
+-- "phrases", -not, or, and parts of numbers of 3 digits or more; of more than 64 terms the first 64 count. p_filters: {from, to,
+-- number, direction, disposition, mode, line, person, tag, has, min_seconds, max_seconds, org_id}. p_limit: 1 to 100 results.
+-- p_cursor: next_cursor of an answer to the same query. p_embedding: the query's meaning as p_model has it; null: words only.
+--
+-- Returns {results: [{kind, call_sid, org_id, ref, at, title, snippet, start_sec, score}], facets: {kind: {call: 3}, ...},
+-- correction, next_cursor, partial, meaning}. `correction`: nothing was found for the query, and this was searched for instead.
+-- `partial`: time ran out, and only newer rows were looked at. `meaning`: meanings were compared too.
+--
+-- Raises PT400 (HTTP 400) with the field in `detail`; 22007 or 22P02 for times and identifiers that are none. SECURITY DEFINER,
+-- here and below, because of the history of searches.
+create function public.search_calls(
+  p_query text default null, p_filters jsonb default '{}', p_limit integer default 20, p_cursor text default null,
+  p_embedding real[] default null, p_model text default null
+) returns jsonb
+language sql volatile security definer set search_path = ''
+return public.run_search(
+  (p_filters ->> 'org_id')::uuid, null, p_query, p_filters - 'org_id', p_limit, p_cursor, p_embedding, p_model
+);
+
+-- The same for a signed-in person, by the claims of a verified token: in the rows of the organisation that they, and the table
+-- members, say. Another organisation's identifier finds nothing. Another function, and no matter of the sender's role, so that
+-- a request that lost the person on its way finds nothing instead of everything. Raises 42501 without a membership.
+create function public.search_calls_of_member(
+  p_claims jsonb, p_query text default null, p_filters jsonb default '{}', p_limit integer default 20,
+  p_cursor text default null, p_embedding real[] default null, p_model text default null
 ) returns jsonb
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_owner constant uuid := public.current_owner();
+  v_owner constant uuid := (private.membership_of(p_claims)).owner;
 begin
   if v_owner is null then
     raise sqlstate '42501' using message = 'the sender is a member of no organisation';
@@ -611,44 +633,10 @@ begin
   if p_filters ->> 'org_id' is not null and (p_filters ->> 'org_id')::uuid <> v_owner then
     return jsonb_build_object('results', '[]'::jsonb, 'facets', '{}'::jsonb, 'correction', null, 'next_cursor', null, 'partial', false, 'meaning', false);
   end if;
-  return public.run_search(v_owner, auth.uid(), p_query, p_filters - 'org_id', p_limit, p_cursor, p_embedding, p_model);
+  return public.run_search(
+    v_owner, (p_claims ->> 'sub')::uuid, p_query, p_filters - 'org_id', p_limit, p_cursor, p_embedding, p_model
+  );
 end
 $$;
 
--- The search of an operator, in the rows of all organisations, or of the one that p_filters names.
-create function private.search_as_operator(
-  p_query text, p_filters jsonb, p_limit integer, p_cursor text, p_embedding real[], p_model text
-) returns jsonb
-language sql volatile security definer set search_path = ''
-return public.run_search(
-  (p_filters ->> 'org_id')::uuid, null, p_query, p_filters - 'org_id', p_limit, p_cursor, p_embedding, p_model
-);
-
--- Finds documents and calls. p_query: words, "phrases", -not, or, and parts of numbers of 3 digits or more; of more than 64 terms
--- the first 64 count. p_filters: {from, to, number, direction, disposition, mode, line, person, tag, has, min_seconds, max_seconds,
--- org_id}. p_limit: 1 to 100 results. p_cursor: next_cursor of an answer to the same query. p_embedding: the query's
--- meaning as p_model has it; null: words only.
---
--- Returns {results: [{kind, call_sid, org_id, ref, at, title, snippet, start_sec, score}], facets: {kind: {call: 3}, ...},
--- correction, next_cursor, partial, meaning}. `correction`: nothing was found for the query, and this was searched for instead.
--- `partial`: time ran out, and only newer rows were looked at. `meaning`: meanings were compared too.
---
--- Raises PT400 (HTTP 400) with the field in `detail`; 22007 or 22P02 for times and identifiers that are none.
-create function public.search_calls(
-  p_query text default null, p_filters jsonb default '{}', p_limit integer default 20, p_cursor text default null,
-  p_embedding real[] default null, p_model text default null
-) returns jsonb
-language plpgsql volatile set search_path = ''
-as $$
-begin
-  -- The grants decide: a member cannot execute the other one.
-  if current_user = 'authenticated' then
-    return private.search_as_member(p_query, p_filters, p_limit, p_cursor, p_embedding, p_model);
-  end if;
-  return private.search_as_operator(p_query, p_filters, p_limit, p_cursor, p_embedding, p_model);
-end
-$$;
-
-grant execute on function private.search_as_member to authenticated;
-grant execute on function private.search_as_operator to service_role;
-grant execute on function public.search_calls to authenticated, service_role;
+grant execute on function public.search_calls, public.search_calls_of_member to service_role;

@@ -122,12 +122,13 @@ interface Answer {
 }
 
 async function ask(sql: Sql, n: number, q: string, filters: object = {}): Promise<Answer> {
+  const claims = { app_metadata: { org_id: org(n % ORGS) } };
   return await sql.begin(async (tx: TransactionSql) => {
-    const claims = { role: "authenticated", app_metadata: { org_id: org(n % ORGS) } };
-    await tx`select set_config('request.jwt.claims', ${
-      JSON.stringify(claims)
-    }, true), set_config('role', 'authenticated', true)`;
-    const [row] = await tx`select search_calls(${q}, ${tx.json(filters as never)}) as answer`;
+    await tx`set local role service_role`;
+    const [row] = await tx`
+      select search_calls_of_member(${tx.json(claims)}, ${q}, ${
+      tx.json(filters as never)
+    }) as answer`;
     return row!["answer"];
   }) as Answer;
 }

@@ -38,6 +38,12 @@ interface Asked {
   readonly cursor?: string | null;
 }
 
+const claimsOf = (org: string, user = USER) => ({
+  role: "authenticated",
+  sub: user,
+  app_metadata: { org_id: org, role: "agent" },
+});
+
 /** Runs as a role, as the Data API does: in a transaction, with the token's claims. */
 async function as<T>(
   db: TestDatabase,
@@ -48,12 +54,8 @@ async function as<T>(
   return await db.sql.begin(async (sql) => {
     if (org === null) await sql`set local role service_role`;
     else {
-      const claims = {
-        role: "authenticated",
-        sub: user,
-        app_metadata: { org_id: org, role: "agent" },
-      };
-      await sql`select set_config('request.jwt.claims', ${JSON.stringify(claims)}, true)`;
+      const claims = JSON.stringify(claimsOf(org, user));
+      await sql`select set_config('request.jwt.claims', ${claims}, true)`;
       await sql`set local role authenticated`;
     }
     return await run(sql as unknown as Sql);
@@ -68,11 +70,12 @@ async function search(
   q: string | null,
   asked: Asked = {},
 ): Promise<Answer> {
-  return await as(db, org, async (sql) => {
-    const [row] = await sql`
-      select search_calls(${q}, ${sql.json((asked.filters ?? {}) as never)}, ${
-      asked.limit ?? 20
-    }, ${asked.cursor ?? null}) as answer`;
+  return await as(db, null, async (sql) => {
+    const filters = sql.json((asked.filters ?? {}) as never);
+    const rest = sql`${q}, ${filters}, ${asked.limit ?? 20}, ${asked.cursor ?? null}`;
+    const [row] = org === null
+      ? await sql`select search_calls(${rest}) as answer`
+      : await sql`select search_calls_of_member(${sql.json(claimsOf(org))}, ${rest}) as answer`;
     return row!["answer"];
   });
 }
@@ -446,18 +449,39 @@ test("nothing of another organisation is told: results, facets, corrections, his
     assertEquals((await sql`select from search_documents where org_id = ${ORG}`).length, 0);
     assertEquals((await sql`select from contacts where org_id = ${ORG}`).length, 0);
   });
-  const error = await assertRejects(
-    () =>
-      db.sql.begin(async (sql) => {
-        await sql`select set_config('request.jwt.claims', ${
-          JSON.stringify({ role: "authenticated", sub: USER })
-        }, true)`;
-        await sql`set local role authenticated`;
-        await sql`select search_calls('sell')`;
-      }),
-    postgres.PostgresError,
-  );
-  assertEquals(error.code, "42501");
+  for (const claims of [null, {}, { sub: USER }, { sub: USER, app_metadata: { org_id: null } }]) {
+    // deno-lint-ignore no-await-in-loop
+    const error = await assertRejects(
+      () => as(db, null, (sql) => sql`select search_calls_of_member(${sql.json(claims)}, 'sell')`),
+      postgres.PostgresError,
+    );
+    assertEquals(error.code, "42501");
+  }
+});
+
+test("a member's own token reaches neither search, and a claim of another organisation gives no more than one", async (db) => {
+  await line(db, ORG, "+15550001111");
+  await voicemail(db, "sell the barn", { to_e164: "+15550001111" as never });
+  for (
+    const statement of [
+      "select search_calls('sell')",
+      `select search_calls_of_member('${JSON.stringify(claimsOf(ORG))}', 'sell')`,
+      `select run_search(null, null, 'sell', '{}', 20, null, null, null)`,
+    ]
+  ) {
+    // deno-lint-ignore no-await-in-loop
+    const error = await assertRejects(
+      () => as(db, OTHER_ORG, (sql) => sql.unsafe(statement)),
+      postgres.PostgresError,
+      "permission denied",
+    );
+    assertEquals(error.code, "42501");
+  }
+  // The row of members decides, whatever a token's app_metadata says.
+  await db.sql`
+    insert into members (org_id, user_id, email, role, joined_at)
+    values (${OTHER_ORG}, ${USER}, 'jane@example.com', 'viewer', now())`;
+  assertEquals((await search(db, ORG, "sell")).results, []);
 });
 
 test("hostile queries are answered", async (db) => {

@@ -1,12 +1,16 @@
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
-import { LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
+import { LOCAL_JWT_SECRET, LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
 import { main as task } from "../../scripts/search/main.ts";
 import { csvRecords } from "../../supabase/functions/_shared/search/csv.ts";
+import { liveDeps } from "../../supabase/functions/call-search/deps.ts";
+import { createHandler } from "../../supabase/functions/call-search/handler.ts";
 import { callFlowsAt, smallFlow } from "../support/call_flows.ts";
 import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
+import { fakeDataApi } from "../support/fake_data_api.ts";
 import { startHotline } from "../support/hotline.ts";
 import { memberToken, userToken } from "../support/onboarding.ts";
+import { testSettings } from "../support/webhook.ts";
 
 // What call-search answers, to whom. How it ranks is in db/search_test.ts, what a request may say in unit/search_test.ts.
 
@@ -156,6 +160,56 @@ Deno.test("a member finds the own organisation's and nothing of another, not eve
   assertEquals([body.results, body.facets, "correction" in body], [[], {}, false]);
   const facets = (await ask({ q: word }, member)).body.facets;
   assertEquals(facets.kind, { voicemail: 1 });
+});
+
+Deno.test("a member's search asks under the key alone, and names the person", async () => {
+  const word = "xylographer";
+  const ours = await voicemail(ORG, `Our ${word}`);
+  await voicemail(OTHER, `Their ${word}`);
+  // A gateway that takes the role from `apikey`, whatever stands beside it.
+  await using gateway = fakeDataApi(({ name, headers, body }) => {
+    const { apikey = "" } = Object.fromEntries(headers);
+    return fetch(`${system.url}/rest/v1/rpc/${name}`, {
+      method: "POST",
+      headers: { apikey, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+  });
+  const settings = testSettings({
+    SUPABASE_URL: gateway.url,
+    SUPABASE_SECRET_KEYS: JSON.stringify({ default: LOCAL_SECRET_KEY }),
+    SUPABASE_JWT_SECRET: LOCAL_JWT_SECRET,
+  });
+  const handler = createHandler(liveDeps(settings));
+  const sub = crypto.randomUUID();
+  const headers = as(memberToken(ORG, "viewer", { sub }));
+  const search = await handler(
+    new Request("http://localhost/call-search", {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify({ q: word }),
+    }),
+  );
+  const { results } = await search.json();
+  assertEquals(results.map(({ call_sid }: Json) => call_sid), [ours]);
+  const csv = await handler(
+    new Request(`http://localhost/call-search/export?q=${word}`, { headers }),
+  );
+  assertEquals((await csv.text()).split("\r\n").length, 3);
+  const searches = gateway.calls.filter(({ name }) => name !== "take_rate_limits")
+    .map(({ name, headers, body }) => ({
+      name,
+      token: headers.get("authorization"),
+      claims: (body as Json).p_claims,
+    }));
+  const claims = { sub, app_metadata: { org_id: ORG, role: "viewer" } };
+  assertEquals(
+    searches,
+    Array(2).fill({ name: "search_calls_of_member", token: null, claims }),
+  );
+  const [history] = await sql`
+    select org_id, count(*)::int as searches from search_history where user_id = ${sub} group by 1`;
+  assertEquals({ ...history }, { org_id: ORG, searches: 2 });
 });
 
 Deno.test("without a key or a member's token nothing is told", async () => {

@@ -505,7 +505,7 @@ async function searches() {
       }),
     );
   };
-  const stranger = new DatabaseFailure("search_calls", "42501");
+  const stranger = new DatabaseFailure("search_calls_of_member", "42501");
   const away = new DatabaseFailure("search_calls", "");
   const fault = new Error("anything");
   const get = { method: "GET" };

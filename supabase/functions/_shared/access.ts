@@ -2,7 +2,7 @@ import type { MembershipOf } from "./db/members.ts";
 import { HttpError } from "./errors.ts";
 import { bearerToken, isOperator } from "./operator.ts";
 import type { Settings } from "./settings.ts";
-import type { ReadUserToken } from "./user_token.ts";
+import type { ReadUserToken, UserClaims } from "./user_token.ts";
 
 /** Who asks for something that operators and an organisation's own administrators may do. */
 export type Administrator =
@@ -40,8 +40,8 @@ export async function administratorOf(request: Request, access: Access): Promise
 /** Who asks for what every member of an organisation may see. */
 export type Asker =
   | { readonly kind: "operator" }
-  /** The database says by the token whose member it is. */
-  | { readonly kind: "member"; readonly userId: string; readonly token: string };
+  /** The database says by the claims whose member it is. */
+  | { readonly kind: "member"; readonly userId: string; readonly claims: UserClaims };
 
 /**
  * The operator by a secret key, or a signed-in person by a token of Supabase Auth.
@@ -55,6 +55,6 @@ export async function askerOf(
   if (isOperator(request, settings.secretKeys)) return { kind: "operator" };
   const token = bearerToken(request);
   const user = token === undefined ? undefined : await readUserToken(token, now());
-  if (token === undefined || user?.userId === undefined) throw new HttpError(401, "unauthorized");
-  return { kind: "member", userId: user.userId, token };
+  if (user?.userId === undefined) throw new HttpError(401, "unauthorized");
+  return { kind: "member", userId: user.userId, claims: user };
 }

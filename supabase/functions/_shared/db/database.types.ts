@@ -3878,6 +3878,18 @@ export type Database = {
         };
         Returns: Json;
       };
+      "search_calls_of_member": {
+        Args: {
+          "p_claims": Json;
+          "p_cursor"?: string;
+          "p_embedding"?: (number)[];
+          "p_filters"?: Json;
+          "p_limit"?: number;
+          "p_model"?: string;
+          "p_query"?: string;
+        };
+        Returns: Json;
+      };
       "search_differences": {
         Args: Record<PropertyKey, never>;
         Returns: {

@@ -1,5 +1,7 @@
 import * as z from "zod/mini";
+import type { UserClaims } from "../user_token.ts";
 import { type DataApi, run } from "./client.ts";
+import { claimsOf } from "./members.ts";
 
 /** What a search finds: a call, or a document about one, about a person, or from the website. */
 export const HIT_KINDS = [
@@ -58,30 +60,28 @@ export interface Search {
 }
 
 /**
- * Searches in the rows that the sender of `api` may see: the own organisation's under a person's token, all under the secret
- * key. Takes at most half a second.
+ * Searches in the rows of all organisations, or in a person's own. Takes at most half a second.
  *
- * @throws {DatabaseFailure} `PT400` for a filter or a cursor that is none.
+ * @param claims Of the person's verified token; `null`: an operator asks.
+ * @throws {DatabaseFailure} `PT400` for a filter or a cursor that is none; `42501` for a person without a membership.
  */
 export function searchCalls(
   api: DataApi,
+  claims: UserClaims | null,
   search: Search,
   deadlineMs = 4000,
 ): Promise<SearchAnswer> {
-  return run(
-    api,
-    "search_calls",
-    {
-      p_query: search.q ?? null,
-      p_filters: search.filters,
-      p_limit: search.limit,
-      p_cursor: search.cursor ?? null,
-      p_embedding: search.embedding?.vector ?? null,
-      p_model: search.embedding?.model ?? null,
-    },
-    answer,
-    deadlineMs,
-  );
+  const asked = {
+    p_query: search.q ?? null,
+    p_filters: search.filters,
+    p_limit: search.limit,
+    p_cursor: search.cursor ?? null,
+    p_embedding: search.embedding?.vector ?? null,
+    p_model: search.embedding?.model ?? null,
+  };
+  if (claims === null) return run(api, "search_calls", asked, answer, deadlineMs);
+  const of = { ...asked, p_claims: claimsOf(claims) };
+  return run(api, "search_calls_of_member", of, answer, deadlineMs);
 }
 
 /** What the message of an alert on words says, as the job `search_alert` has it. */
