@@ -393,6 +393,10 @@ begin
   if q.transferred_by is not null then
     perform public.transfer_ended(q.transferred_by, case p_result when 'hung_up' then 'caller_left' else 'unanswered' end);
   end if;
+  if q.queue = q.call_sid then
+    -- Twilio keeps the queue of each such call for ever: once an hour they are deleted.
+    perform public.enqueue_job('queue_delete', q.owner::text, '{}', now() + interval '1 hour');
+  end if;
   perform public.cancel_surplus(q.org_id, q.queue, case p_result when 'answered' then 'taken' else 'caller_left' end);
 end
 $$;

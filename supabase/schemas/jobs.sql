@@ -114,6 +114,7 @@ values
   ('dial_end', 'dial-worker', 1, 0.25, null, '30 s', '{2 s, 5 s, 30 s, 5 min}', null, null, null, '10 s', null, false),
   ('callback', 'dial-worker', 2, 0.25, null, '30 s', '{10 s, 1 min}', null, null, null, null, null, false),
   ('queue_check', 'dial-worker', 2, 0.25, null, '30 s', '{10 s, 1 min}', null, null, null, null, null, false),
+  ('queue_delete', 'dial-worker', 3, 0, null, '30 s', '{1 min, 1 h}', 5, null, null, null, null, false),
   -- Kept for a day, so that the key allows one text a number and day.
   ('missed_call_sms', 'dial-worker', 3, 0.25, null, '30 s', '{10 s, 1 min, 5 min}', 4, null, '1 hour', null, '1 day', false),
   ('onboarding', 'voice-reconcile', 0, 0.25, null, '3 min',
@@ -169,6 +170,9 @@ begin
     when p_kind = 'search_alert' then public.alert_content(p_payload)
     when p_kind in ('dial', 'dial_end') then public.dial_content(p_kind, p_key::uuid)
     when p_kind = 'queue_check' then public.queue_content(p_key)
+    when p_kind = 'queue_delete' then jsonb_build_object(
+      'account_sid', (select s.subaccount_sid from public.telephony_subaccounts as s where s.org_id = p_key::uuid)
+    )
     when p_kind = 'missed_call_sms' then public.missed_call_text(p_payload ->> 'call_sid')
     when p_kind = 'onboarding' then (
       select public.onboarding_work(t) from public.telephony_transactions as t where t.id = p_key::uuid

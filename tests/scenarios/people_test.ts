@@ -113,6 +113,16 @@ Deno.test("all telephones ring at once; one press wins, the others are let go", 
   assert(!results.includes(null), "no telephone is left ringing");
 });
 
+Deno.test("the queue of a single call is deleted at Twilio, which would keep it for ever; a group's stays", async () => {
+  const { exchange, accountSid } = practice.simulator;
+  const names = () => exchange.queues(accountSid).map(({ name }) => name);
+  await ring({ keys: ["1"] });
+  const { callSid } = await ring({ keys: ["3"] });
+  assert(names().includes(callSid));
+  await practice.later(3601);
+  assertEquals(names(), ["desk"]);
+});
+
 Deno.test("a caller whom nobody wants hears telephones ring, and then leaves a message", async () => {
   practice.telephones = () => personAt({ outcome: "no-answer" });
   const call = await ring({ keys: ["3"], voicemail: { seconds: 8 } });

@@ -8,6 +8,7 @@ import {
   type DialOutcome,
   heldCall,
   missedCallText,
+  ofAccount,
 } from "../_shared/db/dialling.ts";
 import type { Jobs } from "../_shared/db/jobs.ts";
 import { dialable } from "../_shared/destinations.ts";
@@ -49,6 +50,8 @@ const LISTED_AFTER_MS = 20_000;
 const LEASED_MS = 20_000;
 /** Until Twilio is asked again. Seconds. */
 const ASK_AGAIN_SEC = 2;
+/** So many queues are deleted while a job's lease lasts. */
+const QUEUES_A_RUN = 50;
 /** How long everything waits for a setting to be corrected. Seconds. */
 const MISCONFIGURED_WAIT_SEC = 5 * 60;
 
@@ -265,6 +268,12 @@ function worksOf(
 
   return {
     queue_check: check,
+    queue_delete: async ({ content }) => {
+      const { account_sid } = ofAccount.parse(content);
+      return await twilio(account_sid).deleteQueues(QUEUES_A_RUN)
+        ? DONE
+        : { kind: "postponed", error: "there are more", seconds: ASK_AGAIN_SEC };
+    },
     missed_call_sms: text,
     dial: about(make),
     dial_end: about(async (token, leg) => {

@@ -64,6 +64,9 @@ export const heldCall = z.object({
 });
 export type HeldCall = Readonly<z.infer<typeof heldCall>>;
 
+/** What `job_content` says of a `queue_delete` job; `null`: the main account. */
+export const ofAccount = z.object({ account_sid: z.nullable(z.string()) });
+
 /** What `job_content` says of a `missed_call_sms` job. */
 export const missedCallText = z.object({
   to: z.string(),

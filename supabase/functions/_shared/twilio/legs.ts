@@ -27,7 +27,11 @@ export interface Leg {
   readonly status: CallStatus;
 }
 
-const queue = z.object({ sid: z.string(), friendly_name: z.nullish(z.string()) });
+const queue = z.object({
+  sid: z.string(),
+  friendly_name: z.nullish(z.string()),
+  current_size: z.nullish(z.number()),
+});
 const member = z.object({ call_sid: z.string() });
 const made = z.object({ sid: z.string() });
 
@@ -43,6 +47,13 @@ export interface TwilioLegs {
   end(sid: string): Promise<Leg | undefined>;
   /** The calls in a queue, in their order. A queue that nobody has entered yet has none. */
   waiting(queueName: string): Promise<string[]>;
+  /**
+   * Deletes queues of single calls that nobody is in: Twilio keeps each of them, and the list of all has an end.
+   *
+   * @param most So many of them.
+   * @returns Whether all are deleted.
+   */
+  deleteQueues(most: number): Promise<boolean>;
   /** Sends a text message. Once for each request, as `make`. @returns its SID. */
   text(message: { readonly to: string; readonly from: string; readonly body: string }): Promise<
     string
@@ -60,6 +71,7 @@ const SKEW_MS = 2000;
  */
 export function twilioLegs(client: TwilioClient, accountSid: string): TwilioLegs {
   const account = `/Accounts/${accountSid}`;
+  const listQueues = () => client.list(`${account}/Queues`, "queues", queue, { PageSize: "1000" });
   return {
     async make({ to, from, callToken, url, fallbackUrl, statusCallback, seconds, timeLimit }) {
       const { sid } = await client.create(`${account}/Calls`, made, {
@@ -101,7 +113,7 @@ export function twilioLegs(client: TwilioClient, accountSid: string): TwilioLegs
       return await ifThere(client.get(path, call));
     },
     async waiting(queueName) {
-      const queues = await client.list(`${account}/Queues`, "queues", queue, { PageSize: "1000" });
+      const queues = await listQueues();
       const found = queues.find(({ friendly_name }) => friendly_name === queueName);
       if (found === undefined) return [];
       const members = await ifThere(
@@ -110,6 +122,19 @@ export function twilioLegs(client: TwilioClient, accountSid: string): TwilioLegs
         }),
       );
       return (members ?? []).map(({ call_sid }) => call_sid);
+    },
+    async deleteQueues(most) {
+      const done = (await listQueues()).filter(({ friendly_name, current_size }) =>
+        current_size === 0 && /^CA[0-9a-f]{32}$/i.test(friendly_name ?? "")
+      );
+      for (const { sid } of done.slice(0, most)) {
+        // deno-lint-ignore no-await-in-loop -- Gently: nobody waits for it.
+        await client.delete(`${account}/Queues/${sid}`).catch((error) => {
+          // Somebody is in it by now.
+          if (error.status !== 400) throw error;
+        });
+      }
+      return done.length <= most;
     },
     text: async ({ to, from, body }) =>
       (await client.create(`${account}/Messages`, made, { To: to, From: from, Body: body })).sid,
