@@ -138,7 +138,7 @@ for (
   });
 }
 
-Deno.test("a caller who leaves by no key, as the group has closed, gives up; who pressed it is told of", async () => {
+Deno.test("a caller who leaves by no key, as the group has closed, gives up; one who pressed it is reported", async () => {
   const left = { QueueResult: "leave", QueueTime: "30" };
   const note = { queues: {}, callable: false };
   const { outline } = await hears("left", left, { ...note, callbacks: { desk: true } });
