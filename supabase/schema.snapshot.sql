@@ -4864,6 +4864,9 @@ begin
     when p_kind = 'search_alert' then public.alert_content(p_payload)
     when p_kind in ('dial', 'dial_end') then public.dial_content(p_kind, p_key::uuid)
     when p_kind = 'queue_check' then public.queue_content(p_key)
+    when p_kind = 'queue_delete' then jsonb_build_object(
+      'account_sid', (select s.subaccount_sid from public.telephony_subaccounts as s where s.org_id = p_key::uuid)
+    )
     when p_kind = 'missed_call_sms' then public.missed_call_text(p_payload ->> 'call_sid')
     when p_kind = 'onboarding' then (
       select public.onboarding_work(t) from public.telephony_transactions as t where t.id = p_key::uuid
@@ -5166,6 +5169,10 @@ begin
   where e.id = q.id and e.left_at is null;
   if q.transferred_by is not null then
     perform public.transfer_ended(q.transferred_by, case p_result when 'hung_up' then 'caller_left' else 'unanswered' end);
+  end if;
+  if q.queue = q.call_sid then
+    -- Twilio keeps the queue of each such call for ever: once an hour they are deleted.
+    perform public.enqueue_job('queue_delete', q.owner::text, '{}', now() + interval '1 hour');
   end if;
   perform public.cancel_surplus(q.org_id, q.queue, case p_result when 'answered' then 'taken' else 'caller_left' end);
 end
@@ -10786,6 +10793,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- job_kinds: {"keep": null, "kind": "open_call", "lease": "00:02:00", "share": 0.25, "delays": ["00:05:00"], "worker": "voice-reconcile", "held_for": null, "priority": 1, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
 
 -- job_kinds: {"keep": null, "kind": "queue_check", "lease": "00:00:30", "share": 0.25, "delays": ["00:00:10", "00:01:00"], "worker": "dial-worker", "held_for": null, "priority": 2, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
+
+-- job_kinds: {"keep": null, "kind": "queue_delete", "lease": "00:00:30", "share": 0, "delays": ["00:01:00", "01:00:00"], "worker": "dial-worker", "held_for": null, "priority": 3, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": 5, "expires_after": null, "fixes_content": false}
 
 -- job_kinds: {"keep": null, "kind": "twilio_deletion", "lease": "00:02:00", "share": 0.25, "delays": ["00:01:00", "00:02:00", "00:04:00", "00:08:00", "00:16:00", "00:32:00", "01:04:00", "02:08:00", "04:16:00", "06:00:00"], "worker": "voice-reconcile", "held_for": null, "priority": 3, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
 
