@@ -20,7 +20,7 @@ import { connect } from "../support/cluster.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 import { type Hotline, startHotline } from "../support/hotline.ts";
-import { memberToken } from "../support/onboarding.ts";
+import { memberToken, userToken } from "../support/onboarding.ts";
 
 const options = { cwd: ROOT, timeoutMs: 120_000 };
 const hasCli = await supabase(["--version"], options).then(() => true, () => false);
@@ -189,6 +189,22 @@ async function serveAll(hotline: Hotline, twilioUrl: string): Promise<void> {
     where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v')
       and has_table_privilege('service_role', oid, 'select') order by 1`;
   const member = { apikey: LOCAL_PUBLISHABLE_KEY, authorization: `Bearer ${memberToken(ORG)}` };
+  // A person joins, is linked to a telephone, and goes.
+  const [joining] = await db
+    .sql`insert into auth.users (email, email_confirmed_at) values ('m@example.com', now()) returning id`;
+  await ask("/rest/v1/members", {
+    method: "POST",
+    body: JSON.stringify({ email: "m@example.com", role: "agent" }),
+  });
+  await ask("/rest/v1/rpc/join_as_member", {
+    method: "POST",
+    body: "{}",
+    headers: {
+      apikey: LOCAL_PUBLISHABLE_KEY,
+      authorization: `Bearer ${userToken({ sub: joining!.id })}`,
+    },
+  });
+  await ask("/rest/v1/members?email=eq.m@example.com", { method: "DELETE" });
   for (const { name, members } of relations) {
     await ask(`/rest/v1/${name}?limit=1000`);
     if (members) await ask(`/rest/v1/${name}?limit=20`, { headers: member });
