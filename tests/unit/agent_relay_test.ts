@@ -137,7 +137,7 @@ Deno.test("clauses end at sentences, long commas and line ends, not within tags,
       ["Dr. Smith is in. He", ["Dr. Smith is in."]],
       ["It is 3.50 today. So", ["It is 3.50 today."]],
       ["Well, yes", []],
-      ['A <break time="1. 5s"/> b. C', ['A <break time="1. 5s"/> b.']],
+      ['A <break time="1. 5s"/> both. C', ['A <break time="1. 5s"/> both.']],
       ["We have very many things here, and more", ["We have very many things here,"]],
     ] as const
   ) assertEquals(takeClauses(text).clauses, [...clauses]);

@@ -62,6 +62,12 @@ export interface Settings {
   readonly metricsFlushSeconds: number;
   /** The channels for alerts beside e-mail; never logged. */
   readonly alerts: AlertSettings;
+  /** The providers of language models that there are keys for; never logged. */
+  readonly models: {
+    readonly anthropic: ModelProvider | undefined;
+    readonly openai: ModelProvider | undefined;
+  };
+  readonly agent: AgentSettings;
   /** The public base that Twilio calls, without a trailing slash; signatures cover it. */
   readonly publicFunctionsUrl: string;
   /** The Supabase project's own address, without a trailing slash. */
@@ -76,6 +82,25 @@ export interface Settings {
     /** JSON, as the platform sets it. */
     readonly jwks: string | undefined;
   };
+}
+
+/** A provider of language models. */
+export interface ModelProvider {
+  readonly apiKey: string;
+  /** Without a trailing slash. */
+  readonly baseUrl: string;
+}
+
+/** Caps of AI agents; a flow may set lower ones. */
+export interface AgentSettings {
+  /** Minutes of talk of one line in a day (UTC). */
+  readonly minutesPerDay: number;
+  /** US dollars for models, of one line in a day (UTC). */
+  readonly costPerDayUsd: number;
+  /** Talks at a time, of all lines. */
+  readonly concurrent: number;
+  /** How long the platform lets an isolate run, in seconds. */
+  readonly isolateSec: number;
 }
 
 /** The settings of e-mail; absent ones keep mails waiting. */
@@ -174,6 +199,8 @@ export function readSettings(env: Environment): Settings {
     return value === undefined ? businessTarget : destination(name, value);
   };
   const keys = secretKeys(optional);
+  const number = (name: string, fallback: number, most: number) =>
+    wholeNumber(name, optional(name), fallback, most);
   const supabaseUrl = url(
     "SUPABASE_URL",
     required("SUPABASE_URL", "the project's address (Supabase sets it for edge functions)"),
@@ -231,6 +258,16 @@ export function readSettings(env: Environment): Settings {
         /^[0-9A-Za-z]{32}$/,
       ),
       runbookUrl: optionalUrl("RUNBOOK_URL", optional("RUNBOOK_URL")),
+    },
+    models: {
+      anthropic: modelProvider(optional, "ANTHROPIC", "https://api.anthropic.com"),
+      openai: modelProvider(optional, "OPENAI", "https://api.openai.com/v1"),
+    },
+    agent: {
+      minutesPerDay: number("AGENT_MAX_MINUTES_PER_DAY", 600, 100_000),
+      costPerDayUsd: number("AGENT_MAX_COST_USD_PER_DAY", 20, 100_000),
+      concurrent: number("AGENT_MAX_CONCURRENT", 20, 10_000),
+      isolateSec: number("AGENT_ISOLATE_SECONDS", 150, 86_400),
     },
     publicFunctionsUrl: url(
       "PUBLIC_FUNCTIONS_URL",
@@ -375,6 +412,23 @@ function wholeNumber(
     );
   }
   return number;
+}
+
+/** Without a key the provider is not used. The key is not repeated. */
+function modelProvider(
+  optional: Environment,
+  provider: "ANTHROPIC" | "OPENAI",
+  fallback: string,
+): ModelProvider | undefined {
+  const apiKey = optional(`${provider}_API_KEY`);
+  const baseUrl = url(
+    `${provider}_BASE_URL`,
+    optional(`${provider}_BASE_URL`) ?? fallback,
+  );
+  if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) {
+    throw new SettingError(`${provider}_API_KEY`, "must be one word, from the provider's console");
+  }
+  return apiKey === undefined ? undefined : { apiKey, baseUrl };
 }
 
 /** At most the number of times that the database keeps. */
