@@ -2,15 +2,19 @@
 
 create schema months;
 
+create schema private;
+
 create schema public;
 
 -- Types
 
 create domain e164 as text CHECK ((VALUE ~ '^\+[1-9][0-9]{1,14}$'::text));
 
-create type call_event as enum ('arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'queue_waited', 'queue_left', 'voicemail_offered', 'voicemail_recorded', 'status', 'leg_status', 'leg_asked', 'leg_accepted', 'recording', 'transcription', 'reconciled', 'leg_reconciled', 'recording_reconciled', 'settled', 'closed_unheard');
+create type call_event as enum ('arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'queue_waited', 'queue_left', 'voicemail_offered', 'voicemail_recorded', 'status', 'leg_status', 'leg_asked', 'leg_accepted', 'leg_declined', 'recording', 'transcription', 'reconciled', 'leg_reconciled', 'recording_reconciled', 'settled', 'closed_unheard');
 
 create type call_status as enum ('queued', 'initiated', 'ringing', 'in-progress', 'lost', 'canceled', 'failed', 'busy', 'no-answer', 'completed');
+
+create type member_role as enum ('viewer', 'agent', 'admin', 'owner');
 
 -- Tables and composite types
 
@@ -129,6 +133,17 @@ create table public.analytics_events (
   created_at timestamp with time zone not null default clock_timestamp()
 );
 
+create table public.audit_log (
+  id bigint not null generated always as identity,
+  at timestamp with time zone not null default clock_timestamp(),
+  owner uuid not null,
+  user_id uuid not null,
+  action text not null,
+  object text not null,
+  key text not null,
+  changes jsonb not null
+);
+
 create table public.calendar_overrides (
   flow_id bigint not null,
   calendar text not null,
@@ -160,6 +175,7 @@ create table public.call_flow_versions (
   handles text[] not null default '{}'::text[],
   numbers text[] not null default '{}'::text[],
   asks_returning boolean not null default false,
+  missed_call jsonb,
   holds text[] not null default '{}'::text[],
   steps jsonb not null
 );
@@ -204,6 +220,8 @@ create table public.call_legs (
   answered_at timestamp with time zone,
   bridged boolean,
   accepted_at timestamp with time zone,
+  told text,
+  transfer text,
   ended_at timestamp with time zone,
   connected_at timestamp with time zone generated always as (
 CASE
@@ -215,10 +233,10 @@ CASE
     WHEN (status IS NULL) THEN NULL::text
     WHEN ((answered_at IS NULL) AND (status = 'busy'::call_status)) THEN 'busy'::text
     WHEN ((answered_at IS NULL) AND (status = 'no-answer'::call_status)) THEN 'no_answer'::text
-    WHEN ((answered_at IS NULL) AND (status = 'canceled'::call_status)) THEN 'canceled'::text
-    WHEN ((answered_at IS NULL) AND (status = 'failed'::call_status)) THEN 'failed'::text
-    WHEN (bridged IS FALSE) THEN 'not_connected'::text
-    ELSE 'answered'::text
+    WHEN ((answered_at IS NULL) AND (status = 'canceled'::call_status)) THEN COALESCE(told, 'canceled'::text)
+    WHEN ((answered_at IS NULL) AND (status = 'failed'::call_status)) THEN 'unreachable'::text
+    WHEN (bridged IS FALSE) THEN COALESCE(told, 'caller_left'::text)
+    ELSE 'accepted'::text
 END) stored
 ) with (fillfactor=80);
 
@@ -279,6 +297,26 @@ END) stored,
   incomplete boolean not null generated always as (((status >= 'lost'::call_status) AND (NOT settled) AND (end_fetched OR (duration_sec IS NULL) OR ((NOT (rate_limited AND (COALESCE(last_step, 'arrived'::text) = 'arrived'::text))) AND (connected_at IS NULL) AND (recording_source IS DISTINCT FROM 'voicemail'::text) AND (status <> 'failed'::call_status)) OR ((NOT (recording_source IS DISTINCT FROM 'voicemail'::text)) AND ((recording_duration_sec IS NULL) OR (transcript IS NULL))) OR ((connected_at IS NOT NULL) AND (consent_given IS TRUE) AND (recording_sid IS NULL))))) stored
 ) with (fillfactor=80);
 
+create table public.call_notes (
+  id uuid not null default gen_random_uuid(),
+  call_sid text not null,
+  org_id uuid,
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  author uuid default auth.uid(),
+  body text not null,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now()
+);
+
+create table public.call_tags (
+  call_sid text not null,
+  tag text not null,
+  org_id uuid,
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  author uuid default auth.uid(),
+  created_at timestamp with time zone not null default now()
+);
+
 create table public.callbacks (
   id uuid not null default gen_random_uuid(),
   call_sid text not null,
@@ -298,6 +336,7 @@ create table public.callbacks (
   tries smallint not null default 0,
   max_tries smallint not null default 5,
   due_at timestamp with time zone not null default now(),
+  ready boolean not null default false,
   why text,
   ended_at timestamp with time zone
 );
@@ -320,6 +359,22 @@ create table public.contact_messages (
   message text not null,
   created_at timestamp with time zone not null default now(),
   handled_at timestamp with time zone
+);
+
+create table public.contacts (
+  id uuid not null default gen_random_uuid(),
+  org_id uuid default current_org_id(),
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  phone e164 not null,
+  name text,
+  company text,
+  notes text,
+  consent boolean,
+  consent_at timestamp with time zone,
+  consent_source text,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  bare boolean not null generated always as (((name IS NULL) AND (company IS NULL) AND (notes IS NULL) AND (consent IS NULL))) stored
 );
 
 create table public.dial_attempts (
@@ -347,7 +402,8 @@ create table public.dial_attempts (
   connected_at timestamp with time zone,
   cancelled_at timestamp with time zone,
   ended_at timestamp with time zone,
-  result text
+  result text,
+  transfer text
 ) with (fillfactor=80);
 
 create table public.dialled_time (
@@ -489,9 +545,22 @@ create table public.lines (
   flow_id bigint not null
 );
 
+create table public.members (
+  id uuid not null default gen_random_uuid(),
+  org_id uuid default current_org_id(),
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  user_id uuid,
+  email text not null,
+  name text,
+  role member_role not null,
+  invited_by uuid,
+  invited_at timestamp with time zone not null default now(),
+  joined_at timestamp with time zone
+);
+
 create table public.people (
   id uuid not null default gen_random_uuid(),
-  org_id uuid,
+  org_id uuid default current_org_id(),
   handle text not null,
   name text not null,
   phone e164 not null,
@@ -499,6 +568,8 @@ create table public.people (
   available boolean not null default true,
   dnd_until timestamp with time zone,
   calendar jsonb,
+  member_id uuid,
+  code text,
   created_at timestamp with time zone not null default now()
 );
 
@@ -537,6 +608,11 @@ create table public.queue_entries (
   members text[] not null,
   seconds integer not null,
   queued_at timestamp with time zone not null default clock_timestamp(),
+  transferred_by uuid,
+  returns_to e164,
+  returned_at timestamp with time zone,
+  call_token text,
+  seen_at timestamp with time zone not null default now(),
   told_position integer,
   first_position integer not null,
   taken_by uuid,
@@ -587,6 +663,93 @@ create table public.rolled_hours (
   rolled_at timestamp with time zone not null default now()
 );
 
+create table public.saved_searches (
+  id uuid not null default gen_random_uuid(),
+  org_id uuid default current_org_id(),
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  user_id uuid not null default auth.uid(),
+  name text not null,
+  query text not null default ''::text,
+  filters jsonb not null default '{}'::jsonb,
+  created_at timestamp with time zone not null default now()
+);
+
+create table public.search_alert_matches (
+  alert_id uuid not null,
+  kind text not null,
+  ref text not null,
+  call_sid text,
+  at timestamp with time zone not null default now()
+);
+
+create table public.search_alerts (
+  id uuid not null default gen_random_uuid(),
+  org_id uuid default current_org_id(),
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  user_id uuid default auth.uid(),
+  name text not null,
+  query text not null,
+  kinds text[],
+  channel text not null,
+  target text not null,
+  secret text,
+  active boolean not null default true,
+  created_at timestamp with time zone not null default now()
+);
+
+create table public.search_documents (
+  id bigint not null generated always as identity,
+  org_id uuid,
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  kind text not null,
+  ref text not null,
+  part smallint not null default 0,
+  call_sid text,
+  party text,
+  at timestamp with time zone not null,
+  start_ms integer,
+  end_ms integer,
+  speaker text,
+  lang text not null,
+  title text,
+  body text not null,
+  fts tsvector not null generated always as ((setweight(to_tsvector('search_names'::regconfig, COALESCE(title, ''::text)), 'A'::"char") ||
+CASE lang
+    WHEN 'english'::text THEN to_tsvector('search_english'::regconfig, body)
+    WHEN 'french'::text THEN to_tsvector('search_french'::regconfig, body)
+    WHEN 'spanish'::text THEN to_tsvector('search_spanish'::regconfig, body)
+    ELSE to_tsvector('search_names'::regconfig, body)
+END)) stored
+);
+
+create table public.search_history (
+  id bigint not null generated always as identity,
+  org_id uuid,
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  user_id uuid,
+  at timestamp with time zone not null default clock_timestamp(),
+  words text,
+  filters text[] not null default '{}'::text[],
+  hits integer not null,
+  milliseconds real not null,
+  partial boolean not null,
+  corrected boolean not null
+);
+
+create table public.search_words (
+  id bigint not null generated always as identity,
+  owner uuid not null,
+  word text not null
+);
+
+create table public.suppressions (
+  id bigint not null generated always as identity,
+  org_id uuid,
+  e164 e164 not null,
+  source text not null,
+  created_at timestamp with time zone not null default now()
+);
+
 create table public.telephony_numbers (
   e164_number e164 not null,
   org_id uuid not null,
@@ -623,6 +786,18 @@ create table public.telephony_transactions (
   idempotency_key text,
   result jsonb,
   undoing boolean not null default false
+);
+
+create table public.voicemail_steps (
+  id bigint not null generated always as identity,
+  call_sid text not null,
+  recording_sid text not null,
+  org_id uuid,
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  state text not null,
+  assigned_to uuid,
+  author uuid default auth.uid(),
+  at timestamp with time zone not null default clock_timestamp()
 );
 
 create table public.worker_runs (
@@ -663,6 +838,12 @@ alter table analytics_events add constraint analytics_events_severity_known CHEC
 
 alter table analytics_events add constraint analytics_events_type_form CHECK ((event_type ~ '^[a-z][a-z0-9_.]{0,63}$'::text));
 
+alter table audit_log add constraint audit_log_action_known CHECK ((action = ANY (ARRAY['insert'::text, 'update'::text, 'delete'::text])));
+
+alter table audit_log add constraint audit_log_changes_object CHECK ((jsonb_typeof(changes) = 'object'::text));
+
+alter table audit_log add constraint audit_log_pkey PRIMARY KEY (id);
+
 alter table calendar_overrides add constraint calendar_overrides_calendar_length CHECK (((length(calendar) >= 1) AND (length(calendar) <= 64)));
 
 alter table calendar_overrides add constraint calendar_overrides_ends CHECK (((until > set_at) AND (until <= (set_at + '366 days'::interval))));
@@ -688,6 +869,8 @@ alter table call_flow_versions add constraint call_flow_versions_flow_id_fkey FO
 alter table call_flow_versions add constraint call_flow_versions_hash_form CHECK ((hash ~ '^[0-9a-f]{64}$'::text));
 
 alter table call_flow_versions add constraint call_flow_versions_key UNIQUE (flow_id, version);
+
+alter table call_flow_versions add constraint call_flow_versions_missed_call_object CHECK ((jsonb_typeof(missed_call) = 'object'::text));
 
 alter table call_flow_versions add constraint call_flow_versions_note_length CHECK ((length(note) <= 500));
 
@@ -733,6 +916,10 @@ alter table call_legs add constraint call_legs_pkey PRIMARY KEY (call_sid, leg_s
 
 alter table call_legs add constraint call_legs_status_final CHECK ((status >= 'lost'::call_status));
 
+alter table call_legs add constraint call_legs_told_known CHECK ((told = ANY (ARRAY['declined'::text, 'mailbox'::text, 'caller_left'::text, 'taken'::text])));
+
+alter table call_legs add constraint call_legs_transfer_known CHECK ((transfer = ANY (ARRAY['pending'::text, 'accepted'::text, 'returned'::text, 'unanswered'::text, 'caller_left'::text])));
+
 alter table call_lifecycle add constraint call_lifecycle_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
 
 alter table call_lifecycle add constraint call_lifecycle_leg_sid_form CHECK ((leg_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
@@ -777,6 +964,18 @@ alter table call_logs add constraint call_logs_recording_whole CHECK (((recordin
 
 alter table call_logs add constraint call_logs_times_in_order CHECK ((ended_at >= started_at));
 
+alter table call_notes add constraint call_notes_body_length CHECK (((length(body) >= 1) AND (length(body) <= 4000)));
+
+alter table call_notes add constraint call_notes_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table call_notes add constraint call_notes_pkey PRIMARY KEY (id);
+
+alter table call_tags add constraint call_tags_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table call_tags add constraint call_tags_pkey PRIMARY KEY (call_sid, tag);
+
+alter table call_tags add constraint call_tags_tag_form CHECK (((tag = lower(btrim(tag))) AND ((length(tag) >= 1) AND (length(tag) <= 64))));
+
 alter table callbacks add constraint callbacks_calendar_object CHECK ((jsonb_typeof(calendar) = 'object'::text));
 
 alter table callbacks add constraint callbacks_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
@@ -790,6 +989,8 @@ alter table callbacks add constraint callbacks_max_tries_range CHECK (((max_trie
 alter table callbacks add constraint callbacks_node_form CHECK ((node ~ '^[a-z][a-z0-9_]{0,31}$'::text));
 
 alter table callbacks add constraint callbacks_pkey PRIMARY KEY (id);
+
+alter table callbacks add constraint callbacks_ready_open CHECK (((state = 'open'::text) OR (NOT ready)));
 
 alter table callbacks add constraint callbacks_seconds_range CHECK (((seconds >= 5) AND (seconds <= 600)));
 
@@ -817,6 +1018,20 @@ alter table contact_messages add constraint contact_messages_pkey PRIMARY KEY (i
 
 alter table contact_messages add constraint contact_messages_subject_length CHECK (((length(subject) >= 1) AND (length(subject) <= 150)));
 
+alter table contacts add constraint contacts_company_length CHECK (((length(company) >= 1) AND (length(company) <= 200)));
+
+alter table contacts add constraint contacts_consent_source_length CHECK (((length(consent_source) >= 1) AND (length(consent_source) <= 200)));
+
+alter table contacts add constraint contacts_consent_whole CHECK (((consent IS NULL) = (consent_at IS NULL)));
+
+alter table contacts add constraint contacts_key UNIQUE (owner, phone);
+
+alter table contacts add constraint contacts_name_length CHECK (((length(name) >= 1) AND (length(name) <= 200)));
+
+alter table contacts add constraint contacts_notes_length CHECK (((length(notes) >= 1) AND (length(notes) <= 2000)));
+
+alter table contacts add constraint contacts_pkey PRIMARY KEY (id);
+
 alter table dial_attempts add constraint dial_attempts_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
 
 alter table dial_attempts add constraint dial_attempts_callback_id_fkey FOREIGN KEY (callback_id) REFERENCES callbacks(id) ON DELETE CASCADE;
@@ -839,13 +1054,15 @@ alter table dial_attempts add constraint dial_attempts_purpose_known CHECK ((pur
 
 alter table dial_attempts add constraint dial_attempts_queue_length CHECK (((length(queue) >= 1) AND (length(queue) <= 64)));
 
-alter table dial_attempts add constraint dial_attempts_result_known CHECK ((result = ANY (ARRAY['answered'::text, 'declined'::text, 'taken'::text, 'busy'::text, 'no_answer'::text, 'canceled'::text, 'failed'::text, 'refused'::text, 'caller_busy'::text, 'caller_no_answer'::text, 'caller_failed'::text])));
+alter table dial_attempts add constraint dial_attempts_result_known CHECK ((result = ANY (ARRAY['accepted'::text, 'declined'::text, 'mailbox'::text, 'taken'::text, 'caller_left'::text, 'busy'::text, 'no_answer'::text, 'unreachable'::text, 'canceled'::text, 'caller_busy'::text, 'caller_no_answer'::text, 'caller_failed'::text])));
 
 alter table dial_attempts add constraint dial_attempts_seconds_range CHECK (((seconds >= 5) AND (seconds <= 600)));
 
 alter table dial_attempts add constraint dial_attempts_state_known CHECK ((state = ANY (ARRAY['intended'::text, 'created'::text, 'unknown'::text, 'refused'::text])));
 
 alter table dial_attempts add constraint dial_attempts_token_key UNIQUE (token);
+
+alter table dial_attempts add constraint dial_attempts_transfer_known CHECK ((transfer = ANY (ARRAY['pending'::text, 'accepted'::text, 'returned'::text, 'unanswered'::text, 'caller_left'::text])));
 
 alter table dial_attempts add constraint dial_attempts_whom CHECK ((((purpose = 'person'::text) = (queue IS NOT NULL)) AND ((purpose = 'callback_person'::text) = (callback_id IS NOT NULL))));
 
@@ -979,6 +1196,20 @@ alter table lines add constraint lines_of_own_number FOREIGN KEY (line, org_id) 
 
 alter table lines add constraint lines_pkey PRIMARY KEY (id);
 
+alter table members add constraint members_email_form CHECK (((email = lower(email)) AND (email ~ '^[^@[:space:]]+@[^@[:space:]]+$'::text) AND (length(email) <= 254)));
+
+alter table members add constraint members_joined_whole CHECK (((user_id IS NULL) = (joined_at IS NULL)));
+
+alter table members add constraint members_keep_an_owner TRIGGER;
+
+alter table members add constraint members_key UNIQUE (owner, email);
+
+alter table members add constraint members_name_length CHECK (((length(name) >= 1) AND (length(name) <= 200)));
+
+alter table members add constraint members_of_one_organisation UNIQUE (user_id);
+
+alter table members add constraint members_pkey PRIMARY KEY (id);
+
 alter table "months.call_lifecycle_other" add constraint call_lifecycle_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
 
 alter table "months.call_lifecycle_other" add constraint call_lifecycle_leg_sid_form CHECK ((leg_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
@@ -997,9 +1228,13 @@ alter table "months.call_lifecycle_other" add constraint call_lifecycle_status_f
 
 alter table people add constraint people_calendar_object CHECK ((jsonb_typeof(calendar) = 'object'::text));
 
+alter table people add constraint people_code_form CHECK ((code ~ '^[0-9]{1,4}$'::text));
+
 alter table people add constraint people_handle_form CHECK ((handle ~ '^[a-z][a-z0-9_]{0,31}$'::text));
 
 alter table people add constraint people_key UNIQUE NULLS NOT DISTINCT (org_id, handle);
+
+alter table people add constraint people_member_id_fkey FOREIGN KEY (member_id) REFERENCES members(id) ON DELETE SET NULL;
 
 alter table people add constraint people_name_length CHECK (((length(name) >= 1) AND (length(name) <= 200)));
 
@@ -1029,6 +1264,8 @@ alter table prompts add constraint prompts_seconds_range CHECK (((seconds > (0):
 
 alter table queue_entries add constraint queue_entries_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
 
+alter table queue_entries add constraint queue_entries_call_token_length CHECK ((length(call_token) <= 4096));
+
 alter table queue_entries add constraint queue_entries_connected_taken CHECK (((connected_at IS NULL) OR (taken_at IS NOT NULL)));
 
 alter table queue_entries add constraint queue_entries_first_range CHECK ((first_position > 0));
@@ -1045,11 +1282,13 @@ alter table queue_entries add constraint queue_entries_position_range CHECK ((to
 
 alter table queue_entries add constraint queue_entries_queue_length CHECK (((length(queue) >= 1) AND (length(queue) <= 64)));
 
-alter table queue_entries add constraint queue_entries_result_known CHECK ((result = ANY (ARRAY['answered'::text, 'unanswered'::text, 'offer'::text, 'gave_up'::text, 'full'::text, 'hung_up'::text])));
+alter table queue_entries add constraint queue_entries_result_known CHECK ((result = ANY (ARRAY['answered'::text, 'unanswered'::text, 'offer'::text, 'gave_up'::text, 'full'::text, 'hung_up'::text, 'transferred'::text])));
 
 alter table queue_entries add constraint queue_entries_seconds_range CHECK (((seconds >= 5) AND (seconds <= 600)));
 
 alter table queue_entries add constraint queue_entries_taken_whole CHECK (((taken_by IS NULL) = (taken_at IS NULL)));
+
+alter table queue_entries add constraint queue_entries_transfer_whole CHECK (((transferred_by IS NULL) = (returns_to IS NULL)));
 
 alter table rate_limit_refusals add constraint rate_limit_refusals_pkey PRIMARY KEY (endpoint, identifier_type, identifier, minute);
 
@@ -1077,7 +1316,7 @@ alter table recordings add constraint recordings_url_form CHECK (((url ~ '^https
 
 alter table retention_rules add constraint retention_rules_days_range CHECK (((days >= 1) AND (days <= 3650)));
 
-alter table retention_rules add constraint retention_rules_known CHECK ((subject = ANY (ARRAY['calls'::text, 'voicemails'::text, 'contact_messages'::text, 'dead_jobs'::text, 'analytics_events'::text, 'consent_evidence'::text, 'erasures'::text])));
+alter table retention_rules add constraint retention_rules_known CHECK ((subject = ANY (ARRAY['calls'::text, 'voicemails'::text, 'contact_messages'::text, 'dead_jobs'::text, 'analytics_events'::text, 'consent_evidence'::text, 'erasures'::text, 'search_history'::text])));
 
 alter table retention_rules add constraint retention_rules_pkey PRIMARY KEY (subject);
 
@@ -1086,6 +1325,80 @@ alter table retention_rules add constraint retention_rules_why_length CHECK (((l
 alter table rolled_hours add constraint rolled_hours_pkey PRIMARY KEY (hour);
 
 alter table rolled_hours add constraint rolled_hours_whole CHECK ((hour = date_trunc('hour'::text, hour, 'UTC'::text)));
+
+alter table saved_searches add constraint saved_searches_filters_object CHECK ((jsonb_typeof(filters) = 'object'::text));
+
+alter table saved_searches add constraint saved_searches_key UNIQUE (user_id, name);
+
+alter table saved_searches add constraint saved_searches_name_length CHECK (((length(name) >= 1) AND (length(name) <= 100)));
+
+alter table saved_searches add constraint saved_searches_pkey PRIMARY KEY (id);
+
+alter table saved_searches add constraint saved_searches_query_length CHECK ((length(query) <= 1000));
+
+alter table search_alert_matches add constraint search_alert_matches_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES search_alerts(id) ON DELETE CASCADE;
+
+alter table search_alert_matches add constraint search_alert_matches_pkey PRIMARY KEY (alert_id, kind, ref);
+
+alter table search_alerts add constraint search_alerts_channel_known CHECK ((channel = ANY (ARRAY['mail'::text, 'slack'::text, 'webhook'::text])));
+
+alter table search_alerts add constraint search_alerts_name_length CHECK (((length(name) >= 1) AND (length(name) <= 100)));
+
+alter table search_alerts add constraint search_alerts_pkey PRIMARY KEY (id);
+
+alter table search_alerts add constraint search_alerts_query_length CHECK (((length(query) >= 1) AND (length(query) <= 200)));
+
+alter table search_alerts add constraint search_alerts_secret_form CHECK ((secret ~ '^whsec_[A-Za-z0-9+/=]{32,100}$'::text));
+
+alter table search_alerts add constraint search_alerts_target_form CHECK (((length(target) <= 500) AND
+CASE channel
+    WHEN 'mail'::text THEN (target ~ '^[^[:space:]@]+@[^[:space:]@]+$'::text)
+    ELSE (target ~ '^https://'::text)
+END));
+
+alter table search_documents add constraint search_documents_body_length CHECK ((length(body) <= 6000));
+
+alter table search_documents add constraint search_documents_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table search_documents add constraint search_documents_end_range CHECK ((end_ms >= start_ms));
+
+alter table search_documents add constraint search_documents_key UNIQUE (kind, ref, part);
+
+alter table search_documents add constraint search_documents_kind_known CHECK ((kind = ANY (ARRAY['voicemail'::text, 'transcript'::text, 'agent_turn'::text, 'note'::text, 'contact'::text, 'message'::text, 'campaign'::text])));
+
+alter table search_documents add constraint search_documents_lang_known CHECK ((lang = ANY (ARRAY['english'::text, 'french'::text, 'spanish'::text, 'names'::text])));
+
+alter table search_documents add constraint search_documents_part_range CHECK ((part >= 0));
+
+alter table search_documents add constraint search_documents_party_form CHECK ((party ~ '^\+?[0-9]{2,15}$'::text));
+
+alter table search_documents add constraint search_documents_pkey PRIMARY KEY (id);
+
+alter table search_documents add constraint search_documents_ref_length CHECK (((length(ref) >= 1) AND (length(ref) <= 200)));
+
+alter table search_documents add constraint search_documents_speaker_known CHECK ((speaker = ANY (ARRAY['caller'::text, 'person'::text, 'agent'::text])));
+
+alter table search_documents add constraint search_documents_start_range CHECK ((start_ms >= 0));
+
+alter table search_documents add constraint search_documents_title_length CHECK ((length(title) <= 500));
+
+alter table search_history add constraint search_history_hits_range CHECK (((hits >= 0) AND (hits <= 1000)));
+
+alter table search_history add constraint search_history_milliseconds_range CHECK ((milliseconds >= (0)::double precision));
+
+alter table search_history add constraint search_history_pkey PRIMARY KEY (id);
+
+alter table search_history add constraint search_history_words_length CHECK ((length(words) <= 1000));
+
+alter table search_words add constraint search_words_pkey PRIMARY KEY (id);
+
+alter table search_words add constraint search_words_word_length CHECK (((length(word) >= 4) AND (length(word) <= 40)));
+
+alter table suppressions add constraint suppressions_key UNIQUE NULLS NOT DISTINCT (org_id, e164);
+
+alter table suppressions add constraint suppressions_pkey PRIMARY KEY (id);
+
+alter table suppressions add constraint suppressions_source_form CHECK ((source ~ '^[a-z][a-z0-9_]{0,31}$'::text));
 
 alter table telephony_numbers add constraint telephony_numbers_country_known CHECK ((country = ANY (ARRAY['CA'::text, 'US'::text])));
 
@@ -1137,6 +1450,14 @@ alter table telephony_transactions add constraint telephony_transactions_times_i
 
 alter table telephony_transactions add constraint telephony_transactions_type_form CHECK ((transaction_type ~ '^[a-z][a-z0-9_]{0,63}$'::text));
 
+alter table voicemail_steps add constraint voicemail_steps_assigned_to_fkey FOREIGN KEY (assigned_to) REFERENCES people(id) ON DELETE SET NULL;
+
+alter table voicemail_steps add constraint voicemail_steps_pkey PRIMARY KEY (id);
+
+alter table voicemail_steps add constraint voicemail_steps_recording FOREIGN KEY (call_sid, recording_sid) REFERENCES recordings(call_sid, recording_sid) ON DELETE CASCADE;
+
+alter table voicemail_steps add constraint voicemail_steps_state_known CHECK ((state = ANY (ARRAY['new'::text, 'taken'::text, 'done'::text])));
+
 alter table worker_runs add constraint worker_runs_pkey PRIMARY KEY (worker);
 
 alter table worker_runs add constraint worker_runs_worker_form CHECK ((worker ~ '^[a-z][a-z0-9-]{0,63}$'::text));
@@ -1156,6 +1477,10 @@ CREATE INDEX analytics_events_created_idx ON public.analytics_events USING btree
 CREATE INDEX analytics_events_errors_idx ON public.analytics_events USING btree (created_at DESC) WHERE (severity = ANY (ARRAY['error'::text, 'critical'::text]));
 
 CREATE UNIQUE INDEX analytics_events_pkey ON public.analytics_events USING btree (id);
+
+CREATE INDEX audit_log_owner_idx ON public.audit_log USING btree (owner, at DESC, id DESC);
+
+CREATE UNIQUE INDEX audit_log_pkey ON public.audit_log USING btree (id);
 
 CREATE UNIQUE INDEX calendar_overrides_pkey ON public.calendar_overrides USING btree (flow_id, calendar);
 
@@ -1177,11 +1502,13 @@ CREATE INDEX call_hours_all_idx ON public.call_hours USING btree (hour) WHERE (s
 
 CREATE UNIQUE INDEX call_hours_key ON public.call_hours USING btree (hour, scope, org_id, mode, disposition, hung_up_at) NULLS NOT DISTINCT;
 
-CREATE INDEX call_hours_org_idx ON public.call_hours USING btree (org_id, hour) WHERE (scope = 'org'::text);
+CREATE INDEX call_hours_org_idx ON public.call_hours USING btree (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid), hour) WHERE (scope = 'org'::text);
 
 CREATE UNIQUE INDEX call_hours_pkey ON public.call_hours USING btree (id);
 
 CREATE INDEX call_legs_dialled_at_idx ON public.call_legs USING btree (dialled_at);
+
+CREATE INDEX call_legs_open_idx ON public.call_legs USING btree (to_e164) WHERE (status IS NULL);
 
 CREATE UNIQUE INDEX call_legs_pkey ON public.call_legs USING btree (call_sid, leg_sid);
 
@@ -1201,7 +1528,7 @@ CREATE INDEX call_logs_line_idx ON public.call_logs USING btree (line, started_a
 
 CREATE INDEX call_logs_open_idx ON public.call_logs USING btree (started_at) WHERE (disposition IS NULL);
 
-CREATE INDEX call_logs_org_idx ON public.call_logs USING btree (org_id, started_at DESC);
+CREATE INDEX call_logs_org_idx ON public.call_logs USING btree (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid), started_at DESC);
 
 CREATE INDEX call_logs_party_idx ON public.call_logs USING btree (party, started_at DESC);
 
@@ -1209,13 +1536,23 @@ CREATE UNIQUE INDEX call_logs_pkey ON public.call_logs USING btree (call_sid);
 
 CREATE INDEX call_logs_started_at_idx ON public.call_logs USING btree (started_at DESC);
 
+CREATE INDEX call_notes_call_idx ON public.call_notes USING btree (call_sid, created_at);
+
+CREATE UNIQUE INDEX call_notes_pkey ON public.call_notes USING btree (id);
+
+CREATE UNIQUE INDEX call_tags_pkey ON public.call_tags USING btree (call_sid, tag);
+
+CREATE INDEX call_tags_tag_idx ON public.call_tags USING btree (owner, tag, call_sid);
+
 CREATE INDEX callbacks_call_idx ON public.callbacks USING btree (call_sid);
 
-CREATE INDEX callbacks_due_idx ON public.callbacks USING btree (owner, group_name, queued_at) WHERE (state = 'open'::text);
+CREATE INDEX callbacks_due_idx ON public.callbacks USING btree (due_at) WHERE ((state = 'open'::text) AND (NOT ready));
 
 CREATE UNIQUE INDEX callbacks_once ON public.callbacks USING btree (owner, to_e164, group_name) WHERE (state = 'open'::text);
 
 CREATE UNIQUE INDEX callbacks_pkey ON public.callbacks USING btree (id);
+
+CREATE INDEX callbacks_ready_idx ON public.callbacks USING btree (owner, group_name, queued_at, id) WHERE ready;
 
 CREATE INDEX callbacks_to_idx ON public.callbacks USING btree (to_e164);
 
@@ -1231,6 +1568,12 @@ CREATE INDEX contact_messages_phone_idx ON public.contact_messages USING btree (
 
 CREATE UNIQUE INDEX contact_messages_pkey ON public.contact_messages USING btree (id);
 
+CREATE INDEX contacts_bare_idx ON public.contacts USING btree (created_at) WHERE bare;
+
+CREATE UNIQUE INDEX contacts_key ON public.contacts USING btree (owner, phone);
+
+CREATE UNIQUE INDEX contacts_pkey ON public.contacts USING btree (id);
+
 CREATE INDEX dial_attempts_call_idx ON public.dial_attempts USING btree (call_sid);
 
 CREATE INDEX dial_attempts_callback_idx ON public.dial_attempts USING btree (callback_id);
@@ -1238,6 +1581,8 @@ CREATE INDEX dial_attempts_callback_idx ON public.dial_attempts USING btree (cal
 CREATE INDEX dial_attempts_decided_idx ON public.dial_attempts USING btree (decided_at);
 
 CREATE INDEX dial_attempts_idle_idx ON public.dial_attempts USING btree (owner, to_e164, ended_at);
+
+CREATE INDEX dial_attempts_leg_idx ON public.dial_attempts USING btree (leg_sid);
 
 CREATE UNIQUE INDEX dial_attempts_one_a_callback ON public.dial_attempts USING btree (callback_id) WHERE (ended_at IS NULL);
 
@@ -1303,7 +1648,19 @@ CREATE UNIQUE INDEX lines_key ON public.lines USING btree (line, org_id) NULLS N
 
 CREATE UNIQUE INDEX lines_pkey ON public.lines USING btree (id);
 
+CREATE INDEX members_invited_idx ON public.members USING btree (email) WHERE (user_id IS NULL);
+
+CREATE UNIQUE INDEX members_key ON public.members USING btree (owner, email);
+
+CREATE UNIQUE INDEX members_of_one_organisation ON public.members USING btree (user_id);
+
+CREATE UNIQUE INDEX members_pkey ON public.members USING btree (id);
+
+CREATE UNIQUE INDEX people_code_once ON public.people USING btree (org_id, code) NULLS NOT DISTINCT WHERE (code IS NOT NULL);
+
 CREATE UNIQUE INDEX people_key ON public.people USING btree (org_id, handle) NULLS NOT DISTINCT;
+
+CREATE INDEX people_member_idx ON public.people USING btree (member_id);
 
 CREATE INDEX people_phone_idx ON public.people USING btree (phone);
 
@@ -1325,6 +1682,8 @@ CREATE UNIQUE INDEX queue_entries_open_idx ON public.queue_entries USING btree (
 
 CREATE UNIQUE INDEX queue_entries_pkey ON public.queue_entries USING btree (id);
 
+CREATE INDEX queue_entries_seen_idx ON public.queue_entries USING btree (seen_at) WHERE ((left_at IS NULL) AND (connected_at IS NULL));
+
 CREATE INDEX queue_entries_taken_idx ON public.queue_entries USING btree (owner, queue, taken_at) WHERE (taken_at IS NOT NULL);
 
 CREATE INDEX queue_entries_waiting_idx ON public.queue_entries USING btree (owner, queue, queued_at, id) WHERE ((left_at IS NULL) AND (taken_at IS NULL));
@@ -1342,6 +1701,50 @@ CREATE UNIQUE INDEX recordings_pkey ON public.recordings USING btree (call_sid, 
 CREATE UNIQUE INDEX retention_rules_pkey ON public.retention_rules USING btree (subject);
 
 CREATE UNIQUE INDEX rolled_hours_pkey ON public.rolled_hours USING btree (hour);
+
+CREATE UNIQUE INDEX saved_searches_key ON public.saved_searches USING btree (user_id, name);
+
+CREATE UNIQUE INDEX saved_searches_pkey ON public.saved_searches USING btree (id);
+
+CREATE INDEX search_alert_matches_call_idx ON public.search_alert_matches USING btree (call_sid);
+
+CREATE UNIQUE INDEX search_alert_matches_pkey ON public.search_alert_matches USING btree (alert_id, kind, ref);
+
+CREATE INDEX search_alerts_owner_idx ON public.search_alerts USING btree (owner) WHERE active;
+
+CREATE UNIQUE INDEX search_alerts_pkey ON public.search_alerts USING btree (id);
+
+CREATE INDEX search_documents_call_idx ON public.search_documents USING btree (call_sid) WHERE (call_sid IS NOT NULL);
+
+CREATE UNIQUE INDEX search_documents_key ON public.search_documents USING btree (kind, ref, part);
+
+CREATE INDEX search_documents_newest_idx ON public.search_documents USING btree (owner, at DESC, id DESC);
+
+CREATE INDEX search_documents_party_idx ON public.search_documents USING btree (owner, party, at DESC) WHERE (party IS NOT NULL);
+
+CREATE UNIQUE INDEX search_documents_pkey ON public.search_documents USING btree (id);
+
+CREATE INDEX search_documents_words_idx ON public.search_documents USING gin (owner, fts);
+
+CREATE INDEX search_history_at_idx ON public.search_history USING btree (at);
+
+CREATE UNIQUE INDEX search_history_pkey ON public.search_history USING btree (id);
+
+CREATE INDEX search_history_user_idx ON public.search_history USING btree (user_id, at DESC);
+
+CREATE INDEX search_history_words_idx ON public.search_history USING btree (at) WHERE (words IS NOT NULL);
+
+CREATE INDEX search_words_key_idx ON public.search_words USING btree (owner, word);
+
+CREATE INDEX search_words_like_idx ON public.search_words USING gin (owner, word gin_trgm_ops);
+
+CREATE UNIQUE INDEX search_words_pkey ON public.search_words USING btree (id);
+
+CREATE INDEX suppressions_e164_idx ON public.suppressions USING btree (e164);
+
+CREATE UNIQUE INDEX suppressions_key ON public.suppressions USING btree (org_id, e164) NULLS NOT DISTINCT;
+
+CREATE UNIQUE INDEX suppressions_pkey ON public.suppressions USING btree (id);
 
 CREATE UNIQUE INDEX telephony_numbers_number_sid_key ON public.telephony_numbers USING btree (number_sid);
 
@@ -1369,9 +1772,30 @@ CREATE INDEX telephony_transactions_org_idx ON public.telephony_transactions USI
 
 CREATE UNIQUE INDEX telephony_transactions_pkey ON public.telephony_transactions USING btree (id);
 
+CREATE INDEX voicemail_steps_person_idx ON public.voicemail_steps USING btree (assigned_to);
+
+CREATE UNIQUE INDEX voicemail_steps_pkey ON public.voicemail_steps USING btree (id);
+
+CREATE INDEX voicemail_steps_recording_idx ON public.voicemail_steps USING btree (call_sid, recording_sid, id);
+
 CREATE UNIQUE INDEX worker_runs_pkey ON public.worker_runs USING btree (worker);
 
 -- Functions
+
+CREATE OR REPLACE FUNCTION private.accept_invitation()
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  update public.members as m set user_id = auth.uid(), joined_at = now()
+  where m.id = (
+    select i.id from auth.users as u join public.members as i on i.email = lower(u.email)
+    where u.id = auth.uid() and u.email_confirmed_at is not null and i.user_id is null
+    order by i.invited_at, i.id limit 1
+  )
+  and not exists (select from public.members as k where k.user_id = auth.uid())
+$function$
 
 CREATE OR REPLACE FUNCTION public.accept_voice_event(p_event jsonb)
  RETURNS jsonb
@@ -1402,6 +1826,13 @@ declare
   v_disclosure public.disclosures;
   v_path jsonb;
 begin
+  if e.ask ? 'attempt' and e.ask #>> '{attempt,told}' is distinct from 'connected' then
+    -- The leg may have taken another caller of its queue than the one that it was dialled for.
+    e.call_sid := coalesce(
+      (select a.call_sid from public.dial_attempts as a where a.token = (e.ask #>> '{attempt,token}')::uuid), e.call_sid
+    );
+    e.parent_call_sid := e.call_sid;
+  end if;
   -- The events of one call take turns, copies of one event included; different calls do not wait here. (An advisory lock,
   -- which writes nothing. Two calls with the same hash only wait for each other.)
   perform pg_advisory_xact_lock(hashtextextended(e.call_sid, 0));
@@ -1512,8 +1943,9 @@ begin
   if e.ask is not null and v_answer.admitted then
     v_answer.facts := v_answer.facts || public.enact(v_call, e, v_path);
   end if;
-  if v_call.status >= 'lost' and v_before.disposition is null then
+  if v_call.status >= 'lost' and v_before.disposition is null and v_call.flow_version is not null then
     perform public.leave_queue(v_call.call_sid, 'hung_up');
+    perform public.owe_missed_call(v_call);
   end if;
 
   if v_call is distinct from v_before then
@@ -1607,14 +2039,17 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.attempt_told(p_token uuid, p_leg_sid text, p_status text DEFAULT NULL::text, p_told text DEFAULT NULL::text)
+CREATE OR REPLACE FUNCTION public.attempt_told(p_token uuid, p_leg_sid text, p_status text DEFAULT NULL::text, p_told text DEFAULT NULL::text, p_code text DEFAULT NULL::text, p_call_sid text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
   a public.dial_attempts;
-  v_taken text;
+  v_before text;
+  v_taken public.queue_entries;
+  v_whom text;
+  v_transfer jsonb;
   v_made integer := 0;
 begin
   select * into a from public.dial_attempts as t where t.token = p_token;
@@ -1627,6 +2062,7 @@ begin
     -- A leg too many.
     return jsonb_build_object('purpose', a.purpose, 'won', false, 'over', true);
   end if;
+  v_before := a.call_sid;
   a.leg_sid := p_leg_sid;
   a.state := 'created';
   a.dialled_at := coalesce(a.dialled_at, now());
@@ -1642,40 +2078,58 @@ begin
         where w.owner = a.owner and w.queue = a.queue and w.left_at is null and w.taken_at is null
         order by w.queued_at, w.id limit 1
       )
-      returning e.call_sid into v_taken;
+      returning * into v_taken;
+      v_whom := v_taken.call_sid;
+      if v_taken.transferred_by is not null then
+        perform public.transfer_ended(
+          v_taken.transferred_by, case when v_taken.returns_to = a.to_e164 then 'returned' else 'accepted' end
+        );
+      end if;
     elsif a.purpose = 'callback_person' then
-      select k.call_sid into v_taken from public.callbacks as k where k.id = a.callback_id and k.state = 'open';
+      select k.call_sid into v_whom from public.callbacks as k where k.id = a.callback_id and k.state = 'open';
     else
       update public.people as p set verified_at = now() where p.id = a.person_id and p.phone = a.to_e164
-      returning p.handle into v_taken;
+      returning p.handle into v_whom;
     end if;
-    if v_taken is not null then
+    if v_whom is not null then
       a.accepted_at := now();
-      a.call_sid := case when a.purpose = 'verify' then null else v_taken end;
+      a.call_sid := case when a.purpose = 'verify' then null else v_whom end;
     else
       a.cancelled_at := now();
       a.result := 'taken';
     end if;
-  elsif p_told = 'connected' then
+  elsif p_told = 'connected' and a.accepted_at is not null then
     a.connected_at := coalesce(a.connected_at, now());
-    update public.queue_entries as e set connected_at = coalesce(e.connected_at, now())
-    where e.taken_by = a.token and e.left_at is null;
-  elsif p_told like 'caller\_%' then
+    a.call_sid := case when a.purpose = 'person' then public.connect_caller(a, coalesce(p_call_sid, a.call_sid)) else a.call_sid end;
+  elsif p_told = 'transfer' and a.connected_at is not null and a.ended_at is null then
+    v_transfer := public.transfer_call(a, p_code);
+    v_made := coalesce((v_transfer ->> 'wake')::integer, 0);
+    a.transfer := case v_transfer ->> 'state' when 'made' then 'pending' else a.transfer end;
+  elsif p_told in ('declined', 'mailbox') and a.accepted_at is null or p_told like 'caller\_%' then
     a.result := coalesce(a.result, p_told);
   end if;
   update public.dial_attempts as t set
     (leg_sid, state, dialled_at, answered_at, accepted_at, connected_at, cancelled_at, result, call_sid)
       = row (a.leg_sid, a.state, a.dialled_at, a.answered_at, a.accepted_at, a.connected_at, a.cancelled_at, a.result, a.call_sid)
   where t.id = a.id;
-  if v_taken is not null and a.purpose = 'person' then
-    perform public.cancel_surplus(a.org_id, a.queue);
+  if a.purpose = 'person' and (a.call_sid <> v_before or a.result = 'taken') then
+    -- For that call the leg is over: it was too late, or took another caller.
+    update public.call_legs as l set told = 'taken', status = case when a.call_sid <> v_before then 'completed' else l.status end,
+      ended_at = case when a.call_sid <> v_before then now() else l.ended_at end
+    where l.call_sid = v_before and l.leg_sid = a.leg_sid and l.connected_at is null;
+  end if;
+  if v_taken.id is not null then
+    perform public.cancel_surplus(a.org_id, a.queue, 'taken');
   end if;
   if p_status in ('completed', 'busy', 'no-answer', 'canceled', 'failed') then
-    v_made := public.end_attempt(a.id, p_status);
+    v_made := v_made + public.end_attempt(a.id, p_status);
   end if;
   return jsonb_strip_nulls(jsonb_build_object(
-    'purpose', a.purpose, 'won', a.accepted_at is not null, 'over', a.cancelled_at is not null or a.ended_at is not null,
-    'call_sid', a.call_sid, 'queue', a.queue, 'wake', v_made
+    'purpose', a.purpose, 'won', a.accepted_at is not null,
+    'over', a.cancelled_at is not null or a.ended_at is not null or v_transfer ->> 'state' in ('made', 'gone'),
+    'call_sid', a.call_sid, 'queue', a.queue, 'transfer', v_transfer - 'wake', 'wake', v_made,
+    'to', (select k.to_e164 from public.callbacks as k where k.id = a.callback_id and a.accepted_at is not null),
+    'may_transfer', case when a.purpose = 'person' and a.accepted_at is not null then public.may_transfer(a) end
   ));
 end
 $function$
@@ -1955,7 +2409,7 @@ CREATE OR REPLACE FUNCTION public.call_counts(p_since timestamp with time zone)
  SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
-  v_scope constant text := case when public.current_org_id() is null then 'all' else 'org' end;
+  v_scope constant text := case when public.current_owner() is null then 'all' else 'org' end;
 begin
   return query
   select
@@ -2130,6 +2584,7 @@ begin
       else 'open'
     end,
     ended_at = case when p_result in ('done', 'outcome_unknown') or k.tries >= k.max_tries then now() end,
+    ready = false,
     why = p_result,
     due_at = now() + (array['1 min', '5 min', '15 min', '1 h'])[least(greatest(k.tries, 1), 4)]::interval
   where k.id = p_id and k.state = 'open'
@@ -2180,42 +2635,47 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.cancel_attempt(a dial_attempts)
+CREATE OR REPLACE FUNCTION public.cancel_attempt(a dial_attempts, p_why text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 begin
-  if a.dialled_at is null then
-    update public.dial_attempts as t set cancelled_at = now(), ended_at = clock_timestamp(), result = 'canceled' where t.id = a.id;
-  else
-    update public.dial_attempts as t set cancelled_at = now() where t.id = a.id;
+  update public.dial_attempts as t set
+    cancelled_at = now(), result = p_why, ended_at = case when a.dialled_at is null then clock_timestamp() end
+  where t.id = a.id;
+  if a.dialled_at is not null then
+    update public.call_legs as l set told = p_why where l.call_sid = a.call_sid and l.leg_sid = a.leg_sid;
     perform public.enqueue_job('dial_end', a.token::text, jsonb_build_object('call_sid', a.call_sid));
   end if;
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.cancel_surplus(p_org_id uuid, p_queue text)
+CREATE OR REPLACE FUNCTION public.cancel_surplus(p_org_id uuid, p_queue text, p_why text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
   v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
-  v_waiting integer;
+  v_ringing constant public.dial_attempts[] := array(
+    select a from public.dial_attempts as a
+    where a.owner = v_owner and a.queue = p_queue and a.ended_at is null and a.accepted_at is null and a.cancelled_at is null
+    order by a.id
+  );
   v_attempt public.dial_attempts;
+  v_waiting integer;
 begin
-  select count(*) into v_waiting from public.queue_entries as e
-  where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null;
+  select count(*) into v_waiting from (
+    select from public.queue_entries as e
+    where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
+    limit cardinality(v_ringing)
+  ) as w;
   if v_waiting > 0 and exists (select from public.queue_entries as e where e.call_sid = p_queue and e.left_at is null) then
     return;
   end if;
-  for v_attempt in
-    select * from public.dial_attempts as a
-    where a.owner = v_owner and a.queue = p_queue and a.ended_at is null and a.accepted_at is null and a.cancelled_at is null
-    order by a.id offset v_waiting
-  loop
-    perform public.cancel_attempt(v_attempt);
+  foreach v_attempt in array v_ringing[v_waiting + 1:] loop
+    perform public.cancel_attempt(v_attempt, p_why);
   end loop;
 end
 $function$
@@ -2252,6 +2712,15 @@ CREATE OR REPLACE FUNCTION public.check_person()
  SET search_path TO ''
 AS $function$
 begin
+  if tg_op = 'UPDATE' and public.my_role() < 'admin'
+    and to_jsonb(new) - '{available, dnd_until, calendar}'::text[] <> to_jsonb(old) - '{available, dnd_until, calendar}'::text[] then
+    raise sqlstate '42501' using message = 'an agent may change the own availability and hours alone';
+  end if;
+  if new.member_id is not null and not exists (
+    select from public.members as m where m.id = new.member_id and m.org_id is not distinct from new.org_id
+  ) then
+    raise sqlstate 'PT400' using message = 'the member must be of the same organisation', detail = 'member_id';
+  end if;
   if tg_op = 'UPDATE' and new.phone <> old.phone and new.verified_at is not distinct from old.verified_at then
     new.verified_at := null;
   end if;
@@ -2439,6 +2908,32 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.connect_caller(a dial_attempts, p_call_sid text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  q public.queue_entries;
+begin
+  select * into q from public.queue_entries as e
+  where e.call_sid = p_call_sid and e.owner = a.owner and e.queue = a.queue and e.left_at is null;
+  if q.id is null then
+    return a.call_sid;
+  end if;
+  if q.taken_by is distinct from a.token then
+    -- Whoever was to have this caller gets the one that was taken here, or that one waits again.
+    update public.queue_entries as e set taken_by = q.taken_by, taken_at = q.taken_at
+    where e.taken_by = a.token and e.left_at is null and e.connected_at is null;
+    update public.dial_attempts as t set call_sid = a.call_sid where t.token = q.taken_by and t.connected_at is null;
+  end if;
+  update public.queue_entries as e set
+    taken_by = a.token, taken_at = coalesce(e.taken_at, clock_timestamp()), connected_at = coalesce(e.connected_at, now())
+  where e.id = q.id;
+  return p_call_sid;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.count_calls(p_from timestamp with time zone, p_to timestamp with time zone)
  RETURNS TABLE(hour timestamp with time zone, org_id uuid, mode text, disposition text, hung_up_at text, calls bigint, consented bigint, opted_out bigint, dialled bigint, answered bigint, timed bigint, seconds bigint, rang bigint, ring_seconds numeric, longest_ring_seconds numeric)
  LANGUAGE plpgsql
@@ -2535,7 +3030,14 @@ CREATE OR REPLACE FUNCTION public.current_org_id()
  LANGUAGE sql
  STABLE
  SET search_path TO ''
-RETURN (NULLIF((((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb -> 'app_metadata'::text) ->> 'org_id'::text), ''::text))::uuid
+RETURN NULLIF((private.membership()).owner, '00000000-0000-0000-0000-000000000000'::uuid)
+
+CREATE OR REPLACE FUNCTION public.current_owner()
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (private.membership()).owner
 
 CREATE OR REPLACE FUNCTION public.current_version(p_org_id uuid, p_name text)
  RETURNS bigint
@@ -2567,11 +3069,15 @@ CREATE OR REPLACE FUNCTION public.dial_content(p_kind text, p_token uuid)
  STABLE
  SET search_path TO ''
 BEGIN ATOMIC
- SELECT jsonb_build_object('purpose', a.purpose, 'to', a.to_e164, 'line', a.line, 'account_sid', s.subaccount_sid, 'call_sid', a.call_sid, 'group', a.group_name, 'node', a.node, 'seconds', a.seconds, 'state', a.state, 'leg_sid', a.leg_sid, 'decided_at', a.decided_at, 'dialled_at', a.dialled_at, 'flow', v.hash, 'person', p.name) AS jsonb_build_object
-    FROM (((dial_attempts a
+ SELECT jsonb_build_object('purpose', a.purpose, 'to', a.to_e164, 'line', a.line, 'account_sid', s.subaccount_sid, 'call_sid', a.call_sid, 'group', a.group_name, 'node', a.node, 'seconds', a.seconds, 'state', a.state, 'leg_sid', a.leg_sid, 'decided_at', a.decided_at, 'dialled_at', a.dialled_at, 'flow', v.hash, 'person', p.name, 'caller', c.party, 'call_token', q.call_token, 'transferred_by', COALESCE(f.name, (b.to_e164)::text), 'returned', (q.returned_at IS NOT NULL)) AS jsonb_build_object
+    FROM (((((((dial_attempts a
       LEFT JOIN telephony_subaccounts s ON ((s.org_id = a.org_id)))
       LEFT JOIN call_flow_versions v ON ((v.id = a.version_id)))
       LEFT JOIN people p ON ((p.id = a.person_id)))
+      LEFT JOIN queue_entries q ON (((q.call_sid = a.queue) AND (q.left_at IS NULL))))
+      LEFT JOIN call_logs c ON ((c.call_sid = q.call_sid)))
+      LEFT JOIN dial_attempts b ON ((b.token = q.transferred_by)))
+      LEFT JOIN people f ON ((f.id = b.person_id)))
    WHERE ((a.token = dial_content.p_token) AND (a.ended_at IS NULL) AND
          CASE dial_content.p_kind
              WHEN 'dial'::text THEN ((a.state = ANY (ARRAY['intended'::text, 'unknown'::text])) AND (a.cancelled_at IS NULL))
@@ -2608,115 +3114,143 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.dispatch_all(p_org_id uuid)
+CREATE OR REPLACE FUNCTION public.dispatch_phone(p_org_id uuid, p_phone text)
  RETURNS integer
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
   v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
+  v_names constant text[] := p_phone || array(
+    select p.handle from public.people as p where p.phone = p_phone and p.org_id is not distinct from p_org_id
+  );
   v_queue text;
   v_made integer := 0;
 begin
   for v_queue in
-    select w.queue from (
-      select e.queue, min(e.queued_at) as since from public.queue_entries as e
-      where e.owner = v_owner and e.left_at is null and e.taken_at is null group by e.queue
+    with recursive holding as (
+      (
+        select e.queue, e.members, e.queued_at from public.queue_entries as e
+        where e.owner = v_owner and e.left_at is null and e.taken_at is null
+        order by e.queue, e.queued_at, e.id limit 1
+      )
       union all
-      select k.group_name, min(k.queued_at) from public.callbacks as k
-      where k.owner = v_owner and k.state = 'open' and k.due_at <= now() group by k.group_name
-    ) as w group by w.queue order by min(w.since)
+      -- The first of each queue, however many hold in it.
+      select n.* from holding as h cross join lateral (
+        select e.queue, e.members, e.queued_at from public.queue_entries as e
+        where e.owner = v_owner and e.left_at is null and e.taken_at is null and e.queue > h.queue
+        order by e.queue, e.queued_at, e.id limit 1
+      ) as n
+    ),
+    promised as (
+      (
+        select k.group_name, k.members, k.queued_at from public.callbacks as k
+        where k.owner = v_owner and k.ready order by k.group_name, k.queued_at, k.id limit 1
+      )
+      union all
+      select n.* from promised as p cross join lateral (
+        select k.group_name, k.members, k.queued_at from public.callbacks as k
+        where k.owner = v_owner and k.ready and k.group_name > p.group_name
+        order by k.group_name, k.queued_at, k.id limit 1
+      ) as n
+    )
+    select w.queue from (select * from holding union all select * from promised) as w
+    where w.members && v_names
+    group by w.queue order by min(w.queued_at)
   loop
-    v_made := v_made + public.dispatch_queue(p_org_id, v_queue);
+    v_made := public.dispatch_queue(p_org_id, v_queue, p_phone);
+    exit when v_made > 0;
   end loop;
   return v_made;
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.dispatch_queue(p_org_id uuid, p_queue text)
+CREATE OR REPLACE FUNCTION public.dispatch_queue(p_org_id uuid, p_queue text, p_phone text DEFAULT NULL::text)
  RETURNS integer
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 declare
   v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
+  v_own public.queue_entries;
   v_members text[];
+  v_ringing integer;
   v_made uuid[];
 begin
-  perform public.lock_dialling(p_org_id);
   -- The newest version's members count.
   select d.members into v_members from (
     (
       select e.members, e.queued_at from public.queue_entries as e
       where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
-      order by e.queued_at desc limit 1
+      order by e.queued_at desc, e.id desc limit 1
     )
     union all
     (
       select k.members, k.queued_at from public.callbacks as k
-      where k.owner = v_owner and k.group_name = p_queue and k.state = 'open' and k.due_at <= now()
-      order by k.queued_at desc limit 1
+      where k.owner = v_owner and k.group_name = p_queue and k.ready
+      order by k.queued_at desc, k.id desc limit 1
     )
   ) as d order by d.queued_at desc limit 1;
+  -- Looked at before the lock, so that those who wait for a busy queue do not wait for each other.
   if v_members is null then
     return 0;
-  end if;
-
-  with free as materialized (
-    select f.*, row_number() over () as turn from public.free_members(p_org_id, v_members) as f
-  ),
-  ringing as (
-    select count(*) as count from public.dial_attempts as a
-    where a.owner = v_owner and a.queue = p_queue and a.ended_at is null and a.accepted_at is null and a.cancelled_at is null
-  ),
-  waiting as (
-    (
+  elsif exists (select from public.free_members(p_org_id, p_queue, v_members, p_phone)) then
+    perform public.lock_dialling(p_org_id);
+    select count(*) into v_ringing from public.dial_attempts as a
+    where a.owner = v_owner and a.queue = p_queue and a.ended_at is null and a.accepted_at is null and a.cancelled_at is null;
+    select * into v_own from public.queue_entries as e where e.call_sid = p_queue and e.left_at is null;
+    with free as materialized (
+      select f.*, row_number() over () as turn from public.free_members(p_org_id, p_queue, v_members, p_phone) as f
+    ),
+    waiting as (
+      (
+        select
+          e.call_sid, null::uuid as callback_id, e.queued_at, e.line, e.group_name, e.version_id, e.node, e.seconds
+        from public.queue_entries as e
+        where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
+        order by e.queued_at, e.id
+        limit (select count(*) from free)
+        offset case when v_own.id is null then v_ringing else 0 end
+      )
+      union all
+      (
+        select k.call_sid, k.id, k.queued_at, k.line, k.group_name, k.version_id, k.node, k.seconds
+        from public.callbacks as k
+        where k.owner = v_owner and k.group_name = p_queue and k.ready and k.tries < k.max_tries
+          and public.calendar_open(k.calendar, now())
+          and not exists (select from public.dial_attempts as a where a.callback_id = k.id and a.ended_at is null)
+        order by k.queued_at, k.id
+        limit (select count(*) from free)
+      )
+    ),
+    demand as (
+      select w.*, row_number() over (order by w.queued_at, w.call_sid) as turn from waiting as w
+    ),
+    made as (
+      insert into public.dial_attempts (
+        purpose, org_id, call_sid, queue, callback_id, person_id, to_e164, line, group_name, version_id, node, seconds
+      )
       select
-        e.call_sid, null::uuid as callback_id, e.queued_at, e.line, e.group_name, e.version_id, e.node, e.seconds,
-        e.queue = e.call_sid as own
-      from public.queue_entries as e
-      where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
-      order by e.queued_at, e.id
-      limit (select count(*) from free) + (select r.count from ringing as r)
-      offset case when exists (
-        select from public.queue_entries as o where o.call_sid = p_queue and o.left_at is null
-      ) then 0 else (select r.count from ringing as r) end
+        case when d.callback_id is null then 'person' else 'callback_person' end, p_org_id, d.call_sid,
+        case when d.callback_id is null then p_queue end, d.callback_id, f.person_id, f.phone, d.line, d.group_name,
+        d.version_id, d.node, d.seconds
+      from demand as d
+      join free as f on v_own.id is not null or f.turn = d.turn
+      order by f.turn
+      on conflict do nothing
+      returning token, callback_id
+    ),
+    counted as (
+      update public.callbacks as k set tries = k.tries + 1 from made as m where k.id = m.callback_id
     )
-    union all
-    (
-      select k.call_sid, k.id, k.queued_at, k.line, k.group_name, k.version_id, k.node, k.seconds, false
-      from public.callbacks as k
-      where k.owner = v_owner and k.group_name = p_queue and k.state = 'open' and k.due_at <= now()
-        and k.tries < k.max_tries and public.calendar_open(k.calendar, now())
-        and not exists (select from public.dial_attempts as a where a.callback_id = k.id and a.ended_at is null)
-      order by k.queued_at, k.id
-      limit (select count(*) from free)
-    )
-  ),
-  demand as (
-    select w.*, row_number() over (order by w.queued_at, w.call_sid) as turn from waiting as w
-  ),
-  made as (
-    insert into public.dial_attempts (
-      purpose, org_id, call_sid, queue, callback_id, person_id, to_e164, line, group_name, version_id, node, seconds
-    )
-    select
-      case when d.callback_id is null then 'person' else 'callback_person' end, p_org_id, d.call_sid,
-      case when d.callback_id is null then p_queue end, d.callback_id, f.person_id, f.phone, d.line, d.group_name,
-      d.version_id, d.node, d.seconds
-    from demand as d
-    join free as f on d.own or f.turn = d.turn
-    order by f.turn
-    on conflict do nothing
-    returning token, call_sid, callback_id
-  ),
-  counted as (
-    update public.callbacks as k set tries = k.tries + 1 from made as m where k.id = m.callback_id
-  )
-  select array_agg(m.token) into v_made from made as m;
-  perform public.enqueue_job('dial', a.token::text, jsonb_build_object('call_sid', a.call_sid))
-  from public.dial_attempts as a where a.token = any (v_made);
-  return coalesce(cardinality(v_made), 0);
+    select array_agg(m.token) into v_made from made as m;
+    perform public.enqueue_job('dial', a.token::text, jsonb_build_object('call_sid', a.call_sid))
+    from public.dial_attempts as a where a.token = any (v_made);
+  end if;
+  if v_made is null then
+    return public.return_transfer(p_org_id, p_queue);
+  end if;
+  return cardinality(v_made);
 end
 $function$
 
@@ -2736,7 +3270,8 @@ declare
 begin
   if e.ask ? 'attempt' then
     v_facts := v_facts || jsonb_build_object('attempt', public.attempt_told(
-      (e.ask #>> '{attempt,token}')::uuid, e.leg_sid, e.status, e.ask #>> '{attempt,told}'
+      (e.ask #>> '{attempt,token}')::uuid, e.leg_sid, e.status, e.ask #>> '{attempt,told}', e.ask #>> '{attempt,code}',
+      c.call_sid
     ));
     v_made := coalesce((v_facts #>> '{attempt,wake}')::integer, 0);
   end if;
@@ -2745,11 +3280,14 @@ begin
       'self', public.person_at(c.org_id, c.party, (e.ask #>> '{self,available}')::boolean)
     ));
     if e.ask #>> '{self,available}' = 'true' and v_facts ? 'self' then
-      v_made := v_made + public.dispatch_all(c.org_id);
+      v_made := v_made + public.dispatch_phone(c.org_id, c.party);
     end if;
   end if;
 
-  if p_path is not null then
+  if e.event = 'queue_left' and e.meta ->> 'outcome' = 'answered' then
+    v_facts := v_facts || jsonb_strip_nulls(jsonb_build_object('transfer', public.transfer_of(c.call_sid)));
+  end if;
+  if p_path is not null and not v_facts ? 'transfer' then
     select * into v_entry from public.queue_entries as q where q.call_sid = c.call_sid and q.left_at is null;
     if v_entry.id is not null and (v_last ->> 'node', (v_last ->> 'version')::bigint, v_last ? 'outcome')
       is distinct from (v_entry.node, v_entry.version_id, false)
@@ -2775,7 +3313,7 @@ begin
       if v_node ->> 'type' = 'queue'
         or (v_node ->> 'type' = 'ring' and v_group @> '{"confirm": true, "ring": "all"}')
       then
-        perform public.enter_queue(c, (v_last ->> 'version')::bigint, v_last ->> 'node');
+        perform public.enter_queue(c, (v_last ->> 'version')::bigint, v_last ->> 'node', e.ask ->> 'call_token');
       end if;
     end if;
   end if;
@@ -2800,12 +3338,15 @@ CREATE OR REPLACE FUNCTION public.end_attempt(p_id bigint, p_status text)
 AS $function$
 declare
   a public.dial_attempts;
+  v_made integer := 0;
 begin
   update public.dial_attempts as t set
     ended_at = clock_timestamp(),
     result = coalesce(t.result, case
-      when t.accepted_at is not null then 'answered'
+      when t.accepted_at is not null and t.purpose = 'person' and t.connected_at is null then 'caller_left'
+      when t.accepted_at is not null then 'accepted'
       when p_status = 'completed' then 'declined'
+      when p_status in ('failed', 'refused') then 'unreachable'
       else replace(p_status, '-', '_')
     end)
   where t.id = p_id and t.ended_at is null
@@ -2816,17 +3357,20 @@ begin
   if a.purpose = 'person' and a.accepted_at is not null then
     update public.queue_entries as e set taken_by = null, taken_at = null
     where e.taken_by = a.token and e.left_at is null and e.connected_at is null;
-    if a.connected_at is not null then
-      perform public.leave_queue(a.call_sid, 'answered');
-    end if;
+    perform public.leave_queue(e.call_sid, 'answered') from public.queue_entries as e
+    where e.taken_by = a.token and e.left_at is null;
   elsif a.purpose = 'callback_person' then
     perform public.callback_tried(a.callback_id, case
       when a.connected_at is not null then 'done'
-      when a.result = 'answered' then 'outcome_unknown'
+      when a.result = 'accepted' then 'outcome_unknown'
       else a.result
     end);
   end if;
-  return public.dispatch_all(a.org_id);
+  -- Others may be free for the caller whom it did not reach.
+  if a.queue is not null and a.connected_at is null then
+    v_made := public.dispatch_queue(a.org_id, a.queue);
+  end if;
+  return case when v_made = 0 then public.dispatch_phone(a.org_id, a.to_e164) else v_made end;
 end
 $function$
 
@@ -2914,7 +3458,7 @@ BEGIN ATOMIC
    WHERE ((j.status = 'waiting'::text) AND (j.attempts = 0) AND (excluded.run_at < j.run_at));
 END
 
-CREATE OR REPLACE FUNCTION public.enter_queue(c call_logs, p_version_id bigint, p_node text)
+CREATE OR REPLACE FUNCTION public.enter_queue(c call_logs, p_version_id bigint, p_node text, p_call_token text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -2930,10 +3474,10 @@ begin
   where w.id = p_version_id;
   v_queue := case v.type when 'queue' then v.name else c.call_sid end;
   insert into public.queue_entries (
-    call_sid, org_id, queue, group_name, version_id, node, line, members, seconds, first_position
+    call_sid, org_id, queue, group_name, version_id, node, line, call_token, members, seconds, first_position
   )
   select
-    c.call_sid, c.org_id, v_queue, v.name, p_version_id, p_node, c.line,
+    c.call_sid, c.org_id, v_queue, v.name, p_version_id, p_node, c.line, p_call_token,
     array(select jsonb_array_elements_text(v.members -> 'members')), coalesce((v.members ->> 'seconds')::integer, 20),
     1 + (
       select count(*) from public.queue_entries as e
@@ -3271,9 +3815,13 @@ begin
   if e.talk_sec is not null then
     l.answered_at := least(l.answered_at, e.occurred_at - make_interval(secs => e.talk_sec));
   end if;
-  l.bridged := greatest(
-    l.bridged, e.bridged, case e.event when 'leg_asked' then false when 'leg_accepted' then true end
-  );
+  l.bridged := greatest(l.bridged, e.bridged, case
+    -- A person of a queue may be too late, or take another caller of it: `connected` tells.
+    when e.event = 'leg_asked' or e.ask #>> '{attempt,told}' = 'pressed' then false
+    when e.event = 'leg_accepted' or e.ask #>> '{attempt,told}' = 'connected' then true
+  end);
+  -- Asked, and nothing more heard: `declined` is the lesser word.
+  l.told := least(l.told, case e.event when 'leg_asked' then 'mailbox' when 'leg_declined' then 'declined' end);
   if e.event = 'leg_accepted' then
     l.accepted_at := least(l.accepted_at, e.occurred_at);
   end if;
@@ -3425,48 +3973,61 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.free_members(p_org_id uuid, p_members text[])
+CREATE OR REPLACE FUNCTION public.free_members(p_org_id uuid, p_queue text, p_members text[], p_phone text DEFAULT NULL::text)
  RETURNS TABLE(phone text, person_id uuid, idle_since timestamp with time zone)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO ''
 AS $function$
+declare
+  v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
 begin
   return query
-  select m.phone, m.person_id, last.ended_at
-  from (
-    select distinct on (coalesce(p.phone, w.name)) coalesce(p.phone, w.name) as phone, p.id as person_id, w.nth
-    from unnest(p_members) with ordinality as w(name, nth)
-    left join public.people as p on p.handle = w.name and p.org_id is not distinct from p_org_id
-    where case when p.id is null then w.name like '+%' else public.person_available(p) end
-    order by coalesce(p.phone, w.name), w.nth
-  ) as m
-  left join lateral (
-    select max(a.ended_at) as ended_at, max(a.ended_at) filter (
-      where a.result in ('declined', 'busy', 'no_answer', 'failed', 'refused')
-    ) as in_vain_at
-    from public.dial_attempts as a
-    where a.owner = coalesce(p_org_id, '00000000-0000-0000-0000-000000000000') and a.to_e164 = m.phone
-      and a.ended_at > now() - interval '1 day'
-  ) as last on true
-  where not exists (
-      select from public.dial_attempts as a
-      where a.owner = coalesce(p_org_id, '00000000-0000-0000-0000-000000000000') and a.to_e164 = m.phone
-        and a.ended_at is null
+  with idle as materialized (
+    select m.* from (
+      select distinct on (coalesce(p.phone, w.name)) coalesce(p.phone, w.name) as phone, p.id as person_id, w.nth
+      from unnest(p_members) with ordinality as w(name, nth)
+      left join public.people as p on p.handle = w.name and p.org_id is not distinct from p_org_id
+      where (p_phone is null or coalesce(p.phone, w.name) = p_phone)
+        and case when p.id is null then w.name like '+%' else public.person_available(p) end
+      order by coalesce(p.phone, w.name), w.nth
+    ) as m
+    where not exists (
+      select from public.dial_attempts as a where a.owner = v_owner and a.to_e164 = m.phone and a.ended_at is null
     )
-    -- A telephone that rang in vain has a rest.
-    and coalesce(last.in_vain_at < clock_timestamp() - interval '20 seconds', true)
+  )
+  select m.phone, m.person_id, last.ended_at
+  from idle as m
+  left join lateral (
+    select a.ended_at, a.queue, a.result from public.dial_attempts as a
+    where a.owner = v_owner and a.to_e164 = m.phone and a.ended_at is not null
+    order by a.ended_at desc limit 1
+  ) as last on true
+  -- A telephone that rang in vain has a rest.
+  where not coalesce(
+      last.queue = p_queue and last.ended_at > clock_timestamp() - interval '20 seconds'
+        and last.result in ('declined', 'mailbox', 'busy', 'no_answer', 'unreachable'),
+      false
+    )
     -- Rung by a plain <Dial>, or in such a talk.
     and not exists (
       select from public.call_legs as l
       join public.call_logs as c on c.call_sid = l.call_sid and c.disposition is null
       where l.to_e164 = m.phone and l.status is null and l.dialled_at > now() - interval '4 hours'
         and c.org_id is not distinct from p_org_id
+        and not exists (select from public.dial_attempts as a where a.leg_sid = l.leg_sid)
     )
-    and public.own_lines(array[m.phone]) = '[]'
+    and not public.own_lines(array(select i.phone from idle as i)) ? m.phone
   order by last.ended_at nulls first, m.nth;
 end
 $function$
+
+CREATE OR REPLACE FUNCTION public.has_role(p_org_id uuid, p_role member_role)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (is_member(p_org_id) AND (my_role() >= p_role))
 
 CREATE OR REPLACE FUNCTION public.has_vault()
  RETURNS boolean
@@ -3523,7 +4084,7 @@ BEGIN ATOMIC
             FROM call_logs
            WHERE (call_logs.disposition IS NULL)), 'last_event_at', ( SELECT max(call_lifecycle.received_at) AS max
             FROM call_lifecycle), 'connections', ( SELECT jsonb_build_object('used', database_connections.used, 'allowed', database_connections.allowed) AS jsonb_build_object
-            FROM database_connections() database_connections(used, allowed)), 'workers', ( SELECT COALESCE(jsonb_object_agg(w.worker, jsonb_build_object('last_run_at', w.last_run_at, 'last_ok_at', w.last_ok_at, 'age_seconds', round(EXTRACT(epoch FROM (now() - w.last_ok_at))), 'late', (COALESCE((w.last_ok_at < (now() - '00:05:00'::interval)), true) AND ((w.worker <> 'notify-worker'::text) OR (EXISTS ( SELECT
+            FROM database_connections() database_connections(used, allowed)), 'workers', ( SELECT COALESCE(jsonb_object_agg(w.worker, jsonb_build_object('last_run_at', w.last_run_at, 'last_ok_at', w.last_ok_at, 'age_seconds', round(EXTRACT(epoch FROM (now() - w.last_ok_at))), 'late', (COALESCE((w.last_ok_at < (now() - '00:05:00'::interval)), true) AND ((w.worker <> ALL (ARRAY['notify-worker'::text, 'dial-worker'::text])) OR (EXISTS ( SELECT
                     FROM job_lanes l
                    WHERE ((l.worker = w.worker) AND (l.due_at < (now() - '00:05:00'::interval))))))))), '{}'::jsonb) AS "coalesce"
             FROM worker_runs w), 'alerts', ( SELECT jsonb_build_object('critical', count(*) FILTER (WHERE (alert_episodes.severity = 'critical'::text)), 'warning', count(*) FILTER (WHERE (alert_episodes.severity = 'warning'::text)), 'firing', COALESCE(jsonb_agg(alert_episodes.alert ORDER BY alert_episodes.severity, alert_episodes.alert), '[]'::jsonb)) AS jsonb_build_object
@@ -3577,12 +4138,68 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.is_org_admin()
+CREATE OR REPLACE FUNCTION public.import_contacts(p_contacts jsonb, p_org_id uuid DEFAULT NULL::uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  with given as (
+    select g.* from jsonb_to_recordset(p_contacts) as g(phone text, name text, company text, notes text)
+  ), stored as (
+    insert into public.contacts as k (org_id, phone, name, company, notes)
+    select p_org_id, g.phone, g.name, g.company, g.notes from given as g
+    on conflict on constraint contacts_key do update set
+      name = coalesce(excluded.name, k.name), company = coalesce(excluded.company, k.company),
+      notes = coalesce(excluded.notes, k.notes)
+    where (coalesce(excluded.name, k.name), coalesce(excluded.company, k.company), coalesce(excluded.notes, k.notes))
+      is distinct from (k.name, k.company, k.notes)
+    returning k.xmax = 0 as added
+  )
+  select jsonb_build_object(
+    'added', count(*) filter (where s.added), 'changed', count(*) filter (where not s.added)
+  ) from stored as s
+$function$
+
+CREATE OR REPLACE FUNCTION public.invitation(p_member_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('email', m.email, 'known', exists (select from auth.users as u where lower(u.email) = m.email))
+  from public.members as m where m.id = p_member_id and m.user_id is null
+$function$
+
+CREATE OR REPLACE FUNCTION public.invite_member()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if tg_when = 'BEFORE' then
+    new.email := lower(trim(new.email));
+    new.invited_by := auth.uid();
+    perform pg_advisory_xact_lock(hashtextextended('members/' || coalesce(new.org_id::text, ''), 1));
+    -- Each invitation is a mail to a stranger.
+    if (
+      select count(*) from public.members as m where m.org_id is not distinct from new.org_id and m.user_id is null
+    ) >= 50 then
+      raise sqlstate 'PT409' using message = 'there are 50 open invitations: remove one first';
+    end if;
+  elsif new.user_id is null then
+    perform public.enqueue_job('invite', new.id::text, jsonb_build_object('member_id', new.id));
+  end if;
+  return new;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.is_member(p_org_id uuid)
  RETURNS boolean
  LANGUAGE sql
  STABLE
  SET search_path TO ''
-RETURN COALESCE(((((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb -> 'app_metadata'::text) ->> 'role'::text) = ANY (ARRAY['owner'::text, 'admin'::text])), false)
+RETURN COALESCE((COALESCE(p_org_id, '00000000-0000-0000-0000-000000000000'::uuid) = (private.membership()).owner), false)
 
 CREATE OR REPLACE FUNCTION public.is_time_zone(p_zone text)
  RETURNS boolean
@@ -3602,6 +4219,8 @@ begin
     when p_kind like 'mail\_%' then public.mail_content(p_kind, p_payload)
     when p_kind in ('open_call', 'incomplete_call') then public.call_to_ask(p_kind, p_key)
     when p_kind in ('dial', 'dial_end') then public.dial_content(p_kind, p_key::uuid)
+    when p_kind = 'queue_check' then public.queue_content(p_key)
+    when p_kind = 'missed_call_sms' then public.missed_call_text(p_payload ->> 'call_sid')
     when p_kind = 'onboarding' then (
       select public.onboarding_work(t) from public.telephony_transactions as t where t.id = p_key::uuid
     )
@@ -3656,6 +4275,37 @@ begin
     )
   where j.id = p_id;
   return 'waiting';
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.join_as_member()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform private.accept_invitation();
+  return public.my_membership();
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.keep_an_owner()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  if old.role = 'owner' and old.user_id is not null
+    and (tg_op = 'DELETE' or (new.role, new.owner, new.user_id) is distinct from (old.role, old.owner, old.user_id)) then
+    perform pg_advisory_xact_lock(hashtextextended('members/' || old.owner, 0));
+    if not exists (
+      select from public.members as m where m.owner = old.owner and m.role = 'owner' and m.user_id is not null
+    ) then
+      raise sqlstate 'PT409' using message = 'the last owner stays: make another member an owner first';
+    end if;
+  end if;
+  return null;
 end
 $function$
 
@@ -3749,8 +4399,21 @@ AS $function$
 declare
   k public.callbacks;
 begin
-  select * into k from public.callbacks as c where c.id = p_id and c.state = 'open';
-  return case when k.id is null then 0 else public.dispatch_queue(k.org_id, k.group_name) end;
+  select * into k from public.callbacks as c where c.id = p_id and c.state = 'open' and c.due_at <= now();
+  if k.id is null then
+    return 0;
+  end if;
+  perform public.lock_dialling(k.org_id);
+  if not public.calendar_open(k.calendar, now()) then
+    update public.callbacks as c set ready = false, due_at = coalesce(
+      (public.calendar_switches(k.calendar) #>> '{switches,0}')::timestamptz, now() + interval '1 day'
+    )
+    where c.id = k.id and c.state = 'open';
+    return 0;
+  end if;
+  update public.callbacks as c set ready = true where c.id = k.id and c.state = 'open' and not c.ready
+    and not exists (select from public.dial_attempts as a where a.callback_id = c.id and a.ended_at is null);
+  return public.dispatch_queue(k.org_id, k.group_name);
 end
 $function$
 
@@ -3812,9 +4475,13 @@ begin
   end if;
   perform public.lock_dialling(q.org_id);
   update public.queue_entries as e set
-    left_at = clock_timestamp(), result = case when e.connected_at is not null then 'answered' else p_result end
+    left_at = clock_timestamp(), call_token = null,
+    result = case when e.connected_at is not null then 'answered' else p_result end
   where e.id = q.id and e.left_at is null;
-  perform public.cancel_surplus(q.org_id, q.queue);
+  if q.transferred_by is not null then
+    perform public.transfer_ended(q.transferred_by, case p_result when 'hung_up' then 'caller_left' else 'unanswered' end);
+  end if;
+  perform public.cancel_surplus(q.org_id, q.queue, case p_result when 'answered' then 'taken' else 'caller_left' end);
 end
 $function$
 
@@ -3884,6 +4551,7 @@ AS $function$
       where r.call_sid = p_payload ->> 'call_sid' and r.recording_sid = p_payload ->> 'recording_sid'
     )
     when 'mail_alert' then p_payload
+    when 'mail_missed_call' then public.missed_call_mail(p_payload ->> 'call_sid')
     else (
       select jsonb_build_object(
         'id', m.id, 'name', m.name, 'email', m.email, 'phone', m.phone, 'subject', m.subject,
@@ -3892,6 +4560,19 @@ AS $function$
       from public.contact_messages as m where m.id = (p_payload ->> 'contact_message_id')::uuid
     )
   end
+$function$
+
+CREATE OR REPLACE FUNCTION public.make_audited(p_table regclass, p_key text, p_kept text[], p_by text DEFAULT ''::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  execute format(
+    'create trigger audited after insert or update or delete on %s for each row execute function public.write_audit(%L, %L, %L)',
+    p_table, p_key, p_kept, p_by
+  );
+end
 $function$
 
 CREATE OR REPLACE FUNCTION public.make_store(p_table regclass)
@@ -3931,6 +4612,52 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.may_transfer(a dial_attempts)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT ((EXISTS ( SELECT
+            FROM people p
+           WHERE ((NOT (p.org_id IS DISTINCT FROM (may_transfer.a).org_id)) AND (p.code IS NOT NULL) AND ((p.phone)::text <> ((may_transfer.a).to_e164)::text)))) OR (EXISTS ( SELECT
+            FROM call_flow_versions v
+           WHERE ((v.id = (may_transfer.a).version_id) AND jsonb_path_exists(v.steps, '$."groups".*."code"'::jsonpath)))));
+END
+
+CREATE OR REPLACE FUNCTION private.membership(OUT owner uuid, OUT role member_role)
+ RETURNS record
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+RETURN private.membership_of((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb)
+
+CREATE OR REPLACE FUNCTION public.membership_of(p_claims jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('org_id', nullif(w.owner, '00000000-0000-0000-0000-000000000000'), 'role', w.role)
+  from private.membership_of(p_claims) as w where w.owner is not null
+$function$
+
+CREATE OR REPLACE FUNCTION private.membership_of(p_claims jsonb, OUT owner uuid, OUT role member_role)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  select m.owner, m.role into owner, role from public.members as m where m.user_id = (p_claims ->> 'sub')::uuid;
+  if owner is null and p_claims #>> '{app_metadata,org_id}' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    owner := (p_claims #>> '{app_metadata,org_id}')::uuid;
+    role := case when p_claims #>> '{app_metadata,role}' in ('agent', 'admin', 'owner')
+      then p_claims #>> '{app_metadata,role}' else 'viewer' end;
+  end if;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.mend_dialling()
  RETURNS void
  LANGUAGE plpgsql
@@ -3950,10 +4677,11 @@ begin
     from public.dial_attempts as a where a.id = v.id and a.dialled_at is null;
   end loop;
 
+  update public.callbacks as k set ready = false where k.ready and not public.calendar_open(k.calendar, now());
   perform public.enqueue_job(o.kind, o.key, jsonb_strip_nulls(jsonb_build_object('call_sid', o.call_sid)))
   from (
     select 'callback' as kind, k.id::text as key, k.call_sid from public.callbacks as k
-    where k.state = 'open' and k.due_at <= now() and public.calendar_open(k.calendar, now())
+    where k.state = 'open' and not k.ready and k.due_at <= now()
       and not exists (select from public.dial_attempts as a where a.callback_id = k.id and a.ended_at is null)
     union all
     select 'dial_end', a.token::text, a.call_sid
@@ -3961,7 +4689,16 @@ begin
     where a.ended_at is null and a.dialled_at < now() - make_interval(secs => a.seconds) - case
       when a.accepted_at is not null then interval '4 hours 5 minutes' else interval '2 minutes'
     end
+    union all
+    select 'queue_check', e.call_sid, e.call_sid from public.queue_entries as e
+    where e.left_at is null and e.connected_at is null and e.seen_at < now() - interval '3 minutes'
   ) as o;
+  -- Who is free for promises that were ready, and that no event has looked at since.
+  for v in
+    select distinct k.owner, k.org_id, k.group_name from public.callbacks as k where k.ready order by k.owner, k.group_name
+  loop
+    perform public.dispatch_queue(v.org_id, v.group_name);
+  end loop;
 end
 $function$
 
@@ -4010,6 +4747,113 @@ BEGIN ATOMIC
             FROM health_checks), 'workers', ( SELECT COALESCE(jsonb_agg(jsonb_build_object('worker', worker_runs.worker, 'last_ok_at', EXTRACT(epoch FROM worker_runs.last_ok_at), 'runs', worker_runs.runs, 'failures', worker_runs.failures) ORDER BY worker_runs.worker), '[]'::jsonb) AS "coalesce"
             FROM worker_runs)) AS jsonb_build_object;
 END
+
+CREATE OR REPLACE FUNCTION public.missed_call_mail(p_call_sid text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT jsonb_build_object('call_sid', c.call_sid, 'from_e164', c.from_e164, 'to_e164', c.to_e164, 'started_at', c.started_at, 'duration_sec', c.duration_sec, 'mode', c.mode, 'hung_up_at', c.last_step, 'history', ( SELECT COALESCE(jsonb_agg(jsonb_build_object('call_sid', o.call_sid, 'started_at', o.started_at, 'direction', o.direction, 'disposition', o.disposition, 'duration_sec', o.duration_sec, 'mode', o.mode) ORDER BY o.started_at DESC), '[]'::jsonb) AS "coalesce"
+            FROM ( SELECT o_1.call_sid,
+                     o_1.org_id,
+                     o_1.direction,
+                     o_1.from_e164,
+                     o_1.to_e164,
+                     o_1.line,
+                     o_1.party,
+                     o_1.mode,
+                     o_1.mode_turn,
+                     o_1.status,
+                     o_1.consent_given,
+                     o_1.consent_order,
+                     o_1.started_at,
+                     o_1.answered_at,
+                     o_1.ended_at,
+                     o_1.duration_sec,
+                     o_1.dialled,
+                     o_1.rang_at,
+                     o_1.connected_at,
+                     o_1.recording_sid,
+                     o_1.recording_url,
+                     o_1.recording_source,
+                     o_1.recording_duration_sec,
+                     o_1.recorded_at,
+                     o_1.transcript,
+                     o_1.handoff,
+                     o_1.handoff_reason,
+                     o_1.flow_version,
+                     o_1.at_node,
+                     o_1.rate_limited,
+                     o_1.disposition,
+                     o_1.created_at,
+                     o_1.updated_at,
+                     o_1.last_step,
+                     o_1.last_step_at,
+                     o_1.end_fetched,
+                     o_1.settled,
+                     o_1.incomplete
+                    FROM call_logs o_1
+                   WHERE (((o_1.party)::text = (c.party)::text) AND (NOT (o_1.org_id IS DISTINCT FROM c.org_id)) AND (o_1.call_sid <> c.call_sid))
+                   ORDER BY o_1.started_at DESC
+                  LIMIT 10) o)) AS jsonb_build_object
+    FROM call_logs c
+   WHERE ((c.call_sid = missed_call_mail.p_call_sid) AND was_missed(c.*));
+END
+
+CREATE OR REPLACE FUNCTION public.missed_call_text(p_call_sid text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT jsonb_build_object('to', c.party, 'from', c.line, 'account_sid', s.subaccount_sid, 'text', t.text) AS jsonb_build_object
+    FROM ((((call_logs c
+      JOIN call_flow_versions v ON ((v.id = c.flow_version)))
+      LEFT JOIN telephony_subaccounts s ON ((s.org_id = c.org_id)))
+      CROSS JOIN LATERAL ( SELECT COALESCE(( SELECT (((v.steps -> 'nodes'::text) -> (e.value ->> 'node'::text)) ->> 'language'::text)
+                    FROM (call_lifecycle l
+                      CROSS JOIN LATERAL jsonb_array_elements(l.path) WITH ORDINALITY e(value, ordinality))
+                   WHERE ((l.call_sid = c.call_sid) AND (((e.value ->> 'version'::text))::bigint = v.id) AND ((((v.steps -> 'nodes'::text) -> (e.value ->> 'node'::text)) ->> 'type'::text) = 'language'::text))
+                   ORDER BY l.occurred_at DESC, l.id DESC, e.ordinality DESC
+                  LIMIT 1), (v.definition #>> '{languages,0}'::text[])) AS language,
+             (v.missed_call ->> 'sms'::text) AS name) n)
+      CROSS JOIN LATERAL ( SELECT COALESCE((((v.definition -> 'prompts'::text) -> n.name) ->> n.language), (((v.definition -> 'prompts'::text) -> n.name) ->> (v.definition #>> '{languages,0}'::text[])),
+                 CASE
+                     WHEN (NOT ((v.definition -> 'prompts'::text) ? n.name)) THEN n.name
+                     ELSE NULL::text
+                 END) AS text) t)
+   WHERE ((c.call_sid = missed_call_text.p_call_sid) AND was_missed(c.*) AND (t.text IS NOT NULL) AND (own_lines(ARRAY[(c.party)::text]) = '[]'::jsonb) AND (NOT (EXISTS ( SELECT
+            FROM suppressions x
+           WHERE (((x.e164)::text = (c.party)::text) AND (NOT (x.org_id IS DISTINCT FROM c.org_id)))))));
+END
+
+CREATE OR REPLACE FUNCTION public.my_membership()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (
+    select jsonb_build_object(
+      'org_id', nullif(w.owner, '00000000-0000-0000-0000-000000000000'), 'role', w.role,
+      'member_id', m.id, 'name', m.name, 'business', s.business_name
+    )
+    from private.membership() as w
+    left join public.members as m on m.user_id = auth.uid()
+    left join public.telephony_subaccounts as s on s.org_id = w.owner
+    where w.owner is not null
+  );
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.my_role()
+ RETURNS member_role
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (private.membership()).role
 
 CREATE OR REPLACE FUNCTION public.next_node(p_steps jsonb, p_node text, p_outcome text)
  RETURNS text
@@ -4070,6 +4914,35 @@ AS $function$
   )
 $function$
 
+CREATE OR REPLACE FUNCTION public.owe_missed_call(c call_logs)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_missed jsonb;
+begin
+  if c.connected_at is not null or c.recording_source = 'voicemail' or c.rate_limited or c.party is null or c.direction <> 'inbound'
+    -- A late answer is worse than none.
+    or c.ended_at < now() - interval '1 hour'
+  then
+    return;
+  end if;
+  select v.missed_call into v_missed from public.call_flow_versions as v where v.id = c.flow_version;
+  if v_missed ? 'sms' then
+    perform public.enqueue_job(
+      'missed_call_sms', encode(sha256(convert_to(format('%s %s %s', c.org_id, c.party, now()::date), 'UTF8')), 'hex'),
+      jsonb_build_object('call_sid', c.call_sid), now() + interval '1 minute'
+    );
+  end if;
+  if (v_missed ->> 'mail')::boolean then
+    perform public.enqueue_job(
+      'mail_missed_call', 'missed/' || c.call_sid, jsonb_build_object('call_sid', c.call_sid), now() + interval '1 minute'
+    );
+  end if;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.owe_voicemail_mails(p_call_sid text)
  RETURNS void
  LANGUAGE sql
@@ -4090,6 +4963,20 @@ BEGIN ATOMIC
     USING recordings r
    WHERE ((j.kind = 'mail_voicemail'::text) AND ((j.payload ->> 'call_sid'::text) = owe_voicemail_mails.p_call_sid) AND (j.status = 'waiting'::text) AND (r.call_sid = owe_voicemail_mails.p_call_sid) AND (r.recording_sid = (j.payload ->> 'recording_sid'::text)) AND (r.deleted_at IS NOT NULL));
 END
+
+CREATE OR REPLACE FUNCTION public.own_by_call()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  select c.org_id into new.org_id from public.call_logs as c where c.call_sid = new.call_sid;
+  if not found then
+    raise sqlstate 'PT404' using message = 'there is no such call';
+  end if;
+  return new;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.own_lines(p_numbers text[])
  RETURNS jsonb
@@ -4132,6 +5019,9 @@ begin
     return null;
   end if;
   v_left := jsonb_build_object('version', v_version, 'node', e.meta -> 'node', 'outcome', e.meta -> 'outcome');
+  if e.event = 'queue_left' and e.meta ->> 'outcome' = 'answered' and public.transfer_of(c.call_sid) is not null then
+    return jsonb_build_array(v_left || '{"stays": true}');
+  end if;
   -- The call waited elsewhere than was thought: nobody could be rung there after all.
   if v_waited ->> 'node' <> e.meta ->> 'node' then
     v_path := jsonb_build_array(v_waited || '{"outcome": "unanswered"}');
@@ -4310,7 +5200,7 @@ begin
   else
     insert into public.call_flow_versions (
       flow_id, version, hash, definition, replaces, note, published_by, uses, calendars, handles, numbers, asks_returning,
-      holds, steps
+      holds, missed_call, steps
     )
     select
       v_flow_id, coalesce(v_newest.version, 0) + 1, v_hash, p_definition, v_current.version, p_note, p_by, v_uses,
@@ -4338,7 +5228,7 @@ begin
       array(select g #>> '{}' from jsonb_path_query(p_definition, '$.nodes.*?(@.type == "queue").group') as g union
         select unnest(v.holds) from public.call_flow_versions as v
         where v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)),
-      public.steps_of(p_definition)
+      p_definition -> 'missed_call', public.steps_of(p_definition)
     from (select) as one
     left join jsonb_each(p_definition -> 'calendars') as own(name, calendar) on true
     returning * into v_version;
@@ -4572,6 +5462,49 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.queue_content(p_call_sid text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT jsonb_build_object('account_sid', s.subaccount_sid, 'call_sid', e.call_sid, 'org_id', e.org_id, 'queue', e.queue, 'queued_at', e.queued_at) AS jsonb_build_object
+    FROM (queue_entries e
+      LEFT JOIN telephony_subaccounts s ON ((s.org_id = e.org_id)))
+   WHERE ((e.call_sid = queue_content.p_call_sid) AND (e.left_at IS NULL) AND (e.connected_at IS NULL) AND (e.seen_at < (now() - '00:02:00'::interval)));
+END
+
+CREATE OR REPLACE FUNCTION public.queue_told(p_call_sid text, p_state text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  q public.queue_entries;
+  v_taker public.dial_attempts;
+begin
+  select * into q from public.queue_entries as e where e.call_sid = p_call_sid and e.left_at is null;
+  if q.id is null then
+    return 0;
+  end if;
+  perform public.lock_dialling(q.org_id);
+  select * into v_taker from public.dial_attempts as a where a.token = q.taken_by and a.ended_at is null;
+  if p_state = 'waiting' then
+    update public.queue_entries as e set
+      seen_at = now(), taken_by = case when v_taker.id is not null then e.taken_by end,
+      taken_at = case when v_taker.id is not null then e.taken_at end
+    where e.id = q.id and e.left_at is null and e.connected_at is null;
+    return public.dispatch_queue(q.org_id, q.queue);
+  elsif p_state = 'left' and v_taker.accepted_at is not null then
+    update public.dial_attempts as t set connected_at = coalesce(t.connected_at, now()), call_sid = public.connect_caller(t, p_call_sid)
+    where t.id = v_taker.id;
+  else
+    perform public.leave_queue(p_call_sid, case p_state when 'ended' then 'hung_up' else 'unanswered' end);
+  end if;
+  return 0;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.rate_limits_retry_after(p_endpoint text, p_limits jsonb)
  RETURNS integer
  LANGUAGE sql
@@ -4698,6 +5631,21 @@ begin
   where j.status = 'dead' and j.id = coalesce(p_id, j.id) and j.kind = coalesce(p_kind, j.kind);
   get diagnostics v_count = row_count;
   return v_count;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.return_transfer(p_org_id uuid, p_queue text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update public.queue_entries as e set members = array[e.returns_to::text], returned_at = now()
+  where e.call_sid = p_queue and e.left_at is null and e.taken_at is null and e.returns_to is not null and e.returned_at is null
+    and not exists (
+      select from public.dial_attempts as a where a.owner = e.owner and a.queue = e.queue and a.ended_at is null
+    );
+  return case when found then public.dispatch_queue(p_org_id, p_queue) else 0 end;
 end
 $function$
 
@@ -4862,14 +5810,13 @@ declare
 begin
   for v_worker in
     select * from (values
-      ('voice-reconcile', '* * * * *', ''),
-      ('alert-dispatch', '* * * * *', ''),
-      -- Calls only while a job is due, so that an idle line costs no function call.
-      ('notify-worker', '10 seconds', $sql$
-        and exists (
-          select from public.job_lanes as l where l.worker = 'notify-worker' and l.due_at <= now()
-        )$sql$)
-    ) as workers(name, schedule, condition)
+      ('voice-reconcile', '* * * * *', false),
+      ('alert-dispatch', '* * * * *', false),
+      -- Called only while a job is due, so that an idle line costs no function call.
+      ('notify-worker', '10 seconds', true),
+      -- A webhook wakes it as well. This is for what is due later, and for a wake-up that was lost.
+      ('dial-worker', '5 seconds', true)
+    ) as workers(name, schedule, while_due)
   loop
     -- The answer comes at once and the run continues, because pg_net sends its next batch after all answers to the last.
     perform cron.schedule(v_worker.name, v_worker.schedule, format($job$
@@ -4883,7 +5830,9 @@ begin
       )
       from vault.decrypted_secrets as url, vault.decrypted_secrets as token
       where url.name = 'functions_url' and token.name = 'scheduler_token'%s
-    $job$, v_worker.name, v_worker.condition));
+    $job$, v_worker.name, case when v_worker.while_due then format(
+      ' and exists (select from public.job_lanes as l where l.worker = %L and l.due_at <= now())', v_worker.name
+    ) end));
   end loop;
   -- pg_cron keeps a row for each run and deletes none: 11,500 a day.
   perform cron.schedule('purge-job-runs', '41 3 * * *',
@@ -4967,9 +5916,9 @@ CREATE OR REPLACE FUNCTION public.store_call_legs(p_row call_legs, p_is_new bool
 AS $function$
       begin
         if p_is_new then
-          insert into public.call_legs (call_sid, leg_sid, to_e164, node, status, dialled_at, rang_at, answered_at, bridged, accepted_at, ended_at) values (p_row.call_sid, p_row.leg_sid, p_row.to_e164, p_row.node, p_row.status, p_row.dialled_at, p_row.rang_at, p_row.answered_at, p_row.bridged, p_row.accepted_at, p_row.ended_at);
+          insert into public.call_legs (call_sid, leg_sid, to_e164, node, status, dialled_at, rang_at, answered_at, bridged, accepted_at, told, transfer, ended_at) values (p_row.call_sid, p_row.leg_sid, p_row.to_e164, p_row.node, p_row.status, p_row.dialled_at, p_row.rang_at, p_row.answered_at, p_row.bridged, p_row.accepted_at, p_row.told, p_row.transfer, p_row.ended_at);
         else
-          update public.call_legs as t set (call_sid, leg_sid, to_e164, node, status, dialled_at, rang_at, answered_at, bridged, accepted_at, ended_at) = row (p_row.call_sid, p_row.leg_sid, p_row.to_e164, p_row.node, p_row.status, p_row.dialled_at, p_row.rang_at, p_row.answered_at, p_row.bridged, p_row.accepted_at, p_row.ended_at) where t.call_sid = p_row.call_sid and t.leg_sid = p_row.leg_sid;
+          update public.call_legs as t set (call_sid, leg_sid, to_e164, node, status, dialled_at, rang_at, answered_at, bridged, accepted_at, told, transfer, ended_at) = row (p_row.call_sid, p_row.leg_sid, p_row.to_e164, p_row.node, p_row.status, p_row.dialled_at, p_row.rang_at, p_row.answered_at, p_row.bridged, p_row.accepted_at, p_row.told, p_row.transfer, p_row.ended_at) where t.call_sid = p_row.call_sid and t.leg_sid = p_row.leg_sid;
         end if;
       end
       $function$
@@ -5069,6 +6018,15 @@ begin
   return jsonb_build_object('admitted', true, 'duplicate', false, 'id', v_id);
 end
 $function$
+
+CREATE OR REPLACE FUNCTION public.suppress(p_account_sid text, p_e164 text, p_source text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ INSERT INTO suppressions (org_id, e164, source)
+   VALUES (organisation_of(suppress.p_account_sid), suppress.p_e164, suppress.p_source) ON CONFLICT(org_id, e164) DO NOTHING;
+END
 
 CREATE OR REPLACE FUNCTION public.take_onboarding(p_id uuid)
  RETURNS jsonb
@@ -5194,9 +6152,7 @@ begin
   from public.queue_entries as e
   where e.owner = q.owner and e.queue = q.queue and e.left_at is null and e.taken_at is null
     and (e.queued_at, e.id) < (q.queued_at, q.id);
-  if q.told_position is distinct from v_position then
-    update public.queue_entries as e set told_position = v_position where e.id = q.id;
-  end if;
+  update public.queue_entries as e set told_position = v_position, seen_at = now() where e.id = q.id;
   select jsonb_build_object(
     'low_sec', ceil(v_position * s.middle[1])::integer, 'high_sec', ceil(v_position * s.middle[2])::integer,
     'samples', s.samples
@@ -5214,9 +6170,102 @@ begin
     ) as w
   ) as s
   where s.samples > 20;
-  return jsonb_strip_nulls(jsonb_build_object('position', v_position, 'wait', v_wait));
+  return jsonb_strip_nulls(jsonb_build_object('position', v_position, 'wait', v_wait, 'ringing', (
+    select count(*) from public.dial_attempts as a
+    where a.owner = q.owner and (a.queue = q.queue or a.to_e164 = q.returns_to) and a.ended_at is null and a.cancelled_at is null
+  )));
 end
 $function$
+
+CREATE OR REPLACE FUNCTION public.touch()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  new.updated_at := now();
+  return new;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.transfer_call(a dial_attempts, p_code text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  q public.queue_entries;
+  v record;
+begin
+  perform public.lock_dialling(a.org_id);
+  select * into q from public.queue_entries as e where e.taken_by = a.token and e.left_at is null;
+  if q.id is null then
+    return jsonb_build_object('state', case a.transfer when 'pending' then 'made' else 'gone' end);
+  end if;
+  if p_code is null then
+    select null as name, q.group_name, array[a.to_e164::text] as members, q.seconds into v;
+  else
+    select w.* into v from (
+      select p.name, q.group_name, array[p.handle] as members, q.seconds, 0 as turn
+      from public.people as p where p.org_id is not distinct from a.org_id and p.code = p_code and p.phone <> a.to_e164
+      union all
+      select
+        g.key, g.key, array(select jsonb_array_elements_text(g.value -> 'members')),
+        coalesce((g.value ->> 'seconds')::integer, 20), 1
+      from public.call_flow_versions as f cross join lateral jsonb_each(f.steps -> 'groups') as g
+      where f.id = q.version_id and g.value ->> 'code' = p_code
+    ) as w order by w.turn limit 1;
+    if v.members is null then
+      return '{"state": "unknown"}';
+    elsif not exists (select from public.free_members(a.org_id, q.call_sid, v.members)) then
+      return jsonb_build_object('state', 'busy', 'to', v.name);
+    end if;
+  end if;
+  update public.queue_entries as e set left_at = clock_timestamp(), result = 'transferred' where e.id = q.id;
+  insert into public.queue_entries (
+    call_sid, org_id, queue, group_name, version_id, node, line, members, seconds, first_position, transferred_by, returns_to,
+    returned_at
+  ) values (
+    q.call_sid, q.org_id, q.call_sid, v.group_name, q.version_id, q.node, q.line, v.members, v.seconds, 1, a.token, a.to_e164,
+    case when p_code is null then now() end
+  );
+  update public.dial_attempts as t set transfer = 'pending' where t.id = a.id;
+  update public.call_legs as l set transfer = 'pending' where l.call_sid = a.call_sid and l.leg_sid = a.leg_sid;
+  return jsonb_strip_nulls(jsonb_build_object(
+    'state', 'made', 'to', v.name, 'wake', public.dispatch_queue(a.org_id, q.call_sid)
+  ));
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.transfer_ended(p_token uuid, p_result text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  a public.dial_attempts;
+begin
+  update public.dial_attempts as t set transfer = p_result where t.token = p_token and t.transfer = 'pending' returning * into a;
+  update public.call_legs as l set transfer = p_result where l.call_sid = a.call_sid and l.leg_sid = a.leg_sid;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.transfer_of(p_call_sid text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT
+         CASE
+             WHEN ((e.transferred_by IS NOT NULL) AND (e.connected_at IS NULL)) THEN 'made'::text
+             WHEN ((e.connected_at IS NOT NULL) AND (a.ended_at IS NULL) AND may_transfer(a.*)) THEN 'held'::text
+             ELSE NULL::text
+         END AS "case"
+    FROM (queue_entries e
+      LEFT JOIN dial_attempts a ON ((a.token = e.taken_by)))
+   WHERE ((e.call_sid = transfer_of.p_call_sid) AND (e.left_at IS NULL));
+END
 
 CREATE OR REPLACE FUNCTION public.unknown_calls(p_calls jsonb)
  RETURNS SETOF text
@@ -5376,7 +6425,9 @@ begin
       when 'match' then public.case_of(n, c, p_facts)
       when 'ring' then case when not public.can_ring(v_steps, n, c, p_facts) then 'unanswered' end
       when 'queue' then case
-        when not public.can_ring(v_steps, n, c, p_facts) then 'gave_up'
+        when not public.can_ring(v_steps, n, c, p_facts)
+          or p_facts -> 'calendars' ->> (v_prefix || (v_steps -> 'groups' -> (n ->> 'group') ->> 'calendar')) = 'closed'
+        then 'gave_up'
         when (p_facts -> 'queues' -> (n ->> 'group') ->> 'full')::boolean then 'full'
       end
       when 'callback' then case when (p_facts ->> 'callable')::boolean then 'next' else 'refused' end
@@ -5417,6 +6468,13 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.was_missed(c call_logs)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (((c).disposition = 'abandoned'::text) AND (NOT (EXISTS (SELECT FROM callbacks k WHERE (k.call_sid = (was_missed.c).call_sid)))) AND (NOT (EXISTS (SELECT FROM call_logs o WHERE (((o.party)::text = ((was_missed.c).party)::text) AND (NOT (o.org_id IS DISTINCT FROM (was_missed.c).org_id)) AND (o.started_at > (was_missed.c).started_at) AND ((o.disposition IS NULL) OR (o.disposition = ANY (ARRAY['connected'::text, 'voicemail'::text]))))))))
+
 CREATE OR REPLACE FUNCTION public.with_body(p_facts jsonb, p_org_id uuid, p_ask jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -5435,6 +6493,70 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.work_on_voicemail()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_last public.voicemail_steps;
+begin
+  update public.recordings as r set handled_at = case when new.state = 'done' then coalesce(r.handled_at, new.at) end
+  where r.call_sid = new.call_sid and r.recording_sid = new.recording_sid and r.source = 'voicemail';
+  if not found then
+    raise sqlstate 'PT404' using message = 'there is no such voicemail';
+  end if;
+  -- Of the same organisation.
+  if new.assigned_to is not null and not exists (
+    select from public.people as p where p.id = new.assigned_to and p.org_id is not distinct from new.org_id
+  ) then
+    raise sqlstate 'PT404' using message = 'there is no such person', detail = 'assigned_to';
+  end if;
+  select * into v_last from public.voicemail_steps as s
+  where s.call_sid = new.call_sid and s.recording_sid = new.recording_sid and s.id <> new.id
+  order by s.id desc limit 1;
+  if new.state = 'taken' and v_last.state = 'taken' and v_last.author is distinct from new.author
+    and v_last.assigned_to is not distinct from new.assigned_to then
+    raise sqlstate 'PT409' using message = 'somebody else has taken this voicemail',
+      hint = 'Set it to new first, or assign it to another person.';
+  end if;
+  return null;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.write_audit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_before constant jsonb := case when tg_op = 'INSERT' then '{}' else to_jsonb(old) end;
+  v_after constant jsonb := case when tg_op = 'DELETE' then '{}' else to_jsonb(new) end;
+  v_kept constant text[] := tg_argv[1]::text[];
+  v_user uuid := auth.uid();
+  v_owner uuid := public.current_owner();
+begin
+  if v_user is null and v_after ->> tg_argv[2] ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
+    v_user := (v_after ->> tg_argv[2])::uuid;
+    select m.owner into v_owner from public.members as m where m.user_id = v_user;
+  end if;
+  if v_user is null or v_owner is null then
+    return null;
+  end if;
+  insert into public.audit_log (owner, user_id, action, object, key, changes)
+  select v_owner, v_user, lower(tg_op), tg_table_name, coalesce(v_after ->> tg_argv[0], v_before ->> tg_argv[0]), coalesce(
+    jsonb_object_agg(c.name, case when c.name = any (v_kept) then jsonb_build_array(v_before -> c.name, v_after -> c.name) end),
+    '{}'
+  )
+  from (select jsonb_object_keys(v_before || v_after) as name) as c
+  where v_before -> c.name is distinct from v_after -> c.name
+    and coalesce(nullif(v_before -> c.name, 'null'), nullif(v_after -> c.name, 'null')) is not null;
+  return null;
+end
+$function$
+
 -- Triggers
 
 CREATE TRIGGER call_logs_unroll_delete AFTER DELETE ON public.call_logs FOR EACH ROW WHEN ((old.started_at < (now() - '00:10:00'::interval))) EXECUTE FUNCTION unroll_call_hours();
@@ -5445,7 +6567,29 @@ CREATE TRIGGER call_logs_unroll_truncate AFTER TRUNCATE ON public.call_logs FOR 
 
 CREATE TRIGGER call_logs_unroll_update AFTER UPDATE ON public.call_logs FOR EACH ROW WHEN ((LEAST(old.started_at, new.started_at) < (now() - '00:10:00'::interval))) EXECUTE FUNCTION unroll_call_hours();
 
+CREATE TRIGGER call_notes_owned BEFORE INSERT ON public.call_notes FOR EACH ROW EXECUTE FUNCTION own_by_call();
+
+CREATE TRIGGER call_notes_touched BEFORE UPDATE ON public.call_notes FOR EACH ROW EXECUTE FUNCTION touch();
+
+CREATE TRIGGER call_tags_owned BEFORE INSERT ON public.call_tags FOR EACH ROW EXECUTE FUNCTION own_by_call();
+
+CREATE TRIGGER contacts_touched BEFORE UPDATE ON public.contacts FOR EACH ROW EXECUTE FUNCTION touch();
+
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.members FOR EACH ROW EXECUTE FUNCTION write_audit('id', '{role}', '');
+
+CREATE TRIGGER members_invited BEFORE INSERT ON public.members FOR EACH ROW EXECUTE FUNCTION invite_member();
+
+CREATE CONSTRAINT TRIGGER members_keep_an_owner AFTER DELETE OR UPDATE ON public.members NOT DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW EXECUTE FUNCTION keep_an_owner();
+
+CREATE TRIGGER members_mailed AFTER INSERT ON public.members FOR EACH ROW EXECUTE FUNCTION invite_member();
+
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.people FOR EACH ROW EXECUTE FUNCTION write_audit('id', '{handle,available,dnd_until,member_id}', '');
+
 CREATE TRIGGER people_checked BEFORE INSERT OR UPDATE ON public.people FOR EACH ROW EXECUTE FUNCTION check_person();
+
+CREATE TRIGGER voicemail_steps_done AFTER INSERT ON public.voicemail_steps FOR EACH ROW EXECUTE FUNCTION work_on_voicemail();
+
+CREATE TRIGGER voicemail_steps_owned BEFORE INSERT ON public.voicemail_steps FOR EACH ROW EXECUTE FUNCTION own_by_call();
 
 -- Views
 
@@ -5853,12 +6997,15 @@ create view jobs_waiting with (security_invoker=true) as
 create view leg_results with (security_invoker=true) as
  SELECT node,
     count(*) AS legs,
-    count(*) FILTER (WHERE (result = 'answered'::text)) AS answered,
-    count(*) FILTER (WHERE (result = 'not_connected'::text)) AS not_connected,
+    count(*) FILTER (WHERE (result = 'accepted'::text)) AS accepted,
+    count(*) FILTER (WHERE (result = 'declined'::text)) AS declined,
+    count(*) FILTER (WHERE (result = 'mailbox'::text)) AS mailbox,
+    count(*) FILTER (WHERE (result = 'taken'::text)) AS taken,
+    count(*) FILTER (WHERE (result = 'caller_left'::text)) AS caller_left,
     count(*) FILTER (WHERE (result = 'busy'::text)) AS busy,
     count(*) FILTER (WHERE (result = 'no_answer'::text)) AS no_answer,
+    count(*) FILTER (WHERE (result = 'unreachable'::text)) AS unreachable,
     count(*) FILTER (WHERE (result = 'canceled'::text)) AS canceled,
-    count(*) FILTER (WHERE (result = 'failed'::text)) AS failed,
     round(avg(EXTRACT(epoch FROM (connected_at - rang_at))) FILTER (WHERE (connected_at >= rang_at)), 1) AS avg_seconds_to_answer
    FROM call_legs
   WHERE (dialled_at > (now() - '24:00:00'::interval))
@@ -5914,25 +7061,62 @@ create view operations_now with (security_invoker=true) as
           WHERE (l.due_at <= now())) jobs;
 
 create view people_performance with (security_invoker=true) as
- SELECT a.org_id,
+ WITH rung AS (
+         SELECT a.org_id,
+            a.to_e164,
+            a.person_id,
+            a.group_name,
+            a.decided_at AS at,
+            a.result,
+            a.dialled_at,
+            a.accepted_at,
+            a.connected_at,
+            a.ended_at,
+            a.transfer
+           FROM dial_attempts a
+          WHERE (a.purpose <> 'verify'::text)
+        UNION ALL
+         SELECT c.org_id,
+            l.to_e164,
+            p_1.id,
+            (n.node ->> 'group'::text),
+            l.dialled_at,
+            l.result,
+            l.dialled_at,
+            COALESCE(l.accepted_at, l.connected_at) AS "coalesce",
+            l.connected_at,
+            l.ended_at,
+            NULL::text
+           FROM ((((call_legs l
+             JOIN call_logs c ON ((c.call_sid = l.call_sid)))
+             LEFT JOIN people p_1 ON ((((p_1.phone)::text = (l.to_e164)::text) AND (NOT (p_1.org_id IS DISTINCT FROM c.org_id)))))
+             LEFT JOIN call_flow_versions v ON ((v.id = c.flow_version)))
+             LEFT JOIN LATERAL ( SELECT ((v.steps -> 'nodes'::text) -> l.node) AS node) n ON (true))
+          WHERE ((l.to_e164 IS NOT NULL) AND (NOT (EXISTS ( SELECT
+                   FROM dial_attempts a
+                  WHERE (a.leg_sid = l.leg_sid)))))
+        )
+ SELECT r.org_id,
     p.handle,
-    COALESCE(p.name, (a.to_e164)::text) AS name,
-    a.group_name,
-    (date_trunc('day'::text, a.decided_at, 'UTC'::text))::date AS day,
+    COALESCE(p.name, (r.to_e164)::text) AS name,
+    r.group_name,
+    (date_trunc('day'::text, r.at, 'UTC'::text))::date AS day,
     count(*) AS rung,
-    count(*) FILTER (WHERE (a.accepted_at IS NOT NULL)) AS accepted,
-    count(*) FILTER (WHERE (a.result = 'declined'::text)) AS declined,
-    count(*) FILTER (WHERE (a.result = 'taken'::text)) AS too_late,
-    count(*) FILTER (WHERE (a.result = 'no_answer'::text)) AS no_answer,
-    count(*) FILTER (WHERE (a.result = 'busy'::text)) AS busy,
-    count(*) FILTER (WHERE (a.result = ANY (ARRAY['failed'::text, 'refused'::text]))) AS unreachable,
-    count(*) FILTER (WHERE (a.result = 'canceled'::text)) AS canceled,
-    (avg(EXTRACT(epoch FROM (a.accepted_at - a.dialled_at))))::numeric(8,1) AS seconds_to_accept,
-    (COALESCE(sum(EXTRACT(epoch FROM (a.ended_at - a.connected_at))), (0)::numeric))::bigint AS talk_sec
-   FROM (dial_attempts a
-     LEFT JOIN people p ON ((p.id = a.person_id)))
-  WHERE (a.purpose <> 'verify'::text)
-  GROUP BY a.org_id, p.handle, COALESCE(p.name, (a.to_e164)::text), a.group_name, ((date_trunc('day'::text, a.decided_at, 'UTC'::text))::date);
+    count(*) FILTER (WHERE ((r.connected_at IS NOT NULL) OR (r.result = 'accepted'::text))) AS accepted,
+    count(*) FILTER (WHERE (r.result = 'declined'::text)) AS declined,
+    count(*) FILTER (WHERE (r.result = 'mailbox'::text)) AS mailbox,
+    count(*) FILTER (WHERE (r.result = 'taken'::text)) AS too_late,
+    count(*) FILTER (WHERE (r.result = 'caller_left'::text)) AS caller_left,
+    count(*) FILTER (WHERE (r.result = 'no_answer'::text)) AS no_answer,
+    count(*) FILTER (WHERE (r.result = 'busy'::text)) AS busy,
+    count(*) FILTER (WHERE (r.result = 'unreachable'::text)) AS unreachable,
+    count(*) FILTER (WHERE (r.result = 'canceled'::text)) AS canceled,
+    count(*) FILTER (WHERE (r.transfer = 'accepted'::text)) AS transferred,
+    (avg(EXTRACT(epoch FROM (r.accepted_at - r.dialled_at))))::numeric(8,1) AS seconds_to_accept,
+    (COALESCE(sum(EXTRACT(epoch FROM (r.ended_at - r.connected_at))), (0)::numeric))::bigint AS talk_sec
+   FROM (rung r
+     LEFT JOIN people p ON ((p.id = r.person_id)))
+  GROUP BY r.org_id, p.handle, COALESCE(p.name, (r.to_e164)::text), r.group_name, ((date_trunc('day'::text, r.at, 'UTC'::text))::date);
 
 create view queue_now with (security_invoker=true) as
  SELECT org_id,
@@ -5972,6 +7156,20 @@ create view recent_errors with (security_invoker=true) as
   WHERE ((severity = ANY (ARRAY['error'::text, 'critical'::text])) AND (created_at > (now() - '24:00:00'::interval)))
   ORDER BY created_at DESC;
 
+create view search_performance with (security_invoker=true) as
+ SELECT ((at AT TIME ZONE 'UTC'::text))::date AS day,
+    count(*) AS searches,
+    count(*) FILTER (WHERE (hits = 0)) AS without_results,
+    count(*) FILTER (WHERE partial) AS partial,
+    count(*) FILTER (WHERE corrected) AS corrected,
+    round((percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((milliseconds)::double precision)))::numeric, 1) AS p50_ms,
+    round((percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((milliseconds)::double precision)))::numeric, 1) AS p95_ms,
+    round((max(milliseconds))::numeric, 1) AS max_ms
+   FROM search_history h
+  WHERE (at > (now() - '365 days'::interval))
+  GROUP BY (((at AT TIME ZONE 'UTC'::text))::date)
+  ORDER BY (((at AT TIME ZONE 'UTC'::text))::date) DESC;
+
 create view voicemail_backlog with (security_invoker=true) as
  SELECT r.call_sid,
     c.from_e164,
@@ -5984,6 +7182,40 @@ create view voicemail_backlog with (security_invoker=true) as
      JOIN call_logs c ON ((c.call_sid = r.call_sid)))
   WHERE ((r.source = 'voicemail'::text) AND (r.handled_at IS NULL) AND (r.deleted_at IS NULL))
   ORDER BY r.recorded_at DESC;
+
+create view voicemails with (security_invoker=true) as
+ SELECT r.call_sid,
+    r.recording_sid,
+    c.org_id,
+    c.from_e164,
+    c.line,
+    r.recorded_at,
+    r.duration_sec,
+    r.transcript,
+    COALESCE(s.state,
+        CASE
+            WHEN (r.handled_at IS NULL) THEN 'new'::text
+            ELSE 'done'::text
+        END) AS state,
+    s.assigned_to,
+    s.author AS changed_by,
+    COALESCE(s.at, r.handled_at) AS changed_at
+   FROM ((recordings r
+     JOIN call_logs c ON ((c.call_sid = r.call_sid)))
+     LEFT JOIN LATERAL ( SELECT s_1.id,
+            s_1.call_sid,
+            s_1.recording_sid,
+            s_1.org_id,
+            s_1.owner,
+            s_1.state,
+            s_1.assigned_to,
+            s_1.author,
+            s_1.at
+           FROM voicemail_steps s_1
+          WHERE ((s_1.call_sid = r.call_sid) AND (s_1.recording_sid = r.recording_sid))
+          ORDER BY s_1.id DESC
+         LIMIT 1) s ON (true))
+  WHERE ((r.source = 'voicemail'::text) AND (r.deleted_at IS NULL));
 
 create view webhook_performance with (security_invoker=true) as
  SELECT function,
@@ -6012,6 +7244,8 @@ alter table public.alert_rules enable row level security;
 
 alter table public.analytics_events enable row level security;
 
+alter table public.audit_log enable row level security;
+
 alter table public.calendar_overrides enable row level security;
 
 alter table public.call_flow_pointers enable row level security;
@@ -6028,11 +7262,17 @@ alter table public.call_lifecycle enable row level security;
 
 alter table public.call_logs enable row level security;
 
+alter table public.call_notes enable row level security;
+
+alter table public.call_tags enable row level security;
+
 alter table public.callbacks enable row level security;
 
 alter table public.consent_evidence enable row level security;
 
 alter table public.contact_messages enable row level security;
+
+alter table public.contacts enable row level security;
 
 alter table public.dial_attempts enable row level security;
 
@@ -6062,6 +7302,8 @@ alter table public.jobs enable row level security;
 
 alter table public.lines enable row level security;
 
+alter table public.members enable row level security;
+
 alter table public.people enable row level security;
 
 alter table public.personal_data enable row level security;
@@ -6080,6 +7322,20 @@ alter table public.retention_rules enable row level security;
 
 alter table public.rolled_hours enable row level security;
 
+alter table public.saved_searches enable row level security;
+
+alter table public.search_alert_matches enable row level security;
+
+alter table public.search_alerts enable row level security;
+
+alter table public.search_documents enable row level security;
+
+alter table public.search_history enable row level security;
+
+alter table public.search_words enable row level security;
+
+alter table public.suppressions enable row level security;
+
 alter table public.telephony_numbers enable row level security;
 
 alter table public.telephony_secrets enable row level security;
@@ -6087,6 +7343,8 @@ alter table public.telephony_secrets enable row level security;
 alter table public.telephony_subaccounts enable row level security;
 
 alter table public.telephony_transactions enable row level security;
+
+alter table public.voicemail_steps enable row level security;
 
 alter table public.worker_runs enable row level security;
 
@@ -6097,6 +7355,10 @@ create policy alert_rules_for_operators on public.alert_rules for select to moni
 create policy analytics_events_for_monitoring on public.analytics_events for select to monitoring using (true);
 
 create policy analytics_events_of_the_service on public.analytics_events for select to service_role using (true);
+
+create policy audit_log_for_admins on public.audit_log for select to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role)));
+
+create policy audit_log_of_the_service on public.audit_log for select to service_role using (true);
 
 create policy calendar_overrides_of_own_org on public.calendar_overrides for select to authenticated using ((EXISTS ( SELECT
    FROM call_flows f
@@ -6116,13 +7378,13 @@ create policy call_flow_versions_of_own_org on public.call_flow_versions for sel
 
 create policy call_flow_versions_of_the_service on public.call_flow_versions for all to service_role using (true) with check (true);
 
-create policy call_flows_of_own_org on public.call_flows for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy call_flows_of_own_org on public.call_flows for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
 create policy call_flows_of_the_service on public.call_flows for all to service_role using (true) with check (true);
 
 create policy call_hours_for_operators on public.call_hours for select to monitoring, service_role using (true);
 
-create policy call_hours_of_own_org on public.call_hours for select to authenticated using (((scope = 'org'::text) AND (org_id = ( SELECT current_org_id() AS current_org_id))));
+create policy call_hours_of_own_org on public.call_hours for select to authenticated using (((scope = 'org'::text) AND (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner))));
 
 create policy call_legs_for_monitoring on public.call_legs for select to monitoring using (true);
 
@@ -6138,9 +7400,27 @@ create policy call_lifecycle_of_own_org on public.call_lifecycle for select to a
 
 create policy call_logs_for_monitoring on public.call_logs for select to monitoring using (true);
 
-create policy call_logs_of_own_org on public.call_logs for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy call_logs_of_own_org on public.call_logs for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
-create policy callbacks_of_own_org on public.callbacks for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy call_notes_added on public.call_notes for insert to authenticated with check (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role) AND (author = ( SELECT auth.uid() AS uid))));
+
+create policy call_notes_changed on public.call_notes for update to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role) AND (author = ( SELECT auth.uid() AS uid)))) with check (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role) AND (author = ( SELECT auth.uid() AS uid))));
+
+create policy call_notes_of_own_org on public.call_notes for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
+
+create policy call_notes_of_the_service on public.call_notes for all to service_role using (true) with check (true);
+
+create policy call_notes_removed on public.call_notes for delete to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role) AND (author = ( SELECT auth.uid() AS uid))));
+
+create policy call_tags_added on public.call_tags for insert to authenticated with check (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role) AND (author = ( SELECT auth.uid() AS uid))));
+
+create policy call_tags_of_own_org on public.call_tags for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
+
+create policy call_tags_of_the_service on public.call_tags for all to service_role using (true) with check (true);
+
+create policy call_tags_removed on public.call_tags for delete to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role)));
+
+create policy callbacks_of_own_org on public.callbacks for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
 
 create policy callbacks_of_the_service on public.callbacks for all to service_role using (true) with check (true);
 
@@ -6148,7 +7428,17 @@ create policy consent_evidence_of_the_service on public.consent_evidence for sel
 
 create policy contact_messages_of_the_service on public.contact_messages for select to service_role using (true);
 
-create policy dial_attempts_of_own_org on public.dial_attempts for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy contacts_by_members_added on public.contacts for insert to authenticated with check (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role)));
+
+create policy contacts_by_members_changed on public.contacts for update to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role))) with check (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role)));
+
+create policy contacts_by_members_removed on public.contacts for delete to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role)));
+
+create policy contacts_of_own_org on public.contacts for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
+
+create policy contacts_of_the_service on public.contacts for all to service_role using (true) with check (true);
+
+create policy dial_attempts_of_own_org on public.dial_attempts for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
 
 create policy dial_attempts_of_the_service on public.dial_attempts for all to service_role using (true) with check (true);
 
@@ -6184,29 +7474,41 @@ create policy jobs_for_monitoring on public.jobs for select to monitoring using 
 
 create policy jobs_of_the_service on public.jobs for select to service_role using (true);
 
-create policy lines_of_own_org on public.lines for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy lines_of_own_org on public.lines for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
 create policy lines_of_the_service on public.lines for all to service_role using (true) with check (true);
 
+create policy members_by_admins_changed on public.members for update to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role) AND (role <= ( SELECT my_role() AS my_role)))) with check (((owner = ( SELECT current_owner() AS current_owner)) AND (role <= ( SELECT my_role() AS my_role))));
+
+create policy members_by_admins_invited on public.members for insert to authenticated with check (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role) AND (role <= ( SELECT my_role() AS my_role))));
+
+create policy members_by_admins_removed on public.members for delete to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND ((user_id = ( SELECT auth.uid() AS uid)) OR ((( SELECT my_role() AS my_role) >= 'admin'::member_role) AND (role <= ( SELECT my_role() AS my_role))))));
+
+create policy members_of_own_org on public.members for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
+
+create policy members_of_the_service on public.members for all to service_role using (true) with check (true);
+
 create policy months_of_the_service on months.call_lifecycle_other for select to service_role using (true);
 
-create policy people_by_admins_added on public.people for insert to authenticated with check (((org_id = ( SELECT current_org_id() AS current_org_id)) AND ( SELECT is_org_admin() AS is_org_admin)));
+create policy people_by_admins_added on public.people for insert to authenticated with check (((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role)));
 
-create policy people_by_admins_changed on public.people for update to authenticated using (((org_id = ( SELECT current_org_id() AS current_org_id)) AND ( SELECT is_org_admin() AS is_org_admin))) with check ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy people_by_admins_and_themselves_changed on public.people for update to authenticated using (((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)) AND ((( SELECT my_role() AS my_role) >= 'admin'::member_role) OR ((( SELECT my_role() AS my_role) = 'agent'::member_role) AND (member_id = ( SELECT m.id
+   FROM members m
+  WHERE (m.user_id = ( SELECT auth.uid() AS uid)))))))) with check ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
-create policy people_by_admins_removed on public.people for delete to authenticated using (((org_id = ( SELECT current_org_id() AS current_org_id)) AND ( SELECT is_org_admin() AS is_org_admin)));
+create policy people_by_admins_removed on public.people for delete to authenticated using (((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role)));
 
-create policy people_of_own_org on public.people for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy people_of_own_org on public.people for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
 create policy people_of_the_service on public.people for all to service_role using (true) with check (true);
 
 create policy personal_data_of_the_service on public.personal_data for select to service_role using (true);
 
-create policy prompts_of_own_org on public.prompts for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy prompts_of_own_org on public.prompts for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
 create policy prompts_of_the_service on public.prompts for all to service_role using (true) with check (true);
 
-create policy queue_entries_of_own_org on public.queue_entries for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy queue_entries_of_own_org on public.queue_entries for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
 
 create policy queue_entries_of_the_service on public.queue_entries for all to service_role using (true) with check (true);
 
@@ -6226,15 +7528,51 @@ create policy retention_rules_of_the_service on public.retention_rules for selec
 
 create policy rolled_hours_for_all_who_look on public.rolled_hours for select to authenticated, monitoring, service_role using (true);
 
-create policy telephony_numbers_of_own_org on public.telephony_numbers for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy saved_searches_of_own on public.saved_searches for all to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (user_id = ( SELECT auth.uid() AS uid)))) with check (((owner = ( SELECT current_owner() AS current_owner)) AND (user_id = ( SELECT auth.uid() AS uid))));
+
+create policy saved_searches_of_the_service on public.saved_searches for all to service_role using (true) with check (true);
+
+create policy search_alert_matches_of_own on public.search_alert_matches for select to authenticated using ((EXISTS ( SELECT
+   FROM search_alerts a
+  WHERE (a.id = search_alert_matches.alert_id))));
+
+create policy search_alert_matches_of_the_service on public.search_alert_matches for select to service_role using (true);
+
+create policy search_alerts_of_own on public.search_alerts for all to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (user_id = ( SELECT auth.uid() AS uid)))) with check (((owner = ( SELECT current_owner() AS current_owner)) AND (user_id = ( SELECT auth.uid() AS uid))));
+
+create policy search_alerts_of_the_service on public.search_alerts for all to service_role using (true) with check (true);
+
+create policy search_documents_of_own_org on public.search_documents for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
+
+create policy search_documents_of_the_service on public.search_documents for select to service_role using (true);
+
+create policy search_history_for_operators on public.search_history for select to monitoring, service_role using (true);
+
+create policy search_history_of_own on public.search_history for select to authenticated using (((user_id = ( SELECT auth.uid() AS uid)) AND (owner = ( SELECT current_owner() AS current_owner))));
+
+create policy search_words_of_the_service on public.search_words for select to service_role using (true);
+
+create policy suppressions_by_admins_added on public.suppressions for insert to authenticated with check (((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role)));
+
+create policy suppressions_of_own_org on public.suppressions for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
+
+create policy suppressions_of_the_service on public.suppressions for all to service_role using (true) with check (true);
+
+create policy telephony_numbers_of_own_org on public.telephony_numbers for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
 create policy telephony_secrets_of_the_service on public.telephony_secrets for select to service_role using (true);
 
-create policy telephony_subaccounts_of_own_org on public.telephony_subaccounts for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy telephony_subaccounts_of_own_org on public.telephony_subaccounts for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
 create policy telephony_transactions_for_monitoring on public.telephony_transactions for select to monitoring using (true);
 
-create policy telephony_transactions_of_own_org on public.telephony_transactions for select to authenticated using ((org_id = ( SELECT current_org_id() AS current_org_id)));
+create policy telephony_transactions_of_own_org on public.telephony_transactions for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
+
+create policy voicemail_steps_added on public.voicemail_steps for insert to authenticated with check (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'agent'::member_role) AND (author = ( SELECT auth.uid() AS uid))));
+
+create policy voicemail_steps_of_own_org on public.voicemail_steps for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
+
+create policy voicemail_steps_of_the_service on public.voicemail_steps for all to service_role using (true) with check (true);
 
 create policy worker_runs_for_operators on public.worker_runs for select to monitoring, service_role using (true);
 
@@ -6250,7 +7588,7 @@ grant execute on function alert_measured(numeric,text,text,numeric) to service_r
 
 grant execute on function answering_version(uuid,jsonb) to service_role;
 
-grant execute on function attempt_told(uuid,text,text,text) to service_role;
+grant execute on function attempt_told(uuid,text,text,text,text,text) to service_role;
 
 grant execute on function begin_dial(uuid) to service_role;
 
@@ -6290,9 +7628,9 @@ grant execute on function callback_tried(uuid,text) to service_role;
 
 grant execute on function can_ring(jsonb,jsonb,call_logs,jsonb) to service_role;
 
-grant execute on function cancel_attempt(dial_attempts) to service_role;
+grant execute on function cancel_attempt(dial_attempts,text) to service_role;
 
-grant execute on function cancel_surplus(uuid,text) to service_role;
+grant execute on function cancel_surplus(uuid,text,text) to service_role;
 
 grant execute on function case_of(jsonb,call_logs,jsonb) to service_role;
 
@@ -6303,6 +7641,8 @@ grant execute on function claim_jobs(text[],integer,integer) to service_role;
 grant execute on function complete_onboarding(uuid,uuid,jsonb,jsonb) to service_role;
 
 grant execute on function complete_release(uuid,uuid,jsonb,jsonb) to service_role;
+
+grant execute on function connect_caller(dial_attempts,text) to service_role;
 
 grant execute on function count_calls(timestamp with time zone,timestamp with time zone) to authenticated;
 
@@ -6320,6 +7660,12 @@ grant execute on function current_org_id() to monitoring;
 
 grant execute on function current_org_id() to service_role;
 
+grant execute on function current_owner() to authenticated;
+
+grant execute on function current_owner() to monitoring;
+
+grant execute on function current_owner() to service_role;
+
 grant execute on function current_version(uuid,text) to service_role;
 
 grant execute on function database_connections() to monitoring;
@@ -6330,9 +7676,9 @@ grant execute on function dial_content(text,uuid) to service_role;
 
 grant execute on function dial_told(uuid,text,text) to service_role;
 
-grant execute on function dispatch_all(uuid) to service_role;
+grant execute on function dispatch_phone(uuid,text) to service_role;
 
-grant execute on function dispatch_queue(uuid,text) to service_role;
+grant execute on function dispatch_queue(uuid,text,text) to service_role;
 
 grant execute on function enact(call_logs,voice_event,jsonb) to service_role;
 
@@ -6346,7 +7692,7 @@ grant execute on function enqueue_calls(text[],interval) to service_role;
 
 grant execute on function enqueue_job(text,text,jsonb,timestamp with time zone,integer) to service_role;
 
-grant execute on function enter_queue(call_logs,bigint,text) to service_role;
+grant execute on function enter_queue(call_logs,bigint,text,text) to service_role;
 
 grant execute on function evaluate_alerts(text[]) to service_role;
 
@@ -6376,7 +7722,11 @@ grant execute on function forget_person(text,text) to service_role;
 
 grant execute on function forget_telephony_token(text) to service_role;
 
-grant execute on function free_members(uuid,text[]) to service_role;
+grant execute on function free_members(uuid,text,text[],text) to service_role;
+
+grant execute on function has_role(uuid,member_role) to authenticated;
+
+grant execute on function has_role(uuid,member_role) to service_role;
 
 grant execute on function has_vault() to service_role;
 
@@ -6392,7 +7742,15 @@ grant execute on function hold_onboarding(uuid,uuid) to service_role;
 
 grant execute on function hurry_jobs(text) to service_role;
 
-grant execute on function is_org_admin() to authenticated;
+grant execute on function import_contacts(jsonb,uuid) to authenticated;
+
+grant execute on function import_contacts(jsonb,uuid) to service_role;
+
+grant execute on function invitation(uuid) to service_role;
+
+grant execute on function is_member(uuid) to authenticated;
+
+grant execute on function is_member(uuid) to service_role;
 
 grant execute on function is_time_zone(text) to authenticated;
 
@@ -6403,6 +7761,8 @@ grant execute on function job_content(text,text,jsonb) to service_role;
 grant execute on function job_done(bigint,uuid,text) to service_role;
 
 grant execute on function job_failed(bigint,uuid,text,boolean,boolean) to service_role;
+
+grant execute on function join_as_member() to authenticated;
 
 grant execute on function keep_call_months() to service_role;
 
@@ -6424,9 +7784,25 @@ grant execute on function lock_dialling(uuid) to service_role;
 
 grant execute on function mail_content(text,jsonb) to service_role;
 
+grant execute on function may_transfer(dial_attempts) to service_role;
+
+grant execute on function membership_of(jsonb) to service_role;
+
 grant execute on function mend_dialling() to service_role;
 
 grant execute on function metrics_snapshot() to service_role;
+
+grant execute on function missed_call_mail(text) to service_role;
+
+grant execute on function missed_call_text(text) to service_role;
+
+grant execute on function my_membership() to authenticated;
+
+grant execute on function my_membership() to service_role;
+
+grant execute on function my_role() to authenticated;
+
+grant execute on function my_role() to service_role;
 
 grant execute on function next_node(jsonb,text,text) to service_role;
 
@@ -6435,6 +7811,8 @@ grant execute on function onboarding_due_in(uuid) to service_role;
 grant execute on function onboarding_work(telephony_transactions) to service_role;
 
 grant execute on function organisation_of(text) to service_role;
+
+grant execute on function owe_missed_call(call_logs) to service_role;
 
 grant execute on function owe_voicemail_mails(text) to service_role;
 
@@ -6451,6 +7829,16 @@ grant execute on function person_at(uuid,text,boolean) to service_role;
 grant execute on function person_available(people) to service_role;
 
 grant execute on function point_flow(bigint,integer,text) to service_role;
+
+grant execute on function private.accept_invitation() to authenticated;
+
+grant execute on function private.membership() to authenticated;
+
+grant execute on function private.membership() to monitoring;
+
+grant execute on function private.membership() to service_role;
+
+grant execute on function private.membership_of(jsonb) to service_role;
 
 grant execute on function promise_callback(call_logs,bigint,text) to service_role;
 
@@ -6470,6 +7858,10 @@ grant execute on function purge_monitoring(integer) to service_role;
 
 grant execute on function purge_personal_data(integer) to service_role;
 
+grant execute on function queue_content(text) to service_role;
+
+grant execute on function queue_told(text,text) to service_role;
+
 grant execute on function rate_limits_retry_after(text,jsonb) to service_role;
 
 grant execute on function record_analytics_event(text,text,jsonb) to service_role;
@@ -6483,6 +7875,8 @@ grant execute on function record_worker_run(text,boolean) to service_role;
 grant execute on function renew_job(bigint,uuid) to service_role;
 
 grant execute on function retry_dead_jobs(bigint,text) to service_role;
+
+grant execute on function return_transfer(uuid,text) to service_role;
 
 grant execute on function roll_up_calls(integer) to service_role;
 
@@ -6514,6 +7908,8 @@ grant execute on function store_recordings(recordings,boolean) to service_role;
 
 grant execute on function submit_contact_message(jsonb,jsonb,jsonb,text) to service_role;
 
+grant execute on function suppress(text,text,text) to service_role;
+
 grant execute on function take_onboarding(uuid) to service_role;
 
 grant execute on function take_rate_limit(text,text,text,integer,interval) to service_role;
@@ -6526,6 +7922,12 @@ grant execute on function telephony_tenant(text) to service_role;
 
 grant execute on function tell_place(text) to service_role;
 
+grant execute on function transfer_call(dial_attempts,text) to service_role;
+
+grant execute on function transfer_ended(uuid,text) to service_role;
+
+grant execute on function transfer_of(text) to service_role;
+
 grant execute on function unknown_calls(jsonb) to service_role;
 
 grant execute on function verify_person(uuid,text,text) to service_role;
@@ -6537,6 +7939,8 @@ grant execute on function voice_answer_json(voice_answer,boolean,jsonb) to servi
 grant execute on function voicemail_recording_url(text,text) to service_role;
 
 grant execute on function walk_flow(bigint,text,call_logs,jsonb) to service_role;
+
+grant execute on function was_missed(call_logs) to service_role;
 
 grant execute on function with_body(jsonb,uuid,jsonb) to service_role;
 
@@ -6575,6 +7979,10 @@ grant select on public.analytics_events (created_at) to monitoring;
 grant select on public.analytics_events (event_type) to monitoring;
 
 grant select on public.analytics_events (severity) to monitoring;
+
+grant select on public.audit_log to authenticated;
+
+grant select on public.audit_log to service_role;
 
 grant select on public.calendar_overrides to authenticated;
 
@@ -6700,6 +8108,14 @@ grant select on public.call_logs (started_at) to monitoring;
 
 grant select on public.call_logs (status) to monitoring;
 
+grant delete, select on public.call_notes to authenticated;
+
+grant delete, insert, select, update on public.call_notes to service_role;
+
+grant insert, update on public.call_notes (body) to authenticated;
+
+grant insert on public.call_notes (call_sid) to authenticated;
+
 grant select on public.call_success_metrics to authenticated;
 
 grant select on public.call_success_metrics to monitoring;
@@ -6711,6 +8127,14 @@ grant select on public.call_success_metrics_24h to authenticated;
 grant select on public.call_success_metrics_24h to monitoring;
 
 grant select on public.call_success_metrics_24h to service_role;
+
+grant delete, select on public.call_tags to authenticated;
+
+grant delete, insert, select, update on public.call_tags to service_role;
+
+grant insert on public.call_tags (call_sid) to authenticated;
+
+grant insert on public.call_tags (tag) to authenticated;
 
 grant select on public.call_volume_hourly to authenticated;
 
@@ -6749,6 +8173,26 @@ grant select on public.consent_metrics to service_role;
 grant insert, select on public.contact_messages to service_role;
 
 grant update on public.contact_messages (handled_at) to service_role;
+
+grant delete, select on public.contacts to authenticated;
+
+grant delete, insert, select, update on public.contacts to service_role;
+
+grant insert, update on public.contacts (company) to authenticated;
+
+grant insert, update on public.contacts (consent) to authenticated;
+
+grant insert, update on public.contacts (consent_at) to authenticated;
+
+grant insert, update on public.contacts (consent_source) to authenticated;
+
+grant insert, update on public.contacts (name) to authenticated;
+
+grant insert, update on public.contacts (notes) to authenticated;
+
+grant insert on public.contacts (org_id) to authenticated;
+
+grant insert on public.contacts (phone) to authenticated;
 
 grant select on public.destination_performance to authenticated;
 
@@ -6886,6 +8330,18 @@ grant delete, insert, select on public.lines to service_role;
 
 grant update on public.lines (flow_id) to service_role;
 
+grant delete, select on public.members to authenticated;
+
+grant delete, insert, select, update on public.members to service_role;
+
+grant insert on public.members (email) to authenticated;
+
+grant insert, update on public.members (name) to authenticated;
+
+grant insert on public.members (org_id) to authenticated;
+
+grant insert, update on public.members (role) to authenticated;
+
 grant select on public.number_provisioning_status to authenticated;
 
 grant select on public.number_provisioning_status to service_role;
@@ -6902,9 +8358,13 @@ grant insert, update on public.people (available) to authenticated;
 
 grant insert, update on public.people (calendar) to authenticated;
 
+grant insert, update on public.people (code) to authenticated;
+
 grant insert, update on public.people (dnd_until) to authenticated;
 
 grant insert, update on public.people (handle) to authenticated;
+
+grant insert, update on public.people (member_id) to authenticated;
 
 grant insert, update on public.people (name) to authenticated;
 
@@ -6968,6 +8428,108 @@ grant select on public.rolled_hours to monitoring;
 
 grant delete, insert, select on public.rolled_hours to service_role;
 
+grant delete, select on public.saved_searches to authenticated;
+
+grant delete, insert, select, update on public.saved_searches to service_role;
+
+grant insert, update on public.saved_searches (filters) to authenticated;
+
+grant insert, update on public.saved_searches (name) to authenticated;
+
+grant insert on public.saved_searches (org_id) to authenticated;
+
+grant insert, update on public.saved_searches (query) to authenticated;
+
+grant select on public.search_alert_matches to authenticated;
+
+grant select on public.search_alert_matches to service_role;
+
+grant delete on public.search_alerts to authenticated;
+
+grant delete, insert, select, update on public.search_alerts to service_role;
+
+grant insert, select, update on public.search_alerts (active) to authenticated;
+
+grant insert, select, update on public.search_alerts (channel) to authenticated;
+
+grant select on public.search_alerts (created_at) to authenticated;
+
+grant select on public.search_alerts (id) to authenticated;
+
+grant insert, select, update on public.search_alerts (kinds) to authenticated;
+
+grant insert, select, update on public.search_alerts (name) to authenticated;
+
+grant insert, select on public.search_alerts (org_id) to authenticated;
+
+grant select on public.search_alerts (owner) to authenticated;
+
+grant insert, select, update on public.search_alerts (query) to authenticated;
+
+grant insert, update on public.search_alerts (secret) to authenticated;
+
+grant insert, select, update on public.search_alerts (target) to authenticated;
+
+grant select on public.search_alerts (user_id) to authenticated;
+
+grant select on public.search_documents to authenticated;
+
+grant select on public.search_documents to service_role;
+
+grant select on public.search_history to authenticated;
+
+grant select on public.search_history (at) to monitoring;
+
+grant select on public.search_history (at) to service_role;
+
+grant select on public.search_history (corrected) to monitoring;
+
+grant select on public.search_history (corrected) to service_role;
+
+grant select on public.search_history (filters) to monitoring;
+
+grant select on public.search_history (filters) to service_role;
+
+grant select on public.search_history (hits) to monitoring;
+
+grant select on public.search_history (hits) to service_role;
+
+grant select on public.search_history (id) to monitoring;
+
+grant select on public.search_history (id) to service_role;
+
+grant select on public.search_history (milliseconds) to monitoring;
+
+grant select on public.search_history (milliseconds) to service_role;
+
+grant select on public.search_history (org_id) to monitoring;
+
+grant select on public.search_history (org_id) to service_role;
+
+grant select on public.search_history (owner) to monitoring;
+
+grant select on public.search_history (owner) to service_role;
+
+grant select on public.search_history (partial) to monitoring;
+
+grant select on public.search_history (partial) to service_role;
+
+grant select on public.search_performance to monitoring;
+
+grant select on public.search_performance to service_role;
+
+grant select on public.search_words to service_role;
+
+grant select on public.suppressions to authenticated;
+
+grant delete, insert, select on public.suppressions to service_role;
+
+grant insert on public.suppressions (e164) to authenticated;
+
+grant insert on public.suppressions (org_id) to authenticated;
+
+grant insert on public.suppressions (source) to authenticated;
+
 grant select on public.telephony_numbers to authenticated;
 
 grant delete, insert, select, update on public.telephony_numbers to service_role;
@@ -6992,6 +8554,22 @@ grant select on public.voicemail_backlog to authenticated;
 
 grant select on public.voicemail_backlog to service_role;
 
+grant select on public.voicemail_steps to authenticated;
+
+grant insert, select on public.voicemail_steps to service_role;
+
+grant insert on public.voicemail_steps (assigned_to) to authenticated;
+
+grant insert on public.voicemail_steps (call_sid) to authenticated;
+
+grant insert on public.voicemail_steps (recording_sid) to authenticated;
+
+grant insert on public.voicemail_steps (state) to authenticated;
+
+grant select on public.voicemails to authenticated;
+
+grant select on public.voicemails to service_role;
+
 grant select on public.webhook_performance to monitoring;
 
 grant select on public.webhook_performance to service_role;
@@ -6999,6 +8577,12 @@ grant select on public.webhook_performance to service_role;
 grant select on public.worker_runs to monitoring;
 
 grant insert, select, update on public.worker_runs to service_role;
+
+grant usage on schema private to authenticated;
+
+grant usage on schema private to monitoring;
+
+grant usage on schema private to service_role;
 
 grant usage on schema public to monitoring;
 
@@ -7014,13 +8598,15 @@ comment on table public.alert_episodes is 'When each alert fired and recovered.'
 
 comment on table public.alert_rules is 'The alerts and their thresholds; an operator may change threshold, window_minutes, minimum and close_after_minutes.';
 
+comment on table public.audit_log is 'What signed-in people changed, and when. Append-only.';
+
 comment on table public.call_flow_versions is 'Published flows, immutable: a call keeps the version that it began with.';
 
 comment on table public.call_hours is 'The sums of the last 31 days'' calls, by hour and outcome, for each organisation and for all. It has no single call.';
 
 comment on table public.call_legs is 'One row a leg that a call dialled: the fold of its events, in any order.';
 
-comment on table public.call_legs.result is 'answered; not_connected: answered, but never connected with the caller; busy, no_answer, canceled, failed. Null while it lasts.';
+comment on table public.call_legs.result is 'accepted: on the line with the caller; declined: answered, and another key pressed; mailbox: answered, and no key pressed; caller_left: answered, and the caller had gone; taken: accepted after somebody else; busy, no_answer, unreachable; canceled: ended while it rang. Null while it lasts.';
 
 comment on table public.call_lifecycle is 'Every accepted event, append-only, by the month it was received in. No foreign key to call_logs: the events outlive what is folded from them.';
 
@@ -7044,9 +8630,17 @@ comment on table public.call_logs.party is 'The other telephone number: the call
 
 comment on table public.call_logs.rang_at is 'When the first leg that was dialled for it was on its way.';
 
+comment on table public.call_notes is 'What people write about a call.';
+
+comment on table public.call_tags is 'The tags of calls, in lower case.';
+
 comment on table public.callbacks is 'Promises to call back: one open one for a number and group.';
 
 comment on table public.contact_messages is 'Messages from visitors of the website.';
+
+comment on table public.contacts is 'A person by number: made at the first call, named by hand, by a file or by a campaign.';
+
+comment on table public.contacts.bare is 'Nothing is known but the number: the contact expires with its last call.';
 
 comment on table public.dial_attempts is 'One row a telephone that was, or is to be, dialled on our own account: written before the dial.';
 
@@ -7068,6 +8662,8 @@ comment on table public.jobs is 'Work that waits, is being done, was done (for a
 
 comment on table public.lines is 'Which flow each line follows. Its version is the flow''s pointer.';
 
+comment on table public.members is 'Who signs in for which organisation, and as what. user_id null: invited.';
+
 comment on table public.people is 'Whom a line rings, by the handle that groups of a flow name.';
 
 comment on table public.people.verified_at is 'When the person accepted a call to this number by key; null: not rung for callers.';
@@ -7088,11 +8684,29 @@ comment on table public.retention_rules is 'Days that each kind of record is kep
 
 comment on table public.rolled_hours is 'The hours (UTC) whose calls are added up in call_hours; the calls of any other hour are counted one by one.';
 
+comment on table public.saved_searches is 'The searches that a person keeps: words and filters.';
+
+comment on table public.search_alert_matches is 'Which documents an alert matched. Each has a job search_alert, which sends the message.';
+
+comment on table public.search_alerts is 'Words that somebody wants to be told of: by mail, Slack or a signed webhook.';
+
+comment on table public.search_documents is 'What search finds by its words. Written in the transaction of its source; rebuild_search_documents proves that nothing else is in it.';
+
+comment on table public.search_history is 'What was searched for, by whom, and how it went. Words for 30 days, counts for a year.';
+
+comment on table public.search_history.filters is 'The names of the filters that were set.';
+
+comment on table public.search_words is 'The words of search_documents, for corrections; a word may stand here twice.';
+
+comment on table public.suppressions is 'Numbers that an owner neither texts nor calls on its own account: one list for every way of saying stop.';
+
 comment on table public.telephony_secrets is 'Auth tokens of the sub-accounts, encrypted; telephony_tenant reads them.';
 
 comment on table public.telephony_transactions.status is 'in_progress; completed; rolled_back: failed, and nothing is left of it; failed: failed, and undoing it has not worked yet; released: completed, and given back since.';
 
 comment on table public.telephony_transactions.steps_completed is 'The steps in the order they were begun. Onboarding: {step, state: intended, done or undone, undo, and what it made}.';
+
+comment on table public.voicemail_steps is 'Who took, assigned and finished a voicemail, and when.';
 
 comment on table public.worker_runs is 'When each worker last ran and last succeeded.';
 
@@ -7142,7 +8756,7 @@ comment on view public.number_provisioning_status is 'Each onboarded number, its
 
 comment on view public.operations_now is 'The line at this moment, in one row: calls, waiting voicemails, refusals, work that is due, connections.';
 
-comment on view public.people_performance is 'Of each person, group and day (UTC): how often rung, and how each ended. too_late: accepted after somebody else; canceled: ended while it rang.';
+comment on view public.people_performance is 'Of each person, group and day (UTC): how often rung, and how each ended. too_late: somebody else was first; canceled: ended before an answer; transferred: passed on to somebody who took the call.';
 
 comment on view public.queue_now is 'Who holds now, for which group, since when and at which place; taken: somebody has accepted the call and is being connected, or talks.';
 
@@ -7150,7 +8764,11 @@ comment on view public.rate_limit_violations is 'Refusals of the last 24 hours b
 
 comment on view public.recent_errors is 'Errors of the last 24 hours, newest first.';
 
+comment on view public.search_performance is 'Searches by day: how many, how many found nothing or were partial, and how long they took inside the database.';
+
 comment on view public.voicemail_backlog is 'Voicemails that are not marked as handled (recordings.handled_at), newest first.';
+
+comment on view public.voicemails is 'Each voicemail with its state: new, taken or done, whose it is, and who changed it last.';
 
 comment on view public.webhook_performance is 'The last hour by function: requests let in, errors (5xx, or answered without the database), our own latency, and rejected requests (refused).';
 
@@ -7194,15 +8812,21 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- alert_rules: {"unit": "webhooks", "alert": "database_failures", "action": "Callers are served without recording. Look at the database's load and connections.", "minimum": 0, "summary": "Webhooks do not reach the database", "severity": "critical", "threshold": 0, "comparison": "above", "window_minutes": 5, "close_after_minutes": 10}
 
+-- job_kinds: {"keep": "1 day", "kind": "missed_call_sms", "lease": "00:00:30", "share": 0.25, "delays": ["00:00:10", "00:01:00", "00:05:00"], "worker": "dial-worker", "held_for": null, "priority": 3, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": 4, "expires_after": "01:00:00", "fixes_content": false}
+
 -- job_kinds: {"keep": "30 days", "kind": "alert_pagerduty", "lease": "00:00:50", "share": 0.5, "delays": ["00:00:50"], "worker": "alert-dispatch", "held_for": null, "priority": 0, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": "1 day", "fixes_content": false}
 
 -- job_kinds: {"keep": "30 days", "kind": "alert_slack", "lease": "00:00:50", "share": 0.5, "delays": ["00:00:50"], "worker": "alert-dispatch", "held_for": null, "priority": 1, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": "1 day", "fixes_content": false}
+
+-- job_kinds: {"keep": "30 days", "kind": "invite", "lease": "00:01:00", "share": 0, "delays": ["00:00:05", "00:01:00", "00:10:00", "01:00:00"], "worker": "notify-worker", "held_for": null, "priority": 1, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": "00:15:00", "max_attempts": 6, "expires_after": "1 day", "fixes_content": false}
 
 -- job_kinds: {"keep": "30 days", "kind": "mail_alert", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 0, "key_lives": "23:30:00", "held_until": null, "hourly_share": 1, "longest_hold": "00:01:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
 
 -- job_kinds: {"keep": "30 days", "kind": "mail_contact_auto_reply", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 3, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.25, "longest_hold": null, "max_attempts": 8, "expires_after": null, "fixes_content": true}
 
 -- job_kinds: {"keep": "30 days", "kind": "mail_contact_notification", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 2, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.5, "longest_hold": "00:15:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
+
+-- job_kinds: {"keep": "30 days", "kind": "mail_missed_call", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 2, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.5, "longest_hold": "00:15:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
 
 -- job_kinds: {"keep": "30 days", "kind": "mail_voicemail", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 1, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.9, "longest_hold": "00:01:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
 
@@ -7218,21 +8842,33 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- job_kinds: {"keep": null, "kind": "open_call", "lease": "00:02:00", "share": 0.25, "delays": ["00:05:00"], "worker": "voice-reconcile", "held_for": null, "priority": 1, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
 
+-- job_kinds: {"keep": null, "kind": "queue_check", "lease": "00:00:30", "share": 0.25, "delays": ["00:00:10", "00:01:00"], "worker": "dial-worker", "held_for": null, "priority": 2, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": 5, "expires_after": "00:10:00", "fixes_content": false}
+
 -- job_kinds: {"keep": null, "kind": "twilio_deletion", "lease": "00:02:00", "share": 0.25, "delays": ["00:01:00", "00:02:00", "00:04:00", "00:08:00", "00:16:00", "00:32:00", "01:04:00", "02:08:00", "04:16:00", "06:00:00"], "worker": "voice-reconcile", "held_for": null, "priority": 3, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
 
 -- personal_data: {"rule": "analytics_events", "other": ["event_type", "event_data", "severity"], "expired": "t.created_at < $1 and t.event_type !~ '^(deploy|rollback)_'", "personal": [], "of_person": null, "table_name": "analytics_events", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": "calls", "other": ["call_sid", "direction", "line", "mode", "recording_sid", "recording_source", "handoff_reason", "disposition", "last_step", "at_node"], "expired": null, "personal": ["from_e164", "to_e164", "party", "recording_url", "transcript"], "of_person": "t.call_sid = any ($1)", "table_name": "call_logs", "exported_as": "calls", "kept_because": null}
 
--- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "node", "result"], "expired": null, "personal": ["to_e164"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "call_legs", "exported_as": "call_legs", "kept_because": null}
+-- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "node", "told", "transfer", "result"], "expired": null, "personal": ["to_e164"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "call_legs", "exported_as": "call_legs", "kept_because": null}
 
 -- personal_data: {"rule": "calls", "other": ["call_sid", "leg_sid", "parent_call_sid", "status", "path"], "expired": null, "personal": ["meta", "answer"], "of_person": "t.call_sid = any ($1) and ($5 or t.meta ?| array['speech', 'digits'] or (t.answer).facts ?| array['people', 'self'])", "table_name": "call_lifecycle", "exported_as": "call_events", "kept_because": null}
 
 -- personal_data: {"rule": "calls", "other": ["call_sid", "line", "group_name", "node", "calendar", "state", "why"], "expired": "t.state <> 'open' and t.ended_at < $1", "personal": ["to_e164", "members"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "callbacks", "exported_as": "callbacks", "kept_because": null}
 
--- personal_data: {"rule": "calls", "other": ["call_sid", "queue", "group_name", "node", "line", "result"], "expired": "t.queued_at < $1", "personal": ["members"], "of_person": "t.call_sid = any ($1)", "table_name": "queue_entries", "exported_as": "queue_entries", "kept_because": null}
+-- personal_data: {"rule": "calls", "other": ["call_sid", "queue", "group_name", "node", "line", "result"], "expired": "t.queued_at < $1", "personal": ["members", "returns_to", "call_token"], "of_person": "t.call_sid = any ($1)", "table_name": "queue_entries", "exported_as": "queue_entries", "kept_because": null}
 
--- personal_data: {"rule": "calls", "other": ["purpose", "call_sid", "queue", "line", "group_name", "node", "state", "leg_sid", "result"], "expired": "t.ended_at < $1", "personal": ["to_e164"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "dial_attempts", "exported_as": "dial_attempts", "kept_because": null}
+-- personal_data: {"rule": "calls", "other": ["call_sid", "tag"], "expired": null, "personal": [], "of_person": "t.call_sid = any ($1)", "table_name": "call_tags", "exported_as": "call_tags", "kept_because": null}
+
+-- personal_data: {"rule": "calls", "other": ["call_sid"], "expired": null, "personal": ["body"], "of_person": "t.call_sid = any ($1)", "table_name": "call_notes", "exported_as": "call_notes", "kept_because": null}
+
+-- personal_data: {"rule": "calls", "other": ["kind", "ref", "call_sid", "speaker", "lang"], "expired": null, "personal": ["party", "title", "body", "fts"], "of_person": "t.call_sid = any ($1) or t.party = $2 or (t.kind = 'message' and t.ref = any ($4::text[]))", "table_name": "search_documents", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": "calls", "other": ["kind", "ref", "call_sid"], "expired": "t.at < $1", "personal": [], "of_person": "t.call_sid = any ($1)", "table_name": "search_alert_matches", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": "calls", "other": ["purpose", "call_sid", "queue", "line", "group_name", "node", "state", "leg_sid", "result", "transfer"], "expired": "t.ended_at < $1", "personal": ["to_e164"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "dial_attempts", "exported_as": "dial_attempts", "kept_because": null}
+
+-- personal_data: {"rule": "calls", "other": [], "expired": "t.bare and t.created_at < $1 and not exists (select from public.call_logs as c where c.party = t.phone)", "personal": ["phone", "name", "company", "notes", "consent_source"], "of_person": "t.phone = $2", "table_name": "contacts", "exported_as": "contacts", "kept_because": null}
 
 -- personal_data: {"rule": "consent_evidence", "other": ["call_hash", "basis", "disclosure"], "expired": "t.decided_at < $1", "personal": [], "of_person": "t.call_hash in (select public.call_hash(sid) from unnest($1) as sid)", "table_name": "consent_evidence", "exported_as": "consent_evidence", "kept_because": "It proves that somebody agreed to be recorded, or did not, and names nobody."}
 
@@ -7244,7 +8880,13 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": "erasures", "other": ["counts"], "expired": "t.erased_at < $1", "personal": [], "of_person": null, "table_name": "erasure_receipts", "exported_as": null, "kept_because": null}
 
+-- personal_data: {"rule": "search_history", "other": ["filters"], "expired": "t.at < $1", "personal": ["words"], "of_person": "position(substr($2, 2) in regexp_replace(t.words, '[^0-9]', '', 'g')) > 0 or position(lower($3) in lower(t.words)) > 0", "table_name": "search_history", "exported_as": "searches", "kept_because": null}
+
 -- personal_data: {"rule": "voicemails", "other": ["call_sid", "recording_sid", "leg_sid", "source"], "expired": null, "personal": ["url", "transcript"], "of_person": "t.call_sid = any ($1)", "table_name": "recordings", "exported_as": "recordings", "kept_because": null}
+
+-- personal_data: {"rule": "voicemails", "other": ["call_sid", "recording_sid", "state"], "expired": null, "personal": [], "of_person": "t.call_sid = any ($1)", "table_name": "voicemail_steps", "exported_as": "voicemail_steps", "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["action", "object", "key", "changes"], "expired": null, "personal": [], "of_person": null, "table_name": "audit_log", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["alert", "severity", "comparison", "unit", "summary", "action"], "expired": null, "personal": [], "of_person": null, "table_name": "alert_rules", "exported_as": null, "kept_because": null}
 
@@ -7264,15 +8906,17 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": null, "other": ["function"], "expired": null, "personal": [], "of_person": null, "table_name": "function_totals", "exported_as": null, "kept_because": null}
 
--- personal_data: {"rule": null, "other": ["handle"], "expired": null, "personal": ["name", "phone", "calendar"], "of_person": "t.phone = $2", "table_name": "people", "exported_as": "people", "kept_because": "Their organisation puts calls through to them."}
+-- personal_data: {"rule": null, "other": ["handle", "code"], "expired": null, "personal": ["name", "phone", "calendar"], "of_person": "t.phone = $2", "table_name": "people", "exported_as": "people", "kept_because": "Their organisation puts calls through to them."}
 
 -- personal_data: {"rule": null, "other": ["hash", "mime"], "expired": null, "personal": ["stored_by"], "of_person": "lower(t.stored_by) = lower($3)", "table_name": "prompts", "exported_as": "prompts", "kept_because": "The audio is its organisation's; who stored it is part of its history."}
 
--- personal_data: {"rule": null, "other": ["hash", "uses", "calendars", "handles", "holds"], "expired": null, "personal": ["definition", "numbers", "steps", "published_by", "note"], "of_person": "$2 = any (t.numbers) or lower(t.published_by) = lower($3)", "table_name": "call_flow_versions", "exported_as": "call_flow_versions", "kept_because": "A published version never changes: calls refer to it."}
+-- personal_data: {"rule": null, "other": ["hash", "uses", "calendars", "handles", "holds", "missed_call"], "expired": null, "personal": ["definition", "numbers", "steps", "published_by", "note"], "of_person": "$2 = any (t.numbers) or lower(t.published_by) = lower($3)", "table_name": "call_flow_versions", "exported_as": "call_flow_versions", "kept_because": "A published version never changes: calls refer to it."}
 
 -- personal_data: {"rule": null, "other": ["key", "operation", "request_hash", "status"], "expired": null, "personal": ["result"], "of_person": "t.result ->> 'id' = any ($4::text[])", "table_name": "idempotency_keys", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["kind", "worker", "held_for"], "expired": null, "personal": [], "of_person": null, "table_name": "job_kinds", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["kinds", "channel", "secret"], "expired": null, "personal": ["name", "query", "target"], "of_person": "t.channel = 'mail' and lower(t.target) = lower($3)", "table_name": "search_alerts", "exported_as": "search_alerts", "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["line"], "expired": null, "personal": [], "of_person": null, "table_name": "dialled_time", "exported_as": null, "kept_because": null}
 
@@ -7286,6 +8930,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": null, "other": ["scope", "mode", "disposition", "hung_up_at"], "expired": null, "personal": [], "of_person": null, "table_name": "call_hours", "exported_as": null, "kept_because": null}
 
+-- personal_data: {"rule": null, "other": ["source"], "expired": null, "personal": ["e164"], "of_person": "t.e164 = $2", "table_name": "suppressions", "exported_as": "suppressions", "kept_because": "Somebody who has said stop must not be called or texted again."}
+
 -- personal_data: {"rule": null, "other": ["subaccount_sid", "business_name"], "expired": null, "personal": [], "of_person": null, "table_name": "telephony_subaccounts", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["subaccount_sid", "sealed_token"], "expired": null, "personal": [], "of_person": null, "table_name": "telephony_secrets", "exported_as": null, "kept_because": null}
@@ -7298,7 +8944,13 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": null, "other": ["worker"], "expired": null, "personal": [], "of_person": null, "table_name": "worker_runs", "exported_as": null, "kept_because": null}
 
+-- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["email", "name"], "of_person": "lower($3) = t.email", "table_name": "members", "exported_as": "members", "kept_because": "Their organisation lets them sign in."}
+
 -- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["moved_by"], "of_person": "lower(t.moved_by) = lower($3)", "table_name": "call_flow_pointers", "exported_as": "call_flow_pointers", "kept_because": "Who let a version answer is part of its history."}
+
+-- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["name", "query", "filters"], "of_person": "position(substr($2, 2) in regexp_replace(t.query, '[^0-9]', '', 'g')) > 0 or position(lower($3) in lower(t.query)) > 0", "table_name": "saved_searches", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["word"], "of_person": "false", "table_name": "search_words", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": [], "expired": null, "personal": [], "of_person": null, "table_name": "flow_counts_until", "exported_as": null, "kept_because": null}
 
@@ -7307,6 +8959,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- retention_rules: {"why": "Calls that left a message, with its transcript: until it has been handled, and no longer than other calls.", "days": 90, "subject": "voicemails"}
 
 -- retention_rules: {"why": "Calls, and what was said or pressed in them: long enough to answer a question about a bill or a complaint. Their other events, which name nobody, go with the month they were received in.", "days": 90, "subject": "calls"}
+
+-- retention_rules: {"why": "How many searches there were and how they went; their words go after 30 days.", "days": 365, "subject": "search_history"}
 
 -- retention_rules: {"why": "Mails and other work that was given up; what was done is gone after 30 days anyway.", "days": 90, "subject": "dead_jobs"}
 

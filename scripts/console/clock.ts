@@ -53,6 +53,6 @@ export class LiveClock implements Clock {
   }
 
   fork(): Clock {
-    return this;
+    return new LiveClock();
   }
 }

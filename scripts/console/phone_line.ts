@@ -1,21 +1,38 @@
 import {
   type Callee,
-  type Caller,
   type CallEvent,
   type CallRecord,
+  type Heard,
   type Input,
   type Message,
+  personAt,
   type PlacedCall,
-  type Simulator,
+  type RingOffer,
+  type Telephone,
   type Webhook,
 } from "../phone/mod.ts";
-import { LiveClock } from "./clock.ts";
-import { type Audio, type Recordings, sampleMessage } from "./recordings.ts";
+import type { LiveClock } from "./clock.ts";
+import type { Audio } from "./recordings.ts";
+import type { Held, Switchboard } from "./switchboard.ts";
 import { prettyTwiml } from "./twiml.ts";
 
-/** The page's messages, one JSON text each. A message's audio comes before it as a binary frame. */
-type FromPage =
+/** What a telephone does by itself when it rings; `person`: rings until somebody acts. */
+const RULES = {
+  answer: {},
+  machine: { presses: "" },
+  decline: { outcome: "busy" },
+  ignore: { outcome: "no-answer" },
+} as const satisfies Record<string, Callee>;
+type Rule = keyof typeof RULES;
+
+/** A telephone's messages, one JSON text each. A message's audio comes before it as a binary frame. */
+type FromTelephone =
+  /** It has this number from now on, and rings when the number is called. */
+  | { readonly type: "on"; readonly number: string }
+  | { readonly type: "rule"; readonly does: Rule | "person" }
   | { readonly type: "call"; readonly from: string; readonly to: string }
+  | { readonly type: "pick-up" }
+  | { readonly type: "decline" }
   /** The prompt that was asked to be spoken has been. */
   | { readonly type: "heard"; readonly nth: number }
   | { readonly type: "key"; readonly key: string }
@@ -24,7 +41,8 @@ type FromPage =
   | { readonly type: "speaking" }
   /** They are not any more, and none were said. */
   | { readonly type: "quiet" }
-  | { readonly type: "callee"; readonly does: "answer" | "machine" | "decline" | "ignore" }
+  /** Of a number that no telephone holds, which the caller plays too. */
+  | { readonly type: "callee"; readonly does: Rule }
   | { readonly type: "callee-hangup" }
   | {
     readonly type: "message";
@@ -76,16 +94,11 @@ const LONGEST_TALK = 3600;
 const LONGEST_AUDIO = 8 * 1024 * 1024;
 
 /**
- * The telephone behind one WebSocket. The page plays the caller and the persons that the hotline dials. Closing the
- * socket hangs up.
+ * The telephone behind one WebSocket, of a page or of a terminal: it calls lines, and rings when its number is called. Closing
+ * the socket hangs up and switches it off.
  */
-export function servePhone(
-  socket: WebSocket,
-  simulator: (to: string) => Promise<Simulator>,
-  recordings: Recordings,
-): void {
-  let line: PhoneLine | undefined;
-  let rings = false;
+export function servePhone(socket: WebSocket, switchboard: Switchboard): void {
+  const handset = new Handset(socket, switchboard);
   let audio: Uint8Array<ArrayBuffer> | undefined;
   socket.binaryType = "arraybuffer";
   socket.onmessage = ({ data }) => {
@@ -94,31 +107,35 @@ export function servePhone(
       return;
     }
     const message = parse(data);
-    if (message?.type === "call") {
-      if (rings || line?.isOver === false) return;
-      rings = true;
-      simulator(message.to).then((twilio) => {
-        line = new PhoneLine(socket, twilio, recordings, message.from, message.to);
-      }).catch((error) => console.error(`The web phone cannot ring: ${error.message}`))
-        .finally(() => rings = false);
-    } else if (message?.type === "message") {
+    if (message?.type === "message") {
       const recorded = audio && message.audio ? { type: message.audio, bytes: audio } : undefined;
       audio = undefined;
-      line?.leave(message, recorded);
+      handset.leave(message, recorded);
     } else if (message !== undefined) {
-      line?.take(message);
+      handset.take(message);
     }
   };
-  socket.onclose = () => line?.take({ type: "hangup" });
+  socket.onclose = () => handset.close();
   socket.onerror = () => {};
 }
 
-class PhoneLine {
-  isOver = false;
+/** A call in which the telephone takes part. */
+interface Part {
+  readonly clock: LiveClock;
+  hangUp(): void;
+  press(key: string): void;
+}
+
+class Handset implements Held, Telephone {
   readonly #socket: WebSocket;
-  readonly #recordings: Recordings;
-  readonly #clock = new LiveClock();
-  readonly #call: PlacedCall;
+  readonly #switchboard: Switchboard;
+  #rule: Rule | "person" = "person";
+  #letGo = () => {};
+  /** In use from the first ring, or from the call, to the end. */
+  #part: Part | undefined;
+  /** Decides about the telephone that rings. */
+  #pickUp: ((callee: Callee) => void) | undefined;
+  #isTalking = false;
   /** The question that waits for an answer. */
   #question: Question | undefined;
   #answer: (answer: unknown) => void = () => {};
@@ -126,41 +143,35 @@ class PhoneLine {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #listening: Listening = { timeout: 5, numDigits: 1 };
   #digits = "";
-  /** Who is talked to; `endedBy` is read when the conversation is over. */
-  #callee: { outcome: "answered"; endedBy: "callee" | "star" } & Callee | undefined;
+  /** Whom the caller plays too while they talk. */
+  #callee: Callee | undefined;
   #audio: Audio | undefined;
 
-  constructor(
-    socket: WebSocket,
-    simulator: Simulator,
-    recordings: Recordings,
-    from: string,
-    to: string,
-  ) {
+  constructor(socket: WebSocket, switchboard: Switchboard) {
     this.#socket = socket;
-    this.#recordings = recordings;
-    this.#call = simulator.place({
-      from,
-      to,
-      clock: this.#clock,
-      caller: this.#caller,
-      onEvent: (event) => this.#happens(event),
-      onWebhook: (webhook) => this.#tell({ type: "webhook", webhook: shown(webhook) }),
-    });
-    const { callSid, startedAt } = this.#call.record;
-    this.#tell({ type: "call", callSid, from, to, startedAt });
-    this.#call.done.then(
-      (record) => this.#end(summary(record)),
-      (error) => this.#end({ status: "failed", reached: String(error), seconds: 0 }),
-    );
+    this.#switchboard = switchboard;
   }
 
-  /** Handles an action on the page. An action that nothing waits for is reported as lost. */
-  take(message: Exclude<FromPage, { type: "call" | "message" }>): void {
+  /** Handles an action. One that nothing waits for is reported as lost. */
+  take(message: Exclude<FromTelephone, { type: "message" }>): void {
     const asked = this.#question;
     switch (message.type) {
+      case "on":
+        this.#letGo();
+        this.#letGo = this.#switchboard.hold(message.number, this);
+        return this.#tell({ type: "on", number: message.number });
+      case "rule":
+        this.#rule = message.does;
+        return;
+      case "call":
+        if (this.#part === undefined) this.#call(message.from, message.to);
+        return;
+      case "pick-up":
+        return this.#pickUp?.({ ringSeconds: 0 });
+      case "decline":
+        return this.#pickUp?.({ ringSeconds: 0, outcome: "busy" });
       case "hangup":
-        return this.#call.hangUp();
+        return this.#part?.hangUp();
       case "heard":
         if (asked?.ask !== "hear" || asked.nth !== message.nth) return;
         // Keys that began to come in during the prompt are still being collected.
@@ -179,10 +190,10 @@ class PhoneLine {
         if (asked?.ask === "gather" && this.#digits === "") this.#silentAfter(asked.timeout);
         return;
       case "callee":
-        if (asked?.ask === "dial") this.#callee = this.#pickUp(message.does);
+        if (asked?.ask === "dial") this.#callee = this.#play(message.does);
         return;
       case "callee-hangup":
-        if (this.#callee !== undefined) this.#clock.skip();
+        if (this.#callee !== undefined) this.#part?.clock.skip();
         return;
       case "silence":
         if (asked?.ask === "record") this.#reply("silence");
@@ -192,12 +203,12 @@ class PhoneLine {
   }
 
   /** Leaves a voicemail: the audio as recorded, or a sample in its place. */
-  leave(message: Extract<FromPage, { type: "message" }>, audio: Audio | undefined): void {
+  leave(message: Extract<FromTelephone, { type: "message" }>, audio: Audio | undefined): void {
     if (this.#question?.ask !== "record") return;
     const seconds = Math.min(Math.max(Math.round(message.seconds), 1), 600);
     this.#audio = audio;
     // What was spoken or typed has taken its time; a sample may take some more now.
-    this.#clock.waited(Math.min(seconds * 1000, this.#elapsed()));
+    this.#part?.clock.waited(Math.min(seconds * 1000, this.#elapsed()));
     this.#reply(
       {
         seconds,
@@ -207,22 +218,124 @@ class PhoneLine {
     );
   }
 
-  readonly #caller: Caller = {
-    onHear: ({ nth, text, audio, language, gathering }) =>
-      this.#ask<Input | undefined>({ ask: "hear", nth, text, audio, language, gathering }),
-    onGather: ({ gather: { dtmf, speech, timeout, language } }) => {
-      const answer = this.#ask<Input>({ ask: "gather", dtmf, speech, timeout, language });
-      this.#silentAfter(timeout);
-      return answer;
-    },
-    onDial: ({ number, dial: { timeout } }) => {
-      const answer = this.#ask<Callee>({ ask: "dial", number, timeout });
-      this.#timer = setTimeout(() => this.#pickUp("ignore"), timeout * 1000);
-      return answer;
-    },
-    onRecord: ({ record: { maxLength, finishOnKey, playBeep } }) =>
-      this.#ask<Message | "silence">({ ask: "record", maxLength, finishOnKey, playBeep }),
-  };
+  close(): void {
+    this.#letGo();
+    this.#pickUp?.({ ringSeconds: 0, outcome: "failed" });
+    this.#part?.hangUp();
+  }
+
+  // ---- as the switchboard has it ---------------------------------------------------------------
+
+  ring(offer: RingOffer): Telephone {
+    if (this.#part !== undefined) return personAt({ outcome: "busy" });
+    if (this.#rule === "person") return this;
+    this.#tell({ type: "missed", from: offer.from, does: this.#rule });
+    return personAt(RULES[this.#rule]);
+  }
+
+  happens(event: CallEvent): void {
+    if (event.kind === "gather") this.#listening = event;
+    if (event.kind === "dialled") this.#callee = undefined;
+    if (event.kind === "bridged") this.#isTalking = true;
+    if (event.kind === "dialled" || event.kind === "dequeued") this.#isTalking = false;
+    this.#tell({ type: "event", event });
+  }
+
+  sent(webhook: Webhook): void {
+    this.#tell({ type: "webhook", webhook: shown(webhook) });
+  }
+
+  spoken(): Audio | undefined {
+    const audio = this.#audio;
+    this.#audio = undefined;
+    return audio;
+  }
+
+  // ---- as the call has it ----------------------------------------------------------------------
+
+  onRing(offer: RingOffer): Promise<Callee> {
+    const { promise, resolve } = Promise.withResolvers<Callee>();
+    const answeredAt = Date.now();
+    this.#listening = { timeout: 5, numDigits: 1 };
+    this.#part = {
+      clock: offer.clock as LiveClock,
+      hangUp: () => {
+        this.#pickUp?.({ ringSeconds: 0, outcome: "busy" });
+        offer.hangUp();
+      },
+      press: offer.press,
+    };
+    let picked = false;
+    this.#pickUp = (callee) => {
+      this.#pickUp = undefined;
+      picked = callee.outcome === undefined;
+      if (picked) this.#tell({ type: "picked-up" });
+      resolve({ talkSeconds: LONGEST_TALK, ...callee });
+    };
+    offer.over.addEventListener("abort", () => {
+      const seconds = picked ? Math.round((Date.now() - answeredAt) / 1000) : 0;
+      this.#end({
+        status: "completed",
+        reached: picked ? "were called" : "missed a call",
+        seconds,
+      });
+    }, { once: true });
+    this.#tell({ type: "rings", from: offer.from, timeout: offer.timeout });
+    return promise;
+  }
+
+  onTalk(): Callee {
+    this.#isTalking = true;
+    this.#tell({ type: "talk" });
+    return { talkSeconds: LONGEST_TALK };
+  }
+
+  onHear({ nth, text, audio, language, gathering }: Heard): Promise<Input | undefined> {
+    return this.#ask({ ask: "hear", nth, text, audio, language, gathering });
+  }
+
+  onGather({ gather }: Parameters<Telephone["onGather"]>[0]): Promise<Input> {
+    const { dtmf, speech, timeout, numDigits } = gather;
+    this.#listening = { timeout, numDigits };
+    const answer = this.#ask<Input>({
+      ask: "gather",
+      dtmf,
+      speech,
+      timeout,
+      language: gather.language,
+    });
+    this.#silentAfter(timeout);
+    return answer;
+  }
+
+  /** A number that no telephone holds. */
+  onDial({ number, dial: { timeout } }: { number: string; dial: { timeout: number } }) {
+    const answer = this.#ask<Callee>({ ask: "dial", number, timeout });
+    this.#timer = setTimeout(() => this.#play("ignore"), timeout * 1000);
+    return answer;
+  }
+
+  onRecord({ record }: Parameters<NonNullable<Telephone["onRecord"]>>[0]) {
+    const { maxLength, finishOnKey, playBeep } = record;
+    return this.#ask<Message | "silence">({ ask: "record", maxLength, finishOnKey, playBeep });
+  }
+
+  // ---- the person ------------------------------------------------------------------------------
+
+  #call(from: string, to: string): void {
+    let call: (PlacedCall & { clock: LiveClock }) | undefined;
+    let hasHungUp = false;
+    const nothing = { skip() {}, waited() {} } as unknown as LiveClock;
+    this.#part = { clock: nothing, hangUp: () => hasHungUp = true, press() {} };
+    this.#switchboard.call(this, from, to).then((placed) => {
+      call = placed;
+      this.#part = call;
+      if (hasHungUp) call.hangUp();
+      const { callSid, startedAt } = call.record;
+      this.#tell({ type: "call", callSid, from, to, startedAt });
+      return call.done.then((record) => this.#end(summary(record)));
+    }).catch((error) => this.#end({ status: "failed", reached: String(error), seconds: 0 }));
+  }
 
   #ask<T>(question: Question): Promise<T> {
     this.#question = question;
@@ -250,7 +363,7 @@ class PhoneLine {
   }
 
   #staySilent(): void {
-    this.#clock.waited(Math.min(this.#listening.timeout * 1000, this.#elapsed()));
+    this.#part?.clock.waited(Math.min(this.#listening.timeout * 1000, this.#elapsed()));
     this.#reply("silence");
   }
 
@@ -261,10 +374,7 @@ class PhoneLine {
 
   #press(key: string): void {
     if (!/^[0-9*#]$/.test(key)) return;
-    if (this.#callee !== undefined && key === "*") {
-      this.#callee.endedBy = "star";
-      return this.#clock.skip();
-    }
+    if (this.#isTalking) return this.#part?.press(key);
     if (!this.#listens()) return this.#tell({ type: "lost", what: key });
     this.#digits += key;
     this.#tell({ type: "pressed", digits: this.#digits });
@@ -273,41 +383,23 @@ class PhoneLine {
     if (key === "#" || this.#digits.length === numDigits) return this.#reply(answer);
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.#clock.waited(timeout * 1000);
+      this.#part?.clock.waited(timeout * 1000);
       this.#reply(answer);
     }, timeout * 1000);
   }
 
-  #pickUp(does: "answer" | "machine" | "decline" | "ignore") {
-    const ringSeconds = this.#elapsed() / 1000;
-    this.#clock.waited(this.#elapsed());
-    if (does === "answer" || does === "machine") {
-      const talk = { talkSeconds: LONGEST_TALK, endedBy: "callee" as const };
-      // A voicemail box presses no key to accept the call.
-      const presses = does === "machine" ? "" : "1";
-      const callee = { outcome: "answered" as const, ringSeconds, presses, ...talk };
-      this.#reply(callee);
-      return callee;
-    }
-    this.#reply({ outcome: does === "decline" ? "busy" : "no-answer", ringSeconds });
-    return undefined;
-  }
-
-  #happens(event: CallEvent): void {
-    if (event.kind === "gather") this.#listening = event;
-    if (event.kind === "dialled") this.#callee = undefined;
-    if (event.kind === "recorded" && event.seconds > 0) {
-      const audio = event.source === "RecordVerb" ? this.#audio : undefined;
-      this.#recordings.keep(event.sid, audio ?? sampleMessage(event.seconds)).catch((error) =>
-        this.#tell({ type: "problem", text: `The recording was not kept: ${error.message}` })
-      );
-    }
-    this.#tell({ type: "event", event });
+  /** What becomes of a number that no telephone holds. @returns the person who is talked to then. */
+  #play(does: Rule): Callee | undefined {
+    const callee = { ...RULES[does], ringSeconds: 0, talkSeconds: LONGEST_TALK };
+    this.#reply(callee);
+    return does === "answer" || does === "machine" ? callee : undefined;
   }
 
   #end(outcome: Outcome): void {
-    this.isOver = true;
     clearTimeout(this.#timer);
+    this.#part = undefined;
+    this.#pickUp = undefined;
+    this.#isTalking = false;
     this.#question = undefined;
     this.#callee = undefined;
     this.#tell({ type: "over", outcome });
@@ -345,8 +437,8 @@ function shown(webhook: Webhook) {
   return { kind, method, path, attempt, status, ms, failure, params, twiml };
 }
 
-/** A message of the page in the form above; undefined for any other. */
-function parse(data: unknown): FromPage | undefined {
+/** A message in the form above; undefined for any other. */
+function parse(data: unknown): FromTelephone | undefined {
   let message: Record<string, unknown>;
   try {
     message = JSON.parse(String(data));
@@ -362,12 +454,16 @@ function parse(data: unknown): FromPage | undefined {
         strings("from", "to") && /^(\+[1-9]\d{1,14}|anonymous)$/.test(`${message["from"]}`) &&
         /^\+[1-9]\d{1,14}$/.test(`${message["to"]}`),
     ],
+    ["on", () => strings("number") && /^\+[1-9]\d{1,14}$/.test(`${message["number"]}`)],
+    ["rule", () => message["does"] === "person" || isRule(message["does"])],
+    ["pick-up", () => true],
+    ["decline", () => true],
     ["heard", () => typeof message["nth"] === "number"],
     ["key", () => strings("key")],
     ["speech", () => strings("text")],
     ["speaking", () => true],
     ["quiet", () => true],
-    ["callee", () => ["answer", "machine", "decline", "ignore"].includes(`${message["does"]}`)],
+    ["callee", () => isRule(message["does"])],
     ["callee-hangup", () => true],
     ["message", () =>
       Number.isFinite(message["seconds"]) && strings("transcript") &&
@@ -376,5 +472,9 @@ function parse(data: unknown): FromPage | undefined {
     ["silence", () => true],
     ["hangup", () => true],
   ]).get(message["type"]);
-  return isWhole?.() ? message as unknown as FromPage : undefined;
+  return isWhole?.() ? message as unknown as FromTelephone : undefined;
+}
+
+function isRule(does: unknown): does is Rule {
+  return typeof does === "string" && Object.hasOwn(RULES, does);
 }

@@ -1,5 +1,5 @@
 import { join } from "@std/path/join.js";
-import { wav } from "./wav.ts";
+import { wav } from "../../supabase/functions/_shared/wav.ts";
 
 /** What browsers record, and what we make ourselves: the extension of each type's file. */
 const TYPES: Readonly<Record<string, string>> = {

@@ -9,10 +9,10 @@ import { join } from "@std/path/join.js";
 import { localLines } from "../phone/lines.ts";
 import { ranged } from "../ranges.ts";
 import { promptUrl } from "../../supabase/functions/_shared/flows/prompt_audio.ts";
-import { Simulator } from "../phone/mod.ts";
+import type { TwilioApi } from "../local/twilio_api.ts";
 import { Operator } from "./operator.ts";
 import { servePhone } from "./phone_line.ts";
-import { Recordings } from "./recordings.ts";
+import { Switchboard } from "./switchboard.ts";
 
 export interface StudioOptions {
   /** Where `/functions/v1/...` is served; without a trailing slash. */
@@ -22,6 +22,8 @@ export interface StudioOptions {
   readonly dataDir: string;
   /** The settings of the functions: their Twilio auth token, and their public address. */
   readonly env: Readonly<Record<string, string>>;
+  /** Gives the stand-in for Twilio's REST API the telephones that it rings. */
+  readonly connect?: TwilioApi["connectAll"] | undefined;
 }
 
 /** The pages, answering requests. */
@@ -56,10 +58,12 @@ const SECURITY = {
   "cache-control": "no-store",
 };
 
-export function createConsole({ apiUrl, databaseUrl, dataDir, env }: StudioOptions): Studio {
+export function createConsole(options: StudioOptions): Studio {
+  const { apiUrl, databaseUrl, dataDir, env, connect } = options;
   const functionsUrl = `${apiUrl}/functions/v1`;
-  const publicUrl = (env["PUBLIC_FUNCTIONS_URL"] || functionsUrl).replace(/\/+$/, "");
-  const recordings = new Recordings(join(dataDir, "recordings"));
+  const switchboard = new Switchboard({ apiUrl, dataDir, env });
+  const { recordings } = switchboard;
+  connect?.(({ sid, auth_token }) => switchboard.account(sid, auth_token));
   const operator = new Operator({
     databaseUrl,
     healthUrl: `${functionsUrl}/voice-health`,
@@ -68,25 +72,6 @@ export function createConsole({ apiUrl, databaseUrl, dataDir, env }: StudioOptio
   /** Ends what a request may keep open. */
   const open = new Set<() => void>();
 
-  const simulator = async (to: string) => {
-    const line = (await localLines(dataDir)).find(({ number }) => number === to);
-    return new Simulator({
-      voiceUrl: `${publicUrl}/voice-frontdoor`,
-      statusCallback: `${publicUrl}/voice-status#rc=4&rp=5xx,ct,rt`,
-      fallbackUrl: `${publicUrl}/voice-voicemail`,
-      authToken: env["TWILIO_AUTH_TOKEN"] ?? "",
-      ...(env["TWILIO_ACCOUNT_SID"] && { accountSid: env["TWILIO_ACCOUNT_SID"] }),
-      ...line,
-      // A person who skips a wait is ahead of the line's own time.
-      timestamps: true,
-      // A prompt takes as long as the page needs to speak it.
-      msPerCharacter: 0,
-      // Signatures cover the public address, which need not lead here.
-      fetch: (url, init) =>
-        fetch(url.startsWith(publicUrl) ? functionsUrl + url.slice(publicUrl.length) : url, init),
-    });
-  };
-
   function phone(request: Request): Response {
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
       return text(426, "This is the phone's WebSocket", { upgrade: "websocket" });
@@ -94,7 +79,7 @@ export function createConsole({ apiUrl, databaseUrl, dataDir, env }: StudioOptio
     const { socket, response } = Deno.upgradeWebSocket(request);
     const end = () => socket.close();
     socket.addEventListener("open", () => open.add(end));
-    servePhone(socket, simulator, recordings);
+    servePhone(socket, switchboard);
     socket.addEventListener("close", () => open.delete(end));
     return response;
   }

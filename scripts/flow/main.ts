@@ -28,6 +28,8 @@ Without a server:
     --caller <number>     who calls
     --returning           the caller has called before
     --no-answer           no telephone that rings is answered
+    --people refuse       what happens where key 1 accepts a call: accept (default), refuse or mailbox
+    --withheld            the caller shows no number: no call back can be promised
     --all                 every way through the flow instead, the longest first
   npx -y deno@2.9.6 task flow import FILE --zone America/Edmonton
                           a Twilio Studio flow as one of ours, and what is otherwise here
@@ -85,6 +87,8 @@ const VERBS = {
       caller: E164,
       returning: FLAG,
       "no-answer": FLAG,
+      people: textThat("be accept, refuse or mailbox", /^(accept|refuse|mailbox)$/),
+      withheld: FLAG,
       all: FLAG,
       json: FLAG,
     },

@@ -22,6 +22,8 @@ export const tryOut: Verb<{
   caller?: string;
   returning?: boolean;
   "no-answer"?: boolean;
+  people?: "accept" | "refuse" | "mailbox";
+  withheld?: boolean;
   all?: boolean;
   json?: boolean;
 }> = async ([file = ""], options, { env, print }) => {
@@ -46,6 +48,8 @@ export const tryOut: Verb<{
     caller: options.caller,
     returning: options.returning,
     no_answer: options["no-answer"],
+    people: options.people,
+    withheld: options.withheld,
   });
   if (options.json) print(JSON.stringify(walked, null, 2));
   else {
@@ -59,6 +63,12 @@ export const tryOut: Verb<{
   return 0;
 };
 
+const RESULTS = {
+  answered: "answered",
+  refused: "answered, and not accepted by key 1",
+  no_answer: "nobody answers",
+};
+
 function textOf(happening: Happening): string {
   switch (happening.kind) {
     case "hears":
@@ -70,12 +80,13 @@ function textOf(happening: Happening): string {
     case "silence":
       return "  > says nothing";
     case "rings": {
-      const { numbers, seconds, answered, recorded } = happening;
-      const result = answered ? "answered" : "nobody answers";
-      return `  ~ ${numbers.join(", ")} rings for ${seconds} s: ${result}${
-        answered && recorded ? ", recorded" : ""
+      const { numbers, seconds, result, recorded } = happening;
+      return `  ~ ${numbers.join(", ")} rings for ${seconds} s: ${RESULTS[result]}${
+        recorded ? ", recorded" : ""
       }`;
     }
+    case "holds":
+      return `  ~ holds, first in line for ${happening.queue}`;
     case "message":
       return "  > leaves a message";
     case "end":

@@ -1,3 +1,4 @@
+import { statfsSync } from "node:fs";
 import { delay } from "@std/async/delay.js";
 import { dirname } from "@std/path/dirname.js";
 import { join } from "@std/path/join.js";
@@ -20,7 +21,7 @@ export interface ClusterOptions {
   readonly dataDir?: string;
   /** On 127.0.0.1; 0: any free port. */
   readonly port: number;
-  /** False: faster and lost with a crash, for tests. Default true. */
+  /** False: faster, in memory where there is room, and lost with a crash: for tests. Default true. */
   readonly durable?: boolean;
   /** Starts PostgreSQL again when it ends by itself. Default false. */
   readonly revive?: boolean;
@@ -82,6 +83,20 @@ const END = `
   if runs "$1"; then kill -QUIT "$pid"; kill -CONT "$pid"; fi
   if [ -n "$2" ]; then for _ in 1 2 3 4 5; do rm -rf "$1" && exit; sleep 0.2; done; fi`;
 
+/** Room that a test run's databases may take, in bytes. */
+const MEMORY_BYTES = 4 * 2 ** 30;
+
+/** Linux's file system in memory, where a database is cloned ten times as fast; undefined: there is none, or too small. */
+function memoryDir(): string | undefined {
+  const dir = "/dev/shm";
+  try {
+    const { bavail, bsize } = statfsSync(dir);
+    return bavail * bsize >= MEMORY_BYTES ? dir : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Starts the embedded PostgreSQL 17 on a data directory, making the cluster the first time.
  *
@@ -93,7 +108,9 @@ const END = `
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { dataDir: given, durable = true, revive = false, log = () => {} } = options;
   const dataDir = given === undefined
-    ? await Deno.realPath(await Deno.makeTempDir({ prefix: "tradeline-" }))
+    ? await Deno.realPath(
+      await Deno.makeTempDir({ prefix: "tradeline-", dir: durable ? undefined : memoryDir() }),
+    )
     : await makeDataDir(resolve(given));
   const lock = await lockDataDir(dataDir);
   // Only now, as until then the directory may be another's.

@@ -101,3 +101,67 @@ begin
   end if;
 end;
 $$;
+
+-- Of Supabase Auth's tables: what the schema reads, and what the local stand-in keeps (scripts/local/auth_api.ts).
+-- Source: https://github.com/supabase/auth/tree/master/migrations
+do $$
+begin
+  if to_regclass('auth.users') is null then
+    create table auth.users (
+      id uuid primary key default gen_random_uuid(),
+      email varchar(255) unique,
+      encrypted_password varchar(255),
+      email_confirmed_at timestamptz,
+      invited_at timestamptz,
+      last_sign_in_at timestamptz,
+      raw_app_meta_data jsonb not null default '{"provider": "email", "providers": ["email"]}',
+      raw_user_meta_data jsonb not null default '{}',
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now()
+    );
+    create table auth.sessions (
+      id uuid primary key default gen_random_uuid(),
+      user_id uuid not null references auth.users (id) on delete cascade,
+      aal text not null default 'aal1',
+      amr jsonb not null default '[]',
+      created_at timestamptz not null default now()
+    );
+    create table auth.refresh_tokens (
+      id bigint generated always as identity primary key,
+      token varchar(255) not null unique,
+      session_id uuid not null references auth.sessions (id) on delete cascade,
+      -- The one that it was exchanged for.
+      parent varchar(255),
+      revoked boolean not null default false,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now()
+    );
+    create table auth.one_time_tokens (
+      token_hash text primary key,
+      user_id uuid not null references auth.users (id) on delete cascade,
+      token_type text not null,
+      -- Of the PKCE flow: the hash of the verifier that the asking browser keeps.
+      code_challenge text,
+      created_at timestamptz not null default now()
+    );
+    create table auth.mfa_factors (
+      id uuid primary key default gen_random_uuid(),
+      user_id uuid not null references auth.users (id) on delete cascade,
+      friendly_name text,
+      factor_type text not null default 'totp',
+      status text not null default 'unverified',
+      secret text not null,
+      last_counter bigint,
+      created_at timestamptz not null default now(),
+      updated_at timestamptz not null default now()
+    );
+    create table auth.mfa_challenges (
+      id uuid primary key default gen_random_uuid(),
+      factor_id uuid not null references auth.mfa_factors (id) on delete cascade,
+      created_at timestamptz not null default now()
+    );
+    grant all on all tables in schema auth to postgres;
+    grant all on all sequences in schema auth to postgres;
+  end if;
+end;
+$$;

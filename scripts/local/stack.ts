@@ -18,6 +18,7 @@ import { assertPortFree, startCluster, StartError } from "./postgres.ts";
 import { JOBS, startSchedule } from "./schedule.ts";
 import { type Admission, isLoopback, serve } from "./serve.ts";
 import { createStorageApi } from "./storage_api.ts";
+import type { TwilioApi } from "./twilio_api.ts";
 
 export const ROOT = fromFileUrl(new URL("../..", import.meta.url));
 
@@ -59,6 +60,8 @@ export interface Running {
   readonly dataDir: string;
   /** The environment that the functions see, local defaults included. */
   readonly env: Readonly<Record<string, string>>;
+  /** Gives the stand-in for Twilio's REST API its telephones; undefined where another Twilio is set. */
+  readonly connect: TwilioApi["connectAll"] | undefined;
 }
 
 /** The whole system, running. */
@@ -190,7 +193,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       closers.push(startSchedule(JOBS, `${api.url}/functions/v1`, token!, log));
     }
 
-    const running = { apiUrl: api.url, databaseUrl: cluster.url(), dataDir, env };
+    const connect = twilio?.connectAll;
+    const running = { apiUrl: api.url, databaseUrl: cluster.url(), dataDir, env, connect };
     let uiUrl: string | undefined;
     if (options.ui) {
       const pages = options.ui(running);

@@ -95,6 +95,8 @@ export interface TwilioApi {
   rotateToken(accountSid: string): string;
   /** The account's calls and messages go through this simulator from now on. */
   connect(accountSid: string, simulator: Simulator): void;
+  /** As `connect`, for each account that has none when it is first asked. */
+  connectAll(simulatorOf: (account: TwilioAccount) => Simulator): void;
   /** A person texts one of the account's numbers. @returns what Twilio answers by itself. */
   text(accountSid: string, text: Text): string | undefined;
   /** Makes numbers unavailable, as when another customer buys them. */
@@ -221,6 +223,7 @@ export function startTwilioApi(options: TwilioApiOptions): TwilioApi {
       return account.auth_token = newSid("");
     },
     connect: (accountSid, simulator) => state.connect(accountSid, simulator),
+    connectAll: (simulatorOf) => void (state.simulatorOf = simulatorOf),
     text(accountSid, text) {
       const messages = state.messages.get(accountSid);
       if (messages === undefined) {
@@ -248,11 +251,16 @@ export function startTwilioApi(options: TwilioApiOptions): TwilioApi {
 
 /** The stand-in of `task start`: it knows its accounts and numbers again the next time. */
 export function startLocalTwilio(accountSid: string, authToken: string, dataDir: string) {
-  const { url, stop } = startTwilioApi({ accountSid, authToken, file: `${dataDir}/twilio.json` });
+  const { url, stop, connectAll } = startTwilioApi({
+    accountSid,
+    authToken,
+    file: `${dataDir}/twilio.json`,
+  });
   const address = `${dataDir}/${TWILIO_URL_FILE}`;
   Deno.writeTextFileSync(address, `${url}\n`);
   return {
     env: { TWILIO_ACCOUNT_SID: accountSid, TWILIO_API_URL: url },
+    connectAll,
     async stop() {
       Deno.removeSync(address);
       await stop();
@@ -292,6 +300,8 @@ class State {
   #soldOut: ((number: string) => boolean)[] = [];
   readonly #calls = new Map<string, AccountCalls>();
   readonly messages = new Map<string, AccountMessages>();
+  /** Whose telephones ring for an account that was not connected by itself. */
+  simulatorOf: ((account: TwilioAccount) => Simulator) | undefined;
   /** How many lists leave out what is made now. */
   listedAfter = 0;
   readonly #unlisted = new Map<string, number>();
@@ -360,6 +370,9 @@ class State {
     }
     if (account.status !== "active" && method !== "GET") {
       return failure(403, 20005, "Account not active");
+    }
+    if (this.simulatorOf !== undefined && !this.#calls.has(account.sid)) {
+      this.connect(account.sid, this.simulatorOf(account));
     }
     switch (collection) {
       case "AvailablePhoneNumbers":

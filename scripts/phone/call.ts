@@ -5,7 +5,7 @@ import {
   type EndedBy,
   STATUS_OF_EVENT,
 } from "./call_record.ts";
-import type { Callee, DialOffer, Telephone } from "./caller.ts";
+import type { Callee, DialOffer, RingOffer, Telephone } from "./caller.ts";
 import type { Clock } from "./clock.ts";
 import type { Exchange, Live } from "./exchange.ts";
 import {
@@ -42,6 +42,7 @@ export interface CallSetup {
   readonly random: Random;
   readonly delivery: Delivery;
   readonly callees: (offer: DialOffer) => Callee | undefined;
+  readonly telephones: (offer: RingOffer) => Telephone | undefined;
   readonly duplicateSteps: number;
   readonly actionAfterHangUp: boolean;
   readonly msPerCharacter: number;
@@ -68,6 +69,7 @@ export class Call implements Live {
   /** Interruptions that are not acted upon yet; the first is the scope's. */
   #pending: Interruption[] = [];
   readonly #over = new AbortController();
+  #onStar: (() => void) | undefined;
   #answeredAt: Date | undefined;
   #sequence = 0;
 
@@ -183,6 +185,34 @@ export class Call implements Live {
     this.interrupt(new CallerHungUp(by));
   }
 
+  /** A key while two talk: a star may end the talk, where the `<Dial>` of this call says so. Others are lost. */
+  press(key: string): void {
+    const lost = key !== "*" || this.#onStar === undefined;
+    this.happens({ kind: "keys", digits: key, lost });
+    if (!lost) this.#onStar?.();
+  }
+
+  /**
+   * Two talk for so many seconds.
+   *
+   * @param star Whether the star of this call's person ends it.
+   * @param ended Ends it by its rejection.
+   * @returns whether the time has passed.
+   */
+  async talk(seconds: number, star: boolean, ended?: Promise<never>): Promise<boolean> {
+    const over = new AbortController();
+    const pressed = Promise.withResolvers<boolean>();
+    if (star) this.#onStar = () => pressed.resolve(false);
+    const time = this.pass(seconds * 1000, over.signal).then(() => true);
+    time.catch(() => {});
+    try {
+      return await Promise.race([time, pressed.promise, ...(ended ? [ended] : [])]);
+    } finally {
+      this.#onStar = undefined;
+      over.abort();
+    }
+  }
+
   /** The caller hangs up here. */
   leave(): never {
     this.hangUp();
@@ -191,9 +221,14 @@ export class Call implements Live {
 
   // ---- time ------------------------------------------------------------------------------------
 
-  /** Time passes on the line, unless the caller hangs up before. */
-  async pass(ms: number): Promise<void> {
-    await this.clock.sleep(ms, this.#scope.signal);
+  /**
+   * Time passes on the line, unless the caller hangs up before.
+   *
+   * @param signal Ends it too, and rejects with its reason.
+   */
+  async pass(ms: number, signal?: AbortSignal): Promise<void> {
+    const scope = this.#scope.signal;
+    await this.clock.sleep(ms, signal ? AbortSignal.any([scope, signal]) : scope);
   }
 
   /** Whole seconds. */

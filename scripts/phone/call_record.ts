@@ -57,6 +57,8 @@ export type CallHappening =
   | { readonly kind: "leg"; readonly sid: string; readonly number: string; status: CallStatus }
   /** Spoken to the called person before the connection; the caller did not hear it. */
   | { readonly kind: "whisper"; readonly sid: string; readonly text: string }
+  /** With the person of this number. */
+  | { readonly kind: "talking"; readonly number: string }
   | { readonly kind: "dialled"; readonly status: CallStatus; readonly talkSeconds: number }
   | {
     readonly kind: "record";

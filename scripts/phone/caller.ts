@@ -1,3 +1,4 @@
+import type { Clock } from "./clock.ts";
 import type { Dial, Gather, RecordVerb } from "./twiml.ts";
 
 /** One piece of speech or audio, as the caller hears it. */
@@ -54,7 +55,7 @@ export interface Callee {
   readonly endedBy?: "callee" | "caller" | "star";
 }
 
-/** A telephone that rings because the app asked for a call by REST. */
+/** A telephone that rings: for a call by REST, or as a number of a `<Dial>`. */
 export interface RingOffer {
   readonly callSid: string;
   readonly to: string;
@@ -62,11 +63,19 @@ export interface RingOffer {
   readonly from: string;
   /** Seconds that it rings at most. */
   readonly timeout: number;
+  /** The timeline of the call. */
+  readonly clock: Clock;
+  /** Aborted once it neither rings nor is connected any more. */
+  readonly over: AbortSignal;
+  /** The person hangs up now. */
+  hangUp(): void;
+  /** Presses a key while connected; only a call of its own listens, for `*`. */
+  press(key: string): void;
 }
 
 /** A person whom the app calls: what a caller is, once the telephone is picked up. */
 export interface Telephone extends Caller {
-  /** Default: answers after 4 s. */
+  /** Default: answers after 4 s. An answer that comes later counts from when it comes: leave `ringSeconds` 0 then. */
   onRing?(offer: RingOffer): Maybe<Callee>;
 }
 

@@ -1,18 +1,15 @@
 import type { Call } from "./call.ts";
 import type { CallStatus } from "./call_record.ts";
-import { Leg } from "./leg.ts";
+import { type Callee, personAt, type Telephone } from "./caller.ts";
+import { Leg, PersonHungUp } from "./leg.ts";
+import { gather } from "./gather.ts";
+import { play } from "./prompt.ts";
+import { letRing } from "./ringing.ts";
 import { Recording } from "./recording.ts";
 import type { Params } from "./signer.ts";
 import { fetchDocument } from "./document.ts";
 import { CallerHungUp, type DocumentRequest, Interruption } from "./interruption.ts";
-import {
-  type Dial,
-  type DialNumber,
-  type Prompt,
-  resolveUrl,
-  TwimlError,
-  type Verb,
-} from "./twiml.ts";
+import { type Dial, type DialNumber, resolveUrl, TwimlError, type Verb } from "./twiml.ts";
 
 /** Dials, connects the two, and reports the outcome to the action. */
 export async function dial(
@@ -33,37 +30,34 @@ export async function dial(
   });
   const nth = call.record.all("dial").length;
   const dialled = new DialledCall(call, verb, documentUrl);
-  const legOf = async (number: DialNumber) => {
-    const offer = { dial: verb, number: number.number, nth };
-    const reply = await call.ask((caller) => caller.onDial?.(offer));
-    const callee = reply === "hangup" ? { outcome: "no-answer" as const } : reply;
-    const leg = new Leg(call, {
-      number,
-      callee: accepted
-        ? callee ?? call.setup.callees(offer) ?? {}
-        : { outcome: "failed", ringSeconds: 0 },
-      callerId,
-      timeout: verb.timeout,
-      documentUrl,
-    });
-    return { leg, givesUp: reply === "hangup" };
+  const ringing = (number: DialNumber): Ringing => {
+    const leg = new Leg(call, { number, callerId, timeout: verb.timeout, documentUrl });
+    return {
+      leg,
+      async decide() {
+        if (!accepted) return { outcome: "failed", ringSeconds: 0 };
+        const telephone = call.setup.telephones(leg.offer);
+        this.telephone = telephone;
+        if (telephone) return await call.ask(() => telephone.onRing?.(leg.offer)) ?? {};
+        const offer = { dial: verb, number: number.number, nth };
+        const reply = await call.ask((caller) => caller.onDial?.(offer));
+        if (reply !== "hangup") return reply ?? call.setup.callees(offer) ?? {};
+        // The caller gives up while it rings.
+        call.pass(verb.timeout * 500).then(() => call.hangUp(), () => {});
+        return { outcome: "no-answer" };
+      },
+    };
   };
   try {
-    let winner: Leg | undefined;
+    let winner: Answered | undefined;
     for (const numbers of verb.sequential ? verb.numbers.map((one) => [one]) : [verb.numbers]) {
-      const legs: Leg[] = [];
-      let givesUp = false;
-      for (const number of numbers) {
-        // deno-lint-ignore no-await-in-loop -- a person answers one question after the other
-        const offered = await legOf(number);
-        legs.push(offered.leg);
-        givesUp ||= offered.givesUp;
-      }
       // deno-lint-ignore no-await-in-loop -- the next ones ring when these have failed
-      winner = await dialled.ring(legs, givesUp);
+      winner = await dialled.ring(numbers.map(ringing));
       if (winner !== undefined) break;
     }
-    if (winner !== undefined && await dialled.screen(winner)) await dialled.talk(winner);
+    if (winner !== undefined && await dialled.screen(winner)) {
+      await dialled.talk(winner.leg, winner.callee);
+    }
   } catch (error) {
     if (!(error instanceof Interruption)) throw error;
     dialled.end();
@@ -91,6 +85,20 @@ function isCallerId(callerId: string, { from, to }: { from: string; to: string }
 /** What a `<Number url>` may answer. Source: https://www.twilio.com/docs/voice/twiml/number#attributes-url */
 const WHISPERED: ReadonlySet<string> = new Set(["Say", "Play", "Pause", "Gather", "Hangup"]);
 
+/** A number that rings, and how it is found out what becomes of it. */
+interface Ringing {
+  readonly leg: Leg;
+  /** Whose it is; undefined: a person of data. */
+  telephone?: Telephone | undefined;
+  decide(): Promise<Callee>;
+}
+
+interface Answered {
+  readonly leg: Leg;
+  readonly callee: Callee;
+  readonly telephone: Telephone;
+}
+
 /** The progress of a `<Dial>`. */
 class DialledCall {
   readonly #call: Call;
@@ -109,58 +117,59 @@ class DialledCall {
   }
 
   /** Rings numbers at once until one answers, all have failed, or the caller gives up. */
-  async ring(legs: readonly Leg[], givesUp: boolean): Promise<Leg | undefined> {
-    this.#legs.push(...legs);
-    const winner = legs
-      .filter((leg) => leg.outcome === "answered")
-      .sort((one, other) => one.decidedAtMs - other.decidedAtMs)[0];
-    const moments: { atMs: number; happens: () => void }[] = [];
-    for (const leg of legs) {
-      moments.push({ atMs: 0, happens: () => leg.initiate() });
-      if (leg.outcome !== "busy" && leg.outcome !== "failed") {
-        const ring = () => {
-          leg.ring();
-          if (this.#verb.record.startsWith("record-from-ringing")) this.#startRecording();
-        };
-        moments.push({ atMs: Math.min(500, leg.decidedAtMs), happens: ring });
-      }
-      const { outcome } = leg;
-      // Numbers that answer later than another are canceled when those two talk.
-      if (outcome !== "answered") {
-        moments.push({ atMs: leg.decidedAtMs, happens: () => this.#endLeg(leg, outcome) });
-      }
+  async ring(all: readonly Ringing[]): Promise<Answered | undefined> {
+    const answered = Promise.withResolvers<Answered>();
+    const over = new AbortController();
+    for (const { leg } of all) {
+      this.#legs.push(leg);
+      leg.initiate();
     }
-    if (givesUp) {
-      moments.push({ atMs: this.#verb.timeout * 500, happens: () => this.#call.leave() });
-    }
-    let elapsedMs = 0;
-    for (const { atMs, happens } of moments.sort((one, other) => one.atMs - other.atMs)) {
-      if (winner && atMs > winner.decidedAtMs) break;
-      // deno-lint-ignore no-await-in-loop -- moments follow each other
-      await this.#call.pass(atMs - elapsedMs);
-      elapsedMs = atMs;
-      happens();
-    }
-    if (winner) await this.#call.pass(winner.decidedAtMs - elapsedMs);
-    return winner;
+    const rung = all.map(async (each) => {
+      const { leg } = each;
+      const onRinging = () => {
+        leg.ring();
+        if (this.#verb.record.startsWith("record-from-ringing")) this.#startRecording();
+      };
+      const { outcome, callee } = await letRing(
+        this.#call,
+        () => each.decide(),
+        this.#verb.timeout,
+        onRinging,
+        over.signal,
+      );
+      if (outcome !== "answered") return void this.#endLeg(leg, outcome);
+      answered.resolve({ leg, callee, telephone: each.telephone ?? personAt(callee) });
+      over.abort(new Error("Another telephone was answered"));
+    });
+    const none = Promise.allSettled(rung).then((results) => {
+      const failed = results.find(({ status }) => status === "rejected");
+      if (failed?.status === "rejected" && !over.signal.aborted) throw failed.reason;
+    });
+    // The caller who hangs up does not wait for what the others decide.
+    const winner = await this.#call.until(Promise.race([answered.promise, none]));
+    none.catch(() => {});
+    return winner ?? undefined;
   }
 
   /**
    * The first that answers ends the ringing of the others, and hears what its number's `url` says. @returns whether the two
    * are connected: a document that ends without a `<Hangup>` connects them; a failing one does not [?].
    */
-  async screen(leg: Leg): Promise<boolean> {
+  async screen({ leg, telephone }: Answered): Promise<boolean> {
     for (const other of this.#legs) if (other !== leg) this.#endLeg(other, "canceled");
-    leg.answer();
+    leg.answer(telephone);
     let asks = leg.screening;
-    while (asks !== undefined) {
-      // deno-lint-ignore no-await-in-loop -- one document leads to the next
-      const next = await this.#whisper(leg, asks);
-      if (next === "hangup") {
-        this.#endLeg(leg, "completed");
-        return false;
+    try {
+      while (asks !== undefined) {
+        // deno-lint-ignore no-await-in-loop -- one document leads to the next
+        const next = await this.#whisper(leg, asks);
+        if (next === "hangup") return leg.leave();
+        asks = next;
       }
-      asks = next;
+    } catch (error) {
+      if (!(error instanceof PersonHungUp)) throw error;
+      this.#endLeg(leg, "completed");
+      return false;
     }
     return true;
   }
@@ -178,28 +187,14 @@ class DialledCall {
       this.#call.happens({ kind: "error", code: error.code, message: error.message, url });
       return "hangup";
     }
-    const hear = async (prompt: Prompt) => {
-      if (prompt.verb === "Pause") return await this.#call.pass(prompt.length * 1000);
-      const text = prompt.verb === "Say" ? prompt.text : prompt.url;
-      this.#call.happens({ kind: "whisper", sid: leg.sid, text });
-      await this.#call.pass(text.length * this.#call.setup.msPerCharacter);
-    };
     for (const verb of verbs) {
       if (verb.verb === "Say" || verb.verb === "Play" || verb.verb === "Pause") {
         // deno-lint-ignore no-await-in-loop -- verbs follow each other
-        await hear(verb);
+        if (await play(leg, verb) === "hangup") return "hangup";
       } else if (verb.verb === "Gather") {
         // deno-lint-ignore no-await-in-loop
-        for (const prompt of verb.prompts) await hear(prompt);
-        const digits = (leg.callee.presses ?? "1").slice(0, verb.numDigits);
-        // deno-lint-ignore no-await-in-loop
-        await this.#call.pass((digits === "" ? verb.timeout : 1) * 1000);
-        if (digits === "" && !verb.actionOnEmptyResult) continue;
-        return {
-          url: resolveUrl(verb.action ?? url, url),
-          method: verb.method,
-          params: { ...leg.params, Digits: digits },
-        };
+        const next = await gather(leg, verb, url);
+        if (next !== "next") return { ...next, params: { ...leg.params, ...next.params } };
       } else {
         return "hangup";
       }
@@ -207,15 +202,23 @@ class DialledCall {
     return undefined;
   }
 
-  async talk(leg: Leg): Promise<void> {
+  async talk(leg: Leg, callee: Callee): Promise<void> {
     const { record, timeLimit, hangupOnStar } = this.#verb;
     this.#bridged = leg;
     this.#call.answer();
     if (record !== "do-not-record") this.#startRecording();
-    const seconds = leg.callee.talkSeconds ?? 20;
-    await this.#call.pass(Math.min(seconds, timeLimit) * 1000);
-    if (seconds > timeLimit) return;
-    const endedBy = leg.callee.endedBy ?? "callee";
+    let { talkSeconds = 20, endedBy = "callee" } = callee;
+    this.#call.happens({ kind: "talking", number: leg.record.to });
+    try {
+      ({ talkSeconds = talkSeconds, endedBy = endedBy } = await leg.ask((person) =>
+        person.onTalk?.()
+      ) ?? {});
+      await this.#call.talk(Math.min(talkSeconds, timeLimit), hangupOnStar, leg.hungUp);
+    } catch (error) {
+      if (!(error instanceof PersonHungUp)) throw error;
+      return;
+    }
+    if (talkSeconds > timeLimit) return;
     if (endedBy === "caller") this.#call.leave();
     if (endedBy === "star") this.#call.happens({ kind: "keys", digits: "*", lost: !hangupOnStar });
   }

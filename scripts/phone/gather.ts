@@ -1,12 +1,11 @@
-import type { Call } from "./call.ts";
 import type { Input, Pressed, Spoke } from "./caller.ts";
 import type { DocumentRequest } from "./interruption.ts";
-import { play } from "./prompt.ts";
+import { play, type Side } from "./prompt.ts";
 import { type Gather, resolveUrl } from "./twiml.ts";
 
 /** Plays the prompts and waits for keys or speech. What the caller gave goes to the action. */
 export async function gather(
-  call: Call,
+  call: Side,
   verb: Gather,
   documentUrl: string,
 ): Promise<DocumentRequest | "next"> {

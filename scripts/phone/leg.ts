@@ -1,7 +1,8 @@
 import { type Call, progressParams } from "./call.ts";
-import { type CallHappening, type CallStatus, STATUS_OF_EVENT } from "./call_record.ts";
-import type { Callee } from "./caller.ts";
+import { type CallHappening, CallRecord, type CallStatus, STATUS_OF_EVENT } from "./call_record.ts";
+import type { RingOffer, Telephone } from "./caller.ts";
 import type { DocumentRequest } from "./interruption.ts";
+import type { Side } from "./prompt.ts";
 import { newSid, type Params } from "./signer.ts";
 import { type DialNumber, type ProgressEvent, resolveUrl } from "./twiml.ts";
 
@@ -9,7 +10,6 @@ const OPEN: ReadonlySet<CallStatus> = new Set(["queued", "initiated", "ringing",
 
 export interface LegSetup {
   readonly number: DialNumber;
-  readonly callee: Callee;
   /** The number that shows on the callee's phone. */
   readonly callerId: string;
   /** Seconds that it rings at most. */
@@ -17,28 +17,89 @@ export interface LegSetup {
   readonly documentUrl: string;
 }
 
+/** The called person hangs up before the connection. */
+export class PersonHungUp extends Error {
+  override name = "PersonHungUp";
+}
+
 /** A number that a `<Dial>` rings: a child call of the caller's, with status callbacks of its own. */
-export class Leg {
+export class Leg implements Side {
   readonly sid = newSid("CA");
-  readonly callee: Callee;
-  /** What becomes of it, unless it is canceled before. */
-  readonly outcome: NonNullable<Callee["outcome"]>;
-  /** When that shows, from the beginning of the dial. */
-  readonly decidedAtMs: number;
+  /** Of what the called person alone hears. */
+  readonly record: CallRecord;
   readonly #call: Call;
   readonly #setup: LegSetup;
   readonly #happening: Extract<CallHappening, { kind: "leg" }>;
+  readonly #over = new AbortController();
+  readonly #hungUp = Promise.withResolvers<never>();
+  #telephone: Telephone = { onGather: () => "silence" };
   #sequence = 0;
   #answeredAt: Date | undefined;
 
   constructor(call: Call, setup: LegSetup) {
-    const { number, callee, timeout } = setup;
-    this.callee = callee;
-    ({ outcome: this.outcome, decidedAtMs: this.decidedAtMs } = outcomeOf(callee, timeout));
+    const { number: { number }, callerId } = setup;
     this.#call = call;
     this.#setup = setup;
-    this.#happening = { kind: "leg", sid: this.sid, number: number.number, status: "queued" };
+    this.#happening = { kind: "leg", sid: this.sid, number, status: "queued" };
+    this.record = new CallRecord(this.sid, callerId, number, call.clock.now());
+    this.#hungUp.promise.catch(() => {});
   }
+
+  /** What a telephone is told that rings. */
+  get offer(): RingOffer {
+    const { number: { number }, callerId, timeout } = this.#setup;
+    return {
+      callSid: this.sid,
+      to: number,
+      from: callerId,
+      timeout,
+      clock: this.#call.clock,
+      over: this.#over.signal,
+      hangUp: () => this.#hungUp.reject(new PersonHungUp("The called person hung up")),
+      // Source: https://www.twilio.com/docs/voice/twiml/dial#hangupOnStar: the calling side's key alone.
+      press: () => {},
+    };
+  }
+
+  /** Rejects with `PersonHungUp` when the called person does. */
+  get hungUp(): Promise<never> {
+    return this.#hungUp.promise;
+  }
+
+  // ---- the called person, who hears the document of the number ---------------------------------
+
+  get setup(): Side["setup"] {
+    return this.#call.setup;
+  }
+
+  get clock(): Side["clock"] {
+    return this.#call.clock;
+  }
+
+  /** The caller does not hear it. */
+  happens(happening: CallHappening): void {
+    this.record.transcript.push(Object.assign(happening, { atMs: 0 }));
+    if (happening.kind === "say" || happening.kind === "play") {
+      const text = happening.kind === "say" ? happening.text : happening.url;
+      this.#call.happens({ kind: "whisper", sid: this.sid, text });
+    } else if (happening.kind === "error") {
+      this.#call.happens(happening);
+    }
+  }
+
+  async ask<T>(question: (person: Telephone) => T | Promise<T>): Promise<T> {
+    return await Promise.race([this.#call.ask(() => question(this.#telephone)), this.hungUp]);
+  }
+
+  async pass(ms: number): Promise<void> {
+    await Promise.race([this.#call.pass(ms), this.hungUp]);
+  }
+
+  leave(): never {
+    throw new PersonHungUp("The called person hung up");
+  }
+
+  // ---- its course ------------------------------------------------------------------------------
 
   get status(): CallStatus {
     return this.#happening.status;
@@ -83,7 +144,8 @@ export class Leg {
     this.#progress("ringing");
   }
 
-  answer(): void {
+  answer(telephone: Telephone): void {
+    this.#telephone = telephone;
     this.#answeredAt = this.#call.clock.now();
     this.#progress("answered");
   }
@@ -97,6 +159,7 @@ export class Leg {
     if (!OPEN.has(this.status)) return false;
     this.#happening.status = status;
     this.#report("completed", recording);
+    this.#over.abort();
     return true;
   }
 
@@ -120,23 +183,4 @@ export class Leg {
       },
     });
   }
-}
-
-/**
- * What becomes of a telephone that rings, and when that shows.
- *
- * @param timeout Seconds that it rings at most.
- */
-export function outcomeOf(callee: Callee, timeout: number): {
-  outcome: NonNullable<Callee["outcome"]>;
-  decidedAtMs: number;
-} {
-  const wished = callee.outcome ?? "answered";
-  const ringSeconds = callee.ringSeconds ??
-    (wished === "answered" ? 4 : wished === "no-answer" ? Infinity : 1);
-  const inTime = wished !== "no-answer" && ringSeconds < timeout;
-  return {
-    outcome: inTime ? wished : "no-answer",
-    decidedAtMs: Math.min(ringSeconds, timeout) * 1000,
-  };
 }

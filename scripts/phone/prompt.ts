@@ -2,19 +2,32 @@ import {
   PromptAudioError,
   readPromptAudio,
 } from "../../supabase/functions/_shared/flows/prompt_audio.ts";
-import type { Call } from "./call.ts";
-import type { CallHappening } from "./call_record.ts";
-import type { Heard, Pressed, Spoke } from "./caller.ts";
+import type { CallSetup } from "./call.ts";
+import type { CallHappening, CallRecord } from "./call_record.ts";
+import type { Heard, Pressed, Spoke, Telephone } from "./caller.ts";
+import type { Clock } from "./clock.ts";
 import type { Play, Prompt, Say } from "./twiml.ts";
 
+/** Who hears a document and answers it: a call, or the person whom a call dials. */
+export interface Side {
+  readonly setup: Pick<CallSetup, "voiceUrl" | "msPerCharacter" | "sender">;
+  readonly clock: Clock;
+  readonly record: Pick<CallRecord, "all">;
+  happens(happening: CallHappening): void;
+  ask<T>(question: (person: Telephone) => T | Promise<T>): Promise<T>;
+  pass(ms: number): Promise<void>;
+  /** Hangs up. */
+  leave(): never;
+}
+
 /**
- * Plays one prompt to the caller.
+ * Plays one prompt.
  *
  * @param listens Within a `<Gather>`: whether it takes this input, which then cuts the prompt short.
  * @returns What cut it short.
  */
 export async function play(
-  call: Call,
+  call: Side,
   prompt: Prompt,
   listens?: (input: Pressed | Spoke) => boolean,
 ): Promise<Pressed | Spoke | "hangup" | undefined> {
@@ -57,7 +70,7 @@ const UNKNOWN_MS = 3000;
  * Fetches what is to be played, and tells how long it lasts; undefined: there is nothing to hear, and the next verb follows
  * [?]. Files of elsewhere than the app are not fetched.
  */
-async function mediaMs(call: Call, { url, digits }: Play): Promise<number | undefined> {
+async function mediaMs(call: Side, { url, digits }: Play): Promise<number | undefined> {
   if (digits !== undefined) return digits.length * 200;
   const isOfApp = URL.canParse(url) && new URL(url).origin === new URL(call.setup.voiceUrl).origin;
   if (!isOfApp) return UNKNOWN_MS;
@@ -73,7 +86,7 @@ async function mediaMs(call: Call, { url, digits }: Play): Promise<number | unde
 }
 
 /** As it is kept in the transcript, and as the caller hears it. */
-function soundOf(call: Call, prompt: Say | Play, gathering: boolean, mediaMs: number): {
+function soundOf(call: Side, prompt: Say | Play, gathering: boolean, mediaMs: number): {
   happening: Extract<CallHappening, { kind: "say" | "play" }>;
   heard: Heard;
 } {

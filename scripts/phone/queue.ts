@@ -266,13 +266,14 @@ export async function dialQueue(
 async function talk(agent: Call, caller: Live, verb: Dial): Promise<void> {
   const { talkSeconds = 20, endedBy = "callee" } = await agent.ask((person) => person.onTalk?.()) ??
     {};
-  await agent.pass(Math.min(talkSeconds, verb.timeLimit) * 1000);
-  if (talkSeconds > verb.timeLimit) return;
+  const { hangupOnStar, timeLimit } = verb;
+  const isOver = await agent.talk(Math.min(talkSeconds, timeLimit), hangupOnStar);
+  if (!isOver || talkSeconds > timeLimit) return;
   if (endedBy === "callee") agent.leave();
   if (endedBy === "caller") {
     caller.hangUp();
     await agent.until(new Promise<never>(() => {}));
   }
-  agent.happens({ kind: "keys", digits: "*", lost: !verb.hangupOnStar });
-  if (!verb.hangupOnStar) await agent.pass((verb.timeLimit - talkSeconds) * 1000);
+  agent.happens({ kind: "keys", digits: "*", lost: !hangupOnStar });
+  if (!hangupOnStar) await agent.pass((timeLimit - talkSeconds) * 1000);
 }

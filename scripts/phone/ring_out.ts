@@ -1,7 +1,7 @@
 import type { Call } from "./call.ts";
 import { Interpreter } from "./interpreter.ts";
 import { CallerHungUp, type DocumentSource } from "./interruption.ts";
-import { outcomeOf } from "./leg.ts";
+import { letRing } from "./ringing.ts";
 
 export interface RingOut {
   /** Seconds that it rings at most. */
@@ -20,25 +20,30 @@ export async function ringOut(
   call.record.status = "queued";
   await call.pass(exchange.turn(accountSid, call.clock));
   call.progress("initiated");
-  const offer = { callSid: call.record.callSid, from, to, timeout };
-  const callee = await call.ask((person) => person.onRing?.(offer)) ?? {};
-  const { outcome, decidedAtMs } = outcomeOf(callee, timeout);
-  if (outcome === "answered" || outcome === "no-answer") {
-    const untilRinging = Math.min(500, decidedAtMs);
-    await call.pass(untilRinging);
-    call.progress("ringing");
-    await call.pass(decidedAtMs - untilRinging);
-  } else {
-    await call.pass(decidedAtMs);
-  }
-  if (outcome !== "answered") return call.end("caller", outcome);
-  call.answer();
   const over = new AbortController();
-  call.clock.sleep(timeLimit * 1000, over.signal).then(
-    () => call.interrupt(new CallerHungUp("app")),
-    () => {},
-  );
   try {
+    const offer = {
+      callSid: call.record.callSid,
+      from,
+      to,
+      timeout,
+      clock: call.clock,
+      over: over.signal,
+      hangUp: () => call.hangUp(),
+      press: (key: string) => call.press(key),
+    };
+    const { outcome } = await letRing(
+      call,
+      async () => await call.ask((person) => person.onRing?.(offer)) ?? {},
+      timeout,
+      () => call.progress("ringing"),
+    );
+    if (outcome !== "answered") return call.end("caller", outcome);
+    call.answer();
+    call.clock.sleep(timeLimit * 1000, over.signal).then(
+      () => call.interrupt(new CallerHungUp("app")),
+      () => {},
+    );
     await new Interpreter(call).run(document);
   } finally {
     over.abort();

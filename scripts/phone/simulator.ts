@@ -42,7 +42,7 @@ export interface SimulatorOptions {
   readonly seed?: number;
   /** How the people behind the dialled numbers behave when the caller's script leaves it open. */
   readonly callees?: Readonly<Record<string, Callee>> | ((offer: DialOffer) => Callee | undefined);
-  /** Who has the telephones that the app rings by REST. Default: `callees` by number. */
+  /** Who has the telephones that the app rings, by REST or with `<Dial>`. Default: as `callees` says. */
   readonly telephones?: (offer: RingOffer) => Telephone | undefined;
   /** Where calls meet: given to several simulators, they share queues. Default: one of its own. */
   readonly exchange?: Exchange;
@@ -59,6 +59,9 @@ export interface SimulatorOptions {
   readonly timestamps?: boolean;
   /** A call that asks for more documents than this goes round in circles. Default 100. */
   readonly maxSteps?: number;
+  /** Of calls that name no listeners of their own. */
+  readonly onEvent?: (event: CallEvent, record: CallRecord) => void;
+  readonly onWebhook?: (webhook: Webhook, record: CallRecord) => void;
 }
 
 export interface CallOptions {
@@ -107,6 +110,8 @@ export interface PlacedCall {
   readonly done: Promise<CallRecord>;
   /** The caller hangs up now. */
   hangUp(): void;
+  /** The caller presses a key while talking. */
+  press(key: string): void;
 }
 
 /**
@@ -216,7 +221,12 @@ export class Simulator {
     this.#unsettled.add(settled);
     const forget = () => void this.#unsettled.delete(settled);
     settled.then(forget, forget);
-    return { record: call.record, done, hangUp: () => call.hangUp() };
+    return {
+      record: call.record,
+      done,
+      hangUp: () => call.hangUp(),
+      press: (key) => call.press(key),
+    };
   }
 
   /** Waits until every call is over and each of its callbacks was delivered or given up. */
@@ -258,13 +268,14 @@ export class Simulator {
       random: seededRandom(this.#seed + 0x9e3779b9 * ++this.#calls),
       delivery: own.delivery ?? {},
       callees: typeof callees === "function" ? callees : ({ number }) => callees[number],
+      telephones: own.telephones ?? (() => undefined),
       duplicateSteps: own.duplicateSteps ?? 0,
       actionAfterHangUp: own.actionAfterHangUp ?? true,
       msPerCharacter: own.msPerCharacter ?? 60,
       maxSteps: own.maxSteps ?? 100,
       timestamps: own.timestamps ?? false,
-      onEvent: options.onEvent,
-      onWebhook: options.onWebhook,
+      onEvent: options.onEvent ?? own.onEvent,
+      onWebhook: options.onWebhook ?? own.onWebhook,
     };
   }
 }

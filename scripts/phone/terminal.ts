@@ -122,6 +122,7 @@ export function eventLine(event: CallEvent, paint: Paint): string | undefined {
     case "bridged":
       return line("connected", event.with);
     case "redirect":
+    case "talking":
       return undefined;
     case "reject":
       return line("rejects", event.reason);

@@ -13,7 +13,7 @@ const RELATIONS = `
 /** Each part of the catalog, and the query that describes it, one line an object. */
 const PARTS: Record<string, string> = {
   "Schemas": `
-    select format('create schema %I;', nspname) as line from pg_namespace where nspname in ('public', 'months') order by 1`,
+    select format('create schema %I;', nspname) as line from pg_namespace where nspname in ('public', 'months', 'private') order by 1`,
 
   "Types": `
     select format('create type %I as enum (%s);', t.typname,
@@ -55,7 +55,7 @@ const PARTS: Record<string, string> = {
 
   "Functions": `
     select pg_get_functiondef(oid) as line from pg_proc
-    where pronamespace = 'public'::regnamespace and prokind = 'f' order by proname, oid::regprocedure::text`,
+    where pronamespace in ('public'::regnamespace, to_regnamespace('private')) and prokind = 'f' order by proname, oid::regprocedure::text`,
 
   "Triggers": `
     select pg_get_triggerdef(oid) || case tgenabled when 'O' then '' else ' -- ' || tgenabled::text end || ';' as line
@@ -85,9 +85,9 @@ const PARTS: Record<string, string> = {
       union all
       -- Functions of event triggers cannot be called directly; a project with "automatic RLS" has rls_auto_enable().
       select 'function ' || oid::regprocedure, coalesce(proacl, acldefault('f', proowner)) from pg_proc
-      where pronamespace = 'public'::regnamespace and prorettype <> 'event_trigger'::regtype
+      where pronamespace in ('public'::regnamespace, to_regnamespace('private')) and prorettype <> 'event_trigger'::regtype
       union all
-      select 'schema ' || nspname, nspacl from pg_namespace where nspname in ('public', 'months')
+      select 'schema ' || nspname, nspacl from pg_namespace where nspname in ('public', 'months', 'private')
     ) as objects, aclexplode(acls) as acl
     where acl.grantee <> 'postgres'::regrole and (object <> 'schema public' or acl.grantee::regrole::text = 'monitoring')
     group by object, acl.grantee order by object, acl.grantee::regrole::text`,

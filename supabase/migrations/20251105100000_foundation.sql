@@ -1,4 +1,4 @@
--- The base of the schema: default privileges, the role monitoring, a domain and three functions.
+-- The base of the schema: default privileges, the role monitoring, a domain and a function.
 
 -- New tables, views and functions have no grants: each file grants what it needs. PostgreSQL's default would give
 -- functions to PUBLIC, and projects made before November 2026 grant tables by default.
@@ -24,24 +24,6 @@ grant usage on schema public to monitoring;
 -- ITU-T E.164: a plus sign and 2 to 15 digits, the first not 0.
 create domain public.e164 as text
   constraint e164_form check (value ~ '^\+[1-9][0-9]{1,14}$');
-
--- The organisation that a signed-in user acts for, from the token's app_metadata, which only the
--- service can write. Null for anybody else.
-create function public.current_org_id() returns uuid
-language sql stable set search_path = ''
-return nullif(
-  nullif(current_setting('request.jwt.claims', true), '')::jsonb -> 'app_metadata' ->> 'org_id', ''
-)::uuid;
-
--- Whether that user may change what is the organisation's.
-create function public.is_org_admin() returns boolean
-language sql stable set search_path = ''
-return coalesce(
-  nullif(current_setting('request.jwt.claims', true), '')::jsonb -> 'app_metadata' ->> 'role' in ('owner', 'admin'), false
-);
-
-grant execute on function public.current_org_id to authenticated, service_role, monitoring;
-grant execute on function public.is_org_admin to authenticated;
 
 -- Makes store_<table>(row, is_new), which inserts a whole row, or updates the one of its key. It lists the columns of the
 -- table: a migration that adds a column calls this again.

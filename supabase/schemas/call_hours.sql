@@ -45,11 +45,11 @@ create table public.call_hours (
 comment on table public.call_hours is 'The sums of the last 31 days'' calls, by hour and outcome, for each organisation and for all. It has no single call.';
 
 create index call_hours_all_idx on public.call_hours (hour) where scope = 'all';
-create index call_hours_org_idx on public.call_hours (org_id, hour) where scope = 'org';
+create index call_hours_org_idx on public.call_hours (coalesce(org_id, '00000000-0000-0000-0000-000000000000'), hour) where scope = 'org';
 
 alter table public.call_hours enable row level security;
 create policy call_hours_of_own_org on public.call_hours
-  for select to authenticated using (scope = 'org' and org_id = (select public.current_org_id()));
+  for select to authenticated using (scope = 'org' and coalesce(org_id, '00000000-0000-0000-0000-000000000000') = (select public.current_owner()));
 create policy call_hours_for_operators on public.call_hours for select to service_role, monitoring using (true);
 
 -- Counts the calls that began in a span: the definition of every column of call_hours.
@@ -105,7 +105,7 @@ returns table (
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
 declare
-  v_scope constant text := case when public.current_org_id() is null then 'all' else 'org' end;
+  v_scope constant text := case when public.current_owner() is null then 'all' else 'org' end;
 begin
   return query
   select

@@ -20,6 +20,10 @@ create table public.call_legs (
   bridged boolean,
   -- When the person accepted the call by key; null: not asked.
   accepted_at timestamptz,
+  -- Why the person who answered did not talk with the caller, or the ringing ended.
+  told text constraint call_legs_told_known check (told in ('declined', 'mailbox', 'caller_left', 'taken')),
+  -- What became of the caller whom this person transferred: see transfer_call.
+  transfer text constraint call_legs_transfer_known check (transfer in ('pending', 'accepted', 'returned', 'unanswered', 'caller_left')),
   ended_at timestamptz,
   connected_at timestamptz generated always as (
     case when bridged is not false then coalesce(accepted_at, answered_at) end
@@ -29,10 +33,10 @@ create table public.call_legs (
       when status is null then null
       when answered_at is null and status = 'busy' then 'busy'
       when answered_at is null and status = 'no-answer' then 'no_answer'
-      when answered_at is null and status = 'canceled' then 'canceled'
-      when answered_at is null and status = 'failed' then 'failed'
-      when bridged is false then 'not_connected'
-      else 'answered'
+      when answered_at is null and status = 'canceled' then coalesce(told, 'canceled')
+      when answered_at is null and status = 'failed' then 'unreachable'
+      when bridged is false then coalesce(told, 'caller_left')
+      else 'accepted'
     end
   ) stored,
   primary key (call_sid, leg_sid)
@@ -41,10 +45,12 @@ create table public.call_legs (
 with (fillfactor = 80);
 
 comment on table public.call_legs is 'One row a leg that a call dialled: the fold of its events, in any order.';
-comment on column public.call_legs.result is 'answered; not_connected: answered, but never connected with the caller; busy, no_answer, canceled, failed. Null while it lasts.';
+comment on column public.call_legs.result is 'accepted: on the line with the caller; declined: answered, and another key pressed; mailbox: answered, and no key pressed; caller_left: answered, and the caller had gone; taken: accepted after somebody else; busy, no_answer, unreachable; canceled: ended while it rang. Null while it lasts.';
 
 create index call_legs_dialled_at_idx on public.call_legs (dialled_at);
 create index call_legs_to_idx on public.call_legs (to_e164);
+-- Telephones that ring, or are in a talk.
+create index call_legs_open_idx on public.call_legs (to_e164) where status is null;
 
 alter table public.call_legs enable row level security;
 create policy call_legs_of_own_org on public.call_legs

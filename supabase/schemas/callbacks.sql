@@ -23,25 +23,28 @@ create table public.callbacks (
   -- Times that a telephone was dialled for it.
   tries smallint not null default 0,
   max_tries smallint not null default 5 constraint callbacks_max_tries_range check (max_tries between 1 and 20),
-  -- Not before.
+  -- Not before. From then on, and while its hours last, it is `ready`: a person who is free is dialled for it.
   due_at timestamptz not null default now(),
+  ready boolean not null default false,
   -- How the last try ended; of a failed one, why.
   why text constraint callbacks_why_length check (length(why) between 1 and 200),
   ended_at timestamptz,
   constraint callbacks_tries_range check (tries between 0 and max_tries),
-  constraint callbacks_ended_whole check ((ended_at is null) = (state = 'open'))
+  constraint callbacks_ended_whole check ((ended_at is null) = (state = 'open')),
+  constraint callbacks_ready_open check (state = 'open' or not ready)
 );
 
 comment on table public.callbacks is 'Promises to call back: one open one for a number and group.';
 
 create unique index callbacks_once on public.callbacks (owner, to_e164, group_name) where state = 'open';
-create index callbacks_due_idx on public.callbacks (owner, group_name, queued_at) where state = 'open';
+create index callbacks_ready_idx on public.callbacks (owner, group_name, queued_at, id) where ready;
+create index callbacks_due_idx on public.callbacks (due_at) where state = 'open' and not ready;
 create index callbacks_call_idx on public.callbacks (call_sid);
 create index callbacks_to_idx on public.callbacks (to_e164);
 
 alter table public.callbacks enable row level security;
 create policy callbacks_of_own_org on public.callbacks
-  for select to authenticated using (org_id = (select public.current_org_id()));
+  for select to authenticated using (owner = (select public.current_owner()));
 create policy callbacks_of_the_service on public.callbacks to service_role using (true) with check (true);
 
 -- Promises a call back, or finds that one is promised already. The caller's place in line counts from the time at which the
@@ -96,6 +99,7 @@ begin
       else 'open'
     end,
     ended_at = case when p_result in ('done', 'outcome_unknown') or k.tries >= k.max_tries then now() end,
+    ready = false,
     why = p_result,
     due_at = now() + (array['1 min', '5 min', '15 min', '1 h'])[least(greatest(k.tries, 1), 4)]::interval
   where k.id = p_id and k.state = 'open'

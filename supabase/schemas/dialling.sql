@@ -33,11 +33,16 @@ create table public.dial_attempts (
   -- The leg is to be ended: somebody else was first, or nobody waits any more.
   cancelled_at timestamptz,
   ended_at timestamptz,
-  -- answered: accepted by key; declined: answered, and not accepted, as by a mailbox; taken: accepted too late.
+  -- accepted: by key, and on the line with the caller; declined: answered, and another key pressed or hung up; mailbox:
+  -- answered, and no key pressed; taken: somebody else was first; caller_left: the caller had gone; unreachable: Twilio
+  -- could not, or did not want to; canceled: not dialled in time. caller_*: accepted, and the caller was not reached.
   result text constraint dial_attempts_result_known check (result in (
-    'answered', 'declined', 'taken', 'busy', 'no_answer', 'canceled', 'failed', 'refused', 'caller_busy', 'caller_no_answer',
-    'caller_failed'
+    'accepted', 'declined', 'mailbox', 'taken', 'caller_left', 'busy', 'no_answer', 'unreachable', 'canceled', 'caller_busy',
+    'caller_no_answer', 'caller_failed'
   )),
+  -- What became of the caller whom the person transferred: see transfer_call.
+  transfer text constraint dial_attempts_transfer_known
+    check (transfer in ('pending', 'accepted', 'returned', 'unanswered', 'caller_left')),
   constraint dial_attempts_whom check (
     (purpose = 'person') = (queue is not null) and (purpose = 'callback_person') = (callback_id is not null)
   ),
@@ -54,13 +59,14 @@ create unique index dial_attempts_one_a_callback on public.dial_attempts (callba
 create index dial_attempts_callback_idx on public.dial_attempts (callback_id);
 create index dial_attempts_person_idx on public.dial_attempts (person_id, decided_at);
 create index dial_attempts_idle_idx on public.dial_attempts (owner, to_e164, ended_at);
+create index dial_attempts_leg_idx on public.dial_attempts (leg_sid);
 create index dial_attempts_open_idx on public.dial_attempts (owner, queue, id) where ended_at is null;
 create index dial_attempts_call_idx on public.dial_attempts (call_sid);
 create index dial_attempts_decided_idx on public.dial_attempts (decided_at);
 
 alter table public.dial_attempts enable row level security;
 create policy dial_attempts_of_own_org on public.dial_attempts
-  for select to authenticated using (org_id = (select public.current_org_id()));
+  for select to authenticated using (owner = (select public.current_owner()));
 create policy dial_attempts_of_the_service on public.dial_attempts to service_role using (true) with check (true);
 
 -- Decisions about an owner's telephones take turns, until the end of the transaction. The call's own lock comes before it, and
@@ -73,199 +79,256 @@ begin
 end
 $$;
 
--- Those of the members whose telephones may ring now, the longest idle first. An own line is not dialled.
-create function public.free_members(p_org_id uuid, p_members text[])
+-- Those of the members whose telephones may ring now for a queue, the longest idle first: of p_phone, that telephone alone.
+-- An own line is not dialled.
+create function public.free_members(p_org_id uuid, p_queue text, p_members text[], p_phone text default null)
 returns table (phone text, person_id uuid, idle_since timestamptz)
 language plpgsql stable set search_path = ''
 as $$
+declare
+  v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
 begin
   return query
-  select m.phone, m.person_id, last.ended_at
-  from (
-    select distinct on (coalesce(p.phone, w.name)) coalesce(p.phone, w.name) as phone, p.id as person_id, w.nth
-    from unnest(p_members) with ordinality as w(name, nth)
-    left join public.people as p on p.handle = w.name and p.org_id is not distinct from p_org_id
-    where case when p.id is null then w.name like '+%' else public.person_available(p) end
-    order by coalesce(p.phone, w.name), w.nth
-  ) as m
-  left join lateral (
-    select max(a.ended_at) as ended_at, max(a.ended_at) filter (
-      where a.result in ('declined', 'busy', 'no_answer', 'failed', 'refused')
-    ) as in_vain_at
-    from public.dial_attempts as a
-    where a.owner = coalesce(p_org_id, '00000000-0000-0000-0000-000000000000') and a.to_e164 = m.phone
-      and a.ended_at > now() - interval '1 day'
-  ) as last on true
-  where not exists (
-      select from public.dial_attempts as a
-      where a.owner = coalesce(p_org_id, '00000000-0000-0000-0000-000000000000') and a.to_e164 = m.phone
-        and a.ended_at is null
+  with idle as materialized (
+    select m.* from (
+      select distinct on (coalesce(p.phone, w.name)) coalesce(p.phone, w.name) as phone, p.id as person_id, w.nth
+      from unnest(p_members) with ordinality as w(name, nth)
+      left join public.people as p on p.handle = w.name and p.org_id is not distinct from p_org_id
+      where (p_phone is null or coalesce(p.phone, w.name) = p_phone)
+        and case when p.id is null then w.name like '+%' else public.person_available(p) end
+      order by coalesce(p.phone, w.name), w.nth
+    ) as m
+    where not exists (
+      select from public.dial_attempts as a where a.owner = v_owner and a.to_e164 = m.phone and a.ended_at is null
     )
-    -- A telephone that rang in vain has a rest.
-    and coalesce(last.in_vain_at < clock_timestamp() - interval '20 seconds', true)
+  )
+  select m.phone, m.person_id, last.ended_at
+  from idle as m
+  left join lateral (
+    select a.ended_at, a.queue, a.result from public.dial_attempts as a
+    where a.owner = v_owner and a.to_e164 = m.phone and a.ended_at is not null
+    order by a.ended_at desc limit 1
+  ) as last on true
+  -- A telephone that rang in vain has a rest.
+  where not coalesce(
+      last.queue = p_queue and last.ended_at > clock_timestamp() - interval '20 seconds'
+        and last.result in ('declined', 'mailbox', 'busy', 'no_answer', 'unreachable'),
+      false
+    )
     -- Rung by a plain <Dial>, or in such a talk.
     and not exists (
       select from public.call_legs as l
       join public.call_logs as c on c.call_sid = l.call_sid and c.disposition is null
       where l.to_e164 = m.phone and l.status is null and l.dialled_at > now() - interval '4 hours'
         and c.org_id is not distinct from p_org_id
+        and not exists (select from public.dial_attempts as a where a.leg_sid = l.leg_sid)
     )
-    and public.own_lines(array[m.phone]) = '[]'
+    and not public.own_lines(array(select i.phone from idle as i)) ? m.phone
   order by last.ended_at nulls first, m.nth;
 end
 $$;
 
 -- Decides whom to dial for a queue: as many free members as callers wait whom nobody is being rung for, in the order of
--- arrival, promises to call back among them; for a queue of one caller's own, all free members. Returns how many.
-create function public.dispatch_queue(p_org_id uuid, p_queue text) returns integer
+-- arrival, promises to call back among them; for a queue of one caller's own, all free members. p_phone: this telephone
+-- alone, which is free again. Returns how many.
+create function public.dispatch_queue(p_org_id uuid, p_queue text, p_phone text default null) returns integer
 language plpgsql volatile set search_path = ''
 as $$
 declare
   v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
+  v_own public.queue_entries;
   v_members text[];
+  v_ringing integer;
   v_made uuid[];
 begin
-  perform public.lock_dialling(p_org_id);
   -- The newest version's members count.
   select d.members into v_members from (
     (
       select e.members, e.queued_at from public.queue_entries as e
       where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
-      order by e.queued_at desc limit 1
+      order by e.queued_at desc, e.id desc limit 1
     )
     union all
     (
       select k.members, k.queued_at from public.callbacks as k
-      where k.owner = v_owner and k.group_name = p_queue and k.state = 'open' and k.due_at <= now()
-      order by k.queued_at desc limit 1
+      where k.owner = v_owner and k.group_name = p_queue and k.ready
+      order by k.queued_at desc, k.id desc limit 1
     )
   ) as d order by d.queued_at desc limit 1;
+  -- Looked at before the lock, so that those who wait for a busy queue do not wait for each other.
   if v_members is null then
     return 0;
-  end if;
-
-  with free as materialized (
-    select f.*, row_number() over () as turn from public.free_members(p_org_id, v_members) as f
-  ),
-  ringing as (
-    select count(*) as count from public.dial_attempts as a
-    where a.owner = v_owner and a.queue = p_queue and a.ended_at is null and a.accepted_at is null and a.cancelled_at is null
-  ),
-  waiting as (
-    (
+  elsif exists (select from public.free_members(p_org_id, p_queue, v_members, p_phone)) then
+    perform public.lock_dialling(p_org_id);
+    select count(*) into v_ringing from public.dial_attempts as a
+    where a.owner = v_owner and a.queue = p_queue and a.ended_at is null and a.accepted_at is null and a.cancelled_at is null;
+    select * into v_own from public.queue_entries as e where e.call_sid = p_queue and e.left_at is null;
+    with free as materialized (
+      select f.*, row_number() over () as turn from public.free_members(p_org_id, p_queue, v_members, p_phone) as f
+    ),
+    waiting as (
+      (
+        select
+          e.call_sid, null::uuid as callback_id, e.queued_at, e.line, e.group_name, e.version_id, e.node, e.seconds
+        from public.queue_entries as e
+        where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
+        order by e.queued_at, e.id
+        limit (select count(*) from free)
+        offset case when v_own.id is null then v_ringing else 0 end
+      )
+      union all
+      (
+        select k.call_sid, k.id, k.queued_at, k.line, k.group_name, k.version_id, k.node, k.seconds
+        from public.callbacks as k
+        where k.owner = v_owner and k.group_name = p_queue and k.ready and k.tries < k.max_tries
+          and public.calendar_open(k.calendar, now())
+          and not exists (select from public.dial_attempts as a where a.callback_id = k.id and a.ended_at is null)
+        order by k.queued_at, k.id
+        limit (select count(*) from free)
+      )
+    ),
+    demand as (
+      select w.*, row_number() over (order by w.queued_at, w.call_sid) as turn from waiting as w
+    ),
+    made as (
+      insert into public.dial_attempts (
+        purpose, org_id, call_sid, queue, callback_id, person_id, to_e164, line, group_name, version_id, node, seconds
+      )
       select
-        e.call_sid, null::uuid as callback_id, e.queued_at, e.line, e.group_name, e.version_id, e.node, e.seconds,
-        e.queue = e.call_sid as own
-      from public.queue_entries as e
-      where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
-      order by e.queued_at, e.id
-      limit (select count(*) from free) + (select r.count from ringing as r)
-      offset case when exists (
-        select from public.queue_entries as o where o.call_sid = p_queue and o.left_at is null
-      ) then 0 else (select r.count from ringing as r) end
+        case when d.callback_id is null then 'person' else 'callback_person' end, p_org_id, d.call_sid,
+        case when d.callback_id is null then p_queue end, d.callback_id, f.person_id, f.phone, d.line, d.group_name,
+        d.version_id, d.node, d.seconds
+      from demand as d
+      join free as f on v_own.id is not null or f.turn = d.turn
+      order by f.turn
+      on conflict do nothing
+      returning token, callback_id
+    ),
+    counted as (
+      update public.callbacks as k set tries = k.tries + 1 from made as m where k.id = m.callback_id
     )
-    union all
-    (
-      select k.call_sid, k.id, k.queued_at, k.line, k.group_name, k.version_id, k.node, k.seconds, false
-      from public.callbacks as k
-      where k.owner = v_owner and k.group_name = p_queue and k.state = 'open' and k.due_at <= now()
-        and k.tries < k.max_tries and public.calendar_open(k.calendar, now())
-        and not exists (select from public.dial_attempts as a where a.callback_id = k.id and a.ended_at is null)
-      order by k.queued_at, k.id
-      limit (select count(*) from free)
-    )
-  ),
-  demand as (
-    select w.*, row_number() over (order by w.queued_at, w.call_sid) as turn from waiting as w
-  ),
-  made as (
-    insert into public.dial_attempts (
-      purpose, org_id, call_sid, queue, callback_id, person_id, to_e164, line, group_name, version_id, node, seconds
-    )
-    select
-      case when d.callback_id is null then 'person' else 'callback_person' end, p_org_id, d.call_sid,
-      case when d.callback_id is null then p_queue end, d.callback_id, f.person_id, f.phone, d.line, d.group_name,
-      d.version_id, d.node, d.seconds
-    from demand as d
-    join free as f on d.own or f.turn = d.turn
-    order by f.turn
-    on conflict do nothing
-    returning token, call_sid, callback_id
-  ),
-  counted as (
-    update public.callbacks as k set tries = k.tries + 1 from made as m where k.id = m.callback_id
-  )
-  select array_agg(m.token) into v_made from made as m;
-  perform public.enqueue_job('dial', a.token::text, jsonb_build_object('call_sid', a.call_sid))
-  from public.dial_attempts as a where a.token = any (v_made);
-  return coalesce(cardinality(v_made), 0);
+    select array_agg(m.token) into v_made from made as m;
+    perform public.enqueue_job('dial', a.token::text, jsonb_build_object('call_sid', a.call_sid))
+    from public.dial_attempts as a where a.token = any (v_made);
+  end if;
+  if v_made is null then
+    return public.return_transfer(p_org_id, p_queue);
+  end if;
+  return cardinality(v_made);
 end
 $$;
 
--- Dispatches every queue of an owner, as when a telephone is free again. Returns how many are to be dialled.
-create function public.dispatch_all(p_org_id uuid) returns integer
+-- Rings the person who transferred a call, once nobody has taken it. Returns how many are to be dialled.
+create function public.return_transfer(p_org_id uuid, p_queue text) returns integer
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  update public.queue_entries as e set members = array[e.returns_to::text], returned_at = now()
+  where e.call_sid = p_queue and e.left_at is null and e.taken_at is null and e.returns_to is not null and e.returned_at is null
+    and not exists (
+      select from public.dial_attempts as a where a.owner = e.owner and a.queue = e.queue and a.ended_at is null
+    );
+  return case when found then public.dispatch_queue(p_org_id, p_queue) else 0 end;
+end
+$$;
+
+-- Dials a telephone that is free again for the one who has waited longest, of all queues that it is rung for. Returns how many
+-- are to be dialled.
+create function public.dispatch_phone(p_org_id uuid, p_phone text) returns integer
 language plpgsql volatile set search_path = ''
 as $$
 declare
   v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
+  v_names constant text[] := p_phone || array(
+    select p.handle from public.people as p where p.phone = p_phone and p.org_id is not distinct from p_org_id
+  );
   v_queue text;
   v_made integer := 0;
 begin
   for v_queue in
-    select w.queue from (
-      select e.queue, min(e.queued_at) as since from public.queue_entries as e
-      where e.owner = v_owner and e.left_at is null and e.taken_at is null group by e.queue
+    with recursive holding as (
+      (
+        select e.queue, e.members, e.queued_at from public.queue_entries as e
+        where e.owner = v_owner and e.left_at is null and e.taken_at is null
+        order by e.queue, e.queued_at, e.id limit 1
+      )
       union all
-      select k.group_name, min(k.queued_at) from public.callbacks as k
-      where k.owner = v_owner and k.state = 'open' and k.due_at <= now() group by k.group_name
-    ) as w group by w.queue order by min(w.since)
+      -- The first of each queue, however many hold in it.
+      select n.* from holding as h cross join lateral (
+        select e.queue, e.members, e.queued_at from public.queue_entries as e
+        where e.owner = v_owner and e.left_at is null and e.taken_at is null and e.queue > h.queue
+        order by e.queue, e.queued_at, e.id limit 1
+      ) as n
+    ),
+    promised as (
+      (
+        select k.group_name, k.members, k.queued_at from public.callbacks as k
+        where k.owner = v_owner and k.ready order by k.group_name, k.queued_at, k.id limit 1
+      )
+      union all
+      select n.* from promised as p cross join lateral (
+        select k.group_name, k.members, k.queued_at from public.callbacks as k
+        where k.owner = v_owner and k.ready and k.group_name > p.group_name
+        order by k.group_name, k.queued_at, k.id limit 1
+      ) as n
+    )
+    select w.queue from (select * from holding union all select * from promised) as w
+    where w.members && v_names
+    group by w.queue order by min(w.queued_at)
   loop
-    v_made := v_made + public.dispatch_queue(p_org_id, v_queue);
+    v_made := public.dispatch_queue(p_org_id, v_queue, p_phone);
+    exit when v_made > 0;
   end loop;
   return v_made;
 end
 $$;
 
--- Ends the ringing that nobody waits for any more: the latest first, all of it where nobody waits.
-create function public.cancel_surplus(p_org_id uuid, p_queue text) returns void
+-- Ends the ringing that nobody waits for any more, because of p_why (a result of an attempt): the latest first, all of it where
+-- nobody waits.
+create function public.cancel_surplus(p_org_id uuid, p_queue text, p_why text) returns void
 language plpgsql volatile set search_path = ''
 as $$
 declare
   v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
-  v_waiting integer;
+  v_ringing constant public.dial_attempts[] := array(
+    select a from public.dial_attempts as a
+    where a.owner = v_owner and a.queue = p_queue and a.ended_at is null and a.accepted_at is null and a.cancelled_at is null
+    order by a.id
+  );
   v_attempt public.dial_attempts;
+  v_waiting integer;
 begin
-  select count(*) into v_waiting from public.queue_entries as e
-  where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null;
+  select count(*) into v_waiting from (
+    select from public.queue_entries as e
+    where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
+    limit cardinality(v_ringing)
+  ) as w;
   if v_waiting > 0 and exists (select from public.queue_entries as e where e.call_sid = p_queue and e.left_at is null) then
     return;
   end if;
-  for v_attempt in
-    select * from public.dial_attempts as a
-    where a.owner = v_owner and a.queue = p_queue and a.ended_at is null and a.accepted_at is null and a.cancelled_at is null
-    order by a.id offset v_waiting
-  loop
-    perform public.cancel_attempt(v_attempt);
+  foreach v_attempt in array v_ringing[v_waiting + 1:] loop
+    perform public.cancel_attempt(v_attempt, p_why);
   end loop;
 end
 $$;
 
 -- Ends an attempt: at once where nothing was dialled, else by a job that has Twilio end the leg.
-create function public.cancel_attempt(a public.dial_attempts) returns void
+create function public.cancel_attempt(a public.dial_attempts, p_why text) returns void
 language plpgsql volatile set search_path = ''
 as $$
 begin
-  if a.dialled_at is null then
-    update public.dial_attempts as t set cancelled_at = now(), ended_at = clock_timestamp(), result = 'canceled' where t.id = a.id;
-  else
-    update public.dial_attempts as t set cancelled_at = now() where t.id = a.id;
+  update public.dial_attempts as t set
+    cancelled_at = now(), result = p_why, ended_at = case when a.dialled_at is null then clock_timestamp() end
+  where t.id = a.id;
+  if a.dialled_at is not null then
+    update public.call_legs as l set told = p_why where l.call_sid = a.call_sid and l.leg_sid = a.leg_sid;
     perform public.enqueue_job('dial_end', a.token::text, jsonb_build_object('call_sid', a.call_sid));
   end if;
 end
 $$;
 
 -- Lets a caller hold at a node of a version, for its group or, of a ring of all at once, for the call alone.
-create function public.enter_queue(c public.call_logs, p_version_id bigint, p_node text) returns void
+create function public.enter_queue(c public.call_logs, p_version_id bigint, p_node text, p_call_token text) returns void
 language plpgsql volatile set search_path = ''
 as $$
 declare
@@ -279,10 +342,10 @@ begin
   where w.id = p_version_id;
   v_queue := case v.type when 'queue' then v.name else c.call_sid end;
   insert into public.queue_entries (
-    call_sid, org_id, queue, group_name, version_id, node, line, members, seconds, first_position
+    call_sid, org_id, queue, group_name, version_id, node, line, call_token, members, seconds, first_position
   )
   select
-    c.call_sid, c.org_id, v_queue, v.name, p_version_id, p_node, c.line,
+    c.call_sid, c.org_id, v_queue, v.name, p_version_id, p_node, c.line, p_call_token,
     array(select jsonb_array_elements_text(v.members -> 'members')), coalesce((v.members ->> 'seconds')::integer, 20),
     1 + (
       select count(*) from public.queue_entries as e
@@ -305,14 +368,108 @@ begin
   end if;
   perform public.lock_dialling(q.org_id);
   update public.queue_entries as e set
-    left_at = clock_timestamp(), result = case when e.connected_at is not null then 'answered' else p_result end
+    left_at = clock_timestamp(), call_token = null,
+    result = case when e.connected_at is not null then 'answered' else p_result end
   where e.id = q.id and e.left_at is null;
-  perform public.cancel_surplus(q.org_id, q.queue);
+  if q.transferred_by is not null then
+    perform public.transfer_ended(q.transferred_by, case p_result when 'hung_up' then 'caller_left' else 'unanswered' end);
+  end if;
+  perform public.cancel_surplus(q.org_id, q.queue, case p_result when 'answered' then 'taken' else 'caller_left' end);
+end
+$$;
+
+-- Whether anybody else has a code that the person of an attempt could transfer to.
+create function public.may_transfer(a public.dial_attempts) returns boolean
+language sql stable set search_path = ''
+begin atomic
+  select exists (
+    select from public.people as p
+    where p.org_id is not distinct from a.org_id and p.code is not null and p.phone <> a.to_e164
+  ) or exists (
+    select from public.call_flow_versions as v
+    where v.id = a.version_id and jsonb_path_exists(v.steps, '$.groups.*.code')
+  );
+end;
+
+-- Whether a talk that has ended for the caller goes on: `held`, while the person is still on the line and may transfer the
+-- call; `made`, once it is transferred and the caller is to hold in a queue of its own. Null: it is over.
+create function public.transfer_of(p_call_sid text) returns text
+language sql stable set search_path = ''
+begin atomic
+  select case
+    when e.transferred_by is not null and e.connected_at is null then 'made'
+    when e.connected_at is not null and a.ended_at is null and public.may_transfer(a) then 'held'
+  end
+  from public.queue_entries as e
+  left join public.dial_attempts as a on a.token = e.taken_by
+  where e.call_sid = p_call_sid and e.left_at is null;
+end;
+
+-- Has a person or group rung for the caller with whom the person of an attempt has talked, by the code of either. The caller
+-- then holds in a queue of its own; if nobody takes the call, it returns to this person. p_code null: at once. Returns
+-- {state, to}: `made`; `busy`, when `to` cannot be rung now; `unknown`, for no such code; `gone`, when the caller is.
+create function public.transfer_call(a public.dial_attempts, p_code text) returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  q public.queue_entries;
+  v record;
+begin
+  perform public.lock_dialling(a.org_id);
+  select * into q from public.queue_entries as e where e.taken_by = a.token and e.left_at is null;
+  if q.id is null then
+    return jsonb_build_object('state', case a.transfer when 'pending' then 'made' else 'gone' end);
+  end if;
+  if p_code is null then
+    select null as name, q.group_name, array[a.to_e164::text] as members, q.seconds into v;
+  else
+    select w.* into v from (
+      select p.name, q.group_name, array[p.handle] as members, q.seconds, 0 as turn
+      from public.people as p where p.org_id is not distinct from a.org_id and p.code = p_code and p.phone <> a.to_e164
+      union all
+      select
+        g.key, g.key, array(select jsonb_array_elements_text(g.value -> 'members')),
+        coalesce((g.value ->> 'seconds')::integer, 20), 1
+      from public.call_flow_versions as f cross join lateral jsonb_each(f.steps -> 'groups') as g
+      where f.id = q.version_id and g.value ->> 'code' = p_code
+    ) as w order by w.turn limit 1;
+    if v.members is null then
+      return '{"state": "unknown"}';
+    elsif not exists (select from public.free_members(a.org_id, q.call_sid, v.members)) then
+      return jsonb_build_object('state', 'busy', 'to', v.name);
+    end if;
+  end if;
+  update public.queue_entries as e set left_at = clock_timestamp(), result = 'transferred' where e.id = q.id;
+  insert into public.queue_entries (
+    call_sid, org_id, queue, group_name, version_id, node, line, members, seconds, first_position, transferred_by, returns_to,
+    returned_at
+  ) values (
+    q.call_sid, q.org_id, q.call_sid, v.group_name, q.version_id, q.node, q.line, v.members, v.seconds, 1, a.token, a.to_e164,
+    case when p_code is null then now() end
+  );
+  update public.dial_attempts as t set transfer = 'pending' where t.id = a.id;
+  update public.call_legs as l set transfer = 'pending' where l.call_sid = a.call_sid and l.leg_sid = a.leg_sid;
+  return jsonb_strip_nulls(jsonb_build_object(
+    'state', 'made', 'to', v.name, 'wake', public.dispatch_queue(a.org_id, q.call_sid)
+  ));
+end
+$$;
+
+-- Says what became of the caller whom the person of an attempt transferred; again: nothing.
+create function public.transfer_ended(p_token uuid, p_result text) returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  a public.dial_attempts;
+begin
+  update public.dial_attempts as t set transfer = p_result where t.token = p_token and t.transfer = 'pending' returning * into a;
+  update public.call_legs as l set transfer = p_result where l.call_sid = a.call_sid and l.leg_sid = a.leg_sid;
 end
 $$;
 
 -- What is decided by where an event has led its call: promises, holding, dialling. Returns facts: {callbacks: {group: true},
--- queue: as tell_place, self: as person_at, attempt: as attempt_told, wake: whether somebody is to be dialled}.
+-- queue: as tell_place, transfer: as transfer_of, self: as person_at, attempt: as attempt_told, wake: whether somebody is to
+-- be dialled}.
 create function public.enact(c public.call_logs, e public.voice_event, p_path jsonb) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
@@ -327,7 +484,8 @@ declare
 begin
   if e.ask ? 'attempt' then
     v_facts := v_facts || jsonb_build_object('attempt', public.attempt_told(
-      (e.ask #>> '{attempt,token}')::uuid, e.leg_sid, e.status, e.ask #>> '{attempt,told}'
+      (e.ask #>> '{attempt,token}')::uuid, e.leg_sid, e.status, e.ask #>> '{attempt,told}', e.ask #>> '{attempt,code}',
+      c.call_sid
     ));
     v_made := coalesce((v_facts #>> '{attempt,wake}')::integer, 0);
   end if;
@@ -336,11 +494,14 @@ begin
       'self', public.person_at(c.org_id, c.party, (e.ask #>> '{self,available}')::boolean)
     ));
     if e.ask #>> '{self,available}' = 'true' and v_facts ? 'self' then
-      v_made := v_made + public.dispatch_all(c.org_id);
+      v_made := v_made + public.dispatch_phone(c.org_id, c.party);
     end if;
   end if;
 
-  if p_path is not null then
+  if e.event = 'queue_left' and e.meta ->> 'outcome' = 'answered' then
+    v_facts := v_facts || jsonb_strip_nulls(jsonb_build_object('transfer', public.transfer_of(c.call_sid)));
+  end if;
+  if p_path is not null and not v_facts ? 'transfer' then
     select * into v_entry from public.queue_entries as q where q.call_sid = c.call_sid and q.left_at is null;
     if v_entry.id is not null and (v_last ->> 'node', (v_last ->> 'version')::bigint, v_last ? 'outcome')
       is distinct from (v_entry.node, v_entry.version_id, false)
@@ -366,7 +527,7 @@ begin
       if v_node ->> 'type' = 'queue'
         or (v_node ->> 'type' = 'ring' and v_group @> '{"confirm": true, "ring": "all"}')
       then
-        perform public.enter_queue(c, (v_last ->> 'version')::bigint, v_last ->> 'node');
+        perform public.enter_queue(c, (v_last ->> 'version')::bigint, v_last ->> 'node', e.ask ->> 'call_token');
       end if;
     end if;
   end if;
@@ -384,17 +545,23 @@ begin
 end
 $$;
 
--- What a leg of an attempt tells: p_status in Twilio's word, and p_told: `pressed`, the person accepts by key; `connected`,
--- with the caller; of a promise, `caller_busy`, `caller_no_answer` or `caller_failed`. Of all who press for one call, one
--- wins. Returns {purpose, won, over, call_sid, queue, wake}: over, when the leg is to be ended with a word of why; wake, how
--- many others are to be dialled now. Null: no such attempt. Again: the same.
-create function public.attempt_told(p_token uuid, p_leg_sid text, p_status text default null, p_told text default null)
-returns jsonb
+-- What a leg of an attempt tells: p_status in Twilio's word, and p_told: `pressed`, the person accepts by key; `declined`, by
+-- another key; `mailbox`, not at all; `connected`, with the caller of p_call_sid; `transfer`, wants to transfer the caller by
+-- p_code; of a promise, `caller_busy`, `caller_no_answer` or `caller_failed`. Of all who press for one call, one wins. Returns
+-- {purpose, won, over, call_sid, queue, to, may_transfer, transfer, wake}: to, the number to call back; over, when the leg is
+-- to be ended with a word of why; transfer as transfer_call; wake, how many others are to be dialled now. Null: no such attempt. Again: the same.
+create function public.attempt_told(
+  p_token uuid, p_leg_sid text, p_status text default null, p_told text default null, p_code text default null,
+  p_call_sid text default null
+) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
 declare
   a public.dial_attempts;
-  v_taken text;
+  v_before text;
+  v_taken public.queue_entries;
+  v_whom text;
+  v_transfer jsonb;
   v_made integer := 0;
 begin
   select * into a from public.dial_attempts as t where t.token = p_token;
@@ -407,6 +574,7 @@ begin
     -- A leg too many.
     return jsonb_build_object('purpose', a.purpose, 'won', false, 'over', true);
   end if;
+  v_before := a.call_sid;
   a.leg_sid := p_leg_sid;
   a.state := 'created';
   a.dialled_at := coalesce(a.dialled_at, now());
@@ -422,41 +590,85 @@ begin
         where w.owner = a.owner and w.queue = a.queue and w.left_at is null and w.taken_at is null
         order by w.queued_at, w.id limit 1
       )
-      returning e.call_sid into v_taken;
+      returning * into v_taken;
+      v_whom := v_taken.call_sid;
+      if v_taken.transferred_by is not null then
+        perform public.transfer_ended(
+          v_taken.transferred_by, case when v_taken.returns_to = a.to_e164 then 'returned' else 'accepted' end
+        );
+      end if;
     elsif a.purpose = 'callback_person' then
-      select k.call_sid into v_taken from public.callbacks as k where k.id = a.callback_id and k.state = 'open';
+      select k.call_sid into v_whom from public.callbacks as k where k.id = a.callback_id and k.state = 'open';
     else
       update public.people as p set verified_at = now() where p.id = a.person_id and p.phone = a.to_e164
-      returning p.handle into v_taken;
+      returning p.handle into v_whom;
     end if;
-    if v_taken is not null then
+    if v_whom is not null then
       a.accepted_at := now();
-      a.call_sid := case when a.purpose = 'verify' then null else v_taken end;
+      a.call_sid := case when a.purpose = 'verify' then null else v_whom end;
     else
       a.cancelled_at := now();
       a.result := 'taken';
     end if;
-  elsif p_told = 'connected' then
+  elsif p_told = 'connected' and a.accepted_at is not null then
     a.connected_at := coalesce(a.connected_at, now());
-    update public.queue_entries as e set connected_at = coalesce(e.connected_at, now())
-    where e.taken_by = a.token and e.left_at is null;
-  elsif p_told like 'caller\_%' then
+    a.call_sid := case when a.purpose = 'person' then public.connect_caller(a, coalesce(p_call_sid, a.call_sid)) else a.call_sid end;
+  elsif p_told = 'transfer' and a.connected_at is not null and a.ended_at is null then
+    v_transfer := public.transfer_call(a, p_code);
+    v_made := coalesce((v_transfer ->> 'wake')::integer, 0);
+    a.transfer := case v_transfer ->> 'state' when 'made' then 'pending' else a.transfer end;
+  elsif p_told in ('declined', 'mailbox') and a.accepted_at is null or p_told like 'caller\_%' then
     a.result := coalesce(a.result, p_told);
   end if;
   update public.dial_attempts as t set
     (leg_sid, state, dialled_at, answered_at, accepted_at, connected_at, cancelled_at, result, call_sid)
       = row (a.leg_sid, a.state, a.dialled_at, a.answered_at, a.accepted_at, a.connected_at, a.cancelled_at, a.result, a.call_sid)
   where t.id = a.id;
-  if v_taken is not null and a.purpose = 'person' then
-    perform public.cancel_surplus(a.org_id, a.queue);
+  if a.purpose = 'person' and (a.call_sid <> v_before or a.result = 'taken') then
+    -- For that call the leg is over: it was too late, or took another caller.
+    update public.call_legs as l set told = 'taken', status = case when a.call_sid <> v_before then 'completed' else l.status end,
+      ended_at = case when a.call_sid <> v_before then now() else l.ended_at end
+    where l.call_sid = v_before and l.leg_sid = a.leg_sid and l.connected_at is null;
+  end if;
+  if v_taken.id is not null then
+    perform public.cancel_surplus(a.org_id, a.queue, 'taken');
   end if;
   if p_status in ('completed', 'busy', 'no-answer', 'canceled', 'failed') then
-    v_made := public.end_attempt(a.id, p_status);
+    v_made := v_made + public.end_attempt(a.id, p_status);
   end if;
   return jsonb_strip_nulls(jsonb_build_object(
-    'purpose', a.purpose, 'won', a.accepted_at is not null, 'over', a.cancelled_at is not null or a.ended_at is not null,
-    'call_sid', a.call_sid, 'queue', a.queue, 'wake', v_made
+    'purpose', a.purpose, 'won', a.accepted_at is not null,
+    'over', a.cancelled_at is not null or a.ended_at is not null or v_transfer ->> 'state' in ('made', 'gone'),
+    'call_sid', a.call_sid, 'queue', a.queue, 'transfer', v_transfer - 'wake', 'wake', v_made,
+    'to', (select k.to_e164 from public.callbacks as k where k.id = a.callback_id and a.accepted_at is not null),
+    'may_transfer', case when a.purpose = 'person' and a.accepted_at is not null then public.may_transfer(a) end
   ));
+end
+$$;
+
+-- Notes that the person of an attempt is on the line with a caller: the one whom Twilio has connected, which may be another of
+-- the queue than the one that was thought. Returns that call.
+create function public.connect_caller(a public.dial_attempts, p_call_sid text) returns text
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  q public.queue_entries;
+begin
+  select * into q from public.queue_entries as e
+  where e.call_sid = p_call_sid and e.owner = a.owner and e.queue = a.queue and e.left_at is null;
+  if q.id is null then
+    return a.call_sid;
+  end if;
+  if q.taken_by is distinct from a.token then
+    -- Whoever was to have this caller gets the one that was taken here, or that one waits again.
+    update public.queue_entries as e set taken_by = q.taken_by, taken_at = q.taken_at
+    where e.taken_by = a.token and e.left_at is null and e.connected_at is null;
+    update public.dial_attempts as t set call_sid = a.call_sid where t.token = q.taken_by and t.connected_at is null;
+  end if;
+  update public.queue_entries as e set
+    taken_by = a.token, taken_at = coalesce(e.taken_at, clock_timestamp()), connected_at = coalesce(e.connected_at, now())
+  where e.id = q.id;
+  return p_call_sid;
 end
 $$;
 
@@ -467,12 +679,15 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
   a public.dial_attempts;
+  v_made integer := 0;
 begin
   update public.dial_attempts as t set
     ended_at = clock_timestamp(),
     result = coalesce(t.result, case
-      when t.accepted_at is not null then 'answered'
+      when t.accepted_at is not null and t.purpose = 'person' and t.connected_at is null then 'caller_left'
+      when t.accepted_at is not null then 'accepted'
       when p_status = 'completed' then 'declined'
+      when p_status in ('failed', 'refused') then 'unreachable'
       else replace(p_status, '-', '_')
     end)
   where t.id = p_id and t.ended_at is null
@@ -480,20 +695,26 @@ begin
   if a.id is null then
     return 0;
   end if;
+  if a.result in ('declined', 'mailbox', 'taken', 'caller_left') then
+    update public.call_legs as l set told = a.result where l.call_sid = a.call_sid and l.leg_sid = a.leg_sid and l.told <> a.result;
+  end if;
   if a.purpose = 'person' and a.accepted_at is not null then
     update public.queue_entries as e set taken_by = null, taken_at = null
     where e.taken_by = a.token and e.left_at is null and e.connected_at is null;
-    if a.connected_at is not null then
-      perform public.leave_queue(a.call_sid, 'answered');
-    end if;
+    perform public.leave_queue(e.call_sid, 'answered') from public.queue_entries as e
+    where e.taken_by = a.token and e.left_at is null;
   elsif a.purpose = 'callback_person' then
     perform public.callback_tried(a.callback_id, case
       when a.connected_at is not null then 'done'
-      when a.result = 'answered' then 'outcome_unknown'
+      when a.result = 'accepted' then 'outcome_unknown'
       else a.result
     end);
   end if;
-  return public.dispatch_all(a.org_id);
+  -- Others may be free for the caller whom it did not reach.
+  if a.queue is not null and a.connected_at is null then
+    v_made := public.dispatch_queue(a.org_id, a.queue);
+  end if;
+  return case when v_made = 0 then public.dispatch_phone(a.org_id, a.to_e164) else v_made end;
 end
 $$;
 
@@ -504,12 +725,19 @@ begin atomic
   select jsonb_build_object(
     'purpose', a.purpose, 'to', a.to_e164, 'line', a.line, 'account_sid', s.subaccount_sid, 'call_sid', a.call_sid,
     'group', a.group_name, 'node', a.node, 'seconds', a.seconds, 'state', a.state, 'leg_sid', a.leg_sid,
-    'decided_at', a.decided_at, 'dialled_at', a.dialled_at, 'flow', v.hash, 'person', p.name
+    'decided_at', a.decided_at, 'dialled_at', a.dialled_at, 'flow', v.hash, 'person', p.name,
+    -- Known beforehand, where the call holds in a queue of its own.
+    'caller', c.party, 'call_token', q.call_token, 'transferred_by', coalesce(f.name, b.to_e164),
+    'returned', q.returned_at is not null
   )
   from public.dial_attempts as a
   left join public.telephony_subaccounts as s on s.org_id = a.org_id
   left join public.call_flow_versions as v on v.id = a.version_id
   left join public.people as p on p.id = a.person_id
+  left join public.queue_entries as q on q.call_sid = a.queue and q.left_at is null
+  left join public.call_logs as c on c.call_sid = q.call_sid
+  left join public.dial_attempts as b on b.token = q.transferred_by
+  left join public.people as f on f.id = b.person_id
   where a.token = p_token and a.ended_at is null
     and case p_kind when 'dial' then a.state in ('intended', 'unknown') and a.cancelled_at is null else true end;
 end;
@@ -564,15 +792,29 @@ begin
 end
 $$;
 
--- Dials for a promise that is due; again, while it is dialled: nothing. Returns how many are to be dialled.
+-- Dials for a promise that is due, within its hours: outside them it is due when they begin. Again, while it is dialled:
+-- nothing. Returns how many are to be dialled.
 create function public.keep_promise(p_id uuid) returns integer
 language plpgsql volatile set search_path = ''
 as $$
 declare
   k public.callbacks;
 begin
-  select * into k from public.callbacks as c where c.id = p_id and c.state = 'open';
-  return case when k.id is null then 0 else public.dispatch_queue(k.org_id, k.group_name) end;
+  select * into k from public.callbacks as c where c.id = p_id and c.state = 'open' and c.due_at <= now();
+  if k.id is null then
+    return 0;
+  end if;
+  perform public.lock_dialling(k.org_id);
+  if not public.calendar_open(k.calendar, now()) then
+    update public.callbacks as c set ready = false, due_at = coalesce(
+      (public.calendar_switches(k.calendar) #>> '{switches,0}')::timestamptz, now() + interval '1 day'
+    )
+    where c.id = k.id and c.state = 'open';
+    return 0;
+  end if;
+  update public.callbacks as c set ready = true where c.id = k.id and c.state = 'open' and not c.ready
+    and not exists (select from public.dial_attempts as a where a.callback_id = c.id and a.ended_at is null);
+  return public.dispatch_queue(k.org_id, k.group_name);
 end
 $$;
 
@@ -601,8 +843,52 @@ begin
 end
 $$;
 
+-- What Twilio says of a call that holds: p_state `waiting`, in the queue; `left`, on the line and not in the queue; `ended`.
+-- Again: nothing. Returns how many are to be dialled.
+create function public.queue_told(p_call_sid text, p_state text) returns integer
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  q public.queue_entries;
+  v_taker public.dial_attempts;
+begin
+  select * into q from public.queue_entries as e where e.call_sid = p_call_sid and e.left_at is null;
+  if q.id is null then
+    return 0;
+  end if;
+  perform public.lock_dialling(q.org_id);
+  select * into v_taker from public.dial_attempts as a where a.token = q.taken_by and a.ended_at is null;
+  if p_state = 'waiting' then
+    update public.queue_entries as e set
+      seen_at = now(), taken_by = case when v_taker.id is not null then e.taken_by end,
+      taken_at = case when v_taker.id is not null then e.taken_at end
+    where e.id = q.id and e.left_at is null and e.connected_at is null;
+    return public.dispatch_queue(q.org_id, q.queue);
+  elsif p_state = 'left' and v_taker.accepted_at is not null then
+    update public.dial_attempts as t set connected_at = coalesce(t.connected_at, now()), call_sid = public.connect_caller(t, p_call_sid)
+    where t.id = v_taker.id;
+  else
+    perform public.leave_queue(p_call_sid, case p_state when 'ended' then 'hung_up' else 'unanswered' end);
+  end if;
+  return 0;
+end
+$$;
+
+-- What a `queue_check` job asks Twilio about; null: the call holds no more, or was heard of.
+create function public.queue_content(p_call_sid text) returns jsonb
+language sql stable set search_path = ''
+begin atomic
+  select jsonb_build_object(
+    'account_sid', s.subaccount_sid, 'call_sid', e.call_sid, 'org_id', e.org_id, 'queue', e.queue, 'queued_at', e.queued_at
+  )
+  from public.queue_entries as e
+  left join public.telephony_subaccounts as s on s.org_id = e.org_id
+  where e.call_sid = p_call_sid and e.left_at is null and e.connected_at is null
+    and e.seen_at < now() - interval '2 minutes';
+end;
+
 -- What a crash or a lost callback left: attempts that nobody dialled are ended, promises that are due get a job again, and
--- Twilio is asked about legs that must have ended.
+-- Twilio is asked about legs that must have ended, and about callers whom nothing was heard of.
 create function public.mend_dialling() returns void
 language plpgsql volatile set search_path = ''
 as $$
@@ -620,10 +906,11 @@ begin
     from public.dial_attempts as a where a.id = v.id and a.dialled_at is null;
   end loop;
 
+  update public.callbacks as k set ready = false where k.ready and not public.calendar_open(k.calendar, now());
   perform public.enqueue_job(o.kind, o.key, jsonb_strip_nulls(jsonb_build_object('call_sid', o.call_sid)))
   from (
     select 'callback' as kind, k.id::text as key, k.call_sid from public.callbacks as k
-    where k.state = 'open' and k.due_at <= now() and public.calendar_open(k.calendar, now())
+    where k.state = 'open' and not k.ready and k.due_at <= now()
       and not exists (select from public.dial_attempts as a where a.callback_id = k.id and a.ended_at is null)
     union all
     select 'dial_end', a.token::text, a.call_sid
@@ -631,33 +918,60 @@ begin
     where a.ended_at is null and a.dialled_at < now() - make_interval(secs => a.seconds) - case
       when a.accepted_at is not null then interval '4 hours 5 minutes' else interval '2 minutes'
     end
+    union all
+    select 'queue_check', e.call_sid, e.call_sid from public.queue_entries as e
+    where e.left_at is null and e.connected_at is null and e.seen_at < now() - interval '3 minutes'
   ) as o;
+  -- Who is free for promises that were ready, and that no event has looked at since.
+  for v in
+    select distinct k.owner, k.org_id, k.group_name from public.callbacks as k where k.ready order by k.owner, k.group_name
+  loop
+    perform public.dispatch_queue(v.org_id, v.group_name);
+  end loop;
 end
 $$;
 
+-- Plain <Dial> legs are in call_legs alone.
 create view public.people_performance with (security_invoker = true) as
+with rung as (
+  select
+    a.org_id, a.to_e164, a.person_id, a.group_name, a.decided_at as at, a.result, a.dialled_at, a.accepted_at,
+    a.connected_at, a.ended_at, a.transfer
+  from public.dial_attempts as a where a.purpose <> 'verify'
+  union all
+  select
+    c.org_id, l.to_e164, p.id, n.node ->> 'group', l.dialled_at, l.result, l.dialled_at, coalesce(l.accepted_at, l.connected_at),
+    l.connected_at, l.ended_at, null
+  from public.call_legs as l
+  join public.call_logs as c on c.call_sid = l.call_sid
+  left join public.people as p on p.phone = l.to_e164 and p.org_id is not distinct from c.org_id
+  left join public.call_flow_versions as v on v.id = c.flow_version
+  left join lateral (select v.steps -> 'nodes' -> l.node as node) as n on true
+  where l.to_e164 is not null and not exists (select from public.dial_attempts as a where a.leg_sid = l.leg_sid)
+)
 select
-  a.org_id, p.handle, coalesce(p.name, a.to_e164) as name, a.group_name,
-  date_trunc('day', a.decided_at, 'UTC')::date as day,
-  count(*) as rung, count(*) filter (where a.accepted_at is not null) as accepted,
-  count(*) filter (where a.result = 'declined') as declined, count(*) filter (where a.result = 'taken') as too_late,
-  count(*) filter (where a.result = 'no_answer') as no_answer, count(*) filter (where a.result = 'busy') as busy,
-  count(*) filter (where a.result in ('failed', 'refused')) as unreachable,
-  count(*) filter (where a.result = 'canceled') as canceled,
-  avg(extract(epoch from a.accepted_at - a.dialled_at))::numeric(8, 1) as seconds_to_accept,
-  coalesce(sum(extract(epoch from a.ended_at - a.connected_at)), 0)::bigint as talk_sec
-from public.dial_attempts as a
-left join public.people as p on p.id = a.person_id
-where a.purpose <> 'verify'
+  r.org_id, p.handle, coalesce(p.name, r.to_e164) as name, r.group_name, date_trunc('day', r.at, 'UTC')::date as day,
+  count(*) as rung, count(*) filter (where r.connected_at is not null or r.result = 'accepted') as accepted,
+  count(*) filter (where r.result = 'declined') as declined, count(*) filter (where r.result = 'mailbox') as mailbox,
+  count(*) filter (where r.result = 'taken') as too_late, count(*) filter (where r.result = 'caller_left') as caller_left,
+  count(*) filter (where r.result = 'no_answer') as no_answer, count(*) filter (where r.result = 'busy') as busy,
+  count(*) filter (where r.result = 'unreachable') as unreachable, count(*) filter (where r.result = 'canceled') as canceled,
+  count(*) filter (where r.transfer = 'accepted') as transferred,
+  avg(extract(epoch from r.accepted_at - r.dialled_at))::numeric(8, 1) as seconds_to_accept,
+  coalesce(sum(extract(epoch from r.ended_at - r.connected_at)), 0)::bigint as talk_sec
+from rung as r
+left join public.people as p on p.id = r.person_id
 group by 1, 2, 3, 4, 5;
 
-comment on view public.people_performance is 'Of each person, group and day (UTC): how often rung, and how each ended. too_late: accepted after somebody else; canceled: ended while it rang.';
+comment on view public.people_performance is 'Of each person, group and day (UTC): how often rung, and how each ended. too_late: somebody else was first; canceled: ended before an answer; transferred: passed on to somebody who took the call.';
 
 grant select on public.dial_attempts, public.people_performance to authenticated;
 grant select, insert, update on public.dial_attempts to service_role;
 grant select on public.people_performance to service_role;
 grant execute on function
-  public.lock_dialling, public.free_members, public.dispatch_queue, public.dispatch_all, public.cancel_surplus,
-  public.cancel_attempt, public.enter_queue, public.leave_queue, public.enact, public.attempt_told, public.end_attempt,
-  public.dial_content, public.begin_dial, public.dial_told, public.keep_promise, public.verify_person, public.mend_dialling
+  public.lock_dialling, public.free_members, public.dispatch_queue, public.return_transfer, public.dispatch_phone,
+  public.cancel_surplus, public.cancel_attempt, public.enter_queue, public.leave_queue, public.transfer_of, public.may_transfer,
+  public.transfer_call, public.transfer_ended, public.enact, public.attempt_told, public.connect_caller, public.end_attempt,
+  public.dial_content, public.begin_dial, public.dial_told, public.keep_promise, public.verify_person, public.queue_told,
+  public.queue_content, public.mend_dialling
   to service_role;

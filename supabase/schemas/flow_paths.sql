@@ -50,7 +50,9 @@ begin
       when 'match' then public.case_of(n, c, p_facts)
       when 'ring' then case when not public.can_ring(v_steps, n, c, p_facts) then 'unanswered' end
       when 'queue' then case
-        when not public.can_ring(v_steps, n, c, p_facts) then 'gave_up'
+        when not public.can_ring(v_steps, n, c, p_facts)
+          or p_facts -> 'calendars' ->> (v_prefix || (v_steps -> 'groups' -> (n ->> 'group') ->> 'calendar')) = 'closed'
+        then 'gave_up'
         when (p_facts -> 'queues' -> (n ->> 'group') ->> 'full')::boolean then 'full'
       end
       when 'callback' then case when (p_facts ->> 'callable')::boolean then 'next' else 'refused' end
@@ -165,6 +167,9 @@ begin
     return null;
   end if;
   v_left := jsonb_build_object('version', v_version, 'node', e.meta -> 'node', 'outcome', e.meta -> 'outcome');
+  if e.event = 'queue_left' and e.meta ->> 'outcome' = 'answered' and public.transfer_of(c.call_sid) is not null then
+    return jsonb_build_array(v_left || '{"stays": true}');
+  end if;
   -- The call waited elsewhere than was thought: nobody could be rung there after all.
   if v_waited ->> 'node' <> e.meta ->> 'node' then
     v_path := jsonb_build_array(v_waited || '{"outcome": "unanswered"}');

@@ -18,7 +18,7 @@ create table public.call_flows (
 
 alter table public.call_flows enable row level security;
 create policy call_flows_of_own_org on public.call_flows
-  for select to authenticated using (org_id = (select public.current_org_id()));
+  for select to authenticated using (coalesce(org_id, '00000000-0000-0000-0000-000000000000') = (select public.current_owner()));
 create policy call_flows_of_the_service on public.call_flows to service_role using (true) with check (true);
 
 -- A version never changes and never goes: nobody is granted UPDATE or DELETE.
@@ -48,6 +48,8 @@ create table public.call_flow_versions (
   numbers text[] not null default '{}',
   -- Whether it asks if the caller has called before.
   asks_returning boolean not null default false,
+  -- What a caller whom nobody answered is sent; null: nothing.
+  missed_call jsonb constraint call_flow_versions_missed_call_object check (jsonb_typeof(missed_call) = 'object'),
   -- The groups for which it holds callers.
   holds text[] not null default '{}',
   -- Its nodes without words: what walk_flow goes by.
@@ -100,7 +102,7 @@ create index lines_flow_idx on public.lines (flow_id);
 
 alter table public.lines enable row level security;
 create policy lines_of_own_org on public.lines
-  for select to authenticated using (org_id = (select public.current_org_id()));
+  for select to authenticated using (coalesce(org_id, '00000000-0000-0000-0000-000000000000') = (select public.current_owner()));
 create policy lines_of_the_service on public.lines to service_role using (true) with check (true);
 
 -- "We close early today": wins over the calendar, and always ends.
@@ -136,7 +138,7 @@ create table public.prompts (
 
 alter table public.prompts enable row level security;
 create policy prompts_of_own_org on public.prompts
-  for select to authenticated using (org_id = (select public.current_org_id()));
+  for select to authenticated using (coalesce(org_id, '00000000-0000-0000-0000-000000000000') = (select public.current_owner()));
 create policy prompts_of_the_service on public.prompts to service_role using (true) with check (true);
 
 -- --- publishing ------------------------------------------------------------------------------------------------------
@@ -323,7 +325,7 @@ begin
   else
     insert into public.call_flow_versions (
       flow_id, version, hash, definition, replaces, note, published_by, uses, calendars, handles, numbers, asks_returning,
-      holds, steps
+      holds, missed_call, steps
     )
     select
       v_flow_id, coalesce(v_newest.version, 0) + 1, v_hash, p_definition, v_current.version, p_note, p_by, v_uses,
@@ -351,7 +353,7 @@ begin
       array(select g #>> '{}' from jsonb_path_query(p_definition, '$.nodes.*?(@.type == "queue").group') as g union
         select unnest(v.holds) from public.call_flow_versions as v
         where v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)),
-      public.steps_of(p_definition)
+      p_definition -> 'missed_call', public.steps_of(p_definition)
     from (select) as one
     left join jsonb_each(p_definition -> 'calendars') as own(name, calendar) on true
     returning * into v_version;

@@ -15,8 +15,8 @@ begin atomic
         'last_run_at', w.last_run_at, 'last_ok_at', w.last_ok_at,
         'age_seconds', round(extract(epoch from now() - w.last_ok_at)),
         'late', coalesce(w.last_ok_at < now() - interval '5 minutes', true) and (
-          -- notify-worker is called only while a mail is due.
-          w.worker <> 'notify-worker'
+          -- These are called only while a job is due.
+          w.worker not in ('notify-worker', 'dial-worker')
           or exists (
             select from public.job_lanes as l where l.worker = w.worker and l.due_at < now() - interval '5 minutes'
           )

@@ -95,8 +95,12 @@ values
     null, '60 s', '30 days', true),
   ('mail_contact_notification', 'notify-worker', 2, 0, 0.5, '2 min', '{5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h}', 8,
     '23 h 30 min', null, '15 min', '30 days', true),
+  ('mail_missed_call', 'notify-worker', 2, 0, 0.5, '2 min', '{5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h}', 8, '23 h 30 min',
+    null, '15 min', '30 days', true),
   ('mail_contact_auto_reply', 'notify-worker', 3, 0, 0.25, '2 min', '{5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h}', 8,
     '23 h 30 min', null, null, '30 days', true),
+  -- Supabase Auth sends these. It has no keys: a repeated request is a second mail, which does no harm.
+  ('invite', 'notify-worker', 1, 0, null, '1 min', '{5 s, 1 min, 10 min, 1 h}', 6, null, '1 day', '15 min', '30 days', false),
   -- Each run retries, in order; after a day the message is dropped.
   ('alert_pagerduty', 'alert-dispatch', 0, 0.5, null, '50 s', '{50 s}', null, null, '1 day', null, '30 days', false),
   ('alert_slack', 'alert-dispatch', 1, 0.5, null, '50 s', '{50 s}', null, null, '1 day', null, '30 days', false),
@@ -104,6 +108,9 @@ values
   ('dial', 'dial-worker', 0, 0.5, null, '30 s', '{1 s, 2 s, 5 s}', null, null, null, '10 s', null, false),
   ('dial_end', 'dial-worker', 1, 0.25, null, '30 s', '{2 s, 5 s, 30 s, 5 min}', null, null, null, '10 s', null, false),
   ('callback', 'dial-worker', 2, 0.25, null, '30 s', '{10 s, 1 min}', null, null, null, null, null, false),
+  ('queue_check', 'dial-worker', 2, 0.25, null, '30 s', '{10 s, 1 min}', 5, null, '10 min', null, null, false),
+  -- Kept for a day, so that the key allows one text a number and day.
+  ('missed_call_sms', 'dial-worker', 3, 0.25, null, '30 s', '{10 s, 1 min, 5 min}', 4, null, '1 hour', null, '1 day', false),
   ('onboarding', 'voice-reconcile', 0, 0.25, null, '3 min',
     '{1 min, 2 min, 4 min, 8 min, 16 min, 32 min, 64 min, 128 min, 256 min, 6 h}', null, null, null, null, null, false),
   ('open_call', 'voice-reconcile', 1, 0.25, null, '2 min', '{5 min}', null, null, null, null, null, false),
@@ -154,6 +161,8 @@ begin
     when p_kind like 'mail\_%' then public.mail_content(p_kind, p_payload)
     when p_kind in ('open_call', 'incomplete_call') then public.call_to_ask(p_kind, p_key)
     when p_kind in ('dial', 'dial_end') then public.dial_content(p_kind, p_key::uuid)
+    when p_kind = 'queue_check' then public.queue_content(p_key)
+    when p_kind = 'missed_call_sms' then public.missed_call_text(p_payload ->> 'call_sid')
     when p_kind = 'onboarding' then (
       select public.onboarding_work(t) from public.telephony_transactions as t where t.id = p_key::uuid
     )

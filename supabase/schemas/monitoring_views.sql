@@ -126,12 +126,15 @@ create view public.leg_results with (security_invoker = true) as
 select
   node,
   count(*) as legs,
-  count(*) filter (where result = 'answered') as answered,
-  count(*) filter (where result = 'not_connected') as not_connected,
+  count(*) filter (where result = 'accepted') as accepted,
+  count(*) filter (where result = 'declined') as declined,
+  count(*) filter (where result = 'mailbox') as mailbox,
+  count(*) filter (where result = 'taken') as taken,
+  count(*) filter (where result = 'caller_left') as caller_left,
   count(*) filter (where result = 'busy') as busy,
   count(*) filter (where result = 'no_answer') as no_answer,
+  count(*) filter (where result = 'unreachable') as unreachable,
   count(*) filter (where result = 'canceled') as canceled,
-  count(*) filter (where result = 'failed') as failed,
   round(avg(extract(epoch from connected_at - rang_at)) filter (where connected_at >= rang_at), 1) as avg_seconds_to_answer
 from public.call_legs
 where dialled_at > now() - interval '24 hours'

@@ -3,7 +3,7 @@
 
 create table public.people (
   id uuid primary key default gen_random_uuid(),
-  org_id uuid,
+  org_id uuid default public.current_org_id(),
   handle text not null constraint people_handle_form check (handle ~ '^[a-z][a-z0-9_]{0,31}$'),
   name text not null constraint people_name_length check (length(name) between 1 and 200),
   phone public.e164 not null,
@@ -15,6 +15,10 @@ create table public.people (
   dnd_until timestamptz,
   -- Working hours, {zone, weekly, dates} as a calendar of a flow; null: at all hours.
   calendar jsonb constraint people_calendar_object check (jsonb_typeof(calendar) = 'object'),
+  -- The member who is this person, and may change the own availability.
+  member_id uuid references public.members (id) on delete set null,
+  -- The keys by which a call is transferred to the person.
+  code text constraint people_code_form check (code ~ '^[0-9]{1,4}$'),
   created_at timestamptz not null default now(),
   constraint people_key unique nulls not distinct (org_id, handle)
 );
@@ -23,20 +27,29 @@ comment on table public.people is 'Whom a line rings, by the handle that groups 
 comment on column public.people.verified_at is 'When the person accepted a call to this number by key; null: not rung for callers.';
 
 create index people_phone_idx on public.people (phone);
+create index people_member_idx on public.people (member_id);
+create unique index people_code_once on public.people (org_id, code) nulls not distinct where code is not null;
 
 alter table public.people enable row level security;
 create policy people_of_own_org on public.people
-  for select to authenticated using (org_id = (select public.current_org_id()));
+  for select to authenticated using (coalesce(org_id, '00000000-0000-0000-0000-000000000000') = (select public.current_owner()));
 create policy people_by_admins_added on public.people
   for insert to authenticated
-  with check (org_id = (select public.current_org_id()) and (select public.is_org_admin()));
-create policy people_by_admins_changed on public.people
+  with check (coalesce(org_id, '00000000-0000-0000-0000-000000000000') = (select public.current_owner()) and (select public.my_role()) >= 'admin');
+-- Of the own row, check_person lets an agent change the availability alone.
+create policy people_by_admins_and_themselves_changed on public.people
   for update to authenticated
-  using (org_id = (select public.current_org_id()) and (select public.is_org_admin()))
-  with check (org_id = (select public.current_org_id()));
+  using (
+    coalesce(org_id, '00000000-0000-0000-0000-000000000000') = (select public.current_owner())
+    and (
+      (select public.my_role()) >= 'admin'
+      or ((select public.my_role()) = 'agent' and member_id = (select m.id from public.members as m where m.user_id = (select auth.uid())))
+    )
+  )
+  with check (coalesce(org_id, '00000000-0000-0000-0000-000000000000') = (select public.current_owner()));
 create policy people_by_admins_removed on public.people
   for delete to authenticated
-  using (org_id = (select public.current_org_id()) and (select public.is_org_admin()));
+  using (coalesce(org_id, '00000000-0000-0000-0000-000000000000') = (select public.current_owner()) and (select public.my_role()) >= 'admin');
 create policy people_of_the_service on public.people to service_role using (true) with check (true);
 
 -- Another number is not verified, and hours that cannot be read must not fail the calls that ask for them.
@@ -44,6 +57,15 @@ create function public.check_person() returns trigger
 language plpgsql set search_path = ''
 as $$
 begin
+  if tg_op = 'UPDATE' and public.my_role() < 'admin'
+    and to_jsonb(new) - '{available, dnd_until, calendar}'::text[] <> to_jsonb(old) - '{available, dnd_until, calendar}'::text[] then
+    raise sqlstate '42501' using message = 'an agent may change the own availability and hours alone';
+  end if;
+  if new.member_id is not null and not exists (
+    select from public.members as m where m.id = new.member_id and m.org_id is not distinct from new.org_id
+  ) then
+    raise sqlstate 'PT400' using message = 'the member must be of the same organisation', detail = 'member_id';
+  end if;
   if tg_op = 'UPDATE' and new.phone <> old.phone and new.verified_at is not distinct from old.verified_at then
     new.verified_at := null;
   end if;
@@ -105,7 +127,8 @@ begin
 end
 $$;
 
-grant select, delete, insert (org_id, handle, name, phone, available, dnd_until, calendar),
-  update (handle, name, phone, available, dnd_until, calendar) on public.people to authenticated;
+grant select, delete, insert (org_id, handle, name, phone, available, dnd_until, calendar, member_id, code),
+  update (handle, name, phone, available, dnd_until, calendar, member_id, code) on public.people to authenticated;
 grant select, insert, update, delete on public.people to service_role;
 grant execute on function public.person_available, public.person_at to service_role;
+select public.make_audited('public.people', 'id', '{handle, available, dnd_until, member_id}');

@@ -18,6 +18,15 @@ create table public.queue_entries (
   members text[] not null,
   seconds integer not null constraint queue_entries_seconds_range check (seconds between 5 and 600),
   queued_at timestamptz not null default clock_timestamp(),
+  -- Of a transferred caller: the attempt whose person transferred, to whom the caller returns if nobody takes the call, and
+  -- since when that telephone is the one that rings.
+  transferred_by uuid,
+  returns_to public.e164,
+  returned_at timestamptz,
+  -- Twilio's permission to show the caller's number to the telephones that ring; gone with the entry's end.
+  call_token text constraint queue_entries_call_token_length check (length(call_token) <= 4096),
+  -- When Twilio last asked what the caller hears.
+  seen_at timestamptz not null default now(),
   -- The last position told: never a greater one, although a caller who comes back to an old place may be put ahead.
   told_position integer constraint queue_entries_position_range check (told_position > 0),
   -- How many were ahead at first, this one included: what a wait is measured by.
@@ -29,11 +38,12 @@ create table public.queue_entries (
   connected_at timestamptz,
   left_at timestamptz,
   result text constraint queue_entries_result_known check (
-    result in ('answered', 'unanswered', 'offer', 'gave_up', 'full', 'hung_up')
+    result in ('answered', 'unanswered', 'offer', 'gave_up', 'full', 'hung_up', 'transferred')
   ),
   constraint queue_entries_taken_whole check ((taken_by is null) = (taken_at is null)),
   constraint queue_entries_connected_taken check (connected_at is null or taken_at is not null),
-  constraint queue_entries_left_whole check ((left_at is null) = (result is null))
+  constraint queue_entries_left_whole check ((left_at is null) = (result is null)),
+  constraint queue_entries_transfer_whole check ((transferred_by is null) = (returns_to is null))
 )
 with (fillfactor = 80);
 
@@ -43,15 +53,17 @@ create unique index queue_entries_open_idx on public.queue_entries (call_sid) wh
 create index queue_entries_call_idx on public.queue_entries (call_sid);
 create index queue_entries_waiting_idx on public.queue_entries (owner, queue, queued_at, id)
   where left_at is null and taken_at is null;
+create index queue_entries_seen_idx on public.queue_entries (seen_at) where left_at is null and connected_at is null;
 create index queue_entries_taken_idx on public.queue_entries (owner, queue, taken_at) where taken_at is not null;
 
 alter table public.queue_entries enable row level security;
 create policy queue_entries_of_own_org on public.queue_entries
-  for select to authenticated using (org_id = (select public.current_org_id()));
+  for select to authenticated using (owner = (select public.current_owner()));
 create policy queue_entries_of_the_service on public.queue_entries to service_role using (true) with check (true);
 
--- A caller's place, {position, wait}: position counts those ahead and the caller, and is never greater than the one told
--- before. wait, {low_sec, high_sec, samples}, is the middle half of what callers at such a place waited in the last 4 hours;
+-- A caller's place, {position, ringing, wait}: position counts those ahead and the caller, and is never greater than the one
+-- told before. ringing: how many telephones ring for the queue, or have just accepted; of a transferred call, or will ring when
+-- their own leg has ended. wait, {low_sec, high_sec, samples}, is the middle half of what callers at such a place waited in the last 4 hours;
 -- only from more than 20 of them. Null: the call holds nowhere.
 create function public.tell_place(p_call_sid text) returns jsonb
 language plpgsql volatile set search_path = ''
@@ -69,9 +81,7 @@ begin
   from public.queue_entries as e
   where e.owner = q.owner and e.queue = q.queue and e.left_at is null and e.taken_at is null
     and (e.queued_at, e.id) < (q.queued_at, q.id);
-  if q.told_position is distinct from v_position then
-    update public.queue_entries as e set told_position = v_position where e.id = q.id;
-  end if;
+  update public.queue_entries as e set told_position = v_position, seen_at = now() where e.id = q.id;
   select jsonb_build_object(
     'low_sec', ceil(v_position * s.middle[1])::integer, 'high_sec', ceil(v_position * s.middle[2])::integer,
     'samples', s.samples
@@ -89,7 +99,10 @@ begin
     ) as w
   ) as s
   where s.samples > 20;
-  return jsonb_strip_nulls(jsonb_build_object('position', v_position, 'wait', v_wait));
+  return jsonb_strip_nulls(jsonb_build_object('position', v_position, 'wait', v_wait, 'ringing', (
+    select count(*) from public.dial_attempts as a
+    where a.owner = q.owner and (a.queue = q.queue or a.to_e164 = q.returns_to) and a.ended_at is null and a.cancelled_at is null
+  )));
 end
 $$;
 

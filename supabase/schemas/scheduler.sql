@@ -9,14 +9,13 @@ declare
 begin
   for v_worker in
     select * from (values
-      ('voice-reconcile', '* * * * *', ''),
-      ('alert-dispatch', '* * * * *', ''),
-      -- Calls only while a job is due, so that an idle line costs no function call.
-      ('notify-worker', '10 seconds', $sql$
-        and exists (
-          select from public.job_lanes as l where l.worker = 'notify-worker' and l.due_at <= now()
-        )$sql$)
-    ) as workers(name, schedule, condition)
+      ('voice-reconcile', '* * * * *', false),
+      ('alert-dispatch', '* * * * *', false),
+      -- Called only while a job is due, so that an idle line costs no function call.
+      ('notify-worker', '10 seconds', true),
+      -- A webhook wakes it as well. This is for what is due later, and for a wake-up that was lost.
+      ('dial-worker', '5 seconds', true)
+    ) as workers(name, schedule, while_due)
   loop
     -- The answer comes at once and the run continues, because pg_net sends its next batch after all answers to the last.
     perform cron.schedule(v_worker.name, v_worker.schedule, format($job$
@@ -30,7 +29,9 @@ begin
       )
       from vault.decrypted_secrets as url, vault.decrypted_secrets as token
       where url.name = 'functions_url' and token.name = 'scheduler_token'%s
-    $job$, v_worker.name, v_worker.condition));
+    $job$, v_worker.name, case when v_worker.while_due then format(
+      ' and exists (select from public.job_lanes as l where l.worker = %L and l.due_at <= now())', v_worker.name
+    ) end));
   end loop;
   -- pg_cron keeps a row for each run and deletes none: 11,500 a day.
   perform cron.schedule('purge-job-runs', '41 3 * * *',

@@ -150,9 +150,13 @@ begin
   if e.talk_sec is not null then
     l.answered_at := least(l.answered_at, e.occurred_at - make_interval(secs => e.talk_sec));
   end if;
-  l.bridged := greatest(
-    l.bridged, e.bridged, case e.event when 'leg_asked' then false when 'leg_accepted' then true end
-  );
+  l.bridged := greatest(l.bridged, e.bridged, case
+    -- A person of a queue may be too late, or take another caller of it: `connected` tells.
+    when e.event = 'leg_asked' or e.ask #>> '{attempt,told}' = 'pressed' then false
+    when e.event = 'leg_accepted' or e.ask #>> '{attempt,told}' = 'connected' then true
+  end);
+  -- Asked, and nothing more heard: `declined` is the lesser word.
+  l.told := least(l.told, case e.event when 'leg_asked' then 'mailbox' when 'leg_declined' then 'declined' end);
   if e.event = 'leg_accepted' then
     l.accepted_at := least(l.accepted_at, e.occurred_at);
   end if;
@@ -216,6 +220,13 @@ declare
   v_disclosure public.disclosures;
   v_path jsonb;
 begin
+  if e.ask ? 'attempt' and e.ask #>> '{attempt,told}' is distinct from 'connected' then
+    -- The leg may have taken another caller of its queue than the one that it was dialled for.
+    e.call_sid := coalesce(
+      (select a.call_sid from public.dial_attempts as a where a.token = (e.ask #>> '{attempt,token}')::uuid), e.call_sid
+    );
+    e.parent_call_sid := e.call_sid;
+  end if;
   -- The events of one call take turns, copies of one event included; different calls do not wait here. (An advisory lock,
   -- which writes nothing. Two calls with the same hash only wait for each other.)
   perform pg_advisory_xact_lock(hashtextextended(e.call_sid, 0));
@@ -326,8 +337,9 @@ begin
   if e.ask is not null and v_answer.admitted then
     v_answer.facts := v_answer.facts || public.enact(v_call, e, v_path);
   end if;
-  if v_call.status >= 'lost' and v_before.disposition is null then
+  if v_call.status >= 'lost' and v_before.disposition is null and v_call.flow_version is not null then
     perform public.leave_queue(v_call.call_sid, 'hung_up');
+    perform public.owe_missed_call(v_call);
   end if;
 
   if v_call is distinct from v_before then

@@ -494,12 +494,12 @@ Deno.test("each leg has its own row: whom it rang and why, when, and what became
     from call_legs where call_sid = ${sid} order by leg_sid`;
   assertEquals(legs.map(({ to_e164, node, result, times }) => [to_e164, node, result, times]), [
     ["+15550002001", "sales", "no_answer", [5, 5, null, null, null, 20]],
-    ["+15550002002", "everybody", "not_connected", [21, 21, 25, null, null, 29]],
+    ["+15550002002", "everybody", "caller_left", [21, 21, 25, null, null, 29]],
     // Ended at 60 s.
-    [null, null, "answered", [21, 21, 26, 28, 28, 0]],
+    [null, null, "accepted", [21, 21, 26, 28, 28, 0]],
     [null, null, "busy", [23, null, null, null, null, 23]],
     [null, null, "canceled", [28, null, null, null, null, 28]],
-    [null, null, "failed", [22, null, null, null, null, 22]],
+    [null, null, "unreachable", [22, null, null, null, null, 22]],
     [null, null, null, [22, 22, null, null, null, null]],
     [null, null, null, [30, null, 30, null, 30, null]],
     [null, null, null, [25, null, 25, null, null, null]],
@@ -764,7 +764,7 @@ Deno.test("a person who answered after the caller had gone was not connected, wh
     const { connected_at, disposition } = await call(sid);
     assertEquals([connected_at, disposition], [null, "abandoned"]);
     const [row] = await db.sql`select answered_at, result from call_legs where call_sid = ${sid}`;
-    assertEquals([row!.answered_at.toISOString(), row!.result], [at(17), "not_connected"]);
+    assertEquals([row!.answered_at.toISOString(), row!.result], [at(17), "caller_left"]);
   }
 });
 

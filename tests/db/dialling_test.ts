@@ -40,22 +40,33 @@ const FLOW = {
 const HASH = "ab".repeat(32);
 
 interface Facts {
-  queue?: { position: number; wait?: { low_sec: number; high_sec: number; samples: number } };
+  queue?: {
+    position: number;
+    ringing?: number;
+    wait?: { low_sec: number; high_sec: number; samples: number };
+  };
   attempt?: { won: boolean; over: boolean; call_sid?: string };
   callbacks?: Record<string, boolean>;
   queues?: Record<string, { waiting: number; full: boolean }>;
   self?: { handle: string; available: boolean };
+  transfer?: string;
   wake?: boolean;
 }
 
 let callers = 0;
 
 /** One owner's practice, with the flow published and so many verified people. */
-async function practice(db: TestDatabase, people: number, group: Record<string, unknown> = {}) {
+async function practice(
+  db: TestDatabase,
+  people: number,
+  group: Record<string, unknown> = {},
+  changes: Record<string, unknown> = {},
+) {
   const { sql } = db;
   const members = Array.from({ length: people }, (_, i) => `p${i + 1}`);
   const flow = {
     ...FLOW,
+    ...changes,
     groups: {
       desk: { ...GROUP, members, ...group },
       all: { ...GROUP, members, ring: "all", ...group },
@@ -110,6 +121,27 @@ class Caller {
       }),
     );
   waits = () => accept(this.sql, this.event({ event: "queue_waited" }, { flow: HASH, queue: {} }));
+  /** The talk has ended for the caller. */
+  comesBack = (node = "hold") =>
+    accept(
+      this.sql,
+      this.event({ event: "queue_left", meta: { node, outcome: "answered" } }, { flow: HASH }),
+    );
+  /** What a leg that was dialled for this call tells. */
+  leg = (token: string, leg_sid: string, told: string, changes: Partial<VoiceEvent> = {}) =>
+    accept(
+      this.sql,
+      this.event({
+        event: told === "connected" ? "leg_accepted" : "leg_asked",
+        leg_sid,
+        parent_call_sid: this.sid,
+        call_status: undefined,
+        status: "in-progress",
+        leg_status: "in-progress",
+        talk_sec: 0,
+        ...changes,
+      }, { attempt: { token, told } }),
+    );
   hangsUp = () =>
     accept(
       this.sql,
@@ -148,9 +180,17 @@ async function told(
   leg: string,
   status: string | null,
   what: string | null = null,
+  code: string | null = null,
 ) {
-  const [row] = await sql<{ told: NonNullable<Facts["attempt"]> & { wake: number } }[]>`
-    select attempt_told(${token}, ${leg}, ${status}, ${what}) as told`;
+  const [row] = await sql<
+    {
+      told: NonNullable<Facts["attempt"]> & {
+        wake: number;
+        may_transfer?: boolean;
+        transfer?: { state: string; to?: string };
+      };
+    }[]
+  >`select attempt_told(${token}, ${leg}, ${status}, ${what}, ${code}) as told`;
   return row!.told;
 }
 
@@ -250,7 +290,7 @@ test("a wait is estimated from more than 20 samples only, as a range", async (db
   const sql = await practice(db, 1);
   const caller = new Caller(sql);
   const place = await caller.holds();
-  assertEquals(place.queue, { position: 1 });
+  assertEquals(place.queue!.wait, undefined);
   const taken = (count: number) =>
     sql`
       insert into queue_entries (call_sid, queue, group_name, version_id, node, line, members, seconds, first_position,
@@ -259,7 +299,7 @@ test("a wait is estimated from more than 20 samples only, as a range", async (db
         now() - make_interval(secs => 60 + n), gen_random_uuid(), now() - interval '1 second', now(), 'answered'
       from generate_series(1, ${count}::integer) as n`;
   await taken(20);
-  assertEquals((await caller.waits()).queue, { position: 1 });
+  assertEquals((await caller.waits()).queue!.wait, undefined);
   await taken(1);
   const { wait } = (await caller.waits()).queue!;
   assertEquals(wait!.samples, 21);
@@ -427,7 +467,7 @@ test("a number is verified by a key, another number is not, and nobody unverifie
   const leg = newLeg();
   assertEquals((await told(sql, token, leg, "in-progress", "pressed")).won, true);
   await told(sql, token, leg, "completed");
-  assertEquals((await new Caller(sql).holds()).queue, { position: 1 });
+  assertEquals((await new Caller(sql).holds()).queue!.position, 1);
   await sql`update people set phone = '+14035559999'`;
   const [person] = await sql`select verified_at from people`;
   assertEquals(person!.verified_at, null);
@@ -509,4 +549,253 @@ test("an administrator changes the people of the own organisation, never their v
   assertEquals(await refused(hours({ zone: "ZZZ5", weekly: {} })), "PT400");
   assertEquals(await refused(hours({ zone: "UTC", weekly: { mon: [["8", "9"]] } })), "PT400");
   assertEquals(await as("admin", hours({ zone: "UTC", weekly: { mon: [["08:00", "24:00"]] } })), 1);
+});
+
+/** A caller who talks with p1 and could be passed on to p2, whose code is 22. */
+async function talking(db: TestDatabase) {
+  const sql = await practice(db, 1);
+  await sql`
+    insert into people (handle, name, phone, verified_at, code)
+    values ('ben', 'Ben', '+14035552222', now(), '22')`;
+  const caller = new Caller(sql);
+  await caller.holds();
+  const [a] = await attempts(sql);
+  const leg = newLeg();
+  const { may_transfer } = await told(sql, a!.token, leg, "in-progress", "pressed");
+  assertEquals(may_transfer, true);
+  await caller.leg(a!.token, leg, "connected");
+  return { sql, caller, token: a!.token, leg };
+}
+
+const transferOf = async (sql: Sql, leg: string) => {
+  const [row] = await sql`
+    select a.transfer, l.transfer as told from dial_attempts as a
+    join call_legs as l on l.leg_sid = a.leg_sid where a.leg_sid = ${leg}`;
+  assertEquals(row!.transfer, row!.told);
+  return row!.transfer;
+};
+
+test("a person passes the caller on by a code, and the next one takes the call", async (db) => {
+  const { sql, caller, token, leg } = await talking(db);
+  assertEquals((await caller.comesBack()).transfer, "held");
+  const passes = async (code: string) =>
+    (await told(sql, token, leg, "in-progress", "transfer", code)).transfer;
+  assertEquals(await passes("9"), { state: "unknown" });
+  await sql`update people set available = false where handle = 'ben'`;
+  assertEquals(await passes("22"), { state: "busy", to: "Ben" });
+  await sql`update people set available = true where handle = 'ben'`;
+  assertEquals(await passes("22"), { state: "made", to: "Ben" });
+  assertEquals(await passes("22"), { state: "made" }, "once");
+  assertEquals((await caller.comesBack()).transfer, "made");
+  assertEquals(await transferOf(sql, leg), "pending");
+  await told(sql, token, leg, "completed");
+  const [b, ...others] = await attempts(sql);
+  assertEquals([b!.to_e164, others], ["+14035552222", []]);
+  const [{ content }] = await sql`
+    select job_content('dial', ${b!.token}, '{}') as content` as unknown as [
+    { content: Record<string, unknown> },
+  ];
+  assertEquals(
+    [content.transferred_by, content.caller, content.returned],
+    ["p1", caller.from, false],
+  );
+  const second = newLeg();
+  assertEquals((await caller.waits()).queue!.position, 1);
+  assertEquals((await told(sql, b!.token, second, "in-progress", "pressed")).won, true);
+  await caller.leg(b!.token, second, "connected");
+  assertEquals(await transferOf(sql, leg), "accepted");
+  await told(sql, b!.token, second, "completed");
+  assertEquals((await caller.comesBack()).transfer, undefined);
+  const entries = await sql`select result from queue_entries order by id`;
+  assertEquals(entries.map(({ result }) => result), ["transferred", "answered"]);
+});
+
+test("a caller whom nobody takes over returns to the person who passed the call on", async (db) => {
+  const { sql, caller, token, leg } = await talking(db);
+  await told(sql, token, leg, "in-progress", "transfer", "22");
+  const [, b] = await attempts(sql);
+  await told(sql, b!.token, newLeg(), "no-answer");
+  assertEquals((await attempts(sql)).length, 1, "the first leg is still there");
+  assertEquals((await caller.waits()).queue!.ringing, 1);
+  assertEquals((await told(sql, token, leg, "completed")).wake, 1);
+  const [again] = await attempts(sql);
+  assertEquals(again!.to_e164, "+14035551000");
+  const [{ content }] = await sql`
+    select job_content('dial', ${again!.token}, '{}') as content` as unknown as [
+    { content: Record<string, unknown> },
+  ];
+  assertEquals([content.returned, content.transferred_by], [true, "p1"]);
+  await told(sql, again!.token, newLeg(), "in-progress", "pressed");
+  assertEquals(await transferOf(sql, leg), "returned");
+});
+
+test("a caller whom nobody takes, the first person neither, goes on in the flow", async (db) => {
+  const { sql, caller, token, leg } = await talking(db);
+  await told(sql, token, leg, "in-progress", "transfer", "22");
+  await told(sql, token, leg, "completed");
+  for (let left = 2; left > 0; left--) {
+    // deno-lint-ignore no-await-in-loop
+    const [rung] = await attempts(sql);
+    // deno-lint-ignore no-await-in-loop
+    await told(sql, rung!.token, newLeg(), "busy");
+  }
+  assertEquals((await caller.waits()).queue!.ringing, 0);
+  await caller.leaves("hold", "gave_up");
+  assertEquals(await transferOf(sql, leg), "unanswered");
+});
+
+test("a person who hangs up ends the talk for the caller too, whichever is heard of first", async (db) => {
+  const { sql, caller, token, leg } = await talking(db);
+  assertEquals((await caller.comesBack()).transfer, "held");
+  await told(sql, token, leg, "completed");
+  assertEquals((await caller.comesBack()).transfer, undefined);
+  const [entry] = await sql`select result from queue_entries`;
+  assertEquals(entry!.result, "answered");
+});
+
+test("the caller whom Twilio has connected counts, and the two who were mixed up are swapped", async (db) => {
+  const sql = await practice(db, 2);
+  const [first, second] = [new Caller(sql), new Caller(sql)];
+  await first.holds();
+  await second.holds();
+  const [a, b] = await attempts(sql);
+  const legs = [newLeg(), newLeg()] as const;
+  assertEquals((await first.leg(a!.token, legs[0], "pressed")).attempt!.call_sid, first.sid);
+  assertEquals((await second.leg(b!.token, legs[1], "pressed")).attempt!.call_sid, second.sid);
+  assertEquals((await second.leg(a!.token, legs[0], "connected")).attempt!.call_sid, second.sid);
+  assertEquals((await first.leg(b!.token, legs[1], "connected")).attempt!.call_sid, first.sid);
+  for (const [i, token] of [a!.token, b!.token].entries()) {
+    // Its URL still names the call that it was dialled for.
+    // deno-lint-ignore no-await-in-loop
+    await [first, second][i]!.leg(token, legs[i]!, "", {
+      event: "leg_status",
+      status: "completed",
+      leg_status: "completed",
+      talk_sec: 30,
+    });
+  }
+  const rows = await sql`select call_sid, leg_sid, result from call_legs`;
+  const results = new Map(rows.map((l) => [`${l.call_sid} ${l.leg_sid}`, l.result]));
+  assertEquals(results.get(`${second.sid} ${legs[0]}`), "accepted");
+  assertEquals(results.get(`${first.sid} ${legs[1]}`), "accepted");
+  assertEquals(results.get(`${first.sid} ${legs[0]}`), "taken");
+  const left = await sql`select call_sid, result from queue_entries order by id`;
+  assertEquals(left.map((e) => [e.call_sid, e.result]), [
+    [first.sid, "answered"],
+    [second.sid, "answered"],
+  ]);
+});
+
+test("how a telephone's ringing ended is told apart", async (db) => {
+  const sql = await practice(db, 1);
+  const caller = new Caller(sql);
+  await caller.holds();
+  const ends = async (...what: [status: string, told?: string][]) => {
+    await sql`delete from dial_attempts`;
+    await sql`select dispatch_queue(null, 'desk')`;
+    const [a] = await attempts(sql);
+    const leg = newLeg();
+    for (const [status, told] of what) {
+      // deno-lint-ignore no-await-in-loop
+      await caller.leg(a!.token, leg, told!, {
+        event: told === undefined ? "leg_status" : "leg_asked",
+        status,
+        leg_status: status as never,
+        talk_sec: ["in-progress", "completed"].includes(status) ? 0 : undefined,
+      });
+    }
+    const [row] = await sql`
+      select a.result, l.result as leg from dial_attempts as a join call_legs as l using (leg_sid) where l.leg_sid = ${leg}`;
+    assertEquals(row!.result, row!.leg);
+    return row!.result;
+  };
+  assertEquals(await ends(["busy"]), "busy");
+  assertEquals(await ends(["no-answer"]), "no_answer");
+  assertEquals(await ends(["failed"]), "unreachable");
+  assertEquals(await ends(["in-progress", "declined"], ["completed"]), "declined");
+  assertEquals(await ends(["in-progress", "mailbox"], ["completed"]), "mailbox");
+  assertEquals(await ends(["in-progress", "pressed"], ["completed"]), "caller_left");
+});
+
+test("Twilio is asked about a caller of whom nothing was heard, and its answer mends the queue", async (db) => {
+  const sql = await practice(db, 1);
+  const caller = new Caller(sql);
+  const holds = async () => {
+    await sql`delete from dial_attempts`;
+    await sql`update queue_entries set left_at = now(), result = 'full' where left_at is null`;
+    await sql`delete from jobs`;
+    await caller.leaves("main", "options.0");
+    const [a] = await attempts(sql);
+    await told(sql, a!.token, newLeg(), "in-progress", "pressed");
+    return a!;
+  };
+  await caller.arrives();
+  const asked = async () => {
+    await sql`select mend_dialling()`;
+    return (await sql`select job_content(kind, key, payload) ->> 'queue' as queue from jobs where kind = 'queue_check'`)
+      .map(({ queue }) => queue);
+  };
+  await holds();
+  assertEquals(await asked(), []);
+  await sql`update queue_entries set seen_at = now() - interval '4 minutes'`;
+  assertEquals(await asked(), ["desk"]);
+  const answers = (state: string) => sql`select queue_told(${caller.sid}, ${state})`;
+  const entry = async () => {
+    const [row] = await sql`
+      select result, taken_at is not null as taken, connected_at is not null as connected from queue_entries order by id desc limit 1`;
+    return [row!.result, row!.taken, row!.connected];
+  };
+  await answers("waiting");
+  assertEquals(await entry(), [null, true, false], "who accepted is still on the way");
+  await sql`update dial_attempts set ended_at = now(), result = 'caller_left'`;
+  await answers("waiting");
+  assertEquals(await entry(), [null, false, false], "waits again");
+  await holds();
+  await answers("left");
+  assertEquals(await entry(), [null, true, true], "the two talk");
+  await holds();
+  await answers("ended");
+  assertEquals(await entry(), ["hung_up", true, false]);
+});
+
+test("a caller whom nobody answered gets one text a day and the operator a mail, when the flow says so", async (db) => {
+  const sql = await practice(db, 1, {}, {
+    missed_call: { sms: "sorry", mail: true },
+    languages: ["en-US"],
+    prompts: { sorry: { "en-US": "We missed you." } },
+  });
+  const owed = async (from: string) =>
+    (await sql`
+      select kind, job_content(kind, key, payload) as content from jobs
+      where payload ->> 'call_sid' in (select call_sid from call_logs where party = ${from})
+        and kind in ('missed_call_sms', 'mail_missed_call') order by id`)
+      .map(({ kind, content }) => [kind, content?.text ?? content?.history?.length ?? null]);
+  const calls = async (from: string) => {
+    const caller = new Caller(sql, from);
+    await caller.arrives();
+    await caller.hangsUp();
+    return caller;
+  };
+  await calls("+17805550101");
+  assertEquals(await owed("+17805550101"), [
+    ["missed_call_sms", "We missed you."],
+    ["mail_missed_call", 0],
+  ]);
+  await calls("+17805550101");
+  assertEquals((await owed("+17805550101")).map(([kind]) => kind), [
+    "missed_call_sms",
+    "mail_missed_call",
+    "mail_missed_call",
+  ]);
+  await sql`select suppress(null, '+17805550102', 'sms')`;
+  await sql`select suppress(null, '+17805550102', 'operator')`;
+  await calls("+17805550102");
+  assertEquals(await owed("+17805550102"), [["missed_call_sms", null], ["mail_missed_call", 0]]);
+  // Answered after all, before the text is sent.
+  await calls("+17805550103");
+  await new Caller(sql, "+17805550103").arrives();
+  assertEquals(await owed("+17805550103"), [["missed_call_sms", null], ["mail_missed_call", null]]);
+  await sql`update call_flow_versions set missed_call = null`;
+  await calls("+17805550104");
+  assertEquals(await owed("+17805550104"), []);
 });

@@ -41,10 +41,11 @@ class Call {
   #turn = 0;
   constructor(readonly hash: string, readonly changes: Partial<VoiceEvent> = {}) {}
 
-  async arrives() {
-    await accept(voiceEvent(this.sid, { to_e164: LINE, ask: { line: LINE }, ...this.changes }));
+  async arrives(callable = false) {
+    const ask = { line: LINE, callable };
+    await accept(voiceEvent(this.sid, { to_e164: LINE, ask, ...this.changes }));
   }
-  event(left: Heard["left"], changes: Partial<VoiceEvent> = {}): VoiceEvent {
+  event(left: Heard["left"], changes: Partial<VoiceEvent> = {}, callable = false): VoiceEvent {
     return voiceEvent(this.sid, {
       operation: "voice-menu-handler",
       identity: `turn-${++this.#turn}`,
@@ -53,6 +54,7 @@ class Call {
       to_e164: LINE,
       ask: {
         flow: this.hash.slice(0, 64),
+        callable,
         dials: { to: [], leg_sec: 60, day_sec: 1_000_000 },
       },
       ...this.changes,
@@ -248,15 +250,16 @@ Deno.test("the database takes the way that the interpreter takes, through random
       });
       const call = new Call(hash, { from_e164: (caller.caller ?? null) as never });
       const heard: { left: Heard["left"]; entered: readonly string[] }[] = [];
+      const withheld = caller.caller === undefined || caller.withheld === true;
       walk(
         draftVersion(flow),
-        caller,
+        { ...caller, withheld },
         undefined,
         ({ left }, entered) => heard.push({ left, entered }),
       );
       for (const [nth, { left, entered }] of heard.entries()) {
         // deno-lint-ignore no-await-in-loop
-        await (nth === 0 ? call.arrives() : accept(call.event(left)));
+        await (nth === 0 ? call.arrives(!withheld) : accept(call.event(left, {}, !withheld)));
         // deno-lint-ignore no-await-in-loop
         const [row] = await sql<{ nodes: string[] }[]>`
           select array(select e ->> 'node' from jsonb_array_elements(path) as e) as nodes from call_lifecycle

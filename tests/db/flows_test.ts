@@ -609,6 +609,14 @@ Deno.test("the facts are those that the version asks about, as they were when th
     false,
   ]);
   assertEquals(now.spent, undefined, "nothing is dialled");
+
+  const occurred_at = new Date(Date.now() - 600_000).toISOString();
+  const delayed = arrival(newCallSid(), number, {}, {
+    account_sid: account,
+    from_e164: "+15551230001",
+    occurred_at,
+  });
+  assertEquals((await accepted(delayed)).call.facts!.returning, false, "the others came later");
 });
 
 Deno.test("a caller without a number, or of another owner's line, has not called before", async () => {

@@ -331,6 +331,7 @@ Deno.test("role monitoring writes nothing, runs nothing that writes, and cannot 
     "call_success",
     "count_calls",
     "current_org_id",
+    "current_owner",
     "database_connections",
     "latency_quantile",
   ]);

@@ -170,12 +170,15 @@ Deno.test("what became of each telephone that was dialled", async () => {
   assertEquals(await rows("select * from leg_results"), [{
     node: "sales",
     legs: 600,
-    answered: 400,
-    not_connected: 0,
+    accepted: 400,
+    declined: 0,
+    mailbox: 0,
+    taken: 0,
+    caller_left: 0,
     busy: 0,
     no_answer: 150,
+    unreachable: 0,
     canceled: 50,
-    failed: 0,
     avg_seconds_to_answer: 10,
   }]);
 });

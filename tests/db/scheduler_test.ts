@@ -65,6 +65,7 @@ test("scheduling twice is scheduling once, and the local stack calls the same wo
   const jobs = (await sql`select jobname from cron.job order by 1`).map(({ jobname }) => jobname);
   assertEquals(jobs, [
     "alert-dispatch",
+    "dial-worker",
     "notify-worker",
     "purge-job-runs",
     "voice-reconcile",
@@ -95,7 +96,7 @@ test("without an address and a token in Vault the workers are not called", async
 
 test("each worker is called with the scheduler's token and nothing else, and asked to answer at once", async ({ sql, run, deploy }) => {
   await deploy();
-  await sql`select enqueue_job('mail_alert', 'a')`;
+  await sql`select enqueue_job('mail_alert', 'a'), enqueue_job('dial_end', gen_random_uuid()::text)`;
   for (const { name } of JOBS) {
     assertEquals(await run(name), [{
       url: `https://example.com/functions/v1/${name}`,

@@ -7,6 +7,7 @@ import { createHandler as voiceAction } from "../../supabase/functions/voice-act
 import { createHandler as voiceConsentSpeech } from "../../supabase/functions/voice-consent-speech/handler.ts";
 import { createHandler as voiceFrontdoor } from "../../supabase/functions/voice-frontdoor/handler.ts";
 import { createHandler as voiceMenuHandler } from "../../supabase/functions/voice-menu-handler/handler.ts";
+import { createHandler as voicePerson } from "../../supabase/functions/voice-person/handler.ts";
 import { createHandler as voiceRoute } from "../../supabase/functions/voice-route/handler.ts";
 import { createHandler as voiceRouteAction } from "../../supabase/functions/voice-route-action/handler.ts";
 import { createHandler as voiceStatus } from "../../supabase/functions/voice-status/handler.ts";
@@ -14,6 +15,7 @@ import { createHandler as voiceVoicemail } from "../../supabase/functions/voice-
 import { DISCLOSED } from "../support/expected.ts";
 import {
   callReported,
+  CHILD_SID,
   dialEnded,
   incomingCall,
   legReported,
@@ -96,6 +98,12 @@ export const STEPS: readonly WebhookCase[] = [
   },
 ];
 
+const TOKEN = "0123abcd-0123-4567-89ab-0123456789ab";
+
+/** The leg of a person who was dialled for a waiting caller: its events belong to that call. */
+const voicePersonOf = (deps: Deps) =>
+  voicePerson({ ...deps, dialling: { legTold: () => Promise.reject(new Error("not asked")) } });
+
 /** What nobody waits for. */
 export const CALLBACKS: readonly WebhookCase[] = [
   {
@@ -127,6 +135,13 @@ export const CALLBACKS: readonly WebhookCase[] = [
     query: `?${AGREED}`,
   },
   {
+    title: "voice-person, status of the leg",
+    name: "voice-person",
+    createHandler: voicePersonOf,
+    params: callReported("completed", { CallDuration: "42", Duration: "1" }),
+    query: `?event=status&call=${CHILD_SID}&token=${TOKEN}&turn=0&attempt=1`,
+  },
+  {
     title: "voice-status of a conversation's recording",
     name: "voice-status",
     createHandler: voiceStatus,
@@ -135,4 +150,22 @@ export const CALLBACKS: readonly WebhookCase[] = [
   },
 ];
 
-export const WEBHOOKS: readonly WebhookCase[] = [...STEPS, ...CALLBACKS];
+/** What one of the owner's people waits for, whose telephone rang. */
+export const PERSONS: readonly WebhookCase[] = [
+  {
+    title: "voice-person, somebody answers",
+    name: "voice-person",
+    createHandler: voicePersonOf,
+    params: { ...onTheLine, Direction: "outbound-api" },
+    query: `?event=answered&call=${CHILD_SID}&token=${TOKEN}&turn=0&attempt=1`,
+  },
+  {
+    title: "voice-person, 1 was pressed",
+    name: "voice-person",
+    createHandler: voicePersonOf,
+    params: { ...pressed("1"), Direction: "outbound-api" },
+    query: `?event=accept&call=${CHILD_SID}&token=${TOKEN}&turn=0&attempt=1`,
+  },
+];
+
+export const WEBHOOKS: readonly WebhookCase[] = [...STEPS, ...PERSONS, ...CALLBACKS];

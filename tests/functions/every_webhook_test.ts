@@ -22,7 +22,7 @@ import {
   UNAVAILABLE,
 } from "../support/webhook.ts";
 import { asDocumented } from "../support/openapi.ts";
-import { CALLBACKS, STEPS, type WebhookCase, WEBHOOKS } from "./cases.ts";
+import { CALLBACKS, PERSONS, STEPS, type WebhookCase, WEBHOOKS } from "./cases.ts";
 
 /** Faults of a request's form are answered to strangers too, because they are found before the body is read. */
 const UNSIGNED = { "x-twilio-signature": undefined };
@@ -57,7 +57,7 @@ for (const webhook of WEBHOOKS) {
 
   Deno.test(`${title}: a request that Twilio signed is served`, async () => {
     const { status, events } = await call(webhook);
-    assertEquals(status, STEPS.includes(webhook) ? 200 : 204);
+    assertEquals(status, CALLBACKS.includes(webhook) ? 204 : 200);
     assertEquals(events.length, 1);
   });
 
@@ -377,6 +377,15 @@ for (const { fault, field, change } of MALFORMED) {
     });
   }
 
+  for (const webhook of PERSONS) {
+    Deno.test(`${webhook.title}: a leg whose request came ${fault} is ended`, async () => {
+      const deps = testDeps();
+      const request = signedRequest(webhook.name, change(webhook.params), { query: webhook.query });
+      assertEquals((await twiml(webhook.createHandler(deps), request)).outline, ["Hangup"]);
+      assertEquals(deps.events, []);
+    });
+  }
+
   for (const webhook of CALLBACKS) {
     Deno.test(`${webhook.title}: the answer to a callback ${fault} names the wrong parameter`, async () => {
       const { status, text, events } = await call(webhook, { params: change(webhook.params) });
@@ -408,7 +417,7 @@ const UNKNOWN: readonly Params[] = [
   { Timestamp: "Fri, 31 Dec 9999 23:59:59 +0000" },
 ];
 
-for (const webhook of [...STEPS, ...CALLBACKS]) {
+for (const webhook of WEBHOOKS) {
   Deno.test(`${webhook.title}: an unknown status or value is stored as unknown, not refused`, async () => {
     const expected = await call(webhook);
     for (const unknown of UNKNOWN) {

@@ -17,6 +17,7 @@ const OPERATORS_ONLY = [
   "telephony-onboard",
   "voice-reconcile",
   "notify-worker",
+  "dial-worker",
   "alert-dispatch",
   "metrics",
 ];

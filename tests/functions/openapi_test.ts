@@ -9,6 +9,7 @@ import { type FlowDatabase, FlowRefused } from "../../supabase/functions/_shared
 import { createHandler as callFlows } from "../../supabase/functions/call-flows/handler.ts";
 import { createHandler as alert } from "../../supabase/functions/alert-dispatch/handler.ts";
 import { createHandler as metrics } from "../../supabase/functions/metrics/handler.ts";
+import { createHandler as dial } from "../../supabase/functions/dial-worker/handler.ts";
 import { createHandler as notify } from "../../supabase/functions/notify-worker/handler.ts";
 import { createHandler as reconcile } from "../../supabase/functions/voice-reconcile/handler.ts";
 import { createHandler as contactSubmit } from "../../supabase/functions/contact-submit/handler.ts";
@@ -304,8 +305,8 @@ async function flows() {
         now: () => new Date(),
         database: database(error) as unknown as FlowDatabase,
         takeRoom: () => Promise.resolve(wait),
-        readUserToken: () =>
-          Promise.resolve({ userId: crypto.randomUUID(), orgId: ORG, orgRole: "admin" }),
+        readUserToken: () => Promise.resolve({ userId: crypto.randomUUID(), appMetadata: {} }),
+        membershipOf: () => Promise.resolve({ org_id: ORG, role: "admin" }),
       }),
       new Request(`http://edge-runtime.supabase.com/${path}`, init),
     );
@@ -357,7 +358,8 @@ async function flows() {
     now: () => new Date(),
     database: database() as unknown as FlowDatabase,
     takeRoom: () => Promise.resolve(undefined),
-    readUserToken: () => Promise.resolve({ userId: "x", orgId: ORG, orgRole: "viewer" }),
+    readUserToken: () => Promise.resolve({ userId: "x", appMetadata: {} }),
+    membershipOf: () => Promise.resolve({ org_id: ORG, role: "viewer" }),
   });
   const request = new Request("http://edge-runtime.supabase.com/call-flows", { headers: signedIn });
   assertEquals(await answered("call-flows", viewer, request), 403);
@@ -378,7 +380,7 @@ async function operators(hotline: Hotline) {
     return response.status;
   };
   const operator = { apikey: LOCAL_SECRET_KEY };
-  const workers = ["voice-reconcile", "notify-worker", "alert-dispatch"];
+  const workers = ["voice-reconcile", "notify-worker", "dial-worker", "alert-dispatch"];
   for (const name of workers) {
     assertEquals(
       [
@@ -418,6 +420,7 @@ async function operators(hotline: Hotline) {
   const handlers = {
     "voice-reconcile": reconcile,
     "notify-worker": notify,
+    "dial-worker": dial,
     "alert-dispatch": alert,
   };
   for (const [name, createHandler] of Object.entries(handlers)) {

@@ -70,6 +70,7 @@ Deno.test("an arrival is recorded under the caller's limit and the line's, and d
       line: LINE_NUMBER,
       have: [],
       ...DIALS.ask,
+      callable: true,
     },
     meta: {},
   }]);

@@ -80,8 +80,8 @@ Deno.test("a group that confirms never hands a caller to a voicemail box", async
     select to_e164, result, accepted_at is not null as accepted from call_legs
     where call_sid = ${record.callSid} order by to_e164`;
   assertEquals(legs.map((leg) => ({ ...leg })), [
-    { to_e164: ANNA, result: "not_connected", accepted: false },
-    { to_e164: BEN, result: "answered", accepted: true },
+    { to_e164: ANNA, result: "mailbox", accepted: false },
+    { to_e164: BEN, result: "accepted", accepted: true },
   ]);
   const refused = await call({ dial: { presses: "2" }, voicemail: { seconds: 9 } });
   assertEquals(refused.row.disposition, "voicemail");

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import type { CallRecord, Script } from "../../scripts/phone/mod.ts";
-import { APPLICATION_ERROR, VirtualClock } from "../../scripts/phone/mod.ts";
+import { APPLICATION_ERROR, realClock, VirtualClock } from "../../scripts/phone/mod.ts";
 import { wav } from "../support/audio.ts";
 import { App, twiml } from "./phone_app.ts";
 
@@ -744,4 +744,52 @@ Deno.test("a call that goes round in circles fails loudly", async () => {
     Error,
     "more than 10 documents",
   );
+});
+
+Deno.test("telephones that people hold ring at once: the first that is picked up is connected, the others stop", async () => {
+  await using app = new App({
+    "/voice":
+      '<Dial answerOnBridge="true" action="/after"><Number url="/screen">+15550001111</Number><Number url="/screen">+15550002222</Number></Dial>',
+    "/screen": '<Gather numDigits="1" action="/press"><Say>Press 1</Say></Gather><Hangup/>',
+    "/press": "<Pause length='0'/>",
+    "/after": "<Hangup/>",
+  });
+  const rung = Promise.withResolvers<void>();
+  const stopped = Promise.withResolvers<void>();
+  const talking = Promise.withResolvers<void>();
+  const heard: string[] = [];
+  let hangUp = () => {};
+  let ringing = 0;
+  const simulator = app.simulator({
+    clock: realClock(1000),
+    telephones: ({ to, over, hangUp: ends }) => ({
+      async onRing() {
+        if (++ringing === 2) rung.resolve();
+        if (to.endsWith("1111")) {
+          over.addEventListener("abort", () => stopped.resolve());
+          await stopped.promise;
+          return {};
+        }
+        await rung.promise;
+        hangUp = ends;
+        return { ringSeconds: 0, talkSeconds: 1e6 };
+      },
+      onHear: ({ text }) => void heard.push(text),
+      onGather: () => ({ digits: "1", afterMs: 0 }),
+    }),
+  });
+  const call = simulator.place({
+    onEvent: ({ kind }) => kind === "whisper" && talking.resolve(),
+    onWebhook: ({ url }) => url.endsWith("/press") && hangUp(),
+  });
+  await talking.promise;
+  await stopped.promise;
+  const { transcript } = await call.done;
+  await simulator.settle();
+  assertEquals(heard, ["Press 1"]);
+  assertEquals(
+    transcript.flatMap((event) => event.kind === "leg" ? [[event.number, event.status]] : []),
+    [["+15550001111", "canceled"], ["+15550002222", "completed"]],
+  );
+  assertEquals(app.to("/after").map(({ params }) => params.DialCallStatus), ["completed"]);
 });

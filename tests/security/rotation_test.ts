@@ -58,6 +58,7 @@ Deno.test("once the old token is no longer set, what it signed is refused", asyn
 const OPERATOR_ENDPOINTS: Readonly<Record<string, readonly [method: string, letIn: number]>> = {
   "alert-dispatch": ["POST", 200],
   "call-flows": ["GET", 200],
+  "dial-worker": ["POST", 200],
   "metrics": ["GET", 200],
   "notify-worker": ["POST", 200],
   // The request says nothing: whom it would be for is asked later.
@@ -93,7 +94,7 @@ for (const [name, [method, letIn]] of Object.entries(OPERATOR_ENDPOINTS)) {
   });
 }
 
-const WORKERS = ["alert-dispatch", "notify-worker", "voice-reconcile"];
+const WORKERS = ["alert-dispatch", "dial-worker", "notify-worker", "voice-reconcile"];
 
 Deno.test("the scheduler's token, and the one before it, open the workers and nothing else", async () => {
   for (const key of ["the-token-of-the-scheduler", "the-scheduler-token-of-before"]) {

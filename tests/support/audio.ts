@@ -1,4 +1,4 @@
-export { wav } from "../../scripts/console/wav.ts";
+export { wav } from "../../supabase/functions/_shared/wav.ts";
 
 /** MP3 frames without sound: MPEG 2, layer III, 32 kbit/s, 16 kHz, mono; 36 ms each. */
 export function mp3(frames: number): Uint8Array<ArrayBuffer> {

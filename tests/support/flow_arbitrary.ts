@@ -82,6 +82,30 @@ const node = (to: fc.Arbitrary<number>) =>
       }),
     },
     {
+      weight: 3,
+      arbitrary: fc.record({
+        type: any("queue"),
+        group: any("one", "rotate", "confirm"),
+        mode: any(undefined, "support"),
+        prompt: any(undefined, "p0", "p2"),
+        max_seconds: any(10, 45, 300),
+        key: any(undefined, "1", "#"),
+        offer: to,
+        answered: to,
+        gave_up: to,
+        full: to,
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        type: any("callback"),
+        group: any("one", "confirm"),
+        next: to,
+        refused: to,
+      }),
+    },
+    {
       weight: 2,
       arbitrary: fc.record({
         type: any("voicemail"),
@@ -122,7 +146,7 @@ export const flowDocument: fc.Arbitrary<Draft> = fc.record({
       turn: { members: ["+14035550101", "anna"], ring: "in_turn", seconds: 10 },
       all: { members: ["+14035550101", "+14035550102", "anna"], seconds: 15 },
       rotate: { members: ["ben", "anna", "+14035550102"], ring: "rotate", seconds: 5 },
-      confirm: { members: ["ben", "+14035550103"], confirm: true },
+      confirm: { members: ["ben", "+14035550103"], confirm: true, calendar: "day" },
     },
     nodes: all,
   };
@@ -136,8 +160,12 @@ function write(
   languages: string[],
 ) {
   const node = JSON.parse(JSON.stringify(drawn));
+  if (node.type === "queue" && node.key === undefined) delete node.offer;
   for (
-    const field of ["next", "otherwise", "open", "closed", "unknown", "answered", "unanswered"]
+    const field of [
+      ...["next", "otherwise", "open", "closed", "unknown", "answered", "unanswered"],
+      ...["offer", "gave_up", "full", "refused"],
+    ]
   ) {
     if (typeof node[field] === "number") node[field] = later(at, node[field]);
   }
@@ -191,5 +219,7 @@ export const anyCaller: fc.Arbitrary<Caller> = fc.record({
   at: any(undefined, "2026-11-23T10:00", "2026-11-22T10:00"),
   caller: any(undefined, "+14035550190", "+17805550100", "+14165550100"),
   no_answer: fc.boolean(),
+  people: any(undefined, "refuse"),
+  withheld: fc.boolean(),
   silent: fc.boolean(),
 });

@@ -14,6 +14,7 @@ import {
 } from "../../scripts/local/stack.ts";
 import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
 import { type Jobs, jobs } from "../../supabase/functions/_shared/db/jobs.ts";
+import { memberships } from "../../supabase/functions/_shared/db/members.ts";
 import { onboardings } from "../../supabase/functions/_shared/db/onboarding.ts";
 import { reconciliation } from "../../supabase/functions/_shared/db/reconciliation.ts";
 import { type Deps, depsFrom } from "../../supabase/functions/_shared/deps.ts";
@@ -138,6 +139,7 @@ export function openOffice(
       ...deps,
       saga: parts,
       readUserToken: userTokens(settings.userTokens),
+      membershipOf: memberships(dataApi(settings.supabaseUrl, settings.secretKey)),
     };
     return createOnboard(all);
   };

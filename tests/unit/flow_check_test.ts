@@ -4,6 +4,7 @@ import { assertMatch } from "@std/assert/match.js";
 import fc from "fast-check";
 import { type CheckFacts, checkFlow } from "../../supabase/functions/_shared/flows/check.ts";
 import { disclosuresIn } from "../../supabase/functions/_shared/flows/disclosure.ts";
+import { ACCEPT_SEC } from "../../supabase/functions/_shared/calls/person.ts";
 import { phrase } from "../../supabase/functions/_shared/calls/words/mod.ts";
 import { secondsOf, spokenSeconds } from "../../supabase/functions/_shared/flows/measure.ts";
 import { LIMITS } from "../../supabase/functions/_shared/flows/schema.ts";
@@ -480,16 +481,18 @@ const FAULTS: readonly Case[] = [
   ],
   // What is not answered yet.
   [
-    "a queue",
-    (f) =>
+    "an agent",
+    (f) => {
+      f.agents = { clerk: {} };
       f.nodes.desk = {
-        type: "queue",
-        group: "desk",
-        max_seconds: 60,
-        answered: "bye",
-        gave_up: "note",
-        full: "note",
-      },
+        type: "agent",
+        agent: "clerk",
+        departments: {},
+        message: "note",
+        done: "bye",
+        failed: "note",
+      };
+    },
     "nodes.desk.type",
     /not yet/,
   ],
@@ -1017,7 +1020,7 @@ Deno.test("what is longer on one way counts, not the sum of all", () => {
   assertEquals(seconds(slower) - base, 2 * 30);
   // At once, when nobody has to press 1.
   slower.groups.desk = { members: ["anna", "ben"], ring: "all", seconds: 50 };
-  assertEquals(seconds(slower) - base, 50 + 5 - 2 * (20 + 5 + 20));
+  assertEquals(seconds(slower) - base, 50 + 5 - 2 * (20 + 5 + 30));
 });
 
 Deno.test("a text takes as long as it is spoken slowly: by words, by characters, by digits", () => {
@@ -1038,8 +1041,11 @@ Deno.test("a ring that confirms counts each member's two askings, in whatever la
   };
   const asking = secondsWith(true) - secondsWith(false);
   for (const language of ["en-US", "fr-CA", "es-US"]) {
-    // Four seconds to press a key, as voice-route asks.
-    const twice = 2 * (spokenSeconds(phrase("accept", language).text) + 4);
+    const words = [
+      phrase(({ callFor }) => callFor("Prairie Dental ".repeat(4), "m".repeat(32)), language),
+      phrase("accept", language),
+    ].map(({ text }) => text).join(" ");
+    const twice = 2 * (spokenSeconds(words) + ACCEPT_SEC);
     assert(twice <= asking, `${language}: ${twice} s`);
   }
 });

@@ -1,8 +1,19 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
 import fc from "fast-check";
-import type { Instruction, Prompt, Reply } from "../../supabase/functions/_shared/calls/reply.ts";
+import { askForKey1, lastWord } from "../../supabase/functions/_shared/calls/person.ts";
+import {
+  type Instruction,
+  plainly,
+  type Prompt,
+  type Reply,
+  RINGING_SEC,
+} from "../../supabase/functions/_shared/calls/reply.ts";
+import { phrase } from "../../supabase/functions/_shared/calls/words/mod.ts";
 import type { Dialable } from "../../supabase/functions/_shared/destinations.ts";
+import { type Flow, whatFor } from "../../supabase/functions/_shared/flows/language.ts";
+import { readPromptAudio } from "../../supabase/functions/_shared/flows/prompt_audio.ts";
+import { ringingTone } from "../../supabase/functions/_shared/twilio/ringing.ts";
 import { renderTwiml } from "../../supabase/functions/_shared/twilio/twiml.ts";
 import { parseTwiml } from "../support/webhook.ts";
 
@@ -71,6 +82,145 @@ Deno.test("without a voice any English is Twilio's own, while the caller is stil
   const text = render({ ...gather(say("Choose.", speech)), language: "en-ZA" });
   assertStringIncludes(text, '<Say language="en-US">Choose.</Say>');
   assertStringIncludes(text, ' language="en-ZA" action=');
+});
+
+Deno.test("a ringing tone is one file of ours, as often as it takes", () => {
+  assertEquals(
+    render({ verb: "ringing", times: 3 }),
+    document(`<Play loop="3">${BASE}/voice-queue?event=ringing</Play>`),
+  );
+  const { seconds, type } = readPromptAudio(ringingTone());
+  assertEquals([seconds, type], [RINGING_SEC, "audio/wav"]);
+});
+
+Deno.test("a caller holds in a queue, with what they hear meanwhile and where they go on", () => {
+  assertEquals(
+    render({
+      verb: "enqueue",
+      queue: "desk",
+      wait: { to: "voice-queue", state: STATE, event: "wait" },
+      action: { to: "voice-queue", state: STATE, event: "left" },
+    }),
+    document(
+      `<Enqueue waitUrl="${BASE}/voice-queue?event=wait&amp;${QUERY}${STEP}" waitUrlMethod="POST" ` +
+        `action="${BASE}/voice-queue?event=left&amp;${QUERY}${STEP}" method="POST">desk</Enqueue>`,
+    ),
+  );
+});
+
+Deno.test("who holds hears words and a tone while any key is taken, and leaves by a verb", () => {
+  const action = { to: "voice-queue" as const, state: STATE, event: "key" };
+  assertEquals(
+    render(
+      {
+        verb: "gather",
+        prompts: [say("You are next in line."), { verb: "ringing", times: 1 }],
+        language: "en-US",
+        seconds: 1,
+        hints: [],
+        poundIsKey: true,
+        keysOnly: true,
+        action,
+      },
+      { verb: "redirect", to: { ...action, event: "wait" } },
+    ),
+    document(
+      `<Gather input="dtmf" numDigits="1" finishOnKey="" timeout="1" ` +
+        `action="${BASE}/voice-queue?event=key&amp;${QUERY}${STEP}" method="POST">` +
+        `<Say voice="Polly.Joanna" language="en-US">You are next in line.</Say>` +
+        `<Play loop="1">${BASE}/voice-queue?event=ringing</Play></Gather>` +
+        `<Redirect method="POST">${BASE}/voice-queue?event=wait&amp;${QUERY}${STEP}</Redirect>`,
+    ),
+  );
+  assertEquals(render({ verb: "leave" }), document("<Leave/>"));
+});
+
+Deno.test("a person's leg takes the caller who held longest, and * ends the talk for a transfer", () => {
+  const token = "0b54c7d6-1fc1-4b52-ae85-7f0bd4d81d01";
+  const leg = { to: "voice-person", state: STATE, token } as const;
+  const take = {
+    verb: "dial_queue",
+    queue: "desk",
+    seconds: 5,
+    timeLimit: 3600,
+    record: false,
+    action: { ...leg, event: "ended" },
+    connects: { ...leg, event: "connects" },
+    recordingCallback: { to: "voice-status", state: STATE, call: "CA1" },
+  } as const;
+  const url = (event: string) =>
+    `${BASE}/voice-person?event=${event}&amp;token=${token}&amp;${QUERY}${STEP}`;
+  const queue = `<Queue url="${url("connects")}" method="POST">desk</Queue>`;
+  assertEquals(
+    render({ ...take, hangupOnStar: true }),
+    document(
+      `<Dial action="${url("ended")}" method="POST" timeout="5" timeLimit="3600" ` +
+        `hangupOnStar="true">${queue}</Dial>`,
+    ),
+  );
+  assertEquals(
+    render({ ...take, record: true }),
+    document(
+      `<Dial action="${url("ended")}" method="POST" timeout="5" timeLimit="3600" ` +
+        `record="record-from-answer-dual" ` +
+        `recordingStatusCallback="${BASE}/voice-status?call=CA1&amp;${QUERY}${CALLBACK}" ` +
+        `recordingStatusCallbackMethod="POST" recordingStatusCallbackEvent="completed absent">` +
+        `${queue}</Dial>`,
+    ),
+  );
+});
+
+Deno.test("gather takes several keys, up to pound", () => {
+  const { hints: _, ...code } = gather(say("Enter the code."));
+  assertEquals(
+    render({ ...code, hints: [], keysOnly: true, digits: 6 }),
+    document(
+      `<Gather input="dtmf" numDigits="6" timeout="5" ` +
+        `action="${BASE}/voice-menu-handler?${QUERY}${STEP}" method="POST">` +
+        `<Say voice="Polly.Joanna" language="en-US">Enter the code.</Say></Gather>`,
+    ),
+  );
+});
+
+Deno.test("a person accepts by key 1 alone, and a mailbox, which presses none, is hung up on", () => {
+  for (
+    const [language, words] of [
+      ["en-US", "Call for Prairie Dental: appointments. To accept it, press 1."],
+      ["fr-CA", "Appel pour Prairie Dental : appointments. Pour le prendre, appuyez sur le 1."],
+      ["es-MX", "Llamada para Prairie Dental: appointments. Para aceptarla, presione 1."],
+    ] as const
+  ) {
+    const flow = {
+      business: "Prairie Dental",
+      nodes: { desk: { type: "queue", group: "desk", mode: "appointments" } },
+    } as unknown as Flow;
+    const { business, department } = whatFor(flow, "desk");
+    const gather = `<Gather input="dtmf" numDigits="1" finishOnKey="" timeout="4" ` +
+      `action="${BASE}/voice-route?event=accept&amp;${QUERY}${STEP}" method="POST">` +
+      `<Say language="${language}">${words}</Say></Gather>`;
+    assertEquals(
+      render(...askForKey1(plainly(language), [
+        ({ callFor }) => callFor(business, department),
+        "accept",
+      ], { to: "voice-route", event: "accept", state: STATE })),
+      document(`${gather}${gather}<Hangup/>`),
+    );
+  }
+});
+
+Deno.test("who pressed too late hears so, and the leg ends", () => {
+  assertEquals(
+    render(...lastWord(plainly(), "taken")),
+    document('<Say language="en-US">Somebody has taken it already. Thank you.</Say><Hangup/>'),
+  );
+});
+
+Deno.test("a wait is told as a range of minutes, the shortest as one", () => {
+  const wait = (low: number, high: number) => phrase(({ wait }) => wait(low, high), "en-US").text;
+  assertEquals(wait(0, 1), "The wait is about a minute.");
+  assertEquals(wait(0, 4), "The wait is up to 4 minutes.");
+  assertEquals(wait(3, 3), "The wait is about 3 minutes.");
+  assertEquals(wait(2, 5), "The wait is about 2 to 5 minutes.");
 });
 
 Deno.test("gather listens for one key or for words, and posts them", () => {

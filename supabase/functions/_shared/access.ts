@@ -1,3 +1,4 @@
+import type { MembershipOf } from "./db/members.ts";
 import { HttpError } from "./errors.ts";
 import { bearerToken, isOperator } from "./operator.ts";
 import type { Settings } from "./settings.ts";
@@ -6,29 +7,32 @@ import type { ReadUserToken } from "./user_token.ts";
 /** Who asks for something that operators and an organisation's own administrators may do. */
 export type Administrator =
   | { readonly kind: "operator" }
-  | { readonly kind: "admin"; readonly orgId: string; readonly userId: string | undefined };
+  /** `orgId` null: of the main account. */
+  | { readonly kind: "admin"; readonly orgId: string | null; readonly userId: string | undefined };
 
-/** What may act for an organisation: `app_metadata.role`, of which an owner is more than an admin. */
-const ADMIN_ROLES: ReadonlySet<string | undefined> = new Set(["owner", "admin"]);
+/** What a function needs in order to tell who asks. */
+export interface Access {
+  readonly settings: Pick<Settings, "secretKeys">;
+  readonly readUserToken: ReadUserToken;
+  readonly membershipOf: MembershipOf;
+  readonly now: () => Date;
+}
 
 /**
- * The operator by a secret key, or a signed-in administrator by a token of Supabase Auth.
+ * The operator by a secret key, or a signed-in owner or admin by a token of Supabase Auth. The token says who it is; the
+ * database says whose member, at this moment.
  *
  * @throws {HttpError} 401 for anybody else, 403 for a member who is no administrator.
+ * @throws {DatabaseFailure}
  */
-export async function administratorOf(
-  request: Request,
-  { settings, readUserToken, now }: {
-    readonly settings: Pick<Settings, "secretKeys">;
-    readonly readUserToken: ReadUserToken;
-    readonly now: () => Date;
-  },
-): Promise<Administrator> {
-  if (isOperator(request, settings.secretKeys)) return { kind: "operator" };
+export async function administratorOf(request: Request, access: Access): Promise<Administrator> {
+  if (isOperator(request, access.settings.secretKeys)) return { kind: "operator" };
   const token = bearerToken(request);
-  const user = token === undefined ? undefined : await readUserToken(token, now());
+  const user = token === undefined ? undefined : await access.readUserToken(token, access.now());
   if (user === undefined) throw new HttpError(401, "unauthorized");
-  const { orgId, orgRole, userId } = user;
-  if (!ADMIN_ROLES.has(orgRole) || orgId === undefined) throw new HttpError(403, "forbidden");
-  return { kind: "admin", orgId, userId };
+  const membership = await access.membershipOf(user);
+  if (membership === null || !["owner", "admin"].includes(membership.role)) {
+    throw new HttpError(403, "forbidden");
+  }
+  return { kind: "admin", orgId: membership.org_id, userId: user.userId };
 }

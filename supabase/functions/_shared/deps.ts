@@ -9,6 +9,7 @@ import { clock, environment } from "./runtime.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import type { Lines } from "./tenancy/lines.ts";
 import type { Tenant, Tenants } from "./tenancy/tenants.ts";
+import { wakeWorker } from "./jobs/wake.ts";
 import { isMainAccount } from "./twilio/account.ts";
 import { type AddressCheck, addressCheck } from "./ip_allowlist.ts";
 
@@ -26,6 +27,8 @@ export interface Deps {
   /** Counts requests for operators; absent: not counted. */
   readonly observe?: Observe | undefined;
   readonly now: () => Date;
+  /** Somebody is to be dialled, or a leg to be ended: dial-worker should not wait for its tick. Absent: it does. */
+  readonly wakeDialler?: (() => void) | undefined;
 }
 
 /** A deployment's dependencies, built once an isolate. */
@@ -41,6 +44,9 @@ export function depsFrom(settings: Settings): Deps {
     log,
     observe: observeBy(settings, log),
     now: clock,
+    wakeDialler: settings.twilioAccountSid === undefined
+      ? undefined
+      : () => wakeWorker(settings, "dial-worker"),
   };
 }
 

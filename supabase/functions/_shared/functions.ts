@@ -8,10 +8,11 @@ export const FUNCTIONS = {
     "voice-route-action",
     "voice-action",
     "voice-voicemail",
+    "voice-person",
     "voice-status",
   ],
   /** The scheduler, by a token of its own, or an operator. */
-  scheduler: ["alert-dispatch", "notify-worker", "voice-reconcile"],
+  scheduler: ["alert-dispatch", "dial-worker", "notify-worker", "voice-reconcile"],
   /** With the project's secret key, or as a signed-in administrator. */
   operators: ["call-flows", "metrics", "telephony-onboard"],
   /** Public; the function itself decides what to answer. */

@@ -5,7 +5,7 @@ import type { Webhook, WebhookFields } from "./calls/webhook_form.ts";
 import type { Deps } from "./deps.ts";
 import { proceed } from "./flows/advance.ts";
 import { spokenBy } from "./flows/disclosure.ts";
-import { dialsOf, knownOf } from "./flows/known.ts";
+import { dialsOf, isCallable, knownOf } from "./flows/known.ts";
 import type { TwimlStep } from "./flows/step.ts";
 import { isBuiltIn, type Version } from "./flows/version.ts";
 import type { FunctionName } from "./functions.ts";
@@ -15,7 +15,7 @@ import { renderTwiml } from "./twilio/twiml.ts";
 import { accept, type Handler, webhookHandler } from "./webhook.ts";
 
 /** A reply as Twilio takes it. */
-function answered(reply: Reply, functionsUrl: string): Response {
+export function answered(reply: Reply, functionsUrl: string): Response {
   return new Response(renderTwiml(reply, functionsUrl), {
     headers: {
       ...SECURITY_HEADERS,
@@ -71,8 +71,9 @@ export function twimlHandler(deps: Deps, step: TwimlStep): Handler {
     const dials = step.dials || step.arrives || isPublished
       ? dialsOf(version.flow, fields, settings)
       : undefined;
-    if (step.arrives) return { ask: { line: fields.To, have: line.have, dials } };
-    return dials && { ask: { ...(isPublished && { flow: version.name }), dials } };
+    const callable = isCallable(fields, settings);
+    if (step.arrives) return { ask: { line: fields.To, have: line.have, dials, callable } };
+    return dials && { ask: { ...(isPublished && { flow: version.name, callable }), dials } };
   }
 }
 

@@ -4,13 +4,12 @@ import { jwtVerify } from "jose/jwt/verify";
 import { SettingError } from "./errors.ts";
 import type { Settings } from "./settings.ts";
 
-/** The claims of a signed-in user's token that are used here. */
+/** The claims of a signed-in user's token that are used here. Whose member the user is, the database says. */
 export interface UserClaims {
   /** The user's UUID at Supabase Auth. */
   readonly userId: string | undefined;
-  readonly orgId: string | undefined;
-  /** Of the organisation: `app_metadata.role`, which only the service can write. */
-  readonly orgRole: string | undefined;
+  /** What only the service can write about the user. */
+  readonly appMetadata: unknown;
 }
 
 /** Reads a token; `undefined` unless it is ours and valid now. */
@@ -59,12 +58,7 @@ function publicKeys(text: string) {
 }
 
 function claimsOf(claims: Readonly<Record<string, unknown>>): UserClaims | undefined {
-  if (claims["role"] !== "authenticated") return undefined;
-  const metadata = (claims["app_metadata"] ?? {}) as Record<string, unknown>;
-  const text = (value: unknown) => typeof value === "string" ? value : undefined;
-  return {
-    userId: text(claims["sub"]),
-    orgId: text(metadata["org_id"])?.toLowerCase(),
-    orgRole: text(metadata["role"]),
-  };
+  const { role, sub, app_metadata } = claims;
+  if (role !== "authenticated") return undefined;
+  return { userId: typeof sub === "string" ? sub : undefined, appMetadata: app_metadata };
 }

@@ -191,9 +191,10 @@ function accountOf(params: Record<string, string | string[]>): string | undefine
   return sid !== undefined && /^AC[0-9a-fA-F]{32}$/.test(sid) ? sid : undefined;
 }
 
-/** Undefined for a leg that we dialled, whose `To` is a person. */
+/** The line; undefined for a leg that a call dialled, whose numbers are those of two persons. */
 function calledNumber(params: Record<string, string | string[]>): string | undefined {
-  return textOf(params["ParentCallSid"]) ? undefined : textOf(params["To"]);
+  if (textOf(params["ParentCallSid"])) return undefined;
+  return textOf(params[textOf(params["Direction"]) === "outbound-api" ? "From" : "To"]);
 }
 
 function textOf(value: string | string[] | undefined): string | undefined {
@@ -216,6 +217,7 @@ export async function accept(
   if (outcome.kind === "foreign") throw new HttpError(403, "forbidden");
   if (outcome.kind !== "accepted") note.outcome = outcome.kind;
   else if (outcome.duplicate) note.outcome = "duplicate";
+  else if (outcome.call.facts?.wake) deps.wakeDialler?.();
   if (outcome.kind === "unavailable") note.reason = outcome.reason;
   if (outcome.kind === "refused") note.reason = outcome.code;
   return outcome;

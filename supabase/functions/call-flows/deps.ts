@@ -1,5 +1,6 @@
 import { dataApi } from "../_shared/db/client.ts";
 import { flowDatabase } from "../_shared/db/flows.ts";
+import { memberships } from "../_shared/db/members.ts";
 import { rateLimiter } from "../_shared/db/rate_limits.ts";
 import { logOf } from "../_shared/log.ts";
 import { clock } from "../_shared/runtime.ts";
@@ -19,6 +20,7 @@ export function liveDeps(settings: Settings): CallFlowsDeps {
     takeRoom: (userId) =>
       takeRoom({ identifier_type: "user", identifier: userId, max: PER_MINUTE, window_sec: 60 }),
     readUserToken: userTokens(settings.userTokens),
+    membershipOf: memberships(api),
     log: logOf(settings),
     now: clock,
   };

@@ -1,4 +1,4 @@
-import { type Administrator, administratorOf } from "../_shared/access.ts";
+import { type Access, type Administrator, administratorOf } from "../_shared/access.ts";
 import { type FlowDatabase, FlowRefused, type Owner } from "../_shared/db/flows.ts";
 import { endpoint } from "../_shared/endpoint.ts";
 import { HttpError } from "../_shared/errors.ts";
@@ -12,17 +12,14 @@ import { draftVersion, failedTests } from "../_shared/flows/walk.ts";
 import { type Handler, json, readJsonText, requireMethod } from "../_shared/http.ts";
 import type { Log } from "../_shared/log.ts";
 import type { Settings } from "../_shared/settings.ts";
-import type { ReadUserToken } from "../_shared/user_token.ts";
 import { type FlowRequest, type Operation, operationOf, parseRequest } from "./request.ts";
 
-export interface CallFlowsDeps {
+export interface CallFlowsDeps extends Access {
   readonly settings: Settings;
   readonly database: FlowDatabase;
   /** Counts a request of a signed-in person. @returns the seconds to wait if there were too many. */
   readonly takeRoom: (userId: string) => Promise<number | undefined>;
-  readonly readUserToken: ReadUserToken;
   readonly log: Log;
-  readonly now: () => Date;
 }
 
 /** In bytes. The largest flow that the limits allow has two thirds of it, unless its words are in long characters. */
@@ -41,7 +38,7 @@ export function createHandler(deps: CallFlowsDeps): Handler {
     requireMethod(request, operation === undefined ? "GET" : "POST");
     const asks = await administratorOf(request, deps);
     if (asks.kind === "admin") {
-      const wait = await deps.takeRoom(asks.userId ?? asks.orgId);
+      const wait = await deps.takeRoom(asks.userId ?? String(asks.orgId));
       if (wait !== undefined) {
         throw new HttpError(429, "rate_limited", { "retry-after": String(wait) });
       }

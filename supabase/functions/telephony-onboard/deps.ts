@@ -1,3 +1,5 @@
+import { dataApi } from "../_shared/db/client.ts";
+import { memberships } from "../_shared/db/members.ts";
 import { logOf } from "../_shared/log.ts";
 import { sagaDeps } from "../_shared/onboarding/live.ts";
 import { clock } from "../_shared/runtime.ts";
@@ -11,6 +13,7 @@ export function liveDeps(settings: Settings): OnboardDeps {
     settings,
     saga: sagaDeps(settings, log),
     readUserToken: userTokens(settings.userTokens),
+    membershipOf: memberships(dataApi(settings.supabaseUrl, settings.secretKey)),
     log,
     now: clock,
   };

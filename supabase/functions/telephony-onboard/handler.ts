@@ -1,4 +1,4 @@
-import { type Administrator, administratorOf } from "../_shared/access.ts";
+import { type Access, type Administrator, administratorOf } from "../_shared/access.ts";
 import { type Beginning, LeaseLost } from "../_shared/db/onboarding.ts";
 import { endpoint } from "../_shared/endpoint.ts";
 import { HttpError, invalid, ServiceError } from "../_shared/errors.ts";
@@ -9,15 +9,12 @@ import { runOnboarding, type SagaDeps } from "../_shared/onboarding/saga.ts";
 import { assertStanding } from "../_shared/onboarding/standing.ts";
 import type { Log } from "../_shared/log.ts";
 import type { Settings } from "../_shared/settings.ts";
-import type { ReadUserToken } from "../_shared/user_token.ts";
 
-export interface OnboardDeps {
+export interface OnboardDeps extends Access {
   readonly settings: Settings;
   readonly log: Log;
-  readonly now: () => Date;
   /** Absent without `TWILIO_ACCOUNT_SID`. */
   readonly saga: SagaDeps | undefined;
-  readonly readUserToken: ReadUserToken;
 }
 
 /**

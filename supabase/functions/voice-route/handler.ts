@@ -1,4 +1,4 @@
-import { own } from "../_shared/calls/reply.ts";
+import { askForKey1 } from "../_shared/calls/person.ts";
 import type { Deps } from "../_shared/deps.ts";
 import { nextState, reroute } from "../_shared/flows/advance.ts";
 import type { TwimlStep } from "../_shared/flows/step.ts";
@@ -26,9 +26,6 @@ const route: TwimlStep = {
   },
 };
 
-/** How long a person who answered has to press 1, in seconds, after each of two askings. */
-const ACCEPT_SEC = 4;
-
 /** A person has answered, of a group that confirms: 1 accepts the call, anything else does not. */
 const ask: ScreeningStep = {
   name: "voice-route",
@@ -36,17 +33,15 @@ const ask: ScreeningStep = {
   isTold: () => true,
   answer(_fields, state, call) {
     const language = state.language ?? "en-US";
-    const gather = {
-      verb: "gather" as const,
-      prompts: [own({ language, voice: voiceOf }, "accept")],
-      language,
-      seconds: ACCEPT_SEC,
-      hints: [],
-      poundIsKey: true,
-      keysOnly: true as const,
-      action: { to: "voice-route" as const, state, event: "accept", call },
-    };
-    return [gather, gather, { verb: "hangup" }];
+    return askForKey1({ language, voice: voiceOf }, [
+      ({ callFor }) => callFor(undefined, undefined),
+      "accept",
+    ], {
+      to: "voice-route",
+      state,
+      event: "accept",
+      call,
+    });
   },
 };
 

@@ -21,6 +21,7 @@ export const CALL_EVENTS = [
   "leg_status",
   "leg_asked",
   "leg_accepted",
+  "leg_declined",
   "recording",
   "transcription",
   "reconciled",
@@ -103,21 +104,29 @@ export interface Ask {
   readonly callable?: boolean | undefined;
   /** The place in the queue, at each request of what a caller who holds hears. */
   readonly queue?: Readonly<Record<string, never>> | undefined;
-  /** What the leg of an attempt tells: see `attempt_told`. */
-  readonly attempt?:
-    | { readonly token: string; readonly told?: AttemptTold | undefined }
-    | undefined;
+  /** What the leg of an attempt tells: see `attempt_told`. `code`: of `transfer`; absent: back to this person. */
+  readonly attempt?: {
+    readonly token: string;
+    readonly told?: AttemptTold | undefined;
+    readonly code?: string | undefined;
+  } | undefined;
+  /** Twilio's `CallToken`, where the call is about to hold alone: legs dialled for it may show the caller's number. */
+  readonly call_token?: string | undefined;
   /** Whether the caller is one of the owner's people; `available` sets whether they take calls. */
   readonly self?: { readonly available?: boolean | undefined } | undefined;
 }
 
 /**
- * `pressed`: the person accepts by key; `connected`: and is on the line with the caller. `caller_*`: why the caller who was
- * promised a call was not reached.
+ * `pressed`: the person accepts by key; `declined`: has pressed another key; `mailbox`: has pressed none; `connected`: is on
+ * the line with the caller of the event; `transfer`: passes that caller on. `caller_*`: why the caller who was promised a call
+ * was not reached.
  */
 export type AttemptTold =
   | "pressed"
+  | "declined"
+  | "mailbox"
   | "connected"
+  | "transfer"
   | "caller_busy"
   | "caller_no_answer"
   | "caller_failed";
@@ -178,6 +187,11 @@ export interface Facts {
   readonly callbacks?: Readonly<Record<string, true>> | undefined;
   /** The caller's place; absent: the call holds nowhere. */
   readonly queue?: Place | undefined;
+  /**
+   * To a `queue_left` of outcome `answered`: `held`, the person is still on the line and may pass the caller on, so the caller
+   * holds without a queue and asks again; `made`, the caller is to hold in the queue of the call alone. Absent: the call goes on.
+   */
+  readonly transfer?: "held" | "made" | undefined;
   readonly attempt?: AttemptAnswer | null | undefined;
   /** The verified person who calls from this number; absent: nobody. */
   readonly self?: {
@@ -195,6 +209,8 @@ export interface Facts {
 export interface Place {
   /** Those ahead, and the caller; never greater than the one before. */
   readonly position: number;
+  /** How many telephones ring for the queue, those whose owner is asked to accept included. */
+  readonly ringing?: number | undefined;
   /** Seconds that half of the callers at such a place waited in the last 4 hours; from more than 20 samples. */
   readonly wait?:
     | { readonly low_sec: number; readonly high_sec: number; readonly samples: number }
@@ -212,6 +228,14 @@ export interface AttemptAnswer {
   readonly call_sid?: string | undefined;
   /** The queue that it holds in: a group, or the call. */
   readonly queue?: string | undefined;
+  /** Of a promise that the person has accepted to keep: the number to call back. */
+  readonly to?: string | undefined;
+  /** There is somebody to whom the person could pass the caller on. */
+  readonly may_transfer?: boolean | undefined;
+  /** `unknown`: no such code; `busy`: `to` cannot be rung now; `made`: `to` is being rung; `gone`: the caller is. */
+  readonly transfer?:
+    | { readonly state: "made" | "busy" | "unknown" | "gone"; readonly to?: string | undefined }
+    | undefined;
   /** How many others are to be dialled now. */
   readonly wake?: number | undefined;
 }
@@ -272,8 +296,11 @@ export type StepFacts =
     | {
       readonly event: "consent" | "menu" | "route" | "key_pressed" | "voicemail_offered" | "status";
     }
-    // `leg_asked`: a person has answered, and is asked to accept the call; `leg_accepted`: and has.
-    | { readonly event: "dial_ended" | "leg_status" | "leg_asked" | "leg_accepted" } & LegFacts
+    // `leg_asked`: a person has answered, and is asked to accept the call; `leg_accepted`: and has; `leg_declined`: has
+    // pressed another key.
+    | {
+      readonly event: "dial_ended" | "leg_status" | "leg_asked" | "leg_accepted" | "leg_declined";
+    } & LegFacts
     | {
       readonly event: "voicemail_recorded" | "recording" | "transcription";
       /** Twilio's word for the recording's state, or the transcription's. */

@@ -1,17 +1,19 @@
 import type { Dialable } from "../destinations.ts";
-import { phrase, type PhraseName } from "./words/mod.ts";
+import { type Phrase, phrase } from "./words/mod.ts";
 import type { FunctionName } from "../functions.ts";
 import type { E164 } from "../phone.ts";
 import type { CallState } from "./state.ts";
 
 /** One of our own callback URLs, before it is written (see `twilio/callback_url.ts`). */
 export interface Callback {
-  readonly to: FunctionName;
+  readonly to: FunctionName | "voice-queue";
   readonly state: CallState;
   /** Which of the function's events it is, where it has several. */
   readonly event?: string;
   /** The call that dialled, where Twilio asks on behalf of a leg of it. */
   readonly call?: string;
+  /** The attempt whose leg it is; see the table `dial_attempts`. */
+  readonly token?: string;
 }
 
 /** What a caller hears. */
@@ -24,7 +26,12 @@ export type Prompt =
     /** One of Twilio's that speaks the language; absent: the account's own. */
     readonly voice: string | undefined;
   }
-  | { readonly verb: "play"; readonly url: string };
+  | { readonly verb: "play"; readonly url: string }
+  /** The tone of a telephone that rings elsewhere, each time for `RINGING_SEC`. */
+  | { readonly verb: "ringing"; readonly times: number };
+
+/** How long one ringing and the pause after it last, in seconds. */
+export const RINGING_SEC = 6;
 
 /** The answer to the caller as data, with everything that `twilio/twiml.ts` writes. */
 export type Instruction =
@@ -42,6 +49,8 @@ export type Instruction =
     readonly poundIsKey: boolean;
     /** It listens to no speech. */
     readonly keysOnly?: true;
+    /** Keys that are one answer; absent: one key. Several end by `#`. */
+    readonly digits?: number;
     readonly action: Callback;
   }
   | { readonly verb: "redirect"; readonly to: Callback }
@@ -61,7 +70,37 @@ export type Instruction =
     readonly recordingCallback: Callback;
     /** A document for the person who answers, before the connection; absent: none. */
     readonly screen?: Callback | undefined;
+    /** Whether `*` by the caller of the dial ends it, and its action is asked. */
+    readonly hangupOnStar?: true;
   }
+  | {
+    /** Connects the leg with the caller who has held longest in a queue. */
+    readonly verb: "dial_queue";
+    /** See `Hold`. */
+    readonly queue: string;
+    /** How long it waits for somebody in the queue, in seconds. */
+    readonly seconds: number;
+    readonly timeLimit: number;
+    /** Whether the caller consented; their call's SID is in `recordingCallback`. */
+    readonly record: boolean;
+    readonly action: Callback;
+    /** Asked on the caller's leg, just before the two are connected. */
+    readonly connects: Callback;
+    readonly recordingCallback: Callback;
+    readonly hangupOnStar?: true;
+  }
+  | {
+    /** Lets the caller hold. */
+    readonly verb: "enqueue";
+    /** The queue's name in the Twilio account, under 64 characters. */
+    readonly queue: string;
+    /** What the caller hears, again and again. */
+    readonly wait: Callback;
+    /** Asked when the caller leaves, or the talk after it has ended. */
+    readonly action: Callback;
+  }
+  /** Within what a caller who holds hears: ends the holding. */
+  | { readonly verb: "leave" }
   | {
     readonly verb: "record";
     /** Seconds; at most 120, the longest that Twilio transcribes. */
@@ -91,7 +130,7 @@ export function plainly(language = "en-US"): Speech {
 }
 
 /** Our own phrases, as one text. */
-export function own(speech: Speech, ...names: PhraseName[]): Prompt {
+export function own(speech: Speech, ...names: Phrase[]): Prompt {
   const [first, ...others] = names.map((name) => phrase(name, speech.language));
   return {
     verb: "say",

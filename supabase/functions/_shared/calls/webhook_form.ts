@@ -62,6 +62,10 @@ const form = z.object({
   DialCallSid: z.optional(callSid),
   DialCallDuration: seconds(0),
   DialBridged: lenient((value) => ({ true: true, false: false })[value]),
+  // Of a call that holds: https://www.twilio.com/docs/voice/twiml/enqueue, .../queue
+  QueueResult: status,
+  QueueTime: seconds(0),
+  DequeingCallSid: z.optional(callSid),
   RecordingSid: z.optional(sid("RE")),
   RecordingUrl: lenient((value) =>
     /^https?:\/\/\S+$/.test(value) && value.length <= 2048 ? value : undefined
@@ -82,9 +86,13 @@ export interface Webhook {
   readonly account?: string | undefined;
   /** From the URL; `undefined` where the URL was not one of ours, as a number's own voice URL. */
   readonly state: CallState | undefined;
+  /** The attempt whose leg asks, from the URL; see the table `dial_attempts`. */
+  readonly token?: string | undefined;
   /** When the request reached us. */
   readonly receivedAt: Date;
 }
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export type ParseResult =
   | { readonly ok: true; readonly webhook: Webhook }
@@ -122,5 +130,6 @@ export function parseWebhook(
   // A leg's own webhooks may lack the call that dialled it; our URLs have it.
   const call = callSid.safeParse(query.get("call"));
   const fields = { ...parsed.data, ParentCallSid: parsed.data.ParentCallSid ?? call.data };
-  return { ok: true, webhook: { fields, state: decodeState(query), receivedAt } };
+  const [token] = UUID.exec(query.get("token") ?? "") ?? [];
+  return { ok: true, webhook: { fields, state: decodeState(query), token, receivedAt } };
 }

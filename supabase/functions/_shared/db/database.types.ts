@@ -125,6 +125,40 @@ export type Database = {
         };
         Relationships: [];
       };
+      "audit_log": {
+        Row: {
+          "action": string;
+          "at": string;
+          "changes": NonNullable<Json>;
+          "id": number;
+          "key": string;
+          "object": string;
+          "owner": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "action": string;
+          "at"?: string;
+          "changes": NonNullable<Json>;
+          "id"?: never;
+          "key": string;
+          "object": string;
+          "owner": string;
+          "user_id": string;
+        };
+        Update: {
+          "action"?: string;
+          "at"?: string;
+          "changes"?: NonNullable<Json>;
+          "id"?: never;
+          "key"?: string;
+          "object"?: string;
+          "owner"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
       "calendar_overrides": {
         Row: {
           "calendar": string;
@@ -208,6 +242,7 @@ export type Database = {
           "hash": string;
           "holds": (string)[];
           "id": number;
+          "missed_call": Json | null;
           "note": string | null;
           "numbers": (string)[];
           "published_at": string;
@@ -227,6 +262,7 @@ export type Database = {
           "hash": string;
           "holds"?: (string)[];
           "id"?: never;
+          "missed_call"?: Json | null;
           "note"?: string | null;
           "numbers"?: (string)[];
           "published_at"?: string;
@@ -245,6 +281,7 @@ export type Database = {
           "hash"?: string;
           "holds"?: (string)[];
           "id"?: never;
+          "missed_call"?: Json | null;
           "note"?: string | null;
           "numbers"?: (string)[];
           "published_at"?: string;
@@ -376,6 +413,8 @@ export type Database = {
           "result": string | null;
           "status": Database["public"]["Enums"]["call_status"] | null;
           "to_e164": string | null;
+          "told": string | null;
+          "transfer": string | null;
         };
         ComputedFields: never;
         Insert: {
@@ -392,6 +431,8 @@ export type Database = {
           "result"?: never;
           "status"?: Database["public"]["Enums"]["call_status"] | null;
           "to_e164"?: string | null;
+          "told"?: string | null;
+          "transfer"?: string | null;
         };
         Update: {
           "accepted_at"?: string | null;
@@ -407,6 +448,8 @@ export type Database = {
           "result"?: never;
           "status"?: Database["public"]["Enums"]["call_status"] | null;
           "to_e164"?: string | null;
+          "told"?: string | null;
+          "transfer"?: string | null;
         };
         Relationships: [];
       };
@@ -502,8 +545,10 @@ export type Database = {
           "to_e164": string | null;
           "transcript": string | null;
           "updated_at": string;
+          "owe_missed_call": undefined | null;
+          "was_missed": boolean | null;
         };
-        ComputedFields: never;
+        ComputedFields: "owe_missed_call" | "was_missed";
         Insert: {
           "answered_at"?: string | null;
           "at_node"?: Json | null;
@@ -586,6 +631,68 @@ export type Database = {
         };
         Relationships: [];
       };
+      "call_notes": {
+        Row: {
+          "author": string | null;
+          "body": string;
+          "call_sid": string;
+          "created_at": string;
+          "id": string;
+          "org_id": string | null;
+          "owner": string;
+          "updated_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "author"?: string | null;
+          "body": string;
+          "call_sid": string;
+          "created_at"?: string;
+          "id"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "updated_at"?: string;
+        };
+        Update: {
+          "author"?: string | null;
+          "body"?: string;
+          "call_sid"?: string;
+          "created_at"?: string;
+          "id"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "updated_at"?: string;
+        };
+        Relationships: [];
+      };
+      "call_tags": {
+        Row: {
+          "author": string | null;
+          "call_sid": string;
+          "created_at": string;
+          "org_id": string | null;
+          "owner": string;
+          "tag": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "author"?: string | null;
+          "call_sid": string;
+          "created_at"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "tag": string;
+        };
+        Update: {
+          "author"?: string | null;
+          "call_sid"?: string;
+          "created_at"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "tag"?: string;
+        };
+        Relationships: [];
+      };
       "callbacks": {
         Row: {
           "calendar": NonNullable<Json>;
@@ -602,6 +709,7 @@ export type Database = {
           "owner": string;
           "promised_at": string;
           "queued_at": string;
+          "ready": boolean;
           "seconds": number;
           "state": string;
           "to_e164": string;
@@ -625,6 +733,7 @@ export type Database = {
           "owner"?: never;
           "promised_at"?: string;
           "queued_at": string;
+          "ready"?: boolean;
           "seconds": number;
           "state"?: string;
           "to_e164": string;
@@ -647,6 +756,7 @@ export type Database = {
           "owner"?: never;
           "promised_at"?: string;
           "queued_at"?: string;
+          "ready"?: boolean;
           "seconds"?: number;
           "state"?: string;
           "to_e164"?: string;
@@ -718,6 +828,55 @@ export type Database = {
         };
         Relationships: [];
       };
+      "contacts": {
+        Row: {
+          "bare": boolean;
+          "company": string | null;
+          "consent": boolean | null;
+          "consent_at": string | null;
+          "consent_source": string | null;
+          "created_at": string;
+          "id": string;
+          "name": string | null;
+          "notes": string | null;
+          "org_id": string | null;
+          "owner": string;
+          "phone": string;
+          "updated_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "bare"?: never;
+          "company"?: string | null;
+          "consent"?: boolean | null;
+          "consent_at"?: string | null;
+          "consent_source"?: string | null;
+          "created_at"?: string;
+          "id"?: string;
+          "name"?: string | null;
+          "notes"?: string | null;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "phone": string;
+          "updated_at"?: string;
+        };
+        Update: {
+          "bare"?: never;
+          "company"?: string | null;
+          "consent"?: boolean | null;
+          "consent_at"?: string | null;
+          "consent_source"?: string | null;
+          "created_at"?: string;
+          "id"?: string;
+          "name"?: string | null;
+          "notes"?: string | null;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "phone"?: string;
+          "updated_at"?: string;
+        };
+        Relationships: [];
+      };
       "dial_attempts": {
         Row: {
           "accepted_at": string | null;
@@ -744,10 +903,11 @@ export type Database = {
           "state": string;
           "to_e164": string;
           "token": string;
+          "transfer": string | null;
           "version_id": number | null;
-          "cancel_attempt": undefined | null;
+          "may_transfer": boolean | null;
         };
-        ComputedFields: "cancel_attempt";
+        ComputedFields: "may_transfer";
         Insert: {
           "accepted_at"?: string | null;
           "answered_at"?: string | null;
@@ -773,6 +933,7 @@ export type Database = {
           "state"?: string;
           "to_e164": string;
           "token"?: string;
+          "transfer"?: string | null;
           "version_id"?: number | null;
         };
         Update: {
@@ -800,6 +961,7 @@ export type Database = {
           "state"?: string;
           "to_e164"?: string;
           "token"?: string;
+          "transfer"?: string | null;
           "version_id"?: number | null;
         };
         Relationships: [
@@ -1308,14 +1470,56 @@ export type Database = {
           },
         ];
       };
+      "members": {
+        Row: {
+          "email": string;
+          "id": string;
+          "invited_at": string;
+          "invited_by": string | null;
+          "joined_at": string | null;
+          "name": string | null;
+          "org_id": string | null;
+          "owner": string;
+          "role": Database["public"]["Enums"]["member_role"];
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "email": string;
+          "id"?: string;
+          "invited_at"?: string;
+          "invited_by"?: string | null;
+          "joined_at"?: string | null;
+          "name"?: string | null;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "role": Database["public"]["Enums"]["member_role"];
+          "user_id"?: string | null;
+        };
+        Update: {
+          "email"?: string;
+          "id"?: string;
+          "invited_at"?: string;
+          "invited_by"?: string | null;
+          "joined_at"?: string | null;
+          "name"?: string | null;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "role"?: Database["public"]["Enums"]["member_role"];
+          "user_id"?: string | null;
+        };
+        Relationships: [];
+      };
       "people": {
         Row: {
           "available": boolean;
           "calendar": Json | null;
+          "code": string | null;
           "created_at": string;
           "dnd_until": string | null;
           "handle": string;
           "id": string;
+          "member_id": string | null;
           "name": string;
           "org_id": string | null;
           "phone": string;
@@ -1326,10 +1530,12 @@ export type Database = {
         Insert: {
           "available"?: boolean;
           "calendar"?: Json | null;
+          "code"?: string | null;
           "created_at"?: string;
           "dnd_until"?: string | null;
           "handle": string;
           "id"?: string;
+          "member_id"?: string | null;
           "name": string;
           "org_id"?: string | null;
           "phone": string;
@@ -1338,16 +1544,26 @@ export type Database = {
         Update: {
           "available"?: boolean;
           "calendar"?: Json | null;
+          "code"?: string | null;
           "created_at"?: string;
           "dnd_until"?: string | null;
           "handle"?: string;
           "id"?: string;
+          "member_id"?: string | null;
           "name"?: string;
           "org_id"?: string | null;
           "phone"?: string;
           "verified_at"?: string | null;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "people_member_id_fkey";
+            columns: ["member_id"];
+            isOneToOne: false;
+            referencedRelation: "members";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "personal_data": {
         Row: {
@@ -1428,6 +1644,7 @@ export type Database = {
       "queue_entries": {
         Row: {
           "call_sid": string;
+          "call_token": string | null;
           "connected_at": string | null;
           "first_position": number;
           "group_name": string | null;
@@ -1441,15 +1658,20 @@ export type Database = {
           "queue": string;
           "queued_at": string;
           "result": string | null;
+          "returned_at": string | null;
+          "returns_to": string | null;
           "seconds": number;
+          "seen_at": string;
           "taken_at": string | null;
           "taken_by": string | null;
           "told_position": number | null;
+          "transferred_by": string | null;
           "version_id": number;
         };
         ComputedFields: never;
         Insert: {
           "call_sid": string;
+          "call_token"?: string | null;
           "connected_at"?: string | null;
           "first_position": number;
           "group_name"?: string | null;
@@ -1463,14 +1685,19 @@ export type Database = {
           "queue": string;
           "queued_at"?: string;
           "result"?: string | null;
+          "returned_at"?: string | null;
+          "returns_to"?: string | null;
           "seconds": number;
+          "seen_at"?: string;
           "taken_at"?: string | null;
           "taken_by"?: string | null;
           "told_position"?: number | null;
+          "transferred_by"?: string | null;
           "version_id": number;
         };
         Update: {
           "call_sid"?: string;
+          "call_token"?: string | null;
           "connected_at"?: string | null;
           "first_position"?: number;
           "group_name"?: string | null;
@@ -1484,10 +1711,14 @@ export type Database = {
           "queue"?: string;
           "queued_at"?: string;
           "result"?: string | null;
+          "returned_at"?: string | null;
+          "returns_to"?: string | null;
           "seconds"?: number;
+          "seen_at"?: string;
           "taken_at"?: string | null;
           "taken_by"?: string | null;
           "told_position"?: number | null;
+          "transferred_by"?: string | null;
           "version_id"?: number;
         };
         Relationships: [];
@@ -1617,6 +1848,264 @@ export type Database = {
         Update: {
           "hour"?: string;
           "rolled_at"?: string;
+        };
+        Relationships: [];
+      };
+      "saved_searches": {
+        Row: {
+          "created_at": string;
+          "filters": NonNullable<Json>;
+          "id": string;
+          "name": string;
+          "org_id": string | null;
+          "owner": string;
+          "query": string;
+          "user_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "filters"?: NonNullable<Json>;
+          "id"?: string;
+          "name": string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "query"?: string;
+          "user_id"?: string;
+        };
+        Update: {
+          "created_at"?: string;
+          "filters"?: NonNullable<Json>;
+          "id"?: string;
+          "name"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "query"?: string;
+          "user_id"?: string;
+        };
+        Relationships: [];
+      };
+      "search_alert_matches": {
+        Row: {
+          "alert_id": string;
+          "at": string;
+          "call_sid": string | null;
+          "kind": string;
+          "ref": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "alert_id": string;
+          "at"?: string;
+          "call_sid"?: string | null;
+          "kind": string;
+          "ref": string;
+        };
+        Update: {
+          "alert_id"?: string;
+          "at"?: string;
+          "call_sid"?: string | null;
+          "kind"?: string;
+          "ref"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "search_alert_matches_alert_id_fkey";
+            columns: ["alert_id"];
+            isOneToOne: false;
+            referencedRelation: "search_alerts";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "search_alerts": {
+        Row: {
+          "active": boolean;
+          "channel": string;
+          "created_at": string;
+          "id": string;
+          "kinds": (string)[] | null;
+          "name": string;
+          "org_id": string | null;
+          "owner": string;
+          "query": string;
+          "secret": string | null;
+          "target": string;
+          "user_id": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "active"?: boolean;
+          "channel": string;
+          "created_at"?: string;
+          "id"?: string;
+          "kinds"?: (string)[] | null;
+          "name": string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "query": string;
+          "secret"?: string | null;
+          "target": string;
+          "user_id"?: string | null;
+        };
+        Update: {
+          "active"?: boolean;
+          "channel"?: string;
+          "created_at"?: string;
+          "id"?: string;
+          "kinds"?: (string)[] | null;
+          "name"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "query"?: string;
+          "secret"?: string | null;
+          "target"?: string;
+          "user_id"?: string | null;
+        };
+        Relationships: [];
+      };
+      "search_documents": {
+        Row: {
+          "at": string;
+          "body": string;
+          "call_sid": string | null;
+          "end_ms": number | null;
+          "fts": unknown;
+          "id": number;
+          "kind": string;
+          "lang": string;
+          "org_id": string | null;
+          "owner": string;
+          "part": number;
+          "party": string | null;
+          "ref": string;
+          "speaker": string | null;
+          "start_ms": number | null;
+          "title": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "at": string;
+          "body": string;
+          "call_sid"?: string | null;
+          "end_ms"?: number | null;
+          "fts"?: never;
+          "id"?: never;
+          "kind": string;
+          "lang": string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "part"?: number;
+          "party"?: string | null;
+          "ref": string;
+          "speaker"?: string | null;
+          "start_ms"?: number | null;
+          "title"?: string | null;
+        };
+        Update: {
+          "at"?: string;
+          "body"?: string;
+          "call_sid"?: string | null;
+          "end_ms"?: number | null;
+          "fts"?: never;
+          "id"?: never;
+          "kind"?: string;
+          "lang"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "part"?: number;
+          "party"?: string | null;
+          "ref"?: string;
+          "speaker"?: string | null;
+          "start_ms"?: number | null;
+          "title"?: string | null;
+        };
+        Relationships: [];
+      };
+      "search_history": {
+        Row: {
+          "at": string;
+          "corrected": boolean;
+          "filters": (string)[];
+          "hits": number;
+          "id": number;
+          "milliseconds": number;
+          "org_id": string | null;
+          "owner": string;
+          "partial": boolean;
+          "user_id": string | null;
+          "words": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "at"?: string;
+          "corrected": boolean;
+          "filters"?: (string)[];
+          "hits": number;
+          "id"?: never;
+          "milliseconds": number;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "partial": boolean;
+          "user_id"?: string | null;
+          "words"?: string | null;
+        };
+        Update: {
+          "at"?: string;
+          "corrected"?: boolean;
+          "filters"?: (string)[];
+          "hits"?: number;
+          "id"?: never;
+          "milliseconds"?: number;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "partial"?: boolean;
+          "user_id"?: string | null;
+          "words"?: string | null;
+        };
+        Relationships: [];
+      };
+      "search_words": {
+        Row: {
+          "id": number;
+          "owner": string;
+          "word": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "id"?: never;
+          "owner": string;
+          "word": string;
+        };
+        Update: {
+          "id"?: never;
+          "owner"?: string;
+          "word"?: string;
+        };
+        Relationships: [];
+      };
+      "suppressions": {
+        Row: {
+          "created_at": string;
+          "e164": string;
+          "id": number;
+          "org_id": string | null;
+          "source": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "created_at"?: string;
+          "e164": string;
+          "id"?: never;
+          "org_id"?: string | null;
+          "source": string;
+        };
+        Update: {
+          "created_at"?: string;
+          "e164"?: string;
+          "id"?: never;
+          "org_id"?: string | null;
+          "source"?: string;
         };
         Relationships: [];
       };
@@ -1761,6 +2250,72 @@ export type Database = {
           "undoing"?: boolean;
         };
         Relationships: [];
+      };
+      "voicemail_steps": {
+        Row: {
+          "assigned_to": string | null;
+          "at": string;
+          "author": string | null;
+          "call_sid": string;
+          "id": number;
+          "org_id": string | null;
+          "owner": string;
+          "recording_sid": string;
+          "state": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "assigned_to"?: string | null;
+          "at"?: string;
+          "author"?: string | null;
+          "call_sid": string;
+          "id"?: never;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "recording_sid": string;
+          "state": string;
+        };
+        Update: {
+          "assigned_to"?: string | null;
+          "at"?: string;
+          "author"?: string | null;
+          "call_sid"?: string;
+          "id"?: never;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "recording_sid"?: string;
+          "state"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "voicemail_steps_assigned_to_fkey";
+            columns: ["assigned_to"];
+            isOneToOne: false;
+            referencedRelation: "people";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "voicemail_steps_recording";
+            columns: ["call_sid", "recording_sid"];
+            isOneToOne: false;
+            referencedRelation: "recordings";
+            referencedColumns: ["call_sid", "recording_sid"];
+          },
+          {
+            foreignKeyName: "voicemail_steps_recording";
+            columns: ["call_sid", "recording_sid"];
+            isOneToOne: false;
+            referencedRelation: "voicemail_backlog";
+            referencedColumns: ["call_sid", "recording_sid"];
+          },
+          {
+            foreignKeyName: "voicemail_steps_recording";
+            columns: ["call_sid", "recording_sid"];
+            isOneToOne: false;
+            referencedRelation: "voicemails";
+            referencedColumns: ["call_sid", "recording_sid"];
+          },
+        ];
       };
       "worker_runs": {
         Row: {
@@ -2183,15 +2738,18 @@ export type Database = {
       };
       "leg_results": {
         Row: {
-          "answered": number | null;
+          "accepted": number | null;
           "avg_seconds_to_answer": number | null;
           "busy": number | null;
+          "caller_left": number | null;
           "canceled": number | null;
-          "failed": number | null;
+          "declined": number | null;
           "legs": number | null;
+          "mailbox": number | null;
           "no_answer": number | null;
           "node": string | null;
-          "not_connected": number | null;
+          "taken": number | null;
+          "unreachable": number | null;
         };
         ComputedFields: never;
         Relationships: [];
@@ -2238,11 +2796,13 @@ export type Database = {
         Row: {
           "accepted": number | null;
           "busy": number | null;
+          "caller_left": number | null;
           "canceled": number | null;
           "day": string | null;
           "declined": number | null;
           "group_name": string | null;
           "handle": string | null;
+          "mailbox": number | null;
           "name": string | null;
           "no_answer": number | null;
           "org_id": string | null;
@@ -2250,6 +2810,7 @@ export type Database = {
           "seconds_to_accept": number | null;
           "talk_sec": number | null;
           "too_late": number | null;
+          "transferred": number | null;
           "unreachable": number | null;
         };
         ComputedFields: never;
@@ -2304,6 +2865,20 @@ export type Database = {
         };
         Relationships: [];
       };
+      "search_performance": {
+        Row: {
+          "corrected": number | null;
+          "day": string | null;
+          "max_ms": number | null;
+          "p50_ms": number | null;
+          "p95_ms": number | null;
+          "partial": number | null;
+          "searches": number | null;
+          "without_results": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
       "voicemail_backlog": {
         Row: {
           "call_sid": string;
@@ -2316,6 +2891,32 @@ export type Database = {
         };
         ComputedFields: never;
         Relationships: [];
+      };
+      "voicemails": {
+        Row: {
+          "assigned_to": string | null;
+          "call_sid": string;
+          "changed_at": string | null;
+          "changed_by": string | null;
+          "duration_sec": number | null;
+          "from_e164": string | null;
+          "line": string | null;
+          "org_id": string | null;
+          "recorded_at": string;
+          "recording_sid": string;
+          "state": string | null;
+          "transcript": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "voicemail_steps_assigned_to_fkey";
+            columns: ["assigned_to"];
+            isOneToOne: false;
+            referencedRelation: "people";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "webhook_performance": {
         Row: {
@@ -2349,7 +2950,14 @@ export type Database = {
       };
       "answering_version": { Args: { "p_ask": Json; "p_org_id": string }; Returns: number };
       "attempt_told": {
-        Args: { "p_leg_sid": string; "p_status"?: string; "p_token": string; "p_told"?: string };
+        Args: {
+          "p_call_sid"?: string;
+          "p_code"?: string;
+          "p_leg_sid": string;
+          "p_status"?: string;
+          "p_token": string;
+          "p_told"?: string;
+        };
         Returns: Json;
       };
       "begin_dial": { Args: { "p_token": string }; Returns: string };
@@ -2430,10 +3038,14 @@ export type Database = {
             Database["public"]["Tables"]["dial_attempts"]["Row"],
             Database["public"]["Tables"]["dial_attempts"]["ComputedFields"]
           >;
+          "p_why": string;
         };
         Returns: undefined;
       };
-      "cancel_surplus": { Args: { "p_org_id": string; "p_queue": string }; Returns: undefined };
+      "cancel_surplus": {
+        Args: { "p_org_id": string; "p_queue": string; "p_why": string };
+        Returns: undefined;
+      };
       "case_of": {
         Args: {
           "c": Omit<
@@ -2479,6 +3091,16 @@ export type Database = {
         Args: { "p_id": string; "p_lease_token": string; "p_result": Json; "p_steps": Json };
         Returns: undefined;
       };
+      "connect_caller": {
+        Args: {
+          "a": Omit<
+            Database["public"]["Tables"]["dial_attempts"]["Row"],
+            Database["public"]["Tables"]["dial_attempts"]["ComputedFields"]
+          >;
+          "p_call_sid": string;
+        };
+        Returns: string;
+      };
       "count_calls": {
         Args: { "p_from": string; "p_to": string };
         Returns: {
@@ -2514,6 +3136,7 @@ export type Database = {
       };
       "count_paths": { Args: { "p_until"?: string }; Returns: boolean };
       "current_org_id": { Args: Record<PropertyKey, never>; Returns: string };
+      "current_owner": { Args: Record<PropertyKey, never>; Returns: string };
       "current_version": { Args: { "p_name": string; "p_org_id": string }; Returns: number };
       "database_connections": {
         Args: Record<PropertyKey, never>;
@@ -2527,8 +3150,11 @@ export type Database = {
         Args: { "p_leg_sid"?: string; "p_state": string; "p_token": string };
         Returns: Json;
       };
-      "dispatch_all": { Args: { "p_org_id": string }; Returns: number };
-      "dispatch_queue": { Args: { "p_org_id": string; "p_queue": string }; Returns: number };
+      "dispatch_phone": { Args: { "p_org_id": string; "p_phone": string }; Returns: number };
+      "dispatch_queue": {
+        Args: { "p_org_id": string; "p_phone"?: string; "p_queue": string };
+        Returns: number;
+      };
       "enact": {
         Args: {
           "c": Omit<
@@ -2569,6 +3195,7 @@ export type Database = {
             Database["public"]["Tables"]["call_logs"]["Row"],
             Database["public"]["Tables"]["call_logs"]["ComputedFields"]
           >;
+          "p_call_token": string;
           "p_node": string;
           "p_version_id": number;
         };
@@ -2632,6 +3259,8 @@ export type Database = {
           "result": string | null;
           "status": Database["public"]["Enums"]["call_status"] | null;
           "to_e164": string | null;
+          "told": string | null;
+          "transfer": string | null;
         };
         SetofOptions: {
           from: "*";
@@ -2726,12 +3355,21 @@ export type Database = {
       "forget_person": { Args: { "p_email"?: string; "p_number": string }; Returns: Json };
       "forget_telephony_token": { Args: { "p_subaccount_sid": string }; Returns: undefined };
       "free_members": {
-        Args: { "p_members": (string)[]; "p_org_id": string };
+        Args: {
+          "p_members": (string)[];
+          "p_org_id": string;
+          "p_phone"?: string;
+          "p_queue": string;
+        };
         Returns: {
           "idle_since": string;
           "person_id": string;
           "phone": string;
         }[];
+      };
+      "has_role": {
+        Args: { "p_org_id": string; "p_role": Database["public"]["Enums"]["member_role"] };
+        Returns: boolean;
       };
       "has_vault": { Args: Record<PropertyKey, never>; Returns: boolean };
       "health_migration": { Args: Record<PropertyKey, never>; Returns: string };
@@ -2749,7 +3387,9 @@ export type Database = {
       };
       "hold_onboarding": { Args: { "p_id": string; "p_lease": string }; Returns: undefined };
       "hurry_jobs": { Args: { "p_kind": string }; Returns: number };
-      "is_org_admin": { Args: Record<PropertyKey, never>; Returns: boolean };
+      "import_contacts": { Args: { "p_contacts": Json; "p_org_id"?: string }; Returns: Json };
+      "invitation": { Args: { "p_member_id": string }; Returns: Json };
+      "is_member": { Args: { "p_org_id": string }; Returns: boolean };
       "is_time_zone": { Args: { "p_zone": string }; Returns: boolean };
       "job_content": {
         Args: { "p_key": string; "p_kind": string; "p_payload": Json };
@@ -2769,6 +3409,7 @@ export type Database = {
         };
         Returns: string;
       };
+      "join_as_member": { Args: Record<PropertyKey, never>; Returns: Json };
       "keep_call_months": { Args: Record<PropertyKey, never>; Returns: Json };
       "keep_promise": { Args: { "p_id": string }; Returns: number };
       "keep_telephony_token": {
@@ -2794,10 +3435,31 @@ export type Database = {
       "lines_of_flow": { Args: { "p_flow_id": number }; Returns: Json };
       "lock_dialling": { Args: { "p_org_id": string }; Returns: undefined };
       "mail_content": { Args: { "p_kind": string; "p_payload": Json }; Returns: Json };
+      "make_audited": {
+        Args: { "p_by"?: string; "p_kept": (string)[]; "p_key": string; "p_table": unknown };
+        Returns: undefined;
+      };
       "make_store": { Args: { "p_table": unknown }; Returns: undefined };
+      "may_transfer": {
+        Args: {
+          "a": Omit<
+            Database["public"]["Tables"]["dial_attempts"]["Row"],
+            Database["public"]["Tables"]["dial_attempts"]["ComputedFields"]
+          >;
+        };
+        Returns: boolean;
+      };
+      "membership_of": { Args: { "p_claims": Json }; Returns: Json };
       "mend_dialling": { Args: Record<PropertyKey, never>; Returns: undefined };
       "messages_of_person": { Args: { "p_email": string; "p_number": string }; Returns: string[] };
       "metrics_snapshot": { Args: Record<PropertyKey, never>; Returns: Json };
+      "missed_call_mail": { Args: { "p_call_sid": string }; Returns: Json };
+      "missed_call_text": { Args: { "p_call_sid": string }; Returns: Json };
+      "my_membership": { Args: Record<PropertyKey, never>; Returns: Json };
+      "my_role": {
+        Args: Record<PropertyKey, never>;
+        Returns: Database["public"]["Enums"]["member_role"];
+      };
       "next_node": {
         Args: { "p_node": string; "p_outcome": string; "p_steps": Json };
         Returns: string;
@@ -2813,6 +3475,15 @@ export type Database = {
         Returns: Json;
       };
       "organisation_of": { Args: { "p_account_sid": string }; Returns: string };
+      "owe_missed_call": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
+      };
       "owe_voicemail_mails": { Args: { "p_call_sid": string }; Returns: undefined };
       "own_lines": { Args: { "p_numbers": (string)[] }; Returns: Json };
       "path_of_event": {
@@ -2883,6 +3554,8 @@ export type Database = {
       "purge_jobs": { Args: { "p_batch"?: number }; Returns: number };
       "purge_monitoring": { Args: { "p_batch"?: number }; Returns: undefined };
       "purge_personal_data": { Args: { "p_batch"?: number }; Returns: Json };
+      "queue_content": { Args: { "p_call_sid": string }; Returns: Json };
+      "queue_told": { Args: { "p_call_sid": string; "p_state": string }; Returns: number };
       "rate_limits_retry_after": {
         Args: { "p_endpoint": string; "p_limits": Json };
         Returns: number;
@@ -2899,6 +3572,7 @@ export type Database = {
       "record_worker_run": { Args: { "p_ok"?: boolean; "p_worker": string }; Returns: undefined };
       "renew_job": { Args: { "p_id": number; "p_lease": string }; Returns: boolean };
       "retry_dead_jobs": { Args: { "p_id"?: number; "p_kind"?: string }; Returns: number };
+      "return_transfer": { Args: { "p_org_id": string; "p_queue": string }; Returns: number };
       "roll_up_calls": { Args: { "p_hours"?: number }; Returns: number };
       "rollback_flow": {
         Args: { "p_by"?: string; "p_name": string; "p_org_id": string; "p_version"?: number };
@@ -3003,6 +3677,10 @@ export type Database = {
         Args: { "p_key"?: string; "p_limits": Json; "p_message": Json; "p_receipt_limits": Json };
         Returns: Json;
       };
+      "suppress": {
+        Args: { "p_account_sid": string; "p_e164": string; "p_source": string };
+        Returns: undefined;
+      };
       "take_onboarding": { Args: { "p_id": string }; Returns: Json };
       "take_rate_limit": {
         Args: {
@@ -3018,6 +3696,18 @@ export type Database = {
       "telephony_accounts": { Args: Record<PropertyKey, never>; Returns: Json };
       "telephony_tenant": { Args: { "p_account_sid": string }; Returns: Json };
       "tell_place": { Args: { "p_call_sid": string }; Returns: Json };
+      "transfer_call": {
+        Args: {
+          "a": Omit<
+            Database["public"]["Tables"]["dial_attempts"]["Row"],
+            Database["public"]["Tables"]["dial_attempts"]["ComputedFields"]
+          >;
+          "p_code": string;
+        };
+        Returns: Json;
+      };
+      "transfer_ended": { Args: { "p_result": string; "p_token": string }; Returns: undefined };
+      "transfer_of": { Args: { "p_call_sid": string }; Returns: string };
       "unknown_calls": { Args: { "p_calls": Json }; Returns: string[] };
       "verify_person": {
         Args: { "p_handle": string; "p_line": string; "p_org_id": string };
@@ -3048,6 +3738,15 @@ export type Database = {
         };
         Returns: Json;
       };
+      "was_missed": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+        };
+        Returns: boolean;
+      };
       "with_body": { Args: { "p_ask": Json; "p_facts": Json; "p_org_id": string }; Returns: Json };
     };
     Enums: {
@@ -3066,6 +3765,7 @@ export type Database = {
         | "leg_status"
         | "leg_asked"
         | "leg_accepted"
+        | "leg_declined"
         | "recording"
         | "transcription"
         | "reconciled"
@@ -3084,6 +3784,7 @@ export type Database = {
         | "busy"
         | "no-answer"
         | "completed";
+      "member_role": "viewer" | "agent" | "admin" | "owner";
     };
     CompositeTypes: {
       "voice_answer": {
@@ -3254,6 +3955,7 @@ export const Constants = {
         "leg_status",
         "leg_asked",
         "leg_accepted",
+        "leg_declined",
         "recording",
         "transcription",
         "reconciled",
@@ -3274,6 +3976,7 @@ export const Constants = {
         "no-answer",
         "completed",
       ],
+      "member_role": ["viewer", "agent", "admin", "owner"],
     },
   },
 } as const;

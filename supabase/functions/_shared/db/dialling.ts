@@ -9,6 +9,12 @@ export const attemptAnswer: z.ZodMiniType<AttemptAnswer> = z.object({
   over: z.boolean(),
   call_sid: z.optional(z.string()),
   queue: z.optional(z.string()),
+  to: z.optional(z.string()),
+  may_transfer: z.optional(z.boolean()),
+  transfer: z.optional(z.object({
+    state: z.enum(["made", "busy", "unknown", "gone"]),
+    to: z.optional(z.string()),
+  })),
   wake: z.optional(z.number()),
 });
 
@@ -34,8 +40,35 @@ export const dial = z.object({
   /** The hash of the flow's version, whose words are spoken. */
   flow: z.nullable(z.string()),
   person: z.nullable(z.string()),
+  /** Known beforehand where the call holds alone: the caller's number, and Twilio's permission to show it. */
+  caller: z.nullable(z.string()),
+  call_token: z.nullable(z.string()),
+  /** Who has transferred the caller; `null`: nobody. `returned`: to the very person who is rung. */
+  transferred_by: z.nullable(z.string()),
+  returned: z.boolean(),
 });
 export type Dial = Readonly<z.infer<typeof dial>>;
+
+/** What `job_content` says of a `queue_check` job: a call that holds, and of which nothing was heard for minutes. */
+export const heldCall = z.object({
+  account_sid: z.nullable(z.string()),
+  call_sid: z.string(),
+  org_id: z.nullable(z.string()),
+  /** A group; of a queue of the call's own, the call. */
+  queue: z.string(),
+  queued_at: z.string(),
+});
+export type HeldCall = Readonly<z.infer<typeof heldCall>>;
+
+/** What `job_content` says of a `missed_call_sms` job. */
+export const missedCallText = z.object({
+  to: z.string(),
+  /** The line that was called. */
+  from: z.string(),
+  account_sid: z.nullable(z.string()),
+  text: z.string(),
+});
+export type MissedCallText = Readonly<z.infer<typeof missedCallText>>;
 
 /** What Twilio said of the leg that it was asked for. */
 export type DialOutcome =
@@ -75,6 +108,18 @@ export interface Dialling {
   ): Promise<AttemptAnswer | null>;
   /** Dials for a promise that is due; while it is dialled: nothing. @returns How many are to be dialled. */
   keepPromise(id: string): Promise<number>;
+  /**
+   * What Twilio says of a call that holds: `waiting` in its queue; `left` the queue and still on the line; `ended`.
+   *
+   * @returns How many are to be dialled.
+   */
+  queueTold(callSid: string, state: "waiting" | "left" | "ended"): Promise<number>;
+  /**
+   * Puts a number on the list of those who said stop to a line of this account; `null`: the main account.
+   *
+   * @param source How it was said, as `sms`.
+   */
+  suppress(account: string | null, e164: string, source: string): Promise<void>;
 }
 
 /** @param deadlineMs For each call by itself. */
@@ -103,5 +148,16 @@ export function dialling(api: DataApi, deadlineMs = 4000): Dialling {
         deadlineMs,
       ),
     keepPromise: (id) => run(api, "keep_promise", { p_id: id }, z.number(), deadlineMs),
+    queueTold: (callSid, state) =>
+      run(api, "queue_told", { p_call_sid: callSid, p_state: state }, z.number(), deadlineMs),
+    async suppress(account, e164, source) {
+      await run(
+        api,
+        "suppress",
+        { p_account_sid: account, p_e164: e164, p_source: source },
+        z.null(),
+        deadlineMs,
+      );
+    },
   };
 }

@@ -31,10 +31,12 @@ const answer: z.ZodMiniType<{ duplicate: boolean; admitted: boolean; call: Accep
         callbacks: z.optional(z.record(z.string(), z.literal(true))),
         queue: z.optional(z.object({
           position: z.number(),
+          ringing: z.optional(z.number()),
           wait: z.optional(
             z.object({ low_sec: z.number(), high_sec: z.number(), samples: z.number() }),
           ),
         })),
+        transfer: z.optional(z.enum(["held", "made"])),
         attempt: z.optional(z.nullable(attemptAnswer)),
         self: z.optional(z.object({
           handle: z.string(),

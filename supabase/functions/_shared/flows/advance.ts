@@ -18,22 +18,24 @@ import {
   edgesOf,
   type Flow,
   type FlowNode,
-  type Group,
+  groupOf,
   MOST_REPEATS,
   type NodeOf,
-  type NodeType,
   own,
   promptIn,
+  ringsAllToAccept,
   wordsOf,
 } from "./language.ts";
 import { type Known } from "./known.ts";
 import { type Input, type Meaning, understand } from "./understand.ts";
 import { stateAt, type Version } from "./version.ts";
+import { ringSeconds } from "./measure.ts";
 import { speaks, voiceOf } from "../voices.ts";
 
 // The one interpreter of call flows. Pure.
 //
-// A call waits at a node: a menu or a consent node listens, a ring rings, a voicemail records. A webhook ends the wait.
+// A call waits at a node: a menu or a consent node listens, a ring rings, a queue holds, a voicemail records. A webhook ends
+// the wait.
 // `hear...` reads from it where the call goes on, before the database is asked. `proceed` runs from there to the next node
 // that waits, with the facts from the database.
 
@@ -253,7 +255,7 @@ export function hearKey(version: Version, told: CallState | undefined, input: In
   };
 }
 
-/** A ring has ended. */
+/** A ring has ended; also one in place of a queue, while no caller can be held. */
 export function ringEnded(
   version: Version,
   told: CallState | undefined,
@@ -261,28 +263,34 @@ export function ringEnded(
 ): Heard {
   const { flow } = version;
   const state = nextState(version, told);
-  const id = nodeOf(flow, "ring", state.node, state.choice?.mode);
-  const node = id === undefined ? undefined : own(flow.nodes, id);
-  if (node?.type !== "ring") return { state, words: [], to: isAnswered ? "end" : "message" };
-  const left = { node: id!, outcome: isAnswered ? "answered" : "unanswered" };
+  const ring = ringOf(flow, state);
+  if (ring === undefined) return { state, words: [], to: isAnswered ? "end" : "message" };
+  const { id, node } = ring;
+  const inVain = node.type === "ring" ? "unanswered" : "gave_up";
+  const left = { node: id, outcome: isAnswered ? "answered" : inVain };
   const turn = told?.turn ?? 0;
-  if (!isAnswered && isOneByOne(flow, node)) {
-    const isLast = state.attempt >= own<Group>(flow.groups, node.group!)!.members.length;
-    if (!isLast) left.outcome = "next_member";
-    return { state, words: [], to: { node: id! }, again: true, left };
+  if (!isAnswered && isOneByOne(flow, node) && state.attempt < turnsOf(flow, node)) {
+    left.outcome = "next_member";
+    return { state, words: [], to: { node: id }, again: true, left };
   }
-  const to = { node: isAnswered ? node.answered : node.unanswered };
-  return decided(flow, { state, words: [], to, left }, turn);
+  const to = isAnswered ? node.answered : node.type === "ring" ? node.unanswered : node.gave_up;
+  return decided(flow, { state, words: [], to: { node: to }, left }, turn);
 }
 
 /** Whether the person who answers the ring is asked to accept the call. */
 export function asksToAccept(version: Version, told: CallState | undefined): boolean {
   const { flow } = version;
-  const state = nextState(version, told);
-  const id = nodeOf(flow, "ring", state.node, state.choice?.mode);
-  const node = id === undefined ? undefined : own(flow.nodes, id);
-  return node?.type === "ring" && node.group !== undefined &&
-    own(flow.groups, node.group)?.confirm === true;
+  const node = ringOf(flow, nextState(version, told))?.node;
+  return node !== undefined && mustAccept(flow, node);
+}
+
+/** The node that rings, or would hold. */
+function ringOf(
+  flow: Flow,
+  { node, choice }: CallState,
+): { readonly id: string; readonly node: Ringing } | undefined {
+  const id = nodeOf(flow, ["ring", "queue"], node, choice?.mode);
+  return id === undefined ? undefined : { id, node: flow.nodes[id] as Ringing };
 }
 
 /** A message was taken, or none. */
@@ -293,7 +301,7 @@ export function messageTaken(
 ): Heard {
   const { flow } = version;
   const state = nextState(version, told);
-  const id = nodeOf(flow, "voicemail", state.node, state.choice?.mode);
+  const id = nodeOf(flow, ["voicemail"], state.node, state.choice?.mode);
   const node = id === undefined ? undefined : own(flow.nodes, id);
   const said = ({ heard: "thanks", none: "noMessage", unsure: "called" } as const)[message];
   const next = node?.type === "voicemail" ? own(flow.nodes, node.next) : undefined;
@@ -320,7 +328,7 @@ export function reroute({ flow }: Version, state: CallState, mode: string | unde
 }
 
 /** Adds the mode that every way from here leads to, so that the event can carry it. */
-function decided(flow: Flow, heard: Heard, turn: number): Heard {
+export function decided(flow: Flow, heard: Heard, turn: number): Heard {
   if (typeof heard.to !== "object") return heard;
   const modes = modesFrom(flow, heard.to.node, new Map());
   const [mode] = modes.size === 1 ? modes : [];
@@ -341,11 +349,14 @@ function modesFrom(
   const node = own(flow.nodes, id);
   const modes = new Set<string | undefined>();
   const from = (next: string) => modesFrom(flow, next, known);
-  if (node?.type === "ring") {
+  if (node?.type === "ring" || node?.type === "queue") {
     modes.add(node.mode);
-    // Without a number to ring it goes on at once.
-    for (const mode of from(node.unanswered)) modes.add(mode ?? node.mode);
-  } else if (node !== undefined && ["say", "language", "hours", "match"].includes(node.type)) {
+    // With nobody to ring it goes on at once.
+    const onward = node.type === "ring" ? [node.unanswered] : [node.gave_up, node.full];
+    for (const mode of onward.flatMap((to) => [...from(to)])) modes.add(mode ?? node.mode);
+  } else if (
+    node !== undefined && ["say", "language", "hours", "match", "callback"].includes(node.type)
+  ) {
     for (const { to } of edgesOf(node)) for (const mode of from(to)) modes.add(mode);
   } else modes.add(node === undefined ? undefined : modeOf(node));
   known.set(id, modes);
@@ -362,16 +373,17 @@ function handedOver(flow: Flow, state: CallState): CallState {
     : { ...state, handoff: "caller_asked_for_a_human" };
 }
 
-/** The node of a type that the URL names; an URL without one: that of the mode. */
+/** The node of these types that the URL names; an URL without one: that of the mode. */
 function nodeOf(
   flow: Flow,
-  type: NodeType,
+  types: readonly string[],
   id: string | undefined,
   mode: string | undefined,
 ): string | undefined {
-  if (id !== undefined) return own(flow.nodes, id)?.type === type ? id : undefined;
+  if (id !== undefined) return types.includes(own(flow.nodes, id)?.type ?? "") ? id : undefined;
   return Object.entries(flow.nodes)
-    .find(([, node]) => node.type === type && mode !== undefined && modeOf(node) === mode)?.[0];
+    .find(([, node]) => types.includes(node.type) && mode !== undefined && modeOf(node) === mode)
+    ?.[0];
 }
 
 /** The menu that a caller comes to first. */
@@ -458,8 +470,27 @@ export function proceed(
         state = { ...state, attempt: rung.turns };
         // The next member rings without a word.
         if (!goesOn) reply.push(...spoken(node.prompt));
+        const isHeld = !goesOn && known.place &&
+          ringsAllToAccept(groupOf(flow, node));
+        reply.push(isHeld ? enqueue(state, known.callSid) : dial(state, rung, known));
+        return { state, reply };
+      }
+      case "queue": {
+        const rung = callees(flow, node, state, known, goesOn);
+        if (rung === undefined || isClosed(version, node, prefix, known) || isFull(node, known)) {
+          break;
+        }
+        if (!goesOn && known.place) {
+          return { state, reply: [...reply, enqueue(state, node.group)] };
+        }
+        // Nobody is dialled for a caller whom the database does not hold: the members are rung in turn.
+        state = { ...state, attempt: rung.turns };
+        if (!goesOn) reply.push(says(speech(), "holding"));
         return { state, reply: [...reply, dial(state, rung, known)] };
       }
+      case "callback":
+        if (own(known.callbacks, node.group)) reply.push(says(speech(), "promised"));
+        break;
       case "voicemail":
         return { state, reply: [...reply, ...takeMessage(speech(), state, spoken(node.prompt))] };
       case "end":
@@ -474,8 +505,6 @@ export function proceed(
         continue;
       }
       // The checks refuse flows with later node types. An unchecked document takes a message.
-      case "queue":
-      case "callback":
       case "agent":
       case undefined:
         return { state, reply: [...reply, ...apology(state)] };
@@ -504,7 +533,7 @@ function entered(
   return { ...state, node: id, attempt: 1, ...(!isKnown && { choice: { mode, turn } }) };
 }
 
-/** The node after one that does not wait; of a ring, where nobody can be rung. */
+/** The node after one that does not wait; of a ring or a queue, where nobody can be rung. */
 function nextOf(
   version: Version,
   node: FlowNode,
@@ -518,9 +547,13 @@ function nextOf(
       return node.next;
     case "ring":
       return node.unanswered;
+    case "queue":
+      return isFull(node, known) ? node.full : node.gave_up;
+    case "callback":
+      // Only what is kept is promised.
+      return own(known.callbacks, node.group) ? node.next : node.refused;
     case "hours": {
-      const state = own(known.calendars, prefix + node.calendar) ??
-        stateAt(own(version.hours, node.calendar), known.now);
+      const state = calendarState(version, node.calendar, prefix, known);
       return state === undefined ? node.unknown ?? node.open : node[state];
     }
     case "match": {
@@ -536,6 +569,32 @@ function nextOf(
     default:
       return undefined;
   }
+}
+
+/** @param prefix Of the calendar's name in facts. */
+function calendarState(
+  { hours }: Version,
+  calendar: string,
+  prefix: string,
+  { calendars, now }: Pick<Known, "calendars" | "now">,
+): "open" | "closed" | undefined {
+  return own(calendars, prefix + calendar) ?? stateAt(own(hours, calendar), now);
+}
+
+/** Whether the group that a queue holds callers for has closed. */
+export function isClosed(
+  version: Version,
+  node: NodeOf<"queue">,
+  prefix: string,
+  known: Pick<Known, "calendars" | "now">,
+): boolean {
+  const calendar = groupOf(version.flow, node)?.calendar;
+  return calendar !== undefined &&
+    calendarState(version, calendar, prefix, known) === "closed";
+}
+
+function isFull({ group }: NodeOf<"queue">, { queues }: Known): boolean {
+  return own(queues, group)?.full === true;
 }
 
 function valueOf(
@@ -558,7 +617,7 @@ function menuAhead(
   for (let step = 0; id !== undefined && step < MOST_STEPS; step++) {
     const node: FlowNode | undefined = own(version.flow.nodes, id);
     if (node?.type === "menu") return id;
-    if (node === undefined || node.type === "ring") return undefined;
+    if (node === undefined || ["ring", "queue", "callback"].includes(node.type)) return undefined;
     id = nextOf(version, node, prefix, known);
   }
   return undefined;
@@ -601,22 +660,39 @@ interface Rung {
   readonly turns: number;
 }
 
-/** Whether members are rung one after the other. With `confirm` they always are: of several telephones that ring, the first voicemail box that answers would end the ringing of the others. */
-function isOneByOne(flow: Flow, { group }: NodeOf<"ring">): boolean {
-  const found = group === undefined ? undefined : own(flow.groups, group);
-  return found !== undefined && ((found.ring ?? DEFAULTS.ring) !== "all" || found.confirm === true);
+type Ringing = NodeOf<"ring"> | NodeOf<"queue">;
+
+/** Who may only talk after pressing a key: a mailbox never is. */
+function mustAccept(flow: Flow, node: Ringing): boolean {
+  return node.type === "queue" || groupOf(flow, node)?.confirm === true;
+}
+
+/** Whether members are rung one after the other. Those who have to accept always are, unless the caller is held meanwhile. */
+function isOneByOne(flow: Flow, node: Ringing): boolean {
+  const group = groupOf(flow, node);
+  return mustAccept(flow, node) || (group !== undefined && (group.ring ?? DEFAULTS.ring) !== "all");
+}
+
+/** How many members are rung one after the other: in place of a queue, as many as have a turn in its time. */
+function turnsOf(flow: Flow, node: Ringing): number {
+  const group = groupOf(flow, node);
+  const { length } = group?.members ?? [];
+  if (node.type === "ring") return length;
+  const most = Math.floor(node.max_seconds / ringSeconds(group, true));
+  return Math.min(length, Math.max(1, most));
 }
 
 /** The members that can be rung now; `undefined`: none, or none left. */
 function callees(
   flow: Flow,
-  node: NodeOf<"ring">,
+  node: Ringing,
   { attempt }: CallState,
-  known: Known,
+  known: Pick<Known, "callSid" | "people" | "mayDial">,
   goesOn: boolean,
 ): Rung | undefined {
-  const group = node.group === undefined ? undefined : own(flow.groups, node.group);
-  const members = group?.members ?? (node.to === undefined ? [] : [node.to]);
+  const group = groupOf(flow, node);
+  const single = node.type === "ring" && node.to !== undefined ? [node.to] : [];
+  const members = group?.members ?? single;
   // Another member for each call begins.
   const nth = Number.parseInt(known.callSid.slice(-8), 16);
   const first = group?.ring === "rotate" ? nth % members.length : 0;
@@ -627,16 +703,37 @@ function callees(
     return person?.available ? known.mayDial(person.phone) : undefined;
   };
   const seconds = group?.seconds ?? DEFAULTS.ringSeconds;
-  const confirm = group?.confirm === true;
+  const confirm = mustAccept(flow, node);
   if (!isOneByOne(flow, node)) {
     const numbers = [...new Set(order.flatMap((member) => numberOf(member) ?? []))];
     return numbers.length === 0 ? undefined : { numbers, seconds, confirm, turns: 1 };
   }
-  for (let at = goesOn ? attempt : 0; at < order.length; at++) {
+  // Whether there is anybody is asked of all of them.
+  const end = goesOn ? turnsOf(flow, node) : order.length;
+  for (let at = goesOn ? attempt : 0; at < end; at++) {
     const number = numberOf(order[at]!);
     if (number !== undefined) return { numbers: [number], seconds, confirm, turns: at + 1 };
   }
   return undefined;
+}
+
+/** Whether anybody of a group can be rung, now or once a talk has ended. */
+export function hasAnybody(
+  flow: Flow,
+  node: Ringing,
+  known: Pick<Known, "callSid" | "people" | "mayDial">,
+): boolean {
+  return callees(flow, node, ARRIVAL, known, false) !== undefined;
+}
+
+/** @param queue As the database calls it. */
+function enqueue(state: CallState, queue: string): Instruction {
+  return {
+    verb: "enqueue",
+    queue,
+    wait: { to: "voice-queue", state, event: "wait" },
+    action: { to: "voice-queue", state, event: "left" },
+  };
 }
 
 function dial(state: CallState, { numbers, seconds, confirm }: Rung, known: Known): Instruction {
@@ -667,7 +764,12 @@ export function speechOf({ voices }: Pick<Flow, "voices">, language: string): Sp
   };
 }
 
-function promptsOf(flow: Flow, name: string | undefined, speech: Speech, known: Known): Prompt[] {
+export function promptsOf(
+  flow: Flow,
+  name: string | undefined,
+  speech: Speech,
+  known: Pick<Known, "audioUrl">,
+): Prompt[] {
   if (name === undefined) return [];
   const first = flow.languages[0]!;
   const own = promptIn(flow, name, speech.language);

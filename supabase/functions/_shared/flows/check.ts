@@ -54,7 +54,7 @@ export type Checked =
   }
   | { readonly ok: false; readonly issues: readonly Issue[] };
 
-/** The longest allowed stay of a caller, in seconds. */
+/** The longest allowed stay of a caller beside the time in queues, which the flow's owner sets, in seconds. */
 export const LONGEST_SEC = 30 * 60;
 
 /** Twilio takes documents of 64 kB. Source: https://www.twilio.com/docs/api/errors/11750 */
@@ -184,6 +184,11 @@ function checkReferences({ flow, nodes, graph, has, fault }: Document) {
     path.forEach((name, nth) => node(["tests", at, "expect", "path", nth], name));
     if (ends_in !== undefined) node(["tests", at, "expect", "ends_in"], ends_in);
   });
+  for (const [name, { calendar }] of Object.entries(flow.groups ?? {})) {
+    if (calendar !== undefined && !has("calendars", calendar)) {
+      fault(["groups", name, "calendar"], no("calendar", calendar));
+    }
+  }
   const sections = { prompt: "prompts", calendar: "calendars", group: "groups", agent: "agents" };
   for (const [id, value] of Object.entries(nodes)) {
     for (const [field, section] of Object.entries(sections)) {
@@ -591,12 +596,11 @@ function checkPeople({ flow, facts, fault, warn }: Document) {
         warn(path, `names "${member}": there is no such person yet, so that nobody is rung`);
       }
     });
-    if (ring === "all" && members.length > 1) {
+    const isRung = nodesOf(flow, "ring").some(([, { group }]) => group === name);
+    if (isRung && ring === "all" && members.length > 1 && !confirm) {
       warn(
         ["groups", name],
-        confirm
-          ? "rings one after the other, as each member has to accept: ring in_turn says so"
-          : "rings all at once without confirm: the first voicemail box that answers takes the call",
+        "rings all at once without confirm: the first voicemail box that answers takes the call",
       );
     }
   }
@@ -691,7 +695,12 @@ interface LongestWay {
  *
  * @param known Of the flows that were looked at, because many nodes may lead to one.
  */
-function longestWay(flow: Flow, facts: CheckFacts, known = new Map<Flow, LongestWay>()) {
+function longestWay(
+  flow: Flow,
+  facts: CheckFacts,
+  weigh: typeof secondsOf = secondsOf,
+  known = new Map<Flow, LongestWay>(),
+) {
   const before = known.get(flow);
   if (before !== undefined) return before;
   // One that leads back to it is a fault of its own.
@@ -706,10 +715,10 @@ function longestWay(flow: Flow, facts: CheckFacts, known = new Map<Flow, Longest
       if (seconds > after.seconds) after = { seconds, next: to };
     }
     const other = node.type === "flow" ? facts.flows?.get(node.name) : undefined;
-    const there = other === undefined ? 0 : longestWay(other, facts, known).seconds;
+    const there = other === undefined ? 0 : longestWay(other, facts, weigh, known).seconds;
     longest.set(id, {
       ...after,
-      seconds: after.seconds + there + secondsOf(flow, node, facts.audio),
+      seconds: after.seconds + there + weigh(flow, node, facts.audio),
     });
   }
   const nodes: string[] = [];
@@ -722,7 +731,11 @@ function longestWay(flow: Flow, facts: CheckFacts, known = new Map<Flow, Longest
 }
 
 function checkLength({ flow, facts, fault }: Document) {
-  const { seconds, nodes } = longestWay(flow, facts);
+  const { seconds, nodes } = longestWay(
+    flow,
+    facts,
+    (flow, node, audio) => node.type === "queue" ? 0 : secondsOf(flow, node, audio),
+  );
   if (seconds <= LONGEST_SEC) return;
   const way = nodes.length <= 12 ? nodes : [...nodes.slice(0, 6), "...", ...nodes.slice(-5)];
   fault(
@@ -746,6 +759,9 @@ function checkDocuments({ flow, graph, facts, fault }: Document) {
   }
 }
 
+/** The outcomes of a ring or a queue with nobody to ring. */
+const PASSED_BY = ["unanswered", "gave_up", "full"];
+
 /** Bytes of the document that begins at each node. Instant nodes are spoken in one document with the node that they lead to. */
 function documentBytes(
   flow: Flow,
@@ -762,11 +778,14 @@ function documentBytes(
     if (other !== undefined && !known.has(other)) {
       documentBytes(other, graphOf({ flow: other, nodes: other.nodes }), facts, known);
     }
-    const next = isInstant(node)
-      ? (ways.get(id) ?? []).map(({ to }) => bytes.get(to)?.all ?? 0)
-      : [];
+    const next = (ways.get(id) ?? []).filter(({ outcome }) =>
+      isInstant(node) || node.type === "callback" || PASSED_BY.includes(outcome)
+    ).map(({ to }) => bytes.get(to)?.all ?? 0);
     const after = other === undefined ? most(next) : known.get(other)!;
-    bytes.set(id, { all: bytesOf(flow, node) + after, after });
+    // Where nobody can be rung, nothing is said of it.
+    const isPassed = node.type === "ring" || node.type === "queue";
+    const alone = bytesOf(flow, node);
+    bytes.set(id, { all: isPassed ? Math.max(alone, after) : alone + after, after });
   }
   known.set(flow, bytes.get(flow.start)?.all ?? 0);
   return bytes;
@@ -777,7 +796,8 @@ function documentBytes(
 function checkUse({ flow, graph, warn }: Document) {
   const nodes = Object.values(flow.nodes);
   const uses = (field: string, name: string) =>
-    nodes.some((node) => own(node as Record<string, unknown>, field) === name);
+    [...nodes, ...field === "calendar" ? Object.values(flow.groups ?? {}) : []]
+      .some((each) => own(each as Record<string, unknown>, field) === name);
   for (const [section, field] of [["calendars", "calendar"], ["groups", "group"]] as const) {
     for (const name of Object.keys(flow[section] ?? {})) {
       if (!uses(field, name)) warn([section, name], "is not used by any node");
@@ -786,7 +806,9 @@ function checkUse({ flow, graph, warn }: Document) {
   if (flow.operator !== undefined && operatorListens(flow).size === 0) {
     warn(["operator"], "is never asked for: no menu leaves key 0 free");
   }
-  const rings = graph.order.some((id) => own(flow.nodes, id)?.type === "ring");
+  const rings = graph.order.some((id) =>
+    ["ring", "queue"].includes(own(flow.nodes, id)?.type ?? "")
+  );
   if (rings && nodesOf(flow, "hours").length === 0) {
     warn(["nodes"], "hold no hours: people are rung at night too");
   }

@@ -7,7 +7,11 @@ import type { AcceptOutcome, Ask, Facts } from "../calls/events.ts";
 import type { WebhookFields } from "../calls/webhook_form.ts";
 
 /** The facts about a call for the next step. */
-export interface Known extends Pick<Facts, "calendars" | "returning" | "people"> {
+export interface Known
+  extends Pick<Facts, "calendars" | "returning" | "people" | "queues" | "callbacks"> {
+  /** The caller holds: the row exists, and somebody is dialled for it. `null`: holds nowhere; `undefined`: not known. */
+  readonly place?: Facts["queue"] | null;
+
   readonly callSid: string;
   readonly now: Date;
   /** `call_logs.mode`; `undefined`: unknown. */
@@ -38,6 +42,16 @@ export function numbersIn(flow: Flow): string[] {
   );
   const members = Object.values(flow.groups ?? {}).flatMap(({ members }) => members);
   return [...new Set([...rung, ...members.filter((member) => member.startsWith("+"))])];
+}
+
+/** Whether a call to the caller's number may be made: it looks like a telephone's, and is an allowed destination. */
+export function isCallable(
+  { From }: Pick<WebhookFields, "From">,
+  { destinations }: Pick<Settings, "destinations">,
+): boolean {
+  const caller = callerNumber(From);
+  return caller !== null && isSubscriberNumber(caller) &&
+    dialable(caller, destinations) !== undefined;
 }
 
 /** The questions to the database before a step dials. */
@@ -100,6 +114,9 @@ export function knownOf(
     line: To,
     calendars: facts?.calendars,
     returning: facts?.returning,
+    queues: facts?.queues,
+    callbacks: facts?.callbacks,
+    place: call && (facts?.queue ?? null),
     mayDial: (number) =>
       isBarred || leadsBack.has(number) ? undefined : dialable(number, settings.destinations),
     // A network refuses a leg whose caller is no number. Twilio takes the called number in its place.

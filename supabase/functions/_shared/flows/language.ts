@@ -1,4 +1,4 @@
-import type { Flow, FlowNode, NodeOf, Spoken } from "./schema.ts";
+import type { Flow, FlowNode, Group, NodeOf, Spoken } from "./schema.ts";
 
 // How a flow document is read. Pure, and apart from its schema: what answers a call need not load that.
 
@@ -22,6 +22,22 @@ export const DEFAULTS = {
   /** Of a group. */
   ring: "all",
 } as const;
+
+/** What a `ring` or `queue` node rings; `undefined`: one number. */
+export function groupOf(
+  { groups }: Pick<Flow, "groups">,
+  node: NodeOf<"ring"> | NodeOf<"queue">,
+): Group | undefined {
+  return node.group === undefined ? undefined : own<Group>(groups, node.group);
+}
+
+/**
+ * Whether the members are rung at once while each has to accept by a key, as a ring of all with `confirm` does. Then the
+ * caller holds: of several telephones that one `<Dial>` rings, the first mailbox that answers would end the ringing.
+ */
+export function ringsAllToAccept(group: Group | undefined): boolean {
+  return group?.confirm === true && (group.ring ?? DEFAULTS.ring) === "all";
+}
 
 /** A `*` hears a menu again without using up one of its `tries`, so many times. */
 export const MOST_REPEATS = 5;
@@ -53,6 +69,17 @@ export function wordsOf(
   language: string,
 ): readonly string[] {
   return (Array.isArray(words) ? words : own(words, language)) ?? [];
+}
+
+/** What a node's call is for, in the owner's own words: "Prairie Dental", "front desk". */
+export function whatFor(
+  { business, nodes }: Pick<Flow, "business" | "nodes">,
+  id: string | undefined,
+): { readonly business: string | undefined; readonly department: string | undefined } {
+  const node = id === undefined ? undefined : own<FlowNode>(nodes, id);
+  const mode = node && "mode" in node ? node.mode : undefined;
+  const group = node && "group" in node ? node.group : undefined;
+  return { business, department: (mode ?? group)?.replaceAll("_", " ") };
 }
 
 /** Types whose part of a TwiML document is followed by that of the next node; the others wait for something first. */

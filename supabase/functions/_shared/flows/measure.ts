@@ -1,10 +1,12 @@
+import { RINGING_SEC } from "../calls/reply.ts";
 import { wordsIn } from "../calls/words/mod.ts";
 import {
   DEFAULTS,
   type Flow,
   type FlowNode,
+  type Group,
+  groupOf,
   MOST_REPEATS,
-  own,
   promptIn,
   wordsOf,
 } from "./language.ts";
@@ -22,8 +24,12 @@ const OWN_WORDS_SEC = 6;
 const SPEECH_PAUSE_SEC = 2;
 /** Twilio rings so much longer than it is told. Source: https://www.twilio.com/docs/voice/twiml/dial */
 const RING_EXTRA_SEC = 5;
-/** A member who answers is asked twice to press 1: in French six seconds of words, and four to press. */
-const CONFIRM_SEC = 20;
+/** A member who answers is asked twice to press 1: ten seconds of words, as the business is named, and four to press. */
+const CONFIRM_SEC = 30;
+/** A place in line and the estimated wait, at their longest. */
+export const PLACE_SEC = 16;
+/** "We will call you back at the number that you are calling from." */
+const PROMISE_SEC = 14;
 /** The longest message, which is also the longest that Twilio transcribes. */
 export const MESSAGE_SEC = 120;
 /** A consent node that no menu follows listens once more after an answer. */
@@ -53,6 +59,11 @@ function promptSeconds(flow: Flow, name: string | undefined, audio?: AudioLength
   }));
 }
 
+/** How long one member's telephone keeps the caller at most, in seconds. */
+export function ringSeconds(group: Group | undefined, confirm: boolean): number {
+  return (group?.seconds ?? DEFAULTS.ringSeconds) + RING_EXTRA_SEC + (confirm ? CONFIRM_SEC : 0);
+}
+
 /** Seconds that a node takes at most: prompts, waiting, ringing, recording; not the talk itself. */
 export function secondsOf(flow: Flow, node: FlowNode, audio?: AudioLengths): number {
   const prompt = "prompt" in node ? promptSeconds(flow, node.prompt, audio) : 0;
@@ -75,17 +86,21 @@ export function secondsOf(flow: Flow, node: FlowNode, audio?: AudioLengths): num
       return (node.tries + MOST_REPEATS) * asking;
     }
     case "ring": {
-      const group = node.group === undefined ? undefined : own(flow.groups, node.group);
-      // Who accepts by a key is asked one after the other.
+      const group = groupOf(flow, node);
+      // Who accepts by a key is asked one after the other, where the caller cannot be held.
       const oneAfterTheOther = group !== undefined &&
         ((group.ring ?? DEFAULTS.ring) !== "all" || group.confirm === true);
-      const each = (group?.seconds ?? DEFAULTS.ringSeconds) + RING_EXTRA_SEC +
-        (group?.confirm ? CONFIRM_SEC : 0);
+      const each = ringSeconds(group, group?.confirm === true);
       return prompt + OWN_WORDS_SEC + each * (oneAfterTheOther ? group.members.length : 1);
     }
     case "queue":
-      return prompt + node.max_seconds;
+      // What is heard last may begin just before the time is over. Where the caller cannot be held, one member rings at least.
+      return Math.max(
+        node.max_seconds + prompt + PLACE_SEC + RINGING_SEC,
+        OWN_WORDS_SEC + ringSeconds(groupOf(flow, node), true),
+      );
     case "callback":
+      return PROMISE_SEC;
     case "agent":
       return OWN_WORDS_SEC;
     case "voicemail":
@@ -126,7 +141,7 @@ export function bytesOf(flow: Flow, node: FlowNode): number {
       return 3 * SAY_BYTES + spoken + hints + 2 * URL_BYTES;
     }
     case "ring": {
-      const group = node.group === undefined ? undefined : own(flow.groups, node.group);
+      const group = groupOf(flow, node);
       return SAY_BYTES + spoken + 2 * URL_BYTES + 3 * URL_BYTES * (group?.members.length ?? 1);
     }
     case "voicemail":

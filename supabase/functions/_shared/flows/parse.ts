@@ -181,6 +181,7 @@ function readable(definition: Record<string, unknown>, found: readonly Found[]):
   return {
     schema: 1,
     zone: text("zone") ?? "",
+    business: text("business"),
     languages: items("languages"),
     voices: parts("voices"),
     start: text("start") ?? "",

@@ -123,6 +123,8 @@ const groupOfPeople = z.strictObject({
   seconds: z.optional(whole(5, 600)),
   /** Whether a member accepts the call by pressing 1, so that a voicemail box cannot. */
   confirm: z.optional(z.boolean("must be true or false")),
+  /** When its members work: outside, callers stop holding for it, and no promise to call back is kept. */
+  calendar: z.optional(reference("calendar")),
 }, "must be a JSON object");
 
 const agentSettings = z.looseObject({
@@ -246,7 +248,7 @@ export type NodeType = keyof typeof NODES;
 export const NODE_TYPES = Object.keys(NODES) as NodeType[];
 
 /** The types that are in the language and that the interpreter does not run yet. */
-export const NOT_YET: readonly NodeType[] = ["queue", "callback", "agent"];
+export const NOT_YET: readonly NodeType[] = ["agent"];
 
 const anyNode = z.discriminatedUnion(
   "type",
@@ -271,6 +273,12 @@ const flowTest = z.strictObject({
   caller: z.optional(e164),
   /** Whether no telephone that rings is answered. */
   no_answer: z.optional(z.boolean("must be true or false")),
+  /** What happens where key 1 accepts a call; by default a person presses it. */
+  people: z.optional(
+    z.enum(["accept", "refuse", "mailbox"], "must be accept, refuse or mailbox"),
+  ),
+  /** Whether the caller shows no number, so that no call back can be promised. */
+  withheld: z.optional(z.boolean("must be true or false")),
   expect: z.strictObject({
     /** Nodes that the call enters in this order; others may lie between them. */
     path: z.optional(list(node, 1, 200)),
@@ -292,6 +300,8 @@ const flow = z.strictObject({
     /^[A-Za-z][A-Za-z0-9_+\/-]{0,63}$/,
     "must be a time zone such as America/Edmonton",
   ),
+  /** What its people hear of a call that rings: "Call for Prairie Dental". */
+  business: z.optional(text(60)),
   /** The first is the default. */
   languages: list(language, 1, LIMITS.languages),
   /** A voice of Twilio's by language. */

@@ -1,16 +1,28 @@
 import { isGranted } from "../calls/consent.ts";
-import type { Prompt } from "../calls/reply.ts";
+import { type Instruction, type Prompt, RINGING_SEC } from "../calls/reply.ts";
 import type { CallState } from "../calls/state.ts";
 import type { Dialable } from "../destinations.ts";
 import type { E164 } from "../phone.ts";
-import { arrive, hear, type Heard, messageTaken, proceed, ringEnded } from "./advance.ts";
+import {
+  arrive,
+  asksToAccept,
+  hear,
+  type Heard,
+  messageTaken,
+  proceed,
+  ringEnded,
+} from "./advance.ts";
+import { holdEnded, waiting } from "./hold.ts";
 import type { Known } from "./known.ts";
 import {
   type Calendar,
+  DEFAULTS,
   edgesOf,
   type Flow,
   type FlowNode,
   type FlowTest,
+  groupOf,
+  type NodeOf,
   operatorListens,
   own,
 } from "./language.ts";
@@ -33,6 +45,10 @@ export interface Caller {
   readonly returning?: boolean | undefined;
   /** Whether no telephone that rings is answered. */
   readonly no_answer?: boolean | undefined;
+  /** What happens at a telephone that rings where key 1 accepts the call; by default a person presses it. */
+  readonly people?: "accept" | "refuse" | "mailbox" | undefined;
+  /** Whether the caller shows no number, so that no call back can be promised. */
+  readonly withheld?: boolean | undefined;
   /** Whether a voicemail hears nothing. */
   readonly silent?: boolean | undefined;
 }
@@ -46,9 +62,12 @@ export type Happening =
     readonly kind: "rings";
     readonly numbers: readonly string[];
     readonly seconds: number;
-    readonly answered: boolean;
+    /** Refused: answered, and not accepted by key 1, as by a mailbox. */
+    readonly result: "answered" | "refused" | "no_answer";
     readonly recorded: boolean;
   }
+  /** In a queue of that name. */
+  | { readonly kind: "holds"; readonly queue: string }
   | { readonly kind: "message" }
   | { readonly kind: "end" };
 
@@ -66,6 +85,13 @@ export interface Walk {
 const MOST_STEPS = 10_000;
 /** Twilio rings so much longer than it is told. */
 const RING_EXTRA_SEC = 5;
+type RingResult = Extract<Happening, { kind: "rings" }>["result"];
+type Enqueue = Extract<Instruction, { verb: "enqueue" }>;
+
+function isPrompt(instruction: Instruction): instruction is Prompt {
+  return ["say", "play", "ringing"].includes(instruction.verb);
+}
+
 /** A number of a person whose own is not known here. */
 const SOMEBODY = "+15555550100";
 
@@ -94,6 +120,10 @@ export function walk(
   const versionAt = ({ flow }: CallState) => versions.get(flow ?? "") ?? version;
 
   const hears = (prompt: Prompt) => {
+    if (prompt.verb === "ringing") {
+      seconds += prompt.times * RINGING_SEC;
+      return;
+    }
     const text = prompt.verb === "say" ? prompt.text : prompt.url;
     happenings.push({
       kind: "hears",
@@ -113,6 +143,58 @@ export function walk(
       seconds += listens;
     }
     return { digits: key, speech: said };
+  };
+
+  /** How a telephone's ringing ends. @param asks Whether the person has to accept. */
+  const result = (asks: boolean): RingResult => {
+    if (caller.no_answer) return "no_answer";
+    return asks && caller.people !== undefined && caller.people !== "accept"
+      ? "refused"
+      : "answered";
+  };
+  /** A caller holds until somebody takes the call, the key is pressed, or the time is over. */
+  const hold = ({ wait, action, queue }: Enqueue, facts: Known): Heard => {
+    const at = versionAt(wait.state);
+    const node = own(at.flow.nodes, wait.state.node!) as NodeOf<"ring"> | NodeOf<"queue">;
+    const group = groupOf(at.flow, node);
+    happenings.push({ kind: "holds", queue });
+    const rung = result(true);
+    happenings.push({
+      kind: "rings",
+      numbers: group?.members ?? [],
+      seconds: group?.seconds ?? DEFAULTS.ringSeconds,
+      result: rung,
+      recorded: rung === "answered" && facts.consentGiven,
+    });
+    const from = seconds;
+    const ended = (why: string) =>
+      holdEnded(at, action.state, why, { seconds: seconds - from }, facts.now);
+    let told = wait.state;
+    for (let nth = 0; nth < MOST_STEPS; nth++) {
+      // A telephone that was answered in vain does not ring on.
+      const ringing = nth > 0 && rung === "refused" ? 0 : 1;
+      const known = { ...facts, place: { position: 1, ringing } };
+      const reply = waiting(at, told, { seconds: seconds - from }, known);
+      let next: CallState | undefined;
+      for (const each of reply) {
+        if (each.verb === "redirect") next = each.to.state;
+        else if (each.verb === "gather") {
+          each.prompts.forEach(hears);
+          if (node.type === "queue" && keys[0] === node.key) {
+            happenings.push({ kind: "presses", text: keys.shift()! });
+            const pressed = { seconds: seconds - from, digits: node.key };
+            if (waiting(at, each.action.state, pressed, known)[0]?.verb === "leave") {
+              return ended("leave");
+            }
+          }
+          seconds += each.seconds;
+        } else if (isPrompt(each)) hears(each);
+      }
+      if (next === undefined) return ended("leave");
+      if (rung === "answered") return ended("bridged");
+      told = next;
+    }
+    throw new Error(`The holding does not end: ${path.slice(-20).join(", ")}`);
   };
 
   let heard: Heard | undefined = arrive(version);
@@ -148,25 +230,35 @@ export function walk(
           heard = hear(versionAt(state), state, answer(instruction.seconds));
           break;
         case "dial": {
-          const answered = caller.no_answer !== true;
+          const rung = result(asksToAccept(versionAt(state), state));
+          const { numbers, record } = instruction;
           happenings.push({
             kind: "rings",
-            numbers: instruction.numbers,
+            numbers,
             seconds: instruction.seconds,
-            answered,
-            recorded: instruction.record,
+            result: rung,
+            recorded: rung === "answered" && record,
           });
-          if (!answered) seconds += instruction.seconds + RING_EXTRA_SEC;
-          heard = ringEnded(versionAt(state), state, answered);
+          if (rung !== "answered") seconds += instruction.seconds + RING_EXTRA_SEC;
+          heard = ringEnded(versionAt(state), state, rung === "answered");
           break;
         }
+        case "enqueue":
+          heard = hold(instruction, facts);
+          break;
         case "record":
           if (caller.silent !== true) happenings.push({ kind: "message" });
           seconds += instruction.maxSec;
           heard = messageTaken(versionAt(state), state, caller.silent ? "none" : "heard");
           break;
+        case "ringing":
+          hears(instruction);
+          break;
         case "redirect":
         case "hangup":
+        // Not of a caller's own call.
+        case "dial_queue":
+        case "leave":
           break;
       }
     }
@@ -207,7 +299,11 @@ function versionsOf(version: Version): ReadonlyMap<string, Version> {
 }
 
 /** What a call's facts would be: everybody is available, and every number may be dialled. */
-function knownOf(versions: ReadonlyMap<string, Version>, { caller, returning }: Caller): Known {
+function knownOf(
+  versions: ReadonlyMap<string, Version>,
+  { caller, returning, withheld }: Caller,
+): Known {
+  const groups = [...versions.values()].flatMap(({ flow }) => Object.keys(flow.groups ?? {}));
   const members = [...versions.values()].flatMap(({ flow }) =>
     Object.values(flow.groups ?? {}).flatMap(({ members }) => members)
   );
@@ -226,6 +322,9 @@ function knownOf(versions: ReadonlyMap<string, Version>, { caller, returning }: 
     talkSec: 3600,
     audioUrl: (hash) => hash,
     callSid: "CA00000000000000000000000000000000",
+    queues: {},
+    callbacks: withheld ? {} : Object.fromEntries(groups.map((group) => [group, true])),
+    place: { position: 1 },
   };
 }
 

@@ -9,19 +9,21 @@ export interface WorkerOptions {
   readonly settings: Pick<Settings, "secretKeys" | "schedulerTokens">;
   readonly log: Log;
   readonly retryAfterSec: number;
+  /** A run may begin while another goes on: what a webhook wakes it for cannot wait. Default false. */
+  readonly overlapping?: boolean;
 }
 
 /**
  * Serves a worker: one POST is one run, for the scheduler's token or the operator key. The answer is the run's report.
  * With `Prefer: respond-async` (RFC 7240) the answer is 202 at once, and the run continues in the background, because
  * the scheduler's pg_net sends its next requests only after all of the last ones were answered. An isolate has one such
- * run at a time; the scheduler calls again.
+ * run at a time, unless they may overlap; the scheduler calls again.
  *
  * @param name The function's, for the log.
  * @param run Must bound its own time: the platform kills a run after the plan's wall-clock limit (150 s or more).
  */
 export function worker(name: string, options: WorkerOptions, run: () => Promise<unknown>): Handler {
-  const { settings, log } = options;
+  const { settings, log, overlapping = false } = options;
   const keys = [...settings.secretKeys, ...settings.schedulerTokens];
   let running = false;
   return endpoint(name, options, async (request) => {
@@ -30,7 +32,7 @@ export function worker(name: string, options: WorkerOptions, run: () => Promise<
     if (!/\brespond-async\b/i.test(request.headers.get("prefer") ?? "")) {
       return json(200, await run());
     }
-    if (!running) {
+    if (!running || overlapping) {
       running = true;
       inBackground(
         run().catch((error) => {

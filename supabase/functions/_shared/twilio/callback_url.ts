@@ -27,6 +27,7 @@ export function callbackUrl(
   const query = new URLSearchParams({
     ...(callback.event !== undefined && { event: callback.event }),
     ...(callback.call !== undefined && { call: callback.call }),
+    ...(callback.token !== undefined && { token: callback.token }),
     ...encodeState(callback.state),
   });
   return `${base}/${callback.to}?${query}#${OVERRIDES[kind]}`;

@@ -37,7 +37,8 @@ export interface TwilioClientOptions extends TwilioAccess {
   readonly wait?: Delay;
 }
 
-export type Params = Readonly<Record<string, string>>;
+/** A list is one parameter, repeated. */
+export type Params = Readonly<Record<string, string | readonly string[]>>;
 
 interface Schema<T> {
   parse(value: unknown): T;
@@ -83,12 +84,12 @@ export function twilioClient(options: TwilioClientOptions): TwilioClient {
   };
 
   const ask = async (method: string, path: string, params?: Params): Promise<Response> => {
-    const query = method === "GET" && params ? `?${new URLSearchParams(params)}` : "";
+    const query = method === "GET" && params ? `?${formOf(params)}` : "";
     try {
       const response = await fetch(`${url(path)}${path.startsWith("/") ? ".json" : ""}${query}`, {
         method,
         headers: { authorization, accept: "application/json" },
-        ...(method === "POST" && { body: new URLSearchParams(params) }),
+        ...(method === "POST" && { body: formOf(params) }),
         signal: AbortSignal.timeout(deadlineMs),
       });
       // Read here, as the deadline is for all of it.
@@ -153,6 +154,12 @@ export function twilioClient(options: TwilioClientOptions): TwilioClient {
       throw failureOf(response.status, undefined);
     },
   };
+}
+
+function formOf(params: Params = {}): URLSearchParams {
+  return new URLSearchParams(
+    Object.entries(params).flatMap(([name, value]) => [value].flat().map((each) => [name, each])),
+  );
 }
 
 /** The resource; `undefined` when Twilio has none (404). */

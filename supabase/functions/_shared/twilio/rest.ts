@@ -6,14 +6,15 @@ const number = z.nullish(
   z.pipe(z.union([z.string(), z.number()]), z.transform((value) => Number(value))),
 );
 
-const call = z.object({
+export const call = z.object({
   sid: z.string(),
   parent_call_sid: z.nullish(z.string()),
   status: z.enum(CALL_STATUSES),
   direction: z.nullish(z.string()),
   from: z.nullish(z.string()),
   to: z.nullish(z.string()),
-  /** RFC 2822. */
+  /** RFC 2822; `start_time` is absent while the call is queued. */
+  date_created: z.nullish(z.string()),
   start_time: z.nullish(z.string()),
   end_time: z.nullish(z.string()),
   /** Seconds. */

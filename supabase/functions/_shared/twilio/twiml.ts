@@ -1,5 +1,5 @@
 import VoiceResponse from "twilio/lib/twiml/VoiceResponse.js";
-import type { Callback, Prompt, Reply } from "../calls/reply.ts";
+import type { Callback, Instruction, Prompt, Reply } from "../calls/reply.ts";
 import { callbackUrl } from "./callback_url.ts";
 
 // Twilio's own types name each voice and language; a flow's are data.
@@ -19,20 +19,38 @@ export function renderTwiml(reply: Reply, functionsUrl: string): string {
   const step = (to: Callback) => callbackUrl(functionsUrl, to, "step");
   const callback = (to: Callback) => callbackUrl(functionsUrl, to, "callback");
   const prompt = (parent: Pick<VoiceResponse, "say" | "play">, prompt: Prompt) => {
-    if (prompt.verb === "play") parent.play(prompt.url);
-    else parent.say(speechOf(prompt), prompt.text);
+    if (prompt.verb === "say") parent.say(speechOf(prompt), prompt.text);
+    else if (prompt.verb === "play") parent.play(prompt.url);
+    else parent.play({ loop: prompt.times }, ringingUrl(functionsUrl));
   };
+
+  const dialling = (
+    dial: Extract<Instruction, { verb: "dial" | "dial_queue" }>,
+  ): Attributes => ({
+    action: step(dial.action),
+    method: "POST",
+    timeout: dial.seconds,
+    timeLimit: dial.timeLimit,
+    ...(dial.hangupOnStar && { hangupOnStar: true }),
+    ...(dial.record && {
+      record: "record-from-answer-dual",
+      recordingStatusCallback: callback(dial.recordingCallback),
+      recordingStatusCallbackMethod: "POST",
+      recordingStatusCallbackEvent: ["completed", "absent"],
+    }),
+  });
 
   for (const instruction of reply) {
     switch (instruction.verb) {
       case "say":
       case "play":
+      case "ringing":
         prompt(response, instruction);
         break;
       case "gather": {
         const gather = response.gather({
           input: instruction.keysOnly ? ["dtmf"] : ["dtmf", "speech"],
-          numDigits: 1,
+          numDigits: instruction.digits ?? 1,
           ...(instruction.poundIsKey && { finishOnKey: "" }),
           timeout: instruction.seconds,
           ...(!instruction.keysOnly && {
@@ -54,21 +72,12 @@ export function renderTwiml(reply: Reply, functionsUrl: string): string {
         break;
       case "dial": {
         const dial = response.dial({
-          action: step(instruction.action),
-          method: "POST",
-          timeout: instruction.seconds,
-          timeLimit: instruction.timeLimit,
+          ...dialling(instruction),
           ...(instruction.callerId !== undefined && { callerId: instruction.callerId }),
           // The caller hears it ring while the person who answered is asked.
           // Source: https://www.twilio.com/docs/glossary/call-whisper
           ...(instruction.screen && { answerOnBridge: true }),
-          ...(instruction.record && {
-            record: "record-from-answer-dual",
-            recordingStatusCallback: callback(instruction.recordingCallback),
-            recordingStatusCallbackMethod: "POST",
-            recordingStatusCallbackEvent: ["completed", "absent"],
-          }),
-        } as Attributes);
+        });
         for (const number of instruction.numbers) {
           dial.number({
             ...(instruction.screen && { url: step(instruction.screen), method: "POST" }),
@@ -79,6 +88,23 @@ export function renderTwiml(reply: Reply, functionsUrl: string): string {
         }
         break;
       }
+      case "dial_queue":
+        response.dial(dialling(instruction)).queue({
+          url: step(instruction.connects),
+          method: "POST",
+        }, instruction.queue);
+        break;
+      case "enqueue":
+        response.enqueue({
+          waitUrl: step(instruction.wait),
+          waitUrlMethod: "POST",
+          action: step(instruction.action),
+          method: "POST",
+        }, instruction.queue);
+        break;
+      case "leave":
+        response.leave();
+        break;
       case "record":
         response.record({
           action: step(instruction.action),
@@ -102,6 +128,11 @@ export function renderTwiml(reply: Reply, functionsUrl: string): string {
     }
   }
   return response.toString();
+}
+
+/** Where the tone of `ringingTone` is. The same URL always: Twilio keeps what it has fetched. */
+function ringingUrl(functionsUrl: string): string {
+  return `${functionsUrl}/voice-queue?event=ringing`;
 }
 
 /** Without a voice it is Twilio's own, which speaks any English as that of the United States. */

@@ -1,4 +1,4 @@
-import type { Words } from "./words.ts";
+import { named, type Words } from "./words.ts";
 
 export const ENGLISH: Words = {
   binding: {
@@ -19,7 +19,50 @@ export const ENGLISH: Words = {
     goodbye: "Goodbye.",
     sorry: "We are sorry, something went wrong on our side.",
     tooManyCalls: "There are too many calls right now. Please try again in a minute.",
-    accept: "You have a call. To accept it, press 1.",
+    holding: "Thank you for holding. Your call is answered in the order in which it came in.",
+    promised:
+      "We will call you back at the number that you are calling from. You keep your place in line.",
+    accept: "To accept it, press 1.",
+    connecting: "Connecting you.",
+    taken: "Somebody has taken it already. Thank you.",
+    callerGone: "The caller is no longer waiting. Thank you.",
+    acceptCallBack: "The caller asked to be called back. To call them now, press 1.",
+    notReached: "The caller could not be reached. Goodbye.",
+    available:
+      "You are available for calls. To stop receiving calls, press 1. To go on as a caller, press 2.",
+    unavailable:
+      "You are not available for calls. To receive calls again, press 1. To go on as a caller, press 2.",
+    nowAvailable: "You receive calls from now on.",
+    nowUnavailable: "You receive no calls from now on.",
+    verify: "To confirm that this telephone may be called, press 1. Otherwise hang up.",
+    verified: "Thank you. This telephone is confirmed.",
+    notVerified: "This telephone is not confirmed. Goodbye.",
+    transferCode:
+      "Enter the code of the person or group, then press pound. To return to the caller, press star.",
+    unknownCode: "There is no such code.",
+    transferring: "Please hold while you are put through.",
+    transferReturned: "The call was not taken. You are connected with the caller again.",
+  },
+  tells: {
+    callFor: (business, department) =>
+      business === undefined && department === undefined
+        ? "You have a call."
+        : `Call${named(" for ", business, ": ", department)}.`,
+    transferredBy: (person, department) =>
+      `Call${named(" transferred by ", person, ": ", department)}.`,
+    callingBack: (business) =>
+      `This is the call back${named(" from ", business)} that you asked for.`,
+    asksToVerify: (business) => `This is a test call${named(" from ", business)}.`,
+    place: (place) => place === 1 ? "You are next in line." : `You are number ${place} in line.`,
+    wait: (low, high) =>
+      high <= 1
+        ? "The wait is about a minute."
+        : low < 1
+        ? `The wait is up to ${high} minutes.`
+        : low === high
+        ? `The wait is about ${high} minutes.`
+        : `The wait is about ${low} to ${high} minutes.`,
+    leaveByKey: (key) => `If you do not want to wait, press ${key}.`,
   },
   repeat: ["repeat", "again", "star"],
   hints: ["no recording", "don't record", "yes record", "I agree"],

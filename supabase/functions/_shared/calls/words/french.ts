@@ -1,4 +1,4 @@
-import type { Words } from "./words.ts";
+import { named, type Words } from "./words.ts";
 
 export const FRENCH: Words = {
   binding: {
@@ -20,7 +20,54 @@ export const FRENCH: Words = {
     goodbye: "Au revoir.",
     sorry: "Nous sommes désolés, un problème est survenu de notre côté.",
     tooManyCalls: "Nous recevons trop d'appels en ce moment. Veuillez rappeler dans une minute.",
-    accept: "Vous avez un appel. Pour le prendre, appuyez sur le 1.",
+    holding: "Merci de patienter. Nous répondons aux appels dans l'ordre où ils arrivent.",
+    promised:
+      "Nous vous rappellerons au numéro d'où vous appelez. Vous gardez votre place dans la file.",
+    accept: "Pour le prendre, appuyez sur le 1.",
+    connecting: "Nous vous mettons en communication.",
+    taken: "Quelqu'un l'a déjà pris. Merci.",
+    callerGone: "La personne qui appelait n'attend plus. Merci.",
+    acceptCallBack:
+      "Cette personne a demandé un rappel. Pour l'appeler maintenant, appuyez sur le 1.",
+    notReached: "La personne n'a pas pu être jointe. Au revoir.",
+    available:
+      "Vous êtes disponible pour les appels. Pour ne plus en recevoir, appuyez sur le 1. Pour continuer votre appel, appuyez sur le 2.",
+    unavailable:
+      "Vous n'êtes pas disponible pour les appels. Pour en recevoir de nouveau, appuyez sur le 1. Pour continuer votre appel, appuyez sur le 2.",
+    nowAvailable: "Vous recevez maintenant les appels.",
+    nowUnavailable: "Vous ne recevez plus d'appels.",
+    verify:
+      "Pour confirmer que ce téléphone peut être appelé, appuyez sur le 1. Sinon, raccrochez.",
+    verified: "Merci. Ce téléphone est confirmé.",
+    notVerified: "Ce téléphone n'est pas confirmé. Au revoir.",
+    transferCode:
+      "Entrez le code de la personne ou du groupe, puis appuyez sur le carré. Pour revenir à l'appel, appuyez sur l'étoile.",
+    unknownCode: "Ce code n'existe pas.",
+    transferring: "Veuillez patienter pendant que nous transférons votre appel.",
+    transferReturned: "L'appel n'a pas été pris. Vous êtes de nouveau en communication.",
+  },
+  tells: {
+    callFor: (business, department) =>
+      business === undefined && department === undefined
+        ? "Vous avez un appel."
+        : `Appel${named(" pour ", business, " : ", department)}.`,
+    transferredBy: (person, department) =>
+      `Appel transféré${named(" par ", person, " : ", department)}.`,
+    callingBack: (business) => `Voici le rappel${named(" de ", business)} que vous avez demandé.`,
+    asksToVerify: (business) => `Ceci est un appel de vérification${named(" de ", business)}.`,
+    place: (place) =>
+      place === 1
+        ? "Vous êtes la prochaine personne dans la file."
+        : `Vous êtes au rang ${place} dans la file.`,
+    wait: (low, high) =>
+      high <= 1
+        ? "L'attente est d'environ une minute."
+        : low < 1
+        ? `L'attente est d'au plus ${high} minutes.`
+        : low === high
+        ? `L'attente est d'environ ${high} minutes.`
+        : `L'attente est d'environ ${low} à ${high} minutes.`,
+    leaveByKey: (key) => `Si vous ne voulez pas attendre, appuyez sur le ${key}.`,
   },
   repeat: ["répéter", "répétez", "répète", "encore", "étoile"],
   hints: ["sans enregistrement", "n'enregistrez pas", "oui", "j'accepte"],

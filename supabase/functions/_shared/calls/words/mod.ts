@@ -21,10 +21,15 @@ export function wordsIn(language: string): Words | undefined {
   return Object.hasOwn(WORDS, base) ? WORDS[base] : undefined;
 }
 
+/** A phrase of ours: by its name, or what it tells. */
+export type Phrase = PhraseName | ((tells: Words["tells"]) => string);
+
 /** One of our own phrases, in the language where we have it, else in English. */
-export function phrase(name: PhraseName, language: string) {
+export function phrase(name: Phrase, language: string) {
   const words = wordsIn(language);
-  return words === undefined
-    ? { text: ENGLISH.says[name], language: "en-US" }
-    : { text: words.says[name], language };
+  const { says, tells } = words ?? ENGLISH;
+  return {
+    text: typeof name === "string" ? says[name] : name(tells),
+    language: words === undefined ? "en-US" : language,
+  };
 }

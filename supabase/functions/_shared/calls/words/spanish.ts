@@ -1,4 +1,4 @@
-import type { Words } from "./words.ts";
+import { named, type Words } from "./words.ts";
 
 export const SPANISH: Words = {
   binding: {
@@ -21,7 +21,53 @@ export const SPANISH: Words = {
     sorry: "Lo sentimos, ocurrió un problema de nuestra parte.",
     tooManyCalls:
       "En este momento recibimos demasiadas llamadas. Por favor, intente de nuevo en un minuto.",
-    accept: "Tiene una llamada. Para aceptarla, presione 1.",
+    holding: "Gracias por esperar. Atendemos las llamadas en el orden en que llegan.",
+    promised:
+      "Le devolveremos la llamada al número desde el que llama. Usted conserva su lugar en la fila.",
+    accept: "Para aceptarla, presione 1.",
+    connecting: "Le comunicamos.",
+    taken: "Alguien ya la tomó. Gracias.",
+    callerGone: "La persona que llamaba ya no espera. Gracias.",
+    acceptCallBack:
+      "Esta persona pidió que se le devuelva la llamada. Para llamarla ahora, presione 1.",
+    notReached: "No se pudo comunicar con la persona. Adiós.",
+    available:
+      "Usted está disponible para llamadas. Para dejar de recibirlas, presione 1. Para continuar con su llamada, presione 2.",
+    unavailable:
+      "Usted no está disponible para llamadas. Para recibirlas de nuevo, presione 1. Para continuar con su llamada, presione 2.",
+    nowAvailable: "A partir de ahora recibe llamadas.",
+    nowUnavailable: "A partir de ahora no recibe llamadas.",
+    verify: "Para confirmar que se puede llamar a este teléfono, presione 1. Si no, cuelgue.",
+    verified: "Gracias. Este teléfono está confirmado.",
+    notVerified: "Este teléfono no está confirmado. Adiós.",
+    transferCode:
+      "Ingrese el código de la persona o del grupo y presione la tecla numeral. Para volver a la llamada, presione asterisco.",
+    unknownCode: "Ese código no existe.",
+    transferring: "Por favor, espere mientras transferimos su llamada.",
+    transferReturned: "Nadie tomó la llamada. Usted está de nuevo en comunicación.",
+  },
+  tells: {
+    callFor: (business, department) =>
+      business === undefined && department === undefined
+        ? "Tiene una llamada."
+        : `Llamada${named(" para ", business, ": ", department)}.`,
+    transferredBy: (person, department) =>
+      `Llamada transferida${named(" por ", person, ": ", department)}.`,
+    callingBack: (business) => `Esta es la llamada${named(" de ", business)} que usted pidió.`,
+    asksToVerify: (business) => `Esta es una llamada de verificación${named(" de ", business)}.`,
+    place: (place) =>
+      place === 1
+        ? "Usted es la próxima persona en la fila."
+        : `Usted ocupa el lugar ${place} en la fila.`,
+    wait: (low, high) =>
+      high <= 1
+        ? "La espera es de alrededor de un minuto."
+        : low < 1
+        ? `La espera es de hasta ${high} minutos.`
+        : low === high
+        ? `La espera es de alrededor de ${high} minutos.`
+        : `La espera es de alrededor de ${low} a ${high} minutos.`,
+    leaveByKey: (key) => `Si no desea esperar, presione ${key}.`,
   },
   repeat: ["repetir", "repita", "repítalo", "otra vez", "de nuevo", "asterisco"],
   hints: ["sin grabación", "no grabe", "sí", "acepto"],

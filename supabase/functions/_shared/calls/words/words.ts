@@ -18,8 +18,49 @@ export interface Words {
     readonly goodbye: string;
     readonly sorry: string;
     readonly tooManyCalls: string;
+    /** To a caller who holds, where the place in line is not known. */
+    readonly holding: string;
+    /** The row exists by then: see CONTRACT, "A promise is spoken after it is kept". */
+    readonly promised: string;
     /** To a person whose telephone rang: 1 accepts the call. */
     readonly accept: string;
+    readonly connecting: string;
+    readonly taken: string;
+    readonly callerGone: string;
+    /** To a person who accepted a call back: 1 has the caller called. */
+    readonly acceptCallBack: string;
+    /** The caller who was to be called back. */
+    readonly notReached: string;
+    /** To a person who calls from their own telephone. 1 changes it, anything else goes on as a caller. */
+    readonly available: string;
+    readonly unavailable: string;
+    readonly nowAvailable: string;
+    readonly nowUnavailable: string;
+    readonly verify: string;
+    readonly verified: string;
+    readonly notVerified: string;
+    /** After `*`: whom the caller is to be put through to. */
+    readonly transferCode: string;
+    readonly unknownCode: string;
+    /** To the caller meanwhile. */
+    readonly transferring: string;
+    /** To the person who transferred: the caller is back. */
+    readonly transferReturned: string;
+  };
+  /** What names or counts something. Names are the owner's own words. */
+  readonly tells: {
+    /** Why a telephone rings, before the question that is answered by a key. */
+    readonly callFor: (business: string | undefined, department: string | undefined) => string;
+    /** Also for a call that somebody else transferred. */
+    readonly transferredBy: (person: string | undefined, department: string | undefined) => string;
+    /** To the caller who is called back. */
+    readonly callingBack: (business: string | undefined) => string;
+    readonly asksToVerify: (business: string | undefined) => string;
+    /** @param place From 1. */
+    readonly place: (place: number) => string;
+    /** @param low From 0; minutes. @param high At least `low`, and 1. */
+    readonly wait: (low: number, high: number) => string;
+    readonly leaveByKey: (key: string) => string;
   };
   /** Ask to hear a menu again, beside the key for it. */
   readonly repeat: readonly string[];
@@ -41,4 +82,15 @@ export interface Words {
   readonly wish: readonly string[];
   /** What each key is called, and how speech recognition writes it. */
   readonly keys: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Names behind what introduces them: `named(" for ", "Prairie Dental", ": ", "desk")`; the first that is there is introduced. */
+export function named(
+  before: string,
+  first: string | undefined,
+  between = "",
+  second?: string | undefined,
+): string {
+  const names = [first, second].filter((name) => name !== undefined);
+  return names.length === 0 ? "" : before + names.join(between);
 }

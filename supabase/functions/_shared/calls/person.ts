@@ -1,0 +1,36 @@
+import { type Callback, own, type Reply, type Speech } from "./reply.ts";
+import type { Phrase } from "./words/mod.ts";
+
+// What one of the owner's people hears on their telephone. Pure.
+
+/** How long a person has to press the key, in seconds, after each of two askings. */
+export const ACCEPT_SEC = 4;
+
+/**
+ * Asks for key 1, twice. Anything else hangs up, so that a mailbox that answers accepts nothing.
+ *
+ * @param phrases Why the telephone rings, and what 1 does.
+ * @param action Is asked with the key.
+ */
+export function askForKey1(
+  speech: Speech,
+  phrases: readonly Phrase[],
+  action: Callback,
+): Reply {
+  const gather = {
+    verb: "gather" as const,
+    prompts: [own(speech, ...phrases)],
+    language: speech.language,
+    seconds: ACCEPT_SEC,
+    hints: [],
+    poundIsKey: true,
+    keysOnly: true as const,
+    action,
+  };
+  return [gather, gather, { verb: "hangup" }];
+}
+
+/** A last word to a person: why the call is over. */
+export function lastWord(speech: Speech, ...phrases: Phrase[]): Reply {
+  return [own(speech, ...phrases), { verb: "hangup" }];
+}

@@ -1,0 +1,113 @@
+import * as z from "zod/mini";
+import type { CallStatus } from "../calls/webhook_form.ts";
+import { ifThere, type TwilioClient } from "./client.ts";
+import { call } from "./rest.ts";
+
+/** A telephone that Twilio is to ring. */
+export interface NewLeg {
+  readonly to: string;
+  /** The number that the telephone shows: one of the account's. */
+  readonly from: string;
+  /** The document for the person who answers. */
+  readonly url: string;
+  /** In its place when Twilio cannot play it. */
+  readonly fallbackUrl: string;
+  readonly statusCallback: string;
+  /** How long it rings. */
+  readonly seconds: number;
+  /** Seconds after which the leg ends, whoever talks. */
+  readonly timeLimit: number;
+}
+
+/** A leg as Twilio has it. */
+export interface Leg {
+  readonly sid: string;
+  readonly status: CallStatus;
+}
+
+const queue = z.object({ sid: z.string(), friendly_name: z.nullish(z.string()) });
+const member = z.object({ call_sid: z.string() });
+const made = z.object({ sid: z.string() });
+
+/** Legs, queues and texts of one account. Each request rejects with `TwilioError` only. */
+export interface TwilioLegs {
+  /** Rings a telephone, once for each request: an error of the kind `unknown` may have made the leg. @returns its SID. */
+  make(leg: NewLeg): Promise<string>;
+  /** The newest leg that rang `to` for `from` since then; a list of Twilio's may leave out what was made a moment ago. */
+  find(to: string, from: string, since: Date): Promise<Leg | undefined>;
+  /** Ends a leg, ringing or talking. @returns how it stands; `undefined`: Twilio knows no such leg. */
+  end(sid: string): Promise<Leg | undefined>;
+  /** The calls in a queue, in their order. A queue that nobody has entered yet has none. */
+  waiting(queueName: string): Promise<string[]>;
+  /** Sends a text message. Once for each request, as `make`. @returns its SID. */
+  text(message: { readonly to: string; readonly from: string; readonly body: string }): Promise<
+    string
+  >;
+}
+
+/** Twilio's times have whole seconds, and its clock is not the database's. Milliseconds. */
+const SKEW_MS = 2000;
+
+/**
+ * Source: https://www.twilio.com/docs/voice/api/call-resource, .../queue-resource, .../member-resource,
+ * https://www.twilio.com/docs/messaging/api/message-resource
+ *
+ * @param accountSid The account that the line belongs to: the client's, or one below it.
+ */
+export function twilioLegs(client: TwilioClient, accountSid: string): TwilioLegs {
+  const account = `/Accounts/${accountSid}`;
+  return {
+    async make({ to, from, url, fallbackUrl, statusCallback, seconds, timeLimit }) {
+      const { sid } = await client.create(`${account}/Calls`, made, {
+        To: to,
+        From: from,
+        Url: url,
+        FallbackUrl: fallbackUrl,
+        StatusCallback: statusCallback,
+        StatusCallbackEvent: ["initiated", "ringing", "answered", "completed"],
+        Timeout: String(seconds),
+        TimeLimit: String(timeLimit),
+      });
+      return sid;
+    },
+    async find(to, from, since) {
+      // Not by its start: a call that waits for its turn has none.
+      const calls = await client.list(`${account}/Calls`, "calls", call, {
+        To: to,
+        From: from,
+        PageSize: "20",
+      });
+      const earliest = since.getTime() - SKEW_MS;
+      return calls
+        .filter(({ direction, date_created }) =>
+          direction === "outbound-api" && Date.parse(date_created ?? "") >= earliest
+        )
+        .sort((one, other) => Date.parse(other.date_created!) - Date.parse(one.date_created!))[0];
+    },
+    async end(sid) {
+      const path = `${account}/Calls/${sid}`;
+      // `canceled` would leave an answered leg; this ends a ringing one too.
+      await ifThere(client.set(path, { Status: "completed" })).catch((error) => {
+        // It is over already.
+        if (error.code !== NOT_IN_PROGRESS) throw error;
+      });
+      return await ifThere(client.get(path, call));
+    },
+    async waiting(queueName) {
+      const queues = await client.list(`${account}/Queues`, "queues", queue, { PageSize: "1000" });
+      const found = queues.find(({ friendly_name }) => friendly_name === queueName);
+      if (found === undefined) return [];
+      const members = await ifThere(
+        client.list(`${account}/Queues/${found.sid}/Members`, "queue_members", member, {
+          PageSize: "1000",
+        }),
+      );
+      return (members ?? []).map(({ call_sid }) => call_sid);
+    },
+    text: async ({ to, from, body }) =>
+      (await client.create(`${account}/Messages`, made, { To: to, From: from, Body: body })).sid,
+  };
+}
+
+/** Source: https://www.twilio.com/docs/api/errors/21220 */
+const NOT_IN_PROGRESS = "21220";

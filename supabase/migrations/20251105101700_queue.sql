@@ -1,0 +1,126 @@
+-- Callers who hold. A queue is one of Twilio's, named by its owner and a group; it connects callers in the order of arrival.
+-- For a ring of all members at once, with acceptance by key, the caller holds in a queue of their own.
+
+create table public.queue_entries (
+  id bigint generated always as identity primary key,
+  call_sid text not null constraint queue_entries_call_sid_form check (call_sid ~ '^CA[0-9a-fA-F]{32}$'),
+  org_id uuid,
+  -- A key holds no null: see dialled_time.
+  owner uuid not null generated always as (coalesce(org_id, '00000000-0000-0000-0000-000000000000')) stored,
+  -- The group; of a queue of the caller's own, the call.
+  queue text not null constraint queue_entries_queue_length check (length(queue) between 1 and 64),
+  group_name text constraint queue_entries_group_length check (length(group_name) between 1 and 64),
+  -- The node of the version that holds the caller.
+  version_id bigint not null,
+  node text not null constraint queue_entries_node_form check (node ~ '^[a-z][a-z0-9_]{0,31}$'),
+  line public.e164,
+  -- Whom it rings, by handle or number, and how long each of them.
+  members text[] not null,
+  seconds integer not null constraint queue_entries_seconds_range check (seconds between 5 and 600),
+  queued_at timestamptz not null default clock_timestamp(),
+  -- Of a transferred caller: the attempt whose person transferred, to whom the caller returns if nobody takes the call, and
+  -- since when that telephone is the one that rings.
+  transferred_by uuid,
+  returns_to public.e164,
+  returned_at timestamptz,
+  -- Twilio's permission to show the caller's number to the telephones that ring; gone with the entry's end.
+  call_token text constraint queue_entries_call_token_length check (length(call_token) <= 4096),
+  -- When Twilio last asked what the caller hears.
+  seen_at timestamptz not null default now(),
+  -- The last position told: never a greater one, although a caller who comes back to an old place may be put ahead.
+  told_position integer constraint queue_entries_position_range check (told_position > 0),
+  -- How many were ahead at first, this one included: what a wait is measured by.
+  first_position integer not null constraint queue_entries_first_range check (first_position > 0),
+  -- The one whose press of the key won it.
+  taken_by uuid,
+  taken_at timestamptz,
+  -- When the two were on the line together.
+  connected_at timestamptz,
+  left_at timestamptz,
+  result text constraint queue_entries_result_known check (
+    result in ('answered', 'unanswered', 'offer', 'gave_up', 'full', 'hung_up', 'transferred')
+  ),
+  constraint queue_entries_taken_whole check ((taken_by is null) = (taken_at is null)),
+  constraint queue_entries_connected_taken check (connected_at is null or taken_at is not null),
+  constraint queue_entries_left_whole check ((left_at is null) = (result is null)),
+  constraint queue_entries_transfer_whole check ((transferred_by is null) = (returns_to is null))
+)
+with (fillfactor = 80);
+
+comment on table public.queue_entries is 'One row a time that a caller holds for a group.';
+
+create unique index queue_entries_open_idx on public.queue_entries (call_sid) where left_at is null;
+create index queue_entries_call_idx on public.queue_entries (call_sid);
+create index queue_entries_waiting_idx on public.queue_entries (owner, queue, queued_at, id)
+  where left_at is null and taken_at is null;
+create index queue_entries_seen_idx on public.queue_entries (seen_at) where left_at is null and connected_at is null;
+create index queue_entries_taken_idx on public.queue_entries (owner, queue, taken_at) where taken_at is not null;
+
+alter table public.queue_entries enable row level security;
+create policy queue_entries_of_own_org on public.queue_entries
+  for select to authenticated using (owner = (select public.current_owner()));
+create policy queue_entries_of_the_service on public.queue_entries to service_role using (true) with check (true);
+
+-- A caller's place, {position, ringing, wait}: position counts those ahead and the caller, and is never greater than the one
+-- told before. ringing: how many telephones ring for the queue, or have just accepted; of a transferred call, or will ring when
+-- their own leg has ended. wait, {low_sec, high_sec, samples}, is the middle half of what callers at such a place waited in the last 4 hours;
+-- only from more than 20 of them. Null: the call holds nowhere.
+create function public.tell_place(p_call_sid text) returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  q public.queue_entries;
+  v_position integer;
+  v_wait jsonb;
+begin
+  select * into q from public.queue_entries as e where e.call_sid = p_call_sid and e.left_at is null for update;
+  if q.id is null then
+    return null;
+  end if;
+  select least(q.told_position, count(*) + 1) into v_position
+  from public.queue_entries as e
+  where e.owner = q.owner and e.queue = q.queue and e.left_at is null and e.taken_at is null
+    and (e.queued_at, e.id) < (q.queued_at, q.id);
+  update public.queue_entries as e set told_position = v_position, seen_at = now() where e.id = q.id;
+  select jsonb_build_object(
+    'low_sec', ceil(v_position * s.middle[1])::integer, 'high_sec', ceil(v_position * s.middle[2])::integer,
+    'samples', s.samples
+  ) into v_wait
+  from (
+    select
+      count(*) as samples,
+      percentile_cont(array[0.25, 0.75]) within group (
+        order by extract(epoch from w.taken_at - w.queued_at) / w.first_position
+      ) as middle
+    from (
+      select e.taken_at, e.queued_at, e.first_position from public.queue_entries as e
+      where e.owner = q.owner and e.queue = q.queue and e.taken_at > now() - interval '4 hours'
+      order by e.taken_at desc limit 200
+    ) as w
+  ) as s
+  where s.samples > 20;
+  return jsonb_strip_nulls(jsonb_build_object('position', v_position, 'wait', v_wait, 'ringing', (
+    select count(*) from public.dial_attempts as a
+    where a.owner = q.owner and (a.queue = q.queue or a.to_e164 = q.returns_to) and a.ended_at is null and a.cancelled_at is null
+  )));
+end
+$$;
+
+create view public.queue_now with (security_invoker = true) as
+select
+  e.org_id, e.group_name, e.call_sid, e.queue = e.call_sid as rings_all, e.node, e.queued_at,
+  extract(epoch from now() - e.queued_at)::integer as waited_sec, e.taken_at is not null as taken,
+  case when e.taken_at is null then
+    row_number() over (partition by e.owner, e.queue, e.taken_at is null order by e.queued_at, e.id)
+  end as position,
+  e.told_position
+from public.queue_entries as e
+where e.left_at is null
+order by e.queued_at, e.id;
+
+comment on view public.queue_now is 'Who holds now, for which group, since when and at which place; taken: somebody has accepted the call and is being connected, or talks.';
+
+grant select on public.queue_entries, public.queue_now to authenticated;
+grant select, insert, update on public.queue_entries to service_role;
+grant select on public.queue_now to service_role;
+grant execute on function public.tell_place to service_role;

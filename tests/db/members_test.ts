@@ -1,0 +1,277 @@
+// Who may do what in an organisation and in the main account: each act as each role, as another organisation's owner, and
+// by a user without a membership.
+
+import { assertEquals } from "@std/assert/equals.js";
+import { assertRejects } from "@std/assert/rejects.js";
+import postgres, { type Sql, type TransactionSql } from "postgres";
+import { createTestDatabase } from "../support/database.ts";
+
+const db = await createTestDatabase();
+Deno.test.afterAll(() => db.drop());
+
+const ORG = "11111111-1111-4111-8111-111111111111";
+const OTHER = "22222222-2222-4222-8222-222222222222";
+const ROLES = ["viewer", "agent", "admin", "owner"] as const;
+type Role = typeof ROLES[number];
+
+/** A new member, as its user's id. */
+async function join(org: string | null, role: Role, email = `${crypto.randomUUID()}@example.com`) {
+  const user = crypto.randomUUID();
+  await db.sql`
+    insert into members (org_id, user_id, email, role, joined_at) values (${org}, ${user}, ${email}, ${role}, now())`;
+  return user;
+}
+
+/** Runs under a person's token, and takes it back unless `keep`. */
+async function as<T>(
+  user: string | Record<string, unknown>,
+  run: (sql: Sql) => Promise<T>,
+  keep = false,
+): Promise<T> {
+  const claims = typeof user === "string" ? { sub: user } : user;
+  let result: T;
+  await db.sql.begin(async (sql: TransactionSql) => {
+    await sql`select set_config('request.jwt.claims', ${
+      JSON.stringify({ role: "authenticated", ...claims })
+    }, true)`;
+    await sql`set local role authenticated`;
+    result = await run(sql as unknown as Sql);
+    if (!keep) throw UNDO;
+  }).catch((error) => {
+    if (error !== UNDO) throw error;
+  });
+  return result!;
+}
+const UNDO = new Error("undo");
+
+/** How many rows an act changed; 0 also where it was refused. */
+const changed = async (user: string, act: (sql: Sql) => Promise<{ count: number }>) =>
+  await as(user, async (sql) => (await act(sql)).count).catch((error) => {
+    if (error instanceof postgres.PostgresError && error.code === "42501") return 0;
+    throw error;
+  });
+
+const people: Record<string, string> = {};
+for (const org of [ORG, OTHER, null]) {
+  for (const role of ROLES) {
+    // deno-lint-ignore no-await-in-loop
+    people[`${role} of ${org === ORG ? "the organisation" : org ?? "the main account"}`] =
+      // deno-lint-ignore no-await-in-loop
+      await join(org, role);
+  }
+}
+people["a user without a membership"] = crypto.randomUUID();
+const target = await join(ORG, "agent");
+const second = await join(ORG, "owner");
+await db
+  .sql`insert into people (org_id, handle, name, phone) values (${ORG}, 'anna', 'Anna', '+15875550101')`;
+
+const mine = (role: Role) => [`${role} of the organisation`];
+const from = (least: Role) =>
+  ROLES.slice(ROLES.indexOf(least)).map((role) => `${role} of the organisation`);
+
+const ACTS: [
+  name: string,
+  act: (sql: Sql) => Promise<{ count: number }>,
+  may: readonly string[],
+][] = [
+  ["see the members", (sql) => sql`select from members where org_id = ${ORG}`, from("viewer")],
+  ["see the people", (sql) => sql`select from people where org_id = ${ORG}`, from("viewer")],
+  [
+    "invite an agent",
+    (sql) =>
+      sql`insert into members (org_id, email, role) values (${ORG}, 'new@example.com', 'agent')`,
+    from("admin"),
+  ],
+  [
+    "invite an owner",
+    (sql) =>
+      sql`insert into members (org_id, email, role) values (${ORG}, 'new@example.com', 'owner')`,
+    mine("owner"),
+  ],
+  [
+    "change a role",
+    (sql) => sql`update members set role = 'viewer' where user_id = ${target}`,
+    from("admin"),
+  ],
+  [
+    "make an owner",
+    (sql) => sql`update members set role = 'owner' where user_id = ${target}`,
+    mine("owner"),
+  ],
+  [
+    "take an owner's role",
+    (sql) => sql`update members set role = 'viewer' where user_id = ${second}`,
+    mine("owner"),
+  ],
+  ["remove a member", (sql) => sql`delete from members where user_id = ${target}`, from("admin")],
+  ["remove an owner", (sql) => sql`delete from members where user_id = ${second}`, mine("owner")],
+  [
+    "add a person",
+    (sql) =>
+      sql`insert into people (org_id, handle, name, phone) values (${ORG}, 'bob', 'Bob', '+15875550102')`,
+    from("admin"),
+  ],
+  [
+    "change another's availability",
+    (sql) => sql`update people set available = false where handle = 'anna' and org_id = ${ORG}`,
+    from("admin"),
+  ],
+];
+
+for (const [name, act, may] of ACTS) {
+  Deno.test(`members: who may ${name}`, async () => {
+    const did: string[] = [];
+    for (const [who, user] of Object.entries(people)) {
+      // deno-lint-ignore no-await-in-loop
+      if (await changed(user, act) > 0) did.push(who);
+    }
+    assertEquals(did, may);
+  });
+}
+
+Deno.test("members: nobody writes a user, an owner or an invitation's sender", async () => {
+  const owner = people["owner of the organisation"]!;
+  for (
+    const act of [
+      (sql: Sql) => sql`update members set user_id = ${crypto.randomUUID()} where email <> ''`,
+      (sql: Sql) => sql`update members set org_id = ${OTHER}`,
+      (sql: Sql) => sql`update members set email = 'x@example.com'`,
+      (sql: Sql) => sql`insert into audit_log default values`,
+      (sql: Sql) => sql`delete from audit_log`,
+    ]
+  ) {
+    // deno-lint-ignore no-await-in-loop
+    const error = await assertRejects(() => as(owner, act), postgres.PostgresError);
+    assertEquals(error.code, "42501");
+  }
+});
+
+Deno.test("members: without org_id, an invitation is into one's own organisation or the main account", async () => {
+  const invite = async (who: string) =>
+    await as(
+      people[who]!,
+      async (sql) =>
+        (await sql`insert into members (email, role) values (' New@Example.com ', 'agent')
+        returning org_id, email, invited_by`)[0],
+    );
+  assertEquals(await invite("admin of the organisation"), {
+    org_id: ORG,
+    email: "new@example.com",
+    invited_by: people["admin of the organisation"],
+  });
+  assertEquals((await invite("owner of the main account"))!.org_id, null);
+});
+
+Deno.test("members: the last owner stays, also when two owners leave at the same time", async () => {
+  const org = crypto.randomUUID();
+  const [one, two] = [await join(org, "owner"), await join(org, "owner")];
+  const leave = (user: string) =>
+    as(user, (sql) => sql`delete from members where user_id = ${user}`, true);
+  const ends = await Promise.allSettled([leave(one), leave(two)]);
+  assertEquals(ends.filter(({ status }) => status === "fulfilled").length, 1);
+  const refused = ends.find((end) => end.status === "rejected") as PromiseRejectedResult;
+  assertEquals(refused.reason.code, "PT409");
+  const [left] = await db.sql`select user_id from members where org_id = ${org}`;
+  const last = left!.user_id as string;
+  for (
+    const act of [
+      (sql: Sql) => sql`update members set role = 'admin' where user_id = ${last}`,
+      (sql: Sql) => sql`delete from members where user_id = ${last}`,
+    ]
+  ) {
+    // deno-lint-ignore no-await-in-loop
+    const error = await assertRejects(() => as(last, act), postgres.PostgresError);
+    assertEquals(error.code, "PT409");
+  }
+});
+
+Deno.test("members: a row says what one is, whatever the token claims; it ends at once", async () => {
+  const user = await join(ORG, "viewer");
+  await join(ORG, "owner");
+  const claims = { sub: user, app_metadata: { org_id: OTHER, role: "owner" } };
+  const mine = async (claims: Record<string, unknown>) =>
+    await as(claims, async (sql) => (await sql`select my_membership() as m`)[0]!.m);
+  const { org_id, role } = await mine(claims);
+  assertEquals([org_id, role], [ORG, "viewer"]);
+  await db.sql`delete from members where user_id = ${user}`;
+  assertEquals(await mine({ sub: user }), null);
+  // A user whom the service gave an organisation, and who has no row.
+  assertEquals((await mine({ app_metadata: claims.app_metadata })).role, "owner");
+  assertEquals((await mine({ app_metadata: { org_id: OTHER, role: "member" } })).role, "viewer");
+  assertEquals(await mine({ user_metadata: claims.app_metadata }), null);
+});
+
+Deno.test("members: an invitation is accepted by the confirmed address alone, and once", async () => {
+  const email = "carla@example.com";
+  await as(
+    people["admin of the organisation"]!,
+    (sql) => sql`insert into members (email, role) values (${email}, 'agent')`,
+    true,
+  );
+  const [invited] = await db.sql`
+    select m.id, j.payload ->> 'member_id' as job from members as m
+    join jobs as j on j.kind = 'invite' and j.key = m.id::text where m.email = ${email}`;
+  assertEquals(invited!.job, invited!.id);
+
+  const sign = async (confirmed: boolean, address: string) => {
+    const [user] = await db.sql`
+      insert into auth.users (email, email_confirmed_at) values (${address}, ${
+      confirmed ? db.sql`now()` : null
+    }) returning id`;
+    return user!.id as string;
+  };
+  const joined = async (user: string) =>
+    await as(user, async (sql) => (await sql`select join_as_member() as m`)[0]!.m, true);
+  assertEquals(await joined(await sign(true, "stranger@example.com")), null);
+  const carla = await sign(false, "Carla@Example.com");
+  assertEquals(await joined(carla), null);
+  await db.sql`update auth.users set email_confirmed_at = now() where id = ${carla}`;
+  assertEquals((await joined(carla)).role, "agent");
+  // A further invitation, elsewhere, changes nothing.
+  await db.sql`insert into members (org_id, email, role) values (${OTHER}, ${email}, 'owner')`;
+  assertEquals((await joined(carla)).org_id, ORG);
+});
+
+Deno.test("members: an agent changes the own availability and nothing else of the own row", async () => {
+  const user = await join(ORG, "agent");
+  await db.sql`insert into people (org_id, handle, name, phone, member_id)
+    select ${ORG}, 'dora', 'Dora', '+15875550103', id from members where user_id = ${user}`;
+  const change = (act: (sql: Sql) => Promise<{ count: number }>) => changed(user, act);
+  assertEquals(await change((sql) => sql`update people set available = false`), 1);
+  assertEquals(await change((sql) => sql`update people set dnd_until = now() + interval '1 h'`), 1);
+  assertEquals(await change((sql) => sql`update people set phone = '+15875550199'`), 0);
+  assertEquals(await change((sql) => sql`update people set name = 'Eve' where handle = 'dora'`), 0);
+});
+
+Deno.test("members: a person is linked to a member of the same organisation only", async () => {
+  const stranger = await join(OTHER, "agent");
+  const error = await assertRejects(() =>
+    db.sql`update people set member_id = (select id from members where user_id = ${stranger}) where handle = 'anna'`
+  );
+  assertEquals((error as postgres.PostgresError).code, "PT400");
+});
+
+Deno.test("audit: what a person changes is written down without personal words, and read by admins", async () => {
+  const admin = await join(ORG, "admin");
+  await as(
+    admin,
+    (sql) => sql`update people set name = 'Anna P', available = false where handle = 'anna'`,
+    true,
+  );
+  const read = async (user: string) =>
+    await as(user, async (sql) => [
+      ...await sql`select user_id, action, object, changes from audit_log where user_id = ${admin}`,
+    ]);
+  assertEquals(await read(admin), [{
+    user_id: admin,
+    action: "update",
+    object: "people",
+    changes: { name: null, available: [true, false] },
+  }]);
+  for (const who of ["viewer", "agent"]) {
+    // deno-lint-ignore no-await-in-loop
+    assertEquals(await read(people[`${who} of the organisation`]!), []);
+  }
+  assertEquals(await read(people["owner of the main account"]!), []);
+});
