@@ -174,7 +174,9 @@ async function serveAll(hotline: Hotline, twilioUrl: string): Promise<void> {
   await ask("/functions/v1/call-flows?name=plumber");
   await post("contact-submit", { name: "Jane", email: EMAIL, message: "Please call me back" });
 
-  for (const name of ["voice-reconcile", "alert-dispatch", "notify-worker", "dial-worker"]) await post(name, {});
+  for (const name of ["voice-reconcile", "alert-dispatch", "notify-worker", "dial-worker"]) {
+    await post(name, {});
+  }
   // As notify-worker does where mail is set up.
   await ask("/rest/v1/rpc/claim_jobs", {
     method: "POST",

@@ -15,6 +15,7 @@ export const CALL_EVENTS = [
   "dial_ended",
   "queue_waited",
   "queue_left",
+  "agent_left",
   "voicemail_offered",
   "voicemail_recorded",
   "status",
