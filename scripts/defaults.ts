@@ -9,3 +9,5 @@ export const LOCAL_ACCOUNT_SID = "AC00000000000000000000000010ca1000";
 export const TWILIO_URL_FILE = "twilio.url";
 export const LOCAL_SECRET_KEY = "sb_secret_local";
 export const LOCAL_PUBLISHABLE_KEY = "sb_publishable_local";
+/** The main account's owner, who can sign in to the console from the start. */
+export const LOCAL_OWNER = { email: "owner@example.com", password: "tradeline" };

@@ -10,13 +10,21 @@ create schema public;
 
 create domain e164 as text CHECK ((VALUE ~ '^\+[1-9][0-9]{1,14}$'::text));
 
-create type call_event as enum ('arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'queue_waited', 'queue_left', 'agent_left', 'voicemail_offered', 'voicemail_recorded', 'status', 'leg_status', 'leg_asked', 'leg_accepted', 'leg_declined', 'recording', 'transcription', 'reconciled', 'leg_reconciled', 'recording_reconciled', 'settled', 'closed_unheard');
+create type call_event as enum ('arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'queue_waited', 'queue_left', 'voicemail_offered', 'voicemail_recorded', 'status', 'leg_status', 'leg_asked', 'leg_accepted', 'leg_declined', 'recording', 'transcription', 'reconciled', 'leg_reconciled', 'recording_reconciled', 'settled', 'closed_unheard');
 
 create type call_status as enum ('queued', 'initiated', 'ringing', 'in-progress', 'lost', 'canceled', 'failed', 'busy', 'no-answer', 'completed');
 
 create type member_role as enum ('viewer', 'agent', 'admin', 'owner');
 
 -- Tables and composite types
+
+create type public.search_hit (
+  kind text,
+  id bigint,
+  call_sid text,
+  at timestamp with time zone,
+  score real
+);
 
 create type public.voice_answer (
   admitted boolean,
@@ -99,69 +107,6 @@ create table months.call_lifecycle_other (
   answer voice_answer
 ) partition of call_lifecycle DEFAULT;
 
-create table public.agent_providers (
-  provider text not null,
-  failures integer not null default 0,
-  failed_at timestamp with time zone,
-  answered_at timestamp with time zone,
-  rests_until timestamp with time zone
-);
-
-create table public.agent_questions (
-  id bigint not null generated always as identity,
-  org_id uuid,
-  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
-  language text not null,
-  question text not null,
-  asked integer not null default 1,
-  call_sid text not null,
-  first_at timestamp with time zone not null default now(),
-  last_at timestamp with time zone not null default now()
-);
-
-create table public.agent_sessions (
-  session_id text not null,
-  call_sid text not null,
-  org_id uuid,
-  line e164,
-  flow_version bigint,
-  node text not null,
-  language text not null,
-  opened_at timestamp with time zone not null default clock_timestamp(),
-  seen_at timestamp with time zone not null default clock_timestamp(),
-  ended_at timestamp with time zone,
-  outcome text,
-  reason text,
-  cost_usd numeric(12,6) not null default 0
-);
-
-create table public.agent_turns (
-  id bigint not null generated always as identity,
-  session_id text not null,
-  seq smallint not null,
-  call_sid text not null,
-  org_id uuid,
-  at timestamp with time zone not null,
-  kind text not null,
-  flow_version bigint,
-  node text not null,
-  language text not null,
-  planned_text text,
-  heard_text text,
-  tool text,
-  tool_arguments jsonb,
-  tool_result jsonb,
-  model text,
-  provider text generated always as (split_part(model, ':'::text, 1)) stored,
-  first_token_ms integer,
-  total_ms integer,
-  tokens_in integer,
-  tokens_out integer,
-  cost_usd numeric(12,6),
-  outcome text,
-  reason text
-);
-
 create table public.alert_episodes (
   id bigint not null generated always as identity,
   alert text not null,
@@ -238,7 +183,6 @@ create table public.call_flow_versions (
   handles text[] not null default '{}'::text[],
   numbers text[] not null default '{}'::text[],
   asks_returning boolean not null default false,
-  agents boolean not null default false,
   missed_call jsonb,
   holds text[] not null default '{}'::text[],
   steps jsonb not null
@@ -602,24 +546,6 @@ create table public.jobs (
   ended_at timestamp with time zone
 ) with (fillfactor=80, autovacuum_vacuum_scale_factor=0.02, autovacuum_analyze_scale_factor=0.05);
 
-create table public.knowledge_entries (
-  id uuid not null default gen_random_uuid(),
-  org_id uuid default current_org_id(),
-  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
-  question text not null,
-  answer text not null,
-  language text not null default 'en-US'::text,
-  created_at timestamp with time zone not null default now(),
-  updated_at timestamp with time zone not null default now(),
-  fts tsvector not null generated always as (
-CASE split_part(language, '-'::text, 1)
-    WHEN 'en'::text THEN to_tsvector('search_english'::regconfig, ((question || ' '::text) || answer))
-    WHEN 'fr'::text THEN to_tsvector('search_french'::regconfig, ((question || ' '::text) || answer))
-    WHEN 'es'::text THEN to_tsvector('search_spanish'::regconfig, ((question || ' '::text) || answer))
-    ELSE to_tsvector('search_names'::regconfig, ((question || ' '::text) || answer))
-END) stored
-);
-
 create table public.lines (
   id bigint not null generated always as identity,
   line e164 not null,
@@ -797,11 +723,18 @@ create table public.search_documents (
   body text not null,
   fts tsvector not null generated always as ((setweight(to_tsvector('search_names'::regconfig, COALESCE(title, ''::text)), 'A'::"char") ||
 CASE lang
-    WHEN 'english'::text THEN to_tsvector('search_english'::regconfig, body)
-    WHEN 'french'::text THEN to_tsvector('search_french'::regconfig, body)
-    WHEN 'spanish'::text THEN to_tsvector('search_spanish'::regconfig, body)
-    ELSE to_tsvector('search_names'::regconfig, body)
+    WHEN 'english'::text THEN (setweight(to_tsvector('search_english'::regconfig, COALESCE(title, ''::text)), 'A'::"char") || to_tsvector('search_english'::regconfig, body))
+    WHEN 'french'::text THEN (setweight(to_tsvector('search_french'::regconfig, COALESCE(title, ''::text)), 'A'::"char") || to_tsvector('search_french'::regconfig, body))
+    ELSE (setweight(to_tsvector('search_spanish'::regconfig, COALESCE(title, ''::text)), 'A'::"char") || to_tsvector('search_spanish'::regconfig, body))
 END)) stored
+);
+
+create table public.search_embeddings (
+  document_id bigint not null,
+  owner uuid not null,
+  model text not null,
+  embedding real[] not null,
+  made_at timestamp with time zone not null default now()
 );
 
 create table public.search_history (
@@ -891,68 +824,6 @@ create table public.worker_runs (
 );
 
 -- Constraints
-
-alter table agent_providers add constraint agent_providers_failures_range CHECK ((failures >= 0));
-
-alter table agent_providers add constraint agent_providers_name_length CHECK (((length(provider) >= 1) AND (length(provider) <= 32)));
-
-alter table agent_providers add constraint agent_providers_pkey PRIMARY KEY (provider);
-
-alter table agent_questions add constraint agent_questions_asked_range CHECK ((asked > 0));
-
-alter table agent_questions add constraint agent_questions_pkey PRIMARY KEY (id);
-
-alter table agent_questions add constraint agent_questions_question_length CHECK (((length(question) >= 1) AND (length(question) <= 500)));
-
-alter table agent_sessions add constraint agent_sessions_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
-
-alter table agent_sessions add constraint agent_sessions_cost_range CHECK ((cost_usd >= (0)::numeric));
-
-alter table agent_sessions add constraint agent_sessions_ended_whole CHECK (((ended_at IS NULL) = (outcome IS NULL)));
-
-alter table agent_sessions add constraint agent_sessions_id_form CHECK ((session_id ~ '^VX[0-9a-fA-F]{32}$'::text));
-
-alter table agent_sessions add constraint agent_sessions_language_length CHECK (((length(language) >= 2) AND (length(language) <= 35)));
-
-alter table agent_sessions add constraint agent_sessions_node_form CHECK ((node ~ '^[a-z][a-z0-9_]{0,31}$'::text));
-
-alter table agent_sessions add constraint agent_sessions_outcome_length CHECK (((length(outcome) >= 1) AND (length(outcome) <= 64)));
-
-alter table agent_sessions add constraint agent_sessions_pkey PRIMARY KEY (session_id);
-
-alter table agent_sessions add constraint agent_sessions_reason_length CHECK (((length(reason) >= 1) AND (length(reason) <= 64)));
-
-alter table agent_turns add constraint agent_turns_cost_range CHECK ((cost_usd >= (0)::numeric));
-
-alter table agent_turns add constraint agent_turns_first_token_range CHECK ((first_token_ms >= 0));
-
-alter table agent_turns add constraint agent_turns_heard_length CHECK ((length(heard_text) <= 8000));
-
-alter table agent_turns add constraint agent_turns_key UNIQUE (session_id, seq);
-
-alter table agent_turns add constraint agent_turns_kind_known CHECK ((kind = ANY (ARRAY['disclosure'::text, 'caller'::text, 'agent'::text, 'fixed'::text, 'tool'::text, 'failure'::text, 'left'::text])));
-
-alter table agent_turns add constraint agent_turns_model_length CHECK ((length(model) <= 200));
-
-alter table agent_turns add constraint agent_turns_outcome_length CHECK ((length(outcome) <= 64));
-
-alter table agent_turns add constraint agent_turns_pkey PRIMARY KEY (id);
-
-alter table agent_turns add constraint agent_turns_planned_length CHECK ((length(planned_text) <= 8000));
-
-alter table agent_turns add constraint agent_turns_reason_length CHECK ((length(reason) <= 64));
-
-alter table agent_turns add constraint agent_turns_seq_range CHECK ((seq >= 0));
-
-alter table agent_turns add constraint agent_turns_session_id_fkey FOREIGN KEY (session_id) REFERENCES agent_sessions(session_id) ON DELETE CASCADE;
-
-alter table agent_turns add constraint agent_turns_tokens_in_range CHECK ((tokens_in >= 0));
-
-alter table agent_turns add constraint agent_turns_tokens_out_range CHECK ((tokens_out >= 0));
-
-alter table agent_turns add constraint agent_turns_tool_length CHECK ((length(tool) <= 64));
-
-alter table agent_turns add constraint agent_turns_total_range CHECK ((total_ms >= 0));
 
 alter table alert_episodes add constraint alert_episodes_alert_fkey FOREIGN KEY (alert) REFERENCES alert_rules(alert);
 
@@ -1094,7 +965,7 @@ alter table call_logs add constraint call_logs_final_when_ended CHECK (((ended_a
 
 alter table call_logs add constraint call_logs_handoff_reason_length CHECK ((length(handoff_reason) <= 200));
 
-alter table call_logs add constraint call_logs_last_step_known CHECK ((last_step = ANY (ARRAY['arrived'::text, 'consent'::text, 'menu'::text, 'route'::text, 'key_pressed'::text, 'dial_ended'::text, 'dial_canceled'::text, 'queue_waited'::text, 'queue_left'::text, 'agent_left'::text, 'voicemail_offered'::text, 'voicemail_recorded'::text])));
+alter table call_logs add constraint call_logs_last_step_known CHECK ((last_step = ANY (ARRAY['arrived'::text, 'consent'::text, 'menu'::text, 'route'::text, 'key_pressed'::text, 'dial_ended'::text, 'dial_canceled'::text, 'queue_waited'::text, 'queue_left'::text, 'voicemail_offered'::text, 'voicemail_recorded'::text])));
 
 alter table call_logs add constraint call_logs_last_step_whole CHECK (((last_step IS NULL) = (last_step_at IS NULL)));
 
@@ -1332,16 +1203,6 @@ alter table jobs add constraint jobs_result_length CHECK ((length(result) <= 256
 
 alter table jobs add constraint jobs_status_known CHECK ((status = ANY (ARRAY['waiting'::text, 'running'::text, 'done'::text, 'dead'::text])));
 
-alter table knowledge_entries add constraint knowledge_entries_answer_length CHECK (((length(btrim(answer)) >= 1) AND (length(btrim(answer)) <= 2000)));
-
-alter table knowledge_entries add constraint knowledge_entries_key UNIQUE (owner, language, question);
-
-alter table knowledge_entries add constraint knowledge_entries_language_form CHECK ((language ~ '^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$'::text));
-
-alter table knowledge_entries add constraint knowledge_entries_pkey PRIMARY KEY (id);
-
-alter table knowledge_entries add constraint knowledge_entries_question_length CHECK (((length(btrim(question)) >= 1) AND (length(btrim(question)) <= 500)));
-
 alter table lines add constraint lines_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES call_flow_pointers(flow_id);
 
 alter table lines add constraint lines_key UNIQUE NULLS NOT DISTINCT (line, org_id);
@@ -1520,7 +1381,7 @@ alter table search_documents add constraint search_documents_key UNIQUE (kind, r
 
 alter table search_documents add constraint search_documents_kind_known CHECK ((kind = ANY (ARRAY['voicemail'::text, 'transcript'::text, 'agent_turn'::text, 'note'::text, 'contact'::text, 'message'::text, 'campaign'::text])));
 
-alter table search_documents add constraint search_documents_lang_known CHECK ((lang = ANY (ARRAY['english'::text, 'french'::text, 'spanish'::text, 'names'::text])));
+alter table search_documents add constraint search_documents_lang_known CHECK ((lang = ANY (ARRAY['english'::text, 'french'::text, 'spanish'::text])));
 
 alter table search_documents add constraint search_documents_part_range CHECK ((part >= 0));
 
@@ -1535,6 +1396,14 @@ alter table search_documents add constraint search_documents_speaker_known CHECK
 alter table search_documents add constraint search_documents_start_range CHECK ((start_ms >= 0));
 
 alter table search_documents add constraint search_documents_title_length CHECK ((length(title) <= 500));
+
+alter table search_embeddings add constraint search_embeddings_dimensions CHECK ((cardinality(embedding) = 384));
+
+alter table search_embeddings add constraint search_embeddings_document_id_fkey FOREIGN KEY (document_id) REFERENCES search_documents(id) ON DELETE CASCADE;
+
+alter table search_embeddings add constraint search_embeddings_model_length CHECK (((length(model) >= 1) AND (length(model) <= 64)));
+
+alter table search_embeddings add constraint search_embeddings_pkey PRIMARY KEY (document_id);
 
 alter table search_history add constraint search_history_hits_range CHECK (((hits >= 0) AND (hits <= 1000)));
 
@@ -1617,30 +1486,6 @@ alter table worker_runs add constraint worker_runs_pkey PRIMARY KEY (worker);
 alter table worker_runs add constraint worker_runs_worker_form CHECK ((worker ~ '^[a-z][a-z0-9-]{0,63}$'::text));
 
 -- Indexes
-
-CREATE UNIQUE INDEX agent_providers_pkey ON public.agent_providers USING btree (provider);
-
-CREATE INDEX agent_questions_call_idx ON public.agent_questions USING btree (call_sid);
-
-CREATE UNIQUE INDEX agent_questions_once ON public.agent_questions USING btree (owner, language, lower(question));
-
-CREATE UNIQUE INDEX agent_questions_pkey ON public.agent_questions USING btree (id);
-
-CREATE INDEX agent_sessions_call_idx ON public.agent_sessions USING btree (call_sid, opened_at);
-
-CREATE INDEX agent_sessions_line_idx ON public.agent_sessions USING btree (line, opened_at DESC);
-
-CREATE INDEX agent_sessions_open_idx ON public.agent_sessions USING btree (seen_at) WHERE (ended_at IS NULL);
-
-CREATE UNIQUE INDEX agent_sessions_pkey ON public.agent_sessions USING btree (session_id);
-
-CREATE INDEX agent_turns_at_idx ON public.agent_turns USING btree (at DESC) WHERE (kind = ANY (ARRAY['agent'::text, 'failure'::text]));
-
-CREATE INDEX agent_turns_call_idx ON public.agent_turns USING btree (call_sid, id);
-
-CREATE UNIQUE INDEX agent_turns_key ON public.agent_turns USING btree (session_id, seq);
-
-CREATE UNIQUE INDEX agent_turns_pkey ON public.agent_turns USING btree (id);
 
 CREATE INDEX alert_episodes_alert_idx ON public.alert_episodes USING btree (alert, opened_at DESC);
 
@@ -1748,6 +1593,8 @@ CREATE UNIQUE INDEX contact_messages_pkey ON public.contact_messages USING btree
 
 CREATE INDEX contacts_bare_idx ON public.contacts USING btree (created_at) WHERE bare;
 
+CREATE INDEX contacts_digits_idx ON public.contacts USING gin (owner, phone gin_trgm_ops);
+
 CREATE UNIQUE INDEX contacts_key ON public.contacts USING btree (owner, phone);
 
 CREATE UNIQUE INDEX contacts_pkey ON public.contacts USING btree (id);
@@ -1820,12 +1667,6 @@ CREATE UNIQUE INDEX jobs_pkey ON public.jobs USING btree (id);
 
 CREATE INDEX jobs_running_idx ON public.jobs USING btree (kind, run_at) WHERE (status = 'running'::text);
 
-CREATE UNIQUE INDEX knowledge_entries_key ON public.knowledge_entries USING btree (owner, language, question);
-
-CREATE UNIQUE INDEX knowledge_entries_pkey ON public.knowledge_entries USING btree (id);
-
-CREATE INDEX knowledge_entries_words_idx ON public.knowledge_entries USING gin (owner, fts);
-
 CREATE INDEX lines_flow_idx ON public.lines USING btree (flow_id);
 
 CREATE UNIQUE INDEX lines_key ON public.lines USING btree (line, org_id) NULLS NOT DISTINCT;
@@ -1894,13 +1735,15 @@ CREATE INDEX search_alert_matches_call_idx ON public.search_alert_matches USING 
 
 CREATE UNIQUE INDEX search_alert_matches_pkey ON public.search_alert_matches USING btree (alert_id, kind, ref);
 
-CREATE INDEX search_alerts_owner_idx ON public.search_alerts USING btree (owner) WHERE active;
+CREATE INDEX search_alerts_owner_idx ON public.search_alerts USING btree (owner);
 
 CREATE UNIQUE INDEX search_alerts_pkey ON public.search_alerts USING btree (id);
 
 CREATE INDEX search_documents_call_idx ON public.search_documents USING btree (call_sid) WHERE (call_sid IS NOT NULL);
 
 CREATE UNIQUE INDEX search_documents_key ON public.search_documents USING btree (kind, ref, part);
+
+CREATE INDEX search_documents_message_idx ON public.search_documents USING gin (party gin_trgm_ops) WHERE (kind = 'message'::text);
 
 CREATE INDEX search_documents_newest_idx ON public.search_documents USING btree (owner, at DESC, id DESC);
 
@@ -1910,13 +1753,15 @@ CREATE UNIQUE INDEX search_documents_pkey ON public.search_documents USING btree
 
 CREATE INDEX search_documents_words_idx ON public.search_documents USING gin (owner, fts);
 
+CREATE INDEX search_embeddings_owner_idx ON public.search_embeddings USING btree (owner, model);
+
+CREATE UNIQUE INDEX search_embeddings_pkey ON public.search_embeddings USING btree (document_id);
+
 CREATE INDEX search_history_at_idx ON public.search_history USING btree (at);
 
 CREATE UNIQUE INDEX search_history_pkey ON public.search_history USING btree (id);
 
 CREATE INDEX search_history_user_idx ON public.search_history USING btree (user_id, at DESC);
-
-CREATE INDEX search_history_words_idx ON public.search_history USING btree (at) WHERE (words IS NOT NULL);
 
 CREATE INDEX search_words_key_idx ON public.search_words USING btree (owner, word);
 
@@ -2132,14 +1977,21 @@ begin
     perform public.owe_missed_call(v_call);
   end if;
 
-  if e.event = 'agent_left' then
-    perform public.end_agent_sessions(v_call, e.meta -> 'agent');
-  end if;
-
   if v_call is distinct from v_before then
     v_call.created_at := coalesce(v_before.created_at, now());
     v_call.updated_at := now();
     perform public.store_call_logs(v_call, v_before.call_sid is null);
+  end if;
+  -- Only the first event of a call asks.
+  if (v_before.party, v_before.org_id) is distinct from (v_call.party, v_call.org_id) then
+    perform public.meet_contact(v_call);
+  end if;
+  if e.transcript is not null or (v_before.recording_sid is not null and (
+    coalesce(e.recording_lost, false)
+    or (v_before.org_id, v_before.party, v_before.consent_given, v_before.recording_duration_sec)
+      is distinct from (v_call.org_id, v_call.party, v_call.consent_given, v_call.recording_duration_sec)
+  )) then
+    perform public.index_source('recordings', null, v_call.call_sid);
   end if;
   if v_call.status >= 'lost' and (v_call.recording_source = 'voicemail' or e.recording_lost) then
     perform public.owe_voicemail_mails(e.call_sid);
@@ -2184,53 +2036,28 @@ BEGIN ATOMIC
   LIMIT accounts_to_check.p_limit;
 END
 
-CREATE OR REPLACE FUNCTION public.agent_barred(p_line text, p_caps jsonb)
- RETURNS text
- LANGUAGE plpgsql
- STABLE
- SET search_path TO ''
-AS $function$
-declare
-  v_day constant timestamptz := date_trunc('day', now(), 'UTC');
-  v record;
-begin
-  select
-    coalesce(sum(extract(epoch from coalesce(s.ended_at, s.seen_at) - s.opened_at)), 0) / 60 as minutes, coalesce(sum(s.cost_usd), 0) as cost
-  into v
-  from public.agent_sessions as s where s.line = p_line and s.opened_at >= v_day;
-  if v.minutes >= (p_caps ->> 'minutes')::numeric then
-    return 'day_minutes';
-  elsif v.cost >= (p_caps ->> 'cost_usd')::numeric then
-    return 'day_cost';
-  end if;
-  -- A session whose isolate was killed is not open for long: a talk writes a row at least each half minute, or ends.
-  if (
-    select count(*) from public.agent_sessions as s where s.ended_at is null and s.seen_at > now() - interval '2 minutes'
-  ) >= (p_caps ->> 'concurrent')::integer then
-    return 'concurrent_talks';
-  end if;
-  -- The last five talks of the line failed, all within five minutes.
-  select count(*) as talks, bool_and(t.outcome = 'failed') as all_failed into v
-  from (
-    select s.outcome from public.agent_sessions as s
-    where s.line = p_line and s.ended_at > now() - interval '5 minutes' and s.outcome <> 'resume'
-    order by s.opened_at desc limit 5
-  ) as t;
-  return case when v.talks = 5 and v.all_failed then 'agent_failing' end;
-end
-$function$
-
-CREATE OR REPLACE FUNCTION public.agent_hours(p_call_sid text)
+CREATE OR REPLACE FUNCTION public.alert_content(p_payload jsonb)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
  SET search_path TO ''
-BEGIN ATOMIC
- SELECT COALESCE(( SELECT calendar_states(v.calendars) AS calendar_states
-            FROM (call_logs c
-              JOIN call_flow_versions v ON ((v.id = c.flow_version)))
-           WHERE (c.call_sid = agent_hours.p_call_sid)), '{}'::jsonb) AS "coalesce";
-END
+AS $function$
+  select jsonb_build_object(
+    'alert', jsonb_build_object(
+      'id', a.id, 'name', a.name, 'query', a.query, 'channel', a.channel, 'target', a.target, 'secret', a.secret, 'org_id', a.org_id
+    ),
+    'document', jsonb_build_object(
+      'kind', d.kind, 'ref', d.ref, 'call_sid', d.call_sid, 'at', d.at, 'speaker', d.speaker, 'start_sec', d.start_ms / 1000,
+      'text', left(d.body, 1000), 'party', d.party
+    )
+  )
+  from public.search_alerts as a
+  join public.search_documents as d on d.owner = a.owner and d.kind = p_payload ->> 'kind' and d.ref = p_payload ->> 'ref'
+    and d.fts @@ public.search_query(a.query, d.lang)
+  where a.id = (p_payload ->> 'alert_id')::uuid and a.active
+  order by d.part
+  limit 1
+$function$
 
 CREATE OR REPLACE FUNCTION public.alert_measured(p_value numeric, p_unit text, p_comparison text, p_threshold numeric)
  RETURNS text
@@ -2257,47 +2084,6 @@ BEGIN ATOMIC
              ELSE p_unit
          END) AS concat;
 END
-
-CREATE OR REPLACE FUNCTION public.answer_question(p_call_sid text, p_question text, p_language text, p_limit integer DEFAULT 3)
- RETURNS jsonb
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-declare
-  v_org_id constant uuid := (select c.org_id from public.call_logs as c where c.call_sid = p_call_sid);
-  v_owner constant uuid := coalesce(v_org_id, '00000000-0000-0000-0000-000000000000');
-  v_base constant text := split_part(p_language, '-', 1);
-  v_question constant text := left(btrim(regexp_replace(p_question, '\s+', ' ', 'g')), 500);
-  v_words constant text[] := tsvector_to_array(case v_base
-    when 'en' then to_tsvector('public.search_english', v_question)
-    when 'fr' then to_tsvector('public.search_french', v_question)
-    when 'es' then to_tsvector('public.search_spanish', v_question)
-    else to_tsvector('public.search_names', v_question)
-  end);
-  v_any constant tsquery := array_to_string(array(select quote_literal(w) from unnest(v_words) as w), ' | ')::tsquery;
-  v_found jsonb;
-begin
-  select coalesce(jsonb_agg(jsonb_build_object('question', f.question, 'answer', f.answer) order by f.met desc, f.rank desc, f.id), '[]')
-  into v_found
-  from (
-    select k.id, k.question, k.answer, ts_rank(k.fts, v_any) as rank,
-      (select count(*) from unnest(v_words) as w where k.fts @@ quote_literal(w)::tsquery) as met
-    from public.knowledge_entries as k
-    where k.owner = v_owner and k.fts @@ v_any and split_part(k.language, '-', 1) = v_base
-    order by met desc, rank desc, k.id
-    limit least(greatest(p_limit, 1), 10)
-  ) as f
-  -- Half of what was asked for, or it is another question.
-  where f.met * 2 >= cardinality(v_words);
-  if v_found = '[]' and v_question <> '' then
-    insert into public.agent_questions as q (org_id, language, question, call_sid)
-    values (v_org_id, p_language, v_question, p_call_sid)
-    on conflict (owner, language, lower(question)) do update set
-      asked = q.asked + 1, last_at = now(), call_sid = excluded.call_sid;
-  end if;
-  return v_found;
-end
-$function$
 
 CREATE OR REPLACE FUNCTION public.answering_version(p_org_id uuid, p_ask jsonb)
  RETURNS bigint
@@ -2403,7 +2189,8 @@ begin
   end if;
   return jsonb_strip_nulls(jsonb_build_object(
     'purpose', a.purpose, 'won', a.accepted_at is not null,
-    'over', a.cancelled_at is not null or a.ended_at is not null or v_transfer ->> 'state' in ('made', 'gone'),
+    'over', a.cancelled_at is not null or a.ended_at is not null
+      or coalesce(v_transfer ->> 'state' in ('made', 'gone'), false),
     'call_sid', a.call_sid, 'queue', a.queue, 'transfer', v_transfer - 'wake', 'wake', v_made,
     'to', (select k.to_e164 from public.callbacks as k where k.id = a.callback_id and a.accepted_at is not null),
     'may_transfer', case when a.purpose = 'person' and a.accepted_at is not null then public.may_transfer(a) end
@@ -2678,6 +2465,55 @@ BEGIN ATOMIC
     FROM span s;
 END
 
+CREATE OR REPLACE FUNCTION public.call_conditions(p_filters jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_name text;
+  v_value jsonb;
+  v_text text;
+  v_sql text := '';
+begin
+  for v_name, v_value in select * from jsonb_each(p_filters) loop
+    v_text := v_value #>> '{}';
+    v_sql := v_sql || case
+      when v_value = 'null' or v_name in ('from', 'to', 'number', 'org_id') then ''
+      when v_name in ('direction', 'disposition', 'mode', 'line') then format(' and c.%I = %L', v_name, v_text)
+      when v_name = 'min_seconds' then format(' and c.duration_sec >= %L', v_text::integer)
+      when v_name = 'max_seconds' then format(' and c.duration_sec <= %L', v_text::integer)
+      when v_name = 'tag' then format(
+        ' and exists (select from public.call_tags as t where t.call_sid = c.call_sid and t.tag = %L)', lower(btrim(v_text))
+      )
+      when v_name = 'person' then format(
+        ' and exists (
+          select from public.call_legs as l join public.people as p on p.phone = l.to_e164 and p.org_id is not distinct from c.org_id
+          where l.call_sid = c.call_sid and l.connected_at is not null and p.handle = %L
+        )', v_text
+      )
+      when v_name = 'has' and jsonb_typeof(v_value) = 'array' then (
+        select coalesce(string_agg(case h
+          when 'voicemail' then ' and c.recording_source = ''voicemail'''
+          when 'recording' then ' and c.recording_sid is not null'
+          when 'transcript' then ' and c.transcript <> '''''
+          when 'note' then ' and exists (select from public.call_notes as n where n.call_sid = c.call_sid)'
+        end, '' order by h), '')
+        from jsonb_array_elements_text(v_value) as h
+      )
+    end;
+    if v_sql is null then
+      raise sqlstate 'PT400' using message = 'this filter is not known', detail = 'filters.' || left(v_name, 64);
+    end if;
+  end loop;
+  return v_sql;
+exception
+  when invalid_text_representation or numeric_value_out_of_range then
+    raise sqlstate 'PT400' using message = 'this filter must be a whole number', detail = 'filters.' || v_name;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.call_counts(p_since timestamp with time zone)
  RETURNS TABLE(hour timestamp with time zone, mode text, disposition text, hung_up_at text, calls bigint, consented bigint, opted_out bigint, dialled bigint, answered bigint, timed bigint, seconds bigint, rang bigint, ring_seconds numeric, longest_ring_seconds numeric)
  LANGUAGE plpgsql
@@ -2724,11 +2560,11 @@ declare
   v_people jsonb;
 begin
   if c.flow_version is not null and p_ask ?| array['line', 'flow'] then
-    select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning, w.holds, w.agents into v
+    select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning, w.holds into v
     from public.call_flow_versions as w join public.call_flows as f on f.id = w.flow_id
     where w.id = c.flow_version;
     if not starts_with(v.hash, coalesce(p_ask ->> 'flow', '')) then
-      select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning, w.holds, w.agents into v
+      select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning, w.holds into v
       from public.call_flow_versions as w join public.call_flows as f on f.id = w.flow_id
       where w.id = coalesce(public.version_by_hash(c.org_id, p_ask ->> 'flow'), c.flow_version);
     end if;
@@ -2754,11 +2590,6 @@ begin
       from public.people as p
       where p.handle = any (v.handles) and p.org_id is not distinct from c.org_id;
       v_facts := v_facts || jsonb_build_object('people', v_people);
-    end if;
-    if v.agents and p_ask ? 'agent' then
-      v_facts := v_facts || jsonb_strip_nulls(jsonb_build_object(
-        'agent', jsonb_build_object('barred', public.agent_barred(c.line, p_ask -> 'agent'))
-      ));
     end if;
     if v.holds <> '{}' then
       v_facts := v_facts || jsonb_build_object('queues', (
@@ -3121,6 +2952,25 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.collect_hits(p_sql text, p_deadline timestamp with time zone, OUT hits search_hit[], OUT partial boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_hit public.search_hit;
+begin
+  hits := '{}';
+  partial := false;
+  for v_hit in execute p_sql using p_deadline loop
+    hits := hits || v_hit;
+  end loop;
+exception
+  when division_by_zero then
+    partial := true;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.complete_onboarding(p_id uuid, p_lease_token uuid, p_steps jsonb, p_made jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -3213,6 +3063,48 @@ begin
     taken_by = a.token, taken_at = coalesce(e.taken_at, clock_timestamp()), connected_at = coalesce(e.connected_at, now())
   where e.id = q.id;
   return p_call_sid;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.correct_query(p_owner uuid, p_query text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET "pg_trgm.similarity_threshold" TO '0.2'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_term text;
+  v_word text;
+  v_found text;
+  v_query text := p_query;
+  v_tried integer := 0;
+begin
+  for v_term in
+    select t.word from public.search_terms(p_query) as t
+    where not t.negated and not t.phrase and t.word ~ '^[[:alpha:]]{4,40}$'
+  loop
+    -- In lower case and without accents.
+    select w into v_word from public.words_of(v_term) as w;
+    continue when v_word is null or exists (
+      select from public.search_words as k where k.owner = coalesce(p_owner, k.owner) and k.word = v_word
+    );
+    select n.word into v_found from (
+      select k.word, extensions.similarity(k.word, v_word) as likeness from public.search_words as k
+      where k.owner = coalesce(p_owner, k.owner) and k.word operator(extensions.%) v_word
+      order by likeness desc, k.word limit 20
+    ) as n
+    where extensions.levenshtein(n.word, v_word) <= 2
+    order by extensions.levenshtein(n.word, v_word), n.likeness desc, n.word
+    limit 1;
+    if found then
+      v_query := regexp_replace(v_query, '\m' || v_term || '\M', v_found);
+    end if;
+    v_tried := v_tried + 1;
+    exit when v_tried = 5;
+  end loop;
+  return nullif(v_query, p_query);
 end
 $function$
 
@@ -3536,6 +3428,70 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.document_match(p_query text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_index tsquery;
+  v_tsquery tsquery;
+begin
+  for v_tsquery in
+    select distinct public.search_query(p_query, l) from unnest(array['english', 'french', 'spanish']) as l
+  loop
+    v_index := coalesce(v_index || v_tsquery, v_tsquery, v_index);
+  end loop;
+  return case
+    when v_index is null then ' and false'
+    -- Words that are only excluded are in no index.
+    when querytree(v_index) in ('', 'T') then ''
+    else format(' and d.fts @@ %L::tsquery', v_index)
+  end || format(' and d.fts @@ %s', public.tsquery_by_language(p_query));
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.embed_document()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if tg_op = 'UPDATE' then
+    delete from public.search_embeddings as e where e.document_id = new.id;
+  end if;
+  perform public.owe_embedding(new);
+  return null;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.embedded_text(p_document search_documents)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN "left"(concat_ws('
+'::text, (p_document).title, (p_document).body), 2000)
+
+CREATE OR REPLACE FUNCTION public.embedding_content(p_key text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('text', public.embedded_text(d))
+  from public.search_documents as d
+  where d.id = split_part(p_key, '/', 1)::bigint and public.embedding_key(d) = p_key
+$function$
+
+CREATE OR REPLACE FUNCTION public.embedding_key(p_document search_documents)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN (((p_document).id || '/'::text) || md5(embedded_text(p_document)))
+
 CREATE OR REPLACE FUNCTION public.enact(c call_logs, e voice_event, p_path jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -3610,27 +3566,6 @@ begin
     end if;
   end if;
   return v_facts || case when v_made > 0 then jsonb '{"wake": true}' else '{}' end;
-end
-$function$
-
-CREATE OR REPLACE FUNCTION public.end_agent_sessions(c call_logs, p_end jsonb)
- RETURNS void
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-begin
-  update public.agent_sessions as s set ended_at = clock_timestamp(), outcome = p_end ->> 'outcome', reason = p_end ->> 'reason'
-  where s.call_sid = c.call_sid and s.ended_at is null;
-  if not found and p_end ->> 'outcome' = 'failed' and p_end ->> 'session_id' ~ '^VX[0-9a-fA-F]{32}$' then
-    insert into public.agent_sessions (
-      session_id, call_sid, org_id, line, flow_version, node, language, ended_at, outcome, reason
-    )
-    values (
-      p_end ->> 'session_id', c.call_sid, c.org_id, c.line, c.flow_version, coalesce(p_end ->> 'node', 'agent'),
-      coalesce(p_end ->> 'language', 'en-US'), clock_timestamp(), 'failed', p_end ->> 'reason'
-    )
-    on conflict (session_id) do nothing;
-  end if;
 end
 $function$
 
@@ -3845,29 +3780,12 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.erase_agent_words(p_batch integer DEFAULT 1000)
- RETURNS integer
- LANGUAGE plpgsql
- SECURITY DEFINER
+CREATE OR REPLACE FUNCTION public.escape_html(p_text text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
  SET search_path TO ''
-AS $function$
-declare
-  v_count integer;
-begin
-  update public.agent_turns as t set planned_text = null, heard_text = null, tool_arguments = null, tool_result = null
-  from (
-    select o.id from public.agent_turns as o
-    join public.call_logs as c on c.call_sid = o.call_sid
-    where c.status >= 'lost' and c.consent_given is not true and o.at > now() - interval '2 days'
-      and o.kind <> 'disclosure'
-      and (o.planned_text is not null or o.heard_text is not null or o.tool_arguments is not null or o.tool_result is not null)
-    order by o.id limit p_batch for update of o skip locked
-  ) as w
-  where t.id = w.id;
-  get diagnostics v_count = row_count;
-  return v_count;
-end
-$function$
+RETURN replace(replace(replace(replace(replace(p_text, '&'::text, '&amp;'::text), '<'::text, '&lt;'::text), '>'::text, '&gt;'::text), '"'::text, '&quot;'::text), ''''::text, '&#39;'::text)
 
 CREATE OR REPLACE FUNCTION public.evaluate_alerts(p_channels text[] DEFAULT '{}'::text[])
  RETURNS TABLE(episode_id bigint, alert text, transition text)
@@ -4303,6 +4221,27 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.forget_words()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  delete from public.search_words as k using (
+    select distinct g.owner, w.word from gone as g cross join lateral public.words_of(concat_ws(' ', g.title, g.body)) as w(word)
+  ) as lost
+  where (k.owner, k.word) = (lost.owner, lost.word) and not exists (
+    select from public.search_documents as d
+    where d.owner = lost.owner and d.fts @@ (
+      plainto_tsquery('public.search_english', lost.word) || plainto_tsquery('public.search_french', lost.word)
+      || plainto_tsquery('public.search_spanish', lost.word) || plainto_tsquery('public.search_names', lost.word)
+    )
+  );
+  return null;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.free_members(p_org_id uuid, p_queue text, p_members text[], p_phone text DEFAULT NULL::text)
  RETURNS TABLE(phone text, person_id uuid, idle_since timestamp with time zone)
  LANGUAGE plpgsql
@@ -4352,6 +4291,13 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.from_micros(p_micros text)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN ('1970-01-01 00:00:00+00'::timestamp with time zone + (((p_micros)::bigint)::double precision * '00:00:00.000001'::interval))
+
 CREATE OR REPLACE FUNCTION public.has_role(p_org_id uuid, p_role member_role)
  RETURNS boolean
  LANGUAGE sql
@@ -4370,6 +4316,13 @@ AS $function$
     where n.nspname = 'vault' and c.relname = 'decrypted_secrets'
   )
 $function$
+
+CREATE OR REPLACE FUNCTION public.has_vectors()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+RETURN (to_regtype('extensions.vector'::text) IS NOT NULL)
 
 CREATE OR REPLACE FUNCTION public.health_migration()
  RETURNS text
@@ -4490,6 +4443,45 @@ AS $function$
   ) from stored as s
 $function$
 
+CREATE OR REPLACE FUNCTION public.index_row()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform public.index_source(tg_argv[0], case tg_op when 'DELETE' then old.id else new.id end);
+  return null;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.index_source(p_kind text, p_id uuid, p_call_sid text DEFAULT NULL::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_new public.search_passages[];
+begin
+  if p_call_sid is null then
+    v_new := array(select p from public.search_passages as p where p.kind = p_kind and p.source_id = p_id);
+    delete from public.search_documents as d where d.kind = p_kind and d.ref = p_id::text and not public.is_passage(d, v_new);
+  else
+    v_new := array(
+      select p from public.search_passages as p
+      where p.kind = any (public.search_kinds_of_calls()) and p.call_sid = p_call_sid
+    );
+    delete from public.search_documents as d
+    where d.call_sid = p_call_sid and d.kind = any (public.search_kinds_of_calls()) and not public.is_passage(d, v_new);
+  end if;
+  if cardinality(v_new) > 0 then
+    perform public.store_passages(v_new);
+    perform public.match_alerts(v_new);
+  end if;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.invitation(p_member_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -4531,6 +4523,13 @@ CREATE OR REPLACE FUNCTION public.is_member(p_org_id uuid)
  SET search_path TO ''
 RETURN COALESCE((COALESCE(p_org_id, '00000000-0000-0000-0000-000000000000'::uuid) = (private.membership()).owner), false)
 
+CREATE OR REPLACE FUNCTION public.is_passage(d search_documents, p_passages search_passages[])
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN (EXISTS (SELECT FROM unnest(is_passage.p_passages) p(source_id, org_id, kind, ref, part, call_sid, party, at, start_ms, end_ms, speaker, lang, title, body) WHERE (((p.kind = (is_passage.d).kind) AND (p.ref = (is_passage.d).ref) AND (p.part = (is_passage.d).part) AND (p.at = (is_passage.d).at) AND (p.lang = (is_passage.d).lang) AND (p.body = (is_passage.d).body)) AND (NOT (((((((p.org_id IS DISTINCT FROM (is_passage.d).org_id) OR (p.call_sid IS DISTINCT FROM (is_passage.d).call_sid)) OR (p.party IS DISTINCT FROM (is_passage.d).party)) OR (p.start_ms IS DISTINCT FROM (is_passage.d).start_ms)) OR (p.end_ms IS DISTINCT FROM (is_passage.d).end_ms)) OR (p.speaker IS DISTINCT FROM (is_passage.d).speaker)) OR (p.title IS DISTINCT FROM (is_passage.d).title))))))
+
 CREATE OR REPLACE FUNCTION public.is_time_zone(p_zone text)
  RETURNS boolean
  LANGUAGE sql
@@ -4548,6 +4547,8 @@ begin
   return case
     when p_kind like 'mail\_%' then public.mail_content(p_kind, p_payload)
     when p_kind in ('open_call', 'incomplete_call') then public.call_to_ask(p_kind, p_key)
+    when p_kind = 'embedding' then public.embedding_content(p_key)
+    when p_kind = 'search_alert' then public.alert_content(p_payload)
     when p_kind in ('dial', 'dial_end') then public.dial_content(p_kind, p_key::uuid)
     when p_kind = 'queue_check' then public.queue_content(p_key)
     when p_kind = 'missed_call_sms' then public.missed_call_text(p_payload ->> 'call_sid')
@@ -4773,6 +4774,32 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.language_of(p_text text)
+ RETURNS text
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_text constant text := lower(left(p_text, 1000));
+  v_french constant integer :=
+    regexp_count(v_text, '\m(je|vous|les?|des|est|une?|et|pour|dans|pas|que|avec|bonjour|merci|mon|votre)\M');
+  v_spanish constant integer :=
+    regexp_count(v_text, '\m(el|los|las|es|una?|y|para|por|que|con|usted|hola|gracias|mi|su|del)\M');
+  v_english integer;
+begin
+  if v_french + v_spanish = 0 then
+    return 'english';
+  end if;
+  v_english := regexp_count(v_text, '\m(the|you|and|is|to|a|of|for|my|your|that|i|please|hello|thanks?)\M');
+  return case
+    when v_french > greatest(v_spanish, v_english) then 'french'
+    when v_spanish > greatest(v_french, v_english) then 'spanish'
+    else 'english'
+  end;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.latency_quantile(p_quantile double precision, p_cumulative bigint[])
  RETURNS numeric
  LANGUAGE sql
@@ -4812,6 +4839,21 @@ begin
     perform public.transfer_ended(q.transferred_by, case p_result when 'hung_up' then 'caller_left' else 'unanswered' end);
   end if;
   perform public.cancel_surplus(q.org_id, q.queue, case p_result when 'answered' then 'taken' else 'caller_left' end);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.limit_alerts()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('search_alerts/' || coalesce(new.org_id::text, ''), 0));
+  if (select count(*) from public.search_alerts as a where a.org_id is not distinct from new.org_id) > 50 then
+    raise sqlstate 'PT409' using message = 'there are 50 alerts on words: remove one first';
+  end if;
+  return null;
 end
 $function$
 
@@ -4942,6 +4984,31 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.match_alerts(p_passages search_passages[])
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  with matched as (
+    insert into public.search_alert_matches (alert_id, kind, ref, call_sid)
+    select distinct a.id, d.kind, d.ref, d.call_sid
+    from unnest(p_passages) as p
+    join public.search_documents as d on (d.kind, d.ref, d.part) = (p.kind, p.ref, p.part)
+    join public.search_alerts as a on a.owner = d.owner and a.active and coalesce(d.kind = any (a.kinds), true)
+    where d.fts @@ public.search_query(a.query, d.lang)
+    on conflict do nothing
+    returning alert_id, kind, ref, call_sid
+  )
+  select public.enqueue_job(
+    'search_alert', format('%s/%s/%s', m.alert_id, m.kind, m.ref),
+    jsonb_strip_nulls(jsonb_build_object(
+      'alert_id', m.alert_id, 'kind', m.kind, 'ref', m.ref, 'call_sid', m.call_sid,
+      'contact_message_id', case m.kind when 'message' then m.ref end
+    ))
+  )
+  from matched as m
+$function$
+
 CREATE OR REPLACE FUNCTION public.may_transfer(a dial_attempts)
  RETURNS boolean
  LANGUAGE sql
@@ -4954,6 +5021,21 @@ BEGIN ATOMIC
             FROM call_flow_versions v
            WHERE ((v.id = (may_transfer.a).version_id) AND jsonb_path_exists(v.steps, '$."groups".*."code"'::jsonpath)))));
 END
+
+CREATE OR REPLACE FUNCTION public.meet_contact(c call_logs)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if c.party is not null and not exists (
+    select from public.contacts as k
+    where k.owner = coalesce(c.org_id, '00000000-0000-0000-0000-000000000000') and k.phone = c.party
+  ) then
+    insert into public.contacts (org_id, phone) values (c.org_id, c.party) on conflict on constraint contacts_key do nothing;
+  end if;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION private.membership(OUT owner uuid, OUT role member_role)
  RETURNS record
@@ -4979,6 +5061,12 @@ CREATE OR REPLACE FUNCTION private.membership_of(p_claims jsonb, OUT owner uuid,
  SET search_path TO ''
 AS $function$
 begin
+  -- Who has a second factor must have shown it.
+  if p_claims ->> 'aal' = 'aal1' and exists (
+    select from auth.mfa_factors as f where f.user_id = (p_claims ->> 'sub')::uuid and f.status = 'verified'
+  ) then
+    return;
+  end if;
   select m.owner, m.role into owner, role from public.members as m where m.user_id = (p_claims ->> 'sub')::uuid;
   if owner is null and p_claims #>> '{app_metadata,org_id}' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
     owner := (p_claims #>> '{app_metadata,org_id}')::uuid;
@@ -5185,6 +5273,41 @@ CREATE OR REPLACE FUNCTION public.my_role()
  SET search_path TO ''
 RETURN (private.membership()).role
 
+CREATE OR REPLACE FUNCTION public.nearest_documents(p_owner uuid, p_model text, p_embedding real[], p_limit integer, p_exact integer DEFAULT 20000)
+ RETURNS TABLE(document_id bigint, distance double precision)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_few boolean;
+begin
+  if not public.has_vectors() then
+    return;
+  end if;
+  v_few := p_owner is not null and (
+    select count(*) from (
+      select from public.search_embeddings as e where e.owner = p_owner and e.model = p_model limit p_exact + 1
+    ) as first
+  ) <= p_exact;
+  -- Otherwise the index stops at 40 neighbours of all owners.
+  perform set_config('hnsw.iterative_scan', 'strict_order', true);
+  return query execute format(
+    $sql$
+      select n.document_id, n.distance from (
+        select e.document_id, e.embedding::extensions.halfvec(384) operator(extensions.<=>) $1::extensions.halfvec(384) as distance
+        from public.search_embeddings as e
+        where e.model = $2 %s
+        %s
+      ) as n
+      order by n.distance, n.document_id
+      limit $3
+    $sql$,
+    case when p_owner is null then '' else 'and e.owner = $4' end,
+    case when v_few then 'offset 0' else 'order by 2 limit $3' end
+  ) using p_embedding, p_model, p_limit, p_owner;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.next_node(p_steps jsonb, p_node text, p_outcome text)
  RETURNS text
  LANGUAGE plpgsql
@@ -5198,7 +5321,6 @@ begin
     when p_outcome = 'operator' then p_steps ->> 'operator'
     when p_outcome like 'options.%' then v_node -> 'options' ->> split_part(p_outcome, '.', 2)::integer
     when p_outcome like 'cases.%' then v_node -> 'cases' -> split_part(p_outcome, '.', 2)::integer ->> 'next'
-    when p_outcome like 'departments.%' then v_node -> 'departments' ->> split_part(p_outcome, '.', 2)
     when p_outcome = 'unknown' then coalesce(v_node ->> 'unknown', v_node ->> 'open')
     else v_node ->> p_outcome
   end;
@@ -5233,60 +5355,12 @@ AS $function$
   )
 $function$
 
-CREATE OR REPLACE FUNCTION public.open_agent_session(p_session jsonb)
- RETURNS jsonb
- LANGUAGE plpgsql
+CREATE OR REPLACE FUNCTION public.only_stop_words(p_query text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
  SET search_path TO ''
- SET lock_timeout TO '1s'
-AS $function$
-declare
-  s public.agent_sessions := jsonb_populate_record(null::public.agent_sessions, p_session - 'caps');
-  v_call record;
-  v record;
-  v_barred text;
-begin
-  select c.org_id, c.flow_version, c.line into v_call from public.call_logs as c where c.call_sid = s.call_sid;
-  if not found and exists (select from public.erased_calls as x where x.call_hash = public.call_hash(s.call_sid)) then
-    raise sqlstate 'PT403' using message = 'this call was erased';
-  end if;
-  s.line := coalesce(v_call.line, s.line);
-  select
-    count(*) as sessions, coalesce(sum(extract(epoch from coalesce(o.ended_at, o.seen_at) - o.opened_at) * 1000), 0)::bigint as spent_ms,
-    coalesce(sum(o.cost_usd), 0) as cost_usd, (array_agg(o.outcome order by o.opened_at desc))[1] as last
-  into v
-  from public.agent_sessions as o where o.call_sid = s.call_sid and o.node = s.node and o.session_id <> s.session_id;
-  if v.sessions = 0 then
-    -- Talks that begin at the same time count each other.
-    perform pg_advisory_xact_lock(hashtextextended('agent_sessions', 0));
-    v_barred := public.agent_barred(s.line, p_session -> 'caps');
-  end if;
-  insert into public.agent_sessions (session_id, call_sid, org_id, line, flow_version, node, language)
-  values (s.session_id, s.call_sid, v_call.org_id, s.line, v_call.flow_version, s.node, s.language)
-  on conflict (session_id) do nothing;
-  return jsonb_strip_nulls(jsonb_build_object(
-    'entries', (
-      select coalesce(jsonb_agg(e.entry order by e.id), '[]') from (
-        select t.id, case t.kind
-          when 'caller' then jsonb_build_object('role', 'caller', 'text', t.heard_text)
-          when 'agent' then jsonb_build_object('role', 'agent', 'text', t.heard_text)
-          when 'tool' then jsonb_build_object(
-            'role', 'tool', 'result', t.tool_result,
-            'call', jsonb_build_object('id', 'turn_' || t.id, 'name', t.tool, 'arguments', coalesce(t.tool_arguments, '{}')::text)
-          )
-        end as entry
-        from public.agent_turns as t
-        where t.call_sid = s.call_sid and t.node = s.node and (
-          t.kind in ('caller', 'agent') and t.heard_text <> '' or t.kind = 'tool' and t.tool_result is not null
-        )
-        order by t.id desc limit 60
-      ) as e
-    ),
-    'spent_ms', v.spent_ms, 'cost_usd', v.cost_usd, 'sessions', v.sessions, 'moved', v.last is not distinct from 'resume',
-    'barred', v_barred,
-    'resting', (select coalesce(jsonb_agg(p.provider), '[]') from public.agent_providers as p where p.rests_until > now())
-  ));
-end
-$function$
+RETURN (EXISTS (SELECT FROM unnest(ARRAY['english'::text, 'french'::text, 'spanish'::text]) l(l) WHERE (NOT (EXISTS (SELECT FROM search_terms(only_stop_words.p_query) t(nth, alternative, negated, phrase, word) WHERE (t.negated OR (term_query(t.word, l.l) IS NOT NULL)))))))
 
 CREATE OR REPLACE FUNCTION public.organisation_of(p_account_sid text)
  RETURNS uuid
@@ -5298,6 +5372,30 @@ AS $function$
     (select s.org_id from public.telephony_subaccounts as s where s.subaccount_sid = p_account_sid),
     (select r.org_id from public.running_onboardings() as r where r.account = p_account_sid limit 1)
   )
+$function$
+
+CREATE OR REPLACE FUNCTION public.owe_embedding(p_document search_documents)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  select public.enqueue_job(
+    'embedding', public.embedding_key(p_document), jsonb_strip_nulls(jsonb_build_object('call_sid', p_document.call_sid))
+  )
+$function$
+
+CREATE OR REPLACE FUNCTION public.owe_embeddings(p_model text)
+ RETURNS bigint
+ LANGUAGE sql
+ SET search_path TO ''
+AS $function$
+  with owed as (
+    select public.owe_embedding(d) from public.search_documents as d
+    where not exists (
+      select from public.search_embeddings as e where e.document_id = d.id and e.model = p_model
+    )
+  )
+  select count(*) from owed
 $function$
 
 CREATE OR REPLACE FUNCTION public.owe_missed_call(c call_logs)
@@ -5378,6 +5476,35 @@ begin
       select l.line from public.lines as l where l.line = any (p_numbers) and l.org_id is null
     ) as o
   );
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.passages(p_body text, p_start_ms integer, p_end_ms integer)
+ RETURNS TABLE(part integer, body text, start_ms integer, end_ms integer)
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_length constant integer := length(p_body);
+  v_span constant double precision := (p_end_ms - p_start_ms)::double precision / greatest(v_length, 1);
+  v_from integer := 1;
+begin
+  part := 0;
+  loop
+    body := substr(p_body, v_from, 3000);
+    if v_from + 3000 <= v_length then
+      -- Up to the last end of a sentence, else of a word.
+      body := coalesce(substring(body from '^(.{1500,}[.!?\n])\s'), substring(body from '^(.{1500,})\s'), body);
+    end if;
+    start_ms := p_start_ms + (v_span * (v_from - 1))::integer;
+    end_ms := p_start_ms + (v_span * (v_from - 1 + length(body)))::integer;
+    return next;
+    v_from := v_from + length(body);
+    exit when v_from > v_length;
+    part := part + 1;
+    v_from := v_from - coalesce(length(substring(right(body, 500) from '[.!?\n]\s+([^.!?\n]+[.!?\n]?)$')), 0);
+  end loop;
 end
 $function$
 
@@ -5477,6 +5604,27 @@ AS $function$
 begin
   return p.verified_at is not null and p.available and coalesce(p.dnd_until <= now(), true)
     and (p.calendar is null or public.calendar_open(p.calendar, now()));
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.phones_like(p_owner uuid, p_digits text[])
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_parts constant text[] := array(select '%' || n || '%' from unnest(p_digits) as n);
+begin
+  return array(
+    (select k.phone::text from public.contacts as k where k.owner = coalesce(p_owner, k.owner) and k.phone like all (v_parts) limit 1000)
+    union
+    (
+      select d.party from public.search_documents as d
+      where d.owner = coalesce(p_owner, d.owner) and d.kind = 'message' and d.party like all (v_parts) limit 1000
+    )
+  );
 end
 $function$
 
@@ -5586,7 +5734,7 @@ begin
   else
     insert into public.call_flow_versions (
       flow_id, version, hash, definition, replaces, note, published_by, uses, calendars, handles, numbers, asks_returning,
-      holds, agents, missed_call, steps
+      holds, missed_call, steps
     )
     select
       v_flow_id, coalesce(v_newest.version, 0) + 1, v_hash, p_definition, v_current.version, p_note, p_by, v_uses,
@@ -5614,10 +5762,6 @@ begin
       array(select g #>> '{}' from jsonb_path_query(p_definition, '$.nodes.*?(@.type == "queue").group') as g union
         select unnest(v.holds) from public.call_flow_versions as v
         where v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)),
-      jsonb_path_exists(p_definition, '$.nodes.*?(@.type == "agent")') or exists (
-        select from public.call_flow_versions as v
-        where v.agents and v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)
-      ),
       p_definition -> 'missed_call', public.steps_of(p_definition)
     from (select) as one
     left join jsonb_each(p_definition -> 'calendars') as own(name, calendar) on true
@@ -5686,7 +5830,6 @@ declare
 begin
   perform public.record_worker_run('voice-reconcile');
   perform public.mend_dialling();
-  perform public.erase_agent_words();
   perform public.roll_up_calls();
   perform public.count_paths();
   perform public.keep_call_months();
@@ -5912,60 +6055,24 @@ AS $function$
   from jsonb_to_recordset(p_limits) as l(identifier_type text, identifier text, max integer, window_sec integer)
 $function$
 
-CREATE OR REPLACE FUNCTION public.record_agent_turns(p_session_id text, p_turns jsonb, p_end jsonb DEFAULT NULL::jsonb)
- RETURNS void
+CREATE OR REPLACE FUNCTION public.rebuild_search_documents()
+ RETURNS integer
  LANGUAGE plpgsql
+ SECURITY DEFINER
  SET search_path TO ''
- SET lock_timeout TO '1s'
 AS $function$
 declare
-  s public.agent_sessions;
-  v record;
+  v_wrong integer;
 begin
-  select * into s from public.agent_sessions as o where o.session_id = p_session_id for no key update;
-  -- Erased meanwhile.
-  if not found then
-    return;
-  end if;
-  for v in
-    with added as (
-      insert into public.agent_turns (
-        session_id, seq, call_sid, org_id, at, kind, flow_version, node, language, planned_text, heard_text, tool, tool_arguments,
-        tool_result, model, first_token_ms, total_ms, tokens_in, tokens_out, cost_usd, outcome, reason
-      )
-      select
-        s.session_id, t.seq, s.call_sid, s.org_id, coalesce(t.at, now()), t.kind, s.flow_version, s.node, s.language, t.planned_text,
-        t.heard_text, t.tool, t.tool_arguments, t.tool_result, t.model, t.first_token_ms, t.total_ms, t.tokens_in, t.tokens_out,
-        t.cost_usd, t.outcome, t.reason
-      from jsonb_populate_recordset(null::public.agent_turns, p_turns) as t
-      order by t.seq
-      on conflict (session_id, seq) do nothing
-      returning *
-    )
-    select a.provider, sum(a.cost_usd) as cost,
-      count(*) filter (where a.kind = 'failure') as failed, count(*) filter (where a.kind = 'agent') as answered
-    from added as a where a.provider is not null group by a.provider order by a.provider
-  loop
-    s.cost_usd := s.cost_usd + coalesce(v.cost, 0);
-    if v.failed + v.answered > 0 and v.provider <> 'embedded' then
-      insert into public.agent_providers as p (provider, failures, failed_at, answered_at)
-      values (
-        v.provider, case when v.answered > 0 then 0 else v.failed end,
-        case when v.failed > 0 then now() end, case when v.answered > 0 then now() end
-      )
-      on conflict (provider) do update set
-        failures = case when v.answered > 0 then 0 else p.failures + v.failed end,
-        failed_at = coalesce(excluded.failed_at, p.failed_at),
-        answered_at = coalesce(excluded.answered_at, p.answered_at),
-        rests_until = case when v.answered = 0 and p.failures + v.failed >= 5 then now() + interval '1 minute' end;
-    end if;
-  end loop;
-  update public.agent_sessions as o set
-    seen_at = clock_timestamp(), cost_usd = s.cost_usd,
-    ended_at = coalesce(o.ended_at, case when p_end is not null then clock_timestamp() end),
-    outcome = coalesce(o.outcome, p_end ->> 'outcome'),
-    reason = coalesce(o.reason, p_end ->> 'reason')
-  where o.session_id = p_session_id;
+  with wrong as (select * from public.search_differences()), gone as (
+    delete from public.search_documents as d using wrong as w where (d.kind, d.ref, d.part) = (w.kind, w.ref, w.part)
+  )
+  select count(*) into v_wrong from wrong;
+  perform public.store_passages(array(
+    select p from public.search_passages as p
+    where not exists (select from public.search_documents as d where (d.kind, d.ref, d.part) = (p.kind, p.ref, p.part))
+  ));
+  return v_wrong;
 end
 $function$
 
@@ -6186,6 +6293,112 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.run_search(p_owner uuid, p_user uuid, p_query text, p_filters jsonb, p_limit integer, p_cursor text, p_embedding real[], p_model text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_began constant timestamptz := clock_timestamp();
+  v_deadline constant timestamptz := v_began + interval '300 ms';
+  v_query constant text := nullif(btrim(left(p_query, 4000)), '');
+  v_cursor jsonb;
+  v_now timestamptz := date_trunc('milliseconds', now());
+  v_batch record;
+  v_results jsonb;
+  v_last jsonb;
+  v_count integer;
+  v_next jsonb;
+  -- Where the page before ended.
+  v_score real;
+  v_at timestamptz;
+  -- What is searched for; `corrected`, or `filters` where all words are stop words.
+  v_meant text;
+  v_way text;
+begin
+  if p_limit not between 1 and 100 then
+    raise sqlstate 'PT400' using message = 'the limit must be from 1 to 100', detail = 'limit';
+  end if;
+  if p_cursor is not null then
+    begin
+      v_cursor := convert_from(decode(translate(p_cursor, '-_', '+/'), 'base64'), 'UTF8')::jsonb;
+      v_now := public.from_micros(v_cursor ->> 'n');
+      v_score := v_cursor ->> 's';
+      v_at := public.from_micros(v_cursor ->> 'a');
+      perform public.from_micros(v_cursor #>> '{d,0}'), (v_cursor #>> '{d,1}')::bigint, public.from_micros(v_cursor #>> '{c,0}'),
+        1 / (v_now is not null)::integer;
+    exception
+      when data_exception then
+        raise sqlstate 'PT400' using message = 'the cursor must be the next_cursor of an answer', detail = 'cursor';
+    end;
+    v_way := v_cursor ->> 'w';
+  end if;
+
+  loop
+    v_meant := case v_way when 'corrected' then public.correct_query(p_owner, v_query) when 'filters' then null else v_query end;
+    v_batch := public.search_batch(p_owner, v_meant, p_filters, v_now, v_cursor, v_deadline);
+    exit when v_batch.hits <> '{}' or v_batch.partial or v_query is null or v_cursor is not null or v_way = 'filters';
+    if v_way is null and public.only_stop_words(v_query) then
+      v_way := 'filters';
+    elsif v_way is null and public.correct_query(p_owner, v_query) is not null then
+      v_way := 'corrected';
+    else
+      v_way := null;
+      exit;
+    end if;
+  end loop;
+
+  with page as (
+    select h.*, row_number() over (order by h.score desc, h.at desc, coalesce(h.id::text, h.call_sid)) as place
+    from unnest(v_batch.hits) as h
+    where v_score is null or (h.score, h.at, v_cursor ->> 'k') < (v_score, v_at, coalesce(h.id::text, h.call_sid))
+    order by place
+    limit p_limit + 1
+  )
+  select
+    coalesce(jsonb_agg(jsonb_build_object(
+      'kind', p.kind, 'call_sid', p.call_sid, 'org_id', case when d.id is null then c.org_id else d.org_id end, 'ref', d.ref,
+      'at', p.at, 'title', coalesce(d.title, k.name, d.party, c.party, ''),
+      'snippet', coalesce(s.snippet, public.escape_html(coalesce(c.party, ''))), 'start_sec', s.start_sec,
+      'score', round(p.score::numeric, 6)
+    ) order by p.place) filter (where p.place <= p_limit), '[]'),
+    count(*), (array_agg(
+      jsonb_build_object('s', p.score, 'a', public.to_micros(p.at), 'k', coalesce(p.id::text, p.call_sid)) order by p.place
+    ))[p_limit]
+  into v_results, v_count, v_last
+  from page as p
+  left join public.search_documents as d on d.id = p.id
+  left join public.call_logs as c on c.call_sid = p.call_sid
+  left join public.contacts as k on k.owner = coalesce(c.org_id, d.org_id, '00000000-0000-0000-0000-000000000000')
+    and k.phone = coalesce(d.party, c.party)
+  left join lateral public.search_snippet(d.body, d.lang, public.search_query(v_meant, d.lang), d.start_ms, d.end_ms) as s
+    on d.id is not null;
+
+  if v_count > p_limit then
+    -- The same batch goes on.
+    v_next := coalesce(v_cursor, '{}') || v_last;
+  elsif v_batch.after <> '{"c": false, "d": false}' then
+    v_next := v_batch.after;
+  end if;
+  v_next := v_next || jsonb_build_object('n', public.to_micros(v_now), 'w', v_way);
+
+  if p_cursor is null and (v_query is not null or p_filters <> '{}') then
+    insert into public.search_history (org_id, user_id, words, filters, hits, milliseconds, partial, corrected)
+    values (
+      nullif(p_owner, '00000000-0000-0000-0000-000000000000'), p_user, left(v_query, 1000),
+      array(select jsonb_object_keys(p_filters)), least(cardinality(v_batch.hits), 1000),
+      extract(epoch from clock_timestamp() - v_began) * 1000, v_batch.partial, v_way is not null and v_way = 'corrected'
+    );
+  end if;
+  return jsonb_build_object(
+    'results', v_results, 'facets', public.search_facets(v_batch.hits),
+    'correction', case v_way when 'corrected' then v_meant end,
+    'next_cursor', translate(encode(convert_to(v_next::text, 'UTF8'), 'base64'), e'+/\n', '-_'),
+    'partial', v_batch.partial
+  );
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.rung_by(p_definition jsonb)
  RETURNS SETOF text
  LANGUAGE sql
@@ -6288,6 +6501,296 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION private.search_as_member(p_query text, p_filters jsonb, p_limit integer, p_cursor text, p_embedding real[], p_model text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_owner constant uuid := public.current_owner();
+begin
+  if v_owner is null then
+    raise sqlstate '42501' using message = 'the sender is a member of no organisation';
+  end if;
+  if p_filters ->> 'org_id' is not null and (p_filters ->> 'org_id')::uuid <> v_owner then
+    return jsonb_build_object('results', '[]'::jsonb, 'facets', '{}'::jsonb, 'correction', null, 'next_cursor', null, 'partial', false);
+  end if;
+  return public.run_search(v_owner, auth.uid(), p_query, p_filters - 'org_id', p_limit, p_cursor, p_embedding, p_model);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION private.search_as_operator(p_query text, p_filters jsonb, p_limit integer, p_cursor text, p_embedding real[], p_model text)
+ RETURNS jsonb
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+RETURN run_search(((p_filters ->> 'org_id'::text))::uuid, NULL::uuid, p_query, (p_filters - 'org_id'::text), p_limit, p_cursor, p_embedding, p_model)
+
+CREATE OR REPLACE FUNCTION public.search_batch(p_owner uuid, p_query text, p_filters jsonb, p_now timestamp with time zone, p_after jsonb, p_deadline timestamp with time zone, OUT hits search_hit[], OUT partial boolean, OUT after jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET jit TO 'off'
+AS $function$
+declare
+  -- Half of the weight is gone after 30 days.
+  c_age constant text := format(' * power(0.5, extract(epoch from %L::timestamptz - %%s) / 2592000))::real', p_now);
+  -- Evaluated for each row: see collect_hits.
+  c_in_time constant text := ' and 1 / (clock_timestamp() < $1)::integer = 1';
+  v_calls constant text := public.call_conditions(p_filters);
+  v_of_owner text := '';
+  v_span text := '';
+  v_documents text;
+  v_match text;
+  v_bound text;
+  v_digits text[];
+  v_words text;
+  v_part constant text := regexp_replace(p_filters ->> 'number', '[^0-9]', '', 'g');
+  v_phones text[];
+  v_found record;
+begin
+  select s.digits, s.words into v_digits, v_words from public.split_numbers(coalesce(p_query, '')) as s;
+  if cardinality(v_digits) > 0 or v_part is not null then
+    v_phones := public.phones_like(p_owner, v_digits || v_part);
+  end if;
+  if p_filters ->> 'from' is not null then
+    v_span := format(' and %%1$s >= %L', (p_filters ->> 'from')::timestamptz);
+  end if;
+  if p_filters ->> 'to' is not null then
+    v_span := v_span || format(' and %%1$s < %L', (p_filters ->> 'to')::timestamptz);
+  end if;
+  hits := '{}';
+  partial := false;
+  after := '{"d": false, "c": false}';
+
+  if p_query is not null and p_after -> 'd' is distinct from 'false' then
+    if p_owner is not null then
+      v_of_owner := format(' and d.owner = %L', p_owner);
+    end if;
+    v_documents := v_of_owner || format(v_span, 'd.at')
+      || case when v_calls = '' then '' else
+        format(' and exists (select from public.call_logs as c where c.call_sid = d.call_sid%s)', v_calls) end
+      || case when v_part is null then '' else format(' and d.party like %L', '%' || v_part || '%') end
+      || case when jsonb_typeof(p_after -> 'd') = 'array' then
+        format(' and (d.at, d.id) < (%L, %L)', public.from_micros(p_after #>> '{d,0}'), (p_after #>> '{d,1}')::bigint) else '' end;
+    foreach v_bound in array array[
+      c_in_time,
+      -- If that takes too long and finds nothing: of the newest 2,000.
+      format(
+        ' and d.id in (select n.id from public.search_documents as n where true%s order by n.at desc, n.id desc limit 2000)',
+        replace(v_of_owner, 'd.owner', 'n.owner')
+      )
+    ] loop
+      v_match := format(
+        'select d.kind, d.id, d.call_sid, d.at, ts_rank(d.fts, %s, 1) as fit from (
+          select d.kind, d.id, d.call_sid, d.at, d.lang, d.fts from public.search_documents as d
+          where true%s%s%s order by d.at desc, d.id desc limit 1000
+        ) as d',
+        public.tsquery_by_language(p_query), v_documents, public.document_match(p_query), v_bound
+      );
+      if cardinality(v_digits) > 0 then
+        v_match := format(
+          '%s union all (
+            select d.kind, d.id, d.call_sid, d.at, 0.5 from public.search_documents as d
+            where d.party = any (%L::text[])%s%s%s order by d.at desc, d.id desc limit 1000
+          )',
+          v_match, v_phones, v_documents, case when v_words <> '' then public.document_match(v_words) else '' end, v_bound
+        );
+      end if;
+      select * into v_found from public.collect_hits(format(
+        'select d.kind, d.id, d.call_sid, d.at, (max(d.fit)%s
+         from (%s) as d group by 1, 2, 3, 4 order by d.at desc, d.id desc limit 1000',
+        format(c_age, 'd.at'), v_match
+      ), case v_bound when c_in_time then p_deadline else 'infinity' end);
+      partial := partial or v_found.partial;
+      exit when not v_found.partial or cardinality(v_found.hits) > 0;
+    end loop;
+    hits := v_found.hits;
+    if cardinality(hits) = 1000 or (partial and cardinality(hits) > 0) then
+      after := after || jsonb_build_object('d', jsonb_build_array(public.to_micros(hits[cardinality(hits)].at), hits[cardinality(hits)].id));
+    end if;
+  end if;
+
+  -- Calls have no words: they are found by their number, by the name of their contact, or by filters alone.
+  if v_words <> '' then
+    select array_agg(d.party) into v_phones from public.search_documents as d
+    where d.id in (select h.id from unnest(hits) as h where h.kind = 'contact' limit 100);
+  end if;
+  if p_after -> 'c' is distinct from 'false' and (p_query is null or v_phones <> '{}') then
+    v_match := v_calls || format(v_span, 'c.started_at')
+      || case when p_owner is null then '' else
+        format(' and coalesce(c.org_id, ''00000000-0000-0000-0000-000000000000'') = %L', p_owner) end
+      || case when v_phones is null then '' else format(' and c.party = any (%L::text[])', v_phones) end
+      || case when jsonb_typeof(p_after -> 'c') = 'array' then
+        format(' and (c.started_at, c.call_sid) < (%L, %L)', public.from_micros(p_after #>> '{c,0}'), p_after #>> '{c,1}') else '' end;
+    select * into v_found from public.collect_hits(
+      format(
+        'select ''call'', null::bigint, c.call_sid, c.started_at, (0.1%s
+         from public.call_logs as c where true%s%s order by c.started_at desc, c.call_sid desc limit 1000',
+        format(c_age, 'c.started_at'), v_match, c_in_time
+      ),
+      greatest(p_deadline, clock_timestamp() + interval '50 ms')
+    );
+    partial := partial or v_found.partial;
+    hits := hits || v_found.hits;
+    if cardinality(v_found.hits) = 1000 then
+      after := after || jsonb_build_object('c', jsonb_build_array(public.to_micros(v_found.hits[1000].at), v_found.hits[1000].call_sid));
+    end if;
+  end if;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.search_calls(p_query text DEFAULT NULL::text, p_filters jsonb DEFAULT '{}'::jsonb, p_limit integer DEFAULT 20, p_cursor text DEFAULT NULL::text, p_embedding real[] DEFAULT NULL::real[], p_model text DEFAULT NULL::text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  -- The grants decide: a member cannot execute the other one.
+  if current_user = 'authenticated' then
+    return private.search_as_member(p_query, p_filters, p_limit, p_cursor, p_embedding, p_model);
+  end if;
+  return private.search_as_operator(p_query, p_filters, p_limit, p_cursor, p_embedding, p_model);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.search_differences()
+ RETURNS TABLE(kind text, ref text, part smallint, fault text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select
+    coalesce(p.kind, d.kind), coalesce(p.ref, d.ref), coalesce(p.part, d.part),
+    case when d.kind is null then 'missing' when p.kind is null then 'left over' else 'changed' end
+  from public.search_passages as p
+  full join public.search_documents as d on (d.kind, d.ref, d.part) = (p.kind, p.ref, p.part)
+  where (p.org_id, p.call_sid, p.party, p.at, p.start_ms, p.end_ms, p.speaker, p.lang, p.title, p.body)
+    is distinct from (d.org_id, d.call_sid, d.party, d.at, d.start_ms, d.end_ms, d.speaker, d.lang, d.title, d.body)
+    or d.kind is null or p.kind is null
+$function$
+
+CREATE OR REPLACE FUNCTION public.search_facets(p_hits search_hit[])
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  with counted as (
+    select f.name, f.value, least(count(*), 1000) as hits
+    from unnest(p_hits) as h
+    left join public.call_logs as c on c.call_sid = h.call_sid
+    cross join lateral (values
+      ('kind', h.kind), ('direction', c.direction), ('disposition', c.disposition), ('mode', c.mode), ('line', c.line::text)
+    ) as f(name, value)
+    where f.value is not null
+    group by 1, 2
+  ), ranked as (
+    select k.*, row_number() over (partition by k.name order by k.hits desc, k.value) as place from counted as k
+  )
+  select coalesce(jsonb_object_agg(g.name, g.counts), '{}') from (
+    select r.name, jsonb_object_agg(r.value, r.hits) as counts from ranked as r where r.place <= 20 group by 1
+  ) as g
+$function$
+
+CREATE OR REPLACE FUNCTION public.search_kinds_of_calls()
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN ARRAY['voicemail'::text, 'transcript'::text]
+
+CREATE OR REPLACE FUNCTION public.search_query(p_query text, p_lang text)
+ RETURNS tsquery
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_term record;
+  v_tsquery tsquery;
+  v_all tsquery;
+  v_any tsquery;
+  v_names tsquery;
+  v_alternative integer := 0;
+begin
+  for v_term in select * from public.search_terms(p_query) loop
+    if v_term.alternative > v_alternative then
+      v_any := coalesce(v_any || v_all, v_all, v_any);
+      v_all := null;
+      v_alternative := v_term.alternative;
+      continue;
+    end if;
+    v_tsquery := public.term_query(v_term.word, p_lang);
+    if v_tsquery is null then
+      v_tsquery := phraseto_tsquery('public.search_names', v_term.word);
+      if numnode(v_tsquery) > 0 and not v_term.negated then
+        v_names := coalesce(v_names && v_tsquery, v_tsquery);
+      end if;
+      continue;
+    end if;
+    if v_term.negated then
+      v_tsquery := !!v_tsquery;
+    end if;
+    v_all := coalesce(v_all && v_tsquery, v_tsquery);
+  end loop;
+  return coalesce(v_any || v_all, v_all, v_any, v_names);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.search_snippet(p_body text, p_lang text, p_query tsquery, p_start_ms integer, p_end_ms integer, OUT snippet text, OUT start_sec integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  -- Characters of private use, which are taken out of the text, so that no text brings marks of its own.
+  c_open constant text := chr(57344);
+  c_close constant text := chr(57345);
+  v_body constant text := translate(p_body, c_open || c_close, '');
+  v_options constant text := format(
+    'StartSel=%s, StopSel=%s, MaxFragments=1, MaxWords=30, MinWords=10', c_open, c_close
+  );
+  v_query constant tsquery := coalesce(p_query, '');
+  v_text constant text := case p_lang
+    when 'english' then ts_headline('public.search_english', v_body, v_query, v_options)
+    when 'french' then ts_headline('public.search_french', v_body, v_query, v_options)
+    else ts_headline('public.search_spanish', v_body, v_query, v_options)
+  end;
+begin
+  if p_start_ms is not null then
+    -- As far into the passage as the first marked word is into its text.
+    start_sec := (
+      p_start_ms + (p_end_ms - p_start_ms)::double precision * (
+        greatest(strpos(v_body, translate(v_text, c_open || c_close, '')) - 1, 0) + greatest(strpos(v_text, c_open) - 1, 0)
+      ) / greatest(length(v_body), 1)
+    )::integer / 1000;
+  end if;
+  snippet := replace(replace(public.escape_html(v_text), c_open, '<mark>'), c_close, '</mark>');
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.search_terms(p_query text)
+ RETURNS TABLE(nth integer, alternative integer, negated boolean, phrase boolean, word text)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  with tokens as (
+    select row_number() over () as nth, m[1] = '-' as negated, m[2] is not null as phrase, coalesce(m[2], m[3]) as word
+    from regexp_matches(left(p_query, 4000), '(-?)(?:"([^"]*)"?|([^\s"]+))', 'g') as m
+    limit 64
+  )
+  select
+    t.nth::integer,
+    (count(*) filter (where not t.phrase and not t.negated and lower(t.word) = 'or') over (order by t.nth))::integer,
+    t.negated, t.phrase, t.word
+  from tokens as t
+  where length(t.word) <= 100
+$function$
+
 CREATE OR REPLACE FUNCTION public.set_override(p_org_id uuid, p_name text, p_calendar text, p_state text, p_until timestamp with time zone, p_by text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -6313,6 +6816,35 @@ begin
       set state = excluded.state, until = excluded.until, set_by = excluded.set_by, set_at = excluded.set_at;
   end if;
   return jsonb_build_object('flow', p_name, 'calendar', p_calendar, 'state', p_state, 'until', p_until);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.split_numbers(p_query text, OUT digits text[], OUT words text)
+ RETURNS record
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_number text;
+begin
+  digits := '{}';
+  words := left(p_query, 4000);
+  for v_number in
+    select m[1] from regexp_matches(
+      regexp_replace(words, '"[^"]*"?', ' ', 'g'), '(?:^|\s)(\+?\(?[0-9][0-9()./ -]*)(?=\s|$)', 'g'
+    ) as m
+    limit 3
+  loop
+    if length(regexp_replace(v_number, '[^0-9]', '', 'g')) between 3 and 15 then
+      -- Without the zeros that only one's own country dials.
+      digits := digits || coalesce(
+        nullif(ltrim(regexp_replace(v_number, '[^0-9]', '', 'g'), '0'), ''), regexp_replace(v_number, '[^0-9]', '', 'g')
+      );
+      words := replace(words, v_number, ' ');
+    end if;
+  end loop;
+  words := btrim(words);
 end
 $function$
 
@@ -6384,6 +6916,47 @@ AS $function$
         end if;
       end
       $function$
+
+CREATE OR REPLACE FUNCTION public.store_embedding(p_key text, p_model text, p_embedding real[])
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+  with document as (
+    -- Locked, so that the key is that of the text that stays.
+    select d.id, d.owner, public.embedding_key(d) as key from public.search_documents as d
+    where d.id = split_part(p_key, '/', 1)::bigint for share
+  ), stored as (
+    insert into public.search_embeddings as e (document_id, owner, model, embedding)
+    select d.id, d.owner, p_model, p_embedding from document as d where d.key = p_key
+    on conflict (document_id) do update set model = excluded.model, embedding = excluded.embedding, made_at = now()
+    returning 1
+  )
+  select exists (select from stored)
+$function$
+
+CREATE OR REPLACE FUNCTION public.store_passages(p_passages search_passages[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  with added as (
+    insert into public.search_documents (
+      org_id, kind, ref, part, call_sid, party, at, start_ms, end_ms, speaker, lang, title, body
+    )
+    select p.org_id, p.kind, p.ref, p.part, p.call_sid, p.party, p.at, p.start_ms, p.end_ms, p.speaker, p.lang, p.title, p.body
+    from unnest(p_passages) as p
+    on conflict on constraint search_documents_key do nothing
+    returning owner, title, body
+  )
+  insert into public.search_words (owner, word)
+  select distinct a.owner, w.word
+  from added as a cross join lateral public.words_of(concat_ws(' ', a.title, a.body)) as w(word)
+  where not exists (select from public.search_words as k where k.owner = a.owner and k.word = w.word);
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.store_prompt(p_org_id uuid, p_hash text, p_mime text, p_seconds numeric, p_bytes integer, p_by text DEFAULT NULL::text)
  RETURNS void
@@ -6625,6 +7198,31 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.term_query(p_word text, p_lang text)
+ RETURNS tsquery
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_stems constant tsquery := case p_lang
+    when 'english' then phraseto_tsquery('public.search_english', p_word)
+    when 'french' then phraseto_tsquery('public.search_french', p_word)
+    else phraseto_tsquery('public.search_spanish', p_word)
+  end;
+  v_names constant tsquery := phraseto_tsquery('public.search_names', p_word);
+begin
+  return case when numnode(v_stems) = 0 then null when v_stems = v_names then v_stems else v_stems || v_names end;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.to_micros(p_at timestamp with time zone)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN ((EXTRACT(epoch FROM p_at) * (1000000)::numeric))::bigint
+
 CREATE OR REPLACE FUNCTION public.touch()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -6714,6 +7312,13 @@ BEGIN ATOMIC
       LEFT JOIN dial_attempts a ON ((a.token = e.taken_by)))
    WHERE ((e.call_sid = transfer_of.p_call_sid) AND (e.left_at IS NULL));
 END
+
+CREATE OR REPLACE FUNCTION public.tsquery_by_language(p_query text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN format('case d.lang when ''english'' then %L::tsquery when ''french'' then %L::tsquery else %L::tsquery end'::text, search_query(p_query, 'english'::text), search_query(p_query, 'french'::text), search_query(p_query, 'spanish'::text))
 
 CREATE OR REPLACE FUNCTION public.unknown_calls(p_calls jsonb)
  RETURNS SETOF text
@@ -6879,7 +7484,6 @@ begin
         when (p_facts -> 'queues' -> (n ->> 'group') ->> 'full')::boolean then 'full'
       end
       when 'callback' then case when (p_facts ->> 'callable')::boolean then 'next' else 'refused' end
-      when 'agent' then case when p_facts #>> '{agent,barred}' is not null then 'failed' end
       when 'flow' then 'next'
       when 'end' then 'end'
     end;
@@ -6940,6 +7544,16 @@ begin
     p_facts, '{flow}', public.flow_body(public.version_by_hash(p_org_id, v_hash)) || (p_facts -> 'flow')
   );
 end
+$function$
+
+CREATE OR REPLACE FUNCTION public.words_of(p_text text)
+ RETURNS SETOF text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select w from unnest(tsvector_to_array(to_tsvector('public.search_names', p_text))) as w
+  where length(w) between 4 and 40 and w !~ '[^[:alpha:]]'
 $function$
 
 CREATE OR REPLACE FUNCTION public.work_on_voicemail()
@@ -7016,13 +7630,23 @@ CREATE TRIGGER call_logs_unroll_truncate AFTER TRUNCATE ON public.call_logs FOR 
 
 CREATE TRIGGER call_logs_unroll_update AFTER UPDATE ON public.call_logs FOR EACH ROW WHEN ((LEAST(old.started_at, new.started_at) < (now() - '00:10:00'::interval))) EXECUTE FUNCTION unroll_call_hours();
 
+CREATE TRIGGER call_notes_indexed AFTER INSERT OR DELETE OR UPDATE ON public.call_notes FOR EACH ROW EXECUTE FUNCTION index_row('note');
+
 CREATE TRIGGER call_notes_owned BEFORE INSERT ON public.call_notes FOR EACH ROW EXECUTE FUNCTION own_by_call();
 
 CREATE TRIGGER call_notes_touched BEFORE UPDATE ON public.call_notes FOR EACH ROW EXECUTE FUNCTION touch();
 
 CREATE TRIGGER call_tags_owned BEFORE INSERT ON public.call_tags FOR EACH ROW EXECUTE FUNCTION own_by_call();
 
+CREATE TRIGGER contact_messages_indexed AFTER INSERT OR DELETE ON public.contact_messages FOR EACH ROW EXECUTE FUNCTION index_row('message');
+
+CREATE TRIGGER contacts_indexed AFTER INSERT ON public.contacts FOR EACH ROW WHEN ((NOT new.bare)) EXECUTE FUNCTION index_row('contact');
+
+CREATE TRIGGER contacts_reindexed AFTER UPDATE ON public.contacts FOR EACH ROW WHEN (((NOT old.bare) OR (NOT new.bare))) EXECUTE FUNCTION index_row('contact');
+
 CREATE TRIGGER contacts_touched BEFORE UPDATE ON public.contacts FOR EACH ROW EXECUTE FUNCTION touch();
+
+CREATE TRIGGER contacts_unindexed AFTER DELETE ON public.contacts FOR EACH ROW WHEN ((NOT old.bare)) EXECUTE FUNCTION index_row('contact');
 
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.members FOR EACH ROW EXECUTE FUNCTION write_audit('id', '{role}', '');
 
@@ -7035,6 +7659,10 @@ CREATE TRIGGER members_mailed AFTER INSERT ON public.members FOR EACH ROW EXECUT
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.people FOR EACH ROW EXECUTE FUNCTION write_audit('id', '{handle,available,dnd_until,member_id}', '');
 
 CREATE TRIGGER people_checked BEFORE INSERT OR UPDATE ON public.people FOR EACH ROW EXECUTE FUNCTION check_person();
+
+CREATE TRIGGER search_alerts_limited AFTER INSERT ON public.search_alerts FOR EACH ROW EXECUTE FUNCTION limit_alerts();
+
+CREATE TRIGGER search_documents_gone AFTER DELETE ON public.search_documents REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION forget_words();
 
 CREATE TRIGGER voicemail_steps_done AFTER INSERT ON public.voicemail_steps FOR EACH ROW EXECUTE FUNCTION work_on_voicemail();
 
@@ -7053,125 +7681,6 @@ create view active_calls with (security_invoker=true) as
     (GREATEST((0)::numeric, EXTRACT(epoch FROM (now() - started_at))))::integer AS duration_seconds
    FROM call_logs
   WHERE (disposition IS NULL);
-
-create view agent_calls with (security_invoker=true) as
- SELECT s.call_sid,
-    s.node,
-    (min((s.org_id)::text))::uuid AS org_id,
-    min((s.line)::text) AS line,
-    max(s.flow_version) AS flow_version,
-    min(s.opened_at) AS started_at,
-    max(s.ended_at) AS ended_at,
-    (round(sum(EXTRACT(epoch FROM (COALESCE(s.ended_at, s.seen_at) - s.opened_at)))))::integer AS seconds,
-    (count(*))::integer AS sessions,
-    (array_agg(s.language ORDER BY s.opened_at DESC))[1] AS language,
-    (array_agg(s.outcome ORDER BY s.opened_at DESC))[1] AS outcome,
-    (array_agg(s.reason ORDER BY s.opened_at DESC))[1] AS reason,
-    sum(s.cost_usd) AS cost_usd,
-    (sum(t.caller_turns))::integer AS caller_turns,
-    (sum(t.agent_turns))::integer AS agent_turns,
-    (sum(t.failures))::integer AS failures
-   FROM (agent_sessions s
-     CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE (a.kind = 'caller'::text)) AS caller_turns,
-            count(*) FILTER (WHERE (a.kind = 'agent'::text)) AS agent_turns,
-            count(*) FILTER (WHERE (a.kind = 'failure'::text)) AS failures
-           FROM agent_turns a
-          WHERE (a.session_id = s.session_id)) t)
-  GROUP BY s.call_sid, s.node;
-
-create view agent_cost_by_day with (security_invoker=true) as
- SELECT ((t.at AT TIME ZONE 'UTC'::text))::date AS day,
-    t.org_id,
-    s.line,
-    t.model,
-    (count(*))::integer AS answers,
-    sum(t.tokens_in) AS tokens_in,
-    sum(t.tokens_out) AS tokens_out,
-    sum(t.cost_usd) AS cost_usd
-   FROM (agent_turns t
-     JOIN agent_sessions s ON ((s.session_id = t.session_id)))
-  WHERE ((t.kind = 'agent'::text) AND (t.model IS NOT NULL))
-  GROUP BY (((t.at AT TIME ZONE 'UTC'::text))::date), t.org_id, s.line, t.model;
-
-create view agent_handoffs with (security_invoker=true) as
- SELECT t.call_sid,
-    t.org_id,
-    t.at,
-    t.node,
-    t.outcome,
-    t.reason,
-        CASE
-            WHEN (t.outcome ~~ 'departments.%'::text) THEN split_part(t.outcome, '.'::text, 2)
-            ELSE NULL::text
-        END AS department,
-    (w.tool_arguments ->> 'summary'::text) AS summary,
-    l.result,
-    l.answered_at,
-    l.accepted_at
-   FROM ((agent_turns t
-     LEFT JOIN LATERAL ( SELECT a.tool_arguments
-           FROM agent_turns a
-          WHERE ((a.session_id = t.session_id) AND (a.tool = 'transfer'::text) AND (a.id < t.id))
-          ORDER BY a.id DESC
-         LIMIT 1) w ON ((t.outcome ~~ 'departments.%'::text)))
-     LEFT JOIN LATERAL ( SELECT g.result,
-            g.answered_at,
-            g.accepted_at
-           FROM call_legs g
-          WHERE ((g.call_sid = t.call_sid) AND (g.dialled_at >= (t.at - '00:00:01'::interval)))
-          ORDER BY (g.accepted_at IS NULL), (g.answered_at IS NULL), g.dialled_at DESC
-         LIMIT 1) l ON (true))
-  WHERE ((t.kind = 'left'::text) AND (t.outcome <> 'resume'::text) AND (t.outcome <> 'done'::text));
-
-create view agent_provider_health with (security_invoker=true) as
- SELECT p.provider,
-    p.failures AS failures_in_a_row,
-    p.failed_at,
-    p.answered_at,
-    p.rests_until,
-        CASE
-            WHEN (p.rests_until > now()) THEN 'resting'::text
-            WHEN (p.failures > 0) THEN 'failing'::text
-            ELSE 'healthy'::text
-        END AS state,
-    h.answers AS answers_last_hour,
-    h.failures AS failures_last_hour,
-    h.first_token_p95_ms
-   FROM (agent_providers p
-     CROSS JOIN LATERAL ( SELECT (count(*) FILTER (WHERE (t.kind = 'agent'::text)))::integer AS answers,
-            (count(*) FILTER (WHERE (t.kind = 'failure'::text)))::integer AS failures,
-            percentile_disc((0.95)::double precision) WITHIN GROUP (ORDER BY t.first_token_ms) FILTER (WHERE (t.kind = 'agent'::text)) AS first_token_p95_ms
-           FROM agent_turns t
-          WHERE ((t.kind = ANY (ARRAY['agent'::text, 'failure'::text])) AND (t.provider = p.provider) AND (t.at > (now() - '01:00:00'::interval)))) h);
-
-create view agent_turn_latency with (security_invoker=true) as
- SELECT date_trunc('hour'::text, at) AS hour,
-    org_id,
-    model,
-    provider,
-    (count(*))::integer AS answers,
-    percentile_disc((0.5)::double precision) WITHIN GROUP (ORDER BY first_token_ms) AS first_token_p50_ms,
-    percentile_disc((0.95)::double precision) WITHIN GROUP (ORDER BY first_token_ms) AS first_token_p95_ms,
-    max(first_token_ms) AS first_token_max_ms,
-    percentile_disc((0.5)::double precision) WITHIN GROUP (ORDER BY total_ms) AS total_p50_ms,
-    percentile_disc((0.95)::double precision) WITHIN GROUP (ORDER BY total_ms) AS total_p95_ms
-   FROM agent_turns t
-  WHERE ((kind = 'agent'::text) AND (model IS NOT NULL) AND (at > (now() - '7 days'::interval)))
-  GROUP BY (date_trunc('hour'::text, at)), org_id, model, provider;
-
-create view agent_unanswered_questions with (security_invoker=true) as
- SELECT id,
-    org_id,
-    language,
-    question,
-    asked,
-    first_at,
-    last_at,
-    call_sid
-   FROM agent_questions q
-  WHERE (NOT (EXISTS ( SELECT
-           FROM knowledge_entries k
-          WHERE ((k.owner = q.owner) AND (k.language = q.language) AND (lower(k.question) = lower(q.question))))));
 
 create view alert_history with (security_invoker=true) as
  SELECT id,
@@ -7724,6 +8233,24 @@ create view recent_errors with (security_invoker=true) as
   WHERE ((severity = ANY (ARRAY['error'::text, 'critical'::text])) AND (created_at > (now() - '24:00:00'::interval)))
   ORDER BY created_at DESC;
 
+create view search_passages with (security_invoker=true) as
+ SELECT s.id AS source_id,
+    s.org_id,
+    s.kind,
+    s.ref,
+    (p.part)::smallint AS part,
+    s.call_sid,
+    s.party,
+    s.at,
+    p.start_ms,
+    p.end_ms,
+    s.speaker,
+    language_of(p.body) AS lang,
+    s.title,
+    p.body
+   FROM (search_sources s
+     CROSS JOIN LATERAL passages(s.body, s.start_ms, s.end_ms) p(part, body, start_ms, end_ms));
+
 create view search_performance with (security_invoker=true) as
  SELECT ((at AT TIME ZONE 'UTC'::text))::date AS day,
     count(*) AS searches,
@@ -7737,6 +8264,80 @@ create view search_performance with (security_invoker=true) as
   WHERE (at > (now() - '365 days'::interval))
   GROUP BY (((at AT TIME ZONE 'UTC'::text))::date)
   ORDER BY (((at AT TIME ZONE 'UTC'::text))::date) DESC;
+
+create view search_sources with (security_invoker=true) as
+ SELECT
+        CASE r.source
+            WHEN 'voicemail'::text THEN 'voicemail'::text
+            ELSE 'transcript'::text
+        END AS kind,
+    ((r.call_sid || '/'::text) || r.recording_sid) AS ref,
+    NULL::uuid AS id,
+    c.org_id,
+    r.call_sid,
+    (c.party)::text AS party,
+    r.recorded_at AS at,
+    0 AS start_ms,
+    (COALESCE(r.duration_sec, 0) * 1000) AS end_ms,
+        CASE r.source
+            WHEN 'voicemail'::text THEN 'caller'::text
+            ELSE NULL::text
+        END AS speaker,
+    NULL::text AS title,
+    r.transcript AS body
+   FROM (recordings r
+     JOIN call_logs c ON ((c.call_sid = r.call_sid)))
+  WHERE ((r.transcript <> ''::text) AND (r.deleted_at IS NULL) AND ((r.source = 'voicemail'::text) OR c.consent_given))
+UNION ALL
+ SELECT 'note'::text AS kind,
+    (n.id)::text AS ref,
+    n.id,
+    n.org_id,
+    n.call_sid,
+    c.party,
+    n.created_at AS at,
+    NULL::integer AS start_ms,
+    NULL::integer AS end_ms,
+    NULL::text AS speaker,
+    NULL::text AS title,
+    n.body
+   FROM (call_notes n
+     LEFT JOIN call_logs c ON ((c.call_sid = n.call_sid)))
+UNION ALL
+ SELECT 'contact'::text AS kind,
+    (k.id)::text AS ref,
+    k.id,
+    k.org_id,
+    NULL::text AS call_sid,
+    k.phone AS party,
+    k.updated_at AS at,
+    NULL::integer AS start_ms,
+    NULL::integer AS end_ms,
+    NULL::text AS speaker,
+    k.name AS title,
+    concat_ws('
+'::text, k.company, k.notes) AS body
+   FROM contacts k
+  WHERE (NOT k.bare)
+UNION ALL
+ SELECT 'message'::text AS kind,
+    (m.id)::text AS ref,
+    m.id,
+    NULL::uuid AS org_id,
+    NULL::text AS call_sid,
+        CASE
+            WHEN (m.phone ~ '^\+'::text) THEN m.phone
+            WHEN (length(m.phone) = 10) THEN ('+1'::text || m.phone)
+            ELSE m.phone
+        END AS party,
+    m.created_at AS at,
+    NULL::integer AS start_ms,
+    NULL::integer AS end_ms,
+    NULL::text AS speaker,
+    concat_ws(', '::text, m.name, m.subject) AS title,
+    concat_ws('
+'::text, m.message, m.email) AS body
+   FROM contact_messages m;
 
 create view voicemail_backlog with (security_invoker=true) as
  SELECT r.call_sid,
@@ -7806,14 +8407,6 @@ create view webhook_performance with (security_invoker=true) as
 
 alter table months.call_lifecycle_other enable row level security;
 
-alter table public.agent_providers enable row level security;
-
-alter table public.agent_questions enable row level security;
-
-alter table public.agent_sessions enable row level security;
-
-alter table public.agent_turns enable row level security;
-
 alter table public.alert_episodes enable row level security;
 
 alter table public.alert_rules enable row level security;
@@ -7876,8 +8469,6 @@ alter table public.job_kinds enable row level security;
 
 alter table public.jobs enable row level security;
 
-alter table public.knowledge_entries enable row level security;
-
 alter table public.lines enable row level security;
 
 alter table public.members enable row level security;
@@ -7908,6 +8499,8 @@ alter table public.search_alerts enable row level security;
 
 alter table public.search_documents enable row level security;
 
+alter table public.search_embeddings enable row level security;
+
 alter table public.search_history enable row level security;
 
 alter table public.search_words enable row level security;
@@ -7926,25 +8519,13 @@ alter table public.voicemail_steps enable row level security;
 
 alter table public.worker_runs enable row level security;
 
-create policy agent_providers_of_the_service on public.agent_providers for all to service_role using (true) with check (true);
-
-create policy agent_questions_by_admins_deleted on public.agent_questions for delete to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role)));
-
-create policy agent_questions_of_own_org on public.agent_questions for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
-
-create policy agent_questions_of_the_service on public.agent_questions for all to service_role using (true) with check (true);
-
-create policy agent_sessions_of_own_org on public.agent_sessions for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
-
-create policy agent_sessions_of_the_service on public.agent_sessions for all to service_role using (true) with check (true);
-
-create policy agent_turns_of_own_org on public.agent_turns for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
-
-create policy agent_turns_of_the_service on public.agent_turns for all to service_role using (true) with check (true);
-
 create policy alert_episodes_for_operators on public.alert_episodes for select to monitoring, service_role using (true);
 
+create policy alert_episodes_of_the_main_account on public.alert_episodes for select to authenticated using ((( SELECT current_owner() AS current_owner) = '00000000-0000-0000-0000-000000000000'::uuid));
+
 create policy alert_rules_for_operators on public.alert_rules for select to monitoring, service_role using (true);
+
+create policy alert_rules_of_the_main_account on public.alert_rules for select to authenticated using ((( SELECT current_owner() AS current_owner) = '00000000-0000-0000-0000-000000000000'::uuid));
 
 create policy analytics_events_for_monitoring on public.analytics_events for select to monitoring using (true);
 
@@ -8068,16 +8649,6 @@ create policy jobs_for_monitoring on public.jobs for select to monitoring using 
 
 create policy jobs_of_the_service on public.jobs for select to service_role using (true);
 
-create policy knowledge_entries_by_admins_added on public.knowledge_entries for insert to authenticated with check (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role)));
-
-create policy knowledge_entries_by_admins_changed on public.knowledge_entries for update to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role))) with check ((owner = ( SELECT current_owner() AS current_owner)));
-
-create policy knowledge_entries_by_admins_deleted on public.knowledge_entries for delete to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role)));
-
-create policy knowledge_entries_of_own_org on public.knowledge_entries for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
-
-create policy knowledge_entries_of_the_service on public.knowledge_entries for all to service_role using (true) with check (true);
-
 create policy lines_of_own_org on public.lines for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
 create policy lines_of_the_service on public.lines for all to service_role using (true) with check (true);
@@ -8150,6 +8721,8 @@ create policy search_documents_of_own_org on public.search_documents for select 
 
 create policy search_documents_of_the_service on public.search_documents for select to service_role using (true);
 
+create policy search_embeddings_of_the_service on public.search_embeddings for select to service_role using (true);
+
 create policy search_history_for_operators on public.search_history for select to monitoring, service_role using (true);
 
 create policy search_history_of_own on public.search_history for select to authenticated using (((user_id = ( SELECT auth.uid() AS uid)) AND (owner = ( SELECT current_owner() AS current_owner))));
@@ -8186,15 +8759,11 @@ grant execute on function accept_voice_event(jsonb) to service_role;
 
 grant execute on function accounts_to_check(integer) to service_role;
 
-grant execute on function agent_barred(text,jsonb) to service_role;
-
-grant execute on function agent_hours(text) to service_role;
+grant execute on function alert_content(jsonb) to service_role;
 
 grant execute on function alert_measured(numeric,text,text,numeric) to monitoring;
 
 grant execute on function alert_measured(numeric,text,text,numeric) to service_role;
-
-grant execute on function answer_question(text,text,text,integer) to service_role;
 
 grant execute on function answering_version(uuid,jsonb) to service_role;
 
@@ -8290,9 +8859,13 @@ grant execute on function dispatch_phone(uuid,text) to service_role;
 
 grant execute on function dispatch_queue(uuid,text,text) to service_role;
 
-grant execute on function enact(call_logs,voice_event,jsonb) to service_role;
+grant execute on function embedded_text(search_documents) to service_role;
 
-grant execute on function end_agent_sessions(call_logs,jsonb) to service_role;
+grant execute on function embedding_content(text) to service_role;
+
+grant execute on function embedding_key(search_documents) to service_role;
+
+grant execute on function enact(call_logs,voice_event,jsonb) to service_role;
 
 grant execute on function end_attempt(bigint,text) to service_role;
 
@@ -8305,8 +8878,6 @@ grant execute on function enqueue_calls(text[],interval) to service_role;
 grant execute on function enqueue_job(text,text,jsonb,timestamp with time zone,integer) to service_role;
 
 grant execute on function enter_queue(call_logs,bigint,text,text) to service_role;
-
-grant execute on function erase_agent_words(integer) to service_role;
 
 grant execute on function evaluate_alerts(text[]) to service_role;
 
@@ -8344,6 +8915,8 @@ grant execute on function has_role(uuid,member_role) to service_role;
 
 grant execute on function has_vault() to service_role;
 
+grant execute on function has_vectors() to service_role;
+
 grant execute on function health_migration() to service_role;
 
 grant execute on function health_rate_limiter() to service_role;
@@ -8360,11 +8933,15 @@ grant execute on function import_contacts(jsonb,uuid) to authenticated;
 
 grant execute on function import_contacts(jsonb,uuid) to service_role;
 
+grant execute on function index_source(text,uuid,text) to service_role;
+
 grant execute on function invitation(uuid) to service_role;
 
 grant execute on function is_member(uuid) to authenticated;
 
 grant execute on function is_member(uuid) to service_role;
+
+grant execute on function is_passage(search_documents,search_passages[]) to service_role;
 
 grant execute on function is_time_zone(text) to authenticated;
 
@@ -8384,6 +8961,8 @@ grant execute on function keep_promise(uuid) to service_role;
 
 grant execute on function keep_telephony_token(text,text,text) to service_role;
 
+grant execute on function language_of(text) to service_role;
+
 grant execute on function latency_quantile(double precision,bigint[]) to monitoring;
 
 grant execute on function latency_quantile(double precision,bigint[]) to service_role;
@@ -8398,7 +8977,11 @@ grant execute on function lock_dialling(uuid) to service_role;
 
 grant execute on function mail_content(text,jsonb) to service_role;
 
+grant execute on function match_alerts(search_passages[]) to service_role;
+
 grant execute on function may_transfer(dial_attempts) to service_role;
+
+grant execute on function meet_contact(call_logs) to service_role;
 
 grant execute on function membership_of(jsonb) to service_role;
 
@@ -8418,21 +9001,27 @@ grant execute on function my_role() to authenticated;
 
 grant execute on function my_role() to service_role;
 
+grant execute on function nearest_documents(uuid,text,real[],integer,integer) to service_role;
+
 grant execute on function next_node(jsonb,text,text) to service_role;
 
 grant execute on function onboarding_due_in(uuid) to service_role;
 
 grant execute on function onboarding_work(telephony_transactions) to service_role;
 
-grant execute on function open_agent_session(jsonb) to service_role;
-
 grant execute on function organisation_of(text) to service_role;
+
+grant execute on function owe_embedding(search_documents) to service_role;
+
+grant execute on function owe_embeddings(text) to service_role;
 
 grant execute on function owe_missed_call(call_logs) to service_role;
 
 grant execute on function owe_voicemail_mails(text) to service_role;
 
 grant execute on function own_lines(text[]) to service_role;
+
+grant execute on function passages(text,integer,integer) to service_role;
 
 grant execute on function path_of_event(call_logs,voice_event,jsonb) to service_role;
 
@@ -8455,6 +9044,10 @@ grant execute on function private.membership() to monitoring;
 grant execute on function private.membership() to service_role;
 
 grant execute on function private.membership_of(jsonb) to service_role;
+
+grant execute on function private.search_as_member(text,jsonb,integer,text,real[],text) to authenticated;
+
+grant execute on function private.search_as_operator(text,jsonb,integer,text,real[],text) to service_role;
 
 grant execute on function promise_callback(call_logs,bigint,text) to service_role;
 
@@ -8480,7 +9073,7 @@ grant execute on function queue_told(text,text) to service_role;
 
 grant execute on function rate_limits_retry_after(text,jsonb) to service_role;
 
-grant execute on function record_agent_turns(text,jsonb,jsonb) to service_role;
+grant execute on function rebuild_search_documents() to service_role;
 
 grant execute on function record_analytics_event(text,text,jsonb) to service_role;
 
@@ -8510,6 +9103,18 @@ grant execute on function save_flow_draft(uuid,text,jsonb,text) to service_role;
 
 grant execute on function save_onboarding(uuid,uuid,jsonb,text) to service_role;
 
+grant execute on function search_calls(text,jsonb,integer,text,real[],text) to authenticated;
+
+grant execute on function search_calls(text,jsonb,integer,text,real[],text) to service_role;
+
+grant execute on function search_differences() to service_role;
+
+grant execute on function search_kinds_of_calls() to service_role;
+
+grant execute on function search_query(text,text) to service_role;
+
+grant execute on function search_terms(text) to service_role;
+
 grant execute on function set_override(uuid,text,text,text,timestamp with time zone,text) to service_role;
 
 grant execute on function start_jobs(bigint[]) to service_role;
@@ -8519,6 +9124,8 @@ grant execute on function steps_of(jsonb) to service_role;
 grant execute on function store_call_legs(call_legs,boolean) to service_role;
 
 grant execute on function store_call_logs(call_logs,boolean) to service_role;
+
+grant execute on function store_embedding(text,text,real[]) to service_role;
 
 grant execute on function store_prompt(uuid,text,text,numeric,integer,text) to service_role;
 
@@ -8539,6 +9146,8 @@ grant execute on function telephony_accounts() to service_role;
 grant execute on function telephony_tenant(text) to service_role;
 
 grant execute on function tell_place(text) to service_role;
+
+grant execute on function term_query(text,text) to service_role;
 
 grant execute on function transfer_call(dial_attempts,text) to service_role;
 
@@ -8562,45 +9171,13 @@ grant execute on function was_missed(call_logs) to service_role;
 
 grant execute on function with_body(jsonb,uuid,jsonb) to service_role;
 
+grant execute on function words_of(text) to service_role;
+
 grant select on public.active_calls to authenticated;
 
 grant select on public.active_calls to service_role;
 
-grant select on public.agent_calls to authenticated;
-
-grant select on public.agent_calls to service_role;
-
-grant select on public.agent_cost_by_day to authenticated;
-
-grant select on public.agent_cost_by_day to service_role;
-
-grant select on public.agent_handoffs to authenticated;
-
-grant select on public.agent_handoffs to service_role;
-
-grant select on public.agent_provider_health to service_role;
-
-grant insert, select, update on public.agent_providers to service_role;
-
-grant delete, select on public.agent_questions to authenticated;
-
-grant insert, select, update on public.agent_questions to service_role;
-
-grant select on public.agent_sessions to authenticated;
-
-grant insert, select, update on public.agent_sessions to service_role;
-
-grant select on public.agent_turn_latency to authenticated;
-
-grant select on public.agent_turn_latency to service_role;
-
-grant select on public.agent_turns to authenticated;
-
-grant insert, select on public.agent_turns to service_role;
-
-grant select on public.agent_unanswered_questions to authenticated;
-
-grant select on public.agent_unanswered_questions to service_role;
+grant select on public.alert_episodes to authenticated;
 
 grant select on public.alert_episodes to monitoring;
 
@@ -8609,6 +9186,8 @@ grant delete, insert, select, update on public.alert_episodes to service_role;
 grant select on public.alert_history to monitoring;
 
 grant select on public.alert_history to service_role;
+
+grant select on public.alert_rules to authenticated;
 
 grant select on public.alert_rules to monitoring;
 
@@ -8972,18 +9551,6 @@ grant select on public.jobs_waiting to monitoring;
 
 grant select on public.jobs_waiting to service_role;
 
-grant delete, select on public.knowledge_entries to authenticated;
-
-grant delete, insert, select, update on public.knowledge_entries to service_role;
-
-grant insert, update on public.knowledge_entries (answer) to authenticated;
-
-grant insert, update on public.knowledge_entries (language) to authenticated;
-
-grant insert, update on public.knowledge_entries (question) to authenticated;
-
-grant update on public.knowledge_entries (updated_at) to authenticated;
-
 grant select on public.leg_results to authenticated;
 
 grant select on public.leg_results to monitoring;
@@ -9142,6 +9709,8 @@ grant select on public.search_documents to authenticated;
 
 grant select on public.search_documents to service_role;
 
+grant select on public.search_embeddings to service_role;
+
 grant select on public.search_history to authenticated;
 
 grant select on public.search_history (at) to monitoring;
@@ -9180,9 +9749,13 @@ grant select on public.search_history (partial) to monitoring;
 
 grant select on public.search_history (partial) to service_role;
 
+grant select on public.search_passages to service_role;
+
 grant select on public.search_performance to monitoring;
 
 grant select on public.search_performance to service_role;
+
+grant select on public.search_sources to service_role;
 
 grant select on public.search_words to service_role;
 
@@ -9260,14 +9833,6 @@ alter default privileges for role postgres grant execute on functions to postgre
 
 comment on function take_rate_limit(text,text,text,integer,interval) is 'True: admitted and counted. False: refused and recorded. Never more than p_max in any window of p_window.';
 
-comment on table public.agent_providers is 'Health of the providers of language models.';
-
-comment on table public.agent_questions is 'Questions that AI agents could not answer.';
-
-comment on table public.agent_sessions is 'Sockets between calls and AI agents. A talk that moved has several.';
-
-comment on table public.agent_turns is 'What was said and done in talks with AI agents. Append-only.';
-
 comment on table public.alert_episodes is 'When each alert fired and recovered.';
 
 comment on table public.alert_rules is 'The alerts and their thresholds; an operator may change threshold, window_minutes, minimum and close_after_minutes.';
@@ -9334,8 +9899,6 @@ comment on table public.job_kinds is 'The rules of each kind of work: delays, tr
 
 comment on table public.jobs is 'Work that waits, is being done, was done (for as long as its kind keeps it) or was given up.';
 
-comment on table public.knowledge_entries is 'Questions and answers that AI agents may use. org_id null: of the main account.';
-
 comment on table public.lines is 'Which flow each line follows. Its version is the flow''s pointer.';
 
 comment on table public.members is 'Who signs in for which organisation, and as what. user_id null: invited.';
@@ -9368,6 +9931,8 @@ comment on table public.search_alerts is 'Words that somebody wants to be told o
 
 comment on table public.search_documents is 'What search finds by its words. Written in the transaction of its source; rebuild_search_documents proves that nothing else is in it.';
 
+comment on table public.search_embeddings is 'The meaning of a document as numbers, for search by meaning. Empty without pgvector.';
+
 comment on table public.search_history is 'What was searched for, by whom, and how it went. Words for 30 days, counts for a year.';
 
 comment on table public.search_history.filters is 'The names of the filters that were set.';
@@ -9387,18 +9952,6 @@ comment on table public.voicemail_steps is 'Who took, assigned and finished a vo
 comment on table public.worker_runs is 'When each worker last ran and last succeeded.';
 
 comment on view public.active_calls is 'Calls whose end has not been reported yet.';
-
-comment on view public.agent_calls is 'Talks with AI agents: how long, how they ended, what they cost.';
-
-comment on view public.agent_cost_by_day is 'What models cost, by day (UTC), line and model.';
-
-comment on view public.agent_handoffs is 'Talks that led to a person or a message: why, and what came of it.';
-
-comment on view public.agent_provider_health is 'How the providers of language models do.';
-
-comment on view public.agent_turn_latency is 'How long models took in the last 7 days, by hour: to the first token and to the end.';
-
-comment on view public.agent_unanswered_questions is 'Questions that nobody has written an answer to; an entry with the same question ends it.';
 
 comment on view public.alert_history is 'Open alerts, and those that ended in the last 30 days; undelivered: messages that their channel has not accepted.';
 
@@ -9452,7 +10005,11 @@ comment on view public.rate_limit_violations is 'Refusals of the last 24 hours b
 
 comment on view public.recent_errors is 'Errors of the last 24 hours, newest first.';
 
+comment on view public.search_passages is 'search_documents as it has to be: search_sources in passages.';
+
 comment on view public.search_performance is 'Searches by day: how many, how many found nothing or were partial, and how long they took inside the database.';
+
+comment on view public.search_sources is 'What search_documents is made from, one row a source.';
 
 comment on view public.voicemail_backlog is 'Voicemails that are not marked as handled (recordings.handled_at), newest first.';
 
@@ -9518,11 +10075,15 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- job_kinds: {"keep": "30 days", "kind": "mail_voicemail", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 1, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.9, "longest_hold": "00:01:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
 
+-- job_kinds: {"keep": "30 days", "kind": "search_alert", "lease": "00:01:00", "share": 0.1, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00"], "worker": "notify-worker", "held_for": null, "priority": 2, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": "00:15:00", "max_attempts": 6, "expires_after": "1 day", "fixes_content": false}
+
 -- job_kinds: {"keep": null, "kind": "callback", "lease": "00:00:30", "share": 0.25, "delays": ["00:00:10", "00:01:00"], "worker": "dial-worker", "held_for": null, "priority": 2, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
 
 -- job_kinds: {"keep": null, "kind": "dial", "lease": "00:00:30", "share": 0.5, "delays": ["00:00:01", "00:00:02", "00:00:05"], "worker": "dial-worker", "held_for": null, "priority": 0, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": "00:00:10", "max_attempts": null, "expires_after": null, "fixes_content": false}
 
 -- job_kinds: {"keep": null, "kind": "dial_end", "lease": "00:00:30", "share": 0.25, "delays": ["00:00:02", "00:00:05", "00:00:30", "00:05:00"], "worker": "dial-worker", "held_for": null, "priority": 1, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": "00:00:10", "max_attempts": null, "expires_after": null, "fixes_content": false}
+
+-- job_kinds: {"keep": null, "kind": "embedding", "lease": "00:01:00", "share": 0.25, "delays": ["00:00:10", "00:01:00", "00:10:00", "01:00:00", "06:00:00"], "worker": "notify-worker", "held_for": null, "priority": 3, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": 20, "expires_after": null, "fixes_content": false}
 
 -- job_kinds: {"keep": null, "kind": "incomplete_call", "lease": "00:02:00", "share": 0.25, "delays": ["00:05:00", "00:10:00", "00:20:00", "00:40:00", "01:20:00", "02:40:00", "05:20:00", "06:00:00"], "worker": "voice-reconcile", "held_for": null, "priority": 2, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
 
@@ -9554,13 +10115,7 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": "calls", "other": ["kind", "ref", "call_sid"], "expired": "t.at < $1", "personal": [], "of_person": "t.call_sid = any ($1)", "table_name": "search_alert_matches", "exported_as": null, "kept_because": null}
 
--- personal_data: {"rule": "calls", "other": ["language", "call_sid"], "expired": "t.last_at < $1", "personal": ["question"], "of_person": "t.call_sid = any ($1)", "table_name": "agent_questions", "exported_as": "agent_questions", "kept_because": null}
-
 -- personal_data: {"rule": "calls", "other": ["purpose", "call_sid", "queue", "line", "group_name", "node", "state", "leg_sid", "result", "transfer"], "expired": "t.ended_at < $1", "personal": ["to_e164"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "dial_attempts", "exported_as": "dial_attempts", "kept_because": null}
-
--- personal_data: {"rule": "calls", "other": ["session_id", "call_sid", "kind", "node", "language", "tool", "model", "provider", "outcome", "reason"], "expired": "t.at < $1", "personal": ["planned_text", "heard_text", "tool_arguments", "tool_result"], "of_person": "t.call_sid = any ($1)", "table_name": "agent_turns", "exported_as": "agent_turns", "kept_because": null}
-
--- personal_data: {"rule": "calls", "other": ["session_id", "call_sid", "line", "node", "language", "outcome", "reason"], "expired": "t.opened_at < $1", "personal": [], "of_person": "t.call_sid = any ($1)", "table_name": "agent_sessions", "exported_as": "agent_sessions", "kept_because": null}
 
 -- personal_data: {"rule": "calls", "other": [], "expired": "t.bare and t.created_at < $1 and not exists (select from public.call_logs as c where c.party = t.phone)", "personal": ["phone", "name", "company", "notes", "consent_source"], "of_person": "t.phone = $2", "table_name": "contacts", "exported_as": "contacts", "kept_because": null}
 
@@ -9616,15 +10171,13 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": null, "other": ["line"], "expired": null, "personal": [], "of_person": null, "table_name": "lines", "exported_as": null, "kept_because": null}
 
+-- personal_data: {"rule": null, "other": ["model"], "expired": null, "personal": [], "of_person": null, "table_name": "search_embeddings", "exported_as": null, "kept_because": null}
+
 -- personal_data: {"rule": null, "other": ["name", "policy", "key", "language", "words"], "expired": null, "personal": [], "of_person": "t.name in (select l.meta #>> '{consent,disclosure}' from public.call_lifecycle as l where l.call_sid = any ($1))", "table_name": "disclosures", "exported_as": "disclosures", "kept_because": "The words of disclosures, which name no person."}
 
 -- personal_data: {"rule": null, "other": ["name"], "expired": null, "personal": ["draft", "drafted_by"], "of_person": "position('\"' || $2 || '\"' in t.draft::text) > 0 or lower(t.drafted_by) = lower($3)", "table_name": "call_flows", "exported_as": "call_flows", "kept_because": "The flow is its organisation's, which may change it."}
 
 -- personal_data: {"rule": null, "other": ["node", "outcome"], "expired": null, "personal": [], "of_person": null, "table_name": "flow_counts", "exported_as": null, "kept_because": null}
-
--- personal_data: {"rule": null, "other": ["provider"], "expired": null, "personal": [], "of_person": null, "table_name": "agent_providers", "exported_as": null, "kept_because": null}
-
--- personal_data: {"rule": null, "other": ["question", "answer", "language", "fts"], "expired": null, "personal": [], "of_person": null, "table_name": "knowledge_entries", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["scope", "mode", "disposition", "hung_up_at"], "expired": null, "personal": [], "of_person": null, "table_name": "call_hours", "exported_as": null, "kept_because": null}
 

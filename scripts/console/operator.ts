@@ -96,6 +96,21 @@ export class Operator {
       order by l.org_id nulls first, l.line limit ${ROWS}`.catch(() => []);
   }
 
+  /** The telephones that lines ring: those of people, then numbers that flows name, by their groups. */
+  async telephones(): Promise<{ number: string; name: string }[]> {
+    return await this.#sql<{ number: string; name: string }[]>`
+      select distinct on (number) number, name from (
+        select 0 as turn, phone as number, name from people
+        union all
+        select 1, m.number, g.key
+        from call_flow_pointers as p
+        join call_flow_versions as v on v.flow_id = p.flow_id and v.version = p.version
+        cross join lateral jsonb_each(coalesce(v.definition -> 'groups', '{}')) as g
+        cross join lateral jsonb_array_elements_text(g.value -> 'members') as m(number)
+        where m.number like '+%'
+      ) as t order by number, turn limit ${FEW_ROWS}`.catch(() => []);
+  }
+
   /** Marks a voicemail as handled, or takes the mark back. False: there is no such voicemail. */
   async handle(recordingSid: string, handled: boolean): Promise<boolean> {
     const { count } = await this.#sql`

@@ -9,8 +9,9 @@ import { join } from "@std/path/join.js";
 import { localLines } from "../phone/lines.ts";
 import { ranged } from "../ranges.ts";
 import { promptUrl } from "../../supabase/functions/_shared/flows/prompt_audio.ts";
-import type { TwilioApi } from "../local/twilio_api.ts";
+import type { Simulator } from "../phone/mod.ts";
 import { Operator } from "./operator.ts";
+import { consoleFile, consolePolicy, type ConsoleProject } from "./static.ts";
 import { servePhone } from "./phone_line.ts";
 import { Switchboard } from "./switchboard.ts";
 
@@ -23,8 +24,11 @@ export interface StudioOptions {
   /** The settings of the functions: their Twilio auth token, and their public address. */
   readonly env: Readonly<Record<string, string>>;
   /** Gives the stand-in for Twilio's REST API the telephones that it rings. */
-  readonly connect?: TwilioApi["connectAll"] | undefined;
+  readonly connect?: ((simulatorOf: SimulatorOf) => void) | undefined;
 }
+
+/** Twilio as an account has it. */
+type SimulatorOf = (account: { readonly sid: string; readonly auth_token: string }) => Simulator;
 
 /** The pages, answering requests. */
 export interface Studio {
@@ -63,6 +67,13 @@ export function createConsole(options: StudioOptions): Studio {
   const functionsUrl = `${apiUrl}/functions/v1`;
   const switchboard = new Switchboard({ apiUrl, dataDir, env });
   const { recordings } = switchboard;
+  const project = {
+    url: apiUrl,
+    publishableKey: Object.values(
+      JSON.parse(env["SUPABASE_PUBLISHABLE_KEYS"] ?? "{}"),
+    )[0] as string,
+    phone: "../",
+  };
   connect?.(({ sid, auth_token }) => switchboard.account(sid, auth_token));
   const operator = new Operator({
     databaseUrl,
@@ -156,6 +167,7 @@ export function createConsole(options: StudioOptions): Studio {
     if (folder === "prompts" && /^[0-9a-f]{64}$/.test(name)) {
       return await prompt(name, request.headers.get("range"));
     }
+    if (folder === "console") return await consolePage(pathname, project);
     if (folder === "runbook") return await runbook(name);
     if (folder !== "api") return await page(pathname);
     if (name === "phone") return phone(request);
@@ -164,6 +176,7 @@ export function createConsole(options: StudioOptions): Studio {
       return await handled(request, part);
     }
     if (name === "lines") return json(200, await lines());
+    if (name === "telephones") return json(200, await operator.telephones());
     if (name !== "calls") return text(404, "Not found");
     if (part === "") {
       return json(200, await operator.search((searchParams.get("search") ?? "").slice(0, 64)));
@@ -179,6 +192,10 @@ export function createConsole(options: StudioOptions): Studio {
       // The answer to an upgrade cannot be changed, and needs none of these.
       if (response.status === 101) return response;
       for (const [name, value] of Object.entries(SECURITY)) response.headers.set(name, value);
+      if (new URL(request.url).pathname.startsWith("/console/")) {
+        const policy = `${consolePolicy(project)}; frame-ancestors 'none'`;
+        response.headers.set("content-security-policy", policy);
+      }
       return response;
     },
     async close() {
@@ -202,6 +219,18 @@ async function page(pathname: string): Promise<Response> {
     if (error instanceof Deno.errors.NotFound) return text(404, "Not found");
     throw error;
   }
+}
+
+async function consolePage(pathname: string, project: ConsoleProject): Promise<Response> {
+  if (pathname === "/console") {
+    return new Response(null, { status: 308, headers: { location: "/console/" } });
+  }
+  const name = pathname.slice("/console/".length) || "index.html";
+  const type = { ...MEDIA_TYPES, json: "application/json" }[/\.([a-z]+)$/.exec(name)?.[1] ?? ""];
+  const content = type && await consoleFile(name, project);
+  return content
+    ? new Response(content, { headers: { "content-type": type } })
+    : text(404, "Not found");
 }
 
 /** The runbook's section about an alert. */

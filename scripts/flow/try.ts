@@ -86,7 +86,7 @@ function textOf(happening: Happening): string {
       }`;
     }
     case "holds":
-      return `  ~ holds, first in line for ${happening.queue}`;
+      return `  ~ holds for ${happening.seconds} s, as the first in line: ${happening.queue}`;
     case "message":
       return "  > leaves a message";
     case "end":

@@ -8,6 +8,7 @@ import {
   parseRowQuery,
   rowsStatement,
   scalarStatement,
+  writeStatement,
 } from "./rest_query.ts";
 import { type Connection, ConnectionLost, Pool } from "./rest_pool.ts";
 import { readSchema, type Routine, type Schema } from "./rest_schema.ts";
@@ -44,6 +45,8 @@ interface Plan {
   readonly readOnly: boolean;
   readonly form: "rows" | "row" | "scalar" | "void";
   readonly offset: number;
+  /** Default: 200, or what a function says. */
+  readonly status?: number;
 }
 
 interface ResultRow {
@@ -91,15 +94,38 @@ export function createDataApi(options: DataApiOptions): DataApi {
     return find(await currentSchema()) ?? find(await loadSchema());
   }
 
-  async function planRead(request: Request, url: URL, relation: string): Promise<Plan> {
-    if (!["GET", "HEAD"].includes(request.method)) {
-      throw new RestError(405, "PGRST117", `Unsupported HTTP method: ${request.method}`);
+  async function planRows(request: Request, url: URL, relation: string): Promise<Plan> {
+    const { method } = request;
+    if (!["GET", "HEAD", "POST", "PATCH", "DELETE"].includes(method)) {
+      throw new RestError(405, "PGRST117", `Unsupported HTTP method: ${method}`);
     }
     if (await lookUp((schema) => schema.relations.has(relation) || undefined) === undefined) {
       const message = `Could not find the table 'public.${relation}' in the schema cache`;
       throw new RestError(404, "PGRST205", message);
     }
     const query = parseRowQuery(url.searchParams);
+    if (method === "POST" || method === "PATCH" || method === "DELETE") {
+      const body = method === "DELETE" ? "" : await request.text();
+      const rows = method === "DELETE" ? [] : rowsOf(body);
+      const returning = /\breturn=representation\b/.test(request.headers.get("prefer") ?? "")
+        ? wantsObject(request) ? "row" : "rows"
+        : undefined;
+      const columns = Object.keys(rows[0] ?? {});
+      return {
+        statement: method === "PATCH" && columns.length === 0
+          // Nothing is to be changed. Source: https://docs.postgrest.org, "Tables and Views: Update"
+          ? rowsStatement("select 1 where false", parseRowQuery(new URLSearchParams()), {
+            form: "rows",
+            count: false,
+          })
+          : writeStatement(method, relation, columns, query, returning),
+        parameters: columns.length === 0 ? [] : [method === "POST" ? JSON.stringify(rows) : body],
+        readOnly: false,
+        form: returning ?? "void",
+        offset: 0,
+        status: method === "POST" ? 201 : returning ? 200 : 204,
+      };
+    }
     const form = wantsObject(request) ? "row" : "rows";
     const source = `select * from public.${identifier(relation)}`;
     return {
@@ -162,7 +188,7 @@ export function createDataApi(options: DataApiOptions): DataApi {
       role = caller.role;
       const target = decodeURIComponent(name);
       const plan = kind === undefined
-        ? await planRead(request, url, target)
+        ? await planRows(request, url, target)
         : await planCall(request, url, target);
       const row = await pool.use((connection) => transact(connection, request, url, caller, plan));
       return respond(request, plan, row);
@@ -251,7 +277,8 @@ function respond(request: Request, plan: Plan, row: ResultRow): Response {
     headers.set("content-range", `${range}/${row.total ?? "*"}`);
   }
   for (const [name, value] of ownHeaders(row.headers)) headers.set(name, value);
-  const status = ownStatus(row.status) ?? (plan.form === "void" ? 204 : partial ? 206 : 200);
+  const status = ownStatus(row.status) ?? plan.status ??
+    (plan.form === "void" ? 204 : partial ? 206 : 200);
   const empty = plan.form === "void" || request.method === "HEAD" || [204, 304].includes(status);
   return new Response(empty ? null : row.body ?? "null", { status, headers });
 }
@@ -296,6 +323,24 @@ function queryArguments(url: URL, schema: Schema, name: string): string {
     input[key] = arg.variadic ? values : values.at(-1) as string;
   }
   return JSON.stringify(input);
+}
+
+/** The rows of a body, which all have the same columns. */
+function rowsOf(body: string): Record<string, unknown>[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    throw new RestError(400, "PGRST102", "Empty or invalid json");
+  }
+  const rows = [value].flat();
+  if (!rows.every((row) => typeof row === "object" && row !== null)) {
+    throw new RestError(400, "PGRST102", "Empty or invalid json");
+  }
+  const columns = (row: object) => Object.keys(row).sort().join();
+  const all = rows as Record<string, unknown>[];
+  if (all.every((row) => columns(row) === columns(all[0]!))) return all;
+  throw new RestError(400, "PGRST102", "All object keys must match");
 }
 
 /** The names in a JSON object; undefined when the input is another JSON value. */

@@ -15,6 +15,8 @@ export interface GatewayOptions {
   readonly jwtSecret: string;
   /** Answers `/rest/v1/...`. */
   readonly dataApi: (request: Request) => Promise<Response>;
+  /** Answers `/auth/v1/...`. */
+  readonly authApi?: (request: Request) => Promise<Response>;
   /** Answers `/storage/v1/...`. */
   readonly storageApi?: (request: Request) => Promise<Response>;
   readonly log: (line: string) => void;
@@ -83,9 +85,14 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     async handle(request, info) {
       const url = new URL(request.url);
       if (url.pathname.startsWith("/functions/v1/")) return await callFunction(request, url, info);
-      if (url.pathname.startsWith("/rest/v1/")) return await options.dataApi(request);
-      if (options.storageApi && url.pathname.startsWith("/storage/v1/")) {
-        return await options.storageApi(request);
+      const [, name = "", version] = url.pathname.split("/");
+      const api = version !== "v1" ? undefined : {
+        rest: options.dataApi,
+        auth: options.authApi,
+        storage: options.storageApi,
+      }[name];
+      if (api !== undefined) {
+        return forPages(request.method === "OPTIONS" ? new Response() : await api(request));
       }
       return Response.json({ message: "no Route matched with those values" }, { status: 404 });
     },
@@ -94,6 +101,20 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       for (const undo of restore) undo();
     },
   };
+}
+
+/** As the hosted gateway answers pages of any site: these APIs go by a token, not by a cookie. Functions speak for themselves. */
+function forPages(response: Response): Response {
+  const answer = new Response(response.body, response);
+  answer.headers.set("access-control-allow-origin", "*");
+  answer.headers.set("access-control-allow-headers", "*, authorization");
+  answer.headers.set("access-control-allow-methods", "GET, HEAD, POST, PUT, PATCH, DELETE");
+  answer.headers.set(
+    "access-control-expose-headers",
+    "content-range, x-supabase-api-version, x-total-count",
+  );
+  answer.headers.set("access-control-max-age", "600");
+  return answer;
 }
 
 async function loadFunctions(options: GatewayOptions): Promise<Map<string, EdgeFunction>> {

@@ -43,17 +43,50 @@ export function rowsStatement(
   query: RowQuery,
   { form, count, values = false }: { form: "rows" | "row"; count: boolean; values?: boolean },
 ): string {
-  const where = query.filters.map(([column, condition]) => filter(column, condition));
+  const where = whereClause(query);
   const items = `json_agg(pgrst_row${values ? ".pgrst_call" : ""})`;
   const body = form === "row" ? `(${items} -> 0)` : `coalesce(${items}, '[]'::json)`;
   return `with pgrst_source as (${source})
 select ${body}::text as body, count(*)::int as rows, ${GUCS},
-  ${count ? `(select count(*)::int from pgrst_source${whereClause(where)})` : "null::int"} as total
+  ${count ? `(select count(*)::int from pgrst_source${where})` : "null::int"} as total
 from (
-  select ${selection(query.select)} from pgrst_source${whereClause(where)}${
-    orderClause(query.order)
-  }${limited(query.limit)}${bound("offset", query.offset)}
+  select ${selection(query.select)} from pgrst_source${where}${orderClause(query.order)}${
+    limited(query.limit)
+  }${bound("offset", query.offset)}
 ) pgrst_row`;
+}
+
+/**
+ * The statement that writes rows of a table: `POST` adds those of the JSON text `$1`, `PATCH` sets the columns of that
+ * object in the rows that the query finds, `DELETE` removes these.
+ *
+ * @param columns That the JSON text has.
+ * @param returning Whether the rows are wanted back: as an array, or as one object.
+ */
+export function writeStatement(
+  method: "POST" | "PATCH" | "DELETE",
+  relation: string,
+  columns: readonly string[],
+  query: RowQuery,
+  returning: "rows" | "row" | undefined,
+): string {
+  const table = `public.${identifier(relation)}`;
+  const names = columns.map(identifier).join(", ");
+  const given = (set: "" | "set") =>
+    `select ${names} from json_populate_record${set}(null::${table}, $1::text::json)`;
+  const write = {
+    POST: () =>
+      columns.length === 0
+        ? `insert into ${table} default values`
+        : `insert into ${table} (${names}) ${given("set")}`,
+    PATCH: () => `update ${table} set (${names}) = (${given("")})${whereClause(query)}`,
+    DELETE: () => `delete from ${table}${whereClause(query)}`,
+  }[method]();
+  return rowsStatement(
+    `${write} returning ${returning ? "*" : "1 as written"}`,
+    { ...query, filters: [], ...(!returning && { select: null, order: null }) },
+    { form: returning ?? "rows", count: false },
+  );
 }
 
 /** The statement that answers with one value as JSON text, or with nothing for `void`. */
@@ -162,7 +195,8 @@ function selection(select: string | null): string {
   }).join(", ");
 }
 
-function whereClause(conditions: string[]): string {
+function whereClause({ filters }: RowQuery): string {
+  const conditions = filters.map(([column, condition]) => filter(column, condition));
   return conditions.length === 0 ? "" : ` where ${conditions.join(" and ")}`;
 }
 

@@ -4,11 +4,13 @@ import { resolve } from "@std/path/resolve.js";
 import postgres from "postgres";
 import { SettingError } from "../../supabase/functions/_shared/errors.ts";
 import { readSettings, type Settings } from "../../supabase/functions/_shared/settings.ts";
+import { type AuthMail, createAuthApi, ensureUser } from "./auth_api.ts";
 import { createDataApi } from "./data_api.ts";
 import {
   LOCAL_ACCOUNT_SID,
   LOCAL_AUTH_TOKEN,
   LOCAL_JWT_SECRET,
+  LOCAL_OWNER,
   LOCAL_PUBLISHABLE_KEY,
   LOCAL_SECRET_KEY,
 } from "../defaults.ts";
@@ -131,13 +133,18 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     });
     closers.push(() => dataApi.close());
 
+    const database = postgres(cluster.url(), { max: 2, onnotice: () => {} });
+    closers.push(() => database.end({ timeout: 1 }));
+    if (options.services) await ensureOwner(database);
+
+    let uiUrl: string | undefined;
     let handle: Deno.ServeHandler<Deno.NetAddr> = () =>
       Response.json({ error: "starting" }, { status: 503, headers: { "retry-after": "1" } });
     const api = serve(
       apiPort,
       log,
       (request, info) => fromOutside(request) ?? handle(request, info),
-      admission(settings),
+      admission(settings, () => uiUrl),
     );
     closers.push(() => api.drain());
 
@@ -183,6 +190,14 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
       env,
       jwtSecret: LOCAL_JWT_SECRET,
       dataApi: dataApi.handle,
+      authApi: createAuthApi({
+        sql: database,
+        keys,
+        jwtSecret: LOCAL_JWT_SECRET,
+        url: () => api.url,
+        siteUrl: () => `${uiUrl ?? api.url}/console/`,
+        sendMail: (mail) => sendAuthMail(mail, mailbox?.url, log),
+      }),
       storageApi: createStorageApi({ dir: join(dataDir, "storage"), keys }),
       log,
     });
@@ -195,7 +210,6 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
 
     const connect = twilio?.connectAll;
     const running = { apiUrl: api.url, databaseUrl: cluster.url(), dataDir, env, connect };
-    let uiUrl: string | undefined;
     if (options.ui) {
       const pages = options.ui(running);
       const ui = serve(uiPort, log, (request) => pages.handle(request));
@@ -246,14 +260,54 @@ export function apiKeys(
   return keys;
 }
 
-/** Requests that the functions and the Data API accept from outside this machine's programs: tunnels and allowed sites. */
-function admission({ publicFunctionsUrl, contactAllowedOrigins }: Settings): Admission {
+/** The main account's first owner, who can sign in from the start. */
+async function ensureOwner(sql: postgres.Sql): Promise<void> {
+  const { email, password } = LOCAL_OWNER;
+  const user = await ensureUser(sql, email, password);
+  await sql`
+    insert into public.members (user_id, email, role, joined_at)
+    select ${user}, ${email}, 'owner', now()
+    where not exists (select from public.members where org_id is null and role = 'owner')`;
+}
+
+/** Puts a mail of the stand-in for Supabase Auth beside the others; without a mailbox, into the log. */
+async function sendAuthMail(
+  { to, subject, html }: AuthMail,
+  mailUrl: string | undefined,
+  log: (line: string) => void,
+): Promise<void> {
+  if (mailUrl === undefined) {
+    log(`Mail to ${to}: ${/href="([^"]+)"/.exec(html)?.[1]?.replaceAll("&amp;", "&")}`);
+    return;
+  }
+  const response = await fetch(`${mailUrl}/emails`, {
+    method: "POST",
+    headers: { authorization: "Bearer re_local", "content-type": "application/json" },
+    body: JSON.stringify({ from: "TradeLine <auth@example.com>", to: [to], subject, html }),
+  });
+  await response.body?.cancel();
+}
+
+/**
+ * Requests that the functions and the Data API accept from outside this machine's programs: tunnels, allowed sites, and
+ * the console.
+ */
+function admission(
+  { publicFunctionsUrl, contactAllowedOrigins }: Settings,
+  uiUrl: () => string | undefined,
+): Admission {
   return {
     hosts: [new URL(publicFunctionsUrl).host],
     mayAsk: (request, origin) =>
+      isOwnPage(origin, uiUrl()) ||
       new URL(request.url).pathname === "/functions/v1/contact-submit" &&
-      contactAllowedOrigins.includes(origin),
+        contactAllowedOrigins.includes(origin),
   };
+}
+
+/** Whether an origin is that of the local pages, by either name of this machine. */
+function isOwnPage(origin: string, uiUrl: string | undefined): boolean {
+  return uiUrl !== undefined && origin.replace("//localhost:", "//127.0.0.1:") === uiUrl;
 }
 
 /** Refuses the published default keys for requests through a tunnel's name. */

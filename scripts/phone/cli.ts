@@ -16,13 +16,16 @@ import {
   nothingAnswers,
   numberFrom,
   type Parsed,
+  projectOf,
   TEXT,
   textThat,
+  UsageError,
 } from "../command.ts";
 import { type LocalLine, localLines } from "./lines.ts";
 import { LOCAL_ACCOUNT_SID, LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY } from "../defaults.ts";
 import type { Answer, Caller, DialScript, Script } from "./caller.ts";
 import { realClock, VirtualClock } from "./clock.ts";
+import { join } from "./joined.ts";
 import { Simulator } from "./simulator.ts";
 import {
   eventLine,
@@ -54,6 +57,13 @@ The caller (any of these makes it a scripted call; without: you are asked)
 The line
   --url <url>             default http://127.0.0.1:$TRADELINE_API_PORT/functions/v1/voice-frontdoor
   --account <sid>         an onboarded organisation's sub-account, if TWILIO_AUTH_TOKEN is its token
+
+Beside the telephones of \`task start\` (in real time: needed for queues, people and calls back)
+  --join                  the call meets the web phone's telephones, and those of other terminals
+  --as <who>              be the telephone of a person of \`task people\`, or of a number, and wait for calls;
+                          --keys, --talk and --dial say what it does, without them you are asked. A star among
+                          the keys is pressed while talking, to transfer: --keys "1,*12"
+  --calls <n>             with --as: end after so many calls
 
 Time and output
   --real-time             pauses and ringing take as long as on a real call
@@ -87,6 +97,12 @@ const OPTIONS = {
   to: E164,
   url: ADDRESS,
   account: ACCOUNT,
+  join: FLAG,
+  as: textThat(
+    "be a person's handle, or a number such as +14035550110",
+    (value) => /^[a-z][a-z0-9_]{0,31}$/.test(value) || E164.is(value),
+  ),
+  calls: numberFrom(1, true),
   "real-time": FLAG,
   fast: FLAG,
   webhooks: FLAG,
@@ -99,6 +115,7 @@ async function ring(commandLine: CommandLine): Promise<number> {
   const options = commandLine.values;
   const script = readScript(commandLine);
   const env = environment();
+  if (options.join || options.as !== undefined) return await joined(options, script, env);
   const voiceUrl = options.url ?? `${localUrl(env)}/functions/v1/voice-frontdoor`;
   if (!await somethingListens(voiceUrl)) {
     console.error(nothingAnswers(voiceUrl));
@@ -142,8 +159,58 @@ async function ring(commandLine: CommandLine): Promise<number> {
       `${unauthorized.url} refused the signature: set TWILIO_AUTH_TOKEN to the line's, in the environment or in .env`,
     );
   }
+  if (record.all("queued").length > 0) {
+    show("This call held alone: with --join it meets the people whom task start rings.");
+  }
   show(colours.dim(`Its row: ${rowCommand(voiceUrl, record.callSid)}`));
   return record.applicationError ? 1 : 0;
+}
+
+/** A telephone of `task start`. */
+async function joined(
+  options: CommandLine["values"],
+  script: Script | undefined,
+  env: Environment,
+): Promise<number> {
+  const url = `http://127.0.0.1:${env("TRADELINE_UI_PORT") ?? "54323"}`;
+  if (!await somethingListens(url)) {
+    console.error(nothingAnswers(url));
+    return 1;
+  }
+  const ended = new AbortController();
+  const end = () => ended.abort();
+  Deno.addSignalListener("SIGINT", end);
+  Deno.addSignalListener("SIGTERM", end);
+  try {
+    const served = await join({
+      url,
+      errand: options.as === undefined
+        ? { call: { from: options.from ?? "+14035550123", to: options.to ?? "+15874059000" } }
+        : {
+          as: options.as.startsWith("+") ? options.as : await phoneOf(options.as, env),
+          calls: Number(options.calls ?? Infinity),
+        },
+      script,
+      paint: paint(Deno.stdout.isTerminal() && !Deno.noColor),
+      print: (line) => console.log(line),
+      webhooks: options.webhooks,
+      signal: ended.signal,
+    });
+    return served ? 0 : 1;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return 1;
+  }
+}
+
+/** The number of a person of the main account. */
+async function phoneOf(handle: string, env: Environment): Promise<string> {
+  const { url, key } = projectOf(env);
+  const query = `handle=eq.${handle}&org_id=is.null&select=phone`;
+  const response = await fetch(`${url}/rest/v1/people?${query}`, { headers: { apikey: key } });
+  const [person] = response.ok ? await response.json() : [];
+  if (person !== undefined) return person.phone;
+  throw new UsageError(`--as must be a person of \`task people list\`: "${handle}"`);
 }
 
 /** The line of this machine's stand-in for Twilio that is rung, where an organisation was given it. */
@@ -211,7 +278,18 @@ if (import.meta.main) {
   Deno.exit(
     await command(
       { task: "phone", help: HELP },
-      { args: Deno.args, tokens: true, options: OPTIONS, either: [["fast", "real-time"]] },
+      {
+        args: Deno.args,
+        tokens: true,
+        options: OPTIONS,
+        either: [
+          ["fast", "real-time"],
+          ...["join", "as"].flatMap((one) =>
+            ["fast", "url", "account", "json"].map((other) => [one, other])
+          ),
+          ["as", "to"],
+        ],
+      },
       ring,
     ),
   );

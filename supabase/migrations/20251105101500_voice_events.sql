@@ -351,6 +351,17 @@ begin
     v_call.updated_at := now();
     perform public.store_call_logs(v_call, v_before.call_sid is null);
   end if;
+  -- Only the first event of a call asks.
+  if (v_before.party, v_before.org_id) is distinct from (v_call.party, v_call.org_id) then
+    perform public.meet_contact(v_call);
+  end if;
+  if e.transcript is not null or (v_before.recording_sid is not null and (
+    coalesce(e.recording_lost, false)
+    or (v_before.org_id, v_before.party, v_before.consent_given, v_before.recording_duration_sec)
+      is distinct from (v_call.org_id, v_call.party, v_call.consent_given, v_call.recording_duration_sec)
+  )) then
+    perform public.index_source('recordings', null, v_call.call_sid);
+  end if;
   if v_call.status >= 'lost' and (v_call.recording_source = 'voicemail' or e.recording_lost) then
     perform public.owe_voicemail_mails(e.call_sid);
   end if;

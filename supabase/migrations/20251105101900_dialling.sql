@@ -638,7 +638,8 @@ begin
   end if;
   return jsonb_strip_nulls(jsonb_build_object(
     'purpose', a.purpose, 'won', a.accepted_at is not null,
-    'over', a.cancelled_at is not null or a.ended_at is not null or v_transfer ->> 'state' in ('made', 'gone'),
+    'over', a.cancelled_at is not null or a.ended_at is not null
+      or coalesce(v_transfer ->> 'state' in ('made', 'gone'), false),
     'call_sid', a.call_sid, 'queue', a.queue, 'transfer', v_transfer - 'wake', 'wake', v_made,
     'to', (select k.to_e164 from public.callbacks as k where k.id = a.callback_id and a.accepted_at is not null),
     'may_transfer', case when a.purpose = 'person' and a.accepted_at is not null then public.may_transfer(a) end

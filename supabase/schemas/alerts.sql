@@ -374,6 +374,12 @@ begin atomic
   ) as old where e.id = old.id;
 end;
 
+-- Alerts are about the whole installation, which the main account runs.
+create policy alert_rules_of_the_main_account on public.alert_rules
+  for select to authenticated using ((select public.current_owner()) = '00000000-0000-0000-0000-000000000000');
+create policy alert_episodes_of_the_main_account on public.alert_episodes
+  for select to authenticated using ((select public.current_owner()) = '00000000-0000-0000-0000-000000000000');
+grant select on public.alert_rules, public.alert_episodes to authenticated;
 grant select on public.alert_rules, public.alert_status, public.alert_history to service_role, monitoring;
 grant select, insert, update, delete on public.alert_episodes to service_role;
 grant select on public.alert_episodes to monitoring;

@@ -101,6 +101,9 @@ values
     '23 h 30 min', null, null, '30 days', true),
   -- Supabase Auth sends these. It has no keys: a repeated request is a second mail, which does no harm.
   ('invite', 'notify-worker', 1, 0, null, '1 min', '{5 s, 1 min, 10 min, 1 h}', 6, null, '1 day', '15 min', '30 days', false),
+  ('embedding', 'notify-worker', 3, 0.25, null, '1 min', '{10 s, 1 min, 10 min, 1 h, 6 h}', 20, null, null, null, null, false),
+  -- Receivers know a repetition by the job's key.
+  ('search_alert', 'notify-worker', 2, 0.1, null, '1 min', '{5 s, 5 min, 30 min, 2 h, 5 h}', 6, null, '1 day', '15 min', '30 days', false),
   -- Each run retries, in order; after a day the message is dropped.
   ('alert_pagerduty', 'alert-dispatch', 0, 0.5, null, '50 s', '{50 s}', null, null, '1 day', null, '30 days', false),
   ('alert_slack', 'alert-dispatch', 1, 0.5, null, '50 s', '{50 s}', null, null, '1 day', null, '30 days', false),
@@ -160,6 +163,8 @@ begin
   return case
     when p_kind like 'mail\_%' then public.mail_content(p_kind, p_payload)
     when p_kind in ('open_call', 'incomplete_call') then public.call_to_ask(p_kind, p_key)
+    when p_kind = 'embedding' then public.embedding_content(p_key)
+    when p_kind = 'search_alert' then public.alert_content(p_payload)
     when p_kind in ('dial', 'dial_end') then public.dial_content(p_kind, p_key::uuid)
     when p_kind = 'queue_check' then public.queue_content(p_key)
     when p_kind = 'missed_call_sms' then public.missed_call_text(p_payload ->> 'call_sid')

@@ -16,6 +16,12 @@ create function private.membership_of(p_claims jsonb, out owner uuid, out role p
 language plpgsql stable security definer set search_path = ''
 as $$
 begin
+  -- Who has a second factor must have shown it.
+  if p_claims ->> 'aal' = 'aal1' and exists (
+    select from auth.mfa_factors as f where f.user_id = (p_claims ->> 'sub')::uuid and f.status = 'verified'
+  ) then
+    return;
+  end if;
   select m.owner, m.role into owner, role from public.members as m where m.user_id = (p_claims ->> 'sub')::uuid;
   if owner is null and p_claims #>> '{app_metadata,org_id}' ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
     owner := (p_claims #>> '{app_metadata,org_id}')::uuid;

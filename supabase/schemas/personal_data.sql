@@ -74,6 +74,8 @@ insert into public.personal_data (table_name, personal, other, of_person, export
   ('search_documents', '{party, title, body, fts}', '{kind, ref, call_sid, speaker, lang}',
     $$t.call_sid = any ($1) or t.party = $2 or (t.kind = 'message' and t.ref = any ($4::text[]))$$, null, null, 'calls', null),
   -- A trigger deletes the words of deleted documents.
+  -- They go with their document.
+  ('search_embeddings', '{}', '{model}', null, null, null, null, null),
   ('search_words', '{word}', '{}', 'false', null, null, null, null),
   ('saved_searches', '{name, query, filters}', '{}',
     $$position(substr($2, 2) in regexp_replace(t.query, '[^0-9]', '', 'g')) > 0 or position(lower($3) in lower(t.query)) > 0$$,

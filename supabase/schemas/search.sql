@@ -1,1 +1,554 @@
--- The search.
+-- The search: one round trip from words to a page of results.
+--
+-- Row-level security and an index of words do not go together: `@@` is not leakproof, so a policy would be checked on every row
+-- before the words. So the search runs with its owner's rights and takes the organisation from the token itself. These
+-- functions are the only way past the policies, and each result is of the one owner that they found.
+
+-- What a search returns of a document or a call.
+create type public.search_hit as (
+  kind text,
+  id bigint,                -- of search_documents; null: a call
+  call_sid text,
+  at timestamptz,
+  score real
+);
+
+-- The conditions that filters set on a call `c`, as SQL. Raises PT400 for an unknown filter or a malformed value.
+create function public.call_conditions(p_filters jsonb) returns text
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_name text;
+  v_value jsonb;
+  v_text text;
+  v_sql text := '';
+begin
+  for v_name, v_value in select * from jsonb_each(p_filters) loop
+    v_text := v_value #>> '{}';
+    v_sql := v_sql || case
+      when v_value = 'null' or v_name in ('from', 'to', 'number', 'org_id') then ''
+      when v_name in ('direction', 'disposition', 'mode', 'line') then format(' and c.%I = %L', v_name, v_text)
+      when v_name = 'min_seconds' then format(' and c.duration_sec >= %L', v_text::integer)
+      when v_name = 'max_seconds' then format(' and c.duration_sec <= %L', v_text::integer)
+      when v_name = 'tag' then format(
+        ' and exists (select from public.call_tags as t where t.call_sid = c.call_sid and t.tag = %L)', lower(btrim(v_text))
+      )
+      when v_name = 'person' then format(
+        ' and exists (
+          select from public.call_legs as l join public.people as p on p.phone = l.to_e164 and p.org_id is not distinct from c.org_id
+          where l.call_sid = c.call_sid and l.connected_at is not null and p.handle = %L
+        )', v_text
+      )
+      when v_name = 'has' and jsonb_typeof(v_value) = 'array' then (
+        select coalesce(string_agg(case h
+          when 'voicemail' then ' and c.recording_source = ''voicemail'''
+          when 'recording' then ' and c.recording_sid is not null'
+          when 'transcript' then ' and c.transcript <> '''''
+          when 'note' then ' and exists (select from public.call_notes as n where n.call_sid = c.call_sid)'
+        end, '' order by h), '')
+        from jsonb_array_elements_text(v_value) as h
+      )
+    end;
+    if v_sql is null then
+      raise sqlstate 'PT400' using message = 'this filter is not known', detail = 'filters.' || left(v_name, 64);
+    end if;
+  end loop;
+  return v_sql;
+exception
+  when invalid_text_representation or numeric_value_out_of_range then
+    raise sqlstate 'PT400' using message = 'this filter must be a whole number', detail = 'filters.' || v_name;
+end
+$$;
+
+-- Parts of telephone numbers in a query, as digits, and the query without them. Numbers in phrases are words.
+create function public.split_numbers(p_query text, out digits text[], out words text)
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_number text;
+begin
+  digits := '{}';
+  words := left(p_query, 4000);
+  for v_number in
+    select m[1] from regexp_matches(
+      regexp_replace(words, '"[^"]*"?', ' ', 'g'), '(?:^|\s)(\+?\(?[0-9][0-9()./ -]*)(?=\s|$)', 'g'
+    ) as m
+    limit 3
+  loop
+    if length(regexp_replace(v_number, '[^0-9]', '', 'g')) between 3 and 15 then
+      -- Without the zeros that only one's own country dials.
+      digits := digits || coalesce(
+        nullif(ltrim(regexp_replace(v_number, '[^0-9]', '', 'g'), '0'), ''), regexp_replace(v_number, '[^0-9]', '', 'g')
+      );
+      words := replace(words, v_number, ' ');
+    end if;
+  end loop;
+  words := btrim(words);
+end
+$$;
+
+-- The hits of a statement, newest first. It raises division_by_zero once its parameter $1, a time, is over: hits that came
+-- before stay, and the answer is partial.
+create function public.collect_hits(p_sql text, p_deadline timestamptz, out hits public.search_hit[], out partial boolean)
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_hit public.search_hit;
+begin
+  hits := '{}';
+  partial := false;
+  for v_hit in execute p_sql using p_deadline loop
+    hits := hits || v_hit;
+  end loop;
+exception
+  when division_by_zero then
+    partial := true;
+end
+$$;
+
+-- Times in cursors, which are short.
+create function public.to_micros(p_at timestamptz) returns bigint
+language sql immutable set search_path = ''
+return (extract(epoch from p_at) * 1000000)::bigint;
+
+create function public.from_micros(p_micros text) returns timestamptz
+language sql stable set search_path = ''
+return 'epoch'::timestamptz + p_micros::bigint * interval '1 microsecond';
+
+-- Numbers with all these parts, of contacts and of website messages: at most 1,000 of each. p_owner null: of all.
+create function public.phones_like(p_owner uuid, p_digits text[]) returns text[]
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_parts constant text[] := array(select '%' || n || '%' from unnest(p_digits) as n);
+begin
+  return array(
+    (select k.phone::text from public.contacts as k where k.owner = coalesce(p_owner, k.owner) and k.phone like all (v_parts) limit 1000)
+    union
+    (
+      select d.party from public.search_documents as d
+      where d.owner = coalesce(p_owner, d.owner) and d.kind = 'message' and d.party like all (v_parts) limit 1000
+    )
+  );
+end
+$$;
+
+-- What a query means for a document `d`, as SQL: its words by its language.
+create function public.tsquery_by_language(p_query text) returns text
+language sql immutable set search_path = ''
+return format(
+  'case d.lang when ''english'' then %L::tsquery when ''french'' then %L::tsquery else %L::tsquery end',
+  public.search_query(p_query, 'english'), public.search_query(p_query, 'french'), public.search_query(p_query, 'spanish')
+);
+
+-- The condition that a document `d` matches a query, as SQL: what the index finds, in any language, and then exactly.
+create function public.document_match(p_query text) returns text
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_index tsquery;
+  v_tsquery tsquery;
+begin
+  for v_tsquery in
+    select distinct public.search_query(p_query, l) from unnest(array['english', 'french', 'spanish']) as l
+  loop
+    v_index := coalesce(v_index || v_tsquery, v_tsquery, v_index);
+  end loop;
+  return case
+    when v_index is null then ' and false'
+    -- Words that are only excluded are in no index.
+    when querytree(v_index) in ('', 'T') then ''
+    else format(' and d.fts @@ %L::tsquery', v_index)
+  end || format(' and d.fts @@ %s', public.tsquery_by_language(p_query));
+end
+$$;
+
+-- What pages are made of: the newest 1,000 documents and the newest 1,000 calls that match, each with its score. p_after: where
+-- the batch before ended, {d: [microseconds, id], c: [microseconds,
+-- call_sid]}; false: there are no more. Returns where this one ends in the same
+-- form. p_owner null: all owners. p_query null: only filters.
+create function public.search_batch(
+  p_owner uuid, p_query text, p_filters jsonb, p_now timestamptz, p_after jsonb, p_deadline timestamptz,
+  out hits public.search_hit[], out partial boolean, out after jsonb
+)
+language plpgsql volatile set search_path = '' set jit = off
+as $$
+declare
+  -- Half of the weight is gone after 30 days.
+  c_age constant text := format(' * power(0.5, extract(epoch from %L::timestamptz - %%s) / 2592000))::real', p_now);
+  -- Evaluated for each row: see collect_hits.
+  c_in_time constant text := ' and 1 / (clock_timestamp() < $1)::integer = 1';
+  v_calls constant text := public.call_conditions(p_filters);
+  v_of_owner text := '';
+  v_span text := '';
+  v_documents text;
+  v_match text;
+  v_bound text;
+  v_digits text[];
+  v_words text;
+  v_part constant text := regexp_replace(p_filters ->> 'number', '[^0-9]', '', 'g');
+  v_phones text[];
+  v_found record;
+begin
+  select s.digits, s.words into v_digits, v_words from public.split_numbers(coalesce(p_query, '')) as s;
+  if cardinality(v_digits) > 0 or v_part is not null then
+    v_phones := public.phones_like(p_owner, v_digits || v_part);
+  end if;
+  if p_filters ->> 'from' is not null then
+    v_span := format(' and %%1$s >= %L', (p_filters ->> 'from')::timestamptz);
+  end if;
+  if p_filters ->> 'to' is not null then
+    v_span := v_span || format(' and %%1$s < %L', (p_filters ->> 'to')::timestamptz);
+  end if;
+  hits := '{}';
+  partial := false;
+  after := '{"d": false, "c": false}';
+
+  if p_query is not null and p_after -> 'd' is distinct from 'false' then
+    if p_owner is not null then
+      v_of_owner := format(' and d.owner = %L', p_owner);
+    end if;
+    v_documents := v_of_owner || format(v_span, 'd.at')
+      || case when v_calls = '' then '' else
+        format(' and exists (select from public.call_logs as c where c.call_sid = d.call_sid%s)', v_calls) end
+      || case when v_part is null then '' else format(' and d.party like %L', '%' || v_part || '%') end
+      || case when jsonb_typeof(p_after -> 'd') = 'array' then
+        format(' and (d.at, d.id) < (%L, %L)', public.from_micros(p_after #>> '{d,0}'), (p_after #>> '{d,1}')::bigint) else '' end;
+    foreach v_bound in array array[
+      c_in_time,
+      -- If that takes too long and finds nothing: of the newest 2,000.
+      format(
+        ' and d.id in (select n.id from public.search_documents as n where true%s order by n.at desc, n.id desc limit 2000)',
+        replace(v_of_owner, 'd.owner', 'n.owner')
+      )
+    ] loop
+      v_match := format(
+        'select d.kind, d.id, d.call_sid, d.at, ts_rank(d.fts, %s, 1) as fit from (
+          select d.kind, d.id, d.call_sid, d.at, d.lang, d.fts from public.search_documents as d
+          where true%s%s%s order by d.at desc, d.id desc limit 1000
+        ) as d',
+        public.tsquery_by_language(p_query), v_documents, public.document_match(p_query), v_bound
+      );
+      if cardinality(v_digits) > 0 then
+        v_match := format(
+          '%s union all (
+            select d.kind, d.id, d.call_sid, d.at, 0.5 from public.search_documents as d
+            where d.party = any (%L::text[])%s%s%s order by d.at desc, d.id desc limit 1000
+          )',
+          v_match, v_phones, v_documents, case when v_words <> '' then public.document_match(v_words) else '' end, v_bound
+        );
+      end if;
+      select * into v_found from public.collect_hits(format(
+        'select d.kind, d.id, d.call_sid, d.at, (max(d.fit)%s
+         from (%s) as d group by 1, 2, 3, 4 order by d.at desc, d.id desc limit 1000',
+        format(c_age, 'd.at'), v_match
+      ), case v_bound when c_in_time then p_deadline else 'infinity' end);
+      partial := partial or v_found.partial;
+      exit when not v_found.partial or cardinality(v_found.hits) > 0;
+    end loop;
+    hits := v_found.hits;
+    if cardinality(hits) = 1000 or (partial and cardinality(hits) > 0) then
+      after := after || jsonb_build_object('d', jsonb_build_array(public.to_micros(hits[cardinality(hits)].at), hits[cardinality(hits)].id));
+    end if;
+  end if;
+
+  -- Calls have no words: they are found by their number, by the name of their contact, or by filters alone.
+  if v_words <> '' then
+    select array_agg(d.party) into v_phones from public.search_documents as d
+    where d.id in (select h.id from unnest(hits) as h where h.kind = 'contact' limit 100);
+  end if;
+  if p_after -> 'c' is distinct from 'false' and (p_query is null or v_phones <> '{}') then
+    v_match := v_calls || format(v_span, 'c.started_at')
+      || case when p_owner is null then '' else
+        format(' and coalesce(c.org_id, ''00000000-0000-0000-0000-000000000000'') = %L', p_owner) end
+      || case when v_phones is null then '' else format(' and c.party = any (%L::text[])', v_phones) end
+      || case when jsonb_typeof(p_after -> 'c') = 'array' then
+        format(' and (c.started_at, c.call_sid) < (%L, %L)', public.from_micros(p_after #>> '{c,0}'), p_after #>> '{c,1}') else '' end;
+    select * into v_found from public.collect_hits(
+      format(
+        'select ''call'', null::bigint, c.call_sid, c.started_at, (0.1%s
+         from public.call_logs as c where true%s%s order by c.started_at desc, c.call_sid desc limit 1000',
+        format(c_age, 'c.started_at'), v_match, c_in_time
+      ),
+      greatest(p_deadline, clock_timestamp() + interval '50 ms')
+    );
+    partial := partial or v_found.partial;
+    hits := hits || v_found.hits;
+    if cardinality(v_found.hits) = 1000 then
+      after := after || jsonb_build_object('c', jsonb_build_array(public.to_micros(v_found.hits[1000].at), v_found.hits[1000].call_sid));
+    end if;
+  end if;
+end
+$$;
+
+-- A corrected query where a word of it is in no document of the owner's; null: there is nothing to correct. Each such word
+-- becomes the most similar one of the owner's own words, within a distance of two letters.
+create function public.correct_query(p_owner uuid, p_query text) returns text
+language plpgsql stable set search_path = '' set pg_trgm.similarity_threshold = 0.2
+  set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_term text;
+  v_word text;
+  v_found text;
+  v_query text := p_query;
+  v_tried integer := 0;
+begin
+  for v_term in
+    select t.word from public.search_terms(p_query) as t
+    where not t.negated and not t.phrase and t.word ~ '^[[:alpha:]]{4,40}$'
+  loop
+    -- In lower case and without accents.
+    select w into v_word from public.words_of(v_term) as w;
+    continue when v_word is null or exists (
+      select from public.search_words as k where k.owner = coalesce(p_owner, k.owner) and k.word = v_word
+    );
+    select n.word into v_found from (
+      select k.word, extensions.similarity(k.word, v_word) as likeness from public.search_words as k
+      where k.owner = coalesce(p_owner, k.owner) and k.word operator(extensions.%) v_word
+      order by likeness desc, k.word limit 20
+    ) as n
+    where extensions.levenshtein(n.word, v_word) <= 2
+    order by extensions.levenshtein(n.word, v_word), n.likeness desc, n.word
+    limit 1;
+    if found then
+      v_query := regexp_replace(v_query, '\m' || v_term || '\M', v_found);
+    end if;
+    v_tried := v_tried + 1;
+    exit when v_tried = 5;
+  end loop;
+  return nullif(v_query, p_query);
+end
+$$;
+
+-- Whether all of a query's words are stop words of one language.
+create function public.only_stop_words(p_query text) returns boolean
+language sql immutable set search_path = ''
+return exists (
+  select from unnest(array['english', 'french', 'spanish']) as l
+  where not exists (select from public.search_terms(p_query) as t where t.negated or public.term_query(t.word, l) is not null)
+);
+
+create function public.escape_html(p_text text) returns text
+language sql immutable set search_path = ''
+return replace(replace(replace(replace(replace(p_text, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
+
+-- A part of a text with the query's words, escaped for HTML, the words within <mark>; and where they begin in the audio.
+create function public.search_snippet(
+  p_body text, p_lang text, p_query tsquery, p_start_ms integer, p_end_ms integer, out snippet text, out start_sec integer
+)
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  -- Characters of private use, which are taken out of the text, so that no text brings marks of its own.
+  c_open constant text := chr(57344);
+  c_close constant text := chr(57345);
+  v_body constant text := translate(p_body, c_open || c_close, '');
+  v_options constant text := format(
+    'StartSel=%s, StopSel=%s, MaxFragments=1, MaxWords=30, MinWords=10', c_open, c_close
+  );
+  v_query constant tsquery := coalesce(p_query, '');
+  v_text constant text := case p_lang
+    when 'english' then ts_headline('public.search_english', v_body, v_query, v_options)
+    when 'french' then ts_headline('public.search_french', v_body, v_query, v_options)
+    else ts_headline('public.search_spanish', v_body, v_query, v_options)
+  end;
+begin
+  if p_start_ms is not null then
+    -- As far into the passage as the first marked word is into its text.
+    start_sec := (
+      p_start_ms + (p_end_ms - p_start_ms)::double precision * (
+        greatest(strpos(v_body, translate(v_text, c_open || c_close, '')) - 1, 0) + greatest(strpos(v_text, c_open) - 1, 0)
+      ) / greatest(length(v_body), 1)
+    )::integer / 1000;
+  end if;
+  snippet := replace(replace(public.escape_html(v_text), c_open, '<mark>'), c_close, '</mark>');
+end
+$$;
+
+-- How often each value occurs among hits, at most 1,000 times: {kind: {call: 12}, direction: ..., disposition: ..., mode: ...,
+-- line: ...}, the 20 most frequent values of each.
+create function public.search_facets(p_hits public.search_hit[]) returns jsonb
+language sql stable set search_path = ''
+as $$
+  with counted as (
+    select f.name, f.value, least(count(*), 1000) as hits
+    from unnest(p_hits) as h
+    left join public.call_logs as c on c.call_sid = h.call_sid
+    cross join lateral (values
+      ('kind', h.kind), ('direction', c.direction), ('disposition', c.disposition), ('mode', c.mode), ('line', c.line::text)
+    ) as f(name, value)
+    where f.value is not null
+    group by 1, 2
+  ), ranked as (
+    select k.*, row_number() over (partition by k.name order by k.hits desc, k.value) as place from counted as k
+  )
+  select coalesce(jsonb_object_agg(g.name, g.counts), '{}') from (
+    select r.name, jsonb_object_agg(r.value, r.hits) as counts from ranked as r where r.place <= 20 group by 1
+  ) as g
+$$;
+
+-- The search in the rows of one owner (null: of all) by one user (null: an operator). See search_calls.
+create function public.run_search(
+  p_owner uuid, p_user uuid, p_query text, p_filters jsonb, p_limit integer, p_cursor text, p_embedding real[], p_model text
+) returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_began constant timestamptz := clock_timestamp();
+  v_deadline constant timestamptz := v_began + interval '300 ms';
+  v_query constant text := nullif(btrim(left(p_query, 4000)), '');
+  v_cursor jsonb;
+  v_now timestamptz := date_trunc('milliseconds', now());
+  v_batch record;
+  v_results jsonb;
+  v_last jsonb;
+  v_count integer;
+  v_next jsonb;
+  -- Where the page before ended.
+  v_score real;
+  v_at timestamptz;
+  -- What is searched for; `corrected`, or `filters` where all words are stop words.
+  v_meant text;
+  v_way text;
+begin
+  if p_limit not between 1 and 100 then
+    raise sqlstate 'PT400' using message = 'the limit must be from 1 to 100', detail = 'limit';
+  end if;
+  if p_cursor is not null then
+    begin
+      v_cursor := convert_from(decode(translate(p_cursor, '-_', '+/'), 'base64'), 'UTF8')::jsonb;
+      v_now := public.from_micros(v_cursor ->> 'n');
+      v_score := v_cursor ->> 's';
+      v_at := public.from_micros(v_cursor ->> 'a');
+      perform public.from_micros(v_cursor #>> '{d,0}'), (v_cursor #>> '{d,1}')::bigint, public.from_micros(v_cursor #>> '{c,0}'),
+        1 / (v_now is not null)::integer;
+    exception
+      when data_exception then
+        raise sqlstate 'PT400' using message = 'the cursor must be the next_cursor of an answer', detail = 'cursor';
+    end;
+    v_way := v_cursor ->> 'w';
+  end if;
+
+  loop
+    v_meant := case v_way when 'corrected' then public.correct_query(p_owner, v_query) when 'filters' then null else v_query end;
+    v_batch := public.search_batch(p_owner, v_meant, p_filters, v_now, v_cursor, v_deadline);
+    exit when v_batch.hits <> '{}' or v_batch.partial or v_query is null or v_cursor is not null or v_way = 'filters';
+    if v_way is null and public.only_stop_words(v_query) then
+      v_way := 'filters';
+    elsif v_way is null and public.correct_query(p_owner, v_query) is not null then
+      v_way := 'corrected';
+    else
+      v_way := null;
+      exit;
+    end if;
+  end loop;
+
+  with page as (
+    select h.*, row_number() over (order by h.score desc, h.at desc, coalesce(h.id::text, h.call_sid)) as place
+    from unnest(v_batch.hits) as h
+    where v_score is null or (h.score, h.at, v_cursor ->> 'k') < (v_score, v_at, coalesce(h.id::text, h.call_sid))
+    order by place
+    limit p_limit + 1
+  )
+  select
+    coalesce(jsonb_agg(jsonb_build_object(
+      'kind', p.kind, 'call_sid', p.call_sid, 'org_id', case when d.id is null then c.org_id else d.org_id end, 'ref', d.ref,
+      'at', p.at, 'title', coalesce(d.title, k.name, d.party, c.party, ''),
+      'snippet', coalesce(s.snippet, public.escape_html(coalesce(c.party, ''))), 'start_sec', s.start_sec,
+      'score', round(p.score::numeric, 6)
+    ) order by p.place) filter (where p.place <= p_limit), '[]'),
+    count(*), (array_agg(
+      jsonb_build_object('s', p.score, 'a', public.to_micros(p.at), 'k', coalesce(p.id::text, p.call_sid)) order by p.place
+    ))[p_limit]
+  into v_results, v_count, v_last
+  from page as p
+  left join public.search_documents as d on d.id = p.id
+  left join public.call_logs as c on c.call_sid = p.call_sid
+  left join public.contacts as k on k.owner = coalesce(c.org_id, d.org_id, '00000000-0000-0000-0000-000000000000')
+    and k.phone = coalesce(d.party, c.party)
+  left join lateral public.search_snippet(d.body, d.lang, public.search_query(v_meant, d.lang), d.start_ms, d.end_ms) as s
+    on d.id is not null;
+
+  if v_count > p_limit then
+    -- The same batch goes on.
+    v_next := coalesce(v_cursor, '{}') || v_last;
+  elsif v_batch.after <> '{"c": false, "d": false}' then
+    v_next := v_batch.after;
+  end if;
+  v_next := v_next || jsonb_build_object('n', public.to_micros(v_now), 'w', v_way);
+
+  if p_cursor is null and (v_query is not null or p_filters <> '{}') then
+    insert into public.search_history (org_id, user_id, words, filters, hits, milliseconds, partial, corrected)
+    values (
+      nullif(p_owner, '00000000-0000-0000-0000-000000000000'), p_user, left(v_query, 1000),
+      array(select jsonb_object_keys(p_filters)), least(cardinality(v_batch.hits), 1000),
+      extract(epoch from clock_timestamp() - v_began) * 1000, v_batch.partial, v_way is not null and v_way = 'corrected'
+    );
+  end if;
+  return jsonb_build_object(
+    'results', v_results, 'facets', public.search_facets(v_batch.hits),
+    'correction', case v_way when 'corrected' then v_meant end,
+    'next_cursor', translate(encode(convert_to(v_next::text, 'UTF8'), 'base64'), e'+/\n', '-_'),
+    'partial', v_batch.partial
+  );
+end
+$$;
+
+-- The search of a signed-in person: in the rows of the organisation that the token, and the table members, say. Another
+-- organisation's identifier finds nothing.
+create function private.search_as_member(
+  p_query text, p_filters jsonb, p_limit integer, p_cursor text, p_embedding real[], p_model text
+) returns jsonb
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_owner constant uuid := public.current_owner();
+begin
+  if v_owner is null then
+    raise sqlstate '42501' using message = 'the sender is a member of no organisation';
+  end if;
+  if p_filters ->> 'org_id' is not null and (p_filters ->> 'org_id')::uuid <> v_owner then
+    return jsonb_build_object('results', '[]'::jsonb, 'facets', '{}'::jsonb, 'correction', null, 'next_cursor', null, 'partial', false);
+  end if;
+  return public.run_search(v_owner, auth.uid(), p_query, p_filters - 'org_id', p_limit, p_cursor, p_embedding, p_model);
+end
+$$;
+
+-- The search of an operator, in the rows of all organisations, or of the one that p_filters names.
+create function private.search_as_operator(
+  p_query text, p_filters jsonb, p_limit integer, p_cursor text, p_embedding real[], p_model text
+) returns jsonb
+language sql volatile security definer set search_path = ''
+return public.run_search(
+  (p_filters ->> 'org_id')::uuid, null, p_query, p_filters - 'org_id', p_limit, p_cursor, p_embedding, p_model
+);
+
+-- Finds documents and calls. p_query: words, "phrases", -not, or, and parts of numbers of 3 digits or more; of more than 64 terms
+-- the first 64 count. p_filters: {from, to, number, direction, disposition, mode, line, person, tag, has, min_seconds, max_seconds,
+-- org_id}. p_limit: 1 to 100 results. p_cursor: next_cursor of an answer to the same query. p_embedding: the query's
+-- meaning as p_model has it; null: words only.
+--
+-- Returns {results: [{kind, call_sid, org_id, ref, at, title, snippet, start_sec, score}], facets: {kind: {call: 3}, ...},
+-- correction, next_cursor, partial}. `correction`: nothing was found for the query, and this was searched for instead.
+-- `partial`: time ran out, and only newer rows were looked at.
+--
+-- Raises PT400 (HTTP 400) with the field in `detail`; 22007 or 22P02 for times and identifiers that are none.
+create function public.search_calls(
+  p_query text default null, p_filters jsonb default '{}', p_limit integer default 20, p_cursor text default null,
+  p_embedding real[] default null, p_model text default null
+) returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  -- The grants decide: a member cannot execute the other one.
+  if current_user = 'authenticated' then
+    return private.search_as_member(p_query, p_filters, p_limit, p_cursor, p_embedding, p_model);
+  end if;
+  return private.search_as_operator(p_query, p_filters, p_limit, p_cursor, p_embedding, p_model);
+end
+$$;
+
+grant execute on function private.search_as_member to authenticated;
+grant execute on function private.search_as_operator to service_role;
+grant execute on function public.search_calls to authenticated, service_role;

@@ -45,7 +45,7 @@ create table public.search_alerts (
 
 comment on table public.search_alerts is 'Words that somebody wants to be told of: by mail, Slack or a signed webhook.';
 
-create index search_alerts_owner_idx on public.search_alerts (owner) where active;
+create index search_alerts_owner_idx on public.search_alerts (owner);
 
 alter table public.search_alerts enable row level security;
 create policy search_alerts_of_own on public.search_alerts
@@ -93,7 +93,6 @@ comment on table public.search_history is 'What was searched for, by whom, and h
 comment on column public.search_history.filters is 'The names of the filters that were set.';
 
 create index search_history_at_idx on public.search_history (at);
-create index search_history_words_idx on public.search_history (at) where words is not null;
 create index search_history_user_idx on public.search_history (user_id, at desc);
 
 alter table public.search_history enable row level security;
@@ -118,6 +117,68 @@ order by 1 desc;
 
 comment on view public.search_performance is 'Searches by day: how many, how many found nothing or were partial, and how long they took inside the database.';
 
+-- Writes down which alerts match passages that were just stored, each document once, and enqueues a message for each.
+create function public.match_alerts(p_passages public.search_passages[]) returns void
+language sql volatile set search_path = ''
+as $$
+  with matched as (
+    insert into public.search_alert_matches (alert_id, kind, ref, call_sid)
+    select distinct a.id, d.kind, d.ref, d.call_sid
+    from unnest(p_passages) as p
+    join public.search_documents as d on (d.kind, d.ref, d.part) = (p.kind, p.ref, p.part)
+    join public.search_alerts as a on a.owner = d.owner and a.active and coalesce(d.kind = any (a.kinds), true)
+    where d.fts @@ public.search_query(a.query, d.lang)
+    on conflict do nothing
+    returning alert_id, kind, ref, call_sid
+  )
+  select public.enqueue_job(
+    'search_alert', format('%s/%s/%s', m.alert_id, m.kind, m.ref),
+    jsonb_strip_nulls(jsonb_build_object(
+      'alert_id', m.alert_id, 'kind', m.kind, 'ref', m.ref, 'call_sid', m.call_sid,
+      'contact_message_id', case m.kind when 'message' then m.ref end
+    ))
+  )
+  from matched as m
+$$;
+
+-- What the message of an alert says, {alert: {id, name, query, channel, target, secret, org_id}, document: {kind, ref, call_sid,
+-- at, speaker, start_sec, text, party}}; null: the alert or the document is gone.
+create function public.alert_content(p_payload jsonb) returns jsonb
+language sql stable set search_path = ''
+as $$
+  select jsonb_build_object(
+    'alert', jsonb_build_object(
+      'id', a.id, 'name', a.name, 'query', a.query, 'channel', a.channel, 'target', a.target, 'secret', a.secret, 'org_id', a.org_id
+    ),
+    'document', jsonb_build_object(
+      'kind', d.kind, 'ref', d.ref, 'call_sid', d.call_sid, 'at', d.at, 'speaker', d.speaker, 'start_sec', d.start_ms / 1000,
+      'text', left(d.body, 1000), 'party', d.party
+    )
+  )
+  from public.search_alerts as a
+  join public.search_documents as d on d.owner = a.owner and d.kind = p_payload ->> 'kind' and d.ref = p_payload ->> 'ref'
+    and d.fts @@ public.search_query(a.query, d.lang)
+  where a.id = (p_payload ->> 'alert_id')::uuid and a.active
+  order by d.part
+  limit 1
+$$;
+
+-- Each alert is matched against each document, so their number is limited.
+create function public.limit_alerts() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('search_alerts/' || coalesce(new.org_id::text, ''), 0));
+  if (select count(*) from public.search_alerts as a where a.org_id is not distinct from new.org_id) > 50 then
+    raise sqlstate 'PT409' using message = 'there are 50 alerts on words: remove one first';
+  end if;
+  return null;
+end
+$$;
+
+create trigger search_alerts_limited after insert on public.search_alerts
+  for each row execute function public.limit_alerts();
+
 grant select, insert (org_id, name, query, filters), update (name, query, filters), delete on public.saved_searches to authenticated;
 grant select (id, org_id, owner, user_id, name, query, kinds, channel, target, active, created_at), delete,
   insert (org_id, name, query, kinds, channel, target, secret, active), update (name, query, kinds, channel, target, secret, active)
@@ -128,3 +189,4 @@ grant select on public.search_alert_matches to service_role;
 -- Not the words.
 grant select (id, org_id, owner, at, filters, hits, milliseconds, partial, corrected) on public.search_history to service_role, monitoring;
 grant select on public.search_performance to service_role, monitoring;
+grant execute on function public.match_alerts, public.alert_content to service_role;

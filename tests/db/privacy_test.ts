@@ -357,6 +357,7 @@ test("a person is erased in every table, and other persons are not", async (db) 
     {
       calls: 2,
       call_events: 2,
+      contacts: 1,
       recordings: 1,
       disclosures: 1,
       website_messages: 1,

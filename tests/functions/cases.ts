@@ -8,6 +8,7 @@ import { createHandler as voiceConsentSpeech } from "../../supabase/functions/vo
 import { createHandler as voiceFrontdoor } from "../../supabase/functions/voice-frontdoor/handler.ts";
 import { createHandler as voiceMenuHandler } from "../../supabase/functions/voice-menu-handler/handler.ts";
 import { createHandler as voicePerson } from "../../supabase/functions/voice-person/handler.ts";
+import { createHandler as voiceQueue } from "../../supabase/functions/voice-queue/handler.ts";
 import { createHandler as voiceRoute } from "../../supabase/functions/voice-route/handler.ts";
 import { createHandler as voiceRouteAction } from "../../supabase/functions/voice-route-action/handler.ts";
 import { createHandler as voiceStatus } from "../../supabase/functions/voice-status/handler.ts";
@@ -74,6 +75,13 @@ export const STEPS: readonly WebhookCase[] = [
     createHandler: voiceRouteAction,
     params: dialEnded("no-answer"),
     query: `?${AGREED}`,
+  },
+  {
+    title: "voice-queue, the end of holding",
+    name: "voice-queue",
+    createHandler: voiceQueue,
+    params: { ...onTheLine, QueueResult: "leave", QueueTime: "300" },
+    query: `?event=left&${AGREED}&node=hold`,
   },
   {
     title: "voice-action",
@@ -150,6 +158,24 @@ export const CALLBACKS: readonly WebhookCase[] = [
   },
 ];
 
+/** What a caller who holds waits for. */
+export const HOLDING: readonly WebhookCase[] = [
+  {
+    title: "voice-queue, what is heard",
+    name: "voice-queue",
+    createHandler: voiceQueue,
+    params: { ...onTheLine, QueueTime: "12", QueuePosition: "2" },
+    query: `?event=wait&${AGREED}&node=hold`,
+  },
+  {
+    title: "voice-queue, a key",
+    name: "voice-queue",
+    createHandler: voiceQueue,
+    params: { ...pressed("2"), QueueTime: "12" },
+    query: `?event=key&${AGREED}&node=hold`,
+  },
+];
+
 /** What one of the owner's people waits for, whose telephone rang. */
 export const PERSONS: readonly WebhookCase[] = [
   {
@@ -168,4 +194,4 @@ export const PERSONS: readonly WebhookCase[] = [
   },
 ];
 
-export const WEBHOOKS: readonly WebhookCase[] = [...STEPS, ...PERSONS, ...CALLBACKS];
+export const WEBHOOKS: readonly WebhookCase[] = [...STEPS, ...HOLDING, ...PERSONS, ...CALLBACKS];

@@ -280,3 +280,73 @@ test("a database that goes away after Twilio made the leg costs no second one", 
   assertEquals(created(practice).length, 1);
   assertEquals((await attempts(practice))[0]!.state, "created");
 });
+
+test("a caller of whom nothing was heard holds on where Twilio has them waiting, and leaves where it has not", async (practice) => {
+  const { sql } = practice.db;
+  const [waiting, gone] = [await calls(practice), await calls(practice)];
+  const queues: string[] = [];
+  practice.change = (deps) => ({
+    ...deps,
+    twilio: (account) => ({
+      ...deps.twilio!(account),
+      waiting: (name) => Promise.resolve((queues.push(name), [waiting.sid])),
+    }),
+  });
+  await sql`update queue_entries set seen_at = now() - interval '5 minutes'`;
+  await sql`select mend_dialling()`;
+  await practice.work();
+  const rows = await sql`select call_sid, result from queue_entries order by id`;
+  assertEquals(rows.map(({ call_sid, result }) => [call_sid, result]), [
+    [waiting.sid, null],
+    [gone.sid, "hung_up"],
+  ]);
+  assertEquals(queues, ["desk", "desk"]);
+});
+
+/** A call that nobody answered, whose flow texts back. */
+async function missed(practice: Practice) {
+  const { sql } = practice.db;
+  await sql`update call_flow_versions set missed_call = '{"sms": "Sorry that we missed you."}'`;
+  const caller = await calls(practice);
+  await caller.hangsUp();
+  await practice.later(61);
+  const texts = practice.twilio.requests.filter(({ path }) => /\/Messages$/.test(path));
+  return { caller, texts };
+}
+
+test("a caller whom nobody answered gets one text a day", async (practice) => {
+  const { caller, texts } = await missed(practice);
+  assertEquals(texts.map(({ params }) => [params.From, params.Body]), [[
+    LINE,
+    "Sorry that we missed you.",
+  ]]);
+  await caller.hangsUp();
+  assertEquals((await missed(practice)).texts.length, 2, "another caller");
+});
+
+test("who has said stop gets no text, and is on the list from then on", async (practice) => {
+  practice.twilio.inject({
+    method: "POST",
+    path: /\/Messages$/,
+    answer: { status: 400, code: 21610 },
+  });
+  await missed(practice);
+  const [row] = await practice.db.sql`select e164, source from suppressions`;
+  assertEquals(row!.source, "sms");
+  const [{ dead }] = await practice.db.sql`
+    select count(*)::int as dead from jobs where status = 'dead'` as unknown as [{ dead: number }];
+  assertEquals(dead, 0);
+});
+
+test("a text whose answer is lost is not sent again", async (practice) => {
+  practice.twilio.inject({
+    method: "POST",
+    path: /\/Messages$/,
+    effect: true,
+    answer: { status: 503 },
+  });
+  await missed(practice);
+  await practice.later(600);
+  const texts = practice.twilio.requests.filter(({ path }) => /\/Messages$/.test(path));
+  assertEquals(texts.length, 1);
+});

@@ -22,7 +22,7 @@ import {
   UNAVAILABLE,
 } from "../support/webhook.ts";
 import { asDocumented } from "../support/openapi.ts";
-import { CALLBACKS, PERSONS, STEPS, type WebhookCase, WEBHOOKS } from "./cases.ts";
+import { CALLBACKS, HOLDING, PERSONS, STEPS, type WebhookCase, WEBHOOKS } from "./cases.ts";
 
 /** Faults of a request's form are answered to strangers too, because they are found before the body is read. */
 const UNSIGNED = { "x-twilio-signature": undefined };
@@ -377,11 +377,14 @@ for (const { fault, field, change } of MALFORMED) {
     });
   }
 
-  for (const webhook of PERSONS) {
-    Deno.test(`${webhook.title}: a leg whose request came ${fault} is ended`, async () => {
+  for (const webhook of [...HOLDING, ...PERSONS]) {
+    const [what, verb] = PERSONS.includes(webhook)
+      ? ["a leg is ended", "Hangup"]
+      : ["a caller leaves the queue for what comes next", "Leave"];
+    Deno.test(`${webhook.title}: ${what} whose request came ${fault}`, async () => {
       const deps = testDeps();
       const request = signedRequest(webhook.name, change(webhook.params), { query: webhook.query });
-      assertEquals((await twiml(webhook.createHandler(deps), request)).outline, ["Hangup"]);
+      assertEquals((await twiml(webhook.createHandler(deps), request)).outline, [verb]);
       assertEquals(deps.events, []);
     });
   }

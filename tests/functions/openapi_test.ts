@@ -122,6 +122,15 @@ async function webhooks() {
       [isCallback ? 204 : 200, 401, 403, 405, 413, 414, 415, 503, 400],
       webhook.title,
     );
+    if (webhook.name === "voice-queue") {
+      const url = "http://edge-runtime.supabase.com/voice-queue?event=ringing";
+      const tone = await answered(
+        webhook.name,
+        webhook.createHandler(testDeps()),
+        new Request(url),
+      );
+      assertEquals(tone, 200);
+    }
     if (!isCallback) continue;
     assertEquals(
       [
@@ -305,7 +314,8 @@ async function flows() {
         now: () => new Date(),
         database: database(error) as unknown as FlowDatabase,
         takeRoom: () => Promise.resolve(wait),
-        readUserToken: () => Promise.resolve({ userId: crypto.randomUUID(), appMetadata: {} }),
+        readUserToken: () =>
+          Promise.resolve({ userId: crypto.randomUUID(), appMetadata: {}, aal: "aal1" }),
         membershipOf: () => Promise.resolve({ org_id: ORG, role: "admin" }),
       }),
       new Request(`http://edge-runtime.supabase.com/${path}`, init),
@@ -358,7 +368,7 @@ async function flows() {
     now: () => new Date(),
     database: database() as unknown as FlowDatabase,
     takeRoom: () => Promise.resolve(undefined),
-    readUserToken: () => Promise.resolve({ userId: "x", appMetadata: {} }),
+    readUserToken: () => Promise.resolve({ userId: "x", appMetadata: {}, aal: "aal1" }),
     membershipOf: () => Promise.resolve({ org_id: ORG, role: "viewer" }),
   });
   const request = new Request("http://edge-runtime.supabase.com/call-flows", { headers: signedIn });

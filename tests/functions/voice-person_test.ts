@@ -83,9 +83,14 @@ async function status(...args: Parameters<typeof asks>) {
   return { status: (await handler(request)).status, ...rest };
 }
 
-Deno.test("who answers is asked whom the call is for, and to press 1; silence ends the leg", async () => {
+Deno.test("who answers is asked whom the call is for, and to press 1; silence is told as a mailbox", async () => {
   const { verbs, spoken, deps } = await hears("answered", leg(onTheLine), {});
-  assertEquals(verbs.map(({ name }) => name), ["Gather", "Gather", "Hangup"]);
+  assertEquals(verbs.map(({ name }) => name), ["Gather", "Gather", "Redirect"]);
+  const silent = await hears("accept", leg(onTheLine), {});
+  assertEquals(silent.outline, ["Hangup"]);
+  assertEquals((silent.deps.events[0] as { ask: unknown }).ask, {
+    attempt: { token: TOKEN, told: "mailbox" },
+  });
   assertEquals(spoken[0], "Call for Prairie Dental: desk. To accept it, press 1.");
   assertEquals(verbs[0]!.attributes.finishOnKey, "");
   const [event] = deps.events as { ask: unknown; event: string }[];
@@ -163,13 +168,14 @@ Deno.test("of those who press too late each hears that somebody has taken it", a
   assertEquals(outline, ["Say: Somebody has taken it already. Thank you.", "Hangup"]);
 });
 
-Deno.test("any other key declines, without a word to the database", async () => {
+Deno.test("any other key declines", async () => {
   for (const key of ["2", "*", "#"]) {
-    const { outline, deps } = await hears("accept", leg(pressed(key)), {
-      won: true,
-      queue: "desk",
-    });
-    assertEquals([outline, deps.events], [["Hangup"], []]);
+    const { outline, deps } = await hears("accept", leg(pressed(key)), {});
+    assertEquals(outline, ["Hangup"]);
+    const [event] = deps.events as { event: string; ask: unknown }[];
+    assertEquals([event!.event, event!.ask], ["leg_declined", {
+      attempt: { token: TOKEN, told: "declined" },
+    }]);
   }
 });
 
@@ -254,7 +260,12 @@ Deno.test("a telephone is verified by 1, and by nothing else", async () => {
   const one = await hears("accept", leg(pressed("1")), { ...verify, won: true }, "");
   assertEquals(one.spoken, ["Thank you. This telephone is confirmed."]);
   const two = await hears("accept", leg(pressed("2")), { ...verify, won: true }, "");
-  assertEquals([two.outline, two.told], [["Hangup"], []]);
+  assertEquals([two.outline, two.told], [["Hangup"], [[
+    TOKEN,
+    CHILD_SID,
+    "in-progress",
+    "declined",
+  ]]]);
 });
 
 Deno.test("a talk's end ends the leg, and a caller who had gone is told of", async () => {

@@ -14,7 +14,7 @@ import type { Caller } from "../../supabase/functions/_shared/flows/walk.ts";
 import { hotline } from "../../supabase/functions/_shared/flows/builtin.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { anyCaller, flowDocument } from "../support/flow_arbitrary.ts";
-import { type Draft, FACTS } from "../support/flows.ts";
+import { FACTS } from "../support/flows.ts";
 import { switchboard, twilioFor } from "../support/faults.ts";
 import { ACCOUNT_SID, PUBLIC_URL, testSettings } from "../support/webhook.ts";
 
@@ -118,13 +118,7 @@ function heardDisclosure(spoken: readonly string[]): boolean {
 
 for (const [what, isUp] of [["up", () => () => true], ["failing", failing]] as const) {
   Deno.test(`with the database ${what}, any caller of any flow is served to the end, and recorded only by consent`, async () => {
-    // voice-queue is not there yet.
-    const unheld = flowDocument.filter(({ nodes }) =>
-      Object.values<Draft>(nodes).every(({ type, group }) =>
-        type !== "queue" && type !== "callback" && (type !== "ring" || group !== "confirm")
-      )
-    );
-    const calls = fc.sample(fc.tuple(unheld, anyCaller), { numRuns: CALLS });
+    const calls = fc.sample(fc.tuple(flowDocument, anyCaller), { numRuns: CALLS });
     let rung = 0;
     for (const [definition, caller] of calls) {
       // deno-lint-ignore no-await-in-loop -- One outage at a time.

@@ -12,7 +12,7 @@ const FIXTURE = `
   create table public.fruit (id int primary key, name text not null unique, kilos numeric, owner uuid, info jsonb);
   alter table public.fruit enable row level security;
   create policy own on public.fruit for select to authenticated using (owner = (select auth.uid()));
-  grant select, insert on public.fruit to service_role;
+  grant select, insert, update, delete on public.fruit to service_role;
   grant select on public.fruit to authenticated;
   insert into public.fruit values
     (1, 'apple', 1.5, '00000000-0000-4000-8000-000000000001', '{"colour": "red"}'),
@@ -338,7 +338,7 @@ test("count=exact puts the total into Content-Range", async (api) => {
 
 test("an unknown table is 404 PGRST205, and tables are not written", async (api) => {
   assertEquals((await get(api, "no_such")).body.code, "PGRST205");
-  assertEquals((await ask(api, "fruit", { method: "DELETE", headers: SECRET })).status, 405);
+  assertEquals((await ask(api, "fruit", { method: "PUT", headers: SECRET })).status, 405);
 });
 
 test("more requests than connections wait their turn", async (_, db) => {
@@ -385,6 +385,70 @@ test("answers with a thousand rows at most, and does not say so", async (api) =>
   const { body } = await ask(api, "rpc/numbers?n=1500&limit=2&offset=1400", { headers: SECRET });
   assertEquals(body, [1401, 1402]);
 });
+
+test(
+  "rows are added, changed and removed, and come back where they are asked for",
+  async (api, db) => {
+    const send = async (
+      method: string,
+      path: string,
+      body?: unknown,
+      headers: Record<string, string> = {},
+    ) => {
+      const response = await ask(api, path, {
+        method,
+        headers: { ...SECRET, "content-type": "application/json", ...headers },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+      return [response.status, response.body];
+    };
+    const BACK = { prefer: "return=representation" };
+    assertEquals(await send("POST", "fruit", { id: 7, name: "fig" }), [201, undefined]);
+    assertEquals(
+      await send(
+        "POST",
+        "fruit?select=id,name",
+        [{ id: 8, name: "kiwi" }, { id: 9, name: "lime" }],
+        BACK,
+      ),
+      [201, [{ id: 8, name: "kiwi" }, { id: 9, name: "lime" }]],
+    );
+    assertEquals(await send("PATCH", "fruit?id=gte.8", { kilos: 2, info: { ripe: true } }), [
+      204,
+      undefined,
+    ]);
+    assertEquals(
+      await send("PATCH", "fruit?id=eq.8&select=kilos,info", { name: "kiwis" }, {
+        ...BACK,
+        accept: "application/vnd.pgrst.object+json",
+      }),
+      [200, { kilos: 2, info: { ripe: true } }],
+    );
+    assertEquals(await send("PATCH", "fruit?id=eq.99", { name: "none" }, BACK), [200, []]);
+    assertEquals(await send("PATCH", "fruit?id=eq.8", {}), [204, undefined]);
+    assertEquals(await send("DELETE", "fruit?id=eq.9&select=name", undefined, BACK), [
+      200,
+      [{ name: "lime" }],
+    ]);
+    assertEquals(await send("DELETE", "fruit?id=eq.9"), [204, undefined]);
+    const names = await db.sql`select name from fruit where id > 3 order by id`;
+    assertEquals(names.map(({ name }) => name), ["fig", "kiwis"]);
+    // What the database refuses, and what is no table's.
+    const code = async (...args: Parameters<typeof send>) => {
+      // deno-lint-ignore no-explicit-any -- of an error
+      const [status, body] = await send(...args) as [number, any];
+      return [status, body?.code];
+    };
+    assertEquals(await code("POST", "fruit", { id: 7, name: "again" }), [409, "23505"]);
+    assertEquals(await code("POST", "fruit", [{ id: 10, name: "a" }, { id: 11 }]), [
+      400,
+      "PGRST102",
+    ]);
+    assertEquals(await code("POST", "fruit", { colour: "red" }), [400, "42703"]);
+    assertEquals(await code("DELETE", "secret?id=eq.1"), [403, "42501"]);
+    assertEquals(await code("PUT", "fruit", { id: 1 }), [405, "PGRST117"]);
+  },
+);
 
 Deno.test("Data API: an unreachable PostgreSQL is a prompt 503", async () => {
   const db = await createTestDatabase();

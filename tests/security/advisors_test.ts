@@ -194,6 +194,10 @@ async function serveAll(hotline: Hotline, twilioUrl: string): Promise<void> {
     if (members) await ask(`/rest/v1/${name}?limit=20`, { headers: member });
   }
 
+  // By words, by a part of a number, and for a word that is misspelt.
+  for (const p_query of ["hello", "416555", "helo"]) {
+    await ask("/rest/v1/rpc/search_calls", { method: "POST", body: JSON.stringify({ p_query }) });
+  }
   const operator = new Operator({
     databaseUrl: db.url,
     healthUrl: `${url}/functions/v1/voice-health`,

@@ -155,6 +155,7 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   voicemail_steps: ["select", "insert"],
   // Written by definers.
   search_documents: ["select"],
+  search_embeddings: ["select"],
   search_words: ["select"],
   search_alert_matches: ["select"],
   // What was searched for is nobody else's.

@@ -2,6 +2,7 @@ import postgres, { type Sql } from "postgres";
 import { assertEquals } from "@std/assert/equals.js";
 import { join } from "@std/path/join.js";
 import type { Database } from "../../scripts/database.ts";
+import { type AuthMail, createAuthApi } from "../../scripts/local/auth_api.ts";
 import { createDataApi, type DataApi, type DataApiOptions } from "../../scripts/local/data_api.ts";
 import { createGateway } from "../../scripts/local/gateway.ts";
 import { createStorageApi } from "../../scripts/local/storage_api.ts";
@@ -109,6 +110,8 @@ export interface TestStack {
   readonly dataApiRequests: string[];
   /** What the functions and the gateway complained about. */
   readonly log: string[];
+  /** What the stand-in for Supabase Auth sent. */
+  readonly mails: AuthMail[];
   /** Ends the server and deletes the database. @throws where an answer was not as docs/openapi.yaml has it. */
   stop(): Promise<void>;
 }
@@ -121,11 +124,17 @@ export interface TestStack {
  * the functions beside the local defaults.
  */
 export async function startTestStack(
-  options: { functions?: boolean; env?: Record<string, string> } = {},
+  options: {
+    functions?: boolean;
+    env?: Record<string, string>;
+    siteUrl?: () => string | undefined;
+    now?: () => Date;
+  } = {},
 ): Promise<TestStack> {
   const db = await createTestDatabase();
   const log: string[] = [];
   const dataApiRequests: string[] = [];
+  const mails: AuthMail[] = [];
   const storageDir = await Deno.makeTempDir({ prefix: "tradeline-storage-" });
   const api = db.api();
   const dataApi = (request: Request) => {
@@ -134,13 +143,25 @@ export async function startTestStack(
   };
 
   let handle: Deno.ServeHandler<Deno.NetAddr> = dataApi;
-  const server = serve(0, (line) => log.push(line), (request, info) => handle(request, info));
+  const server = serve(0, (line) => log.push(line), (request, info) => handle(request, info), {
+    mayAsk: (_, origin) => origin === options.siteUrl?.(),
+  });
+  const keys = apiKeys(withLocalDefaults({}, "", ""));
   const gateway = options.functions === false ? undefined : await createGateway({
     supabaseDir: join(ROOT, "supabase"),
     env: withLocalDefaults(options.env ?? {}, server.url, db.url),
     jwtSecret: LOCAL_JWT_SECRET,
     dataApi,
-    storageApi: createStorageApi({ dir: storageDir, keys: apiKeys(withLocalDefaults({}, "", "")) }),
+    authApi: createAuthApi({
+      sql: db.sql,
+      keys,
+      jwtSecret: LOCAL_JWT_SECRET,
+      url: () => server.url,
+      siteUrl: () => `${options.siteUrl?.() ?? "http://127.0.0.1:54323"}/console/`,
+      sendMail: (mail) => Promise.resolve(void mails.push(mail)),
+      ...(options.now && { now: options.now }),
+    }),
+    storageApi: createStorageApi({ dir: storageDir, keys }),
     log: (line) => log.push(line),
   });
   const undescribed: string[] = [];
@@ -160,6 +181,7 @@ export async function startTestStack(
     db,
     dataApiRequests,
     log,
+    mails,
     async stop() {
       await gateway?.close();
       await server.drain();

@@ -28,6 +28,7 @@ import { createHandler as voiceAction } from "../../supabase/functions/voice-act
 import { createHandler as voiceConsentSpeech } from "../../supabase/functions/voice-consent-speech/handler.ts";
 import { createHandler as voiceFrontdoor } from "../../supabase/functions/voice-frontdoor/handler.ts";
 import { createHandler as voiceMenuHandler } from "../../supabase/functions/voice-menu-handler/handler.ts";
+import { createHandler as voiceQueue } from "../../supabase/functions/voice-queue/handler.ts";
 import { createHandler as voiceRoute } from "../../supabase/functions/voice-route/handler.ts";
 import { createHandler as voiceRouteAction } from "../../supabase/functions/voice-route-action/handler.ts";
 import { createHandler as voiceStatus } from "../../supabase/functions/voice-status/handler.ts";
@@ -40,6 +41,7 @@ export const FUNCTIONS: Readonly<Record<string, (deps: Deps) => Handler>> = {
   "voice-frontdoor": voiceFrontdoor,
   "voice-consent-speech": voiceConsentSpeech,
   "voice-menu-handler": voiceMenuHandler,
+  "voice-queue": voiceQueue,
   "voice-route": voiceRoute,
   "voice-route-action": voiceRouteAction,
   "voice-action": voiceAction,

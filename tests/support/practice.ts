@@ -45,10 +45,10 @@ export interface Practice extends TestStack {
 }
 
 /** A flow that holds callers for `desk`, and rings `all` at once. */
-// deno-lint-ignore no-explicit-any
 export function practiceFlow(
   members: readonly string[],
   changes: Record<string, unknown> = {},
+  // deno-lint-ignore no-explicit-any
 ): any {
   const said = (text: string) => ({ "en-US": text });
   return {

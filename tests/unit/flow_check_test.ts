@@ -479,6 +479,76 @@ const FAULTS: readonly Case[] = [
     /itself/,
     { name: "day", flows: new Map() },
   ],
+  // Groups, and what follows a missed call.
+  [
+    "a group with hours that are not there",
+    (f) => f.groups.desk.calendar = "night",
+    "groups.desk.calendar",
+    /no such calendar/,
+  ],
+  [
+    "a code of letters",
+    (f) => f.groups.desk.code = "12a",
+    "groups.desk.code",
+    /one to four digits/,
+  ],
+  [
+    "a code twice",
+    (f) => {
+      f.groups.desk.code = "12";
+      f.groups.more = { ...f.groups.desk };
+    },
+    "groups.more.code",
+    /code of desk/,
+  ],
+  [
+    "a text that is not there",
+    (f) => f.missed_call = { sms: "sorry" },
+    "missed_call.sms",
+    /no such prompt/,
+  ],
+  [
+    "a text that is only audio",
+    (f) => {
+      f.prompts.sorry = { audio: "a".repeat(64), text: "Sorry." };
+      f.missed_call = { sms: "sorry" };
+    },
+    "missed_call.sms",
+    /a text of at most 320 characters in en-US/,
+  ],
+  [
+    "a text of 321 characters",
+    (f) => {
+      f.prompts.sorry = { "en-US": "s".repeat(321), "fr-CA": "Désolés." };
+      f.missed_call = { sms: "sorry" };
+    },
+    "missed_call.sms",
+    /in en-US/,
+  ],
+  [
+    "a missed call that nothing follows",
+    (f) => f.missed_call = {},
+    "missed_call",
+    /sms, mail or both/,
+  ],
+  [
+    "a queue with a key that leads nowhere",
+    (f) => f.nodes.desk = { ...queue(), key: "1" },
+    "nodes.desk",
+    /key and offer together/,
+  ],
+  [
+    "a queue for a group that is not there",
+    (f) => f.nodes.desk = { ...queue(), group: "none" },
+    "nodes.desk.group",
+    /no such group/,
+  ],
+  [
+    "a call back that leads back",
+    (f) => f.nodes.desk = { type: "callback", group: "desk", next: "main", refused: "note" },
+    "nodes.desk.next",
+    /circle/,
+  ],
   // What is not answered yet.
   [
     "an agent",
@@ -523,6 +593,17 @@ const FAULTS: readonly Case[] = [
     /64 kB/,
   ],
 ];
+
+function queue() {
+  return {
+    type: "queue",
+    group: "desk",
+    max_seconds: 300,
+    answered: "bye",
+    gave_up: "note",
+    full: "note",
+  };
+}
 
 /** A match before the main menu. */
 function match(flow: Draft, on: string, values: string[][]) {

@@ -306,6 +306,43 @@ Deno.test("a ring of all goes on as answered or unanswered, and nowhere once the
   assertEquals([ended("hangup").to, ended("hangup").left], ["end", undefined]);
 });
 
+// --- passed on by a person ----------------------------------------------------------------------------------
+
+Deno.test("after the talk the caller holds on while the person may pass the call on, and then alone for whom it is passed on to", () => {
+  const at = queue();
+  const talked = holdEnded(at, held(at), "bridged", { seconds: 40 }, KNOWN.now);
+  const first = proceed(at, talked, { ...KNOWN, transfer: "held" });
+  assertEquals(first.reply.map(({ verb }) => verb), ["pause", "redirect"]);
+  const { to } = only(first.reply, "redirect");
+  assertEquals([to.event, to.state.node], ["held", "hold"]);
+  // Asked again, for as long as the person chooses.
+  const asked = holdEnded(at, to.state, "bridged", { seconds: undefined }, KNOWN.now);
+  const second = proceed(at, asked, { ...KNOWN, transfer: "held" });
+  assertEquals(second.reply.map(({ verb }) => verb), ["ringing", "redirect"]);
+
+  const { state, reply } = proceed(at, asked, { ...KNOWN, transfer: "made" });
+  assertEquals(spoken(reply), ["Please hold while you are put through."]);
+  assertEquals(only(reply, "enqueue").queue, KNOWN.callSid);
+  // Alone: no place in line, no key, and an end once no telephone rings any more.
+  const place = { position: 1, ringing: 1 };
+  assertEquals(spoken(hears(at, { digits: "1", seconds: 30 }, { place }, state)), ["ringing 1"]);
+  assert(leaves(hears(at, { seconds: 30 }, { place: { ...place, ringing: 0 } }, state)));
+  const ended = holdEnded(at, state, "leave", { seconds: 30 }, KNOWN.now);
+  assertEquals(ended.left?.outcome, "gave_up");
+  // Whatever queue comes next is a group's.
+  assertEquals(proceed(at, { ...ended, to: { node: "hold" } }, KNOWN).state.handoff, undefined);
+  assertEquals(
+    only(proceed(at, { ...ended, to: { node: "hold" } }, KNOWN).reply, "enqueue").queue,
+    "desk",
+  );
+});
+
+Deno.test("a talk that nobody passes on ends as the flow says", () => {
+  const at = queue();
+  const talked = holdEnded(at, held(at), "bridged", { seconds: 40 }, KNOWN.now);
+  assertEquals(proceed(at, talked, KNOWN).reply, [{ verb: "hangup" }]);
+});
+
 // --- a call back --------------------------------------------------------------------------------------------
 
 Deno.test("a call back is promised where it is kept, and else nothing is said of it", () => {

@@ -16,7 +16,7 @@ const CLAIMS = {
   exp: seconds(3600),
   app_metadata: { org_id: "ABCD", role: "admin" },
 };
-const USER = { userId: "user-1", appMetadata: CLAIMS.app_metadata };
+const USER = { userId: "user-1", appMetadata: CLAIMS.app_metadata, aal: undefined };
 
 type Key = CryptoKey | Uint8Array;
 
@@ -90,7 +90,7 @@ for (
 
 Deno.test("what a user can write about oneself counts for nothing", async () => {
   const { app_metadata: user_metadata, ...claims } = CLAIMS;
-  const nobody = { userId: "user-1", appMetadata: undefined };
+  const nobody = { userId: "user-1", appMetadata: undefined, aal: undefined };
   const token = await bySecret({ ...claims, user_metadata });
   assertEquals(await read(token, { secret: SECRET }), nobody);
 });

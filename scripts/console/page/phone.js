@@ -1,4 +1,5 @@
 import { byId, h, minutes, phoneNumber } from "./dom.js";
+import { connect, keys } from "./line.js";
 import {
   beep,
   canRecognise,
@@ -9,25 +10,16 @@ import {
   record,
   speak,
 } from "./sound.js";
+import { startTelephones } from "./telephones.js";
 
-const LETTERS = {
-  2: "ABC",
-  3: "DEF",
-  4: "GHI",
-  5: "JKL",
-  6: "MNO",
-  7: "PQRS",
-  8: "TUV",
-  9: "WXYZ",
-  0: "+",
-};
-
-/** @type {WebSocket | undefined} */
-let socket;
+/** @type {ReturnType<typeof connect>} */
+let line;
 /** What the line waits for now. */
 let question = null;
 let onCall = false;
 let talking = false;
+/** The page plays the other side of the talk too. */
+let playsOther = false;
 let startedAt = 0;
 /** Ends the prompt that is spoken. */
 let hush = () => {};
@@ -38,31 +30,25 @@ let recogniser;
 /** In which the line spoke last, and expects to be spoken to. */
 let language = "en-US";
 
-const send = (message) =>
-  socket?.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message));
+const send = (message) => line.send(message);
 
 /** Makes the phone's view work. */
 export function startPhone() {
-  byId("keypad").append(
-    ...[..."123456789*0#"].map((key) =>
-      h(
-        "button",
-        {
-          type: "button",
-          class: "key",
-          "data-key": key,
-          "data-letters": LETTERS[key] ?? "",
-          "aria-label": spokenKey(key),
-          onclick: () => press(key),
-        },
-        key,
-      )
-    ),
-  );
+  byId("keypad").append(...keys(press));
+  line = connect(hear, switchOn, () => {
+    if (onCall) over("Cut off", "The local server ended the connection.");
+  });
+  byId("from").addEventListener("change", switchOn);
+  startTelephones(showWebhook);
   byId("call").addEventListener("click", call);
   byId("hangup").addEventListener("click", hangUp);
   for (const id of ["from", "to"]) {
-    byId(id).addEventListener("keydown", ({ key }) => key === "Enter" && call());
+    byId(id).addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      // Its key press would be the one of "Hang up", which has the focus then.
+      event.preventDefault();
+      call();
+    });
   }
   byId("to").addEventListener("focus", offerLines);
   byId("say").addEventListener("submit", (event) => {
@@ -88,8 +74,6 @@ export function startPhone() {
   }, 500);
 }
 
-const spokenKey = (key) => key === "*" ? "Star" : key === "#" ? "Pound" : key;
-
 // ---- actions ------------------------------------------------------------------------------------
 
 /** The numbers that can be called besides the main line's. */
@@ -106,23 +90,30 @@ async function offerLines() {
   );
 }
 
+/** The caller's telephone rings too, when its number is called. */
+function switchOn() {
+  const number = byId("from").value.replace(/[\s()-]/g, "");
+  if (number.startsWith("+") && byId("from").checkValidity()) send({ type: "on", number });
+}
+
 function call() {
   const [from, to] = [byId("from"), byId("to")];
   for (const input of [from, to]) input.value = input.value.replace(/[\s()-]/g, "");
   if (!from.reportValidity() || !to.reportValidity() || onCall) return;
+  if (!line.isOpen()) return display("No connection", "The local server does not answer.");
+  clear();
+  setOnCall(true);
+  display("Calling…", "The line is ringing.");
+  switchOn();
+  send({ type: "call", from: from.value, to: to.value });
+  byId("hangup").focus();
+}
+
+function clear() {
   byId("lines").replaceChildren();
   byId("webhooks").replaceChildren();
   byId("no-webhooks").hidden = false;
   byId("display-time").textContent = "";
-  setOnCall(true);
-  display("Calling…", "The line is ringing.");
-  socket = new WebSocket(`${location.origin.replace("http", "ws")}/api/phone`);
-  socket.onopen = () => send({ type: "call", from: from.value, to: to.value });
-  socket.onmessage = ({ data }) => hear(JSON.parse(data));
-  socket.onclose = () => {
-    if (onCall) over("Cut off", "The local server ended the connection.");
-  };
-  byId("hangup").focus();
 }
 
 async function hangUp() {
@@ -179,7 +170,7 @@ function listen() {
       stopListening();
       // Some browsers never call their last guess final.
       if (fault === undefined) return sayWords(words);
-      line("error", `${fault} Type the words instead, or press a key.`);
+      write("error", `${fault} Type the words instead, or press a key.`);
       // The prompt that made room for words counts as heard; where the line waits, silence does.
       if (question?.ask === "hear") send({ type: "heard", nth: question.nth });
       else send({ type: "quiet" });
@@ -206,6 +197,15 @@ function hear(message) {
       startedAt = Date.now();
       display(`Calling ${phoneNumber(message.to)}`, "The line is ringing.");
       return;
+    case "rings":
+      return ring(message);
+    case "picked-up":
+      startedAt = Date.now();
+      return display("Answered", "One moment.");
+    case "talk":
+      talking = true;
+      display("Connected", "The keypad can be used.");
+      return showPrompt();
     case "event":
       return happens(message.event);
     case "webhook":
@@ -215,39 +215,78 @@ function hear(message) {
     case "pressed":
       return display("Listening", `Keys so far: ${message.digits}`);
     case "lost":
-      return line("note", `“${message.what}” was lost: nobody listens for it now.`);
+      return write("note", `“${message.what}” was lost: nobody listens for it now.`);
     case "problem":
-      return line("error", message.text);
+      return write("error", message.text);
     case "over": {
       const { reached, seconds } = message.outcome;
+      if (!onCall) return;
       byId("display-time").textContent = minutes(seconds);
       return over("Call ended", `You ${reached.replace(/\+\d+/, phoneNumber)}.`);
     }
   }
 }
 
+/** The caller's own number is called. */
+function ring({ from }) {
+  clear();
+  startedAt = Date.now();
+  setOnCall(true);
+  display("Ringing", `${phoneNumber(from)} calls you.`);
+  const answer = (type) => () => {
+    showPrompt();
+    send({ type });
+  };
+  showPrompt(
+    h("p", {}, h("strong", {}, `${phoneNumber(from)} calls you.`)),
+    h(
+      "div",
+      { class: "choices" },
+      choice("Answer", "go", answer("pick-up")),
+      choice("Decline", "", answer("decline")),
+    ),
+  );
+}
+
 function happens(event) {
   switch (event.kind) {
     case "say":
-      return line("them", event.text);
+      return write("them", event.text);
     case "play":
-      return line("them", `♪ ${event.url}`);
+      return write("them", `♪ ${event.url}`);
     case "keys":
-      return line("me", event.digits, event.lost ? "nobody listens for keys" : "pressed");
+      return write("me", event.digits, event.lost ? "nobody listens for keys" : "pressed");
     case "speech":
-      return line("me", event.text, event.lost ? "nobody listens" : "said");
+      return write("me", event.text, event.lost ? "nobody listens" : "said");
     case "silence":
-      return line("note", "You stay silent.");
+      return write("note", "You stay silent.");
     case "dial": {
       const recorded = event.record === "do-not-record" ? "not recorded" : "recorded if answered";
-      return line("note", `Rings ${event.numbers.map(phoneNumber).join(", ")} – ${recorded}.`);
+      return write("note", `Rings ${event.numbers.map(phoneNumber).join(", ")} – ${recorded}.`);
     }
-    case "whisper":
-      return line("note", `They hear, and you do not: “${event.text}”`);
-    case "dialled":
+    case "queued":
+      return write("note", `You hold, as number ${event.position} in the queue.`);
+    case "bridged":
+    case "talking":
+      talking = true;
+      display("Connected", "The keypad can be used.");
+      showPrompt();
+      return write(
+        "note",
+        event.number === undefined
+          ? "Somebody takes the call."
+          : `${phoneNumber(event.number)} takes the call.`,
+      );
+    case "dequeued":
       talking = false;
       showPrompt();
-      return line(
+      return write("note", LEFT[event.result] ?? `You left the queue: ${event.result}.`);
+    case "whisper":
+      return write("note", `They hear, and you do not: “${event.text}”`);
+    case "dialled":
+      talking = playsOther = false;
+      showPrompt();
+      return write(
         "note",
         event.status === "completed"
           ? event.talkSeconds === 0
@@ -256,20 +295,28 @@ function happens(event) {
           : `Not reached: ${event.status}.`,
       );
     case "record":
-      return line("note", `Recording, ${event.maxLength} seconds at most.`);
+      return write("note", `Recording, ${event.maxLength} seconds at most.`);
     case "recorded":
-      return line("note", `A recording of ${event.seconds} seconds was kept.`);
+      return write("note", `A recording of ${event.seconds} seconds was kept.`);
     case "reject":
-      return line("note", `The line rejects the call: ${event.reason}.`);
+      return write("note", `The line rejects the call: ${event.reason}.`);
     case "error":
     case "warning":
-      return line("error", `${event.kind} ${event.code}: ${event.message}`);
+      return write("error", `${event.kind} ${event.code}: ${event.message}`);
     case "fallback":
-      return line("note", "Twilio requests the fallback address.");
+      return write("note", "Twilio requests the fallback address.");
     case "hangup":
-      return line("note", event.by === "caller" ? "You hung up." : "The line hung up.");
+      return write("note", event.by === "caller" ? "You hung up." : "The line hung up.");
   }
 }
+
+/** How a caller's holding ended. */
+const LEFT = {
+  bridged: "The talk is over.",
+  leave: "You left the queue.",
+  hangup: "You left the queue.",
+  "queue-full": "The queue is full.",
+};
 
 function ask(next) {
   hush();
@@ -341,7 +388,7 @@ function answerDial(does) {
   const number = phoneNumber(question?.number);
   send({ type: "callee", does });
   if (does !== "answer" && does !== "machine") return;
-  talking = true;
+  talking = playsOther = does === "answer";
   question = null;
   display("Connected", `You talk to ${number}.`);
   showPrompt();
@@ -415,7 +462,7 @@ function leaveTyped(end) {
   const transcript = typedMessage();
   // As long as it would take to say it, and long enough to be transcribed.
   const seconds = Math.min(Math.max(3, Math.ceil(transcript.split(/\s+/).length / 2.5)), 15);
-  line("note", `A sample of ${seconds} seconds replaces your voice.`);
+  write("note", `A sample of ${seconds} seconds replaces your voice.`);
   send({ type: "message", seconds, end, transcript });
   display("Leaving the message", `A sample of ${seconds} seconds.`);
   showPrompt();
@@ -429,7 +476,7 @@ async function leaveRecording(end) {
   const transcript = typedMessage();
   showPrompt();
   const { blob, seconds, type } = await stop();
-  if (socket?.readyState === WebSocket.OPEN) socket.send(await blob.arrayBuffer());
+  line.sendBytes(await blob.arrayBuffer());
   send({ type: "message", seconds, end, transcript, audio: type });
 }
 
@@ -456,12 +503,11 @@ function over(title, hint) {
   hush = () => {};
   dropRecording();
   question = null;
-  talking = false;
+  talking = playsOther = false;
   const hadFocus = byId("phone").contains(document.activeElement);
   setOnCall(false);
   showPrompt();
   display(title, hint);
-  socket.onclose = null;
   // Callbacks go on for a while: their webhooks are still to be seen.
   if (hadFocus && !byId("phone").hidden) byId("call").focus();
 }
@@ -479,7 +525,7 @@ function showPrompt(...children) {
   if (children.length === 0 && talking) {
     children = [
       h("p", {}, h("strong", {}, "You are talking.")),
-      h(
+      playsOther && h(
         "div",
         { class: "choices" },
         choice("The other person hangs up", "", () => send({ type: "callee-hangup" })),
@@ -487,14 +533,14 @@ function showPrompt(...children) {
     ];
   }
   prompt.hidden = children.length === 0;
-  prompt.replaceChildren(...children);
+  prompt.replaceChildren(...children.filter(Boolean));
   byId("lines").scrollTop = byId("lines").scrollHeight;
   const next = prompt.querySelector("textarea, button");
   if (next && (hadFocus || next.matches("textarea"))) next.focus();
   else if (hadFocus) byId("hangup").focus();
 }
 
-function line(kind, text, note) {
+function write(kind, text, note) {
   const speaker = kind === "them" && h("span", { class: "hidden" }, "The line: ");
   const item = h("div", { class: kind }, h("p", {}, speaker, text), note && h("small", {}, note));
   append(byId("lines"), item);
@@ -506,7 +552,8 @@ function append(list, item) {
   if (atEnd) list.scrollTop = list.scrollHeight;
 }
 
-function showWebhook({ kind, method, path, attempt, status, ms, failure, params, twiml }) {
+/** @param {string} [who] whose telephone it is about, where it is not the caller's */
+function showWebhook({ kind, method, path, attempt, status, ms, failure, params, twiml }, who) {
   byId("no-webhooks").hidden = true;
   const served = status >= 200 && status < 300;
   const [name, query] = path.replace("/functions/v1", "").split("?");
@@ -540,7 +587,12 @@ function showWebhook({ kind, method, path, attempt, status, ms, failure, params,
       h(
         "p",
         { class: "under" },
-        [kind === "twiml" ? "step" : `${kind} callback`, what, attempt > 0 && `retry ${attempt}`]
+        [
+          who,
+          kind === "twiml" ? "step" : `${kind} callback`,
+          what,
+          attempt > 0 && `retry ${attempt}`,
+        ]
           .filter(Boolean).join(" · "),
       ),
       twiml && h("pre", { class: "twiml", tabindex: "0", "aria-label": "TwiML" }, coloured(twiml)),

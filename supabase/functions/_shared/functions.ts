@@ -8,6 +8,7 @@ export const FUNCTIONS = {
     "voice-route-action",
     "voice-action",
     "voice-voicemail",
+    "voice-queue",
     "voice-person",
     "voice-status",
   ],

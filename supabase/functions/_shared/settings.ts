@@ -62,7 +62,7 @@ export interface Settings {
   readonly metricsFlushSeconds: number;
   /** The channels for alerts beside e-mail; never logged. */
   readonly alerts: AlertSettings;
-  /** The providers of language models that there are keys for; never logged. */
+  /** The providers of models that there are keys for; never logged. The address of OpenAI's API includes `/v1`. */
   readonly models: {
     readonly anthropic: ModelProvider | undefined;
     readonly openai: ModelProvider | undefined;

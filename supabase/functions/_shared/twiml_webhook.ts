@@ -1,4 +1,4 @@
-import { callEvent, childLegEvent } from "./calls/events.ts";
+import { type Ask, callEvent, childLegEvent } from "./calls/events.ts";
 import { apology, type Reply } from "./calls/reply.ts";
 import { ARRIVAL, type CallState, decodeState } from "./calls/state.ts";
 import type { Webhook, WebhookFields } from "./calls/webhook_form.ts";
@@ -45,14 +45,15 @@ export function twimlHandler(deps: Deps, step: TwimlStep): Handler {
     async serve(webhook, lineOf, note) {
       const line = await lineOf();
       const version = await line.version(webhook.state?.flow);
-      const { state, facts, next } = step.interpret(webhook, version);
+      const { state, facts, ask, next } = step.interpret(webhook, version);
+      const asks = { ...asked(webhook, line, version), ...ask };
       const event = {
         ...callEvent(step.name, webhook, state, {
           // A decision without its words is no evidence, and who published them may be a deploy of other settings.
           ...(state.consent && { disclosure: spokenBy(version.flow, state.disclosed) }),
           ...facts,
         }),
-        ...asked(webhook, line, version),
+        ...(Object.keys(asks).length > 0 && { ask: asks }),
       };
       const outcome = await accept(deps, event, note);
       const answering = step.arrives ? await line.answering(outcome) : version;
@@ -60,20 +61,24 @@ export function twimlHandler(deps: Deps, step: TwimlStep): Handler {
         ...knownOf(webhook.fields, outcome, deps.now(), settings),
         people: line.people(answering, outcome),
       };
-      return twiml(proceed(answering, next(answering, outcome), known).reply);
+      const heard = next(answering, outcome, known);
+      return twiml("to" in heard ? proceed(answering, heard, known).reply : heard);
     },
     malformed: (_issues, query) => whenFailed(query),
     failed: (_requestId, query) => whenFailed(query),
   });
 
-  function asked({ fields }: Webhook, line: Line, version: Version) {
+  function asked({ fields }: Webhook, line: Line, version: Version): Ask {
     const isPublished = !isBuiltIn(version.name);
     const dials = step.dials || step.arrives || isPublished
       ? dialsOf(version.flow, fields, settings)
       : undefined;
     const callable = isCallable(fields, settings);
-    if (step.arrives) return { ask: { line: fields.To, have: line.have, dials, callable } };
-    return dials && { ask: { ...(isPublished && { flow: version.name, callable }), dials } };
+    // Legs that are dialled for the call may show its caller's number.
+    const token = fields.CallToken !== undefined && { call_token: fields.CallToken };
+    if (step.arrives) return { line: fields.To, have: line.have, dials, callable, ...token };
+    const ofFlow = isPublished ? { flow: version.name, callable, ...token } : {};
+    return { ...ofFlow, ...(dials && { dials }) };
   }
 }
 

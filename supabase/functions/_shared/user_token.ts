@@ -10,6 +10,8 @@ export interface UserClaims {
   readonly userId: string | undefined;
   /** What only the service can write about the user. */
   readonly appMetadata: unknown;
+  /** `aal1`: without a second factor; `aal2`: with one. */
+  readonly aal: unknown;
 }
 
 /** Reads a token; `undefined` unless it is ours and valid now. */
@@ -58,7 +60,7 @@ function publicKeys(text: string) {
 }
 
 function claimsOf(claims: Readonly<Record<string, unknown>>): UserClaims | undefined {
-  const { role, sub, app_metadata } = claims;
+  const { role, sub, app_metadata, aal } = claims;
   if (role !== "authenticated") return undefined;
-  return { userId: typeof sub === "string" ? sub : undefined, appMetadata: app_metadata };
+  return { userId: typeof sub === "string" ? sub : undefined, appMetadata: app_metadata, aal };
 }

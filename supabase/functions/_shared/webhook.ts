@@ -217,7 +217,8 @@ export async function accept(
   if (outcome.kind === "foreign") throw new HttpError(403, "forbidden");
   if (outcome.kind !== "accepted") note.outcome = outcome.kind;
   else if (outcome.duplicate) note.outcome = "duplicate";
-  else if (outcome.call.facts?.wake) deps.wakeDialler?.();
+  // A caller who holds no longer: the telephones that ring for them are let go.
+  else if (outcome.call.facts?.wake || event.event === "queue_left") deps.wakeDialler?.();
   if (outcome.kind === "unavailable") note.reason = outcome.reason;
   if (outcome.kind === "refused") note.reason = outcome.code;
   return outcome;

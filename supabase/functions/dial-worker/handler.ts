@@ -1,11 +1,19 @@
 import type { Callback } from "../_shared/calls/reply.ts";
 import { ARRIVAL } from "../_shared/calls/state.ts";
 import { isFinal } from "../_shared/twilio/reconcile.ts";
-import { type Dial, dial, type Dialling, type DialOutcome } from "../_shared/db/dialling.ts";
+import {
+  type Dial,
+  dial,
+  type Dialling,
+  type DialOutcome,
+  heldCall,
+  missedCallText,
+} from "../_shared/db/dialling.ts";
 import type { Jobs } from "../_shared/db/jobs.ts";
 import { dialable } from "../_shared/destinations.ts";
 import { versionName } from "../_shared/flows/version.ts";
 import type { Handler } from "../_shared/http.ts";
+import { isSubscriberNumber } from "../_shared/phone.ts";
 import { type Outcome, runJobs, type Tally, type Work } from "../_shared/jobs/run.ts";
 import { worker } from "../_shared/jobs/worker.ts";
 import type { Log } from "../_shared/log.ts";
@@ -141,7 +149,7 @@ function worksOf(
   /** Looks for the leg that Twilio may have made. */
   const asked = async (token: string, leg: Claimed): Promise<Outcome | "none"> => {
     const dialledAt = new Date(leg.dialled_at ?? leg.decided_at);
-    const found = await twilio(leg.account_sid).find(leg.to, leg.line, dialledAt);
+    const found = await twilio(leg.account_sid).made(leg.to, dialledAt);
     if (found !== undefined) return await told(token, leg, { state: "created", leg: found.sid });
     const time = now().getTime();
     // What another worker may have done since is not known here.
@@ -167,7 +175,10 @@ function worksOf(
     try {
       sid = await twilio(leg.account_sid).make({
         to,
-        from: leg.line,
+        // The caller's own number, where Twilio has given leave to show it.
+        ...(leg.caller !== null && leg.call_token !== null && isSubscriberNumber(leg.caller)
+          ? { from: leg.caller, callToken: leg.call_token }
+          : { from: leg.line }),
         ...addresses(token, leg, settings),
         seconds: leg.seconds,
         timeLimit: settings.maxCallMinutes * 60,
@@ -195,7 +206,37 @@ function worksOf(
         ? DONE
         : await work(key, { ...dial.parse(content), claimedAt: now().getTime() });
 
+  /** Whether a caller of whom nothing was heard still holds. */
+  const check: Work = async ({ content }) => {
+    if (content === null) return DONE;
+    const held = heldCall.parse(content);
+    const account = twilio(held.account_sid);
+    const waits = (await account.waiting(held.queue)).includes(held.call_sid);
+    const call = waits ? undefined : await account.find(held.call_sid);
+    const state = waits ? "waiting" : call === undefined || isFinal(call.status) ? "ended" : "left";
+    wake(await dialling.queueTold(held.call_sid, state));
+    return DONE;
+  };
+
+  /** A text to a caller whom nobody answered. One whose answer was lost is not sent again. */
+  const text: Work = async ({ content }) => {
+    if (content === null) return DONE;
+    const { account_sid, text: body, ...ends } = missedCallText.parse(content);
+    if (dialable(ends.to, settings.destinations) === undefined) return DONE;
+    try {
+      return { kind: "done", result: await twilio(account_sid).text({ ...ends, body }) };
+    } catch (error) {
+      if (!(error instanceof TwilioError) || error.kind === "busy") throw error;
+      if (error.code === STOPPED) await dialling.suppress(account_sid, ends.to, "sms");
+      return error.code === STOPPED
+        ? DONE
+        : { kind: "failed", error: error.message, permanent: true };
+    }
+  };
+
   return {
+    queue_check: check,
+    missed_call_sms: text,
     dial: about(make),
     dial_end: about(async (token, leg) => {
       if (leg.leg_sid !== null) await end(token, leg, leg.leg_sid);
@@ -211,6 +252,9 @@ function worksOf(
     },
   };
 }
+
+/** The recipient has told Twilio to stop: https://www.twilio.com/docs/api/errors/21610 */
+const STOPPED = "21610";
 
 const DONE: Outcome = { kind: "done" };
 

@@ -3,6 +3,9 @@ import { runJobs, type Tally, type Work } from "../_shared/jobs/run.ts";
 import type { Log } from "../_shared/log.ts";
 import { missingMailSettings, type SendMail } from "../_shared/mail/mail.ts";
 import { renderMail } from "../_shared/mail/render.ts";
+import { tellMatch } from "../_shared/search/alert.ts";
+import { type Embedding, embedDocument } from "../_shared/search/embed.ts";
+import type { HookDeps } from "../_shared/search/hook.ts";
 import type { Settings } from "../_shared/settings.ts";
 import type { Handler } from "../_shared/http.ts";
 import { worker } from "../_shared/jobs/worker.ts";
@@ -12,6 +15,10 @@ export interface WorkerDeps {
   readonly jobs: Jobs;
   /** Absent without `RESEND_API_KEY`: mails wait. */
   readonly send: SendMail | undefined;
+  /** Posts to the addresses of word alerts. */
+  readonly hooks: HookDeps;
+  /** Absent where there is no model: documents are found by their words only. */
+  readonly embedding: Embedding | undefined;
   readonly log: Log;
   readonly now: () => Date;
 }
@@ -33,7 +40,7 @@ const RUN_MS = 40_000;
 const MISCONFIGURED_WAIT_SEC = 5 * 60;
 
 /**
- * Sends the mails that are due. Runs every few seconds, or by hand; two runs at once share the work. The mails of a run that
+ * Sends the mails and the messages of word alerts that are due, and makes embeddings. Runs every few seconds, or by hand; two runs at once share the work. The mails of a run that
  * dies wait for the end of their lease, and each mail's key keeps Resend from sending it again.
  */
 export function createHandler(deps: WorkerDeps): Handler {
@@ -66,8 +73,18 @@ async function run(deps: WorkerDeps): Promise<Report> {
   return { missing: missingMailSettings(mail), sent, ...rest, stopped };
 }
 
-/** The kinds of mail that can be sent by these settings, and how. */
-function works(
+/** The kinds of jobs that can be done by these settings, and how. */
+function works(deps: WorkerDeps, stop: (why: "busy" | "misconfigured") => void) {
+  const { embedding, hooks } = deps;
+  return {
+    ...mails(deps, stop),
+    search_alert: tellMatch(hooks),
+    ...(embedding !== undefined && { embedding: embedDocument(embedding) }),
+  };
+}
+
+/** The kinds of mail that can be sent, and how. */
+function mails(
   { settings, send }: WorkerDeps,
   stop: (why: "busy" | "misconfigured") => void,
 ): Record<string, Work> {
@@ -76,6 +93,8 @@ function works(
   const { runbookUrl } = alerts;
   const context = { from, notifyTo, functionsUrl: publicFunctionsUrl, secretKey, runbookUrl };
   const sendMail: Work = async ({ kind, key, content }) => {
+    // The caller has been served since.
+    if (kind === "mail_missed_call" && content === null) return { kind: "done" };
     const mail = renderMail(kind, content, context);
     if (mail === undefined) return { kind: "failed", error: "nothing_to_say", permanent: true };
     const outcome = await send(mail, key);
@@ -105,12 +124,13 @@ function works(
         };
     }
   };
-  const toVisitors = { mail_contact_auto_reply: sendMail };
-  if (notifyTo === undefined) return toVisitors;
+  const toOthers = { mail_contact_auto_reply: sendMail, mail_search_alert: sendMail };
+  if (notifyTo === undefined) return toOthers;
   return {
-    ...toVisitors,
+    ...toOthers,
     mail_alert: sendMail,
     mail_voicemail: sendMail,
+    mail_missed_call: sendMail,
     mail_contact_notification: sendMail,
   };
 }

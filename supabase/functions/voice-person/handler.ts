@@ -126,18 +126,27 @@ export function createHandler(deps: PersonDeps): Handler {
       const { purpose, over } = heard.answer;
       if (over) return lastWord(speech, "callerGone");
       const action = at(webhook, "accept");
-      return purpose === "verify"
+      const asked = purpose === "verify"
         ? askForKey1(speech, [({ asksToVerify }) => asksToVerify(business), "verify"], action)
         : askForKey1(speech, [
           ({ callFor }) => callFor(business, department),
           purpose === "person" ? "accept" : "acceptCallBack",
         ], action);
+      // Silence is told too: a mailbox has answered, or nobody is there.
+      return [...asked.slice(0, -1), { verb: "redirect", to: action }];
     }),
 
     /** A key was pressed: 1 accepts, any other does not. */
     accept: step(async (webhook, { speech }, note) => {
       const { CallSid, Digits } = webhook.fields;
-      if (Digits !== "1") return HANG_UP;
+      if (Digits !== "1") {
+        const [event, what] = Digits === undefined
+          ? ["leg_asked", "mailbox"] as const
+          : ["leg_declined", "declined"] as const;
+        const identity = `${what}-${CallSid}`;
+        await told(webhook, CallSid, note, what, { event, identity, leg_status: "in-progress" });
+        return HANG_UP;
+      }
       const heard = await told(webhook, CallSid, note, "pressed", {
         // Of all who press, one is put through: only being connected counts as accepted in the call.
         event: "leg_asked",
@@ -266,8 +275,10 @@ export function createHandler(deps: PersonDeps): Handler {
     interpret(webhook) {
       const { fields, token } = webhook;
       const { CallSid, CallStatus, SequenceNumber, CallDuration, Timestamp } = fields;
-      if (fields.ParentCallSid === undefined || token === undefined) {
-        return { issues: [{ field: "token", message: "must be in the address, with call" }] };
+      if (fields.ParentCallSid === undefined || token === undefined || CallStatus === undefined) {
+        return {
+          issues: [{ field: "CallStatus", message: "must be given, with the token and the call" }],
+        };
       }
       const wasAnswered = CallStatus === "in-progress" || CallStatus === "completed";
       const event = childLegEvent(

@@ -72,6 +72,8 @@ export interface Memory {
   readonly moved: boolean;
   /** Why there can be no talk now: caps, or failing models. */
   readonly barred?: string | undefined;
+  /** Providers that failed often of late: asked after the others. */
+  readonly resting?: readonly string[] | undefined;
 }
 
 export type ModelFailure = "refused" | "busy" | "unknown";
@@ -556,8 +558,17 @@ class Machine {
     if (this.s.phase !== "opening") return;
     const { setting, history } = this.s;
     const entries = memory?.entries ?? [];
+    const rests = (model: string) =>
+      memory?.resting?.includes(modelNamed(model)?.provider ?? "") === true;
     this.set({
       phase: "talking",
+      setting: {
+        ...setting,
+        models: [
+          ...setting.models.filter((model) => !rests(model)),
+          ...setting.models.filter(rests),
+        ],
+      },
       history: [...entries, ...history],
       spentMs: memory?.spentMs ?? 0,
       costUsd: memory?.costUsd ?? 0,

@@ -295,7 +295,15 @@ export type StepFacts =
   & (
     | { readonly event: "arrived"; readonly limits?: VoiceEvent["limits"] }
     | {
-      readonly event: "consent" | "menu" | "route" | "key_pressed" | "voicemail_offered" | "status";
+      readonly event:
+        | "consent"
+        | "menu"
+        | "route"
+        | "key_pressed"
+        | "queue_waited"
+        | "queue_left"
+        | "voicemail_offered"
+        | "status";
     }
     // `leg_asked`: a person has answered, and is asked to accept the call; `leg_accepted`: and has; `leg_declined`: has
     // pressed another key.

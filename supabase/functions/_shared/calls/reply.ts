@@ -6,7 +6,7 @@ import type { CallState } from "./state.ts";
 
 /** One of our own callback URLs, before it is written (see `twilio/callback_url.ts`). */
 export interface Callback {
-  readonly to: FunctionName | "voice-queue";
+  readonly to: FunctionName;
   readonly state: CallState;
   /** Which of the function's events it is, where it has several. */
   readonly event?: string;
@@ -54,6 +54,7 @@ export type Instruction =
     readonly action: Callback;
   }
   | { readonly verb: "redirect"; readonly to: Callback }
+  | { readonly verb: "pause"; readonly seconds: number }
   | {
     readonly verb: "dial";
     /** Rung simultaneously; the first that answers is connected. */

@@ -15,15 +15,9 @@ export interface OpeningSession {
   readonly language: string;
 }
 
-/** What is known of a talk when a session of it begins. */
-export interface OpenedSession extends Memory {
-  /** Providers that are not asked before others. */
-  readonly resting: readonly string[];
-}
-
 /** Talks with agents. All of it throws `DatabaseFailure`. */
 export interface AgentDatabase {
-  open(session: OpeningSession): Promise<OpenedSession>;
+  open(session: OpeningSession): Promise<Memory>;
   /** Writes turns; a turn that is written already stays. @param end The session is over. */
   record(sessionId: string, turns: readonly Turn[], end?: Leaving): Promise<void>;
   answer(callSid: string, question: string, language: string): Promise<ToolResult>;

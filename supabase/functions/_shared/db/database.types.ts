@@ -749,10 +749,11 @@ export type Database = {
           "to_e164": string | null;
           "transcript": string | null;
           "updated_at": string;
+          "meet_contact": undefined | null;
           "owe_missed_call": undefined | null;
           "was_missed": boolean | null;
         };
-        ComputedFields: "owe_missed_call" | "was_missed";
+        ComputedFields: "meet_contact" | "owe_missed_call" | "was_missed";
         Insert: {
           "answered_at"?: string | null;
           "at_node"?: Json | null;
@@ -2223,8 +2224,11 @@ export type Database = {
           "speaker": string | null;
           "start_ms": number | null;
           "title": string | null;
+          "embedded_text": string | null;
+          "embedding_key": string | null;
+          "owe_embedding": undefined | null;
         };
-        ComputedFields: never;
+        ComputedFields: "embedded_text" | "embedding_key" | "owe_embedding";
         Insert: {
           "at": string;
           "body": string;
@@ -2262,6 +2266,39 @@ export type Database = {
           "title"?: string | null;
         };
         Relationships: [];
+      };
+      "search_embeddings": {
+        Row: {
+          "document_id": number;
+          "embedding": (number)[];
+          "made_at": string;
+          "model": string;
+          "owner": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "document_id": number;
+          "embedding": (number)[];
+          "made_at"?: string;
+          "model": string;
+          "owner": string;
+        };
+        Update: {
+          "document_id"?: number;
+          "embedding"?: (number)[];
+          "made_at"?: string;
+          "model"?: string;
+          "owner"?: string;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "search_embeddings_document_id_fkey";
+            columns: ["document_id"];
+            isOneToOne: true;
+            referencedRelation: "search_documents";
+            referencedColumns: ["id"];
+          },
+        ];
       };
       "search_history": {
         Row: {
@@ -3224,6 +3261,26 @@ export type Database = {
         };
         Relationships: [];
       };
+      "search_passages": {
+        Row: {
+          "at": string | null;
+          "body": string | null;
+          "call_sid": string | null;
+          "end_ms": number | null;
+          "kind": string | null;
+          "lang": string | null;
+          "org_id": string | null;
+          "part": number | null;
+          "party": string | null;
+          "ref": string | null;
+          "source_id": string | null;
+          "speaker": string | null;
+          "start_ms": number | null;
+          "title": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
       "search_performance": {
         Row: {
           "corrected": number | null;
@@ -3234,6 +3291,24 @@ export type Database = {
           "partial": number | null;
           "searches": number | null;
           "without_results": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "search_sources": {
+        Row: {
+          "at": string | null;
+          "body": string | null;
+          "call_sid": string | null;
+          "end_ms": number | null;
+          "id": string | null;
+          "kind": string | null;
+          "org_id": string | null;
+          "party": string | null;
+          "ref": string | null;
+          "speaker": string | null;
+          "start_ms": number | null;
+          "title": string | null;
         };
         ComputedFields: never;
         Relationships: [];
@@ -3300,6 +3375,7 @@ export type Database = {
       "accounts_to_check": { Args: { "p_limit": number }; Returns: string[] };
       "agent_barred": { Args: { "p_caps": Json; "p_line": string }; Returns: string };
       "agent_hours": { Args: { "p_call_sid": string }; Returns: Json };
+      "alert_content": { Args: { "p_payload": Json }; Returns: Json };
       "alert_measured": {
         Args: {
           "p_comparison": string;
@@ -3343,6 +3419,7 @@ export type Database = {
         Args: { "p_calendar": Json; "p_days"?: number; "p_from"?: string };
         Returns: Json;
       };
+      "call_conditions": { Args: { "p_filters": Json }; Returns: string };
       "call_counts": {
         Args: { "p_since": string };
         Returns: {
@@ -3453,6 +3530,10 @@ export type Database = {
           "priority": number;
         }[];
       };
+      "collect_hits": {
+        Args: { "p_deadline": string; "p_sql": string };
+        Returns: Record<string, unknown>;
+      };
       "complete_onboarding": {
         Args: { "p_id": string; "p_lease_token": string; "p_made": Json; "p_steps": Json };
         Returns: undefined;
@@ -3471,6 +3552,7 @@ export type Database = {
         };
         Returns: string;
       };
+      "correct_query": { Args: { "p_owner": string; "p_query": string }; Returns: string };
       "count_calls": {
         Args: { "p_from": string; "p_to": string };
         Returns: {
@@ -3524,6 +3606,26 @@ export type Database = {
       "dispatch_queue": {
         Args: { "p_org_id": string; "p_phone"?: string; "p_queue": string };
         Returns: number;
+      };
+      "document_match": { Args: { "p_query": string }; Returns: string };
+      "embedded_text": {
+        Args: {
+          "p_document": Omit<
+            Database["public"]["Tables"]["search_documents"]["Row"],
+            Database["public"]["Tables"]["search_documents"]["ComputedFields"]
+          >;
+        };
+        Returns: string;
+      };
+      "embedding_content": { Args: { "p_key": string }; Returns: Json };
+      "embedding_key": {
+        Args: {
+          "p_document": Omit<
+            Database["public"]["Tables"]["search_documents"]["Row"],
+            Database["public"]["Tables"]["search_documents"]["ComputedFields"]
+          >;
+        };
+        Returns: string;
       };
       "enact": {
         Args: {
@@ -3592,6 +3694,7 @@ export type Database = {
         Returns: Json;
       };
       "erase_agent_words": { Args: { "p_batch"?: number }; Returns: number };
+      "escape_html": { Args: { "p_text": string }; Returns: string };
       "evaluate_alerts": {
         Args: { "p_channels"?: (string)[] };
         Returns: {
@@ -3748,11 +3851,13 @@ export type Database = {
           "phone": string;
         }[];
       };
+      "from_micros": { Args: { "p_micros": string }; Returns: string };
       "has_role": {
         Args: { "p_org_id": string; "p_role": Database["public"]["Enums"]["member_role"] };
         Returns: boolean;
       };
       "has_vault": { Args: Record<PropertyKey, never>; Returns: boolean };
+      "has_vectors": { Args: Record<PropertyKey, never>; Returns: boolean };
       "health_migration": { Args: Record<PropertyKey, never>; Returns: string };
       "health_rate_limiter": { Args: Record<PropertyKey, never>; Returns: boolean };
       "health_recent_activity": { Args: Record<PropertyKey, never>; Returns: Json };
@@ -3769,8 +3874,22 @@ export type Database = {
       "hold_onboarding": { Args: { "p_id": string; "p_lease": string }; Returns: undefined };
       "hurry_jobs": { Args: { "p_kind": string }; Returns: number };
       "import_contacts": { Args: { "p_contacts": Json; "p_org_id"?: string }; Returns: Json };
+      "index_source": {
+        Args: { "p_call_sid"?: string; "p_id": string; "p_kind": string };
+        Returns: undefined;
+      };
       "invitation": { Args: { "p_member_id": string }; Returns: Json };
       "is_member": { Args: { "p_org_id": string }; Returns: boolean };
+      "is_passage": {
+        Args: {
+          "d": Omit<
+            Database["public"]["Tables"]["search_documents"]["Row"],
+            Database["public"]["Tables"]["search_documents"]["ComputedFields"]
+          >;
+          "p_passages": (Database["public"]["Views"]["search_passages"]["Row"])[];
+        };
+        Returns: boolean;
+      };
       "is_time_zone": { Args: { "p_zone": string }; Returns: boolean };
       "job_content": {
         Args: { "p_key": string; "p_kind": string; "p_payload": Json };
@@ -3797,6 +3916,7 @@ export type Database = {
         Args: { "p_sealed": string; "p_subaccount_sid": string; "p_token": string };
         Returns: undefined;
       };
+      "language_of": { Args: { "p_text": string }; Returns: string };
       "latency_quantile": {
         Args: { "p_cumulative": (number)[]; "p_quantile": number };
         Returns: number;
@@ -3821,6 +3941,10 @@ export type Database = {
         Returns: undefined;
       };
       "make_store": { Args: { "p_table": unknown }; Returns: undefined };
+      "match_alerts": {
+        Args: { "p_passages": (Database["public"]["Views"]["search_passages"]["Row"])[] };
+        Returns: undefined;
+      };
       "may_transfer": {
         Args: {
           "a": Omit<
@@ -3829,6 +3953,15 @@ export type Database = {
           >;
         };
         Returns: boolean;
+      };
+      "meet_contact": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
       };
       "membership_of": { Args: { "p_claims": Json }; Returns: Json };
       "mend_dialling": { Args: Record<PropertyKey, never>; Returns: undefined };
@@ -3840,6 +3973,19 @@ export type Database = {
       "my_role": {
         Args: Record<PropertyKey, never>;
         Returns: Database["public"]["Enums"]["member_role"];
+      };
+      "nearest_documents": {
+        Args: {
+          "p_embedding": (number)[];
+          "p_exact"?: number;
+          "p_limit": number;
+          "p_model": string;
+          "p_owner": string;
+        };
+        Returns: {
+          "distance": number;
+          "document_id": number;
+        }[];
       };
       "next_node": {
         Args: { "p_node": string; "p_outcome": string; "p_steps": Json };
@@ -3855,8 +4001,19 @@ export type Database = {
         };
         Returns: Json;
       };
+      "only_stop_words": { Args: { "p_query": string }; Returns: boolean };
       "open_agent_session": { Args: { "p_session": Json }; Returns: Json };
       "organisation_of": { Args: { "p_account_sid": string }; Returns: string };
+      "owe_embedding": {
+        Args: {
+          "p_document": Omit<
+            Database["public"]["Tables"]["search_documents"]["Row"],
+            Database["public"]["Tables"]["search_documents"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
+      };
+      "owe_embeddings": { Args: { "p_model": string }; Returns: number };
       "owe_missed_call": {
         Args: {
           "c": Omit<
@@ -3868,6 +4025,15 @@ export type Database = {
       };
       "owe_voicemail_mails": { Args: { "p_call_sid": string }; Returns: undefined };
       "own_lines": { Args: { "p_numbers": (string)[] }; Returns: Json };
+      "passages": {
+        Args: { "p_body": string; "p_end_ms": number; "p_start_ms": number };
+        Returns: {
+          "body": string;
+          "end_ms": number;
+          "part": number;
+          "start_ms": number;
+        }[];
+      };
       "path_of_event": {
         Args: {
           "c": Omit<
@@ -3901,6 +4067,7 @@ export type Database = {
         };
         Returns: boolean;
       };
+      "phones_like": { Args: { "p_digits": (string)[]; "p_owner": string }; Returns: (string)[] };
       "point_flow": {
         Args: { "p_by": string; "p_flow_id": number; "p_version": number };
         Returns: undefined;
@@ -3942,6 +4109,7 @@ export type Database = {
         Args: { "p_endpoint": string; "p_limits": Json };
         Returns: number;
       };
+      "rebuild_search_documents": { Args: Record<PropertyKey, never>; Returns: number };
       "record_agent_turns": {
         Args: { "p_end"?: Json; "p_session_id": string; "p_turns": Json };
         Returns: undefined;
@@ -3973,6 +4141,19 @@ export type Database = {
         };
         Returns: Json;
       };
+      "run_search": {
+        Args: {
+          "p_cursor": string;
+          "p_embedding": (number)[];
+          "p_filters": Json;
+          "p_limit": number;
+          "p_model": string;
+          "p_owner": string;
+          "p_query": string;
+          "p_user": string;
+        };
+        Returns: Json;
+      };
       "rung_by": { Args: { "p_definition": Json }; Returns: string[] };
       "running_onboardings": {
         Args: Record<PropertyKey, never>;
@@ -3993,6 +4174,63 @@ export type Database = {
         Returns: undefined;
       };
       "schedule_jobs": { Args: Record<PropertyKey, never>; Returns: undefined };
+      "search_batch": {
+        Args: {
+          "p_after": Json;
+          "p_deadline": string;
+          "p_filters": Json;
+          "p_now": string;
+          "p_owner": string;
+          "p_query": string;
+        };
+        Returns: Record<string, unknown>;
+      };
+      "search_calls": {
+        Args: {
+          "p_cursor"?: string;
+          "p_embedding"?: (number)[];
+          "p_filters"?: Json;
+          "p_limit"?: number;
+          "p_model"?: string;
+          "p_query"?: string;
+        };
+        Returns: Json;
+      };
+      "search_differences": {
+        Args: Record<PropertyKey, never>;
+        Returns: {
+          "fault": string;
+          "kind": string;
+          "part": number;
+          "ref": string;
+        }[];
+      };
+      "search_facets": {
+        Args: { "p_hits": (Database["public"]["CompositeTypes"]["search_hit"])[] };
+        Returns: Json;
+      };
+      "search_kinds_of_calls": { Args: Record<PropertyKey, never>; Returns: (string)[] };
+      "search_query": { Args: { "p_lang": string; "p_query": string }; Returns: unknown };
+      "search_snippet": {
+        Args: {
+          "p_body": string;
+          "p_end_ms": number;
+          "p_lang": string;
+          "p_query": unknown;
+          "p_start_ms": number;
+        };
+        Returns: Record<string, unknown>;
+      };
+      "search_terms": {
+        Args: { "p_query": string };
+        Returns: {
+          "alternative": number;
+          "negated": boolean;
+          "nth": number;
+          "phrase": boolean;
+          "word": string;
+        }[];
+      };
       "set_override": {
         Args: {
           "p_by"?: string;
@@ -4004,6 +4242,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "split_numbers": { Args: { "p_query": string }; Returns: Record<string, unknown> };
       "start_jobs": {
         Args: { "p_ids": (number)[] };
         Returns: {
@@ -4036,6 +4275,14 @@ export type Database = {
             Database["public"]["Tables"]["call_logs"]["ComputedFields"]
           >;
         };
+        Returns: undefined;
+      };
+      "store_embedding": {
+        Args: { "p_embedding": (number)[]; "p_key": string; "p_model": string };
+        Returns: boolean;
+      };
+      "store_passages": {
+        Args: { "p_passages": (Database["public"]["Views"]["search_passages"]["Row"])[] };
         Returns: undefined;
       };
       "store_prompt": {
@@ -4082,6 +4329,8 @@ export type Database = {
       "telephony_accounts": { Args: Record<PropertyKey, never>; Returns: Json };
       "telephony_tenant": { Args: { "p_account_sid": string }; Returns: Json };
       "tell_place": { Args: { "p_call_sid": string }; Returns: Json };
+      "term_query": { Args: { "p_lang": string; "p_word": string }; Returns: unknown };
+      "to_micros": { Args: { "p_at": string }; Returns: number };
       "transfer_call": {
         Args: {
           "a": Omit<
@@ -4094,6 +4343,7 @@ export type Database = {
       };
       "transfer_ended": { Args: { "p_result": string; "p_token": string }; Returns: undefined };
       "transfer_of": { Args: { "p_call_sid": string }; Returns: string };
+      "tsquery_by_language": { Args: { "p_query": string }; Returns: string };
       "unknown_calls": { Args: { "p_calls": Json }; Returns: string[] };
       "verify_person": {
         Args: { "p_handle": string; "p_line": string; "p_org_id": string };
@@ -4134,6 +4384,7 @@ export type Database = {
         Returns: boolean;
       };
       "with_body": { Args: { "p_ask": Json; "p_facts": Json; "p_org_id": string }; Returns: Json };
+      "words_of": { Args: { "p_text": string }; Returns: string[] };
     };
     Enums: {
       "call_event":
@@ -4174,6 +4425,13 @@ export type Database = {
       "member_role": "viewer" | "agent" | "admin" | "owner";
     };
     CompositeTypes: {
+      "search_hit": {
+        "kind": string | null;
+        "id": number | null;
+        "call_sid": string | null;
+        "at": string | null;
+        "score": number | null;
+      };
       "voice_answer": {
         "admitted": boolean | null;
         "status": Database["public"]["Enums"]["call_status"] | null;

@@ -18,8 +18,8 @@ export type Membership = NonNullable<z.infer<typeof MEMBERSHIP>>;
 export type MembershipOf = (claims: UserClaims) => Promise<Membership | null>;
 
 export function memberships(api: DataApi, deadlineMs = 10_000): MembershipOf {
-  return async ({ userId, appMetadata }) => {
-    const p_claims = { sub: userId, app_metadata: appMetadata };
+  return async ({ userId, appMetadata, aal }) => {
+    const p_claims = { sub: userId, app_metadata: appMetadata, aal };
     return returned(
       "membership_of",
       await rpc(api, "membership_of", { p_claims }, deadlineMs),

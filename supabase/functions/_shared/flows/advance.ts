@@ -420,6 +420,9 @@ export function proceed(
   const reply: Instruction[] = [];
   const speech = () => speechOf(version.flow, state.language!);
   if (heard.words.length > 0) reply.push(says(speech(), ...heard.words));
+  if (known.transfer !== undefined && heard.left?.outcome === "answered") {
+    return passedOn({ ...state, node: heard.left.node }, known.transfer, speech(), known);
+  }
   if (heard.to === "end") return { state, reply: [...reply, { verb: "hangup" }] };
   if (heard.to === "message") return { state, reply: [...reply, ...takeMessage(speech(), state)] };
 
@@ -724,6 +727,43 @@ export function hasAnybody(
   known: Pick<Known, "callSid" | "people" | "mayDial">,
 ): boolean {
   return callees(flow, node, ARRIVAL, known, false) !== undefined;
+}
+
+/** What the state of a call says that a person passed on. */
+const PASSED_ON = "transferred_by_a_person";
+
+export function isPassedOn({ handoff }: CallState): boolean {
+  return handoff === PASSED_ON;
+}
+
+/** Whether the caller holds in a queue of the call's own: for all of a ring, or passed on by a person. */
+export function holdsAlone({ type }: FlowNode, state: CallState): boolean {
+  return type === "ring" || isPassedOn(state);
+}
+
+/**
+ * The talk has ended for the caller, not for the person, who may still enter a code; or has, and the caller holds for another
+ * person.
+ */
+function passedOn(
+  told: CallState,
+  transfer: "held" | "made",
+  speech: Speech,
+  known: Known,
+): Advanced {
+  if (transfer === "made") {
+    const state = { ...told, attempt: 1, handoff: PASSED_ON };
+    return { state, reply: [says(speech, "transferring"), enqueue(state, known.callSid)] };
+  }
+  // Mostly the person hangs up a moment later, and the caller should hear no telephone ring.
+  const reply: Instruction[] = told.attempt === 1
+    ? [{ verb: "pause", seconds: 2 }]
+    : [{ verb: "ringing", times: 1 }];
+  const state = { ...told, attempt: told.attempt + 1 };
+  return {
+    state,
+    reply: [...reply, { verb: "redirect", to: { to: "voice-queue", event: "held", state } }],
+  };
 }
 
 /** @param queue As the database calls it. */

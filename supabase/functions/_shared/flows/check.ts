@@ -189,6 +189,10 @@ function checkReferences({ flow, nodes, graph, has, fault }: Document) {
       fault(["groups", name, "calendar"], no("calendar", calendar));
     }
   }
+  const text = flow.missed_call?.sms;
+  if (text !== undefined && !has("prompts", text)) {
+    fault(["missed_call", "sms"], no("prompt", text));
+  }
   const sections = { prompt: "prompts", calendar: "calendars", group: "groups", agent: "agents" };
   for (const [id, value] of Object.entries(nodes)) {
     for (const [field, section] of Object.entries(sections)) {
@@ -269,9 +273,23 @@ const UNSPEAKABLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\ufffe\uffff\p{Cs}\
 const TOO_LONG_TO_SAY =
   "is too long to be said at once: Twilio takes 3000 bytes, and 4500 where each sign beyond letters and digits of English counts three a byte";
 
+/** Two parts of an SMS, where a letter beyond the common ones makes it the longer kind. */
+const MOST_SMS_CHARACTERS = 320;
+
 function checkPrompts({ flow, facts, fault, warn }: Document) {
+  const text = flow.missed_call?.sms;
+  for (const language of text === undefined ? [] : flow.languages) {
+    const prompt = promptIn(flow, text!, language);
+    const words = typeof prompt === "string" ? prompt : undefined;
+    if (prompt !== undefined && (words === undefined || words.length > MOST_SMS_CHARACTERS)) {
+      fault(
+        ["missed_call", "sms"],
+        `must name a prompt with a text of at most ${MOST_SMS_CHARACTERS} characters in ${language}`,
+      );
+    }
+  }
   const used = new Set(
-    Object.values(flow.nodes).flatMap((node) => "prompt" in node ? [node.prompt] : []),
+    [...Object.values(flow.nodes).map((node) => "prompt" in node ? node.prompt : undefined), text],
   );
   for (const [name, prompt] of Object.entries(flow.prompts)) {
     const hasOneAudio = typeof prompt.audio === "string";
@@ -574,6 +592,12 @@ export function isRealTime(at: string): boolean {
 }
 
 function checkPeople({ flow, facts, fault, warn }: Document) {
+  const codes = new Map<string, string>();
+  for (const [name, { code }] of Object.entries(flow.groups ?? {})) {
+    const other = code === undefined ? undefined : codes.get(code);
+    if (other !== undefined) fault(["groups", name, "code"], `is the code of ${other} as well`);
+    else if (code !== undefined) codes.set(code, name);
+  }
   const number = (path: Path, value: string) => {
     if (dialable(value, facts.destinations) === undefined) {
       fault(path, "must be a number that ALLOWED_DESTINATIONS lets the system dial");

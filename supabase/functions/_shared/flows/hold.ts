@@ -4,7 +4,9 @@ import {
   decided,
   hasAnybody,
   type Heard,
+  holdsAlone,
   isClosed,
+  isPassedOn,
   nextState,
   promptsOf,
   speechOf,
@@ -30,9 +32,16 @@ export interface Holding {
 /** Repetitions of the tone behind the words of a queue: some twenty seconds between two places told. */
 const TONES = 3;
 
-/** How long a ring of all keeps ringing after its first second, so that the last who answered can still accept. */
-function longest(version: Version, node: NodeOf<"ring"> | NodeOf<"queue">): number {
-  return node.type === "queue" ? node.max_seconds : ringSeconds(groupOf(version.flow, node), true);
+/** Seconds after which a caller no longer holds. Where telephones ring for one call, so that the last can still accept. */
+function longest(
+  { flow }: Version,
+  node: NodeOf<"ring"> | NodeOf<"queue">,
+  state: CallState,
+): number {
+  if (node.type === "queue" && !holdsAlone(node, state)) return node.max_seconds;
+  const rings = ringSeconds(groupOf(flow, node), true);
+  // A caller who was passed on in vain returns to the first person.
+  return isPassedOn(state) ? 2 * rings : rings;
 }
 
 /** What a caller hears who holds, up to the next time that Twilio asks; or the end of the holding. */
@@ -48,18 +57,19 @@ export function waiting(
   if (node === undefined) return [{ verb: "leave" }];
   // Where Twilio tells no time, each document took at least one tone.
   const waited = seconds ?? (before.attempt - 1) * RINGING_SEC;
-  const rest = longest(version, node) - waited;
+  const rest = longest(version, node, before) - waited;
+  const isAlone = holdsAlone(node, before);
   const { place } = known;
   // While the database is away the caller holds on: those who are rung by then may still be put through.
-  const isInVain = place === null || (node.type === "ring" && place?.ringing === 0) ||
-    (place !== undefined && !hasAnybody(flow, node, known));
-  const isOver = rest <= 0 || isInVain || (node.type === "queue" &&
+  const isInVain = place === null ||
+    (isAlone ? place?.ringing === 0 : place !== undefined && !hasAnybody(flow, node, known));
+  const isOver = rest <= 0 || isInVain || (node.type === "queue" && !isAlone &&
     (digits !== undefined && digits === node.key || isClosed(version, node, "", known)));
   if (isOver) return [{ verb: "leave" }];
 
   const state = { ...before, attempt: Math.min(before.attempt + 1, LAST_TURN) };
   const again = { to: "voice-queue", event: "wait", state } as const;
-  if (node.type === "ring") {
+  if (node.type === "ring" || isAlone) {
     return [{ verb: "ringing", times: 1 }, { verb: "redirect", to: again }];
   }
   const prompts = heard(version, node, before, rest, known);
@@ -137,10 +147,13 @@ export function holdEnded(
   if (node === undefined) return { state, words: [], to: "message" };
   // The caller is gone.
   if (result === "hangup") return { state, words: [], to: "end" };
-  const outcome = outcomeOf(version, node, result, seconds ?? 0, now);
+  const outcome = outcomeOf(version, node, state, result, seconds ?? 0, now);
   const to = own(node as unknown as Record<string, string>, outcome)!;
   const left = { node: state.node!, outcome };
-  return decided(flow, { state, words: [], to: { node: to }, left }, told?.turn ?? 0);
+  // Another queue is the group's again.
+  const { handoff, ...others } = state;
+  const after = isPassedOn(state) ? others : { ...others, handoff };
+  return decided(flow, { state: after, words: [], to: { node: to }, left }, told?.turn ?? 0);
 }
 
 const TALKED = ["bridged", "bridging-in-process", "redirected-from-bridged"];
@@ -148,6 +161,7 @@ const TALKED = ["bridged", "bridging-in-process", "redirected-from-bridged"];
 function outcomeOf(
   version: Version,
   node: NodeOf<"ring"> | NodeOf<"queue">,
+  state: CallState,
   result: string | undefined,
   seconds: number,
   now: Date,
@@ -155,7 +169,7 @@ function outcomeOf(
   if (TALKED.includes(result ?? "")) return "answered";
   if (node.type === "ring") return "unanswered";
   if (result === "queue-full") return "full";
-  const isByCaller = result === "leave" && seconds < node.max_seconds &&
+  const isByCaller = result === "leave" && !isPassedOn(state) && seconds < node.max_seconds &&
     !isClosed(version, node, "", { now, calendars: undefined });
   return isByCaller && node.offer !== undefined ? "offer" : "gave_up";
 }

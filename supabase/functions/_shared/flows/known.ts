@@ -8,7 +8,7 @@ import type { WebhookFields } from "../calls/webhook_form.ts";
 
 /** The facts about a call for the next step. */
 export interface Known
-  extends Pick<Facts, "calendars" | "returning" | "people" | "queues" | "callbacks"> {
+  extends Pick<Facts, "calendars" | "returning" | "people" | "queues" | "callbacks" | "transfer"> {
   /** The caller holds: the row exists, and somebody is dialled for it. `null`: holds nowhere; `undefined`: not known. */
   readonly place?: Facts["queue"] | null;
 
@@ -116,6 +116,7 @@ export function knownOf(
     returning: facts?.returning,
     queues: facts?.queues,
     callbacks: facts?.callbacks,
+    transfer: facts?.transfer,
     place: call && (facts?.queue ?? null),
     mayDial: (number) =>
       isBarred || leadsBack.has(number) ? undefined : dialable(number, settings.destinations),

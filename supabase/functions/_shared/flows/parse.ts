@@ -190,6 +190,7 @@ function readable(definition: Record<string, unknown>, found: readonly Found[]):
     groups: withoutEntries("groups"),
     agents: parts("agents"),
     operator: text("operator"),
+    missed_call: Object.keys(parts("missed_call")).length > 0 ? parts("missed_call") : undefined,
     nodes: parts("nodes"),
     tests: items("tests", { name: "", expect: {} }),
   } as unknown as Flow;

@@ -125,6 +125,8 @@ const groupOfPeople = z.strictObject({
   confirm: z.optional(z.boolean("must be true or false")),
   /** When its members work: outside, callers stop holding for it, and no promise to call back is kept. */
   calendar: z.optional(reference("calendar")),
+  /** What a person keys after `*` to pass a caller on to the group; people have codes of their own. */
+  code: z.optional(matching(/^[0-9]{1,4}$/, "must be one to four digits")),
 }, "must be a JSON object");
 
 const agentSettings = z.looseObject({
@@ -315,6 +317,20 @@ const flow = z.strictObject({
   groups: z.optional(named(groupOfPeople)),
   agents: z.optional(named(agentSettings)),
   operator: z.optional(node),
+  /** What follows a call that nobody answered, and that left no message. */
+  missed_call: z.optional(
+    z.strictObject({
+      /** The prompt whose text is sent to the caller by SMS. */
+      sms: z.optional(prompt),
+      /** Whether the operator gets a mail. */
+      mail: z.optional(z.boolean("must be true or false")),
+    }, "must be a JSON object").check(
+      z.refine(
+        ({ sms, mail }) => sms !== undefined || mail !== undefined,
+        "must have sms, mail or both: nothing follows a missed call",
+      ),
+    ),
+  ),
   nodes: named(anyNode),
   tests: z.optional(list(flowTest, 0, LIMITS.tests)),
 }, "must be a JSON object");

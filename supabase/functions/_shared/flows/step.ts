@@ -1,9 +1,10 @@
-import type { AcceptOutcome, StepFacts } from "../calls/events.ts";
+import type { AcceptOutcome, Ask, StepFacts } from "../calls/events.ts";
 import type { Reply } from "../calls/reply.ts";
 import type { CallState } from "../calls/state.ts";
 import type { Webhook } from "../calls/webhook_form.ts";
 import type { FunctionName } from "../functions.ts";
 import type { Heard } from "./advance.ts";
+import type { Known } from "./known.ts";
 import type { Version } from "./version.ts";
 
 /** A step that the caller waits for. All of its functions are pure. */
@@ -26,8 +27,14 @@ export interface Interpretation {
   /** The state of the call, as far as the event can carry it. */
   readonly state: CallState;
   readonly facts: StepFacts;
-  /** How the call goes on. @param version The one that answers the call, known by now. */
-  next(version: Version, outcome: AcceptOutcome): Heard;
+  /** Asked of the database beside what every step asks. */
+  readonly ask?: Ask | undefined;
+  /**
+   * How the call goes on, or what the caller hears.
+   *
+   * @param version The one that answers the call, known by now.
+   */
+  next(version: Version, outcome: AcceptOutcome, known: Known): Heard | Reply;
 }
 
 /** For a step whose event carries all of its decisions. */

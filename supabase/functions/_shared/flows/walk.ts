@@ -66,8 +66,8 @@ export type Happening =
     readonly result: "answered" | "refused" | "no_answer";
     readonly recorded: boolean;
   }
-  /** In a queue of that name. */
-  | { readonly kind: "holds"; readonly queue: string }
+  /** For so long, in a queue of that name. What is heard is told once. */
+  | { readonly kind: "holds"; readonly queue: string; readonly seconds: number }
   | { readonly kind: "message" }
   | { readonly kind: "end" };
 
@@ -157,7 +157,8 @@ export function walk(
     const at = versionAt(wait.state);
     const node = own(at.flow.nodes, wait.state.node!) as NodeOf<"ring"> | NodeOf<"queue">;
     const group = groupOf(at.flow, node);
-    happenings.push({ kind: "holds", queue });
+    const holds = { kind: "holds" as const, queue, seconds: 0 };
+    happenings.push(holds);
     const rung = result(true);
     happenings.push({
       kind: "rings",
@@ -167,8 +168,10 @@ export function walk(
       recorded: rung === "answered" && facts.consentGiven,
     });
     const from = seconds;
-    const ended = (why: string) =>
-      holdEnded(at, action.state, why, { seconds: seconds - from }, facts.now);
+    const ended = (why: string) => {
+      holds.seconds = seconds - from;
+      return holdEnded(at, action.state, why, holds, facts.now);
+    };
     let told = wait.state;
     for (let nth = 0; nth < MOST_STEPS; nth++) {
       // A telephone that was answered in vain does not ring on.
@@ -176,6 +179,7 @@ export function walk(
       const known = { ...facts, place: { position: 1, ringing } };
       const reply = waiting(at, told, { seconds: seconds - from }, known);
       let next: CallState | undefined;
+      const before = happenings.length;
       for (const each of reply) {
         if (each.verb === "redirect") next = each.to.state;
         else if (each.verb === "gather") {
@@ -190,6 +194,7 @@ export function walk(
           seconds += each.seconds;
         } else if (isPrompt(each)) hears(each);
       }
+      if (nth > 0) happenings.length = before;
       if (next === undefined) return ended("leave");
       if (rung === "answered") return ended("bridged");
       told = next;
@@ -256,6 +261,7 @@ export function walk(
           break;
         case "redirect":
         case "hangup":
+        case "pause":
         // Not of a caller's own call.
         case "dial_queue":
         case "leave":

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
 import { type AlertNotice, alertNotice, headline, runbookSection } from "../alerts/words.ts";
+import { matchHeadline, type SearchMatch, searchMatch } from "../search/alert.ts";
 import { unlinked } from "../text.ts";
 import type { Mail } from "./mail.ts";
 import { recordingLink } from "./recording_link.ts";
@@ -33,6 +34,22 @@ const voicemail = z.object({
   duration_sec: z.nullable(z.number()),
   transcript: z.nullable(z.string()),
   link_expires: z.number(),
+});
+
+const missedCall = z.object({
+  from_e164: z.nullable(z.string()),
+  to_e164: z.nullable(z.string()),
+  started_at: z.string(),
+  duration_sec: z.nullable(z.number()),
+  mode: z.string(),
+  /** The newest first. */
+  history: z.array(z.object({
+    started_at: z.string(),
+    direction: z.string(),
+    disposition: z.nullable(z.string()),
+    duration_sec: z.nullable(z.number()),
+    mode: z.string(),
+  })),
 });
 
 /** Everything about a mail but its sender. `to` absent: to the operator. */
@@ -83,9 +100,17 @@ function letterOf(kind: string, content: unknown, context: MailContext): Letter 
       const { success, data } = voicemail.safeParse(content);
       return success ? voicemailNotification(data, context) : undefined;
     }
+    case "mail_missed_call": {
+      const { success, data } = missedCall.safeParse(content);
+      return success ? missedCallNotification(data) : undefined;
+    }
     case "mail_alert": {
       const { success, data } = alertNotice.safeParse(content);
       return success ? alertNotification(data, context) : undefined;
+    }
+    case "mail_search_alert": {
+      const { success, data } = searchMatch.safeParse(content);
+      return success ? searchAlert(data) : undefined;
     }
   }
 }
@@ -172,6 +197,40 @@ function voicemailNotification(
   };
 }
 
+function missedCallNotification(call: z.infer<typeof missedCall>): Letter {
+  const caller = call.from_e164 ?? "a withheld number";
+  const { history } = call;
+  return {
+    subject: `Missed call from ${caller}`,
+    parts: [
+      {
+        facts: [
+          ["Caller", caller],
+          ...(call.to_e164 === null ? [] : [["Called", call.to_e164] as const]),
+          ["Time", time(call.started_at)],
+          ...(call.duration_sec === null ? [] : [["Waited", minutes(call.duration_sec)] as const]),
+          ["Department", call.mode],
+        ],
+      },
+      {
+        paragraph: history.length === 0
+          ? "This number has not called before."
+          : "Earlier calls with this number, the newest first:",
+      },
+      ...(history.length === 0 ? [] : [{
+        facts: history.map((each) =>
+          [
+            time(each.started_at),
+            `${each.direction}, ${each.mode}: ${each.disposition ?? "not over yet"}${
+              each.duration_sec === null ? "" : `, ${minutes(each.duration_sec)}`
+            }`,
+          ] as const
+        ),
+      }]),
+    ],
+  };
+}
+
 function alertNotification(notice: AlertNotice, { runbookUrl }: MailContext): Letter {
   return {
     subject: headline(notice),
@@ -190,6 +249,28 @@ function alertNotification(notice: AlertNotice, { runbookUrl }: MailContext): Le
           { paragraph: `Runbook: ${runbookSection(runbookUrl, notice.alert)}` },
         ]
         : []),
+    ],
+  };
+}
+
+function searchAlert(match: SearchMatch): Letter {
+  const { name, query, at, number, passage, start_sec } = match;
+  return {
+    to: match.target,
+    subject: unlinked(matchHeadline(match)),
+    parts: [
+      {
+        facts: [
+          ["Alert", `${name}: ${query}`],
+          ...(number === null ? [] : [["Number", number] as const]),
+          ["Time", time(at)],
+          ...(start_sec === null
+            ? []
+            : [["In the audio", minutes(Math.floor(start_sec))] as const]),
+        ],
+      },
+      { quote: passage },
+      { paragraph: "You get this mail because of a word alert of yours. The console lists them." },
     ],
   };
 }

@@ -1,6 +1,10 @@
 // The meaning of a text as numbers, from the model that this deployment has.
 
+import * as z from "zod/mini";
+import type { StoreEmbedding } from "../db/search_meaning.ts";
 import { ServiceError } from "../errors.ts";
+import type { Work } from "../jobs/run.ts";
+import type { Settings } from "../settings.ts";
 
 /** Every model gives as many numbers: what the column of `search_embeddings` holds. */
 export const DIMENSIONS = 384;
@@ -9,8 +13,8 @@ export const DIMENSIONS = 384;
 export interface Embedder {
   /** At most 64 characters. */
   readonly model: string;
-  /** Texts of one request. */
-  readonly atOnce: number;
+  /** Texts that one run of a worker may embed: the platform ends a function after 2 s of processor time. */
+  readonly perRun: number;
   /**
    * @returns an embedding of unit length for each text.
    * @throws {ServiceError}
@@ -26,12 +30,6 @@ export interface Platform {
   readonly ai?: { readonly Session: new (model: string) => Session };
 }
 
-export interface EmbedSettings {
-  readonly openAiApiKey: string | undefined;
-  /** With `/v1`, without a trailing slash. */
-  readonly openAiUrl: string;
-}
-
 const DEADLINE_MS = 10_000;
 
 /**
@@ -39,22 +37,22 @@ const DEADLINE_MS = 10_000;
  * words only.
  */
 export function embedderOf(
-  { openAiApiKey, openAiUrl }: EmbedSettings,
+  openai: Settings["models"]["openai"],
   platform = (globalThis as { Supabase?: Platform }).Supabase,
 ): Embedder | undefined {
-  if (openAiApiKey !== undefined) return openAi(openAiApiKey, openAiUrl);
+  if (openai !== undefined) return openAi(openai.apiKey, openai.baseUrl);
   return platform?.ai === undefined ? undefined : gteSmall(platform.ai.Session);
 }
 
 /**
- * Runs inside the function, at some 300 ms of its processor time for 1,000 characters: so one text a request. English.
+ * Runs inside the function, at some 400 ms of its processor time for 1,000 characters. English.
  * Source: https://supabase.com/docs/guides/ai/quickstarts/generate-text-embeddings
  */
 function gteSmall(Session: new (model: string) => Session): Embedder {
   let session: Session | undefined;
   return {
     model: "gte-small",
-    atOnce: 1,
+    perRun: 3,
     async embed(texts) {
       session ??= new Session("gte-small");
       const made: number[][] = [];
@@ -72,7 +70,7 @@ function openAi(key: string, url: string): Embedder {
   const model = "text-embedding-3-small";
   return {
     model,
-    atOnce: 100,
+    perRun: 500,
     async embed(texts) {
       let response: Response;
       try {
@@ -109,4 +107,55 @@ function checked(embedding: unknown): number[] {
     embedding.every((each) => Number.isFinite(each))
   ) return embedding;
   throw new ServiceError("busy", `The model did not give ${DIMENSIONS} numbers`);
+}
+
+/** What makes and keeps the embeddings of documents. */
+export interface Embedding {
+  readonly embedder: Embedder;
+  readonly store: StoreEmbedding;
+}
+
+const passage = z.object({ text: z.string() });
+
+/** Embeds a document; after `perRun` of them the others wait for the next run. */
+export function embedDocument({ embedder, store }: Embedding): Work {
+  let left = embedder.perRun;
+  return async ({ key, content }) => {
+    const { success, data } = passage.safeParse(content);
+    // Erased, or of another text, which has a job of its own.
+    if (!success) return { kind: "done" };
+    if (left-- <= 0) {
+      return { kind: "held", error: "enough for one run", seconds: 0, scope: "kind" };
+    }
+    const [embedding] = await embedder.embed([data.text]);
+    await store({ key, model: embedder.model, embedding: embedding! });
+    return { kind: "done" };
+  };
+}
+
+/** The meaning of what somebody searches for. */
+export interface Meaning {
+  readonly model: string;
+  readonly embedding: readonly number[];
+}
+/** `undefined`: by words only. Never rejects. */
+export type MeaningOf = (q: string | undefined) => Promise<Meaning | undefined>;
+
+/** The longest wait for the meaning of a search: its words are found without it. Milliseconds. */
+const PATIENCE_MS = 1000;
+/** How much of a search has a meaning to compare. */
+const MOST_CHARACTERS = 500;
+
+/** @param embedder Absent: there is no model. */
+export function meaningBy(embedder: Embedder | undefined, patienceMs = PATIENCE_MS): MeaningOf {
+  return async (q) => {
+    if (embedder === undefined || q === undefined || !/\p{L}{2}/u.test(q)) return undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<undefined>((done) =>
+      timer = setTimeout(() => done(undefined), patienceMs)
+    );
+    const made = embedder.embed([q.slice(0, MOST_CHARACTERS)])
+      .then(([embedding]) => ({ model: embedder.model, embedding: embedding! }), () => undefined);
+    return await Promise.race([made, late]).finally(() => clearTimeout(timer));
+  };
 }

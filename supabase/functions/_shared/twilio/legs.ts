@@ -8,6 +8,8 @@ export interface NewLeg {
   readonly to: string;
   /** The number that the telephone shows: one of the account's. */
   readonly from: string;
+  /** Twilio's leave to show the number of a caller: the `CallToken` of the call. */
+  readonly callToken?: string | undefined;
   /** The document for the person who answers. */
   readonly url: string;
   /** In its place when Twilio cannot play it. */
@@ -33,8 +35,10 @@ const made = z.object({ sid: z.string() });
 export interface TwilioLegs {
   /** Rings a telephone, once for each request: an error of the kind `unknown` may have made the leg. @returns its SID. */
   make(leg: NewLeg): Promise<string>;
-  /** The newest leg that rang `to` for `from` since then; a list of Twilio's may leave out what was made a moment ago. */
-  find(to: string, from: string, since: Date): Promise<Leg | undefined>;
+  /** The newest leg that rang `to` since then; a list of Twilio's may leave out what was made a moment ago. */
+  made(to: string, since: Date): Promise<Leg | undefined>;
+  /** `undefined`: Twilio knows no such call. */
+  find(sid: string): Promise<Leg | undefined>;
   /** Ends a leg, ringing or talking. @returns how it stands; `undefined`: Twilio knows no such leg. */
   end(sid: string): Promise<Leg | undefined>;
   /** The calls in a queue, in their order. A queue that nobody has entered yet has none. */
@@ -57,10 +61,11 @@ const SKEW_MS = 2000;
 export function twilioLegs(client: TwilioClient, accountSid: string): TwilioLegs {
   const account = `/Accounts/${accountSid}`;
   return {
-    async make({ to, from, url, fallbackUrl, statusCallback, seconds, timeLimit }) {
+    async make({ to, from, callToken, url, fallbackUrl, statusCallback, seconds, timeLimit }) {
       const { sid } = await client.create(`${account}/Calls`, made, {
         To: to,
         From: from,
+        ...(callToken !== undefined && { CallToken: callToken }),
         Url: url,
         FallbackUrl: fallbackUrl,
         StatusCallback: statusCallback,
@@ -70,11 +75,11 @@ export function twilioLegs(client: TwilioClient, accountSid: string): TwilioLegs
       });
       return sid;
     },
-    async find(to, from, since) {
+    find: (sid) => ifThere(client.get(`${account}/Calls/${sid}`, call)),
+    async made(to, since) {
       // Not by its start: a call that waits for its turn has none.
       const calls = await client.list(`${account}/Calls`, "calls", call, {
         To: to,
-        From: from,
         PageSize: "20",
       });
       const earliest = since.getTime() - SKEW_MS;

@@ -70,6 +70,9 @@ export function renderTwiml(reply: Reply, functionsUrl: string): string {
       case "redirect":
         response.redirect({ method: "POST" }, step(instruction.to));
         break;
+      case "pause":
+        response.pause({ length: instruction.seconds });
+        break;
       case "dial": {
         const dial = response.dial({
           ...dialling(instruction),

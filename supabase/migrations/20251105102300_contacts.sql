@@ -26,6 +26,8 @@ create table public.contacts (
 comment on table public.contacts is 'A person by number: made at the first call, named by hand, by a file or by a campaign.';
 comment on column public.contacts.bare is 'Nothing is known but the number: the contact expires with its last call.';
 
+-- Of parts of numbers.
+create index contacts_digits_idx on public.contacts using gin (owner, phone extensions.gin_trgm_ops);
 create index contacts_bare_idx on public.contacts (created_at) where bare;
 
 alter table public.contacts enable row level security;
@@ -204,6 +206,20 @@ where r.source = 'voicemail' and r.deleted_at is null;
 
 comment on view public.voicemails is 'Each voicemail with its state: new, taken or done, whose it is, and who changed it last.';
 
+-- Makes the contact of a call's number, unless it is known.
+create function public.meet_contact(c public.call_logs) returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  if c.party is not null and not exists (
+    select from public.contacts as k
+    where k.owner = coalesce(c.org_id, '00000000-0000-0000-0000-000000000000') and k.phone = c.party
+  ) then
+    insert into public.contacts (org_id, phone) values (c.org_id, c.party) on conflict on constraint contacts_key do nothing;
+  end if;
+end
+$$;
+
 -- Adds contacts, and fills in what a contact lacks or what has changed: a field that is absent stays. p_contacts: [{phone, name?,
 -- company?, notes?}], each number once. Runs with its sender's rights. Returns {added, changed}.
 create function public.import_contacts(p_contacts jsonb, p_org_id uuid default null) returns jsonb
@@ -234,4 +250,5 @@ grant select, insert (call_sid, recording_sid, state, assigned_to) on public.voi
 grant select on public.voicemails to authenticated, service_role;
 grant select, insert, update, delete on public.contacts, public.call_notes, public.call_tags to service_role;
 grant select, insert on public.voicemail_steps to service_role;
+grant execute on function public.meet_contact to service_role;
 grant execute on function public.import_contacts to authenticated, service_role;

@@ -1,0 +1,264 @@
+/**
+ * The console's shell: sign-in, navigation, and the page that the address names.
+ *
+ * To add a page `contacts`:
+ * 1. Write pages/contacts.js: `export default function Contacts({ path }) { return html`<h1>…</h1>`; }`. `path` is what
+ *    follows the page's name in the address, split at `/`: of `#/contacts/42` it is `["42"]`.
+ * 2. Add its line to PAGES below: its name, its title in both languages, and the least role that it is for.
+ * 3. Take html, hooks, `db`, `ask`, `call`, `useLive`, `act`, `tell`, `t`, `may` and parts of pages from ../core.js.
+ * 4. Read with `useLive(() => ask(db.from("contacts").select().limit(50)))`; show it with `<Loaded of=${live}>`.
+ * 5. Change with `act(() => ask(db.from(…).update(…).eq(…)), done, undo)`: it tells, offers undo, and explains a refusal.
+ * 6. Words are `t("English", "French")`, times `<Time at=${iso}/>` or `moment(iso)`, numbers `phone(e164)`.
+ * 7. Hide by `may("agent")` what a role may not do; the policy is what refuses it (supabase/schemas).
+ * 8. Test its main act in tests/browser/pages_test.ts, and each right in tests/db.
+ */
+import {
+  act,
+  arrived,
+  ask,
+  config,
+  db,
+  Do,
+  html,
+  lang,
+  me,
+  onToast,
+  render,
+  speak,
+  t,
+  useEffect,
+  useLive,
+  useRef,
+  useState,
+} from "./core.js";
+import { SignIn } from "./sign_in.js";
+
+/** name, title, the least role; `hidden`: reached from other pages. */
+const PAGES = () => [
+  ["today", t("Today", "Aujourd’hui"), "viewer"],
+];
+
+/** The page that the address names, and what follows its name. */
+function useRoute() {
+  const read = () => location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  const [route, set] = useState(read);
+  useEffect(() => {
+    const look = () => set(read());
+    addEventListener("hashchange", look);
+    return () => removeEventListener("hashchange", look);
+  }, []);
+  const [name, ...path] = route;
+  const known = PAGES().find(([each]) => each === name) ?? PAGES()[0];
+  return { name: known[0], title: known[1], path: known[0] === name ? path : [] };
+}
+
+/** A page's module, fetched when it is first gone to. */
+function Page({ name, path }) {
+  const [view, set] = useState();
+  useEffect(() => {
+    let over = false;
+    import(`./pages/${name}.js`).then(
+      ({ default: View }) => !over && set({ name, View }),
+      () => !over && set({ name, failed: true }),
+    );
+    return () => {
+      over = true;
+    };
+  }, [name]);
+  if (view?.name !== name) {
+    return html`<p class="note" aria-busy="true">${t("Loading…", "Chargement…")}</p>`;
+  }
+  if (view.failed) {
+    return html`<p class="note bad" role="alert">${
+      t(
+        "This page could not be fetched. Reload it.",
+        "Cette page n’a pas pu être chargée. Rechargez-la.",
+      )
+    }</p>`;
+  }
+  return html`<${view.View} path=${path} />`;
+}
+
+/** What was done, for some seconds, with a way back. */
+function Toasts() {
+  const [toasts, set] = useState([]);
+  useEffect(() =>
+    onToast((toast) => {
+      set((before) => [...before.slice(-2), toast]);
+      setTimeout(() => set((before) => before.filter(({ id }) => id !== toast.id)), 10_000);
+    }), []);
+  const close = (id) => set((before) => before.filter((toast) => toast.id !== id));
+  return html`<div class="toasts" role="status">${
+    toasts.map((toast) =>
+      html`<p key=${toast.id} class=${toast.bad ? "toast bad" : "toast"}>
+        <span>${toast.words}</span>
+        ${
+        toast.undo &&
+        html`<${Do} act=${async () => {
+          await act(toast.undo);
+          close(toast.id);
+        }}>${t("Undo", "Annuler")}<//>`
+      }
+        <button type="button" class="quiet" aria-label=${t("Close", "Fermer")} onClick=${() =>
+        close(toast.id)}>×</button>
+      </p>`
+    )
+  }</div>`;
+}
+
+/** One click for oneself: whether one's own telephone is rung. */
+function Availability() {
+  const live = useLive(
+    () =>
+      me.member_id
+        ? ask(
+          db.from("people").select("id, available, dnd_until, verified_at").eq(
+            "member_id",
+            me.member_id,
+          ),
+        )
+        : [],
+    "mine",
+    10_000,
+  );
+  const person = live.data?.[0];
+  if (person === undefined) return null;
+  const on = person.available && !(new Date(person.dnd_until) > new Date());
+  const set = async (available) => {
+    await ask(db.from("people").update({ available, dnd_until: null }).eq("id", person.id));
+    await live.reload();
+  };
+  return html`
+    <button type="button" class="switch" role="switch" aria-checked=${on}
+      onClick=${() =>
+        act(
+          () => set(!on),
+          on
+            ? t("Your telephone is not rung.", "Votre téléphone ne sonne plus.")
+            : t("Your telephone is rung.", "Votre téléphone sonne."),
+          () => set(on),
+        )}
+    >${on ? t("Available", "Disponible") : t("Not available", "Non disponible")}</button>
+  `;
+}
+
+function Shell() {
+  const { name, title, path } = useRoute();
+  const main = useRef();
+  const first = useRef(true);
+  useEffect(() => {
+    document.title = `${title} – ${me.business ?? "TradeLine"}`;
+    // A new page is read from its beginning.
+    if (!first.current) main.current.focus();
+    first.current = false;
+  }, [name, path.join("/")]);
+  const [online, setOnline] = useState(navigator.onLine);
+  useEffect(() => {
+    const look = () => setOnline(navigator.onLine);
+    addEventListener("online", look);
+    addEventListener("offline", look);
+  }, []);
+  return html`
+    <a class="skip" href="#main" onClick=${(event) => {
+      event.preventDefault();
+      main.current.focus();
+    }}>${t("Skip to the content", "Aller au contenu")}</a>
+    <header class="bar">
+      <p class="brand"><img src="favicon.svg" alt="" width="26" height="26" /> ${me.business ??
+        "TradeLine"}</p>
+      <nav aria-label=${t("Pages", "Pages")}>${PAGES().filter(([, , , hidden]) => !hidden).map((
+        [id, words],
+      ) =>
+        html`<a key=${id} href=${`#/${id}`} aria-current=${
+          id === name ? "page" : null
+        }>${words}</a>`
+      )}</nav>
+      <div class="own">
+        <${Availability} />
+        ${config.phone && html`<a href=${config.phone}>${t("Web phone", "Téléphone web")}</a>`}
+        <button type="button" class="quiet" lang=${lang === "fr" ? "en" : "fr"} onClick=${() => {
+          speak(lang === "fr" ? "en" : "fr");
+          draw();
+        }}>${lang === "fr" ? "English" : "Français"}</button>
+        <a href="#/account">${me.name ?? me.user.email}</a>
+      </div>
+    </header>
+    ${!online &&
+      html`<p class="banner" role="alert">${
+        t(
+          "No connection: what is shown may be old. This page goes on when it is back.",
+          "Pas de connexion : ce qui est affiché peut être ancien. La page reprendra ensuite.",
+        )
+      }</p>`}
+    <main id="main" tabindex="-1" ref=${main}>
+      <${Page} key=${`${name} ${lang}`} name=${name} path=${path} />
+    </main>
+    <${Toasts} />
+  `;
+}
+
+// --- who is signed in ----------------------------------------------------------------------------------------
+
+/** `undefined` until it is known: `{stage, user?}`. */
+let state;
+const app = document.getElementById("app");
+
+function draw() {
+  render(
+    state === undefined
+      ? html`<p class="note" aria-busy="true">${t("Loading…", "Chargement…")}</p>`
+      : state.stage === "in"
+      ? html`<${Shell} key=${lang} />`
+      : html`<${SignIn} ...${state} again=${enter} />`,
+    app,
+  );
+}
+
+/** Finds out who is signed in, for whom, and what is still missing. */
+async function enter() {
+  const { data: { session } } = await db.auth.getSession();
+  if (session === null) {
+    state = { stage: "out", error: arrived.error_code, ended: state?.stage === "in" };
+    return draw();
+  }
+  try {
+    if (["invite", "recovery"].includes(arrived.type)) {
+      state = { stage: "password", user: session.user };
+      return draw();
+    }
+    const { data: level } = await db.auth.mfa.getAuthenticatorAssuranceLevel();
+    if (level?.nextLevel === "aal2" && level.currentLevel !== "aal2") {
+      state = { stage: "factor", user: session.user };
+      return draw();
+    }
+    const membership = await ask(db.rpc("join_as_member"));
+    if (membership === null) {
+      state = { stage: "stranger", user: session.user };
+      return draw();
+    }
+    Object.assign(me, { name: null, ...membership, user: session.user, zone: await zone() });
+    state = { stage: "in" };
+  } catch (error) {
+    state = { stage: "failed", message: error.message };
+  }
+  draw();
+}
+
+/** The zone of the newest flow; without one, this machine's. */
+async function zone() {
+  const [newest] = await ask(
+    db.from("call_flow_versions").select("zone:definition->>zone").order("published_at", {
+      ascending: false,
+    }).limit(1),
+  );
+  return newest?.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+}
+
+db.auth.onAuthStateChange((event, session) => {
+  // Also of another tab. What asks supabase-js must wait until this is over.
+  if (event === "SIGNED_OUT" || (event === "SIGNED_IN" && session?.user.id !== me.user?.id)) {
+    if (state !== undefined) setTimeout(enter);
+  }
+});
+draw();
+await enter();

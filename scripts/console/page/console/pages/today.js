@@ -1,0 +1,237 @@
+/** What needs somebody, first what is most urgent; then who is on the line, and who takes calls. */
+import {
+  act,
+  ALL,
+  ask,
+  askSome,
+  Card,
+  count,
+  db,
+  Do,
+  html,
+  Loaded,
+  may,
+  me,
+  minutes,
+  outcome,
+  phone,
+  t,
+  Time,
+  useLive,
+} from "../core.js";
+
+const SOME = 8;
+
+/** A list of which the newest are shown, with the database's count. */
+function Needs({ id, title, live, empty, more, item, urgent }) {
+  return html`
+    <div class=${urgent && live.data?.total > 0 ? "urgent" : ""}>
+      <${Card} id=${id} title=${title} n=${live.data?.total}>
+        <${Loaded} of=${live}>${({ rows, total }) =>
+          rows.length === 0
+            ? html`<p class="note">${empty}</p>`
+            : html`<ul class="list">${rows.map(item)}</ul>
+      ${
+              total > rows.length &&
+              html`<p><a href=${more}>${t(`All ${total}`, `Les ${total}`)}</a></p>`
+            }`}<//>
+      <//></div>
+  `;
+}
+
+export default function Today() {
+  const main = me.org_id === null;
+  const alerts = useLive(
+    () =>
+      main
+        ? askSome(
+          db.from("alert_episodes").select("alert, severity, opened_at", ALL).is("closed_at", null)
+            .order("severity").limit(SOME),
+        )
+        : { rows: [], total: 0 },
+    "alerts",
+  );
+  const waiting = useLive(
+    () =>
+      askSome(
+        db.from("queue_now").select("call_sid, group_name, queued_at, waited_sec, position", ALL)
+          .is("taken", false).limit(SOME),
+      ),
+    "waiting",
+  );
+  const callbacks = useLive(
+    () =>
+      askSome(
+        db.from("callbacks_due").select(
+          "id, call_sid, group_name, to_e164, promised_at, due_at, tries, max_tries, state, why",
+          ALL,
+        ).limit(SOME),
+      ),
+    "callbacks",
+  );
+  const voicemails = useLive(
+    () =>
+      askSome(
+        db.from("voicemails").select(
+          "call_sid, recording_sid, from_e164, recorded_at, duration_sec, transcript",
+          ALL,
+        ).eq("state", "new").order("recorded_at", { ascending: false }).limit(SOME),
+      ),
+    "voicemails",
+  );
+  const calls = useLive(
+    () =>
+      askSome(
+        db.from("active_calls").select(
+          "call_sid, from_e164, to_e164, mode, status, started_at",
+          ALL,
+        ).order("started_at", { ascending: false }).limit(SOME),
+      ),
+    "calls",
+  );
+  const people = useLive(
+    () =>
+      ask(
+        db.from("people").select("id, handle, name, available, dnd_until, verified_at").order(
+          "name",
+        ).limit(100),
+      ),
+    "people",
+  );
+
+  const done = (row, state) =>
+    ask(
+      db.from("voicemail_steps").insert({
+        call_sid: row.call_sid,
+        recording_sid: row.recording_sid,
+        state,
+      }),
+    ).then(voicemails.reload);
+  const ring = (person, available) =>
+    ask(db.from("people").update({ available, dnd_until: null }).eq("id", person.id)).then(
+      people.reload,
+    );
+
+  return html`
+    <h1>${t("Today", "Aujourd’hui")}</h1>
+    <div class="columns">
+        ${main && html`
+          <${Needs} id="alerts" urgent title=${t(
+            "Alerts",
+            "Alertes",
+          )} live=${alerts} more="#/alerts"
+            empty=${t("Nothing is wrong.", "Tout va bien.")}
+            item=${(row) =>
+              html`<li key=${row.alert}><span class=${`tag ${
+                row.severity === "critical" ? "bad" : "warn"
+              }`}>${
+                row.severity === "critical"
+                  ? t("critical", "critique")
+                  : t("warning", "avertissement")
+              }</span>
+        <a class="grow" href="#/alerts">${row.alert.replaceAll("_", " ")}</a> <small>${
+                t("since", "depuis")
+              } <${Time} at=${row.opened_at} /></small></li>`} />
+        `}
+        <${Needs} id="waiting" urgent title=${t(
+          "Callers waiting",
+          "Appels en attente",
+        )} live=${waiting} more="#/calls"
+          empty=${t("Nobody is waiting.", "Personne n’attend.")}
+          item=${(row) =>
+            html`<li key=${row.call_sid}><a class="grow" href=${`#/calls/${row.call_sid}`}>${row.group_name}</a>
+        <span>${t("place", "place")} ${row.position}</span> <small>${
+              t("since", "depuis")
+            } <${Time} at=${row.queued_at} /></small></li>`} />
+        <${Needs} id="callbacks" urgent title=${t(
+          "Callbacks due",
+          "Rappels à faire",
+        )} live=${callbacks} more="#/calls"
+          empty=${t("No callback is promised.", "Aucun rappel promis.")}
+          item=${(row) =>
+            html`<li key=${row.id}><a class="grow" href=${`#/calls/${row.call_sid}`}>${
+              phone(row.to_e164)
+            }</a>
+        <span class="tag">${row.group_name}</span>
+        ${
+              row.state === "failed"
+                ? html`<span class="tag bad">${t("failed", "échec")}: ${
+                  (row.why ?? "").replaceAll("_", " ")
+                }</span>`
+                : html`<small>${t("promised", "promis")} <${Time} at=${row.promised_at} />, ${
+                  count(row.tries, t("try", "essai"), t("tries", "essais"))
+                }</small>`
+            }</li>`} />
+        <${Needs} id="voicemails" urgent title=${t(
+          "New voicemails",
+          "Nouveaux messages",
+        )} live=${voicemails} more="#/voicemails"
+          empty=${t("No new voicemail.", "Aucun nouveau message.")}
+          item=${(row) =>
+            html`
+              <li
+                key=${row
+                  .recording_sid}><div class="grow"><a href=${`#/calls/${row.call_sid}`}>${phone(
+                    row.from_e164,
+                  )}</a> <small><${Time} at=${row.recorded_at} />, ${minutes(
+                    row.duration_sec,
+                  )}</small>
+                      ${row.transcript && html`<blockquote>${row.transcript}</blockquote>`}</div>
+                      ${may("agent") &&
+                        html`<${Do} aria-label=${
+                          t(`Done: ${phone(row.from_e164)}`, `Fait : ${phone(row.from_e164)}`)
+                        } act=${() =>
+                          act(
+                            () => done(row, "done"),
+                            t("The voicemail is done.", "Message traité."),
+                            () => done(row, "new"),
+                          )}>${t("Done", "Fait")}<//>`}</li>
+            `} />
+        <${Needs} id="calls" title=${t("Calls now", "Appels en cours")} live=${calls} more="#/calls"
+          empty=${t("Nobody is on the line.", "Personne en ligne.")}
+          item=${(row) =>
+            html`<li key=${row.call_sid}><a class="grow" href=${`#/calls/${row.call_sid}`}>${
+              phone(row.from_e164)
+            }</a>
+        <span class="tag">${
+              outcome(row)
+            }</span> <small>${row.mode} <${Time} at=${row.started_at} /></small></li>`} />
+        <${Card} id="people" title=${t("People", "Personnes")}>
+          <${Loaded} of=${people} empty=${t(
+            "No people yet. Add those whom calls ring, under People.",
+            "Personne encore. Ajoutez les personnes que les appels font sonner.",
+          )}>${(rows) =>
+            html`<ul class="list">${
+              rows.map((person) => {
+                const away = new Date(person.dnd_until) > new Date();
+                const on = person.available && !away;
+                return html`<li key=${person.id}><span class="grow">${person.name} ${
+                  !person.verified_at &&
+                  html`<span class="tag warn">${t("not verified", "non vérifié")}</span>`
+                }</span>
+        ${
+                  may("admin")
+                    ? html`
+                      <button type="button" class="switch" role="switch" aria-checked=${on} aria-label=${person
+                        .name}
+                        onClick=${() =>
+                          act(
+                            () => ring(person, !on),
+                            on
+                              ? t(`${person.name} is not rung.`, `${person.name} ne sonne plus.`)
+                              : t(`${person.name} is rung.`, `${person.name} sonne.`),
+                            () => ring(person, on),
+                          )}>${on
+                          ? t("Available", "Disponible")
+                          : t("Not available", "Non disponible")}</button>
+                    `
+                    : html`<span class=${on ? "tag good" : "tag"}>${
+                      on ? t("Available", "Disponible") : t("Not available", "Non disponible")
+                    }</span>`
+                }</li>`;
+              })
+            }</ul>`}<//>
+        <//>
+      </div>
+  `;
+}

@@ -1,0 +1,95 @@
+/**
+ * The console as static files: locally the page server hands them out, `task deploy --console DIR` writes them for any
+ * static host. The page has the project's address and its publishable key, and no secret.
+ *
+ * @module
+ */
+import { fromFileUrl } from "@std/path/from_file_url.js";
+import { dirname } from "@std/path/dirname.js";
+import { join } from "@std/path/join.js";
+
+const PAGE = fromFileUrl(new URL("page/console", import.meta.url));
+
+/** The project that a console is for. */
+export interface ConsoleProject {
+  /** Without a trailing slash. */
+  readonly url: string;
+  readonly publishableKey: string;
+  /** The web phone, where there is one: locally. */
+  readonly phone?: string;
+}
+
+/** What a page of the console may load and reach. Trusted Types: a script that writes HTML from a string is stopped. */
+export function consolePolicy({ url }: Pick<ConsoleProject, "url">): string {
+  return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src blob:; " +
+    `connect-src 'self' ${url}; base-uri 'none'; form-action 'none'; ` +
+    "require-trusted-types-for 'script'; trusted-types 'none'";
+}
+
+/** The libraries of the page, by their names there. */
+const LIBRARIES: Readonly<Record<string, () => Promise<string>>> = {
+  "vendor/supabase.js": async () => {
+    // Resolved once it is on this machine.
+    await import("@supabase/supabase-js");
+    const module = fromFileUrl(import.meta.resolve("@supabase/supabase-js"));
+    return join(dirname(module), "umd", "supabase.js");
+  },
+  "vendor/preact.js": async () => {
+    await import("htm/preact/standalone");
+    return join(
+      dirname(fromFileUrl(import.meta.resolve("htm/preact/standalone"))),
+      "standalone.umd.js",
+    );
+  },
+};
+
+/** The content of a file of the console; `undefined`: there is none of that name. */
+export async function consoleFile(
+  name: string,
+  project: ConsoleProject,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  if (name === "config.json") return new TextEncoder().encode(JSON.stringify(project));
+  const library = LIBRARIES[name];
+  if (library === undefined && !/^(pages\/)?[a-z_]+\.(html|css|js|svg)$/.test(name)) {
+    return undefined;
+  }
+  try {
+    return await Deno.readFile(library === undefined ? join(PAGE, name) : await library());
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Writes the console into a folder, which a static host serves as it is. The policy stands in the page, because a static
+ * host may send no headers.
+ *
+ * @returns the names of the files.
+ */
+export async function writeConsole(dir: string, project: ConsoleProject): Promise<string[]> {
+  const names = ["config.json", ...Object.keys(LIBRARIES)];
+  for (const folder of ["", "pages/"]) {
+    // deno-lint-ignore no-await-in-loop
+    for await (const entry of Deno.readDir(join(PAGE, folder))) {
+      if (entry.isFile) names.push(folder + entry.name);
+    }
+  }
+  for (const name of names) {
+    // deno-lint-ignore no-await-in-loop
+    let content = (await consoleFile(name, project))!;
+    if (name === "index.html") {
+      const policy = `<meta http-equiv="Content-Security-Policy" content="${
+        consolePolicy(project)
+      }">`;
+      const page = new TextDecoder().decode(content).replace("<head>", `<head>\n    ${policy}`);
+      content = new TextEncoder().encode(page);
+    }
+    const path = join(dir, name);
+    // deno-lint-ignore no-await-in-loop
+    await Deno.mkdir(dirname(path), { recursive: true });
+    // deno-lint-ignore no-await-in-loop
+    await Deno.writeFile(path, content);
+  }
+  return names.toSorted();
+}

@@ -1,0 +1,136 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { type CallRecord, personAt, type Script } from "../../scripts/phone/mod.ts";
+import { callFlowsAt } from "../support/call_flows.ts";
+import { LINE, phoneOf, practiceFlow, startPractice } from "../support/practice.ts";
+
+// A practice with people, a queue and promises, called in the simulator: functions, database and Twilio's side together.
+
+const practice = await startPractice({ people: 3, functions: true });
+const { sql } = practice.db;
+const ours = { log: console.log, error: console.error };
+console.log = console.error = () => {};
+Deno.test.afterAll(() => {
+  Object.assign(console, ours);
+  return practice.stop();
+});
+const published = await callFlowsAt(practice.url)("/publish", {
+  name: "practice",
+  lines: [LINE],
+  definition: practiceFlow(["p1", "p2", "p3"]),
+});
+assertEquals(published.status, 200, JSON.stringify(published.body));
+
+Deno.test.beforeEach(async () => {
+  await sql`delete from jobs`;
+  await sql`delete from dial_attempts`;
+  await sql`delete from callbacks`;
+  await sql`delete from queue_entries`;
+  await sql`update people set available = true`;
+  practice.telephones = () => undefined;
+  practice.twilio.connect(practice.simulator.accountSid, practice.simulator);
+});
+
+let callers = 0;
+const newCaller = () => `+1780555${3000 + callers++}`;
+
+/** One call to its end. */
+async function ring(script: Script, from = newCaller()): Promise<CallRecord> {
+  const record = await practice.simulator.call({ from, to: LINE, script });
+  await practice.simulator.settle();
+  return record;
+}
+
+const heard = (record: CallRecord) => record.all("say").map(({ text }) => text);
+
+const row = async ({ callSid }: CallRecord) =>
+  (await sql`select status, mode, disposition from call_logs where call_sid = ${callSid}`)[0]!;
+
+const entry = async ({ callSid }: CallRecord) =>
+  (await sql`select result from queue_entries where call_sid = ${callSid}`)[0]?.result;
+
+const legs = async ({ callSid }: CallRecord) =>
+  (await sql`select to_e164, result from call_legs where call_sid = ${callSid} order by to_e164`)
+    .map(({ to_e164, result }) => [to_e164, result]);
+
+const attempts = async () =>
+  (await sql`select to_e164, result from dial_attempts order by id`)
+    .map(({ to_e164, result }) => [to_e164, result]);
+
+Deno.test("a caller who holds is connected with the person who presses 1", async () => {
+  const call = await ring({ keys: ["1"] });
+  assertEquals(heard(call).includes("You are next in line."), true, heard(call).join("|"));
+  assertEquals(call.all("bridged").length, 1);
+  assertEquals(await entry(call), "answered");
+  assertEquals(await legs(call), [[phoneOf(1), "accepted"]]);
+  assertEquals(await attempts(), [[phoneOf(1), "accepted"]]);
+  assertEquals((await row(call)).disposition, "connected");
+});
+
+Deno.test("a mailbox never counts: the next person is rung, and the mailbox hears no caller", async () => {
+  practice.telephones = ({ to }) => to === phoneOf(1) ? personAt({ presses: "" }) : undefined;
+  const call = await ring({ keys: ["1"] });
+  assertEquals(await entry(call), "answered");
+  assertEquals(await attempts(), [[phoneOf(1), "mailbox"], [phoneOf(2), "accepted"]]);
+});
+
+Deno.test("all telephones ring at once; one press wins, the others are let go", async () => {
+  const call = await ring({ keys: ["3"] });
+  assertEquals(call.all("bridged").length, 1);
+  assertEquals(await entry(call), "answered");
+  const results = (await attempts()).map(([, result]) => result).toSorted();
+  assertEquals(results.filter((each) => each === "accepted").length, 1);
+  assert(!results.includes(null), "no telephone is left ringing");
+});
+
+Deno.test("a caller whom nobody wants hears telephones ring, and then leaves a message", async () => {
+  practice.telephones = () => personAt({ outcome: "no-answer" });
+  const call = await ring({ keys: ["3"], voicemail: { seconds: 8 } });
+  assertEquals((await row(call)).disposition, "voicemail");
+  assertEquals(await entry(call), "unanswered");
+  assertEquals((await attempts()).map(([, result]) => result), Array(3).fill("no_answer"));
+});
+
+Deno.test("callers are connected in the order in which they came", async () => {
+  await sql`update people set available = handle = 'p1'`;
+  const calls = [1, 2, 3].map(() =>
+    practice.simulator.place({ from: newCaller(), to: LINE, script: { keys: ["1"] } })
+  );
+  await practice.simulator.settle();
+  const order = await sql`select call_sid from queue_entries order by queued_at, id`;
+  const served = await sql`select call_sid from queue_entries order by connected_at`;
+  assertEquals(served.map((each) => each.call_sid), order.map((each) => each.call_sid));
+  assertEquals(new Set(calls.map(({ record }) => record.callSid)).size, 3);
+});
+
+Deno.test("a caller who hangs up while holding leaves no telephone ringing", async () => {
+  practice.telephones = () => personAt({ outcome: "no-answer" });
+  const call = await ring({ keys: ["1"], hangupAt: 12_000 });
+  assertEquals(await entry(call), "hung_up");
+  assertEquals((await attempts()).map(([, result]) => result), ["caller_left"]);
+});
+
+Deno.test("who presses the key keeps the place in line, is promised a call back, and gets exactly one", async () => {
+  await sql`update people set available = handle = 'p1'`;
+  practice.telephones = () => personAt({ outcome: "no-answer" });
+  const from = newCaller();
+  const call = await ring({ keys: ["1", "2"] }, from);
+  assert(heard(call).some((text) => text.startsWith("We will call you back")));
+  assertEquals(await entry(call), "offer");
+  await always();
+  practice.telephones = () => undefined;
+  await sql`update dial_attempts set ended_at = ended_at - interval '1 minute'`;
+  await sql`select mend_dialling()`;
+  await practice.later(1);
+  await practice.simulator.settle();
+  const [kept] = await sql`select state, tries, why from callbacks`;
+  assertEquals({ ...kept }, { state: "done", tries: 1, why: "done" });
+});
+
+/** The hours of every promise. */
+async function always() {
+  const weekly = Object.fromEntries(
+    ["mon", "tue", "wed", "thu", "fri", "sat", "sun"].map((day) => [day, [["00:00", "24:00"]]]),
+  );
+  await sql`update callbacks set calendar = ${sql.json({ zone: "UTC", weekly })}`;
+}
