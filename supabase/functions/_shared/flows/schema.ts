@@ -130,6 +130,8 @@ const groupOfPeople = z.strictObject({
 }, "must be a JSON object");
 
 const agentSettings = z.looseObject({
+  /** Named in the disclosure. */
+  business: z.optional(text(100)),
   instructions: z.optional(text(20_000)),
   models: z.optional(z.array(text(200), "must be a list of models")),
   tools: z.optional(z.array(text(64), "must be a list of tools")),
