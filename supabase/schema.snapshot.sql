@@ -8192,7 +8192,7 @@ create view agent_handoffs with (security_invoker=true) as
             g.answered_at,
             g.accepted_at
            FROM call_legs g
-          WHERE ((g.call_sid = t.call_sid) AND (g.dialled_at >= (t.at - '00:00:01'::interval)))
+          WHERE ((g.call_sid = t.call_sid) AND (g.dialled_at >= (t.at - '00:01:00'::interval)))
           ORDER BY (g.accepted_at IS NULL), (g.answered_at IS NULL), g.dialled_at DESC
          LIMIT 1) l ON (true))
   WHERE ((t.kind = 'left'::text) AND (t.outcome <> 'resume'::text) AND (t.outcome <> 'done'::text));

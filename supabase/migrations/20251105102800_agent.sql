@@ -442,7 +442,7 @@ left join lateral (
 ) as w on t.outcome like 'departments.%'
 left join lateral (
   select g.result, g.answered_at, g.accepted_at from public.call_legs as g
-  where g.call_sid = t.call_sid and g.dialled_at >= t.at - interval '1 second'
+  where g.call_sid = t.call_sid and g.dialled_at >= t.at - interval '1 minute'
   order by g.accepted_at is null, g.answered_at is null, g.dialled_at desc limit 1
 ) as l on true
 where t.kind = 'left' and t.outcome <> 'resume' and t.outcome <> 'done';

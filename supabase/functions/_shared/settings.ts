@@ -99,7 +99,7 @@ export interface AgentSettings {
   readonly costPerDayUsd: number;
   /** Talks at a time, of all lines. */
   readonly concurrent: number;
-  /** How long the platform lets an isolate run, in seconds. */
+  /** How long the platform lets an isolate run, in seconds; 0: as long as it likes. */
   readonly isolateSec: number;
 }
 
@@ -267,7 +267,7 @@ export function readSettings(env: Environment): Settings {
       minutesPerDay: number("AGENT_MAX_MINUTES_PER_DAY", 600, 100_000),
       costPerDayUsd: number("AGENT_MAX_COST_USD_PER_DAY", 20, 100_000),
       concurrent: number("AGENT_MAX_CONCURRENT", 20, 10_000),
-      isolateSec: number("AGENT_ISOLATE_SECONDS", 150, 86_400),
+      isolateSec: isolateSeconds(optional("AGENT_ISOLATE_SECONDS")),
     },
     publicFunctionsUrl: url(
       "PUBLIC_FUNCTIONS_URL",
@@ -412,6 +412,17 @@ function wholeNumber(
     );
   }
   return number;
+}
+
+function isolateSeconds(value = "150"): number {
+  const seconds = Number(value);
+  if (!/^\d+$/.test(value) || (seconds !== 0 && seconds < 60) || seconds > 86_400) {
+    throw new SettingError(
+      "AGENT_ISOLATE_SECONDS",
+      `must be 0 (no limit), or a whole number from 60 to 86400: current value is "${value}"`,
+    );
+  }
+  return seconds;
 }
 
 /** Without a key the provider is not used. The key is not repeated. */

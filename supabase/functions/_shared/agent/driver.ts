@@ -1,6 +1,6 @@
-import type { AgentDatabase } from "../db/agent.ts";
 import { reasonOf, ServiceError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { AgentDatabase } from "./memory.ts";
 import type { Model } from "./models/model.ts";
 import { handoffData, type Leaving, MOST_FRAME, readFrame, type Setup } from "./relay.ts";
 import {

@@ -1,28 +1,8 @@
 import * as z from "zod/mini";
-import type { Leaving } from "../agent/relay.ts";
-import type { Memory, Turn } from "../agent/session.ts";
-import type { ToolResult } from "../agent/tools.ts";
+import type { AgentDatabase } from "../agent/memory.ts";
+import type { Memory } from "../agent/session.ts";
 import type { AgentSettings } from "../settings.ts";
 import { type DataApi, run } from "./client.ts";
-
-/** A session that begins. */
-export interface OpeningSession {
-  /** Twilio's, `VX...`. */
-  readonly sessionId: string;
-  readonly callSid: string;
-  readonly line: string | undefined;
-  readonly node: string;
-  readonly language: string;
-}
-
-/** Talks with agents. All of it throws `DatabaseFailure`. */
-export interface AgentDatabase {
-  open(session: OpeningSession): Promise<Memory>;
-  /** Writes turns; a turn that is written already stays. @param end The session is over. */
-  record(sessionId: string, turns: readonly Turn[], end?: Leaving): Promise<void>;
-  answer(callSid: string, question: string, language: string): Promise<ToolResult>;
-  hours(callSid: string): Promise<ToolResult>;
-}
 
 const call = z.object({ id: z.string(), name: z.string(), arguments: z.string() });
 // A row of an older release may have another form: it is left out of what a model reads.

@@ -7,8 +7,11 @@ import type { AcceptOutcome, Ask, Facts } from "../calls/events.ts";
 import type { WebhookFields } from "../calls/webhook_form.ts";
 
 /** The facts about a call for the next step. */
-export interface Known
-  extends Pick<Facts, "calendars" | "returning" | "people" | "queues" | "callbacks" | "transfer"> {
+export interface Known extends
+  Pick<
+    Facts,
+    "calendars" | "returning" | "people" | "queues" | "callbacks" | "transfer" | "agent"
+  > {
   /** The caller holds: the row exists, and somebody is dialled for it. `null`: holds nowhere; `undefined`: not known. */
   readonly place?: Facts["queue"] | null;
 
@@ -117,6 +120,7 @@ export function knownOf(
     queues: facts?.queues,
     callbacks: facts?.callbacks,
     transfer: facts?.transfer,
+    agent: facts?.agent,
     place: call && (facts?.queue ?? null),
     mayDial: (number) =>
       isBarred || leadsBack.has(number) ? undefined : dialable(number, settings.destinations),

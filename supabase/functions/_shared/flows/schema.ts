@@ -251,9 +251,6 @@ const NODES = {
 export type NodeType = keyof typeof NODES;
 export const NODE_TYPES = Object.keys(NODES) as NodeType[];
 
-/** The types that are in the language and that the interpreter does not run yet. */
-export const NOT_YET: readonly NodeType[] = ["agent"];
-
 const anyNode = z.discriminatedUnion(
   "type",
   Object.values(NODES) as unknown as readonly [typeof NODES["say"], ...typeof NODES[NodeType][]],

@@ -1,0 +1,168 @@
+// The handshake of a talk's socket: who may open it, before anything is upgraded.
+
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import {
+  SOCKET_SECONDS,
+  type SocketClaims,
+  socketUrl,
+} from "../../supabase/functions/_shared/agent/token.ts";
+import { ARRIVAL } from "../../supabase/functions/_shared/calls/state.ts";
+import { versionName } from "../../supabase/functions/_shared/flows/version.ts";
+import type { AgentDeps } from "../../supabase/functions/voice-agent/deps.ts";
+import { createHandler } from "../../supabase/functions/voice-agent/handler.ts";
+import { AGENT_FLOW } from "../support/agent_flow.ts";
+import {
+  AUTH_TOKEN,
+  CALL_SID,
+  LINE_NUMBER,
+  NOW,
+  PUBLIC_URL,
+  publication,
+  sign,
+  testDeps,
+  type TestDepsOptions,
+} from "../support/webhook.ts";
+
+const { hash } = publication(AGENT_FLOW);
+const SECRET = "sb_secret_of_the_tests";
+const CLAIMS: SocketClaims = {
+  callSid: CALL_SID,
+  line: LINE_NUMBER,
+  account: undefined,
+  state: { ...ARRIVAL, turn: 3, flow: versionName(hash), node: "desk", language: "en-US" },
+  expires: NOW.getTime() / 1000 + SOCKET_SECONDS,
+};
+
+function agentDeps(options: TestDepsOptions = {}) {
+  const upgraded: Request[] = [];
+  const talks: Promise<unknown>[] = [];
+  const base = testDeps({ flow: AGENT_FLOW, ...options });
+  const deps: AgentDeps = {
+    ...base,
+    talk: {
+      database: {} as AgentDeps["talk"]["database"],
+      models: () => undefined,
+      log: base.log,
+      now: () => NOW.getTime(),
+      wait: () => Promise.resolve(),
+    },
+    upgrade(request) {
+      upgraded.push(request);
+      const socket = {
+        send() {},
+        close(this: { onclose?: () => void }) {
+          this.onclose?.();
+        },
+        readyState: WebSocket.OPEN,
+      };
+      return { socket: socket as never, response: new Response("upgraded") };
+    },
+    inBackground: (work) => void talks.push(work),
+    bootedAt: NOW.getTime(),
+  };
+  return { deps, upgraded, talks, lines: base.lines };
+}
+
+interface Handshake {
+  readonly claims?: Partial<SocketClaims>;
+  readonly secret?: string;
+  readonly token?: string;
+  readonly signature?: string | undefined;
+  readonly signedUrl?: (url: string) => string;
+  readonly change?: (url: string) => string;
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+}
+
+function handshake(
+  {
+    claims,
+    secret = SECRET,
+    token = AUTH_TOKEN,
+    signature,
+    signedUrl,
+    change,
+    method = "GET",
+    headers,
+  }: Handshake = {},
+): Request {
+  const url = socketUrl(PUBLIC_URL, secret, { ...CLAIMS, ...claims });
+  const asked = (change ?? String)(url);
+  const signed = (signedUrl ?? String)(url);
+  return new Request(
+    asked.replace(PUBLIC_URL.replace("https", "wss"), "http://edge-runtime.supabase.com"),
+    {
+      method,
+      headers: {
+        upgrade: "websocket",
+        "x-twilio-signature": signature ?? sign(signed, new URLSearchParams(), token),
+        ...headers,
+      },
+    },
+  );
+}
+
+async function answer(request: Request, options: TestDepsOptions = {}) {
+  const { deps, upgraded, talks, lines } = agentDeps(options);
+  const response = await createHandler(deps)(request);
+  return { status: response.status, body: await response.text(), upgraded, talks, lines };
+}
+
+Deno.test("a signed handshake with a token of the call is upgraded, and its isolate kept until it ends", async () => {
+  const { body, upgraded, talks } = await answer(handshake());
+  assertEquals([body, upgraded.length, talks.length], ["upgraded", 1, 1]);
+});
+
+const lastLetter = (text: string) =>
+  `${text.slice(0, -2)}${text.at(-2) === "A" ? "B" : "A"}${text.at(-1)}`;
+for (
+  const [what, request] of [
+    ["no signature", { signature: "" }],
+    ["a wrong signature", { signature: `${"A".repeat(27)}=` }],
+    ["a signature by another token", { token: "0".repeat(32) }],
+    ["a signature over https in place of wss", {
+      signedUrl: (url) => url.replace("wss:", "https:"),
+    }],
+    ["a token by another key", { secret: "sb_secret_of_somebody" }],
+    ["a token that was changed", { change: lastLetter, signedUrl: lastLetter }],
+    ["a token of another account", {
+      change: (url) => url.replace("/main/", `/AC${"0".repeat(31)}2/`),
+      signedUrl: (url) => url.replace("/main/", `/AC${"0".repeat(31)}2/`),
+    }],
+    ["no token", {
+      change: (url) => url.slice(0, url.lastIndexOf("/")),
+      signedUrl: (url) => url.slice(0, url.lastIndexOf("/")),
+    }],
+    ["a token that has expired", { claims: { expires: NOW.getTime() / 1000 } }],
+    ["a query", { change: (url) => `${url}?a=b`, signedUrl: (url) => `${url}?a=b` }],
+  ] as readonly [string, Handshake][]
+) {
+  Deno.test(`a handshake is 401, and not upgraded: ${what}`, async () => {
+    const { status, body, upgraded, lines } = await answer(handshake(request));
+    assertEquals([status, body, upgraded.length], [401, '{"error":"unauthorized"}', 0]);
+    assert(!lines.join().includes(AUTH_TOKEN));
+  });
+}
+
+Deno.test("a signed request without an upgrade is told so", async () => {
+  const { status, upgraded } = await answer(handshake({ headers: { upgrade: "h2c" } }));
+  assertEquals([status, upgraded.length], [426, 0]);
+});
+
+Deno.test("a POST is refused before anything is looked at", async () => {
+  assertEquals((await answer(handshake({ method: "POST" }))).status, 405);
+});
+
+Deno.test("a node that is no agent has no socket", async () => {
+  const { status, upgraded } = await answer(
+    handshake({ claims: { state: { ...CLAIMS.state, node: "bye" } } }),
+  );
+  assertEquals([status, upgraded.length], [404, 0]);
+});
+
+Deno.test("an address that is not Twilio's is refused where a list says so", async () => {
+  const request = handshake({ headers: { "x-forwarded-for": "198.51.100.7" } });
+  const { status } = await answer(request, { env: { TWILIO_IP_ALLOWLIST: "203.0.113.0/24" } });
+  assertEquals(status, 401);
+});
