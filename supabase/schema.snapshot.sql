@@ -704,7 +704,7 @@ create table public.queue_entries (
   call_token text,
   seen_at timestamp with time zone not null default now(),
   told_position integer,
-  first_position integer not null,
+  first_position integer not null default 1,
   taken_by uuid,
   taken_at timestamp with time zone,
   connected_at timestamp with time zone,
@@ -1713,7 +1713,7 @@ CREATE INDEX call_legs_open_idx ON public.call_legs USING btree (to_e164) WHERE 
 
 CREATE UNIQUE INDEX call_legs_pkey ON public.call_legs USING btree (call_sid, leg_sid);
 
-CREATE INDEX call_legs_to_idx ON public.call_legs USING btree (to_e164);
+CREATE INDEX call_legs_to_idx ON public.call_legs USING btree (to_e164, dialled_at);
 
 CREATE INDEX call_lifecycle_call_idx ON ONLY public.call_lifecycle USING btree (call_sid, received_at);
 
@@ -1750,6 +1750,8 @@ CREATE INDEX callbacks_call_idx ON public.callbacks USING btree (call_sid);
 CREATE INDEX callbacks_due_idx ON public.callbacks USING btree (due_at) WHERE ((state = 'open'::text) AND (NOT ready));
 
 CREATE UNIQUE INDEX callbacks_once ON public.callbacks USING btree (owner, to_e164, group_name) WHERE (state = 'open'::text);
+
+CREATE INDEX callbacks_open_idx ON public.callbacks USING btree (promised_at) WHERE (state = 'open'::text);
 
 CREATE UNIQUE INDEX callbacks_pkey ON public.callbacks USING btree (id);
 
@@ -1947,6 +1949,8 @@ CREATE UNIQUE INDEX search_history_pkey ON public.search_history USING btree (id
 
 CREATE INDEX search_history_user_idx ON public.search_history USING btree (user_id, at DESC);
 
+CREATE INDEX search_history_words_idx ON public.search_history USING btree (at) WHERE (words IS NOT NULL);
+
 CREATE INDEX search_words_key_idx ON public.search_words USING btree (owner, word);
 
 CREATE INDEX search_words_like_idx ON public.search_words USING gin (owner, word gin_trgm_ops);
@@ -2039,11 +2043,14 @@ declare
   v_disclosure public.disclosures;
   v_path jsonb;
 begin
-  if e.ask ? 'attempt' and e.ask #>> '{attempt,told}' is distinct from 'connected' then
-    -- The leg may have taken another caller of its queue than the one that it was dialled for.
-    e.call_sid := coalesce(
-      (select a.call_sid from public.dial_attempts as a where a.token = (e.ask #>> '{attempt,token}')::uuid), e.call_sid
-    );
+  if e.ask ? 'attempt' then
+    -- The leg may have taken another caller of its queue than the one that it was dialled for: the first one that it was
+    -- connected with stands.
+    e.call_sid := coalesce((
+      select a.call_sid from public.dial_attempts as a
+      where a.token = (e.ask #>> '{attempt,token}')::uuid
+        and (a.connected_at is not null or e.ask #>> '{attempt,told}' is distinct from 'connected')
+    ), e.call_sid);
     e.parent_call_sid := e.call_sid;
   end if;
   -- The events of one call take turns, copies of one event included; different calls do not wait here. (An advisory lock,
@@ -2174,11 +2181,10 @@ begin
   if (v_before.party, v_before.org_id) is distinct from (v_call.party, v_call.org_id) then
     perform public.meet_contact(v_call);
   end if;
-  if e.transcript is not null or (v_before.recording_sid is not null and (
-    coalesce(e.recording_lost, false)
-    or (v_before.org_id, v_before.party, v_before.consent_given, v_before.recording_duration_sec)
-      is distinct from (v_call.org_id, v_call.party, v_call.consent_given, v_call.recording_duration_sec)
-  )) then
+  if (e.recording_sid is not null and coalesce(e.transcript, v_recording.transcript) is not null)
+    or (v_before.recording_sid is not null
+      and (v_before.org_id, v_before.party, v_before.consent_given) is distinct from (v_call.org_id, v_call.party, v_call.consent_given))
+  then
     perform public.index_source('recordings', null, v_call.call_sid);
   end if;
   if v_call.status >= 'lost' and (v_call.recording_source = 'voicemail' or e.recording_lost) then
@@ -2275,7 +2281,7 @@ END
 CREATE OR REPLACE FUNCTION public.alert_content(p_payload jsonb)
  RETURNS jsonb
  LANGUAGE sql
- STABLE
+ STABLE SECURITY DEFINER
  SET search_path TO ''
 AS $function$
   select jsonb_build_object(
@@ -2291,6 +2297,22 @@ AS $function$
   join public.search_documents as d on d.owner = a.owner and d.kind = p_payload ->> 'kind' and d.ref = p_payload ->> 'ref'
     and d.fts @@ public.search_query(a.query, d.lang)
   where a.id = (p_payload ->> 'alert_id')::uuid and a.active
+    and (
+      a.user_id is null
+      or exists (select from public.members as m where m.user_id = a.user_id and m.owner = a.owner)
+      -- Organisations whose people are told by their tokens only.
+      or not exists (select from public.members as m where m.owner = a.owner)
+    )
+    and (
+      a.channel <> 'mail' or a.user_id is null
+      or exists (
+        select from public.members as m where m.owner = a.owner and m.user_id is not null and m.email = lower(a.target)
+      )
+      or exists (
+        select from auth.users as u
+        where u.id = a.user_id and u.email_confirmed_at is not null and lower(u.email) = lower(a.target)
+      )
+    )
   order by d.part
   limit 1
 $function$
@@ -2439,8 +2461,10 @@ begin
       a.result := 'taken';
     end if;
   elsif p_told = 'connected' and a.accepted_at is not null then
+    if a.purpose = 'person' and a.connected_at is null then
+      a.call_sid := public.connect_caller(a, coalesce(p_call_sid, a.call_sid));
+    end if;
     a.connected_at := coalesce(a.connected_at, now());
-    a.call_sid := case when a.purpose = 'person' then public.connect_caller(a, coalesce(p_call_sid, a.call_sid)) else a.call_sid end;
   elsif p_told = 'transfer' and a.connected_at is not null and a.ended_at is null then
     v_transfer := public.transfer_call(a, p_code);
     v_made := coalesce((v_transfer ->> 'wake')::integer, 0);
@@ -2470,7 +2494,16 @@ begin
       or coalesce(v_transfer ->> 'state' in ('made', 'gone'), false),
     'call_sid', a.call_sid, 'queue', a.queue, 'transfer', v_transfer - 'wake', 'wake', v_made,
     'to', (select k.to_e164 from public.callbacks as k where k.id = a.callback_id and a.accepted_at is not null),
-    'may_transfer', case when a.purpose = 'person' and a.accepted_at is not null then public.may_transfer(a) end
+    'transferred_by', (
+      select f.name from public.queue_entries as e
+      join public.dial_attempts as b on b.token = e.transferred_by
+      join public.people as f on f.id = b.person_id
+      where e.call_sid = a.queue and e.left_at is null
+    ),
+    'may_transfer', case when a.purpose = 'person' and p_told in ('pressed', 'connected') then public.may_transfer(a) end,
+    'caller', case
+      when p_told = 'pressed' and a.accepted_at is not null and a.purpose <> 'verify' then public.caller_context(a.call_sid, a.group_name)
+    end
   ));
 end
 $function$
@@ -2742,6 +2775,57 @@ BEGIN ATOMIC
     FROM span s;
 END
 
+CREATE OR REPLACE FUNCTION public.call_back(p_call_sid text)
+ RETURNS uuid
+ LANGUAGE sql
+ SET search_path TO ''
+RETURN private.call_back(p_call_sid)
+
+CREATE OR REPLACE FUNCTION private.call_back(p_call_sid text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  c constant public.call_logs := private.call_for(p_call_sid, 'agent');
+  p public.people;
+  v record;
+  v_id uuid;
+begin
+  select h.* into p from public.people as h join public.members as m on m.id = h.member_id where m.user_id = auth.uid();
+  if p.id is null or p.verified_at is null then
+    raise sqlstate 'PT409' using message = 'no verified telephone is yours: an admin links you to one under People';
+  elsif not public.person_available(p) then
+    raise sqlstate 'PT409' using message = 'you are not available: set yourself available first';
+  elsif c.party is null then
+    raise sqlstate 'PT409' using message = 'the number was withheld';
+  end if;
+  select w.id, w.definition ->> 'zone' as zone, w.definition ->> 'start' as start into v
+  from public.call_flow_versions as w join public.call_flows as f on f.id = w.flow_id
+  where f.org_id is not distinct from c.org_id
+  order by w.id = c.flow_version desc nulls last, w.published_at desc limit 1;
+  if v.id is null then
+    raise sqlstate 'PT409' using message = 'publish a flow first: it has the language in which your telephone is told of the call';
+  end if;
+  insert into public.callbacks (
+    call_sid, org_id, to_e164, line, group_name, version_id, node, members, seconds, calendar, queued_at, max_tries
+  ) values (
+    -- A queue of the person's own: its members are no group's.
+    c.call_sid, c.org_id, c.party, c.line, 'own/' || p.handle, v.id, v.start, array[p.handle], 30,
+    jsonb_build_object('zone', v.zone, 'weekly', (
+      select jsonb_object_agg(d, '[["00:00", "24:00"]]'::jsonb) from unnest(array['mon','tue','wed','thu','fri','sat','sun']) as d
+    )), clock_timestamp(), 1
+  )
+  on conflict (owner, to_e164, group_name) where state = 'open' do nothing
+  returning id into v_id;
+  if v_id is not null then
+    perform public.enqueue_job('callback', v_id::text, jsonb_build_object('call_sid', c.call_sid));
+  end if;
+  return v_id;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.call_conditions(p_filters jsonb)
  RETURNS text
  LANGUAGE plpgsql
@@ -2875,13 +2959,10 @@ begin
     end if;
     if v.holds <> '{}' then
       v_facts := v_facts || jsonb_build_object('queues', (
-        select jsonb_object_agg(h.name, jsonb_build_object('waiting', q.waiting, 'full', q.waiting >= 1000))
+        select jsonb_object_agg(h.name, jsonb_build_object('full', public.queue_is_full(
+          coalesce(c.org_id, '00000000-0000-0000-0000-000000000000'), h.name
+        )))
         from unnest(v.holds) as h(name)
-        cross join lateral (
-          select count(*) as waiting from public.queue_entries as e
-          where e.owner = coalesce(c.org_id, '00000000-0000-0000-0000-000000000000') and e.queue = h.name
-            and e.left_at is null and e.taken_at is null
-        ) as q
       ));
     end if;
   end if;
@@ -2901,6 +2982,28 @@ begin
     ));
   end if;
   return v_facts;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION private.call_for(p_call_sid text, p_role member_role)
+ RETURNS call_logs
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  c public.call_logs;
+begin
+  if not coalesce(public.my_role() >= p_role, false) then
+    raise sqlstate '42501' using message = 'your role does not allow this';
+  end if;
+  select * into c from public.call_logs as l
+  where l.call_sid = p_call_sid
+    and coalesce(l.org_id, '00000000-0000-0000-0000-000000000000') = public.current_owner();
+  if c.call_sid is null then
+    raise sqlstate 'PT404' using message = 'there is no such call';
+  end if;
+  return c;
 end
 $function$
 
@@ -2990,6 +3093,24 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.caller_context(p_call_sid text, p_group text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select jsonb_strip_nulls(jsonb_build_object('name', k.name, 'calls', (
+    select count(*) from public.call_logs as o
+    where o.party = c.party and o.org_id is not distinct from c.org_id and o.started_at > now() - interval '7 days'
+  )))
+  from public.call_logs as c
+  join public.call_flow_versions as v on v.id = c.flow_version
+  left join public.contacts as k
+    on k.owner = coalesce(c.org_id, '00000000-0000-0000-0000-000000000000') and k.phone = c.party
+  where c.call_sid = p_call_sid and c.party is not null
+    and v.definition #> array['groups', p_group, 'context'] = 'true'
+$function$
+
 CREATE OR REPLACE FUNCTION public.calls_of_person(p_number text)
  RETURNS SETOF text
  LANGUAGE sql
@@ -3066,7 +3187,7 @@ begin
     where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
     limit cardinality(v_ringing)
   ) as w;
-  if v_waiting > 0 and exists (select from public.queue_entries as e where e.call_sid = p_queue and e.left_at is null) then
+  if v_waiting > 0 and p_queue like 'CA%' then
     return;
   end if;
   foreach v_attempt in array v_ringing[v_waiting + 1:] loop
@@ -3336,7 +3457,7 @@ begin
     return a.call_sid;
   end if;
   if q.taken_by is distinct from a.token then
-    -- Whoever was to have this caller gets the one that was taken here, or that one waits again.
+    -- The person who was to have this caller gets the one that was taken here. Without such a person that one waits again.
     update public.queue_entries as e set taken_by = q.taken_by, taken_at = q.taken_at
     where e.taken_by = a.token and e.left_at is null and e.connected_at is null;
     update public.dial_attempts as t set call_sid = a.call_sid where t.token = q.taken_by and t.connected_at is null;
@@ -3351,9 +3472,7 @@ $function$
 CREATE OR REPLACE FUNCTION public.correct_query(p_owner uuid, p_query text)
  RETURNS text
  LANGUAGE plpgsql
- STABLE
  SET search_path TO ''
- SET "pg_trgm.similarity_threshold" TO '0.2'
  SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
@@ -3363,6 +3482,8 @@ declare
   v_query text := p_query;
   v_tried integer := 0;
 begin
+  -- Two swapped letters leave a short word little in common with itself.
+  perform set_config('pg_trgm.similarity_threshold', '0.2', true);
   for v_term in
     select t.word from public.search_terms(p_query) as t
     where not t.negated and not t.phrase and t.word ~ '^[[:alpha:]]{4,40}$'
@@ -3552,6 +3673,9 @@ declare
 begin
   select * into a from public.dial_attempts as t where t.token = p_token;
   perform public.lock_dialling(a.org_id);
+  if p_state = 'created' and exists (select from public.dial_attempts as o where o.leg_sid = p_leg_sid and o.id <> a.id) then
+    return '{"over": false, "other": true, "wake": 0}';
+  end if;
   update public.dial_attempts as t set
     state = p_state, leg_sid = p_leg_sid, dialled_at = case when p_state <> 'intended' then t.dialled_at end
   where t.id = a.id and t.state in ('intended', 'unknown') and t.ended_at is null;
@@ -3628,7 +3752,8 @@ CREATE OR REPLACE FUNCTION public.dispatch_queue(p_org_id uuid, p_queue text, p_
 AS $function$
 declare
   v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
-  v_own public.queue_entries;
+  -- Groups have names in lower case.
+  v_own constant boolean := p_queue like 'CA%';
   v_members text[];
   v_ringing integer;
   v_made uuid[];
@@ -3654,7 +3779,6 @@ begin
     perform public.lock_dialling(p_org_id);
     select count(*) into v_ringing from public.dial_attempts as a
     where a.owner = v_owner and a.queue = p_queue and a.ended_at is null and a.accepted_at is null and a.cancelled_at is null;
-    select * into v_own from public.queue_entries as e where e.call_sid = p_queue and e.left_at is null;
     with free as materialized (
       select f.*, row_number() over () as turn from public.free_members(p_org_id, p_queue, v_members, p_phone) as f
     ),
@@ -3666,7 +3790,7 @@ begin
         where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
         order by e.queued_at, e.id
         limit (select count(*) from free)
-        offset case when v_own.id is null then v_ringing else 0 end
+        offset case when v_own then 0 else v_ringing end
       )
       union all
       (
@@ -3691,7 +3815,7 @@ begin
         case when d.callback_id is null then p_queue end, d.callback_id, f.person_id, f.phone, d.line, d.group_name,
         d.version_id, d.node, d.seconds
       from demand as d
-      join free as f on v_own.id is not null or f.turn = d.turn
+      join free as f on v_own or f.turn = d.turn
       order by f.turn
       on conflict do nothing
       returning token, callback_id
@@ -3704,33 +3828,49 @@ begin
     from public.dial_attempts as a where a.token = any (v_made);
   end if;
   if v_made is null then
-    return public.return_transfer(p_org_id, p_queue);
+    return case when v_own then public.return_transfer(p_org_id, p_queue) else 0 end;
   end if;
   return cardinality(v_made);
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.document_match(p_query text)
+CREATE OR REPLACE FUNCTION public.document_match(p_queries tsquery[])
  RETURNS text
  LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
 AS $function$
 declare
-  v_index tsquery;
-  v_tsquery tsquery;
+  v_index tsquery := coalesce(p_queries[1], p_queries[2], p_queries[3]);
+  v_exactly constant text := ' and d.fts @@ ' || public.tsquery_by_language(p_queries);
 begin
-  for v_tsquery in
-    select distinct public.search_query(p_query, l) from unnest(array['english', 'french', 'spanish']) as l
-  loop
-    v_index := coalesce(v_index || v_tsquery, v_tsquery, v_index);
-  end loop;
+  if v_index is null then
+    return ' and false';
+  end if;
+  if p_queries[2] <> v_index then
+    v_index := v_index || p_queries[2];
+  end if;
+  if p_queries[3] not in (p_queries[1], p_queries[2]) then
+    v_index := v_index || p_queries[3];
+  end if;
   return case
-    when v_index is null then ' and false'
     -- Words that are only excluded are in no index.
-    when querytree(v_index) in ('', 'T') then ''
-    else format(' and d.fts @@ %L::tsquery', v_index)
-  end || format(' and d.fts @@ %s', public.tsquery_by_language(p_query));
+    when querytree(v_index) in ('', 'T') or v_index = p_queries[1] then v_exactly
+    else format(' and d.fts @@ %L::tsquery', v_index) || v_exactly
+  end;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.drop_searches_of_member()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  delete from public.saved_searches as s where s.user_id = old.user_id and s.owner = old.owner;
+  delete from public.search_alerts as a where a.user_id = old.user_id and a.owner = old.owner;
+  return null;
 end
 $function$
 
@@ -3795,7 +3935,7 @@ begin
     ));
     v_made := coalesce((v_facts #>> '{attempt,wake}')::integer, 0);
   end if;
-  if e.ask ? 'self' then
+  if e.ask ? 'self' and c.flow_version is not null then
     v_facts := v_facts || jsonb_strip_nulls(jsonb_build_object(
       'self', public.person_at(c.org_id, c.party, (e.ask #>> '{self,available}')::boolean)
     ));
@@ -3831,9 +3971,13 @@ begin
       into v_node, v_group
       from public.call_flow_versions as v where v.id = (v_last ->> 'version')::bigint;
       if v_node ->> 'type' = 'queue'
-        or (v_node ->> 'type' = 'ring' and v_group @> '{"confirm": true, "ring": "all"}')
+        or (v_node ->> 'type' = 'ring' and (v_group ->> 'confirm')::boolean and coalesce(v_group ->> 'ring', 'all') = 'all')
       then
         perform public.enter_queue(c, (v_last ->> 'version')::bigint, v_last ->> 'node', e.ask ->> 'call_token');
+      elsif v_node ->> 'type' = 'ring' and v_group ->> 'ring' = 'rotate' then
+        v_facts := v_facts || jsonb_strip_nulls(jsonb_build_object(
+          'longest_idle', public.longest_idle(c.org_id, array(select jsonb_array_elements_text(v_group -> 'members')))
+        ));
       end if;
     end if;
   end if;
@@ -4008,7 +4152,6 @@ CREATE OR REPLACE FUNCTION public.enter_queue(c call_logs, p_version_id bigint, 
  SET search_path TO ''
 AS $function$
 declare
-  v_owner constant uuid := coalesce(c.org_id, '00000000-0000-0000-0000-000000000000');
   v record;
   v_queue text;
 begin
@@ -4018,15 +4161,11 @@ begin
   where w.id = p_version_id;
   v_queue := case v.type when 'queue' then v.name else c.call_sid end;
   insert into public.queue_entries (
-    call_sid, org_id, queue, group_name, version_id, node, line, call_token, members, seconds, first_position
+    call_sid, org_id, queue, group_name, version_id, node, line, call_token, members, seconds
   )
   select
     c.call_sid, c.org_id, v_queue, v.name, p_version_id, p_node, c.line, p_call_token,
-    array(select jsonb_array_elements_text(v.members -> 'members')), coalesce((v.members ->> 'seconds')::integer, 20),
-    1 + (
-      select count(*) from public.queue_entries as e
-      where e.owner = v_owner and e.queue = v_queue and e.left_at is null and e.taken_at is null
-    )
+    array(select jsonb_array_elements_text(v.members -> 'members')), coalesce((v.members ->> 'seconds')::integer, 20)
   on conflict (call_sid) where left_at is null do nothing;
 end
 $function$
@@ -4107,12 +4246,42 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.erase_call(p_call_sid text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+RETURN private.erase_call(p_call_sid)
+
+CREATE OR REPLACE FUNCTION private.erase_call(p_call_sid text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  c constant public.call_logs := private.call_for(p_call_sid, 'admin');
+begin
+  -- A transaction that accepts an event of the call holds its row.
+  perform from public.call_logs as l where l.call_sid = c.call_sid for update;
+  if c.status < 'lost' then
+    raise sqlstate 'PT409' using message = 'the call has not ended';
+  end if;
+  perform public.erase(array[c.call_sid], '{}', null, null, true);
+  insert into public.audit_log (owner, user_id, action, object, key, changes)
+  values (public.current_owner(), auth.uid(), 'delete', 'call_logs', encode(public.call_hash(c.call_sid), 'hex'), '{}');
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.escape_html(p_text text)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
-RETURN replace(replace(replace(replace(replace(p_text, '&'::text, '&amp;'::text), '<'::text, '&lt;'::text), '>'::text, '&gt;'::text), '"'::text, '&quot;'::text), ''''::text, '&#39;'::text)
+AS $function$
+begin
+  return replace(replace(replace(replace(replace(p_text, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.evaluate_alerts(p_channels text[] DEFAULT '{}'::text[])
  RETURNS TABLE(episode_id bigint, alert text, transition text)
@@ -4284,9 +4453,11 @@ BEGIN ATOMIC
            WHERE ((NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id)) AND (p.hash IN ( SELECT (h.h #>> '{}'::text[])
                     FROM jsonb_path_query(flow_check_facts.p_definition, '$."prompts".**."audio"'::jsonpath) h(h))))), '{}'::jsonb), 'people', COALESCE(( SELECT jsonb_agg(p.handle ORDER BY p.handle) AS jsonb_agg
             FROM people p
-           WHERE ((NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id)) AND (p.handle IN ( SELECT rung_by(flow_check_facts.p_definition) AS rung_by)))), '[]'::jsonb), 'own_lines', own_lines(ARRAY( SELECT COALESCE((p.phone)::text, m.m) AS "coalesce"
+           WHERE ((NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id)) AND (p.handle IN ( SELECT rung_by(flow_check_facts.p_definition) AS rung_by)))), '[]'::jsonb), 'own_lines', (own_lines(ARRAY( SELECT COALESCE((p.phone)::text, m.m) AS "coalesce"
             FROM (rung_by(flow_check_facts.p_definition) m(m)
-              LEFT JOIN people p ON (((p.handle = m.m) AND (NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id))))))), 'flows', COALESCE(( SELECT jsonb_object_agg(u.name, v.definition) AS jsonb_object_agg
+              LEFT JOIN people p ON (((p.handle = m.m) AND (NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id))))))) || COALESCE(( SELECT jsonb_agg(p.handle ORDER BY p.handle) AS jsonb_agg
+            FROM people p
+           WHERE ((NOT (p.org_id IS DISTINCT FROM flow_check_facts.p_org_id)) AND (p.handle IN ( SELECT rung_by(flow_check_facts.p_definition) AS rung_by)) AND (own_lines(ARRAY[(p.phone)::text]) <> '[]'::jsonb))), '[]'::jsonb)), 'flows', COALESCE(( SELECT jsonb_object_agg(u.name, v.definition) AS jsonb_object_agg
             FROM (flows_used(flow_check_facts.p_org_id, flow_check_facts.p_definition) u(name, version_id)
               LEFT JOIN call_flow_versions v ON ((v.id = u.version_id)))), '{}'::jsonb)) AS jsonb_build_object;
 END
@@ -4531,6 +4702,38 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.forget_searches(p_batch integer DEFAULT 10000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_count integer;
+begin
+  update public.search_history as h set words = null
+  where h.id in (
+    select o.id from public.search_history as o
+    where o.words is not null and o.at < now() - interval '30 days' order by o.at limit p_batch for update skip locked
+  );
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.forget_searches_for_contact()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+begin
+  update public.search_history as h set words = null
+  where h.owner = old.owner and h.words is not null and position(lower(old.name) in lower(h.words)) > 0;
+  return null;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.forget_telephony_token(p_subaccount_sid text)
  RETURNS void
  LANGUAGE plpgsql
@@ -4554,17 +4757,22 @@ CREATE OR REPLACE FUNCTION public.forget_words()
  SECURITY DEFINER
  SET search_path TO ''
 AS $function$
+declare
+  v_lost record;
 begin
-  delete from public.search_words as k using (
+  for v_lost in
     select distinct g.owner, w.word from gone as g cross join lateral public.words_of(concat_ws(' ', g.title, g.body)) as w(word)
-  ) as lost
-  where (k.owner, k.word) = (lost.owner, lost.word) and not exists (
-    select from public.search_documents as d
-    where d.owner = lost.owner and d.fts @@ (
-      plainto_tsquery('public.search_english', lost.word) || plainto_tsquery('public.search_french', lost.word)
-      || plainto_tsquery('public.search_spanish', lost.word) || plainto_tsquery('public.search_names', lost.word)
+  loop
+    perform from public.search_documents as d
+    where d.owner = v_lost.owner and d.fts @@ (
+      plainto_tsquery('public.search_english', v_lost.word) || plainto_tsquery('public.search_french', v_lost.word)
+      || plainto_tsquery('public.search_spanish', v_lost.word) || plainto_tsquery('public.search_names', v_lost.word)
     )
-  );
+    limit 1;
+    if not found then
+      delete from public.search_words as k where k.owner = v_lost.owner and k.word = v_lost.word;
+    end if;
+  end loop;
   return null;
 end
 $function$
@@ -4624,6 +4832,23 @@ CREATE OR REPLACE FUNCTION public.from_micros(p_micros text)
  STABLE
  SET search_path TO ''
 RETURN ('1970-01-01 00:00:00+00'::timestamp with time zone + (((p_micros)::bigint)::double precision * '00:00:00.000001'::interval))
+
+CREATE OR REPLACE FUNCTION public.fuse_hits(p_words search_hit[], p_near search_hit[])
+ RETURNS search_hit[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  with placed as (
+    select h.kind, h.id, h.call_sid, h.at, row_number() over (order by h.score desc, h.at desc, h.id, h.call_sid) as place
+    from unnest(p_words) as h
+    union all
+    select h.kind, h.id, h.call_sid, h.at, h.place from unnest(p_near) with ordinality as h(kind, id, call_sid, at, score, place)
+  )
+  select coalesce(array_agg(row(f.kind, f.id, f.call_sid, f.at, f.score)::public.search_hit), '{}') from (
+    select p.kind, p.id, p.call_sid, p.at, sum(1.0 / (60 + p.place))::real as score from placed as p group by 1, 2, 3, 4
+  ) as f
+$function$
 
 CREATE OR REPLACE FUNCTION public.has_role(p_org_id uuid, p_role member_role)
  RETURNS boolean
@@ -4852,10 +5077,19 @@ RETURN COALESCE((COALESCE(p_org_id, '00000000-0000-0000-0000-000000000000'::uuid
 
 CREATE OR REPLACE FUNCTION public.is_passage(d search_documents, p_passages search_passages[])
  RETURNS boolean
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
-RETURN (EXISTS (SELECT FROM unnest(is_passage.p_passages) p(source_id, org_id, kind, ref, part, call_sid, party, at, start_ms, end_ms, speaker, lang, title, body) WHERE (((p.kind = (is_passage.d).kind) AND (p.ref = (is_passage.d).ref) AND (p.part = (is_passage.d).part) AND (p.at = (is_passage.d).at) AND (p.lang = (is_passage.d).lang) AND (p.body = (is_passage.d).body)) AND (NOT (((((((p.org_id IS DISTINCT FROM (is_passage.d).org_id) OR (p.call_sid IS DISTINCT FROM (is_passage.d).call_sid)) OR (p.party IS DISTINCT FROM (is_passage.d).party)) OR (p.start_ms IS DISTINCT FROM (is_passage.d).start_ms)) OR (p.end_ms IS DISTINCT FROM (is_passage.d).end_ms)) OR (p.speaker IS DISTINCT FROM (is_passage.d).speaker)) OR (p.title IS DISTINCT FROM (is_passage.d).title))))))
+AS $function$
+begin
+  return exists (
+    select from unnest(p_passages) as p
+    where (p.kind, p.ref, p.part, p.at, p.lang, p.body) = (d.kind, d.ref, d.part, d.at, d.lang, d.body)
+      and (p.org_id, p.call_sid, p.party, p.start_ms, p.end_ms, p.speaker, p.title)
+        is not distinct from (d.org_id, d.call_sid, d.party, d.start_ms, d.end_ms, d.speaker, d.title)
+  );
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.is_time_zone(p_zone text)
  RETURNS boolean
@@ -5233,6 +5467,31 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.longest_idle(p_org_id uuid, p_members text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return (
+    select m.phone
+    from (
+      select coalesce(p.phone, w.name) as phone, w.nth
+      from unnest(p_members) with ordinality as w(name, nth)
+      left join public.people as p on p.handle = w.name and p.org_id is not distinct from p_org_id
+      where case when p.id is null then w.name like '+%' else public.person_available(p) end
+    ) as m
+    left join lateral (
+      select coalesce(l.ended_at, now()) as at from public.call_legs as l
+      where l.to_e164 = m.phone order by l.dialled_at desc limit 1
+    ) as last on true
+    order by last.at nulls first, m.nth
+    limit 1
+  );
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.mail_content(p_kind text, p_payload jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -5250,6 +5509,7 @@ AS $function$
       where r.call_sid = p_payload ->> 'call_sid' and r.recording_sid = p_payload ->> 'recording_sid'
     )
     when 'mail_alert' then p_payload
+    when 'mail_search_alert' then public.alert_content(p_payload)
     when 'mail_missed_call' then public.missed_call_mail(p_payload ->> 'call_sid')
     else (
       select jsonb_build_object(
@@ -5313,27 +5573,36 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.match_alerts(p_passages search_passages[])
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
-  with matched as (
-    insert into public.search_alert_matches (alert_id, kind, ref, call_sid)
-    select distinct a.id, d.kind, d.ref, d.call_sid
-    from unnest(p_passages) as p
-    join public.search_documents as d on (d.kind, d.ref, d.part) = (p.kind, p.ref, p.part)
-    join public.search_alerts as a on a.owner = d.owner and a.active and coalesce(d.kind = any (a.kinds), true)
-    where d.fts @@ public.search_query(a.query, d.lang)
-    on conflict do nothing
-    returning alert_id, kind, ref, call_sid
-  )
-  select public.enqueue_job(
-    'search_alert', format('%s/%s/%s', m.alert_id, m.kind, m.ref),
-    jsonb_strip_nulls(jsonb_build_object(
-      'alert_id', m.alert_id, 'kind', m.kind, 'ref', m.ref, 'call_sid', m.call_sid,
-      'contact_message_id', case m.kind when 'message' then m.ref end
-    ))
-  )
-  from matched as m
+declare
+  v_match record;
+begin
+  for v_match in
+    with matched as (
+      insert into public.search_alert_matches (alert_id, kind, ref, call_sid)
+      select distinct a.id, d.kind, d.ref, d.call_sid
+      from unnest(p_passages) as p
+      join public.search_alerts as a on a.owner = coalesce(p.org_id, '00000000-0000-0000-0000-000000000000') and a.active
+        and coalesce(p.kind = any (a.kinds), true)
+      join public.search_documents as d on (d.kind, d.ref, d.part) = (p.kind, p.ref, p.part)
+      where d.fts @@ public.search_query(a.query, d.lang)
+      on conflict do nothing
+      returning alert_id, kind, ref, call_sid
+    )
+    select m.*, a.channel from matched as m join public.search_alerts as a on a.id = m.alert_id
+  loop
+    perform public.enqueue_job(
+      case v_match.channel when 'mail' then 'mail_search_alert' else 'search_alert' end,
+      format('%s/%s/%s', v_match.alert_id, v_match.kind, v_match.ref),
+      jsonb_strip_nulls(jsonb_build_object(
+        'alert_id', v_match.alert_id, 'kind', v_match.kind, 'ref', v_match.ref, 'call_sid', v_match.call_sid,
+        'contact_message_id', case v_match.kind when 'message' then v_match.ref end
+      ))
+    );
+  end loop;
+end
 $function$
 
 CREATE OR REPLACE FUNCTION public.may_transfer(a dial_attempts)
@@ -5343,10 +5612,12 @@ CREATE OR REPLACE FUNCTION public.may_transfer(a dial_attempts)
  SET search_path TO ''
 BEGIN ATOMIC
  SELECT ((EXISTS ( SELECT
+            FROM queue_entries e
+           WHERE ((e.taken_by = (may_transfer.a).token) AND (e.left_at IS NULL)))) AND ((EXISTS ( SELECT
             FROM people p
            WHERE ((NOT (p.org_id IS DISTINCT FROM (may_transfer.a).org_id)) AND (p.code IS NOT NULL) AND ((p.phone)::text <> ((may_transfer.a).to_e164)::text)))) OR (EXISTS ( SELECT
             FROM call_flow_versions v
-           WHERE ((v.id = (may_transfer.a).version_id) AND jsonb_path_exists(v.steps, '$."groups".*."code"'::jsonpath)))));
+           WHERE ((v.id = (may_transfer.a).version_id) AND jsonb_path_exists(v.steps, '$."groups".*."code"'::jsonpath))))));
 END
 
 CREATE OR REPLACE FUNCTION public.meet_contact(c call_logs)
@@ -5423,6 +5694,10 @@ begin
   end loop;
 
   update public.callbacks as k set ready = false where k.ready and not public.calendar_open(k.calendar, now());
+  -- After a week the caller has found another way.
+  update public.callbacks as k set state = 'failed', ready = false, ended_at = now(), why = 'expired'
+  where k.state = 'open' and k.promised_at < now() - interval '7 days'
+    and not exists (select from public.dial_attempts as a where a.callback_id = k.id and a.ended_at is null);
   perform public.enqueue_job(o.kind, o.key, jsonb_strip_nulls(jsonb_build_object('call_sid', o.call_sid)))
   from (
     select 'callback' as kind, k.id::text as key, k.call_sid from public.callbacks as k
@@ -5599,6 +5874,36 @@ CREATE OR REPLACE FUNCTION public.my_role()
  STABLE
  SET search_path TO ''
 RETURN (private.membership()).role
+
+CREATE OR REPLACE FUNCTION public.names_number(p_query text, p_number text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_digits constant text := regexp_replace(p_query, '[^0-9]', '', 'g');
+begin
+  return length(v_digits) >= 3 and (position(v_digits in p_number) > 0 or position(substr(p_number, 2) in v_digits) > 0);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.near_hits(p_owner uuid, p_conditions text, p_embedding real[], p_model text)
+ RETURNS search_hit[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_hits public.search_hit[];
+begin
+  execute format(
+    'select array_agg(row(d.kind, d.id, d.call_sid, d.at, 0)::public.search_hit order by n.distance, d.id)
+     from public.nearest_documents($1, $2, $3, 60) as n join public.search_documents as d on d.id = n.document_id
+     where true%s', p_conditions
+  ) into v_hits using p_owner, p_model, p_embedding;
+  return coalesce(v_hits, '{}');
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.nearest_documents(p_owner uuid, p_model text, p_embedding real[], p_limit integer, p_exact integer DEFAULT 20000)
  RETURNS TABLE(document_id bigint, distance double precision)
@@ -5874,11 +6179,20 @@ declare
   v_from integer := 1;
 begin
   part := 0;
+  if v_length <= 3000 then
+    body := p_body;
+    start_ms := p_start_ms;
+    end_ms := p_end_ms;
+    return next;
+    return;
+  end if;
   loop
     body := substr(p_body, v_from, 3000);
     if v_from + 3000 <= v_length then
       -- Up to the last end of a sentence, else of a word.
-      body := coalesce(substring(body from '^(.{1500,}[.!?\n])\s'), substring(body from '^(.{1500,})\s'), body);
+      body := left(body, 1500) || coalesce(
+        substring(right(body, 1500) from '^(.*[.!?\n])\s'), substring(right(body, 1500) from '^(.*)\s'), right(body, 1500)
+      );
     end if;
     start_ms := p_start_ms + (v_span * (v_from - 1))::integer;
     end_ms := p_start_ms + (v_span * (v_from - 1 + length(body)))::integer;
@@ -5998,14 +6312,19 @@ CREATE OR REPLACE FUNCTION public.phones_like(p_owner uuid, p_digits text[])
  SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
-  v_parts constant text[] := array(select '%' || n || '%' from unnest(p_digits) as n);
+  -- The longest first: no index takes `like all`.
+  v_parts constant text[] := array(select '%' || n || '%' from unnest(p_digits) as n order by length(n) desc);
 begin
   return array(
-    (select k.phone::text from public.contacts as k where k.owner = coalesce(p_owner, k.owner) and k.phone like all (v_parts) limit 1000)
+    (
+      select k.phone::text from public.contacts as k
+      where k.owner = coalesce(p_owner, k.owner) and k.phone like v_parts[1] and k.phone like all (v_parts) limit 1000
+    )
     union
     (
       select d.party from public.search_documents as d
-      where d.owner = coalesce(p_owner, d.owner) and d.kind = 'message' and d.party like all (v_parts) limit 1000
+      where d.owner = coalesce(p_owner, d.owner) and d.kind = 'message' and d.party like v_parts[1] and d.party like all (v_parts)
+      limit 1000
     )
   );
 end
@@ -6216,6 +6535,7 @@ declare
   v_purged constant jsonb := public.purge_personal_data(least(p_batch, 2000)) || public.purge_expired_rows(p_batch);
 begin
   perform public.record_worker_run('voice-reconcile');
+  perform public.forget_searches(p_batch);
   perform public.mend_dialling();
   perform public.erase_agent_words();
   perform public.roll_up_calls();
@@ -6395,6 +6715,26 @@ BEGIN ATOMIC
       LEFT JOIN telephony_subaccounts s ON ((s.org_id = e.org_id)))
    WHERE ((e.call_sid = queue_content.p_call_sid) AND (e.left_at IS NULL) AND (e.connected_at IS NULL) AND (e.seen_at < (now() - '00:02:00'::interval)));
 END
+
+CREATE OR REPLACE FUNCTION public.queue_is_full(p_owner uuid, p_queue text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_limit constant integer := 1000;
+begin
+  return coalesce((
+    select e.first_position >= v_limit from public.queue_entries as e
+    where e.owner = p_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
+    order by e.queued_at desc, e.id desc limit 1
+  ), false) and v_limit <= (
+    select count(*) from public.queue_entries as e
+    where e.owner = p_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
+  );
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.queue_told(p_call_sid text, p_state text)
  RETURNS integer
@@ -6605,6 +6945,18 @@ BEGIN ATOMIC
          END, ((NOT record_worker_run.p_ok))::integer) ON CONFLICT(worker) DO UPDATE SET last_run_at = excluded.last_run_at, last_ok_at = COALESCE(excluded.last_ok_at, w.last_ok_at), runs = (w.runs + 1), failures = (w.failures + excluded.failures);
 END
 
+CREATE OR REPLACE FUNCTION public.recording_url(p_call_sid text, p_recording_sid text, p_claims jsonb DEFAULT NULL::jsonb)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select r.url from public.recordings as r join public.call_logs as c on c.call_sid = r.call_sid
+  where r.call_sid = p_call_sid and r.recording_sid = p_recording_sid and r.deleted_at is null
+    and case when p_claims is null then r.source = 'voicemail'
+      else coalesce(c.org_id, '00000000-0000-0000-0000-000000000000') = (private.membership_of(p_claims)).owner end
+$function$
+
 CREATE OR REPLACE FUNCTION public.renew_job(p_id bigint, p_lease uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -6759,6 +7111,7 @@ declare
   v_at timestamptz;
   -- What is searched for; `corrected`, or `filters` where all words are stop words.
   v_meant text;
+  v_queries tsquery[];
   v_way text;
 begin
   if p_limit not between 1 and 100 then
@@ -6781,7 +7134,8 @@ begin
 
   loop
     v_meant := case v_way when 'corrected' then public.correct_query(p_owner, v_query) when 'filters' then null else v_query end;
-    v_batch := public.search_batch(p_owner, v_meant, p_filters, v_now, v_cursor, v_deadline);
+    v_queries := public.search_queries(v_meant);
+    v_batch := public.search_batch(p_owner, v_meant, v_queries, p_filters, v_now, v_cursor, v_deadline, p_embedding, p_model);
     exit when v_batch.hits <> '{}' or v_batch.partial or v_query is null or v_cursor is not null or v_way = 'filters';
     if v_way is null and public.only_stop_words(v_query) then
       v_way := 'filters';
@@ -6812,12 +7166,17 @@ begin
     ))[p_limit]
   into v_results, v_count, v_last
   from page as p
-  left join public.search_documents as d on d.id = p.id
-  left join public.call_logs as c on c.call_sid = p.call_sid
-  left join public.contacts as k on k.owner = coalesce(c.org_id, d.org_id, '00000000-0000-0000-0000-000000000000')
-    and k.phone = coalesce(d.party, c.party)
-  left join lateral public.search_snippet(d.body, d.lang, public.search_query(v_meant, d.lang), d.start_ms, d.end_ms) as s
-    on d.id is not null;
+  -- `offset 0`: one look-up a row of the page, whatever the planner makes of their number.
+  left join lateral (select * from public.search_documents as o where o.id = p.id offset 0) as d on true
+  left join lateral (select * from public.call_logs as o where o.call_sid = p.call_sid offset 0) as c on true
+  left join lateral (
+    select o.name from public.contacts as o
+    where o.owner = coalesce(c.org_id, d.org_id, '00000000-0000-0000-0000-000000000000') and o.phone = coalesce(d.party, c.party)
+    offset 0
+  ) as k on true
+  left join lateral public.search_snippet(
+    d.body, d.lang, v_queries[case d.lang when 'english' then 1 when 'french' then 2 else 3 end], d.start_ms, d.end_ms
+  ) as s on d.id is not null;
 
   if v_count > p_limit then
     -- The same batch goes on.
@@ -6839,7 +7198,7 @@ begin
     'results', v_results, 'facets', public.search_facets(v_batch.hits),
     'correction', case v_way when 'corrected' then v_meant end,
     'next_cursor', translate(encode(convert_to(v_next::text, 'UTF8'), 'base64'), e'+/\n', '-_'),
-    'partial', v_batch.partial
+    'partial', v_batch.partial, 'meaning', p_embedding is not null and v_query is not null and public.has_vectors()
   );
 end
 $function$
@@ -6959,7 +7318,7 @@ begin
     raise sqlstate '42501' using message = 'the sender is a member of no organisation';
   end if;
   if p_filters ->> 'org_id' is not null and (p_filters ->> 'org_id')::uuid <> v_owner then
-    return jsonb_build_object('results', '[]'::jsonb, 'facets', '{}'::jsonb, 'correction', null, 'next_cursor', null, 'partial', false);
+    return jsonb_build_object('results', '[]'::jsonb, 'facets', '{}'::jsonb, 'correction', null, 'next_cursor', null, 'partial', false, 'meaning', false);
   end if;
   return public.run_search(v_owner, auth.uid(), p_query, p_filters - 'org_id', p_limit, p_cursor, p_embedding, p_model);
 end
@@ -6972,17 +7331,19 @@ CREATE OR REPLACE FUNCTION private.search_as_operator(p_query text, p_filters js
  SET search_path TO ''
 RETURN run_search(((p_filters ->> 'org_id'::text))::uuid, NULL::uuid, p_query, (p_filters - 'org_id'::text), p_limit, p_cursor, p_embedding, p_model)
 
-CREATE OR REPLACE FUNCTION public.search_batch(p_owner uuid, p_query text, p_filters jsonb, p_now timestamp with time zone, p_after jsonb, p_deadline timestamp with time zone, OUT hits search_hit[], OUT partial boolean, OUT after jsonb)
+CREATE OR REPLACE FUNCTION public.search_batch(p_owner uuid, p_query text, p_queries tsquery[], p_filters jsonb, p_now timestamp with time zone, p_after jsonb, p_deadline timestamp with time zone, p_embedding real[], p_model text, OUT hits search_hit[], OUT partial boolean, OUT after jsonb)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
  SET jit TO 'off'
 AS $function$
 declare
-  -- Half of the weight is gone after 30 days.
-  c_age constant text := format(' * power(0.5, extract(epoch from %L::timestamptz - %%s) / 2592000))::real', p_now);
   -- Evaluated for each row: see collect_hits.
   c_in_time constant text := ' and 1 / (clock_timestamp() < $1)::integer = 1';
+  -- Of what is found by its number, whatever its words.
+  c_number_score constant text := replace(public.search_score('', p_now), 'ts_rank(d.fts, , 1)', '0.1');
+  -- Below what says the words.
+  c_call_score constant text := replace(public.search_score('', p_now), 'ts_rank(d.fts, , 1)', '0.01');
   v_calls constant text := public.call_conditions(p_filters);
   v_of_owner text := '';
   v_span text := '';
@@ -6997,7 +7358,7 @@ declare
 begin
   select s.digits, s.words into v_digits, v_words from public.split_numbers(coalesce(p_query, '')) as s;
   if cardinality(v_digits) > 0 or v_part is not null then
-    v_phones := public.phones_like(p_owner, v_digits || v_part);
+    v_phones := public.phones_like(p_owner, array_remove(v_digits || v_part, null));
   end if;
   if p_filters ->> 'from' is not null then
     v_span := format(' and %%1$s >= %L', (p_filters ->> 'from')::timestamptz);
@@ -7028,25 +7389,24 @@ begin
       )
     ] loop
       v_match := format(
-        'select d.kind, d.id, d.call_sid, d.at, ts_rank(d.fts, %s, 1) as fit from (
+        'select d.kind, d.id, d.call_sid, d.at, %s as score from (
           select d.kind, d.id, d.call_sid, d.at, d.lang, d.fts from public.search_documents as d
           where true%s%s%s order by d.at desc, d.id desc limit 1000
         ) as d',
-        public.tsquery_by_language(p_query), v_documents, public.document_match(p_query), v_bound
+        public.search_score(public.tsquery_by_language(p_queries), p_now), v_documents, public.document_match(p_queries), v_bound
       );
       if cardinality(v_digits) > 0 then
         v_match := format(
           '%s union all (
-            select d.kind, d.id, d.call_sid, d.at, 0.5 from public.search_documents as d
+            select d.kind, d.id, d.call_sid, d.at, %s from public.search_documents as d
             where d.party = any (%L::text[])%s%s%s order by d.at desc, d.id desc limit 1000
           )',
-          v_match, v_phones, v_documents, case when v_words <> '' then public.document_match(v_words) else '' end, v_bound
+          v_match, c_number_score, v_phones, v_documents, case when v_words <> '' then public.document_match(public.search_queries(v_words)) else '' end, v_bound
         );
       end if;
       select * into v_found from public.collect_hits(format(
-        'select d.kind, d.id, d.call_sid, d.at, (max(d.fit)%s
-         from (%s) as d group by 1, 2, 3, 4 order by d.at desc, d.id desc limit 1000',
-        format(c_age, 'd.at'), v_match
+        'select d.kind, d.id, d.call_sid, d.at, max(d.score) from (%s) as d group by 1, 2, 3, 4
+         order by d.at desc, d.id desc limit 1000', v_match
       ), case v_bound when c_in_time then p_deadline else 'infinity' end);
       partial := partial or v_found.partial;
       exit when not v_found.partial or cardinality(v_found.hits) > 0;
@@ -7062,6 +7422,9 @@ begin
     select array_agg(d.party) into v_phones from public.search_documents as d
     where d.id in (select h.id from unnest(hits) as h where h.kind = 'contact' limit 100);
   end if;
+  if p_embedding is not null and p_query is not null and not coalesce(p_after ? 'd', false) then
+    hits := public.fuse_hits(hits, public.near_hits(p_owner, v_documents, p_embedding, p_model));
+  end if;
   if p_after -> 'c' is distinct from 'false' and (p_query is null or v_phones <> '{}') then
     v_match := v_calls || format(v_span, 'c.started_at')
       || case when p_owner is null then '' else
@@ -7071,9 +7434,9 @@ begin
         format(' and (c.started_at, c.call_sid) < (%L, %L)', public.from_micros(p_after #>> '{c,0}'), p_after #>> '{c,1}') else '' end;
     select * into v_found from public.collect_hits(
       format(
-        'select ''call'', null::bigint, c.call_sid, c.started_at, (0.1%s
+        'select ''call'', null::bigint, c.call_sid, c.started_at, %s
          from public.call_logs as c where true%s%s order by c.started_at desc, c.call_sid desc limit 1000',
-        format(c_age, 'c.started_at'), v_match, c_in_time
+        replace(c_call_score, 'd.at', 'c.started_at'), v_match, c_in_time
       ),
       greatest(p_deadline, clock_timestamp() + interval '50 ms')
     );
@@ -7125,7 +7488,9 @@ AS $function$
   with counted as (
     select f.name, f.value, least(count(*), 1000) as hits
     from unnest(p_hits) as h
-    left join public.call_logs as c on c.call_sid = h.call_sid
+    left join lateral (
+      select o.direction, o.disposition, o.mode, o.line from public.call_logs as o where o.call_sid = h.call_sid offset 0
+    ) as c on true
     cross join lateral (values
       ('kind', h.kind), ('direction', c.direction), ('disposition', c.disposition), ('mode', c.mode), ('line', c.line::text)
     ) as f(name, value)
@@ -7146,6 +7511,13 @@ CREATE OR REPLACE FUNCTION public.search_kinds_of_calls()
  SET search_path TO ''
 RETURN ARRAY['voicemail'::text, 'transcript'::text]
 
+CREATE OR REPLACE FUNCTION public.search_queries(p_query text)
+ RETURNS tsquery[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN ARRAY[search_query(p_query, 'english'::text), search_query(p_query, 'french'::text), search_query(p_query, 'spanish'::text)]
+
 CREATE OR REPLACE FUNCTION public.search_query(p_query text, p_lang text)
  RETURNS tsquery
  LANGUAGE plpgsql
@@ -7165,7 +7537,6 @@ begin
       v_any := coalesce(v_any || v_all, v_all, v_any);
       v_all := null;
       v_alternative := v_term.alternative;
-      continue;
     end if;
     v_tsquery := public.term_query(v_term.word, p_lang);
     if v_tsquery is null then
@@ -7184,6 +7555,13 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.search_score(p_tsquery text, p_now timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN format('(ts_rank(d.fts, %s, 1) * power(0.5, least(greatest(extract(epoch from %L::timestamptz - d.at) / 2592000, 0), 60)))::real'::text, p_tsquery, p_now)
+
 CREATE OR REPLACE FUNCTION public.search_snippet(p_body text, p_lang text, p_query tsquery, p_start_ms integer, p_end_ms integer, OUT snippet text, OUT start_sec integer)
  RETURNS record
  LANGUAGE plpgsql
@@ -7196,13 +7574,14 @@ declare
   c_close constant text := chr(57345);
   v_body constant text := translate(p_body, c_open || c_close, '');
   v_options constant text := format(
-    'StartSel=%s, StopSel=%s, MaxFragments=1, MaxWords=30, MinWords=10', c_open, c_close
+    'StartSel=%s, StopSel=%s, %s', c_open, c_close,
+    case when length(v_body) <= 240 then 'HighlightAll=true' else 'MaxFragments=1, MaxWords=30, MinWords=10' end
   );
-  v_query constant tsquery := coalesce(p_query, '');
-  v_text constant text := case p_lang
-    when 'english' then ts_headline('public.search_english', v_body, v_query, v_options)
-    when 'french' then ts_headline('public.search_french', v_body, v_query, v_options)
-    else ts_headline('public.search_spanish', v_body, v_query, v_options)
+  v_text constant text := case
+    when p_query is null then left(v_body, 200)
+    when p_lang = 'english' then ts_headline('public.search_english', v_body, p_query, v_options)
+    when p_lang = 'french' then ts_headline('public.search_french', v_body, p_query, v_options)
+    else ts_headline('public.search_spanish', v_body, p_query, v_options)
   end;
 begin
   if p_start_ms is not null then
@@ -7219,21 +7598,27 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.search_terms(p_query text)
  RETURNS TABLE(nth integer, alternative integer, negated boolean, phrase boolean, word text)
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
 AS $function$
-  with tokens as (
-    select row_number() over () as nth, m[1] = '-' as negated, m[2] is not null as phrase, coalesce(m[2], m[3]) as word
-    from regexp_matches(left(p_query, 4000), '(-?)(?:"([^"]*)"?|([^\s"]+))', 'g') as m
-    limit 64
-  )
-  select
-    t.nth::integer,
-    (count(*) filter (where not t.phrase and not t.negated and lower(t.word) = 'or') over (order by t.nth))::integer,
-    t.negated, t.phrase, t.word
-  from tokens as t
-  where length(t.word) <= 100
+declare
+  v_token text[];
+begin
+  nth := 0;
+  alternative := 0;
+  for v_token in select regexp_matches(left(p_query, 4000), '(-?)(?:"([^"]*)"?|([^\s"]+))', 'g') limit 64 loop
+    nth := nth + 1;
+    negated := v_token[1] = '-';
+    phrase := v_token[2] is not null;
+    word := coalesce(v_token[2], v_token[3]);
+    if not phrase and not negated and lower(word) = 'or' then
+      alternative := alternative + 1;
+    elsif length(word) <= 100 then
+      return next;
+    end if;
+  end loop;
+end
 $function$
 
 CREATE OR REPLACE FUNCTION public.set_override(p_org_id uuid, p_name text, p_calendar text, p_state text, p_until timestamp with time zone, p_by text DEFAULT NULL::text)
@@ -7399,7 +7784,11 @@ begin
   insert into public.search_words (owner, word)
   select distinct a.owner, w.word
   from added as a cross join lateral public.words_of(concat_ws(' ', a.title, a.body)) as w(word)
-  where not exists (select from public.search_words as k where k.owner = a.owner and k.word = w.word);
+  -- `limit 1`: one look-up a word, whatever the planner makes of their number.
+  left join lateral (
+    select true as known from public.search_words as k where k.owner = a.owner and k.word = w.word limit 1
+  ) as k on true
+  where k.known is null;
 end
 $function$
 
@@ -7618,7 +8007,9 @@ begin
   from public.queue_entries as e
   where e.owner = q.owner and e.queue = q.queue and e.left_at is null and e.taken_at is null
     and (e.queued_at, e.id) < (q.queued_at, q.id);
-  update public.queue_entries as e set told_position = v_position, seen_at = now() where e.id = q.id;
+  update public.queue_entries as e set
+    told_position = v_position, seen_at = now(), first_position = case when q.told_position is null then v_position else e.first_position end
+  where e.id = q.id;
   select jsonb_build_object(
     'low_sec', ceil(v_position * s.middle[1])::integer, 'high_sec', ceil(v_position * s.middle[2])::integer,
     'samples', s.samples
@@ -7663,10 +8054,14 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.to_micros(p_at timestamp with time zone)
  RETURNS bigint
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
-RETURN ((EXTRACT(epoch FROM p_at) * (1000000)::numeric))::bigint
+AS $function$
+begin
+  return (extract(epoch from p_at) * 1000000)::bigint;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.touch()
  RETURNS trigger
@@ -7714,10 +8109,10 @@ begin
   end if;
   update public.queue_entries as e set left_at = clock_timestamp(), result = 'transferred' where e.id = q.id;
   insert into public.queue_entries (
-    call_sid, org_id, queue, group_name, version_id, node, line, members, seconds, first_position, transferred_by, returns_to,
+    call_sid, org_id, queue, group_name, version_id, node, line, members, seconds, transferred_by, returns_to,
     returned_at
   ) values (
-    q.call_sid, q.org_id, q.call_sid, v.group_name, q.version_id, q.node, q.line, v.members, v.seconds, 1, a.token, a.to_e164,
+    q.call_sid, q.org_id, q.call_sid, v.group_name, q.version_id, q.node, q.line, v.members, v.seconds, a.token, a.to_e164,
     case when p_code is null then now() end
   );
   update public.dial_attempts as t set transfer = 'pending' where t.id = a.id;
@@ -7758,12 +8153,22 @@ BEGIN ATOMIC
    WHERE ((e.call_sid = transfer_of.p_call_sid) AND (e.left_at IS NULL));
 END
 
-CREATE OR REPLACE FUNCTION public.tsquery_by_language(p_query text)
+CREATE OR REPLACE FUNCTION public.tsquery_by_language(p_queries tsquery[])
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
-RETURN format('case d.lang when ''english'' then %L::tsquery when ''french'' then %L::tsquery else %L::tsquery end'::text, search_query(p_query, 'english'::text), search_query(p_query, 'french'::text), search_query(p_query, 'spanish'::text))
+AS $function$
+begin
+  return case
+    when p_queries[1] = p_queries[2] and p_queries[1] = p_queries[3] then format('%L::tsquery', p_queries[1])
+    else format(
+      'case d.lang when ''english'' then %L::tsquery when ''french'' then %L::tsquery else %L::tsquery end',
+      p_queries[1], p_queries[2], p_queries[3]
+    )
+  end;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.unknown_calls(p_calls jsonb)
  RETURNS SETOF text
@@ -7845,6 +8250,40 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION private.verify_telephone(p_person_id uuid)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  p public.people;
+  v_line text;
+begin
+  select h.* into p from public.people as h left join public.members as m on m.id = h.member_id
+  where h.id = p_person_id and coalesce(h.org_id, '00000000-0000-0000-0000-000000000000') = public.current_owner()
+    and (public.my_role() >= 'admin' or (public.my_role() = 'agent' and m.user_id = auth.uid()));
+  if p.id is null then
+    raise sqlstate '42501' using message = 'your role does not allow this';
+  end if;
+  v_line := coalesce(
+    (select l.line from public.lines as l where l.org_id is not distinct from p.org_id order by l.id limit 1),
+    (select n.e164_number from public.telephony_numbers as n where n.org_id = p.org_id order by n.provisioned_at limit 1),
+    (select c.line from public.call_logs as c where c.org_id is not distinct from p.org_id order by c.started_at desc limit 1)
+  );
+  if v_line is null then
+    raise sqlstate 'PT409' using message = 'there is no line to call from yet: publish a flow for one, or let it take a call';
+  end if;
+  return public.verify_person(p.org_id, p.handle, v_line);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.verify_telephone(p_person_id uuid)
+ RETURNS uuid
+ LANGUAGE sql
+ SET search_path TO ''
+RETURN private.verify_telephone(p_person_id)
+
 CREATE OR REPLACE FUNCTION public.version_by_hash(p_org_id uuid, p_hash text)
  RETURNS bigint
  LANGUAGE plpgsql
@@ -7879,16 +8318,6 @@ begin
     ) || case when p_facts is null then '{}' else jsonb_build_object('facts', p_facts) end
   );
 end
-$function$
-
-CREATE OR REPLACE FUNCTION public.voicemail_recording_url(p_call_sid text, p_recording_sid text)
- RETURNS text
- LANGUAGE sql
- STABLE
- SET search_path TO ''
-AS $function$
-  select r.url from public.recordings as r
-  where r.call_sid = p_call_sid and r.recording_sid = p_recording_sid and r.source = 'voicemail' and r.deleted_at is null
 $function$
 
 CREATE OR REPLACE FUNCTION public.walk_flow(p_version_id bigint, p_node text, c call_logs, p_facts jsonb)
@@ -7994,12 +8423,15 @@ $function$
 
 CREATE OR REPLACE FUNCTION public.words_of(p_text text)
  RETURNS SETOF text
- LANGUAGE sql
+ LANGUAGE plpgsql
  IMMUTABLE
  SET search_path TO ''
 AS $function$
-  select w from unnest(tsvector_to_array(to_tsvector('public.search_names', p_text))) as w
-  where length(w) between 4 and 40 and w !~ '[^[:alpha:]]'
+begin
+  return query
+    select w from unnest(tsvector_to_array(to_tsvector('public.search_names', p_text))) as w
+    where length(w) between 4 and 40 and w !~ '[^[:alpha:]]';
+end
 $function$
 
 CREATE OR REPLACE FUNCTION public.work_on_voicemail()
@@ -8068,6 +8500,10 @@ $function$
 
 -- Triggers
 
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.calendar_overrides FOR EACH ROW EXECUTE FUNCTION write_audit('calendar', '{state,until}', 'set_by');
+
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.call_flow_pointers FOR EACH ROW EXECUTE FUNCTION write_audit('flow_id', '{version}', 'moved_by');
+
 CREATE TRIGGER call_logs_unroll_delete AFTER DELETE ON public.call_logs FOR EACH ROW WHEN ((old.started_at < (now() - '00:10:00'::interval))) EXECUTE FUNCTION unroll_call_hours();
 
 CREATE TRIGGER call_logs_unroll_insert AFTER INSERT ON public.call_logs FOR EACH ROW WHEN ((new.started_at < (now() - '00:10:00'::interval))) EXECUTE FUNCTION unroll_call_hours();
@@ -8076,15 +8512,23 @@ CREATE TRIGGER call_logs_unroll_truncate AFTER TRUNCATE ON public.call_logs FOR 
 
 CREATE TRIGGER call_logs_unroll_update AFTER UPDATE ON public.call_logs FOR EACH ROW WHEN ((LEAST(old.started_at, new.started_at) < (now() - '00:10:00'::interval))) EXECUTE FUNCTION unroll_call_hours();
 
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.call_notes FOR EACH ROW EXECUTE FUNCTION write_audit('id', '{}', '');
+
 CREATE TRIGGER call_notes_indexed AFTER INSERT OR DELETE OR UPDATE ON public.call_notes FOR EACH ROW EXECUTE FUNCTION index_row('note');
 
 CREATE TRIGGER call_notes_owned BEFORE INSERT ON public.call_notes FOR EACH ROW EXECUTE FUNCTION own_by_call();
 
 CREATE TRIGGER call_notes_touched BEFORE UPDATE ON public.call_notes FOR EACH ROW EXECUTE FUNCTION touch();
 
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.call_tags FOR EACH ROW EXECUTE FUNCTION write_audit('tag', '{tag}', '');
+
 CREATE TRIGGER call_tags_owned BEFORE INSERT ON public.call_tags FOR EACH ROW EXECUTE FUNCTION own_by_call();
 
 CREATE TRIGGER contact_messages_indexed AFTER INSERT OR DELETE ON public.contact_messages FOR EACH ROW EXECUTE FUNCTION index_row('message');
+
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.contacts FOR EACH ROW EXECUTE FUNCTION write_audit('id', '{}', '');
+
+CREATE TRIGGER contacts_forgotten AFTER DELETE ON public.contacts FOR EACH ROW WHEN ((old.name IS NOT NULL)) EXECUTE FUNCTION forget_searches_for_contact();
 
 CREATE TRIGGER contacts_indexed AFTER INSERT ON public.contacts FOR EACH ROW WHEN ((NOT new.bare)) EXECUTE FUNCTION index_row('contact');
 
@@ -8095,6 +8539,8 @@ CREATE TRIGGER contacts_touched BEFORE UPDATE ON public.contacts FOR EACH ROW EX
 CREATE TRIGGER contacts_unindexed AFTER DELETE ON public.contacts FOR EACH ROW WHEN ((NOT old.bare)) EXECUTE FUNCTION index_row('contact');
 
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.members FOR EACH ROW EXECUTE FUNCTION write_audit('id', '{role}', '');
+
+CREATE TRIGGER members_gone AFTER DELETE ON public.members FOR EACH ROW WHEN ((old.user_id IS NOT NULL)) EXECUTE FUNCTION drop_searches_of_member();
 
 CREATE TRIGGER members_invited BEFORE INSERT ON public.members FOR EACH ROW EXECUTE FUNCTION invite_member();
 
@@ -8109,6 +8555,8 @@ CREATE TRIGGER people_checked BEFORE INSERT OR UPDATE ON public.people FOR EACH 
 CREATE TRIGGER search_alerts_limited AFTER INSERT ON public.search_alerts FOR EACH ROW EXECUTE FUNCTION limit_alerts();
 
 CREATE TRIGGER search_documents_gone AFTER DELETE ON public.search_documents REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION forget_words();
+
+CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.voicemail_steps FOR EACH ROW EXECUTE FUNCTION write_audit('id', '{state,assigned_to}', '');
 
 CREATE TRIGGER voicemail_steps_done AFTER INSERT ON public.voicemail_steps FOR EACH ROW EXECUTE FUNCTION work_on_voicemail();
 
@@ -9390,6 +9838,8 @@ grant execute on function calendar_states(jsonb,timestamp with time zone) to ser
 
 grant execute on function calendar_switches(jsonb,timestamp with time zone,integer) to service_role;
 
+grant execute on function call_back(text) to authenticated;
+
 grant execute on function call_counts(timestamp with time zone) to authenticated;
 
 grant execute on function call_counts(timestamp with time zone) to monitoring;
@@ -9411,6 +9861,8 @@ grant execute on function call_success(timestamp with time zone) to service_role
 grant execute on function call_to_ask(text,text) to service_role;
 
 grant execute on function callback_tried(uuid,text) to service_role;
+
+grant execute on function caller_context(text,text) to service_role;
 
 grant execute on function can_ring(jsonb,jsonb,call_logs,jsonb) to service_role;
 
@@ -9490,6 +9942,8 @@ grant execute on function enter_queue(call_logs,bigint,text,text) to service_rol
 
 grant execute on function erase_agent_words(integer) to service_role;
 
+grant execute on function erase_call(text) to authenticated;
+
 grant execute on function evaluate_alerts(text[]) to service_role;
 
 grant execute on function export_person(text,text) to service_role;
@@ -9515,6 +9969,8 @@ grant execute on function fold_recording(recordings,voice_event) to service_role
 grant execute on function fold_voice_event(call_logs,voice_event) to service_role;
 
 grant execute on function forget_person(text,text) to service_role;
+
+grant execute on function forget_searches(integer) to service_role;
 
 grant execute on function forget_telephony_token(text) to service_role;
 
@@ -9586,6 +10042,8 @@ grant execute on function lines_of_flow(bigint) to service_role;
 
 grant execute on function lock_dialling(uuid) to service_role;
 
+grant execute on function longest_idle(uuid,text[]) to service_role;
+
 grant execute on function mail_content(text,jsonb) to service_role;
 
 grant execute on function match_alerts(search_passages[]) to service_role;
@@ -9650,6 +10108,10 @@ grant execute on function point_flow(bigint,integer,text) to service_role;
 
 grant execute on function private.accept_invitation() to authenticated;
 
+grant execute on function private.call_back(text) to authenticated;
+
+grant execute on function private.erase_call(text) to authenticated;
+
 grant execute on function private.membership() to authenticated;
 
 grant execute on function private.membership() to monitoring;
@@ -9661,6 +10123,8 @@ grant execute on function private.membership_of(jsonb) to service_role;
 grant execute on function private.search_as_member(text,jsonb,integer,text,real[],text) to authenticated;
 
 grant execute on function private.search_as_operator(text,jsonb,integer,text,real[],text) to service_role;
+
+grant execute on function private.verify_telephone(uuid) to authenticated;
 
 grant execute on function promise_callback(call_logs,bigint,text) to service_role;
 
@@ -9682,6 +10146,8 @@ grant execute on function purge_personal_data(integer) to service_role;
 
 grant execute on function queue_content(text) to service_role;
 
+grant execute on function queue_is_full(uuid,text) to service_role;
+
 grant execute on function queue_told(text,text) to service_role;
 
 grant execute on function rate_limits_retry_after(text,jsonb) to service_role;
@@ -9697,6 +10163,8 @@ grant execute on function record_function_metrics(jsonb,uuid) to service_role;
 grant execute on function record_rate_limit_refusal(text,text,text) to service_role;
 
 grant execute on function record_worker_run(text,boolean) to service_role;
+
+grant execute on function recording_url(text,text,jsonb) to service_role;
 
 grant execute on function renew_job(bigint,uuid) to service_role;
 
@@ -9774,11 +10242,11 @@ grant execute on function unknown_calls(jsonb) to service_role;
 
 grant execute on function verify_person(uuid,text,text) to service_role;
 
+grant execute on function verify_telephone(uuid) to authenticated;
+
 grant execute on function version_by_hash(uuid,text) to service_role;
 
 grant execute on function voice_answer_json(voice_answer,boolean,jsonb) to service_role;
-
-grant execute on function voicemail_recording_url(text,text) to service_role;
 
 grant execute on function walk_flow(bigint,text,call_logs,jsonb) to service_role;
 
@@ -10758,6 +11226,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- job_kinds: {"keep": "30 days", "kind": "mail_missed_call", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 2, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.5, "longest_hold": "00:15:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
 
+-- job_kinds: {"keep": "30 days", "kind": "mail_search_alert", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 2, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.5, "longest_hold": "00:15:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
+
 -- job_kinds: {"keep": "30 days", "kind": "mail_voicemail", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 1, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.9, "longest_hold": "00:01:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
 
 -- job_kinds: {"keep": "30 days", "kind": "search_alert", "lease": "00:01:00", "share": 0.1, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00"], "worker": "notify-worker", "held_for": null, "priority": 2, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": "00:15:00", "max_attempts": 6, "expires_after": "1 day", "fixes_content": false}
@@ -10820,7 +11290,7 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": "erasures", "other": ["counts"], "expired": "t.erased_at < $1", "personal": [], "of_person": null, "table_name": "erasure_receipts", "exported_as": null, "kept_because": null}
 
--- personal_data: {"rule": "search_history", "other": ["filters"], "expired": "t.at < $1", "personal": ["words"], "of_person": "position(substr($2, 2) in regexp_replace(t.words, '[^0-9]', '', 'g')) > 0 or position(lower($3) in lower(t.words)) > 0", "table_name": "search_history", "exported_as": "searches", "kept_because": null}
+-- personal_data: {"rule": "search_history", "other": ["filters"], "expired": "t.at < $1", "personal": ["words"], "of_person": "public.names_number(t.words, $2) or position(lower($3) in lower(t.words)) > 0", "table_name": "search_history", "exported_as": "searches", "kept_because": null}
 
 -- personal_data: {"rule": "voicemails", "other": ["call_sid", "recording_sid", "leg_sid", "source"], "expired": null, "personal": ["url", "transcript"], "of_person": "t.call_sid = any ($1)", "table_name": "recordings", "exported_as": "recordings", "kept_because": null}
 
@@ -10894,7 +11364,7 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["moved_by"], "of_person": "lower(t.moved_by) = lower($3)", "table_name": "call_flow_pointers", "exported_as": "call_flow_pointers", "kept_because": "Who let a version answer is part of its history."}
 
--- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["name", "query", "filters"], "of_person": "position(substr($2, 2) in regexp_replace(t.query, '[^0-9]', '', 'g')) > 0 or position(lower($3) in lower(t.query)) > 0", "table_name": "saved_searches", "exported_as": null, "kept_because": null}
+-- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["name", "query", "filters"], "of_person": "public.names_number(t.query, $2) or position(lower($3) in lower(t.query)) > 0", "table_name": "saved_searches", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["word"], "of_person": "false", "table_name": "search_words", "exported_as": null, "kept_because": null}
 

@@ -419,10 +419,13 @@ interface Outcome {
 function summary(record: CallRecord): Outcome {
   const voicemail = record.all("recorded").some(({ source }) => source === "RecordVerb");
   const talked = record.all("dialled").some(({ status }) => status === "completed");
+  const joined = record.all("bridged").length > 0;
   const reached = record.applicationError
     ? "heard an application error"
     : voicemail
     ? "left a voicemail"
+    : joined
+    ? "talked to somebody"
     : talked
     ? `talked to ${record.dialled.at(-1)}`
     : "reached nobody";

@@ -37,6 +37,19 @@ export const publish: Verb<{
   if (url === undefined && lines.length > 0) {
     print(`Hear it: npx -y deno@2.9.6 task phone --to ${lines[0]}`);
   }
+  if (note !== undefined) {
+    const query = new URLSearchParams({
+      name,
+      ...(org !== undefined && { org_id: org }),
+      version: String(answer.version),
+    });
+    const { versions: [stored] } = await callFlows(project, `?${query}`);
+    if (stored.note !== note) {
+      print(
+        `The note was not kept: version ${answer.version} has this definition, and never changes.`,
+      );
+    }
+  }
   // It is published, whether or not there is an answer.
   const { warnings } = await callFlows(project, "/check", flow).catch(() => ({ warnings: [] }));
   for (const line of adviceOf(warnings)) print(line);

@@ -25,6 +25,9 @@ export const show: Verb<Options & { version?: string; mermaid?: boolean }> = asy
   options,
   { env, print },
 ) => {
+  if (options.mermaid && options.json) {
+    throw new UsageError("--mermaid and --json exclude each other: a drawing is no JSON");
+  }
   const { definition } = await versionOf(projectOf(env, options.url), name, options);
   if (options.mermaid) {
     const [{ parseFlow }, { drawFlow }] = await Promise.all([
@@ -113,6 +116,9 @@ export const override: Verb<Options & { until?: string }> = async (
   const { until } = options;
   if (state !== "normal" && until === undefined) {
     throw new UsageError("--until must be given: when it ends");
+  }
+  if (state === "normal" && until !== undefined) {
+    throw new UsageError("--until goes with open or closed: normal has no end");
   }
   const answer = await callFlows(projectOf(env, options.url), "/override", {
     ...ownerOf(options),

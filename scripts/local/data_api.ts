@@ -127,7 +127,7 @@ export function createDataApi(options: DataApiOptions): DataApi {
       };
     }
     const form = wantsObject(request) ? "row" : "rows";
-    const source = `select * from public.${identifier(relation)}`;
+    const source = { table: `public.${identifier(relation)}` };
     return {
       statement: rowsStatement(source, query, { form, count: wantsCount(request) }),
       parameters: [],

@@ -33,24 +33,27 @@ export function parseRowQuery(
 }
 
 /**
- * The statement that answers with the rows of `source` (a SELECT) as one JSON text.
+ * The statement that answers with the rows of `source` as one JSON text.
  *
+ * @param source A SELECT; or a table, of which only the columns that are asked for are read: a role may have no others.
  * @param options `form`: an array, or one object; `count`: all rows too, whatever the limit;
  * `values`: the source has one column, `pgrst_call`, and its bare values are wanted.
  */
 export function rowsStatement(
-  source: string,
+  source: string | { readonly table: string },
   query: RowQuery,
   { form, count, values = false }: { form: "rows" | "row"; count: boolean; values?: boolean },
 ): string {
   const where = whereClause(query);
   const items = `json_agg(pgrst_row${values ? ".pgrst_call" : ""})`;
   const body = form === "row" ? `(${items} -> 0)` : `coalesce(${items}, '[]'::json)`;
-  return `with pgrst_source as (${source})
-select ${body}::text as body, count(*)::int as rows, ${GUCS},
-  ${count ? `(select count(*)::int from pgrst_source${where})` : "null::int"} as total
+  const [given, from] = typeof source === "string"
+    ? [`with pgrst_source as (${source})\n`, "pgrst_source"]
+    : ["", `${source.table} as pgrst_source`];
+  return `${given}select ${body}::text as body, count(*)::int as rows, ${GUCS},
+  ${count ? `(select count(*)::int from ${from}${where})` : "null::int"} as total
 from (
-  select ${selection(query.select)} from pgrst_source${where}${orderClause(query.order)}${
+  select ${selection(query.select)} from ${from}${where}${orderClause(query.order)}${
     limited(query.limit)
   }${bound("offset", query.offset)}
 ) pgrst_row`;

@@ -26,11 +26,15 @@ interface Question {
   readonly ask: "hear" | "gather" | "dial" | "record";
   readonly nth: number;
   readonly text: string;
+  readonly audio: boolean;
+  readonly gathering: boolean;
   readonly number: string;
 }
 
 /** Of a scripted conversation, in seconds. */
 const TALK = 20;
+/** How long audio is taken to last, in seconds. */
+const PLAYED = 3;
 
 /**
  * A telephone of `task start`, held from this terminal: its calls meet those of the web phone's telephones, in real time.
@@ -155,7 +159,14 @@ class Telephone {
     const { script, print, paint } = this.#options;
     if (question.ask === "hear") {
       print(`${paint.dim("     says")}  ${paint.bold(question.text)}`);
-      return this.#send({ type: "heard", nth: question.nth });
+      const { nth, text } = question;
+      // An answer cuts the prompt short.
+      if (question.gathering && this.#answers.length > 0) return this.#give(this.#answers.shift()!);
+      const done = () => this.#question?.nth === nth && this.#send({ type: "heard", nth });
+      return this.#after(
+        question.audio ? PLAYED : Math.min(600 + text.length * 22, 6000) / 1000,
+        done,
+      );
     }
     if (script === undefined) {
       return this.#prompt(

@@ -118,7 +118,7 @@ export function eventLine(event: CallEvent, paint: Paint): string | undefined {
     case "queued":
       return line("waits", `in the queue, as number ${event.position}`);
     case "dequeued":
-      return line("the queue", `${event.result} after ${event.seconds} s`);
+      return line("held", `for ${event.seconds} s: ${event.result}`);
     case "bridged":
       return line("connected", event.with);
     case "redirect":
@@ -160,6 +160,8 @@ export function summary(record: CallRecord): string {
     ? "the caller heard an application error"
     : voicemail
     ? `left a voicemail of ${voicemail.seconds} s`
+    : record.all("bridged").length > 0
+    ? "connected to somebody out of a queue"
     : talk
     ? `connected to ${dialled} for ${talk.talkSeconds} s`
     : dialled !== undefined

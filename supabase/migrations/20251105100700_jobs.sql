@@ -102,6 +102,8 @@ values
   -- Supabase Auth sends these. It has no keys: a repeated request is a second mail, which does no harm.
   ('invite', 'notify-worker', 1, 0, null, '1 min', '{5 s, 1 min, 10 min, 1 h}', 6, null, '1 day', '15 min', '30 days', false),
   ('embedding', 'notify-worker', 3, 0.25, null, '1 min', '{10 s, 1 min, 10 min, 1 h, 6 h}', 20, null, null, null, null, false),
+  ('mail_search_alert', 'notify-worker', 2, 0, 0.5, '2 min', '{5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 10 h}', 8, '23 h 30 min',
+    null, '15 min', '30 days', true),
   -- Receivers know a repetition by the job's key.
   ('search_alert', 'notify-worker', 2, 0.1, null, '1 min', '{5 s, 5 min, 30 min, 2 h, 5 h}', 6, null, '1 day', '15 min', '30 days', false),
   -- Each run retries, in order; after a day the message is dropped.

@@ -220,11 +220,14 @@ declare
   v_disclosure public.disclosures;
   v_path jsonb;
 begin
-  if e.ask ? 'attempt' and e.ask #>> '{attempt,told}' is distinct from 'connected' then
-    -- The leg may have taken another caller of its queue than the one that it was dialled for.
-    e.call_sid := coalesce(
-      (select a.call_sid from public.dial_attempts as a where a.token = (e.ask #>> '{attempt,token}')::uuid), e.call_sid
-    );
+  if e.ask ? 'attempt' then
+    -- The leg may have taken another caller of its queue than the one that it was dialled for: the first one that it was
+    -- connected with stands.
+    e.call_sid := coalesce((
+      select a.call_sid from public.dial_attempts as a
+      where a.token = (e.ask #>> '{attempt,token}')::uuid
+        and (a.connected_at is not null or e.ask #>> '{attempt,told}' is distinct from 'connected')
+    ), e.call_sid);
     e.parent_call_sid := e.call_sid;
   end if;
   -- The events of one call take turns, copies of one event included; different calls do not wait here. (An advisory lock,
@@ -355,11 +358,10 @@ begin
   if (v_before.party, v_before.org_id) is distinct from (v_call.party, v_call.org_id) then
     perform public.meet_contact(v_call);
   end if;
-  if e.transcript is not null or (v_before.recording_sid is not null and (
-    coalesce(e.recording_lost, false)
-    or (v_before.org_id, v_before.party, v_before.consent_given, v_before.recording_duration_sec)
-      is distinct from (v_call.org_id, v_call.party, v_call.consent_given, v_call.recording_duration_sec)
-  )) then
+  if (e.recording_sid is not null and coalesce(e.transcript, v_recording.transcript) is not null)
+    or (v_before.recording_sid is not null
+      and (v_before.org_id, v_before.party, v_before.consent_given) is distinct from (v_call.org_id, v_call.party, v_call.consent_given))
+  then
     perform public.index_source('recordings', null, v_call.call_sid);
   end if;
   if v_call.status >= 'lost' and (v_call.recording_source = 'voicemail' or e.recording_lost) then

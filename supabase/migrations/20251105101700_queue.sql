@@ -29,8 +29,8 @@ create table public.queue_entries (
   seen_at timestamptz not null default now(),
   -- The last position told: never a greater one, although a caller who comes back to an old place may be put ahead.
   told_position integer constraint queue_entries_position_range check (told_position > 0),
-  -- How many were ahead at first, this one included: what a wait is measured by.
-  first_position integer not null constraint queue_entries_first_range check (first_position > 0),
+  -- How many were ahead at first, this one included: what a wait is measured by. Set with the first position told.
+  first_position integer not null default 1 constraint queue_entries_first_range check (first_position > 0),
   -- The one whose press of the key won it.
   taken_by uuid,
   taken_at timestamptz,
@@ -61,6 +61,24 @@ create policy queue_entries_of_own_org on public.queue_entries
   for select to authenticated using (owner = (select public.current_owner()));
 create policy queue_entries_of_the_service on public.queue_entries to service_role using (true) with check (true);
 
+-- Whether a queue holds as many as Twilio lets it. They are counted only when the last one came to a queue that was so long.
+create function public.queue_is_full(p_owner uuid, p_queue text) returns boolean
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_limit constant integer := 1000;
+begin
+  return coalesce((
+    select e.first_position >= v_limit from public.queue_entries as e
+    where e.owner = p_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
+    order by e.queued_at desc, e.id desc limit 1
+  ), false) and v_limit <= (
+    select count(*) from public.queue_entries as e
+    where e.owner = p_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
+  );
+end
+$$;
+
 -- A caller's place, {position, ringing, wait}: position counts those ahead and the caller, and is never greater than the one
 -- told before. ringing: how many telephones ring for the queue, or have just accepted; of a transferred call, or will ring when
 -- their own leg has ended. wait, {low_sec, high_sec, samples}, is the middle half of what callers at such a place waited in the last 4 hours;
@@ -81,7 +99,9 @@ begin
   from public.queue_entries as e
   where e.owner = q.owner and e.queue = q.queue and e.left_at is null and e.taken_at is null
     and (e.queued_at, e.id) < (q.queued_at, q.id);
-  update public.queue_entries as e set told_position = v_position, seen_at = now() where e.id = q.id;
+  update public.queue_entries as e set
+    told_position = v_position, seen_at = now(), first_position = case when q.told_position is null then v_position else e.first_position end
+  where e.id = q.id;
   select jsonb_build_object(
     'low_sec', ceil(v_position * s.middle[1])::integer, 'high_sec', ceil(v_position * s.middle[2])::integer,
     'samples', s.samples
@@ -123,4 +143,4 @@ comment on view public.queue_now is 'Who holds now, for which group, since when 
 grant select on public.queue_entries, public.queue_now to authenticated;
 grant select, insert, update on public.queue_entries to service_role;
 grant select on public.queue_now to service_role;
-grant execute on function public.tell_place to service_role;
+grant execute on function public.tell_place, public.queue_is_full to service_role;

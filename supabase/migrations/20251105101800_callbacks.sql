@@ -38,6 +38,7 @@ comment on table public.callbacks is 'Promises to call back: one open one for a 
 
 create unique index callbacks_once on public.callbacks (owner, to_e164, group_name) where state = 'open';
 create index callbacks_ready_idx on public.callbacks (owner, group_name, queued_at, id) where ready;
+create index callbacks_open_idx on public.callbacks (promised_at) where state = 'open';
 create index callbacks_due_idx on public.callbacks (due_at) where state = 'open' and not ready;
 create index callbacks_call_idx on public.callbacks (call_sid);
 create index callbacks_to_idx on public.callbacks (to_e164);

@@ -115,11 +115,20 @@ declare
   v_from integer := 1;
 begin
   part := 0;
+  if v_length <= 3000 then
+    body := p_body;
+    start_ms := p_start_ms;
+    end_ms := p_end_ms;
+    return next;
+    return;
+  end if;
   loop
     body := substr(p_body, v_from, 3000);
     if v_from + 3000 <= v_length then
       -- Up to the last end of a sentence, else of a word.
-      body := coalesce(substring(body from '^(.{1500,}[.!?\n])\s'), substring(body from '^(.{1500,})\s'), body);
+      body := left(body, 1500) || coalesce(
+        substring(right(body, 1500) from '^(.*[.!?\n])\s'), substring(right(body, 1500) from '^(.*)\s'), right(body, 1500)
+      );
     end if;
     start_ms := p_start_ms + (v_span * (v_from - 1))::integer;
     end_ms := p_start_ms + (v_span * (v_from - 1 + length(body)))::integer;
@@ -199,13 +208,17 @@ $$;
 
 -- Whether a document is one of these passages, unchanged.
 create function public.is_passage(d public.search_documents, p_passages public.search_passages[]) returns boolean
-language sql immutable set search_path = ''
-return exists (
-  select from unnest(p_passages) as p
-  where (p.kind, p.ref, p.part, p.at, p.lang, p.body) = (d.kind, d.ref, d.part, d.at, d.lang, d.body)
-    and (p.org_id, p.call_sid, p.party, p.start_ms, p.end_ms, p.speaker, p.title)
-      is not distinct from (d.org_id, d.call_sid, d.party, d.start_ms, d.end_ms, d.speaker, d.title)
-);
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return exists (
+    select from unnest(p_passages) as p
+    where (p.kind, p.ref, p.part, p.at, p.lang, p.body) = (d.kind, d.ref, d.part, d.at, d.lang, d.body)
+      and (p.org_id, p.call_sid, p.party, p.start_ms, p.end_ms, p.speaker, p.title)
+        is not distinct from (d.org_id, d.call_sid, d.party, d.start_ms, d.end_ms, d.speaker, d.title)
+  );
+end
+$$;
 
 -- Inserts passages that are not documents yet, with their words.
 create function public.store_passages(p_passages public.search_passages[]) returns void
@@ -224,33 +237,45 @@ begin
   insert into public.search_words (owner, word)
   select distinct a.owner, w.word
   from added as a cross join lateral public.words_of(concat_ws(' ', a.title, a.body)) as w(word)
-  where not exists (select from public.search_words as k where k.owner = a.owner and k.word = w.word);
+  -- `limit 1`: one look-up a word, whatever the planner makes of their number.
+  left join lateral (
+    select true as known from public.search_words as k where k.owner = a.owner and k.word = w.word limit 1
+  ) as k on true
+  where k.known is null;
 end
 $$;
 
 -- The words of a text that corrections may propose, in lower case and without accents.
 create function public.words_of(p_text text) returns setof text
-language sql immutable set search_path = ''
+language plpgsql immutable set search_path = ''
 as $$
-  select w from unnest(tsvector_to_array(to_tsvector('public.search_names', p_text))) as w
-  where length(w) between 4 and 40 and w !~ '[^[:alpha:]]'
+begin
+  return query
+    select w from unnest(tsvector_to_array(to_tsvector('public.search_names', p_text))) as w
+    where length(w) between 4 and 40 and w !~ '[^[:alpha:]]';
+end
 $$;
 
 -- Deletes the words of deleted documents that no other document of their owner has.
 create function public.forget_words() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
+declare
+  v_lost record;
 begin
-  delete from public.search_words as k using (
+  for v_lost in
     select distinct g.owner, w.word from gone as g cross join lateral public.words_of(concat_ws(' ', g.title, g.body)) as w(word)
-  ) as lost
-  where (k.owner, k.word) = (lost.owner, lost.word) and not exists (
-    select from public.search_documents as d
-    where d.owner = lost.owner and d.fts @@ (
-      plainto_tsquery('public.search_english', lost.word) || plainto_tsquery('public.search_french', lost.word)
-      || plainto_tsquery('public.search_spanish', lost.word) || plainto_tsquery('public.search_names', lost.word)
+  loop
+    perform from public.search_documents as d
+    where d.owner = v_lost.owner and d.fts @@ (
+      plainto_tsquery('public.search_english', v_lost.word) || plainto_tsquery('public.search_french', v_lost.word)
+      || plainto_tsquery('public.search_spanish', v_lost.word) || plainto_tsquery('public.search_names', v_lost.word)
     )
-  );
+    limit 1;
+    if not found then
+      delete from public.search_words as k where k.owner = v_lost.owner and k.word = v_lost.word;
+    end if;
+  end loop;
   return null;
 end
 $$;

@@ -87,6 +87,15 @@ begin
 end
 $$;
 
+-- The score of a document `d`, as SQL: how well it fits a query, times its freshness, half of which is gone after 30 days. A text,
+-- because a function with a search path of its own is called for each row.
+create function public.search_score(p_tsquery text, p_now timestamptz) returns text
+language sql immutable set search_path = ''
+return format(
+  '(ts_rank(d.fts, %s, 1) * power(0.5, least(greatest(extract(epoch from %L::timestamptz - d.at) / 2592000, 0), 60)))::real',
+  p_tsquery, p_now
+);
+
 -- The hits of a statement, newest first. It raises division_by_zero once its parameter $1, a time, is over: hits that came
 -- before stay, and the answer is partial.
 create function public.collect_hits(p_sql text, p_deadline timestamptz, out hits public.search_hit[], out partial boolean)
@@ -108,8 +117,12 @@ $$;
 
 -- Times in cursors, which are short.
 create function public.to_micros(p_at timestamptz) returns bigint
-language sql immutable set search_path = ''
-return (extract(epoch from p_at) * 1000000)::bigint;
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return (extract(epoch from p_at) * 1000000)::bigint;
+end
+$$;
 
 create function public.from_micros(p_micros text) returns timestamptz
 language sql stable set search_path = ''
@@ -120,64 +133,121 @@ create function public.phones_like(p_owner uuid, p_digits text[]) returns text[]
 language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
 declare
-  v_parts constant text[] := array(select '%' || n || '%' from unnest(p_digits) as n);
+  -- The longest first: no index takes `like all`.
+  v_parts constant text[] := array(select '%' || n || '%' from unnest(p_digits) as n order by length(n) desc);
 begin
   return array(
-    (select k.phone::text from public.contacts as k where k.owner = coalesce(p_owner, k.owner) and k.phone like all (v_parts) limit 1000)
+    (
+      select k.phone::text from public.contacts as k
+      where k.owner = coalesce(p_owner, k.owner) and k.phone like v_parts[1] and k.phone like all (v_parts) limit 1000
+    )
     union
     (
       select d.party from public.search_documents as d
-      where d.owner = coalesce(p_owner, d.owner) and d.kind = 'message' and d.party like all (v_parts) limit 1000
+      where d.owner = coalesce(p_owner, d.owner) and d.kind = 'message' and d.party like v_parts[1] and d.party like all (v_parts)
+      limit 1000
     )
   );
 end
 $$;
 
--- What a query means for a document `d`, as SQL: its words by its language.
-create function public.tsquery_by_language(p_query text) returns text
+-- What a query means in each language: english, french, spanish.
+create function public.search_queries(p_query text) returns tsquery[]
 language sql immutable set search_path = ''
-return format(
-  'case d.lang when ''english'' then %L::tsquery when ''french'' then %L::tsquery else %L::tsquery end',
+return array[
   public.search_query(p_query, 'english'), public.search_query(p_query, 'french'), public.search_query(p_query, 'spanish')
-);
+];
+
+-- What a query means for a document `d`, as SQL.
+create function public.tsquery_by_language(p_queries tsquery[]) returns text
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return case
+    when p_queries[1] = p_queries[2] and p_queries[1] = p_queries[3] then format('%L::tsquery', p_queries[1])
+    else format(
+      'case d.lang when ''english'' then %L::tsquery when ''french'' then %L::tsquery else %L::tsquery end',
+      p_queries[1], p_queries[2], p_queries[3]
+    )
+  end;
+end
+$$;
 
 -- The condition that a document `d` matches a query, as SQL: what the index finds, in any language, and then exactly.
-create function public.document_match(p_query text) returns text
+create function public.document_match(p_queries tsquery[]) returns text
 language plpgsql immutable set search_path = ''
 as $$
 declare
-  v_index tsquery;
-  v_tsquery tsquery;
+  v_index tsquery := coalesce(p_queries[1], p_queries[2], p_queries[3]);
+  v_exactly constant text := ' and d.fts @@ ' || public.tsquery_by_language(p_queries);
 begin
-  for v_tsquery in
-    select distinct public.search_query(p_query, l) from unnest(array['english', 'french', 'spanish']) as l
-  loop
-    v_index := coalesce(v_index || v_tsquery, v_tsquery, v_index);
-  end loop;
+  if v_index is null then
+    return ' and false';
+  end if;
+  if p_queries[2] <> v_index then
+    v_index := v_index || p_queries[2];
+  end if;
+  if p_queries[3] not in (p_queries[1], p_queries[2]) then
+    v_index := v_index || p_queries[3];
+  end if;
   return case
-    when v_index is null then ' and false'
     -- Words that are only excluded are in no index.
-    when querytree(v_index) in ('', 'T') then ''
-    else format(' and d.fts @@ %L::tsquery', v_index)
-  end || format(' and d.fts @@ %s', public.tsquery_by_language(p_query));
+    when querytree(v_index) in ('', 'T') or v_index = p_queries[1] then v_exactly
+    else format(' and d.fts @@ %L::tsquery', v_index) || v_exactly
+  end;
 end
+$$;
+
+-- The documents that are nearest in meaning and meet some conditions on `d`, the nearest first. Empty without pgvector.
+create function public.near_hits(p_owner uuid, p_conditions text, p_embedding real[], p_model text) returns public.search_hit[]
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_hits public.search_hit[];
+begin
+  execute format(
+    'select array_agg(row(d.kind, d.id, d.call_sid, d.at, 0)::public.search_hit order by n.distance, d.id)
+     from public.nearest_documents($1, $2, $3, 60) as n join public.search_documents as d on d.id = n.document_id
+     where true%s', p_conditions
+  ) into v_hits using p_owner, p_model, p_embedding;
+  return coalesce(v_hits, '{}');
+end
+$$;
+
+-- Two lists in one by reciprocal rank: a hit counts 1 / (60 + place) for each list that it is in. What is only near in meaning
+-- counts when it is among the nearest.
+create function public.fuse_hits(p_words public.search_hit[], p_near public.search_hit[]) returns public.search_hit[]
+language sql immutable set search_path = ''
+as $$
+  with placed as (
+    select h.kind, h.id, h.call_sid, h.at, row_number() over (order by h.score desc, h.at desc, h.id, h.call_sid) as place
+    from unnest(p_words) as h
+    union all
+    select h.kind, h.id, h.call_sid, h.at, h.place from unnest(p_near) with ordinality as h(kind, id, call_sid, at, score, place)
+  )
+  select coalesce(array_agg(row(f.kind, f.id, f.call_sid, f.at, f.score)::public.search_hit), '{}') from (
+    select p.kind, p.id, p.call_sid, p.at, sum(1.0 / (60 + p.place))::real as score from placed as p group by 1, 2, 3, 4
+  ) as f
 $$;
 
 -- What pages are made of: the newest 1,000 documents and the newest 1,000 calls that match, each with its score. p_after: where
 -- the batch before ended, {d: [microseconds, id], c: [microseconds,
 -- call_sid]}; false: there are no more. Returns where this one ends in the same
--- form. p_owner null: all owners. p_query null: only filters.
+-- form. p_owner null: all owners. p_query null: only filters; p_queries: what
+-- it means. p_embedding: see search_calls.
 create function public.search_batch(
-  p_owner uuid, p_query text, p_filters jsonb, p_now timestamptz, p_after jsonb, p_deadline timestamptz,
-  out hits public.search_hit[], out partial boolean, out after jsonb
+  p_owner uuid, p_query text, p_queries tsquery[], p_filters jsonb, p_now timestamptz, p_after jsonb, p_deadline timestamptz,
+  p_embedding real[], p_model text, out hits public.search_hit[], out partial boolean, out after jsonb
 )
 language plpgsql volatile set search_path = '' set jit = off
 as $$
 declare
-  -- Half of the weight is gone after 30 days.
-  c_age constant text := format(' * power(0.5, extract(epoch from %L::timestamptz - %%s) / 2592000))::real', p_now);
   -- Evaluated for each row: see collect_hits.
   c_in_time constant text := ' and 1 / (clock_timestamp() < $1)::integer = 1';
+  -- Of what is found by its number, whatever its words.
+  c_number_score constant text := replace(public.search_score('', p_now), 'ts_rank(d.fts, , 1)', '0.1');
+  -- Below what says the words.
+  c_call_score constant text := replace(public.search_score('', p_now), 'ts_rank(d.fts, , 1)', '0.01');
   v_calls constant text := public.call_conditions(p_filters);
   v_of_owner text := '';
   v_span text := '';
@@ -192,7 +262,7 @@ declare
 begin
   select s.digits, s.words into v_digits, v_words from public.split_numbers(coalesce(p_query, '')) as s;
   if cardinality(v_digits) > 0 or v_part is not null then
-    v_phones := public.phones_like(p_owner, v_digits || v_part);
+    v_phones := public.phones_like(p_owner, array_remove(v_digits || v_part, null));
   end if;
   if p_filters ->> 'from' is not null then
     v_span := format(' and %%1$s >= %L', (p_filters ->> 'from')::timestamptz);
@@ -223,25 +293,24 @@ begin
       )
     ] loop
       v_match := format(
-        'select d.kind, d.id, d.call_sid, d.at, ts_rank(d.fts, %s, 1) as fit from (
+        'select d.kind, d.id, d.call_sid, d.at, %s as score from (
           select d.kind, d.id, d.call_sid, d.at, d.lang, d.fts from public.search_documents as d
           where true%s%s%s order by d.at desc, d.id desc limit 1000
         ) as d',
-        public.tsquery_by_language(p_query), v_documents, public.document_match(p_query), v_bound
+        public.search_score(public.tsquery_by_language(p_queries), p_now), v_documents, public.document_match(p_queries), v_bound
       );
       if cardinality(v_digits) > 0 then
         v_match := format(
           '%s union all (
-            select d.kind, d.id, d.call_sid, d.at, 0.5 from public.search_documents as d
+            select d.kind, d.id, d.call_sid, d.at, %s from public.search_documents as d
             where d.party = any (%L::text[])%s%s%s order by d.at desc, d.id desc limit 1000
           )',
-          v_match, v_phones, v_documents, case when v_words <> '' then public.document_match(v_words) else '' end, v_bound
+          v_match, c_number_score, v_phones, v_documents, case when v_words <> '' then public.document_match(public.search_queries(v_words)) else '' end, v_bound
         );
       end if;
       select * into v_found from public.collect_hits(format(
-        'select d.kind, d.id, d.call_sid, d.at, (max(d.fit)%s
-         from (%s) as d group by 1, 2, 3, 4 order by d.at desc, d.id desc limit 1000',
-        format(c_age, 'd.at'), v_match
+        'select d.kind, d.id, d.call_sid, d.at, max(d.score) from (%s) as d group by 1, 2, 3, 4
+         order by d.at desc, d.id desc limit 1000', v_match
       ), case v_bound when c_in_time then p_deadline else 'infinity' end);
       partial := partial or v_found.partial;
       exit when not v_found.partial or cardinality(v_found.hits) > 0;
@@ -257,6 +326,9 @@ begin
     select array_agg(d.party) into v_phones from public.search_documents as d
     where d.id in (select h.id from unnest(hits) as h where h.kind = 'contact' limit 100);
   end if;
+  if p_embedding is not null and p_query is not null and not coalesce(p_after ? 'd', false) then
+    hits := public.fuse_hits(hits, public.near_hits(p_owner, v_documents, p_embedding, p_model));
+  end if;
   if p_after -> 'c' is distinct from 'false' and (p_query is null or v_phones <> '{}') then
     v_match := v_calls || format(v_span, 'c.started_at')
       || case when p_owner is null then '' else
@@ -266,9 +338,9 @@ begin
         format(' and (c.started_at, c.call_sid) < (%L, %L)', public.from_micros(p_after #>> '{c,0}'), p_after #>> '{c,1}') else '' end;
     select * into v_found from public.collect_hits(
       format(
-        'select ''call'', null::bigint, c.call_sid, c.started_at, (0.1%s
+        'select ''call'', null::bigint, c.call_sid, c.started_at, %s
          from public.call_logs as c where true%s%s order by c.started_at desc, c.call_sid desc limit 1000',
-        format(c_age, 'c.started_at'), v_match, c_in_time
+        replace(c_call_score, 'd.at', 'c.started_at'), v_match, c_in_time
       ),
       greatest(p_deadline, clock_timestamp() + interval '50 ms')
     );
@@ -284,8 +356,7 @@ $$;
 -- A corrected query where a word of it is in no document of the owner's; null: there is nothing to correct. Each such word
 -- becomes the most similar one of the owner's own words, within a distance of two letters.
 create function public.correct_query(p_owner uuid, p_query text) returns text
-language plpgsql stable set search_path = '' set pg_trgm.similarity_threshold = 0.2
-  set plan_cache_mode = force_custom_plan
+language plpgsql volatile set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
 declare
   v_term text;
@@ -294,6 +365,8 @@ declare
   v_query text := p_query;
   v_tried integer := 0;
 begin
+  -- Two swapped letters leave a short word little in common with itself.
+  perform set_config('pg_trgm.similarity_threshold', '0.2', true);
   for v_term in
     select t.word from public.search_terms(p_query) as t
     where not t.negated and not t.phrase and t.word ~ '^[[:alpha:]]{4,40}$'
@@ -330,8 +403,13 @@ return exists (
 );
 
 create function public.escape_html(p_text text) returns text
-language sql immutable set search_path = ''
-return replace(replace(replace(replace(replace(p_text, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
+-- plpgsql: its plan is kept.
+language plpgsql immutable set search_path = ''
+as $$
+begin
+  return replace(replace(replace(replace(replace(p_text, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
+end
+$$;
 
 -- A part of a text with the query's words, escaped for HTML, the words within <mark>; and where they begin in the audio.
 create function public.search_snippet(
@@ -345,13 +423,14 @@ declare
   c_close constant text := chr(57345);
   v_body constant text := translate(p_body, c_open || c_close, '');
   v_options constant text := format(
-    'StartSel=%s, StopSel=%s, MaxFragments=1, MaxWords=30, MinWords=10', c_open, c_close
+    'StartSel=%s, StopSel=%s, %s', c_open, c_close,
+    case when length(v_body) <= 240 then 'HighlightAll=true' else 'MaxFragments=1, MaxWords=30, MinWords=10' end
   );
-  v_query constant tsquery := coalesce(p_query, '');
-  v_text constant text := case p_lang
-    when 'english' then ts_headline('public.search_english', v_body, v_query, v_options)
-    when 'french' then ts_headline('public.search_french', v_body, v_query, v_options)
-    else ts_headline('public.search_spanish', v_body, v_query, v_options)
+  v_text constant text := case
+    when p_query is null then left(v_body, 200)
+    when p_lang = 'english' then ts_headline('public.search_english', v_body, p_query, v_options)
+    when p_lang = 'french' then ts_headline('public.search_french', v_body, p_query, v_options)
+    else ts_headline('public.search_spanish', v_body, p_query, v_options)
   end;
 begin
   if p_start_ms is not null then
@@ -374,7 +453,9 @@ as $$
   with counted as (
     select f.name, f.value, least(count(*), 1000) as hits
     from unnest(p_hits) as h
-    left join public.call_logs as c on c.call_sid = h.call_sid
+    left join lateral (
+      select o.direction, o.disposition, o.mode, o.line from public.call_logs as o where o.call_sid = h.call_sid offset 0
+    ) as c on true
     cross join lateral (values
       ('kind', h.kind), ('direction', c.direction), ('disposition', c.disposition), ('mode', c.mode), ('line', c.line::text)
     ) as f(name, value)
@@ -410,6 +491,7 @@ declare
   v_at timestamptz;
   -- What is searched for; `corrected`, or `filters` where all words are stop words.
   v_meant text;
+  v_queries tsquery[];
   v_way text;
 begin
   if p_limit not between 1 and 100 then
@@ -432,7 +514,8 @@ begin
 
   loop
     v_meant := case v_way when 'corrected' then public.correct_query(p_owner, v_query) when 'filters' then null else v_query end;
-    v_batch := public.search_batch(p_owner, v_meant, p_filters, v_now, v_cursor, v_deadline);
+    v_queries := public.search_queries(v_meant);
+    v_batch := public.search_batch(p_owner, v_meant, v_queries, p_filters, v_now, v_cursor, v_deadline, p_embedding, p_model);
     exit when v_batch.hits <> '{}' or v_batch.partial or v_query is null or v_cursor is not null or v_way = 'filters';
     if v_way is null and public.only_stop_words(v_query) then
       v_way := 'filters';
@@ -463,12 +546,17 @@ begin
     ))[p_limit]
   into v_results, v_count, v_last
   from page as p
-  left join public.search_documents as d on d.id = p.id
-  left join public.call_logs as c on c.call_sid = p.call_sid
-  left join public.contacts as k on k.owner = coalesce(c.org_id, d.org_id, '00000000-0000-0000-0000-000000000000')
-    and k.phone = coalesce(d.party, c.party)
-  left join lateral public.search_snippet(d.body, d.lang, public.search_query(v_meant, d.lang), d.start_ms, d.end_ms) as s
-    on d.id is not null;
+  -- `offset 0`: one look-up a row of the page, whatever the planner makes of their number.
+  left join lateral (select * from public.search_documents as o where o.id = p.id offset 0) as d on true
+  left join lateral (select * from public.call_logs as o where o.call_sid = p.call_sid offset 0) as c on true
+  left join lateral (
+    select o.name from public.contacts as o
+    where o.owner = coalesce(c.org_id, d.org_id, '00000000-0000-0000-0000-000000000000') and o.phone = coalesce(d.party, c.party)
+    offset 0
+  ) as k on true
+  left join lateral public.search_snippet(
+    d.body, d.lang, v_queries[case d.lang when 'english' then 1 when 'french' then 2 else 3 end], d.start_ms, d.end_ms
+  ) as s on d.id is not null;
 
   if v_count > p_limit then
     -- The same batch goes on.
@@ -490,7 +578,7 @@ begin
     'results', v_results, 'facets', public.search_facets(v_batch.hits),
     'correction', case v_way when 'corrected' then v_meant end,
     'next_cursor', translate(encode(convert_to(v_next::text, 'UTF8'), 'base64'), e'+/\n', '-_'),
-    'partial', v_batch.partial
+    'partial', v_batch.partial, 'meaning', p_embedding is not null and v_query is not null and public.has_vectors()
   );
 end
 $$;
@@ -509,7 +597,7 @@ begin
     raise sqlstate '42501' using message = 'the sender is a member of no organisation';
   end if;
   if p_filters ->> 'org_id' is not null and (p_filters ->> 'org_id')::uuid <> v_owner then
-    return jsonb_build_object('results', '[]'::jsonb, 'facets', '{}'::jsonb, 'correction', null, 'next_cursor', null, 'partial', false);
+    return jsonb_build_object('results', '[]'::jsonb, 'facets', '{}'::jsonb, 'correction', null, 'next_cursor', null, 'partial', false, 'meaning', false);
   end if;
   return public.run_search(v_owner, auth.uid(), p_query, p_filters - 'org_id', p_limit, p_cursor, p_embedding, p_model);
 end
@@ -530,8 +618,8 @@ return public.run_search(
 -- meaning as p_model has it; null: words only.
 --
 -- Returns {results: [{kind, call_sid, org_id, ref, at, title, snippet, start_sec, score}], facets: {kind: {call: 3}, ...},
--- correction, next_cursor, partial}. `correction`: nothing was found for the query, and this was searched for instead.
--- `partial`: time ran out, and only newer rows were looked at.
+-- correction, next_cursor, partial, meaning}. `correction`: nothing was found for the query, and this was searched for instead.
+-- `partial`: time ran out, and only newer rows were looked at. `meaning`: meanings were compared too.
 --
 -- Raises PT400 (HTTP 400) with the field in `detail`; 22007 or 22P02 for times and identifiers that are none.
 create function public.search_calls(

@@ -48,7 +48,7 @@ comment on table public.call_legs is 'One row a leg that a call dialled: the fol
 comment on column public.call_legs.result is 'accepted: on the line with the caller; declined: answered, and another key pressed; mailbox: answered, and no key pressed; caller_left: answered, and the caller had gone; taken: accepted after somebody else; busy, no_answer, unreachable; canceled: ended while it rang. Null while it lasts.';
 
 create index call_legs_dialled_at_idx on public.call_legs (dialled_at);
-create index call_legs_to_idx on public.call_legs (to_e164);
+create index call_legs_to_idx on public.call_legs (to_e164, dialled_at);
 -- Telephones that ring, or are in a talk.
 create index call_legs_open_idx on public.call_legs (to_e164) where status is null;
 

@@ -128,6 +128,30 @@ begin
 end
 $$;
 
+-- The telephone of the available member who was dialled least recently for any call; of equals the first. Null: nobody is
+-- available.
+create function public.longest_idle(p_org_id uuid, p_members text[]) returns text
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return (
+    select m.phone
+    from (
+      select coalesce(p.phone, w.name) as phone, w.nth
+      from unnest(p_members) with ordinality as w(name, nth)
+      left join public.people as p on p.handle = w.name and p.org_id is not distinct from p_org_id
+      where case when p.id is null then w.name like '+%' else public.person_available(p) end
+    ) as m
+    left join lateral (
+      select coalesce(l.ended_at, now()) as at from public.call_legs as l
+      where l.to_e164 = m.phone order by l.dialled_at desc limit 1
+    ) as last on true
+    order by last.at nulls first, m.nth
+    limit 1
+  );
+end
+$$;
+
 -- Decides whom to dial for a queue: as many free members as callers wait whom nobody is being rung for, in the order of
 -- arrival, promises to call back among them; for a queue of one caller's own, all free members. p_phone: this telephone
 -- alone, which is free again. Returns how many.
@@ -136,7 +160,8 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
   v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
-  v_own public.queue_entries;
+  -- Groups have names in lower case.
+  v_own constant boolean := p_queue like 'CA%';
   v_members text[];
   v_ringing integer;
   v_made uuid[];
@@ -162,7 +187,6 @@ begin
     perform public.lock_dialling(p_org_id);
     select count(*) into v_ringing from public.dial_attempts as a
     where a.owner = v_owner and a.queue = p_queue and a.ended_at is null and a.accepted_at is null and a.cancelled_at is null;
-    select * into v_own from public.queue_entries as e where e.call_sid = p_queue and e.left_at is null;
     with free as materialized (
       select f.*, row_number() over () as turn from public.free_members(p_org_id, p_queue, v_members, p_phone) as f
     ),
@@ -174,7 +198,7 @@ begin
         where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
         order by e.queued_at, e.id
         limit (select count(*) from free)
-        offset case when v_own.id is null then v_ringing else 0 end
+        offset case when v_own then 0 else v_ringing end
       )
       union all
       (
@@ -199,7 +223,7 @@ begin
         case when d.callback_id is null then p_queue end, d.callback_id, f.person_id, f.phone, d.line, d.group_name,
         d.version_id, d.node, d.seconds
       from demand as d
-      join free as f on v_own.id is not null or f.turn = d.turn
+      join free as f on v_own or f.turn = d.turn
       order by f.turn
       on conflict do nothing
       returning token, callback_id
@@ -212,7 +236,7 @@ begin
     from public.dial_attempts as a where a.token = any (v_made);
   end if;
   if v_made is null then
-    return public.return_transfer(p_org_id, p_queue);
+    return case when v_own then public.return_transfer(p_org_id, p_queue) else 0 end;
   end if;
   return cardinality(v_made);
 end
@@ -303,7 +327,7 @@ begin
     where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
     limit cardinality(v_ringing)
   ) as w;
-  if v_waiting > 0 and exists (select from public.queue_entries as e where e.call_sid = p_queue and e.left_at is null) then
+  if v_waiting > 0 and p_queue like 'CA%' then
     return;
   end if;
   foreach v_attempt in array v_ringing[v_waiting + 1:] loop
@@ -332,7 +356,6 @@ create function public.enter_queue(c public.call_logs, p_version_id bigint, p_no
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_owner constant uuid := coalesce(c.org_id, '00000000-0000-0000-0000-000000000000');
   v record;
   v_queue text;
 begin
@@ -342,15 +365,11 @@ begin
   where w.id = p_version_id;
   v_queue := case v.type when 'queue' then v.name else c.call_sid end;
   insert into public.queue_entries (
-    call_sid, org_id, queue, group_name, version_id, node, line, call_token, members, seconds, first_position
+    call_sid, org_id, queue, group_name, version_id, node, line, call_token, members, seconds
   )
   select
     c.call_sid, c.org_id, v_queue, v.name, p_version_id, p_node, c.line, p_call_token,
-    array(select jsonb_array_elements_text(v.members -> 'members')), coalesce((v.members ->> 'seconds')::integer, 20),
-    1 + (
-      select count(*) from public.queue_entries as e
-      where e.owner = v_owner and e.queue = v_queue and e.left_at is null and e.taken_at is null
-    )
+    array(select jsonb_array_elements_text(v.members -> 'members')), coalesce((v.members ->> 'seconds')::integer, 20)
   on conflict (call_sid) where left_at is null do nothing;
 end
 $$;
@@ -382,13 +401,16 @@ $$;
 create function public.may_transfer(a public.dial_attempts) returns boolean
 language sql stable set search_path = ''
 begin atomic
-  select exists (
-    select from public.people as p
-    where p.org_id is not distinct from a.org_id and p.code is not null and p.phone <> a.to_e164
-  ) or exists (
-    select from public.call_flow_versions as v
-    where v.id = a.version_id and jsonb_path_exists(v.steps, '$.groups.*.code')
-  );
+  select exists (select from public.queue_entries as e where e.taken_by = a.token and e.left_at is null)
+    and (
+      exists (
+        select from public.people as p
+        where p.org_id is not distinct from a.org_id and p.code is not null and p.phone <> a.to_e164
+      ) or exists (
+        select from public.call_flow_versions as v
+        where v.id = a.version_id and jsonb_path_exists(v.steps, '$.groups.*.code')
+      )
+    );
 end;
 
 -- Whether a talk that has ended for the caller goes on: `held`, while the person is still on the line and may transfer the
@@ -441,10 +463,10 @@ begin
   end if;
   update public.queue_entries as e set left_at = clock_timestamp(), result = 'transferred' where e.id = q.id;
   insert into public.queue_entries (
-    call_sid, org_id, queue, group_name, version_id, node, line, members, seconds, first_position, transferred_by, returns_to,
+    call_sid, org_id, queue, group_name, version_id, node, line, members, seconds, transferred_by, returns_to,
     returned_at
   ) values (
-    q.call_sid, q.org_id, q.call_sid, v.group_name, q.version_id, q.node, q.line, v.members, v.seconds, 1, a.token, a.to_e164,
+    q.call_sid, q.org_id, q.call_sid, v.group_name, q.version_id, q.node, q.line, v.members, v.seconds, a.token, a.to_e164,
     case when p_code is null then now() end
   );
   update public.dial_attempts as t set transfer = 'pending' where t.id = a.id;
@@ -468,7 +490,7 @@ end
 $$;
 
 -- What is decided by where an event has led its call: promises, holding, dialling. Returns facts: {callbacks: {group: true},
--- queue: as tell_place, transfer: as transfer_of, self: as person_at, attempt: as attempt_told, wake: whether somebody is to
+-- queue: as tell_place, longest_idle, transfer: as transfer_of, self: as person_at, attempt: as attempt_told, wake: whether somebody is to
 -- be dialled}.
 create function public.enact(c public.call_logs, e public.voice_event, p_path jsonb) returns jsonb
 language plpgsql volatile set search_path = ''
@@ -489,7 +511,7 @@ begin
     ));
     v_made := coalesce((v_facts #>> '{attempt,wake}')::integer, 0);
   end if;
-  if e.ask ? 'self' then
+  if e.ask ? 'self' and c.flow_version is not null then
     v_facts := v_facts || jsonb_strip_nulls(jsonb_build_object(
       'self', public.person_at(c.org_id, c.party, (e.ask #>> '{self,available}')::boolean)
     ));
@@ -525,9 +547,13 @@ begin
       into v_node, v_group
       from public.call_flow_versions as v where v.id = (v_last ->> 'version')::bigint;
       if v_node ->> 'type' = 'queue'
-        or (v_node ->> 'type' = 'ring' and v_group @> '{"confirm": true, "ring": "all"}')
+        or (v_node ->> 'type' = 'ring' and (v_group ->> 'confirm')::boolean and coalesce(v_group ->> 'ring', 'all') = 'all')
       then
         perform public.enter_queue(c, (v_last ->> 'version')::bigint, v_last ->> 'node', e.ask ->> 'call_token');
+      elsif v_node ->> 'type' = 'ring' and v_group ->> 'ring' = 'rotate' then
+        v_facts := v_facts || jsonb_strip_nulls(jsonb_build_object(
+          'longest_idle', public.longest_idle(c.org_id, array(select jsonb_array_elements_text(v_group -> 'members')))
+        ));
       end if;
     end if;
   end if;
@@ -548,7 +574,7 @@ $$;
 -- What a leg of an attempt tells: p_status in Twilio's word, and p_told: `pressed`, the person accepts by key; `declined`, by
 -- another key; `mailbox`, not at all; `connected`, with the caller of p_call_sid; `transfer`, wants to transfer the caller by
 -- p_code; of a promise, `caller_busy`, `caller_no_answer` or `caller_failed`. Of all who press for one call, one wins. Returns
--- {purpose, won, over, call_sid, queue, to, may_transfer, transfer, wake}: to, the number to call back; over, when the leg is
+-- {purpose, won, over, call_sid, queue, to, transferred_by, may_transfer, transfer, wake}: to, the number to call back; over, when the leg is
 -- to be ended with a word of why; transfer as transfer_call; wake, how many others are to be dialled now. Null: no such attempt. Again: the same.
 create function public.attempt_told(
   p_token uuid, p_leg_sid text, p_status text default null, p_told text default null, p_code text default null,
@@ -611,8 +637,10 @@ begin
       a.result := 'taken';
     end if;
   elsif p_told = 'connected' and a.accepted_at is not null then
+    if a.purpose = 'person' and a.connected_at is null then
+      a.call_sid := public.connect_caller(a, coalesce(p_call_sid, a.call_sid));
+    end if;
     a.connected_at := coalesce(a.connected_at, now());
-    a.call_sid := case when a.purpose = 'person' then public.connect_caller(a, coalesce(p_call_sid, a.call_sid)) else a.call_sid end;
   elsif p_told = 'transfer' and a.connected_at is not null and a.ended_at is null then
     v_transfer := public.transfer_call(a, p_code);
     v_made := coalesce((v_transfer ->> 'wake')::integer, 0);
@@ -642,7 +670,16 @@ begin
       or coalesce(v_transfer ->> 'state' in ('made', 'gone'), false),
     'call_sid', a.call_sid, 'queue', a.queue, 'transfer', v_transfer - 'wake', 'wake', v_made,
     'to', (select k.to_e164 from public.callbacks as k where k.id = a.callback_id and a.accepted_at is not null),
-    'may_transfer', case when a.purpose = 'person' and a.accepted_at is not null then public.may_transfer(a) end
+    'transferred_by', (
+      select f.name from public.queue_entries as e
+      join public.dial_attempts as b on b.token = e.transferred_by
+      join public.people as f on f.id = b.person_id
+      where e.call_sid = a.queue and e.left_at is null
+    ),
+    'may_transfer', case when a.purpose = 'person' and p_told in ('pressed', 'connected') then public.may_transfer(a) end,
+    'caller', case
+      when p_told = 'pressed' and a.accepted_at is not null and a.purpose <> 'verify' then public.caller_context(a.call_sid, a.group_name)
+    end
   ));
 end
 $$;
@@ -661,7 +698,7 @@ begin
     return a.call_sid;
   end if;
   if q.taken_by is distinct from a.token then
-    -- Whoever was to have this caller gets the one that was taken here, or that one waits again.
+    -- The person who was to have this caller gets the one that was taken here. Without such a person that one waits again.
     update public.queue_entries as e set taken_by = q.taken_by, taken_at = q.taken_at
     where e.taken_by = a.token and e.left_at is null and e.connected_at is null;
     update public.dial_attempts as t set call_sid = a.call_sid where t.token = q.taken_by and t.connected_at is null;
@@ -765,7 +802,7 @@ end
 $$;
 
 -- What Twilio answered: p_state `created` with the leg, `refused`, or `intended`, when it was asked again and has no such leg.
--- Returns {over, wake}: over, when the leg is to be ended.
+-- Returns {over, other, wake}: over, when the leg is to be ended; other, when it is that of another attempt.
 create function public.dial_told(p_token uuid, p_state text, p_leg_sid text default null) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
@@ -775,6 +812,9 @@ declare
 begin
   select * into a from public.dial_attempts as t where t.token = p_token;
   perform public.lock_dialling(a.org_id);
+  if p_state = 'created' and exists (select from public.dial_attempts as o where o.leg_sid = p_leg_sid and o.id <> a.id) then
+    return '{"over": false, "other": true, "wake": 0}';
+  end if;
   update public.dial_attempts as t set
     state = p_state, leg_sid = p_leg_sid, dialled_at = case when p_state <> 'intended' then t.dialled_at end
   where t.id = a.id and t.state in ('intended', 'unknown') and t.ended_at is null;
@@ -908,6 +948,10 @@ begin
   end loop;
 
   update public.callbacks as k set ready = false where k.ready and not public.calendar_open(k.calendar, now());
+  -- After a week the caller has found another way.
+  update public.callbacks as k set state = 'failed', ready = false, ended_at = now(), why = 'expired'
+  where k.state = 'open' and k.promised_at < now() - interval '7 days'
+    and not exists (select from public.dial_attempts as a where a.callback_id = k.id and a.ended_at is null);
   perform public.enqueue_job(o.kind, o.key, jsonb_strip_nulls(jsonb_build_object('call_sid', o.call_sid)))
   from (
     select 'callback' as kind, k.id::text as key, k.call_sid from public.callbacks as k
@@ -970,7 +1014,7 @@ grant select on public.dial_attempts, public.people_performance to authenticated
 grant select, insert, update on public.dial_attempts to service_role;
 grant select on public.people_performance to service_role;
 grant execute on function
-  public.lock_dialling, public.free_members, public.dispatch_queue, public.return_transfer, public.dispatch_phone,
+  public.lock_dialling, public.free_members, public.longest_idle, public.dispatch_queue, public.return_transfer, public.dispatch_phone,
   public.cancel_surplus, public.cancel_attempt, public.enter_queue, public.leave_queue, public.transfer_of, public.may_transfer,
   public.transfer_call, public.transfer_ended, public.enact, public.attempt_told, public.connect_caller, public.end_attempt,
   public.dial_content, public.begin_dial, public.dial_told, public.keep_promise, public.verify_person, public.queue_told,

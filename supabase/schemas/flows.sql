@@ -231,7 +231,8 @@ $$;
 
 -- What the database knows that a check of a definition asks: {zone_known, audio: {hash: seconds},
 -- people: [handle], own_lines: [number], flows: {name: definition or null}}: of what it names, what its owner has. flows has
--- all that it leads to, those that these lead to included; own_lines the numbers of people too.
+-- all that it leads to, those that these lead to included; own_lines the numbers of people too, and
+-- the people whose telephones are such lines.
 create function public.flow_check_facts(p_org_id uuid, p_definition jsonb) returns jsonb
 language sql stable set search_path = ''
 begin atomic
@@ -250,7 +251,11 @@ begin atomic
       select coalesce(p.phone, m)
       from public.rung_by(p_definition) as m
       left join public.people as p on p.handle = m and p.org_id is not distinct from p_org_id
-    )),
+    )) || coalesce((
+      select jsonb_agg(p.handle order by p.handle) from public.people as p
+      where p.org_id is not distinct from p_org_id and p.handle in (select public.rung_by(p_definition))
+        and public.own_lines(array[p.phone::text]) <> '[]'
+    ), '[]'),
     'flows', coalesce((
       select jsonb_object_agg(u.name, v.definition)
       from public.flows_used(p_org_id, p_definition) as u
@@ -680,13 +685,10 @@ begin
     end if;
     if v.holds <> '{}' then
       v_facts := v_facts || jsonb_build_object('queues', (
-        select jsonb_object_agg(h.name, jsonb_build_object('waiting', q.waiting, 'full', q.waiting >= 1000))
+        select jsonb_object_agg(h.name, jsonb_build_object('full', public.queue_is_full(
+          coalesce(c.org_id, '00000000-0000-0000-0000-000000000000'), h.name
+        )))
         from unnest(v.holds) as h(name)
-        cross join lateral (
-          select count(*) as waiting from public.queue_entries as e
-          where e.owner = coalesce(c.org_id, '00000000-0000-0000-0000-000000000000') and e.queue = h.name
-            and e.left_at is null and e.taken_at is null
-        ) as q
       ));
     end if;
   end if;

@@ -37,6 +37,7 @@ as $$
       where r.call_sid = p_payload ->> 'call_sid' and r.recording_sid = p_payload ->> 'recording_sid'
     )
     when 'mail_alert' then p_payload
+    when 'mail_search_alert' then public.alert_content(p_payload)
     when 'mail_missed_call' then public.missed_call_mail(p_payload ->> 'call_sid')
     else (
       select jsonb_build_object(

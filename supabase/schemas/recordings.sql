@@ -34,17 +34,20 @@ create policy recordings_of_own_org on public.recordings
   using (exists (select from public.call_logs as c where c.call_sid = recordings.call_sid));
 create policy recordings_for_monitoring on public.recordings for select to monitoring using (true);
 
--- Where a voicemail is at Twilio; null: there is none.
-create function public.voicemail_recording_url(p_call_sid text, p_recording_sid text) returns text
+-- Where a recording is at Twilio; null: there is none. By the claims of a verified token: of a call that the user may see.
+-- Without: a voicemail.
+create function public.recording_url(p_call_sid text, p_recording_sid text, p_claims jsonb default null) returns text
 language sql stable set search_path = ''
 as $$
-  select r.url from public.recordings as r
-  where r.call_sid = p_call_sid and r.recording_sid = p_recording_sid and r.source = 'voicemail' and r.deleted_at is null
+  select r.url from public.recordings as r join public.call_logs as c on c.call_sid = r.call_sid
+  where r.call_sid = p_call_sid and r.recording_sid = p_recording_sid and r.deleted_at is null
+    and case when p_claims is null then r.source = 'voicemail'
+      else coalesce(c.org_id, '00000000-0000-0000-0000-000000000000') = (private.membership_of(p_claims)).owner end
 $$;
 
 grant select on public.recordings to authenticated;
 grant select, insert, update on public.recordings to service_role;
 grant select (source, recorded_at, handled_at, deleted_at) on public.recordings to monitoring;
-grant execute on function public.voicemail_recording_url to service_role;
+grant execute on function public.recording_url to service_role;
 
 select public.make_store('public.recordings');

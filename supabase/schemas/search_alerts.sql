@@ -93,6 +93,7 @@ comment on table public.search_history is 'What was searched for, by whom, and h
 comment on column public.search_history.filters is 'The names of the filters that were set.';
 
 create index search_history_at_idx on public.search_history (at);
+create index search_history_words_idx on public.search_history (at) where words is not null;
 create index search_history_user_idx on public.search_history (user_id, at desc);
 
 alter table public.search_history enable row level security;
@@ -119,32 +120,42 @@ comment on view public.search_performance is 'Searches by day: how many, how man
 
 -- Writes down which alerts match passages that were just stored, each document once, and enqueues a message for each.
 create function public.match_alerts(p_passages public.search_passages[]) returns void
-language sql volatile set search_path = ''
+language plpgsql volatile set search_path = ''
 as $$
-  with matched as (
-    insert into public.search_alert_matches (alert_id, kind, ref, call_sid)
-    select distinct a.id, d.kind, d.ref, d.call_sid
-    from unnest(p_passages) as p
-    join public.search_documents as d on (d.kind, d.ref, d.part) = (p.kind, p.ref, p.part)
-    join public.search_alerts as a on a.owner = d.owner and a.active and coalesce(d.kind = any (a.kinds), true)
-    where d.fts @@ public.search_query(a.query, d.lang)
-    on conflict do nothing
-    returning alert_id, kind, ref, call_sid
-  )
-  select public.enqueue_job(
-    'search_alert', format('%s/%s/%s', m.alert_id, m.kind, m.ref),
-    jsonb_strip_nulls(jsonb_build_object(
-      'alert_id', m.alert_id, 'kind', m.kind, 'ref', m.ref, 'call_sid', m.call_sid,
-      'contact_message_id', case m.kind when 'message' then m.ref end
-    ))
-  )
-  from matched as m
+declare
+  v_match record;
+begin
+  for v_match in
+    with matched as (
+      insert into public.search_alert_matches (alert_id, kind, ref, call_sid)
+      select distinct a.id, d.kind, d.ref, d.call_sid
+      from unnest(p_passages) as p
+      join public.search_alerts as a on a.owner = coalesce(p.org_id, '00000000-0000-0000-0000-000000000000') and a.active
+        and coalesce(p.kind = any (a.kinds), true)
+      join public.search_documents as d on (d.kind, d.ref, d.part) = (p.kind, p.ref, p.part)
+      where d.fts @@ public.search_query(a.query, d.lang)
+      on conflict do nothing
+      returning alert_id, kind, ref, call_sid
+    )
+    select m.*, a.channel from matched as m join public.search_alerts as a on a.id = m.alert_id
+  loop
+    perform public.enqueue_job(
+      case v_match.channel when 'mail' then 'mail_search_alert' else 'search_alert' end,
+      format('%s/%s/%s', v_match.alert_id, v_match.kind, v_match.ref),
+      jsonb_strip_nulls(jsonb_build_object(
+        'alert_id', v_match.alert_id, 'kind', v_match.kind, 'ref', v_match.ref, 'call_sid', v_match.call_sid,
+        'contact_message_id', case v_match.kind when 'message' then v_match.ref end
+      ))
+    );
+  end loop;
+end
 $$;
 
 -- What the message of an alert says, {alert: {id, name, query, channel, target, secret, org_id}, document: {kind, ref, call_sid,
--- at, speaker, start_sec, text, party}}; null: the alert or the document is gone.
+-- at, speaker, start_sec, text, party}}; null: the document is gone, or the alert, which ends with its owner's membership. Mail
+-- goes to members and to the address that its owner signs in with, not to strangers. SECURITY DEFINER because of that address.
 create function public.alert_content(p_payload jsonb) returns jsonb
-language sql stable set search_path = ''
+language sql stable security definer set search_path = ''
 as $$
   select jsonb_build_object(
     'alert', jsonb_build_object(
@@ -159,6 +170,22 @@ as $$
   join public.search_documents as d on d.owner = a.owner and d.kind = p_payload ->> 'kind' and d.ref = p_payload ->> 'ref'
     and d.fts @@ public.search_query(a.query, d.lang)
   where a.id = (p_payload ->> 'alert_id')::uuid and a.active
+    and (
+      a.user_id is null
+      or exists (select from public.members as m where m.user_id = a.user_id and m.owner = a.owner)
+      -- Organisations whose people are told by their tokens only.
+      or not exists (select from public.members as m where m.owner = a.owner)
+    )
+    and (
+      a.channel <> 'mail' or a.user_id is null
+      or exists (
+        select from public.members as m where m.owner = a.owner and m.user_id is not null and m.email = lower(a.target)
+      )
+      or exists (
+        select from auth.users as u
+        where u.id = a.user_id and u.email_confirmed_at is not null and lower(u.email) = lower(a.target)
+      )
+    )
   order by d.part
   limit 1
 $$;
@@ -179,6 +206,62 @@ $$;
 create trigger search_alerts_limited after insert on public.search_alerts
   for each row execute function public.limit_alerts();
 
+-- Whether a query names a number, or a part of it.
+create function public.names_number(p_query text, p_number text) returns boolean
+language plpgsql immutable set search_path = ''
+as $$
+declare
+  v_digits constant text := regexp_replace(p_query, '[^0-9]', '', 'g');
+begin
+  return length(v_digits) >= 3 and (position(v_digits in p_number) > 0 or position(substr(p_number, 2) in v_digits) > 0);
+end
+$$;
+
+-- Forgets the words of searches after 30 days, at most p_batch at a time. Returns how many.
+create function public.forget_searches(p_batch integer default 10000) returns integer
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_count integer;
+begin
+  update public.search_history as h set words = null
+  where h.id in (
+    select o.id from public.search_history as o
+    where o.words is not null and o.at < now() - interval '30 days' order by o.at limit p_batch for update skip locked
+  );
+  get diagnostics v_count = row_count;
+  return v_count;
+end
+$$;
+
+-- A person who is no member any more has no searches: an alert would go on telling what is said.
+create function public.drop_searches_of_member() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  delete from public.saved_searches as s where s.user_id = old.user_id and s.owner = old.owner;
+  delete from public.search_alerts as a where a.user_id = old.user_id and a.owner = old.owner;
+  return null;
+end
+$$;
+
+create trigger members_gone after delete on public.members
+  for each row when (old.user_id is not null) execute function public.drop_searches_of_member();
+
+-- A name that was searched for is forgotten with its contact, as numbers are: see personal_data.
+create function public.forget_searches_for_contact() returns trigger
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  update public.search_history as h set words = null
+  where h.owner = old.owner and h.words is not null and position(lower(old.name) in lower(h.words)) > 0;
+  return null;
+end
+$$;
+
+create trigger contacts_forgotten after delete on public.contacts
+  for each row when (old.name is not null) execute function public.forget_searches_for_contact();
+
 grant select, insert (org_id, name, query, filters), update (name, query, filters), delete on public.saved_searches to authenticated;
 grant select (id, org_id, owner, user_id, name, query, kinds, channel, target, active, created_at), delete,
   insert (org_id, name, query, kinds, channel, target, secret, active), update (name, query, kinds, channel, target, secret, active)
@@ -189,4 +272,4 @@ grant select on public.search_alert_matches to service_role;
 -- Not the words.
 grant select (id, org_id, owner, at, filters, hits, milliseconds, partial, corrected) on public.search_history to service_role, monitoring;
 grant select on public.search_performance to service_role, monitoring;
-grant execute on function public.match_alerts, public.alert_content to service_role;
+grant execute on function public.match_alerts, public.alert_content, public.forget_searches to service_role;

@@ -25,19 +25,26 @@ $block$;
 -- characters. `alternative` counts the parts that `or` divides it into.
 create function public.search_terms(p_query text)
 returns table (nth integer, alternative integer, negated boolean, phrase boolean, word text)
-language sql immutable set search_path = ''
+-- plpgsql, here and below: its plans are kept.
+language plpgsql immutable set search_path = ''
 as $$
-  with tokens as (
-    select row_number() over () as nth, m[1] = '-' as negated, m[2] is not null as phrase, coalesce(m[2], m[3]) as word
-    from regexp_matches(left(p_query, 4000), '(-?)(?:"([^"]*)"?|([^\s"]+))', 'g') as m
-    limit 64
-  )
-  select
-    t.nth::integer,
-    (count(*) filter (where not t.phrase and not t.negated and lower(t.word) = 'or') over (order by t.nth))::integer,
-    t.negated, t.phrase, t.word
-  from tokens as t
-  where length(t.word) <= 100
+declare
+  v_token text[];
+begin
+  nth := 0;
+  alternative := 0;
+  for v_token in select regexp_matches(left(p_query, 4000), '(-?)(?:"([^"]*)"?|([^\s"]+))', 'g') limit 64 loop
+    nth := nth + 1;
+    negated := v_token[1] = '-';
+    phrase := v_token[2] is not null;
+    word := coalesce(v_token[2], v_token[3]);
+    if not phrase and not negated and lower(word) = 'or' then
+      alternative := alternative + 1;
+    elsif length(word) <= 100 then
+      return next;
+    end if;
+  end loop;
+end
 $$;
 
 -- What a term means in a language: its stems in their order, or, for names, the words themselves. Null: a stop word.
@@ -74,7 +81,6 @@ begin
       v_any := coalesce(v_any || v_all, v_all, v_any);
       v_all := null;
       v_alternative := v_term.alternative;
-      continue;
     end if;
     v_tsquery := public.term_query(v_term.word, p_lang);
     if v_tsquery is null then

@@ -8,8 +8,10 @@ import { flows } from "./flows.ts";
 import { history } from "./history.ts";
 import { jobsPerSecond } from "./jobs.ts";
 import { ownTime } from "./own_time.ts";
+import { people } from "./people.ts";
 import { recordCall } from "./recorded_call.ts";
 import { isMet, type Machine, type Row, table } from "./report.ts";
+import { search } from "./search.ts";
 import { storage } from "./storage.ts";
 import { strangers } from "./strangers.ts";
 import { throughput } from "./throughput.ts";
@@ -25,8 +27,10 @@ const MEASURES = [
   "cold",
   "code",
   "history",
+  "search",
   "storage",
   "jobs",
+  "people",
 ];
 
 const HELP = `Measures this checkout, each figure beside what it is held against.
@@ -100,6 +104,15 @@ async function measure(world: World, options: Options): Promise<Row[]> {
       () =>
         history(world, call, { ...load, long: options.calls, short: quick ? 5000 : 10_000, log }),
     ],
+    search: [
+      "Search",
+      () =>
+        search(world, {
+          passages: quick ? 50_000 : 1_000_000,
+          searches: quick ? 10 : 40,
+          log,
+        }),
+    ],
     jobs: [
       "Jobs",
       () =>
@@ -109,6 +122,16 @@ async function measure(world: World, options: Options): Promise<Row[]> {
           long: quick ? 20_000 : 1_000_000,
           log,
         }),
+    ],
+    people: [
+      "Holding, accepting, calling back",
+      () =>
+        people(
+          world,
+          quick
+            ? { callers: 300, races: 100, promises: 100 }
+            : { callers: 1000, races: 10_000, promises: 10_000 },
+        ),
     ],
     storage: ["Storage", () => storage(world, call, { pgbench, seconds: load.seconds })],
   };

@@ -2,200 +2,26 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import postgres, { type Sql } from "postgres";
-import type { VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
 import { databaseTests, type TestDatabase } from "../support/database.ts";
-import { newCallSid, voiceEvent } from "../support/events.ts";
+import { voiceEvent } from "../support/events.ts";
+import {
+  accept,
+  attempts,
+  Caller,
+  HASH,
+  holdInOrder,
+  LINE,
+  newLeg,
+  practice,
+  told,
+} from "../support/holding.ts";
 
 // People, holding and promises, as the events of calls reach them; Twilio's part is played by what a leg would tell.
 
 const test = databaseTests("dialling");
 
-const LINE = "+15877428885";
-const GROUP = { members: ["p1", "p2", "p3"], seconds: 20, confirm: true };
-const FLOW = {
-  schema: 1,
-  zone: "America/Edmonton",
-  start: "main",
-  groups: { desk: GROUP, all: { ...GROUP, ring: "all" } },
-  nodes: {
-    main: {
-      type: "menu",
-      tries: 1,
-      options: [{ key: "1", next: "hold" }, { key: "2", next: "back" }, { key: "3", next: "ring" }],
-      otherwise: "bye",
-    },
-    hold: {
-      type: "queue",
-      group: "desk",
-      offer: "back",
-      answered: "bye",
-      gave_up: "bye",
-      full: "bye",
-    },
-    ring: { type: "ring", group: "all", answered: "bye", unanswered: "bye" },
-    back: { type: "callback", group: "desk", next: "bye", refused: "bye" },
-    bye: { type: "end" },
-  },
-};
-const HASH = "ab".repeat(32);
-
-interface Facts {
-  queue?: {
-    position: number;
-    ringing?: number;
-    wait?: { low_sec: number; high_sec: number; samples: number };
-  };
-  attempt?: { won: boolean; over: boolean; call_sid?: string };
-  callbacks?: Record<string, boolean>;
-  queues?: Record<string, { waiting: number; full: boolean }>;
-  self?: { handle: string; available: boolean };
-  transfer?: string;
-  wake?: boolean;
-}
-
-let callers = 0;
-
-/** One owner's practice, with the flow published and so many verified people. */
-async function practice(
-  db: TestDatabase,
-  people: number,
-  group: Record<string, unknown> = {},
-  changes: Record<string, unknown> = {},
-) {
-  const { sql } = db;
-  const members = Array.from({ length: people }, (_, i) => `p${i + 1}`);
-  const flow = {
-    ...FLOW,
-    ...changes,
-    groups: {
-      desk: { ...GROUP, members, ...group },
-      all: { ...GROUP, members, ring: "all", ...group },
-    },
-  };
-  await sql`select publish_flow(null, 'practice', ${sql.json(flow as never)}, ${HASH}, ${[LINE]})`;
-  for (const [i, handle] of members.entries()) {
-    // deno-lint-ignore no-await-in-loop
-    await sql`
-      insert into people (handle, name, phone, verified_at)
-      values (${handle}, ${handle}, ${`+1403555${String(i + 1000)}`}, now())`;
-  }
-  return sql;
-}
-
-async function accept(sql: Sql, event: VoiceEvent): Promise<Facts> {
-  const [row] = await sql<{ facts: Facts | null }[]>`
-    select accept_voice_event(${sql.json(event as never)}) #> '{call,facts}' as facts`;
-  return row!.facts ?? {};
-}
-
-class Caller {
-  readonly sid = newCallSid();
-  readonly from: string | undefined;
-  #turn = 0;
-  constructor(readonly sql: Sql, from?: string | null) {
-    this.from = from === null ? undefined : from ?? `+1780${String(2_000_000 + ++callers)}`;
-  }
-  event(changes: Partial<VoiceEvent>, ask: Record<string, unknown>): VoiceEvent {
-    return voiceEvent(this.sid, {
-      operation: "voice-menu-handler",
-      identity: `turn-${++this.#turn}`,
-      call_status: "in-progress",
-      from_e164: this.from as never,
-      to_e164: LINE,
-      ask: ask as never,
-      ...changes,
-    });
-  }
-  arrives = () =>
-    accept(
-      this.sql,
-      this.event({ operation: "voice-frontdoor", event: "arrived" }, { line: LINE }),
-    );
-  leaves = (node: string, outcome: string, ask: Record<string, unknown> = {}) =>
-    accept(
-      this.sql,
-      this.event({ event: "menu", meta: { node, outcome } }, {
-        flow: HASH,
-        callable: true,
-        ...ask,
-      }),
-    );
-  waits = () => accept(this.sql, this.event({ event: "queue_waited" }, { flow: HASH, queue: {} }));
-  /** The talk has ended for the caller. */
-  comesBack = (node = "hold") =>
-    accept(
-      this.sql,
-      this.event({ event: "queue_left", meta: { node, outcome: "answered" } }, { flow: HASH }),
-    );
-  /** What a leg that was dialled for this call tells. */
-  leg = (token: string, leg_sid: string, told: string, changes: Partial<VoiceEvent> = {}) =>
-    accept(
-      this.sql,
-      this.event({
-        event: told === "connected" ? "leg_accepted" : "leg_asked",
-        leg_sid,
-        parent_call_sid: this.sid,
-        call_status: undefined,
-        status: "in-progress",
-        leg_status: "in-progress",
-        talk_sec: 0,
-        ...changes,
-      }, { attempt: { token, told } }),
-    );
-  hangsUp = () =>
-    accept(
-      this.sql,
-      { ...this.event({ event: "status", call_status: "completed" }, {}), ask: undefined },
-    );
-  async holds() {
-    await this.arrives();
-    return await this.leaves("main", "options.0");
-  }
-}
-
-interface Attempt {
-  token: string;
-  call_sid: string;
-  to_e164: string;
-  purpose: string;
-  state: string;
-  result: string | null;
-  ended_at: Date | null;
-  callback_id: string | null;
-}
-
-const attempts = (sql: Sql, open = true): Promise<Attempt[]> =>
-  sql<Attempt[]>`
-    select * from dial_attempts where ended_at is null or not ${open} order by id`.then((
-    rows,
-  ) => [...rows]);
-
-let legs = 0;
-const newLeg = () => `CA${String(++legs).padStart(32, "d")}`;
-
-/** What the leg of an attempt tells. */
-async function told(
-  sql: Sql,
-  token: string,
-  leg: string,
-  status: string | null,
-  what: string | null = null,
-  code: string | null = null,
-) {
-  const [row] = await sql<
-    {
-      told: NonNullable<Facts["attempt"]> & {
-        wake: number;
-        may_transfer?: boolean;
-        transfer?: { state: string; to?: string };
-      };
-    }[]
-  >`select attempt_told(${token}, ${leg}, ${status}, ${what}, ${code}) as told`;
-  return row!.told;
-}
-
 test("of ten people who press 1 at once for one call exactly one wins, and the others' legs are over", async (db) => {
-  const sql = await practice(db, 10);
+  const sql = await practice(db.sql, 10);
   const sessions = Array.from({ length: 10 }, () => postgres(db.url, { max: 1 }));
   try {
     for (let round = 0; round < 5; round++) {
@@ -235,59 +61,35 @@ test("of ten people who press 1 at once for one call exactly one wins, and the o
   }
 });
 
-test("200 callers in one queue and 50 people: order is kept, no position rises, each telephone has one dial", async (db) => {
-  const sql = await practice(db, 50);
-  const sessions = Array.from({ length: 4 }, () => postgres(db.url, { max: 1 }));
-  const all = Array.from({ length: 200 }, (_, n) => new Caller(sessions[n % 4]!));
-  const last = new Map<string, number>();
-  const hears = ({ sid }: Caller, { queue }: Facts) => {
-    if (queue === undefined) return;
-    assert(queue.position <= (last.get(sid) ?? Infinity), "a position rose");
-    last.set(sid, queue.position);
+test("a ring that rotates begins with the available member who was dialled least recently", async (db) => {
+  const sql = await practice(db.sql, 3, { ring: "rotate" });
+  const phone = (nth: number) => `+1403555${999 + nth}`;
+  const rings = async () => {
+    const caller = new Caller(sql);
+    await caller.arrives();
+    return (await caller.leaves("main", "options.2")).longest_idle;
   };
-  try {
-    await Promise.all(sessions.map(async (_, i) => {
-      for (const caller of all.filter((_, n) => n % 4 === i)) {
-        // deno-lint-ignore no-await-in-loop
-        await caller.arrives();
-        // deno-lint-ignore no-await-in-loop
-        hears(caller, await caller.leaves("main", "options.0"));
-      }
-    }));
-    assertEquals((await attempts(sql)).length, 50, "nobody is dialled twice, nobody is idle");
-    const order = (await sql`select call_sid from queue_entries order by queued_at, id`).map((e) =>
-      e.call_sid
-    );
-    const connected: string[] = [];
-    for (let round = 0; round < 4; round++) {
-      // deno-lint-ignore no-await-in-loop
-      const open = await attempts(sql);
-      assertEquals(new Set(open.map((a) => a.to_e164)).size, open.length);
-      for (const a of open) {
-        const leg = newLeg();
-        // deno-lint-ignore no-await-in-loop
-        const { won, call_sid } = await told(sql, a.token, leg, "in-progress", "pressed");
-        assert(won);
-        connected.push(call_sid!);
-        // deno-lint-ignore no-await-in-loop
-        await told(sql, a.token, leg, "in-progress", "connected");
-        // deno-lint-ignore no-await-in-loop
-        await told(sql, a.token, leg, "completed");
-      }
-      // deno-lint-ignore no-await-in-loop
-      for (const caller of all.filter((_, n) => n % 25 === round)) {
-        hears(caller, await caller.waits());
-      }
-    }
-    assertEquals(connected, order.slice(0, connected.length));
-    assert(connected.length >= 150);
-  } finally {
-    await Promise.all(sessions.map((session) => session.end()));
-  }
+  const talked = (nth: number, ago: string, until: string | null) =>
+    sql`
+      insert into call_legs (call_sid, leg_sid, to_e164, status, dialled_at, ended_at)
+      values (${newLeg()}, ${newLeg()}, ${phone(nth)}, ${
+      until && "completed"
+    }, now() - ${ago}::interval,
+        now() - ${until}::interval)`;
+  assertEquals(await rings(), phone(1));
+  await talked(1, "3 hours", "1 hour");
+  await talked(2, "2 hours", "90 minutes");
+  await talked(3, "50 minutes", null);
+  assertEquals(await rings(), phone(2));
+  await sql`update people set available = false where handle = 'p2'`;
+  assertEquals(await rings(), phone(1));
 });
 
+test("callers hold in order, no position rises, and each telephone has one dial", (db) =>
+  holdInOrder(db, { callers: 40, people: 12 }));
+
 test("a wait is estimated from more than 20 samples only, as a range", async (db) => {
-  const sql = await practice(db, 1);
+  const sql = await practice(db.sql, 1);
   const caller = new Caller(sql);
   const place = await caller.holds();
   assertEquals(place.queue!.wait, undefined);
@@ -307,7 +109,7 @@ test("a wait is estimated from more than 20 samples only, as a range", async (db
 });
 
 test("a caller whom a person took and did not reach holds on at the old place, and is rung for again", async (db) => {
-  const sql = await practice(db, 2);
+  const sql = await practice(db.sql, 2);
   const [first, second] = [new Caller(sql), new Caller(sql)];
   await first.holds();
   await second.holds();
@@ -323,7 +125,7 @@ test("a caller whom a person took and did not reach holds on at the old place, a
 });
 
 test("the ringing for a caller who has gone is ended, and what was not dialled yet is never dialled", async (db) => {
-  const sql = await practice(db, 3);
+  const sql = await practice(db.sql, 3);
   const caller = new Caller(sql);
   await caller.arrives();
   await caller.leaves("main", "options.2");
@@ -342,7 +144,7 @@ const begun = async (sql: Sql, token: string) =>
   (await sql`select begin_dial(${token}) as answer`)[0]!.answer;
 
 test("an attempt is dialled once by however many workers; the next one asks Twilio", async (db) => {
-  const sql = await practice(db, 1);
+  const sql = await practice(db.sql, 1);
   await new Caller(sql).holds();
   const [a] = await attempts(sql);
   const sessions = Array.from({ length: 8 }, () => postgres(db.url, { max: 1 }));
@@ -372,7 +174,7 @@ const everyDay = Object.fromEntries(
 );
 
 test("a promise has its row before it is spoken, one a number and group; a withheld number has none", async (db) => {
-  const sql = await practice(db, 1);
+  const sql = await practice(db.sql, 1);
   const { facts, caller } = await promised(sql, "+17805550100");
   assertEquals(facts.callbacks, { desk: true });
   assertEquals((await promised(sql, "+17805550100")).facts.callbacks, { desk: true });
@@ -390,7 +192,7 @@ test("a promise has its row before it is spoken, one a number and group; a withh
 });
 
 test("one who offers to be called back keeps the place in line of the holding", async (db) => {
-  const sql = await practice(db, 1);
+  const sql = await practice(db.sql, 1);
   const [first, second] = [new Caller(sql), new Caller(sql)];
   await first.holds();
   await second.holds();
@@ -403,7 +205,7 @@ test("one who offers to be called back keeps the place in line of the holding", 
 });
 
 test("a promise is dialled once under ticks at once, at most its tries, and then shown as failed with why", async (db) => {
-  const sql = await practice(db, 3);
+  const sql = await practice(db.sql, 3);
   const { caller } = await promised(sql);
   const [{ id }] = await sql`select id from callbacks` as unknown as [{ id: string }];
   const sessions = Array.from({ length: 6 }, () => postgres(db.url, { max: 1 }));
@@ -435,7 +237,7 @@ test("a promise is dialled once under ticks at once, at most its tries, and then
 });
 
 test("a promise ends as done when the two were connected, and is not tried again when that is unknown", async (db) => {
-  const sql = await practice(db, 1);
+  const sql = await practice(db.sql, 1);
   const ends = async (...what: (string | null)[]) => {
     await sql`delete from dial_attempts`;
     await sql`delete from callbacks`;
@@ -458,7 +260,7 @@ test("a promise ends as done when the two were connected, and is not tried again
 });
 
 test("a number is verified by a key, another number is not, and nobody unverified is rung", async (db) => {
-  const sql = await practice(db, 1);
+  const sql = await practice(db.sql, 1);
   await sql`update people set verified_at = null`;
   assertEquals((await new Caller(sql).holds()).queue, undefined);
   const [{ token }] = await sql`select verify_person(null, 'p1', ${LINE}) as token` as unknown as [
@@ -474,7 +276,7 @@ test("a number is verified by a key, another number is not, and nobody unverifie
 });
 
 test("a person's own telephone tells and sets whether they take calls, and a free person is dialled at once", async (db) => {
-  const sql = await practice(db, 2);
+  const sql = await practice(db.sql, 2);
   await sql`update people set available = false where handle = 'p1'`;
   await new Caller(sql).holds();
   await new Caller(sql).holds();
@@ -489,7 +291,7 @@ test("a person's own telephone tells and sets whether they take calls, and a fre
 });
 
 test("a leg that tells of itself before Twilio's answer is the attempt's own, and a second one is over", async (db) => {
-  const sql = await practice(db, 1);
+  const sql = await practice(db.sql, 1);
   await new Caller(sql).holds();
   const [a] = await attempts(sql);
   assertEquals(await begun(sql, a!.token), "dial");
@@ -502,7 +304,7 @@ test("a leg that tells of itself before Twilio's answer is the attempt's own, an
 });
 
 test("what nobody dialled in time is ended, so that its telephone and its promise are free again", async (db) => {
-  const sql = await practice(db, 1);
+  const sql = await practice(db.sql, 1);
   await promised(sql);
   await sql`select keep_promise(id) from callbacks`;
   const [a] = await attempts(sql);
@@ -553,7 +355,7 @@ test("an administrator changes the people of the own organisation, never their v
 
 /** A caller who talks with p1 and could be passed on to p2, whose code is 22. */
 async function talking(db: TestDatabase) {
-  const sql = await practice(db, 1);
+  const sql = await practice(db.sql, 1);
   await sql`
     insert into people (handle, name, phone, verified_at, code)
     values ('ben', 'Ben', '+14035552222', now(), '22')`;
@@ -654,7 +456,7 @@ test("a person who hangs up ends the talk for the caller too, whichever is heard
 });
 
 test("the caller whom Twilio has connected counts, and the two who were mixed up are swapped", async (db) => {
-  const sql = await practice(db, 2);
+  const sql = await practice(db.sql, 2);
   const [first, second] = [new Caller(sql), new Caller(sql)];
   await first.holds();
   await second.holds();
@@ -663,6 +465,15 @@ test("the caller whom Twilio has connected counts, and the two who were mixed up
   assertEquals((await first.leg(a!.token, legs[0], "pressed")).attempt!.call_sid, first.sid);
   assertEquals((await second.leg(b!.token, legs[1], "pressed")).attempt!.call_sid, second.sid);
   assertEquals((await second.leg(a!.token, legs[0], "connected")).attempt!.call_sid, second.sid);
+  // Told again by the end of the <Dial>, whose URL was written before.
+  const again = await first.leg(a!.token, legs[0], "connected");
+  assertEquals(again.attempt!.call_sid, second.sid);
+  const [swapped] = await sql`
+    select e.taken_by, a.call_sid from queue_entries as e join dial_attempts as a on a.token = ${
+    b!.token
+  }
+    where e.call_sid = ${first.sid}`;
+  assertEquals([swapped!.taken_by, swapped!.call_sid], [b!.token, first.sid]);
   assertEquals((await first.leg(b!.token, legs[1], "connected")).attempt!.call_sid, first.sid);
   for (const [i, token] of [a!.token, b!.token].entries()) {
     // Its URL still names the call that it was dialled for.
@@ -686,8 +497,151 @@ test("the caller whom Twilio has connected counts, and the two who were mixed up
   ]);
 });
 
-test("how a telephone's ringing ended is told apart", async (db) => {
-  const sql = await practice(db, 1);
+const organisation = async (sql: Sql, line: string) => {
+  const org = crypto.randomUUID();
+  const account = `AC${org.replaceAll("-", "")}`;
+  await sql`
+    insert into telephony_subaccounts (org_id, business_name, subaccount_sid) values (${org}, 'A practice', ${account})`;
+  await sql`
+    insert into telephony_numbers (e164_number, org_id, country, number_sid)
+    values (${line}, ${org}, 'CA', ${`PN${org.replaceAll("-", "")}`})`;
+  return { org, account };
+};
+
+test("members, callers and promises of one owner never meet those of another, whatever their names", async (db) => {
+  const { sql } = db;
+  // All have the same handles, groups and flow.
+  const owners = [{ org: null, line: LINE, account: undefined, digit: 0 } as {
+    org: string | null;
+    line: string;
+    account: string | undefined;
+    digit: number;
+  }];
+  await practice(sql, 3);
+  for (const digit of [1, 2]) {
+    const line = `+1587742999${digit}`;
+    // deno-lint-ignore no-await-in-loop
+    const { org, account } = await organisation(sql, line);
+    owners.push({ org, line, account, digit });
+    // deno-lint-ignore no-await-in-loop
+    await sql`select publish_flow(${org}, 'practice', (select definition from call_flow_versions limit 1), ${HASH}, ${[
+      line,
+    ]})`;
+    for (const handle of ["p1", "p2", "p3"]) {
+      // deno-lint-ignore no-await-in-loop
+      await sql`
+        insert into people (org_id, handle, name, phone, verified_at)
+        values (${org}, ${handle}, ${handle}, ${`+1403666${digit}00${handle[1]}`}, now())`;
+    }
+  }
+  const [seed] = await sql`select floor(random() * 1e6)::integer as seed`;
+  let state = seed!.seed as number;
+  const draw = (most: number) => (state = (state * 1103515245 + 12345) % 2147483648) % most;
+  const held: { caller: Caller; owner: (typeof owners)[number] }[] = [];
+  for (let step = 0; step < 60; step++) {
+    const owner = owners[draw(3)]!;
+    const open = await attempts(sql);
+    if (draw(2) === 0 || open.length === 0) {
+      const caller = new Caller(sql, undefined, { line: owner.line, account: owner.account });
+      held.push({ caller, owner });
+      // deno-lint-ignore no-await-in-loop
+      await caller.arrives();
+      // deno-lint-ignore no-await-in-loop
+      await caller.leaves("main", `options.${draw(3)}`);
+      // deno-lint-ignore no-await-in-loop
+      await sql`select keep_promise(id) from callbacks where state = 'open' and due_at <= now()`;
+    } else {
+      const a = open[draw(open.length)]!;
+      // deno-lint-ignore no-await-in-loop
+      await told(
+        sql,
+        a.token,
+        `CA${a.token.replaceAll("-", "")}`,
+        ["busy", "in-progress", "completed"][draw(3)]!,
+        "pressed",
+      );
+    }
+  }
+  const mixed = await sql`
+    select a.id from dial_attempts as a
+    left join people as p on p.id = a.person_id
+    left join call_logs as c on c.call_sid = a.call_sid
+    left join call_flow_versions as v on v.id = a.version_id
+    left join call_flows as f on f.id = v.flow_id
+    left join queue_entries as e on e.taken_by = a.token
+    where p.org_id is distinct from a.org_id or c.org_id is distinct from a.org_id or f.org_id is distinct from a.org_id
+      or (e.id is not null and e.org_id is distinct from a.org_id) or a.line is distinct from c.line`;
+  assertEquals([...mixed], [], `seed ${seed!.seed}`);
+  const [made] = await sql`select count(distinct owner)::integer as owners from dial_attempts`;
+  assertEquals(made!.owners, 3, `seed ${seed!.seed}`);
+});
+
+test("the views say who holds, what is promised, and how each person answers, plain dials too", async (db) => {
+  const sql = await practice(db.sql, 2);
+  const [first, second] = [new Caller(sql), new Caller(sql)];
+  await first.holds();
+  await second.holds();
+  await new Caller(sql, "+17805550199").holds();
+  const [a] = await attempts(sql);
+  const leg = newLeg();
+  await first.leg(a!.token, leg, "pressed");
+  await first.leg(a!.token, leg, "connected");
+  const now = await sql`select call_sid, position, taken, told_position from queue_now`;
+  assertEquals(now.slice(0, 2).map((row) => ({ ...row })), [
+    { call_sid: first.sid, position: null, taken: true, told_position: 1 },
+    { call_sid: second.sid, position: "1", taken: false, told_position: 2 },
+  ]);
+  await promised(sql, "+17805550100");
+  const due = await sql`select to_e164, state, place, tries from callbacks_due`;
+  assertEquals(due.map((row) => ({ ...row })), [
+    { to_e164: "+17805550100", state: "open", place: "1", tries: 0 },
+  ]);
+  // A telephone that a plain <Dial> rang.
+  await second.leg("", newLeg(), "", {
+    event: "leg_status",
+    status: "busy",
+    leg_status: "busy",
+    leg_to: "+14035551001" as never,
+    leg_node: "ring",
+    talk_sec: undefined,
+    ask: undefined,
+  });
+  const people = await sql`
+    select handle, group_name, rung, accepted, busy from people_performance order by handle, group_name`;
+  assertEquals(people.map((row) => ({ ...row })), [
+    { handle: "p1", group_name: "desk", rung: "1", accepted: "1", busy: "0" },
+    { handle: "p2", group_name: "all", rung: "1", accepted: "0", busy: "1" },
+    { handle: "p2", group_name: "desk", rung: "1", accepted: "0", busy: "0" },
+  ]);
+});
+
+test("a promise that nobody could keep for a week has failed, and says so", async (db) => {
+  const sql = await practice(db.sql, 1);
+  await promised(sql);
+  await sql`update people set available = false`;
+  await sql`update callbacks set promised_at = now() - interval '8 days'`;
+  await sql`select mend_dialling()`;
+  const [row] = await sql`select state, why from callbacks_due`;
+  assertEquals({ ...row }, { state: "failed", why: "expired" });
+});
+
+test("a promise waits for its hours, and is due when they begin", async (db) => {
+  const sql = await practice(db.sql, 1);
+  await promised(sql);
+  const [{ id }] = await sql`
+    update callbacks set calendar = jsonb_build_object('zone', 'UTC', 'weekly', '{}'::jsonb, 'dates', jsonb_build_object(
+      (now() at time zone 'UTC')::date + 2, '[["09:00", "10:00"]]'::jsonb)) returning id` as unknown as [
+    { id: string },
+  ];
+  await sql`select keep_promise(${id})`;
+  assertEquals(await attempts(sql), []);
+  const [row] = await sql`
+    select due_at = (((now() at time zone 'UTC')::date + 2) + time '09:00') at time zone 'UTC' as opens from callbacks`;
+  assertEquals(row!.opens, true);
+});
+
+test("each end of a telephone's ringing has a result of its own", async (db) => {
+  const sql = await practice(db.sql, 1);
   const caller = new Caller(sql);
   await caller.holds();
   const ends = async (...what: [status: string, told?: string][]) => {
@@ -718,7 +672,7 @@ test("how a telephone's ringing ended is told apart", async (db) => {
 });
 
 test("Twilio is asked about a caller of whom nothing was heard, and its answer mends the queue", async (db) => {
-  const sql = await practice(db, 1);
+  const sql = await practice(db.sql, 1);
   const caller = new Caller(sql);
   const holds = async () => {
     await sql`delete from dial_attempts`;
@@ -759,7 +713,7 @@ test("Twilio is asked about a caller of whom nothing was heard, and its answer m
 });
 
 test("a caller whom nobody answered gets one text a day and the operator a mail, when the flow says so", async (db) => {
-  const sql = await practice(db, 1, {}, {
+  const sql = await practice(db.sql, 1, {}, {
     missed_call: { sms: "sorry", mail: true },
     languages: ["en-US"],
     prompts: { sorry: { "en-US": "We missed you." } },

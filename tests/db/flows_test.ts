@@ -326,7 +326,8 @@ Deno.test("a check learns which of its audio, people and flows there are, and wh
     zone_known: true,
     audio: { [stored]: 1.5 },
     people: ["anna"],
-    own_lines: [one.number, other.number].sort(),
+    // Anna's telephone is one of them.
+    own_lines: [...[one.number, other.number].sort(), "anna"],
     flows: { gone: null },
   });
 });

@@ -2,9 +2,12 @@
 // by a user without a membership.
 
 import { assertEquals } from "@std/assert/equals.js";
+import { assertMatch } from "@std/assert/match.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import postgres, { type Sql, type TransactionSql } from "postgres";
+import { smallFlow } from "../support/call_flows.ts";
 import { createTestDatabase } from "../support/database.ts";
+import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 
 const db = await createTestDatabase();
 Deno.test.afterAll(() => db.drop());
@@ -47,7 +50,10 @@ const UNDO = new Error("undo");
 /** How many rows an act changed; 0 also where it was refused. */
 const changed = async (user: string, act: (sql: Sql) => Promise<{ count: number }>) =>
   await as(user, async (sql) => (await act(sql)).count).catch((error) => {
-    if (error instanceof postgres.PostgresError && error.code === "42501") return 0;
+    // Refused, or hidden.
+    if (error instanceof postgres.PostgresError && ["42501", "PT404"].includes(error.code)) {
+      return 0;
+    }
     throw error;
   });
 
@@ -65,6 +71,22 @@ const target = await join(ORG, "agent");
 const second = await join(ORG, "owner");
 await db
   .sql`insert into people (org_id, handle, name, phone) values (${ORG}, 'anna', 'Anna', '+15875550101')`;
+
+/** An ended call with a voicemail, of the organisation. */
+await db.sql`insert into telephony_subaccounts (org_id, subaccount_sid, business_name)
+  values (${ORG}, ${"AC" + "1".repeat(32)}, 'A business')`;
+await db.sql`insert into telephony_numbers (e164_number, org_id, number_sid, country)
+  values ('+15550001111', ${ORG}, ${"PN" + "1".repeat(32)}, 'CA')`;
+const sid = newCallSid();
+await db.sql`select accept_voice_event(${
+  db.sql.json(voiceEvent(sid, {
+    to_e164: "+15550001111",
+    from_e164: "+14165550777",
+    call_status: "completed",
+    recording_sid: recordingSid(1),
+    recording_source: "voicemail",
+  }) as never)
+})`;
 
 const mine = (role: Role) => [`${role} of the organisation`];
 const from = (least: Role) =>
@@ -106,6 +128,37 @@ const ACTS: [
   ],
   ["remove a member", (sql) => sql`delete from members where user_id = ${target}`, from("admin")],
   ["remove an owner", (sql) => sql`delete from members where user_id = ${second}`, mine("owner")],
+  ["see a call", (sql) => sql`select from call_logs where call_sid = ${sid}`, from("viewer")],
+  [
+    "write a note",
+    (sql) => sql`insert into call_notes (call_sid, body) values (${sid}, 'A note')`,
+    from("agent"),
+  ],
+  [
+    "tag a call",
+    (sql) => sql`insert into call_tags (call_sid, tag) values (${sid}, 'urgent')`,
+    from("agent"),
+  ],
+  [
+    "take a voicemail",
+    (sql) =>
+      sql`insert into voicemail_steps (call_sid, recording_sid, state) values (${sid}, ${
+        recordingSid(1)
+      }, 'taken')`,
+    from("agent"),
+  ],
+  [
+    "write a contact",
+    (sql) =>
+      sql`insert into contacts (org_id, phone, name) values (${ORG}, '+14165550778', 'Jane')`,
+    from("agent"),
+  ],
+  ["erase a call", (sql) => sql`select erase_call(${sid})`, from("admin")],
+  [
+    "have a telephone verified",
+    (sql) => sql`select verify_telephone(id) from people where handle = 'anna' and org_id = ${ORG}`,
+    from("admin"),
+  ],
   [
     "add a person",
     (sql) =>
@@ -274,4 +327,55 @@ Deno.test("audit: what a person changes is written down without personal words, 
     assertEquals(await read(people[`${who} of the organisation`]!), []);
   }
   assertEquals(await read(people["owner of the main account"]!), []);
+});
+
+Deno.test("acts: an agent calls back by the own verified telephone, and by no other", async () => {
+  const user = await join(ORG, "agent");
+  const callBack = (who: string) =>
+    as(who, async (sql) => (await sql`select call_back(${sid}) as id`)[0]!.id as string, true);
+  const refusal = async (who: string) =>
+    (await assertRejects(() => callBack(who), postgres.PostgresError)).message;
+  assertEquals(
+    await refusal(people["viewer of the organisation"]!),
+    "your role does not allow this",
+  );
+  assertEquals(await refusal(people["owner of the main account"]!), "there is no such call");
+  assertMatch(await refusal(user), /^no verified telephone is yours/);
+  await db.sql`insert into people (org_id, handle, name, phone, verified_at, available, member_id)
+    select ${ORG}, 'fred', 'Fred', '+15875550105', now(), false, id from members where user_id = ${user}`;
+  assertMatch(await refusal(user), /^you are not available/);
+  await db.sql`update people set available = true where handle = 'fred'`;
+  assertMatch(await refusal(user), /^publish a flow first/);
+  await db.sql`select publish_flow(p_org_id => ${ORG}, p_name => 'main', p_hash => ${
+    "a".repeat(64)
+  },
+    p_definition => ${
+    db.sql.json(smallFlow() as never)
+  }, p_lines => '{}', p_note => null, p_by => 'x', p_disclosures => '[]')`;
+  const id = await callBack(user);
+  // While it is open, a second press changes nothing.
+  assertEquals(await callBack(user), null);
+  const [promise] = await db.sql`
+    select to_e164, members, max_tries, (select count(*)::int from jobs where kind = 'callback' and key = k.id::text) as jobs
+    from callbacks as k where id = ${id}`;
+  assertEquals(promise, { to_e164: "+14165550777", members: ["fred"], max_tries: 1, jobs: 1 });
+});
+
+Deno.test("acts: an erased call is gone, and the log says by whom without saying which number", async () => {
+  const admin = await join(ORG, "admin");
+  const own = newCallSid();
+  const event = voiceEvent(own, { to_e164: "+15550001111", call_status: "completed" });
+  await db.sql`select accept_voice_event(${db.sql.json(event as never)})`;
+  await as(
+    admin,
+    (sql) => sql`insert into call_notes (call_sid, body) values (${own}, 'secret')`,
+    true,
+  );
+  await as(admin, (sql) => sql`select erase_call(${own})`, true);
+  assertEquals([...await db.sql`select from call_logs where call_sid = ${own}`], []);
+  assertEquals([...await db.sql`select from call_notes where call_sid = ${own}`], []);
+  const log = await db
+    .sql`select object, key from audit_log where user_id = ${admin} and action = 'delete'`;
+  assertEquals(log.some(({ object }) => object === "call_logs"), true);
+  assertEquals(JSON.stringify(await db.sql`select * from audit_log`).includes(own), false);
 });

@@ -1,7 +1,12 @@
+import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
-import type { Sql } from "postgres";
+import { assertMatch } from "@std/assert/match.js";
+import { assertStringIncludes } from "@std/assert/string_includes.js";
+import { assertRejects } from "@std/assert/rejects.js";
+import * as fc from "fast-check";
+import postgres, { type Sql } from "postgres";
 import { databaseTests, type TestDatabase } from "../support/database.ts";
-import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
+import { anyEvent, newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 import type { VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
 
 const test = databaseTests("search");
@@ -38,13 +43,14 @@ async function as<T>(
   db: TestDatabase,
   org: string | null,
   run: (sql: Sql) => Promise<T>,
+  user = USER,
 ): Promise<T> {
   return await db.sql.begin(async (sql) => {
     if (org === null) await sql`set local role service_role`;
     else {
       const claims = {
         role: "authenticated",
-        sub: USER,
+        sub: user,
         app_metadata: { org_id: org, role: "agent" },
       };
       await sql`select set_config('request.jwt.claims', ${JSON.stringify(claims)}, true)`;
@@ -109,7 +115,7 @@ async function line(db: TestDatabase, org: string, number: string): Promise<void
 
 const found = ({ results }: Answer) => results.map(({ kind, call_sid }) => [kind, call_sid]);
 
-test("a voicemail's words are found in the transaction that brings them", async (db) => {
+test("a voicemail's words are found in the transaction that brings them, with their second", async (db) => {
   const sid = await voicemail(
     db,
     "Hello, I would like a refund for the broken dishwasher, please call me back.",
@@ -117,8 +123,530 @@ test("a voicemail's words are found in the transaction that brings them", async 
   await voicemail(db, "Nothing to see here.");
   const answer = await search(db, null, "refunds dishwasher");
   assertEquals(found(answer), [["voicemail", sid]]);
-  void recordingSid;
-  void OTHER_ORG;
-  void ORG;
-  void line;
+  const [result] = answer.results;
+  assertEquals([result!.title, result!.start_sec], ["+15551234567", 17]);
+  assertMatch(result!.snippet, /a <mark>refund<\/mark> for the broken <mark>dishwasher<\/mark>/);
+  assertEquals(answer.facets["kind"], { voicemail: 1 });
+  assertEquals(answer.facets["disposition"], { voicemail: 1 });
+});
+
+test("words, phrases, exclusion, or, accents and languages mean what they say", async (db) => {
+  const ids = {
+    en: await voicemail(db, "The large piano is broken and I want my money back"),
+    two: await voicemail(db, "A piano, which is large, needs tuning. Will you call?"),
+    fr: await voicemail(db, "Bonjour, je voudrais réserver une table pour les enfants"),
+    es: await voicemail(db, "Hola, quiero cancelar las reservas para el viernes"),
+  };
+  const names = new Map(Object.entries(ids).map(([name, sid]) => [sid, name]));
+  for (
+    const [q, expected] of [
+      ["pianos", ["en", "two"]],
+      ["piano money", ["en"]],
+      ['"large piano"', ["en"]],
+      ["piano -money", ["two"]],
+      ["-piano", ["es", "fr"]],
+      ["money or tuning", ["en", "two"]],
+      ["money or enfant", ["en", "fr"]],
+      ["RESERVER", ["es", "fr"]],
+      ["réservé", ["es", "fr"]],
+      ["reserva cancelar", ["es"]],
+      ["what is the piano -money", ["two"]],
+      ["the piano", ["en", "two"]],
+      ["<b>piano</b> & | ! :*", ["en", "two"]],
+    ] as const
+  ) {
+    // deno-lint-ignore no-await-in-loop -- One database.
+    const answer = await search(db, null, q);
+    const seen = answer.results.map(({ call_sid }) => names.get(call_sid!)!).toSorted();
+    assertEquals(seen, [...expected], q);
+  }
+});
+
+test("a call is found by three digits of its number, by its contact's name and by filters", async (db) => {
+  const jane = newCallSid();
+  await accept(db, jane, {
+    from_e164: "+14165550123" as never,
+    call_status: "completed",
+    duration_sec: 95,
+  });
+  await accept(db, newCallSid(), { from_e164: "+14165559999" as never, call_status: "busy" });
+  for (const q of ["0123", "(416) 555-0123", "+1 416 555 0123", "14165550123", "0 416 555 0123"]) {
+    // deno-lint-ignore no-await-in-loop
+    assertEquals(found(await search(db, null, q)), [["call", jane]], q);
+  }
+  assertEquals((await search(db, null, "416555")).results.length, 2);
+  await db
+    .sql`update contacts set name = 'Jane Wiśniewska', company = 'Roofs & Co' where phone = '+14165550123'`;
+  assertEquals(found(await search(db, null, "wisniewska")), [["contact", null], ["call", jane]]);
+  assertEquals(
+    (await search(db, null, "roofs")).results[0]!.snippet,
+    "<mark>Roofs</mark> &amp; Co",
+  );
+  assertEquals((await search(db, null, "0123")).results[0]!.title, "Jane Wiśniewska");
+
+  await db.sql`insert into call_tags (call_sid, tag) values (${jane}, 'vip')`;
+  await db
+    .sql`insert into call_notes (call_sid, body) values (${jane}, 'Wants slate on the porch')`;
+  for (
+    const filters of [
+      { tag: "VIP" },
+      { has: ["note"] },
+      { min_seconds: 95, max_seconds: 95 },
+      { number: "0123" },
+      { number: "14165550123", line: "+15877428885", direction: "inbound", mode: "menu" },
+      { from: new Date(Date.now() - 600_000).toISOString(), tag: "vip" },
+    ]
+  ) {
+    // deno-lint-ignore no-await-in-loop
+    assertEquals(
+      found(await search(db, null, null, { filters })),
+      [["call", jane]],
+      JSON.stringify(filters),
+    );
+    // deno-lint-ignore no-await-in-loop
+    assertEquals(
+      found(await search(db, null, "slate", { filters })),
+      [["note", jane]],
+      JSON.stringify(filters),
+    );
+  }
+  for (
+    const filters of [{ tag: "x" }, { has: ["note", "voicemail"] }, { min_seconds: 96 }, {
+      to: "2020-01-01",
+    }, {
+      person: "anna",
+    }, { disposition: "connected" }]
+  ) {
+    // deno-lint-ignore no-await-in-loop
+    assertEquals(found(await search(db, null, null, { filters })), [], JSON.stringify(filters));
+    // deno-lint-ignore no-await-in-loop
+    assertEquals(found(await search(db, null, "slate", { filters })), [], JSON.stringify(filters));
+  }
+  for (
+    const [filters, field] of [[{ colour: 1 }, "filters.colour"], [
+      { min_seconds: "x" },
+      "filters.min_seconds",
+    ]] as const
+  ) {
+    // deno-lint-ignore no-await-in-loop
+    const error = await assertRejects(
+      () => search(db, null, null, { filters }),
+      postgres.PostgresError,
+    );
+    assertEquals([error.code, error.detail], ["PT400", field]);
+  }
+});
+
+test("a word that nobody said is corrected to the owner's own nearest one, and the answer says so", async (db) => {
+  const sid = await voicemail(db, "The dishwasher leaks, Kowalski said");
+  for (
+    const [q, correction] of [["dishwahser", "dishwasher"], [
+      "Kowaslki leaks",
+      "kowalski leaks",
+    ]] as const
+  ) {
+    // deno-lint-ignore no-await-in-loop
+    const answer = await search(db, null, q);
+    assertEquals([answer.correction, found(answer)], [correction, [["voicemail", sid]]]);
+  }
+  assertEquals((await search(db, null, "xylophone")).correction, null);
+  assertEquals((await search(db, null, "dishwasher")).correction, null);
+  // Its word goes with it.
+  await db.sql`select forget_person('+15551234567')`;
+  assertEquals((await search(db, null, "dishwahser")).correction, null);
+  assertEquals((await db.sql`select from search_words`).length, 0);
+});
+
+test("pages go on where the page before ended, without a repetition and past a thousand", async (db) => {
+  await db.sql`
+    insert into contact_messages (name, email, message, created_at)
+    select 'Jane', 'jane@example.com', 'Please send a catalogue ' || i, now() - i * interval '1 minute'
+    from generate_series(1, 1150) as i`;
+  const seen: string[] = [];
+  let cursor: string | null = null;
+  do {
+    // deno-lint-ignore no-await-in-loop -- A page after the other.
+    const answer: Answer = await search(db, null, "catalogue", { limit: 100, cursor });
+    seen.push(...answer.results.map(({ ref }) => ref!));
+    cursor = answer.next_cursor;
+    assert((cursor ?? "").length <= 400);
+  } while (cursor !== null);
+  assertEquals([seen.length, new Set(seen).size], [1150, 1150]);
+  assertEquals((await search(db, null, "catalogue")).facets["kind"], { message: 1000 });
+  for (const forged of ["x", "e30", "eyJuIjoxfQ", "====", "bm90IGpzb24"]) {
+    // deno-lint-ignore no-await-in-loop
+    const error = await assertRejects(
+      () => search(db, null, "catalogue", { cursor: forged }),
+      postgres.PostgresError,
+    )
+      .catch(() => undefined);
+    if (error !== undefined) assertEquals(error.code, "PT400", forged);
+  }
+  for (const limit of [0, 101]) {
+    // deno-lint-ignore no-await-in-loop
+    const error = await assertRejects(
+      () => search(db, null, "x", { limit }),
+      postgres.PostgresError,
+    );
+    assertEquals([error.code, error.detail], ["PT400", "limit"]);
+  }
+});
+
+test("only what is recorded with consent is found, and only while it is", async (db) => {
+  const sid = newCallSid();
+  const recording = {
+    recording_sid: recordingSid(1),
+    recording_source: "dial" as const,
+    transcript: "the secret word is marmalade",
+  };
+  await accept(db, sid, { ...recording, call_status: "in-progress" });
+  assertEquals(found(await search(db, null, "marmalade")), [], "not decided");
+  await accept(db, sid, { consent_given: true, consent_order: 1 });
+  assertEquals(found(await search(db, null, "marmalade")), [["transcript", sid]]);
+  await accept(db, sid, { consent_given: false, consent_order: 2 });
+  assertEquals(found(await search(db, null, "marmalade")), [], "withdrawn");
+  await accept(db, sid, { consent_given: true, consent_order: 3 });
+  assertEquals(found(await search(db, null, "marmalade")), [["transcript", sid]]);
+  await accept(db, sid, { ...recording, transcript: "the sentence is about zeppelins" });
+  assertEquals([
+    found(await search(db, null, "marmalade")),
+    (await search(db, null, "zeppelin")).results.length,
+  ], [[], 1]);
+  await accept(db, sid, { ...recording, transcript: undefined, recording_lost: true });
+  assertEquals(found(await search(db, null, "zeppelin")), [], "deleted at Twilio");
+  assertEquals([...await db.sql`select * from search_differences()`], []);
+});
+
+test("whatever the order of its events, a call's documents are the same, and a rebuild finds nothing to mend", async (db) => {
+  const call = fc.uuid().chain((id) => {
+    const sid = `CA${id.replaceAll("-", "")}`;
+    return fc.array(anyEvent(sid), { minLength: 1, maxLength: 8 });
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.noShrink(call), async (events) => {
+      for (const event of events) {
+        // deno-lint-ignore no-await-in-loop -- In their order.
+        await db.sql`select accept_voice_event(${db.sql.json(event as never)})`;
+      }
+      assertEquals([...await db.sql`select * from search_differences()`], []);
+    }),
+    { numRuns: 40 },
+  );
+  await db.sql`insert into contacts (phone, name, notes) values ('+14165550001', 'Jane', ${
+    "Likes tea. ".repeat(150)
+  })`;
+  await db.sql`select submit_contact_message(${
+    db.sql.json({
+      name: "Jo",
+      email: "jo@example.com",
+      phone: "4165550001",
+      message: "A long text. ".repeat(350),
+    })
+  }, '[]', '[]')`;
+  assertEquals([...await db.sql`select * from search_differences()`], []);
+  // A source that was changed past its feeding, as a restored backup may be.
+  await db.sql`set session_replication_role = replica`;
+  await db.sql`update contacts set name = 'June' where phone = '+14165550001'`;
+  await db.sql`delete from contact_messages`;
+  await db.sql`set session_replication_role = origin`;
+  const [row] = await db.sql`select rebuild_search_documents() as mended`;
+  assertEquals(row!["mended"], 3);
+  assertEquals([...await db.sql`select * from search_differences()`], []);
+  assertEquals((await search(db, null, "june")).results.length, 1);
+});
+
+test("a phrase is found across the passages of a long text, each at its second", async (db) => {
+  const filler = Array.from({ length: 700 }, (_, i) => `Sentence number ${i} goes on and on.`);
+  filler[420] = "The violet elephant crossed the border.";
+  const sid = await voicemail(db, filler.join(" "), { recording_duration_sec: 600 });
+  const [count] = await db
+    .sql`select count(*)::int as parts, max(length(body)) as longest from search_documents`;
+  assert(count!["parts"] > 5 && count!["longest"] <= 3000);
+  const answer = await search(db, null, '"violet elephant crossed the border"');
+  assertEquals(answer.results[0]!.call_sid, sid);
+  assert(Math.abs(answer.results[0]!.start_sec! - 360) < 10, String(answer.results[0]!.start_sec));
+});
+
+test("nothing of another organisation is told: results, facets, corrections, history, errors", async (db) => {
+  await line(db, ORG, "+15550001111");
+  await line(db, OTHER_ORG, "+15550002222");
+  const words = ["apple", "banana", "cherry", "damson", "elderberry", "kumquat"];
+  const theirs = ["zucchini", "rutabaga", "artichoke"];
+  const from = ["+14165550101", "+14165550102"];
+  for (const [i, word] of words.entries()) {
+    // deno-lint-ignore no-await-in-loop
+    await voicemail(db, `We sell ${word} here`, {
+      to_e164: "+15550001111" as never,
+      from_e164: from[i % 2] as never,
+    });
+  }
+  for (const word of [...theirs, ...words.slice(0, 3)]) {
+    // deno-lint-ignore no-await-in-loop
+    await voicemail(db, `They sell ${word} there`, {
+      to_e164: "+15550002222" as never,
+      from_e164: "+16045550777" as never,
+    });
+  }
+  await db
+    .sql`update contacts set name = 'Ophelia', notes = 'rutabaga' where org_id = ${OTHER_ORG}`;
+  const own = await db.sql`select call_sid from call_logs where org_id = ${ORG}`;
+  const ownSids = new Set(own.map(({ call_sid }) => call_sid));
+  const term = fc.oneof(
+    fc.constantFrom(
+      ...words,
+      ...theirs,
+      "sell",
+      "there",
+      "Ophelia",
+      "zuchini",
+      "rutabga",
+      "604555",
+      "0777",
+      "416555",
+      "they",
+    ),
+    fc.string({ maxLength: 12 }),
+  );
+  const query = fc.array(fc.tuple(fc.constantFrom("", "-", '"', "or "), term), { maxLength: 5 })
+    .map((terms) => terms.map(([mark, word]) => mark + word).join(" ").replaceAll("\0", ""));
+  const filters = fc.record({
+    number: fc.constantFrom("604555", "416"),
+    line: fc.constantFrom("+15550001111", "+15550002222"),
+    org_id: fc.constantFrom(ORG, OTHER_ORG),
+    has: fc.constant(["voicemail"]),
+  }, { requiredKeys: [] });
+  await fc.assert(
+    fc.asyncProperty(query, filters, async (q, filters) => {
+      const answer = await search(db, ORG, q, { filters });
+      for (const { org_id, call_sid } of answer.results) {
+        assertEquals(org_id, ORG);
+        assert(call_sid === null || ownSids.has(call_sid));
+      }
+      const text = JSON.stringify({ ...answer, next_cursor: null }).toLowerCase();
+      for (
+        const secret of [...theirs, "they sell", "ophelia", "6045550777", "5550002222", OTHER_ORG]
+      ) {
+        assert(!text.includes(secret), `${secret} in ${text}`);
+      }
+    }),
+    { numRuns: 150 },
+  );
+  // The same numbers, whatever the others have.
+  const before = await search(db, ORG, "sell");
+  await voicemail(db, "They sell more there", { to_e164: "+15550002222" as never });
+  assertEquals((await search(db, ORG, "sell")).facets, before.facets);
+  // An operator sees all, or the one that is asked for.
+  assertEquals((await search(db, null, "zucchini")).results[0]!.org_id, OTHER_ORG);
+  assertEquals((await search(db, null, "sell", { filters: { org_id: ORG } })).facets["kind"], {
+    voicemail: 6,
+  });
+  // Nobody reads what another one searched for, and who is no member searches nothing.
+  await as(db, OTHER_ORG, async (sql) => {
+    assertEquals((await sql`select from search_history`).length, 0);
+    assertEquals((await sql`select from search_documents where org_id = ${ORG}`).length, 0);
+    assertEquals((await sql`select from contacts where org_id = ${ORG}`).length, 0);
+  });
+  const error = await assertRejects(
+    () =>
+      db.sql.begin(async (sql) => {
+        await sql`select set_config('request.jwt.claims', ${
+          JSON.stringify({ role: "authenticated", sub: USER })
+        }, true)`;
+        await sql`set local role authenticated`;
+        await sql`select search_calls('sell')`;
+      }),
+    postgres.PostgresError,
+  );
+  assertEquals(error.code, "42501");
+});
+
+test("hostile queries are answered", async (db) => {
+  await voicemail(db, "plain words");
+  const hostile = [
+    Array.from({ length: 10_000 }, (_, i) => `word${i}`).join(" "),
+    "((((((((((".repeat(1000),
+    '"'.repeat(5000),
+    "- -- --- ! & | <-> :* \\ ' '' %s %1$s %L",
+    "'; drop table call_logs; --",
+    "a".repeat(100_000),
+    "é".repeat(5000),
+    "😀 👩‍👩‍👧‍👦 🏳️‍🌈",
+    "\u202eמה שלומך\u202c مرحبا",
+    "(.*)*(.*)*(.*)*$ \\1 [[:alpha:]]{1000}",
+    "or or or -or - or",
+    "1 2 3 4 5 6 7 8 9 0".repeat(50),
+    "000 000 0000",
+    "\ue000\ue001<mark>",
+    " \t\n ",
+  ];
+  for (const q of hostile) {
+    // deno-lint-ignore no-await-in-loop
+    const answer = await search(db, null, q);
+    assertEquals(answer.partial, false, q.slice(0, 30));
+  }
+  // No text brings marks of its own.
+  await voicemail(
+    db,
+    "\ue000 1 < 2 \ue001 & 'tomato' \" <mark>soup</mark> <script>alert(1)</script>",
+  );
+  const [result] = (await search(db, null, "tomato")).results;
+  assertStringIncludes(result!.snippet, "<mark>tomato</mark>&#39; &quot;");
+  assertEquals(result!.snippet.replaceAll(/<\/?mark>/g, "").match(/[<>"'\ue000\ue001]/g), null);
+});
+
+test("when time is up, the newest rows are answered and the answer says that it is partial", async (db) => {
+  const sid = await voicemail(db, "The dishwasher leaks");
+  const [row] = await db.sql`
+    select partial, array(select h.call_sid from unnest(hits) as h) as found
+    from search_batch(null, 'dishwasher', search_queries('dishwasher'), '{}', now(), null, now() - interval '1 s', null, null)`;
+  assertEquals(row, { partial: true, found: [sid] });
+});
+
+test("after forget nothing of a person is found, in any way", async (db) => {
+  const sid = await voicemail(db, "My name is Zbigniew and I like marzipan", {
+    from_e164: "+14165550123" as never,
+  });
+  await voicemail(db, "Marzipan for everybody", { from_e164: "+14165559876" as never });
+  await db
+    .sql`update contacts set name = 'Zbigniew', notes = 'marzipan' where phone = '+14165550123'`;
+  await db.sql`insert into call_notes (call_sid, body) values (${sid}, 'called about marzipan')`;
+  await db.sql`insert into call_tags (call_sid, tag) values (${sid}, 'sweet')`;
+  await db.sql`select submit_contact_message(${
+    db.sql.json({ name: "Z", email: "z@example.com", phone: "4165550123", message: "marzipan!" })
+  }, '[]', '[]')`;
+  await search(db, ORG, "zbigniew");
+  await search(db, null, "Zbigniew");
+  await search(db, null, "416-555-0123");
+  await search(db, null, "z@example.com");
+  assertEquals((await search(db, null, "marzipan")).facets["kind"], {
+    voicemail: 2,
+    contact: 1,
+    note: 1,
+    message: 1,
+    call: 1,
+  });
+  await db.sql`select forget_person('+14165550123', 'z@example.com')`;
+  assertEquals((await search(db, null, "marzipan")).facets["kind"], { voicemail: 1 });
+  for (const q of ["zbigniew", "zbigneiw", "0123", "4165550123", "z@example.com"]) {
+    // deno-lint-ignore no-await-in-loop
+    const answer = await search(db, null, q);
+    assertEquals([answer.results, answer.facets, answer.correction], [[], {}, null], q);
+  }
+  const kept = await db.sql`
+    select words from search_history where at < now() - interval '0 s' and words ~* 'zbigniew|416-555|z@ex' and org_id is null
+      and id <= (select max(id) - 6 from search_history)`;
+  assertEquals([...kept], []);
+  assertEquals([...await db.sql`select * from search_differences()`], []);
+});
+
+test("an alert on words is sent once for a document, for its own organisation, in the transaction of the words", async (db) => {
+  await line(db, ORG, "+15550001111");
+  await as(db, ORG, (sql) =>
+    sql`
+    insert into search_alerts (name, query, channel, target) values ('Refunds', 'refund -joke', 'slack', 'https://hooks.slack.com/services/T0/B0/x')`);
+  const jobs = async () =>
+    (await db
+      .sql`select payload ->> 'call_sid' as sid from jobs where kind like '%search_alert' order by id`)
+      .map(({ sid }) => sid);
+  const other = { recording_sid: recordingSid(9), recording_source: "voicemail" as const };
+  await voicemail(db, "I want refunds");
+  await voicemail(db, "A joke about a refund", { to_e164: "+15550001111" as never });
+  const sid = await voicemail(db, "I want refunds", { to_e164: "+15550001111" as never, ...other });
+  assertEquals(await jobs(), [sid]);
+  await accept(db, sid, { ...other, transcript: "I want refunds, all of them" });
+  assertEquals(await jobs(), [sid]);
+  const [row] = await db
+    .sql`select job_content(kind, key, payload) as content from jobs where kind like '%search_alert'`;
+  assertEquals(row!["content"].alert.target, "https://hooks.slack.com/services/T0/B0/x");
+  assertEquals(row!["content"].document.text, "I want refunds, all of them");
+  // Fifty for an organisation, because each is matched against each document.
+  await as(db, ORG, (sql) =>
+    sql`
+    insert into search_alerts (name, query, channel, target) select 'A', 'a', 'mail', 'a@example.com' from generate_series(1, 49)`);
+  const error = await assertRejects(
+    () =>
+      as(
+        db,
+        ORG,
+        (sql) =>
+          sql`insert into search_alerts (name, query, channel, target) values ('B', 'b', 'mail', 'b@example.com')`,
+      ),
+    postgres.PostgresError,
+  );
+  assertEquals(error.code, "PT409");
+});
+
+test("of two who take a voicemail the second is told, and what is done leaves the backlog", async (db) => {
+  await line(db, ORG, "+15550001111");
+  const recording = recordingSid(5);
+  const sid = await voicemail(db, "Call me", {
+    to_e164: "+15550001111" as never,
+    recording_sid: recording,
+  });
+  const step = (user: string, state: string) =>
+    as(
+      db,
+      ORG,
+      (sql) =>
+        sql`insert into voicemail_steps (call_sid, recording_sid, state) values (${sid}, ${recording}, ${state})`,
+      user,
+    );
+  const OTHER_USER = "44444444-4444-4444-8444-444444444444";
+  await step(USER, "taken");
+  const error = await assertRejects(() => step(OTHER_USER, "taken"), postgres.PostgresError);
+  assertEquals(error.code, "PT409");
+  await step(USER, "done");
+  const [row] = await as(db, ORG, (sql) => sql`select state, changed_by from voicemails`);
+  assertEquals({ ...row }, { state: "done", changed_by: USER });
+  assertEquals((await db.sql`select from voicemail_backlog`).length, 0);
+  await step(OTHER_USER, "new");
+  assertEquals((await db.sql`select from voicemail_backlog`).length, 1);
+  await assertRejects(
+    () =>
+      as(
+        db,
+        OTHER_ORG,
+        (sql) =>
+          sql`insert into voicemail_steps (call_sid, recording_sid, state) values (${sid}, ${recording}, 'taken')`,
+      ),
+    postgres.PostgresError,
+    "there is no such call",
+  );
+});
+
+test("words of searches are kept for 30 days, and counts for a year", async (db) => {
+  await search(db, null, "marzipan");
+  await search(db, null, "piano");
+  await db.sql`update search_history set at = now() - interval '31 days' where words = 'marzipan'`;
+  await db.sql`select purge_expired()`;
+  assertEquals(
+    (await db.sql`select words, hits from search_history order by at`).map((row) => ({ ...row })),
+    [
+      { words: null, hits: 0 },
+      { words: "piano", hits: 0 },
+    ],
+  );
+  await db.sql`update search_history set at = now() - interval '366 days' where words is null`;
+  await db.sql`select purge_expired()`;
+  const [day] = await db.sql`select searches::int, without_results::int from search_performance`;
+  assertEquals({ ...day }, { searches: 1, without_results: 1 });
+});
+
+test("contacts come from first calls and from files, and go with the last call unless somebody named them", async (db) => {
+  await accept(db, newCallSid(), { from_e164: "+14165550101" as never });
+  await accept(db, newCallSid(), { from_e164: "+14165550101" as never });
+  const imported = async (rows: unknown) =>
+    (await db.sql`select import_contacts(${db.sql.json(rows as never)}) as counts`)[0]!["counts"];
+  assertEquals(
+    await imported([{ phone: "+14165550101", name: "Jane" }, { phone: "+14165550102" }]),
+    { added: 1, changed: 1 },
+  );
+  assertEquals(await imported([{ phone: "+14165550101" }, { phone: "+14165550102" }]), {
+    added: 0,
+    changed: 0,
+  });
+  assertEquals((await search(db, null, "jane")).facets["kind"], { contact: 1, call: 2 });
+  await db.sql`update contacts set created_at = now() - interval '91 days'`;
+  await db.sql`select purge_personal_data()`;
+  assertEquals((await db.sql`select name from contacts`).map(({ name }) => name), ["Jane"]);
 });

@@ -14,6 +14,8 @@ const OPERATORS_ONLY = [
   "call-flows",
   "call-flows/check",
   "call-flows/publish",
+  "call-search",
+  "call-search/contacts",
   "telephony-onboard",
   "voice-reconcile",
   "notify-worker",
@@ -113,7 +115,14 @@ for (const name of OPERATORS_ONLY) {
   });
 }
 
-const WITH_KEY = ["telephony-onboard", "call-flows", "call-flows/check", "call-flows/override"];
+const WITH_KEY = [
+  "telephony-onboard",
+  "call-flows",
+  "call-flows/check",
+  "call-flows/override",
+  "call-search",
+  "call-search/contacts",
+];
 for (const name of [...OPEN, ...WITH_KEY]) {
   Deno.test(`${name}: whatever is sent is the sender's fault, never ours, and no answer leaks`, async () => {
     const credentials: Record<string, string> = WITH_KEY.includes(name)

@@ -7,6 +7,7 @@ import { recordingLink } from "../../supabase/functions/_shared/mail/recording_l
 import { DatabaseFailure } from "../../supabase/functions/_shared/db/client.ts";
 import { type FlowDatabase, FlowRefused } from "../../supabase/functions/_shared/db/flows.ts";
 import { createHandler as callFlows } from "../../supabase/functions/call-flows/handler.ts";
+import { createHandler as callSearch } from "../../supabase/functions/call-search/handler.ts";
 import { createHandler as alert } from "../../supabase/functions/alert-dispatch/handler.ts";
 import { createHandler as metrics } from "../../supabase/functions/metrics/handler.ts";
 import { createHandler as dial } from "../../supabase/functions/dial-worker/handler.ts";
@@ -43,6 +44,9 @@ import {
   UNAVAILABLE,
 } from "../support/webhook.ts";
 import { CALLBACKS, type WebhookCase, WEBHOOKS } from "./cases.ts";
+
+/** What a browser sends before the request of a page of another site. */
+const PREFLIGHT = { origin: "https://console.example", "access-control-request-method": "POST" };
 
 const settings = testSettings();
 const log = () => {};
@@ -192,11 +196,13 @@ async function audio(method: string) {
     );
   const ask = (
     fetch: () => Promise<Response>,
-    { url = valid, recording = RECORDING_URL as string | null | Error, as = method } = {},
+    { url = valid, recording = RECORDING_URL as string | null | Error, as = method, headers = {} } =
+      {},
   ) =>
     answered(
       "voicemail-audio",
       voicemailAudio({
+        readUserToken: () => Promise.resolve(undefined),
         settings: testSettings({ TWILIO_ACCOUNT_SID: ACCOUNT_SID }),
         recordingUrl: () =>
           recording instanceof Error ? Promise.reject(recording) : Promise.resolve(recording),
@@ -204,8 +210,10 @@ async function audio(method: string) {
         log,
         now: () => NOW,
       }),
-      new Request(url, { method: as }),
+      new Request(url, { method: as, headers }),
     );
+  assertEquals(await ask(media(200), { as: "OPTIONS", headers: PREFLIGHT }), 204);
+  assertEquals(await ask(media(200), { as: "OPTIONS" }), 405);
   assertEquals(
     [
       await ask(media(200)),
@@ -321,6 +329,10 @@ async function flows() {
       new Request(`http://edge-runtime.supabase.com/${path}`, init),
     );
   const signedIn = { authorization: "Bearer token" };
+  for (const path of ["call-flows", ...Object.keys(bodies)]) {
+    assertEquals(await ask(path, { method: "OPTIONS", headers: PREFLIGHT }), 204);
+    assertEquals(await ask(path, { method: "OPTIONS", headers: operator }), 405);
+  }
   const unavailable = new DatabaseFailure("publish_flow", "");
   const noSuch = new FlowRefused(404, "name", "no such flow");
   for (const [path, body] of Object.entries(bodies)) {
@@ -444,6 +456,105 @@ async function operators(hotline: Hotline) {
   }
 }
 
+async function searches() {
+  const empty = {
+    results: [],
+    facets: {},
+    correction: null,
+    next_cursor: null,
+    partial: false,
+    meaning: false,
+  };
+  const operator = { apikey: settings.secretKey };
+  const signedIn = { authorization: "Bearer token" };
+  /** @param answer What the database gives, or how it fails. */
+  const ask = (
+    path: string,
+    headers: Record<string, string>,
+    { method = "POST", type = "application/json", body = "{}", answer, wait, isMember = true }: {
+      method?: string;
+      type?: string;
+      body?: string;
+      answer?: Error;
+      wait?: number;
+      isMember?: boolean;
+    } = {},
+  ) => {
+    const failing = <T>(value: T) =>
+      answer === undefined ? Promise.resolve(value) : Promise.reject(answer);
+    const handler = callSearch({
+      settings,
+      log,
+      now: () => NOW,
+      readUserToken: () =>
+        Promise.resolve({ userId: crypto.randomUUID(), appMetadata: {}, aal: "aal1" }),
+      membershipOf: () =>
+        Promise.resolve(isMember ? { org_id: crypto.randomUUID(), role: "admin" } : null),
+      takeRoom: () => Promise.resolve(wait),
+      meaningOf: () => Promise.resolve(undefined),
+      search: () => failing(empty),
+      importContacts: () => failing({ added: 0, changed: 0 }),
+    });
+    return answered(
+      path.split("?")[0]!,
+      handler,
+      new Request(`http://edge-runtime.supabase.com/${path}`, {
+        method,
+        headers: { ...headers, ...(method === "POST" && { "content-type": type }) },
+        ...(method === "POST" && { body }),
+      }),
+    );
+  };
+  const stranger = new DatabaseFailure("search_calls", "42501");
+  const away = new DatabaseFailure("search_calls", "");
+  const fault = new Error("anything");
+  const get = { method: "GET" };
+  const csv = { type: "text/csv", body: "phone\n+14165550123" };
+  assertEquals(
+    [
+      await ask("call-search", operator),
+      await ask("call-search", operator, { body: '{"limit": 0}' }),
+      await ask("call-search", {}),
+      await ask("call-search", signedIn, { answer: stranger }),
+      await ask("call-search", operator, { method: "PUT" }),
+      await ask("call-search", operator, { body: "x".repeat(70_000) }),
+      await ask("call-search", operator, { type: "text/plain" }),
+      await ask("call-search", signedIn, { wait: 7 }),
+      await ask("call-search", operator, { answer: fault }),
+      await ask("call-search", operator, { answer: away }),
+    ],
+    [200, 400, 401, 403, 405, 413, 415, 429, 500, 503],
+  );
+  assertEquals(
+    [
+      await ask("call-search/export?q=x", operator, get),
+      await ask("call-search/export?x=1", operator, get),
+      await ask("call-search/export", {}, get),
+      await ask("call-search/export", signedIn, { ...get, answer: stranger }),
+      await ask("call-search/export", operator),
+      await ask("call-search/export", signedIn, { ...get, wait: 7 }),
+      await ask("call-search/export", operator, { ...get, answer: fault }),
+      await ask("call-search/export", operator, { ...get, answer: away }),
+    ],
+    [200, 400, 401, 403, 405, 429, 500, 503],
+  );
+  assertEquals(
+    [
+      await ask("call-search/contacts", operator, csv),
+      await ask("call-search/contacts", operator, { ...csv, body: "name" }),
+      await ask("call-search/contacts", {}, csv),
+      await ask("call-search/contacts", signedIn, { ...csv, isMember: false }),
+      await ask("call-search/contacts", operator, get),
+      await ask("call-search/contacts", operator, { ...csv, body: "x".repeat(1_100_000) }),
+      await ask("call-search/contacts", operator),
+      await ask("call-search/contacts", signedIn, { ...csv, wait: 7 }),
+      await ask("call-search/contacts", operator, { ...csv, answer: fault }),
+      await ask("call-search/contacts", operator, { ...csv, answer: away }),
+    ],
+    [200, 400, 401, 403, 405, 413, 415, 429, 500, 503],
+  );
+}
+
 Deno.test("the functions give each answer that docs/openapi.yaml describes", async (t) => {
   const hotline = await startHotline();
   try {
@@ -453,6 +564,7 @@ Deno.test("the functions give each answer that docs/openapi.yaml describes", asy
     await t.step("voicemail-audio, HEAD", () => audio("HEAD"));
     await t.step("telephony-onboard", () => onboarding(hotline));
     await t.step("call-flows", flows);
+    await t.step("call-search", searches);
     await t.step("voice-health, metrics and the workers", () => operators(hotline));
   } finally {
     await hotline.stop();

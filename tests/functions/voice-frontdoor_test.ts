@@ -73,6 +73,7 @@ Deno.test("an arrival is recorded under the caller's limit and the line's, and d
       callable: true,
       agent: { minutes: 600, cost_usd: 20, concurrent: 20 },
       call_token: incomingCall.CallToken,
+      self: {},
     },
     meta: {},
   }]);

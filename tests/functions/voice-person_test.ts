@@ -179,7 +179,7 @@ Deno.test("any other key declines", async () => {
   }
 });
 
-Deno.test("that the two are connected is told of the person's leg, and connects whatever fails", async () => {
+Deno.test("the connection is stored for the person's leg, and happens whatever fails", async () => {
   const onCallersLeg = { ...onTheLine, DequeingCallSid: CHILD_SID, QueueTime: "9" };
   for (const answer of [{ won: true }, null, "unavailable"] as const) {
     const { verbs, deps } = await hears("connected", onCallersLeg, answer);
@@ -195,6 +195,27 @@ Deno.test("that the two are connected is told of the person's leg, and connects 
     assertEquals(event!.leg_to, undefined);
   }
 });
+
+for (
+  const [caller, words] of [
+    [{ name: "Jane", calls: 3 }, "Jane, 3rd call this week. "],
+    [{ calls: 12 }, "Their 12th call this week. "],
+    [{ name: "Jane", calls: 1 }, "Jane. "],
+    [{ calls: 1 }, ""],
+    [undefined, ""],
+  ] as const
+) {
+  Deno.test(`who has accepted hears of the caller: "${words}" of ${JSON.stringify(caller)}`, async () => {
+    const won = { won: true, call_sid: CALL_SID, queue: "q", ...(caller && { caller }) };
+    const { spoken } = await hears("accept", leg(pressed("1")), won);
+    const plain = (await hears("accept", leg(pressed("1")), {
+      won: true,
+      call_sid: CALL_SID,
+      queue: "q",
+    })).spoken[0];
+    assertEquals(spoken[0], `${words}${plain}`);
+  });
+}
 
 Deno.test("a promised caller is called only once the person has pressed 1, with the line as caller id", async () => {
   const asked = await hears("answered", leg(onTheLine), { purpose: "callback_person" }, "");
@@ -268,17 +289,74 @@ Deno.test("a telephone is verified by 1, and by nothing else", async () => {
   ]]]);
 });
 
-Deno.test("a talk's end ends the leg, and a caller who had gone is told of", async () => {
+Deno.test("a talk's end ends the leg, and the person hears of a caller who had gone", async () => {
   const talked = await hears("ended", leg(dialEnded("completed", { DialBridged: "true" })), {});
   assertEquals(talked.outline, ["Hangup"]);
   assertEquals(talked.deps.events[0], {
     ...talked.deps.events[0],
     event: "leg_status",
-    leg_status: "completed",
+    leg_status: "in-progress",
     bridged: true,
   });
   const gone = await hears("ended", leg(dialEnded("no-answer", { DialBridged: "false" })), {});
   assertEquals(gone.spoken, ["The caller is no longer waiting. Thank you."]);
+});
+
+const won = { won: true, call_sid: CALL_SID, queue: "desk" };
+
+Deno.test("a star ends the talk only where there is somebody to pass the caller on to", async () => {
+  const star = async (more: Answer) =>
+    only(await hears("accept", leg(pressed("1")), { ...won, ...more as object }), "Dial")
+      .attributes.hangupOnStar;
+  assertEquals([await star({}), await star({ may_transfer: true })], [undefined, "true"]);
+});
+
+Deno.test("after a star the person is asked for a code, and silence returns to the caller", async () => {
+  const ended = leg(dialEnded("completed", { DialBridged: "true" }));
+  const { verbs, spoken } = await hears("ended", ended, { ...won, may_transfer: true });
+  assertEquals(verbs.map(({ name }) => name), ["Gather", "Redirect"]);
+  assertEquals([verbs[0]!.attributes.numDigits, spoken.length], ["6", 1]);
+  for (const [digits, code] of [["12", "12"], ["*", undefined], [undefined, undefined]] as const) {
+    const params = leg(digits === undefined ? onTheLine : pressed(digits));
+    const made = { ...won, over: true, transfer: { state: "made" } } as const;
+    const { outline, deps, woken } = await hears("transfer", params, made);
+    assertEquals(outline, ["Say: Goodbye.", "Hangup"]);
+    assertEquals(woken(), 1, "the other telephone is rung at once");
+    const { ask } = deps.events[0] as { ask: { attempt: Record<string, unknown> } };
+    assertEquals([ask.attempt.told, ask.attempt.code], ["transfer", code]);
+  }
+});
+
+for (
+  const [state, outline] of [
+    ["unknown", ["Gather", "Redirect"]],
+    ["busy", ["Gather", "Redirect"]],
+    ["gone", ["Say: The caller is no longer waiting. Thank you.", "Hangup"]],
+  ] as const
+) {
+  Deno.test(`a transfer that is ${state} says so, and asks again where the caller is still there`, async () => {
+    const { verbs, outline: told } = await hears("transfer", leg(pressed("12")), {
+      ...won,
+      transfer: { state },
+    });
+    assertEquals(state === "gone" ? told : verbs.map(({ name }) => name), [...outline]);
+  });
+}
+
+Deno.test("while the database is away a transfer is told as failed, and nobody is lost: the caller goes on", async () => {
+  const { outline } = await hears("transfer", leg(pressed("12")), "unavailable");
+  assertEquals(outline, ["Say: We are sorry, something went wrong on our side.", "Hangup"]);
+});
+
+Deno.test("whose telephone rings for a transfer, or for its return, is told so", async () => {
+  assertEquals(
+    (await hears("transferred", leg(onTheLine), { transferred_by: "Anna" })).spoken[0],
+    "Call transferred by Anna: desk. To accept it, press 1.",
+  );
+  assertEquals(
+    (await hears("returned", leg(onTheLine), {})).spoken[0],
+    "The call was not taken. You are connected with the caller again. To accept it, press 1.",
+  );
 });
 
 Deno.test("a leg's status is stored before it is acknowledged", async () => {

@@ -148,7 +148,7 @@ Deno.test("who offers to be called back hears the promise only where it is kept"
   }
 });
 
-Deno.test("who hangs up is told of, and nothing is said", async () => {
+Deno.test("a hang-up is stored, and nothing is said", async () => {
   const { outline } = await hears("left", { QueueResult: "hangup", QueueTime: "3" }, {});
   assertEquals(outline, ["Hangup"]);
 });

@@ -7,6 +7,7 @@ import { liveDeps as audioDeps } from "../../supabase/functions/voicemail-audio/
 import { createHandler } from "../../supabase/functions/voicemail-audio/handler.ts";
 import { startTestStack } from "../support/database.ts";
 import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
+import { userToken } from "../support/onboarding.ts";
 
 const ACCOUNT = `AC${"1".repeat(32)}`;
 const AUDIO = new Uint8Array(1000).map((_, i) => i % 251);
@@ -296,4 +297,28 @@ Deno.test("no line of the log holds the credentials or a link", () => {
   for (const secret of ["twilio-token", settings.secretKey, "sig=", "api.twilio.com"]) {
     assert(!log.includes(secret), secret);
   }
+});
+
+Deno.test("a signed-in member plays each recording of the own calls, and no other's", async () => {
+  const of = async (source: "voicemail" | "dial", claims: Record<string, unknown>) => {
+    const query = `?call=${await voicemail(undefined, source)}&recording=${itsRecording()}`;
+    const response = await get(query, {
+      headers: { authorization: `Bearer ${userToken(claims)}` },
+    });
+    await response.body?.cancel();
+    return response.status;
+  };
+  const sub = crypto.randomUUID();
+  await stack.db.sql`insert into members (user_id, email, role, joined_at)
+    values (${sub}, 'viewer@example.com', 'viewer', now())`;
+  const elsewhere = {
+    sub: crypto.randomUUID(),
+    app_metadata: { org_id: crypto.randomUUID(), role: "owner" },
+  };
+  for (const source of ["voicemail", "dial"] as const) {
+    // deno-lint-ignore no-await-in-loop
+    assertEquals([await of(source, { sub }), await of(source, elsewhere)], [200, 404]);
+  }
+  assertEquals(await of("voicemail", { sub: crypto.randomUUID() }), 404);
+  assertEquals(await of("voicemail", { sub, role: "anon" }), 401);
 });

@@ -1,6 +1,6 @@
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
-import { type CallRecord, personAt, type Script } from "../../scripts/phone/mod.ts";
+import { type CallRecord, personAt, type Script, type Telephone } from "../../scripts/phone/mod.ts";
 import { callFlowsAt } from "../support/call_flows.ts";
 import { LINE, phoneOf, practiceFlow, startPractice } from "../support/practice.ts";
 
@@ -26,7 +26,7 @@ Deno.test.beforeEach(async () => {
   await sql`delete from dial_attempts`;
   await sql`delete from callbacks`;
   await sql`delete from queue_entries`;
-  await sql`update people set available = true`;
+  await sql`update people set available = true, code = null`;
   practice.telephones = () => undefined;
   practice.twilio.connect(practice.simulator.accountSid, practice.simulator);
 });
@@ -125,6 +125,78 @@ Deno.test("who presses the key keeps the place in line, is promised a call back,
   await practice.simulator.settle();
   const [kept] = await sql`select state, tries, why from callbacks`;
   assertEquals({ ...kept }, { state: "done", tries: 1, why: "done" });
+});
+
+/** A person who presses 1, ends the talk by a star, and enters these keys. */
+function passesOn(code: string): Telephone {
+  let asked = 0;
+  return {
+    onRing: () => ({}),
+    onGather: () => ({ digits: asked++ === 0 ? "1" : code }),
+    onTalk: () => ({ talkSeconds: 5, endedBy: "star" }),
+  };
+}
+
+Deno.test("a person passes the caller on by a star and a code, and both conversations are the call's", async () => {
+  await sql`update people set code = '22' where handle = 'p2'`;
+  practice.telephones = ({ to }) => to === phoneOf(1) ? passesOn("22") : undefined;
+  const call = await ring({ keys: ["1"] });
+  assertEquals(call.all("bridged").length, 2);
+  assertEquals(await legs(call), [[phoneOf(1), "accepted"], [phoneOf(2), "accepted"]]);
+  const [first] = await sql`select transfer from dial_attempts order by id`;
+  assertEquals(first!.transfer, "accepted");
+});
+
+Deno.test("a caller whom nobody takes over returns to the person who passed them on", async () => {
+  await sql`update people set code = '22' where handle = 'p2'`;
+  let rung = 0;
+  practice.telephones = ({ to }) =>
+    to === phoneOf(2)
+      ? personAt({ outcome: "no-answer" })
+      : rung++ === 0
+      ? passesOn("22")
+      : personAt({});
+  const call = await ring({ keys: ["1"] });
+  assertEquals(call.all("bridged").length, 2);
+  assertEquals(await attempts(), [
+    [phoneOf(1), "accepted"],
+    [phoneOf(2), "no_answer"],
+    [phoneOf(1), "accepted"],
+  ]);
+  const [first] = await sql`select transfer from dial_attempts order by id`;
+  assertEquals(first!.transfer, "returned");
+});
+
+Deno.test("a person's own telephone tells and changes whether they receive calls, and else is a caller's", async () => {
+  const away = await ring({ keys: ["1"] }, phoneOf(3));
+  assertEquals(heard(away), [
+    "You are available for calls. To stop receiving calls, press 1. To go on as a caller, press 2.",
+    "You receive no calls from now on. Goodbye.",
+  ]);
+  const available = async () =>
+    (await sql`select handle from people where available order by handle`).map((p) => p.handle);
+  assertEquals(await available(), ["p1", "p2"]);
+  const back = await ring({ keys: ["1"] }, phoneOf(3));
+  assert(heard(back)[1]!.startsWith("You receive calls from now on."));
+  assertEquals(await available(), ["p1", "p2", "p3"]);
+  for (const key of ["2", ""]) {
+    const caller = await ring({ keys: [key, "1"] }, phoneOf(3));
+    assert(heard(caller).some((text) => text.startsWith("For the desk, press 1.")));
+    assertEquals(await entry(caller), "answered");
+    await sql`delete from dial_attempts`;
+  }
+  assertEquals(await available(), ["p1", "p2", "p3"]);
+});
+
+Deno.test("a number that its network says is forged changes no availability", async () => {
+  const record = await practice.simulator.call({
+    from: phoneOf(3),
+    to: LINE,
+    params: { StirVerstat: "TN-Validation-Failed-C" },
+    script: {},
+  });
+  await practice.simulator.settle();
+  assert(heard(record)[0]!.startsWith("For the desk"));
 });
 
 /** The hours of every promise. */

@@ -184,3 +184,38 @@ Deno.test("auth: without the second factor that a person has, they are no member
   assertEquals((await show(other, code())).error, null);
   assertEquals((await other.rpc("my_membership")).data.role, "owner");
 });
+
+Deno.test("auth: an invitation is mailed by the worker, and accepted by its link; one that was taken back is not", async () => {
+  const [email, gone] = ["carla@example.com", "gone@example.com"];
+  const { supabase, id, email: owner } = await signedIn();
+  await stack.db.sql`insert into members (user_id, email, role, joined_at)
+    values (${id}, ${owner}, 'owner', now())`;
+  const inserted = await supabase.from("members").insert([{ email, role: "agent" }, {
+    email: gone,
+    role: "agent",
+  }]);
+  assertEquals(inserted.error, null);
+  await supabase.from("members").delete().eq("email", gone);
+  const work = async () => {
+    const response = await fetch(`${stack.url}/functions/v1/notify-worker`, {
+      method: "POST",
+      headers: { apikey: LOCAL_SECRET_KEY },
+    });
+    await response.body?.cancel();
+  };
+  await work();
+  assertEquals(stack.mails.filter(({ to }) => [email, gone].includes(to)).map(({ to }) => to), [
+    email,
+  ]);
+  const { access_token } = await follow(linkTo(email));
+  const carla = createClient(stack.url, LOCAL_PUBLISHABLE_KEY, {
+    auth: { persistSession: false },
+    global: { headers: { authorization: `Bearer ${access_token}` } },
+  });
+  const { data } = await carla.rpc("join_as_member");
+  assertEquals(data.role, "agent");
+  const { data: jobs } = await createClient(stack.url, LOCAL_SECRET_KEY).from("jobs").select(
+    "status",
+  ).eq("kind", "invite");
+  assertEquals(jobs!.map(({ status }) => status), ["done", "done"]);
+});

@@ -67,6 +67,11 @@ Deno.test("flow: help is printed, whatever else is asked, and usage faults end w
     [["publish", sound, "--name", "dental", "--line", "5877428885"], "--line must be a number"],
     [["override", "dental", "practice", "shut"], "STATE must be open, closed or normal"],
     [["override", "dental", "practice", "open"], "--until must be given"],
+    [
+      ["override", "dental", "practice", "normal", "--until", "2026-12-24T17:00:00-07:00"],
+      "normal has no end",
+    ],
+    [["show", "dental", "--mermaid", "--json"], "--mermaid"],
     [["show", "dental", "--org", "prairie"], "--org must be the organisation's UUID"],
     [["check", sound, "--colour", "red"], "Unknown option '--colour'"],
     [["try", sound, "--keys", "12"], "--keys must be keys such as 1,9"],
@@ -255,6 +260,8 @@ Deno.test("flow publish, versions, show, diff, rollback: the life of a flow", as
   assertStringIncludes(published.text, "task phone --to +15874058001");
   const better = await fileOf(smallFlow("Good day, Prairie Dental."));
   await run(["publish", better, "--name", name, "--note", "friendlier"]);
+  const again = await run(["publish", better, "--name", name, "--note", "friendlier still"]);
+  assertStringIncludes(again.text, "The note was not kept: version 2 has this definition");
 
   const list = await run(["versions", name]);
   assertMatch(list.text, /^ +2 {2}.* UTC {2}operator {2}friendlier {2}answers \+15874058001$/m);

@@ -2,7 +2,14 @@ import { assertEquals } from "@std/assert/equals.js";
 import axe from "axe-core";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { createConsole } from "../../scripts/console/server.ts";
-import { serve, withLocalDefaults } from "../../scripts/local/stack.ts";
+import {
+  LOCAL_ACCOUNT_SID,
+  LOCAL_AUTH_TOKEN,
+  serve,
+  withLocalDefaults,
+} from "../../scripts/local/stack.ts";
+import { startSchedule } from "../../scripts/local/schedule.ts";
+import { startTwilioApi } from "../../scripts/local/twilio_api.ts";
 import { type Hotline, startHotline } from "./hotline.ts";
 
 /** Where distributions put it; `CHROMIUM` names another. */
@@ -93,12 +100,27 @@ export function browserTests(options: LabOptions = {}) {
 export interface LabOptions {
   /** What the functions answer, on its way to the phone. */
   readonly answer?: (body: string) => string;
+  /** Twilio's REST API is there, and rings the page's telephones. Default false. */
+  readonly twilio?: boolean;
 }
 
-async function startBrowserLab({ answer }: LabOptions): Promise<BrowserLab> {
-  const hotline = await startHotline();
+async function startBrowserLab({ answer, twilio = false }: LabOptions): Promise<BrowserLab> {
+  const account = { accountSid: LOCAL_ACCOUNT_SID, authToken: LOCAL_AUTH_TOKEN };
+  const rest = twilio ? startTwilioApi(account) : undefined;
+  const token = crypto.randomUUID();
+  const hotline = await startHotline(
+    rest && {
+      env: {
+        TWILIO_ACCOUNT_SID: LOCAL_ACCOUNT_SID,
+        TWILIO_API_URL: rest.url,
+        SCHEDULER_TOKEN: token,
+      },
+    },
+  );
   const dataDir = await Deno.makeTempDir({ prefix: "tradeline-browser-" });
   const log = (line: string) => hotline.log.push(line);
+  const dialler = [{ name: "dial-worker", everyMs: 1000 }];
+  const endSchedule = rest && startSchedule(dialler, `${hotline.url}/functions/v1`, token, log);
   const between = answer && serve(0, log, async (request) => {
     const { pathname, search } = new URL(request.url);
     const { method, headers } = request;
@@ -112,6 +134,7 @@ async function startBrowserLab({ answer }: LabOptions): Promise<BrowserLab> {
     apiUrl: between?.url ?? hotline.url,
     databaseUrl: hotline.db.url,
     dataDir,
+    connect: rest?.connectAll,
     env: {
       ...withLocalDefaults({}, hotline.url, hotline.db.url),
       PUBLIC_FUNCTIONS_URL: `${hotline.url}/functions/v1`,
@@ -149,7 +172,9 @@ async function startBrowserLab({ answer }: LabOptions): Promise<BrowserLab> {
     async stop() {
       await (await browser)?.close();
       await Promise.all([console.close(), server.drain(), between?.drain()]);
+      await endSchedule?.();
       await hotline.stop();
+      await rest?.stop();
       await Deno.remove(dataDir, { recursive: true });
     },
   };

@@ -3,7 +3,11 @@ import { assertEquals } from "@std/assert/equals.js";
 import fc from "fast-check";
 import type { Disclosed } from "../../supabase/functions/_shared/calls/consent.ts";
 import type { Reply } from "../../supabase/functions/_shared/calls/reply.ts";
-import { type CallState, encodeState } from "../../supabase/functions/_shared/calls/state.ts";
+import {
+  type CallState,
+  decodeState,
+  encodeState,
+} from "../../supabase/functions/_shared/calls/state.ts";
 import { wordsIn } from "../../supabase/functions/_shared/calls/words/mod.ts";
 import type { Dialable } from "../../supabase/functions/_shared/destinations.ts";
 import {
@@ -323,6 +327,22 @@ Deno.test("members that take turns begin with another one each call, and each is
   });
   assertEquals(new Set(orders.map(([first]) => first)), new Set(members));
   for (const order of orders) assertEquals([...order].sort(), members);
+});
+
+Deno.test("the one who has been idle longest is rung first, and the others after it", () => {
+  const members = ["+15875550111", "+15875550122", "+15875550133"];
+  const flow = version({
+    desk: { type: "ring", group: "desk", answered: "end", unanswered: "end" },
+  }, { groups: { desk: { members, ring: "rotate" } } });
+  const order: string[] = [];
+  let { reply } = proceed(flow, arrive(flow), { ...KNOWN, longest_idle: members[1] });
+  for (let n = 0; n < 9 && reply[0]?.verb === "dial"; n++) {
+    order.push(...reply[0].numbers);
+    const told = decodeState(new URLSearchParams(encodeState(stateOf(reply))));
+    const known = { ...KNOWN, longest_idle: members[n] };
+    ({ reply } = proceed(flow, ringEnded(flow, told, false), known));
+  }
+  assertEquals(order, [members[1], members[2], members[0]]);
 });
 
 Deno.test("a mode is told before the database is asked where every way agrees on it, else by what comes next", () => {

@@ -487,6 +487,13 @@ const FAULTS: readonly Case[] = [
     /no such calendar/,
   ],
   [
+    "a person whose telephone is a line of ours",
+    () => {},
+    "groups.desk.members.1",
+    /has a line for a telephone/,
+    { ownLines: new Set(["ben"]) },
+  ],
+  [
     "a code of letters",
     (f) => f.groups.desk.code = "12a",
     "groups.desk.code",

@@ -8,7 +8,11 @@ import { Webhook } from "standardwebhooks";
 import { ServiceError } from "../../supabase/functions/_shared/errors.ts";
 import { parseContacts } from "../../supabase/functions/_shared/search/contacts.ts";
 import { csvRecords, csvRow } from "../../supabase/functions/_shared/search/csv.ts";
-import { DIMENSIONS, embedderOf } from "../../supabase/functions/_shared/search/embed.ts";
+import {
+  DIMENSIONS,
+  embedderOf,
+  meaningBy,
+} from "../../supabase/functions/_shared/search/embed.ts";
 import {
   hookDeps,
   hookFault,
@@ -349,4 +353,20 @@ Deno.test("OpenAI makes them where its key is set, in the order of the texts", a
   } finally {
     await server.shutdown();
   }
+});
+
+Deno.test("a slow or failing model leaves a search to its words", async () => {
+  const model = (embed: () => Promise<number[][]>) => ({ model: "m", perRun: 1, embed });
+  const good = meaningBy(model(() => Promise.resolve([numbers])));
+  assertEquals(await good("an unhappy customer"), { model: "m", vector: numbers });
+  // Phrases, exclusions and numbers ask for exactly what they say.
+  for (const q of [undefined, "", '"late fee"', "fee -waived", "7428", "this or that"]) {
+    // deno-lint-ignore no-await-in-loop
+    assertEquals(await good(q), undefined);
+  }
+  const failing = meaningBy(model(() => Promise.reject(new ServiceError("busy", "429"))));
+  assertEquals(await failing("an unhappy customer"), undefined);
+  const hanging = meaningBy(model(() => new Promise(() => {})), 0);
+  assertEquals(await hanging("an unhappy customer"), undefined);
+  assertEquals(await meaningBy(undefined)("an unhappy customer"), undefined);
 });

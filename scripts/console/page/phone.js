@@ -253,7 +253,7 @@ function happens(event) {
     case "say":
       return write("them", event.text);
     case "play":
-      return write("them", `♪ ${event.url}`);
+      return write("them", event.url.endsWith("event=ringing") ? "♪ It rings." : `♪ ${event.url}`);
     case "keys":
       return write("me", event.digits, event.lost ? "nobody listens for keys" : "pressed");
     case "speech":

@@ -59,7 +59,7 @@ export function startTelephones(showWebhook) {
     if (!field.reportValidity()) return;
     const number = field.value;
     add(number, known.find((each) => each.number === number)?.name ?? phoneNumber(number));
-    field.value = "";
+    event.target.reset();
   });
   byId("add-people").addEventListener("click", async () => {
     const response = await fetch("/api/telephones").catch(() => undefined);
@@ -82,7 +82,7 @@ function makeTelephone(number, name, showWebhook, remove) {
   const rule = h(
     "select",
     { onchange: () => send({ type: "rule", does: rule.value }) },
-    Object.entries(RULES).map(([value, text]) => h("option", { value }, text)),
+    Object.entries(RULES).map(([value, text]) => h("option", { value }, `When called: ${text}`)),
   );
   const element = h(
     "section",
@@ -102,7 +102,7 @@ function makeTelephone(number, name, showWebhook, remove) {
     h("div", { class: "screen" }, state, time, words),
     choices,
     keypad,
-    h("label", {}, h("span", {}, "When it is called "), rule),
+    h("label", {}, h("span", { class: "hidden" }, `What the telephone of ${name} does`), rule),
   );
   const press = (key) => {
     keyTone(key);

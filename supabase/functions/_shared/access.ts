@@ -36,3 +36,25 @@ export async function administratorOf(request: Request, access: Access): Promise
   }
   return { kind: "admin", orgId: membership.org_id, userId: user.userId };
 }
+
+/** Who asks for what every member of an organisation may see. */
+export type Asker =
+  | { readonly kind: "operator" }
+  /** The database says by the token whose member it is. */
+  | { readonly kind: "member"; readonly userId: string; readonly token: string };
+
+/**
+ * The operator by a secret key, or a signed-in person by a token of Supabase Auth.
+ *
+ * @throws {HttpError} 401 for anybody else.
+ */
+export async function askerOf(
+  request: Request,
+  { settings, readUserToken, now }: Omit<Access, "membershipOf">,
+): Promise<Asker> {
+  if (isOperator(request, settings.secretKeys)) return { kind: "operator" };
+  const token = bearerToken(request);
+  const user = token === undefined ? undefined : await readUserToken(token, now());
+  if (token === undefined || user?.userId === undefined) throw new HttpError(401, "unauthorized");
+  return { kind: "member", userId: user.userId, token };
+}

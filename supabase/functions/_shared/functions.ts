@@ -17,8 +17,8 @@ export const FUNCTIONS = {
   socket: ["voice-agent"],
   /** The scheduler, by a token of its own, or an operator. */
   scheduler: ["alert-dispatch", "dial-worker", "notify-worker", "voice-reconcile"],
-  /** With the project's secret key, or as a signed-in administrator. */
-  operators: ["call-flows", "metrics", "telephony-onboard"],
+  /** With the project's secret key, or as a signed-in administrator; of call-search, as any member. */
+  operators: ["call-flows", "call-search", "metrics", "telephony-onboard"],
   /** Public; the function itself decides what to answer. */
   public: ["contact-submit", "voice-health", "voicemail-audio"],
 } as const;

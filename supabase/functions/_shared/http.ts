@@ -112,10 +112,19 @@ export async function readJson(request: Request): Promise<unknown> {
  * @param most The maximum in bytes.
  * @throws {HttpError} 415 for another content type, 413 for more than `most`, 400 where it breaks off.
  */
-export async function readJsonText(request: Request, most = MAX_BODY_BYTES): Promise<string> {
+export async function readJsonText(request: Request, most?: number): Promise<string> {
+  return await readTextOf("application/json", request, most);
+}
+
+/** The text of a body of another content type; otherwise as `readJsonText`. */
+export async function readTextOf(
+  accepted: string,
+  request: Request,
+  most = MAX_BODY_BYTES,
+): Promise<string> {
   const [type = ""] = (request.headers.get("content-type") ?? "").split(";");
-  if (type.trim().toLowerCase() !== "application/json") {
-    throw new HttpError(415, "unsupported_media_type", { accept: "application/json" });
+  if (type.trim().toLowerCase() !== accepted) {
+    throw new HttpError(415, "unsupported_media_type", { accept: accepted });
   }
   return await readText(request, most);
 }

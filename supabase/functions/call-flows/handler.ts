@@ -27,7 +27,12 @@ const MAX_BODY_BYTES = 256 * 1024;
 
 /** Checks, publishes and rolls back call flows, for operators and for an organisation's own administrators. */
 export function createHandler(deps: CallFlowsDeps): Handler {
-  const options = { log: deps.log, retryAfterSec: 5, logs: "all" } as const;
+  const options = {
+    log: deps.log,
+    retryAfterSec: 5,
+    logs: "all",
+    pages: ["GET", "POST"],
+  } as const;
   return endpoint("call-flows", options, async (request, note) => {
     const [, , segment = "", ...rest] = new URL(request.url).pathname.split("/");
     const operation = operationOf(segment);

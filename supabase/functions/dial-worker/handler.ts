@@ -130,10 +130,16 @@ function worksOf(
   const { dialling, settings, now } = deps;
 
   /** Writes down what Twilio said, and ends a leg that is not wanted any more. */
-  const told = async (token: string, leg: Claimed, outcome: DialOutcome): Promise<Outcome> => {
-    const { over, wake: count } = await dialling.told(token, outcome);
+  const told = async (token: string, leg: Claimed, outcome: DialOutcome) => {
+    const { over, other, wake: count } = await dialling.told(token, outcome);
     wake(count);
+    if (other) return "other";
     if (over && outcome.state === "created") await end(token, leg, outcome.leg);
+    return DONE;
+  };
+
+  const settled = async (...args: Parameters<typeof told>): Promise<Outcome> => {
+    await told(...args);
     return DONE;
   };
 
@@ -150,7 +156,11 @@ function worksOf(
   const asked = async (token: string, leg: Claimed): Promise<Outcome | "none"> => {
     const dialledAt = new Date(leg.dialled_at ?? leg.decided_at);
     const found = await twilio(leg.account_sid).made(leg.to, dialledAt);
-    if (found !== undefined) return await told(token, leg, { state: "created", leg: found.sid });
+    if (found !== undefined) {
+      // A telephone may have rung for another attempt a moment before.
+      const outcome = await told(token, leg, { state: "created", leg: found.sid });
+      if (outcome !== "other") return outcome;
+    }
     const time = now().getTime();
     // What another worker may have done since is not known here.
     const isStale = time > leg.claimedAt + LEASED_MS;
@@ -163,7 +173,7 @@ function worksOf(
 
   const make = async (token: string, leg: Claimed): Promise<Outcome> => {
     const to = dialable(leg.to, settings.destinations);
-    if (to === undefined || to === leg.line) return await told(token, leg, { state: "refused" });
+    if (to === undefined || to === leg.line) return await settled(token, leg, { state: "refused" });
     if (!await turn(leg.account_sid)) return { kind: "postponed", error: "its turn", seconds: 1 };
     const begun = await dialling.begin(token);
     if (begun === "over") return DONE;
@@ -187,13 +197,13 @@ function worksOf(
       if (!(error instanceof TwilioError) || error.kind === "unknown") throw error;
       return await refused(token, leg, error);
     }
-    return await told(token, leg, { state: "created", leg: sid });
+    return await settled(token, leg, { state: "created", leg: sid });
   };
 
   /** Twilio made no leg, and said so. */
   const refused = async (token: string, leg: Claimed, error: TwilioError): Promise<Outcome> => {
     const isOurs = error.status === 401 || error.status === 403;
-    if (error.kind === "refused" && !isOurs) return await told(token, leg, { state: "refused" });
+    if (error.kind === "refused" && !isOurs) return await settled(token, leg, { state: "refused" });
     await dialling.told(token, { state: "intended" });
     const seconds = isOurs ? MISCONFIGURED_WAIT_SEC : ASK_AGAIN_SEC;
     return { kind: "held", error: error.message, seconds, scope: "kind" };
@@ -264,7 +274,7 @@ type Claimed = Dial & { readonly claimedAt: number };
 /** Where Twilio asks on behalf of the leg: the token and, of one for a waiting caller, the call are in the signed address. */
 function addresses(
   token: string,
-  { purpose, call_sid, flow, node }: Dial,
+  { purpose, call_sid, flow, node, returned, transferred_by }: Dial,
   { publicFunctionsUrl }: Settings,
 ) {
   const at = (event: string): Callback => ({
@@ -279,7 +289,11 @@ function addresses(
     },
   });
   return {
-    url: callbackUrl(publicFunctionsUrl, at("answered"), "step"),
+    url: callbackUrl(
+      publicFunctionsUrl,
+      at(returned ? "returned" : transferred_by !== null ? "transferred" : "answered"),
+      "step",
+    ),
     fallbackUrl: callbackUrl(publicFunctionsUrl, at("failed"), "step"),
     statusCallback: callbackUrl(publicFunctionsUrl, at("status"), "callback"),
   };

@@ -13,6 +13,8 @@ import { worker } from "../_shared/jobs/worker.ts";
 export interface WorkerDeps {
   readonly settings: Settings;
   readonly jobs: Jobs;
+  /** Has Supabase Auth mail an invitation. */
+  readonly invite: Work;
   /** Absent without `RESEND_API_KEY`: mails wait. */
   readonly send: SendMail | undefined;
   /** Posts to the addresses of word alerts. */
@@ -75,9 +77,10 @@ async function run(deps: WorkerDeps): Promise<Report> {
 
 /** The kinds of jobs that can be done by these settings, and how. */
 function works(deps: WorkerDeps, stop: (why: "busy" | "misconfigured") => void) {
-  const { embedding, hooks } = deps;
+  const { embedding, hooks, invite } = deps;
   return {
     ...mails(deps, stop),
+    invite,
     search_alert: tellMatch(hooks),
     ...(embedding !== undefined && { embedding: embedDocument(embedding) }),
   };

@@ -1,32 +1,106 @@
+import type { Facts } from "../_shared/calls/events.ts";
+import { own, type Reply } from "../_shared/calls/reply.ts";
 import { ARRIVAL } from "../_shared/calls/state.ts";
 import { callLimits } from "../_shared/calls/call_limits.ts";
 import type { Deps } from "../_shared/deps.ts";
-import { arrive } from "../_shared/flows/advance.ts";
+import { arrive, nextState, speechOf } from "../_shared/flows/advance.ts";
+import type { TwimlStep } from "../_shared/flows/step.ts";
+import type { Version } from "../_shared/flows/version.ts";
 import { twimlHandler } from "../_shared/twiml_webhook.ts";
 import type { Handler } from "../_shared/webhook.ts";
 
 /**
  * A call comes in: the line's flow greets, discloses recording and asks. A call over the limit hears a message and ends.
- * Without the database every call is admitted.
+ * Without the database every call is admitted. One of the owner's people, who calls from their own telephone, first hears
+ * whether they receive calls.
  */
-export function createHandler(deps: Deps): Handler {
-  return twimlHandler(deps, {
+function arrival(deps: Deps): TwimlStep {
+  return {
     name: "voice-frontdoor",
     arrives: true,
 
     interpret(webhook) {
-      const { From, To } = webhook.fields;
+      const { From, To, StirVerstat } = webhook.fields;
       const limits = callLimits(From, To, deps.settings);
+      // A number that its network says is forged belongs to another telephone.
+      const isForged = StirVerstat?.startsWith("TN-Validation-Failed") === true;
       return {
         state: { ...ARRIVAL, turn: 1 },
         facts: { event: "arrived", identity: "arrived", limits },
+        ask: isForged ? {} : { self: {} },
         next(version, outcome) {
           const heard = arrive(version);
-          return outcome.kind === "rate_limited"
-            ? { ...heard, words: ["tooManyCalls", "goodbye"], to: "end" }
-            : heard;
+          if (outcome.kind === "rate_limited") {
+            return { ...heard, words: ["tooManyCalls", "goodbye"], to: "end" };
+          }
+          const self = outcome.kind === "accepted" ? outcome.call.facts?.self : undefined;
+          return self === undefined ? heard : tellsAvailability(version, self);
         },
       };
     },
-  });
+  };
+}
+
+/** How long a person has to press a key before the call goes on as a caller's, in seconds. */
+const KEY_SEC = 4;
+
+function tellsAvailability(
+  version: Version,
+  { available, dnd_until }: NonNullable<Facts["self"]>,
+): Reply {
+  const { state } = arrive(version);
+  const now = available && dnd_until === undefined ? "available" : "unavailable";
+  const action = { to: "voice-frontdoor", event: now, state } as const;
+  return [
+    {
+      verb: "gather",
+      prompts: [own(speechOf(version.flow, state.language!), now)],
+      language: state.language!,
+      seconds: KEY_SEC,
+      hints: [],
+      poundIsKey: true,
+      keysOnly: true,
+      action,
+    },
+    { verb: "redirect", to: action },
+  ];
+}
+
+/** A person has heard whether they receive calls: 1 changes it, and anything else goes on as a caller. */
+function changes(isAvailable: boolean): TwimlStep {
+  return {
+    name: "voice-frontdoor",
+    dials: true,
+    interpret({ fields: { Digits }, state }, version) {
+      const start = arrive(version);
+      const heard = { ...start, state: { ...start.state, ...nextState(version, state) } };
+      const isChange = Digits === "1";
+      return {
+        state: heard.state,
+        facts: { event: "key_pressed" },
+        ask: isChange ? { self: { available: !isAvailable } } : {},
+        next(_version, outcome) {
+          if (!isChange) return heard;
+          const self = outcome.kind === "accepted" ? outcome.call.facts?.self : undefined;
+          // Nothing has changed: the database is away.
+          if (self === undefined) return { ...heard, words: ["sorry"] };
+          const word = self.available ? "nowAvailable" : "nowUnavailable";
+          return { ...heard, words: [word, "goodbye"], to: "end" };
+        },
+      };
+    },
+  };
+}
+
+/** The first webhook of a call; `event` in the URL says that a person has heard about their own availability. */
+export function createHandler(deps: Deps): Handler {
+  const parts: Record<string, Handler> = {
+    available: twimlHandler(deps, changes(true)),
+    unavailable: twimlHandler(deps, changes(false)),
+  };
+  const arrives = twimlHandler(deps, arrival(deps));
+  return (request) => {
+    const event = new URL(request.url).searchParams.get("event") ?? "";
+    return (Object.hasOwn(parts, event) ? parts[event]! : arrives)(request);
+  };
 }

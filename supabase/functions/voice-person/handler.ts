@@ -13,6 +13,7 @@ import type { Dialling } from "../_shared/db/dialling.ts";
 import type { Deps } from "../_shared/deps.ts";
 import { dialable } from "../_shared/destinations.ts";
 import { reasonOf } from "../_shared/errors.ts";
+import type { Phrase } from "../_shared/calls/words/mod.ts";
 import { speechOf } from "../_shared/flows/advance.ts";
 import { whatFor } from "../_shared/flows/language.ts";
 import { type E164, isE164 } from "../_shared/phone.ts";
@@ -39,6 +40,11 @@ interface Told {
 
 /** How long a person waits for the caller to be handed over, and the caller's telephone rings, in seconds. */
 const HANDED_OVER_SEC = 10;
+/** How long a person has to enter a code, in seconds, and how long codes are at most. */
+const CODE_SEC = 8;
+const CODE_DIGITS = 6;
+/** After so many turns of a leg nobody is asked again. */
+const MOST_TURNS = 8;
 const RINGS_SEC = 30;
 
 /**
@@ -59,6 +65,7 @@ export function createHandler(deps: PersonDeps): Handler {
     note: Note,
     what: AttemptTold | undefined,
     facts: StepFacts,
+    code?: string,
   ): Promise<Told | undefined | null> => {
     const { fields, token } = webhook;
     if (token === undefined) return undefined;
@@ -78,7 +85,7 @@ export function createHandler(deps: PersonDeps): Handler {
     const outcome = await accept(deps, {
       ...childLegEvent("voice-person", webhook, call, stateBefore(webhook), facts),
       leg_sid: leg,
-      ask: { attempt: { token, told: what } },
+      ask: { attempt: { token, told: what, code } },
     }, note);
     if (outcome.kind !== "accepted") return null;
     const answer = outcome.call.facts?.attempt;
@@ -107,14 +114,15 @@ export function createHandler(deps: PersonDeps): Handler {
   const at = (webhook: Webhook, event: string, call = webhook.fields.ParentCallSid): Callback => ({
     to: "voice-person",
     event,
-    state: stateBefore(webhook),
+    state: { ...stateBefore(webhook), turn: stateBefore(webhook).turn + 1 },
     ...(call !== undefined && { call }),
     ...(webhook.token !== undefined && { token: webhook.token }),
   });
 
-  const parts: Record<string, Handler> = {
-    /** Somebody has answered, or something. */
-    answered: step(async (webhook, { speech, business, department }, note) => {
+  /** Somebody has answered, or something. @param why Their telephone rings. */
+  const asks = (why: (place: Place, answer: AttemptAnswer) => Phrase) =>
+    step(async (webhook, place, note) => {
+      const { speech, business } = place;
       const { CallSid } = webhook.fields;
       const heard = await told(webhook, CallSid, note, undefined, {
         event: "leg_asked",
@@ -129,12 +137,38 @@ export function createHandler(deps: PersonDeps): Handler {
       const asked = purpose === "verify"
         ? askForKey1(speech, [({ asksToVerify }) => asksToVerify(business), "verify"], action)
         : askForKey1(speech, [
-          ({ callFor }) => callFor(business, department),
+          why(place, heard.answer),
           purpose === "person" ? "accept" : "acceptCallBack",
         ], action);
       // Silence is told too: a mailbox has answered, or nobody is there.
       return [...asked.slice(0, -1), { verb: "redirect", to: action }];
-    }),
+    });
+
+  /** Asks for the code of the one to whom the caller is to be transferred. */
+  const asksForCode = (webhook: Webhook, { speech }: Place, ...words: Phrase[]): Reply => {
+    const action = at(webhook, "transfer");
+    const gather = {
+      verb: "gather",
+      prompts: [own(speech, ...words, "transferCode")],
+      language: speech.language,
+      seconds: CODE_SEC,
+      hints: [],
+      poundIsKey: false,
+      keysOnly: true,
+      digits: CODE_DIGITS,
+      action,
+    } as const;
+    return [gather, { verb: "redirect", to: action }];
+  };
+
+  const parts: Record<string, Handler> = {
+    answered: asks(({ business, department }) => ({ callFor }) => callFor(business, department)),
+    /** By another of the owner's people, of a caller with whom they have talked. */
+    transferred: asks(({ department }, { transferred_by }) => ({ transferredBy }) =>
+      transferredBy(transferred_by, department)
+    ),
+    /** The caller whom this person has transferred, and whom nobody took. */
+    returned: asks(() => "transferReturned"),
 
     /** A key was pressed: 1 accepts, any other does not. */
     accept: step(async (webhook, { speech }, note) => {
@@ -155,12 +189,16 @@ export function createHandler(deps: PersonDeps): Handler {
       });
       if (heard === undefined) return HANG_UP;
       if (heard === null) return lastWord(speech, "sorry");
-      const { won, purpose, call_sid, queue, to } = heard.answer;
+      const { won, purpose, call_sid, queue, to, may_transfer, caller } = heard.answer;
       // The telephones of the others still ring.
       deps.wakeDialler?.();
       if (purpose === "verify") return lastWord(speech, won ? "verified" : "notVerified");
       if (!won) return lastWord(speech, "taken");
       const call = purpose === "person" ? call_sid : undefined;
+      const about: Phrase[] = caller === undefined || (caller.name ?? "") === "" && caller.calls < 2
+        ? []
+        : [({ callerContext }) => callerContext(caller.name, caller.calls)];
+      const connecting: Phrase[] = [...about, "connecting"];
       const dialled = {
         timeLimit: talkSec,
         action: at(webhook, "ended", call),
@@ -171,18 +209,19 @@ export function createHandler(deps: PersonDeps): Handler {
         },
       };
       if (purpose === "person") {
-        return [own(speech, "connecting"), {
+        return [own(speech, ...connecting), {
           verb: "dial_queue",
           queue: queue!,
           seconds: HANDED_OVER_SEC,
           record: heard.consented && call === webhook.fields.ParentCallSid,
           connects: at(webhook, "connected", call),
+          ...(may_transfer && { hangupOnStar: true as const }),
           ...dialled,
         }];
       }
       const number = to === undefined ? undefined : dialable(to, settings.destinations);
       if (number === undefined) return lastWord(speech, "notReached");
-      return [own(speech, "connecting"), {
+      return [own(speech, ...connecting), {
         verb: "dial",
         numbers: [number],
         // The line: the number that called this telephone.
@@ -217,23 +256,53 @@ export function createHandler(deps: PersonDeps): Handler {
     }, []),
 
     /** The talk is over, or there was none. */
-    ended: step(async (webhook, { speech }, note) => {
+    ended: step(async (webhook, place, note) => {
+      const { speech } = place;
       const { CallSid, DialCallStatus, DialCallDuration = 0, DialBridged } = webhook.fields;
       const talked = DialBridged === true ||
         (DialBridged === undefined && DialCallStatus === "completed");
       if (webhook.fields.ParentCallSid === undefined) {
-        const why = talked ? undefined : notReached(DialCallStatus);
+        const why = talked ? "connected" : notReached(DialCallStatus);
         if (why !== undefined) await told(webhook, CallSid, note, why, CONNECTED);
         return talked ? HANG_UP : lastWord(speech, "notReached");
       }
-      await told(webhook, CallSid, note, undefined, {
+      // Once more, in case the webhook that said so was lost.
+      const heard = await told(webhook, CallSid, note, talked ? "connected" : undefined, {
         event: "leg_status",
         identity: `ended-${CallSid}`,
-        leg_status: talked ? "completed" : "in-progress",
+        leg_status: "in-progress",
         talk_sec: talked ? DialCallDuration : undefined,
         bridged: talked,
       });
-      return talked ? HANG_UP : lastWord(speech, "callerGone");
+      if (!talked) return lastWord(speech, "callerGone");
+      // The caller is still there: it was ended by a star.
+      const { may_transfer, over } = heard?.answer ?? {};
+      return may_transfer && !over ? asksForCode(webhook, place) : HANG_UP;
+    }),
+
+    /** A code was entered; a star, or nothing: back to the caller, by this telephone. */
+    transfer: step(async (webhook, place, note) => {
+      const { speech } = place;
+      const { CallSid, Digits = "" } = webhook.fields;
+      const { turn } = stateBefore(webhook);
+      const code = /^\d+$/.test(Digits) && turn < MOST_TURNS ? Digits : undefined;
+      const heard = await told(webhook, CallSid, note, "transfer", {
+        event: "leg_status",
+        identity: `transfer-${turn}-${CallSid}`,
+        leg_status: "in-progress",
+      }, code);
+      switch (heard?.answer.transfer?.state) {
+        case "made":
+          // The other telephone rings.
+          deps.wakeDialler?.();
+          return lastWord(speech, "goodbye");
+        case "unknown":
+          return asksForCode(webhook, place, "unknownCode");
+        case "busy":
+          return code === undefined ? HANG_UP : asksForCode(webhook, place, "nobodyFree");
+        default:
+          return lastWord(speech, heard === null ? "sorry" : "callerGone");
+      }
     }),
 
     /** How the telephone of a caller who is called back rings. */

@@ -1,15 +1,17 @@
-import type { VoicemailRecordingUrl } from "../_shared/db/voicemail.ts";
+import type { RecordingUrl } from "../_shared/db/voicemail.ts";
 import { endpoint } from "../_shared/endpoint.ts";
 import { HttpError, ServiceError } from "../_shared/errors.ts";
 import { type Handler, requireMethod, SECURITY_HEADERS } from "../_shared/http.ts";
 import type { Log } from "../_shared/log.ts";
 import { checkRecordingLink } from "../_shared/mail/recording_link.ts";
-import { requireOperator } from "../_shared/operator.ts";
+import { bearerToken, isOperator } from "../_shared/operator.ts";
 import type { Settings } from "../_shared/settings.ts";
+import type { ReadUserToken, UserClaims } from "../_shared/user_token.ts";
 
 export interface AudioDeps {
   readonly settings: Settings;
-  readonly recordingUrl: VoicemailRecordingUrl;
+  readonly recordingUrl: RecordingUrl;
+  readonly readUserToken: ReadUserToken;
   readonly fetch: typeof fetch;
   readonly log: Log;
   readonly now: () => Date;
@@ -21,26 +23,42 @@ const DEADLINE_MS = 10_000;
 const PASSED_ON = ["content-length", "content-range", "accept-ranges", "etag", "last-modified"];
 
 /**
- * Plays a voicemail for a signed link (see `mail/recording_link.ts`) or an operator's key: fetches it from Twilio with
- * the account's credentials, which are not passed on.
+ * Plays a voicemail for a signed link (see `mail/recording_link.ts`) or an operator's key, and any recording of their calls
+ * for signed-in people: fetches it from Twilio with the account's credentials, which are not passed on.
  */
 export function createHandler(deps: AudioDeps): Handler {
-  return endpoint("voicemail-audio", { log: deps.log, retryAfterSec: 10 }, async (request) => {
+  const options = { log: deps.log, retryAfterSec: 10, pages: ["GET", "HEAD"] };
+  return endpoint("voicemail-audio", options, async (request) => {
     requireMethod(request, "GET", "HEAD");
     const query = new URL(request.url).searchParams;
-    authorize(request, query, deps);
-    const url = await deps.recordingUrl(query.get("call") ?? "", query.get("recording") ?? "");
+    const user = await authorize(request, query, deps);
+    const url = await deps.recordingUrl(
+      query.get("call") ?? "",
+      query.get("recording") ?? "",
+      user,
+    );
     if (url === null) throw new HttpError(404, "not_found");
     return await play(request, url, deps);
   });
 }
 
-/** @throws {HttpError} 401, or 410 for a link of ours that has expired. */
-function authorize(request: Request, query: URLSearchParams, { settings, now }: AudioDeps): void {
+/**
+ * @returns the signed-in user, whose calls the database knows; `undefined` for a link or an operator.
+ * @throws {HttpError} 401, or 410 for a link of ours that has expired.
+ */
+async function authorize(
+  request: Request,
+  query: URLSearchParams,
+  { settings, readUserToken, now }: AudioDeps,
+): Promise<UserClaims | undefined> {
   const link = checkRecordingLink(settings.secretKeys, query, now());
   if (link === "valid") return;
   if (link === "expired") throw new HttpError(410, "expired");
-  requireOperator(request, settings.secretKeys);
+  if (isOperator(request, settings.secretKeys)) return;
+  const token = bearerToken(request);
+  const user = token === undefined ? undefined : await readUserToken(token, now());
+  if (user === undefined) throw new HttpError(401, "unauthorized");
+  return user;
 }
 
 async function play(

@@ -36,6 +36,12 @@ import { SignIn } from "./sign_in.js";
 /** name, title, the least role; `hidden`: reached from other pages. */
 const PAGES = () => [
   ["today", t("Today", "Aujourd’hui"), "viewer"],
+  ["calls", t("Calls", "Appels"), "viewer"],
+  ["voicemails", t("Voicemails", "Messages"), "viewer"],
+  ["people", t("People", "Personnes"), "viewer"],
+  ["alerts", t("Alerts", "Alertes"), "viewer"],
+  ["members", t("Members", "Membres"), "viewer"],
+  ["account", t("My account", "Mon compte"), "viewer", "hidden"],
 ];
 
 /** The page that the address names, and what follows its name. */

@@ -184,7 +184,7 @@ export interface Facts {
     | undefined;
   /** Of the groups for which the pinned version holds callers. */
   readonly queues?:
-    | Readonly<Record<string, { readonly waiting: number; readonly full: boolean }>>
+    | Readonly<Record<string, { readonly full: boolean }>>
     | undefined;
   /** Why the line's agents cannot talk now; absent: they can. */
   readonly agent?: { readonly barred?: string | undefined } | undefined;
@@ -192,6 +192,8 @@ export interface Facts {
   readonly callable?: boolean | undefined;
   /** The groups for which a call back is promised by now: only then may the caller hear so. */
   readonly callbacks?: Readonly<Record<string, true>> | undefined;
+  /** At a ring that rotates: the telephone of the available member who has been idle longest. */
+  readonly longest_idle?: string | undefined;
   /** The caller's place; absent: the call holds nowhere. */
   readonly queue?: Place | undefined;
   /**
@@ -237,6 +239,10 @@ export interface AttemptAnswer {
   readonly queue?: string | undefined;
   /** Of a promise that the person has accepted to keep: the number to call back. */
   readonly to?: string | undefined;
+  /** Whom the person who accepted is about to talk with; `calls`: in 7 days, this one among them. Where the group says so. */
+  readonly caller?: { readonly name?: string | undefined; readonly calls: number } | undefined;
+  /** The name of the person who has passed the caller on. */
+  readonly transferred_by?: string | undefined;
   /** There is somebody to whom the person could pass the caller on. */
   readonly may_transfer?: boolean | undefined;
   /** `unknown`: no such code; `busy`: `to` cannot be rung now; `made`: `to` is being rung; `gone`: the caller is. */

@@ -22,6 +22,8 @@ export interface CallState {
   readonly attempt: number;
   /** Askings of the node that used up none of its tries. */
   readonly repeats?: number | undefined;
+  /** At a ring that rotates: the place of the member who was rung first. */
+  readonly first?: number | undefined;
   /** The disclosure that the caller heard; absent: none, so nothing is consent. */
   readonly disclosed?: Disclosed | undefined;
   readonly consent?: ConsentDecision | undefined;
@@ -45,6 +47,7 @@ export function encodeState(state: CallState): Record<string, string> {
     ...(state.node !== undefined && { node: state.node }),
     ...(state.language !== undefined && { language: state.language }),
     ...(state.repeats !== undefined && { repeats: String(state.repeats) }),
+    ...(state.first !== undefined && { first: String(state.first) }),
     ...(state.disclosed && { disclosed: disclosureName(state.disclosed) }),
     ...(state.consent && { consent: `${state.consent.basis}-${state.consent.turn}` }),
     ...(state.choice && { mode: `${state.choice.mode}-${state.choice.turn}` }),
@@ -64,6 +67,7 @@ export function decodeState(query: URLSearchParams): CallState | undefined {
   const [node] = /^[a-z][a-z0-9_]{0,31}$/.exec(query.get("node") ?? "") ?? [];
   const [language] = /^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$/.exec(query.get("language") ?? "") ?? [];
   const repeats = integer(query.get("repeats"));
+  const first = integer(query.get("first"));
   const consent =
     (disclosed === undefined ? /^(no)-(\d{1,4})$/ : /^(stayed|unsure|yes|no)-(\d{1,4})$/)
       .exec(query.get("consent") ?? "");
@@ -76,6 +80,7 @@ export function decodeState(query: URLSearchParams): CallState | undefined {
     ...(node !== undefined && { node }),
     ...(language !== undefined && { language }),
     ...(repeats !== undefined && { repeats }),
+    ...(first !== undefined && { first }),
     ...(disclosed && { disclosed }),
     ...(consent &&
       { consent: { basis: consent[1] as ConsentDecision["basis"], turn: Number(consent[2]) } }),

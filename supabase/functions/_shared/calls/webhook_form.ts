@@ -52,6 +52,7 @@ const form = z.object({
   From: z.optional(text),
   To: z.optional(text),
   ForwardedFrom: z.optional(text),
+  StirVerstat: z.optional(text),
   CallToken: z.optional(text.check(z.maxLength(4000))),
   ParentCallSid: z.optional(callSid),
   SequenceNumber: count,

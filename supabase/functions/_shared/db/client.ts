@@ -12,11 +12,30 @@ export type DataApi = PostgrestClient<Database> & {
 
 /** @param secretKey The project's secret key; it goes into `apikey`, as the newer keys are no JWTs. */
 export function dataApi(supabaseUrl: string, secretKey: string, patience?: Delay): DataApi {
+  // A legacy key is a JWT and names its role there.
+  return dataApiOf(
+    supabaseUrl,
+    secretKey,
+    secretKey.startsWith("ey") ? secretKey : undefined,
+    patience,
+  );
+}
+
+/**
+ * The Data API under a person's own token, whose role and rows are the person's.
+ *
+ * @param secretKey Lets the request through the gateway; the rights are those of the token.
+ */
+export function dataApiOf(
+  supabaseUrl: string,
+  secretKey: string,
+  token: string | undefined,
+  patience?: Delay,
+): DataApi {
   const api = new PostgrestClient<Database>(`${supabaseUrl}/rest/v1`, {
     headers: {
       apikey: secretKey,
-      // A legacy key is a JWT and names its role there.
-      ...(secretKey.startsWith("ey") && { authorization: `Bearer ${secretKey}` }),
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
     },
     // A caller waits, and Twilio retries: a second try of ours would only eat its time.
     retry: false,

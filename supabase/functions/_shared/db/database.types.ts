@@ -1915,7 +1915,7 @@ export type Database = {
           "call_sid": string;
           "call_token"?: string | null;
           "connected_at"?: string | null;
-          "first_position": number;
+          "first_position"?: number;
           "group_name"?: string | null;
           "id"?: never;
           "left_at"?: string | null;
@@ -3419,6 +3419,7 @@ export type Database = {
         Args: { "p_calendar": Json; "p_days"?: number; "p_from"?: string };
         Returns: Json;
       };
+      "call_back": { Args: { "p_call_sid": string }; Returns: string };
       "call_conditions": { Args: { "p_filters": Json }; Returns: string };
       "call_counts": {
         Args: { "p_since": string };
@@ -3466,6 +3467,7 @@ export type Database = {
       };
       "call_to_ask": { Args: { "p_call_sid": string; "p_kind": string }; Returns: Json };
       "callback_tried": { Args: { "p_id": string; "p_result": string }; Returns: undefined };
+      "caller_context": { Args: { "p_call_sid": string; "p_group": string }; Returns: Json };
       "calls_of_person": { Args: { "p_number": string }; Returns: string[] };
       "can_ring": {
         Args: {
@@ -3607,7 +3609,7 @@ export type Database = {
         Args: { "p_org_id": string; "p_phone"?: string; "p_queue": string };
         Returns: number;
       };
-      "document_match": { Args: { "p_query": string }; Returns: string };
+      "document_match": { Args: { "p_queries": (unknown)[] }; Returns: string };
       "embedded_text": {
         Args: {
           "p_document": Omit<
@@ -3694,6 +3696,7 @@ export type Database = {
         Returns: Json;
       };
       "erase_agent_words": { Args: { "p_batch"?: number }; Returns: number };
+      "erase_call": { Args: { "p_call_sid": string }; Returns: undefined };
       "escape_html": { Args: { "p_text": string }; Returns: string };
       "evaluate_alerts": {
         Args: { "p_channels"?: (string)[] };
@@ -3837,6 +3840,7 @@ export type Database = {
         };
       };
       "forget_person": { Args: { "p_email"?: string; "p_number": string }; Returns: Json };
+      "forget_searches": { Args: { "p_batch"?: number }; Returns: number };
       "forget_telephony_token": { Args: { "p_subaccount_sid": string }; Returns: undefined };
       "free_members": {
         Args: {
@@ -3852,6 +3856,13 @@ export type Database = {
         }[];
       };
       "from_micros": { Args: { "p_micros": string }; Returns: string };
+      "fuse_hits": {
+        Args: {
+          "p_near": (Database["public"]["CompositeTypes"]["search_hit"])[];
+          "p_words": (Database["public"]["CompositeTypes"]["search_hit"])[];
+        };
+        Returns: (Database["public"]["CompositeTypes"]["search_hit"])[];
+      };
       "has_role": {
         Args: { "p_org_id": string; "p_role": Database["public"]["Enums"]["member_role"] };
         Returns: boolean;
@@ -3935,6 +3946,7 @@ export type Database = {
       };
       "lines_of_flow": { Args: { "p_flow_id": number }; Returns: Json };
       "lock_dialling": { Args: { "p_org_id": string }; Returns: undefined };
+      "longest_idle": { Args: { "p_members": (string)[]; "p_org_id": string }; Returns: string };
       "mail_content": { Args: { "p_kind": string; "p_payload": Json }; Returns: Json };
       "make_audited": {
         Args: { "p_by"?: string; "p_kept": (string)[]; "p_key": string; "p_table": unknown };
@@ -3973,6 +3985,16 @@ export type Database = {
       "my_role": {
         Args: Record<PropertyKey, never>;
         Returns: Database["public"]["Enums"]["member_role"];
+      };
+      "names_number": { Args: { "p_number": string; "p_query": string }; Returns: boolean };
+      "near_hits": {
+        Args: {
+          "p_conditions": string;
+          "p_embedding": (number)[];
+          "p_model": string;
+          "p_owner": string;
+        };
+        Returns: (Database["public"]["CompositeTypes"]["search_hit"])[];
       };
       "nearest_documents": {
         Args: {
@@ -4104,6 +4126,7 @@ export type Database = {
       "purge_monitoring": { Args: { "p_batch"?: number }; Returns: undefined };
       "purge_personal_data": { Args: { "p_batch"?: number }; Returns: Json };
       "queue_content": { Args: { "p_call_sid": string }; Returns: Json };
+      "queue_is_full": { Args: { "p_owner": string; "p_queue": string }; Returns: boolean };
       "queue_told": { Args: { "p_call_sid": string; "p_state": string }; Returns: number };
       "rate_limits_retry_after": {
         Args: { "p_endpoint": string; "p_limits": Json };
@@ -4124,6 +4147,10 @@ export type Database = {
         Returns: undefined;
       };
       "record_worker_run": { Args: { "p_ok"?: boolean; "p_worker": string }; Returns: undefined };
+      "recording_url": {
+        Args: { "p_call_sid": string; "p_claims"?: Json; "p_recording_sid": string };
+        Returns: string;
+      };
       "renew_job": { Args: { "p_id": number; "p_lease": string }; Returns: boolean };
       "retry_dead_jobs": { Args: { "p_id"?: number; "p_kind"?: string }; Returns: number };
       "return_transfer": { Args: { "p_org_id": string; "p_queue": string }; Returns: number };
@@ -4178,9 +4205,12 @@ export type Database = {
         Args: {
           "p_after": Json;
           "p_deadline": string;
+          "p_embedding": (number)[];
           "p_filters": Json;
+          "p_model": string;
           "p_now": string;
           "p_owner": string;
+          "p_queries": (unknown)[];
           "p_query": string;
         };
         Returns: Record<string, unknown>;
@@ -4210,7 +4240,9 @@ export type Database = {
         Returns: Json;
       };
       "search_kinds_of_calls": { Args: Record<PropertyKey, never>; Returns: (string)[] };
+      "search_queries": { Args: { "p_query": string }; Returns: (unknown)[] };
       "search_query": { Args: { "p_lang": string; "p_query": string }; Returns: unknown };
+      "search_score": { Args: { "p_now": string; "p_tsquery": string }; Returns: string };
       "search_snippet": {
         Args: {
           "p_body": string;
@@ -4343,12 +4375,13 @@ export type Database = {
       };
       "transfer_ended": { Args: { "p_result": string; "p_token": string }; Returns: undefined };
       "transfer_of": { Args: { "p_call_sid": string }; Returns: string };
-      "tsquery_by_language": { Args: { "p_query": string }; Returns: string };
+      "tsquery_by_language": { Args: { "p_queries": (unknown)[] }; Returns: string };
       "unknown_calls": { Args: { "p_calls": Json }; Returns: string[] };
       "verify_person": {
         Args: { "p_handle": string; "p_line": string; "p_org_id": string };
         Returns: string;
       };
+      "verify_telephone": { Args: { "p_person_id": string }; Returns: string };
       "version_by_hash": { Args: { "p_hash": string; "p_org_id": string }; Returns: number };
       "voice_answer_json": {
         Args: {
@@ -4357,10 +4390,6 @@ export type Database = {
           "p_facts": Json;
         };
         Returns: Json;
-      };
-      "voicemail_recording_url": {
-        Args: { "p_call_sid": string; "p_recording_sid": string };
-        Returns: string;
       };
       "walk_flow": {
         Args: {

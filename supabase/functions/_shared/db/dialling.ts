@@ -10,7 +10,9 @@ export const attemptAnswer: z.ZodMiniType<AttemptAnswer> = z.object({
   call_sid: z.optional(z.string()),
   queue: z.optional(z.string()),
   to: z.optional(z.string()),
+  transferred_by: z.optional(z.string()),
   may_transfer: z.optional(z.boolean()),
+  caller: z.optional(z.object({ name: z.optional(z.string()), calls: z.number() })),
   transfer: z.optional(z.object({
     state: z.enum(["made", "busy", "unknown", "gone"]),
     to: z.optional(z.string()),
@@ -80,6 +82,8 @@ export type DialOutcome =
 const dialAnswer = z.object({
   /** The leg is to be ended. */
   over: z.boolean(),
+  /** It is the leg of another attempt. */
+  other: z.optional(z.boolean()),
   /** How many others are to be dialled now. */
   wake: z.number(),
 });

@@ -10,6 +10,11 @@ const MEMBERSHIP = z.nullable(z.object({
 /** Whom a signed-in person acts for, and as what; `org_id` null: the main account. */
 export type Membership = NonNullable<z.infer<typeof MEMBERSHIP>>;
 
+/** A verified token's claims, as the database reads them. */
+export function claimsOf({ userId, appMetadata, aal }: UserClaims) {
+  return { sub: userId, app_metadata: appMetadata, aal };
+}
+
 /**
  * Asks the database whose member a user is, by the claims of a verified token; `null`: no membership.
  *
@@ -18,8 +23,8 @@ export type Membership = NonNullable<z.infer<typeof MEMBERSHIP>>;
 export type MembershipOf = (claims: UserClaims) => Promise<Membership | null>;
 
 export function memberships(api: DataApi, deadlineMs = 10_000): MembershipOf {
-  return async ({ userId, appMetadata, aal }) => {
-    const p_claims = { sub: userId, app_metadata: appMetadata, aal };
+  return async (user) => {
+    const p_claims = claimsOf(user);
     return returned(
       "membership_of",
       await rpc(api, "membership_of", { p_claims }, deadlineMs),

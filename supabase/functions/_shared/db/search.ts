@@ -40,6 +40,8 @@ const answer = z.object({
   next_cursor: z.nullable(z.string()),
   /** Time ran out: only newer rows were looked at. */
   partial: z.boolean(),
+  /** Whether meanings were compared; otherwise the search went by words only. */
+  meaning: z.boolean(),
 });
 export type SearchAnswer = Readonly<z.infer<typeof answer>>;
 

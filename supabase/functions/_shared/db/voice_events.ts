@@ -25,10 +25,11 @@ const answer: z.ZodMiniType<{ duplicate: boolean; admitted: boolean; call: Accep
           z.record(z.string(), z.object({ phone: z.string(), available: z.boolean() })),
         ),
         queues: z.optional(
-          z.record(z.string(), z.object({ waiting: z.number(), full: z.boolean() })),
+          z.record(z.string(), z.object({ full: z.boolean() })),
         ),
         agent: z.optional(z.object({ barred: z.optional(z.string()) })),
         callable: z.optional(z.boolean()),
+        longest_idle: z.optional(z.string()),
         callbacks: z.optional(z.record(z.string(), z.literal(true))),
         queue: z.optional(z.object({
           position: z.number(),

@@ -471,7 +471,7 @@ export function proceed(
       case "ring": {
         const rung = callees(flow, node, state, known, goesOn);
         if (rung === undefined) break;
-        state = { ...state, attempt: rung.turns };
+        state = rungState(state, rung);
         // The next member rings without a word.
         if (!goesOn) reply.push(...spoken(node.prompt));
         const isHeld = !goesOn && known.place &&
@@ -488,7 +488,7 @@ export function proceed(
           return { state, reply: [...reply, enqueue(state, node.group)] };
         }
         // Nobody is dialled for a caller whom the database does not hold: the members are rung in turn.
-        state = { ...state, attempt: rung.turns };
+        state = rungState(state, rung);
         if (!goesOn) reply.push(says(speech(), "holding"));
         return { state, reply: [...reply, dial(state, rung, known)] };
       }
@@ -534,7 +534,7 @@ export function proceed(
 
 /** A node is entered: its askings are counted anew, and its mode becomes the call's. */
 function entered(
-  { repeats: _, ...state }: CallState,
+  { repeats: _, first: __, ...state }: CallState,
   id: string,
   node: FlowNode | undefined,
   { mode: before }: Known,
@@ -672,6 +672,12 @@ interface Rung {
   readonly confirm: boolean;
   /** How many members' turns have come. */
   readonly turns: number;
+  /** The place of the member who is rung first; absent: as the call's number says. */
+  readonly first?: number | undefined;
+}
+
+function rungState(state: CallState, { turns, first }: Rung): CallState {
+  return { ...state, attempt: turns, ...(first !== undefined && { first }) };
 }
 
 type Ringing = NodeOf<"ring"> | NodeOf<"queue">;
@@ -700,22 +706,29 @@ function turnsOf(flow: Flow, node: Ringing): number {
 function callees(
   flow: Flow,
   node: Ringing,
-  { attempt }: CallState,
-  known: Pick<Known, "callSid" | "people" | "mayDial">,
+  { attempt, first: before }: CallState,
+  known: Pick<Known, "callSid" | "people" | "mayDial" | "longest_idle">,
   goesOn: boolean,
 ): Rung | undefined {
   const group = groupOf(flow, node);
   const single = node.type === "ring" && node.to !== undefined ? [node.to] : [];
   const members = group?.members ?? single;
-  // Another member for each call begins.
-  const nth = Number.parseInt(known.callSid.slice(-8), 16);
-  const first = group?.ring === "rotate" ? nth % members.length : 0;
-  const order = [...members.slice(first), ...members.slice(0, first)];
   const numberOf = (member: string): Dialable | undefined => {
     if (member.startsWith("+")) return known.mayDial(member);
     const person = own(known.people, member);
     return person?.available ? known.mayDial(person.phone) : undefined;
   };
+  // The one who has been idle longest begins; where that is not known, another one each call.
+  const rotates = group?.ring === "rotate";
+  const found = goesOn
+    ? before
+    : members.findIndex((member) =>
+      known.longest_idle !== undefined && numberOf(member) === known.longest_idle
+    );
+  const first = rotates && found !== undefined && found >= 0 ? found : undefined;
+  const nth = Number.parseInt(known.callSid.slice(-8), 16) % members.length;
+  const begin = rotates ? first ?? nth : 0;
+  const order = [...members.slice(begin), ...members.slice(0, begin)];
   const seconds = group?.seconds ?? DEFAULTS.ringSeconds;
   const confirm = mustAccept(flow, node);
   if (!isOneByOne(flow, node)) {
@@ -726,7 +739,7 @@ function callees(
   const end = goesOn ? turnsOf(flow, node) : order.length;
   for (let at = goesOn ? attempt : 0; at < end; at++) {
     const number = numberOf(order[at]!);
-    if (number !== undefined) return { numbers: [number], seconds, confirm, turns: at + 1 };
+    if (number !== undefined) return { numbers: [number], seconds, confirm, turns: at + 1, first };
   }
   return undefined;
 }

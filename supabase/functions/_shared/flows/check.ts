@@ -31,7 +31,7 @@ import { canNameChoice } from "./understand.ts";
 export interface CheckFacts {
   /** What may be dialled. */
   readonly destinations: Destinations;
-  /** Our own lines: calls to them would loop. */
+  /** Our own lines, and people who have one for a telephone: calls to them would loop. */
   readonly ownLines?: ReadonlySet<string> | undefined;
   /** Stored audio, and how long it plays. */
   readonly audio?: AudioLengths | undefined;
@@ -619,7 +619,9 @@ function checkPeople({ flow, facts, fault, warn }: Document) {
       if (members.indexOf(member) !== at) fault(path, "is in the group twice");
       if (member.startsWith("+")) number(path, member);
       else if (member in Object.prototype) fault(path, "cannot be a name: choose another");
-      else if (facts.people?.has(member) === false) {
+      else if (facts.ownLines?.has(member)) {
+        fault(path, "has a line for a telephone that is answered here: the call would come back");
+      } else if (facts.people?.has(member) === false) {
         warn(path, `names "${member}": there is no such person yet, so that nobody is rung`);
       }
     });

@@ -10,7 +10,14 @@ import type { WebhookFields } from "../calls/webhook_form.ts";
 export interface Known extends
   Pick<
     Facts,
-    "calendars" | "returning" | "people" | "queues" | "callbacks" | "transfer" | "agent"
+    | "calendars"
+    | "returning"
+    | "people"
+    | "queues"
+    | "callbacks"
+    | "transfer"
+    | "longest_idle"
+    | "agent"
   > {
   /** The caller holds: the row exists, and somebody is dialled for it. `null`: holds nowhere; `undefined`: not known. */
   readonly place?: Facts["queue"] | null;
@@ -121,6 +128,7 @@ export function knownOf(
     callbacks: facts?.callbacks,
     transfer: facts?.transfer,
     agent: facts?.agent,
+    longest_idle: facts?.longest_idle,
     place: call && (facts?.queue ?? null),
     mayDial: (number) =>
       isBarred || leadsBack.has(number) ? undefined : dialable(number, settings.destinations),

@@ -123,6 +123,8 @@ const groupOfPeople = z.strictObject({
   seconds: z.optional(whole(5, 600)),
   /** Whether a member accepts the call by pressing 1, so that a voicemail box cannot. */
   confirm: z.optional(z.boolean("must be true or false")),
+  /** Whether a member who accepts a queued caller or a call back hears the caller's name and how often they called. */
+  context: z.optional(z.boolean("must be true or false")),
   /** When its members work: outside, callers stop holding for it, and no promise to call back is kept. */
   calendar: z.optional(reference("calendar")),
   /** What a person keys after `*` to pass a caller on to the group; people have codes of their own. */

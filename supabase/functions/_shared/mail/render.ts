@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { type AlertNotice, alertNotice, headline, runbookSection } from "../alerts/words.ts";
-import { matchHeadline, type SearchMatch, searchMatch } from "../search/alert.ts";
+import { type AlertContent, alertContent } from "../db/search.ts";
+import { matchHeadline } from "../search/alert.ts";
 import { unlinked } from "../text.ts";
 import type { Mail } from "./mail.ts";
 import { recordingLink } from "./recording_link.ts";
@@ -109,7 +110,7 @@ function letterOf(kind: string, content: unknown, context: MailContext): Letter 
       return success ? alertNotification(data, context) : undefined;
     }
     case "mail_search_alert": {
-      const { success, data } = searchMatch.safeParse(content);
+      const { success, data } = alertContent.safeParse(content);
       return success ? searchAlert(data) : undefined;
     }
   }
@@ -253,23 +254,21 @@ function alertNotification(notice: AlertNotice, { runbookUrl }: MailContext): Le
   };
 }
 
-function searchAlert(match: SearchMatch): Letter {
-  const { name, query, at, number, passage, start_sec } = match;
+function searchAlert(match: AlertContent): Letter {
+  const { alert: { name, query, target }, document: { at, party, text, start_sec } } = match;
   return {
-    to: match.target,
+    to: target,
     subject: unlinked(matchHeadline(match)),
     parts: [
       {
         facts: [
           ["Alert", `${name}: ${query}`],
-          ...(number === null ? [] : [["Number", number] as const]),
+          ...(party === null ? [] : [["Number", party] as const]),
           ["Time", time(at)],
-          ...(start_sec === null
-            ? []
-            : [["In the audio", minutes(Math.floor(start_sec))] as const]),
+          ...(start_sec === null ? [] : [["In the audio", minutes(start_sec)] as const]),
         ],
       },
-      { quote: passage },
+      { quote: text },
       { paragraph: "You get this mail because of a word alert of yours. The console lists them." },
     ],
   };

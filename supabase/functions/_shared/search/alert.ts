@@ -1,30 +1,9 @@
-import * as z from "zod/mini";
+import { type AlertContent, alertContent } from "../db/search.ts";
 import type { Work } from "../jobs/run.ts";
 import { type HookDeps, hookFault, postHook, signature } from "./hook.ts";
 
-/** A document that a word alert matched: what its job says. */
-export const searchMatch = z.object({
-  alert_id: z.string(),
-  name: z.string(),
-  query: z.string(),
-  channel: z.enum(["mail", "slack", "webhook"]),
-  target: z.string(),
-  /** Of a webhook. */
-  secret: z.nullable(z.string()),
-  kind: z.string(),
-  call_sid: z.nullable(z.string()),
-  /** ISO 8601. */
-  at: z.string(),
-  /** The other side's number. */
-  number: z.nullable(z.string()),
-  /** The words around the match, as they were said. */
-  passage: z.string(),
-  /** Where the passage begins in the audio. */
-  start_sec: z.nullable(z.number()),
-});
-export type SearchMatch = z.infer<typeof searchMatch>;
-
-const KINDS: Readonly<Record<string, string>> = {
+const KINDS: Readonly<Record<AlertContent["document"]["kind"], string>> = {
+  call: "call",
   voicemail: "voicemail",
   transcript: "call",
   agent_turn: "call with the assistant",
@@ -35,29 +14,32 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 
 /** One line: what was found, and where. */
-export function matchHeadline({ name, kind, number }: SearchMatch): string {
-  return `${name}: found in a ${KINDS[kind] ?? kind}${number === null ? "" : ` with ${number}`}`;
+export function matchHeadline({ alert, document: { kind, party } }: AlertContent): string {
+  return `${alert.name}: found in a ${KINDS[kind]}${party === null ? "" : ` with ${party}`}`;
 }
 
 /** The body of a webhook. */
-export function matchEvent(match: SearchMatch): string {
-  const { channel: _, target: __, secret: ___, at, ...data } = match;
-  return JSON.stringify({ type: "search_alert.matched", timestamp: at, data: { ...data, at } });
+export function matchEvent({ alert: { id, name, query, org_id }, document }: AlertContent): string {
+  return JSON.stringify({
+    type: "search_alert.matched",
+    timestamp: document.at,
+    data: { alert: { id, name, query, org_id }, document },
+  });
 }
 
 /** Slack's message. Source: https://api.slack.com/messaging/webhooks */
-export function slackMessage(match: SearchMatch): string {
-  const { passage, at } = match;
-  const quote = passage.replaceAll(/^/gm, "> ");
+function slackMessage(match: AlertContent): string {
+  const { at, text } = match.document;
   const when = `${at.slice(0, 16).replace("T", " ")} UTC`;
+  const headline = matchHeadline(match);
   // Plain text: a caller's words must not call a channel or make a link.
   return JSON.stringify({
-    text: matchHeadline(match),
+    text: headline.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;"),
     blocks: [{
       type: "section",
       text: {
         type: "plain_text",
-        text: `${matchHeadline(match)}, ${when}\n${quote}`.slice(0, 3000),
+        text: `${headline}, ${when}\n${text.replaceAll(/^/gm, "> ")}`.slice(0, 3000),
       },
     }],
   });
@@ -66,19 +48,20 @@ export function slackMessage(match: SearchMatch): string {
 /** Tells Slack or a webhook of a match; the job's key is the message's. */
 export function tellMatch(deps: HookDeps): Work {
   return async ({ key, content }) => {
-    const { success, data: match } = searchMatch.safeParse(content);
-    if (!success || match.channel === "mail") {
+    const { success, data: match } = alertContent.safeParse(content);
+    if (!success || match.alert.channel === "mail") {
       return { kind: "failed", error: "nothing_to_say", permanent: true };
     }
-    const { channel, target, secret } = match;
+    const { channel, target, secret } = match.alert;
     if (channel === "slack") {
       const fault = hookFault(target, true);
       if (fault !== undefined) return { kind: "failed", error: `target ${fault}`, permanent: true };
       await postHook(target, slackMessage(match), {}, deps);
     } else {
       const body = matchEvent(match);
-      const id = `search_alert/${key}`;
-      const headers = secret === null ? {} : signature(id, deps.now(), body, secret);
+      const headers = secret === null
+        ? { "webhook-id": key }
+        : signature(key, deps.now(), body, secret);
       await postHook(target, body, headers, deps);
     }
     return { kind: "done" };

@@ -1,16 +1,9 @@
 // A file of contacts, as spreadsheets and address books write it.
 
+import type { ContactRow } from "../db/contacts.ts";
+import { isSubscriberNumber } from "../phone.ts";
 import { plainText } from "../text.ts";
 import { csvRecords } from "./csv.ts";
-import { isSubscriberNumber } from "../phone.ts";
-
-/** A contact of a file. An absent field is left as it is. */
-export interface ContactRow {
-  readonly phone: string;
-  readonly name?: string;
-  readonly company?: string;
-  readonly notes?: string;
-}
 
 /** A line that is not taken, and why. Repeats nothing of it. */
 export interface Rejected {

@@ -1,6 +1,7 @@
 // The meaning of a text as numbers, from the model that this deployment has.
 
 import * as z from "zod/mini";
+import type { Search } from "../db/search.ts";
 import type { StoreEmbedding } from "../db/search_meaning.ts";
 import { ServiceError } from "../errors.ts";
 import type { Work } from "../jobs/run.ts";
@@ -133,29 +134,28 @@ export function embedDocument({ embedder, store }: Embedding): Work {
   };
 }
 
-/** The meaning of what somebody searches for. */
-export interface Meaning {
-  readonly model: string;
-  readonly embedding: readonly number[];
-}
-/** `undefined`: by words only. Never rejects. */
-export type MeaningOf = (q: string | undefined) => Promise<Meaning | undefined>;
+/** What plain words mean, as a model has it; `undefined`: the search goes by words only. Never rejects. */
+export type MeaningOf = (q: string | undefined) => Promise<Search["embedding"]>;
 
 /** The longest wait for the meaning of a search: its words are found without it. Milliseconds. */
 const PATIENCE_MS = 1000;
 /** How much of a search has a meaning to compare. */
 const MOST_CHARACTERS = 500;
+/** Phrases, exclusions and numbers ask for exactly what they say. */
+const EXACT = /["\d]|(^|\s)(-\S|or(\s|$))/i;
 
 /** @param embedder Absent: there is no model. */
 export function meaningBy(embedder: Embedder | undefined, patienceMs = PATIENCE_MS): MeaningOf {
   return async (q) => {
-    if (embedder === undefined || q === undefined || !/\p{L}{2}/u.test(q)) return undefined;
+    if (embedder === undefined || q === undefined || EXACT.test(q) || !/\p{L}{2}/u.test(q)) {
+      return undefined;
+    }
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<undefined>((done) =>
-      timer = setTimeout(() => done(undefined), patienceMs)
-    );
+    const late = new Promise<undefined>((done) => {
+      timer = setTimeout(() => done(undefined), patienceMs);
+    });
     const made = embedder.embed([q.slice(0, MOST_CHARACTERS)])
-      .then(([embedding]) => ({ model: embedder.model, embedding: embedding! }), () => undefined);
+      .then(([vector]) => ({ model: embedder.model, vector: vector! }), () => undefined);
     return await Promise.race([made, late]).finally(() => clearTimeout(timer));
   };
 }

@@ -17,7 +17,7 @@ export interface NewLeg {
   readonly statusCallback: string;
   /** How long it rings. */
   readonly seconds: number;
-  /** Seconds after which the leg ends, whoever talks. */
+  /** Seconds after which the leg ends, in a talk too. */
   readonly timeLimit: number;
 }
 

@@ -40,6 +40,7 @@ export const ENGLISH: Words = {
     transferCode:
       "Enter the code of the person or group, then press pound. To return to the caller, press star.",
     unknownCode: "There is no such code.",
+    nobodyFree: "Nobody is free there now.",
     transferring: "Please hold while you are put through.",
     transferReturned: "The call was not taken. You are connected with the caller again.",
   },
@@ -50,6 +51,12 @@ export const ENGLISH: Words = {
         : `Call${named(" for ", business, ": ", department)}.`,
     transferredBy: (person, department) =>
       `Call${named(" transferred by ", person, ": ", department)}.`,
+    callerContext: (name, calls) =>
+      calls < 2
+        ? name === undefined ? "" : `${name}.`
+        : `${name === undefined ? "Their" : `${name},`} ${calls}${
+          ["th", "st", "nd", "rd"][calls % 100 > 10 && calls % 100 < 14 ? 0 : calls % 10] ?? "th"
+        } call this week.`,
     callingBack: (business) =>
       `This is the call back${named(" from ", business)} that you asked for.`,
     asksToVerify: (business) => `This is a test call${named(" from ", business)}.`,

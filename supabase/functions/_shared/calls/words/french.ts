@@ -43,6 +43,7 @@ export const FRENCH: Words = {
     transferCode:
       "Entrez le code de la personne ou du groupe, puis appuyez sur le carré. Pour revenir à l'appel, appuyez sur l'étoile.",
     unknownCode: "Ce code n'existe pas.",
+    nobodyFree: "Personne n'y est libre en ce moment.",
     transferring: "Veuillez patienter pendant que nous transférons votre appel.",
     transferReturned: "L'appel n'a pas été pris. Vous êtes de nouveau en communication.",
   },
@@ -53,6 +54,10 @@ export const FRENCH: Words = {
         : `Appel${named(" pour ", business, " : ", department)}.`,
     transferredBy: (person, department) =>
       `Appel transféré${named(" par ", person, " : ", department)}.`,
+    callerContext: (name, calls) =>
+      calls < 2
+        ? name === undefined ? "" : `${name}.`
+        : `${name === undefined ? "C'est le" : `${name},`} ${calls}e appel cette semaine.`,
     callingBack: (business) => `Voici le rappel${named(" de ", business)} que vous avez demandé.`,
     asksToVerify: (business) => `Ceci est un appel de vérification${named(" de ", business)}.`,
     place: (place) =>

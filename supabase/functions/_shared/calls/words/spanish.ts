@@ -43,6 +43,7 @@ export const SPANISH: Words = {
     transferCode:
       "Ingrese el código de la persona o del grupo y presione la tecla numeral. Para volver a la llamada, presione asterisco.",
     unknownCode: "Ese código no existe.",
+    nobodyFree: "Nadie está libre allí en este momento.",
     transferring: "Por favor, espere mientras transferimos su llamada.",
     transferReturned: "Nadie tomó la llamada. Usted está de nuevo en comunicación.",
   },
@@ -53,6 +54,10 @@ export const SPANISH: Words = {
         : `Llamada${named(" para ", business, ": ", department)}.`,
     transferredBy: (person, department) =>
       `Llamada transferida${named(" por ", person, ": ", department)}.`,
+    callerContext: (name, calls) =>
+      calls < 2
+        ? name === undefined ? "" : `${name}.`
+        : `${name === undefined ? "Es la" : `${name},`} llamada número ${calls} de esta semana.`,
     callingBack: (business) => `Esta es la llamada${named(" de ", business)} que usted pidió.`,
     asksToVerify: (business) => `Esta es una llamada de verificación${named(" de ", business)}.`,
     place: (place) =>

@@ -42,6 +42,8 @@ export interface Words {
     /** After `*`: whom the caller is to be put through to. */
     readonly transferCode: string;
     readonly unknownCode: string;
+    /** To whom a code belongs. */
+    readonly nobodyFree: string;
     /** To the caller meanwhile. */
     readonly transferring: string;
     /** To the person who transferred: the caller is back. */
@@ -53,6 +55,8 @@ export interface Words {
     readonly callFor: (business: string | undefined, department: string | undefined) => string;
     /** Also for a call that somebody else transferred. */
     readonly transferredBy: (person: string | undefined, department: string | undefined) => string;
+    /** To a person who accepted: with whom. @param calls In 7 days, this one among them. */
+    readonly callerContext: (name: string | undefined, calls: number) => string;
     /** To the caller who is called back. */
     readonly callingBack: (business: string | undefined) => string;
     readonly asksToVerify: (business: string | undefined) => string;

@@ -1,0 +1,171 @@
+import {
+  type Access,
+  type Administrator,
+  administratorOf,
+  type Asker,
+  askerOf,
+} from "../_shared/access.ts";
+import type { ImportContacts } from "../_shared/db/contacts.ts";
+import type { Search, SearchAnswer } from "../_shared/db/search.ts";
+import { endpoint } from "../_shared/endpoint.ts";
+import { HttpError, invalid, ServiceError } from "../_shared/errors.ts";
+import {
+  type Handler,
+  json,
+  readJson,
+  readTextOf,
+  requireMethod,
+  SECURITY_HEADERS,
+} from "../_shared/http.ts";
+import type { Log } from "../_shared/log.ts";
+import { parseContacts } from "../_shared/search/contacts.ts";
+import { csvRow } from "../_shared/search/csv.ts";
+import type { MeaningOf } from "../_shared/search/embed.ts";
+import {
+  PAGE,
+  parseSearch,
+  searchOfQuery,
+  type SearchRequest,
+  UUID,
+} from "../_shared/search/request.ts";
+import { EXPORT_COLUMNS, exportRow, present, urlOf } from "../_shared/search/results.ts";
+import type { Settings } from "../_shared/settings.ts";
+
+export interface CallSearchDeps extends Access {
+  readonly settings: Settings;
+  /** Searches with the rights of who asks. */
+  readonly search: (asker: Asker, search: Search) => Promise<SearchAnswer>;
+  readonly importContacts: ImportContacts;
+  /** Counts a request of a signed-in person. @returns the seconds to wait if there were too many. */
+  readonly takeRoom: (userId: string) => Promise<number | undefined>;
+  readonly meaningOf: MeaningOf;
+  readonly log: Log;
+}
+
+/** The largest file of contacts, in bytes. */
+const MAX_FILE_BYTES = 1024 * 1024;
+/** Rows of an export. */
+const MOST_ROWS = 10_000;
+
+/** Searches what was ever said, exports what is found, and takes in contacts. */
+export function createHandler(deps: CallSearchDeps): Handler {
+  const options = { log: deps.log, retryAfterSec: 5 } as const;
+  return endpoint("call-search", options, async (request, note) => {
+    const { pathname, searchParams } = new URL(request.url);
+    const [, , operation = "", ...rest] = pathname.split("/");
+    if (rest.length > 0 || !Object.hasOwn(METHODS, operation)) {
+      throw new HttpError(404, "not_found");
+    }
+    note.operation = operation;
+    requireMethod(request, METHODS[operation as keyof typeof METHODS]);
+    if (operation === "contacts") return json(200, await importContacts(deps, request));
+    const asker = await askerOf(request, deps);
+    if (asker.kind === "member") await room(deps, asker.userId);
+    if (operation === "export") {
+      return await exportAll(deps, asker, checked(searchOfQuery(searchParams)));
+    }
+    const asked = checked(await readJson(request));
+    return json(
+      200,
+      await page(deps, asker, { ...asked, embedding: await deps.meaningOf(asked.q) }),
+    );
+  });
+}
+
+const METHODS = { "": "POST", export: "GET", contacts: "POST" } as const;
+
+/** @throws {HttpError} 429. */
+async function room({ takeRoom }: CallSearchDeps, userId: string): Promise<void> {
+  const wait = await takeRoom(userId);
+  if (wait !== undefined) throw new HttpError(429, "rate_limited", { "retry-after": String(wait) });
+}
+
+function checked(body: unknown): SearchRequest {
+  const parsed = parseSearch(body);
+  if ("issues" in parsed) throw invalid(parsed.issues);
+  return parsed.request;
+}
+
+/** A page as it is answered: without what is not there, and with the address of each result. */
+async function page({ search }: Pick<CallSearchDeps, "search">, asker: Asker, asked: Search) {
+  const { results, correction, next_cursor, ...rest } = await search(asker, asked).catch(refusal);
+  return {
+    results: results.map((result) => ({ ...present(result), url: urlOf(result) })),
+    ...rest,
+    ...(correction !== null && { correction }),
+    ...(next_cursor !== null && { next_cursor }),
+  };
+}
+
+/** What the database refuses is the sender's fault; other failures stay. */
+function refusal(error: unknown): never {
+  if (error instanceof ServiceError) {
+    if (error.code === "42501") throw new HttpError(403, "forbidden");
+    if (error.code === "PT400") {
+      throw invalid([{ field: "cursor", message: "must be the next_cursor of an answer" }]);
+    }
+  }
+  throw error;
+}
+
+/** Every result, page by page, as it is found. */
+async function exportAll(
+  deps: CallSearchDeps,
+  asker: Asker,
+  request: SearchRequest,
+): Promise<Response> {
+  let cursor: string | undefined;
+  let rows = 0;
+  const next = async () => {
+    const { results, next_cursor } = await page(deps, asker, {
+      ...request,
+      limit: PAGE.most,
+      cursor,
+    });
+    cursor = next_cursor;
+    rows += results.length;
+    return results.map((result) => csvRow(exportRow(result))).join("");
+  };
+  // A fault of the first page still has a status.
+  const first = csvRow(EXPORT_COLUMNS) + await next();
+  const encoder = new TextEncoder();
+  const body = new ReadableStream<Uint8Array>({
+    start: (stream) => stream.enqueue(encoder.encode(first)),
+    async pull(stream) {
+      // An error breaks the download off, so that nobody takes a part for the whole.
+      if (cursor === undefined || rows >= MOST_ROWS) stream.close();
+      else stream.enqueue(encoder.encode(await next()));
+    },
+  });
+  return new Response(body, {
+    headers: {
+      ...SECURITY_HEADERS,
+      "cache-control": "no-store",
+      "content-type": "text/csv; charset=utf-8",
+      "content-disposition": 'attachment; filename="search.csv"',
+    },
+  });
+}
+
+/** Takes in a file of contacts, for an organisation's administrators and for operators. */
+async function importContacts(deps: CallSearchDeps, request: Request) {
+  const asks = await administratorOf(request, deps);
+  if (asks.kind === "admin") await room(deps, asks.userId ?? "");
+  const owner = ownerOf(asks, new URL(request.url).searchParams.get("org_id"));
+  const file = parseContacts(await readTextOf("text/csv", request, MAX_FILE_BYTES));
+  if (typeof file === "string") throw invalid([{ field: "body", message: file }]);
+  const { contacts, rejected } = file;
+  const { added, changed } = await deps.importContacts(owner, contacts);
+  return { added, changed, unchanged: contacts.length - added - changed, rejected };
+}
+
+/** @returns null: the main account. @throws {HttpError} */
+function ownerOf(asks: Administrator, asked: string | null): string | null {
+  if (asked !== null && !UUID.test(asked)) {
+    throw invalid([{ field: "org_id", message: "must be a UUID" }]);
+  }
+  const org_id = asked?.toLowerCase();
+  if (asks.kind === "operator") return org_id ?? null;
+  if (org_id !== undefined && org_id !== asks.orgId) throw new HttpError(403, "forbidden");
+  return asks.orgId;
+}

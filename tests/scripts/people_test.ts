@@ -1,0 +1,55 @@
+import { assertEquals } from "@std/assert/equals.js";
+import { assertStringIncludes } from "@std/assert/string_includes.js";
+import { people } from "../../scripts/people/main.ts";
+import { startTestStack } from "../support/database.ts";
+
+// `task people`, as an operator uses it; that a person is verified by a call is in tests/browser/people_test.ts.
+
+const stack = await startTestStack({ functions: false });
+Deno.test.afterAll(() => stack.stop());
+
+async function run(...args: string[]) {
+  const lines: string[] = [];
+  const print = (line: string) => void lines.push(line);
+  const port = new URL(stack.url).port;
+  const env = (name: string) => name === "TRADELINE_API_PORT" ? port : undefined;
+  const code = await people(args, { env, print, complain: print });
+  return { code, text: lines.join("\n") };
+}
+
+const ADD = ["add", "anna", "--name", "Anna Bell", "--phone", "+14035550110"];
+
+Deno.test("a person is added, listed as not verified, made available or not, and removed", async () => {
+  assertStringIncludes((await run("list")).text, "Nobody yet");
+  assertEquals((await run(...ADD)).code, 0);
+  assertStringIncludes((await run("list")).text, "not verified: no calls come");
+  await stack.db.sql`update people set verified_at = now()`;
+  assertStringIncludes((await run("list")).text, "available");
+  assertStringIncludes((await run("available", "anna", "no")).text, "not available");
+  const until = new Date(Date.now() + 86_400_000).toISOString();
+  assertEquals((await run("available", "anna", "yes")).code, 0);
+  assertStringIncludes(
+    (await run("available", "anna", "no", "--until", until)).text,
+    `no calls until ${until.slice(0, 16).replace("T", " ")} UTC`,
+  );
+  // Do not disturb ends by itself, or with a yes.
+  const [row] = await stack.db.sql`select available, dnd_until is not null as dnd from people`;
+  assertEquals(row, { available: true, dnd: true });
+  assertEquals(
+    JSON.parse((await run("available", "anna", "yes", "--json")).text).dnd_until,
+    null,
+  );
+  assertEquals(await run("remove", "anna"), { code: 0, text: "Anna Bell is removed." });
+  assertEquals(await run("remove", "anna"), { code: 1, text: 'Nobody has the handle "anna"' });
+});
+
+Deno.test("a handle is one person of an owner, and another's of another", async () => {
+  const org = crypto.randomUUID();
+  assertEquals((await run(...ADD)).code, 0);
+  assertEquals(await run(...ADD), { code: 1, text: "There is a person of this handle already" });
+  assertEquals((await run(...ADD, "--org", org)).code, 0);
+  assertEquals((await run("remove", "anna")).code, 0);
+  assertStringIncludes((await run("list", "--org", org)).text, "anna");
+  assertStringIncludes((await run("list")).text, "Nobody yet");
+  assertStringIncludes((await run("verify", "anna", "--org", org)).text, "--line must be given");
+});
