@@ -26,9 +26,10 @@ const LISTENING: Gather = {
   speech: true,
   action: undefined,
   method: "POST",
-  timeout: 5,
+  // However long they are silent, the app speaks next.
+  timeout: 600,
   speechTimeout: 1,
-  numDigits: undefined,
+  numDigits: 1,
   finishOnKey: "",
   actionOnEmptyResult: false,
   language: undefined,
@@ -112,6 +113,8 @@ class Session {
       if (speech !== undefined) {
         // deno-lint-ignore no-await-in-loop -- one after the other
         await this.#speak(speech);
+        // It is heard in place of the question, which comes again.
+        if (call.setup.caller.onHear !== undefined) question = undefined;
         continue;
       }
       const nth = call.record.all("prompt").length + 1;
@@ -124,7 +127,7 @@ class Session {
       // deno-lint-ignore no-await-in-loop
       await this.#say(input);
       // deno-lint-ignore no-await-in-loop
-      await this.#appSpeaks();
+      if (!call.setup.caller.isLive || input === "silence") await this.#appSpeaks();
     }
     return this.#end;
   }
@@ -215,7 +218,7 @@ class Session {
     });
     this.#info("agentSpeaking", "off");
     await this.#say(input);
-    await this.#appSpeaks();
+    if (!call.setup.caller.isLive) await this.#appSpeaks();
   }
 
   #info(name: string, value: string): void {

@@ -124,7 +124,7 @@ Deno.test("a socket that is lost is taken up again: no greeting, nothing said tw
     { relay: { dropAtPrompt: [2] } },
   );
   assertEquals(sessions, ["64105", "ended"]);
-  // Whoever speaks at once is answered instead.
+  // A caller who speaks at once is answered instead.
   assertEquals(heard.slice(1).filter((text) => text !== says.resumed), [
     `Yes, on the second floor. ${says.more}`,
     `Yes, on the second floor. ${says.more}`,

@@ -29,7 +29,7 @@ export function greetingOf({ business }: AgentProfile, language: string): string
   return agentWords(language).words.says.disclosure(business ?? "");
 }
 
-/** The tools that a model is told of: those of the agent that lead somewhere in this node. */
+/** The tools that a model gets: those of the agent that lead somewhere in this node. */
 export function toolsOf(
   { tools }: AgentProfile,
   node: AgentNode,

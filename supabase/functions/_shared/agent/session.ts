@@ -327,6 +327,10 @@ class Machine {
 
   take(input: Input): void {
     if (this.s.phase === "left") return;
+    const { greeting } = this.s.setting;
+    if (this.s.seq === 0 && greeting !== "") {
+      this.record({ kind: "disclosure", planned_text: greeting });
+    }
     switch (input.kind) {
       case "frame":
         return this.frame(input.frame);
@@ -578,9 +582,6 @@ class Machine {
         entries.map((entry) => entry.role === "caller" ? entry.text : "").join(" ")
       } ${this.s.said}`,
     });
-    if (setting.greeting !== "") {
-      this.record({ kind: "disclosure", planned_text: setting.greeting });
-    }
     if (this.s.leaving !== undefined) return;
     if (memory?.barred !== undefined) return this.wayOut(memory.barred);
     if ((memory?.sessions ?? 0) >= MOST_MOVES) return this.wayOut("too_many_sessions");

@@ -13,7 +13,7 @@ export const TOOLS = [
 ] as const;
 export type ToolName = typeof TOOLS[number];
 
-/** A tool as a model is told of it. */
+/** A tool as a model reads it. */
 export interface ToolSpec {
   readonly name: ToolName;
   readonly description: string;
@@ -72,7 +72,7 @@ export type ToolResult =
     readonly failure: "invalid_arguments" | "unknown_tool" | "unknown_department" | "unavailable";
   };
 
-/** Reads a model's call. @param offered The tools that it was told of. @param departments By name. */
+/** Reads a model's call. @param offered The tools that it got. @param departments By name. */
 export function readCall(
   { name, arguments: json }: ToolCall,
   offered: readonly ToolName[],
@@ -96,7 +96,7 @@ export function readCall(
   return { ok: true, call };
 }
 
-/** The tools as a model is told of them. */
+/** The tools as a model reads them. */
 export function specsOf(
   offered: readonly ToolName[],
   departments: readonly string[],

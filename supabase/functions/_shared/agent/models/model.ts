@@ -2,7 +2,7 @@ import type { ToolCall, ToolResult, ToolSpec } from "../tools.ts";
 
 // One interface for every model.
 
-/** A part of a talk, as a model is told of it. */
+/** A part of a talk, as a model reads it. */
 export type Entry =
   | { readonly role: "caller"; readonly text: string }
   /** What the caller heard of an answer. */
