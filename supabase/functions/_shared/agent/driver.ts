@@ -64,6 +64,7 @@ class Driver {
   private unwritten: Turn[] = [];
   private writing: Promise<void> = Promise.resolve();
   private end: Leaving | undefined;
+  private isEndWritten = false;
   private isClosed = false;
   private second = 0;
   private frames = 0;
@@ -212,11 +213,16 @@ class Driver {
       this.unwritten = [];
       try {
         await this.deps.database.record(this.sessionId, turns, end);
+        this.isEndWritten ||= end !== undefined;
       } catch (error) {
         this.unwritten = [...turns, ...this.unwritten];
         this.log("warn", { event: "turns_unwritten", reason: reasonOf(error) });
       }
     });
+  }
+
+  private writeEnd(): Promise<void> {
+    return this.write(this.isEndWritten ? undefined : this.end);
   }
 
   private async leave(leaving: Leaving): Promise<void> {
@@ -233,13 +239,13 @@ class Driver {
     for (const aborting of this.asks.values()) aborting.abort();
     if (this.session !== undefined) {
       // Where the caller hung up, Twilio's action tells the end.
-      await this.write(this.end);
+      await this.writeEnd();
       for (const ms of RETRIES_MS) {
-        if (this.unwritten.length === 0) break;
+        if (this.unwritten.length === 0 && (this.isEndWritten || !this.end)) break;
         // deno-lint-ignore no-await-in-loop -- One try after the other.
         await this.deps.wait(ms);
         // deno-lint-ignore no-await-in-loop
-        await this.write(this.end);
+        await this.writeEnd();
       }
       if (this.unwritten.length > 0) {
         this.log("error", { event: "turns_lost", turns: this.unwritten.length });
