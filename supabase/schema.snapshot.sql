@@ -703,6 +703,7 @@ create table public.queue_entries (
   returned_at timestamp with time zone,
   call_token text,
   seen_at timestamp with time zone not null default now(),
+  wants_offer boolean not null default false,
   told_position integer,
   first_position integer not null default 1,
   taken_by uuid,
@@ -2035,6 +2036,7 @@ declare
   v_recording public.recordings;
   v_known record;
   v_limit record;
+  v_attempt record;
   -- The organisation that a sub-account belongs to.
   v_org_id constant uuid := case when e.account_sid is not null then public.organisation_of(e.account_sid) end;
   -- Limits count by account, so that one account's events do not use up another's limits.
@@ -2044,13 +2046,13 @@ declare
   v_path jsonb;
 begin
   if e.ask ? 'attempt' then
+    select a.call_sid, a.org_id, a.connected_at into v_attempt
+    from public.dial_attempts as a where a.token = (e.ask #>> '{attempt,token}')::uuid;
     -- The leg may have taken another caller of its queue than the one that it was dialled for: the first one that it was
     -- connected with stands.
-    e.call_sid := coalesce((
-      select a.call_sid from public.dial_attempts as a
-      where a.token = (e.ask #>> '{attempt,token}')::uuid
-        and (a.connected_at is not null or e.ask #>> '{attempt,told}' is distinct from 'connected')
-    ), e.call_sid);
+    if v_attempt.connected_at is not null or e.ask #>> '{attempt,told}' is distinct from 'connected' then
+      e.call_sid := coalesce(v_attempt.call_sid, e.call_sid);
+    end if;
     e.parent_call_sid := e.call_sid;
   end if;
   -- The events of one call take turns, copies of one event included; different calls do not wait here. (An advisory lock,
@@ -2119,6 +2121,10 @@ begin
     v_call.org_id := (select n.org_id from public.telephony_numbers as n where n.e164_number = v_call.line);
   end if;
   if e.parent_call_sid is not null or e.leg_status is not null or e.talk_sec is not null then
+    -- Before the leg's row: what other calls decide about this leg is written there too, under this lock.
+    if e.ask ? 'attempt' then
+      perform public.lock_dialling(v_attempt.org_id);
+    end if;
     select * into v_leg_before from public.call_legs as l
     where l.call_sid = e.call_sid and l.leg_sid = e.leg_sid;
     v_leg := public.fold_leg(v_leg_before, e);
@@ -2149,6 +2155,11 @@ begin
     and (v_before.line, v_before.org_id, v_before.connected_at, v_before.ended_at)
       is distinct from (v_call.line, v_call.org_id, v_call.connected_at, v_call.ended_at)
   then
+    if v_call.flow_version is not null then
+      -- Of a caller who holds, before the row of the line's day: the end of a promise is counted there under this lock.
+      perform public.lock_dialling(q.org_id)
+      from public.queue_entries as q where q.call_sid = v_call.call_sid and q.left_at is null;
+    end if;
     perform public.count_dialled(v_before, v_call);
   end if;
 
@@ -2157,6 +2168,10 @@ begin
     case when e.ask is not null then public.call_facts(v_call, e.ask) end
   );
   if v_answer.facts ? 'flow' and v_answer.admitted then
+    if e.event = 'queue_left' and e.meta ->> 'outcome' = 'offer' and public.gives_up(v_call, v_answer.facts) then
+      e.meta := e.meta || '{"outcome": "gave_up"}';
+      v_answer.facts := v_answer.facts || '{"gives_up": true}';
+    end if;
     v_path := public.path_of_event(v_call, e, v_answer.facts);
     v_call.at_node := coalesce(v_path -> -1, v_call.at_node);
   end if;
@@ -2800,6 +2815,12 @@ begin
     raise sqlstate 'PT409' using message = 'you are not available: set yourself available first';
   elsif c.party is null then
     raise sqlstate 'PT409' using message = 'the number was withheld';
+  elsif public.own_lines(array[c.party::text]) <> '[]' then
+    raise sqlstate 'PT409' using message = 'the number is a line itself';
+  elsif exists (
+    select from public.suppressions as x where x.e164 = c.party and x.org_id is not distinct from c.org_id
+  ) then
+    raise sqlstate 'PT409' using message = 'the number has said stop';
   end if;
   select w.id, w.definition ->> 'zone' as zone, w.definition ->> 'start' as start into v
   from public.call_flow_versions as w join public.call_flows as f on f.id = w.flow_id
@@ -3122,6 +3143,17 @@ BEGIN ATOMIC
    WHERE ((c.party)::text = calls_of_person.p_number);
 END
 
+CREATE OR REPLACE FUNCTION public.came_callable(c call_logs)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT (NOT (EXISTS ( SELECT
+            FROM call_lifecycle l
+           WHERE ((l.call_sid = (came_callable.c).call_sid) AND (l.received_at >= (came_callable.c).created_at) AND (l.received_at < (now() + '1 day'::interval)) AND (l.event = 'arrived'::call_event) AND (((l.answer).facts ->> 'callable'::text) = 'false'::text)))));
+END
+
 CREATE OR REPLACE FUNCTION public.can_ring(p_steps jsonb, n jsonb, c call_logs, p_facts jsonb)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -3134,7 +3166,8 @@ declare
   );
   v_number text;
 begin
-  if (p_facts ->> 'spent')::boolean then
+  -- Only a leg that was dialled here, and came back, has a line of ours as its caller.
+  if (p_facts ->> 'spent')::boolean or coalesce(p_facts -> 'own_lines' ? c.party, false) then
     return false;
   end if;
   for i in 0 .. jsonb_array_length(v_members) - 1 loop
@@ -3360,16 +3393,16 @@ CREATE OR REPLACE FUNCTION public.collect_hits(p_sql text, p_deadline timestamp 
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
-declare
-  v_hit public.search_hit;
 begin
-  hits := '{}';
   partial := false;
-  for v_hit in execute p_sql using p_deadline loop
-    hits := hits || v_hit;
-  end loop;
+  execute format(
+    'select array_agg(row(f.*)::public.search_hit order by f.at desc, f.id desc, f.call_sid desc)
+     from (%s) as f(kind, id, call_sid, at, score)', p_sql
+  ) into hits using p_deadline;
+  hits := coalesce(hits, '{}');
 exception
   when division_by_zero then
+    hits := '{}';
     partial := true;
 end
 $function$
@@ -3646,7 +3679,7 @@ CREATE OR REPLACE FUNCTION public.dial_content(p_kind text, p_token uuid)
  STABLE
  SET search_path TO ''
 BEGIN ATOMIC
- SELECT jsonb_build_object('purpose', a.purpose, 'to', a.to_e164, 'line', a.line, 'account_sid', s.subaccount_sid, 'call_sid', a.call_sid, 'group', a.group_name, 'node', a.node, 'seconds', a.seconds, 'state', a.state, 'leg_sid', a.leg_sid, 'decided_at', a.decided_at, 'dialled_at', a.dialled_at, 'flow', v.hash, 'person', p.name, 'caller', c.party, 'call_token', q.call_token, 'transferred_by', COALESCE(f.name, (b.to_e164)::text), 'returned', (q.returned_at IS NOT NULL)) AS jsonb_build_object
+ SELECT jsonb_build_object('purpose', a.purpose, 'to', a.to_e164, 'line', a.line, 'account_sid', s.subaccount_sid, 'call_sid', a.call_sid, 'group', a.group_name, 'node', a.node, 'seconds', a.seconds, 'state', a.state, 'leg_sid', a.leg_sid, 'decided_at', a.decided_at, 'dialled_at', a.dialled_at, 'flow', v.hash, 'person', p.name, 'caller', c.party, 'call_token', q.call_token, 'transferred_by', COALESCE(f.name, (b.to_e164)::text), 'returned', (q.returned_at IS NOT NULL), 'talks', ((a.accepted_at IS NOT NULL) AND (a.cancelled_at IS NULL))) AS jsonb_build_object
     FROM (((((((dial_attempts a
       LEFT JOIN telephony_subaccounts s ON ((s.org_id = a.org_id)))
       LEFT JOIN call_flow_versions v ON ((v.id = a.version_id)))
@@ -3842,7 +3875,9 @@ CREATE OR REPLACE FUNCTION public.document_match(p_queries tsquery[])
 AS $function$
 declare
   v_index tsquery := coalesce(p_queries[1], p_queries[2], p_queries[3]);
-  v_exactly constant text := ' and d.fts @@ ' || public.tsquery_by_language(p_queries);
+  -- The planner knows how frequent the words of the index are, and is told by `<> 0` that the rest is true of nearly all rows:
+  -- so it goes from the newest on where there will soon be a thousand.
+  v_exactly constant text := format(' and (d.fts @@ %s)::integer <> 0', public.tsquery_by_language(p_queries));
 begin
   if v_index is null then
     return ' and false';
@@ -3855,8 +3890,8 @@ begin
   end if;
   return case
     -- Words that are only excluded are in no index.
-    when querytree(v_index) in ('', 'T') or v_index = p_queries[1] then v_exactly
-    else format(' and d.fts @@ %L::tsquery', v_index) || v_exactly
+    when querytree(v_index) in ('', 'T') then v_exactly
+    else format(' and d.fts @@ %L::tsquery', v_index) || case when v_index is distinct from p_queries[1] then v_exactly else '' end
   end;
 end
 $function$
@@ -3925,6 +3960,7 @@ declare
   v_node jsonb;
   v_group jsonb;
   v_entry public.queue_entries;
+  v_freed public.queue_entries;
   v_step jsonb;
   v_made integer := 0;
 begin
@@ -3985,6 +4021,16 @@ begin
   if p_path is not null or e.ask ? 'queue' then
     select * into v_entry from public.queue_entries as q where q.call_sid = c.call_sid and q.left_at is null;
     if v_entry.id is not null then
+      if e.event = 'queue_waited' then
+        if e.ask #>> '{queue,offer}' = 'true' then
+          update public.queue_entries as q set wants_offer = true where q.id = v_entry.id;
+        end if;
+        -- A person who accepted the call has 10 s to be connected; this caller still waits.
+        update public.queue_entries as q set taken_by = null, taken_at = null
+        where q.id = v_entry.id and q.connected_at is null and q.taken_at < now() - interval '1 minute'
+        returning * into v_freed;
+        v_entry := case when v_freed.id is not null then v_freed else v_entry end;
+      end if;
       if v_entry.taken_at is null then
         v_made := v_made + public.dispatch_queue(v_entry.org_id, v_entry.queue);
       end if;
@@ -4023,6 +4069,7 @@ CREATE OR REPLACE FUNCTION public.end_attempt(p_id bigint, p_status text)
 AS $function$
 declare
   a public.dial_attempts;
+  v_missed text[];
   v_made integer := 0;
 begin
   update public.dial_attempts as t set
@@ -4043,11 +4090,26 @@ begin
     update public.call_legs as l set told = a.result where l.call_sid = a.call_sid and l.leg_sid = a.leg_sid and l.told <> a.result;
   end if;
   if a.purpose = 'person' and a.accepted_at is not null then
-    update public.queue_entries as e set taken_by = null, taken_at = null
-    where e.taken_by = a.token and e.left_at is null and e.connected_at is null;
+    with missed as (
+      update public.queue_entries as e set taken_by = null, taken_at = null, seen_at = '-infinity'
+      where e.taken_by = a.token and e.left_at is null and e.connected_at is null
+      returning e.call_sid
+    )
+    select array_agg(m.call_sid) into v_missed from missed as m;
+    -- Nobody may be there any more, for whom telephones would ring again and again.
+    perform public.enqueue_job('queue_check', m, jsonb_build_object('call_sid', m)) from unnest(v_missed) as m;
     perform public.leave_queue(e.call_sid, 'answered') from public.queue_entries as e
     where e.taken_by = a.token and e.left_at is null;
   elsif a.purpose = 'callback_person' then
+    if a.connected_at is not null then
+      insert into public.dialled_time as d (line, day, org_id, seconds)
+      values (
+        a.line, (a.connected_at at time zone 'UTC')::date, a.owner, ceil(extract(epoch from a.ended_at - a.connected_at))
+      )
+      on conflict (line, day, org_id) do update set seconds = d.seconds + excluded.seconds;
+    end if;
+    -- A telephone that was never dialled was no try.
+    update public.callbacks as k set tries = k.tries - 1 where k.id = a.callback_id and a.dialled_at is null;
     perform public.callback_tried(a.callback_id, case
       when a.connected_at is not null then 'done'
       when a.result = 'accepted' then 'outcome_unknown'
@@ -4058,7 +4120,7 @@ begin
   if a.queue is not null and a.connected_at is null then
     v_made := public.dispatch_queue(a.org_id, a.queue);
   end if;
-  return case when v_made = 0 then public.dispatch_phone(a.org_id, a.to_e164) else v_made end;
+  return v_made + public.dispatch_phone(a.org_id, a.to_e164);
 end
 $function$
 
@@ -4850,6 +4912,21 @@ AS $function$
   ) as f
 $function$
 
+CREATE OR REPLACE FUNCTION public.gives_up(c call_logs, p_facts jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return exists (
+    select from public.queue_entries as q
+    where q.call_sid = c.call_sid and q.left_at is null and not q.wants_offer
+      and public.walk_flow(q.version_id, q.node, c, p_facts) #>> '{0,outcome}' = 'gave_up'
+  );
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.has_role(p_org_id uuid, p_role member_role)
  RETURNS boolean
  LANGUAGE sql
@@ -5296,7 +5373,23 @@ begin
     return 0;
   end if;
   perform public.lock_dialling(k.org_id);
-  if not public.calendar_open(k.calendar, now()) then
+  if exists (
+    select from public.suppressions as x
+    where x.e164 = k.to_e164 and x.org_id is not distinct from k.org_id and x.created_at > k.promised_at
+  ) then
+    update public.callbacks as c set state = 'failed', ready = false, ended_at = now(), why = 'stopped'
+    where c.id = k.id and c.state = 'open';
+    return 0;
+  elsif exists (
+    select from public.dialled_time as d
+    where d.line = k.line and d.org_id = k.owner and d.day = (now() at time zone 'UTC')::date
+      and d.seconds + d.open * d.leg_sec >= d.ceiling_sec
+  ) then
+    -- The line has used up its minutes of the day.
+    update public.callbacks as c set ready = false, due_at = date_trunc('day', now(), 'UTC') + interval '1 day'
+    where c.id = k.id and c.state = 'open';
+    return 0;
+  elsif not public.calendar_open(k.calendar, now()) then
     update public.callbacks as c set ready = false, due_at = coalesce(
       (public.calendar_switches(k.calendar) #>> '{switches,0}')::timestamptz, now() + interval '1 day'
     )
@@ -5605,6 +5698,17 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.may_promise(c call_logs)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT (came_callable(c) AND (5 > ( SELECT count(*) AS count
+            FROM callbacks k
+           WHERE (((k.to_e164)::text = ((may_promise.c).party)::text) AND (k.owner = COALESCE((may_promise.c).org_id, '00000000-0000-0000-0000-000000000000'::uuid)) AND (k.state <> 'open'::text) AND (k.promised_at > (now() - '1 day'::interval))))));
+END
+
 CREATE OR REPLACE FUNCTION public.may_transfer(a dial_attempts)
  RETURNS boolean
  LANGUAGE sql
@@ -5682,16 +5786,20 @@ AS $function$
 declare
   v record;
 begin
+  -- Before any row, as events do, and in one order of owners, so that neither they nor two runs deadlock.
   for v in
-    select a.id, a.org_id from public.dial_attempts as a
-    where a.ended_at is null and a.dialled_at is null and a.decided_at < now() - interval '3 minutes'
-    -- One order of owners, so that two runs cannot deadlock.
-    order by a.owner, a.id
+    select distinct o.owner, o.org_id from (
+      select a.owner, a.org_id from public.dial_attempts as a
+      where a.ended_at is null and a.dialled_at is null and a.decided_at < now() - interval '3 minutes'
+      union all
+      select k.owner, k.org_id from public.callbacks as k
+      where k.state = 'open' and (k.ready or k.promised_at < now() - interval '7 days')
+    ) as o order by o.owner
   loop
     perform public.lock_dialling(v.org_id);
-    perform public.end_attempt(v.id, 'canceled')
-    from public.dial_attempts as a where a.id = v.id and a.dialled_at is null;
   end loop;
+  perform public.end_attempt(a.id, 'canceled') from public.dial_attempts as a
+  where a.ended_at is null and a.dialled_at is null and a.decided_at < now() - interval '3 minutes';
 
   update public.callbacks as k set ready = false where k.ready and not public.calendar_open(k.calendar, now());
   -- After a week the caller has found another way.
@@ -5706,8 +5814,10 @@ begin
     union all
     select 'dial_end', a.token::text, a.call_sid
     from public.dial_attempts as a
-    where a.ended_at is null and a.dialled_at < now() - make_interval(secs => a.seconds) - case
-      when a.accepted_at is not null then interval '4 hours 5 minutes' else interval '2 minutes'
+    where a.ended_at is null and case
+      -- Of a talk that may be over, every fifth minute.
+      when a.accepted_at is not null then floor(extract(epoch from now() - a.accepted_at) / 60)::integer % 5 = 2
+      else a.dialled_at < now() - make_interval(secs => a.seconds) - interval '2 minutes'
     end
     union all
     select 'queue_check', e.call_sid, e.call_sid from public.queue_entries as e
@@ -6093,6 +6203,7 @@ CREATE OR REPLACE FUNCTION public.owe_missed_call(c call_logs)
 AS $function$
 declare
   v_missed jsonb;
+  v_key text;
 begin
   if c.connected_at is not null or c.recording_source = 'voicemail' or c.rate_limited or c.party is null or c.direction <> 'inbound'
     -- A late answer is worse than none.
@@ -6101,10 +6212,14 @@ begin
     return;
   end if;
   select v.missed_call into v_missed from public.call_flow_versions as v where v.id = c.flow_version;
-  if v_missed ? 'sms' then
+  v_key := encode(sha256(convert_to(format('%s %s %s', c.org_id, c.party, now()::date), 'UTF8')), 'hex');
+  if v_missed ? 'sms' and public.came_callable(c)
+    and not exists (select from public.jobs as j where j.kind = 'missed_call_sms' and j.key = v_key)
+    -- Calls from forged numbers cost a text each.
+    and public.take_rate_limit('missed_call_sms', 'called', c.line, 200, '1 day')
+  then
     perform public.enqueue_job(
-      'missed_call_sms', encode(sha256(convert_to(format('%s %s %s', c.org_id, c.party, now()::date), 'UTF8')), 'hex'),
-      jsonb_build_object('call_sid', c.call_sid), now() + interval '1 minute'
+      'missed_call_sms', v_key, jsonb_build_object('call_sid', c.call_sid), now() + interval '1 minute'
     );
   end if;
   if (v_missed ->> 'mail')::boolean then
@@ -6760,6 +6875,12 @@ begin
   elsif p_state = 'left' and v_taker.accepted_at is not null then
     update public.dial_attempts as t set connected_at = coalesce(t.connected_at, now()), call_sid = public.connect_caller(t, p_call_sid)
     where t.id = v_taker.id;
+  elsif p_state = 'left' and exists (
+    select from public.dial_attempts as a
+    where a.owner = q.owner and a.queue = q.queue and a.ended_at is null and a.accepted_at is not null and a.connected_at is null
+  ) then
+    -- Perhaps connected a moment ago, with another person of the queue: Twilio is asked again.
+    return 0;
   else
     perform public.leave_queue(p_call_sid, case p_state when 'ended' then 'hung_up' else 'unanswered' end);
   end if;
@@ -7339,13 +7460,15 @@ CREATE OR REPLACE FUNCTION public.search_batch(p_owner uuid, p_query text, p_que
 AS $function$
 declare
   -- Evaluated for each row: see collect_hits.
-  c_in_time constant text := ' and 1 / (clock_timestamp() < $1)::integer = 1';
+  -- (`<> 0`: the planner takes it to be true of nearly all rows.)
+  c_in_time constant text := ' and 1 / (clock_timestamp() < $1)::integer <> 0';
   -- Of what is found by its number, whatever its words.
   c_number_score constant text := replace(public.search_score('', p_now), 'ts_rank(d.fts, , 1)', '0.1');
   -- Below what says the words.
   c_call_score constant text := replace(public.search_score('', p_now), 'ts_rank(d.fts, , 1)', '0.01');
   v_calls constant text := public.call_conditions(p_filters);
   v_of_owner text := '';
+  v_calls_of_owner text := '';
   v_span text := '';
   v_documents text;
   v_match text;
@@ -7356,6 +7479,10 @@ declare
   v_phones text[];
   v_found record;
 begin
+  if p_owner is not null then
+    v_of_owner := format(' and d.owner = %L', p_owner);
+    v_calls_of_owner := format(' and coalesce(c.org_id, ''00000000-0000-0000-0000-000000000000'') = %L', p_owner);
+  end if;
   select s.digits, s.words into v_digits, v_words from public.split_numbers(coalesce(p_query, '')) as s;
   if cardinality(v_digits) > 0 or v_part is not null then
     v_phones := public.phones_like(p_owner, array_remove(v_digits || v_part, null));
@@ -7371,9 +7498,6 @@ begin
   after := '{"d": false, "c": false}';
 
   if p_query is not null and p_after -> 'd' is distinct from 'false' then
-    if p_owner is not null then
-      v_of_owner := format(' and d.owner = %L', p_owner);
-    end if;
     v_documents := v_of_owner || format(v_span, 'd.at')
       || case when v_calls = '' then '' else
         format(' and exists (select from public.call_logs as c where c.call_sid = d.call_sid%s)', v_calls) end
@@ -7382,7 +7506,7 @@ begin
         format(' and (d.at, d.id) < (%L, %L)', public.from_micros(p_after #>> '{d,0}'), (p_after #>> '{d,1}')::bigint) else '' end;
     foreach v_bound in array array[
       c_in_time,
-      -- If that takes too long and finds nothing: of the newest 2,000.
+      -- If that takes too long: of the newest 2,000.
       format(
         ' and d.id in (select n.id from public.search_documents as n where true%s order by n.at desc, n.id desc limit 2000)',
         replace(v_of_owner, 'd.owner', 'n.owner')
@@ -7409,10 +7533,10 @@ begin
          order by d.at desc, d.id desc limit 1000', v_match
       ), case v_bound when c_in_time then p_deadline else 'infinity' end);
       partial := partial or v_found.partial;
-      exit when not v_found.partial or cardinality(v_found.hits) > 0;
+      exit when not v_found.partial;
     end loop;
     hits := v_found.hits;
-    if cardinality(hits) = 1000 or (partial and cardinality(hits) > 0) then
+    if cardinality(hits) = 1000 then
       after := after || jsonb_build_object('d', jsonb_build_array(public.to_micros(hits[cardinality(hits)].at), hits[cardinality(hits)].id));
     end if;
   end if;
@@ -7426,21 +7550,28 @@ begin
     hits := public.fuse_hits(hits, public.near_hits(p_owner, v_documents, p_embedding, p_model));
   end if;
   if p_after -> 'c' is distinct from 'false' and (p_query is null or v_phones <> '{}') then
-    v_match := v_calls || format(v_span, 'c.started_at')
-      || case when p_owner is null then '' else
-        format(' and coalesce(c.org_id, ''00000000-0000-0000-0000-000000000000'') = %L', p_owner) end
+    v_match := v_calls || format(v_span, 'c.started_at') || v_calls_of_owner
       || case when v_phones is null then '' else format(' and c.party = any (%L::text[])', v_phones) end
       || case when jsonb_typeof(p_after -> 'c') = 'array' then
         format(' and (c.started_at, c.call_sid) < (%L, %L)', public.from_micros(p_after #>> '{c,0}'), p_after #>> '{c,1}') else '' end;
-    select * into v_found from public.collect_hits(
+    foreach v_bound in array array[
+      c_in_time,
       format(
-        'select ''call'', null::bigint, c.call_sid, c.started_at, %s
-         from public.call_logs as c where true%s%s order by c.started_at desc, c.call_sid desc limit 1000',
-        replace(c_call_score, 'd.at', 'c.started_at'), v_match, c_in_time
-      ),
-      greatest(p_deadline, clock_timestamp() + interval '50 ms')
-    );
-    partial := partial or v_found.partial;
+        ' and c.call_sid in (select n.call_sid from public.call_logs as n where true%s order by n.started_at desc limit 2000)',
+        replace(v_calls_of_owner, 'c.org_id', 'n.org_id')
+      )
+    ] loop
+      select * into v_found from public.collect_hits(
+        format(
+          'select ''call'', null::bigint, c.call_sid, c.started_at, %s
+           from public.call_logs as c where true%s%s order by c.started_at desc, c.call_sid desc limit 1000',
+          replace(c_call_score, 'd.at', 'c.started_at'), v_match, v_bound
+        ),
+        case v_bound when c_in_time then greatest(p_deadline, clock_timestamp() + interval '50 ms') else 'infinity' end
+      );
+      partial := partial or v_found.partial;
+      exit when not v_found.partial;
+    end loop;
     hits := hits || v_found.hits;
     if cardinality(v_found.hits) = 1000 then
       after := after || jsonb_build_object('c', jsonb_build_array(public.to_micros(v_found.hits[1000].at), v_found.hits[1000].call_sid));
@@ -8233,12 +8364,25 @@ AS $function$
 declare
   v_person public.people;
   v_token uuid;
+  v_is_often boolean;
 begin
   select * into v_person from public.people as p where p.handle = p_handle and p.org_id is not distinct from p_org_id;
   if v_person.id is null then
     raise sqlstate 'PT404' using message = format('no person has the handle "%s"', p_handle), detail = 'handle';
   end if;
+  if public.own_lines(array[v_person.phone::text]) <> '[]' then
+    raise sqlstate 'PT400' using message = 'the number is one of the lines themselves', detail = 'phone';
+  end if;
   perform public.lock_dialling(p_org_id);
+  -- It may be a stranger's, and an admin may enter many.
+  select
+    count(*) filter (where a.to_e164 = v_person.phone) >= 5 or count(*) filter (where a.org_id is not distinct from p_org_id) >= 50
+  into v_is_often
+  from public.dial_attempts as a where a.purpose = 'verify' and a.decided_at > now() - interval '1 day';
+  if v_is_often then
+    raise sqlstate 'PT429' using detail = 'phone',
+      message = 'a number is called 5 times a day to be verified, and all numbers together 50 times: try again tomorrow';
+  end if;
   insert into public.dial_attempts (purpose, org_id, person_id, to_e164, line, seconds)
   values ('verify', p_org_id, v_person.id, v_person.phone, p_line, 30)
   on conflict do nothing
@@ -8357,7 +8501,7 @@ begin
         then 'gave_up'
         when (p_facts -> 'queues' -> (n ->> 'group') ->> 'full')::boolean then 'full'
       end
-      when 'callback' then case when (p_facts ->> 'callable')::boolean then 'next' else 'refused' end
+      when 'callback' then case when (p_facts ->> 'callable')::boolean and public.may_promise(c) then 'next' else 'refused' end
       when 'agent' then case when p_facts #>> '{agent,barred}' is not null then 'failed' end
       when 'flow' then 'next'
       when 'end' then 'end'
@@ -9864,6 +10008,8 @@ grant execute on function callback_tried(uuid,text) to service_role;
 
 grant execute on function caller_context(text,text) to service_role;
 
+grant execute on function came_callable(call_logs) to service_role;
+
 grant execute on function can_ring(jsonb,jsonb,call_logs,jsonb) to service_role;
 
 grant execute on function cancel_attempt(dial_attempts,text) to service_role;
@@ -9976,6 +10122,8 @@ grant execute on function forget_telephony_token(text) to service_role;
 
 grant execute on function free_members(uuid,text,text[],text) to service_role;
 
+grant execute on function gives_up(call_logs,jsonb) to service_role;
+
 grant execute on function has_role(uuid,member_role) to authenticated;
 
 grant execute on function has_role(uuid,member_role) to service_role;
@@ -10047,6 +10195,8 @@ grant execute on function longest_idle(uuid,text[]) to service_role;
 grant execute on function mail_content(text,jsonb) to service_role;
 
 grant execute on function match_alerts(search_passages[]) to service_role;
+
+grant execute on function may_promise(call_logs) to service_role;
 
 grant execute on function may_transfer(dial_attempts) to service_role;
 
@@ -10552,9 +10702,57 @@ grant select on public.destination_performance to monitoring;
 
 grant select on public.destination_performance to service_role;
 
-grant select on public.dial_attempts to authenticated;
-
 grant insert, select, update on public.dial_attempts to service_role;
+
+grant select on public.dial_attempts (accepted_at) to authenticated;
+
+grant select on public.dial_attempts (answered_at) to authenticated;
+
+grant select on public.dial_attempts (call_sid) to authenticated;
+
+grant select on public.dial_attempts (callback_id) to authenticated;
+
+grant select on public.dial_attempts (cancelled_at) to authenticated;
+
+grant select on public.dial_attempts (connected_at) to authenticated;
+
+grant select on public.dial_attempts (decided_at) to authenticated;
+
+grant select on public.dial_attempts (dialled_at) to authenticated;
+
+grant select on public.dial_attempts (ended_at) to authenticated;
+
+grant select on public.dial_attempts (group_name) to authenticated;
+
+grant select on public.dial_attempts (id) to authenticated;
+
+grant select on public.dial_attempts (leg_sid) to authenticated;
+
+grant select on public.dial_attempts (line) to authenticated;
+
+grant select on public.dial_attempts (node) to authenticated;
+
+grant select on public.dial_attempts (org_id) to authenticated;
+
+grant select on public.dial_attempts (owner) to authenticated;
+
+grant select on public.dial_attempts (person_id) to authenticated;
+
+grant select on public.dial_attempts (purpose) to authenticated;
+
+grant select on public.dial_attempts (queue) to authenticated;
+
+grant select on public.dial_attempts (result) to authenticated;
+
+grant select on public.dial_attempts (seconds) to authenticated;
+
+grant select on public.dial_attempts (state) to authenticated;
+
+grant select on public.dial_attempts (to_e164) to authenticated;
+
+grant select on public.dial_attempts (transfer) to authenticated;
+
+grant select on public.dial_attempts (version_id) to authenticated;
 
 grant delete, insert, select, update on public.dialled_time to service_role;
 
@@ -10746,9 +10944,49 @@ grant select on public.prompts to authenticated;
 
 grant insert, select on public.prompts to service_role;
 
-grant select on public.queue_entries to authenticated;
-
 grant insert, select, update on public.queue_entries to service_role;
+
+grant select on public.queue_entries (call_sid) to authenticated;
+
+grant select on public.queue_entries (connected_at) to authenticated;
+
+grant select on public.queue_entries (first_position) to authenticated;
+
+grant select on public.queue_entries (group_name) to authenticated;
+
+grant select on public.queue_entries (id) to authenticated;
+
+grant select on public.queue_entries (left_at) to authenticated;
+
+grant select on public.queue_entries (line) to authenticated;
+
+grant select on public.queue_entries (members) to authenticated;
+
+grant select on public.queue_entries (node) to authenticated;
+
+grant select on public.queue_entries (org_id) to authenticated;
+
+grant select on public.queue_entries (owner) to authenticated;
+
+grant select on public.queue_entries (queue) to authenticated;
+
+grant select on public.queue_entries (queued_at) to authenticated;
+
+grant select on public.queue_entries (result) to authenticated;
+
+grant select on public.queue_entries (returned_at) to authenticated;
+
+grant select on public.queue_entries (returns_to) to authenticated;
+
+grant select on public.queue_entries (seconds) to authenticated;
+
+grant select on public.queue_entries (seen_at) to authenticated;
+
+grant select on public.queue_entries (taken_at) to authenticated;
+
+grant select on public.queue_entries (told_position) to authenticated;
+
+grant select on public.queue_entries (version_id) to authenticated;
 
 grant select on public.queue_now to authenticated;
 
@@ -11246,7 +11484,7 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- job_kinds: {"keep": null, "kind": "open_call", "lease": "00:02:00", "share": 0.25, "delays": ["00:05:00"], "worker": "voice-reconcile", "held_for": null, "priority": 1, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
 
--- job_kinds: {"keep": null, "kind": "queue_check", "lease": "00:00:30", "share": 0.25, "delays": ["00:00:10", "00:01:00"], "worker": "dial-worker", "held_for": null, "priority": 2, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": 5, "expires_after": "00:10:00", "fixes_content": false}
+-- job_kinds: {"keep": null, "kind": "queue_check", "lease": "00:00:30", "share": 0.25, "delays": ["00:00:10", "00:01:00"], "worker": "dial-worker", "held_for": null, "priority": 2, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
 
 -- job_kinds: {"keep": null, "kind": "twilio_deletion", "lease": "00:02:00", "share": 0.25, "delays": ["00:01:00", "00:02:00", "00:04:00", "00:08:00", "00:16:00", "00:32:00", "01:04:00", "02:08:00", "04:16:00", "06:00:00"], "worker": "voice-reconcile", "held_for": null, "priority": 3, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": null, "fixes_content": false}
 

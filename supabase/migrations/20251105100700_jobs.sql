@@ -113,7 +113,7 @@ values
   ('dial', 'dial-worker', 0, 0.5, null, '30 s', '{1 s, 2 s, 5 s}', null, null, null, '10 s', null, false),
   ('dial_end', 'dial-worker', 1, 0.25, null, '30 s', '{2 s, 5 s, 30 s, 5 min}', null, null, null, '10 s', null, false),
   ('callback', 'dial-worker', 2, 0.25, null, '30 s', '{10 s, 1 min}', null, null, null, null, null, false),
-  ('queue_check', 'dial-worker', 2, 0.25, null, '30 s', '{10 s, 1 min}', 5, null, '10 min', null, null, false),
+  ('queue_check', 'dial-worker', 2, 0.25, null, '30 s', '{10 s, 1 min}', null, null, null, null, null, false),
   -- Kept for a day, so that the key allows one text a number and day.
   ('missed_call_sms', 'dial-worker', 3, 0.25, null, '30 s', '{10 s, 1 min, 5 min}', 4, null, '1 hour', null, '1 day', false),
   ('onboarding', 'voice-reconcile', 0, 0.25, null, '3 min',

@@ -212,6 +212,7 @@ declare
   v_recording public.recordings;
   v_known record;
   v_limit record;
+  v_attempt record;
   -- The organisation that a sub-account belongs to.
   v_org_id constant uuid := case when e.account_sid is not null then public.organisation_of(e.account_sid) end;
   -- Limits count by account, so that one account's events do not use up another's limits.
@@ -221,13 +222,13 @@ declare
   v_path jsonb;
 begin
   if e.ask ? 'attempt' then
+    select a.call_sid, a.org_id, a.connected_at into v_attempt
+    from public.dial_attempts as a where a.token = (e.ask #>> '{attempt,token}')::uuid;
     -- The leg may have taken another caller of its queue than the one that it was dialled for: the first one that it was
     -- connected with stands.
-    e.call_sid := coalesce((
-      select a.call_sid from public.dial_attempts as a
-      where a.token = (e.ask #>> '{attempt,token}')::uuid
-        and (a.connected_at is not null or e.ask #>> '{attempt,told}' is distinct from 'connected')
-    ), e.call_sid);
+    if v_attempt.connected_at is not null or e.ask #>> '{attempt,told}' is distinct from 'connected' then
+      e.call_sid := coalesce(v_attempt.call_sid, e.call_sid);
+    end if;
     e.parent_call_sid := e.call_sid;
   end if;
   -- The events of one call take turns, copies of one event included; different calls do not wait here. (An advisory lock,
@@ -296,6 +297,10 @@ begin
     v_call.org_id := (select n.org_id from public.telephony_numbers as n where n.e164_number = v_call.line);
   end if;
   if e.parent_call_sid is not null or e.leg_status is not null or e.talk_sec is not null then
+    -- Before the leg's row: what other calls decide about this leg is written there too, under this lock.
+    if e.ask ? 'attempt' then
+      perform public.lock_dialling(v_attempt.org_id);
+    end if;
     select * into v_leg_before from public.call_legs as l
     where l.call_sid = e.call_sid and l.leg_sid = e.leg_sid;
     v_leg := public.fold_leg(v_leg_before, e);
@@ -326,6 +331,11 @@ begin
     and (v_before.line, v_before.org_id, v_before.connected_at, v_before.ended_at)
       is distinct from (v_call.line, v_call.org_id, v_call.connected_at, v_call.ended_at)
   then
+    if v_call.flow_version is not null then
+      -- Of a caller who holds, before the row of the line's day: the end of a promise is counted there under this lock.
+      perform public.lock_dialling(q.org_id)
+      from public.queue_entries as q where q.call_sid = v_call.call_sid and q.left_at is null;
+    end if;
     perform public.count_dialled(v_before, v_call);
   end if;
 
@@ -334,6 +344,10 @@ begin
     case when e.ask is not null then public.call_facts(v_call, e.ask) end
   );
   if v_answer.facts ? 'flow' and v_answer.admitted then
+    if e.event = 'queue_left' and e.meta ->> 'outcome' = 'offer' and public.gives_up(v_call, v_answer.facts) then
+      e.meta := e.meta || '{"outcome": "gave_up"}';
+      v_answer.facts := v_answer.facts || '{"gives_up": true}';
+    end if;
     v_path := public.path_of_event(v_call, e, v_answer.facts);
     v_call.at_node := coalesce(v_path -> -1, v_call.at_node);
   end if;

@@ -33,12 +33,13 @@ begin atomic
 end;
 
 -- Enqueues what the flow of a call that has ended promises a caller whom nobody answered: a text, at most one a number and
--- day, and a mail to the operator. Both look at the call again when they are sent: a message that comes late ends them.
+-- day and 200 a line and day, and a mail to the operator. Both look at the call again when they are sent: a message that comes late ends them.
 create function public.owe_missed_call(c public.call_logs) returns void
 language plpgsql volatile set search_path = ''
 as $$
 declare
   v_missed jsonb;
+  v_key text;
 begin
   if c.connected_at is not null or c.recording_source = 'voicemail' or c.rate_limited or c.party is null or c.direction <> 'inbound'
     -- A late answer is worse than none.
@@ -47,10 +48,14 @@ begin
     return;
   end if;
   select v.missed_call into v_missed from public.call_flow_versions as v where v.id = c.flow_version;
-  if v_missed ? 'sms' then
+  v_key := encode(sha256(convert_to(format('%s %s %s', c.org_id, c.party, now()::date), 'UTF8')), 'hex');
+  if v_missed ? 'sms' and public.came_callable(c)
+    and not exists (select from public.jobs as j where j.kind = 'missed_call_sms' and j.key = v_key)
+    -- Calls from forged numbers cost a text each.
+    and public.take_rate_limit('missed_call_sms', 'called', c.line, 200, '1 day')
+  then
     perform public.enqueue_job(
-      'missed_call_sms', encode(sha256(convert_to(format('%s %s %s', c.org_id, c.party, now()::date), 'UTF8')), 'hex'),
-      jsonb_build_object('call_sid', c.call_sid), now() + interval '1 minute'
+      'missed_call_sms', v_key, jsonb_build_object('call_sid', c.call_sid), now() + interval '1 minute'
     );
   end if;
   if (v_missed ->> 'mail')::boolean then

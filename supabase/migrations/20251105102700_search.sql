@@ -96,21 +96,21 @@ return format(
   p_tsquery, p_now
 );
 
--- The hits of a statement, newest first. It raises division_by_zero once its parameter $1, a time, is over: hits that came
--- before stay, and the answer is partial.
+-- The hits of a statement, newest first. It raises division_by_zero once its parameter $1, a time, is over: the answer is then
+-- empty and partial.
 create function public.collect_hits(p_sql text, p_deadline timestamptz, out hits public.search_hit[], out partial boolean)
 language plpgsql volatile set search_path = ''
 as $$
-declare
-  v_hit public.search_hit;
 begin
-  hits := '{}';
   partial := false;
-  for v_hit in execute p_sql using p_deadline loop
-    hits := hits || v_hit;
-  end loop;
+  execute format(
+    'select array_agg(row(f.*)::public.search_hit order by f.at desc, f.id desc, f.call_sid desc)
+     from (%s) as f(kind, id, call_sid, at, score)', p_sql
+  ) into hits using p_deadline;
+  hits := coalesce(hits, '{}');
 exception
   when division_by_zero then
+    hits := '{}';
     partial := true;
 end
 $$;
@@ -179,7 +179,9 @@ language plpgsql immutable set search_path = ''
 as $$
 declare
   v_index tsquery := coalesce(p_queries[1], p_queries[2], p_queries[3]);
-  v_exactly constant text := ' and d.fts @@ ' || public.tsquery_by_language(p_queries);
+  -- The planner knows how frequent the words of the index are, and is told by `<> 0` that the rest is true of nearly all rows:
+  -- so it goes from the newest on where there will soon be a thousand.
+  v_exactly constant text := format(' and (d.fts @@ %s)::integer <> 0', public.tsquery_by_language(p_queries));
 begin
   if v_index is null then
     return ' and false';
@@ -192,8 +194,8 @@ begin
   end if;
   return case
     -- Words that are only excluded are in no index.
-    when querytree(v_index) in ('', 'T') or v_index = p_queries[1] then v_exactly
-    else format(' and d.fts @@ %L::tsquery', v_index) || v_exactly
+    when querytree(v_index) in ('', 'T') then v_exactly
+    else format(' and d.fts @@ %L::tsquery', v_index) || case when v_index is distinct from p_queries[1] then v_exactly else '' end
   end;
 end
 $$;
@@ -243,13 +245,15 @@ language plpgsql volatile set search_path = '' set jit = off
 as $$
 declare
   -- Evaluated for each row: see collect_hits.
-  c_in_time constant text := ' and 1 / (clock_timestamp() < $1)::integer = 1';
+  -- (`<> 0`: the planner takes it to be true of nearly all rows.)
+  c_in_time constant text := ' and 1 / (clock_timestamp() < $1)::integer <> 0';
   -- Of what is found by its number, whatever its words.
   c_number_score constant text := replace(public.search_score('', p_now), 'ts_rank(d.fts, , 1)', '0.1');
   -- Below what says the words.
   c_call_score constant text := replace(public.search_score('', p_now), 'ts_rank(d.fts, , 1)', '0.01');
   v_calls constant text := public.call_conditions(p_filters);
   v_of_owner text := '';
+  v_calls_of_owner text := '';
   v_span text := '';
   v_documents text;
   v_match text;
@@ -260,6 +264,10 @@ declare
   v_phones text[];
   v_found record;
 begin
+  if p_owner is not null then
+    v_of_owner := format(' and d.owner = %L', p_owner);
+    v_calls_of_owner := format(' and coalesce(c.org_id, ''00000000-0000-0000-0000-000000000000'') = %L', p_owner);
+  end if;
   select s.digits, s.words into v_digits, v_words from public.split_numbers(coalesce(p_query, '')) as s;
   if cardinality(v_digits) > 0 or v_part is not null then
     v_phones := public.phones_like(p_owner, array_remove(v_digits || v_part, null));
@@ -275,9 +283,6 @@ begin
   after := '{"d": false, "c": false}';
 
   if p_query is not null and p_after -> 'd' is distinct from 'false' then
-    if p_owner is not null then
-      v_of_owner := format(' and d.owner = %L', p_owner);
-    end if;
     v_documents := v_of_owner || format(v_span, 'd.at')
       || case when v_calls = '' then '' else
         format(' and exists (select from public.call_logs as c where c.call_sid = d.call_sid%s)', v_calls) end
@@ -286,7 +291,7 @@ begin
         format(' and (d.at, d.id) < (%L, %L)', public.from_micros(p_after #>> '{d,0}'), (p_after #>> '{d,1}')::bigint) else '' end;
     foreach v_bound in array array[
       c_in_time,
-      -- If that takes too long and finds nothing: of the newest 2,000.
+      -- If that takes too long: of the newest 2,000.
       format(
         ' and d.id in (select n.id from public.search_documents as n where true%s order by n.at desc, n.id desc limit 2000)',
         replace(v_of_owner, 'd.owner', 'n.owner')
@@ -313,10 +318,10 @@ begin
          order by d.at desc, d.id desc limit 1000', v_match
       ), case v_bound when c_in_time then p_deadline else 'infinity' end);
       partial := partial or v_found.partial;
-      exit when not v_found.partial or cardinality(v_found.hits) > 0;
+      exit when not v_found.partial;
     end loop;
     hits := v_found.hits;
-    if cardinality(hits) = 1000 or (partial and cardinality(hits) > 0) then
+    if cardinality(hits) = 1000 then
       after := after || jsonb_build_object('d', jsonb_build_array(public.to_micros(hits[cardinality(hits)].at), hits[cardinality(hits)].id));
     end if;
   end if;
@@ -330,21 +335,28 @@ begin
     hits := public.fuse_hits(hits, public.near_hits(p_owner, v_documents, p_embedding, p_model));
   end if;
   if p_after -> 'c' is distinct from 'false' and (p_query is null or v_phones <> '{}') then
-    v_match := v_calls || format(v_span, 'c.started_at')
-      || case when p_owner is null then '' else
-        format(' and coalesce(c.org_id, ''00000000-0000-0000-0000-000000000000'') = %L', p_owner) end
+    v_match := v_calls || format(v_span, 'c.started_at') || v_calls_of_owner
       || case when v_phones is null then '' else format(' and c.party = any (%L::text[])', v_phones) end
       || case when jsonb_typeof(p_after -> 'c') = 'array' then
         format(' and (c.started_at, c.call_sid) < (%L, %L)', public.from_micros(p_after #>> '{c,0}'), p_after #>> '{c,1}') else '' end;
-    select * into v_found from public.collect_hits(
+    foreach v_bound in array array[
+      c_in_time,
       format(
-        'select ''call'', null::bigint, c.call_sid, c.started_at, %s
-         from public.call_logs as c where true%s%s order by c.started_at desc, c.call_sid desc limit 1000',
-        replace(c_call_score, 'd.at', 'c.started_at'), v_match, c_in_time
-      ),
-      greatest(p_deadline, clock_timestamp() + interval '50 ms')
-    );
-    partial := partial or v_found.partial;
+        ' and c.call_sid in (select n.call_sid from public.call_logs as n where true%s order by n.started_at desc limit 2000)',
+        replace(v_calls_of_owner, 'c.org_id', 'n.org_id')
+      )
+    ] loop
+      select * into v_found from public.collect_hits(
+        format(
+          'select ''call'', null::bigint, c.call_sid, c.started_at, %s
+           from public.call_logs as c where true%s%s order by c.started_at desc, c.call_sid desc limit 1000',
+          replace(c_call_score, 'd.at', 'c.started_at'), v_match, v_bound
+        ),
+        case v_bound when c_in_time then greatest(p_deadline, clock_timestamp() + interval '50 ms') else 'infinity' end
+      );
+      partial := partial or v_found.partial;
+      exit when not v_found.partial;
+    end loop;
     hits := hits || v_found.hits;
     if cardinality(v_found.hits) = 1000 then
       after := after || jsonb_build_object('c', jsonb_build_array(public.to_micros(v_found.hits[1000].at), v_found.hits[1000].call_sid));

@@ -38,6 +38,12 @@ begin
     raise sqlstate 'PT409' using message = 'you are not available: set yourself available first';
   elsif c.party is null then
     raise sqlstate 'PT409' using message = 'the number was withheld';
+  elsif public.own_lines(array[c.party::text]) <> '[]' then
+    raise sqlstate 'PT409' using message = 'the number is a line itself';
+  elsif exists (
+    select from public.suppressions as x where x.e164 = c.party and x.org_id is not distinct from c.org_id
+  ) then
+    raise sqlstate 'PT409' using message = 'the number has said stop';
   end if;
   select w.id, w.definition ->> 'zone' as zone, w.definition ->> 'start' as start into v
   from public.call_flow_versions as w join public.call_flows as f on f.id = w.flow_id

@@ -48,6 +48,28 @@ create policy callbacks_of_own_org on public.callbacks
   for select to authenticated using (owner = (select public.current_owner()));
 create policy callbacks_of_the_service on public.callbacks to service_role using (true) with check (true);
 
+-- Whether the caller's number was one to call when the call came in: Twilio need not say later that a network calls it forged.
+create function public.came_callable(c public.call_logs) returns boolean
+language sql stable set search_path = ''
+begin atomic
+  select not exists (
+    select from public.call_lifecycle as l
+    where l.call_sid = c.call_sid and l.received_at >= c.created_at and l.received_at < now() + interval '1 day'
+      and l.event = 'arrived' and (l.answer).facts ->> 'callable' = 'false'
+  );
+end;
+
+-- Whether a call back may be promised to a caller. A number can be somebody else's, so it is called back 5 times a day at most.
+create function public.may_promise(c public.call_logs) returns boolean
+language sql stable set search_path = ''
+begin atomic
+  select public.came_callable(c) and 5 > (
+    select count(*) from public.callbacks as k
+    where k.to_e164 = c.party and k.owner = coalesce(c.org_id, '00000000-0000-0000-0000-000000000000')
+      and k.state <> 'open' and k.promised_at > now() - interval '1 day'
+  );
+end;
+
 -- Promises a call back, or finds that one is promised already. The caller's place in line counts from the time at which the
 -- call first held for the group.
 create function public.promise_callback(c public.call_logs, p_version_id bigint, p_node text) returns void
@@ -125,4 +147,4 @@ comment on view public.callbacks_due is 'Promises to call back that are open, in
 grant select on public.callbacks, public.callbacks_due to authenticated;
 grant select, insert, update on public.callbacks to service_role;
 grant select on public.callbacks_due to service_role;
-grant execute on function public.promise_callback, public.callback_tried to service_role;
+grant execute on function public.came_callable, public.may_promise, public.promise_callback, public.callback_tried to service_role;

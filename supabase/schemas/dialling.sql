@@ -427,6 +427,20 @@ begin atomic
   where e.call_sid = p_call_sid and e.left_at is null;
 end;
 
+-- Whether a caller who leaves a queue does so because the group has closed, or has nobody left, and by no key. Twilio tells
+-- of `<Leave>`, not of what led to it.
+create function public.gives_up(c public.call_logs, p_facts jsonb) returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return exists (
+    select from public.queue_entries as q
+    where q.call_sid = c.call_sid and q.left_at is null and not q.wants_offer
+      and public.walk_flow(q.version_id, q.node, c, p_facts) #>> '{0,outcome}' = 'gave_up'
+  );
+end
+$$;
+
 -- Has a person or group rung for the caller with whom the person of an attempt has talked, by the code of either. The caller
 -- then holds in a queue of its own; if nobody takes the call, it returns to this person. p_code null: at once. Returns
 -- {state, to}: `made`; `busy`, when `to` cannot be rung now; `unknown`, for no such code; `gone`, when the caller is.
@@ -501,6 +515,7 @@ declare
   v_node jsonb;
   v_group jsonb;
   v_entry public.queue_entries;
+  v_freed public.queue_entries;
   v_step jsonb;
   v_made integer := 0;
 begin
@@ -561,6 +576,16 @@ begin
   if p_path is not null or e.ask ? 'queue' then
     select * into v_entry from public.queue_entries as q where q.call_sid = c.call_sid and q.left_at is null;
     if v_entry.id is not null then
+      if e.event = 'queue_waited' then
+        if e.ask #>> '{queue,offer}' = 'true' then
+          update public.queue_entries as q set wants_offer = true where q.id = v_entry.id;
+        end if;
+        -- A person who accepted the call has 10 s to be connected; this caller still waits.
+        update public.queue_entries as q set taken_by = null, taken_at = null
+        where q.id = v_entry.id and q.connected_at is null and q.taken_at < now() - interval '1 minute'
+        returning * into v_freed;
+        v_entry := case when v_freed.id is not null then v_freed else v_entry end;
+      end if;
       if v_entry.taken_at is null then
         v_made := v_made + public.dispatch_queue(v_entry.org_id, v_entry.queue);
       end if;
@@ -717,6 +742,7 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
   a public.dial_attempts;
+  v_missed text[];
   v_made integer := 0;
 begin
   update public.dial_attempts as t set
@@ -737,11 +763,26 @@ begin
     update public.call_legs as l set told = a.result where l.call_sid = a.call_sid and l.leg_sid = a.leg_sid and l.told <> a.result;
   end if;
   if a.purpose = 'person' and a.accepted_at is not null then
-    update public.queue_entries as e set taken_by = null, taken_at = null
-    where e.taken_by = a.token and e.left_at is null and e.connected_at is null;
+    with missed as (
+      update public.queue_entries as e set taken_by = null, taken_at = null, seen_at = '-infinity'
+      where e.taken_by = a.token and e.left_at is null and e.connected_at is null
+      returning e.call_sid
+    )
+    select array_agg(m.call_sid) into v_missed from missed as m;
+    -- Nobody may be there any more, for whom telephones would ring again and again.
+    perform public.enqueue_job('queue_check', m, jsonb_build_object('call_sid', m)) from unnest(v_missed) as m;
     perform public.leave_queue(e.call_sid, 'answered') from public.queue_entries as e
     where e.taken_by = a.token and e.left_at is null;
   elsif a.purpose = 'callback_person' then
+    if a.connected_at is not null then
+      insert into public.dialled_time as d (line, day, org_id, seconds)
+      values (
+        a.line, (a.connected_at at time zone 'UTC')::date, a.owner, ceil(extract(epoch from a.ended_at - a.connected_at))
+      )
+      on conflict (line, day, org_id) do update set seconds = d.seconds + excluded.seconds;
+    end if;
+    -- A telephone that was never dialled was no try.
+    update public.callbacks as k set tries = k.tries - 1 where k.id = a.callback_id and a.dialled_at is null;
     perform public.callback_tried(a.callback_id, case
       when a.connected_at is not null then 'done'
       when a.result = 'accepted' then 'outcome_unknown'
@@ -752,7 +793,7 @@ begin
   if a.queue is not null and a.connected_at is null then
     v_made := public.dispatch_queue(a.org_id, a.queue);
   end if;
-  return case when v_made = 0 then public.dispatch_phone(a.org_id, a.to_e164) else v_made end;
+  return v_made + public.dispatch_phone(a.org_id, a.to_e164);
 end
 $$;
 
@@ -766,7 +807,7 @@ begin atomic
     'decided_at', a.decided_at, 'dialled_at', a.dialled_at, 'flow', v.hash, 'person', p.name,
     -- Known beforehand, where the call holds in a queue of its own.
     'caller', c.party, 'call_token', q.call_token, 'transferred_by', coalesce(f.name, b.to_e164),
-    'returned', q.returned_at is not null
+    'returned', q.returned_at is not null, 'talks', a.accepted_at is not null and a.cancelled_at is null
   )
   from public.dial_attempts as a
   left join public.telephony_subaccounts as s on s.org_id = a.org_id
@@ -833,8 +874,8 @@ begin
 end
 $$;
 
--- Dials for a promise that is due, within its hours: outside them it is due when they begin. Again, while it is dialled:
--- nothing. Returns how many are to be dialled.
+-- Dials for a promise that is due, within its hours and its line's minutes of the day: outside them it is due when they begin.
+-- It fails where the caller has said stop since. Again, while it is dialled: nothing. Returns how many are to be dialled.
 create function public.keep_promise(p_id uuid) returns integer
 language plpgsql volatile set search_path = ''
 as $$
@@ -846,7 +887,23 @@ begin
     return 0;
   end if;
   perform public.lock_dialling(k.org_id);
-  if not public.calendar_open(k.calendar, now()) then
+  if exists (
+    select from public.suppressions as x
+    where x.e164 = k.to_e164 and x.org_id is not distinct from k.org_id and x.created_at > k.promised_at
+  ) then
+    update public.callbacks as c set state = 'failed', ready = false, ended_at = now(), why = 'stopped'
+    where c.id = k.id and c.state = 'open';
+    return 0;
+  elsif exists (
+    select from public.dialled_time as d
+    where d.line = k.line and d.org_id = k.owner and d.day = (now() at time zone 'UTC')::date
+      and d.seconds + d.open * d.leg_sec >= d.ceiling_sec
+  ) then
+    -- The line has used up its minutes of the day.
+    update public.callbacks as c set ready = false, due_at = date_trunc('day', now(), 'UTC') + interval '1 day'
+    where c.id = k.id and c.state = 'open';
+    return 0;
+  elsif not public.calendar_open(k.calendar, now()) then
     update public.callbacks as c set ready = false, due_at = coalesce(
       (public.calendar_switches(k.calendar) #>> '{switches,0}')::timestamptz, now() + interval '1 day'
     )
@@ -860,19 +917,33 @@ end
 $$;
 
 -- Has a person called, who proves by a key that the number is theirs. Returns the attempt's token; null: the telephone is in
--- use. Raises PT404 (HTTP 404) for nobody of that handle.
+-- use. Raises PT404 (HTTP 404) for nobody of that handle, PT400 for a number that is a line, PT429 after 5
+-- calls to it in a day, or 50 of its owner's.
 create function public.verify_person(p_org_id uuid, p_handle text, p_line text) returns uuid
 language plpgsql volatile set search_path = ''
 as $$
 declare
   v_person public.people;
   v_token uuid;
+  v_is_often boolean;
 begin
   select * into v_person from public.people as p where p.handle = p_handle and p.org_id is not distinct from p_org_id;
   if v_person.id is null then
     raise sqlstate 'PT404' using message = format('no person has the handle "%s"', p_handle), detail = 'handle';
   end if;
+  if public.own_lines(array[v_person.phone::text]) <> '[]' then
+    raise sqlstate 'PT400' using message = 'the number is one of the lines themselves', detail = 'phone';
+  end if;
   perform public.lock_dialling(p_org_id);
+  -- It may be a stranger's, and an admin may enter many.
+  select
+    count(*) filter (where a.to_e164 = v_person.phone) >= 5 or count(*) filter (where a.org_id is not distinct from p_org_id) >= 50
+  into v_is_often
+  from public.dial_attempts as a where a.purpose = 'verify' and a.decided_at > now() - interval '1 day';
+  if v_is_often then
+    raise sqlstate 'PT429' using detail = 'phone',
+      message = 'a number is called 5 times a day to be verified, and all numbers together 50 times: try again tomorrow';
+  end if;
   insert into public.dial_attempts (purpose, org_id, person_id, to_e164, line, seconds)
   values ('verify', p_org_id, v_person.id, v_person.phone, p_line, 30)
   on conflict do nothing
@@ -908,6 +979,12 @@ begin
   elsif p_state = 'left' and v_taker.accepted_at is not null then
     update public.dial_attempts as t set connected_at = coalesce(t.connected_at, now()), call_sid = public.connect_caller(t, p_call_sid)
     where t.id = v_taker.id;
+  elsif p_state = 'left' and exists (
+    select from public.dial_attempts as a
+    where a.owner = q.owner and a.queue = q.queue and a.ended_at is null and a.accepted_at is not null and a.connected_at is null
+  ) then
+    -- Perhaps connected a moment ago, with another person of the queue: Twilio is asked again.
+    return 0;
   else
     perform public.leave_queue(p_call_sid, case p_state when 'ended' then 'hung_up' else 'unanswered' end);
   end if;
@@ -936,16 +1013,20 @@ as $$
 declare
   v record;
 begin
+  -- Before any row, as events do, and in one order of owners, so that neither they nor two runs deadlock.
   for v in
-    select a.id, a.org_id from public.dial_attempts as a
-    where a.ended_at is null and a.dialled_at is null and a.decided_at < now() - interval '3 minutes'
-    -- One order of owners, so that two runs cannot deadlock.
-    order by a.owner, a.id
+    select distinct o.owner, o.org_id from (
+      select a.owner, a.org_id from public.dial_attempts as a
+      where a.ended_at is null and a.dialled_at is null and a.decided_at < now() - interval '3 minutes'
+      union all
+      select k.owner, k.org_id from public.callbacks as k
+      where k.state = 'open' and (k.ready or k.promised_at < now() - interval '7 days')
+    ) as o order by o.owner
   loop
     perform public.lock_dialling(v.org_id);
-    perform public.end_attempt(v.id, 'canceled')
-    from public.dial_attempts as a where a.id = v.id and a.dialled_at is null;
   end loop;
+  perform public.end_attempt(a.id, 'canceled') from public.dial_attempts as a
+  where a.ended_at is null and a.dialled_at is null and a.decided_at < now() - interval '3 minutes';
 
   update public.callbacks as k set ready = false where k.ready and not public.calendar_open(k.calendar, now());
   -- After a week the caller has found another way.
@@ -960,8 +1041,10 @@ begin
     union all
     select 'dial_end', a.token::text, a.call_sid
     from public.dial_attempts as a
-    where a.ended_at is null and a.dialled_at < now() - make_interval(secs => a.seconds) - case
-      when a.accepted_at is not null then interval '4 hours 5 minutes' else interval '2 minutes'
+    where a.ended_at is null and case
+      -- Of a talk that may be over, every fifth minute.
+      when a.accepted_at is not null then floor(extract(epoch from now() - a.accepted_at) / 60)::integer % 5 = 2
+      else a.dialled_at < now() - make_interval(secs => a.seconds) - interval '2 minutes'
     end
     union all
     select 'queue_check', e.call_sid, e.call_sid from public.queue_entries as e
@@ -1010,12 +1093,17 @@ group by 1, 2, 3, 4, 5;
 
 comment on view public.people_performance is 'Of each person, group and day (UTC): how often rung, and how each ended. too_late: somebody else was first; canceled: ended before an answer; transferred: passed on to somebody who took the call.';
 
-grant select on public.dial_attempts, public.people_performance to authenticated;
+-- Not the token: the address of a leg's webhooks is made of it.
+grant select (
+  id, purpose, org_id, owner, call_sid, queue, callback_id, person_id, to_e164, line, group_name, version_id, node, seconds, state,
+  leg_sid, decided_at, dialled_at, answered_at, accepted_at, connected_at, cancelled_at, ended_at, result, transfer
+) on public.dial_attempts to authenticated;
+grant select on public.people_performance to authenticated;
 grant select, insert, update on public.dial_attempts to service_role;
 grant select on public.people_performance to service_role;
 grant execute on function
   public.lock_dialling, public.free_members, public.longest_idle, public.dispatch_queue, public.return_transfer, public.dispatch_phone,
-  public.cancel_surplus, public.cancel_attempt, public.enter_queue, public.leave_queue, public.transfer_of, public.may_transfer,
+  public.cancel_surplus, public.cancel_attempt, public.enter_queue, public.leave_queue, public.gives_up, public.transfer_of, public.may_transfer,
   public.transfer_call, public.transfer_ended, public.enact, public.attempt_told, public.connect_caller, public.end_attempt,
   public.dial_content, public.begin_dial, public.dial_told, public.keep_promise, public.verify_person, public.queue_told,
   public.queue_content, public.mend_dialling

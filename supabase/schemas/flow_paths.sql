@@ -56,7 +56,7 @@ begin
         then 'gave_up'
         when (p_facts -> 'queues' -> (n ->> 'group') ->> 'full')::boolean then 'full'
       end
-      when 'callback' then case when (p_facts ->> 'callable')::boolean then 'next' else 'refused' end
+      when 'callback' then case when (p_facts ->> 'callable')::boolean and public.may_promise(c) then 'next' else 'refused' end
       when 'agent' then case when p_facts #>> '{agent,barred}' is not null then 'failed' end
       when 'flow' then 'next'
       when 'end' then 'end'
@@ -129,7 +129,8 @@ declare
   );
   v_number text;
 begin
-  if (p_facts ->> 'spent')::boolean then
+  -- Only a leg that was dialled here, and came back, has a line of ours as its caller.
+  if (p_facts ->> 'spent')::boolean or coalesce(p_facts -> 'own_lines' ? c.party, false) then
     return false;
   end if;
   for i in 0 .. jsonb_array_length(v_members) - 1 loop

@@ -25,8 +25,10 @@ create table public.queue_entries (
   returned_at timestamptz,
   -- Twilio's permission to show the caller's number to the telephones that ring; gone with the entry's end.
   call_token text constraint queue_entries_call_token_length check (length(call_token) <= 4096),
-  -- When Twilio last asked what the caller hears.
+  -- When Twilio last asked what the caller hears; -infinity: it is to be asked whether the caller holds at all.
   seen_at timestamptz not null default now(),
+  -- The caller has pressed the key that leads to the offer.
+  wants_offer boolean not null default false,
   -- The last position told: never a greater one, although a caller who comes back to an old place may be put ahead.
   told_position integer constraint queue_entries_position_range check (told_position > 0),
   -- How many were ahead at first, this one included: what a wait is measured by. Set with the first position told.
@@ -140,7 +142,12 @@ order by e.queued_at, e.id;
 
 comment on view public.queue_now is 'Who holds now, for which group, since when and at which place; taken: somebody has accepted the call and is being connected, or talks.';
 
-grant select on public.queue_entries, public.queue_now to authenticated;
+-- Not the tokens, by which Twilio shows the caller's number and legs are addressed.
+grant select (
+  id, call_sid, org_id, owner, queue, group_name, version_id, node, line, members, seconds, queued_at, returns_to, returned_at,
+  seen_at, told_position, first_position, taken_at, connected_at, left_at, result
+) on public.queue_entries to authenticated;
+grant select on public.queue_now to authenticated;
 grant select, insert, update on public.queue_entries to service_role;
 grant select on public.queue_now to service_role;
 grant execute on function public.tell_place, public.queue_is_full to service_role;

@@ -183,7 +183,7 @@ test("a line's own flow answers: its audio plays, and a voicemail box does not t
     select store_prompt(null, ${hash}, 'audio/wav', 1, ${bytes.length})`;
   const definition = smallFlow();
   definition.prompts.hello = { audio: hash };
-  definition.groups = { office: { members: ["+15877428885"], confirm: true } };
+  definition.groups = { office: { members: ["+15877428885"], ring: "in_turn", confirm: true } };
   definition.nodes.hello.next = "menu";
   delete definition.nodes.open;
   delete definition.calendars;

@@ -118,6 +118,13 @@ test("a caller whom a person took and did not reach holds on at the old place, a
   const leg = `${newLeg()}`;
   await sql`update dial_attempts set leg_sid = ${leg} where token = ${a!.token}`;
   await told(sql, a!.token, leg, "completed");
+  const asked =
+    await sql`select job_content(kind, key, payload) ->> 'call_sid' as sid from jobs where kind = 'queue_check'`;
+  assertEquals(
+    asked.map(({ sid }) => sid),
+    [first.sid],
+    "Twilio is asked whether the caller is there",
+  );
   const won = await told(sql, b!.token, newLeg(), "in-progress", "pressed");
   assertEquals([won.won, won.call_sid], [true, first.sid]);
   const waiting = await sql`select call_sid from queue_now where not taken`;
@@ -319,6 +326,100 @@ test("what nobody dialled in time is ended, so that its telephone and its promis
   await sql`delete from jobs`;
   await sql`select mend_dialling()`;
   assertEquals((await sql`select kind from jobs`).map(({ kind }) => kind), ["callback"]);
+  const [{ tries }] = await sql<[{ tries: number }]>`select tries from callbacks`;
+  assertEquals(tries, 0, "no telephone was dialled");
+});
+
+test("a leg of one call and the end of another, at once, do not deadlock", async (db) => {
+  const sql = await practice(db.sql, 2);
+  const [x, y] = [new Caller(sql), new Caller(sql)];
+  await x.holds();
+  await y.holds();
+  const [, second] = await attempts(sql);
+  const leg = newLeg();
+  const sessions = Array.from({ length: 3 }, () => postgres(db.url, { max: 1 }));
+  const [holder, ofEnd, ofLeg] = sessions as [Sql, Sql, Sql];
+  const waiting = async (count: number) => {
+    const locks = () =>
+      sql`
+        select from pg_locks where locktype = 'advisory' and not granted
+          and database = (select oid from pg_database where datname = current_database())`;
+    // deno-lint-ignore no-await-in-loop
+    while ((await locks()).length < count);
+  };
+  const [a, b] = [new Caller(ofLeg, y.from), new Caller(ofEnd, x.from)];
+  const of = (caller: Caller, { sid }: Caller) => Object.assign(caller, { sid });
+  try {
+    await y.leg(second!.token, leg, "ringing");
+    await holder`begin`;
+    await holder`select lock_dialling(null)`;
+    // The end of the first call lets the second telephone go, which tells of itself meanwhile.
+    const ends = of(b, x).hangsUp();
+    await waiting(1);
+    const tells = of(a, y).leg(second!.token, leg, "declined", { talk_sec: 3, identity: "tells" });
+    await waiting(2);
+    await holder`commit`;
+    await Promise.all([ends, tells]);
+  } finally {
+    await Promise.all(sessions.map((session) => session.end()));
+  }
+});
+
+test("a person who accepted and of whom nothing more was heard keeps neither the caller nor the telephone", async (db) => {
+  const sql = await practice(db.sql, 2);
+  const caller = new Caller(sql);
+  await caller.holds();
+  const [a] = await attempts(sql);
+  await told(sql, a!.token, newLeg(), "in-progress", "pressed");
+  await caller.waits();
+  assertEquals((await attempts(sql)).length, 1, "they are being connected");
+  await sql`update queue_entries set taken_at = taken_at - interval '2 minutes'`;
+  await sql`update dial_attempts set accepted_at = accepted_at - interval '2 minutes 10 seconds'`;
+  await caller.waits();
+  assertEquals((await attempts(sql)).map(({ to_e164 }) => to_e164), [
+    "+14035551000",
+    "+14035551001",
+  ]);
+  await sql`delete from jobs`;
+  await sql`select mend_dialling()`;
+  const asked =
+    await sql`select kind, key, job_content(kind, key, payload) -> 'talks' as talks from jobs`;
+  assertEquals(asked.map((each) => ({ ...each })), [{
+    kind: "dial_end",
+    key: a!.token,
+    talks: true,
+  }]);
+});
+
+test("a caller who leaves by no key as nobody is left, or the group has closed, gives up; by the key it is the offer", async (db) => {
+  const hours = { zone: "UTC", weekly: {} };
+  const sql = await practice(db.sql, 1, { calendar: "day" }, { calendars: { day: hours } });
+  const day = (state: "open" | "closed" | null) =>
+    sql`select set_override(null, 'practice', 'day', ${state}, now() + interval '1 hour')`;
+  const leaves = async (changes: () => PromiseLike<unknown>, key = false) => {
+    await day("open");
+    await sql`update people set available = true`;
+    const caller = new Caller(sql);
+    const facts = await caller.holds();
+    assert(facts.queue !== undefined);
+    await changes();
+    if (key) {
+      await accept(
+        sql,
+        caller.event({ event: "queue_waited" }, { flow: HASH, queue: { offer: true } }),
+      );
+    }
+    const meta = { node: "hold", outcome: "offer" };
+    const ended = caller.event({ event: "queue_left", meta }, { flow: HASH, callable: true });
+    const { gives_up = false } = await accept(sql, ended) as { gives_up?: boolean };
+    const [left] = await sql`select result from queue_entries where call_sid = ${caller.sid}`;
+    return [gives_up, left!.result];
+  };
+  const away = () => sql`update people set available = false`;
+  assertEquals(await leaves(() => day("open")), [false, "offer"]);
+  assertEquals(await leaves(() => day("closed")), [true, "gave_up"]);
+  assertEquals(await leaves(away), [true, "gave_up"]);
+  assertEquals(await leaves(away, true), [false, "offer"]);
 });
 
 test("an administrator changes the people of the own organisation, never their verification; a viewer nothing", async (db) => {
@@ -752,4 +853,161 @@ test("a caller whom nobody answered gets one text a day and the operator a mail,
   await sql`update call_flow_versions set missed_call = null`;
   await calls("+17805550104");
   assertEquals(await owed("+17805550104"), []);
+});
+
+test("a leg that came back to a line of ours rings nobody", async (db) => {
+  const sql = await practice(db.sql, 2);
+  const dials = { to: [LINE], leg_sec: 60, day_sec: 6000 };
+  for (const outcome of ["options.0", "options.2"]) {
+    const back = new Caller(sql, LINE);
+    // deno-lint-ignore no-await-in-loop
+    await back.arrives();
+    // deno-lint-ignore no-await-in-loop
+    assertEquals((await back.leaves("main", outcome, { dials })).queue, undefined);
+  }
+  assertEquals(await attempts(sql, false), []);
+});
+
+test("a number that was called back five times in a day is promised no further call", async (db) => {
+  const sql = await practice(db.sql, 1);
+  for (let time = 1; time <= 6; time++) {
+    // deno-lint-ignore no-await-in-loop
+    const { facts } = await promised(sql, "+17805550100");
+    assertEquals(facts.callbacks, time <= 5 ? { desk: true } : undefined, `time ${time}`);
+    // deno-lint-ignore no-await-in-loop
+    await sql`
+      update callbacks set state = 'done', ready = false, ended_at = now(), promised_at = now() - interval '20 hours'`;
+  }
+  await sql`update callbacks set promised_at = now() - interval '25 hours'`;
+  assertEquals((await promised(sql, "+17805550100")).facts.callbacks, { desk: true });
+});
+
+test("a number that was forged when the call came in is neither called back nor texted, whatever is told later", async (db) => {
+  const sql = await practice(db.sql, 1, {}, {
+    missed_call: { sms: "sorry" },
+    prompts: { sorry: { "en-US": "We missed you." } },
+  });
+  const comes = async (callable: boolean) => {
+    const caller = new Caller(sql);
+    const ask = { line: LINE, callable };
+    await accept(sql, caller.event({ operation: "voice-frontdoor", event: "arrived" }, ask));
+    const { callbacks } = await caller.leaves("main", "options.1");
+    await sql`delete from callbacks`;
+    await caller.hangsUp();
+    const jobs = await sql`
+      select from jobs where kind = 'missed_call_sms' and payload ->> 'call_sid' = ${caller.sid}`;
+    return [callbacks !== undefined, jobs.length];
+  };
+  assertEquals(await comes(true), [true, 1]);
+  assertEquals(await comes(false), [false, 0]);
+});
+
+test("calls from ever new numbers have a line send 200 texts a day and no more", async (db) => {
+  const sql = await practice(db.sql, 0, {}, { missed_call: { sms: "We missed you." } });
+  const [{ at }] = await sql`
+    select array_agg(now() - interval '1 hour')::text[] as at from generate_series(1, 199)` as unknown as [
+    { at: string[] },
+  ];
+  await sql`
+    insert into rate_limit_windows values ('missed_call_sms', 'called', ${LINE}, ${at})`;
+  for (let i = 0; i < 3; i++) {
+    const caller = new Caller(sql);
+    // deno-lint-ignore no-await-in-loop
+    await caller.arrives();
+    // deno-lint-ignore no-await-in-loop
+    await caller.hangsUp();
+  }
+  const [{ count }] = await sql`
+    select count(*)::integer from jobs where kind = 'missed_call_sms'` as unknown as [
+    { count: number },
+  ];
+  assertEquals(count, 1);
+});
+
+test("a promise fails once its caller has said stop, and waits once the line's minutes are used up", async (db) => {
+  const sql = await practice(db.sql, 1);
+  const state = async () => {
+    await sql`select keep_promise(id) from callbacks`;
+    const [row] = await sql`select state, why, due_at > now() as later from callbacks`;
+    return { ...row, dialled: (await attempts(sql)).length };
+  };
+  const { caller } = await promised(sql);
+  await sql`
+    insert into dialled_time (line, day, seconds, open, ceiling_sec, leg_sec)
+    values (${LINE}, (now() at time zone 'UTC')::date, 50, 1, 100, 50)`;
+  assertEquals(await state(), { state: "open", why: null, later: true, dialled: 0 });
+  await sql`delete from dialled_time`;
+  await sql`update callbacks set due_at = now()`;
+  await sql`select suppress(null, ${caller.from!}, 'sms')`;
+  assertEquals(await state(), { state: "failed", why: "stopped", later: false, dialled: 0 });
+});
+
+test("the talk of a call back counts among the line's minutes of the day", async (db) => {
+  const sql = await practice(db.sql, 1);
+  await promised(sql);
+  await sql`select keep_promise(id) from callbacks`;
+  const [a] = await attempts(sql);
+  const leg = newLeg();
+  await told(sql, a!.token, leg, "in-progress", "pressed");
+  await told(sql, a!.token, leg, "in-progress", "connected");
+  await sql`update dial_attempts set connected_at = connected_at - interval '90 seconds'`;
+  await told(sql, a!.token, leg, "completed");
+  await told(sql, a!.token, leg, "completed");
+  const [row] = await sql`select line, seconds::integer from dialled_time`;
+  const [{ talked }] = await sql`
+    select ceil(extract(epoch from ended_at - connected_at))::integer as talked from dial_attempts` as unknown as [
+    { talked: number },
+  ];
+  assertEquals([row!.line, row!.seconds], [LINE, talked]);
+  assert(talked >= 90);
+});
+
+test("to be verified a telephone is called five times a day at most, all of an owner fifty times, and a line never", async (db) => {
+  const sql = await practice(db.sql, 1);
+  const verify = async (handle: string) =>
+    (await sql`select verify_person(null, ${handle}, ${LINE}) as token`)[0]!.token as string | null;
+  for (let time = 1; time <= 5; time++) {
+    // deno-lint-ignore no-await-in-loop
+    const token = await verify("p1");
+    // deno-lint-ignore no-await-in-loop
+    await told(sql, token!, newLeg(), "no-answer");
+  }
+  const refused = async (handle: string) =>
+    (await assertRejects(() => verify(handle), postgres.PostgresError)).code;
+  assertEquals(await refused("p1"), "PT429");
+  await sql`insert into people (handle, name, phone) values ('own', 'Own', ${LINE})`;
+  assertEquals(await refused("own"), "PT400");
+  await sql`insert into people (handle, name, phone) values ('next', 'Next', '+14035559999')`;
+  await sql`
+    insert into dial_attempts (purpose, to_e164, line, seconds, ended_at, result)
+    select 'verify', '+1587555' || n, ${LINE}, 30, now(), 'declined' from generate_series(1000, 1044) as n`;
+  assertEquals(await refused("next"), "PT429", "of an owner who has 50 numbers called");
+});
+
+test("a member reads who holds and who is rung, and no token", async (db) => {
+  const sql = await practice(db.sql, 1);
+  const caller = new Caller(sql);
+  await caller.arrives();
+  await caller.leaves("main", "options.2", { call_token: "a token of Twilio's" });
+  const as = (query: string) =>
+    db.sql.begin(async (tx) => {
+      const claims = { role: "authenticated", app_metadata: { role: "owner" } };
+      await tx`select set_config('request.jwt.claims', ${JSON.stringify(claims)}, true)`;
+      await tx`set local role authenticated`;
+      return await tx.unsafe(query);
+    });
+  for (
+    const column of ["queue_entries.call_token", "queue_entries.taken_by", "dial_attempts.token"]
+  ) {
+    // deno-lint-ignore no-await-in-loop
+    const error = await assertRejects(
+      () => as(`select ${column} from ${column.split(".")[0]}`),
+      postgres.PostgresError,
+    );
+    assertEquals(error.code, "42501", column);
+  }
+  for (const view of ["queue_now", "callbacks_due", "people_performance"]) {
+    // deno-lint-ignore no-await-in-loop
+    await as(`select * from ${view}`);
+  }
 });

@@ -352,6 +352,16 @@ Deno.test("acts: an agent calls back by the own verified telephone, and by no ot
     p_definition => ${
     db.sql.json(smallFlow() as never)
   }, p_lines => '{}', p_note => null, p_by => 'x', p_disclosures => '[]')`;
+  await db
+    .sql`insert into suppressions (org_id, e164, source) values (${ORG}, '+14165550777', 'sms')`;
+  assertEquals(await refusal(user), "the number has said stop");
+  await db.sql`delete from suppressions`;
+  await db.sql`
+    select publish_flow(null, 'other', ${db.sql.json(smallFlow() as never)}, ${
+    "b".repeat(64)
+  }, '{+14165550777}')`;
+  assertEquals(await refusal(user), "the number is a line itself");
+  await db.sql`delete from lines where line = '+14165550777'`;
   const id = await callBack(user);
   // While it is open, a second press changes nothing.
   assertEquals(await callBack(user), null);

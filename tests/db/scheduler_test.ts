@@ -1,3 +1,4 @@
+import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import type { Sql } from "postgres";
 import { JOBS } from "../../scripts/local/schedule.ts";
@@ -83,7 +84,8 @@ Deno.test("no extension is put into public, where the platform's advisor finds i
     made.push(...text.matchAll(/create extension if not exists ([^;]+);/g).map((each) => each[1]!));
   }
   const placed = made.filter((each) => !["pg_cron", "supabase_vault"].includes(each));
-  assertEquals(placed, ["pg_net with schema extensions"]);
+  assert(placed.length >= 3);
+  assertEquals(placed.filter((each) => !/ with schema extensions('|$)/.test(each)), []);
 });
 
 test("without an address and a token in Vault the workers are not called", async ({ sql, run }) => {

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
 import { callFlowsAt, smallFlow } from "../support/call_flows.ts";
 import { startHotline } from "../support/hotline.ts";
-import { memberToken } from "../support/onboarding.ts";
+import { memberToken, userToken } from "../support/onboarding.ts";
 
 // What call-flows answers, to whom; how a call goes by what is published is in scenarios/flows_test.ts.
 
@@ -423,4 +423,52 @@ Deno.test("without the database the answer is 503, and says nothing of it", asyn
 
 Deno.test("nothing of all this was an error of ours", () => {
   assertEquals([...system.log, ...system.console].filter((line) => line.includes("error")), []);
+});
+
+Deno.test("a check tells what a caller hears who presses keys at a time", async () => {
+  const { status, body } = await ask("/check", {
+    definition: smallFlow(),
+    caller: { keys: ["9"], at: "2026-01-05T10:00" },
+  });
+  assertEquals([status, body.tried.path], [200, ["hello", "open", "menu", "note", "bye"]]);
+  assertEquals(body.tried.happenings[0], {
+    kind: "hears",
+    text: "Thank you for calling Prairie Dental.",
+    language: "en-US",
+  });
+  const closed = await ask("/check", {
+    definition: smallFlow(),
+    caller: { at: "2026-01-04T10:00" },
+  });
+  assertEquals(closed.body.tried.path, ["hello", "open", "note", "bye"]);
+  const wrong = await ask("/check", {
+    definition: smallFlow(),
+    caller: { keys: ["12"], at: "2026-02-30T10:00" },
+  });
+  assertEquals([wrong.status, wrong.body.issues.map(({ path }: { path: string }) => path)], [
+    400,
+    ["caller.keys.0", "caller.at"],
+  ]);
+});
+
+Deno.test("an owner of the main account publishes its flows, which the log has; an agent does not", async () => {
+  const sub = { owner: crypto.randomUUID(), agent: crypto.randomUUID() };
+  for (const role of ["owner", "agent"] as const) {
+    // deno-lint-ignore no-await-in-loop
+    await system.db.sql`insert into members (user_id, email, role, joined_at)
+      values (${sub[role]}, ${`${role}@example.com`}, ${role}, now())`;
+  }
+  const name = fresh();
+  const body = { definition: smallFlow(), name };
+  assertEquals((await ask("/publish", body, as(userToken({ sub: sub.agent })))).status, 403);
+  assertEquals((await ask("/publish", body, as(userToken({ sub: sub.owner })))).status, 200);
+  const [row] = await system.db.sql`
+    select action, object, changes from audit_log where user_id = ${sub.owner}`;
+  assertEquals(row, {
+    action: "insert",
+    object: "call_flow_pointers",
+    changes: { flow_id: null, moved_at: null, moved_by: null, version: [null, 1] },
+  });
+  const elsewhere = { ...body, org_id: crypto.randomUUID() };
+  assertEquals((await ask("/publish", elsewhere, as(userToken({ sub: sub.owner })))).status, 403);
 });

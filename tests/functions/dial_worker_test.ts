@@ -158,6 +158,21 @@ test(
   2,
 );
 
+test("a telephone whose caller's number Twilio does not let show is rung by the line's", async (practice) => {
+  await calls(practice, "any");
+  await practice.db.sql`update queue_entries set call_token = 'of a call that is too old'`;
+  practice.twilio.inject({ ...CREATE, answer: { status: 400, code: 21210 } });
+  await practice.work();
+  const [first, second, ...others] = created(practice).map(({ params }) => params);
+  assertEquals([first!.CallToken, second!.CallToken, second!.From], [
+    "of a call that is too old",
+    undefined,
+    LINE,
+  ]);
+  assertEquals(others, []);
+  assertEquals((await attempts(practice)).map(({ state }) => state), ["created"]);
+});
+
 test("wrong credentials ring nobody, and cost nobody their turn", async (practice) => {
   await calls(practice);
   practice.twilio.inject({ ...CREATE, answer: { status: 401, code: 20003 } });
@@ -201,6 +216,21 @@ test(
   },
   2,
 );
+
+test("a leg that waits for its turn to ring is canceled, as it is not in progress yet", async (practice) => {
+  const caller = await calls(practice);
+  await practice.work();
+  await caller.hangsUp();
+  practice.twilio.inject({
+    method: "POST",
+    path: /\/Calls\/CA/,
+    answer: { status: 400, code: 21220 },
+  });
+  await practice.work();
+  const ends = practice.twilio.requests.flatMap(({ params }) => params.Status ?? []);
+  assertEquals(ends, ["completed", "canceled"]);
+  assertEquals(practice.simulator.exchange.calls.size, 0, "no telephone rings");
+});
 
 test("a leg that ended unheard is found out when it is to be ended", async (practice) => {
   await calls(practice);
@@ -349,4 +379,19 @@ test("a text whose answer is lost is not sent again", async (practice) => {
   await practice.later(600);
   const texts = practice.twilio.requests.filter(({ path }) => /\/Messages$/.test(path));
   assertEquals(texts.length, 1);
+});
+
+test("the leg of a person who may be talking is asked about, never ended", async (practice) => {
+  const { db: { sql }, twilio } = practice;
+  const caller = await calls(practice);
+  await practice.work();
+  const { token, leg_sid } = (await attempts(practice))[0]!;
+  await sql`select attempt_told(${token}, ${leg_sid}, 'in-progress', 'pressed')`;
+  await sql`
+    select enqueue_job('dial_end', ${token}, jsonb_build_object('call_sid', ${caller.sid}::text))`;
+  await practice.work();
+  const ofLeg = twilio.requests.filter(({ path }) => path.endsWith(`/Calls/${leg_sid}`));
+  assertEquals(ofLeg.map(({ method }) => method), ["GET"]);
+  // Here it was over: its telephone is free.
+  assertEquals((await attempts(practice))[0]!.result, "caller_left");
 });

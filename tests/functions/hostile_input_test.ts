@@ -87,10 +87,11 @@ const outcome = fc.constantFrom<Outcome | undefined>(
   new TypeError("unexpected"),
 );
 
-/** Whether a caller waits for the answer: of the steps, only voicemail has callbacks, named by the URL. */
+/** Whether somebody on the line waits for the answer: callbacks of voicemail and of a person's leg are named by the URL. */
 function isStep(webhook: WebhookCase, url: string): boolean {
   const event = new URL(url).searchParams.get("event");
   return webhook.name !== "voice-status" &&
+    !(webhook.name === "voice-person" && event === "status") &&
     !(webhook.name === "voice-voicemail" && (event === "recording" || event === "transcription"));
 }
 

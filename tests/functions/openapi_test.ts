@@ -510,6 +510,12 @@ async function searches() {
   const fault = new Error("anything");
   const get = { method: "GET" };
   const csv = { type: "text/csv", body: "phone\n+14165550123" };
+  for (const path of ["call-search", "call-search/export", "call-search/contacts"]) {
+    // deno-lint-ignore no-await-in-loop
+    assertEquals(await ask(path, PREFLIGHT, { method: "OPTIONS" }), 204);
+    // deno-lint-ignore no-await-in-loop
+    assertEquals(await ask(path, operator, { method: "OPTIONS" }), 405);
+  }
   assertEquals(
     [
       await ask("call-search", operator),

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert/equals.js";
+import type { Ask } from "../../supabase/functions/_shared/calls/events.ts";
 import { createHandler } from "../../supabase/functions/voice-frontdoor/handler.ts";
 import { at, DIALS, DISCLOSED, DISCLOSURE, response, say } from "../support/expected.ts";
 import {
@@ -140,4 +141,25 @@ Deno.test("the limit never counts by an address of Twilio's", async () => {
     signedRequest("voice-frontdoor", { ...incomingCall, From: "" }, { headers }),
   );
   assertEquals(JSON.stringify(deps.events).includes("54.172"), false);
+});
+
+Deno.test("a call counts whose CallToken is longer than any that is kept", async () => {
+  const deps = testDeps();
+  const { xml } = await twiml(createHandler(deps), arrival({ CallToken: "x".repeat(9000) }));
+  assertEquals(xml, WELCOME);
+  assertEquals((deps.events[0]!.ask as Ask).call_token, undefined);
+});
+
+Deno.test("a number that its network says is forged is not called back, and changes no availability", async () => {
+  const asked = async (StirVerstat: string) => {
+    const deps = testDeps();
+    await twiml(createHandler(deps), arrival({ StirVerstat }));
+    const { callable, self } = deps.events[0]!.ask as Ask;
+    return [callable, self !== undefined];
+  };
+  assertEquals(await asked("TN-Validation-Passed-A"), [true, true]);
+  assertEquals(await asked("TN-Validation-Passed-B-Diverted"), [true, true]);
+  assertEquals(await asked("TN-Validation-Passed-C"), [true, false]);
+  assertEquals(await asked("No-TN-Validation"), [true, false]);
+  assertEquals(await asked("TN-Validation-Failed-A"), [false, false]);
 });

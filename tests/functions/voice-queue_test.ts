@@ -1,4 +1,6 @@
 import { assertEquals } from "@std/assert/equals.js";
+import { assertStrictEquals } from "@std/assert/strict_equals.js";
+import { ringingTone } from "../../supabase/functions/_shared/twilio/ringing.ts";
 import type { Facts } from "../../supabase/functions/_shared/calls/events.ts";
 import type { Flow } from "../../supabase/functions/_shared/flows/language.ts";
 import { createHandler } from "../../supabase/functions/voice-queue/handler.ts";
@@ -136,6 +138,23 @@ for (
   });
 }
 
+Deno.test("a caller who leaves by no key, as the group has closed, gives up; who pressed it is told of", async () => {
+  const left = { QueueResult: "leave", QueueTime: "30" };
+  const note = { queues: {}, callable: false };
+  const { outline } = await hears("left", left, { ...note, callbacks: { desk: true } });
+  assertEquals(
+    outline[0],
+    "Say: We will call you back at the number that you are calling from. You keep your place in line.",
+  );
+  const closed = await hears("left", left, { ...note, callbacks: { desk: true }, gives_up: true });
+  assertEquals(closed.outline[0], "Say: Please leave a message.");
+  const ask = async (digits: string) =>
+    ((await hears("key", { ...pressed(digits), ...IN_QUEUE }, place(2))).event.ask as {
+      queue: unknown;
+    }).queue;
+  assertEquals([await ask("2"), await ask("7")], [{ offer: true }, {}]);
+});
+
 Deno.test("who offers to be called back hears the promise only where it is kept", async () => {
   const params = { QueueResult: "leave", QueueTime: "30" };
   const kept = await hears("left", params, { callbacks: { desk: true } });
@@ -171,4 +190,5 @@ Deno.test("the tone is a WAV file for everybody, to be kept", async () => {
   assertEquals(new TextDecoder().decode(bytes.slice(0, 4)), "RIFF");
   assertEquals(response.headers.get("cache-control"), "public, max-age=31536000, immutable");
   assertEquals((await ask("POST")).status, 405);
+  assertStrictEquals(ringingTone(), ringingTone(), "made once: anybody may ask for it, unsigned");
 });

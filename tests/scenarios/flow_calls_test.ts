@@ -72,7 +72,11 @@ Deno.test("where nobody answers a message is taken, and the last mode entered st
 });
 
 Deno.test("a group that confirms never hands a caller to a voicemail box", async () => {
-  await publish("confirm", ringing({ members: [ANNA, BEN], seconds: 15, confirm: true }), [LINE]);
+  await publish(
+    "confirm",
+    ringing({ members: [ANNA, BEN], ring: "in_turn", seconds: 15, confirm: true }),
+    [LINE],
+  );
   const { record, row } = await call({ dial: [{ presses: "" }, { presses: "1" }] });
   assertEquals(record.dialled, [ANNA, BEN]);
   assertEquals([row.mode, row.disposition], ["appointments", "connected"]);

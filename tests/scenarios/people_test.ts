@@ -67,6 +67,36 @@ Deno.test("a caller who holds is connected with the person who presses 1", async
   assertEquals((await row(call)).disposition, "connected");
 });
 
+Deno.test("the recording of a talk is the caller's, and the leg of the person is no call of its own", async () => {
+  const line = "+15874059001";
+  const { nodes, ...flow } = practiceFlow(["p1"]);
+  const published = await callFlowsAt(practice.url)("/publish", {
+    name: "recorded",
+    lines: [line],
+    definition: {
+      ...flow,
+      start: "agree",
+      nodes: { ...nodes, agree: { type: "consent", policy: "opt_out", next: "main" } },
+    },
+  });
+  assertEquals(published.status, 200, JSON.stringify(published.body));
+  const { callSid } = await practice.simulator.call({
+    from: newCaller(),
+    to: line,
+    script: { keys: ["1"] },
+  });
+  await practice.simulator.settle();
+  const recordings = await sql`select call_sid, source from recordings`;
+  assertEquals(recordings.map((each) => ({ ...each })), [{ call_sid: callSid, source: "dial" }]);
+  const [attempt] = await sql`select leg_sid from dial_attempts`;
+  assertEquals(
+    [...await sql`select call_sid from call_logs where call_sid = ${attempt!["leg_sid"]}`],
+    [],
+  );
+  const [leg] = await sql`select result, status from call_legs where call_sid = ${callSid}`;
+  assertEquals({ ...leg }, { result: "accepted", status: "completed" });
+});
+
 Deno.test("a mailbox never counts: the next person is rung, and the mailbox hears no caller", async () => {
   practice.telephones = ({ to }) => to === phoneOf(1) ? personAt({ presses: "" }) : undefined;
   const call = await ring({ keys: ["1"] });
@@ -188,15 +218,21 @@ Deno.test("a person's own telephone tells and changes whether they receive calls
   assertEquals(await available(), ["p1", "p2", "p3"]);
 });
 
-Deno.test("a number that its network says is forged changes no availability", async () => {
-  const record = await practice.simulator.call({
-    from: phoneOf(3),
-    to: LINE,
-    params: { StirVerstat: "TN-Validation-Failed-C" },
-    script: {},
-  });
-  await practice.simulator.settle();
-  assert(heard(record)[0]!.startsWith("For the desk"));
+Deno.test("a number that no network vouches for changes no availability", async () => {
+  for (
+    const StirVerstat of ["TN-Validation-Failed-C", "TN-Validation-Passed-C", "No-TN-Validation"]
+  ) {
+    // deno-lint-ignore no-await-in-loop
+    const record = await practice.simulator.call({
+      from: phoneOf(3),
+      to: LINE,
+      params: { StirVerstat },
+      script: {},
+    });
+    // deno-lint-ignore no-await-in-loop
+    await practice.simulator.settle();
+    assert(heard(record)[0]!.startsWith("For the desk"), StirVerstat);
+  }
 });
 
 /** The hours of every promise. */

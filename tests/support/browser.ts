@@ -108,15 +108,18 @@ async function startBrowserLab({ answer, twilio = false }: LabOptions): Promise<
   const account = { accountSid: LOCAL_ACCOUNT_SID, authToken: LOCAL_AUTH_TOKEN };
   const rest = twilio ? startTwilioApi(account) : undefined;
   const token = crypto.randomUUID();
-  const hotline = await startHotline(
-    rest && {
+  // Known once the pages are served.
+  const site: { url?: string } = {};
+  const hotline = await startHotline({
+    siteUrl: () => site.url,
+    ...(rest && {
       env: {
         TWILIO_ACCOUNT_SID: LOCAL_ACCOUNT_SID,
         TWILIO_API_URL: rest.url,
         SCHEDULER_TOKEN: token,
       },
-    },
-  );
+    }),
+  });
   const dataDir = await Deno.makeTempDir({ prefix: "tradeline-browser-" });
   const log = (line: string) => hotline.log.push(line);
   const dialler = [{ name: "dial-worker", everyMs: 1000 }];
@@ -141,6 +144,7 @@ async function startBrowserLab({ answer, twilio = false }: LabOptions): Promise<
     },
   });
   const server = serve(0, log, (request) => console.handle(request));
+  site.url = server.url;
   let browser: Promise<Browser> | undefined;
   return {
     hotline,

@@ -26,7 +26,9 @@ export interface Rung {
 // deno-lint-ignore no-explicit-any
 export type CallLog = Record<string, any>;
 
-export async function startHotline(options?: { env?: Record<string, string> }): Promise<Hotline> {
+export async function startHotline(
+  options?: { env?: Record<string, string>; siteUrl?: () => string | undefined },
+): Promise<Hotline> {
   const stack = await startTestStack(options);
   const base = `${stack.url}/functions/v1`;
   let callers = 0;

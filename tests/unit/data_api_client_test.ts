@@ -62,3 +62,16 @@ Deno.test("what a function does not return as it should is a failure, and not ta
   );
   assertEquals(error.code, "other_form");
 });
+
+Deno.test("an error without a code is a gateway's, and a retry may succeed", async () => {
+  for (const status of [401, 503]) {
+    // deno-lint-ignore no-await-in-loop
+    await using api = fakeDataApi(() => Response.json({ message: "no upstream" }, { status }));
+    // deno-lint-ignore no-await-in-loop
+    const error = await assertRejects(
+      () => run(dataApi(api.url, KEY), "has_vault", {}, z.boolean(), 1000),
+      DatabaseFailure,
+    );
+    assertEquals([error.code, error.kind], ["", "unknown"]);
+  }
+});

@@ -6,13 +6,16 @@ import { assertEquals } from "@std/assert/equals.js";
 import { PGlite } from "@electric-sql/pglite";
 import { vector } from "@electric-sql/pglite-pgvector";
 import { btree_gin } from "@electric-sql/pglite/contrib/btree_gin";
+import { fuzzystrmatch } from "@electric-sql/pglite/contrib/fuzzystrmatch";
 import { pg_trgm } from "@electric-sql/pglite/contrib/pg_trgm";
 import { pgcrypto } from "@electric-sql/pglite/contrib/pgcrypto";
 import { unaccent } from "@electric-sql/pglite/contrib/unaccent";
 
 const MIGRATIONS = new URL("../../supabase/migrations/", import.meta.url);
 
-const db = await PGlite.create({ extensions: { vector, btree_gin, pg_trgm, pgcrypto, unaccent } });
+const db = await PGlite.create({
+  extensions: { vector, btree_gin, fuzzystrmatch, pg_trgm, pgcrypto, unaccent },
+});
 Deno.test.afterAll(() => db.close());
 // What a project of Supabase's has before its first migration, as far as the migrations ask for it.
 await db.exec(`
@@ -23,6 +26,7 @@ await db.exec(`
   create extension pgcrypto with schema extensions;
   create schema auth;
   create table auth.users (id uuid primary key, email text, email_confirmed_at timestamptz);
+  create table auth.mfa_factors (id uuid primary key, user_id uuid, status text);
   create function auth.uid() returns uuid language sql stable
     return (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid;
   grant usage on schema public, extensions, auth to anon, authenticated, service_role;
@@ -161,6 +165,47 @@ Deno.test("after the model has changed, every document is owed an embedding agai
   assertEquals(jobs!.all, count!.all);
   await embed(() => meaning(9));
 });
+
+Deno.test("a search finds by words and by meaning, what is both first, and says that meanings were compared", async () => {
+  const both = await write(OURS, "An unhappy customer, furious");
+  const near = await write(OURS, "She shouted at the receptionist");
+  const word = await write(OURS, "The unhappy weather report");
+  const theirs = await write(THEIRS, "He shouted at everybody");
+  await embed((text) => meaning(/furious|shouted/.test(text) ? 20 : 21));
+  const search = async (org: string, embedding: string | null) => {
+    const claims = JSON.stringify({
+      role: "authenticated",
+      sub: crypto.randomUUID(),
+      app_metadata: { org_id: org, role: "viewer" },
+    });
+    return await db.transaction(async (sql) => {
+      await sql.query("select set_config('request.jwt.claims', $1, true)", [claims]);
+      await sql.exec("set local role authenticated");
+      const { rows } = await sql.query<{ answer: Answer }>(
+        "select search_calls('unhappy', '{}', 10, null, $1::real[], $2) as answer",
+        [embedding, MODEL],
+      );
+      return rows[0]!.answer;
+    });
+  };
+  const refs = async (ids: number[]) =>
+    (await db.query<{ ref: string }>(
+      "select ref from search_documents where id = any ($1) order by array_position($1, id)",
+      [ids],
+    )).rows.map(({ ref }) => ref);
+  const hybrid = await search(OURS, literal(meaning(20)));
+  const found = hybrid.results.map(({ ref }) => ref);
+  const [bothRef, nearRef, wordRef, theirRef] = await refs([both, near, word, theirs]);
+  assertEquals([hybrid.meaning, found[0]], [true, bothRef]);
+  assert(found.includes(nearRef!) && found.includes(wordRef!) && !found.includes(theirRef!));
+  const words = await search(OURS, null);
+  assertEquals(words.meaning, false);
+  assertEquals(words.results.map(({ ref }) => ref).toSorted(), [bothRef!, wordRef!].toSorted());
+});
+interface Answer {
+  readonly results: readonly { readonly ref: string }[];
+  readonly meaning: boolean;
+}
 
 Deno.test("an organisation of few documents finds all that it asks for among the many of others", async () => {
   // The documents of ours are 30 of 600, and no nearer than the others.

@@ -16,6 +16,12 @@ const LETTERS = {
 
 export const spokenKey = (key) => key === "*" ? "Star" : key === "#" ? "Pound" : key;
 
+/** What a telephone shows of a prompt: its words, or which audio plays. */
+export function wordsOf({ audio, text }) {
+  if (!audio) return text;
+  return text.endsWith("event=ringing") ? "♪ It rings." : `♪ ${text}`;
+}
+
 /** The twelve keys. */
 export const keys = (press, labelOf = spokenKey) =>
   [..."123456789*0#"].map((key) =>

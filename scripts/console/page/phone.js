@@ -1,5 +1,5 @@
 import { byId, h, minutes, phoneNumber } from "./dom.js";
-import { connect, keys } from "./line.js";
+import { connect, keys, wordsOf } from "./line.js";
 import {
   beep,
   canRecognise,
@@ -253,7 +253,7 @@ function happens(event) {
     case "say":
       return write("them", event.text);
     case "play":
-      return write("them", event.url.endsWith("event=ringing") ? "♪ It rings." : `♪ ${event.url}`);
+      return write("them", wordsOf({ audio: true, text: event.url }));
     case "keys":
       return write("me", event.digits, event.lost ? "nobody listens for keys" : "pressed");
     case "speech":
@@ -274,6 +274,9 @@ function happens(event) {
       return write("note", `You hold, as number ${event.position} in the queue.`);
     case "bridged":
     case "talking":
+      // Cuts off what was heard while holding.
+      hush();
+      question = null;
       talking = true;
       display("Connected", "The keypad can be used.");
       showPrompt();
@@ -337,7 +340,7 @@ function ask(next) {
   }
   switch (next.ask) {
     case "hear": {
-      byId("display-words").textContent = next.text;
+      byId("display-words").textContent = wordsOf(next);
       display("Speaking", next.gathering ? "A key or words interrupt." : "Keys are not heard now.");
       const { nth } = next;
       const heard = () => send({ type: "heard", nth });

@@ -1,7 +1,7 @@
 /** Telephones beside the caller's: of the people whom lines ring, and of any number. */
 
 import { byId, h, minutes, phoneNumber } from "./dom.js";
-import { connect, keys, spokenKey } from "./line.js";
+import { connect, keys, spokenKey, wordsOf } from "./line.js";
 import { keyTone, speak } from "./sound.js";
 
 /** What a telephone does when it rings. */
@@ -70,13 +70,15 @@ export function startTelephones(showWebhook) {
 }
 
 function makeTelephone(number, name, showWebhook, remove) {
+  // A group's numbers have one name.
+  const whom = name === phoneNumber(number) ? name : `${name}, ${phoneNumber(number)}`;
   let startedAt = 0;
   let hush = () => {};
   const state = h("p", { class: "state", role: "status" }, "Off");
   const time = h("p", { class: "time", "aria-hidden": "true" });
   const words = h("p", { class: "heard" });
   const choices = h("div", { class: "choices" });
-  const keypad = h("div", { class: "keypad", role: "group", "aria-label": `Keypad of ${name}` });
+  const keypad = h("div", { class: "keypad", role: "group", "aria-label": `Keypad of ${whom}` });
   const button = (text, kind, does) =>
     h("button", { type: "button", class: `quiet ${kind}`, onclick: () => send(does) }, text);
   const rule = h(
@@ -86,7 +88,7 @@ function makeTelephone(number, name, showWebhook, remove) {
   );
   const element = h(
     "section",
-    { class: "telephone", "aria-label": `Telephone of ${name}`, "data-state": "off" },
+    { class: "telephone", "aria-label": `Telephone of ${whom}`, "data-state": "off" },
     h(
       "header",
       {},
@@ -95,14 +97,14 @@ function makeTelephone(number, name, showWebhook, remove) {
       h("button", {
         type: "button",
         class: "remove",
-        "aria-label": `Take away the telephone of ${name}`,
+        "aria-label": `Take away the telephone of ${whom}`,
         onclick: remove,
       }, "×"),
     ),
     h("div", { class: "screen" }, state, time, words),
     choices,
     keypad,
-    h("label", {}, h("span", { class: "hidden" }, `What the telephone of ${name} does`), rule),
+    h("label", {}, h("span", { class: "hidden" }, `What the telephone of ${whom} does`), rule),
   );
   const press = (key) => {
     keyTone(key);
@@ -110,7 +112,7 @@ function makeTelephone(number, name, showWebhook, remove) {
     send({ type: "key", key });
   };
   keypad.append(
-    ...keys(press, (key) => `${spokenKey(key)} on the telephone of ${name}`),
+    ...keys(press, (key) => `${spokenKey(key)} on the telephone of ${whom}`),
   );
 
   function show(is, text, ...buttons) {
@@ -159,7 +161,7 @@ function makeTelephone(number, name, showWebhook, remove) {
       case "event":
         return happens(message.event);
       case "webhook":
-        return showWebhook(message.webhook, name);
+        return showWebhook(message.webhook, whom);
       case "lost":
         words.textContent = `“${message.what}” was lost: nobody listens for it now.`;
         return;
@@ -172,7 +174,7 @@ function makeTelephone(number, name, showWebhook, remove) {
     hush();
     hush = () => {};
     if (question?.ask === "hear") {
-      words.textContent = question.text;
+      words.textContent = wordsOf(question);
       state.textContent = "Hears";
       hush = speak(question, false, () => send({ type: "heard", nth: question.nth }));
     } else if (question?.ask === "gather") {

@@ -37,6 +37,26 @@ export function callerNumber(from: string | undefined): E164 | null {
   return from !== undefined && isE164(from) && !WITHHELD_SPELLINGS.has(from) ? from : null;
 }
 
+/**
+ * Whether the network that a call came from says that its number is forged.
+ *
+ * @param verstat `StirVerstat`; absent where no network said anything.
+ * Source: https://www.twilio.com/docs/voice/trusted-calling-with-shakenstir
+ */
+export function isForged(verstat: string | undefined): boolean {
+  return verstat?.startsWith("TN-Validation-Failed") === true;
+}
+
+/**
+ * Whether nothing speaks against the number of a call: where networks sign their calls, the one that it came from knows the
+ * caller. An attestation of C is a gateway's, which does not, and `No-TN-Validation` is a signature that does not fit.
+ *
+ * @param verstat As of `isForged`.
+ */
+export function isVouchedFor(verstat: string | undefined): boolean {
+  return verstat === undefined || /^TN-Validation-Passed-[AB]/.test(verstat);
+}
+
 /** A number as it may appear in a log line: `+15877428885` becomes `+1587***85`. */
 export function maskPhone(value: string): string {
   return value.replace(/\+\d{6,15}/g, (number) => `${number.slice(0, 5)}***${number.slice(-2)}`);

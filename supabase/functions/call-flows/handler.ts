@@ -8,7 +8,7 @@ import { linesThatLoop } from "../_shared/flows/known.ts";
 import type { Flow } from "../_shared/flows/language.ts";
 import { type Issue, nestsDeeper, parseFlow } from "../_shared/flows/parse.ts";
 import { LIMITS } from "../_shared/flows/schema.ts";
-import { draftVersion, failedTests } from "../_shared/flows/walk.ts";
+import { type Caller, draftVersion, failedTests, type Walk, walk } from "../_shared/flows/walk.ts";
 import { type Handler, json, readJsonText, requireMethod } from "../_shared/http.ts";
 import type { Log } from "../_shared/log.ts";
 import type { Settings } from "../_shared/settings.ts";
@@ -86,9 +86,9 @@ const OPERATIONS: {
     request: FlowRequest<Of>,
   ) => Promise<unknown>;
 } = {
-  async check(deps, owner, _by, { definition }) {
-    const { flow: _, ...answer } = await checked(deps, owner, { definition });
-    return answer;
+  async check(deps, owner, _by, { definition, caller }) {
+    const { flow: _, tried, ...answer } = await checked(deps, owner, { definition, caller });
+    return { ...answer, ...(tried && { tried }) };
   },
   async publish({ database, ...deps }, owner, by, { definition, name, lines, note }) {
     const published = { definition, name, lines };
@@ -117,18 +117,19 @@ const OPERATIONS: {
 /**
  * A flow's failed tests are faults for a publish, and warnings for a check.
  *
- * @param flow `name`: under which it is to be published; `lines`: that will answer by it.
+ * @param flow `name`: under which it is to be published; `lines`: that will answer by it; `caller`: who tries it.
  * @throws {HttpError} 400 with every fault of the flow.
  */
 async function checked(
   { database, settings }: Pick<CallFlowsDeps, "database" | "settings">,
   owner: Owner,
-  { definition, name, lines = [] }: {
+  { definition, name, lines = [], caller }: {
+    readonly caller?: Caller | undefined;
     readonly definition: unknown;
     readonly name?: string;
     readonly lines?: readonly string[] | undefined;
   },
-): Promise<Extract<Checked, { ok: true }>> {
+): Promise<Extract<Checked, { ok: true }> & { readonly tried?: Walk }> {
   // What is beyond the limits is work for the database too.
   const parsed = parseFlow(definition);
   if (parsed.flow === undefined) throw invalid(parsed.issues);
@@ -150,9 +151,11 @@ async function checked(
     issues.push({ path: "zone", message: "must be a time zone such as America/Edmonton" });
   }
   if (!result.ok || issues.length > 0) throw invalid(issues);
-  const failed = failedTests(draftVersion(result.flow, flows), audio);
+  const version = draftVersion(result.flow, flows);
+  const failed = failedTests(version, audio);
   if (name !== undefined && failed.length > 0) throw invalid(failed);
-  return { ...result, warnings: [...result.warnings, ...failed] };
+  const tried = caller && walk(version, caller, audio);
+  return { ...result, warnings: [...result.warnings, ...failed], ...(tried && { tried }) };
 }
 
 /** The versions that the sender may see; with `version`, that one with its definition. */

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { isRealTime } from "../_shared/flows/check.ts";
 import type { Issue } from "../_shared/flows/parse.ts";
 import { isE164 } from "../_shared/phone.ts";
 import { isOneVisibleLine, ONE_VISIBLE_LINE } from "../_shared/text.ts";
@@ -35,9 +36,21 @@ const e164 = z.string("must be a phone number such as +15877428885").check(
 const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
 const UNTIL = "must be when it ends, with the zone, such as 2026-12-24T17:00:00-07:00";
 
+const CLOCK = "must be a date and time that exist, such as 2026-12-25T10:00";
+
+/** A caller who tries the flow: what they press and say, and when they call. */
+const caller = z.strictObject({
+  keys: z.optional(
+    z.array(z.string().check(z.regex(/^[0-9*#]$/, "must be a key"))).check(z.maxLength(50)),
+  ),
+  say: z.optional(z.array(line(200)).check(z.maxLength(50))),
+  at: z.optional(z.string(CLOCK).check(z.refine(isRealTime, CLOCK))),
+  no_answer: z.optional(z.boolean("must be true or false")),
+});
+
 /** What each operation takes. */
 const REQUESTS = {
-  check: z.strictObject({ definition, org_id }),
+  check: z.strictObject({ definition, org_id, caller: z.optional(caller) }),
   publish: z.strictObject({
     definition,
     name,

@@ -49,7 +49,7 @@ const MOST_ROWS = 10_000;
 
 /** Searches what was ever said, exports what is found, and takes in contacts. */
 export function createHandler(deps: CallSearchDeps): Handler {
-  const options = { log: deps.log, retryAfterSec: 5 } as const;
+  const options = { log: deps.log, retryAfterSec: 5, pages: ["GET", "POST"] } as const;
   return endpoint("call-search", options, async (request, note) => {
     const { pathname, searchParams } = new URL(request.url);
     const [, , operation = "", ...rest] = pathname.split("/");

@@ -21,7 +21,7 @@ import type { Delay } from "../_shared/runtime.ts";
 import type { Settings } from "../_shared/settings.ts";
 import { callbackUrl } from "../_shared/twilio/callback_url.ts";
 import { TwilioError } from "../_shared/twilio/client.ts";
-import type { TwilioLegs } from "../_shared/twilio/legs.ts";
+import type { NewLeg, TwilioLegs } from "../_shared/twilio/legs.ts";
 
 export interface DialWorkerDeps {
   readonly settings: Settings;
@@ -144,8 +144,14 @@ function worksOf(
   };
 
   /** Ends a leg; where it is over already, says so, in case its callbacks were lost. */
-  const end = async (token: string, { account_sid }: Claimed, sid: string): Promise<void> => {
-    const leg = await twilio(account_sid).end(sid);
+  const end = async (
+    token: string,
+    { account_sid, talks }: Claimed,
+    sid: string,
+  ): Promise<void> => {
+    const account = twilio(account_sid);
+    // A talk is not ended.
+    const leg = await (talks ? account.find(sid) : account.end(sid));
     const status = leg === undefined ? "failed" : leg.status;
     if (leg !== undefined && !isFinal(leg.status)) return;
     const answer = await dialling.legTold(token, sid, status);
@@ -183,12 +189,8 @@ function worksOf(
     }
     let sid: string;
     try {
-      sid = await twilio(leg.account_sid).make({
+      sid = await ring(leg, {
         to,
-        // The caller's own number, where Twilio has given leave to show it.
-        ...(leg.caller !== null && leg.call_token !== null && isSubscriberNumber(leg.caller)
-          ? { from: leg.caller, callToken: leg.call_token }
-          : { from: leg.line }),
         ...addresses(token, leg, settings),
         seconds: leg.seconds,
         timeLimit: settings.maxCallMinutes * 60,
@@ -198,6 +200,23 @@ function worksOf(
       return await refused(token, leg, error);
     }
     return await settled(token, leg, { state: "created", leg: sid });
+  };
+
+  /** Shows the caller's own number, where Twilio gives leave; else the line. */
+  const ring = async (
+    { account_sid, caller, call_token, line }: Claimed,
+    leg: Omit<NewLeg, "from" | "callToken">,
+  ): Promise<string> => {
+    const legs = twilio(account_sid);
+    if (caller !== null && call_token !== null && isSubscriberNumber(caller)) {
+      try {
+        return await legs.make({ ...leg, from: caller, callToken: call_token });
+      } catch (error) {
+        // No leg was made. How long a token holds is not documented.
+        if (!(error instanceof TwilioError) || !NOT_SHOWN.includes(error.code)) throw error;
+      }
+    }
+    return await legs.make({ ...leg, from: line });
   };
 
   /** Twilio made no leg, and said so. */
@@ -262,6 +281,9 @@ function worksOf(
     },
   };
 }
+
+/** The caller's number may not be shown: https://www.twilio.com/docs/api/errors/21210, .../21212 */
+const NOT_SHOWN: readonly string[] = ["21210", "21212"];
 
 /** The recipient has told Twilio to stop: https://www.twilio.com/docs/api/errors/21610 */
 const STOPPED = "21610";

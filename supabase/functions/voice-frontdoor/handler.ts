@@ -6,6 +6,7 @@ import type { Deps } from "../_shared/deps.ts";
 import { arrive, nextState, speechOf } from "../_shared/flows/advance.ts";
 import type { TwimlStep } from "../_shared/flows/step.ts";
 import type { Version } from "../_shared/flows/version.ts";
+import { isVouchedFor } from "../_shared/phone.ts";
 import { twimlHandler } from "../_shared/twiml_webhook.ts";
 import type { Handler } from "../_shared/webhook.ts";
 
@@ -22,12 +23,11 @@ function arrival(deps: Deps): TwimlStep {
     interpret(webhook) {
       const { From, To, StirVerstat } = webhook.fields;
       const limits = callLimits(From, To, deps.settings);
-      // A number that its network says is forged belongs to another telephone.
-      const isForged = StirVerstat?.startsWith("TN-Validation-Failed") === true;
       return {
         state: { ...ARRIVAL, turn: 1 },
         facts: { event: "arrived", identity: "arrived", limits },
-        ask: isForged ? {} : { self: {} },
+        // A number that no network vouches for may be another telephone's.
+        ask: isVouchedFor(StirVerstat) ? { self: {} } : {},
         next(version, outcome) {
           const heard = arrive(version);
           if (outcome.kind === "rate_limited") {

@@ -1,6 +1,6 @@
 import { stateBefore } from "../_shared/calls/step.ts";
 import type { Deps } from "../_shared/deps.ts";
-import { holdEnded, waiting } from "../_shared/flows/hold.ts";
+import { asksForOffer, holdEnded, waiting } from "../_shared/flows/hold.ts";
 import { interpretationOf, type TwimlStep } from "../_shared/flows/step.ts";
 import { HttpError } from "../_shared/errors.ts";
 import { errorResponse, SECURITY_HEADERS } from "../_shared/http.ts";
@@ -15,7 +15,7 @@ import type { Handler } from "../_shared/webhook.ts";
  */
 const wait: TwimlStep = {
   name: "voice-queue",
-  interpret(webhook) {
+  interpret(webhook, version) {
     const { fields } = webhook;
     const state = stateBefore(webhook);
     const holding = { seconds: fields.QueueTime, digits: fields.Digits };
@@ -25,7 +25,7 @@ const wait: TwimlStep = {
         event: "queue_waited",
         identity: `waited-${state.turn}-${state.attempt}-${fields.Digits ?? ""}`,
       },
-      ask: { queue: {} },
+      ask: { queue: asksForOffer(version, state, holding) ? { offer: true } : {} },
       next: (version, _outcome, known) => waiting(version, webhook.state, holding, known),
     };
   },
@@ -44,8 +44,14 @@ function left(deps: Deps, isHeld: boolean): TwimlStep {
     dials: true,
     interpret({ state, fields: { QueueResult, QueueTime } }, version) {
       const result = isHeld ? "bridged" : QueueResult;
-      const heard = holdEnded(version, state, result, { seconds: QueueTime }, deps.now());
-      return interpretationOf(heard, { event: "queue_left" });
+      const ended = (by: string | undefined) =>
+        holdEnded(version, state, by, { seconds: QueueTime }, deps.now());
+      const heard = ended(result);
+      return {
+        ...interpretationOf(heard, { event: "queue_left" }),
+        // By another end than `<Leave>` a caller gives up.
+        next: (_version, _outcome, { gives_up }) => gives_up ? ended("error") : heard,
+      };
     },
   };
 }

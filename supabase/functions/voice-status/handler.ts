@@ -16,12 +16,16 @@ export function createHandler(deps: Deps): Handler {
       // A leg's own `completed` has a RecordingSid too, where the conversation was recorded.
       // Source: https://www.twilio.com/docs/voice/twiml/number#attributes-status-callback-event
       if (fields.RecordingStatus !== undefined && fields.RecordingSid !== undefined) {
-        return callEvent("voice-status", webhook, state, {
+        const facts = {
           event: "recording",
           identity: `recording-${fields.RecordingSid}-${fields.RecordingStatus}`,
           status: fields.RecordingStatus,
           ...recordingFacts(fields, "dial"),
-        });
+        } as const;
+        // A person who was called for a waiting caller is recorded on a leg of their own.
+        return fields.ParentCallSid === undefined
+          ? callEvent("voice-status", webhook, state, facts)
+          : childLegEvent("voice-status", webhook, fields.ParentCallSid, state, facts);
       }
       if (fields.CallStatus === undefined) {
         return { issues: [{ field: "CallStatus", message: "must be given" }] };

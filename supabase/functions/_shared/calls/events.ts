@@ -107,8 +107,8 @@ export interface Ask {
     | undefined;
   /** Whether the caller's number may be called back: a destination that is allowed. */
   readonly callable?: boolean | undefined;
-  /** The place in the queue, at each request of what a caller who holds hears. */
-  readonly queue?: Readonly<Record<string, never>> | undefined;
+  /** The place in the queue, at each request of what a caller who holds hears. `offer`: the caller has pressed its key. */
+  readonly queue?: { readonly offer?: boolean } | undefined;
   /** What the leg of an attempt tells: see `attempt_told`. `code`: of `transfer`; absent: back to this person. */
   readonly attempt?: {
     readonly token: string;
@@ -201,6 +201,8 @@ export interface Facts {
    * holds without a queue and asks again; `made`, the caller is to hold in the queue of the call alone. Absent: the call goes on.
    */
   readonly transfer?: "held" | "made" | undefined;
+  /** To a `queue_left` of outcome `offer`: the caller has pressed no key, and the group has closed or has nobody left. */
+  readonly gives_up?: boolean | undefined;
   readonly attempt?: AttemptAnswer | null | undefined;
   /** The verified person who calls from this number; absent: nobody. */
   readonly self?: {

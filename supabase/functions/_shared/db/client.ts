@@ -120,7 +120,8 @@ export function returned<Returned>(
   { data, error }: RpcAnswer,
   returns: z.ZodMiniType<Returned>,
 ): Returned {
-  if (error !== null) throw new DatabaseFailure(name, error.code);
+  // A gateway's error has no code, whatever the type says.
+  if (error !== null) throw new DatabaseFailure(name, error.code ?? "");
   const read = returns.safeParse(data);
   if (!read.success) throw new DatabaseFailure(name, "other_form");
   return read.data;

@@ -749,11 +749,18 @@ export type Database = {
           "to_e164": string | null;
           "transcript": string | null;
           "updated_at": string;
+          "came_callable": boolean | null;
+          "may_promise": boolean | null;
           "meet_contact": undefined | null;
           "owe_missed_call": undefined | null;
           "was_missed": boolean | null;
         };
-        ComputedFields: "meet_contact" | "owe_missed_call" | "was_missed";
+        ComputedFields:
+          | "came_callable"
+          | "may_promise"
+          | "meet_contact"
+          | "owe_missed_call"
+          | "was_missed";
         Insert: {
           "answered_at"?: string | null;
           "at_node"?: Json | null;
@@ -1909,6 +1916,7 @@ export type Database = {
           "told_position": number | null;
           "transferred_by": string | null;
           "version_id": number;
+          "wants_offer": boolean;
         };
         ComputedFields: never;
         Insert: {
@@ -1936,6 +1944,7 @@ export type Database = {
           "told_position"?: number | null;
           "transferred_by"?: string | null;
           "version_id": number;
+          "wants_offer"?: boolean;
         };
         Update: {
           "call_sid"?: string;
@@ -1962,6 +1971,7 @@ export type Database = {
           "told_position"?: number | null;
           "transferred_by"?: string | null;
           "version_id"?: number;
+          "wants_offer"?: boolean;
         };
         Relationships: [];
       };
@@ -3469,6 +3479,15 @@ export type Database = {
       "callback_tried": { Args: { "p_id": string; "p_result": string }; Returns: undefined };
       "caller_context": { Args: { "p_call_sid": string; "p_group": string }; Returns: Json };
       "calls_of_person": { Args: { "p_number": string }; Returns: string[] };
+      "came_callable": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+        };
+        Returns: boolean;
+      };
       "can_ring": {
         Args: {
           "c": Omit<
@@ -3863,6 +3882,16 @@ export type Database = {
         };
         Returns: (Database["public"]["CompositeTypes"]["search_hit"])[];
       };
+      "gives_up": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+          "p_facts": Json;
+        };
+        Returns: boolean;
+      };
       "has_role": {
         Args: { "p_org_id": string; "p_role": Database["public"]["Enums"]["member_role"] };
         Returns: boolean;
@@ -3956,6 +3985,15 @@ export type Database = {
       "match_alerts": {
         Args: { "p_passages": (Database["public"]["Views"]["search_passages"]["Row"])[] };
         Returns: undefined;
+      };
+      "may_promise": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+        };
+        Returns: boolean;
       };
       "may_transfer": {
         Args: {

@@ -48,6 +48,8 @@ export const dial = z.object({
   /** Who has transferred the caller; `null`: nobody. `returned`: to the very person who is rung. */
   transferred_by: z.nullable(z.string()),
   returned: z.boolean(),
+  /** The person has accepted, and may be talking. */
+  talks: z.boolean(),
 });
 export type Dial = Readonly<z.infer<typeof dial>>;
 

@@ -38,6 +38,7 @@ const answer: z.ZodMiniType<{ duplicate: boolean; admitted: boolean; call: Accep
             z.object({ low_sec: z.number(), high_sec: z.number(), samples: z.number() }),
           ),
         })),
+        gives_up: z.optional(z.boolean()),
         transfer: z.optional(z.enum(["held", "made"])),
         attempt: z.optional(z.nullable(attemptAnswer)),
         self: z.optional(z.object({

@@ -63,8 +63,8 @@ export function waiting(
   // While the database is away the caller holds on: those who are rung by then may still be put through.
   const isInVain = place === null ||
     (isAlone ? place?.ringing === 0 : place !== undefined && !hasAnybody(flow, node, known));
-  const isOver = rest <= 0 || isInVain || (node.type === "queue" && !isAlone &&
-    (digits !== undefined && digits === node.key || isClosed(version, node, "", known)));
+  const isOver = rest <= 0 || isInVain || asksForOffer(version, before, { digits }) ||
+    (node.type === "queue" && !isAlone && isClosed(version, node, "", known));
   if (isOver) return [{ verb: "leave" }];
 
   const state = { ...before, attempt: Math.min(before.attempt + 1, LAST_TURN) };
@@ -87,6 +87,17 @@ export function waiting(
     },
     { verb: "redirect", to: again },
   ];
+}
+
+/** Whether the caller has pressed the key of the queue. */
+export function asksForOffer(
+  version: Version,
+  state: CallState,
+  { digits }: Pick<Holding, "digits">,
+): boolean {
+  const node = holdNode(version, state);
+  return node?.type === "queue" && !holdsAlone(node, state) && digits !== undefined &&
+    digits === node.key;
 }
 
 /** The place in line, then the flow's prompt; behind words the tone of a telephone that rings. */

@@ -1,7 +1,7 @@
 import { type Dialable, dialable } from "../destinations.ts";
 import type { Flow } from "./language.ts";
 import { promptUrl } from "./prompt_audio.ts";
-import { callerNumber, type E164, isE164, isSubscriberNumber } from "../phone.ts";
+import { callerNumber, type E164, isE164, isForged, isSubscriberNumber } from "../phone.ts";
 import type { Settings } from "../settings.ts";
 import type { AcceptOutcome, Ask, Facts } from "../calls/events.ts";
 import type { WebhookFields } from "../calls/webhook_form.ts";
@@ -15,6 +15,7 @@ export interface Known extends
     | "people"
     | "queues"
     | "callbacks"
+    | "gives_up"
     | "transfer"
     | "longest_idle"
     | "agent"
@@ -54,13 +55,16 @@ export function numbersIn(flow: Flow): string[] {
   return [...new Set([...rung, ...members.filter((member) => member.startsWith("+"))])];
 }
 
-/** Whether a call to the caller's number may be made: it looks like a telephone's, and is an allowed destination. */
+/**
+ * Whether a call to the caller's number may be made: it looks like a telephone's, no network calls it forged, and it is an
+ * allowed destination.
+ */
 export function isCallable(
-  { From }: Pick<WebhookFields, "From">,
+  { From, StirVerstat }: Pick<WebhookFields, "From" | "StirVerstat">,
   { destinations }: Pick<Settings, "destinations">,
 ): boolean {
   const caller = callerNumber(From);
-  return caller !== null && isSubscriberNumber(caller) &&
+  return caller !== null && isSubscriberNumber(caller) && !isForged(StirVerstat) &&
     dialable(caller, destinations) !== undefined;
 }
 
@@ -126,6 +130,7 @@ export function knownOf(
     returning: facts?.returning,
     queues: facts?.queues,
     callbacks: facts?.callbacks,
+    gives_up: facts?.gives_up,
     transfer: facts?.transfer,
     agent: facts?.agent,
     longest_idle: facts?.longest_idle,

@@ -91,11 +91,13 @@ export function twilioLegs(client: TwilioClient, accountSid: string): TwilioLegs
     },
     async end(sid) {
       const path = `${account}/Calls/${sid}`;
-      // `canceled` would leave an answered leg; this ends a ringing one too.
-      await ifThere(client.set(path, { Status: "completed" })).catch((error) => {
-        // It is over already.
-        if (error.code !== NOT_IN_PROGRESS) throw error;
-      });
+      const ends = (status: string) =>
+        ifThere(client.set(path, { Status: status })).then(() => true, (error) => {
+          if (error.code !== NOT_IN_PROGRESS) throw error;
+          return false;
+        });
+      // `canceled` would leave an answered leg, and `completed` one that still waits for its turn to ring.
+      if (!await ends("completed")) await ends("canceled");
       return await ifThere(client.get(path, call));
     },
     async waiting(queueName) {

@@ -9,6 +9,13 @@ const TONE_SEC = 2;
  * Source: Telcordia GR-506, audible ringing tone of North America.
  */
 export function ringingTone(): Uint8Array<ArrayBuffer> {
+  return tone ??= made();
+}
+
+/** Kept: it is public, so everybody may ask for it as often as they like. */
+let tone: Uint8Array<ArrayBuffer> | undefined;
+
+function made(): Uint8Array<ArrayBuffer> {
   const file = wav({ seconds: RINGING_SEC, rate: RATE });
   const samples = new DataView(file.buffer, file.length - RINGING_SEC * RATE * 2);
   for (let at = 0; at < TONE_SEC * RATE; at++) {

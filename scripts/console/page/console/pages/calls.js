@@ -27,8 +27,9 @@ const SOME = 40;
 const COLUMNS =
   "call_sid, direction, from_e164, to_e164, line, party, mode, status, disposition, started_at, answered_at, connected_at, ended_at, duration_sec, consent_given, flow_version, recording_sid, transcript";
 
-export default function Calls({ path: [sid] }) {
-  return sid ? html`<${Call} key=${sid} sid=${sid} />` : html`<${List} />`;
+/** `#/calls/<sid>/<second>`: the recordings begin at that second. */
+export default function Calls({ path: [sid, second] }) {
+  return sid ? html`<${Call} key=${sid} sid=${sid} second=${second} />` : html`<${List} />`;
 }
 
 function List() {
@@ -73,7 +74,7 @@ function List() {
   `;
 }
 
-function Call({ sid }) {
+function Call({ sid, second }) {
   const live = useLive(async () => {
     const of = (table, columns = "*") => db.from(table).select(columns).eq("call_sid", sid);
     const [[call], steps, legs, recordings, notes, tags, voicemails, callbacks] = await Promise.all(
@@ -115,7 +116,10 @@ function Call({ sid }) {
   );
   return html`<${Loaded} of=${live}>${(data) =>
     data.call
-      ? html`<${One} ...${data} people=${people.data} members=${members.data} reload=${live.reload} />`
+      ? html`
+        <${One} ...${data} second=${second} people=${people.data} members=${members.data}
+          reload=${live.reload} />
+      `
       : html`<p class="note">${
         t(
           "There is no such call. It may have been erased.",
@@ -145,8 +149,8 @@ function Transcript({ text, onSecond }) {
   }</blockquote>`;
 }
 
-function Recording({ row, call, voicemail, people, reload }) {
-  const [at, setAt] = useState();
+function Recording({ row, call, voicemail, people, reload, second }) {
+  const [at, setAt] = useState(second === undefined ? undefined : Number(second));
   const name = row.source === "voicemail"
     ? t("Voicemail", "Message vocal")
     : t("Recording", "Enregistrement");
@@ -232,7 +236,20 @@ function timeline({ call, steps, legs, callbacks, people }) {
 }
 
 function One(
-  { call, steps, legs, recordings, notes, tags, voicemails, callbacks, people, members, reload },
+  {
+    call,
+    steps,
+    legs,
+    recordings,
+    notes,
+    tags,
+    voicemails,
+    callbacks,
+    people,
+    members,
+    reload,
+    second,
+  },
 ) {
   const [erasing, setErasing] = useState(false);
   const by = (author) => {
@@ -300,7 +317,8 @@ function One(
       ${recordings.map((row) =>
         html`
           <${Recording} key=${row
-            .recording_sid} row=${row} call=${call} people=${people} reload=${reload}
+            .recording_sid} row=${row} second=${second} call=${call} people=${people}
+            reload=${reload}
             voicemail=${voicemails.find(({ recording_sid }) =>
               recording_sid === row.recording_sid
             )} />

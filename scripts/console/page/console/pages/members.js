@@ -30,7 +30,9 @@ export default function Members() {
         html`<ul class="list">${
           rows.map((member) => {
             const own = member.user_id === me.user.id;
-            const may_change = may("admin") && RANK.indexOf(member.role) <= RANK.indexOf(me.role);
+            // Not one's own: that could not be taken back.
+            const may_change = !own && may("admin") &&
+              RANK.indexOf(member.role) <= RANK.indexOf(me.role);
             return html`<li key=${member.id}>
         <div class="grow"><strong>${member.name ?? member.email}</strong> ${
               member.name && html`<small>${member.email}</small>`
@@ -63,24 +65,22 @@ export default function Members() {
                 }</span>`
             }
         ${
-              (may_change || own) &&
+              may_change &&
               html`<${Do} aria-label=${
                 t(`Remove ${member.email}`, `Retirer ${member.email}`)
               } act=${() =>
                 act(
                   () => ask(db.from("members").delete().eq("id", member.id)).then(live.reload),
                   t(`${member.email} is removed.`, `${member.email} est retiré.`),
-                  may("admin")
-                    ? () =>
-                      ask(
-                        db.from("members").insert({
-                          email: member.email,
-                          name: member.name,
-                          role: member.role,
-                        }),
-                      ).then(live.reload)
-                    : undefined,
-                )}>${own ? t("Leave", "Quitter") : t("Remove", "Retirer")}<//>`
+                  () =>
+                    ask(
+                      db.from("members").insert({
+                        email: member.email,
+                        name: member.name,
+                        role: member.role,
+                      }),
+                    ).then(live.reload),
+                )}>${t("Remove", "Retirer")}<//>`
             }
       </li>`;
           })

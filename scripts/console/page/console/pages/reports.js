@@ -1,0 +1,159 @@
+/** Days and weeks: how many called, were served, hung up; when; and how people answered. */
+import { ask, Card, db, html, Loaded, me, minutes, number, saveCsv, t, useLive } from "../core.js";
+
+const sum = (rows, key) => rows.reduce((total, row) => total + Number(row[key] ?? 0), 0);
+const percent = (part, whole) => whole === 0 ? "–" : `${Math.round(100 * part / whole)} %`;
+
+export default function Reports() {
+  const hours = useLive(
+    () => ask(db.from("call_volume_hourly").select().order("hour").limit(200)),
+    "hours",
+    15_000,
+  );
+  const people = useLive(
+    () =>
+      ask(
+        db.from("people_performance").select().gte(
+          "day",
+          new Date(Date.now() - 7 * 86_400_000).toISOString().slice(0, 10),
+        ).limit(500),
+      ),
+    "people",
+    15_000,
+  );
+  return html`
+    <h1>${t("Reports", "Rapports")}</h1>
+    <p class="small">${t(
+      `The last 7 days, in ${me.zone}.`,
+      `Les 7 derniers jours, heure de ${me.zone}.`,
+    )}</p>
+    <${Loaded} of=${hours} empty=${t(
+      "No call in the last 7 days.",
+      "Aucun appel depuis 7 jours.",
+    )}>${(rows) =>
+      html`
+        <${Days} rows=${rows} />
+        <${Busiest} rows=${rows} />
+      `}<//>
+      <${Card} id="people" title=${t(
+        "People",
+        "Personnes",
+      )} actions=${html`<button type="button" onClick=${() =>
+        saveCsv("people.csv", PEOPLE(), perPerson(people.data ?? []))}>CSV</button>`}>
+        <${Loaded} of=${people} empty=${t("Nobody was rung.", "Personne n’a été appelé.")}>${(
+          rows,
+        ) => html`<${Table} id="people" columns=${PEOPLE()} rows=${perPerson(rows)} />`}<//>
+      <//>
+  `;
+}
+
+/** `[title, value, whether it is a number]`. */
+const Table = ({ columns, rows, id }) =>
+  html`
+    <div class="scroll" tabindex="0" role="region" aria-labelledby=${id}>
+      <table>
+        <thead>
+          <tr>${columns.map(([title, , n]) =>
+            html`<th key=${title} class=${n ? "n" : ""}>${title}</th>`
+          )}</tr>
+        </thead>
+        <tbody>${rows.map((row, i) =>
+          html`<tr key=${i}>${
+            columns.map(([title, get, n]) =>
+              html`<td key=${title} class=${n ? "n" : ""}>${get(row)}</td>`
+            )
+          }</tr>`
+        )}</tbody>
+      </table>
+    </div>
+  `;
+
+const DAYS = () => [
+  [t("Day", "Jour"), (day) => day.day],
+  [t("Calls", "Appels"), ({ rows }) => sum(rows, "total_calls"), true],
+  [t("Served", "Servis"), ({ rows }) => sum(rows, "completed_calls"), true],
+  [
+    t("Served, %", "Servis, %"),
+    ({ rows }) =>
+      percent(
+        sum(rows, "completed_calls"),
+        sum(rows, "completed_calls") + sum(rows, "failed_calls"),
+      ),
+    true,
+  ],
+  [t("Not served", "Non servis"), ({ rows }) => sum(rows, "failed_calls"), true],
+  [t("Voicemail", "Messagerie"), ({ rows }) => sum(rows, "voicemail_calls"), true],
+];
+
+function Days({ rows }) {
+  const day = new Intl.DateTimeFormat("en-CA", { timeZone: me.zone, dateStyle: "short" });
+  const days = Object.entries(Object.groupBy(rows, ({ hour }) => day.format(new Date(hour)))).map((
+    [day, rows],
+  ) => ({ day, rows }));
+  return html`
+    <${Card} id="days" title=${t(
+      "Days",
+      "Jours",
+    )} actions=${html`<button type="button" onClick=${() =>
+      saveCsv("days.csv", DAYS(), days)}>CSV</button>`}>
+      <${Table} id="days" columns=${DAYS()} rows=${days.toReversed()} />
+      <//>
+  `;
+}
+
+function Busiest({ rows }) {
+  const hourOf = new Intl.DateTimeFormat("en-CA", {
+    timeZone: me.zone,
+    hour: "2-digit",
+    hourCycle: "h23",
+  });
+  const hours = Array.from({ length: 24 }, (_, hour) => ({
+    hour,
+    calls: sum(
+      rows.filter((row) => Number(hourOf.format(new Date(row.hour))) === hour),
+      "total_calls",
+    ),
+  }));
+  const most = Math.max(1, ...hours.map(({ calls }) => calls));
+  const top = hours.find(({ calls }) => calls === most);
+  return html`
+    <${Card} id="busiest" title=${t("Busiest hours", "Heures de pointe")}>
+      <p>${top &&
+        t(
+          `Most calls come from ${top.hour}:00 to ${top.hour + 1}:00: ${number(most)} in 7 days.`,
+          `Le plus d’appels : de ${top.hour} h à ${top.hour + 1} h, ${number(most)} en 7 jours.`,
+        )}</p>
+      <svg class="bars" viewBox="0 0 480 96" role="img" aria-label=${hours.filter(({ calls }) =>
+        calls > 0
+      ).map(({ hour, calls }) => `${hour}:00 ${calls}`).join(", ")}>
+          ${hours.map(({ hour, calls }) =>
+            html`<g key=${hour}><rect x=${hour * 20 + 2} y=${
+              76 - 70 * calls / most
+            } width="16" height=${70 * calls / most} rx="2" />
+        ${
+              hour % 3 === 0 &&
+              html`<text x=${hour * 20 + 10} y="92" text-anchor="middle">${hour}</text>`
+            }</g>`
+          )}
+        </svg>
+      <//>
+  `;
+}
+
+const PEOPLE = () => [
+  [t("Person", "Personne"), (row) => row.name],
+  [t("Rung", "Appels"), (row) => row.rung, true],
+  [t("Accepted", "Acceptés"), (row) => row.accepted, true],
+  [t("No answer", "Sans réponse"), (row) => row.no_answer, true],
+  [t("Declined", "Refusés"), (row) => row.declined, true],
+  [t("Talk", "Conversation"), (row) => minutes(row.talk_sec), true],
+];
+
+function perPerson(rows) {
+  return Object.values(Object.groupBy(rows, ({ name }) => name)).map((own) => ({
+    name: own[0].name,
+    ...Object.fromEntries(
+      ["rung", "accepted", "no_answer", "declined", "talk_sec"].map((key) => [key, sum(own, key)]),
+    ),
+  })).sort((a, b) => b.rung - a.rung);
+}
