@@ -10,7 +10,7 @@ create schema public;
 
 create domain e164 as text CHECK ((VALUE ~ '^\+[1-9][0-9]{1,14}$'::text));
 
-create type call_event as enum ('arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'queue_waited', 'queue_left', 'voicemail_offered', 'voicemail_recorded', 'status', 'leg_status', 'leg_asked', 'leg_accepted', 'leg_declined', 'recording', 'transcription', 'reconciled', 'leg_reconciled', 'recording_reconciled', 'settled', 'closed_unheard');
+create type call_event as enum ('arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'queue_waited', 'queue_left', 'agent_left', 'voicemail_offered', 'voicemail_recorded', 'status', 'leg_status', 'leg_asked', 'leg_accepted', 'leg_declined', 'recording', 'transcription', 'reconciled', 'leg_reconciled', 'recording_reconciled', 'settled', 'closed_unheard');
 
 create type call_status as enum ('queued', 'initiated', 'ringing', 'in-progress', 'lost', 'canceled', 'failed', 'busy', 'no-answer', 'completed');
 
@@ -107,6 +107,69 @@ create table months.call_lifecycle_other (
   answer voice_answer
 ) partition of call_lifecycle DEFAULT;
 
+create table public.agent_providers (
+  provider text not null,
+  failures integer not null default 0,
+  failed_at timestamp with time zone,
+  answered_at timestamp with time zone,
+  rests_until timestamp with time zone
+);
+
+create table public.agent_questions (
+  id bigint not null generated always as identity,
+  org_id uuid,
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  language text not null,
+  question text not null,
+  asked integer not null default 1,
+  call_sid text not null,
+  first_at timestamp with time zone not null default now(),
+  last_at timestamp with time zone not null default now()
+);
+
+create table public.agent_sessions (
+  session_id text not null,
+  call_sid text not null,
+  org_id uuid,
+  line e164,
+  flow_version bigint,
+  node text not null,
+  language text not null,
+  opened_at timestamp with time zone not null default clock_timestamp(),
+  seen_at timestamp with time zone not null default clock_timestamp(),
+  ended_at timestamp with time zone,
+  outcome text,
+  reason text,
+  cost_usd numeric(12,6) not null default 0
+);
+
+create table public.agent_turns (
+  id bigint not null generated always as identity,
+  session_id text not null,
+  seq smallint not null,
+  call_sid text not null,
+  org_id uuid,
+  at timestamp with time zone not null,
+  kind text not null,
+  flow_version bigint,
+  node text not null,
+  language text not null,
+  planned_text text,
+  heard_text text,
+  tool text,
+  tool_arguments jsonb,
+  tool_result jsonb,
+  model text,
+  provider text generated always as (split_part(model, ':'::text, 1)) stored,
+  first_token_ms integer,
+  total_ms integer,
+  tokens_in integer,
+  tokens_out integer,
+  cost_usd numeric(12,6),
+  outcome text,
+  reason text
+);
+
 create table public.alert_episodes (
   id bigint not null generated always as identity,
   alert text not null,
@@ -183,6 +246,7 @@ create table public.call_flow_versions (
   handles text[] not null default '{}'::text[],
   numbers text[] not null default '{}'::text[],
   asks_returning boolean not null default false,
+  agents boolean not null default false,
   missed_call jsonb,
   holds text[] not null default '{}'::text[],
   steps jsonb not null
@@ -546,6 +610,24 @@ create table public.jobs (
   ended_at timestamp with time zone
 ) with (fillfactor=80, autovacuum_vacuum_scale_factor=0.02, autovacuum_analyze_scale_factor=0.05);
 
+create table public.knowledge_entries (
+  id uuid not null default gen_random_uuid(),
+  org_id uuid default current_org_id(),
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  question text not null,
+  answer text not null,
+  language text not null default 'en-US'::text,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  fts tsvector not null generated always as (
+CASE split_part(language, '-'::text, 1)
+    WHEN 'en'::text THEN to_tsvector('search_english'::regconfig, ((question || ' '::text) || answer))
+    WHEN 'fr'::text THEN to_tsvector('search_french'::regconfig, ((question || ' '::text) || answer))
+    WHEN 'es'::text THEN to_tsvector('search_spanish'::regconfig, ((question || ' '::text) || answer))
+    ELSE to_tsvector('search_names'::regconfig, ((question || ' '::text) || answer))
+END) stored
+);
+
 create table public.lines (
   id bigint not null generated always as identity,
   line e164 not null,
@@ -826,6 +908,68 @@ create table public.worker_runs (
 
 -- Constraints
 
+alter table agent_providers add constraint agent_providers_failures_range CHECK ((failures >= 0));
+
+alter table agent_providers add constraint agent_providers_name_length CHECK (((length(provider) >= 1) AND (length(provider) <= 32)));
+
+alter table agent_providers add constraint agent_providers_pkey PRIMARY KEY (provider);
+
+alter table agent_questions add constraint agent_questions_asked_range CHECK ((asked > 0));
+
+alter table agent_questions add constraint agent_questions_pkey PRIMARY KEY (id);
+
+alter table agent_questions add constraint agent_questions_question_length CHECK (((length(question) >= 1) AND (length(question) <= 500)));
+
+alter table agent_sessions add constraint agent_sessions_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+
+alter table agent_sessions add constraint agent_sessions_cost_range CHECK ((cost_usd >= (0)::numeric));
+
+alter table agent_sessions add constraint agent_sessions_ended_whole CHECK (((ended_at IS NULL) = (outcome IS NULL)));
+
+alter table agent_sessions add constraint agent_sessions_id_form CHECK ((session_id ~ '^VX[0-9a-fA-F]{32}$'::text));
+
+alter table agent_sessions add constraint agent_sessions_language_length CHECK (((length(language) >= 2) AND (length(language) <= 35)));
+
+alter table agent_sessions add constraint agent_sessions_node_form CHECK ((node ~ '^[a-z][a-z0-9_]{0,31}$'::text));
+
+alter table agent_sessions add constraint agent_sessions_outcome_length CHECK (((length(outcome) >= 1) AND (length(outcome) <= 64)));
+
+alter table agent_sessions add constraint agent_sessions_pkey PRIMARY KEY (session_id);
+
+alter table agent_sessions add constraint agent_sessions_reason_length CHECK (((length(reason) >= 1) AND (length(reason) <= 64)));
+
+alter table agent_turns add constraint agent_turns_cost_range CHECK ((cost_usd >= (0)::numeric));
+
+alter table agent_turns add constraint agent_turns_first_token_range CHECK ((first_token_ms >= 0));
+
+alter table agent_turns add constraint agent_turns_heard_length CHECK ((length(heard_text) <= 8000));
+
+alter table agent_turns add constraint agent_turns_key UNIQUE (session_id, seq);
+
+alter table agent_turns add constraint agent_turns_kind_known CHECK ((kind = ANY (ARRAY['disclosure'::text, 'caller'::text, 'agent'::text, 'fixed'::text, 'tool'::text, 'failure'::text, 'left'::text])));
+
+alter table agent_turns add constraint agent_turns_model_length CHECK ((length(model) <= 200));
+
+alter table agent_turns add constraint agent_turns_outcome_length CHECK ((length(outcome) <= 64));
+
+alter table agent_turns add constraint agent_turns_pkey PRIMARY KEY (id);
+
+alter table agent_turns add constraint agent_turns_planned_length CHECK ((length(planned_text) <= 8000));
+
+alter table agent_turns add constraint agent_turns_reason_length CHECK ((length(reason) <= 64));
+
+alter table agent_turns add constraint agent_turns_seq_range CHECK ((seq >= 0));
+
+alter table agent_turns add constraint agent_turns_session_id_fkey FOREIGN KEY (session_id) REFERENCES agent_sessions(session_id) ON DELETE CASCADE;
+
+alter table agent_turns add constraint agent_turns_tokens_in_range CHECK ((tokens_in >= 0));
+
+alter table agent_turns add constraint agent_turns_tokens_out_range CHECK ((tokens_out >= 0));
+
+alter table agent_turns add constraint agent_turns_tool_length CHECK ((length(tool) <= 64));
+
+alter table agent_turns add constraint agent_turns_total_range CHECK ((total_ms >= 0));
+
 alter table alert_episodes add constraint alert_episodes_alert_fkey FOREIGN KEY (alert) REFERENCES alert_rules(alert);
 
 alter table alert_episodes add constraint alert_episodes_pkey PRIMARY KEY (id);
@@ -966,7 +1110,7 @@ alter table call_logs add constraint call_logs_final_when_ended CHECK (((ended_a
 
 alter table call_logs add constraint call_logs_handoff_reason_length CHECK ((length(handoff_reason) <= 200));
 
-alter table call_logs add constraint call_logs_last_step_known CHECK ((last_step = ANY (ARRAY['arrived'::text, 'consent'::text, 'menu'::text, 'route'::text, 'key_pressed'::text, 'dial_ended'::text, 'dial_canceled'::text, 'queue_waited'::text, 'queue_left'::text, 'voicemail_offered'::text, 'voicemail_recorded'::text])));
+alter table call_logs add constraint call_logs_last_step_known CHECK ((last_step = ANY (ARRAY['arrived'::text, 'consent'::text, 'menu'::text, 'route'::text, 'key_pressed'::text, 'dial_ended'::text, 'dial_canceled'::text, 'queue_waited'::text, 'queue_left'::text, 'agent_left'::text, 'voicemail_offered'::text, 'voicemail_recorded'::text])));
 
 alter table call_logs add constraint call_logs_last_step_whole CHECK (((last_step IS NULL) = (last_step_at IS NULL)));
 
@@ -1203,6 +1347,16 @@ alter table jobs add constraint jobs_priority_range CHECK (((priority >= 0) AND 
 alter table jobs add constraint jobs_result_length CHECK ((length(result) <= 256));
 
 alter table jobs add constraint jobs_status_known CHECK ((status = ANY (ARRAY['waiting'::text, 'running'::text, 'done'::text, 'dead'::text])));
+
+alter table knowledge_entries add constraint knowledge_entries_answer_length CHECK (((length(btrim(answer)) >= 1) AND (length(btrim(answer)) <= 2000)));
+
+alter table knowledge_entries add constraint knowledge_entries_key UNIQUE (owner, language, question);
+
+alter table knowledge_entries add constraint knowledge_entries_language_form CHECK ((language ~ '^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$'::text));
+
+alter table knowledge_entries add constraint knowledge_entries_pkey PRIMARY KEY (id);
+
+alter table knowledge_entries add constraint knowledge_entries_question_length CHECK (((length(btrim(question)) >= 1) AND (length(btrim(question)) <= 500)));
 
 alter table lines add constraint lines_flow_id_fkey FOREIGN KEY (flow_id) REFERENCES call_flow_pointers(flow_id);
 
@@ -1488,6 +1642,30 @@ alter table worker_runs add constraint worker_runs_worker_form CHECK ((worker ~ 
 
 -- Indexes
 
+CREATE UNIQUE INDEX agent_providers_pkey ON public.agent_providers USING btree (provider);
+
+CREATE INDEX agent_questions_call_idx ON public.agent_questions USING btree (call_sid);
+
+CREATE UNIQUE INDEX agent_questions_once ON public.agent_questions USING btree (owner, language, lower(question));
+
+CREATE UNIQUE INDEX agent_questions_pkey ON public.agent_questions USING btree (id);
+
+CREATE INDEX agent_sessions_call_idx ON public.agent_sessions USING btree (call_sid, opened_at);
+
+CREATE INDEX agent_sessions_line_idx ON public.agent_sessions USING btree (line, opened_at DESC);
+
+CREATE INDEX agent_sessions_open_idx ON public.agent_sessions USING btree (seen_at) WHERE (ended_at IS NULL);
+
+CREATE UNIQUE INDEX agent_sessions_pkey ON public.agent_sessions USING btree (session_id);
+
+CREATE INDEX agent_turns_at_idx ON public.agent_turns USING btree (at DESC) WHERE (kind = ANY (ARRAY['agent'::text, 'failure'::text]));
+
+CREATE INDEX agent_turns_call_idx ON public.agent_turns USING btree (call_sid, id);
+
+CREATE UNIQUE INDEX agent_turns_key ON public.agent_turns USING btree (session_id, seq);
+
+CREATE UNIQUE INDEX agent_turns_pkey ON public.agent_turns USING btree (id);
+
 CREATE INDEX alert_episodes_alert_idx ON public.alert_episodes USING btree (alert, opened_at DESC);
 
 CREATE UNIQUE INDEX alert_episodes_open_idx ON public.alert_episodes USING btree (alert) WHERE (closed_at IS NULL);
@@ -1669,6 +1847,12 @@ CREATE UNIQUE INDEX jobs_once ON public.jobs USING btree (kind, key);
 CREATE UNIQUE INDEX jobs_pkey ON public.jobs USING btree (id);
 
 CREATE INDEX jobs_running_idx ON public.jobs USING btree (kind, run_at) WHERE (status = 'running'::text);
+
+CREATE UNIQUE INDEX knowledge_entries_key ON public.knowledge_entries USING btree (owner, language, question);
+
+CREATE UNIQUE INDEX knowledge_entries_pkey ON public.knowledge_entries USING btree (id);
+
+CREATE INDEX knowledge_entries_words_idx ON public.knowledge_entries USING gin (owner, fts);
 
 CREATE INDEX lines_flow_idx ON public.lines USING btree (flow_id);
 
@@ -1999,6 +2183,10 @@ begin
     perform public.owe_missed_call(v_call);
   end if;
 
+  if e.event = 'agent_left' then
+    perform public.end_agent_sessions(v_call, e.meta -> 'agent');
+  end if;
+
   if v_call is distinct from v_before then
     v_call.created_at := coalesce(v_before.created_at, now());
     v_call.updated_at := now();
@@ -2055,6 +2243,54 @@ BEGIN ATOMIC
    WHERE (s.released_at IS NULL)
    ORDER BY (md5((s.subaccount_sid || (date_trunc('minute'::text, now()))::text)))
   LIMIT accounts_to_check.p_limit;
+END
+
+CREATE OR REPLACE FUNCTION public.agent_barred(p_line text, p_caps jsonb)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  v_day constant timestamptz := date_trunc('day', now(), 'UTC');
+  v record;
+begin
+  select
+    coalesce(sum(extract(epoch from coalesce(s.ended_at, s.seen_at) - s.opened_at)), 0) / 60 as minutes, coalesce(sum(s.cost_usd), 0) as cost
+  into v
+  from public.agent_sessions as s where s.line = p_line and s.opened_at >= v_day;
+  if v.minutes >= (p_caps ->> 'minutes')::numeric then
+    return 'day_minutes';
+  elsif v.cost >= (p_caps ->> 'cost_usd')::numeric then
+    return 'day_cost';
+  end if;
+  -- A session whose isolate was killed is not open for long: a talk writes a row at least each half minute, or ends.
+  if (
+    select count(*) from public.agent_sessions as s where s.ended_at is null and s.seen_at > now() - interval '2 minutes'
+  ) >= (p_caps ->> 'concurrent')::integer then
+    return 'concurrent_talks';
+  end if;
+  -- The last five talks of the line failed, all within five minutes.
+  select count(*) as talks, bool_and(t.outcome = 'failed') as all_failed into v
+  from (
+    select s.outcome from public.agent_sessions as s
+    where s.line = p_line and s.ended_at > now() - interval '5 minutes' and s.outcome <> 'resume'
+    order by s.opened_at desc limit 5
+  ) as t;
+  return case when v.talks = 5 and v.all_failed then 'agent_failing' end;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.agent_hours(p_call_sid text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT COALESCE(( SELECT calendar_states(v.calendars) AS calendar_states
+            FROM (call_logs c
+              JOIN call_flow_versions v ON ((v.id = c.flow_version)))
+           WHERE (c.call_sid = agent_hours.p_call_sid)), '{}'::jsonb) AS "coalesce";
 END
 
 CREATE OR REPLACE FUNCTION public.alert_content(p_payload jsonb)
@@ -2121,6 +2357,47 @@ BEGIN ATOMIC
              ELSE p_unit
          END) AS concat;
 END
+
+CREATE OR REPLACE FUNCTION public.answer_question(p_call_sid text, p_question text, p_language text, p_limit integer DEFAULT 3)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_org_id constant uuid := (select c.org_id from public.call_logs as c where c.call_sid = p_call_sid);
+  v_owner constant uuid := coalesce(v_org_id, '00000000-0000-0000-0000-000000000000');
+  v_base constant text := split_part(p_language, '-', 1);
+  v_question constant text := left(btrim(regexp_replace(p_question, '\s+', ' ', 'g')), 500);
+  v_words constant text[] := tsvector_to_array(case v_base
+    when 'en' then to_tsvector('public.search_english', v_question)
+    when 'fr' then to_tsvector('public.search_french', v_question)
+    when 'es' then to_tsvector('public.search_spanish', v_question)
+    else to_tsvector('public.search_names', v_question)
+  end);
+  v_any constant tsquery := array_to_string(array(select quote_literal(w) from unnest(v_words) as w), ' | ')::tsquery;
+  v_found jsonb;
+begin
+  select coalesce(jsonb_agg(jsonb_build_object('question', f.question, 'answer', f.answer) order by f.met desc, f.rank desc, f.id), '[]')
+  into v_found
+  from (
+    select k.id, k.question, k.answer, ts_rank(k.fts, v_any) as rank,
+      (select count(*) from unnest(v_words) as w where k.fts @@ quote_literal(w)::tsquery) as met
+    from public.knowledge_entries as k
+    where k.owner = v_owner and k.fts @@ v_any and split_part(k.language, '-', 1) = v_base
+    order by met desc, rank desc, k.id
+    limit least(greatest(p_limit, 1), 10)
+  ) as f
+  -- Half of what was asked for, or it is another question.
+  where f.met * 2 >= cardinality(v_words);
+  if v_found = '[]' and v_question <> '' then
+    insert into public.agent_questions as q (org_id, language, question, call_sid)
+    values (v_org_id, p_language, v_question, p_call_sid)
+    on conflict (owner, language, lower(question)) do update set
+      asked = q.asked + 1, last_at = now(), call_sid = excluded.call_sid;
+  end if;
+  return v_found;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.answering_version(p_org_id uuid, p_ask jsonb)
  RETURNS bigint
@@ -2667,11 +2944,11 @@ declare
   v_people jsonb;
 begin
   if c.flow_version is not null and p_ask ?| array['line', 'flow'] then
-    select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning, w.holds into v
+    select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning, w.holds, w.agents into v
     from public.call_flow_versions as w join public.call_flows as f on f.id = w.flow_id
     where w.id = c.flow_version;
     if not starts_with(v.hash, coalesce(p_ask ->> 'flow', '')) then
-      select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning, w.holds into v
+      select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning, w.holds, w.agents into v
       from public.call_flow_versions as w join public.call_flows as f on f.id = w.flow_id
       where w.id = coalesce(public.version_by_hash(c.org_id, p_ask ->> 'flow'), c.flow_version);
     end if;
@@ -2697,6 +2974,11 @@ begin
       from public.people as p
       where p.handle = any (v.handles) and p.org_id is not distinct from c.org_id;
       v_facts := v_facts || jsonb_build_object('people', v_people);
+    end if;
+    if v.agents and p_ask ? 'agent' then
+      v_facts := v_facts || jsonb_strip_nulls(jsonb_build_object(
+        'agent', jsonb_build_object('barred', public.agent_barred(c.line, p_ask -> 'agent'))
+      ));
     end if;
     if v.holds <> '{}' then
       v_facts := v_facts || jsonb_build_object('queues', (
@@ -3761,6 +4043,27 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.end_agent_sessions(c call_logs, p_end jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update public.agent_sessions as s set ended_at = clock_timestamp(), outcome = p_end ->> 'outcome', reason = p_end ->> 'reason'
+  where s.call_sid = c.call_sid and s.ended_at is null;
+  if not found and p_end ->> 'outcome' = 'failed' and p_end ->> 'session_id' ~ '^VX[0-9a-fA-F]{32}$' then
+    insert into public.agent_sessions (
+      session_id, call_sid, org_id, line, flow_version, node, language, ended_at, outcome, reason
+    )
+    values (
+      p_end ->> 'session_id', c.call_sid, c.org_id, c.line, c.flow_version, coalesce(p_end ->> 'node', 'agent'),
+      coalesce(p_end ->> 'language', 'en-US'), clock_timestamp(), 'failed', p_end ->> 'reason'
+    )
+    on conflict (session_id) do nothing;
+  end if;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.end_attempt(p_id bigint, p_status text)
  RETURNS integer
  LANGUAGE plpgsql
@@ -3980,6 +4283,30 @@ begin
     v_counts := v_counts || jsonb_build_object(v_table.table_name, v_count);
   end loop;
   return v_counts;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.erase_agent_words(p_batch integer DEFAULT 1000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  v_count integer;
+begin
+  update public.agent_turns as t set planned_text = null, heard_text = null, tool_arguments = null, tool_result = null
+  from (
+    select o.id from public.agent_turns as o
+    join public.call_logs as c on c.call_sid = o.call_sid
+    where c.status >= 'lost' and c.consent_given is not true and o.at > now() - interval '2 days'
+      and o.kind <> 'disclosure'
+      and (o.planned_text is not null or o.heard_text is not null or o.tool_arguments is not null or o.tool_result is not null)
+    order by o.id limit p_batch for update of o skip locked
+  ) as w
+  where t.id = w.id;
+  get diagnostics v_count = row_count;
+  return v_count;
 end
 $function$
 
@@ -5745,6 +6072,7 @@ begin
     when p_outcome = 'operator' then p_steps ->> 'operator'
     when p_outcome like 'options.%' then v_node -> 'options' ->> split_part(p_outcome, '.', 2)::integer
     when p_outcome like 'cases.%' then v_node -> 'cases' -> split_part(p_outcome, '.', 2)::integer ->> 'next'
+    when p_outcome like 'departments.%' then v_node -> 'departments' ->> split_part(p_outcome, '.', 2)
     when p_outcome = 'unknown' then coalesce(v_node ->> 'unknown', v_node ->> 'open')
     else v_node ->> p_outcome
   end;
@@ -5785,6 +6113,61 @@ CREATE OR REPLACE FUNCTION public.only_stop_words(p_query text)
  IMMUTABLE
  SET search_path TO ''
 RETURN (EXISTS (SELECT FROM unnest(ARRAY['english'::text, 'french'::text, 'spanish'::text]) l(l) WHERE (NOT (EXISTS (SELECT FROM search_terms(only_stop_words.p_query) t(nth, alternative, negated, phrase, word) WHERE (t.negated OR (term_query(t.word, l.l) IS NOT NULL)))))))
+
+CREATE OR REPLACE FUNCTION public.open_agent_session(p_session jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '1s'
+AS $function$
+declare
+  s public.agent_sessions := jsonb_populate_record(null::public.agent_sessions, p_session - 'caps');
+  v_call record;
+  v record;
+  v_barred text;
+begin
+  select c.org_id, c.flow_version, c.line into v_call from public.call_logs as c where c.call_sid = s.call_sid;
+  if not found and exists (select from public.erased_calls as x where x.call_hash = public.call_hash(s.call_sid)) then
+    raise sqlstate 'PT403' using message = 'this call was erased';
+  end if;
+  s.line := coalesce(v_call.line, s.line);
+  select
+    count(*) as sessions, coalesce(sum(extract(epoch from coalesce(o.ended_at, o.seen_at) - o.opened_at) * 1000), 0)::bigint as spent_ms,
+    coalesce(sum(o.cost_usd), 0) as cost_usd, (array_agg(o.outcome order by o.opened_at desc))[1] as last
+  into v
+  from public.agent_sessions as o where o.call_sid = s.call_sid and o.node = s.node and o.session_id <> s.session_id;
+  if v.sessions = 0 then
+    -- Talks that begin at the same time count each other.
+    perform pg_advisory_xact_lock(hashtextextended('agent_sessions', 0));
+    v_barred := public.agent_barred(s.line, p_session -> 'caps');
+  end if;
+  insert into public.agent_sessions (session_id, call_sid, org_id, line, flow_version, node, language)
+  values (s.session_id, s.call_sid, v_call.org_id, s.line, v_call.flow_version, s.node, s.language)
+  on conflict (session_id) do nothing;
+  return jsonb_strip_nulls(jsonb_build_object(
+    'entries', (
+      select coalesce(jsonb_agg(e.entry order by e.id), '[]') from (
+        select t.id, case t.kind
+          when 'caller' then jsonb_build_object('role', 'caller', 'text', t.heard_text)
+          when 'agent' then jsonb_build_object('role', 'agent', 'text', t.heard_text)
+          when 'tool' then jsonb_build_object(
+            'role', 'tool', 'result', t.tool_result,
+            'call', jsonb_build_object('id', 'turn_' || t.id, 'name', t.tool, 'arguments', coalesce(t.tool_arguments, '{}')::text)
+          )
+        end as entry
+        from public.agent_turns as t
+        where t.call_sid = s.call_sid and t.node = s.node and (
+          t.kind in ('caller', 'agent') and t.heard_text <> '' or t.kind = 'tool' and t.tool_result is not null
+        )
+        order by t.id desc limit 60
+      ) as e
+    ),
+    'spent_ms', v.spent_ms, 'cost_usd', v.cost_usd, 'sessions', v.sessions, 'moved', v.last is not distinct from 'resume',
+    'barred', v_barred,
+    'resting', (select coalesce(jsonb_agg(p.provider), '[]') from public.agent_providers as p where p.rests_until > now())
+  ));
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.organisation_of(p_account_sid text)
  RETURNS uuid
@@ -6177,7 +6560,7 @@ begin
   else
     insert into public.call_flow_versions (
       flow_id, version, hash, definition, replaces, note, published_by, uses, calendars, handles, numbers, asks_returning,
-      holds, missed_call, steps
+      holds, agents, missed_call, steps
     )
     select
       v_flow_id, coalesce(v_newest.version, 0) + 1, v_hash, p_definition, v_current.version, p_note, p_by, v_uses,
@@ -6205,6 +6588,10 @@ begin
       array(select g #>> '{}' from jsonb_path_query(p_definition, '$.nodes.*?(@.type == "queue").group') as g union
         select unnest(v.holds) from public.call_flow_versions as v
         where v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)),
+      jsonb_path_exists(p_definition, '$.nodes.*?(@.type == "agent")') or exists (
+        select from public.call_flow_versions as v
+        where v.agents and v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)
+      ),
       p_definition -> 'missed_call', public.steps_of(p_definition)
     from (select) as one
     left join jsonb_each(p_definition -> 'calendars') as own(name, calendar) on true
@@ -6274,6 +6661,7 @@ begin
   perform public.record_worker_run('voice-reconcile');
   perform public.forget_searches(p_batch);
   perform public.mend_dialling();
+  perform public.erase_agent_words();
   perform public.roll_up_calls();
   perform public.count_paths();
   perform public.keep_call_months();
@@ -6543,6 +6931,63 @@ begin
     where not exists (select from public.search_documents as d where (d.kind, d.ref, d.part) = (p.kind, p.ref, p.part))
   ));
   return v_wrong;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.record_agent_turns(p_session_id text, p_turns jsonb, p_end jsonb DEFAULT NULL::jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+ SET lock_timeout TO '1s'
+AS $function$
+declare
+  s public.agent_sessions;
+  v record;
+begin
+  select * into s from public.agent_sessions as o where o.session_id = p_session_id for no key update;
+  -- Erased meanwhile.
+  if not found then
+    return;
+  end if;
+  for v in
+    with added as (
+      insert into public.agent_turns (
+        session_id, seq, call_sid, org_id, at, kind, flow_version, node, language, planned_text, heard_text, tool, tool_arguments,
+        tool_result, model, first_token_ms, total_ms, tokens_in, tokens_out, cost_usd, outcome, reason
+      )
+      select
+        s.session_id, t.seq, s.call_sid, s.org_id, coalesce(t.at, now()), t.kind, s.flow_version, s.node, s.language, t.planned_text,
+        t.heard_text, t.tool, t.tool_arguments, t.tool_result, t.model, t.first_token_ms, t.total_ms, t.tokens_in, t.tokens_out,
+        t.cost_usd, t.outcome, t.reason
+      from jsonb_populate_recordset(null::public.agent_turns, p_turns) as t
+      order by t.seq
+      on conflict (session_id, seq) do nothing
+      returning *
+    )
+    select a.provider, sum(a.cost_usd) as cost,
+      count(*) filter (where a.kind = 'failure') as failed, count(*) filter (where a.kind = 'agent') as answered
+    from added as a where a.provider is not null group by a.provider order by a.provider
+  loop
+    s.cost_usd := s.cost_usd + coalesce(v.cost, 0);
+    if v.failed + v.answered > 0 and v.provider <> 'embedded' then
+      insert into public.agent_providers as p (provider, failures, failed_at, answered_at)
+      values (
+        v.provider, case when v.answered > 0 then 0 else v.failed end,
+        case when v.failed > 0 then now() end, case when v.answered > 0 then now() end
+      )
+      on conflict (provider) do update set
+        failures = case when v.answered > 0 then 0 else p.failures + v.failed end,
+        failed_at = coalesce(excluded.failed_at, p.failed_at),
+        answered_at = coalesce(excluded.answered_at, p.answered_at),
+        rests_until = case when v.answered = 0 and p.failures + v.failed >= 5 then now() + interval '1 minute' end;
+    end if;
+  end loop;
+  update public.agent_sessions as o set
+    seen_at = clock_timestamp(), cost_usd = s.cost_usd,
+    ended_at = coalesce(o.ended_at, case when p_end is not null then clock_timestamp() end),
+    outcome = coalesce(o.outcome, p_end ->> 'outcome'),
+    reason = coalesce(o.reason, p_end ->> 'reason')
+  where o.session_id = p_session_id;
 end
 $function$
 
@@ -8054,6 +8499,7 @@ begin
         when (p_facts -> 'queues' -> (n ->> 'group') ->> 'full')::boolean then 'full'
       end
       when 'callback' then case when (p_facts ->> 'callable')::boolean and public.may_promise(c) then 'next' else 'refused' end
+      when 'agent' then case when p_facts #>> '{agent,barred}' is not null then 'failed' end
       when 'flow' then 'next'
       when 'end' then 'end'
     end;
@@ -8270,6 +8716,125 @@ create view active_calls with (security_invoker=true) as
     (GREATEST((0)::numeric, EXTRACT(epoch FROM (now() - started_at))))::integer AS duration_seconds
    FROM call_logs
   WHERE (disposition IS NULL);
+
+create view agent_calls with (security_invoker=true) as
+ SELECT s.call_sid,
+    s.node,
+    (min((s.org_id)::text))::uuid AS org_id,
+    min((s.line)::text) AS line,
+    max(s.flow_version) AS flow_version,
+    min(s.opened_at) AS started_at,
+    max(s.ended_at) AS ended_at,
+    (round(sum(EXTRACT(epoch FROM (COALESCE(s.ended_at, s.seen_at) - s.opened_at)))))::integer AS seconds,
+    (count(*))::integer AS sessions,
+    (array_agg(s.language ORDER BY s.opened_at DESC))[1] AS language,
+    (array_agg(s.outcome ORDER BY s.opened_at DESC))[1] AS outcome,
+    (array_agg(s.reason ORDER BY s.opened_at DESC))[1] AS reason,
+    sum(s.cost_usd) AS cost_usd,
+    (sum(t.caller_turns))::integer AS caller_turns,
+    (sum(t.agent_turns))::integer AS agent_turns,
+    (sum(t.failures))::integer AS failures
+   FROM (agent_sessions s
+     CROSS JOIN LATERAL ( SELECT count(*) FILTER (WHERE (a.kind = 'caller'::text)) AS caller_turns,
+            count(*) FILTER (WHERE (a.kind = 'agent'::text)) AS agent_turns,
+            count(*) FILTER (WHERE (a.kind = 'failure'::text)) AS failures
+           FROM agent_turns a
+          WHERE (a.session_id = s.session_id)) t)
+  GROUP BY s.call_sid, s.node;
+
+create view agent_cost_by_day with (security_invoker=true) as
+ SELECT ((t.at AT TIME ZONE 'UTC'::text))::date AS day,
+    t.org_id,
+    s.line,
+    t.model,
+    (count(*))::integer AS answers,
+    sum(t.tokens_in) AS tokens_in,
+    sum(t.tokens_out) AS tokens_out,
+    sum(t.cost_usd) AS cost_usd
+   FROM (agent_turns t
+     JOIN agent_sessions s ON ((s.session_id = t.session_id)))
+  WHERE ((t.kind = 'agent'::text) AND (t.model IS NOT NULL))
+  GROUP BY (((t.at AT TIME ZONE 'UTC'::text))::date), t.org_id, s.line, t.model;
+
+create view agent_handoffs with (security_invoker=true) as
+ SELECT t.call_sid,
+    t.org_id,
+    t.at,
+    t.node,
+    t.outcome,
+    t.reason,
+        CASE
+            WHEN (t.outcome ~~ 'departments.%'::text) THEN split_part(t.outcome, '.'::text, 2)
+            ELSE NULL::text
+        END AS department,
+    (w.tool_arguments ->> 'summary'::text) AS summary,
+    l.result,
+    l.answered_at,
+    l.accepted_at
+   FROM ((agent_turns t
+     LEFT JOIN LATERAL ( SELECT a.tool_arguments
+           FROM agent_turns a
+          WHERE ((a.session_id = t.session_id) AND (a.tool = 'transfer'::text) AND (a.id < t.id))
+          ORDER BY a.id DESC
+         LIMIT 1) w ON ((t.outcome ~~ 'departments.%'::text)))
+     LEFT JOIN LATERAL ( SELECT g.result,
+            g.answered_at,
+            g.accepted_at
+           FROM call_legs g
+          WHERE ((g.call_sid = t.call_sid) AND (g.dialled_at >= (t.at - '00:01:00'::interval)))
+          ORDER BY (g.accepted_at IS NULL), (g.answered_at IS NULL), g.dialled_at DESC
+         LIMIT 1) l ON (true))
+  WHERE ((t.kind = 'left'::text) AND (t.outcome <> 'resume'::text) AND (t.outcome <> 'done'::text));
+
+create view agent_provider_health with (security_invoker=true) as
+ SELECT p.provider,
+    p.failures AS failures_in_a_row,
+    p.failed_at,
+    p.answered_at,
+    p.rests_until,
+        CASE
+            WHEN (p.rests_until > now()) THEN 'resting'::text
+            WHEN (p.failures > 0) THEN 'failing'::text
+            ELSE 'healthy'::text
+        END AS state,
+    h.answers AS answers_last_hour,
+    h.failures AS failures_last_hour,
+    h.first_token_p95_ms
+   FROM (agent_providers p
+     CROSS JOIN LATERAL ( SELECT (count(*) FILTER (WHERE (t.kind = 'agent'::text)))::integer AS answers,
+            (count(*) FILTER (WHERE (t.kind = 'failure'::text)))::integer AS failures,
+            percentile_disc((0.95)::double precision) WITHIN GROUP (ORDER BY t.first_token_ms) FILTER (WHERE (t.kind = 'agent'::text)) AS first_token_p95_ms
+           FROM agent_turns t
+          WHERE ((t.kind = ANY (ARRAY['agent'::text, 'failure'::text])) AND (t.provider = p.provider) AND (t.at > (now() - '01:00:00'::interval)))) h);
+
+create view agent_turn_latency with (security_invoker=true) as
+ SELECT date_trunc('hour'::text, at) AS hour,
+    org_id,
+    model,
+    provider,
+    (count(*))::integer AS answers,
+    percentile_disc((0.5)::double precision) WITHIN GROUP (ORDER BY first_token_ms) AS first_token_p50_ms,
+    percentile_disc((0.95)::double precision) WITHIN GROUP (ORDER BY first_token_ms) AS first_token_p95_ms,
+    max(first_token_ms) AS first_token_max_ms,
+    percentile_disc((0.5)::double precision) WITHIN GROUP (ORDER BY total_ms) AS total_p50_ms,
+    percentile_disc((0.95)::double precision) WITHIN GROUP (ORDER BY total_ms) AS total_p95_ms
+   FROM agent_turns t
+  WHERE ((kind = 'agent'::text) AND (model IS NOT NULL) AND (at > (now() - '7 days'::interval)))
+  GROUP BY (date_trunc('hour'::text, at)), org_id, model, provider;
+
+create view agent_unanswered_questions with (security_invoker=true) as
+ SELECT id,
+    org_id,
+    language,
+    question,
+    asked,
+    first_at,
+    last_at,
+    call_sid
+   FROM agent_questions q
+  WHERE (NOT (EXISTS ( SELECT
+           FROM knowledge_entries k
+          WHERE ((k.owner = q.owner) AND (k.language = q.language) AND (lower(k.question) = lower(q.question))))));
 
 create view alert_history with (security_invoker=true) as
  SELECT id,
@@ -8996,6 +9561,14 @@ create view webhook_performance with (security_invoker=true) as
 
 alter table months.call_lifecycle_other enable row level security;
 
+alter table public.agent_providers enable row level security;
+
+alter table public.agent_questions enable row level security;
+
+alter table public.agent_sessions enable row level security;
+
+alter table public.agent_turns enable row level security;
+
 alter table public.alert_episodes enable row level security;
 
 alter table public.alert_rules enable row level security;
@@ -9058,6 +9631,8 @@ alter table public.job_kinds enable row level security;
 
 alter table public.jobs enable row level security;
 
+alter table public.knowledge_entries enable row level security;
+
 alter table public.lines enable row level security;
 
 alter table public.members enable row level security;
@@ -9107,6 +9682,22 @@ alter table public.telephony_transactions enable row level security;
 alter table public.voicemail_steps enable row level security;
 
 alter table public.worker_runs enable row level security;
+
+create policy agent_providers_of_the_service on public.agent_providers for all to service_role using (true) with check (true);
+
+create policy agent_questions_by_admins_deleted on public.agent_questions for delete to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role)));
+
+create policy agent_questions_of_own_org on public.agent_questions for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
+
+create policy agent_questions_of_the_service on public.agent_questions for all to service_role using (true) with check (true);
+
+create policy agent_sessions_of_own_org on public.agent_sessions for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
+
+create policy agent_sessions_of_the_service on public.agent_sessions for all to service_role using (true) with check (true);
+
+create policy agent_turns_of_own_org on public.agent_turns for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
+
+create policy agent_turns_of_the_service on public.agent_turns for all to service_role using (true) with check (true);
 
 create policy alert_episodes_for_operators on public.alert_episodes for select to monitoring, service_role using (true);
 
@@ -9238,6 +9829,16 @@ create policy jobs_for_monitoring on public.jobs for select to monitoring using 
 
 create policy jobs_of_the_service on public.jobs for select to service_role using (true);
 
+create policy knowledge_entries_by_admins_added on public.knowledge_entries for insert to authenticated with check (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role)));
+
+create policy knowledge_entries_by_admins_changed on public.knowledge_entries for update to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role))) with check ((owner = ( SELECT current_owner() AS current_owner)));
+
+create policy knowledge_entries_by_admins_deleted on public.knowledge_entries for delete to authenticated using (((owner = ( SELECT current_owner() AS current_owner)) AND (( SELECT my_role() AS my_role) >= 'admin'::member_role)));
+
+create policy knowledge_entries_of_own_org on public.knowledge_entries for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
+
+create policy knowledge_entries_of_the_service on public.knowledge_entries for all to service_role using (true) with check (true);
+
 create policy lines_of_own_org on public.lines for select to authenticated using ((COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid) = ( SELECT current_owner() AS current_owner)));
 
 create policy lines_of_the_service on public.lines for all to service_role using (true) with check (true);
@@ -9348,11 +9949,17 @@ grant execute on function accept_voice_event(jsonb) to service_role;
 
 grant execute on function accounts_to_check(integer) to service_role;
 
+grant execute on function agent_barred(text,jsonb) to service_role;
+
+grant execute on function agent_hours(text) to service_role;
+
 grant execute on function alert_content(jsonb) to service_role;
 
 grant execute on function alert_measured(numeric,text,text,numeric) to monitoring;
 
 grant execute on function alert_measured(numeric,text,text,numeric) to service_role;
+
+grant execute on function answer_question(text,text,text,integer) to service_role;
 
 grant execute on function answering_version(uuid,jsonb) to service_role;
 
@@ -9462,6 +10069,8 @@ grant execute on function embedding_key(search_documents) to service_role;
 
 grant execute on function enact(call_logs,voice_event,jsonb) to service_role;
 
+grant execute on function end_agent_sessions(call_logs,jsonb) to service_role;
+
 grant execute on function end_attempt(bigint,text) to service_role;
 
 grant execute on function end_onboarding(uuid,uuid,text,jsonb,text) to service_role;
@@ -9473,6 +10082,8 @@ grant execute on function enqueue_calls(text[],interval) to service_role;
 grant execute on function enqueue_job(text,text,jsonb,timestamp with time zone,integer) to service_role;
 
 grant execute on function enter_queue(call_logs,bigint,text,text) to service_role;
+
+grant execute on function erase_agent_words(integer) to service_role;
 
 grant execute on function erase_call(text) to authenticated;
 
@@ -9614,6 +10225,8 @@ grant execute on function onboarding_due_in(uuid) to service_role;
 
 grant execute on function onboarding_work(telephony_transactions) to service_role;
 
+grant execute on function open_agent_session(jsonb) to service_role;
+
 grant execute on function organisation_of(text) to service_role;
 
 grant execute on function owe_embedding(search_documents) to service_role;
@@ -9683,6 +10296,8 @@ grant execute on function queue_told(text,text) to service_role;
 grant execute on function rate_limits_retry_after(text,jsonb) to service_role;
 
 grant execute on function rebuild_search_documents() to service_role;
+
+grant execute on function record_agent_turns(text,jsonb,jsonb) to service_role;
 
 grant execute on function record_analytics_event(text,text,jsonb) to service_role;
 
@@ -9787,6 +10402,42 @@ grant execute on function words_of(text) to service_role;
 grant select on public.active_calls to authenticated;
 
 grant select on public.active_calls to service_role;
+
+grant select on public.agent_calls to authenticated;
+
+grant select on public.agent_calls to service_role;
+
+grant select on public.agent_cost_by_day to authenticated;
+
+grant select on public.agent_cost_by_day to service_role;
+
+grant select on public.agent_handoffs to authenticated;
+
+grant select on public.agent_handoffs to service_role;
+
+grant select on public.agent_provider_health to service_role;
+
+grant insert, select, update on public.agent_providers to service_role;
+
+grant delete, select on public.agent_questions to authenticated;
+
+grant insert, select, update on public.agent_questions to service_role;
+
+grant select on public.agent_sessions to authenticated;
+
+grant insert, select, update on public.agent_sessions to service_role;
+
+grant select on public.agent_turn_latency to authenticated;
+
+grant select on public.agent_turn_latency to service_role;
+
+grant select on public.agent_turns to authenticated;
+
+grant insert, select on public.agent_turns to service_role;
+
+grant select on public.agent_unanswered_questions to authenticated;
+
+grant select on public.agent_unanswered_questions to service_role;
 
 grant select on public.alert_episodes to authenticated;
 
@@ -10210,6 +10861,18 @@ grant select on public.jobs_waiting to monitoring;
 
 grant select on public.jobs_waiting to service_role;
 
+grant delete, select on public.knowledge_entries to authenticated;
+
+grant delete, insert, select, update on public.knowledge_entries to service_role;
+
+grant insert, update on public.knowledge_entries (answer) to authenticated;
+
+grant insert, update on public.knowledge_entries (language) to authenticated;
+
+grant insert, update on public.knowledge_entries (question) to authenticated;
+
+grant update on public.knowledge_entries (updated_at) to authenticated;
+
 grant select on public.leg_results to authenticated;
 
 grant select on public.leg_results to monitoring;
@@ -10532,6 +11195,14 @@ alter default privileges for role postgres grant execute on functions to postgre
 
 comment on function take_rate_limit(text,text,text,integer,interval) is 'True: admitted and counted. False: refused and recorded. Never more than p_max in any window of p_window.';
 
+comment on table public.agent_providers is 'Health of the providers of language models.';
+
+comment on table public.agent_questions is 'Questions that AI agents could not answer.';
+
+comment on table public.agent_sessions is 'Sockets between calls and AI agents. A talk that moved has several.';
+
+comment on table public.agent_turns is 'What was said and done in talks with AI agents. Append-only.';
+
 comment on table public.alert_episodes is 'When each alert fired and recovered.';
 
 comment on table public.alert_rules is 'The alerts and their thresholds; an operator may change threshold, window_minutes, minimum and close_after_minutes.';
@@ -10598,6 +11269,8 @@ comment on table public.job_kinds is 'The rules of each kind of work: delays, tr
 
 comment on table public.jobs is 'Work that waits, is being done, was done (for as long as its kind keeps it) or was given up.';
 
+comment on table public.knowledge_entries is 'Questions and answers that AI agents may use. org_id null: of the main account.';
+
 comment on table public.lines is 'Which flow each line follows. Its version is the flow''s pointer.';
 
 comment on table public.members is 'Who signs in for which organisation, and as what. user_id null: invited.';
@@ -10651,6 +11324,18 @@ comment on table public.voicemail_steps is 'Who took, assigned and finished a vo
 comment on table public.worker_runs is 'When each worker last ran and last succeeded.';
 
 comment on view public.active_calls is 'Calls whose end has not been reported yet.';
+
+comment on view public.agent_calls is 'Talks with AI agents: how long, how they ended, what they cost.';
+
+comment on view public.agent_cost_by_day is 'What models cost, by day (UTC), line and model.';
+
+comment on view public.agent_handoffs is 'Talks that led to a person or a message: why, and what came of it.';
+
+comment on view public.agent_provider_health is 'How the providers of language models do.';
+
+comment on view public.agent_turn_latency is 'How long models took in the last 7 days, by hour: to the first token and to the end.';
+
+comment on view public.agent_unanswered_questions is 'Questions that nobody has written an answer to; an entry with the same question ends it.';
 
 comment on view public.alert_history is 'Open alerts, and those that ended in the last 30 days; undelivered: messages that their channel has not accepted.';
 
@@ -10818,7 +11503,13 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": "calls", "other": ["kind", "ref", "call_sid"], "expired": "t.at < $1", "personal": [], "of_person": "t.call_sid = any ($1)", "table_name": "search_alert_matches", "exported_as": null, "kept_because": null}
 
+-- personal_data: {"rule": "calls", "other": ["language", "call_sid"], "expired": "t.last_at < $1", "personal": ["question"], "of_person": "t.call_sid = any ($1)", "table_name": "agent_questions", "exported_as": "agent_questions", "kept_because": null}
+
 -- personal_data: {"rule": "calls", "other": ["purpose", "call_sid", "queue", "line", "group_name", "node", "state", "leg_sid", "result", "transfer"], "expired": "t.ended_at < $1", "personal": ["to_e164"], "of_person": "t.call_sid = any ($1) or t.to_e164 = $2", "table_name": "dial_attempts", "exported_as": "dial_attempts", "kept_because": null}
+
+-- personal_data: {"rule": "calls", "other": ["session_id", "call_sid", "kind", "node", "language", "tool", "model", "provider", "outcome", "reason"], "expired": "t.at < $1", "personal": ["planned_text", "heard_text", "tool_arguments", "tool_result"], "of_person": "t.call_sid = any ($1)", "table_name": "agent_turns", "exported_as": "agent_turns", "kept_because": null}
+
+-- personal_data: {"rule": "calls", "other": ["session_id", "call_sid", "line", "node", "language", "outcome", "reason"], "expired": "t.opened_at < $1", "personal": [], "of_person": "t.call_sid = any ($1)", "table_name": "agent_sessions", "exported_as": "agent_sessions", "kept_because": null}
 
 -- personal_data: {"rule": "calls", "other": [], "expired": "t.bare and t.created_at < $1 and not exists (select from public.call_logs as c where c.party = t.phone)", "personal": ["phone", "name", "company", "notes", "consent_source"], "of_person": "t.phone = $2", "table_name": "contacts", "exported_as": "contacts", "kept_because": null}
 
@@ -10881,6 +11572,10 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- personal_data: {"rule": null, "other": ["name"], "expired": null, "personal": ["draft", "drafted_by"], "of_person": "position('\"' || $2 || '\"' in t.draft::text) > 0 or lower(t.drafted_by) = lower($3)", "table_name": "call_flows", "exported_as": "call_flows", "kept_because": "The flow is its organisation's, which may change it."}
 
 -- personal_data: {"rule": null, "other": ["node", "outcome"], "expired": null, "personal": [], "of_person": null, "table_name": "flow_counts", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["provider"], "expired": null, "personal": [], "of_person": null, "table_name": "agent_providers", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["question", "answer", "language", "fts"], "expired": null, "personal": [], "of_person": null, "table_name": "knowledge_entries", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["scope", "mode", "disposition", "hung_up_at"], "expired": null, "personal": [], "of_person": null, "table_name": "call_hours", "exported_as": null, "kept_because": null}
 

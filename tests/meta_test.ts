@@ -168,6 +168,9 @@ for (const name of functions) {
         if (name === "voice-health") {
           // Open to everybody, and finds no database.
           assertEquals(answers, [503, 405]);
+        } else if (name === "voice-agent") {
+          // Its address has a token.
+          assertEquals(answers, [401, 405]);
         } else if (name.startsWith("voice-")) {
           assertEquals(answers, [405, 401]);
         } else {

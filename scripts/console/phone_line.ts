@@ -127,6 +127,7 @@ interface Part {
 }
 
 class Handset implements Held, Telephone {
+  readonly isLive = true;
   readonly #socket: WebSocket;
   readonly #switchboard: Switchboard;
   #rule: Rule | "person" = "person";

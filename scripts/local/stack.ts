@@ -234,6 +234,8 @@ export function withLocalDefaults(
   const env: Record<string, string> = {
     TWILIO_AUTH_TOKEN: LOCAL_AUTH_TOKEN,
     BUSINESS_TARGET_E164: "+15877428885",
+    // One process serves for as long as it runs.
+    AGENT_ISOLATE_SECONDS: "0",
     SUPABASE_URL: apiUrl,
     SUPABASE_DB_URL: databaseUrl,
     SUPABASE_PUBLISHABLE_KEYS: JSON.stringify({ default: LOCAL_PUBLISHABLE_KEY }),

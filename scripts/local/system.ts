@@ -80,6 +80,14 @@ export function unknownIn(file: string, example: string): string[] {
   return Object.keys(parseEnv(file)).filter((name) => !known.has(name));
 }
 
+/** Whose models agents use. */
+function modelsOf(env: Readonly<Record<string, string>>): string {
+  const set = ["OPENAI_API_KEY", "ANTHROPIC_API_KEY"].filter((name) => env[name]);
+  return set.length > 0
+    ? `by the models of their flows (${set.join(", ")})`
+    : "embedded: neither OPENAI_API_KEY nor ANTHROPIC_API_KEY is set";
+}
+
 function summary({ apiUrl, databaseUrl, uiUrl, mailUrl, dataDir, env }: Stack): string {
   const local = (name: string, value: string) =>
     env[name]?.includes(value) ? value : `from the setting ${name}`;
@@ -97,6 +105,7 @@ function summary({ apiUrl, databaseUrl, uiUrl, mailUrl, dataDir, env }: Stack): 
       ["Sign in as", `${LOCAL_OWNER.email}, ${LOCAL_OWNER.password}`],
     ]),
     ...(mailUrl === undefined ? [] : [["Sent e-mails", `${mailUrl}/inbox`]]),
+    ["AI agents", modelsOf(env)],
     ["Twilio auth token", local("TWILIO_AUTH_TOKEN", LOCAL_AUTH_TOKEN)],
     ["Data directory", dataDir],
   ];

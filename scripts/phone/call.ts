@@ -20,6 +20,16 @@ import { newSid, type Params } from "./signer.ts";
 import type { Method, ProgressEvent } from "./twiml.ts";
 import type { Outgoing, Sender, Webhook } from "./webhook.ts";
 
+/** What goes wrong between Twilio and the app, for tests. */
+export interface RelayFaults {
+  /** Loses the socket instead of sending the nth prompt, counted over the call from 1. */
+  readonly dropAtPrompt?: readonly number[];
+  /** Sends each frame twice. */
+  readonly doubled?: boolean;
+  /** The handshake is refused before it reaches the app. */
+  readonly unreachable?: boolean;
+}
+
 export interface CallSetup {
   readonly from: string;
   readonly to: string;
@@ -44,6 +54,7 @@ export interface CallSetup {
   readonly callees: (offer: DialOffer) => Callee | undefined;
   readonly telephones: (offer: RingOffer) => Telephone | undefined;
   readonly duplicateSteps: number;
+  readonly relay: RelayFaults | undefined;
   readonly actionAfterHangUp: boolean;
   readonly msPerCharacter: number;
   readonly maxSteps: number;

@@ -76,6 +76,13 @@ export type CallHappening =
   | { readonly kind: "dequeued"; readonly result: QueueResult; readonly seconds: number }
   /** On both calls. */
   | { readonly kind: "bridged"; readonly queue: string; readonly with: string }
+  /** What the caller says in a talk over a socket, and how its session ended. */
+  | { readonly kind: "prompt"; readonly text: string }
+  | {
+    readonly kind: "session";
+    readonly status: "completed" | "ended" | "failed";
+    readonly error: string | undefined;
+  }
   | { readonly kind: "redirect"; readonly url: string }
   | { readonly kind: "reject"; readonly reason: "rejected" | "busy" }
   | { readonly kind: "warning"; readonly code: number; readonly message: string }

@@ -117,6 +117,8 @@ type Maybe<T> = T | undefined | Promise<T | undefined>;
 
 /** Someone who calls. The simulator asks; virtual time stands still until the answer is there. */
 export interface Caller {
+  /** In a talk over a socket: speaks whenever it likes. Others are asked again once the app has spoken. */
+  readonly isLive?: true;
   /** The line was picked up and this is heard. Input outside a gather is lost, as on a real call. */
   onHear?(heard: Heard): Maybe<Input>;
   onGather(offer: GatherOffer): Maybe<Input>;

@@ -6,6 +6,7 @@ import { type DocumentRequest, type DocumentSource, Redirected } from "./interru
 import { play } from "./prompt.ts";
 import { dialQueue, enqueue } from "./queue.ts";
 import { record } from "./record_verb.ts";
+import { connect } from "./relay.ts";
 import { type Leave, resolveUrl, TwimlError, type Verb } from "./twiml.ts";
 
 /** What Twilio says when an app fails. */
@@ -106,6 +107,8 @@ export class Interpreter {
           : await dialQueue(call, verb, documentUrl);
       case "Enqueue":
         return await enqueue(call, verb, documentUrl, (document) => this.#perform(document));
+      case "Connect":
+        return await connect(call, verb, documentUrl);
       case "Record":
         return await record(call, verb, documentUrl);
       case "Redirect": {

@@ -15,6 +15,6 @@ export function sign(authToken: string, url: string, params: Params): string {
 }
 
 /** 32 hexadecimal digits behind the two letters of a resource: `CA...` a call, `RE...` a recording. */
-export function newSid(prefix: "AC" | "CA" | "QU" | "RE" | "SM" | "TR"): string {
+export function newSid(prefix: "AC" | "CA" | "QU" | "RE" | "SM" | "TR" | "VX"): string {
   return prefix + crypto.randomUUID().replaceAll("-", "");
 }

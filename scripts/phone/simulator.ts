@@ -1,4 +1,4 @@
-import { Call, type CallSetup } from "./call.ts";
+import { Call, type CallSetup, type RelayFaults } from "./call.ts";
 import type { CallEvent, CallRecord } from "./call_record.ts";
 import {
   type Callee,
@@ -48,6 +48,8 @@ export interface SimulatorOptions {
   readonly exchange?: Exchange;
   /** So many more copies, at once, of each webhook that asks for TwiML; answers must be equal. */
   readonly duplicateSteps?: number;
+  /** What goes wrong with the sockets of talks. */
+  readonly relay?: RelayFaults;
   /** Whether a Dial's action is requested although the caller hung up. Default true. */
   readonly actionAfterHangUp?: boolean;
   /** How fast words are spoken; default 60 ms a character, about 170 words a minute. */
@@ -270,6 +272,7 @@ export class Simulator {
       callees: typeof callees === "function" ? callees : ({ number }) => callees[number],
       telephones: own.telephones ?? (() => undefined),
       duplicateSteps: own.duplicateSteps ?? 0,
+      relay: own.relay,
       actionAfterHangUp: own.actionAfterHangUp ?? true,
       msPerCharacter: own.msPerCharacter ?? 60,
       maxSteps: own.maxSteps ?? 100,

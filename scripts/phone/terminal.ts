@@ -47,6 +47,7 @@ export function interactive(
   };
   const hangsUp = (line: string) => line.toLowerCase() === "h";
   return {
+    isLive: true,
     async onGather(): Promise<Input> {
       const line = await ask("keys or words, Enter stays silent, h hangs up");
       if (hangsUp(line)) return "hangup";
@@ -92,6 +93,12 @@ export function eventLine(event: CallEvent, paint: Paint): string | undefined {
       return line("you press", event.digits, event.lost ? "nobody listens for keys" : "");
     case "speech":
       return line("you say", event.text, event.lost ? "nobody listens" : "");
+    case "prompt":
+      return line("you say", event.text);
+    case "session":
+      return event.error === undefined
+        ? undefined
+        : line("the talk", `ends: ${event.status} ${event.error}`);
     case "silence":
       return line("you", "stay silent");
     case "dial":

@@ -117,6 +117,23 @@ export interface Enqueue {
   readonly waitUrlMethod: Method;
 }
 
+/** A talk over a socket. Source: https://www.twilio.com/docs/voice/twiml/connect/conversationrelay */
+export interface Relay {
+  readonly url: string;
+  readonly language: string;
+  /** Empty: none. */
+  readonly welcomeGreeting: string;
+  /** Of `speaker-events` and `tokens-played`. */
+  readonly events: readonly string[];
+}
+
+export interface Connect {
+  readonly verb: "Connect";
+  readonly action: string | undefined;
+  readonly method: Method;
+  readonly relay: Relay;
+}
+
 /** Takes the call out of its queue. Source: https://www.twilio.com/docs/voice/twiml/leave */
 export interface Leave {
   readonly verb: "Leave";
@@ -143,6 +160,7 @@ export type Verb =
   | Dial
   | RecordVerb
   | Enqueue
+  | Connect
   | Leave
   | Redirect
   | Reject
@@ -333,6 +351,18 @@ function readVerb(element: Element, warnings: string[]): Verb {
         waitUrl: read.optional("waitUrl"),
         waitUrlMethod: read.method("waitUrlMethod"),
       });
+    case "Connect": {
+      const [noun, ...others] = element.children;
+      if (noun?.name !== "ConversationRelay" || others.length > 0) {
+        throw new TwimlError(12200, "Cannot connect to anything but one <ConversationRelay>");
+      }
+      return read.done({
+        verb: "Connect",
+        action: read.optional("action"),
+        method: read.method("method"),
+        relay: readRelay(noun, warnings),
+      });
+    }
     case "Leave":
       return read.done({ verb: "Leave" });
     case "Redirect":
@@ -415,6 +445,35 @@ function readNumber(element: Element, warnings: string[]): DialNumber {
     statusCallback: read.optional("statusCallback"),
     statusCallbackMethod: read.method("statusCallbackMethod"),
     statusCallbackEvents: read.events("statusCallbackEvent", PROGRESS_EVENTS),
+  });
+}
+
+const INTERRUPTIBLE = ["any", "none", "dtmf", "speech"] as const;
+
+function readRelay(element: Element, warnings: string[]): Relay {
+  const read = reader(element, warnings);
+  const url = read.text("url", "");
+  const isLocal = URL.canParse(url) &&
+    ["127.0.0.1", "localhost", "[::1]"].includes(new URL(url).hostname);
+  // A query is signed in ways on which Twilio's pages disagree.
+  if (!URL.canParse(url) || new URL(url).search !== "" || !/^wss:/.test(url) && !isLocal) {
+    throw new TwimlError(64101, "Cannot connect to a url that is not wss:// or has a query");
+  }
+  for (const name of ["interruptible", "welcomeGreetingInterruptible"]) {
+    read.oneOf(name, "any", INTERRUPTIBLE, { true: "any", false: "none" });
+  }
+  read.oneOf("reportInputDuringAgentSpeech", "none", INTERRUPTIBLE);
+  read.flag("dtmfDetection", false);
+  read.ignore(
+    ..."ttsLanguage transcriptionLanguage ttsProvider voice transcriptionProvider".split(" "),
+    ..."speechModel interruptSensitivity hints preemptible ignoreBackchannel".split(" "),
+    ..."speechTimeout applicationReconnect debug".split(" "),
+  );
+  return read.done({
+    url,
+    language: read.text("language", "en-US"),
+    welcomeGreeting: read.text("welcomeGreeting", ""),
+    events: read.text("events", "").split(/\s+/),
   });
 }
 

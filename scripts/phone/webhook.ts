@@ -98,6 +98,11 @@ export class Sender {
     return await this.retry(outgoing, first, clock, log);
   }
 
+  /** The headers of a socket's handshake: signed over its address, without parameters. */
+  handshake(url: string): Record<string, string> {
+    return { ...this.#headers, "x-twilio-signature": sign(this.#authToken, url, {}) };
+  }
+
   /** The retries alone, after `last` was the first attempt. */
   async retry(
     outgoing: Outgoing,

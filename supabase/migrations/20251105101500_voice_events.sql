@@ -359,6 +359,10 @@ begin
     perform public.owe_missed_call(v_call);
   end if;
 
+  if e.event = 'agent_left' then
+    perform public.end_agent_sessions(v_call, e.meta -> 'agent');
+  end if;
+
   if v_call is distinct from v_before then
     v_call.created_at := coalesce(v_before.created_at, now());
     v_call.updated_at := now();

@@ -12,6 +12,7 @@ begin
     when p_outcome = 'operator' then p_steps ->> 'operator'
     when p_outcome like 'options.%' then v_node -> 'options' ->> split_part(p_outcome, '.', 2)::integer
     when p_outcome like 'cases.%' then v_node -> 'cases' -> split_part(p_outcome, '.', 2)::integer ->> 'next'
+    when p_outcome like 'departments.%' then v_node -> 'departments' ->> split_part(p_outcome, '.', 2)
     when p_outcome = 'unknown' then coalesce(v_node ->> 'unknown', v_node ->> 'open')
     else v_node ->> p_outcome
   end;
@@ -56,6 +57,7 @@ begin
         when (p_facts -> 'queues' -> (n ->> 'group') ->> 'full')::boolean then 'full'
       end
       when 'callback' then case when (p_facts ->> 'callable')::boolean and public.may_promise(c) then 'next' else 'refused' end
+      when 'agent' then case when p_facts #>> '{agent,barred}' is not null then 'failed' end
       when 'flow' then 'next'
       when 'end' then 'end'
     end;

@@ -6,7 +6,7 @@ create schema months;
 -- What an event tells of, as calls/events.ts has it: steps taken with the caller, what Twilio reports, and what was found
 -- out by asking it.
 create type public.call_event as enum (
-  'arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'queue_waited', 'queue_left', 'voicemail_offered',
+  'arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'queue_waited', 'queue_left', 'agent_left', 'voicemail_offered',
   'voicemail_recorded', 'status', 'leg_status', 'leg_asked', 'leg_accepted', 'leg_declined', 'recording', 'transcription',
   'reconciled', 'leg_reconciled', 'recording_reconciled', 'settled', 'closed_unheard'
 );

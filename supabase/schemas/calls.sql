@@ -85,7 +85,7 @@ create table public.call_logs (
   -- `arrived` only where there is no other.
   last_step text constraint call_logs_last_step_known check (last_step in (
     'arrived', 'consent', 'menu', 'route', 'key_pressed', 'dial_ended', 'dial_canceled',
-    'queue_waited', 'queue_left', 'voicemail_offered', 'voicemail_recorded'
+    'queue_waited', 'queue_left', 'agent_left', 'voicemail_offered', 'voicemail_recorded'
   )),
   last_step_at timestamptz,
   -- Its end was not reported and was fetched from Twilio: other events may be missing too.

@@ -48,6 +48,8 @@ create table public.call_flow_versions (
   numbers text[] not null default '{}',
   -- Whether it asks if the caller has called before.
   asks_returning boolean not null default false,
+  -- Whether AI agents talk in it.
+  agents boolean not null default false,
   -- What a caller whom nobody answered is sent; null: nothing.
   missed_call jsonb constraint call_flow_versions_missed_call_object check (jsonb_typeof(missed_call) = 'object'),
   -- The groups for which it holds callers.
@@ -330,7 +332,7 @@ begin
   else
     insert into public.call_flow_versions (
       flow_id, version, hash, definition, replaces, note, published_by, uses, calendars, handles, numbers, asks_returning,
-      holds, missed_call, steps
+      holds, agents, missed_call, steps
     )
     select
       v_flow_id, coalesce(v_newest.version, 0) + 1, v_hash, p_definition, v_current.version, p_note, p_by, v_uses,
@@ -358,6 +360,10 @@ begin
       array(select g #>> '{}' from jsonb_path_query(p_definition, '$.nodes.*?(@.type == "queue").group') as g union
         select unnest(v.holds) from public.call_flow_versions as v
         where v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)),
+      jsonb_path_exists(p_definition, '$.nodes.*?(@.type == "agent")') or exists (
+        select from public.call_flow_versions as v
+        where v.agents and v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)
+      ),
       p_definition -> 'missed_call', public.steps_of(p_definition)
     from (select) as one
     left join jsonb_each(p_definition -> 'calendars') as own(name, calendar) on true
@@ -641,11 +647,11 @@ declare
   v_people jsonb;
 begin
   if c.flow_version is not null and p_ask ?| array['line', 'flow'] then
-    select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning, w.holds into v
+    select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning, w.holds, w.agents into v
     from public.call_flow_versions as w join public.call_flows as f on f.id = w.flow_id
     where w.id = c.flow_version;
     if not starts_with(v.hash, coalesce(p_ask ->> 'flow', '')) then
-      select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning, w.holds into v
+      select w.id, w.hash, w.version, f.name, w.calendars, w.handles, w.numbers, w.asks_returning, w.holds, w.agents into v
       from public.call_flow_versions as w join public.call_flows as f on f.id = w.flow_id
       where w.id = coalesce(public.version_by_hash(c.org_id, p_ask ->> 'flow'), c.flow_version);
     end if;
@@ -671,6 +677,11 @@ begin
       from public.people as p
       where p.handle = any (v.handles) and p.org_id is not distinct from c.org_id;
       v_facts := v_facts || jsonb_build_object('people', v_people);
+    end if;
+    if v.agents and p_ask ? 'agent' then
+      v_facts := v_facts || jsonb_strip_nulls(jsonb_build_object(
+        'agent', jsonb_build_object('barred', public.agent_barred(c.line, p_ask -> 'agent'))
+      ));
     end if;
     if v.holds <> '{}' then
       v_facts := v_facts || jsonb_build_object('queues', (

@@ -1,5 +1,6 @@
 /** How fast: every measure of issue 6, and what it is held against, in one run. See README.md beside this file. */
 import { command, FLAG, numberFrom, type Parsed, textThat } from "../../scripts/command.ts";
+import { agent } from "./agent.ts";
 import { acceptInSql } from "./accept_sql.ts";
 import { bundles, functionNames } from "./bundles.ts";
 import { coldStart, HOT } from "./cold_start.ts";
@@ -31,6 +32,7 @@ const MEASURES = [
   "storage",
   "jobs",
   "people",
+  "agent",
 ];
 
 const HELP = `Measures this checkout, each figure beside what it is held against.
@@ -123,6 +125,7 @@ async function measure(world: World, options: Options): Promise<Row[]> {
           log,
         }),
     ],
+    agent: ["Talks with agents", () => agent(quick ? 5 : 50)],
     people: [
       "Holding, accepting, calling back",
       () =>

@@ -4,6 +4,7 @@ import type { Deps } from "../../supabase/functions/_shared/deps.ts";
 import type { FunctionName } from "../../supabase/functions/_shared/functions.ts";
 import type { Handler } from "../../supabase/functions/_shared/webhook.ts";
 import { createHandler as voiceAction } from "../../supabase/functions/voice-action/handler.ts";
+import { createHandler as voiceAgentAction } from "../../supabase/functions/voice-agent-action/handler.ts";
 import { createHandler as voiceConsentSpeech } from "../../supabase/functions/voice-consent-speech/handler.ts";
 import { createHandler as voiceFrontdoor } from "../../supabase/functions/voice-frontdoor/handler.ts";
 import { createHandler as voiceMenuHandler } from "../../supabase/functions/voice-menu-handler/handler.ts";
@@ -82,6 +83,13 @@ export const STEPS: readonly WebhookCase[] = [
     createHandler: voiceQueue,
     params: { ...onTheLine, QueueResult: "leave", QueueTime: "300" },
     query: `?event=left&${AGREED}&node=hold`,
+  },
+  {
+    title: "voice-agent-action",
+    name: "voice-agent-action",
+    createHandler: voiceAgentAction,
+    params: { ...onTheLine, SessionStatus: "failed", ErrorCode: "64102" },
+    query: `?${AGREED}`,
   },
   {
     title: "voice-action",

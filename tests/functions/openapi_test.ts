@@ -14,8 +14,11 @@ import { createHandler as dial } from "../../supabase/functions/dial-worker/hand
 import { createHandler as notify } from "../../supabase/functions/notify-worker/handler.ts";
 import { createHandler as reconcile } from "../../supabase/functions/voice-reconcile/handler.ts";
 import { createHandler as contactSubmit } from "../../supabase/functions/contact-submit/handler.ts";
+import { createHandler as voiceAgent } from "../../supabase/functions/voice-agent/handler.ts";
+import type { AgentDeps } from "../../supabase/functions/voice-agent/deps.ts";
 import { createHandler as voiceHealth } from "../../supabase/functions/voice-health/handler.ts";
 import { createHandler as voicemailAudio } from "../../supabase/functions/voicemail-audio/handler.ts";
+import { agentDeps, CLAIMS, handshake } from "../support/agent_socket.ts";
 import { smallFlow } from "../support/call_flows.ts";
 import { type Hotline, startHotline } from "../support/hotline.ts";
 import { memberToken, openOffice, organisation } from "../support/onboarding.ts";
@@ -561,10 +564,32 @@ async function searches() {
   );
 }
 
+/** The handshakes that are not upgraded. */
+async function sockets(): Promise<void> {
+  const ask = async (request: Request, changes: Partial<AgentDeps> = {}) =>
+    await answered("voice-agent", voiceAgent({ ...agentDeps().deps, ...changes }), request);
+  const away = {
+    isMain: () => false,
+    find: () => Promise.resolve({ kind: "unavailable" as const }),
+  };
+  const account = `AC${"0".repeat(31)}2`;
+  assertEquals(
+    [
+      await ask(handshake({ signature: "" })),
+      await ask(handshake({ claims: { state: { ...CLAIMS.state, node: "bye" } } })),
+      await ask(handshake({ method: "POST" })),
+      await ask(handshake({ headers: { upgrade: "h2c" } })),
+      await ask(handshake({ claims: { account }, token: "0".repeat(32) }), { tenants: away }),
+    ],
+    [401, 404, 405, 426, 503],
+  );
+}
+
 Deno.test("the functions give each answer that docs/openapi.yaml describes", async (t) => {
   const hotline = await startHotline();
   try {
     await t.step("webhooks", webhooks);
+    await t.step("voice-agent", sockets);
     await t.step("contact-submit", contact);
     await t.step("voicemail-audio, GET", () => audio("GET"));
     await t.step("voicemail-audio, HEAD", () => audio("HEAD"));

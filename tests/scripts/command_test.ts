@@ -158,6 +158,7 @@ const REFUSED: Readonly<Record<string, string[][]>> = {
     ["late", "--csv", "--json"],
     ["import", "a.csv", "b.csv"],
   ],
+  agent: [["judge"], ["evaluate"]],
   token: [[], ["--account", "AC1"], ["--account", `AC${"1".repeat(32)}`, "--url", "here"]],
   doctor: [["--url", "here"]],
   deploy: [["--project", "short"], ["--number", "5551234"], ["--only", ","]],

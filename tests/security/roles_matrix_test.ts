@@ -139,6 +139,12 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   callbacks: ["select", "insert", "update"],
   queue_entries: ["select", "insert", "update"],
   dial_attempts: ["select", "insert", "update"],
+  agent_sessions: ["select", "insert", "update"],
+  // Append-only: erasure runs with its owner's rights.
+  agent_turns: ["select", "insert"],
+  agent_questions: ["select", "insert", "update"],
+  agent_providers: ["select", "insert", "update"],
+  knowledge_entries: CHANGES,
   // Said once, it stands.
   suppressions: ["select", "insert", "delete"],
   contacts: CHANGES,
@@ -175,6 +181,12 @@ const MEMBERS: Readonly<Record<string, readonly string[]>> = {
   people: [
     "insert(org_id, handle, name, phone, available, dnd_until, calendar, member_id, code)",
     "update(handle, name, phone, available, dnd_until, calendar, member_id, code)",
+    "delete",
+  ],
+  agent_questions: ["delete"],
+  knowledge_entries: [
+    "insert(question, answer, language)",
+    "update(question, answer, language, updated_at)",
     "delete",
   ],
   suppressions: ["insert(org_id, e164, source)"],

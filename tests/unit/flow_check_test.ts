@@ -556,22 +556,47 @@ const FAULTS: readonly Case[] = [
     "nodes.desk.next",
     /circle/,
   ],
-  // What is not answered yet.
   [
-    "an agent",
+    "an agent's model of no provider",
+    (f) => talk(f, { models: ["gemini:flash"] }),
+    "agents.clerk.models.0",
+    /anthropic:claude/,
+  ],
+  [
+    "an agent's unknown tool",
+    (f) => talk(f, { tools: ["dial"] }),
+    "agents.clerk.tools.0",
+    /transfer/,
+  ],
+  [
+    "an agent that talks for hours",
+    (f) => talk(f, { max_minutes: 600 }),
+    "agents.clerk.max_minutes",
+    /60/,
+  ],
+  [
+    "an agent without a cap",
+    (f) => talk(f, { max_cost_usd: 0 }),
+    "agents.clerk.max_cost_usd",
+    /above 0/,
+  ],
+  [
+    "an agent in a language without a disclosure",
     (f) => {
-      f.agents = { clerk: {} };
-      f.nodes.desk = {
-        type: "agent",
-        agent: "clerk",
-        departments: {},
-        message: "note",
-        done: "bye",
-        failed: "note",
-      };
+      talk(f);
+      f.languages.push("de-DE");
     },
-    "nodes.desk.type",
-    /not yet/,
+    "languages.2",
+    /English, French and Spanish/,
+  ],
+  [
+    "an agent that is not there",
+    (f) => {
+      talk(f);
+      f.nodes.desk.agent = "ghost";
+    },
+    "nodes.desk.agent",
+    /no such agent/,
   ],
   [
     "more than 20 other flows behind it",
@@ -609,6 +634,19 @@ function queue() {
     answered: "bye",
     gave_up: "note",
     full: "note",
+  };
+}
+
+/** An agent in place of the desk. */
+function talk(flow: Draft, agent: Record<string, unknown> = {}) {
+  flow.agents = { clerk: agent };
+  flow.nodes.desk = {
+    type: "agent",
+    agent: "clerk",
+    departments: {},
+    message: "note",
+    done: "bye",
+    failed: "note",
   };
 }
 

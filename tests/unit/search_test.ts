@@ -292,7 +292,7 @@ const numbers = Array.from({ length: DIMENSIONS }, (_, n) => n / DIMENSIONS);
 
 Deno.test("without a key and without the platform's model there are no embeddings", () => {
   assertEquals(
-    embedderOf({ apiKey: undefined, url: "https://api.openai.com/v1" }, {}),
+    embedderOf(undefined, {}),
     undefined,
   );
 });
@@ -306,7 +306,7 @@ Deno.test("the platform's model makes them inside the function, one text after t
       return Promise.resolve(numbers);
     }
   }
-  const embedder = embedderOf({ apiKey: undefined, url: "" }, { ai: { Session } })!;
+  const embedder = embedderOf(undefined, { ai: { Session } })!;
   assertEquals([embedder.model, embedder.perRun], ["gte-small", 3]);
   assertEquals(await embedder.embed(["a"]), [numbers]);
   assertEquals(asked, [["gte-small", "a", { mean_pool: true, normalize: true }]]);
@@ -328,7 +328,7 @@ Deno.test("OpenAI makes them where its key is set, in the order of the texts", a
   try {
     const embedder = embedderOf({
       apiKey: "sk-test",
-      url: `http://127.0.0.1:${server.addr.port}/v1`,
+      baseUrl: `http://127.0.0.1:${server.addr.port}/v1`,
     })!;
     assertEquals(await embedder.embed(["a", "b"]), [numbers, numbers.toReversed()]);
     const model = "text-embedding-3-small";

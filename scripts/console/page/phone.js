@@ -258,6 +258,12 @@ function happens(event) {
       return write("me", event.digits, event.lost ? "nobody listens for keys" : "pressed");
     case "speech":
       return write("me", event.text, event.lost ? "nobody listens" : "said");
+    case "prompt":
+      return write("me", event.text, "said");
+    case "session":
+      return event.error === undefined
+        ? undefined
+        : write("error", `The socket of the talk ended: ${event.error}.`);
     case "silence":
       return write("note", "You stay silent.");
     case "dial": {

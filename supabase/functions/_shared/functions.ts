@@ -11,7 +11,10 @@ export const FUNCTIONS = {
     "voice-queue",
     "voice-person",
     "voice-status",
+    "voice-agent-action",
   ],
+  /** Twilio, by a socket. */
+  socket: ["voice-agent"],
   /** The scheduler, by a token of its own, or an operator. */
   scheduler: ["alert-dispatch", "dial-worker", "notify-worker", "voice-reconcile"],
   /** With the project's secret key, or as a signed-in administrator; of call-search, as any member. */

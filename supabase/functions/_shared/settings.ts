@@ -45,8 +45,6 @@ export interface Settings {
   readonly upstash: { readonly url: string; readonly token: string } | undefined;
   /** The e-mail service; the API key is never logged. */
   readonly mail: MailSettings;
-  /** OpenAI, where its key is set; the key is never logged. `url` includes `/v1`. */
-  readonly openAi: { readonly apiKey: string | undefined; readonly url: string };
   /** Websites whose pages may send messages, as origins; empty: none. */
   readonly contactAllowedOrigins: readonly string[];
   /** Messages an hour from all of the website's visitors. */
@@ -64,6 +62,12 @@ export interface Settings {
   readonly metricsFlushSeconds: number;
   /** The channels for alerts beside e-mail; never logged. */
   readonly alerts: AlertSettings;
+  /** The providers of models that there are keys for; never logged. The address of OpenAI's API includes `/v1`. */
+  readonly models: {
+    readonly anthropic: ModelProvider | undefined;
+    readonly openai: ModelProvider | undefined;
+  };
+  readonly agent: AgentSettings;
   /** The public base that Twilio calls, without a trailing slash; signatures cover it. */
   readonly publicFunctionsUrl: string;
   /** The Supabase project's own address, without a trailing slash. */
@@ -78,6 +82,25 @@ export interface Settings {
     /** JSON, as the platform sets it. */
     readonly jwks: string | undefined;
   };
+}
+
+/** A provider of language models. */
+export interface ModelProvider {
+  readonly apiKey: string;
+  /** Without a trailing slash. */
+  readonly baseUrl: string;
+}
+
+/** Caps of AI agents; a flow may set lower ones. */
+export interface AgentSettings {
+  /** Minutes of talk of one line in a day (UTC). */
+  readonly minutesPerDay: number;
+  /** US dollars for models, of one line in a day (UTC). */
+  readonly costPerDayUsd: number;
+  /** Talks at a time, of all lines. */
+  readonly concurrent: number;
+  /** How long the platform lets an isolate run, in seconds; 0: as long as it likes. */
+  readonly isolateSec: number;
 }
 
 /** The settings of e-mail; absent ones keep mails waiting. */
@@ -176,6 +199,8 @@ export function readSettings(env: Environment): Settings {
     return value === undefined ? businessTarget : destination(name, value);
   };
   const keys = secretKeys(optional);
+  const number = (name: string, fallback: number, most: number) =>
+    wholeNumber(name, optional(name), fallback, most);
   const supabaseUrl = url(
     "SUPABASE_URL",
     required("SUPABASE_URL", "the project's address (Supabase sets it for edge functions)"),
@@ -206,10 +231,6 @@ export function readSettings(env: Environment): Settings {
     maxCallsPerMinute: callCeiling(optional("MAX_CALLS_PER_MINUTE")),
     upstash: upstash(optional),
     mail: mailSettings(optional),
-    openAi: {
-      apiKey: secretWord("OPENAI_API_KEY", optional("OPENAI_API_KEY"), TOKEN_FORM),
-      url: url("OPENAI_BASE_URL", optional("OPENAI_BASE_URL") ?? "https://api.openai.com/v1"),
-    },
     contactAllowedOrigins: origins(optional("CONTACT_ALLOWED_ORIGINS") ?? ""),
     contactMaxPerHour: wholeNumber(
       "MAX_CONTACT_MESSAGES_PER_HOUR",
@@ -237,6 +258,16 @@ export function readSettings(env: Environment): Settings {
         /^[0-9A-Za-z]{32}$/,
       ),
       runbookUrl: optionalUrl("RUNBOOK_URL", optional("RUNBOOK_URL")),
+    },
+    models: {
+      anthropic: modelProvider(optional, "ANTHROPIC", "https://api.anthropic.com"),
+      openai: modelProvider(optional, "OPENAI", "https://api.openai.com/v1"),
+    },
+    agent: {
+      minutesPerDay: number("AGENT_MAX_MINUTES_PER_DAY", 600, 100_000),
+      costPerDayUsd: number("AGENT_MAX_COST_USD_PER_DAY", 20, 100_000),
+      concurrent: number("AGENT_MAX_CONCURRENT", 20, 10_000),
+      isolateSec: isolateSeconds(optional("AGENT_ISOLATE_SECONDS")),
     },
     publicFunctionsUrl: url(
       "PUBLIC_FUNCTIONS_URL",
@@ -267,7 +298,6 @@ const TOKEN_FORM = /^[\x21-\x7e]{16,}$/;
 /** The expected form of each secret; messages never repeat the value. */
 const FORMS = {
   METRICS_TOKEN: "one word of at least 16 printable characters",
-  OPENAI_API_KEY: "an API key, from OpenAI's dashboard",
   SCHEDULER_TOKEN: "one word of at least 16 printable characters",
   SCHEDULER_TOKEN_PREVIOUS: "one word of at least 16 printable characters",
   ALERT_SLACK_WEBHOOK_URL: "the address of an incoming webhook, from Slack",
@@ -382,6 +412,34 @@ function wholeNumber(
     );
   }
   return number;
+}
+
+function isolateSeconds(value = "150"): number {
+  const seconds = Number(value);
+  if (!/^\d+$/.test(value) || (seconds !== 0 && seconds < 60) || seconds > 86_400) {
+    throw new SettingError(
+      "AGENT_ISOLATE_SECONDS",
+      `must be 0 (no limit), or a whole number from 60 to 86400: current value is "${value}"`,
+    );
+  }
+  return seconds;
+}
+
+/** Without a key the provider is not used. The key is not repeated. */
+function modelProvider(
+  optional: Environment,
+  provider: "ANTHROPIC" | "OPENAI",
+  fallback: string,
+): ModelProvider | undefined {
+  const apiKey = optional(`${provider}_API_KEY`);
+  const baseUrl = url(
+    `${provider}_BASE_URL`,
+    optional(`${provider}_BASE_URL`) ?? fallback,
+  );
+  if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) {
+    throw new SettingError(`${provider}_API_KEY`, "must be one word, from the provider's console");
+  }
+  return apiKey === undefined ? undefined : { apiKey, baseUrl };
 }
 
 /** At most the number of times that the database keeps. */

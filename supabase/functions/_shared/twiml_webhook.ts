@@ -3,6 +3,7 @@ import { apology, type Reply } from "./calls/reply.ts";
 import { ARRIVAL, type CallState, decodeState } from "./calls/state.ts";
 import type { Webhook, WebhookFields } from "./calls/webhook_form.ts";
 import type { Deps } from "./deps.ts";
+import { SOCKET_SECONDS, socketUrl } from "./agent/token.ts";
 import { proceed } from "./flows/advance.ts";
 import { spokenBy } from "./flows/disclosure.ts";
 import { dialsOf, isCallable, knownOf } from "./flows/known.ts";
@@ -15,8 +16,12 @@ import { renderTwiml } from "./twilio/twiml.ts";
 import { accept, type Handler, webhookHandler } from "./webhook.ts";
 
 /** A reply as Twilio takes it. */
-export function answered(reply: Reply, functionsUrl: string): Response {
-  return new Response(renderTwiml(reply, functionsUrl), {
+export function answered(
+  reply: Reply,
+  functionsUrl: string,
+  socketOf?: (state: CallState) => string,
+): Response {
+  return new Response(renderTwiml(reply, functionsUrl, socketOf), {
     headers: {
       ...SECURITY_HEADERS,
       "content-type": "text/xml; charset=utf-8",
@@ -33,8 +38,12 @@ function plain(reply: Reply): Reply {
 /** Serves a step that the caller waits for: once a request is Twilio's, the answer is TwiML and 200. */
 export function twimlHandler(deps: Deps, step: TwimlStep): Handler {
   const { settings } = deps;
-  const twiml = (reply: Reply) =>
-    answered(step.isFallback ? plain(reply) : reply, settings.publicFunctionsUrl);
+  const twiml = (reply: Reply, webhook?: Webhook) =>
+    answered(
+      step.isFallback ? plain(reply) : reply,
+      settings.publicFunctionsUrl,
+      webhook && ((state) => socketOf(webhook, state)),
+    );
   const whenFailed = (query: URLSearchParams) => {
     const before = decodeState(query) ?? ARRIVAL;
     const state: CallState = { ...before, turn: before.turn + 1 };
@@ -62,11 +71,21 @@ export function twimlHandler(deps: Deps, step: TwimlStep): Handler {
         people: line.people(answering, outcome),
       };
       const heard = next(answering, outcome, known);
-      return twiml("to" in heard ? proceed(answering, heard, known).reply : heard);
+      return twiml("to" in heard ? proceed(answering, heard, known).reply : heard, webhook);
     },
     malformed: (_issues, query) => whenFailed(query),
     failed: (_requestId, query) => whenFailed(query),
   });
+
+  function socketOf({ fields, account }: Webhook, state: CallState): string {
+    return socketUrl(settings.publicFunctionsUrl, settings.secretKey, {
+      callSid: fields.CallSid,
+      line: fields.To,
+      account,
+      state,
+      expires: Math.floor(deps.now().getTime() / 1000) + SOCKET_SECONDS,
+    });
+  }
 
   function asked({ fields }: Webhook, line: Line, version: Version): Ask {
     const isPublished = !isBuiltIn(version.name);
@@ -76,8 +95,11 @@ export function twimlHandler(deps: Deps, step: TwimlStep): Handler {
     const callable = isCallable(fields, settings);
     // Legs that are dialled for the call may show its caller's number.
     const token = fields.CallToken !== undefined && { call_token: fields.CallToken };
-    if (step.arrives) return { line: fields.To, have: line.have, dials, callable, ...token };
-    const ofFlow = isPublished ? { flow: version.name, callable, ...token } : {};
+    const { minutesPerDay, costPerDayUsd, concurrent } = settings.agent;
+    const agent = { minutes: minutesPerDay, cost_usd: costPerDayUsd, concurrent };
+    if (step.arrives) return { line: fields.To, have: line.have, dials, callable, agent, ...token };
+    const talks = version.flow.agents !== undefined && { agent };
+    const ofFlow = isPublished ? { flow: version.name, callable, ...talks, ...token } : {};
     return { ...ofFlow, ...(dials && { dials }) };
   }
 }

@@ -144,11 +144,12 @@ const MAX_QUERY = 4000;
  * cannot be looked up.
  */
 async function verified(
-  { settings, mayCall, tenants }: Deps,
+  deps: Deps,
   name: FunctionName,
   request: Request,
   search: string,
 ): Promise<Verified> {
+  const { settings, mayCall } = deps;
   requireMethod(request, "POST");
   requireForm(request);
   // One answer for every reason, so that it reveals nothing.
@@ -162,27 +163,41 @@ async function verified(
   const url = `${settings.publicFunctionsUrl}/${name}${search}`;
   const isSignedBy = (token: string) =>
     settings.allowInsecureWebhooks || isSignedByTwilio(token, signature, url, params);
+  const { account, tenant } = await signer(deps, accountOf(params), isSignedBy);
+  return account === undefined ? { params } : { params, account, tenant: tenant! };
+}
+
+/**
+ * The account that signed a request: Twilio signs by the token of the account that the number belongs to.
+ *
+ * @param account The one that the request claims.
+ * @param isSignedBy Whether this token made the signature.
+ * @throws {HttpError} 401; 503 when the account's token cannot be looked up.
+ */
+export async function signer(
+  { settings, tenants }: Pick<Deps, "settings" | "tenants">,
+  account: string | undefined,
+  isSignedBy: (token: string) => boolean,
+): Promise<{ account?: string; tenant?: Tenant }> {
+  const unauthorized = new HttpError(401, "unauthorized");
   const isSignedByUs = () =>
     isSignedBy(settings.twilioAuthToken) ||
     (settings.previousTwilioAuthToken !== undefined &&
       isSignedBy(settings.previousTwilioAuthToken));
-
-  // Twilio signs by the token of the account that the number belongs to.
-  const account = accountOf(params);
-  if (!tenants.isMain(account)) {
-    const found = await tenants.find(account!);
+  if (account !== undefined && !tenants.isMain(account)) {
+    const found = await tenants.find(account);
     if (found.kind === "tenant") {
       const isItself = isSignedBy(found.tenant.authToken);
       const tenant = isItself ? found.tenant : await found.tenant.renewed();
       if (tenant === undefined || !isItself && !isSignedBy(tenant.authToken)) throw unauthorized;
-      return { params, account: account!, tenant };
+      return { account, tenant };
     }
     if (found.kind === "unavailable" && !isSignedByUs()) {
       throw new HttpError(503, "unavailable", { "retry-after": "5" });
     }
   }
   if (!isSignedByUs()) throw unauthorized;
-  return { params };
+  return {};
 }
 
 /** The account that a request claims; not trusted until the signature is checked. */

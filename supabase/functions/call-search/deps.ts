@@ -22,7 +22,7 @@ export function liveDeps(settings: Settings): CallSearchDeps {
     search: (asker, search) =>
       searchCalls(api, asker.kind === "operator" ? null : asker.claims, search),
     importContacts: contactImport(api),
-    meaningOf: meaningBy(embedderOf(settings.openAi)),
+    meaningOf: meaningBy(embedderOf(settings.models.openai)),
     takeRoom: (userId) =>
       takeRoom({ identifier_type: "user", identifier: userId, max: PER_MINUTE, window_sec: 60 }),
     readUserToken: userTokens(settings.userTokens),

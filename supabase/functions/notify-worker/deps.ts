@@ -14,7 +14,7 @@ import type { WorkerDeps } from "./handler.ts";
 export function liveDeps(settings: Settings): WorkerDeps {
   const { resendApiKey, resendUrl } = settings.mail;
   const api = dataApi(settings.supabaseUrl, settings.secretKey, PATIENT);
-  const embedder = embedderOf(settings.openAi);
+  const embedder = embedderOf(settings.models.openai);
   return {
     settings,
     jobs: jobs(api),

@@ -15,6 +15,7 @@ export const CALL_EVENTS = [
   "dial_ended",
   "queue_waited",
   "queue_left",
+  "agent_left",
   "voicemail_offered",
   "voicemail_recorded",
   "status",
@@ -100,6 +101,10 @@ export interface Ask {
     readonly leg_sec: number;
     readonly day_sec: number;
   } | undefined;
+  /** Caps of the line's agents: whether one may talk now. */
+  readonly agent?:
+    | { readonly minutes: number; readonly cost_usd: number; readonly concurrent: number }
+    | undefined;
   /** Whether the caller's number may be called back: a destination that is allowed. */
   readonly callable?: boolean | undefined;
   /** The place in the queue, at each request of what a caller who holds hears. `offer`: the caller has pressed its key. */
@@ -181,6 +186,8 @@ export interface Facts {
   readonly queues?:
     | Readonly<Record<string, { readonly full: boolean }>>
     | undefined;
+  /** Why the line's agents cannot talk now; absent: they can. */
+  readonly agent?: { readonly barred?: string | undefined } | undefined;
   /** Whether a call back may be promised. */
   readonly callable?: boolean | undefined;
   /** The groups for which a call back is promised by now: only then may the caller hear so. */
@@ -290,6 +297,15 @@ export type RecordingFacts = Pick<
   | "transcript"
 >;
 
+/** The end of a talk with an agent, as the database keeps it. */
+export interface AgentEnd {
+  readonly session_id: string | undefined;
+  readonly outcome: string;
+  readonly reason: string;
+  readonly node: string | undefined;
+  readonly language: string | undefined;
+}
+
 /** A step's facts beside those of every webhook. */
 export type StepFacts =
   & {
@@ -298,8 +314,11 @@ export type StepFacts =
     /** The node at which the call waited, and what ended the wait. */
     readonly left?: { readonly node: string; readonly outcome: string } | undefined;
     readonly disclosure?: VoiceEvent["disclosure"];
+    /** How a talk with an agent ended. */
+    readonly agent?: AgentEnd | undefined;
   }
   & (
+    | { readonly event: "agent_left" }
     | { readonly event: "arrived"; readonly limits?: VoiceEvent["limits"] }
     | {
       readonly event:
@@ -398,7 +417,7 @@ function common(
   facts: StepFacts,
 ) {
   const { fields, receivedAt } = webhook;
-  const { identity, left, ...rest } = facts;
+  const { identity, left, agent, ...rest } = facts;
   const leg = "leg_status" in facts ? facts.leg_status : undefined;
   const status = "status" in facts ? facts.status : leg;
   return {
@@ -420,6 +439,7 @@ function common(
       ...(fields.SpeechResult !== undefined && { speech: fields.SpeechResult }),
       ...(state.flow !== undefined && { flow: state.flow }),
       ...left,
+      ...(agent && { agent }),
       ...consentEvidence(state),
     },
   };

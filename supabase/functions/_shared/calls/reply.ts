@@ -113,6 +113,16 @@ export type Instruction =
     readonly recordingCallback: Callback;
     readonly transcriptionCallback: Callback;
   }
+  | {
+    /** A talk with an agent, over a socket. */
+    readonly verb: "talk";
+    /** BCP 47. */
+    readonly language: string;
+    /** The disclosure; empty where the talk goes on. */
+    readonly greeting: string;
+    /** Asked when the talk has ended; the socket is told its state. */
+    readonly action: Callback;
+  }
   | { readonly verb: "hangup" };
 
 export type Reply = readonly Instruction[];

@@ -69,6 +69,11 @@ const form = z.object({
   QueueResult: status,
   QueueTime: seconds(0),
   DequeingCallSid: z.optional(callSid),
+  // Of a talk with an agent: https://www.twilio.com/docs/voice/twiml/connect/conversationrelay#action
+  SessionId: z.optional(sid("VX")),
+  SessionStatus: status,
+  ErrorCode: lenient((value) => /^\d{1,9}$/.test(value) ? value : undefined),
+  HandoffData: lenient((value) => value.length <= 4000 ? value : undefined),
   RecordingSid: z.optional(sid("RE")),
   RecordingUrl: lenient((value) =>
     /^https?:\/\/\S+$/.test(value) && value.length <= 2048 ? value : undefined

@@ -5,6 +5,207 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   "public": {
     Tables: {
+      "agent_providers": {
+        Row: {
+          "answered_at": string | null;
+          "failed_at": string | null;
+          "failures": number;
+          "provider": string;
+          "rests_until": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "answered_at"?: string | null;
+          "failed_at"?: string | null;
+          "failures"?: number;
+          "provider": string;
+          "rests_until"?: string | null;
+        };
+        Update: {
+          "answered_at"?: string | null;
+          "failed_at"?: string | null;
+          "failures"?: number;
+          "provider"?: string;
+          "rests_until"?: string | null;
+        };
+        Relationships: [];
+      };
+      "agent_questions": {
+        Row: {
+          "asked": number;
+          "call_sid": string;
+          "first_at": string;
+          "id": number;
+          "language": string;
+          "last_at": string;
+          "org_id": string | null;
+          "owner": string;
+          "question": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "asked"?: number;
+          "call_sid": string;
+          "first_at"?: string;
+          "id"?: never;
+          "language": string;
+          "last_at"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "question": string;
+        };
+        Update: {
+          "asked"?: number;
+          "call_sid"?: string;
+          "first_at"?: string;
+          "id"?: never;
+          "language"?: string;
+          "last_at"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "question"?: string;
+        };
+        Relationships: [];
+      };
+      "agent_sessions": {
+        Row: {
+          "call_sid": string;
+          "cost_usd": number;
+          "ended_at": string | null;
+          "flow_version": number | null;
+          "language": string;
+          "line": string | null;
+          "node": string;
+          "opened_at": string;
+          "org_id": string | null;
+          "outcome": string | null;
+          "reason": string | null;
+          "seen_at": string;
+          "session_id": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "call_sid": string;
+          "cost_usd"?: number;
+          "ended_at"?: string | null;
+          "flow_version"?: number | null;
+          "language": string;
+          "line"?: string | null;
+          "node": string;
+          "opened_at"?: string;
+          "org_id"?: string | null;
+          "outcome"?: string | null;
+          "reason"?: string | null;
+          "seen_at"?: string;
+          "session_id": string;
+        };
+        Update: {
+          "call_sid"?: string;
+          "cost_usd"?: number;
+          "ended_at"?: string | null;
+          "flow_version"?: number | null;
+          "language"?: string;
+          "line"?: string | null;
+          "node"?: string;
+          "opened_at"?: string;
+          "org_id"?: string | null;
+          "outcome"?: string | null;
+          "reason"?: string | null;
+          "seen_at"?: string;
+          "session_id"?: string;
+        };
+        Relationships: [];
+      };
+      "agent_turns": {
+        Row: {
+          "at": string;
+          "call_sid": string;
+          "cost_usd": number | null;
+          "first_token_ms": number | null;
+          "flow_version": number | null;
+          "heard_text": string | null;
+          "id": number;
+          "kind": string;
+          "language": string;
+          "model": string | null;
+          "node": string;
+          "org_id": string | null;
+          "outcome": string | null;
+          "planned_text": string | null;
+          "provider": string | null;
+          "reason": string | null;
+          "seq": number;
+          "session_id": string;
+          "tokens_in": number | null;
+          "tokens_out": number | null;
+          "tool": string | null;
+          "tool_arguments": Json | null;
+          "tool_result": Json | null;
+          "total_ms": number | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "at": string;
+          "call_sid": string;
+          "cost_usd"?: number | null;
+          "first_token_ms"?: number | null;
+          "flow_version"?: number | null;
+          "heard_text"?: string | null;
+          "id"?: never;
+          "kind": string;
+          "language": string;
+          "model"?: string | null;
+          "node": string;
+          "org_id"?: string | null;
+          "outcome"?: string | null;
+          "planned_text"?: string | null;
+          "provider"?: never;
+          "reason"?: string | null;
+          "seq": number;
+          "session_id": string;
+          "tokens_in"?: number | null;
+          "tokens_out"?: number | null;
+          "tool"?: string | null;
+          "tool_arguments"?: Json | null;
+          "tool_result"?: Json | null;
+          "total_ms"?: number | null;
+        };
+        Update: {
+          "at"?: string;
+          "call_sid"?: string;
+          "cost_usd"?: number | null;
+          "first_token_ms"?: number | null;
+          "flow_version"?: number | null;
+          "heard_text"?: string | null;
+          "id"?: never;
+          "kind"?: string;
+          "language"?: string;
+          "model"?: string | null;
+          "node"?: string;
+          "org_id"?: string | null;
+          "outcome"?: string | null;
+          "planned_text"?: string | null;
+          "provider"?: never;
+          "reason"?: string | null;
+          "seq"?: number;
+          "session_id"?: string;
+          "tokens_in"?: number | null;
+          "tokens_out"?: number | null;
+          "tool"?: string | null;
+          "tool_arguments"?: Json | null;
+          "tool_result"?: Json | null;
+          "total_ms"?: number | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "agent_turns_session_id_fkey";
+            columns: ["session_id"];
+            isOneToOne: false;
+            referencedRelation: "agent_sessions";
+            referencedColumns: ["session_id"];
+          },
+        ];
+      };
       "alert_episodes": {
         Row: {
           "alert": string;
@@ -234,6 +435,7 @@ export type Database = {
       };
       "call_flow_versions": {
         Row: {
+          "agents": boolean;
           "asks_returning": boolean;
           "calendars": NonNullable<Json>;
           "definition": NonNullable<Json>;
@@ -254,6 +456,7 @@ export type Database = {
         };
         ComputedFields: never;
         Insert: {
+          "agents"?: boolean;
           "asks_returning"?: boolean;
           "calendars"?: NonNullable<Json>;
           "definition": NonNullable<Json>;
@@ -273,6 +476,7 @@ export type Database = {
           "version": number;
         };
         Update: {
+          "agents"?: boolean;
           "asks_returning"?: boolean;
           "calendars"?: NonNullable<Json>;
           "definition"?: NonNullable<Json>;
@@ -1434,6 +1638,43 @@ export type Database = {
           },
         ];
       };
+      "knowledge_entries": {
+        Row: {
+          "answer": string;
+          "created_at": string;
+          "fts": unknown;
+          "id": string;
+          "language": string;
+          "org_id": string | null;
+          "owner": string;
+          "question": string;
+          "updated_at": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "answer": string;
+          "created_at"?: string;
+          "fts"?: never;
+          "id"?: string;
+          "language"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "question": string;
+          "updated_at"?: string;
+        };
+        Update: {
+          "answer"?: string;
+          "created_at"?: string;
+          "fts"?: never;
+          "id"?: string;
+          "language"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "question"?: string;
+          "updated_at"?: string;
+        };
+        Relationships: [];
+      };
       "lines": {
         Row: {
           "flow_id": number;
@@ -2425,6 +2666,124 @@ export type Database = {
         };
         Relationships: [];
       };
+      "agent_calls": {
+        Row: {
+          "agent_turns": number | null;
+          "call_sid": string;
+          "caller_turns": number | null;
+          "cost_usd": number | null;
+          "ended_at": string | null;
+          "failures": number | null;
+          "flow_version": number | null;
+          "language": string | null;
+          "line": string | null;
+          "node": string;
+          "org_id": string | null;
+          "outcome": string | null;
+          "reason": string | null;
+          "seconds": number | null;
+          "sessions": number | null;
+          "started_at": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "agent_cost_by_day": {
+        Row: {
+          "answers": number | null;
+          "cost_usd": number | null;
+          "day": string | null;
+          "line": string | null;
+          "model": string | null;
+          "org_id": string | null;
+          "tokens_in": number | null;
+          "tokens_out": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "agent_handoffs": {
+        Row: {
+          "accepted_at": string | null;
+          "answered_at": string | null;
+          "at": string;
+          "call_sid": string;
+          "department": string | null;
+          "node": string;
+          "org_id": string | null;
+          "outcome": string | null;
+          "reason": string | null;
+          "result": string | null;
+          "summary": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "agent_provider_health": {
+        Row: {
+          "answered_at": string | null;
+          "answers_last_hour": number | null;
+          "failed_at": string | null;
+          "failures_in_a_row": number;
+          "failures_last_hour": number | null;
+          "first_token_p95_ms": number | null;
+          "provider": string;
+          "rests_until": string | null;
+          "state": string | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "agent_turn_latency": {
+        Row: {
+          "answers": number | null;
+          "first_token_max_ms": number | null;
+          "first_token_p50_ms": number | null;
+          "first_token_p95_ms": number | null;
+          "hour": string | null;
+          "model": string | null;
+          "org_id": string | null;
+          "provider": string | null;
+          "total_p50_ms": number | null;
+          "total_p95_ms": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "agent_unanswered_questions": {
+        Row: {
+          "asked": number;
+          "call_sid": string;
+          "first_at": string;
+          "id": number;
+          "language": string;
+          "last_at": string;
+          "org_id": string | null;
+          "question": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "asked"?: number | null;
+          "call_sid"?: string | null;
+          "first_at"?: string | null;
+          "id"?: number | null;
+          "language"?: string | null;
+          "last_at"?: string | null;
+          "org_id"?: string | null;
+          "question"?: string | null;
+        };
+        Update: {
+          "asked"?: number | null;
+          "call_sid"?: string | null;
+          "first_at"?: string | null;
+          "id"?: number | null;
+          "language"?: string | null;
+          "last_at"?: string | null;
+          "org_id"?: string | null;
+          "question"?: string | null;
+        };
+        Relationships: [];
+      };
       "alert_history": {
         Row: {
           "alert": string;
@@ -3024,6 +3383,8 @@ export type Database = {
     Functions: {
       "accept_voice_event": { Args: { "p_event": Json }; Returns: Json };
       "accounts_to_check": { Args: { "p_limit": number }; Returns: string[] };
+      "agent_barred": { Args: { "p_caps": Json; "p_line": string }; Returns: string };
+      "agent_hours": { Args: { "p_call_sid": string }; Returns: Json };
       "alert_content": { Args: { "p_payload": Json }; Returns: Json };
       "alert_measured": {
         Args: {
@@ -3033,6 +3394,15 @@ export type Database = {
           "p_value": number;
         };
         Returns: string;
+      };
+      "answer_question": {
+        Args: {
+          "p_call_sid": string;
+          "p_language": string;
+          "p_limit"?: number;
+          "p_question": string;
+        };
+        Returns: Json;
       };
       "answering_version": { Args: { "p_ask": Json; "p_org_id": string }; Returns: number };
       "attempt_told": {
@@ -3289,6 +3659,16 @@ export type Database = {
         };
         Returns: Json;
       };
+      "end_agent_sessions": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+          "p_end": Json;
+        };
+        Returns: undefined;
+      };
       "end_attempt": { Args: { "p_id": number; "p_status": string }; Returns: number };
       "end_onboarding": {
         Args: {
@@ -3334,6 +3714,7 @@ export type Database = {
         };
         Returns: Json;
       };
+      "erase_agent_words": { Args: { "p_batch"?: number }; Returns: number };
       "erase_call": { Args: { "p_call_sid": string }; Returns: undefined };
       "escape_html": { Args: { "p_text": string }; Returns: string };
       "evaluate_alerts": {
@@ -3681,6 +4062,7 @@ export type Database = {
         Returns: Json;
       };
       "only_stop_words": { Args: { "p_query": string }; Returns: boolean };
+      "open_agent_session": { Args: { "p_session": Json }; Returns: Json };
       "organisation_of": { Args: { "p_account_sid": string }; Returns: string };
       "owe_embedding": {
         Args: {
@@ -3789,6 +4171,10 @@ export type Database = {
         Returns: number;
       };
       "rebuild_search_documents": { Args: Record<PropertyKey, never>; Returns: number };
+      "record_agent_turns": {
+        Args: { "p_end"?: Json; "p_session_id": string; "p_turns": Json };
+        Returns: undefined;
+      };
       "record_analytics_event": {
         Args: { "p_event_data"?: Json; "p_event_type": string; "p_severity": string };
         Returns: undefined;
@@ -4089,6 +4475,7 @@ export type Database = {
         | "dial_ended"
         | "queue_waited"
         | "queue_left"
+        | "agent_left"
         | "voicemail_offered"
         | "voicemail_recorded"
         | "status"
@@ -4286,6 +4673,7 @@ export const Constants = {
         "dial_ended",
         "queue_waited",
         "queue_left",
+        "agent_left",
         "voicemail_offered",
         "voicemail_recorded",
         "status",

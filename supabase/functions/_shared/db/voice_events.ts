@@ -27,6 +27,7 @@ const answer: z.ZodMiniType<{ duplicate: boolean; admitted: boolean; call: Accep
         queues: z.optional(
           z.record(z.string(), z.object({ full: z.boolean() })),
         ),
+        agent: z.optional(z.object({ barred: z.optional(z.string()) })),
         callable: z.optional(z.boolean()),
         longest_idle: z.optional(z.string()),
         callbacks: z.optional(z.record(z.string(), z.literal(true))),

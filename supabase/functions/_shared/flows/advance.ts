@@ -1,3 +1,4 @@
+import { greetingOf } from "../agent/instructions.ts";
 import { type ConsentDecision, standingConsent } from "../calls/consent.ts";
 import {
   apology,
@@ -507,8 +508,16 @@ export function proceed(
         id = version.flow.start;
         continue;
       }
-      // The checks refuse flows with later node types. An unchecked document takes a message.
-      case "agent":
+      case "agent": {
+        const agent = own(flow.agents, node.agent);
+        // Caps of the line, or an agent that fails: the flow goes its way for that.
+        if (agent === undefined || known.agent?.barred !== undefined) break;
+        const { language } = speech();
+        const greeting = goesOn ? "" : greetingOf(agent, language);
+        const action = { to: "voice-agent-action", state } as const;
+        return { state, reply: [...reply, { verb: "talk", language, greeting, action }] };
+      }
+      // An unchecked document takes a message.
       case undefined:
         return { state, reply: [...reply, ...apology(state)] };
       case "hours":
@@ -548,6 +557,8 @@ function nextOf(
     case "language":
     case "consent":
       return node.next;
+    case "agent":
+      return node.failed;
     case "ring":
       return node.unanswered;
     case "queue":

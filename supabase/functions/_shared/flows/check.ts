@@ -1,3 +1,6 @@
+import { modelNamed } from "../agent/models/model.ts";
+import { TOOLS } from "../agent/tools.ts";
+import { speaksAgent } from "../agent/words.ts";
 import { normaliseSpeech, saysPhrase } from "../calls/consent.ts";
 import { wordsIn } from "../calls/words/mod.ts";
 import { type Destinations, dialable } from "../destinations.ts";
@@ -16,7 +19,7 @@ import {
   own,
   promptIn,
 } from "./language.ts";
-import { LIMITS, NOT_YET } from "./schema.ts";
+import { LIMITS } from "./schema.ts";
 import { type AudioLengths, bytesOf, isSayable, most, secondsOf } from "./measure.ts";
 import { hashOf } from "./hash.ts";
 import { type Issue, issue, type Parsed, parseFlow } from "./parse.ts";
@@ -109,7 +112,7 @@ const CHECKS: readonly ((document: Document) => void)[] = [
   checkPeople,
   checkMatches,
   checkFlows,
-  checkTypes,
+  checkAgents,
   checkLength,
   checkDocuments,
   checkUse,
@@ -655,13 +658,55 @@ function checkMatches({ flow, fault }: Document) {
   }
 }
 
-function checkTypes({ nodes, fault }: Document) {
-  for (const [id, node] of Object.entries(nodes)) {
-    const type = own(node as Record<string, unknown>, "type");
-    if (NOT_YET.includes(type as NodeType)) {
-      fault(["nodes", id, "type"], `is not yet answered by this release: ${type}`);
+/** Longest talk that a flow may allow, in minutes, and its highest cost, in US dollars. */
+const AGENT_MINUTES = 60;
+const AGENT_COST_USD = 20;
+
+function checkAgents({ flow, fault, warn }: Document) {
+  const talks = nodesOf(flow, "agent");
+  for (const [name, { models = [], tools = [], max_minutes, max_cost_usd }] of agentsOf(flow)) {
+    const path = ["agents", name];
+    models.forEach((model, at) => {
+      if (modelNamed(model) === undefined) {
+        fault(
+          [...path, "models", at],
+          "must be embedded, or a provider and its model, such as anthropic:claude-haiku-5-5 or openai:gpt-6-luna",
+        );
+      }
+    });
+    tools.forEach((tool, at) => {
+      if (!(TOOLS as readonly string[]).includes(tool)) {
+        fault([...path, "tools", at], `must be one of ${TOOLS.join(", ")}`);
+      }
+    });
+    if (max_minutes !== undefined && !(max_minutes >= 1 && max_minutes <= AGENT_MINUTES)) {
+      fault([...path, "max_minutes"], `must be from 1 to ${AGENT_MINUTES}`);
+    }
+    if (max_cost_usd !== undefined && !(max_cost_usd > 0 && max_cost_usd <= AGENT_COST_USD)) {
+      fault([...path, "max_cost_usd"], `must be above 0 and at most ${AGENT_COST_USD}`);
     }
   }
+  // The disclosure and what keeps a model within bounds exist in these.
+  if (talks.length > 0) {
+    flow.languages.forEach((language, at) => {
+      if (!speaksAgent(language)) {
+        fault(["languages", at], "agents speak English, French and Spanish");
+      }
+    });
+  }
+  for (const [id, { departments, agent }] of talks) {
+    if (flow.operator === undefined && Object.keys(departments).length === 0) {
+      warn(["nodes", id], "leads to no person: a caller who asks for one leaves a message");
+    }
+    const tools = own(flow.agents, agent)?.tools;
+    if (tools !== undefined && !tools.includes("transfer") && Object.keys(departments).length > 0) {
+      warn(["agents", agent, "tools"], "lacks transfer, without which no department is reached");
+    }
+  }
+}
+
+function agentsOf({ agents }: Flow) {
+  return Object.entries(agents ?? {});
 }
 
 // --- other flows --------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ export interface Known extends
     | "gives_up"
     | "transfer"
     | "longest_idle"
+    | "agent"
   > {
   /** The caller holds: the row exists, and somebody is dialled for it. `null`: holds nowhere; `undefined`: not known. */
   readonly place?: Facts["queue"] | null;
@@ -131,6 +132,7 @@ export function knownOf(
     callbacks: facts?.callbacks,
     gives_up: facts?.gives_up,
     transfer: facts?.transfer,
+    agent: facts?.agent,
     longest_idle: facts?.longest_idle,
     place: call && (facts?.queue ?? null),
     mayDial: (number) =>

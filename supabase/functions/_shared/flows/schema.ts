@@ -132,6 +132,8 @@ const groupOfPeople = z.strictObject({
 }, "must be a JSON object");
 
 const agentSettings = z.looseObject({
+  /** Named in the disclosure. */
+  business: z.optional(text(100)),
   instructions: z.optional(text(20_000)),
   models: z.optional(z.array(text(200), "must be a list of models")),
   tools: z.optional(z.array(text(64), "must be a list of tools")),
@@ -250,9 +252,6 @@ const NODES = {
 
 export type NodeType = keyof typeof NODES;
 export const NODE_TYPES = Object.keys(NODES) as NodeType[];
-
-/** The types that are in the language and that the interpreter does not run yet. */
-export const NOT_YET: readonly NodeType[] = ["agent"];
 
 const anyNode = z.discriminatedUnion(
   "type",

@@ -1,4 +1,5 @@
-import { isGranted } from "../calls/consent.ts";
+import { agentWords, urgent } from "../agent/words.ts";
+import { isGranted, normaliseSpeech, saysPhrase } from "../calls/consent.ts";
 import { type Instruction, type Prompt, RINGING_SEC } from "../calls/reply.ts";
 import type { CallState } from "../calls/state.ts";
 import type { Dialable } from "../destinations.ts";
@@ -26,6 +27,7 @@ import {
   operatorListens,
   own,
 } from "./language.ts";
+import { talkEnded } from "./talk.ts";
 import { type AudioLengths, secondsOf, spokenSeconds } from "./measure.ts";
 import { type Issue, issue } from "./parse.ts";
 import type { Version } from "./version.ts";
@@ -85,6 +87,8 @@ export interface Walk {
 const MOST_STEPS = 10_000;
 /** Twilio rings so much longer than it is told. */
 const RING_EXTRA_SEC = 5;
+/** So long a caller says nothing before a talk ends in a message. */
+const TALK_SILENCE_SEC = 24;
 type RingResult = Extract<Happening, { kind: "rings" }>["result"];
 type Enqueue = Extract<Instruction, { verb: "enqueue" }>;
 
@@ -202,6 +206,25 @@ export function walk(
     throw new Error(`The holding does not end: ${path.slice(-20).join(", ")}`);
   };
 
+  /** A caller talks with an agent: names a department, or asks for a person, a message or a call; else says goodbye. */
+  const talk = ({ flow }: Version, { node: id, language }: CallState): string => {
+    const node = own(flow.nodes, id!) as NodeOf<"agent">;
+    for (let turns = 0;; turns++) {
+      const { digits, speech } = answer(TALK_SILENCE_SEC);
+      if (digits === "0") return "operator";
+      if (digits === undefined && speech === undefined) return turns === 0 ? "message" : "done";
+      const said = normaliseSpeech(speech ?? "");
+      const department = Object.keys(node.departments)
+        .find((name) => saysPhrase(said, normaliseSpeech(name.replaceAll("_", " "))));
+      if (department !== undefined) return `departments.${department}`;
+      if (urgent(said) === "person") return "operator";
+      const { wants } = agentWords(language!).words;
+      const wish = (["message", "callback"] as const)
+        .find((each) => wants[each].some((phrase) => saysPhrase(said, phrase)));
+      if (wish !== undefined) return wish;
+    }
+  };
+
   let heard: Heard | undefined = arrive(version);
   for (let steps = 0; heard !== undefined; steps++) {
     if (steps > MOST_STEPS) throw new Error(`The call does not end: ${path.slice(-20).join(", ")}`);
@@ -255,6 +278,18 @@ export function walk(
           if (caller.silent !== true) happenings.push({ kind: "message" });
           seconds += instruction.maxSec;
           heard = messageTaken(versionAt(state), state, caller.silent ? "none" : "heard");
+          break;
+        case "talk":
+          hears({
+            verb: "say",
+            text: instruction.greeting,
+            language: instruction.language,
+            voice: undefined,
+          });
+          heard = talkEnded(versionAt(state), state, {
+            kind: "left",
+            leaving: { outcome: talk(versionAt(state), state), reason: "tried" },
+          });
           break;
         case "ringing":
           hears(instruction);

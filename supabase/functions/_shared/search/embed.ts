@@ -38,10 +38,10 @@ const DEADLINE_MS = 10_000;
  * words only.
  */
 export function embedderOf(
-  { apiKey, url }: Settings["openAi"],
+  openai: Settings["models"]["openai"],
   platform = (globalThis as { Supabase?: Platform }).Supabase,
 ): Embedder | undefined {
-  if (apiKey !== undefined) return openAi(apiKey, url);
+  if (openai !== undefined) return openAi(openai.apiKey, openai.baseUrl);
   return platform?.ai === undefined ? undefined : gteSmall(platform.ai.Session);
 }
 

@@ -1,5 +1,6 @@
 import VoiceResponse from "twilio/lib/twiml/VoiceResponse.js";
 import type { Callback, Instruction, Prompt, Reply } from "../calls/reply.ts";
+import type { CallState } from "../calls/state.ts";
 import { callbackUrl } from "./callback_url.ts";
 
 // Twilio's own types name each voice and language; a flow's are data.
@@ -13,8 +14,13 @@ const SPEECH_PAUSE_SEC = 2;
  * Writes a reply as TwiML. Source of each verb: https://www.twilio.com/docs/voice/twiml
  *
  * @param functionsUrl The public base of the functions, without a trailing slash.
+ * @param socketOf The address of the socket of a talk in that state.
  */
-export function renderTwiml(reply: Reply, functionsUrl: string): string {
+export function renderTwiml(
+  reply: Reply,
+  functionsUrl: string,
+  socketOf: (state: CallState) => string = () => "",
+): string {
   const response = new VoiceResponse();
   const step = (to: Callback) => callbackUrl(functionsUrl, to, "step");
   const callback = (to: Callback) => callbackUrl(functionsUrl, to, "callback");
@@ -124,6 +130,25 @@ export function renderTwiml(reply: Reply, functionsUrl: string): string {
             transcribeCallback: callback(instruction.transcriptionCallback),
           }),
         } as Attributes);
+        break;
+      case "talk":
+        // The package's types lack these attributes, or have them in lower case; it writes any name through.
+        // Source: https://www.twilio.com/docs/voice/twiml/connect/conversationrelay
+        response.connect({ action: step(instruction.action), method: "POST" } as Attributes)
+          .conversationRelay({
+            url: socketOf(instruction.action.state),
+            language: instruction.language,
+            ...(instruction.greeting !== "" && {
+              welcomeGreeting: instruction.greeting,
+              // The disclosure is heard whole, unless a key asks for a person.
+              welcomeGreetingInterruptible: "dtmf",
+            }),
+            interruptible: "any",
+            dtmfDetection: true,
+            // Keys count while the agent speaks.
+            reportInputDuringAgentSpeech: "dtmf",
+            events: "speaker-events tokens-played",
+          } as Attributes);
         break;
       case "hangup":
         response.hangup();

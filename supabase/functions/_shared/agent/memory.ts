@@ -1,0 +1,22 @@
+import type { Leaving } from "./relay.ts";
+import type { Memory, Turn } from "./session.ts";
+import type { ToolResult } from "./tools.ts";
+
+/** A session that begins. */
+export interface OpeningSession {
+  /** Twilio's, `VX...`. */
+  readonly sessionId: string;
+  readonly callSid: string;
+  readonly line: string | undefined;
+  readonly node: string;
+  readonly language: string;
+}
+
+/** Talks with agents. All of it throws `DatabaseFailure`. */
+export interface AgentDatabase {
+  open(session: OpeningSession): Promise<Memory>;
+  /** Writes turns; a turn that is written already stays. @param end The session is over. */
+  record(sessionId: string, turns: readonly Turn[], end?: Leaving): Promise<void>;
+  answer(callSid: string, question: string, language: string): Promise<ToolResult>;
+  hours(callSid: string): Promise<ToolResult>;
+}

@@ -1,0 +1,309 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { assertRejects } from "@std/assert/rejects.js";
+import type { Sql } from "postgres";
+import { databaseTests } from "../support/database.ts";
+import { newCallSid, voiceEvent } from "../support/events.ts";
+
+// Talks with agents as the database keeps them.
+
+const test = databaseTests("agent");
+
+const ORG = "11111111-1111-4111-8111-111111111111";
+const LINE = "+15877428885";
+const CAPS = { minutes: 600, cost_usd: 20, concurrent: 20 };
+
+let sessions = 0;
+const newSession = () => `VX${(sessions++).toString(16).padStart(32, "0")}`;
+
+interface Opened {
+  readonly entries: readonly Record<string, unknown>[];
+  readonly spent_ms: number;
+  readonly cost_usd: number;
+  readonly sessions: number;
+  readonly moved: boolean;
+  readonly barred?: string;
+  readonly resting: readonly string[];
+}
+
+async function call(sql: Sql, changes: Parameters<typeof voiceEvent>[1] = {}): Promise<string> {
+  const sid = newCallSid();
+  const event = voiceEvent(sid, changes);
+  await sql`select accept_voice_event(${sql.json(event as never)})`;
+  return sid;
+}
+
+async function open(
+  sql: Sql,
+  callSid: string,
+  sessionId = newSession(),
+  caps: Partial<typeof CAPS> = {},
+  line = LINE,
+): Promise<Opened & { sessionId: string }> {
+  const session = {
+    session_id: sessionId,
+    call_sid: callSid,
+    line,
+    node: "desk",
+    language: "en-US",
+    caps: { ...CAPS, ...caps },
+  };
+  const [row] = await sql<{ opened: Opened }[]>`
+    select open_agent_session(${sql.json(session)}) as opened`;
+  return { ...row!.opened, sessionId };
+}
+
+async function record(
+  sql: Sql,
+  sessionId: string,
+  turns: readonly Record<string, unknown>[],
+  end: Record<string, string> | null = null,
+) {
+  await sql`select record_agent_turns(${sessionId}, ${sql.json(turns as never)}, ${
+    sql.json(end as never)
+  })`;
+}
+
+const SAID = [
+  { seq: 0, kind: "disclosure", planned_text: "An automated assistant." },
+  { seq: 1, kind: "caller", heard_text: "Do you sell maps?" },
+  {
+    seq: 2,
+    kind: "tool",
+    tool: "answer",
+    tool_arguments: { question: "maps" },
+    tool_result: { ok: true, entries: [] },
+    model: "openai:gpt-6-luna",
+  },
+  {
+    seq: 3,
+    kind: "agent",
+    planned_text: "Yes, we do. Also globes.",
+    heard_text: "Yes, we do.",
+    model: "openai:gpt-6-luna",
+    first_token_ms: 410,
+    total_ms: 900,
+    tokens_in: 100,
+    tokens_out: 10,
+    cost_usd: 0.02,
+  },
+];
+
+test("a session that moved goes on with what was said, heard, spent and paid", async ({ sql }) => {
+  const sid = await call(sql);
+  const first = await open(sql, sid);
+  assertEquals([first.entries, first.sessions, first.moved], [[], 0, false]);
+  await record(sql, first.sessionId, SAID, { outcome: "resume", reason: "planned_move" });
+  const second = await open(sql, sid);
+  assertEquals(second.entries.map(({ role, text }) => [role, text]), [
+    ["caller", "Do you sell maps?"],
+    ["tool", undefined],
+    ["agent", "Yes, we do."],
+  ]);
+  assertEquals([second.sessions, second.moved, second.cost_usd], [1, true, 0.02]);
+  assert(second.spent_ms >= 0);
+});
+
+test("turns that are written twice, and a session that is opened twice, are one", async ({ sql }) => {
+  const sid = await call(sql);
+  const { sessionId } = await open(sql, sid);
+  await open(sql, sid, sessionId);
+  await record(sql, sessionId, SAID.slice(0, 3));
+  await record(sql, sessionId, SAID, { outcome: "done", reason: "caller_said_goodbye" });
+  await record(sql, sessionId, SAID, { outcome: "failed", reason: "late" });
+  const [row] =
+    await sql`select sessions, outcome, agent_turns, cost_usd from agent_calls where call_sid = ${sid}`;
+  assertEquals({ ...row }, { sessions: 1, outcome: "done", agent_turns: 1, cost_usd: "0.020000" });
+});
+
+test("a line's talks are barred by minutes, cost, number at a time and failures", async ({ sql }) => {
+  const sid = await call(sql);
+  const { sessionId } = await open(sql, sid);
+  await record(sql, sessionId, SAID);
+  assertEquals(
+    (await open(sql, await call(sql), newSession(), { concurrent: 1 })).barred,
+    "concurrent_talks",
+  );
+  assertEquals(
+    (await open(sql, await call(sql), newSession(), { cost_usd: 0.01 })).barred,
+    "day_cost",
+  );
+  await sql`update agent_sessions set opened_at = now() - interval '10 min' where session_id = ${sessionId}`;
+  assertEquals(
+    (await open(sql, await call(sql), newSession(), { minutes: 9 })).barred,
+    "day_minutes",
+  );
+  assertEquals((await open(sql, await call(sql))).barred, undefined);
+  for (let count = 0; count < 5; count++) {
+    // deno-lint-ignore no-await-in-loop
+    const each = await open(sql, await call(sql));
+    // deno-lint-ignore no-await-in-loop
+    await record(sql, each.sessionId, [], { outcome: "failed", reason: "no_model" });
+  }
+  assertEquals((await open(sql, await call(sql))).barred, "agent_failing");
+  const well = await open(sql, await call(sql));
+  await record(sql, well.sessionId, [], { outcome: "done", reason: "caller_said_goodbye" });
+  assertEquals((await open(sql, await call(sql))).barred, undefined);
+});
+
+test("a talk that goes on is not barred in its middle", async ({ sql }) => {
+  const sid = await call(sql);
+  const { sessionId } = await open(sql, sid);
+  await record(sql, sessionId, SAID, { outcome: "resume", reason: "planned_move" });
+  assertEquals(
+    (await open(sql, sid, newSession(), { concurrent: 0, cost_usd: 0 })).barred,
+    undefined,
+  );
+});
+
+test("a provider that fails five times in a row rests, and is well after an answer", async ({ sql }) => {
+  const { sessionId } = await open(sql, await call(sql));
+  const failure = (seq: number) => ({ seq, kind: "failure", model: "anthropic:x", reason: "busy" });
+  await record(sql, sessionId, [0, 1, 2, 3].map(failure));
+  assertEquals((await open(sql, await call(sql))).resting, []);
+  await record(sql, sessionId, [4].map(failure));
+  assertEquals((await open(sql, await call(sql))).resting, ["anthropic"]);
+  const [row] = await sql`select state, failures_last_hour from agent_provider_health`;
+  assertEquals({ ...row }, { state: "resting", failures_last_hour: 5 });
+  await record(sql, sessionId, [{ ...SAID[3], seq: 5, model: "anthropic:x" }]);
+  assertEquals((await open(sql, await call(sql))).resting, []);
+});
+
+test("a question is answered from the owner's entries, in its language, by its words", async ({ sql }) => {
+  await sql`insert into knowledge_entries (org_id, question, answer, language) values
+    (null, 'Do you repair bicycles?', 'Yes, on weekdays.', 'en-US'),
+    (null, 'Réparez-vous les vélos?', 'Oui, en semaine.', 'fr-CA'),
+    (${ORG}, 'Do you repair bicycles?', 'Not ours.', 'en-US')`;
+  const sid = await call(sql);
+  const ask = async (question: string, language = "en-US", callSid = sid) => {
+    const [row] = await sql`select answer_question(${callSid}, ${question}, ${language}) as found`;
+    return (row!["found"] as { answer: string }[]).map(({ answer }) => answer);
+  };
+  assertEquals(await ask("Could you repair my bicycle?"), ["Yes, on weekdays."]);
+  assertEquals(await ask("reparez vous mon velo", "fr-CA"), ["Oui, en semaine."]);
+  assertEquals(await ask("Do you sell aeroplanes?"), []);
+  assertEquals(await ask("'); drop table agent_turns; -- | & ! <->"), []);
+  assertEquals(await ask(""), []);
+});
+
+test("a question without an answer is counted once, until somebody writes the answer", async ({ sql }) => {
+  const sid = await call(sql);
+  for (const question of ["Do you rent boats?", "do you  rent boats?", "Do you rent boats?"]) {
+    // deno-lint-ignore no-await-in-loop
+    await sql`select answer_question(${sid}, ${question}, 'en-US')`;
+  }
+  const rows = await sql`select question, asked from agent_unanswered_questions`;
+  assertEquals(rows.map((row) => ({ ...row })), [{ question: "Do you rent boats?", asked: 3 }]);
+  await sql`insert into knowledge_entries (question, answer) values ('Do you rent boats?', 'In summer.')`;
+  assertEquals((await sql`select from agent_unanswered_questions`).length, 0);
+});
+
+test("without consent the words go when the call is over; with it they stay", async ({ sql }) => {
+  const talk = async (consent: boolean | undefined) => {
+    const sid = await call(
+      sql,
+      consent === undefined ? {} : { consent_given: consent, consent_order: 5 },
+    );
+    const { sessionId } = await open(sql, sid);
+    await record(sql, sessionId, SAID);
+    return sid;
+  };
+  const calls = [await talk(undefined), await talk(false), await talk(true)];
+  const words = async () =>
+    (await sql`select call_sid, count(heard_text)::integer as words, count(first_token_ms)::integer as kept,
+        count(planned_text) filter (where kind = 'disclosure')::integer as disclosed
+      from agent_turns group by 1 order by array_position(${calls}::text[], call_sid)`)
+      .map((row) => [row["words"], row["kept"], row["disclosed"]]);
+  await sql`select erase_agent_words()`;
+  assertEquals(await words(), [[2, 1, 1], [2, 1, 1], [2, 1, 1]]);
+  for (const sid of calls) {
+    const end = voiceEvent(sid, { event: "status", identity: "end", call_status: "completed" });
+    // deno-lint-ignore no-await-in-loop
+    await sql`select accept_voice_event(${sql.json(end as never)})`;
+  }
+  await sql`select purge_expired()`;
+  assertEquals(await words(), [[0, 1, 1], [0, 1, 1], [2, 1, 1]]);
+});
+
+test("a socket that never opened counts as a failed talk, once", async ({ sql }) => {
+  const sid = await call(sql);
+  const end = voiceEvent(sid, {
+    operation: "voice-frontdoor",
+    event: "agent_left",
+    identity: "turn-3",
+    meta: {
+      agent: { session_id: newSession(), outcome: "failed", reason: "relay_64102", node: "desk" },
+    },
+  });
+  await sql`select accept_voice_event(${sql.json(end as never)})`;
+  await sql`select accept_voice_event(${sql.json(end as never)})`;
+  const rows = await sql`select outcome, reason, seconds from agent_calls where call_sid = ${sid}`;
+  assertEquals(rows.map((row) => ({ ...row })), [{
+    outcome: "failed",
+    reason: "relay_64102",
+    seconds: 0,
+  }]);
+});
+
+test("an erased call's talk does not come back", async ({ sql }) => {
+  const sid = await call(sql, { from_e164: "+14035550199" });
+  const { sessionId } = await open(sql, sid);
+  await record(sql, sessionId, SAID);
+  const end = voiceEvent(sid, { event: "status", identity: "end", call_status: "completed" });
+  await sql`select accept_voice_event(${sql.json(end as never)})`;
+  await sql`select forget_person('+14035550199')`;
+  assertEquals((await sql`select from agent_turns where call_sid = ${sid}`).length, 0);
+  await record(sql, sessionId, SAID);
+  await assertRejects(() => open(sql, sid), Error, "erased");
+  assertEquals((await sql`select from agent_sessions where call_sid = ${sid}`).length, 0);
+});
+
+test("turns are append-only, and an organisation sees its own", async ({ sql }) => {
+  const { sessionId } = await open(sql, await call(sql));
+  await record(sql, sessionId, SAID);
+  await assertRejects(
+    () =>
+      sql.begin(async (tx) => {
+        await tx`set local role service_role`;
+        await tx`update agent_turns set heard_text = 'No.'`;
+      }),
+    Error,
+    "permission denied",
+  );
+  const seen = await sql.begin(async (tx) => {
+    await tx`select set_config('request.jwt.claims', ${
+      JSON.stringify({ app_metadata: { org_id: ORG, role: "admin" } })
+    }, true)`;
+    await tx`set local role authenticated`;
+    return (await tx`select from agent_turns`).length;
+  });
+  assertEquals(seen, 0);
+});
+
+test("the views say what a talk cost, how long its models took, and what came of a transfer", async ({ sql }) => {
+  const sid = await call(sql);
+  const { sessionId } = await open(sql, sid);
+  await record(sql, sessionId, [
+    ...SAID,
+    {
+      seq: 4,
+      kind: "tool",
+      tool: "transfer",
+      tool_arguments: { department: "sales", summary: "Wants maps." },
+    },
+    { seq: 5, kind: "left", outcome: "departments.sales", reason: "agent_transferred" },
+  ], { outcome: "departments.sales", reason: "agent_transferred" });
+  const [handoff] =
+    await sql`select department, summary, outcome, result from agent_handoffs where call_sid = ${sid}`;
+  assertEquals({ ...handoff }, {
+    department: "sales",
+    summary: "Wants maps.",
+    outcome: "departments.sales",
+    result: null,
+  });
+  const [latency] = await sql`select answers, first_token_p50_ms from agent_turn_latency`;
+  assertEquals({ ...latency }, { answers: 1, first_token_p50_ms: 410 });
+  const [cost] =
+    await sql`select line, answers, tokens_in::integer, cost_usd::float from agent_cost_by_day`;
+  assertEquals({ ...cost }, { line: LINE, answers: 1, tokens_in: 100, cost_usd: 0.02 });
+});

@@ -1,0 +1,226 @@
+// Whole calls that talk with an agent: the real functions, the real database, a telephone that plays Twilio's side of the
+// socket, and the embedded agent or stand-ins of providers.
+
+import { assertEquals } from "@std/assert/equals.js";
+import { assertStringIncludes } from "@std/assert/string_includes.js";
+import type { Script, SimulatorOptions } from "../../scripts/phone/mod.ts";
+import { agentWords } from "../../supabase/functions/_shared/agent/words.ts";
+import { AGENT_FLOW, SALES } from "../support/agent_flow.ts";
+import { callFlowsAt } from "../support/call_flows.ts";
+import { startHotline } from "../support/hotline.ts";
+import { modelProvider } from "../support/model_provider.ts";
+
+const LINE = "+15874059000";
+const { says } = agentWords("en-US").words;
+
+/** A hotline whose line is answered by an agent. */
+async function bookshop(agent: Record<string, unknown> = {}, env: Record<string, string> = {}) {
+  const hotline = await startHotline({ env });
+  const desk = { ...AGENT_FLOW.agents!["desk"], ...agent };
+  const definition = { ...AGENT_FLOW, agents: { desk } };
+  const published = await callFlowsAt(hotline.url)("/publish", {
+    definition,
+    name: "books",
+    lines: [LINE],
+  });
+  assertEquals(published.status, 200, JSON.stringify(published.body));
+  await hotline.db.sql`insert into knowledge_entries (question, answer)
+    values ('Do you sell maps?', 'Yes, on the second floor.')`;
+  return {
+    ...hotline,
+    async talks(script: Script, simulator: Partial<SimulatorOptions> = {}) {
+      const { record, row } = await hotline.ring(script, { simulator });
+      return {
+        record,
+        row,
+        heard: record.all("say").map(({ text }) => text),
+        sessions: record.all("session").map(({ status, error }) => error ?? status),
+        dialled: record.all("dial").flatMap(({ numbers }) => numbers),
+        turns: await hotline.db.sql`select kind, planned_text, heard_text, tool, outcome, reason
+          from agent_turns where call_sid = ${record.callSid} order by id`,
+      };
+    },
+    [Symbol.asyncDispose]: () => hotline.stop(),
+  };
+}
+
+Deno.test("a caller asks the embedded agent, is told what was written down, and says goodbye", async () => {
+  await using shop = await bookshop();
+  const { record, heard, row, turns, sessions } = await shop.talks({
+    say: ["Do you sell maps?", "Goodbye"],
+  });
+  assertStringIncludes(heard[0]!, "Riverside Books");
+  assertStringIncludes(heard[0]!, "automated assistant");
+  assertEquals(heard.slice(1), [
+    `Yes, on the second floor. ${says.more}`,
+    "Thank you for calling.",
+  ]);
+  assertEquals([row["mode"], row["status"], sessions], ["assistant", "completed", ["ended"]]);
+  assertEquals(turns.map(({ kind, tool, outcome }) => [kind, tool ?? outcome ?? ""]), [
+    ["disclosure", ""],
+    ["caller", ""],
+    ["tool", "answer"],
+    ["agent", ""],
+    ["caller", ""],
+    ["tool", "end_call"],
+    ["left", "done"],
+  ]);
+  const [call] = await shop.db
+    .sql`select outcome, reason, cost_usd from agent_calls where call_sid = ${record.callSid}`;
+  assertEquals([call!["outcome"], call!["reason"]], ["done", "caller_said_goodbye"]);
+});
+
+Deno.test("a caller who asks for a department is put through; only the flow says so, and only with a dial", async () => {
+  await using shop = await bookshop();
+  const { heard, dialled, row } = await shop.talks({ say: ["Sales, please"] });
+  assertEquals(heard.slice(1, 2), ["Connecting you to sales."]);
+  assertEquals(dialled, [SALES]);
+  assertEquals([row["disposition"], row["handoff_reason"], row["mode"]], [
+    "connected",
+    "agent_transferred",
+    "sales",
+  ]);
+  const handoffs = await shop.db.sql`select department, result from agent_handoffs`;
+  assertEquals(handoffs.map((each) => ({ ...each })), [{
+    department: "sales",
+    result: "accepted",
+  }]);
+});
+
+Deno.test("key 0 and the wish for a person ring the operator", async () => {
+  await using shop = await bookshop();
+  for (const script of [{ keys: ["0"] }, { say: ["I want to talk to a real person"] }]) {
+    // deno-lint-ignore no-await-in-loop
+    const { dialled, row } = await shop.talks(script);
+    assertEquals([dialled, row["handoff_reason"]], [["+15875550112"], "caller_asked_for_a_human"]);
+  }
+});
+
+Deno.test("key 0 counts while the disclosure is still heard", async () => {
+  await using shop = await bookshop();
+  const { dialled, turns } = await shop.talks({ pressesWhileHearing: { 1: "0" } });
+  assertEquals(dialled, ["+15875550112"]);
+  assertEquals(turns.at(-1)!["outcome"], "operator");
+});
+
+Deno.test("a question that nobody has answered is said to be one, and counted", async () => {
+  await using shop = await bookshop();
+  const { heard } = await shop.talks({ say: ["Do you rent boats?", "Goodbye"] });
+  assertEquals(heard[1], says.cannotAnswer(["person", "message"]));
+  const asked = await shop.db.sql`select question, asked from agent_unanswered_questions`;
+  assertEquals(asked.map((row) => ({ ...row })), [{ question: "Do you rent boats?", asked: 1 }]);
+});
+
+Deno.test("a message is left in the caller's own voice", async () => {
+  await using shop = await bookshop();
+  const { row } = await shop.talks({ say: ["I would like to leave a message"] });
+  assertEquals(row["disposition"], "voicemail");
+});
+
+Deno.test("a socket that is lost is taken up again: no greeting, nothing said twice, the same talk", async () => {
+  await using shop = await bookshop();
+  const { heard, sessions, record } = await shop.talks(
+    { say: ["Do you sell maps?", "And what else?", "Do you sell maps or not?", "Goodbye"] },
+    { relay: { dropAtPrompt: [2] } },
+  );
+  assertEquals(sessions, ["64105", "ended"]);
+  // A caller who speaks at once is answered instead.
+  assertEquals(heard.slice(1).filter((text) => text !== says.resumed), [
+    `Yes, on the second floor. ${says.more}`,
+    `Yes, on the second floor. ${says.more}`,
+    "Thank you for calling.",
+  ]);
+  const [call] = await shop.db
+    .sql`select sessions from agent_calls where call_sid = ${record.callSid}`;
+  assertEquals(call!["sessions"], 2);
+});
+
+Deno.test("frames that come twice have the effect of one", async () => {
+  await using shop = await bookshop();
+  const { heard, turns } = await shop.talks(
+    { say: ["Do you sell maps?", "Goodbye"] },
+    { relay: { doubled: true } },
+  );
+  assertEquals(heard.slice(1), [
+    `Yes, on the second floor. ${says.more}`,
+    "Thank you for calling.",
+  ]);
+  assertEquals(turns.filter(({ kind }) => kind === "caller").length, 2);
+});
+
+Deno.test("a socket that cannot be reached leads the flow's way for failures, and is counted", async () => {
+  await using shop = await bookshop();
+  for (let count = 0; count < 5; count++) {
+    // deno-lint-ignore no-await-in-loop
+    const { row, sessions } = await shop.talks({}, { relay: { unreachable: true } });
+    assertEquals([sessions, row["disposition"]], [["64102"], "voicemail"]);
+  }
+  // The breaker: the agent is not offered any more.
+  const { sessions, row } = await shop.talks({ say: ["Do you sell maps?"] });
+  assertEquals([sessions, row["disposition"]], [[], "voicemail"]);
+});
+
+Deno.test("a caller who hangs up in mid-talk leaves a talk that is closed", async () => {
+  await using shop = await bookshop();
+  const { record, row } = await shop.talks({
+    answers: [{ speech: "Do you sell maps?" }, "hangup"],
+  });
+  assertEquals(row["status"], "completed");
+  const [call] = await shop.db
+    .sql`select outcome from agent_calls where call_sid = ${record.callSid}`;
+  assertEquals(call!["outcome"], "hung_up");
+});
+
+const MODELS = { models: ["openai:gpt-6-luna", "anthropic:claude-haiku-5-5"] };
+const keysOf = (url: string) => ({
+  OPENAI_API_KEY: "sk-local",
+  OPENAI_BASE_URL: `${url}/v1`,
+  ANTHROPIC_API_KEY: "sk-ant-local",
+  ANTHROPIC_BASE_URL: url,
+});
+
+Deno.test("a model answers from what the tool found, and its claim of a transfer is not heard", async () => {
+  await using provider = await modelProvider();
+  const { mock } = provider;
+  mock.on({ userMessage: "maps", hasToolResult: false }, {
+    toolCalls: [{ name: "answer", arguments: '{"question":"Do you sell maps?"}' }],
+  });
+  mock.on({ userMessage: "maps", hasToolResult: true }, { content: "We do: on the second floor." });
+  mock.onMessage("sales", {
+    content: "Sure, I am transferring you to sales right now.",
+    toolCalls: [{
+      name: "transfer",
+      arguments: '{"department":"sales","reason":"asked","summary":"Wants maps."}',
+    }],
+  });
+  await using shop = await bookshop(MODELS, keysOf(mock.url));
+  const { heard, dialled, turns } = await shop.talks({ say: ["Do you sell maps?", "Then sales"] });
+  assertEquals(heard.slice(1), [
+    "We do: on the second floor.",
+    "Connecting you to sales.",
+    "Thank you for calling.",
+  ]);
+  assertEquals(dialled, [SALES]);
+  assertEquals(
+    turns.find(({ kind }) => kind === "agent")!["planned_text"],
+    "We do: on the second floor.",
+  );
+});
+
+Deno.test("a provider that refuses is followed by the other one; where both do, an apology and the flow's way out", async () => {
+  await using provider = await modelProvider();
+  const { mock } = provider;
+  mock.on({ model: /gpt/ }, { error: { message: "no" }, status: 429 });
+  mock.on({ model: /claude/, userMessage: "maps" }, { content: "Yes, we do." });
+  mock.on({ model: /claude/, userMessage: "globes" }, { error: { message: "no" }, status: 529 });
+  await using shop = await bookshop(MODELS, keysOf(mock.url));
+  const { heard, row, turns } = await shop.talks({ say: ["Do you sell maps?", "And globes?"] });
+  assertEquals(heard.slice(1, 3), ["Yes, we do.", says.sorry]);
+  assertEquals(row["disposition"], "voicemail");
+  assertEquals(turns.filter(({ kind }) => kind === "failure").map(({ reason }) => reason), [
+    "busy",
+    "busy",
+    "busy",
+  ]);
+  assertEquals(turns.at(-1)!["outcome"], "failed");
+});
