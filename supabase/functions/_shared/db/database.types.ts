@@ -724,8 +724,9 @@ export type Database = {
           "tries": number;
           "version_id": number;
           "why": string | null;
+          "promise_open": boolean | null;
         };
-        ComputedFields: never;
+        ComputedFields: "promise_open";
         Insert: {
           "calendar": NonNullable<Json>;
           "call_sid": string;
@@ -2801,6 +2802,24 @@ export type Database = {
         ComputedFields: never;
         Relationships: [];
       };
+      "missed_calls": {
+        Row: {
+          "call_sid": string;
+          "from_e164": string | null;
+          "group_name": string | null;
+          "last_step": string | null;
+          "line": string | null;
+          "mail": string | null;
+          "mode": string;
+          "org_id": string | null;
+          "settled": boolean | null;
+          "started_at": string;
+          "text": string | null;
+          "waited_sec": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
       "number_provisioning_status": {
         Row: {
           "business_name": string;
@@ -2866,7 +2885,9 @@ export type Database = {
       "queue_now": {
         Row: {
           "call_sid": string;
+          "from_e164": string | null;
           "group_name": string | null;
+          "line": string | null;
           "node": string;
           "org_id": string | null;
           "position": number | null;
@@ -3761,6 +3782,15 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "promise_open": {
+        Args: {
+          "k": Omit<
+            Database["public"]["Tables"]["callbacks"]["Row"],
+            Database["public"]["Tables"]["callbacks"]["ComputedFields"]
+          >;
+        };
+        Returns: boolean;
+      };
       "publish_flow": {
         Args: {
           "p_by"?: string;
@@ -3789,6 +3819,10 @@ export type Database = {
         Returns: number;
       };
       "rebuild_search_documents": { Args: Record<PropertyKey, never>; Returns: number };
+      "reconsider_promises": {
+        Args: { "p_calendar": string; "p_flow_id": number };
+        Returns: undefined;
+      };
       "record_analytics_event": {
         Args: { "p_event_data"?: Json; "p_event_type": string; "p_severity": string };
         Returns: undefined;
