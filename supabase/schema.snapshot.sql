@@ -1744,6 +1744,8 @@ CREATE UNIQUE INDEX search_alerts_pkey ON public.search_alerts USING btree (id);
 
 CREATE INDEX search_documents_call_idx ON public.search_documents USING btree (call_sid) WHERE (call_sid IS NOT NULL);
 
+CREATE INDEX search_documents_contacts_idx ON public.search_documents USING gin (owner, fts) WHERE (kind = 'contact'::text);
+
 CREATE UNIQUE INDEX search_documents_key ON public.search_documents USING btree (kind, ref, part);
 
 CREATE INDEX search_documents_message_idx ON public.search_documents USING gin (party gin_trgm_ops) WHERE (kind = 'message'::text);
@@ -3219,6 +3221,45 @@ begin
     taken_by = a.token, taken_at = coalesce(e.taken_at, clock_timestamp()), connected_at = coalesce(e.connected_at, now())
   where e.id = q.id;
   return p_call_sid;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.contact_match(p_owner uuid, p_query text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_term record;
+  v_phones text[];
+  v_any text[] := '{}';
+  v_sql text := '';
+begin
+  for v_term in
+    select t.negated, t.alternative, public.search_queries(t.word) as queries
+    from public.search_terms(p_query) as t where public.term_query(t.word, 'english') is not null limit 16
+  loop
+    if v_term.alternative > 0 then
+      return null;
+    end if;
+    v_phones := '{}';
+    if not v_term.negated then
+      execute format(
+        'select coalesce(array_agg(d.party), ''{}'') from (
+          select d.party from public.search_documents as d
+          where d.kind = ''contact'' and d.owner = coalesce($1, d.owner)%s limit 1000
+        ) as d', public.document_match(v_term.queries)
+      ) into v_phones using p_owner;
+    end if;
+    v_any := v_any || v_phones;
+    v_sql := v_sql || format(
+      ' and (d.fts @@ (%s) or d.party = any (%L::text[])) = %L',
+      public.tsquery_by_language(v_term.queries), v_phones, not v_term.negated
+    );
+  end loop;
+  return case when v_any <> '{}' then format(' and d.party = any (%L::text[])%s', v_any, v_sql) end;
 end
 $function$
 
@@ -6817,8 +6858,9 @@ declare
   -- Where the page before ended.
   v_score real;
   v_at timestamptz;
-  -- What is searched for; `corrected`, or `filters` where all words are stop words.
+  -- What is searched for; `contact`, `corrected`, or `filters` where all words are stop words.
   v_meant text;
+  v_match text;
   v_queries tsquery[];
   v_way text;
 begin
@@ -6843,16 +6885,18 @@ begin
   loop
     v_meant := case v_way when 'corrected' then public.correct_query(p_owner, v_query) when 'filters' then null else v_query end;
     v_queries := public.search_queries(v_meant);
-    v_batch := public.search_batch(p_owner, v_meant, v_queries, p_filters, v_now, v_cursor, v_deadline, p_embedding, p_model);
+    v_match := case v_way when 'contact' then public.contact_match(p_owner, v_query) end;
+    v_batch := public.search_batch(
+      p_owner, v_meant, v_queries, p_filters, v_now, v_cursor, v_deadline, p_embedding, p_model, v_match
+    );
     exit when v_batch.hits <> '{}' or v_batch.partial or v_query is null or v_cursor is not null or v_way = 'filters';
-    if v_way is null and public.only_stop_words(v_query) then
-      v_way := 'filters';
-    elsif v_way is null and public.correct_query(p_owner, v_query) is not null then
-      v_way := 'corrected';
-    else
-      v_way := null;
-      exit;
-    end if;
+    v_way := case
+      when v_way = 'corrected' then null
+      when v_way is null and public.only_stop_words(v_query) then 'filters'
+      when v_way is null and public.contact_match(p_owner, v_query) is not null then 'contact'
+      when public.correct_query(p_owner, v_query) is not null then 'corrected'
+    end;
+    exit when v_way is null;
   end loop;
 
   with page as (
@@ -6866,7 +6910,9 @@ begin
     coalesce(jsonb_agg(jsonb_build_object(
       'kind', p.kind, 'call_sid', p.call_sid, 'org_id', case when d.id is null then c.org_id else d.org_id end, 'ref', d.ref,
       'at', p.at, 'title', coalesce(d.title, k.name, d.party, c.party, ''),
-      'snippet', coalesce(s.snippet, public.escape_html(coalesce(c.party, ''))), 'start_sec', s.start_sec,
+      'snippet', coalesce(
+        s.snippet, public.escape_html(concat_ws(', ', c.party, nullif(c.mode, c.disposition), c.disposition))
+      ), 'start_sec', s.start_sec,
       'score', round(p.score::numeric, 6)
     ) order by p.place) filter (where p.place <= p_limit), '[]'),
     count(*), (array_agg(
@@ -7013,7 +7059,7 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.search_batch(p_owner uuid, p_query text, p_queries tsquery[], p_filters jsonb, p_now timestamp with time zone, p_after jsonb, p_deadline timestamp with time zone, p_embedding real[], p_model text, OUT hits search_hit[], OUT partial boolean, OUT after jsonb)
+CREATE OR REPLACE FUNCTION public.search_batch(p_owner uuid, p_query text, p_queries tsquery[], p_filters jsonb, p_now timestamp with time zone, p_after jsonb, p_deadline timestamp with time zone, p_embedding real[], p_model text, p_match text, OUT hits search_hit[], OUT partial boolean, OUT after jsonb)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -7078,7 +7124,7 @@ begin
           select d.kind, d.id, d.call_sid, d.at, d.lang, d.fts from public.search_documents as d
           where true%s%s%s order by d.at desc, d.id desc limit 1000
         ) as d',
-        public.search_score(public.tsquery_by_language(p_queries), p_now), v_documents, public.document_match(p_queries), v_bound
+        public.search_score(public.tsquery_by_language(p_queries), p_now), v_documents, coalesce(p_match, public.document_match(p_queries)), v_bound
       );
       if cardinality(v_digits) > 0 then
         v_match := format(

@@ -3224,6 +3224,7 @@ export type Database = {
         };
         Returns: string;
       };
+      "contact_match": { Args: { "p_owner": string; "p_query": string }; Returns: string };
       "correct_query": { Args: { "p_owner": string; "p_query": string }; Returns: string };
       "count_calls": {
         Args: { "p_from": string; "p_to": string };
@@ -3893,6 +3894,7 @@ export type Database = {
           "p_deadline": string;
           "p_embedding": (number)[];
           "p_filters": Json;
+          "p_match": string;
           "p_model": string;
           "p_now": string;
           "p_owner": string;
