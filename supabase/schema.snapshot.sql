@@ -1928,6 +1928,8 @@ CREATE UNIQUE INDEX search_alerts_pkey ON public.search_alerts USING btree (id);
 
 CREATE INDEX search_documents_call_idx ON public.search_documents USING btree (call_sid) WHERE (call_sid IS NOT NULL);
 
+CREATE INDEX search_documents_contacts_idx ON public.search_documents USING gin (owner, fts) WHERE (kind = 'contact'::text);
+
 CREATE UNIQUE INDEX search_documents_key ON public.search_documents USING btree (kind, ref, part);
 
 CREATE INDEX search_documents_message_idx ON public.search_documents USING gin (party gin_trgm_ops) WHERE (kind = 'message'::text);
@@ -3504,6 +3506,45 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.contact_match(p_owner uuid, p_query text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_term record;
+  v_phones text[];
+  v_any text[] := '{}';
+  v_sql text := '';
+begin
+  for v_term in
+    select t.negated, t.alternative, public.search_queries(t.word) as queries
+    from public.search_terms(p_query) as t where public.term_query(t.word, 'english') is not null limit 16
+  loop
+    if v_term.alternative > 0 then
+      return null;
+    end if;
+    v_phones := '{}';
+    if not v_term.negated then
+      execute format(
+        'select coalesce(array_agg(d.party), ''{}'') from (
+          select d.party from public.search_documents as d
+          where d.kind = ''contact'' and d.owner = coalesce($1, d.owner)%s limit 1000
+        ) as d', public.document_match(v_term.queries)
+      ) into v_phones using p_owner;
+    end if;
+    v_any := v_any || v_phones;
+    v_sql := v_sql || format(
+      ' and (d.fts @@ (%s) or d.party = any (%L::text[])) = %L',
+      public.tsquery_by_language(v_term.queries), v_phones, not v_term.negated
+    );
+  end loop;
+  return case when v_any <> '{}' then format(' and d.party = any (%L::text[])%s', v_any, v_sql) end;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.correct_query(p_owner uuid, p_query text)
  RETURNS text
  LANGUAGE plpgsql
@@ -3832,7 +3873,7 @@ begin
         select k.call_sid, k.id, k.queued_at, k.line, k.group_name, k.version_id, k.node, k.seconds
         from public.callbacks as k
         where k.owner = v_owner and k.group_name = p_queue and k.ready and k.tries < k.max_tries
-          and public.calendar_open(k.calendar, now())
+          and public.promise_open(k)
           and not exists (select from public.dial_attempts as a where a.callback_id = k.id and a.ended_at is null)
         order by k.queued_at, k.id
         limit (select count(*) from free)
@@ -5394,7 +5435,7 @@ begin
     update public.callbacks as c set ready = false, due_at = date_trunc('day', now(), 'UTC') + interval '1 day'
     where c.id = k.id and c.state = 'open';
     return 0;
-  elsif not public.calendar_open(k.calendar, now()) then
+  elsif not public.promise_open(k) then
     update public.callbacks as c set ready = false, due_at = coalesce(
       (public.calendar_switches(k.calendar) #>> '{switches,0}')::timestamptz, now() + interval '1 day'
     )
@@ -5810,7 +5851,7 @@ begin
   perform public.end_attempt(a.id, 'canceled') from public.dial_attempts as a
   where a.ended_at is null and a.dialled_at is null and a.decided_at < now() - interval '3 minutes';
 
-  update public.callbacks as k set ready = false where k.ready and not public.calendar_open(k.calendar, now());
+  update public.callbacks as k set ready = false where k.ready and not public.promise_open(k);
   -- After a week the caller has found another way.
   update public.callbacks as k set state = 'failed', ready = false, ended_at = now(), why = 'expired'
   where k.state = 'open' and k.promised_at < now() - interval '7 days'
@@ -6500,6 +6541,17 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.promise_open(k callbacks)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+begin
+  return public.calendar_states(jsonb_build_object('its', k.calendar)) ->> 'its' = 'open';
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.publish_flow(p_org_id uuid, p_name text, p_definition jsonb, p_hash text, p_lines text[] DEFAULT '{}'::text[], p_note text DEFAULT NULL::text, p_by text DEFAULT NULL::text, p_disclosures jsonb DEFAULT '[]'::jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -6934,6 +6986,18 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.reconsider_promises(p_flow_id bigint, p_calendar text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  update public.callbacks as k set due_at = now()
+  where k.state = 'open' and not k.ready and k.due_at > now() + case when k.tries > 0 then interval '1 hour' else interval '0' end
+    and (k.calendar ->> 'flow')::bigint = p_flow_id and k.calendar ->> 'calendar' = p_calendar;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.record_agent_turns(p_session_id text, p_turns jsonb, p_end jsonb DEFAULT NULL::jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -7239,8 +7303,9 @@ declare
   -- Where the page before ended.
   v_score real;
   v_at timestamptz;
-  -- What is searched for; `corrected`, or `filters` where all words are stop words.
+  -- What is searched for; `contact`, `corrected`, or `filters` where all words are stop words.
   v_meant text;
+  v_match text;
   v_queries tsquery[];
   v_way text;
 begin
@@ -7265,16 +7330,18 @@ begin
   loop
     v_meant := case v_way when 'corrected' then public.correct_query(p_owner, v_query) when 'filters' then null else v_query end;
     v_queries := public.search_queries(v_meant);
-    v_batch := public.search_batch(p_owner, v_meant, v_queries, p_filters, v_now, v_cursor, v_deadline, p_embedding, p_model);
+    v_match := case v_way when 'contact' then public.contact_match(p_owner, v_query) end;
+    v_batch := public.search_batch(
+      p_owner, v_meant, v_queries, p_filters, v_now, v_cursor, v_deadline, p_embedding, p_model, v_match
+    );
     exit when v_batch.hits <> '{}' or v_batch.partial or v_query is null or v_cursor is not null or v_way = 'filters';
-    if v_way is null and public.only_stop_words(v_query) then
-      v_way := 'filters';
-    elsif v_way is null and public.correct_query(p_owner, v_query) is not null then
-      v_way := 'corrected';
-    else
-      v_way := null;
-      exit;
-    end if;
+    v_way := case
+      when v_way = 'corrected' then null
+      when v_way is null and public.only_stop_words(v_query) then 'filters'
+      when v_way is null and public.contact_match(p_owner, v_query) is not null then 'contact'
+      when public.correct_query(p_owner, v_query) is not null then 'corrected'
+    end;
+    exit when v_way is null;
   end loop;
 
   with page as (
@@ -7288,7 +7355,9 @@ begin
     coalesce(jsonb_agg(jsonb_build_object(
       'kind', p.kind, 'call_sid', p.call_sid, 'org_id', case when d.id is null then c.org_id else d.org_id end, 'ref', d.ref,
       'at', p.at, 'title', coalesce(d.title, k.name, d.party, c.party, ''),
-      'snippet', coalesce(s.snippet, public.escape_html(coalesce(c.party, ''))), 'start_sec', s.start_sec,
+      'snippet', coalesce(
+        s.snippet, public.escape_html(concat_ws(', ', c.party, nullif(c.mode, c.disposition), c.disposition))
+      ), 'start_sec', s.start_sec,
       'score', round(p.score::numeric, 6)
     ) order by p.place) filter (where p.place <= p_limit), '[]'),
     count(*), (array_agg(
@@ -7435,7 +7504,7 @@ begin
 end
 $function$
 
-CREATE OR REPLACE FUNCTION public.search_batch(p_owner uuid, p_query text, p_queries tsquery[], p_filters jsonb, p_now timestamp with time zone, p_after jsonb, p_deadline timestamp with time zone, p_embedding real[], p_model text, OUT hits search_hit[], OUT partial boolean, OUT after jsonb)
+CREATE OR REPLACE FUNCTION public.search_batch(p_owner uuid, p_query text, p_queries tsquery[], p_filters jsonb, p_now timestamp with time zone, p_after jsonb, p_deadline timestamp with time zone, p_embedding real[], p_model text, p_match text, OUT hits search_hit[], OUT partial boolean, OUT after jsonb)
  RETURNS record
  LANGUAGE plpgsql
  SET search_path TO ''
@@ -7500,7 +7569,7 @@ begin
           select d.kind, d.id, d.call_sid, d.at, d.lang, d.fts from public.search_documents as d
           where true%s%s%s order by d.at desc, d.id desc limit 1000
         ) as d',
-        public.search_score(public.tsquery_by_language(p_queries), p_now), v_documents, public.document_match(p_queries), v_bound
+        public.search_score(public.tsquery_by_language(p_queries), p_now), v_documents, coalesce(p_match, public.document_match(p_queries)), v_bound
       );
       if cardinality(v_digits) > 0 then
         v_match := format(
@@ -7773,6 +7842,7 @@ begin
     on conflict (flow_id, calendar) do update
       set state = excluded.state, until = excluded.until, set_by = excluded.set_by, set_at = excluded.set_at;
   end if;
+  perform public.reconsider_promises(v_version.flow_id, p_calendar);
   return jsonb_build_object('flow', p_name, 'calendar', p_calendar, 'state', p_state, 'until', p_until);
 end
 $function$
@@ -9243,6 +9313,49 @@ create view leg_results with (security_invoker=true) as
   GROUP BY node
   ORDER BY node;
 
+create view missed_calls with (security_invoker=true) as
+ SELECT c.org_id,
+    c.call_sid,
+    c.party AS from_e164,
+    c.line,
+    c.mode,
+    c.started_at,
+    q.group_name,
+    q.waited_sec,
+    c.last_step,
+    (NOT was_missed(c.*)) AS settled,
+    t.state AS text,
+    m.state AS mail
+   FROM (((call_logs c
+     LEFT JOIN LATERAL ( SELECT (array_agg(e.group_name ORDER BY e.id DESC))[1] AS group_name,
+            (sum(EXTRACT(epoch FROM (e.left_at - e.queued_at))))::integer AS waited_sec
+           FROM queue_entries e
+          WHERE (e.call_sid = c.call_sid)) q ON (true))
+     LEFT JOIN LATERAL ( SELECT
+                CASE
+                    WHEN (j.status = 'done'::text) THEN
+                    CASE
+                        WHEN (j.result IS NULL) THEN 'not needed'::text
+                        ELSE 'sent'::text
+                    END
+                    ELSE j.status
+                END AS state
+           FROM jobs j
+          WHERE (((j.payload ->> 'call_sid'::text) = c.call_sid) AND (j.kind = 'missed_call_sms'::text))) t ON (true))
+     LEFT JOIN LATERAL ( SELECT
+                CASE
+                    WHEN (j.status = 'done'::text) THEN
+                    CASE
+                        WHEN (j.result IS NULL) THEN 'not needed'::text
+                        ELSE 'sent'::text
+                    END
+                    ELSE j.status
+                END AS state
+           FROM jobs j
+          WHERE (((j.payload ->> 'call_sid'::text) = c.call_sid) AND (j.kind = 'mail_missed_call'::text))) m ON (true))
+  WHERE ((c.disposition = 'abandoned'::text) AND (c.direction = 'inbound'::text) AND (c.started_at > (now() - '7 days'::interval)))
+  ORDER BY c.started_at DESC;
+
 create view number_provisioning_status with (security_invoker=true) as
  SELECT n.org_id,
     n.e164_number,
@@ -9309,7 +9422,7 @@ create view people_performance with (security_invoker=true) as
         UNION ALL
          SELECT c.org_id,
             l.to_e164,
-            p_1.id,
+            NULL::uuid,
             (n.node ->> 'group'::text),
             l.dialled_at,
             l.result,
@@ -9318,9 +9431,8 @@ create view people_performance with (security_invoker=true) as
             l.connected_at,
             l.ended_at,
             NULL::text
-           FROM ((((call_legs l
+           FROM (((call_legs l
              JOIN call_logs c ON ((c.call_sid = l.call_sid)))
-             LEFT JOIN people p_1 ON ((((p_1.phone)::text = (l.to_e164)::text) AND (NOT (p_1.org_id IS DISTINCT FROM c.org_id)))))
              LEFT JOIN call_flow_versions v ON ((v.id = c.flow_version)))
              LEFT JOIN LATERAL ( SELECT ((v.steps -> 'nodes'::text) -> l.node) AS node) n ON (true))
           WHERE ((l.to_e164 IS NOT NULL) AND (NOT (EXISTS ( SELECT
@@ -9346,26 +9458,44 @@ create view people_performance with (security_invoker=true) as
     (avg(EXTRACT(epoch FROM (r.accepted_at - r.dialled_at))))::numeric(8,1) AS seconds_to_accept,
     (COALESCE(sum(EXTRACT(epoch FROM (r.ended_at - r.connected_at))), (0)::numeric))::bigint AS talk_sec
    FROM (rung r
-     LEFT JOIN people p ON ((p.id = r.person_id)))
+     LEFT JOIN LATERAL ( SELECT p_1.id,
+            p_1.org_id,
+            p_1.handle,
+            p_1.name,
+            p_1.phone,
+            p_1.verified_at,
+            p_1.available,
+            p_1.dnd_until,
+            p_1.calendar,
+            p_1.member_id,
+            p_1.code,
+            p_1.created_at
+           FROM people p_1
+          WHERE ((p_1.id = r.person_id) OR ((r.person_id IS NULL) AND ((p_1.phone)::text = (r.to_e164)::text) AND (NOT (p_1.org_id IS DISTINCT FROM r.org_id))))
+          ORDER BY p_1.handle
+         LIMIT 1) p ON (true))
   GROUP BY r.org_id, p.handle, COALESCE(p.name, (r.to_e164)::text), r.group_name, ((date_trunc('day'::text, r.at, 'UTC'::text))::date);
 
 create view queue_now with (security_invoker=true) as
- SELECT org_id,
-    group_name,
-    call_sid,
-    (queue = call_sid) AS rings_all,
-    node,
-    queued_at,
-    (EXTRACT(epoch FROM (now() - queued_at)))::integer AS waited_sec,
-    (taken_at IS NOT NULL) AS taken,
+ SELECT e.org_id,
+    e.group_name,
+    e.call_sid,
+    c.party AS from_e164,
+    e.line,
+    (e.queue = e.call_sid) AS rings_all,
+    e.node,
+    e.queued_at,
+    (EXTRACT(epoch FROM (now() - e.queued_at)))::integer AS waited_sec,
+    (e.taken_at IS NOT NULL) AS taken,
         CASE
-            WHEN (taken_at IS NULL) THEN row_number() OVER (PARTITION BY owner, queue, (taken_at IS NULL) ORDER BY queued_at, id)
+            WHEN (e.taken_at IS NULL) THEN row_number() OVER (PARTITION BY e.owner, e.queue, (e.taken_at IS NULL) ORDER BY e.queued_at, e.id)
             ELSE NULL::bigint
         END AS "position",
-    told_position
-   FROM queue_entries e
-  WHERE (left_at IS NULL)
-  ORDER BY queued_at, id;
+    e.told_position
+   FROM (queue_entries e
+     LEFT JOIN call_logs c ON ((c.call_sid = e.call_sid)))
+  WHERE (e.left_at IS NULL)
+  ORDER BY e.queued_at, e.id;
 
 create view rate_limit_violations with (security_invoker=true) as
  SELECT identifier,
@@ -10897,6 +11027,8 @@ grant insert on public.members (org_id) to authenticated;
 
 grant insert, update on public.members (role) to authenticated;
 
+grant select on public.missed_calls to service_role;
+
 grant select on public.number_provisioning_status to authenticated;
 
 grant select on public.number_provisioning_status to service_role;
@@ -11377,6 +11509,8 @@ comment on view public.jobs_waiting is 'Work that waits or is being done, by kin
 
 comment on view public.leg_results is 'The legs dialled in the last 24 hours, by the node of the flow: their results, and the time to answer.';
 
+comment on view public.missed_calls is 'Callers of the last 7 days who reached nobody and left no message: how long they held, whether that is settled by a promise to call back or a later call, and whether a text and a mail were sent (dead: given up, see jobs_dead).';
+
 comment on view public.number_provisioning_status is 'Each onboarded number, its organisation, and its calls of the last 24 hours.';
 
 comment on view public.operations_now is 'The line at this moment, in one row: calls, waiting voicemails, refusals, work that is due, connections.';
@@ -11441,8 +11575,6 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- alert_rules: {"unit": "webhooks", "alert": "database_failures", "action": "Callers are served without recording. Look at the database's load and connections.", "minimum": 0, "summary": "Webhooks do not reach the database", "severity": "critical", "threshold": 0, "comparison": "above", "window_minutes": 5, "close_after_minutes": 10}
 
--- job_kinds: {"keep": "1 day", "kind": "missed_call_sms", "lease": "00:00:30", "share": 0.25, "delays": ["00:00:10", "00:01:00", "00:05:00"], "worker": "dial-worker", "held_for": null, "priority": 3, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": 4, "expires_after": "01:00:00", "fixes_content": false}
-
 -- job_kinds: {"keep": "30 days", "kind": "alert_pagerduty", "lease": "00:00:50", "share": 0.5, "delays": ["00:00:50"], "worker": "alert-dispatch", "held_for": null, "priority": 0, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": "1 day", "fixes_content": false}
 
 -- job_kinds: {"keep": "30 days", "kind": "alert_slack", "lease": "00:00:50", "share": 0.5, "delays": ["00:00:50"], "worker": "alert-dispatch", "held_for": null, "priority": 1, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": null, "expires_after": "1 day", "fixes_content": false}
@@ -11460,6 +11592,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- job_kinds: {"keep": "30 days", "kind": "mail_search_alert", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 2, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.5, "longest_hold": "00:15:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
 
 -- job_kinds: {"keep": "30 days", "kind": "mail_voicemail", "lease": "00:02:00", "share": 0, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00", "10:00:00", "10:00:00"], "worker": "notify-worker", "held_for": null, "priority": 1, "key_lives": "23:30:00", "held_until": null, "hourly_share": 0.9, "longest_hold": "00:01:00", "max_attempts": 8, "expires_after": null, "fixes_content": true}
+
+-- job_kinds: {"keep": "30 days", "kind": "missed_call_sms", "lease": "00:00:30", "share": 0.25, "delays": ["00:00:10", "00:01:00", "00:05:00"], "worker": "dial-worker", "held_for": null, "priority": 3, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": null, "max_attempts": 4, "expires_after": "01:00:00", "fixes_content": false}
 
 -- job_kinds: {"keep": "30 days", "kind": "search_alert", "lease": "00:01:00", "share": 0.1, "delays": ["00:00:05", "00:05:00", "00:30:00", "02:00:00", "05:00:00"], "worker": "notify-worker", "held_for": null, "priority": 2, "key_lives": null, "held_until": null, "hourly_share": null, "longest_hold": "00:15:00", "max_attempts": 6, "expires_after": "1 day", "fixes_content": false}
 

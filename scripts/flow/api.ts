@@ -50,7 +50,7 @@ export async function request(
       headers: { apikey: key, ...(bearer && { authorization: `Bearer ${key}` }), ...init.headers },
     });
   } catch {
-    throw new CommandFailure(nothingAnswers(url));
+    throw new CommandFailure(nothingAnswers(new URL(url).origin));
   }
 }
 

@@ -14,7 +14,6 @@ import {
   FLAG,
   type Project,
   projectOf,
-  TEXT,
   textThat,
   UsageError,
 } from "../command.ts";
@@ -24,6 +23,9 @@ const HELP = `Say whom lines ring: the people that the groups of a flow name by 
 
   npx -y deno@2.9.6 task people list
   npx -y deno@2.9.6 task people add anna --name "Anna Bell" --phone +14035550110
+  npx -y deno@2.9.6 task people change anna --code 11
+    --name, --phone       as for add; another number has to be verified again
+    --code <digits>       one to four: * and the code pass a caller on to the person. Also for add
   npx -y deno@2.9.6 task people verify anna         calls the number; key 1 there proves whose it is
     --line <number>       the line that shows. Default: one of the owner's
   npx -y deno@2.9.6 task people available anna no   or yes
@@ -54,8 +56,9 @@ const OPTIONS = {
   ),
   url: ADDRESS,
   json: FLAG,
-  name: TEXT,
+  name: textThat("have 200 characters at most", (name) => name.length <= 200 && name.trim() !== ""),
   phone: E164,
+  code: textThat("be one to four digits", /^[0-9]{1,4}$/),
   line: E164,
   until: TIME,
 } as const;
@@ -65,6 +68,7 @@ interface Options {
   readonly json: boolean;
   readonly name?: string | undefined;
   readonly phone?: string | undefined;
+  readonly code?: string | undefined;
   readonly line?: string | undefined;
   readonly until?: string | undefined;
 }
@@ -76,9 +80,10 @@ interface Person {
   readonly verified_at: string | null;
   readonly available: boolean;
   readonly dnd_until: string | null;
+  readonly code: string | null;
 }
 
-const COLUMNS = "handle,name,phone,verified_at,available,dnd_until";
+const COLUMNS = "handle,name,phone,verified_at,available,dnd_until,code";
 /** How long a telephone is waited for that is called to be verified, and between two looks. Milliseconds. */
 const LONGEST_VERIFY = 120_000;
 const LOOK_AGAIN = 1000;
@@ -110,9 +115,9 @@ const VERBS: Readonly<
   },
   add: {
     takes: ["HANDLE"],
-    own: ["name", "phone"],
+    own: ["name", "phone", "code"],
     async run({ project, options, print }, handle) {
-      const { name, phone, org = null } = options;
+      const { name, phone, code, org = null } = options;
       if (name === undefined || phone === undefined) {
         throw new UsageError("--name and --phone must be given");
       }
@@ -120,6 +125,7 @@ const VERBS: Readonly<
         handle,
         name,
         phone,
+        code,
         org_id: org,
       });
       print(
@@ -128,6 +134,19 @@ const VERBS: Readonly<
           : `${name} is added. Callers are put through once the number is verified: ` +
             `npx -y deno@2.9.6 task people verify ${handle}`,
       );
+      return 0;
+    },
+  },
+  change: {
+    takes: ["HANDLE"],
+    own: ["name", "phone", "code"],
+    async run({ project, options, print }, handle) {
+      const { name, phone, code } = options;
+      if ((name ?? phone ?? code) === undefined) {
+        throw new UsageError("--name, --phone or --code must be given");
+      }
+      const person = await one(project, "PATCH", options, handle, { name, phone, code });
+      print(options.json ? JSON.stringify(person, null, 2) : lineOf(person));
       return 0;
     },
   },
@@ -141,6 +160,9 @@ const VERBS: Readonly<
       const { until } = options;
       if (value === "yes" && until !== undefined) {
         throw new UsageError("--until is for no: until when no calls come");
+      }
+      if (until !== undefined && Date.parse(until) <= Date.now()) {
+        throw new UsageError(`--until must be a time that is still to come: "${until}"`);
       }
       // Until a moment: do not disturb. Otherwise until it is changed.
       const change = value === "no" && until !== undefined
@@ -209,8 +231,9 @@ const RESULTS: Readonly<Record<string, string>> = {
   declined: "the call was answered, and not accepted by key 1",
   busy: "the line was busy",
   no_answer: "nobody answered",
-  refused: "Twilio refused to call the number",
-  failed: "the number could not be reached",
+  mailbox: "the call was answered, and no key was pressed",
+  unreachable: "the number could not be called, or ALLOWED_DESTINATIONS does not allow it",
+  canceled: "the call was not made in time: see `task doctor`",
 };
 
 /** The number that shows when the owner's people are called. */
@@ -258,14 +281,20 @@ async function rest(project: Project, method: string, path: string, body?: unkno
     );
   }
   if (answer?.code === "23505") {
-    throw new CommandFailure("There is a person of this handle already");
+    throw new CommandFailure(
+      answer.message.includes("code")
+        ? "Somebody else has this code"
+        : "There is a person of this handle already",
+    );
   }
   throw new CommandFailure(
     answer?.message ?? `It failed: the Data API answered ${response.status}`,
   );
 }
 
-function lineOf({ handle, name, phone, verified_at, available, dnd_until }: Person): string {
+function lineOf(
+  { handle, name, phone, verified_at, available, dnd_until, code }: Person,
+): string {
   const state = verified_at === null
     ? "not verified: no calls come"
     : dnd_until !== null && Date.parse(dnd_until) > Date.now()
@@ -273,7 +302,8 @@ function lineOf({ handle, name, phone, verified_at, available, dnd_until }: Pers
     : available
     ? "available"
     : "not available";
-  return `${handle.padEnd(12)}  ${phone.padEnd(14)}  ${name.padEnd(20)}  ${state}`;
+  const whom = `${handle.padEnd(12)}  ${phone.padEnd(14)}  ${name.padEnd(20)}`;
+  return `${whom}  ${state}${code === null ? "" : `, code ${code}`}`;
 }
 
 /** Runs `task people` with these arguments. @returns the exit code */
@@ -303,7 +333,7 @@ export async function people(
           `HANDLE must be lower-case letters, digits and underscores, such as anna: "${handle}"`,
         );
       }
-      for (const option of ["name", "phone", "line", "until"] as const) {
+      for (const option of ["name", "phone", "code", "line", "until"] as const) {
         if (values[option] !== undefined && !verb.own?.includes(option)) {
           throw new UsageError(`--${option} is not for people ${name}`);
         }

@@ -88,6 +88,9 @@ export function main(args: string[], context: SearchContext): Promise<number> {
     async ({ values, positionals }) => {
       const [q, file, ...rest] = positionals;
       const imports = q === "import" && file !== undefined;
+      if (q === "import" && file === undefined) {
+        throw new UsageError("Name the file of contacts, such as import contacts.csv");
+      }
       if (rest.length > 0 || (file !== undefined && !imports)) {
         throw new UsageError('Write what to search for as one argument, such as "late fee"');
       }
@@ -228,11 +231,13 @@ async function ask(
   const answer = await response.json().catch(() => undefined);
   const issues: { field: string; message: string }[] = answer?.issues ?? [];
   if (response.status === 400 && issues.length > 0) {
-    const option = (field: string) =>
-      field.startsWith("filters.") ? `--${field.slice(8).replace("_", "-")}` : field;
-    throw new Failure(
-      issues.map(({ field, message }) => `${option(field)} ${message}`).join("\n"),
-    );
+    const names = issues.map(({ field, message }) => {
+      const [first, filter = ""] = field.split(".");
+      if (first === "filters") return `--${filter.replace("_", "-")} ${message}`;
+      return `${first === "body" ? "The file" : first} ${message}`;
+    });
+    if (issues[0]!.field !== "body") throw new UsageError(names.join("\n"));
+    throw new Failure(names.join("\n"));
   }
   if (response.status === 401) {
     throw new Failure(

@@ -106,6 +106,27 @@ begin
 end
 $$;
 
+-- Whether a promise may be kept now: by its calendar, or an override of that.
+create function public.promise_open(k public.callbacks) returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return public.calendar_states(jsonb_build_object('its', k.calendar)) ->> 'its' = 'open';
+end
+$$;
+
+-- Has the promises that wait for a calendar to open looked at again, after it was opened or closed by an override. A try that
+-- waits after another waits an hour at most.
+create function public.reconsider_promises(p_flow_id bigint, p_calendar text) returns void
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  update public.callbacks as k set due_at = now()
+  where k.state = 'open' and not k.ready and k.due_at > now() + case when k.tries > 0 then interval '1 hour' else interval '0' end
+    and (k.calendar ->> 'flow')::bigint = p_flow_id and k.calendar ->> 'calendar' = p_calendar;
+end
+$$;
+
 -- Ends a try. p_result: `done`, or why the two were not connected. The next try waits longer each time; after the last one
 -- the promise has failed.
 create function public.callback_tried(p_id uuid, p_result text) returns void

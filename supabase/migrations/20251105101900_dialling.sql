@@ -205,7 +205,7 @@ begin
         select k.call_sid, k.id, k.queued_at, k.line, k.group_name, k.version_id, k.node, k.seconds
         from public.callbacks as k
         where k.owner = v_owner and k.group_name = p_queue and k.ready and k.tries < k.max_tries
-          and public.calendar_open(k.calendar, now())
+          and public.promise_open(k)
           and not exists (select from public.dial_attempts as a where a.callback_id = k.id and a.ended_at is null)
         order by k.queued_at, k.id
         limit (select count(*) from free)
@@ -909,7 +909,7 @@ begin
     update public.callbacks as c set ready = false, due_at = date_trunc('day', now(), 'UTC') + interval '1 day'
     where c.id = k.id and c.state = 'open';
     return 0;
-  elsif not public.calendar_open(k.calendar, now()) then
+  elsif not public.promise_open(k) then
     update public.callbacks as c set ready = false, due_at = coalesce(
       (public.calendar_switches(k.calendar) #>> '{switches,0}')::timestamptz, now() + interval '1 day'
     )
@@ -1034,7 +1034,7 @@ begin
   perform public.end_attempt(a.id, 'canceled') from public.dial_attempts as a
   where a.ended_at is null and a.dialled_at is null and a.decided_at < now() - interval '3 minutes';
 
-  update public.callbacks as k set ready = false where k.ready and not public.calendar_open(k.calendar, now());
+  update public.callbacks as k set ready = false where k.ready and not public.promise_open(k);
   -- After a week the caller has found another way.
   update public.callbacks as k set state = 'failed', ready = false, ended_at = now(), why = 'expired'
   where k.state = 'open' and k.promised_at < now() - interval '7 days'
@@ -1074,11 +1074,10 @@ with rung as (
   from public.dial_attempts as a where a.purpose <> 'verify'
   union all
   select
-    c.org_id, l.to_e164, p.id, n.node ->> 'group', l.dialled_at, l.result, l.dialled_at, coalesce(l.accepted_at, l.connected_at),
+    c.org_id, l.to_e164, null, n.node ->> 'group', l.dialled_at, l.result, l.dialled_at, coalesce(l.accepted_at, l.connected_at),
     l.connected_at, l.ended_at, null
   from public.call_legs as l
   join public.call_logs as c on c.call_sid = l.call_sid
-  left join public.people as p on p.phone = l.to_e164 and p.org_id is not distinct from c.org_id
   left join public.call_flow_versions as v on v.id = c.flow_version
   left join lateral (select v.steps -> 'nodes' -> l.node as node) as n on true
   where l.to_e164 is not null and not exists (select from public.dial_attempts as a where a.leg_sid = l.leg_sid)
@@ -1094,7 +1093,12 @@ select
   avg(extract(epoch from r.accepted_at - r.dialled_at))::numeric(8, 1) as seconds_to_accept,
   coalesce(sum(extract(epoch from r.ended_at - r.connected_at)), 0)::bigint as talk_sec
 from rung as r
-left join public.people as p on p.id = r.person_id
+-- A number that a flow names may be that of a person.
+left join lateral (
+  select * from public.people as p
+  where p.id = r.person_id or r.person_id is null and p.phone = r.to_e164 and p.org_id is not distinct from r.org_id
+  order by p.handle limit 1
+) as p on true
 group by 1, 2, 3, 4, 5;
 
 comment on view public.people_performance is 'Of each person, group and day (UTC): how often rung, and how each ended. too_late: somebody else was first; canceled: ended before an answer; transferred: passed on to somebody who took the call.';

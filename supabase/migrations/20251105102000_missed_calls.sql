@@ -132,6 +132,29 @@ begin atomic
   where c.call_sid = p_call_sid and public.was_missed(c);
 end;
 
+create view public.missed_calls with (security_invoker = true) as
+select
+  c.org_id, c.call_sid, c.party as from_e164, c.line, c.mode, c.started_at, q.group_name, q.waited_sec, c.last_step,
+  not public.was_missed(c) as settled, t.state as text, m.state as mail
+from public.call_logs as c
+left join lateral (
+  select (array_agg(e.group_name order by e.id desc))[1] as group_name, sum(extract(epoch from e.left_at - e.queued_at))::integer as waited_sec
+  from public.queue_entries as e where e.call_sid = c.call_sid
+) as q on true
+left join lateral (
+  select case when j.status = 'done' then case when j.result is null then 'not needed' else 'sent' end else j.status end as state
+  from public.jobs as j where j.payload ->> 'call_sid' = c.call_sid and j.kind = 'missed_call_sms'
+) as t on true
+left join lateral (
+  select case when j.status = 'done' then case when j.result is null then 'not needed' else 'sent' end else j.status end as state
+  from public.jobs as j where j.payload ->> 'call_sid' = c.call_sid and j.kind = 'mail_missed_call'
+) as m on true
+where c.disposition = 'abandoned' and c.direction = 'inbound' and c.started_at > now() - interval '7 days'
+order by c.started_at desc;
+
+comment on view public.missed_calls is 'Callers of the last 7 days who reached nobody and left no message: how long they held, whether that is settled by a promise to call back or a later call, and whether a text and a mail were sent (dead: given up, see jobs_dead).';
+
+grant select on public.missed_calls to service_role;
 grant select, insert (org_id, e164, source) on public.suppressions to authenticated;
 grant select, insert, delete on public.suppressions to service_role;
 grant execute on function

@@ -612,6 +612,7 @@ begin
     on conflict (flow_id, calendar) do update
       set state = excluded.state, until = excluded.until, set_by = excluded.set_by, set_at = excluded.set_at;
   end if;
+  perform public.reconsider_promises(v_version.flow_id, p_calendar);
   return jsonb_build_object('flow', p_name, 'calendar', p_calendar, 'state', p_state, 'until', p_until);
 end
 $$;

@@ -115,8 +115,8 @@ values
   ('callback', 'dial-worker', 2, 0.25, null, '30 s', '{10 s, 1 min}', null, null, null, null, null, false),
   ('queue_check', 'dial-worker', 2, 0.25, null, '30 s', '{10 s, 1 min}', null, null, null, null, null, false),
   ('queue_delete', 'dial-worker', 3, 0, null, '30 s', '{1 min, 1 h}', 5, null, null, null, null, false),
-  -- Kept for a day, so that the key allows one text a number and day.
-  ('missed_call_sms', 'dial-worker', 3, 0.25, null, '30 s', '{10 s, 1 min, 5 min}', 4, null, '1 hour', null, '1 day', false),
+  -- The key allows one text a number and day. Kept as mails are, for missed_calls.
+  ('missed_call_sms', 'dial-worker', 3, 0.25, null, '30 s', '{10 s, 1 min, 5 min}', 4, null, '1 hour', null, '30 days', false),
   ('onboarding', 'voice-reconcile', 0, 0.25, null, '3 min',
     '{1 min, 2 min, 4 min, 8 min, 16 min, 32 min, 64 min, 128 min, 256 min, 6 h}', null, null, null, null, null, false),
   ('open_call', 'voice-reconcile', 1, 0.25, null, '2 min', '{5 min}', null, null, null, null, null, false),

@@ -130,13 +130,14 @@ $$;
 
 create view public.queue_now with (security_invoker = true) as
 select
-  e.org_id, e.group_name, e.call_sid, e.queue = e.call_sid as rings_all, e.node, e.queued_at,
+  e.org_id, e.group_name, e.call_sid, c.party as from_e164, e.line, e.queue = e.call_sid as rings_all, e.node, e.queued_at,
   extract(epoch from now() - e.queued_at)::integer as waited_sec, e.taken_at is not null as taken,
   case when e.taken_at is null then
     row_number() over (partition by e.owner, e.queue, e.taken_at is null order by e.queued_at, e.id)
   end as position,
   e.told_position
 from public.queue_entries as e
+left join public.call_logs as c on c.call_sid = e.call_sid
 where e.left_at is null
 order by e.queued_at, e.id;
 

@@ -200,6 +200,43 @@ begin
 end
 $$;
 
+-- The condition that a document `d` and the contact of its number have all the terms of a query between them, as SQL: `jane refund`
+-- where a contact is called Jane and her voicemail has the other word. Null: no contact has any of the words, or there is an `or`.
+create function public.contact_match(p_owner uuid, p_query text) returns text
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_term record;
+  v_phones text[];
+  v_any text[] := '{}';
+  v_sql text := '';
+begin
+  for v_term in
+    select t.negated, t.alternative, public.search_queries(t.word) as queries
+    from public.search_terms(p_query) as t where public.term_query(t.word, 'english') is not null limit 16
+  loop
+    if v_term.alternative > 0 then
+      return null;
+    end if;
+    v_phones := '{}';
+    if not v_term.negated then
+      execute format(
+        'select coalesce(array_agg(d.party), ''{}'') from (
+          select d.party from public.search_documents as d
+          where d.kind = ''contact'' and d.owner = coalesce($1, d.owner)%s limit 1000
+        ) as d', public.document_match(v_term.queries)
+      ) into v_phones using p_owner;
+    end if;
+    v_any := v_any || v_phones;
+    v_sql := v_sql || format(
+      ' and (d.fts @@ (%s) or d.party = any (%L::text[])) = %L',
+      public.tsquery_by_language(v_term.queries), v_phones, not v_term.negated
+    );
+  end loop;
+  return case when v_any <> '{}' then format(' and d.party = any (%L::text[])%s', v_any, v_sql) end;
+end
+$$;
+
 -- The documents that are nearest in meaning and meet some conditions on `d`, the nearest first. Empty without pgvector.
 create function public.near_hits(p_owner uuid, p_conditions text, p_embedding real[], p_model text) returns public.search_hit[]
 language plpgsql volatile set search_path = ''
@@ -236,10 +273,10 @@ $$;
 -- the batch before ended, {d: [microseconds, id], c: [microseconds,
 -- call_sid]}; false: there are no more. Returns where this one ends in the same
 -- form. p_owner null: all owners. p_query null: only filters; p_queries: what
--- it means. p_embedding: see search_calls.
+-- it means. p_match: the condition on a document in place of that, see contact_match. p_embedding: see search_calls.
 create function public.search_batch(
   p_owner uuid, p_query text, p_queries tsquery[], p_filters jsonb, p_now timestamptz, p_after jsonb, p_deadline timestamptz,
-  p_embedding real[], p_model text, out hits public.search_hit[], out partial boolean, out after jsonb
+  p_embedding real[], p_model text, p_match text, out hits public.search_hit[], out partial boolean, out after jsonb
 )
 language plpgsql volatile set search_path = '' set jit = off
 as $$
@@ -302,7 +339,7 @@ begin
           select d.kind, d.id, d.call_sid, d.at, d.lang, d.fts from public.search_documents as d
           where true%s%s%s order by d.at desc, d.id desc limit 1000
         ) as d',
-        public.search_score(public.tsquery_by_language(p_queries), p_now), v_documents, public.document_match(p_queries), v_bound
+        public.search_score(public.tsquery_by_language(p_queries), p_now), v_documents, coalesce(p_match, public.document_match(p_queries)), v_bound
       );
       if cardinality(v_digits) > 0 then
         v_match := format(
@@ -501,8 +538,9 @@ declare
   -- Where the page before ended.
   v_score real;
   v_at timestamptz;
-  -- What is searched for; `corrected`, or `filters` where all words are stop words.
+  -- What is searched for; `contact`, `corrected`, or `filters` where all words are stop words.
   v_meant text;
+  v_match text;
   v_queries tsquery[];
   v_way text;
 begin
@@ -527,16 +565,18 @@ begin
   loop
     v_meant := case v_way when 'corrected' then public.correct_query(p_owner, v_query) when 'filters' then null else v_query end;
     v_queries := public.search_queries(v_meant);
-    v_batch := public.search_batch(p_owner, v_meant, v_queries, p_filters, v_now, v_cursor, v_deadline, p_embedding, p_model);
+    v_match := case v_way when 'contact' then public.contact_match(p_owner, v_query) end;
+    v_batch := public.search_batch(
+      p_owner, v_meant, v_queries, p_filters, v_now, v_cursor, v_deadline, p_embedding, p_model, v_match
+    );
     exit when v_batch.hits <> '{}' or v_batch.partial or v_query is null or v_cursor is not null or v_way = 'filters';
-    if v_way is null and public.only_stop_words(v_query) then
-      v_way := 'filters';
-    elsif v_way is null and public.correct_query(p_owner, v_query) is not null then
-      v_way := 'corrected';
-    else
-      v_way := null;
-      exit;
-    end if;
+    v_way := case
+      when v_way = 'corrected' then null
+      when v_way is null and public.only_stop_words(v_query) then 'filters'
+      when v_way is null and public.contact_match(p_owner, v_query) is not null then 'contact'
+      when public.correct_query(p_owner, v_query) is not null then 'corrected'
+    end;
+    exit when v_way is null;
   end loop;
 
   with page as (
@@ -550,7 +590,9 @@ begin
     coalesce(jsonb_agg(jsonb_build_object(
       'kind', p.kind, 'call_sid', p.call_sid, 'org_id', case when d.id is null then c.org_id else d.org_id end, 'ref', d.ref,
       'at', p.at, 'title', coalesce(d.title, k.name, d.party, c.party, ''),
-      'snippet', coalesce(s.snippet, public.escape_html(coalesce(c.party, ''))), 'start_sec', s.start_sec,
+      'snippet', coalesce(
+        s.snippet, public.escape_html(concat_ws(', ', c.party, nullif(c.mode, c.disposition), c.disposition))
+      ), 'start_sec', s.start_sec,
       'score', round(p.score::numeric, 6)
     ) order by p.place) filter (where p.place <= p_limit), '[]'),
     count(*), (array_agg(

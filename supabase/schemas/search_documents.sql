@@ -39,6 +39,8 @@ create table public.search_documents (
 comment on table public.search_documents is 'What search finds by its words. Written in the transaction of its source; rebuild_search_documents proves that nothing else is in it.';
 
 create index search_documents_words_idx on public.search_documents using gin (owner, fts);
+-- Of the few that say whom a number belongs to.
+create index search_documents_contacts_idx on public.search_documents using gin (owner, fts) where kind = 'contact';
 create index search_documents_newest_idx on public.search_documents (owner, at desc, id desc);
 create index search_documents_party_idx on public.search_documents (owner, party, at desc) where party is not null;
 create index search_documents_call_idx on public.search_documents (call_sid) where call_sid is not null;

@@ -190,7 +190,7 @@ async function recall(sql: Sql, { searches }: SearchOptions): Promise<Row> {
         select d.ref || '#' || d.part as ref
         from search_batch(${
         org(n % ORGS)
-      }, ${q}, search_queries(${q}), '{}', now(), null, 'infinity', null, null) as b, unnest(b.hits) as h
+      }, ${q}, search_queries(${q}), '{}', now(), null, 'infinity', null, null, null) as b, unnest(b.hits) as h
         join search_documents as d on d.id = h.id
         order by h.score desc, h.at desc, h.id limit 20`;
       const known = new Set(found.map(({ ref }) => ref));

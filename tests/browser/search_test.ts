@@ -2,6 +2,7 @@
 
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
+import { Buffer } from "node:buffer";
 import type { Page } from "playwright-core";
 import { ensureUser } from "../../scripts/local/auth_api.ts";
 import { accessibilityFaults, type BrowserLab, browserTests } from "../support/browser.ts";
@@ -12,6 +13,9 @@ const { lab, test } = browserTests();
 const EMAIL = "search@example.com";
 const PASSWORD = "tradeline";
 const JANE = "+14165550123";
+const PHONE = { width: 360, height: 740 };
+/** Whether the page is wider than the window. */
+const SCROLLS = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
 
 /** What is searched, once for the file. */
 let stored: Promise<string> | undefined;
@@ -42,10 +46,11 @@ function store(): Promise<string> {
 async function signedIn(
   open: BrowserLab["open"],
   path: string,
-  options: Parameters<BrowserLab["open"]>[1] = {},
+  { refused = false, ...options }: Parameters<BrowserLab["open"]>[1] & { refused?: boolean } = {},
 ): Promise<Page> {
   await store();
-  const { page } = await open("phone", { locale: "en-CA", ...options });
+  const { page, expect } = await open("phone", { locale: "en-CA", ...options });
+  if (refused) expect(/status of 400/);
   await page.goto(`${lab().url}/console/`);
   await page.getByLabel("E-mail").fill(EMAIL);
   await page.locator("input[name=password]").fill(PASSWORD);
@@ -71,6 +76,47 @@ test("one box finds what was said, marks it as text, and leads to the call at it
   // The address has the search: it can be kept, sent and gone back to.
   await page.reload();
   await result.waitFor();
+});
+
+test("what is typed stays when the page is drawn anew, and a filter at fault says why", async (open) => {
+  const page = await signedIn(open, `search/${encodeURIComponent("q=furnace&number=12")}`, {
+    refused: true,
+  });
+  await page.getByRole("alert").getByText("number: must have 3 to 15 digits").waitFor();
+  const typed = { q: "boil", tag: "half a w", from: "2026-11-21", name: "My furnaces" };
+  const named = (name: string) => page.locator(`[name=${name}]`);
+  for (const [name, value] of Object.entries(typed)) {
+    // deno-lint-ignore no-await-in-loop -- As a person does.
+    await named(name).fill(value);
+  }
+  await named("disposition").selectOption("voicemail");
+  await page.getByLabel("a voicemail").check();
+  await lab().hotline.db.sql`
+    insert into people (handle, name, phone) values ('noor', 'Noor', '+14165550190')`;
+  await page.evaluate('dispatchEvent(new Event("focus"))');
+  await page.getByLabel("Answered by").locator("option", { hasText: "Noor" }).waitFor({
+    state: "attached",
+  });
+  for (const [name, value] of Object.entries({ ...typed, disposition: "voicemail" })) {
+    // deno-lint-ignore no-await-in-loop
+    assertEquals(await named(name).inputValue(), value);
+  }
+  assert(await page.getByLabel("a voicemail").isChecked());
+});
+
+test("a file of contacts is taken in, and one that cannot be read says why", async (open) => {
+  const page = await signedIn(open, "contacts", { refused: true, viewport: PHONE });
+  const take = async (text: string) => {
+    const file = { name: "c.csv", mimeType: "application/vnd.ms-excel", buffer: Buffer.from(text) };
+    await page.locator("input[type=file]").setInputFiles(file);
+    await page.getByRole("button", { name: "Take in" }).click();
+  };
+  await take("name\nAda\n");
+  await page.getByText("must have a column named phone").waitFor();
+  await take("phone,name\n(403) 555-0188,Ada\nx,Bob\n");
+  await page.getByText("1 added, 0 changed").waitFor();
+  await page.getByText("Line 3: phone must be").waitFor();
+  assertEquals(await page.evaluate(SCROLLS), false);
 });
 
 test("a search is saved, opened again, and removed with a way back", async (open) => {
@@ -109,7 +155,6 @@ for (
     await page.getByText("Saved.").waitFor();
     const [row] = await lab().hotline.db.sql`select company from contacts where phone = ${JANE}`;
     assertEquals(row!["company"], `Doors ${name}`);
-    const scrolls = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
-    assertEquals([await page.evaluate(scrolls), await accessibilityFaults(page)], [false, []]);
+    assertEquals([await page.evaluate(SCROLLS), await accessibilityFaults(page)], [false, []]);
   });
 }

@@ -688,10 +688,10 @@ test("the views say who holds, what is promised, and how each person answers, pl
   const leg = newLeg();
   await first.leg(a!.token, leg, "pressed");
   await first.leg(a!.token, leg, "connected");
-  const now = await sql`select call_sid, position, taken, told_position from queue_now`;
+  const now = await sql`select call_sid, from_e164, position, taken, told_position from queue_now`;
   assertEquals(now.slice(0, 2).map((row) => ({ ...row })), [
-    { call_sid: first.sid, position: null, taken: true, told_position: 1 },
-    { call_sid: second.sid, position: "1", taken: false, told_position: 2 },
+    { call_sid: first.sid, from_e164: first.from, position: null, taken: true, told_position: 1 },
+    { call_sid: second.sid, from_e164: second.from, position: "1", taken: false, told_position: 2 },
   ]);
   await promised(sql, "+17805550100");
   const due = await sql`select to_e164, state, place, tries from callbacks_due`;
@@ -740,6 +740,34 @@ test("a promise waits for its hours, and is due when they begin", async (db) => 
   const [row] = await sql`
     select due_at = (((now() at time zone 'UTC')::date + 2) + time '09:00') at time zone 'UTC' as opens from callbacks`;
   assertEquals(row!.opens, true);
+});
+
+test("an override of its calendar opens and closes a promise too, at once and until it ends", async (db) => {
+  const calendars = { office: { weekly: {} } };
+  const sql = await practice(db.sql, 1, { calendar: "office" }, { calendars });
+  const caller = new Caller(sql);
+  await caller.arrives();
+  await caller.leaves("main", "options.1");
+  const override = async (state: string | null) => {
+    await sql`
+      select set_override(null, 'practice', 'office', ${state}, ${
+      state && new Date(Date.now() + 3 * 3_600_000)
+    })`;
+    await sql`select keep_promise(id) from callbacks where due_at <= now()`;
+    await sql`select mend_dialling()`;
+    const [row] = await sql`
+      select ready, due_at <= now() as due, due_at > now() + interval '2 hours 55 minutes' as later from callbacks`;
+    const open = (await attempts(sql)).length;
+    await sql`delete from dial_attempts`;
+    return { ...row, open };
+  };
+  const waits = { ready: false, due: false, later: true, open: 0 };
+  await sql`select keep_promise(id) from callbacks`;
+  assertEquals(await override("closed"), waits);
+  assertEquals(await override("open"), { ready: true, due: true, later: false, open: 1 });
+  assertEquals(await override("closed"), waits);
+  assertEquals(await override("open"), { ready: true, due: true, later: false, open: 1 });
+  assertEquals(await override(null), waits);
 });
 
 test("each end of a telephone's ringing has a result of its own", async (db) => {
@@ -843,6 +871,8 @@ test("a caller whom nobody answered gets one text a day and the operator a mail,
     "mail_missed_call",
     "mail_missed_call",
   ]);
+  const [{ key: textKey }] = await sql`
+    select key from jobs where kind = 'missed_call_sms'` as unknown as [{ key: string }];
   await sql`select suppress(null, '+17805550102', 'sms')`;
   await sql`select suppress(null, '+17805550102', 'operator')`;
   await calls("+17805550102");
@@ -851,6 +881,16 @@ test("a caller whom nobody answered gets one text a day and the operator a mail,
   await calls("+17805550103");
   await new Caller(sql, "+17805550103").arrives();
   assertEquals(await owed("+17805550103"), [["missed_call_sms", null], ["mail_missed_call", null]]);
+  await sql`
+    update jobs set status = 'done', ended_at = now(), result = case key when ${textKey} then 'SM1' end
+    where kind = 'missed_call_sms'`;
+  const missed = await sql`
+    select from_e164, line, settled, text, mail from missed_calls where text is not null order by started_at, from_e164`;
+  assertEquals(missed.map((row) => ({ ...row })), [
+    { from_e164: "+17805550101", line: LINE, settled: false, text: "sent", mail: "waiting" },
+    { from_e164: "+17805550102", line: LINE, settled: false, text: "not needed", mail: "waiting" },
+    { from_e164: "+17805550103", line: LINE, settled: true, text: "not needed", mail: "waiting" },
+  ]);
   await sql`update call_flow_versions set missed_call = null`;
   await calls("+17805550104");
   assertEquals(await owed("+17805550104"), []);

@@ -260,6 +260,32 @@ test("a word that nobody said is corrected to the owner's own nearest one, and t
   assertEquals((await db.sql`select from search_words`).length, 0);
 });
 
+test("the words of a contact and those of the calls with it are found together, in the own rows only", async (db) => {
+  await line(db, ORG, "+15550001111");
+  const [jane, other] = ["+14165550101", "+14165550102"];
+  const sid = await voicemail(db, "I want my refund back, not a credit", {
+    from_e164: jane as never,
+    to_e164: "+15550001111" as never,
+  });
+  await voicemail(db, "The refund came", {
+    from_e164: other as never,
+    to_e164: "+15550001111" as never,
+  });
+  // The same number is somebody else's contact too.
+  await db.sql`update contacts set name = 'Jane O''Neill', company = 'Roofs' where phone = ${jane}`;
+  await db.sql`insert into contacts (org_id, phone, name) values (null, ${other}, 'Jane')`;
+  for (const q of ["jane refund", "o'neill refunds", "roofs jane refund -dentist"]) {
+    // deno-lint-ignore no-await-in-loop
+    const answer = await search(db, ORG, q);
+    assertEquals([found(answer), answer.correction], [[["voicemail", sid]], null], q);
+    assertMatch(answer.results[0]!.snippet, /<mark>refund<\/mark>/);
+  }
+  for (const q of ["jane refund -credit", "jane dentist", "jane or dentist refund"]) {
+    // deno-lint-ignore no-await-in-loop
+    assertEquals(found(await search(db, ORG, q)).filter(([kind]) => kind === "voicemail"), [], q);
+  }
+});
+
 test("pages go on where the page before ended, without a repetition and past a thousand", async (db) => {
   await db.sql`
     insert into contact_messages (name, email, message, created_at)
@@ -522,7 +548,7 @@ test("when time is up, the newest rows are answered and the answer says that it 
   const sid = await voicemail(db, "The dishwasher leaks");
   const [row] = await db.sql`
     select partial, array(select h.call_sid from unnest(hits) as h) as found
-    from search_batch(null, 'dishwasher', search_queries('dishwasher'), '{}', now(), null, now() - interval '1 s', null, null)`;
+    from search_batch(null, 'dishwasher', search_queries('dishwasher'), '{}', now(), null, now() - interval '1 s', null, null, null)`;
   assertEquals(row, { partial: true, found: [sid] });
 });
 

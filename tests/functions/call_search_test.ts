@@ -476,7 +476,21 @@ Deno.test("task search names an option that is wrong", async () => {
   assertEquals((await command("late", "fee")).code, 2);
   assertEquals((await command("x", "--limit", "101")).code, 2);
   assertEquals((await command("x", "--csv", "--json")).code, 2);
-  assertEquals((await command("x", "--direction", "up")).code, 1);
+  assertEquals((await command("import")).code, 2);
+  assertEquals(
+    (await command("x", "--has", "voicemial")).text.split(" of ")[0],
+    "--has must be one",
+  );
+  for (
+    const wrong of [
+      ["--direction", "up"],
+      ["--from", "2026-11-22", "--to", "2026-11-21"],
+      ["--min-seconds", "10", "--max-seconds", "5"],
+    ]
+  ) {
+    const { code, text } = await command("x", ...wrong);
+    assertEquals([code, text.startsWith(`${wrong.at(-2)} must`)], [2, true], text);
+  }
 });
 
 Deno.test("task search import says what was added, and each line that was not", async () => {

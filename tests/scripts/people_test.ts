@@ -53,3 +53,18 @@ Deno.test("a handle is one person of an owner, and another's of another", async 
   assertStringIncludes((await run("list")).text, "Nobody yet");
   assertStringIncludes((await run("verify", "anna", "--org", org)).text, "--line must be given");
 });
+
+Deno.test("a person's code is given and changed, is one person's, and a new number is not verified", async () => {
+  assertEquals((await run(...ADD, "--code", "11")).code, 0);
+  assertEquals((await run("add", "ben", "--name", "Ben", "--phone", "+14035550111")).code, 0);
+  assertEquals(await run("change", "ben", "--code", "11"), {
+    code: 1,
+    text: "Somebody else has this code",
+  });
+  await stack.db.sql`update people set verified_at = now()`;
+  const changed = await run("change", "ben", "--code", "12", "--name", "Ben O'Hara");
+  assertStringIncludes(changed.text, "Ben O'Hara");
+  assertStringIncludes(changed.text, "available, code 12");
+  const moved = await run("change", "ben", "--phone", "+14035550119");
+  assertStringIncludes(moved.text, "not verified: no calls come, code 12");
+});

@@ -179,6 +179,11 @@ Deno.test("a file of contacts is read line by line, and each line at fault says 
 Deno.test("a file without a header or without numbers is refused as a whole", () => {
   assertEquals(typeof parseContacts(""), "string");
   assertEquals(typeof parseContacts("name,company\nJane,Roofs"), "string");
+  // As spreadsheets write it for Windows.
+  const latin1 = new TextDecoder().decode(
+    new Uint8Array([..."phone,name\n+14035550177,H\xe9l\xe8ne"].map((c) => c.charCodeAt(0))),
+  );
+  assertEquals(parseContacts(latin1), 'must be in UTF-8: save it as "CSV UTF-8"');
   assertEquals(parseContacts("phone"), { contacts: [], rejected: [] });
   const many = "phone\n" + Array.from({ length: 5001 }, (_, n) => `+1416555${1000 + n}`).join("\n");
   assertEquals(typeof parseContacts(many), "string");

@@ -118,18 +118,19 @@ export async function askSome(request) {
 }
 export const ALL = { count: "exact" };
 
-/** An edge function's JSON answer, asked under the person's own token. @throws {Failure} with its `issues` */
+/** An edge function's JSON answer, asked under the person's own token; a file is sent as it is. @throws {Failure} with its `issues` */
 export async function call(path, { method = "POST", body, ...init } = {}) {
   const { data: { session } } = await db.auth.getSession();
+  const file = body instanceof Blob;
   let response;
   try {
     response = await fetch(`${config.url}/functions/v1/${path}`, {
       method,
       headers: {
         authorization: `Bearer ${session?.access_token}`,
-        ...(body !== undefined && { "content-type": "application/json" }),
+        ...(body !== undefined && { "content-type": file ? body.type : "application/json" }),
       },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(body !== undefined && { body: file ? body : JSON.stringify(body) }),
       ...init,
     });
   } catch {
@@ -138,8 +139,9 @@ export async function call(path, { method = "POST", body, ...init } = {}) {
   const answer = await response.json().catch(() => ({}));
   if (response.ok) return answer;
   if (response.status === 403) throw failureOf({ status: 403 });
-  const { issues = [], message = answer.error } = answer;
-  throw new Failure(message ?? `${response.status}`, { issues, status: response.status });
+  const { issues = [], error = `${response.status}` } = answer;
+  const said = issues.map(({ path, field, message }) => `${path ?? field}: ${message}`).join("; ");
+  throw new Failure(answer.message ?? (said || error), { issues, status: response.status });
 }
 
 /** A file that an edge function gives, as an address for a player; the caller revokes it. */
@@ -224,10 +226,7 @@ export async function act(work, done, undo) {
     return true;
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    const words = error.issues.length > 0
-      ? error.issues.map(({ path, field, message }) => `${path ?? field}: ${message}`).join("; ")
-      : error.message;
-    showToast({ words, bad: true, id: Math.random() });
+    showToast({ words: error.message, bad: true, id: Math.random() });
     return false;
   }
 }

@@ -158,6 +158,8 @@ function Shell() {
   const first = useRef(true);
   useEffect(() => {
     document.title = `${title} – ${me.business ?? "TradeLine"}`;
+    // In a narrow window the pages scroll.
+    document.querySelector("nav [aria-current=page]")?.scrollIntoView({ block: "nearest" });
     // A new page is read from its beginning.
     if (!first.current) main.current.focus();
     first.current = false;

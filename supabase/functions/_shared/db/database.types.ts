@@ -928,8 +928,9 @@ export type Database = {
           "tries": number;
           "version_id": number;
           "why": string | null;
+          "promise_open": boolean | null;
         };
-        ComputedFields: never;
+        ComputedFields: "promise_open";
         Insert: {
           "calendar": NonNullable<Json>;
           "call_sid": string;
@@ -3160,6 +3161,24 @@ export type Database = {
         ComputedFields: never;
         Relationships: [];
       };
+      "missed_calls": {
+        Row: {
+          "call_sid": string;
+          "from_e164": string | null;
+          "group_name": string | null;
+          "last_step": string | null;
+          "line": string | null;
+          "mail": string | null;
+          "mode": string;
+          "org_id": string | null;
+          "settled": boolean | null;
+          "started_at": string;
+          "text": string | null;
+          "waited_sec": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
       "number_provisioning_status": {
         Row: {
           "business_name": string;
@@ -3225,7 +3244,9 @@ export type Database = {
       "queue_now": {
         Row: {
           "call_sid": string;
+          "from_e164": string | null;
           "group_name": string | null;
+          "line": string | null;
           "node": string;
           "org_id": string | null;
           "position": number | null;
@@ -3573,6 +3594,7 @@ export type Database = {
         };
         Returns: string;
       };
+      "contact_match": { Args: { "p_owner": string; "p_query": string }; Returns: string };
       "correct_query": { Args: { "p_owner": string; "p_query": string }; Returns: string };
       "count_calls": {
         Args: { "p_from": string; "p_to": string };
@@ -4143,6 +4165,15 @@ export type Database = {
         };
         Returns: undefined;
       };
+      "promise_open": {
+        Args: {
+          "k": Omit<
+            Database["public"]["Tables"]["callbacks"]["Row"],
+            Database["public"]["Tables"]["callbacks"]["ComputedFields"]
+          >;
+        };
+        Returns: boolean;
+      };
       "publish_flow": {
         Args: {
           "p_by"?: string;
@@ -4171,6 +4202,10 @@ export type Database = {
         Returns: number;
       };
       "rebuild_search_documents": { Args: Record<PropertyKey, never>; Returns: number };
+      "reconsider_promises": {
+        Args: { "p_calendar": string; "p_flow_id": number };
+        Returns: undefined;
+      };
       "record_agent_turns": {
         Args: { "p_end"?: Json; "p_session_id": string; "p_turns": Json };
         Returns: undefined;
@@ -4245,6 +4280,7 @@ export type Database = {
           "p_deadline": string;
           "p_embedding": (number)[];
           "p_filters": Json;
+          "p_match": string;
           "p_model": string;
           "p_now": string;
           "p_owner": string;

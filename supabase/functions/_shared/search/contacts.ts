@@ -30,6 +30,8 @@ type Column = keyof typeof COLUMNS;
  * @returns a text: why the whole file cannot be read.
  */
 export function parseContacts(text: string): ContactFile | string {
+  // What a decoder puts for bytes that are none of UTF-8.
+  if (text.includes("\ufffd")) return 'must be in UTF-8: save it as "CSV UTF-8"';
   const records = csvRecords(text);
   const { value: head } = records.next();
   if (!head) return "must begin with a line that names its columns, such as phone,name,company";

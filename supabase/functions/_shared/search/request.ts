@@ -92,7 +92,13 @@ const filters = z.strictObject({
   min_seconds: z.optional(wholeNumber(0, 1_000_000)),
   max_seconds: z.optional(wholeNumber(0, 1_000_000)),
   org_id: z.optional(org_id),
-});
+}).check(
+  z.refine(({ from, to }) => !(from! >= to!), { path: ["to"], error: "must be after from" }),
+  z.refine(({ min_seconds, max_seconds }) => !(min_seconds! > max_seconds!), {
+    path: ["max_seconds"],
+    error: "must be at least min_seconds",
+  }),
+);
 
 const request = z.strictObject({
   q: z.optional(

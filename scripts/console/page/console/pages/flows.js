@@ -439,7 +439,7 @@ function Editor({ name, flow, versions, current, lines, overrides, reload }) {
                     <label class="wide">${t(
                       "Lines that answer by it",
                       "Lignes qui l’utilisent",
-                    )}<input name="numbers" value=${lines.join(
+                    )}<input name="numbers" defaultValue=${lines.join(
                       ", ",
                     )} placeholder="+1 587 405 9000" autocomplete="off" class="wide" /></label>
                     ${dirty &&

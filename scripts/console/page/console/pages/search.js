@@ -74,16 +74,13 @@ function Snippet({ of: snippet }) {
   }</p>`;
 }
 
-/** Where a result leads. */
-const pageOf = ({ url }) => url;
-
 function Result({ row }) {
   const [playing, setPlaying] = useState(false);
   const recording = /^(CA\w+)\/(RE\w+)$/.exec(row.ref ?? "");
   const title = /^\+\d+$/.test(row.title) ? phone(row.title) : row.title || KINDS()[row.kind];
   return html`<li>
     <div class="grow">
-      <p class="row"><a href=${pageOf(row)}>${title}</a> <span class="tag">${
+      <p class="row"><a href=${row.url}>${title}</a> <span class="tag">${
     KINDS()[row.kind]
   }</span> <small><${Time} at=${row.at} /></small></p>
       <${Snippet} of=${row.snippet} />
@@ -164,16 +161,20 @@ function Facets({ facets, wanted, change }) {
 
 function Filters({ wanted, people }) {
   const choice = (name, title, words) =>
-    html`<label>${title}<select name=${name} value=${wanted[name] ?? ""}>
+    html`<label>${title}<select name=${name}>
       <option value="">${t("any", "tous")}</option>
       ${
       Object.entries(words).map(([value, word]) =>
-        html`<option key=${value} value=${value}>${word}</option>`
+        html`<option key=${value} value=${value} selected=${
+          value === wanted[name]
+        }>${word}</option>`
       )
     }
     </select></label>`;
   const field = (name, title, more) =>
-    html`<label>${title}<input name=${name} value=${wanted[name] ?? ""} ...${more} /></label>`;
+    html`<label>${title}<input name=${name} defaultValue=${
+      wanted[name] ?? ""
+    } ...${more} /></label>`;
   const has = (wanted.has ?? "").split(",");
   const used = Object.keys(wanted).filter((name) => name !== "q" && wanted[name]).length;
   return html`
@@ -184,7 +185,11 @@ function Filters({ wanted, people }) {
       <div class="row filters">
           ${field("from", t("From", "Du"), { type: "date" })}
           ${field("to", t("To", "Au"), { type: "date" })}
-          ${field("number", t("Number", "Numéro"), { inputmode: "tel", maxlength: 20 })}
+          ${field("number", t("Number", "Numéro"), {
+            inputmode: "tel",
+            minlength: 3,
+            maxlength: 20,
+          })}
           ${choice("direction", t("Direction", "Sens"), DIRECTIONS())}
           ${choice("disposition", t("How it ended", "Issue"), DISPOSITIONS())}
           ${choice(
@@ -208,7 +213,7 @@ function Filters({ wanted, people }) {
           ) =>
             html`
               <label class="row"
-                key=${value}><input type="checkbox" name="has" value=${value} checked=${has
+                key=${value}><input type="checkbox" name="has" value=${value} defaultChecked=${has
                   .includes(value)} /> ${words}</label>
             `
           )}</fieldset>
@@ -271,7 +276,7 @@ function Kept({ wanted }) {
               )}>
         <label>${
               t("Name", "Nom")
-            }<input name="name" required maxlength="100" value=${title} /></label><//>`}
+            }<input name="name" required maxlength="100" defaultValue=${title} /></label><//>`}
         <//>
         <${Card} id="watched" title=${t("Alerts on words", "Alertes sur des mots")}>
           <p class="note">${t(
@@ -347,7 +352,7 @@ export default function Search({ path: [address = ""] }) {
         <label class="grow search-box"><span class="hidden">${t(
           "Words, a phrase in quotes, -not, or, part of a number",
           "Mots, une phrase entre guillemets, -sauf, or, partie d’un numéro",
-        )}</span><input type="search" name="q" value=${wanted.q ??
+        )}</span><input type="search" name="q" defaultValue=${wanted.q ??
           ""} autocomplete="off" placeholder=${t(
             'refund, "late fee", -waived, 7428',
             "remboursement, « frais », -annulé, 7428",
@@ -393,7 +398,9 @@ export default function Search({ path: [address = ""] }) {
                 }</p>`
                 : html`<ul class="list results">${
                   results.map((row) =>
-                    html`<${Result} key=${`${row.kind} ${row.ref ?? row.call_sid}`} row=${row} />`
+                    html`<${Result} key=${`${row.kind} ${
+                      row.ref ?? row.call_sid
+                    } ${row.start_sec}`} row=${row} />`
                   )
                 }</ul>`}
               ${next_cursor &&
