@@ -671,7 +671,29 @@ export type Database = {
           "owner"?: never;
           "updated_at"?: string;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "call_notes_of_call";
+            columns: ["call_sid"];
+            isOneToOne: false;
+            referencedRelation: "active_calls";
+            referencedColumns: ["call_sid"];
+          },
+          {
+            foreignKeyName: "call_notes_of_call";
+            columns: ["call_sid"];
+            isOneToOne: false;
+            referencedRelation: "call_logs";
+            referencedColumns: ["call_sid"];
+          },
+          {
+            foreignKeyName: "call_notes_of_call";
+            columns: ["call_sid"];
+            isOneToOne: false;
+            referencedRelation: "ivr_sessions";
+            referencedColumns: ["session_id"];
+          },
+        ];
       };
       "call_tags": {
         Row: {
@@ -699,7 +721,29 @@ export type Database = {
           "owner"?: never;
           "tag"?: string;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "call_tags_of_call";
+            columns: ["call_sid"];
+            isOneToOne: false;
+            referencedRelation: "active_calls";
+            referencedColumns: ["call_sid"];
+          },
+          {
+            foreignKeyName: "call_tags_of_call";
+            columns: ["call_sid"];
+            isOneToOne: false;
+            referencedRelation: "call_logs";
+            referencedColumns: ["call_sid"];
+          },
+          {
+            foreignKeyName: "call_tags_of_call";
+            columns: ["call_sid"];
+            isOneToOne: false;
+            referencedRelation: "ivr_sessions";
+            referencedColumns: ["session_id"];
+          },
+        ];
       };
       "callbacks": {
         Row: {
@@ -3571,6 +3615,7 @@ export type Database = {
         };
         Returns: boolean;
       };
+      "is_said": { Args: { "p_owner": string; "p_word": string }; Returns: boolean };
       "is_time_zone": { Args: { "p_zone": string }; Returns: boolean };
       "job_content": {
         Args: { "p_key": string; "p_kind": string; "p_payload": Json };
@@ -3946,6 +3991,7 @@ export type Database = {
       "search_snippet": {
         Args: {
           "p_body": string;
+          "p_deadline": string;
           "p_end_ms": number;
           "p_lang": string;
           "p_query": unknown;
