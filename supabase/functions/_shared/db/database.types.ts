@@ -693,6 +693,13 @@ export type Database = {
             referencedRelation: "ivr_sessions";
             referencedColumns: ["session_id"];
           },
+          {
+            foreignKeyName: "call_notes_of_call";
+            columns: ["call_sid"];
+            isOneToOne: false;
+            referencedRelation: "missed_calls";
+            referencedColumns: ["call_sid"];
+          },
         ];
       };
       "call_tags": {
@@ -742,6 +749,13 @@ export type Database = {
             isOneToOne: false;
             referencedRelation: "ivr_sessions";
             referencedColumns: ["session_id"];
+          },
+          {
+            foreignKeyName: "call_tags_of_call";
+            columns: ["call_sid"];
+            isOneToOne: false;
+            referencedRelation: "missed_calls";
+            referencedColumns: ["call_sid"];
           },
         ];
       };
