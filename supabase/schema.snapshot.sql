@@ -9808,6 +9808,8 @@ grant execute on function private.verify_telephone(uuid) to authenticated;
 
 grant execute on function promise_callback(call_logs,bigint,text) to service_role;
 
+grant execute on function promise_open(callbacks) to service_role;
+
 grant execute on function publish_flow(uuid,text,jsonb,text,text[],text,text,jsonb) to service_role;
 
 grant execute on function published_flows() to service_role;
@@ -9833,6 +9835,8 @@ grant execute on function queue_told(text,text) to service_role;
 grant execute on function rate_limits_retry_after(text,jsonb) to service_role;
 
 grant execute on function rebuild_search_documents() to service_role;
+
+grant execute on function reconsider_promises(bigint,text) to service_role;
 
 grant execute on function record_analytics_event(text,text,jsonb) to service_role;
 
