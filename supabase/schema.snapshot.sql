@@ -1126,11 +1126,11 @@ alter table call_logs add constraint call_logs_times_in_order CHECK ((ended_at >
 
 alter table call_notes add constraint call_notes_body_length CHECK (((length(body) >= 1) AND (length(body) <= 4000)));
 
-alter table call_notes add constraint call_notes_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+alter table call_notes add constraint call_notes_of_call FOREIGN KEY (call_sid) REFERENCES call_logs(call_sid) DEFERRABLE INITIALLY DEFERRED;
 
 alter table call_notes add constraint call_notes_pkey PRIMARY KEY (id);
 
-alter table call_tags add constraint call_tags_call_sid_form CHECK ((call_sid ~ '^CA[0-9a-fA-F]{32}$'::text));
+alter table call_tags add constraint call_tags_of_call FOREIGN KEY (call_sid) REFERENCES call_logs(call_sid) DEFERRABLE INITIALLY DEFERRED;
 
 alter table call_tags add constraint call_tags_pkey PRIMARY KEY (call_sid, tag);
 
@@ -1942,8 +1942,6 @@ CREATE UNIQUE INDEX search_documents_pkey ON public.search_documents USING btree
 
 CREATE INDEX search_documents_words_idx ON public.search_documents USING gin (owner, fts);
 
-CREATE INDEX search_embeddings_owner_idx ON public.search_embeddings USING btree (owner, model);
-
 CREATE UNIQUE INDEX search_embeddings_pkey ON public.search_embeddings USING btree (document_id);
 
 CREATE INDEX search_history_at_idx ON public.search_history USING btree (at);
@@ -2197,6 +2195,11 @@ begin
   -- Only the first event of a call asks.
   if (v_before.party, v_before.org_id) is distinct from (v_call.party, v_call.org_id) then
     perform public.meet_contact(v_call);
+    -- Unless an event without numbers came before it, and somebody has already written about the call.
+    if v_before.call_sid is not null then
+      update public.call_notes as n set org_id = v_call.org_id where n.call_sid = v_call.call_sid;
+      update public.call_tags as t set org_id = v_call.org_id where t.call_sid = v_call.call_sid;
+    end if;
   end if;
   if (e.recording_sid is not null and coalesce(e.transcript, v_recording.transcript) is not null)
     or (v_before.recording_sid is not null
@@ -3574,7 +3577,7 @@ begin
       where k.owner = coalesce(p_owner, k.owner) and k.word operator(extensions.%) v_word
       order by likeness desc, k.word limit 20
     ) as n
-    where extensions.levenshtein(n.word, v_word) <= 2
+    where extensions.levenshtein(n.word, v_word) <= 2 and public.is_said(p_owner, n.word)
     order by extensions.levenshtein(n.word, v_word), n.likeness desc, n.word
     limit 1;
     if found then
@@ -4868,13 +4871,7 @@ begin
   for v_lost in
     select distinct g.owner, w.word from gone as g cross join lateral public.words_of(concat_ws(' ', g.title, g.body)) as w(word)
   loop
-    perform from public.search_documents as d
-    where d.owner = v_lost.owner and d.fts @@ (
-      plainto_tsquery('public.search_english', v_lost.word) || plainto_tsquery('public.search_french', v_lost.word)
-      || plainto_tsquery('public.search_spanish', v_lost.word) || plainto_tsquery('public.search_names', v_lost.word)
-    )
-    limit 1;
-    if not found then
+    if not public.is_said(v_lost.owner, v_lost.word) then
       delete from public.search_words as k where k.owner = v_lost.owner and k.word = v_lost.word;
     end if;
   end loop;
@@ -5207,6 +5204,24 @@ begin
     where (p.kind, p.ref, p.part, p.at, p.lang, p.body) = (d.kind, d.ref, d.part, d.at, d.lang, d.body)
       and (p.org_id, p.call_sid, p.party, p.start_ms, p.end_ms, p.speaker, p.title)
         is not distinct from (d.org_id, d.call_sid, d.party, d.start_ms, d.end_ms, d.speaker, d.title)
+  );
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.is_said(p_owner uuid, p_word text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+begin
+  return exists (
+    select from public.search_documents as d
+    where d.owner = coalesce(p_owner, d.owner) and d.fts @@ (
+      plainto_tsquery('public.search_english', p_word) || plainto_tsquery('public.search_french', p_word)
+      || plainto_tsquery('public.search_spanish', p_word) || plainto_tsquery('public.search_names', p_word)
+    )
   );
 end
 $function$
@@ -5553,8 +5568,8 @@ CREATE OR REPLACE FUNCTION public.limit_alerts()
  SET search_path TO ''
 AS $function$
 begin
-  perform pg_advisory_xact_lock(hashtextextended('search_alerts/' || coalesce(new.org_id::text, ''), 0));
-  if (select count(*) from public.search_alerts as a where a.org_id is not distinct from new.org_id) > 50 then
+  perform pg_advisory_xact_lock(hashtextextended('search_alerts/' || new.owner, 0));
+  if (select count(*) from public.search_alerts as a where a.owner = new.owner) > 50 then
     raise sqlstate 'PT409' using message = 'there are 50 alerts on words: remove one first';
   end if;
   return null;
@@ -6982,6 +6997,7 @@ begin
     select p from public.search_passages as p
     where not exists (select from public.search_documents as d where (d.kind, d.ref, d.part) = (p.kind, p.ref, p.part))
   ));
+  delete from public.search_words as k where not public.is_said(k.owner, k.word);
   return v_wrong;
 end
 $function$
@@ -7308,6 +7324,8 @@ declare
   v_match text;
   v_queries tsquery[];
   v_way text;
+  -- The time until which snippets are marked.
+  v_marked timestamptz;
 begin
   if p_limit not between 1 and 100 then
     raise sqlstate 'PT400' using message = 'the limit must be from 1 to 100', detail = 'limit';
@@ -7344,6 +7362,7 @@ begin
     exit when v_way is null;
   end loop;
 
+  v_marked := greatest(v_deadline, clock_timestamp() + interval '50 ms');
   with page as (
     select h.*, row_number() over (order by h.score desc, h.at desc, coalesce(h.id::text, h.call_sid)) as place
     from unnest(v_batch.hits) as h
@@ -7374,7 +7393,7 @@ begin
     offset 0
   ) as k on true
   left join lateral public.search_snippet(
-    d.body, d.lang, v_queries[case d.lang when 'english' then 1 when 'french' then 2 else 3 end], d.start_ms, d.end_ms
+    d.body, d.lang, v_queries[case d.lang when 'english' then 1 when 'french' then 2 else 3 end], d.start_ms, d.end_ms, v_marked
   ) as s on d.id is not null;
 
   if v_count > p_limit then
@@ -7759,10 +7778,9 @@ CREATE OR REPLACE FUNCTION public.search_score(p_tsquery text, p_now timestamp w
  SET search_path TO ''
 RETURN format('(ts_rank(d.fts, %s, 1) * power(0.5, least(greatest(extract(epoch from %L::timestamptz - d.at) / 2592000, 0), 60)))::real'::text, p_tsquery, p_now)
 
-CREATE OR REPLACE FUNCTION public.search_snippet(p_body text, p_lang text, p_query tsquery, p_start_ms integer, p_end_ms integer, OUT snippet text, OUT start_sec integer)
+CREATE OR REPLACE FUNCTION public.search_snippet(p_body text, p_lang text, p_query tsquery, p_start_ms integer, p_end_ms integer, p_deadline timestamp with time zone, OUT snippet text, OUT start_sec integer)
  RETURNS record
  LANGUAGE plpgsql
- IMMUTABLE
  SET search_path TO ''
 AS $function$
 declare
@@ -7775,7 +7793,7 @@ declare
     case when length(v_body) <= 240 then 'HighlightAll=true' else 'MaxFragments=1, MaxWords=30, MinWords=10' end
   );
   v_text constant text := case
-    when p_query is null then left(v_body, 200)
+    when p_query is null or clock_timestamp() > p_deadline then left(v_body, 200)
     when p_lang = 'english' then ts_headline('public.search_english', v_body, p_query, v_options)
     when p_lang = 'french' then ts_headline('public.search_french', v_body, p_query, v_options)
     else ts_headline('public.search_spanish', v_body, p_query, v_options)
@@ -10285,6 +10303,8 @@ grant execute on function is_member(uuid) to service_role;
 
 grant execute on function is_passage(search_documents,search_passages[]) to service_role;
 
+grant execute on function is_said(uuid,text) to service_role;
+
 grant execute on function is_time_zone(text) to authenticated;
 
 grant execute on function is_time_zone(text) to service_role;
@@ -10401,6 +10421,8 @@ grant execute on function private.verify_telephone(uuid) to authenticated;
 
 grant execute on function promise_callback(call_logs,bigint,text) to service_role;
 
+grant execute on function promise_open(callbacks) to service_role;
+
 grant execute on function publish_flow(uuid,text,jsonb,text,text[],text,text,jsonb) to service_role;
 
 grant execute on function published_flows() to service_role;
@@ -10426,6 +10448,8 @@ grant execute on function queue_told(text,text) to service_role;
 grant execute on function rate_limits_retry_after(text,jsonb) to service_role;
 
 grant execute on function rebuild_search_documents() to service_role;
+
+grant execute on function reconsider_promises(bigint,text) to service_role;
 
 grant execute on function record_agent_turns(text,jsonb,jsonb) to service_role;
 

@@ -258,7 +258,23 @@ begin
 end
 $$;
 
--- Deletes the words of deleted documents that no other document of their owner has.
+-- Whether a document of this owner has a word. p_owner null: of any owner.
+create function public.is_said(p_owner uuid, p_word text) returns boolean
+language plpgsql stable set search_path = '' set plan_cache_mode = force_custom_plan
+as $$
+begin
+  return exists (
+    select from public.search_documents as d
+    where d.owner = coalesce(p_owner, d.owner) and d.fts @@ (
+      plainto_tsquery('public.search_english', p_word) || plainto_tsquery('public.search_french', p_word)
+      || plainto_tsquery('public.search_spanish', p_word) || plainto_tsquery('public.search_names', p_word)
+    )
+  );
+end
+$$;
+
+-- Deletes the words of deleted documents that no other document of their owner has. Of two transactions at once that delete the
+-- last two documents with a word, each sees the other's: corrections ask is_said too, and a rebuild deletes the word.
 create function public.forget_words() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -268,13 +284,7 @@ begin
   for v_lost in
     select distinct g.owner, w.word from gone as g cross join lateral public.words_of(concat_ws(' ', g.title, g.body)) as w(word)
   loop
-    perform from public.search_documents as d
-    where d.owner = v_lost.owner and d.fts @@ (
-      plainto_tsquery('public.search_english', v_lost.word) || plainto_tsquery('public.search_french', v_lost.word)
-      || plainto_tsquery('public.search_spanish', v_lost.word) || plainto_tsquery('public.search_names', v_lost.word)
-    )
-    limit 1;
-    if not found then
+    if not public.is_said(v_lost.owner, v_lost.word) then
       delete from public.search_words as k where k.owner = v_lost.owner and k.word = v_lost.word;
     end if;
   end loop;
@@ -336,6 +346,7 @@ begin
     select p from public.search_passages as p
     where not exists (select from public.search_documents as d where (d.kind, d.ref, d.part) = (p.kind, p.ref, p.part))
   ));
+  delete from public.search_words as k where not public.is_said(k.owner, k.word);
   return v_wrong;
 end
 $$;
@@ -343,4 +354,4 @@ $$;
 grant select on public.search_documents to authenticated, service_role;
 grant select on public.search_words, public.search_sources, public.search_passages to service_role;
 grant execute on function public.index_source, public.search_differences, public.rebuild_search_documents, public.is_passage,
-  public.words_of, public.passages, public.language_of, public.search_kinds_of_calls to service_role;
+  public.is_said, public.words_of, public.passages, public.language_of, public.search_kinds_of_calls to service_role;

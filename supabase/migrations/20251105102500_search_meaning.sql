@@ -13,8 +13,6 @@ create table public.search_embeddings (
 
 comment on table public.search_embeddings is 'The meaning of a document as numbers, for search by meaning. Empty without pgvector.';
 
-create index search_embeddings_owner_idx on public.search_embeddings (owner, model);
-
 alter table public.search_embeddings enable row level security;
 create policy search_embeddings_of_the_service on public.search_embeddings for select to service_role using (true);
 grant select on public.search_embeddings to service_role;
@@ -136,6 +134,7 @@ do $block$
 begin
   if exists (select from pg_available_extensions where name = 'vector') then
     create extension if not exists vector with schema extensions;
+    create index search_embeddings_owner_idx on public.search_embeddings (owner, model);
     create index search_embeddings_nearest_idx on public.search_embeddings
       using hnsw ((embedding::extensions.halfvec(384)) extensions.halfvec_cosine_ops);
     create trigger search_documents_embedded after insert or update of title, body on public.search_documents

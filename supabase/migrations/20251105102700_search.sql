@@ -430,7 +430,7 @@ begin
       where k.owner = coalesce(p_owner, k.owner) and k.word operator(extensions.%) v_word
       order by likeness desc, k.word limit 20
     ) as n
-    where extensions.levenshtein(n.word, v_word) <= 2
+    where extensions.levenshtein(n.word, v_word) <= 2 and public.is_said(p_owner, n.word)
     order by extensions.levenshtein(n.word, v_word), n.likeness desc, n.word
     limit 1;
     if found then
@@ -460,11 +460,13 @@ begin
 end
 $$;
 
--- A part of a text with the query's words, escaped for HTML, the words within <mark>; and where they begin in the audio.
+-- A part of a text with the query's words, escaped for HTML, the words within <mark>; and where they begin in the audio. After
+-- p_deadline its beginning without marks: many frequent words or phrases take 20 ms to mark in one text.
 create function public.search_snippet(
-  p_body text, p_lang text, p_query tsquery, p_start_ms integer, p_end_ms integer, out snippet text, out start_sec integer
+  p_body text, p_lang text, p_query tsquery, p_start_ms integer, p_end_ms integer, p_deadline timestamptz,
+  out snippet text, out start_sec integer
 )
-language plpgsql immutable set search_path = ''
+language plpgsql volatile set search_path = ''
 as $$
 declare
   -- Characters of private use, which are taken out of the text, so that no text brings marks of its own.
@@ -476,7 +478,7 @@ declare
     case when length(v_body) <= 240 then 'HighlightAll=true' else 'MaxFragments=1, MaxWords=30, MinWords=10' end
   );
   v_text constant text := case
-    when p_query is null then left(v_body, 200)
+    when p_query is null or clock_timestamp() > p_deadline then left(v_body, 200)
     when p_lang = 'english' then ts_headline('public.search_english', v_body, p_query, v_options)
     when p_lang = 'french' then ts_headline('public.search_french', v_body, p_query, v_options)
     else ts_headline('public.search_spanish', v_body, p_query, v_options)
@@ -543,6 +545,8 @@ declare
   v_match text;
   v_queries tsquery[];
   v_way text;
+  -- The time until which snippets are marked.
+  v_marked timestamptz;
 begin
   if p_limit not between 1 and 100 then
     raise sqlstate 'PT400' using message = 'the limit must be from 1 to 100', detail = 'limit';
@@ -579,6 +583,7 @@ begin
     exit when v_way is null;
   end loop;
 
+  v_marked := greatest(v_deadline, clock_timestamp() + interval '50 ms');
   with page as (
     select h.*, row_number() over (order by h.score desc, h.at desc, coalesce(h.id::text, h.call_sid)) as place
     from unnest(v_batch.hits) as h
@@ -609,7 +614,7 @@ begin
     offset 0
   ) as k on true
   left join lateral public.search_snippet(
-    d.body, d.lang, v_queries[case d.lang when 'english' then 1 when 'french' then 2 else 3 end], d.start_ms, d.end_ms
+    d.body, d.lang, v_queries[case d.lang when 'english' then 1 when 'french' then 2 else 3 end], d.start_ms, d.end_ms, v_marked
   ) as s on d.id is not null;
 
   if v_count > p_limit then

@@ -168,4 +168,7 @@ comment on view public.callbacks_due is 'Promises to call back that are open, in
 grant select on public.callbacks, public.callbacks_due to authenticated;
 grant select, insert, update on public.callbacks to service_role;
 grant select on public.callbacks_due to service_role;
-grant execute on function public.came_callable, public.may_promise, public.promise_callback, public.callback_tried to service_role;
+grant execute on function
+  public.came_callable, public.may_promise, public.promise_callback, public.callback_tried, public.promise_open,
+  public.reconsider_promises
+  to service_role;

@@ -44,7 +44,8 @@ create policy contacts_of_the_service on public.contacts to service_role using (
 -- What people write about a call.
 create table public.call_notes (
   id uuid primary key default gen_random_uuid(),
-  call_sid text not null constraint call_notes_call_sid_form check (call_sid ~ '^CA[0-9a-fA-F]{32}$'),
+  -- Deferred, here and below: an erasure deletes a call before its notes. What is written while a call is erased is refused.
+  call_sid text not null constraint call_notes_of_call references public.call_logs (call_sid) deferrable initially deferred,
   org_id uuid,
   owner uuid not null generated always as (coalesce(org_id, '00000000-0000-0000-0000-000000000000')) stored,
   -- The user at Supabase Auth; null: the service.
@@ -73,7 +74,7 @@ create policy call_notes_removed on public.call_notes
 create policy call_notes_of_the_service on public.call_notes to service_role using (true) with check (true);
 
 create table public.call_tags (
-  call_sid text not null constraint call_tags_call_sid_form check (call_sid ~ '^CA[0-9a-fA-F]{32}$'),
+  call_sid text not null constraint call_tags_of_call references public.call_logs (call_sid) deferrable initially deferred,
   tag text not null constraint call_tags_tag_form check (tag = lower(btrim(tag)) and length(tag) between 1 and 64),
   org_id uuid,
   owner uuid not null generated always as (coalesce(org_id, '00000000-0000-0000-0000-000000000000')) stored,

@@ -195,8 +195,8 @@ create function public.limit_alerts() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  perform pg_advisory_xact_lock(hashtextextended('search_alerts/' || coalesce(new.org_id::text, ''), 0));
-  if (select count(*) from public.search_alerts as a where a.org_id is not distinct from new.org_id) > 50 then
+  perform pg_advisory_xact_lock(hashtextextended('search_alerts/' || new.owner, 0));
+  if (select count(*) from public.search_alerts as a where a.owner = new.owner) > 50 then
     raise sqlstate 'PT409' using message = 'there are 50 alerts on words: remove one first';
   end if;
   return null;

@@ -371,6 +371,11 @@ begin
   -- Only the first event of a call asks.
   if (v_before.party, v_before.org_id) is distinct from (v_call.party, v_call.org_id) then
     perform public.meet_contact(v_call);
+    -- Unless an event without numbers came before it, and somebody has already written about the call.
+    if v_before.call_sid is not null then
+      update public.call_notes as n set org_id = v_call.org_id where n.call_sid = v_call.call_sid;
+      update public.call_tags as t set org_id = v_call.org_id where t.call_sid = v_call.call_sid;
+    end if;
   end if;
   if (e.recording_sid is not null and coalesce(e.transcript, v_recording.transcript) is not null)
     or (v_before.recording_sid is not null

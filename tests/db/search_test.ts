@@ -5,6 +5,7 @@ import { assertStringIncludes } from "@std/assert/string_includes.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import * as fc from "fast-check";
 import postgres, { type Sql } from "postgres";
+import { connect } from "../support/cluster.ts";
 import { databaseTests, type TestDatabase } from "../support/database.ts";
 import { anyEvent, newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 import type { VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
@@ -542,6 +543,71 @@ test("hostile queries are answered", async (db) => {
   const [result] = (await search(db, null, "tomato")).results;
   assertStringIncludes(result!.snippet, "<mark>tomato</mark>&#39; &quot;");
   assertEquals(result!.snippet.replaceAll(/<\/?mark>/g, "").match(/[<>"'\ue000\ue001]/g), null);
+});
+
+test("a snippet has no marks once the time for them is over", async (db) => {
+  const [row] = await db.sql`
+    select
+      (search_snippet('a <b> word', 'english', 'word', null, null, 'infinity')).snippet as marked,
+      (search_snippet('a <b> word', 'english', 'word', null, null, '-infinity')).snippet as plain`;
+  assertEquals({ ...row }, {
+    marked: "a &lt;b&gt; <mark>word</mark>",
+    plain: "a &lt;b&gt; word",
+  });
+});
+
+test("a note that is written while its call is erased is refused, and earlier ones are erased", async (db) => {
+  const from_e164 = "+14165550777" as never;
+  const sid = await voicemail(db, "hello", { from_e164 });
+  const other = connect(db.url);
+  const error = await assertRejects(
+    () =>
+      other.begin(async (sql) => {
+        await sql`insert into call_notes (call_sid, body) values (${sid}, '12 Elm Street')`;
+        await db.sql`select forget_person('+14165550777')`;
+      }),
+    postgres.PostgresError,
+    "call_notes_of_call",
+  );
+  await other.end();
+  assertEquals(error.code, "23503");
+  assertEquals((await search(db, null, "elm")).results, []);
+  const again = await voicemail(db, "hello", { from_e164 });
+  await db.sql`insert into call_notes (call_sid, body) values (${again}, '12 Elm Street')`;
+  await db.sql`insert into call_tags (call_sid, tag) values (${again}, 'tree')`;
+  await db.sql`select forget_person('+14165550777')`;
+  assertEquals([
+    (await db.sql`select from call_notes`).length,
+    (await db.sql`select from call_tags`).length,
+  ], [0, 0]);
+});
+
+test("a note goes with its call to the organisation and number that a later event names", async (db) => {
+  await line(db, ORG, "+15550001111");
+  const sid = newCallSid();
+  await accept(db, sid, { from_e164: undefined, to_e164: undefined, event: "status" });
+  await db.sql`insert into call_notes (call_sid, body) values (${sid}, '12 Elm Street')`;
+  await db.sql`insert into call_tags (call_sid, tag) values (${sid}, 'tree')`;
+  await accept(db, sid, { to_e164: "+15550001111" as never, call_status: "completed" });
+  assertEquals(found(await search(db, ORG, "elm", { filters: { tag: "tree" } })), [["note", sid]]);
+  assertEquals([...await db.sql`select * from search_differences()`], []);
+  assertEquals((await as(db, ORG, (sql) => sql`select from call_tags`)).length, 1);
+});
+
+test("of two who erase a word's last two documents at once no correction proposes it", async (db) => {
+  const messages = await db.sql`
+    insert into contact_messages (name, email, message)
+    values ('Jane', 'jane@example.com', 'zanzibar'), ('Ann', 'ann@example.com', 'zanzibar') returning id`;
+  await voicemail(db, "hello");
+  const other = connect(db.url);
+  await other.begin(async (sql) => {
+    await sql`delete from contact_messages where id = ${messages[0]!["id"]}`;
+    await db.sql`delete from contact_messages where id = ${messages[1]!["id"]}`;
+  });
+  await other.end();
+  assertEquals((await search(db, null, "zanzibra or helo")).correction, "zanzibra or hello");
+  await db.sql`select rebuild_search_documents()`;
+  assertEquals([...await db.sql`select word from search_words`].map(({ word }) => word), ["hello"]);
 });
 
 test("when time is up, the newest rows are answered and the answer says that it is partial", async (db) => {

@@ -2,6 +2,8 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { LOCAL_JWT_SECRET, LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
 import { main as task } from "../../scripts/search/main.ts";
+import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
+import { contactImport } from "../../supabase/functions/_shared/db/contacts.ts";
 import { csvRecords } from "../../supabase/functions/_shared/search/csv.ts";
 import { liveDeps } from "../../supabase/functions/call-search/deps.ts";
 import { createHandler } from "../../supabase/functions/call-search/handler.ts";
@@ -308,6 +310,21 @@ Deno.test("a file of contacts is taken in once, its faults are named by line, an
     ["contact", "Ophelia Ngata"],
   ]);
   assertEquals((await importFile(file.replace("Roofs", "Doors"))).body.changed, 1);
+});
+
+Deno.test("a large file goes to the database in parts", async () => {
+  let [asked, most] = [0, 0];
+  await using api = fakeDataApi(({ body }) => {
+    asked++;
+    most = Math.max(most, (body as Json).p_contacts.length);
+    return Response.json({ added: (body as Json).p_contacts.length, changed: asked });
+  });
+  const contacts = Array.from({ length: 1001 }, (_, n) => ({ phone: `+1403555${1000 + n}` }));
+  assertEquals(await contactImport(dataApi(api.url, "sb_secret_of_the_tests"))(ORG, contacts), {
+    added: 1001,
+    changed: 6,
+  });
+  assertEquals([asked, most], [3, 500]);
 });
 
 Deno.test("only an operator and the own administrators take in contacts", async () => {

@@ -187,6 +187,15 @@ Deno.test("a person passes the caller on by a star and a code, and both conversa
   assertEquals(first!.transfer, "accepted");
 });
 
+Deno.test("who takes a transfer over before the caller is in the queue again waits for them", async () => {
+  await sql`update people set code = '22' where handle = 'p2'`;
+  practice.telephones = ({ to }) =>
+    to === phoneOf(1) ? passesOn("22") : personAt({ ringSeconds: 0 });
+  const call = await ring({ keys: ["1"] });
+  assertEquals(call.all("bridged").length, 2);
+  assertEquals(await attempts(), [[phoneOf(1), "accepted"], [phoneOf(2), "accepted"]]);
+});
+
 Deno.test("a caller whom nobody takes over returns to the person who passed them on", async () => {
   await sql`update people set code = '22' where handle = 'p2'`;
   let rung = 0;

@@ -172,6 +172,19 @@ async function serveAll(hotline: Hotline, twilioUrl: string): Promise<void> {
   });
   await hotline.ring({ keys: ["1"], dial: { outcome: "answered", talkSeconds: 5 } });
   await ask("/functions/v1/call-flows?name=plumber");
+  // A person comes, has the telephone verified, and goes.
+  const rpc = (name: string, args: Record<string, unknown>) =>
+    ask(`/rest/v1/rpc/${name}`, { method: "POST", body: JSON.stringify(args) });
+  const anna = { handle: "anna", name: "Anna", phone: "+14035550110" };
+  await ask("/rest/v1/people", { method: "POST", body: JSON.stringify(anna) });
+  await rpc("verify_person", { p_org_id: null, p_handle: "anna", p_line: "+15874059000" });
+  await ask("/rest/v1/people?handle=eq.anna", { method: "DELETE" });
+  const invited = { org_id: ORG, email: "anna@example.com", role: "agent" };
+  await ask("/rest/v1/members", { method: "POST", body: JSON.stringify(invited) });
+  await ask("/rest/v1/members?email=eq.anna@example.com&user_id=is.null", { method: "DELETE" });
+  await rpc("dispatch_queue", { p_org_id: null, p_queue: "desk" });
+  await rpc("tell_place", { p_call_sid: `CA${"1".padStart(32, "0")}` });
+  await rpc("mend_dialling", {});
   await post("contact-submit", { name: "Jane", email: EMAIL, message: "Please call me back" });
 
   for (const name of ["voice-reconcile", "alert-dispatch", "notify-worker", "dial-worker"]) {
@@ -298,4 +311,18 @@ async function pastYear(sql: Sql): Promise<void> {
     insert into telephony_transactions (org_id, transaction_type, status, error_message, started_at, completed_at)
     select gen_random_uuid(), 'migration', 'failed', 'of another time', at, at + interval '1 minute'
     from (select now() - i * interval '1 day' as at from generate_series(1, ${rows}::int) as i) as past`;
+  // Of those who hold hardly anybody is silent.
+  await sql`
+    insert into queue_entries (call_sid, queue, group_name, version_id, node, members, seconds, queued_at, seen_at, left_at, result,
+      taken_by, taken_at)
+    select 'CA' || lpad(to_hex(i), 32, '0'), 'desk', 'desk', 1, 'hold', '{}', 20, at, now(), case when i > 200 then at end,
+      case when i > 200 then 'answered' end, case when i > 200 then gen_random_uuid() end, case when i > 200 then at end
+    from (select i, now() - i * interval '1 day' as at from generate_series(1, ${rows}::int) as i) as past`;
+  await sql`
+    insert into dial_attempts (purpose, queue, to_e164, line, seconds, decided_at, dialled_at, ended_at, result)
+    select 'person', 'desk', '+1403555' || 1000 + i, '+15874059000', 20, at, at, at, 'no_answer'
+    from (select i, now() - i * interval '1 day' as at from generate_series(1, ${rows}::int) as i) as past`;
+  await sql`
+    insert into callbacks (call_sid, to_e164, line, group_name, version_id, node, members, seconds, calendar, queued_at, state, ended_at)
+    values ('CA' || repeat('f', 32), ${CALLER}, '+15874059000', 'desk', 1, 'back', '{}', 20, '{}', now(), 'failed', now())`;
 }

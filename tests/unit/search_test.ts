@@ -64,6 +64,8 @@ for (
     [{ filters: [] }, ["filters"]],
     [{ filters: { from: "2026-02-30" } }, ["filters.from"]],
     [{ filters: { from: "yesterday" } }, ["filters.from"]],
+    [{ filters: { from: "0000-01-01", to: "9999-12-31" } }, ["filters.from", "filters.to"]],
+    [{ filters: { from: "0001-01-01T00:00:00+14:00" } }, ["filters.from"]],
     [{ filters: { number: "12" } }, ["filters.number"]],
     [{ filters: { number: "555'--" } }, ["filters.number"]],
     [{ filters: { direction: "up" } }, ["filters.direction"]],

@@ -161,19 +161,10 @@ export function createHandler(deps: PersonDeps): Handler {
     return [gather, { verb: "redirect", to: action }];
   };
 
-  const parts: Record<string, Handler> = {
-    answered: asks(({ business, department }) => ({ callFor }) => callFor(business, department)),
-    /** By another of the owner's people, of a caller with whom they have talked. */
-    transferred: asks(({ department }, { transferred_by }) => ({ transferredBy }) =>
-      transferredBy(transferred_by, department)
-    ),
-    /** The caller whom this person has transferred, and whom nobody took. */
-    returned: asks(() => "transferReturned"),
-
-    /** A key was pressed: 1 accepts, any other does not. */
-    accept: step(async (webhook, { speech }, note) => {
+  const accepts = (again: boolean) =>
+    step(async (webhook, { speech }, note) => {
       const { CallSid, Digits } = webhook.fields;
-      if (Digits !== "1") {
+      if (Digits !== "1" && !again) {
         const [event, what] = Digits === undefined
           ? ["leg_asked", "mailbox"] as const
           : ["leg_declined", "declined"] as const;
@@ -184,7 +175,7 @@ export function createHandler(deps: PersonDeps): Handler {
       const heard = await told(webhook, CallSid, note, "pressed", {
         // Of all who press, one is put through: only being connected counts as accepted in the call.
         event: "leg_asked",
-        identity: `pressed-${CallSid}`,
+        identity: again ? `pressed-${stateBefore(webhook).turn}-${CallSid}` : `pressed-${CallSid}`,
         leg_status: "in-progress",
       });
       if (heard === undefined) return HANG_UP;
@@ -232,7 +223,21 @@ export function createHandler(deps: PersonDeps): Handler {
         screen: at(webhook, "connected"),
         ...dialled,
       }];
-    }),
+    });
+
+  const parts: Record<string, Handler> = {
+    answered: asks(({ business, department }) => ({ callFor }) => callFor(business, department)),
+    /** By another of the owner's people, of a caller with whom they have talked. */
+    transferred: asks(({ department }, { transferred_by }) => ({ transferredBy }) =>
+      transferredBy(transferred_by, department)
+    ),
+    /** The caller whom this person has transferred, and whom nobody took. */
+    returned: asks(() => "transferReturned"),
+
+    /** A key was pressed: 1 accepts, any other does not. */
+    accept: accepts(false),
+    /** It was 1, and the caller was not in the queue yet. */
+    again: accepts(true),
 
     /** The caller is about to be connected: asked on the caller's leg, who goes through whatever fails. */
     connected: step(async (webhook, { speech, business }, note) => {
@@ -259,6 +264,7 @@ export function createHandler(deps: PersonDeps): Handler {
     ended: step(async (webhook, place, note) => {
       const { speech } = place;
       const { CallSid, DialCallStatus, DialCallDuration = 0, DialBridged } = webhook.fields;
+      const { turn } = stateBefore(webhook);
       const talked = DialBridged === true ||
         (DialBridged === undefined && DialCallStatus === "completed");
       if (webhook.fields.ParentCallSid === undefined) {
@@ -269,12 +275,17 @@ export function createHandler(deps: PersonDeps): Handler {
       // Once more, in case the webhook that said so was lost.
       const heard = await told(webhook, CallSid, note, talked ? "connected" : undefined, {
         event: "leg_status",
-        identity: `ended-${CallSid}`,
+        identity: `ended-${turn}-${CallSid}`,
         leg_status: "in-progress",
         talk_sec: talked ? DialCallDuration : undefined,
         bridged: talked,
       });
-      if (!talked) return lastWord(speech, "callerGone");
+      if (!talked) {
+        // The queue of a caller who is transferred exists once the caller has come to it.
+        return DialCallStatus === "failed" && heard?.answer.won && turn < MOST_TURNS
+          ? [{ verb: "pause", seconds: 2 }, { verb: "redirect", to: at(webhook, "again") }]
+          : lastWord(speech, "callerGone");
+      }
       // The caller is still there: it was ended by a star.
       const { may_transfer, over } = heard?.answer ?? {};
       return may_transfer && !over ? asksForCode(webhook, place) : HANG_UP;

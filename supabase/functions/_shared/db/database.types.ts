@@ -875,7 +875,36 @@ export type Database = {
           "owner"?: never;
           "updated_at"?: string;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "call_notes_of_call";
+            columns: ["call_sid"];
+            isOneToOne: false;
+            referencedRelation: "active_calls";
+            referencedColumns: ["call_sid"];
+          },
+          {
+            foreignKeyName: "call_notes_of_call";
+            columns: ["call_sid"];
+            isOneToOne: false;
+            referencedRelation: "call_logs";
+            referencedColumns: ["call_sid"];
+          },
+          {
+            foreignKeyName: "call_notes_of_call";
+            columns: ["call_sid"];
+            isOneToOne: false;
+            referencedRelation: "ivr_sessions";
+            referencedColumns: ["session_id"];
+          },
+          {
+            foreignKeyName: "call_notes_of_call";
+            columns: ["call_sid"];
+            isOneToOne: false;
+            referencedRelation: "missed_calls";
+            referencedColumns: ["call_sid"];
+          },
+        ];
       };
       "call_tags": {
         Row: {
@@ -903,7 +932,36 @@ export type Database = {
           "owner"?: never;
           "tag"?: string;
         };
-        Relationships: [];
+        Relationships: [
+          {
+            foreignKeyName: "call_tags_of_call";
+            columns: ["call_sid"];
+            isOneToOne: false;
+            referencedRelation: "active_calls";
+            referencedColumns: ["call_sid"];
+          },
+          {
+            foreignKeyName: "call_tags_of_call";
+            columns: ["call_sid"];
+            isOneToOne: false;
+            referencedRelation: "call_logs";
+            referencedColumns: ["call_sid"];
+          },
+          {
+            foreignKeyName: "call_tags_of_call";
+            columns: ["call_sid"];
+            isOneToOne: false;
+            referencedRelation: "ivr_sessions";
+            referencedColumns: ["session_id"];
+          },
+          {
+            foreignKeyName: "call_tags_of_call";
+            columns: ["call_sid"];
+            isOneToOne: false;
+            referencedRelation: "missed_calls";
+            referencedColumns: ["call_sid"];
+          },
+        ];
       };
       "callbacks": {
         Row: {
@@ -3952,6 +4010,7 @@ export type Database = {
         };
         Returns: boolean;
       };
+      "is_said": { Args: { "p_owner": string; "p_word": string }; Returns: boolean };
       "is_time_zone": { Args: { "p_zone": string }; Returns: boolean };
       "job_content": {
         Args: { "p_key": string; "p_kind": string; "p_payload": Json };
@@ -4332,6 +4391,7 @@ export type Database = {
       "search_snippet": {
         Args: {
           "p_body": string;
+          "p_deadline": string;
           "p_end_ms": number;
           "p_lang": string;
           "p_query": unknown;

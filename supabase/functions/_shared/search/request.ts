@@ -6,8 +6,9 @@ import { isE164 } from "../phone.ts";
 export const PAGE = { default: 20, most: 100 } as const;
 
 export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const DAY = /^\d{4}-\d\d-\d\d$/;
-const INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
+// PostgreSQL has no year 0, and takes none of five digits as `Date` writes it.
+const DAY = /^[12]\d{3}-\d\d-\d\d$/;
+const INSTANT = /^[12]\d{3}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 const short = (most: number) => {
