@@ -49,6 +49,8 @@ export function Player({ call_sid, recording_sid, label, at }) {
   if (error) return html`<span class="note bad" role="alert">${error}</span>`;
   const begin = (element) => {
     if (element === null) return;
+    // It stands where the pressed button was.
+    if (document.activeElement === document.body) element.focus();
     if (at !== undefined) element.currentTime = at;
     element.play().catch(() => {});
   };
