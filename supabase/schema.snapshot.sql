@@ -7378,7 +7378,10 @@ begin
         s.snippet, public.escape_html(concat_ws(', ', c.party, nullif(c.mode, c.disposition), c.disposition))
       ), 'start_sec', s.start_sec,
       'score', round(p.score::numeric, 6)
-    ) order by p.place) filter (where p.place <= p_limit), '[]'),
+    ) order by p.place) filter (
+      -- Without what was erased, or went to another owner, since it was found.
+      where p.place <= p_limit and case when p.id is null then c.call_sid is not null else d.id is not null end
+    ), '[]'),
     count(*), (array_agg(
       jsonb_build_object('s', p.score, 'a', public.to_micros(p.at), 'k', coalesce(p.id::text, p.call_sid)) order by p.place
     ))[p_limit]
@@ -7386,7 +7389,12 @@ begin
   from page as p
   -- `offset 0`: one look-up a row of the page, whatever the planner makes of their number.
   left join lateral (select * from public.search_documents as o where o.id = p.id offset 0) as d on true
-  left join lateral (select * from public.call_logs as o where o.call_sid = p.call_sid offset 0) as c on true
+  left join lateral (
+    select * from public.call_logs as o
+    where o.call_sid = p.call_sid
+      and (p_owner is null or coalesce(o.org_id, '00000000-0000-0000-0000-000000000000') = p_owner)
+    offset 0
+  ) as c on true
   left join lateral (
     select o.name from public.contacts as o
     where o.owner = coalesce(c.org_id, d.org_id, '00000000-0000-0000-0000-000000000000') and o.phone = coalesce(d.party, c.party)

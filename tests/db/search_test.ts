@@ -545,6 +545,28 @@ test("hostile queries are answered", async (db) => {
   assertEquals(result!.snippet.replaceAll(/<\/?mark>/g, "").match(/[<>"'\ue000\ue001]/g), null);
 });
 
+test("what is erased while a search runs is not in its answer, not even as an empty row", async (db) => {
+  const phone = "+14165550777";
+  let isOver = false;
+  const comeAndGo = async () => {
+    while (!isOver) {
+      // deno-lint-ignore no-await-in-loop
+      await db.sql`insert into contacts (org_id, phone, name) values (${ORG}, ${phone}, 'Tiger')`;
+      // deno-lint-ignore no-await-in-loop
+      await db.sql`delete from contacts`;
+    }
+  };
+  const searches = async () => {
+    for (let n = 0; n < 300; n++) {
+      // deno-lint-ignore no-await-in-loop
+      for (const { org_id, title } of (await search(db, ORG, "tiger")).results) {
+        assertEquals([org_id, title], [ORG, "Tiger"]);
+      }
+    }
+  };
+  await Promise.all([comeAndGo(), searches().finally(() => isOver = true)]);
+});
+
 test("a snippet has no marks once the time for them is over", async (db) => {
   const [row] = await db.sql`
     select

@@ -223,9 +223,24 @@ async function serveAll(hotline: Hotline, twilioUrl: string): Promise<void> {
     if (members) await ask(`/rest/v1/${name}?limit=20`, { headers: member });
   }
 
+  const search_alert = {
+    name: "a",
+    query: "refund",
+    channel: "slack",
+    target: "https://hooks.slack.com/x",
+  };
+  await ask("/rest/v1/search_alerts", { method: "POST", body: JSON.stringify(search_alert) });
   // By words, by a part of a number, and for a word that is misspelt.
-  for (const p_query of ["hello", "416555", "helo"]) {
-    await ask("/rest/v1/rpc/search_calls", { method: "POST", body: JSON.stringify({ p_query }) });
+  const p_claims = { app_metadata: { org_id: ORG } };
+  for (const p_query of ["hello", "416555", "helo", "ponytales"]) {
+    for (
+      const [name, who] of [["search_calls", {}], ["search_calls_of_member", { p_claims }]] as const
+    ) {
+      await ask(`/rest/v1/rpc/${name}`, {
+        method: "POST",
+        body: JSON.stringify({ p_query, ...who }),
+      });
+    }
   }
   const operator = new Operator({
     databaseUrl: db.url,
@@ -300,9 +315,16 @@ async function pastYear(sql: Sql): Promise<void> {
     select 'note', case when i % 10 = 0 then 'error' else 'info' end, now() - i * interval '1 day'
     from generate_series(1, ${rows}::int) as i`;
   await sql`
-    insert into contact_messages (name, email, message, created_at)
-    select 'Jane', 'jane' || i || '@example.com', 'Please call me back', now() - i * interval '1 day'
+    insert into contact_messages (name, email, phone, message, created_at)
+    select
+      'Jane', 'jane' || i || '@example.com', '+1403555' || 1000 + i,
+      'Please call me back about ' || (
+        select string_agg(translate(md5(i || '/' || n), '0123456789', 'ghijklmnop'), ' ') from generate_series(1, 10) as n
+      ),
+      now() - i * interval '1 day'
     from generate_series(1, ${rows}::int) as i`;
+  await sql`
+    insert into contacts (org_id, phone) select ${ORG}, '+1780' || 2000000 + i from generate_series(1, 5000) as i`;
   await sql`
     insert into idempotency_keys (key, operation, request_hash, status, result, expires_at)
     select 'contact-submit:' || i, 'contact-submit', sha256('x'), 'completed', '{}', now() - i * interval '1 day'
