@@ -215,6 +215,22 @@ function findingsOf(
           : ok("E-mails are sent"),
       ];
     }
+    case "dialling": {
+      const missing = check["missing"];
+      if (missing === undefined) return [];
+      return [
+        Array.isArray(missing) && missing.length > 0
+          ? {
+            level: "warning",
+            what: `No telephone rings for callers who hold or are called back: ${
+              missing.join(", ")
+            } not set`,
+            advice:
+              "Set it, as .env.example describes, before a flow with a queue, a call back or a ring of all with confirm answers.",
+          }
+          : ok("Telephones can be rung for callers who hold"),
+      ];
+    }
     case "workers":
       if (check["runs"] === undefined) return [];
       return workerFindings(check["runs"] as WorkerRuns, examination);

@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
 import { callFlowsAt, smallFlow } from "../support/call_flows.ts";
 import { startHotline } from "../support/hotline.ts";
+import { practiceFlow } from "../support/practice.ts";
 import { memberToken, userToken } from "../support/onboarding.ts";
 
 // What call-flows answers, to whom; how a call goes by what is published is in scenarios/flows_test.ts.
@@ -31,6 +32,13 @@ Deno.test("a sound flow is checked: its hash, its size, its longest way, its dra
   const { hash, longest_seconds, mermaid, ...rest } = body;
   assertEquals(rest, { ok: true, nodes: 6, warnings: [] });
   assert(/^[0-9a-f]{64}$/.test(hash) && longest_seconds > 120 && mermaid.includes("desk"));
+});
+
+Deno.test("a check tells what of a flow a deployment without Twilio's account cannot do", async () => {
+  const { body } = await ask("/check", { definition: practiceFlow(["+15875550111"]) });
+  const told = (body.warnings as { path: string; message: string }[])
+    .filter(({ message }) => message.includes("TWILIO_ACCOUNT_SID"));
+  assertEquals(told.map(({ path }) => path), ["nodes.hold", "nodes.any", "nodes.back"]);
 });
 
 Deno.test("every fault is named by its path in the flow, those that only the database knows too", async () => {

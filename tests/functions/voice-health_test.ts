@@ -89,6 +89,7 @@ Deno.test("healthy: an operator gets every check with its figures, with 200", as
       recent_activity: { status: "healthy", ...ACTIVITY },
       rate_limiter: { status: "healthy" },
       migrations: { status: "healthy", version: SCHEMA_VERSION, needed: SCHEMA_VERSION },
+      dialling: { status: "healthy", missing: ["TWILIO_ACCOUNT_SID"] },
     },
   });
 });
@@ -115,6 +116,7 @@ for (
         rate_limiter: healthy,
         migrations: healthy,
         mail: healthy,
+        dialling: healthy,
         workers: healthy,
         alerts: { status: "critical" },
       },

@@ -26,7 +26,8 @@ Deno.test("of a line that is well it says so, and ends with 0", async () => {
         "ok      The settings are complete",
         "ok      A request that Twilio did not sign gets 401",
         "warning E-mails are kept and not sent: RESEND_API_KEY, FROM_EMAIL, NOTIFY_TO not set",
-        "Calls are served: 0 faults, 1 warnings",
+        "warning No telephone rings for callers who hold or are called back: TWILIO_ACCOUNT_SID not set",
+        "Calls are served: 0 faults, 2 warnings",
       ]
     ) assertStringIncludes(text, line);
     assertMatch(text, /ok {6}The database answers \(\d+ ms\)/);
@@ -293,6 +294,7 @@ Deno.test("doctor without the key goes by each check's status, and claims nothin
       "rate_limiter",
       "migrations",
       "mail",
+      "dialling",
       "workers",
       "alerts",
     ]
@@ -386,6 +388,13 @@ for (
       "warning",
       /notify-worker last finished 7 h ago; a mail was due 3 h ago/,
       /cron\.job_run_details/,
+    ],
+    [
+      "an account without which no telephone is rung for a caller who holds",
+      examined({ dialling: { status: "healthy", missing: ["TWILIO_ACCOUNT_SID"] } }),
+      "warning",
+      /No telephone rings.*TWILIO_ACCOUNT_SID not set/,
+      /before a flow with a queue/,
     ],
     [
       "workers that were never scheduled",

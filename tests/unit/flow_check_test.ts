@@ -940,6 +940,13 @@ const WARNED: readonly Case[] = [
     "groups.desk",
     /voicemail box/,
   ],
+  [
+    "callers held where no leg can be dialled",
+    (f) => f.groups.desk = { members: ["anna", "ben"], confirm: true },
+    "nodes.desk",
+    /TWILIO_ACCOUNT_SID/,
+    { dials: false },
+  ],
   ["a person who is not there", () => {}, "groups.desk.members.1", /no such person/, {
     people: new Set(["anna"]),
   }],

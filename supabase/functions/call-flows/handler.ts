@@ -140,6 +140,7 @@ async function checked(
   const audio = new Map(Object.entries(known.audio));
   const result = checkFlow(definition, {
     destinations: settings.destinations,
+    dials: settings.twilioAccountSid !== undefined,
     ownLines: new Set(linesThatLoop([...known.own_lines, ...lines], settings)),
     audio,
     people: new Set(known.people),

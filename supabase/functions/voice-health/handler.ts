@@ -143,6 +143,11 @@ async function runChecks(
       sending: isSending(settings.mail),
       missing: missingMailSettings(settings.mail),
     },
+    // Without the account callers who hold wait in vain; any other call is served.
+    dialling: {
+      status: "healthy",
+      missing: settings.twilioAccountSid === undefined ? ["TWILIO_ACCOUNT_SID"] : [],
+    },
     // Never unhealthy: calls do not need them, and an alert about health would keep itself firing.
     ...(workers !== undefined && {
       workers: {

@@ -12,12 +12,14 @@ import {
   type Edge,
   edgesOf,
   type Flow,
+  groupOf,
   isInstant,
   type NodeOf,
   type NodeType,
   operatorListens,
   own,
   promptIn,
+  ringsAllToAccept,
 } from "./language.ts";
 import { LIMITS } from "./schema.ts";
 import { type AudioLengths, bytesOf, isSayable, most, secondsOf } from "./measure.ts";
@@ -31,6 +33,8 @@ import { canNameChoice } from "./understand.ts";
 export interface CheckFacts {
   /** What may be dialled. */
   readonly destinations: Destinations;
+  /** `false`: TWILIO_ACCOUNT_SID is not set, so no leg is dialled for callers who hold or are promised a call back. */
+  readonly dials?: boolean | undefined;
   /** Our own lines, and people who have one for a telephone: calls to them would loop. */
   readonly ownLines?: ReadonlySet<string> | undefined;
   /** Stored audio, and how long it plays. */
@@ -610,6 +614,18 @@ function checkPeople({ flow, facts, fault, warn }: Document) {
   };
   for (const [id, { to }] of nodesOf(flow, "ring")) {
     if (to !== undefined) number(["nodes", id, "to"], to);
+  }
+  if (facts.dials === false) {
+    for (const [id, node] of Object.entries(flow.nodes)) {
+      const lost = node.type === "callback"
+        ? "promised calls are not made"
+        : node.type === "queue" || (node.type === "ring" && ringsAllToAccept(groupOf(flow, node)))
+        ? "callers hold, and no telephone rings"
+        : undefined;
+      if (lost !== undefined) {
+        warn(["nodes", id], `needs TWILIO_ACCOUNT_SID, which is not set: ${lost}`);
+      }
+    }
   }
   for (
     const [name, { members, ring = "all", confirm = false }] of Object.entries(flow.groups ?? {})
