@@ -70,8 +70,14 @@ class FakeDatabase {
   /** Requests that fail from now on. */
   failing = 0;
   sessions = 0;
+  isOpen = false;
 
   open(): Promise<Memory> {
+    if (this.failing > 0) {
+      this.failing--;
+      return Promise.reject(new Error("away"));
+    }
+    this.isOpen = true;
     const entries = this.turns.flatMap(({ kind, heard_text: text }): Memory["entries"] =>
       (kind === "caller" || kind === "agent") && text ? [{ role: kind, text }] : []
     );
@@ -84,6 +90,8 @@ class FakeDatabase {
       this.failing--;
       return Promise.reject(new Error("away"));
     }
+    // As the database does: what has no session is of an erased call.
+    if (!this.isOpen) return Promise.resolve();
     this.turns.push(...turns);
     if (end !== undefined) this.ends.push(end.outcome);
     return Promise.resolve();
@@ -187,6 +195,19 @@ Deno.test("turns that could not be written are written once the database is back
   socket.setup();
   await settled();
   database.failing = 3;
+  socket.says("maps");
+  await settled();
+  socket.end();
+  await done;
+  assertEquals(database.turns.map(({ seq, kind }) => [seq, kind]), [[0, "caller"], [1, "agent"]]);
+});
+
+Deno.test("turns of a talk that began while the database was away are written later", async () => {
+  const { database, begin } = world();
+  const { socket, done } = begin();
+  database.failing = 3;
+  socket.setup();
+  await settled();
   socket.says("maps");
   await settled();
   socket.end();

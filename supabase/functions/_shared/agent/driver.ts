@@ -7,6 +7,7 @@ import {
   begin,
   type Command,
   type Input,
+  type Memory,
   nextDeadline,
   type Session,
   type Setting,
@@ -56,15 +57,23 @@ export function serveTalk(socket: RelaySocket, talk: Talk, deps: TalkDeps): Prom
   return new Promise((done) => new Driver(socket, talk, deps, done));
 }
 
+/** Nothing of this call may be kept. */
+function isErased(error: unknown): boolean {
+  return error instanceof ServiceError && error.code === "PT403";
+}
+
 class Driver {
   private session: Session | undefined;
   private sessionId = "";
   private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly asks = new Map<number, AbortController>();
   private unwritten: Turn[] = [];
+  private opening: Promise<Memory> | undefined;
   private writing: Promise<void> = Promise.resolve();
   private end: Leaving | undefined;
   private isEndWritten = false;
+  /** The session's row exists, without which its turns have no place. */
+  private isOpen = false;
   private isClosed = false;
   private second = 0;
   private frames = 0;
@@ -106,17 +115,24 @@ class Driver {
   private setUp({ sessionId }: Setup): void {
     clearTimeout(this.timer);
     this.sessionId = sessionId;
-    const { callSid, line, node, setting } = this.talk;
-    this.session = begin(setting, this.deps.now());
+    this.session = begin(this.talk.setting, this.deps.now());
     this.schedule();
-    const { language } = setting;
-    this.deps.database.open({ sessionId, callSid, line, node, language }).then(
+    this.opening = this.open();
+    this.opening.then(
       (memory) => this.input({ kind: "remembered", memory }),
       (error) => {
         this.log("warn", { event: "memory_unavailable", reason: reasonOf(error) });
         this.input({ kind: "remembered", memory: undefined });
       },
     );
+  }
+
+  private async open(): Promise<Memory> {
+    const { callSid, line, node, setting: { language } } = this.talk;
+    const { sessionId } = this;
+    const memory = await this.deps.database.open({ sessionId, callSid, line, node, language });
+    this.isOpen = true;
+    return memory;
   }
 
   private refuse(reason: string): void {
@@ -212,9 +228,12 @@ class Driver {
       if (turns.length === 0 && end === undefined) return;
       this.unwritten = [];
       try {
+        await this.opening?.catch(() => {});
+        if (!this.isOpen) await this.open();
         await this.deps.database.record(this.sessionId, turns, end);
         this.isEndWritten ||= end !== undefined;
       } catch (error) {
+        if (isErased(error)) return;
         this.unwritten = [...turns, ...this.unwritten];
         this.log("warn", { event: "turns_unwritten", reason: reasonOf(error) });
       }
