@@ -205,6 +205,8 @@ begin
     raise sqlstate 'PT403' using message = 'this call was erased';
   end if;
   s.line := coalesce(v_call.line, s.line);
+  -- A call whose arrival could not be stored is its line's owner's, not the main account's.
+  s.org_id := coalesce(v_call.org_id, (select n.org_id from public.telephony_numbers as n where n.e164_number = s.line));
   select
     count(*) as sessions, coalesce(sum(extract(epoch from coalesce(o.ended_at, o.seen_at) - o.opened_at) * 1000), 0)::bigint as spent_ms,
     coalesce(sum(o.cost_usd), 0) as cost_usd, (array_agg(o.outcome order by o.opened_at desc))[1] as last
@@ -216,7 +218,7 @@ begin
     v_barred := public.agent_barred(s.line, p_session -> 'caps');
   end if;
   insert into public.agent_sessions (session_id, call_sid, org_id, line, flow_version, node, language)
-  values (s.session_id, s.call_sid, v_call.org_id, s.line, v_call.flow_version, s.node, s.language)
+  values (s.session_id, s.call_sid, s.org_id, s.line, v_call.flow_version, s.node, s.language)
   on conflict (session_id) do nothing;
   return jsonb_strip_nulls(jsonb_build_object(
     'entries', (
@@ -324,7 +326,10 @@ create function public.answer_question(p_call_sid text, p_question text, p_langu
 language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_org_id constant uuid := (select c.org_id from public.call_logs as c where c.call_sid = p_call_sid);
+  v_session constant public.agent_sessions := (
+    select s from public.agent_sessions as s where s.call_sid = p_call_sid order by s.opened_at desc limit 1
+  );
+  v_org_id constant uuid := v_session.org_id;
   v_owner constant uuid := coalesce(v_org_id, '00000000-0000-0000-0000-000000000000');
   v_base constant text := split_part(p_language, '-', 1);
   v_question constant text := left(btrim(regexp_replace(p_question, '\s+', ' ', 'g')), 500);
@@ -337,6 +342,10 @@ declare
   v_any constant tsquery := array_to_string(array(select quote_literal(w) from unnest(v_words) as w), ' | ')::tsquery;
   v_found jsonb;
 begin
+  -- Whose call it is, is not known: nobody's entries are read.
+  if v_session.session_id is null then
+    return '[]';
+  end if;
   select coalesce(jsonb_agg(jsonb_build_object('question', f.question, 'answer', f.answer) order by f.met desc, f.rank desc, f.id), '[]')
   into v_found
   from (

@@ -175,6 +175,7 @@ test("a question is answered from the owner's entries, in its language, by its w
     (null, 'Réparez-vous les vélos?', 'Oui, en semaine.', 'fr-CA'),
     (${ORG}, 'Do you repair bicycles?', 'Not ours.', 'en-US')`;
   const sid = await call(sql);
+  await open(sql, sid);
   const ask = async (question: string, language = "en-US", callSid = sid) => {
     const [row] = await sql`select answer_question(${callSid}, ${question}, ${language}) as found`;
     return (row!["found"] as { answer: string }[]).map(({ answer }) => answer);
@@ -186,8 +187,30 @@ test("a question is answered from the owner's entries, in its language, by its w
   assertEquals(await ask(""), []);
 });
 
+test("a call whose arrival was not stored has its line's owner, and reads nobody else's entries", async ({ sql }) => {
+  await sql`insert into knowledge_entries (org_id, question, answer) values
+    (null, 'Do you repair bicycles?', 'Yes, on weekdays.'), (${ORG}, 'Do you repair bicycles?', 'Ours.')`;
+  const number = "+15875550177";
+  await sql`insert into telephony_subaccounts (org_id, subaccount_sid, business_name)
+    values (${ORG}, ${`AC${"7".repeat(32)}`}, 'Business')`;
+  await sql`insert into telephony_numbers (e164_number, org_id, number_sid, country)
+    values (${number}, ${ORG}, ${`PN${"7".repeat(32)}`}, 'CA')`;
+  const sid = newCallSid();
+  const ask = async () => {
+    const [row] =
+      await sql`select answer_question(${sid}, 'Do you repair bicycles?', 'en-US') as found`;
+    return (row!["found"] as { answer: string }[]).map(({ answer }) => answer);
+  };
+  assertEquals(await ask(), []);
+  await open(sql, sid, newSession(), {}, number);
+  assertEquals(await ask(), ["Ours."]);
+  const [row] = await sql`select org_id from agent_sessions where call_sid = ${sid}`;
+  assertEquals(row!["org_id"], ORG);
+});
+
 test("a question without an answer is counted once, until somebody writes the answer", async ({ sql }) => {
   const sid = await call(sql);
+  await open(sql, sid);
   for (const question of ["Do you rent boats?", "do you  rent boats?", "Do you rent boats?"]) {
     // deno-lint-ignore no-await-in-loop
     await sql`select answer_question(${sid}, ${question}, 'en-US')`;
