@@ -16,6 +16,7 @@ import type { ToolCall, ToolResult } from "../../supabase/functions/_shared/agen
 export const SETTING: Setting = {
   language: "en-US",
   system: "You answer for Riverside Books at 12 Main Street. Press 0 for a person.",
+  written: "You answer for Riverside Books at 12 Main Street.",
   models: ["anthropic:claude-haiku-5-5", "openai:gpt-6-luna"],
   tools: ["answer", "hours", "transfer", "take_message", "book_callback", "end_call"],
   departments: ["sales", "support"],

@@ -62,6 +62,7 @@ export function settingOf(
     moveBy,
     departments,
     system: systemOf(profile, departments, language),
+    written: `${profile.business ?? ""}\n${profile.instructions ?? ""}`,
     tools: toolsOf(profile, node),
     greeting: goesOn ? "" : greetingOf(profile, language),
     maxMs: (profile.max_minutes ?? DEFAULT_MINUTES) * 60_000,

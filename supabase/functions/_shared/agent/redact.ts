@@ -13,7 +13,10 @@ const DIGIT_WORDS: Readonly<Record<string, string>> = {
 
 const DIGIT = `[0-9]|\\b(?:${Object.keys(DIGIT_WORDS).join("|")})(?![\\p{L}])`;
 /** Digits, or words for them, with at most two separators between one and the next. */
-const RUN = new RegExp(`(?:${DIGIT})(?:[\\s.,\\-–]{0,2}(?:${DIGIT})){8,}`, "giu");
+const digits = (more: number) =>
+  new RegExp(`(?:${DIGIT})(?:[\\s.,\\-–]{0,2}(?:${DIGIT})){${more},}`, "giu");
+const RUN = digits(8);
+const SHORT_RUN = digits(2);
 
 /** The text with card and identity numbers replaced, whether written or said digit by digit. */
 export function redact(text: string): string {
@@ -23,13 +26,19 @@ export function redact(text: string): string {
   });
 }
 
+/** The text with digits that are spelt out, three or more in a row, as one number. */
+export function withoutSpelling(text: string): string {
+  return text.replace(SHORT_RUN, (run) => /\p{L}/u.test(run) ? digitsIn(run) : run);
+}
+
 /** The kind of number that must not be kept; `undefined`: neither. */
 export function kindOf(digits: string): keyof typeof REDACTED | undefined {
   if (digits.length >= 13 && digits.length <= 19 && isLuhn(digits)) return "card";
-  // A card's number within longer digits, as when the expiry follows it.
+  // A card's number within longer digits, as when a word like "one" stands before it, or the expiry follows it.
   for (const length of [16, 15, 14, 13]) {
-    if (digits.length > length && isLuhn(digits.slice(0, length)) && /^[3-6]/.test(digits)) {
-      return "card";
+    for (let from = 0; from + length < digits.length + (from && 1); from++) {
+      const part = digits.slice(from, from + length);
+      if ((from === 0 || length > 14) && /^[3-6]/.test(part) && isLuhn(part)) return "card";
     }
   }
   // A social security or insurance number. Telephone numbers here have ten digits or more.

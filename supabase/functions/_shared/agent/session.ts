@@ -45,6 +45,8 @@ export interface Setting {
   readonly language: string;
   /** What is the same for all turns. */
   readonly system: string;
+  /** Of it, what the business wrote; see `bounds.ts`. */
+  readonly written: string;
   /** Names as in the flow, best first; `embedded` needs nothing. */
   readonly models: readonly string[];
   readonly tools: readonly ToolName[];
@@ -718,7 +720,7 @@ class Machine {
     const before = this.saidInTurn();
     if (text !== "" && !repeats(text, before)) {
       const grounds = {
-        given: `${this.s.setting.system} ${this.s.given}`,
+        given: `${this.s.setting.written} ${this.s.given}`,
         said: this.s.said,
       };
       const withheld = overstep(text, before, grounds, this.bounds);

@@ -1,6 +1,6 @@
 // What an agent says and understands outside of any model, by language. Pure.
 
-import { normaliseSpeech, saysPhrase } from "../calls/consent.ts";
+import { isMadeOf, normaliseSpeech, saysPhrase } from "../calls/consent.ts";
 
 /** Fixed words, and phrases that callers say, as `normaliseSpeech` leaves them. */
 export interface AgentWords {
@@ -31,6 +31,8 @@ export interface AgentWords {
   };
   /** Ask for a person. */
   readonly person: readonly string[];
+  /** Ask for one where little else is said: within a sentence they mean other things. */
+  readonly personAlone: readonly string[];
   /** Ask whether this is one. */
   readonly identity: readonly string[];
   readonly emergency: readonly string[];
@@ -102,7 +104,10 @@ const ENGLISH: AgentWords = {
     ...["speak to someone", "speak to somebody", "speak with someone", "speak with somebody"],
     ...["talk with someone", "talk with somebody", "get me someone", "receptionist"],
     ...["speak to a manager", "speak to the manager", "not a robot", "not a machine"],
+    ...["real human", "live human", "actual human", "live person", "actual person", "real people"],
+    ...["talk to a manager", "talk to the manager", "talk to a human", "customer support"],
   ],
+  personAlone: ["human", "person", "agent", "somebody", "someone", "manager", "people", "staff"],
   identity: [
     ...["are you a robot", "are you a bot", "are you a machine", "are you a person"],
     ...["are you a real person", "are you human", "are you a human", "are you real"],
@@ -120,6 +125,9 @@ const ENGLISH: AgentWords = {
       "suicide",
       "kill myself",
       "house is on fire",
+      ...["is a fire", "'s a fire", "there's a fire", "is burning", "cannot breathe"],
+      ...["can not breathe", "chest pain", "chest pains", "unconscious", "overdose"],
+      ...["call the police", "call the fire department", "9 11"],
     ],
   ],
   yes: [
@@ -151,7 +159,7 @@ const ENGLISH: AgentWords = {
     ],
   },
   claims:
-    /\b(transferr?(ing|ed)?|(put|putting|pass(ing|ed)?|patch(ing|ed)?|hand(ing|ed)?) (you|your call|the call) (through|over|on|along)|connect(ing|ed)? (you|your call)|(get|getting|bring|bringing|fetch(ing)?) (you )?(someone|somebody|a person|an agent|a colleague|a human)|(will|'ll|going to|shall) (call|ring|phone|text|e-?mail|contact|get back to|reach out to) you|call(ing)? you back|(i|i've|i have|we've|we have|has been|have been|is|are)( now| just| already)? (booked|scheduled|arranged|reserved|cancell?ed|confirmed|recorded your message|taken your message|saved|noted down|sent|e-?mailed|forwarded|passed (it|this|that|your)|refunded|ordered)|on (the|their) way (to you|now))\b/iu,
+    /\b(transferr?(ing|ed)?|(put|putting|pass(ing|ed)?|patch(ing|ed)?|hand(ing|ed)?) (you|your call|the call) (through|over|on|along)|connect(ing|ed)? (you|your call)|(get|getting|bring|bringing|fetch(ing)?) (you )?(someone|somebody|a person|an agent|a colleague|a human)|(will|'ll|going to|shall) (call|ring|phone|text|e-?mail|contact|get back to|reach out to) you|call(ing)? you back|(i|i've|i have|we've|we have|has been|have been|is|are)( now| just| already)? (booked|scheduled|arranged|reserved|cancell?ed|confirmed|recorded your message|taken your message|saved|noted down|sent|e-?mailed|forwarded|passed (it|this|that|your)|refunded|ordered)|on (the|their) way (to you|now)|(i|we)( can| will|'ll)? (promise|guarantee)|(will|'ll|going to|shall) (be )?(refund|reimburs|compensat|waiv)(ed?|ing)?|(someone|somebody|a (person|colleague|technician|manager|representative)) (will|is going to|is coming))\b/iu,
   money: /[$€£¥]|\b(dollars?|bucks?|cents?|euros?|pounds?|percent)\b|%/iu,
   numerals:
     /\b(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|half|free)\b/iu,
@@ -221,7 +229,10 @@ const FRENCH: AgentWords = {
       "une opératrice",
     ],
     ...["un être humain", "un représentant", "la réception", "pas un robot", "pas une machine"],
+    ...["un vrai humain", "un préposé", "une préposée", "une représentante", "un vrai agent"],
+    ...["quelqu'un de réel", "une téléphoniste", "service à la clientèle"],
   ],
+  personAlone: ["humain", "personne", "agent", "agente", "quelqu'un", "préposé", "préposée"],
   identity: [
     ...["êtes vous un robot", "es tu un robot", "vous êtes un robot", "êtes vous une personne"],
     ...["êtes vous une vraie personne", "êtes vous humain", "vous êtes une machine"],
@@ -231,7 +242,9 @@ const FRENCH: AgentWords = {
   ],
   emergency: [
     ...["urgence", "911", "9 1 1", "neuf un un", "ambulance", "crise cardiaque"],
-    ...["ne respire pas", "ne respire plus", "suicide", "me tuer", "au feu"],
+    ...["ne respire pas", "ne respire plus", "suicide", "me tuer", "au feu", "au secours"],
+    ...["y a le feu", "y a un feu", "peux pas respirer", "peut pas respirer", "inconscient"],
+    ...["inconsciente", "surdose", "incendie", "appelez la police", "appelez les pompiers"],
   ],
   yes: ["oui", "exact", "c'est exact", "c'est ça", "correct", "d'accord", "ok"],
   no: ["non", "pas exact", "faux", "incorrect", "ce n'est pas ça"],
@@ -253,7 +266,7 @@ const FRENCH: AgentWords = {
     end: ["au revoir", "c'est tout", "non merci", "rien d'autre", "bonne journée"],
   },
   claims:
-    /(transf[eéè]r|(vous|votre appel).{0,12}(passe|mets en (communication|relation|ligne)|connecte)|vais (chercher|trouver) (quelqu'un|une personne)|(vais|allons|va|on) vous (rappel|contact|envo|écri)|vous rappeller|vous rappeler|rappellerons|(j'ai|nous avons|a été|est|sont)( bien| déjà)? (réserv|planifi|organis|annul|confirm|enregistr[ée]+ votre|pris (votre|un) message|not[ée]+|envoy|transmis|rembours|command))/iu,
+    /(transf[eéè]r|(vous|votre appel).{0,12}(passe|mets en (communication|relation|ligne)|connecte)|vais (chercher|trouver) (quelqu'un|une personne)|(vais|allons|va|on) vous (rappel|contact|envo|écri)|vous rappeller|vous rappeler|rappellerons|(j'ai|nous avons|a été|est|sont)( bien| déjà)? (réserv|planifi|organis|annul|confirm|enregistr[ée]+ votre|pris (votre|un) message|not[ée]+|envoy|transmis|rembours|command)|(promets|promettons|garantis|garantissons)|rembourser(ai|a|ons|ont)|(quelqu'un|un technicien|une technicienne|un collègue) (va|viendra|sera))/iu,
   money: /[$€£¥]|(^|\P{L})(dollars?|cents?|euros?|pour cent)(?!\p{L})|%/iu,
   numerals:
     /(^|\P{L})(un|une|deux|trois|quatre|cinq|six|sept|huit|neuf|dix|onze|douze|treize|quatorze|quinze|seize|vingts?|trente|quarante|cinquante|soixante|cents?|mille|million|demi|gratuit)(?!\p{L})/iu,
@@ -307,7 +320,9 @@ const SPANISH: AgentWords = {
     ...["una persona", "un humano", "persona real", "un agente", "una agente", "un operador"],
     ...["una operadora", "hablar con alguien", "un representante", "una representante"],
     ...["ser humano", "recepción", "no un robot", "no una máquina"],
+    ...["un asesor", "una asesora", "con alguien", "persona de verdad", "humano real"],
   ],
+  personAlone: ["humano", "persona", "agente", "operador", "operadora", "alguien", "asesor"],
   identity: [
     ...["es usted un robot", "eres un robot", "usted es un robot", "es un robot"],
     ...["es usted una persona", "eres una persona", "es usted humano", "eres humano"],
@@ -320,7 +335,9 @@ const SPANISH: AgentWords = {
   ],
   emergency: [
     ...["emergencia", "911", "9 1 1", "nueve uno uno", "ambulancia", "ataque al corazón"],
-    ...["infarto", "no respira", "suicidio", "matarme", "incendio"],
+    ...["infarto", "no respira", "suicidio", "matarme", "incendio", "hay fuego", "auxilio"],
+    ...["no puedo respirar", "no puede respirar", "inconsciente", "sobredosis"],
+    ...["llame a la policía", "llamen a la policía", "llame a los bomberos"],
   ],
   yes: ["sí", "si", "correcto", "exacto", "así es", "claro", "de acuerdo"],
   no: ["no", "incorrecto", "equivocado"],
@@ -340,7 +357,7 @@ const SPANISH: AgentWords = {
     end: ["adiós", "hasta luego", "es todo", "nada más", "no gracias"],
   },
   claims:
-    /(transfier|transfer[ií]|(le|lo|la|su llamada).{0,12}(paso con|comunico|conecto|comunicar|conectar)|(voy a|vamos a) (buscar|traer) a (alguien|una persona)|(le|lo|la) (llamar|contactar|enviar|escribir)|(he|hemos|ha sido|está|han sido)( ya)? (reservad|programad|organizad|cancelad|confirmad|grabad[oa] su|tomad[oa] su|anotad|enviad|reembolsad|pedid))/iu,
+    /(transfier|transfer[ií]|(le|lo|la|su llamada).{0,12}(paso con|comunico|conecto|comunicar|conectar)|(voy a|vamos a) (buscar|traer) a (alguien|una persona)|(le|lo|la) (llamar|contactar|enviar|escribir)|(he|hemos|ha sido|está|han sido)( ya)? (reservad|programad|organizad|cancelad|confirmad|grabad[oa] su|tomad[oa] su|anotad|enviad|reembolsad|pedid)|prometo|prometemos|garantizo|garantizamos|reembolsar(é|á|emos)|(alguien|un técnico|un colega) (va a|vendrá|estará))/iu,
   money: /[$€£¥]|(^|\P{L})(d[oó]lares?|centavos?|euros?|por ciento|pesos?)(?!\p{L})|%/iu,
   numerals:
     /(^|\P{L})(uno?|una|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|once|doce|trece|catorce|quince|veinte|treinta|cuarenta|cincuenta|sesenta|setenta|ochenta|noventa|cien|ciento|mil|mill[oó]n|medio|gratis)(?!\p{L})/iu,
@@ -363,15 +380,29 @@ export function speaksAgent(language: string): boolean {
 
 const ALL = Object.values(WORDS);
 
+/** May stand beside a word for a person, where nothing else is said. */
+const BESIDE = [
+  ...["please", "now", "hello", "hi", "just", "a", "the", "i", "want", "need", "your"],
+  ...["s'il vous plaît", "s'il te plaît", "bonjour", "je", "veux", "un", "une", "votre"],
+  ...["por favor", "hola", "quiero", "una", "con", "ya"],
+];
+
 /** Something that is answered without a model. In any of our languages: callers do not keep to the flow's. */
 export function urgent(said: string): "emergency" | "identity" | "person" | undefined {
   const speech = normaliseSpeech(said).replaceAll("-", " ");
-  const says = (phrases: (words: AgentWords) => readonly string[]) =>
-    ALL.some((words) => phrases(words).some((phrase) => saysPhrase(speech, phrase)));
-  if (says((words) => words.emergency)) return "emergency";
-  if (says((words) => words.identity)) return "identity";
-  if (says((words) => words.person)) return "person";
-  return undefined;
+  const says = (text: string, phrases: readonly string[]) =>
+    phrases.some((phrase) => saysPhrase(text, phrase));
+  if (ALL.some((words) => says(speech, words.emergency))) return "emergency";
+  // "Are you a person" asks for none; what is said beside it may.
+  const identity = ALL.flatMap((words) => words.identity).sort((a, b) => b.length - a.length);
+  const rest = identity.reduce((text, asks) => text.replace(` ${asks} `, " "), ` ${speech} `)
+    .trim();
+  const alone = ALL.flatMap((words) => words.personAlone);
+  if (
+    ALL.some((words) => says(rest, words.person)) ||
+    alone.some((word) => saysPhrase(rest, word)) && isMadeOf(rest, [...alone, ...BESIDE])
+  ) return "person";
+  return rest === speech ? undefined : "identity";
 }
 
 /** A yes or a no, where nothing but that is said. */
