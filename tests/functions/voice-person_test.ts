@@ -313,7 +313,10 @@ Deno.test("a star ends the talk only where there is somebody to pass the caller 
 
 Deno.test("after a star the person is asked for a code, and silence returns to the caller", async () => {
   const ended = leg(dialEnded("completed", { DialBridged: "true" }));
-  const { verbs, spoken } = await hears("ended", ended, { ...won, may_transfer: true });
+  const first = await hears("ended", ended, { ...won, may_transfer: true });
+  assertEquals(first.verbs.map(({ name }) => name), ["Pause", "Redirect"]);
+  const next = new URL(`https://x/${pathOf(first.verbs[1]!.text)}`).searchParams.get("event")!;
+  const { verbs, spoken } = await hears(next, leg(onTheLine), { ...won, may_transfer: true });
   assertEquals(verbs.map(({ name }) => name), ["Gather", "Redirect"]);
   assertEquals([verbs[0]!.attributes.numDigits, spoken.length], ["6", 1]);
   for (const [digits, code] of [["12", "12"], ["*", undefined], [undefined, undefined]] as const) {
@@ -325,6 +328,16 @@ Deno.test("after a star the person is asked for a code, and silence returns to t
     const { ask } = deps.events[0] as { ask: { attempt: Record<string, unknown> } };
     assertEquals([ask.attempt.told, ask.attempt.code], ["transfer", code]);
   }
+});
+
+Deno.test("a caller whose hanging up is stored after the talk's end is not taken for a star", async () => {
+  const ended = leg(dialEnded("completed", { DialBridged: "true" }));
+  const early = await hears("ended", ended, { ...won, may_transfer: true });
+  assertEquals(early.spoken, []);
+  const { outline, deps } = await hears("starred", leg(onTheLine), { ...won, may_transfer: false });
+  assertEquals(outline, ["Hangup"]);
+  const [{ ask }] = deps.events as [{ ask: unknown }];
+  assertEquals(ask, { attempt: { token: TOKEN, told: "connected" } });
 });
 
 for (

@@ -261,8 +261,7 @@ export function createHandler(deps: PersonDeps): Handler {
     }, []),
 
     /** The talk is over, or there was none. */
-    ended: step(async (webhook, place, note) => {
-      const { speech } = place;
+    ended: step(async (webhook, { speech }, note) => {
       const { CallSid, DialCallStatus, DialCallDuration = 0, DialBridged } = webhook.fields;
       const { turn } = stateBefore(webhook);
       const talked = DialBridged === true ||
@@ -286,7 +285,21 @@ export function createHandler(deps: PersonDeps): Handler {
           ? [{ verb: "pause", seconds: 2 }, { verb: "redirect", to: at(webhook, "again") }]
           : lastWord(speech, "callerGone");
       }
-      // The caller is still there: it was ended by a star.
+      // By a star, or by a caller whose own end is not stored yet.
+      const { may_transfer, over } = heard?.answer ?? {};
+      return may_transfer && !over
+        ? [{ verb: "pause", seconds: 1 }, { verb: "redirect", to: at(webhook, "starred") }]
+        : HANG_UP;
+    }),
+
+    /** A moment later the caller is still there: a star has ended the talk. */
+    starred: step(async (webhook, place, note) => {
+      const { CallSid } = webhook.fields;
+      const heard = await told(webhook, CallSid, note, "connected", {
+        event: "leg_status",
+        identity: `starred-${stateBefore(webhook).turn}-${CallSid}`,
+        leg_status: "in-progress",
+      });
       const { may_transfer, over } = heard?.answer ?? {};
       return may_transfer && !over ? asksForCode(webhook, place) : HANG_UP;
     }),
