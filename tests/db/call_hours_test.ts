@@ -387,6 +387,6 @@ test("voice-reconcile's run adds up", async (db) => {
 test("emptying the calls empties the sums", async (db) => {
   await makeCalls(db.sql, 60, 1);
   await db.sql`select roll_up_calls(1000)`;
-  await db.sql`truncate call_logs`;
+  await db.sql`truncate call_logs cascade`;
   assertEquals((await db.sql`select from call_hours`).length, 0);
 });

@@ -34,7 +34,7 @@ async function report(
 
 Deno.test("fifty callers at once are all served, and each call has the row of its branch", async () => {
   // Of other tests.
-  await stack.db.sql`truncate call_logs, call_lifecycle`;
+  await stack.db.sql`truncate call_logs, call_lifecycle cascade`;
   const { code, ...found } = await report(50);
   assertEquals([found.calls, found.successes, found.errors, found.open], [50, 50, [], 0]);
   assertEquals(code, 0);

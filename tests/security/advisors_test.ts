@@ -31,6 +31,15 @@ interface Finding {
   readonly detail: string;
 }
 
+/** The planner chooses these at sizes that this test does not have: tests/bench/search.ts. */
+const AT_SCALE = [
+  "contacts_digits_idx",
+  "knowledge_entries_words_idx",
+  "search_documents_contacts_idx",
+  "search_documents_message_idx",
+  "search_words_like_idx",
+];
+
 /** All that the advisors have to say, one line a finding. */
 async function findings({ url, sql }: TestDatabase): Promise<string[]> {
   const said = await supabase(
@@ -46,7 +55,7 @@ async function findings({ url, sql }: TestDatabase): Promise<string[]> {
     join pg_inherits as mine on mine.inhrelid = part.oid
     join pg_inherits as other using (inhparent)
     join pg_stat_user_indexes as known on known.indexrelid = other.inhrelid and known.idx_scan > 0`;
-  const elsewhere = new Set(used.map(({ index }) => index));
+  const elsewhere = new Set([...used.map(({ index }) => index), ...AT_SCALE]);
   return all.filter(({ name, detail }) =>
     name !== "unused_index" || !elsewhere.has(/`([^`]+)`/.exec(detail)![1]!)
   ).map(({ level, name, detail }) => `${level} ${name}: ${detail}`);

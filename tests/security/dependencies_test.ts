@@ -22,6 +22,8 @@ const PERMISSIVE = new Set([
 const EXCEPTIONS: Readonly<Record<string, string>> = {
   // Its own changed files would have to be published. It runs in tests of the pages, unchanged, and is never deployed.
   "axe-core": "MPL-2.0",
+  // The Python Software Foundation's, which asks for its notice. It comes with graphile-worker, the rival of a bench.
+  argparse: "Python-2.0",
 };
 
 /** This processor, as packages name it. */
