@@ -5568,6 +5568,23 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.leg_told(p_token uuid, p_leg_sid text, p_status text, p_told text, p_account_sid text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if not exists (
+    select from public.dial_attempts as a
+    left join public.telephony_subaccounts as s on s.org_id = a.org_id
+    where a.token = p_token and s.subaccount_sid is not distinct from p_account_sid
+  ) then
+    return null;
+  end if;
+  return public.attempt_told(p_token, p_leg_sid, p_status, p_told);
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.limit_alerts()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -10347,6 +10364,8 @@ grant execute on function latency_quantile(double precision,bigint[]) to monitor
 grant execute on function latency_quantile(double precision,bigint[]) to service_role;
 
 grant execute on function leave_queue(text,text) to service_role;
+
+grant execute on function leg_told(uuid,text,text,text,text) to service_role;
 
 grant execute on function line_has_spent(call_logs,bigint,integer) to service_role;
 

@@ -715,6 +715,23 @@ begin
 end
 $$;
 
+-- As attempt_told, of a leg that is no call's. p_account_sid: the sub-account that signed; null: the main account. One that is
+-- not the owner's has no such attempt.
+create function public.leg_told(p_token uuid, p_leg_sid text, p_status text, p_told text, p_account_sid text) returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  if not exists (
+    select from public.dial_attempts as a
+    left join public.telephony_subaccounts as s on s.org_id = a.org_id
+    where a.token = p_token and s.subaccount_sid is not distinct from p_account_sid
+  ) then
+    return null;
+  end if;
+  return public.attempt_told(p_token, p_leg_sid, p_status, p_told);
+end
+$$;
+
 -- Notes that the person of an attempt is on the line with a caller: the one whom Twilio has connected, which may be another of
 -- the queue than the one that was thought. Returns that call.
 create function public.connect_caller(a public.dial_attempts, p_call_sid text) returns text
@@ -1114,7 +1131,7 @@ grant select on public.people_performance to service_role;
 grant execute on function
   public.lock_dialling, public.free_members, public.longest_idle, public.dispatch_queue, public.return_transfer, public.dispatch_phone,
   public.cancel_surplus, public.cancel_attempt, public.enter_queue, public.leave_queue, public.gives_up, public.transfer_of, public.may_transfer,
-  public.transfer_call, public.transfer_ended, public.enact, public.attempt_told, public.connect_caller, public.end_attempt,
+  public.transfer_call, public.transfer_ended, public.enact, public.attempt_told, public.leg_told, public.connect_caller, public.end_attempt,
   public.dial_content, public.begin_dial, public.dial_told, public.keep_promise, public.verify_person, public.queue_told,
   public.queue_content, public.mend_dialling
   to service_role;

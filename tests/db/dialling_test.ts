@@ -610,6 +610,30 @@ const organisation = async (sql: Sql, line: string) => {
   return { org, account };
 };
 
+test("a leg that is no call's tells only of attempts of the account that signs for it", async ({ sql }) => {
+  const line = "+15877429998";
+  const { org, account } = await organisation(sql, line);
+  const other = await organisation(sql, "+15877429997");
+  await sql`insert into people (org_id, handle, name, phone) values (${org}, 'p1', 'p1', '+14035551000')`;
+  const [{ token }] =
+    await sql`select verify_person(${org}, 'p1', ${line}) as token` as unknown as [
+      { token: string },
+    ];
+  const leg = newLeg();
+  const presses = async (by: string | null) =>
+    (await sql`select leg_told(${token}, ${leg}, 'in-progress', 'pressed', ${by}) ->> 'won' as won`)[
+      0
+    ]!.won;
+  const isVerified = async () =>
+    (await sql`select verified_at is not null as is from people`)[0]!.is;
+  assertEquals([await presses(other.account), await presses(null), await isVerified()], [
+    null,
+    null,
+    false,
+  ]);
+  assertEquals([await presses(account), await isVerified()], ["true", true]);
+});
+
 test("members, callers and promises of one owner never meet those of another, whatever their names", async (db) => {
   const { sql } = db;
   // All have the same handles, groups and flow.

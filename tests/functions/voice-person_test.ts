@@ -232,7 +232,7 @@ Deno.test("a promised caller is called only once the person has pressed 1, with 
   const answer = await hears("accept", leg(pressed("1")), won, "");
   const dial = only(answer, "Dial");
   assertEquals([dial.children[0]!.text, dial.attributes.callerId], ["+17805550100", LINE_NUMBER]);
-  assertEquals(answer.told, [[TOKEN, CHILD_SID, "in-progress", "pressed"]]);
+  assertEquals(answer.told, [[null, TOKEN, CHILD_SID, "in-progress", "pressed"]]);
 });
 
 Deno.test("a promise to a number that may not be dialled any more is not kept by dialling it", async () => {
@@ -245,7 +245,7 @@ Deno.test("the caller who is called back hears who calls, and the promise is tol
   const callee = { ...onTheLine, CallSid: CALL_SID, ParentCallSid: CHILD_SID };
   const { spoken, told } = await hears("connected", callee, { purpose: "callback_person" }, "");
   assertEquals(spoken, ["This is the call back from Prairie Dental that you asked for."]);
-  assertEquals(told, [[TOKEN, CHILD_SID, "in-progress", "connected"]]);
+  assertEquals(told, [[null, TOKEN, CHILD_SID, "in-progress", "connected"]]);
 });
 
 for (
@@ -259,10 +259,11 @@ for (
   Deno.test(`a promised caller whose telephone is ${word} was not reached, by either webhook that says so`, async () => {
     const ended = await hears("ended", leg(dialEnded(word)), {}, "");
     assertEquals(ended.spoken, ["The caller could not be reached. Goodbye."]);
-    assertEquals(ended.told, [[TOKEN, CHILD_SID, "in-progress", why]]);
+    assertEquals(ended.told, [[null, TOKEN, CHILD_SID, "in-progress", why]]);
     const rang = { ...callReported(word), CallSid: CALL_SID, ParentCallSid: CHILD_SID };
     const reached = await status("reached", rang, {}, "");
     assertEquals([reached.status, reached.told], [204, [[
+      null,
       TOKEN,
       CHILD_SID,
       "in-progress",
@@ -282,6 +283,7 @@ Deno.test("a telephone is verified by 1, and by nothing else", async () => {
   assertEquals(one.spoken, ["Thank you. This telephone is confirmed."]);
   const two = await hears("accept", leg(pressed("2")), { ...verify, won: true }, "");
   assertEquals([two.outline, two.told], [["Hangup"], [[
+    null,
     TOKEN,
     CHILD_SID,
     "in-progress",

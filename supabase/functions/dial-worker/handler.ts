@@ -157,7 +157,7 @@ function worksOf(
     const leg = await (talks ? account.find(sid) : account.end(sid));
     const status = leg === undefined ? "failed" : leg.status;
     if (leg !== undefined && !isFinal(leg.status)) return;
-    const answer = await dialling.legTold(token, sid, status);
+    const answer = await dialling.legTold(account_sid, token, sid, status);
     wake(answer?.wake ?? 0);
   };
 

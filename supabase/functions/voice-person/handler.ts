@@ -73,7 +73,7 @@ export function createHandler(deps: PersonDeps): Handler {
     const status = fields.CallStatus ?? "in-progress";
     if (call === undefined) {
       try {
-        const answer = await dialling.legTold(token, leg, status, what);
+        const answer = await dialling.legTold(webhook.account ?? null, token, leg, status, what);
         if ((answer?.wake ?? 0) > 0) deps.wakeDialler?.();
         return answer === null ? undefined : { answer, consented: false };
       } catch (error) {

@@ -4043,6 +4043,16 @@ export type Database = {
         Returns: number;
       };
       "leave_queue": { Args: { "p_call_sid": string; "p_result": string }; Returns: undefined };
+      "leg_told": {
+        Args: {
+          "p_account_sid": string;
+          "p_leg_sid": string;
+          "p_status": string;
+          "p_token": string;
+          "p_told": string;
+        };
+        Returns: Json;
+      };
       "line_has_spent": {
         Args: {
           "c": Omit<

@@ -106,10 +106,12 @@ export interface Dialling {
   /**
    * What the leg of an attempt tells outside a call: of a promise, or of a verification.
    *
+   * @param account The sub-account that says so; `null`: the main account.
    * @param status In Twilio's word.
-   * @returns null: there is no such attempt.
+   * @returns null: the account's owner has no such attempt.
    */
   legTold(
+    account: string | null,
     token: string,
     leg: string,
     status: string,
@@ -148,11 +150,17 @@ export function dialling(api: DataApi, deadlineMs = 4000): Dialling {
         dialAnswer,
         deadlineMs,
       ),
-    legTold: (token, leg, status, what) =>
+    legTold: (account, token, leg, status, what) =>
       run(
         api,
-        "attempt_told",
-        { p_token: token, p_leg_sid: leg, p_status: status, p_told: what ?? null },
+        "leg_told",
+        {
+          p_token: token,
+          p_leg_sid: leg,
+          p_status: status,
+          p_told: what ?? null,
+          p_account_sid: account,
+        },
         z.nullable(attemptAnswer),
         deadlineMs,
       ),
