@@ -342,7 +342,7 @@ declare
   v_any constant tsquery := array_to_string(array(select quote_literal(w) from unnest(v_words) as w), ' | ')::tsquery;
   v_found jsonb;
 begin
-  -- Whose call it is, is not known: nobody's entries are read.
+  -- Without a session the owner is unknown, and no entries are read.
   if v_session.session_id is null then
     return '[]';
   end if;
