@@ -189,7 +189,7 @@ begin
 end
 $$;
 
--- Begins a session, or goes on with its talk: {entries, spent_ms, cost_usd, sessions, moved, barred?, resting}. p_session:
+-- Begins a session, or goes on with its talk: {entries, spent_ms, cost_usd, sessions, moved, owes, barred?, resting}. p_session:
 -- {session_id, call_sid, line, node, language, caps}. A session that is opened twice is one.
 create function public.open_agent_session(p_session jsonb) returns jsonb
 language plpgsql volatile set search_path = '' set lock_timeout = '1s'
@@ -204,12 +204,16 @@ begin
   if not found and exists (select from public.erased_calls as x where x.call_hash = public.call_hash(s.call_sid)) then
     raise sqlstate 'PT403' using message = 'this call was erased';
   end if;
+  if exists (select from public.agent_sessions as o where o.session_id = s.session_id and o.call_sid <> s.call_sid) then
+    raise sqlstate 'PT403' using message = 'this session is another call''s';
+  end if;
   s.line := coalesce(v_call.line, s.line);
   -- A call whose arrival could not be stored is its line's owner's, not the main account's.
   s.org_id := coalesce(v_call.org_id, (select n.org_id from public.telephony_numbers as n where n.e164_number = s.line));
   select
     count(*) as sessions, coalesce(sum(extract(epoch from coalesce(o.ended_at, o.seen_at) - o.opened_at) * 1000), 0)::bigint as spent_ms,
-    coalesce(sum(o.cost_usd), 0) as cost_usd, (array_agg(o.outcome order by o.opened_at desc))[1] as last
+    coalesce(sum(o.cost_usd), 0) as cost_usd, (array_agg(o.outcome order by o.opened_at desc))[1] as last,
+    (array_agg(o.reason order by o.opened_at desc))[1] as reason
   into v
   from public.agent_sessions as o where o.call_sid = s.call_sid and o.node = s.node and o.session_id <> s.session_id;
   if v.sessions = 0 then
@@ -239,6 +243,8 @@ begin
       ) as e
     ),
     'spent_ms', v.spent_ms, 'cost_usd', v.cost_usd, 'sessions', v.sessions, 'moved', v.last is not distinct from 'resume',
+    -- What the caller said last is not answered yet.
+    'owes', v.last is not distinct from 'resume' and v.reason is not distinct from 'moved_unanswered',
     'barred', v_barred,
     'resting', (select coalesce(jsonb_agg(p.provider), '[]') from public.agent_providers as p where p.rests_until > now())
   ));

@@ -22,6 +22,7 @@ interface Opened {
   readonly cost_usd: number;
   readonly sessions: number;
   readonly moved: boolean;
+  readonly owes: boolean;
   readonly barred?: string;
   readonly resting: readonly string[];
 }
@@ -102,6 +103,22 @@ test("a session that moved goes on with what was said, heard, spent and paid", a
   ]);
   assertEquals([second.sessions, second.moved, second.cost_usd], [1, true, 0.02]);
   assert(second.spent_ms >= 0);
+});
+
+test("a session that moved before its answer says so to the next", async ({ sql }) => {
+  const sid = await call(sql);
+  const { sessionId } = await open(sql, sid);
+  await record(sql, sessionId, SAID.slice(0, 2), { outcome: "resume", reason: "moved_unanswered" });
+  const second = await open(sql, sid);
+  assertEquals([second.moved, second.owes], [true, true]);
+  await record(sql, second.sessionId, [], { outcome: "resume", reason: "planned_move" });
+  assertEquals((await open(sql, sid)).owes, false);
+});
+
+test("a socket cannot write into another call's session", async ({ sql }) => {
+  const { sessionId } = await open(sql, await call(sql));
+  const other = await call(sql);
+  await assertRejects(() => open(sql, other, sessionId), Error, "another call");
 });
 
 test("turns that are written twice, and a session that is opened twice, are one", async ({ sql }) => {

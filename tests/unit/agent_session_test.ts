@@ -321,6 +321,20 @@ Deno.test("a moved session goes on in silence, with what was said", () => {
   assertEquals(talk.asks[0]!.request.entries.slice(0, 2), [...EARLIER]);
 });
 
+Deno.test("fault: what a session could not answer before it moved, the next one answers", () => {
+  const talk = new Talk({ moveFrom: 1000, moveBy: 2000 }).after(900).says("Maps?").after(1200);
+  assertEquals(talk.left?.reason, "moved_unanswered");
+  const memory = {
+    ...NO_MEMORY,
+    entries: EARLIER.slice(0, 1),
+    sessions: 1,
+    moved: true,
+    owes: true,
+  };
+  const next = new Talk({ goesOn: true }, memory);
+  assertEquals([next.asks.length, next.spoken], [1, ""]);
+});
+
 Deno.test("fault: after a killed isolate the caller is asked to go on, and nothing is said again", () => {
   const memory = { ...NO_MEMORY, entries: EARLIER.slice(0, 1), sessions: 1 };
   const talk = new Talk({ goesOn: true }, memory).after(3000);

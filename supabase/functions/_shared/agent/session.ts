@@ -72,6 +72,8 @@ export interface Memory {
   readonly sessions: number;
   /** The last one moved on purpose. */
   readonly moved: boolean;
+  /** It moved before it could say anything to what the caller said last. */
+  readonly owes?: boolean | undefined;
   /** Why there can be no talk now: caps, or failing models. */
   readonly barred?: string | undefined;
   /** Providers that failed often of late: asked after the others. */
@@ -391,8 +393,12 @@ class Machine {
         return this.keyed();
       case "heard":
         return this.closeTurn();
-      case "move":
-        return this.leave({ outcome: "resume", reason: "planned_move" });
+      case "move": {
+        const owes = this.s.waiting.length > 0 ||
+          answering !== undefined && this.saidInTurn() === "";
+        const reason = owes ? "moved_unanswered" : "planned_move";
+        return this.leave({ outcome: "resume", reason });
+      }
       case "silence":
         return this.silent();
     }
@@ -588,7 +594,7 @@ class Machine {
     if (memory?.barred !== undefined) return this.wayOut(memory.barred);
     if ((memory?.sessions ?? 0) >= MOST_MOVES) return this.wayOut("too_many_sessions");
     // Nobody knows how much of a lost answer was heard: it is not said again.
-    if (this.s.waiting.length > 0) {
+    if (this.s.waiting.length > 0 || memory?.owes === true) {
       this.set({ waiting: [] });
       return this.answer();
     }

@@ -16,6 +16,7 @@ const opened = z.object({
   cost_usd: z.number(),
   sessions: z.number(),
   moved: z.boolean(),
+  owes: z.boolean(),
   barred: z.optional(z.string()),
   resting: z.array(z.string()),
 });
@@ -38,7 +39,7 @@ export function agentDatabase(
         language,
         caps: { minutes: minutesPerDay, cost_usd: costPerDayUsd, concurrent },
       };
-      const { entries, spent_ms, cost_usd, sessions, moved, barred, resting } = await run(
+      const { entries, spent_ms, cost_usd, sessions, moved, owes, barred, resting } = await run(
         api,
         "open_agent_session",
         { p_session: session },
@@ -51,6 +52,7 @@ export function agentDatabase(
         costUsd: cost_usd,
         sessions,
         moved,
+        owes,
         barred,
         resting,
       };
