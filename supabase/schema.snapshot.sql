@@ -1408,6 +1408,8 @@ alter table people add constraint people_member_id_fkey FOREIGN KEY (member_id) 
 
 alter table people add constraint people_name_length CHECK (((length(name) >= 1) AND (length(name) <= 200)));
 
+alter table people add constraint people_name_speakable CHECK ((name !~ '[[:cntrl:]\ufffe\uffff]'::text));
+
 alter table people add constraint people_pkey PRIMARY KEY (id);
 
 alter table personal_data add constraint personal_data_exported_as_key UNIQUE (exported_as);

@@ -5,7 +5,9 @@ create table public.people (
   id uuid primary key default gen_random_uuid(),
   org_id uuid default public.current_org_id(),
   handle text not null constraint people_handle_form check (handle ~ '^[a-z][a-z0-9_]{0,31}$'),
-  name text not null constraint people_name_length check (length(name) between 1 and 200),
+  name text not null constraint people_name_length check (length(name) between 1 and 200)
+    -- XML takes none of these, so that no whisper with the name could be played.
+    constraint people_name_speakable check (name !~ '[[:cntrl:]\ufffe\uffff]'),
   phone public.e164 not null,
   -- When somebody accepted a call to this very number by key. Without it the telephone is rung for no caller, since anybody's
   -- number could be entered here.

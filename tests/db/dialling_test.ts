@@ -267,6 +267,20 @@ test("a promise ends as done when the two were connected, and is not tried again
   assertEquals(await ends("declined", "pressed"), ["failed", "outcome_unknown"], "out of order");
 });
 
+test("a person's name is one that can be spoken", async ({ sql }) => {
+  const named = (name: string) =>
+    sql`insert into people (handle, name, phone) values ('anna', ${name}, '+14035550001')`;
+  for (const character of ["\u0001", "\u000b", "\u001f", "\ufffe", "\n"]) {
+    // deno-lint-ignore no-await-in-loop
+    const { constraint_name } = await assertRejects(
+      () => named(`Anna${character}Bell`),
+      postgres.PostgresError,
+    );
+    assertEquals(constraint_name, "people_name_speakable");
+  }
+  await named("Zoë O'Hara 李 🙂");
+});
+
 test("a number is verified by a key, another number is not, and nobody unverified is rung", async (db) => {
   const sql = await practice(db.sql, 1);
   await sql`update people set verified_at = null`;
