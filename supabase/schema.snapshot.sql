@@ -1660,7 +1660,7 @@ CREATE INDEX agent_sessions_open_idx ON public.agent_sessions USING btree (seen_
 
 CREATE UNIQUE INDEX agent_sessions_pkey ON public.agent_sessions USING btree (session_id);
 
-CREATE INDEX agent_turns_at_idx ON public.agent_turns USING btree (at DESC) WHERE (kind = ANY (ARRAY['agent'::text, 'failure'::text]));
+CREATE INDEX agent_turns_at_idx ON public.agent_turns USING btree (at DESC);
 
 CREATE INDEX agent_turns_call_idx ON public.agent_turns USING btree (call_sid, id);
 

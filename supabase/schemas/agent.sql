@@ -68,7 +68,7 @@ create table public.agent_turns (
 comment on table public.agent_turns is 'What was said and done in talks with AI agents. Append-only.';
 
 create index agent_turns_call_idx on public.agent_turns (call_sid, id);
-create index agent_turns_at_idx on public.agent_turns (at desc) where kind in ('agent', 'failure');
+create index agent_turns_at_idx on public.agent_turns (at desc);
 
 alter table public.agent_turns enable row level security;
 create policy agent_turns_of_own_org on public.agent_turns for select to authenticated
