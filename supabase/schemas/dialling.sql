@@ -957,6 +957,16 @@ begin
   if public.own_lines(array[v_person.phone::text]) <> '[]' then
     raise sqlstate 'PT400' using message = 'the number is one of the lines themselves', detail = 'phone';
   end if;
+  -- Of the main account, numbers that follow no published flow are not known here.
+  if not coalesce((
+    select bool_or(o.line = p_line) from (
+      select n.e164_number as line from public.telephony_numbers as n where n.org_id = p_org_id
+      union all
+      select l.line from public.lines as l where l.org_id is not distinct from p_org_id
+    ) as o
+  ), p_org_id is null) then
+    raise sqlstate 'PT400' using message = format('%s is not a line of this owner', p_line), detail = 'line';
+  end if;
   perform public.lock_dialling(p_org_id);
   -- It may be a stranger's, and an admin may enter many.
   select

@@ -281,6 +281,21 @@ test("a person's name is one that can be spoken", async ({ sql }) => {
   await named("Zoë O'Hara 李 🙂");
 });
 
+test("only a line of the owner's own shows when a telephone is called to be verified", async (db) => {
+  const sql = await practice(db.sql, 1);
+  const line = "+15877429998";
+  const { org } = await organisation(sql, line);
+  await sql`insert into people (org_id, handle, name, phone) values (${org}, 'p1', 'p1', '+14035551000')`;
+  const verify = (of: string | null, by: string) => sql`select verify_person(${of}, 'p1', ${by})`;
+  for (const [of, by] of [[org, LINE], [null, line], [null, "+15875550199"]] as const) {
+    // deno-lint-ignore no-await-in-loop
+    const error = await assertRejects(() => verify(of, by), postgres.PostgresError);
+    assertEquals([error.code, error.detail], ["PT400", "line"]);
+  }
+  await verify(org, line);
+  await verify(null, LINE);
+});
+
 test("a number is verified by a key, another number is not, and nobody unverified is rung", async (db) => {
   const sql = await practice(db.sql, 1);
   await sql`update people set verified_at = null`;
