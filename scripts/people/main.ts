@@ -81,9 +81,17 @@ interface Person {
   readonly available: boolean;
   readonly dnd_until: string | null;
   readonly code: string | null;
+  /** Working hours, as a calendar of a flow; `null`: at all hours. */
+  readonly calendar:
+    | {
+      readonly zone: string;
+      readonly weekly?: Readonly<Record<string, readonly (readonly [string, string])[]>>;
+      readonly dates?: Readonly<Record<string, unknown>>;
+    }
+    | null;
 }
 
-const COLUMNS = "handle,name,phone,verified_at,available,dnd_until,code";
+const COLUMNS = "handle,name,phone,verified_at,available,dnd_until,code,calendar";
 /** How long a telephone is waited for that is called to be verified, and between two looks. Milliseconds. */
 const LONGEST_VERIFY = 120_000;
 const LOOK_AGAIN = 1000;
@@ -293,7 +301,7 @@ async function rest(project: Project, method: string, path: string, body?: unkno
 }
 
 function lineOf(
-  { handle, name, phone, verified_at, available, dnd_until, code }: Person,
+  { handle, name, phone, verified_at, available, dnd_until, code, calendar }: Person,
 ): string {
   const state = verified_at === null
     ? "not verified: no calls come"
@@ -303,7 +311,21 @@ function lineOf(
     ? "available"
     : "not available";
   const whom = `${handle.padEnd(12)}  ${phone.padEnd(14)}  ${name.padEnd(20)}`;
-  return `${whom}  ${state}${code === null ? "" : `, code ${code}`}`;
+  return `${whom}  ${state}${code === null ? "" : `, code ${code}`}${hoursOf(calendar)}`;
+}
+
+const WEEK = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+function hoursOf(calendar: Person["calendar"]): string {
+  if (calendar === null) return "";
+  const { zone, weekly = {}, dates = {} } = calendar;
+  const days = WEEK.flatMap((day) => {
+    const periods = (weekly[day] ?? []).map((period) => period.join("-"));
+    return periods.length === 0 ? [] : `${day} ${periods.join(" and ")}`;
+  });
+  const others = Object.keys(dates).length;
+  return `, works ${days.length === 0 ? "on no weekday" : days.join(", ")} (${zone})` +
+    (others === 0 ? "" : `, other hours on ${others} ${others === 1 ? "date" : "dates"}`);
 }
 
 /** Runs `task people` with these arguments. @returns the exit code */

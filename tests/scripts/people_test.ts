@@ -43,6 +43,32 @@ Deno.test("a person is added, listed as not verified, made available or not, and
   assertEquals(await run("remove", "anna"), { code: 1, text: 'Nobody has the handle "anna"' });
 });
 
+Deno.test("the list tells a person's working hours", async () => {
+  assertEquals((await run(...ADD)).code, 0);
+  const calendar = {
+    zone: "America/Edmonton",
+    weekly: { mon: [["08:00", "12:00"], ["13:00", "17:00"]], tue: [], fri: [["08:00", "24:00"]] },
+    dates: { "2026-12-25": [] },
+  };
+  await stack.db.sql`update people set calendar = ${stack.db.sql.json(calendar as never)}`;
+  assertStringIncludes(
+    (await run("list")).text,
+    ", works mon 08:00-12:00 and 13:00-17:00, fri 08:00-24:00 (America/Edmonton), other hours on 1 date",
+  );
+  assertEquals(JSON.parse((await run("list", "--json")).text)[0].calendar, calendar);
+  assertEquals((await run("remove", "anna")).code, 0);
+});
+
+Deno.test("a person is not verified by a call from a number that is none of the owner's lines", async () => {
+  const org = crypto.randomUUID();
+  assertEquals((await run(...ADD, "--org", org)).code, 0);
+  assertEquals(await run("verify", "anna", "--org", org, "--line", "+15875550199"), {
+    code: 1,
+    text: "+15875550199 is not a line of this owner",
+  });
+  assertEquals((await run("remove", "anna", "--org", org)).code, 0);
+});
+
 Deno.test("a handle is one person of an owner, and another's of another", async () => {
   const org = crypto.randomUUID();
   assertEquals((await run(...ADD)).code, 0);
