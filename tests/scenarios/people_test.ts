@@ -261,3 +261,42 @@ async function always() {
   );
   await sql`update callbacks set calendar = ${sql.json({ zone: "UTC", weekly })}`;
 }
+
+Deno.test("every webhook of every leg comes twice, and statuses late: same rows, same outcome", async () => {
+  const doubled = await startPractice({
+    people: 1,
+    functions: true,
+    simulator: { duplicateSteps: 1, delivery: { duplicate: 1, late: { fromMs: 0, toMs: 3000 } } },
+  });
+  try {
+    const answer = await callFlowsAt(doubled.url)("/publish", {
+      name: "practice",
+      lines: [LINE],
+      definition: practiceFlow(["p1"]),
+    });
+    assertEquals(answer.status, 200);
+    const call = await doubled.simulator.call({
+      from: newCaller(),
+      to: LINE,
+      script: { keys: ["1"] },
+    });
+    await doubled.simulator.settle();
+    const rows = await doubled.db.sql`
+      select c.disposition, q.result as held, a.result as dialled, l.result as leg
+      from call_logs as c left join queue_entries as q using (call_sid)
+      left join dial_attempts as a using (call_sid) left join call_legs as l using (call_sid)
+      where c.call_sid = ${call.callSid}`;
+    assertEquals(rows.map((each) => ({ ...each })), [
+      { disposition: "connected", held: "answered", dialled: "accepted", leg: "accepted" },
+    ]);
+    const [{ attempts, calls }] = await doubled.db.sql`
+      select (select count(*)::integer from dial_attempts) as attempts,
+        (select count(*)::integer from call_logs) as calls` as unknown as [
+      { attempts: number; calls: number },
+    ];
+    assertEquals([attempts, calls], [1, 1]);
+    assertEquals(call.all("bridged").length, 1);
+  } finally {
+    await doubled.stop();
+  }
+});
