@@ -996,6 +996,27 @@ test("a number that was forged when the call came in is neither called back nor 
   assertEquals(await comes(false), [false, 0]);
 });
 
+test("a call that nobody answered is mailed once with the caller's other calls, and not once the caller was served", async (db) => {
+  const sql = await practice(db.sql, 0, {}, { missed_call: { mail: true } });
+  const from = "+17805554411";
+  const missed = async () => {
+    const caller = new Caller(sql, from);
+    await caller.arrives();
+    await caller.hangsUp();
+    return caller.sid;
+  };
+  const mail = async (sid: string) =>
+    await sql`
+      select key, job_content(kind, key, payload) ->> 'from_e164' as of,
+        jsonb_array_length(job_content(kind, key, payload) -> 'history') as calls
+      from jobs where kind = 'mail_missed_call' and payload ->> 'call_sid' = ${sid}`;
+  const first = await missed();
+  const second = await missed();
+  assertEquals([...await mail(second)], [{ key: `missed/${second}`, of: from, calls: 1 }]);
+  await new Caller(sql, from).arrives();
+  assertEquals((await mail(first)).map((each) => each.of), [null], "is being served");
+});
+
 test("calls from ever new numbers have a line send 200 texts a day and no more", async (db) => {
   const sql = await practice(db.sql, 0, {}, { missed_call: { sms: "We missed you." } });
   const [{ at }] = await sql`
