@@ -2204,10 +2204,12 @@ begin
     end if;
   end if;
   if (e.recording_sid is not null and coalesce(e.transcript, v_recording.transcript) is not null)
-    or (v_before.recording_sid is not null
-      and (v_before.org_id, v_before.party, v_before.consent_given) is distinct from (v_call.org_id, v_call.party, v_call.consent_given))
+    or (v_before.call_sid is not null
+      and (v_before.org_id, v_before.party, v_before.consent_given) is distinct from (v_call.org_id, v_call.party, v_call.consent_given)
+      and (v_before.recording_sid is not null
+        or exists (select from public.agent_turns as t where t.call_sid = v_call.call_sid)))
   then
-    perform public.index_source('recordings', null, v_call.call_sid);
+    perform public.index_source('call', null, v_call.call_sid);
   end if;
   if v_call.status >= 'lost' and (v_call.recording_source = 'voicemail' or e.recording_lost) then
     perform public.owe_voicemail_mails(e.call_sid);
@@ -7102,6 +7104,7 @@ begin
     outcome = coalesce(o.outcome, p_end ->> 'outcome'),
     reason = coalesce(o.reason, p_end ->> 'reason')
   where o.session_id = p_session_id;
+  perform public.index_source('call', null, s.call_sid);
 end
 $function$
 
@@ -7767,7 +7770,7 @@ CREATE OR REPLACE FUNCTION public.search_kinds_of_calls()
  LANGUAGE sql
  IMMUTABLE
  SET search_path TO ''
-RETURN ARRAY['voicemail'::text, 'transcript'::text]
+RETURN ARRAY['voicemail'::text, 'transcript'::text, 'agent_turn'::text]
 
 CREATE OR REPLACE FUNCTION public.search_queries(p_query text)
  RETURNS tsquery[]
@@ -9642,6 +9645,25 @@ create view search_sources with (security_invoker=true) as
    FROM (recordings r
      JOIN call_logs c ON ((c.call_sid = r.call_sid)))
   WHERE ((r.transcript <> ''::text) AND (r.deleted_at IS NULL) AND ((r.source = 'voicemail'::text) OR c.consent_given))
+UNION ALL
+ SELECT 'agent_turn'::text AS kind,
+    ((((t.call_sid || '/'::text) || t.session_id) || '/'::text) || t.seq) AS ref,
+    NULL::uuid AS id,
+    c.org_id,
+    t.call_sid,
+    (c.party)::text AS party,
+    t.at,
+    NULL::integer AS start_ms,
+    NULL::integer AS end_ms,
+        CASE t.kind
+            WHEN 'caller'::text THEN 'caller'::text
+            ELSE 'agent'::text
+        END AS speaker,
+    NULL::text AS title,
+    COALESCE(t.heard_text, t.planned_text) AS body
+   FROM (agent_turns t
+     JOIN call_logs c ON ((c.call_sid = t.call_sid)))
+  WHERE ((t.kind = ANY (ARRAY['caller'::text, 'agent'::text])) AND (COALESCE(t.heard_text, t.planned_text) <> ''::text) AND c.consent_given)
 UNION ALL
  SELECT 'note'::text AS kind,
     (n.id)::text AS ref,

@@ -378,10 +378,12 @@ begin
     end if;
   end if;
   if (e.recording_sid is not null and coalesce(e.transcript, v_recording.transcript) is not null)
-    or (v_before.recording_sid is not null
-      and (v_before.org_id, v_before.party, v_before.consent_given) is distinct from (v_call.org_id, v_call.party, v_call.consent_given))
+    or (v_before.call_sid is not null
+      and (v_before.org_id, v_before.party, v_before.consent_given) is distinct from (v_call.org_id, v_call.party, v_call.consent_given)
+      and (v_before.recording_sid is not null
+        or exists (select from public.agent_turns as t where t.call_sid = v_call.call_sid)))
   then
-    perform public.index_source('recordings', null, v_call.call_sid);
+    perform public.index_source('call', null, v_call.call_sid);
   end if;
   if v_call.status >= 'lost' and (v_call.recording_source = 'voicemail' or e.recording_lost) then
     perform public.owe_voicemail_mails(e.call_sid);

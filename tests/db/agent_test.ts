@@ -265,6 +265,46 @@ test("without consent the words go when the call is over; with it they stay", as
   assertEquals(await words(), [[0, 1, 1], [0, 1, 1], [2, 1, 1]]);
 });
 
+test("what was said is found while its caller consents, and never once the call is erased", async ({ sql }) => {
+  const from_e164 = "+14035550198" as never;
+  const sid = await call(sql, { from_e164 });
+  const { sessionId } = await open(sql, sid);
+  const found = async (q: string) => {
+    const [row] = await sql`select search_calls(${q}) as answer`;
+    return row!["answer"].results.map((
+      each: Record<string, unknown>,
+    ) => [each["kind"], each["call_sid"]]);
+  };
+  const decides = async (identity: string, consent_given: boolean, consent_order: number) => {
+    const event = voiceEvent(sid, { identity, from_e164, consent_given, consent_order });
+    await sql`select accept_voice_event(${sql.json(event as never)})`;
+  };
+  await record(sql, sessionId, SAID);
+  assertEquals(await found("maps"), [], "nothing was decided yet");
+
+  await decides("agrees", true, 5);
+  const turn = [["agent_turn", sid]];
+  assertEquals([await found("maps"), await found("yes"), await found("globes")], [turn, turn, []]);
+  await record(sql, sessionId, [{ seq: 9, kind: "caller", heard_text: "And an atlas?" }]);
+  assertEquals(await found("atlas"), turn);
+  assertEquals((await sql`select from search_differences()`).length, 0);
+
+  await decides("withdraws", false, 6);
+  assertEquals(await found("atlas"), []);
+  await decides("agrees again", true, 7);
+  assertEquals(await found("atlas"), turn);
+  const end = voiceEvent(sid, {
+    event: "status",
+    identity: "end",
+    from_e164,
+    call_status: "completed",
+  });
+  await sql`select accept_voice_event(${sql.json(end as never)})`;
+  await sql`select forget_person(${from_e164})`;
+  assertEquals([await found("atlas"), await found("maps")], [[], []]);
+  assertEquals((await sql`select from search_differences()`).length, 0);
+});
+
 test("a socket that never opened counts as a failed talk, once", async ({ sql }) => {
   const sid = await call(sql);
   const end = voiceEvent(sid, {

@@ -303,6 +303,7 @@ begin
     outcome = coalesce(o.outcome, p_end ->> 'outcome'),
     reason = coalesce(o.reason, p_end ->> 'reason')
   where o.session_id = p_session_id;
+  perform public.index_source('call', null, s.call_sid);
 end
 $$;
 

@@ -87,6 +87,14 @@ from public.recordings as r
 join public.call_logs as c on c.call_sid = r.call_sid
 where r.transcript <> '' and r.deleted_at is null and (r.source = 'voicemail' or c.consent_given)
 union all
+-- What was heard; of words without a word from the telephone, what was to be said.
+select
+  'agent_turn', t.call_sid || '/' || t.session_id || '/' || t.seq, null, c.org_id, t.call_sid, c.party::text, t.at, null, null,
+  case t.kind when 'caller' then 'caller' else 'agent' end, null, coalesce(t.heard_text, t.planned_text)
+from public.agent_turns as t
+join public.call_logs as c on c.call_sid = t.call_sid
+where t.kind in ('caller', 'agent') and coalesce(t.heard_text, t.planned_text) <> '' and c.consent_given
+union all
 select 'note', n.id::text, n.id, n.org_id, n.call_sid, c.party, n.created_at, null, null, null, null, n.body
 from public.call_notes as n
 left join public.call_logs as c on c.call_sid = n.call_sid
@@ -176,12 +184,12 @@ from public.search_sources as s cross join lateral public.passages(s.body, s.sta
 
 comment on view public.search_passages is 'search_documents as it has to be: search_sources in passages.';
 
--- The kinds of documents that are made of a call's recordings.
+-- The kinds of documents that are made of a call's recordings, and of its talk with an AI agent.
 create function public.search_kinds_of_calls() returns text[]
 language sql immutable set search_path = ''
-return array['voicemail', 'transcript'];
+return array['voicemail', 'transcript', 'agent_turn'];
 
--- Brings the documents of a source to what search_passages says, in the transaction that changed it: of a call's recordings
+-- Brings the documents of a source to what search_passages says, in the transaction that changed it: of a call's own words
 -- (p_call_sid), or of the row p_id (p_kind). A changed passage is a new row, with nothing left of the old one. SECURITY DEFINER,
 -- because nobody else writes documents.
 create function public.index_source(p_kind text, p_id uuid, p_call_sid text default null) returns void
