@@ -4,7 +4,7 @@ import { type CallState, decodeState, encodeState } from "../calls/state.ts";
 
 // The address of a talk's socket names the account, and holds what the talk is about in a signed token: the handshake of
 // Twilio is signed over the address alone, so the same address for all calls could be replayed. In the path, because Twilio's
-// pages disagree on how a query is signed. No database is asked: a talk begins while it is away. The key is derived from the
+// pages disagree on how a query is signed. No database is asked for the token. The key is derived from the
 // project's secret key.
 
 /** What a socket serves. */
