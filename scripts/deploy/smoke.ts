@@ -99,10 +99,15 @@ async function healthy(options: SmokeOptions): Promise<void> {
  * deployed release.
  */
 async function refusesUnsigned(options: SmokeOptions, name: string): Promise<void> {
-  const response = await ask(options, name, {
-    method: "POST",
-    body: new URLSearchParams({ CallSid: "CAtest", Digits: "0" }),
-  });
+  // A socket's handshake is a GET.
+  const response = await ask(
+    options,
+    name,
+    name === "voice-agent" ? {} : {
+      method: "POST",
+      body: new URLSearchParams({ CallSid: "CAtest", Digits: "0" }),
+    },
+  );
   await response.body?.cancel();
   const webhook = name.startsWith("voice-") && name !== "voice-health";
   const expected = webhook

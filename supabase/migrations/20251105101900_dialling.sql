@@ -593,7 +593,8 @@ begin
       if v_entry.taken_at is null then
         v_made := v_made + public.dispatch_queue(v_entry.org_id, v_entry.queue);
       end if;
-      v_facts := v_facts || jsonb_build_object('queue', public.tell_place(c.call_sid));
+      -- Nothing where another session has ended the holding meanwhile.
+      v_facts := v_facts || jsonb_strip_nulls(jsonb_build_object('queue', public.tell_place(c.call_sid)));
     end if;
   end if;
   return v_facts || case when v_made > 0 then jsonb '{"wake": true}' else '{}' end;

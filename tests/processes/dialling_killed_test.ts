@@ -77,7 +77,9 @@ async function run(killAt?: { nth: number; phase: "before" | "after" }): Promise
   }
 }
 
-/** A caller to whom a call back is promised, which is due. @returns the number of legs made before. */
+let callers = 0;
+
+/** A caller, another each time, to whom a call back is promised, which is due. @returns the number of legs made before. */
 async function promise(): Promise<number> {
   for (const call of practice.simulator.exchange.calls.values()) call.hangUp("app");
   await practice.simulator.settle();
@@ -88,8 +90,9 @@ async function promise(): Promise<number> {
   await sql`update callbacks set state = 'failed', ended_at = now(), ready = false where state = 'open'`;
   practice.telephones = () => personAt({ outcome: "no-answer", ringSeconds: 600 });
   const sid = newCallSid();
+  const from_e164 = `+1780555${1000 + callers++}` as never;
   const event = (changes: Record<string, unknown>) => ({
-    ...voiceEvent(sid, { from_e164: "+17805550100", to_e164: LINE, call_status: "in-progress" }),
+    ...voiceEvent(sid, { from_e164, to_e164: LINE, call_status: "in-progress" }),
     ...changes,
   });
   for (

