@@ -142,6 +142,8 @@ export async function startRig(): Promise<Rig> {
   const sql = postgres(url, options);
   await migrate(sql, join(ROOT, "supabase", "migrations"));
   const admin = postgres(cluster.adminUrl(), { ...options, max: 1 });
+  // Commits are not waited for: a server that is killed right away would lose the last migrations.
+  await admin`checkpoint`;
 
   const api = createDataApi({
     databaseUrl: url,
