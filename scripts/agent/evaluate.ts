@@ -1,3 +1,4 @@
+import { delay } from "@std/async/delay.js";
 import { agentWords } from "../../supabase/functions/_shared/agent/words.ts";
 import * as z from "zod";
 import type { CallRecord } from "../phone/mod.ts";
@@ -136,7 +137,7 @@ export async function evaluate(
     // deno-lint-ignore no-await-in-loop -- calls at once would count as a burst
     const record = await ring(each);
     // deno-lint-ignore no-await-in-loop
-    const kept = await keptOf(record.callSid);
+    const kept = await keptAtLast(() => keptOf(record.callSid));
     const result = {
       name: each.name,
       callSid: record.callSid,
@@ -148,6 +149,21 @@ export async function evaluate(
     results.push(result);
   }
   return results;
+}
+
+/** The socket stores the end of a talk after the call is over. Milliseconds. */
+const STORED_WITHIN_MS = 10_000;
+
+async function keptAtLast(read: () => Promise<Kept>): Promise<Kept> {
+  const until = Date.now() + STORED_WITHIN_MS;
+  let kept = await read();
+  while (kept.outcome === null && Date.now() < until) {
+    // deno-lint-ignore no-await-in-loop
+    await delay(100);
+    // deno-lint-ignore no-await-in-loop
+    kept = await read();
+  }
+  return kept;
 }
 
 /** A caller as the simulator's script has it. */
