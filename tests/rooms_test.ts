@@ -150,7 +150,10 @@ Deno.test("flows, calls and campaigns reach nothing that does I/O, types include
   const rooms = ["flows/", "calls/", "campaigns/"].map((room) => SHARED + room);
   // Each a function of its arguments: `settings.ts` reads whatever environment it is handed.
   const pure = new Set(
-    ["destinations", "errors", "functions", "ip_allowlist", "phone", "settings", "text", "voices"]
+    [
+      ...["csv", "destinations", "errors", "functions", "holidays", "ip_allowlist", "phone"],
+      ...["settings", "text", "voices"],
+    ]
       .map((name) => `${SHARED}${name}.ts`),
   );
   const packages = ["zod/mini", "node:crypto", "node:net"];

@@ -2,7 +2,7 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
 import { main as task } from "../../scripts/search/main.ts";
-import { csvRecords } from "../../supabase/functions/_shared/search/csv.ts";
+import { csvRecords } from "../../supabase/functions/_shared/csv.ts";
 import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 import { startHotline } from "../support/hotline.ts";
 import { memberToken, userToken } from "../support/onboarding.ts";
