@@ -2450,7 +2450,17 @@ declare
   v_begun public.dial_attempts[];
   v_left bigint;
 begin
-  perform public.dial_told((s ->> 'token')::uuid, s ->> 'state', s ->> 'leg_sid') from jsonb_array_elements(p_settled) as s;
+  perform public.dial_told((s ->> 'token')::uuid, s ->> 'state', s ->> 'leg_sid')
+  from jsonb_array_elements(p_settled) as s where s ->> 'state' in ('created', 'refused');
+  for v_left in
+    update public.dial_attempts as t set state = 'intended', dialled_at = null
+    from jsonb_array_elements(p_settled) as s
+    where t.token = (s ->> 'token')::uuid and s ->> 'state' = 'not_made'
+      and t.purpose = 'campaign' and t.state = 'unknown' and t.ended_at is null
+    returning t.id
+  loop
+    perform public.end_campaign_attempt(v_left, 'canceled');
+  end loop;
   with allowed as (
     update public.dial_attempts as t set state = 'unknown', dialled_at = clock_timestamp()
     from public.campaigns as c
@@ -3669,6 +3679,10 @@ begin
   end if;
   if p_state = 'created' and exists (select from public.dial_attempts as o where o.leg_sid = p_leg_sid and o.id <> a.id) then
     return '{"over": false, "other": true, "wake": 0}';
+  end if;
+  -- Of a campaign's dial that is in doubt Twilio is asked again, until its list has been without the leg for ten minutes.
+  if a.purpose = 'campaign' and p_state = 'intended' and a.dialled_at > now() - interval '12 minutes' then
+    return '{"over": false, "wake": 0}';
   end if;
   update public.dial_attempts as t set
     state = p_state, leg_sid = p_leg_sid, dialled_at = case when p_state <> 'intended' then t.dialled_at end

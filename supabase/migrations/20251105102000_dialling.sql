@@ -833,6 +833,10 @@ begin
   if p_state = 'created' and exists (select from public.dial_attempts as o where o.leg_sid = p_leg_sid and o.id <> a.id) then
     return '{"over": false, "other": true, "wake": 0}';
   end if;
+  -- Of a campaign's dial that is in doubt Twilio is asked again, until its list has been without the leg for ten minutes.
+  if a.purpose = 'campaign' and p_state = 'intended' and a.dialled_at > now() - interval '12 minutes' then
+    return '{"over": false, "wake": 0}';
+  end if;
   update public.dial_attempts as t set
     state = p_state, leg_sid = p_leg_sid, dialled_at = case when p_state <> 'intended' then t.dialled_at end
   where t.id = a.id and t.state in ('intended', 'unknown') and t.ended_at is null;

@@ -215,8 +215,8 @@ begin
 end
 $$;
 
--- Told just before the dials are sent, together with what became of those before: p_settled [{token, state, leg_sid?}] as
--- dial_told. Returns the tokens that may be sent, each once: not of a campaign that is paused, to a number that has said stop,
+-- Told just before the dials are sent, together with what became of those before: p_settled [{token, state, leg_sid?}], state
+-- `created` or `refused` as in dial_told, or `not_made`, where Twilio was busy and has said so. Returns the tokens that may be sent, each once: not of a campaign that is paused, to a number that has said stop,
 -- or after its time.
 create function public.begin_campaign_dials(p_tokens uuid[], p_settled jsonb default '[]') returns uuid[]
 language plpgsql volatile set search_path = ''
@@ -225,7 +225,17 @@ declare
   v_begun public.dial_attempts[];
   v_left bigint;
 begin
-  perform public.dial_told((s ->> 'token')::uuid, s ->> 'state', s ->> 'leg_sid') from jsonb_array_elements(p_settled) as s;
+  perform public.dial_told((s ->> 'token')::uuid, s ->> 'state', s ->> 'leg_sid')
+  from jsonb_array_elements(p_settled) as s where s ->> 'state' in ('created', 'refused');
+  for v_left in
+    update public.dial_attempts as t set state = 'intended', dialled_at = null
+    from jsonb_array_elements(p_settled) as s
+    where t.token = (s ->> 'token')::uuid and s ->> 'state' = 'not_made'
+      and t.purpose = 'campaign' and t.state = 'unknown' and t.ended_at is null
+    returning t.id
+  loop
+    perform public.end_campaign_attempt(v_left, 'canceled');
+  end loop;
   with allowed as (
     update public.dial_attempts as t set state = 'unknown', dialled_at = clock_timestamp()
     from public.campaigns as c

@@ -185,17 +185,24 @@ test("a dial in doubt is repeated only once it is known that Twilio has made non
   const { dials: [dial] } = await reserve(sql, id, 1);
   await begin(sql, [dial!]);
   assertEquals((await reserve(sql, id, 1)).dials, []);
+  // Twilio's list may be late.
   await sql`select dial_told(${dial!.token}, 'intended')`;
-  const [again] = (await reserve(sql, id, 1)).dials;
+  assertEquals((await reserve(sql, id, 1)).dials, []);
+  assertEquals(await live(sql, id), { contacts: 1, unknown: 1, dialled: 1 });
+  await sql`update dial_attempts set dialled_at = now() - interval '13 minutes'`;
+  await sql`select dial_told(${dial!.token}, 'intended')`;
+  const { dials: [again] } = await reserve(sql, id, 1);
   assertEquals(again!.to, dial!.to);
   await begin(sql, [again!]);
+  // Twilio was busy, and has made none.
+  await begin(sql, [], [{ token: again!.token, state: "not_made" }]);
+  assertEquals(await live(sql, id), { contacts: 1, waiting: 1 });
+  const { dials: [third] } = await reserve(sql, id, 1);
+  await begin(sql, [third!]);
   // The webhook is there before the answer to the request.
-  await told(sql, again!.token, "ringing");
-  await begin(sql, [], [{
-    token: again!.token,
-    state: "created",
-    leg_sid: `CA${again!.token.replaceAll("-", "")}`,
-  }]);
+  await told(sql, third!.token, "ringing");
+  const leg_sid = `CA${third!.token.replaceAll("-", "")}`;
+  await begin(sql, [], [{ token: third!.token, state: "created", leg_sid }]);
   assertEquals(await live(sql, id), { contacts: 1, ringing: 1, dialled: 1 });
 });
 
