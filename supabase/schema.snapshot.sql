@@ -413,6 +413,85 @@ create table public.callbacks (
   ended_at timestamp with time zone
 );
 
+create table public.campaign_areas (
+  id bigint not null generated always as identity,
+  campaign_id uuid not null,
+  rules text not null,
+  region text not null,
+  zones text[] not null,
+  opens_at timestamp with time zone,
+  closes_at timestamp with time zone
+);
+
+create table public.campaign_changes (
+  id bigint not null generated always as identity,
+  campaign_id uuid not null,
+  figure text not null,
+  change integer not null
+);
+
+create table public.campaign_contacts (
+  id bigint not null generated always as identity,
+  campaign_id uuid not null,
+  owner uuid not null,
+  area_id bigint not null,
+  e164 e164 not null,
+  name text,
+  postal_code text,
+  consent_at timestamp with time zone,
+  consent_source text,
+  state text not null default 'waiting'::text,
+  due_at timestamp with time zone default now(),
+  tries integer not null default 0,
+  ends text[] not null default '{}'::text[]
+) with (fillfactor=70, autovacuum_vacuum_scale_factor=0.02);
+
+create table public.campaign_dials (
+  id bigint not null generated always as identity,
+  campaign_id uuid not null,
+  owner uuid not null,
+  number_hash bytea not null,
+  line e164 not null,
+  rules text not null,
+  region text not null,
+  zones text[] not null,
+  consent text not null,
+  consent_at timestamp with time zone,
+  dialled_at timestamp with time zone not null,
+  answered_at timestamp with time zone,
+  ended_at timestamp with time zone not null,
+  result text not null
+);
+
+create table public.campaign_lines (
+  campaign_id uuid not null,
+  line e164 not null,
+  per_day integer not null default 500,
+  day date not null default CURRENT_DATE,
+  dialled integer not null default 0,
+  rests_until timestamp with time zone
+);
+
+create table public.campaigns (
+  id uuid not null default gen_random_uuid(),
+  org_id uuid,
+  owner uuid not null generated always as (COALESCE(org_id, '00000000-0000-0000-0000-000000000000'::uuid)) stored,
+  name text not null,
+  mode text not null,
+  flow text not null,
+  state text not null default 'draft'::text,
+  calls_per_second numeric not null,
+  max_concurrent integer not null,
+  window_hours jsonb,
+  attempts jsonb not null,
+  machine text not null,
+  consent text not null,
+  ring_seconds integer not null default 25,
+  created_at timestamp with time zone not null default now(),
+  started_at timestamp with time zone,
+  ended_at timestamp with time zone
+);
+
 create table public.consent_evidence (
   call_hash bytea not null,
   org_id uuid,
@@ -459,6 +538,10 @@ create table public.dial_attempts (
   queue text,
   callback_id uuid,
   person_id uuid,
+  campaign_id uuid,
+  contact_id bigint,
+  slot bigint,
+  send_at timestamp with time zone,
   to_e164 e164 not null,
   line e164 not null,
   group_name text,
@@ -477,6 +560,12 @@ create table public.dial_attempts (
   result text,
   transfer text
 ) with (fillfactor=80);
+
+create table public.dial_rates (
+  owner uuid not null,
+  per_second numeric not null default 1,
+  not_before timestamp with time zone not null default '-infinity'::timestamp with time zone
+);
 
 create table public.dialled_time (
   line e164 not null,
@@ -1160,6 +1249,82 @@ alter table callbacks add constraint callbacks_tries_range CHECK (((tries >= 0) 
 
 alter table callbacks add constraint callbacks_why_length CHECK (((length(why) >= 1) AND (length(why) <= 200)));
 
+alter table campaign_areas add constraint campaign_areas_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES campaigns(id) ON DELETE CASCADE;
+
+alter table campaign_areas add constraint campaign_areas_key UNIQUE (campaign_id, rules, region, zones);
+
+alter table campaign_areas add constraint campaign_areas_opening_whole CHECK ((((opens_at IS NULL) = (closes_at IS NULL)) AND (opens_at < closes_at)));
+
+alter table campaign_areas add constraint campaign_areas_pkey PRIMARY KEY (id);
+
+alter table campaign_areas add constraint campaign_areas_region_form CHECK ((region ~ '^[A-Z]{2}$'::text));
+
+alter table campaign_areas add constraint campaign_areas_rules_known CHECK ((rules = ANY (ARRAY['US'::text, 'CA'::text, 'UK'::text, 'EU'::text])));
+
+alter table campaign_areas add constraint campaign_areas_zones_there CHECK ((cardinality(zones) > 0));
+
+alter table campaign_changes add constraint campaign_changes_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES campaigns(id) ON DELETE CASCADE;
+
+alter table campaign_changes add constraint campaign_changes_figure_form CHECK ((figure ~ '^[a-z_]{1,32}$'::text));
+
+alter table campaign_changes add constraint campaign_changes_pkey PRIMARY KEY (id);
+
+alter table campaign_contacts add constraint campaign_contacts_area_id_fkey FOREIGN KEY (area_id) REFERENCES campaign_areas(id) ON DELETE CASCADE;
+
+alter table campaign_contacts add constraint campaign_contacts_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES campaigns(id) ON DELETE CASCADE;
+
+alter table campaign_contacts add constraint campaign_contacts_consent_source_length CHECK (((length(consent_source) >= 1) AND (length(consent_source) <= 200)));
+
+alter table campaign_contacts add constraint campaign_contacts_due_while_waiting CHECK (((due_at IS NULL) OR (state = 'waiting'::text)));
+
+alter table campaign_contacts add constraint campaign_contacts_key UNIQUE (campaign_id, e164);
+
+alter table campaign_contacts add constraint campaign_contacts_name_length CHECK (((length(name) >= 1) AND (length(name) <= 200)));
+
+alter table campaign_contacts add constraint campaign_contacts_pkey PRIMARY KEY (id);
+
+alter table campaign_contacts add constraint campaign_contacts_postal_code_length CHECK (((length(postal_code) >= 1) AND (length(postal_code) <= 16)));
+
+alter table campaign_contacts add constraint campaign_contacts_state_known CHECK ((state = ANY (ARRAY['waiting'::text, 'unknown'::text, 'ringing'::text, 'answered'::text, 'machine'::text, 'busy'::text, 'no_answer'::text, 'failed'::text, 'abandoned'::text, 'opted_out'::text, 'suppressed'::text])));
+
+alter table campaign_dials add constraint campaign_dials_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES campaigns(id);
+
+alter table campaign_dials add constraint campaign_dials_pkey PRIMARY KEY (id);
+
+alter table campaign_dials add constraint campaign_dials_result_known CHECK ((result = ANY (ARRAY['answered'::text, 'machine'::text, 'busy'::text, 'no_answer'::text, 'failed'::text, 'abandoned'::text])));
+
+alter table campaign_lines add constraint campaign_lines_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES campaigns(id) ON DELETE CASCADE;
+
+alter table campaign_lines add constraint campaign_lines_per_day_range CHECK ((per_day > 0));
+
+alter table campaign_lines add constraint campaign_lines_pkey PRIMARY KEY (campaign_id, line);
+
+alter table campaigns add constraint campaigns_attempts_whole CHECK ((((((attempts ->> 'max'::text))::integer >= 1) AND (((attempts ->> 'max'::text))::integer <= 10)) AND ((((attempts ->> 'per_day'::text))::integer >= 1) AND (((attempts ->> 'per_day'::text))::integer <= 10)) AND ((((attempts ->> 'per_week'::text))::integer >= 1) AND (((attempts ->> 'per_week'::text))::integer <= 70)) AND ((attempts -> 'after'::text) ?& ARRAY['busy'::text, 'no_answer'::text, 'machine'::text, 'failed'::text, 'abandoned'::text])));
+
+alter table campaigns add constraint campaigns_broadcast_with_consent CHECK (((mode <> 'broadcast'::text) OR (consent <> 'existing_business'::text)));
+
+alter table campaigns add constraint campaigns_concurrent_range CHECK (((max_concurrent >= 1) AND (max_concurrent <= 100000)));
+
+alter table campaigns add constraint campaigns_consent_known CHECK ((consent = ANY (ARRAY['express_written'::text, 'existing_business'::text, 'none_needed'::text])));
+
+alter table campaigns add constraint campaigns_flow_length CHECK (((length(flow) >= 1) AND (length(flow) <= 64)));
+
+alter table campaigns add constraint campaigns_machine_known CHECK ((machine = ANY (ARRAY['hang_up'::text, 'message'::text, 'flow'::text])));
+
+alter table campaigns add constraint campaigns_mode_known CHECK ((mode = ANY (ARRAY['broadcast'::text, 'progressive'::text, 'predictive'::text, 'preview'::text])));
+
+alter table campaigns add constraint campaigns_name_length CHECK (((length(name) >= 1) AND (length(name) <= 200)));
+
+alter table campaigns add constraint campaigns_pkey PRIMARY KEY (id);
+
+alter table campaigns add constraint campaigns_rate_range CHECK (((calls_per_second > (0)::numeric) AND (calls_per_second <= (1000)::numeric)));
+
+alter table campaigns add constraint campaigns_ring_range CHECK (((ring_seconds >= 15) AND (ring_seconds <= 60)));
+
+alter table campaigns add constraint campaigns_state_known CHECK ((state = ANY (ARRAY['draft'::text, 'running'::text, 'paused'::text, 'stopping'::text, 'done'::text])));
+
+alter table campaigns add constraint campaigns_window_object CHECK ((jsonb_typeof(window_hours) = 'object'::text));
+
 alter table consent_evidence add constraint consent_evidence_basis_object CHECK ((jsonb_typeof(basis) = 'object'::text));
 
 alter table consent_evidence add constraint consent_evidence_hash_length CHECK ((length(call_hash) = 32));
@@ -1196,6 +1361,10 @@ alter table dial_attempts add constraint dial_attempts_call_sid_form CHECK ((cal
 
 alter table dial_attempts add constraint dial_attempts_callback_id_fkey FOREIGN KEY (callback_id) REFERENCES callbacks(id) ON DELETE CASCADE;
 
+alter table dial_attempts add constraint dial_attempts_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES campaigns(id) ON DELETE CASCADE;
+
+alter table dial_attempts add constraint dial_attempts_contact_id_fkey FOREIGN KEY (contact_id) REFERENCES campaign_contacts(id) ON DELETE CASCADE;
+
 alter table dial_attempts add constraint dial_attempts_created_whole CHECK (((state = 'created'::text) = (leg_sid IS NOT NULL)));
 
 alter table dial_attempts add constraint dial_attempts_ended_whole CHECK (((ended_at IS NULL) OR (result IS NOT NULL)));
@@ -1210,11 +1379,11 @@ alter table dial_attempts add constraint dial_attempts_person_id_fkey FOREIGN KE
 
 alter table dial_attempts add constraint dial_attempts_pkey PRIMARY KEY (id);
 
-alter table dial_attempts add constraint dial_attempts_purpose_known CHECK ((purpose = ANY (ARRAY['person'::text, 'callback_person'::text, 'verify'::text])));
+alter table dial_attempts add constraint dial_attempts_purpose_known CHECK ((purpose = ANY (ARRAY['person'::text, 'callback_person'::text, 'verify'::text, 'campaign'::text])));
 
 alter table dial_attempts add constraint dial_attempts_queue_length CHECK (((length(queue) >= 1) AND (length(queue) <= 64)));
 
-alter table dial_attempts add constraint dial_attempts_result_known CHECK ((result = ANY (ARRAY['accepted'::text, 'declined'::text, 'mailbox'::text, 'taken'::text, 'caller_left'::text, 'busy'::text, 'no_answer'::text, 'unreachable'::text, 'canceled'::text, 'caller_busy'::text, 'caller_no_answer'::text, 'caller_failed'::text])));
+alter table dial_attempts add constraint dial_attempts_result_known CHECK ((result = ANY (ARRAY['accepted'::text, 'declined'::text, 'mailbox'::text, 'taken'::text, 'caller_left'::text, 'busy'::text, 'no_answer'::text, 'unreachable'::text, 'canceled'::text, 'caller_busy'::text, 'caller_no_answer'::text, 'caller_failed'::text, 'machine'::text, 'abandoned'::text])));
 
 alter table dial_attempts add constraint dial_attempts_seconds_range CHECK (((seconds >= 5) AND (seconds <= 600)));
 
@@ -1224,7 +1393,11 @@ alter table dial_attempts add constraint dial_attempts_token_key UNIQUE (token);
 
 alter table dial_attempts add constraint dial_attempts_transfer_known CHECK ((transfer = ANY (ARRAY['pending'::text, 'accepted'::text, 'returned'::text, 'unanswered'::text, 'caller_left'::text])));
 
-alter table dial_attempts add constraint dial_attempts_whom CHECK ((((purpose = 'person'::text) = (queue IS NOT NULL)) AND ((purpose = 'callback_person'::text) = (callback_id IS NOT NULL))));
+alter table dial_attempts add constraint dial_attempts_whom CHECK ((((purpose = 'person'::text) = (queue IS NOT NULL)) AND ((purpose = 'callback_person'::text) = (callback_id IS NOT NULL)) AND ((purpose = 'campaign'::text) = (contact_id IS NOT NULL)) AND ((contact_id IS NULL) = (slot IS NULL)) AND ((contact_id IS NULL) = (campaign_id IS NULL)) AND ((contact_id IS NULL) = (send_at IS NULL))));
+
+alter table dial_rates add constraint dial_rates_pkey PRIMARY KEY (owner);
+
+alter table dial_rates add constraint dial_rates_range CHECK (((per_second > (0)::numeric) AND (per_second <= (1000)::numeric)));
 
 alter table dialled_time add constraint dialled_time_ceiling_range CHECK ((ceiling_sec > 0));
 
@@ -1488,7 +1661,7 @@ alter table recordings add constraint recordings_url_form CHECK (((url ~ '^https
 
 alter table retention_rules add constraint retention_rules_days_range CHECK (((days >= 1) AND (days <= 3650)));
 
-alter table retention_rules add constraint retention_rules_known CHECK ((subject = ANY (ARRAY['calls'::text, 'voicemails'::text, 'contact_messages'::text, 'dead_jobs'::text, 'analytics_events'::text, 'consent_evidence'::text, 'erasures'::text, 'search_history'::text])));
+alter table retention_rules add constraint retention_rules_known CHECK ((subject = ANY (ARRAY['calls'::text, 'voicemails'::text, 'contact_messages'::text, 'dead_jobs'::text, 'analytics_events'::text, 'consent_evidence'::text, 'erasures'::text, 'search_history'::text, 'campaign_dials'::text])));
 
 alter table retention_rules add constraint retention_rules_pkey PRIMARY KEY (subject);
 
@@ -1762,6 +1935,36 @@ CREATE INDEX callbacks_ready_idx ON public.callbacks USING btree (owner, group_n
 
 CREATE INDEX callbacks_to_idx ON public.callbacks USING btree (to_e164);
 
+CREATE UNIQUE INDEX campaign_areas_key ON public.campaign_areas USING btree (campaign_id, rules, region, zones);
+
+CREATE UNIQUE INDEX campaign_areas_pkey ON public.campaign_areas USING btree (id);
+
+CREATE INDEX campaign_changes_idx ON public.campaign_changes USING btree (campaign_id, figure) INCLUDE (change);
+
+CREATE UNIQUE INDEX campaign_changes_pkey ON public.campaign_changes USING btree (id);
+
+CREATE UNIQUE INDEX campaign_contacts_key ON public.campaign_contacts USING btree (campaign_id, e164);
+
+CREATE INDEX campaign_contacts_number_idx ON public.campaign_contacts USING btree (e164);
+
+CREATE UNIQUE INDEX campaign_contacts_pkey ON public.campaign_contacts USING btree (id);
+
+CREATE INDEX campaign_contacts_ready_idx ON public.campaign_contacts USING btree (area_id, due_at, id) WHERE (due_at IS NOT NULL);
+
+CREATE INDEX campaign_dials_campaign_idx ON public.campaign_dials USING btree (campaign_id, dialled_at);
+
+CREATE INDEX campaign_dials_dialled_idx ON public.campaign_dials USING btree (dialled_at);
+
+CREATE INDEX campaign_dials_number_idx ON public.campaign_dials USING btree (number_hash);
+
+CREATE UNIQUE INDEX campaign_dials_pkey ON public.campaign_dials USING btree (id);
+
+CREATE UNIQUE INDEX campaign_lines_pkey ON public.campaign_lines USING btree (campaign_id, line);
+
+CREATE INDEX campaigns_owner_idx ON public.campaigns USING btree (owner, created_at);
+
+CREATE UNIQUE INDEX campaigns_pkey ON public.campaigns USING btree (id);
+
 CREATE INDEX consent_evidence_decided_idx ON public.consent_evidence USING btree (decided_at);
 
 CREATE UNIQUE INDEX consent_evidence_pkey ON public.consent_evidence USING btree (call_hash);
@@ -1786,6 +1989,10 @@ CREATE INDEX dial_attempts_call_idx ON public.dial_attempts USING btree (call_si
 
 CREATE INDEX dial_attempts_callback_idx ON public.dial_attempts USING btree (callback_id);
 
+CREATE INDEX dial_attempts_campaign_idx ON public.dial_attempts USING btree (campaign_id) WHERE (ended_at IS NULL);
+
+CREATE INDEX dial_attempts_contact_idx ON public.dial_attempts USING btree (contact_id, id);
+
 CREATE INDEX dial_attempts_decided_idx ON public.dial_attempts USING btree (decided_at);
 
 CREATE INDEX dial_attempts_idle_idx ON public.dial_attempts USING btree (owner, to_e164, ended_at);
@@ -1793,6 +2000,8 @@ CREATE INDEX dial_attempts_idle_idx ON public.dial_attempts USING btree (owner, 
 CREATE INDEX dial_attempts_leg_idx ON public.dial_attempts USING btree (leg_sid);
 
 CREATE UNIQUE INDEX dial_attempts_one_a_callback ON public.dial_attempts USING btree (callback_id) WHERE (ended_at IS NULL);
+
+CREATE UNIQUE INDEX dial_attempts_one_a_slot ON public.dial_attempts USING btree (owner, slot) WHERE (slot IS NOT NULL);
 
 CREATE UNIQUE INDEX dial_attempts_one_a_telephone ON public.dial_attempts USING btree (owner, to_e164) WHERE (ended_at IS NULL);
 
@@ -1803,6 +2012,8 @@ CREATE INDEX dial_attempts_person_idx ON public.dial_attempts USING btree (perso
 CREATE UNIQUE INDEX dial_attempts_pkey ON public.dial_attempts USING btree (id);
 
 CREATE UNIQUE INDEX dial_attempts_token_key ON public.dial_attempts USING btree (token);
+
+CREATE UNIQUE INDEX dial_rates_pkey ON public.dial_rates USING btree (owner);
 
 CREATE UNIQUE INDEX dialled_time_pkey ON public.dialled_time USING btree (line, day, org_id);
 
@@ -2448,6 +2659,8 @@ begin
   select * into a from public.dial_attempts as t where t.token = p_token;
   if a.id is null then
     return null;
+  elsif a.purpose = 'campaign' then
+    return public.campaign_leg_told(p_token, p_leg_sid, p_status, p_told);
   end if;
   perform public.lock_dialling(a.org_id);
   select * into a from public.dial_attempts as t where t.id = a.id for update;
@@ -2538,6 +2751,49 @@ begin
       when p_told = 'pressed' and a.accepted_at is not null and a.purpose <> 'verify' then public.caller_context(a.call_sid, a.group_name)
     end
   ));
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.begin_campaign_dials(p_tokens uuid[], p_settled jsonb DEFAULT '[]'::jsonb)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_begun public.dial_attempts[];
+  v_left bigint;
+begin
+  perform public.dial_told((s ->> 'token')::uuid, s ->> 'state', s ->> 'leg_sid')
+  from jsonb_array_elements(p_settled) as s where s ->> 'state' in ('created', 'refused');
+  for v_left in
+    update public.dial_attempts as t set state = 'intended', dialled_at = null
+    from jsonb_array_elements(p_settled) as s
+    where t.token = (s ->> 'token')::uuid and s ->> 'state' = 'not_made'
+      and t.purpose = 'campaign' and t.state = 'unknown' and t.ended_at is null
+    returning t.id
+  loop
+    perform public.end_campaign_attempt(v_left, 'canceled');
+  end loop;
+  with allowed as (
+    update public.dial_attempts as t set state = 'unknown', dialled_at = clock_timestamp()
+    from public.campaigns as c
+    where t.token = any (p_tokens) and c.id = t.campaign_id and c.state = 'running'
+      and t.state = 'intended' and t.ended_at is null and t.cancelled_at is null
+      -- A slot that was missed is lost: late dials would meet others.
+      and t.send_at > clock_timestamp() - interval '500 milliseconds'
+      and not exists (select from public.suppressions as s where s.e164 = t.to_e164 and s.org_id is not distinct from t.org_id)
+    returning t
+  )
+  select array_agg(a.t) into v_begun from allowed as a;
+  update public.campaign_contacts as k set state = 'unknown', tries = k.tries + 1
+  from unnest(v_begun) as a where k.id = a.contact_id;
+  for v_left in
+    select a.id from public.dial_attempts as a
+    where a.token = any (p_tokens) and a.state = 'intended' and a.ended_at is null order by a.id
+  loop
+    perform public.end_attempt(v_left, 'canceled');
+  end loop;
+  return coalesce((select array_agg(a.token order by a.send_at) from unnest(v_begun) as a), '{}');
 end
 $function$
 
@@ -3172,6 +3428,33 @@ BEGIN ATOMIC
            WHERE ((l.call_sid = (came_callable.c).call_sid) AND (l.received_at >= (came_callable.c).created_at) AND (l.received_at < (now() + '1 day'::interval)) AND (l.event = 'arrived'::call_event) AND (((l.answer).facts ->> 'callable'::text) = 'false'::text)))));
 END
 
+CREATE OR REPLACE FUNCTION public.campaign_leg_told(p_token uuid, p_leg_sid text, p_status text, p_told text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  a public.dial_attempts;
+begin
+  select * into a from public.dial_attempts as t where t.token = p_token for update;
+  if a.leg_sid <> p_leg_sid or a.state = 'refused' then
+    return jsonb_build_object('purpose', a.purpose, 'won', false, 'over', true);
+  end if;
+  update public.dial_attempts as t set
+    leg_sid = p_leg_sid, state = 'created', dialled_at = coalesce(t.dialled_at, now()),
+    answered_at = case when p_status = 'in-progress' then coalesce(t.answered_at, now()) else t.answered_at end,
+    result = case when p_told in ('machine', 'abandoned') and t.ended_at is null then p_told else t.result end
+  where t.id = a.id returning * into a;
+  if a.ended_at is null then
+    perform public.contact_stands(a);
+    if p_status in ('completed', 'busy', 'no-answer', 'canceled', 'failed') then
+      perform public.end_attempt(a.id, p_status);
+    end if;
+  end if;
+  return jsonb_build_object('purpose', a.purpose, 'won', false, 'over', a.cancelled_at is not null or a.ended_at is not null);
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.can_ring(p_steps jsonb, n jsonb, c call_logs, p_facts jsonb)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -3270,6 +3553,18 @@ begin
     order by k.ordinality
     limit 1
   ), 'otherwise');
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.change_dial_rate()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  -- Longer than dials are reserved ahead.
+  new.not_before := clock_timestamp() + interval '15 seconds';
+  return new;
 end
 $function$
 
@@ -3425,6 +3720,47 @@ exception
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.command_campaign(p_campaign_id uuid, p_command text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  c public.campaigns;
+  a public.dial_attempts;
+begin
+  select * into c from public.campaigns as t where t.id = p_campaign_id for update;
+  if c.id is null then
+    raise sqlstate 'PT404' using message = 'there is no such campaign';
+  elsif not coalesce(c.state = any (case p_command
+    when 'start' then array['draft', 'running'] when 'pause' then array['running', 'paused']
+    when 'resume' then array['paused', 'running'] when 'stop' then array['draft', 'running', 'paused', 'stopping', 'done']
+  end), false) then
+    raise sqlstate 'PT409' using message = format('a campaign that is %s cannot %s', c.state, p_command);
+  elsif p_command = 'start' and not exists (select from public.campaign_lines as l where l.campaign_id = c.id) then
+    raise sqlstate 'PT409' using message = 'the campaign has no number to call from';
+  end if;
+  update public.campaigns as t set
+    state = case p_command when 'pause' then 'paused' when 'stop' then case c.state when 'done' then 'done' else 'stopping' end else 'running' end,
+    started_at = case when p_command = 'start' then coalesce(t.started_at, now()) else t.started_at end
+  where t.id = c.id returning * into c;
+  if p_command = 'stop' then
+    for a in
+      select t.* from public.dial_attempts as t
+      where t.campaign_id = c.id and t.ended_at is null and t.answered_at is null and t.cancelled_at is null
+      order by t.id for update
+    loop
+      if a.dialled_at is null then
+        perform public.end_campaign_attempt(a.id, 'canceled');
+      else
+        perform public.cancel_attempt(a, 'canceled');
+      end if;
+    end loop;
+  end if;
+  return c.state;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.complete_onboarding(p_id uuid, p_lease_token uuid, p_steps jsonb, p_made jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -3559,6 +3895,20 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.contact_stands(a dial_attempts)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ UPDATE campaign_contacts k SET tries = GREATEST(k.tries, (cardinality(k.ends) + 1)), due_at = NULL::timestamp with time zone, state =
+         CASE
+             WHEN ((contact_stands.a).result = ANY (ARRAY['machine'::text, 'abandoned'::text])) THEN (contact_stands.a).result
+             WHEN ((contact_stands.a).answered_at IS NULL) THEN 'ringing'::text
+             ELSE 'answered'::text
+         END
+   WHERE ((k.id = (contact_stands.a).contact_id) AND (k.state <> ALL (ARRAY['opted_out'::text, 'suppressed'::text])));
+END
+
 CREATE OR REPLACE FUNCTION public.correct_query(p_owner uuid, p_query text)
  RETURNS text
  LANGUAGE plpgsql
@@ -3637,6 +3987,33 @@ begin
   from public.call_logs as c
   where c.started_at >= p_from and c.started_at < p_to
   group by 1, 2, 3, 4, 5;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.count_contacts()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    insert into public.campaign_changes (campaign_id, figure, change)
+    select n.campaign_id, n.state, count(*) from new_rows as n group by 1, 2;
+  elsif tg_op = 'DELETE' then
+    insert into public.campaign_changes (campaign_id, figure, change)
+    select o.campaign_id, o.state, -count(*) from old_rows as o
+    where exists (select from public.campaigns as c where c.id = o.campaign_id) group by 1, 2;
+  else
+    insert into public.campaign_changes (campaign_id, figure, change)
+    select c.campaign_id, c.figure, sum(c.change) from (
+      select n.campaign_id, n.state as figure, 1 as change from new_rows as n
+      union all select o.campaign_id, o.state, -1 from old_rows as o
+      union all select n.campaign_id, 'dialled', n.tries from new_rows as n
+      union all select o.campaign_id, 'dialled', -o.tries from old_rows as o
+    ) as c
+    group by 1, 2 having sum(c.change) <> 0;
+  end if;
+  return null;
 end
 $function$
 
@@ -3762,9 +4139,16 @@ declare
   v_made integer := 0;
 begin
   select * into a from public.dial_attempts as t where t.token = p_token;
-  perform public.lock_dialling(a.org_id);
+  -- Campaigns take no part in decisions on an owner's telephones.
+  if a.purpose <> 'campaign' then
+    perform public.lock_dialling(a.org_id);
+  end if;
   if p_state = 'created' and exists (select from public.dial_attempts as o where o.leg_sid = p_leg_sid and o.id <> a.id) then
     return '{"over": false, "other": true, "wake": 0}';
+  end if;
+  -- Of a campaign's dial that is in doubt Twilio is asked again, until its list has been without the leg for ten minutes.
+  if a.purpose = 'campaign' and p_state = 'intended' and a.dialled_at > now() - interval '12 minutes' then
+    return '{"over": false, "wake": 0}';
   end if;
   update public.dial_attempts as t set
     state = p_state, leg_sid = p_leg_sid, dialled_at = case when p_state <> 'intended' then t.dialled_at end
@@ -3773,7 +4157,9 @@ begin
   select * into a from public.dial_attempts as t where t.id = a.id;
   if p_state = 'refused' and a.state = 'refused' then
     v_made := public.end_attempt(a.id, 'refused');
-  elsif p_state = 'intended' and a.cancelled_at is not null then
+  elsif p_state = 'created' and a.purpose = 'campaign' and a.ended_at is null then
+    perform public.contact_stands(a);
+  elsif p_state = 'intended' and (a.cancelled_at is not null or a.purpose = 'campaign') then
     v_made := public.end_attempt(a.id, 'canceled');
   end if;
   return jsonb_build_object(
@@ -4130,6 +4516,10 @@ declare
   v_missed text[];
   v_made integer := 0;
 begin
+  if exists (select from public.dial_attempts as t where t.id = p_id and t.purpose = 'campaign') then
+    perform public.end_campaign_attempt(p_id, p_status);
+    return 0;
+  end if;
   update public.dial_attempts as t set
     ended_at = clock_timestamp(),
     result = coalesce(t.result, case
@@ -4179,6 +4569,62 @@ begin
     v_made := public.dispatch_queue(a.org_id, a.queue);
   end if;
   return v_made + public.dispatch_phone(a.org_id, a.to_e164);
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.end_campaign_attempt(p_id bigint, p_status text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  a public.dial_attempts;
+  c public.campaigns;
+  k public.campaign_contacts;
+  v_end text;
+  v_rule jsonb;
+  v_again boolean;
+begin
+  update public.dial_attempts as t set
+    ended_at = clock_timestamp(),
+    result = coalesce(t.result, case
+      when t.dialled_at is null then 'canceled'
+      when t.answered_at is not null or p_status = 'completed' then 'accepted'
+      when p_status in ('busy', 'canceled') then p_status
+      when p_status = 'no-answer' then 'no_answer'
+      else 'unreachable'
+    end)
+  where t.id = p_id and t.ended_at is null returning * into a;
+  if a.id is null then
+    return;
+  end if;
+  select * into c from public.campaigns as t where t.id = a.campaign_id;
+  select * into k from public.campaign_contacts as t where t.id = a.contact_id for update;
+  if a.dialled_at is null then
+    -- Told of by Twilio, or never sent: the same dial is still to be made.
+    update public.campaign_contacts as t set
+      state = 'waiting', due_at = now(), tries = cardinality(t.ends)
+    where t.id = k.id and t.state in ('waiting', 'unknown');
+    return;
+  end if;
+  v_end := case a.result when 'accepted' then 'answered' when 'unreachable' then 'failed' when 'canceled' then 'no_answer' else a.result end;
+  insert into public.campaign_dials (
+    campaign_id, owner, number_hash, line, rules, region, zones, consent, consent_at, dialled_at, answered_at, ended_at, result
+  )
+  select
+    c.id, a.owner, public.number_hash(a.to_e164), a.line, r.rules, r.region, r.zones, c.consent, k.consent_at, a.dialled_at,
+    a.answered_at, a.ended_at, v_end
+  from public.campaign_areas as r where r.id = k.area_id;
+  v_rule := c.attempts -> 'after' -> v_end;
+  v_again := v_end <> 'answered' and k.tries < (c.attempts ->> 'max')::integer
+    and cardinality(array_positions(k.ends, v_end)) + 1 < (v_rule ->> 'most')::integer
+    -- A number that Twilio refuses stays one.
+    and p_status <> 'refused' and not (v_end = 'machine' and c.machine <> 'hang_up');
+  update public.campaign_contacts as t set
+    state = case when v_again then 'waiting' else v_end end,
+    due_at = case when v_again then now() + make_interval(mins => (v_rule ->> 'minutes')::integer) end,
+    ends = case when v_end = 'answered' then t.ends else t.ends || v_end end
+  where t.id = k.id and t.state not in ('opted_out', 'suppressed');
 end
 $function$
 
@@ -5102,6 +5548,57 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.import_campaign_contacts(p_campaign_id uuid, p_contacts jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  c public.campaigns;
+  v_given integer;
+  v_answer jsonb;
+begin
+  select * into c from public.campaigns as t where t.id = p_campaign_id for key share;
+  if c.id is null then
+    raise sqlstate 'PT404' using message = 'there is no such campaign';
+  elsif c.state in ('stopping', 'done') then
+    raise sqlstate 'PT409' using message = 'the campaign has ended';
+  end if;
+  v_given := jsonb_array_length(p_contacts);
+  insert into public.campaign_areas (campaign_id, rules, region, zones)
+  select distinct c.id, g.rules, g.region, g.zones
+  from jsonb_to_recordset(p_contacts) as g(rules text, region text, zones text[])
+  order by 2, 3, 4
+  on conflict on constraint campaign_areas_key do nothing;
+  with given as materialized (
+    select g.* from jsonb_to_recordset(p_contacts) as g(
+      phone text, rules text, region text, zones text[], name text, postal_code text, consent_at timestamptz, consent_source text
+    )
+  ),
+  added as (
+    insert into public.campaign_contacts (
+      campaign_id, owner, area_id, e164, name, postal_code, consent_at, consent_source, state, due_at
+    )
+    select
+      c.id, c.owner, a.id, g.phone, g.name, g.postal_code, g.consent_at, g.consent_source,
+      case when s.e164 is null then 'waiting' else 'suppressed' end, case when s.e164 is null then now() end
+    from given as g
+    join public.campaign_areas as a on a.campaign_id = c.id and (a.rules, a.region, a.zones) = (g.rules, g.region, g.zones)
+    left join public.suppressions as s on s.e164 = g.phone and s.org_id is not distinct from c.org_id
+    -- One order, so that two slices with the same numbers do not deadlock.
+    order by g.phone
+    on conflict on constraint campaign_contacts_key do nothing
+    returning state
+  )
+  select jsonb_build_object(
+    'added', count(*) filter (where a.state = 'waiting'), 'suppressed', count(*) filter (where a.state = 'suppressed'),
+    'duplicates', v_given - count(*)
+  ) into v_answer
+  from added as a;
+  return v_answer;
+end
+$function$
+
 CREATE OR REPLACE FUNCTION public.import_contacts(p_contacts jsonb, p_org_id uuid DEFAULT NULL::uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -5872,6 +6369,34 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.mend_campaigns()
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ UPDATE campaigns c SET state = 'done'::text, ended_at = now()
+   WHERE ((c.state = ANY (ARRAY['running'::text, 'stopping'::text])) AND (NOT (EXISTS ( SELECT
+            FROM dial_attempts a
+           WHERE ((a.campaign_id = c.id) AND (a.ended_at IS NULL))))) AND ((c.state = 'stopping'::text) OR ((c.started_at < (now() - '00:01:00'::interval)) AND (NOT (EXISTS ( SELECT
+            FROM (campaign_contacts k
+              JOIN campaign_areas r ON ((r.id = k.area_id)))
+           WHERE ((r.campaign_id = c.id) AND (k.due_at IS NOT NULL))))))));
+ WITH gone AS (
+          DELETE FROM campaign_changes c
+           WHERE (c.ctid = ANY (ARRAY( SELECT o.ctid
+                    FROM campaign_changes o
+                  FOR UPDATE OF o SKIP LOCKED)))
+           RETURNING c.campaign_id,
+             c.figure,
+             c.change
+         )
+  INSERT INTO campaign_changes (campaign_id, figure, change)  SELECT g.campaign_id,
+             g.figure,
+             sum(g.change) AS sum
+            FROM gone g
+           GROUP BY g.campaign_id, g.figure;
+END
+
 CREATE OR REPLACE FUNCTION public.mend_dialling()
  RETURNS void
  LANGUAGE plpgsql
@@ -6163,6 +6688,13 @@ begin
   end;
 end
 $function$
+
+CREATE OR REPLACE FUNCTION public.number_hash(p_e164 text)
+ RETURNS bytea
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+RETURN sha256(convert_to(('number '::text || p_e164), 'UTF8'::name))
 
 CREATE OR REPLACE FUNCTION public.onboarding_due_in(p_id uuid)
  RETURNS integer
@@ -6766,6 +7298,7 @@ begin
   perform public.forget_searches(p_batch);
   perform public.mend_dialling();
   perform public.erase_agent_words();
+  perform public.mend_campaigns();
   perform public.roll_up_calls();
   perform public.count_paths();
   perform public.keep_call_months();
@@ -7215,6 +7748,158 @@ begin
   from public.job_kinds as k
   where j.id = p_id and j.lease = p_lease and k.kind = j.kind;
   return found;
+end
+$function$
+
+CREATE OR REPLACE FUNCTION public.reserve_campaign_dials(p_campaign_id uuid, p_most integer, p_horizon interval DEFAULT '00:00:10'::interval)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  c public.campaigns;
+  r public.dial_rates;
+  v_now timestamptz;
+  -- A slot is a little longer than the rate asks for, as requests do not arrive at even distances.
+  v_slot_sec numeric;
+  v_most integer;
+  v_mine bigint[];
+  v_first bigint;
+  v_slot bigint;
+  v_slots bigint[] := '{}';
+  v_per_second integer;
+  v_apart numeric;
+  v_lines text[];
+  v_dials jsonb;
+  v_stale jsonb;
+begin
+  select * into c from public.campaigns as t where t.id = p_campaign_id;
+  if c.state is distinct from 'running' then
+    return jsonb_build_object('state', c.state, 'dials', jsonb '[]', 'stale', jsonb '[]');
+  end if;
+  select jsonb_agg(jsonb_build_object('area', a.id, 'rules', a.rules, 'region', a.region, 'zones', a.zones)) into v_stale
+  from public.campaign_areas as a
+  where a.campaign_id = c.id and coalesce(a.closes_at <= now() + interval '1 minute', true)
+    and exists (select from public.campaign_contacts as k where k.area_id = a.id and k.due_at is not null);
+
+  insert into public.dial_rates (owner) values (c.owner) on conflict do nothing;
+  select * into r from public.dial_rates as t where t.owner = c.owner for update;
+  v_now := clock_timestamp();
+  v_slot_sec := 1.04 / r.per_second;
+  v_most := least(p_most, c.max_concurrent - (
+    select count(*) from public.dial_attempts as a where a.campaign_id = c.id and a.ended_at is null
+  ));
+  v_first := ceil(extract(epoch from greatest(v_now + interval '50 milliseconds', r.not_before)) / v_slot_sec);
+
+  -- The campaign's own rate: so many in any second, or one in so many seconds.
+  v_per_second := greatest(1, floor(c.calls_per_second));
+  v_apart := greatest(1, 1 / c.calls_per_second) / v_slot_sec;
+  v_mine := array(
+    select a.slot from public.dial_attempts as a
+    where a.owner = c.owner and a.campaign_id = c.id and a.slot > v_first - ceil(v_apart) order by a.slot
+  );
+  if v_most > 0 then
+    for v_slot in
+      select s from generate_series(
+        greatest(v_first, v_mine[cardinality(v_mine)] + 1),
+        floor(extract(epoch from v_now + p_horizon) / v_slot_sec)::bigint
+      ) as s
+      where not exists (select from public.dial_attempts as a where a.owner = c.owner and a.slot = s)
+      order by s
+    loop
+      if cardinality(v_mine) < v_per_second or v_slot - v_mine[cardinality(v_mine) - v_per_second + 1] >= v_apart then
+        v_slots := v_slots || v_slot;
+        v_mine := v_mine || v_slot;
+        exit when cardinality(v_slots) >= v_most;
+      end if;
+    end loop;
+  end if;
+  v_most := cardinality(v_slots);
+  v_lines := array(
+    select l.line from public.campaign_lines as l
+    where l.campaign_id = c.id and coalesce(l.rests_until <= now(), true)
+      and (l.day <> current_date or l.dialled + v_most <= l.per_day)
+    order by l.dialled, l.line
+  );
+  if v_most = 0 or cardinality(v_lines) = 0 then
+    return jsonb_build_object('state', c.state, 'dials', jsonb '[]', 'stale', coalesce(v_stale, '[]'));
+  end if;
+
+  with open as materialized (
+    select a.id from public.campaign_areas as a
+    -- Twilio may let a call wait for a moment.
+    where a.campaign_id = c.id and a.opens_at <= now() and a.closes_at > v_now + p_horizon + interval '1 minute'
+    order by a.closes_at
+  ),
+  picked as materialized (
+    select k.* from open as a cross join lateral (
+      select k.id, k.e164 from public.campaign_contacts as k
+      where k.area_id = a.id and k.due_at <= now()
+      order by k.due_at, k.id limit v_most for update skip locked
+    ) as k
+    limit v_most
+  ),
+  looked_at as materialized (
+    select
+      p.*,
+      exists (select from public.suppressions as s where s.e164 = p.e164 and s.org_id is not distinct from c.org_id) as stopped,
+      capped.until
+    from picked as p
+    cross join lateral (
+      -- Over all campaigns of the owner.
+      select greatest(
+        d.at[(c.attempts ->> 'per_day')::integer] + interval '1 day', d.at[(c.attempts ->> 'per_week')::integer] + interval '7 days'
+      ) as until
+      from (
+        select array_agg(a.dialled_at order by a.dialled_at desc) as at from public.dial_attempts as a
+        where a.owner = c.owner and a.to_e164 = p.e164 and a.purpose = 'campaign' and a.dialled_at > now() - interval '7 days'
+      ) as d
+    ) as capped
+  ),
+  turns as (
+    select l.id, l.e164, row_number() over (order by l.id)::integer as turn
+    from looked_at as l where not l.stopped and coalesce(l.until <= now(), true)
+  ),
+  made as (
+    insert into public.dial_attempts (purpose, org_id, campaign_id, contact_id, to_e164, line, seconds, slot, send_at)
+    select
+      'campaign', c.org_id, c.id, t.id, t.e164,
+      -- A number of the called area code, where there is one.
+      case when cardinality(near.lines) > 0 then near.lines[1 + t.turn % cardinality(near.lines)]
+        else v_lines[1 + t.turn % cardinality(v_lines)] end,
+      c.ring_seconds, v_slots[t.turn], to_timestamp(v_slots[t.turn] * v_slot_sec)
+    from turns as t
+    cross join lateral (
+      select array(select l from unnest(v_lines) as l where left(l, 5) = left(t.e164, 5) and l like '+1%') as lines
+    ) as near
+    on conflict do nothing
+    returning contact_id, token, to_e164, line, seconds, send_at
+  ),
+  kept as (
+    update public.campaign_contacts as k set
+      state = case when l.stopped then 'suppressed' else k.state end,
+      due_at = case
+        when l.stopped or m.token is not null then null
+        when l.until > now() then l.until
+        -- The telephone rings for another call.
+        else now() + interval '5 minutes'
+      end
+    from looked_at as l left join made as m on m.contact_id = l.id
+    where k.id = l.id
+  ),
+  counted as (
+    update public.campaign_lines as l set
+      dialled = case when l.day = current_date then l.dialled else 0 end + m.dials, day = current_date
+    from (select m.line, count(*) as dials from made as m group by 1) as m
+    where l.campaign_id = c.id and l.line = m.line
+  )
+  select jsonb_agg(
+    jsonb_build_object(
+      'token', m.token, 'to', m.to_e164, 'line', m.line, 'seconds', m.seconds,
+      'send_in_ms', ceil(extract(epoch from m.send_at - v_now) * 1000)
+    ) order by m.send_at
+  ) into v_dials from made as m;
+  return jsonb_build_object('state', c.state, 'dials', coalesce(v_dials, '[]'), 'stale', coalesce(v_stale, '[]'));
 end
 $function$
 
@@ -7882,6 +8567,16 @@ begin
 end
 $function$
 
+CREATE OR REPLACE FUNCTION public.set_campaign_openings(p_campaign_id uuid, p_openings jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO ''
+BEGIN ATOMIC
+ UPDATE campaign_areas a SET opens_at = g.opens_at, closes_at = g.closes_at
+    FROM jsonb_to_recordset(set_campaign_openings.p_openings) g(area bigint, opens_at timestamp with time zone, closes_at timestamp with time zone)
+   WHERE ((a.id = g.area) AND (a.campaign_id = set_campaign_openings.p_campaign_id));
+END
+
 CREATE OR REPLACE FUNCTION public.set_override(p_org_id uuid, p_name text, p_calendar text, p_state text, p_until timestamp with time zone, p_by text DEFAULT NULL::text)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -7980,6 +8675,30 @@ BEGIN ATOMIC
          END)))) AS jsonb_strip_nulls
     FROM jsonb_each((steps_of.p_definition -> 'nodes'::text)) n(key, value);
 END
+
+CREATE OR REPLACE FUNCTION public.stop_campaign_contacts()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  v_id bigint;
+begin
+  for v_id in
+    select a.id from public.dial_attempts as a
+    join new_rows as n on n.e164 = a.to_e164 and n.org_id is not distinct from a.org_id
+    where a.purpose = 'campaign' and a.state = 'intended' and a.ended_at is null
+    order by a.id for update of a
+  loop
+    perform public.end_campaign_attempt(v_id, 'canceled');
+  end loop;
+  update public.campaign_contacts as k set state = case when k.tries > 0 then 'opted_out' else 'suppressed' end, due_at = null
+  from new_rows as n
+  where k.e164 = n.e164 and k.owner = coalesce(n.org_id, '00000000-0000-0000-0000-000000000000')
+    and k.state not in ('opted_out', 'suppressed');
+  return null;
+end
+$function$
 
 CREATE OR REPLACE FUNCTION public.store_call_legs(p_row call_legs, p_is_new boolean)
  RETURNS void
@@ -8809,6 +9528,12 @@ CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.call_tags FOR 
 
 CREATE TRIGGER call_tags_owned BEFORE INSERT ON public.call_tags FOR EACH ROW EXECUTE FUNCTION own_by_call();
 
+CREATE TRIGGER campaign_contacts_added AFTER INSERT ON public.campaign_contacts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_contacts();
+
+CREATE TRIGGER campaign_contacts_changed AFTER UPDATE ON public.campaign_contacts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_contacts();
+
+CREATE TRIGGER campaign_contacts_removed AFTER DELETE ON public.campaign_contacts REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION count_contacts();
+
 CREATE TRIGGER contact_messages_indexed AFTER INSERT OR DELETE ON public.contact_messages FOR EACH ROW EXECUTE FUNCTION index_row('message');
 
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.contacts FOR EACH ROW EXECUTE FUNCTION write_audit('id', '{}', '');
@@ -8822,6 +9547,8 @@ CREATE TRIGGER contacts_reindexed AFTER UPDATE ON public.contacts FOR EACH ROW W
 CREATE TRIGGER contacts_touched BEFORE UPDATE ON public.contacts FOR EACH ROW EXECUTE FUNCTION touch();
 
 CREATE TRIGGER contacts_unindexed AFTER DELETE ON public.contacts FOR EACH ROW WHEN ((NOT old.bare)) EXECUTE FUNCTION index_row('contact');
+
+CREATE TRIGGER dial_rates_changed BEFORE UPDATE OF per_second ON public.dial_rates FOR EACH ROW WHEN ((new.per_second <> old.per_second)) EXECUTE FUNCTION change_dial_rate();
 
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.members FOR EACH ROW EXECUTE FUNCTION write_audit('id', '{role}', '');
 
@@ -8840,6 +9567,8 @@ CREATE TRIGGER people_checked BEFORE INSERT OR UPDATE ON public.people FOR EACH 
 CREATE TRIGGER search_alerts_limited AFTER INSERT ON public.search_alerts FOR EACH ROW EXECUTE FUNCTION limit_alerts();
 
 CREATE TRIGGER search_documents_gone AFTER DELETE ON public.search_documents REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION forget_words();
+
+CREATE TRIGGER suppressions_stop_campaigns AFTER INSERT ON public.suppressions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION stop_campaign_contacts();
 
 CREATE TRIGGER audited AFTER INSERT OR DELETE OR UPDATE ON public.voicemail_steps FOR EACH ROW EXECUTE FUNCTION write_audit('id', '{state,assigned_to}', '');
 
@@ -9199,6 +9928,74 @@ create view calls_by_hour_of_day with (security_invoker=true) as
   GROUP BY ((EXTRACT(hour FROM (hour AT TIME ZONE 'UTC'::text)))::integer)
   ORDER BY ((EXTRACT(hour FROM (hour AT TIME ZONE 'UTC'::text)))::integer);
 
+create view campaign_compliance with (security_invoker=true) as
+ SELECT d.campaign_id,
+    c.org_id,
+    c.name AS campaign,
+    c.consent,
+    (date_trunc('day'::text, d.dialled_at, 'UTC'::text))::date AS day,
+    count(*) AS dials,
+    count(*) FILTER (WHERE (d.result = 'answered'::text)) AS answered,
+    count(*) FILTER (WHERE (d.result = 'machine'::text)) AS machine,
+    count(*) FILTER (WHERE (d.result = 'abandoned'::text)) AS abandoned,
+    round(((100.0 * (count(*) FILTER (WHERE (d.result = 'abandoned'::text)))::numeric) / (NULLIF(count(*) FILTER (WHERE (d.result = ANY (ARRAY['answered'::text, 'abandoned'::text]))), 0))::numeric), 2) AS abandoned_pct,
+    count(*) FILTER (WHERE (d.consent_at IS NOT NULL)) AS with_consent_on_record
+   FROM (campaign_dials d
+     JOIN campaigns c ON ((c.id = d.campaign_id)))
+  GROUP BY d.campaign_id, c.id, ((date_trunc('day'::text, d.dialled_at, 'UTC'::text))::date);
+
+create view campaign_live with (security_invoker=true) as
+ SELECT c.id AS campaign_id,
+    c.org_id,
+    c.name,
+    c.mode,
+    c.state,
+    c.started_at,
+    c.ended_at,
+    (COALESCE(sum(f.change) FILTER (WHERE (f.figure <> 'dialled'::text)), (0)::bigint))::integer AS contacts,
+    (COALESCE(sum(f.change) FILTER (WHERE (f.figure = 'waiting'::text)), (0)::bigint))::integer AS waiting,
+    (COALESCE(sum(f.change) FILTER (WHERE (f.figure = 'dialled'::text)), (0)::bigint))::integer AS dialled,
+    (COALESCE(sum(f.change) FILTER (WHERE (f.figure = 'ringing'::text)), (0)::bigint))::integer AS ringing,
+    (COALESCE(sum(f.change) FILTER (WHERE (f.figure = 'answered'::text)), (0)::bigint))::integer AS answered,
+    (COALESCE(sum(f.change) FILTER (WHERE (f.figure = 'machine'::text)), (0)::bigint))::integer AS machine,
+    (COALESCE(sum(f.change) FILTER (WHERE (f.figure = 'busy'::text)), (0)::bigint))::integer AS busy,
+    (COALESCE(sum(f.change) FILTER (WHERE (f.figure = 'no_answer'::text)), (0)::bigint))::integer AS no_answer,
+    (COALESCE(sum(f.change) FILTER (WHERE (f.figure = 'failed'::text)), (0)::bigint))::integer AS failed,
+    (COALESCE(sum(f.change) FILTER (WHERE (f.figure = 'opted_out'::text)), (0)::bigint))::integer AS opted_out,
+    (COALESCE(sum(f.change) FILTER (WHERE (f.figure = 'suppressed'::text)), (0)::bigint))::integer AS suppressed,
+    (COALESCE(sum(f.change) FILTER (WHERE (f.figure = 'abandoned'::text)), (0)::bigint))::integer AS abandoned,
+    (COALESCE(sum(f.change) FILTER (WHERE (f.figure = 'unknown'::text)), (0)::bigint))::integer AS unknown
+   FROM (campaigns c
+     LEFT JOIN campaign_changes f ON ((f.campaign_id = c.id)))
+  GROUP BY c.id;
+
+create view campaign_results with (security_invoker=true) as
+ SELECT k.campaign_id,
+    c.org_id,
+    c.name AS campaign,
+    k.e164,
+    k.name,
+    k.state,
+    k.tries,
+    k.ends,
+    k.due_at,
+    last.dialled_at,
+    last.answered_at,
+    last.ended_at,
+    last.line,
+    last.leg_sid AS call_sid
+   FROM ((campaign_contacts k
+     JOIN campaigns c ON ((c.id = k.campaign_id)))
+     LEFT JOIN LATERAL ( SELECT a.dialled_at,
+            a.answered_at,
+            a.ended_at,
+            a.line,
+            a.leg_sid
+           FROM dial_attempts a
+          WHERE ((a.contact_id = k.id) AND (a.dialled_at IS NOT NULL))
+          ORDER BY a.id DESC
+         LIMIT 1) last ON (true));
+
 create view consent_metrics with (security_invoker=true) as
  SELECT (COALESCE(sum(calls), (0)::numeric))::bigint AS total_calls,
     (COALESCE(sum(consented), (0)::numeric))::bigint AS consented_calls,
@@ -9492,7 +10289,7 @@ create view people_performance with (security_invoker=true) as
             a.ended_at,
             a.transfer
            FROM dial_attempts a
-          WHERE (a.purpose <> 'verify'::text)
+          WHERE (a.purpose <> ALL (ARRAY['verify'::text, 'campaign'::text]))
         UNION ALL
          SELECT c.org_id,
             l.to_e164,
@@ -9822,6 +10619,18 @@ alter table public.call_tags enable row level security;
 
 alter table public.callbacks enable row level security;
 
+alter table public.campaign_areas enable row level security;
+
+alter table public.campaign_changes enable row level security;
+
+alter table public.campaign_contacts enable row level security;
+
+alter table public.campaign_dials enable row level security;
+
+alter table public.campaign_lines enable row level security;
+
+alter table public.campaigns enable row level security;
+
 alter table public.consent_evidence enable row level security;
 
 alter table public.contact_messages enable row level security;
@@ -9829,6 +10638,8 @@ alter table public.contact_messages enable row level security;
 alter table public.contacts enable row level security;
 
 alter table public.dial_attempts enable row level security;
+
+alter table public.dial_rates enable row level security;
 
 alter table public.dialled_time enable row level security;
 
@@ -10002,6 +10813,36 @@ create policy callbacks_of_own_org on public.callbacks for select to authenticat
 
 create policy callbacks_of_the_service on public.callbacks for all to service_role using (true) with check (true);
 
+create policy campaign_areas_of_own_org on public.campaign_areas for select to authenticated using ((EXISTS ( SELECT
+   FROM campaigns c
+  WHERE (c.id = campaign_areas.campaign_id))));
+
+create policy campaign_areas_of_the_service on public.campaign_areas for all to service_role using (true) with check (true);
+
+create policy campaign_changes_of_own_org on public.campaign_changes for select to authenticated using ((EXISTS ( SELECT
+   FROM campaigns c
+  WHERE (c.id = campaign_changes.campaign_id))));
+
+create policy campaign_changes_of_the_service on public.campaign_changes for all to service_role using (true) with check (true);
+
+create policy campaign_contacts_of_own_org on public.campaign_contacts for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
+
+create policy campaign_contacts_of_the_service on public.campaign_contacts for all to service_role using (true) with check (true);
+
+create policy campaign_dials_of_own_org on public.campaign_dials for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
+
+create policy campaign_dials_of_the_service on public.campaign_dials for all to service_role using (true) with check (true);
+
+create policy campaign_lines_of_own_org on public.campaign_lines for select to authenticated using ((EXISTS ( SELECT
+   FROM campaigns c
+  WHERE (c.id = campaign_lines.campaign_id))));
+
+create policy campaign_lines_of_the_service on public.campaign_lines for all to service_role using (true) with check (true);
+
+create policy campaigns_of_own_org on public.campaigns for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
+
+create policy campaigns_of_the_service on public.campaigns for all to service_role using (true) with check (true);
+
 create policy consent_evidence_of_the_service on public.consent_evidence for select to service_role using (true);
 
 create policy contact_messages_of_the_service on public.contact_messages for select to service_role using (true);
@@ -10019,6 +10860,8 @@ create policy contacts_of_the_service on public.contacts for all to service_role
 create policy dial_attempts_of_own_org on public.dial_attempts for select to authenticated using ((owner = ( SELECT current_owner() AS current_owner)));
 
 create policy dial_attempts_of_the_service on public.dial_attempts for all to service_role using (true) with check (true);
+
+create policy dial_rates_of_the_service on public.dial_rates for all to service_role using (true) with check (true);
 
 create policy dialled_time_for_operators on public.dialled_time for select to monitoring, service_role using (true);
 
@@ -10188,6 +11031,8 @@ grant execute on function answering_version(uuid,jsonb) to service_role;
 
 grant execute on function attempt_told(uuid,text,text,text,text,text) to service_role;
 
+grant execute on function begin_campaign_dials(uuid[],jsonb) to service_role;
+
 grant execute on function begin_dial(uuid) to service_role;
 
 grant execute on function begin_onboarding(uuid,jsonb,text,boolean) to service_role;
@@ -10230,6 +11075,8 @@ grant execute on function caller_context(text,text) to service_role;
 
 grant execute on function came_callable(call_logs) to service_role;
 
+grant execute on function campaign_leg_told(uuid,text,text,text) to service_role;
+
 grant execute on function can_ring(jsonb,jsonb,call_logs,jsonb) to service_role;
 
 grant execute on function cancel_attempt(dial_attempts,text) to service_role;
@@ -10238,9 +11085,13 @@ grant execute on function cancel_surplus(uuid,text,text) to service_role;
 
 grant execute on function case_of(jsonb,call_logs,jsonb) to service_role;
 
+grant execute on function change_dial_rate() to service_role;
+
 grant execute on function claim_job(text,text) to service_role;
 
 grant execute on function claim_jobs(text[],integer,integer) to service_role;
+
+grant execute on function command_campaign(uuid,text) to service_role;
 
 grant execute on function complete_onboarding(uuid,uuid,jsonb,jsonb) to service_role;
 
@@ -10248,11 +11099,15 @@ grant execute on function complete_release(uuid,uuid,jsonb,jsonb) to service_rol
 
 grant execute on function connect_caller(dial_attempts,text) to service_role;
 
+grant execute on function contact_stands(dial_attempts) to service_role;
+
 grant execute on function count_calls(timestamp with time zone,timestamp with time zone) to authenticated;
 
 grant execute on function count_calls(timestamp with time zone,timestamp with time zone) to monitoring;
 
 grant execute on function count_calls(timestamp with time zone,timestamp with time zone) to service_role;
+
+grant execute on function count_contacts() to service_role;
 
 grant execute on function count_dialled(call_logs,call_logs) to service_role;
 
@@ -10295,6 +11150,8 @@ grant execute on function enact(call_logs,voice_event,jsonb) to service_role;
 grant execute on function end_agent_sessions(call_logs,jsonb) to service_role;
 
 grant execute on function end_attempt(bigint,text) to service_role;
+
+grant execute on function end_campaign_attempt(bigint,text) to service_role;
 
 grant execute on function end_onboarding(uuid,uuid,text,jsonb,text) to service_role;
 
@@ -10364,6 +11221,8 @@ grant execute on function hold_onboarding(uuid,uuid) to service_role;
 
 grant execute on function hurry_jobs(text) to service_role;
 
+grant execute on function import_campaign_contacts(uuid,jsonb) to service_role;
+
 grant execute on function import_contacts(jsonb,uuid) to authenticated;
 
 grant execute on function import_contacts(jsonb,uuid) to service_role;
@@ -10428,6 +11287,8 @@ grant execute on function meet_contact(call_logs) to service_role;
 
 grant execute on function membership_of(jsonb) to service_role;
 
+grant execute on function mend_campaigns() to service_role;
+
 grant execute on function mend_dialling() to service_role;
 
 grant execute on function metrics_snapshot() to service_role;
@@ -10447,6 +11308,8 @@ grant execute on function my_role() to service_role;
 grant execute on function nearest_documents(uuid,text,real[],integer,integer) to service_role;
 
 grant execute on function next_node(jsonb,text,text) to service_role;
+
+grant execute on function number_hash(text) to service_role;
 
 grant execute on function onboarding_due_in(uuid) to service_role;
 
@@ -10542,6 +11405,8 @@ grant execute on function recording_url(text,text,jsonb) to service_role;
 
 grant execute on function renew_job(bigint,uuid) to service_role;
 
+grant execute on function reserve_campaign_dials(uuid,integer,interval) to service_role;
+
 grant execute on function retry_dead_jobs(bigint,text) to service_role;
 
 grant execute on function return_transfer(uuid,text) to service_role;
@@ -10572,11 +11437,15 @@ grant execute on function search_query(text,text) to service_role;
 
 grant execute on function search_terms(text) to service_role;
 
+grant execute on function set_campaign_openings(uuid,jsonb) to service_role;
+
 grant execute on function set_override(uuid,text,text,text,timestamp with time zone,text) to service_role;
 
 grant execute on function start_jobs(bigint[]) to service_role;
 
 grant execute on function steps_of(jsonb) to service_role;
+
+grant execute on function stop_campaign_contacts() to service_role;
 
 grant execute on function store_call_legs(call_legs,boolean) to service_role;
 
@@ -10888,6 +11757,42 @@ grant select on public.calls_by_hour_of_day to monitoring;
 
 grant select on public.calls_by_hour_of_day to service_role;
 
+grant select on public.campaign_areas to authenticated;
+
+grant delete, insert, select, update on public.campaign_areas to service_role;
+
+grant select on public.campaign_changes to authenticated;
+
+grant delete, insert, select, update on public.campaign_changes to service_role;
+
+grant select on public.campaign_compliance to authenticated;
+
+grant select on public.campaign_compliance to service_role;
+
+grant select on public.campaign_contacts to authenticated;
+
+grant delete, insert, select, update on public.campaign_contacts to service_role;
+
+grant select on public.campaign_dials to authenticated;
+
+grant insert, select on public.campaign_dials to service_role;
+
+grant select on public.campaign_lines to authenticated;
+
+grant delete, insert, select, update on public.campaign_lines to service_role;
+
+grant select on public.campaign_live to authenticated;
+
+grant select on public.campaign_live to service_role;
+
+grant select on public.campaign_results to authenticated;
+
+grant select on public.campaign_results to service_role;
+
+grant select on public.campaigns to authenticated;
+
+grant delete, insert, select, update on public.campaigns to service_role;
+
 grant select on public.consent_evidence to service_role;
 
 grant select on public.consent_metrics to authenticated;
@@ -10940,6 +11845,8 @@ grant select on public.dial_attempts (cancelled_at) to authenticated;
 
 grant select on public.dial_attempts (connected_at) to authenticated;
 
+grant select on public.dial_attempts (contact_id) to authenticated;
+
 grant select on public.dial_attempts (decided_at) to authenticated;
 
 grant select on public.dial_attempts (dialled_at) to authenticated;
@@ -10977,6 +11884,8 @@ grant select on public.dial_attempts (to_e164) to authenticated;
 grant select on public.dial_attempts (transfer) to authenticated;
 
 grant select on public.dial_attempts (version_id) to authenticated;
+
+grant insert, select, update on public.dial_rates to service_role;
 
 grant delete, insert, select, update on public.dialled_time to service_role;
 
@@ -11478,6 +12387,18 @@ comment on table public.call_tags is 'The tags of calls, in lower case.';
 
 comment on table public.callbacks is 'Promises to call back: one open one for a number and group.';
 
+comment on table public.campaign_areas is 'Places of a campaign''s contacts: rules, possible time zones, and the next time in which all of them may be called.';
+
+comment on table public.campaign_changes is 'Changes of the number of contacts in each state, and of dials; their sums are the live figures.';
+
+comment on table public.campaign_contacts is 'Whom a campaign calls, once a number, and how that stands.';
+
+comment on table public.campaign_dials is 'The record of each dial of a campaign: when, on what consent, under which rules, and how it ended.';
+
+comment on table public.campaign_lines is 'The numbers that a campaign calls from, with the dials of the day (UTC).';
+
+comment on table public.campaigns is 'Lists of people whom an owner calls, each with its hours, rate and rules of repetition.';
+
 comment on table public.contact_messages is 'Messages from visitors of the website.';
 
 comment on table public.contacts is 'A person by number: made at the first call, named by hand, by a file or by a campaign.';
@@ -11485,6 +12406,8 @@ comment on table public.contacts is 'A person by number: made at the first call,
 comment on table public.contacts.bare is 'Nothing is known but the number: the contact expires with its last call.';
 
 comment on table public.dial_attempts is 'One row a telephone that was, or is to be, dialled on our own account: written before the dial.';
+
+comment on table public.dial_rates is 'The calls a second that Twilio makes for each account; its row is locked while dials are reserved.';
 
 comment on table public.dialled_time is 'The dialled time of each line by day; MAX_DIALLED_MINUTES_PER_DAY limits it.';
 
@@ -11589,6 +12512,12 @@ comment on view public.callbacks_due is 'Promises to call back that are open, in
 comment on view public.calls_by_day is 'The last 30 days, by day (UTC) of the call''s start.';
 
 comment on view public.calls_by_hour_of_day is 'The last 28 days by hour of the day (UTC): when people ring, and when nobody answers.';
+
+comment on view public.campaign_compliance is 'Of each campaign and day (UTC): dials, answers, and the part of answers that found nobody, as the rules count it.';
+
+comment on view public.campaign_live is 'Of each campaign the contacts by state, and the dials made (dialled). waiting: still to be dialled, or again; unknown: a dial of which Twilio has not said whether it made it.';
+
+comment on view public.campaign_results is 'Each contact of a campaign, how it stands, and its last dial.';
 
 comment on view public.consent_metrics is 'Recording consent over the last 24 hours; the rate is out of the calls that decided.';
 
@@ -11746,7 +12675,11 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": "calls", "other": ["session_id", "call_sid", "line", "node", "language", "outcome", "reason"], "expired": "t.opened_at < $1", "personal": [], "of_person": "t.call_sid = any ($1)", "table_name": "agent_sessions", "exported_as": "agent_sessions", "kept_because": null}
 
+-- personal_data: {"rule": "calls", "other": ["state", "ends"], "expired": "exists (select from public.campaigns as c where c.id = t.campaign_id and c.ended_at < $1)", "personal": ["e164", "name", "postal_code", "consent_source"], "of_person": "t.e164 = $2", "table_name": "campaign_contacts", "exported_as": "campaign_contacts", "kept_because": null}
+
 -- personal_data: {"rule": "calls", "other": [], "expired": "t.bare and t.created_at < $1 and not exists (select from public.call_logs as c where c.party = t.phone)", "personal": ["phone", "name", "company", "notes", "consent_source"], "of_person": "t.phone = $2", "table_name": "contacts", "exported_as": "contacts", "kept_because": null}
+
+-- personal_data: {"rule": "campaign_dials", "other": ["number_hash", "line", "rules", "region", "zones", "consent", "result"], "expired": "t.dialled_at < $1", "personal": [], "of_person": "t.number_hash = public.number_hash($2)", "table_name": "campaign_dials", "exported_as": "campaign_dials", "kept_because": "It proves by whose consent and when a number was dialled, and names nobody."}
 
 -- personal_data: {"rule": "consent_evidence", "other": ["call_hash", "basis", "disclosure"], "expired": "t.decided_at < $1", "personal": [], "of_person": "t.call_hash in (select public.call_hash(sid) from unnest($1) as sid)", "table_name": "consent_evidence", "exported_as": "consent_evidence", "kept_because": "It proves that somebody agreed to be recorded, or did not, and names nobody."}
 
@@ -11780,6 +12713,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": null, "other": ["failing"], "expired": null, "personal": [], "of_person": null, "table_name": "health_checks", "exported_as": null, "kept_because": null}
 
+-- personal_data: {"rule": null, "other": ["figure"], "expired": null, "personal": [], "of_person": null, "table_name": "campaign_changes", "exported_as": null, "kept_because": null}
+
 -- personal_data: {"rule": null, "other": ["function"], "expired": null, "personal": [], "of_person": null, "table_name": "function_metrics", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["function"], "expired": null, "personal": [], "of_person": null, "table_name": "function_totals", "exported_as": null, "kept_because": null}
@@ -11796,11 +12731,15 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": null, "other": ["kinds", "channel", "secret"], "expired": null, "personal": ["name", "query", "target"], "of_person": "t.channel = 'mail' and lower(t.target) = lower($3)", "table_name": "search_alerts", "exported_as": "search_alerts", "kept_because": null}
 
+-- personal_data: {"rule": null, "other": ["line"], "expired": null, "personal": [], "of_person": null, "table_name": "campaign_lines", "exported_as": null, "kept_because": null}
+
 -- personal_data: {"rule": null, "other": ["line"], "expired": null, "personal": [], "of_person": null, "table_name": "dialled_time", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["line"], "expired": null, "personal": [], "of_person": null, "table_name": "lines", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["model"], "expired": null, "personal": [], "of_person": null, "table_name": "search_embeddings", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["name", "mode", "flow", "state", "window_hours", "attempts", "machine", "consent"], "expired": null, "personal": [], "of_person": null, "table_name": "campaigns", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["name", "policy", "key", "language", "words"], "expired": null, "personal": [], "of_person": "t.name in (select l.meta #>> '{consent,disclosure}' from public.call_lifecycle as l where l.call_sid = any ($1))", "table_name": "disclosures", "exported_as": "disclosures", "kept_because": "The words of disclosures, which name no person."}
 
@@ -11811,6 +12750,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- personal_data: {"rule": null, "other": ["provider"], "expired": null, "personal": [], "of_person": null, "table_name": "agent_providers", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["question", "answer", "language", "fts"], "expired": null, "personal": [], "of_person": null, "table_name": "knowledge_entries", "exported_as": null, "kept_because": null}
+
+-- personal_data: {"rule": null, "other": ["rules", "region", "zones"], "expired": null, "personal": [], "of_person": null, "table_name": "campaign_areas", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": ["scope", "mode", "disposition", "hung_up_at"], "expired": null, "personal": [], "of_person": null, "table_name": "call_hours", "exported_as": null, "kept_because": null}
 
@@ -11836,6 +12777,8 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 
 -- personal_data: {"rule": null, "other": [], "expired": null, "personal": ["word"], "of_person": "false", "table_name": "search_words", "exported_as": null, "kept_because": null}
 
+-- personal_data: {"rule": null, "other": [], "expired": null, "personal": [], "of_person": null, "table_name": "dial_rates", "exported_as": null, "kept_because": null}
+
 -- personal_data: {"rule": null, "other": [], "expired": null, "personal": [], "of_person": null, "table_name": "flow_counts_until", "exported_as": null, "kept_because": null}
 
 -- personal_data: {"rule": null, "other": [], "expired": null, "personal": [], "of_person": null, "table_name": "rolled_hours", "exported_as": null, "kept_because": null}
@@ -11853,5 +12796,7 @@ comment on view public.webhook_performance is 'The last hour by function: reques
 -- retention_rules: {"why": "That somebody agreed to be recorded, or did not, and to which words: two years, the time in which a claim can be made.", "days": 730, "subject": "consent_evidence"}
 
 -- retention_rules: {"why": "That something was erased, and when: as long as somebody may ask.", "days": 730, "subject": "erasures"}
+
+-- retention_rules: {"why": "The record of each dial of a campaign, which names nobody: five years, as the rules of the United States ask.", "days": 1826, "subject": "campaign_dials"}
 
 -- retention_rules: {"why": "What visitors of the website wrote, and the mails about it.", "days": 365, "subject": "contact_messages"}

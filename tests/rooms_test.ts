@@ -153,7 +153,17 @@ Deno.test("flows, calls and campaigns reach nothing that does I/O, types include
     [
       ...["agent/bounds", "agent/instructions", "agent/models/model", "agent/redact"],
       ...["agent/relay", "agent/session", "agent/speech", "agent/tools", "agent/words"],
-      ...["destinations", "errors", "functions", "ip_allowlist", "phone", "settings", "text"],
+      ...[
+        "csv",
+        "destinations",
+        "errors",
+        "functions",
+        "holidays",
+        "ip_allowlist",
+        "phone",
+        "settings",
+        "text",
+      ],
       "voices",
     ]
       .map((name) => `${SHARED}${name}.ts`),

@@ -4,7 +4,7 @@ create table public.retention_rules (
   subject text primary key
     constraint retention_rules_known check (subject in (
       'calls', 'voicemails', 'contact_messages', 'dead_jobs', 'analytics_events', 'consent_evidence', 'erasures',
-      'search_history'
+      'search_history', 'campaign_dials'
     )),
   days integer not null constraint retention_rules_days_range check (days between 1 and 3650),
   why text not null constraint retention_rules_why_length check (length(why) between 1 and 300)
@@ -23,6 +23,7 @@ insert into public.retention_rules (subject, days, why) values
   ('analytics_events', 365, 'Operators'' events, which hold nothing personal. The deploy log stays.'),
   ('consent_evidence', 730, 'That somebody agreed to be recorded, or did not, and to which words: two years, the time in which a claim can be made.'),
   ('search_history', 365, 'How many searches there were and how they went; their words go after 30 days.'),
+  ('campaign_dials', 1826, 'The record of each dial of a campaign, which names nobody: five years, as the rules of the United States ask.'),
   ('erasures', 730, 'That something was erased, and when: as long as somebody may ask.');
 
 grant select on public.retention_rules to service_role;

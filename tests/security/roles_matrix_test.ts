@@ -139,6 +139,14 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   callbacks: ["select", "insert", "update"],
   queue_entries: ["select", "insert", "update"],
   dial_attempts: ["select", "insert", "update"],
+  campaigns: CHANGES,
+  campaign_lines: CHANGES,
+  campaign_areas: CHANGES,
+  campaign_contacts: CHANGES,
+  campaign_changes: CHANGES,
+  dial_rates: ["select", "insert", "update"],
+  // The record of each dial, kept for five years.
+  campaign_dials: ["select", "insert"],
   agent_sessions: ["select", "insert", "update"],
   // Append-only: erasure runs with its owner's rights.
   agent_turns: ["select", "insert"],

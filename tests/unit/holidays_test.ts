@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert/equals.js";
-import { holidays, REGIONS } from "../../scripts/flow/holidays.ts";
+import { holidays, REGIONS } from "../../supabase/functions/_shared/holidays.ts";
 
 const datesOf = (region: string, year: number, ...names: string[]) => {
   const all = holidays(region, year);

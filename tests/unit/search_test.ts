@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { Webhook } from "standardwebhooks";
 import { ServiceError } from "../../supabase/functions/_shared/errors.ts";
 import { parseContacts } from "../../supabase/functions/_shared/search/contacts.ts";
-import { csvRecords, csvRow } from "../../supabase/functions/_shared/search/csv.ts";
+import { csvRecords, csvRow } from "../../supabase/functions/_shared/csv.ts";
 import {
   DIMENSIONS,
   embedderOf,

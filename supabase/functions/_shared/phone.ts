@@ -29,6 +29,18 @@ export function isSubscriberNumber(value: string): value is E164 {
     (value.startsWith("+1") ? /^\+1(?!.11)[2-9]\d{9}$/.test(value) : value.length > 8);
 }
 
+/** A subscriber's number as people write it; without a country's code it is one of the North American plan. */
+export function writtenNumber(text: string): E164 | undefined {
+  if (!/^\+?[\d\s().\/-]+$/.test(text)) return undefined;
+  const digits = text.replaceAll(/\D/g, "");
+  const number = text.startsWith("+")
+    ? `+${digits}`
+    : digits.length === 10
+    ? `+1${digits}`
+    : `+${digits.length === 11 && digits.startsWith("1") ? digits : ""}`;
+  return isSubscriberNumber(number) ? number : undefined;
+}
+
 /**
  * The number that identifies a caller, or `null` when nothing does: a withheld number, a SIP address,
  * a client name. Two callers for whom this is `null` have nothing in common.

@@ -19,7 +19,7 @@ import {
 } from "../_shared/http.ts";
 import type { Log } from "../_shared/log.ts";
 import { parseContacts } from "../_shared/search/contacts.ts";
-import { csvRow } from "../_shared/search/csv.ts";
+import { csvRow } from "../_shared/csv.ts";
 import type { MeaningOf } from "../_shared/search/embed.ts";
 import {
   PAGE,

@@ -230,7 +230,7 @@ export interface Place {
 
 /** What the leg of an attempt is to do. */
 export interface AttemptAnswer {
-  readonly purpose: "person" | "callback_person" | "verify";
+  readonly purpose: "person" | "callback_person" | "verify" | "campaign";
   /** Of all who pressed, this one. */
   readonly won: boolean;
   /** The leg is to be ended: somebody else was first, or nobody waits any more. */

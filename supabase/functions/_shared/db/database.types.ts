@@ -1037,6 +1037,331 @@ export type Database = {
         };
         Relationships: [];
       };
+      "campaign_areas": {
+        Row: {
+          "campaign_id": string;
+          "closes_at": string | null;
+          "id": number;
+          "opens_at": string | null;
+          "region": string;
+          "rules": string;
+          "zones": (string)[];
+        };
+        ComputedFields: never;
+        Insert: {
+          "campaign_id": string;
+          "closes_at"?: string | null;
+          "id"?: never;
+          "opens_at"?: string | null;
+          "region": string;
+          "rules": string;
+          "zones": (string)[];
+        };
+        Update: {
+          "campaign_id"?: string;
+          "closes_at"?: string | null;
+          "id"?: never;
+          "opens_at"?: string | null;
+          "region"?: string;
+          "rules"?: string;
+          "zones"?: (string)[];
+        };
+        Relationships: [
+          {
+            foreignKeyName: "campaign_areas_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "campaign_live";
+            referencedColumns: ["campaign_id"];
+          },
+          {
+            foreignKeyName: "campaign_areas_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "campaigns";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "campaign_changes": {
+        Row: {
+          "campaign_id": string;
+          "change": number;
+          "figure": string;
+          "id": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "campaign_id": string;
+          "change": number;
+          "figure": string;
+          "id"?: never;
+        };
+        Update: {
+          "campaign_id"?: string;
+          "change"?: number;
+          "figure"?: string;
+          "id"?: never;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "campaign_changes_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "campaign_live";
+            referencedColumns: ["campaign_id"];
+          },
+          {
+            foreignKeyName: "campaign_changes_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "campaigns";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "campaign_contacts": {
+        Row: {
+          "area_id": number;
+          "campaign_id": string;
+          "consent_at": string | null;
+          "consent_source": string | null;
+          "due_at": string | null;
+          "e164": string;
+          "ends": (string)[];
+          "id": number;
+          "name": string | null;
+          "owner": string;
+          "postal_code": string | null;
+          "state": string;
+          "tries": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "area_id": number;
+          "campaign_id": string;
+          "consent_at"?: string | null;
+          "consent_source"?: string | null;
+          "due_at"?: string | null;
+          "e164": string;
+          "ends"?: (string)[];
+          "id"?: never;
+          "name"?: string | null;
+          "owner": string;
+          "postal_code"?: string | null;
+          "state"?: string;
+          "tries"?: number;
+        };
+        Update: {
+          "area_id"?: number;
+          "campaign_id"?: string;
+          "consent_at"?: string | null;
+          "consent_source"?: string | null;
+          "due_at"?: string | null;
+          "e164"?: string;
+          "ends"?: (string)[];
+          "id"?: never;
+          "name"?: string | null;
+          "owner"?: string;
+          "postal_code"?: string | null;
+          "state"?: string;
+          "tries"?: number;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "campaign_contacts_area_id_fkey";
+            columns: ["area_id"];
+            isOneToOne: false;
+            referencedRelation: "campaign_areas";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "campaign_contacts_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "campaign_live";
+            referencedColumns: ["campaign_id"];
+          },
+          {
+            foreignKeyName: "campaign_contacts_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "campaigns";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "campaign_dials": {
+        Row: {
+          "answered_at": string | null;
+          "campaign_id": string;
+          "consent": string;
+          "consent_at": string | null;
+          "dialled_at": string;
+          "ended_at": string;
+          "id": number;
+          "line": string;
+          "number_hash": string;
+          "owner": string;
+          "region": string;
+          "result": string;
+          "rules": string;
+          "zones": (string)[];
+        };
+        ComputedFields: never;
+        Insert: {
+          "answered_at"?: string | null;
+          "campaign_id": string;
+          "consent": string;
+          "consent_at"?: string | null;
+          "dialled_at": string;
+          "ended_at": string;
+          "id"?: never;
+          "line": string;
+          "number_hash": string;
+          "owner": string;
+          "region": string;
+          "result": string;
+          "rules": string;
+          "zones": (string)[];
+        };
+        Update: {
+          "answered_at"?: string | null;
+          "campaign_id"?: string;
+          "consent"?: string;
+          "consent_at"?: string | null;
+          "dialled_at"?: string;
+          "ended_at"?: string;
+          "id"?: never;
+          "line"?: string;
+          "number_hash"?: string;
+          "owner"?: string;
+          "region"?: string;
+          "result"?: string;
+          "rules"?: string;
+          "zones"?: (string)[];
+        };
+        Relationships: [
+          {
+            foreignKeyName: "campaign_dials_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "campaign_live";
+            referencedColumns: ["campaign_id"];
+          },
+          {
+            foreignKeyName: "campaign_dials_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "campaigns";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "campaign_lines": {
+        Row: {
+          "campaign_id": string;
+          "day": string;
+          "dialled": number;
+          "line": string;
+          "per_day": number;
+          "rests_until": string | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "campaign_id": string;
+          "day"?: string;
+          "dialled"?: number;
+          "line": string;
+          "per_day"?: number;
+          "rests_until"?: string | null;
+        };
+        Update: {
+          "campaign_id"?: string;
+          "day"?: string;
+          "dialled"?: number;
+          "line"?: string;
+          "per_day"?: number;
+          "rests_until"?: string | null;
+        };
+        Relationships: [
+          {
+            foreignKeyName: "campaign_lines_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "campaign_live";
+            referencedColumns: ["campaign_id"];
+          },
+          {
+            foreignKeyName: "campaign_lines_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "campaigns";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "campaigns": {
+        Row: {
+          "attempts": NonNullable<Json>;
+          "calls_per_second": number;
+          "consent": string;
+          "created_at": string;
+          "ended_at": string | null;
+          "flow": string;
+          "id": string;
+          "machine": string;
+          "max_concurrent": number;
+          "mode": string;
+          "name": string;
+          "org_id": string | null;
+          "owner": string;
+          "ring_seconds": number;
+          "started_at": string | null;
+          "state": string;
+          "window_hours": Json | null;
+        };
+        ComputedFields: never;
+        Insert: {
+          "attempts": NonNullable<Json>;
+          "calls_per_second": number;
+          "consent": string;
+          "created_at"?: string;
+          "ended_at"?: string | null;
+          "flow": string;
+          "id"?: string;
+          "machine": string;
+          "max_concurrent": number;
+          "mode": string;
+          "name": string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "ring_seconds"?: number;
+          "started_at"?: string | null;
+          "state"?: string;
+          "window_hours"?: Json | null;
+        };
+        Update: {
+          "attempts"?: NonNullable<Json>;
+          "calls_per_second"?: number;
+          "consent"?: string;
+          "created_at"?: string;
+          "ended_at"?: string | null;
+          "flow"?: string;
+          "id"?: string;
+          "machine"?: string;
+          "max_concurrent"?: number;
+          "mode"?: string;
+          "name"?: string;
+          "org_id"?: string | null;
+          "owner"?: never;
+          "ring_seconds"?: number;
+          "started_at"?: string | null;
+          "state"?: string;
+          "window_hours"?: Json | null;
+        };
+        Relationships: [];
+      };
       "consent_evidence": {
         Row: {
           "basis": NonNullable<Json>;
@@ -1154,8 +1479,10 @@ export type Database = {
           "answered_at": string | null;
           "call_sid": string | null;
           "callback_id": string | null;
+          "campaign_id": string | null;
           "cancelled_at": string | null;
           "connected_at": string | null;
+          "contact_id": number | null;
           "decided_at": string;
           "dialled_at": string | null;
           "ended_at": string | null;
@@ -1171,21 +1498,26 @@ export type Database = {
           "queue": string | null;
           "result": string | null;
           "seconds": number;
+          "send_at": string | null;
+          "slot": number | null;
           "state": string;
           "to_e164": string;
           "token": string;
           "transfer": string | null;
           "version_id": number | null;
+          "contact_stands": undefined | null;
           "may_transfer": boolean | null;
         };
-        ComputedFields: "may_transfer";
+        ComputedFields: "contact_stands" | "may_transfer";
         Insert: {
           "accepted_at"?: string | null;
           "answered_at"?: string | null;
           "call_sid"?: string | null;
           "callback_id"?: string | null;
+          "campaign_id"?: string | null;
           "cancelled_at"?: string | null;
           "connected_at"?: string | null;
+          "contact_id"?: number | null;
           "decided_at"?: string;
           "dialled_at"?: string | null;
           "ended_at"?: string | null;
@@ -1201,6 +1533,8 @@ export type Database = {
           "queue"?: string | null;
           "result"?: string | null;
           "seconds": number;
+          "send_at"?: string | null;
+          "slot"?: number | null;
           "state"?: string;
           "to_e164": string;
           "token"?: string;
@@ -1212,8 +1546,10 @@ export type Database = {
           "answered_at"?: string | null;
           "call_sid"?: string | null;
           "callback_id"?: string | null;
+          "campaign_id"?: string | null;
           "cancelled_at"?: string | null;
           "connected_at"?: string | null;
+          "contact_id"?: number | null;
           "decided_at"?: string;
           "dialled_at"?: string | null;
           "ended_at"?: string | null;
@@ -1229,6 +1565,8 @@ export type Database = {
           "queue"?: string | null;
           "result"?: string | null;
           "seconds"?: number;
+          "send_at"?: string | null;
+          "slot"?: number | null;
           "state"?: string;
           "to_e164"?: string;
           "token"?: string;
@@ -1251,6 +1589,27 @@ export type Database = {
             referencedColumns: ["id"];
           },
           {
+            foreignKeyName: "dial_attempts_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "campaign_live";
+            referencedColumns: ["campaign_id"];
+          },
+          {
+            foreignKeyName: "dial_attempts_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "campaigns";
+            referencedColumns: ["id"];
+          },
+          {
+            foreignKeyName: "dial_attempts_contact_id_fkey";
+            columns: ["contact_id"];
+            isOneToOne: false;
+            referencedRelation: "campaign_contacts";
+            referencedColumns: ["id"];
+          },
+          {
             foreignKeyName: "dial_attempts_person_id_fkey";
             columns: ["person_id"];
             isOneToOne: false;
@@ -1258,6 +1617,25 @@ export type Database = {
             referencedColumns: ["id"];
           },
         ];
+      };
+      "dial_rates": {
+        Row: {
+          "not_before": string;
+          "owner": string;
+          "per_second": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "not_before"?: string;
+          "owner": string;
+          "per_second"?: number;
+        };
+        Update: {
+          "not_before"?: string;
+          "owner"?: string;
+          "per_second"?: number;
+        };
+        Relationships: [];
       };
       "dialled_time": {
         Row: {
@@ -3016,6 +3394,99 @@ export type Database = {
         ComputedFields: never;
         Relationships: [];
       };
+      "campaign_compliance": {
+        Row: {
+          "abandoned": number | null;
+          "abandoned_pct": number | null;
+          "answered": number | null;
+          "campaign": string;
+          "campaign_id": string;
+          "consent": string;
+          "day": string | null;
+          "dials": number | null;
+          "machine": number | null;
+          "org_id": string | null;
+          "with_consent_on_record": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "campaign_dials_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "campaign_live";
+            referencedColumns: ["campaign_id"];
+          },
+          {
+            foreignKeyName: "campaign_dials_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "campaigns";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
+      "campaign_live": {
+        Row: {
+          "abandoned": number | null;
+          "answered": number | null;
+          "busy": number | null;
+          "campaign_id": string;
+          "contacts": number | null;
+          "dialled": number | null;
+          "ended_at": string | null;
+          "failed": number | null;
+          "machine": number | null;
+          "mode": string;
+          "name": string;
+          "no_answer": number | null;
+          "opted_out": number | null;
+          "org_id": string | null;
+          "ringing": number | null;
+          "started_at": string | null;
+          "state": string;
+          "suppressed": number | null;
+          "unknown": number | null;
+          "waiting": number | null;
+        };
+        ComputedFields: never;
+        Relationships: [];
+      };
+      "campaign_results": {
+        Row: {
+          "answered_at": string | null;
+          "call_sid": string | null;
+          "campaign": string;
+          "campaign_id": string;
+          "dialled_at": string | null;
+          "due_at": string | null;
+          "e164": string;
+          "ended_at": string | null;
+          "ends": (string)[];
+          "line": string | null;
+          "name": string | null;
+          "org_id": string | null;
+          "state": string;
+          "tries": number;
+        };
+        ComputedFields: never;
+        Relationships: [
+          {
+            foreignKeyName: "campaign_contacts_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "campaign_live";
+            referencedColumns: ["campaign_id"];
+          },
+          {
+            foreignKeyName: "campaign_contacts_campaign_id_fkey";
+            columns: ["campaign_id"];
+            isOneToOne: false;
+            referencedRelation: "campaigns";
+            referencedColumns: ["id"];
+          },
+        ];
+      };
       "consent_metrics": {
         Row: {
           "consented_calls": number | null;
@@ -3495,6 +3966,10 @@ export type Database = {
         };
         Returns: Json;
       };
+      "begin_campaign_dials": {
+        Args: { "p_settled"?: Json; "p_tokens": (string)[] };
+        Returns: (string)[];
+      };
       "begin_dial": { Args: { "p_token": string }; Returns: string };
       "begin_onboarding": {
         Args: { "p_further"?: boolean; "p_key"?: string; "p_org_id": string; "p_request": Json };
@@ -3567,6 +4042,10 @@ export type Database = {
         };
         Returns: boolean;
       };
+      "campaign_leg_told": {
+        Args: { "p_leg_sid": string; "p_status": string; "p_token": string; "p_told": string };
+        Returns: Json;
+      };
       "can_ring": {
         Args: {
           "c": Omit<
@@ -3634,6 +4113,10 @@ export type Database = {
         Args: { "p_deadline": string; "p_sql": string };
         Returns: Record<string, unknown>;
       };
+      "command_campaign": {
+        Args: { "p_campaign_id": string; "p_command": string };
+        Returns: string;
+      };
       "complete_onboarding": {
         Args: { "p_id": string; "p_lease_token": string; "p_made": Json; "p_steps": Json };
         Returns: undefined;
@@ -3653,6 +4136,15 @@ export type Database = {
         Returns: string;
       };
       "contact_match": { Args: { "p_owner": string; "p_query": string }; Returns: string };
+      "contact_stands": {
+        Args: {
+          "a": Omit<
+            Database["public"]["Tables"]["dial_attempts"]["Row"],
+            Database["public"]["Tables"]["dial_attempts"]["ComputedFields"]
+          >;
+        };
+        Returns: undefined;
+      };
       "correct_query": { Args: { "p_owner": string; "p_query": string }; Returns: string };
       "count_calls": {
         Args: { "p_from": string; "p_to": string };
@@ -3750,6 +4242,7 @@ export type Database = {
         Returns: undefined;
       };
       "end_attempt": { Args: { "p_id": number; "p_status": string }; Returns: number };
+      "end_campaign_attempt": { Args: { "p_id": number; "p_status": string }; Returns: undefined };
       "end_onboarding": {
         Args: {
           "p_error": string;
@@ -3993,6 +4486,10 @@ export type Database = {
       };
       "hold_onboarding": { Args: { "p_id": string; "p_lease": string }; Returns: undefined };
       "hurry_jobs": { Args: { "p_kind": string }; Returns: number };
+      "import_campaign_contacts": {
+        Args: { "p_campaign_id": string; "p_contacts": Json };
+        Returns: Json;
+      };
       "import_contacts": { Args: { "p_contacts": Json; "p_org_id"?: string }; Returns: Json };
       "index_source": {
         Args: { "p_call_sid"?: string; "p_id": string; "p_kind": string };
@@ -4105,6 +4602,7 @@ export type Database = {
         Returns: undefined;
       };
       "membership_of": { Args: { "p_claims": Json }; Returns: Json };
+      "mend_campaigns": { Args: Record<PropertyKey, never>; Returns: undefined };
       "mend_dialling": { Args: Record<PropertyKey, never>; Returns: undefined };
       "messages_of_person": { Args: { "p_email": string; "p_number": string }; Returns: string[] };
       "metrics_snapshot": { Args: Record<PropertyKey, never>; Returns: Json };
@@ -4142,6 +4640,7 @@ export type Database = {
         Args: { "p_node": string; "p_outcome": string; "p_steps": Json };
         Returns: string;
       };
+      "number_hash": { Args: { "p_e164": string }; Returns: string };
       "onboarding_due_in": { Args: { "p_id": string }; Returns: number };
       "onboarding_work": {
         Args: {
@@ -4294,6 +4793,10 @@ export type Database = {
         Returns: string;
       };
       "renew_job": { Args: { "p_id": number; "p_lease": string }; Returns: boolean };
+      "reserve_campaign_dials": {
+        Args: { "p_campaign_id": string; "p_horizon"?: string; "p_most": number };
+        Returns: Json;
+      };
       "retry_dead_jobs": { Args: { "p_id"?: number; "p_kind"?: string }; Returns: number };
       "return_transfer": { Args: { "p_org_id": string; "p_queue": string }; Returns: number };
       "roll_up_calls": { Args: { "p_hours"?: number }; Returns: number };
@@ -4418,6 +4921,10 @@ export type Database = {
           "phrase": boolean;
           "word": string;
         }[];
+      };
+      "set_campaign_openings": {
+        Args: { "p_campaign_id": string; "p_openings": Json };
+        Returns: undefined;
       };
       "set_override": {
         Args: {

@@ -4,7 +4,7 @@ import { type DataApi, run } from "./client.ts";
 
 /** As `attempt_told` answers. */
 export const attemptAnswer: z.ZodMiniType<AttemptAnswer> = z.object({
-  purpose: z.enum(["person", "callback_person", "verify"]),
+  purpose: z.enum(["person", "callback_person", "verify", "campaign"]),
   won: z.boolean(),
   over: z.boolean(),
   call_sid: z.optional(z.string()),
@@ -22,7 +22,7 @@ export const attemptAnswer: z.ZodMiniType<AttemptAnswer> = z.object({
 
 /** What `job_content` says of a `dial` or `dial_end` job: the leg to make, or to end. */
 export const dial = z.object({
-  purpose: z.enum(["person", "callback_person", "verify"]),
+  purpose: z.enum(["person", "callback_person", "verify", "campaign"]),
   to: z.string(),
   /** The line: whose number the telephone shows. */
   line: z.string(),

@@ -1,9 +1,9 @@
 // A file of contacts, as spreadsheets and address books write it.
 
 import type { ContactRow } from "../db/contacts.ts";
-import { isSubscriberNumber } from "../phone.ts";
+import { writtenNumber } from "../phone.ts";
 import { plainText } from "../text.ts";
-import { csvRecords } from "./csv.ts";
+import { csvRecords } from "../csv.ts";
 
 /** A line that is not taken, and why. Repeats nothing of it. */
 export interface Rejected {
@@ -73,20 +73,8 @@ function contactOf(
     }
     if (text !== "") contact[column] = text;
   }
-  const phone = numberOf(contact.phone ?? "");
+  const phone = writtenNumber(contact.phone ?? "");
   return phone === undefined
     ? "phone must be a number such as +15877428885 or (587) 742-8885"
     : { ...contact, phone };
-}
-
-/** A number in E.164 form; without a country's code it is one of the North American plan. */
-function numberOf(text: string): string | undefined {
-  if (!/^\+?[\d\s().\/-]+$/.test(text)) return undefined;
-  const digits = text.replaceAll(/\D/g, "");
-  const number = text.startsWith("+")
-    ? `+${digits}`
-    : digits.length === 10
-    ? `+1${digits}`
-    : `+${digits.length === 11 && digits.startsWith("1") ? digits : ""}`;
-  return isSubscriberNumber(number) ? number : undefined;
 }

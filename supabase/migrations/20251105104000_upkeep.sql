@@ -47,7 +47,7 @@ end
 $$;
 
 -- The end of each run of voice-reconcile, which records the run. Deletes expired rows and what retention
--- no longer keeps, forgets the words of old searches, mends what dialling left, takes words out of talks with
+-- no longer keeps, forgets the words of old searches, mends what dialling and campaigns left, takes words out of talks with
 -- agents, adds up the hours that are over and the ways through flows, and looks after the months: last, as a DROP locks out callers until
 -- it is committed. A run keeps up with 10,000 webhooks and 2,000 calls a minute.
 create function public.purge_expired(p_batch integer default 10000) returns jsonb
@@ -60,6 +60,7 @@ begin
   perform public.forget_searches(p_batch);
   perform public.mend_dialling();
   perform public.erase_agent_words();
+  perform public.mend_campaigns();
   perform public.roll_up_calls();
   perform public.count_paths();
   perform public.keep_call_months();

@@ -5,7 +5,7 @@
 create table public.dial_attempts (
   id bigint generated always as identity primary key,
   token uuid not null default gen_random_uuid() constraint dial_attempts_token_key unique,
-  purpose text not null constraint dial_attempts_purpose_known check (purpose in ('person', 'callback_person', 'verify')),
+  purpose text not null constraint dial_attempts_purpose_known check (purpose in ('person', 'callback_person', 'verify', 'campaign')),
   org_id uuid,
   owner uuid not null generated always as (coalesce(org_id, '00000000-0000-0000-0000-000000000000')) stored,
   -- The call that it serves: of a queue, the one that the person was connected with, once there is one.
@@ -14,6 +14,11 @@ create table public.dial_attempts (
   callback_id uuid references public.callbacks (id) on delete cascade,
   -- Null: a number that the flow names.
   person_id uuid references public.people (id) on delete set null,
+  campaign_id uuid references public.campaigns (id) on delete cascade,
+  contact_id bigint references public.campaign_contacts (id) on delete cascade,
+  -- Of a campaign: the slot of the account's time in which it is sent, and its beginning. See dial_rates.
+  slot bigint,
+  send_at timestamptz,
   to_e164 public.e164 not null,
   line public.e164 not null,
   group_name text constraint dial_attempts_group_length check (length(group_name) between 1 and 64),
@@ -35,16 +40,19 @@ create table public.dial_attempts (
   ended_at timestamptz,
   -- accepted: by key, and on the line with the caller; declined: answered, and another key pressed or hung up; mailbox:
   -- answered, and no key pressed; taken: somebody else was first; caller_left: the caller had gone; unreachable: Twilio
-  -- could not, or did not want to; canceled: not dialled in time. caller_*: accepted, and the caller was not reached.
+  -- could not, or did not want to; canceled: not dialled in time; machine, abandoned: of a campaign, a machine, or nobody was free
+  -- for the person who answered. caller_*: accepted, and the caller was not reached.
   result text constraint dial_attempts_result_known check (result in (
     'accepted', 'declined', 'mailbox', 'taken', 'caller_left', 'busy', 'no_answer', 'unreachable', 'canceled', 'caller_busy',
-    'caller_no_answer', 'caller_failed'
+    'caller_no_answer', 'caller_failed', 'machine', 'abandoned'
   )),
   -- What became of the caller whom the person transferred: see transfer_call.
   transfer text constraint dial_attempts_transfer_known
     check (transfer in ('pending', 'accepted', 'returned', 'unanswered', 'caller_left')),
   constraint dial_attempts_whom check (
     (purpose = 'person') = (queue is not null) and (purpose = 'callback_person') = (callback_id is not null)
+      and (purpose = 'campaign') = (contact_id is not null) and (contact_id is null) = (slot is null)
+      and (contact_id is null) = (campaign_id is null) and (contact_id is null) = (send_at is null)
   ),
   constraint dial_attempts_created_whole check ((state = 'created') = (leg_sid is not null)),
   constraint dial_attempts_ended_whole check (ended_at is null or result is not null)
@@ -56,6 +64,10 @@ comment on table public.dial_attempts is 'One row a telephone that was, or is to
 -- A telephone rings for one dial at a time, and a promise has one dial at a time.
 create unique index dial_attempts_one_a_telephone on public.dial_attempts (owner, to_e164) where ended_at is null;
 create unique index dial_attempts_one_a_callback on public.dial_attempts (callback_id) where ended_at is null;
+-- One dial of an account at a time: its rate, over all who dial.
+create unique index dial_attempts_one_a_slot on public.dial_attempts (owner, slot) where slot is not null;
+create index dial_attempts_contact_idx on public.dial_attempts (contact_id, id);
+create index dial_attempts_campaign_idx on public.dial_attempts (campaign_id) where ended_at is null;
 create index dial_attempts_callback_idx on public.dial_attempts (callback_id);
 create index dial_attempts_person_idx on public.dial_attempts (person_id, decided_at);
 create index dial_attempts_idle_idx on public.dial_attempts (owner, to_e164, ended_at);
@@ -623,6 +635,8 @@ begin
   select * into a from public.dial_attempts as t where t.token = p_token;
   if a.id is null then
     return null;
+  elsif a.purpose = 'campaign' then
+    return public.campaign_leg_told(p_token, p_leg_sid, p_status, p_told);
   end if;
   perform public.lock_dialling(a.org_id);
   select * into a from public.dial_attempts as t where t.id = a.id for update;
@@ -769,6 +783,10 @@ declare
   v_missed text[];
   v_made integer := 0;
 begin
+  if exists (select from public.dial_attempts as t where t.id = p_id and t.purpose = 'campaign') then
+    perform public.end_campaign_attempt(p_id, p_status);
+    return 0;
+  end if;
   update public.dial_attempts as t set
     ended_at = clock_timestamp(),
     result = coalesce(t.result, case
@@ -876,9 +894,16 @@ declare
   v_made integer := 0;
 begin
   select * into a from public.dial_attempts as t where t.token = p_token;
-  perform public.lock_dialling(a.org_id);
+  -- Campaigns take no part in decisions on an owner's telephones.
+  if a.purpose <> 'campaign' then
+    perform public.lock_dialling(a.org_id);
+  end if;
   if p_state = 'created' and exists (select from public.dial_attempts as o where o.leg_sid = p_leg_sid and o.id <> a.id) then
     return '{"over": false, "other": true, "wake": 0}';
+  end if;
+  -- Of a campaign's dial that is in doubt Twilio is asked again, until its list has been without the leg for ten minutes.
+  if a.purpose = 'campaign' and p_state = 'intended' and a.dialled_at > now() - interval '12 minutes' then
+    return '{"over": false, "wake": 0}';
   end if;
   update public.dial_attempts as t set
     state = p_state, leg_sid = p_leg_sid, dialled_at = case when p_state <> 'intended' then t.dialled_at end
@@ -887,7 +912,9 @@ begin
   select * into a from public.dial_attempts as t where t.id = a.id;
   if p_state = 'refused' and a.state = 'refused' then
     v_made := public.end_attempt(a.id, 'refused');
-  elsif p_state = 'intended' and a.cancelled_at is not null then
+  elsif p_state = 'created' and a.purpose = 'campaign' and a.ended_at is null then
+    perform public.contact_stands(a);
+  elsif p_state = 'intended' and (a.cancelled_at is not null or a.purpose = 'campaign') then
     v_made := public.end_attempt(a.id, 'canceled');
   end if;
   return jsonb_build_object(
@@ -1099,7 +1126,7 @@ with rung as (
   select
     a.org_id, a.to_e164, a.person_id, a.group_name, a.decided_at as at, a.result, a.dialled_at, a.accepted_at,
     a.connected_at, a.ended_at, a.transfer
-  from public.dial_attempts as a where a.purpose <> 'verify'
+  from public.dial_attempts as a where a.purpose not in ('verify', 'campaign')
   union all
   select
     c.org_id, l.to_e164, null, n.node ->> 'group', l.dialled_at, l.result, l.dialled_at, coalesce(l.accepted_at, l.connected_at),
@@ -1138,6 +1165,8 @@ grant select (
 ) on public.dial_attempts to authenticated;
 grant select on public.people_performance to authenticated;
 grant select, insert, update on public.dial_attempts to service_role;
+-- What campaign_results shows; the token stays with the functions.
+grant select (id, owner, contact_id, line, leg_sid, dialled_at, answered_at, ended_at) on public.dial_attempts to authenticated;
 grant select on public.people_performance to service_role;
 grant execute on function
   public.lock_dialling, public.free_members, public.longest_idle, public.dispatch_queue, public.return_transfer, public.dispatch_phone,

@@ -1,0 +1,505 @@
+-- How campaigns are dialled: import of their lists, dials reserved at exact times, what became of each, live figures.
+
+-- Adds contacts to a campaign; p_contacts: [{phone, rules, region, zones, name?, postal_code?, consent_at?, consent_source?}],
+-- each number once. Again: nothing. Returns {added, duplicates, suppressed}. Raises PT404 for no such campaign, PT409 for one
+-- that has ended.
+create function public.import_campaign_contacts(p_campaign_id uuid, p_contacts jsonb) returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  c public.campaigns;
+  v_given integer;
+  v_answer jsonb;
+begin
+  select * into c from public.campaigns as t where t.id = p_campaign_id for key share;
+  if c.id is null then
+    raise sqlstate 'PT404' using message = 'there is no such campaign';
+  elsif c.state in ('stopping', 'done') then
+    raise sqlstate 'PT409' using message = 'the campaign has ended';
+  end if;
+  v_given := jsonb_array_length(p_contacts);
+  insert into public.campaign_areas (campaign_id, rules, region, zones)
+  select distinct c.id, g.rules, g.region, g.zones
+  from jsonb_to_recordset(p_contacts) as g(rules text, region text, zones text[])
+  order by 2, 3, 4
+  on conflict on constraint campaign_areas_key do nothing;
+  with given as materialized (
+    select g.* from jsonb_to_recordset(p_contacts) as g(
+      phone text, rules text, region text, zones text[], name text, postal_code text, consent_at timestamptz, consent_source text
+    )
+  ),
+  added as (
+    insert into public.campaign_contacts (
+      campaign_id, owner, area_id, e164, name, postal_code, consent_at, consent_source, state, due_at
+    )
+    select
+      c.id, c.owner, a.id, g.phone, g.name, g.postal_code, g.consent_at, g.consent_source,
+      case when s.e164 is null then 'waiting' else 'suppressed' end, case when s.e164 is null then now() end
+    from given as g
+    join public.campaign_areas as a on a.campaign_id = c.id and (a.rules, a.region, a.zones) = (g.rules, g.region, g.zones)
+    left join public.suppressions as s on s.e164 = g.phone and s.org_id is not distinct from c.org_id
+    -- One order, so that two slices with the same numbers do not deadlock.
+    order by g.phone
+    on conflict on constraint campaign_contacts_key do nothing
+    returning state
+  )
+  select jsonb_build_object(
+    'added', count(*) filter (where a.state = 'waiting'), 'suppressed', count(*) filter (where a.state = 'suppressed'),
+    'duplicates', v_given - count(*)
+  ) into v_answer
+  from added as a;
+  return v_answer;
+end
+$$;
+
+-- Takes the openings that TypeScript has worked out: [{area, opens_at, closes_at}]; null times: not within the days looked at.
+create function public.set_campaign_openings(p_campaign_id uuid, p_openings jsonb) returns void
+language sql volatile set search_path = ''
+begin atomic
+  update public.campaign_areas as a set opens_at = g.opens_at, closes_at = g.closes_at
+  from jsonb_to_recordset(p_openings) as g(area bigint, opens_at timestamptz, closes_at timestamptz)
+  where a.id = g.area and a.campaign_id = p_campaign_id;
+end;
+
+-- Reserves dials of a campaign: at most p_most, each at its own slot of the account's time within p_horizon, which no other dial
+-- of the account has. Returns {state, dials: [{token, to, line, seconds, send_in_ms}], stale: [{area, rules, region, zones}]}:
+-- stale, the areas whose opening is over, to be worked out again. To be told as begin_campaign_dials before each is sent.
+create function public.reserve_campaign_dials(p_campaign_id uuid, p_most integer, p_horizon interval default '10 seconds')
+returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  c public.campaigns;
+  r public.dial_rates;
+  v_now timestamptz;
+  -- A slot is a little longer than the rate asks for, as requests do not arrive at even distances.
+  v_slot_sec numeric;
+  v_most integer;
+  v_mine bigint[];
+  v_first bigint;
+  v_slot bigint;
+  v_slots bigint[] := '{}';
+  v_per_second integer;
+  v_apart numeric;
+  v_lines text[];
+  v_dials jsonb;
+  v_stale jsonb;
+begin
+  select * into c from public.campaigns as t where t.id = p_campaign_id;
+  if c.state is distinct from 'running' then
+    return jsonb_build_object('state', c.state, 'dials', jsonb '[]', 'stale', jsonb '[]');
+  end if;
+  select jsonb_agg(jsonb_build_object('area', a.id, 'rules', a.rules, 'region', a.region, 'zones', a.zones)) into v_stale
+  from public.campaign_areas as a
+  where a.campaign_id = c.id and coalesce(a.closes_at <= now() + interval '1 minute', true)
+    and exists (select from public.campaign_contacts as k where k.area_id = a.id and k.due_at is not null);
+
+  insert into public.dial_rates (owner) values (c.owner) on conflict do nothing;
+  select * into r from public.dial_rates as t where t.owner = c.owner for update;
+  v_now := clock_timestamp();
+  v_slot_sec := 1.04 / r.per_second;
+  v_most := least(p_most, c.max_concurrent - (
+    select count(*) from public.dial_attempts as a where a.campaign_id = c.id and a.ended_at is null
+  ));
+  v_first := ceil(extract(epoch from greatest(v_now + interval '50 milliseconds', r.not_before)) / v_slot_sec);
+
+  -- The campaign's own rate: so many in any second, or one in so many seconds.
+  v_per_second := greatest(1, floor(c.calls_per_second));
+  v_apart := greatest(1, 1 / c.calls_per_second) / v_slot_sec;
+  v_mine := array(
+    select a.slot from public.dial_attempts as a
+    where a.owner = c.owner and a.campaign_id = c.id and a.slot > v_first - ceil(v_apart) order by a.slot
+  );
+  if v_most > 0 then
+    for v_slot in
+      select s from generate_series(
+        greatest(v_first, v_mine[cardinality(v_mine)] + 1),
+        floor(extract(epoch from v_now + p_horizon) / v_slot_sec)::bigint
+      ) as s
+      where not exists (select from public.dial_attempts as a where a.owner = c.owner and a.slot = s)
+      order by s
+    loop
+      if cardinality(v_mine) < v_per_second or v_slot - v_mine[cardinality(v_mine) - v_per_second + 1] >= v_apart then
+        v_slots := v_slots || v_slot;
+        v_mine := v_mine || v_slot;
+        exit when cardinality(v_slots) >= v_most;
+      end if;
+    end loop;
+  end if;
+  v_most := cardinality(v_slots);
+  v_lines := array(
+    select l.line from public.campaign_lines as l
+    where l.campaign_id = c.id and coalesce(l.rests_until <= now(), true)
+      and (l.day <> current_date or l.dialled + v_most <= l.per_day)
+    order by l.dialled, l.line
+  );
+  if v_most = 0 or cardinality(v_lines) = 0 then
+    return jsonb_build_object('state', c.state, 'dials', jsonb '[]', 'stale', coalesce(v_stale, '[]'));
+  end if;
+
+  with open as materialized (
+    select a.id from public.campaign_areas as a
+    -- Twilio may let a call wait for a moment.
+    where a.campaign_id = c.id and a.opens_at <= now() and a.closes_at > v_now + p_horizon + interval '1 minute'
+    order by a.closes_at
+  ),
+  picked as materialized (
+    select k.* from open as a cross join lateral (
+      select k.id, k.e164 from public.campaign_contacts as k
+      where k.area_id = a.id and k.due_at <= now()
+      order by k.due_at, k.id limit v_most for update skip locked
+    ) as k
+    limit v_most
+  ),
+  looked_at as materialized (
+    select
+      p.*,
+      exists (select from public.suppressions as s where s.e164 = p.e164 and s.org_id is not distinct from c.org_id) as stopped,
+      capped.until
+    from picked as p
+    cross join lateral (
+      -- Over all campaigns of the owner.
+      select greatest(
+        d.at[(c.attempts ->> 'per_day')::integer] + interval '1 day', d.at[(c.attempts ->> 'per_week')::integer] + interval '7 days'
+      ) as until
+      from (
+        select array_agg(a.dialled_at order by a.dialled_at desc) as at from public.dial_attempts as a
+        where a.owner = c.owner and a.to_e164 = p.e164 and a.purpose = 'campaign' and a.dialled_at > now() - interval '7 days'
+      ) as d
+    ) as capped
+  ),
+  turns as (
+    select l.id, l.e164, row_number() over (order by l.id)::integer as turn
+    from looked_at as l where not l.stopped and coalesce(l.until <= now(), true)
+  ),
+  made as (
+    insert into public.dial_attempts (purpose, org_id, campaign_id, contact_id, to_e164, line, seconds, slot, send_at)
+    select
+      'campaign', c.org_id, c.id, t.id, t.e164,
+      -- A number of the called area code, where there is one.
+      case when cardinality(near.lines) > 0 then near.lines[1 + t.turn % cardinality(near.lines)]
+        else v_lines[1 + t.turn % cardinality(v_lines)] end,
+      c.ring_seconds, v_slots[t.turn], to_timestamp(v_slots[t.turn] * v_slot_sec)
+    from turns as t
+    cross join lateral (
+      select array(select l from unnest(v_lines) as l where left(l, 5) = left(t.e164, 5) and l like '+1%') as lines
+    ) as near
+    on conflict do nothing
+    returning contact_id, token, to_e164, line, seconds, send_at
+  ),
+  kept as (
+    update public.campaign_contacts as k set
+      state = case when l.stopped then 'suppressed' else k.state end,
+      due_at = case
+        when l.stopped or m.token is not null then null
+        when l.until > now() then l.until
+        -- The telephone rings for another call.
+        else now() + interval '5 minutes'
+      end
+    from looked_at as l left join made as m on m.contact_id = l.id
+    where k.id = l.id
+  ),
+  counted as (
+    update public.campaign_lines as l set
+      dialled = case when l.day = current_date then l.dialled else 0 end + m.dials, day = current_date
+    from (select m.line, count(*) as dials from made as m group by 1) as m
+    where l.campaign_id = c.id and l.line = m.line
+  )
+  select jsonb_agg(
+    jsonb_build_object(
+      'token', m.token, 'to', m.to_e164, 'line', m.line, 'seconds', m.seconds,
+      'send_in_ms', ceil(extract(epoch from m.send_at - v_now) * 1000)
+    ) order by m.send_at
+  ) into v_dials from made as m;
+  return jsonb_build_object('state', c.state, 'dials', coalesce(v_dials, '[]'), 'stale', coalesce(v_stale, '[]'));
+end
+$$;
+
+-- Told just before the dials are sent, together with what became of those before: p_settled [{token, state, leg_sid?}], state
+-- `created` or `refused` as in dial_told, or `not_made`, where Twilio was busy and has said so. Returns the tokens that may be sent, each once: not of a campaign that is paused, to a number that has said stop,
+-- or after its time.
+create function public.begin_campaign_dials(p_tokens uuid[], p_settled jsonb default '[]') returns uuid[]
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_begun public.dial_attempts[];
+  v_left bigint;
+begin
+  perform public.dial_told((s ->> 'token')::uuid, s ->> 'state', s ->> 'leg_sid')
+  from jsonb_array_elements(p_settled) as s where s ->> 'state' in ('created', 'refused');
+  for v_left in
+    update public.dial_attempts as t set state = 'intended', dialled_at = null
+    from jsonb_array_elements(p_settled) as s
+    where t.token = (s ->> 'token')::uuid and s ->> 'state' = 'not_made'
+      and t.purpose = 'campaign' and t.state = 'unknown' and t.ended_at is null
+    returning t.id
+  loop
+    perform public.end_campaign_attempt(v_left, 'canceled');
+  end loop;
+  with allowed as (
+    update public.dial_attempts as t set state = 'unknown', dialled_at = clock_timestamp()
+    from public.campaigns as c
+    where t.token = any (p_tokens) and c.id = t.campaign_id and c.state = 'running'
+      and t.state = 'intended' and t.ended_at is null and t.cancelled_at is null
+      -- A slot that was missed is lost: late dials would meet others.
+      and t.send_at > clock_timestamp() - interval '500 milliseconds'
+      and not exists (select from public.suppressions as s where s.e164 = t.to_e164 and s.org_id is not distinct from t.org_id)
+    returning t
+  )
+  select array_agg(a.t) into v_begun from allowed as a;
+  update public.campaign_contacts as k set state = 'unknown', tries = k.tries + 1
+  from unnest(v_begun) as a where k.id = a.contact_id;
+  for v_left in
+    select a.id from public.dial_attempts as a
+    where a.token = any (p_tokens) and a.state = 'intended' and a.ended_at is null order by a.id
+  loop
+    perform public.end_attempt(v_left, 'canceled');
+  end loop;
+  return coalesce((select array_agg(a.token order by a.send_at) from unnest(v_begun) as a), '{}');
+end
+$$;
+
+-- What a leg of a campaign tells: p_status in Twilio's word, and p_told: `human`, `machine`, `abandoned`. Again: nothing. Returns
+-- {purpose, won, over}: over, when the leg is to be ended.
+create function public.campaign_leg_told(p_token uuid, p_leg_sid text, p_status text, p_told text) returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  a public.dial_attempts;
+begin
+  select * into a from public.dial_attempts as t where t.token = p_token for update;
+  if a.leg_sid <> p_leg_sid or a.state = 'refused' then
+    return jsonb_build_object('purpose', a.purpose, 'won', false, 'over', true);
+  end if;
+  update public.dial_attempts as t set
+    leg_sid = p_leg_sid, state = 'created', dialled_at = coalesce(t.dialled_at, now()),
+    answered_at = case when p_status = 'in-progress' then coalesce(t.answered_at, now()) else t.answered_at end,
+    result = case when p_told in ('machine', 'abandoned') and t.ended_at is null then p_told else t.result end
+  where t.id = a.id returning * into a;
+  if a.ended_at is null then
+    perform public.contact_stands(a);
+    if p_status in ('completed', 'busy', 'no-answer', 'canceled', 'failed') then
+      perform public.end_attempt(a.id, p_status);
+    end if;
+  end if;
+  return jsonb_build_object('purpose', a.purpose, 'won', false, 'over', a.cancelled_at is not null or a.ended_at is not null);
+end
+$$;
+
+-- Lets a contact stand as its open attempt does.
+create function public.contact_stands(a public.dial_attempts) returns void
+language sql volatile set search_path = ''
+begin atomic
+  update public.campaign_contacts as k set
+    -- A webhook may come before the answer to the request, which may never come.
+    tries = greatest(k.tries, cardinality(k.ends) + 1), due_at = null,
+    state = case when a.result in ('machine', 'abandoned') then a.result when a.answered_at is null then 'ringing' else 'answered' end
+  where k.id = a.contact_id and k.state not in ('opted_out', 'suppressed');
+end;
+
+-- Ends an attempt of a campaign, keeps the record, and lets its contact wait for the next dial where the rules have one.
+-- p_status: as Twilio's, or `refused`; an attempt that was not dialled leaves its contact as it was.
+create function public.end_campaign_attempt(p_id bigint, p_status text) returns void
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  a public.dial_attempts;
+  c public.campaigns;
+  k public.campaign_contacts;
+  v_end text;
+  v_rule jsonb;
+  v_again boolean;
+begin
+  update public.dial_attempts as t set
+    ended_at = clock_timestamp(),
+    result = coalesce(t.result, case
+      when t.dialled_at is null then 'canceled'
+      when t.answered_at is not null or p_status = 'completed' then 'accepted'
+      when p_status in ('busy', 'canceled') then p_status
+      when p_status = 'no-answer' then 'no_answer'
+      else 'unreachable'
+    end)
+  where t.id = p_id and t.ended_at is null returning * into a;
+  if a.id is null then
+    return;
+  end if;
+  select * into c from public.campaigns as t where t.id = a.campaign_id;
+  select * into k from public.campaign_contacts as t where t.id = a.contact_id for update;
+  if a.dialled_at is null then
+    -- Told of by Twilio, or never sent: the same dial is still to be made.
+    update public.campaign_contacts as t set
+      state = 'waiting', due_at = now(), tries = cardinality(t.ends)
+    where t.id = k.id and t.state in ('waiting', 'unknown');
+    return;
+  end if;
+  v_end := case a.result when 'accepted' then 'answered' when 'unreachable' then 'failed' when 'canceled' then 'no_answer' else a.result end;
+  insert into public.campaign_dials (
+    campaign_id, owner, number_hash, line, rules, region, zones, consent, consent_at, dialled_at, answered_at, ended_at, result
+  )
+  select
+    c.id, a.owner, public.number_hash(a.to_e164), a.line, r.rules, r.region, r.zones, c.consent, k.consent_at, a.dialled_at,
+    a.answered_at, a.ended_at, v_end
+  from public.campaign_areas as r where r.id = k.area_id;
+  v_rule := c.attempts -> 'after' -> v_end;
+  v_again := v_end <> 'answered' and k.tries < (c.attempts ->> 'max')::integer
+    and cardinality(array_positions(k.ends, v_end)) + 1 < (v_rule ->> 'most')::integer
+    -- A number that Twilio refuses stays one.
+    and p_status <> 'refused' and not (v_end = 'machine' and c.machine <> 'hang_up');
+  update public.campaign_contacts as t set
+    state = case when v_again then 'waiting' else v_end end,
+    due_at = case when v_again then now() + make_interval(mins => (v_rule ->> 'minutes')::integer) end,
+    ends = case when v_end = 'answered' then t.ends else t.ends || v_end end
+  where t.id = k.id and t.state not in ('opted_out', 'suppressed');
+end
+$$;
+
+-- Somebody who has said stop is not dialled any more, by any campaign of the owner: reserved dials end at once.
+create function public.stop_campaign_contacts() returns trigger
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_id bigint;
+begin
+  for v_id in
+    select a.id from public.dial_attempts as a
+    join new_rows as n on n.e164 = a.to_e164 and n.org_id is not distinct from a.org_id
+    where a.purpose = 'campaign' and a.state = 'intended' and a.ended_at is null
+    order by a.id for update of a
+  loop
+    perform public.end_campaign_attempt(v_id, 'canceled');
+  end loop;
+  update public.campaign_contacts as k set state = case when k.tries > 0 then 'opted_out' else 'suppressed' end, due_at = null
+  from new_rows as n
+  where k.e164 = n.e164 and k.owner = coalesce(n.org_id, '00000000-0000-0000-0000-000000000000')
+    and k.state not in ('opted_out', 'suppressed');
+  return null;
+end
+$$;
+
+create trigger suppressions_stop_campaigns after insert on public.suppressions
+  referencing new table as new_rows for each statement execute function public.stop_campaign_contacts();
+
+-- Starts, pauses, resumes or stops a campaign; again: nothing. Stop ends what is reserved and what rings; talks go on. Returns
+-- the new state. Raises PT404 for no such campaign, PT409 where the state does not allow the command.
+create function public.command_campaign(p_campaign_id uuid, p_command text) returns text
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  c public.campaigns;
+  a public.dial_attempts;
+begin
+  select * into c from public.campaigns as t where t.id = p_campaign_id for update;
+  if c.id is null then
+    raise sqlstate 'PT404' using message = 'there is no such campaign';
+  elsif not coalesce(c.state = any (case p_command
+    when 'start' then array['draft', 'running'] when 'pause' then array['running', 'paused']
+    when 'resume' then array['paused', 'running'] when 'stop' then array['draft', 'running', 'paused', 'stopping', 'done']
+  end), false) then
+    raise sqlstate 'PT409' using message = format('a campaign that is %s cannot %s', c.state, p_command);
+  elsif p_command = 'start' and not exists (select from public.campaign_lines as l where l.campaign_id = c.id) then
+    raise sqlstate 'PT409' using message = 'the campaign has no number to call from';
+  end if;
+  update public.campaigns as t set
+    state = case p_command when 'pause' then 'paused' when 'stop' then case c.state when 'done' then 'done' else 'stopping' end else 'running' end,
+    started_at = case when p_command = 'start' then coalesce(t.started_at, now()) else t.started_at end
+  where t.id = c.id returning * into c;
+  if p_command = 'stop' then
+    for a in
+      select t.* from public.dial_attempts as t
+      where t.campaign_id = c.id and t.ended_at is null and t.answered_at is null and t.cancelled_at is null
+      order by t.id for update
+    loop
+      if a.dialled_at is null then
+        perform public.end_campaign_attempt(a.id, 'canceled');
+      else
+        perform public.cancel_attempt(a, 'canceled');
+      end if;
+    end loop;
+  end if;
+  return c.state;
+end
+$$;
+
+-- Ends what is over, and adds up the live figures' changes. Each minute.
+create function public.mend_campaigns() returns void
+language sql volatile set search_path = ''
+begin atomic
+  update public.campaigns as c set state = 'done', ended_at = now()
+  where c.state in ('running', 'stopping')
+    and not exists (select from public.dial_attempts as a where a.campaign_id = c.id and a.ended_at is null)
+    and (
+      c.state = 'stopping'
+      or (
+        c.started_at < now() - interval '1 minute' and not exists (
+          select from public.campaign_contacts as k join public.campaign_areas as r on r.id = k.area_id
+          where r.campaign_id = c.id and k.due_at is not null
+        )
+      )
+    );
+  with gone as (
+    delete from public.campaign_changes as c where c.ctid = any (array(
+      select o.ctid from public.campaign_changes as o for update skip locked
+    ))
+    returning c.campaign_id, c.figure, c.change
+  )
+  insert into public.campaign_changes (campaign_id, figure, change)
+  select g.campaign_id, g.figure, sum(g.change) from gone as g group by 1, 2;
+end;
+
+create view public.campaign_live with (security_invoker = true) as
+select
+  c.id as campaign_id, c.org_id, c.name, c.mode, c.state, c.started_at, c.ended_at,
+  coalesce(sum(f.change) filter (where f.figure <> 'dialled'), 0)::integer as contacts,
+  coalesce(sum(f.change) filter (where f.figure = 'waiting'), 0)::integer as waiting,
+  coalesce(sum(f.change) filter (where f.figure = 'dialled'), 0)::integer as dialled,
+  coalesce(sum(f.change) filter (where f.figure = 'ringing'), 0)::integer as ringing,
+  coalesce(sum(f.change) filter (where f.figure = 'answered'), 0)::integer as answered,
+  coalesce(sum(f.change) filter (where f.figure = 'machine'), 0)::integer as machine,
+  coalesce(sum(f.change) filter (where f.figure = 'busy'), 0)::integer as busy,
+  coalesce(sum(f.change) filter (where f.figure = 'no_answer'), 0)::integer as no_answer,
+  coalesce(sum(f.change) filter (where f.figure = 'failed'), 0)::integer as failed,
+  coalesce(sum(f.change) filter (where f.figure = 'opted_out'), 0)::integer as opted_out,
+  coalesce(sum(f.change) filter (where f.figure = 'suppressed'), 0)::integer as suppressed,
+  coalesce(sum(f.change) filter (where f.figure = 'abandoned'), 0)::integer as abandoned,
+  coalesce(sum(f.change) filter (where f.figure = 'unknown'), 0)::integer as unknown
+from public.campaigns as c
+left join public.campaign_changes as f on f.campaign_id = c.id
+group by c.id;
+
+comment on view public.campaign_live is 'Of each campaign the contacts by state, and the dials made (dialled). waiting: still to be dialled, or again; unknown: a dial of which Twilio has not said whether it made it.';
+
+create view public.campaign_results with (security_invoker = true) as
+select
+  k.campaign_id, c.org_id, c.name as campaign, k.e164, k.name, k.state, k.tries, k.ends, k.due_at,
+  last.dialled_at, last.answered_at, last.ended_at, last.line, last.leg_sid as call_sid
+from public.campaign_contacts as k
+join public.campaigns as c on c.id = k.campaign_id
+left join lateral (
+  select a.dialled_at, a.answered_at, a.ended_at, a.line, a.leg_sid from public.dial_attempts as a
+  where a.contact_id = k.id and a.dialled_at is not null order by a.id desc limit 1
+) as last on true;
+
+comment on view public.campaign_results is 'Each contact of a campaign, how it stands, and its last dial.';
+
+create view public.campaign_compliance with (security_invoker = true) as
+select
+  d.campaign_id, c.org_id, c.name as campaign, c.consent, date_trunc('day', d.dialled_at, 'UTC')::date as day, count(*) as dials,
+  count(*) filter (where d.result = 'answered') as answered, count(*) filter (where d.result = 'machine') as machine,
+  count(*) filter (where d.result = 'abandoned') as abandoned,
+  round(
+    100.0 * count(*) filter (where d.result = 'abandoned')
+      / nullif(count(*) filter (where d.result in ('answered', 'abandoned')), 0), 2
+  ) as abandoned_pct,
+  count(*) filter (where d.consent_at is not null) as with_consent_on_record
+from public.campaign_dials as d
+join public.campaigns as c on c.id = d.campaign_id
+group by d.campaign_id, c.id, 5;
+
+comment on view public.campaign_compliance is 'Of each campaign and day (UTC): dials, answers, and the part of answers that found nobody, as the rules count it.';
+
+grant select on public.campaign_live, public.campaign_results, public.campaign_compliance to authenticated, service_role;
+grant execute on function
+  public.import_campaign_contacts, public.set_campaign_openings, public.reserve_campaign_dials, public.begin_campaign_dials,
+  public.campaign_leg_told, public.contact_stands, public.end_campaign_attempt, public.stop_campaign_contacts,
+  public.command_campaign, public.mend_campaigns
+  to service_role;

@@ -1,0 +1,327 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { assertRejects } from "@std/assert/rejects.js";
+import postgres, { type Sql } from "postgres";
+import { attemptsOf } from "../../supabase/functions/_shared/campaigns/retry.ts";
+import { databaseTests } from "../support/database.ts";
+
+const test = databaseTests("campaigns");
+
+interface Dial {
+  token: string;
+  to: string;
+  line: string;
+  send_in_ms: number;
+}
+interface Reserved {
+  state: string;
+  dials: Dial[];
+  stale: { area: string; zones: string[] }[];
+}
+
+const phones = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, nth) => `+1212${5_550_000 + from + nth}`);
+
+function importing(sql: Sql, id: string, numbers: readonly string[]) {
+  const contacts = numbers.map((phone) => ({
+    phone,
+    rules: "US",
+    region: "NY",
+    zones: ["America/New_York"],
+  }));
+  return sql<{ answer: { added: number; duplicates: number; suppressed: number } }[]>`
+    select import_campaign_contacts(${id}, ${sql.json(contacts)}) as answer`
+    .then(([row]) => row!.answer);
+}
+
+/** A campaign that runs, whose contacts may be called now. */
+async function running(sql: Sql, count: number, {
+  rate = 100,
+  account = 100,
+  concurrent = 1000,
+  from = 0,
+  attempts = {} as Parameters<typeof attemptsOf>[0],
+} = {}): Promise<string> {
+  const [campaign] = await sql<{ id: string }[]>`
+    insert into campaigns (name, mode, flow, calls_per_second, max_concurrent, attempts, machine, consent)
+    values ('Reminders', 'broadcast', 'main', ${rate}, ${concurrent}, ${
+    sql.json(attemptsOf(attempts) as never)
+  }, 'hang_up', 'express_written')
+    returning id`;
+  const { id } = campaign!;
+  await sql`insert into campaign_lines (campaign_id, line, per_day) values (${id}, '+12125559999', 100000), (${id}, '+14035559999', 100000)`;
+  await importing(sql, id, phones(count, from));
+  await open(sql, id);
+  await sql`insert into dial_rates (owner, per_second) values ('00000000-0000-0000-0000-000000000000', ${account}) on conflict do nothing`;
+  await sql`select command_campaign(${id}, 'start')`;
+  return id;
+}
+
+const open = (sql: Sql, id: string) =>
+  sql`update campaign_areas set opens_at = now() - interval '1 hour', closes_at = now() + interval '1 hour' where campaign_id = ${id}`;
+
+const reserve = (sql: Sql, id: string, most: number, horizon = "10 seconds") =>
+  sql<{ answer: Reserved }[]>`
+    select reserve_campaign_dials(${id}, ${most}, ${horizon}::interval) as answer`
+    .then(([row]) => row!.answer);
+
+const begin = (sql: Sql, dials: readonly Dial[], settled: unknown[] = []) =>
+  sql<{ tokens: string[] }[]>`
+    select begin_campaign_dials(${dials.map(({ token }) => token)}::uuid[], ${
+    sql.json(settled as never)
+  }) as tokens`
+    .then(([row]) => row!.tokens);
+
+const told = (sql: Sql, token: string, status: string, what: string | null = null) =>
+  sql`select attempt_told(${token}, ${`CA${
+    token.replaceAll("-", "")
+  }`}, ${status}, ${what}) as answer`;
+
+const live = async (sql: Sql, id: string) => {
+  const [row] = await sql<Record<string, number>[]>`
+    select contacts, waiting, dialled, ringing, answered, machine, busy, no_answer, failed, opted_out, suppressed, abandoned, unknown
+    from campaign_live where campaign_id = ${id}`;
+  return Object.fromEntries(Object.entries(row!).filter(([, count]) => count !== 0));
+};
+
+test("a list is taken once: the same numbers again add nothing, and those who said stop are never dialled", async ({ sql }) => {
+  await sql`insert into suppressions (e164, source) values ('+12125559003', 'sms')`;
+  const id = await running(sql, 0);
+  assertEquals(await importing(sql, id, phones(10, 0)), {
+    added: 10,
+    duplicates: 0,
+    suppressed: 0,
+  });
+  const more = [...phones(2, 8), "+12125559003", "+12125551000"];
+  assertEquals(await importing(sql, id, more), { added: 1, duplicates: 2, suppressed: 1 });
+  assertEquals(await importing(sql, id, more), { added: 0, duplicates: 4, suppressed: 0 });
+  assertEquals(await live(sql, id), { contacts: 12, waiting: 11, suppressed: 1 });
+  await open(sql, id);
+  const { dials } = await reserve(sql, id, 100);
+  assertEquals(dials.length, 11);
+  assert(!dials.some(({ to }) => to === "+12125559003"));
+  await sql`select command_campaign(${id}, 'stop')`;
+  await assertRejects(() => importing(sql, id, ["+12125550100"]), postgres.PostgresError, "ended");
+});
+
+test("in no second an account dials more than its rate, and no contact twice, however many reserve at once", async ({ sql, url }) => {
+  const ids = [
+    await running(sql, 300, { account: 50, rate: 50 }),
+    await running(sql, 300, { account: 50, rate: 20, from: 1000 }),
+  ];
+  const sessions = Array.from({ length: 6 }, () => postgres(url, { max: 1 }));
+  try {
+    await Promise.all(
+      sessions.map((session, nth) => reserve(session, ids[nth % 2]!, 60, "4 seconds")),
+    );
+  } finally {
+    await Promise.all(sessions.map((session) => session.end()));
+  }
+  const sent = await sql<{ at: number; campaign_id: string; contact_id: string }[]>`
+    select extract(epoch from send_at)::float8 as at, campaign_id, contact_id from dial_attempts order by send_at`;
+  assertEquals(new Set(sent.map((each) => each.contact_id)).size, sent.length);
+  const most = (times: number[]) =>
+    Math.max(...times.map((from) => times.filter((at) => at >= from && at < from + 1).length));
+  assertEquals(most(sent.map(({ at }) => at)) <= 50, true);
+  assert(most(sent.filter((each) => each.campaign_id === ids[1]).map(({ at }) => at)) <= 20);
+  // Slots of 20.8 ms: all that lie between the first and the last are used.
+  const seconds = sent.at(-1)!.at - sent[0]!.at;
+  assert(sent.length / (seconds * 50) >= 0.95, `${sent.length} in ${seconds} s`);
+});
+
+test("nobody is dialled without an opening that goes on, and the areas to be worked out are named", async ({ sql }) => {
+  const id = await running(sql, 5);
+  await sql`update campaign_areas set opens_at = null, closes_at = null`;
+  const closed = await reserve(sql, id, 5);
+  assertEquals([closed.dials, closed.stale.map(({ zones }) => zones)], [[], [[
+    "America/New_York",
+  ]]]);
+  await sql`select set_campaign_openings(${id}, ${
+    sql.json([{
+      area: closed.stale[0]!.area,
+      opens_at: new Date(Date.now() + 60_000).toISOString(),
+      closes_at: new Date(Date.now() + 3_600_000).toISOString(),
+    }])
+  })`;
+  assertEquals(await reserve(sql, id, 5), { state: "running", dials: [], stale: [] });
+  // It closes before the last of these could ring.
+  await sql`update campaign_areas set opens_at = now() - interval '1 hour', closes_at = now() + interval '65 seconds'`;
+  assertEquals((await reserve(sql, id, 5)).dials, []);
+  await open(sql, id);
+  assertEquals((await reserve(sql, id, 5)).dials.length, 5);
+});
+
+test("a stop between reserving and dialling is kept, in all campaigns of the owner", async ({ sql }) => {
+  const id = await running(sql, 3);
+  const other = await running(sql, 3);
+  const { dials } = await reserve(sql, id, 3);
+  await sql`select suppress(null, ${dials[1]!.to}, 'sms')`;
+  const begun = await begin(sql, dials);
+  assertEquals(begun.toSorted(), [dials[0]!.token, dials[2]!.token].toSorted());
+  assertEquals(await live(sql, id), { contacts: 3, suppressed: 1, unknown: 2, dialled: 2 });
+  assertEquals(await live(sql, other), { contacts: 3, suppressed: 1, waiting: 2 });
+});
+
+test("a dial is begun once, however often it is told, and not while the campaign is paused or after its slot", async ({ sql }) => {
+  const id = await running(sql, 6);
+  const first = (await reserve(sql, id, 2)).dials;
+  assertEquals((await begin(sql, first)).length, 2);
+  assertEquals(await begin(sql, first), []);
+  const paused = (await reserve(sql, id, 2)).dials;
+  await sql`select command_campaign(${id}, 'pause')`;
+  assertEquals(await begin(sql, paused), []);
+  assertEquals((await reserve(sql, id, 2)).state, "paused");
+  await sql`select command_campaign(${id}, 'resume')`;
+  const late = (await reserve(sql, id, 2)).dials;
+  await sql`update dial_attempts set send_at = now() - interval '2 seconds' where state = 'intended'`;
+  assertEquals(await begin(sql, late), []);
+  // Nothing is lost: those wait again, and the two in doubt are held back.
+  assertEquals(await live(sql, id), { contacts: 6, waiting: 4, unknown: 2, dialled: 2 });
+  assertEquals((await reserve(sql, id, 10)).dials.length, 4);
+});
+
+test("a dial in doubt is repeated only once it is known that Twilio has made none", async ({ sql }) => {
+  const id = await running(sql, 1);
+  const { dials: [dial] } = await reserve(sql, id, 1);
+  await begin(sql, [dial!]);
+  assertEquals((await reserve(sql, id, 1)).dials, []);
+  // Twilio's list may be late.
+  await sql`select dial_told(${dial!.token}, 'intended')`;
+  assertEquals((await reserve(sql, id, 1)).dials, []);
+  assertEquals(await live(sql, id), { contacts: 1, unknown: 1, dialled: 1 });
+  await sql`update dial_attempts set dialled_at = now() - interval '13 minutes'`;
+  await sql`select dial_told(${dial!.token}, 'intended')`;
+  const { dials: [again] } = await reserve(sql, id, 1);
+  assertEquals(again!.to, dial!.to);
+  await begin(sql, [again!]);
+  // Twilio was busy, and has made none.
+  await begin(sql, [], [{ token: again!.token, state: "not_made" }]);
+  assertEquals(await live(sql, id), { contacts: 1, waiting: 1 });
+  const { dials: [third] } = await reserve(sql, id, 1);
+  await begin(sql, [third!]);
+  // The webhook is there before the answer to the request.
+  await told(sql, third!.token, "ringing");
+  const leg_sid = `CA${third!.token.replaceAll("-", "")}`;
+  await begin(sql, [], [{ token: third!.token, state: "created", leg_sid }]);
+  assertEquals(await live(sql, id), { contacts: 1, ringing: 1, dialled: 1 });
+});
+
+test("how a dial ends decides whether and when the next one comes", async ({ sql }) => {
+  const id = await running(sql, 6, {
+    attempts: { max: 2, busy_minutes: 15, no_answer_minutes: 240 },
+  });
+  const { dials } = await reserve(sql, id, 6);
+  assertEquals((await begin(sql, dials)).length, 6);
+  const [busy, silent, refused, person, machine, abandoned] = dials.map(({ token }) => token);
+  await begin(sql, [], [{ token: refused, state: "refused" }]);
+  for (
+    const [token, status, what] of [
+      [busy, "busy"],
+      [silent, "no-answer"],
+      [person, "in-progress"],
+      [person, "completed"],
+      [person, "completed"],
+      [machine, "in-progress"],
+      [machine, "in-progress", "machine"],
+      [machine, "completed"],
+      [abandoned, "in-progress", "abandoned"],
+      [abandoned, "completed"],
+      // Late, and changes nothing.
+      [busy, "ringing"],
+    ]
+  ) {
+    // deno-lint-ignore no-await-in-loop -- In this order.
+    await told(sql, token!, status!, what ?? null);
+  }
+  assertEquals(await live(sql, id), {
+    contacts: 6,
+    waiting: 3,
+    failed: 1,
+    answered: 1,
+    abandoned: 1,
+    dialled: 6,
+  });
+  const due = await sql<{ ends: string[]; minutes: number }[]>`
+    select ends, round(extract(epoch from due_at - now()) / 60)::int as minutes from campaign_contacts
+    where due_at is not null order by due_at`;
+  assertEquals(due.map((each) => [...each.ends, each.minutes]), [["busy", 15], ["no_answer", 240], [
+    "machine",
+    1440,
+  ]]);
+  const results = await sql<{ result: string; count: number }[]>`
+    select result, count(*)::int as count from campaign_dials group by 1 order by 1`;
+  assertEquals(results.length, 6);
+  const [record] =
+    await sql`select dials::int, answered::int, abandoned::int, abandoned_pct::float8 from campaign_compliance where campaign_id = ${id}`;
+  assertEquals({ ...record }, { dials: 6, answered: 1, abandoned: 1, abandoned_pct: 50 });
+  // A day's cap holds over all campaigns.
+  await sql`update campaign_contacts set due_at = now() where due_at is not null`;
+  assertEquals((await reserve(sql, id, 6)).dials, []);
+  const other = await running(sql, 7);
+  assertEquals((await reserve(sql, other, 7)).dials.length, 1);
+});
+
+test("calls at once are bounded, and the numbers of a pool are used in turn", async ({ sql }) => {
+  const id = await running(sql, 20, { concurrent: 4 });
+  await sql`delete from campaign_lines`;
+  await sql`insert into campaign_lines (campaign_id, line, per_day) values (${id}, '+14035559998', 3), (${id}, '+14035559999', 3)`;
+  const first = (await reserve(sql, id, 2)).dials;
+  assertEquals(new Set(first.map(({ line }) => line)).size, 2);
+  assertEquals((await reserve(sql, id, 2)).dials.length, 2);
+  assertEquals((await reserve(sql, id, 2)).dials, []);
+  await begin(sql, first);
+  await Promise.all(first.map(({ token }) => told(sql, token, "busy")));
+  // Both have had two of their three dials a day.
+  assertEquals((await reserve(sql, id, 2)).dials, []);
+  assertEquals((await reserve(sql, id, 1)).dials.length, 1);
+});
+
+test("stop ends what is reserved and what rings, and talks go on", async ({ sql }) => {
+  const id = await running(sql, 4);
+  const { dials } = await reserve(sql, id, 3);
+  await begin(sql, dials.slice(0, 2));
+  await told(sql, dials[0]!.token, "in-progress");
+  await told(sql, dials[1]!.token, "ringing");
+  assertEquals([...await sql`select command_campaign(${id}, 'stop') as state`], [{
+    state: "stopping",
+  }]);
+  assertEquals(await begin(sql, dials.slice(2)), []);
+  const jobs = await sql`select key from jobs where kind = 'dial_end'`;
+  assertEquals(jobs.map(({ key }) => key), [dials[1]!.token]);
+  await told(sql, dials[1]!.token, "completed");
+  await sql`select mend_campaigns()`;
+  const state = () => sql`select state from campaigns where id = ${id}`.then(([row]) => row!.state);
+  assertEquals(await state(), "stopping");
+  await told(sql, dials[0]!.token, "completed");
+  await sql`select mend_campaigns()`;
+  assertEquals(await state(), "done");
+  await assertRejects(
+    () => sql`select command_campaign(${id}, 'start')`,
+    postgres.PostgresError,
+    "cannot start",
+  );
+});
+
+test("live figures are those of the contacts, before and after they are added up", async ({ sql }) => {
+  const id = await running(sql, 30);
+  const { dials } = await reserve(sql, id, 20);
+  await begin(sql, dials);
+  await Promise.all(
+    dials.slice(0, 12).map(({ token }, nth) =>
+      told(sql, token, ["busy", "in-progress", "no-answer"][nth % 3]!)
+    ),
+  );
+  const counted = async () => {
+    const rows = await sql<
+      { state: string; count: number }[]
+    >`select state, count(*)::int as count from campaign_contacts group by 1`;
+    return Object.fromEntries(rows.map(({ state, count }) => [state, count]));
+  };
+  const { contacts: _, dialled, ...states } = await live(sql, id);
+  assertEquals(states, await counted());
+  assertEquals(dialled, 20);
+  const before = await live(sql, id);
+  await sql`select mend_campaigns()`;
+  assertEquals(await live(sql, id), before);
+  assert((await sql`select from campaign_changes`).length <= 6);
+});
