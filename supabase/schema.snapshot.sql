@@ -8165,6 +8165,18 @@ BEGIN ATOMIC
     FROM jsonb_path_query(rung_by.p_definition, '$."nodes".*?(@."type" == "ring")."to"'::jsonpath) m(m);
 END
 
+CREATE OR REPLACE FUNCTION public.running_campaigns()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+BEGIN ATOMIC
+ SELECT COALESCE(jsonb_agg(jsonb_build_object('id', c.id, 'account_sid', s.subaccount_sid, 'org_id', c.org_id, 'mode', c.mode, 'machine', c.machine, 'calls_per_second', c.calls_per_second, 'window', c.window_hours) ORDER BY c.started_at, c.id), '[]'::jsonb) AS "coalesce"
+    FROM (campaigns c
+      LEFT JOIN telephony_subaccounts s ON ((s.org_id = c.org_id)))
+   WHERE (c.state = 'running'::text);
+END
+
 CREATE OR REPLACE FUNCTION public.running_onboardings()
  RETURNS TABLE(org_id uuid, account text, sealed_token text, number text, business_name text)
  LANGUAGE sql
@@ -11418,6 +11430,8 @@ grant execute on function rollback_flow(uuid,text,integer,text) to service_role;
 grant execute on function run_alerts(boolean,text[],text[],integer) to service_role;
 
 grant execute on function rung_by(jsonb) to service_role;
+
+grant execute on function running_campaigns() to service_role;
 
 grant execute on function running_onboardings() to service_role;
 

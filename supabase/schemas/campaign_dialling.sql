@@ -61,6 +61,19 @@ begin atomic
   where a.id = g.area and a.campaign_id = p_campaign_id;
 end;
 
+-- The campaigns that dial, the longest running first.
+create function public.running_campaigns() returns jsonb
+language sql stable set search_path = ''
+begin atomic
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'id', c.id, 'account_sid', s.subaccount_sid, 'org_id', c.org_id, 'mode', c.mode, 'machine', c.machine,
+    'calls_per_second', c.calls_per_second, 'window', c.window_hours
+  ) order by c.started_at, c.id), '[]')
+  from public.campaigns as c
+  left join public.telephony_subaccounts as s on s.org_id = c.org_id
+  where c.state = 'running';
+end;
+
 -- Reserves dials of a campaign: at most p_most, each at its own slot of the account's time within p_horizon, which no other dial
 -- of the account has. Returns {state, dials: [{token, to, line, seconds, send_in_ms}], stale: [{area, rules, region, zones}]}:
 -- stale, the areas whose opening is over, to be worked out again. To be told as begin_campaign_dials before each is sent.
@@ -499,7 +512,7 @@ comment on view public.campaign_compliance is 'Of each campaign and day (UTC): d
 
 grant select on public.campaign_live, public.campaign_results, public.campaign_compliance to authenticated, service_role;
 grant execute on function
-  public.import_campaign_contacts, public.set_campaign_openings, public.reserve_campaign_dials, public.begin_campaign_dials,
+  public.import_campaign_contacts, public.set_campaign_openings, public.running_campaigns, public.reserve_campaign_dials, public.begin_campaign_dials,
   public.campaign_leg_told, public.contact_stands, public.end_campaign_attempt, public.stop_campaign_contacts,
   public.command_campaign, public.mend_campaigns
   to service_role;

@@ -124,7 +124,7 @@ export interface Ask {
 /**
  * `pressed`: the person accepts by key; `declined`: has pressed another key; `mailbox`: has pressed none; `connected`: is on
  * the line with the caller of the event; `transfer`: passes that caller on. `caller_*`: why the caller who was promised a call
- * was not reached.
+ * was not reached. Of a campaign: who answered (`human`, `machine`), and `abandoned`: nobody was free for a person who did.
  */
 export type AttemptTold =
   | "pressed"
@@ -134,7 +134,10 @@ export type AttemptTold =
   | "transfer"
   | "caller_busy"
   | "caller_no_answer"
-  | "caller_failed";
+  | "caller_failed"
+  | "human"
+  | "machine"
+  | "abandoned";
 
 /** The call as of the first acceptance of the event. */
 export interface AcceptedCall {

@@ -4827,6 +4827,7 @@ export type Database = {
         Returns: Json;
       };
       "rung_by": { Args: { "p_definition": Json }; Returns: string[] };
+      "running_campaigns": { Args: Record<PropertyKey, never>; Returns: Json };
       "running_onboardings": {
         Args: Record<PropertyKey, never>;
         Returns: {
