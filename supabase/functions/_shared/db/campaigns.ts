@@ -1,5 +1,4 @@
 import * as z from "zod/mini";
-import type { CampaignContact } from "../campaigns/contacts_file.ts";
 import type { Opening } from "../campaigns/hours.ts";
 import type { Place } from "../campaigns/zones.ts";
 import { type DataApi, run } from "./client.ts";
