@@ -5,32 +5,18 @@
  * 1. Write pages/contacts.js: `export default function Contacts({ path }) { return html`<h1>…</h1>`; }`. `path` is what
  *    follows the page's name in the address, split at `/`: of `#/contacts/42` it is `["42"]`.
  * 2. Add its line to PAGES below: its name, its title in both languages, and the least role that it is for.
- * 3. Take html, hooks, `db`, `ask`, `call`, `useLive`, `act`, `tell`, `t`, `may` and parts of pages from ../core.js.
- * 4. Read with `useLive(() => ask(db.from("contacts").select().limit(50)))`; show it with `<Loaded of=${live}>`.
+ * 3. Take `db`, `me`, `may` from ../session.js, `ask`, `call`, `useLive` from ../data.js, `t`, `phone` and other words from
+ *    ../words.js, and html, hooks, `act` and parts of pages from ../parts.js.
+ * 4. Read with `useLive(() => ask(db.from("contacts").select().limit(50)))`; show it with `<Rows of=${live}>` or `<Loaded>`.
  * 5. Change with `act(() => ask(db.from(…).update(…).eq(…)), done, undo)`: it tells, offers undo, and explains a refusal.
  * 6. Words are `t("English", "French")`, times `<Time at=${iso}/>` or `moment(iso)`, numbers `phone(e164)`.
  * 7. Hide by `may("agent")` what a role may not do; the policy is what refuses it (supabase/schemas).
  * 8. Test its main act in tests/browser/pages_test.ts, and each right in tests/db.
  */
-import {
-  act,
-  arrived,
-  ask,
-  config,
-  db,
-  Do,
-  html,
-  lang,
-  me,
-  onToast,
-  render,
-  speak,
-  t,
-  useEffect,
-  useLive,
-  useRef,
-  useState,
-} from "./core.js";
+import { arrived, config, db, me } from "./session.js";
+import { ask, useLive } from "./data.js";
+import { lang, speak, t } from "./words.js";
+import { act, Do, html, onToast, render, useEffect, useRef, useState } from "./parts.js";
 import { SignIn } from "./sign_in.js";
 
 /** name, title, the least role; `hidden`: reached from other pages. */

@@ -1,17 +1,8 @@
 /** What is shown to a person who is not, or not wholly, signed in. */
-import {
-  arrived,
-  db,
-  Do,
-  Failure,
-  Form,
-  html,
-  lang,
-  speak,
-  t,
-  useEffect,
-  useState,
-} from "./core.js";
+import { arrived, db } from "./session.js";
+import { Failure } from "./data.js";
+import { lang, speak, t } from "./words.js";
+import { Do, Form, html, useEffect, useState } from "./parts.js";
 
 /** The words of Supabase Auth's refusals that a person meets; others in its own. */
 function words(error) {

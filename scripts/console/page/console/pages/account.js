@@ -1,5 +1,8 @@
 /** One's own sign-in: password, second factor, signing out. */
-import { act, Card, db, Do, Failure, Form, html, me, t, useLive, useState } from "../core.js";
+import { db, me } from "../session.js";
+import { Failure, useLive } from "../data.js";
+import { t } from "../words.js";
+import { act, Card, Do, Form, html, useState } from "../parts.js";
 
 async function must(request) {
   const { data, error } = await request;

@@ -1,5 +1,13 @@
 /** What is, or was, wrong with the installation: for the people of the main account. */
-import { ask, db, html, Loaded, me, t, Time, useLive } from "../core.js";
+import { db, me } from "../session.js";
+import { ask, useLive } from "../data.js";
+import { t } from "../words.js";
+import { Card, html, Loaded, Rows, Table, Time } from "../parts.js";
+
+export const Severity = ({ of }) =>
+  of === "critical"
+    ? html`<span class="tag bad">${t("critical", "critique")}</span>`
+    : html`<span class="tag warn">${t("warning", "avertissement")}</span>`;
 
 export default function Alerts() {
   if (me.org_id !== null) {
@@ -29,72 +37,37 @@ export default function Alerts() {
     <h1>${t("Alerts", "Alertes")}</h1>
     <${Loaded} of=${live}>${({ episodes, rules }) => {
       const open = episodes.filter(({ closed_at }) => closed_at === null);
+      const over = episodes.filter(({ closed_at }) => closed_at !== null);
       const rule = (alert) => rules.find((each) => each.alert === alert);
       return html`
-        <section class="card"
-          aria-labelledby="open"><h2 id="open">${t(
-            "Now",
-            "Maintenant",
-          )}${" "}<span class="count">${open
-            .length}</span></h2>
-          ${open.length === 0
-            ? html`<p class="note">${t("Nothing is wrong.", "Tout va bien.")}</p>`
-            : html`<ul class="list">${
-              open.map((row) =>
-                html`<li key=${row.id}><span class=${`tag ${
-                  row.severity === "critical" ? "bad" : "warn"
-                }`}>${
-                  row.severity === "critical"
-                    ? t("critical", "critique")
-                    : t("warning", "avertissement")
-                }</span>
+        <${Card} id="open" title=${t("Now", "Maintenant")} n=${open.length}>
+          <${Rows} of=${{ data: open }} empty=${t("Nothing is wrong.", "Tout va bien.")}
+            item=${(row) =>
+              html`<li key=${row.id}><${Severity} of=${row.severity} />
         <div class="grow"><strong>${rule(row.alert)?.summary}</strong><p>${
-                  rule(row.alert)?.action
-                }</p></div><small>${
-                  t("since", "depuis")
-                } <${Time} at=${row.opened_at} /></small></li>`
-              )
-            }</ul>`}
-        </section>
-        <section class="card" aria-labelledby="past"><h2 id="past">${t("Over", "Terminées")}</h2>
-          ${episodes.length === open.length
-            ? html`<p class="note">${t("None yet.", "Aucune encore.")}</p>`
-            : html`<ul class="list">${
-              episodes.filter(({ closed_at }) => closed_at).map((row) =>
+                rule(row.alert)?.action
+              }</p></div><small>${
+                t("since", "depuis")
+              } <${Time} at=${row.opened_at} /></small></li>`} />
+          <//>
+          <${Card} id="past" title=${t("Over", "Terminées")}>
+            <${Rows} of=${{ data: over }} empty=${t("None yet.", "Aucune encore.")}
+              item=${(row) =>
                 html`
                   <li
                     key=${row.id}><span class="grow">${rule(row.alert)?.summary ??
                       row.alert}</span><small><${Time} at=${row.opened_at} /> – <${Time} at=${row
                       .closed_at} /></small></li>
-                `
-              )
-            }</ul>`}
-        </section>
-        <section class="card" aria-labelledby="rules">
-          <h2 id="rules">${t("What is watched", "Ce qui est surveillé")}</h2>
-          <div class="scroll" tabindex="0" role="region" aria-labelledby="rules">
-            <table>
-              <thead>
-                <tr>
-                  <th>${t("Alert", "Alerte")}</th>
-                  <th>${t("Severity", "Gravité")}</th>
-                  <th class="n">${t("Limit", "Seuil")}</th>
-                  <th class="n">${t("Minutes", "Minutes")}</th>
-                </tr>
-              </thead>
-              <tbody>${rules.map((row) =>
-                html`
-                  <tr key=${row.alert}>
-                    <td>${row.summary}</td>
-                    <td>${row.severity}</td>
-                    <td class="n">${row.threshold} ${row.unit}</td>
-                    <td class="n">${row.window_minutes}</td>
-                  </tr>
-                `
-              )}</tbody>
-            </table>
-          </div>
-        </section>
+                `} />
+            <//>
+            <${Card} id="rules" title=${t("What is watched", "Ce qui est surveillé")}>
+              <${Table} id="rules" rows=${rules} columns=${[
+                [t("Alert", "Alerte"), (row) => row.summary],
+                [t("Severity", "Gravité"), (row) => html`<${Severity} of=${row.severity} />`],
+                [t("Limit", "Seuil"), (row) => `${row.threshold} ${row.unit}`, true],
+                [t("Minutes", "Minutes"), (row) => row.window_minutes, true],
+              ]} />
+              <//>
       `;
     }}<//>
   `;

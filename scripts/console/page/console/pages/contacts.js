@@ -1,25 +1,8 @@
 /** People by their number: what is known of them, and all that happened with them. */
-import {
-  act,
-  ALL,
-  ask,
-  askSome,
-  call,
-  Card,
-  count,
-  db,
-  Form,
-  html,
-  Loaded,
-  may,
-  minutes,
-  outcome,
-  phone,
-  t,
-  Time,
-  useLive,
-  useState,
-} from "../core.js";
+import { db, may } from "../session.js";
+import { ALL, ask, askSome, call, useLive } from "../data.js";
+import { count, minutes, outcome, phone, t } from "../words.js";
+import { act, Card, Form, html, Loaded, Page, Rows, Time, useMore, useState } from "../parts.js";
 
 const SOME = 40;
 
@@ -29,50 +12,32 @@ export default function Contacts({ path: [id, message] }) {
 }
 
 function List() {
-  const [limit, setLimit] = useState(SOME);
+  const [limit, more] = useMore(SOME);
   const live = useLive(
     () =>
       askSome(
         db.from("contacts").select("id, phone, name, company, updated_at", ALL).order(
           "updated_at",
           { ascending: false },
-        )
-          .limit(limit),
+        ).limit(limit),
       ),
     limit,
     10_000,
   );
   return html`
-    <h1>${t("Contacts", "Contacts")}</h1>
-    <section class="card" aria-label=${t("Contacts", "Contacts")}>
-      <${Loaded} of=${live}>${({ rows, total }) =>
-        total === 0
-          ? html`<p class="note">${
-            t(
-              "No contact yet. The first call of a number makes one.",
-              "Aucun contact. Le premier appel d’un numéro en crée un.",
-            )
-          }</p>`
-          : html`<p class="small" role="status">${
-            count(total, t("contact", "contact"), t("contacts", "contacts"))
-          }</p>
-        <ul class="list">${
-            rows.map((row) =>
-              html`<li key=${row.id}><a class="grow" href=${`#/contacts/${row.id}`}>${
-                row.name ?? phone(row.phone)
-              }</a>
-          ${
-                row.name && html`<span>${phone(row.phone)}</span>`
-              } <small>${row.company}</small> <small><${Time} at=${row.updated_at} /></small></li>`
-            )
-          }</ul>
-        ${
-            total > rows.length &&
-            html`<p><button type="button" onClick=${() => setLimit(limit + SOME)}>${
-              t("Show more", "En voir plus")
-            }</button></p>`
-          }`}<//>
-    </section>
+    <${Page} title=${t("Contacts", "Contacts")}>
+      <${Rows} of=${live} more=${more} empty=${t(
+        "No contact yet. The first call of a number makes one.",
+        "Aucun contact. Le premier appel d’un numéro en crée un.",
+      )} counted=${(total) => count(total, t("contact", "contact"), t("contacts", "contacts"))}
+        item=${(row) =>
+          html`<li key=${row.id}><a class="grow" href=${`#/contacts/${row.id}`}>${
+            row.name ?? phone(row.phone)
+          }</a>
+      ${
+            row.name && html`<span>${phone(row.phone)}</span>`
+          } <small>${row.company}</small> <small><${Time} at=${row.updated_at} /></small></li>`} />
+    <//>
     ${may("admin") && html`<${Import} after=${live.reload} />`}
   `;
 }
@@ -292,8 +257,7 @@ function Message({ id }) {
     60_000,
   );
   return html`
-    <h1>${t("Website message", "Message du site")}</h1>
-    <section class="card" aria-label=${t("Website message", "Message du site")}>
+    <${Page} title=${t("Website message", "Message du site")}>
       <${Loaded} of=${live} empty=${t(
         "There is no such message. It may have been erased.",
         "Ce message n’existe pas ou a été effacé.",
@@ -304,6 +268,7 @@ function Message({ id }) {
           html`<p><a href=${`#/contacts/${encodeURIComponent(row.party)}`}>${
             phone(row.party)
           }</a></p>`
-        }`}<//></section>
+        }`}<//>
+    <//>
   `;
 }

@@ -1,28 +1,23 @@
 /** How the lines answer: draw, edit, check as one types, try, publish with a note, compare, roll back, open or close by hand. */
+import { db, may, me } from "../session.js";
+import { ask, call, Failure, useLive } from "../data.js";
+import { minutes, phone, t } from "../words.js";
 import {
   act,
-  ask,
-  call,
   Card,
-  db,
   Dialog,
   Do,
-  Failure,
   Form,
   go,
   html,
   Loaded,
-  may,
-  me,
-  minutes,
-  phone,
-  t,
+  Page,
+  Rows,
   Time,
   useEffect,
-  useLive,
   useRef,
   useState,
-} from "../core.js";
+} from "../parts.js";
 import { e164 } from "./people.js";
 
 /** What a first flow is: a greeting, a telephone, a message. */
@@ -68,24 +63,19 @@ function List() {
     }));
   }, "flows");
   return html`
-    <h1>${t("Flows", "Scénarios")}</h1>
-    <section class="card" aria-label=${t("Flows", "Scénarios")}>
-      <${Loaded} of=${live} empty=${t(
+    <${Page} title=${t("Flows", "Scénarios")}>
+      <${Rows} of=${live} empty=${t(
         "No flow yet: callers hear the menu of the settings. Make one to change what they hear.",
         "Aucun scénario : les appelants entendent le menu par défaut. Créez-en un pour changer ce qu’ils entendent.",
-      )}>${(rows) =>
-        html`<ul class="list">${
-          rows.map((row) =>
-            html`<li key=${row.id}><a class="grow" href=${`#/flows/${
-              encodeURIComponent(row.name)
-            }`}>${row.name}</a>
-      <span class="tag">${
-              t("version", "version")
-            } ${row.version}</span> <small><${Time} at=${row.moved_at} /></small>
-      <small>${row.lines.map(phone).join(", ") || t("no line", "aucune ligne")}</small></li>`
-          )
-        }</ul>`}<//>
-      </section>
+      )} item=${(row) =>
+        html`<li key=${row.id}><a class="grow" href=${`#/flows/${
+          encodeURIComponent(row.name)
+        }`}>${row.name}</a>
+    <span class="tag">${
+          t("version", "version")
+        } ${row.version}</span> <small><${Time} at=${row.moved_at} /></small>
+    <small>${row.lines.map(phone).join(", ") || t("no line", "aucune ligne")}</small></li>`} />
+    <//>
       ${may("admin") && html`
         <${Card} id="new" title=${t("New flow", "Nouveau scénario")}>
           <${Form} class="inline" label=${t("New flow", "Nouveau scénario")} button=${t(

@@ -1,5 +1,8 @@
 /** Who signs in, and as what: invite, change, remove; and what they did. */
-import { act, ask, Card, db, Do, Form, html, Loaded, may, me, t, Time, useLive } from "../core.js";
+import { db, may, me } from "../session.js";
+import { ask, useLive } from "../data.js";
+import { t } from "../words.js";
+import { act, Card, Do, Form, html, Loaded, Page, Rows, Table, Time } from "../parts.js";
 
 const ROLES = () => [
   ["viewer", t("viewer: reads", "lecteur : consulte")],
@@ -24,68 +27,62 @@ export default function Members() {
   const change = (id, values) =>
     ask(db.from("members").update(values).eq("id", id)).then(live.reload);
   return html`
-    <h1>${t("Members", "Membres")}</h1>
-    <section class="card" aria-label=${t("Members", "Membres")}>
-      <${Loaded} of=${live}>${(rows) =>
-        html`<ul class="list">${
-          rows.map((member) => {
-            const own = member.user_id === me.user.id;
-            // Not one's own: that could not be taken back.
-            const may_change = !own && may("admin") &&
-              RANK.indexOf(member.role) <= RANK.indexOf(me.role);
-            return html`<li key=${member.id}>
+    <${Page} title=${t("Members", "Membres")}>
+      <${Rows} of=${live} item=${(member) => {
+        const own = member.user_id === me.user.id;
+        // Not one's own: that could not be taken back.
+        const may_change = !own && may("admin") &&
+          RANK.indexOf(member.role) <= RANK.indexOf(me.role);
+        return html`<li key=${member.id}>
         <div class="grow"><strong>${member.name ?? member.email}</strong> ${
-              member.name && html`<small>${member.email}</small>`
-            }
+          member.name && html`<small>${member.email}</small>`
+        }
           ${own && html`<span class="tag">${t("you", "vous")}</span>`}
           ${
-              !member.joined_at &&
-              html`<span class="tag warn">${
-                t("invited", "invité")
-              } <${Time} at=${member.invited_at} /></span>`
-            }</div>
+          !member.joined_at &&
+          html`<span class="tag warn">${
+            t("invited", "invité")
+          } <${Time} at=${member.invited_at} /></span>`
+        }</div>
         ${
-              may_change
-                ? html`<select aria-label=${
-                  t(`Role of ${member.email}`, `Rôle de ${member.email}`)
-                } value=${member.role} onChange=${(event) => {
-                  const role = event.target.value;
-                  act(
-                    () => change(member.id, { role }),
-                    t("The role is changed.", "Rôle modifié."),
-                    () => change(member.id, { role: member.role }),
-                  ).then((done) => done || (event.target.value = member.role));
-                }}>${
-                  mine().map(([role, words]) =>
-                    html`<option key=${role} value=${role}>${words}</option>`
-                  )
-                }</select>`
-                : html`<span class="tag">${
-                  ROLES().find(([role]) => role === member.role)[1]
-                }</span>`
-            }
+          may_change
+            ? html`<select aria-label=${
+              t(`Role of ${member.email}`, `Rôle de ${member.email}`)
+            } value=${member.role} onChange=${(event) => {
+              const role = event.target.value;
+              act(
+                () => change(member.id, { role }),
+                t("The role is changed.", "Rôle modifié."),
+                () => change(member.id, { role: member.role }),
+              ).then((done) => done || (event.target.value = member.role));
+            }}>${
+              mine().map(([role, words]) =>
+                html`<option key=${role} value=${role}>${words}</option>`
+              )
+            }</select>`
+            : html`<span class="tag">${ROLES().find(([role]) => role === member.role)[1]}</span>`
+        }
         ${
-              may_change &&
-              html`<${Do} aria-label=${
-                t(`Remove ${member.email}`, `Retirer ${member.email}`)
-              } act=${() =>
-                act(
-                  () => ask(db.from("members").delete().eq("id", member.id)).then(live.reload),
-                  t(`${member.email} is removed.`, `${member.email} est retiré.`),
-                  () =>
-                    ask(
-                      db.from("members").insert({
-                        email: member.email,
-                        name: member.name,
-                        role: member.role,
-                      }),
-                    ).then(live.reload),
-                )}>${t("Remove", "Retirer")}<//>`
-            }
+          may_change &&
+          html`<${Do} aria-label=${
+            t(`Remove ${member.email}`, `Retirer ${member.email}`)
+          } act=${() =>
+            act(
+              () => ask(db.from("members").delete().eq("id", member.id)).then(live.reload),
+              t(`${member.email} is removed.`, `${member.email} est retiré.`),
+              () =>
+                ask(
+                  db.from("members").insert({
+                    email: member.email,
+                    name: member.name,
+                    role: member.role,
+                  }),
+                ).then(live.reload),
+            )}>${t("Remove", "Retirer")}<//>`
+        }
       </li>`;
-          })
-        }</ul>`}<//>
-      </section>
+      }} />
+    <//>
       ${may("admin") && html`
         <${Card} id="invite" title=${t("Invite", "Inviter")}>
           <${Form} class="inline" label=${t("Invite", "Inviter")} button=${t(
@@ -150,32 +147,12 @@ function Audit({ members }) {
   return html`
     <${Card} id="audit" title=${t("What people did", "Journal")}>
       <${Loaded} of=${live} empty=${t("Nothing yet.", "Rien encore.")}>${(rows) =>
-        html`
-          <div class="scroll" tabindex="0" role="region" aria-labelledby="audit">
-            <table>
-              <thead>
-                <tr>
-                  <th>${t("When", "Quand")}</th>
-                  <th>${t("Who", "Qui")}</th>
-                  <th>${t("What", "Quoi")}</th>
-                  <th></th>
-                </tr>
-              </thead>
-              <tbody>${rows.map((row) =>
-                html`
-                  <tr key=${row.id}>
-                    <td>
-                      <${Time} at=${row.at} />
-                    </td>
-                    <td>${who(row.user_id)}</td>
-                    <td>${acts[row.action]} ${row.object.replaceAll("_", " ")}</td>
-                    <td class="small">${details(row.changes)}</td>
-                  </tr>
-                `
-              )}</tbody>
-            </table>
-          </div>
-        `}<//>
+        html`<${Table} id="audit" rows=${rows} columns=${[
+          [t("When", "Quand"), ({ at }) => html`<${Time} at=${at} />`],
+          [t("Who", "Qui"), (row) => who(row.user_id)],
+          [t("What", "Quoi"), (row) => `${acts[row.action]} ${row.object.replaceAll("_", " ")}`],
+          ["", (row) => html`<small>${details(row.changes)}</small>`],
+        ]} />`}<//>
       <//>
   `;
 }

@@ -1,20 +1,8 @@
 /** Whom the lines ring: availability, telephones, and which member each is. */
-import {
-  act,
-  ask,
-  Card,
-  db,
-  Do,
-  Form,
-  html,
-  Loaded,
-  may,
-  me,
-  phone,
-  t,
-  Time,
-  useLive,
-} from "../core.js";
+import { db, may, me } from "../session.js";
+import { ask, useLive } from "../data.js";
+import { phone, t } from "../words.js";
+import { act, Card, Do, Form, html, Page, Rows, Time } from "../parts.js";
 
 const COLUMNS = "id, handle, name, phone, verified_at, available, dnd_until, calendar, member_id";
 
@@ -34,22 +22,17 @@ export default function People() {
   const change = (person, values) =>
     ask(db.from("people").update(values).eq("id", person.id)).then(live.reload);
   return html`
-    <h1>${t("People", "Personnes")}</h1>
-    <section class="card" aria-label=${t("People", "Personnes")}>
-      <${Loaded} of=${live} empty=${t(
+    <${Page} title=${t("People", "Personnes")}>
+      <${Rows} of=${live} empty=${t(
         "No people yet. Add those whom calls ring: a flow names them by their handle.",
         "Personne encore. Ajoutez les personnes à faire sonner : un scénario les nomme par leur identifiant.",
-      )}>${(rows) =>
-        html`<ul class="list">${
-          rows.map((person) =>
-            html`
-              <${Person} key=${person.id} person=${person} members=${members.data ??
-                []} change=${change}
-                reload=${live.reload} />
-            `
-          )
-        }</ul>`}<//>
-      </section>
+      )} item=${(person) =>
+        html`
+          <${Person} key=${person.id} person=${person} members=${members.data ??
+            []} change=${change}
+            reload=${live.reload} />
+        `} />
+    <//>
       ${may("admin") && html`
         <${Card} id="add" title=${t("Add a person", "Ajouter une personne")}>
           <${Form} class="inline" label=${t("Add a person", "Ajouter une personne")} button=${t(

@@ -1,5 +1,8 @@
 /** Days and weeks: how many called, were served, hung up; when; and how people answered. */
-import { ask, Card, db, html, Loaded, me, minutes, number, saveCsv, t, useLive } from "../core.js";
+import { db, me } from "../session.js";
+import { ask, useLive } from "../data.js";
+import { minutes, number, t } from "../words.js";
+import { Card, html, Loaded, saveCsv, Table } from "../parts.js";
 
 const sum = (rows, key) => rows.reduce((total, row) => total + Number(row[key] ?? 0), 0);
 const percent = (part, whole) => whole === 0 ? "–" : `${Math.round(100 * part / whole)} %`;
@@ -46,27 +49,6 @@ export default function Reports() {
       <//>
   `;
 }
-
-/** `[title, value, whether it is a number]`. */
-const Table = ({ columns, rows, id }) =>
-  html`
-    <div class="scroll" tabindex="0" role="region" aria-labelledby=${id}>
-      <table>
-        <thead>
-          <tr>${columns.map(([title, , n]) =>
-            html`<th key=${title} class=${n ? "n" : ""}>${title}</th>`
-          )}</tr>
-        </thead>
-        <tbody>${rows.map((row, i) =>
-          html`<tr key=${i}>${
-            columns.map(([title, get, n]) =>
-              html`<td key=${title} class=${n ? "n" : ""}>${get(row)}</td>`
-            )
-          }</tr>`
-        )}</tbody>
-      </table>
-    </div>
-  `;
 
 const DAYS = () => [
   [t("Day", "Jour"), (day) => day.day],

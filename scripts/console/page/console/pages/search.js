@@ -1,27 +1,20 @@
 /** One box for all that was ever said: words, filters, what is found with its second of audio, saved searches, alerts. */
+import { db, may, me } from "../session.js";
+import { ask, blobOf, call, useLive } from "../data.js";
+import { count, minutes, phone, t } from "../words.js";
 import {
   act,
-  ask,
-  blobOf,
-  call,
   Card,
-  count,
-  db,
   Do,
   Form,
   go,
   html,
   Loaded,
-  may,
-  me,
-  minutes,
-  phone,
-  t,
+  Rows,
   Time,
   useEffect,
-  useLive,
   useState,
-} from "../core.js";
+} from "../parts.js";
 import { Player } from "./voicemails.js";
 
 const KINDS = () => ({
@@ -249,23 +242,19 @@ function Kept({ wanted }) {
   return html`
     <div class="columns">
       <${Card} id="saved" title=${t("Saved searches", "Recherches enregistrées")}>
-        <${Loaded} of=${saved} empty=${t(
+        <${Rows} of=${saved} empty=${t(
           "None yet. Search, then save.",
           "Aucune. Cherchez, puis enregistrez.",
-        )}>${(rows) =>
-          html`<ul class="list">${
-            rows.map((row) =>
-              html`<li key=${row.id}><a class="grow" href=${`#/search/${
-                encodeURIComponent(written({ q: row.query, ...row.filters }))
-              }`}>${row.name}</a>
+        )} item=${(row) =>
+          html`<li key=${row.id}><a class="grow" href=${`#/search/${
+            encodeURIComponent(written({ q: row.query, ...row.filters }))
+          }`}>${row.name}</a>
         <${Do} aria-label=${t(`Remove ${row.name}`, `Retirer ${row.name}`)} act=${() =>
-                act(
-                  () => drop(row),
-                  t("The search is removed.", "Recherche retirée."),
-                  () => keep({ name: row.name, query: row.query, filters: row.filters }),
-                )}>×<//></li>`
-            )
-          }</ul>`}<//>
+            act(
+              () => drop(row),
+              t("The search is removed.", "Recherche retirée."),
+              () => keep({ name: row.name, query: row.query, filters: row.filters }),
+            )}>×<//></li>`} />
           ${key &&
             html`<${Form} class="inline" label=${
               t("Save this search", "Enregistrer cette recherche")
@@ -283,16 +272,12 @@ function Kept({ wanted }) {
             "You get a mail when somebody says, leaves or writes these words.",
             "Vous recevez un courriel quand ces mots sont dits, laissés ou écrits.",
           )}</p>
-          <${Loaded} of=${alerts}>${(rows) =>
-            html`<ul class="list">${
-              rows.map((row) =>
-                html`<li key=${row.id}><span class="grow">${row.query}</span><small>${row.channel}: ${row.target}</small>
+          <${Rows} of=${alerts} item=${(row) =>
+            html`<li key=${row.id}><span class="grow">${row.query}</span><small>${row.channel}: ${row.target}</small>
         <${Do} aria-label=${
-                  t(`Stop the alert on ${row.query}`, `Arrêter l’alerte sur ${row.query}`)
-                } act=${() =>
-                  act(() => stop(row), t("The alert is off.", "Alerte arrêtée."))}>×<//></li>`
-              )
-            }</ul>`}<//>
+              t(`Stop the alert on ${row.query}`, `Arrêter l’alerte sur ${row.query}`)
+            } act=${() =>
+              act(() => stop(row), t("The alert is off.", "Alerte arrêtée."))}>×<//></li>`} />
           ${may("agent") &&
             html`
               <${Form} class="inline" label=${t("Add an alert", "Ajouter une alerte")} button=${t(

@@ -1,24 +1,9 @@
 /** What needs somebody, first what is most urgent; then who is on the line, and who takes calls. */
-import {
-  act,
-  ALL,
-  ask,
-  askSome,
-  Card,
-  count,
-  db,
-  Do,
-  html,
-  Loaded,
-  may,
-  me,
-  minutes,
-  outcome,
-  phone,
-  t,
-  Time,
-  useLive,
-} from "../core.js";
+import { db, may, me } from "../session.js";
+import { ALL, ask, askSome, useLive } from "../data.js";
+import { count, minutes, outcome, phone, t } from "../words.js";
+import { act, Card, Do, html, Rows, Time } from "../parts.js";
+import { Severity } from "./alerts.js";
 
 const SOME = 8;
 
@@ -27,15 +12,11 @@ function Needs({ id, title, live, empty, more, item, urgent }) {
   return html`
     <div class=${urgent && live.data?.total > 0 ? "urgent" : ""}>
       <${Card} id=${id} title=${title} n=${live.data?.total}>
-        <${Loaded} of=${live}>${({ rows, total }) =>
-          rows.length === 0
-            ? html`<p class="note">${empty}</p>`
-            : html`<ul class="list">${rows.map(item)}</ul>
-      ${
-              total > rows.length &&
-              html`<p><a href=${more}>${t(`All ${total}`, `Les ${total}`)}</a></p>`
-            }`}<//>
-      <//></div>
+        <${Rows} of=${live} empty=${empty} item=${item} more=${html`<p><a href=${more}>${
+          t(`All ${live.data?.total}`, `Les ${live.data?.total}`)
+        }</a></p>`} />
+        <//>
+        </div>
   `;
 }
 
@@ -122,13 +103,7 @@ export default function Today() {
           )} live=${alerts} more="#/alerts"
             empty=${t("Nothing is wrong.", "Tout va bien.")}
             item=${(row) =>
-              html`<li key=${row.alert}><span class=${`tag ${
-                row.severity === "critical" ? "bad" : "warn"
-              }`}>${
-                row.severity === "critical"
-                  ? t("critical", "critique")
-                  : t("warning", "avertissement")
-              }</span>
+              html`<li key=${row.alert}><${Severity} of=${row.severity} />
         <a class="grow" href="#/alerts">${row.alert.replaceAll("_", " ")}</a> <small>${
                 t("since", "depuis")
               } <${Time} at=${row.opened_at} /></small></li>`} />
@@ -197,40 +172,37 @@ export default function Today() {
               outcome(row)
             }</span> <small>${row.mode} <${Time} at=${row.started_at} /></small></li>`} />
         <${Card} id="people" title=${t("People", "Personnes")}>
-          <${Loaded} of=${people} empty=${t(
+          <${Rows} of=${people} empty=${t(
             "No people yet. Add those whom calls ring, under People.",
             "Personne encore. Ajoutez les personnes que les appels font sonner.",
-          )}>${(rows) =>
-            html`<ul class="list">${
-              rows.map((person) => {
-                const away = new Date(person.dnd_until) > new Date();
-                const on = person.available && !away;
-                return html`<li key=${person.id}><span class="grow">${person.name} ${
-                  !person.verified_at &&
-                  html`<span class="tag warn">${t("not verified", "non vérifié")}</span>`
-                }</span>
+          )} item=${(person) => {
+            const away = new Date(person.dnd_until) > new Date();
+            const on = person.available && !away;
+            return html`<li key=${person.id}><span class="grow">${person.name} ${
+              !person.verified_at &&
+              html`<span class="tag warn">${t("not verified", "non vérifié")}</span>`
+            }</span>
         ${
-                  may("admin")
-                    ? html`
-                      <button type="button" class="switch" role="switch" aria-checked=${on} aria-label=${person
-                        .name}
-                        onClick=${() =>
-                          act(
-                            () => ring(person, !on),
-                            on
-                              ? t(`${person.name} is not rung.`, `${person.name} ne sonne plus.`)
-                              : t(`${person.name} is rung.`, `${person.name} sonne.`),
-                            () => ring(person, on),
-                          )}>${on
-                          ? t("Available", "Disponible")
-                          : t("Not available", "Non disponible")}</button>
-                    `
-                    : html`<span class=${on ? "tag good" : "tag"}>${
-                      on ? t("Available", "Disponible") : t("Not available", "Non disponible")
-                    }</span>`
-                }</li>`;
-              })
-            }</ul>`}<//>
+              may("admin")
+                ? html`
+                  <button type="button" class="switch" role="switch" aria-checked=${on} aria-label=${person
+                    .name}
+                    onClick=${() =>
+                      act(
+                        () => ring(person, !on),
+                        on
+                          ? t(`${person.name} is not rung.`, `${person.name} ne sonne plus.`)
+                          : t(`${person.name} is rung.`, `${person.name} sonne.`),
+                        () => ring(person, on),
+                      )}>${on
+                      ? t("Available", "Disponible")
+                      : t("Not available", "Non disponible")}</button>
+                `
+                : html`<span class=${on ? "tag good" : "tag"}>${
+                  on ? t("Available", "Disponible") : t("Not available", "Non disponible")
+                }</span>`
+            }</li>`;
+          }} />
         <//>
       </div>
   `;

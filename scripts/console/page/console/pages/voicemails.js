@@ -1,26 +1,8 @@
 /** Messages of callers: listen, take, assign, finish. */
-import {
-  act,
-  ALL,
-  ask,
-  askSome,
-  blobOf,
-  count,
-  db,
-  Do,
-  html,
-  Loaded,
-  may,
-  minutes,
-  phone,
-  t,
-  Time,
-  useEffect,
-  useLive,
-  useState,
-} from "../core.js";
-
-const SOME = 30;
+import { db, may } from "../session.js";
+import { ALL, ask, askSome, blobOf, useLive } from "../data.js";
+import { count, minutes, phone, t } from "../words.js";
+import { act, Do, html, Page, Rows, Time, useEffect, useMore, useState } from "../parts.js";
 
 const TABS = () => [
   ["new", t("New", "Nouveaux")],
@@ -115,7 +97,7 @@ export function Steps({ row, people, after }) {
 }
 
 export default function Voicemails({ path: [tab = "new"] }) {
-  const [limit, setLimit] = useState(SOME);
+  const [limit, more] = useMore(30);
   const live = useLive(() =>
     askSome(
       db.from("voicemails").select(
@@ -130,53 +112,37 @@ export default function Voicemails({ path: [tab = "new"] }) {
     30_000,
   );
   return html`
-    <h1>${t("Voicemails", "Messages")}</h1>
-    <nav class="row" aria-label=${t("State", "État")}>${TABS().map(([id, words]) =>
-      html`<a key=${id} class="button" href=${`#/voicemails/${id}`} aria-current=${
-        id === tab ? "page" : null
-      }>${words}</a>`
-    )}</nav>
-    <section class="card" aria-label=${t("Voicemails", "Messages")}>
-      <${Loaded} of=${live}>${({ rows, total }) =>
-        total === 0
-          ? html`<p class="note">${
-            tab === "new"
-              ? t(
-                "No new voicemail. A caller who leaves a message appears here.",
-                "Aucun nouveau message. Les messages laissés apparaissent ici.",
-              )
-              : t("None.", "Aucun.")
-          }</p>`
-          : html`<p class="small" role="status">${
-            count(total, t("voicemail", "message"), t("voicemails", "messages"))
-          }</p>
-      <ul class="list">${
-            rows.map((row) =>
-              html`
-                <li key=${row.recording_sid}>
-                  <div
-                    class="grow"><a href=${`#/calls/${row.call_sid}`}>${phone(
-                      row.from_e164,
-                    )}</a> <small><${Time} at=${row.recorded_at} />, ${minutes(
-                      row.duration_sec,
-                    )}</small>
-                            ${row.transcript &&
-                              html`<blockquote>${row.transcript}</blockquote>`}</div>
-                  <${Player} ...${row} label=${t(
-                    `voicemail of ${phone(row.from_e164)}`,
-                    `message de ${phone(row.from_e164)}`,
-                  )} />
-                  <${Steps} row=${row} people=${people.data} after=${live.reload} />
-                </li>
-              `
-            )
-          }</ul>
-      ${
-            total > rows.length &&
-            html`<p><button type="button" onClick=${() => setLimit(limit + SOME)}>${
-              t("Show more", "En voir plus")
-            }</button></p>`
-          }`}<//>
-      </section>
+    <${Page} title=${t("Voicemails", "Messages")}>
+      <nav class="row" aria-label=${t("State", "État")}>${TABS().map(([id, words]) =>
+        html`<a key=${id} class="button" href=${`#/voicemails/${id}`} aria-current=${
+          id === tab ? "page" : null
+        }>${words}</a>`
+      )}</nav>
+      <${Rows} of=${live} more=${more} empty=${tab === "new"
+        ? t(
+          "No new voicemail. A caller who leaves a message appears here.",
+          "Aucun nouveau message. Les messages laissés apparaissent ici.",
+        )
+        : t("None.", "Aucun.")} counted=${(total) =>
+        count(total, t("voicemail", "message"), t("voicemails", "messages"))}
+        item=${(row) =>
+          html`
+            <li key=${row.recording_sid}>
+              <div
+                class="grow"><a href=${`#/calls/${row.call_sid}`}>${phone(
+                  row.from_e164,
+                )}</a> <small><${Time} at=${row.recorded_at} />, ${minutes(
+                  row.duration_sec,
+                )}</small>
+                        ${row.transcript &&
+                          html`<blockquote>${row.transcript}</blockquote>`}</div>
+              <${Player} ...${row} label=${t(
+                `voicemail of ${phone(row.from_e164)}`,
+                `message de ${phone(row.from_e164)}`,
+              )} />
+              <${Steps} row=${row} people=${people.data} after=${live.reload} />
+            </li>
+          `} />
+      <//>
   `;
 }

@@ -1,0 +1,135 @@
+/** Requests to the project, their failures in words, and data that stays current. */
+import { config, db } from "./session.js";
+import { t } from "./words.js";
+
+const { useCallback, useEffect, useRef, useState } = globalThis.htmPreact;
+
+/** A failure in words that a person can act on. */
+export class Failure extends Error {
+  constructor(message, { offline = false, issues = [], status } = {}) {
+    super(message);
+    Object.assign(this, { offline, issues, status });
+  }
+}
+
+function failureOf({ code, message = "", status }) {
+  if (code === "42501" || status === 403) {
+    return new Failure(t("Your role does not allow this.", "Votre rôle ne le permet pas."), {
+      status: 403,
+    });
+  }
+  if (code === "23505") {
+    return new Failure(t("This exists already.", "Cela existe déjà."), { status: 409 });
+  }
+  if (!code && !status || /failed to fetch|networkerror|load failed/i.test(message)) {
+    return new Failure(
+      t(
+        "The project does not answer. Check the connection.",
+        "Le projet ne répond pas. Vérifiez la connexion.",
+      ),
+      { offline: true },
+    );
+  }
+  return new Failure(message || t("That did not work.", "Cela n’a pas fonctionné."), { status });
+}
+
+/** What a Data API request answers, such as `ask(db.from("people").select())`. @throws {Failure} */
+export async function ask(request) {
+  const { data, error, status } = await request;
+  if (error) throw failureOf({ ...error, status });
+  return data;
+}
+
+/** `{rows, total}` of `db.from("people").select("*", ALL).limit(20)`: some rows, and how many there are. @throws {Failure} */
+export async function askSome(request) {
+  const { data, error, count, status } = await request;
+  if (error) throw failureOf({ ...error, status });
+  return { rows: data, total: count };
+}
+export const ALL = { count: "exact" };
+
+/** An edge function's JSON answer, asked under the person's own token; a file is sent as it is. @throws {Failure} with its `issues` */
+export async function call(path, { method = "POST", body, ...init } = {}) {
+  const { data: { session } } = await db.auth.getSession();
+  const file = body instanceof Blob;
+  let response;
+  try {
+    response = await fetch(`${config.url}/functions/v1/${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${session?.access_token}`,
+        ...(body !== undefined && { "content-type": file ? body.type : "application/json" }),
+      },
+      ...(body !== undefined && { body: file ? body : JSON.stringify(body) }),
+      ...init,
+    });
+  } catch {
+    throw failureOf({});
+  }
+  const answer = await response.json().catch(() => ({}));
+  if (response.ok) return answer;
+  if (response.status === 403) throw failureOf({ status: 403 });
+  const { issues = [], error = `${response.status}` } = answer;
+  const said = issues.map(({ path, field, message }) => `${path ?? field}: ${message}`).join("; ");
+  throw new Failure(answer.message ?? (said || error), { issues, status: response.status });
+}
+
+/** A file that an edge function gives, as an address for a player; the caller revokes it. */
+export async function blobOf(path) {
+  const { data: { session } } = await db.auth.getSession();
+  const response = await fetch(`${config.url}/functions/v1/${path}`, {
+    headers: { authorization: `Bearer ${session?.access_token}` },
+  }).catch(() => {
+    throw failureOf({});
+  });
+  if (!response.ok) throw failureOf({ status: response.status, message: `${response.status}` });
+  return URL.createObjectURL(await response.blob());
+}
+
+/** How often pages look for news, in milliseconds. */
+const LOOK = 3_000;
+
+/**
+ * Data that stays current while the page is looked at: `{data, error, reload}`. What was there stays until the new is
+ * there, and nothing is drawn anew that did not change, so that nothing jumps.
+ *
+ * @param load Asks for it.
+ * @param key What `load` depends on; another key forgets the data.
+ */
+export function useLive(load, key = "", every = LOOK) {
+  const [state, set] = useState({});
+  const current = useRef();
+  current.current = key;
+  const reload = useCallback(async () => {
+    try {
+      const data = await load();
+      if (current.current !== key) return;
+      set((before) =>
+        before.key === key && !before.error && JSON.stringify(before.data) === JSON.stringify(data)
+          ? before
+          : { key, data }
+      );
+    } catch (error) {
+      if (current.current === key) {
+        set((before) => ({ key, data: before.key === key ? before.data : undefined, error }));
+      }
+    }
+  }, [key]);
+  useEffect(() => {
+    let timer;
+    let over = false;
+    const look = async () => {
+      clearTimeout(timer);
+      if (document.visibilityState === "visible") await reload();
+      if (!over) timer = setTimeout(look, every);
+    };
+    look();
+    addEventListener("focus", look);
+    return () => {
+      over = true;
+      clearTimeout(timer);
+      removeEventListener("focus", look);
+    };
+  }, [reload]);
+  return state.key === key ? { ...state, reload } : { reload };
+}

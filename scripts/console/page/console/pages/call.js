@@ -1,0 +1,370 @@
+/** One call with all that is known of it. */
+import { db, may, me } from "../session.js";
+import { ask, useLive } from "../data.js";
+import { clock, minutes, outcome, phone, t } from "../words.js";
+import { act, Card, Dialog, Do, Form, go, html, Loaded, Time, useState } from "../parts.js";
+import { Player, Steps } from "./voicemails.js";
+
+const COLUMNS =
+  "call_sid, direction, from_e164, to_e164, line, party, mode, status, disposition, started_at, answered_at, connected_at, ended_at, duration_sec, consent_given, flow_version, recording_sid, transcript";
+
+/** `second`: the recordings begin there. */
+export function Call({ sid, second }) {
+  const live = useLive(async () => {
+    const of = (table, columns = "*") => db.from(table).select(columns).eq("call_sid", sid);
+    const [[call], steps, legs, recordings, notes, tags, voicemails, callbacks] = await Promise.all(
+      [
+        ask(of("call_logs", COLUMNS)),
+        ask(
+          of("call_lifecycle", "id, event, status, leg_sid, occurred_at, meta").order("occurred_at")
+            .limit(500),
+        ),
+        ask(
+          of(
+            "call_legs",
+            "leg_sid, to_e164, node, dialled_at, rang_at, answered_at, ended_at, result",
+          ),
+        ),
+        ask(
+          of(
+            "recordings",
+            "recording_sid, source, recorded_at, duration_sec, transcript, deleted_at",
+          ),
+        ),
+        ask(of("call_notes", "id, author, body, created_at").order("created_at")),
+        ask(of("call_tags", "tag").order("tag")),
+        ask(of("voicemails", "recording_sid, state, assigned_to, from_e164")),
+        ask(of("callbacks", "id, group_name, state, tries, why, promised_at, ended_at")),
+      ],
+    );
+    return { call, steps, legs, recordings, notes, tags, voicemails, callbacks };
+  }, sid);
+  const people = useLive(
+    () => ask(db.from("people").select("id, name, phone").order("name")),
+    "people",
+    60_000,
+  );
+  const members = useLive(
+    () => ask(db.from("members").select("user_id, name, email")),
+    "members",
+    60_000,
+  );
+  return html`<${Loaded} of=${live}>${(data) =>
+    data.call
+      ? html`
+        <${One} ...${data} second=${second} people=${people.data} members=${members.data}
+          reload=${live.reload} />
+      `
+      : html`<p class="note">${
+        t(
+          "There is no such call. It may have been erased.",
+          "Cet appel n’existe pas ou a été effacé.",
+        )
+      }</p>`}<//>`;
+}
+
+/** The words of a transcript that come with their seconds: `[0:05] Hello`. */
+const SECONDS = /\[(\d+):(\d\d)\]\s*/;
+
+function Transcript({ text, onSecond }) {
+  const parts = text.split(new RegExp(SECONDS, "g"));
+  if (parts.length === 1) return html`<blockquote>${text}</blockquote>`;
+  const passages = [];
+  for (let i = 1; i + 2 < parts.length + 1; i += 3) {
+    passages.push([Number(parts[i]) * 60 + Number(parts[i + 1]), parts[i + 2]]);
+  }
+  return html`<blockquote>${parts[0]}${
+    passages.map(([second, words]) =>
+      html`
+        <p
+          key=${second}><button type="button" class="quiet" onClick=${() =>
+            onSecond(second)}>${minutes(second)}</button> ${words}</p>
+      `
+    )
+  }</blockquote>`;
+}
+
+function Recording({ row, call, voicemail, people, reload, second }) {
+  const [at, setAt] = useState(second === undefined ? undefined : Number(second));
+  const name = row.source === "voicemail"
+    ? t("Voicemail", "Message vocal")
+    : t("Recording", "Enregistrement");
+  return html`<${Card} id=${row.recording_sid} title=${`${name}, ${minutes(row.duration_sec)}`}>
+    ${
+    row.deleted_at
+      ? html`<p class="note">${
+        t("The recording was deleted.", "L’enregistrement a été supprimé.")
+      }</p>`
+      : html`<${Player} call_sid=${call.call_sid} recording_sid=${row.recording_sid} label=${name} at=${at} />`
+  }
+    ${row.transcript && html`<${Transcript} text=${row.transcript} onSecond=${setAt} />`}
+    ${
+    voicemail &&
+    html`<${Steps} row=${{
+      ...voicemail,
+      call_sid: call.call_sid,
+    }} people=${people} after=${reload} />`
+  }
+  <//>`;
+}
+
+/** One line of the timeline for each thing that happened, in the order of time. */
+function timeline({ call, steps, legs, callbacks, people }) {
+  const who = (number) => people?.find((person) => person.phone === number)?.name ?? phone(number);
+  const words = ({ event, status, meta }) =>
+    ({
+      arrived: t("The call came in", "L’appel est arrivé"),
+      consent: meta.consent === undefined
+        ? t("Recording", "Enregistrement")
+        : t("Decided on recording", "A décidé pour l’enregistrement"),
+      menu: t("Chose in the menu", "A choisi au menu"),
+      route: t("Was put through", "A été transféré"),
+      key_pressed: t("Pressed a key", "A appuyé sur une touche"),
+      dial_ended: t("The dial ended", "La composition est terminée"),
+      queue_waited: t("Waits", "Attend"),
+      queue_left: t("Left the queue", "A quitté la file"),
+      voicemail_offered: t("Was offered voicemail", "Messagerie proposée"),
+      voicemail_recorded: t("Left a message", "A laissé un message"),
+      recording: t("The recording was stored", "Enregistrement conservé"),
+      transcription: t("The message was written down", "Message transcrit"),
+      status: {
+        "in-progress": t("On the line", "En ligne"),
+        ringing: t("Ringing", "Sonne"),
+        completed: t("Ended", "Terminé"),
+      }[status] ?? status,
+    })[event] ?? event.replaceAll("_", " ");
+  const results = {
+    answered: t("answered", "a répondu"),
+    no_answer: t("did not answer", "n’a pas répondu"),
+    busy: t("was busy", "était occupé"),
+    canceled: t("stopped ringing", "a cessé de sonner"),
+    failed: t("could not be reached", "injoignable"),
+    not_connected: t("answered, not connected", "a répondu, non connecté"),
+  };
+  return [
+    ...steps.filter((step) => step.leg_sid === null || step.leg_sid === call.call_sid).map((
+      step,
+    ) => ({
+      at: step.occurred_at,
+      key: `s${step.id}`,
+      words: words(step),
+      more: [
+        step.meta?.digits && `${t("key", "touche")} ${step.meta.digits}`,
+        step.meta?.speech && `“${step.meta.speech}”`,
+      ].filter(Boolean).join(", "),
+    })),
+    ...legs.map((leg) => ({
+      at: leg.dialled_at,
+      key: leg.leg_sid,
+      words: t(`Rang ${who(leg.to_e164)}`, `A fait sonner ${who(leg.to_e164)}`),
+      more: results[leg.result] ?? t("now", "maintenant"),
+    })),
+    ...callbacks.map((row) => ({
+      at: row.promised_at,
+      key: row.id,
+      words: t("A call back was promised", "Un rappel a été promis"),
+      more: `${row.group_name}: ${row.state}${row.why ? ` (${row.why.replaceAll("_", " ")})` : ""}`,
+    })),
+    call.ended_at &&
+    { at: call.ended_at, key: "end", words: outcome(call), more: minutes(call.duration_sec) },
+  ].filter(Boolean).sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+}
+
+function One(
+  {
+    call,
+    steps,
+    legs,
+    recordings,
+    notes,
+    tags,
+    voicemails,
+    callbacks,
+    people,
+    members,
+    reload,
+    second,
+  },
+) {
+  const [erasing, setErasing] = useState(false);
+  const by = (author) => {
+    const member = members?.find(({ user_id }) => user_id === author);
+    return member?.name ?? member?.email ?? t("the system", "le système");
+  };
+  const tag = (name) =>
+    ask(db.from("call_tags").insert({ call_sid: call.call_sid, tag: name })).then(reload);
+  const untag = (name) =>
+    ask(db.from("call_tags").delete().eq("call_sid", call.call_sid).eq("tag", name)).then(reload);
+  return html`
+    <div class="head">
+      <h1>${phone(call.party ?? call.from_e164)}</h1>
+      <div class="row"><span class="tag">${outcome(call)}</span>
+        ${may("agent") && call.ended_at && html`<${CallBack} call=${call} reload=${reload} />`}
+        ${may("admin") && call.ended_at &&
+          html`<button type="button" class="danger" onClick=${() => setErasing(true)}>${
+            t("Erase", "Effacer")
+          }</button>`}
+      </div>
+    </div>
+    ${erasing && html`<${Erase} call=${call} close=${() => setErasing(false)} />`}
+    <div class="columns">
+      <${Card} id="facts" title=${t("Call", "Appel")}>
+        <dl class="facts">
+          <dt>${t("Line", "Ligne")}</dt><dd>${phone(call.line ?? call.to_e164)}</dd>
+          <dt>${t("Began", "Début")}</dt><dd><${Time} at=${call.started_at} /></dd>
+          <dt>${t("Choice", "Choix")}</dt><dd>${call.mode ?? "–"}</dd>
+          <dt>${t("Length", "Durée")}</dt><dd>${call.duration_sec === null
+            ? "–"
+            : minutes(call.duration_sec)}</dd>
+          <dt>${t("Recording", "Enregistrement")}</dt><dd>${call.consent_given === null
+            ? t("not decided", "non décidé")
+            : call.consent_given
+            ? t("agreed", "accepté")
+            : t("refused", "refusé")}</dd>
+        </dl>
+        <ul class="row" aria-label=${t("Tags", "Étiquettes")}>${tags.map(({ tag: name }) =>
+          html`<li key=${name} class="tag">${name} ${
+            may("agent") &&
+            html`<button type="button" class="quiet" aria-label=${
+              t(`Remove the tag ${name}`, `Retirer l’étiquette ${name}`)
+            } onClick=${() =>
+              act(
+                () => untag(name),
+                t("Tag removed.", "Étiquette retirée."),
+                () => tag(name),
+              )}>×</button>`
+          }</li>`
+        )}</ul>
+        ${may("agent") && html`
+          <${Form} class="inline" label=${t("Add a tag", "Ajouter une étiquette")} button=${t(
+            "Add",
+            "Ajouter",
+          )}
+            submit=${async ({ tag: name }, form) => {
+              await tag(name.trim().toLowerCase());
+              form.reset();
+            }}><label>${t(
+              "Tag",
+              "Étiquette",
+            )}<input name="tag" required maxlength="64" autocomplete="off" /></label><//>
+        `}
+      <//>
+      ${recordings.map((row) =>
+        html`
+          <${Recording} key=${row
+            .recording_sid} row=${row} second=${second} call=${call} people=${people}
+            reload=${reload}
+            voicemail=${voicemails.find(({ recording_sid }) =>
+              recording_sid === row.recording_sid
+            )} />
+        `
+      )}
+      <${Card} id="notes" title=${t("Notes", "Notes")} n=${notes.length || undefined}>
+        <ul class="list">${notes.map((note) =>
+          html`
+            <li
+              key=${note.id}><div class="grow"><p>${note.body}</p><small>${by(
+                note.author,
+              )}, <${Time} at=${note.created_at} /></small></div>
+                    ${note.author === me.user.id &&
+                      html`<${Do} aria-label=${
+                        t("Delete this note", "Supprimer cette note")
+                      } act=${() =>
+                        act(
+                          () => ask(db.from("call_notes").delete().eq("id", note.id)).then(reload),
+                          t("Note deleted.", "Note supprimée."),
+                          () =>
+                            ask(
+                              db.from("call_notes").insert({
+                                call_sid: call.call_sid,
+                                body: note.body,
+                              }),
+                            ).then(reload),
+                        )}>×<//>`}</li>
+          `
+        )}</ul>
+        ${may("agent") && html`
+          <${Form} class="wide" label=${t("Write a note", "Écrire une note")} button=${t(
+            "Add the note",
+            "Ajouter",
+          )}
+            submit=${async ({ body }, form) => {
+              await ask(
+                db.from("call_notes").insert({ call_sid: call.call_sid, body: body.trim() }),
+              );
+              form.reset();
+              await reload();
+            }}><label class="wide">${t(
+              "Note",
+              "Note",
+            )}<textarea name="body" rows="2" required maxlength="4000"></textarea></label><//>
+        `}
+      <//>
+      <${Card} id="timeline" title=${t("What happened", "Déroulement")}>
+        <ol class="list">${timeline({ call, steps, legs, callbacks, people }).map((
+          { at, key, words, more },
+        ) =>
+          html`
+            <li
+              key=${key}><small>${clock(at)}</small> <span class="grow">${words}</span> ${more &&
+                html`<small>${more}</small>`}</li>
+          `
+        )}</ol>
+      <//>
+    </div>
+  `;
+}
+
+/** Rings one's own telephone; after the key 1 it calls the number. */
+function CallBack({ call, reload }) {
+  const mine = useLive(
+    () =>
+      me.member_id
+        ? ask(db.from("people").select("handle, verified_at").eq("member_id", me.member_id))
+        : [],
+    "mine",
+    60_000,
+  );
+  const person = mine.data?.[0];
+  if (!person?.verified_at) {
+    return html`<small>${
+      t(
+        "To call back, an admin links you to a verified telephone under People.",
+        "Pour rappeler, un administrateur vous lie à un téléphone vérifié sous Personnes.",
+      )
+    }</small>`;
+  }
+  return html`<${Do} kind="primary" act=${() =>
+    act(
+      () => ask(db.rpc("call_back", { p_call_sid: call.call_sid })).then(reload),
+      t(
+        "Your telephone rings. Press 1, and the number is called.",
+        "Votre téléphone sonne. Appuyez sur 1 pour appeler le numéro.",
+      ),
+    )}>${t("Call back", "Rappeler")}<//>`;
+}
+
+function Erase({ call, close }) {
+  return html`
+    <${Dialog} title=${t("Erase this call", "Effacer cet appel")} close=${close}>
+      <p>${t(
+        "Its numbers, words, recordings, notes and transcripts are deleted, here and at Twilio. This cannot be taken back. That somebody agreed to be recorded stays as evidence without a name.",
+        "Ses numéros, mots, enregistrements, notes et transcriptions sont supprimés, ici et chez Twilio. C’est définitif. La preuve du consentement reste, sans nom.",
+      )}</p>
+      <${Form} label=${t("Erase", "Effacer")} button=${t(
+        "Erase for ever",
+        "Effacer définitivement",
+      )}
+        submit=${async () => {
+          await ask(db.rpc("erase_call", { p_call_sid: call.call_sid }));
+          go("calls");
+        }}><label>${t(
+          "Type the word ERASE",
+          "Tapez le mot EFFACER",
+        )}<input name="word" required pattern=${t(
+          "ERASE",
+          "EFFACER",
+        )} autocomplete="off" /></label><//>
+      <//>
+  `;
+}

@@ -1,0 +1,181 @@
+/** The view library, and the parts that pages are made of. */
+import { Failure } from "./data.js";
+import { fullMoment, moment, number, t } from "./words.js";
+
+export const { html, render, useEffect, useRef, useState } = globalThis.htmPreact;
+
+export const go = (path) => {
+  location.hash = `#/${path}`;
+};
+
+let showToast = () => {};
+export const onToast = (show) => {
+  showToast = show;
+};
+
+/** Says what was done, and offers to take it back. */
+export const tell = (words, undo) => showToast({ words, undo, id: Math.random() });
+
+/** Runs an act: says `done`, or why it failed. @returns whether it was done */
+export async function act(work, done, undo) {
+  try {
+    await work();
+    if (done) tell(done, undo);
+    return true;
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    showToast({ words: error.message, bad: true, id: Math.random() });
+    return false;
+  }
+}
+
+/** A moment as an element, which says the exact time and the zone when pointed at. */
+export const Time = ({ at }) =>
+  at ? html`<time datetime=${at} title=${fullMoment(at)}>${moment(at)}</time>` : "–";
+
+/** What a page shows while its first data comes, when that failed, and when there is nothing. */
+export function Loaded({ of: { data, error }, empty, children }) {
+  if (error?.status === 403) return html`<p class="note">${error.message}</p>`;
+  if (data === undefined) {
+    return error
+      ? html`<p class="note bad" role="alert">${error.message}</p>`
+      : html`<p class="note" aria-busy="true">${t("Loading…", "Chargement…")}</p>`;
+  }
+  if (empty && (data.rows ?? data).length === 0) return html`<p class="note">${empty}</p>`;
+  return html`
+    ${error &&
+      html`<p class="note bad" role="alert">${error.message} ${
+        t("What is shown may be old.", "Ce qui est affiché peut être ancien.")
+      }</p>`}
+    ${children(data)}
+  `;
+}
+
+/**
+ * A list of live rows (an array, or `{rows, total}`), each drawn by `item`. `counted` puts the total into words, `more` is
+ * shown below when there are more than these.
+ */
+export const Rows = ({ of, empty, item, counted, more }) =>
+  html`<${Loaded} of=${of} empty=${empty}>${(data) => {
+    const { rows = data, total = rows.length } = data;
+    return html`${counted && html`<p class="small" role="status">${counted(total)}</p>`}
+      <ul class="list">${rows.map(item)}</ul>${total > rows.length && more}`;
+  }}<//>`;
+
+/** How many rows to ask for, and the button that asks for more of them. */
+export function useMore(step) {
+  const [limit, set] = useState(step);
+  return [
+    limit,
+    html`<p><button type="button" onClick=${() => set(limit + step)}>${
+      t("Show more", "En voir plus")
+    }</button></p>`,
+  ];
+}
+
+/** A page of one list: its heading, and a card. */
+export const Page = ({ title, children }) =>
+  html`
+    <h1>${title}</h1>
+    <section class="card" aria-label=${title}>${children}</section>
+  `;
+
+/** A table; `columns` are `[title, value of a row, whether it is a number]`, `id` is of its heading. */
+export const Table = ({ columns, rows, id }) =>
+  html`
+    <div class="scroll" tabindex="0" role="region" aria-labelledby=${id}>
+      <table>
+        <thead>
+          <tr>${columns.map(([title, , n]) =>
+            html`<th key=${title} class=${n ? "n" : ""}>${title}</th>`
+          )}</tr>
+        </thead>
+        <tbody>${rows.map((row, i) =>
+          html`<tr key=${row.id ?? i}>${
+            columns.map(([title, get, n]) =>
+              html`<td key=${title} class=${n ? "n" : ""}>${get(row)}</td>`
+            )
+          }</tr>`
+        )}</tbody>
+      </table>
+    </div>
+  `;
+
+/** A card with a heading; `n` is the database's count. */
+export const Card = ({ title, n, actions, children, id }) =>
+  html`<section class="card" aria-labelledby=${id}>
+    <header><h2 id=${id}>${title}${
+    n !== undefined && html`${" "}<span class="count">${number(n)}</span>`
+  }</h2>${actions}</header>
+    ${children}
+  </section>`;
+
+/** A button that waits for its act. */
+export function Do({ act: work, children, kind = "quiet", ...rest }) {
+  const [busy, setBusy] = useState(false);
+  const onClick = async (event) => {
+    event.preventDefault();
+    setBusy(true);
+    await work().finally(() => setBusy(false));
+  };
+  return html`
+    <button type="button" class=${kind} disabled=${busy} aria-busy=${busy}
+      onClick=${onClick} ...${rest}>${children}</button>
+  `;
+}
+
+/** A form whose fields go to `submit` as an object; it waits, and shows a failure beside the fields. */
+export function Form({ submit, children, label, button, ...rest }) {
+  const [{ busy, error }, set] = useState({});
+  const onSubmit = async (event) => {
+    event.preventDefault();
+    const form = event.target;
+    set({ busy: true });
+    try {
+      await submit(Object.fromEntries(new FormData(form)), form);
+      set({});
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      set({ error });
+    }
+  };
+  return html`<form onSubmit=${onSubmit} aria-label=${label} ...${rest}>
+    ${children}
+    ${error && html`<p class="note bad" role="alert">${error.message}</p>`}
+    ${
+    button && html`<button class="primary" disabled=${busy} aria-busy=${!!busy}>${button}</button>`
+  }
+  </form>`;
+}
+
+/** A dialogue over the page; Escape closes it. */
+export function Dialog({ title, close, children }) {
+  const ref = useRef();
+  useEffect(() => {
+    ref.current.showModal();
+  }, []);
+  return html`<dialog ref=${ref} onClose=${close} aria-label=${title}>
+    <header><h2>${title}</h2><button type="button" class="quiet" onClick=${() =>
+    ref.current.close()}>${t("Close", "Fermer")}</button></header>
+    ${children}
+  </dialog>`;
+}
+
+/** A file with these rows, for a table program. */
+export function saveCsv(name, columns, rows) {
+  // A leading = + - @ would be a formula.
+  const cell = (value) => {
+    const text = String(value ?? "").replace(/^(?=[=+\-@\t\r])/, "'");
+    return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const text = [
+    columns.map(([title]) => title),
+    ...rows.map((row) => columns.map(([, get]) => get(row))),
+  ]
+    .map((cells) => cells.map(cell).join(",")).join("\r\n");
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([`\ufeff${text}\r\n`], { type: "text/csv" }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
