@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { ISql } from "postgres";
 
 interface Line {
@@ -99,8 +100,9 @@ const PARTS: Record<string, string> = {
       case acl.grantee when 0 then 'public' else acl.grantee::regrole::text end) as line
     from pg_default_acl as d, aclexplode(d.defaclacl) as acl
     group by d.oid, d.defaclrole, d.defaclnamespace, d.defaclobjtype, acl.grantee order by 1`,
+};
 
-  "Comments": `
+const COMMENTS = `
     select format('comment on %s is %L;', object, text) as line from (
       select format('%s %s%s', case c.relkind when 'v' then 'view' when 'i' then 'index' when 'c' then 'type' else 'table' end, c.name,
         '.' || a.attname) as object, d.description as text
@@ -110,12 +112,12 @@ const PARTS: Record<string, string> = {
       select 'function ' || p.oid::regprocedure, d.description
       from pg_description as d join pg_proc as p on p.oid = d.objoid and d.classoid = 'pg_proc'::regclass
       where p.pronamespace = 'public'::regnamespace
-    ) as commented order by 1`,
-};
+    ) as commented order by 1`;
 
-/** The same, with the rows that the schema inserts, such as retention rules. */
+/** The same, with the comments, and the rows that the schema inserts, such as retention rules. */
 export async function readCatalog(sql: ISql): Promise<string[]> {
-  return [...await readSchema(sql), ...await readRows(sql)];
+  const comments = await sql.unsafe<Line[]>(COMMENTS);
+  return [...await readSchema(sql), ...comments.map(({ line }) => line), ...await readRows(sql)];
 }
 
 /** One object a line, a title for each part. Databases with the same list have the same schema. */
@@ -144,19 +146,20 @@ async function readRows(sql: ISql): Promise<string[]> {
   return found;
 }
 
-/** The same as one text. */
-export function formatCatalog(catalog: readonly string[]): string {
-  return catalog.join("\n\n") + "\n";
+/** A schema in short: of an object that takes several lines the first, and a hash of all of them. */
+export function outline(schema: readonly string[]): string[] {
+  return schema.map((object) => {
+    const [first = "", ...more] = object.split("\n");
+    if (more.length === 0) return first;
+    return `${first}${HASHED}${createHash("sha256").update(object).digest("hex").slice(0, 16)}`;
+  });
 }
 
-/** Parses a catalog's text. */
-export function parseCatalog(text: string): string[] {
-  return text.trimEnd().split(/\n\n(?=(?:--|create|CREATE|alter|ALTER|grant|comment) )/);
-}
+const HASHED = " -- sha256 ";
 
 /**
- * The relevant differences of a database from a release: missing objects, and additional grants to outside roles.
- * Additions of operators and platforms, such as rows, comments, default privileges and other tables, are ignored.
+ * The relevant differences of a database from a release, both in short: missing objects, and additional grants to outside roles.
+ * Additions of operators and platforms, such as default privileges and other tables, are ignored.
  *
  * @returns the first words of each difference.
  */
@@ -164,8 +167,8 @@ export function drift(release: readonly string[], database: readonly string[]): 
   const found: string[] = [];
   for (const difference of differences(release, database)) {
     const [sign, line] = [difference[0], difference.slice(2)];
-    const [words = ""] = line.split("\n");
-    const theirs = /^(--|comment on|alter default privileges|create schema) ?/.test(line);
+    const [words = ""] = line.split(HASHED);
+    const theirs = /^(--|alter default privileges|create schema) ?/.test(line);
     if (sign === "-" && !theirs) found.push(`lacks "${words}"`);
     if (sign === "+" && /^grant .* to (anon|authenticated|public);$/.test(line)) {
       found.push(`has beyond it "${words}"`);
