@@ -4,6 +4,7 @@ import { localLines } from "../phone/lines.ts";
 import {
   type CallEvent,
   type CallRecord,
+  crowd,
   Exchange,
   type RingOffer,
   Simulator,
@@ -91,7 +92,9 @@ export class Switchboard {
       accountSid,
       exchange: this.#exchange,
       clock: new LiveClock(),
-      telephones: (offer) => this.#held.get(offer.to)?.ring(offer),
+      // A campaign asks what answers; nobody holds its ten thousand telephones.
+      telephones: (offer) =>
+        this.#held.get(offer.to)?.ring(offer) ?? (offer.detects ? crowd(offer.to) : undefined),
       // A person who skips a wait is ahead of the line's own time.
       timestamps: true,
       // A prompt takes as long as the telephone needs to speak it.

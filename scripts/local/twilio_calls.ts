@@ -69,12 +69,18 @@ export class AccountCalls {
     if (!events.every((event) => EVENTS.includes(event))) {
       return failure(400, 21626, "Each StatusCallbackEvent is a parameter of its own");
     }
+    const detection = detectionOf(form);
+    if (detection instanceof Response) return detection;
+    if (!this.#simulator.exchange.hasRoom(this.#accountSid)) {
+      return failure(429, 10004, "Call concurrency limit exceeded");
+    }
     const { record } = this.#simulator.dial({
       to,
       from,
       document,
       ...seconds(form, "Timeout", "timeout"),
       ...seconds(form, "TimeLimit", "timeLimit"),
+      detection,
       statusCallback: form.get("StatusCallback") ?? undefined,
       statusCallbackMethod: methodOf(form, "StatusCallbackMethod"),
       ...(events.length > 0 && { statusCallbackEvents: events as ProgressEvent[] }),
@@ -161,7 +167,7 @@ export class AccountCalls {
       end_time: ended ? new Date(startedAt.getTime() + ended.atMs).toUTCString() : null,
       duration: ended ? String(record.durationSeconds) : null,
       queue_time: String(queuedMs),
-      answered_by: null,
+      answered_by: record.answeredBy ?? null,
       api_version: "2010-04-01",
       uri: `/2010-04-01/Accounts/${this.#accountSid}/Calls/${record.callSid}.json`,
     };
@@ -228,6 +234,27 @@ function documentOf(form: Form): RestCall["document"] | Response | undefined {
   if (twiml === null) return undefined;
   if (twiml.length <= MAX_TWIML) return { twiml };
   return failure(400, 32018, `Twiml is longer than ${MAX_TWIML} characters`);
+}
+
+/** What a request says of machine detection. Or the refusal. */
+function detectionOf(form: Form): RestCall["detection"] | Response {
+  const mode = form.get("MachineDetection");
+  if (mode === null) return undefined;
+  if (mode !== "Enable" && mode !== "DetectMessageEnd") {
+    return failure(400, 21260, `MachineDetection ${mode} is not valid`);
+  }
+  const url = form.get("AsyncAmdStatusCallback");
+  const isAsync = form.get("AsyncAmd") === "true";
+  if (isAsync && url === null) {
+    return failure(400, 21262, "AsyncAmd needs an AsyncAmdStatusCallback");
+  }
+  return {
+    mode,
+    ...(isAsync && {
+      callback: { url: url!, method: methodOf(form, "AsyncAmdStatusCallbackMethod") },
+    }),
+    ...seconds(form, "MachineDetectionTimeout", "timeout"),
+  };
 }
 
 function methodOf(form: Form, name: string): "GET" | "POST" {

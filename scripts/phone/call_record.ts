@@ -1,3 +1,4 @@
+import type { AnsweredBy } from "./caller.ts";
 import type { ProgressEvent, RecordMode } from "./twiml.ts";
 import type { Webhook } from "./webhook.ts";
 
@@ -115,6 +116,8 @@ export class CallRecord {
   readonly webhooks: Webhook[] = [];
   status: CallStatus = "ringing";
   endedBy: EndedBy | undefined = undefined;
+  /** What machine detection has made of it. */
+  answeredBy: AnsweredBy | undefined = undefined;
   /** Undefined while it is queued. */
   dialledAt: Date | undefined = undefined;
   /** Seconds from answer to end; 0 for a call that was never answered. */

@@ -53,7 +53,25 @@ export interface Callee {
   readonly presses?: string;
   /** Who ends the conversation, default the callee; `star`: the caller presses *. */
   readonly endedBy?: "callee" | "caller" | "star";
+  /**
+   * What machine detection makes of a call by REST, in the word of `DetectMessageEnd`; default `human`.
+   * Source: https://www.twilio.com/docs/voice/answering-machine-detection
+   */
+  readonly answeredBy?: AnsweredBy;
+  /** When it does, in seconds after the answer; default: by the thresholds that Twilio documents. */
+  readonly detectedSeconds?: number;
+  /** Of a call by REST: hangs up so many seconds after the answer. Default: never. */
+  readonly staysSeconds?: number;
 }
+
+export type AnsweredBy =
+  | "human"
+  | "fax"
+  | "unknown"
+  | "machine_start"
+  | "machine_end_beep"
+  | "machine_end_silence"
+  | "machine_end_other";
 
 /** A telephone that rings: for a call by REST, or as a number of a `<Dial>`. */
 export interface RingOffer {
@@ -63,6 +81,8 @@ export interface RingOffer {
   readonly from: string;
   /** Seconds that it rings at most. */
   readonly timeout: number;
+  /** Whether Twilio is to tell a person from a machine. Default: no. */
+  readonly detects?: boolean;
   /** The timeline of the call. */
   readonly clock: Clock;
   /** Aborted once it neither rings nor is connected any more. */

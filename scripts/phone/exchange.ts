@@ -120,8 +120,13 @@ export class Bridge {
   }
 }
 
-/** Calls a second that an account may make by REST. Source: https://www.twilio.com/docs/glossary/what-is-cps */
-const CALLS_PER_SECOND = 1;
+/** What an account is allowed. */
+export interface Allowance {
+  /** Calls a second that it may make by REST. Default 1. Source: https://www.twilio.com/docs/glossary/what-is-cps */
+  readonly callsPerSecond?: number;
+  /** Calls at once that REST makes. Default: any number. Source: https://www.twilio.com/docs/api/errors/10004 */
+  readonly callsAtOnce?: number;
+}
 
 /** What the calls of an account share: where they meet, and how fast they are made. */
 export class Exchange {
@@ -132,6 +137,21 @@ export class Exchange {
   readonly #queues = new Map<string, Queue>();
   /** When the next call of an account may be dialled. Milliseconds. */
   readonly #nextAt = new Map<string, number>();
+  readonly #callsPerSecond: number;
+  readonly #callsAtOnce: number;
+
+  /** @param allowance Of each account. */
+  constructor({ callsPerSecond = 1, callsAtOnce = Infinity }: Allowance = {}) {
+    this.#callsPerSecond = callsPerSecond;
+    this.#callsAtOnce = callsAtOnce;
+  }
+
+  /** Whether this account may have one call more. */
+  hasRoom(accountSid: string): boolean {
+    if (this.calls.size < this.#callsAtOnce) return true;
+    const open = [...this.calls.values()].filter(({ setup }) => setup.accountSid === accountSid);
+    return open.length < this.#callsAtOnce;
+  }
 
   queue(accountSid: string, name: string): Queue | undefined {
     return this.#queues.get(`${accountSid}/${name}`);
@@ -160,7 +180,7 @@ export class Exchange {
   turn(accountSid: string, clock: Clock): number {
     const now = clock.now().getTime();
     const at = Math.max(now, this.#nextAt.get(accountSid) ?? 0);
-    this.#nextAt.set(accountSid, at + 1000 / CALLS_PER_SECOND);
+    this.#nextAt.set(accountSid, at + 1000 / this.#callsPerSecond);
     return at - now;
   }
 }

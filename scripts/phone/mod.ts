@@ -5,8 +5,9 @@
  */
 export { type CallEvent, CallRecord, type CallStatus, type EndedBy } from "./call_record.ts";
 export * from "./caller.ts";
+export { CROWD, crowd } from "./crowd.ts";
 export { type Clock, realClock, VirtualClock } from "./clock.ts";
-export { Exchange } from "./exchange.ts";
+export { type Allowance, Exchange } from "./exchange.ts";
 export { APPLICATION_ERROR } from "./interpreter.ts";
 export type { Delivery } from "./outbox.ts";
 export { type Params, sign } from "./signer.ts";

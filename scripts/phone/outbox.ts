@@ -6,6 +6,8 @@ import type { Outgoing, Sender, Webhook } from "./webhook.ts";
 export interface Delivery {
   /** Each callback is held up by this much on the call's timeline, at random, in milliseconds. */
   readonly late?: { readonly fromMs: number; readonly toMs: number };
+  /** The probability that a callback never arrives. Default 0. */
+  readonly lost?: number;
   /** Below 1: the probability of a second copy. From 1: the number of additional copies. */
   readonly duplicate?: number;
   /** All are held back until the call is over, and then sent in random order. */
@@ -41,7 +43,8 @@ export class Outbox {
 
   /** @param afterMs how long the event itself takes, such as a recording that is processed */
   post(outgoing: Outgoing, afterMs = 0): void {
-    const { late, duplicate = 0, shuffle } = this.#delivery;
+    const { late, lost = 0, duplicate = 0, shuffle } = this.#delivery;
+    if (lost > 0 && this.#random() < lost) return;
     const copies = duplicate >= 1 ? Math.floor(duplicate) : this.#random() < duplicate ? 1 : 0;
     // To the app a copy is a retry: the same event under the same token.
     const event = { ...outgoing, idempotencyToken: crypto.randomUUID() };

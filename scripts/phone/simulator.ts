@@ -15,7 +15,7 @@ import { Exchange } from "./exchange.ts";
 import { Interpreter } from "./interpreter.ts";
 import { type DocumentSource, Redirected } from "./interruption.ts";
 import type { Delivery } from "./outbox.ts";
-import { ringOut } from "./ring_out.ts";
+import { type MachineDetection, ringOut } from "./ring_out.ts";
 import { seededRandom } from "./random.ts";
 import { newSid, type Params } from "./signer.ts";
 import type { Method, ProgressEvent } from "./twiml.ts";
@@ -99,6 +99,8 @@ export interface RestCall {
   readonly timeout?: number;
   /** Seconds that it lasts at most; default 14400. */
   readonly timeLimit?: number;
+  /** Default: none. */
+  readonly detection?: MachineDetection | undefined;
   readonly fallbackUrl?: string | undefined;
   readonly onEvent?: CallOptions["onEvent"];
   readonly onWebhook?: CallOptions["onWebhook"];
@@ -195,7 +197,8 @@ export class Simulator {
       statusCallbackMethod: rest.statusCallbackMethod ?? "POST",
       statusCallbackEvents: rest.statusCallbackEvents ?? ["completed"],
     });
-    return this.#begin(call, () => ringOut(call, { timeout, timeLimit, document: rest.document }));
+    const { document, detection } = rest;
+    return this.#begin(call, () => ringOut(call, { timeout, timeLimit, document, detection }));
   }
 
   /**

@@ -1,5 +1,14 @@
 import { assertEquals } from "@std/assert/equals.js";
-import { scripted, type Simulator, VirtualClock } from "../../scripts/phone/mod.ts";
+import {
+  type Callee,
+  crowd,
+  Exchange,
+  personAt,
+  type RingOffer,
+  scripted,
+  type Simulator,
+  VirtualClock,
+} from "../../scripts/phone/mod.ts";
 import { App } from "./phone_app.ts";
 
 const EVENTS = ["initiated", "ringing", "answered", "completed"] as const;
@@ -150,4 +159,128 @@ Deno.test("a call by REST ends at its time limit", async () => {
   });
   const { durationSeconds, endedBy } = await call.done;
   assertEquals([durationSeconds, endedBy], [60, "app"]);
+});
+
+/** Rings telephones that Twilio is to judge, one a row. @returns what it said of each, and after how many seconds. */
+async function judged(
+  callees: readonly Callee[],
+  mode: "Enable" | "DetectMessageEnd",
+  isAsync: boolean,
+) {
+  await using app = new App({ "/person": '<Pause length="60"/>', "/verdict": "" });
+  const simulator = app.simulator({
+    ...shared(),
+    exchange: new Exchange({ callsPerSecond: 1000 }),
+    telephones: ({ to }) => personAt(callees[Number(to.slice(-2))]!),
+  });
+  const calls = callees.map((_, nth) =>
+    simulator.dial({
+      to: `+1555000110${nth}`,
+      from: LINE,
+      document: { url: `${app.base}/person`, method: "POST", params: {} },
+      detection: {
+        mode,
+        ...(isAsync && { callback: { url: `${app.base}/verdict`, method: "POST" } }),
+      },
+    })
+  );
+  await Promise.all(calls.map(({ done }) => done));
+  await simulator.settle();
+  return calls.map(({ record }) => {
+    const [verdict] = record.requestsTo(isAsync ? "/verdict" : "/person");
+    const picked = record.startedAt.getTime() + 4000;
+    assertEquals(verdict?.params.AnsweredBy, record.answeredBy);
+    if (isAsync) assertEquals(record.requestsTo("/person").length, 1);
+    return [
+      record.answeredBy,
+      verdict && Math.round((verdict.startedAt.getTime() - picked) / 100) / 10,
+    ];
+  });
+}
+
+const DETECTED: readonly Callee[] = [
+  {},
+  { answeredBy: "machine_end_beep" },
+  { answeredBy: "machine_end_silence", detectedSeconds: 31 },
+  { answeredBy: "unknown" },
+  { answeredBy: "human", detectedSeconds: 9 },
+  { answeredBy: "fax" },
+];
+
+Deno.test("an asynchronous verdict on who answers comes while the call goes on, at its own time", async () => {
+  assertEquals(await judged(DETECTED, "Enable", true), [
+    ["human", 1.5],
+    ["machine_start", 2.4],
+    ["machine_start", 30],
+    ["unknown", 5],
+    ["human", 9],
+    ["fax", 3],
+  ]);
+  assertEquals(await judged(DETECTED, "DetectMessageEnd", true), [
+    ["human", 1.5],
+    ["machine_end_beep", 12],
+    ["machine_start", 30],
+    ["unknown", 5],
+    ["human", 9],
+    ["fax", 3],
+  ]);
+});
+
+Deno.test("a synchronous verdict holds up the document that tells of it", async () => {
+  assertEquals((await judged(DETECTED, "DetectMessageEnd", false)).slice(0, 2), [
+    ["human", 1.5],
+    ["machine_end_beep", 12],
+  ]);
+});
+
+Deno.test("of a person who hangs up before the verdict there is none", async () => {
+  assertEquals(await judged([{ staysSeconds: 1 }], "Enable", true), [[undefined, undefined]]);
+});
+
+Deno.test("a call whose turn would come after a day is given up then, and rings nobody", async () => {
+  await using app = new App({ "/person": "<Hangup/>" });
+  const simulator = app.simulator({
+    ...shared(),
+    exchange: new Exchange({ callsPerSecond: 1 / 90_000 }),
+  });
+  const [first, late] = [ring(simulator, app), ring(simulator, app)];
+  await Promise.all([first.done, late.done]);
+  await simulator.settle();
+  assertEquals([first.record.status, late.record.status], ["completed", "canceled"]);
+  assertEquals(statuses(app, late.record.callSid), ["canceled"]);
+});
+
+Deno.test("callbacks are lost as often as asked, and documents are not", async () => {
+  await using app = new App({ "/person": "<Hangup/>" });
+  const simulator = app.simulator({
+    ...shared(),
+    exchange: new Exchange({ callsPerSecond: 1000 }),
+    delivery: { lost: 0.3 },
+    seed: 7,
+  });
+  await Promise.all(Array.from({ length: 40 }, () => ring(simulator, app).done));
+  await simulator.settle();
+  assertEquals(app.to("/person").length, 40);
+  const { length } = statuses(app);
+  assertEquals(length > 80 && length < 144, true, `${length} of 160`);
+});
+
+Deno.test("the crowd of a campaign behaves by its numbers, a hundred in a row always the same", () => {
+  const picture = new Map<string, number>();
+  for (let nth = 0; nth < 10_000; nth++) {
+    const callee = crowd(`+1403555${String(nth).padStart(4, "0")}`).onRing!(
+      {} as RingOffer,
+    ) as Callee;
+    const what = callee.outcome ?? callee.answeredBy ?? "human";
+    picture.set(what, (picture.get(what) ?? 0) + 1);
+  }
+  assertEquals(Object.fromEntries(picture), {
+    "human": 5300,
+    "unknown": 300,
+    "machine_end_beep": 2000,
+    "no-answer": 1500,
+    "busy": 600,
+    "failed": 200,
+    "fax": 100,
+  });
 });

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { startTwilioApi } from "../../scripts/local/twilio_api.ts";
-import { scripted, Simulator, VirtualClock } from "../../scripts/phone/mod.ts";
+import { Exchange, scripted, Simulator, VirtualClock } from "../../scripts/phone/mod.ts";
 import { App, TOKEN } from "../scripts/phone_app.ts";
 
 const SID = `AC${"1".repeat(32)}`;
@@ -18,6 +18,7 @@ async function withCalls(
       form?: Record<string, string | readonly string[]>,
     ): Promise<{ status: number; body: Record<string, unknown> }>;
   }) => Promise<void>,
+  exchange = new Exchange(),
 ) {
   await using app = new App({
     "/voice": '<Enqueue waitUrl="/wait" action="/left">sales</Enqueue>',
@@ -32,6 +33,7 @@ async function withCalls(
     voiceUrl: `${app.base}/voice`,
     clock: new VirtualClock(new Date("2026-01-05T15:00:00Z"), { shared: true }),
     telephones: () => scripted({}),
+    exchange,
   });
   const api = startTwilioApi({ accountSid: SID, authToken: TOKEN });
   api.connect(SID, simulator);
@@ -123,12 +125,40 @@ Deno.test("what cannot be called is refused with Twilio's code", () =>
     assertEquals(await code({ From: "" }), 21213);
     assertEquals(await code({ Url: "nowhere" }), 21205);
     assertEquals(await code({ StatusCallbackEvent: "initiated ringing" }), 21626);
+    assertEquals(await code({ MachineDetection: "true" }), 21260);
+    assertEquals(await code({ MachineDetection: "Enable", AsyncAmd: "true" }), 21262);
     // The caller's number shows with the token of that call alone.
     assertEquals(await code({ From: "+14035550123" }), 21210);
     assertEquals(await code({ From: "+14035550123", CallToken: "another" }), 21210);
     assertEquals(await code({ From: "+14035550123", CallToken: token! }), undefined);
     await caller.done;
   }));
+
+Deno.test("what machine detection says goes to its callback, and into the call", () =>
+  withCalls(async ({ app, simulator, ask }) => {
+    const asked = {
+      MachineDetection: "DetectMessageEnd",
+      AsyncAmd: "true",
+      AsyncAmdStatusCallback: `${app.base}/verdict`,
+      StatusCallbackEvent: [],
+    };
+    const sid = (await ask("/Calls.json", create(app, asked))).body.sid;
+    await simulator.settle();
+    const told = app.to("/verdict").map(({ params }) => [params.CallSid, params.AnsweredBy]);
+    assertEquals(told, [[sid, "human"]]);
+    assertEquals((await ask(`/Calls/${sid}.json`)).body.answered_by, "human");
+  }));
+
+Deno.test("an account that has all the calls it may have at once is refused another", () =>
+  withCalls(
+    async ({ app, simulator, ask }) => {
+      const again = async () => (await ask("/Calls.json", create(app))).body.code;
+      assertEquals([await again(), await again(), await again()], [undefined, undefined, 10004]);
+      await simulator.settle();
+      assertEquals(await again(), undefined);
+    },
+    new Exchange({ callsAtOnce: 2 }),
+  ));
 
 Deno.test("a call is ended and redirected by its sid, and not once it is over", () =>
   withCalls(async ({ app, simulator, ask }) => {
