@@ -3,10 +3,9 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import { createHash } from "node:crypto";
 import postgres from "postgres";
-import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
+import { dataApi, Refused } from "../../supabase/functions/_shared/db/client.ts";
 import {
   flowDatabase,
-  FlowRefused,
   type Owner,
   type Publication,
 } from "../../supabase/functions/_shared/db/flows.ts";
@@ -96,7 +95,7 @@ Deno.test("a calendar of a flow without calendars cannot be overridden", async (
   const until = new Date(Date.now() + 3_600_000).toISOString();
   const error = await assertRejects(
     () => flows.override({ owner: null, name: "without", calendar: "main", state: "open", until }),
-    FlowRefused,
+    Refused,
     'no calendar "main"',
   );
   assertEquals(error.status, 404);
@@ -108,14 +107,14 @@ Deno.test("a rollback leads to what answered before, step by step, or to the ver
   for (const words of ["a", "b", "c"]) await publish(null, "back", flow(words));
   assertEquals(await rolledBack(), 2);
   assertEquals(await rolledBack(), 1);
-  const none = await assertRejects(() => rolledBack(), FlowRefused, "no version before");
+  const none = await assertRejects(() => rolledBack(), Refused, "no version before");
   assertEquals(none.status, 404);
   assertEquals(await rolledBack(3), 3);
   assertEquals(await rolledBack(1), 1);
   await publish(null, "back", flow("d"));
   assertEquals(await rolledBack(), 1, "not version 3, which did not answer before");
-  await assertRejects(() => rolledBack(9), FlowRefused, "no version 9");
-  await assertRejects(() => flows.rollback(null, "none"), FlowRefused, 'no flow "none"');
+  await assertRejects(() => rolledBack(9), Refused, "no version 9");
+  await assertRejects(() => flows.rollback(null, "none"), Refused, 'no flow "none"');
 });
 
 Deno.test("of publishes at once all are kept, in one order", async () => {
@@ -152,7 +151,7 @@ Deno.test("an organisation publishes on its own numbers, the main account on non
   const refused = async (owner: Owner, line: string) => {
     const error = await assertRejects(
       () => publish(owner, "lines", flow("x"), { lines: [line] }),
-      FlowRefused,
+      Refused,
       "a number of the owner",
     );
     assertEquals([error.status, error.field], [400, "lines"]);
@@ -173,9 +172,9 @@ Deno.test("an organisation finds no flow of another's, nor of the main account's
   for (const owner of [other.org, null]) {
     assertEquals(await flows.versions(owner, "mine"), []);
     assertEquals(await flows.definition(owner, "mine"), null);
-    await assertRejects(() => flows.rollback(owner, "mine"), FlowRefused);
+    await assertRejects(() => flows.rollback(owner, "mine"), Refused);
     const goesOn = flow("x", { nodes: { bye: { type: "flow", name: "mine" } } });
-    await assertRejects(() => publish(owner, "other", goesOn), FlowRefused, 'no flow "mine"');
+    await assertRejects(() => publish(owner, "other", goesOn), Refused, 'no flow "mine"');
   }
   assertEquals(await flows.body(other.account, hash), null);
   assertEquals((await flows.body(one.account, hash.slice(0, 12)))?.hash, hash);
@@ -278,10 +277,10 @@ Deno.test("what a flow goes on in is the version of then, and cannot lead back t
     select handles from call_flow_versions where hash = ${day.hash}`;
   assertEquals(row!.handles.sort(), ["anna", "ben"]);
 
-  await assertRejects(() => publish(org, "night", to("day")), FlowRefused, "leads back to itself");
-  await assertRejects(() => publish(org, "self", to("self")), FlowRefused, 'flow "self"');
+  await assertRejects(() => publish(org, "night", to("day")), Refused, "leads back to itself");
+  await assertRejects(() => publish(org, "self", to("self")), Refused, 'flow "self"');
   await publish(org, "week", to("day"));
-  await assertRejects(() => publish(org, "night", to("week")), FlowRefused, "leads back to itself");
+  await assertRejects(() => publish(org, "night", to("week")), Refused, "leads back to itself");
 
   await publish(org, "night", flow("b"));
   assertEquals((await flows.body(undefined, day.hash))!.flows, { night: night.hash });
@@ -298,7 +297,7 @@ Deno.test("a zone that only looks like one is refused", async () => {
   for (const zone of ["America/Nowhere", "ZZZ5", "", "EST5EDT,M3.2.0,M11.1.0"]) {
     const error = await assertRejects(
       () => publish(null, "zone", flow("x", { zone })),
-      FlowRefused,
+      Refused,
       "IANA",
     );
     assertEquals(error.field, "definition.zone");
@@ -366,7 +365,7 @@ Deno.test("the words of its disclosures are kept with a publish, once", async ()
 });
 
 Deno.test("default is the flow of the settings: nobody publishes under its name", async () => {
-  const error = await assertRejects(() => publish(null, "default", flow("a")), FlowRefused);
+  const error = await assertRejects(() => publish(null, "default", flow("a")), Refused);
   assertEquals(error.field, "name");
 });
 

@@ -5,7 +5,8 @@ import { assertEquals } from "@std/assert/equals.js";
 import { LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
 import { recordingLink } from "../../supabase/functions/_shared/mail/recording_link.ts";
 import { DatabaseFailure } from "../../supabase/functions/_shared/db/client.ts";
-import { type FlowDatabase, FlowRefused } from "../../supabase/functions/_shared/db/flows.ts";
+import { Refused } from "../../supabase/functions/_shared/db/client.ts";
+import type { FlowDatabase } from "../../supabase/functions/_shared/db/flows.ts";
 import { createHandler as callFlows } from "../../supabase/functions/call-flows/handler.ts";
 import { createHandler as callSearch } from "../../supabase/functions/call-search/handler.ts";
 import { createHandler as alert } from "../../supabase/functions/alert-dispatch/handler.ts";
@@ -337,7 +338,7 @@ async function flows() {
     assertEquals(await ask(path, { method: "OPTIONS", headers: operator }), 405);
   }
   const unavailable = new DatabaseFailure("publish_flow", "");
-  const noSuch = new FlowRefused(404, "name", "no such flow");
+  const noSuch = new Refused(404, "name", "no such flow");
   for (const [path, body] of Object.entries(bodies)) {
     const post = (headers: Record<string, string> = operator, changes = {}) => ({
       method: "POST",
@@ -351,7 +352,7 @@ async function flows() {
         await ask(path, post(operator, { colour: "red" })),
         await ask(path, post({})),
         await ask(path, post(signedIn, { org_id: crypto.randomUUID() })),
-        await ask(path, post(), { error: hasName ? noSuch : new FlowRefused(400, "x", "wrong") }),
+        await ask(path, post(), { error: hasName ? noSuch : new Refused(400, "x", "wrong") }),
         await ask(path, { method: "PUT", headers: operator }),
         await ask(path, post(operator, { x: "x".repeat(256 * 1024) })),
         await ask(path, { ...post(), headers: operator }),

@@ -1,7 +1,8 @@
 import type { MembershipOf } from "./db/members.ts";
-import { HttpError } from "./errors.ts";
+import { HttpError, invalid } from "./errors.ts";
 import { bearerToken, isOperator } from "./operator.ts";
 import type { Settings } from "./settings.ts";
+import { UUID } from "./text.ts";
 import type { ReadUserToken, UserClaims } from "./user_token.ts";
 
 /** Who asks for something that operators and an organisation's own administrators may do. */
@@ -57,4 +58,27 @@ export async function askerOf(
   const user = token === undefined ? undefined : await readUserToken(token, now());
   if (user?.userId === undefined) throw new HttpError(401, "unauthorized");
   return { kind: "member", userId: user.userId, claims: user };
+}
+
+/** The owner whom a request names. @returns null: the main account. @throws {HttpError} 400, or 403 for a stranger. */
+export function ownerOf(asks: Administrator, asked: string | null): string | null {
+  if (asked !== null && !UUID.test(asked)) {
+    throw invalid([{ field: "org_id", message: "must be a UUID" }]);
+  }
+  const org_id = asked?.toLowerCase();
+  if (asks.kind === "operator") return org_id ?? null;
+  if (org_id !== undefined && org_id !== asks.orgId) throw new HttpError(403, "forbidden");
+  return asks.orgId;
+}
+
+/** Bounds the requests of a signed-in person. */
+export interface Room {
+  /** Counts a request. @returns the seconds to wait if there were too many. */
+  readonly takeRoom: (userId: string) => Promise<number | undefined>;
+}
+
+/** @throws {HttpError} 429. */
+export async function requireRoom({ takeRoom }: Room, userId: string): Promise<void> {
+  const wait = await takeRoom(userId);
+  if (wait !== undefined) throw new HttpError(429, "rate_limited", { "retry-after": String(wait) });
 }

@@ -1,3 +1,5 @@
+import type * as z from "zod/mini";
+
 /**
  * A setting is missing or malformed. The message names the setting, what was expected and what to
  * do, and never repeats a secret's value, so it can be printed as it is.
@@ -37,6 +39,23 @@ export class HttpError extends Error {
 export interface Issue {
   readonly field: string;
   readonly message: string;
+}
+
+/** The faults of a body that zod found, by field. Repeats no value. */
+export function issuesOf(issue: z.core.$ZodIssue): Issue[] {
+  const path = issue.path.map(String);
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({
+      field: [...path, key.slice(0, 64)].join("."),
+      message: "is not known",
+    }));
+  }
+  const isUnnamed = issue.code === "invalid_type" && issue.expected === "object" &&
+    issue.message === "Invalid input";
+  return [{
+    field: path.join(".") || "body",
+    message: isUnnamed ? "must be a JSON object" : issue.message,
+  }];
 }
 
 /** A well-formed request with invalid fields: each field at fault, and what it must be. */

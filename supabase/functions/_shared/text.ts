@@ -40,3 +40,5 @@ export function unlinked(value: string): string {
     .replaceAll(/(?<=\S)[@\uff20](?=\S)/gu, "[$&]")
     .replaceAll(/\\\\(?=\S)/g, "[\\\\]");
 }
+
+export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;

@@ -1,5 +1,12 @@
-import { type Access, type Administrator, administratorOf } from "../_shared/access.ts";
-import { type FlowDatabase, FlowRefused, type Owner } from "../_shared/db/flows.ts";
+import {
+  type Access,
+  type Administrator,
+  administratorOf,
+  requireRoom,
+  type Room,
+} from "../_shared/access.ts";
+import { Refused } from "../_shared/db/client.ts";
+import type { FlowDatabase, Owner } from "../_shared/db/flows.ts";
 import { endpoint } from "../_shared/endpoint.ts";
 import { HttpError } from "../_shared/errors.ts";
 import { type Checked, checkFlow } from "../_shared/flows/check.ts";
@@ -12,13 +19,12 @@ import { type Caller, draftVersion, failedTests, type Walk, walk } from "../_sha
 import { type Handler, json, readJsonText, requireMethod } from "../_shared/http.ts";
 import type { Log } from "../_shared/log.ts";
 import type { Settings } from "../_shared/settings.ts";
+import { UUID } from "../_shared/text.ts";
 import { type FlowRequest, type Operation, operationOf, parseRequest } from "./request.ts";
 
-export interface CallFlowsDeps extends Access {
+export interface CallFlowsDeps extends Access, Room {
   readonly settings: Settings;
   readonly database: FlowDatabase;
-  /** Counts a request of a signed-in person. @returns the seconds to wait if there were too many. */
-  readonly takeRoom: (userId: string) => Promise<number | undefined>;
   readonly log: Log;
 }
 
@@ -43,10 +49,7 @@ export function createHandler(deps: CallFlowsDeps): Handler {
     requireMethod(request, operation === undefined ? "GET" : "POST");
     const asks = await administratorOf(request, deps);
     if (asks.kind === "admin") {
-      const wait = await deps.takeRoom(asks.userId ?? String(asks.orgId));
-      if (wait !== undefined) {
-        throw new HttpError(429, "rate_limited", { "retry-after": String(wait) });
-      }
+      await requireRoom(deps, asks.userId ?? String(asks.orgId));
     }
     try {
       const answer = operation === undefined
@@ -54,7 +57,7 @@ export function createHandler(deps: CallFlowsDeps): Handler {
         : await operate(deps, asks, operation, await readJsonText(request, MAX_BODY_BYTES));
       return json(200, answer);
     } catch (error) {
-      throw error instanceof FlowRefused ? refusal(error) : error;
+      throw error instanceof Refused ? refusal(error) : error;
     }
   });
 }
@@ -192,8 +195,6 @@ async function list(
   return { versions: [found] };
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
 /** The deepest request that is parsed, because parsing a deeper one is expensive. */
 const MOST_LEVELS = LIMITS.depth + 8;
 
@@ -227,7 +228,7 @@ function invalid(issues: readonly Issue[]): HttpError {
 }
 
 /** Turns the database's refusal into an answer. Fields are those of the request; a flow's fault has its path in the flow. */
-function refusal({ status, field, message }: FlowRefused): HttpError {
+function refusal({ status, field, message }: Refused): HttpError {
   return status === 404
     ? new HttpError(404, "not_found", {}, { message })
     : invalid([{ path: (field ?? "body").replace(/^definition\./, ""), message }]);

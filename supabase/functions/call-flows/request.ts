@@ -1,10 +1,9 @@
 import * as z from "zod/mini";
+import { issuesOf } from "../_shared/errors.ts";
 import { isRealTime } from "../_shared/flows/check.ts";
 import type { Issue } from "../_shared/flows/parse.ts";
 import { isE164 } from "../_shared/phone.ts";
-import { isOneVisibleLine, ONE_VISIBLE_LINE } from "../_shared/text.ts";
-
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+import { isOneVisibleLine, ONE_VISIBLE_LINE, UUID } from "../_shared/text.ts";
 
 const line = (most: number) =>
   z.string(`must be text of 1 to ${most} characters`).check(
@@ -96,19 +95,6 @@ export function parseRequest<Of extends Operation>(
 ): { readonly request: FlowRequest<Of> } | { readonly issues: readonly Issue[] } {
   const parsed = REQUESTS[operation].safeParse(body);
   if (parsed.success) return { request: parsed.data as FlowRequest<Of> };
-  return { issues: parsed.error.issues.flatMap(issuesOf) };
-}
-
-function issuesOf(issue: z.core.$ZodIssue): Issue[] {
-  const path = issue.path.map(String);
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => ({
-      path: [...path, key.slice(0, 64)].join("."),
-      message: "is not known",
-    }));
-  }
-  const message = issue.code === "invalid_type" && path.length === 0
-    ? "must be a JSON object"
-    : issue.message;
-  return [{ path: path.join(".") || "body", message }];
+  const issues = parsed.error.issues.flatMap(issuesOf);
+  return { issues: issues.map(({ field, message }) => ({ path: field, message })) };
 }

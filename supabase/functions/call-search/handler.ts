@@ -1,9 +1,11 @@
 import {
   type Access,
-  type Administrator,
   administratorOf,
   type Asker,
   askerOf,
+  ownerOf,
+  requireRoom,
+  type Room,
 } from "../_shared/access.ts";
 import type { ImportContacts } from "../_shared/db/contacts.ts";
 import type { Search, SearchAnswer } from "../_shared/db/search.ts";
@@ -21,23 +23,15 @@ import type { Log } from "../_shared/log.ts";
 import { parseContacts } from "../_shared/search/contacts.ts";
 import { csvRow } from "../_shared/csv.ts";
 import type { MeaningOf } from "../_shared/search/embed.ts";
-import {
-  PAGE,
-  parseSearch,
-  searchOfQuery,
-  type SearchRequest,
-  UUID,
-} from "../_shared/search/request.ts";
+import { PAGE, parseSearch, searchOfQuery, type SearchRequest } from "../_shared/search/request.ts";
 import { EXPORT_COLUMNS, exportRow, present, urlOf } from "../_shared/search/results.ts";
 import type { Settings } from "../_shared/settings.ts";
 
-export interface CallSearchDeps extends Access {
+export interface CallSearchDeps extends Access, Room {
   readonly settings: Settings;
   /** Searches with the rights of who asks. */
   readonly search: (asker: Asker, search: Search) => Promise<SearchAnswer>;
   readonly importContacts: ImportContacts;
-  /** Counts a request of a signed-in person. @returns the seconds to wait if there were too many. */
-  readonly takeRoom: (userId: string) => Promise<number | undefined>;
   readonly meaningOf: MeaningOf;
   readonly log: Log;
 }
@@ -60,7 +54,7 @@ export function createHandler(deps: CallSearchDeps): Handler {
     requireMethod(request, METHODS[operation as keyof typeof METHODS]);
     if (operation === "contacts") return json(200, await importContacts(deps, request));
     const asker = await askerOf(request, deps);
-    if (asker.kind === "member") await room(deps, asker.userId);
+    if (asker.kind === "member") await requireRoom(deps, asker.userId);
     if (operation === "export") {
       return await exportAll(deps, asker, checked(searchOfQuery(searchParams)));
     }
@@ -73,12 +67,6 @@ export function createHandler(deps: CallSearchDeps): Handler {
 }
 
 const METHODS = { "": "POST", export: "GET", contacts: "POST" } as const;
-
-/** @throws {HttpError} 429. */
-async function room({ takeRoom }: CallSearchDeps, userId: string): Promise<void> {
-  const wait = await takeRoom(userId);
-  if (wait !== undefined) throw new HttpError(429, "rate_limited", { "retry-after": String(wait) });
-}
 
 function checked(body: unknown): SearchRequest {
   const parsed = parseSearch(body);
@@ -150,22 +138,11 @@ async function exportAll(
 /** Takes in a file of contacts, for an organisation's administrators and for operators. */
 async function importContacts(deps: CallSearchDeps, request: Request) {
   const asks = await administratorOf(request, deps);
-  if (asks.kind === "admin") await room(deps, asks.userId ?? "");
+  if (asks.kind === "admin") await requireRoom(deps, asks.userId ?? "");
   const owner = ownerOf(asks, new URL(request.url).searchParams.get("org_id"));
   const file = parseContacts(await readTextOf("text/csv", request, MAX_FILE_BYTES));
   if (typeof file === "string") throw invalid([{ field: "body", message: file }]);
   const { contacts, rejected } = file;
   const { added, changed } = await deps.importContacts(owner, contacts);
   return { added, changed, unchanged: contacts.length - added - changed, rejected };
-}
-
-/** @returns null: the main account. @throws {HttpError} */
-function ownerOf(asks: Administrator, asked: string | null): string | null {
-  if (asked !== null && !UUID.test(asked)) {
-    throw invalid([{ field: "org_id", message: "must be a UUID" }]);
-  }
-  const org_id = asked?.toLowerCase();
-  if (asks.kind === "operator") return org_id ?? null;
-  if (org_id !== undefined && org_id !== asks.orgId) throw new HttpError(403, "forbidden");
-  return asks.orgId;
 }

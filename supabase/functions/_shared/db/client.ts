@@ -44,6 +44,29 @@ export class DatabaseFailure extends ServiceError {
  */
 const PASSING = /^(08|40|53|55|57)|^PGRST[02]/;
 
+/** The database will not do what was asked: a fault of the request, which the message names. */
+export class Refused extends Error {
+  override name = "Refused";
+
+  constructor(
+    /** 400: the request is at fault. 404: there is nothing of that name. 409: not as things stand. */
+    readonly status: 400 | 404 | 409,
+    /** The field at fault, as far as there is one. */
+    readonly field: string | undefined,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** What an error says of the request; `undefined`: nothing. */
+export function refusalOf({ code, details, message }: PostgrestError): Refused | undefined {
+  const [, status] = /^PT(400|404|409)$/.exec(code ?? "") ?? [];
+  return status === undefined
+    ? undefined
+    : new Refused(Number(status) as Refused["status"], details || undefined, message);
+}
+
 type Functions = Database["public"]["Functions"];
 export type SqlFunction = keyof Functions & string;
 

@@ -2,6 +2,8 @@ import * as z from "zod/mini";
 import {
   type ArgumentsOf,
   type DataApi,
+  refusalOf,
+  Refused,
   returned,
   rpc,
   type RpcAnswer,
@@ -132,22 +134,7 @@ export interface StoredPrompt {
   readonly by?: string | undefined;
 }
 
-/** The database will not do what was asked: a fault of the request, which the message names. */
-export class FlowRefused extends Error {
-  override name = "FlowRefused";
-
-  constructor(
-    /** 400: the request is at fault. 404: there is no such flow, version or calendar. */
-    readonly status: 400 | 404,
-    /** The field at fault, as far as there is one. */
-    readonly field: string | undefined,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-/** Published flows in the database. Each rejects with `FlowRefused`, or with `DatabaseFailure`. */
+/** Published flows in the database. Each rejects with `Refused`, or with `DatabaseFailure`. */
 export interface FlowDatabase {
   checkFacts(owner: Owner, definition: unknown): Promise<CheckFacts>;
   publish(publication: Publication): Promise<Answering>;
@@ -249,11 +236,9 @@ export function flowDatabase(api: DataApi, deadlineMs = 5000): FlowDatabase {
 }
 
 /** What is the request's own fault. */
-function refused({ code, details, message }: NonNullable<RpcAnswer["error"]>) {
-  if (code === "PT400") return new FlowRefused(400, details || undefined, message);
-  if (code === "PT404") return new FlowRefused(404, details || undefined, message);
-  if (code === "23514" && message.includes("call_flows_name_form")) {
-    return new FlowRefused(400, "name", 'must be 1 to 64 characters, and not "default"');
-  }
-  return undefined;
+function refused(error: NonNullable<RpcAnswer["error"]>) {
+  const { code, message } = error;
+  return code === "23514" && message.includes("call_flows_name_form")
+    ? new Refused(400, "name", 'must be 1 to 64 characters, and not "default"')
+    : refusalOf(error);
 }

@@ -1,9 +1,7 @@
 import * as z from "zod/mini";
 import type { OnboardingRequest } from "../db/onboarding.ts";
-import type { Issue } from "../errors.ts";
-import { isOneVisibleLine, ONE_VISIBLE_LINE } from "../text.ts";
-
-export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+import { type Issue, issuesOf } from "../errors.ts";
+import { isOneVisibleLine, ONE_VISIBLE_LINE, UUID } from "../text.ts";
 
 const text = (most: number) =>
   z.pipe(
@@ -40,20 +38,4 @@ export function parseOnboardingRequest(
   return parsed.success
     ? { request: parsed.data }
     : { issues: parsed.error.issues.flatMap(issuesOf) };
-}
-
-function issuesOf(issue: z.core.$ZodIssue): Issue[] {
-  const path = issue.path.map(String);
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => ({
-      field: [...path, key.slice(0, 64)].join("."),
-      message: "is not known",
-    }));
-  }
-  return [{
-    field: path.join(".") || "body",
-    message: issue.code === "invalid_type" && issue.expected === "object"
-      ? "must be a JSON object"
-      : issue.message,
-  }];
 }

@@ -1,11 +1,11 @@
 import * as z from "zod/mini";
-import type { Issue } from "../errors.ts";
+import { type Issue, issuesOf } from "../errors.ts";
 import { isE164 } from "../phone.ts";
+import { UUID } from "../text.ts";
 
 /** Results of a page. */
 export const PAGE = { default: 20, most: 100 } as const;
 
-export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 // PostgreSQL has no year 0, and takes none of five digits as `Date` writes it.
 const DAY = /^[12]\d{3}-\d\d-\d\d$/;
 const INSTANT = /^[12]\d{3}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
@@ -155,20 +155,4 @@ function digits(value: string): string {
 /** Whether PostgreSQL can store a text. */
 function isStorable(value: string): boolean {
   return value.isWellFormed() && !value.includes("\0");
-}
-
-function issuesOf(issue: z.core.$ZodIssue): Issue[] {
-  const path = issue.path.map(String);
-  if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => ({
-      field: [...path, key.slice(0, 64)].join("."),
-      message: "is not known",
-    }));
-  }
-  return [{
-    field: path.join(".") || "body",
-    message: issue.code === "invalid_type" && issue.expected === "object"
-      ? "must be a JSON object"
-      : issue.message,
-  }];
 }
