@@ -6,7 +6,7 @@ import { join } from "@std/path/join.js";
 import { retry } from "@std/async/retry.js";
 import { PROMPT_BUCKET, promptUrl } from "../../supabase/functions/_shared/flows/prompt_audio.ts";
 import type { Project } from "../command.ts";
-import { storeAudio } from "../flow/storage.ts";
+import { storeAudio } from "../../supabase/functions/_shared/storage.ts";
 import { BackupError, type PromptName } from "./dump.ts";
 import { open, write } from "./files.ts";
 
@@ -83,7 +83,7 @@ export async function copyPrompts(
  * Verifies the copies beside a backup by their hashes, and stores them in a project.
  *
  * @returns the hashes that have no copy.
- * @throws {BackupError | SealError | CommandFailure} when a copy is damaged, or Storage refuses it.
+ * @throws {BackupError | SealError | StorageFailure} when a copy is damaged, or Storage refuses it.
  */
 export async function restorePrompts(
   backup: string,

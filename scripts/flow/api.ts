@@ -16,6 +16,7 @@ export interface Issue {
  * Asks `call-flows`.
  *
  * @param path After the function's name, such as `/publish` or `?name=dental`.
+ * @param body Bytes are sent as they are, anything else as JSON.
  * @throws {CommandFailure} for any answer but 200, with every fault in it.
  */
 // deno-lint-ignore no-explicit-any
@@ -23,8 +24,9 @@ export async function callFlows(project: Project, path: string, body?: unknown):
   const response = await request(`${project.url}/functions/v1/call-flows${path}`, project, {
     ...(body !== undefined && {
       method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify(body),
+      ...(body instanceof Uint8Array
+        ? { headers: { "content-type": "application/octet-stream" }, body: body as BodyInit }
+        : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
     }),
   });
   const answer = await response.json().catch(() => undefined);

@@ -434,14 +434,15 @@ begin
 end
 $$;
 
--- Keeps what somebody works on; null: nothing any more.
-create function public.save_flow_draft(p_org_id uuid, p_name text, p_draft jsonb, p_by text default null) returns void
+-- Keeps what somebody works on; null: nothing any more. Returns when it was kept.
+create function public.save_flow_draft(p_org_id uuid, p_name text, p_draft jsonb, p_by text default null) returns timestamptz
 language sql volatile set search_path = ''
 begin atomic
   insert into public.call_flows (org_id, name, draft, drafted_by, drafted_at)
   values (p_org_id, p_name, p_draft, p_by, case when p_draft is not null then now() end)
   on conflict (org_id, name) do update
-    set draft = excluded.draft, drafted_by = excluded.drafted_by, drafted_at = excluded.drafted_at;
+    set draft = excluded.draft, drafted_by = excluded.drafted_by, drafted_at = excluded.drafted_at
+  returning drafted_at;
 end;
 
 -- The versions of an owner's flows, or of one of them, newest first: [{flow, version, hash, published_at, published_by,
@@ -471,16 +472,22 @@ begin atomic
     and v.version = coalesce(p_version, (select p.version from public.call_flow_pointers as p where p.flow_id = f.id));
 end;
 
--- Keeps that a file of audio is in Storage; again: nothing.
+-- Keeps that a file of audio is in Storage; again: nothing. Raises PT400 (HTTP 400) beyond 1000 files of one owner, as each
+-- takes up to 2 MiB of Storage.
 create function public.store_prompt(
   p_org_id uuid, p_hash text, p_mime text, p_seconds numeric, p_bytes integer, p_by text default null
 ) returns void
-language sql volatile set search_path = ''
-begin atomic
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  if (select count(*) from public.prompts as p where p.org_id is not distinct from p_org_id) >= 1000 then
+    raise sqlstate 'PT400' using message = 'there are 1000 recorded prompts: name stored ones in flows', detail = 'audio';
+  end if;
   insert into public.prompts (org_id, hash, mime, seconds, bytes, stored_by)
   values (p_org_id, p_hash, p_mime, p_seconds, p_bytes, p_by)
   on conflict (org_id, hash) do nothing;
-end;
+end
+$$;
 
 -- --- hours -----------------------------------------------------------------------------------------------------------
 

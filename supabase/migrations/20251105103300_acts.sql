@@ -99,11 +99,18 @@ return private.erase_call(p_call_sid);
 
 grant execute on function private.call_back, private.erase_call, public.call_back, public.erase_call to authenticated;
 
-select public.make_audited('public.contacts', 'id', '{}');
+select public.make_audited('public.contacts', 'id', '{blocked}');
+select public.make_audited('public.knowledge_entries', 'id', '{language}');
+select public.make_audited('public.agent_questions', 'id', '{dismissed}');
+select public.make_audited('public.prompts', 'hash', '{mime, seconds}', 'stored_by');
 select public.make_audited('public.call_notes', 'id', '{}');
 select public.make_audited('public.call_tags', 'tag', '{tag}');
 select public.make_audited('public.voicemail_steps', 'id', '{state, assigned_to}');
 select public.make_audited('public.call_flow_pointers', 'flow_id', '{version}', 'moved_by');
+-- A draft is kept while one types: only its beginning and its end are written down.
+create trigger audited after update on public.call_flows
+  for each row when ((old.draft is null) <> (new.draft is null))
+  execute function public.write_audit('name', '{}', 'drafted_by');
 select public.make_audited('public.calendar_overrides', 'calendar', '{state, until}', 'set_by');
 
 -- Has a person's telephone rung, which proves by a key that the number is theirs: by an admin, or for oneself. Null: the

@@ -124,7 +124,9 @@ create table public.agent_questions (
   -- The last call in which it was asked.
   call_sid text not null,
   first_at timestamptz not null default now(),
-  last_at timestamptz not null default now()
+  last_at timestamptz not null default now(),
+  -- It needs no answer.
+  dismissed boolean not null default false
 );
 
 comment on table public.agent_questions is 'Questions that AI agents could not answer.';
@@ -135,8 +137,9 @@ create index agent_questions_call_idx on public.agent_questions (call_sid);
 alter table public.agent_questions enable row level security;
 create policy agent_questions_of_own_org on public.agent_questions
   for select to authenticated using (owner = (select public.current_owner()));
-create policy agent_questions_by_admins_deleted on public.agent_questions for delete to authenticated
-  using (owner = (select public.current_owner()) and (select public.my_role()) >= 'admin');
+create policy agent_questions_by_admins_dismissed on public.agent_questions for update to authenticated
+  using (owner = (select public.current_owner()) and (select public.my_role()) >= 'admin')
+  with check (owner = (select public.current_owner()));
 create policy agent_questions_of_the_service on public.agent_questions to service_role using (true) with check (true);
 
 -- How providers of models do, for all isolates. Read and written by the round trips that talks make anyway.
@@ -494,18 +497,18 @@ comment on view public.agent_cost_by_day is 'What models cost, by day (UTC), lin
 create view public.agent_unanswered_questions with (security_invoker = true) as
 select q.id, q.org_id, q.language, q.question, q.asked, q.first_at, q.last_at, q.call_sid
 from public.agent_questions as q
-where not exists (
+where not q.dismissed and not exists (
   select from public.knowledge_entries as k
   where k.owner = q.owner and k.language = q.language and lower(k.question) = lower(q.question)
 );
 
-comment on view public.agent_unanswered_questions is 'Questions that nobody has written an answer to; an entry with the same question ends it.';
+comment on view public.agent_unanswered_questions is 'Questions that nobody has answered or dismissed; an entry with the same question ends one.';
 
 grant select on
   public.agent_sessions, public.agent_turns, public.agent_questions, public.agent_calls, public.agent_turn_latency,
   public.agent_handoffs, public.agent_cost_by_day, public.agent_unanswered_questions
   to authenticated;
-grant delete on public.agent_questions to authenticated;
+grant update (dismissed) on public.agent_questions to authenticated;
 grant select, delete on public.knowledge_entries to authenticated;
 grant insert (question, answer, language), update (question, answer, language, updated_at) on public.knowledge_entries to authenticated;
 grant select, insert, update on public.agent_sessions, public.agent_questions, public.agent_providers to service_role;

@@ -13,11 +13,13 @@ create table public.contacts (
   consent boolean,
   consent_at timestamptz,
   consent_source text constraint contacts_consent_source_length check (length(consent_source) between 1 and 200),
+  -- The front door refuses the calls of this number.
+  blocked boolean not null default false,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   -- Made by a call, and nobody has written anything about it.
   bare boolean not null generated always as (
-    name is null and company is null and notes is null and consent is null
+    name is null and company is null and notes is null and consent is null and not blocked
   ) stored,
   constraint contacts_key unique (owner, phone),
   constraint contacts_consent_whole check ((consent is null) = (consent_at is null))
@@ -207,17 +209,15 @@ where r.source = 'voicemail' and r.deleted_at is null;
 
 comment on view public.voicemails is 'Each voicemail with its state: new, taken or done, whose it is, and who changed it last.';
 
--- Makes the contact of a call's number, unless it is known.
-create function public.meet_contact(c public.call_logs) returns void
-language plpgsql volatile set search_path = ''
+-- Whether a call's number is blocked; null: the number is no contact yet.
+create function public.blocked_number(c public.call_logs) returns boolean
+language plpgsql stable set search_path = ''
 as $$
 begin
-  if c.party is not null and not exists (
-    select from public.contacts as k
+  return (
+    select k.blocked from public.contacts as k
     where k.owner = coalesce(c.org_id, '00000000-0000-0000-0000-000000000000') and k.phone = c.party
-  ) then
-    insert into public.contacts (org_id, phone) values (c.org_id, c.party) on conflict on constraint contacts_key do nothing;
-  end if;
+  );
 end
 $$;
 
@@ -261,13 +261,13 @@ as $$
 $$;
 
 grant execute on function public.caller_context to service_role;
-grant select, delete, insert (org_id, phone, name, company, notes, consent, consent_at, consent_source),
-  update (name, company, notes, consent, consent_at, consent_source) on public.contacts to authenticated;
+grant select, delete, insert (org_id, phone, name, company, notes, consent, consent_at, consent_source, blocked),
+  update (name, company, notes, consent, consent_at, consent_source, blocked) on public.contacts to authenticated;
 grant select, delete, insert (call_sid, body), update (body) on public.call_notes to authenticated;
 grant select, delete, insert (call_sid, tag) on public.call_tags to authenticated;
 grant select, insert (call_sid, recording_sid, state, assigned_to) on public.voicemail_steps to authenticated;
 grant select on public.voicemails to authenticated, service_role;
 grant select, insert, update, delete on public.contacts, public.call_notes, public.call_tags to service_role;
 grant select, insert on public.voicemail_steps to service_role;
-grant execute on function public.meet_contact to service_role;
+grant execute on function public.blocked_number to service_role;
 grant execute on function public.import_contacts to authenticated, service_role;

@@ -220,6 +220,8 @@ declare
   v_answer public.voice_answer;
   v_disclosure public.disclosures;
   v_path jsonb;
+  -- Of the number that calls; null: not asked, or no contact yet.
+  v_blocked boolean;
 begin
   if e.ask ? 'attempt' then
     select a.call_sid, a.org_id, a.connected_at into v_attempt
@@ -296,6 +298,15 @@ begin
   if v_call.org_id is null and v_call.line is distinct from v_before.line then
     v_call.org_id := (select n.org_id from public.telephony_numbers as n where n.e164_number = v_call.line);
   end if;
+  -- A call's first event, and its arrival at the front door, which comes with limits.
+  if e.limits is not null or (v_before.party, v_before.org_id) is distinct from (v_call.party, v_call.org_id) then
+    v_blocked := public.blocked_number(v_call);
+    if v_blocked and e.limits is not null and v_before.disposition is null then
+      e.rate_limited := true;
+      e.meta := e.meta || '{"blocked": true}';
+      v_call.rate_limited := true;
+    end if;
+  end if;
   if e.parent_call_sid is not null or e.leg_status is not null or e.talk_sec is not null then
     -- Before the leg's row: what other calls decide about this leg is written there too, under this lock.
     if e.ask ? 'attempt' then
@@ -341,7 +352,7 @@ begin
 
   v_answer := row(
     not coalesce(e.rate_limited, false), v_call.status, v_call.mode, v_call.consent_given,
-    case when e.ask is not null then public.call_facts(v_call, e.ask) end
+    case when v_blocked and e.rate_limited then '{"blocked": true}' when e.ask is not null then public.call_facts(v_call, e.ask) end
   );
   if v_answer.facts ? 'flow' and v_answer.admitted then
     if e.event = 'queue_left' and e.meta ->> 'outcome' = 'offer' and public.gives_up(v_call, v_answer.facts) then
@@ -370,7 +381,10 @@ begin
   end if;
   -- Only the first event of a call asks.
   if (v_before.party, v_before.org_id) is distinct from (v_call.party, v_call.org_id) then
-    perform public.meet_contact(v_call);
+    if v_blocked is null and v_call.party is not null then
+      insert into public.contacts (org_id, phone) values (v_call.org_id, v_call.party)
+      on conflict on constraint contacts_key do nothing;
+    end if;
     -- Unless an event without numbers came before it, and somebody has already written about the call.
     if v_before.call_sid is not null then
       update public.call_notes as n set org_id = v_call.org_id where n.call_sid = v_call.call_sid;

@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import { encodeHex } from "@std/encoding/hex.js";
 import type { Page } from "playwright-core";
-import { storeAudio } from "../../scripts/flow/storage.ts";
+import { storeAudio } from "../../supabase/functions/_shared/storage.ts";
 import { LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
 import { wav } from "../support/audio.ts";
 import { accessibilityFaults, browserTests } from "../support/browser.ts";

@@ -674,6 +674,43 @@ Deno.test("the arrival of a call that is over already is folded, and takes no pl
   );
 });
 
+Deno.test("a blocked number is refused by the line of its owner alone, in any order of events, and each copy alike", async () => {
+  const identifier = "+15550000779";
+  await db.sql`insert into contacts (phone, blocked) values (${identifier}, true)`;
+  const limits = [{ identifier_type: "caller" as const, identifier, max: 10, window_sec: 60 }];
+  for (const early of [false, true]) {
+    const sid = newCallSid();
+    const status = voiceEvent(sid, {
+      operation: "voice-status",
+      identity: "ringing",
+      event: "status",
+      from_e164: identifier,
+    });
+    // deno-lint-ignore no-await-in-loop -- One after the other.
+    if (early) await accept(status);
+    const arrival = voiceEvent(sid, { from_e164: identifier, limits });
+    // deno-lint-ignore no-await-in-loop
+    const answer = await accept(arrival);
+    assertEquals([answer.admitted, answer.call.facts], [false, { blocked: true }]);
+    // deno-lint-ignore no-await-in-loop
+    assertEquals(await accept(arrival), { ...answer, duplicate: true });
+    // deno-lint-ignore no-await-in-loop
+    if (!early) await accept(status);
+    // deno-lint-ignore no-await-in-loop
+    const { rate_limited, mode } = await call(sid);
+    assertEquals([rate_limited, mode], [true, "menu"]);
+  }
+  const org = crypto.randomUUID();
+  const account = `AC${"7".repeat(32)}`;
+  await db.sql`insert into telephony_subaccounts (org_id, subaccount_sid, business_name)
+    values (${org}, ${account}, 'Another')`;
+  const elsewhere = await accept(
+    voiceEvent(newCallSid(), { account_sid: account, from_e164: identifier, limits }),
+  );
+  assertEquals(elsewhere.admitted, true);
+  await db.sql`delete from contacts where phone = ${identifier}`;
+});
+
 Deno.test("a call that the line has no room for takes nothing from its caller, nor the other way round", async () => {
   const ring = async (from: string, line: string) =>
     (await accept(voiceEvent(newCallSid(), {

@@ -88,9 +88,19 @@ await db.sql`select accept_voice_event(${
   }) as never)
 })`;
 
+await db
+  .sql`insert into knowledge_entries (org_id, question, answer) values (${ORG}, 'Parking?', 'Behind the house.')`;
+await db.sql`insert into agent_questions (org_id, language, question, call_sid)
+  values (${ORG}, 'en-US', 'Do you take pets?', ${sid})`;
+
 const mine = (role: Role) => [`${role} of the organisation`];
 const from = (least: Role) =>
   ROLES.slice(ROLES.indexOf(least)).map((role) => `${role} of the organisation`);
+
+/** Who does for another owner what admins do for the organisation. */
+const ELSEWHERE = [OTHER, "the main account"].flatMap((org) =>
+  ["admin", "owner"].map((role) => `${role} of ${org}`)
+);
 
 const ACTS: [
   name: string,
@@ -152,6 +162,37 @@ const ACTS: [
     (sql) =>
       sql`insert into contacts (org_id, phone, name) values (${ORG}, '+14165550778', 'Jane')`,
     from("agent"),
+  ],
+  [
+    "block a number",
+    (sql) =>
+      sql`insert into contacts (org_id, phone, blocked) values (${ORG}, '+14165550779', true)`,
+    from("agent"),
+  ],
+  [
+    "block the number of a contact",
+    (sql) => sql`update contacts set blocked = true where phone = '+14165550777'`,
+    from("agent"),
+  ],
+  [
+    "answer a question that an assistant could not",
+    (sql) => sql`insert into knowledge_entries (question, answer) values ('Is it far?', 'No.')`,
+    [...from("admin"), ...ELSEWHERE],
+  ],
+  [
+    "change what assistants answer",
+    (sql) => sql`update knowledge_entries set answer = 'Yes.' where org_id = ${ORG}`,
+    from("admin"),
+  ],
+  [
+    "delete what assistants answer",
+    (sql) => sql`delete from knowledge_entries where org_id = ${ORG}`,
+    from("admin"),
+  ],
+  [
+    "dismiss a question",
+    (sql) => sql`update agent_questions set dismissed = true where org_id = ${ORG}`,
+    from("admin"),
   ],
   ["erase a call", (sql) => sql`select erase_call(${sid})`, from("admin")],
   [
@@ -327,6 +368,34 @@ Deno.test("audit: what a person changes is written down without personal words, 
     assertEquals(await read(people[`${who} of the organisation`]!), []);
   }
   assertEquals(await read(people["owner of the main account"]!), []);
+});
+
+Deno.test("audit: who blocked a number, answered a question or began a draft, without the number or the words", async () => {
+  const admin = await join(ORG, "admin");
+  await as(admin, async (sql) => {
+    await sql`update contacts set blocked = true where phone = '+14165550777'`;
+    await sql`insert into knowledge_entries (question, answer) values ('Boats?', 'In summer.')`;
+    await sql`update agent_questions set dismissed = true`;
+  }, true);
+  for (const draft of [null, { schema: 1 }, { schema: 2 }, null]) {
+    // deno-lint-ignore no-await-in-loop
+    await db.sql`select save_flow_draft(${ORG}, 'drafted', ${
+      draft && db.sql.json(draft)
+    }, ${admin})`;
+  }
+  const log = await db.sql`
+    select object, action, changes from audit_log where user_id = ${admin} order by id`;
+  assertEquals(log.map(({ object, action }) => `${action} ${object}`), [
+    "update contacts",
+    "insert knowledge_entries",
+    "update agent_questions",
+    // Not what is typed in between.
+    "update call_flows",
+    "update call_flows",
+  ]);
+  assertEquals(log[0]!.changes.blocked, [false, true]);
+  assertEquals(/416555|summer|Boats/.test(JSON.stringify(log)), false);
+  await db.sql`update contacts set blocked = false`;
 });
 
 Deno.test("acts: an agent calls back by the own verified telephone, and by no other", async () => {

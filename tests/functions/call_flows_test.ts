@@ -2,6 +2,7 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
 import { callFlowsAt, smallFlow } from "../support/call_flows.ts";
+import { wav } from "../support/audio.ts";
 import { startHotline } from "../support/hotline.ts";
 import { practiceFlow } from "../support/practice.ts";
 import { memberToken, userToken } from "../support/onboarding.ts";
@@ -268,6 +269,7 @@ const OPERATIONS: [path: string, body: (org_id?: string) => Record<string, unkno
       org_id,
     }),
   ],
+  ["/draft", (org_id) => ({ name: "dental", definition: smallFlow(), org_id })],
 ];
 
 Deno.test("without a key or token there is no access, and members below admin can do nothing", async () => {
@@ -288,6 +290,78 @@ Deno.test("without a key or token there is no access, and members below admin ca
     // deno-lint-ignore no-await-in-loop
     assertEquals((await ask(`?org_id=${PRAIRIE}`, undefined, headers)).status, expected);
   }
+});
+
+Deno.test("a draft is kept with its author, changes nothing that callers hear, and goes as it is published", async () => {
+  const org_id = crypto.randomUUID();
+  const userId = crypto.randomUUID();
+  const headers = as(memberToken(org_id, "admin", { sub: userId }));
+  const name = fresh();
+  const draft = async (definition: unknown) =>
+    await ask("/draft", { name, org_id, definition }, headers);
+  const kept = async () =>
+    (await system.db.sql`select draft, drafted_by from call_flows where name = ${name}`)[0];
+  const work = { schema: 1, nodes: { hello: {} } };
+  const { status, body } = await draft(work);
+  assertEquals([status, body.flow, Number.isNaN(Date.parse(body.drafted_at))], [200, name, false]);
+  assertEquals(await kept(), { draft: work, drafted_by: userId });
+  assertEquals((await ask(`?org_id=${org_id}`, undefined, headers)).body, { versions: [] });
+  assertEquals((await draft(null)).body, { flow: name, drafted_at: null });
+  assertEquals((await kept())!.draft, null);
+  await draft(smallFlow());
+  await publish({ definition: smallFlow(), name, org_id }, headers);
+  assertEquals((await kept())!.draft, null);
+  assertEquals((await draft("words")).status, 400);
+});
+
+/** Sends a file to `/prompt`. */
+async function storeAs(
+  bytes: Uint8Array<ArrayBuffer>,
+  headers: Record<string, string>,
+  org_id?: string,
+) {
+  const query = org_id === undefined ? "" : `?org_id=${org_id}`;
+  const response = await fetch(`${system.url}/functions/v1/call-flows/prompt${query}`, {
+    method: "POST",
+    headers: { "content-type": "audio/wav", ...headers },
+    body: bytes,
+  });
+  return { status: response.status, body: await response.json() };
+}
+
+Deno.test("a recorded prompt is stored by an admin for the own organisation, and no other's flow names it", async () => {
+  const org_id = crypto.randomUUID();
+  const bytes = wav({ seconds: 1 });
+  for (const role of ["viewer", "agent", "member"]) {
+    // deno-lint-ignore no-await-in-loop -- One after the other.
+    assertEquals((await storeAs(bytes, as(memberToken(org_id, role)), org_id)).status, 403);
+  }
+  const admin = as(memberToken(org_id, "admin"));
+  assertEquals((await storeAs(bytes, {}, org_id)).status, 401);
+  assertEquals((await storeAs(bytes, as(memberToken(PRAIRIE)), org_id)).status, 403);
+  assertEquals([...await system.db.sql`select from prompts where org_id = ${org_id}`], []);
+
+  const { status, body: { hash, ...stored } } = await storeAs(bytes, admin, org_id);
+  assertEquals([status, stored], [200, {
+    type: "audio/wav",
+    seconds: 1,
+    rate: 8000,
+    channels: 1,
+    bytes: bytes.length,
+    advice: [],
+  }]);
+  const file = await fetch(`${system.url}/storage/v1/object/public/prompts/${hash}`);
+  assertEquals(new Uint8Array(await file.arrayBuffer()), bytes);
+  const definition = {
+    ...smallFlow(),
+    prompts: { ...smallFlow().prompts, hello: { audio: hash } },
+  };
+  assertEquals((await ask("/check", { definition, org_id }, admin)).status, 200);
+  assertEquals((await ask("/check", { definition }, as(memberToken(PRAIRIE)))).status, 400);
+
+  const text = await storeAs(new TextEncoder().encode("no sound"), admin, org_id);
+  assertEquals([text.status, text.body.issues[0].path], [400, "audio"]);
+  assertEquals((await storeAs(new Uint8Array(2 * 1024 * 1024 + 1), admin, org_id)).status, 413);
 });
 
 for (const role of ["owner", "admin"]) {

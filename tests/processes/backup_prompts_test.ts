@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { join } from "@std/path/join.js";
 import { main } from "../../scripts/backup/main.ts";
 import { copyPrompts } from "../../scripts/backup/prompts.ts";
-import { storeAudio } from "../../scripts/flow/storage.ts";
+import { storeAudio } from "../../supabase/functions/_shared/storage.ts";
 import { createStorageApi } from "../../scripts/local/storage_api.ts";
 import { wav } from "../support/audio.ts";
 import { createTestDatabase } from "../support/database.ts";

@@ -2,7 +2,7 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { encodeHex } from "@std/encoding/hex.js";
 import { shipment } from "../../scripts/deploy/snapshot.ts";
-import { storeAudio } from "../../scripts/flow/storage.ts";
+import { storeAudio } from "../../supabase/functions/_shared/storage.ts";
 import { LOCAL_AUTH_TOKEN, LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
 import type { CallRecord } from "../../scripts/phone/mod.ts";
 import { dataApi } from "../../supabase/functions/_shared/db/client.ts";

@@ -53,6 +53,28 @@ Deno.test("test 4: silence repeats the menu once, then leads to voicemail", asyn
   assertEquals([call.row.mode, call.row.status], ["voicemail", "completed"]);
 });
 
+Deno.test("a blocked number hears a short end, leaves no message and rings nobody, until it is unblocked", async () => {
+  const from = "+14165559911";
+  const { sql } = hotline.db;
+  await hotline.ring({ hangupAt: "gather" }, { from });
+  await sql`update contacts set blocked = true where phone = ${from}`;
+  const refused = await hotline.ring({ keys: ["1"] }, { from });
+  assertMatch(said(refused), /^We cannot take your call\. Goodbye\.$/);
+  assertEquals(refused.record.all("gather").length, 0);
+  assertEquals([refused.row.disposition, refused.record.applicationError], [
+    "rate_limited",
+    undefined,
+  ]);
+  const [arrival] = await sql`
+    select meta -> 'blocked' as blocked from call_lifecycle
+    where call_sid = ${refused.row.call_sid} and event = 'arrived'`;
+  assertEquals(arrival!.blocked, true);
+  assertEquals([...await sql`select from rate_limit_violations where identifier = ${from}`], []);
+  await sql`update contacts set blocked = false where phone = ${from}`;
+  const heard = await hotline.ring({ hangupAt: "gather" }, { from });
+  assertEquals(heard.row.rate_limited, false);
+});
+
 Deno.test("test 5: the eleventh call in a minute hears why, and a minute later the line is open again", async () => {
   const from = "+14165559999";
   const calls: Rung[] = [];

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { join } from "@std/path/join.js";
-import { storeAudio } from "../../scripts/flow/storage.ts";
+import { storeAudio } from "../../supabase/functions/_shared/storage.ts";
 import { createStorageApi } from "../../scripts/local/storage_api.ts";
 import { wav } from "../support/audio.ts";
 

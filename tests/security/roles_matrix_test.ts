@@ -191,7 +191,7 @@ const MEMBERS: Readonly<Record<string, readonly string[]>> = {
     "update(handle, name, phone, available, dnd_until, calendar, member_id, code)",
     "delete",
   ],
-  agent_questions: ["delete"],
+  agent_questions: ["update(dismissed)"],
   knowledge_entries: [
     "insert(question, answer, language)",
     "update(question, answer, language, updated_at)",
@@ -199,8 +199,8 @@ const MEMBERS: Readonly<Record<string, readonly string[]>> = {
   ],
   suppressions: ["insert(org_id, e164, source)"],
   contacts: [
-    "insert(org_id, phone, name, company, notes, consent, consent_at, consent_source)",
-    "update(name, company, notes, consent, consent_at, consent_source)",
+    "insert(org_id, phone, name, company, notes, consent, consent_at, consent_source, blocked)",
+    "update(name, company, notes, consent, consent_at, consent_source, blocked)",
     "delete",
   ],
   call_notes: ["insert(call_sid, body)", "update(body)", "delete"],

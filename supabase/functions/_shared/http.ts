@@ -130,10 +130,29 @@ export async function readTextOf(
 }
 
 async function readText(request: Request, most = MAX_BODY_BYTES): Promise<string> {
-  requireSize(request, most);
-  if (request.body === null) return "";
   const decoder = new TextDecoder();
   let text = "";
+  for await (const chunk of chunksOf(request, most)) {
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+/**
+ * The bytes of a body, whatever its content type.
+ *
+ * @param most The maximum in bytes.
+ * @throws {HttpError} 413 for more than `most`, 400 where it breaks off.
+ */
+export async function readBytes(request: Request, most: number): Promise<Uint8Array<ArrayBuffer>> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  for await (const chunk of chunksOf(request, most)) chunks.push(chunk);
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+}
+
+async function* chunksOf(request: Request, most: number) {
+  requireSize(request, most);
+  if (request.body === null) return;
   let bytes = 0;
   let chunks = 0;
   try {
@@ -141,13 +160,12 @@ async function readText(request: Request, most = MAX_BODY_BYTES): Promise<string
     for await (const chunk of request.body) {
       bytes += chunk.byteLength;
       if (bytes > most || ++chunks > most / MIN_CHUNK_BYTES) throw tooLarge();
-      text += decoder.decode(chunk, { stream: true });
+      yield chunk;
     }
   } catch (error) {
     // A body that breaks off is the sender's failure, and the sender is not verified yet.
     throw error instanceof HttpError ? error : new HttpError(400, "incomplete_body");
   }
-  return text + decoder.decode();
 }
 
 function tooLarge(): HttpError {

@@ -5,6 +5,7 @@ import { rateLimiter } from "../_shared/db/rate_limits.ts";
 import { logOf } from "../_shared/log.ts";
 import { clock } from "../_shared/runtime.ts";
 import type { Settings } from "../_shared/settings.ts";
+import { storeAudio } from "../_shared/storage.ts";
 import { userTokens } from "../_shared/user_token.ts";
 import type { CallFlowsDeps } from "./handler.ts";
 
@@ -17,6 +18,8 @@ export function liveDeps(settings: Settings): CallFlowsDeps {
   return {
     settings,
     database: flowDatabase(api),
+    storeAudio: (hash, type, bytes) =>
+      storeAudio({ url: settings.supabaseUrl, key: settings.secretKey }, hash, type, bytes),
     takeRoom: (userId) =>
       takeRoom({ identifier_type: "user", identifier: userId, max: PER_MINUTE, window_sec: 60 }),
     readUserToken: userTokens(settings.userTokens),

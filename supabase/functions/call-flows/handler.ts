@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import {
   type Access,
   type Administrator,
   administratorOf,
+  ownerOf,
   requireRoom,
   type Room,
 } from "../_shared/access.ts";
@@ -14,9 +16,15 @@ import { disclosuresIn } from "../_shared/flows/disclosure.ts";
 import { linesThatLoop } from "../_shared/flows/known.ts";
 import type { Flow } from "../_shared/flows/language.ts";
 import { type Issue, nestsDeeper, parseFlow } from "../_shared/flows/parse.ts";
+import {
+  MAX_PROMPT_BYTES,
+  promptAdvice,
+  PromptAudioError,
+  readPromptAudio,
+} from "../_shared/flows/prompt_audio.ts";
 import { LIMITS } from "../_shared/flows/schema.ts";
 import { type Caller, draftVersion, failedTests, type Walk, walk } from "../_shared/flows/walk.ts";
-import { type Handler, json, readJsonText, requireMethod } from "../_shared/http.ts";
+import { type Handler, json, readBytes, readJsonText, requireMethod } from "../_shared/http.ts";
 import type { Log } from "../_shared/log.ts";
 import type { Settings } from "../_shared/settings.ts";
 import { UUID } from "../_shared/text.ts";
@@ -25,6 +33,12 @@ import { type FlowRequest, type Operation, operationOf, parseRequest } from "./r
 export interface CallFlowsDeps extends Access, Room {
   readonly settings: Settings;
   readonly database: FlowDatabase;
+  /** Keeps a prompt's file in Storage under its hash. */
+  readonly storeAudio: (
+    hash: string,
+    type: string,
+    bytes: Uint8Array<ArrayBuffer>,
+  ) => Promise<void>;
   readonly log: Log;
 }
 
@@ -41,7 +55,7 @@ export function createHandler(deps: CallFlowsDeps): Handler {
   } as const;
   return endpoint("call-flows", options, async (request, note) => {
     const [, , segment = "", ...rest] = new URL(request.url).pathname.split("/");
-    const operation = operationOf(segment);
+    const operation = segment === "prompt" ? segment : operationOf(segment);
     note.operation = operation;
     if (rest.length > 0 || (segment !== "" && operation === undefined)) {
       throw new HttpError(404, "not_found");
@@ -52,8 +66,16 @@ export function createHandler(deps: CallFlowsDeps): Handler {
       await requireRoom(deps, asks.userId ?? String(asks.orgId));
     }
     try {
+      const query = new URL(request.url).searchParams;
       const answer = operation === undefined
-        ? await list(deps, asks, new URL(request.url).searchParams)
+        ? await list(deps, asks, query)
+        : operation === "prompt"
+        ? await storePrompt(
+          deps,
+          ownerOf(asks, query.get("org_id")),
+          nameOf(asks),
+          await readBytes(request, MAX_PROMPT_BYTES),
+        )
         : await operate(deps, asks, operation, await readJsonText(request, MAX_BODY_BYTES));
       return json(200, answer);
     } catch (error) {
@@ -77,8 +99,12 @@ async function operate(
     ? org_id ?? asks.orgId
     : org_id ?? null;
   if (asks.kind === "admin" && owner !== asks.orgId) throw new HttpError(403, "forbidden");
-  const by = asks.kind === "operator" ? "operator" : asks.userId ?? "an administrator";
-  return await OPERATIONS[operation](deps, owner, by, parsed.request as never);
+  return await OPERATIONS[operation](deps, owner, nameOf(asks), parsed.request as never);
+}
+
+/** The sender's name in what is written. */
+function nameOf(asks: Administrator): string {
+  return asks.kind === "operator" ? "operator" : asks.userId ?? "an administrator";
 }
 
 const OPERATIONS: {
@@ -108,6 +134,9 @@ const OPERATIONS: {
       disclosures: [...disclosuresIn(flow)].filter(({ words }) => words !== ""),
     });
   },
+  async draft({ database }, owner, by, { name, definition }) {
+    return { flow: name, drafted_at: await database.saveDraft(owner, name, definition, by) };
+  },
   async rollback({ database }, owner, by, { name, version }) {
     return await database.rollback(owner, name, version ?? undefined, by);
   },
@@ -116,6 +145,33 @@ const OPERATIONS: {
     return { flow: name, calendar, state, until: state === null ? null : until };
   },
 };
+
+/** Checks a file of audio, and stores it under its hash, for good: its owner's flows can name it from then on. */
+async function storePrompt(
+  { database, storeAudio }: CallFlowsDeps,
+  owner: Owner,
+  by: string,
+  bytes: Uint8Array<ArrayBuffer>,
+) {
+  try {
+    const audio = readPromptAudio(bytes);
+    const hash = createHash("sha256").update(bytes).digest("hex");
+    const seconds = Math.max(0.01, Math.round(audio.seconds * 100) / 100);
+    await storeAudio(hash, audio.type, bytes);
+    await database.storePrompt({
+      owner,
+      hash,
+      mime: audio.type,
+      seconds,
+      bytes: bytes.length,
+      by,
+    });
+    return { hash, ...audio, seconds, bytes: bytes.length, advice: promptAdvice(audio) };
+  } catch (error) {
+    if (!(error instanceof PromptAudioError)) throw error;
+    throw invalid([{ path: "audio", message: error.message }]);
+  }
+}
 
 /**
  * A flow's failed tests are faults for a publish, and warnings for a check.

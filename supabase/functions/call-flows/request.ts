@@ -61,6 +61,8 @@ const REQUESTS = {
     ),
     note: z.optional(z.nullable(line(500))),
   }),
+  /** Null: there is no draft any more. */
+  draft: z.strictObject({ definition: z.nullable(definition), name, org_id }),
   rollback: z.strictObject({ name, org_id, version: z.optional(z.nullable(version)) }),
   override: z.strictObject({
     org_id,

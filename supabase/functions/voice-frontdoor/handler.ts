@@ -11,7 +11,8 @@ import { twimlHandler } from "../_shared/twiml_webhook.ts";
 import type { Handler } from "../_shared/webhook.ts";
 
 /**
- * A call comes in: the line's flow greets, discloses recording and asks. A call over the limit hears a message and ends.
+ * A call comes in: the line's flow greets, discloses recording and asks. A call over the limit, or of a blocked number, hears
+ * a message and ends.
  * Without the database every call is admitted. One of the owner's people, who calls from their own telephone, first hears
  * whether they receive calls.
  */
@@ -31,7 +32,8 @@ function arrival(deps: Deps): TwimlStep {
         next(version, outcome) {
           const heard = arrive(version);
           if (outcome.kind === "rate_limited") {
-            return { ...heard, words: ["tooManyCalls", "goodbye"], to: "end" };
+            const why = outcome.blocked ? "notTaken" : "tooManyCalls";
+            return { ...heard, words: [why, "goodbye"], to: "end" };
           }
           const self = outcome.kind === "accepted" ? outcome.call.facts?.self : undefined;
           return self === undefined ? heard : tellsAvailability(version, self);

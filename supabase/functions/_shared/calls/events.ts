@@ -217,6 +217,8 @@ export interface Facts {
   } | undefined;
   /** Somebody is to be dialled: the worker of `dial` jobs should not wait for its tick. */
   readonly wake?: boolean | undefined;
+  /** The call is refused because its number is blocked. */
+  readonly blocked?: boolean | undefined;
 }
 
 /** A caller's place in a queue. */
@@ -266,8 +268,8 @@ export type AcceptOutcome =
     readonly duplicate: boolean;
     readonly call: AcceptedCall;
   }
-  /** The call is over one of its limits. */
-  | { readonly kind: "rate_limited" }
+  /** The call is over one of its limits, or its number is blocked. */
+  | { readonly kind: "rate_limited"; readonly blocked?: true }
   /** The call or the line belongs to another account than the signing one. */
   | { readonly kind: "foreign" }
   /** Another request was accepted under the same identity. */

@@ -34,6 +34,7 @@ export type Database = {
         Row: {
           "asked": number;
           "call_sid": string;
+          "dismissed": boolean;
           "first_at": string;
           "id": number;
           "language": string;
@@ -46,6 +47,7 @@ export type Database = {
         Insert: {
           "asked"?: number;
           "call_sid": string;
+          "dismissed"?: boolean;
           "first_at"?: string;
           "id"?: never;
           "language": string;
@@ -57,6 +59,7 @@ export type Database = {
         Update: {
           "asked"?: number;
           "call_sid"?: string;
+          "dismissed"?: boolean;
           "first_at"?: string;
           "id"?: never;
           "language"?: string;
@@ -749,16 +752,16 @@ export type Database = {
           "to_e164": string | null;
           "transcript": string | null;
           "updated_at": string;
+          "blocked_number": boolean | null;
           "came_callable": boolean | null;
           "may_promise": boolean | null;
-          "meet_contact": undefined | null;
           "owe_missed_call": undefined | null;
           "was_missed": boolean | null;
         };
         ComputedFields:
+          | "blocked_number"
           | "came_callable"
           | "may_promise"
-          | "meet_contact"
           | "owe_missed_call"
           | "was_missed";
         Insert: {
@@ -1427,6 +1430,7 @@ export type Database = {
       "contacts": {
         Row: {
           "bare": boolean;
+          "blocked": boolean;
           "company": string | null;
           "consent": boolean | null;
           "consent_at": string | null;
@@ -1443,6 +1447,7 @@ export type Database = {
         ComputedFields: never;
         Insert: {
           "bare"?: never;
+          "blocked"?: boolean;
           "company"?: string | null;
           "consent"?: boolean | null;
           "consent_at"?: string | null;
@@ -1458,6 +1463,7 @@ export type Database = {
         };
         Update: {
           "bare"?: never;
+          "blocked"?: boolean;
           "company"?: string | null;
           "consent"?: boolean | null;
           "consent_at"?: string | null;
@@ -3976,6 +3982,15 @@ export type Database = {
         Returns: Json;
       };
       "begin_release": { Args: { "p_org_id": string }; Returns: Json };
+      "blocked_number": {
+        Args: {
+          "c": Omit<
+            Database["public"]["Tables"]["call_logs"]["Row"],
+            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
+          >;
+        };
+        Returns: boolean;
+      };
       "bury_job": { Args: { "p_error": string; "p_id": number }; Returns: undefined };
       "calendar_open": { Args: { "p_at": string; "p_calendar": Json }; Returns: boolean };
       "calendar_states": { Args: { "p_at"?: string; "p_calendars": Json }; Returns: Json };
@@ -4592,15 +4607,6 @@ export type Database = {
         };
         Returns: boolean;
       };
-      "meet_contact": {
-        Args: {
-          "c": Omit<
-            Database["public"]["Tables"]["call_logs"]["Row"],
-            Database["public"]["Tables"]["call_logs"]["ComputedFields"]
-          >;
-        };
-        Returns: undefined;
-      };
       "membership_of": { Args: { "p_claims": Json }; Returns: Json };
       "mend_campaigns": { Args: Record<PropertyKey, never>; Returns: undefined };
       "mend_dialling": { Args: Record<PropertyKey, never>; Returns: undefined };
@@ -4840,7 +4846,7 @@ export type Database = {
       };
       "save_flow_draft": {
         Args: { "p_by"?: string; "p_draft": Json; "p_name": string; "p_org_id": string };
-        Returns: undefined;
+        Returns: string;
       };
       "save_onboarding": {
         Args: { "p_error"?: string; "p_id": string; "p_lease_token": string; "p_steps": Json };

@@ -149,7 +149,8 @@ export interface FlowDatabase {
     name: string,
     version?: number,
   ): Promise<Omit<Answering, "lines"> & { readonly definition: unknown } | null>;
-  saveDraft(owner: Owner, name: string, draft: unknown, by?: string): Promise<void>;
+  /** @param draft `null`: no more. @returns when it was kept, as ISO 8601 */
+  saveDraft(owner: Owner, name: string, draft: unknown, by?: string): Promise<string | null>;
   storePrompt(prompt: StoredPrompt): Promise<void>;
   /**
    * The version that a call's URL names.
@@ -211,10 +212,12 @@ export function flowDatabase(api: DataApi, deadlineMs = 5000): FlowDatabase {
         { p_org_id: owner, p_name: name, p_version: version },
         z.nullable(definitionOf),
       ),
-    async saveDraft(owner, name, draft, by) {
-      const saved = { p_org_id: owner, p_name: name, p_draft: draft, p_by: by };
-      await run("save_flow_draft", saved, z.unknown());
-    },
+    saveDraft: (owner, name, draft, by) =>
+      run(
+        "save_flow_draft",
+        { p_org_id: owner, p_name: name, p_draft: draft, p_by: by },
+        z.nullable(z.string()),
+      ),
     async storePrompt({ owner, hash, mime, seconds, bytes, by }) {
       await run("store_prompt", {
         p_org_id: owner,

@@ -48,6 +48,7 @@ const answer: z.ZodMiniType<{ duplicate: boolean; admitted: boolean; call: Accep
           dnd_until: z.optional(z.string()),
         })),
         wake: z.optional(z.boolean()),
+        blocked: z.optional(z.boolean()),
       })),
     }),
   });
@@ -74,7 +75,8 @@ export function voiceEvents(api: DataApi, deadlineMs = DEADLINE_MS): AcceptVoice
           return { kind: "unavailable", reason: "the Data API answered something else" };
         }
         const { admitted, duplicate, call } = read.data;
-        return admitted ? { kind: "accepted", duplicate, call } : { kind: "rate_limited" };
+        if (admitted) return { kind: "accepted", duplicate, call };
+        return { kind: "rate_limited", ...(call.facts?.blocked && { blocked: true }) };
       }
       if (error.code === "PT403") return { kind: "foreign" };
       if (error.code === "PT409") return { kind: "conflict" };

@@ -19,6 +19,7 @@ export const ENGLISH: Words = {
     goodbye: "Goodbye.",
     sorry: "We are sorry, something went wrong on our side.",
     tooManyCalls: "There are too many calls right now. Please try again in a minute.",
+    notTaken: "We cannot take your call.",
     holding: "Thank you for holding. Your call is answered in the order in which it came in.",
     promised:
       "We will call you back at the number that you are calling from. You keep your place in line.",

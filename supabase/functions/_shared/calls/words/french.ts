@@ -20,6 +20,7 @@ export const FRENCH: Words = {
     goodbye: "Au revoir.",
     sorry: "Nous sommes désolés, un problème est survenu de notre côté.",
     tooManyCalls: "Nous recevons trop d'appels en ce moment. Veuillez rappeler dans une minute.",
+    notTaken: "Nous ne pouvons pas prendre votre appel.",
     holding: "Merci de patienter. Nous répondons aux appels dans l'ordre où ils arrivent.",
     promised:
       "Nous vous rappellerons au numéro d'où vous appelez. Vous gardez votre place dans la file.",

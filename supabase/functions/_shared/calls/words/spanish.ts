@@ -21,6 +21,7 @@ export const SPANISH: Words = {
     sorry: "Lo sentimos, ocurrió un problema de nuestra parte.",
     tooManyCalls:
       "En este momento recibimos demasiadas llamadas. Por favor, intente de nuevo en un minuto.",
+    notTaken: "No podemos atender su llamada.",
     holding: "Gracias por esperar. Atendemos las llamadas en el orden en que llegan.",
     promised:
       "Le devolveremos la llamada al número desde el que llama. Usted conserva su lugar en la fila.",

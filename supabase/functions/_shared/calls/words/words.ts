@@ -18,6 +18,8 @@ export interface Words {
     readonly goodbye: string;
     readonly sorry: string;
     readonly tooManyCalls: string;
+    /** To a blocked number. */
+    readonly notTaken: string;
     /** To a caller who holds, where the place in line is not known. */
     readonly holding: string;
     /** The row exists by then: see CONTRACT, "A promise is spoken after it is kept". */

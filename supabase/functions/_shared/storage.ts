@@ -1,20 +1,29 @@
-import { type Project } from "../command.ts";
-import {
-  MAX_PROMPT_BYTES,
-  PROMPT_BUCKET,
-  PROMPT_TYPES,
-} from "../../supabase/functions/_shared/flows/prompt_audio.ts";
-import { CommandFailure, request } from "./api.ts";
+import { ServiceError } from "./errors.ts";
+import { MAX_PROMPT_BYTES, PROMPT_BUCKET, PROMPT_TYPES } from "./flows/prompt_audio.ts";
+
+/** Supabase Storage did not take a file. */
+export class StorageFailure extends ServiceError {
+  override name = "StorageFailure";
+}
+
+/** The project whose Storage it is: its address without a trailing slash, and its secret key. */
+export interface StorageProject {
+  readonly url: string;
+  readonly key: string;
+}
+
+/** For one file, of 2 MB at most. Milliseconds. */
+const DEADLINE_MS = 30_000;
 
 /**
  * Stores a prompt in Supabase Storage under its hash, for a year: the content of a name never changes. The first prompt
  * makes the bucket: Storage's tables are not to be written by SQL, so by no migration either.
  * Source: https://supabase.com/docs/guides/storage/schema/design
  *
- * @throws {CommandFailure}
+ * @throws {StorageFailure}
  */
 export async function storeAudio(
-  project: Project,
+  project: StorageProject,
   hash: string,
   type: string,
   bytes: Uint8Array<ArrayBuffer>,
@@ -36,7 +45,7 @@ export async function storeAudio(
   if (answer.failed && !answer.is("409", "KeyAlreadyExists")) throw answer.failure("file");
 }
 
-async function createBucket(project: Project) {
+async function createBucket(project: StorageProject) {
   return await ask(project, "bucket", {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -55,11 +64,28 @@ async function createBucket(project: Project) {
  * Where the bearer token reaches Storage as it is, Storage refuses it, and the key goes alone.
  * Source: https://supabase.com/docs/guides/api/api-keys (known limitations)
  */
-async function ask(project: Project, path: string, init: RequestInit) {
-  const url = `${project.url}/storage/v1/${path}`;
-  const answer = await answerOf(await request(url, project, init));
+async function ask(project: StorageProject, path: string, init: RequestInit) {
+  const answer = await answerOf(await request(project, path, init, true));
   const isRefused = answer.is("401", "InvalidJWT") || answer.is("403", "AccessDenied");
-  return isRefused ? await answerOf(await request(url, project, init, false)) : answer;
+  return isRefused ? await answerOf(await request(project, path, init, false)) : answer;
+}
+
+async function request(
+  { url, key }: StorageProject,
+  path: string,
+  init: RequestInit,
+  bearer: boolean,
+): Promise<Response> {
+  const headers = { apikey: key, ...(bearer && { authorization: `Bearer ${key}` }) };
+  try {
+    return await fetch(`${url}/storage/v1/${path}`, {
+      ...init,
+      headers: { ...headers, ...init.headers as Record<string, string> },
+      signal: AbortSignal.timeout(DEADLINE_MS),
+    });
+  } catch {
+    throw new StorageFailure("unknown", "Cannot store the file: Storage does not answer");
+  }
 }
 
 /** Storage answers HTTP 400 and tells the status proper, or its code, in the body. */
@@ -72,7 +98,8 @@ async function answerOf(response: Response) {
       !response.ok && (told.includes(code) ||
         (told[0] === status && (status !== "404" || /bucket/i.test(body.message ?? "")))),
     failure: (what: string) =>
-      new CommandFailure(
+      new StorageFailure(
+        response.status < 500 ? "refused" : "busy",
         `Storage refused the ${what}: ${body.message ?? `it answered ${response.status}`}`,
       ),
   };
