@@ -1,6 +1,7 @@
 // docs/openapi.yaml and the functions say the same: real handlers make each answer that it describes, and each answer
 // that the test stack, the onboarding tests and every_webhook_test.ts get is held to it.
 
+import { wav } from "../support/audio.ts";
 import { assertEquals } from "@std/assert/equals.js";
 import { LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
 import { recordingLink } from "../../supabase/functions/_shared/mail/recording_link.ts";
@@ -300,6 +301,8 @@ async function flows() {
     publish: error ? rejects(error) : () => Promise.resolve(answering),
     rollback: error ? rejects(error) : () => Promise.resolve(answering),
     override: error ? rejects(error) : () => Promise.resolve(),
+    saveDraft: error ? rejects(error) : () => Promise.resolve(until),
+    storePrompt: error ? rejects(error) : () => Promise.resolve(),
     versions: error ? rejects(error) : () => Promise.resolve([]),
     definition: () => Promise.resolve(null),
   });
@@ -310,12 +313,13 @@ async function flows() {
   const bodies: Record<string, Record<string, unknown>> = {
     "call-flows/check": { definition: smallFlow() },
     "call-flows/publish": { definition: smallFlow(), name },
+    "call-flows/draft": { name, definition: {} },
     "call-flows/rollback": { name },
     "call-flows/override": { name, calendar: "practice", state: "open", until },
   };
   const ask = (
     path: string,
-    init: { headers?: Record<string, string>; body?: string; method?: string },
+    init: { headers?: Record<string, string>; body?: BodyInit; method?: string },
     { error, wait }: { error?: Error; wait?: number } = {},
   ) =>
     answered(
@@ -325,6 +329,7 @@ async function flows() {
         log,
         now: () => new Date(),
         database: database(error) as unknown as FlowDatabase,
+        storeAudio: () => Promise.resolve(),
         takeRoom: () => Promise.resolve(wait),
         readUserToken: () =>
           Promise.resolve({ userId: crypto.randomUUID(), appMetadata: {}, aal: "aal1" }),
@@ -364,6 +369,26 @@ async function flows() {
       path,
     );
   }
+  const file = (headers: Record<string, string>, body = wav({ seconds: 1 })) => ({
+    method: "POST",
+    headers,
+    body,
+  });
+  assertEquals(
+    [
+      await ask("call-flows/prompt", { method: "OPTIONS", headers: PREFLIGHT }),
+      await ask("call-flows/prompt", file(operator)),
+      await ask("call-flows/prompt", file(operator, new Uint8Array(4))),
+      await ask("call-flows/prompt", file({})),
+      await ask(`call-flows/prompt?org_id=${crypto.randomUUID()}`, file(signedIn)),
+      await ask("call-flows/prompt", { method: "PUT", headers: operator }),
+      await ask("call-flows/prompt", file(operator, new Uint8Array(2 * 1024 * 1024 + 1))),
+      await ask("call-flows/prompt", file(signedIn), { wait: 7 }),
+      await ask("call-flows/prompt", file(operator), { error: new Error("anything") }),
+      await ask("call-flows/prompt", file(operator), { error: unavailable }),
+    ],
+    [204, 200, 400, 401, 403, 405, 413, 429, 500, 503],
+  );
   const get = { headers: operator };
   assertEquals(
     [
@@ -383,6 +408,7 @@ async function flows() {
     log,
     now: () => new Date(),
     database: database() as unknown as FlowDatabase,
+    storeAudio: () => Promise.resolve(),
     takeRoom: () => Promise.resolve(undefined),
     readUserToken: () => Promise.resolve({ userId: "x", appMetadata: {}, aal: "aal1" }),
     membershipOf: () => Promise.resolve({ org_id: ORG, role: "viewer" }),
