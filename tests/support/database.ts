@@ -47,15 +47,13 @@ function onThisMachine(address: URL): Database {
 export async function createTestDatabase(
   options: { project?: boolean; empty?: boolean } = {},
 ): Promise<TestDatabase> {
-  const { admin: adminUrl, template } = server;
+  const { admin, template } = server;
   const name = `test_${crypto.randomUUID().replaceAll("-", "")}`;
-  const admin = connect(adminUrl);
   await admin`create database ${admin(name)} template ${
     admin(options.empty ? "template0" : options.project ? "template1" : template)
   } strategy file_copy`;
-  await admin.end();
 
-  const url = new URL(adminUrl);
+  const url = new URL(server.url);
   url.pathname = `/${name}`;
   const apis: DataApi[] = [];
   const sql = postgres(url.href, { max: 4, onnotice: () => {} });
@@ -81,9 +79,7 @@ export async function createTestDatabase(
     },
     async drop() {
       await Promise.all([sql.end({ timeout: 1 }), ...apis.map((api) => api.close())]);
-      const admin = connect(adminUrl);
       await admin`drop database if exists ${admin(name)} with (force)`;
-      await admin.end();
     },
   };
 }
@@ -192,11 +188,14 @@ export async function startTestStack(
 }
 
 /**
- * The server that `deno task test` started; for `deno test` by hand one of this process's own,
- * started while the module loads so that no test is blamed for what it keeps open.
+ * The server that `deno task test` started; for `deno test` by hand one of this process's own. It is started, and the
+ * connection opened that makes the databases, while the module loads: no test is blamed for what they keep open.
  */
 const server = await (async () => {
   const inherited = Deno.env.toObject();
   const env = inherited[URL_VARIABLE] === undefined ? (await startTestCluster()).env : inherited;
-  return { admin: env[URL_VARIABLE] as string, template: env[TEMPLATE_VARIABLE] as string };
+  const url = env[URL_VARIABLE] as string;
+  const admin = connect(url);
+  await admin`select 1`;
+  return { url, admin, template: env[TEMPLATE_VARIABLE] as string };
 })();
