@@ -9,13 +9,15 @@ import { command, FLAG, numberFrom, type Parsed, TEXT, UsageError } from "../scr
 import { noteTested, type TestTask } from "../scripts/deploy/tested.ts";
 import { childrenOf, parseXml } from "../scripts/xml.ts";
 import { abandoned, type AtEnd, atEnd } from "../scripts/local/ending.ts";
+import { CASES_VARIABLE } from "./support/cases.ts";
 import { startTestCluster } from "./support/cluster.ts";
 import { fetchTools } from "./support/tools.ts";
 
 const HELP = `Run the tests, on a PostgreSQL of their own.
 
   npx -y deno@2.9.6 task test                                 all that are quick
-  npx -y deno@2.9.6 task test:deep                            the slow rest: browsers, Supabase's CLI, the hosted runtime
+  npx -y deno@2.9.6 task test:deep                            the slow rest: browsers, Supabase's CLI, the hosted runtime,
+                                                              and all cases of which the quick half tries a tenth
   npx -y deno@2.9.6 task test tests/unit/menu_test.ts         files, or folders
   npx -y deno@2.9.6 task test --filter "part of a name"
 
@@ -42,12 +44,18 @@ const WITHOUT_TESTS = ["bench", "support"];
 
 /** The files and folders of this half of the tests. */
 function pathsOf(half: "quick" | "deep"): string[] {
-  if (half === "deep") return DEEP.map((folder) => `tests/${folder}/`);
-  return [...Deno.readDirSync(`${root}/tests`)]
+  const quick = [...Deno.readDirSync(`${root}/tests`)]
     .filter(({ name, isDirectory }) =>
       isDirectory ? ![...DEEP, ...WITHOUT_TESTS].includes(name) : name.endsWith("_test.ts")
-    )
-    .map(({ name }) => `tests/${name}`).sort();
+    );
+  if (half === "quick") return quick.map(({ name }) => `tests/${name}`).sort();
+  const inSmall = quick.filter(({ isDirectory }) => isDirectory).flatMap(({ name: folder }) =>
+    [...Deno.readDirSync(`${root}/tests/${folder}`)].map(({ name }) => `tests/${folder}/${name}`)
+  ).filter((file) =>
+    file.endsWith("_test.ts") &&
+    Deno.readTextFileSync(`${root}/${file}`).includes('"../support/cases.ts"')
+  );
+  return [...DEEP.map((folder) => `tests/${folder}/`), ...inSmall.sort()];
 }
 
 interface Count {
@@ -109,6 +117,7 @@ async function runTests(
         DENO_JOBS: String(Math.max(3, Math.min(navigator.hardwareConcurrency, 4))),
         ...Deno.env.toObject(),
         ...cluster.env,
+        ...(half === "test:deep" && { [CASES_VARIABLE]: "all" }),
         TMPDIR: dir,
       },
       detached: true,

@@ -145,7 +145,8 @@ test("a line's talks are barred by minutes, cost, number at a time and failures"
     (await open(sql, await call(sql), newSession(), { cost_usd: 0.01 })).barred,
     "day_cost",
   );
-  await sql`update agent_sessions set opened_at = now() - interval '10 min' where session_id = ${sessionId}`;
+  // Not begun earlier, which may have been yesterday.
+  await sql`update agent_sessions set seen_at = opened_at + interval '10 min' where session_id = ${sessionId}`;
   assertEquals(
     (await open(sql, await call(sql), newSession(), { minutes: 9 })).barred,
     "day_minutes",

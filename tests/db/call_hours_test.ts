@@ -2,6 +2,7 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import * as fc from "fast-check";
 import postgres, { type Sql } from "postgres";
+import { cases } from "../support/cases.ts";
 import { databaseTests } from "../support/database.ts";
 import { newCallSid, voiceEvent } from "../support/events.ts";
 
@@ -137,7 +138,7 @@ test("whatever happens to calls of hours that are added up, the views stay exact
         if (!(error instanceof Undone)) throw error;
       });
     }),
-    { numRuns: 30 },
+    { numRuns: cases(30) },
   );
 });
 

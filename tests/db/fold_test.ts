@@ -2,6 +2,7 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import * as fc from "fast-check";
 import type { VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
+import { cases } from "../support/cases.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { anyEvent, newCallSid } from "../support/events.ts";
 
@@ -61,7 +62,7 @@ Deno.test("a call, its legs and its recordings are the same for every order and 
         assertEquals(again, once);
       }),
       // 100 times 50 shuffles.
-      { numRuns: 100 },
+      { numRuns: cases(100) },
     );
   } finally {
     await db.drop();
@@ -92,7 +93,7 @@ Deno.test("no event reopens a finished call or takes back a decision", async () 
           assert(row.consent_order >= before.consent_order);
         }
       }),
-      { numRuns: 200 },
+      { numRuns: cases(200) },
     );
   } finally {
     await db.drop();

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert/equals.js";
 import * as fc from "fast-check";
 import postgres from "postgres";
+import { cases } from "../support/cases.ts";
 import { createTestDatabase } from "../support/database.ts";
 
 const db = await createTestDatabase();
@@ -80,6 +81,6 @@ Deno.test("no window of 60 s ever holds more than ten admissions, whatever the r
         assertEquals(row!.size <= 10, true);
       },
     ),
-    { numRuns: 25 },
+    { numRuns: cases(25) },
   );
 });

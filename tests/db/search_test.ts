@@ -5,6 +5,7 @@ import { assertStringIncludes } from "@std/assert/string_includes.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import * as fc from "fast-check";
 import postgres, { type Sql } from "postgres";
+import { cases } from "../support/cases.ts";
 import { connect } from "../support/cluster.ts";
 import { databaseTests, type TestDatabase } from "../support/database.ts";
 import { anyEvent, newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
@@ -360,7 +361,7 @@ test("whatever the order of its events, a call's documents are the same, and a r
       }
       assertEquals([...await db.sql`select * from search_differences()`], []);
     }),
-    { numRuns: 40 },
+    { numRuns: cases(40) },
   );
   await db.sql`insert into contacts (phone, name, notes) values ('+14165550001', 'Jane', ${
     "Likes tea. ".repeat(150)
@@ -459,7 +460,7 @@ test("nothing of another organisation is told: results, facets, corrections, his
         assert(!text.includes(secret), `${secret} in ${text}`);
       }
     }),
-    { numRuns: 150 },
+    { numRuns: cases(150) },
   );
   // The same numbers, whatever the others have.
   const before = await search(db, ORG, "sell");

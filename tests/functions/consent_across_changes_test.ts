@@ -15,6 +15,7 @@ import { sealBy } from "../../supabase/functions/_shared/onboarding/seal.ts";
 import { createLines, type Lines } from "../../supabase/functions/_shared/tenancy/lines.ts";
 import { createTenants, type Tenants } from "../../supabase/functions/_shared/tenancy/tenants.ts";
 import type { Handler } from "../../supabase/functions/_shared/webhook.ts";
+import { cases } from "../support/cases.ts";
 import {
   accepted,
   ACCOUNT_SID,
@@ -357,7 +358,7 @@ Deno.test("whatever changes between two steps, only what was heard and answered 
       first,
       steps,
     ) => new CallUnderChange(isMain).run(first, steps)),
-    { numRuns: 500 },
+    { numRuns: cases(500) },
   );
 });
 

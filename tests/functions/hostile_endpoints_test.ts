@@ -2,6 +2,8 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import * as fc from "fast-check";
 import { LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
+import { cases } from "../support/cases.ts";
+import { anyText } from "../support/any_text.ts";
 import { startHotline } from "../support/hotline.ts";
 
 // The endpoints that Twilio does not call, through the gateway, under whatever the internet sends.
@@ -27,7 +29,7 @@ const OPEN = ["contact-submit", "voicemail-audio"];
 
 const bytes = fc.oneof(
   fc.uint8Array({ maxLength: 2000 }),
-  fc.string({ unit: "binary", maxLength: 500 }).map((text) => new TextEncoder().encode(text)),
+  anyText({ maxLength: 500 }).map((text) => new TextEncoder().encode(text)),
   // Deep, huge, doubled, or with what no text may hold.
   fc.constantFrom(
     "[".repeat(20_000) + "]".repeat(20_000),
@@ -109,7 +111,7 @@ for (const name of OPERATORS_ONLY) {
           assert(text.length < 2000 && !text.includes(LOCAL_SECRET_KEY));
         },
       ),
-      { numRuns: 60 },
+      { numRuns: cases(60) },
     );
     assertEquals(await rows(), before);
   });
@@ -137,7 +139,7 @@ for (const name of [...OPEN, ...WITH_KEY]) {
           text.slice(0, 200),
         );
       }),
-      { numRuns: 150 },
+      { numRuns: cases(150) },
     );
   });
 }

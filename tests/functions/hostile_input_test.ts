@@ -2,6 +2,8 @@
 
 import { assertEquals } from "@std/assert/equals.js";
 import fc from "fast-check";
+import { cases } from "../support/cases.ts";
+import { anyText } from "../support/any_text.ts";
 import {
   CALL_SID,
   type Outcome,
@@ -68,7 +70,7 @@ const VALUES = [
 
 const value = fc.oneof(
   fc.constantFrom(...VALUES),
-  fc.string({ unit: "binary", maxLength: 40 }),
+  anyText({ maxLength: 40 }),
 );
 const pair = fc.tuple(fc.oneof(fc.constantFrom(...NAMES), fc.string({ maxLength: 8 })), value);
 
@@ -118,7 +120,7 @@ for (const webhook of WEBHOOKS) {
       fc.asyncProperty(fc.array(pair, { maxLength: 12 }), query, outcome, async (pairs, q, o) => {
         await assertServed(webhook, signedRequest(webhook.name, pairs, { query: q }), o);
       }),
-      { numRuns: 150 },
+      { numRuns: cases(150) },
     );
   });
 
@@ -130,7 +132,7 @@ for (const webhook of WEBHOOKS) {
         const request = signedRequest(webhook.name, [...rest, ...pairs], { query: webhook.query });
         await assertServed(webhook, request, undefined);
       }),
-      { numRuns: 100 },
+      { numRuns: cases(100) },
     );
   });
 
@@ -152,7 +154,7 @@ for (const webhook of WEBHOOKS) {
         );
         await assertServed(webhook, request, undefined);
       }),
-      { numRuns: 100 },
+      { numRuns: cases(100) },
     );
   });
 
@@ -172,7 +174,7 @@ for (const webhook of WEBHOOKS) {
         }));
         assertEquals(deps.events, plain.events);
       }),
-      { numRuns: 50 },
+      { numRuns: cases(50) },
     );
   });
 }

@@ -19,6 +19,7 @@ import { main } from "../../scripts/backup/main.ts";
 import { restore } from "../../scripts/backup/restore.ts";
 import { createRoles } from "../../scripts/local/migrate.ts";
 import { SCHEMA_VERSION } from "../../supabase/functions/_shared/db/schema_version.ts";
+import { anyText } from "../support/any_text.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 
@@ -61,13 +62,13 @@ async function read(stream: ReadableStream<Uint8Array>) {
   return { head, entries, rows: found };
 }
 
-const anyText = fc.oneof(fc.string(), fc.string({ unit: "binary" }));
+const texts = fc.oneof(fc.string(), anyText());
 
 const anyArchive = fc.uniqueArray(
   fc.record({
-    tag: anyText,
-    defn: anyText,
-    schema: fc.option(anyText, { nil: undefined }),
+    tag: texts,
+    defn: texts,
+    schema: fc.option(texts, { nil: undefined }),
     section: fc.constantFrom("pre-data", "post-data"),
     rows: fc.option(fc.uint8Array({ maxLength: 300 }), { nil: undefined }),
   }),

@@ -6,6 +6,7 @@ import { seededRandom } from "../../scripts/phone/random.ts";
 import { LOCAL_SECRET_KEY, serve } from "../../scripts/local/stack.ts";
 import type { VoiceEvent } from "../../supabase/functions/_shared/calls/events.ts";
 import { liveDeps as workerDeps } from "../../supabase/functions/notify-worker/deps.ts";
+import { cases, deepTest } from "../support/cases.ts";
 import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
 import { startHotline } from "../support/hotline.ts";
 import { contactMessage, type Fault, startMailSystem } from "../support/mail.ts";
@@ -16,63 +17,66 @@ const system = await startMailSystem();
 const { sql } = system.stack.db;
 Deno.test.afterAll(() => system.stop());
 
-Deno.test("300 messages while Resend fails half of the time: each of 600 mails is delivered once, after its retries", async () => {
-  const flooded = await startMailSystem();
-  const { resend, submit, work, impatient, stack: { db: { sql } } } = flooded;
-  const random = seededRandom(20251102);
-  const faults: Fault[] = [
-    ...Array<Fault>(4).fill({ kind: "error", taken: false }),
-    ...Array<Fault>(4).fill({ kind: "error", taken: true }),
-    ...Array<Fault>(4).fill({ kind: "reset", taken: false }),
-    ...Array<Fault>(4).fill({ kind: "reset", taken: true }),
-    { kind: "hang", taken: false },
-    { kind: "hang", taken: true },
-  ];
-  let failed = 0;
-  resend.fault = (_key, time) => {
-    // Below the number of tries: eight failures in a row are a dead letter, which another test is about.
-    if (time > 6 || random() < 0.5) return undefined;
-    failed++;
-    return faults[Math.floor(random() * faults.length)];
-  };
+deepTest(
+  "300 messages while Resend fails half of the time: each of 600 mails is delivered once, after its retries",
+  async () => {
+    const flooded = await startMailSystem();
+    const { resend, submit, work, impatient, stack: { db: { sql } } } = flooded;
+    const random = seededRandom(20251102);
+    const faults: Fault[] = [
+      ...Array<Fault>(4).fill({ kind: "error", taken: false }),
+      ...Array<Fault>(4).fill({ kind: "error", taken: true }),
+      ...Array<Fault>(4).fill({ kind: "reset", taken: false }),
+      ...Array<Fault>(4).fill({ kind: "reset", taken: true }),
+      { kind: "hang", taken: false },
+      { kind: "hang", taken: true },
+    ];
+    let failed = 0;
+    resend.fault = (_key, time) => {
+      // Below the number of tries: eight failures in a row are a dead letter, which another test is about.
+      if (time > 6 || random() < 0.5) return undefined;
+      failed++;
+      return faults[Math.floor(random() * faults.length)];
+    };
 
-  const ids = new Set<string>();
-  for (let i = 0; i < 12; i++) {
-    const answers = await Promise.all(Array.from({ length: 25 }, async () => {
-      const response = await submit(contactMessage());
-      assertEquals(response.status, 202);
-      return (await response.json()).id as string;
-    }));
-    for (const id of answers) ids.add(id);
-  }
-  assertEquals(ids.size, 300);
-
-  let retried = 0;
-  for (let left = 600; left > 0;) {
-    const reports = await Promise.all([work({ send: impatient }), work({ send: impatient })]);
-    for (const report of reports) {
-      assertEquals([report.status, report.dead, report.stopped], [200, 0, null]);
-      retried += Number(report.retried);
+    const ids = new Set<string>();
+    for (let i = 0; i < 12; i++) {
+      const answers = await Promise.all(Array.from({ length: 25 }, async () => {
+        const response = await submit(contactMessage());
+        assertEquals(response.status, 202);
+        return (await response.json()).id as string;
+      }));
+      for (const id of answers) ids.add(id);
     }
-    await sql`update jobs set run_at = now() where status = 'waiting'`;
-    const [row] = await sql`select count(*)::int as n from jobs where status <> 'done'`;
-    left = row!.n;
-  }
+    assertEquals(ids.size, 300);
 
-  const share = failed / resend.requests.length;
-  assert(share > 0.45 && share < 0.55, `${share} of the requests failed`);
-  // Fewer than failed: of some resets fetch itself sends the request again, under the same key.
-  assert(retried > 300, `${retried} retries`);
-  const mails = await resend.mails();
-  assertEquals(mails.length, 600);
-  const operator = mails.filter(({ to }) => to[0] === "operator@example.com");
-  const references = (list: typeof mails) =>
-    list.map(({ text }) => /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(text)![0]).sort();
-  assertEquals(references(operator), [...ids].sort());
-  assertEquals(references(mails.filter((mail) => !operator.includes(mail))), [...ids].sort());
-  assertEquals(new Set(mails.map(({ to }) => to[0])).size, 301);
-  await flooded.stop();
-});
+    let retried = 0;
+    for (let left = 600; left > 0;) {
+      const reports = await Promise.all([work({ send: impatient }), work({ send: impatient })]);
+      for (const report of reports) {
+        assertEquals([report.status, report.dead, report.stopped], [200, 0, null]);
+        retried += Number(report.retried);
+      }
+      await sql`update jobs set run_at = now() where status = 'waiting'`;
+      const [row] = await sql`select count(*)::int as n from jobs where status <> 'done'`;
+      left = row!.n;
+    }
+
+    const share = failed / resend.requests.length;
+    assert(share > 0.45 && share < 0.55, `${share} of the requests failed`);
+    // Fewer than failed: of some resets fetch itself sends the request again, under the same key.
+    assert(retried > 300, `${retried} retries`);
+    const mails = await resend.mails();
+    assertEquals(mails.length, 600);
+    const operator = mails.filter(({ to }) => to[0] === "operator@example.com");
+    const references = (list: typeof mails) =>
+      list.map(({ text }) => /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(text)![0]).sort();
+    assertEquals(references(operator), [...ids].sort());
+    assertEquals(references(mails.filter((mail) => !operator.includes(mail))), [...ids].sort());
+    assertEquals(new Set(mails.map(({ to }) => to[0])).size, 301);
+    await flooded.stop();
+  },
+);
 
 // --- voicemails: their events in any order, of which the mail depends on none ---------------------------------
 
@@ -127,7 +131,7 @@ Deno.test("however a voicemail's events come, twice and shuffled, one mail is ow
         assert(transcript ? due <= 0 : due > 110 && due <= 120, `due in ${due} s`);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: cases(60) },
   );
 });
 
@@ -238,83 +242,86 @@ Deno.test("a transcript between two tries changes nothing of a mail that may hav
   assertEquals(mails.length, 1);
 });
 
-Deno.test("a mail bomb from 120 addresses: 60 messages are kept, 63 mails sent, and a voicemail's mail does not wait for them", async () => {
-  const bombed = await startMailSystem({
-    MAX_CONTACT_MESSAGES_PER_HOUR: "",
-    MAX_MAILS_PER_HOUR: "",
-  });
-  const { submit, work, later, resend, stack: { db: { sql } } } = bombed;
-  /** Lets the worker run every `step` seconds until `done`; how many seconds passed. */
-  const runUntil = async (done: () => Promise<boolean>, step = 10) => {
-    for (let seconds = 0; seconds <= 7200; seconds += step) {
-      await work();
-      if (await done()) return seconds;
-      await later(`${step} seconds`);
-    }
-    throw new Error("not within 2 hours");
-  };
-  const voicemail = async () => {
-    const sid = newCallSid();
-    for (const event of voicemailEvents(sid, true)) {
-      await sql`select accept_voice_event(${sql.json(event as never)})`;
-    }
-    return async () =>
-      (await sql`select from jobs where key like ${`voicemail/${sid}%`} and status = 'done'`)
-        .length === 1;
-  };
-  const mailsTo = async (pattern: RegExp) =>
-    (await resend.mails()).filter(({ to }) => pattern.test(to[0]!)).length;
-  try {
-    let n = 0;
-    const bomb = async () => {
-      const answers = [];
-      for (let address = 0; address < 120; address++) {
-        answers.push(
-          ...await Promise.all(Array.from({ length: 4 }, async () => {
-            const message = contactMessage({ email: `victim+${n++}@example.com` });
-            const response = await submit(message, { address: `198.51.100.${address}` });
-            await response.body?.cancel();
-            return response.status;
-          })),
-        );
+deepTest(
+  "a mail bomb from 120 addresses: 60 messages are kept, 63 mails sent, and a voicemail's mail does not wait for them",
+  async () => {
+    const bombed = await startMailSystem({
+      MAX_CONTACT_MESSAGES_PER_HOUR: "",
+      MAX_MAILS_PER_HOUR: "",
+    });
+    const { submit, work, later, resend, stack: { db: { sql } } } = bombed;
+    /** Lets the worker run every `step` seconds until `done`; how many seconds passed. */
+    const runUntil = async (done: () => Promise<boolean>, step = 10) => {
+      for (let seconds = 0; seconds <= 7200; seconds += step) {
+        await work();
+        if (await done()) return seconds;
+        await later(`${step} seconds`);
       }
-      return answers.filter((status) => status === 202).length;
+      throw new Error("not within 2 hours");
     };
-    assertEquals(await bomb(), 60);
-    assertEquals(await runUntil(await voicemail()), 0);
-    await runUntil(async () => (await work()).sent === 0);
-    // Receipts wait for an hour with room; one mailbox gets three of them, however it is written.
-    assertEquals([await mailsTo(/^victim/), await mailsTo(/^operator/)], [0, 61]);
-    await later("1 hour");
-    await work();
-    assertEquals([await mailsTo(/^victim/), await mailsTo(/^operator/)], [3, 61]);
-
-    // Resend refuses the next hour's for its quota, and does not say for how long.
-    await later("1 hour");
-    let refusing = false;
-    const body = { statusCode: 429, name: "daily_quota_exceeded", message: "" };
-    const refused: Fault = { kind: "answer", status: 429, body };
-    resend.fault = (key) => refusing || key.startsWith("contact_") ? refused : undefined;
-    assertEquals(await bomb(), 60);
-    assertEquals(await runUntil(await voicemail()), 0);
-    // And when it takes nothing at all, what is urgent asks once a minute.
-    refusing = true;
-    const sent = await voicemail();
-    for (let waited = 0; waited < 600; waited += 10) {
+    const voicemail = async () => {
+      const sid = newCallSid();
+      for (const event of voicemailEvents(sid, true)) {
+        await sql`select accept_voice_event(${sql.json(event as never)})`;
+      }
+      return async () =>
+        (await sql`select from jobs where key like ${`voicemail/${sid}%`} and status = 'done'`)
+          .length === 1;
+    };
+    const mailsTo = async (pattern: RegExp) =>
+      (await resend.mails()).filter(({ to }) => pattern.test(to[0]!)).length;
+    try {
+      let n = 0;
+      const bomb = async () => {
+        const answers = [];
+        for (let address = 0; address < 120; address++) {
+          answers.push(
+            ...await Promise.all(Array.from({ length: 4 }, async () => {
+              const message = contactMessage({ email: `victim+${n++}@example.com` });
+              const response = await submit(message, { address: `198.51.100.${address}` });
+              await response.body?.cancel();
+              return response.status;
+            })),
+          );
+        }
+        return answers.filter((status) => status === 202).length;
+      };
+      assertEquals(await bomb(), 60);
+      assertEquals(await runUntil(await voicemail()), 0);
+      await runUntil(async () => (await work()).sent === 0);
+      // Receipts wait for an hour with room; one mailbox gets three of them, however it is written.
+      assertEquals([await mailsTo(/^victim/), await mailsTo(/^operator/)], [0, 61]);
+      await later("1 hour");
       await work();
-      await later("10 seconds");
+      assertEquals([await mailsTo(/^victim/), await mailsTo(/^operator/)], [3, 61]);
+
+      // Resend refuses the next hour's for its quota, and does not say for how long.
+      await later("1 hour");
+      let refusing = false;
+      const body = { statusCode: 429, name: "daily_quota_exceeded", message: "" };
+      const refused: Fault = { kind: "answer", status: 429, body };
+      resend.fault = (key) => refusing || key.startsWith("contact_") ? refused : undefined;
+      assertEquals(await bomb(), 60);
+      assertEquals(await runUntil(await voicemail()), 0);
+      // And when it takes nothing at all, what is urgent asks once a minute.
+      refusing = true;
+      const sent = await voicemail();
+      for (let waited = 0; waited < 600; waited += 10) {
+        await work();
+        await later("10 seconds");
+      }
+      refusing = false;
+      assert(await runUntil(sent) <= 60);
+      resend.fault = () => undefined;
+      const owed = () => sql`select from jobs where status = 'waiting'`;
+      await runUntil(async () => (await owed()).length === 0, 300);
+      const [dead] = await sql`select count(*)::int as n from jobs_dead`;
+      assertEquals([dead!.n, await mailsTo(/^victim/), await mailsTo(/^operator/)], [0, 6, 123]);
+    } finally {
+      await bombed.stop();
     }
-    refusing = false;
-    assert(await runUntil(sent) <= 60);
-    resend.fault = () => undefined;
-    const owed = () => sql`select from jobs where status = 'waiting'`;
-    await runUntil(async () => (await owed()).length === 0, 300);
-    const [dead] = await sql`select count(*)::int as n from jobs_dead`;
-    assertEquals([dead!.n, await mailsTo(/^victim/), await mailsTo(/^operator/)], [0, 6, 123]);
-  } finally {
-    await bombed.stop();
-  }
-});
+  },
+);
 
 Deno.test("rung, recorded, mailed and heard: the operator's mail has all of it, and its link plays the message", async () => {
   const { resend } = system;

@@ -12,6 +12,7 @@ import { wordsIn } from "../../supabase/functions/_shared/calls/words/mod.ts";
 import { checkFlow } from "../../supabase/functions/_shared/flows/check.ts";
 import type { Caller } from "../../supabase/functions/_shared/flows/walk.ts";
 import { hotline } from "../../supabase/functions/_shared/flows/builtin.ts";
+import { cases } from "../support/cases.ts";
 import { createTestDatabase } from "../support/database.ts";
 import { anyCaller, flowDocument } from "../support/flow_arbitrary.ts";
 import { FACTS } from "../support/flows.ts";
@@ -19,7 +20,7 @@ import { switchboard, twilioFor } from "../support/faults.ts";
 import { ACCOUNT_SID, PUBLIC_URL, testSettings } from "../support/webhook.ts";
 
 /** `FLOW_CALLS=10000` rings as often. */
-const CALLS = Number(Deno.env.get("FLOW_CALLS") ?? 40);
+const CALLS = Number(Deno.env.get("FLOW_CALLS") ?? cases(40));
 
 const db = await createTestDatabase();
 const api = db.api();

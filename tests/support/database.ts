@@ -84,6 +84,14 @@ export async function createTestDatabase(
   };
 }
 
+/** What a database holds of its migrations, as Supabase's CLI records them. */
+export async function recorded({ sql }: TestDatabase) {
+  return [
+    ...await sql<{ version: string; name: string; statements: string[] }[]>`
+      select version, name, statements from supabase_migrations.schema_migrations order by version`,
+  ];
+}
+
 /** Makes tests of one topic, each with a database of its own. */
 export function databaseTests(topic: string) {
   return (name: string, body: (db: TestDatabase) => Promise<void>) =>

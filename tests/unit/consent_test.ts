@@ -16,6 +16,8 @@ import {
   standingConsent,
 } from "../../supabase/functions/_shared/calls/consent.ts";
 import { wordsIn } from "../../supabase/functions/_shared/calls/words/mod.ts";
+import { cases } from "../support/cases.ts";
+import { anyText } from "../support/any_text.ts";
 
 const told = (policy: ConsentPolicy): Disclosed => ({
   policy,
@@ -220,7 +222,7 @@ Deno.test("nothing that holds a negation is ever an agreement", () => {
         );
       },
     ),
-    { numRuns: 2000 },
+    { numRuns: cases(2000) },
   );
 });
 
@@ -311,7 +313,7 @@ for (const [language, { key, negations, ...meanings }] of Object.entries(ELSEWHE
         const text = [...before, word, ...after].join(" ");
         assertNotEquals(consentStatement(text, language, asked), "granted", text);
       }),
-      { numRuns: 2000 },
+      { numRuns: cases(2000) },
     );
   });
 
@@ -336,7 +338,7 @@ for (const [language, { key, negations, ...meanings }] of Object.entries(ELSEWHE
 }
 
 Deno.test("nothing that a recogniser could hear is read with an error", () => {
-  fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 300 }), (text) => {
+  fc.assert(fc.property(anyText({ maxLength: 300 }), (text) => {
     assertNotEquals(consentStatement(text, "en-US", optIn), null);
   }));
 });
@@ -363,7 +365,7 @@ Deno.test("nothing that holds a word which is not known is ever an agreement", (
       assertNotEquals(consentStatement(text, "en-US", optIn), "granted");
       assertNotEquals(consentStatement(text, "en-US", optOut), "granted");
     }),
-    { numRuns: 3000 },
+    { numRuns: cases(3000) },
   );
 });
 
@@ -446,7 +448,7 @@ Deno.test("two decisions of one rank never differ in what they say", () => {
     fc.property(decision, decision, (a, b) => {
       if (consentOrder(a) === consentOrder(b)) assertEquals(isGranted(a), isGranted(b));
     }),
-    { numRuns: 1000 },
+    { numRuns: cases(1000) },
   );
 });
 

@@ -27,6 +27,7 @@ import type { Input } from "../../supabase/functions/_shared/flows/understand.ts
 import type { Version } from "../../supabase/functions/_shared/flows/version.ts";
 import type { E164 } from "../../supabase/functions/_shared/phone.ts";
 import { renderTwiml } from "../../supabase/functions/_shared/twilio/twiml.ts";
+import { cases } from "../support/cases.ts";
 import { flowDocument } from "../support/flow_arbitrary.ts";
 import { parseTwiml } from "../support/webhook.ts";
 
@@ -458,6 +459,6 @@ Deno.test("whatever a URL says and a caller does, the call is served, and record
         }
       },
     ),
-    { numRuns: 400 },
+    { numRuns: cases(400) },
   );
 });

@@ -14,6 +14,7 @@ import {
   nestsDeeper,
   parseFlow,
 } from "../../supabase/functions/_shared/flows/parse.ts";
+import { cases } from "../support/cases.ts";
 import { type Draft, FACTS, practice, soundFlow } from "../support/flows.ts";
 
 function faultsOf(definition: unknown, facts: Partial<CheckFacts> = {}): readonly Issue[] {
@@ -834,7 +835,7 @@ Deno.test("nothing that is sent makes the check throw", () => {
       at[path.at(-1)!] = JSON.parse(JSON.stringify(value));
       checkFlow(flow, FACTS);
     }),
-    { numRuns: 500 },
+    { numRuns: cases(500) },
   );
 });
 

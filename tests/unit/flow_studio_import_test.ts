@@ -4,6 +4,7 @@ import { assertThrows } from "@std/assert/throws.js";
 import fc from "fast-check";
 import { checkFlow } from "../../supabase/functions/_shared/flows/check.ts";
 import { importStudio } from "../../supabase/functions/_shared/flows/studio_import.ts";
+import { cases } from "../support/cases.ts";
 import { type Draft, FACTS, soundFlow } from "../support/flows.ts";
 
 // Flows as Studio exports them. Written after https://www.twilio.com/docs/studio/rest-api/v2/flow-definition.
@@ -364,6 +365,6 @@ Deno.test("a document of any shape is imported or refused, never a failure of ou
         if (!(error instanceof RangeError)) throw error;
       }
     }),
-    { numRuns: 500 },
+    { numRuns: cases(500) },
   );
 });

@@ -11,6 +11,7 @@ import {
   walk,
 } from "../../supabase/functions/_shared/flows/walk.ts";
 import { checkFlow } from "../../supabase/functions/_shared/flows/check.ts";
+import { cases } from "../support/cases.ts";
 import { anyCaller, flowDocument } from "../support/flow_arbitrary.ts";
 import { type Draft, FACTS, practice, soundFlow } from "../support/flows.ts";
 
@@ -197,7 +198,7 @@ Deno.test("every way through a flow is listed, and the longest takes as long as 
 // --- random flows, random callers ---------------------------------------------------------------------------
 
 /** `FLOW_WALKS=100000` walks as many; see tests/bench/README.md. */
-const WALKS = Number(Deno.env.get("FLOW_WALKS") ?? 500);
+const WALKS = Number(Deno.env.get("FLOW_WALKS") ?? cases(500));
 
 Deno.test("any caller of any flow comes to an end in time, by edges that are there, recorded only by consent", () => {
   let walked = 0;

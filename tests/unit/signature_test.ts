@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { getExpectedTwilioSignature } from "twilio/lib/webhooks/webhooks.js";
 import fc from "fast-check";
 import { isSignedByTwilio } from "../../supabase/functions/_shared/twilio/signature.ts";
+import { anyText } from "../support/any_text.ts";
 
 // The example of https://www.twilio.com/docs/usage/security#validating-requests
 const TOKEN = "12345";
@@ -114,7 +115,7 @@ Deno.test("an umlaut in a value is signed as UTF-8", () => {
 });
 
 Deno.test("no signature that is not the right one is accepted, and none throws", () => {
-  fc.assert(fc.property(fc.string({ unit: "binary" }), fc.base64String(), (text, base64) => {
+  fc.assert(fc.property(anyText(), fc.base64String(), (text, base64) => {
     assertEquals(isSigned({ signature: text }), false);
     assertEquals(isSigned({ signature: base64 }), base64 === SIGNATURE);
   }));

@@ -3,6 +3,7 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import * as fc from "fast-check";
 import { isOneVisibleLine, plainText, unlinked } from "../../supabase/functions/_shared/text.ts";
+import { cases } from "../support/cases.ts";
 
 for (
   const [what, character] of [
@@ -110,7 +111,7 @@ Deno.test("no program makes a link of a stranger's text", () => {
       fc.array(piece, { maxLength: 15 }),
       (pieces) => !isLinked(unlinked(pieces.join(""))),
     ),
-    { numRuns: 20_000 },
+    { numRuns: cases(20_000) },
   );
 });
 

@@ -10,6 +10,8 @@ import {
   type Meaning,
   understand as understandAs,
 } from "../../supabase/functions/_shared/flows/understand.ts";
+import { cases } from "../support/cases.ts";
+import { anyText } from "../support/any_text.ts";
 import { testSettings } from "../support/webhook.ts";
 
 // What callers of the settings' menu mean.
@@ -177,7 +179,7 @@ Deno.test("an option beside any word that is not known is chosen at most, and ag
   const unknown = fc.oneof(
     fc.constantFrom(...DENIALS),
     fc.string({ unit: "grapheme" }),
-    fc.string({ unit: "binary" }),
+    anyText(),
     fc.lorem({ maxCount: 3 }),
   ).filter((text) =>
     normaliseSpeech(text).split(" ").some((word) => word !== "" && !words.has(word))
@@ -190,7 +192,7 @@ Deno.test("an option beside any word that is not known is chosen at most, and ag
         assertEquals([meaning.goesOn, meaning.consent === "yes"], [false, false], speech);
       }
     }),
-    { numRuns: 3000 },
+    { numRuns: cases(3000) },
   );
 });
 
