@@ -849,7 +849,9 @@ begin atomic
     'decided_at', a.decided_at, 'dialled_at', a.dialled_at, 'flow', v.hash, 'person', p.name,
     -- Known beforehand, where the call holds in a queue of its own.
     'caller', c.party, 'call_token', q.call_token, 'transferred_by', coalesce(f.name, b.to_e164),
-    'returned', q.returned_at is not null, 'talks', a.accepted_at is not null and a.cancelled_at is null
+    'returned', q.returned_at is not null, 'talks', case a.purpose
+      when 'campaign' then a.answered_at is not null else a.accepted_at is not null and a.cancelled_at is null
+    end
   )
   from public.dial_attempts as a
   left join public.telephony_subaccounts as s on s.org_id = a.org_id
@@ -1104,7 +1106,8 @@ begin
     from public.dial_attempts as a
     where a.ended_at is null and case
       -- Of a talk that may be over, every fifth minute.
-      when a.accepted_at is not null then floor(extract(epoch from now() - a.accepted_at) / 60)::integer % 5 = 2
+      when a.accepted_at is not null or (a.purpose = 'campaign' and a.answered_at is not null)
+        then floor(extract(epoch from now() - coalesce(a.accepted_at, a.answered_at)) / 60)::integer % 5 = 2
       else a.dialled_at < now() - make_interval(secs => a.seconds) - interval '2 minutes'
     end
     union all

@@ -2,7 +2,7 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import postgres, { type Sql } from "postgres";
-import { attemptsOf } from "../../supabase/functions/_shared/campaigns/retry.ts";
+import { importing, open, phones, running } from "../support/campaigns.ts";
 import { databaseTests } from "../support/database.ts";
 
 const test = databaseTests("campaigns");
@@ -18,47 +18,6 @@ interface Reserved {
   dials: Dial[];
   stale: { area: string; zones: string[] }[];
 }
-
-const phones = (count: number, from = 0) =>
-  Array.from({ length: count }, (_, nth) => `+1212${5_550_000 + from + nth}`);
-
-function importing(sql: Sql, id: string, numbers: readonly string[]) {
-  const contacts = numbers.map((phone) => ({
-    phone,
-    rules: "US",
-    region: "NY",
-    zones: ["America/New_York"],
-  }));
-  return sql<{ answer: { added: number; duplicates: number; suppressed: number } }[]>`
-    select import_campaign_contacts(${id}, ${sql.json(contacts)}) as answer`
-    .then(([row]) => row!.answer);
-}
-
-/** A campaign that runs, whose contacts may be called now. */
-async function running(sql: Sql, count: number, {
-  rate = 100,
-  account = 100,
-  concurrent = 1000,
-  from = 0,
-  attempts = {} as Parameters<typeof attemptsOf>[0],
-} = {}): Promise<string> {
-  const [campaign] = await sql<{ id: string }[]>`
-    insert into campaigns (name, mode, flow, calls_per_second, max_concurrent, attempts, machine, consent)
-    values ('Reminders', 'broadcast', 'main', ${rate}, ${concurrent}, ${
-    sql.json(attemptsOf(attempts) as never)
-  }, 'hang_up', 'express_written')
-    returning id`;
-  const { id } = campaign!;
-  await sql`insert into campaign_lines (campaign_id, line, per_day) values (${id}, '+12125559999', 100000), (${id}, '+14035559999', 100000)`;
-  await importing(sql, id, phones(count, from));
-  await open(sql, id);
-  await sql`insert into dial_rates (owner, per_second) values ('00000000-0000-0000-0000-000000000000', ${account}) on conflict do nothing`;
-  await sql`select command_campaign(${id}, 'start')`;
-  return id;
-}
-
-const open = (sql: Sql, id: string) =>
-  sql`update campaign_areas set opens_at = now() - interval '1 hour', closes_at = now() + interval '1 hour' where campaign_id = ${id}`;
 
 const reserve = (sql: Sql, id: string, most: number, horizon = "10 seconds") =>
   sql<{ answer: Reserved }[]>`
@@ -300,6 +259,32 @@ test("stop ends what is reserved and what rings, and talks go on", async ({ sql 
     postgres.PostgresError,
     "cannot start",
   );
+});
+
+test("a talk is looked at each fifth minute, and nobody ends it", async ({ sql }) => {
+  const id = await running(sql, 2);
+  const { dials } = await reserve(sql, id, 2);
+  await begin(sql, dials);
+  const [talks, rings] = dials.map(({ token }) => token);
+  await told(sql, talks!, "in-progress");
+  await told(sql, rings!, "ringing");
+  const minutesLater = async (minutes: number) => {
+    const by = `${minutes} minutes`;
+    await sql`delete from jobs`;
+    await sql`
+      update dial_attempts set dialled_at = now() - ${by}::interval,
+        answered_at = case when answered_at is not null then now() - ${by}::interval end`;
+    await sql`select mend_dialling()`;
+    return (await sql<{ key: string; talks: boolean }[]>`
+      select key, (dial_content('dial_end', key::uuid) ->> 'talks')::boolean as talks
+      from jobs where kind = 'dial_end' order by 2`).map((each) => ({ ...each }));
+  };
+  const ringing = { key: rings!, talks: false };
+  assertEquals(await minutesLater(4), [ringing]);
+  assertEquals(await minutesLater(7), [ringing, { key: talks!, talks: true }]);
+  // The campaign's stop does not make it end either.
+  await sql`select command_campaign(${id}, 'stop')`;
+  assertEquals(await minutesLater(7), [ringing, { key: talks!, talks: true }]);
 });
 
 test("live figures are those of the contacts, before and after they are added up", async ({ sql }) => {

@@ -149,14 +149,15 @@ function worksOf(
   /** Ends a leg; where it is over already, says so, in case its callbacks were lost. */
   const end = async (
     token: string,
-    { account_sid, talks }: Claimed,
+    { account_sid, purpose, talks }: Claimed,
     sid: string,
   ): Promise<void> => {
     const account = twilio(account_sid);
-    // A talk is not ended.
-    const leg = await (talks ? account.find(sid) : account.end(sid));
+    // A talk is not ended. Of a campaign's the webhook that says so may be lost.
+    const isCampaign = purpose === "campaign";
+    const leg = await (talks ? account.find(sid) : account.end(sid, isCampaign));
     const status = leg === undefined ? "failed" : leg.status;
-    if (leg !== undefined && !isFinal(leg.status)) return;
+    if (!isFinal(status) && !isCampaign) return;
     const answer = await dialling.legTold(account_sid, token, sid, status);
     wake(answer?.wake ?? 0);
   };

@@ -43,8 +43,13 @@ export interface TwilioLegs {
   made(to: string, since: Date): Promise<Leg | undefined>;
   /** `undefined`: Twilio knows no such call. */
   find(sid: string): Promise<Leg | undefined>;
-  /** Ends a leg, ringing or talking. @returns how it stands; `undefined`: Twilio knows no such leg. */
-  end(sid: string): Promise<Leg | undefined>;
+  /**
+   * Ends a leg, ringing or talking.
+   *
+   * @param sparing Default false; true: an answered leg goes on.
+   * @returns how it stands; `undefined`: Twilio knows no such leg.
+   */
+  end(sid: string, sparing?: boolean): Promise<Leg | undefined>;
   /** The calls in a queue, in their order. A queue that nobody has entered yet has none. */
   waiting(queueName: string): Promise<string[]>;
   /**
@@ -101,7 +106,7 @@ export function twilioLegs(client: TwilioClient, accountSid: string): TwilioLegs
         )
         .sort((one, other) => Date.parse(other.date_created!) - Date.parse(one.date_created!))[0];
     },
-    async end(sid) {
+    async end(sid, sparing = false) {
       const path = `${account}/Calls/${sid}`;
       const ends = (status: string) =>
         ifThere(client.set(path, { Status: status })).then(() => true, (error) => {
@@ -109,7 +114,7 @@ export function twilioLegs(client: TwilioClient, accountSid: string): TwilioLegs
           return false;
         });
       // `canceled` would leave an answered leg, and `completed` one that still waits for its turn to ring.
-      if (!await ends("completed")) await ends("canceled");
+      if (sparing || !await ends("completed")) await ends("canceled");
       return await ifThere(client.get(path, call));
     },
     async waiting(queueName) {
