@@ -1,0 +1,220 @@
+import { assert } from "@std/assert/assert.js";
+import { assertEquals } from "@std/assert/equals.js";
+import { withLocalDefaults } from "../../scripts/local/stack.ts";
+import { seededRandom } from "../../scripts/phone/random.ts";
+import { attemptsOf } from "../../supabase/functions/_shared/campaigns/retry.ts";
+import { campaignDialling, type Settled } from "../../supabase/functions/_shared/db/campaigns.ts";
+import { dialling } from "../../supabase/functions/_shared/db/dialling.ts";
+import { jobs } from "../../supabase/functions/_shared/db/jobs.ts";
+import { readSettings } from "../../supabase/functions/_shared/settings.ts";
+import { TwilioError } from "../../supabase/functions/_shared/twilio/client.ts";
+import type { TwilioLegs } from "../../supabase/functions/_shared/twilio/legs.ts";
+import { createHandler } from "../../supabase/functions/dial-worker/handler.ts";
+import { LOCAL_SECRET_KEY } from "../../scripts/defaults.ts";
+import { Isolate, open, ownClock, phones, running, TrueTwilio } from "../support/campaigns.ts";
+import { createTestDatabase } from "../support/database.ts";
+
+// The code of the dialler and of dial-worker over a real database, in processes that are killed at any step, with a Twilio that
+// makes calls whose answer is lost, lists them late, and loses and doubles its webhooks. What really happened is kept apart
+// from what the database knows, and each call is judged by it when it is made.
+
+const CONTACTS = Number(Deno.env.get("CHAOS_CONTACTS") ?? 10_000);
+const RULES = { max: 4, per_day: 4, per_week: 20, busy_minutes: 15, no_answer_minutes: 240 };
+const MINUTE = 60_000;
+
+Deno.test("with faults at each step no contact is called twice, none that was reached is called again, and none is left behind", async () => {
+  const random = seededRandom(20_26);
+  const db = await createTestDatabase();
+  const { sql } = db;
+  const { handle } = db.api();
+  let ahead = 0;
+  const now = () => Date.now() + ahead;
+  const forward = await ownClock(sql);
+  const pass = async (ms: number) => {
+    ahead += ms;
+    await forward(ms);
+  };
+  const twilio = new TrueTwilio(
+    random,
+    { busy: 0.03, unanswered: 0.06, lost: 0.1, doubled: 0.1, late: 0.05 },
+    now,
+  );
+  const settings = readSettings((name) =>
+    withLocalDefaults({ TWILIO_ACCOUNT_SID: `AC${"1".repeat(32)}` }, "http://localhost", "")[name]
+  );
+  const attempts = attemptsOf(RULES);
+  /** When each number's stop was answered, and when each token was begun. */
+  const stopped = new Map<string, number>();
+  const begun = new Map<string, number>();
+  const tokens = new Set<string>();
+  twilio.onMake = (leg) => {
+    const before = twilio.of(leg.to);
+    const last = before.at(-1);
+    if (tokens.has(leg.token)) twilio.wrong.push(`the same dial twice: ${leg.to}`);
+    tokens.add(leg.token);
+    if (before.length >= RULES.max) twilio.wrong.push(`too often: ${leg.to}`);
+    const stop = stopped.get(leg.to);
+    if (stop !== undefined && begun.get(leg.token)! > stop) {
+      twilio.wrong.push(`after a stop: ${leg.to}`);
+    }
+    if (last === undefined) return;
+    if (last.endAt > leg.madeAt) twilio.wrong.push(`two at once: ${leg.to}`);
+    if (last.answeredAt !== undefined && !last.isMachine) {
+      twilio.wrong.push(`reached before: ${leg.to}`);
+    }
+    const why = last.isMachine
+      ? "machine"
+      : last.end === "busy"
+      ? "busy"
+      : last.end === "failed"
+      ? "failed"
+      : "no_answer";
+    const least = attempts.after[why].minutes * MINUTE;
+    if (leg.madeAt < last.endAt + least - 1000) {
+      twilio.wrong.push(`too soon after ${why}: ${leg.to}`);
+    }
+  };
+  const faults = { killed: 0.004, answerLost: 0.01 };
+  const asked = (name: string, args: Record<string, unknown>) => {
+    if (name !== "begin_campaign_dials") return;
+    for (const token of args["p_tokens"] as string[]) begun.set(token, now());
+  };
+
+  const id = await running(sql, CONTACTS, {
+    account: 1000,
+    rate: 1000,
+    concurrent: 100_000,
+    attempts: RULES,
+  });
+  await open(sql, id, 24 * 365);
+
+  let deaths = 0;
+  /** One process of the dialler. */
+  const dial = async () => {
+    const isolate = new Isolate(random, faults);
+    const campaigns = campaignDialling(isolate.api(handle, asked));
+    const legs = isolate.legs(twilio);
+    if (await isolate.run(() => tick(campaigns, legs, id).catch(() => {}))) deaths++;
+  };
+  /** One process of dial-worker. */
+  const work = async () => {
+    const isolate = new Isolate(random, faults);
+    const api = isolate.api(handle);
+    const worker = createHandler({
+      settings,
+      jobs: jobs(api),
+      dialling: dialling(api),
+      twilio: () => isolate.legs(twilio),
+      log: () => {},
+      now: () => new Date(now()),
+      wait: () => Promise.resolve(),
+    });
+    const request = new Request("http://localhost/dial-worker", {
+      method: "POST",
+      headers: { apikey: LOCAL_SECRET_KEY },
+    });
+    if (await isolate.run(() => worker(request))) deaths++;
+  };
+  const webhooks = dialling(new Isolate(random, { killed: 0, answerLost: 0 }).api(handle));
+  const deliver = async () => {
+    const due = twilio.due();
+    await Promise.all(Array.from({ length: 8 }, async () => {
+      for (let told = due.pop(); told !== undefined; told = due.pop()) {
+        const { leg, status, told: what } = told;
+        // deno-lint-ignore no-await-in-loop -- Eight at a time.
+        await webhooks.legTold(null, leg.token, leg.sid, status, what as never);
+      }
+    }));
+  };
+  const stop = async (to: string) => {
+    await sql`select suppress(null, ${to}, 'sms')`;
+    stopped.set(to, now());
+  };
+  const openAttempts = async () =>
+    (await sql`select from dial_attempts where ended_at is null`).length;
+
+  try {
+    const numbers = phones(CONTACTS);
+    let idle = 0;
+    for (let round = 0; idle < 3; round++) {
+      const made = twilio.legs.length;
+      // Ticks come twice, and people say stop meanwhile.
+      // deno-lint-ignore no-await-in-loop -- Round by round.
+      await Promise.all([
+        dial(),
+        dial(),
+        ...(random() < 0.5 ? [dial()] : []),
+        deliver(),
+        work(),
+        work(),
+        ...Array.from(
+          { length: Math.ceil(CONTACTS / 2000) },
+          () => stop(numbers[Math.floor(random() * CONTACTS)]!),
+        ),
+      ]);
+      const seconds = twilio.legs.length > made ? 20 : 300;
+      // deno-lint-ignore no-await-in-loop
+      await pass(seconds * 1000);
+      // deno-lint-ignore no-await-in-loop
+      if (random() < 0.3) await sql`select mend_dialling()`;
+      if (twilio.legs.length > made) idle = 0;
+      // deno-lint-ignore no-await-in-loop
+      else if (twilio.isQuiet && await openAttempts() === 0) {
+        idle++;
+        // deno-lint-ignore no-await-in-loop
+        await pass(24 * 60 * MINUTE);
+      }
+    }
+    const states = await sql<{ state: string; count: number }[]>`
+      select state, count(*)::integer as count from campaign_contacts group by 1 order by 1`;
+    assertEquals(twilio.wrong.slice(0, 20), []);
+    assert(deaths > CONTACTS / 50, `${deaths} processes died`);
+    assert(twilio.legs.length > 1.8 * CONTACTS, `${twilio.legs.length} calls`);
+    assertEquals(
+      states.filter(({ state }) => ["waiting", "unknown", "ringing"].includes(state)),
+      [],
+    );
+    const missed = numbers.filter((to) =>
+      twilio.of(to).length === 0 && !stopped.has(to) && !to.endsWith("77")
+    );
+    assertEquals(missed, []);
+  } finally {
+    await db.drop();
+  }
+});
+
+/** A tick of a dialler as the functions of the database ask for it. */
+async function tick(
+  campaigns: ReturnType<typeof campaignDialling>,
+  legs: TwilioLegs,
+  id: string,
+): Promise<void> {
+  const { dials } = await campaigns.reserve(id, 300, 10);
+  let settled: Settled[] = [];
+  for (let at = 0; at <= dials.length; at += 5) {
+    const batch = dials.slice(at, at + 5);
+    // deno-lint-ignore no-await-in-loop
+    const begun = await campaigns.begin(batch.map(({ token }) => token), settled);
+    settled = [];
+    for (const { token, to, line } of batch.filter(({ token }) => begun.includes(token))) {
+      try {
+        const url = `http://localhost/voice-outbound?token=${token}`;
+        // deno-lint-ignore no-await-in-loop
+        const leg_sid = await legs.make({
+          to,
+          from: line,
+          url,
+          fallbackUrl: url,
+          statusCallback: url,
+          seconds: 25,
+          timeLimit: 600,
+        });
+        settled.push({ token, state: "created", leg_sid });
+      } catch (error) {
+        const { kind } = error as TwilioError;
+        if (kind === "refused") settled.push({ token, state: "refused" });
+        if (kind === "busy") settled.push({ token, state: "not_made" });
+      }
+    }
+  }
+}
