@@ -200,7 +200,6 @@ const REFUSED: readonly [what: string, states: Draft[], told: string][] = [
     [widget("H", "make-http-request", {}, { success: "Bye" })],
     "make-http-request",
   ],
-  ["a queue of Flex", [widget("X", "send-to-flex", {}, { callComplete: "Bye" })], "send-to-flex"],
   ["a split by a variable", [
     split("S", "{{flow.variables.vip}}", "Bye", [["equal_to", "1", "Bye"]]),
   ], "flow.variables.vip"],
@@ -315,6 +314,48 @@ Deno.test("a split by the caller's number becomes a match", () => {
     otherwise: "bye",
   });
 });
+
+const enqueue = (type: string, properties: Record<string, unknown>) => {
+  const transitions = { callComplete: "Bye", failedToEnqueue: "Busy", callFailure: "Busy" };
+  return flow(
+    trigger("Hold"),
+    widget("Hold", type, properties, transitions),
+    say("Bye", "Goodbye."),
+    say("Busy", "Nobody is free."),
+  );
+};
+
+for (
+  const [type, properties, told, seconds] of [
+    ["enqueue-call", { queue_name: "Front desk", timeout: 120 }, /the queue "Front desk"/, 120],
+    [
+      "enqueue-call",
+      { workflow_sid: "WW1", wait_url: "https://x.example/m.mp3" },
+      /own music/,
+      600,
+    ],
+    ["send-to-flex", { workflow: "WW1", channel: "TC1", waitUrl: "" }, /agents of Flex/, 600],
+  ] as const
+) {
+  Deno.test(`a ${type} with ${JSON.stringify(properties)} becomes a queue, whose people are to be named`, () => {
+    const { definition, reported } = importStudio(enqueue(type, properties), ZONE);
+    // deno-lint-ignore no-explicit-any
+    const { nodes, groups } = definition as any;
+    assertEquals(nodes.hold, {
+      type: "queue",
+      group: "hold",
+      max_seconds: seconds,
+      answered: "bye",
+      gave_up: "busy",
+      full: "busy",
+    });
+    assert(reported.some(({ message }) => told.test(message)), JSON.stringify(reported));
+    assert(reported.some(({ message }) => message.includes("name them in groups.hold")));
+    assert(!checkFlow(definition, FACTS).ok, "a group without members is not published");
+    groups.hold.members = ["+15875550101"];
+    assert(checkFlow(definition, FACTS).ok);
+  });
+}
 
 Deno.test("widgets whose names are alike, foreign, or JavaScript's become different nodes", () => {
   const names = [

@@ -37,6 +37,8 @@ interface Condition {
 
 /** How often a menu is asked that Studio would ask for ever. */
 const TRIES = 3;
+/** How long a caller holds where Studio does not say it. */
+const QUEUE_SECONDS = 600;
 const END = "end_of_call";
 
 /**
@@ -117,6 +119,9 @@ class Import {
         return this.#connect(widget);
       case "record-voicemail":
         return this.#voicemail(widget, widget);
+      case "enqueue-call":
+      case "send-to-flex":
+        return this.#enqueue(widget);
       default:
         this.#report(widget.name, `has no equal here: ${widget.type}`);
         return [];
@@ -294,6 +299,47 @@ class Import {
     this.#groups[id] = { members: numbers, seconds };
     this.#put(widget, { type: "ring", group: id, answered, unanswered });
     return after;
+  }
+
+  /** A queue of TaskRouter's, whose workers Studio does not name: a group without members, which the check refuses. */
+  #enqueue(widget: Widget): string[] {
+    const { name, properties, type } = widget;
+    const id = this.#id(name);
+    const queue = text(properties.queue_name) ?? text(properties.workflow_sid) ??
+      text(properties.workflow);
+    const whose = queue === undefined || queue === "" ? "of TaskRouter" : `"${queue}"`;
+    this.#report(name, `holds for the people of the queue ${whose}: name them in groups.${id}`);
+    const timeout = number(properties.timeout);
+    const seconds = Math.min(3600, Math.max(10, timeout ?? QUEUE_SECONDS));
+    if (seconds !== timeout) {
+      this.#report(
+        name,
+        `holds a caller for ${seconds} seconds at most${
+          timeout === undefined ? ", where Studio names no end" : ` instead of ${timeout}`
+        }`,
+      );
+    }
+    const own = ["wait_url", "waitUrl"].some((each) => (text(properties[each]) ?? "") !== "");
+    if (own) this.#report(name, "plays its own music: put it into a prompt, or a tone is heard");
+    if (type === "send-to-flex") {
+      this.#report(name, "is answered by telephone: the agents of Flex are not asked");
+    }
+    const answered = next(widget, "callComplete");
+    const failed = next(widget, "failedToEnqueue");
+    const others = next(widget, "callFailure");
+    if (others !== undefined && others !== failed) {
+      this.#report(name, `goes on to ${this.#to(failed)} on callFailure too, instead of ${others}`);
+    }
+    this.#groups[id] = { members: [], confirm: true };
+    this.#put(widget, {
+      type: "queue",
+      group: id,
+      max_seconds: seconds,
+      answered: this.#to(answered),
+      gave_up: this.#to(failed),
+      full: this.#to(failed),
+    });
+    return [...list(answered), ...list(failed)];
   }
 
   /** Studio has one way for a call that was answered and one that was not, unless a split tells them apart. */
