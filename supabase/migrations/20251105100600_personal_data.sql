@@ -58,8 +58,10 @@ insert into public.personal_data (table_name, personal, other, of_person, export
   ('rate_limit_windows', '{identifier}', '{endpoint, identifier_type}', $$t.identifier_type = 'caller' and t.identifier = $2$$,
     null, null, null, null),
   ('suppressions', '{e164}', '{source}', 't.e164 = $2', 'suppressions', 'Somebody who has said stop must not be called or texted again.', null, null),
-  ('queue_entries', '{members, returns_to, call_token}', '{call_sid, queue, group_name, node, line, result}', 't.call_sid = any ($1)', 'queue_entries',
+  ('queue_entries', '{members, returns_to}', '{call_sid, queue, group_name, node, line, leaving, result}', 't.call_sid = any ($1)', 'queue_entries',
     null, 'calls', 't.queued_at < $1'),
+  -- An export would let another make calls that show the number.
+  ('call_tokens', '{token}', '{call_sid}', 't.call_sid = any ($1)', null, null, 'calls', 't.kept_at < $1'),
   ('callbacks', '{to_e164, members}', '{call_sid, line, group_name, node, calendar, state, why}',
     't.call_sid = any ($1) or t.to_e164 = $2', 'callbacks', null, 'calls', $$t.state <> 'open' and t.ended_at < $1$$),
   ('dial_attempts', '{to_e164}', '{purpose, call_sid, queue, line, group_name, node, state, leg_sid, result, transfer}',

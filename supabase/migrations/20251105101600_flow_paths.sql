@@ -129,6 +129,13 @@ declare
   );
   v_number text;
 begin
+  -- Without Twilio's account no leg is made for callers who hold.
+  if p_facts ? 'cannot_dial' and (
+    n ->> 'type' = 'queue' or (p_steps #>> array['groups', n ->> 'group', 'confirm'])::boolean
+      and coalesce(p_steps #>> array['groups', n ->> 'group', 'ring'], 'all') = 'all'
+  ) then
+    return false;
+  end if;
   -- Only a leg that was dialled here, and came back, has a line of ours as its caller.
   if (p_facts ->> 'spent')::boolean or coalesce(p_facts -> 'own_lines' ? c.party, false) then
     return false;

@@ -70,6 +70,13 @@ begin atomic
   );
 end;
 
+-- When people are called back where no calendar says it: by day. As a calendar of a flow.
+create function public.calling_hours(p_zone text) returns jsonb
+language sql immutable set search_path = ''
+return jsonb_build_object('zone', p_zone, 'weekly', (
+  select jsonb_object_agg(d, '[["08:00", "21:00"]]'::jsonb) from unnest(array['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']) as d
+));
+
 -- Promises a call back, or finds that one is promised already. The caller's place in line counts from the time at which the
 -- call first held for the group.
 create function public.promise_callback(c public.call_logs, p_version_id bigint, p_node text) returns void
@@ -88,10 +95,7 @@ begin
   ) values (
     c.call_sid, c.org_id, c.party, c.line, v.name, p_version_id, p_node,
     array(select jsonb_array_elements_text(v.members -> 'members')), coalesce((v.members ->> 'seconds')::integer, 20),
-    coalesce(v.calendars -> (v.members ->> 'calendar'), jsonb_build_object('zone', v.zone, 'weekly', (
-      -- Without hours of the group: by day.
-      select jsonb_object_agg(d, '[["08:00", "21:00"]]'::jsonb) from unnest(array['mon','tue','wed','thu','fri','sat','sun']) as d
-    ))),
+    coalesce(v.calendars -> (v.members ->> 'calendar'), public.calling_hours(v.zone)),
     coalesce((
       select min(e.queued_at) from public.queue_entries as e where e.call_sid = c.call_sid and e.group_name = v.name
     ), clock_timestamp())
@@ -169,6 +173,6 @@ grant select on public.callbacks, public.callbacks_due to authenticated;
 grant select, insert, update on public.callbacks to service_role;
 grant select on public.callbacks_due to service_role;
 grant execute on function
-  public.came_callable, public.may_promise, public.promise_callback, public.callback_tried, public.promise_open,
+  public.came_callable, public.may_promise, public.calling_hours, public.promise_callback, public.callback_tried, public.promise_open,
   public.reconsider_promises
   to service_role;

@@ -207,7 +207,7 @@ begin
         select
           e.call_sid, null::uuid as callback_id, e.queued_at, e.line, e.group_name, e.version_id, e.node, e.seconds
         from public.queue_entries as e
-        where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null
+        where e.owner = v_owner and e.queue = p_queue and e.left_at is null and e.taken_at is null and e.leaving is null
         order by e.queued_at, e.id
         limit (select count(*) from free)
         offset case when v_own then 0 else v_ringing end
@@ -364,7 +364,7 @@ end
 $$;
 
 -- Lets a caller hold at a node of a version, for its group or, of a ring of all at once, for the call alone.
-create function public.enter_queue(c public.call_logs, p_version_id bigint, p_node text, p_call_token text) returns void
+create function public.enter_queue(c public.call_logs, p_version_id bigint, p_node text) returns void
 language plpgsql volatile set search_path = ''
 as $$
 declare
@@ -377,10 +377,10 @@ begin
   where w.id = p_version_id;
   v_queue := case v.type when 'queue' then v.name else c.call_sid end;
   insert into public.queue_entries (
-    call_sid, org_id, queue, group_name, version_id, node, line, call_token, members, seconds
+    call_sid, org_id, queue, group_name, version_id, node, line, members, seconds
   )
   select
-    c.call_sid, c.org_id, v_queue, v.name, p_version_id, p_node, c.line, p_call_token,
+    c.call_sid, c.org_id, v_queue, v.name, p_version_id, p_node, c.line,
     array(select jsonb_array_elements_text(v.members -> 'members')), coalesce((v.members ->> 'seconds')::integer, 20)
   on conflict (call_sid) where left_at is null do nothing;
 end
@@ -399,7 +399,7 @@ begin
   end if;
   perform public.lock_dialling(q.org_id);
   update public.queue_entries as e set
-    left_at = clock_timestamp(), call_token = null,
+    left_at = clock_timestamp(),
     result = case when e.connected_at is not null then 'answered' else p_result end
   where e.id = q.id and e.left_at is null;
   if q.transferred_by is not null then
@@ -451,7 +451,7 @@ as $$
 begin
   return exists (
     select from public.queue_entries as q
-    where q.call_sid = c.call_sid and q.left_at is null and not q.wants_offer
+    where q.call_sid = c.call_sid and q.left_at is null and q.leaving is distinct from 'offer'
       and public.walk_flow(q.version_id, q.node, c, p_facts) #>> '{0,outcome}' = 'gave_up'
   );
 end
@@ -580,7 +580,7 @@ begin
       if v_node ->> 'type' = 'queue'
         or (v_node ->> 'type' = 'ring' and (v_group ->> 'confirm')::boolean and coalesce(v_group ->> 'ring', 'all') = 'all')
       then
-        perform public.enter_queue(c, (v_last ->> 'version')::bigint, v_last ->> 'node', e.ask ->> 'call_token');
+        perform public.enter_queue(c, (v_last ->> 'version')::bigint, v_last ->> 'node');
       elsif v_node ->> 'type' = 'ring' and v_group ->> 'ring' = 'rotate' then
         v_facts := v_facts || jsonb_strip_nulls(jsonb_build_object(
           'longest_idle', public.longest_idle(c.org_id, array(select jsonb_array_elements_text(v_group -> 'members')))
@@ -589,18 +589,27 @@ begin
     end if;
   end if;
 
+  if e.ask ? 'call_token' and c.flow_version is not null and c.status < 'lost' then
+    insert into public.call_tokens (call_sid, token)
+    select c.call_sid, e.ask ->> 'call_token' from public.call_flow_versions as v where v.id = c.flow_version and v.rings_alone
+    on conflict (call_sid) do nothing;
+  end if;
+
   if p_path is not null or e.ask ? 'queue' then
     select * into v_entry from public.queue_entries as q where q.call_sid = c.call_sid and q.left_at is null;
     if v_entry.id is not null then
       if e.event = 'queue_waited' then
-        if e.ask #>> '{queue,offer}' = 'true' then
-          update public.queue_entries as q set wants_offer = true where q.id = v_entry.id;
-        end if;
         -- A person who accepted the call has 10 s to be connected; this caller still waits.
         update public.queue_entries as q set taken_by = null, taken_at = null
         where q.id = v_entry.id and q.connected_at is null and q.taken_at < now() - interval '1 minute'
         returning * into v_freed;
         v_entry := case when v_freed.id is not null then v_freed else v_entry end;
+        if v_entry.leaving is distinct from e.ask #>> '{queue,leaves}' then
+          -- Of this and a person who presses 1 one comes first: a caller who is accepted stays for the person.
+          perform public.lock_dialling(v_entry.org_id);
+          update public.queue_entries as q set leaving = e.ask #>> '{queue,leaves}'
+          where q.id = v_entry.id and q.taken_at is null;
+        end if;
       end if;
       if v_entry.taken_at is null then
         v_made := v_made + public.dispatch_queue(v_entry.org_id, v_entry.queue);
@@ -616,8 +625,8 @@ $$;
 -- What a leg of an attempt tells: p_status in Twilio's word, and p_told: `pressed`, the person accepts by key; `declined`, by
 -- another key; `mailbox`, not at all; `connected`, with the caller of p_call_sid; `transfer`, wants to transfer the caller by
 -- p_code; of a promise, `caller_busy`, `caller_no_answer` or `caller_failed`. Of all who press for one call, one wins. Returns
--- {purpose, won, over, call_sid, queue, to, transferred_by, may_transfer, transfer, wake}: to, the number to call back; over, when the leg is
--- to be ended with a word of why; transfer as transfer_call; wake, how many others are to be dialled now. Null: no such attempt. Again: the same.
+-- {purpose, won, over, why, call_sid, queue, to, transferred_by, may_transfer, transfer, wake}: to, the number to call back; over, when the
+-- leg is to be ended, why, the result so far; transfer as transfer_call; wake, how many others are to be dialled now. Null: no such attempt. Again: the same.
 create function public.attempt_told(
   p_token uuid, p_leg_sid text, p_status text default null, p_told text default null, p_code text default null,
   p_call_sid text default null
@@ -657,7 +666,7 @@ begin
       update public.queue_entries as e set taken_by = a.token, taken_at = clock_timestamp()
       where e.id = (
         select w.id from public.queue_entries as w
-        where w.owner = a.owner and w.queue = a.queue and w.left_at is null and w.taken_at is null
+        where w.owner = a.owner and w.queue = a.queue and w.left_at is null and w.taken_at is null and w.leaving is null
         order by w.queued_at, w.id limit 1
       )
       returning * into v_taken;
@@ -680,7 +689,9 @@ begin
       a.call_sid := case when a.purpose = 'verify' then null else v_whom end;
     else
       a.cancelled_at := now();
-      a.result := 'taken';
+      a.result := case when exists (
+        select from public.queue_entries as w where w.owner = a.owner and w.queue = a.queue and w.left_at is null and w.leaving is not null
+      ) then 'caller_left' else 'taken' end;
     end if;
   elsif p_told = 'connected' and a.accepted_at is not null then
     if a.purpose = 'person' and a.connected_at is null then
@@ -698,9 +709,9 @@ begin
     (leg_sid, state, dialled_at, answered_at, accepted_at, connected_at, cancelled_at, result, call_sid)
       = row (a.leg_sid, a.state, a.dialled_at, a.answered_at, a.accepted_at, a.connected_at, a.cancelled_at, a.result, a.call_sid)
   where t.id = a.id;
-  if a.purpose = 'person' and (a.call_sid <> v_before or a.result = 'taken') then
+  if a.purpose = 'person' and (a.call_sid <> v_before or a.result in ('taken', 'caller_left')) then
     -- For that call the leg is over: it was too late, or took another caller.
-    update public.call_legs as l set told = 'taken', status = case when a.call_sid <> v_before then 'completed' else l.status end,
+    update public.call_legs as l set told = case when a.result = 'caller_left' then a.result else 'taken' end, status = case when a.call_sid <> v_before then 'completed' else l.status end,
       ended_at = case when a.call_sid <> v_before then now() else l.ended_at end
     where l.call_sid = v_before and l.leg_sid = a.leg_sid and l.connected_at is null;
   end if;
@@ -714,6 +725,7 @@ begin
     'purpose', a.purpose, 'won', a.accepted_at is not null,
     'over', a.cancelled_at is not null or a.ended_at is not null
       or coalesce(v_transfer ->> 'state' in ('made', 'gone'), false),
+    'why', case when a.accepted_at is null then a.result end,
     'call_sid', a.call_sid, 'queue', a.queue, 'transfer', v_transfer - 'wake', 'wake', v_made,
     'to', (select k.to_e164 from public.callbacks as k where k.id = a.callback_id and a.accepted_at is not null),
     'transferred_by', (
@@ -848,7 +860,7 @@ begin atomic
     'group', a.group_name, 'node', a.node, 'seconds', a.seconds, 'state', a.state, 'leg_sid', a.leg_sid,
     'decided_at', a.decided_at, 'dialled_at', a.dialled_at, 'flow', v.hash, 'person', p.name,
     -- Known beforehand, where the call holds in a queue of its own.
-    'caller', c.party, 'call_token', q.call_token, 'transferred_by', coalesce(f.name, b.to_e164),
+    'caller', c.party, 'call_token', k.token, 'transferred_by', coalesce(f.name, b.to_e164),
     'returned', q.returned_at is not null, 'talks', case a.purpose
       when 'campaign' then a.answered_at is not null else a.accepted_at is not null and a.cancelled_at is null
     end
@@ -858,6 +870,7 @@ begin atomic
   left join public.call_flow_versions as v on v.id = a.version_id
   left join public.people as p on p.id = a.person_id
   left join public.queue_entries as q on q.call_sid = a.queue and q.left_at is null
+  left join public.call_tokens as k on k.call_sid = q.call_sid
   left join public.call_logs as c on c.call_sid = q.call_sid
   left join public.dial_attempts as b on b.token = q.transferred_by
   left join public.people as f on f.id = b.person_id
@@ -1076,6 +1089,8 @@ as $$
 declare
   v record;
 begin
+  -- Of calls whose end was never reported: no call lasts longer.
+  delete from public.call_tokens as t where t.kept_at < now() - interval '4 hours';
   -- Before any row, as events do, and in one order of owners, so that neither they nor two runs deadlock.
   for v in
     select distinct o.owner, o.org_id from (

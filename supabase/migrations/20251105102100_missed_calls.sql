@@ -48,7 +48,11 @@ begin
     return;
   end if;
   select v.missed_call into v_missed from public.call_flow_versions as v where v.id = c.flow_version;
-  v_key := encode(sha256(convert_to(format('%s %s %s', c.org_id, c.party, now()::date), 'UTF8')), 'hex');
+  -- The day is that of the flow's zone.
+  select encode(sha256(convert_to(
+    format('%s %s %s', c.org_id, c.party, (now() at time zone (v.definition ->> 'zone'))::date), 'UTF8'
+  )), 'hex') into v_key
+  from public.call_flow_versions as v where v.id = c.flow_version and v_missed ? 'sms';
   if v_missed ? 'sms' and public.came_callable(c)
     and not exists (select from public.jobs as j where j.kind = 'missed_call_sms' and j.key = v_key)
     -- Calls from forged numbers cost a text each.

@@ -40,6 +40,9 @@ begin
     raise sqlstate 'PT409' using message = 'the number was withheld';
   elsif public.own_lines(array[c.party::text]) <> '[]' then
     raise sqlstate 'PT409' using message = 'the number is a line itself';
+  elsif not public.came_callable(c) then
+    raise sqlstate 'PT409' using
+      message = 'the number may not be called: it is no allowed destination, or its network could not confirm the caller';
   elsif exists (
     select from public.suppressions as x where x.e164 = c.party and x.org_id is not distinct from c.org_id
   ) then
@@ -52,14 +55,16 @@ begin
   if v.id is null then
     raise sqlstate 'PT409' using message = 'publish a flow first: your telephone is rung in its language';
   end if;
+  if not public.calendar_open(public.calling_hours(v.zone), now()) then
+    raise sqlstate 'PT409' using
+      message = format('people are called back from 08:00 to 21:00 (%s): it is %s', v.zone, to_char(now() at time zone v.zone, 'HH24:MI'));
+  end if;
   insert into public.callbacks (
     call_sid, org_id, to_e164, line, group_name, version_id, node, members, seconds, calendar, queued_at, max_tries
   ) values (
     -- A queue of the person's own: its members are no group's.
     c.call_sid, c.org_id, c.party, c.line, 'own/' || p.handle, v.id, v.start, array[p.handle], 30,
-    jsonb_build_object('zone', v.zone, 'weekly', (
-      select jsonb_object_agg(d, '[["00:00", "24:00"]]'::jsonb) from unnest(array['mon','tue','wed','thu','fri','sat','sun']) as d
-    )), clock_timestamp(), 1
+    public.calling_hours(v.zone), clock_timestamp(), 1
   )
   on conflict (owner, to_e164, group_name) where state = 'open' do nothing
   returning id into v_id;

@@ -52,6 +52,8 @@ create table public.call_flow_versions (
   agents boolean not null default false,
   -- What a caller whom nobody answered is sent; null: nothing.
   missed_call jsonb constraint call_flow_versions_missed_call_object check (jsonb_typeof(missed_call) = 'object'),
+  -- Whether telephones may be rung for one of its callers alone: all of a ring, who each have to accept, or by a transfer.
+  rings_alone boolean not null default false,
   -- The groups for which it holds callers.
   holds text[] not null default '{}',
   -- Its nodes without words: what walk_flow goes by.
@@ -332,7 +334,7 @@ begin
   else
     insert into public.call_flow_versions (
       flow_id, version, hash, definition, replaces, note, published_by, uses, calendars, handles, numbers, asks_returning,
-      holds, agents, missed_call, steps
+      rings_alone, holds, agents, missed_call, steps
     )
     select
       v_flow_id, coalesce(v_newest.version, 0) + 1, v_hash, p_definition, v_current.version, p_note, p_by, v_uses,
@@ -357,6 +359,13 @@ begin
         select from public.call_flow_versions as v
         where v.asks_returning and v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)
       ),
+      -- Without `ring` a group is rung all at once.
+      jsonb_path_exists(p_definition, '$.nodes.*?(@.type == "queue")')
+        or jsonb_path_exists(p_definition, '$.groups.*?(@.confirm == true && (@.ring == "all" || !exists(@.ring)))')
+        or exists (
+          select from public.call_flow_versions as v
+          where v.rings_alone and v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)
+        ),
       array(select g #>> '{}' from jsonb_path_query(p_definition, '$.nodes.*?(@.type == "queue").group') as g union
         select unnest(v.holds) from public.call_flow_versions as v
         where v.id in (select u.value::bigint from jsonb_each_text(v_uses) as u)),
@@ -706,6 +715,9 @@ begin
       'spent', public.line_has_spent(c, (p_ask #>> '{dials,leg_sec}')::bigint, (p_ask #>> '{dials,day_sec}')::integer),
       'own_lines', public.own_lines(v_numbers)
     );
+  end if;
+  if p_ask ? 'cannot_dial' then
+    v_facts := v_facts || '{"cannot_dial": true}';
   end if;
   -- The step knows which destinations are allowed.
   if p_ask ? 'callable' then

@@ -23,12 +23,11 @@ create table public.queue_entries (
   transferred_by uuid,
   returns_to public.e164,
   returned_at timestamptz,
-  -- Twilio's permission to show the caller's number to the telephones that ring; gone with the entry's end.
-  call_token text constraint queue_entries_call_token_length check (length(call_token) <= 4096),
   -- When Twilio last asked what the caller hears; -infinity: it is to be asked whether the caller holds at all.
   seen_at timestamptz not null default now(),
-  -- The caller has pressed the key that leads to the offer.
-  wants_offer boolean not null default false,
+  -- The caller has been led out, by the key that leads to the offer or because the longest wait is over: who presses 1 from now
+  -- on takes another one.
+  leaving text constraint queue_entries_leaving_known check (leaving in ('offer', 'over')),
   -- The last position told: never a greater one, although a caller who comes back to an old place may be put ahead.
   told_position integer constraint queue_entries_position_range check (told_position > 0),
   -- How many were ahead at first, this one included: what a wait is measured by. Set with the first position told.
@@ -63,6 +62,21 @@ create policy queue_entries_of_own_org on public.queue_entries
   for select to authenticated using (owner = (select public.current_owner()));
 create policy queue_entries_of_the_service on public.queue_entries to service_role using (true) with check (true);
 
+-- Twilio's permission to show a caller's number to the telephones that ring for the call: its `CallToken`, which comes with the
+-- call's first webhook. Kept for calls whose flow may ring telephones so, while they last.
+create table public.call_tokens (
+  call_sid text primary key constraint call_tokens_call_sid_form check (call_sid ~ '^CA[0-9a-fA-F]{32}$'),
+  token text not null constraint call_tokens_token_length check (length(token) between 1 and 4096),
+  kept_at timestamptz not null default now()
+);
+
+comment on table public.call_tokens is 'Twilio''s CallToken of each call whose legs may show its caller''s number; deleted as the call ends.';
+
+create index call_tokens_kept_idx on public.call_tokens (kept_at);
+
+alter table public.call_tokens enable row level security;
+create policy call_tokens_of_the_service on public.call_tokens to service_role using (true) with check (true);
+
 -- Whether a queue holds as many as Twilio lets it. They are counted only when the last one came to a queue that was so long.
 create function public.queue_is_full(p_owner uuid, p_queue text) returns boolean
 language plpgsql stable set search_path = ''
@@ -83,7 +97,7 @@ $$;
 
 -- A caller's place, {position, ringing, wait}: position counts those ahead and the caller, and is never greater than the one
 -- told before. ringing: how many telephones ring for the queue, or have just accepted; of a transferred call, or will ring when
--- their own leg has ended. wait, {low_sec, high_sec, samples}, is the middle half of what callers at such a place waited in the last 4 hours;
+-- their own leg has ended. taken: somebody has accepted the call, and is about to be connected. wait, {low_sec, high_sec, samples}, is the middle half of what callers at such a place waited in the last 4 hours;
 -- only from more than 20 of them. Null: the call holds nowhere.
 create function public.tell_place(p_call_sid text) returns jsonb
 language plpgsql volatile set search_path = ''
@@ -121,7 +135,9 @@ begin
     ) as w
   ) as s
   where s.samples > 20;
-  return jsonb_strip_nulls(jsonb_build_object('position', v_position, 'wait', v_wait, 'ringing', (
+  return jsonb_strip_nulls(jsonb_build_object('position', v_position, 'wait', v_wait, 'taken', case
+    when q.taken_at is not null and q.connected_at is null then true
+  end, 'ringing', (
     select count(*) from public.dial_attempts as a
     where a.owner = q.owner and (a.queue = q.queue or a.to_e164 = q.returns_to) and a.ended_at is null and a.cancelled_at is null
   )));
@@ -143,12 +159,13 @@ order by e.queued_at, e.id;
 
 comment on view public.queue_now is 'Who holds now, for which group, since when and at which place; taken: somebody has accepted the call and is being connected, or talks.';
 
--- Not the tokens, by which Twilio shows the caller's number and legs are addressed.
+-- Not the tokens by which legs are addressed.
 grant select (
   id, call_sid, org_id, owner, queue, group_name, version_id, node, line, members, seconds, queued_at, returns_to, returned_at,
   seen_at, told_position, first_position, taken_at, connected_at, left_at, result
 ) on public.queue_entries to authenticated;
 grant select on public.queue_now to authenticated;
 grant select, insert, update on public.queue_entries to service_role;
+grant select, insert, delete on public.call_tokens to service_role;
 grant select on public.queue_now to service_role;
 grant execute on function public.tell_place, public.queue_is_full to service_role;

@@ -367,6 +367,7 @@ begin
   end if;
   if v_call.status >= 'lost' and v_before.disposition is null and v_call.flow_version is not null then
     perform public.leave_queue(v_call.call_sid, 'hung_up');
+    delete from public.call_tokens as t where t.call_sid = v_call.call_sid;
     perform public.owe_missed_call(v_call);
   end if;
 

@@ -108,6 +108,113 @@ test("a wait is estimated from more than 20 samples only, as a range", async (db
   assert(wait!.low_sec >= 60 && wait!.low_sec < wait!.high_sec && wait!.high_sec <= 80);
 });
 
+test("of a caller who is led out and a person who presses 1, the first comes before the other", async (db) => {
+  const sql = await practice(db.sql, 1);
+  for (const leaves of ["over", "offer"]) {
+    const waits = (caller: Caller) =>
+      accept(sql, caller.event({ event: "queue_waited" }, { flow: HASH, queue: { leaves } }));
+    const isTold = async (leg: string) =>
+      (await sql`select told from call_legs where leg_sid = ${leg}`)[0]?.told;
+    const rests = () =>
+      sql`update dial_attempts set ended_at = now() - interval '1 minute' where ended_at is not null`;
+
+    const late = new Caller(sql);
+    await late.holds();
+    const [rung] = await attempts(sql);
+    assertEquals((await waits(late)).queue!.taken, undefined);
+    const leg = newLeg();
+    const pressed = (await late.leg(rung!.token, leg, "pressed")).attempt!;
+    assertEquals([pressed.won, pressed.over, pressed.why], [false, true, "caller_left"]);
+    assertEquals(await isTold(leg), "caller_left");
+    const meta = { node: "hold", outcome: leaves === "offer" ? "offer" : "gave_up" };
+    await accept(sql, late.event({ event: "queue_left", meta }, { flow: HASH }));
+    await late.hangsUp();
+    await told(sql, rung!.token, leg, "completed");
+    await rests();
+
+    const early = new Caller(sql);
+    await early.holds();
+    const [again] = await attempts(sql);
+    const other = newLeg();
+    assertEquals((await told(sql, again!.token, other, "in-progress", "pressed")).won, true);
+    assertEquals((await waits(early)).queue!.taken, true);
+    const [entry] =
+      await sql`select leaving, left_at from queue_entries where call_sid = ${early.sid}`;
+    assertEquals([entry!.leaving, entry!.left_at], [null, null]);
+    // Not connected after all: the caller leaves the next time.
+    await told(sql, again!.token, other, "completed");
+    assertEquals((await waits(early)).queue!.taken, undefined);
+    await early.hangsUp();
+    await rests();
+    await sql`update dial_attempts set ended_at = now() - interval '1 minute', result = 'canceled' where ended_at is null`;
+  }
+});
+
+test("who presses 1 after the caller has gone hears so, not that somebody else was first", async (db) => {
+  const sql = await practice(db.sql, 1);
+  const caller = new Caller(sql);
+  await caller.holds();
+  const [rung] = await attempts(sql);
+  const leg = newLeg();
+  await sql`update dial_attempts set dialled_at = now(), state = 'unknown'`;
+  await caller.hangsUp();
+  const { won, over, why } = await told(sql, rung!.token, leg, "in-progress", "pressed");
+  assertEquals([won, over, why], [false, true, "caller_left"]);
+});
+
+test("without Twilio's account nobody holds and nothing is promised: the flow goes on at once", async (db) => {
+  const sql = await practice(db.sql, 2);
+  const ask = { cannot_dial: true, callable: false };
+  const way = async (outcome: string) => {
+    const caller = new Caller(sql);
+    await caller.arrives();
+    const facts = await caller.leaves("main", outcome, ask);
+    const [call] = await sql`select at_node from call_logs where call_sid = ${caller.sid}`;
+    const path = await sql`
+      select e ->> 'node' as node, e ->> 'outcome' as outcome from call_lifecycle as l, jsonb_array_elements(l.path) as e
+      where l.call_sid = ${caller.sid} and l.event = 'menu'`;
+    assertEquals([facts.queue, facts.callbacks, facts.wake], [undefined, undefined, undefined]);
+    assertEquals(call!.at_node.outcome, "end");
+    return path.map((each) => `${each.node} ${each.outcome}`);
+  };
+  assertEquals(await way("options.0"), ["main options.0", "hold gave_up", "bye end"]);
+  assertEquals(await way("options.1"), ["main options.1", "back refused", "bye end"]);
+  assertEquals(await way("options.2"), ["main options.2", "ring unanswered", "bye end"]);
+  const [made] = await sql`
+    select (select count(*)::integer from dial_attempts) + (select count(*)::integer from queue_entries)
+      + (select count(*)::integer from callbacks) as rows`;
+  assertEquals(made!.rows, 0);
+});
+
+test("the CallToken of the arrival is kept for the legs of a call alone, and gone with its end", async (db) => {
+  const sql = await practice(db.sql, 1);
+  const kept = async () => (await sql`select token from call_tokens`).map(({ token }) => token);
+  const caller = new Caller(sql);
+  const ask = { line: LINE, call_token: "of Twilio's" };
+  await accept(sql, caller.event({ operation: "voice-frontdoor", event: "arrived" }, ask));
+  assertEquals(await kept(), ["of Twilio's"]);
+  // No later webhook has it.
+  await caller.leaves("main", "options.2");
+  const [rung] = await attempts(sql);
+  const shown = async () =>
+    (await sql`select dial_content('dial', ${rung!.token}) ->> 'call_token' as token`)[0]!.token;
+  assertEquals(await shown(), "of Twilio's");
+  await caller.hangsUp();
+  assertEquals(await kept(), []);
+  // What comes after the end, and calls whose end is never told.
+  await accept(sql, caller.event({ event: "menu" }, { flow: HASH, call_token: "late" }));
+  assertEquals(await kept(), []);
+  const lost = new Caller(sql);
+  await accept(sql, lost.event({ operation: "voice-frontdoor", event: "arrived" }, ask));
+  await sql`update call_tokens set kept_at = now() - interval '5 hours'`;
+  await sql`select mend_dialling()`;
+  assertEquals(await kept(), []);
+  await sql`update call_flow_versions set rings_alone = false`;
+  const plain = new Caller(sql);
+  await accept(sql, plain.event({ operation: "voice-frontdoor", event: "arrived" }, ask));
+  assertEquals(await kept(), [], "a flow that rings nobody for one call alone keeps none");
+});
+
 test("a caller whom a person took and did not reach holds on at the old place, and is rung for again", async (db) => {
   const sql = await practice(db.sql, 2);
   const [first, second] = [new Caller(sql), new Caller(sql)];
@@ -436,7 +543,7 @@ test("a caller who leaves by no key as nobody is left, or the group has closed, 
     if (key) {
       await accept(
         sql,
-        caller.event({ event: "queue_waited" }, { flow: HASH, queue: { offer: true } }),
+        caller.event({ event: "queue_waited" }, { flow: HASH, queue: { leaves: "offer" } }),
       );
     }
     const meta = { node: "hold", outcome: "offer" };
@@ -949,6 +1056,27 @@ test("a caller whom nobody answered gets one text a day and the operator a mail,
   assertEquals(await owed("+17805550104"), []);
 });
 
+test("the day of which a caller gets one text is that of the flow's zone", async (db) => {
+  const sql = await practice(db.sql, 1, {}, {
+    missed_call: { sms: "sorry" },
+    prompts: { sorry: { "en-US": "We missed you." } },
+  });
+  const misses = async (zone: string) => {
+    await sql`update call_flow_versions set definition = definition || ${sql.json({ zone })}`;
+    const caller = new Caller(sql, "+17805550109");
+    await caller.arrives();
+    await caller.hangsUp();
+    return (await sql`select count(*)::integer as texts from jobs where kind = 'missed_call_sms'`)[
+      0
+    ]!.texts;
+  };
+  // Between the two it is never the same day.
+  assertEquals(
+    [await misses("Etc/GMT+12"), await misses("Etc/GMT+12"), await misses("Etc/GMT-14")],
+    [1, 1, 2],
+  );
+});
+
 test("a leg that came back to a line of ours rings nobody", async (db) => {
   const sql = await practice(db.sql, 2);
   const dials = { to: [LINE], leg_sec: 60, day_sec: 6000 };
@@ -1112,7 +1240,7 @@ test("a member reads who holds and who is rung, and no token", async (db) => {
       return await tx.unsafe(query);
     });
   for (
-    const column of ["queue_entries.call_token", "queue_entries.taken_by", "dial_attempts.token"]
+    const column of ["call_tokens.token", "queue_entries.taken_by", "dial_attempts.token"]
   ) {
     // deno-lint-ignore no-await-in-loop
     const error = await assertRejects(

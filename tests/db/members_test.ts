@@ -415,12 +415,30 @@ Deno.test("acts: an agent calls back by the own verified telephone, and by no ot
   assertMatch(await refusal(user), /^you are not available/);
   await db.sql`update people set available = true where handle = 'fred'`;
   assertMatch(await refusal(user), /^publish a flow first/);
-  await db.sql`select publish_flow(p_org_id => ${ORG}, p_name => 'main', p_hash => ${
-    "a".repeat(64)
-  },
-    p_definition => ${
-    db.sql.json(smallFlow() as never)
-  }, p_lines => '{}', p_note => null, p_by => 'x', p_disclosures => '[]')`;
+  /** Where it is this hour of the day. */
+  const zoneAt = (hour: number) => {
+    const ahead = (hour - new Date().getUTCHours() + 24) % 24;
+    return ahead > 12 ? `Etc/GMT+${24 - ahead}` : `Etc/GMT-${ahead}`;
+  };
+  const publish = (hash: string, hour: number) =>
+    db.sql`select publish_flow(p_org_id => ${ORG}, p_name => 'main', p_hash => ${hash.repeat(64)},
+      p_definition => ${db.sql.json({ ...smallFlow(), zone: zoneAt(hour) } as never)},
+      p_lines => '{}', p_note => null, p_by => 'x', p_disclosures => '[]')`;
+  await publish("c", 3);
+  assertMatch(
+    await refusal(user),
+    /^people are called back from 08:00 to 21:00 \(Etc.*\): it is 03:/,
+  );
+  await publish("a", 12);
+  await db.sql`
+    insert into call_lifecycle (call_sid, leg_sid, event, occurred_at, received_at, meta, identity_hash, request_hash, answer)
+    select call_sid, call_sid, 'arrived', now(), created_at, '{}', 1, 1,
+      row(true, 'in-progress', 'menu', null, '{"callable": false}')::voice_answer
+    from call_logs where call_sid = ${sid}`;
+  assertMatch(await refusal(user), /^the number may not be called/);
+  await db
+    .sql`update call_lifecycle set answer = row(true, 'in-progress', 'menu', null, '{}')::voice_answer
+    where call_sid = ${sid} and event = 'arrived'`;
   await db
     .sql`insert into suppressions (org_id, e164, source) values (${ORG}, '+14165550777', 'sms')`;
   assertEquals(await refusal(user), "the number has said stop");

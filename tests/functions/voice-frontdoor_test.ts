@@ -4,6 +4,7 @@ import { createHandler } from "../../supabase/functions/voice-frontdoor/handler.
 import { at, DIALS, DISCLOSED, DISCLOSURE, response, say } from "../support/expected.ts";
 import {
   accepted,
+  ACCOUNT_SID,
   CALL_SID,
   CALLER,
   incomingCall,
@@ -49,8 +50,17 @@ const LINE_LIMIT = {
   window_sec: 60,
 };
 
-Deno.test("an arrival is recorded under the caller's limit and the line's, and decides nothing", async () => {
+const ACCOUNT = { TWILIO_ACCOUNT_SID: ACCOUNT_SID };
+
+Deno.test("a deployment without Twilio's account says that it can dial nobody, and asks for no leave to", async () => {
   const deps = testDeps();
+  await twiml(createHandler(deps), arrival());
+  const { callable, cannot_dial, call_token } = deps.events[0]!.ask as Ask;
+  assertEquals([callable, cannot_dial, call_token], [false, true, undefined]);
+});
+
+Deno.test("an arrival is recorded under the caller's limit and the line's, and decides nothing", async () => {
+  const deps = testDeps({ env: ACCOUNT });
   await twiml(createHandler(deps), arrival());
   assertEquals(deps.events, [{
     operation: "voice-frontdoor",
@@ -144,7 +154,7 @@ Deno.test("the limit never counts by an address of Twilio's", async () => {
 });
 
 Deno.test("a call counts whose CallToken is longer than any that is kept", async () => {
-  const deps = testDeps();
+  const deps = testDeps({ env: ACCOUNT });
   const { xml } = await twiml(createHandler(deps), arrival({ CallToken: "x".repeat(9000) }));
   assertEquals(xml, WELCOME);
   assertEquals((deps.events[0]!.ask as Ask).call_token, undefined);
@@ -152,7 +162,7 @@ Deno.test("a call counts whose CallToken is longer than any that is kept", async
 
 Deno.test("a number that its network says is forged is not called back, and changes no availability", async () => {
   const asked = async (StirVerstat: string) => {
-    const deps = testDeps();
+    const deps = testDeps({ env: ACCOUNT });
     await twiml(createHandler(deps), arrival({ StirVerstat }));
     const { callable, self } = deps.events[0]!.ask as Ask;
     return [callable, self !== undefined];

@@ -152,7 +152,33 @@ Deno.test("a caller who leaves by no key, as the group has closed, gives up; one
     ((await hears("key", { ...pressed(digits), ...IN_QUEUE }, place(2))).event.ask as {
       queue: unknown;
     }).queue;
-  assertEquals([await ask("2"), await ask("7")], [{ offer: true }, {}]);
+  const over = (await hears("wait", { QueueTime: "300" }, place(2))).event.ask as {
+    queue: unknown;
+  };
+  assertEquals([await ask("2"), await ask("7"), over.queue], [
+    { leaves: "offer" },
+    {},
+    { leaves: "over" },
+  ]);
+});
+
+for (
+  const [what, event, params] of [
+    ["the longest wait is over", "wait", { QueueTime: "300" }],
+    ["the key is pressed", "key", pressed("2")],
+  ] as const
+) {
+  Deno.test(`a caller whose call somebody has just accepted stays for them, although ${what}`, async () => {
+    const taken = { queue: { position: 1, ringing: 1, taken: true } } as const;
+    const { outline } = await hears(event, { ...IN_QUEUE, ...params }, taken);
+    assertEquals(outline.length, 2);
+    assertEquals(outline[1]!.startsWith("Redirect"), true, outline.join());
+  });
+}
+
+Deno.test("a caller does not hold on where no telephone can be rung any more", async () => {
+  const { outline } = await hears("wait", IN_QUEUE, { ...place(2), cannot_dial: true });
+  assertEquals(outline, ["Leave"]);
 });
 
 Deno.test("who offers to be called back hears the promise only where it is kept", async () => {

@@ -2,6 +2,7 @@
 // told, and are led where the flows' own tests expect it.
 
 import { assertEquals } from "@std/assert/equals.js";
+import { LOCAL_ACCOUNT_SID } from "../../scripts/defaults.ts";
 import { callFlowsAt } from "../support/call_flows.ts";
 import { startHotline } from "../support/hotline.ts";
 import { soundFlow } from "../support/flows.ts";
@@ -12,7 +13,10 @@ import {
   walk,
 } from "../../supabase/functions/_shared/flows/walk.ts";
 
-const system = await startHotline();
+const system = await startHotline({
+  env: { TWILIO_ACCOUNT_SID: LOCAL_ACCOUNT_SID },
+  asleep: "dial-worker",
+});
 Deno.test.afterAll(() => system.stop());
 const ask = callFlowsAt(system.url);
 

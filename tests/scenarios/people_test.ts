@@ -255,48 +255,111 @@ Deno.test("a number that no network vouches for changes no availability", async 
 });
 
 /** The hours of every promise. */
-async function always() {
+async function always(of = sql) {
   const weekly = Object.fromEntries(
     ["mon", "tue", "wed", "thu", "fri", "sat", "sun"].map((day) => [day, [["00:00", "24:00"]]]),
   );
-  await sql`update callbacks set calendar = ${sql.json({ zone: "UTC", weekly })}`;
+  await of`update callbacks set calendar = ${sql.json({ zone: "UTC", weekly })}`;
 }
 
+/** A practice in which every webhook of every leg comes twice, and statuses late. */
+const doubled = await startPractice({
+  people: 2,
+  functions: true,
+  simulator: { duplicateSteps: 1, delivery: { duplicate: 1, late: { fromMs: 0, toMs: 3000 } } },
+});
+Deno.test.afterAll(() => doubled.stop());
+await callFlowsAt(doubled.url)("/publish", {
+  name: "practice",
+  lines: [LINE],
+  definition: practiceFlow(["p1", "p2"]),
+});
+
+/** A call to its end, and all that comes after it. */
+async function ringDoubled(
+  keys: string[],
+  telephones: typeof doubled.telephones = () => undefined,
+) {
+  doubled.telephones = telephones;
+  const { sql } = doubled.db;
+  await sql`delete from dial_attempts`;
+  const call = await doubled.simulator.call({ from: newCaller(), to: LINE, script: { keys } });
+  await doubled.simulator.settle();
+  return call;
+}
+
+/** Each leg that was made, as the attempts and the legs of calls have it. */
+const legsDoubled = async () =>
+  (await doubled.db.sql`
+    select a.to_e164, a.result, a.transfer, l.result as leg
+    from dial_attempts as a left join call_legs as l on l.leg_sid = a.leg_sid and l.call_sid = a.call_sid order by a.id`)
+    .map(({ to_e164, result, transfer, leg }) => [to_e164, result, transfer, leg]);
+
 Deno.test("every webhook of every leg comes twice, and statuses late: same rows, same outcome", async () => {
-  const doubled = await startPractice({
+  const call = await ringDoubled(["1"]);
+  assertEquals(await legsDoubled(), [[phoneOf(1), "accepted", null, "accepted"]]);
+  const rows = await doubled.db.sql`
+    select c.disposition, q.result as held from call_logs as c left join queue_entries as q using (call_sid)`;
+  assertEquals(rows.map((each) => ({ ...each })), [{ disposition: "connected", held: "answered" }]);
+  assertEquals(call.all("bridged").length, 1);
+});
+
+Deno.test("every webhook of a transfer comes twice: one transfer, two talks", async () => {
+  await doubled.db.sql`update people set code = '22' where handle = 'p2'`;
+  const call = await ringDoubled(["1"], ({ to }) => to === phoneOf(1) ? passesOn("22") : undefined);
+  assertEquals(call.all("bridged").length, 2);
+  assertEquals(await legsDoubled(), [
+    [phoneOf(1), "accepted", "accepted", "accepted"],
+    [phoneOf(2), "accepted", null, "accepted"],
+  ]);
+});
+
+Deno.test("every webhook of a call back comes twice: one promise, one call to the person, one to the caller", async () => {
+  const { sql } = doubled.db;
+  const rung: string[] = [];
+  const call = await ringDoubled(["2"], ({ to }) => void rung.push(to));
+  assert(heard(call).some((text) => text.startsWith("We will call you back")));
+  await always(sql);
+  await doubled.later(1);
+  await doubled.simulator.settle();
+  await sql`select mend_dialling()`;
+  await doubled.later(120);
+  await doubled.simulator.settle();
+  const [kept] = await sql`select state, tries, why from callbacks`;
+  assertEquals({ ...kept }, { state: "done", tries: 1, why: "done" });
+  assertEquals(await legsDoubled(), [[phoneOf(1), "accepted", null, null]]);
+  assertEquals(rung, [phoneOf(1), call.from]);
+});
+
+Deno.test("without Twilio's account no caller holds and none is promised a call: the flow leads on at once", async () => {
+  const bare = await startPractice({
     people: 1,
     functions: true,
-    simulator: { duplicateSteps: 1, delivery: { duplicate: 1, late: { fromMs: 0, toMs: 3000 } } },
+    env: { TWILIO_ACCOUNT_SID: "" },
   });
   try {
-    const answer = await callFlowsAt(doubled.url)("/publish", {
+    await callFlowsAt(bare.url)("/publish", {
       name: "practice",
       lines: [LINE],
       definition: practiceFlow(["p1"]),
     });
-    assertEquals(answer.status, 200);
-    const call = await doubled.simulator.call({
-      from: newCaller(),
-      to: LINE,
-      script: { keys: ["1"] },
-    });
-    await doubled.simulator.settle();
-    const rows = await doubled.db.sql`
-      select c.disposition, q.result as held, a.result as dialled, l.result as leg
-      from call_logs as c left join queue_entries as q using (call_sid)
-      left join dial_attempts as a using (call_sid) left join call_legs as l using (call_sid)
-      where c.call_sid = ${call.callSid}`;
-    assertEquals(rows.map((each) => ({ ...each })), [
-      { disposition: "connected", held: "answered", dialled: "accepted", leg: "accepted" },
-    ]);
-    const [{ attempts, calls }] = await doubled.db.sql`
-      select (select count(*)::integer from dial_attempts) as attempts,
-        (select count(*)::integer from call_logs) as calls` as unknown as [
-      { attempts: number; calls: number },
-    ];
-    assertEquals([attempts, calls], [1, 1]);
-    assertEquals(call.all("bridged").length, 1);
+    for (const key of ["1", "2", "3"]) {
+      // deno-lint-ignore no-await-in-loop -- one after the other
+      const call = await bare.simulator.call({
+        from: newCaller(),
+        to: LINE,
+        script: { keys: [key] },
+      });
+      // deno-lint-ignore no-await-in-loop
+      await bare.simulator.settle();
+      assertEquals(heard(call).slice(1, 2), ["Please leave a message."], `key ${key}`);
+    }
+    const [rows] = await bare.db.sql`
+      select (select count(*)::integer from queue_entries) as held, (select count(*)::integer from callbacks) as promised,
+        (select count(*)::integer from dial_attempts) as dialled,
+        (select count(*)::integer from call_logs where disposition = 'voicemail') as messages`;
+    assertEquals({ ...rows }, { held: 0, promised: 0, dialled: 0, messages: 3 });
   } finally {
-    await doubled.stop();
+    await bare.stop();
   }
 });

@@ -138,6 +138,7 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   people: CHANGES,
   callbacks: ["select", "insert", "update"],
   queue_entries: ["select", "insert", "update"],
+  call_tokens: ["select", "insert", "delete"],
   dial_attempts: ["select", "insert", "update"],
   campaigns: CHANGES,
   campaign_lines: CHANGES,

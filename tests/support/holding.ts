@@ -40,9 +40,10 @@ export interface Facts {
   queue?: {
     position: number;
     ringing?: number;
+    taken?: boolean;
     wait?: { low_sec: number; high_sec: number; samples: number };
   };
-  attempt?: { won: boolean; over: boolean; call_sid?: string };
+  attempt?: { won: boolean; over: boolean; why?: string; call_sid?: string };
   callbacks?: Record<string, boolean>;
   queues?: Record<string, { full: boolean }>;
   self?: { handle: string; available: boolean };

@@ -27,7 +27,7 @@ export interface Rung {
 export type CallLog = Record<string, any>;
 
 export async function startHotline(
-  options?: { env?: Record<string, string>; siteUrl?: () => string | undefined },
+  options?: Parameters<typeof startTestStack>[0],
 ): Promise<Hotline> {
   const stack = await startTestStack(options);
   const base = `${stack.url}/functions/v1`;

@@ -108,13 +108,15 @@ export async function startPractice(
 ): Promise<Practice> {
   const { people = 3 } = options;
   const twilio = startTwilioApi({ accountSid: ACCOUNT, authToken: LOCAL_AUTH_TOKEN });
-  // Without the account's SID the functions wake no worker: the simulator runs it after each webhook, in virtual time.
+  const given = { TWILIO_ACCOUNT_SID: ACCOUNT, TWILIO_API_URL: twilio.url, ...options.env };
+  // The simulator runs the worker after each webhook, in virtual time.
   const stack = await startTestStack({
     functions: options.functions ?? false,
-    env: options.env ?? {},
+    env: given,
+    asleep: "dial-worker",
   });
   const env = withLocalDefaults(
-    { TWILIO_ACCOUNT_SID: ACCOUNT, TWILIO_API_URL: twilio.url, ...options.env },
+    given,
     stack.url,
     stack.db.url,
   );

@@ -93,13 +93,15 @@ export function twimlHandler(deps: Deps, step: TwimlStep): Handler {
       ? dialsOf(version.flow, fields, settings)
       : undefined;
     const callable = isCallable(fields, settings);
-    // Legs that are dialled for the call may show its caller's number.
-    const token = fields.CallToken !== undefined && { call_token: fields.CallToken };
+    const legs = settings.twilioAccountSid === undefined
+      ? { cannot_dial: true as const }
+      // Legs that are dialled for the call may show its caller's number.
+      : fields.CallToken !== undefined && { call_token: fields.CallToken };
     const { minutesPerDay, costPerDayUsd, concurrent } = settings.agent;
     const agent = { minutes: minutesPerDay, cost_usd: costPerDayUsd, concurrent };
-    if (step.arrives) return { line: fields.To, have: line.have, dials, callable, agent, ...token };
+    if (step.arrives) return { line: fields.To, have: line.have, dials, callable, agent, ...legs };
     const talks = version.flow.agents !== undefined && { agent };
-    const ofFlow = isPublished ? { flow: version.name, callable, ...talks, ...token } : {};
+    const ofFlow = isPublished ? { flow: version.name, callable, ...talks, ...legs } : {};
     return { ...ofFlow, ...(dials && { dials }) };
   }
 }

@@ -180,11 +180,11 @@ export function createHandler(deps: PersonDeps): Handler {
       });
       if (heard === undefined) return HANG_UP;
       if (heard === null) return lastWord(speech, "sorry");
-      const { won, purpose, call_sid, queue, to, may_transfer, caller } = heard.answer;
+      const { won, why, purpose, call_sid, queue, to, may_transfer, caller } = heard.answer;
       // The telephones of the others still ring.
       deps.wakeDialler?.();
       if (purpose === "verify") return lastWord(speech, won ? "verified" : "notVerified");
-      if (!won) return lastWord(speech, "taken");
+      if (!won) return lastWord(speech, why === "caller_left" ? "callerGone" : "taken");
       const call = purpose === "person" ? call_sid : undefined;
       const about: Phrase[] = caller === undefined || (caller.name ?? "") === "" && caller.calls < 2
         ? []

@@ -1,6 +1,6 @@
 import { stateBefore } from "../_shared/calls/step.ts";
 import type { Deps } from "../_shared/deps.ts";
-import { asksForOffer, holdEnded, waiting } from "../_shared/flows/hold.ts";
+import { holdEnded, leavesBy, waiting } from "../_shared/flows/hold.ts";
 import { interpretationOf, type TwimlStep } from "../_shared/flows/step.ts";
 import { HttpError } from "../_shared/errors.ts";
 import { errorResponse, SECURITY_HEADERS } from "../_shared/http.ts";
@@ -25,7 +25,7 @@ const wait: TwimlStep = {
         event: "queue_waited",
         identity: `waited-${state.turn}-${state.attempt}-${fields.Digits ?? ""}`,
       },
-      ask: { queue: asksForOffer(version, state, holding) ? { offer: true } : {} },
+      ask: { queue: { leaves: leavesBy(version, state, holding) } },
       next: (version, _outcome, known) => waiting(version, webhook.state, holding, known),
     };
   },

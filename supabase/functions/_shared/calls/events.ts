@@ -107,16 +107,21 @@ export interface Ask {
     | undefined;
   /** Whether the caller's number may be called back: a destination that is allowed. */
   readonly callable?: boolean | undefined;
-  /** The place in the queue, at each request of what a caller who holds hears. `offer`: the caller has pressed its key. */
-  readonly queue?: { readonly offer?: boolean } | undefined;
+  /**
+   * The place in the queue, at each request of what a caller who holds hears. `leaves`: the caller is led out, unless somebody
+   * has just accepted the call: by the key to the `offer`, or as the longest wait is `over`.
+   */
+  readonly queue?: { readonly leaves?: "offer" | "over" | undefined } | undefined;
   /** What the leg of an attempt tells: see `attempt_told`. `code`: of `transfer`; absent: back to this person. */
   readonly attempt?: {
     readonly token: string;
     readonly told?: AttemptTold | undefined;
     readonly code?: string | undefined;
   } | undefined;
-  /** Twilio's `CallToken`, where the call is about to hold alone: legs dialled for it may show the caller's number. */
+  /** Twilio's `CallToken`: legs dialled for the call alone may show its caller's number. */
   readonly call_token?: string | undefined;
+  /** Twilio's account is not known here: no leg can be made for callers who hold. */
+  readonly cannot_dial?: true | undefined;
   /** Whether the caller is one of the owner's people; `available` sets whether they take calls. */
   readonly self?: { readonly available?: boolean | undefined } | undefined;
 }
@@ -191,6 +196,8 @@ export interface Facts {
     | undefined;
   /** Why the line's agents cannot talk now; absent: they can. */
   readonly agent?: { readonly barred?: string | undefined } | undefined;
+  /** No leg can be made: nobody holds, and no call back is promised. */
+  readonly cannot_dial?: true | undefined;
   /** Whether a call back may be promised. */
   readonly callable?: boolean | undefined;
   /** The groups for which a call back is promised by now: only then may the caller hear so. */
@@ -227,6 +234,8 @@ export interface Place {
   readonly position: number;
   /** How many telephones ring for the queue, those whose owner is asked to accept included. */
   readonly ringing?: number | undefined;
+  /** Somebody has accepted the call, and is about to be connected. */
+  readonly taken?: true | undefined;
   /** Seconds that half of the callers at such a place waited in the last 4 hours; from more than 20 samples. */
   readonly wait?:
     | { readonly low_sec: number; readonly high_sec: number; readonly samples: number }
@@ -240,6 +249,8 @@ export interface AttemptAnswer {
   readonly won: boolean;
   /** The leg is to be ended: somebody else was first, or nobody waits any more. */
   readonly over: boolean;
+  /** Of one who has not won, the result so far: `taken` by somebody else, `caller_left`. */
+  readonly why?: string | undefined;
   /** The call that the person was won for. */
   readonly call_sid?: string | undefined;
   /** The queue that it holds in: a group, or the call. */

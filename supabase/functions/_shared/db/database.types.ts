@@ -453,6 +453,7 @@ export type Database = {
           "published_at": string;
           "published_by": string | null;
           "replaces": number | null;
+          "rings_alone": boolean;
           "steps": NonNullable<Json>;
           "uses": NonNullable<Json>;
           "version": number;
@@ -474,6 +475,7 @@ export type Database = {
           "published_at"?: string;
           "published_by"?: string | null;
           "replaces"?: number | null;
+          "rings_alone"?: boolean;
           "steps": NonNullable<Json>;
           "uses"?: NonNullable<Json>;
           "version": number;
@@ -494,6 +496,7 @@ export type Database = {
           "published_at"?: string;
           "published_by"?: string | null;
           "replaces"?: number | null;
+          "rings_alone"?: boolean;
           "steps"?: NonNullable<Json>;
           "uses"?: NonNullable<Json>;
           "version"?: number;
@@ -965,6 +968,25 @@ export type Database = {
             referencedColumns: ["call_sid"];
           },
         ];
+      };
+      "call_tokens": {
+        Row: {
+          "call_sid": string;
+          "kept_at": string;
+          "token": string;
+        };
+        ComputedFields: never;
+        Insert: {
+          "call_sid": string;
+          "kept_at"?: string;
+          "token": string;
+        };
+        Update: {
+          "call_sid"?: string;
+          "kept_at"?: string;
+          "token"?: string;
+        };
+        Relationships: [];
       };
       "callbacks": {
         Row: {
@@ -2336,11 +2358,11 @@ export type Database = {
       "queue_entries": {
         Row: {
           "call_sid": string;
-          "call_token": string | null;
           "connected_at": string | null;
           "first_position": number;
           "group_name": string | null;
           "id": number;
+          "leaving": string | null;
           "left_at": string | null;
           "line": string | null;
           "members": (string)[];
@@ -2359,16 +2381,15 @@ export type Database = {
           "told_position": number | null;
           "transferred_by": string | null;
           "version_id": number;
-          "wants_offer": boolean;
         };
         ComputedFields: never;
         Insert: {
           "call_sid": string;
-          "call_token"?: string | null;
           "connected_at"?: string | null;
           "first_position"?: number;
           "group_name"?: string | null;
           "id"?: never;
+          "leaving"?: string | null;
           "left_at"?: string | null;
           "line"?: string | null;
           "members": (string)[];
@@ -2387,15 +2408,14 @@ export type Database = {
           "told_position"?: number | null;
           "transferred_by"?: string | null;
           "version_id": number;
-          "wants_offer"?: boolean;
         };
         Update: {
           "call_sid"?: string;
-          "call_token"?: string | null;
           "connected_at"?: string | null;
           "first_position"?: number;
           "group_name"?: string | null;
           "id"?: never;
+          "leaving"?: string | null;
           "left_at"?: string | null;
           "line"?: string | null;
           "members"?: (string)[];
@@ -2414,7 +2434,6 @@ export type Database = {
           "told_position"?: number | null;
           "transferred_by"?: string | null;
           "version_id"?: number;
-          "wants_offer"?: boolean;
         };
         Relationships: [];
       };
@@ -4047,6 +4066,7 @@ export type Database = {
       "call_to_ask": { Args: { "p_call_sid": string; "p_kind": string }; Returns: Json };
       "callback_tried": { Args: { "p_id": string; "p_result": string }; Returns: undefined };
       "caller_context": { Args: { "p_call_sid": string; "p_group": string }; Returns: Json };
+      "calling_hours": { Args: { "p_zone": string }; Returns: Json };
       "calls_of_person": { Args: { "p_number": string }; Returns: string[] };
       "came_callable": {
         Args: {
@@ -4286,7 +4306,6 @@ export type Database = {
             Database["public"]["Tables"]["call_logs"]["Row"],
             Database["public"]["Tables"]["call_logs"]["ComputedFields"]
           >;
-          "p_call_token": string;
           "p_node": string;
           "p_version_id": number;
         };

@@ -7,6 +7,7 @@ export const attemptAnswer: z.ZodMiniType<AttemptAnswer> = z.object({
   purpose: z.enum(["person", "callback_person", "verify", "campaign"]),
   won: z.boolean(),
   over: z.boolean(),
+  why: z.optional(z.string()),
   call_sid: z.optional(z.string()),
   queue: z.optional(z.string()),
   to: z.optional(z.string()),

@@ -28,12 +28,14 @@ const answer: z.ZodMiniType<{ duplicate: boolean; admitted: boolean; call: Accep
           z.record(z.string(), z.object({ full: z.boolean() })),
         ),
         agent: z.optional(z.object({ barred: z.optional(z.string()) })),
+        cannot_dial: z.optional(z.literal(true)),
         callable: z.optional(z.boolean()),
         longest_idle: z.optional(z.string()),
         callbacks: z.optional(z.record(z.string(), z.literal(true))),
         queue: z.optional(z.object({
           position: z.number(),
           ringing: z.optional(z.number()),
+          taken: z.optional(z.literal(true)),
           wait: z.optional(
             z.object({ low_sec: z.number(), high_sec: z.number(), samples: z.number() }),
           ),

@@ -707,10 +707,12 @@ function callees(
   flow: Flow,
   node: Ringing,
   { attempt, first: before }: CallState,
-  known: Pick<Known, "callSid" | "people" | "mayDial" | "longest_idle">,
+  known: Pick<Known, "callSid" | "people" | "mayDial" | "longest_idle" | "cannot_dial">,
   goesOn: boolean,
 ): Rung | undefined {
   const group = groupOf(flow, node);
+  const isHeld = node.type === "queue" || ringsAllToAccept(group);
+  if (isHeld && !goesOn && known.cannot_dial) return undefined;
   const single = node.type === "ring" && node.to !== undefined ? [node.to] : [];
   const members = group?.members ?? single;
   const numberOf = (member: string): Dialable | undefined => {
@@ -748,7 +750,7 @@ function callees(
 export function hasAnybody(
   flow: Flow,
   node: Ringing,
-  known: Pick<Known, "callSid" | "people" | "mayDial">,
+  known: Pick<Known, "callSid" | "people" | "mayDial" | "cannot_dial">,
 ): boolean {
   return callees(flow, node, ARRIVAL, known, false) !== undefined;
 }

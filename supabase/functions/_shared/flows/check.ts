@@ -618,9 +618,11 @@ function checkPeople({ flow, facts, fault, warn }: Document) {
   if (facts.dials === false) {
     for (const [id, node] of Object.entries(flow.nodes)) {
       const lost = node.type === "callback"
-        ? "promised calls are not made"
+        ? "no call back is promised, and `refused` is taken"
         : node.type === "queue" || (node.type === "ring" && ringsAllToAccept(groupOf(flow, node)))
-        ? "callers hold, and no telephone rings"
+        ? `no telephone rings, and \`${
+          node.type === "queue" ? "gave_up" : "unanswered"
+        }\` is taken at once`
         : undefined;
       if (lost !== undefined) {
         warn(["nodes", id], `needs TWILIO_ACCOUNT_SID, which is not set: ${lost}`);

@@ -55,21 +55,21 @@ export function waiting(
   const before = told ?? ARRIVAL;
   const node = holdNode(version, before);
   if (node === undefined) return [{ verb: "leave" }];
-  // Where Twilio tells no time, each document took at least one tone.
-  const waited = seconds ?? (before.attempt - 1) * RINGING_SEC;
-  const rest = longest(version, node, before) - waited;
+  const rest = restOf(version, node, before, seconds);
   const isAlone = holdsAlone(node, before);
   const { place } = known;
   // While the database is away the caller holds on: those who are rung by then may still be put through.
   const isInVain = place === null ||
     (isAlone ? place?.ringing === 0 : place !== undefined && !hasAnybody(flow, node, known));
-  const isOver = rest <= 0 || isInVain || asksForOffer(version, before, { digits }) ||
+  const isOver = leavesBy(version, before, { seconds, digits }) !== undefined || isInVain ||
     (node.type === "queue" && !isAlone && isClosed(version, node, "", known));
-  if (isOver) return [{ verb: "leave" }];
+  // Who has accepted the call finds the caller still there.
+  const isTaken = place?.taken === true;
+  if (isOver && !isTaken) return [{ verb: "leave" }];
 
   const state = { ...before, attempt: Math.min(before.attempt + 1, LAST_TURN) };
   const again = { to: "voice-queue", event: "wait", state } as const;
-  if (node.type === "ring" || isAlone) {
+  if (node.type === "ring" || isAlone || isTaken) {
     return [{ verb: "ringing", times: 1 }, { verb: "redirect", to: again }];
   }
   const prompts = heard(version, node, before, rest, known);
@@ -89,15 +89,28 @@ export function waiting(
   ];
 }
 
-/** Whether the caller has pressed the key of the queue. */
-export function asksForOffer(
+/** Why a caller is to be led out: by the key of the queue, or as the longest wait is over. */
+export function leavesBy(
   version: Version,
   state: CallState,
-  { digits }: Pick<Holding, "digits">,
-): boolean {
+  { seconds, digits }: Holding,
+): "offer" | "over" | undefined {
   const node = holdNode(version, state);
-  return node?.type === "queue" && !holdsAlone(node, state) && digits !== undefined &&
+  if (node === undefined) return undefined;
+  const isKey = node.type === "queue" && !holdsAlone(node, state) && digits !== undefined &&
     digits === node.key;
+  if (isKey) return "offer";
+  return restOf(version, node, state, seconds) <= 0 ? "over" : undefined;
+}
+
+/** Seconds that are left of the longest wait. Where Twilio tells no time, each document took at least one tone. */
+function restOf(
+  version: Version,
+  node: NodeOf<"ring"> | NodeOf<"queue">,
+  state: CallState,
+  waited = (state.attempt - 1) * RINGING_SEC,
+): number {
+  return longest(version, node, state) - waited;
 }
 
 /** The place in line, then the flow's prompt; behind words the tone of a telephone that rings. */

@@ -19,6 +19,7 @@ export interface Known extends
     | "transfer"
     | "longest_idle"
     | "agent"
+    | "cannot_dial"
   > {
   /** The caller holds: the row exists, and somebody is dialled for it. `null`: holds nowhere; `undefined`: not known. */
   readonly place?: Facts["queue"] | null;
@@ -56,15 +57,16 @@ export function numbersIn(flow: Flow): string[] {
 }
 
 /**
- * Whether a call to the caller's number may be made: it looks like a telephone's, no network calls it forged, and it is an
+ * Whether a call to the caller's number may be made: Twilio's account is known, and the number looks like a telephone's, no network calls it forged, and it is an
  * allowed destination.
  */
 export function isCallable(
   { From, StirVerstat }: Pick<WebhookFields, "From" | "StirVerstat">,
-  { destinations }: Pick<Settings, "destinations">,
+  { destinations, twilioAccountSid }: Pick<Settings, "destinations" | "twilioAccountSid">,
 ): boolean {
   const caller = callerNumber(From);
-  return caller !== null && isSubscriberNumber(caller) && !isForged(StirVerstat) &&
+  return twilioAccountSid !== undefined && caller !== null && isSubscriberNumber(caller) &&
+    !isForged(StirVerstat) &&
     dialable(caller, destinations) !== undefined;
 }
 
@@ -133,6 +135,7 @@ export function knownOf(
     gives_up: facts?.gives_up,
     transfer: facts?.transfer,
     agent: facts?.agent,
+    cannot_dial: facts?.cannot_dial,
     longest_idle: facts?.longest_idle,
     place: call && (facts?.queue ?? null),
     mayDial: (number) =>
