@@ -113,7 +113,7 @@ create policy knowledge_entries_by_admins_deleted on public.knowledge_entries fo
   using (owner = (select public.current_owner()) and (select public.my_role()) >= 'admin');
 create policy knowledge_entries_of_the_service on public.knowledge_entries to service_role using (true) with check (true);
 
--- Questions to which nothing was found, each once, until somebody writes the answer.
+-- Questions to which nothing was found: one row a call, which goes with the call's words.
 create table public.agent_questions (
   id bigint generated always as identity primary key,
   org_id uuid,
@@ -121,7 +121,6 @@ create table public.agent_questions (
   language text not null,
   question text not null constraint agent_questions_question_length check (length(question) between 1 and 500),
   asked integer not null default 1 constraint agent_questions_asked_range check (asked > 0),
-  -- The last call in which it was asked.
   call_sid text not null,
   first_at timestamptz not null default now(),
   last_at timestamptz not null default now(),
@@ -131,8 +130,8 @@ create table public.agent_questions (
 
 comment on table public.agent_questions is 'Questions that AI agents could not answer.';
 
-create unique index agent_questions_once on public.agent_questions (owner, language, lower(question));
-create index agent_questions_call_idx on public.agent_questions (call_sid);
+create unique index agent_questions_once on public.agent_questions (call_sid, language, lower(question));
+create index agent_questions_words_idx on public.agent_questions (owner, language, lower(question));
 
 alter table public.agent_questions enable row level security;
 create policy agent_questions_of_own_org on public.agent_questions
@@ -158,7 +157,8 @@ comment on table public.agent_providers is 'Health of the providers of language 
 alter table public.agent_providers enable row level security;
 create policy agent_providers_of_the_service on public.agent_providers to service_role using (true) with check (true);
 
--- Why a line's agents cannot take a talk now; null: they can. p_caps: {minutes, cost_usd, concurrent}.
+-- Why a line's agents cannot take a talk now; null: they can. p_caps: {minutes, cost_usd, concurrent_line}, of the line, and
+-- {concurrent}, of all.
 create function public.agent_barred(p_line text, p_caps jsonb) returns text
 language plpgsql stable set search_path = ''
 as $$
@@ -176,10 +176,12 @@ begin
     return 'day_cost';
   end if;
   -- A session whose isolate was killed is not open for long: a talk writes a row at least each half minute, or ends.
-  if (
-    select count(*) from public.agent_sessions as s where s.ended_at is null and s.seen_at > now() - interval '2 minutes'
-  ) >= (p_caps ->> 'concurrent')::integer then
+  select count(*) as talks, count(*) filter (where s.line = p_line) as of_line into v
+  from public.agent_sessions as s where s.ended_at is null and s.seen_at > now() - interval '2 minutes';
+  if v.talks >= (p_caps ->> 'concurrent')::integer then
     return 'concurrent_talks';
+  elsif v.of_line >= (p_caps ->> 'concurrent_line')::integer then
+    return 'concurrent_talks_of_line';
   end if;
   -- The last five talks of the line failed, all within five minutes.
   select count(*) as talks, bool_and(t.outcome = 'failed') as all_failed into v
@@ -262,6 +264,8 @@ declare
   s public.agent_sessions;
   v record;
 begin
+  -- As the call's events: the session and the call are locked in one order.
+  perform pg_advisory_xact_lock(hashtextextended(o.call_sid, 0)) from public.agent_sessions as o where o.session_id = p_session_id;
   select * into s from public.agent_sessions as o where o.session_id = p_session_id for no key update;
   -- Erased meanwhile.
   if not found then
@@ -306,9 +310,62 @@ begin
     outcome = coalesce(o.outcome, p_end ->> 'outcome'),
     reason = coalesce(o.reason, p_end ->> 'reason')
   where o.session_id = p_session_id;
+  if jsonb_path_exists(p_turns, '$[*] ? (@.redacts == true)') then
+    perform public.redact_agent_turns(p_session_id, p_turns);
+  end if;
+  if p_end is not null or jsonb_path_exists(p_turns, '$[*] ? (@.outcome == "answered")') then
+    update public.call_logs as c set agent_served = w.served, updated_at = now()
+    from (select public.agent_served(s.call_sid) as served) as w
+    where c.call_sid = s.call_sid and c.agent_served <> w.served;
+  end if;
   perform public.index_source('call', null, s.call_sid);
 end
 $$;
+
+-- Replaces the words of turns that later turns show to be parts of a card or identity number. p_turns: those with `redacts`, by
+-- their seq.
+create function public.redact_agent_turns(p_session_id text, p_turns jsonb) returns void
+language sql volatile security definer set search_path = ''
+begin atomic
+  update public.agent_turns as t set heard_text = r.value ->> 'heard_text'
+  from jsonb_array_elements(p_turns) as r
+  where t.session_id = p_session_id and t.seq = (r.value ->> 'seq')::smallint and (r.value ->> 'redacts')::boolean
+    and t.kind = 'caller' and t.heard_text is not null;
+end;
+
+-- Whether the agent served a call to its end: the caller said goodbye, was promised a call back, or hung up in a talk in which a
+-- question had been answered. A talk that led elsewhere was not the end. By the rows alone, so that the order in which they
+-- are written does not matter.
+create function public.agent_served(p_call_sid text) returns boolean
+language sql stable set search_path = ''
+begin atomic
+  select coalesce((
+    select case coalesce(s.outcome, 'hung_up')
+      when 'done' then true
+      when 'callback' then exists (select from public.callbacks as k where k.call_sid = p_call_sid)
+      when 'hung_up' then a.answered
+      -- Gone before the next socket was open.
+      when 'resume' then a.answered
+      else false
+    end
+    from public.agent_sessions as s
+    cross join (
+      select exists (
+        select from public.agent_turns as t where t.call_sid = p_call_sid and t.kind = 'agent' and t.outcome = 'answered'
+      ) as answered
+    ) as a
+    where s.call_sid = p_call_sid order by s.opened_at desc, s.session_id desc limit 1
+  ), false);
+end;
+
+-- What an agent told of the caller whom it transfers; null: nothing.
+create function public.transfer_summary(p_call_sid text) returns text
+language sql stable set search_path = ''
+begin atomic
+  select t.tool_arguments ->> 'summary' from public.agent_turns as t
+  where t.call_sid = p_call_sid and t.tool = 'transfer' and t.tool_arguments ->> 'summary' <> ''
+  order by t.id desc limit 1;
+end;
 
 -- The end of a talk as Twilio tells it: closes what is open, and counts a socket that never opened as a failed talk. p_end:
 -- {session_id?, outcome, reason, node, language}.
@@ -371,8 +428,7 @@ begin
   if v_found = '[]' and v_question <> '' then
     insert into public.agent_questions as q (org_id, language, question, call_sid)
     values (v_org_id, p_language, v_question, p_call_sid)
-    on conflict (owner, language, lower(question)) do update set
-      asked = q.asked + 1, last_at = now(), call_sid = excluded.call_sid;
+    on conflict (call_sid, language, lower(question)) do update set asked = q.asked + 1, last_at = now();
   end if;
   return v_found;
 end
@@ -389,7 +445,8 @@ begin atomic
   ), '{}');
 end;
 
--- Takes the words out of talks whose callers did not agree to be recorded, once their calls are over. What was counted stays.
+-- Takes the words out of talks whose callers did not agree to be recorded, once their calls are over, their questions included.
+-- What was counted stays.
 create function public.erase_agent_words(p_batch integer default 1000) returns integer
 language plpgsql volatile security definer set search_path = ''
 as $$
@@ -407,7 +464,57 @@ begin
   ) as w
   where t.id = w.id;
   get diagnostics v_count = row_count;
+  delete from public.agent_questions as q using public.call_logs as c
+  where c.call_sid = q.call_sid and c.status >= 'lost' and c.consent_given is not true and q.last_at > now() - interval '2 days';
   return v_count;
+end
+$$;
+
+-- --- evaluation ---------------------------------------------------------------------------------------------
+
+-- Runs of `task agent evaluate`: how many of a file's callers a version served.
+create table public.agent_evaluations (
+  id bigint generated always as identity primary key,
+  org_id uuid,
+  -- No reference: a version is never deleted.
+  flow_version bigint not null,
+  file text not null constraint agent_evaluations_file_length check (length(file) between 1 and 200),
+  callers integer not null constraint agent_evaluations_callers_range check (callers > 0),
+  served integer not null constraint agent_evaluations_served_range check (served between 0 and callers),
+  -- [{caller, outcome, faults}]: those who were not served.
+  faults jsonb not null default '[]' constraint agent_evaluations_faults_list check (jsonb_typeof(faults) = 'array'),
+  at timestamptz not null default now()
+);
+
+comment on table public.agent_evaluations is 'Runs of scripted callers against a version of a flow, and how many of them were served.';
+
+alter table public.agent_evaluations enable row level security;
+create policy agent_evaluations_of_own_org on public.agent_evaluations for select to authenticated
+  using (coalesce(org_id, '00000000-0000-0000-0000-000000000000') = (select public.current_owner()));
+create policy agent_evaluations_of_the_service on public.agent_evaluations to service_role using (true) with check (true);
+
+-- Keeps a run, and returns the last one of each version of its flow by the same file, newest version first: [{version,
+-- callers, served, at}].
+create function public.keep_agent_evaluation(
+  p_flow_version bigint, p_file text, p_callers integer, p_served integer, p_faults jsonb
+) returns jsonb
+language plpgsql volatile set search_path = ''
+as $$
+begin
+  insert into public.agent_evaluations (org_id, flow_version, file, callers, served, faults)
+  select f.org_id, v.id, p_file, p_callers, p_served, p_faults
+  from public.call_flow_versions as v join public.call_flows as f on f.id = v.flow_id where v.id = p_flow_version;
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'version', w.version, 'callers', e.callers, 'served', e.served, 'at', e.at
+    ) order by w.version desc), '[]')
+    from public.call_flow_versions as v
+    join public.call_flow_versions as w on w.flow_id = v.flow_id
+    cross join lateral (
+      select o.* from public.agent_evaluations as o where o.flow_version = w.id and o.file = p_file order by o.id desc limit 1
+    ) as e
+    where v.id = p_flow_version
+  );
 end
 $$;
 
@@ -452,18 +559,27 @@ select
   t.call_sid, t.org_id, t.at, t.node, t.outcome, t.reason,
   case when t.outcome like 'departments.%' then split_part(t.outcome, '.', 2) end as department,
   w.tool_arguments ->> 'summary' as summary,
-  -- What came of it: of the legs that were dialled after it, the one that went furthest.
-  l.result, l.answered_at, l.accepted_at
+  -- What came of it: of the legs that were dialled after it, the one that went furthest; where none was, the way that the
+  -- flow went: closed, unanswered (nobody can be rung), full, gave_up.
+  coalesce(l.result, p.outcome) as result, l.answered_at, l.accepted_at
 from public.agent_turns as t
 left join lateral (
   select a.tool_arguments from public.agent_turns as a
   where a.session_id = t.session_id and a.tool = 'transfer' and a.id < t.id order by a.id desc limit 1
 ) as w on t.outcome like 'departments.%'
 left join lateral (
-  select g.result, g.answered_at, g.accepted_at from public.call_legs as g
+  select g.result, g.answered_at, g.accepted_at, g.dialled_at from public.call_legs as g
   where g.call_sid = t.call_sid and g.dialled_at >= t.at - interval '1 minute'
   order by g.accepted_at is null, g.answered_at is null, g.dialled_at desc limit 1
 ) as l on true
+left join lateral (
+  select e.value ->> 'outcome' as outcome
+  from public.call_lifecycle as y cross join lateral jsonb_array_elements(y.path) with ordinality as e
+  where y.call_sid = t.call_sid and y.event = 'agent_left'
+    and y.received_at >= t.at - interval '1 minute' and y.received_at < t.at + interval '1 hour'
+    and e.value ->> 'outcome' in ('closed', 'unanswered', 'full', 'gave_up')
+  order by y.id desc, e.ordinality desc limit 1
+) as p on l.dialled_at is null
 where t.kind = 'left' and t.outcome <> 'resume' and t.outcome <> 'done';
 
 comment on view public.agent_handoffs is 'Talks that led to a person or a message: why, and what came of it.';
@@ -495,24 +611,27 @@ group by 1, 2, 3, 4;
 comment on view public.agent_cost_by_day is 'What models cost, by day (UTC), line and model.';
 
 create view public.agent_unanswered_questions with (security_invoker = true) as
-select q.id, q.org_id, q.language, q.question, q.asked, q.first_at, q.last_at, q.call_sid
+select
+  min(q.id) as id, q.org_id, q.language, (array_agg(q.question order by q.id))[1] as question, sum(q.asked)::integer as asked,
+  min(q.first_at) as first_at, max(q.last_at) as last_at, (array_agg(q.call_sid order by q.last_at desc, q.id desc))[1] as call_sid
 from public.agent_questions as q
 where not q.dismissed and not exists (
   select from public.knowledge_entries as k
   where k.owner = q.owner and k.language = q.language and lower(k.question) = lower(q.question)
-);
+)
+group by q.org_id, q.owner, q.language, lower(q.question);
 
 comment on view public.agent_unanswered_questions is 'Questions that nobody has answered or dismissed; an entry with the same question ends one.';
 
 grant select on
   public.agent_sessions, public.agent_turns, public.agent_questions, public.agent_calls, public.agent_turn_latency,
-  public.agent_handoffs, public.agent_cost_by_day, public.agent_unanswered_questions
+  public.agent_handoffs, public.agent_cost_by_day, public.agent_unanswered_questions, public.agent_evaluations
   to authenticated;
 grant update (dismissed) on public.agent_questions to authenticated;
 grant select, delete on public.knowledge_entries to authenticated;
 grant insert (question, answer, language), update (question, answer, language, updated_at) on public.knowledge_entries to authenticated;
 grant select, insert, update on public.agent_sessions, public.agent_questions, public.agent_providers to service_role;
-grant select, insert on public.agent_turns to service_role;
+grant select, insert on public.agent_turns, public.agent_evaluations to service_role;
 grant select, insert, update, delete on public.knowledge_entries to service_role;
 grant select on
   public.agent_calls, public.agent_turn_latency, public.agent_handoffs, public.agent_provider_health, public.agent_cost_by_day,
@@ -520,5 +639,11 @@ grant select on
   to service_role;
 grant execute on function
   public.agent_barred, public.open_agent_session, public.record_agent_turns, public.end_agent_sessions, public.answer_question,
-  public.agent_hours, public.erase_agent_words
+  public.agent_hours, public.erase_agent_words, public.redact_agent_turns, public.agent_served, public.transfer_summary,
+  public.keep_agent_evaluation
   to service_role;
+-- For alerts.
+create policy agent_sessions_for_monitoring on public.agent_sessions for select to monitoring using (true);
+create policy agent_providers_for_monitoring on public.agent_providers for select to monitoring using (true);
+grant select (call_sid, outcome, ended_at) on public.agent_sessions to monitoring;
+grant select (provider, rests_until) on public.agent_providers to monitoring;

@@ -58,6 +58,10 @@ values
    'An onboarding or a release is neither finished nor undone for an hour', 'Look at telephony_transactions: steps_completed says what may be paid for at Twilio, error_message what is in the way.'),
   ('failed_transactions', 'warning', 'above', 5, 60, 0, 'transactions',
    'Onboarding fails', 'Look at failed_transactions: error_message says why.'),
+  ('agent_providers', 'critical', 'above', 0, 0, 0, 'providers',
+   'A provider of language models fails', 'Look at agent_provider_health, and at the provider''s own status page. Talks go on with the other models of their agents.'),
+  ('agent_handoffs', 'warning', 'above', 50, 60, 5, '%',
+   'Callers whom agents transfer reach no person', 'Look at agent_handoffs: result says why. Are people available, and their telephones on?'),
   ('average_call_duration', 'warning', 'above', 15, 60, 20, 'minutes',
    'Calls last long on average', 'Look at active_calls: lines that are not hung up cost money.'),
   -- Each is asked about some 20 minutes after its end; Twilio keeps what it knows for 30 days.
@@ -212,6 +216,16 @@ cross join lateral (
       select count(*) from public.telephony_transactions
       where status in ('failed', 'rolled_back')
         and completed_at > now() - w.span and completed_at > now() - interval '2 hours'
+    )
+    when 'agent_providers' then (
+      select count(*) from public.agent_providers where rests_until > now()
+    )
+    when 'agent_handoffs' then (
+      select round(100.0 * count(*) filter (where c.connected_at is null) / nullif(count(*), 0), 2)
+      from public.agent_sessions as s join public.call_logs as c on c.call_sid = s.call_sid
+      where s.ended_at > now() - w.span and (s.outcome = 'operator' or s.outcome like 'departments.%')
+        and c.disposition is not null
+      having count(*) >= r.minimum
     )
     when 'calls_unsettled' then (
       select count(*) from public.call_logs where incomplete and ended_at < now() - w.span

@@ -66,11 +66,14 @@ create table public.call_logs (
   -- A limit refused it. The caller's experience wins: a caller who was served all the same was not refused.
   rate_limited boolean not null default false,
 
+  -- A talk with an AI agent was the end of it, and served the caller; see agent_served.
+  agent_served boolean not null default false,
+
   -- How it ended for the caller. Generated, so that it cannot contradict its sources.
   disposition text generated always as (
     case
       when status < 'lost' then null
-      when connected_at is not null then 'connected'
+      when connected_at is not null or agent_served then 'connected'
       when recording_source = 'voicemail' then 'voicemail'
       when rate_limited and coalesce(last_step, 'arrived') = 'arrived' then 'rate_limited'
       when status = 'failed' then 'failed'
@@ -101,7 +104,7 @@ create table public.call_logs (
       or duration_sec is null
       -- Abandoned.
       or (
-        not (rate_limited and coalesce(last_step, 'arrived') = 'arrived') and connected_at is null
+        not (rate_limited and coalesce(last_step, 'arrived') = 'arrived') and connected_at is null and not agent_served
         and recording_source is distinct from 'voicemail' and status <> 'failed'
       )
       or (recording_source is not distinct from 'voicemail' and (recording_duration_sec is null or transcript is null))
@@ -121,6 +124,7 @@ with (fillfactor = 80);
 
 comment on table public.call_logs is 'One row a call: the fold of its call_lifecycle events, in any order.';
 comment on column public.call_logs.disposition is 'How the call ended for the caller: connected, voicemail, abandoned, rate_limited, failed. Null while it lasts.';
+comment on column public.call_logs.agent_served is 'An AI agent served the caller to the end of the call.';
 comment on column public.call_logs.answered_at is 'When the line picked up.';
 comment on column public.call_logs.line is 'Our telephone number in the call, whichever end it is.';
 comment on column public.call_logs.party is 'The other telephone number: the caller, or the called one.';
@@ -227,7 +231,7 @@ grant select on public.call_logs to authenticated;
 grant select, insert, update on public.call_logs to service_role;
 grant select (
   call_sid, org_id, direction, mode, status, consent_given, started_at, answered_at, connected_at, ended_at,
-  duration_sec, recording_source, recorded_at, handoff, disposition, dialled, rang_at,
+  duration_sec, recording_source, recorded_at, handoff, agent_served, disposition, dialled, rang_at,
   last_step, incomplete, flow_version
 ) on public.call_logs to monitoring;
 

@@ -41,7 +41,7 @@ declare
   v_missed jsonb;
   v_key text;
 begin
-  if c.connected_at is not null or c.recording_source = 'voicemail' or c.rate_limited or c.party is null or c.direction <> 'inbound'
+  if c.connected_at is not null or c.agent_served or c.recording_source = 'voicemail' or c.rate_limited or c.party is null or c.direction <> 'inbound'
     -- A late answer is worse than none.
     or c.ended_at < now() - interval '1 hour'
   then

@@ -108,6 +108,8 @@ insert into public.personal_data (table_name, personal, other, of_person, export
   ('agent_questions', '{question}', '{language, call_sid}', 't.call_sid = any ($1)', 'agent_questions', null, 'calls', 't.last_at < $1'),
   ('knowledge_entries', '{}', '{question, answer, language, fts}', null, null, null, null, null),
   ('agent_providers', '{}', '{provider}', null, null, null, null, null),
+  -- Scripted callers and their faults.
+  ('agent_evaluations', '{}', '{file, faults}', null, null, null, null, null),
   ('people', '{name, phone, calendar}', '{handle, code}', 't.phone = $2', 'people', 'Their organisation puts calls through to them.', null, null),
   ('call_flows', '{draft, drafted_by}', '{name}',
     $$position('"' || $2 || '"' in t.draft::text) > 0 or lower(t.drafted_by) = lower($3)$$, 'call_flows',

@@ -129,6 +129,8 @@ begin
   c.end_fetched := coalesce(c.end_fetched, false) or e.event = 'reconciled';
   c.settled := coalesce(c.settled, false) or e.event = 'settled';
   c.rate_limited := coalesce(c.rate_limited, false) or coalesce(e.rate_limited, false);
+  -- Of the talk's rows: see agent_served.
+  c.agent_served := coalesce(c.agent_served, false);
   return c;
 end
 $$;
@@ -269,7 +271,7 @@ begin
           hint = 'Send a changed request under an identity of its own.';
       end if;
       return public.voice_answer_json(
-        v_known.answer, true, public.with_body((v_known.answer).facts, v_before.org_id, e.ask)
+        v_known.answer, true, public.with_unstored((v_known.answer).facts, v_before.org_id, e.call_sid, e.ask)
       );
     end if;
   elsif exists (select from public.erased_calls as x where x.call_hash = public.call_hash(e.call_sid)) then
@@ -373,6 +375,7 @@ begin
 
   if e.event = 'agent_left' then
     perform public.end_agent_sessions(v_call, e.meta -> 'agent');
+    v_call.agent_served := public.agent_served(v_call.call_sid);
   end if;
 
   if v_call is distinct from v_before then
@@ -425,7 +428,9 @@ begin
   );
   return public.voice_answer_json(
     v_answer, false,
-    case when v_answer.facts ? 'flow' then public.with_body(v_answer.facts, v_call.org_id, e.ask) else v_answer.facts end
+    case when v_answer.facts ? 'flow' or e.ask ?| array['summary', 'attempt'] then
+      public.with_unstored(v_answer.facts, v_call.org_id, e.call_sid, e.ask)
+    else v_answer.facts end
   );
 end
 $$;
@@ -446,15 +451,25 @@ begin
 end
 $$;
 
--- Adds the body of the version to the facts of an arrival whose isolate lacks it. The body is not stored with the answer,
--- because it never changes.
-create function public.with_body(p_facts jsonb, p_org_id uuid, p_ask jsonb) returns jsonb
+-- Adds to the facts what is not stored with the answer: the body of the version, of an arrival whose isolate lacks it, because
+-- it never changes; and what an agent told of the caller, because it is erased before the event is.
+create function public.with_unstored(p_facts jsonb, p_org_id uuid, p_call_sid text, p_ask jsonb) returns jsonb
 language plpgsql stable set search_path = ''
 as $$
 declare
   v_hash constant text := p_facts #>> '{flow,hash}';
+  v_summary text;
 begin
-  if not p_ask ? 'line' or v_hash is null or coalesce(p_ask -> 'have' ? v_hash, false) then
+  if p_ask ? 'summary' or (p_ask #>> '{attempt,told}' = 'pressed' and p_facts #> '{attempt,won}' = 'true') then
+    -- The person may have taken another caller of the queue than the one they were rung for.
+    v_summary := public.transfer_summary(coalesce(p_facts #>> '{attempt,call_sid}', p_call_sid));
+    return case
+      when v_summary is null then p_facts
+      when p_ask ? 'summary' then coalesce(p_facts, '{}') || jsonb_build_object('summary', v_summary)
+      else jsonb_set(p_facts, '{attempt,summary}', to_jsonb(v_summary))
+    end;
+  end if;
+  if not coalesce(p_ask ? 'line', false) or v_hash is null or coalesce(p_ask -> 'have' ? v_hash, false) then
     return p_facts;
   end if;
   return jsonb_set(
@@ -465,5 +480,5 @@ $$;
 
 grant execute on function
   public.fold_voice_event, public.fold_leg, public.fold_recording, public.accept_voice_event, public.voice_answer_json,
-  public.with_body
+  public.with_unstored
   to service_role;

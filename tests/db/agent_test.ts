@@ -11,7 +11,7 @@ const test = databaseTests("agent");
 
 const ORG = "11111111-1111-4111-8111-111111111111";
 const LINE = "+15877428885";
-const CAPS = { minutes: 600, cost_usd: 20, concurrent: 20 };
+const CAPS = { minutes: 600, cost_usd: 20, concurrent_line: 10, concurrent: 20 };
 
 let sessions = 0;
 const newSession = () => `VX${(sessions++).toString(16).padStart(32, "0")}`;
@@ -142,6 +142,12 @@ test("a line's talks are barred by minutes, cost, number at a time and failures"
     "concurrent_talks",
   );
   assertEquals(
+    (await open(sql, await call(sql), newSession(), { concurrent_line: 2 })).barred,
+    "concurrent_talks_of_line",
+  );
+  const other = await call(sql, { to_e164: "+15877428886" });
+  assertEquals((await open(sql, other, newSession(), { concurrent_line: 1 })).barred, undefined);
+  assertEquals(
     (await open(sql, await call(sql), newSession(), { cost_usd: 0.01 })).barred,
     "day_cost",
   );
@@ -264,6 +270,110 @@ test("without consent the words go when the call is over; with it they stay", as
   }
   await sql`select purge_expired()`;
   assertEquals(await words(), [[0, 1, 1], [0, 1, 1], [2, 1, 1]]);
+});
+
+test("without consent a call's questions go when it is over; those of other calls stay", async ({ sql }) => {
+  const asks = async (consent_given: boolean) => {
+    const sid = await call(sql, { consent_given, consent_order: 5 });
+    await open(sql, sid);
+    for (const question of ["Is my brother Tom there?", "Do you rent boats?"]) {
+      // deno-lint-ignore no-await-in-loop
+      await sql`select answer_question(${sid}, ${question}, 'en-US')`;
+    }
+    const end = voiceEvent(sid, { event: "status", identity: "end", call_status: "completed" });
+    await sql`select accept_voice_event(${sql.json(end as never)})`;
+  };
+  await asks(false);
+  await sql`select erase_agent_words()`;
+  assertEquals((await sql`select from agent_questions`).length, 0);
+  await asks(false);
+  await asks(true);
+  await sql`select erase_agent_words()`;
+  const left = await sql`select question, asked from agent_unanswered_questions order by id`;
+  assertEquals(left.map((row) => [row["question"], row["asked"]]), [
+    ["Is my brother Tom there?", 1],
+    ["Do you rent boats?", 1],
+  ]);
+});
+
+test("a talk's end is the call's, in whatever order its rows and the call's events come", async ({ sql }) => {
+  const answered = { ...SAID[3], outcome: "answered" };
+  const cases: [string, Record<string, unknown>[], string | undefined, string][] = [
+    ["done", [], "done", "connected"],
+    ["hung up after an answer", [answered], undefined, "connected"],
+    ["hung up without one", [SAID[3]!], undefined, "abandoned"],
+    ["transferred to nobody after an answer", [answered], "departments.sales", "abandoned"],
+    ["failed after an answer", [answered], "failed", "abandoned"],
+    ["promised a call back that was refused", [], "callback", "abandoned"],
+  ];
+  for (const [what, turns, outcome, disposition] of cases) {
+    for (const order of [[0, 1, 2], [0, 2, 1], [2, 0, 1], [2, 1, 0], [1, 0, 2], [1, 2, 0]]) {
+      // deno-lint-ignore no-await-in-loop
+      const sid = await call(sql);
+      const { sessionId } = await open(sql, sid);
+      const steps = [
+        () =>
+          record(sql, sessionId, turns, outcome === undefined ? null : { outcome, reason: "said" }),
+        () => {
+          const agent = { session_id: sessionId, outcome: outcome ?? "hung_up", reason: "said" };
+          const left = voiceEvent(sid, {
+            event: "agent_left",
+            identity: "turn-3",
+            meta: { agent },
+          });
+          return sql`select accept_voice_event(${sql.json(left as never)})`;
+        },
+        () => {
+          const end = voiceEvent(sid, {
+            event: "status",
+            identity: "end",
+            call_status: "completed",
+          });
+          return sql`select accept_voice_event(${sql.json(end as never)})`;
+        },
+      ];
+      for (const at of order) await steps[at]!();
+      const [row] = await sql`select disposition from call_logs where call_sid = ${sid}`;
+      assertEquals(row!["disposition"], disposition, `${what}, ${order}`);
+    }
+  }
+});
+
+test("a part of a card's number that was stored is taken back by its session, and nothing else is", async ({ sql }) => {
+  const sid = await call(sql);
+  const { sessionId } = await open(sql, sid);
+  await record(sql, sessionId, SAID);
+  await record(sql, sessionId, [
+    { seq: 1, kind: "caller", heard_text: "[card number]", redacts: true },
+    { seq: 3, kind: "agent", heard_text: "[card number]", redacts: true },
+    { seq: 4, kind: "caller", heard_text: "[card number] okay" },
+  ]);
+  const rows =
+    await sql`select heard_text from agent_turns where heard_text is not null order by seq`;
+  assertEquals(rows.map((row) => row["heard_text"]), [
+    "[card number]",
+    "Yes, we do.",
+    "[card number] okay",
+  ]);
+});
+
+test("runs of an evaluation are kept by version, and the last of each is told", async ({ sql }) => {
+  const [flow] = await sql`insert into call_flows (name) values ('books') returning id`;
+  const version = async (number: number) => {
+    const [row] = await sql`
+      insert into call_flow_versions (flow_id, version, hash, definition, steps)
+      values (${flow!["id"]}, ${number}, ${String(number).repeat(64)}, '{}', '{}') returning id`;
+    return Number(row!["id"]);
+  };
+  const keep = async (id: number, served: number) => {
+    const [row] = await sql`
+      select keep_agent_evaluation(${id}, 'callers.json', 20, ${served}, '[]') as runs`;
+    return row!["runs"].map((run: Record<string, number>) => [run["version"], run["served"]]);
+  };
+  const [one, two] = [await version(1), await version(2)];
+  assertEquals(await keep(one, 17), [[1, 17]]);
+  assertEquals(await keep(one, 18), [[1, 18]]);
+  assertEquals(await keep(two, 20), [[2, 20], [1, 18]]);
 });
 
 test("what was said is found while its caller consents, and never once the call is erased", async ({ sql }) => {

@@ -230,6 +230,30 @@ const CASES: Record<string, Case> = {
     back: (sql) =>
       sql`update telephony_transactions set started_at = now() - interval '2 hours', completed_at = now() - interval '61 minutes'`,
   },
+  agent_providers: {
+    at: (sql) => sql`insert into agent_providers (provider, failures) values ('openai', 4)`,
+    value: 0,
+    past: (sql) => sql`update agent_providers set rests_until = now() + interval '1 minute'`,
+    over: 1,
+    back: (sql) => sql`update agent_providers set rests_until = now() - interval '1 second'`,
+  },
+  agent_handoffs: {
+    at: async (sql) => {
+      await calls(sql, 4);
+      await calls(sql, 4, { connected: true });
+      await sql`
+        insert into agent_sessions (session_id, call_sid, node, language, ended_at, outcome)
+        select 'VX' || lpad(row_number() over ()::text, 32, '0'), call_sid, 'desk', 'en-US', now(), 'departments.sales'
+        from call_logs`;
+    },
+    value: 50,
+    past: (sql) =>
+      sql`delete from agent_sessions where session_id = (
+        select s.session_id from agent_sessions as s join call_logs as c on c.call_sid = s.call_sid
+        where c.connected_at is not null limit 1)`,
+    over: 57.14,
+    back: (sql) => sql`update agent_sessions set outcome = 'done'`,
+  },
   calls_unsettled: {
     at: async (sql) => {
       await calls(sql, 21);

@@ -196,10 +196,15 @@ for (
 
 // --- a group whose members accept ---------------------------------------------------------------------------
 
-const screening = async (event: string, params: Params, options: TestDepsOptions = {}) => {
+const screening = async (
+  event: string,
+  params: Params,
+  options: TestDepsOptions = {},
+  state = "",
+) => {
   const deps = testDeps(options);
   const leg = { ...params, CallSid: CHILD_SID, To: SALES };
-  const query = `?event=${event}&call=${CALL_SID}&turn=2&attempt=1&language=fr-CA`;
+  const query = `?event=${event}&call=${CALL_SID}&turn=2&attempt=1&language=fr-CA${state}`;
   const answer = await twiml(
     createHandler(deps),
     signedRequest("voice-route", leg, { query }),
@@ -224,7 +229,7 @@ Deno.test("who answers for a group is asked, in the call's language, and told of
 for (
   const [keys, title, outline, told] of [
     ["1", "accepts, and is put through", [], ["leg_accepted"]],
-    ["2", "does not, and is not put through", ["Hangup"], []],
+    ["2", "does not, and is not put through", ["Hangup"], ["leg_declined"]],
   ] as const
 ) {
   Deno.test(`who presses ${keys} ${title}`, async () => {
@@ -233,6 +238,27 @@ for (
     assertEquals(answer.events.map(({ event }) => event), told);
   });
 }
+
+Deno.test("who answers a call that an agent transferred hears what it is about, and is put through whatever fails", async () => {
+  const transferred = "&handoff=agent_transferred";
+  const whisper = (query: string, options?: TestDepsOptions) =>
+    screening("whisper", onTheLine, options, query);
+  const facts = { summary: "Veut des cartes." };
+  const told = await whisper(transferred, { outcome: accepted({ facts }) });
+  assertEquals(told.outline, ["Say: De la part de l'assistant : Veut des cartes."]);
+  assertEquals(told.events.map(({ event, ask }) => [event, ask]), [["leg_status", {
+    summary: true,
+  }]]);
+  const long = await whisper(transferred, {
+    outcome: accepted({ facts: { summary: "carte ".repeat(200) } }),
+  });
+  assertEquals(long.spoken[0]!.length < 340, true);
+  for (const outcome of [UNAVAILABLE, new Error("fails"), accepted()]) {
+    // deno-lint-ignore no-await-in-loop
+    assertEquals((await whisper(transferred, { outcome })).outline, []);
+  }
+  assertEquals((await whisper("")).events[0]!.ask, undefined);
+});
 
 Deno.test("a person whom nothing can be asked is not put through, and one is asked without the database", async () => {
   for (const params of [{ ...onTheLine, RecordingSid: "none" }]) {

@@ -3,10 +3,17 @@
 
 import { assertEquals } from "@std/assert/equals.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
-import type { Script, SimulatorOptions } from "../../scripts/phone/mod.ts";
+import {
+  type Callee,
+  personAt,
+  type Script,
+  type SimulatorOptions,
+} from "../../scripts/phone/mod.ts";
 import { agentWords } from "../../supabase/functions/_shared/agent/words.ts";
+import type { Flow } from "../../supabase/functions/_shared/flows/language.ts";
 import { AGENT_FLOW, SALES } from "../support/agent_flow.ts";
 import { callFlowsAt } from "../support/call_flows.ts";
+import { until } from "../support/faults.ts";
 import { startHotline } from "../support/hotline.ts";
 import { modelProvider } from "../support/model_provider.ts";
 
@@ -14,10 +21,14 @@ const LINE = "+15874059000";
 const { says } = agentWords("en-US").words;
 
 /** A hotline whose line is answered by an agent. */
-async function bookshop(agent: Record<string, unknown> = {}, env: Record<string, string> = {}) {
+async function bookshop(
+  agent: Record<string, unknown> = {},
+  env: Record<string, string> = {},
+  changes: Partial<Flow> = {},
+) {
   const hotline = await startHotline({ env });
   const desk = { ...AGENT_FLOW.agents!["desk"], ...agent };
-  const definition = { ...AGENT_FLOW, agents: { desk } };
+  const definition = { ...AGENT_FLOW, ...changes, agents: { desk } };
   const published = await callFlowsAt(hotline.url)("/publish", {
     definition,
     name: "books",
@@ -60,7 +71,7 @@ Deno.test("a caller asks the embedded agent, is told what was written down, and 
     ["disclosure", ""],
     ["caller", ""],
     ["tool", "answer"],
-    ["agent", ""],
+    ["agent", "answered"],
     ["caller", ""],
     ["tool", "end_call"],
     ["left", "done"],
@@ -85,6 +96,126 @@ Deno.test("a caller who asks for a department is put through; only the flow says
     department: "sales",
     result: "accepted",
   }]);
+});
+
+/** Sales, a workshop whose people accept by key, and an office that is never open. */
+const DEPARTMENTS: Partial<Flow> = {
+  calendars: { office: { weekly: {} } },
+  groups: { workshop: { members: ["+15875550113"], ring: "in_turn", seconds: 20, confirm: true } },
+  nodes: {
+    ...AGENT_FLOW.nodes,
+    desk: {
+      ...AGENT_FLOW.nodes["desk"] as Extract<Flow["nodes"][string], { type: "agent" }>,
+      departments: { sales: "sales", workshop: "workshop", office: "office" },
+    },
+    workshop: { type: "ring", group: "workshop", answered: "bye", unanswered: "note" },
+    office: { type: "hours", calendar: "office", open: "sales", closed: "note" },
+  },
+};
+
+Deno.test("the person who takes a transfer is told what it is about, after a key where one is asked for", async () => {
+  await using shop = await bookshop({}, {}, DEPARTMENTS);
+  for (
+    const [says, presses, told] of [
+      ["Sales, please", "1", ["From the assistant: The caller said: Sales, please"]],
+      ["The workshop", "1", [
+        "You have a call. To accept it, press 1.",
+        "From the assistant: The caller said: The workshop",
+      ]],
+      // A mailbox records nothing of the caller's.
+      ["The workshop", "", ["You have a call. To accept it, press 1."]],
+    ] as const
+  ) {
+    const whispered: string[] = [];
+    // deno-lint-ignore no-await-in-loop
+    const { row, heard } = await shop.talks({ say: [says], voicemail: { seconds: 0 } }, {
+      telephones: () => ({
+        ...personAt({ presses }),
+        onHear: ({ text }) => void whispered.push(text),
+      }),
+    });
+    assertEquals([...new Set(whispered)], [...told]);
+    assertEquals(row["disposition"], presses === "1" ? "connected" : "abandoned");
+    assertEquals(heard.filter((text) => text.includes("From the assistant")), []);
+  }
+  // It went with the words of the talk: nothing of it is in what is kept of the events.
+  const kept = await shop.db
+    .sql`select from call_lifecycle where answer::text like '%The caller said%'`;
+  assertEquals(kept.length, 0);
+});
+
+const LEFT = "Please leave a message after the tone.";
+Deno.test("a transfer that comes to nothing goes on by the flow, and the row says what it came to", async () => {
+  await using shop = await bookshop({}, {}, DEPARTMENTS);
+  for (
+    const [says, dial, result] of [
+      ["Sales", { outcome: "busy" }, "busy"],
+      ["Sales", { outcome: "no-answer" }, "no_answer"],
+      ["Sales", { outcome: "failed" }, "unreachable"],
+      ["Workshop", { presses: "2" }, "declined"],
+      ["Workshop", { presses: "" }, "mailbox"],
+      ["The office", {}, "closed"],
+    ] as readonly [string, Callee, string][]
+  ) {
+    // deno-lint-ignore no-await-in-loop
+    const { heard, row, record } = await shop.talks({
+      say: [says],
+      dial,
+      voicemail: { seconds: 9 },
+    });
+    assertEquals([heard.includes(LEFT), row["disposition"]], [true, "voicemail"], result);
+    // deno-lint-ignore no-await-in-loop
+    const rows = await shop.db
+      .sql`select result from agent_handoffs where call_sid = ${record.callSid}`;
+    assertEquals(rows.map((each) => each["result"]), [result]);
+  }
+});
+
+Deno.test("a caller who leaves while a department is rung was not served, and the row says that the ringing ended", async () => {
+  await using shop = await bookshop();
+  const { row, record, heard } = await shop.talks({ say: ["Sales"], hangupAt: "dial" });
+  assertEquals(row["disposition"], "abandoned");
+  assertEquals(heard.includes(LEFT), false);
+  const [handoff] = await shop.db
+    .sql`select result from agent_handoffs where call_sid = ${record.callSid}`;
+  assertEquals(handoff!["result"], "canceled");
+});
+
+Deno.test("a talk that ends with the agent is a call that was served, if the caller got an answer", async () => {
+  await using shop = await bookshop();
+  for (
+    const [script, disposition] of [
+      [{ say: ["Do you sell maps?", "Goodbye"] }, "connected"],
+      [{ answers: [{ speech: "Do you sell maps?" }, "hangup"] }, "connected"],
+      [{ answers: [{ speech: "Do you rent boats?" }, "hangup"] }, "abandoned"],
+      [{ answers: ["hangup"] }, "abandoned"],
+      [
+        { answers: [{ speech: "Do you sell maps?" }, { speech: "Sales" }], hangupAt: "dial" },
+        "abandoned",
+      ],
+    ] as readonly [Script, string][]
+  ) {
+    // deno-lint-ignore no-await-in-loop
+    const { record: { callSid } } = await shop.talks(script);
+    // The socket stores the last words when the caller has gone.
+    if (script.answers?.[0] !== "hangup") {
+      // deno-lint-ignore no-await-in-loop
+      await until(async () =>
+        (await shop.db.sql`select from agent_turns
+          where call_sid = ${callSid} and kind in ('agent', 'left')`).length > 0
+      );
+    }
+    // deno-lint-ignore no-await-in-loop
+    const row = await shop.row(callSid);
+    assertEquals(
+      [row["disposition"], row["connected_at"]],
+      [disposition, null],
+      JSON.stringify(script),
+    );
+  }
+  const [metrics] = await shop.db
+    .sql`select completed_calls::integer as served from call_success_metrics`;
+  assertEquals(metrics!["served"], 2);
 });
 
 Deno.test("key 0 and the wish for a person ring the operator", async () => {

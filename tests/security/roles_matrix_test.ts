@@ -152,6 +152,7 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   // Append-only: erasure runs with its owner's rights.
   agent_turns: ["select", "insert"],
   agent_questions: ["select", "insert", "update"],
+  agent_evaluations: ["select", "insert"],
   agent_providers: ["select", "insert", "update"],
   knowledge_entries: CHANGES,
   // Said once, it stands.

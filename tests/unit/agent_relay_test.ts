@@ -110,6 +110,18 @@ Deno.test("card and identity numbers are replaced, telephone numbers and prices 
       ["046 454 286", "[identity number]"],
       ["078-05-1120", "[identity number]"],
       ["quatre un un un un un un un un un un un un un un un", "[card number]"],
+      [
+        "forty-one eleven eleven eleven eleven eleven eleven eleven, thanks",
+        "[card number], thanks",
+      ],
+      ["fifty five double five 5555 5555 forty four forty four", "[card number]"],
+      ["quarante et un onze onze onze onze onze onze onze", "[card number]"],
+      ["cuarenta y uno once once once once once once once", "[card number]"],
+      [
+        "quatre-vingt-douze euros et soixante-quinze",
+        "quatre-vingt-douze euros et soixante-quinze",
+      ],
+      ["We open at nine and close at twenty thirty", "We open at nine and close at twenty thirty"],
       ["+1 403 555 0101", "+1 403 555 0101"],
       ["403-555-0101 at 9:30", "403-555-0101 at 9:30"],
       ["It costs 1,250.00", "It costs 1,250.00"],

@@ -50,6 +50,7 @@ Deno.test("an answer is written down with what was planned, what was heard and w
       planned_text: "Yes.",
       heard_text: "Yes.",
       model: "anthropic:claude-haiku-5-5",
+      outcome: "answered",
       first_token_ms: 400,
       total_ms: 500,
       tokens_in: 100,
@@ -114,9 +115,49 @@ Deno.test("a doubled prompt is answered once", () => {
   assertEquals(talk.asks.length, 1);
 });
 
+const partial = { type: "prompt", voicePrompt: "And how", last: false } as const;
+
 Deno.test("a partial prompt is no prompt", () => {
-  const talk = new Talk().frame({ type: "prompt", voicePrompt: "Do you", last: false });
-  assertEquals(talk.asks.length, 0);
+  assertEquals(new Talk().frame(partial).asks.length, 0);
+});
+
+Deno.test("a partial prompt ends an answer in the making; the whole one is answered with what was said before", () => {
+  const talk = new Talk().says("Do you sell maps?").after(300).frame(partial);
+  assertEquals(talk.of("abort").map(({ ask, at }) => [ask, at]), [[0, 300]]);
+  talk.after(1200).frame(partial).after(1200).says("And how much are they?");
+  assertEquals(talk.asks.length, 2);
+  assertEquals(talk.asks.at(-1)!.request.entries.map((entry) => "text" in entry && entry.text), [
+    "Do you sell maps?",
+    "And how much are they?",
+  ]);
+});
+
+Deno.test("a partial prompt that nothing follows was noise: what was asked is answered after all", () => {
+  const talk = new Talk().says("Do you sell maps?").after(300).frame(partial).after(1500);
+  assertEquals(talk.asks.map(({ at }) => at), [0, 1800]);
+});
+
+Deno.test("a card number that is told in several goes is taken back from history, from rows and from what may be repeated", () => {
+  const talk = new Talk().says("My card is 4111 1111").answers("Go on.").after(3000);
+  talk.says("then eleven eleven").answers("And?").after(3000).says("1111 okay");
+  assertEquals(talk.sent.at(-1)!.text, says.noNumbers);
+  const rows = new Map(talk.turns("caller").map(({ seq, heard_text }) => [seq, heard_text]));
+  assertEquals([...rows.values()], [
+    "My card is [card number]",
+    "then [card number]",
+    "[card number] okay",
+  ]);
+  talk.says("What now?");
+  const kept = JSON.stringify([talk.asks.at(-1)!.request, talk.session]);
+  assertNotMatch(kept, /1111|eleven/);
+});
+
+Deno.test("numbers that make no card stay, in as many goes as they are told", () => {
+  const talk = new Talk().says("Call me at 587 555").answers("Go on.").after(3000).says("0111");
+  assertEquals(talk.turns("caller").map(({ heard_text }) => heard_text), [
+    "Call me at 587 555",
+    "0111",
+  ]);
 });
 
 // --- the fault table ------------------------------------------------------------------------------------------
@@ -129,10 +170,39 @@ Deno.test("fault: without a useful token by 700 ms a second model is asked, the 
     ["anthropic:claude-haiku-5-5", 0],
     ["openai:gpt-6-luna", 700],
   ]);
-  talk.writes("Yes, we do.");
+  talk.writes("Yes, we do. ");
   assertEquals(talk.of("abort").map(({ ask }) => ask), [0]);
   talk.input({ kind: "delta", ask: 0, text: "No, we do not. " }).ends();
   assertEquals(talk.spoken, "Yes, we do.");
+});
+
+Deno.test("fault: a model that stalls before its first clause is raced by the next, and only one of them is heard", () => {
+  const talk = new Talk().says("Maps?").after(400).writes("Yes").after(200).writes(", we").after(
+    699,
+  );
+  assertEquals(talk.asks.length, 1);
+  talk.after(1);
+  assertEquals(talk.asks.map(({ model, at }) => [model, at]), [
+    ["anthropic:claude-haiku-5-5", 0],
+    ["openai:gpt-6-luna", 1300],
+  ]);
+  talk.answers("We do.").input({ kind: "delta", ask: 0, text: " do. They are upstairs. " });
+  assertEquals(talk.of("abort").map(({ ask }) => ask), [0]);
+  assertEquals(talk.spoken, "We do.");
+});
+
+Deno.test("fault: a model that stalls before its first clause, and goes on first, is heard with all it wrote", () => {
+  const talk = new Talk().says("Maps?").after(400).writes("Yes, we").after(700);
+  talk.input({ kind: "delta", ask: 0, text: " do. A" });
+  assertEquals(talk.of("abort").map(({ ask }) => ask), [1]);
+  assertEquals(talk.spoken, "Yes, we do.");
+});
+
+Deno.test("fault: where every model stalls before its first clause, the fixed words come within 4.5 s", () => {
+  const talk = new Talk().says("Maps?").after(600).writes("Yes").after(1200).writes("We").after(
+    2700,
+  );
+  assertEquals(talk.sent.at(-1), { text: says.sorry, last: true, at: 4000 });
 });
 
 Deno.test("fault: nothing by 1.5 s is one filler", () => {

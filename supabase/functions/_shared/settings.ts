@@ -97,6 +97,8 @@ export interface AgentSettings {
   readonly minutesPerDay: number;
   /** US dollars for models, of one line in a day (UTC). */
   readonly costPerDayUsd: number;
+  /** Talks at a time, of one line. */
+  readonly concurrentPerLine: number;
   /** Talks at a time, of all lines. */
   readonly concurrent: number;
   /** How long the platform lets an isolate run, in seconds; 0: as long as it likes. */
@@ -266,6 +268,7 @@ export function readSettings(env: Environment): Settings {
     agent: {
       minutesPerDay: number("AGENT_MAX_MINUTES_PER_DAY", 600, 100_000),
       costPerDayUsd: number("AGENT_MAX_COST_USD_PER_DAY", 20, 100_000),
+      concurrentPerLine: number("AGENT_MAX_CONCURRENT_PER_LINE", 10, 10_000),
       concurrent: number("AGENT_MAX_CONCURRENT", 20, 10_000),
       isolateSec: isolateSeconds(optional("AGENT_ISOLATE_SECONDS")),
     },

@@ -1,11 +1,12 @@
 import { type Ask, callEvent, childLegEvent } from "./calls/events.ts";
 import { apology, type Reply } from "./calls/reply.ts";
-import { ARRIVAL, type CallState, decodeState } from "./calls/state.ts";
+import { AGENT_TRANSFERRED, ARRIVAL, type CallState, decodeState } from "./calls/state.ts";
 import type { Webhook, WebhookFields } from "./calls/webhook_form.ts";
 import type { Deps } from "./deps.ts";
 import { SOCKET_SECONDS, socketUrl } from "./agent/token.ts";
 import { proceed } from "./flows/advance.ts";
 import { spokenBy } from "./flows/disclosure.ts";
+import { capsOf } from "./agent/memory.ts";
 import { dialsOf, isCallable, knownOf } from "./flows/known.ts";
 import type { TwimlStep } from "./flows/step.ts";
 import { isBuiltIn, type Version } from "./flows/version.ts";
@@ -97,8 +98,7 @@ export function twimlHandler(deps: Deps, step: TwimlStep): Handler {
       ? { cannot_dial: true as const }
       // Legs that are dialled for the call may show its caller's number.
       : fields.CallToken !== undefined && { call_token: fields.CallToken };
-    const { minutesPerDay, costPerDayUsd, concurrent } = settings.agent;
-    const agent = { minutes: minutesPerDay, cost_usd: costPerDayUsd, concurrent };
+    const agent = capsOf(settings.agent);
     if (step.arrives) return { line: fields.To, have: line.have, dials, callable, agent, ...legs };
     const talks = version.flow.agents !== undefined && { agent };
     const ofFlow = isPublished ? { flow: version.name, callable, ...talks, ...legs } : {};
@@ -109,11 +109,14 @@ export function twimlHandler(deps: Deps, step: TwimlStep): Handler {
 /** A step of a person whose telephone rang, before they are put through. */
 export interface ScreeningStep {
   readonly name: FunctionName;
-  readonly event: "leg_asked" | "leg_accepted";
-  /** Whether there is anything to tell of it. */
-  isTold(fields: WebhookFields): boolean;
-  /** An empty reply puts the two through. */
-  answer(fields: WebhookFields, state: CallState, call: string): Reply;
+  /** What there is to tell of it; `undefined`: nothing. */
+  event(
+    fields: WebhookFields,
+  ): "leg_asked" | "leg_accepted" | "leg_declined" | "leg_status" | undefined;
+  /** An empty reply puts the two through. @param summary What an agent told of the caller whom it transferred. */
+  answer(fields: WebhookFields, state: CallState, call: string, summary?: string): Reply;
+  /** The answer when the step fails; by default the leg ends. */
+  readonly whenFailed?: Reply;
 }
 
 /**
@@ -122,18 +125,24 @@ export interface ScreeningStep {
  */
 export function screeningHandler(deps: Deps, step: ScreeningStep): Handler {
   const twiml = (reply: Reply) => answered(reply, deps.settings.publicFunctionsUrl);
-  const hangUp = () => twiml([{ verb: "hangup" }]);
+  const hangUp = () => twiml(step.whenFailed ?? [{ verb: "hangup" }]);
   return webhookHandler(deps, step.name, {
     async serve(webhook, _lineOf, note) {
       const { fields, state = ARRIVAL } = webhook;
       const call = fields.ParentCallSid;
       if (call === undefined) return hangUp();
-      if (step.isTold(fields)) {
-        const identity = `${step.event}-${fields.CallSid}`;
-        const facts = { event: step.event, identity, leg_status: "in-progress" };
-        await accept(deps, childLegEvent(step.name, webhook, call, state, facts), note);
-      }
-      return twiml(step.answer(fields, state, call));
+      const event = step.event(fields);
+      if (event === undefined) return twiml(step.answer(fields, state, call));
+      const identity = `${event}-${fields.CallSid}`;
+      const facts = { event, identity, leg_status: "in-progress" };
+      const outcome = await accept(deps, {
+        ...childLegEvent(step.name, webhook, call, state, facts),
+        // A mailbox that has only been asked is told nothing.
+        ...(event !== "leg_asked" && state.handoff === AGENT_TRANSFERRED &&
+          { ask: { summary: true as const } }),
+      }, note);
+      const summary = outcome.kind === "accepted" ? outcome.call.facts?.summary : undefined;
+      return twiml(step.answer(fields, state, call, summary));
     },
     malformed: hangUp,
     failed: hangUp,

@@ -4,7 +4,7 @@ import {
   childLegEvent,
   type StepFacts,
 } from "../_shared/calls/events.ts";
-import { askForKey1, lastWord } from "../_shared/calls/person.ts";
+import { askForKey1, lastWord, whisper } from "../_shared/calls/person.ts";
 import type { Callback, Reply, Speech } from "../_shared/calls/reply.ts";
 import { own } from "../_shared/calls/reply.ts";
 import { stateBefore } from "../_shared/calls/step.ts";
@@ -180,7 +180,8 @@ export function createHandler(deps: PersonDeps): Handler {
       });
       if (heard === undefined) return HANG_UP;
       if (heard === null) return lastWord(speech, "sorry");
-      const { won, why, purpose, call_sid, queue, to, may_transfer, caller } = heard.answer;
+      const { won, why, purpose, call_sid, queue, to, may_transfer, caller, summary } =
+        heard.answer;
       // The telephones of the others still ring.
       deps.wakeDialler?.();
       if (purpose === "verify") return lastWord(speech, won ? "verified" : "notVerified");
@@ -189,7 +190,11 @@ export function createHandler(deps: PersonDeps): Handler {
       const about: Phrase[] = caller === undefined || (caller.name ?? "") === "" && caller.calls < 2
         ? []
         : [({ callerContext }) => callerContext(caller.name, caller.calls)];
-      const connecting: Phrase[] = [...about, "connecting"];
+      const connecting: Phrase[] = [
+        ...about,
+        ...summary === undefined ? [] : [whisper(summary)],
+        "connecting",
+      ];
       const dialled = {
         timeLimit: talkSec,
         action: at(webhook, "ended", call),

@@ -1,6 +1,19 @@
+import type { AgentSettings } from "../settings.ts";
 import type { Leaving } from "./relay.ts";
 import type { Memory, Turn } from "./session.ts";
 import type { ToolResult } from "./tools.ts";
+
+/** Caps of agents, as the database takes them. */
+export function capsOf(
+  { minutesPerDay, costPerDayUsd, concurrentPerLine, concurrent }: AgentSettings,
+) {
+  return {
+    minutes: minutesPerDay,
+    cost_usd: costPerDayUsd,
+    concurrent_line: concurrentPerLine,
+    concurrent,
+  };
+}
 
 /** A session that begins. */
 export interface OpeningSession {

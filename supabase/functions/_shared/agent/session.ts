@@ -1,6 +1,7 @@
+import { AGENT_TRANSFERRED } from "../calls/state.ts";
 import { overstep } from "./bounds.ts";
 import { costOf, type Entry, modelNamed, type ModelRequest, type Usage } from "./models/model.ts";
-import { kindOf, redact } from "./redact.ts";
+import { type Digits, edgesOf, kindOf, redact, REDACTED } from "./redact.ts";
 import type { Inbound, Leaving, Outbound } from "./relay.ts";
 import { cutAt, speakable, spokenMs, START_MS, takeClauses } from "./speech.ts";
 import {
@@ -20,6 +21,8 @@ import { type AgentWords, agentWords, urgent, yesOrNo } from "./words.ts";
 export const TIMES = {
   /** After these without a useful token the next model is asked as well. */
   hedges: [700, 2000, 3000],
+  /** The same where tokens came, and then none before the first clause was complete. */
+  stall: 700,
   filler: 1500,
   wayOut: 4000,
   tool: 2000,
@@ -114,8 +117,11 @@ export interface Turn {
   readonly tokens_in?: number | undefined;
   readonly tokens_out?: number | undefined;
   readonly cost_usd?: number | undefined;
+  /** Of an agent's: `answered`, unless a tool found nothing for it. */
   readonly outcome?: string | undefined;
   readonly reason?: string | undefined;
+  /** Replaces the words of the caller's turn of this `seq`. */
+  readonly redacts?: true | undefined;
 }
 
 export type Command =
@@ -154,6 +160,17 @@ interface Running {
   readonly ask: number;
   readonly model: string;
   readonly at: number;
+  /** What it wrote before the first clause was complete. */
+  readonly buffer: string;
+  /** Its first useful token, and its newest. */
+  readonly firstAt?: number | undefined;
+  readonly newestAt?: number | undefined;
+}
+
+/** A caller's turn that ended in digits: maybe a part of a number that must not be kept. */
+interface NumberPart extends Digits {
+  readonly seq: number;
+  readonly text: string;
 }
 
 /** An answer in the making. */
@@ -165,7 +182,7 @@ interface Answering {
   /** Models asked in this round. */
   readonly asked: number;
   readonly running: readonly Running[];
-  /** The one that spoke first. */
+  /** The first whose clause was complete, or that called a tool. */
   readonly winner: Running | undefined;
   readonly buffer: string;
   /** Something was said in this round. */
@@ -202,12 +219,14 @@ export interface Session {
     readonly answering: Answering | undefined;
     readonly endedAt: number;
   } | undefined;
-  readonly noise: { readonly at: number; readonly rest: string } | undefined;
+  /** `owes`: an answer in the making was ended. */
+  readonly noise: { readonly at: number; readonly rest: string; readonly owes?: true } | undefined;
   readonly keys: { readonly digits: string; readonly at: number } | undefined;
   /** A number that was read back. */
   readonly confirm: string | undefined;
   readonly idleFrom: number;
   readonly rung: number;
+  readonly parts: readonly NumberPart[];
   readonly lastPrompt: { readonly text: string; readonly at: number } | undefined;
   readonly cuts: number;
   readonly badCalls: number;
@@ -249,6 +268,7 @@ export function begin(setting: Setting, at: number): Session {
     confirm: undefined,
     idleFrom: at,
     rung: 0,
+    parts: [],
     lastPrompt: undefined,
     cuts: 0,
     badCalls: 0,
@@ -303,7 +323,10 @@ function deadlines(s: Session): [number, Deadline][] {
     if (
       answering.running.length > 0 && answering.winner === undefined && hedge !== undefined &&
       answering.asked < s.setting.models.length
-    ) due.push([answering.roundAt + hedge, "hedge"]);
+    ) {
+      const newest = Math.max(...answering.running.map(({ newestAt = -Infinity }) => newestAt));
+      due.push([Math.max(answering.roundAt + hedge, newest + TIMES.stall), "hedge"]);
+    }
   }
   if (s.noise !== undefined) due.push([s.noise.at + TIMES.noise, "noise"]);
   if (s.keys !== undefined) due.push([s.keys.at + TIMES.keys, "keys"]);
@@ -424,8 +447,9 @@ class Machine {
       case "interrupt":
         return this.interrupted(frame.utteranceUntilInterrupt);
       case "prompt":
-        if (frame.last === false) return this.isHeard();
-        return this.prompt(frame.voicePrompt);
+        return frame.last === false
+          ? this.begins(frame.voicePrompt)
+          : this.prompt(frame.voicePrompt);
       case "info":
         return this.info(frame.name, frame.value);
       case "error":
@@ -462,6 +486,15 @@ class Machine {
     this.set({ idleFrom: this.at, rung: 0, noise: noise && { ...noise, at: this.at } });
   }
 
+  /** The caller has begun to speak: what is being answered is not all of it. */
+  private begins(voicePrompt: string): void {
+    this.isHeard();
+    const { answering, leaving } = this.s;
+    if (answering === undefined || leaving !== undefined || spoken(voicePrompt) === "") return;
+    this.stopSpeaking();
+    this.set({ noise: { at: this.at, rest: "", owes: true } });
+  }
+
   private prompt(voicePrompt: string): void {
     const text = redact(spoken(voicePrompt));
     if (text === "") return;
@@ -474,13 +507,14 @@ class Machine {
   }
 
   /** Something the caller said or keyed. */
-  private hear(text: string): void {
+  private hear(heard: string): void {
     if (this.s.leaving !== undefined) {
-      if (urgent(text) === "person") this.person();
+      if (urgent(heard) === "person") this.person();
       return;
     }
     this.stopSpeaking();
     this.set({ noise: undefined });
+    const text = this.withoutParts(heard);
     this.record({ kind: "caller", heard_text: text });
     this.set({
       history: [...this.s.history, { role: "caller", text }],
@@ -505,6 +539,39 @@ class Machine {
     }
     if (this.s.phase === "opening") return this.set({ waiting: [...this.s.waiting, text] });
     this.answer();
+  }
+
+  /** Takes back the parts of a card or identity number that is told in several goes, once they make one. */
+  private withoutParts(text: string): string {
+    const { first, last } = edgesOf(text);
+    const before = first === undefined ? [] : this.s.parts;
+    const kind = before.length === 0
+      ? undefined
+      : kindOf([...before, first!].map(({ digits }) => digits).join(""));
+    if (kind === undefined) {
+      const isWhole = first !== undefined && first.said === last?.said;
+      const part = last && { ...last, seq: this.s.seq, text };
+      this.set({ parts: [...isWhole ? before : [], ...part ? [part] : []].slice(-8) });
+      return text;
+    }
+    const without = (words: string, said: string) => words.replace(said, REDACTED[kind]);
+    for (const part of before) {
+      const heard_text = without(part.text, part.said);
+      this.commands.push({
+        kind: "record",
+        turn: { seq: part.seq, kind: "caller", at: this.at, heard_text, redacts: true },
+      });
+      this.set({
+        history: this.s.history.map((entry) =>
+          entry.role === "caller" && entry.text === part.text
+            ? { ...entry, text: heard_text }
+            : entry
+        ),
+        said: this.s.said.replace(part.text, heard_text),
+      });
+    }
+    this.set({ parts: [] });
+    return without(text, first!.said);
   }
 
   private person(): void {
@@ -538,6 +605,11 @@ class Machine {
     this.set({ keys: undefined });
     // Somebody who presses 0 again, or after a slip, wants a person; no number is that short.
     if (digits.length <= 2 && digits.endsWith("0")) return this.person();
+    const before = this.s.parts.map((part) => part.digits).join("");
+    if (before !== "" && kindOf(before + digits) !== undefined) {
+      this.withoutParts(digits);
+      return this.fixed(this.words.says.noNumbers);
+    }
     if (kindOf(digits) !== undefined) return this.fixed(this.words.says.noNumbers);
     if (digits.length === 1) return this.hear(`(keypad) ${digits}`);
     this.set({ confirm: digits });
@@ -650,7 +722,7 @@ class Machine {
       answering: {
         ...answering,
         asked: answering.asked + 1,
-        running: [...answering.running, { ask: asks, model, at: this.at }],
+        running: [...answering.running, { ask: asks, model, at: this.at, buffer: "" }],
       },
     });
     this.commands.push({
@@ -684,7 +756,7 @@ class Machine {
     });
   }
 
-  /** The first that is useful wins; the others are ended. */
+  /** The first that has something to say or to do wins; the others are ended. */
   private wins(ask: number): Answering | undefined {
     const { answering } = this.s;
     if (answering === undefined) return undefined;
@@ -697,7 +769,8 @@ class Machine {
     const won: Answering = {
       ...this.s.answering!,
       winner,
-      firstTokenMs: answering.firstTokenMs ?? this.at - answering.since,
+      buffer: winner.buffer,
+      firstTokenMs: answering.firstTokenMs ?? (winner.firstAt ?? this.at) - answering.since,
     };
     this.set({ answering: won });
     return won;
@@ -705,10 +778,28 @@ class Machine {
 
   private delta(ask: number, text: string): void {
     const { answering } = this.s;
-    if (answering?.winner === undefined && text.trim() === "") return;
+    const running = answering?.running.find((each) => each.ask === ask);
+    if (answering === undefined || running === undefined) return;
+    if (answering.winner === undefined) {
+      const buffer = running.buffer + text;
+      if (buffer.trim() === "") return;
+      const written = {
+        ...running,
+        buffer,
+        firstAt: running.firstAt ?? this.at,
+        newestAt: this.at,
+      };
+      this.set({
+        answering: {
+          ...answering,
+          running: answering.running.map((each) => each === running ? written : each),
+        },
+      });
+      if (takeClauses(buffer).clauses.length === 0) return;
+    } else this.set({ answering: { ...answering, buffer: answering.buffer + text } });
     const won = this.wins(ask);
     if (won === undefined) return;
-    const { clauses, rest } = takeClauses(won.buffer + text);
+    const { clauses, rest } = takeClauses(won.buffer);
     this.set({ answering: { ...won, buffer: rest } });
     for (const clause of clauses) this.clause(clause, false);
   }
@@ -744,8 +835,12 @@ class Machine {
     const { answering } = this.s;
     const running = answering?.running.find((each) => each.ask === ask);
     if (answering === undefined || running === undefined) return;
-    // An answer of nothing is none.
-    if (answering.winner === undefined) return this.broken(ask, "unknown");
+    if (answering.winner === undefined) {
+      // An answer of nothing is none.
+      if (running.buffer === "") return this.broken(ask, "unknown");
+      this.wins(ask);
+      return this.finished(ask, usage);
+    }
     if (answering.winner.ask !== ask) return;
     const used = usage ??
       {
@@ -877,7 +972,7 @@ class Machine {
     const leave = (outcome: string, reason: string) => this.leave({ outcome, reason }, "", true);
     switch (call.name) {
       case "transfer":
-        return leave(`departments.${call.department}`, "agent_transferred");
+        return leave(`departments.${call.department}`, AGENT_TRANSFERRED);
       case "take_message":
         return leave("message", "caller_leaves_a_message");
       case "book_callback":
@@ -994,6 +1089,7 @@ class Machine {
       heard_text: heard ?? planned,
       ...(answering !== undefined && {
         model: answering.winner?.model,
+        outcome: heard === "" || answering.done.some(foundNothing) ? undefined : "answered",
         first_token_ms: answering.firstTokenMs,
         total_ms: endedAt - answering.since,
         tokens_in: answering.usage.input,
@@ -1029,8 +1125,10 @@ class Machine {
   }
 
   private sayRest(): void {
-    const { rest } = this.s.noise!;
+    const { rest, owes } = this.s.noise!;
     this.set({ noise: undefined });
+    // The caller's words did not come after all.
+    if (owes) return this.answer();
     if (rest === "") return;
     this.set({
       history: [...this.s.history, { role: "agent", text: rest }],
@@ -1114,6 +1212,10 @@ function cut(playing: Playing, until: string | undefined): { heard: string; rest
 
 function isWayOut({ name }: Call): boolean {
   return name !== "answer" && name !== "hours";
+}
+
+function foundNothing({ result }: Extract<Entry, { role: "tool" }>): boolean {
+  return !result.ok || "entries" in result && result.entries.length === 0;
 }
 
 /** Whether a clause was said before in the same answer. */

@@ -103,8 +103,16 @@ export interface Ask {
   } | undefined;
   /** Caps of the line's agents: whether one may talk now. */
   readonly agent?:
-    | { readonly minutes: number; readonly cost_usd: number; readonly concurrent: number }
+    | {
+      readonly minutes: number;
+      readonly cost_usd: number;
+      readonly concurrent_line: number;
+      /** Of all lines. */
+      readonly concurrent: number;
+    }
     | undefined;
+  /** What the agent told of the caller whom it transferred. */
+  readonly summary?: true | undefined;
   /** Whether the caller's number may be called back: a destination that is allowed. */
   readonly callable?: boolean | undefined;
   /**
@@ -198,6 +206,8 @@ export interface Facts {
   readonly agent?: { readonly barred?: string | undefined } | undefined;
   /** No leg can be made: nobody holds, and no call back is promised. */
   readonly cannot_dial?: true | undefined;
+  /** What the person who answers is to know. */
+  readonly summary?: string | undefined;
   /** Whether a call back may be promised. */
   readonly callable?: boolean | undefined;
   /** The groups for which a call back is promised by now: only then may the caller hear so. */
@@ -259,6 +269,8 @@ export interface AttemptAnswer {
   readonly to?: string | undefined;
   /** Whom the person who accepted is about to talk with; `calls`: in 7 days, this one among them. Where the group says so. */
   readonly caller?: { readonly name?: string | undefined; readonly calls: number } | undefined;
+  /** What the agent told that transferred the caller, to the person who accepted. */
+  readonly summary?: string | undefined;
   /** The name of the person who has passed the caller on. */
   readonly transferred_by?: string | undefined;
   /** There is somebody to whom the person could pass the caller on. */

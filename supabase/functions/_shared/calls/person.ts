@@ -6,6 +6,9 @@ import type { Phrase } from "./words/mod.ts";
 /** How long a person has to press the key, in seconds, after each of two askings. */
 export const ACCEPT_SEC = 4;
 
+/** Characters of a summary that are said, while the caller waits. */
+const MOST_WHISPER = 300;
+
 /**
  * Asks for key 1, twice. Anything else hangs up, so that a mailbox that answers accepts nothing.
  *
@@ -28,6 +31,14 @@ export function askForKey1(
     action,
   };
   return [gather, gather, { verb: "hangup" }];
+}
+
+/** What an agent told of the caller, for the person who takes the call. */
+export function whisper(summary: string): Phrase {
+  const short = summary.length <= MOST_WHISPER
+    ? summary
+    : summary.slice(0, summary.lastIndexOf(" ", MOST_WHISPER));
+  return ({ whisper }) => whisper(short);
 }
 
 /** A last word to a person: why the call is over. */

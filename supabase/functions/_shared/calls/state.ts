@@ -33,6 +33,9 @@ export interface CallState {
   readonly handoff?: string | undefined;
 }
 
+/** The handoff of a call that an agent passed on with a summary for the person who answers. */
+export const AGENT_TRANSFERRED = "agent_transferred";
+
 /** The last turn that a URL can carry. A refusal with an unknown turn counts as made then, so it stands. */
 export const LAST_TURN = 9999;
 

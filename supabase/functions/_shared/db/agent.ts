@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import type { AgentDatabase } from "../agent/memory.ts";
+import { type AgentDatabase, capsOf } from "../agent/memory.ts";
 import type { Memory } from "../agent/session.ts";
 import type { AgentSettings } from "../settings.ts";
 import { type DataApi, run } from "./client.ts";
@@ -26,7 +26,7 @@ const states = z.record(z.string(), z.enum(["open", "closed"]));
 /** @param deadlineMs Of each request; a caller waits for most. */
 export function agentDatabase(
   api: DataApi,
-  { minutesPerDay, costPerDayUsd, concurrent }: AgentSettings,
+  settings: AgentSettings,
   deadlineMs = 1500,
 ): AgentDatabase {
   return {
@@ -37,7 +37,7 @@ export function agentDatabase(
         line,
         node,
         language,
-        caps: { minutes: minutesPerDay, cost_usd: costPerDayUsd, concurrent },
+        caps: capsOf(settings),
       };
       const { entries, spent_ms, cost_usd, sessions, moved, owes, barred, resting } = await run(
         api,

@@ -5,6 +5,40 @@ export type Json = string | number | boolean | null | { [key: string]: Json | un
 export type Database = {
   "public": {
     Tables: {
+      "agent_evaluations": {
+        Row: {
+          "at": string;
+          "callers": number;
+          "faults": NonNullable<Json>;
+          "file": string;
+          "flow_version": number;
+          "id": number;
+          "org_id": string | null;
+          "served": number;
+        };
+        ComputedFields: never;
+        Insert: {
+          "at"?: string;
+          "callers": number;
+          "faults"?: NonNullable<Json>;
+          "file": string;
+          "flow_version": number;
+          "id"?: never;
+          "org_id"?: string | null;
+          "served": number;
+        };
+        Update: {
+          "at"?: string;
+          "callers"?: number;
+          "faults"?: NonNullable<Json>;
+          "file"?: string;
+          "flow_version"?: number;
+          "id"?: never;
+          "org_id"?: string | null;
+          "served"?: number;
+        };
+        Relationships: [];
+      };
       "agent_providers": {
         Row: {
           "answered_at": string | null;
@@ -717,6 +751,7 @@ export type Database = {
       };
       "call_logs": {
         Row: {
+          "agent_served": boolean;
           "answered_at": string | null;
           "at_node": Json | null;
           "call_sid": string;
@@ -768,6 +803,7 @@ export type Database = {
           | "owe_missed_call"
           | "was_missed";
         Insert: {
+          "agent_served"?: boolean;
           "answered_at"?: string | null;
           "at_node"?: Json | null;
           "call_sid": string;
@@ -808,6 +844,7 @@ export type Database = {
           "updated_at"?: string;
         };
         Update: {
+          "agent_served"?: boolean;
           "answered_at"?: string | null;
           "at_node"?: Json | null;
           "call_sid"?: string;
@@ -3214,36 +3251,16 @@ export type Database = {
       };
       "agent_unanswered_questions": {
         Row: {
-          "asked": number;
-          "call_sid": string;
-          "first_at": string;
-          "id": number;
+          "asked": number | null;
+          "call_sid": string | null;
+          "first_at": string | null;
+          "id": number | null;
           "language": string;
-          "last_at": string;
+          "last_at": string | null;
           "org_id": string | null;
-          "question": string;
+          "question": string | null;
         };
         ComputedFields: never;
-        Insert: {
-          "asked"?: number | null;
-          "call_sid"?: string | null;
-          "first_at"?: string | null;
-          "id"?: number | null;
-          "language"?: string | null;
-          "last_at"?: string | null;
-          "org_id"?: string | null;
-          "question"?: string | null;
-        };
-        Update: {
-          "asked"?: number | null;
-          "call_sid"?: string | null;
-          "first_at"?: string | null;
-          "id"?: number | null;
-          "language"?: string | null;
-          "last_at"?: string | null;
-          "org_id"?: string | null;
-          "question"?: string | null;
-        };
         Relationships: [];
       };
       "alert_history": {
@@ -3960,6 +3977,7 @@ export type Database = {
       "accounts_to_check": { Args: { "p_limit": number }; Returns: string[] };
       "agent_barred": { Args: { "p_caps": Json; "p_line": string }; Returns: string };
       "agent_hours": { Args: { "p_call_sid": string }; Returns: Json };
+      "agent_served": { Args: { "p_call_sid": string }; Returns: boolean };
       "alert_content": { Args: { "p_payload": Json }; Returns: Json };
       "alert_measured": {
         Args: {
@@ -4419,6 +4437,7 @@ export type Database = {
           "e": Database["public"]["CompositeTypes"]["voice_event"];
         };
         Returns: {
+          "agent_served": boolean;
           "answered_at": string | null;
           "at_node": Json | null;
           "call_sid": string;
@@ -4562,6 +4581,16 @@ export type Database = {
         Returns: string;
       };
       "join_as_member": { Args: Record<PropertyKey, never>; Returns: Json };
+      "keep_agent_evaluation": {
+        Args: {
+          "p_callers": number;
+          "p_faults": Json;
+          "p_file": string;
+          "p_flow_version": number;
+          "p_served": number;
+        };
+        Returns: Json;
+      };
       "keep_call_months": { Args: Record<PropertyKey, never>; Returns: Json };
       "keep_promise": { Args: { "p_id": string }; Returns: number };
       "keep_telephony_token": {
@@ -4817,6 +4846,10 @@ export type Database = {
         Args: { "p_call_sid": string; "p_claims"?: Json; "p_recording_sid": string };
         Returns: string;
       };
+      "redact_agent_turns": {
+        Args: { "p_session_id": string; "p_turns": Json };
+        Returns: undefined;
+      };
       "renew_job": { Args: { "p_id": number; "p_lease": string }; Returns: boolean };
       "reserve_campaign_dials": {
         Args: { "p_campaign_id": string; "p_horizon"?: string; "p_most": number };
@@ -5064,6 +5097,7 @@ export type Database = {
       };
       "transfer_ended": { Args: { "p_result": string; "p_token": string }; Returns: undefined };
       "transfer_of": { Args: { "p_call_sid": string }; Returns: string };
+      "transfer_summary": { Args: { "p_call_sid": string }; Returns: string };
       "tsquery_by_language": { Args: { "p_queries": (unknown)[] }; Returns: string };
       "unknown_calls": { Args: { "p_calls": Json }; Returns: string[] };
       "verify_person": {
@@ -5101,7 +5135,10 @@ export type Database = {
         };
         Returns: boolean;
       };
-      "with_body": { Args: { "p_ask": Json; "p_facts": Json; "p_org_id": string }; Returns: Json };
+      "with_unstored": {
+        Args: { "p_ask": Json; "p_call_sid": string; "p_facts": Json; "p_org_id": string };
+        Returns: Json;
+      };
       "words_of": { Args: { "p_text": string }; Returns: string[] };
     };
     Enums: {

@@ -13,6 +13,7 @@ export const attemptAnswer: z.ZodMiniType<AttemptAnswer> = z.object({
   to: z.optional(z.string()),
   transferred_by: z.optional(z.string()),
   may_transfer: z.optional(z.boolean()),
+  summary: z.optional(z.string()),
   caller: z.optional(z.object({ name: z.optional(z.string()), calls: z.number() })),
   transfer: z.optional(z.object({
     state: z.enum(["made", "busy", "unknown", "gone"]),

@@ -42,6 +42,7 @@ const answer: z.ZodMiniType<{ duplicate: boolean; admitted: boolean; call: Accep
         })),
         gives_up: z.optional(z.boolean()),
         transfer: z.optional(z.enum(["held", "made"])),
+        summary: z.optional(z.string()),
         attempt: z.optional(z.nullable(attemptAnswer)),
         self: z.optional(z.object({
           handle: z.string(),

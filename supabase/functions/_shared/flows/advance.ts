@@ -9,7 +9,7 @@ import {
   type Speech,
   takeMessage,
 } from "../calls/reply.ts";
-import { ARRIVAL, type CallState, LAST_TURN } from "../calls/state.ts";
+import { AGENT_TRANSFERRED, ARRIVAL, type CallState, LAST_TURN } from "../calls/state.ts";
 import type { FunctionName } from "../functions.ts";
 import { type PhraseName, wordsIn } from "../calls/words/mod.ts";
 import type { Dialable } from "../destinations.ts";
@@ -813,7 +813,9 @@ function dial(state: CallState, { numbers, seconds, confirm }: Rung, known: Know
     action: { to: "voice-route-action", state },
     statusCallback: { to: "voice-status", state },
     recordingCallback: { to: "voice-status", state },
-    screen: confirm ? { to: "voice-route", state, event: "ask", call: known.callSid } : undefined,
+    screen: confirm || state.handoff === AGENT_TRANSFERRED
+      ? { to: "voice-route", state, event: confirm ? "ask" : "whisper", call: known.callSid }
+      : undefined,
   };
 }
 

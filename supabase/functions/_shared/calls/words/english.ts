@@ -58,6 +58,7 @@ export const ENGLISH: Words = {
         : `${name === undefined ? "Their" : `${name},`} ${calls}${
           ["th", "st", "nd", "rd"][calls % 100 > 10 && calls % 100 < 14 ? 0 : calls % 10] ?? "th"
         } call this week.`,
+    whisper: (summary) => `From the assistant: ${summary}`,
     callingBack: (business) =>
       `This is the call back${named(" from ", business)} that you asked for.`,
     asksToVerify: (business) => `This is a test call${named(" from ", business)}.`,

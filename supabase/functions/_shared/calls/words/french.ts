@@ -59,6 +59,7 @@ export const FRENCH: Words = {
       calls < 2
         ? name === undefined ? "" : `${name}.`
         : `${name === undefined ? "C'est le" : `${name},`} ${calls}e appel cette semaine.`,
+    whisper: (summary) => `De la part de l'assistant : ${summary}`,
     callingBack: (business) => `Voici le rappel${named(" de ", business)} que vous avez demandé.`,
     asksToVerify: (business) => `Ceci est un appel de vérification${named(" de ", business)}.`,
     place: (place) =>

@@ -59,6 +59,7 @@ export const SPANISH: Words = {
       calls < 2
         ? name === undefined ? "" : `${name}.`
         : `${name === undefined ? "Es la" : `${name},`} llamada número ${calls} de esta semana.`,
+    whisper: (summary) => `Del asistente: ${summary}`,
     callingBack: (business) => `Esta es la llamada${named(" de ", business)} que usted pidió.`,
     asksToVerify: (business) => `Esta es una llamada de verificación${named(" de ", business)}.`,
     place: (place) =>

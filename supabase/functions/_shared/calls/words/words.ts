@@ -59,6 +59,8 @@ export interface Words {
     readonly transferredBy: (person: string | undefined, department: string | undefined) => string;
     /** To a person who accepted: with whom. @param calls In 7 days, this one among them. */
     readonly callerContext: (name: string | undefined, calls: number) => string;
+    /** To a person who takes a call that an agent transferred. @param summary The agent's. */
+    readonly whisper: (summary: string) => string;
     /** To the caller who is called back. */
     readonly callingBack: (business: string | undefined) => string;
     readonly asksToVerify: (business: string | undefined) => string;
