@@ -27,11 +27,20 @@ create table public.campaigns (
     constraint campaigns_consent_known check (consent in ('express_written', 'existing_business', 'none_needed')),
   -- How long it rings: the rules of the United States and the United Kingdom ask for 15 or more.
   ring_seconds integer not null default 25 constraint campaigns_ring_range check (ring_seconds between 15 and 60),
+  -- Minutes of talk that Twilio bills, each begun one whole; null: as many as it takes.
+  max_minutes integer constraint campaigns_minutes_range check (max_minutes > 0),
+  -- Nobody is dialled before.
+  starts_at timestamptz,
+  -- Why it is paused, where no person has paused it.
+  paused_because text
+    constraint campaigns_paused_because_known check (paused_because in ('budget', 'failures', 'account')),
   created_at timestamptz not null default now(),
   started_at timestamptz,
   ended_at timestamptz,
-  -- Recorded words need consent in writing, whatever else is between the two.
-  constraint campaigns_broadcast_with_consent check (mode <> 'broadcast' or consent <> 'existing_business')
+  -- Recorded and artificial voices need consent in writing, whatever else is between the two; so do words left at a machine.
+  constraint campaigns_recorded_with_consent
+    check (consent <> 'existing_business' or (mode <> 'broadcast' and machine = 'hang_up')),
+  constraint campaigns_paused_for_a_reason check (paused_because is null or state = 'paused')
 );
 
 comment on table public.campaigns is 'Lists of people whom an owner calls, each with its hours, rate and rules of repetition.';
@@ -144,7 +153,10 @@ create trigger campaign_contacts_removed after delete on public.campaign_contact
 -- How many calls a second an account makes: time has slots, and one dial of an owner goes into a slot.
 create table public.dial_rates (
   owner uuid primary key,
-  per_second numeric not null default 1 constraint dial_rates_range check (per_second > 0 and per_second <= 1000),
+  -- The rate of the fastest campaign that runs, as far as the account may.
+  per_second numeric not null constraint dial_rates_range check (per_second > 0 and per_second <= 1000),
+  -- What Twilio does for the account, where an operator has said so.
+  at_most numeric constraint dial_rates_most_range check (at_most > 0 and at_most <= 1000),
   -- No slot before it: after a change the dials of the old rate go out first.
   not_before timestamptz not null default '-infinity'
 );
@@ -155,8 +167,10 @@ create function public.change_dial_rate() returns trigger
 language plpgsql set search_path = ''
 as $$
 begin
-  -- Longer than dials are reserved ahead.
-  new.not_before := clock_timestamp() + interval '15 seconds';
+  new.not_before := coalesce((
+    select max(a.send_at) + interval '1 second' from public.dial_attempts as a
+    where a.owner = new.owner and a.slot is not null and a.decided_at > now() - interval '1 minute'
+  ), '-infinity');
   return new;
 end
 $$;

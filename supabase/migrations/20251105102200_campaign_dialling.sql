@@ -1,14 +1,41 @@
 -- How campaigns are dialled: import of their lists, dials reserved at exact times, what became of each, live figures.
 
+-- Creates a campaign; p_campaign: its columns by name, and caller_numbers. Returns its id. Raises PT400 with the field at fault
+-- where a number or the flow is not the owner's.
+create function public.create_campaign(p_campaign jsonb) returns uuid
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  c public.campaigns := jsonb_populate_record(null::public.campaigns, p_campaign);
+  v_lines constant text[] := array(select jsonb_array_elements_text(p_campaign -> 'caller_numbers'));
+begin
+  if public.has_foreign_line(c.org_id, v_lines) then
+    raise sqlstate 'PT400' using message = 'each must be a number of the owner of this campaign', detail = 'caller_numbers';
+  elsif public.current_version(c.org_id, c.flow) is null then
+    raise sqlstate 'PT400' using message = format('no flow "%s" of this owner is published', c.flow), detail = 'flow';
+  end if;
+  insert into public.campaigns (
+    org_id, name, mode, flow, calls_per_second, max_concurrent, window_hours, attempts, machine, consent, ring_seconds, max_minutes,
+    starts_at
+  ) values (
+    c.org_id, c.name, c.mode, c.flow, c.calls_per_second, c.max_concurrent, c.window_hours, c.attempts, c.machine, c.consent,
+    coalesce(c.ring_seconds, 25), c.max_minutes, c.starts_at
+  ) returning * into c;
+  insert into public.campaign_lines (campaign_id, line) select distinct c.id, l from unnest(v_lines) as l;
+  return c.id;
+end
+$$;
+
 -- Adds contacts to a campaign; p_contacts: [{phone, rules, region, zones, name?, postal_code?, consent_at?, consent_source?}],
--- each number once. Again: nothing. Returns {added, duplicates, suppressed}. Raises PT404 for no such campaign, PT409 for one
+-- each number once. Again: nothing. Returns {added, duplicates, suppressed, lines}: lines, those that are lines themselves, which
+-- are not taken. Raises PT404 for no such campaign, PT409 for one
 -- that has ended.
 create function public.import_campaign_contacts(p_campaign_id uuid, p_contacts jsonb) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
 declare
   c public.campaigns;
-  v_given integer;
+  v_lines jsonb;
   v_answer jsonb;
 begin
   select * into c from public.campaigns as t where t.id = p_campaign_id for key share;
@@ -17,7 +44,7 @@ begin
   elsif c.state in ('stopping', 'done') then
     raise sqlstate 'PT409' using message = 'the campaign has ended';
   end if;
-  v_given := jsonb_array_length(p_contacts);
+  v_lines := public.own_lines(array(select g ->> 'phone' from jsonb_array_elements(p_contacts) as g));
   insert into public.campaign_areas (campaign_id, rules, region, zones)
   select distinct c.id, g.rules, g.region, g.zones
   from jsonb_to_recordset(p_contacts) as g(rules text, region text, zones text[])
@@ -38,6 +65,7 @@ begin
     from given as g
     join public.campaign_areas as a on a.campaign_id = c.id and (a.rules, a.region, a.zones) = (g.rules, g.region, g.zones)
     left join public.suppressions as s on s.e164 = g.phone and s.org_id is not distinct from c.org_id
+    where not v_lines ? g.phone
     -- One order, so that two slices with the same numbers do not deadlock.
     order by g.phone
     on conflict on constraint campaign_contacts_key do nothing
@@ -45,7 +73,7 @@ begin
   )
   select jsonb_build_object(
     'added', count(*) filter (where a.state = 'waiting'), 'suppressed', count(*) filter (where a.state = 'suppressed'),
-    'duplicates', v_given - count(*)
+    'duplicates', jsonb_array_length(p_contacts) - jsonb_array_length(v_lines) - count(*), 'lines', v_lines
   ) into v_answer
   from added as a;
   return v_answer;
@@ -71,7 +99,7 @@ begin atomic
   ) order by c.started_at, c.id), '[]')
   from public.campaigns as c
   left join public.telephony_subaccounts as s on s.org_id = c.org_id
-  where c.state = 'running';
+  where c.state = 'running' and coalesce(c.starts_at <= now(), true);
 end;
 
 -- Reserves dials of a campaign: at most p_most, each at its own slot of the account's time within p_horizon, which no other dial
@@ -87,6 +115,8 @@ declare
   v_now timestamptz;
   -- A slot is a little longer than the rate asks for, as requests do not arrive at even distances.
   v_slot_sec numeric;
+  v_open integer;
+  v_minutes integer;
   v_most integer;
   v_mine bigint[];
   v_first bigint;
@@ -102,18 +132,29 @@ begin
   if c.state is distinct from 'running' then
     return jsonb_build_object('state', c.state, 'dials', jsonb '[]', 'stale', jsonb '[]');
   end if;
+  if c.max_minutes is not null then
+    select coalesce(sum(f.change), 0) into v_minutes from public.campaign_changes as f
+    where f.campaign_id = c.id and f.figure = 'minutes';
+    if v_minutes >= c.max_minutes then
+      return jsonb_build_object(
+        'state', public.command_campaign(c.id, 'pause', 'budget'), 'dials', jsonb '[]', 'stale', jsonb '[]'
+      );
+    end if;
+  end if;
   select jsonb_agg(jsonb_build_object('area', a.id, 'rules', a.rules, 'region', a.region, 'zones', a.zones)) into v_stale
   from public.campaign_areas as a
   where a.campaign_id = c.id and coalesce(a.closes_at <= now() + interval '1 minute', true)
     and exists (select from public.campaign_contacts as k where k.area_id = a.id and k.due_at is not null);
 
-  insert into public.dial_rates (owner) values (c.owner) on conflict do nothing;
   select * into r from public.dial_rates as t where t.owner = c.owner for update;
   v_now := clock_timestamp();
+  if c.starts_at > v_now then
+    return jsonb_build_object('state', c.state, 'dials', jsonb '[]', 'stale', coalesce(v_stale, '[]'));
+  end if;
   v_slot_sec := 1.04 / r.per_second;
-  v_most := least(p_most, c.max_concurrent - (
-    select count(*) from public.dial_attempts as a where a.campaign_id = c.id and a.ended_at is null
-  ));
+  select count(*) into v_open from public.dial_attempts as a where a.campaign_id = c.id and a.ended_at is null;
+  -- Each call that goes on takes a minute or more of the budget.
+  v_most := least(p_most, c.max_concurrent - v_open, c.max_minutes - v_minutes - v_open);
   v_first := ceil(extract(epoch from greatest(v_now + interval '50 milliseconds', r.not_before)) / v_slot_sec);
 
   -- The campaign's own rate: so many in any second, or one in so many seconds.
@@ -353,6 +394,10 @@ begin
     c.id, a.owner, public.number_hash(a.to_e164), a.line, r.rules, r.region, r.zones, c.consent, k.consent_at, a.dialled_at,
     a.answered_at, a.ended_at, v_end
   from public.campaign_areas as r where r.id = k.area_id;
+  if a.answered_at is not null then
+    insert into public.campaign_changes (campaign_id, figure, change)
+    values (c.id, 'minutes', greatest(1, ceil(extract(epoch from a.ended_at - a.answered_at) / 60)));
+  end if;
   v_rule := c.attempts -> 'after' -> v_end;
   v_again := v_end <> 'answered' and k.tries < (c.attempts ->> 'max')::integer
     and cardinality(array_positions(k.ends, v_end)) + 1 < (v_rule ->> 'most')::integer
@@ -392,9 +437,9 @@ $$;
 create trigger suppressions_stop_campaigns after insert on public.suppressions
   referencing new table as new_rows for each statement execute function public.stop_campaign_contacts();
 
--- Starts, pauses, resumes or stops a campaign; again: nothing. Stop ends what is reserved and what rings; talks go on. Returns
--- the new state. Raises PT404 for no such campaign, PT409 where the state does not allow the command.
-create function public.command_campaign(p_campaign_id uuid, p_command text) returns text
+-- Starts, pauses, resumes or stops a campaign; again: nothing. Stop ends what is reserved and what rings; talks go on.
+-- p_because: why it pauses, where no person asks for it. Returns the new state. Raises PT404 for no such campaign, PT409 where the state does not allow the command.
+create function public.command_campaign(p_campaign_id uuid, p_command text, p_because text default null) returns text
 language plpgsql volatile set search_path = ''
 as $$
 declare
@@ -414,9 +459,14 @@ begin
   end if;
   update public.campaigns as t set
     state = case p_command when 'pause' then 'paused' when 'stop' then case c.state when 'done' then 'done' else 'stopping' end else 'running' end,
+    paused_because = case when p_command <> 'pause' then null when c.state = 'paused' then t.paused_because else p_because end,
     started_at = case when p_command = 'start' then coalesce(t.started_at, now()) else t.started_at end
   where t.id = c.id returning * into c;
-  if p_command = 'stop' then
+  if p_command in ('start', 'resume') then
+    insert into public.dial_rates as r (owner, per_second)
+    select c.owner, max(o.calls_per_second) from public.campaigns as o where o.owner = c.owner and o.state = 'running'
+    on conflict (owner) do update set per_second = least(excluded.per_second, r.at_most);
+  elsif p_command = 'stop' then
     for a in
       select t.* from public.dial_attempts as t
       where t.campaign_id = c.id and t.ended_at is null and t.answered_at is null and t.cancelled_at is null
@@ -449,6 +499,20 @@ begin atomic
         )
       )
     );
+  -- A number that people no longer answer has a rest: networks may show it as spam.
+  update public.campaign_lines as l set rests_until = now() + interval '1 day'
+  from (
+    select
+      d.campaign_id, d.line, count(*) as dials, count(*) filter (where d.result in ('answered', 'abandoned')) as answers,
+      sum(count(*)) over pool as pool_dials,
+      sum(count(*) filter (where d.result in ('answered', 'abandoned'))) over pool as pool_answers
+    from public.campaigns as c join public.campaign_dials as d on d.campaign_id = c.id and d.dialled_at > now() - interval '4 hours'
+    where c.state = 'running'
+    group by 1, 2
+    window pool as (partition by d.campaign_id)
+  ) as d
+  where (l.campaign_id, l.line) = (d.campaign_id, d.line) and coalesce(l.rests_until <= now(), true)
+    and d.dials >= 50 and d.answers * d.pool_dials * 2 < d.pool_answers * d.dials;
   with gone as (
     delete from public.campaign_changes as c where c.ctid = any (array(
       select o.ctid from public.campaign_changes as o for update skip locked
@@ -462,7 +526,7 @@ end;
 create view public.campaign_live with (security_invoker = true) as
 select
   c.id as campaign_id, c.org_id, c.name, c.mode, c.state, c.started_at, c.ended_at,
-  coalesce(sum(f.change) filter (where f.figure <> 'dialled'), 0)::integer as contacts,
+  coalesce(sum(f.change) filter (where f.figure not in ('dialled', 'minutes')), 0)::integer as contacts,
   coalesce(sum(f.change) filter (where f.figure = 'waiting'), 0)::integer as waiting,
   coalesce(sum(f.change) filter (where f.figure = 'dialled'), 0)::integer as dialled,
   coalesce(sum(f.change) filter (where f.figure = 'ringing'), 0)::integer as ringing,
@@ -474,7 +538,8 @@ select
   coalesce(sum(f.change) filter (where f.figure = 'opted_out'), 0)::integer as opted_out,
   coalesce(sum(f.change) filter (where f.figure = 'suppressed'), 0)::integer as suppressed,
   coalesce(sum(f.change) filter (where f.figure = 'abandoned'), 0)::integer as abandoned,
-  coalesce(sum(f.change) filter (where f.figure = 'unknown'), 0)::integer as unknown
+  coalesce(sum(f.change) filter (where f.figure = 'unknown'), 0)::integer as unknown,
+  coalesce(sum(f.change) filter (where f.figure = 'minutes'), 0)::integer as minutes, c.paused_because
 from public.campaigns as c
 left join public.campaign_changes as f on f.campaign_id = c.id
 group by c.id;
@@ -510,9 +575,57 @@ group by d.campaign_id, c.id, 5;
 
 comment on view public.campaign_compliance is 'Of each campaign and day (UTC): dials, answers, and the part of answers that found nobody, as the rules count it.';
 
+-- A campaign with its live figures and, in settings, as it was created; null: there is none. next_opening: when the first of those who wait may be called, as far
+-- as the openings were worked out; a time in the past: now.
+create function public.campaign_now(p_campaign_id uuid) returns jsonb
+language sql stable set search_path = ''
+begin atomic
+  select to_jsonb(v) - 'campaign_id' || jsonb_build_object(
+    'id', c.id, 'starts_at', c.starts_at, 'created_at', c.created_at,
+    'next_opening', (
+      select min(a.opens_at) from public.campaign_areas as a
+      where a.campaign_id = c.id and a.closes_at > now()
+        and exists (select from public.campaign_contacts as k where k.area_id = a.id and k.due_at is not null)
+    ),
+    'settings', jsonb_build_object(
+      'flow', c.flow, 'calls_per_second', c.calls_per_second, 'max_concurrent', c.max_concurrent, 'window', c.window_hours,
+      'attempts', c.attempts, 'machine', c.machine, 'consent', c.consent, 'ring_seconds', c.ring_seconds,
+      'max_minutes', c.max_minutes, 'caller_numbers', (
+        select coalesce(jsonb_agg(l.line order by l.line), '[]') from public.campaign_lines as l where l.campaign_id = c.id
+      )
+    )
+  )
+  from public.campaigns as c join public.campaign_live as v on v.campaign_id = c.id
+  where c.id = p_campaign_id;
+end;
+
+-- The newest 200 campaigns of an owner with their live figures.
+create function public.campaigns_of(p_org_id uuid) returns jsonb
+language sql stable set search_path = ''
+begin atomic
+  select coalesce(jsonb_agg(public.campaign_now(c.id) order by c.created_at desc, c.id), '[]')
+  from (
+    select t.id, t.created_at from public.campaigns as t
+    where t.owner = coalesce(p_org_id, '00000000-0000-0000-0000-000000000000')
+    order by t.created_at desc, t.id limit 200
+  ) as c;
+end;
+
+-- How the contacts of a campaign stand, by number after p_after; at most p_most.
+create function public.campaign_results_page(p_campaign_id uuid, p_after text, p_most integer) returns jsonb
+language sql stable set search_path = ''
+begin atomic
+  select coalesce(jsonb_agg(to_jsonb(r) - 'campaign_id' - 'org_id' - 'campaign' order by r.e164), '[]')
+  from (
+    select * from public.campaign_results as t
+    where t.campaign_id = p_campaign_id and t.e164 > coalesce(p_after, '')
+    order by t.e164 limit p_most
+  ) as r;
+end;
+
 grant select on public.campaign_live, public.campaign_results, public.campaign_compliance to authenticated, service_role;
 grant execute on function
-  public.import_campaign_contacts, public.set_campaign_openings, public.running_campaigns, public.reserve_campaign_dials, public.begin_campaign_dials,
+  public.create_campaign, public.campaign_now, public.campaigns_of, public.campaign_results_page, public.import_campaign_contacts, public.set_campaign_openings, public.running_campaigns, public.reserve_campaign_dials, public.begin_campaign_dials,
   public.campaign_leg_told, public.contact_stands, public.end_campaign_attempt, public.stop_campaign_contacts,
   public.command_campaign, public.mend_campaigns
   to service_role;

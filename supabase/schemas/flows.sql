@@ -224,12 +224,22 @@ begin
   return (
     select coalesce(jsonb_agg(o.line), '[]') from (
       select n.e164_number as line from public.telephony_numbers as n where n.e164_number = any (p_numbers)
-      union all
+      union
       select l.line from public.lines as l where l.line = any (p_numbers) and l.org_id is null
     ) as o
   );
 end
 $$;
+
+-- Whether one of the numbers is no line of this owner. The main account's are those that the operator names.
+create function public.has_foreign_line(p_org_id uuid, p_lines text[]) returns boolean
+language sql stable set search_path = ''
+begin atomic
+  select exists (
+    select from unnest(p_lines) as l left join public.telephony_numbers as n on n.e164_number = l
+    where n.org_id is distinct from p_org_id
+  );
+end;
 
 -- What the database knows that a check of a definition asks: {zone_known, audio: {hash: seconds},
 -- people: [handle], own_lines: [number], flows: {name: definition or null}}: of what it names, what its owner has. flows has
@@ -306,12 +316,7 @@ begin
       else format('no flow "%s" of this owner is published', v_fault)
     end;
   end if;
-  select min(l) into v_fault from unnest(p_lines) as l
-  where exists (
-      select from public.telephony_numbers as n where n.e164_number = l and n.org_id is distinct from p_org_id
-    )
-    or (p_org_id is not null and not exists (select from public.telephony_numbers as n where n.e164_number = l));
-  if v_fault is not null then
+  if public.has_foreign_line(p_org_id, p_lines) then
     raise sqlstate 'PT400' using message = 'each line must be a number of the owner of this flow', detail = 'lines';
   end if;
 
@@ -839,6 +844,7 @@ grant select, insert, update, delete on public.calendar_overrides to service_rol
 grant select, insert on public.prompts to service_role;
 grant execute on function
   public.flows_named_in, public.is_time_zone, public.flows_used, public.current_version, public.rung_by, public.steps_of, public.own_lines,
+  public.has_foreign_line,
   public.flow_check_facts, public.publish_flow, public.point_flow, public.lines_of_flow, public.rollback_flow,
   public.save_flow_draft, public.store_prompt, public.flow_versions, public.flow_definition, public.calendar_open,
   public.calendar_states, public.calendar_switches, public.set_override, public.answering_version, public.call_facts, public.flow_body, public.version_by_hash,

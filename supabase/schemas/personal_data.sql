@@ -73,7 +73,7 @@ insert into public.personal_data (table_name, personal, other, of_person, export
   ('campaign_dials', '{}', '{number_hash, line, rules, region, zones, consent, result}', 't.number_hash = public.number_hash($2)',
     'campaign_dials', 'It proves by whose consent and when a number was dialled, and names nobody.', 'campaign_dials',
     't.dialled_at < $1'),
-  ('campaigns', '{}', '{name, mode, flow, state, window_hours, attempts, machine, consent}', null, null, null, null, null),
+  ('campaigns', '{}', '{name, mode, flow, state, window_hours, attempts, machine, consent, paused_because}', null, null, null, null, null),
   ('campaign_lines', '{}', '{line}', null, null, null, null, null),
   ('campaign_areas', '{}', '{rules, region, zones}', null, null, null, null, null),
   ('campaign_changes', '{}', '{figure}', null, null, null, null, null),

@@ -19,6 +19,9 @@ interface Reserved {
   stale: { area: string; zones: string[] }[];
 }
 
+const ORG = "5f0c7a52-7f0e-4c39-9e0c-0d6a3f6f2d11";
+const ACCOUNT = `AC${"2".repeat(32)}`;
+
 const reserve = (sql: Sql, id: string, most: number, horizon = "10 seconds") =>
   sql<{ answer: Reserved }[]>`
     select reserve_campaign_dials(${id}, ${most}, ${horizon}::interval) as answer`
@@ -50,10 +53,21 @@ test("a list is taken once: the same numbers again add nothing, and those who sa
     added: 10,
     duplicates: 0,
     suppressed: 0,
+    lines: [],
   });
-  const more = [...phones(2, 8), "+12125559003", "+12125551000"];
-  assertEquals(await importing(sql, id, more), { added: 1, duplicates: 2, suppressed: 1 });
-  assertEquals(await importing(sql, id, more), { added: 0, duplicates: 4, suppressed: 0 });
+  await sql`insert into telephony_subaccounts (org_id, subaccount_sid, business_name) values (${ORG}, ${ACCOUNT}, 'Other')`;
+  await sql`
+    insert into telephony_numbers (e164_number, org_id, number_sid, country)
+    values ('+12125559004', ${ORG}, ${`PN${"1".repeat(32)}`}, 'US')`;
+  const more = [...phones(2, 8), "+12125559003", "+12125551000", "+12125559004"];
+  const answer = { added: 1, duplicates: 2, suppressed: 1, lines: ["+12125559004"] };
+  assertEquals(await importing(sql, id, more), answer);
+  assertEquals(await importing(sql, id, more), {
+    ...answer,
+    added: 0,
+    duplicates: 4,
+    suppressed: 0,
+  });
   assertEquals(await live(sql, id), { contacts: 12, waiting: 11, suppressed: 1 });
   await open(sql, id);
   const { dials } = await reserve(sql, id, 100);

@@ -3,7 +3,8 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import { createHash } from "node:crypto";
 import postgres from "postgres";
-import { dataApi, Refused } from "../../supabase/functions/_shared/db/client.ts";
+import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
+import { Refused } from "../../supabase/functions/_shared/errors.ts";
 import {
   flowDatabase,
   type Owner,

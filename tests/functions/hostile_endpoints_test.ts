@@ -18,6 +18,8 @@ const OPERATORS_ONLY = [
   "call-flows/publish",
   "call-search",
   "call-search/contacts",
+  "campaigns",
+  "campaigns/5f0c7a52-7f0e-4c39-9e0c-0d6a3f6f2d11/contacts",
   "telephony-onboard",
   "voice-reconcile",
   "notify-worker",
@@ -124,6 +126,8 @@ const WITH_KEY = [
   "call-flows/override",
   "call-search",
   "call-search/contacts",
+  "campaigns",
+  "campaigns/5f0c7a52-7f0e-4c39-9e0c-0d6a3f6f2d11/contacts",
 ];
 for (const name of [...OPEN, ...WITH_KEY]) {
   Deno.test(`${name}: whatever is sent is the sender's fault, never ours, and no answer leaks`, async () => {

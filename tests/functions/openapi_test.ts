@@ -6,10 +6,12 @@ import { assertEquals } from "@std/assert/equals.js";
 import { LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
 import { recordingLink } from "../../supabase/functions/_shared/mail/recording_link.ts";
 import { DatabaseFailure } from "../../supabase/functions/_shared/db/client.ts";
-import { Refused } from "../../supabase/functions/_shared/db/client.ts";
+import { Refused } from "../../supabase/functions/_shared/errors.ts";
 import type { FlowDatabase } from "../../supabase/functions/_shared/db/flows.ts";
 import { createHandler as callFlows } from "../../supabase/functions/call-flows/handler.ts";
 import { createHandler as callSearch } from "../../supabase/functions/call-search/handler.ts";
+import { createHandler as campaignsOf } from "../../supabase/functions/campaigns/handler.ts";
+import type { CampaignNow } from "../../supabase/functions/_shared/db/campaigns.ts";
 import { createHandler as alert } from "../../supabase/functions/alert-dispatch/handler.ts";
 import { createHandler as metrics } from "../../supabase/functions/metrics/handler.ts";
 import { createHandler as dial } from "../../supabase/functions/dial-worker/handler.ts";
@@ -591,6 +593,150 @@ async function searches() {
   );
 }
 
+async function campaigns(): Promise<void> {
+  const id = crypto.randomUUID();
+  const campaign = {
+    id,
+    org_id: null,
+    name: "Reminders",
+    mode: "broadcast",
+    state: "draft",
+    paused_because: null,
+    starts_at: null,
+    created_at: NOW.toISOString(),
+    started_at: null,
+    ended_at: null,
+    next_opening: null,
+    ...Object.fromEntries(CAMPAIGN_FIGURES.map((each) => [each, 0])),
+    settings: {
+      flow: "main",
+      caller_numbers: [],
+      calls_per_second: 1,
+      max_concurrent: 1,
+      window: null,
+      attempts: {},
+      machine: "hang_up",
+      consent: "none_needed",
+      ring_seconds: 25,
+      max_minutes: null,
+    },
+  } as unknown as CampaignNow;
+  const operator = { apikey: settings.secretKey };
+  const signedIn = { authorization: "Bearer token" };
+  const wanted = {
+    name: "Reminders",
+    mode: "broadcast",
+    flow: "main",
+    caller_numbers: ["+15874050001"],
+    calls_per_second: 1,
+    max_concurrent: 1,
+    machine: "hang_up",
+    consent: "none_needed",
+  };
+  interface Asked {
+    readonly headers?: Record<string, string>;
+    readonly method?: string;
+    readonly type?: string;
+    readonly body?: string;
+    readonly answer?: Error;
+    readonly wait?: number;
+    readonly found?: CampaignNow | null;
+  }
+  const statusOf = (
+    path: string,
+    { headers = operator, method, type, body, answer, wait, found = campaign }: Asked,
+  ) => {
+    const failing = <T>(value: T) =>
+      answer === undefined ? Promise.resolve(value) : Promise.reject(answer);
+    const handler = campaignsOf({
+      settings,
+      log,
+      now: () => NOW,
+      readUserToken: () =>
+        Promise.resolve({ userId: crypto.randomUUID(), appMetadata: {}, aal: "aal1" }),
+      membershipOf: () => Promise.resolve({ org_id: crypto.randomUUID(), role: "admin" }),
+      takeRoom: () => Promise.resolve(wait),
+      database: {
+        create: () => failing(id),
+        now: () => failing(found),
+        list: () => failing([campaign]),
+        importContacts: () => failing({ added: 1, duplicates: 0, suppressed: 0, lines: [] }),
+        command: () => failing("running" as const),
+        results: () => failing([]),
+      },
+    });
+    const [name, query = ""] = path.split("?");
+    const url = `http://edge-runtime.supabase.com/${name!.replace("{id}", id)}?${query}`;
+    return answered(
+      name!.replace("{id}", id),
+      handler,
+      new Request(url, {
+        method: method!,
+        headers: { ...headers, ...(method === "POST" && { "content-type": type! }) },
+        ...(method === "POST" && { body: body! }),
+      }),
+    );
+  };
+  const get = { method: "GET" };
+  const post = { method: "POST", type: "application/json", body: JSON.stringify(wanted) };
+  const csv = { method: "POST", type: "text/csv", body: "phone\n+14165550123" };
+  const foreign = { headers: signedIn };
+  const usual = [
+    [{ headers: {} }, 401],
+    [foreign, 403],
+    [{ found: null }, 404],
+    [{ method: "PUT" }, 405],
+    [{ headers: signedIn, wait: 7 }, 429],
+    [{ answer: new Error("anything") }, 500],
+    [{ answer: new DatabaseFailure("campaign_now", "") }, 503],
+  ] as const;
+  const ended = new Refused(409, undefined, "the campaign has ended");
+  const paths: readonly (readonly [string, Asked, readonly (readonly [Asked, number])[]])[] = [
+    ["campaigns", get, [[{}, 200]]],
+    ["campaigns?org_id=x", get, [[{}, 400]]],
+    [`campaigns?org_id=${crypto.randomUUID()}`, get, [...usual.filter(([, code]) => code !== 404)]],
+    ["campaigns", post, [
+      [{}, 201],
+      [{ body: "{}" }, 400],
+      [{ headers: {} }, 401],
+      [{ ...foreign, body: JSON.stringify({ ...wanted, org_id: id }) }, 403],
+      [{ body: "x".repeat(70_000) }, 413],
+      [{ type: "text/plain" }, 415],
+      [{ headers: signedIn, wait: 7 }, 429],
+      [{ answer: new Error("anything") }, 500],
+      [{ answer: new DatabaseFailure("create_campaign", "") }, 503],
+    ]],
+    ["campaigns/{id}", get, [[{}, 200], ...usual]],
+    ["campaigns/{id}/results", get, [[{}, 200], ...usual]],
+    ["campaigns/{id}/pause", { ...post, body: "" }, [[{}, 200], ...usual, [
+      { answer: ended },
+      409,
+    ]]],
+    ["campaigns/{id}/contacts", csv, [
+      [{}, 200],
+      [{ body: "name" }, 400],
+      ...usual,
+      [{ answer: ended }, 409],
+      [{ body: "x".repeat(5_000_000) }, 413],
+      [{ type: "text/plain" }, 415],
+    ]],
+  ];
+  for (const [path, how, expected] of paths) {
+    // deno-lint-ignore no-await-in-loop -- One request after the other.
+    assertEquals(await statusOf(path, { headers: PREFLIGHT, method: "OPTIONS" }), 204);
+    // deno-lint-ignore no-await-in-loop
+    assertEquals(await statusOf(path, { method: "OPTIONS" }), 405);
+    for (const [changes, status] of expected) {
+      // deno-lint-ignore no-await-in-loop
+      assertEquals(await statusOf(path, { ...how, ...changes }), status, `${path} ${status}`);
+    }
+  }
+}
+
+const CAMPAIGN_FIGURES =
+  "contacts waiting dialled ringing answered machine busy no_answer failed opted_out suppressed abandoned unknown minutes"
+    .split(" ");
+
 /** The handshakes that are not upgraded. */
 async function sockets(): Promise<void> {
   const ask = async (request: Request, changes: Partial<AgentDeps> = {}) =>
@@ -623,6 +769,7 @@ Deno.test("the functions give each answer that docs/openapi.yaml describes", asy
     await t.step("telephony-onboard", () => onboarding(hotline));
     await t.step("call-flows", flows);
     await t.step("call-search", searches);
+    await t.step("campaigns", campaigns);
     await t.step("voice-health, metrics and the workers", () => operators(hotline));
   } finally {
     await hotline.stop();

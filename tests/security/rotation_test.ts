@@ -60,6 +60,7 @@ const OPERATOR_ENDPOINTS: Readonly<Record<string, readonly [method: string, letI
   "call-flows": ["GET", 200],
   "dial-worker": ["POST", 200],
   "call-search": ["POST", 200],
+  "campaigns": ["GET", 200],
   "metrics": ["GET", 200],
   "notify-worker": ["POST", 200],
   // The request says nothing: whom it would be for is asked later.

@@ -61,7 +61,7 @@ export async function running(sql: Sql, count: number, {
   }
   await open(sql, id);
   await sql`
-    insert into dial_rates (owner, per_second) values (${MAIN_ACCOUNT}, ${account})
+    insert into dial_rates (owner, per_second, at_most) values (${MAIN_ACCOUNT}, ${account}, ${account})
     on conflict do nothing`;
   await sql`select command_campaign(${id}, 'start')`;
   return id;
@@ -229,7 +229,7 @@ export interface TwilioFaults {
   readonly late: number;
 }
 
-/** Calls of one account: each goes its way by chance, and is told of by webhooks that may be lost. */
+/** Calls of one account: each goes its way by chance, and its webhooks may be lost. */
 export class TrueTwilio implements TwilioLegs {
   readonly legs: TrueLeg[] = [];
   /** What must never be, as it is found. */

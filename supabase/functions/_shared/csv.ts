@@ -14,7 +14,8 @@ export function csvRow(cells: readonly (string | number | null | undefined)[]): 
 function cell(value: string | number | null | undefined): string {
   if (value === null || value === undefined) return "";
   if (typeof value === "number") return String(value);
-  const text = FORMULA.test(value) ? `'${value}` : value;
+  // A telephone number, which a spreadsheet takes for a number, can be read back.
+  const text = FORMULA.test(value) && !/^\+\d{7,15}$/.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

@@ -89,6 +89,21 @@ export class ServiceError extends Error {
   }
 }
 
+/** The database will not do what was asked: a fault of the request, which the message names. */
+export class Refused extends Error {
+  override name = "Refused";
+
+  constructor(
+    /** 400: the request is at fault. 404: there is nothing of that name. 409: not as things stand. */
+    readonly status: 400 | 404 | 409,
+    /** The field at fault, as far as there is one. */
+    readonly field: string | undefined,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
 /** An error's name and message for a log line; other thrown values are not repeated. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : "unknown";

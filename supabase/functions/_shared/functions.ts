@@ -18,7 +18,7 @@ export const FUNCTIONS = {
   /** The scheduler, by a token of its own, or an operator. */
   scheduler: ["alert-dispatch", "dial-worker", "notify-worker", "voice-reconcile"],
   /** With the project's secret key, or as a signed-in administrator; of call-search, as any member. */
-  operators: ["call-flows", "call-search", "metrics", "telephony-onboard"],
+  operators: ["call-flows", "call-search", "campaigns", "metrics", "telephony-onboard"],
   /** Public; the function itself decides what to answer. */
   public: ["contact-submit", "voice-health", "voicemail-audio"],
 } as const;

@@ -36,6 +36,34 @@ export function json(
   });
 }
 
+/**
+ * A CSV file that is sent page by page, as it is read.
+ *
+ * @param pages Texts with whole lines, one or more.
+ */
+export async function csvFile(name: string, pages: AsyncIterator<string>): Promise<Response> {
+  // A fault of the first page still has a status.
+  const first = await pages.next();
+  const encoder = new TextEncoder();
+  const body = new ReadableStream<Uint8Array>({
+    start: (stream) => stream.enqueue(encoder.encode(first.value)),
+    async pull(stream) {
+      // An error breaks the download off, so that nobody takes a part for the whole.
+      const { done, value } = await pages.next();
+      if (done) stream.close();
+      else stream.enqueue(encoder.encode(value));
+    },
+  });
+  return new Response(body, {
+    headers: {
+      ...SECURITY_HEADERS,
+      "cache-control": "no-store",
+      "content-type": "text/csv; charset=utf-8",
+      "content-disposition": `attachment; filename="${name}"`,
+    },
+  });
+}
+
 /** The one place where an error of the request becomes an answer. */
 export function errorResponse(error: HttpError): Response {
   return json(error.status, { error: error.code, ...error.detail }, error.headers);

@@ -7,10 +7,9 @@ import {
   requireRoom,
   type Room,
 } from "../_shared/access.ts";
-import { Refused } from "../_shared/db/client.ts";
 import type { FlowDatabase, Owner } from "../_shared/db/flows.ts";
 import { endpoint } from "../_shared/endpoint.ts";
-import { HttpError } from "../_shared/errors.ts";
+import { HttpError, Refused } from "../_shared/errors.ts";
 import { type Checked, checkFlow } from "../_shared/flows/check.ts";
 import { disclosuresIn } from "../_shared/flows/disclosure.ts";
 import { linesThatLoop } from "../_shared/flows/known.ts";

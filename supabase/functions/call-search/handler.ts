@@ -12,12 +12,12 @@ import type { Search, SearchAnswer } from "../_shared/db/search.ts";
 import { endpoint } from "../_shared/endpoint.ts";
 import { HttpError, invalid, ServiceError } from "../_shared/errors.ts";
 import {
+  csvFile,
   type Handler,
   json,
   readJson,
   readTextOf,
   requireMethod,
-  SECURITY_HEADERS,
 } from "../_shared/http.ts";
 import type { Log } from "../_shared/log.ts";
 import { parseContacts } from "../_shared/search/contacts.ts";
@@ -56,7 +56,10 @@ export function createHandler(deps: CallSearchDeps): Handler {
     const asker = await askerOf(request, deps);
     if (asker.kind === "member") await requireRoom(deps, asker.userId);
     if (operation === "export") {
-      return await exportAll(deps, asker, checked(searchOfQuery(searchParams)));
+      return await csvFile(
+        "search.csv",
+        exported(deps, asker, checked(searchOfQuery(searchParams))),
+      );
     }
     const asked = checked(await readJson(request));
     return json(
@@ -97,42 +100,21 @@ function refusal(error: unknown): never {
 }
 
 /** Every result, page by page, as it is found. */
-async function exportAll(
-  deps: CallSearchDeps,
-  asker: Asker,
-  request: SearchRequest,
-): Promise<Response> {
+async function* exported(deps: CallSearchDeps, asker: Asker, request: SearchRequest) {
   let cursor: string | undefined;
   let rows = 0;
-  const next = async () => {
+  do {
+    // deno-lint-ignore no-await-in-loop -- Each page begins where the one before ends.
     const { results, next_cursor } = await page(deps, asker, {
       ...request,
       limit: PAGE.most,
       cursor,
     });
-    cursor = next_cursor;
+    const head = rows === 0 ? csvRow(EXPORT_COLUMNS) : "";
     rows += results.length;
-    return results.map((result) => csvRow(exportRow(result))).join("");
-  };
-  // A fault of the first page still has a status.
-  const first = csvRow(EXPORT_COLUMNS) + await next();
-  const encoder = new TextEncoder();
-  const body = new ReadableStream<Uint8Array>({
-    start: (stream) => stream.enqueue(encoder.encode(first)),
-    async pull(stream) {
-      // An error breaks the download off, so that nobody takes a part for the whole.
-      if (cursor === undefined || rows >= MOST_ROWS) stream.close();
-      else stream.enqueue(encoder.encode(await next()));
-    },
-  });
-  return new Response(body, {
-    headers: {
-      ...SECURITY_HEADERS,
-      "cache-control": "no-store",
-      "content-type": "text/csv; charset=utf-8",
-      "content-disposition": 'attachment; filename="search.csv"',
-    },
-  });
+    cursor = next_cursor;
+    yield head + results.map((result) => csvRow(exportRow(result))).join("");
+  } while (cursor !== undefined && rows < MOST_ROWS);
 }
 
 /** Takes in a file of contacts, for an organisation's administrators and for operators. */

@@ -14,6 +14,8 @@ export interface Rejected {
 
 /** Somebody to be called. */
 export interface CampaignContact {
+  /** Where it stands in the slice. */
+  readonly line: number;
   readonly phone: E164;
   readonly place: Place;
   readonly name?: string;
@@ -48,9 +50,16 @@ type Column = keyof typeof COLUMNS;
  * Reads a slice whose first line names its columns: `phone`, and any of the others; further ones are ignored.
  *
  * @param now Nobody has agreed later than that.
+ * @param refuses Why somebody is not taken; `undefined`: nothing speaks against it.
  * @returns a text: why the whole slice cannot be read.
  */
-export function parseSlice(text: string, now: Date): CampaignSlice | string {
+export function parseSlice(
+  text: string,
+  now: Date,
+  refuses: (contact: Omit<CampaignContact, "line">) => string | undefined = () => undefined,
+): CampaignSlice | string {
+  // What a decoder puts for bytes that are none of UTF-8.
+  if (text.includes("\ufffd")) return 'must be in UTF-8: save it as "CSV UTF-8"';
   const records = csvRecords(text);
   const { value: head } = records.next();
   const at = new Map<Column, number>();
@@ -67,8 +76,11 @@ export function parseSlice(text: string, now: Date): CampaignSlice | string {
       return `must have at most ${MOST_LINES} lines: send it in slices, each with the first line`;
     }
     const read = contactOf(cells, at, now);
-    if (typeof read === "string") rejected.push({ line, reason: read });
-    else if (!contacts.has(read.phone)) contacts.set(read.phone, read);
+    const reason = typeof read === "string" ? read : refuses(read);
+    if (reason !== undefined) rejected.push({ line, reason });
+    else if (typeof read !== "string" && !contacts.has(read.phone)) {
+      contacts.set(read.phone, { line, ...read });
+    }
   }
   return {
     contacts: [...contacts.values()],
@@ -81,7 +93,7 @@ function contactOf(
   cells: readonly string[],
   at: ReadonlyMap<Column, number>,
   now: Date,
-): CampaignContact | string {
+): Omit<CampaignContact, "line"> | string {
   const given: Partial<Record<Column, string>> = {};
   for (const [column, index] of at) {
     const text = plainText(cells[index] ?? "");

@@ -7,7 +7,7 @@
 import { holidays } from "../holidays.ts";
 import type { Place, RuleSet } from "./zones.ts";
 
-const DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"] as const;
+export const DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"] as const;
 export type Weekday = typeof DAYS[number];
 
 /** Local times of a day from `HH:MM` until `HH:MM`, which is not in it; `24:00` is the day's end. */

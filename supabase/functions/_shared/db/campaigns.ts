@@ -1,7 +1,26 @@
 import * as z from "zod/mini";
-import type { Opening } from "../campaigns/hours.ts";
+import type { CampaignContact } from "../campaigns/contacts_file.ts";
+import type { Opening, Week } from "../campaigns/hours.ts";
+import type { Attempts } from "../campaigns/retry.ts";
 import type { Place } from "../campaigns/zones.ts";
-import { type DataApi, run } from "./client.ts";
+import {
+  type ArgumentsOf,
+  type DataApi,
+  refusalOf,
+  returned,
+  rpc,
+  run,
+  type SqlFunction,
+} from "./client.ts";
+
+const mode = z.enum(["broadcast", "progressive", "predictive", "preview"]);
+/** What an answering machine gets. */
+const machine = z.enum(["hang_up", "message", "flow"]);
+/** On what consent its people are called. */
+const consent = z.enum(["express_written", "existing_business", "none_needed"]);
+
+/** The hours that narrow the law's; `null`: those. Checked when it was stored. */
+const window = z.nullable(z.custom<Week>());
 
 /** A campaign that dials. */
 const runningCampaign = z.object({
@@ -9,12 +28,10 @@ const runningCampaign = z.object({
   /** `null`: the main account. */
   account_sid: z.nullable(z.string()),
   org_id: z.nullable(z.string()),
-  mode: z.enum(["broadcast", "progressive", "predictive", "preview"]),
-  /** What an answering machine gets. */
-  machine: z.enum(["hang_up", "message", "flow"]),
+  mode,
+  machine,
   calls_per_second: z.number(),
-  /** The hours that narrow the law's; `null`: those. As `Week` of campaigns/hours.ts: it was checked when it was stored. */
-  window: z.nullable(z.looseObject({})),
+  window,
 });
 export type RunningCampaign = Readonly<z.infer<typeof runningCampaign>>;
 
@@ -68,12 +85,9 @@ export interface CampaignDialling {
   ): Promise<void>;
   /** @returns the tokens that may be sent now, each once. `settled`: what became of those before. */
   begin(tokens: readonly string[], settled?: readonly Settled[]): Promise<string[]>;
-  /** Starts, pauses, resumes or stops. @returns the new state. */
-  command(id: string, command: CampaignCommand): Promise<CampaignState>;
+  /** Pauses it for a reason of the dialler's; a person resumes it. */
+  pause(id: string, because: "failures" | "account"): Promise<void>;
 }
-
-export const CAMPAIGN_COMMANDS = ["start", "pause", "resume", "stop"] as const;
-export type CampaignCommand = typeof CAMPAIGN_COMMANDS[number];
 
 /** @param deadlineMs For each call by itself. */
 export function campaignDialling(api: DataApi, deadlineMs = 4000): CampaignDialling {
@@ -104,13 +118,154 @@ export function campaignDialling(api: DataApi, deadlineMs = 4000): CampaignDiall
         z.array(z.string()),
         deadlineMs,
       ),
+    async pause(id, because) {
+      const args = { p_campaign_id: id, p_command: "pause", p_because: because };
+      await run(api, "command_campaign", args, state, deadlineMs);
+    },
+  };
+}
+
+/** A campaign as it is created. */
+export interface NewCampaign {
+  /** `null`: the main account. */
+  readonly org_id: string | null;
+  readonly name: string;
+  readonly mode: z.infer<typeof mode>;
+  /** A published flow's name. */
+  readonly flow: string;
+  readonly caller_numbers: readonly string[];
+  readonly calls_per_second: number;
+  readonly max_concurrent: number;
+  readonly window_hours: Week | null;
+  readonly attempts: Attempts;
+  readonly machine: z.infer<typeof machine>;
+  readonly consent: z.infer<typeof consent>;
+  readonly max_minutes: number | null;
+  /** ISO 8601. */
+  readonly starts_at: string | null;
+}
+
+const time = z.nullable(z.string());
+const campaignNow = z.object({
+  id: z.string(),
+  org_id: z.nullable(z.string()),
+  name: z.string(),
+  mode,
+  state,
+  /** Why it is paused, where no person has paused it. */
+  paused_because: z.nullable(z.enum(["budget", "failures", "account"])),
+  starts_at: time,
+  created_at: z.string(),
+  started_at: time,
+  ended_at: time,
+  /** When the first of those who wait may be called, as far as it is worked out; in the past: now. */
+  next_opening: time,
+  // The contacts, by how they stand.
+  contacts: z.number(),
+  waiting: z.number(),
+  ringing: z.number(),
+  answered: z.number(),
+  machine: z.number(),
+  busy: z.number(),
+  no_answer: z.number(),
+  failed: z.number(),
+  opted_out: z.number(),
+  suppressed: z.number(),
+  abandoned: z.number(),
+  unknown: z.number(),
+  /** Dials made. */
+  dialled: z.number(),
+  /** Of talk, as Twilio bills it. */
+  minutes: z.number(),
+  settings: z.object({
+    flow: z.string(),
+    caller_numbers: z.array(z.string()),
+    calls_per_second: z.number(),
+    max_concurrent: z.number(),
+    window,
+    attempts: z.looseObject({}),
+    machine,
+    consent,
+    ring_seconds: z.number(),
+    max_minutes: z.nullable(z.number()),
+  }),
+});
+/** A campaign, its live figures, and how it was created. */
+export type CampaignNow = Readonly<z.infer<typeof campaignNow>>;
+
+const imported = z.object({
+  added: z.number(),
+  /** Contacts whose number the campaign has. */
+  duplicates: z.number(),
+  /** Contacts whose number has said stop: they are taken, and never dialled. */
+  suppressed: z.number(),
+  /** Numbers that are lines themselves, which are not taken. */
+  lines: z.array(z.string()),
+});
+
+const result = z.object({
+  e164: z.string(),
+  name: z.nullable(z.string()),
+  state: z.string(),
+  tries: z.number(),
+  /** How the dials that did not reach the person ended. */
+  ends: z.array(z.string()),
+  due_at: time,
+  dialled_at: time,
+  answered_at: time,
+  ended_at: time,
+  line: z.nullable(z.string()),
+  call_sid: z.nullable(z.string()),
+});
+/** A contact of a campaign, and its last dial. */
+export type CampaignResult = Readonly<z.infer<typeof result>>;
+
+export const CAMPAIGN_COMMANDS = ["start", "pause", "resume", "stop"] as const;
+export type CampaignCommand = typeof CAMPAIGN_COMMANDS[number];
+
+/** How campaigns are run by people. Each rejects with `Refused`, or with `DatabaseFailure`. */
+export interface CampaignDatabase {
+  /** @returns the id. */
+  create(campaign: NewCampaign): Promise<string>;
+  now(id: string): Promise<CampaignNow | null>;
+  /** The newest 200 of an owner; `null`: of the main account. */
+  list(owner: string | null): Promise<CampaignNow[]>;
+  importContacts(
+    id: string,
+    contacts: readonly CampaignContact[],
+  ): Promise<Readonly<z.infer<typeof imported>>>;
+  command(id: string, command: CampaignCommand): Promise<CampaignState>;
+  /** By number, at most `most` after this one. */
+  results(id: string, after: string | null, most: number): Promise<CampaignResult[]>;
+}
+
+/** @param deadlineMs For each call by itself. */
+export function campaignDatabase(api: DataApi, deadlineMs = 10_000): CampaignDatabase {
+  const run = async <Name extends SqlFunction, Returned>(
+    name: Name,
+    args: ArgumentsOf<Name>,
+    returns: z.ZodMiniType<Returned>,
+  ) => {
+    const answer = await rpc(api, name, args, deadlineMs);
+    const refusal = answer.error && refusalOf(answer.error);
+    if (refusal) throw refusal;
+    return returned(name, answer, returns);
+  };
+  return {
+    create: (campaign) => run("create_campaign", { p_campaign: campaign }, z.string()),
+    now: (id) => run("campaign_now", { p_campaign_id: id }, z.nullable(campaignNow)),
+    list: (owner) => run("campaigns_of", { p_org_id: owner }, z.array(campaignNow)),
+    importContacts(id, contacts) {
+      const p_contacts = contacts.map(({ place, line: _, ...rest }) => ({ ...rest, ...place }));
+      return run("import_campaign_contacts", { p_campaign_id: id, p_contacts }, imported);
+    },
     command: (id, command) =>
+      run("command_campaign", { p_campaign_id: id, p_command: command }, state),
+    results: (id, after, most) =>
       run(
-        api,
-        "command_campaign",
-        { p_campaign_id: id, p_command: command },
-        state,
-        deadlineMs,
+        "campaign_results_page",
+        { p_campaign_id: id, p_after: after, p_most: most },
+        z.array(result),
       ),
   };
 }

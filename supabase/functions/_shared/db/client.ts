@@ -1,6 +1,6 @@
 import { PostgrestClient, type PostgrestError } from "@supabase/postgrest-js";
 import type * as z from "zod/mini";
-import { ServiceError } from "../errors.ts";
+import { Refused, ServiceError } from "../errors.ts";
 import { type Delay, delay } from "../runtime.ts";
 import type { Database, Json } from "./database.types.ts";
 
@@ -43,21 +43,6 @@ export class DatabaseFailure extends ServiceError {
  * PostgREST without a connection or with the schema of before.
  */
 const PASSING = /^(08|40|53|55|57)|^PGRST[02]/;
-
-/** The database will not do what was asked: a fault of the request, which the message names. */
-export class Refused extends Error {
-  override name = "Refused";
-
-  constructor(
-    /** 400: the request is at fault. 404: there is nothing of that name. 409: not as things stand. */
-    readonly status: 400 | 404 | 409,
-    /** The field at fault, as far as there is one. */
-    readonly field: string | undefined,
-    message: string,
-  ) {
-    super(message);
-  }
-}
 
 /** What an error says of the request; `undefined`: nothing. */
 export function refusalOf({ code, details, message }: PostgrestError): Refused | undefined {

@@ -1374,12 +1374,15 @@ export type Database = {
           "id": string;
           "machine": string;
           "max_concurrent": number;
+          "max_minutes": number | null;
           "mode": string;
           "name": string;
           "org_id": string | null;
           "owner": string;
+          "paused_because": string | null;
           "ring_seconds": number;
           "started_at": string | null;
+          "starts_at": string | null;
           "state": string;
           "window_hours": Json | null;
         };
@@ -1394,12 +1397,15 @@ export type Database = {
           "id"?: string;
           "machine": string;
           "max_concurrent": number;
+          "max_minutes"?: number | null;
           "mode": string;
           "name": string;
           "org_id"?: string | null;
           "owner"?: never;
+          "paused_because"?: string | null;
           "ring_seconds"?: number;
           "started_at"?: string | null;
+          "starts_at"?: string | null;
           "state"?: string;
           "window_hours"?: Json | null;
         };
@@ -1413,12 +1419,15 @@ export type Database = {
           "id"?: string;
           "machine"?: string;
           "max_concurrent"?: number;
+          "max_minutes"?: number | null;
           "mode"?: string;
           "name"?: string;
           "org_id"?: string | null;
           "owner"?: never;
+          "paused_because"?: string | null;
           "ring_seconds"?: number;
           "started_at"?: string | null;
+          "starts_at"?: string | null;
           "state"?: string;
           "window_hours"?: Json | null;
         };
@@ -1685,17 +1694,20 @@ export type Database = {
       };
       "dial_rates": {
         Row: {
+          "at_most": number | null;
           "not_before": string;
           "owner": string;
           "per_second": number;
         };
         ComputedFields: never;
         Insert: {
+          "at_most"?: number | null;
           "not_before"?: string;
           "owner": string;
-          "per_second"?: number;
+          "per_second": number;
         };
         Update: {
+          "at_most"?: number | null;
           "not_before"?: string;
           "owner"?: string;
           "per_second"?: number;
@@ -3479,11 +3491,13 @@ export type Database = {
           "ended_at": string | null;
           "failed": number | null;
           "machine": number | null;
+          "minutes": number | null;
           "mode": string;
           "name": string;
           "no_answer": number | null;
           "opted_out": number | null;
           "org_id": string | null;
+          "paused_because": string | null;
           "ringing": number | null;
           "started_at": string | null;
           "state": string;
@@ -4099,6 +4113,12 @@ export type Database = {
         Args: { "p_leg_sid": string; "p_status": string; "p_token": string; "p_told": string };
         Returns: Json;
       };
+      "campaign_now": { Args: { "p_campaign_id": string }; Returns: Json };
+      "campaign_results_page": {
+        Args: { "p_after": string; "p_campaign_id": string; "p_most": number };
+        Returns: Json;
+      };
+      "campaigns_of": { Args: { "p_org_id": string }; Returns: Json };
       "can_ring": {
         Args: {
           "c": Omit<
@@ -4167,7 +4187,7 @@ export type Database = {
         Returns: Record<string, unknown>;
       };
       "command_campaign": {
-        Args: { "p_campaign_id": string; "p_command": string };
+        Args: { "p_because"?: string; "p_campaign_id": string; "p_command": string };
         Returns: string;
       };
       "complete_onboarding": {
@@ -4233,6 +4253,7 @@ export type Database = {
         Returns: undefined;
       };
       "count_paths": { Args: { "p_until"?: string }; Returns: boolean };
+      "create_campaign": { Args: { "p_campaign": Json }; Returns: string };
       "current_org_id": { Args: Record<PropertyKey, never>; Returns: string };
       "current_owner": { Args: Record<PropertyKey, never>; Returns: string };
       "current_version": { Args: { "p_name": string; "p_org_id": string }; Returns: number };
@@ -4518,6 +4539,7 @@ export type Database = {
         };
         Returns: boolean;
       };
+      "has_foreign_line": { Args: { "p_lines": (string)[]; "p_org_id": string }; Returns: boolean };
       "has_role": {
         Args: { "p_org_id": string; "p_role": Database["public"]["Enums"]["member_role"] };
         Returns: boolean;

@@ -3,12 +3,12 @@ import {
   type ArgumentsOf,
   type DataApi,
   refusalOf,
-  Refused,
   returned,
   rpc,
   type RpcAnswer,
   type SqlFunction,
 } from "./client.ts";
+import { Refused } from "../errors.ts";
 
 /** Whose flow it is: an organisation, or `null` for the main account. */
 export type Owner = string | null;
