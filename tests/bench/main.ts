@@ -3,6 +3,7 @@ import { command, FLAG, numberFrom, type Parsed, textThat } from "../../scripts/
 import { agent } from "./agent.ts";
 import { acceptInSql } from "./accept_sql.ts";
 import { bundles, functionNames } from "./bundles.ts";
+import { campaigns } from "./campaigns.ts";
 import { coldStart, HOT } from "./cold_start.ts";
 import { degraded } from "./degraded.ts";
 import { flows } from "./flows.ts";
@@ -32,6 +33,7 @@ const MEASURES = [
   "storage",
   "jobs",
   "people",
+  "campaigns",
   "agent",
 ];
 
@@ -134,6 +136,14 @@ async function measure(world: World, options: Options): Promise<Row[]> {
           quick
             ? { callers: 300, races: 100, promises: 100 }
             : { callers: 1000, races: 10_000, promises: 10_000 },
+        ),
+    ],
+    campaigns: [
+      "Campaigns",
+      () =>
+        campaigns(
+          world,
+          quick ? { contacts: 30_000, dials: 4000 } : { contacts: 300_000, dials: 8000 },
         ),
     ],
     storage: ["Storage", () => storage(world, call, { pgbench, seconds: load.seconds })],
