@@ -1,6 +1,8 @@
 import { assertEquals } from "@std/assert/equals.js";
 import type { Page } from "playwright-core";
 import { ensureUser } from "../../scripts/local/auth_api.ts";
+import { Buffer } from "node:buffer";
+import { wav } from "../support/audio.ts";
 import { accessibilityFaults, browserTests } from "../support/browser.ts";
 
 // The console as a signed-in person has it, in a real Chromium.
@@ -123,7 +125,7 @@ test("the greeting is changed, published with a note, tried, compared, and rolle
   await button(page, "Publish").click();
   await page.getByText("A warmer greeting").waitFor();
   await page.getByText(email).first().waitFor();
-  await page.getByLabel("Keys").fill("9");
+  await page.getByRole("textbox", { name: "Keys", exact: true }).fill("9");
   await button(page, "Try").click();
   await page.getByLabel("What happens").getByText("“Welcome to Prairie Dental.").waitFor();
   await page.getByLabel("What happens").getByText("leaves a message").waitFor();
@@ -133,8 +135,85 @@ test("the greeting is changed, published with a note, tried, compared, and rolle
   await button(page, "Go back to it: version 1").click();
   await page.getByRole("listitem").filter({ hasText: /^1 answers/ }).waitFor();
   // A fault is named by its path, and not published.
+  await page.locator("summary").getByText("JSON").click();
   await page.getByLabel("The flow as JSON").fill('{"schema": 1}');
   await page.getByText("These are at fault:").waitFor();
+});
+
+test("a flow is edited by forms from its map, kept as a draft, discarded and brought back", async (open) => {
+  const { page, expect } = await open("console");
+  expect(/status of 400/);
+  await signIn(page);
+  const name = `desk ${crypto.randomUUID().slice(0, 8)}`;
+  const path = `flows/${encodeURIComponent(name)}`;
+  await goTo(page, path);
+  await page.getByRole("button", { name: /^desk\s*Ring people/ }).press("Enter");
+  const choose = (step: string, field: string, value: string) =>
+    page.getByRole("group", { name: `Step ${step}` })
+      .getByRole("combobox", { name: field, exact: true }).selectOption(value);
+  await choose("desk", "When nobody answers", "+");
+  // A new step, chosen at once; the map has it.
+  await choose("step", "What it does", "say");
+  await choose("step", "Words", "leave");
+  await choose("step", "Then", "note");
+  await page.getByLabel("Name of the step").fill("sorry");
+  await page.getByRole("button", { name: /^sorry\s*Say something/ }).waitFor();
+  await page.getByText("Sound.").waitFor();
+  // What is at fault is marked in the map and said in the form.
+  await page.getByRole("button", { name: /^hello\s*Menu/ }).click();
+  await choose("hello", "Key of choice 2", "1");
+  await page.getByRole("button", { name: /^⚠ hello/ }).waitFor();
+  await choose("hello", "Key of choice 2", "9");
+  await page.getByText("Sound.").waitFor();
+  await page.locator("summary").getByText("Opening hours").click();
+  await page.getByRole("textbox", { name: "New hours" }).fill("office");
+  await page.getByRole("form", { name: "New hours" }).getByRole("button").click();
+  await page.getByLabel("Saturday").fill("9:00-12:00");
+  await page.getByText("Draft kept").waitFor();
+
+  await page.reload();
+  await page.getByRole("button", { name: /^sorry\s*Say something/ }).waitFor();
+  const { sql } = lab().hotline.db;
+  const [kept] = await sql`select draft from call_flows where name = ${name}`;
+  assertEquals(kept!["draft"].nodes.desk.unanswered, "sorry");
+  assertEquals(kept!["draft"].calendars.office.weekly.sat, [["09:00", "12:00"]]);
+  assertEquals([
+    ...await sql`select from call_flow_versions as v join call_flows as f on f.id = v.flow_id where f.name = ${name}`,
+  ], []);
+  await button(page, "Discard the draft").click();
+  await page.getByRole("button", { name: /^sorry/ }).waitFor({ state: "detached" });
+  await button(page, "Undo").click();
+  await page.getByRole("button", { name: /^sorry/ }).waitFor();
+  await goTo(page, "flows");
+  await page.getByRole("listitem").filter({ hasText: name }).getByText("draft").waitFor();
+});
+
+test("a prompt is recorded in the page, kept as the telephone plays it, and played back", async (open) => {
+  const { page } = await open("console");
+  await signIn(page);
+  const name = `voice ${crypto.randomUUID().slice(0, 8)}`;
+  await goTo(page, `flows/${encodeURIComponent(name)}`);
+  await button(page, "● Record: leave en-US").or(
+    page.getByRole("button", { name: "Record: leave en-US" }),
+  ).click();
+  await button(page, "■ Stop recording").waitFor();
+  await page.waitForTimeout(300);
+  await button(page, "■ Stop recording").click();
+  await page.getByText("Stored. Callers hear it once it is published.").waitFor();
+  await page.getByRole("button", { name: "Play: leave en-US" }).click();
+  await page.locator("audio").waitFor();
+  await page.getByText("Sound.").waitFor();
+  const [stored] = await lab().hotline.db.sql`select mime, seconds::float8, stored_by from prompts`;
+  assertEquals(stored!["mime"], "audio/wav");
+  // A file takes its place.
+  await page.getByLabel("Take a file: hello en-US").setInputFiles({
+    name: "hello.wav",
+    mimeType: "audio/wav",
+    buffer: Buffer.from(wav({ seconds: 2, rate: 44_100, channels: 2 })),
+  });
+  await page.getByRole("button", { name: "Play: hello en-US" }).waitFor();
+  const [converted] = await lab().hotline.db.sql`select bytes from prompts order by id desc`;
+  assertEquals(converted!["bytes"], 44 + 2 * 2 * 8000);
 });
 
 test("a member is invited, given another role, and removed; the log says so", async (open) => {

@@ -28,6 +28,7 @@ const PAGES = () => [
   ["contacts", t("Contacts", "Contacts"), "viewer"],
   ["people", t("People", "Personnes"), "viewer"],
   ["flows", t("Flows", "Scénarios"), "viewer"],
+  ["knowledge", t("Knowledge", "Connaissances"), "viewer"],
   ["reports", t("Reports", "Rapports"), "viewer"],
   ["alerts", t("Alerts", "Alertes"), "viewer"],
   ["members", t("Members", "Membres"), "viewer"],

@@ -17,6 +17,10 @@ document.documentElement.lang = lang;
 /** `one` or `many` with its number. */
 export const count = (n, one, many) => `${number(n)} ${n === 1 ? one : many}`;
 export const number = (n) => new Intl.NumberFormat(locale()).format(n);
+/** An amount in US dollars. */
+export const money = (usd) =>
+  new Intl.NumberFormat(locale(), { style: "currency", currency: "USD", maximumFractionDigits: 4 })
+    .format(usd);
 const locale = () => lang === "fr" ? "fr-CA" : "en-CA";
 
 const inZone = (options) => new Intl.DateTimeFormat(locale(), { timeZone: me.zone, ...options });
@@ -52,7 +56,7 @@ export function outcome({ disposition, status }) {
     connected: t("Connected", "Connecté"),
     voicemail: t("Left a message", "A laissé un message"),
     abandoned: t("Hung up", "A raccroché"),
-    rate_limited: t("Refused: too many calls", "Refusé : trop d’appels"),
+    rate_limited: t("Refused", "Refusé"),
     failed: t("Failed", "Échec"),
   }[disposition] ?? (status === "ringing" ? t("Ringing", "Sonne") : t("On the line", "En ligne"));
 }

@@ -162,7 +162,7 @@ const matchCase = z.strictObject({ in: list(text(64), 1, 500), next: node });
 const mode = z.optional(id);
 
 /** What each type of node holds. */
-const NODES = {
+export const NODES = {
   say: z.strictObject({ type: z.literal("say"), prompt, next: node }),
   consent: z.strictObject({
     type: z.literal("consent"),

@@ -1,8 +1,9 @@
 /** One call with all that is known of it. */
 import { db, may, me } from "../session.js";
 import { ask, useLive } from "../data.js";
-import { clock, minutes, outcome, phone, t } from "../words.js";
+import { clock, minutes, money, outcome, phone, t } from "../words.js";
 import { act, Card, Dialog, Do, Form, go, html, Loaded, Time, useState } from "../parts.js";
+import { Question } from "./knowledge.js";
 import { Player, Steps } from "./voicemails.js";
 
 const COLUMNS =
@@ -12,7 +13,19 @@ const COLUMNS =
 export function Call({ sid, second }) {
   const live = useLive(async () => {
     const of = (table, columns = "*") => db.from(table).select(columns).eq("call_sid", sid);
-    const [[call], steps, legs, recordings, notes, tags, voicemails, callbacks] = await Promise.all(
+    const [
+      [call],
+      steps,
+      legs,
+      recordings,
+      notes,
+      tags,
+      voicemails,
+      callbacks,
+      turns,
+      talks,
+      questions,
+    ] = await Promise.all(
       [
         ask(of("call_logs", COLUMNS)),
         ask(
@@ -35,9 +48,35 @@ export function Call({ sid, second }) {
         ask(of("call_tags", "tag").order("tag")),
         ask(of("voicemails", "recording_sid, state, assigned_to, from_e164")),
         ask(of("callbacks", "id, group_name, state, tries, why, promised_at, ended_at")),
+        ask(
+          of(
+            "agent_turns",
+            "id, at, kind, planned_text, heard_text, tool, tool_arguments, model, outcome, reason",
+          ).order("id").limit(500),
+        ),
+        ask(of("agent_calls", "node, ended_at, seconds, outcome, reason, cost_usd, caller_turns")),
+        ask(of("agent_unanswered_questions", "id, question, language, asked, call_sid, last_at")),
       ],
     );
-    return { call, steps, legs, recordings, notes, tags, voicemails, callbacks };
+    const [contact] = call?.party
+      ? await ask(
+        db.from("contacts").select("id, name, company, notes, blocked").eq("phone", call.party),
+      )
+      : [];
+    return {
+      call,
+      steps,
+      legs,
+      recordings,
+      notes,
+      tags,
+      voicemails,
+      callbacks,
+      turns,
+      talks,
+      questions,
+      contact,
+    };
   }, sid);
   const people = useLive(
     () => ask(db.from("people").select("id, name, phone").order("name")),
@@ -63,24 +102,42 @@ export function Call({ sid, second }) {
       }</p>`}<//>`;
 }
 
-/** The words of a transcript that come with their seconds: `[0:05] Hello`. */
-const SECONDS = /\[(\d+):(\d\d)\]\s*/;
-
-function Transcript({ text, onSecond }) {
-  const parts = text.split(new RegExp(SECONDS, "g"));
-  if (parts.length === 1) return html`<blockquote>${text}</blockquote>`;
-  const passages = [];
-  for (let i = 1; i + 2 < parts.length + 1; i += 3) {
-    passages.push([Number(parts[i]) * 60 + Number(parts[i + 1]), parts[i + 2]]);
+/**
+ * A transcript's passages, `[second, words]`: where the words come with their seconds, `[0:05] Hello`, those; otherwise its
+ * sentences, at the seconds that their place in the text makes likely.
+ */
+function passagesOf(text, seconds) {
+  const marked = [...text.matchAll(/\[(\d+):(\d\d)\]\s*([^[]*)/g)];
+  if (marked.length > 0) {
+    return marked.map(([, m, s, words]) => [Number(m) * 60 + Number(s), words]);
   }
-  return html`<blockquote>${parts[0]}${
-    passages.map(([second, words]) =>
-      html`
+  return [...text.matchAll(/[^.?!]+[.?!]*\s*/g)].map(({ 0: words, index }) => [
+    Math.floor(index / text.length * (seconds ?? 0)),
+    words,
+  ]);
+}
+
+/** What was said; a press on a word plays from about there, a button from the beginning of its passage. */
+function Transcript({ text, seconds, onSecond }) {
+  const passages = passagesOf(text, seconds);
+  return html`<blockquote>${
+    passages.map(([from, words], n) => {
+      const until = passages[n + 1]?.[0] ?? Math.max(seconds ?? 0, from);
+      let read = 0;
+      return html`
         <p
-          key=${second}><button type="button" class="quiet" onClick=${() =>
-            onSecond(second)}>${minutes(second)}</button> ${words}</p>
-      `
-    )
+          key=${n}><button type="button" class="quiet" aria-label=${t(
+            `Play from ${minutes(from)}`,
+            `Écouter à partir de ${minutes(from)}`,
+          )} onClick=${() => onSecond(from)}>${minutes(from)}</button> ${words.split(/(?<=\s)/).map(
+            (word, i) => {
+              const at = from + (until - from) * read / words.length;
+              read += word.length;
+              return html`<span key=${i} class="word" onClick=${() => onSecond(at)}>${word}</span>`;
+            },
+          )}</p>
+      `;
+    })
   }</blockquote>`;
 }
 
@@ -97,7 +154,12 @@ function Recording({ row, call, voicemail, people, reload, second }) {
       }</p>`
       : html`<${Player} call_sid=${call.call_sid} recording_sid=${row.recording_sid} label=${name} at=${at} />`
   }
-    ${row.transcript && html`<${Transcript} text=${row.transcript} onSecond=${setAt} />`}
+    ${
+    row.transcript &&
+    html`<${Transcript} text=${row.transcript} seconds=${row.duration_sec} onSecond=${(at) =>
+      // The same second again plays again.
+      setAt(at + Math.random() / 1000)} />`
+  }
     ${
     voicemail &&
     html`<${Steps} row=${{
@@ -109,11 +171,17 @@ function Recording({ row, call, voicemail, people, reload, second }) {
 }
 
 /** One line of the timeline for each thing that happened, in the order of time. */
-function timeline({ call, steps, legs, callbacks, people }) {
+function timeline({ call, steps, legs, callbacks, people, turns }) {
   const who = (number) => people?.find((person) => person.phone === number)?.name ?? phone(number);
   const words = ({ event, status, meta }) =>
     ({
-      arrived: t("The call came in", "L’appel est arrivé"),
+      arrived: meta.blocked
+        ? t("The number is blocked: the call was refused", "Numéro bloqué : appel refusé")
+        : t("The call came in", "L’appel est arrivé"),
+      agent_left: t(
+        "The talk with the assistant ended",
+        "La conversation avec l’assistant a pris fin",
+      ),
       consent: meta.consent === undefined
         ? t("Recording", "Enregistrement")
         : t("Decided on recording", "A décidé pour l’enregistrement"),
@@ -159,6 +227,7 @@ function timeline({ call, steps, legs, callbacks, people }) {
       words: t(`Rang ${who(leg.to_e164)}`, `A fait sonner ${who(leg.to_e164)}`),
       more: results[leg.result] ?? t("now", "maintenant"),
     })),
+    ...turns.map((turn) => ({ at: turn.at, key: `t${turn.id}`, ...saidBy(turn) })),
     ...callbacks.map((row) => ({
       at: row.promised_at,
       key: row.id,
@@ -168,6 +237,45 @@ function timeline({ call, steps, legs, callbacks, people }) {
     call.ended_at &&
     { at: call.ended_at, key: "end", words: outcome(call), more: minutes(call.duration_sec) },
   ].filter(Boolean).sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+}
+
+/** A turn of a talk with an assistant, in words. */
+function saidBy({ kind, planned_text, heard_text, tool, tool_arguments, model, outcome, reason }) {
+  const text = heard_text ?? planned_text;
+  const quoted = text ? `“${text}”` : t("(words not kept)", "(paroles non conservées)");
+  switch (kind) {
+    case "caller":
+      return { words: `${t("Caller", "Appelant")}: ${quoted}` };
+    case "tool":
+      return {
+        words: {
+          answer: t("Looked up an answer", "A cherché une réponse"),
+          transfer: t("Puts the caller through", "Transfère l’appelant"),
+          take_message: t("Takes a message", "Prend un message"),
+          book_callback: t("Promises a call back", "Promet un rappel"),
+          hours: t("Looked up the hours", "A cherché les horaires"),
+        }[tool] ?? tool,
+        more: tool_arguments?.summary ?? tool_arguments?.question ?? tool_arguments?.department ??
+          "",
+      };
+    case "failure":
+      return {
+        words: t("A model failed", "Un modèle a échoué"),
+        more: `${model ?? ""} ${reason ?? ""}`,
+      };
+    case "left":
+      return {
+        words: t("The assistant ended the talk", "L’assistant a terminé"),
+        more: [outcome, reason].filter(Boolean).join(", ").replaceAll("_", " "),
+      };
+    default:
+      return {
+        words: `${t("Assistant", "Assistant")}: ${quoted}`,
+        more: heard_text !== null && planned_text !== null && heard_text !== planned_text
+          ? t("interrupted", "interrompu")
+          : "",
+      };
+  }
 }
 
 function One(
@@ -180,6 +288,10 @@ function One(
     tags,
     voicemails,
     callbacks,
+    turns,
+    talks,
+    questions,
+    contact,
     people,
     members,
     reload,
@@ -200,6 +312,8 @@ function One(
       <h1>${phone(call.party ?? call.from_e164)}</h1>
       <div class="row"><span class="tag">${outcome(call)}</span>
         ${may("agent") && call.ended_at && html`<${CallBack} call=${call} reload=${reload} />`}
+        ${may("agent") && call.party &&
+          html`<${Block} number=${call.party} contact=${contact} reload=${reload} />`}
         ${may("admin") && call.ended_at &&
           html`<button type="button" class="danger" onClick=${() => setErasing(true)}>${
             t("Erase", "Effacer")
@@ -221,6 +335,23 @@ function One(
             : call.consent_given
             ? t("agreed", "accepté")
             : t("refused", "refusé")}</dd>
+          ${call.party && html`
+            <dt>${t("Contact", "Contact")}</dt>
+            <dd><a href=${`#/contacts/${contact?.id ?? ""}`}>${contact?.name ??
+              phone(call.party)}</a>${contact?.company && `, ${contact.company}`}
+                      ${contact?.notes && html`<br /><small>${contact.notes}</small>`}</dd>
+          `}
+          ${talks.length > 0 && html`
+            <dt>${t("Assistant", "Assistant")}</dt>
+            <dd>${talks.map((talk) =>
+              html`<div key=${talk.node}>${minutes(talk.seconds)}, ${
+                [talk.outcome ?? t("talks now", "en conversation"), talk.reason].filter(Boolean)
+                  .join(": ").replaceAll("_", " ")
+              }</div>`
+            )}</dd>
+            <dt>${t("Cost of models", "Coût des modèles")}</dt>
+            <dd>${money(talks.reduce((sum, talk) => sum + Number(talk.cost_usd), 0))}</dd>
+          `}
         </dl>
         <ul class="row" aria-label=${t("Tags", "Étiquettes")}>${tags.map(({ tag: name }) =>
           html`<li key=${name} class="tag">${name} ${
@@ -249,6 +380,13 @@ function One(
             )}<input name="tag" required maxlength="64" autocomplete="off" /></label><//>
         `}
       <//>
+      ${questions.length > 0 && html`
+        <${Card} id="questions" title=${t("Not answered", "Sans réponse")} n=${questions.length}>
+          <ul class="list">${questions.map((row) =>
+            html`<${Question} key=${row.id} row=${row} reload=${reload} />`
+          )}</ul>
+          <//>
+      `}
       ${recordings.map((row) =>
         html`
           <${Recording} key=${row
@@ -301,7 +439,7 @@ function One(
         `}
       <//>
       <${Card} id="timeline" title=${t("What happened", "Déroulement")}>
-        <ol class="list">${timeline({ call, steps, legs, callbacks, people }).map((
+        <ol class="list">${timeline({ call, steps, legs, callbacks, people, turns }).map((
           { at, key, words, more },
         ) =>
           html`
@@ -313,6 +451,31 @@ function One(
       <//>
     </div>
   `;
+}
+
+/** Refuses the number's calls from the next one on, or takes them again. */
+export function Block({ number, contact, reload }) {
+  const blocked = contact?.blocked ?? false;
+  const set = (to) =>
+    ask(
+      contact
+        ? db.from("contacts").update({ blocked: to }).eq("id", contact.id)
+        : db.from("contacts").insert({ org_id: me.org_id, phone: number, blocked: to }),
+    ).then(reload);
+  const back = () => ask(db.from("contacts").update({ blocked }).eq("phone", number)).then(reload);
+  return html`${
+    blocked && html`<span class="tag bad">${t("Blocked", "Bloqué")}</span>`
+  }<${Do} act=${() =>
+    act(
+      () => set(!blocked),
+      blocked
+        ? t("Calls of this number are taken again.", "Les appels de ce numéro sont repris.")
+        : t(
+          "Calls of this number are refused from the next one on.",
+          "Les appels de ce numéro sont refusés dès le prochain.",
+        ),
+      back,
+    )}>${blocked ? t("Unblock", "Débloquer") : t("Block this number", "Bloquer ce numéro")}<//>`;
 }
 
 /** Rings one's own telephone; after the key 1 it calls the number. */

@@ -1,11 +1,10 @@
-/** How the lines answer: draw, edit, check as one types, try, publish with a note, compare, roll back, open or close by hand. */
+/** How the lines answer: draw, edit by forms, check as one types, try, publish with a note, open or close by hand. */
 import { db, may, me } from "../session.js";
 import { ask, call, Failure, useLive } from "../data.js";
 import { minutes, phone, t } from "../words.js";
 import {
   act,
   Card,
-  Dialog,
   Do,
   Form,
   go,
@@ -19,6 +18,10 @@ import {
   useState,
 } from "../parts.js";
 import { e164 } from "./people.js";
+import { Agents, Calendars, Groups, Issues, StepForm, Whole, Words } from "./flow_forms.js";
+import { FlowMap } from "./flow_map.js";
+import { freeName, TYPES } from "./flow_spec.js";
+import { definitionOf, Versions } from "./flow_versions.js";
 
 /** What a first flow is: a greeting, a telephone, a message. */
 const FIRST = () => ({
@@ -52,7 +55,7 @@ export default function Flows({ path: [name] }) {
 function List() {
   const live = useLive(async () => {
     const [flows, pointers, lines] = await Promise.all([
-      ask(db.from("call_flows").select("id, name").order("name")),
+      ask(db.from("call_flows").select("id, name, drafted_at").order("name")),
       ask(db.from("call_flow_pointers").select("flow_id, version, moved_at")),
       ask(db.from("lines").select("flow_id, line").order("line")),
     ]);
@@ -60,7 +63,7 @@ function List() {
       ...flow,
       ...pointers.find(({ flow_id }) => flow_id === flow.id),
       lines: lines.filter(({ flow_id }) => flow_id === flow.id).map(({ line }) => line),
-    }));
+    })).filter(({ version, drafted_at }) => version || drafted_at);
   }, "flows");
   return html`
     <${Page} title=${t("Flows", "Scénarios")}>
@@ -71,9 +74,13 @@ function List() {
         html`<li key=${row.id}><a class="grow" href=${`#/flows/${
           encodeURIComponent(row.name)
         }`}>${row.name}</a>
-    <span class="tag">${
-          t("version", "version")
-        } ${row.version}</span> <small><${Time} at=${row.moved_at} /></small>
+    ${row.drafted_at && html`<span class="tag warn">${t("draft", "brouillon")}</span>`}
+    ${
+          row.version &&
+          html`<span class="tag">${
+            t("version", "version")
+          } ${row.version}</span> <small><${Time} at=${row.moved_at} /></small>`
+        }
     <small>${row.lines.map(phone).join(", ") || t("no line", "aucune ligne")}</small></li>`} />
     <//>
       ${may("admin") && html`
@@ -91,113 +98,12 @@ function List() {
   `;
 }
 
-/** Where an edge leads, of every node: `[outcome, target]`. */
-function edges(node) {
-  const plain = [
-    "next",
-    "open",
-    "closed",
-    "unknown",
-    "answered",
-    "unanswered",
-    "otherwise",
-    "offer",
-    "gave_up",
-    "full",
-    "refused",
-    "message",
-    "callback",
-    "done",
-    "failed",
-  ];
-  return [
-    ...(node.options ?? []).map(({ key, words, next }) => [key ?? [words].flat().join(", "), next]),
-    ...(node.cases ?? []).map(({ in: values, next }) => [[values].flat().join(", "), next]),
-    ...Object.entries(node.departments ?? {}),
-    ...plain.filter((name) => typeof node[name] === "string").map((
-      name,
-    ) => [name === "next" ? "" : name, node[name]]),
-  ].filter(([, target]) => typeof target === "string");
-}
-
-const BOX = { width: 168, height: 52, gapX: 72, gapY: 26 };
-
-/** The nodes in columns, by how far each is from the start. */
-function Picture({ flow, pick }) {
-  const nodes = flow.nodes ?? {};
-  const depth = new Map();
-  const visit = (id, at) => {
-    if (!Object.hasOwn(nodes, id) || (depth.get(id) ?? -1) >= at || at > 200) return;
-    depth.set(id, at);
-    for (const [, target] of edges(nodes[id])) visit(target, at + 1);
-  };
-  visit(flow.start, 0);
-  for (const id of Object.keys(nodes)) if (!depth.has(id)) depth.set(id, 0);
-  const columns = [];
-  for (const [id, at] of depth) (columns[at] ??= []).push(id);
-  const place = new Map();
-  columns.forEach((ids, x) =>
-    ids.forEach((id, y) =>
-      place.set(id, { x: 8 + x * (BOX.width + BOX.gapX), y: 8 + y * (BOX.height + BOX.gapY) })
-    )
-  );
-  const width = 16 + columns.length * (BOX.width + BOX.gapX) - BOX.gapX;
-  const height = 64 + Math.max(...columns.map((ids) => ids?.length ?? 0)) * (BOX.height + BOX.gapY);
-  const words = (node) => {
-    const prompt = flow.prompts?.[node.prompt];
-    const said = prompt && Object.values(prompt)[0];
-    return typeof said === "string" ? said : node.group ?? node.to ?? node.calendar ?? "";
-  };
-  const short = (text, most) => text.length > most ? `${text.slice(0, most - 1)}…` : text;
-  return html`
-    <div class="scroll map" tabindex="0" role="region" aria-label=${t(
-      "Map of the flow",
-      "Carte du scénario",
-    )}>
-      <svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`}>
-          ${[...place].flatMap(([id, from]) =>
-            edges(nodes[id]).filter(([, target]) => place.has(target)).map(
-              ([label, target], i, all) => {
-                const to = place.get(target);
-                const y1 = from.y + (i + 1) * BOX.height / (all.length + 1);
-                const [x1, x2, y2] = [from.x + BOX.width, to.x, to.y + BOX.height / 2];
-                // Past other nodes: below them.
-                const far = x2 - x1 > BOX.gapX ? Math.max(y1, y2) + 40 + (x2 - x1) / 12 : undefined;
-                return html`
-                  <g key=${`${id} ${i}`}>
-                    <path class="edge" d=${`M${x1} ${y1} C${x1 + 40} ${far ?? y1} ${x2 - 40} ${
-                      far ?? y2
-                    } ${x2} ${y2}`} />
-                    <text class="label" x=${x1 + 5} y=${y1 - 3}>${short(label, 11)}</text>
-                  </g>
-                `;
-              },
-            )
-          )}
-          ${[...place].map(([id, { x, y }]) =>
-            html`
-              <g key=${id} class="node" role="button" tabindex="0"
-                onClick=${() => pick(id)} onKeyDown=${(event) =>
-                  ["Enter", " "].includes(event.key) && (event.preventDefault(), pick(id))}>
-                <rect x=${x} y=${y} width=${BOX.width} height=${BOX
-                  .height} rx="9" class=${id === flow.start ? "start" : ""} />
-                <text x=${x + 10} y=${y + 21} class="id">${short(id, 18)}</text>
-                <text x=${x + 10} y=${y + 40} class="label">${short(
-                  `${nodes[id].type} ${words(nodes[id])}`,
-                  24,
-                )}</text>
-              </g>
-            `
-          )}
-        </svg>
-    </div>
-  `;
-}
-
 function Flow({ name }) {
   const live = useLive(async () => {
-    const [flow] = await ask(db.from("call_flows").select("id, name").eq("name", name));
-    if (!flow) return { versions: [], lines: [] };
+    const [flow] = await ask(
+      db.from("call_flows").select("id, name, drafted_by, drafted_at").eq("name", name),
+    );
+    if (!flow) return { versions: [], lines: [], overrides: [] };
     const [versions, [pointer], lines, overrides] = await Promise.all([
       ask(
         db.from("call_flow_versions").select("id, version, note, published_by, published_at").eq(
@@ -220,55 +126,89 @@ function Flow({ name }) {
   return html`
     <h1>${name}</h1>
     <${Loaded} of=${live}>${(data) =>
-      html`<${Editor} key=${
-        data.flow ? "kept" : "new"
-      } name=${name} ...${data} reload=${live.reload} />`}<//>
+      html`<${Editor} name=${name} ...${data} reload=${live.reload} />`}<//>
   `;
 }
 
-const definitionOf = async (flow, version) =>
-  (await ask(
-    db.from("call_flow_versions").select("definition").eq("flow_id", flow.id).eq(
-      "version",
-      version,
-    ),
-  ))[0].definition;
+const shown = (definition) => JSON.stringify(definition, null, 2);
+/** Whether two definitions say the same; the database keeps keys in an order of its own. */
+const same = (a, b) => sorted(a) === sorted(b);
+const sorted = (value) =>
+  JSON.stringify(
+    value,
+    (_, each) =>
+      each && typeof each === "object" && !Array.isArray(each)
+        ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => a < b ? -1 : 1))
+        : each,
+  );
+
+/** What is published or kept as a draft, what is edited, and how it is kept: `{text, setText, begun, …}`. */
+function useDraft({ name, flow, current, parsed, text, setText, reload }) {
+  /** The definition that the edit began with, and its version. */
+  const [begun, setBegun] = useState();
+  /** What the server has of this edit: `{definition, at}`; `at` undefined: nothing. */
+  const [kept, setKept] = useState();
+  const [fault, setFault] = useState();
+  const save = async (definition) => {
+    const { drafted_at } = await call("call-flows/draft", {
+      body: { name, org_id: me.org_id, definition },
+    });
+    setKept({ definition: definition ?? undefined, at: drafted_at ?? undefined });
+    await reload();
+  };
+  const fetchAll = async () => {
+    const [published, [draft]] = await Promise.all([
+      current ? definitionOf(flow, current) : undefined,
+      ask(db.from("call_flows").select("draft, drafted_at").eq("id", flow.id)),
+    ]);
+    setBegun({ version: current, definition: published });
+    setKept({ definition: draft?.draft ?? published, at: draft?.drafted_at ?? undefined });
+    setText(shown(draft?.draft ?? published ?? FIRST()));
+  };
+  useEffect(() => {
+    if (flow) {
+      fetchAll().catch((error) => setFault(error.message));
+      return;
+    }
+    const first = FIRST();
+    setBegun({});
+    setKept({ definition: first });
+    setText(shown(first));
+  }, []);
+  // Another person's work, begun since this was fetched.
+  const foreign = flow?.drafted_at && kept !== undefined && flow.drafted_by !== me.user.id &&
+    Date.parse(flow.drafted_at) !== Date.parse(kept.at ?? 0);
+  const changed = parsed !== undefined && kept !== undefined && !same(parsed, kept.definition);
+  useEffect(() => {
+    if (!changed || foreign || !may("admin") || typeof parsed !== "object" || !parsed) return;
+    const timer = setTimeout(
+      () => save(parsed).then(() => setFault(), ({ message }) => setFault(message)),
+      3_000,
+    );
+    return () => clearTimeout(timer);
+  }, [text, foreign]);
+  return { begun, setBegun, kept, setKept, save, fault, foreign, changed, fetchAll };
+}
 
 function Editor({ name, flow, versions, current, lines, overrides, reload }) {
-  /** The text that is edited; undefined until the published one is there. */
-  const [text, setText] = useState(flow ? undefined : JSON.stringify(FIRST(), null, 2));
-  const [begun, setBegun] = useState();
+  /** The text that is edited; undefined until it is there. */
+  const [text, setText] = useState();
   const [checked, setChecked] = useState();
-  const area = useRef();
-  const members = useLive(
-    () => ask(db.from("members").select("user_id, name, email")),
-    "members",
-    60_000,
-  );
-  useEffect(() => {
-    if (flow && text === undefined) {
-      definitionOf(flow, current).then(
-        (definition) => {
-          const shown = JSON.stringify(definition, null, 2);
-          setBegun({ version: current, text: shown });
-          setText(shown);
-        },
-        () =>
-          setChecked({
-            error: t(
-              "The flow could not be fetched. Reload the page.",
-              "Impossible de charger le scénario. Rechargez la page.",
-            ),
-          }),
-      );
-    }
-  }, []);
+  const [chosen, pick] = useState();
   let parsed;
   try {
     parsed = text === undefined ? undefined : JSON.parse(text);
   } catch {
     // Said below.
   }
+  const draft = useDraft({ name, flow, current, parsed, text, setText, reload });
+  const { begun, setBegun, kept, setKept, save, fault, foreign, changed } = draft;
+  const members = useLive(
+    () => ask(db.from("members").select("user_id, name, email")),
+    "members",
+    60_000,
+  );
+  const others = useLive(() => ask(db.from("call_flows").select("name").order("name")), "names");
   useEffect(() => {
     if (text === undefined || !may("admin")) return;
     if (parsed === undefined) {
@@ -298,27 +238,38 @@ function Editor({ name, flow, versions, current, lines, overrides, reload }) {
     };
   }, [text]);
   if (text === undefined) {
-    return html`<p class="note" aria-busy="true">${
-      checked?.error ?? t("Loading…", "Chargement…")
-    }</p>`;
+    return fault
+      ? html`<p class="note bad" role="alert">${fault}</p>`
+      : html`<p class="note" aria-busy="true">${t("Loading…", "Chargement…")}</p>`;
   }
-  const write = (definition) => setText(JSON.stringify(definition, null, 2));
-  const pick = (id) => {
-    const at = text.indexOf(`"${id}": {`, text.indexOf('"nodes"'));
-    area.current?.focus();
-    area.current?.setSelectionRange(at, at + id.length + 2);
-    const line = text.slice(0, at).split("\n").length;
-    if (area.current) {
-      area.current.scrollTop = Math.max(0, line - 4) *
-        (area.current.scrollHeight / text.split("\n").length);
-    }
-  };
-  const dirty = begun?.text !== text;
-  const stale = begun && current !== begun.version;
+  const write = (definition) => setText(shown(definition));
+  const whole = parsed !== null && typeof parsed === "object" && parsed.nodes &&
+    typeof parsed.nodes === "object";
+  const dirty = !begun.definition || parsed === undefined || !same(parsed, begun.definition);
+  const stale = begun.version && current !== begun.version;
+  const step = whole && Object.hasOwn(parsed.nodes, chosen) ? chosen : undefined;
+  const issues = checked?.issues ?? [];
+  const of = (id) => issues.filter(({ path }) => `${path}.`.startsWith(`nodes.${id}.`));
   const by = (who) => {
     const member = members.data?.find(({ user_id }) => user_id === who);
     return member?.name ?? member?.email ??
       (who === "operator" ? t("the operator", "l’exploitant") : who);
+  };
+  const discard = () => {
+    const before = parsed;
+    return act(
+      async () => {
+        await save(null);
+        const back = begun.definition ?? FIRST();
+        setKept({ definition: back });
+        write(back);
+      },
+      t("The draft is discarded.", "Le brouillon est abandonné."),
+      async () => {
+        await save(before);
+        write(before);
+      },
+    );
   };
   return html`
     ${stale &&
@@ -328,67 +279,74 @@ function Editor({ name, flow, versions, current, lines, overrides, reload }) {
           `La version ${current} a été publiée entre-temps : vous modifiez la ${begun.version}.`,
         )
       }</p>`}
-    <${Card} id="map" title=${t("What callers go through", "Parcours des appelants")}>
-      ${parsed?.nodes
-        ? html`<${Picture} flow=${parsed} pick=${pick} />`
+    ${foreign &&
+      html`<div class="note bad row" role="alert">${
+        t(
+          `${by(flow.drafted_by)} works on this flow too. Your changes are not kept as a draft.`,
+          `${by(flow.drafted_by)} modifie aussi ce scénario. Vos changements ne sont pas gardés.`,
+        )
+      } <${Do} act=${() => act(draft.fetchAll)}>${t("Take theirs", "Prendre les leurs")}<//>
+        <${Do} act=${() => act(() => save(parsed))}>${
+        t("Keep mine", "Garder les miens")
+      }<//></div>`}
+    <${Card} id="map" title=${t(
+      "What callers go through",
+      "Parcours des appelants",
+    )} actions=${may("admin") && whole && html`<div class="row">
+      <${DraftState} ...${{ fault, changed, kept, dirty, discard }} />
+      <button type="button" onClick=${() => {
+      const id = freeName("step", parsed.nodes);
+      write({ ...parsed, nodes: { ...parsed.nodes, [id]: { type: "end" } } });
+      pick(id);
+    }}>${t("Add a step", "Ajouter une étape")}</button></div>`}>
+      ${whole
+        ? html`<${FlowMap} flow=${parsed} pick=${pick} chosen=${step} faulty=${new Set(
+          Object.keys(parsed.nodes).filter((id) => of(id).length > 0),
+        )} />
+        ${
+          !may("admin") ? null : step
+            ? html`
+              <${StepForm} key=${step} flow=${parsed} id=${step} write=${write} pick=${pick}
+                issues=${of(step)} flows=${(others.data ?? []).map((each) => each.name).filter((
+                  each,
+                ) => each !== name)} />
+            `
+            : html`<p class="note">${
+              t(
+                "Choose a step in the map to change it.",
+                "Choisissez une étape dans la carte pour la modifier.",
+              )
+            }</p>`
+        }`
         : html`<p class="note">${
           t("Drawn once it is JSON.", "Dessiné quand le JSON est valide.")
         }</p>`}
+      ${may("admin") &&
+        html`<div role="status">${
+          checked === undefined
+            ? html`<p class="note">${t("Checking…", "Vérification…")}</p>`
+            : checked.ok
+            ? html`<p>${
+              t(
+                `Sound. The longest call takes ${minutes(checked.longest_seconds)}, talk apart.`,
+                `Valide. L’appel le plus long dure ${
+                  minutes(checked.longest_seconds)
+                }, hors conversation.`,
+              )
+            }</p>`
+            : html`<p class="bad">${checked.error ?? t("These are at fault:", "À corriger :")}</p>`
+        }${
+          checked?.ok
+            ? html`<ul>${
+              (checked.warnings ?? []).slice(0, 30).map(({ path, message }) =>
+                html`<li key=${path + message} class="small"><code>${path}</code> ${message}</li>`
+              )
+            }</ul>`
+            : html`<${Issues} of=${issues} />`
+        }</div>`}
     <//>
     <div class="columns">
-      ${parsed?.prompts &&
-        html`<${Card} id="words" title=${t("What callers hear", "Ce qu’ils entendent")}>
-      ${
-          Object.entries(parsed.prompts).flatMap(([prompt, languages]) =>
-            Object.entries(languages).map(([language, words]) =>
-              typeof words === "string" &&
-              html`<label key=${`${prompt} ${language}`} class="wide">${prompt} <small>${language}</small>
-          <textarea rows="2" lang=${language} readonly=${!may("admin")} value=${words} onInput=${(
-                event,
-              ) =>
-                write({
-                  ...parsed,
-                  prompts: {
-                    ...parsed.prompts,
-                    [prompt]: { ...languages, [language]: event.target.value },
-                  },
-                })}></textarea></label>`
-            )
-          )
-        }
-    <//>`}
-      <${Card} id="json" title="JSON">
-        <textarea ref=${area} class="code" rows="22" spellcheck=${false} readonly=${!may(
-          "admin",
-        )} aria-label=${t("The flow as JSON", "Le scénario en JSON")} value=${text} onInput=${(
-          event,
-        ) => setText(event.target.value)}></textarea>
-        ${may("admin") &&
-          html`<div role="status">${
-            checked === undefined
-              ? html`<p class="note">${t("Checking…", "Vérification…")}</p>`
-              : checked.ok
-              ? html`<p>${
-                t(
-                  `Sound. The longest call takes ${minutes(checked.longest_seconds)}, talk apart.`,
-                  `Valide. L’appel le plus long dure ${
-                    minutes(checked.longest_seconds)
-                  }, hors conversation.`,
-                )
-              }</p>`
-              : html`<p class="bad">${
-                checked.error ?? t("These are at fault:", "À corriger :")
-              }</p>`
-          }<ul>${
-            [...(checked?.issues ?? []), ...(checked?.warnings ?? [])].slice(0, 30).map((
-              { path, message },
-            ) =>
-              html`<li key=${path + message} class=${
-                checked.ok ? "small" : "bad"
-              }><code>${path}</code> ${message}</li>`
-            )
-          }</ul></div>`}
-      <//>
+      ${whole && html`<${Words} flow=${parsed} write=${write} can=${may("admin")} />`}
       <div class="stack">
         ${may("admin") && html`
           <${Card} id="publish" title=${t("Publish", "Publier")}>
@@ -412,7 +370,9 @@ function Editor({ name, flow, versions, current, lines, overrides, reload }) {
                 if (error.issues?.length) setChecked({ issues: error.issues });
                 throw error;
               });
-              setBegun({ version: answer.version, text });
+              setBegun({ version: answer.version, definition: parsed });
+              if (kept.at) await save(null);
+              setKept({ definition: parsed });
               await reload();
               await act(
                 async () => {},
@@ -438,15 +398,74 @@ function Editor({ name, flow, versions, current, lines, overrides, reload }) {
                 <//>
                 <${Try} definition=${parsed} ok=${checked?.ok} />
         `}
-        ${flow && html`
+        ${current && html`
           <${Hours} name=${name} calendars=${Object.keys(
-            parsed?.calendars ?? {},
+            begun.definition?.calendars ?? {},
           )} overrides=${overrides} reload=${reload} />
           <${Versions} name=${name} flow=${flow} versions=${versions} current=${current}
             by=${by} text=${text} reload=${reload} take=${setText} />
         `}
       </div>
+      <div class="stack">
+        ${may("admin") && whole && html`
+          <${Calendars} flow=${parsed} write=${write} />
+          <${Groups} flow=${parsed} write=${write} />
+          <${Agents} flow=${parsed} write=${write} />
+          <${Whole} flow=${parsed} write=${write} />
+        `}
+        <${Json} text=${text} set=${setText} />
+      </div>
     </div>
+  `;
+}
+
+/** Whether the work is kept, and the way back. */
+function DraftState({ fault, changed, kept, dirty, discard }) {
+  if (fault) return html`<span class="bad" role="alert">${fault}</span>`;
+  if (!dirty && !kept.at) return null;
+  return html`<small role="status">${
+    changed
+      ? t("Not kept yet…", "Pas encore gardé…")
+      : kept.at
+      ? html`${t("Draft kept", "Brouillon gardé")} <${Time} at=${kept.at} />`
+      : ""
+  }</small>
+    ${
+    kept.at &&
+    html`<${Do} act=${discard}>${t("Discard the draft", "Abandonner le brouillon")}<//>`
+  }`;
+}
+
+/** The whole as JSON; where the cursor stands, what belongs there. */
+function Json({ text, set }) {
+  const [hint, setHint] = useState();
+  const area = useRef();
+  const look = () => {
+    const before = text.slice(0, area.current.selectionStart);
+    const [, id] = before.slice(before.lastIndexOf('"nodes"')).match(/^[^]*\n {4}"(\w+)": \{/) ??
+      [];
+    const at = id === undefined ? -1 : before.lastIndexOf(`"${id}": {`);
+    const [, type] = /"type": "(\w+)"/.exec(text.slice(at, text.indexOf("\n    }", at))) ?? [];
+    setHint(
+      before.includes('"nodes"') && at >= 0
+        ? `${id}: type, ${(TYPES[type] ?? Object.keys(TYPES)).join(", ")}`
+        : "schema, zone, languages, start, prompts, nodes, business?, voices?, calendars?, groups?, agents?, operator?, missed_call?, tests?",
+    );
+  };
+  return html`
+    <details class="card">
+      <summary>JSON</summary>
+      <div class="stack">
+        <textarea ref=${area} class="code" rows="22" spellcheck=${false} readonly=${!may(
+          "admin",
+        )} aria-label=${t("The flow as JSON", "Le scénario en JSON")} value=${text} onKeyUp=${look}
+          onClick=${look} onFocus=${look} onInput=${(event) => set(event.target.value)}></textarea>
+        ${hint &&
+          html`<p class="small" role="status">${
+            t("Here belong", "Ici vont")
+          } <code>${hint}</code> ${t("(? may be left out)", "(? est facultatif)")}</p>`}
+      </div>
+    </details>
   `;
 }
 
@@ -512,20 +531,41 @@ function Try({ definition, ok }) {
   `;
 }
 
+/** How long a calendar is overridden, in hours. */
+const SPANS = () => [
+  [1, t("1 hour", "1 heure")],
+  [4, t("4 hours", "4 heures")],
+  [24, t("1 day", "1 jour")],
+  [72, t("3 days", "3 jours")],
+  [168, t("1 week", "1 semaine")],
+];
+
 /** "We close early today": wins over the calendar, and always ends. */
 function Hours({ name, calendars, overrides, reload }) {
+  const [hours, setHours] = useState(4);
   if (calendars.length === 0) return null;
   const set = (calendar, state, until) =>
     call("call-flows/override", { body: { name, org_id: me.org_id, calendar, state, until } }).then(
       reload,
     );
+  const span = SPANS().find(([each]) => each === hours)[1];
+  const said = {
+    open: [t("Open now", "Ouvrir"), t(`Open for ${span}.`, `Ouvert pendant ${span}.`)],
+    closed: [t("Close now", "Fermer"), t(`Closed for ${span}.`, `Fermé pendant ${span}.`)],
+  };
   return html`
     <${Card} id="hours" title=${t("Open or closed by hand", "Ouvert ou fermé à la main")}>
+      ${may("admin") && html`
+        <label
+          class="row small">${t("For", "Pendant")} <select value=${hours} onChange=${(event) =>
+            setHours(Number(event.target.value))}>${SPANS().map(([each, words]) =>
+              html`<option key=${each} value=${each}>${words}</option>`
+            )}</select></label>
+      `}
       <ul class="list">${calendars.map((calendar) => {
         const now = overrides.find((each) =>
           each.calendar === calendar && new Date(each.until) > new Date()
         );
-        const until = new Date(Date.now() + 4 * 3_600_000).toISOString();
         const back = () => set(calendar, now?.state ?? null, now?.until);
         return html`<li key=${calendar}><span class="grow">${calendar} ${
           now &&
@@ -535,23 +575,14 @@ function Hours({ name, calendars, overrides, reload }) {
         }</span>
       ${
           may("admin") && html`${
-            ["open", "closed"].map((state) =>
-              html`<${Do} key=${state} aria-label=${`${
-                state === "open"
-                  ? t("Open for 4 h", "Ouvrir 4 h")
-                  : t("Close for 4 h", "Fermer 4 h")
-              }: ${calendar}`} act=${() =>
+            Object.entries(said).map(([state, [words, done]]) =>
+              html`<${Do} key=${state} aria-label=${`${words}: ${calendar}`} act=${() =>
                 act(
-                  () => set(calendar, state, until),
-                  state === "open"
-                    ? t("Open for 4 hours.", "Ouvert pendant 4 heures.")
-                    : t("Closed for 4 hours.", "Fermé pendant 4 heures."),
+                  () =>
+                    set(calendar, state, new Date(Date.now() + hours * 3_600_000).toISOString()),
+                  done,
                   back,
-                )}>${
-                state === "open"
-                  ? t("Open for 4 h", "Ouvrir 4 h")
-                  : t("Close for 4 h", "Fermer 4 h")
-              }<//>`
+                )}>${words}<//>`
             )
           }
         ${
@@ -569,110 +600,4 @@ function Hours({ name, calendars, overrides, reload }) {
       })}</ul>
       <//>
   `;
-}
-
-function Versions({ name, flow, versions, current, by, text, reload, take }) {
-  const [compared, setCompared] = useState();
-  const roll = (version) =>
-    call("call-flows/rollback", { body: { name, org_id: me.org_id, version } }).then(reload);
-  return html`<${Card} id="versions" title=${t("Versions", "Versions")}>
-    <ul class="list">${
-    versions.map((row) =>
-      html`
-        <li key=${row.version}>
-          <div class="grow">${row.version} ${row.version === current &&
-            html`<span class="tag good">${t("answers", "répond")}</span>`} ${row.note}
-                <small>${by(row.published_by)}, <${Time} at=${row.published_at} /></small></div>
-          <${Do} aria-label=${t(
-            `Compare with version ${row.version}`,
-            `Comparer avec la version ${row.version}`,
-          )} act=${() =>
-            act(async () =>
-              setCompared({
-                version: row.version,
-                text: JSON.stringify(await definitionOf(flow, row.version), null, 2),
-              })
-            )}>${t("Compare", "Comparer")}<//>
-              ${may("admin") && row.version !== current &&
-                html`<${Do} aria-label=${
-                  t(`Go back to it: version ${row.version}`, `Y revenir : version ${row.version}`)
-                } act=${() =>
-                  act(
-                    () => roll(row.version),
-                    t(
-                      `Version ${row.version} answers from the next call on.`,
-                      `La version ${row.version} répond dès le prochain appel.`,
-                    ),
-                    () => roll(current),
-                  )}>${t("Go back to it", "Y revenir")}<//>`}
-            </li>
-      `
-    )
-  }</ul>
-    ${
-    compared &&
-    html`<${Dialog} title=${
-      t(
-        `From version ${compared.version} to what is edited`,
-        `De la version ${compared.version} à ce qui est édité`,
-      )
-    } close=${() => setCompared()}>
-      <${Difference} from=${compared.text} to=${text} />
-      ${
-      may("admin") && html`<p><button type="button" onClick=${() => {
-        take(compared.text);
-        setCompared();
-      }}>${t("Edit that version", "Modifier cette version")}</button></p>`
-    }
-    <//>`
-  }
-  <//>`;
-}
-
-/** The lines that differ, with two lines around each. */
-function Difference({ from, to }) {
-  const [a, b] = [from.split("\n"), to.split("\n")];
-  let head = 0;
-  while (head < a.length && head < b.length && a[head] === b[head]) head++;
-  let tail = 0;
-  while (tail < a.length - head && tail < b.length - head && a.at(-1 - tail) === b.at(-1 - tail)) {
-    tail++;
-  }
-  const [x, y] = [a.slice(head, a.length - tail), b.slice(head, b.length - tail)];
-  if (x.length + y.length === 0) return html`<p>${t("No difference.", "Aucune différence.")}</p>`;
-  // The longest common subsequence; of very long differences only their outer lines are matched.
-  const rows = [];
-  if (x.length * y.length > 4_000_000) {
-    rows.push(...x.map((line) => ["-", line]), ...y.map((line) => ["+", line]));
-  } else {
-    const best = Array.from({ length: x.length + 1 }, () => new Uint16Array(y.length + 1));
-    for (let i = x.length - 1; i >= 0; i--) {
-      for (let j = y.length - 1; j >= 0; j--) {
-        best[i][j] = x[i] === y[j]
-          ? best[i + 1][j + 1] + 1
-          : Math.max(best[i + 1][j], best[i][j + 1]);
-      }
-    }
-    for (let i = 0, j = 0; i < x.length || j < y.length;) {
-      if (i < x.length && j < y.length && x[i] === y[j]) rows.push([" ", x[i++], j++]);
-      else if (j >= y.length || (i < x.length && best[i + 1][j] >= best[i][j + 1])) {
-        rows.push(["-", x[i++]]);
-      } else rows.push(["+", y[j++]]);
-    }
-  }
-  const near = (i) => rows.slice(Math.max(0, i - 2), i + 3).some(([sign]) => sign !== " ");
-  const shown = [
-    ...a.slice(Math.max(0, head - 2), head).map((line) => [" ", line]),
-    ...rows.filter((_, i) => near(i)),
-    ...a.slice(a.length - tail, a.length - tail + 2).map((line) => [" ", line]),
-  ];
-  return html`<pre class="diff" tabindex="0" role="region" aria-label=${
-    t("Differences", "Différences")
-  }>${
-    shown.map(([sign, line], i) =>
-      html`<span key=${i} class=${
-        { "+": "added", "-": "removed" }[sign] ?? ""
-      }>${sign} ${line}\n</span>`
-    )
-  }</pre>`;
 }
