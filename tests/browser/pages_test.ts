@@ -216,6 +216,61 @@ test("a prompt is recorded in the page, kept as the telephone plays it, and play
   assertEquals(converted!["bytes"], 44 + 2 * 2 * 8000);
 });
 
+test("a number is blocked from its call, hears a short end, and is unblocked by undo", async (open) => {
+  const { sid, shown } = await voicemail();
+  const { page } = await open("console");
+  await signIn(page, "agent");
+  await goTo(page, `calls/${sid}`);
+  await button(page, "Block this number").click();
+  await button(page, "Unblock").waitFor();
+  const from = shown.replaceAll(" ", "");
+  const { row } = await lab().hotline.ring({ keys: ["1"] }, { from });
+  assertEquals(row["disposition"], "rate_limited");
+  await goTo(page, `calls/${row["call_sid"]}`);
+  await page.getByText("The number is blocked: the call was refused").waitFor();
+  await goTo(page, "contacts");
+  await page.getByRole("listitem").filter({ hasText: shown }).getByText("Blocked").waitFor();
+  await button(page, "Undo").click();
+  await goTo(page, `calls/${sid}`);
+  await button(page, "Block this number").waitFor();
+});
+
+test("a talk with an assistant is in the call's timeline while it goes on; its open question becomes an answer", async (open) => {
+  const { sid } = await voicemail();
+  const { sql } = lab().hotline.db;
+  const session = `VX${crypto.randomUUID().replaceAll("-", "")}`;
+  await sql`insert into agent_sessions (session_id, call_sid, node, language, cost_usd)
+    values (${session}, ${sid}, 'desk', 'en-US', 0.0125)`;
+  let seq = 0;
+  const says = (kind: string, heard: string, tool: string | null = null) =>
+    sql`insert into agent_turns (session_id, seq, call_sid, at, kind, node, language, planned_text, heard_text, tool)
+      values (${session}, ${seq++}, ${sid}, now(), ${kind}, 'desk', 'en-US', ${heard}, ${heard}, ${tool})`;
+  await says("caller", "Do you take dogs?");
+  const question = `Do you take dogs ${crypto.randomUUID().slice(0, 8)}?`;
+  await sql`insert into agent_questions (language, question, call_sid) values ('en-US', ${question}, ${sid})`;
+  const { page } = await open("console");
+  await signIn(page);
+  await goTo(page, `calls/${sid}`);
+  await page.getByText("Caller: “Do you take dogs?”").waitFor();
+  await says("tool", "", "take_message");
+  await says("agent", "I will ask and let you know.");
+  await page.getByText("Assistant: “I will ask and let you know.”").waitFor();
+  await page.getByText("Takes a message").waitFor();
+  await page.getByText("$0.0125").waitFor();
+  assertEquals(await accessibilityFaults(page), []);
+  await button(page, `Answer it: ${question}`).click();
+  await page.getByLabel("Answer, as it is spoken").fill("Yes, small ones.");
+  await button(page, "Keep").click();
+  await page.getByText("Assistants answer it from now on.").waitFor();
+  await goTo(page, "knowledge");
+  const entry = page.getByRole("listitem").filter({ hasText: question });
+  await entry.getByText("Yes, small ones.").waitFor();
+  await button(page, "Undo").click();
+  await entry.getByRole("button", { name: "Answer it" }).waitFor();
+  await entry.getByRole("button", { name: "Dismiss" }).click();
+  await entry.waitFor({ state: "detached" });
+});
+
 test("a member is invited, given another role, and removed; the log says so", async (open) => {
   const { page } = await open("console");
   await signIn(page);
@@ -315,6 +370,7 @@ for (
         "people",
         "flows",
         "flows/new%20one",
+        "knowledge",
         "reports",
         "alerts",
         "members",

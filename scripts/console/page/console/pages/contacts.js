@@ -3,6 +3,7 @@ import { db, may } from "../session.js";
 import { ALL, ask, askSome, call, useLive } from "../data.js";
 import { count, minutes, outcome, phone, t } from "../words.js";
 import { act, Card, Form, html, Loaded, Page, Rows, Time, useMore, useState } from "../parts.js";
+import { Block } from "./call.js";
 
 const SOME = 40;
 
@@ -16,7 +17,7 @@ function List() {
   const live = useLive(
     () =>
       askSome(
-        db.from("contacts").select("id, phone, name, company, updated_at", ALL).order(
+        db.from("contacts").select("id, phone, name, company, blocked, updated_at", ALL).order(
           "updated_at",
           { ascending: false },
         ).limit(limit),
@@ -34,8 +35,8 @@ function List() {
           html`<li key=${row.id}><a class="grow" href=${`#/contacts/${row.id}`}>${
             row.name ?? phone(row.phone)
           }</a>
-      ${
-            row.name && html`<span>${phone(row.phone)}</span>`
+      ${row.name && html`<span>${phone(row.phone)}</span>`} ${
+            row.blocked && html`<span class="tag bad">${t("Blocked", "Bloqué")}</span>`
           } <small>${row.company}</small> <small><${Time} at=${row.updated_at} /></small></li>`} />
     <//>
     ${may("admin") && html`<${Import} after=${live.reload} />`}
@@ -85,7 +86,7 @@ function Contact({ id }) {
   const live = useLive(async () => {
     const [contact] = await ask(
       db.from("contacts").select(
-        "id, phone, name, company, notes, consent, consent_at, consent_source",
+        "id, phone, name, company, notes, blocked, consent, consent_at, consent_source",
       ).eq(
         id.startsWith("+") ? "phone" : "id",
         id,
@@ -146,7 +147,8 @@ function One({ contact, calls, total, notes, tags, voicemails, messages, reload 
   return html`
     <div class="head">
       <h1>${name ?? phone(contact.phone)}</h1>
-      <div class="row"><a href=${`#/search/${
+      <div class="row">${may("agent") &&
+        html`<${Block} number=${contact.phone} contact=${contact} reload=${reload} />`}<a href=${`#/search/${
         encodeURIComponent(`number=${contact.phone.slice(1)}`)
       }`}>${t("Search these calls", "Chercher dans ces appels")}</a></div>
     </div>
