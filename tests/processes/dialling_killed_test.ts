@@ -1,14 +1,9 @@
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
-import {
-  LOCAL_AUTH_TOKEN,
-  LOCAL_SECRET_KEY,
-  serve,
-  withLocalDefaults,
-} from "../../scripts/local/stack.ts";
+import { LOCAL_AUTH_TOKEN } from "../../scripts/defaults.ts";
 import { personAt } from "../../scripts/phone/mod.ts";
-import { addressOf, runFunction } from "../support/function_process.ts";
 import { newCallSid, voiceEvent } from "../support/events.ts";
+import { runKilled, type Step, stepsOf } from "../support/killed.ts";
 import { ACCOUNT, LINE, phoneOf, practiceFlow, startPractice } from "../support/practice.ts";
 
 // The process of dial-worker, killed (SIGKILL) at each of its steps outside: before what it asks arrives, and after it has had
@@ -21,61 +16,17 @@ const HASH = "ab".repeat(32);
 await sql`
   select publish_flow(null, 'practice', ${sql.json(practiceFlow(["p1"]))}, ${HASH}, ${[LINE]})`;
 
-/** A run in a process of its own; `killAt` the nth request that it makes. @returns all that it made. */
-async function run(killAt?: { nth: number; phase: "before" | "after" }): Promise<string[]> {
-  const asked: string[] = [];
-  const dead = Promise.withResolvers<never>();
-  dead.promise.catch(() => {});
-  const never = async () => {
-    child.kill("SIGKILL");
-    await child.status;
-    dead.reject(new Error("killed"));
-    return await dead.promise;
-  };
-  const front = serve(0, () => {}, async (request) => {
-    const { pathname, search } = new URL(request.url);
-    const nth = asked.push(pathname.split("/").at(-1)!);
-    const body = request.method === "GET" ? undefined : await request.text();
-    if (killAt?.nth === nth && killAt.phase === "before") return await never();
-    const target = pathname.startsWith("/rest/") ? practice.url : twilio.url;
-    const answer = await fetch(`${target}${pathname}${search}`, {
-      method: request.method,
-      headers: request.headers,
-      ...(body !== undefined && { body }),
-    });
-    const copy = new Response(await answer.text() || null, answer);
-    return killAt?.nth === nth && killAt.phase === "after" ? await never() : copy;
-  }, { mayAsk: () => true });
-  const env = withLocalDefaults(
-    {
+const run = (killAt?: Step) =>
+  runKilled({
+    name: "dial-worker",
+    env: (outside) => ({
       TWILIO_ACCOUNT_SID: ACCOUNT,
       TWILIO_AUTH_TOKEN: LOCAL_AUTH_TOKEN,
-      TWILIO_API_URL: front.url,
-      METRICS_FLUSH_SECONDS: "0",
-    },
-    front.url,
-    "",
-  );
-  const child = runFunction("dial-worker", env as Record<string, string>);
-  try {
-    const address = await addressOf(child);
-    const response = await Promise.race([
-      fetch(address, { method: "POST", headers: { apikey: LOCAL_SECRET_KEY } })
-        .catch(() => undefined),
-      dead.promise.catch(() => undefined),
-    ]);
-    await response?.body?.cancel();
-    assertEquals(response === undefined, killAt !== undefined, "whether it was killed");
-    return asked;
-  } finally {
-    // It may be dead already.
-    try {
-      child.kill("SIGKILL");
-    } catch { /* It is. */ }
-    await child.status;
-    await front.drain();
-  }
-}
+      TWILIO_API_URL: outside,
+    }),
+    dataApi: practice.url,
+    others: twilio.url,
+  }, killAt);
 
 let callers = 0;
 
@@ -133,22 +84,20 @@ Deno.test("a run is the steps at which it is killed below", () => {
   assertEquals(STEPS.at(-1), "record_worker_run");
 });
 
-for (let nth = 1; nth <= STEPS.length; nth++) {
-  for (const phase of ["before", "after"] as const) {
-    Deno.test(`killed ${phase} step ${nth} of ${STEPS.length}: the person is rung for the promise, and once`, async () => {
-      const before = await promise();
-      await run({ nth, phase });
-      // Two ticks at once, after the leases have ended, and once Twilio's list must show what was made.
-      await practice.later(31);
-      await Promise.all([practice.later(31), practice.work()]);
-      await practice.later(31);
-      assertEquals(made().length - before, 1);
-      const attempts = await sql`
+for (const { nth, phase } of stepsOf(STEPS)) {
+  Deno.test(`killed ${phase} step ${nth} of ${STEPS.length}: the person is rung for the promise, and once`, async () => {
+    const before = await promise();
+    await run({ nth, phase });
+    // Two ticks at once, after the leases have ended, and once Twilio's list must show what was made.
+    await practice.later(31);
+    await Promise.all([practice.later(31), practice.work()]);
+    await practice.later(31);
+    assertEquals(made().length - before, 1);
+    const attempts = await sql`
         select state, leg_sid from dial_attempts where callback_id in (select id from callbacks where state = 'open')`;
-      assertEquals(attempts.map(({ state }) => state), ["created"]);
-      assert(attempts[0]!.leg_sid !== null);
-      const [row] = await sql`select tries from callbacks where state = 'open'`;
-      assertEquals(row!.tries, 1);
-    });
-  }
+    assertEquals(attempts.map(({ state }) => state), ["created"]);
+    assert(attempts[0]!.leg_sid !== null);
+    const [row] = await sql`select tries from callbacks where state = 'open'`;
+    assertEquals(row!.tries, 1);
+  });
 }
