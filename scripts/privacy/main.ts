@@ -1,4 +1,5 @@
 /** `deno task forget`: one person's data, exported or erased everywhere. */
+import type { PostgrestClient } from "@supabase/postgrest-js";
 import * as z from "zod/mini";
 import {
   type ArgumentsOf,
@@ -137,8 +138,11 @@ interface Records {
 /** A person's whole history may take the database a while. */
 const DATABASE_DEADLINE_MS = 60_000;
 
+const subaccountRows = z.array(z.object({ org_id: z.string(), subaccount_sid: z.string() }));
+
 function recordsAt(url: string, key: string): Records {
   const api = dataApi(url, key);
+  const tables: PostgrestClient = api;
   const failed = (what: string, error: { message: string }) =>
     new Error(`${what} at ${url}: ${error.message || "no answer"}`);
   return {
@@ -149,16 +153,16 @@ function recordsAt(url: string, key: string): Records {
     },
     jobs: jobs(api),
     async keysOf(kind) {
-      const { data, error } = await api.from("jobs").select("key").eq("kind", kind)
+      const { data, error } = await tables.from("jobs").select("key").eq("kind", kind)
         .order("created_at");
       if (error !== null) throw failed("jobs", error);
-      return data.map((job) => job.key);
+      return z.array(z.object({ key: z.string() })).parse(data).map((job) => job.key);
     },
     async subaccounts() {
-      const { data, error } = await api.from("telephony_subaccounts")
+      const { data, error } = await tables.from("telephony_subaccounts")
         .select("org_id,subaccount_sid");
       if (error !== null) throw failed("telephony_subaccounts", error);
-      return new Map(data.map(({ org_id, subaccount_sid }) => [org_id, subaccount_sid]));
+      return new Map(subaccountRows.parse(data).map((row) => [row.org_id, row.subaccount_sid]));
     },
   };
 }

@@ -191,23 +191,29 @@ Deno.test("SQL is split at the semicolons between statements only", () => {
 });
 
 // All of the file is compared where Supabase's CLI may take its time: tests/deploy/cli_migrations_test.ts.
-Deno.test("migrations: make the tables, views and columns that database.types.ts has", async () => {
-  const types = await Deno.readTextFile(typesFile(ROOT));
-  const typed = [...types.matchAll(/^ {6}"(\w+)": \{\n {8}Row: \{\n((?: {10}.*\n)*)/gm)]
-    .flatMap(([, name, columns = ""]) =>
-      [...columns.matchAll(/^ {10}"(\w+)": /gm)].map(([, column]) => `${name}.${column}`)
-    );
+Deno.test("migrations: make the functions and parameters that database.types.ts has", async () => {
+  const [, types = ""] = /^ {4}Functions: \{\n(.*?)^ {4}\};\n/ms.exec(
+    await Deno.readTextFile(typesFile(ROOT)),
+  )!;
+  const typed = types.split(/^(?= {6}")/m).map((each) => {
+    const [name, ...parameters] = each.split("Returns:")[0]!.matchAll(/"(\w+)"\??:/g);
+    return `${name![1]}(${parameters.map(([, parameter]) => parameter).sort().join(", ")})`;
+  });
   const db = await createTestDatabase();
   try {
-    const [made] = await db.sql`
-      select array_agg(format('%s.%s', relname, name)) as columns
-      from pg_class as c, lateral (
-        select attname from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped
-        union all
-        select proname from pg_proc where proargtypes = array[c.reltype]::oidvector
-      ) as of_row (name)
-      where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v')`;
-    assertEquals(typed.sort(), made!.columns.sort(), "run deno task schema --types");
+    const made = await db.sql<{ line: string }[]>`
+      select format('%s(%s)', proname, (
+        select string_agg(name, ', ' order by name collate "C") from unnest(proargnames[1:pronargs]) as name
+      )) as line
+      from pg_proc
+      where pronamespace = 'public'::regnamespace and prokind = 'f'
+        and prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
+        and not exists (
+          select from unnest(proargtypes) as argument
+          join pg_type as t on argument in (t.oid, t.typarray) join pg_class as c on c.oid = t.typrelid
+          where c.relkind <> 'c'
+        )`;
+    assertEquals(typed.sort(), made.map(({ line }) => line).sort(), "run deno task schema --types");
   } finally {
     await db.drop();
   }
