@@ -90,9 +90,12 @@ insert into public.personal_data (table_name, personal, other, of_person, export
   ('search_embeddings', '{}', '{model}', null, null, null, null, null),
   ('search_words', '{word}', '{}', 'false', null, null, null, null),
   ('saved_searches', '{name, query, filters}', '{}',
-    $$public.names_number(t.query, $2) or position(lower($3) in lower(t.query)) > 0$$,
+    $$public.names_number(concat_ws(' ', t.name, t.query, t.filters ->> 'number'), $2, 7)
+      or position(lower($3) in lower(concat_ws(' ', t.name, t.query))) > 0$$,
     null, null, null, null),
-  ('search_alerts', '{name, query, target}', '{kinds, channel, secret}', 't.channel = ''mail'' and lower(t.target) = lower($3)',
+  ('search_alerts', '{name, query, target}', '{kinds, channel, secret}',
+    $$t.channel = 'mail' and lower(t.target) = lower($3) or public.names_number(concat_ws(' ', t.name, t.query), $2, 7)
+      or position(lower($3) in lower(concat_ws(' ', t.name, t.query))) > 0$$,
     'search_alerts', null, null, null),
   ('search_alert_matches', '{}', '{kind, ref, call_sid}', 't.call_sid = any ($1)', null, null, 'calls', 't.at < $1'),
   ('search_history', '{words}', '{filters}',

@@ -191,27 +191,39 @@ return array['voicemail', 'transcript', 'agent_turn'];
 
 -- Brings the documents of a source to what search_passages says, in the transaction that changed it: of a call's own words
 -- (p_call_sid), or of the row p_id (p_kind). A changed passage is a new row, with nothing left of the old one. SECURITY DEFINER,
--- because nobody else writes documents.
-create function public.index_source(p_kind text, p_id uuid, p_call_sid text default null) returns void
+-- because nobody else writes documents. p_tells: alerts on words are matched.
+create function public.index_source(p_kind text, p_id uuid, p_call_sid text default null, p_tells boolean default true) returns void
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_new public.search_passages[];
 begin
+  -- One statement: a document that it sees has a source that it sees, whoever else writes at the same time.
   if p_call_sid is null then
-    v_new := array(select p from public.search_passages as p where p.kind = p_kind and p.source_id = p_id);
-    delete from public.search_documents as d where d.kind = p_kind and d.ref = p_id::text and not public.is_passage(d, v_new);
+    with passages as materialized (
+      select array(select p from public.search_passages as p where p.kind = p_kind and p.source_id = p_id) as are
+    ), gone as (
+      delete from public.search_documents as d using passages as p
+      where d.kind = p_kind and d.ref = p_id::text and not public.is_passage(d, p.are)
+    )
+    select p.are into v_new from passages as p;
   else
-    v_new := array(
-      select p from public.search_passages as p
-      where p.kind = any (public.search_kinds_of_calls()) and p.call_sid = p_call_sid
-    );
-    delete from public.search_documents as d
-    where d.call_sid = p_call_sid and d.kind = any (public.search_kinds_of_calls()) and not public.is_passage(d, v_new);
+    with passages as materialized (
+      select array(
+        select p from public.search_passages as p
+        where p.kind = any (public.search_kinds_of_calls()) and p.call_sid = p_call_sid
+      ) as are
+    ), gone as (
+      delete from public.search_documents as d using passages as p
+      where d.call_sid = p_call_sid and d.kind = any (public.search_kinds_of_calls()) and not public.is_passage(d, p.are)
+    )
+    select p.are into v_new from passages as p;
   end if;
   if cardinality(v_new) > 0 then
     perform public.store_passages(v_new);
-    perform public.match_alerts(v_new);
+    if p_tells then
+      perform public.match_alerts(v_new);
+    end if;
   end if;
 end
 $$;
@@ -339,21 +351,30 @@ as $$
     or d.kind is null or p.kind is null
 $$;
 
--- Mends the documents from their sources. Returns how many differed.
+-- Mends the documents from their sources, alerts none, and returns how many differed. Each such source is locked first, so that
+-- one who erases or changes it meanwhile waits, and finds what was written here.
 create function public.rebuild_search_documents() returns integer
 language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_wrong integer;
+  v record;
+  v_wrong integer := 0;
 begin
-  with wrong as (select * from public.search_differences()), gone as (
-    delete from public.search_documents as d using wrong as w where (d.kind, d.ref, d.part) = (w.kind, w.ref, w.part)
-  )
-  select count(*) into v_wrong from wrong;
-  perform public.store_passages(array(
-    select p from public.search_passages as p
-    where not exists (select from public.search_documents as d where (d.kind, d.ref, d.part) = (p.kind, p.ref, p.part))
-  ));
+  for v in
+    select
+      d.kind, case when d.kind = any (public.search_kinds_of_calls()) then split_part(d.ref, '/', 1) end as call_sid,
+      case when d.kind <> all (public.search_kinds_of_calls()) then d.ref::uuid end as id, count(*) as parts
+    from public.search_differences() as d group by 1, 2, 3 order by 2, 1, 3
+  loop
+    v_wrong := v_wrong + v.parts;
+    case v.kind
+      when 'note' then perform from public.call_notes as t where t.id = v.id for no key update;
+      when 'contact' then perform from public.contacts as t where t.id = v.id for no key update;
+      when 'message' then perform from public.contact_messages as t where t.id = v.id for no key update;
+      else perform from public.call_logs as t where t.call_sid = v.call_sid for no key update;
+    end case;
+    perform public.index_source(v.kind, v.id, v.call_sid, false);
+  end loop;
   delete from public.search_words as k where not public.is_said(k.owner, k.word);
   return v_wrong;
 end

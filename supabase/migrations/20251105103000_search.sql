@@ -237,6 +237,57 @@ begin
 end
 $$;
 
+-- The condition that a document `d` has one of a query's terms, and the documents of its call have all of them between them, as
+-- SQL: `refund invoice` where the caller said one word and the note has the other. Null: no call has, there is an `or`, or the
+-- query is a single term.
+create function public.call_match(p_owner uuid, p_query text, p_deadline timestamptz) returns text
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_term record;
+  v_having text := '';
+  v_any tsquery[];
+  v_calls text[];
+begin
+  for v_term in
+    select t.negated, t.alternative, public.search_queries(t.word) as queries
+    from public.search_terms(p_query) as t where public.term_query(t.word, 'english') is not null limit 16
+  loop
+    if v_term.alternative > 0 then
+      return null;
+    end if;
+    v_having := v_having || format(
+      ' and bool_or(d.fts @@ (%s)) = %L', public.tsquery_by_language(v_term.queries), not v_term.negated
+    );
+    if not v_term.negated then
+      v_any := case when v_any is null then v_term.queries else array[
+        v_any[1] || v_term.queries[1], coalesce(v_any[2] || v_term.queries[2], v_any[2], v_term.queries[2]),
+        coalesce(v_any[3] || v_term.queries[3], v_any[3], v_term.queries[3])
+      ] end;
+    end if;
+  end loop;
+  if v_any is null or numnode(v_any[1]) < 2 then
+    return null;
+  end if;
+  -- Of the newest calls that have any of them.
+  execute format(
+    'select array_agg(c.call_sid) from (
+      select d.call_sid from (
+        select d.call_sid, d.fts, d.lang from public.search_documents as d
+        where d.call_sid is not null%s%s and 1 / (clock_timestamp() < $1)::integer <> 0 order by d.at desc limit 5000
+      ) as d group by 1 having true%s limit 1000
+    ) as c',
+    case when p_owner is null then '' else format(' and d.owner = %L', p_owner) end, public.document_match(v_any), v_having
+  ) into v_calls using p_deadline;
+  return case when v_calls is not null then
+    format(' and d.call_sid = any (%L::text[])%s', v_calls, public.document_match(v_any))
+  end;
+exception
+  when division_by_zero then
+    return null;
+end
+$$;
+
 -- The documents that are nearest in meaning and meet some conditions on `d`, the nearest first. Empty without pgvector.
 create function public.near_hits(p_owner uuid, p_conditions text, p_embedding real[], p_model text) returns public.search_hit[]
 language plpgsql volatile set search_path = ''
@@ -540,7 +591,7 @@ declare
   -- Where the page before ended.
   v_score real;
   v_at timestamptz;
-  -- What is searched for; `contact`, `corrected`, or `filters` where all words are stop words.
+  -- What is searched for; `contact`, `call`, `corrected`, or `filters` where all words are stop words.
   v_meant text;
   v_match text;
   v_queries tsquery[];
@@ -568,8 +619,15 @@ begin
 
   loop
     v_meant := case v_way when 'corrected' then public.correct_query(p_owner, v_query) when 'filters' then null else v_query end;
-    v_queries := public.search_queries(v_meant);
-    v_match := case v_way when 'contact' then public.contact_match(p_owner, v_query) end;
+    -- Where several texts have the words between them, any of them counts, and is marked.
+    v_queries := public.search_queries(case when v_way in ('contact', 'call') then (
+      select string_agg(case when t.phrase then format('"%s"', t.word) else t.word end, ' or ' order by t.nth)
+      from public.search_terms(v_query) as t where not t.negated
+    ) else v_meant end);
+    v_match := case v_way
+      when 'contact' then public.contact_match(p_owner, v_query)
+      when 'call' then public.call_match(p_owner, v_query, v_deadline)
+    end;
     v_batch := public.search_batch(
       p_owner, v_meant, v_queries, p_filters, v_now, v_cursor, v_deadline, p_embedding, p_model, v_match
     );
@@ -578,6 +636,7 @@ begin
       when v_way = 'corrected' then null
       when v_way is null and public.only_stop_words(v_query) then 'filters'
       when v_way is null and public.contact_match(p_owner, v_query) is not null then 'contact'
+      when coalesce(v_way = 'contact', true) and public.call_match(p_owner, v_query, v_deadline) is not null then 'call'
       when public.correct_query(p_owner, v_query) is not null then 'corrected'
     end;
     exit when v_way is null;

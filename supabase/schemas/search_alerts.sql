@@ -8,7 +8,8 @@ create table public.saved_searches (
   user_id uuid not null default auth.uid(),
   name text not null constraint saved_searches_name_length check (length(name) between 1 and 100),
   query text not null default '' constraint saved_searches_query_length check (length(query) <= 1000),
-  filters jsonb not null default '{}' constraint saved_searches_filters_object check (jsonb_typeof(filters) = 'object'),
+  filters jsonb not null default '{}' constraint saved_searches_filters_object check (jsonb_typeof(filters) = 'object')
+    constraint saved_searches_filters_length check (length(filters::text) <= 2000),
   created_at timestamptz not null default now(),
   constraint saved_searches_key unique (user_id, name)
 );
@@ -190,30 +191,35 @@ as $$
   limit 1
 $$;
 
--- Each alert is matched against each document, so their number is limited.
-create function public.limit_alerts() returns trigger
+-- Each alert is matched against each document, so an owner has 50 of them; a person has 200 saved searches.
+create function public.limit_searches() returns trigger
 language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  perform pg_advisory_xact_lock(hashtextextended('search_alerts/' || new.owner, 0));
-  if (select count(*) from public.search_alerts as a where a.owner = new.owner) > 50 then
+  perform pg_advisory_xact_lock(hashtextextended(concat_ws('/', tg_table_name, new.owner), 0));
+  if tg_table_name = 'search_alerts' and (select count(*) from public.search_alerts as a where a.owner = new.owner) > 50 then
     raise sqlstate 'PT409' using message = 'there are 50 alerts on words: remove one first';
+  elsif tg_table_name = 'saved_searches' and (select count(*) from public.saved_searches as s where s.user_id = new.user_id) > 200 then
+    raise sqlstate 'PT409' using message = 'there are 200 saved searches: remove one first';
   end if;
   return null;
 end
 $$;
 
 create trigger search_alerts_limited after insert on public.search_alerts
-  for each row execute function public.limit_alerts();
+  for each row execute function public.limit_searches();
+create trigger saved_searches_limited after insert on public.saved_searches
+  for each row execute function public.limit_searches();
 
--- Whether a query names a number, or a part of it.
-create function public.names_number(p_query text, p_number text) returns boolean
+-- Whether a query names a number, or a part of it of so many digits. What people keep is about this person only where it names
+-- most of the number: three digits are in one of every few hundred numbers.
+create function public.names_number(p_query text, p_number text, p_least integer default 3) returns boolean
 language plpgsql immutable set search_path = ''
 as $$
 declare
   v_digits constant text := regexp_replace(p_query, '[^0-9]', '', 'g');
 begin
-  return length(v_digits) >= 3 and (position(v_digits in p_number) > 0 or position(substr(p_number, 2) in v_digits) > 0);
+  return length(v_digits) >= p_least and (position(v_digits in p_number) > 0 or position(substr(p_number, 2) in v_digits) > 0);
 end
 $$;
 

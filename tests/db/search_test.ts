@@ -288,6 +288,33 @@ test("the words of a contact and those of the calls with it are found together, 
   }
 });
 
+test("words that the texts of one call have between them find it, where no text has them all", async (db) => {
+  await line(db, ORG, "+15550001111");
+  await line(db, OTHER_ORG, "+15550002222");
+  const own = { to_e164: "+15550001111" as never };
+  const sid = await voicemail(db, "I want my refund back", own);
+  await db
+    .sql`insert into call_notes (call_sid, org_id, body) values (${sid}, ${ORG}, 'The invoice of "May & June" is wrong')`;
+  await voicemail(db, "Another refund", own);
+  const stranger = await voicemail(db, "A refund", { to_e164: "+15550002222" as never });
+  await db
+    .sql`insert into call_notes (call_sid, org_id, body) values (${stranger}, ${OTHER_ORG}, 'An invoice')`;
+  for (const q of ["refund invoice", "invoices refunds -dentist", '"invoice of May" refund']) {
+    // deno-lint-ignore no-await-in-loop
+    const answer = await search(db, ORG, q);
+    assertEquals(found(answer).toSorted(), [["note", sid], ["voicemail", sid]], q);
+    assertEquals([answer.correction, answer.partial], [null, false]);
+    for (const { snippet } of answer.results) assertMatch(snippet, /<mark>(refund|invoice)/);
+  }
+  for (const q of ["refund dentist", "refund invoice -back", "refund dentist or invoice dentist"]) {
+    // deno-lint-ignore no-await-in-loop
+    assertEquals(found(await search(db, ORG, q)), [], q);
+  }
+  // A text that has them all is the better answer, and the only one.
+  const whole = await voicemail(db, "Refund the invoice", own);
+  assertEquals(found(await search(db, ORG, "refund invoice")), [["voicemail", whole]]);
+});
+
 test("pages go on where the page before ended, without a repetition and past a thousand", async (db) => {
   await db.sql`
     insert into contact_messages (name, email, message, created_at)
@@ -384,6 +411,57 @@ test("whatever the order of its events, a call's documents are the same, and a r
   assertEquals(row!["mended"], 3);
   assertEquals([...await db.sql`select * from search_differences()`], []);
   assertEquals((await search(db, null, "june")).results.length, 1);
+});
+
+test("what is erased or changed beside a rebuild is neither brought back nor left as it was", async (db) => {
+  const gone = await voicemail(db, "Zanzibar", { from_e164: "+14165550301" as never });
+  const kept = await voicemail(db, "Lisbon", { from_e164: "+14165550302" as never });
+  await db.sql`insert into call_notes (call_sid, body) values (${kept}, 'Madrid')`;
+  // As after a restore without the documents.
+  await db.sql`delete from search_documents`;
+  const [rebuilding, erasing, writing] = [connect(db.url), connect(db.url), connect(db.url)];
+  try {
+    const waits = async (pid: number) => {
+      while (true) {
+        const [row] = await db.sql`
+          select wait_event_type = 'Lock' as waits from pg_stat_activity where pid = ${pid}`;
+        if (row!["waits"]) return;
+      }
+    };
+    const pidOf = async (sql: Sql) => (await sql`select pg_backend_pid() as pid`)[0]!["pid"];
+    let others: Promise<unknown>[] = [];
+    await rebuilding.begin(async (sql) => {
+      assertEquals((await sql`select rebuild_search_documents() as mended`)[0]!["mended"], 3);
+      const pids = [await pidOf(erasing), await pidOf(writing)];
+      others = [
+        erasing`select forget_person('+14165550301')`.execute(),
+        writing`update call_notes set body = 'Porto'`.execute(),
+      ];
+      await Promise.all(pids.map(waits));
+    });
+    await Promise.all(others);
+  } finally {
+    await Promise.all([rebuilding, erasing, writing].map((sql) => sql.end()));
+  }
+  assertEquals([...await db.sql`select * from search_differences()`], []);
+  const all = await db.sql`select call_sid, body from search_documents order by body`;
+  assertEquals(all.map(({ call_sid, body }) => [call_sid, body]), [[kept, "Lisbon"], [
+    kept,
+    "Porto",
+  ]]);
+  assert(all.every(({ call_sid }) => call_sid !== gone));
+});
+
+test("a rebuild tells no alert", async (db) => {
+  await db.sql`
+    insert into search_alerts (name, query, channel, target) values ('A', 'zanzibar', 'slack', 'https://hooks.slack.com/services/T0/B0/x')`;
+  await db.sql`set session_replication_role = replica`;
+  await db
+    .sql`insert into contact_messages (name, email, message) values ('J', 'j@example.com', 'zanzibar')`;
+  await db.sql`set session_replication_role = origin`;
+  await db.sql`select rebuild_search_documents()`;
+  assertEquals((await db.sql`select from search_documents`).length, 1);
+  assertEquals((await db.sql`select from jobs where kind like '%alert%'`).length, 0);
 });
 
 test("a phrase is found across the passages of a long text, each at its second", async (db) => {
@@ -664,7 +742,24 @@ test("after forget nothing of a person is found, in any way", async (db) => {
     message: 1,
     call: 1,
   });
+  const keep = (name: string, query: string, filters: Record<string, string> = {}) =>
+    db.sql`insert into saved_searches (user_id, name, query, filters) values (${USER}, ${name}, ${query}, ${
+      db.sql.json(filters)
+    })`;
+  await keep("By number", "416 555-0123 refund");
+  await keep("By filter", "refund", { number: "+14165550123" });
+  await keep("By address", "Z@example.com");
+  await keep("Of an area", "416");
+  await db.sql`
+    insert into search_alerts (name, query, channel, target)
+    select 'A', q, 'slack', 'https://hooks.slack.com/services/T0/B0/x' from unnest(array['4165550123', '555 refund']) as q`;
   await db.sql`select forget_person('+14165550123', 'z@example.com')`;
+  assertEquals((await db.sql`select name from saved_searches`).map(({ name }) => name), [
+    "Of an area",
+  ]);
+  assertEquals((await db.sql`select query from search_alerts`).map(({ query }) => query), [
+    "555 refund",
+  ]);
   assertEquals((await search(db, null, "marzipan")).facets["kind"], { voicemail: 1 });
   for (const q of ["zbigniew", "zbigneiw", "0123", "4165550123", "z@example.com"]) {
     // deno-lint-ignore no-await-in-loop
@@ -676,6 +771,21 @@ test("after forget nothing of a person is found, in any way", async (db) => {
       and id <= (select max(id) - 6 from search_history)`;
   assertEquals([...kept], []);
   assertEquals([...await db.sql`select * from search_differences()`], []);
+});
+
+test("a person keeps 200 searches, none of them larger than a search can be", async (db) => {
+  const save = (count: number, filters: Record<string, unknown> = {}) =>
+    as(db, ORG, (sql) =>
+      sql`insert into saved_searches (name, filters)
+        select gen_random_uuid()::text, ${
+        sql.json(filters as never)
+      } from generate_series(1, ${count}::int)`);
+  await save(200);
+  const refused = async (run: () => Promise<unknown>) =>
+    (await assertRejects(run, postgres.PostgresError)).code;
+  assertEquals(await refused(() => save(1)), "PT409");
+  await db.sql`delete from saved_searches`;
+  assertEquals(await refused(() => save(1, { person: "x".repeat(2001) })), "23514");
 });
 
 test("an alert on words is sent once for a document, for its own organisation, in the transaction of the words", async (db) => {

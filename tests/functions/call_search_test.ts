@@ -241,6 +241,16 @@ Deno.test("a member who asks too often waits", async () => {
   assert(Number(headers.get("retry-after")) >= 1);
 });
 
+Deno.test("exports have a limit of their own, and use up no searches", async () => {
+  const headers = as(memberToken(ORG, "viewer", { sub: crypto.randomUUID() }));
+  for (let nth = 0; nth < 6; nth++) {
+    // deno-lint-ignore no-await-in-loop
+    assertEquals((await exported("q=nothing", headers)).response.status, 200);
+  }
+  assertEquals((await exported("q=nothing", headers)).response.status, 429);
+  assertEquals((await ask({ q: "x" }, headers)).status, 200);
+});
+
 // --- export ---------------------------------------------------------------------------------------------------
 
 async function exported(query: string, headers: Record<string, string> = operator) {

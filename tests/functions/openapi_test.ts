@@ -523,6 +523,7 @@ async function searches() {
       membershipOf: () =>
         Promise.resolve(isMember ? { org_id: crypto.randomUUID(), role: "admin" } : null),
       takeRoom: () => Promise.resolve(wait),
+      takeExport: () => Promise.resolve(wait),
       meaningOf: () => Promise.resolve(undefined),
       search: () => failing(empty),
       importContacts: () => failing({ added: 0, changed: 0 }),

@@ -12,10 +12,13 @@ import type { CallSearchDeps } from "./handler.ts";
 
 /** Requests in any 60 s of one signed-in person, who may search while typing. */
 const PER_MINUTE = 120;
+/** Exports in any ten minutes of one signed-in person. */
+const EXPORTS = { max: 6, window_sec: 600 };
 
 export function liveDeps(settings: Settings): CallSearchDeps {
   const api = dataApi(settings.supabaseUrl, settings.secretKey);
   const takeRoom = rateLimiter(api, "call-search");
+  const takeExport = rateLimiter(api, "call-search export");
   return {
     settings,
     // Under the secret key either way: a gateway may take the role from `apikey`, whatever token stands beside it.
@@ -25,6 +28,7 @@ export function liveDeps(settings: Settings): CallSearchDeps {
     meaningOf: meaningBy(embedderOf(settings.models.openai)),
     takeRoom: (userId) =>
       takeRoom({ identifier_type: "user", identifier: userId, max: PER_MINUTE, window_sec: 60 }),
+    takeExport: (userId) => takeExport({ identifier_type: "user", identifier: userId, ...EXPORTS }),
     readUserToken: userTokens(settings.userTokens),
     membershipOf: memberships(api),
     log: logOf(settings),

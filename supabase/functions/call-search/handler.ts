@@ -28,6 +28,8 @@ import { EXPORT_COLUMNS, exportRow, present, urlOf } from "../_shared/search/res
 import type { Settings } from "../_shared/settings.ts";
 
 export interface CallSearchDeps extends Access, Room {
+  /** As `takeRoom`, of exports, each of which is as much as a hundred searches. */
+  readonly takeExport: Room["takeRoom"];
   readonly settings: Settings;
   /** Searches with the rights of who asks. */
   readonly search: (asker: Asker, search: Search) => Promise<SearchAnswer>;
@@ -54,7 +56,10 @@ export function createHandler(deps: CallSearchDeps): Handler {
     requireMethod(request, METHODS[operation as keyof typeof METHODS]);
     if (operation === "contacts") return json(200, await importContacts(deps, request));
     const asker = await askerOf(request, deps);
-    if (asker.kind === "member") await requireRoom(deps, asker.userId);
+    if (asker.kind === "member") {
+      const takeRoom = operation === "export" ? deps.takeExport : deps.takeRoom;
+      await requireRoom({ takeRoom }, asker.userId);
+    }
     if (operation === "export") {
       return await csvFile(
         "search.csv",

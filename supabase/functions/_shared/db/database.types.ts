@@ -83,6 +83,10 @@ export type Database = {
       };
       "call_hash": { Args: { "p_call_sid": string }; Returns: string };
       "call_hour_lock": { Args: { "p_hour": string }; Returns: number };
+      "call_match": {
+        Args: { "p_deadline": string; "p_owner": string; "p_query": string };
+        Returns: string;
+      };
       "call_success": {
         Args: { "p_since": string };
         Returns: {
@@ -318,7 +322,7 @@ export type Database = {
       };
       "import_contacts": { Args: { "p_contacts": Json; "p_org_id"?: string }; Returns: Json };
       "index_source": {
-        Args: { "p_call_sid"?: string; "p_id": string; "p_kind": string };
+        Args: { "p_call_sid"?: string; "p_id": string; "p_kind": string; "p_tells"?: boolean };
         Returns: undefined;
       };
       "invitation": { Args: { "p_member_id": string }; Returns: Json };
@@ -397,7 +401,10 @@ export type Database = {
         Args: Record<PropertyKey, never>;
         Returns: Database["public"]["Enums"]["member_role"];
       };
-      "names_number": { Args: { "p_number": string; "p_query": string }; Returns: boolean };
+      "names_number": {
+        Args: { "p_least"?: number; "p_number": string; "p_query": string };
+        Returns: boolean;
+      };
       "near_hits": {
         Args: {
           "p_conditions": string;
