@@ -2,6 +2,8 @@
 
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
+import { agentWords } from "../../supabase/functions/_shared/agent/words.ts";
+import { createLines } from "../../supabase/functions/_shared/tenancy/lines.ts";
 import { createHandler } from "../../supabase/functions/voice-agent/handler.ts";
 import { agentDeps, CLAIMS, type Handshake, handshake } from "../support/agent_socket.ts";
 import { AUTH_TOKEN, NOW, type TestDepsOptions } from "../support/webhook.ts";
@@ -69,3 +71,42 @@ Deno.test("an address that is not Twilio's is refused where a list says so", asy
   const { status } = await answer(request, { env: { TWILIO_IP_ALLOWLIST: "203.0.113.0/24" } });
   assertEquals(status, 401);
 });
+
+for (
+  const [what, read] of [
+    ["answers with an error", () => Promise.reject(new Error("away"))],
+    ["does not answer", () => new Promise<never>(() => {})],
+  ] as const
+) {
+  Deno.test(`fault: a socket whose flow this isolate lacks opens all the same while the database ${what}, with fixed words and the failed end`, async () => {
+    // deno-lint-ignore no-explicit-any
+    const sent: any[] = [];
+    const socket = {
+      readyState: WebSocket.OPEN,
+      send: (text: string) => sent.push(JSON.parse(text)),
+    };
+    const frame = (frame: unknown) =>
+      (socket as unknown as WebSocket).onmessage!({ data: JSON.stringify(frame) } as never);
+    const { deps } = agentDeps({
+      flows: () =>
+        Promise.resolve(createLines({
+          read,
+          shipped: () => Promise.resolve({ ofHash: () => undefined, ofLine: () => undefined }),
+          log: () => {},
+        })),
+      upgrade: () => ({ socket: socket as never, response: new Response("upgraded") }),
+    });
+    // Of the wait for the flow, and for the last rows.
+    const talk = { ...deps.talk, wait: () => new Promise((done) => setTimeout(done, 5)) };
+    const response = await createHandler({ ...deps, talk })(handshake());
+    assertEquals(await response.text(), "upgraded");
+    frame({ type: "setup", sessionId: `VX${"0".repeat(32)}`, callSid: CLAIMS.callSid });
+    assertEquals(sent.map(({ type, token }) => token ?? type), [agentWords("en").words.says.sorry]);
+    // The greeting has been heard, then the apology.
+    for (let end = 0; end < 2; end++) frame({ type: "info", name: "agentSpeaking", value: "off" });
+    await new Promise((done) => setTimeout(done, 50));
+    const { outcome, reason } = JSON.parse(sent.at(-1).handoffData);
+    assertEquals([outcome, reason], ["failed", "flow_not_read"]);
+    (socket as unknown as WebSocket).onclose?.({} as never);
+  });
+}

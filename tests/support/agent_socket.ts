@@ -30,7 +30,9 @@ export const CLAIMS: SocketClaims = {
 };
 
 /** What the socket's handler gets: everything real but the upgrade, the database and the models. */
-export function agentDeps(options: TestDepsOptions = {}) {
+export function agentDeps(
+  options: TestDepsOptions & Partial<Pick<AgentDeps, "flows" | "upgrade">> = {},
+) {
   const upgraded: Request[] = [];
   const talks: Promise<unknown>[] = [];
   const base = testDeps({ flow: AGENT_FLOW, ...options });
@@ -41,7 +43,7 @@ export function agentDeps(options: TestDepsOptions = {}) {
       models: () => undefined,
       log: base.log,
       now: () => NOW.getTime(),
-      wait: () => Promise.resolve(),
+      wait: () => new Promise(() => {}),
     },
     upgrade(request) {
       upgraded.push(request);
@@ -57,7 +59,8 @@ export function agentDeps(options: TestDepsOptions = {}) {
     inBackground: (work) => void talks.push(work),
     bootedAt: NOW.getTime(),
   };
-  return { deps, upgraded, talks, lines: base.lines };
+  const { flows = deps.flows, upgrade = deps.upgrade } = options;
+  return { deps: { ...deps, flows, upgrade }, upgraded, talks, lines: base.lines };
 }
 
 export interface Handshake {

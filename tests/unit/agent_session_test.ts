@@ -416,6 +416,19 @@ Deno.test("fault: without a database the talk goes on from memory", () => {
   assertEquals(talk.spoken, "Yes.");
 });
 
+Deno.test("fault: words before the last ones do not end the session when they have been heard", () => {
+  const talk = new Talk({ greeting: "An automated assistant." }, {
+    ...NO_MEMORY,
+    barred: "day_cost",
+  });
+  const heard = () => talk.frame({ type: "info", name: "agentSpeaking", value: "off" });
+  talk.after(500);
+  heard().after(500);
+  assertEquals([talk.spoken, talk.left], [says.sorry, undefined]);
+  heard();
+  assertEquals([talk.left?.outcome, talk.left?.at], ["failed", 1000]);
+});
+
 Deno.test("a prompt that comes before the memory is answered with it", () => {
   const talk = new Talk({}, "late").says("And globes?");
   assertEquals(talk.asks.length, 0);

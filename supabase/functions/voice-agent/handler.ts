@@ -1,8 +1,9 @@
 import { serveTalk, type Talk } from "../_shared/agent/driver.ts";
-import { settingOf } from "../_shared/agent/instructions.ts";
+import { settingOf, unreadSetting } from "../_shared/agent/instructions.ts";
 import { usableModels } from "../_shared/agent/models/mod.ts";
 import { accountInPath, readToken, type SocketClaims } from "../_shared/agent/token.ts";
 import { HttpError } from "../_shared/errors.ts";
+import { MESSAGE_ONLY } from "../_shared/flows/builtin.ts";
 import { own } from "../_shared/flows/language.ts";
 import { clientAddress, errorResponse, type Handler, requireMethod } from "../_shared/http.ts";
 import type { Tenant } from "../_shared/tenancy/tenants.ts";
@@ -14,6 +15,9 @@ import type { AgentDeps } from "./deps.ts";
 const MOVE_FROM_MS = 45_000;
 const MOVE_BY_MS = 10_000;
 
+/** Longest wait for the flow, in milliseconds: the caller hears nothing meanwhile. */
+const FLOW_MS = 2000;
+
 /**
  * The socket of a talk with an agent. Twilio's signature and the token in the path are verified before the upgrade; the
  * body, of which there is none, is not read, as that would break it.
@@ -23,7 +27,8 @@ export function createHandler(deps: AgentDeps): Handler {
   return async (request) => {
     try {
       const { claims, tenant } = await verified(deps, request);
-      const talk = await talkOf(deps, claims, tenant);
+      const limit = deps.talk.wait(FLOW_MS).then(() => undefined);
+      const talk = await Promise.race([talkOf(deps, claims, tenant), limit]) ?? unread(claims);
       if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
         throw new HttpError(426, "upgrade_required", { upgrade: "websocket" });
       }
@@ -71,8 +76,17 @@ async function verified(
   return { claims, tenant };
 }
 
+/** Fixed words, and the end of the session: Twilio plays a busy tone where a socket does not open. */
+function unread(
+  { callSid, line, state: { node = "", language = "en-US", attempt, repeats = 0 } }: SocketClaims,
+): Talk {
+  const setting = unreadSetting(language, attempt > 1 || repeats > 0);
+  return { callSid, line, node, setting };
+}
+
 /**
- * What the socket is to serve: the agent of the node, in the version that the call began with.
+ * What the socket is to serve: the agent of the node, in the version that the call began with; `undefined`: that version
+ * cannot be had.
  *
  * @throws {HttpError} 404 where the version has no such agent: Twilio asks for the action, and the flow goes on without.
  */
@@ -80,8 +94,9 @@ async function talkOf(
   { flows, settled, settings, bootedAt, talk: { now } }: AgentDeps,
   { callSid, line, account, state }: SocketClaims,
   tenant: Tenant | undefined,
-): Promise<Talk> {
+): Promise<Talk | undefined> {
   const { flow } = await (await flows()).line(account, line, settled(tenant)).version(state.flow);
+  if (flow === MESSAGE_ONLY.flow) return undefined;
   const id = state.node ?? "";
   const node = own(flow.nodes, id);
   const profile = node?.type === "agent" ? own(flow.agents, node.agent) : undefined;

@@ -117,6 +117,8 @@ class Driver {
     this.sessionId = sessionId;
     this.session = begin(this.talk.setting, this.deps.now());
     this.schedule();
+    // What the turns need is opened when they are written.
+    if (this.talk.setting.unread) return this.input({ kind: "remembered", memory: undefined });
     this.opening = this.open();
     this.opening.then(
       (memory) => this.input({ kind: "remembered", memory }),

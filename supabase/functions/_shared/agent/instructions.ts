@@ -70,6 +70,12 @@ export function settingOf(
   };
 }
 
+/** Where the flow of a talk cannot be read: the caller is told so, and goes on by the flow. */
+export function unreadSetting(language: string, goesOn: boolean): Setting {
+  const agent = { language, goesOn, models: [], moveFrom: Infinity, moveBy: Infinity };
+  return { ...settingOf({}, { departments: {} }, agent), unread: true };
+}
+
 /**
  * What a model is told. The same for all turns of all calls of a version, so that a provider can cache it. The machine does
  * not rely on it: what a model says is held to bounds.ts, what it calls to tools.ts.

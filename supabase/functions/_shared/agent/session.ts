@@ -58,6 +58,8 @@ export interface Setting {
   /** What the caller heard before the first frame; empty where the session goes on. */
   readonly greeting: string;
   readonly goesOn: boolean;
+  /** The flow could not be read: there is no talk, and the greeting's words are only known by their length. */
+  readonly unread?: true;
   /** Of the whole talk. */
   readonly maxMs: number;
   readonly maxCostUsd: number;
@@ -154,6 +156,9 @@ interface Playing {
   readonly until: number;
   /** Twilio's own word on what was played. */
   readonly played: string | undefined;
+  /** Stretches of speech that were sent whole, and ends of one that Twilio told. */
+  readonly stretches: number;
+  readonly ends: number;
 }
 
 interface Running {
@@ -261,6 +266,8 @@ export function begin(setting: Setting, at: number): Session {
       contentUntil: at,
       until: at + START_MS + spokenMs(setting.greeting),
       played: undefined,
+      stretches: 1,
+      ends: 0,
     },
     pending: undefined,
     noise: undefined,
@@ -354,8 +361,8 @@ class Machine {
 
   take(input: Input): void {
     if (this.s.phase === "left") return;
-    const { greeting } = this.s.setting;
-    if (this.s.seq === 0 && greeting !== "") {
+    const { greeting, unread } = this.s.setting;
+    if (this.s.seq === 0 && greeting !== "" && !unread) {
       this.record({ kind: "disclosure", planned_text: greeting });
     }
     switch (input.kind) {
@@ -471,9 +478,12 @@ class Machine {
       this.set({ playing: { ...playing, played } });
     }
     if (name === "agentSpeaking" && value === "off") {
+      const ends = playing.ends + 1;
+      // Of words before the last ones.
+      if (ends < playing.stretches) return this.set({ playing: { ...playing, ends } });
       const until = Math.min(playing.until, this.at);
       const contentUntil = Math.min(playing.contentUntil, this.at);
-      this.set({ playing: { ...playing, until, contentUntil }, idleFrom: this.at });
+      this.set({ playing: { ...playing, ends, until, contentUntil }, idleFrom: this.at });
       if (this.s.leaving !== undefined) {
         this.set({ leaving: { ...this.s.leaving, at: Math.min(this.s.leaving.at, this.at) } });
       }
@@ -663,6 +673,7 @@ class Machine {
       } ${this.s.said}`,
     });
     if (this.s.leaving !== undefined) return;
+    if (setting.unread) return this.wayOut("flow_not_read");
     if (memory?.barred !== undefined) return this.wayOut(memory.barred);
     if ((memory?.sessions ?? 0) >= MOST_MOVES) return this.wayOut("too_many_sessions");
     // Nobody knows how much of a lost answer was heard: it is not said again.
@@ -828,7 +839,7 @@ class Machine {
       this.set({ answering: { ...answering, withheld } });
     }
     // Ends the stretch of speech that is under way.
-    if (last && answering.spoke) this.send({ type: "text", token: "", last: true });
+    if (last && answering.spoke) this.endStretch();
   }
 
   private finished(ask: number, usage: Usage | undefined): void {
@@ -904,7 +915,7 @@ class Machine {
         this.record({ kind: "failure", model: answering.winner.model, reason });
       }
     }
-    this.send({ type: "text", token: "", last: true });
+    this.endStretch();
     this.set({ cuts: this.s.cuts + 1 });
     this.endTurn();
     if (this.s.cuts >= 2) this.wayOut("answers_cut");
@@ -1034,6 +1045,14 @@ class Machine {
     this.speak({ text, isModels: false }, true);
   }
 
+  private endStretch(): void {
+    this.send({ type: "text", token: "", last: true });
+    const { playing } = this.s;
+    if (playing !== undefined) {
+      this.set({ playing: { ...playing, stretches: playing.stretches + 1 } });
+    }
+  }
+
   private speak(part: Part, last: boolean): void {
     // The space keeps two tokens from becoming one word.
     this.send({ type: "text", token: last ? part.text : `${part.text} `, last });
@@ -1047,6 +1066,8 @@ class Machine {
         contentUntil: part.isModels ? until : playing?.contentUntil ?? 0,
         until,
         played: playing?.played,
+        stretches: (playing?.stretches ?? 0) + (last ? 1 : 0),
+        ends: playing?.ends ?? 0,
       },
       idleFrom: Math.max(this.s.idleFrom, until),
     });
