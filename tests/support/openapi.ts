@@ -40,7 +40,9 @@ const documentedPaths = Object.keys(document.paths).map((path) => path.slice(1))
 
 /** A path as the document names it. */
 function pathOf(name: string): string {
-  return name.replace(UUID, "{id}").replace(/(?<=\{id\}\/)(start|pause|resume|stop)$/, "{command}");
+  return name.replace(UUID, "{id}").replace(/(?<=\{id\}\/)(start|pause|resume|stop)$/, "{command}")
+    // The account and the token of a talk's socket.
+    .replace(/^voice-agent\/.*/, "voice-agent");
 }
 
 const UUID = /(?<=\/)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?=\/|$)/;
@@ -83,6 +85,8 @@ export async function undocumented(
   response: Response,
 ): Promise<string[]> {
   const what = `${name} ${method} ${response.status}`;
+  // A socket.
+  if (response.status === 101) return [];
   const operations = operationsOf(pathOf(name));
   if (operations === undefined) {
     const isNone = name.includes("/") && response.status === 404;
