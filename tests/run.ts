@@ -105,6 +105,8 @@ async function runTests(
     const child = new Deno.Command(Deno.execPath(), {
       args: [
         "test",
+        // `deno task check` has checked the types.
+        "--no-check",
         "--node-modules-dir=auto",
         "-A",
         "--parallel",
