@@ -37,6 +37,7 @@ Without a server:
                           the statutory holidays of a province, or of US, that the calendar lacks
     --year 2027           of that year. Default: next year
     --add                 put them into the file as closed days
+  npx -y deno@2.9.6 task flow schema                the language as a JSON Schema, for editors that complete
 
 At a project, by default the one of \`task start\`:
   npx -y deno@2.9.6 task flow publish FILE --name dental --line +15877428885
@@ -103,6 +104,11 @@ const VERBS = {
     takes: ["FILE", "CALENDAR"],
     options: { region: TEXT, year: textThat("be a year such as 2027", /^2\d{3}$/), add: FLAG },
     load: async () => (await import("./holidays.ts")).propose,
+  },
+  schema: {
+    takes: [],
+    options: {},
+    load: async () => (await import("./schema.ts")).schema,
   },
   publish: {
     takes: ["FILE"],
@@ -173,7 +179,7 @@ export async function flow(
     { args: rest, allowPositionals: true, options },
     async ({ positionals, values }) => {
       if (positionals.length !== takes.length) {
-        throw new UsageError(`flow ${name} takes ${takes.join(" ")}`);
+        throw new UsageError(`flow ${name} takes ${takes.join(" ") || "nothing more"}`);
       }
       const run = await load() as Verb<typeof values>;
       try {

@@ -4,6 +4,7 @@ import { assertMatch } from "@std/assert/match.js";
 import { assertStringIncludes } from "@std/assert/string_includes.js";
 import { join } from "@std/path/join.js";
 import { flow } from "../../scripts/flow/main.ts";
+import { NODE_TYPES } from "../../supabase/functions/_shared/flows/schema.ts";
 import { mp3, wav } from "../support/audio.ts";
 import { smallFlow } from "../support/call_flows.ts";
 import { runCommand } from "../support/command.ts";
@@ -98,6 +99,19 @@ Deno.test("flow: as a program it prints its help without fetching anything", asy
   const { code, out } = await runCommand("scripts/flow/main.ts", ["--help"]);
   assertEquals(code, 0);
   assertStringIncludes(out, "Say how a line answers");
+});
+
+Deno.test("flow: the language is printed as a JSON Schema, for editors", async () => {
+  const { code, text } = await run(["schema"]);
+  const schema = JSON.parse(text);
+  assertEquals([code, schema.type, schema.$schema], [
+    0,
+    "object",
+    "https://json-schema.org/draft/2020-12/schema",
+  ]);
+  const missing = ["schema", "nodes", "start"].filter((field) => !schema.required.includes(field));
+  assertEquals(missing, []);
+  for (const type of NODE_TYPES) assertStringIncludes(text, `"const": "${type}"`);
 });
 
 Deno.test("flow: holidays are proposed, and put into the file for its owner to publish", async () => {
