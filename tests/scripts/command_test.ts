@@ -164,7 +164,7 @@ const REFUSED: Readonly<Record<string, string[][]>> = {
     ["import", "a.csv", "b.csv"],
   ],
   agent: [["judge"], ["evaluate"]],
-  campaign: [["simulate", "--contacts", "0"], ["simulate", "--busy", "2"]],
+  campaign: [[], ["dial"], ["simulate", "--answered", "2"], ["simulate", "now"], ["start", "ID"]],
   token: [[], ["--account", "AC1"], ["--account", `AC${"1".repeat(32)}`, "--url", "here"]],
   doctor: [["--url", "here"]],
   deploy: [["--project", "short"], ["--number", "5551234"], ["--only", ","]],

@@ -11,12 +11,11 @@ import {
   parseSlice,
   type Rejected,
 } from "../_shared/campaigns/contacts_file.ts";
+import { CAMPAIGN_COMMANDS, type CampaignCommand } from "../_shared/campaigns/states.ts";
 import { nextOpening, type Week } from "../_shared/campaigns/hours.ts";
 import type { Place } from "../_shared/campaigns/zones.ts";
 import { csvRow } from "../_shared/csv.ts";
 import {
-  CAMPAIGN_COMMANDS,
-  type CampaignCommand,
   type CampaignDatabase,
   type CampaignNow,
   type CampaignResult,

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import type { CampaignCommand } from "../campaigns/states.ts";
 import type { CampaignContact } from "../campaigns/contacts_file.ts";
 import type { Opening, Week } from "../campaigns/hours.ts";
 import type { Attempts } from "../campaigns/retry.ts";
@@ -219,9 +220,6 @@ const result = z.object({
 });
 /** A contact of a campaign, and its last dial. */
 export type CampaignResult = Readonly<z.infer<typeof result>>;
-
-export const CAMPAIGN_COMMANDS = ["start", "pause", "resume", "stop"] as const;
-export type CampaignCommand = typeof CAMPAIGN_COMMANDS[number];
 
 /** How campaigns are run by people. Each rejects with `Refused`, or with `DatabaseFailure`. */
 export interface CampaignDatabase {

@@ -1,0 +1,223 @@
+/** The verbs of `task campaign` that ask a project: its edge function `campaigns`. */
+import { csvRecords } from "../../supabase/functions/_shared/csv.ts";
+import type { CampaignNow } from "../../supabase/functions/_shared/db/campaigns.ts";
+import type { Project } from "../command.ts";
+import { CommandFailure, request } from "../flow/api.ts";
+
+export interface RunContext {
+  readonly project: Project;
+  readonly print: (line: string) => void;
+  /** Waits, in milliseconds. */
+  readonly wait: (ms: number) => Promise<void>;
+}
+
+/** @returns the new campaign's id. */
+export async function create({ project }: RunContext, campaign: unknown): Promise<string> {
+  const answer = await ask(project, "", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(campaign),
+  });
+  return (await answer.json()).id;
+}
+
+/** @returns the state that follows. */
+export async function send({ project }: RunContext, id: string, verb: string): Promise<string> {
+  const answer = await ask(project, `/${id}/${verb}`, { method: "POST" });
+  return (await answer.json()).state;
+}
+
+/** One campaign, or the newest of an owner. */
+export async function read(
+  { project }: RunContext,
+  id: string | undefined,
+  org: string | undefined,
+): Promise<CampaignNow[]> {
+  if (id !== undefined) return [await (await ask(project, `/${id}`)).json()];
+  const answer = await ask(project, org === undefined ? "" : `?org_id=${org}`);
+  return (await answer.json()).campaigns;
+}
+
+/** Writes a campaign's results to a file. */
+export async function save({ project }: RunContext, id: string, file: string): Promise<void> {
+  const { body } = await ask(project, `/${id}/results`);
+  await Deno.writeFile(file, body!).catch((error) => {
+    throw error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied
+      ? new CommandFailure(`Cannot write ${file}`)
+      : error;
+  });
+}
+
+/** Lines and characters of one request, so that each takes a second or less. */
+const SLICE = { lines: 5000, characters: 1_000_000 };
+/** A slice is sent so often, while the project is busy or away. */
+const TRIES = 6;
+
+/** What became of a list. */
+export interface ImportedList {
+  added: number;
+  duplicates: number;
+  suppressed: number;
+  readonly rejected: { readonly line: number; readonly reason: string }[];
+}
+
+/**
+ * Sends a list slice by slice, and tells how far it is.
+ *
+ * @param from The first line to send: those before it were taken in by an earlier run.
+ * @throws {CommandFailure} which says where to go on.
+ */
+export async function importList(
+  context: RunContext,
+  id: string,
+  text: string,
+  from: number,
+): Promise<ImportedList> {
+  const lines = text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/);
+  const [head, ...begins] = [...csvRecords(text)].map(({ line }) => line);
+  if (head === undefined || begins.length === 0) {
+    throw new CommandFailure(
+      "The file must have a line that names its columns, and one or more contacts",
+    );
+  }
+  const title = lines.slice(0, begins[0]! - 1);
+  const all: ImportedList = { added: 0, duplicates: 0, suppressed: 0, rejected: [] };
+  const sent = begins.filter((line) => line >= from);
+  for (let next = 0; next < sent.length;) {
+    const first = sent[next]!;
+    const until = (nth: number) => (sent[nth] ?? lines.length + 1) - 1;
+    let [count, characters] = [0, 0];
+    do {
+      characters += lines.slice(sent[next + count]! - 1, until(next + count + 1)).join("\n").length;
+      count++;
+    } while (
+      count < SLICE.lines && next + count < sent.length && characters < SLICE.characters
+    );
+    next += count;
+    const slice = [...title, ...lines.slice(first - 1, until(next))].join("\n");
+    // deno-lint-ignore no-await-in-loop -- One after the other: so it is known how far the list is in.
+    const answer = await sendSlice(context, id, slice).catch((error) => {
+      if (!(error instanceof CommandFailure) || first === sent[0]) throw error;
+      throw new CommandFailure(
+        `${error.message}\nLines before ${first} are taken in. Go on with --from ${first}, or from the beginning: ` +
+          "no number is added twice",
+      );
+    });
+    all.added += answer.added;
+    all.duplicates += answer.duplicates;
+    all.suppressed += answer.suppressed;
+    const back = first - title.length - 1;
+    all.rejected.push(
+      ...answer.rejected.map(({ line, reason }) => ({ line: line + back, reason })),
+    );
+    context.print(
+      `${next} of ${sent.length} lines: ${all.added} added, ${all.duplicates} there before, ` +
+        `${all.suppressed} that said stop, ${all.rejected.length} rejected`,
+    );
+  }
+  return all;
+}
+
+async function sendSlice(
+  { project, print, wait }: RunContext,
+  id: string,
+  slice: string,
+): Promise<ImportedList> {
+  for (let tries = 1;; tries++) {
+    const init = { method: "POST", headers: { "content-type": "text/csv" }, body: slice };
+    try {
+      // deno-lint-ignore no-await-in-loop -- One attempt after the other.
+      return await (await ask(project, `/${id}/contacts`, init)).json();
+    } catch (error) {
+      if (!(error instanceof CommandFailure) || tries === TRIES) throw error;
+      const sec = error instanceof Busy ? error.retryAfterSec : undefined;
+      if (sec === undefined) throw error;
+      print(`${error.message}: trying again in ${sec} s`);
+      // deno-lint-ignore no-await-in-loop
+      await wait(sec * 1000);
+    }
+  }
+}
+
+/** The project could not do it now, and may in a while. */
+class Busy extends CommandFailure {
+  constructor(message: string, readonly retryAfterSec: number) {
+    super(message);
+  }
+}
+
+/**
+ * Asks the function `campaigns`.
+ *
+ * @throws {CommandFailure} for any answer but 2xx, with every fault in it.
+ */
+async function ask(project: Project, path: string, init: RequestInit = {}): Promise<Response> {
+  const response = await request(`${project.url}/functions/v1/campaigns${path}`, project, init)
+    .catch((error) => {
+      throw error instanceof CommandFailure ? new Busy(error.message, 5) : error;
+    });
+  if (response.ok) return response;
+  const answer = await response.json().catch(() => undefined);
+  const issues: { field: string; message: string }[] = answer?.issues ?? [];
+  if (response.status === 400 && issues.length > 0) {
+    throw new CommandFailure(
+      issues.map(({ field, message }) => `${field === "body" ? "The file" : field} ${message}`)
+        .join("\n"),
+    );
+  }
+  if (response.status === 401) {
+    throw new CommandFailure(
+      `The secret key is not that of ${project.url}: set SUPABASE_SECRET_KEYS or SUPABASE_SERVICE_ROLE_KEY`,
+    );
+  }
+  const failure = answer?.message ?? `It failed: ${project.url} answered ${response.status}`;
+  const wait = Number(response.headers.get("retry-after") ?? 5);
+  throw response.status === 429 || response.status >= 502
+    ? new Busy(failure, wait)
+    : new CommandFailure(failure);
+}
+
+const SHOWN = [
+  "waiting",
+  "ringing",
+  "answered",
+  "machine",
+  "busy",
+  "no_answer",
+  "failed",
+  "abandoned",
+  "opted_out",
+  "suppressed",
+  "unknown",
+] as const;
+
+/** A campaign as a person reads it, at this time. */
+export function shown(campaign: CampaignNow, now: Date): string[] {
+  const { name, state, id, mode, settings, contacts, dialled, minutes } = campaign;
+  const reason = campaign.paused_because;
+  const opens = campaign.next_opening;
+  const waits = state === "running" && campaign.waiting > 0 && opens !== null &&
+    Date.parse(opens) > now.getTime();
+  return [
+    `${name}: ${state}${reason === null ? "" : `, because of ${REASONS[reason]}`}`,
+    `  ${id}  ${mode}, flow ${settings.flow}, ${settings.calls_per_second} calls a second`,
+    ...(waits ? [`  Nobody may be called before ${minute(opens)}`] : []),
+    `  ${contacts} contacts, ${dialled} dials, ${minutes} minutes of talk`,
+    ...SHOWN.filter((figure) => campaign[figure] > 0)
+      .map((figure) =>
+        `  ${figure.padEnd(12)}${String(campaign[figure]).padStart(8)}  ${
+          (100 * campaign[figure] / contacts).toFixed(1).padStart(5)
+        } %`
+      ),
+  ];
+}
+
+const REASONS = {
+  budget: "its minutes: they are used up",
+  failures: "failures: most of its dials fail",
+  account: "Twilio, which refuses the account's calls: see `task doctor`",
+} as const;
+
+function minute(time: string): string {
+  return `${new Date(time).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
