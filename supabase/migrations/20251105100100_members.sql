@@ -62,6 +62,12 @@ create function public.has_role(p_org_id uuid, p_role public.member_role) return
 language sql stable set search_path = ''
 return public.is_member(p_org_id) and public.my_role() >= p_role;
 
+-- Whether the sender is an owner of the main account, whose people run the installation: they see its workers, jobs and
+-- onboardings, of every organisation.
+create function public.runs_installation() returns boolean
+language sql stable set search_path = ''
+return public.has_role(null, 'owner');
+
 create table public.members (
   id uuid primary key default gen_random_uuid(),
   org_id uuid default public.current_org_id(),
@@ -211,7 +217,7 @@ $$;
 grant select, delete, insert (org_id, email, name, role), update (name, role) on public.members to authenticated;
 grant select, insert, update, delete on public.members to service_role;
 grant execute on function private.membership, public.current_owner, public.current_org_id to authenticated, service_role, monitoring;
-grant execute on function public.my_role, public.is_member, public.has_role, public.my_membership to authenticated, service_role;
+grant execute on function public.my_role, public.is_member, public.has_role, public.runs_installation, public.my_membership to authenticated, service_role;
 grant execute on function private.accept_invitation, public.join_as_member to authenticated;
 grant execute on function private.membership_of, public.membership_of, public.invitation to service_role;
 

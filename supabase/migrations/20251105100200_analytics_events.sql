@@ -17,6 +17,8 @@ alter table public.analytics_events enable row level security;
 create policy analytics_events_of_the_service on public.analytics_events
   for select to service_role using (true);
 create policy analytics_events_for_monitoring on public.analytics_events for select to monitoring using (true);
+create policy analytics_events_of_the_installation on public.analytics_events
+  for select to authenticated using ((select public.runs_installation()));
 
 -- Records an event for operators. p_event_data holds no personal data.
 create function public.record_analytics_event(p_event_type text, p_severity text, p_event_data jsonb default '{}')
@@ -28,5 +30,6 @@ begin atomic
 end;
 
 grant select, insert on public.analytics_events to service_role;
+grant select (event_type, event_data, severity, created_at) on public.analytics_events to authenticated;
 grant select (event_type, severity, created_at) on public.analytics_events to monitoring;
 grant execute on function public.record_analytics_event to service_role;

@@ -36,6 +36,8 @@ alter table public.rate_limit_refusals enable row level security;
 create policy rate_limit_refusals_of_the_service on public.rate_limit_refusals
   for select to service_role using (true);
 create policy rate_limit_refusals_for_monitoring on public.rate_limit_refusals for select to monitoring using (true);
+create policy rate_limit_refusals_of_the_installation on public.rate_limit_refusals
+  for select to authenticated using ((select public.runs_installation()));
 
 -- Records a refusal by either limiter.
 create function public.record_rate_limit_refusal(p_endpoint text, p_identifier_type text, p_identifier text)
@@ -134,7 +136,8 @@ order by last_violation desc;
 
 comment on view public.rate_limit_violations is 'Refusals of the last 24 hours by identifier and endpoint.';
 
-grant select on public.rate_limit_violations to service_role;
+grant select on public.rate_limit_refusals to authenticated;
+grant select on public.rate_limit_violations to authenticated, service_role;
 grant select, insert, update, delete on public.rate_limit_windows, public.rate_limit_refusals to service_role;
 grant select (endpoint, identifier_type, minute, refusals) on public.rate_limit_refusals to monitoring;
 grant execute on function

@@ -25,7 +25,7 @@ create table public.telephony_subaccounts (
 
 alter table public.telephony_subaccounts enable row level security;
 create policy telephony_subaccounts_of_own_org on public.telephony_subaccounts
-  for select to authenticated using (coalesce(org_id, '00000000-0000-0000-0000-000000000000') = (select public.current_owner()));
+  for select to authenticated using (org_id = (select public.current_owner()) or (select public.runs_installation()));
 
 create table public.telephony_numbers (
   e164_number public.e164 primary key,
@@ -42,7 +42,7 @@ create index telephony_numbers_org_idx on public.telephony_numbers (org_id);
 
 alter table public.telephony_numbers enable row level security;
 create policy telephony_numbers_of_own_org on public.telephony_numbers
-  for select to authenticated using (coalesce(org_id, '00000000-0000-0000-0000-000000000000') = (select public.current_owner()));
+  for select to authenticated using (org_id = (select public.current_owner()) or (select public.runs_installation()));
 
 create table public.telephony_transactions (
   id uuid primary key default gen_random_uuid(),
@@ -95,7 +95,7 @@ create index telephony_transactions_ended_idx on public.telephony_transactions (
 
 alter table public.telephony_transactions enable row level security;
 create policy telephony_transactions_of_own_org on public.telephony_transactions
-  for select to authenticated using (coalesce(org_id, '00000000-0000-0000-0000-000000000000') = (select public.current_owner()));
+  for select to authenticated using (org_id = (select public.current_owner()) or (select public.runs_installation()));
 create policy telephony_transactions_for_monitoring on public.telephony_transactions for select to monitoring using (true);
 
 -- The sub-accounts' auth tokens: in Vault, or encrypted by the functions (AES-GCM) without Vault. No role has a grant here;

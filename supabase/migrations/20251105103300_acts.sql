@@ -150,3 +150,28 @@ language sql volatile set search_path = ''
 return private.verify_telephone(p_person_id);
 
 grant execute on function private.verify_telephone, public.verify_telephone to authenticated;
+
+-- Tries a job again that was given up. Whether it was dead.
+create function private.retry_job(p_id bigint) returns boolean
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_done boolean;
+begin
+  if not public.runs_installation() then
+    raise sqlstate '42501' using message = 'your role does not allow this';
+  end if;
+  v_done := public.retry_dead_jobs(p_id) > 0;
+  if v_done then
+    insert into public.audit_log (owner, user_id, action, object, key, changes)
+    values (public.current_owner(), auth.uid(), 'update', 'jobs', p_id::text, '{"status": ["dead", "waiting"]}');
+  end if;
+  return v_done;
+end
+$$;
+
+create function public.retry_job(p_id bigint) returns boolean
+language sql volatile set search_path = ''
+return private.retry_job(p_id);
+
+grant execute on function private.retry_job, public.retry_job to authenticated;

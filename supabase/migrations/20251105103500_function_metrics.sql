@@ -30,6 +30,8 @@ comment on table public.function_metrics is 'Requests, errors and latencies of e
 
 alter table public.function_metrics enable row level security;
 create policy function_metrics_for_operators on public.function_metrics for select to service_role, monitoring using (true);
+create policy function_metrics_of_the_installation on public.function_metrics
+  for select to authenticated using ((select public.runs_installation()));
 
 -- The same since the beginning, because minutes are purged and a counter must never decrease.
 create table public.function_totals (
@@ -62,6 +64,8 @@ comment on table public.health_checks is 'The answers of voice-health and Twilio
 
 alter table public.health_checks enable row level security;
 create policy health_checks_for_operators on public.health_checks for select to service_role, monitoring using (true);
+create policy health_checks_of_the_installation on public.health_checks
+  for select to authenticated using ((select public.runs_installation()));
 
 -- Each worker's last run and its result.
 create table public.worker_runs (
@@ -76,6 +80,8 @@ comment on table public.worker_runs is 'When each worker last ran and last succe
 
 alter table public.worker_runs enable row level security;
 create policy worker_runs_for_operators on public.worker_runs for select to service_role, monitoring using (true);
+create policy worker_runs_of_the_installation on public.worker_runs
+  for select to authenticated using ((select public.runs_installation()));
 
 -- Adds an isolate's report. p_batch: rows of function_metrics, each key once. The same p_key again adds nothing, because an
 -- isolate without an answer repeats its report.
@@ -184,11 +190,12 @@ order by function;
 
 comment on view public.webhook_performance is 'The last hour by function: requests let in, errors (5xx, or answered without the database), our own latency, and rejected requests (refused).';
 
-grant select on public.webhook_performance to service_role, monitoring;
+grant select on public.function_metrics, public.health_checks, public.worker_runs to authenticated;
+grant select on public.webhook_performance to authenticated, service_role, monitoring;
 grant select, insert, update on public.function_totals, public.worker_runs to service_role;
 grant select, insert, update, delete on public.function_metrics, public.health_checks to service_role;
 grant select on
   public.function_metrics, public.function_totals, public.health_checks, public.worker_runs
   to monitoring;
 grant execute on function public.record_function_metrics, public.record_worker_run to service_role;
-grant execute on function public.latency_quantile to service_role, monitoring;
+grant execute on function public.latency_quantile to authenticated, service_role, monitoring;

@@ -242,7 +242,7 @@ grant select on
   public.consent_metrics, public.call_funnel, public.call_hangups, public.destination_performance, public.leg_results,
   public.calls_by_hour_of_day, public.calls_by_day
   to authenticated, service_role, monitoring;
-grant select on public.recent_errors to service_role;
+grant select on public.recent_errors to authenticated, service_role;
 grant select on public.operations_now to service_role, monitoring;
 grant execute on function public.call_success to authenticated, service_role, monitoring;
 grant execute on function public.database_connections to service_role, monitoring;

@@ -39,6 +39,8 @@ comment on table public.job_kinds is 'The rules of each kind of work: delays, tr
 
 alter table public.job_kinds enable row level security;
 create policy job_kinds_for_operators on public.job_kinds for select to service_role, monitoring using (true);
+create policy job_kinds_of_the_installation on public.job_kinds
+  for select to authenticated using ((select public.runs_installation()));
 
 create table public.jobs (
   id bigint generated always as identity primary key,
@@ -128,6 +130,8 @@ values
 alter table public.jobs enable row level security;
 create policy jobs_of_the_service on public.jobs for select to service_role using (true);
 create policy jobs_for_monitoring on public.jobs for select to monitoring using (true);
+create policy jobs_of_the_installation on public.jobs
+  for select to authenticated using ((select public.runs_installation()));
 
 -- When the first job of each kind and priority is due. Costs the same however many wait.
 create view public.job_lanes with (security_invoker = true) as
@@ -486,7 +490,11 @@ order by ended_at;
 
 comment on view public.jobs_dead is 'Jobs that were given up, and why. retry_dead_jobs(id) tries one again.';
 
+grant select on public.job_kinds to authenticated;
+grant select on public.jobs_waiting to authenticated;
 grant select on public.jobs_waiting, public.job_lanes to service_role, monitoring;
+-- Without the content and what it is about.
+grant select (id, kind, status, attempts, run_at, last_error, created_at, ended_at) on public.jobs to authenticated;
 grant select on public.jobs_dead to service_role;
 grant select on public.job_kinds to service_role, monitoring;
 grant update (

@@ -88,10 +88,27 @@ await db.sql`select accept_voice_event(${
   }) as never)
 })`;
 
+<<<<<<< HEAD
 await db
   .sql`insert into knowledge_entries (org_id, question, answer) values (${ORG}, 'Parking?', 'Behind the house.')`;
 await db.sql`insert into agent_questions (org_id, language, question, call_sid)
   values (${ORG}, 'en-US', 'Do you take pets?', ${sid})`;
+=======
+/** What the people who run the installation look at: work that was given up, of an organisation's onboarding. */
+const [dead] = await db.sql`
+  insert into jobs (kind, key, status, ended_at, last_error)
+  values ('onboarding', ${ORG}, 'dead', now(), 'no such address') returning id`;
+await db
+  .sql`insert into telephony_transactions (transaction_type, org_id, status, completed_at, request)
+  values ('onboarding', ${ORG}, 'failed', now(), '{}')`;
+await db.sql`select record_analytics_event('tenant_unknown', 'error')`;
+await db.sql`select record_rate_limit_refusal('voice-frontdoor', 'caller', '+14165550777')`;
+await db.sql`select record_worker_run('notify-worker')`;
+await db.sql`insert into health_checks (healthy) values (true)`;
+await db.sql`
+  insert into function_metrics values (date_trunc('minute', now(), 'UTC'), 'voice-status', 1, 0, 0, 0, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1)`;
+>>>>>>> 83870f1 (Let owners of the main account read the installation's state)
 
 const mine = (role: Role) => [`${role} of the organisation`];
 const from = (least: Role) =>
@@ -212,6 +229,32 @@ const ACTS: [
     from("admin"),
   ],
 ];
+
+const INSTALLATION = [
+  "jobs_waiting where dead > 0",
+  "jobs where status = 'dead'",
+  "recent_errors",
+  "rate_limit_violations",
+  "worker_runs",
+  "webhook_performance",
+  "health_checks",
+];
+for (const what of INSTALLATION) {
+  ACTS.push([`see ${what}`, (sql) => sql.unsafe(`select 1 from ${what}`), [
+    "owner of the main account",
+  ]]);
+}
+for (const what of ["failed_transactions", "number_provisioning_status"]) {
+  ACTS.push([`see ${what} of the organisation`, (sql) => sql.unsafe(`select 1 from ${what}`), [
+    ...from("viewer"),
+    "owner of the main account",
+  ]]);
+}
+ACTS.push([
+  "try a dead job again",
+  (sql) => sql`select from retry_job(${dead!.id}) as done where done`,
+  ["owner of the main account"],
+]);
 
 for (const [name, act, may] of ACTS) {
   Deno.test(`members: who may ${name}`, async () => {

@@ -526,6 +526,7 @@ export type Database = {
         Returns: Json;
       };
       "retry_dead_jobs": { Args: { "p_id"?: number; "p_kind"?: string }; Returns: number };
+      "retry_job": { Args: { "p_id": number }; Returns: boolean };
       "return_transfer": { Args: { "p_org_id": string; "p_queue": string }; Returns: number };
       "roll_up_calls": { Args: { "p_hours"?: number }; Returns: number };
       "rollback_flow": {
@@ -566,6 +567,7 @@ export type Database = {
           "sealed_token": string;
         }[];
       };
+      "runs_installation": { Args: Record<PropertyKey, never>; Returns: boolean };
       "save_flow_draft": {
         Args: { "p_by"?: string; "p_draft": Json; "p_name": string; "p_org_id": string };
         Returns: string;
