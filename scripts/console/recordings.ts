@@ -28,7 +28,7 @@ export class Recordings {
     const extension = TYPES[mediaType(type)];
     if (extension === undefined) throw new TypeError(`Cannot keep a recording of type "${type}"`);
     await Deno.mkdir(this.#dir, { recursive: true });
-    // Whole or not at all: the page may ask for it at any time.
+    // Whole or not at all: the console may ask for it at any time.
     const part = join(this.#dir, `.${sid}.part`);
     await Deno.writeFile(part, bytes);
     await Deno.rename(part, join(this.#dir, `${sid}.${extension}`));
@@ -45,17 +45,6 @@ export class Recordings {
       }
     }
     return undefined;
-  }
-
-  /** The RecordingSids that are here. */
-  async sids(): Promise<Set<string>> {
-    try {
-      const files = await Array.fromAsync(Deno.readDir(this.#dir), ({ name }) => name);
-      return new Set(files.map((name) => name.replace(/\.\w+$/, "")));
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return new Set();
-      throw error;
-    }
   }
 }
 

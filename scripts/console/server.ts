@@ -1,6 +1,6 @@
 /**
- * The web phone and the operator's dashboard: static files, a WebSocket for the phone, and a little
- * JSON. The page never holds a key; only this server asks the database.
+ * The web phone and the console: static files, a WebSocket for the phone, and a little JSON for it. No page holds a key:
+ * the console asks the project under the person's own token, and this server asks the database for the phone.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { localLines } from "../phone/lines.ts";
 import { ranged } from "../ranges.ts";
 import { promptUrl } from "../../supabase/functions/_shared/flows/prompt_audio.ts";
 import type { Simulator } from "../phone/mod.ts";
-import { Operator } from "./operator.ts";
+import { openDirectory } from "./directory.ts";
 import { consoleFile, consolePolicy, type ConsoleProject } from "./static.ts";
 import { servePhone } from "./phone_line.ts";
 import { Switchboard } from "./switchboard.ts";
@@ -33,13 +33,11 @@ type SimulatorOf = (account: { readonly sid: string; readonly auth_token: string
 /** The pages, answering requests. */
 export interface Studio {
   handle(request: Request): Promise<Response>;
-  /** Hangs up, ends the live updates, and closes the connections. */
+  /** Hangs up, and closes the connections. */
   close(): Promise<void>;
 }
 
 const PAGE = fromFileUrl(new URL("page", import.meta.url));
-
-const RUNBOOK = fromFileUrl(new URL("../../docs/runbook.md", import.meta.url));
 
 const MEDIA_TYPES: Readonly<Record<string, string>> = {
   html: "text/html; charset=utf-8",
@@ -66,7 +64,6 @@ export function createConsole(options: StudioOptions): Studio {
   const { apiUrl, databaseUrl, dataDir, env, connect } = options;
   const functionsUrl = `${apiUrl}/functions/v1`;
   const switchboard = new Switchboard({ apiUrl, dataDir, env });
-  const { recordings } = switchboard;
   const project = {
     url: apiUrl,
     publishableKey: Object.values(
@@ -75,11 +72,7 @@ export function createConsole(options: StudioOptions): Studio {
     phone: "../",
   };
   connect?.(({ sid, auth_token }) => switchboard.account(sid, auth_token));
-  const operator = new Operator({
-    databaseUrl,
-    healthUrl: `${functionsUrl}/voice-health`,
-    recordings,
-  });
+  const directory = openDirectory(databaseUrl);
   /** Ends what a request may keep open. */
   const open = new Set<() => void>();
 
@@ -95,41 +88,9 @@ export function createConsole(options: StudioOptions): Studio {
     return response;
   }
 
-  function live(): Response {
-    let leave = () => {};
-    const body = new ReadableStream<Uint8Array>({
-      start(controller) {
-        const encoder = new TextEncoder();
-        const send = (line: string) => controller.enqueue(encoder.encode(`${line}\n\n`));
-        send("retry: 1000");
-        const stop = operator.watch((news) => send(`data: ${news}`));
-        // Notices pages that left without closing the socket.
-        const beat = setInterval(() => send(":"), 15_000);
-        leave = () => {
-          stop();
-          clearInterval(beat);
-          open.delete(end);
-        };
-        const end = () => {
-          leave();
-          controller.close();
-        };
-        open.add(end);
-      },
-      cancel: () => leave(),
-    });
-    return new Response(body, { headers: { "content-type": "text/event-stream" } });
-  }
-
-  async function recording(sid: string, range: string | null): Promise<Response> {
-    const audio = await recordings.find(sid);
-    if (audio === undefined) return text(404, "This recording is not on this machine");
-    return ranged(audio.bytes, range, { "content-type": audio.type });
-  }
-
   /** The numbers that can be called beside the main line's: those that were onboarded here, and those with a flow. */
   async function lines(): Promise<{ number: string; flow?: string; version?: number }[]> {
-    const [onboarded, following] = await Promise.all([localLines(dataDir), operator.lines()]);
+    const [onboarded, following] = await Promise.all([localLines(dataDir), directory.lines()]);
     const known = new Map(following.map((line) => [line.number, line]));
     for (const { number } of onboarded) if (!known.has(number)) known.set(number, { number });
     return [...known.values()];
@@ -147,43 +108,19 @@ export function createConsole(options: StudioOptions): Studio {
     return ranged(new Uint8Array(await response.arrayBuffer()), range, { "content-type": type });
   }
 
-  async function handled(request: Request, recordingSid: string): Promise<Response> {
-    const body = await request.json().catch(() => undefined);
-    if (typeof body?.handled !== "boolean") {
-      return json(400, { error: "invalid", issues: ["handled must be true or false"] });
-    }
-    const found = await operator.handle(recordingSid, body.handled);
-    return found ? json(200, { handled: body.handled }) : json(404, { error: "not_found" });
-  }
-
   async function route(request: Request): Promise<Response> {
-    const { pathname, searchParams } = new URL(request.url);
-    const method = pathname.endsWith("/handled") ? "POST" : "GET";
-    if (request.method !== method) return text(405, `Use ${method}`, { allow: method });
-    const [, folder = "", name = "", part = "", last = ""] = pathname.split("/");
-    if (folder === "recordings" && /^RE[0-9a-fA-F]{32}$/.test(name)) {
-      return await recording(name, request.headers.get("range"));
-    }
+    const { pathname } = new URL(request.url);
+    if (request.method !== "GET") return text(405, "Use GET", { allow: "GET" });
+    const [, folder = "", name = ""] = pathname.split("/");
     if (folder === "prompts" && /^[0-9a-f]{64}$/.test(name)) {
       return await prompt(name, request.headers.get("range"));
     }
     if (folder === "console") return await consolePage(pathname, project);
-    if (folder === "runbook") return await runbook(name);
     if (folder !== "api") return await page(pathname);
     if (name === "phone") return phone(request);
-    if (name === "live") return live();
-    if (name === "recordings" && last === "handled" && /^RE[0-9a-fA-F]{32}$/.test(part)) {
-      return await handled(request, part);
-    }
     if (name === "lines") return json(200, await lines());
-    if (name === "telephones") return json(200, await operator.telephones());
-    if (name !== "calls") return text(404, "Not found");
-    if (part === "") {
-      return json(200, await operator.search((searchParams.get("search") ?? "").slice(0, 64)));
-    }
-    if (!/^CA[0-9a-fA-F]{32}$/.test(part)) return json(404, { error: "not_found" });
-    const call = await operator.call(part);
-    return call === undefined ? json(404, { error: "not_found" }) : json(200, call);
+    if (name === "telephones") return json(200, await directory.telephones());
+    return text(404, "Not found");
   }
 
   return {
@@ -201,7 +138,7 @@ export function createConsole(options: StudioOptions): Studio {
     async close() {
       for (const end of open) end();
       open.clear();
-      await operator.close();
+      await directory.close();
     },
   };
 }
@@ -231,14 +168,6 @@ async function consolePage(pathname: string, project: ConsoleProject): Promise<R
   return content
     ? new Response(content, { headers: { "content-type": type } })
     : text(404, "Not found");
-}
-
-/** The runbook's section about an alert. */
-async function runbook(alert: string): Promise<Response> {
-  const all = await Deno.readTextFile(RUNBOOK);
-  const section = /^[a-z_]+$/.test(alert) &&
-    new RegExp(`^### ${alert}$[^]*?(?=^##|(?![^]))`, "m").exec(all)?.[0];
-  return section ? text(200, section.trimEnd()) : text(404, `docs/runbook.md has no ${alert}`);
 }
 
 function json(status: number, body: unknown): Response {

@@ -39,8 +39,8 @@ export interface SwitchboardOptions {
  * unattended ones, which answer after 4 s and press 1. Calls meet here, whichever account and telephone they are of.
  */
 export class Switchboard {
-  readonly recordings: Recordings;
   readonly #options: SwitchboardOptions;
+  readonly #recordings: Recordings;
   readonly #exchange = new Exchange();
   readonly #simulators = new Map<string, Simulator>();
   readonly #held = new Map<string, Held>();
@@ -49,7 +49,7 @@ export class Switchboard {
 
   constructor(options: SwitchboardOptions) {
     this.#options = options;
-    this.recordings = new Recordings(join(options.dataDir, "recordings"));
+    this.#recordings = new Recordings(join(options.dataDir, "recordings"));
   }
 
   /** This number rings at that telephone, until another one takes the number or the function is called. */
@@ -118,7 +118,7 @@ export class Switchboard {
     const telephone = this.#of(record);
     if (event.kind === "recorded" && event.seconds > 0) {
       const spoken = event.source === "RecordVerb" ? telephone?.spoken() : undefined;
-      this.recordings.keep(event.sid, spoken ?? sampleMessage(event.seconds)).catch((error) =>
+      this.#recordings.keep(event.sid, spoken ?? sampleMessage(event.seconds)).catch((error) =>
         console.error(`A recording was not kept: ${error.message}`)
       );
     }

@@ -1,11 +1,20 @@
-import { sampleMessage } from "../console/recordings.ts";
+import { type Recordings, sampleMessage } from "../console/recordings.ts";
+import { ranged } from "../ranges.ts";
 
-/** As there is no voice, and its length is not known here: long enough to begin at any second of a usual message. */
-let media: Uint8Array<ArrayBuffer> | undefined;
+/** In place of audio that is not on this machine. Long enough to begin at any second of a usual message. */
+let sample: ReturnType<typeof sampleMessage> | undefined;
 
-/** The media of any recording, as Twilio would serve it: a minute of notes in the rhythm of speech. */
-export function recordedMedia(path: string): Response | undefined {
-  if (!/\/Recordings\/RE[0-9a-f]{32}\.(mp3|wav)$/.test(path)) return undefined;
-  media ??= sampleMessage(60).bytes;
-  return new Response(media, { headers: { "content-type": "audio/x-wav" } });
+/**
+ * The media of a recording, as Twilio would serve it: what was spoken into the web phone, in the format that its browser
+ * records, or a minute of notes in the rhythm of speech.
+ */
+export async function recordedMedia(
+  path: string,
+  range: string | null,
+  recordings: Recordings | undefined,
+): Promise<Response | undefined> {
+  const sid = /\/Recordings\/(RE[0-9a-f]{32})\.(?:mp3|wav)$/.exec(path)?.[1];
+  if (sid === undefined) return undefined;
+  const { bytes, type } = await recordings?.find(sid) ?? (sample ??= sampleMessage(60));
+  return ranged(bytes, range, { "content-type": type });
 }

@@ -176,7 +176,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         ...mailbox?.env,
         ...twilio?.env,
         ...upstash?.env,
-        // The operator's page shows them while one watches.
+        // The console shows them while one watches.
         ...(options.services && { METRICS_FLUSH_SECONDS: "1" }),
         // As a deploy does: one token for the scheduler alone.
         ...(options.services && { SCHEDULER_TOKEN: crypto.randomUUID() }),

@@ -3,6 +3,7 @@
 
 import { TWILIO_URL_FILE } from "../defaults.ts";
 import type { Simulator } from "../phone/mod.ts";
+import { Recordings } from "../console/recordings.ts";
 import { recordedMedia } from "./recording.ts";
 import { failure, notAllowed, notFound, page } from "./twilio_answer.ts";
 import { AccountCalls } from "./twilio_calls.ts";
@@ -74,6 +75,8 @@ export interface TwilioApiOptions {
   readonly tokenOnce?: boolean;
   /** Default `Full`, which an account is once it was upgraded. */
   readonly type?: "Trial" | "Full";
+  /** Where the switchboard keeps what was spoken. Default: notes are played in place of every recording. */
+  readonly recordings?: Recordings;
   /** Whether a customer profile of the main account is approved. Default true. */
   readonly profile?: boolean;
 }
@@ -168,7 +171,7 @@ export function startTwilioApi(options: TwilioApiOptions): TwilioApi {
       };
       requests.push(asked);
       const injected = take(injections, asked);
-      const answer = () =>
+      const answer = async () =>
         url.pathname.startsWith("/2010-04-01/") && url.pathname.endsWith(".json")
           ? state.answer({ ...asked, form }, request.headers.get("authorization"))
           // Of trusthub.twilio.com, which tells what is asked for by Status.
@@ -180,7 +183,11 @@ export function startTwilioApi(options: TwilioApiOptions): TwilioApi {
           // Of monitor.twilio.com. Here no call is refused.
           : url.pathname === "/v1/Alerts"
           ? Response.json({ meta: { key: "alerts" }, alerts: [] })
-          : recordedMedia(url.pathname) ?? notFound(url.pathname);
+          : await recordedMedia(
+            url.pathname,
+            request.headers.get("range"),
+            options.recordings,
+          ) ?? notFound(url.pathname);
       if (injected === undefined) {
         const response = answer();
         for (const look of waiting) look();
@@ -255,6 +262,7 @@ export function startLocalTwilio(accountSid: string, authToken: string, dataDir:
     accountSid,
     authToken,
     file: `${dataDir}/twilio.json`,
+    recordings: new Recordings(`${dataDir}/recordings`),
   });
   const address = `${dataDir}/${TWILIO_URL_FILE}`;
   Deno.writeTextFileSync(address, `${url}\n`);

@@ -1,29 +1,12 @@
 import { assertEquals } from "@std/assert/equals.js";
 import type { Page } from "playwright-core";
-import { ensureUser } from "../../scripts/local/auth_api.ts";
 import { Buffer } from "node:buffer";
 import { wav } from "../support/audio.ts";
 import { accessibilityFaults, browserTests } from "../support/browser.ts";
 
 // The console as a signed-in person has it, in a real Chromium.
 
-const { lab, test, caller } = browserTests();
-
-const PASSWORD = "correct horse";
-
-/** Opens the console as a new member of the main account. */
-async function signIn(page: Page, role = "owner") {
-  const email = `${crypto.randomUUID()}@example.com`;
-  const { sql } = lab().hotline.db;
-  const id = await ensureUser(sql, email, PASSWORD);
-  const [member] = await sql`insert into members (user_id, email, role, joined_at)
-    values (${id}, ${email}, ${role}, now()) returning id`;
-  await page.getByLabel("E-mail").fill(email);
-  await page.getByLabel("Password").fill(PASSWORD);
-  await button(page, "Sign in").click();
-  await page.getByRole("heading", { level: 1, name: "Today" }).waitFor();
-  return { email, id, member: member!["id"] as string };
-}
+const { lab, test, caller, signIn } = browserTests();
 
 const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
 const goTo = async (page: Page, path: string) => {
@@ -326,6 +309,43 @@ test("without a connection the page says so, keeps what it shows, and goes on", 
   await page.getByText(shown).first().waitFor();
 });
 
+test("what a caller says stays text", async (open) => {
+  const { e164, shown } = caller();
+  const hostile = `<img src=x onerror="alert(1)"><script>alert(2)</script>&lt;b>'"`;
+  await lab().hotline.ring(
+    { keys: ["9"], voicemail: { seconds: 9, transcript: hostile } },
+    { from: e164 },
+  );
+  const { page } = await open("console");
+  await signIn(page);
+  await goTo(page, "voicemails");
+  const message = page.getByRole("listitem").filter({ hasText: shown });
+  assertEquals(await message.locator("blockquote").innerText(), hostile);
+  assertEquals(await message.locator("img, script, b").count(), 0);
+});
+
+test("owners of the main account see what the installation gave up, and have it tried again", async (open) => {
+  const { sql } = lab().hotline.db;
+  const key = crypto.randomUUID();
+  await sql`
+    insert into jobs (kind, key, status, attempts, ended_at, last_error)
+    values ('alert_slack', ${key}, 'dead', 4, now(), 'no such channel')`;
+  await sql`select record_analytics_event('tenant_unknown', 'error', '{"reason": "no such account"}')`;
+  const { page } = await open("console");
+  await signIn(page);
+  await page.getByRole("link", { name: "System", exact: true }).click();
+  await page.getByText("reason: no such account").waitFor();
+  const job = page.getByRole("listitem").filter({ hasText: "no such channel" });
+  await job.getByRole("button", { name: /^Try again: alert slack/ }).click();
+  await job.waitFor({ state: "detached" });
+  const [row] = await sql`select status, attempts from jobs where key = ${key}`;
+  assertEquals({ ...row }, { status: "waiting", attempts: 0 });
+
+  const { page: other } = await open("console");
+  await signIn(other, "admin");
+  assertEquals(await other.getByRole("link", { name: "System", exact: true }).count(), 0);
+});
+
 test("500 open calls and 200 voicemails are counted, not listed", async (open) => {
   const { sql } = lab().hotline.db;
   await sql`
@@ -374,6 +394,9 @@ for (
         "reports",
         "alerts",
         "members",
+        "system",
+        "contacts",
+        "search",
         "account",
       ]
     ) {

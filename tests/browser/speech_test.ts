@@ -2,6 +2,7 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
 import type { Page } from "playwright-core";
+import { Recordings } from "../../scripts/console/recordings.ts";
 import { childrenOf, parseXml, textOf, type XmlElement } from "../../scripts/xml.ts";
 import { type BrowserLab, browserTests } from "../support/browser.ts";
 import { type WebSpeech, withWebSpeech } from "./web_speech.ts";
@@ -15,11 +16,14 @@ function spokenIn(element: XmlElement): string[] {
 // it is not allowed; a voice and a recogniser it has not without a desktop, so a stand-in plays them.
 
 const LANGUAGE = "fr-CA";
-const { lab, test, caller } = browserTests({
+const { lab, signIn, test, caller } = browserTests({
   answer: (body) =>
     body.replaceAll('language="en-US"', `language="${LANGUAGE}"`)
       .replaceAll('voice="Polly.Joanna"', 'voice="Polly.Gabrielle-Neural"'),
 });
+
+/** What the switchboard kept of a recording. */
+const kept = (sid: string) => new Recordings(`${lab().dataDir}/recordings`).find(sid);
 
 const button = (page: Page, name: string) => page.getByRole("button", { name, exact: true });
 const speakButton = (page: Page) => button(page, "Speak with the microphone");
@@ -296,11 +300,11 @@ test("what is said into a voicemail becomes its transcript", async (open) => {
   await page.getByText("You left a voicemail.").waitFor();
   assertEquals((await speech.recognisers()).at(-1)?.state, "aborted");
   const { recording_sid } = await row(from);
-  const audio = await page.request.get(`${lab().url}/recordings/${recording_sid}`);
-  assertEquals(audio.headers()["content-type"], "audio/webm");
+  assertEquals((await kept(recording_sid))?.type, "audio/webm");
   // Transcripts come after the call.
-  const { page: operator } = await open("operator");
-  await operator.locator("#voicemails").getByText("Please call me back", { exact: true }).waitFor();
+  const { page: console } = await open("console");
+  await signIn(console);
+  await console.getByText("Please call me back", { exact: true }).first().waitFor();
 });
 
 test("a voicemail is recorded although its words are not recognised, and the page says so", async (open) => {
@@ -331,8 +335,7 @@ test("where the microphone is refused a sample is used, and both are said", asyn
   await page.getByText("A sample of 3 seconds replaces your voice.").waitFor();
   await page.getByText("You left a voicemail.").waitFor();
   const { recording_sid } = await row(from);
-  const audio = await page.request.get(`${lab().url}/recordings/${recording_sid}`);
-  assertEquals(audio.headers()["content-type"], "audio/wav");
+  assertEquals((await kept(recording_sid))?.type, "audio/wav");
 });
 
 test("a browser without voice, ears or microphone has text, and no error", async (open) => {

@@ -88,12 +88,11 @@ await db.sql`select accept_voice_event(${
   }) as never)
 })`;
 
-<<<<<<< HEAD
 await db
   .sql`insert into knowledge_entries (org_id, question, answer) values (${ORG}, 'Parking?', 'Behind the house.')`;
 await db.sql`insert into agent_questions (org_id, language, question, call_sid)
   values (${ORG}, 'en-US', 'Do you take pets?', ${sid})`;
-=======
+
 /** What the people who run the installation look at: work that was given up, of an organisation's onboarding. */
 const [dead] = await db.sql`
   insert into jobs (kind, key, status, ended_at, last_error)
@@ -108,7 +107,6 @@ await db.sql`insert into health_checks (healthy) values (true)`;
 await db.sql`
   insert into function_metrics values (date_trunc('minute', now(), 'UTC'), 'voice-status', 1, 0, 0, 0, 1, 1, 1, 1, 1, 1,
     1, 1, 1, 1)`;
->>>>>>> 83870f1 (Let owners of the main account read the installation's state)
 
 const mine = (role: Role) => [`${role} of the organisation`];
 const from = (least: Role) =>

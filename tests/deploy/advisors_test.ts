@@ -14,8 +14,7 @@ import {
 } from "../../scripts/local/stack.ts";
 import { startTwilioApi } from "../../scripts/local/twilio_api.ts";
 import { main as forget } from "../../scripts/privacy/main.ts";
-import { Operator } from "../../scripts/console/operator.ts";
-import type { Recordings } from "../../scripts/console/recordings.ts";
+import { openDirectory } from "../../scripts/console/directory.ts";
 import { connect } from "../support/cluster.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { newCallSid, recordingSid, voiceEvent } from "../support/events.ts";
@@ -256,16 +255,10 @@ async function serveAll(hotline: Hotline, twilioUrl: string): Promise<void> {
       });
     }
   }
-  const operator = new Operator({
-    databaseUrl: db.url,
-    healthUrl: `${url}/functions/v1/voice-health`,
-    recordings: { sids: () => Promise.resolve(new Set()) } as unknown as Recordings,
-  });
-  const { promise: seen, resolve } = Promise.withResolvers<string>();
-  operator.watch(resolve);
-  await seen;
-  for (const search of ["", "416"]) await operator.search(search);
-  await operator.close();
+  const directory = openDirectory(db.url);
+  await directory.lines();
+  await directory.telephones();
+  await directory.close();
 
   const env: Record<string, string> = {
     SUPABASE_URL: url,

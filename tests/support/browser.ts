@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert/equals.js";
 import axe from "axe-core";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { Recordings } from "../../scripts/console/recordings.ts";
 import { createConsole } from "../../scripts/console/server.ts";
 import {
   LOCAL_ACCOUNT_SID,
@@ -8,6 +9,7 @@ import {
   serve,
   withLocalDefaults,
 } from "../../scripts/local/stack.ts";
+import { ensureUser } from "../../scripts/local/auth_api.ts";
 import { startSchedule } from "../../scripts/local/schedule.ts";
 import { startTwilioApi } from "../../scripts/local/twilio_api.ts";
 import { type Hotline, startHotline } from "./hotline.ts";
@@ -29,13 +31,18 @@ export const chromiumPath: string | undefined = PLACES.find((path) => {
   }
 });
 
+/** Of everybody who signs in here. */
+export const PASSWORD = "correct horse";
+
 /** The whole system with its pages, and a browser to look at them. */
 export interface BrowserLab {
   readonly hotline: Hotline;
   /** Without a trailing slash. */
   readonly url: string;
   /** A page of a new profile: the web phone, in which the microphone plays a test tone, or the console. */
-  open(view: "phone" | "operator" | "console", options?: OpenOptions): Promise<LabPage>;
+  open(view: "phone" | "console", options?: OpenOptions): Promise<LabPage>;
+  /** Where the switchboard keeps recordings. */
+  readonly dataDir: string;
   stop(): Promise<void>;
 }
 
@@ -74,6 +81,19 @@ export function browserTests(options: LabOptions = {}) {
       const line = String(1000 + callers++);
       return { e164: `+1604555${line}`, shown: `+1 604 555 ${line}` };
     },
+    /** Signs in as a new member of the main account. */
+    async signIn(page: Page, role = "owner") {
+      const email = `${crypto.randomUUID()}@example.com`;
+      const { sql } = lab!.hotline.db;
+      const id = await ensureUser(sql, email, PASSWORD);
+      const [member] = await sql`insert into members (user_id, email, role, joined_at)
+        values (${id}, ${email}, ${role}, now()) returning id`;
+      await page.getByLabel("E-mail").fill(email);
+      await page.getByLabel("Password").fill(PASSWORD);
+      await page.getByRole("button", { name: "Sign in", exact: true }).click();
+      await page.getByRole("heading", { level: 1, name: "Today" }).waitFor();
+      return { email, id, member: member!["id"] as string };
+    },
     test(name: string, run: (open: BrowserLab["open"]) => Promise<void>): void {
       Deno.test({
         name,
@@ -107,8 +127,14 @@ export interface LabOptions {
 }
 
 async function startBrowserLab({ answer, twilio = false }: LabOptions): Promise<BrowserLab> {
-  const account = { accountSid: LOCAL_ACCOUNT_SID, authToken: LOCAL_AUTH_TOKEN };
-  const rest = twilio ? startTwilioApi(account) : undefined;
+  const dataDir = await Deno.makeTempDir({ prefix: "tradeline-browser-" });
+  const rest = twilio
+    ? startTwilioApi({
+      accountSid: LOCAL_ACCOUNT_SID,
+      authToken: LOCAL_AUTH_TOKEN,
+      recordings: new Recordings(`${dataDir}/recordings`),
+    })
+    : undefined;
   const token = crypto.randomUUID();
   // Known once the pages are served.
   const site: { url?: string } = {};
@@ -122,7 +148,6 @@ async function startBrowserLab({ answer, twilio = false }: LabOptions): Promise<
       },
     }),
   });
-  const dataDir = await Deno.makeTempDir({ prefix: "tradeline-browser-" });
   const log = (line: string) => hotline.log.push(line);
   const dialler = [{ name: "dial-worker", everyMs: 1000 }];
   const endSchedule = rest && startSchedule(dialler, `${hotline.url}/functions/v1`, token, log);
@@ -150,6 +175,7 @@ async function startBrowserLab({ answer, twilio = false }: LabOptions): Promise<
   let browser: Promise<Browser> | undefined;
   return {
     hotline,
+    dataDir,
     url: server.url,
     async open(view, { prepare = impatient, ...options } = {}) {
       browser ??= launch();
@@ -176,7 +202,7 @@ async function startBrowserLab({ answer, twilio = false }: LabOptions): Promise<
         complain(`dialog: ${dialog.message()}`);
         dialog.dismiss();
       });
-      await page.goto(`${server.url}/${view === "console" ? "console/" : `#/${view}`}`);
+      await page.goto(`${server.url}/${view === "console" ? "console/" : ""}`);
       return {
         page,
         complaints,

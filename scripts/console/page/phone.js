@@ -32,8 +32,7 @@ let language = "en-US";
 
 const send = (message) => line.send(message);
 
-/** Makes the phone's view work. */
-export function startPhone() {
+function start() {
   byId("keypad").append(...keys(press));
   line = connect(hear, switchOn, () => {
     if (onCall) over("Cut off", "The local server ended the connection.");
@@ -65,7 +64,7 @@ export function startPhone() {
     if (question?.ask === "hear") ask(question);
   });
   addEventListener("keydown", ({ key, target, ctrlKey, altKey, metaKey, repeat }) => {
-    if (!onCall || byId("phone").hidden || ctrlKey || altKey || metaKey || repeat) return;
+    if (!onCall || ctrlKey || altKey || metaKey || repeat) return;
     if (target.closest("input, textarea")) return;
     if (/^[0-9*#]$/.test(key)) press(key);
   });
@@ -590,12 +589,12 @@ function showWebhook({ kind, method, path, attempt, status, ms, failure, params,
         { class: "request" },
         h("span", { class: "method" }, method),
         h("code", { class: "path" }, name, query && h("span", { class: "query" }, `?${query}`)),
-        h("span", { class: `tag ${served ? "connected" : "failed"}` }, String(status || failure)),
+        h("span", { class: `tag ${served ? "good" : "bad"}` }, String(status || failure)),
         h("span", { class: "time" }, `${ms.toFixed(0)} ms`),
       ),
       h(
         "p",
-        { class: "under" },
+        { class: "note" },
         [
           who,
           kind === "twiml" ? "step" : `${kind} callback`,
@@ -622,3 +621,5 @@ function coloured(xml) {
     ];
   });
 }
+
+start();

@@ -13,13 +13,13 @@
  * 7. Hide by `may("agent")` what a role may not do; the policy is what refuses it (supabase/schemas).
  * 8. Test its main act in tests/browser/pages_test.ts, and each right in tests/db.
  */
-import { arrived, config, db, me } from "./session.js";
+import { arrived, config, db, may, me } from "./session.js";
 import { ask, useLive } from "./data.js";
 import { lang, speak, t } from "./words.js";
 import { act, Do, html, onToast, render, useEffect, useRef, useState } from "./parts.js";
 import { SignIn } from "./sign_in.js";
 
-/** name, title, the least role; `hidden`: reached from other pages. */
+/** name, title, the least role; `hidden`: reached from other pages, or not at all. */
 const PAGES = () => [
   ["today", t("Today", "Aujourd’hui"), "viewer"],
   ["calls", t("Calls", "Appels"), "viewer"],
@@ -32,6 +32,7 @@ const PAGES = () => [
   ["reports", t("Reports", "Rapports"), "viewer"],
   ["alerts", t("Alerts", "Alertes"), "viewer"],
   ["members", t("Members", "Membres"), "viewer"],
+  ["system", t("System", "Système"), "owner", me.org_id !== null],
   ["account", t("My account", "Mon compte"), "viewer", "hidden"],
 ];
 
@@ -165,7 +166,9 @@ function Shell() {
     <header class="bar">
       <p class="brand"><img src="favicon.svg" alt="" width="26" height="26" /> ${me.business ??
         "TradeLine"}</p>
-      <nav aria-label=${t("Pages", "Pages")}>${PAGES().filter(([, , , hidden]) => !hidden).map((
+      <nav aria-label=${t("Pages", "Pages")}>${PAGES().filter(([, , least, hidden]) =>
+        may(least) && !hidden
+      ).map((
         [id, words],
       ) =>
         html`<a key=${id} href=${`#/${id}`} aria-current=${

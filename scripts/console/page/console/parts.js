@@ -101,6 +101,19 @@ export const Table = ({ columns, rows, id }) =>
     </div>
   `;
 
+/** Figures with a bar each: rows of `{name, value, percent, more}`. */
+export const Bars = ({ rows }) =>
+  html`<ul class="stages">${
+    rows.map(({ name, value, percent, more }) =>
+      html`
+        <li
+          key=${name}><span>${name}</span><meter min="0" max="100" value=${percent} aria-hidden="true"></meter><strong>${number(
+            value,
+          )}</strong>${more && html`<small>${more}</small>`}</li>
+      `
+    )
+  }</ul>`;
+
 /** A card with a heading; `n` is the database's count. */
 export const Card = ({ title, n, actions, children, id }) =>
   html`<section class="card" aria-labelledby=${id}>

@@ -1,8 +1,8 @@
-/** Days and weeks: how many called, were served, hung up; when; and how people answered. */
+/** The last day and days: how many called, were served, hung up, and where; when; and how people answered. */
 import { db, me } from "../session.js";
 import { ask, useLive } from "../data.js";
 import { minutes, number, t } from "../words.js";
-import { Card, html, Loaded, saveCsv, Table } from "../parts.js";
+import { Bars, Card, html, Loaded, saveCsv, Table } from "../parts.js";
 
 const sum = (rows, key) => rows.reduce((total, row) => total + Number(row[key] ?? 0), 0);
 const percent = (part, whole) => whole === 0 ? "–" : `${Math.round(100 * part / whole)} %`;
@@ -26,6 +26,10 @@ export default function Reports() {
   );
   return html`
     <h1>${t("Reports", "Rapports")}</h1>
+    <div class="columns">
+      <${LastDay} />
+      <${Stages} />
+    </div>
     <p class="small">${t(
       `The last 7 days, in ${me.zone}.`,
       `Les 7 derniers jours, heure de ${me.zone}.`,
@@ -47,6 +51,80 @@ export default function Reports() {
           rows,
         ) => html`<${Table} id="people" columns=${PEOPLE()} rows=${perPerson(rows)} />`}<//>
       <//>
+  `;
+}
+
+/** The last 24 hours as figures. */
+function LastDay() {
+  const live = useLive(async () => {
+    const [[day], [hour], [consent]] = await Promise.all(
+      ["call_success_metrics_24h", "call_success_metrics", "consent_metrics"].map((view) =>
+        ask(db.from(view).select())
+      ),
+    );
+    return { day, hour, consent };
+  }, "day");
+  const served = ({ success_rate_pct, completed_calls, failed_calls }) =>
+    success_rate_pct === null
+      ? "–"
+      : `${success_rate_pct} % (${number(completed_calls)} / ${
+        number(completed_calls + failed_calls)
+      })`;
+  return html`
+    <${Card} id="day" title=${t("Last 24 hours", "Dernières 24 heures")}>
+      <${Loaded} of=${live}>${({ day, hour, consent }) =>
+        html`
+          <dl class="facts">
+            <dt>${t("Calls", "Appels")}</dt>
+            <dd>${number(day.total_calls)}</dd>
+            <dt>${t("Served", "Servis")}</dt>
+            <dd>${served(day)}</dd>
+            <dt>${t("Served, last hour", "Servis, dernière heure")}</dt>
+            <dd>${served(hour)}</dd>
+            <dt>${t("Average call", "Durée moyenne")}</dt>
+            <dd>${day.avg_call_duration_sec === null
+              ? "–"
+              : minutes(day.avg_call_duration_sec)}</dd>
+            <dt>${t("Agreed to be recorded", "Enregistrement accepté")}</dt>
+            <dd>${percent(
+              consent.consented_calls,
+              consent.consented_calls + consent.opted_out_calls,
+            )}</dd>
+          </dl>
+        `}<//>
+    <//>
+  `;
+}
+
+const STAGES = () => ({
+  arrived: t("Called", "Ont appelé"),
+  consent_decided: t("Decided on recording", "Ont décidé pour l’enregistrement"),
+  chose: t("Chose", "Ont choisi"),
+  dialled: t("A telephone was rung", "Un téléphone a sonné"),
+  answered: t("A person answered", "Une personne a répondu"),
+  voicemail: t("Left a message", "Ont laissé un message"),
+  abandoned: t("Hung up", "Ont raccroché"),
+  failed: t("Failed", "Échecs"),
+  rate_limited: t("Refused: too many calls", "Refusés : trop d’appels"),
+});
+
+/** How far callers came in the last 24 hours. */
+function Stages() {
+  const live = useLive(
+    () => ask(db.from("call_funnel").select("stage, calls, pct_of_arrived").order("position")),
+    "stages",
+  );
+  return html`
+    <${Card} id="stages" title=${t("How far callers came, 24 hours", "Parcours, 24 heures")}>
+      <${Loaded} of=${live}>${(rows) =>
+        html`<${Bars} rows=${
+          rows.map(({ stage, calls, pct_of_arrived }) => ({
+            name: STAGES()[stage] ?? stage,
+            value: calls,
+            percent: pct_of_arrived ?? 0,
+          }))
+        } />`}<//>
+    <//>
   `;
 }
 
