@@ -7,6 +7,7 @@ export interface Job {
 /** As the migrations schedule them. */
 export const JOBS: readonly Job[] = [
   { name: "dial-worker", everyMs: 5_000 },
+  { name: "campaign-dialler", everyMs: 5_000 },
   { name: "notify-worker", everyMs: 5_000 },
   { name: "voice-reconcile", everyMs: 60_000 },
   { name: "alert-dispatch", everyMs: 60_000 },

@@ -226,14 +226,18 @@ declare
   v_blocked boolean;
 begin
   if e.ask ? 'attempt' then
-    select a.call_sid, a.org_id, a.connected_at into v_attempt
+    select a.call_sid, a.org_id, a.connected_at, a.purpose into v_attempt
     from public.dial_attempts as a where a.token = (e.ask #>> '{attempt,token}')::uuid;
     -- The leg may have taken another caller of its queue than the one that it was dialled for: the first one that it was
     -- connected with stands.
     if v_attempt.connected_at is not null or e.ask #>> '{attempt,told}' is distinct from 'connected' then
       e.call_sid := coalesce(v_attempt.call_sid, e.call_sid);
     end if;
-    e.parent_call_sid := e.call_sid;
+    if v_attempt.purpose <> 'campaign' then
+      e.parent_call_sid := e.call_sid;
+    elsif v_attempt.org_id is distinct from v_org_id then
+      raise sqlstate 'PT403' using message = 'this account has no such dial';
+    end if;
   end if;
   -- The events of one call take turns, copies of one event included; different calls do not wait here. (An advisory lock,
   -- which writes nothing. Two calls with the same hash only wait for each other.)

@@ -89,22 +89,74 @@ begin atomic
   where a.id = g.area and a.campaign_id = p_campaign_id;
 end;
 
--- The campaigns that dial, the longest running first.
+-- The campaigns that dial and whose flow is published, the longest running first.
 create function public.running_campaigns() returns jsonb
 language sql stable set search_path = ''
 begin atomic
   select coalesce(jsonb_agg(jsonb_build_object(
     'id', c.id, 'account_sid', s.subaccount_sid, 'org_id', c.org_id, 'mode', c.mode, 'machine', c.machine,
-    'calls_per_second', c.calls_per_second, 'window', c.window_hours
+    'calls_per_second', c.calls_per_second, 'window', c.window_hours, 'flow', v.hash,
+    'language', v.definition #>> '{languages,0}',
+    'who', coalesce(c.caller_name, v.definition ->> 'business', s.business_name, c.name)
   ) order by c.started_at, c.id), '[]')
   from public.campaigns as c
+  join public.call_flows as f on f.name = c.flow and f.org_id is not distinct from c.org_id
+  join public.call_flow_pointers as p on p.flow_id = f.id
+  join public.call_flow_versions as v on v.flow_id = p.flow_id and v.version = p.version
   left join public.telephony_subaccounts as s on s.org_id = c.org_id
   where c.state = 'running' and coalesce(c.starts_at <= now(), true);
 end;
 
+-- How a campaign stands whose calls go to people, as Floor of _shared/campaigns/pacing.ts: the people of its flow's groups, its
+-- lines, and what was measured in the last 10 minutes. p_since: the slot then.
+create function public.campaign_floor(c public.campaigns, p_since bigint) returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_members text[];
+  v_free integer;
+  v_busy integer;
+  v_lately record;
+begin
+  select array_agg(distinct m) into v_members
+  from public.call_flows as f
+  join public.call_flow_pointers as p on p.flow_id = f.id
+  join public.call_flow_versions as v on v.flow_id = p.flow_id and v.version = p.version
+  cross join lateral jsonb_path_query(v.steps, '$.groups.*.members[*]') as g(member)
+  cross join lateral (select g.member #>> '{}' as m) as t
+  where f.name = c.flow and f.org_id is not distinct from c.org_id;
+  select count(*) into v_free from public.free_members(c.org_id, '', coalesce(v_members, '{}'));
+  select count(*) into v_busy from public.dial_attempts as a
+  where a.owner = c.owner and a.ended_at is null and a.purpose in ('person', 'callback_person')
+    and (a.to_e164 = any (v_members) or exists (select from public.people as p where p.id = a.person_id and p.handle = any (v_members)));
+  select
+    count(*) filter (where a.answered_at is null and a.ended_at is null) as ringing,
+    count(*) filter (where a.answered_at is not null and a.result is distinct from 'machine') as answered,
+    count(*) filter (where a.answered_at is not null or a.ended_at is not null) as known,
+    avg(extract(epoch from coalesce(a.answered_at, a.ended_at) - a.dialled_at)) as ring_sec,
+    avg(extract(epoch from a.ended_at - a.answered_at)) filter (where a.result = 'accepted') as talk_sec
+  into v_lately
+  from public.dial_attempts as a where a.owner = c.owner and a.slot > p_since and a.campaign_id = c.id;
+  return jsonb_build_object(
+    'free', v_free, 'busy', v_busy, 'ringing', v_lately.ringing,
+    -- Before so many dials a rate says nothing.
+    'answerRate', case when v_lately.known >= 20 then round(v_lately.answered::numeric / v_lately.known, 4) else 0 end,
+    'ringSec', round(coalesce(v_lately.ring_sec, 15), 1), 'talkSec', round(coalesce(v_lately.talk_sec, 90), 1)
+  ) || (
+    select jsonb_build_object(
+      'answered', coalesce(sum(f.change), 0),
+      'abandoned', coalesce(sum(f.change) filter (where f.figure = 'abandoned'), 0)
+    )
+    from public.campaign_changes as f where f.campaign_id = c.id and f.figure in ('answered', 'abandoned')
+  );
+end
+$$;
+
 -- Reserves dials of a campaign: at most p_most, each at its own slot of the account's time within p_horizon, which no other dial
--- of the account has. Returns {state, dials: [{token, to, line, seconds, send_in_ms}], stale: [{area, rules, region, zones}]}:
--- stale, the areas whose opening is over, to be worked out again. To be told as begin_campaign_dials before each is sent.
+-- of the account has. Returns {state, dials: [{token, to, line, seconds, send_in_ms, own?}], stale: [{area, rules, region,
+-- zones}], full, floor?}: own, the number is a line of ours; stale, the areas whose opening is over, to be worked out again;
+-- full, no more lines may ring now; floor, of a campaign whose calls go to people, of which p_most bounds the lines that ring. To
+-- be told as begin_campaign_dials before each is sent. A campaign that mostly fails is paused.
 create function public.reserve_campaign_dials(p_campaign_id uuid, p_most integer, p_horizon interval default '10 seconds')
 returns jsonb
 language plpgsql volatile set search_path = ''
@@ -127,6 +179,8 @@ declare
   v_lines text[];
   v_dials jsonb;
   v_stale jsonb;
+  v_floor jsonb;
+  v_lately record;
 begin
   select * into c from public.campaigns as t where t.id = p_campaign_id;
   if c.state is distinct from 'running' then
@@ -153,8 +207,29 @@ begin
   end if;
   v_slot_sec := 1.04 / r.per_second;
   select count(*) into v_open from public.dial_attempts as a where a.campaign_id = c.id and a.ended_at is null;
-  -- Each call that goes on takes a minute or more of the budget.
-  v_most := least(p_most, c.max_concurrent - v_open, c.max_minutes - v_minutes - v_open);
+  -- Slots are time: the index finds what was dialled lately.
+  select count(*) as dials, count(*) filter (
+    where a.result = 'unreachable' or (a.state = 'unknown' and a.ended_at is null and a.dialled_at < v_now - interval '15 seconds')
+  ) as failed into v_lately
+  from public.dial_attempts as a
+  where a.owner = c.owner and a.slot > extract(epoch from v_now - interval '2 minutes') / v_slot_sec
+    and a.campaign_id = c.id and a.dialled_at > c.running_since;
+  if v_lately.dials >= 20 and v_lately.failed * 2 >= v_lately.dials then
+    perform public.command_campaign(c.id, 'pause', 'failures');
+    return jsonb_build_object('state', 'paused', 'dials', jsonb '[]', 'stale', jsonb '[]', 'full', false);
+  end if;
+  if c.mode in ('progressive', 'predictive') then
+    v_floor := public.campaign_floor(c, (extract(epoch from v_now - interval '10 minutes') / v_slot_sec)::bigint);
+  end if;
+  v_most := least(
+    case
+      when v_floor is not null then p_most - (v_floor ->> 'ringing')::integer
+      when c.mode = 'preview' then least(p_most, c.asked_for)
+      else p_most
+    end,
+    -- Each call that goes on takes a minute or more of the budget.
+    c.max_concurrent - v_open, c.max_minutes - v_minutes - v_open
+  );
   v_first := ceil(extract(epoch from greatest(v_now + interval '50 milliseconds', r.not_before)) / v_slot_sec);
 
   -- The campaign's own rate: so many in any second, or one in so many seconds.
@@ -188,7 +263,10 @@ begin
     order by l.dialled, l.line
   );
   if v_most = 0 or cardinality(v_lines) = 0 then
-    return jsonb_build_object('state', c.state, 'dials', jsonb '[]', 'stale', coalesce(v_stale, '[]'));
+    return jsonb_strip_nulls(jsonb_build_object(
+      'state', c.state, 'dials', jsonb '[]', 'stale', coalesce(v_stale, '[]'), 'full', cardinality(v_lines) > 0 and c.mode <> 'preview',
+      'floor', v_floor
+    ));
   end if;
 
   with open as materialized (
@@ -263,15 +341,22 @@ begin
     jsonb_build_object(
       'token', m.token, 'to', m.to_e164, 'line', m.line, 'seconds', m.seconds,
       'send_in_ms', ceil(extract(epoch from m.send_at - v_now) * 1000)
-    ) order by m.send_at
-  ) into v_dials from made as m;
-  return jsonb_build_object('state', c.state, 'dials', coalesce(v_dials, '[]'), 'stale', coalesce(v_stale, '[]'));
+    ) || case when own.lines ? m.to_e164 then jsonb '{"own": true}' else '{}' end order by m.send_at
+  ) into v_dials
+  from made as m cross join (select public.own_lines(array(select o.to_e164::text from made as o)) as lines) as own;
+  if c.mode = 'preview' then
+    update public.campaigns as t set asked_for = greatest(0, t.asked_for - jsonb_array_length(v_dials)) where t.id = c.id;
+  end if;
+  return jsonb_strip_nulls(jsonb_build_object(
+    'state', c.state, 'dials', coalesce(v_dials, '[]'), 'stale', coalesce(v_stale, '[]'), 'full', false, 'floor', v_floor
+  ));
 end
 $$;
 
 -- Told just before the dials are sent, together with what became of those before: p_settled [{token, state, leg_sid?}], state
--- `created` or `refused` as in dial_told, or `not_made`, where Twilio was busy and has said so. Returns the tokens that may be sent, each once: not of a campaign that is paused, to a number that has said stop,
--- or after its time.
+-- `created` or `refused` as in dial_told; `not_made`, where it was not sent; `busy`, where Twilio has refused it for want of time:
+-- then its account rests for 5 seconds. Returns the tokens that may be sent, each once: not of a campaign that is paused, to a
+-- number that has said stop, or after its time.
 create function public.begin_campaign_dials(p_tokens uuid[], p_settled jsonb default '[]') returns uuid[]
 language plpgsql volatile set search_path = ''
 as $$
@@ -284,12 +369,18 @@ begin
   for v_left in
     update public.dial_attempts as t set state = 'intended', dialled_at = null
     from jsonb_array_elements(p_settled) as s
-    where t.token = (s ->> 'token')::uuid and s ->> 'state' = 'not_made'
-      and t.purpose = 'campaign' and t.state = 'unknown' and t.ended_at is null
+    where t.token = (s ->> 'token')::uuid and s ->> 'state' in ('not_made', 'busy')
+      and t.purpose = 'campaign' and t.state in ('intended', 'unknown') and t.ended_at is null
     returning t.id
   loop
     perform public.end_campaign_attempt(v_left, 'canceled');
   end loop;
+  if p_settled @> '[{"state": "busy"}]' then
+    update public.dial_rates as r set not_before = clock_timestamp() + interval '5 seconds'
+    from public.dial_attempts as a, jsonb_array_elements(p_settled) as s
+    where a.token = (s ->> 'token')::uuid and s ->> 'state' = 'busy' and r.owner = a.owner
+      and r.not_before < clock_timestamp() + interval '4 seconds';
+  end if;
   with allowed as (
     update public.dial_attempts as t set state = 'unknown', dialled_at = clock_timestamp()
     from public.campaigns as c
@@ -314,16 +405,24 @@ end
 $$;
 
 -- What a leg of a campaign tells: p_status in Twilio's word, and p_told: `human`, `machine`, `abandoned`. Again: nothing. Returns
--- {purpose, won, over}: over, when the leg is to be ended.
+-- {purpose, won, over, machine?}: over, when the leg is to be ended; machine, what the machine gets that has answered. Somebody who
+-- has pressed a key, or talks with one of the owner's people, is none.
 create function public.campaign_leg_told(p_token uuid, p_leg_sid text, p_status text, p_told text) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
 declare
   a public.dial_attempts;
+  v_machine text;
 begin
   select * into a from public.dial_attempts as t where t.token = p_token for update;
   if a.leg_sid <> p_leg_sid or a.state = 'refused' then
     return jsonb_build_object('purpose', a.purpose, 'won', false, 'over', true);
+  end if;
+  if p_told = 'machine' and exists (
+    select from public.call_logs as c
+    where c.call_sid = p_leg_sid and (c.connected_at is not null or c.last_step in ('consent', 'menu', 'key_pressed', 'voicemail_recorded'))
+  ) then
+    p_told := 'human';
   end if;
   update public.dial_attempts as t set
     leg_sid = p_leg_sid, state = 'created', dialled_at = coalesce(t.dialled_at, now()),
@@ -336,7 +435,12 @@ begin
       perform public.end_attempt(a.id, p_status);
     end if;
   end if;
-  return jsonb_build_object('purpose', a.purpose, 'won', false, 'over', a.cancelled_at is not null or a.ended_at is not null);
+  if p_told = 'machine' and a.ended_at is null then
+    select c.machine into v_machine from public.campaigns as c where c.id = a.campaign_id;
+  end if;
+  return jsonb_strip_nulls(jsonb_build_object(
+    'purpose', a.purpose, 'won', false, 'over', a.cancelled_at is not null or a.ended_at is not null, 'machine', v_machine
+  ));
 end
 $$;
 
@@ -380,11 +484,19 @@ begin
   select * into c from public.campaigns as t where t.id = a.campaign_id;
   select * into k from public.campaign_contacts as t where t.id = a.contact_id for update;
   if a.dialled_at is null then
-    -- Told of by Twilio, or never sent: the same dial is still to be made.
+    -- Refused by Twilio for now, or never sent: the same dial is still to be made. Refused by our own rules: never.
     update public.campaign_contacts as t set
-      state = 'waiting', due_at = now(), tries = cardinality(t.ends)
+      state = case p_status when 'refused' then 'failed' else 'waiting' end,
+      due_at = case when p_status <> 'refused' then now() end, tries = cardinality(t.ends)
     where t.id = k.id and t.state in ('waiting', 'unknown');
     return;
+  end if;
+  -- A person who was to talk to one of the owner's people, and did not.
+  if a.result = 'accepted' and c.mode in ('progressive', 'predictive')
+    and exists (select from public.queue_entries as q where q.call_sid = a.leg_sid)
+    and not exists (select from public.queue_entries as q where q.call_sid = a.leg_sid and q.connected_at is not null)
+  then
+    update public.dial_attempts as t set result = 'abandoned' where t.id = a.id returning * into a;
   end if;
   v_end := case a.result when 'accepted' then 'answered' when 'unreachable' then 'failed' when 'canceled' then 'no_answer' else a.result end;
   insert into public.campaign_dials (
@@ -437,8 +549,9 @@ $$;
 create trigger suppressions_stop_campaigns after insert on public.suppressions
   referencing new table as new_rows for each statement execute function public.stop_campaign_contacts();
 
--- Starts, pauses, resumes or stops a campaign; again: nothing. Stop ends what is reserved and what rings; talks go on.
--- p_because: why it pauses, where no person asks for it. Returns the new state. Raises PT404 for no such campaign, PT409 where the state does not allow the command.
+-- Starts, pauses, resumes or stops a campaign; again: nothing. `dial`: a person asks for the next dial of a preview. Stop ends
+-- what is reserved and what rings; talks go on. p_because: why it pauses, where no person asks for it. Returns the new state.
+-- Raises PT404 for no such campaign, PT409 where the state does not allow the command.
 create function public.command_campaign(p_campaign_id uuid, p_command text, p_because text default null) returns text
 language plpgsql volatile set search_path = ''
 as $$
@@ -451,16 +564,20 @@ begin
     raise sqlstate 'PT404' using message = 'there is no such campaign';
   elsif not coalesce(c.state = any (case p_command
     when 'start' then array['draft', 'running'] when 'pause' then array['running', 'paused']
-    when 'resume' then array['paused', 'running'] when 'stop' then array['draft', 'running', 'paused', 'stopping', 'done']
+    when 'resume' then array['paused', 'running'] when 'dial' then array['running'] when 'stop' then array['draft', 'running', 'paused', 'stopping', 'done']
   end), false) then
     raise sqlstate 'PT409' using message = format('a campaign that is %s cannot %s', c.state, p_command);
   elsif p_command = 'start' and not exists (select from public.campaign_lines as l where l.campaign_id = c.id) then
     raise sqlstate 'PT409' using message = 'the campaign has no number to call from';
+  elsif p_command = 'dial' and c.mode <> 'preview' then
+    raise sqlstate 'PT409' using message = format('the dials of a campaign of mode %s are not asked for', c.mode);
   end if;
   update public.campaigns as t set
     state = case p_command when 'pause' then 'paused' when 'stop' then case c.state when 'done' then 'done' else 'stopping' end else 'running' end,
     paused_because = case when p_command <> 'pause' then null when c.state = 'paused' then t.paused_because else p_because end,
-    started_at = case when p_command = 'start' then coalesce(t.started_at, now()) else t.started_at end
+    started_at = case when p_command = 'start' then coalesce(t.started_at, now()) else t.started_at end,
+    running_since = case when p_command in ('start', 'resume') and c.state <> 'running' then clock_timestamp() else t.running_since end,
+    asked_for = case when p_command = 'dial' then least(1000, t.asked_for + 1) else t.asked_for end
   where t.id = c.id returning * into c;
   if p_command in ('start', 'resume') then
     insert into public.dial_rates as r (owner, per_second)
@@ -625,7 +742,9 @@ end;
 
 grant select on public.campaign_live, public.campaign_results, public.campaign_compliance to authenticated, service_role;
 grant execute on function
-  public.create_campaign, public.campaign_now, public.campaigns_of, public.campaign_results_page, public.import_campaign_contacts, public.set_campaign_openings, public.running_campaigns, public.reserve_campaign_dials, public.begin_campaign_dials,
+  public.create_campaign, public.campaign_now, public.campaigns_of, public.campaign_results_page,
+  public.import_campaign_contacts, public.set_campaign_openings, public.running_campaigns,
+  public.campaign_floor, public.reserve_campaign_dials, public.begin_campaign_dials,
   public.campaign_leg_told, public.contact_stands, public.end_campaign_attempt, public.stop_campaign_contacts,
   public.command_campaign, public.mend_campaigns
   to service_role;

@@ -16,9 +16,12 @@ begin atomic
         'age_seconds', round(extract(epoch from now() - w.last_ok_at)),
         'late', coalesce(w.last_ok_at < now() - interval '5 minutes', true) and (
           -- These are called only while a job is due.
-          w.worker not in ('notify-worker', 'dial-worker')
+          w.worker not in ('notify-worker', 'dial-worker', 'campaign-dialler')
           or exists (
             select from public.job_lanes as l where l.worker = w.worker and l.due_at < now() - interval '5 minutes'
+          )
+          or w.worker = 'campaign-dialler' and exists (
+            select from public.campaigns as c where c.state = 'running' and c.running_since < now() - interval '5 minutes'
           )
         )
       )), '{}')

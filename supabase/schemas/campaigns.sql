@@ -7,6 +7,8 @@ create table public.campaigns (
   owner uuid not null generated always as (coalesce(org_id, '00000000-0000-0000-0000-000000000000')) stored,
   name text not null constraint campaigns_name_length check (length(name) between 1 and 200),
   mode text not null constraint campaigns_mode_known check (mode in ('broadcast', 'progressive', 'predictive', 'preview')),
+  -- Who calls, as it is spoken; null: the flow's business, or the account's, or else the campaign's name.
+  caller_name text constraint campaigns_caller_name_length check (length(caller_name) between 1 and 100),
   -- The flow that serves an answer.
   flow text not null constraint campaigns_flow_length check (length(flow) between 1 and 64),
   state text not null default 'draft'
@@ -33,10 +35,14 @@ create table public.campaigns (
   starts_at timestamptz,
   -- Why it is paused, where no person has paused it.
   paused_because text
-    constraint campaigns_paused_because_known check (paused_because in ('budget', 'failures', 'account')),
+    constraint campaigns_paused_because_known check (paused_because in ('budget', 'failures', 'account', 'credentials', 'concurrency')),
   created_at timestamptz not null default now(),
   started_at timestamptz,
   ended_at timestamptz,
+  -- Since the last start or resume.
+  running_since timestamptz,
+  -- Of a preview: dials that people have asked for, and that are not reserved yet.
+  asked_for integer not null default 0 constraint campaigns_asked_for_range check (asked_for between 0 and 1000),
   -- Recorded and artificial voices need consent in writing, whatever else is between the two; so do words left at a machine.
   constraint campaigns_recorded_with_consent
     check (consent <> 'existing_business' or (mode <> 'broadcast' and machine = 'hang_up')),

@@ -16,7 +16,7 @@ create table public.dial_attempts (
   person_id uuid references public.people (id) on delete set null,
   campaign_id uuid references public.campaigns (id) on delete cascade,
   contact_id bigint references public.campaign_contacts (id) on delete cascade,
-  -- Of a campaign: the slot of the account's time in which it is sent, and its beginning. See dial_rates.
+  -- The slot of the account's time in which Twilio is asked for it, see dial_rates; of a campaign its beginning.
   slot bigint,
   send_at timestamptz,
   to_e164 public.e164 not null,
@@ -51,7 +51,7 @@ create table public.dial_attempts (
     check (transfer in ('pending', 'accepted', 'returned', 'unanswered', 'caller_left')),
   constraint dial_attempts_whom check (
     (purpose = 'person') = (queue is not null) and (purpose = 'callback_person') = (callback_id is not null)
-      and (purpose = 'campaign') = (contact_id is not null) and (contact_id is null) = (slot is null)
+      and (purpose = 'campaign') = (contact_id is not null)
       and (contact_id is null) = (campaign_id is null) and (contact_id is null) = (send_at is null)
   ),
   constraint dial_attempts_created_whole check ((state = 'created') = (leg_sid is not null)),
@@ -541,6 +541,13 @@ begin
       c.call_sid
     ));
     v_made := coalesce((v_facts #>> '{attempt,wake}')::integer, 0);
+    if v_facts #>> '{attempt,purpose}' = 'campaign' and v_facts #>> '{attempt,over}' = 'true' then
+      p_path := null;
+    end if;
+  end if;
+  if e.ask ? 'stop' and c.party is not null then
+    insert into public.suppressions (org_id, e164, source) values (c.org_id, c.party, e.ask ->> 'stop')
+    on conflict (org_id, e164) do nothing;
   end if;
   if e.ask ? 'self' and c.flow_version is not null then
     v_facts := v_facts || jsonb_strip_nulls(jsonb_build_object(
@@ -618,7 +625,39 @@ begin
       v_facts := v_facts || jsonb_strip_nulls(jsonb_build_object('queue', public.tell_place(c.call_sid)));
     end if;
   end if;
+  if e.event = 'arrived' and e.ask ? 'attempt' and p_path is not null and public.finds_nobody(c, p_path) then
+    perform public.attempt_told((e.ask #>> '{attempt,token}')::uuid, e.leg_sid, null, 'abandoned');
+    perform public.leave_queue(c.call_sid, 'unanswered');
+    v_facts := jsonb_set(v_facts - 'queue', '{attempt,abandoned}', 'true');
+  end if;
   return v_facts || case when v_made > 0 then jsonb '{"wake": true}' else '{}' end;
+end
+$$;
+
+-- Whether a person who has answered a campaign's call to people comes to a queue or a ring for which none of them is free now.
+create function public.finds_nobody(c public.call_logs, p_path jsonb) returns boolean
+language plpgsql stable set search_path = ''
+as $$
+declare
+  v_entry public.queue_entries;
+begin
+  if not exists (
+    select from public.dial_attempts as a join public.campaigns as k on k.id = a.campaign_id
+    where a.leg_sid = c.call_sid and k.mode in ('progressive', 'predictive')
+  ) then
+    return false;
+  end if;
+  select * into v_entry from public.queue_entries as q where q.call_sid = c.call_sid and q.left_at is null;
+  if v_entry.id is null then
+    return p_path @? '$[*] ? (@.outcome == "unanswered" || @.outcome == "gave_up" || @.outcome == "full")';
+  end if;
+  return (
+    select count(*) from public.dial_attempts as a
+    where a.owner = v_entry.owner and a.queue = v_entry.queue and a.ended_at is null and a.accepted_at is null and a.cancelled_at is null
+  ) < (
+    select count(*) from public.queue_entries as q
+    where q.owner = v_entry.owner and q.queue = v_entry.queue and q.left_at is null and q.taken_at is null
+  );
 end
 $$;
 
@@ -1189,7 +1228,7 @@ grant select on public.people_performance to service_role;
 grant execute on function
   public.lock_dialling, public.free_members, public.longest_idle, public.dispatch_queue, public.return_transfer, public.dispatch_phone,
   public.cancel_surplus, public.cancel_attempt, public.enter_queue, public.leave_queue, public.gives_up, public.transfer_of, public.may_transfer,
-  public.transfer_call, public.transfer_ended, public.enact, public.attempt_told, public.leg_told, public.connect_caller, public.end_attempt,
+  public.transfer_call, public.transfer_ended, public.enact, public.finds_nobody, public.attempt_told, public.leg_told, public.connect_caller, public.end_attempt,
   public.dial_content, public.begin_dial, public.dial_told, public.keep_promise, public.verify_person, public.queue_told,
   public.queue_content, public.mend_dialling
   to service_role;

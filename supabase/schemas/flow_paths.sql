@@ -171,7 +171,7 @@ begin
   from public.call_flow_versions as v join public.call_flows as f on f.id = v.flow_id
   where v.hash = p_facts #>> '{flow,hash}' and v.version = (p_facts #>> '{flow,version}')::integer
     and f.name = p_facts #>> '{flow,name}' and f.org_id is not distinct from c.org_id;
-  if e.ask ? 'line' then
+  if e.ask ? 'line' or e.event = 'arrived' then
     return public.walk_flow(v_version, v_steps ->> 'start', c, p_facts);
   elsif not e.meta ?& array['node', 'outcome'] then
     return null;

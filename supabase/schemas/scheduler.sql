@@ -6,16 +6,18 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
   v_worker record;
+  v_due constant text := 'exists (select from public.job_lanes as l where l.worker = %L and l.due_at <= now())';
 begin
   for v_worker in
     select * from (values
-      ('voice-reconcile', '* * * * *', false),
-      ('alert-dispatch', '* * * * *', false),
+      ('voice-reconcile', '* * * * *', null),
+      ('alert-dispatch', '* * * * *', null),
       -- Called only while a job is due, so that an idle line costs no function call.
-      ('notify-worker', '10 seconds', true),
+      ('notify-worker', '10 seconds', v_due),
       -- A webhook wakes it as well. This is for what is due later, and for a wake-up that was lost.
-      ('dial-worker', '5 seconds', true)
-    ) as workers(name, schedule, while_due)
+      ('dial-worker', '5 seconds', v_due),
+      ('campaign-dialler', '5 seconds', 'exists (select from public.campaigns as c where c.state = ''running'')')
+    ) as workers(name, schedule, condition)
   loop
     -- The answer comes at once and the run continues, because pg_net sends its next batch after all answers to the last.
     perform cron.schedule(v_worker.name, v_worker.schedule, format($job$
@@ -29,9 +31,7 @@ begin
       )
       from vault.decrypted_secrets as url, vault.decrypted_secrets as token
       where url.name = 'functions_url' and token.name = 'scheduler_token'%s
-    $job$, v_worker.name, case when v_worker.while_due then format(
-      ' and exists (select from public.job_lanes as l where l.worker = %L and l.due_at <= now())', v_worker.name
-    ) end));
+    $job$, v_worker.name, ' and ' || format(v_worker.condition, v_worker.name)));
   end loop;
   -- pg_cron keeps a row for each run and deletes none: 11,500 a day.
   perform cron.schedule('purge-job-runs', '41 3 * * *',

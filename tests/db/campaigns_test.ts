@@ -116,7 +116,12 @@ test("nobody is dialled without an opening that goes on, and the areas to be wor
       closes_at: new Date(Date.now() + 3_600_000).toISOString(),
     }])
   })`;
-  assertEquals(await reserve(sql, id, 5), { state: "running", dials: [], stale: [] });
+  assertEquals(await reserve(sql, id, 5), {
+    state: "running",
+    dials: [],
+    stale: [],
+    full: false,
+  });
   // It closes before the last of these could ring.
   await sql`update campaign_areas set opens_at = now() - interval '1 hour', closes_at = now() + interval '65 seconds'`;
   assertEquals((await reserve(sql, id, 5)).dials, []);

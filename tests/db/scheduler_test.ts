@@ -1,3 +1,4 @@
+import { attemptsOf } from "../../supabase/functions/_shared/campaigns/retry.ts";
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import type { Sql } from "postgres";
@@ -66,6 +67,7 @@ test("scheduling twice is scheduling once, and the local stack calls the same wo
   const jobs = (await sql`select jobname from cron.job order by 1`).map(({ jobname }) => jobname);
   assertEquals(jobs, [
     "alert-dispatch",
+    "campaign-dialler",
     "dial-worker",
     "notify-worker",
     "purge-job-runs",
@@ -99,6 +101,11 @@ test("without an address and a token in Vault the workers are not called", async
 test("each worker is called with the scheduler's token and nothing else, and asked to answer at once", async ({ sql, run, deploy }) => {
   await deploy();
   await sql`select enqueue_job('mail_alert', 'a'), enqueue_job('dial_end', gen_random_uuid()::text)`;
+  await sql`
+    insert into campaigns (name, mode, flow, state, calls_per_second, max_concurrent, attempts, machine, consent)
+    values ('One', 'broadcast', 'main', 'running', 1, 1, ${
+    sql.json(attemptsOf() as never)
+  }, 'hang_up', 'none_needed')`;
   for (const { name } of JOBS) {
     assertEquals(await run(name), [{
       url: `https://example.com/functions/v1/${name}`,
@@ -122,6 +129,11 @@ test("notify-worker is called only while a mail is due", async ({ sql, run, depl
   assertEquals(await run("notify-worker"), []);
   await sql`update job_kinds set held_until = null`;
   assertEquals((await run("notify-worker")).length, 1);
+});
+
+test("campaign-dialler is called only while a campaign runs", async ({ run, deploy }) => {
+  await deploy();
+  assertEquals(await run("campaign-dialler"), []);
 });
 
 test("pg_cron's notes of runs are kept for two days, those that never ended too", async ({ sql, run }) => {

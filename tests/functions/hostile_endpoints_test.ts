@@ -24,6 +24,7 @@ const OPERATORS_ONLY = [
   "voice-reconcile",
   "notify-worker",
   "dial-worker",
+  "campaign-dialler",
   "alert-dispatch",
   "metrics",
 ];

@@ -14,6 +14,7 @@ import { createHandler as campaignsOf } from "../../supabase/functions/campaigns
 import type { CampaignNow } from "../../supabase/functions/_shared/db/campaigns.ts";
 import { createHandler as alert } from "../../supabase/functions/alert-dispatch/handler.ts";
 import { createHandler as metrics } from "../../supabase/functions/metrics/handler.ts";
+import { createHandler as dialCampaigns } from "../../supabase/functions/campaign-dialler/handler.ts";
 import { createHandler as dial } from "../../supabase/functions/dial-worker/handler.ts";
 import { createHandler as notify } from "../../supabase/functions/notify-worker/handler.ts";
 import { createHandler as reconcile } from "../../supabase/functions/voice-reconcile/handler.ts";
@@ -434,7 +435,13 @@ async function operators(hotline: Hotline) {
     return response.status;
   };
   const operator = { apikey: LOCAL_SECRET_KEY };
-  const workers = ["voice-reconcile", "notify-worker", "dial-worker", "alert-dispatch"];
+  const workers = [
+    "voice-reconcile",
+    "notify-worker",
+    "dial-worker",
+    "campaign-dialler",
+    "alert-dispatch",
+  ];
   for (const name of workers) {
     assertEquals(
       [
@@ -475,6 +482,7 @@ async function operators(hotline: Hotline) {
     "voice-reconcile": reconcile,
     "notify-worker": notify,
     "dial-worker": dial,
+    "campaign-dialler": dialCampaigns,
     "alert-dispatch": alert,
   };
   for (const [name, createHandler] of Object.entries(handlers)) {

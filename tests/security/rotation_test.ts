@@ -58,6 +58,7 @@ Deno.test("once the old token is no longer set, what it signed is refused", asyn
 const OPERATOR_ENDPOINTS: Readonly<Record<string, readonly [method: string, letIn: number]>> = {
   "alert-dispatch": ["POST", 200],
   "call-flows": ["GET", 200],
+  "campaign-dialler": ["POST", 200],
   "dial-worker": ["POST", 200],
   "call-search": ["POST", 200],
   "campaigns": ["GET", 200],
@@ -96,7 +97,13 @@ for (const [name, [method, letIn]] of Object.entries(OPERATOR_ENDPOINTS)) {
   });
 }
 
-const WORKERS = ["alert-dispatch", "dial-worker", "notify-worker", "voice-reconcile"];
+const WORKERS = [
+  "alert-dispatch",
+  "campaign-dialler",
+  "dial-worker",
+  "notify-worker",
+  "voice-reconcile",
+];
 
 Deno.test("the scheduler's token, and the one before it, open the workers and nothing else", async () => {
   for (const key of ["the-token-of-the-scheduler", "the-scheduler-token-of-before"]) {

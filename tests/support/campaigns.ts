@@ -188,6 +188,7 @@ export class Isolate {
       made: (...args) => this.step(() => twilio.made(...args)),
       find: (sid) => this.step(() => twilio.find(sid)),
       end: (...args) => this.step(() => twilio.end(...args)),
+      redirect: (...args) => this.step(() => twilio.redirect(...args)),
     };
   }
 }
@@ -359,6 +360,10 @@ export class TrueTwilio implements TwilioLegs {
   async find(sid: string): Promise<Leg | undefined> {
     const leg = this.#bySid.get(sid);
     return leg && { sid, status: this.#statusOf(leg) };
+  }
+
+  redirect(): Promise<void> {
+    return Promise.reject(new Error("nothing is redirected here"));
   }
 
   async end(sid: string, sparing = false): Promise<Leg | undefined> {

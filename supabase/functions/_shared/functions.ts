@@ -10,13 +10,20 @@ export const FUNCTIONS = {
     "voice-voicemail",
     "voice-queue",
     "voice-person",
+    "voice-outbound",
     "voice-status",
     "voice-agent-action",
   ],
   /** Twilio, by a socket. */
   socket: ["voice-agent"],
   /** The scheduler, by a token of its own, or an operator. */
-  scheduler: ["alert-dispatch", "dial-worker", "notify-worker", "voice-reconcile"],
+  scheduler: [
+    "alert-dispatch",
+    "campaign-dialler",
+    "dial-worker",
+    "notify-worker",
+    "voice-reconcile",
+  ],
   /** With the project's secret key, or as a signed-in administrator; of call-search, as any member. */
   operators: ["call-flows", "call-search", "campaigns", "metrics", "telephony-onboard"],
   /** Public; the function itself decides what to answer. */

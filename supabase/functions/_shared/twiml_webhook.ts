@@ -1,7 +1,7 @@
 import { type Ask, callEvent, childLegEvent } from "./calls/events.ts";
 import { apology, type Reply } from "./calls/reply.ts";
 import { AGENT_TRANSFERRED, ARRIVAL, type CallState, decodeState } from "./calls/state.ts";
-import type { Webhook, WebhookFields } from "./calls/webhook_form.ts";
+import { asIncoming, isOutbound, type Webhook, type WebhookFields } from "./calls/webhook_form.ts";
 import type { Deps } from "./deps.ts";
 import { SOCKET_SECONDS, socketUrl } from "./agent/token.ts";
 import { proceed } from "./flows/advance.ts";
@@ -12,9 +12,11 @@ import type { TwimlStep } from "./flows/step.ts";
 import { isBuiltIn, type Version } from "./flows/version.ts";
 import type { FunctionName } from "./functions.ts";
 import { SECURITY_HEADERS } from "./http.ts";
+import { type E164, isE164 } from "./phone.ts";
 import type { Line } from "./tenancy/lines.ts";
 import { renderTwiml } from "./twilio/twiml.ts";
-import { accept, type Handler, webhookHandler } from "./webhook.ts";
+import { delay } from "./runtime.ts";
+import { accept, type Handler, type Note, webhookHandler } from "./webhook.ts";
 
 /** A reply as Twilio takes it. */
 export function answered(
@@ -45,50 +47,67 @@ export function twimlHandler(deps: Deps, step: TwimlStep): Handler {
       settings.publicFunctionsUrl,
       webhook && ((state) => socketOf(webhook, state)),
     );
-  const whenFailed = (query: URLSearchParams) => {
-    const before = decodeState(query) ?? ARRIVAL;
+  const failed = (before: CallState = ARRIVAL) => {
     const state: CallState = { ...before, turn: before.turn + 1 };
     return twiml(step.whenFailed?.(state) ?? apology(state));
   };
 
   return webhookHandler(deps, step.name, {
     async serve(webhook, lineOf, note) {
-      const line = await lineOf();
-      const version = await line.version(webhook.state?.flow);
-      const { state, facts, ask, next } = step.interpret(webhook, version);
-      const asks = { ...asked(webhook, line, version), ...ask };
-      const event = {
-        ...callEvent(step.name, webhook, state, {
-          // A decision without its words is no evidence, and who published them may be a deploy of other settings.
-          ...(state.consent && { disclosure: spokenBy(version.flow, state.disclosed) }),
-          ...facts,
-        }),
-        ...(Object.keys(asks).length > 0 && { ask: asks }),
-      };
-      const outcome = await accept(deps, event, note);
-      const answering = step.arrives ? await line.answering(outcome) : version;
-      const known = {
-        ...knownOf(webhook.fields, outcome, deps.now(), settings),
-        people: line.people(answering, outcome),
-      };
-      const heard = next(answering, outcome, known);
-      return twiml("to" in heard ? proceed(answering, heard, known).reply : heard, webhook);
+      const served = serve(webhook, lineOf, note);
+      if (step.withinMs === undefined) return await served;
+      // What it still writes is not undone: the next step finds it.
+      served.catch(() => {});
+      const late = delay(step.withinMs).then(() => {
+        note.outcome = "unavailable";
+        return failed(webhook.state);
+      });
+      return await Promise.race([served, late]);
     },
-    malformed: (_issues, query) => whenFailed(query),
-    failed: (_requestId, query) => whenFailed(query),
+    malformed: (_issues, query) => failed(decodeState(query)),
+    failed: (_requestId, query) => failed(decodeState(query)),
   });
+
+  async function serve(webhook: Webhook, lineOf: () => Promise<Line>, note: Note) {
+    const line = await lineOf();
+    const version = await line.version(webhook.state?.flow);
+    const { state, facts, ask, isKeyless, next } = step.interpret(webhook, version);
+    const { Digits: _, SpeechResult: __, ...keyless } = webhook.fields;
+    const about = isKeyless ? { ...webhook, fields: keyless } : webhook;
+    const asks = { ...asked(webhook, line, version), ...ask };
+    const event = {
+      ...callEvent(step.name, about, state, {
+        // A decision without its words is no evidence, and who published them may be a deploy of other settings.
+        ...(state.consent && { disclosure: spokenBy(version.flow, state.disclosed) }),
+        ...facts,
+      }),
+      ...(Object.keys(asks).length > 0 && { ask: asks }),
+    };
+    const outcome = await accept(deps, event, note);
+    const answering = step.arrives ? await line.answering(outcome) : version;
+    const known = {
+      ...knownOf(asIncoming(webhook.fields), outcome, deps.now(), settings),
+      // The party's number is not shown to the people whom a call of ours rings.
+      ...(isOutbound(webhook.fields) && isE164(webhook.fields.From ?? "") &&
+        { callerId: webhook.fields.From as E164 }),
+      people: line.people(answering, outcome),
+    };
+    const heard = next(answering, outcome, known);
+    return twiml("to" in heard ? proceed(answering, heard, known).reply : heard, webhook);
+  }
 
   function socketOf({ fields, account }: Webhook, state: CallState): string {
     return socketUrl(settings.publicFunctionsUrl, settings.secretKey, {
       callSid: fields.CallSid,
-      line: fields.To,
+      line: asIncoming(fields).To,
       account,
       state,
       expires: Math.floor(deps.now().getTime() / 1000) + SOCKET_SECONDS,
     });
   }
 
-  function asked({ fields }: Webhook, line: Line, version: Version): Ask {
+  function asked(webhook: Webhook, line: Line, version: Version): Ask {
+    const fields = asIncoming(webhook.fields);
     const isPublished = !isBuiltIn(version.name);
     const dials = step.dials || step.arrives || isPublished
       ? dialsOf(version.flow, fields, settings)

@@ -3,7 +3,7 @@ import type { CallLimit } from "./call_limits.ts";
 import { callerNumber, isE164 } from "../phone.ts";
 import { consentOrder, type Disclosed, disclosureName, isGranted } from "./consent.ts";
 import type { CallState } from "./state.ts";
-import { type CallStatus, DAY_MS, isCallStatus, type Webhook } from "./webhook_form.ts";
+import { type CallStatus, DAY_MS, isCallStatus, isOutbound, type Webhook } from "./webhook_form.ts";
 
 /** The kinds of events: the SQL type `call_event`, in its order. Those up to `voicemail_recorded` are steps with the caller. */
 export const CALL_EVENTS = [
@@ -130,6 +130,8 @@ export interface Ask {
   readonly call_token?: string | undefined;
   /** Twilio's account is not known here: no leg can be made for callers who hold. */
   readonly cannot_dial?: true | undefined;
+  /** The party has said so: the number goes on the list of those who said stop. The way, as `suppressions.source`. */
+  readonly stop?: string | undefined;
   /** Whether the caller is one of the owner's people; `available` sets whether they take calls. */
   readonly self?: { readonly available?: boolean | undefined } | undefined;
 }
@@ -279,6 +281,10 @@ export interface AttemptAnswer {
   readonly transfer?:
     | { readonly state: "made" | "busy" | "unknown" | "gone"; readonly to?: string | undefined }
     | undefined;
+  /** Of a campaign: what the machine that has answered gets. */
+  readonly machine?: "hang_up" | "message" | "flow" | undefined;
+  /** Of a campaign: a person has answered, and none of the owner's people is free. */
+  readonly abandoned?: boolean | undefined;
   /** How many others are to be dialled now. */
   readonly wake?: number | undefined;
 }
@@ -389,6 +395,7 @@ export function callEvent(
     leg_sid: fields.DialCallSid ?? fields.CallSid,
     parent_call_sid: fields.DialCallSid && fields.CallSid,
     call_status: isCallStatus(fields.CallStatus) ? fields.CallStatus : undefined,
+    direction: isOutbound(fields) ? "outbound" : undefined,
     from_e164: callerNumber(fields.From) ?? undefined,
     to_e164: e164(fields.To),
     duration_sec: fields.CallDuration,

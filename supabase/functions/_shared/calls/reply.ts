@@ -14,6 +14,8 @@ export interface Callback {
   readonly call?: string;
   /** The attempt whose leg it is; see the table `dial_attempts`. */
   readonly token?: string;
+  /** Who calls, on behalf of a campaign, as it is spoken. */
+  readonly who?: string;
 }
 
 /** What a caller hears. */

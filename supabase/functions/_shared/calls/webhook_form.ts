@@ -51,6 +51,7 @@ const form = z.object({
   CallStatus: status,
   From: z.optional(text),
   To: z.optional(text),
+  Direction: z.optional(text),
   ForwardedFrom: z.optional(text),
   StirVerstat: z.optional(text),
   // A longer one, of a call that was passed on often, is left out: the call counts.
@@ -65,6 +66,8 @@ const form = z.object({
   DialCallSid: z.optional(callSid),
   DialCallDuration: seconds(0),
   DialBridged: lenient((value) => ({ true: true, false: false })[value]),
+  // Of a machine detection: https://www.twilio.com/docs/voice/answering-machine-detection
+  AnsweredBy: z.optional(text),
   // Of a call that holds: https://www.twilio.com/docs/voice/twiml/enqueue, .../queue
   QueueResult: status,
   QueueTime: seconds(0),
@@ -86,6 +89,18 @@ const form = z.object({
 });
 
 export type WebhookFields = z.infer<typeof form>;
+
+/** Whether the account made the call, by REST; a leg that a call of ours dialled is none. */
+export function isOutbound(
+  { Direction, ParentCallSid }: Pick<WebhookFields, "Direction" | "ParentCallSid">,
+): boolean {
+  return Direction === "outbound-api" && ParentCallSid === undefined;
+}
+
+/** The fields with the other party as `From` and our line as `To`, whichever end made the call. */
+export function asIncoming(fields: WebhookFields): WebhookFields {
+  return isOutbound(fields) ? { ...fields, From: fields.To, To: fields.From } : fields;
+}
 
 /** One verified webhook, typed; nothing later reads a raw field. */
 export interface Webhook {

@@ -23,6 +23,13 @@ const consent = z.enum(["express_written", "existing_business", "none_needed"]);
 /** The hours that narrow the law's; `null`: those. Checked when it was stored. */
 const window = z.nullable(z.custom<Week>());
 
+/**
+ * Why a campaign was paused where no person has: its minutes are used up, or its dials mostly fail; Twilio's account is not
+ * active, its credentials are wrong, or it has its maximum of calls at once.
+ */
+const PAUSED_BECAUSE = ["budget", "failures", "account", "credentials", "concurrency"] as const;
+export type PausedBecause = typeof PAUSED_BECAUSE[number];
+
 /** A campaign that dials. */
 const runningCampaign = z.object({
   id: z.string(),
@@ -33,6 +40,11 @@ const runningCampaign = z.object({
   machine,
   calls_per_second: z.number(),
   window,
+  /** The hash of the flow's current version, which the calls go by, and its first language. */
+  flow: z.string(),
+  language: z.string(),
+  /** Who calls, as it is spoken. */
+  who: z.string(),
 });
 export type RunningCampaign = Readonly<z.infer<typeof runningCampaign>>;
 
@@ -52,6 +64,21 @@ const reserved = z.object({
     seconds: z.number(),
     /** From the database's answer on. */
     send_in_ms: z.number(),
+    /** The number is a line of ours. */
+    own: z.optional(z.boolean()),
+  })),
+  /** As many lines ring as may: more may be dialled in a moment. */
+  full: z.optional(z.boolean()),
+  /** Of a campaign whose calls go to people. */
+  floor: z.optional(z.object({
+    free: z.number(),
+    busy: z.number(),
+    ringing: z.number(),
+    answerRate: z.number(),
+    ringSec: z.number(),
+    talkSec: z.number(),
+    answered: z.number(),
+    abandoned: z.number(),
   })),
   /** Areas whose opening is over: none of their contacts is dialled until `setOpenings`. */
   stale: z.array(z.object({
@@ -70,14 +97,17 @@ export type StaleArea = Reserved["stale"][number] & Place;
 export type Settled =
   | { readonly token: string; readonly state: "created"; readonly leg_sid: string }
   | { readonly token: string; readonly state: "refused" }
-  /** Twilio was busy, has said so, and has made no call. */
-  | { readonly token: string; readonly state: "not_made" };
+  /** No call was made, and the same dial is still to be made. `busy`: Twilio has said so, and its account rests for a moment. */
+  | { readonly token: string; readonly state: "not_made" | "busy" };
 
 /** How campaigns dial; each call rejects when the database does not answer. What a leg tells: `Dialling.legTold`. */
 export interface CampaignDialling {
   /** The campaigns that dial, the longest running first. */
   running(): Promise<RunningCampaign[]>;
-  /** Reserves at most `most` dials, each at its own time within `horizonSec`. To be begun before each is sent. */
+  /**
+   * Reserves at most `most` dials, or of a campaign to people so many that as many lines ring, each at its own time within
+   * `horizonSec`. To be begun before each is sent.
+   */
   reserve(id: string, most: number, horizonSec: number): Promise<Reserved>;
   /** @param openings `undefined`: within the days that are looked at there is none. */
   setOpenings(
@@ -87,7 +117,7 @@ export interface CampaignDialling {
   /** @returns the tokens that may be sent now, each once. `settled`: what became of those before. */
   begin(tokens: readonly string[], settled?: readonly Settled[]): Promise<string[]>;
   /** Pauses it for a reason of the dialler's; a person resumes it. */
-  pause(id: string, because: "failures" | "account"): Promise<void>;
+  pause(id: string, because: PausedBecause): Promise<void>;
 }
 
 /** @param deadlineMs For each call by itself. */
@@ -154,7 +184,7 @@ const campaignNow = z.object({
   mode,
   state,
   /** Why it is paused, where no person has paused it. */
-  paused_because: z.nullable(z.enum(["budget", "failures", "account"])),
+  paused_because: z.nullable(z.enum(PAUSED_BECAUSE)),
   starts_at: time,
   created_at: z.string(),
   started_at: time,

@@ -19,6 +19,8 @@ export const attemptAnswer: z.ZodMiniType<AttemptAnswer> = z.object({
     state: z.enum(["made", "busy", "unknown", "gone"]),
     to: z.optional(z.string()),
   })),
+  machine: z.optional(z.enum(["hang_up", "message", "flow"])),
+  abandoned: z.optional(z.boolean()),
   wake: z.optional(z.number()),
 });
 

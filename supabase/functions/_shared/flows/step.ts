@@ -18,6 +18,8 @@ export interface TwimlStep {
   readonly dials?: true;
   /** Twilio requests it when it could not play another document, so it must not fail for the same reason. */
   readonly isFallback?: true;
+  /** The caller hears `whenFailed` after so many milliseconds without an answer of the database. Default: its deadlines. */
+  readonly withinMs?: number;
   /** The answer when the step fails; by default an apology and voicemail. */
   whenFailed?(state: CallState): Reply;
 }
@@ -29,6 +31,8 @@ export interface Interpretation {
   readonly facts: StepFacts;
   /** Asked of the database beside what every step asks. */
   readonly ask?: Ask | undefined;
+  /** What was pressed or said is no part of the event. */
+  readonly isKeyless?: true;
   /**
    * How the call goes on, or what the caller hears.
    *

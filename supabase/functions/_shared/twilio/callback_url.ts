@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import type { Callback } from "../calls/reply.ts";
 import { encodeState } from "../calls/state.ts";
 
@@ -28,6 +29,7 @@ export function callbackUrl(
     ...(callback.event !== undefined && { event: callback.event }),
     ...(callback.call !== undefined && { call: callback.call }),
     ...(callback.token !== undefined && { token: callback.token }),
+    ...(callback.who !== undefined && { who: Buffer.from(callback.who).toString("base64url") }),
     ...encodeState(callback.state),
   });
   return `${base}/${callback.to}?${query}#${OVERRIDES[kind]}`;

@@ -19,6 +19,12 @@ export interface NewLeg {
   readonly seconds: number;
   /** Seconds after which the leg ends, in a talk too. */
   readonly timeLimit: number;
+  /** Whether a person or a machine has answered, told to `callback` while the call goes on. Absent: Twilio does not look. */
+  readonly detection?: {
+    /** Of a machine once its greeting has ended, so that a message is heard whole; default: as soon as it is recognised. */
+    readonly untilBeep: boolean;
+    readonly callback: string;
+  };
 }
 
 /** A leg as Twilio has it. */
@@ -39,10 +45,17 @@ const made = z.object({ sid: z.string() });
 export interface TwilioLegs {
   /** Rings a telephone, once for each request: an error of the kind `unknown` may have made the leg. @returns its SID. */
   make(leg: NewLeg): Promise<string>;
-  /** The newest leg that rang `to` since then; a list of Twilio's may leave out what was made a moment ago. */
-  made(to: string, since: Date): Promise<Leg | undefined>;
+  /**
+   * The newest leg from `from` to `to` since then, one that waits for its turn included; a list of Twilio's may leave out what was
+   * made a moment ago.
+   *
+   * @param from Absent: any number, as a leg may show a caller's.
+   */
+  made(to: string, since: Date, from?: string): Promise<Leg | undefined>;
   /** `undefined`: Twilio knows no such call. */
   find(sid: string): Promise<Leg | undefined>;
+  /** Lets a leg that was answered go on with another document. */
+  redirect(sid: string, url: string): Promise<void>;
   /**
    * Ends a leg, ringing or talking.
    *
@@ -78,7 +91,9 @@ export function twilioLegs(client: TwilioClient, accountSid: string): TwilioLegs
   const account = `/Accounts/${accountSid}`;
   const listQueues = () => client.list(`${account}/Queues`, "queues", queue, { PageSize: "1000" });
   return {
-    async make({ to, from, callToken, url, fallbackUrl, statusCallback, seconds, timeLimit }) {
+    async make(
+      { to, from, callToken, url, fallbackUrl, statusCallback, seconds, timeLimit, detection },
+    ) {
       const { sid } = await client.create(`${account}/Calls`, made, {
         To: to,
         From: from,
@@ -89,16 +104,26 @@ export function twilioLegs(client: TwilioClient, accountSid: string): TwilioLegs
         StatusCallbackEvent: ["initiated", "ringing", "answered", "completed"],
         Timeout: String(seconds),
         TimeLimit: String(timeLimit),
+        // https://www.twilio.com/docs/voice/answering-machine-detection
+        ...(detection && {
+          MachineDetection: detection.untilBeep ? "DetectMessageEnd" : "Enable",
+          AsyncAmd: "true",
+          AsyncAmdStatusCallback: detection.callback,
+          AsyncAmdStatusCallbackMethod: "POST",
+        }),
       });
       return sid;
     },
     find: (sid) => ifThere(client.get(`${account}/Calls/${sid}`, call)),
-    async made(to, since) {
-      // Not by its start: a call that waits for its turn has none.
-      const calls = await client.list(`${account}/Calls`, "calls", call, {
-        To: to,
-        PageSize: "20",
-      });
+    async made(to, since, from) {
+      // Not by its start: a call that waits for its turn has none, and lists by time may leave it out.
+      const ends = { To: to, ...(from !== undefined && { From: from }), PageSize: "20" };
+      const lists = await Promise.all(
+        (from === undefined ? [ends] : [ends, { ...ends, Status: "queued" }]).map((query) =>
+          client.list(`${account}/Calls`, "calls", call, query)
+        ),
+      );
+      const calls = lists.flat();
       const earliest = since.getTime() - SKEW_MS;
       return calls
         .filter(({ direction, date_created }) =>
@@ -106,6 +131,7 @@ export function twilioLegs(client: TwilioClient, accountSid: string): TwilioLegs
         )
         .sort((one, other) => Date.parse(other.date_created!) - Date.parse(one.date_created!))[0];
     },
+    redirect: (sid, url) => client.set(`${account}/Calls/${sid}`, { Url: url, Method: "POST" }),
     async end(sid, sparing = false) {
       const path = `${account}/Calls/${sid}`;
       const ends = (status: string) =>

@@ -44,6 +44,13 @@ export const ENGLISH: Words = {
     nobodyFree: "Nobody is free there now.",
     transferring: "Please hold while you are put through.",
     transferReturned: "The call was not taken. You are connected with the caller again.",
+    removeByKey: "To be removed from our list, press 9.",
+    removeByCall: "To be removed from our list, call this number and press 9.",
+    weCalled: "We have called you from this number.",
+    removed: "You are removed from our list. Goodbye.",
+    moment: "One moment, please.",
+    notRemoved: "We could not note it. Please call this number to be removed. Goodbye.",
+    nobodyForYou: "We are sorry, nobody is free to talk to you now.",
   },
   tells: {
     callFor: (business, department) =>
@@ -61,6 +68,7 @@ export const ENGLISH: Words = {
     whisper: (summary) => `From the assistant: ${summary}`,
     callingBack: (business) =>
       `This is the call back${named(" from ", business)} that you asked for.`,
+    callFrom: (business) => `This is a call from ${business}.`,
     asksToVerify: (business) => `This is a test call${named(" from ", business)}.`,
     place: (place) => place === 1 ? "You are next in line." : `You are number ${place} in line.`,
     wait: (low, high) =>

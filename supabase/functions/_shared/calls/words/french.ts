@@ -47,6 +47,14 @@ export const FRENCH: Words = {
     nobodyFree: "Personne n'y est libre en ce moment.",
     transferring: "Veuillez patienter pendant que nous transférons votre appel.",
     transferReturned: "L'appel n'a pas été pris. Vous êtes de nouveau en communication.",
+    removeByKey: "Pour être retiré de notre liste, appuyez sur le 9.",
+    removeByCall: "Pour être retiré de notre liste, appelez ce numéro et appuyez sur le 9.",
+    weCalled: "Nous vous avons appelé de ce numéro.",
+    removed: "Vous êtes retiré de notre liste. Au revoir.",
+    moment: "Un instant, s'il vous plaît.",
+    notRemoved:
+      "Nous n'avons pas pu le noter. Veuillez appeler ce numéro pour être retiré. Au revoir.",
+    nobodyForYou: "Nous sommes désolés, personne n'est libre pour vous parler en ce moment.",
   },
   tells: {
     callFor: (business, department) =>
@@ -61,6 +69,7 @@ export const FRENCH: Words = {
         : `${name === undefined ? "C'est le" : `${name},`} ${calls}e appel cette semaine.`,
     whisper: (summary) => `De la part de l'assistant : ${summary}`,
     callingBack: (business) => `Voici le rappel${named(" de ", business)} que vous avez demandé.`,
+    callFrom: (business) => `Ceci est un appel de ${business}.`,
     asksToVerify: (business) => `Ceci est un appel de vérification${named(" de ", business)}.`,
     place: (place) =>
       place === 1

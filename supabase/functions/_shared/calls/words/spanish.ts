@@ -47,6 +47,13 @@ export const SPANISH: Words = {
     nobodyFree: "Nadie está libre allí en este momento.",
     transferring: "Por favor, espere mientras transferimos su llamada.",
     transferReturned: "Nadie tomó la llamada. Usted está de nuevo en comunicación.",
+    removeByKey: "Para que le quitemos de nuestra lista, pulse 9.",
+    removeByCall: "Para que le quitemos de nuestra lista, llame a este número y pulse 9.",
+    weCalled: "Le hemos llamado desde este número.",
+    removed: "Le hemos quitado de nuestra lista. Adiós.",
+    moment: "Un momento, por favor.",
+    notRemoved: "No lo hemos podido anotar. Llame a este número para que le quitemos. Adiós.",
+    nobodyForYou: "Lo sentimos, nadie está libre para hablar con usted en este momento.",
   },
   tells: {
     callFor: (business, department) =>
@@ -61,6 +68,7 @@ export const SPANISH: Words = {
         : `${name === undefined ? "Es la" : `${name},`} llamada número ${calls} de esta semana.`,
     whisper: (summary) => `Del asistente: ${summary}`,
     callingBack: (business) => `Esta es la llamada${named(" de ", business)} que usted pidió.`,
+    callFrom: (business) => `Esta es una llamada de ${business}.`,
     asksToVerify: (business) => `Esta es una llamada de verificación${named(" de ", business)}.`,
     place: (place) =>
       place === 1

@@ -50,6 +50,16 @@ export interface Words {
     readonly transferring: string;
     /** To the person who transferred: the caller is back. */
     readonly transferReturned: string;
+    /** How a person whom a campaign calls is removed from its list: now; from a machine's message; by a call to its number. */
+    readonly removeByKey: string;
+    readonly removeByCall: string;
+    readonly weCalled: string;
+    /** Said once it is stored. */
+    readonly removed: string;
+    readonly moment: string;
+    readonly notRemoved: string;
+    /** To a person who answered. */
+    readonly nobodyForYou: string;
   };
   /** What names or counts something. Names are the owner's own words. */
   readonly tells: {
@@ -63,6 +73,8 @@ export interface Words {
     readonly whisper: (summary: string) => string;
     /** To the caller who is called back. */
     readonly callingBack: (business: string | undefined) => string;
+    /** To a person whom a campaign calls. */
+    readonly callFrom: (business: string) => string;
     readonly asksToVerify: (business: string | undefined) => string;
     /** @param place From 1. */
     readonly place: (place: number) => string;
