@@ -309,6 +309,22 @@ test("without a connection the page says so, keeps what it shows, and goes on", 
   await page.getByText(shown).first().waitFor();
 });
 
+test("Today, Calls and Voicemails call people by their contact's name", async (open) => {
+  const { shown } = await voicemail();
+  const number = shown.replaceAll(" ", "");
+  await lab().hotline.db.sql`update contacts set name = 'Ann O''Neill' where phone = ${number}`;
+  const { page } = await open("console");
+  await signIn(page);
+  for (const path of ["today", "calls", "voicemails"]) {
+    // deno-lint-ignore no-await-in-loop -- one page after the other
+    await goTo(page, path);
+    // deno-lint-ignore no-await-in-loop
+    await page.getByRole("link", { name: "Ann O'Neill" }).waitFor();
+    // deno-lint-ignore no-await-in-loop
+    assertEquals(await page.getByText(shown).count(), 0);
+  }
+});
+
 test("what a caller says stays text", async (open) => {
   const { e164, shown } = caller();
   const hostile = `<img src=x onerror="alert(1)"><script>alert(2)</script>&lt;b>'"`;

@@ -1,6 +1,6 @@
 /** Requests to the project, their failures in words, and data that stays current. */
-import { config, db } from "./session.js";
-import { t } from "./words.js";
+import { config, db, me } from "./session.js";
+import { phone, t } from "./words.js";
 
 const { useCallback, useEffect, useRef, useState } = globalThis.htmPreact;
 
@@ -132,4 +132,30 @@ export function useLive(load, key = "", every = LOOK) {
     };
   }, [reload]);
   return state.key === key ? { ...state, reload } : { reload };
+}
+
+/** What contacts are called, of all pages: a name that was shown once is not missing again for a moment. */
+const names = new Map();
+
+/**
+ * How people call these numbers: a function from a number to its contact's name, or to the number as people read it.
+ *
+ * @param numbers In E.164; null: withheld.
+ */
+export function useNames(numbers) {
+  const some = [...new Set(numbers.filter(Boolean))].sort().slice(0, 200);
+  const own = (number) => `${me.user.id} ${number}`;
+  useLive(
+    async () => {
+      const found = some.length === 0 ? [] : await ask(
+        db.from("contacts").select("phone, name").in("phone", some).not("name", "is", null),
+      );
+      for (const number of some) names.delete(own(number));
+      for (const { phone, name } of found) names.set(own(phone), name);
+      return found;
+    },
+    some.join(),
+    30_000,
+  );
+  return (number) => names.get(own(number)) ?? phone(number);
 }

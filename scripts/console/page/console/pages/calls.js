@@ -1,7 +1,7 @@
 /** The calls, newest first. */
 import { db } from "../session.js";
-import { ask, useLive } from "../data.js";
-import { minutes, outcome, phone, t } from "../words.js";
+import { ask, useLive, useNames } from "../data.js";
+import { minutes, outcome, t } from "../words.js";
 import { html, Page, Rows, Time, useMore } from "../parts.js";
 import { Call } from "./call.js";
 
@@ -15,11 +15,12 @@ function List() {
   const live = useLive(async () => {
     const rows = await ask(
       db.from("call_logs").select(
-        "call_sid, from_e164, party, mode, status, disposition, started_at, duration_sec",
+        "call_sid, party, mode, status, disposition, started_at, duration_sec",
       ).order("started_at", { ascending: false }).limit(limit + 1),
     );
     return { rows: rows.slice(0, limit), total: rows.length };
   }, limit);
+  const who = useNames((live.data?.rows ?? []).map(({ party }) => party));
   return html`
     <${Page} title=${t("Calls", "Appels")}>
       <${Rows} of=${live} more=${more} empty=${t(
@@ -28,9 +29,7 @@ function List() {
       )} item=${(row) =>
         html`
           <li key=${row.call_sid}>
-            <a class="grow" href=${`#/calls/${row.call_sid}`}>${phone(
-              row.party ?? row.from_e164,
-            )}</a>
+            <a class="grow" href=${`#/calls/${row.call_sid}`}>${who(row.party)}</a>
             <span class=${`tag ${
               { connected: "good", failed: "bad", abandoned: "warn" }[row.disposition] ?? ""
             }`}>${outcome(row)}</span>

@@ -1,7 +1,7 @@
 /** What needs somebody, first what is most urgent; then who is on the line, and who takes calls. */
 import { db, may, me } from "../session.js";
-import { ALL, ask, askSome, useLive } from "../data.js";
-import { count, minutes, outcome, phone, t } from "../words.js";
+import { ALL, ask, askSome, useLive, useNames } from "../data.js";
+import { count, minutes, outcome, t } from "../words.js";
 import { act, Card, Do, html, Rows, Time } from "../parts.js";
 import { Severity } from "./alerts.js";
 
@@ -35,7 +35,10 @@ export default function Today() {
   const waiting = useLive(
     () =>
       askSome(
-        db.from("queue_now").select("call_sid, group_name, queued_at, waited_sec, position", ALL)
+        db.from("queue_now").select(
+          "call_sid, from_e164, group_name, queued_at, waited_sec, position",
+          ALL,
+        )
           .is("taken", false).limit(SOME),
       ),
     "waiting",
@@ -80,6 +83,12 @@ export default function Today() {
     "people",
   );
 
+  const who = useNames(
+    [waiting, callbacks, voicemails, calls].flatMap(({ data }) => data?.rows ?? []).map((row) =>
+      row.group_name && row.to_e164 ? row.to_e164 : row.from_e164
+    ),
+  );
+
   const done = (row, state) =>
     ask(
       db.from("voicemail_steps").insert({
@@ -114,7 +123,10 @@ export default function Today() {
         )} live=${waiting} more="#/calls"
           empty=${t("Nobody is waiting.", "Personne n’attend.")}
           item=${(row) =>
-            html`<li key=${row.call_sid}><a class="grow" href=${`#/calls/${row.call_sid}`}>${row.group_name}</a>
+            html`<li key=${row.call_sid}><a class="grow" href=${`#/calls/${row.call_sid}`}>${
+              who(row.from_e164)
+            }</a>
+        <span class="tag">${row.group_name}</span>
         <span>${t("place", "place")} ${row.position}</span> <small>${
               t("since", "depuis")
             } <${Time} at=${row.queued_at} /></small></li>`} />
@@ -125,7 +137,7 @@ export default function Today() {
           empty=${t("No callback is promised.", "Aucun rappel promis.")}
           item=${(row) =>
             html`<li key=${row.id}><a class="grow" href=${`#/calls/${row.call_sid}`}>${
-              phone(row.to_e164)
+              who(row.to_e164)
             }</a>
         <span class="tag">${row.group_name}</span>
         ${
@@ -146,7 +158,7 @@ export default function Today() {
             html`
               <li
                 key=${row
-                  .recording_sid}><div class="grow"><a href=${`#/calls/${row.call_sid}`}>${phone(
+                  .recording_sid}><div class="grow"><a href=${`#/calls/${row.call_sid}`}>${who(
                     row.from_e164,
                   )}</a> <small><${Time} at=${row.recorded_at} />, ${minutes(
                     row.duration_sec,
@@ -154,7 +166,7 @@ export default function Today() {
                       ${row.transcript && html`<blockquote>${row.transcript}</blockquote>`}</div>
                       ${may("agent") &&
                         html`<${Do} aria-label=${
-                          t(`Done: ${phone(row.from_e164)}`, `Fait : ${phone(row.from_e164)}`)
+                          t(`Done: ${who(row.from_e164)}`, `Fait : ${who(row.from_e164)}`)
                         } act=${() =>
                           act(
                             () => done(row, "done"),
@@ -166,7 +178,7 @@ export default function Today() {
           empty=${t("Nobody is on the line.", "Personne en ligne.")}
           item=${(row) =>
             html`<li key=${row.call_sid}><a class="grow" href=${`#/calls/${row.call_sid}`}>${
-              phone(row.from_e164)
+              who(row.from_e164)
             }</a>
         <span class="tag">${
               outcome(row)

@@ -1,7 +1,7 @@
 /** Messages of callers: listen, take, assign, finish. */
 import { db, may } from "../session.js";
-import { ALL, ask, askSome, blobOf, useLive } from "../data.js";
-import { count, minutes, phone, t } from "../words.js";
+import { ALL, ask, askSome, blobOf, useLive, useNames } from "../data.js";
+import { count, minutes, t } from "../words.js";
 import { act, Do, html, Page, Rows, Time, useEffect, useMore, useState } from "../parts.js";
 
 const TABS = () => [
@@ -111,6 +111,7 @@ export default function Voicemails({ path: [tab = "new"] }) {
     "people",
     30_000,
   );
+  const who = useNames((live.data?.rows ?? []).map((row) => row.from_e164));
   return html`
     <${Page} title=${t("Voicemails", "Messages")}>
       <nav class="row" aria-label=${t("State", "État")}>${TABS().map(([id, words]) =>
@@ -129,7 +130,7 @@ export default function Voicemails({ path: [tab = "new"] }) {
           html`
             <li key=${row.recording_sid}>
               <div
-                class="grow"><a href=${`#/calls/${row.call_sid}`}>${phone(
+                class="grow"><a href=${`#/calls/${row.call_sid}`}>${who(
                   row.from_e164,
                 )}</a> <small><${Time} at=${row.recorded_at} />, ${minutes(
                   row.duration_sec,
@@ -137,8 +138,8 @@ export default function Voicemails({ path: [tab = "new"] }) {
                         ${row.transcript &&
                           html`<blockquote>${row.transcript}</blockquote>`}</div>
               <${Player} ...${row} label=${t(
-                `voicemail of ${phone(row.from_e164)}`,
-                `message de ${phone(row.from_e164)}`,
+                `voicemail of ${who(row.from_e164)}`,
+                `message de ${who(row.from_e164)}`,
               )} />
               <${Steps} row=${row} people=${people.data} after=${live.reload} />
             </li>
