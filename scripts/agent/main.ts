@@ -12,7 +12,8 @@ const HELP = `Ring a line with scripted callers, and judge what was done: rows a
   npx -y deno@2.9.6 task agent evaluate scripts/agent/callers.json
 
 FILE has a line and its callers; docs/agent.md describes it. The calls are simulated and signed with
-TWILIO_AUTH_TOKEN: no telephone rings. Models are those of the flow, and cost what they cost.
+TWILIO_AUTH_TOKEN: no telephone rings. Models are those of the flow, and cost what they cost. The result is kept, and
+shown beside the last one of each other version of the flow.
 
   --line <number>  another line than the file's
   --url <url>      the project, with SUPABASE_SECRET_KEYS or SUPABASE_SERVICE_ROLE_KEY in the environment or .env.
@@ -89,9 +90,45 @@ async function run(
     },
   );
   const good = results.filter(({ faults }) => faults.length === 0).length;
-  if (options.json) console.log(JSON.stringify(results, null, 2));
-  else console.log(`\n${good} of ${results.length} callers were served as expected.`);
+  const version = results.find(({ flowVersion }) => flowVersion !== null)?.flowVersion;
+  const runs = version === undefined ? [] : await keep(project, {
+    p_flow_version: version,
+    p_file: path.slice(-200),
+    p_callers: results.length,
+    p_served: good,
+    p_faults: results.filter(({ faults }) => faults.length > 0)
+      .map(({ name, outcome, faults }) => ({ caller: name, outcome, faults })),
+  });
+  if (options.json) console.log(JSON.stringify({ results, runs }, null, 2));
+  else {
+    console.log(`\n${good} of ${results.length} callers were served as expected.`);
+    for (const { version, served, callers, at } of runs) {
+      console.log(
+        `  version ${version}: ${served} of ${callers}, ${at.slice(0, 16).replace("T", " ")}`,
+      );
+    }
+  }
   return good === results.length ? 0 : 1;
+}
+
+/** The last run of a version. */
+interface Run {
+  readonly version: number;
+  readonly callers: number;
+  readonly served: number;
+  readonly at: string;
+}
+
+async function keep(project: ReturnType<typeof projectOf>, run: unknown): Promise<readonly Run[]> {
+  const response = await request(`${project.url}/rest/v1/rpc/keep_agent_evaluation`, project, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(run),
+  }, false);
+  if (!response.ok) {
+    throw new CommandFailure(`The result was not kept: ${project.url} answered ${response.status}`);
+  }
+  return await response.json();
 }
 
 Deno.exit(

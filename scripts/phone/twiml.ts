@@ -464,6 +464,15 @@ function readRelay(element: Element, warnings: string[]): Relay {
   }
   read.oneOf("reportInputDuringAgentSpeech", "none", INTERRUPTIBLE);
   read.flag("dtmfDetection", false);
+  for (const { name } of element.children) {
+    if (!["Language", "Parameter", "Failover"].includes(name)) {
+      throw new TwimlError(12200, `Cannot carry out <${name}> in <ConversationRelay>`);
+    }
+  }
+  // Source: https://www.twilio.com/docs/voice/twiml/connect/conversationrelay: a voice is its provider's.
+  if (read.optional("voice") !== undefined && read.optional("ttsProvider") === undefined) {
+    throw new TwimlError(64101, "Cannot speak in a voice without its ttsProvider");
+  }
   read.ignore(
     ..."ttsLanguage transcriptionLanguage ttsProvider voice transcriptionProvider".split(" "),
     ..."speechModel interruptSensitivity hints preemptible ignoreBackchannel".split(" "),

@@ -354,3 +354,36 @@ Deno.test("no words change what a reply does", () => {
     assertEquals(verbs[1]?.attributes["hints"], hint);
   }));
 });
+
+Deno.test("a talk has the flow's voices by provider, its languages, hints and a backup of its providers", () => {
+  const talk = (voices: readonly { language: string; voice: string | undefined }[]) =>
+    renderTwiml(
+      [{
+        verb: "talk",
+        language: "en-US",
+        voices,
+        hints: ["front desk", "Riverside Books"],
+        greeting: "Hello.",
+        action: { to: "voice-agent-action", state: { turn: 1, attempt: 1 } },
+      }],
+      "https://example.com/functions/v1",
+      () => "wss://example.com/socket",
+    );
+  assertStringIncludes(
+    talk([
+      { language: "en-US", voice: "Polly.Joanna-Neural" },
+      { language: "fr-CA", voice: "Google.fr-CA-Chirp3-HD-Aoede" },
+      { language: "es-US", voice: undefined },
+    ]),
+    '<ConversationRelay url="wss://example.com/socket" language="en-US" ttsProvider="Amazon" voice="Joanna-Neural" ' +
+      'hints="front desk,Riverside Books" welcomeGreeting="Hello." welcomeGreetingInterruptible="dtmf" ' +
+      'interruptible="any" dtmfDetection="true" reportInputDuringAgentSpeech="dtmf" ' +
+      'events="speaker-events tokens-played">' +
+      '<Language code="fr-CA" ttsProvider="Google" voice="fr-CA-Chirp3-HD-Aoede"/><Language code="es-US"/><Failover/>' +
+      "</ConversationRelay>",
+  );
+  // Which providers have these is not known: Twilio's default speaks.
+  for (const voice of ["Polly.Joanna", "alice", "Google.en-US-Standard-A"]) {
+    assertEquals(talk([{ language: "en-US", voice }]).includes("ttsProvider"), false, voice);
+  }
+});

@@ -120,6 +120,10 @@ export type Instruction =
     readonly verb: "talk";
     /** BCP 47. */
     readonly language: string;
+    /** The flow's languages, with the voices that it names for them. */
+    readonly voices: readonly { readonly language: string; readonly voice: string | undefined }[];
+    /** What speech recognition should expect: names of departments, and of the business. */
+    readonly hints: readonly string[];
     /** The disclosure; empty where the talk goes on. */
     readonly greeting: string;
     /** Asked when the talk has ended; the socket is told its state. */

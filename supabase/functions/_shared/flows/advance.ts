@@ -515,7 +515,18 @@ export function proceed(
         const { language } = speech();
         const greeting = goesOn ? "" : greetingOf(agent, language);
         const action = { to: "voice-agent-action", state } as const;
-        return { state, reply: [...reply, { verb: "talk", language, greeting, action }] };
+        const voices = flow.languages.map((each) => ({
+          language: each,
+          voice: own(flow.voices, each),
+        }));
+        const hints = [
+          ...Object.keys(node.departments).map((name) => name.replaceAll("_", " ")),
+          ...(agent.business === undefined ? [] : [agent.business]),
+        ];
+        return {
+          state,
+          reply: [...reply, { verb: "talk", language, voices, hints, greeting, action }],
+        };
       }
       // An unchecked document takes a message.
       case undefined:

@@ -132,23 +132,11 @@ export function renderTwiml(
         } as Attributes);
         break;
       case "talk":
-        // The package's types lack these attributes, or have them in lower case; it writes any name through.
-        // Source: https://www.twilio.com/docs/voice/twiml/connect/conversationrelay
-        response.connect({ action: step(instruction.action), method: "POST" } as Attributes)
-          .conversationRelay({
-            url: socketOf(instruction.action.state),
-            language: instruction.language,
-            ...(instruction.greeting !== "" && {
-              welcomeGreeting: instruction.greeting,
-              // The disclosure is heard whole, unless a key asks for a person.
-              welcomeGreetingInterruptible: "dtmf",
-            }),
-            interruptible: "any",
-            dtmfDetection: true,
-            // Keys count while the agent speaks.
-            reportInputDuringAgentSpeech: "dtmf",
-            events: "speaker-events tokens-played",
-          } as Attributes);
+        relay(
+          response.connect({ action: step(instruction.action), method: "POST" } as Attributes),
+          instruction,
+          socketOf(instruction.action.state),
+        );
         break;
       case "hangup":
         response.hangup();
@@ -156,6 +144,57 @@ export function renderTwiml(
     }
   }
   return response.toString();
+}
+
+/**
+ * What only a real account tells is written here, and nowhere else: which voices Twilio's providers take, and `<Failover>`,
+ * with which Twilio changes to its default backup of a provider that fails.
+ *
+ * The package's types lack these attributes, or have them in lower case; it writes any name through. Sources:
+ * https://www.twilio.com/docs/voice/twiml/connect/conversationrelay,
+ * https://www.twilio.com/docs/voice/conversationrelay/provider-failover
+ */
+function relay(
+  connect: { conversationRelay(attributes: Attributes): unknown },
+  { language, voices, hints, greeting }: Extract<Instruction, { verb: "talk" }>,
+  url: string,
+): void {
+  const voice = (code: string) =>
+    relayVoice(voices.find(({ language }) => language === code)?.voice);
+  const noun = connect.conversationRelay({
+    url,
+    language,
+    ...voice(language),
+    ...(hints.length > 0 && { hints: hints.join(",") }),
+    ...(greeting !== "" && {
+      welcomeGreeting: greeting,
+      // The disclosure is heard whole, unless a key asks for a person.
+      welcomeGreetingInterruptible: "dtmf",
+    }),
+    interruptible: "any",
+    dtmfDetection: true,
+    // Keys count while the agent speaks.
+    reportInputDuringAgentSpeech: "dtmf",
+    events: "speaker-events tokens-played",
+  }) as {
+    language(attributes: Attributes): unknown;
+    addChild(name: string, attributes: Attributes): unknown;
+  };
+  for (const { language: code } of voices) {
+    if (code !== language) noun.language({ code, ...voice(code) });
+  }
+  noun.addChild("Failover", {});
+}
+
+/**
+ * A flow's voice as ConversationRelay names it; nothing for one that its providers may not have: then it is Twilio's default.
+ * A voice that a provider lacks would end the session (64101).
+ */
+function relayVoice(voice: string | undefined): Attributes {
+  const [, polly] = /^Polly\.(\w+-(?:Neural|Generative))$/.exec(voice ?? "") ?? [];
+  if (polly !== undefined) return { ttsProvider: "Amazon", voice: polly };
+  const [, google] = /^Google\.(.+-(?:Chirp3-HD|Neural2)-\w+)$/.exec(voice ?? "") ?? [];
+  return google === undefined ? {} : { ttsProvider: "Google", voice: google };
 }
 
 /** Where the tone of `ringingTone` is. The same URL always: Twilio keeps what it has fetched. */
