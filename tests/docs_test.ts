@@ -68,7 +68,12 @@ const tasks = Object.keys(JSON.parse(read("deno.json")).tasks);
 Deno.test("every task that a page or a workflow names exists", () => {
   const missing: string[] = [];
   let checked = 0;
-  for (const page of [...pages, ".github/workflows/deploy.yml", ".github/workflows/backup.yml"]) {
+  for (
+    const page of [
+      ...pages,
+      ...["backup", "console", "deploy"].map((name) => `.github/workflows/${name}.yml`),
+    ]
+  ) {
     for (const [, name] of read(page).matchAll(/\b(?:deno|deno@2\.9\.6) task ([a-z:]+)\b/g)) {
       checked++;
       if (!tasks.includes(name!)) missing.push(`${page}: deno task ${name}`);

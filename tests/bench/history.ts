@@ -173,7 +173,7 @@ interface Plan {
  * reached somebody, one left a voicemail, one gave up and one is mixed; 300,000 callers; the last thousandth
  * is going on. All of it by statements over sets, past triggers and without indexes, which are made after.
  */
-async function generate(url: string, calls: number, eventsPerCall: number): Promise<void> {
+export async function generate(url: string, calls: number, eventsPerCall: number): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => {} });
   try {
     await sql`set session_replication_role = replica`;

@@ -117,3 +117,13 @@ for (const [name, task, secrets] of BACKUP) {
 Deno.test("workflows: a backup at night does not wait for the reviewers of deploys", () => {
   assertEquals(jobOf("backup").environment, "backup");
 });
+
+Deno.test("workflows: the console is published with the project's public values, and no secret", () => {
+  const { steps } = jobOf("console");
+  const { env } = steps.find(({ run }) => run?.includes("--console"))!;
+  assertEquals(env, {
+    SUPABASE_PROJECT_REF: "${{ vars.SUPABASE_PROJECT_REF }}",
+    SUPABASE_PUBLISHABLE_KEYS: "${{ vars.SUPABASE_PUBLISHABLE_KEYS }}",
+  });
+  assertEquals(read("console.yml").includes("secrets."), false);
+});

@@ -262,5 +262,8 @@ db.auth.onAuthStateChange((event, session) => {
     if (state !== undefined) setTimeout(enter);
   }
 });
-draw();
-await enter();
+// A static host may send no header against frames, in which clicks could be led astray.
+if (globalThis.top === globalThis.self) {
+  draw();
+  await enter();
+}
