@@ -28,6 +28,12 @@ export interface RelayFaults {
   readonly doubled?: boolean;
   /** The handshake is refused before it reaches the app. */
   readonly unreachable?: boolean;
+  /** `info` frames come after the frame that follows them. */
+  readonly late?: boolean;
+  /** Where a socket really is; default: where its address says. */
+  readonly place?: (url: string) => string | Promise<string>;
+  /** Called after each frame that was sent to the app. */
+  readonly onFrame?: () => void;
 }
 
 export interface CallSetup {

@@ -79,6 +79,7 @@ class Session {
   /** Texts of the stretch of speech that is under way, and those that are complete. */
   #tokens = "";
   readonly #speeches: string[] = [];
+  readonly #late: string[] = [];
   #wake = Promise.withResolvers<void>();
 
   constructor(
@@ -136,13 +137,14 @@ class Session {
     this.#socket?.close();
   }
 
-  #open(): Promise<boolean> {
+  async #open(): Promise<boolean> {
     const { setup } = this.call;
-    if (setup.relay?.unreachable) return Promise.resolve(false);
+    if (setup.relay?.unreachable) return false;
     const { url } = this.relay;
+    const place = await setup.relay?.place?.(url) ?? url;
     // Deno's own option, which the types of the web do not have.
     const options = { headers: setup.sender.handshake(url) } as unknown as string[];
-    const socket = new WebSocket(url, options);
+    const socket = new WebSocket(place, options);
     this.#socket = socket;
     socket.onmessage = ({ data }) => this.#frame(JSON.parse(data));
     const opened = Promise.withResolvers<boolean>();
@@ -152,7 +154,7 @@ class Session {
       opened.resolve(false);
       this.#ended({ SessionStatus: "failed", ErrorCode: "64105", ErrorMessage: "Socket ended" });
     };
-    return opened.promise;
+    return await opened.promise;
   }
 
   /** The first end counts. */
@@ -189,9 +191,17 @@ class Session {
   }
 
   #send(frame: Record<string, unknown>): void {
+    const { relay } = this.call.setup;
     const text = JSON.stringify(frame);
+    if (relay?.late && frame["type"] === "info") return void this.#late.push(text);
+    for (const each of [text, ...this.#late.splice(0)]) this.#sendText(each);
+  }
+
+  #sendText(text: string): void {
     for (let copy = this.call.setup.relay?.doubled ? 2 : 1; copy > 0; copy--) {
-      if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(text);
+      if (this.#socket?.readyState !== WebSocket.OPEN) return;
+      this.#socket.send(text);
+      this.call.setup.relay?.onFrame?.();
     }
   }
 

@@ -279,6 +279,19 @@ Deno.test("frames that come twice have the effect of one", async () => {
   assertEquals(turns.filter(({ kind }) => kind === "caller").length, 2);
 });
 
+Deno.test("frames that tell what was played come late: nothing is said twice, and the talk ends as it would", async () => {
+  await using shop = await bookshop();
+  const { heard, turns } = await shop.talks(
+    { say: ["Do you sell maps?", "Goodbye"] },
+    { relay: { late: true } },
+  );
+  assertEquals(heard.slice(1), [
+    `Yes, on the second floor. ${says.more}`,
+    "Thank you for calling.",
+  ]);
+  assertEquals(turns.at(-1)!["outcome"], "done");
+});
+
 Deno.test("a socket that cannot be reached leads the flow's way for failures, and is counted", async () => {
   await using shop = await bookshop();
   for (let count = 0; count < 5; count++) {
