@@ -5,8 +5,8 @@ import { RestError, unreachable } from "./rest_error.ts";
 /** How long a request waits for a connection, and then for PostgreSQL, in milliseconds. */
 const PATIENCE = 10_000;
 
-/** How long PostgreSQL may take to let a connection in, in seconds. */
-const CONNECT_TIMEOUT = 2;
+/** How long PostgreSQL may take to let a connection in, in seconds: a machine that is busy takes its time. */
+const CONNECT_TIMEOUT = 10;
 
 /** The connection broke before the work on it was through. */
 export class ConnectionLost extends Error {

@@ -104,7 +104,10 @@ for (
     assertEquals(sent.map(({ type, token }) => token ?? type), [agentWords("en").words.says.sorry]);
     // The greeting has been heard, then the apology.
     for (let end = 0; end < 2; end++) frame({ type: "info", name: "agentSpeaking", value: "off" });
-    await new Promise((done) => setTimeout(done, 50));
+    while (sent.at(-1).handoffData === undefined) {
+      // deno-lint-ignore no-await-in-loop -- Until the session has ended.
+      await new Promise((done) => setTimeout(done));
+    }
     const { outcome, reason } = JSON.parse(sent.at(-1).handoffData);
     assertEquals([outcome, reason], ["failed", "flow_not_read"]);
     (socket as unknown as WebSocket).onclose?.({} as never);
