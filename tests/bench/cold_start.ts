@@ -8,7 +8,7 @@ import { median } from "./stats.ts";
 import { ROOT } from "./world.ts";
 
 /** The functions that a caller waits for, or that are called several times a call. */
-export const HOT: readonly string[] = FUNCTIONS.twilio;
+export const HOT: readonly string[] = [...FUNCTIONS.twilio, "voice-agent"];
 
 /** From the start of a process to its first answer, its code in Deno's cache; an empty handler beside it. */
 export async function coldStart(
