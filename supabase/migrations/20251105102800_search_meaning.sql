@@ -56,11 +56,13 @@ $$;
 
 -- Enqueues the embedding of a document.
 create function public.owe_embedding(p_document public.search_documents) returns void
-language sql volatile set search_path = ''
+language plpgsql volatile set search_path = ''
 as $$
-  select public.enqueue_job(
+begin
+  perform public.enqueue_job(
     'embedding', public.embedding_key(p_document), jsonb_strip_nulls(jsonb_build_object('call_sid', p_document.call_sid))
-  )
+  );
+end
 $$;
 
 -- Enqueues every document without an embedding of this model, after pgvector was enabled or the model changed.

@@ -246,18 +246,23 @@ $$;
 -- Whom a person is about to talk with, {name, calls}: the contact's name, and the calls with this number in 7 days, this one
 -- among them. Null: the group's flow does not say `context`, or the number is withheld.
 create function public.caller_context(p_call_sid text, p_group text) returns jsonb
-language sql stable set search_path = ''
+-- plpgsql: its plan is kept.
+language plpgsql stable set search_path = ''
 as $$
-  select jsonb_strip_nulls(jsonb_build_object('name', k.name, 'calls', (
-    select count(*) from public.call_logs as o
-    where o.party = c.party and o.org_id is not distinct from c.org_id and o.started_at > now() - interval '7 days'
-  )))
-  from public.call_logs as c
-  join public.call_flow_versions as v on v.id = c.flow_version
-  left join public.contacts as k
-    on k.owner = coalesce(c.org_id, '00000000-0000-0000-0000-000000000000') and k.phone = c.party
-  where c.call_sid = p_call_sid and c.party is not null
-    and v.definition #> array['groups', p_group, 'context'] = 'true'
+begin
+  return (
+    select jsonb_strip_nulls(jsonb_build_object('name', k.name, 'calls', (
+      select count(*) from public.call_logs as o
+      where o.party = c.party and o.org_id is not distinct from c.org_id and o.started_at > now() - interval '7 days'
+    )))
+    from public.call_logs as c
+    join public.call_flow_versions as v on v.id = c.flow_version
+    left join public.contacts as k
+      on k.owner = coalesce(c.org_id, '00000000-0000-0000-0000-000000000000') and k.phone = c.party
+    where c.call_sid = p_call_sid and c.party is not null
+      and v.definition #> array['groups', p_group, 'context'] = 'true'
+  );
+end
 $$;
 
 grant execute on function public.caller_context to service_role;

@@ -168,7 +168,8 @@ $$;
 -- arrival, promises to call back among them; for a queue of one caller's own, all free members. p_phone: this telephone
 -- alone, which is free again. Returns how many.
 create function public.dispatch_queue(p_org_id uuid, p_queue text, p_phone text default null) returns integer
-language plpgsql volatile set search_path = ''
+-- Planning its one large statement anew would cost more than running it.
+language plpgsql volatile set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_owner constant uuid := coalesce(p_org_id, '00000000-0000-0000-0000-000000000000');
@@ -415,33 +416,42 @@ $$;
 
 -- Whether anybody else has a code that the person of an attempt could transfer to.
 create function public.may_transfer(a public.dial_attempts) returns boolean
-language sql stable set search_path = ''
-begin atomic
-  select exists (select from public.queue_entries as e where e.taken_by = a.token and e.left_at is null)
-    and (
-      exists (
-        select from public.people as p
-        where p.org_id is not distinct from a.org_id and p.code is not null and p.phone <> a.to_e164
-      ) or exists (
-        select from public.call_flow_versions as v
-        where v.id = a.version_id and jsonb_path_exists(v.steps, '$.groups.*.code')
+-- plpgsql, here and below: its plan is kept.
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return (
+    select exists (select from public.queue_entries as e where e.taken_by = a.token and e.left_at is null)
+      and (
+        exists (
+          select from public.people as p
+          where p.org_id is not distinct from a.org_id and p.code is not null and p.phone <> a.to_e164
+        ) or exists (
+          select from public.call_flow_versions as v
+          where v.id = a.version_id and jsonb_path_exists(v.steps, '$.groups.*.code')
+        )
       )
-    );
-end;
+  );
+end
+$$;
 
 -- Whether a talk that has ended for the caller goes on: `held`, while the person is still on the line and may transfer the
 -- call; `made`, once it is transferred and the caller is to hold in a queue of its own. Null: it is over.
 create function public.transfer_of(p_call_sid text) returns text
-language sql stable set search_path = ''
-begin atomic
-  select case
-    when e.transferred_by is not null and e.connected_at is null then 'made'
-    when e.connected_at is not null and a.ended_at is null and public.may_transfer(a) then 'held'
-  end
-  from public.queue_entries as e
-  left join public.dial_attempts as a on a.token = e.taken_by
-  where e.call_sid = p_call_sid and e.left_at is null;
-end;
+language plpgsql stable set search_path = ''
+as $$
+begin
+  return (
+    select case
+      when e.transferred_by is not null and e.connected_at is null then 'made'
+      when e.connected_at is not null and a.ended_at is null and public.may_transfer(a) then 'held'
+    end
+    from public.queue_entries as e
+    left join public.dial_attempts as a on a.token = e.taken_by
+    where e.call_sid = p_call_sid and e.left_at is null
+  );
+end
+$$;
 
 -- Whether a caller who leaves a queue does so because the group has closed, or has nobody left, and by no key. Twilio tells
 -- of `<Leave>`, not of what led to it.

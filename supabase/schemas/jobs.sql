@@ -151,8 +151,10 @@ comment on view public.job_lanes is 'When the first job of each kind and priorit
 create function public.enqueue_job(
   p_kind text, p_key text, p_payload jsonb default '{}', p_run_at timestamptz default now(), p_priority integer default null
 ) returns void
-language sql volatile set search_path = ''
-begin atomic
+-- plpgsql: its plan is kept.
+language plpgsql volatile set search_path = ''
+as $$
+begin
   insert into public.jobs as j (kind, key, payload, run_at, priority)
   values (
     p_kind, p_key, p_payload, p_run_at,
@@ -160,7 +162,8 @@ begin atomic
   )
   on conflict (kind, key) do update set run_at = excluded.run_at
     where j.status = 'waiting' and j.attempts = 0 and excluded.run_at < j.run_at;
-end;
+end
+$$;
 
 -- The current content of a job, beside its payload; null: its subject no longer exists.
 create function public.job_content(p_kind text, p_key text, p_payload jsonb) returns jsonb

@@ -50,11 +50,12 @@ with (fillfactor = 80);
 
 comment on table public.queue_entries is 'One row a time that a caller holds for a group.';
 
+-- None on what changes with each document that a caller hears: those updates touch no index.
 create unique index queue_entries_open_idx on public.queue_entries (call_sid) where left_at is null;
 create index queue_entries_call_idx on public.queue_entries (call_sid);
 create index queue_entries_waiting_idx on public.queue_entries (owner, queue, queued_at, id)
   where left_at is null and taken_at is null;
-create index queue_entries_seen_idx on public.queue_entries (seen_at) where left_at is null and connected_at is null;
+create index queue_entries_taker_idx on public.queue_entries (taken_by) where left_at is null and taken_by is not null;
 create index queue_entries_taken_idx on public.queue_entries (owner, queue, taken_at) where taken_at is not null;
 
 alter table public.queue_entries enable row level security;

@@ -596,6 +596,9 @@ declare
   v_match text;
   v_queries tsquery[];
   v_way text;
+  v_next_way text;
+  -- What the way was found by.
+  v_found text;
   -- The time until which snippets are marked.
   v_marked timestamptz;
 begin
@@ -618,27 +621,45 @@ begin
   end if;
 
   loop
-    v_meant := case v_way when 'corrected' then public.correct_query(p_owner, v_query) when 'filters' then null else v_query end;
+    v_meant := case v_way
+      when 'corrected' then coalesce(v_found, public.correct_query(p_owner, v_query)) when 'filters' then null else v_query
+    end;
     -- Where several texts have the words between them, any of them counts, and is marked.
     v_queries := public.search_queries(case when v_way in ('contact', 'call') then (
       select string_agg(case when t.phrase then format('"%s"', t.word) else t.word end, ' or ' order by t.nth)
       from public.search_terms(v_query) as t where not t.negated
     ) else v_meant end);
     v_match := case v_way
-      when 'contact' then public.contact_match(p_owner, v_query)
-      when 'call' then public.call_match(p_owner, v_query, v_deadline)
+      when 'contact' then coalesce(v_found, public.contact_match(p_owner, v_query))
+      when 'call' then coalesce(v_found, public.call_match(p_owner, v_query, v_deadline))
     end;
     v_batch := public.search_batch(
       p_owner, v_meant, v_queries, p_filters, v_now, v_cursor, v_deadline, p_embedding, p_model, v_match
     );
     exit when v_batch.hits <> '{}' or v_batch.partial or v_query is null or v_cursor is not null or v_way = 'filters';
-    v_way := case
-      when v_way = 'corrected' then null
-      when v_way is null and public.only_stop_words(v_query) then 'filters'
-      when v_way is null and public.contact_match(p_owner, v_query) is not null then 'contact'
-      when coalesce(v_way = 'contact', true) and public.call_match(p_owner, v_query, v_deadline) is not null then 'call'
-      when public.correct_query(p_owner, v_query) is not null then 'corrected'
-    end;
+    if v_way = 'corrected' then
+      v_way := null;
+      exit;
+    end if;
+    -- Each further way costs a look at the words: it is taken only where it leads somewhere.
+    v_found := null;
+    if v_way is null then
+      if public.only_stop_words(v_query) then
+        v_way := 'filters';
+        continue;
+      end if;
+      v_found := public.contact_match(p_owner, v_query);
+      v_next_way := 'contact';
+    end if;
+    if v_found is null and coalesce(v_way, 'contact') = 'contact' then
+      v_found := public.call_match(p_owner, v_query, v_deadline);
+      v_next_way := 'call';
+    end if;
+    if v_found is null then
+      v_found := public.correct_query(p_owner, v_query);
+      v_next_way := 'corrected';
+    end if;
+    v_way := case when v_found is not null then v_next_way end;
     exit when v_way is null;
   end loop;
 

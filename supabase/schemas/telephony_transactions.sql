@@ -482,12 +482,17 @@ $$;
 
 -- The organisation that a sub-account belongs to; null: none.
 create function public.organisation_of(p_account_sid text) returns uuid
-language sql stable set search_path = ''
+-- plpgsql: its plan is kept.
+language plpgsql stable set search_path = ''
 as $$
-  select coalesce(
-    (select s.org_id from public.telephony_subaccounts as s where s.subaccount_sid = p_account_sid),
-    (select r.org_id from public.running_onboardings() as r where r.account = p_account_sid limit 1)
-  )
+begin
+  return (
+    select coalesce(
+      (select s.org_id from public.telephony_subaccounts as s where s.subaccount_sid = p_account_sid),
+      (select r.org_id from public.running_onboardings() as r where r.account = p_account_sid limit 1)
+    )
+  );
+end
 $$;
 
 -- An account's organisation, the token that signs its webhooks, and its business name; null for an account of no
