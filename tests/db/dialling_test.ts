@@ -257,6 +257,27 @@ test("the ringing for a caller who has gone is ended, and what was not dialled y
 const begun = async (sql: Sql, token: string) =>
   (await sql`select begin_dial(${token}) as answer`)[0]!.answer;
 
+test("the person who wins a transferred caller gets the agent's summary, each time, and the event does not keep it", async (db) => {
+  const sql = await practice(db.sql, 1);
+  const caller = new Caller(sql);
+  await caller.holds();
+  const session = `VX${"1".repeat(32)}`;
+  await sql`insert into agent_sessions (session_id, call_sid, node, language) values (${session}, ${caller.sid}, 'hold', 'en-US')`;
+  await sql`
+    insert into agent_turns (session_id, seq, call_sid, at, kind, node, language, tool, tool_arguments)
+    values (${session}, 0, ${caller.sid}, now(), 'tool', 'hold', 'en-US', 'transfer', '{"summary": "Wants maps."}')`;
+  const [rung] = await attempts(sql);
+  const leg = newLeg();
+  for (let copy = 0; copy < 2; copy++) {
+    // deno-lint-ignore no-await-in-loop
+    const told = (await caller.leg(rung!.token, leg, "pressed")).attempt!;
+    assertEquals([told.won, told.summary], [true, "Wants maps."]);
+  }
+  const kept =
+    await sql`select from call_lifecycle where answer::text like '%maps%' or meta::text like '%maps%'`;
+  assertEquals(kept.length, 0);
+});
+
 test("an attempt is dialled once by however many workers; the next one asks Twilio", async (db) => {
   const sql = await practice(db.sql, 1);
   await new Caller(sql).holds();

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert/equals.js";
+import { assertStringIncludes } from "@std/assert/string_includes.js";
 import type { AttemptAnswer } from "../../supabase/functions/_shared/calls/events.ts";
 import type { Flow } from "../../supabase/functions/_shared/flows/language.ts";
 import { createHandler } from "../../supabase/functions/voice-person/handler.ts";
@@ -216,6 +217,14 @@ for (
     assertEquals(spoken[0], `${words}${plain}`);
   });
 }
+
+Deno.test("who has accepted a call that an agent transferred hears what it is about, before the caller", async () => {
+  const won = { won: true, call_sid: CALL_SID, queue: "q", summary: "Wants maps." };
+  const { spoken } = await hears("accept", leg(pressed("1")), won);
+  assertStringIncludes(spoken[0]!, "Wants maps.");
+  const asked = await hears("answered", leg(onTheLine), { ...won, won: false });
+  assertEquals(asked.spoken.join().includes("Wants maps."), false);
+});
 
 Deno.test("a promised caller is called only once the person has pressed 1, with the line as caller id", async () => {
   const asked = await hears("answered", leg(onTheLine), { purpose: "callback_person" }, "");
