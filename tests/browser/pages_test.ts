@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import type { Page } from "playwright-core";
 import { Buffer } from "node:buffer";
 import { wav } from "../support/audio.ts";
+import { callFlowsAt, smallFlow } from "../support/call_flows.ts";
 import { accessibilityFaults, browserTests } from "../support/browser.ts";
 
 // The console as a signed-in person has it, in a real Chromium.
@@ -254,6 +255,51 @@ test("a talk with an assistant is in the call's timeline while it goes on; its o
   await entry.waitFor({ state: "detached" });
 });
 
+test("a campaign is created, gets a list with its faults shown, is started, paused and stopped", async (open) => {
+  const { page } = await open("console");
+  await signIn(page);
+  const line = "+15874059001";
+  const published = await callFlowsAt(lab().hotline.url)("/publish", {
+    definition: smallFlow(),
+    name: "reminder",
+    lines: [line],
+  });
+  assertEquals(published.status, 200);
+  const name = `Recall ${crypto.randomUUID().slice(0, 8)}`;
+  await goTo(page, "campaigns");
+  const form = page.getByRole("form", { name: "New campaign" });
+  await form.getByLabel("Name", { exact: true }).fill(name);
+  await form.getByRole("combobox", { name: "Flow", exact: true }).selectOption("reminder");
+  await form.getByLabel("Numbers that people see").fill("+1 587 405 9001");
+  await button(page, "Create").click();
+  await page.getByRole("heading", { level: 1, name }).waitFor();
+  await page.getByText("No contacts yet: take in a list.").waitFor();
+  const csv =
+    'phone,name\r\n+15875550131,"Ann, of Main Street"\r\n+15875550132,Ben\r\n12,Nobody\r\n+18775550134,Toll free\r\n';
+  const file = { name: "list.csv", mimeType: "text/csv", buffer: Buffer.from(csv) };
+  await page.getByLabel("File").setInputFiles(file);
+  await page.getByText("1 lines have no whole number: 4.").waitFor();
+  await button(page, "Take in 4 lines").click();
+  await page.getByText("2 added, 0 known already, 0 never called, 2 lines rejected.").waitFor();
+  await page.getByRole("row", { name: /^5 / }).waitFor();
+  await button(page, "Take in 4 lines").click();
+  await page.getByText("0 added, 2 known already").waitFor();
+  await button(page, "Start").click();
+  await button(page, "Pause").click();
+  await button(page, "Resume").waitFor();
+  assertEquals(await accessibilityFaults(page), []);
+  await button(page, "Undo").last().click();
+  await button(page, "Pause").waitFor();
+  const download = page.waitForEvent("download");
+  await button(page, "Results as CSV").click();
+  assertEquals((await download).suggestedFilename(), `${name}.csv`);
+  await button(page, "Stop for good").click();
+  await page.getByRole("dialog").getByRole("button", { name: "Stop for good" }).click();
+  await page.getByText("It is stopped.").waitFor();
+  const [row] = await lab().hotline.db.sql`select state from campaigns where name = ${name}`;
+  assertEquals(["stopping", "done"].includes(row!["state"]), true);
+});
+
 test("a member is invited, given another role, and removed; the log says so", async (open) => {
   const { page } = await open("console");
   await signIn(page);
@@ -407,6 +453,7 @@ for (
         "flows",
         "flows/new%20one",
         "knowledge",
+        "campaigns",
         "reports",
         "alerts",
         "members",

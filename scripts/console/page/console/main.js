@@ -28,6 +28,7 @@ const PAGES = () => [
   ["contacts", t("Contacts", "Contacts"), "viewer"],
   ["people", t("People", "Personnes"), "viewer"],
   ["flows", t("Flows", "Scénarios"), "viewer"],
+  ["campaigns", t("Campaigns", "Campagnes"), "viewer"],
   ["knowledge", t("Knowledge", "Connaissances"), "viewer"],
   ["reports", t("Reports", "Rapports"), "viewer"],
   ["alerts", t("Alerts", "Alertes"), "viewer"],
