@@ -216,6 +216,8 @@ const REASONS = {
   budget: "its minutes: they are used up",
   failures: "failures: most of its dials fail",
   account: "Twilio, which refuses the account's calls: see `task doctor`",
+  credentials: "Twilio, which refuses the credentials: see `task doctor`",
+  concurrency: "Twilio, whose account has its maximum of calls at once: lower max_concurrent",
 } as const;
 
 function minute(time: string): string {

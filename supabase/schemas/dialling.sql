@@ -927,6 +927,62 @@ begin atomic
     and case p_kind when 'dial' then a.state in ('intended', 'unknown') and a.cancelled_at is null else true end;
 end;
 
+-- Takes a slot of the account's time for a person's leg, before it is begun: at once where nothing is dialled around now, else the
+-- next one, and that of a campaign's dial that is not begun, which is made later. So all who dial for an account keep its rate
+-- together. Returns the milliseconds until it may be sent; null: more than p_most.
+create function public.take_dial_slot(p_token uuid, p_most integer) returns integer
+language plpgsql volatile set search_path = ''
+as $$
+declare
+  a public.dial_attempts;
+  r public.dial_rates;
+  v_now timestamptz;
+  v_slot_sec numeric;
+  v_slot bigint;
+  v_taken public.dial_attempts;
+  v_wait integer;
+begin
+  select * into a from public.dial_attempts as t where t.token = p_token and t.state = 'intended' and t.ended_at is null;
+  if a.id is null then
+    return 0;
+  end if;
+  insert into public.dial_rates (owner, per_second) values (a.owner, 1) on conflict do nothing;
+  select * into r from public.dial_rates as t where t.owner = a.owner for update;
+  v_now := clock_timestamp();
+  -- As in reserve_campaign_dials.
+  v_slot_sec := 1.04 / r.per_second;
+  v_slot := floor(extract(epoch from v_now) / v_slot_sec);
+  v_wait := case
+    when r.not_before <= v_now
+      and not exists (select from public.dial_attempts as o where o.owner = a.owner and o.slot = v_slot and o.id <> a.id)
+    then 0
+  end;
+  v_slot := greatest(v_slot + 1, ceil(extract(epoch from greatest(r.not_before, v_now)) / v_slot_sec));
+  loop
+    if v_slot * v_slot_sec > extract(epoch from v_now) + p_most / 1000.0 then
+      return null;
+    end if;
+    select * into v_taken from public.dial_attempts as o where o.owner = a.owner and o.slot = v_slot and o.id <> a.id;
+    exit when v_taken.id is null;
+    if v_taken.purpose = 'campaign' then
+      update public.dial_attempts as o set slot = null
+      where o.id = (
+        select t.id from public.dial_attempts as t
+        where t.id = v_taken.id and t.state = 'intended' and t.ended_at is null for update skip locked
+      );
+      if found then
+        perform public.end_campaign_attempt(v_taken.id, 'canceled');
+        exit;
+      end if;
+    end if;
+    v_wait := null;
+    v_slot := v_slot + 1;
+  end loop;
+  update public.dial_attempts as t set slot = v_slot where t.id = a.id;
+  return coalesce(v_wait, greatest(0, ceil((v_slot * v_slot_sec - extract(epoch from v_now)) * 1000)));
+end
+$$;
+
 -- Asked just before Twilio is: `dial`, once for each attempt, which is `unknown` from then on; `ask`, when Twilio was asked
 -- before, and may have made the leg; `over`, when nothing is to be dialled.
 create function public.begin_dial(p_token uuid) returns text
@@ -1239,6 +1295,6 @@ grant execute on function
   public.lock_dialling, public.free_members, public.longest_idle, public.dispatch_queue, public.return_transfer, public.dispatch_phone,
   public.cancel_surplus, public.cancel_attempt, public.enter_queue, public.leave_queue, public.gives_up, public.transfer_of, public.may_transfer,
   public.transfer_call, public.transfer_ended, public.enact, public.finds_nobody, public.attempt_told, public.leg_told, public.connect_caller, public.end_attempt,
-  public.dial_content, public.begin_dial, public.dial_told, public.keep_promise, public.verify_person, public.queue_told,
+  public.dial_content, public.take_dial_slot, public.begin_dial, public.dial_told, public.keep_promise, public.verify_person, public.queue_told,
   public.queue_content, public.mend_dialling
   to service_role;

@@ -6,6 +6,7 @@ import { campaignDialling } from "../../supabase/functions/_shared/db/campaigns.
 import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
 import { jobs } from "../../supabase/functions/_shared/db/jobs.ts";
 import { delay } from "../../supabase/functions/_shared/runtime.ts";
+import { hashOf } from "../../supabase/functions/_shared/flows/hash.ts";
 import { readSettings } from "../../supabase/functions/_shared/settings.ts";
 import { twilioClient } from "../../supabase/functions/_shared/twilio/client.ts";
 import { twilioLegs } from "../../supabase/functions/_shared/twilio/legs.ts";
@@ -15,8 +16,6 @@ import {
 } from "../../supabase/functions/campaign-dialler/handler.ts";
 import { LOCAL_AUTH_TOKEN } from "../../scripts/local/stack.ts";
 import { ACCOUNT, LINE, type Practice, startPractice } from "./practice.ts";
-
-const HASH = "ab".repeat(32);
 
 /** Says a sentence and ends. */
 export function noticeFlow(changes: Record<string, unknown> = {}) {
@@ -89,7 +88,9 @@ export async function startCalling(
     async campaign(numbers, changes = {}) {
       const { mode = "broadcast", machine = "hang_up", concurrent = 1000 } = changes;
       const flow = noticeFlow(changes.flow);
-      await sql`select publish_flow(null, 'notices', ${sql.json(flow as never)}, ${HASH}, null)`;
+      await sql`select publish_flow(null, 'notices', ${sql.json(flow as never)}, ${
+        hashOf(flow)
+      }, null)`;
       const [made] = await sql<{ id: string }[]>`
         insert into campaigns (name, mode, flow, calls_per_second, max_concurrent, attempts, machine, consent)
         values ('Reminders', ${mode}, 'notices', 1000, ${concurrent},

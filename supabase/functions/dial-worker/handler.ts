@@ -39,11 +39,8 @@ export interface DialWorkerDeps {
 const BOUNDS = { batch: 8, atOnce: 8, most: 1000 };
 /** No further job is begun after this long. Milliseconds. */
 const RUN_MS = 40_000;
-/**
- * Twilio makes so many legs a second for each account, and queues what is more, where it would ring too late.
- * Source: https://www.twilio.com/docs/glossary/what-is-cps
- */
-const LEGS_PER_SECOND = 1;
+/** A job's lease covers no longer wait for the account's next turn. Milliseconds. */
+const MOST_WAIT_MS = 8000;
 /** A leg that Twilio's list does not show after this long was not made. Milliseconds. */
 const LISTED_AFTER_MS = 20_000;
 /** So long a job is certainly this run's: its lease is 30 s. Milliseconds. */
@@ -67,9 +64,8 @@ interface Report extends Tally {
  * Twilio's answer is lost, Twilio is asked whether there is a leg before another one is made.
  */
 export function createHandler(deps: DialWorkerDeps): Handler {
-  const turn = pace(deps);
   return worker("dial-worker", { ...deps, retryAfterSec: 5, overlapping: true }, async () => {
-    const report = await run(deps, turn);
+    const report = await run(deps);
     const { missing, ...counts } = report;
     // An idle run is not logged.
     if (Object.values(counts).some((count) => count > 0)) {
@@ -83,7 +79,7 @@ export function createHandler(deps: DialWorkerDeps): Handler {
   });
 }
 
-async function run(deps: DialWorkerDeps, turn: Turn): Promise<Report> {
+async function run(deps: DialWorkerDeps): Promise<Report> {
   const { twilio, now } = deps;
   const tally: Tally = { done: 0, retried: 0, dead: 0, held: 0, unmarked: 0 };
   if (twilio === undefined) {
@@ -93,7 +89,7 @@ async function run(deps: DialWorkerDeps, turn: Turn): Promise<Report> {
   const until = now().getTime() + RUN_MS;
   /** Others are to be dialled since: of a telephone that is free again, or a promise that is due. */
   let woken = 0;
-  const works = worksOf(deps, twilio, turn, (count) => woken += count);
+  const works = worksOf(deps, twilio, (count) => woken += count);
   const { dial, ...quick } = works;
   const go = async (some: Readonly<Record<string, Work>>) => {
     const made = await runJobs("dial-worker", some, { ...BOUNDS, until }, deps);
@@ -109,25 +105,9 @@ async function run(deps: DialWorkerDeps, turn: Turn): Promise<Report> {
   return { missing: [], ...tally };
 }
 
-/** Waits for the account's next turn to make a leg. @returns false: that is too long to hold a job for. */
-type Turn = (account: string | null) => Promise<boolean>;
-
-function pace({ now, wait }: Pick<DialWorkerDeps, "now" | "wait">): Turn {
-  const next = new Map<string | null, number>();
-  return async (account) => {
-    const at = Math.max(now().getTime(), next.get(account) ?? 0);
-    const ms = at - now().getTime();
-    if (ms > BOUNDS.batch * 1000) return false;
-    next.set(account, at + 1000 / LEGS_PER_SECOND);
-    if (ms > 0) await wait(ms);
-    return true;
-  };
-}
-
 function worksOf(
   deps: DialWorkerDeps,
   twilio: (accountSid: string | null) => TwilioLegs,
-  turn: Turn,
   wake: (count: number) => void,
 ): Record<string, Work> {
   const { dialling, settings, now } = deps;
@@ -165,7 +145,12 @@ function worksOf(
   /** Looks for the leg that Twilio may have made. */
   const asked = async (token: string, leg: Claimed): Promise<Outcome | "none"> => {
     const dialledAt = new Date(leg.dialled_at ?? leg.decided_at);
-    const found = await twilio(leg.account_sid).made(leg.to, dialledAt);
+    const found = await twilio(leg.account_sid).made(
+      leg.to,
+      dialledAt,
+      // A person's telephone may show the caller's number.
+      leg.purpose === "campaign" ? leg.line : undefined,
+    );
     if (found !== undefined) {
       // A telephone may have rung for another attempt a moment before.
       const outcome = await told(token, leg, { state: "created", leg: found.sid });
@@ -184,7 +169,9 @@ function worksOf(
   const make = async (token: string, leg: Claimed): Promise<Outcome> => {
     const to = dialable(leg.to, settings.destinations);
     if (to === undefined || to === leg.line) return await settled(token, leg, { state: "refused" });
-    if (!await turn(leg.account_sid)) return { kind: "postponed", error: "its turn", seconds: 1 };
+    const ms = await dialling.slot(token, MOST_WAIT_MS);
+    if (ms === null) return { kind: "postponed", error: "its turn", seconds: 1 };
+    if (ms > 0) await deps.wait(ms);
     const begun = await dialling.begin(token);
     if (begun === "over") return DONE;
     if (begun === "ask") {

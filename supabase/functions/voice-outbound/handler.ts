@@ -23,6 +23,8 @@ export interface OutboundDeps extends Deps {
   readonly dialling: Pick<Dialling, "legTold">;
   /** Of an account; `undefined`: the main one. Absent without `TWILIO_ACCOUNT_SID`, and then nothing was dialled. */
   readonly twilio: ((accountSid: string | undefined) => TwilioLegs) | undefined;
+  /** Milliseconds; default 1200. */
+  readonly heardWithinMs?: number;
 }
 
 /** A person who answered hears something this soon after, whatever the database does. Milliseconds. */
@@ -41,15 +43,15 @@ const STOP_AGAIN_SEC = 3;
 export function createHandler(deps: OutboundDeps): Handler {
   const steps: Record<string, (dial: Dial) => TwimlStep> = {
     /** Somebody has answered, or something. */
-    answered: (dial) => opens(dial, true),
+    answered: (dial) => opens(dial, deps.heardWithinMs ?? HEARD_WITHIN_MS),
     /** The opening words are over, without an answer of the database; or a key was pressed. */
-    begin: (dial) => opens(dial, false),
+    begin: (dial) => opens(dial),
     stop: stops,
     /** A machine's greeting is over. */
     message: leavesMessage,
     /** In place of a document that Twilio could not play. */
     failed: (dial) => ({
-      ...opens(dial, true),
+      ...opens(dial),
       isFallback: true,
       interpret(webhook) {
         const state = stateBefore(webhook);
@@ -137,13 +139,14 @@ interface Dial {
  * The opening words, then the flow in the same document, so that people whom it rings are rung at once. Where the database has
  * not answered, what comes after the words asks again, and at last the call ends.
  */
-function opens(dial: Dial, isFirst: boolean): TwimlStep {
+function opens(dial: Dial, withinMs?: number): TwimlStep {
+  const isFirst = withinMs !== undefined;
   const opening = (speech: Speech, state: CallState) =>
     listens(speech, dial, state, openingWords(dial));
   return {
     name: "voice-outbound",
     dials: true,
-    ...(isFirst && { withinMs: HEARD_WITHIN_MS }),
+    ...(isFirst && { withinMs }),
     interpret(webhook, version) {
       const before = stateBefore(webhook);
       if (webhook.fields.Digits === "9") return stops(dial).interpret(webhook, version);

@@ -706,6 +706,7 @@ export type Database = {
         Args: { "p_account_sid": string; "p_e164": string; "p_source": string };
         Returns: undefined;
       };
+      "take_dial_slot": { Args: { "p_most": number; "p_token": string }; Returns: number };
       "take_onboarding": { Args: { "p_id": string }; Returns: Json };
       "take_rate_limit": {
         Args: {

@@ -106,6 +106,12 @@ export interface Dialling {
    * be dialled.
    */
   begin(token: string): Promise<"dial" | "ask" | "over">;
+  /**
+   * Takes the next slot of the account's time for the leg, among all that is dialled for it.
+   *
+   * @returns the milliseconds until then; `null`: more than `mostMs`.
+   */
+  slot(token: string, mostMs: number): Promise<number | null>;
   told(token: string, outcome: DialOutcome): Promise<Readonly<z.infer<typeof dialAnswer>>>;
   /**
    * What the leg of an attempt tells outside a call: of a promise, or of a verification.
@@ -142,6 +148,14 @@ export function dialling(api: DataApi, deadlineMs = 4000): Dialling {
   return {
     begin: (token) =>
       run(api, "begin_dial", { p_token: token }, z.enum(["dial", "ask", "over"]), deadlineMs),
+    slot: (token, mostMs) =>
+      run(
+        api,
+        "take_dial_slot",
+        { p_token: token, p_most: mostMs },
+        z.nullable(z.number()),
+        deadlineMs,
+      ),
     told: (token, outcome) =>
       run(
         api,
