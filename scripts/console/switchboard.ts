@@ -34,6 +34,9 @@ export interface SwitchboardOptions {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** An account of this machine has been granted so many; Twilio grants 1 unless it is asked for more. */
+const CALLS_PER_SECOND = 100;
+
 /**
  * The telephones of this machine, and a Twilio that connects them: those that a page or a terminal holds, by number, and
  * unattended ones, which answer after 4 s and press 1. Calls meet here, whichever account and telephone they are of.
@@ -41,7 +44,7 @@ export interface SwitchboardOptions {
 export class Switchboard {
   readonly #options: SwitchboardOptions;
   readonly #recordings: Recordings;
-  readonly #exchange = new Exchange();
+  readonly #exchange = new Exchange({ callsPerSecond: CALLS_PER_SECOND });
   readonly #simulators = new Map<string, Simulator>();
   readonly #held = new Map<string, Held>();
   /** Who placed a call, by its sid. */

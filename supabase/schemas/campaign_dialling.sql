@@ -559,7 +559,10 @@ declare
   c public.campaigns;
   a public.dial_attempts;
 begin
-  select * into c from public.campaigns as t where t.id = p_campaign_id for update;
+  -- The rate before the campaign, as those who reserve dials do; they refer to the campaign meanwhile, which its key does not mind.
+  perform from public.dial_rates as r
+  where r.owner = (select t.owner from public.campaigns as t where t.id = p_campaign_id) for update;
+  select * into c from public.campaigns as t where t.id = p_campaign_id for no key update;
   if c.id is null then
     raise sqlstate 'PT404' using message = 'there is no such campaign';
   elsif not coalesce(c.state = any (case p_command

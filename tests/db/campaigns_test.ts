@@ -329,3 +329,28 @@ test("live figures are those of the contacts, before and after they are added up
   assertEquals(await live(sql, id), before);
   assert((await sql`select from campaign_changes`).length <= 6);
 });
+
+test("a campaign is started, paused and resumed while its dials are reserved", async ({ sql, url }) => {
+  const id = await running(sql, 300, { account: 1000, rate: 1000 });
+  const [reserving, commanding] = [postgres(url, { max: 1 }), postgres(url, { max: 1 })];
+  const isWaiting = async () => {
+    const [row] = await sql`select from pg_stat_activity where wait_event_type = 'Lock'`;
+    return row !== undefined;
+  };
+  try {
+    // The command comes after the reservation has taken the rate, and before it refers to the campaign.
+    await reserving.begin(async (session) => {
+      await session`select from dial_rates for update`;
+      const resumed = commanding`select command_campaign(${id}, 'resume')`.then(() => "resumed");
+      // deno-lint-ignore no-await-in-loop -- Until it waits.
+      while (!await isWaiting());
+      const [row] = await session<{ answer: Reserved }[]>`
+        select reserve_campaign_dials(${id}, 10) as answer`;
+      assertEquals(row!.answer.dials.length, 10);
+      return [resumed];
+    });
+    assertEquals((await reserve(sql, id, 10)).state, "running");
+  } finally {
+    await Promise.all([reserving.end(), commanding.end()]);
+  }
+});
