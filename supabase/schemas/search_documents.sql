@@ -198,7 +198,7 @@ as $$
 declare
   v_new public.search_passages[];
 begin
-  -- One statement: a document that it sees has a source that it sees, whoever else writes at the same time.
+  -- One statement: a document that it sees has a source that it sees, whatever else is written at the same time.
   if p_call_sid is null then
     with passages as materialized (
       select array(select p from public.search_passages as p where p.kind = p_kind and p.source_id = p_id) as are
