@@ -615,11 +615,13 @@ select
   min(q.id) as id, q.org_id, q.language, (array_agg(q.question order by q.id))[1] as question, sum(q.asked)::integer as asked,
   min(q.first_at) as first_at, max(q.last_at) as last_at, (array_agg(q.call_sid order by q.last_at desc, q.id desc))[1] as call_sid
 from public.agent_questions as q
-where not q.dismissed and not exists (
+where not exists (
   select from public.knowledge_entries as k
   where k.owner = q.owner and k.language = q.language and lower(k.question) = lower(q.question)
 )
-group by q.org_id, q.owner, q.language, lower(q.question);
+group by q.org_id, q.owner, q.language, lower(q.question)
+-- Of any call that asked it: later ones stay away too.
+having not bool_or(q.dismissed);
 
 comment on view public.agent_unanswered_questions is 'Questions that nobody has answered or dismissed; an entry with the same question ends one.';
 

@@ -245,6 +245,23 @@ test("a question without an answer is counted once, until somebody writes the an
   assertEquals((await sql`select from agent_unanswered_questions`).length, 0);
 });
 
+test("a question that is dismissed stays away, also where other calls ask it, until that is undone", async ({ sql }) => {
+  const asks = async () => {
+    const sid = await call(sql);
+    await open(sql, sid);
+    await sql`select answer_question(${sid}, 'Do you rent boats?', 'en-US')`;
+  };
+  const unanswered = () => sql`select id, asked from agent_unanswered_questions`;
+  await asks();
+  await asks();
+  const [question] = await unanswered();
+  await sql`update agent_questions set dismissed = true where id = ${question!["id"]}`;
+  await asks();
+  assertEquals((await unanswered()).length, 0);
+  await sql`update agent_questions set dismissed = false where id = ${question!["id"]}`;
+  assertEquals((await unanswered()).map(({ asked }) => asked), [3]);
+});
+
 test("without consent the words go when the call is over; with it they stay", async ({ sql }) => {
   const talk = async (consent: boolean | undefined) => {
     const sid = await call(
