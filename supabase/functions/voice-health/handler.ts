@@ -143,7 +143,7 @@ async function runChecks(
       sending: isSending(settings.mail),
       missing: missingMailSettings(settings.mail),
     },
-    // Without the account callers who hold wait in vain; any other call is served.
+    // Without the account callers who hold wait in vain, and campaigns dial nobody; any other call is served.
     dialling: {
       status: "healthy",
       missing: settings.twilioAccountSid === undefined ? ["TWILIO_ACCOUNT_SID"] : [],
