@@ -29,7 +29,7 @@ const HELP = `Call a list of people, who agreed to be called.
   npx -y deno@2.9.6 task campaign create --name Reminders --flow main --line +14035550123 --consent express_written
   npx -y deno@2.9.6 task campaign import ID list.csv     columns: phone, and name, zone, postal_code, consent_at,
                                                          consent_source where they are known
-  npx -y deno@2.9.6 task campaign start ID               or pause, resume, stop
+  npx -y deno@2.9.6 task campaign start ID               or pause, resume, stop; dial: the next of a preview
   npx -y deno@2.9.6 task campaign status [ID]
   npx -y deno@2.9.6 task campaign simulate               works out how long it takes, before anybody is called
 
@@ -47,6 +47,7 @@ create:
   --per-day <n>           dials of a number in 24 hours, over all campaigns (default 1)
   --max-minutes <n>       minutes of talk after which it pauses
   --starts-at <time>      nobody is dialled before, such as 2026-12-01T09:00:00-07:00
+  --caller-name <text>    who calls: an answered call begins with it. Default: the flow's business, or the organisation
   --org <uuid>            the organisation that calls; also for status. Default: the main account
 import:
   --from <line>           goes on there. The same list again adds nothing
@@ -102,6 +103,7 @@ const PACE = {
 const OPTIONS = {
   create: {
     name: TEXT,
+    "caller-name": TEXT,
     flow: TEXT,
     line: { ...E164, multiple: true },
     consent: oneOf("express_written", "existing_business", "none_needed"),
@@ -154,6 +156,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
       values[option] === undefined ? undefined : Number(values[option]);
     const id = await create(context, {
       name,
+      caller_name: values["caller-name"],
       org_id: values.org,
       mode: values.mode ?? "broadcast",
       flow,

@@ -215,9 +215,9 @@ export function shown(campaign: CampaignNow, now: Date): string[] {
 const REASONS = {
   budget: "its minutes: they are used up",
   failures: "failures: most of its dials fail",
-  account: "Twilio, which refuses the account's calls: see `task doctor`",
-  credentials: "Twilio, which refuses the credentials: see `task doctor`",
-  concurrency: "Twilio, whose account has its maximum of calls at once: lower max_concurrent",
+  account: "its account, which Twilio has suspended or closed",
+  credentials: "the account's credentials, which Twilio refuses: see `task doctor`",
+  concurrency: "the account's most calls at once: lower --max-concurrent",
 } as const;
 
 function minute(time: string): string {

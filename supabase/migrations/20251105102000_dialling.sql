@@ -1060,7 +1060,7 @@ begin
   perform public.lock_dialling(k.org_id);
   if exists (
     select from public.suppressions as x
-    where x.e164 = k.to_e164 and x.org_id is not distinct from k.org_id and x.created_at > k.promised_at
+    where x.number_hash = public.number_hash(k.to_e164) and x.org_id is not distinct from k.org_id and x.created_at > k.promised_at
   ) then
     update public.callbacks as c set state = 'failed', ready = false, ended_at = now(), why = 'stopped'
     where c.id = k.id and c.state = 'open';

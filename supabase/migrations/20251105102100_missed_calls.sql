@@ -4,16 +4,32 @@
 create table public.suppressions (
   id bigint generated always as identity primary key,
   org_id uuid,
-  e164 public.e164 not null,
+  -- Null: erased. The hash still says whom not to call.
+  e164 public.e164,
+  number_hash bytea not null,
   -- How it was said, as `sms` or `operator`.
   source text not null constraint suppressions_source_form check (source ~ '^[a-z][a-z0-9_]{0,31}$'),
   created_at timestamptz not null default now(),
-  constraint suppressions_key unique nulls not distinct (org_id, e164)
+  constraint suppressions_key unique nulls not distinct (org_id, number_hash)
 );
 
 comment on table public.suppressions is 'Numbers that an owner neither texts nor calls on its own account: one list for every way of saying stop.';
 
-create index suppressions_e164_idx on public.suppressions (e164);
+create index suppressions_number_idx on public.suppressions (number_hash);
+
+-- SECURITY DEFINER because an admin who adds a number may not read the key.
+create function private.hash_suppression() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+  perform public.make_number_key();
+  new.number_hash := public.number_hash(new.e164);
+  return new;
+end
+$$;
+
+create trigger suppressions_hashed before insert on public.suppressions
+  for each row execute function private.hash_suppression();
 
 alter table public.suppressions enable row level security;
 create policy suppressions_of_own_org on public.suppressions
@@ -29,7 +45,7 @@ language sql volatile set search_path = ''
 begin atomic
   insert into public.suppressions (org_id, e164, source)
   values (public.organisation_of(p_account_sid), p_e164, p_source)
-  on conflict (org_id, e164) do nothing;
+  on conflict do nothing;
 end;
 
 -- Enqueues what the flow of a call that has ended promises a caller whom nobody answered: a text, at most one a number and
@@ -109,7 +125,7 @@ begin atomic
   where c.call_sid = p_call_sid and public.was_missed(c) and t.text is not null
     and public.own_lines(array[c.party::text]) = '[]'
     and not exists (
-      select from public.suppressions as x where x.e164 = c.party and x.org_id is not distinct from c.org_id
+      select from public.suppressions as x where x.number_hash = public.number_hash(c.party) and x.org_id is not distinct from c.org_id
     );
 end;
 

@@ -16,10 +16,10 @@ begin
   end if;
   insert into public.campaigns (
     org_id, name, mode, flow, calls_per_second, max_concurrent, window_hours, attempts, machine, consent, ring_seconds, max_minutes,
-    starts_at
+    starts_at, caller_name
   ) values (
     c.org_id, c.name, c.mode, c.flow, c.calls_per_second, c.max_concurrent, c.window_hours, c.attempts, c.machine, c.consent,
-    coalesce(c.ring_seconds, 25), c.max_minutes, c.starts_at
+    coalesce(c.ring_seconds, 25), c.max_minutes, c.starts_at, c.caller_name
   ) returning * into c;
   insert into public.campaign_lines (campaign_id, line) select distinct c.id, l from unnest(v_lines) as l;
   return c.id;
@@ -35,6 +35,7 @@ language plpgsql volatile set search_path = ''
 as $$
 declare
   c public.campaigns;
+  v_key constant bytea := public.number_key();
   v_lines jsonb;
   v_answer jsonb;
 begin
@@ -61,10 +62,10 @@ begin
     )
     select
       c.id, c.owner, a.id, g.phone, g.name, g.postal_code, g.consent_at, g.consent_source,
-      case when s.e164 is null then 'waiting' else 'suppressed' end, case when s.e164 is null then now() end
+      case when s.id is null then 'waiting' else 'suppressed' end, case when s.id is null then now() end
     from given as g
     join public.campaign_areas as a on a.campaign_id = c.id and (a.rules, a.region, a.zones) = (g.rules, g.region, g.zones)
-    left join public.suppressions as s on s.e164 = g.phone and s.org_id is not distinct from c.org_id
+    left join public.suppressions as s on s.number_hash = sha256(v_key || convert_to(g.phone, 'UTF8')) and s.org_id is not distinct from c.org_id
     where not v_lines ? g.phone
     -- One order, so that two slices with the same numbers do not deadlock.
     order by g.phone
@@ -286,7 +287,7 @@ begin
   looked_at as materialized (
     select
       p.*,
-      exists (select from public.suppressions as s where s.e164 = p.e164 and s.org_id is not distinct from c.org_id) as stopped,
+      exists (select from public.suppressions as s where s.number_hash = public.number_hash(p.e164) and s.org_id is not distinct from c.org_id) as stopped,
       capped.until
     from picked as p
     cross join lateral (
@@ -388,7 +389,7 @@ begin
       and t.state = 'intended' and t.ended_at is null and t.cancelled_at is null
       -- A slot that was missed is lost: late dials would meet others.
       and t.send_at > clock_timestamp() - interval '500 milliseconds'
-      and not exists (select from public.suppressions as s where s.e164 = t.to_e164 and s.org_id is not distinct from t.org_id)
+      and not exists (select from public.suppressions as s where s.number_hash = public.number_hash(t.to_e164) and s.org_id is not distinct from t.org_id)
     returning t
   )
   select array_agg(a.t) into v_begun from allowed as a;
@@ -499,6 +500,7 @@ begin
     update public.dial_attempts as t set result = 'abandoned' where t.id = a.id returning * into a;
   end if;
   v_end := case a.result when 'accepted' then 'answered' when 'unreachable' then 'failed' when 'canceled' then 'no_answer' else a.result end;
+  perform public.make_number_key();
   insert into public.campaign_dials (
     campaign_id, owner, number_hash, line, rules, region, zones, consent, consent_at, dialled_at, answered_at, ended_at, result
   )
@@ -710,7 +712,7 @@ begin atomic
     'settings', jsonb_build_object(
       'flow', c.flow, 'calls_per_second', c.calls_per_second, 'max_concurrent', c.max_concurrent, 'window', c.window_hours,
       'attempts', c.attempts, 'machine', c.machine, 'consent', c.consent, 'ring_seconds', c.ring_seconds,
-      'max_minutes', c.max_minutes, 'caller_numbers', (
+      'max_minutes', c.max_minutes, 'caller_name', c.caller_name, 'caller_numbers', (
         select coalesce(jsonb_agg(l.line order by l.line), '[]') from public.campaign_lines as l where l.campaign_id = c.id
       )
     )

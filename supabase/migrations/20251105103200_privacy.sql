@@ -95,6 +95,9 @@ begin
   where r.call_sid = any (p_calls)
   on conflict (kind, key) do nothing;
 
+  if p_asked then
+    update public.suppressions as s set e164 = null where s.number_hash = public.number_hash(p_number);
+  end if;
   for v_table in
     select p.table_name, p.of_person from public.personal_data as p
     where p.of_person is not null and p.kept_because is null order by p.table_name

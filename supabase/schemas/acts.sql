@@ -44,7 +44,7 @@ begin
     raise sqlstate 'PT409' using
       message = 'the number may not be called: it is no allowed destination, or its network could not confirm the caller';
   elsif exists (
-    select from public.suppressions as x where x.e164 = c.party and x.org_id is not distinct from c.org_id
+    select from public.suppressions as x where x.number_hash = public.number_hash(c.party) and x.org_id is not distinct from c.org_id
   ) then
     raise sqlstate 'PT409' using message = 'the number has said stop';
   end if;

@@ -211,9 +211,39 @@ create index campaign_dials_campaign_idx on public.campaign_dials (campaign_id, 
 create index campaign_dials_number_idx on public.campaign_dials (number_hash);
 create index campaign_dials_dialled_idx on public.campaign_dials (dialled_at);
 
+-- The key of number_hash. There are few enough numbers to try them all: without it a hash leads to no number. No role may read
+-- the table.
+create table public.number_keys (
+  is_it boolean primary key default true constraint number_keys_one check (is_it),
+  key bytea not null default sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
+);
+
+comment on table public.number_keys is 'The key with which numbers are hashed that must be recognised after an erasure.';
+
+alter table public.number_keys enable row level security;
+create policy number_keys_of_the_service on public.number_keys for select to service_role using (true);
+
+-- Makes the key, once: before a first hash is stored. SECURITY DEFINER, as number_key, because no role may read the table; only
+-- the service may execute the two.
+create function public.make_number_key() returns void
+language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if not exists (select from public.number_keys) then
+    insert into public.number_keys default values on conflict do nothing;
+  end if;
+end
+$$;
+
+-- Null before there is a hash.
+create function public.number_key() returns bytea
+language sql stable security definer set search_path = ''
+return (select k.key from public.number_keys as k);
+
+-- What stays of a number after an erasure.
 create function public.number_hash(p_e164 text) returns bytea
-language sql immutable set search_path = ''
-return sha256(convert_to('number ' || p_e164, 'UTF8'));
+language sql stable set search_path = ''
+return sha256(public.number_key() || convert_to(p_e164, 'UTF8'));
 
 alter table public.campaigns enable row level security;
 create policy campaigns_of_own_org on public.campaigns
@@ -248,4 +278,4 @@ grant select, insert, update, delete on public.campaigns, public.campaign_lines,
   public.campaign_changes to service_role;
 grant select, insert, update on public.dial_rates to service_role;
 grant select, insert on public.campaign_dials to service_role;
-grant execute on function public.count_contacts, public.change_dial_rate, public.number_hash to service_role;
+grant execute on function public.count_contacts, public.change_dial_rate, public.make_number_key, public.number_key, public.number_hash to service_role;

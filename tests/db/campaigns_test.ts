@@ -330,6 +330,7 @@ test("live figures are those of the contacts, before and after they are added up
   assert((await sql`select from campaign_changes`).length <= 6);
 });
 
+<<<<<<< HEAD
 test("a campaign is started, paused and resumed while its dials are reserved", async ({ sql, url }) => {
   const id = await running(sql, 300, { account: 1000, rate: 1000 });
   const [reserving, commanding] = [postgres(url, { max: 1 }), postgres(url, { max: 1 })];
@@ -353,4 +354,102 @@ test("a campaign is started, paused and resumed while its dials are reserved", a
   } finally {
     await Promise.all([reserving.end(), commanding.end()]);
   }
+=======
+test("a stop is kept after an erasure, by a hash that does not lead to the number", async ({ sql }) => {
+  const [stopped, called] = phones(2);
+  await sql`select suppress(null, ${stopped!}, 'key')`;
+  const id = await running(sql, 2);
+  const { dials } = await reserve(sql, id, 2);
+  assertEquals(dials.map(({ to }) => to), [called]);
+  await begin(sql, dials);
+  await told(sql, dials[0]!.token, "completed");
+  for (const number of [stopped!, called!]) {
+    // deno-lint-ignore no-await-in-loop -- One after the other.
+    await sql`select forget_person(${number})`;
+  }
+  assertEquals([...await sql`select e164, source from suppressions`], [{
+    e164: null,
+    source: "key",
+  }]);
+  assertEquals([...await sql`select from campaign_contacts`], []);
+  // Said again, nothing changes, and the number does not come back.
+  await sql`select suppress(null, ${stopped!}, 'sms')`;
+  assertEquals([...await sql`select e164 from suppressions`], [{ e164: null }]);
+  assertEquals(await importing(sql, id, [stopped!]), {
+    added: 0,
+    duplicates: 0,
+    suppressed: 1,
+    lines: [],
+  });
+  // The dial's record stays, and answers a complaint about its number; without the key it says nothing.
+  const known = await sql`
+    select d.number_hash = number_hash(${called!}) as ours, d.number_hash = sha256(convert_to(${called!}, 'UTF8')) as plain
+    from campaign_dials as d`;
+  assertEquals([...known], [{ ours: true, plain: false }]);
+});
+
+test("a budget of minutes pauses the campaign, and a start that is set is waited for", async ({ sql }) => {
+  const id = await running(sql, 6);
+  await sql`update campaigns set max_minutes = 3 where id = ${id}`;
+  const first = (await reserve(sql, id, 6)).dials;
+  assertEquals(first.length, 3);
+  await begin(sql, first);
+  for (const { token } of first) {
+    // deno-lint-ignore no-await-in-loop -- In this order.
+    await told(sql, token, "in-progress");
+    // deno-lint-ignore no-await-in-loop
+    await told(sql, token, "completed");
+  }
+  assertEquals((await reserve(sql, id, 6)).state, "paused");
+  const [row] = await sql`select minutes, contacts, paused_because from campaign_live`;
+  assertEquals({ ...row }, { minutes: 3, contacts: 6, paused_because: "budget" });
+  await sql`update campaigns set max_minutes = null, starts_at = now() + interval '1 hour'`;
+  await sql`select command_campaign(${id}, 'resume')`;
+  assertEquals((await reserve(sql, id, 6)).dials, []);
+  const running_ = await sql`select running_campaigns() as them`;
+  assertEquals(running_[0]!.them, []);
+  await sql`update campaigns set starts_at = now() - interval '1 hour'`;
+  assertEquals((await reserve(sql, id, 6)).dials.length, 3);
+});
+
+test("an account dials as fast as its fastest campaign, and no faster than an operator has said", async ({ sql }) => {
+  const rate = () =>
+    sql`select per_second::float8 as rate from dial_rates`.then(([row]) => row!.rate);
+  await sql`delete from dial_rates`;
+  const id = await running(sql, 1, { rate: 10, account: 50 });
+  assertEquals(await rate(), 10);
+  await running(sql, 1, { rate: 30 });
+  assertEquals(await rate(), 30);
+  await sql`update dial_rates set at_most = 20`;
+  await sql`select command_campaign(${id}, 'pause')`;
+  await sql`select command_campaign(${id}, 'resume')`;
+  assertEquals(await rate(), 20);
+});
+
+test("a number that people answer half as often as the others rests", async ({ sql }) => {
+  const id = await running(sql, 1);
+  const dialled = (line: string, dials: number, answered: number) =>
+    sql`
+      insert into campaign_dials (
+        campaign_id, owner, number_hash, line, rules, region, zones, consent, dialled_at, ended_at, result
+      )
+      select ${id}, owner, '', ${line}, 'US', 'NY', '{America/New_York}', consent, now(), now(),
+        case when n <= ${answered} then 'answered' else 'no_answer' end
+      from campaigns, generate_series(1, ${dials}::int) as n where id = ${id}`;
+  const resting = async () => {
+    await sql`select mend_campaigns()`;
+    const rows =
+      await sql`select line from campaign_lines where rests_until > now() + interval '23 hours'`;
+    return rows.map(({ line }) => line);
+  };
+  await dialled("+12125559999", 49, 2);
+  await dialled("+14035559999", 200, 60);
+  assertEquals(await resting(), []);
+  await dialled("+12125559999", 1, 0);
+  assertEquals(await resting(), ["+12125559999"]);
+  assertEquals(
+    new Set((await reserve(sql, id, 1)).dials.map(({ line }) => line)),
+    new Set(["+14035559999"]),
+  );
+>>>>>>> 6949705 (Keep a stop after an erasure, as a hash that needs a key)
 });

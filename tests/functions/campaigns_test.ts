@@ -104,6 +104,7 @@ Deno.test("a campaign is created, takes its list once, and goes through its stat
     window: { mon: [["09:00", "20:00"]] },
     attempts: { max: 2, busy_minutes: 5 },
     max_minutes: 600,
+    caller_name: "Prairie Dental",
   });
   const slice = `${LIST}\r\n+12125550102,Stopped,,`;
   const first = await ask(`/${id}/contacts`, { csv: slice });
@@ -129,6 +130,10 @@ Deno.test("a campaign is created, takes its list once, and goes through its stat
   assertEquals(
     [draft.settings.machine, draft.settings.window, draft.settings.caller_numbers],
     ["hang_up", { mon: [["09:00", "20:00"]] }, [LINE]],
+  );
+  assertEquals(
+    [draft.settings.caller_name, draft.settings.max_minutes],
+    ["Prairie Dental", 600],
   );
   assertEquals([draft.settings.attempts.max, draft.settings.attempts.after.busy.minutes], [2, 5]);
   for (
@@ -219,7 +224,7 @@ Deno.test("each field at fault is named, those that only the database knows too"
   assertEquals((await ask(`/${id}/contacts`, { body: {} })).status, 415);
   assertEquals((await ask(`/${crypto.randomUUID()}`)).status, 404);
   assertEquals((await ask("/nothing")).status, 404);
-  assertEquals((await ask(`/${id}/dial`, { method: "POST" })).status, 404);
+  assertEquals((await ask(`/${id}/call`, { method: "POST" })).status, 404);
 });
 
 Deno.test("an organisation's admin runs its own campaigns only, with its own numbers and flows", async () => {

@@ -628,6 +628,7 @@ async function campaigns(): Promise<void> {
       consent: "none_needed",
       ring_seconds: 25,
       max_minutes: null,
+      caller_name: null,
     },
   } as unknown as CampaignNow;
   const operator = { apikey: settings.secretKey };

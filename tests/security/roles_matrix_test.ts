@@ -106,6 +106,7 @@ const WORK: Readonly<Record<string, readonly string[]>> = {
   erasure_receipts: ["select"],
   // Read by definers alone, and by nobody directly.
   telephony_secrets: [],
+  number_keys: [],
   // An operator's to set.
   alert_rules: ["select", "update(threshold, window_minutes, minimum, close_after_minutes)"],
   job_kinds: [

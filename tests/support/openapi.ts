@@ -40,7 +40,10 @@ const documentedPaths = Object.keys(document.paths).map((path) => path.slice(1))
 
 /** A path as the document names it. */
 function pathOf(name: string): string {
-  return name.replace(UUID, "{id}").replace(/(?<=\{id\}\/)(start|pause|resume|stop)$/, "{command}")
+  return name.replace(UUID, "{id}").replace(
+    /(?<=\{id\}\/)(start|pause|resume|stop|dial)$/,
+    "{command}",
+  )
     // The account and the token of a talk's socket.
     .replace(/^voice-agent\/.*/, "voice-agent");
 }

@@ -50,6 +50,7 @@ const TIME = "must be a time with its zone, such as 2026-12-01T09:00:00-07:00";
 
 const campaign = z.strictObject({
   name: text(200),
+  caller_name: z.optional(z.nullable(text(100))),
   org_id: z.optional(z.nullable(z.string("must be a UUID").check(z.regex(UUID, "must be a UUID")))),
   mode: oneOf("broadcast", "progressive", "predictive", "preview"),
   flow: text(64),
@@ -98,10 +99,11 @@ export function parseCampaign(
 ): { readonly campaign: NewCampaign } | { readonly issues: readonly Issue[] } {
   const parsed = campaign.safeParse(body);
   if (!parsed.success) return { issues: parsed.error.issues.flatMap(issuesOf) };
-  const { org_id, window, attempts, max_minutes, starts_at, ...rest } = parsed.data;
+  const { org_id, caller_name, window, attempts, max_minutes, starts_at, ...rest } = parsed.data;
   return {
     campaign: {
       ...rest,
+      caller_name: caller_name ?? null,
       org_id: org_id?.toLowerCase() ?? null,
       window_hours: window as Week | undefined ?? null,
       attempts: attemptsOf(attempts),

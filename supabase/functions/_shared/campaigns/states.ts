@@ -1,3 +1,3 @@
-/** What people tell a campaign to do. */
-export const CAMPAIGN_COMMANDS = ["start", "pause", "resume", "stop"] as const;
+/** What people tell a campaign to do; `dial`: the next dial of a preview. */
+export const CAMPAIGN_COMMANDS = ["start", "pause", "resume", "stop", "dial"] as const;
 export type CampaignCommand = typeof CAMPAIGN_COMMANDS[number];

@@ -161,6 +161,8 @@ export interface NewCampaign {
   /** `null`: the main account. */
   readonly org_id: string | null;
   readonly name: string;
+  /** Who calls, with which an answered call begins; `null`: the name of the flow's business, or the organisation's. */
+  readonly caller_name: string | null;
   readonly mode: z.infer<typeof mode>;
   /** A published flow's name. */
   readonly flow: string;
@@ -219,6 +221,7 @@ const campaignNow = z.object({
     consent,
     ring_seconds: z.number(),
     max_minutes: z.nullable(z.number()),
+    caller_name: z.nullable(z.string()),
   }),
 });
 /** A campaign, its live figures, and how it was created. */

@@ -388,6 +388,7 @@ export type Database = {
         Args: { "p_by"?: string; "p_kept": (string)[]; "p_key": string; "p_table": unknown };
         Returns: undefined;
       };
+      "make_number_key": { Args: Record<PropertyKey, never>; Returns: undefined };
       "make_store": { Args: { "p_table": unknown }; Returns: undefined };
       "membership_of": { Args: { "p_claims": Json }; Returns: Json };
       "mend_campaigns": { Args: Record<PropertyKey, never>; Returns: undefined };
@@ -432,6 +433,7 @@ export type Database = {
         Returns: string;
       };
       "number_hash": { Args: { "p_e164": string }; Returns: string };
+      "number_key": { Args: Record<PropertyKey, never>; Returns: string };
       "onboarding_due_in": { Args: { "p_id": string }; Returns: number };
       "only_stop_words": { Args: { "p_query": string }; Returns: boolean };
       "open_agent_session": { Args: { "p_session": Json }; Returns: Json };
