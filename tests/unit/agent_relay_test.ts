@@ -121,6 +121,7 @@ Deno.test("card and identity numbers are replaced, telephone numbers and prices 
         "quatre-vingt-douze euros et soixante-quinze",
         "quatre-vingt-douze euros et soixante-quinze",
       ],
+      ["one hundred thousand five hundred dollars", "one hundred thousand five hundred dollars"],
       ["We open at nine and close at twenty thirty", "We open at nine and close at twenty thirty"],
       ["+1 403 555 0101", "+1 403 555 0101"],
       ["403-555-0101 at 9:30", "403-555-0101 at 9:30"],

@@ -53,6 +53,9 @@ const FEW_WORDS = "(?:[\\p{L}'’]+[\\s.,:;!?-]+){0,3}";
 const LEADING = new RegExp(`^[\\s.,(]*(?:\\(keypad\\) )?${FEW_WORDS}?(${NUMBER})`, "iu");
 const TRAILING = new RegExp(`(${NUMBER})[\\s.,!?-]*(?:[\\p{L}'’]+[\\s.,!?-]*){0,3}$`, "iu");
 
+/** An identity number is not told by hundreds. */
+const AMOUNT = /hundred|thousand|cent|mille/iu;
+
 /** As far as an edge is looked for, in characters. */
 const EDGE = 200;
 
@@ -60,7 +63,8 @@ const EDGE = 200;
 export function redact(text: string): string {
   return text.replace(NUMBERS, (found) => {
     const kind = kindOf(digitsIn(found));
-    return kind === undefined ? found : REDACTED[kind];
+    const isAmount = kind === "identity" && AMOUNT.test(found);
+    return kind === undefined || isAmount ? found : REDACTED[kind];
   });
 }
 
