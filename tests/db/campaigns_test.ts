@@ -330,7 +330,6 @@ test("live figures are those of the contacts, before and after they are added up
   assert((await sql`select from campaign_changes`).length <= 6);
 });
 
-<<<<<<< HEAD
 test("a campaign is started, paused and resumed while its dials are reserved", async ({ sql, url }) => {
   const id = await running(sql, 300, { account: 1000, rate: 1000 });
   const [reserving, commanding] = [postgres(url, { max: 1 }), postgres(url, { max: 1 })];
@@ -354,7 +353,8 @@ test("a campaign is started, paused and resumed while its dials are reserved", a
   } finally {
     await Promise.all([reserving.end(), commanding.end()]);
   }
-=======
+});
+
 test("a stop is kept after an erasure, by a hash that does not lead to the number", async ({ sql }) => {
   const [stopped, called] = phones(2);
   await sql`select suppress(null, ${stopped!}, 'key')`;
@@ -451,5 +451,4 @@ test("a number that people answer half as often as the others rests", async ({ s
     new Set((await reserve(sql, id, 1)).dials.map(({ line }) => line)),
     new Set(["+14035559999"]),
   );
->>>>>>> 6949705 (Keep a stop after an erasure, as a hash that needs a key)
 });
