@@ -452,3 +452,47 @@ test("a number that people answer half as often as the others rests", async ({ s
     new Set(["+14035559999"]),
   );
 });
+
+test("campaigns and people's legs keep an account's rate together, whoever asks first", async ({ sql, url }) => {
+  const RATE = 20;
+  const ids = [
+    await running(sql, 60, { account: RATE, rate: RATE }),
+    await running(sql, 60, { account: RATE, rate: RATE, from: 100 }),
+  ];
+  const people = await sql<{ token: string }[]>`
+    insert into dial_attempts (purpose, to_e164, line, seconds)
+    select 'verify', '+1403555' || n, '+14035559999', 20 from generate_series(1000, 1019) as n returning token`;
+  const sessions = Array.from({ length: 4 }, () => postgres(url, { max: 1 }));
+  const legs: number[] = [];
+  const [first, second, ...takers] = sessions;
+  try {
+    await Promise.all([
+      ...[first!, second!].map(async (session, nth) => {
+        for (let count = 0; count < 6; count++) {
+          // deno-lint-ignore no-await-in-loop -- Beside the others.
+          await reserve(session, ids[nth]!, 10, "8 seconds");
+        }
+      }),
+      ...takers.map(async (session, nth) => {
+        for (const { token } of people.filter((_, at) => at % 2 === nth)) {
+          // deno-lint-ignore no-await-in-loop
+          const [row] = await session<{ at: number }[]>`
+            select extract(epoch from clock_timestamp())::float8 + t.wait / 1000.0 as at
+            from (select take_dial_slot(${token}, 60000) as wait offset 0) as t`;
+          legs.push(row!.at);
+        }
+      }),
+    ]);
+  } finally {
+    await Promise.all(sessions.map((session) => session.end()));
+  }
+  const dials = await sql<{ at: number }[]>`
+    select extract(epoch from send_at)::float8 as at from dial_attempts where purpose = 'campaign' and slot is not null`;
+  const times = [...legs, ...dials.map(({ at }) => at)].toSorted((a, b) => a - b);
+  assertEquals(legs.length, 20);
+  assert(dials.length > 60, `${dials.length} dials`);
+  const peak = Math.max(
+    ...times.map((from) => times.filter((at) => at >= from && at < from + 1).length),
+  );
+  assert(peak <= RATE, `${peak} in a second`);
+});
