@@ -123,8 +123,8 @@ Deno.test("of many calls at once none changes course, however often is published
         script: { keys: ["9"], voicemail: { seconds: 4, end: "#" } },
       }));
     }
-    // deno-lint-ignore no-await-in-loop -- In the midst of these calls, and of those before.
-    await publish(name, words);
+    // deno-lint-ignore no-await-in-loop -- In the midst of these calls; a slow machine serves no more of them in time.
+    await Promise.all([publish(name, words), ...going.slice(0, -10)]);
   }
   const records = await Promise.all(going);
   await twilio.settle();
