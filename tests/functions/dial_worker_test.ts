@@ -111,7 +111,10 @@ test("a telephone is rung by one create, with the token and the call in its addr
 test("a create whose answer is lost is asked about, and never repeated while the leg exists", async (practice) => {
   await calls(practice);
   practice.twilio.inject({ ...CREATE, effect: true, listedAfter: 2, answer: "hang" });
+  const { deadlineMs } = practice;
+  practice.deadlineMs = 500;
   await practice.work();
+  practice.deadlineMs = deadlineMs;
   assertEquals((await attempts(practice))[0]!.state, "unknown");
   // Two lists do not show it yet.
   await practice.later(5);

@@ -44,7 +44,9 @@ async function bookshop(
       return {
         record,
         row,
-        heard: record.all("say").map(({ text }) => text),
+        // A slow machine has the caller asked for patience before a model's answer.
+        heard: record.all("say").map(({ text }) => text)
+          .filter((text) => text !== says.moment),
         sessions: record.all("session").map(({ status, error }) => error ?? status),
         dialled: record.all("dial").flatMap(({ numbers }) => numbers),
         turns: await hotline.db.sql`select kind, planned_text, heard_text, tool, outcome, reason

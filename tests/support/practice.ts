@@ -38,6 +38,8 @@ export interface Practice extends TestStack {
   telephones: (offer: RingOffer) => Telephone | undefined;
   /** Changes the worker's dependencies for the runs that follow. */
   change: (deps: DialWorkerDeps) => DialWorkerDeps;
+  /** How long the worker waits for Twilio; a busy machine may take its time. */
+  deadlineMs: number;
   /** A run of dial-worker. @returns its report. */
   work(): Promise<Record<string, unknown>>;
   /** A run of dial-worker so many seconds later, as far as its jobs and attempts know. */
@@ -131,18 +133,19 @@ export async function startPractice(
   const base = `${stack.url}/functions/v1`;
   let ahead = 0;
   const api = dataApi(stack.url, settings.secretKey);
-  const client = twilioClient({
-    baseUrl: twilio.url,
-    accountSid: ACCOUNT,
-    authToken: LOCAL_AUTH_TOKEN,
-    attempts: 1,
-    deadlineMs: 500,
-  });
+  const client = () =>
+    twilioClient({
+      baseUrl: twilio.url,
+      accountSid: ACCOUNT,
+      authToken: LOCAL_AUTH_TOKEN,
+      attempts: 1,
+      deadlineMs: practice.deadlineMs,
+    });
   const deps = (): DialWorkerDeps =>
     practice.change({
       ...liveDeps(settings),
       dialling: dialling(api),
-      twilio: (account) => twilioLegs(client, account ?? ACCOUNT),
+      twilio: (account) => twilioLegs(client(), account ?? ACCOUNT),
       log: () => {},
       now: () => new Date(Date.now() + ahead * 1000),
       wait: () => Promise.resolve(),
@@ -152,6 +155,7 @@ export async function startPractice(
     twilio,
     telephones: () => undefined,
     change: (same) => same,
+    deadlineMs: 30_000,
     simulator: new Simulator({
       accountSid: ACCOUNT,
       authToken: LOCAL_AUTH_TOKEN,
