@@ -65,6 +65,8 @@ create table public.campaign_lines (
   primary key (campaign_id, line)
 );
 
+create index campaign_lines_line_idx on public.campaign_lines (line);
+
 comment on table public.campaign_lines is 'The numbers that a campaign calls from, with the dials of the day (UTC).';
 
 -- Contacts of one place share its hours. TypeScript works them out (_shared/campaigns/hours.ts); without an opening that is

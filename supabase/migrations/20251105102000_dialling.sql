@@ -555,6 +555,18 @@ begin
       p_path := null;
     end if;
   end if;
+  -- Somebody whom a campaign calls, or has called, calls its number.
+  if e.ask ? 'line' and c.party is not null
+    and exists (select from public.campaign_lines as l where l.line = c.line)
+    and exists (
+      select from public.campaign_contacts as k
+      join public.campaigns as p on p.id = k.campaign_id and p.state in ('running', 'paused', 'stopping')
+      join public.campaign_lines as l on l.campaign_id = p.id and l.line = c.line
+      where k.e164 = c.party and p.org_id is not distinct from c.org_id and k.state not in ('opted_out', 'suppressed')
+    )
+  then
+    v_facts := v_facts || '{"campaign": true}';
+  end if;
   if e.ask ? 'stop' and c.party is not null then
     insert into public.suppressions (org_id, e164, source) values (c.org_id, c.party, e.ask ->> 'stop')
     on conflict (org_id, e164) do nothing;

@@ -13,7 +13,7 @@ import {
   noticeFlow,
   startCalling,
 } from "../support/calling.ts";
-import { phoneOf, practiceFlow } from "../support/practice.ts";
+import { LINE, phoneOf, practiceFlow } from "../support/practice.ts";
 import {
   accepted,
   CALLER,
@@ -184,6 +184,23 @@ Deno.test("voice-outbound: while none of the owner's people is free nobody is di
   }));
   assertEquals(calling.created().length, dialled);
   await calling.db.sql`select command_campaign(${id}, 'stop')`;
+});
+
+Deno.test("voice-outbound: somebody who calls a campaign's number back can be removed by 9; others hear the flow alone", async () => {
+  const { sql } = calling.db;
+  await sql`delete from suppressions`;
+  const id = await calling.campaign([PHONE]);
+  const { simulator } = calling;
+  const other = await simulator.call({ from: "+15875552999", to: LINE, script: { keys: ["9"] } });
+  assertEquals(other.spoken.some((each) => each.includes("our list")), false);
+  const back = await simulator.call({ from: PHONE, to: LINE, script: { keys: ["9"] } });
+  assertEquals(back.spoken.slice(0, 2), [
+    "We have called you from this number. To be removed from our list, press 9.",
+    "You are removed from our list. Goodbye.",
+  ]);
+  await simulator.settle();
+  assertEquals(await calling.live(id), { contacts: 1, suppressed: 1 });
+  await sql`select command_campaign(${id}, 'stop')`;
 });
 
 // --- one request ----------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@ import { own, type Reply } from "../_shared/calls/reply.ts";
 import { ARRIVAL } from "../_shared/calls/state.ts";
 import { callLimits } from "../_shared/calls/call_limits.ts";
 import type { Deps } from "../_shared/deps.ts";
-import { arrive, nextState, speechOf } from "../_shared/flows/advance.ts";
+import { arrive, nextState, proceed, speechOf } from "../_shared/flows/advance.ts";
 import type { TwimlStep } from "../_shared/flows/step.ts";
 import type { Version } from "../_shared/flows/version.ts";
 import { isVouchedFor } from "../_shared/phone.ts";
@@ -29,14 +29,17 @@ function arrival(deps: Deps): TwimlStep {
         facts: { event: "arrived", identity: "arrived", limits },
         // A number that no network vouches for may be another telephone's.
         ask: isVouchedFor(StirVerstat) ? { self: {} } : {},
-        next(version, outcome) {
+        next(version, outcome, known) {
           const heard = arrive(version);
           if (outcome.kind === "rate_limited") {
             const why = outcome.blocked ? "notTaken" : "tooManyCalls";
             return { ...heard, words: [why, "goodbye"], to: "end" };
           }
-          const self = outcome.kind === "accepted" ? outcome.call.facts?.self : undefined;
-          return self === undefined ? heard : tellsAvailability(version, self);
+          const facts = outcome.kind === "accepted" ? outcome.call.facts : undefined;
+          if (facts?.self !== undefined) return tellsAvailability(version, facts.self);
+          return facts?.campaign === true
+            ? [mayStop(version), ...proceed(version, heard, known).reply]
+            : heard;
         },
       };
     },
@@ -67,6 +70,43 @@ function tellsAvailability(
     { verb: "redirect", to: action },
   ];
 }
+
+/** To a person who calls a campaign's number: 9 removes theirs. The flow follows in the same document. */
+function mayStop(version: Version): Reply[number] {
+  const { state } = arrive(version);
+  return {
+    verb: "gather",
+    prompts: [own(speechOf(version.flow, state.language!), "weCalled", "removeByKey")],
+    language: state.language!,
+    seconds: 1,
+    hints: [],
+    poundIsKey: true,
+    keysOnly: true,
+    action: { to: "voice-frontdoor", event: "called", state },
+  };
+}
+
+/** Such a person has pressed a key. */
+const stops: TwimlStep = {
+  name: "voice-frontdoor",
+  dials: true,
+  interpret({ fields: { Digits }, state }, version) {
+    const start = arrive(version);
+    const heard = { ...start, state: { ...start.state, ...nextState(version, state) } };
+    const isStop = Digits === "9";
+    return {
+      state: heard.state,
+      facts: { event: "key_pressed" },
+      ask: isStop ? { stop: "call" } : {},
+      next(_version, outcome) {
+        if (!isStop) return heard;
+        const speech = speechOf(version.flow, heard.state.language!);
+        const word = outcome.kind === "accepted" ? "removed" : "notRemoved";
+        return [own(speech, word), { verb: "hangup" }];
+      },
+    };
+  },
+};
 
 /** A person has heard whether they receive calls: 1 changes it, and anything else goes on as a caller. */
 function changes(isAvailable: boolean): TwimlStep {
@@ -99,6 +139,7 @@ export function createHandler(deps: Deps): Handler {
   const parts: Record<string, Handler> = {
     available: twimlHandler(deps, changes(true)),
     unavailable: twimlHandler(deps, changes(false)),
+    called: twimlHandler(deps, stops),
   };
   const arrives = twimlHandler(deps, arrival(deps));
   return (request) => {

@@ -234,6 +234,8 @@ export interface Facts {
     /** ISO 8601. */
     readonly dnd_until?: string | undefined;
   } | undefined;
+  /** A campaign calls the caller from this line: they can have their number removed. */
+  readonly campaign?: boolean | undefined;
   /** Somebody is to be dialled: the worker of `dial` jobs should not wait for its tick. */
   readonly wake?: boolean | undefined;
   /** The call is refused because its number is blocked. */

@@ -50,6 +50,7 @@ const answer: z.ZodMiniType<{ duplicate: boolean; admitted: boolean; call: Accep
           available: z.boolean(),
           dnd_until: z.optional(z.string()),
         })),
+        campaign: z.optional(z.boolean()),
         wake: z.optional(z.boolean()),
         blocked: z.optional(z.boolean()),
       })),
