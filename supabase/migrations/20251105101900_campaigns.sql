@@ -36,6 +36,8 @@ create table public.campaigns (
   -- Why it is paused, where no person has paused it.
   paused_because text
     constraint campaigns_paused_because_known check (paused_because in ('budget', 'failures', 'account', 'credentials', 'concurrency')),
+  -- Who created it, or told it what to do last; null: the dialler did.
+  changed_by text constraint campaigns_changed_by_length check (length(changed_by) between 1 and 200),
   created_at timestamptz not null default now(),
   started_at timestamptz,
   ended_at timestamptz,

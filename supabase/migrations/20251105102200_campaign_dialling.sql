@@ -16,10 +16,10 @@ begin
   end if;
   insert into public.campaigns (
     org_id, name, mode, flow, calls_per_second, max_concurrent, window_hours, attempts, machine, consent, ring_seconds, max_minutes,
-    starts_at, caller_name
+    starts_at, caller_name, changed_by
   ) values (
     c.org_id, c.name, c.mode, c.flow, c.calls_per_second, c.max_concurrent, c.window_hours, c.attempts, c.machine, c.consent,
-    coalesce(c.ring_seconds, 25), c.max_minutes, c.starts_at, c.caller_name
+    coalesce(c.ring_seconds, 25), c.max_minutes, c.starts_at, c.caller_name, c.changed_by
   ) returning * into c;
   insert into public.campaign_lines (campaign_id, line) select distinct c.id, l from unnest(v_lines) as l;
   return c.id;
@@ -554,7 +554,9 @@ create trigger suppressions_stop_campaigns after insert on public.suppressions
 -- Starts, pauses, resumes or stops a campaign; again: nothing. `dial`: a person asks for the next dial of a preview. Stop ends
 -- what is reserved and what rings; talks go on. p_because: why it pauses, where no person asks for it. Returns the new state.
 -- Raises PT404 for no such campaign, PT409 where the state does not allow the command.
-create function public.command_campaign(p_campaign_id uuid, p_command text, p_because text default null) returns text
+create function public.command_campaign(
+  p_campaign_id uuid, p_command text, p_because text default null, p_by text default null
+) returns text
 language plpgsql volatile set search_path = ''
 as $$
 declare
@@ -578,6 +580,7 @@ begin
     raise sqlstate 'PT409' using message = format('the dials of a campaign of mode %s are not asked for', c.mode);
   end if;
   update public.campaigns as t set
+    changed_by = p_by,
     state = case p_command when 'pause' then 'paused' when 'stop' then case c.state when 'done' then 'done' else 'stopping' end else 'running' end,
     paused_because = case when p_command <> 'pause' then null when c.state = 'paused' then t.paused_because else p_because end,
     started_at = case when p_command = 'start' then coalesce(t.started_at, now()) else t.started_at end,
@@ -609,7 +612,7 @@ $$;
 create function public.mend_campaigns() returns void
 language sql volatile set search_path = ''
 begin atomic
-  update public.campaigns as c set state = 'done', ended_at = now()
+  update public.campaigns as c set state = 'done', ended_at = now(), changed_by = null
   where c.state in ('running', 'stopping')
     and not exists (select from public.dial_attempts as a where a.campaign_id = c.id and a.ended_at is null)
     and (

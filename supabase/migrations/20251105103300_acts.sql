@@ -116,6 +116,10 @@ select public.make_audited('public.call_flow_pointers', 'flow_id', '{version}', 
 create trigger audited after update on public.call_flows
   for each row when ((old.draft is null) <> (new.draft is null))
   execute function public.write_audit('name', '{}', 'drafted_by');
+create trigger audited after insert on public.campaigns
+  for each row execute function public.write_audit('id', '{mode, state}', 'changed_by');
+create trigger audited_state after update on public.campaigns
+  for each row when (old.state <> new.state) execute function public.write_audit('id', '{state}', 'changed_by');
 select public.make_audited('public.calendar_overrides', 'calendar', '{state, until}', 'set_by');
 
 -- Has a person's telephone rung, which proves by a key that the number is theirs: by an admin, or for oneself. Null: the

@@ -255,4 +255,23 @@ Deno.test("an organisation's admin runs its own campaigns only, with its own num
   assertEquals((await ask(`/${id}/contacts`, { csv: LIST, ...stranger })).status, 403);
   assertEquals((await ask(`/${id}/start`, { method: "POST", ...viewer })).status, 403);
   assertEquals((await ask("", { apikey: "wrong" })).status, 401);
+
+  // The log says who did what; not what the dialler does.
+  const user = crypto.randomUUID();
+  await sql`insert into members (org_id, user_id, email, role, joined_at)
+    values (${ORG}, ${user}, 'ann@example.com', 'admin', now())`;
+  const ann = { authorization: `Bearer ${memberToken(ORG, "admin", { sub: user })}` };
+  for (const command of ["start", "start", "pause", "stop"]) {
+    // deno-lint-ignore no-await-in-loop -- One after the other.
+    assertEquals((await ask(`/${id}/${command}`, { method: "POST", ...ann })).status, 200);
+  }
+  await sql`select mend_campaigns()`;
+  const log = await sql`
+    select action, changes -> 'state' ->> 1 as state from audit_log
+    where object = 'campaigns' and user_id = ${user} order by id`;
+  assertEquals(log.map(({ action, state }) => [action, state]), [
+    ["update", "running"],
+    ["update", "paused"],
+    ["update", "stopping"],
+  ]);
 });

@@ -71,6 +71,11 @@ export function ownerOf(asks: Administrator, asked: string | null): string | nul
   return asks.orgId;
 }
 
+/** The sender's name in what is written. */
+export function nameOf(asks: Administrator): string {
+  return asks.kind === "operator" ? "operator" : asks.userId ?? "an administrator";
+}
+
 /** Bounds the requests of a signed-in person. */
 export interface Room {
   /** Counts a request. @returns the seconds to wait if there were too many. */

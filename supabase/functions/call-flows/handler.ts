@@ -3,6 +3,7 @@ import {
   type Access,
   type Administrator,
   administratorOf,
+  nameOf,
   ownerOf,
   requireRoom,
   type Room,
@@ -99,11 +100,6 @@ async function operate(
     : org_id ?? null;
   if (asks.kind === "admin" && owner !== asks.orgId) throw new HttpError(403, "forbidden");
   return await OPERATIONS[operation](deps, owner, nameOf(asks), parsed.request as never);
-}
-
-/** The sender's name in what is written. */
-function nameOf(asks: Administrator): string {
-  return asks.kind === "operator" ? "operator" : asks.userId ?? "an administrator";
 }
 
 const OPERATIONS: {

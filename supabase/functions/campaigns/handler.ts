@@ -2,6 +2,7 @@ import {
   type Access,
   type Administrator,
   administratorOf,
+  nameOf,
   ownerOf,
   requireRoom,
   type Room,
@@ -71,7 +72,7 @@ export function createHandler(deps: CampaignsDeps): Handler {
       if (action === "") return json(200, campaign);
       if (action === "results") return await csvFile("campaign.csv", results(deps, id));
       if (isCommand(action)) {
-        return json(200, { id, state: await deps.database.command(id, action) });
+        return json(200, { id, state: await deps.database.command(id, action, nameOf(asks)) });
       }
       const slice = await readTextOf("text/csv", request, MAX_SLICE_BYTES);
       return json(200, await importSlice(deps, campaign, slice));
@@ -97,7 +98,11 @@ async function create(
   const parsed = parseCampaign(body);
   if ("issues" in parsed) throw invalid(parsed.issues);
   const { campaign } = parsed;
-  return await database.create({ ...campaign, org_id: ownerOf(asks, campaign.org_id) });
+  return await database.create({
+    ...campaign,
+    org_id: ownerOf(asks, campaign.org_id),
+    changed_by: nameOf(asks),
+  });
 }
 
 /** The campaign, if the sender may run it. @throws {HttpError} 404 for none, 403 for another organisation's. */

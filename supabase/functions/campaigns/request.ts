@@ -96,7 +96,7 @@ const campaign = z.strictObject({
 /** Reads the request for a campaign; each field at fault is named, with what it must be. Never repeats a value. */
 export function parseCampaign(
   body: unknown,
-): { readonly campaign: NewCampaign } | { readonly issues: readonly Issue[] } {
+): { readonly campaign: Omit<NewCampaign, "changed_by"> } | { readonly issues: readonly Issue[] } {
   const parsed = campaign.safeParse(body);
   if (!parsed.success) return { issues: parsed.error.issues.flatMap(issuesOf) };
   const { org_id, caller_name, window, attempts, max_minutes, starts_at, ...rest } = parsed.data;

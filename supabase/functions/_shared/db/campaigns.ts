@@ -164,6 +164,8 @@ export interface NewCampaign {
   /** Who calls, with which an answered call begins; `null`: the name of the flow's business, or the organisation's. */
   readonly caller_name: string | null;
   readonly mode: z.infer<typeof mode>;
+  /** Who creates it. */
+  readonly changed_by: string;
   /** A published flow's name. */
   readonly flow: string;
   readonly caller_numbers: readonly string[];
@@ -265,7 +267,8 @@ export interface CampaignDatabase {
     id: string,
     contacts: readonly CampaignContact[],
   ): Promise<Readonly<z.infer<typeof imported>>>;
-  command(id: string, command: CampaignCommand): Promise<CampaignState>;
+  /** @param by Who asks. */
+  command(id: string, command: CampaignCommand, by: string): Promise<CampaignState>;
   /** By number, at most `most` after this one. */
   results(id: string, after: string | null, most: number): Promise<CampaignResult[]>;
 }
@@ -290,8 +293,8 @@ export function campaignDatabase(api: DataApi, deadlineMs = 10_000): CampaignDat
       const p_contacts = contacts.map(({ place, line: _, ...rest }) => ({ ...rest, ...place }));
       return run("import_campaign_contacts", { p_campaign_id: id, p_contacts }, imported);
     },
-    command: (id, command) =>
-      run("command_campaign", { p_campaign_id: id, p_command: command }, state),
+    command: (id, command, by) =>
+      run("command_campaign", { p_campaign_id: id, p_command: command, p_by: by }, state),
     results: (id, after, most) =>
       run(
         "campaign_results_page",

@@ -150,7 +150,12 @@ export type Database = {
         Returns: Record<string, unknown>;
       };
       "command_campaign": {
-        Args: { "p_because"?: string; "p_campaign_id": string; "p_command": string };
+        Args: {
+          "p_because"?: string;
+          "p_by"?: string;
+          "p_campaign_id": string;
+          "p_command": string;
+        };
         Returns: string;
       };
       "complete_onboarding": {

@@ -71,6 +71,11 @@ const STATES = () => ({
 const BECAUSE = () => ({
   budget: t("The minutes are used up.", "Les minutes sont épuisées."),
   failures: t("Too many dials failed.", "Trop d’appels ont échoué."),
+  credentials: t("Twilio refused the credentials.", "Twilio a refusé les identifiants."),
+  concurrency: t(
+    "Twilio carries no more calls at once.",
+    "Twilio n’accepte pas plus d’appels simultanés.",
+  ),
   account: t("Twilio refused the account.", "Twilio a refusé le compte."),
 });
 
