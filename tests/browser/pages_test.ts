@@ -3,7 +3,7 @@ import type { Page } from "playwright-core";
 import { Buffer } from "node:buffer";
 import { wav } from "../support/audio.ts";
 import { callFlowsAt, smallFlow } from "../support/call_flows.ts";
-import { accessibilityFaults, browserTests } from "../support/browser.ts";
+import { accessibilityFaults, browserTests, PASSWORD } from "../support/browser.ts";
 
 // The console as a signed-in person has it, in a real Chromium.
 
@@ -341,6 +341,52 @@ test("who signs out in one tab is out in the other, and signs in again where the
   await second.getByText("Your session has ended.").waitFor();
 });
 
+test("a token that has run out is renewed by itself, in every tab at once; without a session one signs in again, and is where one was", async (open) => {
+  const { page, expect } = await open("console");
+  expect(/status of 40[013]/);
+  const { email, id } = await signIn(page);
+  await goTo(page, "people");
+  await page.getByRole("heading", { level: 1, name: "People" }).waitFor();
+  const second = await page.context().newPage();
+  await second.goto(page.url());
+  await second.getByRole("heading", { level: 1, name: "People" }).waitFor();
+  /** The stored session, as if its hour were over. */
+  const runOut = (tab: Page) =>
+    tab.evaluate(`(() => {
+      const key = Object.keys(localStorage).find((each) => each.endsWith("-auth-token"));
+      const session = JSON.parse(localStorage.getItem(key));
+      localStorage.setItem(key, JSON.stringify({ ...session, expires_at: 1, access_token: "run.out.now" }));
+    })()`);
+  const tokens = () =>
+    page.evaluate(
+      `JSON.parse(localStorage.getItem(Object.keys(localStorage).find((each) => each.endsWith("-auth-token")))).access_token`,
+    );
+  await runOut(page);
+  await lab().hotline.db
+    .sql`insert into people (handle, name, phone) values ('zoe', 'Zoe', '+15875550177')`;
+  for (const tab of [page, second]) {
+    // deno-lint-ignore no-await-in-loop -- one after the other
+    await tab.bringToFront();
+    // deno-lint-ignore no-await-in-loop
+    await tab.getByText("Zoe", { exact: true }).waitFor();
+  }
+  assertEquals(await tokens() === "run.out.now", false);
+
+  await lab().hotline.db.sql`delete from auth.sessions where user_id = ${id}`;
+  await runOut(page);
+  for (const tab of [page, second]) {
+    // deno-lint-ignore no-await-in-loop
+    await tab.bringToFront();
+    // deno-lint-ignore no-await-in-loop
+    await tab.getByText("Your session has ended.").waitFor();
+  }
+  await page.bringToFront();
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Password").fill(PASSWORD);
+  await button(page, "Sign in").click();
+  await page.getByRole("heading", { level: 1, name: "People" }).waitFor();
+});
+
 test("without a connection the page says so, keeps what it shows, and goes on", async (open) => {
   const { page, expect } = await open("console");
   expect(/ERR_INTERNET_DISCONNECTED/);
@@ -474,6 +520,11 @@ for (
       // deno-lint-ignore no-await-in-loop
       const wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth");
       assertEquals(wide, false, `${path} is wider than the screen`);
+      // deno-lint-ignore no-await-in-loop
+      const first = await page.evaluate(
+        "document.querySelector('#main h1, #main section').tagName",
+      );
+      assertEquals(first, "H1", `${path} does not begin with its heading`);
     }
   });
 }

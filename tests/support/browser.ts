@@ -126,7 +126,7 @@ export interface LabOptions {
   readonly twilio?: boolean;
 }
 
-async function startBrowserLab({ answer, twilio = false }: LabOptions): Promise<BrowserLab> {
+export async function startBrowserLab({ answer, twilio = false }: LabOptions): Promise<BrowserLab> {
   const dataDir = await Deno.makeTempDir({ prefix: "tradeline-browser-" });
   const rest = twilio
     ? startTwilioApi({

@@ -43,11 +43,13 @@ export function Loaded({ of: { data, error }, empty, children }) {
   }
   if (empty && (data.rows ?? data).length === 0) return html`<p class="note">${empty}</p>`;
   return html`
-    ${error &&
-      html`<p class="note bad" role="alert">${error.message} ${
-        t("What is shown may be old.", "Ce qui est affiché peut être ancien.")
-      }</p>`}
-    ${children(data)}
+    <div class="loaded">
+      ${error &&
+        html`<p class="note bad" role="alert">${error.message} ${
+          t("What is shown may be old.", "Ce qui est affiché peut être ancien.")
+        }</p>`}
+      ${children(data)}
+    </div>
   `;
 }
 
@@ -107,7 +109,7 @@ export const Bars = ({ rows }) =>
     rows.map(({ name, value, percent, more }) =>
       html`
         <li
-          key=${name}><span>${name}</span><meter min="0" max="100" value=${percent} aria-hidden="true"></meter><strong>${number(
+          key=${name}><span>${name}</span><svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect width="100" height="8" /><rect class="reach" width=${percent} height="8" /></svg><strong>${number(
             value,
           )}</strong>${more && html`<small>${more}</small>`}</li>
       `

@@ -25,23 +25,24 @@ export default function Reports() {
     15_000,
   );
   return html`
-    <h1>${t("Reports", "Rapports")}</h1>
-    <div class="columns">
-      <${LastDay} />
-      <${Stages} />
-    </div>
-    <p class="small">${t(
-      `The last 7 days, in ${me.zone}.`,
-      `Les 7 derniers jours, heure de ${me.zone}.`,
-    )}</p>
-    <${Loaded} of=${hours} empty=${t(
-      "No call in the last 7 days.",
-      "Aucun appel depuis 7 jours.",
-    )}>${(rows) =>
-      html`
-        <${Days} rows=${rows} />
-        <${Busiest} rows=${rows} />
-      `}<//>
+    <div class="stack">
+      <h1>${t("Reports", "Rapports")}</h1>
+      <div class="columns">
+        <${LastDay} />
+        <${Stages} />
+      </div>
+      <p class="small">${t(
+        `The last 7 days, in ${me.zone}.`,
+        `Les 7 derniers jours, heure de ${me.zone}.`,
+      )}</p>
+      <${Loaded} of=${hours} empty=${t(
+        "No call in the last 7 days.",
+        "Aucun appel depuis 7 jours.",
+      )}>${(rows) =>
+        html`
+          <${Days} rows=${rows} />
+          <${Busiest} rows=${rows} />
+        `}<//>
       <${Card} id="people" title=${t(
         "People",
         "Personnes",
@@ -51,6 +52,7 @@ export default function Reports() {
           rows,
         ) => html`<${Table} id="people" columns=${PEOPLE()} rows=${perPerson(rows)} />`}<//>
       <//>
+    </div>
   `;
 }
 
