@@ -221,7 +221,11 @@ function draw() {
 async function enter() {
   const { data: { session } } = await db.auth.getSession();
   if (session === null) {
-    state = { stage: "out", error: arrived.error_code, ended: state?.stage === "in" };
+    state = {
+      stage: "out",
+      error: arrived.error_code,
+      ended: state?.stage === "in" || state?.ended,
+    };
     return draw();
   }
   try {
