@@ -453,7 +453,7 @@ test("a number that people answer half as often as the others rests", async ({ s
   );
 });
 
-test("campaigns and people's legs keep an account's rate together, whoever asks first", async ({ sql, url }) => {
+test("campaigns and people's legs keep an account's rate together, whichever asks first", async ({ sql, url }) => {
   const RATE = 20;
   const ids = [
     await running(sql, 60, { account: RATE, rate: RATE }),

@@ -82,7 +82,7 @@ Deno.test("an arrival is recorded under the caller's limit and the line's, and d
       have: [],
       ...DIALS.ask,
       callable: true,
-      agent: { minutes: 600, cost_usd: 20, concurrent: 20 },
+      agent: { minutes: 600, cost_usd: 20, concurrent: 20, concurrent_line: 10 },
       call_token: incomingCall.CallToken,
       self: {},
     },
