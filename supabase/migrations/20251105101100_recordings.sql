@@ -25,6 +25,8 @@ create table public.recordings (
 comment on table public.recordings is 'One row a recording of a call: the fold of its events, in any order.';
 comment on column public.recordings.handled_at is 'When an operator marked the voicemail as handled; it then leaves voicemail_backlog.';
 
+create index recordings_done_idx on public.recordings (recorded_at desc)
+  where source = 'voicemail' and handled_at is not null and deleted_at is null;
 create index recordings_backlog_idx on public.recordings (recorded_at)
   where source = 'voicemail' and handled_at is null and deleted_at is null;
 

@@ -197,7 +197,9 @@ create view public.voicemails with (security_invoker = true) as
 select
   r.call_sid, r.recording_sid, c.org_id, c.from_e164, c.line, r.recorded_at, r.duration_sec, r.transcript,
   coalesce(s.state, case when r.handled_at is null then 'new' else 'done' end) as state,
-  s.assigned_to, s.author as changed_by, coalesce(s.at, r.handled_at) as changed_at
+  s.assigned_to, s.author as changed_by, coalesce(s.at, r.handled_at) as changed_at,
+  -- Null unless it is done. Of many voicemails the open ones, and the newest done ones, are found by it.
+  r.handled_at
 from public.recordings as r
 join public.call_logs as c on c.call_sid = r.call_sid
 left join lateral (

@@ -59,7 +59,8 @@ export default function Today() {
         db.from("voicemails").select(
           "call_sid, recording_sid, from_e164, recorded_at, duration_sec, transcript",
           ALL,
-        ).eq("state", "new").order("recorded_at", { ascending: false }).limit(SOME),
+        ).eq("state", "new").is("handled_at", null).order("recorded_at", { ascending: false })
+          .limit(SOME),
       ),
     "voicemails",
   );

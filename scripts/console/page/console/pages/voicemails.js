@@ -98,14 +98,19 @@ export function Steps({ row, people, after }) {
 
 export default function Voicemails({ path: [tab = "new"] }) {
   const [limit, more] = useMore(30);
-  const live = useLive(() =>
-    askSome(
+  const live = useLive(async () => {
+    const some = (...count) =>
       db.from("voicemails").select(
         "call_sid, recording_sid, from_e164, line, recorded_at, duration_sec, transcript, state, assigned_to, changed_at",
-        ALL,
-      )
-        .eq("state", tab).order("recorded_at", { ascending: false }).limit(limit),
-    ), `${tab} ${limit}`);
+        ...count,
+      ).order("recorded_at", { ascending: false });
+    if (tab !== "done") {
+      return await askSome(some(ALL).eq("state", tab).is("handled_at", null).limit(limit));
+    }
+    // Those of years, which would take long to count.
+    const rows = await ask(some().not("handled_at", "is", null).limit(limit + 1));
+    return { rows: rows.slice(0, limit), total: rows.length };
+  }, `${tab} ${limit}`);
   const people = useLive(
     () => ask(db.from("people").select("id, name").order("name")),
     "people",
@@ -124,8 +129,8 @@ export default function Voicemails({ path: [tab = "new"] }) {
           "No new voicemail. A caller who leaves a message appears here.",
           "Aucun nouveau message. Les messages laissés apparaissent ici.",
         )
-        : t("None.", "Aucun.")} counted=${(total) =>
-        count(total, t("voicemail", "message"), t("voicemails", "messages"))}
+        : t("None.", "Aucun.")} counted=${tab !== "done" &&
+        ((total) => count(total, t("voicemail", "message"), t("voicemails", "messages")))}
         item=${(row) =>
           html`
             <li key=${row.recording_sid}>
