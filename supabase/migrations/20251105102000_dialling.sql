@@ -569,7 +569,7 @@ begin
   end if;
   if e.ask ? 'stop' and c.party is not null then
     insert into public.suppressions (org_id, e164, source) values (c.org_id, c.party, e.ask ->> 'stop')
-    on conflict (org_id, e164) do nothing;
+    on conflict do nothing;
   end if;
   if e.ask ? 'self' and c.flow_version is not null then
     v_facts := v_facts || jsonb_strip_nulls(jsonb_build_object(
