@@ -417,6 +417,27 @@ test("Today, Calls and Voicemails call people by their contact's name", async (o
   }
 });
 
+test("a flow's page tells how far its callers came, node by node", async (open) => {
+  const name = `funnel ${crypto.randomUUID().slice(0, 8)}`;
+  const line = "+15874059177";
+  const { url, simulator } = lab().hotline;
+  const published = await callFlowsAt(url)("/publish", {
+    definition: smallFlow(),
+    name,
+    lines: [line],
+  });
+  assertEquals(published.status, 200, JSON.stringify(published.body));
+  const twilio = simulator();
+  await twilio.call({ from: caller().e164, to: line, script: {} });
+  await twilio.settle();
+  const { page } = await open("console");
+  await signIn(page);
+  await goTo(page, `flows/${encodeURIComponent(name)}`);
+  const card = page.locator("section:has(#funnel)");
+  await card.getByText("How far callers of version 1 came").waitFor();
+  await card.getByRole("listitem").filter({ hasText: /^hello1/ }).waitFor();
+});
+
 test("what a caller says stays text", async (open) => {
   const { e164, shown } = caller();
   const hostile = `<img src=x onerror="alert(1)"><script>alert(2)</script>&lt;b>'"`;

@@ -22,6 +22,7 @@ import { Agents, Calendars, Groups, Issues, StepForm, Whole, Words } from "./flo
 import { FlowMap } from "./flow_map.js";
 import { freeName, TYPES } from "./flow_spec.js";
 import { definitionOf, Versions } from "./flow_versions.js";
+import { Funnel } from "./funnel.js";
 
 /** What a first flow is: a greeting, a telephone, a message. */
 const FIRST = () => ({
@@ -402,6 +403,7 @@ function Editor({ name, flow, versions, current, lines, overrides, reload }) {
           <${Hours} name=${name} calendars=${Object.keys(
             begun.definition?.calendars ?? {},
           )} overrides=${overrides} reload=${reload} />
+          <${Funnel} flow=${name} version=${current} start=${parsed?.start} />
           <${Versions} name=${name} flow=${flow} versions=${versions} current=${current}
             by=${by} text=${text} reload=${reload} take=${setText} />
         `}
