@@ -92,8 +92,8 @@ export interface TwilioApi {
   readonly numbers: readonly TwilioNumber[];
   /** Every number that was ever bought, in order. */
   readonly purchases: readonly string[];
-  /** The matching requests fail from now on. */
-  inject(injection: Injection): void;
+  /** The matching requests fail from now on. @returns lets the rest of them pass. */
+  inject(injection: Injection): () => void;
   /** Replaces an account's primary token, as a person does in the console. @returns the new one. */
   rotateToken(accountSid: string): string;
   /** The account's calls and messages go through this simulator from now on. */
@@ -222,8 +222,11 @@ export function startTwilioApi(options: TwilioApiOptions): TwilioApi {
     get purchases() {
       return state.purchases;
     },
-    inject: (injection) =>
-      void injections.push({ after: 0, times: 1, effect: false, listedAfter: 0, ...injection }),
+    inject(injection) {
+      const added = { after: 0, times: 1, effect: false, listedAfter: 0, ...injection };
+      injections.push(added);
+      return () => void (added.times = 0);
+    },
     rotateToken(accountSid) {
       const account = state.accounts.find(({ sid }) => sid === accountSid);
       if (account === undefined) throw new TypeError(`Cannot rotate: no account ${accountSid}`);

@@ -7,23 +7,44 @@ const phone = (nth: number) => `+1587555${2000 + nth}`;
 const phones = (count: number) => Array.from({ length: count }, (_, nth) => phone(nth));
 const CREATE = { method: "POST", path: /\/Calls$/ };
 
-/** Each test's own practice, whose telephones are answered so. */
+let practice: Calling;
+let callee: (to: string) => Callee;
+Deno.test.beforeAll(async () => {
+  practice = await startCalling({
+    simulator: { telephones: ({ to }) => personAt(callee(to)) },
+  });
+});
+Deno.test.afterAll(() => practice.stop());
+
+/** One practice for all tests, each without the campaigns of those before; its telephones are answered so. */
 function test(
   name: string,
   body: (calling: Calling) => Promise<void>,
-  callee: (to: string) => Callee = () => ({ presses: "" }),
-  options: Parameters<typeof startCalling>[0] = {},
+  answers: (to: string) => Callee = () => ({ presses: "" }),
 ) {
   Deno.test(`campaign-dialler: ${name}`, async () => {
-    const calling = await startCalling({
-      ...options,
-      simulator: { telephones: ({ to }) => personAt(callee(to)) },
-    });
+    callee = answers;
+    const { db: { sql }, twilio, simulator } = practice;
+    await sql`truncate campaigns, dial_attempts, dial_rates, suppressions, call_logs cascade`;
+    const before = practice.created().length;
+    const taken: (() => void)[] = [];
     try {
-      await body(calling);
+      await body({
+        ...practice,
+        created: () => practice.created().slice(before),
+        twilio: {
+          ...twilio,
+          inject(injection) {
+            const takeBack = twilio.inject(injection);
+            taken.push(takeBack);
+            return takeBack;
+          },
+        },
+      });
     } finally {
-      for (const call of calling.simulator.exchange.calls.values()) call.hangUp("app");
-      await calling.stop();
+      for (const takeBack of taken) takeBack();
+      for (const call of simulator.exchange.calls.values()) call.hangUp("app");
+      await simulator.settle();
     }
   });
 }
@@ -148,15 +169,15 @@ test("a number that Twilio refuses has failed, and is not dialled again", async 
 
 test("nothing is dialled that ALLOWED_DESTINATIONS forbids, nor a line of ours", async (calling) => {
   const { sql } = calling.db;
-  const id = await calling.campaign(["+18765550100", "+15875552009"]);
-  await sql`insert into lines (line, flow_id) select '+15875552009', id from call_flows`;
+  const id = await calling.campaign(["+18765550100", "+15875559009"]);
+  await sql`insert into lines (line, flow_id) select '+15875559009', id from call_flows`;
   assertEquals((await calling.dial()).refused, 2);
   assertEquals([calling.created(), await calling.live(id)], [[], { contacts: 2, failed: 2 }]);
 });
 
 test("a campaign that mostly fails is paused by the breaker", async (calling) => {
-  await calling.campaign(phones(60), { concurrent: 20 });
-  calling.twilio.inject({ ...CREATE, times: 60, answer: { status: 400, code: 21216 } });
+  await calling.campaign(phones(30), { concurrent: 20 });
+  calling.twilio.inject({ ...CREATE, times: 30, answer: { status: 400, code: 21216 } });
   await calling.dial();
   const [row] = await calling.db.sql`select state, paused_because from campaigns`;
   assertEquals([row!.state, row!.paused_because], ["paused", "failures"]);
@@ -216,11 +237,11 @@ test("a dial that is begun and not sent in time is given back, also where the da
 });
 
 test("diallers at once call nobody twice", async (calling) => {
-  const id = await calling.campaign(phones(40));
+  const id = await calling.campaign(phones(12));
   await Promise.all([1, 2, 3, 4].map(() => calling.dial()));
   await calling.simulator.settle();
-  assertEquals(calling.created().map(({ To }) => To).toSorted(), phones(40));
-  assertEquals(await calling.live(id), { contacts: 40, dialled: 40, answered: 40 });
+  assertEquals(calling.created().map(({ To }) => To).toSorted(), phones(12));
+  assertEquals(await calling.live(id), { contacts: 12, dialled: 12, answered: 12 });
 });
 
 test("without TWILIO_ACCOUNT_SID nothing is dialled, and the report says so", async (calling) => {

@@ -66,6 +66,8 @@ async function calls(
     ...deps,
     campaigns: {
       ...deps.campaigns,
+      // The run is over when it has dialled, and waits for nobody who may become free.
+      reserve: async (...args) => ({ ...await deps.campaigns.reserve(...args), full: false }),
       async begin(...args) {
         await beforeDial();
         return await deps.campaigns.begin(...args);
