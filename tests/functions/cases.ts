@@ -8,6 +8,7 @@ import { createHandler as voiceAgentAction } from "../../supabase/functions/voic
 import { createHandler as voiceConsentSpeech } from "../../supabase/functions/voice-consent-speech/handler.ts";
 import { createHandler as voiceFrontdoor } from "../../supabase/functions/voice-frontdoor/handler.ts";
 import { createHandler as voiceMenuHandler } from "../../supabase/functions/voice-menu-handler/handler.ts";
+import { createHandler as voiceOutbound } from "../../supabase/functions/voice-outbound/handler.ts";
 import { createHandler as voicePerson } from "../../supabase/functions/voice-person/handler.ts";
 import { createHandler as voiceQueue } from "../../supabase/functions/voice-queue/handler.ts";
 import { createHandler as voiceRoute } from "../../supabase/functions/voice-route/handler.ts";
@@ -120,6 +121,14 @@ const TOKEN = "0123abcd-0123-4567-89ab-0123456789ab";
 const voicePersonOf = (deps: Deps) =>
   voicePerson({ ...deps, dialling: { legTold: () => Promise.reject(new Error("not asked")) } });
 
+/** The call of a campaign. */
+const voiceOutboundOf = (deps: Deps) =>
+  voiceOutbound({
+    ...deps,
+    dialling: { legTold: () => Promise.reject(new Error("not asked")) },
+    twilio: undefined,
+  });
+
 /** What nobody waits for. */
 export const CALLBACKS: readonly WebhookCase[] = [
   {
@@ -156,6 +165,13 @@ export const CALLBACKS: readonly WebhookCase[] = [
     createHandler: voicePersonOf,
     params: callReported("completed", { CallDuration: "42", Duration: "1" }),
     query: `?event=status&call=${CHILD_SID}&token=${TOKEN}&turn=0&attempt=1`,
+  },
+  {
+    title: "voice-outbound, machine detection",
+    name: "voice-outbound",
+    createHandler: voiceOutboundOf,
+    params: { ...onTheLine, Direction: "outbound-api", AnsweredBy: "machine_start" },
+    query: `?event=amd&token=${TOKEN}&who=UHJhaXJpZQ&turn=0&attempt=1`,
   },
   {
     title: "voice-status of a conversation's recording",
@@ -202,4 +218,28 @@ export const PERSONS: readonly WebhookCase[] = [
   },
 ];
 
-export const WEBHOOKS: readonly WebhookCase[] = [...STEPS, ...HOLDING, ...PERSONS, ...CALLBACKS];
+/** What somebody hears whom a campaign calls. */
+export const CALLED: readonly WebhookCase[] = [
+  {
+    title: "voice-outbound, somebody answers",
+    name: "voice-outbound",
+    createHandler: voiceOutboundOf,
+    params: { ...onTheLine, Direction: "outbound-api" },
+    query: `?event=answered&token=${TOKEN}&who=UHJhaXJpZQ&turn=0&attempt=1`,
+  },
+  {
+    title: "voice-outbound, 9 was pressed",
+    name: "voice-outbound",
+    createHandler: voiceOutboundOf,
+    params: { ...pressed("9"), Direction: "outbound-api" },
+    query: `?event=begin&token=${TOKEN}&who=UHJhaXJpZQ&turn=1&attempt=1`,
+  },
+];
+
+export const WEBHOOKS: readonly WebhookCase[] = [
+  ...STEPS,
+  ...HOLDING,
+  ...PERSONS,
+  ...CALLED,
+  ...CALLBACKS,
+];

@@ -94,6 +94,7 @@ function isStep(webhook: WebhookCase, url: string): boolean {
   const event = new URL(url).searchParams.get("event");
   return webhook.name !== "voice-status" &&
     !(webhook.name === "voice-person" && event === "status") &&
+    !(webhook.name === "voice-outbound" && (event === "status" || event === "amd")) &&
     !(webhook.name === "voice-voicemail" && (event === "recording" || event === "transcription"));
 }
 

@@ -30,17 +30,30 @@ export type { Handler };
 
 /** Serves a callback: 204 when the event is stored; 503 when it could not be, so that Twilio delivers it again. */
 export function callbackHandler(deps: Deps, step: CallbackStep): Handler {
-  const invalid = (issues: readonly Issue[]) => json(400, { error: "invalid", issues });
+  return servesCallback(deps, step.name, async (webhook, note) => {
+    const event = step.interpret(webhook);
+    if (!("issues" in event)) return (await accept(deps, event, note)).kind;
+    note.outcome = "malformed";
+    return invalid(event.issues);
+  });
+}
 
-  return webhookHandler(deps, step.name, {
+/** What a callback with faults is answered. */
+export const invalid = (issues: readonly Issue[]) => json(400, { error: "invalid", issues });
+
+/** As `callbackHandler`. @param tell Whether it is stored, as `accept` says; or another answer. */
+export function servesCallback(
+  deps: Deps,
+  name: FunctionName,
+  tell: (
+    webhook: Webhook,
+    note: Note,
+  ) => Promise<Exclude<AcceptOutcome["kind"], "foreign"> | Response>,
+): Handler {
+  return webhookHandler(deps, name, {
     async serve(webhook, _lineOf, note) {
-      const event = step.interpret(webhook);
-      if ("issues" in event) {
-        note.outcome = "malformed";
-        return invalid(event.issues);
-      }
-      const outcome = await accept(deps, event, note);
-      switch (outcome.kind) {
+      const outcome = await tell(webhook, note);
+      switch (outcome) {
         case "accepted":
         // Callbacks are under no limit; a stored event is a success in any case.
         case "rate_limited":
@@ -51,6 +64,8 @@ export function callbackHandler(deps: Deps, step: CallbackStep): Handler {
           return invalid([]);
         case "unavailable":
           return json(503, { error: "unavailable" }, { "retry-after": "5" });
+        default:
+          return outcome;
       }
     },
     malformed: invalid,

@@ -1,5 +1,10 @@
 import { Buffer } from "node:buffer";
-import { callEvent, type StepFacts, type VoiceEvent } from "../_shared/calls/events.ts";
+import {
+  type AcceptOutcome,
+  callEvent,
+  type StepFacts,
+  type VoiceEvent,
+} from "../_shared/calls/events.ts";
 import { type Callback, own, plainly, type Reply, type Speech } from "../_shared/calls/reply.ts";
 import { ARRIVAL, type CallState } from "../_shared/calls/state.ts";
 import { stateBefore } from "../_shared/calls/step.ts";
@@ -12,12 +17,12 @@ import { arrive, proceed, promptsOf, speechOf } from "../_shared/flows/advance.t
 import { MESSAGE_ONLY } from "../_shared/flows/builtin.ts";
 import type { TwimlStep } from "../_shared/flows/step.ts";
 import type { Version } from "../_shared/flows/version.ts";
-import { type Handler, json, SECURITY_HEADERS } from "../_shared/http.ts";
+import type { Handler } from "../_shared/http.ts";
 import { callbackUrl } from "../_shared/twilio/callback_url.ts";
 import { TwilioError } from "../_shared/twilio/client.ts";
 import type { TwilioLegs } from "../_shared/twilio/legs.ts";
 import { twimlHandler } from "../_shared/twiml_webhook.ts";
-import { accept, type Note, webhookHandler } from "../_shared/webhook.ts";
+import { accept, invalid, type Note, servesCallback } from "../_shared/webhook.ts";
 
 export interface OutboundDeps extends Deps {
   readonly dialling: Pick<Dialling, "legTold">;
@@ -64,18 +69,19 @@ export function createHandler(deps: OutboundDeps): Handler {
     }),
   };
   const callbacks: Record<string, (dial: Dial) => Handler> = {
-    status: () => told(deps, statusOf),
-    amd: (dial) => told(deps, (webhook, note) => verdict(webhook, note, dial)),
+    status: () => servesCallback(deps, "voice-outbound", statusOf),
+    amd: (dial) =>
+      servesCallback(deps, "voice-outbound", (webhook, note) => verdict(webhook, note, dial)),
   };
 
   /** How the call stands. Before an answer it is none of the calls, but an attempt. */
-  async function statusOf(webhook: Webhook, note: Note): Promise<boolean> {
+  async function statusOf(webhook: Webhook, note: Note): Promise<Stored | Response> {
     const { token, account, fields } = webhook;
     const { CallSid, CallStatus, SequenceNumber, CallDuration, Timestamp } = fields;
-    if (token === undefined || CallStatus === undefined) return true;
+    if (CallStatus === undefined) return lacks(note, "CallStatus");
+    if (token === undefined) return "accepted";
     if (CallStatus !== "in-progress" && CallStatus !== "completed") {
-      await deps.dialling.legTold(account ?? null, token, CallSid, CallStatus);
-      return true;
+      return await isDone(note, deps.dialling.legTold(account ?? null, token, CallSid, CallStatus));
     }
     const outcome = await accept(deps, {
       ...outbound(webhook, stateBefore(webhook), {
@@ -86,33 +92,33 @@ export function createHandler(deps: OutboundDeps): Handler {
       }),
       ask: { attempt: { token } },
     }, note);
-    return outcome.kind !== "unavailable";
+    return outcome.kind;
   }
 
   /** What machine detection makes of it; what is not certainly a machine is a person. */
-  async function verdict(webhook: Webhook, note: Note, dial: Dial): Promise<boolean> {
-    const { token, account, fields: { CallSid, AnsweredBy = "" } } = webhook;
-    if (token === undefined || !/^(machine_|fax$)/.test(AnsweredBy)) return true;
+  async function verdict(webhook: Webhook, note: Note, dial: Dial): Promise<Stored | Response> {
+    const { token, account, fields: { CallSid, AnsweredBy } } = webhook;
+    if (AnsweredBy === undefined) return lacks(note, "AnsweredBy");
+    if (token === undefined || !/^(machine_|fax$)/.test(AnsweredBy)) return "accepted";
     const state = stateBefore(webhook);
     const outcome = await accept(deps, {
       ...outbound(webhook, state, { event: "status", identity: "machine" }),
       ask: { attempt: { token, told: "machine" } },
     }, note);
-    if (outcome.kind !== "accepted") return outcome.kind !== "unavailable";
+    if (outcome.kind !== "accepted") return outcome.kind;
     const gets = outcome.call.facts?.attempt?.machine;
     const legs = deps.twilio?.(account);
-    if (legs === undefined || gets === undefined || gets === "flow") return true;
-    if (gets === "hang_up" || AnsweredBy === "fax") await legs.end(CallSid);
-    else {
-      const to = { to: "voice-outbound", event: "message", ...dial, state } as const;
-      try {
-        await legs.redirect(CallSid, callbackUrl(deps.settings.publicFunctionsUrl, to, "step"));
-      } catch (error) {
-        // The machine has hung up.
-        if (!(error instanceof TwilioError) || error.kind !== "refused") throw error;
-      }
-    }
-    return true;
+    if (legs === undefined || gets === undefined || gets === "flow") return "accepted";
+    if (gets === "hang_up" || AnsweredBy === "fax") return await isDone(note, legs.end(CallSid));
+    const to = { to: "voice-outbound", event: "message", ...dial, state } as const;
+    const redirected = legs.redirect(
+      CallSid,
+      callbackUrl(deps.settings.publicFunctionsUrl, to, "step"),
+    ).catch((error) => {
+      // The machine has hung up.
+      if (!(error instanceof TwilioError) || error.kind !== "refused") throw error;
+    });
+    return await isDone(note, redirected);
   }
 
   return (request) => {
@@ -289,28 +295,26 @@ function listens(speech: Speech, dial: Dial, state: CallState, words: Phrase[]):
   }];
 }
 
+function lacks(note: Note, field: string): Response {
+  note.outcome = "malformed";
+  return invalid([{ field, message: "must be given" }]);
+}
+
+type Stored = Exclude<AcceptOutcome["kind"], "foreign">;
+
+/** What fails here is to be told again. */
+async function isDone(note: Note, doing: Promise<unknown>): Promise<Stored> {
+  try {
+    await doing;
+    return "accepted";
+  } catch (error) {
+    note.outcome = "unavailable";
+    note.reason = reasonOf(error);
+    return "unavailable";
+  }
+}
+
 /** An event of a call that we made. */
 function outbound(webhook: Webhook, state: CallState, facts: StepFacts): VoiceEvent {
   return { ...callEvent("voice-outbound", webhook, state, facts), direction: "outbound" };
-}
-
-/** A callback: 204, or 503 so that Twilio delivers it again. @param tell Whether it is stored. */
-function told(deps: Deps, tell: (webhook: Webhook, note: Note) => Promise<boolean>): Handler {
-  return webhookHandler(deps, "voice-outbound", {
-    async serve(webhook, _lineOf, note) {
-      let isStored: boolean;
-      try {
-        isStored = await tell(webhook, note);
-      } catch (error) {
-        note.outcome = "unavailable";
-        note.reason = reasonOf(error);
-        isStored = false;
-      }
-      return isStored
-        ? new Response(null, { status: 204, headers: SECURITY_HEADERS })
-        : json(503, { error: "unavailable" }, { "retry-after": "5" });
-    },
-    malformed: (issues) => json(400, { error: "invalid", issues }),
-    failed: (requestId) => json(500, { error: "internal", request_id: requestId }),
-  });
 }
