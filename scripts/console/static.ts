@@ -26,22 +26,24 @@ export function consolePolicy({ url }: Pick<ConsoleProject, "url">): string {
     "require-trusted-types-for 'script'; trusted-types 'none'";
 }
 
-/** The libraries of the page, by their names there. */
-const LIBRARIES: Readonly<Record<string, () => Promise<string>>> = {
+/** The scripts of the page's libraries, by their names there: modules that import each other by name would need a build. */
+const LIBRARIES: Readonly<Record<string, () => Promise<string[]>>> = {
   "vendor/supabase.js": async () => {
     // Resolved once it is on this machine.
     await import("@supabase/supabase-js");
-    const module = fromFileUrl(import.meta.resolve("@supabase/supabase-js"));
-    return join(dirname(module), "umd", "supabase.js");
+    return [beside(import.meta.resolve("@supabase/supabase-js"), "umd/supabase.js")];
   },
   "vendor/preact.js": async () => {
-    await import("htm/preact/standalone");
-    return join(
-      dirname(fromFileUrl(import.meta.resolve("htm/preact/standalone"))),
-      "standalone.umd.js",
-    );
+    await Promise.all([import("preact"), import("preact/hooks"), import("htm")]);
+    return [
+      beside(import.meta.resolve("preact"), "preact.umd.js"),
+      beside(import.meta.resolve("preact/hooks"), "hooks.umd.js"),
+      beside(import.meta.resolve("htm"), "htm.umd.js"),
+    ];
   },
 };
+
+const beside = (module: string, path: string) => join(dirname(fromFileUrl(module)), path);
 
 /** The content of a file of the console; `undefined`: there is none of that name. */
 export async function consoleFile(
@@ -54,7 +56,9 @@ export async function consoleFile(
     return undefined;
   }
   try {
-    return await Deno.readFile(library === undefined ? join(PAGE, name) : await library());
+    if (library === undefined) return await Deno.readFile(join(PAGE, name));
+    const scripts = await Promise.all((await library()).map((path) => Deno.readTextFile(path)));
+    return new TextEncoder().encode(scripts.join("\n"));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

@@ -1,8 +1,7 @@
 /** Requests to the project, their failures in words, and data that stays current. */
 import { config, db, me } from "./session.js";
+import { useCallback, useEffect, useRef, useState } from "./view.js";
 import { phone, t } from "./words.js";
-
-const { useCallback, useEffect, useRef, useState } = globalThis.htmPreact;
 
 /** A failure in words that a person can act on. */
 export class Failure extends Error {

@@ -1,8 +1,9 @@
 /** The view library, and the parts that pages are made of. */
 import { Failure } from "./data.js";
+import { html, useEffect, useRef, useState } from "./view.js";
 import { fullMoment, moment, number, t } from "./words.js";
 
-export const { html, render, useEffect, useRef, useState } = globalThis.htmPreact;
+export { html, render, useEffect, useRef, useState } from "./view.js";
 
 export const go = (path) => {
   location.hash = `#/${path}`;
