@@ -115,14 +115,16 @@ class Session {
         // deno-lint-ignore no-await-in-loop -- one after the other
         await this.#speak(speech);
         // It is heard in place of the question, which comes again.
-        if (call.setup.caller.onHear !== undefined) question = undefined;
+        if (call.setup.caller.isLive) question = undefined;
         continue;
       }
       const nth = call.record.all("prompt").length + 1;
-      question ??= call.ask((caller) => caller.onGather({ gather: LISTENING, nth }))
+      question ??= Promise.resolve(call.setup.caller.onGather({ gather: LISTENING, nth }))
         .then((input) => input ?? "silence");
+      const happening = Promise.race([question, this.#wake.promise]);
+      // Time stands still for the wait, not for a question that the app leaves unanswered.
       // deno-lint-ignore no-await-in-loop
-      const input = await call.until(Promise.race([question, this.#wake.promise]));
+      const input = await call.clock.during(() => call.until(happening));
       if (input === undefined) continue;
       question = undefined;
       // deno-lint-ignore no-await-in-loop

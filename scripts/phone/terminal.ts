@@ -38,12 +38,17 @@ export class Lines {
 
 /** A person at the keyboard. */
 export function interactive(
-  lines: Lines,
+  lines: Pick<Lines, "next">,
   prompt: (question: string) => void,
 ): Caller {
+  // A question that comes in place of another takes its line.
+  let next: Promise<string | undefined> | undefined;
   const ask = async (question: string): Promise<string> => {
     prompt(question);
-    return await lines.next() ?? "h";
+    const line = next ??= lines.next();
+    const text = await line;
+    if (next === line) next = undefined;
+    return text ?? "h";
   };
   const hangsUp = (line: string) => line.toLowerCase() === "h";
   return {

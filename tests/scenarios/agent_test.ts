@@ -9,6 +9,7 @@ import {
   type Script,
   type SimulatorOptions,
 } from "../../scripts/phone/mod.ts";
+import { interactive } from "../../scripts/phone/terminal.ts";
 import { agentWords } from "../../supabase/functions/_shared/agent/words.ts";
 import type { Flow } from "../../supabase/functions/_shared/flows/language.ts";
 import { AGENT_FLOW, SALES } from "../support/agent_flow.ts";
@@ -98,6 +99,21 @@ Deno.test("a caller who asks for a department is put through; only the flow says
     department: "sales",
     result: "accepted",
   }]);
+});
+
+Deno.test("a person at a terminal is put through without another line", async () => {
+  await using shop = await bookshop();
+  const rings = Promise.withResolvers<string>();
+  const typed: Promise<string>[] = [Promise.resolve("Sales, please"), rings.promise];
+  const lines = { next: () => typed.shift() ?? Promise.resolve(undefined) };
+  const twilio = shop.simulator();
+  const { done } = twilio.place({
+    to: LINE,
+    caller: interactive(lines, (question) => question.includes(SALES) && rings.resolve("")),
+  });
+  const record = await done;
+  await twilio.settle();
+  assertEquals(record.all("dialled").map(({ status }) => status), ["completed"]);
 });
 
 /** Sales, a workshop whose people accept by key, and an office that is never open. */
