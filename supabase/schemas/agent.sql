@@ -281,7 +281,9 @@ begin
         s.session_id, t.seq, s.call_sid, s.org_id, coalesce(t.at, now()), t.kind, s.flow_version, s.node, s.language, t.planned_text,
         t.heard_text, t.tool, t.tool_arguments, t.tool_result, t.model, t.first_token_ms, t.total_ms, t.tokens_in, t.tokens_out,
         t.cost_usd, t.outcome, t.reason
-      from jsonb_populate_recordset(null::public.agent_turns, p_turns) as t
+      from jsonb_populate_recordset(
+        null::public.agent_turns, jsonb_path_query_array(p_turns, '$[*] ? (!exists(@.redacts))')
+      ) as t
       order by t.seq
       on conflict (session_id, seq) do nothing
       returning *
@@ -322,15 +324,21 @@ begin
 end
 $$;
 
--- Replaces the words of turns that later turns show to be parts of a card or identity number. p_turns: those with `redacts`, by
--- their seq.
+-- Replaces the words of turns that later turns show to hold parts of a card or identity number, and takes the questions away
+-- that were asked with them. p_turns: those with `redacts`, by their seq. Words that were erased stay away.
 create function public.redact_agent_turns(p_session_id text, p_turns jsonb) returns void
 language sql volatile security definer set search_path = ''
 begin atomic
-  update public.agent_turns as t set heard_text = r.value ->> 'heard_text'
-  from jsonb_array_elements(p_turns) as r
+  delete from public.agent_questions as q using public.agent_turns as t, jsonb_array_elements(p_turns) as r
   where t.session_id = p_session_id and t.seq = (r.value ->> 'seq')::smallint and (r.value ->> 'redacts')::boolean
-    and t.kind = 'caller' and t.heard_text is not null;
+    and t.tool = 'answer' and q.call_sid = t.call_sid
+    and lower(q.question) = lower(left(btrim(regexp_replace(t.tool_arguments ->> 'question', '\s+', ' ', 'g')), 500));
+  update public.agent_turns as t set
+    planned_text = case when t.planned_text is not null then r.value ->> 'planned_text' end,
+    heard_text = case when t.heard_text is not null then r.value ->> 'heard_text' end,
+    tool_arguments = case when t.tool_arguments is not null then r.value -> 'tool_arguments' end
+  from jsonb_array_elements(p_turns) as r
+  where t.session_id = p_session_id and t.seq = (r.value ->> 'seq')::smallint and (r.value ->> 'redacts')::boolean;
 end;
 
 -- Whether the agent served a call to its end: the caller said goodbye, was promised a call back, or hung up in a talk in which a
@@ -602,10 +610,11 @@ comment on view public.agent_provider_health is 'How the providers of language m
 
 create view public.agent_cost_by_day with (security_invoker = true) as
 select
-  (t.at at time zone 'UTC')::date as day, t.org_id, s.line, t.model, count(*)::integer as answers,
+  (t.at at time zone 'UTC')::date as day, t.org_id, s.line, t.model,
+  count(*) filter (where t.kind = 'agent')::integer as answers,
   sum(t.tokens_in)::bigint as tokens_in, sum(t.tokens_out)::bigint as tokens_out, sum(t.cost_usd) as cost_usd
 from public.agent_turns as t join public.agent_sessions as s on s.session_id = t.session_id
-where t.kind = 'agent' and t.model is not null
+where t.cost_usd is not null and t.model is not null
 group by 1, 2, 3, 4;
 
 comment on view public.agent_cost_by_day is 'What models cost, by day (UTC), line and model.';

@@ -356,22 +356,42 @@ test("a talk's end is the call's, in whatever order its rows and the call's even
   }
 });
 
-test("a part of a card's number that was stored is taken back by its session, and nothing else is", async ({ sql }) => {
+test("a part of a card's number that was stored is taken back by its session: words, tools and questions", async ({ sql }) => {
   const sid = await call(sql);
   const { sessionId } = await open(sql, sid);
-  await record(sql, sessionId, SAID);
-  await record(sql, sessionId, [
+  const other = await open(sql, await call(sql));
+  await record(sql, other.sessionId, SAID);
+  const said = SAID.map((turn) =>
+    turn.kind === "tool" ? { ...turn, tool_arguments: { question: " 4111  1111 " } } : turn
+  );
+  await sql`select answer_question(${sid}, ' 4111  1111 ', 'en-US'), answer_question(${sid}, 'Maps?', 'en-US')`;
+  const redacts = [
     { seq: 1, kind: "caller", heard_text: "[card number]", redacts: true },
-    { seq: 3, kind: "agent", heard_text: "[card number]", redacts: true },
+    { seq: 2, kind: "tool", tool_arguments: { question: "[card number]" }, redacts: true },
+    { seq: 3, kind: "agent", planned_text: "[card number]", heard_text: "[card", redacts: true },
+  ];
+  // Also where none of it was stored before.
+  await record(sql, sessionId, [
+    ...redacts,
+    ...said,
     { seq: 4, kind: "caller", heard_text: "[card number] okay" },
   ]);
-  const rows =
-    await sql`select heard_text from agent_turns where heard_text is not null order by seq`;
-  assertEquals(rows.map((row) => row["heard_text"]), [
-    "[card number]",
-    "Yes, we do.",
-    "[card number] okay",
+  const rows = await sql`
+    select planned_text, heard_text, tool_arguments ->> 'question' as question, model is null as plain
+    from agent_turns where session_id = ${sessionId} and seq > 0 order by seq`;
+  assertEquals(rows.map((row) => Object.values(row)), [
+    [null, "[card number]", null, true],
+    [null, null, "[card number]", false],
+    ["[card number]", "[card", null, false],
+    [null, "[card number] okay", null, true],
   ]);
+  assertEquals(
+    (await sql`select question from agent_questions`).map(({ question }) => question),
+    ["Maps?"],
+  );
+  const [untouched] = await sql`
+    select heard_text from agent_turns where session_id = ${other.sessionId} and seq = 3`;
+  assertEquals(untouched!["heard_text"], "Yes, we do.");
 });
 
 test("runs of an evaluation are kept by version, and the last of each is told", async ({ sql }) => {

@@ -369,6 +369,22 @@ Deno.test("a model answers from what the tool found, and its claim of a transfer
   );
 });
 
+Deno.test("what a model writes is stored and whispered, whatever characters are in it", async () => {
+  await using provider = await modelProvider();
+  provider.mock.onMessage("sales", {
+    toolCalls: [{
+      name: "transfer",
+      arguments: String
+        .raw`{"department":"sales","summary":"Wants\u0000 <break/> \ud800maps\u0007."}`,
+    }],
+  });
+  await using shop = await bookshop(MODELS, keysOf(provider.mock.url));
+  const { record, turns } = await shop.talks({ say: ["To sales"] });
+  assertEquals(turns.map(({ kind }) => kind), ["disclosure", "caller", "tool", "left"]);
+  const [told] = record.all("whisper").map(({ text }) => text.replace("\ufffd", "?"));
+  assertEquals(told, "From the assistant: Wants <break/> ?maps .");
+});
+
 Deno.test("a provider that refuses is followed by the other one; where both do, an apology and the flow's way out", async () => {
   await using provider = await modelProvider();
   const { mock } = provider;

@@ -60,6 +60,18 @@ Deno.test("an answer is written down with what was planned, what was heard and w
   );
 });
 
+Deno.test("what a transfer, and an answer that was interrupted, cost is written down", () => {
+  const transfer = new Talk().says("Sales").calls("transfer", {
+    department: "sales",
+    summary: "Maps",
+  }).ends();
+  assertEquals(transfer.turns("tool")[0]!.cost_usd, 0.000015);
+  const talk = new Talk().says("Tell me all").writes("We sell books. A").interrupts("We").says(
+    "Hm",
+  );
+  assertEquals(talk.turns("agent")[0]!.cost_usd! > 0, true);
+});
+
 Deno.test("a barge-in ends the model at once, and history has what was heard", () => {
   const talk = new Talk().says("Tell me all").writes("We sell books. We sell maps. And");
   talk.after(1500).interrupts("We sell books. We").says("Do you sell globes?");
@@ -90,6 +102,19 @@ Deno.test("an interruption without words was noise: the rest is said, and nothin
   assertEquals(talk.sent.length, 2);
   talk.after(1);
   assertEquals(talk.sent.at(-1), { text: "We sell maps.", last: true, at: 2500 });
+});
+
+Deno.test("noise in our filler ends no question: it is asked again", () => {
+  const talk = new Talk().says("Do you sell maps?").after(1600).interrupts("One").after(1500);
+  assertEquals(talk.asks.map(({ at }) => at), [0, 700, 3100]);
+  assertEquals(talk.answers("Yes, we do.").sent.at(-1)!.text, "Yes, we do.");
+});
+
+Deno.test("an interruption of the last words ends the wait for them; a wish for a person still counts", () => {
+  const talk = new Talk().says("Maps?").after(4100).interrupts("We are").after(1500);
+  assertEquals([talk.left?.outcome, talk.left?.at], ["failed", 5600]);
+  const wish = new Talk().says("Maps?").after(4100).interrupts("We are").after(700);
+  assertEquals(wish.says("I want a person").left?.outcome, "operator");
 });
 
 Deno.test("tokens that come after an interruption are not said", () => {
@@ -150,6 +175,37 @@ Deno.test("a card number that is told in several goes is taken back from history
   talk.says("What now?");
   const kept = JSON.stringify([talk.asks.at(-1)!.request, talk.session]);
   assertNotMatch(kept, /1111|eleven/);
+});
+
+Deno.test("answers and tools that repeat parts of a card number lose them too", () => {
+  const talk = new Talk().says("My card is 4111 1111");
+  talk.calls("answer", { question: "card 4111 1111", n: 41 }).ends().finds({
+    ok: true,
+    entries: [],
+  });
+  talk.answers("Thank you, 4111 1111. And the rest of the 12?").after(6000).says("1111 1111");
+  const rows = new Map(talk.of("record").map(({ turn }) => [turn.seq, turn]));
+  assertNotMatch(JSON.stringify([...rows.values()]), /1111/);
+  assertEquals(
+    talk.turns("agent").map(({ heard_text, redacts }) => [heard_text, redacts]).at(-1),
+    ["Thank you, [card number]. And the rest of the 12?", true],
+  );
+  assertEquals(talk.turns("tool").at(-1)!.tool_arguments, {
+    question: "card [card number]",
+    n: 41,
+  });
+  assertNotMatch(JSON.stringify(talk.says("What now?").session), /1111/);
+});
+
+Deno.test("a card number that is keyed in several goes is in no row, confirmed or not", () => {
+  for (const confirms of ["1", ""]) {
+    const talk = new Talk();
+    for (const go of ["5555", "5555", "5555", "4444"]) {
+      talk.presses(go).after(3000).presses(confirms).after(100);
+    }
+    const rows = new Map(talk.of("record").map(({ turn }) => [turn.seq, turn]));
+    assertNotMatch(JSON.stringify([...rows.values()]), /55|5 5/);
+  }
 });
 
 Deno.test("numbers that make no card stay, in as many goes as they are told", () => {

@@ -68,6 +68,18 @@ export function redact(text: string): string {
   });
 }
 
+/** The text without the parts of a number that must not be kept: stretches of two digits or more that stand in it. */
+export function withoutDigits(
+  text: string,
+  digits: string,
+  kind: keyof typeof REDACTED,
+): string {
+  return text.replace(NUMBERS, (found) => {
+    const part = digitsIn(found);
+    return part.length > 1 && digits.includes(part) ? REDACTED[kind] : found;
+  });
+}
+
 /** The text with digits that are spelt out, three or more in a row, as one number. */
 export function withoutSpelling(text: string): string {
   return text.replace(SHORT_RUN, (found) => /\p{L}/u.test(found) ? digitsIn(found) : found);

@@ -1,7 +1,7 @@
 import { AGENT_TRANSFERRED } from "../calls/state.ts";
 import { overstep } from "./bounds.ts";
 import { costOf, type Entry, modelNamed, type ModelRequest, type Usage } from "./models/model.ts";
-import { type Digits, edgesOf, kindOf, redact, REDACTED } from "./redact.ts";
+import { edgesOf, kindOf, redact, withoutDigits } from "./redact.ts";
 import type { Inbound, Leaving, Outbound } from "./relay.ts";
 import { cutAt, speakable, spokenMs, START_MS, takeClauses } from "./speech.ts";
 import {
@@ -122,7 +122,7 @@ export interface Turn {
   /** Of an agent's: `answered`, unless a tool found nothing for it. */
   readonly outcome?: string | undefined;
   readonly reason?: string | undefined;
-  /** Replaces the words of the caller's turn of this `seq`. */
+  /** Replaces the words of the turn of this `seq`. */
   readonly redacts?: true | undefined;
 }
 
@@ -173,9 +173,9 @@ interface Running {
 }
 
 /** A caller's turn that ended in digits: maybe a part of a number that must not be kept. */
-interface NumberPart extends Digits {
+interface NumberPart {
   readonly seq: number;
-  readonly text: string;
+  readonly digits: string;
 }
 
 /** An answer in the making. */
@@ -232,6 +232,8 @@ export interface Session {
   readonly idleFrom: number;
   readonly rung: number;
   readonly parts: readonly NumberPart[];
+  /** Turns since the first of them: an answer or a tool may repeat one. */
+  readonly partTurns: readonly Turn[];
   readonly lastPrompt: { readonly text: string; readonly at: number } | undefined;
   readonly cuts: number;
   readonly badCalls: number;
@@ -276,6 +278,7 @@ export function begin(setting: Setting, at: number): Session {
     idleFrom: at,
     rung: 0,
     parts: [],
+    partTurns: [],
     lastPrompt: undefined,
     cuts: 0,
     badCalls: 0,
@@ -439,8 +442,13 @@ class Machine {
   }
 
   private record(turn: Omit<Turn, "seq" | "at">): void {
-    this.commands.push({ kind: "record", turn: { seq: this.s.seq, at: this.at, ...turn } });
-    this.set({ seq: this.s.seq + 1 });
+    const recorded = { seq: this.s.seq, at: this.at, ...turn };
+    this.commands.push({ kind: "record", turn: recorded });
+    const { parts, partTurns } = this.s;
+    this.set({
+      seq: this.s.seq + 1,
+      ...(parts.length > 0 && { partTurns: [...partTurns, recorded] }),
+    });
   }
 
   // --- frames -----------------------------------------------------------------------------------------------
@@ -560,28 +568,56 @@ class Machine {
       : kindOf([...before, first!].map(({ digits }) => digits).join(""));
     if (kind === undefined) {
       const isWhole = first !== undefined && first.said === last?.said;
-      const part = last && { ...last, seq: this.s.seq, text };
-      this.set({ parts: [...isWhole ? before : [], ...part ? [part] : []].slice(-8) });
+      const part = last && { digits: last.digits, seq: this.s.seq };
+      const parts = [...isWhole ? before : [], ...part ? [part] : []].slice(-8);
+      const since = parts[0]?.seq ?? Infinity;
+      this.set({ parts, partTurns: this.s.partTurns.filter(({ seq }) => seq >= since) });
       return text;
     }
-    const without = (words: string, said: string) => words.replace(said, REDACTED[kind]);
-    for (const part of before) {
-      const heard_text = without(part.text, part.said);
+    const digits = [...before, first!].map((part) => part.digits).join("");
+    const without = (words: string) => withoutDigits(words, digits, kind);
+    const inside = (value: unknown): unknown =>
+      JSON.parse(
+        JSON.stringify(value),
+        (_key, part) => typeof part === "string" ? without(part) : part,
+      );
+    for (const turn of this.s.partTurns) {
+      const { planned_text, heard_text, tool_arguments: args } = turn;
+      const words = JSON.stringify([planned_text, heard_text, args]);
+      if (JSON.stringify(inside([planned_text, heard_text, args])) === words) continue;
       this.commands.push({
         kind: "record",
-        turn: { seq: part.seq, kind: "caller", at: this.at, heard_text, redacts: true },
-      });
-      this.set({
-        history: this.s.history.map((entry) =>
-          entry.role === "caller" && entry.text === part.text
-            ? { ...entry, text: heard_text }
-            : entry
-        ),
-        said: this.s.said.replace(part.text, heard_text),
+        turn: {
+          seq: turn.seq,
+          kind: turn.kind,
+          at: this.at,
+          ...(planned_text !== undefined && { planned_text: without(planned_text) }),
+          ...(heard_text !== undefined && { heard_text: without(heard_text) }),
+          ...(args !== undefined && { tool_arguments: inside(args) }),
+          redacts: true,
+        },
       });
     }
-    this.set({ parts: [] });
-    return without(text, first!.said);
+    const ofCaller = this.s.partTurns.flatMap(({ kind, heard_text = "" }) =>
+      kind === "caller" ? [heard_text] : []
+    );
+    this.set({
+      parts: [],
+      partTurns: [],
+      history: this.s.history.map((entry) =>
+        entry.role === "tool"
+          ? {
+            ...entry,
+            call: {
+              ...entry.call,
+              arguments: JSON.stringify(inside(argumentsOf(entry.call) ?? {})),
+            },
+          }
+          : { ...entry, text: without(entry.text) }
+      ),
+      said: ofCaller.reduce((said, each) => said.replace(each, without(each)), this.s.said),
+    });
+    return without(text);
   }
 
   private person(): void {
@@ -623,7 +659,9 @@ class Machine {
     if (kindOf(digits) !== undefined) return this.fixed(this.words.says.noNumbers);
     if (digits.length === 1) return this.hear(`(keypad) ${digits}`);
     this.set({ confirm: digits });
-    this.fixed(this.words.says.readBack(digits));
+    // It is kept once it is confirmed: until then it may be a part of a card's number.
+    const { readBack } = this.words.says;
+    this.fixed(readBack(digits), readBack("…"));
   }
 
   private confirmed(isRight: boolean): void {
@@ -743,8 +781,9 @@ class Machine {
       request: {
         system: setting.system,
         entries: newest(entries),
+        tools: specsOf(setting.tools, setting.departments),
         // After the last round there is only speech.
-        tools: answering.rounds < MOST_ROUNDS ? specsOf(setting.tools, setting.departments) : [],
+        ...(answering.rounds >= MOST_ROUNDS && { noCalls: true as const }),
         language: setting.language,
       },
     });
@@ -763,6 +802,7 @@ class Machine {
       answering: answering && {
         ...answering,
         running: answering.running.filter(({ ask }) => ask !== running.ask),
+        costUsd: answering.costUsd + cost,
       },
     });
   }
@@ -979,6 +1019,8 @@ class Machine {
       tool: call.name,
       tool_arguments: summary && JSON.parse(redact(JSON.stringify(summary))),
       model: answering.winner?.model,
+      // An answer that is spoken bears its cost itself.
+      ...(this.saidInTurn() === "" && costsOf(answering)),
     });
     const leave = (outcome: string, reason: string) => this.leave({ outcome, reason }, "", true);
     switch (call.name) {
@@ -1039,9 +1081,9 @@ class Machine {
     this.speak({ text, isModels: true }, last);
   }
 
-  /** Says words of ours. */
-  private fixed(text: string): void {
-    this.record({ kind: "fixed", planned_text: text });
+  /** Says words of ours. @param kept What is written down of them. */
+  private fixed(text: string, kept = text): void {
+    this.record({ kind: "fixed", planned_text: kept });
     this.speak({ text, isModels: false }, true);
   }
 
@@ -1085,6 +1127,7 @@ class Machine {
     const { answering, history } = this.s;
     if (answering === undefined) return;
     for (const running of answering.running) this.abort(running);
+    const ended = this.s.answering;
     const planned = this.saidInTurn();
     this.set({
       answering: undefined,
@@ -1093,7 +1136,7 @@ class Machine {
         ...answering.done,
         ...(planned === "" ? [] : [{ role: "agent" as const, text: planned }]),
       ],
-      pending: planned === "" ? undefined : { planned, answering, endedAt: this.at },
+      pending: planned === "" ? undefined : { planned, answering: ended, endedAt: this.at },
     });
   }
 
@@ -1113,9 +1156,7 @@ class Machine {
         outcome: heard === "" || answering.done.some(foundNothing) ? undefined : "answered",
         first_token_ms: answering.firstTokenMs,
         total_ms: endedAt - answering.since,
-        tokens_in: answering.usage.input,
-        tokens_out: answering.usage.output,
-        cost_usd: answering.costUsd,
+        ...costsOf(answering),
       }),
     });
     if (heard === undefined || heard === planned) return;
@@ -1130,11 +1171,17 @@ class Machine {
   /** The caller interrupts. @param until What Twilio says was spoken until then. */
   private interrupted(until: string | undefined): void {
     this.isHeard();
-    const { playing, leaving } = this.s;
-    if (playing === undefined || leaving !== undefined) return this.stopSpeaking();
+    const { playing, leaving, answering } = this.s;
+    if (leaving !== undefined) {
+      // Our last words are gone; the caller may still ask for a person.
+      const at = Math.min(leaving.at, this.at + TIMES.noise);
+      return this.set({ leaving: { ...leaving, at } });
+    }
+    if (playing === undefined) return this.stopSpeaking();
     const { heard, rest } = cut(playing, playing.played ?? until);
+    const owes = answering !== undefined && this.saidInTurn() === "";
     this.closeTurn(heard);
-    this.set({ noise: { at: this.at, rest } });
+    this.set({ noise: { at: this.at, rest, ...(owes && { owes }) } });
   }
 
   /** The caller goes on: nothing more of an answer in the making is said. */
@@ -1229,6 +1276,10 @@ function cut(playing: Playing, until: string | undefined): { heard: string; rest
     if (end < text.length) rest.push(text.slice(end).trim());
   });
   return { heard: heard.join(" "), rest: rest.join(" ").trim() };
+}
+
+function costsOf({ usage, costUsd }: Answering) {
+  return { tokens_in: usage.input, tokens_out: usage.output, cost_usd: costUsd };
 }
 
 function isWayOut({ name }: Call): boolean {

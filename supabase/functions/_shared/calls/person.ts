@@ -35,9 +35,10 @@ export function askForKey1(
 
 /** What an agent told of the caller, for the person who takes the call. */
 export function whisper(summary: string): Phrase {
+  const space = summary.lastIndexOf(" ", MOST_WHISPER);
   const short = summary.length <= MOST_WHISPER
     ? summary
-    : summary.slice(0, summary.lastIndexOf(" ", MOST_WHISPER));
+    : summary.slice(0, space > 0 ? space : MOST_WHISPER);
   return ({ whisper }) => whisper(short);
 }
 

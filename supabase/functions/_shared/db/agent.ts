@@ -23,6 +23,20 @@ const opened = z.object({
 const entries = z.array(z.object({ question: z.string(), answer: z.string() }));
 const states = z.record(z.string(), z.enum(["open", "closed"]));
 
+/** Longest text of a turn, in characters, as its table has it. */
+const MOST_TEXT = 8000;
+
+/** A model may write what PostgreSQL refuses: one such character would keep all of a talk from being stored. */
+function storable<T>(value: T): T {
+  return JSON.parse(
+    JSON.stringify(value),
+    (_key, part) =>
+      typeof part === "string"
+        ? part.replace(/\p{Cc}+/gu, " ").slice(0, MOST_TEXT).toWellFormed()
+        : part,
+  );
+}
+
 /** @param deadlineMs Of each request; a caller waits for most. */
 export function agentDatabase(
   api: DataApi,
@@ -58,7 +72,9 @@ export function agentDatabase(
       };
     },
     async record(sessionId, turns, end) {
-      const rows = turns.map(({ at, ...turn }) => ({ ...turn, at: new Date(at).toISOString() }));
+      const rows = storable(
+        turns.map(({ at, ...turn }) => ({ ...turn, at: new Date(at).toISOString() })),
+      );
       await run(
         api,
         "record_agent_turns",
@@ -70,7 +86,7 @@ export function agentDatabase(
     async answer(callSid, question, language) {
       const args = {
         p_call_sid: callSid,
-        p_question: question,
+        p_question: storable(question),
         p_language: language,
       };
       return {

@@ -16,6 +16,8 @@ export interface ModelRequest {
   readonly system: string;
   readonly entries: readonly Entry[];
   readonly tools: readonly ToolSpec[];
+  /** Only words are wanted. The tools are named all the same, as those that were used before are read with them. */
+  readonly noCalls?: true | undefined;
   /** BCP 47. */
   readonly language: string;
 }
