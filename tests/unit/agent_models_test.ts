@@ -46,7 +46,32 @@ async function eventsOf(stream: AsyncIterable<ModelEvent>) {
   };
 }
 
+/** The body of a request, which is refused. */
+async function requested(name: string, request: Omit<ModelRequest, "model">) {
+  const body = Promise.withResolvers<string>();
+  await using server = Deno.serve({ port: 0, onListen() {} }, async (asked) => {
+    body.resolve(await asked.text());
+    return new Response(null, { status: 400 });
+  });
+  const baseUrl = `http://127.0.0.1:${server.addr.port}`;
+  const of = { apiKey: "sk-local", baseUrl };
+  const { model, name: id } = modelsOf({ openai: of, anthropic: of })(name)!;
+  await assertRejects(() =>
+    eventsOf(model({ model: id, ...request }, new AbortController().signal))
+  );
+  return JSON.parse(await body.promise);
+}
+
 for (const name of NAMES) {
+  Deno.test(`${name}: where only words are wanted, the tools that were used are still named`, async () => {
+    const body = await requested(name, {
+      ...requestOf([{ role: "caller", text: "Maps?" }, TOOL]),
+      noCalls: true,
+    });
+    assertEquals(body.tools.length, TOOLS.length);
+    assertEquals(body.tool_choice, name.startsWith("openai") ? "none" : { type: "none" });
+  });
+
   Deno.test(`${name} streams an answer, with what it used`, async () => {
     await using provider = await modelProvider();
     provider.mock.onMessage("maps", {
@@ -175,6 +200,24 @@ Deno.test("an answer's cost follows its tokens; an unknown model is dear", () =>
 // --- the embedded one -----------------------------------------------------------------------------------------
 
 const { says } = agentWords("en-US").words;
+Deno.test("each Claude thinks as little as it takes", async () => {
+  const thinks = async (model: string) => {
+    const body = await requested(`anthropic:${model}`, asks("maps"));
+    return [body.thinking.type, body.output_config?.effort, body.max_tokens];
+  };
+  assertEquals(await thinks("claude-haiku-5-5"), ["disabled", undefined, 300]);
+  assertEquals(await thinks("claude-sonnet-5-5"), ["between_tools", "low", 300]);
+  assertEquals(await thinks("claude-opus-5-5"), ["adaptive", "low", 1300]);
+});
+
+Deno.test("Claude is never given the beginning of its answer", async () => {
+  const { messages } = await requested(
+    "anthropic:claude-sonnet-5-5",
+    requestOf([{ role: "caller", text: "Maps?" }, { role: "agent", text: "We" }]),
+  );
+  assertEquals(messages.map(({ role }: { role: string }) => role), ["user", "assistant", "user"]);
+});
+
 async function embeddedTo(entries: readonly Entry[], tools = [...TOOLS], language = "en-US") {
   const request = { model: "embedded", ...requestOf(entries, tools), language };
   return await eventsOf(embedded(request, new AbortController().signal));

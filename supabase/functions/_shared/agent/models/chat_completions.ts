@@ -41,6 +41,7 @@ export function chatCompletions(baseUrl: string, apiKey: string): Model {
         messages: [{ role: "system", content: request.system }, ...messagesOf(request.entries)],
         ...(request.tools.length > 0 && {
           tools: request.tools.map((tool) => ({ type: "function", function: tool })),
+          ...(request.noCalls && { tool_choice: "none" }),
         }),
         max_completion_tokens: MOST_TOKENS,
         // Reasoning would use up the answer's tokens, and the caller's patience.

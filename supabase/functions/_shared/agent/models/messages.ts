@@ -42,9 +42,7 @@ export function messages(baseUrl: string, apiKey: string): Model {
       { "x-api-key": apiKey, "anthropic-version": "2023-06-01" },
       {
         model: request.model,
-        max_tokens: MOST_TOKENS,
-        // Thinking would keep the caller waiting.
-        thinking: { type: "disabled" },
+        ...thinkingOf(request.model),
         system: [{ type: "text", text: request.system, cache_control: { type: "ephemeral" } }],
         messages: messagesOf(request.entries),
         ...(request.tools.length > 0 && {
@@ -53,6 +51,7 @@ export function messages(baseUrl: string, apiKey: string): Model {
             description,
             input_schema: parameters,
           })),
+          ...(request.noCalls && { tool_choice: { type: "none" } }),
         }),
         stream: true,
       },
@@ -99,12 +98,32 @@ export function messages(baseUrl: string, apiKey: string): Model {
   };
 }
 
+/** Tokens that a model may think where it cannot but think. */
+const MOST_THOUGHT = 1000;
+
+/**
+ * The least thinking that a model takes, as it keeps the caller waiting: some refuse a request that turns it off.
+ * Source: https://platform.claude.com/docs/en/models/sonnet-5-5/whats-new-sonnet-5-5,
+ * https://platform.claude.com/docs/en/build-with-claude/thinking#configuring-thinking
+ */
+function thinkingOf(model: string) {
+  const output_config = { effort: "low" };
+  if (/^claude-sonnet-5-5/.test(model)) {
+    return { max_tokens: MOST_TOKENS, thinking: { type: "between_tools" }, output_config };
+  }
+  if (/^claude-(opus-5-5|fable|mythos)/.test(model)) {
+    const max_tokens = MOST_TOKENS + MOST_THOUGHT;
+    return { max_tokens, thinking: { type: "adaptive" }, output_config };
+  }
+  return { max_tokens: MOST_TOKENS, thinking: { type: "disabled" } };
+}
+
 interface Message {
   readonly role: "user" | "assistant";
   readonly content: unknown[];
 }
 
-/** Turns alternate, and the first is the user's. */
+/** Turns alternate, and the first and the last are the user's: what would be the beginning of an answer is refused. */
 function messagesOf(entries: readonly Entry[]): readonly Message[] {
   const turns: Message[] = [];
   const add = (role: Message["role"], block: unknown) => {
@@ -132,6 +151,7 @@ function messagesOf(entries: readonly Entry[]): readonly Message[] {
       }
     }
   }
+  if (turns.at(-1)?.role === "assistant") add("user", { type: "text", text: "(Silence.)" });
   return turns;
 }
 
