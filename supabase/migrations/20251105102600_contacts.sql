@@ -211,6 +211,16 @@ where r.source = 'voicemail' and r.deleted_at is null;
 
 comment on view public.voicemails is 'Each voicemail with its state: new, taken or done, whose it is, and who changed it last.';
 
+-- Whether campaigns may not call a number: it has said stop, or is a contact who did not agree to be called, or whose own calls are refused.
+create function public.wants_no_calls(p_owner uuid, p_e164 text) returns boolean
+language sql stable set search_path = ''
+return exists (
+  select from public.suppressions as s
+  where s.number_hash = public.number_hash(p_e164) and coalesce(s.org_id, '00000000-0000-0000-0000-000000000000') = p_owner
+) or exists (
+  select from public.contacts as k where k.owner = p_owner and k.phone = p_e164 and (k.consent = false or k.blocked)
+);
+
 -- Whether a call's number is blocked; null: the number is no contact yet.
 create function public.blocked_number(c public.call_logs) returns boolean
 language plpgsql stable set search_path = ''
@@ -276,5 +286,5 @@ grant select, insert (call_sid, recording_sid, state, assigned_to) on public.voi
 grant select on public.voicemails to authenticated, service_role;
 grant select, insert, update, delete on public.contacts, public.call_notes, public.call_tags to service_role;
 grant select, insert on public.voicemail_steps to service_role;
-grant execute on function public.blocked_number to service_role;
+grant execute on function public.blocked_number, public.wants_no_calls to service_role;
 grant execute on function public.import_contacts to authenticated, service_role;

@@ -109,8 +109,8 @@ begin atomic
 end;
 
 -- How a campaign stands whose calls go to people, as Floor of _shared/campaigns/pacing.ts: the people of its flow's groups, its
--- lines, and what was measured in the last 10 minutes. p_since: the slot then.
-create function public.campaign_floor(c public.campaigns, p_since bigint) returns jsonb
+-- lines, and what was measured in the last 10 minutes. p_since, p_until: their slots.
+create function public.campaign_floor(c public.campaigns, p_since bigint, p_until bigint) returns jsonb
 language plpgsql stable set search_path = ''
 as $$
 declare
@@ -131,13 +131,15 @@ begin
   where a.owner = c.owner and a.ended_at is null and a.purpose in ('person', 'callback_person')
     and (a.to_e164 = any (v_members) or exists (select from public.people as p where p.id = a.person_id and p.handle = any (v_members)));
   select
-    count(*) filter (where a.answered_at is null and a.ended_at is null) as ringing,
+    (
+      select count(*) from public.dial_attempts as o where o.campaign_id = c.id and o.ended_at is null and o.answered_at is null
+    ) as ringing,
     count(*) filter (where a.answered_at is not null and a.result is distinct from 'machine') as answered,
     count(*) filter (where a.answered_at is not null or a.ended_at is not null) as known,
     avg(extract(epoch from coalesce(a.answered_at, a.ended_at) - a.dialled_at)) as ring_sec,
     avg(extract(epoch from a.ended_at - a.answered_at)) filter (where a.result = 'accepted') as talk_sec
   into v_lately
-  from public.dial_attempts as a where a.owner = c.owner and a.slot > p_since and a.campaign_id = c.id;
+  from public.dial_attempts as a where a.owner = c.owner and a.slot between p_since and p_until and a.campaign_id = c.id;
   return jsonb_build_object(
     'free', v_free, 'busy', v_busy, 'ringing', v_lately.ringing,
     -- Before so many dials a rate says nothing.
@@ -173,6 +175,7 @@ declare
   v_most integer;
   v_mine bigint[];
   v_first bigint;
+  v_last bigint;
   v_slot bigint;
   v_slots bigint[] := '{}';
   v_per_second integer;
@@ -208,19 +211,20 @@ begin
   end if;
   v_slot_sec := 1.04 / r.per_second;
   select count(*) into v_open from public.dial_attempts as a where a.campaign_id = c.id and a.ended_at is null;
-  -- Slots are time: the index finds what was dialled lately.
+  -- Slots are time: the index finds what was dialled lately. Those of another rate have other numbers, higher ones of a faster.
+  v_last := (extract(epoch from v_now + greatest(p_horizon, interval '1 minute')) / v_slot_sec)::bigint;
   select count(*) as dials, count(*) filter (
     where a.result = 'unreachable' or (a.state = 'unknown' and a.ended_at is null and a.dialled_at < v_now - interval '15 seconds')
   ) as failed into v_lately
   from public.dial_attempts as a
-  where a.owner = c.owner and a.slot > extract(epoch from v_now - interval '2 minutes') / v_slot_sec
+  where a.owner = c.owner and a.slot between (extract(epoch from v_now - interval '2 minutes') / v_slot_sec)::bigint and v_last
     and a.campaign_id = c.id and a.dialled_at > c.running_since;
   if v_lately.dials >= 20 and v_lately.failed * 2 >= v_lately.dials then
     perform public.command_campaign(c.id, 'pause', 'failures');
     return jsonb_build_object('state', 'paused', 'dials', jsonb '[]', 'stale', jsonb '[]', 'full', false);
   end if;
   if c.mode in ('progressive', 'predictive') then
-    v_floor := public.campaign_floor(c, (extract(epoch from v_now - interval '10 minutes') / v_slot_sec)::bigint);
+    v_floor := public.campaign_floor(c, (extract(epoch from v_now - interval '10 minutes') / v_slot_sec)::bigint, v_last);
   end if;
   v_most := least(
     case
@@ -229,7 +233,12 @@ begin
       else p_most
     end,
     -- Each call that goes on takes a minute or more of the budget.
-    c.max_concurrent - v_open, c.max_minutes - v_minutes - v_open
+    c.max_concurrent - v_open, c.max_minutes - v_minutes - v_open,
+    -- One number may have to show for all of them.
+    (
+      select coalesce(max(l.per_day - case when l.day = current_date then l.dialled else 0 end), 0)
+      from public.campaign_lines as l where l.campaign_id = c.id and coalesce(l.rests_until <= now(), true)
+    )
   );
   v_first := ceil(extract(epoch from greatest(v_now + interval '50 milliseconds', r.not_before)) / v_slot_sec);
 
@@ -238,7 +247,7 @@ begin
   v_apart := greatest(1, 1 / c.calls_per_second) / v_slot_sec;
   v_mine := array(
     select a.slot from public.dial_attempts as a
-    where a.owner = c.owner and a.campaign_id = c.id and a.slot > v_first - ceil(v_apart) order by a.slot
+    where a.owner = c.owner and a.campaign_id = c.id and a.slot > v_first - ceil(v_apart) and a.slot <= v_last order by a.slot
   );
   if v_most > 0 then
     for v_slot in
@@ -260,7 +269,7 @@ begin
   v_lines := array(
     select l.line from public.campaign_lines as l
     where l.campaign_id = c.id and coalesce(l.rests_until <= now(), true)
-      and (l.day <> current_date or l.dialled + v_most <= l.per_day)
+      and case when l.day = current_date then l.dialled else 0 end + greatest(1, v_most) <= l.per_day
     order by l.dialled, l.line
   );
   if v_most = 0 or cardinality(v_lines) = 0 then
@@ -287,16 +296,21 @@ begin
   looked_at as materialized (
     select
       p.*,
-      exists (select from public.suppressions as s where s.number_hash = public.number_hash(p.e164) and s.org_id is not distinct from c.org_id) as stopped,
+      public.wants_no_calls(c.owner, p.e164) as stopped,
       capped.until
     from picked as p
     cross join lateral (
       -- Over all campaigns of the owner.
       select greatest(
-        d.at[(c.attempts ->> 'per_day')::integer] + interval '1 day', d.at[(c.attempts ->> 'per_week')::integer] + interval '7 days'
+        d.at[(c.attempts ->> 'per_day')::integer] + interval '1 day', d.at[(c.attempts ->> 'per_week')::integer] + interval '7 days',
+        -- Ofcom: 72 hours, whichever campaign found nobody free.
+        d.abandoned_at + interval '72 hours'
       ) as until
       from (
-        select array_agg(a.dialled_at order by a.dialled_at desc) as at from public.dial_attempts as a
+        select
+          array_agg(a.dialled_at order by a.dialled_at desc) as at,
+          max(a.dialled_at) filter (where a.result = 'abandoned') as abandoned_at
+        from public.dial_attempts as a
         where a.owner = c.owner and a.to_e164 = p.e164 and a.purpose = 'campaign' and a.dialled_at > now() - interval '7 days'
       ) as d
     ) as capped
@@ -389,7 +403,7 @@ begin
       and t.state = 'intended' and t.ended_at is null and t.cancelled_at is null
       -- A slot that was missed is lost: late dials would meet others.
       and t.send_at > clock_timestamp() - interval '500 milliseconds'
-      and not exists (select from public.suppressions as s where s.number_hash = public.number_hash(t.to_e164) and s.org_id is not distinct from t.org_id)
+      and not public.wants_no_calls(t.owner, t.to_e164)
     returning t
   )
   select array_agg(a.t) into v_begun from allowed as a;
@@ -589,7 +603,8 @@ begin
   where t.id = c.id returning * into c;
   if p_command in ('start', 'resume') then
     insert into public.dial_rates as r (owner, per_second)
-    select c.owner, max(o.calls_per_second) from public.campaigns as o where o.owner = c.owner and o.state = 'running'
+    -- Legs to people keep the same rate, and a slow campaign is no reason to let them wait: Twilio makes one call a second.
+    select c.owner, greatest(1, max(o.calls_per_second)) from public.campaigns as o where o.owner = c.owner and o.state = 'running'
     on conflict (owner) do update set per_second = least(excluded.per_second, r.at_most);
   elsif p_command = 'stop' then
     for a in

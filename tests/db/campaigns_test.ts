@@ -250,8 +250,8 @@ test("calls at once are bounded, and the numbers of a pool are used in turn", as
   await begin(sql, first);
   await Promise.all(first.map(({ token }) => told(sql, token, "busy")));
   // Both have had two of their three dials a day.
-  assertEquals((await reserve(sql, id, 2)).dials, []);
-  assertEquals((await reserve(sql, id, 1)).dials.length, 1);
+  const last = [await reserve(sql, id, 2), await reserve(sql, id, 2), await reserve(sql, id, 2)];
+  assertEquals(last.map(({ dials }) => dials.length), [1, 1, 0]);
 });
 
 test("stop ends what is reserved and what rings, and talks go on", async ({ sql }) => {
@@ -495,4 +495,68 @@ test("campaigns and people's legs keep an account's rate together, whichever ask
     ...times.map((from) => times.filter((at) => at >= from && at < from + 1).length),
   );
   assert(peak <= RATE, `${peak} in a second`);
+});
+
+test("a campaign goes on at its own rate when a faster one of the account is over", async ({ sql }) => {
+  const slow = await running(sql, 20, { rate: 2, account: 1000 });
+  await sql`update dial_rates set at_most = null`;
+  const fast = await running(sql, 5, { rate: 100, from: 100 });
+  assertEquals((await reserve(sql, slow, 2)).dials.length, 2);
+  await sql`select command_campaign(${fast}, 'stop')`;
+  await sql`select command_campaign(${slow}, 'pause')`;
+  await sql`select command_campaign(${slow}, 'resume')`;
+  assertEquals((await reserve(sql, slow, 5)).dials.length, 5);
+});
+
+test("a slow campaign does not hold up legs to people", async ({ sql }) => {
+  const id = await running(sql, 5, { rate: 0.01 });
+  assertEquals((await reserve(sql, id, 5, "90 seconds")).dials.length, 1);
+  const people = await sql<{ token: string }[]>`
+    insert into dial_attempts (purpose, to_e164, line, seconds)
+    select 'verify', '+1403555' || n, '+14035559999', 20 from generate_series(1000, 1003) as n returning token`;
+  for (const { token } of people) {
+    // deno-lint-ignore no-await-in-loop -- One after the other.
+    const [row] = await sql`select take_dial_slot(${token}, 10000) as wait`;
+    assert(row!.wait !== null);
+  }
+});
+
+test("a number shows at most its dials of a day, also where a tick has more than those", async ({ sql }) => {
+  const id = await running(sql, 30);
+  await sql`update campaign_lines set per_day = 8`;
+  const dialled = async () => (await reserve(sql, id, 12)).dials.length;
+  assertEquals([await dialled(), await dialled(), await dialled()], [8, 8, 0]);
+  const days = await sql<{ dialled: number }[]>`select dialled from campaign_lines`;
+  assert(days.every((line) => line.dialled <= 8));
+  // Yesterday's are no dials of today; of those there are no more either.
+  await sql`update campaign_lines set day = current_date - 1, dialled = 8`;
+  await sql`delete from dial_attempts`;
+  await importing(sql, id, phones(30, 100));
+  await open(sql, id);
+  assertEquals(await dialled(), 8);
+});
+
+test("a contact who did not agree to be called, or is blocked, is not dialled, whatever the list says", async ({ sql }) => {
+  const id = await running(sql, 4);
+  const [refuses, blocked, later] = phones(3);
+  await sql`
+    insert into contacts (phone, name, consent, consent_at, blocked)
+    values (${refuses!}, 'A', false, now(), false), (${blocked!}, 'B', null, null, true), (${later!}, 'C', true, now(), false)`;
+  const { dials } = await reserve(sql, id, 4);
+  assertEquals(dials.map(({ to }) => to).toSorted(), [later!, phones(4)[3]!]);
+  await sql`update contacts set consent = false where phone = ${later!}`;
+  assertEquals(await begin(sql, dials), dials.filter(({ to }) => to !== later).map((d) => d.token));
+});
+
+test("somebody for whom nobody was free is not called for 72 hours, by any campaign of the owner", async ({ sql }) => {
+  const id = await running(sql, 1, { attempts: { per_day: 10, per_week: 10 } });
+  const { dials } = await reserve(sql, id, 1);
+  await begin(sql, dials);
+  await told(sql, dials[0]!.token, "in-progress", "abandoned");
+  await told(sql, dials[0]!.token, "completed");
+  const other = await running(sql, 1, { attempts: { per_day: 10, per_week: 10 } });
+  assertEquals((await reserve(sql, other, 1)).dials, []);
+  await sql`update dial_attempts set dialled_at = dialled_at - interval '73 hours'`;
+  await sql`update campaign_contacts set due_at = now() where campaign_id = ${other}`;
+  assertEquals((await reserve(sql, other, 1)).dials.length, 1);
 });
