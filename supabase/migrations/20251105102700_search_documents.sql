@@ -191,9 +191,9 @@ return array['voicemail', 'transcript', 'agent_turn'];
 
 -- Brings the documents of a source to what search_passages says, in the transaction that changed it: of a call's own words
 -- (p_call_sid), or of the row p_id (p_kind). A changed passage is a new row, with nothing left of the old one. SECURITY DEFINER,
--- because nobody else writes documents. p_tells: alerts on words are matched.
+-- because nobody else writes documents. p_tells: alerts on words are matched. Planned once: planning the view takes as long as it.
 create function public.index_source(p_kind text, p_id uuid, p_call_sid text default null, p_tells boolean default true) returns void
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_new public.search_passages[];
@@ -242,10 +242,14 @@ begin
 end
 $$;
 
--- Inserts passages that are not documents yet, with their words.
+-- Inserts passages of one source that are not documents yet, with their words.
 create function public.store_passages(p_passages public.search_passages[]) returns void
 language plpgsql volatile set search_path = ''
 as $$
+declare
+  v_owner uuid;
+  v_text text;
+  v_words text[];
 begin
   with added as (
     insert into public.search_documents (
@@ -256,14 +260,17 @@ begin
     on conflict on constraint search_documents_key do nothing
     returning owner, title, body
   )
-  insert into public.search_words (owner, word)
-  select distinct a.owner, w.word
-  from added as a cross join lateral public.words_of(concat_ws(' ', a.title, a.body)) as w(word)
-  -- `limit 1`: one look-up a word, whatever the planner makes of their number.
-  left join lateral (
-    select true as known from public.search_words as k where k.owner = a.owner and k.word = w.word limit 1
-  ) as k on true
-  where k.known is null;
+  select (array_agg(a.owner))[1], string_agg(concat_ws(' ', a.title, a.body), ' ') into v_owner, v_text from added as a;
+  if v_text is null then
+    return;
+  end if;
+  v_words := array(select public.words_of(v_text));
+  v_words := array(
+    select unnest(v_words) except select k.word from public.search_words as k where k.owner = v_owner and k.word = any (v_words)
+  );
+  if v_words <> '{}' then
+    insert into public.search_words (owner, word) select v_owner, w from unnest(v_words) as w;
+  end if;
 end
 $$;
 

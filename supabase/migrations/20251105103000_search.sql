@@ -173,8 +173,9 @@ begin
 end
 $$;
 
--- The condition that a document `d` matches a query, as SQL: what the index finds, in any language, and then exactly.
-create function public.document_match(p_queries tsquery[]) returns text
+-- The condition that a document `d` matches a query, as SQL: what the index finds, in any language, and then exactly. p_indexed
+-- false: without the index.
+create function public.document_match(p_queries tsquery[], p_indexed boolean default true) returns text
 language plpgsql immutable set search_path = ''
 as $$
 declare
@@ -194,7 +195,7 @@ begin
   end if;
   return case
     -- Words that are only excluded are in no index.
-    when querytree(v_index) in ('', 'T') then v_exactly
+    when not p_indexed or querytree(v_index) in ('', 'T') then v_exactly
     else format(' and d.fts @@ %L::tsquery', v_index) || case when v_index is distinct from p_queries[1] then v_exactly else '' end
   end;
 end
@@ -346,6 +347,8 @@ declare
   v_span text := '';
   v_documents text;
   v_match text;
+  v_meant text;
+  v_common boolean;
   v_bound text;
   v_digits text[];
   v_words text;
@@ -378,6 +381,18 @@ begin
       || case when v_part is null then '' else format(' and d.party like %L', '%' || v_part || '%') end
       || case when jsonb_typeof(p_after -> 'd') = 'array' then
         format(' and (d.at, d.id) < (%L, %L)', public.from_micros(p_after #>> '{d,0}'), (p_after #>> '{d,1}')::bigint) else '' end;
+    v_meant := coalesce(p_match, public.document_match(p_queries));
+    if p_match is null and p_owner is not null then
+      -- Where many of the newest match, a thousand are read sooner by age than by the index of words, which has them all.
+      execute format(
+        'select count(*) >= 25 from (
+          select * from public.search_documents as d where true%s order by d.at desc, d.id desc limit 400
+        ) as d where true%s%s', v_of_owner, v_documents, public.document_match(p_queries, false)
+      ) into v_common;
+      if v_common then
+        v_meant := public.document_match(p_queries, false);
+      end if;
+    end if;
     foreach v_bound in array array[
       c_in_time,
       -- If that takes too long: of the newest 2,000.
@@ -391,7 +406,7 @@ begin
           select d.kind, d.id, d.call_sid, d.at, d.lang, d.fts from public.search_documents as d
           where true%s%s%s order by d.at desc, d.id desc limit 1000
         ) as d',
-        public.search_score(public.tsquery_by_language(p_queries), p_now), v_documents, coalesce(p_match, public.document_match(p_queries)), v_bound
+        public.search_score(public.tsquery_by_language(p_queries), p_now), v_documents, v_meant, v_bound
       );
       if cardinality(v_digits) > 0 then
         v_match := format(
@@ -478,14 +493,19 @@ begin
       select from public.search_words as k where k.owner = coalesce(p_owner, k.owner) and k.word = v_word
     );
     select n.word into v_found from (
-      select k.word, extensions.similarity(k.word, v_word) as likeness from public.search_words as k
-      -- No other is within two letters.
-      where k.owner = coalesce(p_owner, k.owner) and length(k.word) between length(v_word) - 2 and length(v_word) + 2
-        and k.word operator(extensions.%) v_word
-      order by likeness desc, k.word limit 20
+      select l.word from (
+        select k.word, extensions.similarity(k.word, v_word) as likeness from public.search_words as k
+        -- No other is within two letters.
+        where k.owner = coalesce(p_owner, k.owner) and length(k.word) between length(v_word) - 2 and length(v_word) + 2
+          and k.word operator(extensions.%) v_word
+        order by likeness desc, k.word limit 20
+      ) as l
+      where extensions.levenshtein(l.word, v_word) <= 2
+      order by extensions.levenshtein(l.word, v_word), l.likeness desc, l.word
+      -- The look among the documents comes last, and ends with the first word that is there.
+      offset 0
     ) as n
-    where extensions.levenshtein(n.word, v_word) <= 2 and public.is_said(p_owner, n.word)
-    order by extensions.levenshtein(n.word, v_word), n.likeness desc, n.word
+    where public.is_said(p_owner, n.word)
     limit 1;
     if found then
       v_query := regexp_replace(v_query, '\m' || v_term || '\M', v_found);
@@ -553,25 +573,33 @@ $$;
 -- How often each value occurs among hits, at most 1,000 times: {kind: {call: 12}, direction: ..., disposition: ..., mode: ...,
 -- line: ...}, the 20 most frequent values of each.
 create function public.search_facets(p_hits public.search_hit[]) returns jsonb
-language sql stable set search_path = ''
+-- plpgsql: its plan is kept.
+language plpgsql stable set search_path = ''
 as $$
-  with counted as (
-    select f.name, f.value, least(count(*), 1000) as hits
-    from unnest(p_hits) as h
-    left join lateral (
-      select o.direction, o.disposition, o.mode, o.line from public.call_logs as o where o.call_sid = h.call_sid offset 0
-    ) as c on true
-    cross join lateral (values
-      ('kind', h.kind), ('direction', c.direction), ('disposition', c.disposition), ('mode', c.mode), ('line', c.line::text)
-    ) as f(name, value)
-    where f.value is not null
-    group by 1, 2
-  ), ranked as (
-    select k.*, row_number() over (partition by k.name order by k.hits desc, k.value) as place from counted as k
-  )
-  select coalesce(jsonb_object_agg(g.name, g.counts), '{}') from (
-    select r.name, jsonb_object_agg(r.value, r.hits) as counts from ranked as r where r.place <= 20 group by 1
-  ) as g
+begin
+  return (
+    with calls as (
+      select h.kind, h.call_sid, count(*) as hits from unnest(p_hits) as h group by 1, 2
+    ), counted as (
+      select c.kind, o.direction, o.disposition, o.mode, o.line, sum(c.hits) as hits
+      from calls as c left join lateral (
+        select l.direction, l.disposition, l.mode, l.line::text as line from public.call_logs as l where l.call_sid = c.call_sid offset 0
+      ) as o on true
+      group by 1, 2, 3, 4, 5
+    ), ranked as (
+      select f.name, f.value, least(sum(c.hits), 1000) as hits,
+        row_number() over (partition by f.name order by least(sum(c.hits), 1000) desc, f.value) as place
+      from counted as c cross join lateral (values
+        ('kind', c.kind), ('direction', c.direction), ('disposition', c.disposition), ('mode', c.mode), ('line', c.line)
+      ) as f(name, value)
+      where f.value is not null
+      group by 1, 2
+    )
+    select coalesce(jsonb_object_agg(g.name, g.counts), '{}') from (
+      select r.name, jsonb_object_agg(r.value, r.hits) as counts from ranked as r where r.place <= 20 group by 1
+    ) as g
+  );
+end
 $$;
 
 -- The search in the rows of one owner (null: of all) by one user (null: an operator). See search_calls.

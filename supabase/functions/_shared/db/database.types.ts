@@ -210,7 +210,10 @@ export type Database = {
         Args: { "p_org_id": string; "p_phone"?: string; "p_queue": string };
         Returns: number;
       };
-      "document_match": { Args: { "p_queries": (unknown)[] }; Returns: string };
+      "document_match": {
+        Args: { "p_indexed"?: boolean; "p_queries": (unknown)[] };
+        Returns: string;
+      };
       "embedding_content": { Args: { "p_key": string }; Returns: Json };
       "end_attempt": { Args: { "p_id": number; "p_status": string }; Returns: number };
       "end_campaign_attempt": { Args: { "p_id": number; "p_status": string }; Returns: undefined };
