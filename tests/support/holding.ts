@@ -43,7 +43,7 @@ export interface Facts {
     taken?: boolean;
     wait?: { low_sec: number; high_sec: number; samples: number };
   };
-  attempt?: { won: boolean; over: boolean; why?: string; call_sid?: string };
+  attempt?: { won: boolean; over: boolean; why?: string; call_sid?: string; summary?: string };
   callbacks?: Record<string, boolean>;
   queues?: Record<string, { full: boolean }>;
   self?: { handle: string; available: boolean };
