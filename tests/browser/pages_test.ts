@@ -387,6 +387,121 @@ test("a token that has run out is renewed by itself, in every tab at once; witho
   await page.getByRole("heading", { level: 1, name: "People" }).waitFor();
 });
 
+test("what is done by keyboard leaves the focus where one was", async (open) => {
+  const { sql } = lab().hotline.db;
+  await voicemail();
+  await voicemail();
+  const { page } = await open("console");
+  await signIn(page);
+  const focused = (label: string) =>
+    page.waitForFunction(`document.activeElement.ariaLabel?.includes(${JSON.stringify(label)})`);
+  const done = page.getByRole("button", { name: /^Done: / });
+  await done.nth(1).waitFor();
+  const second = await done.nth(1).getAttribute("aria-label");
+  await done.first().press("Enter");
+  await page.getByText("The voicemail is done.").waitFor();
+  await focused(second!);
+
+  await sql`insert into people (handle, name, phone) values ('quinn', 'Quinn', '+15875550166')`;
+  await goTo(page, "people");
+  await button(page, "Quiet for 1 h: Quinn").press("Enter");
+  await page.getByRole("switch", { name: "Not available: Quinn" }).waitFor();
+  await focused("Quinn");
+  await page.getByRole("button", { name: "Français" }).press("Enter");
+  await page.getByRole("heading", { level: 1, name: "Personnes" }).waitFor();
+  assertEquals(await page.evaluate("document.activeElement.textContent"), "English");
+});
+
+test("an undone change of who is rung gives the quiet hour back", async (open) => {
+  const { sql } = lab().hotline.db;
+  const until = new Date(Date.now() + 3_600_000);
+  await sql`insert into people (handle, name, phone, dnd_until) values ('rosa', 'Rosa', '+15875550167', ${until})`;
+  const { page } = await open("console");
+  await signIn(page);
+  const ring = page.getByRole("switch", { name: "Rosa" });
+  await ring.click();
+  await ring.getByText("Available", { exact: true }).waitFor();
+  await button(page, "Undo").click();
+  await ring.getByText("Not available").waitFor();
+  const [rosa] = await sql`select available, dnd_until from people where handle = 'rosa'`;
+  assertEquals({ ...rosa }, { available: true, dnd_until: until });
+});
+
+test("callbacks beyond the first are shown on Today, and what was shown stays meanwhile", async (open) => {
+  const { sql } = lab().hotline.db;
+  await sql`
+    insert into callbacks (call_sid, to_e164, line, group_name, version_id, node, members, seconds, calendar, queued_at)
+    select 'CA' || lpad(to_hex(i), 32, 'c'), '+1604777' || lpad(i::text, 4, '0'), '+15874059000', 'desk', 1, 'desk', '{}', 20, '{}', now()
+    from generate_series(1, 30) as i`;
+  try {
+    const { page } = await open("console");
+    await signIn(page);
+    const card = page.locator("section:has(#callbacks)");
+    await card.getByRole("heading", { name: "Callbacks due 30" }).waitFor();
+    await page.evaluate(`
+      globalThis.fewest = 8;
+      setInterval(() => fewest = Math.min(fewest, document.querySelectorAll("section:has(#callbacks) li").length));
+    `);
+    await card.getByRole("button", { name: "Show more" }).click();
+    await card.getByRole("listitem").nth(29).waitFor();
+    assertEquals(await page.evaluate("fewest"), 8);
+  } finally {
+    await sql`delete from callbacks where to_e164 like '+1604777%'`;
+  }
+});
+
+test("an open alert is shown first, however many are over", async (open) => {
+  const { sql } = lab().hotline.db;
+  await sql`
+    insert into alert_episodes (alert, severity, threshold, opened_at, opened_value)
+    values ('system_unhealthy', 'critical', 1, now() - interval '9 days', 2), ('response_time', 'warning', 1, now(), 2)`;
+  await sql`
+    insert into alert_episodes (alert, severity, threshold, opened_at, opened_value, closed_at)
+    select 'voicemail_backlog', 'warning', 1, now() - i * interval '1 hour', 2, now() from generate_series(1, 120) as i`;
+  try {
+    const { page } = await open("console");
+    await signIn(page);
+    await page.getByRole("link", { name: "The health check fails" }).click();
+    await page.getByRole("heading", { name: "Now 2" }).waitFor();
+    await page.getByRole("listitem").first().getByText("The health check fails").waitFor();
+    await page.getByRole("button", { name: "Français" }).click();
+    await page.getByRole("listitem").first().getByText("Le contrôle de santé échoue").waitFor();
+  } finally {
+    await sql`delete from alert_episodes`;
+  }
+});
+
+test("a mailed link signs in, and leaves no token in the address or the history", async (open) => {
+  const { hotline, url } = lab();
+  const { page } = await open("console");
+  const { id } = await signIn(page);
+  await goTo(page, "account");
+  await button(page, "Sign out").click();
+  await page.getByLabel("Password").waitFor();
+  await hotline.db.sql`
+    insert into auth.one_time_tokens (token_hash, user_id, token_type)
+    values (encode(sha256('one time'), 'hex'), ${id}, 'magiclink')`;
+  await page.goto(
+    `${hotline.url}/auth/v1/verify?token=one%20time&type=magiclink&redirect_to=${
+      encodeURIComponent(`${url}/console/`)
+    }`,
+  );
+  await page.getByRole("heading", { level: 1, name: "Today" }).waitFor();
+  const addresses: string[] = [page.url()];
+  await page.goBack();
+  addresses.push(page.url());
+  assertEquals(addresses.filter((address) => address.includes("token")), []);
+});
+
+test("an address with a percent sign that nobody encoded is a search for it", async (open) => {
+  const { page } = await open("console");
+  await signIn(page);
+  await page.goto("about:blank");
+  await page.goto(`${lab().url}/console/#/search/q=50%`);
+  await page.getByRole("heading", { level: 1, name: "Search" }).waitFor();
+  assertEquals(await page.getByRole("searchbox").inputValue(), "50%");
+});
+
 test("without a connection the page says so, keeps what it shows, and goes on", async (open) => {
   const { page, expect } = await open("console");
   expect(/ERR_INTERNET_DISCONNECTED/);
@@ -507,6 +622,11 @@ for (
 ) {
   test(`axe finds nothing in any page, ${what}`, async (open) => {
     const { sid } = await voicemail();
+    await lab().hotline.db.sql`
+      insert into people (handle, name, phone) values ('long', ${
+      "Wolfeschlegelsteinhausen-".repeat(4)
+    }, '+15875550188')
+      on conflict do nothing`;
     const { page } = await open("console", options);
     assertEquals(await accessibilityFaults(page), []);
     await signIn(page);

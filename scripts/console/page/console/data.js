@@ -94,26 +94,28 @@ const LOOK = 3_000;
  *
  * @param load Asks for it.
  * @param key What `load` depends on; another key forgets the data.
+ * @param limit How many rows `load` asks for; another limit asks anew, and what is shown stays meanwhile.
  */
-export function useLive(load, key = "", every = LOOK) {
+export function useLive(load, key = "", every = LOOK, limit = 0) {
   const [state, set] = useState({});
+  const asked = `${key} ${limit}`;
   const current = useRef();
-  current.current = key;
+  current.current = asked;
   const reload = useCallback(async () => {
     try {
       const data = await load();
-      if (current.current !== key) return;
+      if (current.current !== asked) return;
       set((before) =>
         before.key === key && !before.error && JSON.stringify(before.data) === JSON.stringify(data)
           ? before
           : { key, data }
       );
     } catch (error) {
-      if (current.current === key) {
+      if (current.current === asked) {
         set((before) => ({ key, data: before.key === key ? before.data : undefined, error }));
       }
     }
-  }, [key]);
+  }, [asked]);
   useEffect(() => {
     let timer;
     let over = false;

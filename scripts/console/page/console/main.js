@@ -39,7 +39,15 @@ const PAGES = () => [
 
 /** The page that the address names, and what follows its name. */
 function useRoute() {
-  const read = () => location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  const plain = (part) => {
+    try {
+      return decodeURIComponent(part);
+    } catch {
+      // A percent sign that somebody typed.
+      return part;
+    }
+  };
+  const read = () => location.hash.replace(/^#\/?/, "").split("/").map(plain);
   const [route, set] = useState(read);
   useEffect(() => {
     const look = () => set(read());
@@ -123,19 +131,20 @@ function Availability() {
   const person = live.data?.[0];
   if (person === undefined) return null;
   const on = person.available && !(new Date(person.dnd_until) > new Date());
-  const set = async (available) => {
-    await ask(db.from("people").update({ available, dnd_until: null }).eq("id", person.id));
+  const { available, dnd_until } = person;
+  const set = async (values) => {
+    await ask(db.from("people").update(values).eq("id", person.id));
     await live.reload();
   };
   return html`
     <button type="button" class="switch" role="switch" aria-checked=${on}
       onClick=${() =>
         act(
-          () => set(!on),
+          () => set({ available: !on, dnd_until: null }),
           on
             ? t("Your telephone is not rung.", "Votre téléphone ne sonne plus.")
             : t("Your telephone is rung.", "Votre téléphone sonne."),
-          () => set(on),
+          () => set({ available, dnd_until }),
         )}
     >${on ? t("Available", "Disponible") : t("Not available", "Non disponible")}</button>
   `;
@@ -148,7 +157,10 @@ function Shell() {
   useEffect(() => {
     document.title = `${title} – ${me.business ?? "TradeLine"}`;
     // In a narrow window the pages scroll.
-    document.querySelector("nav [aria-current=page]")?.scrollIntoView({ block: "nearest" });
+    document.querySelector("nav [aria-current=page]")?.scrollIntoView({
+      block: "nearest",
+      inline: "center",
+    });
     // A new page is read from its beginning.
     if (!first.current) main.current.focus();
     first.current = false;
@@ -179,9 +191,12 @@ function Shell() {
       <div class="own">
         <${Availability} />
         ${config.phone && html`<a href=${config.phone}>${t("Web phone", "Téléphone web")}</a>`}
-        <button type="button" class="quiet" lang=${lang === "fr" ? "en" : "fr"} onClick=${() => {
+        <button type="button" class="quiet" id="language" lang=${lang === "fr"
+          ? "en"
+          : "fr"} onClick=${() => {
           speak(lang === "fr" ? "en" : "fr");
           draw();
+          document.getElementById("language").focus();
         }}>${lang === "fr" ? "English" : "Français"}</button>
         <a href="#/account">${me.name ?? me.user.email}</a>
       </div>

@@ -65,9 +65,9 @@ export const Rows = ({ of, empty, item, counted, more }) =>
       <ul class="list">${rows.map(item)}</ul>${total > rows.length && more}`;
   }}<//>`;
 
-/** How many rows to ask for, and the button that asks for more of them. */
-export function useMore(step) {
-  const [limit, set] = useState(step);
+/** How many rows to ask for, `first` at first, and the button that asks for more of them. */
+export function useMore(first, step = first) {
+  const [limit, set] = useState(first);
   return [
     limit,
     html`<p><button type="button" onClick=${() => set(limit + step)}>${
@@ -86,7 +86,7 @@ export const Page = ({ title, children }) =>
 /** A table; `columns` are `[title, value of a row, whether it is a number]`, `id` is of its heading. */
 export const Table = ({ columns, rows, id }) =>
   html`
-    <div class="scroll" tabindex="0" role="region" aria-labelledby=${id}>
+    <div class="scroll" tabindex="0" role="group" aria-labelledby=${id}>
       <table>
         <thead>
           <tr>${columns.map(([title, , n]) =>
@@ -126,16 +126,38 @@ export const Card = ({ title, n, actions, children, id }) =>
     ${children}
   </section>`;
 
-/** A button that waits for its act. */
+const controlsOf = (row) => [...row.querySelectorAll("a, button, input, select")];
+
+/** Does what a control is for. Where the control is gone after it, what took its place has the focus: else `main`. */
+export async function keepFocus(control, work) {
+  const row = control.closest("li");
+  const list = row?.parentElement;
+  const [place, nth] = row
+    ? [[...list.children].indexOf(row), controlsOf(row).indexOf(control)]
+    : [];
+  const held = document.activeElement === control;
+  await work();
+  // Until it is drawn.
+  await new Promise((drawn) => setTimeout(drawn));
+  if (!held || control.isConnected || document.activeElement !== document.body) return;
+  const next = row?.isConnected
+    ? row
+    : list?.isConnected && (list.children[place] ?? list.lastElementChild);
+  const controls = next ? controlsOf(next) : [];
+  (controls[nth] ?? controls.at(-1) ?? document.getElementById("main"))?.focus();
+}
+
+/** A button that waits for its act. Not `disabled` meanwhile, which would take the focus away. */
 export function Do({ act: work, children, kind = "quiet", ...rest }) {
   const [busy, setBusy] = useState(false);
   const onClick = async (event) => {
     event.preventDefault();
+    if (busy) return;
     setBusy(true);
-    await work().finally(() => setBusy(false));
+    await keepFocus(event.currentTarget, work).finally(() => setBusy(false));
   };
   return html`
-    <button type="button" class=${kind} disabled=${busy} aria-busy=${busy}
+    <button type="button" class=${kind} aria-disabled=${busy} aria-busy=${busy}
       onClick=${onClick} ...${rest}>${children}</button>
   `;
 }
@@ -145,6 +167,7 @@ export function Form({ submit, children, label, button, ...rest }) {
   const [{ busy, error }, set] = useState({});
   const onSubmit = async (event) => {
     event.preventDefault();
+    if (busy) return;
     const form = event.target;
     set({ busy: true });
     try {
@@ -159,7 +182,8 @@ export function Form({ submit, children, label, button, ...rest }) {
     ${children}
     ${error && html`<p class="note bad" role="alert">${error.message}</p>`}
     ${
-    button && html`<button class="primary" disabled=${busy} aria-busy=${!!busy}>${button}</button>`
+    button &&
+    html`<button class="primary" aria-disabled=${!!busy} aria-busy=${!!busy}>${button}</button>`
   }
   </form>`;
 }

@@ -15,7 +15,8 @@ export function speak(language) {
 document.documentElement.lang = lang;
 
 /** `one` or `many` with its number. */
-export const count = (n, one, many) => `${number(n)} ${n === 1 ? one : many}`;
+export const count = (n, one, many) =>
+  `${number(n)} ${new Intl.PluralRules(lang).select(n) === "one" ? one : many}`;
 export const number = (n) => new Intl.NumberFormat(locale()).format(n);
 /** An amount in US dollars. */
 export const money = (usd) =>

@@ -2,6 +2,7 @@
 import { db, me } from "../session.js";
 import { Failure, useLive } from "../data.js";
 import { t } from "../words.js";
+import { ROLES } from "./members.js";
 import { act, Card, Do, Form, html, useState } from "../parts.js";
 
 async function must(request) {
@@ -27,7 +28,7 @@ export default function Account() {
           <dt>${t("E-mail", "Courriel")}</dt>
           <dd>${me.user.email}</dd>
           <dt>${t("Role", "Rôle")}</dt>
-          <dd>${me.role}</dd>
+          <dd>${ROLES().find(([role]) => role === me.role)[1]}</dd>
           <dt>${t("Times in", "Heures de")}</dt>
           <dd>${me.zone}</dd>
         </dl>

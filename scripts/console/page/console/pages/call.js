@@ -356,14 +356,14 @@ function One(
         <ul class="row" aria-label=${t("Tags", "Étiquettes")}>${tags.map(({ tag: name }) =>
           html`<li key=${name} class="tag">${name} ${
             may("agent") &&
-            html`<button type="button" class="quiet" aria-label=${
+            html`<${Do} aria-label=${
               t(`Remove the tag ${name}`, `Retirer l’étiquette ${name}`)
-            } onClick=${() =>
+            } act=${() =>
               act(
                 () => untag(name),
                 t("Tag removed.", "Étiquette retirée."),
                 () => tag(name),
-              )}>×</button>`
+              )}>×<//>`
           }</li>`
         )}</ul>
         ${may("agent") && html`

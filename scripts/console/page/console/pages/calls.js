@@ -12,14 +12,19 @@ export default function Calls({ path: [sid, second] }) {
 
 function List() {
   const [limit, more] = useMore(40);
-  const live = useLive(async () => {
-    const rows = await ask(
-      db.from("call_logs").select(
-        "call_sid, party, mode, status, disposition, started_at, duration_sec",
-      ).order("started_at", { ascending: false }).limit(limit + 1),
-    );
-    return { rows: rows.slice(0, limit), total: rows.length };
-  }, limit);
+  const live = useLive(
+    async () => {
+      const rows = await ask(
+        db.from("call_logs").select(
+          "call_sid, party, mode, status, disposition, started_at, duration_sec",
+        ).order("started_at", { ascending: false }).limit(limit + 1),
+      );
+      return { rows: rows.slice(0, limit), total: rows.length };
+    },
+    "calls",
+    undefined,
+    limit,
+  );
   const who = useNames((live.data?.rows ?? []).map(({ party }) => party));
   return html`
     <${Page} title=${t("Calls", "Appels")}>

@@ -104,23 +104,28 @@ const Rules = () =>
 
 function List() {
   const [limit, more] = useMore(30);
-  const live = useLive(async () => {
-    const { rows, total } = await askSome(
-      db.from("campaigns").select("id, name, mode, state, created_at", ALL)
-        .order("created_at", { ascending: false }).limit(limit),
-    );
-    const figures = rows.length === 0 ? [] : await ask(
-      db.from("campaign_live").select("campaign_id, contacts, waiting, answered")
-        .in("campaign_id", rows.map(({ id }) => id)),
-    );
-    return {
-      rows: rows.map((row) => ({
-        ...row,
-        ...figures.find(({ campaign_id }) => campaign_id === row.id),
-      })),
-      total,
-    };
-  }, limit);
+  const live = useLive(
+    async () => {
+      const { rows, total } = await askSome(
+        db.from("campaigns").select("id, name, mode, state, created_at", ALL)
+          .order("created_at", { ascending: false }).limit(limit),
+      );
+      const figures = rows.length === 0 ? [] : await ask(
+        db.from("campaign_live").select("campaign_id, contacts, waiting, answered")
+          .in("campaign_id", rows.map(({ id }) => id)),
+      );
+      return {
+        rows: rows.map((row) => ({
+          ...row,
+          ...figures.find(({ campaign_id }) => campaign_id === row.id),
+        })),
+        total,
+      };
+    },
+    "campaigns",
+    undefined,
+    limit,
+  );
   return html`
     <${Page} title=${t("Campaigns", "Campagnes")}>
       <${Rows} of=${live} more=${more} empty=${t(
@@ -275,19 +280,21 @@ function Create() {
 
 /** The one list of those who said stop. */
 function Stops() {
+  const [limit, more] = useMore(10);
   const live = useLive(
     () =>
       askSome(
         db.from("suppressions").select("id, e164, source, created_at", ALL)
-          .order("created_at", { ascending: false }).limit(10),
+          .order("created_at", { ascending: false }).limit(limit),
       ),
     "stops",
     10_000,
+    limit,
   );
   return html`<${Card} id="stops" title=${
     t("Never called", "Jamais appelés")
   } n=${live.data?.total}>
-    <${Rows} of=${live} empty=${
+    <${Rows} of=${live} more=${more} empty=${
     t(
       "Nobody has said stop. Who says it by key, word, text or mail stands here at once.",
       "Personne n’a refusé. Un refus par touche, mot, texto ou courriel apparaît ici aussitôt.",

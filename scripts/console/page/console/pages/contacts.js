@@ -22,8 +22,9 @@ function List() {
           { ascending: false },
         ).limit(limit),
       ),
-    limit,
+    "contacts",
     10_000,
+    limit,
   );
   return html`
     <${Page} title=${t("Contacts", "Contacts")}>

@@ -93,20 +93,31 @@ function Entry({ row, done }) {
 
 export default function Knowledge() {
   const [limit, more] = useMore(50);
+  const [asked, moreAsked] = useMore(20);
   const [editing, setEditing] = useState();
-  const questions = useLive(() =>
-    askSome(
-      db.from("agent_unanswered_questions").select(
-        "id, question, language, asked, call_sid, last_at",
-        ALL,
-      )
-        .order("asked", { ascending: false }).order("last_at", { ascending: false }).limit(20),
-    ), "questions");
-  const entries = useLive(() =>
-    askSome(
-      db.from("knowledge_entries").select("id, question, answer, language", ALL).order("question")
-        .limit(limit),
-    ), limit);
+  const questions = useLive(
+    () =>
+      askSome(
+        db.from("agent_unanswered_questions").select(
+          "id, question, language, asked, call_sid, last_at",
+          ALL,
+        )
+          .order("asked", { ascending: false }).order("last_at", { ascending: false }).limit(asked),
+      ),
+    "questions",
+    undefined,
+    asked,
+  );
+  const entries = useLive(
+    () =>
+      askSome(
+        db.from("knowledge_entries").select("id, question, answer, language", ALL).order("question")
+          .limit(limit),
+      ),
+    "entries",
+    undefined,
+    limit,
+  );
   const reload = async () => {
     setEditing();
     await Promise.all([questions.reload(), entries.reload()]);
@@ -123,7 +134,7 @@ export default function Knowledge() {
       "Asked, and not answered",
       "Demandé, sans réponse",
     )} n=${questions.data?.total}>
-      <${Rows} of=${questions} empty=${t(
+      <${Rows} of=${questions} more=${moreAsked} empty=${t(
         "Nothing: what a caller asks and no entry answers appears here.",
         "Rien : ce qu’un appelant demande sans réponse apparaît ici.",
       )} item=${(row) => html`<${Question} key=${row.id} row=${row} reload=${reload} />`} />

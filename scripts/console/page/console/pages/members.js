@@ -4,7 +4,7 @@ import { ask, useLive } from "../data.js";
 import { t } from "../words.js";
 import { act, Card, Do, Form, html, Loaded, Page, Rows, Table, Time } from "../parts.js";
 
-const ROLES = () => [
+export const ROLES = () => [
   ["viewer", t("viewer: reads", "lecteur : consulte")],
   ["agent", t("agent: works on calls", "agent : traite les appels")],
   ["admin", t("admin: people, flows, members", "administrateur : personnes, scénarios, membres")],

@@ -2,19 +2,21 @@
 import { db, may, me } from "../session.js";
 import { ALL, ask, askSome, useLive, useNames } from "../data.js";
 import { count, minutes, outcome, t } from "../words.js";
-import { act, Card, Do, html, Rows, Time } from "../parts.js";
-import { Severity } from "./alerts.js";
+import { act, Card, Do, html, Rows, Time, useMore } from "../parts.js";
+import { Severity, summaryOf } from "./alerts.js";
 
 const SOME = 8;
 
-/** A list of which the newest are shown, with the database's count. */
+/** A list of which the first are shown, with the database's count; `more` leads to the others: an address, or a button. */
 function Needs({ id, title, live, empty, more, item, urgent }) {
   return html`
     <div class=${urgent && live.data?.total > 0 ? "urgent" : ""}>
       <${Card} id=${id} title=${title} n=${live.data?.total}>
-        <${Rows} of=${live} empty=${empty} item=${item} more=${html`<p><a href=${more}>${
-          t(`All ${live.data?.total}`, `Les ${live.data?.total}`)
-        }</a></p>`} />
+        <${Rows} of=${live} empty=${empty} item=${item} more=${typeof more === "string"
+          ? html`<p><a href=${more}>${
+            t(`All ${live.data?.total}`, `Les ${live.data?.total}`)
+          }</a></p>`
+          : more} />
         <//>
         </div>
   `;
@@ -22,15 +24,23 @@ function Needs({ id, title, live, empty, more, item, urgent }) {
 
 export default function Today() {
   const main = me.org_id === null;
+  const [someWaiting, moreWaiting] = useMore(SOME, 40);
+  const [someCallbacks, moreCallbacks] = useMore(SOME, 40);
+  const [someCalls, moreCalls] = useMore(SOME, 40);
   const alerts = useLive(
     () =>
       main
         ? askSome(
-          db.from("alert_episodes").select("alert, severity, opened_at", ALL).is("closed_at", null)
-            .order("severity").limit(SOME),
+          db.from("alert_episodes").select("alert, severity, opened_at", ALL)
+            .is("closed_at", null).order("severity").order("opened_at").limit(SOME),
         )
         : { rows: [], total: 0 },
     "alerts",
+  );
+  const rules = useLive(
+    () => main ? ask(db.from("alert_rules").select("alert, summary")) : [],
+    "rules",
+    60_000,
   );
   const waiting = useLive(
     () =>
@@ -39,9 +49,11 @@ export default function Today() {
           "call_sid, from_e164, group_name, queued_at, waited_sec, position",
           ALL,
         )
-          .is("taken", false).limit(SOME),
+          .is("taken", false).limit(someWaiting),
       ),
     "waiting",
+    undefined,
+    someWaiting,
   );
   const callbacks = useLive(
     () =>
@@ -49,9 +61,11 @@ export default function Today() {
         db.from("callbacks_due").select(
           "id, call_sid, group_name, to_e164, promised_at, due_at, tries, max_tries, state, why",
           ALL,
-        ).limit(SOME),
+        ).limit(someCallbacks),
       ),
     "callbacks",
+    undefined,
+    someCallbacks,
   );
   const voicemails = useLive(
     () =>
@@ -70,9 +84,11 @@ export default function Today() {
         db.from("active_calls").select(
           "call_sid, from_e164, to_e164, mode, status, started_at",
           ALL,
-        ).order("started_at", { ascending: false }).limit(SOME),
+        ).order("started_at", { ascending: false }).limit(someCalls),
       ),
     "calls",
+    undefined,
+    someCalls,
   );
   const people = useLive(
     () =>
@@ -98,10 +114,8 @@ export default function Today() {
         state,
       }),
     ).then(voicemails.reload);
-  const ring = (person, available) =>
-    ask(db.from("people").update({ available, dnd_until: null }).eq("id", person.id)).then(
-      people.reload,
-    );
+  const ring = (person, values) =>
+    ask(db.from("people").update(values).eq("id", person.id)).then(people.reload);
 
   return html`
     <h1>${t("Today", "Aujourd’hui")}</h1>
@@ -114,14 +128,14 @@ export default function Today() {
             empty=${t("Nothing is wrong.", "Tout va bien.")}
             item=${(row) =>
               html`<li key=${row.alert}><${Severity} of=${row.severity} />
-        <a class="grow" href="#/alerts">${row.alert.replaceAll("_", " ")}</a> <small>${
+        <a class="grow" href="#/alerts">${summaryOf(row.alert, rules.data)}</a> <small>${
                 t("since", "depuis")
               } <${Time} at=${row.opened_at} /></small></li>`} />
         `}
         <${Needs} id="waiting" urgent title=${t(
           "Callers waiting",
           "Appels en attente",
-        )} live=${waiting} more="#/calls"
+        )} live=${waiting} more=${moreWaiting}
           empty=${t("Nobody is waiting.", "Personne n’attend.")}
           item=${(row) =>
             html`<li key=${row.call_sid}><a class="grow" href=${`#/calls/${row.call_sid}`}>${
@@ -134,7 +148,7 @@ export default function Today() {
         <${Needs} id="callbacks" urgent title=${t(
           "Callbacks due",
           "Rappels à faire",
-        )} live=${callbacks} more="#/calls"
+        )} live=${callbacks} more=${moreCallbacks}
           empty=${t("No callback is promised.", "Aucun rappel promis.")}
           item=${(row) =>
             html`<li key=${row.id}><a class="grow" href=${`#/calls/${row.call_sid}`}>${
@@ -175,7 +189,10 @@ export default function Today() {
                             () => done(row, "new"),
                           )}>${t("Done", "Fait")}<//>`}</li>
             `} />
-        <${Needs} id="calls" title=${t("Calls now", "Appels en cours")} live=${calls} more="#/calls"
+        <${Needs} id="calls" title=${t(
+          "Calls now",
+          "Appels en cours",
+        )} live=${calls} more=${moreCalls}
           empty=${t("Nobody is on the line.", "Personne en ligne.")}
           item=${(row) =>
             html`<li key=${row.call_sid}><a class="grow" href=${`#/calls/${row.call_sid}`}>${
@@ -202,11 +219,15 @@ export default function Today() {
                     .name}
                     onClick=${() =>
                       act(
-                        () => ring(person, !on),
+                        () => ring(person, { available: !on, dnd_until: null }),
                         on
                           ? t(`${person.name} is not rung.`, `${person.name} ne sonne plus.`)
                           : t(`${person.name} is rung.`, `${person.name} sonne.`),
-                        () => ring(person, on),
+                        () =>
+                          ring(person, {
+                            available: person.available,
+                            dnd_until: person.dnd_until,
+                          }),
                       )}>${on
                       ? t("Available", "Disponible")
                       : t("Not available", "Non disponible")}</button>

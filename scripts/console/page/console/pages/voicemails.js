@@ -2,7 +2,18 @@
 import { db, may } from "../session.js";
 import { ALL, ask, askSome, blobOf, useLive, useNames } from "../data.js";
 import { count, minutes, t } from "../words.js";
-import { act, Do, html, Page, Rows, Time, useEffect, useMore, useState } from "../parts.js";
+import {
+  act,
+  Do,
+  html,
+  keepFocus,
+  Page,
+  Rows,
+  Time,
+  useEffect,
+  useMore,
+  useState,
+} from "../parts.js";
 
 const TABS = () => [
   ["new", t("New", "Nouveaux")],
@@ -67,7 +78,10 @@ export function Steps({ row, people, after }) {
           "Attribuer à",
         )} value=${row.assigned_to ?? ""} onChange=${(event) => {
           const id = event.target.value || null;
-          act(() => step(id ? "taken" : "new", id), t("Assigned.", "Attribué."), back);
+          keepFocus(
+            event.target,
+            () => act(() => step(id ? "taken" : "new", id), t("Assigned.", "Attribué."), back),
+          );
         }}>
             <option value="">${t("nobody", "personne")}</option>
             ${people.map(({ id, name }) => html`<option key=${id} value=${id}>${name}</option>`)}
@@ -98,19 +112,24 @@ export function Steps({ row, people, after }) {
 
 export default function Voicemails({ path: [tab = "new"] }) {
   const [limit, more] = useMore(30);
-  const live = useLive(async () => {
-    const some = (...count) =>
-      db.from("voicemails").select(
-        "call_sid, recording_sid, from_e164, line, recorded_at, duration_sec, transcript, state, assigned_to, changed_at",
-        ...count,
-      ).order("recorded_at", { ascending: false });
-    if (tab !== "done") {
-      return await askSome(some(ALL).eq("state", tab).is("handled_at", null).limit(limit));
-    }
-    // Those of years, which would take long to count.
-    const rows = await ask(some().not("handled_at", "is", null).limit(limit + 1));
-    return { rows: rows.slice(0, limit), total: rows.length };
-  }, `${tab} ${limit}`);
+  const live = useLive(
+    async () => {
+      const some = (...count) =>
+        db.from("voicemails").select(
+          "call_sid, recording_sid, from_e164, line, recorded_at, duration_sec, transcript, state, assigned_to, changed_at",
+          ...count,
+        ).order("recorded_at", { ascending: false });
+      if (tab !== "done") {
+        return await askSome(some(ALL).eq("state", tab).is("handled_at", null).limit(limit));
+      }
+      // Those of years, which would take long to count.
+      const rows = await ask(some().not("handled_at", "is", null).limit(limit + 1));
+      return { rows: rows.slice(0, limit), total: rows.length };
+    },
+    tab,
+    undefined,
+    limit,
+  );
   const people = useLive(
     () => ask(db.from("people").select("id, name").order("name")),
     "people",
