@@ -7,14 +7,21 @@ import { type Place, placeOf, PREFIXES } from "../../supabase/functions/_shared/
 export const HOUR = 3_600_000;
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
+const clocks = new Map<string, Intl.DateTimeFormat>();
+
 /** What a clock on the wall of a zone shows, by another way than the code's. */
 export function wall(zone: string, at: number): { day: number; minutes: number } {
-  const text = new Date(at).toLocaleString("en-GB", {
-    timeZone: zone,
-    weekday: "short",
-    hour: "2-digit",
-    minute: "2-digit",
-  });
+  let clock = clocks.get(zone);
+  if (clock === undefined) {
+    clock = new Intl.DateTimeFormat("en-GB", {
+      timeZone: zone,
+      weekday: "short",
+      hour: "2-digit",
+      minute: "2-digit",
+    });
+    clocks.set(zone, clock);
+  }
+  const text = clock.format(at);
   const [, day, hours, minutes] = /^(\w+)\D*(\d+):(\d+)/.exec(text)!;
   return { day: DAYS.indexOf(day!), minutes: Number(hours) * 60 + Number(minutes) };
 }
