@@ -74,7 +74,7 @@ insert into public.personal_data (table_name, personal, other, of_person, export
   ('campaign_dials', '{}', '{number_hash, line, rules, region, zones, consent, result}', 't.number_hash = public.number_hash($2)',
     'campaign_dials', 'It proves by whose consent and when a number was dialled, and names nobody.', 'campaign_dials',
     't.dialled_at < $1'),
-  ('campaigns', '{changed_by}', '{name, mode, flow, state, window_hours, attempts, machine, consent, caller_name, paused_because}',
+  ('campaigns', '{changed_by}', '{name, mode, flow, other_flow, state, window_hours, attempts, machine, consent, caller_name, paused_because}',
     'lower(t.changed_by) = lower($3)', 'campaigns', 'Who runs a campaign is part of its history.', null, null),
   ('campaign_lines', '{}', '{line}', null, null, null, null, null),
   ('campaign_areas', '{}', '{rules, region, zones}', null, null, null, null, null),

@@ -11,6 +11,9 @@ create table public.campaigns (
   caller_name text constraint campaigns_caller_name_length check (length(caller_name) between 1 and 100),
   -- The flow that serves an answer.
   flow text not null constraint campaigns_flow_length check (length(flow) between 1 and 64),
+  -- A second flow that is tried beside it, and the part of contacts that get it, in percent; null: none.
+  other_flow text constraint campaigns_other_flow_length check (length(other_flow) between 1 and 64),
+  other_share integer constraint campaigns_other_share_range check (other_share between 1 and 99),
   state text not null default 'draft'
     constraint campaigns_state_known check (state in ('draft', 'running', 'paused', 'stopping', 'done')),
   calls_per_second numeric not null constraint campaigns_rate_range check (calls_per_second > 0 and calls_per_second <= 1000),
@@ -48,6 +51,7 @@ create table public.campaigns (
   -- Recorded and artificial voices need consent in writing, whatever else is between the two; so do words left at a machine.
   constraint campaigns_recorded_with_consent
     check (consent <> 'existing_business' or (mode <> 'broadcast' and machine = 'hang_up')),
+  constraint campaigns_other_flow_whole check ((other_flow is null) = (other_share is null) and other_flow <> flow),
   constraint campaigns_paused_for_a_reason check (paused_because is null or state = 'paused')
 );
 
@@ -96,6 +100,8 @@ create table public.campaign_contacts (
   name text constraint campaign_contacts_name_length check (length(name) between 1 and 200),
   postal_code text constraint campaign_contacts_postal_code_length check (length(postal_code) between 1 and 16),
   consent_at timestamptz,
+  -- Gets the campaign's other flow; drawn once, by the number.
+  other boolean not null default false,
   consent_source text constraint campaign_contacts_consent_source_length check (length(consent_source) between 1 and 200),
   -- unknown: Twilio was asked for a call, and has not said whether it made it; until that is known nobody is dialled.
   state text not null default 'waiting' constraint campaign_contacts_state_known check (state in (
@@ -120,34 +126,36 @@ create index campaign_contacts_number_idx on public.campaign_contacts (e164);
 create table public.campaign_changes (
   id bigint generated always as identity primary key,
   campaign_id uuid not null references public.campaigns (id) on delete cascade,
+  -- Of contacts who get the other flow.
+  other boolean not null default false,
   figure text not null constraint campaign_changes_figure_form check (figure ~ '^[a-z_]{1,32}$'),
   change integer not null
 );
 
 comment on table public.campaign_changes is 'Changes of the number of contacts in each state, and of dials; their sums are the live figures.';
 
-create index campaign_changes_idx on public.campaign_changes (campaign_id, figure) include (change);
+create index campaign_changes_idx on public.campaign_changes (campaign_id, figure) include (change, other);
 
 create function public.count_contacts() returns trigger
 language plpgsql volatile set search_path = ''
 as $$
 begin
   if tg_op = 'INSERT' then
-    insert into public.campaign_changes (campaign_id, figure, change)
-    select n.campaign_id, n.state, count(*) from new_rows as n group by 1, 2;
+    insert into public.campaign_changes (campaign_id, other, figure, change)
+    select n.campaign_id, n.other, n.state, count(*) from new_rows as n group by 1, 2, 3;
   elsif tg_op = 'DELETE' then
-    insert into public.campaign_changes (campaign_id, figure, change)
-    select o.campaign_id, o.state, -count(*) from old_rows as o
-    where exists (select from public.campaigns as c where c.id = o.campaign_id) group by 1, 2;
+    insert into public.campaign_changes (campaign_id, other, figure, change)
+    select o.campaign_id, o.other, o.state, -count(*) from old_rows as o
+    where exists (select from public.campaigns as c where c.id = o.campaign_id) group by 1, 2, 3;
   else
-    insert into public.campaign_changes (campaign_id, figure, change)
-    select c.campaign_id, c.figure, sum(c.change) from (
-      select n.campaign_id, n.state as figure, 1 as change from new_rows as n
-      union all select o.campaign_id, o.state, -1 from old_rows as o
-      union all select n.campaign_id, 'dialled', n.tries from new_rows as n
-      union all select o.campaign_id, 'dialled', -o.tries from old_rows as o
+    insert into public.campaign_changes (campaign_id, other, figure, change)
+    select c.campaign_id, c.other, c.figure, sum(c.change) from (
+      select n.campaign_id, n.other, n.state as figure, 1 as change from new_rows as n
+      union all select o.campaign_id, o.other, o.state, -1 from old_rows as o
+      union all select n.campaign_id, n.other, 'dialled', n.tries from new_rows as n
+      union all select o.campaign_id, o.other, 'dialled', -o.tries from old_rows as o
     ) as c
-    group by 1, 2 having sum(c.change) <> 0;
+    group by 1, 2, 3 having sum(c.change) <> 0;
   end if;
   return null;
 end
@@ -168,7 +176,9 @@ create table public.dial_rates (
   -- What Twilio does for the account, where an operator has said so.
   at_most numeric constraint dial_rates_most_range check (at_most > 0 and at_most <= 1000),
   -- No slot before it: after a change the dials of the old rate go out first.
-  not_before timestamptz not null default '-infinity'
+  not_before timestamptz not null default '-infinity',
+  -- Until then campaigns leave each second slot empty, as Twilio has refused dials for want of time.
+  slow_until timestamptz not null default '-infinity'
 );
 
 comment on table public.dial_rates is 'The calls a second that Twilio makes for each account; its row is locked while dials are reserved.';
@@ -283,3 +293,8 @@ grant select, insert, update, delete on public.campaigns, public.campaign_lines,
 grant select, insert, update on public.dial_rates to service_role;
 grant select, insert on public.campaign_dials to service_role;
 grant execute on function public.count_contacts, public.change_dial_rate, public.make_number_key, public.number_key, public.number_hash to service_role;
+-- For alerts.
+create policy campaigns_for_monitoring on public.campaigns for select to monitoring using (true);
+create policy campaign_dials_for_monitoring on public.campaign_dials for select to monitoring using (true);
+grant select (id, mode, state, paused_because, running_since) on public.campaigns to monitoring;
+grant select (campaign_id, dialled_at, rules, result) on public.campaign_dials to monitoring;

@@ -62,6 +62,12 @@ values
    'A provider of language models fails', 'Look at agent_provider_health, and at the provider''s own status page. Talks go on with the other models of their agents.'),
   ('agent_handoffs', 'warning', 'above', 50, 60, 5, '%',
    'Callers whom agents transfer reach no person', 'Look at agent_handoffs: result says why. Are people available, and their telephones on?'),
+  ('campaign_paused', 'warning', 'above', 0, 0, 0, 'campaigns',
+   'A campaign has paused itself', 'Look at campaign_live: paused_because says why. It dials nobody until a person resumes or stops it.'),
+  ('campaign_abandonment', 'critical', 'above', 3, 0, 50, '%',
+   'A campaign''s answers found nobody more often than the rules allow', 'Pause it: `task campaign pause ID`. Look at campaign_compliance, have more people free, or call progressively.'),
+  ('campaign_dialler_late', 'critical', 'above', 2, 0, 0, 'minutes',
+   'Campaigns run, and the dialler does not', 'Look at worker_runs and campaign-dialler''s log: is it called each 5 seconds, and does it fail?'),
   ('average_call_duration', 'warning', 'above', 15, 60, 20, 'minutes',
    'Calls last long on average', 'Look at active_calls: lines that are not hung up cost money.'),
   -- Each is asked about some 20 minutes after its end; Twilio keeps what it knows for 30 days.
@@ -226,6 +232,25 @@ cross join lateral (
       where s.ended_at > now() - w.span and (s.outcome = 'operator' or s.outcome like 'departments.%')
         and c.disposition is not null
       having count(*) >= r.minimum
+    )
+    when 'campaign_paused' then (
+      select count(*) from public.campaigns where state = 'paused' and paused_because is not null
+    )
+    when 'campaign_abandonment' then (
+      -- Of the campaigns that run, in 30 days, by the rules that bound it.
+      select max(m.pct) from (
+        select round(100.0 * count(*) filter (where d.result = 'abandoned') / count(*), 2) as pct
+        from public.campaigns as c join public.campaign_dials as d on d.campaign_id = c.id
+        where c.state = 'running' and c.mode in ('progressive', 'predictive') and d.dialled_at > now() - interval '30 days'
+          and d.rules in ('US', 'UK') and d.result in ('answered', 'abandoned')
+        group by c.id having count(*) >= r.minimum
+      ) as m
+    )
+    when 'campaign_dialler_late' then (
+      select round(extract(epoch from now() - greatest(
+        min(c.running_since), (select max(w.last_ok_at) from public.worker_runs as w where w.worker = 'campaign-dialler')
+      )) / 60, 2)
+      from public.campaigns as c where c.state = 'running'
     )
     when 'calls_unsettled' then (
       select count(*) from public.call_logs where incomplete and ended_at < now() - w.span

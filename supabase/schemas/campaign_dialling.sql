@@ -13,12 +13,14 @@ begin
     raise sqlstate 'PT400' using message = 'each must be a number of the owner of this campaign', detail = 'caller_numbers';
   elsif public.current_version(c.org_id, c.flow) is null then
     raise sqlstate 'PT400' using message = format('no flow "%s" of this owner is published', c.flow), detail = 'flow';
+  elsif c.other_flow is not null and public.current_version(c.org_id, c.other_flow) is null then
+    raise sqlstate 'PT400' using message = format('no flow "%s" of this owner is published', c.other_flow), detail = 'flows';
   end if;
   insert into public.campaigns (
-    org_id, name, mode, flow, calls_per_second, max_concurrent, window_hours, attempts, machine, consent, ring_seconds, max_minutes,
+    org_id, name, mode, flow, other_flow, other_share, calls_per_second, max_concurrent, window_hours, attempts, machine, consent, ring_seconds, max_minutes,
     starts_at, caller_name, changed_by
   ) values (
-    c.org_id, c.name, c.mode, c.flow, c.calls_per_second, c.max_concurrent, c.window_hours, c.attempts, c.machine, c.consent,
+    c.org_id, c.name, c.mode, c.flow, c.other_flow, c.other_share, c.calls_per_second, c.max_concurrent, c.window_hours, c.attempts, c.machine, c.consent,
     coalesce(c.ring_seconds, 25), c.max_minutes, c.starts_at, c.caller_name, c.changed_by
   ) returning * into c;
   insert into public.campaign_lines (campaign_id, line) select distinct c.id, l from unnest(v_lines) as l;
@@ -58,10 +60,11 @@ begin
   ),
   added as (
     insert into public.campaign_contacts (
-      campaign_id, owner, area_id, e164, name, postal_code, consent_at, consent_source, state, due_at
+      campaign_id, owner, area_id, e164, name, postal_code, consent_at, consent_source, other, state, due_at
     )
     select
       c.id, c.owner, a.id, g.phone, g.name, g.postal_code, g.consent_at, g.consent_source,
+      coalesce((hashtextextended(g.phone, hashtextextended(c.id::text, 0)) & 2147483647) % 100 < c.other_share, false),
       case when s.id is null then 'waiting' else 'suppressed' end, case when s.id is null then now() end
     from given as g
     join public.campaign_areas as a on a.campaign_id = c.id and (a.rules, a.region, a.zones) = (g.rules, g.region, g.zones)
@@ -98,14 +101,23 @@ begin atomic
     'id', c.id, 'account_sid', s.subaccount_sid, 'org_id', c.org_id, 'mode', c.mode, 'machine', c.machine,
     'calls_per_second', c.calls_per_second, 'window', c.window_hours, 'flow', v.hash,
     'language', v.definition #>> '{languages,0}',
-    'who', coalesce(c.caller_name, v.definition ->> 'business', s.business_name, c.name)
+    'who', coalesce(c.caller_name, v.definition ->> 'business', s.business_name, c.name),
+    'other', case when o.hash is not null then jsonb_build_object(
+      'flow', o.hash, 'language', o.definition #>> '{languages,0}',
+      'who', coalesce(c.caller_name, o.definition ->> 'business', s.business_name, c.name)
+    ) end
   ) order by c.started_at, c.id), '[]')
   from public.campaigns as c
   join public.call_flows as f on f.name = c.flow and f.org_id is not distinct from c.org_id
   join public.call_flow_pointers as p on p.flow_id = f.id
   join public.call_flow_versions as v on v.flow_id = p.flow_id and v.version = p.version
+  left join (
+    public.call_flows as nf
+    join public.call_flow_pointers as np on np.flow_id = nf.id
+    join public.call_flow_versions as o on o.flow_id = np.flow_id and o.version = np.version
+  ) on nf.name = c.other_flow and nf.org_id is not distinct from c.org_id
   left join public.telephony_subaccounts as s on s.org_id = c.org_id
-  where c.state = 'running' and coalesce(c.starts_at <= now(), true);
+  where c.state = 'running' and (c.other_flow is null or o.hash is not null) and coalesce(c.starts_at <= now(), true);
 end;
 
 -- How a campaign stands whose calls go to people, as Floor of _shared/campaigns/pacing.ts: the people of its flow's groups, its
@@ -125,7 +137,7 @@ begin
   join public.call_flow_versions as v on v.flow_id = p.flow_id and v.version = p.version
   cross join lateral jsonb_path_query(v.steps, '$.groups.*.members[*]') as g(member)
   cross join lateral (select g.member #>> '{}' as m) as t
-  where f.name = c.flow and f.org_id is not distinct from c.org_id;
+  where f.name in (c.flow, c.other_flow) and f.org_id is not distinct from c.org_id;
   select count(*) into v_free from public.free_members(c.org_id, '', coalesce(v_members, '{}'));
   select count(*) into v_busy from public.dial_attempts as a
   where a.owner = c.owner and a.ended_at is null and a.purpose in ('person', 'callback_person')
@@ -156,8 +168,8 @@ end
 $$;
 
 -- Reserves dials of a campaign: at most p_most, each at its own slot of the account's time within p_horizon, which no other dial
--- of the account has. Returns {state, dials: [{token, to, line, seconds, send_in_ms, own?}], stale: [{area, rules, region,
--- zones}], full, floor?}: own, the number is a line of ours; stale, the areas whose opening is over, to be worked out again;
+-- of the account has. Returns {state, dials: [{token, to, line, seconds, send_in_ms, own?, other?}], stale: [{area, rules, region,
+-- zones}], full, floor?}: own, the number is a line of ours; other, the contact gets the other flow; stale, the areas whose opening is over, to be worked out again;
 -- full, no more lines may ring now; floor, of a campaign whose calls go to people, of which p_most bounds the lines that ring. To
 -- be told as begin_campaign_dials before each is sent. A campaign that mostly fails is paused.
 create function public.reserve_campaign_dials(p_campaign_id uuid, p_most integer, p_horizon interval default '10 seconds')
@@ -256,6 +268,7 @@ begin
         floor(extract(epoch from v_now + p_horizon) / v_slot_sec)::bigint
       ) as s
       where not exists (select from public.dial_attempts as a where a.owner = c.owner and a.slot = s)
+        and (s % 2 = 0 or r.slow_until <= to_timestamp(s * v_slot_sec))
       order by s
     loop
       if cardinality(v_mine) < v_per_second or v_slot - v_mine[cardinality(v_mine) - v_per_second + 1] >= v_apart then
@@ -287,7 +300,7 @@ begin
   ),
   picked as materialized (
     select k.* from open as a cross join lateral (
-      select k.id, k.e164 from public.campaign_contacts as k
+      select k.id, k.e164, k.other from public.campaign_contacts as k
       where k.area_id = a.id and k.due_at <= now()
       order by k.due_at, k.id limit v_most for update skip locked
     ) as k
@@ -356,9 +369,10 @@ begin
     jsonb_build_object(
       'token', m.token, 'to', m.to_e164, 'line', m.line, 'seconds', m.seconds,
       'send_in_ms', ceil(extract(epoch from m.send_at - v_now) * 1000)
-    ) || case when own.lines ? m.to_e164 then jsonb '{"own": true}' else '{}' end order by m.send_at
+    ) || case when own.lines ? m.to_e164 then jsonb '{"own": true}' else '{}' end
+      || case when l.other then jsonb '{"other": true}' else '{}' end order by m.send_at
   ) into v_dials
-  from made as m cross join (select public.own_lines(array(select o.to_e164::text from made as o)) as lines) as own;
+  from made as m join looked_at as l on l.id = m.contact_id cross join (select public.own_lines(array(select o.to_e164::text from made as o)) as lines) as own;
   if c.mode = 'preview' then
     update public.campaigns as t set asked_for = greatest(0, t.asked_for - jsonb_array_length(v_dials)) where t.id = c.id;
   end if;
@@ -370,7 +384,7 @@ $$;
 
 -- Told just before the dials are sent, together with what became of those before: p_settled [{token, state, leg_sid?}], state
 -- `created` or `refused` as in dial_told; `not_made`, where it was not sent; `busy`, where Twilio has refused it for want of time:
--- then its account rests for 5 seconds. Returns the tokens that may be sent, each once: not of a campaign that is paused, to a
+-- then its account rests for 5 seconds, and dials half as fast for a minute. Returns the tokens that may be sent, each once: not of a campaign that is paused, to a
 -- number that has said stop, or after its time.
 create function public.begin_campaign_dials(p_tokens uuid[], p_settled jsonb default '[]') returns uuid[]
 language plpgsql volatile set search_path = ''
@@ -391,7 +405,8 @@ begin
     perform public.end_campaign_attempt(v_left, 'canceled');
   end loop;
   if p_settled @> '[{"state": "busy"}]' then
-    update public.dial_rates as r set not_before = clock_timestamp() + interval '5 seconds'
+    update public.dial_rates as r set
+      not_before = clock_timestamp() + interval '5 seconds', slow_until = clock_timestamp() + interval '65 seconds'
     from public.dial_attempts as a, jsonb_array_elements(p_settled) as s
     where a.token = (s ->> 'token')::uuid and s ->> 'state' = 'busy' and r.owner = a.owner
       and r.not_before < clock_timestamp() + interval '4 seconds';
@@ -523,8 +538,8 @@ begin
     a.answered_at, a.ended_at, v_end
   from public.campaign_areas as r where r.id = k.area_id;
   if a.answered_at is not null then
-    insert into public.campaign_changes (campaign_id, figure, change)
-    values (c.id, 'minutes', greatest(1, ceil(extract(epoch from a.ended_at - a.answered_at) / 60)));
+    insert into public.campaign_changes (campaign_id, other, figure, change)
+    values (c.id, k.other, 'minutes', greatest(1, ceil(extract(epoch from a.ended_at - a.answered_at) / 60)));
   end if;
   v_rule := c.attempts -> 'after' -> v_end;
   v_again := v_end <> 'answered' and k.tries < (c.attempts ->> 'max')::integer
@@ -566,10 +581,11 @@ create trigger suppressions_stop_campaigns after insert on public.suppressions
   referencing new table as new_rows for each statement execute function public.stop_campaign_contacts();
 
 -- Starts, pauses, resumes or stops a campaign; again: nothing. `dial`: a person asks for the next dial of a preview. Stop ends
--- what is reserved and what rings; talks go on. p_because: why it pauses, where no person asks for it. Returns the new state.
--- Raises PT404 for no such campaign, PT409 where the state does not allow the command.
+-- what is reserved and what rings; talks go on. p_because: why it pauses, where no person asks for it. p_max_minutes: of resume,
+-- the new budget of all its talks; null: as before. Returns the new state. Raises PT404 for no such campaign, PT409 where the state
+-- does not allow the command or the budget is used up.
 create function public.command_campaign(
-  p_campaign_id uuid, p_command text, p_because text default null, p_by text default null
+  p_campaign_id uuid, p_command text, p_because text default null, p_by text default null, p_max_minutes integer default null
 ) returns text
 language plpgsql volatile set search_path = ''
 as $$
@@ -592,9 +608,15 @@ begin
     raise sqlstate 'PT409' using message = 'the campaign has no number to call from';
   elsif p_command = 'dial' and c.mode <> 'preview' then
     raise sqlstate 'PT409' using message = format('the dials of a campaign of mode %s are not asked for', c.mode);
+  elsif p_command = 'resume' and coalesce(p_max_minutes, c.max_minutes) <= (
+    select coalesce(sum(f.change), 0) from public.campaign_changes as f where f.campaign_id = c.id and f.figure = 'minutes'
+  ) then
+    raise sqlstate 'PT409' using
+      message = format('its %s minutes are used up: resume it with more max_minutes', coalesce(p_max_minutes, c.max_minutes));
   end if;
   update public.campaigns as t set
     changed_by = p_by,
+    max_minutes = case when p_command = 'resume' then coalesce(p_max_minutes, t.max_minutes) else t.max_minutes end,
     state = case p_command when 'pause' then 'paused' when 'stop' then case c.state when 'done' then 'done' else 'stopping' end else 'running' end,
     paused_because = case when p_command <> 'pause' then null when c.state = 'paused' then t.paused_because else p_because end,
     started_at = case when p_command = 'start' then coalesce(t.started_at, now()) else t.started_at end,
@@ -657,10 +679,10 @@ begin atomic
     delete from public.campaign_changes as c where c.ctid = any (array(
       select o.ctid from public.campaign_changes as o for update skip locked
     ))
-    returning c.campaign_id, c.figure, c.change
+    returning c.campaign_id, c.other, c.figure, c.change
   )
-  insert into public.campaign_changes (campaign_id, figure, change)
-  select g.campaign_id, g.figure, sum(g.change) from gone as g group by 1, 2;
+  insert into public.campaign_changes (campaign_id, other, figure, change)
+  select g.campaign_id, g.other, g.figure, sum(g.change) from gone as g group by 1, 2, 3;
 end;
 
 create view public.campaign_live with (security_invoker = true) as
@@ -689,7 +711,8 @@ comment on view public.campaign_live is 'Of each campaign the contacts by state,
 create view public.campaign_results with (security_invoker = true) as
 select
   k.campaign_id, c.org_id, c.name as campaign, k.e164, k.name, k.state, k.tries, k.ends, k.due_at,
-  last.dialled_at, last.answered_at, last.ended_at, last.line, last.leg_sid as call_sid
+  last.dialled_at, last.answered_at, last.ended_at, last.line, last.leg_sid as call_sid,
+  case when k.other then c.other_flow else c.flow end as flow
 from public.campaign_contacts as k
 join public.campaigns as c on c.id = k.campaign_id
 left join lateral (
@@ -727,8 +750,24 @@ begin atomic
       where a.campaign_id = c.id and a.closes_at > now()
         and exists (select from public.campaign_contacts as k where k.area_id = a.id and k.due_at is not null)
     ),
+    'by_flow', case when c.other_flow is not null then (
+      select jsonb_agg(jsonb_build_object('flow', case when b.other then c.other_flow else c.flow end) || b.figures order by b.other)
+      from (
+        select f.other, jsonb_object_agg(f.figure, f.change) || jsonb_build_object(
+          'contacts', coalesce(sum(f.change) filter (where f.figure not in ('dialled', 'minutes')), 0)
+        ) as figures
+        from (
+          select g.other, g.figure, sum(g.change) as change from public.campaign_changes as g
+          where g.campaign_id = c.id group by 1, 2
+        ) as f
+        group by 1
+      ) as b
+    ) end,
     'settings', jsonb_build_object(
-      'flow', c.flow, 'calls_per_second', c.calls_per_second, 'max_concurrent', c.max_concurrent, 'window', c.window_hours,
+      'flow', c.flow, 'flows', case when c.other_flow is not null then jsonb_build_array(
+        jsonb_build_object('flow', c.flow, 'share', 100 - c.other_share),
+        jsonb_build_object('flow', c.other_flow, 'share', c.other_share)
+      ) end, 'calls_per_second', c.calls_per_second, 'max_concurrent', c.max_concurrent, 'window', c.window_hours,
       'attempts', c.attempts, 'machine', c.machine, 'consent', c.consent, 'ring_seconds', c.ring_seconds,
       'max_minutes', c.max_minutes, 'caller_name', c.caller_name, 'caller_numbers', (
         select coalesce(jsonb_agg(l.line order by l.line), '[]') from public.campaign_lines as l where l.campaign_id = c.id

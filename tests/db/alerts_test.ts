@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert/equals.js";
 import postgres, { type TransactionSql } from "postgres";
+import { attemptsOf } from "../../supabase/functions/_shared/campaigns/retry.ts";
 import { createTestDatabase, databaseTests } from "../support/database.ts";
 import { newCallSid, recordingSid } from "../support/events.ts";
 
@@ -52,6 +53,21 @@ async function calls(
         ${kind.voicemail ? sql`now()` : null})`;
   }
 }
+
+/** A predictive campaign, begun an hour ago. */
+const campaign = (sql: Sql, state: string) =>
+  sql`
+    insert into campaigns (name, mode, flow, state, calls_per_second, max_concurrent, attempts, machine, consent, running_since)
+    values ('Offers', 'predictive', 'main', ${state}, 10, 100, ${
+    sql.json(attemptsOf() as never)
+  }, 'hang_up', 'express_written', now() - interval '1 hour')`;
+
+/** How so many of its dials have ended, so many days ago. */
+const answers = (sql: Sql, count: number, result: string, rules = "US", days = 0) =>
+  sql`
+    insert into campaign_dials (campaign_id, owner, number_hash, line, rules, region, zones, consent, dialled_at, ended_at, result)
+    select c.id, c.owner, '', '+12125559999', ${rules}, 'NY', '{America/New_York}', c.consent, d.at, d.at, ${result}
+    from campaigns as c, generate_series(1, ${count}), (select now() - make_interval(days => ${days}) as at) as d`;
 
 interface Counts {
   requests: number;
@@ -253,6 +269,38 @@ const CASES: Record<string, Case> = {
         where c.connected_at is not null limit 1)`,
     over: 57.14,
     back: (sql) => sql`update agent_sessions set outcome = 'done'`,
+  },
+  campaign_paused: {
+    at: (sql) => campaign(sql, "paused"),
+    value: 0,
+    past: (sql) => sql`update campaigns set paused_because = 'failures'`,
+    over: 1,
+    back: (sql) => sql`update campaigns set state = 'running', paused_because = null`,
+  },
+  campaign_abandonment: {
+    at: async (sql) => {
+      await campaign(sql, "running");
+      await answers(sql, 97, "answered");
+      await answers(sql, 3, "abandoned");
+      // Rules with another bound, and more than 30 days ago.
+      await answers(sql, 9, "abandoned", "CA");
+      await answers(sql, 9, "abandoned", "US", 31);
+    },
+    value: 3,
+    past: (sql) => answers(sql, 1, "abandoned", "UK"),
+    over: 3.96,
+    back: (sql) => sql`update campaigns set state = 'done'`,
+  },
+  campaign_dialler_late: {
+    at: async (sql) => {
+      await campaign(sql, "running");
+      await sql`select record_worker_run('campaign-dialler')`;
+      await sql`update worker_runs set last_ok_at = now() - interval '2 minutes'`;
+    },
+    value: 2,
+    past: (sql) => sql`update worker_runs set last_ok_at = now() - interval '3 minutes'`,
+    over: 3,
+    back: (sql) => sql`select record_worker_run('campaign-dialler')`,
   },
   calls_unsettled: {
     at: async (sql) => {

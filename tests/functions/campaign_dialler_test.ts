@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert/equals.js";
-import { type Callee, personAt } from "../../scripts/phone/mod.ts";
+import { type Callee, type CallRecord, personAt } from "../../scripts/phone/mod.ts";
 import { type Calling, startCalling } from "../support/calling.ts";
 import { LINE } from "../support/practice.ts";
 
@@ -9,9 +9,15 @@ const CREATE = { method: "POST", path: /\/Calls$/ };
 
 let practice: Calling;
 let callee: (to: string) => Callee;
+const rung = new Map<string, CallRecord>();
 Deno.test.beforeAll(async () => {
   practice = await startCalling({
-    simulator: { telephones: ({ to }) => personAt(callee(to)) },
+    simulator: {
+      telephones: ({ to, callSid }) => {
+        rung.set(callSid, practice.simulator.exchange.calls.get(callSid)!.record);
+        return personAt(callee(to));
+      },
+    },
   });
 });
 Deno.test.afterAll(() => practice.stop());
@@ -110,6 +116,36 @@ test(
   (to) => ({ outcome: (["busy", "no-answer", "failed"] as const)[Number(to.at(-1))]! }),
 );
 
+test("of two flows each person hears the one that the results name", async (calling) => {
+  const { sql } = calling.db;
+  const id = await calling.campaign(phones(12), {
+    other: {
+      business: "Prairie Teeth",
+      prompts: { notice: { "en-US": "Come tomorrow." }, bye: { "en-US": "Bye." } },
+    },
+  });
+  await calling.dial();
+  await calling.simulator.settle();
+  const results = await sql`select flow, call_sid from campaign_results where campaign_id = ${id}`;
+  assertEquals(new Set(results.map(({ flow }) => flow)), new Set(["notices", "others"]));
+  for (const { flow, call_sid } of results) {
+    assertEquals(
+      rung.get(call_sid)!.spoken.slice(-2),
+      flow === "others"
+        ? ["Come tomorrow.", "Bye."]
+        : ["Your appointment is tomorrow.", "Goodbye."],
+    );
+  }
+  await sql`select mend_campaigns()`;
+  const [{ now }] = await sql`select campaign_now(${id}) as now` as unknown as [
+    { now: { by_flow: Record<string, unknown>[] } },
+  ];
+  for (const { flow, ...figures } of now.by_flow) {
+    const count = results.filter((each) => each.flow === flow).length;
+    assertEquals([figures.contacts, figures.answered, figures.dialled], [count, count, count]);
+  }
+});
+
 test("a create whose answer is lost is left in doubt, and never repeated", async (calling) => {
   const id = await calling.campaign(phones(1));
   calling.twilio.inject({ ...CREATE, answer: "hang" });
@@ -170,7 +206,7 @@ test("a number that Twilio refuses has failed, and is not dialled again", async 
 test("nothing is dialled that ALLOWED_DESTINATIONS forbids, nor a line of ours", async (calling) => {
   const { sql } = calling.db;
   const id = await calling.campaign(["+18765550100", "+15875559009"]);
-  await sql`insert into lines (line, flow_id) select '+15875559009', id from call_flows`;
+  await sql`insert into lines (line, flow_id) select '+15875559009', min(id) from call_flows`;
   assertEquals((await calling.dial()).refused, 2);
   assertEquals([calling.created(), await calling.live(id)], [[], { contacts: 2, failed: 2 }]);
 });

@@ -156,6 +156,59 @@ Deno.test("a campaign is created, takes its list once, and goes through its stat
   assertEquals([listed.id, listed.state, listed.contacts], [id, "stopping", 3]);
 });
 
+Deno.test("a budget that is used up is raised by resuming, and nothing else resumes the campaign", async () => {
+  const id = await created({ max_minutes: 3 });
+  await ask(`/${id}/start`, { method: "POST" });
+  await sql`insert into campaign_changes (campaign_id, figure, change) values (${id}, 'minutes', 3)`;
+  await sql`select command_campaign(${id}, 'pause', 'budget')`;
+  const resume = (body?: unknown) => ask(`/${id}/resume`, { method: "POST", body });
+  for (const body of [undefined, {}, { max_minutes: 3 }]) {
+    // deno-lint-ignore no-await-in-loop -- In this order.
+    const refused = await resume(body);
+    assertEquals([refused.status, /more max_minutes/.test(refused.text)], [409, true]);
+  }
+  assertEquals((await resume({ max_minutes: 0 })).body.issues[0].field, "max_minutes");
+  assertEquals((await resume({ max_minutes: 4 })).body, { id, state: "running" });
+  assertEquals((await ask(`/${id}`)).body.settings.max_minutes, 4);
+});
+
+Deno.test("of two flows each contact gets one, by the shares and once, and the figures are by flow", async () => {
+  await callFlowsAt(stack.url)("/publish", { definition: smallFlow(), name: "short" });
+  const flows = [{ flow: "main", share: 75 }, { flow: "short", share: 25 }];
+  for (
+    const wrong of [
+      flows.slice(0, 1),
+      [flows[0], { flow: "short", share: 30 }],
+      [flows[1], flows[0]],
+      [flows[0], { flow: "main", share: 25 }],
+      [flows[0], { flow: "unknown", share: 25 }],
+    ]
+  ) {
+    // deno-lint-ignore no-await-in-loop -- One after the other.
+    const { status, body } = await ask("", { body: reminders({ flows: wrong }) });
+    assertEquals([status, body.issues[0].field], [400, "flows"]);
+  }
+  const id = await created({ flows });
+  const phones = Array.from({ length: 400 }, (_, nth) => `+1212555${1000 + nth}`);
+  await ask(`/${id}/contacts`, { csv: ["phone", ...phones].join("\n") });
+  const results = async () => {
+    const [head, ...lines] = (await ask(`/${id}/results`)).text.trimEnd().split("\r\n");
+    const at = head!.split(",").indexOf("flow");
+    return lines.map((line) => line.split(",")[at]);
+  };
+  const before = await results();
+  const short = before.filter((flow) => flow === "short").length;
+  assert(short > 70 && short < 130, `${short} of 400`);
+  const { by_flow, settings } = (await ask(`/${id}`)).body;
+  assertEquals(settings.flows, flows);
+  assertEquals(by_flow, [
+    { flow: "main", contacts: 400 - short, waiting: 400 - short },
+    { flow: "short", contacts: short, waiting: short },
+  ]);
+  await ask(`/${id}/contacts`, { csv: ["phone", ...phones.toReversed()].join("\n") });
+  assertEquals(await results(), before);
+});
+
 Deno.test("the results are a CSV file, one line a contact, that spreadsheets do not run", async () => {
   const id = await created();
   await ask(`/${id}/contacts`, {

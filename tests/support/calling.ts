@@ -43,6 +43,8 @@ export interface CampaignChanges {
   readonly flow?: Record<string, unknown>;
   readonly concurrent?: number;
   readonly attempts?: Parameters<typeof attemptsOf>[0];
+  /** A flow that is tried beside it, on half of the contacts. */
+  readonly other?: Record<string, unknown>;
 }
 
 /** A practice that calls out. */
@@ -91,9 +93,17 @@ export async function startCalling(
       await sql`select publish_flow(null, 'notices', ${sql.json(flow as never)}, ${
         hashOf(flow)
       }, null)`;
+      if (changes.other !== undefined) {
+        const other = noticeFlow(changes.other);
+        await sql`select publish_flow(null, 'others', ${sql.json(other as never)}, ${
+          hashOf(other)
+        }, null)`;
+      }
       const [made] = await sql<{ id: string }[]>`
-        insert into campaigns (name, mode, flow, calls_per_second, max_concurrent, attempts, machine, consent)
-        values ('Reminders', ${mode}, 'notices', 1000, ${concurrent},
+        insert into campaigns (name, mode, flow, other_flow, other_share, calls_per_second, max_concurrent, attempts, machine, consent)
+        values ('Reminders', ${mode}, 'notices', ${changes.other ? "others" : null}, ${
+        changes.other ? 50 : null
+      }, 1000, ${concurrent},
           ${sql.json(attemptsOf(changes.attempts) as never)}, ${machine}, 'express_written')
         returning id`;
       const { id } = made!;

@@ -281,10 +281,12 @@ function mayBeDialled({ to, own }: ReservedDial, settings: Settings): boolean {
 }
 
 function legOf(
-  { token, to, line, seconds }: ReservedDial,
-  { machine, flow, language, who }: RunningCampaign,
+  { token, to, line, seconds, other }: ReservedDial,
+  campaign: RunningCampaign,
   { publicFunctionsUrl, maxCallMinutes }: Settings,
 ): NewLeg {
+  const { machine } = campaign;
+  const { flow, language, who } = (other && campaign.other) || campaign;
   const at = (event: string): Callback => ({
     to: "voice-outbound",
     event,

@@ -35,7 +35,7 @@ import {
 import type { Log } from "../_shared/log.ts";
 import type { Settings } from "../_shared/settings.ts";
 import { UUID } from "../_shared/text.ts";
-import { parseCampaign } from "./request.ts";
+import { parseCampaign, parseResume } from "./request.ts";
 
 export interface CampaignsDeps extends Access, Room {
   readonly settings: Settings;
@@ -72,7 +72,9 @@ export function createHandler(deps: CampaignsDeps): Handler {
       if (action === "") return json(200, campaign);
       if (action === "results") return await csvFile("campaign.csv", results(deps, id));
       if (isCommand(action)) {
-        return json(200, { id, state: await deps.database.command(id, action, nameOf(asks)) });
+        const minutes = action === "resume" ? await minutesOf(request) : undefined;
+        const state = await deps.database.command(id, action, nameOf(asks), minutes);
+        return json(200, { id, state });
       }
       const slice = await readTextOf("text/csv", request, MAX_SLICE_BYTES);
       return json(200, await importSlice(deps, campaign, slice));
@@ -84,6 +86,14 @@ export function createHandler(deps: CampaignsDeps): Handler {
 
 function isCommand(action: string): action is CampaignCommand {
   return (CAMPAIGN_COMMANDS as readonly string[]).includes(action);
+}
+
+/** The budget with which a campaign is resumed; a request without a body leaves it. */
+async function minutesOf(request: Request): Promise<number | undefined> {
+  if (!request.headers.has("content-type")) return undefined;
+  const parsed = parseResume(await readJson(request));
+  if ("issues" in parsed) throw invalid(parsed.issues);
+  return parsed.maxMinutes;
 }
 
 async function list({ database }: CampaignsDeps, asks: Administrator, asked: string | null) {
@@ -198,6 +208,7 @@ const COLUMNS: Readonly<Record<string, (row: CampaignResult) => string | number 
   ended_at: ({ ended_at }) => ended_at,
   caller_number: ({ line }) => line,
   call_sid: ({ call_sid }) => call_sid,
+  flow: ({ flow }) => flow,
 };
 
 /** Turns the database's refusal into an answer. */

@@ -48,12 +48,20 @@ const NUMBER = "must be a phone number such as +15877428885";
 const INSTANT = /^[12]\d{3}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/;
 const TIME = "must be a time with its zone, such as 2026-12-01T09:00:00-07:00";
 
+const FLOWS =
+  "must be two flows with shares in percent that make 100, the first of them the campaign's flow, such as " +
+  '[{"flow": "main", "share": 50}, {"flow": "short", "share": 50}]';
+
 const campaign = z.strictObject({
   name: text(200),
   caller_name: z.optional(z.nullable(text(100))),
   org_id: z.optional(z.nullable(z.string("must be a UUID").check(z.regex(UUID, "must be a UUID")))),
   mode: oneOf("broadcast", "progressive", "predictive", "preview"),
   flow: text(64),
+  flows: z.optional(z.nullable(z.array(
+    z.strictObject({ flow: text(64), share: whole(1, 99) }, FLOWS),
+    FLOWS,
+  ))),
   caller_numbers: z.array(
     z.string(NUMBER).check(z.refine(isE164, NUMBER)),
     "must be a list of phone numbers",
@@ -81,6 +89,12 @@ const campaign = z.strictObject({
     ),
   )),
 }).check(
+  z.refine(
+    ({ flow, flows }) =>
+      !flows || flows.length === 2 && flows[0]!.flow === flow && flows[1]!.flow !== flow &&
+        flows[0]!.share + flows[1]!.share === 100,
+    { path: ["flows"], error: FLOWS },
+  ),
   // Recorded and artificial voices: 47 CFR 64.1200(a), CRTC's rules on automatic dialling, ePrivacy article 13.
   z.refine(
     ({ consent, mode, machine }) =>
@@ -99,16 +113,30 @@ export function parseCampaign(
 ): { readonly campaign: Omit<NewCampaign, "changed_by"> } | { readonly issues: readonly Issue[] } {
   const parsed = campaign.safeParse(body);
   if (!parsed.success) return { issues: parsed.error.issues.flatMap(issuesOf) };
-  const { org_id, caller_name, window, attempts, max_minutes, starts_at, ...rest } = parsed.data;
+  const { org_id, caller_name, flows, window, attempts, max_minutes, starts_at, ...rest } =
+    parsed.data;
   return {
     campaign: {
       ...rest,
       caller_name: caller_name ?? null,
       org_id: org_id?.toLowerCase() ?? null,
+      other_flow: flows?.[1]!.flow ?? null,
+      other_share: flows?.[1]!.share ?? null,
       window_hours: window as Week | undefined ?? null,
       attempts: attemptsOf(attempts),
       max_minutes: max_minutes ?? null,
       starts_at: starts_at ?? null,
     },
   };
+}
+
+const resume = z.strictObject({ max_minutes: z.optional(z.nullable(whole(1, 2 ** 31 - 1))) });
+
+/** Reads what a campaign is resumed with: perhaps more minutes. */
+export function parseResume(
+  body: unknown,
+): { readonly maxMinutes: number | undefined } | { readonly issues: readonly Issue[] } {
+  const parsed = resume.safeParse(body);
+  if (!parsed.success) return { issues: parsed.error.issues.flatMap(issuesOf) };
+  return { maxMinutes: parsed.data.max_minutes ?? undefined };
 }

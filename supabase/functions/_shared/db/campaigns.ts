@@ -30,6 +30,14 @@ const window = z.nullable(z.custom<Week>());
 const PAUSED_BECAUSE = ["budget", "failures", "account", "credentials", "concurrency"] as const;
 export type PausedBecause = typeof PAUSED_BECAUSE[number];
 
+const playing = z.object({
+  /** The hash of the flow's current version, which the calls go by, and its first language. */
+  flow: z.string(),
+  language: z.string(),
+  /** Who calls, as it is spoken. */
+  who: z.string(),
+});
+
 /** A campaign that dials. */
 const runningCampaign = z.object({
   id: z.string(),
@@ -40,11 +48,9 @@ const runningCampaign = z.object({
   machine,
   calls_per_second: z.number(),
   window,
-  /** The hash of the flow's current version, which the calls go by, and its first language. */
-  flow: z.string(),
-  language: z.string(),
-  /** Who calls, as it is spoken. */
-  who: z.string(),
+  ...playing.shape,
+  /** The flow that is tried beside it. */
+  other: z.nullable(playing),
 });
 export type RunningCampaign = Readonly<z.infer<typeof runningCampaign>>;
 
@@ -66,6 +72,8 @@ const reserved = z.object({
     send_in_ms: z.number(),
     /** The number is a line of ours. */
     own: z.optional(z.boolean()),
+    /** It gets the other flow. */
+    other: z.optional(z.boolean()),
   })),
   /** As many lines ring as may: more may be dialled in a moment. */
   full: z.optional(z.boolean()),
@@ -168,6 +176,9 @@ export interface NewCampaign {
   readonly changed_by: string;
   /** A published flow's name. */
   readonly flow: string;
+  /** A second one that is tried beside it, and how many percent of the contacts get it. */
+  readonly other_flow: string | null;
+  readonly other_share: number | null;
   readonly caller_numbers: readonly string[];
   readonly calls_per_second: number;
   readonly max_concurrent: number;
@@ -212,8 +223,12 @@ const campaignNow = z.object({
   dialled: z.number(),
   /** Of talk, as Twilio bills it. */
   minutes: z.number(),
+  /** Where two flows are tried: the contacts of each, by how they stand; what is absent is 0. */
+  by_flow: z.nullable(z.array(z.catchall(z.object({ flow: z.string() }), z.number()))),
   settings: z.object({
     flow: z.string(),
+    /** Two that are tried, with their shares in percent. */
+    flows: z.nullable(z.array(z.object({ flow: z.string(), share: z.number() }))),
     caller_numbers: z.array(z.string()),
     calls_per_second: z.number(),
     max_concurrent: z.number(),
@@ -252,6 +267,8 @@ const result = z.object({
   ended_at: time,
   line: z.nullable(z.string()),
   call_sid: z.nullable(z.string()),
+  /** That was, or will be, heard. */
+  flow: z.string(),
 });
 /** A contact of a campaign, and its last dial. */
 export type CampaignResult = Readonly<z.infer<typeof result>>;
@@ -267,8 +284,13 @@ export interface CampaignDatabase {
     id: string,
     contacts: readonly CampaignContact[],
   ): Promise<Readonly<z.infer<typeof imported>>>;
-  /** @param by Who asks. */
-  command(id: string, command: CampaignCommand, by: string): Promise<CampaignState>;
+  /** @param by Who asks. @param maxMinutes Of `resume`: the new budget. */
+  command(
+    id: string,
+    command: CampaignCommand,
+    by: string,
+    maxMinutes?: number,
+  ): Promise<CampaignState>;
   /** By number, at most `most` after this one. */
   results(id: string, after: string | null, most: number): Promise<CampaignResult[]>;
 }
@@ -293,8 +315,13 @@ export function campaignDatabase(api: DataApi, deadlineMs = 10_000): CampaignDat
       const p_contacts = contacts.map(({ place, line: _, ...rest }) => ({ ...rest, ...place }));
       return run("import_campaign_contacts", { p_campaign_id: id, p_contacts }, imported);
     },
-    command: (id, command, by) =>
-      run("command_campaign", { p_campaign_id: id, p_command: command, p_by: by }, state),
+    command: (id, command, by, maxMinutes) =>
+      run("command_campaign", {
+        p_campaign_id: id,
+        p_command: command,
+        p_by: by,
+        ...(maxMinutes !== undefined && { p_max_minutes: maxMinutes }),
+      }, state),
     results: (id, after, most) =>
       run(
         "campaign_results_page",

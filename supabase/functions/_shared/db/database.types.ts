@@ -155,6 +155,7 @@ export type Database = {
           "p_by"?: string;
           "p_campaign_id": string;
           "p_command": string;
+          "p_max_minutes"?: number;
         };
         Returns: string;
       };
