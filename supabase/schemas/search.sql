@@ -481,8 +481,6 @@ declare
   v_query text := p_query;
   v_tried integer := 0;
 begin
-  -- Two swapped letters leave a short word little in common with itself.
-  perform set_config('pg_trgm.similarity_threshold', '0.2', true);
   for v_term in
     select t.word from public.search_terms(p_query) as t
     where not t.negated and not t.phrase and t.word ~ '^[[:alpha:]]{4,40}$'
@@ -494,14 +492,15 @@ begin
     );
     select n.word into v_found from (
       select l.word from (
-        select k.word, extensions.similarity(k.word, v_word) as likeness from public.search_words as k
-        -- No other is within two letters.
+        select k.word from public.search_words as k
         where k.owner = coalesce(p_owner, k.owner) and length(k.word) between length(v_word) - 2 and length(v_word) + 2
-          and k.word operator(extensions.%) v_word
-        order by likeness desc, k.word limit 20
+        -- More than an owner has: an operator's search must end too.
+        limit 200000
       ) as l
-      where extensions.levenshtein(l.word, v_word) <= 2
-      order by extensions.levenshtein(l.word, v_word), l.likeness desc, l.word
+      -- Two swapped letters leave a short word little in common with itself.
+      where extensions.levenshtein_less_equal(l.word, v_word, 2) <= 2 and extensions.similarity(l.word, v_word) >= 0.2
+      group by l.word
+      order by extensions.levenshtein(l.word, v_word), extensions.similarity(l.word, v_word) desc, l.word
       -- The look among the documents comes last, and ends with the first word that is there.
       offset 0
     ) as n

@@ -61,7 +61,6 @@ create table public.search_words (
 comment on table public.search_words is 'The words of search_documents, for corrections; a word may stand here twice.';
 
 create index search_words_key_idx on public.search_words (owner, word);
-create index search_words_like_idx on public.search_words using gin (owner, word extensions.gin_trgm_ops);
 
 alter table public.search_words enable row level security;
 create policy search_words_of_the_service on public.search_words for select to service_role using (true);

@@ -38,7 +38,6 @@ const AT_SCALE = [
   "knowledge_entries_words_idx",
   "search_documents_contacts_idx",
   "search_documents_message_idx",
-  "search_words_like_idx",
 ];
 
 /** All that the advisors have to say, one line a finding. */
