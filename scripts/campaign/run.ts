@@ -1,5 +1,5 @@
 /** The verbs of `task campaign` that ask a project: its edge function `campaigns`. */
-import { csvRecords } from "../../supabase/functions/_shared/csv.ts";
+import { csvRecords, csvSlices } from "../../supabase/functions/_shared/csv.js";
 import type { CampaignNow } from "../../supabase/functions/_shared/db/campaigns.ts";
 import type { Project } from "../command.ts";
 import { CommandFailure, request } from "../flow/api.ts";
@@ -73,45 +73,33 @@ export async function importList(
   text: string,
   from: number,
 ): Promise<ImportedList> {
-  const lines = text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/);
-  const [head, ...begins] = [...csvRecords(text)].map(({ line }) => line);
-  if (head === undefined || begins.length === 0) {
+  const [, ...contacts] = csvRecords(text);
+  if (contacts.length === 0) {
     throw new CommandFailure(
       "The file must have a line that names its columns, and one or more contacts",
     );
   }
-  const title = lines.slice(0, begins[0]! - 1);
+  const total = contacts.filter(({ line }) => line >= from).length;
   const all: ImportedList = { added: 0, duplicates: 0, suppressed: 0, rejected: [] };
-  const sent = begins.filter((line) => line >= from);
-  for (let next = 0; next < sent.length;) {
-    const first = sent[next]!;
-    const until = (nth: number) => (sent[nth] ?? lines.length + 1) - 1;
-    let [count, characters] = [0, 0];
-    do {
-      characters += lines.slice(sent[next + count]! - 1, until(next + count + 1)).join("\n").length;
-      count++;
-    } while (
-      count < SLICE.lines && next + count < sent.length && characters < SLICE.characters
-    );
-    next += count;
-    const slice = [...title, ...lines.slice(first - 1, until(next))].join("\n");
+  let sent = 0;
+  for (const slice of csvSlices(text, SLICE, from)) {
     // deno-lint-ignore no-await-in-loop -- One after the other: so it is known how far the list is in.
-    const answer = await sendSlice(context, id, slice).catch((error) => {
-      if (!(error instanceof CommandFailure) || first === sent[0]) throw error;
+    const answer = await sendSlice(context, id, slice.text).catch((error) => {
+      if (!(error instanceof CommandFailure) || sent === 0) throw error;
       throw new CommandFailure(
-        `${error.message}\nLines before ${first} are taken in. Go on with --from ${first}, or from the beginning: ` +
-          "no number is added twice",
+        `${error.message}\nLines before ${slice.first} are taken in. Go on with --from ${slice.first}, or from the ` +
+          "beginning: no number is added twice",
       );
     });
     all.added += answer.added;
     all.duplicates += answer.duplicates;
     all.suppressed += answer.suppressed;
-    const back = first - title.length - 1;
     all.rejected.push(
-      ...answer.rejected.map(({ line, reason }) => ({ line: line + back, reason })),
+      ...answer.rejected.map(({ line, reason }) => ({ line: slice.lineOf(line), reason })),
     );
+    sent += slice.count;
     context.print(
-      `${next} of ${sent.length} lines: ${all.added} added, ${all.duplicates} there before, ` +
+      `${sent} of ${total} lines: ${all.added} added, ${all.duplicates} there before, ` +
         `${all.suppressed} that said stop, ${all.rejected.length} rejected`,
     );
   }

@@ -78,7 +78,7 @@ export async function writeConsole(dir: string, project: ConsoleProject): Promis
   for (const folder of ["", "pages/"]) {
     // deno-lint-ignore no-await-in-loop
     for await (const entry of Deno.readDir(join(PAGE, folder))) {
-      if (entry.isFile) names.push(folder + entry.name);
+      if (!entry.isDirectory) names.push(folder + entry.name);
     }
   }
   for (const name of names) {

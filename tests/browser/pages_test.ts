@@ -275,7 +275,7 @@ test("a campaign is created, gets a list with its faults shown, is started, paus
   await page.getByRole("heading", { level: 1, name }).waitFor();
   await page.getByText("No contacts yet: take in a list.").waitFor();
   const csv =
-    'phone,name\r\n+15875550131,"Ann, of Main Street"\r\n+15875550132,Ben\r\n12,Nobody\r\n+18775550134,Toll free\r\n';
+    'name,phone\r\n"Ann, of Main Street",+15875550131\r\nBen,+15875550132\r\nNobody,12\r\nToll free,+18775550134\r\n';
   const file = { name: "list.csv", mimeType: "text/csv", buffer: Buffer.from(csv) };
   await page.getByLabel("File").setInputFiles(file);
   await page.getByText("1 lines have no whole number: 4.").waitFor();

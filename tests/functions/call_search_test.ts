@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { LOCAL_JWT_SECRET, LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
 import { dataApi } from "../../supabase/functions/_shared/db/client.ts";
 import { contactImport } from "../../supabase/functions/_shared/db/contacts.ts";
-import { csvRecords } from "../../supabase/functions/_shared/csv.ts";
+import { csvRecords } from "../../supabase/functions/_shared/csv.js";
 import { liveDeps } from "../../supabase/functions/call-search/deps.ts";
 import { createHandler } from "../../supabase/functions/call-search/handler.ts";
 import { callFlowsAt, smallFlow } from "../support/call_flows.ts";

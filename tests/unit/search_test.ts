@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { Webhook } from "standardwebhooks";
 import { ServiceError } from "../../supabase/functions/_shared/errors.ts";
 import { parseContacts } from "../../supabase/functions/_shared/search/contacts.ts";
-import { csvRecords, csvRow } from "../../supabase/functions/_shared/csv.ts";
+import { csvRecords, csvRow, csvSlices } from "../../supabase/functions/_shared/csv.js";
 import {
   DIMENSIONS,
   embedderOf,
@@ -21,6 +21,8 @@ import {
   signature,
 } from "../../supabase/functions/_shared/search/hook.ts";
 import { parseSearch, searchOfQuery } from "../../supabase/functions/_shared/search/request.ts";
+import { plain } from "../../supabase/functions/_shared/search/results.ts";
+import { snippetParts } from "../../supabase/functions/_shared/search/snippet.js";
 import { cases } from "../support/cases.ts";
 import { anyText } from "../support/any_text.ts";
 
@@ -141,6 +143,33 @@ Deno.test("no cell begins as a formula does", () => {
   for (const text of ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1", '=cmd|"/c calc"!A1']) {
     assertEquals([...csvRecords(csvRow(["x", text]))][0]!.cells[1], `'${text}`);
   }
+});
+
+Deno.test("slices have each record of a file once, and say which line of the file a line is", () => {
+  const text = 'phone,name\r\n1,Ann\r\n\r\n2,"two\r\nlines"\r\n3,Cy\r\n4,Di\r\n';
+  const whole = [...csvRecords(text)].slice(1);
+  for (const lines of [1, 2, 3, 9]) {
+    const slices = [...csvSlices(text, { lines, characters: 1000 })];
+    const read = slices.map((slice) => {
+      const [head, ...records] = csvRecords(slice.text);
+      assertEquals(head!.cells, ["phone", "name"]);
+      assertEquals([records.length, slice.lineOf(records[0]!.line)], [slice.count, slice.first]);
+      return records.map(({ line, cells: [phone] }) => [slice.lineOf(line), phone]);
+    });
+    assertEquals(read.flat(), whole.map(({ line, cells: [phone] }) => [line, phone]));
+    assert(slices.every(({ count }) => count <= lines));
+  }
+  assertEquals(
+    [...csvSlices(text, { lines: 9, characters: 1 }, 4)].map(({ first }) => first),
+    [4, 6, 7],
+  );
+  assertEquals([...csvSlices("phone\n", { lines: 1, characters: 1 })], []);
+});
+
+Deno.test("a snippet's parts are as they were written, and every second one was found", () => {
+  const snippet = "a &lt;b&gt; <mark>&amp;lt;</mark>&quot;&#39; <mark>c\nd</mark>";
+  assertEquals(snippetParts(snippet), ["a <b> ", "&lt;", "\"' ", "c\nd", ""]);
+  assertEquals(plain(snippet, (found) => `*${found}*`), "a <b> *&lt;*\"' *c\nd*");
 });
 
 Deno.test("each record has the line that it begins on", () => {

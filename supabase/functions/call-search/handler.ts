@@ -21,7 +21,7 @@ import {
 } from "../_shared/http.ts";
 import type { Log } from "../_shared/log.ts";
 import { parseContacts } from "../_shared/search/contacts.ts";
-import { csvRow } from "../_shared/csv.ts";
+import { csvRow } from "../_shared/csv.js";
 import type { MeaningOf } from "../_shared/search/embed.ts";
 import { PAGE, parseSearch, searchOfQuery, type SearchRequest } from "../_shared/search/request.ts";
 import { EXPORT_COLUMNS, exportRow, present, urlOf } from "../_shared/search/results.ts";

@@ -15,7 +15,7 @@ import {
 import { CAMPAIGN_COMMANDS, type CampaignCommand } from "../_shared/campaigns/states.ts";
 import { nextOpening, type Week } from "../_shared/campaigns/hours.ts";
 import type { Place } from "../_shared/campaigns/zones.ts";
-import { csvRow } from "../_shared/csv.ts";
+import { csvRow } from "../_shared/csv.js";
 import {
   type CampaignDatabase,
   type CampaignNow,

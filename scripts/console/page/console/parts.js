@@ -1,4 +1,5 @@
 /** The view library, and the parts that pages are made of. */
+import { csvRow } from "./csv.js";
 import { Failure } from "./data.js";
 import { html, useEffect, useRef, useState } from "./view.js";
 import { fullMoment, moment, number, t } from "./words.js";
@@ -201,21 +202,20 @@ export function Dialog({ title, close, children }) {
   </dialog>`;
 }
 
-/** A file with these rows, for a table program. */
+/** Saves rows as a file for a table program. */
 export function saveCsv(name, columns, rows) {
-  // A leading = + - @ would be a formula.
-  const cell = (value) => {
-    const text = String(value ?? "").replace(/^(?=[=+\-@\t\r])/, "'");
-    return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
   const text = [
     columns.map(([title]) => title),
     ...rows.map((row) => columns.map(([, get]) => get(row))),
-  ]
-    .map((cells) => cells.map(cell).join(",")).join("\r\n");
+  ].map(csvRow).join("");
+  saveFile(name, URL.createObjectURL(new Blob([`\ufeff${text}`], { type: "text/csv" })));
+}
+
+/** Saves what an address of `URL.createObjectURL` has. */
+export function saveFile(name, href) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([`\ufeff${text}\r\n`], { type: "text/csv" }));
+  link.href = href;
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  setTimeout(() => URL.revokeObjectURL(href), 10_000);
 }

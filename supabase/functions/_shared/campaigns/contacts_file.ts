@@ -1,7 +1,7 @@
 // A slice of a campaign's list, as a CSV file.
 
 import { type E164, writtenNumber } from "../phone.ts";
-import { csvRecords } from "../csv.ts";
+import { csvRecords } from "../csv.js";
 import { plainText } from "../text.ts";
 import { isZone } from "./hours.ts";
 import { type Place, placeOf } from "./zones.ts";

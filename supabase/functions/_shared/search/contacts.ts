@@ -3,7 +3,7 @@
 import type { ContactRow } from "../db/contacts.ts";
 import { writtenNumber } from "../phone.ts";
 import { plainText } from "../text.ts";
-import { csvRecords } from "../csv.ts";
+import { csvRecords } from "../csv.js";
 
 /** A line that is not taken, and why. Repeats nothing of it. */
 export interface Rejected {

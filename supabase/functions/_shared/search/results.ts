@@ -1,4 +1,5 @@
 import type { SearchResult } from "../db/search.ts";
+import { snippetParts } from "./snippet.js";
 
 /** The columns of an export: the fields of a result, with the snippet as plain text. */
 export const EXPORT_COLUMNS = [
@@ -31,16 +32,7 @@ export function exportRow(
   return EXPORT_COLUMNS.map((column) => row[column]);
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&lt;": "<",
-  "&gt;": ">",
-  "&quot;": '"',
-  "&#39;": "'",
-  "&amp;": "&",
-};
-
-/** A snippet without its marks, and with its characters as they were before they were escaped for HTML. */
+/** A snippet as text. What was found in it goes through `mark`. */
 export function plain(snippet: string, mark: (text: string) => string = (text) => text): string {
-  return snippet.replaceAll(/<mark>(.*?)<\/mark>/gs, (_, marked: string) => mark(marked))
-    .replaceAll(/&(?:lt|gt|quot|#39|amp);/g, (entity) => ENTITIES[entity]!);
+  return snippetParts(snippet).map((part, nth) => nth % 2 === 1 ? mark(part) : part).join("");
 }

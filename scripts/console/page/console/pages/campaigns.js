@@ -18,6 +18,7 @@ import {
   useMore,
   useState,
 } from "../parts.js";
+import { csvRecords, csvSlices } from "../csv.js";
 import { e164 } from "./people.js";
 
 export default function Campaigns({ path: [id] }) {
@@ -502,61 +503,35 @@ function One({ campaign, figures, lines, compliance, reload }) {
   `;
 }
 
-/** Lines of one request. */
-const SLICE = 5_000;
-
-/** The records of a file, each as its text: a quoted cell may hold line ends. */
-function recordsOf(text) {
-  const records = [];
-  let current = "";
-  for (const line of text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/)) {
-    current = current === "" ? line : `${current}\n${line}`;
-    if ((current.match(/"/g)?.length ?? 0) % 2 === 0) {
-      records.push(current);
-      current = "";
-    }
-  }
-  if (current) records.push(current);
-  return records;
-}
+/** Of one request. */
+const SLICE = { lines: 5_000, characters: 1_000_000 };
 
 /** Takes in a list in slices: first a look at it, then each slice with what was rejected and why. */
 function Import({ id, reload }) {
   const [list, setList] = useState();
   const [done, setDone] = useState();
   const look = async (file) => {
-    const [head, ...rows] = recordsOf(await file.text());
-    const filled = rows.map((row, at) => [row, at + 2]).filter(([row]) => row.trim() !== "");
-    const comma = head.split(";").length > head.split(",").length ? ";" : ",";
-    const cells = (row) => row.split(comma).map((cell) => cell.replace(/^"|"$/g, "").trim());
-    const columns = cells(head).map((title) => title.toLowerCase());
+    const text = await file.text();
+    const [head, ...rows] = csvRecords(text);
+    const columns = (head?.cells ?? []).map((title) => title.trim().toLowerCase());
     const at = columns.indexOf("phone");
-    const doubtful = at < 0
-      ? []
-      : filled.filter(([row]) => (cells(row)[at] ?? "").replace(/\D/g, "").length < 8);
+    const doubtful = rows.filter(({ cells }) => (cells[at] ?? "").replace(/\D/g, "").length < 8);
     setDone();
-    setList({ name: file.name, head, rows: filled, columns, at, doubtful, cells });
+    setList({ name: file.name, text, rows, columns, at, doubtful });
   };
   const take = () =>
     act(async () => {
       const sum = { lines: 0, added: 0, duplicates: 0, suppressed: 0, rejected: [] };
-      for (let from = 0; from < list.rows.length; from += SLICE) {
-        const slice = list.rows.slice(from, from + SLICE);
-        const body = new Blob([[list.head, ...slice.map(([row]) => row)].join("\r\n")], {
-          type: "text/csv",
-        });
+      for (const slice of csvSlices(list.text, SLICE)) {
+        const body = new Blob([slice.text], { type: "text/csv" });
         // One after the other, so that an interrupted file can be taken in again from the beginning.
         // deno-lint-ignore no-await-in-loop
         const answer = await call(`campaigns/${id}/contacts`, { body });
-        // Lines of a slice whose records have one line each.
         sum.rejected.push(
-          ...answer.rejected.map(({ line, reason }) => ({
-            line: slice[line - 2]?.[1] ?? line,
-            reason,
-          })),
+          ...answer.rejected.map(({ line, reason }) => ({ line: slice.lineOf(line), reason })),
         );
         for (const figure of ["added", "duplicates", "suppressed"]) sum[figure] += answer[figure];
-        sum.lines += slice.length;
+        sum.lines += slice.count;
         setDone({ ...sum });
       }
       await reload();
@@ -589,20 +564,18 @@ function Import({ id, reload }) {
             <thead>
               <tr>${list.columns.map((title, i) => html`<th key=${i}>${title}</th>`)}</tr>
             </thead>
-            <tbody>${list.rows.slice(0, 5).map(([row, line]) =>
-              html`<tr key=${line}>${
-                list.cells(row).map((cell, i) => html`<td key=${i}>${cell}</td>`)
-              }</tr>`
+            <tbody>${list.rows.slice(0, 5).map(({ cells, line }) =>
+              html`<tr key=${line}>${cells.map((cell, i) => html`<td key=${i}>${cell}</td>`)}</tr>`
             )}</tbody>
           </table>
         </div>
         ${list.doubtful.length > 0 && html`<p class="bad">${
           t(
             `${number(list.doubtful.length)} lines have no whole number: ${
-              list.doubtful.slice(0, 5).map(([, line]) => line).join(", ")
+              list.doubtful.slice(0, 5).map(({ line }) => line).join(", ")
             }${list.doubtful.length > 5 ? "…" : ""}. They will be rejected.`,
             `${number(list.doubtful.length)} lignes sans numéro entier : ${
-              list.doubtful.slice(0, 5).map(([, line]) => line).join(", ")
+              list.doubtful.slice(0, 5).map(({ line }) => line).join(", ")
             }${list.doubtful.length > 5 ? "…" : ""}. Elles seront refusées.`,
           )
         }</p>`}

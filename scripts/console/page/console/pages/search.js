@@ -11,10 +11,12 @@ import {
   html,
   Loaded,
   Rows,
+  saveFile,
   Time,
   useEffect,
   useState,
 } from "../parts.js";
+import { snippetParts } from "../snippet.js";
 import { Player } from "./voicemails.js";
 
 const KINDS = () => ({
@@ -57,15 +59,11 @@ function request(wanted) {
   return { ...(q && { q }), filters: { ...filters, ...(has && { has: has.split(",") }) } };
 }
 
-/** A snippet's text, with what was found marked. It comes escaped for HTML, and is shown as text. */
-function Snippet({ of: snippet }) {
-  const entities = { lt: "<", gt: ">", quot: '"', "#39": "'", amp: "&" };
-  const text = (part) => part.replaceAll(/&(lt|gt|quot|#39|amp);/g, (_, name) => entities[name]);
-  const parts = snippet.split(/<mark>(.*?)<\/mark>/s);
-  return html`<p>${
-    parts.map((part, nth) => nth % 2 === 1 ? html`<mark>${text(part)}</mark>` : text(part))
+/** A snippet, with what was found marked: each part is shown as text. */
+const Snippet = ({ of: snippet }) =>
+  html`<p>${
+    snippetParts(snippet).map((part, nth) => nth % 2 === 1 ? html`<mark>${part}</mark>` : part)
   }</p>`;
-}
 
 function Result({ row }) {
   const [playing, setPlaying] = useState(false);
@@ -302,13 +300,8 @@ function Kept({ wanted }) {
   `;
 }
 
-async function download(wanted) {
-  const link = document.createElement("a");
-  link.href = await blobOf(`call-search/export?${written(wanted)}`);
-  link.download = "search.csv";
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-}
+const download = async (wanted) =>
+  saveFile("search.csv", await blobOf(`call-search/export?${written(wanted)}`));
 
 export default function Search({ path: [address = ""] }) {
   const wanted = Object.fromEntries(new URLSearchParams(address));
