@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert/equals.js";
 import { type Callee, personAt } from "../../scripts/phone/mod.ts";
 import type { CallRecord } from "../../scripts/phone/mod.ts";
+import { asksToStop } from "../../supabase/functions/_shared/calls/consent.ts";
 import type { AcceptOutcome } from "../../supabase/functions/_shared/calls/events.ts";
 import type { Flow } from "../../supabase/functions/_shared/flows/language.ts";
 import {
@@ -29,7 +30,10 @@ import {
 } from "../support/webhook.ts";
 
 const PHONE = "+15875552000";
-const OPENING = "This is a call from Prairie Dental. To be removed from our list, press 9.";
+const OPENING = [
+  "This is a call from Prairie Dental.",
+  "To be removed from our list, press 9, or say: stop.",
+];
 
 // --- calls of a campaign, through the functions ----------------------------------------------------------------
 
@@ -82,7 +86,7 @@ async function calls(
 
 Deno.test("voice-outbound: a person hears who calls and how to stop, then the flow, in one document", async () => {
   const { heard, record, figures } = await calls({});
-  assertEquals(heard, [OPENING, "Your appointment is tomorrow.", "Goodbye."]);
+  assertEquals(heard, [...OPENING, "Your appointment is tomorrow.", "Goodbye."]);
   assertEquals(figures, { answered: 1 });
   assertEquals(record.webhooks.filter(({ url }) => /event=(answered|begin)/.test(url)).length, 1);
 });
@@ -152,7 +156,7 @@ const toPeople = {
 Deno.test("voice-outbound: a person is connected with one of the owner's people who is free", async () => {
   await calling.db.sql`update people set available = true`;
   const { heard, figures, record } = await calls({ staysSeconds: 120 }, toPeople);
-  assertEquals([heard[0], figures], [OPENING, { answered: 1 }]);
+  assertEquals([heard.slice(0, 2), figures], [OPENING, { answered: 1 }]);
   const [call] = await calling.db.sql`
     select connected_at is not null as connected from call_logs where call_sid = ${record.callSid}`;
   assertEquals(call!.connected, true);
@@ -166,8 +170,9 @@ Deno.test("voice-outbound: with nobody free the person hears so at once, and cou
   const { heard, figures } = await calls({ staysSeconds: 120 }, toPeople, async () => {
     await sql`update people set available = false`;
   });
-  assertEquals(heard.slice(0, 1), [
-    "This is a call from Prairie Dental. We are sorry, nobody is free to talk to you now. To be removed from our list, press 9.",
+  assertEquals(heard.slice(0, 2), [
+    "This is a call from Prairie Dental. We are sorry, nobody is free to talk to you now.",
+    OPENING[1],
   ]);
   assertEquals(figures, { abandoned: 1 });
   const [row] = await sql`select result from campaign_dials order by id desc limit 1`;
@@ -248,9 +253,9 @@ const ANSWERED = accepted({
 
 Deno.test("voice-outbound: with the database away the person hears who calls, can press 9, and comes to a safe end", async () => {
   const first = await hears("answered", onTheLine, { outcome: UNAVAILABLE });
-  assertEquals([first.names, first.spoken], [["Gather", "Redirect"], [OPENING]]);
+  assertEquals([first.names, first.spoken], [["Gather", "Gather", "Redirect"], OPENING]);
   const then = await hears("begin", onTheLine, { outcome: UNAVAILABLE });
-  assertEquals(then.names, ["Gather", "Say", "Hangup"]);
+  assertEquals(then.names, ["Gather", "Gather", "Say", "Hangup"]);
   assertEquals(/record/i.test(first.xml + then.xml), false);
 });
 
@@ -259,7 +264,7 @@ Deno.test("voice-outbound: a database that hangs does not keep the person waitin
     heardWithinMs: 5,
     accept: () => new Promise(() => {}),
   });
-  assertEquals(names, ["Gather", "Redirect"]);
+  assertEquals(names, ["Gather", "Gather", "Redirect"]);
 });
 
 Deno.test("voice-outbound: nothing is said to be removed before it is stored, and the wish is tried again", async () => {
@@ -269,6 +274,27 @@ Deno.test("voice-outbound: nothing is said to be removed before it is stored, an
   assertEquals(stored.names, ["Say", "Hangup"]);
   const { attempt, stop } = stored.events[0]!.ask as Record<string, unknown>;
   assertEquals([attempt, stop], [{ token: TOKEN }, "key"]);
+});
+
+Deno.test("voice-outbound: a spoken stop is stored before it is said, in the flow's language, and other words go on", async () => {
+  const said = (words: string) => ({ ...onTheLine, SpeechResult: words, Confidence: "0.9" });
+  for (const words of ["Stop.", "please remove me from your list", "don't call me again"]) {
+    // deno-lint-ignore no-await-in-loop -- One after the other.
+    const { spoken, events } = await hears("begin", said(words), { outcome: ANSWERED });
+    assertEquals(spoken, ["You are removed from our list. Goodbye."]);
+    assertEquals((events[0]!.ask as Record<string, unknown>).stop, "speech");
+  }
+  const away = await hears("begin", said("Stop"), { outcome: UNAVAILABLE });
+  assertEquals(away.spoken, ["One moment, please."]);
+  assertEquals(/event=said/.test(away.xml), true);
+  const hello = await hears("begin", said("Hello?"), { outcome: ANSWERED });
+  assertEquals(hello.spoken.slice(0, 2), [
+    "To be removed from our list, press 9.",
+    "Your appointment is tomorrow.",
+  ]);
+  assertEquals(asksToStop("Arrêtez !", "fr-CA"), true);
+  assertEquals(asksToStop("No me llamen más.", "es-US"), true);
+  assertEquals(asksToStop("Bonjour, qui est là ?", "fr-CA"), false);
 });
 
 Deno.test("voice-outbound: a call that was given up meanwhile says who called, and ends", async () => {

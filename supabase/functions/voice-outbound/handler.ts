@@ -6,10 +6,11 @@ import {
   type VoiceEvent,
 } from "../_shared/calls/events.ts";
 import { type Callback, own, plainly, type Reply, type Speech } from "../_shared/calls/reply.ts";
+import { asksToStop } from "../_shared/calls/consent.ts";
 import { ARRIVAL, type CallState } from "../_shared/calls/state.ts";
 import { stateBefore } from "../_shared/calls/step.ts";
 import type { Webhook } from "../_shared/calls/webhook_form.ts";
-import type { Phrase } from "../_shared/calls/words/mod.ts";
+import { type Phrase, wordsIn } from "../_shared/calls/words/mod.ts";
 import type { Dialling } from "../_shared/db/dialling.ts";
 import type { Deps } from "../_shared/deps.ts";
 import { reasonOf } from "../_shared/errors.ts";
@@ -51,7 +52,8 @@ export function createHandler(deps: OutboundDeps): Handler {
     answered: (dial) => opens(dial, deps.heardWithinMs ?? HEARD_WITHIN_MS),
     /** The opening words are over, without an answer of the database; or a key was pressed. */
     begin: (dial) => opens(dial),
-    stop: stops,
+    stop: (dial) => stops(dial),
+    said: (dial) => stops(dial, "speech"),
     /** A machine's greeting is over. */
     message: leavesMessage,
     /** In place of a document that Twilio could not play. */
@@ -148,16 +150,20 @@ interface Dial {
 function opens(dial: Dial, withinMs?: number): TwimlStep {
   const isFirst = withinMs !== undefined;
   const opening = (speech: Speech, state: CallState) =>
-    listens(speech, dial, state, openingWords(dial));
+    listens(speech, dial, state, [callFrom(dial)]);
   return {
     name: "voice-outbound",
     dials: true,
     ...(isFirst && { withinMs }),
     interpret(webhook, version) {
       const before = stateBefore(webhook);
-      if (webhook.fields.Digits === "9") return stops(dial).interpret(webhook, version);
+      const { Digits, SpeechResult } = webhook.fields;
+      if (Digits === "9") return stops(dial).interpret(webhook, version);
       const heard = arrive(version);
       const speech = speechOf(version.flow, before.language ?? heard.state.language!);
+      if (SpeechResult !== undefined && asksToStop(SpeechResult, speech.language)) {
+        return stops(dial, "speech").interpret(webhook, version);
+      }
       return {
         state: { ...ARRIVAL, turn: 1 },
         // One event, whichever of the two addresses tells of it first.
@@ -174,12 +180,16 @@ function opens(dial: Dial, withinMs?: number): TwimlStep {
           if (!attempt || attempt.over) return [own(speech, ...openingWords(dial)), ...END(speech)];
           if (attempt.abandoned) {
             return [
-              ...listens(speech, dial, before, [callFrom(dial), "nobodyForYou", "removeByKey"]),
+              ...listens(speech, dial, before, [callFrom(dial), "nobodyForYou"]),
               ...END(speech),
             ];
           }
           const { reply } = proceed(version, heard, known);
-          return isFirst ? [...opening(speech, before), ...reply] : reply;
+          if (isFirst) return [...opening(speech, before), ...reply];
+          // Other words have cut off how to stop.
+          return SpeechResult === undefined
+            ? reply
+            : [keyAt(dial, before, speech, "removeByKey"), ...reply];
         },
       };
     },
@@ -191,13 +201,13 @@ function opens(dial: Dial, withinMs?: number): TwimlStep {
   };
 }
 
-/** 9 was pressed: before anything else the number goes on the list of those who said stop. */
-function stops(dial: Dial): TwimlStep {
+/** 9 was pressed, or it was said: before anything else the number goes on the list of those who said stop. */
+function stops(dial: Dial, by: "key" | "speech" = "key"): TwimlStep {
   const again = (speech: Speech, state: CallState): Reply =>
     state.turn > STOP_TRIES ? [own(speech, "notRemoved"), { verb: "hangup" }] : [
       own(speech, "moment"),
       { verb: "pause", seconds: STOP_AGAIN_SEC },
-      { verb: "redirect", to: at(dial, "stop", state) },
+      { verb: "redirect", to: at(dial, by === "key" ? "stop" : "said", state) },
     ];
   return {
     name: "voice-outbound",
@@ -208,7 +218,7 @@ function stops(dial: Dial): TwimlStep {
       return {
         state,
         facts: { event: "key_pressed", identity: "stop" },
-        ask: { attempt: { token: dial.token }, stop: "key" },
+        ask: { attempt: { token: dial.token }, stop: by },
         next: (_version, outcome) =>
           outcome.kind === "accepted"
             ? [own(speech, "removed"), { verb: "hangup" }]
@@ -268,7 +278,6 @@ const safeEnd = (speech: Speech, dial: Dial): Reply => [
   ...listens(speech, dial, { ...ARRIVAL, language: speech.language }, [
     callFrom(dial),
     "sorry",
-    "removeByKey",
   ]),
   ...END(speech),
 ];
@@ -281,9 +290,20 @@ function goesOn(dial: Dial, state: CallState): Reply[number] {
   return { verb: "redirect", to: at(dial, "begin", state) };
 }
 
-/** Words in which 9 counts at any time. */
+/**
+ * Words in which 9 counts at any time, and how to stop, during which that may also be said: other speech, such as a greeting,
+ * cuts off no more than this.
+ */
 function listens(speech: Speech, dial: Dial, state: CallState, words: Phrase[]): Reply {
-  return [{
+  const stop = wordsIn(speech.language)?.stop;
+  if (stop === undefined) return [keyAt(dial, state, speech, ...words, "removeByKey")];
+  const { keysOnly: _, ...spoken } = keyAt(dial, state, speech, "removeByKeyOrWord");
+  return [keyAt(dial, state, speech, ...words), { ...spoken, hints: stop }];
+}
+
+/** Words in which keys count. */
+function keyAt(dial: Dial, state: CallState, speech: Speech, ...words: Phrase[]) {
+  return {
     verb: "gather",
     prompts: [own(speech, ...words)],
     language: speech.language,
@@ -292,7 +312,7 @@ function listens(speech: Speech, dial: Dial, state: CallState, words: Phrase[]):
     poundIsKey: true,
     keysOnly: true,
     action: at(dial, "begin", state),
-  }];
+  } as const;
 }
 
 function lacks(note: Note, field: string): Response {

@@ -120,6 +120,13 @@ export function refusesRecording(heard: string, language: string): boolean {
   return wordsIn(language)?.decline.some((phrase) => saysPhrase(speech, phrase)) === true;
 }
 
+/** Whether words ask not to be called again. */
+export function asksToStop(heard: string, language: string): boolean {
+  const speech = normaliseSpeech(heard);
+  return wordsIn(language)?.stop.some((phrase) => saysPhrase(speech, normaliseSpeech(phrase))) ===
+    true;
+}
+
 /** The reason of a decision about recording. */
 export interface ConsentDecision {
   /**

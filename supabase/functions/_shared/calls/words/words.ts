@@ -52,6 +52,7 @@ export interface Words {
     readonly transferReturned: string;
     /** How a person whom a campaign calls is removed from its list: now; from a machine's message; by a call to its number. */
     readonly removeByKey: string;
+    readonly removeByKeyOrWord: string;
     readonly removeByCall: string;
     readonly weCalled: string;
     /** Said once it is stored. */
@@ -82,6 +83,8 @@ export interface Words {
     readonly wait: (low: number, high: number) => string;
     readonly leaveByKey: (key: string) => string;
   };
+  /** Ask not to be called again, whatever is said around them. */
+  readonly stop: readonly string[];
   /** Ask to hear a menu again, beside the key for it. */
   readonly repeat: readonly string[];
   /** What speech recognition should expect about recording. */
