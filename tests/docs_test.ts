@@ -83,6 +83,21 @@ Deno.test("every task that a page or a workflow names exists", () => {
   assertGreater(checked, 50);
 });
 
+Deno.test("docs/data.md names every table and view, docs/functions.md every task", () => {
+  const [data, commands] = [read("docs/data.md"), read("docs/functions.md")];
+  const made = names("supabase/schemas/").flatMap((file) => [
+    ...read(`supabase/schemas/${file}`).matchAll(
+      /^create (?:unlogged )?(?:table|(?:materialized )?view) public\.(\w+)/gm,
+    ),
+  ]).map(([, name]) => name!);
+  assertGreater(made.length, 100);
+  assertEquals(made.filter((name) => !data.includes(`\`${name}\``)), []);
+  assertEquals(
+    tasks.filter((name) => !new RegExp(`^\\|.*\`${name}[\` ].*\\|`, "m").test(commands)),
+    [],
+  );
+});
+
 // --- plain words --------------------------------------------------------------------------------------------
 
 /** Phrases that CONTRIBUTING.md's "Words" rules out and that once were everywhere. */
