@@ -211,10 +211,14 @@ begin
       );
     end if;
   end if;
-  select jsonb_agg(jsonb_build_object('area', a.id, 'rules', a.rules, 'region', a.region, 'zones', a.zones)) into v_stale
-  from public.campaign_areas as a
-  where a.campaign_id = c.id and coalesce(a.closes_at <= now() + interval '1 minute', true)
-    and exists (select from public.campaign_contacts as k where k.area_id = a.id and k.due_at is not null);
+  select jsonb_agg(jsonb_build_object('area', s.id, 'rules', s.rules, 'region', s.region, 'zones', s.zones)) into v_stale
+  from (
+    select * from public.campaign_areas as a
+    where a.campaign_id = c.id and coalesce(a.closes_at <= now() + interval '1 minute', true)
+      and exists (select from public.campaign_contacts as k where k.area_id = a.id and k.due_at is not null)
+    -- A list may name thousands of zones, and a function has two seconds of processor time. Any, as some have no opening.
+    order by random() limit 100
+  ) as s;
 
   select * into r from public.dial_rates as t where t.owner = c.owner for update;
   v_now := clock_timestamp();
@@ -294,8 +298,8 @@ begin
 
   with open as materialized (
     select a.id from public.campaign_areas as a
-    -- Twilio may let a call wait for a moment.
-    where a.campaign_id = c.id and a.opens_at <= now() and a.closes_at > v_now + p_horizon + interval '1 minute'
+    -- Twilio may let a call wait. Where it does not ring after two minutes, a job ends it: see mend_dialling.
+    where a.campaign_id = c.id and a.opens_at <= now() and a.closes_at > v_now + p_horizon + interval '5 minutes'
     order by a.closes_at
   ),
   picked as materialized (
@@ -459,6 +463,11 @@ begin
     answered_at = case when p_status = 'in-progress' then coalesce(t.answered_at, now()) else t.answered_at end,
     result = case when p_told in ('machine', 'abandoned') and t.ended_at is null then p_told else t.result end
   where t.id = a.id returning * into a;
+  -- Twilio makes fewer calls a second than the account was said to, and lets the others wait, past anybody's hours: those first.
+  if p_status = 'initiated' and a.answered_at is null and a.ended_at is null and a.dialled_at < clock_timestamp() - interval '15 seconds' then
+    update public.dial_rates as r set not_before = clock_timestamp() + interval '15 seconds'
+    where r.owner = a.owner and r.not_before < clock_timestamp() + interval '14 seconds';
+  end if;
   if a.ended_at is null then
     perform public.contact_stands(a);
     if p_status in ('completed', 'busy', 'no-answer', 'canceled', 'failed') then

@@ -587,3 +587,35 @@ test("somebody for whom nobody was free is not called for 72 hours, by any campa
   await sql`update campaign_contacts set due_at = now() where campaign_id = ${other}`;
   assertEquals((await reserve(sql, other, 1)).dials.length, 1);
 });
+
+test("where Twilio lets calls wait for their turn, no more of them are added", async ({ sql }) => {
+  const id = await running(sql, 10);
+  const { dials } = await reserve(sql, id, 4);
+  await begin(sql, dials);
+  await told(sql, dials[0]!.token, "initiated");
+  assertEquals((await reserve(sql, id, 1)).dials.length, 1);
+  await sql`update dial_attempts set dialled_at = now() - interval '20 seconds' where dialled_at is not null`;
+  await told(sql, dials[1]!.token, "initiated");
+  assertEquals((await reserve(sql, id, 1)).dials, []);
+  const { dials: [later] } = await reserve(sql, id, 1, "30 seconds");
+  assert(later!.send_in_ms > 10_000, `${later!.send_in_ms}`);
+});
+
+test("nobody is dialled whose area closes before a call that waits at Twilio would have been ended", async ({ sql }) => {
+  const id = await running(sql, 1);
+  await sql`update campaign_areas set closes_at = now() + interval '5 minutes'`;
+  const closing = await reserve(sql, id, 1);
+  assertEquals([closing.dials, closing.stale], [[], []]);
+});
+
+test("of a list with thousands of places a hundred at a time are worked out", async ({ sql }) => {
+  const id = await running(sql, 0);
+  const contacts = phones(150).map((phone, nth) => ({
+    phone,
+    rules: "US",
+    region: "NY",
+    zones: [`Etc/GMT+${nth}`],
+  }));
+  await sql`select import_campaign_contacts(${id}, ${sql.json(contacts)})`;
+  assertEquals((await reserve(sql, id, 5)).stale.length, 100);
+});

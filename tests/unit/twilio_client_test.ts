@@ -9,6 +9,7 @@ import {
   twilioClient,
   TwilioError,
 } from "../../supabase/functions/_shared/twilio/client.ts";
+import { twilioLegs } from "../../supabase/functions/_shared/twilio/legs.ts";
 import { provisioning } from "../../supabase/functions/_shared/twilio/provisioning.ts";
 import { twilioRest } from "../../supabase/functions/_shared/twilio/rest.ts";
 
@@ -57,6 +58,7 @@ for (
       "20009",
     ], 1],
     ["after 5xx nothing is known", fault(503), ["unknown", 503, ""], 4],
+    ["nor after a gateway's time-out", fault(408), ["unknown", 408, ""], 4],
   ] as const
 ) {
   Deno.test(`${name}, and is asked ${attempts} times`, () =>
@@ -140,4 +142,22 @@ Deno.test("this machine's stand-in answers for the other products too", async ()
   } finally {
     await twilio.stop();
   }
+});
+
+Deno.test("a call that waits for its turn is found, though its record has no time yet", async () => {
+  const calls = [
+    ["CA1", "queued", null],
+    ["CA2", "completed", "Mon, 02 Mar 2026 10:00:00 +0000"],
+  ].map(([sid, status, date_created]) => ({
+    sid,
+    status,
+    date_created,
+    direction: "outbound-api",
+    duration: null,
+  }));
+  await withTwilio([() => Response.json({ calls })], async (client) => {
+    const legs = twilioLegs(client, ACCOUNT.accountSid);
+    const since = new Date("2026-03-02T11:00:00Z");
+    assertEquals((await legs.made("+12125550123", since, "+12125559999"))?.sid, "CA1");
+  });
 });

@@ -125,11 +125,12 @@ export function twilioLegs(client: TwilioClient, accountSid: string): TwilioLegs
       );
       const calls = lists.flat();
       const earliest = since.getTime() - SKEW_MS;
+      // One that waits for its turn may have no time at all yet: what is not known to be older counts.
+      const madeAt = ({ date_created }: typeof calls[number]) =>
+        date_created ? Date.parse(date_created) : Number.MAX_SAFE_INTEGER;
       return calls
-        .filter(({ direction, date_created }) =>
-          direction === "outbound-api" && Date.parse(date_created ?? "") >= earliest
-        )
-        .sort((one, other) => Date.parse(other.date_created!) - Date.parse(one.date_created!))[0];
+        .filter((each) => each.direction === "outbound-api" && madeAt(each) >= earliest)
+        .sort((one, other) => madeAt(other) - madeAt(one))[0];
     },
     redirect: (sid, url) => client.set(`${account}/Calls/${sid}`, { Url: url, Method: "POST" }),
     async end(sid, sparing = false) {
