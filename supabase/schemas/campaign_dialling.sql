@@ -563,9 +563,10 @@ begin
 end
 $$;
 
--- Somebody who has said stop is not dialled any more, by any campaign of the owner: reserved dials end at once.
+-- Somebody who has said stop is not dialled any more, by any campaign of the owner: reserved dials end at once. SECURITY DEFINER
+-- because an admin who adds a number may not change campaigns.
 create function public.stop_campaign_contacts() returns trigger
-language plpgsql volatile set search_path = ''
+language plpgsql volatile security definer set search_path = ''
 as $$
 declare
   v_id bigint;

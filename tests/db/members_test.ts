@@ -173,6 +173,12 @@ const ACTS: [
     from("agent"),
   ],
   [
+    "say which number is never called",
+    (sql) =>
+      sql`insert into suppressions (org_id, e164, source) values (${ORG}, '+14165550779', 'operator')`,
+    from("admin"),
+  ],
+  [
     "write a contact",
     (sql) =>
       sql`insert into contacts (org_id, phone, name) values (${ORG}, '+14165550778', 'Jane')`,
