@@ -36,6 +36,8 @@ const HELP = `Call a list of people, who agreed to be called.
 create:
   --name <text>           what it is called here
   --flow <name>           the published flow that serves an answer
+  --other-flow <name>     a second one that is tried beside it; results and status are by flow
+  --other-share <n>       ... on so many percent of the contacts (default 50)
   --line <number>         a number that called telephones show; also several
   --consent <text>        on what consent: express_written, existing_business or none_needed
   --mode <text>           broadcast, to the flow (default); progressive or predictive, to people; preview
@@ -51,7 +53,10 @@ create:
   --org <uuid>            the organisation that calls; also for status. Default: the main account
 import:
   --from <line>           goes on there. The same list again adds nothing
+resume:
+  --max-minutes <n>       the new budget of all its minutes of talk
 status:
+  --watch                 again each 2 seconds, until no campaign that it shows may dial
   --results <file>        writes how each contact stands to a CSV file
 simulate:
   --contacts <n>          those to be called (default 300000), over the four zones of the mainland
@@ -105,6 +110,8 @@ const OPTIONS = {
     name: TEXT,
     "caller-name": TEXT,
     flow: TEXT,
+    "other-flow": TEXT,
+    "other-share": numberFrom(1, true, 99),
     line: { ...E164, multiple: true },
     consent: oneOf("express_written", "existing_business", "none_needed"),
     mode: oneOf("broadcast", "progressive", "predictive", "preview"),
@@ -117,8 +124,9 @@ const OPTIONS = {
     ...ASKING,
   },
   import: { from: COUNT, ...ASKING },
-  status: { org: ORG, results: TEXT, ...ASKING },
+  status: { org: ORG, results: TEXT, watch: FLAG, ...ASKING },
   command: ASKING,
+  resume: { "max-minutes": numberFrom(1, true), ...ASKING },
   simulate: {
     contacts: COUNT,
     mode: oneOf("broadcast", "progressive", "predictive"),
@@ -144,6 +152,9 @@ export interface CampaignContext extends CommandContext {
   readonly wait?: RunContext["wait"];
 }
 
+/** Between two pictures of `status --watch`, in milliseconds. */
+const WATCH_MS = 2000;
+
 type Verb = (args: string[], context: CampaignContext) => Promise<number>;
 
 const VERBS: Readonly<Record<string, Verb>> = {
@@ -154,12 +165,20 @@ const VERBS: Readonly<Record<string, Verb>> = {
     }
     const number = (option: keyof typeof PACE | "max-minutes") =>
       values[option] === undefined ? undefined : Number(values[option]);
+    const other = values["other-flow"];
+    if (other === undefined && values["other-share"] !== undefined) {
+      throw new UsageError("--other-share needs --other-flow");
+    }
+    const share = Number(values["other-share"] ?? 50);
     const id = await create(context, {
       name,
       caller_name: values["caller-name"],
       org_id: values.org,
       mode: values.mode ?? "broadcast",
       flow,
+      flows: other === undefined
+        ? undefined
+        : [{ flow, share: 100 - share }, { flow: other, share }],
       caller_numbers: line,
       calls_per_second: number("calls-per-second") ?? 1,
       max_concurrent: number("max-concurrent") ?? 10,
@@ -190,12 +209,23 @@ const VERBS: Readonly<Record<string, Verb>> = {
     return all.rejected.length === 0 ? 0 : 1;
   }),
   status: verb("status", [0, 1], async ({ values, positionals: [id] }, context) => {
-    const { results, org, json } = values;
+    const { results, org, json, watch } = values;
+    if (watch && json) throw new UsageError("--watch and --json do not go together");
     if (results !== undefined) {
       if (id === undefined) throw new UsageError("--results needs the campaign's ID");
       await save(context, id, results);
     }
-    const campaigns = await read(context, id, org);
+    let campaigns = await read(context, id, org);
+    const isRunning = () =>
+      campaigns.some(({ state }) => state === "running" || state === "stopping");
+    while (watch && isRunning()) {
+      for (const line of campaigns.flatMap((each) => shown(each, new Date()))) context.print(line);
+      context.print("");
+      // deno-lint-ignore no-await-in-loop -- One picture after the other.
+      await context.wait(WATCH_MS);
+      // deno-lint-ignore no-await-in-loop
+      campaigns = await read(context, id, org);
+    }
     if (json) context.print(JSON.stringify(id === undefined ? campaigns : campaigns[0], null, 2));
     else if (campaigns.length === 0) {
       context.print("No campaign yet: create one with `task campaign create`.");
@@ -206,14 +236,27 @@ const VERBS: Readonly<Record<string, Verb>> = {
     }
     return 0;
   }),
-  ...Object.fromEntries(CAMPAIGN_COMMANDS.map((word) => [
-    word,
-    verb("command", 1, async ({ values, positionals: [id] }, context) => {
-      const state = await send(context, id!, word);
-      context.print(values.json ? JSON.stringify({ id, state }) : `The campaign is ${state}.`);
-      return 0;
-    }, word),
-  ])),
+  ...Object.fromEntries(
+    CAMPAIGN_COMMANDS.filter((word) => word !== "resume").map((word) => [
+      word,
+      verb("command", 1, async ({ values, positionals: [id] }, context) => {
+        const state = await send(context, id!, word);
+        context.print(values.json ? JSON.stringify({ id, state }) : `The campaign is ${state}.`);
+        return 0;
+      }, word),
+    ]),
+  ),
+  resume: verb("resume", 1, async ({ values, positionals: [id] }, context) => {
+    const minutes = values["max-minutes"];
+    const state = await send(
+      context,
+      id!,
+      "resume",
+      minutes === undefined ? undefined : { max_minutes: Number(minutes) },
+    );
+    context.print(values.json ? JSON.stringify({ id, state }) : `The campaign is ${state}.`);
+    return 0;
+  }),
   simulate: (args, { print, complain }) =>
     command(
       { task: "campaign", help: HELP, print: complain ?? print },
@@ -263,7 +306,13 @@ function verb<Name extends Exclude<keyof typeof OPTIONS, "simulate">>(
     );
 }
 
-const TAKES = { create: "no argument", import: "ID FILE", status: "ID or nothing", command: "ID" };
+const TAKES = {
+  create: "no argument",
+  import: "ID FILE",
+  status: "ID or nothing",
+  command: "ID",
+  resume: "ID",
+};
 
 /** Runs `task campaign` with these arguments. @returns the exit code. */
 export async function main(args: string[], context: CampaignContext): Promise<number> {

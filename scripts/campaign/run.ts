@@ -22,8 +22,19 @@ export async function create({ project }: RunContext, campaign: unknown): Promis
 }
 
 /** @returns the state that follows. */
-export async function send({ project }: RunContext, id: string, verb: string): Promise<string> {
-  const answer = await ask(project, `/${id}/${verb}`, { method: "POST" });
+export async function send(
+  { project }: RunContext,
+  id: string,
+  verb: string,
+  body?: unknown,
+): Promise<string> {
+  const answer = await ask(project, `/${id}/${verb}`, {
+    method: "POST",
+    ...(body !== undefined && {
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    }),
+  });
   return (await answer.json()).state;
 }
 
@@ -191,17 +202,26 @@ export function shown(campaign: CampaignNow, now: Date): string[] {
     `  ${id}  ${mode}, flow ${settings.flow}, ${settings.calls_per_second} calls a second`,
     ...(waits ? [`  Nobody may be called before ${minute(opens)}`] : []),
     `  ${contacts} contacts, ${dialled} dials, ${minutes} minutes of talk`,
-    ...SHOWN.filter((figure) => campaign[figure] > 0)
-      .map((figure) =>
-        `  ${figure.padEnd(12)}${String(campaign[figure]).padStart(8)}  ${
-          (100 * campaign[figure] / contacts).toFixed(1).padStart(5)
-        } %`
-      ),
+    ...figures(campaign),
+    ...(campaign.by_flow ?? []).flatMap(({ flow, ...of }) => [
+      `  Of these, flow ${flow}: ${of.contacts} contacts, ${of.dialled ?? 0} dials`,
+      ...figures(of as Record<string, number>).map((line) => `  ${line}`),
+    ]),
   ];
 }
 
+/** The contacts by how they stand, with their part. */
+function figures(of: Partial<Record<typeof SHOWN[number] | "contacts", number>>): string[] {
+  const { contacts = 0 } = of;
+  return SHOWN.map((figure) => {
+    const count = of[figure] ?? 0;
+    const part = contacts === 0 ? 0 : 100 * count / contacts;
+    return `  ${figure.padEnd(12)}${String(count).padStart(8)}  ${part.toFixed(1).padStart(5)} %`;
+  });
+}
+
 const REASONS = {
-  budget: "its minutes: they are used up",
+  budget: "its minutes, which are used up: resume it with more --max-minutes",
   failures: "failures: most of its dials fail",
   account: "its account, which Twilio has suspended or closed",
   credentials: "the account's credentials, which Twilio refuses: see `task doctor`",

@@ -35,7 +35,11 @@ Deno.test.afterAll(async () => {
   await Deno.remove(dir, { recursive: true });
 });
 
-async function run(args: string[], port = new URL(stack.url).port) {
+async function run(
+  args: string[],
+  port = new URL(stack.url).port,
+  meanwhile: () => Promise<void> = () => Promise.resolve(),
+) {
   const lines: string[] = [];
   const waits: number[] = [];
   const print = (line: string) => void lines.push(line);
@@ -43,7 +47,10 @@ async function run(args: string[], port = new URL(stack.url).port) {
     env: (name) => name === "TRADELINE_API_PORT" ? port : undefined,
     print,
     complain: print,
-    wait: (ms) => Promise.resolve(void waits.push(ms)),
+    async wait(ms) {
+      waits.push(ms);
+      await meanwhile();
+    },
   });
   return { code, text: lines.join("\n"), lines, waits };
 }
@@ -85,6 +92,8 @@ Deno.test("help is printed, and usage faults end with 2", async () => {
       [["import", id], "campaign import takes ID FILE"],
       [["start", "mine"], "ID must be a campaign's"],
       [["start", id, "--mode", "preview"], "--mode"],
+      [[...MADE, "--other-share", "20"], "--other-share needs --other-flow"],
+      [["status", "--watch", "--json"], "--watch and --json do not go together"],
       [["status", "--results", "x.csv"], "--results needs the campaign's ID"],
     ] as const
   ) {
@@ -112,11 +121,22 @@ Deno.test("a campaign is created, gets its list, is started, shown and stopped",
   assertEquals((await run(["start", id])).text, "The campaign is running.");
   const shown = await run(["status", id]);
   assertStringIncludes(shown.text, "Reminders: running");
-  assertMatch(shown.text, /2 contacts, 0 dials[^]*waiting +2 +100\.0 %/);
+  assertMatch(shown.text, /2 contacts, 0 dials[^]*waiting +2 +100\.0 %[^]*unknown +0 +0\.0 %/);
   assertStringIncludes((await run(["status"])).text, id);
   const results = join(dir, "results.csv");
   assertEquals((await run(["status", id, "--results", results])).code, 0);
   assertEquals((await Deno.readTextFile(results)).trimEnd().split("\r\n").length, 3);
+  await run(["pause", id]);
+  await stack.db
+    .sql`insert into campaign_changes (campaign_id, figure, change) values (${id}, 'minutes', 5)`;
+  assertEquals((await run(["resume", id, "--max-minutes", "5"])).code, 1);
+  assertEquals((await run(["resume", id, "--max-minutes", "6"])).text, "The campaign is running.");
+  // Until it runs no more.
+  const watched = await run(["status", id, "--watch"], undefined, async () => {
+    await stack.db.sql`update campaigns set state = 'paused' where id = ${id}`;
+  });
+  assertEquals([watched.code, watched.waits], [0, [2000]]);
+  assertMatch(watched.text, /Reminders: running[^]*Reminders: paused/);
   assertEquals((await run(["stop", id])).text, "The campaign is stopping.");
   const again = await run(["start", id]);
   assertEquals([again.code, again.text], [1, "a campaign that is stopping cannot start"]);
