@@ -21,7 +21,7 @@ export interface Copied {
   readonly gone: readonly string[];
   /** Their hashes; Storage did not hand them out. */
   readonly unknown: readonly string[];
-  /** Why the first unknown one was not; undefined: none was requested. */
+  /** Why the first unknown one was not read; undefined: none was requested. */
   readonly reason?: string;
 }
 

@@ -34,7 +34,7 @@ export class Recordings {
     await Deno.rename(part, join(this.#dir, `${sid}.${extension}`));
   }
 
-  /** The recording, unless it is not on this machine. */
+  /** The recording; `undefined`: it is not on this machine. */
   async find(sid: string): Promise<Audio | undefined> {
     for (const [type, extension] of Object.entries(TYPES)) {
       try {

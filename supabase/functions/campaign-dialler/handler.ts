@@ -270,7 +270,7 @@ async function reserve(
   const before = await ask(0, PEOPLE_HORIZON_SEC);
   if (before.floor === undefined) return before;
   const lines = linesToDial(mode, before.floor);
-  // So many ring at most, also where another run dials meanwhile.
+  // The most that ring at once, another run of the dialler included.
   return lines === 0 ? before : await ask(lines + before.floor.ringing, PEOPLE_HORIZON_SEC);
 }
 

@@ -3,7 +3,6 @@ import type { CampaignCommand } from "../campaigns/states.ts";
 import type { CampaignContact } from "../campaigns/contacts_file.ts";
 import type { Opening, Week } from "../campaigns/hours.ts";
 import type { Attempts } from "../campaigns/retry.ts";
-import type { Place } from "../campaigns/zones.ts";
 import {
   type ArgumentsOf,
   type DataApi,
@@ -98,8 +97,6 @@ const reserved = z.object({
 });
 export type Reserved = Readonly<z.infer<typeof reserved>>;
 export type ReservedDial = Reserved["dials"][number];
-/** A place, and the area's number. */
-export type StaleArea = Reserved["stale"][number] & Place;
 
 /** What became of a dial. Of one in doubt nothing is said: it stays `unknown` until Twilio's list or a webhook tells. */
 export type Settled =

@@ -66,7 +66,6 @@ export const heldCall = z.object({
   queue: z.string(),
   queued_at: z.string(),
 });
-export type HeldCall = Readonly<z.infer<typeof heldCall>>;
 
 /** What `job_content` says of a `queue_delete` job; `null`: the main account. */
 export const ofAccount = z.object({ account_sid: z.nullable(z.string()) });
@@ -79,7 +78,6 @@ export const missedCallText = z.object({
   account_sid: z.nullable(z.string()),
   text: z.string(),
 });
-export type MissedCallText = Readonly<z.infer<typeof missedCallText>>;
 
 /** What Twilio said of the leg that it was asked for. */
 export type DialOutcome =

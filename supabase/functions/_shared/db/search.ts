@@ -4,7 +4,7 @@ import { type DataApi, run } from "./client.ts";
 import { claimsOf } from "./members.ts";
 
 /** What a search finds: a call, or a document about one, about a person, or from the website. */
-export const HIT_KINDS = [
+const HIT_KINDS = [
   "call",
   "voicemail",
   "transcript",

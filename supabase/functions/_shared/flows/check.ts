@@ -62,7 +62,7 @@ export type Checked =
   | { readonly ok: false; readonly issues: readonly Issue[] };
 
 /** The longest allowed stay of a caller beside the time in queues, which the flow's owner sets, in seconds. */
-export const LONGEST_SEC = 30 * 60;
+const LONGEST_SEC = 30 * 60;
 
 /** Twilio takes documents of 64 kB. Source: https://www.twilio.com/docs/api/errors/11750 */
 const MOST_BYTES = 60_000;

@@ -132,7 +132,7 @@ export function edgesOf(node: unknown): readonly Edge[] {
 }
 
 /** The nodes that can be reached from one by the edges that are written out, itself included. */
-export function reachableFrom(flow: Pick<Flow, "nodes">, start: string): ReadonlySet<string> {
+function reachableFrom(flow: Pick<Flow, "nodes">, start: string): ReadonlySet<string> {
   const reached = new Set<string>();
   const waiting = [start];
   for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {

@@ -27,7 +27,7 @@ const RING_EXTRA_SEC = 5;
 /** A member who answers is asked twice to press 1: ten seconds of words, as the business is named, and four to press. */
 const CONFIRM_SEC = 30;
 /** A place in line and the estimated wait, at their longest. */
-export const PLACE_SEC = 16;
+const PLACE_SEC = 16;
 /** "We will call you back at the number that you are calling from." */
 const PROMISE_SEC = 14;
 /** The longest message, which is also the longest that Twilio transcribes. */

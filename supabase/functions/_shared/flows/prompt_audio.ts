@@ -12,7 +12,7 @@ export const PROMPT_BUCKET = "prompts";
 export const MAX_PROMPT_BYTES = 2 * 1024 * 1024;
 
 /** In seconds. Nobody listens longer, and Twilio may drop a call during much longer files. */
-export const MAX_PROMPT_SECONDS = 300;
+const MAX_PROMPT_SECONDS = 300;
 
 export const PROMPT_TYPES = ["audio/wav", "audio/mpeg"] as const;
 

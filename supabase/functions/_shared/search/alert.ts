@@ -19,7 +19,7 @@ export function matchHeadline({ alert, document: { kind, party } }: AlertContent
 }
 
 /** The body of a webhook. */
-export function matchEvent({ alert: { id, name, query, org_id }, document }: AlertContent): string {
+function matchEvent({ alert: { id, name, query, org_id }, document }: AlertContent): string {
   return JSON.stringify({
     type: "search_alert.matched",
     timestamp: document.at,

@@ -17,7 +17,7 @@ export interface ContactFile {
 }
 
 /** Contacts of one request. */
-export const MOST_CONTACTS = 5000;
+const MOST_CONTACTS = 5000;
 
 /** The longest text of each column. */
 const COLUMNS = { phone: 40, name: 200, company: 200, notes: 2000 } as const;
