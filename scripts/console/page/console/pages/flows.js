@@ -19,8 +19,10 @@ import {
 } from "../parts.js";
 import { e164 } from "./people.js";
 import { Agents, Calendars, Groups, Issues, StepForm, Whole, Words } from "./flow_forms.js";
+import { Hours } from "./flow_hours.js";
 import { FlowMap } from "./flow_map.js";
 import { freeName, TYPES } from "./flow_spec.js";
+import { Try } from "./flow_try.js";
 import { definitionOf, Versions } from "./flow_versions.js";
 import { Funnel } from "./funnel.js";
 
@@ -468,138 +470,5 @@ function Json({ text, set }) {
           } <code>${hint}</code> ${t("(? may be left out)", "(? est facultatif)")}</p>`}
       </div>
     </details>
-  `;
-}
-
-/** What a caller would hear, by the interpreter that answers calls; nobody is rung. */
-function Try({ definition, ok }) {
-  const [tried, setTried] = useState();
-  const line = (each) =>
-    ({
-      hears: () => html`“${each.text}”`,
-      presses: () => html`<strong>${t("presses", "appuie sur")} ${each.text}</strong>`,
-      says: () => html`<strong>${t("says", "dit")} “${each.text}”</strong>`,
-      silence: () => t("is silent", "se tait"),
-      rings: () =>
-        `${t("rings", "sonne")} ${each.numbers.map(phone).join(", ")}: ${
-          {
-            answered: t("answered", "répondu"),
-            refused: t("not accepted", "non accepté"),
-            no_answer: t("nobody answers", "sans réponse"),
-          }[each.result]
-        }`,
-      holds: () => `${t("waits", "attend")} ${minutes(each.seconds)}`,
-      message: () => t("leaves a message", "laisse un message"),
-      end: () => t("the call ends", "l’appel se termine"),
-    })[each.kind]?.() ?? each.kind;
-  return html`
-    <${Card} id="try" title=${t("Try it", "Essayer")}>
-      <${Form} label=${t("Try it", "Essayer")} button=${t("Try", "Essayer")} submit=${async (
-        { keys, at, no_answer },
-      ) => {
-        if (!ok) throw new Failure(t("Mend the faults first.", "Corrigez d’abord les erreurs."));
-        const answer = await call("call-flows/check", {
-          body: {
-            definition,
-            org_id: me.org_id,
-            caller: {
-              keys: keys.split(/[\s,]*/).filter(Boolean),
-              ...(at && { at }),
-              no_answer: no_answer === "on",
-            },
-          },
-        });
-        setTried(answer.tried);
-      }}>
-          <div class="row"><label>${t(
-            "Keys",
-            "Touches",
-          )}<input name="keys" placeholder="1, 9" pattern="[0-9*#, ]*" autocomplete="off" size="8" /></label>
-          <label>${t(
-            "Date and time",
-            "Date et heure",
-          )}<input name="at" type="datetime-local" /></label></div>
-          <label class="row"><input type="checkbox" name="no_answer" /> ${t(
-            "Nobody answers",
-            "Personne ne répond",
-          )}</label>
-        <//>
-        ${tried && html`
-          <ol class="list" aria-label=${t("What happens", "Ce qui se passe")}>${tried.happenings
-            .map((each, i) => html`<li key=${i}>${line(each)}</li>`)}</ol>
-          <p class="small">${minutes(tried.seconds)}. ${tried.path.join(" → ")}</p>
-        `}
-      <//>
-  `;
-}
-
-/** How long a calendar is overridden, in hours. */
-const SPANS = () => [
-  [1, t("1 hour", "1 heure")],
-  [4, t("4 hours", "4 heures")],
-  [24, t("1 day", "1 jour")],
-  [72, t("3 days", "3 jours")],
-  [168, t("1 week", "1 semaine")],
-];
-
-/** "We close early today": wins over the calendar, and always ends. */
-function Hours({ name, calendars, overrides, reload }) {
-  const [hours, setHours] = useState(4);
-  if (calendars.length === 0) return null;
-  const set = (calendar, state, until) =>
-    call("call-flows/override", { body: { name, org_id: me.org_id, calendar, state, until } }).then(
-      reload,
-    );
-  const span = SPANS().find(([each]) => each === hours)[1];
-  const said = {
-    open: [t("Open now", "Ouvrir"), t(`Open for ${span}.`, `Ouvert pendant ${span}.`)],
-    closed: [t("Close now", "Fermer"), t(`Closed for ${span}.`, `Fermé pendant ${span}.`)],
-  };
-  return html`
-    <${Card} id="hours" title=${t("Open or closed by hand", "Ouvert ou fermé à la main")}>
-      ${may("admin") && html`
-        <label
-          class="row small">${t("For", "Pendant")} <select value=${hours} onChange=${(event) =>
-            setHours(Number(event.target.value))}>${SPANS().map(([each, words]) =>
-              html`<option key=${each} value=${each}>${words}</option>`
-            )}</select></label>
-      `}
-      <ul class="list">${calendars.map((calendar) => {
-        const now = overrides.find((each) =>
-          each.calendar === calendar && new Date(each.until) > new Date()
-        );
-        const back = () => set(calendar, now?.state ?? null, now?.until);
-        return html`<li key=${calendar}><span class="grow">${calendar} ${
-          now &&
-          html`<span class="tag warn">${
-            now.state === "open" ? t("open", "ouvert") : t("closed", "fermé")
-          } ${t("until", "jusqu’à")} <${Time} at=${now.until} /></span>`
-        }</span>
-      ${
-          may("admin") && html`${
-            Object.entries(said).map(([state, [words, done]]) =>
-              html`<${Do} key=${state} aria-label=${`${words}: ${calendar}`} act=${() =>
-                act(
-                  () =>
-                    set(calendar, state, new Date(Date.now() + hours * 3_600_000).toISOString()),
-                  done,
-                  back,
-                )}>${words}<//>`
-            )
-          }
-        ${
-            now &&
-            html`<${Do} aria-label=${
-              t(`By the calendar: ${calendar}`, `Selon l’horaire : ${calendar}`)
-            } act=${() =>
-              act(
-                () => set(calendar, null, null),
-                t("By the calendar again.", "Selon l’horaire."),
-                back,
-              )}>${t("By the calendar", "Selon l’horaire")}<//>`
-          }`
-        }</li>`;
-      })}</ul>
-      <//>
   `;
 }
