@@ -401,6 +401,10 @@ test("what is done by keyboard leaves the focus where one was", async (open) => 
   await done.first().press("Enter");
   await page.getByText("The voicemail is done.").waitFor();
   await focused(second!);
+  // Undone from there.
+  await page.keyboard.press("Control+z");
+  await page.getByText("The voicemail is done.").waitFor({ state: "detached" });
+  await done.nth(1).waitFor();
 
   await sql`insert into people (handle, name, phone) values ('quinn', 'Quinn', '+15875550166')`;
   await goTo(page, "people");

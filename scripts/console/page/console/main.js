@@ -92,19 +92,37 @@ function Toasts() {
   useEffect(() =>
     onToast((toast) => {
       set((before) => [...before.slice(-2), toast]);
-      setTimeout(() => set((before) => before.filter(({ id }) => id !== toast.id)), 10_000);
+      setTimeout(() => set((before) => before.filter(({ id }) => id !== toast.id)), 20_000);
     }), []);
   const close = (id) => set((before) => before.filter((toast) => toast.id !== id));
+  const undo = async (toast) => {
+    close(toast.id);
+    await act(toast.undo);
+  };
+  // The way to the button is long from the middle of a list.
+  useEffect(() => {
+    const look = (event) => {
+      const last = toasts.findLast((toast) => toast.undo);
+      if (
+        !last || event.key.toLowerCase() !== "z" || !(event.ctrlKey || event.metaKey) ||
+        event.shiftKey ||
+        event.target.closest("input, textarea")
+      ) return;
+      event.preventDefault();
+      undo(last);
+    };
+    addEventListener("keydown", look);
+    return () => removeEventListener("keydown", look);
+  }, [toasts]);
   return html`<div class="toasts" role="status">${
     toasts.map((toast) =>
       html`<p key=${toast.id} class=${toast.bad ? "toast bad" : "toast"}>
         <span>${toast.words}</span>
         ${
         toast.undo &&
-        html`<${Do} act=${async () => {
-          await act(toast.undo);
-          close(toast.id);
-        }}>${t("Undo", "Annuler")}<//>`
+        html`<${Do} aria-keyshortcuts="Control+Z" title="Ctrl Z" act=${() => undo(toast)}>${
+          t("Undo", "Annuler")
+        }<//>`
       }
         <button type="button" class="quiet" aria-label=${t("Close", "Fermer")} onClick=${() =>
         close(toast.id)}>×</button>

@@ -19,7 +19,7 @@ export default function Reports() {
         db.from("people_performance").select().gte(
           "day",
           new Date(Date.now() - 7 * 86_400_000).toISOString().slice(0, 10),
-        ).limit(500),
+        ).order("day").order("name").limit(1000),
       ),
     "people",
     15_000,
@@ -69,7 +69,7 @@ function LastDay() {
   const served = ({ success_rate_pct, completed_calls, failed_calls }) =>
     success_rate_pct === null
       ? "–"
-      : `${success_rate_pct} % (${number(completed_calls)} / ${
+      : `${number(success_rate_pct)} % (${number(completed_calls)} / ${
         number(completed_calls + failed_calls)
       })`;
   return html`
@@ -144,7 +144,11 @@ const DAYS = () => [
     true,
   ],
   [t("Not served", "Non servis"), ({ rows }) => sum(rows, "failed_calls"), true],
-  [t("Voicemail", "Messagerie"), ({ rows }) => sum(rows, "voicemail_calls"), true],
+  [
+    t("Chose voicemail", "Ont choisi la messagerie"),
+    ({ rows }) => sum(rows, "voicemail_calls"),
+    true,
+  ],
 ];
 
 function Days({ rows }) {
@@ -212,7 +216,7 @@ const PEOPLE = () => [
 ];
 
 function perPerson(rows) {
-  return Object.values(Object.groupBy(rows, ({ name }) => name)).map((own) => ({
+  return Object.values(Object.groupBy(rows, ({ handle, name }) => handle ?? name)).map((own) => ({
     name: own[0].name,
     ...Object.fromEntries(
       ["rung", "accepted", "no_answer", "declined", "talk_sec"].map((key) => [key, sum(own, key)]),
