@@ -33,8 +33,8 @@ const caller = z.strictObject({
 });
 
 const file = z.strictObject({
-  line: z.string().regex(/^\+[1-9]\d{1,14}$/),
-  callers: z.array(caller).min(1),
+  line: z.string().regex(/^\+[1-9]\d{1,14}$/, "must be a number such as +14035550123"),
+  callers: z.array(caller).min(1, "must name a caller at least"),
 });
 
 export type Evaluation = z.infer<typeof file>;
@@ -42,11 +42,19 @@ export type Caller = Evaluation["callers"][number];
 
 /** @throws {SyntaxError} for what is no such file, with every fault. */
 export function readEvaluation(text: string): Evaluation {
-  const read = file.safeParse(JSON.parse(text));
+  const read = file.safeParse(jsonOf(text));
   if (read.success) return read.data;
   throw new SyntaxError(
     read.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("\n"),
   );
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new SyntaxError(`not JSON: ${(error as Error).message}`);
+  }
 }
 
 /** A row of `agent_turns`. */

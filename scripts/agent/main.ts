@@ -11,7 +11,7 @@ const HELP = `Ring a line with scripted callers, and judge what was done: rows a
 
   npx -y deno@2.9.6 task agent evaluate scripts/agent/callers.json
 
-FILE has a line and its callers; docs/agent.md describes it. The calls are simulated and signed with
+FILE has a line and its callers; those of scripts/agent/callers.json expect the flow scripts/agent/flow.json. The calls are simulated and signed with
 TWILIO_AUTH_TOKEN: no telephone rings. Models are those of the flow, and cost what they cost. The result is kept, and
 shown beside the last one of each other version of the flow.
 
@@ -40,7 +40,8 @@ async function run(
     import("../phone/mod.ts"),
   ]);
   const file = await Deno.readTextFile(path).then(readEvaluation).catch((error) => {
-    throw new CommandFailure(`${path}: ${error.message}`);
+    const isRead = error instanceof SyntaxError;
+    throw new CommandFailure(isRead ? `${path}: ${error.message}` : `Cannot read the file ${path}`);
   });
   const functions = `${project.url}/functions/v1`;
   const simulator = new Simulator({
@@ -66,6 +67,16 @@ async function run(
         script: scriptOf(caller),
       });
       await simulator.settle();
+      if (record.webhooks.some(({ status }) => status === 401 || status === 403)) {
+        throw new CommandFailure(
+          `${functions} refused the signature: set TWILIO_AUTH_TOKEN to the line's, in the environment or in .env`,
+        );
+      }
+      if (callers === 1 && record.all("session").length === 0) {
+        throw new CommandFailure(
+          `No agent answers ${record.to}: publish a flow with one for it, or name another line by --line. After five talks that failed, an agent rests for five minutes`,
+        );
+      }
       return record;
     },
     async (callSid) => {

@@ -178,6 +178,8 @@ export function summary(record: CallRecord): string {
     ? `connected to ${dialled} for ${talk.talkSeconds} s`
     : dialled !== undefined
     ? `${dialled} was rung, nobody reached`
+    : record.all("session").length > 0
+    ? "talked with an agent"
     : "nobody reached";
   return `Call ${record.callSid}: ${record.status} after ${record.durationSeconds} s, ${reached}`;
 }

@@ -20,6 +20,8 @@ Deno.test("twenty scripted callers are served as expected, by rows and dials, an
         { env: { SUPABASE_SECRET_KEYS: JSON.stringify({ default: LOCAL_SECRET_KEY }) } },
       );
     const { sql } = hotline.db;
+    const nobody = await evaluate("--line", "+14035550199");
+    assertEquals([nobody.code, nobody.err.split(":")[0]], [1, "No agent answers +14035550199"]);
     await publish(AGENT_FLOW);
     // Before anything is known, one caller is not told what is expected.
     const before = await evaluate();
