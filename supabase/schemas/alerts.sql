@@ -60,6 +60,8 @@ values
    'Onboarding fails', 'Look at failed_transactions: error_message says why.'),
   ('agent_providers', 'critical', 'above', 0, 0, 0, 'providers',
    'A provider of language models fails', 'Look at agent_provider_health, and at the provider''s own status page. Talks go on with the other models of their agents.'),
+  ('agent_talks', 'critical', 'above', 50, 60, 3, '%',
+   'Talks with AI agents fail', 'Look at agent_calls: reason says why. After five in a row a line''s agent is not offered, and callers take its edge failed.'),
   ('agent_handoffs', 'warning', 'above', 50, 60, 5, '%',
    'Callers whom agents transfer reach no person', 'Look at agent_handoffs: result says why. Are people available, and their telephones on?'),
   ('campaign_paused', 'warning', 'above', 0, 0, 0, 'campaigns',
@@ -225,6 +227,12 @@ cross join lateral (
     )
     when 'agent_providers' then (
       select count(*) from public.agent_providers where rests_until > now()
+    )
+    when 'agent_talks' then (
+      select round(100.0 * count(*) filter (where s.outcome = 'failed') / nullif(count(*), 0), 2)
+      from public.agent_sessions as s
+      where s.ended_at > now() - w.span and s.outcome <> 'resume'
+      having count(*) >= r.minimum
     )
     when 'agent_handoffs' then (
       select round(100.0 * count(*) filter (where c.connected_at is null) / nullif(count(*), 0), 2)

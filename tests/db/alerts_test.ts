@@ -253,6 +253,18 @@ const CASES: Record<string, Case> = {
     over: 1,
     back: (sql) => sql`update agent_providers set rests_until = now() - interval '1 second'`,
   },
+  agent_talks: {
+    at: (sql) =>
+      sql`
+        insert into agent_sessions (session_id, call_sid, node, language, ended_at, outcome)
+        select 'VX' || lpad(n::text, 32, '0'), 'CA' || lpad(n::text, 32, '0'), 'desk', 'en-US', now(),
+          (array['failed', 'failed', 'done', 'message', 'resume'])[n]
+        from generate_series(1, 5) as n`,
+    value: 50,
+    past: (sql) => sql`update agent_sessions set outcome = 'failed' where outcome = 'message'`,
+    over: 75,
+    back: (sql) => sql`update agent_sessions set ended_at = now() - interval '61 minutes'`,
+  },
   agent_handoffs: {
     at: async (sql) => {
       await calls(sql, 4);
