@@ -241,6 +241,22 @@ test("a talk with an assistant is in the call's timeline while it goes on; its o
   await page.getByText("Assistant: “I will ask and let you know.”").waitFor();
   await page.getByText("Takes a message").waitFor();
   await page.getByText("$0.0125").waitFor();
+  await sql`update agent_sessions set ended_at = now(), outcome = 'failed', reason = 'no_model'
+    where session_id = ${session}`;
+  await sql`insert into agent_turns (session_id, seq, call_sid, at, kind, node, language, model, reason)
+    values (${session}, ${seq++}, ${sid}, now(), 'failure', 'desk', 'en-US', 'openai:gpt-6-luna', 'refused')`;
+  await sql`insert into call_legs (call_sid, leg_sid, to_e164, status, dialled_at, answered_at, bridged, told)
+    values (${sid}, ${`CA${
+    session.slice(2)
+  }`}, '+15875550111', 'completed', now(), now(), false, 'declined')`;
+  await page.reload();
+  for (
+    const words of [
+      "it failed: every model refused: see what failed",
+      "openai:gpt-6-luna: refused the request: the key, the bill or its name",
+      "declined",
+    ]
+  ) await page.getByText(words).first().waitFor();
   assertEquals(await accessibilityFaults(page), []);
   await button(page, `Answer it: ${question}`).click();
   await page.getByLabel("Answer, as it is spoken").fill("Yes, small ones.");

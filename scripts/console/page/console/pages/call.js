@@ -4,6 +4,7 @@ import { ask, useLive } from "../data.js";
 import { clock, minutes, money, outcome, phone, t } from "../words.js";
 import { act, Card, Dialog, Do, Form, go, html, Loaded, Time, useState } from "../parts.js";
 import { Question } from "./knowledge.js";
+import { endOf, saidBy } from "./talk.js";
 import { Player, Steps } from "./voicemails.js";
 
 const COLUMNS =
@@ -29,8 +30,8 @@ export function Call({ sid, second }) {
       [
         ask(of("call_logs", COLUMNS)),
         ask(
-          of("call_lifecycle", "id, event, status, leg_sid, occurred_at, meta").order("occurred_at")
-            .limit(500),
+          of("call_lifecycle", "id, event, status, leg_sid, occurred_at, meta, path")
+            .order("occurred_at").limit(500),
         ),
         ask(
           of(
@@ -51,7 +52,7 @@ export function Call({ sid, second }) {
         ask(
           of(
             "agent_turns",
-            "id, at, kind, planned_text, heard_text, tool, tool_arguments, model, outcome, reason",
+            "id, at, kind, planned_text, heard_text, tool, tool_arguments, tool_result, model, outcome, reason",
           ).order("id").limit(500),
         ),
         ask(of("agent_calls", "node, ended_at, seconds, outcome, reason, cost_usd, caller_turns")),
@@ -202,13 +203,19 @@ function timeline({ call, steps, legs, callbacks, people, turns }) {
       }[status] ?? status,
     })[event] ?? event.replaceAll("_", " ");
   const results = {
-    answered: t("answered", "a répondu"),
+    accepted: t("talked with the caller", "a parlé à l’appelant"),
+    declined: t("declined", "a refusé"),
+    mailbox: t("answered, pressed no key", "a répondu, sans touche"),
+    taken: t("came after somebody else", "devancé par un autre"),
+    caller_left: t("answered, the caller had gone", "a répondu, appelant parti"),
     no_answer: t("did not answer", "n’a pas répondu"),
     busy: t("was busy", "était occupé"),
     canceled: t("stopped ringing", "a cessé de sonner"),
-    failed: t("could not be reached", "injoignable"),
-    not_connected: t("answered, not connected", "a répondu, non connecté"),
+    unreachable: t("could not be reached", "injoignable"),
   };
+  // Of the edges of all nodes only an agent's is named so.
+  const notOffered = ({ event, path }) =>
+    event !== "agent_left" && path?.some(({ outcome }) => outcome === "failed");
   return [
     ...steps.filter((step) => step.leg_sid === null || step.leg_sid === call.call_sid).map((
       step,
@@ -225,7 +232,16 @@ function timeline({ call, steps, legs, callbacks, people, turns }) {
       at: leg.dialled_at,
       key: leg.leg_sid,
       words: t(`Rang ${who(leg.to_e164)}`, `A fait sonner ${who(leg.to_e164)}`),
-      more: results[leg.result] ?? t("now", "maintenant"),
+      more: leg.result === null ? t("now", "maintenant") : results[leg.result] ?? leg.result,
+    })),
+    ...steps.filter(notOffered).map((step) => ({
+      at: step.occurred_at,
+      key: `n${step.id}`,
+      words: t("The assistant was not offered", "L’assistant n’a pas été proposé"),
+      more: t(
+        "its last talks failed, or a limit of the line is reached",
+        "ses derniers appels ont échoué, ou une limite de la ligne est atteinte",
+      ),
     })),
     ...turns.map((turn) => ({ at: turn.at, key: `t${turn.id}`, ...saidBy(turn) })),
     ...callbacks.map((row) => ({
@@ -237,45 +253,6 @@ function timeline({ call, steps, legs, callbacks, people, turns }) {
     call.ended_at &&
     { at: call.ended_at, key: "end", words: outcome(call), more: minutes(call.duration_sec) },
   ].filter(Boolean).sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
-}
-
-/** A turn of a talk with an assistant, in words. */
-function saidBy({ kind, planned_text, heard_text, tool, tool_arguments, model, outcome, reason }) {
-  const text = heard_text ?? planned_text;
-  const quoted = text ? `“${text}”` : t("(words not kept)", "(paroles non conservées)");
-  switch (kind) {
-    case "caller":
-      return { words: `${t("Caller", "Appelant")}: ${quoted}` };
-    case "tool":
-      return {
-        words: {
-          answer: t("Looked up an answer", "A cherché une réponse"),
-          transfer: t("Puts the caller through", "Transfère l’appelant"),
-          take_message: t("Takes a message", "Prend un message"),
-          book_callback: t("Promises a call back", "Promet un rappel"),
-          hours: t("Looked up the hours", "A cherché les horaires"),
-        }[tool] ?? tool,
-        more: tool_arguments?.summary ?? tool_arguments?.question ?? tool_arguments?.department ??
-          "",
-      };
-    case "failure":
-      return {
-        words: t("A model failed", "Un modèle a échoué"),
-        more: `${model ?? ""} ${reason ?? ""}`,
-      };
-    case "left":
-      return {
-        words: t("The assistant ended the talk", "L’assistant a terminé"),
-        more: [outcome, reason].filter(Boolean).join(", ").replaceAll("_", " "),
-      };
-    default:
-      return {
-        words: `${t("Assistant", "Assistant")}: ${quoted}`,
-        more: heard_text !== null && planned_text !== null && heard_text !== planned_text
-          ? t("interrupted", "interrompu")
-          : "",
-      };
-  }
 }
 
 function One(
@@ -345,8 +322,7 @@ function One(
             <dt>${t("Assistant", "Assistant")}</dt>
             <dd>${talks.map((talk) =>
               html`<div key=${talk.node}>${minutes(talk.seconds)}, ${
-                [talk.outcome ?? t("talks now", "en conversation"), talk.reason].filter(Boolean)
-                  .join(": ").replaceAll("_", " ")
+                talk.outcome === null ? t("talks now", "en conversation") : endOf(talk)
               }</div>`
             )}</dd>
             <dt>${t("Cost of models", "Coût des modèles")}</dt>

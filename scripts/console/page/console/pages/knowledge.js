@@ -135,8 +135,8 @@ export default function Knowledge() {
       "Demandé, sans réponse",
     )} n=${questions.data?.total}>
       <${Rows} of=${questions} more=${moreAsked} empty=${t(
-        "Nothing: what a caller asks and no entry answers appears here.",
-        "Rien : ce qu’un appelant demande sans réponse apparaît ici.",
+        "Nothing: what a caller asks and no entry answers appears here. Questions of callers who did not agree to be recorded go with their calls.",
+        "Rien : ce qu’un appelant demande sans réponse apparaît ici. Les questions de ceux qui n’ont pas accepté l’enregistrement disparaissent avec leur appel.",
       )} item=${(row) => html`<${Question} key=${row.id} row=${row} reload=${reload} />`} />
     <//>
     ${may("admin") && html`
