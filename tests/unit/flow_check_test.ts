@@ -1,3 +1,4 @@
+import { AGENT_FLOW } from "../support/agent_flow.ts";
 import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { assertMatch } from "@std/assert/match.js";
@@ -690,6 +691,14 @@ Deno.test("a text that Twilio does not take at once is told where it becomes too
     faultsOf(flow).map(({ path }) => path).filter((path) => path.startsWith("nodes")),
     ["nodes.s5"],
   );
+});
+
+Deno.test("an agent without a consent node before it is told what becomes of its words", () => {
+  assertEquals(warningsOf(AGENT_FLOW).filter(({ message }) => /consent/.test(message)), [{
+    path: "nodes.desk",
+    message:
+      "is reached without a consent node: what is said, and what it could not answer, is erased after the call",
+  }]);
 });
 
 Deno.test("every fault is named at once: of form, of edges, of words, of people", () => {

@@ -479,6 +479,13 @@ function checkConsent({ flow, graph, fault, warn }: Document) {
     for (const id of conversations.filter((id) => unasked.has(id))) {
       warn(["nodes", id], "can be reached without a consent node: such a call is not recorded");
     }
+  } else {
+    for (const [id] of nodesOf(flow, "agent")) {
+      warn(
+        ["nodes", id],
+        "is reached without a consent node: what is said, and what it could not answer, is erased after the call",
+      );
+    }
   }
   for (const [id, node] of consents) {
     if (!conversations.some((each) => askedAt.get(each) === id)) {
