@@ -271,6 +271,31 @@ test("a talk with an assistant is in the call's timeline while it goes on; its o
   await entry.waitFor({ state: "detached" });
 });
 
+test("a calendar is closed by hand for some hours, and goes back by undo", async (open) => {
+  const { page } = await open("console");
+  await signIn(page);
+  const name = `Hours ${crypto.randomUUID().slice(0, 8)}`;
+  const plumber = new URL("../../supabase/flows/plumber.json", import.meta.url);
+  const published = await callFlowsAt(lab().hotline.url)("/publish", {
+    definition: JSON.parse(await Deno.readTextFile(plumber)),
+    name,
+    lines: ["+15874059007"],
+  });
+  assertEquals(published.status, 200);
+  await goTo(page, `flows/${encodeURIComponent(name)}`);
+  await button(page, "Close now: office").click();
+  await page.getByText("Closed for 4 hours.").waitFor();
+  await page.getByText(/^closed until/).waitFor();
+  const overrides = () =>
+    lab().hotline.db.sql`
+      select o.state, round(extract(epoch from o.until - now()) / 3600)::integer as hours
+      from calendar_overrides as o join call_flows as f on f.id = o.flow_id where f.name = ${name}`;
+  assertEquals([...await overrides()], [{ state: "closed", hours: 4 }]);
+  await button(page, "Undo").last().click();
+  await page.getByText(/^closed until/).waitFor({ state: "detached" });
+  assertEquals([...await overrides()], []);
+});
+
 test("a campaign is created, gets a list with its faults shown, is started, paused and stopped", async (open) => {
   const { page } = await open("console");
   await signIn(page);
