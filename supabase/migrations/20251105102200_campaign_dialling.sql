@@ -15,6 +15,12 @@ begin
     raise sqlstate 'PT400' using message = format('no flow "%s" of this owner is published', c.flow), detail = 'flow';
   elsif c.other_flow is not null and public.current_version(c.org_id, c.other_flow) is null then
     raise sqlstate 'PT400' using message = format('no flow "%s" of this owner is published', c.other_flow), detail = 'flows';
+  elsif c.consent = 'existing_business' and exists (
+    select from public.call_flow_versions as v
+    where v.id in (public.current_version(c.org_id, c.flow), public.current_version(c.org_id, c.other_flow)) and v.agents
+  ) then
+    -- FCC 24-17: the voice of an AI agent is an artificial one.
+    raise sqlstate 'PT400' using message = 'must be express_written where an AI agent talks', detail = 'consent';
   end if;
   insert into public.campaigns (
     org_id, name, mode, flow, other_flow, other_share, calls_per_second, max_concurrent, window_hours, attempts, machine, consent, ring_seconds, max_minutes,
@@ -93,7 +99,7 @@ begin atomic
   where a.id = g.area and a.campaign_id = p_campaign_id;
 end;
 
--- The campaigns that dial and whose flow is published, the longest running first.
+-- The campaigns that dial and whose flow is published, and allowed by their consent, the longest running first.
 create function public.running_campaigns() returns jsonb
 language sql stable set search_path = ''
 begin atomic
@@ -117,7 +123,9 @@ begin atomic
     join public.call_flow_versions as o on o.flow_id = np.flow_id and o.version = np.version
   ) on nf.name = c.other_flow and nf.org_id is not distinct from c.org_id
   left join public.telephony_subaccounts as s on s.org_id = c.org_id
-  where c.state = 'running' and (c.other_flow is null or o.hash is not null) and coalesce(c.starts_at <= now(), true);
+  where c.state = 'running' and (c.other_flow is null or o.hash is not null) and coalesce(c.starts_at <= now(), true)
+    -- As create_campaign says; the version may be a later one.
+    and (c.consent <> 'existing_business' or not (v.agents or coalesce(o.agents, false)));
 end;
 
 -- How a campaign stands whose calls go to people, as Floor of _shared/campaigns/pacing.ts: the people of its flow's groups, its

@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert/equals.js";
 import { assertRejects } from "@std/assert/rejects.js";
 import postgres, { type Sql } from "postgres";
 import { importing, open, phones, running } from "../support/campaigns.ts";
+import { attemptsOf } from "../../supabase/functions/_shared/campaigns/retry.ts";
 import { databaseTests } from "../support/database.ts";
 
 const test = databaseTests("campaigns");
@@ -618,4 +619,39 @@ test("of a list with thousands of places a hundred at a time are worked out", as
   }));
   await sql`select import_campaign_contacts(${id}, ${sql.json(contacts)})`;
   assertEquals((await reserve(sql, id, 5)).stale.length, 100);
+});
+
+test("an AI agent talks only to those who agreed in writing, also where it is published after the start", async ({ sql }) => {
+  const publish = (type: string) => {
+    const definition = {
+      zone: "America/New_York",
+      languages: ["en-US"],
+      nodes: { first: { type } },
+    };
+    return sql`select publish_flow(null, 'main', ${sql.json(definition)}, ${
+      (type === "say" ? "a" : "b").repeat(64)
+    }, null)`;
+  };
+  const campaigns = () =>
+    sql`select jsonb_array_length(running_campaigns()) as count`.then(([row]) => row!.count);
+  await publish("say");
+  await running(sql, 1);
+  await sql`update campaigns set mode = 'progressive', consent = 'existing_business'`;
+  assertEquals(await campaigns(), 1);
+  await publish("agent");
+  assertEquals(await campaigns(), 0);
+  const asked = {
+    name: "A",
+    mode: "progressive",
+    flow: "main",
+    caller_numbers: ["+12125559999"],
+    calls_per_second: 1,
+    max_concurrent: 1,
+    attempts: attemptsOf(),
+    machine: "hang_up",
+  };
+  const create = (consent: string) =>
+    sql`select create_campaign(${sql.json({ ...asked, consent } as never)})`;
+  await create("express_written");
+  await assertRejects(() => create("existing_business"), Error, "AI agent");
 });
