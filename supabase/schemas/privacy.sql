@@ -97,6 +97,9 @@ begin
 
   if p_asked then
     update public.suppressions as s set e164 = null where s.number_hash = public.number_hash(p_number);
+    -- That it was dialled stays on record, which names nobody.
+    perform public.end_campaign_attempt(a.id, 'canceled') from public.dial_attempts as a
+    where a.to_e164 = p_number and a.purpose = 'campaign' and a.ended_at is null;
   end if;
   for v_table in
     select p.table_name, p.of_person from public.personal_data as p

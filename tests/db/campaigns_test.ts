@@ -655,3 +655,16 @@ test("an AI agent talks only to those who agreed in writing, also where it is pu
   await create("express_written");
   await assertRejects(() => create("existing_business"), Error, "AI agent");
 });
+
+test("a dial under way stays on record when its contact is erased, and is not dialled again", async ({ sql }) => {
+  const id = await running(sql, 1);
+  const { dials: [dial] } = await reserve(sql, id, 1);
+  await begin(sql, [dial!]);
+  await told(sql, dial!.token, "ringing");
+  await sql`select forget_person(${dial!.to})`;
+  const kept = await sql<{ isIt: boolean; result: string }[]>`
+    select number_hash = number_hash(${dial!.to}) as "isIt", result from campaign_dials`;
+  assertEquals([...kept], [{ isIt: true, result: "no_answer" }]);
+  assertEquals(await live(sql, id), { dialled: 1 });
+  assertEquals((await reserve(sql, id, 1)).dials, []);
+});
