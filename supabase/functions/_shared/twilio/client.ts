@@ -174,7 +174,9 @@ export async function ifThere<T>(asked: Promise<T>): Promise<T | undefined> {
 
 function failureOf(status: number, body: unknown): TwilioError {
   // 408: a gateway gave up waiting.
-  if (status >= 500 || status === 408) return new TwilioError("unknown", `Twilio answered ${status}`, status);
+  if (status >= 500 || status === 408) {
+    return new TwilioError("unknown", `Twilio answered ${status}`, status);
+  }
   const given = (body as { code?: unknown } | null | undefined)?.code;
   const code = typeof given === "number" && given !== 0 ? String(given) : "";
   return new TwilioError(
