@@ -52,7 +52,8 @@ create policy call_hours_of_own_org on public.call_hours
   for select to authenticated using (scope = 'org' and coalesce(org_id, '00000000-0000-0000-0000-000000000000') = (select public.current_owner()));
 create policy call_hours_for_operators on public.call_hours for select to service_role, monitoring using (true);
 
--- Counts the calls that began in a span: the definition of every column of call_hours.
+-- Counts the calls that came in and began in a span: the definition of every column of call_hours. Who is called has other
+-- outcomes, which campaign_live and the callbacks have.
 create function public.count_calls(p_from timestamptz, p_to timestamptz)
 returns table (
   hour timestamptz, org_id uuid, mode text, disposition text, hung_up_at text, calls bigint, consented bigint,
@@ -89,7 +90,7 @@ begin
     coalesce(sum(extract(epoch from c.connected_at - c.rang_at)) filter (where c.connected_at >= c.rang_at), 0),
     max(extract(epoch from c.connected_at - c.rang_at)) filter (where c.connected_at >= c.rang_at)
   from public.call_logs as c
-  where c.started_at >= p_from and c.started_at < p_to
+  where c.started_at >= p_from and c.started_at < p_to and c.direction = 'inbound'
   group by 1, 2, 3, 4, 5;
 end
 $$;

@@ -107,6 +107,17 @@ test("every view shows everybody the same, added up or not", async (db) => {
   });
 });
 
+test("calls that went out are in no view of calls that came in", async ({ sql }) => {
+  await makeCalls(sql, 50, 1);
+  await sql`update call_logs set direction = 'outbound', org_id = null`;
+  const [row] = await sql`
+    select
+      (select total_calls from call_success_metrics) as total,
+      (select count(*) from call_volume_hourly) as hours,
+      (select coalesce(sum(calls), 0) from call_hangups) as hangups`;
+  assertEquals({ ...row }, { total: "0", hours: "0", hangups: "0" });
+});
+
 /** What may happen to calls; `at` is in minutes before now. */
 const happening = fc.oneof(
   fc.record({ kind: fc.constant("arrives" as const), at: fc.integer({ min: 0, max: 4000 }) }),
