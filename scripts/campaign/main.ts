@@ -21,7 +21,7 @@ import {
   UsageError,
 } from "../command.ts";
 import { CommandFailure } from "../flow/api.ts";
-import { create, importList, read, type RunContext, save, send, shown } from "./run.ts";
+import { create, importList, notesOf, read, type RunContext, save, send, shown } from "./run.ts";
 import { type Model, simulate } from "./simulate.ts";
 
 const HELP = `Call a list of people, who agreed to be called.
@@ -42,8 +42,9 @@ create:
   --consent <text>        on what consent: express_written, existing_business or none_needed
   --mode <text>           broadcast, to the flow (default); progressive or predictive, to people; preview
   --machine <text>        what an answering machine gets: hang_up (default), message or flow
-  --calls-per-second <n>  (default 1)
+  --calls-per-second <n>  (default 1) as far as TWILIO_CALLS_PER_SECOND allows
   --max-concurrent <n>    calls at once (default 10)
+  --per-line <n>          dials that each of the numbers makes a day (default 500)
   --window <json>         hours in the called party's zone, within the law's: {"mon": [["09:00", "20:00"]]}
   --max-attempts <n>      dials of a contact (default 3)
   --per-day <n>           dials of a number in 24 hours, over all campaigns (default 1)
@@ -117,6 +118,7 @@ const OPTIONS = {
     mode: oneOf("broadcast", "progressive", "predictive", "preview"),
     machine: oneOf("hang_up", "message", "flow"),
     ...PACE,
+    "per-line": numberFrom(1, true, 100_000),
     window: JSON_OBJECT,
     "max-minutes": numberFrom(1, true),
     "starts-at": TEXT,
@@ -163,7 +165,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
     for (const needed of ["name", "flow", "line", "consent"] as const) {
       if (values[needed] === undefined) throw new UsageError(`--${needed} must be given`);
     }
-    const number = (option: keyof typeof PACE | "max-minutes") =>
+    const number = (option: keyof typeof PACE | "per-line" | "max-minutes") =>
       values[option] === undefined ? undefined : Number(values[option]);
     const other = values["other-flow"];
     if (other === undefined && values["other-share"] !== undefined) {
@@ -188,12 +190,15 @@ const VERBS: Readonly<Record<string, Verb>> = {
       consent,
       max_minutes: number("max-minutes"),
       starts_at: values["starts-at"],
+      dials_per_line: number("per-line"),
     });
-    context.print(
-      values.json
-        ? JSON.stringify({ id })
-        : `${id} is created. Its list: npx -y deno@2.9.6 task campaign import ${id} list.csv`,
-    );
+    if (values.json) context.print(JSON.stringify({ id }));
+    else {
+      context.print(
+        `${id} is created. Its list: npx -y deno@2.9.6 task campaign import ${id} list.csv`,
+      );
+      await printNotes(context, id);
+    }
     return 0;
   }),
   import: verb("import", 2, async ({ values, positionals: [id, file] }, context) => {
@@ -240,8 +245,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
     CAMPAIGN_COMMANDS.filter((word) => word !== "resume").map((word) => [
       word,
       verb("command", 1, async ({ values, positionals: [id] }, context) => {
-        const state = await send(context, id!, word);
-        context.print(values.json ? JSON.stringify({ id, state }) : `The campaign is ${state}.`);
+        await commanded(context, id!, await send(context, id!, word), values.json);
         return 0;
       }, word),
     ]),
@@ -254,7 +258,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
       "resume",
       minutes === undefined ? undefined : { max_minutes: Number(minutes) },
     );
-    context.print(values.json ? JSON.stringify({ id, state }) : `The campaign is ${state}.`);
+    await commanded(context, id!, state, values.json);
     return 0;
   }),
   simulate: (args, { print, complain }) =>
@@ -264,6 +268,24 @@ const VERBS: Readonly<Record<string, Verb>> = {
       (parsed) => simulated(parsed, print),
     ),
 };
+
+/** Prints the state that followed a command, and what keeps a campaign that runs from dialling. */
+async function commanded(
+  context: RunContext,
+  id: string,
+  state: string,
+  json: boolean | undefined,
+): Promise<void> {
+  if (json) return context.print(JSON.stringify({ id, state }));
+  context.print(`The campaign is ${state}.`);
+  if (state === "running") await printNotes(context, id);
+}
+
+/** Prints why a campaign is slower than it asks to be, or does not dial at all. */
+async function printNotes(context: RunContext, id: string): Promise<void> {
+  const [campaign] = await read(context, id, undefined);
+  for (const note of notesOf(campaign!, new Date())) context.print(note);
+}
 
 /** A verb that asks a project. `takes`: arguments, the first of them an ID. */
 function verb<Name extends Exclude<keyof typeof OPTIONS, "simulate">>(

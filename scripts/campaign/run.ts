@@ -92,6 +92,10 @@ export async function importList(
   }
   const total = contacts.filter(({ line }) => line >= from).length;
   const all: ImportedList = { added: 0, duplicates: 0, suppressed: 0, rejected: [] };
+  if (total === 0) {
+    const last = contacts.at(-1)!.line;
+    throw new CommandFailure(`The file has no line ${from}: its last contact is line ${last}`);
+  }
   let sent = 0;
   for (const slice of csvSlices(text, SLICE, from)) {
     // deno-lint-ignore no-await-in-loop -- One after the other: so it is known how far the list is in.
@@ -145,6 +149,20 @@ class Busy extends CommandFailure {
   }
 }
 
+/** What a field of the request is, to somebody who gave options. */
+const OPTIONS: Readonly<Record<string, string>> = {
+  body: "The file",
+  name: "--name",
+  caller_name: "--caller-name",
+  caller_numbers: "--line",
+  flow: "--flow",
+  consent: "--consent",
+  window: "--window",
+  starts_at: "--starts-at",
+  max_minutes: "--max-minutes",
+  org_id: "--org",
+};
+
 /**
  * Asks the function `campaigns`.
  *
@@ -160,8 +178,7 @@ async function ask(project: Project, path: string, init: RequestInit = {}): Prom
   const issues: { field: string; message: string }[] = answer?.issues ?? [];
   if (response.status === 400 && issues.length > 0) {
     throw new CommandFailure(
-      issues.map(({ field, message }) => `${field === "body" ? "The file" : field} ${message}`)
-        .join("\n"),
+      issues.map(({ field, message }) => `${OPTIONS[field] ?? field} ${message}`).join("\n"),
     );
   }
   if (response.status === 401) {
@@ -190,17 +207,42 @@ const SHOWN = [
   "unknown",
 ] as const;
 
+/** Why a campaign is slower than it asks to be, or does not dial at all. */
+export function notesOf(campaign: CampaignNow, now: Date): string[] {
+  const { state, contacts, waiting, starts_at, next_opening, settings } = campaign;
+  const notes: string[] = [];
+  const rate = campaign.account_calls_per_second ?? settings.calls_per_second;
+  if (rate < settings.calls_per_second && state !== "done") {
+    notes.push(
+      `Twilio makes ${calls(rate)} a second for this account: TWILIO_CALLS_PER_SECOND says so, ` +
+        "and is to be raised once Twilio has granted more",
+    );
+  }
+  if (state !== "running") return notes;
+  if (contacts === 0) notes.push("It has no contacts yet: import its list");
+  if (waiting === 0) return notes;
+  const opens = Math.max(
+    ...[starts_at, next_opening].map((time) => Date.parse(time ?? "1970-01-01")),
+  );
+  if (opens > now.getTime()) notes.push(`Nobody may be called before ${minute(opens)}`);
+  if (campaign.dials_left_today === 0) {
+    notes.push(
+      "Its numbers have made their dials of today, or rest: it goes on at 00:00 UTC at the earliest",
+    );
+  }
+  return notes;
+}
+
+const calls = (rate: number) => `${rate} ${rate === 1 ? "call" : "calls"}`;
+
 /** A campaign as a person reads it, at this time. */
 export function shown(campaign: CampaignNow, now: Date): string[] {
   const { name, state, id, mode, settings, contacts, dialled, minutes } = campaign;
   const reason = campaign.paused_because;
-  const opens = campaign.next_opening;
-  const waits = state === "running" && campaign.waiting > 0 && opens !== null &&
-    Date.parse(opens) > now.getTime();
   return [
     `${name}: ${state}${reason === null ? "" : `, because of ${REASONS[reason]}`}`,
     `  ${id}  ${mode}, flow ${settings.flow}, ${settings.calls_per_second} calls a second`,
-    ...(waits ? [`  Nobody may be called before ${minute(opens)}`] : []),
+    ...notesOf(campaign, now).map((note) => `  ${note}`),
     `  ${contacts} contacts, ${dialled} dials, ${minutes} minutes of talk`,
     ...figures(campaign),
     ...(campaign.by_flow ?? []).flatMap(({ flow, ...of }) => [
@@ -228,6 +270,6 @@ const REASONS = {
   concurrency: "the account's most calls at once: lower --max-concurrent",
 } as const;
 
-function minute(time: string): string {
+function minute(time: number): string {
   return `${new Date(time).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }

@@ -1,6 +1,6 @@
 -- How campaigns are dialled: import of their lists, dials reserved at exact times, what became of each, live figures.
 
--- Creates a campaign; p_campaign: its columns by name, and caller_numbers. Returns its id. Raises PT400 with the field at fault
+-- Creates a campaign; p_campaign: its columns by name, caller_numbers, and dials_per_line?, those of each a day. Returns its id. Raises PT400 with the field at fault
 -- where a number or the flow is not the owner's.
 create function public.create_campaign(p_campaign jsonb) returns uuid
 language plpgsql volatile set search_path = ''
@@ -10,11 +10,12 @@ declare
   v_lines constant text[] := array(select jsonb_array_elements_text(p_campaign -> 'caller_numbers'));
 begin
   if public.has_foreign_line(c.org_id, v_lines) then
-    raise sqlstate 'PT400' using message = 'each must be a number of the owner of this campaign', detail = 'caller_numbers';
+    raise sqlstate 'PT400' using message = 'must be numbers of the owner of this campaign', detail = 'caller_numbers';
   elsif public.current_version(c.org_id, c.flow) is null then
-    raise sqlstate 'PT400' using message = format('no flow "%s" of this owner is published', c.flow), detail = 'flow';
+    raise sqlstate 'PT400' using message = format('must be published by the owner of this campaign: there is no flow "%s"', c.flow), detail = 'flow';
   elsif c.other_flow is not null and public.current_version(c.org_id, c.other_flow) is null then
-    raise sqlstate 'PT400' using message = format('no flow "%s" of this owner is published', c.other_flow), detail = 'flows';
+    raise sqlstate 'PT400' using
+      message = format('must be published by the owner of this campaign: there is no flow "%s"', c.other_flow), detail = 'flows';
   elsif c.consent = 'existing_business' and exists (
     select from public.call_flow_versions as v
     where v.id in (public.current_version(c.org_id, c.flow), public.current_version(c.org_id, c.other_flow)) and v.agents
@@ -29,7 +30,8 @@ begin
     c.org_id, c.name, c.mode, c.flow, c.other_flow, c.other_share, c.calls_per_second, c.max_concurrent, c.window_hours, c.attempts, c.machine, c.consent,
     coalesce(c.ring_seconds, 25), c.max_minutes, c.starts_at, c.caller_name, c.changed_by
   ) returning * into c;
-  insert into public.campaign_lines (campaign_id, line) select distinct c.id, l from unnest(v_lines) as l;
+  insert into public.campaign_lines (campaign_id, line, per_day)
+  select distinct c.id, l, coalesce((p_campaign ->> 'dials_per_line')::integer, 500) from unnest(v_lines) as l;
   return c.id;
 end
 $$;
@@ -291,6 +293,8 @@ begin
     end loop;
   end if;
   v_most := cardinality(v_slots);
+  -- In order, as dials that are given back are counted.
+  perform from public.campaign_lines as l where l.campaign_id = c.id order by l.line for update;
   v_lines := array(
     select l.line from public.campaign_lines as l
     where l.campaign_id = c.id and coalesce(l.rests_until <= now(), true)
@@ -404,6 +408,7 @@ as $$
 declare
   v_begun public.dial_attempts[];
   v_left bigint;
+  v_not_made bigint[] := '{}';
 begin
   perform public.dial_told((s ->> 'token')::uuid, s ->> 'state', s ->> 'leg_sid')
   from jsonb_array_elements(p_settled) as s where s ->> 'state' in ('created', 'refused');
@@ -415,6 +420,7 @@ begin
     returning t.id
   loop
     perform public.end_campaign_attempt(v_left, 'canceled');
+    v_not_made := v_not_made || v_left;
   end loop;
   if p_settled @> '[{"state": "busy"}]' then
     update public.dial_rates as r set
@@ -441,7 +447,19 @@ begin
     where a.token = any (p_tokens) and a.state = 'intended' and a.ended_at is null order by a.id
   loop
     perform public.end_attempt(v_left, 'canceled');
+    v_not_made := v_not_made || v_left;
   end loop;
+  if cardinality(v_not_made) > 0 then
+    -- They were counted when they were reserved. In order, as another run may do the same.
+    perform from public.campaign_lines as l
+    where (l.campaign_id, l.line) in (select a.campaign_id, a.line from public.dial_attempts as a where a.id = any (v_not_made))
+    order by l.campaign_id, l.line for update;
+    update public.campaign_lines as l set dialled = greatest(0, l.dialled - a.dials)
+    from (
+      select t.campaign_id, t.line, count(*) as dials from public.dial_attempts as t where t.id = any (v_not_made) group by 1, 2
+    ) as a
+    where (l.campaign_id, l.line) = (a.campaign_id, a.line) and l.day = current_date;
+  end if;
   return coalesce((select array_agg(a.token order by a.send_at) from unnest(v_begun) as a), '{}');
 end
 $$;
@@ -600,10 +618,12 @@ create trigger suppressions_stop_campaigns after insert on public.suppressions
 
 -- Starts, pauses, resumes or stops a campaign; again: nothing. `dial`: a person asks for the next dial of a preview. Stop ends
 -- what is reserved and what rings; talks go on. p_because: why it pauses, where no person asks for it. p_max_minutes: of resume,
--- the new budget of all its talks; null: as before. Returns the new state. Raises PT404 for no such campaign, PT409 where the state
+-- the new budget of all its talks; null: as before. p_rate: the calls a second that Twilio makes for an account of which
+-- dial_rates.at_most does not say it. Returns the new state. Raises PT404 for no such campaign, PT409 where the state
 -- does not allow the command or the budget is used up.
 create function public.command_campaign(
-  p_campaign_id uuid, p_command text, p_because text default null, p_by text default null, p_max_minutes integer default null
+  p_campaign_id uuid, p_command text, p_because text default null, p_by text default null, p_max_minutes integer default null,
+  p_rate numeric default 1
 ) returns text
 language plpgsql volatile set search_path = ''
 as $$
@@ -644,8 +664,12 @@ begin
   if p_command in ('start', 'resume') then
     insert into public.dial_rates as r (owner, per_second)
     -- Legs to people keep the same rate, and a slow campaign is no reason to let them wait: Twilio makes one call a second.
-    select c.owner, greatest(1, max(o.calls_per_second)) from public.campaigns as o where o.owner = c.owner and o.state = 'running'
-    on conflict (owner) do update set per_second = least(excluded.per_second, r.at_most);
+    select c.owner, least(
+      greatest(1, max(o.calls_per_second)),
+      coalesce((select t.at_most from public.dial_rates as t where t.owner = c.owner), p_rate)
+    )
+    from public.campaigns as o where o.owner = c.owner and o.state = 'running'
+    on conflict (owner) do update set per_second = excluded.per_second;
   elsif p_command = 'stop' then
     for a in
       select t.* from public.dial_attempts as t
@@ -673,7 +697,10 @@ begin atomic
     and (
       c.state = 'stopping'
       or (
-        c.started_at < now() - interval '1 minute' and not exists (
+        c.started_at < now() - interval '1 minute'
+        -- Its list may still come.
+        and exists (select from public.campaign_contacts as k where k.campaign_id = c.id)
+        and not exists (
           select from public.campaign_contacts as k join public.campaign_areas as r on r.id = k.area_id
           where r.campaign_id = c.id and k.due_at is not null
         )
@@ -757,12 +784,18 @@ group by d.campaign_id, c.id, 5;
 comment on view public.campaign_compliance is 'Of each campaign and day (UTC): dials, answers, and the part of answers that found nobody, as the rules count it.';
 
 -- A campaign with its live figures and, in settings, as it was created; null: there is none. next_opening: when the first of those who wait may be called, as far
--- as the openings were worked out; a time in the past: now.
+-- as the openings were worked out; a time in the past: now. account_calls_per_second: what an operator has said of the account;
+-- dials_left_today: those that its numbers may still make.
 create function public.campaign_now(p_campaign_id uuid) returns jsonb
 language sql stable set search_path = ''
 begin atomic
   select to_jsonb(v) - 'campaign_id' || jsonb_build_object(
     'id', c.id, 'starts_at', c.starts_at, 'created_at', c.created_at,
+    'account_calls_per_second', (select r.at_most from public.dial_rates as r where r.owner = c.owner),
+    'dials_left_today', (
+      select coalesce(sum(greatest(0, l.per_day - case when l.day = current_date then l.dialled else 0 end)), 0)
+      from public.campaign_lines as l where l.campaign_id = c.id and coalesce(l.rests_until <= now(), true)
+    ),
     'next_opening', (
       select min(a.opens_at) from public.campaign_areas as a
       where a.campaign_id = c.id and a.closes_at > now()

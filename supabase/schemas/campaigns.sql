@@ -173,7 +173,7 @@ create table public.dial_rates (
   owner uuid primary key,
   -- The rate of the fastest campaign that runs, as far as the account may.
   per_second numeric not null constraint dial_rates_range check (per_second > 0 and per_second <= 1000),
-  -- What Twilio does for the account, where an operator has said so.
+  -- What Twilio does for the account, where it is not what TWILIO_CALLS_PER_SECOND says.
   at_most numeric constraint dial_rates_most_range check (at_most > 0 and at_most <= 1000),
   -- No slot before it: after a change the dials of the old rate go out first.
   not_before timestamptz not null default '-infinity',

@@ -448,6 +448,53 @@ test("an account dials as fast as its fastest campaign, and no faster than an op
   assertEquals(await rate(), 20);
 });
 
+test("an account dials once a second until an operator says that Twilio does more", async ({ sql }) => {
+  const rate = () =>
+    sql`select per_second::float8 as rate from dial_rates`.then(([row]) => row!.rate);
+  const id = await running(sql, 1, { rate: 50 });
+  await sql`update dial_rates set at_most = null`;
+  const command = async (word: string, more = sql``) => {
+    await sql`select command_campaign(${id}, 'pause')`;
+    await sql`select command_campaign(${id}, ${word} ${more})`;
+    return await rate();
+  };
+  assertEquals(await command("resume"), 1);
+  assertEquals(await command("resume", sql`, p_rate => 20`), 20);
+  // What is said of this account counts before what is said of all.
+  await sql`update dial_rates set at_most = 40`;
+  assertEquals(await command("resume", sql`, p_rate => 20`), 40);
+  const [now] = await sql`select campaign_now(${id}) -> 'account_calls_per_second' as rate`;
+  assertEquals(now!.rate, 40);
+});
+
+test("a dial that was not made does not count among those of its number and day", async ({ sql }) => {
+  const id = await running(sql, 40);
+  const counted = async () => {
+    const [row] = await sql<{ dialled: number; open: number }[]>`
+      select sum(dialled)::integer as dialled from campaign_lines where campaign_id = ${id}`;
+    return row!.dialled;
+  };
+  const { dials } = await reserve(sql, id, 10);
+  assertEquals(await counted(), 10);
+  const begun = await begin(sql, dials.slice(0, 4));
+  assertEquals(begun.length, 4);
+  // One was sent too late, of which the database is told twice, and six were never begun.
+  const settled = [{ token: begun[0]!, state: "not_made" }];
+  await sql`update dial_attempts set send_at = now() - interval '2 seconds' where state = 'intended'`;
+  await begin(sql, dials.slice(4), settled);
+  await begin(sql, dials.slice(4), settled);
+  assertEquals(await counted(), 3);
+  const [now] = await sql`select campaign_now(${id}) -> 'dials_left_today' as dials`;
+  assertEquals(now!.dials, 1_999_997);
+});
+
+test("a campaign that waits for its list is not over", async ({ sql }) => {
+  const id = await running(sql, 0);
+  await sql`update campaigns set started_at = now() - interval '1 day' where id = ${id}`;
+  await sql`select mend_campaigns()`;
+  assertEquals((await importing(sql, id, phones(1))).added, 1);
+});
+
 test("a number that people answer half as often as the others rests", async ({ sql }) => {
   const id = await running(sql, 1);
   const dialled = (line: string, dials: number, answered: number) =>
@@ -527,7 +574,6 @@ test("campaigns and people's legs keep an account's rate together, whichever ask
 
 test("a campaign goes on at its own rate when a faster one of the account is over", async ({ sql }) => {
   const slow = await running(sql, 20, { rate: 2, account: 1000 });
-  await sql`update dial_rates set at_most = null`;
   const fast = await running(sql, 5, { rate: 100, from: 100 });
   assertEquals((await reserve(sql, slow, 2)).dials.length, 2);
   await sql`select command_campaign(${fast}, 'stop')`;

@@ -144,7 +144,7 @@ Deno.test("a campaign is created, gets its list, is started, shown and stopped",
 
 Deno.test("what the project refuses is said by field, and a project that is away by its address", async () => {
   const refused = await run([...MADE.slice(0, -1), "existing_business"]);
-  assertEquals([refused.code, refused.text.startsWith("consent must be express_written")], [
+  assertEquals([refused.code, refused.text.startsWith("--consent must be express_written")], [
     1,
     true,
   ]);
@@ -155,6 +155,35 @@ Deno.test("what the project refuses is said by field, and a project that is away
   assertStringIncludes(nobody.text, "task start");
   const missing = await run(["import", crypto.randomUUID(), join(dir, "none.csv")]);
   assertEquals([missing.code, missing.text.startsWith("Cannot read")], [1, true]);
+});
+
+Deno.test("what keeps a campaign from dialling as it asks is said where it is created, started and shown", async () => {
+  const rate = "Twilio makes 1 call a second for this account: TWILIO_CALLS_PER_SECOND says so";
+  const made = await run([...MADE, "--calls-per-second", "50", "--per-line", "7"]);
+  assertEquals(made.code, 0, made.text);
+  assertStringIncludes(made.text, rate);
+  const [id] = /[0-9a-f-]{36}/.exec(made.text)!;
+  const { sql } = stack.db;
+  const [line] = await sql`select per_day from campaign_lines where campaign_id = ${id}`;
+  assertEquals(line!.per_day, 7);
+  const started = await run(["start", id]);
+  assertStringIncludes(started.text, rate);
+  assertStringIncludes(started.text, "It has no contacts yet: import its list");
+  const beyond = await run(["import", id, await fileOf(["phone", "+12125550100"]), "--from", "9"]);
+  assertEquals([beyond.code, beyond.text], [
+    1,
+    "The file has no line 9: its last contact is line 2",
+  ]);
+  await run(["import", id, await fileOf(["phone", "+12125550100"])]);
+  await sql`update campaign_lines set dialled = 7 where campaign_id = ${id}`;
+  await sql`update campaigns set starts_at = '2100-01-01T08:00:00Z' where id = ${id}`;
+  const { text } = await run(["status", id]);
+  assertStringIncludes(text, "Its numbers have made their dials of today");
+  assertStringIncludes(text, "Nobody may be called before 2100-01-01 08:00 UTC");
+  assertEquals(
+    (await run([...MADE, "--flow", "x"].toSpliced(3, 2))).text.split(":")[0],
+    "--flow must be published by the owner of this campaign",
+  );
 });
 
 Deno.test("an import waits for a project that is busy, and says where to go on after one that stays away", async () => {

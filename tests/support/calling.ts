@@ -118,7 +118,7 @@ export async function startCalling(
       await sql`
         update campaign_areas set opens_at = now() - interval '1 hour', closes_at = now() + interval '9 hours'
         where campaign_id = ${id}`;
-      await sql`select command_campaign(${id}, 'start')`;
+      await sql`select command_campaign(${id}, 'start', p_rate => 1000)`;
       return id;
     },
     async dial(change = (same) => same) {

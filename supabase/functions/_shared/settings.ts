@@ -23,6 +23,8 @@ export interface Settings {
   /** The token before it, while both sign: set when a token is replaced, unset when Twilio uses the new one. */
   readonly previousTwilioAuthToken: string | undefined;
   readonly twilioAccountSid: string | undefined;
+  /** The calls a second that Twilio makes for an account. */
+  readonly twilioCallsPerSecond: number;
   /** Where Twilio's REST API is, without a trailing slash. */
   readonly twilioApiUrl: string;
   readonly businessTarget: Dialable;
@@ -215,6 +217,12 @@ export function readSettings(env: Environment): Settings {
     ),
     previousTwilioAuthToken: optional("TWILIO_AUTH_TOKEN_PREVIOUS"),
     twilioAccountSid: accountSid(optional("TWILIO_ACCOUNT_SID")),
+    twilioCallsPerSecond: wholeNumber(
+      "TWILIO_CALLS_PER_SECOND",
+      optional("TWILIO_CALLS_PER_SECOND"),
+      1,
+      1000,
+    ),
     twilioApiUrl: url("TWILIO_API_URL", optional("TWILIO_API_URL") ?? "https://api.twilio.com"),
     businessTarget,
     salesTarget: target("SALES_TARGET_E164"),

@@ -65,15 +65,20 @@ export function createHandler(deps: CampaignsDeps): Handler {
     try {
       if (id === "") {
         return request.method === "GET"
-          ? json(200, { campaigns: await list(deps, asks, searchParams.get("org_id")) })
+          ? json(200, {
+            campaigns: (await list(deps, asks, searchParams.get("org_id"))).map((each) =>
+              withRate(each, deps.settings)
+            ),
+          })
           : json(201, { id: await create(deps, asks, await readJson(request)) });
       }
       const campaign = await own(deps, asks, id);
-      if (action === "") return json(200, campaign);
+      if (action === "") return json(200, withRate(campaign, deps.settings));
       if (action === "results") return await csvFile("campaign.csv", results(deps, id));
       if (isCommand(action)) {
         const minutes = action === "resume" ? await minutesOf(request) : undefined;
-        const state = await deps.database.command(id, action, nameOf(asks), minutes);
+        const rate = deps.settings.twilioCallsPerSecond;
+        const state = await deps.database.command(id, action, nameOf(asks), rate, minutes);
         return json(200, { id, state });
       }
       const slice = await readTextOf("text/csv", request, MAX_SLICE_BYTES);
@@ -94,6 +99,12 @@ async function minutesOf(request: Request): Promise<number | undefined> {
   const parsed = parseResume(await readJson(request));
   if ("issues" in parsed) throw invalid(parsed.issues);
   return parsed.maxMinutes;
+}
+
+/** A campaign with the calls a second that Twilio makes for its account, whatever it asks for. */
+function withRate(campaign: CampaignNow, { twilioCallsPerSecond }: Settings): CampaignNow {
+  const rate = campaign.account_calls_per_second ?? twilioCallsPerSecond;
+  return { ...campaign, account_calls_per_second: rate };
 }
 
 async function list({ database }: CampaignsDeps, asks: Administrator, asked: string | null) {

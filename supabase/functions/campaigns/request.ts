@@ -82,6 +82,7 @@ const campaign = z.strictObject({
   machine: oneOf("hang_up", "message", "flow"),
   consent: oneOf("express_written", "existing_business", "none_needed"),
   ring_seconds: z.optional(whole(15, 60)),
+  dials_per_line: z.optional(z.nullable(whole(1, 100_000))),
   max_minutes: z.optional(z.nullable(whole(1, 2 ** 31 - 1))),
   starts_at: z.optional(z.nullable(
     z.string(TIME).check(
@@ -113,8 +114,17 @@ export function parseCampaign(
 ): { readonly campaign: Omit<NewCampaign, "changed_by"> } | { readonly issues: readonly Issue[] } {
   const parsed = campaign.safeParse(body);
   if (!parsed.success) return { issues: parsed.error.issues.flatMap(issuesOf) };
-  const { org_id, caller_name, flows, window, attempts, max_minutes, starts_at, ...rest } =
-    parsed.data;
+  const {
+    org_id,
+    caller_name,
+    flows,
+    window,
+    attempts,
+    max_minutes,
+    starts_at,
+    dials_per_line,
+    ...rest
+  } = parsed.data;
   return {
     campaign: {
       ...rest,
@@ -126,6 +136,7 @@ export function parseCampaign(
       attempts: attemptsOf(attempts),
       max_minutes: max_minutes ?? null,
       starts_at: starts_at ?? null,
+      dials_per_line: dials_per_line ?? null,
     },
   };
 }

@@ -186,6 +186,8 @@ export interface NewCampaign {
   readonly max_minutes: number | null;
   /** ISO 8601. */
   readonly starts_at: string | null;
+  /** That each of the numbers makes a day; `null`: 500. */
+  readonly dials_per_line: number | null;
 }
 
 const time = z.nullable(z.string());
@@ -203,6 +205,10 @@ const campaignNow = z.object({
   ended_at: time,
   /** When the first of those who wait may be called, as far as it is worked out; in the past: now. */
   next_opening: time,
+  /** What its account makes, where an operator has said so; `null`: as the setting says. */
+  account_calls_per_second: z.nullable(z.number()),
+  /** That its numbers may still make. */
+  dials_left_today: z.number(),
   // The contacts, by how they stand.
   contacts: z.number(),
   waiting: z.number(),
@@ -281,11 +287,16 @@ export interface CampaignDatabase {
     id: string,
     contacts: readonly CampaignContact[],
   ): Promise<Readonly<z.infer<typeof imported>>>;
-  /** @param by Who asks. @param maxMinutes Of `resume`: the new budget. */
+  /**
+   * @param by Who asks.
+   * @param rate The calls a second that Twilio makes for an account, unless an operator has said otherwise for it.
+   * @param maxMinutes Of `resume`: the new budget.
+   */
   command(
     id: string,
     command: CampaignCommand,
     by: string,
+    rate: number,
     maxMinutes?: number,
   ): Promise<CampaignState>;
   /** By number, at most `most` after this one. */
@@ -312,11 +323,12 @@ export function campaignDatabase(api: DataApi, deadlineMs = 10_000): CampaignDat
       const p_contacts = contacts.map(({ place, line: _, ...rest }) => ({ ...rest, ...place }));
       return run("import_campaign_contacts", { p_campaign_id: id, p_contacts }, imported);
     },
-    command: (id, command, by, maxMinutes) =>
+    command: (id, command, by, rate, maxMinutes) =>
       run("command_campaign", {
         p_campaign_id: id,
         p_command: command,
         p_by: by,
+        p_rate: rate,
         ...(maxMinutes !== undefined && { p_max_minutes: maxMinutes }),
       }, state),
     results: (id, after, most) =>

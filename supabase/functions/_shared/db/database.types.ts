@@ -156,6 +156,7 @@ export type Database = {
           "p_campaign_id": string;
           "p_command": string;
           "p_max_minutes"?: number;
+          "p_rate"?: number;
         };
         Returns: string;
       };
