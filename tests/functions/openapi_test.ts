@@ -617,8 +617,10 @@ async function campaigns(): Promise<void> {
     ended_at: null,
     next_opening: null,
     ...Object.fromEntries(CAMPAIGN_FIGURES.map((each) => [each, 0])),
+    by_flow: null,
     settings: {
       flow: "main",
+      flows: null,
       caller_numbers: [],
       calls_per_second: 1,
       max_concurrent: 1,
@@ -722,6 +724,12 @@ async function campaigns(): Promise<void> {
       { answer: ended },
       409,
     ]]],
+    ["campaigns/{id}/resume", { ...post, body: "{}" }, [
+      [{}, 200],
+      [{ body: '{"max_minutes": -1}' }, 400],
+      [{ body: "x".repeat(70_000) }, 413],
+      [{ type: "text/plain" }, 415],
+    ]],
     ["campaigns/{id}/contacts", csv, [
       [{}, 200],
       [{ body: "name" }, 400],
