@@ -152,3 +152,8 @@ Deno.test("a number whose digits say no place with rules has none", () => {
     assertEquals(placeOf(number), undefined, number);
   }
 });
+
+Deno.test("Oregon's numbers are called until eight in the evening", () => {
+  const evening = nextOpening(placeOf("+15035550100")!, new Date("2026-03-03T03:00:00Z"))!;
+  assertEquals(evening.until.toISOString(), "2026-03-03T04:00:00.000Z");
+});

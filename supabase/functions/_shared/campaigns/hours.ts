@@ -75,6 +75,8 @@ const STATES: Readonly<Record<string, Rules>> = {
   NM: { week: daily("09:00", "21:00"), holidays: false },
   NV: { week: daily("09:00", "20:00"), holidays: false },
   OK: { week: daily("08:00", "20:00"), holidays: false },
+  // HB 3865, since 2026-01-01.
+  OR: { week: daily("08:00", "20:00"), holidays: false },
   RI: { week: week([["09:00", "18:00"]], [["10:00", "17:00"]]), holidays: true },
   SD: { week: withoutSunday("09:00", "21:00"), holidays: false },
   TX: {
