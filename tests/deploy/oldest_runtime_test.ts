@@ -41,7 +41,7 @@ async function runHosted(args: string[], env: Record<string, string> = {}) {
     cwd: ROOT,
     env: { ...env, ...HOSTED_ENV },
     stdin: "null",
-    signal: AbortSignal.timeout(240_000),
+    signal: AbortSignal.timeout(900_000),
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { success, stdout: text(stdout), stderr: text(stderr) };

@@ -6,6 +6,7 @@ import { HOSTED_FLAGS } from "./hosted_runtime.ts";
 type Hook = () => void | Promise<void>;
 
 const { test, serve, Command } = Deno;
+const beforeAll: Hook[] = [];
 const beforeEach: Hook[] = [];
 const afterAll: Hook[] = [];
 
@@ -31,6 +32,7 @@ function register(name: string | Deno.TestDefinition, body?: Deno.TestDefinition
     ...given,
     ...UNGUARDED,
     async fn(context) {
+      for (const hook of beforeAll.splice(0)) await hook();
       for (const hook of beforeEach) await hook();
       await given.fn(context);
     },
@@ -62,6 +64,7 @@ class HostedCommand extends Command {
 }
 
 Object.assign(register, {
+  beforeAll: (hook: Hook) => void beforeAll.push(hook),
   beforeEach: (hook: Hook) => void beforeEach.push(hook),
   afterAll: (hook: Hook) => void afterAll.push(hook),
 });
