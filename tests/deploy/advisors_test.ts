@@ -35,6 +35,7 @@ interface Finding {
 const AT_SCALE = [
   "dial_attempts_campaign_idx",
   "knowledge_entries_words_idx",
+  "queue_entries_taker_idx",
 ];
 
 /** All that the advisors have to say, one line a finding. */

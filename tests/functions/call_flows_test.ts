@@ -420,9 +420,12 @@ Deno.test("an organisation's flow goes to no line that is not its own, and names
 
 Deno.test("a signed-in person asks 60 times a minute, an operator as often as needed", async () => {
   const headers = as(memberToken(crypto.randomUUID()));
-  const answers = await Promise.all(
-    Array.from({ length: 70 }, () => ask("?name=none", undefined, headers)),
-  );
+  const answers: Awaited<ReturnType<typeof ask>>[] = [];
+  while (answers.length < 70) {
+    const ten = Array.from({ length: 10 }, () => ask("?name=none", undefined, headers));
+    // deno-lint-ignore no-await-in-loop -- As many at once as a slow machine answers in time.
+    answers.push(...await Promise.all(ten));
+  }
   const refused = answers.filter(({ status }) => status === 429);
   assertEquals(answers.filter(({ status }) => status === 200).length, 60);
   assertEquals(refused.length, 10);

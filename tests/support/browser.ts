@@ -160,7 +160,7 @@ export async function startBrowserLab({ answer, twilio = false }: LabOptions): P
     const answered = new Response(answer(await response.text()) || null, response);
     answered.headers.delete("content-length");
     return answered;
-  });
+  }, { mayAsk: (_, origin) => origin === site.url });
   const console = createConsole({
     apiUrl: between?.url ?? hotline.url,
     databaseUrl: hotline.db.url,
