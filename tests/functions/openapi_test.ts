@@ -616,6 +616,8 @@ async function campaigns(): Promise<void> {
     started_at: null,
     ended_at: null,
     next_opening: null,
+    account_calls_per_second: 1,
+    dials_left_today: 0,
     ...Object.fromEntries(CAMPAIGN_FIGURES.map((each) => [each, 0])),
     by_flow: null,
     settings: {
