@@ -245,7 +245,7 @@ cross join lateral (
       select count(*) from public.campaigns where state = 'paused' and paused_because is not null
     )
     when 'campaign_abandonment' then (
-      -- Of the campaigns that run, in 30 days, by the rules that bound it.
+      -- Of the campaigns that run, in 30 days, where rules bound it. Those connected late are not in it: see campaign_compliance.
       select max(m.pct) from (
         select round(100.0 * count(*) filter (where d.result = 'abandoned') / count(*), 2) as pct
         from public.campaigns as c join public.campaign_dials as d on d.campaign_id = c.id

@@ -566,11 +566,15 @@ begin
   v_end := case a.result when 'accepted' then 'answered' when 'unreachable' then 'failed' when 'canceled' then 'no_answer' else a.result end;
   perform public.make_number_key();
   insert into public.campaign_dials (
-    campaign_id, owner, number_hash, line, rules, region, zones, consent, consent_at, dialled_at, answered_at, ended_at, result
+    campaign_id, owner, number_hash, line, rules, region, zones, consent, consent_at, dialled_at, answered_at, connected_at,
+    ended_at, result
   )
   select
     c.id, a.owner, public.number_hash(a.to_e164), a.line, r.rules, r.region, r.zones, c.consent, k.consent_at, a.dialled_at,
-    a.answered_at, a.ended_at, v_end
+    a.answered_at, least(
+      (select l.connected_at from public.call_logs as l where l.call_sid = a.leg_sid),
+      (select min(q.connected_at) from public.queue_entries as q where q.call_sid = a.leg_sid)
+    ), a.ended_at, v_end
   from public.campaign_areas as r where r.id = k.area_id;
   if a.answered_at is not null then
     insert into public.campaign_changes (campaign_id, other, figure, change)
@@ -770,18 +774,21 @@ comment on view public.campaign_results is 'Each contact of a campaign, how it s
 create view public.campaign_compliance with (security_invoker = true) as
 select
   d.campaign_id, c.org_id, c.name as campaign, c.consent, date_trunc('day', d.dialled_at, 'UTC')::date as day, count(*) as dials,
-  count(*) filter (where d.result = 'answered') as answered, count(*) filter (where d.result = 'machine') as machine,
-  count(*) filter (where d.result = 'abandoned') as abandoned,
-  round(
-    100.0 * count(*) filter (where d.result = 'abandoned')
-      / nullif(count(*) filter (where d.result in ('answered', 'abandoned')), 0), 2
-  ) as abandoned_pct,
+  count(*) filter (where t.is_answer) as answered, count(*) filter (where d.result = 'machine') as machine,
+  count(*) filter (where d.result = 'abandoned') as found_nobody,
+  count(*) filter (where t.is_abandoned) as abandoned,
+  round(100.0 * count(*) filter (where t.is_abandoned) / nullif(count(*) filter (where t.is_answer), 0), 2) as abandoned_pct,
   count(*) filter (where d.consent_at is not null) as with_consent_on_record
 from public.campaign_dials as d
 join public.campaigns as c on c.id = d.campaign_id
+cross join lateral (
+  select a.is_answer, a.is_answer and c.mode in ('progressive', 'predictive')
+    and coalesce(d.connected_at > d.answered_at + interval '2 seconds', true) as is_abandoned
+  from (select d.result in ('answered', 'abandoned') as is_answer) as a
+) as t
 group by d.campaign_id, c.id, 5;
 
-comment on view public.campaign_compliance is 'Of each campaign and day (UTC): dials, answers, and the part of answers that found nobody, as the rules count it.';
+comment on view public.campaign_compliance is 'Of each campaign and day (UTC): dials, and answers by a person. found_nobody: for whom none of the owner''s people was free, or who was never connected. abandoned: in progressive and predictive campaigns, who was not connected with one of them within 2 seconds of the answer, for whatever reason; the greeting''s end, from which 47 CFR 64.1200 counts, is not seen. Its part of the answers is abandoned_pct.';
 
 -- A campaign with its live figures and, in settings, as it was created; null: there is none. next_opening: when the first of those who wait may be called, as far
 -- as the openings were worked out; a time in the past: now. account_calls_per_second: what an operator has said of the account;

@@ -213,6 +213,8 @@ create table public.campaign_dials (
   consent_at timestamptz,
   dialled_at timestamptz not null,
   answered_at timestamptz,
+  -- When one of the owner's people was on the line too.
+  connected_at timestamptz,
   ended_at timestamptz not null,
   result text not null constraint campaign_dials_result_known check (result in (
     'answered', 'machine', 'busy', 'no_answer', 'failed', 'abandoned'

@@ -231,8 +231,8 @@ test("how a dial ends decides whether and when the next one comes", async ({ sql
     select result, count(*)::int as count from campaign_dials group by 1 order by 1`;
   assertEquals(results.length, 6);
   const [record] =
-    await sql`select dials::int, answered::int, abandoned::int, abandoned_pct::float8 from campaign_compliance where campaign_id = ${id}`;
-  assertEquals({ ...record }, { dials: 6, answered: 1, abandoned: 1, abandoned_pct: 50 });
+    await sql`select dials::int, answered::int, found_nobody::int, abandoned::int from campaign_compliance where campaign_id = ${id}`;
+  assertEquals({ ...record }, { dials: 6, answered: 2, found_nobody: 1, abandoned: 0 });
   // A day's cap holds over all campaigns.
   await sql`update campaign_contacts set due_at = now() where due_at is not null`;
   assertEquals((await reserve(sql, id, 6)).dials, []);
@@ -608,6 +608,39 @@ test("a number shows at most its dials of a day, also where a tick has more than
   await importing(sql, id, phones(30, 100));
   await open(sql, id);
   assertEquals(await dialled(), 8);
+});
+
+test("an answer is abandoned that is not connected within two seconds, where calls go to people", async ({ sql }) => {
+  const id = await running(sql, 4);
+  await sql`update campaigns set mode = 'progressive'`;
+  const { dials } = await reserve(sql, id, 4);
+  await begin(sql, dials);
+  const afterSec = [1, 3, null];
+  for (const [nth, { token }] of dials.entries()) {
+    // deno-lint-ignore no-await-in-loop -- One campaign, one row after the other.
+    await told(sql, token, "in-progress");
+    const sec = afterSec[nth];
+    // deno-lint-ignore no-await-in-loop
+    await sql`
+      insert into call_logs (call_sid, direction, status, started_at, answered_at, connected_at)
+      select leg_sid, 'outbound', 'in-progress', answered_at, answered_at, answered_at + make_interval(secs => ${
+      sec ?? null
+    })
+      from dial_attempts where token = ${token}`;
+    // deno-lint-ignore no-await-in-loop
+    await told(sql, token, "completed");
+  }
+  const figures = () =>
+    sql`select answered::int, found_nobody::int, abandoned::int, abandoned_pct::float8 from campaign_compliance`
+      .then(([row]) => ({ ...row }));
+  assertEquals(await figures(), {
+    answered: 4,
+    found_nobody: 0,
+    abandoned: 3,
+    abandoned_pct: 75,
+  });
+  await sql`update campaigns set mode = 'broadcast'`;
+  assertEquals((await figures()).abandoned, 0);
 });
 
 test("a contact who did not agree to be called, or is blocked, is not dialled, whatever the list says", async ({ sql }) => {

@@ -160,6 +160,9 @@ Deno.test("voice-outbound: a person is connected with one of the owner's people 
   const [call] = await calling.db.sql`
     select connected_at is not null as connected from call_logs where call_sid = ${record.callSid}`;
   assertEquals(call!.connected, true);
+  const [dial] = await calling.db.sql`
+    select connected_at is not null as connected from campaign_dials order by id desc limit 1`;
+  assertEquals(dial!.connected, true);
   const [leg] = calling.twilio.requests.filter(({ params }) => params.To === phoneOf(1));
   assertEquals(leg !== undefined, true);
 });

@@ -492,7 +492,7 @@ function One({ campaign, figures, lines, compliance, reload }) {
             [t("Dials", "Appels"), ({ dials }) => number(dials), true],
             [t("Answered", "Répondu"), ({ answered }) => number(answered), true],
             [
-              t("Found nobody", "Sans personne"),
+              t("Not connected in 2 s", "Non reliés en 2 s"),
               ({ abandoned_pct }) => `${abandoned_pct ?? 0} %`,
               true,
             ],
