@@ -22,7 +22,7 @@ const CONTACTS = Number(Deno.env.get("CHAOS_CONTACTS") ?? 200);
 const RULES = { max: 4, per_day: 4, per_week: 20, busy_minutes: 15, no_answer_minutes: 240 };
 const MINUTE = 60_000;
 /** Requests to the database in one run of a dialler, about. */
-const STEPS = 60;
+const STEPS = 20 + CONTACTS / 100;
 
 /** Work goes on at once: time is put forward between runs. */
 const soon = (ms: number) =>
