@@ -11,6 +11,19 @@ export class Failure extends Error {
   }
 }
 
+/** Whether a request failed on its way, or before the project's own answer. */
+const unreached = ({ code, status, message = "" }) =>
+  (!code && !status) || status >= 502 || /failed to fetch|networkerror|load failed/i.test(message);
+
+/** What to do about an error that is no refusal, in words; null of a refusal. */
+export const onTheWay = (error) =>
+  unreached(error)
+    ? t(
+      "The project does not answer. Check the connection, then try again.",
+      "Le projet ne répond pas. Vérifiez la connexion, puis réessayez.",
+    )
+    : null;
+
 function failureOf({ code, message = "", status }) {
   if (code === "42501" || status === 403) {
     return new Failure(t("Your role does not allow this.", "Votre rôle ne le permet pas."), {
@@ -20,15 +33,8 @@ function failureOf({ code, message = "", status }) {
   if (code === "23505") {
     return new Failure(t("This exists already.", "Cela existe déjà."), { status: 409 });
   }
-  if (!code && !status || /failed to fetch|networkerror|load failed/i.test(message)) {
-    return new Failure(
-      t(
-        "The project does not answer. Check the connection.",
-        "Le projet ne répond pas. Vérifiez la connexion.",
-      ),
-      { offline: true },
-    );
-  }
+  const way = onTheWay({ code, status, message });
+  if (way) return new Failure(way, { offline: true });
   return new Failure(message || t("That did not work.", "Cela n’a pas fonctionné."), { status });
 }
 

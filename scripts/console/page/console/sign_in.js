@@ -1,6 +1,6 @@
 /** What is shown to a person who is not, or not wholly, signed in. */
 import { arrived, db } from "./session.js";
-import { Failure } from "./data.js";
+import { Failure, onTheWay } from "./data.js";
 import { lang, speak, t } from "./words.js";
 import { Do, Form, html, useEffect, useState } from "./parts.js";
 
@@ -41,7 +41,13 @@ function words(error) {
       "Too many mails. Wait some minutes.",
       "Trop de courriels. Attendez quelques minutes.",
     ),
-  }[error.code ?? error] ?? error.message;
+  }[error.code ?? error] ??
+    (typeof error === "string"
+      ? t(
+        "This link did not work. Ask for a new one.",
+        "Ce lien n’a pas fonctionné. Demandez-en un nouveau.",
+      )
+      : onTheWay(error) ?? error.message);
 }
 
 async function must(request) {
@@ -75,7 +81,7 @@ function Password({ again, error, ended }) {
         t("Your session has ended. Sign in again.", "Votre session est terminée. Reconnectez-vous.")
       }</p>`}
     ${error && html`<p class="note bad" role="alert">${words(error)}</p>`}
-    <${Form} label=${t("Sign in", "Connexion")} button=${t(
+    <${Form} id="sign-in" label=${t("Sign in", "Connexion")} button=${t(
       "Sign in",
       "Se connecter",
     )} submit=${async ({ email, password }) => {
@@ -91,12 +97,13 @@ function Password({ again, error, ended }) {
         "Password",
         "Mot de passe",
       )}<input name="password" type="password" autocomplete="current-password" required /></label>
+    <//>
       <p class="row">
-        <button type="button" class="quiet" onClick=${by(link)}>${t(
+        <button type="button" class="quiet" form="sign-in" onClick=${by(link)}>${t(
           "Mail me a link instead",
           "M’envoyer un lien",
         )}</button>
-        <button type="button" class="quiet" onClick=${by(reset)}>${t(
+        <button type="button" class="quiet" form="sign-in" onClick=${by(reset)}>${t(
           "Forgot the password",
           "Mot de passe oublié",
         )}</button>
@@ -110,7 +117,6 @@ function Password({ again, error, ended }) {
             )
           }</p>`
           : html`<p class="note bad" role="alert">${sent.error}</p>`)}
-    <//>
   `;
 }
 
