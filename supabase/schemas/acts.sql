@@ -70,6 +70,9 @@ begin
   returning id into v_id;
   if v_id is not null then
     perform public.enqueue_job('callback', v_id::text, jsonb_build_object('call_sid', c.call_sid));
+    -- What failed before is in hands now.
+    update public.callbacks as k set dismissed = true
+    where k.to_e164 = c.party and k.org_id is not distinct from c.org_id and k.state = 'failed' and not k.dismissed;
   end if;
   return v_id;
 end
@@ -112,6 +115,8 @@ select public.make_audited('public.call_notes', 'id', '{}');
 select public.make_audited('public.call_tags', 'tag', '{tag}');
 select public.make_audited('public.voicemail_steps', 'id', '{state, assigned_to}');
 select public.make_audited('public.call_flow_pointers', 'flow_id', '{version}', 'moved_by');
+create trigger audited_dismissed after update on public.callbacks
+  for each row when (old.dismissed <> new.dismissed) execute function public.write_audit('id', '{dismissed}', '');
 -- A draft is kept while one types: only its beginning and its end are written down.
 create trigger audited after update on public.call_flows
   for each row when ((old.draft is null) <> (new.draft is null))

@@ -29,6 +29,9 @@ create table public.callbacks (
   -- How the last try ended; of a failed one, why.
   why text constraint callbacks_why_length check (length(why) between 1 and 200),
   ended_at timestamptz,
+  -- Of a failed one: a person has seen it, or called back.
+  dismissed boolean not null default false,
+  constraint callbacks_dismissed_failed check (state = 'failed' or not dismissed),
   constraint callbacks_tries_range check (tries between 0 and max_tries),
   constraint callbacks_ended_whole check ((ended_at is null) = (state = 'open')),
   constraint callbacks_ready_open check (state = 'open' or not ready)
@@ -46,6 +49,10 @@ create index callbacks_to_idx on public.callbacks (to_e164);
 alter table public.callbacks enable row level security;
 create policy callbacks_of_own_org on public.callbacks
   for select to authenticated using (owner = (select public.current_owner()));
+create policy callbacks_by_agents_dismissed on public.callbacks
+  for update to authenticated
+  using (owner = (select public.current_owner()) and (select public.my_role()) >= 'agent' and state = 'failed')
+  with check (owner = (select public.current_owner()));
 create policy callbacks_of_the_service on public.callbacks to service_role using (true) with check (true);
 
 -- Whether the caller's number was one to call when the call came in: Twilio need not say later that a network calls it forged.
@@ -164,12 +171,13 @@ select
   k.state, k.why,
   row_number() over (partition by k.owner, k.group_name, k.state order by k.queued_at, k.id) as place
 from public.callbacks as k
-where k.state = 'open' or (k.state = 'failed' and k.ended_at > now() - interval '7 days')
+where k.state = 'open' or (k.state = 'failed' and k.ended_at > now() - interval '7 days' and not k.dismissed)
 order by k.state desc, k.queued_at;
 
-comment on view public.callbacks_due is 'Promises to call back that are open, in order, and those that failed in the last 7 days, with why.';
+comment on view public.callbacks_due is 'Promises to call back that are open, in order, and those that failed in the last 7 days and nobody dismissed, with why.';
 
 grant select on public.callbacks, public.callbacks_due to authenticated;
+grant update (dismissed) on public.callbacks to authenticated;
 grant select, insert, update on public.callbacks to service_role;
 grant select on public.callbacks_due to service_role;
 grant execute on function

@@ -30,7 +30,10 @@ test("a new owner changes the greeting, rings the line, hears it, finds the call
   await page.getByLabel("E-mail").fill(email);
   await page.getByLabel("Password").fill(PASSWORD);
   await button(page, "Sign in").click();
-  await link(page, "Flows").click();
+  // An empty Today says what to do first.
+  await link(page, "Add yourself under People").waitFor();
+  await link(page, "Ring the line in the web phone").waitFor();
+  await link(page, "Change the greeting under Flows").click();
   await page.getByLabel("Name").fill("front desk");
   await button(page, "Begin").click();
   await page.getByRole("textbox", { name: "hello" }).fill(
@@ -75,6 +78,7 @@ test("a new owner changes the greeting, rings the line, hears it, finds the call
   await page.getByText("verified", { exact: true }).waitFor();
 
   await link(page, "Today").click();
+  await page.getByRole("heading", { name: "First steps" }).waitFor({ state: "detached" });
   const message = page.getByRole("listitem").filter({ hasText: "My tooth hurts." });
   await message.getByRole("link").first().click();
   await page.getByRole("heading", { level: 1, name: shown }).waitFor();

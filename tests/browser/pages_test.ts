@@ -52,6 +52,24 @@ test("a wrong password is said to be wrong, and the address is kept", async (ope
   await button(page, "Sign in").click();
   await page.getByText("The e-mail address or the password is wrong.").waitFor();
   assertEquals(await page.getByLabel("E-mail").inputValue(), "nobody@example.com");
+  // The button follows the password; other ways in come after it.
+  assertEquals(await page.locator("main :is(input, button)").allTextContents(), [
+    "",
+    "",
+    "Sign in",
+    "Mail me a link instead",
+    "Forgot the password",
+    "Français",
+  ]);
+  expect(/ERR_INTERNET_DISCONNECTED/);
+  await page.context().setOffline(true);
+  for (const way of ["Sign in", "Mail me a link instead"]) {
+    // deno-lint-ignore no-await-in-loop -- one after the other
+    await button(page, way).click();
+    // deno-lint-ignore no-await-in-loop
+    await page.getByText("The project does not answer. Check the connection, then try again.")
+      .nth(way === "Sign in" ? 0 : 1).waitFor();
+  }
 });
 
 test("a new voicemail appears on Today by itself, is done, and comes back by undo", async (open) => {
@@ -66,6 +84,36 @@ test("a new voicemail appears on Today by itself, is done, and comes back by und
   await row.waitFor({ state: "detached" });
   await button(page, "Undo").click();
   await row.waitFor();
+});
+
+test("a list that has the pointer or the focus keeps its order, and says how many are new", async (open) => {
+  await voicemail();
+  const { page } = await open("console");
+  await signIn(page);
+  const card = page.locator("section:has(#voicemails)");
+  const first = card.getByRole("link").first();
+  for (const hold of [() => first.hover(), () => first.focus()]) {
+    // deno-lint-ignore no-await-in-loop -- one after the other
+    await hold();
+    // deno-lint-ignore no-await-in-loop
+    const before = await first.innerText();
+    // deno-lint-ignore no-await-in-loop
+    const { shown } = await voicemail();
+    // deno-lint-ignore no-await-in-loop
+    await button(page, "1 new").waitFor();
+    // deno-lint-ignore no-await-in-loop
+    assertEquals(await first.innerText(), before);
+    // deno-lint-ignore no-await-in-loop
+    await button(page, "1 new").press("Enter");
+    // deno-lint-ignore no-await-in-loop
+    await card.getByRole("link", { name: shown }).waitFor();
+    // deno-lint-ignore no-await-in-loop
+    await page.mouse.move(0, 0);
+  }
+  // Left alone, it goes on by itself.
+  await page.getByRole("link", { name: "Today", exact: true }).focus();
+  const { shown } = await voicemail();
+  await card.getByRole("link", { name: shown }).waitFor();
 });
 
 test("a call is noted and tagged; a viewer finds no way to", async (open) => {
@@ -495,6 +543,30 @@ test("callbacks beyond the first are shown on Today, and what was shown stays me
   }
 });
 
+test("a callback that failed is done with one click, comes back by undo, and is off the list", async (open) => {
+  const { sql } = lab().hotline.db;
+  await sql`
+    insert into callbacks (call_sid, to_e164, line, group_name, version_id, node, members, seconds, calendar, queued_at,
+      state, ended_at, why)
+    values (${`CA${
+    "d".repeat(32)
+  }`}, '+16047778888', '+15874059000', 'desk', 1, 'desk', '{}', 20, '{}', now(),
+      'failed', now(), 'no_answer')`;
+  const { page } = await open("console");
+  await signIn(page, "agent");
+  const row = page.locator("section:has(#callbacks)").getByRole("listitem").filter({
+    hasText: "+1 604 777 8888",
+  });
+  await button(page, "Done: +1 604 777 8888").click();
+  await row.waitFor({ state: "detached" });
+  await button(page, "Undo").click();
+  await row.waitFor();
+  await button(page, "Done: +1 604 777 8888").click();
+  await row.waitFor({ state: "detached" });
+  const [kept] = await sql`select dismissed from callbacks where to_e164 = '+16047778888'`;
+  assertEquals({ ...kept }, { dismissed: true });
+});
+
 test("an open alert is shown first, however many are over", async (open) => {
   const { sql } = lab().hotline.db;
   await sql`
@@ -561,8 +633,8 @@ test("without a connection the page says so, keeps what it shows, and goes on", 
   await page.getByText(shown).first().waitFor();
 });
 
-test("Today, Calls and Voicemails call people by their contact's name", async (open) => {
-  const { shown } = await voicemail();
+test("Today, Calls and Voicemails call people by their contact's name; a call's heading adds the number", async (open) => {
+  const { sid, shown } = await voicemail();
   const number = shown.replaceAll(" ", "");
   await lab().hotline.db.sql`update contacts set name = 'Ann O''Neill' where phone = ${number}`;
   const { page } = await open("console");
@@ -575,6 +647,8 @@ test("Today, Calls and Voicemails call people by their contact's name", async (o
     // deno-lint-ignore no-await-in-loop
     assertEquals(await page.getByText(shown).count(), 0);
   }
+  await goTo(page, `calls/${sid}`);
+  await page.getByRole("heading", { level: 1, name: `Ann O'Neill ${shown}` }).waitFor();
 });
 
 test("a flow's page tells how far its callers came, node by node", async (open) => {

@@ -93,6 +93,11 @@ await db
 await db.sql`insert into agent_questions (org_id, language, question, call_sid)
   values (${ORG}, 'en-US', 'Do you take pets?', ${sid})`;
 
+await db.sql`
+  insert into callbacks (call_sid, org_id, to_e164, line, group_name, version_id, node, members, seconds, calendar, queued_at,
+    state, ended_at, why)
+  values (${sid}, ${ORG}, '+14165550777', '+15550001111', 'desk', 1, 'desk', '{}', 20, '{}', now(), 'failed', now(), 'no_answer')`;
+
 /** What the people who run the installation look at: work that was given up, of an organisation's onboarding. */
 const [dead] = await db.sql`
   insert into jobs (kind, key, status, ended_at, last_error)
@@ -214,6 +219,11 @@ const ACTS: [
     "dismiss a question",
     (sql) => sql`update agent_questions set dismissed = true where org_id = ${ORG}`,
     from("admin"),
+  ],
+  [
+    "dismiss a failed callback",
+    (sql) => sql`update callbacks set dismissed = true where org_id = ${ORG}`,
+    from("agent"),
   ],
   ["erase a call", (sql) => sql`select erase_call(${sid})`, from("admin")],
   [
@@ -423,6 +433,7 @@ Deno.test("audit: who blocked a number, answered a question or began a draft, wi
     await sql`update contacts set blocked = true where phone = '+14165550777'`;
     await sql`insert into knowledge_entries (question, answer) values ('Boats?', 'In summer.')`;
     await sql`update agent_questions set dismissed = true`;
+    await sql`update callbacks set dismissed = true`;
   }, true);
   for (const draft of [null, { schema: 1 }, { schema: 2 }, null]) {
     // deno-lint-ignore no-await-in-loop
@@ -436,6 +447,7 @@ Deno.test("audit: who blocked a number, answered a question or began a draft, wi
     "update contacts",
     "insert knowledge_entries",
     "update agent_questions",
+    "update callbacks",
     // Not what is typed in between.
     "update call_flows",
     "update call_flows",
@@ -443,6 +455,7 @@ Deno.test("audit: who blocked a number, answered a question or began a draft, wi
   assertEquals(log[0]!.changes.blocked, [false, true]);
   assertEquals(/416555|summer|Boats/.test(JSON.stringify(log)), false);
   await db.sql`update contacts set blocked = false`;
+  await db.sql`update callbacks set dismissed = false`;
 });
 
 Deno.test("acts: an agent calls back by the own verified telephone, and by no other", async () => {
@@ -503,6 +516,11 @@ Deno.test("acts: an agent calls back by the own verified telephone, and by no ot
     select to_e164, members, max_tries, (select count(*)::int from jobs where kind = 'callback' and key = k.id::text) as jobs
     from callbacks as k where id = ${id}`;
   assertEquals(promise, { to_e164: "+14165550777", members: ["fred"], max_tries: 1, jobs: 1 });
+  // The one that failed before is in hands.
+  assertEquals(
+    [...await as(user, (sql) => sql`select state from callbacks_due`)],
+    [{ state: "open" }],
+  );
 });
 
 Deno.test("acts: an erased call is gone, and the log says by whom without saying which number", async () => {

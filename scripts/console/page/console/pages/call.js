@@ -3,6 +3,7 @@ import { db, may, me } from "../session.js";
 import { ask, useLive } from "../data.js";
 import { clock, minutes, money, outcome, phone, t } from "../words.js";
 import { act, Card, Dialog, Do, Form, go, html, Loaded, Time, useState } from "../parts.js";
+import { CallBack } from "./call_back.js";
 import { Question } from "./knowledge.js";
 import { endOf, saidBy } from "./talk.js";
 import { Player, Steps } from "./voicemails.js";
@@ -286,7 +287,9 @@ function One(
     ask(db.from("call_tags").delete().eq("call_sid", call.call_sid).eq("tag", name)).then(reload);
   return html`
     <div class="head">
-      <h1>${phone(call.party ?? call.from_e164)}</h1>
+      <h1>${contact?.name
+        ? html`${contact.name} <small>${phone(call.party)}</small>`
+        : phone(call.party ?? call.from_e164)}</h1>
       <div class="row"><span class="tag">${outcome(call)}</span>
         ${may("agent") && call.ended_at && html`<${CallBack} call=${call} reload=${reload} />`}
         ${may("agent") && call.party &&
@@ -452,35 +455,6 @@ export function Block({ number, contact, reload }) {
         ),
       back,
     )}>${blocked ? t("Unblock", "Débloquer") : t("Block this number", "Bloquer ce numéro")}<//>`;
-}
-
-/** Rings one's own telephone; after the key 1 it calls the number. */
-function CallBack({ call, reload }) {
-  const mine = useLive(
-    () =>
-      me.member_id
-        ? ask(db.from("people").select("handle, verified_at").eq("member_id", me.member_id))
-        : [],
-    "mine",
-    60_000,
-  );
-  const person = mine.data?.[0];
-  if (!person?.verified_at) {
-    return html`<small>${
-      t(
-        "To call back, an admin links you to a verified telephone under People.",
-        "Pour rappeler, un administrateur vous lie à un téléphone vérifié sous Personnes.",
-      )
-    }</small>`;
-  }
-  return html`<${Do} kind="primary" act=${() =>
-    act(
-      () => ask(db.rpc("call_back", { p_call_sid: call.call_sid })).then(reload),
-      t(
-        "Your telephone rings. Press 1, and the number is called.",
-        "Votre téléphone sonne. Appuyez sur 1 pour appeler le numéro.",
-      ),
-    )}>${t("Call back", "Rappeler")}<//>`;
 }
 
 function Erase({ call, close }) {

@@ -4,6 +4,8 @@ import { ALL, ask, askSome, useLive, useNames } from "../data.js";
 import { count, minutes, outcome, t } from "../words.js";
 import { act, Card, Do, html, Rows, Time, useMore } from "../parts.js";
 import { Severity, summaryOf } from "./alerts.js";
+import { CallBack } from "./call_back.js";
+import { FirstSteps } from "./first_steps.js";
 
 const SOME = 8;
 
@@ -114,11 +116,14 @@ export default function Today() {
         state,
       }),
     ).then(voicemails.reload);
+  const dismiss = (row, dismissed) =>
+    ask(db.from("callbacks").update({ dismissed }).eq("id", row.id)).then(callbacks.reload);
   const ring = (person, values) =>
     ask(db.from("people").update(values).eq("id", person.id)).then(people.reload);
 
   return html`
     <h1>${t("Today", "Aujourd’hui")}</h1>
+    ${may("admin") && html`<${FirstSteps} />`}
     <div class="columns">
         ${main && html`
           <${Needs} id="alerts" urgent title=${t(
@@ -159,7 +164,21 @@ export default function Today() {
               row.state === "failed"
                 ? html`<span class="tag bad">${t("failed", "échec")}: ${
                   (row.why ?? "").replaceAll("_", " ")
-                }</span>`
+                }</span>${
+                  may("agent") &&
+                  html`
+                    <${CallBack} call=${row} reload=${callbacks.reload} name=${who(row.to_e164)} />
+                    <${Do} aria-label=${t(
+                      `Done: ${who(row.to_e164)}`,
+                      `Fait : ${who(row.to_e164)}`,
+                    )} act=${() =>
+                      act(
+                        () => dismiss(row, true),
+                        t("The callback is off the list.", "Rappel retiré de la liste."),
+                        () => dismiss(row, false),
+                      )}>${t("Done", "Fait")}<//>
+                  `
+                }`
                 : html`<small>${t("promised", "promis")} <${Time} at=${row.promised_at} />, ${
                   count(row.tries, t("try", "essai"), t("tries", "essais"))
                 }</small>`
