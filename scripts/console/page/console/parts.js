@@ -2,7 +2,7 @@
 import { csvRow } from "./csv.js";
 import { Failure } from "./data.js";
 import { html, useEffect, useRef, useState } from "./view.js";
-import { fullMoment, moment, number, t } from "./words.js";
+import { count, fullMoment, moment, number, t } from "./words.js";
 
 export { html, render, useEffect, useRef, useState } from "./view.js";
 
@@ -63,8 +63,44 @@ export const Rows = ({ of, empty, item, counted, more }) =>
   html`<${Loaded} of=${of} empty=${empty}>${(data) => {
     const { rows = data, total = rows.length } = data;
     return html`${counted && html`<p class="small" role="status">${counted(total)}</p>`}
-      <ul class="list">${rows.map(item)}</ul>${total > rows.length && more}`;
+      <${Held} items=${rows.map(item)} />${total > rows.length && more}`;
   }}<//>`;
+
+/**
+ * A list of keyed elements that does not reorder under a person's hand: while it has the pointer or the focus, the order stays
+ * and new rows wait behind a button. What is gone is gone; what comes back, as by an undo, is where it was.
+ */
+function Held({ items }) {
+  const ref = useRef();
+  const pointer = useRef(false);
+  const order = useRef([]);
+  const [, draw] = useState();
+  const held = pointer.current || ref.current?.contains(document.activeElement);
+  if (!held) order.current = items.map(({ key }) => key);
+  const known = new Set(order.current);
+  const news = items.filter(({ key }) => !known.has(key)).length;
+  const byKey = new Map(items.map((each) => [each.key, each]));
+  const release = () => {
+    order.current = items.map(({ key }) => key);
+    ref.current.querySelector("a, button").focus();
+    draw({});
+  };
+  return html`
+    <div ref=${ref} onPointerMove=${() => {
+      pointer.current = true;
+    }} onPointerLeave=${() => {
+      pointer.current = false;
+      draw({});
+    }} onfocusout=${({ currentTarget, relatedTarget }) =>
+      !currentTarget.contains(relatedTarget) && setTimeout(() => draw({}))}>
+      <ul class="list">${order.current.map((key) => byKey.get(key))}</ul>
+      ${news > 0 &&
+        html`<p><button type="button" class="quiet" onClick=${release}>${
+          count(news, t("new", "nouveau"), t("new", "nouveaux"))
+        }</button></p>`}
+    </div>
+  `;
+}
 
 /** How many rows to ask for, `first` at first, and the button that asks for more of them. */
 export function useMore(first, step = first) {
