@@ -246,7 +246,7 @@ function areasOf(contacts: number): Area[] {
   return SHARES.map(([prefix, share], nth) => {
     const end = nth === SHARES.length - 1 ? contacts : Math.round(from + contacts * share);
     const area = {
-      place: placeOf(`${prefix}5550100`)!,
+      place: placeOf(`${prefix}2255010`)!,
       next: from,
       end,
       again: new Heap<number>(),

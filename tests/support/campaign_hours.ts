@@ -72,4 +72,4 @@ export const moment = fc.oneof(
     noInvalidDate: true,
   }).map((date) => date.getTime()),
 );
-export const place = fc.constantFrom(...PREFIXES).map((prefix) => placeOf(`${prefix}5550100`)!);
+export const place = fc.constantFrom(...PREFIXES).map((prefix) => placeOf(`${prefix}2255010`)!);

@@ -46,7 +46,7 @@ Deno.test("no moment of an opening is outside the law's hours or the campaign's,
 
 Deno.test("each zone's openings around its clocks' changes lie within the hours, and are none too late", () => {
   const places = new Map(PREFIXES.map((prefix) => {
-    const where = placeOf(`${prefix}5550100`)!;
+    const where = placeOf(`${prefix}2255010`)!;
     return [`${where.rules} ${where.region} ${where.zones}`, where];
   }));
   for (const where of places.values()) {
@@ -150,6 +150,18 @@ Deno.test("public holidays are closed where the set says so", () => {
 Deno.test("a number whose digits say no place with rules has none", () => {
   for (const number of ["+18005550100", "+18765550100", "+819012345678", "+19005550100"]) {
     assertEquals(placeOf(number), undefined, number);
+  }
+  // Premium, shared cost, personal, of companies, freephone.
+  const abroad =
+    "+449098790000 +447012345678 +448712345678 +443001234567 +448001234567 +447600123456 +33899700123 +33912345678 " +
+    "+499001234567 +498001234567 +34806123456 +34902123456 +39899123456 +39800123456 +31900123456 +43720123456 +420900123456 " +
+    "+3531850123456 +3545551234";
+  for (const number of abroad.split(" ")) assertEquals(placeOf(number), undefined, number);
+  const real =
+    "+442071838750 +447700900123 +447624123456 +33142685300 +33612345678 +4930123456 +4915123456789 +34912345678 +34612345678 " +
+    "+390612345678 +393123456789 +43732123456 +35812345678 +3531123456 +46701234567 +48221234567 +420212345678";
+  for (const number of real.split(" ")) {
+    assert(placeOf(number) !== undefined, number);
   }
 });
 

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { prefixesOf, PREMIUM_ABROAD } from "../destinations.ts";
+
 /** A set of rules for calling hours: a country's, or the European Union's. */
 export type RuleSet = "US" | "CA" | "UK" | "EU";
 
@@ -174,7 +176,36 @@ const COUNTRIES: readonly (readonly [code: string, iso: string, zones: string])[
   ["44", "GB", "Europe/London"],
 ];
 
-const places = new Map<string, Place>();
+/**
+ * Further numbers abroad that are neither geographic nor mobile: freephone, of companies, pagers. They say no
+ * place. Source: as PREMIUM_ABROAD.
+ */
+const NO_PLACE = [
+  ...[
+    "+30 500 800",
+    "+31 14 66 67 8 91",
+    "+32 78 800",
+    "+33 8 9",
+    "+34 51 800 900",
+    "+351 30 80 88",
+  ],
+  ...["+352 800", "+353 1800 76 818", "+356 3550 7117 800", "+357 50 77 80", "+359 800"],
+  ...["+358 10 20 29 30 39 71 73 75 800", "+36 21 38 40 80", "+370 80", "+371 80", "+372 800"],
+  ...["+385 62 72 80", "+386 59 8", "+39 1 5 7 8 9", "+40 37 80", "+420 8 9", "+421 6 800 96"],
+  ...[
+    "+43 50 517 57 59 720 730 740 780 8",
+    "+44 3 55 56 8",
+    "+45 80",
+    "+46 10 20 74",
+    "+48 39 64 80",
+  ],
+  // Not +44 7624, which are mobiles of the Isle of Man.
+  "+44 760 761 763 764 765 766 767 768 769",
+  "+49 10 11 12 13 14 164 168 169 18 19 32 800",
+];
+
+/** `undefined`: none, within a country that has one. */
+const places = new Map<string, Place | undefined>();
 for (const [region, zones, codes] of AREAS) {
   const rules = PROVINCES.has(region) ? "CA" : "US";
   const place: Place = { rules, region, zones: zones.split(" ").toSorted() };
@@ -187,18 +218,23 @@ for (const [code, iso, zones] of COUNTRIES) {
     zones: zones.split(" "),
   });
 }
+for (const prefix of [...PREMIUM_ABROAD, ...NO_PLACE.flatMap(prefixesOf)]) {
+  places.set(prefix, undefined);
+}
+const LONGEST = Math.max(...[...places.keys()].map(({ length }) => length));
 
 /**
- * The place of a number. `undefined`: its digits say none for which there are rules, as of a toll-free number or of a country
- * without a set; such a number is not called.
+ * The place of a number. `undefined`: its digits say none for which there are rules, as of a toll-free or premium number, or of
+ * a country without a set; such a number is not called.
  */
 export function placeOf(number: string): Place | undefined {
-  for (const length of [5, 4, 3]) {
-    const place = places.get(number.slice(0, length));
-    if (place !== undefined) return place;
+  for (let length = LONGEST; length > 2; length--) {
+    const prefix = number.slice(0, length);
+    if (places.has(prefix)) return places.get(prefix);
   }
   return undefined;
 }
 
 /** The area codes and calling codes with a place, such as `+1212` and `+44`. */
-export const PREFIXES: readonly string[] = [...places.keys()];
+export const PREFIXES: readonly string[] = [...places]
+  .flatMap(([prefix, place]) => place === undefined ? [] : [prefix]);
