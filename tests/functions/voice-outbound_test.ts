@@ -39,6 +39,8 @@ const OPENING = [
 
 let calling: Calling;
 let callee: Callee = {};
+/** Is pressed at the third question alone: the first of the flow. */
+let inFlow: string | undefined;
 let rung: CallRecord | undefined;
 Deno.test.beforeAll(async () => {
   calling = await startCalling({
@@ -47,7 +49,12 @@ Deno.test.beforeAll(async () => {
       telephones: ({ to, callSid }) => {
         if (to !== PHONE) return personAt({ presses: "1", talkSeconds: 30 });
         rung = calling.simulator.exchange.calls.get(callSid)!.record;
-        return personAt({ presses: "", ...callee });
+        const person = personAt({ presses: "", ...callee });
+        let asked = 0;
+        return inFlow === undefined ? person : {
+          ...person,
+          onGather: () => ++asked === 3 ? { digits: inFlow! } : "silence",
+        };
       },
     },
   });
@@ -141,6 +148,25 @@ Deno.test("voice-outbound: a machine gets the message after its greeting, with a
     "Your appointment is tomorrow.",
   ]);
   assertEquals(figures, { machine: 1 });
+});
+
+Deno.test("voice-outbound: 9 in a menu of the flow removes the number, unless the menu has its own 9", async () => {
+  inFlow = "9";
+  try {
+    const removed = await calls({ staysSeconds: 60 }, { flow: LISTENS });
+    assertEquals([removed.heard.at(-1), removed.figures], [
+      "You are removed from our list. Goodbye.",
+      { opted_out: 1 },
+    ]);
+    const { asks } = LISTENS.nodes;
+    const options = [{ key: "9", next: "bye" }];
+    const own = await calls({ staysSeconds: 60 }, {
+      flow: { nodes: { ...LISTENS.nodes, asks: { ...asks, options } } },
+    });
+    assertEquals([own.heard.at(-1), own.figures], ["Goodbye.", { answered: 1 }]);
+  } finally {
+    inFlow = undefined;
+  }
 });
 
 Deno.test("voice-outbound: what is not certainly a machine is a person", async () => {

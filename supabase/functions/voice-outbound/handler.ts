@@ -35,8 +35,9 @@ export interface OutboundDeps extends Deps {
 
 /** A person who answered hears something this soon after, whatever the database does. Milliseconds. */
 const HEARD_WITHIN_MS = 1200;
-/** Silence after the opening words in which the key still counts. Seconds. */
+/** Silence in which the key still counts: between the opening words, and after the last, before the flow. Seconds. */
 const KEY_SEC = 1;
+const LAST_KEY_SEC = 3;
 /** A wish that cannot be stored is given up after so many tries, some seconds apart. */
 const STOP_TRIES = 10;
 const STOP_AGAIN_SEC = 3;
@@ -298,16 +299,19 @@ function listens(speech: Speech, dial: Dial, state: CallState, words: Phrase[]):
   const stop = wordsIn(speech.language)?.stop;
   if (stop === undefined) return [keyAt(dial, state, speech, ...words, "removeByKey")];
   const { keysOnly: _, ...spoken } = keyAt(dial, state, speech, "removeByKeyOrWord");
-  return [keyAt(dial, state, speech, ...words), { ...spoken, hints: stop }];
+  return [{ ...keyAt(dial, state, speech, ...words), seconds: KEY_SEC }, {
+    ...spoken,
+    hints: stop,
+  }];
 }
 
-/** Words in which keys count. */
+/** Words in which keys count, the last before the flow. */
 function keyAt(dial: Dial, state: CallState, speech: Speech, ...words: Phrase[]) {
   return {
     verb: "gather",
     prompts: [own(speech, ...words)],
     language: speech.language,
-    seconds: KEY_SEC,
+    seconds: LAST_KEY_SEC,
     hints: [],
     poundIsKey: true,
     keysOnly: true,

@@ -1,5 +1,5 @@
 import { greetingOf } from "../agent/instructions.ts";
-import { type ConsentDecision, standingConsent } from "../calls/consent.ts";
+import { asksToStop, type ConsentDecision, standingConsent } from "../calls/consent.ts";
 import {
   apology,
   type Instruction,
@@ -120,6 +120,17 @@ export function hear(version: Version, told: CallState | undefined, input: Input
     return answered({ id: id!, node: asked }, next, meaning, flow, turn);
   }
   return { state: next, words: [], to: "message" };
+}
+
+/** Whether an answer asks not to be called again: 9, or such words, where they mean nothing else. For calls that we made. */
+export function wantsNoCalls(version: Version, told: CallState | undefined, input: Input): boolean {
+  const { flow } = version;
+  const state = nextState(version, told);
+  const node = state.node === undefined ? undefined : own(flow.nodes, state.node);
+  const { option, consent } = meaningOf(flow, state.node, node, state, told, input);
+  return option === undefined && consent === undefined &&
+    (input.digits === "9" ||
+      (input.speech !== undefined && asksToStop(input.speech, state.language!)));
 }
 
 const NONE: ReadonlySet<string> = new Set();

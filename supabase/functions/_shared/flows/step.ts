@@ -1,9 +1,9 @@
 import type { AcceptOutcome, Ask, StepFacts } from "../calls/events.ts";
-import type { Reply } from "../calls/reply.ts";
+import { own, type Reply } from "../calls/reply.ts";
 import type { CallState } from "../calls/state.ts";
-import type { Webhook } from "../calls/webhook_form.ts";
+import { isOutbound, type Webhook } from "../calls/webhook_form.ts";
 import type { FunctionName } from "../functions.ts";
-import type { Heard } from "./advance.ts";
+import { hear, type Heard, nextState, speechOf, wantsNoCalls } from "./advance.ts";
 import type { Known } from "./known.ts";
 import type { Version } from "./version.ts";
 
@@ -44,4 +44,34 @@ export interface Interpretation {
 /** For a step whose event carries all of its decisions. */
 export function interpretationOf(heard: Heard, facts: StepFacts): Interpretation {
   return { state: heard.state, facts: { ...facts, left: heard.left }, next: () => heard };
+}
+
+/** A step that reads an answer at the node that listens. On a campaign's call 9 removes the number, where 9 is no option. */
+export function listens(
+  name: "voice-menu-handler" | "voice-consent-speech",
+  event: StepFacts["event"],
+): TwimlStep {
+  return {
+    name,
+    dials: true,
+    interpret({ state, fields }, version) {
+      const input = { digits: fields.Digits, speech: fields.SpeechResult };
+      if (!isOutbound(fields) || !wantsNoCalls(version, state, input)) {
+        return interpretationOf(hear(version, state, input), { event });
+      }
+      const after = nextState(version, state);
+      return {
+        state: after,
+        facts: { event: "key_pressed" },
+        ask: { stop: input.digits === undefined ? "speech" : "key" },
+        next: (_version, { kind }) => [
+          own(
+            speechOf(version.flow, after.language!),
+            kind === "accepted" ? "removed" : "notRemoved",
+          ),
+          { verb: "hangup" },
+        ],
+      };
+    },
+  };
 }
