@@ -189,6 +189,7 @@ as $$
 declare
   c public.campaigns;
   r public.dial_rates;
+  v_key constant bytea := public.number_key();
   v_now timestamptz;
   -- A slot is a little longer than the rate asks for, as requests do not arrive at even distances.
   v_slot_sec numeric;
@@ -325,7 +326,7 @@ begin
   looked_at as materialized (
     select
       p.*,
-      public.wants_no_calls(c.owner, p.e164) as stopped,
+      public.wants_no_calls(c.owner, p.e164, v_key) as stopped,
       capped.until
     from picked as p
     cross join lateral (
@@ -406,6 +407,7 @@ create function public.begin_campaign_dials(p_tokens uuid[], p_settled jsonb def
 language plpgsql volatile set search_path = ''
 as $$
 declare
+  v_key constant bytea := public.number_key();
   v_begun public.dial_attempts[];
   v_left bigint;
   v_not_made bigint[] := '{}';
@@ -436,7 +438,7 @@ begin
       and t.state = 'intended' and t.ended_at is null and t.cancelled_at is null
       -- A slot that was missed is lost: late dials would meet others.
       and t.send_at > clock_timestamp() - interval '500 milliseconds'
-      and not public.wants_no_calls(t.owner, t.to_e164)
+      and not public.wants_no_calls(t.owner, t.to_e164, v_key)
     returning t
   )
   select array_agg(a.t) into v_begun from allowed as a;

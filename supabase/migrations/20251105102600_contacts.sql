@@ -212,11 +212,12 @@ where r.source = 'voicemail' and r.deleted_at is null;
 comment on view public.voicemails is 'Each voicemail with its state: new, taken or done, whose it is, and who changed it last.';
 
 -- Whether campaigns may not call a number: it has said stop, or is a contact who did not agree to be called, or whose own calls are refused.
-create function public.wants_no_calls(p_owner uuid, p_e164 text) returns boolean
+-- p_key: of many numbers, asked for once.
+create function public.wants_no_calls(p_owner uuid, p_e164 text, p_key bytea default public.number_key()) returns boolean
 language sql stable set search_path = ''
 return exists (
   select from public.suppressions as s
-  where s.number_hash = public.number_hash(p_e164) and coalesce(s.org_id, '00000000-0000-0000-0000-000000000000') = p_owner
+  where s.number_hash = sha256(p_key || convert_to(p_e164, 'UTF8')) and coalesce(s.org_id, '00000000-0000-0000-0000-000000000000') = p_owner
 ) or exists (
   select from public.contacts as k where k.owner = p_owner and k.phone = p_e164 and (k.consent = false or k.blocked)
 );

@@ -755,7 +755,10 @@ export type Database = {
         };
         Returns: Json;
       };
-      "wants_no_calls": { Args: { "p_e164": string; "p_owner": string }; Returns: boolean };
+      "wants_no_calls": {
+        Args: { "p_e164": string; "p_key"?: string; "p_owner": string };
+        Returns: boolean;
+      };
       "with_unstored": {
         Args: { "p_ask": Json; "p_call_sid": string; "p_facts": Json; "p_org_id": string };
         Returns: Json;
