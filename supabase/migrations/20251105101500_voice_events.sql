@@ -224,6 +224,8 @@ declare
   v_path jsonb;
   -- Of the number that calls; null: not asked, or no contact yet.
   v_blocked boolean;
+  -- The call is of a dial that is not there any more: its contact was erased while the telephone rang.
+  v_is_erased boolean := false;
 begin
   if e.ask ? 'attempt' then
     select a.call_sid, a.org_id, a.connected_at, a.purpose into v_attempt
@@ -238,6 +240,7 @@ begin
     elsif v_attempt.org_id is distinct from v_org_id then
       raise sqlstate 'PT403' using message = 'this account has no such dial';
     end if;
+    v_is_erased := v_attempt.purpose is null and e.operation = 'voice-outbound';
   end if;
   -- The events of one call take turns, copies of one event included; different calls do not wait here. (An advisory lock,
   -- which writes nothing. Two calls with the same hash only wait for each other.)
@@ -278,7 +281,14 @@ begin
         v_known.answer, true, public.with_unstored((v_known.answer).facts, v_before.org_id, e.call_sid, e.ask)
       );
     end if;
-  elsif exists (select from public.erased_calls as x where x.call_hash = public.call_hash(e.call_sid)) then
+  elsif v_is_erased or exists (select from public.erased_calls as x where x.call_hash = public.call_hash(e.call_sid)) then
+    if e.ask ? 'stop' then
+      perform public.make_number_key();
+      insert into public.suppressions (org_id, number_hash, source)
+      select v_org_id, public.number_hash(t.party), e.ask ->> 'stop'
+      from (select case e.direction when 'outbound' then e.to_e164 else e.from_e164 end as party) as t where t.party is not null
+      on conflict do nothing;
+    end if;
     return public.voice_answer_json(row(true, 'completed', 'menu', false, null)::public.voice_answer, true, null);
   end if;
 

@@ -23,7 +23,8 @@ language plpgsql security definer set search_path = ''
 as $$
 begin
   perform public.make_number_key();
-  new.number_hash := public.number_hash(new.e164);
+  -- Of somebody who was erased there is the hash alone.
+  new.number_hash := case when new.e164 is null then new.number_hash else public.number_hash(new.e164) end;
   return new;
 end
 $$;

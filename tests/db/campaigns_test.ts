@@ -746,4 +746,28 @@ test("a dial under way stays on record when its contact is erased, and is not di
   assertEquals([...kept], [{ isIt: true, result: "no_answer" }]);
   assertEquals(await live(sql, id), { dialled: 1 });
   assertEquals((await reserve(sql, id, 1)).dials, []);
+  // The person answers all the same, and presses 9.
+  const call_sid = `CA${dial!.token.replaceAll("-", "")}`;
+  const happens = (event: string, stop?: string) =>
+    sql`select accept_voice_event(${
+      sql.json({
+        operation: "voice-outbound",
+        identity: `${call_sid}-${event}`,
+        call_sid,
+        leg_sid: call_sid,
+        event,
+        direction: "outbound",
+        from_e164: dial!.line,
+        to_e164: dial!.to,
+        occurred_at: new Date().toISOString(),
+        meta: {},
+        ask: { attempt: { token: dial!.token }, ...(stop && { stop }) },
+      } as never)
+    })`;
+  await happens("arrived");
+  await happens("key_pressed", "key");
+  assertEquals((await sql`select from call_logs`).length, 0);
+  const stopped = await sql`
+    select e164, number_hash = number_hash(${dial!.to}) as "isIt", source from suppressions`;
+  assertEquals(stopped.map((row) => ({ ...row })), [{ e164: null, isIt: true, source: "key" }]);
 });

@@ -329,7 +329,7 @@ Deno.test("voice-outbound: a spoken stop is stored before it is said, in the flo
 Deno.test("voice-outbound: a call that was given up meanwhile says who called, and ends", async () => {
   const over = accepted({ facts: { attempt: { purpose: "campaign", won: false, over: true } } });
   const { names } = await hears("answered", onTheLine, { outcome: over });
-  assertEquals(names, ["Say", "Say", "Hangup"]);
+  assertEquals(names, ["Gather", "Gather", "Say", "Hangup"]);
 });
 
 Deno.test("voice-outbound: without Twilio's signature nothing is stored or said", async () => {

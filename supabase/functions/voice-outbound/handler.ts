@@ -178,7 +178,10 @@ function opens(dial: Dial, withinMs?: number): TwimlStep {
               ? [...opening(speech, before), goesOn(dial, before)]
               : safeEnd(speech, dial);
           }
-          if (!attempt || attempt.over) return [own(speech, ...openingWords(dial)), ...END(speech)];
+          // Given up, or erased, meanwhile.
+          if (!attempt || attempt.over) {
+            return [...listens(speech, dial, before, [callFrom(dial)]), ...END(speech)];
+          }
           if (attempt.abandoned) {
             return [
               ...listens(speech, dial, before, [callFrom(dial), "nobodyForYou"]),
@@ -270,7 +273,6 @@ function messageOf(
 }
 
 const callFrom = ({ who }: Dial): Phrase => ({ callFrom }) => callFrom(who);
-const openingWords = (dial: Dial): Phrase[] => [callFrom(dial), "removeByKey"];
 
 const END = (speech: Speech): Reply => [own(speech, "goodbye"), { verb: "hangup" }];
 
