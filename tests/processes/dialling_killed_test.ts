@@ -2,6 +2,7 @@ import { assert } from "@std/assert/assert.js";
 import { assertEquals } from "@std/assert/equals.js";
 import { LOCAL_AUTH_TOKEN } from "../../scripts/defaults.ts";
 import { personAt } from "../../scripts/phone/mod.ts";
+import { MAIN_ACCOUNT } from "../support/campaigns.ts";
 import { newCallSid, voiceEvent } from "../support/events.ts";
 import { runKilled, type Step, stepsOf } from "../support/killed.ts";
 import { ACCOUNT, LINE, phoneOf, practiceFlow, startPractice } from "../support/practice.ts";
@@ -15,6 +16,9 @@ Deno.test.afterAll(() => practice.stop());
 const HASH = "ab".repeat(32);
 await sql`
   select publish_flow(null, 'practice', ${sql.json(practiceFlow(["p1"]))}, ${HASH}, ${[LINE]})`;
+
+// The runs follow each other faster than an account's calls a second.
+await sql`insert into dial_rates (owner, per_second, at_most) values (${MAIN_ACCOUNT}, 1000, 1000)`;
 
 const run = (killAt?: Step) =>
   runKilled({
