@@ -155,6 +155,8 @@ create table public.agent_providers (
 comment on table public.agent_providers is 'Health of the providers of language models.';
 
 alter table public.agent_providers enable row level security;
+create policy agent_providers_of_the_installation on public.agent_providers
+  for select to authenticated using ((select public.runs_installation()));
 create policy agent_providers_of_the_service on public.agent_providers to service_role using (true) with check (true);
 
 -- Why a line's agents cannot take a talk now; null: they can. p_caps: {minutes, cost_usd, concurrent_line}, of the line, and
@@ -636,7 +638,8 @@ comment on view public.agent_unanswered_questions is 'Questions that nobody has 
 
 grant select on
   public.agent_sessions, public.agent_turns, public.agent_questions, public.agent_calls, public.agent_turn_latency,
-  public.agent_handoffs, public.agent_cost_by_day, public.agent_unanswered_questions, public.agent_evaluations
+  public.agent_handoffs, public.agent_cost_by_day, public.agent_unanswered_questions, public.agent_evaluations,
+  public.agent_providers, public.agent_provider_health
   to authenticated;
 grant update (dismissed) on public.agent_questions to authenticated;
 grant select, delete on public.knowledge_entries to authenticated;

@@ -176,6 +176,24 @@ order by 1 desc;
 
 comment on view public.calls_by_day is 'The last 30 days, by day (UTC) of the call''s start.';
 
+create view public.calls_by_line with (security_invoker = true) as
+select
+  c.line, f.name as flow,
+  count(*) as total_calls,
+  count(*) filter (where c.disposition in ('connected', 'voicemail')) as completed_calls,
+  count(*) filter (where c.disposition = 'voicemail') as voicemail_calls,
+  count(*) filter (where c.disposition = 'abandoned') as abandoned_calls,
+  count(c.connected_at) as connected_calls,
+  round(avg(extract(epoch from c.connected_at - c.started_at)) filter (where c.connected_at >= c.started_at), 1) as avg_wait_sec
+from public.call_logs as c
+left join public.call_flow_versions as v on v.id = c.flow_version
+left join public.call_flows as f on f.id = v.flow_id
+where c.direction = 'inbound' and c.started_at > now() - interval '7 days'
+group by c.line, f.name
+order by total_calls desc, c.line, f.name;
+
+comment on view public.calls_by_line is 'The calls of the last 7 days by line and flow (null: the settings answered): served, abandoned, seconds until a person answered.';
+
 create view public.voicemail_backlog with (security_invoker = true) as
 select
   r.call_sid, c.from_e164, r.url as recording_url, r.transcript, r.recorded_at as created_at,
@@ -236,7 +254,7 @@ from public.database_connections() as connections,
 
 comment on view public.operations_now is 'The line at this moment, in one row: calls, waiting voicemails, refusals, work that is due, connections.';
 
-grant select on public.active_calls, public.voicemail_backlog to authenticated, service_role;
+grant select on public.active_calls, public.calls_by_line, public.voicemail_backlog to authenticated, service_role;
 grant select on
   public.call_success_metrics, public.call_success_metrics_24h, public.call_volume_hourly,
   public.consent_metrics, public.call_funnel, public.call_hangups, public.destination_performance, public.leg_results,

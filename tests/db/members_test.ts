@@ -106,6 +106,7 @@ await db
   .sql`insert into telephony_transactions (transaction_type, org_id, status, completed_at, request)
   values ('onboarding', ${ORG}, 'failed', now(), '{}')`;
 await db.sql`select record_analytics_event('tenant_unknown', 'error')`;
+await db.sql`insert into agent_providers (provider, failures) values ('openai', 0)`;
 await db.sql`select record_rate_limit_refusal('voice-frontdoor', 'caller', '+14165550777')`;
 await db.sql`select record_worker_run('notify-worker')`;
 await db.sql`insert into health_checks (healthy) values (true)`;
@@ -252,6 +253,7 @@ const INSTALLATION = [
   "worker_runs",
   "webhook_performance",
   "health_checks",
+  "agent_provider_health",
 ];
 for (const what of INSTALLATION) {
   ACTS.push([`see ${what}`, (sql) => sql.unsafe(`select 1 from ${what}`), [

@@ -193,6 +193,22 @@ Deno.test("where callers hang up is the last step that was taken with them", asy
   ]);
 });
 
+Deno.test("each line's calls add up to all of them, with how long callers waited for a person", async () => {
+  const [[line, ...others], [all]] = await Promise.all([
+    rows("select * from calls_by_line"),
+    rows(`select count(*)::int as total_calls,
+      count(*) filter (where disposition in ('connected', 'voicemail'))::int as completed_calls,
+      count(*) filter (where disposition = 'voicemail')::int as voicemail_calls,
+      count(*) filter (where disposition = 'abandoned')::int as abandoned_calls,
+      count(connected_at)::int as connected_calls from call_logs`),
+  ]);
+  assertEquals(others, []);
+  const { line: number, flow, avg_wait_sec, ...counts } = line!;
+  assertEquals(counts, all);
+  // A person answers 15 s after the call came in.
+  assertEquals([number, flow, avg_wait_sec], ["+15877428885", null, 15]);
+});
+
 Deno.test("a destination's answer rate is out of the calls put through to it", async () => {
   assertEquals(await rows("select * from destination_performance"), [
     {

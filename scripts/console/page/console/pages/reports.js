@@ -1,7 +1,7 @@
 /** The last day and days: how many called, were served, hung up, and where; when; and how people answered. */
 import { db, me } from "../session.js";
 import { ask, useLive } from "../data.js";
-import { minutes, number, t } from "../words.js";
+import { minutes, money, number, phone, t } from "../words.js";
 import { Bars, Card, html, Loaded, saveCsv, Table } from "../parts.js";
 
 const sum = (rows, key) => rows.reduce((total, row) => total + Number(row[key] ?? 0), 0);
@@ -43,6 +43,7 @@ export default function Reports() {
           <${Days} rows=${rows} />
           <${Busiest} rows=${rows} />
         `}<//>
+      <${Where} />
       <${Card} id="people" title=${t(
         "People",
         "Personnes",
@@ -53,6 +54,126 @@ export default function Reports() {
         ) => html`<${Table} id="people" columns=${PEOPLE()} rows=${perPerson(rows)} />`}<//>
       <//>
     </div>
+      <${Assistants} />
+  `;
+}
+
+const WHERE = (title) => [
+  [title, (row) => row.name],
+  [t("Calls", "Appels"), (row) => row.total_calls, true],
+  [t("Served", "Servis"), (row) => row.completed_calls, true],
+  [t("Voicemail", "Messagerie"), (row) => row.voicemail_calls, true],
+  [t("Hung up", "Ont raccroché"), (row) => row.abandoned_calls, true],
+  [t("Hung up, %", "Raccrochés, %"), (row) => percent(row.abandoned_calls, row.total_calls), true],
+  [
+    t("Wait for a person", "Attente d’une personne"),
+    (row) => row.connected_calls === 0 ? "–" : minutes(row.waited / row.connected_calls),
+    true,
+  ],
+];
+
+/** Rows of `calls_by_line` added up by `nameOf`. */
+const added = (rows, nameOf) =>
+  Object.entries(Object.groupBy(rows, nameOf)).map(([name, own]) => ({
+    name,
+    ...Object.fromEntries(
+      ["total_calls", "completed_calls", "voicemail_calls", "abandoned_calls", "connected_calls"]
+        .map((key) => [key, sum(own, key)]),
+    ),
+    waited: own.reduce((all, row) => all + (row.avg_wait_sec ?? 0) * row.connected_calls, 0),
+  }));
+
+/** By line and by flow. */
+function Where() {
+  const live = useLive(() => ask(db.from("calls_by_line").select().limit(500)), "where", 60_000);
+  return [
+    ["lines", t("Lines", "Lignes"), t("Line", "Ligne"), ({ line }) => phone(line)],
+    [
+      "by-flow",
+      t("Flows", "Scénarios"),
+      t("Flow", "Scénario"),
+      ({ flow }) => flow ?? t("as the settings say", "selon les réglages"),
+    ],
+  ].map(([id, title, column, nameOf]) =>
+    html`
+      <${Card} key=${id} id=${id} title=${title} actions=${html`<button type="button" aria-label=${
+        t(`CSV: ${title}`, `CSV : ${title}`)
+      } onClick=${() =>
+        saveCsv(`${id}.csv`, WHERE(column), added(live.data ?? [], nameOf))}>CSV</button>`}>
+        <${Loaded} of=${live} empty=${t(
+          "No call in the last 7 days.",
+          "Aucun appel depuis 7 jours.",
+        )}>${(rows) =>
+          html`<${Table} id=${id} columns=${WHERE(column)} rows=${added(rows, nameOf)} />`}<//>
+        <//>
+    `
+  );
+}
+
+const PROVIDERS = () => ({
+  healthy: t("answers", "répond"),
+  failing: t("fails", "en échec"),
+  resting: t("rests after failures", "en pause après des échecs"),
+});
+
+/** What AI assistants cost, whom they led callers to, and how their models do; nothing where there are none. */
+function Assistants() {
+  const live = useLive(
+    async () => {
+      const since = new Date(Date.now() - 7 * 86_400_000).toISOString();
+      const [costs, handoffs, latency, providers] = await Promise.all([
+        ask(db.from("agent_cost_by_day").select().gte("day", since.slice(0, 10)).limit(500)),
+        ask(db.from("agent_handoffs").select("outcome, accepted_at").gte("at", since).limit(1000)),
+        ask(
+          db.from("agent_turn_latency").select(
+            "model, answers, first_token_p50_ms, first_token_p95_ms",
+          ).order("hour", { ascending: false }).limit(500),
+        ),
+        ask(db.from("agent_provider_health").select("provider, state")),
+      ]);
+      return { costs, handoffs, latency, providers };
+    },
+    "assistants",
+    60_000,
+  );
+  const { costs, handoffs, latency, providers } = live.data ?? {};
+  if (!costs || costs.length + handoffs.length + latency.length === 0) return null;
+  const models = [...new Set([...costs, ...latency].map(({ model }) => model))].map((model) => {
+    const own = costs.filter((row) => row.model === model);
+    const hours = latency.filter((row) => row.model === model);
+    return {
+      id: model,
+      model,
+      state: PROVIDERS()[providers.find(({ provider }) => model.startsWith(provider))?.state],
+      answers: sum(own, "answers"),
+      usd: sum(own, "cost_usd"),
+      // Hours count as they have answers.
+      typical: hours.reduce((all, row) => all + row.first_token_p50_ms * row.answers, 0) /
+        sum(hours, "answers"),
+      slow: Math.max(...hours.map(({ first_token_p95_ms }) => first_token_p95_ms)),
+    };
+  });
+  const taken = handoffs.filter(({ accepted_at }) => accepted_at !== null).length;
+  const seconds = (ms) => Number.isFinite(ms) ? `${(ms / 1000).toFixed(1)} s` : "–";
+  return html`
+    <${Card} id="assistants" title=${t("Assistants", "Assistants")}>
+      <p>${t(
+        `${number(handoffs.length)} talks led to a person or a message; a person took ${
+          number(taken)
+        }.`,
+        `${number(handoffs.length)} conversations transférées ou notées ; ${
+          number(taken)
+        } prises par une personne.`,
+      )}</p>
+      <${Table} id="assistants" rows=${models} columns=${[
+        [t("Model", "Modèle"), (row) => row.model],
+        [t("Now", "État"), (row) => row.state ?? "–"],
+        [t("Answers", "Réponses"), (row) => number(row.answers), true],
+        [t("Cost", "Coût"), (row) => money(row.usd), true],
+        [t("First word", "Premier mot"), (row) => seconds(row.typical), true],
+        [t("Slowest hour", "Heure la plus lente"), (row) => seconds(row.slow), true],
+      ]} />
+      <//>
   `;
 }
 
