@@ -390,7 +390,8 @@ test("a campaign is created, gets a list with its faults shown, is started, paus
 });
 
 test("a member is invited, given another role, and removed; the log says so", async (open) => {
-  const { page } = await open("console");
+  const { page, expect } = await open("console");
+  expect(/status of 409/);
   await signIn(page);
   const email = `${crypto.randomUUID()}@example.com`;
   await goTo(page, "members");
@@ -403,6 +404,18 @@ test("a member is invited, given another role, and removed; the log says so", as
   await row.getByRole("button").click();
   await row.waitFor({ state: "detached" });
   await page.getByRole("cell", { name: "role: viewer → agent" }).first().waitFor();
+  await page.getByRole("button", { name: "Français" }).click();
+  await page.getByRole("cell", { name: "membre : modifié" }).first().waitFor();
+  // A refusal of the database.
+  const { sql } = lab().hotline.db;
+  await sql`insert into members (email, role) select 'many' || i || '@example.com', 'viewer' from generate_series(1, 50) as i`;
+  try {
+    await page.getByLabel("Courriel").fill(email);
+    await button(page, "Inviter").click();
+    await page.getByText("Il y a 50 invitations ouvertes : retirez-en une d’abord.").waitFor();
+  } finally {
+    await sql`delete from members where email like 'many%'`;
+  }
 });
 
 test("people set whether they are rung by one click, in every page", async (open) => {
@@ -670,6 +683,29 @@ test("a flow's page tells how far its callers came, node by node", async (open) 
   const card = page.locator("section:has(#funnel)");
   await card.getByText("How far callers of version 1 came").waitFor();
   await card.getByRole("listitem").filter({ hasText: /^hello1/ }).waitFor();
+});
+
+test("Reports tell calls by line and flow, and what assistants cost", async (open) => {
+  const { sid } = await voicemail();
+  const { sql } = lab().hotline.db;
+  const session = `VX${crypto.randomUUID().replaceAll("-", "")}`;
+  await sql`insert into agent_sessions (session_id, call_sid, node, language, cost_usd, line)
+    values (${session}, ${sid}, 'desk', 'en-US', 0.25, '+15874059000')`;
+  await sql`insert into agent_turns (session_id, seq, call_sid, at, kind, node, language, planned_text, model,
+      first_token_ms, total_ms, cost_usd)
+    values (${session}, 0, ${sid}, now(), 'agent', 'desk', 'en-US', 'Hello.', 'openai:gpt-report', 700, 900, 0.25)`;
+  const { page } = await open("console");
+  await signIn(page);
+  await goTo(page, "reports");
+  const [line] = await sql`select line, total_calls::int as calls from calls_by_line limit 1`;
+  const shown = line!["line"].replace(/^\+1(...)(...)/, "+1 $1 $2 ");
+  await page.getByRole("row", { name: `${shown} ${line!["calls"]} ` }).waitFor();
+  await page.getByRole("row", { name: /^as the settings say / }).waitFor();
+  await page.getByRole("row", { name: /^openai:gpt-report .*\$0\.25 0\.7 s/ }).waitFor();
+  const download = page.waitForEvent("download");
+  await button(page, "CSV: Lines").click();
+  assertEquals((await download).suggestedFilename(), "lines.csv");
+  assertEquals(await accessibilityFaults(page), []);
 });
 
 test("what a caller says stays text", async (open) => {

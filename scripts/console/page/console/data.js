@@ -24,6 +24,49 @@ export const onTheWay = (error) =>
     )
     : null;
 
+/** The database's refusals in French; in English they are its own words. */
+const FRENCH = [
+  [
+    /^no verified telephone is yours.*$/,
+    "Aucun téléphone vérifié n’est à vous : un administrateur vous en lie un sous Personnes.",
+  ],
+  [/^you are not available.*$/, "Vous n’êtes pas disponible : rendez-vous d’abord disponible."],
+  [/^the number was withheld.*$/, "Le numéro est masqué."],
+  [/^the number is a line itself.*$/, "Ce numéro est une ligne d’ici."],
+  [
+    /^the number may not be called.*$/,
+    "Ce numéro ne peut pas être appelé : destination non permise, ou appelant non confirmé par son réseau.",
+  ],
+  [/^the number has said stop.*$/, "Ce numéro ne veut plus être appelé."],
+  [
+    /^publish a flow first.*$/,
+    "Publiez d’abord un scénario : votre téléphone sonne dans sa langue.",
+  ],
+  [
+    /^people are called back from 08:00 to 21:00 \((.*)\): it is (.*)$/,
+    "On rappelle de 8 h à 21 h ($1) : il est $2.",
+  ],
+  [/^the call has not ended.*$/, "L’appel n’est pas terminé."],
+  [
+    /^there is no line to call from yet.*$/,
+    "Aucune ligne pour appeler : publiez un scénario pour une ligne, ou laissez-la prendre un appel.",
+  ],
+  [/^somebody else has taken this voicemail.*$/, "Une autre personne a pris ce message."],
+  [/^the last owner stays.*$/, "Le dernier propriétaire reste : nommez-en d’abord un autre."],
+  [/^there are 50 open invitations.*$/, "Il y a 50 invitations ouvertes : retirez-en une d’abord."],
+  [/^there are 50 alerts on words.*$/, "Il y a 50 alertes sur des mots : retirez-en une d’abord."],
+  [
+    /^there are 200 saved searches.*$/,
+    "Il y a 200 recherches enregistrées : retirez-en une d’abord.",
+  ],
+  [/^the campaign has ended.*$/, "La campagne est terminée."],
+  [/^the campaign has no number to call from.*$/, "La campagne n’a pas de numéro d’où appeler."],
+];
+const inFrench = (message) => {
+  const [pattern, words] = FRENCH.find(([pattern]) => pattern.test(message)) ?? [];
+  return pattern ? message.replace(pattern, words) : message;
+};
+
 function failureOf({ code, message = "", status }) {
   if (code === "42501" || status === 403) {
     return new Failure(t("Your role does not allow this.", "Votre rôle ne le permet pas."), {
@@ -35,7 +78,10 @@ function failureOf({ code, message = "", status }) {
   }
   const way = onTheWay({ code, status, message });
   if (way) return new Failure(way, { offline: true });
-  return new Failure(message || t("That did not work.", "Cela n’a pas fonctionné."), { status });
+  return new Failure(
+    t(message, inFrench(message)) || t("That did not work.", "Cela n’a pas fonctionné."),
+    { status },
+  );
 }
 
 /** What a Data API request answers, such as `ask(db.from("people").select())`. @throws {Failure} */

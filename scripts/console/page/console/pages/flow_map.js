@@ -1,7 +1,7 @@
 /** The drawing of a flow: the editor's map. */
 import { phone, t } from "../words.js";
 import { html } from "../parts.js";
-import { edges, TYPE_WORDS } from "./flow_spec.js";
+import { edges, OUTCOMES, TYPE_WORDS } from "./flow_spec.js";
 
 const BOX = { width: 168, height: 52, gapX: 72, gapY: 26 };
 const short = (text, most) => text.length > most ? `${text.slice(0, most - 1)}…` : text;
@@ -43,7 +43,8 @@ export function FlowMap({ flow, pick, chosen, faulty }) {
       <svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`}>
           ${[...place].flatMap(([id, from]) =>
             edges(nodes[id]).filter(([, target]) => place.has(target)).map(
-              ([label, target], i, all) => {
+              ([name, target, own], i, all) => {
+                const label = own ? t(name.replaceAll("_", " "), OUTCOMES[name] ?? name) : name;
                 const to = place.get(target);
                 const y1 = from.y + (i + 1) * BOX.height / (all.length + 1);
                 const [x1, x2, y2] = [from.x + BOX.width, to.x, to.y + BOX.height / 2];

@@ -82,16 +82,34 @@ export const FIELDS = {
   name: ["flow", "Flow", "Scénario"],
 };
 
+/** Outcomes in a map's little room, in French; in English their fields' names are words. */
+export const OUTCOMES = {
+  otherwise: "sinon",
+  open: "ouvert",
+  closed: "fermé",
+  unknown: "inconnu",
+  answered: "répondu",
+  unanswered: "sans réponse",
+  offer: "touche",
+  gave_up: "trop long",
+  full: "pleine",
+  refused: "impossible",
+  message: "message",
+  callback: "rappel",
+  done: "fini",
+  failed: "échec",
+};
+
 const bare = (field) => field.replace("?", "");
 const NODE_FIELDS = Object.keys(FIELDS).filter((field) => FIELDS[field][0] === "node");
 
-/** Where a step leads: `[outcome, target]`; an outcome of the form's own has its field's name. */
+/** Where a step leads: `[outcome, target, own]`; own: the outcome is a field's name and not the flow's own words. */
 export function edges(node) {
   return [
     ...(node.options ?? []).map(({ key, words, next }) => [key ?? [words].flat().join(", "), next]),
     ...(node.cases ?? []).map(({ in: values, next }) => [[values].flat().join(", "), next]),
     ...Object.entries(node.departments ?? {}),
-    ...NODE_FIELDS.map((field) => [field === "next" ? "" : field, node[field]]),
+    ...NODE_FIELDS.map((field) => [field === "next" ? "" : field, node[field], true]),
   ].filter(([, target]) => typeof target === "string" && target !== "");
 }
 

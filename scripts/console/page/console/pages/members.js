@@ -115,6 +115,26 @@ export default function Members() {
   `;
 }
 
+/** Tables as people call what is in them. */
+const OBJECTS = {
+  agent_questions: "question",
+  calendar_overrides: "ouverture à la main",
+  call_flow_pointers: "version d’un scénario",
+  call_flows: "brouillon d’un scénario",
+  call_logs: "appel",
+  call_notes: "note",
+  call_tags: "étiquette",
+  callbacks: "rappel",
+  campaigns: "campagne",
+  contacts: "contact",
+  jobs: "tâche",
+  knowledge_entries: "réponse",
+  members: "membre",
+  people: "personne",
+  prompts: "annonce",
+  voicemail_steps: "message vocal",
+};
+
 function Audit({ members }) {
   const live = useLive(
     () =>
@@ -150,7 +170,11 @@ function Audit({ members }) {
         html`<${Table} id="audit" rows=${rows} columns=${[
           [t("When", "Quand"), ({ at }) => html`<${Time} at=${at} />`],
           [t("Who", "Qui"), (row) => who(row.user_id)],
-          [t("What", "Quoi"), (row) => `${acts[row.action]} ${row.object.replaceAll("_", " ")}`],
+          [t("What", "Quoi"), (row) =>
+            t(
+              `${acts[row.action]} ${row.object.replaceAll("_", " ")}`,
+              `${OBJECTS[row.object] ?? row.object} : ${acts[row.action]}`,
+            )],
           ["", (row) => html`<small>${details(row.changes)}</small>`],
         ]} />`}<//>
       <//>
