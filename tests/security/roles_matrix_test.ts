@@ -200,6 +200,7 @@ const MEMBERS: Readonly<Record<string, readonly string[]>> = {
     "update(question, answer, language, updated_at)",
     "delete",
   ],
+  callbacks: ["update(dismissed)"],
   suppressions: ["insert(org_id, e164, source)"],
   contacts: [
     "insert(org_id, phone, name, company, notes, consent, consent_at, consent_source, blocked)",
