@@ -6,6 +6,7 @@
 import type { Page } from "playwright-core";
 import dental from "../../supabase/flows/dental.json" with { type: "json" };
 import { type BrowserLab, chromiumPath, PASSWORD, startBrowserLab } from "../support/browser.ts";
+import { LOCAL_SECRET_KEY } from "../../scripts/local/stack.ts";
 import { ensureUser } from "../../scripts/local/auth_api.ts";
 import { callFlowsAt } from "../support/call_flows.ts";
 
@@ -15,11 +16,17 @@ const OWNER = "owner@example.com";
 /** Page of the console, file name, what is there once it is whole. */
 const PAGES = [
   ["today", "today", "New voicemails"],
-
+  ["calls", "calls", "Maria Santos"],
   ["voicemails", "voicemails", "my crown"],
   ["search/q%3Dcrown", "search", "crown"],
+  ["contacts", "contacts", "Maria Santos"],
+  ["people", "people", "Chloe Tremblay"],
   ["flows/dental", "flow", "Sound."],
+  ["campaigns", "campaigns", "Recall of spring"],
+  ["knowledge", "knowledge", "Do you take new patients?"],
   ["reports", "reports", "Busiest hours"],
+  ["alerts", "alerts", "Alerts"],
+  ["members", "members", "Sam Levesque"],
   ["system", "system", "healthy"],
 ] as const;
 
@@ -87,6 +94,34 @@ async function practice({ hotline }: BrowserLab): Promise<void> {
     // deno-lint-ignore no-await-in-loop
     await hotline.ring({ keys: ["1"] }, { from });
   }
+  await sql`insert into knowledge_entries (question, answer, language)
+    values ('Do you take new patients?', 'Yes, the next free visits are in two weeks.', 'en-US')`;
+  const campaigns = `${hotline.url}/functions/v1/campaigns`;
+  const headers = { apikey: LOCAL_SECRET_KEY, "content-type": "application/json" };
+  const created = await fetch(campaigns, {
+    method: "POST",
+    headers,
+    body: JSON.stringify({
+      name: "Recall of spring",
+      mode: "preview",
+      flow: "dental",
+      caller_numbers: [LINE],
+      calls_per_second: 1,
+      max_concurrent: 1,
+      machine: "hang_up",
+      consent: "existing_business",
+    }),
+  });
+  if (created.status !== 201) {
+    throw new Error(`Cannot create the campaign: ${await created.text()}`);
+  }
+  const { id } = await created.json();
+  const phones = Array.from({ length: 240 }, (_, nth) => `+1587555${2000 + nth}`);
+  await fetch(`${campaigns}/${id}/contacts`, {
+    method: "POST",
+    headers: { ...headers, "content-type": "text/csv" },
+    body: ["phone", ...phones].join("\n"),
+  });
   await sql`select record_worker_run(worker) from unnest(array['dial-worker', 'notify-worker', 'voice-reconcile']) as worker`;
   await sql`insert into health_checks (healthy) values (true)`;
 }
